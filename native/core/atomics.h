@@ -1,0 +1,62 @@
+// The atomics policy: the one door through which the core reaches shared memory.
+//
+// Every class whose protocol is model-checked takes its atomics as a template parameter `A`, so that the very
+// same header runs on std::atomic in production and on a checker that explores interleavings in tests.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#if defined(_MSC_VER)
+#include <intrin.h>
+#endif
+
+namespace sluice {
+
+// Words written by different threads are kept this far apart: 64-byte lines whose adjacent line is prefetched
+// with them (x86-64), and 128-byte lines (Apple silicon). Not std::hardware_destructive_interference_size,
+// which is 64, 256 or absent depending on the compiler and would make the layout depend on it.
+inline constexpr std::size_t kCacheLine = 128;
+
+// Tells the CPU that this is a spin loop. Never a yield: beside a busy thread that costs a time slice.
+inline void cpu_pause() noexcept {
+#if defined(_MSC_VER) && (defined(_M_X64) || defined(_M_IX86))
+  _mm_pause();
+#elif defined(_MSC_VER)
+  __yield();
+#elif defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("isb" ::: "memory");  // longer than `yield`, which is a no-op on most cores
+#else
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+#endif
+}
+
+struct StdAtomics {
+  template <class T>
+  using atomic = std::atomic<T>;
+
+  static void fence(std::memory_order order) noexcept { std::atomic_thread_fence(order); }
+  static void pause() noexcept { cpu_pause(); }
+
+  // Record bytes in a slot are plain memory, ordered by the slot's stamp.
+  static void write_bytes(void* slot, const void* from, std::size_t bytes) noexcept {
+    std::memcpy(slot, from, bytes);
+  }
+  static void read_bytes(void* to, const void* slot, std::size_t bytes) noexcept {
+    std::memcpy(to, slot, bytes);
+  }
+};
+
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
+static_assert(std::atomic<std::uint32_t>::is_always_lock_free);
+static_assert(sizeof(std::atomic<std::uint64_t>) == 8 && alignof(std::atomic<std::uint64_t>) == 8);
+
+constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
+
+}  // namespace sluice

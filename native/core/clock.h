@@ -1,0 +1,42 @@
+// Monotonic time in nanoseconds. The wall clock never decides anything.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+
+namespace sluice {
+
+// A clock that moves only when told to: for tests and simulation. Shared by all threads.
+class ManualClock {
+ public:
+  explicit ManualClock(std::uint64_t start_ns = 0) : now_ns_(start_ns) {}
+
+  // Pairs with now(): what was done before the time moved is seen by whoever sees the new time.
+  std::uint64_t advance(std::uint64_t by_ns) noexcept {
+    return now_ns_.fetch_add(by_ns, std::memory_order_acq_rel) + by_ns;
+  }
+  std::uint64_t now() const noexcept { return now_ns_.load(std::memory_order_acquire); }
+
+ private:
+  std::atomic<std::uint64_t> now_ns_;
+};
+
+// The clock given to everything in the core: the machine's monotonic one, or a manual one.
+class Clock {
+ public:
+  Clock() = default;
+  explicit Clock(const ManualClock* manual) : manual_(manual) {}
+
+  std::uint64_t now() const noexcept {
+    if (manual_ != nullptr) [[unlikely]] return manual_->now();
+    return static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+            .count());
+  }
+
+ private:
+  const ManualClock* manual_ = nullptr;
+};
+
+}  // namespace sluice

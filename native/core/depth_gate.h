@@ -1,0 +1,41 @@
+// A bound on what is in flight: entered before the work, left after it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace sluice {
+
+class DepthGate {
+ public:
+  // Relaxed throughout: the word is all there is to this state, and it publishes nothing else.
+  bool enter(std::uint64_t max, std::uint64_t cost) noexcept {
+    std::uint64_t in_flight = in_flight_.load(std::memory_order_relaxed);
+    while (in_flight + cost <= max) {
+      if (in_flight_.compare_exchange_weak(in_flight, in_flight + cost, std::memory_order_relaxed,
+                                           std::memory_order_relaxed)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  // False, changing nothing, if less than `cost` is in flight: something was left twice.
+  bool leave(std::uint64_t cost) noexcept {
+    std::uint64_t in_flight = in_flight_.load(std::memory_order_relaxed);
+    while (in_flight >= cost) {
+      if (in_flight_.compare_exchange_weak(in_flight, in_flight - cost, std::memory_order_relaxed,
+                                           std::memory_order_relaxed)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  std::uint64_t in_flight() const noexcept { return in_flight_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> in_flight_{0};
+};
+
+}  // namespace sluice

@@ -1,0 +1,97 @@
+// The client ids already answered, so that asking again with the same id gives the same answer.
+//
+// Buckets of 16 entries; an id lives in the one its hash names. A full bucket forgets its oldest entry whose
+// reservation is resolved (or that was refused); if all are still held, the new id is refused. The table has
+// room for twice `capacity` ids, so that at `capacity` remembered ids fewer than 1 % of the buckets are full.
+//
+// A bucket is locked while one id in it is decided: a few hundred nanoseconds of native code that calls nothing
+// and cannot be interrupted by JavaScript. Who finds it locked for longer than that (its holder was preempted)
+// is told so instead of waiting.
+//
+//   bucket:  | lock, clock | ids[16] | answers[16] | bodies[16] | ages[16] |
+#pragma once
+
+#include <atomic>
+#include <bit>
+#include <cstdint>
+
+#include "core/atomics.h"
+#include "core/hash.h"
+
+namespace sluice {
+
+inline constexpr std::uint64_t kIdMax = ~0ULL - 1;
+
+class IdTable {
+ public:
+  static constexpr std::uint32_t kWays = 16;
+
+  struct alignas(kCacheLine) Bucket {
+    std::atomic<std::uint32_t> locked;
+    std::uint32_t clock;  // grows with each entry made
+    std::uint64_t ids[kWays];  // id + 1; 0: free
+    std::uint64_t answers[kWays];
+    std::uint32_t bodies[kWays];
+    std::uint32_t ages[kWays];  // the clock when the entry was made
+  };
+
+  static constexpr std::uint64_t buckets(std::uint32_t capacity) {
+    return std::bit_ceil((capacity * 2ULL + kWays - 1) / kWays);
+  }
+  static constexpr std::uint64_t bytes(std::uint32_t capacity) { return buckets(capacity) * sizeof(Bucket); }
+
+  IdTable(void* memory, std::uint32_t capacity)
+      : buckets_(static_cast<Bucket*>(memory)), mask_(buckets(capacity) - 1) {}
+
+  // The bucket of `id`, locked; nullptr if its holder did not let go within a bounded spin.
+  Bucket* lock(std::uint64_t id) noexcept {
+    Bucket& bucket = buckets_[mix(id) & mask_];
+    for (int spins = 0; spins < kSpinsMax; ++spins) {
+      // ACQ locked: pairs with REL in unlock().
+      if (bucket.locked.load(std::memory_order_relaxed) == 0 &&
+          bucket.locked.exchange(1, std::memory_order_acquire) == 0) {
+        return &bucket;
+      }
+      cpu_pause();
+    }
+    return nullptr;
+  }
+  static void unlock(Bucket& bucket) noexcept { bucket.locked.store(0, std::memory_order_release); }
+
+  // The entry of `id` in its locked bucket, or kWays.
+  static std::uint32_t find(const Bucket& bucket, std::uint64_t id) noexcept {
+    for (std::uint32_t way = 0; way < kWays; ++way) {
+      if (bucket.ids[way] == id + 1) return way;
+    }
+    return kWays;
+  }
+
+  // Where a new id can be remembered: a free entry, else the oldest that `forgettable(answer)` allows; kWays if
+  // there is none. Changes nothing.
+  template <class Forgettable>
+  static std::uint32_t room(const Bucket& bucket, Forgettable&& forgettable) noexcept {
+    std::uint32_t oldest = kWays;
+    for (std::uint32_t way = 0; way < kWays; ++way) {
+      if (bucket.ids[way] == 0) return way;
+      const bool older = oldest == kWays || bucket.clock - bucket.ages[way] > bucket.clock - bucket.ages[oldest];
+      if (older && forgettable(bucket.answers[way])) oldest = way;
+    }
+    return oldest;
+  }
+
+  static void remember(Bucket& bucket, std::uint32_t way, std::uint64_t id, std::uint32_t body,
+                       std::uint64_t answer) noexcept {
+    bucket.ids[way] = id + 1;
+    bucket.bodies[way] = body;
+    bucket.answers[way] = answer;
+    bucket.ages[way] = ++bucket.clock;
+  }
+
+ private:
+  static constexpr int kSpinsMax = 2000;  // about 20 us of pauses: a hundred times the longest holder
+
+  Bucket* buckets_;
+  std::uint64_t mask_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,183 @@
+// A strict sliding window: no window of the given length, wherever it begins, admits more than the limit.
+//
+// Time is cut into buckets of window / n. The usual scheme counts n buckets, the running one among them, and
+// admits up to twice its limit (L at the end of one bucket, L at the start of the n-th next). This one counts
+// the n full buckets AND the running one: any true window lies within those n + 1. The price is that a request
+// is remembered for up to window * (1 + 1/n), so steady throughput is about 1/n below the limit.
+//
+// One cell per bucket, n + 1 in a circle, each one word:  | bucket number : 33 | sealed : 1 | count : 30 |
+//
+// Only the running bucket's cell is added to. Before a thread opens a new bucket it seals the cells of the n
+// before it, and an add is a CAS that fails on a sealed cell; so when the CAS on the running cell succeeds, the
+// sum over the older cells that was checked cannot have grown: check and add are one step, with no lock.
+// A refund may shrink an older cell at any time, which only errs on the strict side.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+
+#include "core/check.h"
+#include "core/token_bucket.h"  // kNever
+
+namespace sluice {
+
+inline constexpr std::uint64_t kWindowLimitMax = (1ULL << 30) - 1;
+inline constexpr std::uint32_t kWindowBucketsMax = 1000;
+
+struct SlidingWindowConfig {
+  std::uint64_t limit = 0;      // 1 to kWindowLimitMax
+  std::uint64_t bucket_ns = 0;  // window / buckets
+  std::uint32_t buckets = 0;    // n: 1 to kWindowBucketsMax
+};
+
+class SlidingWindow {
+ public:
+  using Cell = std::atomic<std::uint64_t>;
+  static constexpr std::uint64_t cells(std::uint32_t buckets) { return buckets + 1ULL; }
+
+  // `cells` points to cells(config.buckets) zeroed words.
+  SlidingWindow(const SlidingWindowConfig& config, Cell* cells) : config_(config), cells_(cells) {}
+
+  // What take() leaves behind, for refund(): the bucket that was charged.
+  struct Charge {
+    std::uint64_t bucket;
+    bool taken;
+  };
+
+  // Admits `cost` at time `now` (ns since the limiter's epoch), or nothing. `clock_now` reads the clock anew
+  // and is called only if another thread has meanwhile opened a later bucket.
+  template <class ReadClock>
+  Charge take(std::uint64_t cost, std::uint64_t now, ReadClock&& clock_now) noexcept {
+    std::uint64_t bucket = bucket_of(now);
+    for (;;) {
+      Cell& running = cell(bucket);
+      // ACQ cell: pairs with REL in open() and seal(): the older cells are sealed before this one is open.
+      std::uint64_t word = running.load(std::memory_order_acquire);
+      if (bucket_in(word) != number(bucket)) {
+        if (!open(bucket)) bucket = later_bucket(bucket, clock_now());
+        continue;
+      }
+      if (word & kSealed) {
+        bucket = later_bucket(bucket, clock_now());
+        continue;
+      }
+      const std::uint64_t count = count_in(word);
+      if (older_sum(bucket) + count + cost > config_.limit) return {bucket, false};
+      // Relaxed on success would do for the count; ACQ/REL keeps the sum's loads before the add.
+      if (running.compare_exchange_weak(word, word + cost, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+        return {bucket, true};
+      }
+    }
+  }
+
+  // Undoes a take(). Cannot fail: a bucket that has left the window needs no refund.
+  void refund(const Charge& charge, std::uint64_t cost) noexcept {
+    Cell& charged = cell(charge.bucket);
+    std::uint64_t word = charged.load(std::memory_order_relaxed);
+    while (bucket_in(word) == number(charge.bucket)) {
+      SLUICE_CHECK(count_in(word) >= cost, "a window is refunded no more than it was charged");
+      if (charged.compare_exchange_weak(word, word - cost, std::memory_order_relaxed, std::memory_order_relaxed)) {
+        return;
+      }
+    }
+  }
+
+  std::uint64_t remaining(std::uint64_t now) const noexcept {
+    const std::uint64_t used = sum(bucket_of(now));
+    return used >= config_.limit ? 0 : config_.limit - used;
+  }
+
+  // Nanoseconds from `now` until take(cost) would pass if nobody else took any; kNever if cost > limit.
+  std::uint64_t retry_after(std::uint64_t cost, std::uint64_t now) const noexcept {
+    if (cost > config_.limit) return kNever;
+    const std::uint64_t bucket = bucket_of(now);
+    std::uint64_t used = sum(bucket);
+    if (used + cost <= config_.limit) return 0;
+    // Oldest first: a bucket leaves the window when the (n + 1)-th after it begins.
+    std::uint64_t leaving = bucket - config_.buckets;
+    for (; leaving < bucket; ++leaving) {
+      used -= std::min(used, count_of(leaving));
+      if (used + cost <= config_.limit) break;
+    }
+    return start_of(leaving + config_.buckets + 1) - now;
+  }
+
+ private:
+  static constexpr int kCountBits = 30;
+  static constexpr std::uint64_t kSealed = 1ULL << kCountBits;
+  static constexpr std::uint64_t kNumberMask = (1ULL << 33) - 1;
+  static constexpr std::uint64_t kStaleBucketsMax = 1ULL << 20;
+
+  // Bucket numbers begin at n + 1: those before the first exist, and a zeroed cell belongs to none of them.
+  std::uint64_t bucket_of(std::uint64_t now) const noexcept { return now / config_.bucket_ns + first(); }
+  std::uint64_t start_of(std::uint64_t bucket) const noexcept { return (bucket - first()) * config_.bucket_ns; }
+  std::uint64_t first() const noexcept { return config_.buckets + 1ULL; }
+  static std::uint64_t number(std::uint64_t bucket) noexcept { return bucket & kNumberMask; }
+  static std::uint64_t bucket_in(std::uint64_t word) noexcept { return word >> (kCountBits + 1); }
+  static std::uint64_t count_in(std::uint64_t word) noexcept { return word & (kSealed - 1); }
+  static std::uint64_t word_of(std::uint64_t bucket, std::uint64_t flags) noexcept {
+    return (number(bucket) << (kCountBits + 1)) | flags;
+  }
+  Cell& cell(std::uint64_t bucket) const noexcept { return cells_[bucket % cells(config_.buckets)]; }
+
+  std::uint64_t count_of(std::uint64_t bucket) const noexcept {
+    const std::uint64_t word = cell(bucket).load(std::memory_order_relaxed);
+    return bucket_in(word) == number(bucket) ? count_in(word) : 0;
+  }
+  std::uint64_t older_sum(std::uint64_t bucket) const noexcept {
+    std::uint64_t total = 0;
+    for (std::uint64_t age = 1; age <= config_.buckets; ++age) total += count_of(bucket - age);
+    return total;
+  }
+  std::uint64_t sum(std::uint64_t bucket) const noexcept { return older_sum(bucket) + count_of(bucket); }
+
+  // Whether the cell's bucket is later than `bucket`: this thread's time is then out of date. A number further
+  // ahead than any thread can be behind is one from before the numbers wrapped around.
+  static bool is_later(std::uint64_t word, std::uint64_t bucket) noexcept {
+    const std::uint64_t ahead = (bucket_in(word) - number(bucket)) & kNumberMask;
+    return ahead != 0 && ahead <= kStaleBucketsMax;
+  }
+
+  std::uint64_t later_bucket(std::uint64_t bucket, std::uint64_t now) const noexcept {
+    const std::uint64_t fresh = bucket_of(now);
+    return fresh > bucket ? fresh : bucket + 1;
+  }
+
+  // Makes `bucket` the running one. False if a later one has been opened in its cell.
+  bool open(std::uint64_t bucket) noexcept {
+    for (std::uint64_t age = config_.buckets; age >= 1; --age) seal(bucket - age);
+    Cell& opened = cell(bucket);
+    std::uint64_t word = opened.load(std::memory_order_relaxed);
+    while (bucket_in(word) != number(bucket)) {
+      if (is_later(word, bucket)) return false;
+      // REL cell: pairs with ACQ in take(): whoever adds to this bucket sees the older ones sealed.
+      if (opened.compare_exchange_weak(word, word_of(bucket, 0), std::memory_order_release,
+                                       std::memory_order_relaxed)) {
+        return true;
+      }
+    }
+    return true;
+  }
+
+  // Nothing is added to `bucket` after this.
+  void seal(std::uint64_t bucket) noexcept {
+    Cell& sealed = cell(bucket);
+    std::uint64_t word = sealed.load(std::memory_order_relaxed);
+    for (;;) {
+      if (is_later(word, bucket)) return;
+      const bool used = bucket_in(word) == number(bucket);
+      if (used && (word & kSealed)) return;
+      // ACQ_REL: ordered with the adders' CAS on the same word; published by the opener's REL.
+      if (sealed.compare_exchange_weak(word, used ? word | kSealed : word_of(bucket, kSealed),
+                                       std::memory_order_acq_rel, std::memory_order_relaxed)) {
+        return;
+      }
+    }
+  }
+
+  SlidingWindowConfig config_;
+  Cell* cells_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,96 @@
+// Exact conversion between monotonic nanoseconds and what a token bucket has accrued.
+//
+// A rate r (tokens per second, a double) becomes a fixed-point multiplier: accrued(t) = t * multiplier >> shift,
+// counted in fractions of a token (2^-fraction_bits). The multiplier has 62 significant bits, so over the whole
+// range (34 years) a token comes at its exact time, rounded to the clock's nanosecond; nothing drifts.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#if defined(_MSC_VER) && defined(_M_X64)
+#include <intrin.h>
+#endif
+
+namespace sluice {
+
+inline constexpr double kTokenRateMin = 1e-6;  // per second: about one in 11 days
+inline constexpr double kTokenRateMax = 1e7;
+
+class TokenRate {
+ public:
+  static TokenRate per_second(double rate) {
+    TokenRate result;
+    // As many fraction bits as keep the units of 34 years below 2^63.
+    while (result.fraction_bits_ < 20 && std::ldexp(rate, static_cast<int>(result.fraction_bits_) + 1) <= 8589934592.0) {
+      ++result.fraction_bits_;
+    }
+    // rate * 2^fraction / 1e9 = mantissa * 2^exponent / 1e9, exactly; divide with 64 more bits and round up, so
+    // that accrued() reaches a whole token on the nanosecond it is due.
+    int exponent = 0;
+    const double mantissa = std::frexp(rate, &exponent);
+    std::uint64_t high = static_cast<std::uint64_t>(std::ldexp(mantissa, 53));
+    int scale = exponent - 53 + static_cast<int>(result.fraction_bits_);
+    std::uint64_t quotient_high = high / 1'000'000'000;
+    std::uint64_t rest = high % 1'000'000'000;
+    std::uint64_t quotient = quotient_high;
+    int taken = 0;  // extra bits of quotient
+    while (quotient < (1ULL << 61)) {
+      rest <<= 1;
+      quotient = (quotient << 1) | (rest >= 1'000'000'000 ? 1 : 0);
+      if (rest >= 1'000'000'000) rest -= 1'000'000'000;
+      ++taken;
+    }
+    result.multiplier_ = quotient + (rest != 0 ? 1 : 0);
+    result.shift_ = static_cast<std::uint32_t>(taken - scale);
+    return result;
+  }
+
+  // Units accrued in `ns` nanoseconds.
+  std::uint64_t accrued(std::uint64_t ns) const noexcept { return multiply_shift(ns, multiplier_, shift_); }
+
+  // The first nanosecond at which `units` have accrued.
+  std::uint64_t time_of(std::uint64_t units) const noexcept {
+    std::uint64_t low = 0;
+    std::uint64_t high = 1ULL << 62;
+    while (low < high) {
+      const std::uint64_t middle = low + (high - low) / 2;
+      if (accrued(middle) >= units) {
+        high = middle;
+      } else {
+        low = middle + 1;
+      }
+    }
+    return low;
+  }
+
+  std::uint64_t units(std::uint64_t tokens) const noexcept { return tokens << fraction_bits_; }
+  std::uint64_t whole_tokens(std::uint64_t units) const noexcept { return units >> fraction_bits_; }
+
+ private:
+  static std::uint64_t multiply_shift(std::uint64_t a, std::uint64_t b, std::uint32_t shift) noexcept {
+#if defined(__SIZEOF_INT128__)
+    __extension__ using Wide = unsigned __int128;
+    return static_cast<std::uint64_t>((static_cast<Wide>(a) * b) >> shift);
+#else
+#if defined(_MSC_VER) && defined(_M_X64)
+    std::uint64_t high;
+    const std::uint64_t low = _umul128(a, b, &high);
+#else
+    const std::uint64_t a0 = a & 0xffffffff, a1 = a >> 32, b0 = b & 0xffffffff, b1 = b >> 32;
+    const std::uint64_t p00 = a0 * b0, p01 = a0 * b1, p10 = a1 * b0, p11 = a1 * b1;
+    const std::uint64_t middle = (p00 >> 32) + (p01 & 0xffffffff) + (p10 & 0xffffffff);
+    const std::uint64_t low = (middle << 32) | (p00 & 0xffffffff);
+    const std::uint64_t high = p11 + (p01 >> 32) + (p10 >> 32) + (middle >> 32);
+#endif
+    if (shift >= 64) return high >> (shift - 64);
+    return shift == 0 ? low : (high << (64 - shift)) | (low >> shift);
+#endif
+  }
+
+  std::uint64_t multiplier_ = 0;
+  std::uint32_t shift_ = 0;
+  std::uint32_t fraction_bits_ = 0;
+};
+
+}  // namespace sluice
