@@ -1,0 +1,56 @@
+// @ts-check
+import { answerToAdmission, answerToBadOrder, BROKEN } from './answers.js';
+import { monotonicMs } from './clock.js';
+import { BadOrder, parseOrder } from './order-schema.js';
+
+/**
+ * One line of the server's own book, kept apart from sluice's so that the two can be compared.
+ * @typedef {object} AdmittedOrder
+ * @property {string} reservation
+ * @property {number} id
+ * @property {number} sku
+ * @property {number} quantity
+ * @property {number} admittedBy  monotonicMs() just after gate.admit() had returned
+ */
+
+/** Turns the text of an order into an answer by way of the gate, and writes down what was admitted. */
+export class AdmissionDesk {
+  /** @type {import('./sale.js').Sale['gate']} */
+  #gate;
+
+  /** @type {AdmittedOrder[]} every order admitted, once, in the order of admission */
+  admitted = [];
+
+  /** @type {unknown[]} what the gate threw although the order was good */
+  failures = [];
+
+  /** @param {import('./sale.js').Sale['gate']} gate */
+  constructor(gate) {
+    this.#gate = gate;
+  }
+
+  /**
+   * @param {string} text
+   * @returns {import('./answers.js').Answer}
+   */
+  answer(text) {
+    try {
+      const order = parseOrder(text);
+      return answerToAdmission(this.#admit(order));
+    } catch (error) {
+      if (error instanceof BadOrder) return answerToBadOrder(error.field, error.message);
+      this.failures.push(error);
+      return BROKEN;
+    }
+  }
+
+  /** @param {import('./order-schema.js').OrderRequest} order */
+  #admit({ id, user, sku, quantity }) {
+    const admission = this.#gate.admit({ orderId: id, user, sku, quantity, admittedAt: monotonicMs() });
+    if (admission.outcome === 'admitted' && !admission.duplicate) {
+      const reservation = String(admission.reservation);
+      this.admitted.push({ reservation, id, sku, quantity, admittedBy: monotonicMs() });
+    }
+    return admission;
+  }
+}

@@ -1,0 +1,100 @@
+// @ts-check
+
+/**
+ * @typedef {ReturnType<import('./sale.js').Sale['gate']['admit']>} Admission
+ */
+
+/**
+ * @typedef {object} Answer
+ * @property {number} status
+ * @property {string} outcome             what the report counts it as
+ * @property {object} body                sent as JSON
+ * @property {number} [retryAfterSeconds] sent as Retry-After
+ * @property {string} [allow]             sent as Allow
+ */
+
+/** For refusals that pass by themselves, but at no time that could be known. */
+const RETRY_SOON_SECONDS = 1;
+
+/**
+ * 409 is about the order: sending it again will not help. 503 is about us: it may.
+ * @type {Record<Exclude<Admission['outcome'], 'admitted' | 'rate-limited'>, 409 | 503>}
+ */
+const REFUSALS = {
+  'sold-out': 409,
+  'user-limit': 409,
+  'unknown-sku': 409,
+  'id-mismatch': 409,
+  'already-failed': 409,
+  'queue-full': 503,
+  'ledger-full': 503,
+  'users-full': 503,
+  'ids-busy': 503,
+  'in-progress': 503,
+  closed: 503,
+};
+
+/**
+ * @param {Admission} admission
+ * @returns {Answer}
+ */
+export function answerToAdmission(admission) {
+  if (admission.outcome === 'admitted') {
+    const { reservation, duplicate } = admission;
+    return {
+      status: 202,
+      outcome: duplicate ? 'admitted before' : 'admitted',
+      body: { reservation: String(reservation), duplicate },
+    };
+  }
+  if (admission.outcome === 'rate-limited') {
+    const { outcome, tier, retryAfterMs } = admission;
+    return {
+      status: 429,
+      outcome,
+      retryAfterSeconds: Math.max(1, Math.ceil(retryAfterMs / 1_000)),
+      body: { error: outcome, tier },
+    };
+  }
+  const { outcome } = admission;
+  const status = REFUSALS[outcome];
+  return status === 503
+    ? { status, outcome, retryAfterSeconds: RETRY_SOON_SECONDS, body: { error: outcome } }
+    : { status, outcome, body: { error: outcome } };
+}
+
+/**
+ * @param {string} field
+ * @param {string} message
+ * @returns {Answer}
+ */
+export function answerToBadOrder(field, message) {
+  return { status: 400, outcome: 'bad-order', body: { error: 'bad-order', field, message } };
+}
+
+/**
+ * @param {number} maxBytes
+ * @returns {Answer}
+ */
+export function answerToOversized(maxBytes) {
+  const message = `the body must not be longer than ${maxBytes} bytes`;
+  return { status: 413, outcome: 'too-large', body: { error: 'too-large', message } };
+}
+
+/** @type {Answer} */
+export const NOT_FOUND = {
+  status: 404,
+  outcome: 'not-found',
+  body: { error: 'not-found', message: 'there is only POST /orders' },
+};
+
+/** @type {Answer} */
+export const WRONG_METHOD = {
+  status: 405,
+  outcome: 'wrong-method',
+  allow: 'POST',
+  body: { error: 'wrong-method', message: 'there is only POST /orders' },
+};
+
+/** @type {Answer} */
+export const BROKEN = { status: 500, outcome: 'broken', body: { error: 'broken' } };

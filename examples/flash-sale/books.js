@@ -1,0 +1,63 @@
+// @ts-check
+import { CATALOGUE } from './catalogue.js';
+
+/**
+ * @typedef {import('./load-threads.js').Findings} Findings
+ * @typedef {import('./options.js').Options} Options
+ */
+
+/**
+ * Brings together what each side wrote down, once nobody writes any more.
+ * @param {object} sources
+ * @param {import('./sale.js').Sale} sources.sale
+ * @param {import('./admission-desk.js').AdmissionDesk} sources.desk
+ * @param {import('./cashier.js').HandledOrder[]} sources.handled
+ * @param {Findings | undefined} sources.findings
+ * @param {Options} sources.options
+ * @returns {import('./verdicts.js').Books}
+ */
+export function collectBooks({ sale: { stock }, desk, handled, findings, options }) {
+  return {
+    offered: CATALOGUE,
+    admitted: desk.admitted,
+    handled,
+    receipts: findings?.receipts ?? [],
+    // Strangers keep their receipts, and an answer that was lost may have been a 202.
+    receiptsComplete: findings?.unanswered === 0 && !options.serve,
+    ledger: CATALOGUE.map(({ sku }) => ({ sku, ...stock.counts(sku) })),
+    auditError: auditError(stock),
+  };
+}
+
+/**
+ * What is no verdict, but leaves the run without worth.
+ * @param {object} sources
+ * @param {import('./server.js').OrderServer} sources.server
+ * @param {import('./admission-desk.js').AdmissionDesk} sources.desk
+ * @param {Findings | undefined} sources.findings
+ * @param {Options} sources.options
+ * @returns {string[]}
+ */
+export function findProblems({ server, desk, findings, options }) {
+  const problems = desk.failures.map((failure) => `the gate threw ${failure}`);
+  if (findings === undefined) return problems;
+  for (const [problem, times] of Object.entries(findings.problems)) problems.push(`${problem} (${times} x)`);
+  if (findings.answered !== options.requests) {
+    problems.push(`${options.requests} requests were planned, ${findings.answered} answered`);
+  }
+  const [sent, heard] = [JSON.stringify(server.byStatus), JSON.stringify(findings.byStatus)];
+  if (!options.serve && findings.unanswered === 0 && sent !== heard) {
+    problems.push(`the server answered ${sent}, the clients heard ${heard}`);
+  }
+  return problems;
+}
+
+/** @param {import('./sale.js').Sale['stock']} stock */
+function auditError(stock) {
+  try {
+    stock.audit();
+    return undefined;
+  } catch (error) {
+    return String(error);
+  }
+}

@@ -1,0 +1,56 @@
+// @ts-check
+import { parentPort, workerData } from 'node:worker_threads';
+import { Gate } from 'sluice';
+import { monotonicMs } from './clock.js';
+import { Order } from './order-schema.js';
+import { Payments } from './payments.js';
+
+/**
+ * One line of the cashier's book.
+ * @typedef {object} HandledOrder
+ * @property {string} reservation
+ * @property {number} id
+ * @property {number} sku
+ * @property {number} quantity
+ * @property {boolean} paid
+ * @property {string} result      what the ledger said when asked to confirm or to cancel
+ * @property {number} admittedAt  the three times are monotonicMs()
+ * @property {number} takenAt
+ * @property {number} decidedAt   just before the ledger was asked
+ */
+
+if (parentPort === null) throw new Error('cashier.js runs as a worker thread: start main.js');
+
+const gate = Gate.attach(Order, workerData.gate);
+const payments = new Payments();
+
+/** @type {HandledOrder[]} in the order in which the queue handed them out */
+const handled = [];
+
+// One order at a time: the second buyer is not charged before the first one is through.
+const allHandled = gate.consume(
+  async (order, hold) => {
+    const takenAt = monotonicMs();
+    const { orderId: id, sku, quantity, admittedAt } = order;
+    const entry = {
+      reservation: String(hold.reservation),
+      id,
+      sku,
+      quantity,
+      paid: false,
+      result: 'open',
+      admittedAt,
+      takenAt,
+      decidedAt: 0,
+    };
+    handled.push(entry);
+    entry.paid = await payments.charge(id);
+    entry.decidedAt = monotonicMs();
+    entry.result = entry.paid ? hold.confirm() : hold.cancel();
+  },
+  { concurrency: 1 },
+);
+
+parentPort.postMessage({ type: 'ready' });
+await allHandled;
+parentPort.postMessage({ type: 'result', value: handled });

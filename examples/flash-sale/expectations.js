@@ -1,0 +1,57 @@
+// @ts-check
+import { fieldToBlame } from './scenario.js';
+
+/**
+ * @typedef {import('./client.js').HeardAnswer} HeardAnswer
+ * @typedef {import('./scenario.js').PlannedRequest} PlannedRequest
+ */
+
+/** Any order may meet a limit or a full queue: these two depend on the speed of the machine. */
+const BUSY = [429, 503];
+
+/** @type {Record<import('./scenario.js').Kind, readonly number[]>} */
+const STATUSES = {
+  order: [202, 409, ...BUSY],
+  retry: [202, 409, ...BUSY],
+  'reused-id': [202, 409, ...BUSY],
+  'too-many': [409, ...BUSY],
+  'unknown-item': [409, ...BUSY],
+  malformed: [400],
+  oversized: [413],
+};
+
+/**
+ * What is wrong with an answer, seen with a client's eyes.
+ * @param {PlannedRequest} planned
+ * @param {HeardAnswer} answer
+ * @param {HeardAnswer | undefined} earlier  the answer to the first request with this id
+ * @returns {string | undefined}
+ */
+export function surprise(planned, answer, earlier) {
+  const { kind } = planned;
+  const { status, body, retryAfterMs } = answer;
+  const heard = `${status} ${JSON.stringify(body)}`;
+  if (!STATUSES[kind].includes(status)) {
+    return `${kind}: expected ${STATUSES[kind].join(' or ')}, heard ${heard}`;
+  }
+  if (BUSY.includes(status) && !(Number.isInteger(retryAfterMs / 1_000) && retryAfterMs >= 1_000)) {
+    return `${kind}: ${status} without a Retry-After of whole seconds`;
+  }
+  if (status === 202 && typeof body['reservation'] !== 'string') {
+    return `${kind}: 202 without a reservation`;
+  }
+  if (kind === 'malformed' && body['field'] !== fieldToBlame(planned)) {
+    return `malformed: expected field ${fieldToBlame(planned)}, heard ${heard}`;
+  }
+  if (earlier?.status === 409 && status !== 409) {
+    return `${kind}: expected 409 again, heard ${heard}`;
+  }
+  if (earlier?.status !== 202) return undefined;
+  if (kind === 'retry' && body['reservation'] !== earlier.body['reservation']) {
+    return `retry: expected reservation ${earlier.body['reservation']} again, heard ${heard}`;
+  }
+  if (kind === 'reused-id' && body['error'] !== 'id-mismatch') {
+    return `reused id: expected id-mismatch, heard ${heard}`;
+  }
+  return undefined;
+}

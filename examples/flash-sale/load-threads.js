@@ -1,0 +1,96 @@
+// @ts-check
+import { availableParallelism } from 'node:os';
+import { Tally } from './tally.js';
+import { WorkerThread } from './worker-thread.js';
+
+/**
+ * @typedef {import('./shoppers.js').ThreadFindings} ThreadFindings
+ * @typedef {ThreadFindings & { threads: number }} Findings
+ */
+
+/** At least two, so that orders come from more than one thread. */
+const THREADS_MIN = 2;
+const THREADS_MAX = 4;
+
+/** The load gets this long for every 100,000 requests begun. */
+const DEADLINE_MS = 50_000;
+const DEADLINE_REQUESTS = 100_000;
+
+/** The worker threads that play the clients. */
+export class LoadThreads {
+  /** @type {WorkerThread<ThreadFindings>[]} */
+  #threads;
+
+  /**
+   * @param {string} url
+   * @param {{ requests: number, users: number, connections: number }} size
+   */
+  constructor(url, { requests, users, connections }) {
+    const wanted = Math.min(THREADS_MAX, Math.max(THREADS_MIN, availableParallelism() - 1));
+    const shares = Math.min(wanted, Math.floor(connections / 2));
+    const deadlineMs = DEADLINE_MS * Math.ceil(requests / DEADLINE_REQUESTS);
+    this.#threads = Array.from({ length: shares }, (_, share) => {
+      /** @type {import('./load.js').LoadTask} */
+      const task = {
+        url,
+        requests,
+        users,
+        share,
+        shares,
+        deadlineMs,
+        connections: evenShare(connections, share, shares),
+      };
+      return new WorkerThread('./load.js', task);
+    });
+  }
+
+  /** Ends the load early; `result` tells what there was until then. */
+  stop() {
+    for (const thread of this.#threads) thread.stop();
+  }
+
+  /** @returns {Promise<Findings>} of all threads together */
+  async result() {
+    return merge(await Promise.all(this.#threads.map((thread) => thread.result)));
+  }
+
+  async terminate() {
+    await Promise.all(this.#threads.map((thread) => thread.terminate()));
+  }
+}
+
+/**
+ * @param {number} total
+ * @param {number} share
+ * @param {number} shares
+ */
+function evenShare(total, share, shares) {
+  return Math.floor(total / shares) + (share < total % shares ? 1 : 0);
+}
+
+/**
+ * @param {ThreadFindings[]} all
+ * @returns {Findings}
+ */
+function merge(all) {
+  const byStatus = new Tally();
+  const problems = new Tally();
+  const answered = all.reduce((sum, one) => sum + one.answered, 0);
+  const responseMs = new Float64Array(answered);
+  let filled = 0;
+  for (const one of all) {
+    byStatus.addAll(one.byStatus);
+    problems.addAll(one.problems);
+    responseMs.set(one.responseMs, filled);
+    filled += one.responseMs.length;
+  }
+  return {
+    threads: all.length,
+    answered,
+    unanswered: all.reduce((sum, one) => sum + one.unanswered, 0),
+    byStatus: byStatus.toJSON(),
+    responseMs,
+    receipts: all.flatMap((one) => one.receipts),
+    problems: problems.toJSON(),
+  };
+}

@@ -1,0 +1,100 @@
+// @ts-check
+import { parseArgs } from 'node:util';
+
+/**
+ * @typedef {object} Options
+ * @property {number} requests
+ * @property {number} users
+ * @property {number} connections
+ * @property {boolean} json
+ * @property {boolean} serve
+ * @property {boolean} load   whether to send the built-in load
+ * @property {boolean} help
+ */
+
+/** The command line is wrong; the message names the argument. */
+export class BadArgument extends Error {
+  name = 'BadArgument';
+}
+
+const DEFAULTS = { requests: 100_000, users: 20_000, connections: 64 };
+
+/** Requests and users end where the tables of sale.js and the patience of a reader do. */
+const RANGES = {
+  requests: { min: 1, max: 10_000_000 },
+  users: { min: 1, max: 1_000_000 },
+  connections: { min: 2, max: 1_000 },
+};
+
+export const HELP = `A flash sale on sluice: an HTTP server, a cashier in a worker thread, and real load.
+
+Usage: npm start -- [options]
+       node examples/flash-sale/main.js [options]
+
+Options
+  --requests <n>     requests to send (default ${DEFAULTS.requests})
+  --users <n>        users who send them (default ${DEFAULTS.users})
+  --connections <n>  keep-alive connections in all (default ${DEFAULTS.connections})
+  --json             print the report as one JSON object on stdout, and progress on stderr
+                     (through npm: npm start --silent -- --json)
+  --serve            keep the server up for your own client until SIGINT or SIGTERM; sends no load of
+                     its own unless --requests is given
+  --help             print this
+
+Exit code 0: nothing was oversold, every admitted order was resolved exactly once and in the order of
+admission, and the audit of the stock passed. 1: not so, or the load could not be carried out.
+2: a wrong argument.
+`;
+
+/**
+ * @param {string[]} args
+ * @returns {Options}
+ * @throws {BadArgument}
+ */
+export function parseOptions(args) {
+  const given = parse(args);
+  return {
+    requests: integer('requests', given.requests),
+    users: integer('users', given.users),
+    connections: integer('connections', given.connections),
+    json: given.json ?? false,
+    serve: given.serve ?? false,
+    load: given.serve !== true || given.requests !== undefined,
+    help: given.help ?? false,
+  };
+}
+
+/** @param {string[]} args */
+function parse(args) {
+  try {
+    return parseArgs({
+      args,
+      strict: true,
+      allowPositionals: false,
+      options: {
+        requests: { type: 'string' },
+        users: { type: 'string' },
+        connections: { type: 'string' },
+        json: { type: 'boolean' },
+        serve: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    }).values;
+  } catch (error) {
+    throw new BadArgument(/** @type {Error} */ (error).message);
+  }
+}
+
+/**
+ * @param {keyof typeof RANGES} name
+ * @param {string | undefined} text
+ */
+function integer(name, text) {
+  if (text === undefined) return DEFAULTS[name];
+  const { min, max } = RANGES[name];
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < min || value > max) {
+    throw new BadArgument(`--${name} must be a whole number from ${min} to ${max}, got '${text}'`);
+  }
+  return value;
+}

@@ -1,0 +1,77 @@
+// @ts-check
+import { CATALOGUE } from './catalogue.js';
+import { percentiles } from './percentiles.js';
+import { allHold } from './verdicts.js';
+
+/**
+ * @typedef {import('./percentiles.js').Percentiles} Percentiles
+ */
+
+/**
+ * What is known when all is over.
+ * @typedef {object} Outcome
+ * @property {import('./options.js').Options} options
+ * @property {number} elapsedMs       from opening to closing
+ * @property {Record<string, number>} byStatus   as the server answered
+ * @property {Record<string, number>} byOutcome
+ * @property {import('./load-threads.js').Findings | undefined} findings  undefined without built-in load
+ * @property {import('./verdicts.js').Books} books
+ * @property {import('./verdicts.js').Verdicts} verdicts
+ * @property {{ capacity: number, highWater: number }} queue
+ * @property {number} rssPeakBytes
+ * @property {string[]} problems      that are no verdict, but leave the run without worth
+ */
+
+/**
+ * The report as one JSON object; render() in report-text.js makes it readable.
+ * @typedef {ReturnType<typeof buildReport>} Report
+ */
+
+/** @param {Outcome} outcome */
+export function buildReport({ options, findings, books, verdicts, problems, ...rest }) {
+  const { handled } = books;
+  const answered = Object.values(rest.byStatus).reduce((sum, count) => sum + count, 0);
+  return {
+    ok: allHold(verdicts) && problems.length === 0,
+    verdicts,
+    problems,
+    requests: {
+      planned: options.load ? options.requests : null,
+      answered,
+      unanswered: findings?.unanswered ?? 0,
+      byStatus: rest.byStatus,
+      byOutcome: rest.byOutcome,
+    },
+    load: findings
+      ? { users: options.users, connections: options.connections, threads: findings.threads }
+      : null,
+    elapsedMs: rest.elapsedMs,
+    requestsPerSecond: answered / (rest.elapsedMs / 1_000),
+    responseMs: findings ? percentiles(findings.responseMs) : null,
+    admissionToCashierMs: percentiles(
+      Float64Array.from(handled, (order) => order.takenAt - order.admittedAt),
+    ),
+    admissionToHandledMs: percentiles(
+      Float64Array.from(handled, (order) => order.decidedAt - order.admittedAt),
+    ),
+    items: CATALOGUE.map(({ sku, name, quantity }) => itemLine(sku, name, quantity, handled)),
+    queue: { capacity: rest.queue.capacity, peakDepth: rest.queue.highWater },
+    rssPeakBytes: rest.rssPeakBytes,
+  };
+}
+
+/**
+ * @param {number} sku
+ * @param {string} name
+ * @param {number} offered
+ * @param {readonly import('./cashier.js').HandledOrder[]} handled
+ */
+function itemLine(sku, name, offered, handled) {
+  const units = (/** @type {string} */ result) =>
+    handled.reduce(
+      (sum, order) => sum + (order.sku === sku && order.result === result ? order.quantity : 0),
+      0,
+    );
+  const sold = units('confirmed');
+  return { sku, name, offered, sold, returned: units('cancelled'), left: offered - sold };
+}

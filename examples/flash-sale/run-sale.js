@@ -1,0 +1,94 @@
+// @ts-check
+import { AdmissionDesk } from './admission-desk.js';
+import { collectBooks, findProblems } from './books.js';
+import { Interruption } from './interruption.js';
+import { buildReport } from './report.js';
+import { openSale } from './sale.js';
+import { OrderServer } from './server.js';
+import { trade } from './trade.js';
+import { judge } from './verdicts.js';
+import { WorkerThread } from './worker-thread.js';
+
+/** Once the server is closed, the cashier has no more than one full queue to go. */
+const LAST_ORDERS_MS = 20_000;
+
+const BYTES_PER_KIBIBYTE = 1_024;
+
+/**
+ * Opens the sale, lets the clients in, closes it, and compares the books.
+ * @param {import('./options.js').Options} options
+ */
+export async function runSale(options) {
+  const interruption = new Interruption();
+  const sale = openSale(options);
+  const desk = new AdmissionDesk(sale.gate);
+  const server = new OrderServer((text) => desk.answer(text));
+  /** @type {WorkerThread<import('./cashier.js').HandledOrder[]>} */
+  const cashier = new WorkerThread('./cashier.js', { gate: sale.gate.handle });
+  try {
+    await cashier.ready;
+    const url = await server.listen();
+    const startedAt = performance.now();
+    const failure = endOf(cashier);
+    failure.catch(() => {}); // after the closing it means nothing, and nobody listens
+    const findings = await trade({
+      url,
+      options,
+      interruption,
+      failure,
+      answered: () => server.answered,
+      admitted: () => desk.admitted.length,
+    }).finally(() => server.close());
+    const elapsedMs = performance.now() - startedAt;
+
+    sale.queue.close();
+    const handled = await within(LAST_ORDERS_MS, cashier.result, 'the cashier did not finish');
+    const books = collectBooks({ sale, desk, handled, findings, options });
+    return buildReport({
+      options,
+      elapsedMs,
+      byStatus: server.byStatus.toJSON(),
+      byOutcome: server.byOutcome.toJSON(),
+      findings,
+      books,
+      verdicts: judge(books),
+      queue: { capacity: sale.queue.capacity, highWater: sale.queue.stats().highWater },
+      rssPeakBytes: process.resourceUsage().maxRSS * BYTES_PER_KIBIBYTE,
+      problems: findProblems({ server, desk, findings, options }),
+    });
+  } finally {
+    interruption.forget();
+    await cashier.terminate();
+    sale.dispose();
+  }
+}
+
+/**
+ * While the sale is open the cashier must not end.
+ * @param {WorkerThread<unknown>} cashier
+ * @returns {Promise<never>}
+ */
+async function endOf(cashier) {
+  await cashier.result;
+  throw new Error('the cashier ended while the sale was open');
+}
+
+/**
+ * @template T
+ * @param {number} deadlineMs
+ * @param {Promise<T>} promise
+ * @param {string} message
+ * @returns {Promise<T>}
+ */
+async function within(deadlineMs, promise, message) {
+  /** @type {NodeJS.Timeout | undefined} */
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${message} within ${deadlineMs / 1_000} s`)), deadlineMs);
+  });
+  try {
+    return /** @type {T} */ (await Promise.race([promise, late]));
+  } finally {
+    clearTimeout(timer);
+  }
+}

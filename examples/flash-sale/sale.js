@@ -1,0 +1,58 @@
+// @ts-check
+import { Gate, Limiter, Queue, Stock } from 'sluice';
+import { CATALOGUE } from './catalogue.js';
+import { Order } from './order-schema.js';
+
+/** Small on purpose: the opening burst fills it while the cashier's first payment is still under way. */
+export const QUEUE_CAPACITY = 64;
+
+/** A client that hears nothing for this long may assume that its order is off. */
+const HOLD_MS = 30_000;
+
+/** The fewest users and ids to remember: what --serve offers to clients it knows nothing about. */
+const TABLE_SIZE_MIN = 131_072;
+
+/** The most: beyond it the oldest ids are forgotten, which this scenario's quick retries never notice. */
+const TABLE_SIZE_MAX = 1_000_000;
+
+/**
+ * @typedef {ReturnType<typeof openSale>} Sale
+ */
+
+/**
+ * Everything that the threads share: the queue, the limiter, the stock, and the gate in front of them.
+ * @param {{ requests: number, users: number }} expected
+ */
+export function openSale({ requests, users }) {
+  const queue = Queue.create(Order, { capacity: QUEUE_CAPACITY });
+  const limiter = Limiter.create({
+    tokenBucket: { ratePerSecond: 500, burst: 200 },
+    slidingWindow: { limit: 650, windowMs: 1_000, buckets: 20 },
+  });
+  const stock = Stock.create({
+    items: CATALOGUE.map(({ sku, quantity, perUser }) => ({ sku, quantity, perUser })),
+    maxReservations: 16_384,
+    maxUsers: tableSize(users),
+    maxIds: tableSize(requests),
+    holdMs: HOLD_MS,
+  });
+  const gate = Gate.create({
+    queue,
+    limiter,
+    stock,
+    fields: { sku: 'sku', quantity: 'quantity', user: 'user', id: 'orderId' },
+  });
+  return {
+    queue,
+    stock,
+    gate,
+    dispose() {
+      for (const part of [gate, stock, limiter, queue]) part[Symbol.dispose]();
+    },
+  };
+}
+
+/** @param {number} wanted */
+function tableSize(wanted) {
+  return Math.min(TABLE_SIZE_MAX, Math.max(TABLE_SIZE_MIN, wanted));
+}

@@ -1,0 +1,112 @@
+// @ts-check
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { answerToOversized, NOT_FOUND, WRONG_METHOD } from './answers.js';
+import { Tally } from './tally.js';
+
+/** An order is about 60 bytes. */
+export const BODY_BYTES_MAX = 1_024;
+
+/**
+ * Of a longer body this much is read and thrown away, so that the 413 finds its client still listening and
+ * the connection stays usable. Whoever sends more is cut off.
+ */
+const DISCARDED_BYTES_MAX = 1_048_576;
+
+/** Connections that are still busy this long after close() are cut. */
+const CLOSE_GRACE_MS = 2_000;
+
+/** POST /orders on 127.0.0.1, in front of an admission desk. */
+export class OrderServer {
+  byStatus = new Tally();
+  byOutcome = new Tally();
+  answered = 0;
+
+  /** @type {(text: string) => import('./answers.js').Answer} */
+  #decide;
+  #http = createServer((request, response) => this.#receive(request, response));
+
+  /** @param {(text: string) => import('./answers.js').Answer} decide */
+  constructor(decide) {
+    this.#decide = decide;
+  }
+
+  /** @returns {Promise<string>} where it listens */
+  async listen() {
+    this.#http.listen(0, '127.0.0.1');
+    await once(this.#http, 'listening');
+    const { port } = /** @type {import('node:net').AddressInfo} */ (this.#http.address());
+    return `http://127.0.0.1:${port}`;
+  }
+
+  /** Takes no more connections, finishes the requests under way, and resolves when all is closed. */
+  async close() {
+    const closed = once(this.#http, 'close');
+    this.#http.close();
+    this.#http.closeIdleConnections();
+    const cut = setTimeout(() => this.#http.closeAllConnections(), CLOSE_GRACE_MS);
+    await closed;
+    clearTimeout(cut);
+  }
+
+  /**
+   * @param {import('node:http').IncomingMessage} request
+   * @param {import('node:http').ServerResponse} response
+   */
+  #receive(request, response) {
+    /** @type {Buffer[]} */
+    const chunks = [];
+    let bytes = 0;
+    request.on('data', (/** @type {Buffer} */ chunk) => {
+      bytes += chunk.length;
+      if (bytes <= BODY_BYTES_MAX) chunks.push(chunk);
+      else if (bytes > DISCARDED_BYTES_MAX) this.#cutOff(request, response);
+    });
+    request.on('end', () => {
+      if (response.headersSent) return;
+      this.#send(response, this.#answer(request, bytes, chunks));
+    });
+  }
+
+  /**
+   * @param {import('node:http').IncomingMessage} request
+   * @param {number} bytes
+   * @param {Buffer[]} chunks
+   */
+  #answer(request, bytes, chunks) {
+    if (request.url !== '/orders') return NOT_FOUND;
+    if (request.method !== 'POST') return WRONG_METHOD;
+    if (bytes > BODY_BYTES_MAX) return answerToOversized(BODY_BYTES_MAX);
+    return this.#decide(
+      (chunks.length === 1 ? /** @type {Buffer} */ (chunks[0]) : Buffer.concat(chunks)).toString(),
+    );
+  }
+
+  /**
+   * @param {import('node:http').IncomingMessage} request
+   * @param {import('node:http').ServerResponse} response
+   */
+  #cutOff(request, response) {
+    if (response.headersSent) return;
+    response.shouldKeepAlive = false;
+    response.once('finish', () => request.destroy());
+    this.#send(response, answerToOversized(BODY_BYTES_MAX));
+  }
+
+  /**
+   * @param {import('node:http').ServerResponse} response
+   * @param {import('./answers.js').Answer} answer
+   */
+  #send(response, { status, outcome, body, retryAfterSeconds, allow }) {
+    const text = JSON.stringify(body);
+    response.statusCode = status;
+    response.setHeader('content-type', 'application/json');
+    response.setHeader('content-length', Buffer.byteLength(text));
+    if (retryAfterSeconds !== undefined) response.setHeader('retry-after', retryAfterSeconds);
+    if (allow !== undefined) response.setHeader('allow', allow);
+    response.end(text);
+    this.byStatus.add(status);
+    this.byOutcome.add(outcome);
+    this.answered += 1;
+  }
+}

@@ -1,0 +1,212 @@
+// @ts-check
+import { surprise } from './expectations.js';
+import { bodyOf } from './scenario.js';
+import { Tally } from './tally.js';
+
+/**
+ * @typedef {import('./client.js').HeardAnswer} HeardAnswer
+ * @typedef {import('./scenario.js').PlannedRequest} PlannedRequest
+ * @typedef {import('./scenario.js').Visit} Visit
+ */
+
+/**
+ * What a client was promised by a 202.
+ * @typedef {object} Receipt
+ * @property {number} id
+ * @property {string} reservation
+ * @property {number} sku
+ * @property {number} quantity
+ */
+
+/**
+ * @typedef {object} ThreadFindings
+ * @property {number} answered
+ * @property {number} unanswered            sent, but no answer came
+ * @property {Record<string, number>} byStatus
+ * @property {Float64Array<ArrayBuffer>} responseMs
+ * @property {Receipt[]} receipts
+ * @property {Record<string, number>} problems
+ */
+
+/** Problems beyond this many different ones are only counted. */
+const DISTINCT_PROBLEMS_MAX = 20;
+
+/** Carries out visits, with never more requests in flight than there are connections. */
+export class Shoppers {
+  #client;
+  #free;
+  #connections;
+
+  /** @type {{ dueAt: number, planned: PlannedRequest }[]} told to come back later, the earliest first */
+  #comingBack = [];
+
+  #wake = () => {};
+  #stopped = false;
+
+  #byStatus = new Tally();
+  #problems = new Tally();
+  #distinctProblems = new Set();
+  #unanswered = 0;
+
+  /** @type {number[]} */
+  #responseMs = [];
+
+  /** @type {Receipt[]} */
+  #receipts = [];
+
+  /**
+   * @param {Pick<import('./client.js').Client, 'order' | 'destroy'>} client
+   * @param {number} connections  at least 2: the clicks of a double click are in flight together
+   */
+  constructor(client, connections) {
+    this.#client = client;
+    this.#connections = connections;
+    this.#free = connections;
+  }
+
+  /**
+   * @param {Iterable<Visit>} plan
+   * @returns {Promise<void>} when every visit is over, or stop() was called
+   */
+  async send(plan) {
+    for (const visit of plan) {
+      await this.#sendComingBack();
+      await this.#until(() => this.#free >= inFlight(visit));
+      if (this.#stopped) return;
+      this.#start(visit);
+    }
+    while (this.#busy) {
+      await this.#changed();
+      await this.#sendComingBack();
+    }
+  }
+
+  get #busy() {
+    return !this.#stopped && (this.#free < this.#connections || this.#comingBack.length > 0);
+  }
+
+  /**
+   * Sends nothing more and gives up what is in flight.
+   * @param {string} reason
+   */
+  stop(reason) {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#problem(reason);
+    void this.#client.destroy();
+    this.#wake();
+  }
+
+  /** @returns {ThreadFindings} */
+  findings() {
+    return {
+      answered: this.#responseMs.length,
+      unanswered: this.#unanswered,
+      byStatus: this.#byStatus.toJSON(),
+      responseMs: Float64Array.from(this.#responseMs),
+      receipts: this.#receipts,
+      problems: this.#problems.toJSON(),
+    };
+  }
+
+  /** Sends those whose Retry-After is over. */
+  async #sendComingBack() {
+    for (;;) {
+      const next = this.#comingBack[0];
+      if (next === undefined || next.dueAt > performance.now()) return;
+      await this.#until(() => this.#free >= 1);
+      if (this.#stopped) return;
+      this.#comingBack.shift();
+      this.#start({ together: false, requests: [next.planned] });
+    }
+  }
+
+  /** @param {Visit} visit */
+  #start(visit) {
+    const taken = inFlight(visit);
+    this.#free -= taken;
+    // No answer is no rejection: what rejects here is a bug, and ends the thread.
+    void this.#carryOut(visit).finally(() => {
+      this.#free += taken;
+      this.#wake();
+    });
+  }
+
+  /** @param {Visit} visit */
+  async #carryOut({ together, requests }) {
+    if (together) {
+      await Promise.all(requests.map((planned) => this.#order(planned)));
+      return;
+    }
+    const [first, second] = requests;
+    if (first === undefined) return;
+    const answer = await this.#order(first);
+    if (second === undefined || answer === undefined) return;
+    if (answer.retryAfterMs > 0) this.#comeBack(answer.retryAfterMs, second);
+    else await this.#order(second, answer);
+  }
+
+  /**
+   * @param {number} delayMs
+   * @param {PlannedRequest} planned
+   */
+  #comeBack(delayMs, planned) {
+    const dueAt = performance.now() + delayMs;
+    const later = this.#comingBack.findLastIndex((waiting) => waiting.dueAt <= dueAt);
+    this.#comingBack.splice(later + 1, 0, { dueAt, planned });
+  }
+
+  /**
+   * @param {PlannedRequest} planned
+   * @param {HeardAnswer} [earlier]  the answer to the same id before
+   * @returns {Promise<HeardAnswer | undefined>} undefined when none came
+   */
+  async #order(planned, earlier) {
+    let answer;
+    try {
+      answer = await this.#client.order(bodyOf(planned));
+    } catch (error) {
+      this.#unanswered += 1;
+      if (!this.#stopped) this.#problem(`no answer: ${/** @type {Error} */ (error).message}`);
+      return undefined;
+    }
+    this.#responseMs.push(answer.responseMs);
+    this.#byStatus.add(answer.status);
+    const wrong = surprise(planned, answer, earlier);
+    if (wrong !== undefined) this.#problem(wrong);
+    const { reservation } = answer.body;
+    if (answer.status === 202 && typeof reservation === 'string') {
+      const { id, sku, quantity } = planned.order;
+      this.#receipts.push({ id, reservation, sku, quantity });
+    }
+    return answer;
+  }
+
+  /** @param {string} text */
+  #problem(text) {
+    if (this.#distinctProblems.size < DISTINCT_PROBLEMS_MAX) this.#distinctProblems.add(text);
+    this.#problems.add(this.#distinctProblems.has(text) ? text : 'further problems');
+  }
+
+  /** @param {() => boolean} condition */
+  async #until(condition) {
+    while (!condition() && !this.#stopped) await this.#changed();
+  }
+
+  /** @returns {Promise<void>} when a visit is over, somebody is due to come back, or stop() was called */
+  #changed() {
+    return new Promise((resolve) => {
+      const next = this.#comingBack[0];
+      const due = next && setTimeout(resolve, Math.max(1, next.dueAt - performance.now()));
+      this.#wake = () => {
+        clearTimeout(due);
+        resolve();
+      };
+    });
+  }
+}
+
+/** @param {Visit} visit */
+function inFlight({ together, requests }) {
+  return together ? requests.length : 1;
+}

@@ -1,0 +1,59 @@
+// @ts-check
+import { LoadThreads } from './load-threads.js';
+import { showProgress } from './progress.js';
+
+/**
+ * @typedef {object} OpenSale
+ * @property {string} url
+ * @property {import('./options.js').Options} options
+ * @property {import('./interruption.js').Interruption} interruption
+ * @property {Promise<never>} failure  rejects when there is no point in going on
+ * @property {() => number} answered
+ * @property {() => number} admitted
+ */
+
+/**
+ * The time between opening and closing: the built-in load, or strangers' requests, or both in turn.
+ * @param {OpenSale} sale
+ * @returns {Promise<import('./load-threads.js').Findings | undefined>} undefined without built-in load
+ */
+export async function trade(sale) {
+  const { options, interruption, failure } = sale;
+  const out = options.json ? process.stderr : process.stdout;
+  const findings = options.load ? await sendLoad(sale, out) : undefined;
+  if (options.serve && !interruption.happened) {
+    out.write(invitation(sale.url));
+    await Promise.race([interruption.wait(), failure]);
+  }
+  return findings;
+}
+
+/**
+ * @param {OpenSale} sale
+ * @param {NodeJS.WriteStream} out
+ */
+async function sendLoad({ url, options, interruption, failure, answered, admitted }, out) {
+  const threads = new LoadThreads(url, options);
+  interruption.wait().then(() => threads.stop());
+  const endProgress = showProgress(out, () => ({
+    answered: answered(),
+    total: options.requests,
+    admitted: admitted(),
+  }));
+  try {
+    return await Promise.race([threads.result(), failure]);
+  } finally {
+    endProgress();
+    await threads.terminate();
+  }
+}
+
+/** @param {string} url */
+function invitation(url) {
+  const order = JSON.stringify({ id: 1, user: 1, sku: 1001, quantity: 1 });
+  return `The sale is open at ${url} until SIGINT or SIGTERM. Order with
+
+  curl -i ${url}/orders -H 'content-type: application/json' -d '${order}'
+
+`;
+}

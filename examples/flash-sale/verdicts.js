@@ -1,0 +1,207 @@
+// @ts-check
+
+/**
+ * @typedef {import('./admission-desk.js').AdmittedOrder} AdmittedOrder
+ * @typedef {import('./cashier.js').HandledOrder} HandledOrder
+ * @typedef {import('./shoppers.js').Receipt} Receipt
+ */
+
+/**
+ * The books of everyone who took part, each written without looking at another.
+ * @typedef {object} Books
+ * @property {readonly { sku: number, quantity: number }[]} offered
+ * @property {readonly AdmittedOrder[]} admitted   the server's, in the order of admission
+ * @property {readonly HandledOrder[]} handled     the cashier's, in the order of processing
+ * @property {readonly Receipt[]} receipts         the clients': every 202 they heard
+ * @property {boolean} receiptsComplete            whether every 202 there was is among the receipts
+ * @property {readonly { sku: number, reserved: number, sold: number }[]} ledger  sluice's own counts
+ * @property {string | undefined} auditError       what stock.audit() threw
+ */
+
+/**
+ * @typedef {{ holds: boolean, detail: string }} Verdict
+ * @typedef {Record<'nothingOversold' | 'resolvedExactlyOnce' | 'processedInOrder' | 'auditPassed', Verdict>} Verdicts
+ */
+
+/**
+ * @param {Books} books
+ * @returns {Verdicts}
+ */
+export function judge(books) {
+  return {
+    nothingOversold: judgeSelling(books),
+    resolvedExactlyOnce: judgeResolving(books),
+    processedInOrder: judgeOrder(books),
+    auditPassed: judgeAudit(books),
+  };
+}
+
+/** @param {Verdicts} verdicts */
+export function allHold(verdicts) {
+  return Object.values(verdicts).every(({ holds }) => holds);
+}
+
+/**
+ * Counted three times: by the cashier, by what clients were promised less what was declined, and at every
+ * moment of the sale, not only at its end.
+ * @param {Books} books
+ * @returns {Verdict}
+ */
+function judgeSelling({ offered, admitted, handled, receipts, ledger }) {
+  const promises = new Map(receipts.map((receipt) => [receipt.reservation, receipt]));
+  const cancelled = new Set(
+    handled.filter(({ result }) => result === 'cancelled').map(({ reservation }) => reservation),
+  );
+  const promisedForGood = [...promises.values()].filter(({ reservation }) => !cancelled.has(reservation));
+  const confirmed = handled.filter(({ result }) => result === 'confirmed');
+  const known = new Set(offered.map(({ sku }) => sku));
+
+  const wrong = [];
+  for (const { sku, quantity } of offered) {
+    const sold = units(confirmed, sku);
+    const told = units(promisedForGood, sku);
+    const most = mostPromised(sku, admitted, handled);
+    const inLedger = ledger.find((item) => item.sku === sku)?.sold;
+    if (sold > quantity) wrong.push(`item ${sku}: ${sold} units sold of ${quantity}`);
+    if (told > quantity) wrong.push(`item ${sku}: clients hold promises of ${told} units of ${quantity}`);
+    if (most > quantity) wrong.push(`item ${sku}: ${most} units were promised at one time, of ${quantity}`);
+    if (inLedger !== sold)
+      wrong.push(`item ${sku}: the cashier sold ${sold} units, the ledger says ${inLedger}`);
+  }
+  for (const { sku, id } of [...admitted, ...handled]) {
+    if (!known.has(sku)) wrong.push(`order ${id} is for item ${sku}, which is not on offer`);
+  }
+  const total = confirmed.reduce((sum, { quantity }) => sum + quantity, 0);
+  return verdict(wrong, `sold ${total} of ${offered.reduce((sum, { quantity }) => sum + quantity, 0)} units`);
+}
+
+/**
+ * The largest sum of units that were promised and not taken back. An admission is dated after the gate's
+ * answer and a cancellation before the ledger was asked, so a unit sold again is never counted twice.
+ * @param {number} sku
+ * @param {readonly AdmittedOrder[]} admitted
+ * @param {readonly HandledOrder[]} handled
+ */
+function mostPromised(sku, admitted, handled) {
+  const changes = [
+    ...admitted
+      .filter((order) => order.sku === sku)
+      .map((order) => ({ at: order.admittedBy, units: order.quantity })),
+    ...handled
+      .filter((order) => order.sku === sku && order.result === 'cancelled')
+      .map((order) => ({ at: order.decidedAt, units: -order.quantity })),
+  ].sort((a, b) => a.at - b.at || a.units - b.units);
+  let promised = 0;
+  let most = 0;
+  for (const change of changes) {
+    promised += change.units;
+    most = Math.max(most, promised);
+  }
+  return most;
+}
+
+/**
+ * @param {Books} books
+ * @returns {Verdict}
+ */
+function judgeResolving({ admitted, handled, receipts, receiptsComplete, ledger }) {
+  const wrong = [];
+  const byReservation = new Map(admitted.map((order) => [order.reservation, order]));
+  if (byReservation.size !== admitted.length)
+    wrong.push(`${admitted.length - byReservation.size} reservations were given twice`);
+
+  const resolved = new Set();
+  for (const { reservation, id, paid, result } of handled) {
+    const expected = paid ? 'confirmed' : 'cancelled';
+    if (byReservation.get(reservation)?.id !== id)
+      wrong.push(`order ${id} was handled, but not admitted with reservation ${reservation}`);
+    if (resolved.has(reservation)) wrong.push(`reservation ${reservation} was resolved twice`);
+    if (result !== expected) wrong.push(`reservation ${reservation} should be ${expected}, but is ${result}`);
+    resolved.add(reservation);
+  }
+  for (const { reservation } of admitted) {
+    if (!resolved.has(reservation)) wrong.push(`reservation ${reservation} was never resolved`);
+  }
+  for (const { sku, reserved } of ledger) {
+    if (reserved !== 0) wrong.push(`item ${sku}: the ledger still holds ${reserved} units`);
+  }
+  wrong.push(...disputes(byReservation, receipts, receiptsComplete));
+
+  const confirmed = handled.filter(({ paid }) => paid).length;
+  return verdict(
+    wrong,
+    `admitted ${admitted.length}, confirmed ${confirmed}, cancelled ${handled.length - confirmed}`,
+  );
+}
+
+/**
+ * Where clients were told something else than what the server wrote down.
+ * @param {Map<string, AdmittedOrder>} byReservation
+ * @param {readonly Receipt[]} receipts
+ * @param {boolean} receiptsComplete
+ */
+function disputes(byReservation, receipts, receiptsComplete) {
+  const wrong = [];
+  const told = new Set();
+  for (const { id, reservation, sku, quantity } of receipts) {
+    const order = byReservation.get(reservation);
+    told.add(reservation);
+    if (order?.id !== id || order.sku !== sku || order.quantity !== quantity) {
+      wrong.push(
+        `the client of order ${id} was promised reservation ${reservation}, which is not that order's`,
+      );
+    }
+  }
+  if (receiptsComplete && told.size !== byReservation.size) {
+    wrong.push(`${byReservation.size} orders were admitted, but clients heard of ${told.size}`);
+  }
+  return wrong;
+}
+
+/**
+ * @param {Books} books
+ * @returns {Verdict}
+ */
+function judgeOrder({ admitted, handled }) {
+  const length = Math.max(admitted.length, handled.length);
+  for (let place = 0; place < length; place += 1) {
+    const [first, then] = [admitted[place]?.reservation, handled[place]?.reservation];
+    if (first !== then) {
+      return {
+        holds: false,
+        detail: `place ${place + 1}: admitted ${first ?? 'none'}, processed ${then ?? 'none'}`,
+      };
+    }
+  }
+  return { holds: true, detail: `compared ${length}` };
+}
+
+/**
+ * @param {Books} books
+ * @returns {Verdict}
+ */
+function judgeAudit({ auditError }) {
+  return verdict(
+    auditError === undefined ? [] : [auditError],
+    'every count recomputed from the reservations',
+  );
+}
+
+/**
+ * @param {readonly { sku: number, quantity: number }[]} orders
+ * @param {number} sku
+ */
+function units(orders, sku) {
+  return orders.reduce((sum, order) => sum + (order.sku === sku ? order.quantity : 0), 0);
+}
+
+/**
+ * @param {readonly string[]} wrong
+ * @param {string} otherwise
+ * @returns {Verdict}
+ */
+function verdict(wrong, otherwise) {
+  const [first] = wrong;
+  if (first === undefined) return { holds: true, detail: otherwise };
+  return { holds: false, detail: wrong.length === 1 ? first : `${first}, and ${wrong.length - 1} more` };
+}

@@ -1,0 +1,175 @@
+import { describe, expect, it } from 'vitest';
+import { allHold, judge } from '../../examples/flash-sale/verdicts.js';
+
+type Books = Parameters<typeof judge>[0];
+type Mutable<T> = T extends readonly (infer Item)[]
+  ? Mutable<Item>[]
+  : T extends object
+    ? { -readonly [K in keyof T]: Mutable<T[K]> }
+    : T;
+
+/** Three units of one item: two orders paid, one declined in between and its units sold again. */
+function soundBooks(): Mutable<Books> {
+  const orders = [
+    { id: 1, quantity: 2, paid: true },
+    { id: 2, quantity: 1, paid: false },
+    { id: 3, quantity: 1, paid: true },
+  ].map((order) => ({ ...order, sku: 7, reservation: String(100 + order.id) }));
+  return {
+    offered: [{ sku: 7, quantity: 3 }],
+    admitted: orders.map(({ paid: _, ...order }) => ({ ...order, admittedBy: order.id * 10 })),
+    handled: orders.map((order) => ({
+      ...order,
+      result: order.paid ? 'confirmed' : 'cancelled',
+      admittedAt: order.id * 10 - 1,
+      takenAt: order.id * 10 + 1,
+      decidedAt: order.id * 10 + 2,
+    })),
+    receipts: orders.map(({ paid: _, ...order }) => order),
+    receiptsComplete: true,
+    ledger: [{ sku: 7, reserved: 0, sold: 3 }],
+    auditError: undefined,
+  };
+}
+
+/** The verdicts that do not hold after a change to sound books, each with its reason. */
+function broken(change: (books: Mutable<Books>) => void): Record<string, string> {
+  const books = soundBooks();
+  change(books);
+  const verdicts = judge(books);
+  const failed = Object.entries(verdicts).filter(([, { holds }]) => !holds);
+  expect(allHold(verdicts)).toBe(failed.length === 0);
+  return Object.fromEntries(failed.map(([name, { detail }]) => [name, detail]));
+}
+
+function at<Item>(list: Item[], index: number): Item {
+  const item = list[index];
+  if (item === undefined) throw new RangeError(`nothing at ${index}`);
+  return item;
+}
+
+describe('the verdicts', () => {
+  it('all hold over sound books, and over empty ones', () => {
+    expect(broken(() => {})).toEqual({});
+    expect(
+      broken((books) => {
+        books.admitted = [];
+        books.handled = [];
+        books.receipts = [];
+        books.ledger = [{ sku: 7, reserved: 0, sold: 0 }];
+      }),
+    ).toEqual({});
+  });
+
+  it('see more sold than offered', () => {
+    expect(broken((books) => (at(books.offered, 0).quantity = 2))).toEqual({
+      nothingOversold: expect.stringContaining('item 7: 3 units sold of 2'),
+    });
+  });
+
+  it('see more promised to clients than offered, even when the cashier sold less', () => {
+    const found = broken((books) => {
+      books.receipts.push({ id: 4, reservation: '104', sku: 7, quantity: 1 });
+    });
+    expect(found['nothingOversold']).toContain('clients hold promises of 4 units of 3');
+  });
+
+  it('see a unit that was promised twice for a moment', () => {
+    const found = broken((books) => (at(books.handled, 1).decidedAt = 31));
+    expect(found).toEqual({ nothingOversold: 'item 7: 4 units were promised at one time, of 3' });
+  });
+
+  it('see a ledger that disagrees with the cashier', () => {
+    expect(broken((books) => (at(books.ledger, 0).sold = 2))).toEqual({
+      nothingOversold: 'item 7: the cashier sold 3 units, the ledger says 2',
+    });
+  });
+
+  it('see the sale of an item that was not on offer', () => {
+    const found = broken((books) => {
+      for (const book of [books.admitted, books.handled, books.receipts])
+        at<{ sku: number }>(book, 2).sku = 8;
+      at(books.ledger, 0).sold = 2;
+    });
+    expect(found['nothingOversold']).toContain('order 3 is for item 8, which is not on offer');
+  });
+
+  it('see an order resolved twice', () => {
+    const found = broken((books) => {
+      books.handled.push(at(books.handled, 1));
+    });
+    expect(found['resolvedExactlyOnce']).toBe('reservation 102 was resolved twice');
+  });
+
+  it('see an order that was never resolved', () => {
+    const found = broken((books) => {
+      books.handled.pop();
+      at(books.ledger, 0).sold = 2;
+    });
+    expect(found['resolvedExactlyOnce']).toBe('reservation 103 was never resolved');
+  });
+
+  it('see an order resolved without having been admitted', () => {
+    const found = broken((books) => {
+      books.admitted.pop();
+      books.receipts.pop();
+    });
+    expect(found['resolvedExactlyOnce']).toBe('order 3 was handled, but not admitted with reservation 103');
+  });
+
+  it('see a hold that expired before the cashier decided', () => {
+    const found = broken((books) => {
+      at(books.handled, 2).result = 'expired';
+      at(books.ledger, 0).sold = 2;
+    });
+    expect(found).toEqual({ resolvedExactlyOnce: 'reservation 103 should be confirmed, but is expired' });
+  });
+
+  it('see one reservation given to two orders', () => {
+    const found = broken((books) => {
+      for (const book of [books.admitted, books.handled, books.receipts])
+        at<{ reservation: string }>(book, 2).reservation = '101';
+    });
+    expect(found['resolvedExactlyOnce']).toContain('1 reservations were given twice');
+  });
+
+  it('see units that stay reserved after the last order', () => {
+    expect(broken((books) => (at(books.ledger, 0).reserved = 1))).toEqual({
+      resolvedExactlyOnce: 'item 7: the ledger still holds 1 units',
+    });
+  });
+
+  it("see a client that was promised another order's reservation", () => {
+    expect(broken((books) => (at(books.receipts, 1).quantity = 2))).toEqual({
+      resolvedExactlyOnce: "the client of order 2 was promised reservation 102, which is not that order's",
+    });
+  });
+
+  it('see an admitted order whose client was told nothing, unless clients are strangers', () => {
+    const untold = (books: Mutable<Books>) => {
+      books.receipts.shift();
+    };
+    expect(broken(untold)).toEqual({ resolvedExactlyOnce: '3 orders were admitted, but clients heard of 2' });
+    expect(
+      broken((books) => {
+        untold(books);
+        books.receiptsComplete = false;
+      }),
+    ).toEqual({});
+  });
+
+  it('see orders processed in another order than they were admitted', () => {
+    expect(
+      broken((books) => {
+        books.handled.reverse();
+        books.handled.push(at(books.handled.splice(1, 1), 0));
+      }),
+    ).toEqual({ processedInOrder: 'place 1: admitted 101, processed 103' });
+  });
+
+  it('see an audit that failed', () => {
+    expect(broken((books) => (books.auditError = 'ERR_SLUICE_AUDIT'))).toEqual({
+      auditPassed: 'ERR_SLUICE_AUDIT',
+    });
+  });
+});
