@@ -2,6 +2,8 @@
 // One fixed version, because every major version of clang-format formats a little differently.
 
 import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 
 const version = '14';
 
@@ -20,10 +22,11 @@ if (program === undefined) {
   process.exit(0);
 }
 
-const files = run('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.h', '*.cc', '*.cpp'])
-  .stdout.split('\n')
-  .filter(Boolean);
-if (files.length === 0) throw new Error('git lists no C++ sources: run this in a checkout of the repository');
+const files = ['native', 'test/core'].flatMap((directory) =>
+  readdirSync(directory, { recursive: true, encoding: 'utf8' })
+    .filter((file) => /\.(h|cc|cpp)$/.test(file))
+    .map((file) => join(directory, file)),
+);
 const mode = process.argv.includes('--check') ? ['--dry-run', '--Werror'] : ['-i'];
 const { status } = run(program, [...mode, ...files], { stdio: 'inherit' });
 console.log(`${program}: ${files.length} files ${status === 0 ? 'in order' : 'NOT in order'}`);
