@@ -1,0 +1,138 @@
+/**
+ * Fixed-size records in shared memory, without BigInt. `record(fields)` lays the fields out; `codecOver(memory)`
+ * writes, for one memory, the code a person would write by hand for this one schema: no loop over fields, no
+ * table look-up, every offset a constant.
+ */
+
+/**
+ * @typedef {'u8'|'u16'|'u32'|'i8'|'i16'|'i32'|'u53'|'f32'|'f64'|'bool'} FieldType
+ * @typedef {Record<string, number | boolean>} Fields the values of one record, by field name
+ */
+
+/**
+ * @template {Fields} R
+ * @typedef {Readonly<R> & { at: number, toObject(): R }} View a window on one slot; `at` is the slot's byte offset
+ */
+
+/**
+ * @template {Fields} R
+ * @typedef {object} Codec
+ * @property {View<R>} view one view, to be moved and reused
+ * @property {(record: R) => void} check throws a TypeError that names the first bad field
+ * @property {(record: R, at: number) => void} write stores a checked record into the slot at byte offset `at`
+ */
+
+/**
+ * @template {Fields} R
+ * @typedef {object} RecordType
+ * @property {number} slotBytes the ring's header included
+ * @property {string} signature equal for equal layouts
+ * @property {(memory: ArrayBufferLike) => Codec<R>} codecOver
+ */
+
+/** Bytes at the start of every slot that belong to the ring, not to the record (see ring.js). */
+export const SLOT_HEADER_BYTES = 8;
+
+const CACHE_LINE_BYTES = 64;
+
+/** Per type: its size, the array that writes it, the DataView method that reads it, and what a good value `v` is. */
+const types = {
+  u8: { bytes: 1, array: 'Uint8Array', get: 'getUint8', good: '(v & 0xff) === v' },
+  u16: { bytes: 2, array: 'Uint16Array', get: 'getUint16', good: '(v & 0xffff) === v' },
+  u32: { bytes: 4, array: 'Uint32Array', get: 'getUint32', good: 'v >>> 0 === v' },
+  i8: { bytes: 1, array: 'Int8Array', get: 'getInt8', good: '(v << 24) >> 24 === v' },
+  i16: { bytes: 2, array: 'Int16Array', get: 'getInt16', good: '(v << 16) >> 16 === v' },
+  i32: { bytes: 4, array: 'Int32Array', get: 'getInt32', good: '(v | 0) === v' },
+  u53: { bytes: 8, array: 'Float64Array', get: 'getFloat64', good: 'Number.isSafeInteger(v) && v >= 0' },
+  f32: { bytes: 4, array: 'Float32Array', get: 'getFloat32', good: "typeof v === 'number'" },
+  f64: { bytes: 8, array: 'Float64Array', get: 'getFloat64', good: "typeof v === 'number'" },
+  bool: { bytes: 1, array: 'Uint8Array', get: 'getUint8', good: "typeof v === 'boolean'" },
+};
+
+/**
+ * @template {Record<string, FieldType>} const F
+ * @param {F} fields names must be identifiers: they become code
+ * @returns {RecordType<{ [name in keyof F]: F[name] extends 'bool' ? boolean : number }>}
+ */
+export function record(fields) {
+  const { laidOut, slotBytes } = layOut(fields);
+  const codecOver = new Function('memory', codecSource(laidOut));
+  return {
+    slotBytes,
+    signature: laidOut.map(({ name, type }) => `${name}:${type}`).join(),
+    codecOver: (memory) => codecOver(memory),
+  };
+}
+
+/**
+ * Widest fields first, so that every field is naturally aligned without padding. A slot is a power of two up
+ * to one cache line, then whole lines: no slot straddles a line it could have to itself.
+ * @param {Record<string, FieldType>} fields
+ */
+function layOut(fields) {
+  let end = SLOT_HEADER_BYTES;
+  const laidOut = Object.entries(fields)
+    .map(([name, type]) => ({ name, type, ...types[type] }))
+    .sort((a, b) => b.bytes - a.bytes)
+    .map((field) => {
+      const offset = end;
+      end += field.bytes;
+      return { ...field, offset };
+    });
+  let slotBytes = 2 * SLOT_HEADER_BYTES;
+  while (slotBytes < end && slotBytes < CACHE_LINE_BYTES) slotBytes *= 2;
+  while (slotBytes < end) slotBytes += CACHE_LINE_BYTES;
+  return { laidOut, slotBytes };
+}
+
+/**
+ * Reading goes through a DataView and writing through typed arrays: the fastest of the four pairings where this
+ * was measured, by 2x for reading.
+ * @param {ReturnType<typeof layOut>['laidOut']} fields
+ */
+function codecSource(fields) {
+  const arrays = [...new Set(fields.map((field) => field.array))];
+  return `'use strict';
+const data = new DataView(memory);
+${arrays.map((array) => `const as${array} = new ${array}(memory);`).join('\n')}
+function bad(name, type, value) {
+  throw new TypeError(name + ': expected ' + type + ', got ' + String(value));
+}
+class View {
+  constructor() { this.at = 0; }
+${fields.map(getter).join('\n')}
+  toObject() { return { ${fields.map(({ name }) => `${name}: this.${name}`).join(', ')} }; }
+}
+return {
+  view: new View(),
+  check(record) {
+${fields.map(fieldCheck).join('\n')}
+  },
+  write(record, at) {
+${fields.map(fieldWrite).join('\n')}
+  },
+};`;
+}
+
+/** @typedef {ReturnType<typeof layOut>['laidOut'][number]} Field */
+
+/** @param {Field} field */
+function getter({ name, type, bytes, get, offset }) {
+  const value = `data.${get}(this.at + ${offset}${bytes > 1 ? ', true' : ''})`;
+  return `  get ${name}() { return ${value}${type === 'bool' ? ' !== 0' : ''}; }`;
+}
+
+/**
+ * @param {Field} field
+ * @param {number} index
+ */
+function fieldCheck({ name, type, good }, index) {
+  const value = `v${index}`;
+  const isGood = good.replaceAll(/\bv\b/g, value);
+  return `    const ${value} = record.${name}; if (!(${isGood})) bad('${name}', '${type}', ${value});`;
+}
+
+/** @param {Field} field */
+function fieldWrite({ name, bytes, array, offset }) {
+  return `    as${array}[(at >>> ${Math.log2(bytes)}) + ${offset / bytes}] = record.${name};`;
+}

@@ -1,0 +1,329 @@
+/**
+ * A bounded multi-producer, single-consumer ring over a SharedArrayBuffer, in JavaScript and Atomics alone:
+ * the contract of sluice's native queue, written as fast as JavaScript can make it, to be compared with it.
+ *
+ * What costs here is the number of Atomics calls (V8 calls a builtin for each: 8 to 10 ns), so every operation
+ * makes as few as the memory model allows:
+ *   push of 1 or of n     2    claim (compareExchange of the tail), publish (exchange of a stamp)
+ *   drain                 1 for each published run (load of its stamp) + 1 (store of the head)
+ *
+ * Memory, in bytes; what different threads write lies 128 bytes apart:
+ *     0   tail    next position to claim; bit 0 says "closed"
+ *   128   head    next position to read; written once per drained batch
+ *   256   epoch   changes every 2^29 records: limits cached before are void
+ *   384   slots   { int32 stamp, int32 run, record }, a power of two of them, not fewer than the capacity
+ *
+ * Positions count records in steps of two, wrap at 32 bits and are compared by signed difference. Bit 0 is free
+ * for what is not a position. The stamp in the slot of position p reads
+ *   p + 1   published: `run` records from here on were claimed together and are readable together
+ *   p       the consumer sleeps until p is published
+ *   other   left from an earlier lap
+ * A producer publishes by exchanging the stamp for p + 1, and learns from what it displaced whether the
+ * consumer sleeps. Both sides decide on this one word, so no wake-up is lost, with no fence and no second flag.
+ *
+ * What this form cannot have, and the native ring has: a thread terminated between claim and publish, or a
+ * record whose getter throws when it is read the second time, wedges the ring.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
+// Indices of 32-bit words.
+const TAIL = 0;
+const HEAD = 32;
+const EPOCH = 64;
+
+const SLOTS_BYTES = 384;
+const PAGE_BYTES = 65_536;
+const MAX_CAPACITY = 2 ** 24;
+const STEP = 2;
+/** In the tail. */
+const CLOSED = 1;
+/** In a stamp. */
+const PUBLISHED = 1;
+/** What #claim returns when there is no room: odd, so it is no position. */
+const FULL = 1;
+
+/** Records that one turn of the consumer's event loop visits at most. */
+const TURN_RECORDS = 4_096;
+/** Looks at the next slot before the consumer goes to sleep: about as long as one wake-up costs its producer. */
+const LOOKS_BEFORE_SLEEP = 100;
+
+/**
+ * @typedef {import('./record.js').Fields} Fields
+ * @typedef {{ memory: ArrayBufferLike, capacity: number, signature: string }} Handle structured-cloneable
+ */
+
+/**
+ * Not in the type library that the project compiles against.
+ * @type {(words: Int32Array, index: number, value: number) => { async: boolean, value: unknown }}
+ */
+const waitAsync = Reflect.get(Atomics, 'waitAsync');
+
+/**
+ * @template {Fields} R
+ */
+export class Ring {
+  /** @readonly @type {Handle} */
+  handle;
+
+  #words;
+  #codec;
+  #slotBytes;
+  /** Slots - 1. */
+  #mask;
+  /** The capacity, in positions. */
+  #span;
+  /** Consumer: the next position to read. */
+  #head;
+  /** Producer: a past value of head + span, and the epoch it was read in. */
+  #limit = 0;
+  #limitEpoch = -1;
+  /** Producer: how many records the last #claim got. */
+  #claimed = 0;
+
+  /**
+   * @template {Fields} R
+   * @param {import('./record.js').RecordType<R>} type
+   * @param {{ capacity: number, start?: number }} options `start`: number of the first record, to test wrap-around
+   */
+  static create(type, { capacity, start = 0 }) {
+    if (!Number.isInteger(capacity) || capacity < 1 || capacity > MAX_CAPACITY) {
+      throw new RangeError(`capacity: expected an integer from 1 to ${MAX_CAPACITY}, got ${capacity}`);
+    }
+    const slots = slotsFor(capacity);
+    // A shared WebAssembly memory is a SharedArrayBuffer that starts on a page. A plain one starts anywhere on
+    // 16 bytes, and each of its slots would lie across two cache lines.
+    const pages = Math.ceil((SLOTS_BYTES + slots * type.slotBytes) / PAGE_BYTES);
+    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }).buffer;
+    const words = new Int32Array(memory);
+    const first = start * STEP;
+    words[TAIL] = first;
+    words[HEAD] = first;
+    for (let slot = 0; slot < slots; slot++) {
+      words[(SLOTS_BYTES + slot * type.slotBytes) >> 2] = first - 1; // what no slot will ever wait for
+    }
+    return new Ring(type, { memory, capacity, signature: type.signature });
+  }
+
+  /**
+   * @template {Fields} R
+   * @param {import('./record.js').RecordType<R>} type
+   * @param {Handle} handle
+   */
+  static attach(type, handle) {
+    if (handle.signature !== type.signature) {
+      throw new TypeError(`handle: expected a ring of ${type.signature}, got one of ${handle.signature}`);
+    }
+    return new Ring(type, handle);
+  }
+
+  /**
+   * @param {import('./record.js').RecordType<R>} type
+   * @param {Handle} handle
+   */
+  constructor(type, handle) {
+    this.handle = handle;
+    this.#words = new Int32Array(handle.memory);
+    this.#codec = type.codecOver(handle.memory);
+    this.#slotBytes = type.slotBytes;
+    this.#mask = slotsFor(handle.capacity) - 1;
+    this.#span = handle.capacity * STEP;
+    this.#head = Atomics.load(this.#words, HEAD);
+  }
+
+  /**
+   * @param {R} record
+   * @returns {boolean} false: full
+   * @throws {TypeError} names the bad field; nothing was pushed
+   */
+  tryPush(record) {
+    this.#codec.check(record);
+    const position = this.#claim(1);
+    if (position === FULL) return false;
+    const at = this.#slotOf(position);
+    this.#codec.write(record, at);
+    this.#publish(position, at, 1);
+    return true;
+  }
+
+  /**
+   * @param {R[]} records
+   * @returns {number} how many were taken, from the front
+   * @throws {TypeError} names the bad field; nothing was pushed
+   */
+  tryPushMany(records) {
+    if (records.length === 0) return 0;
+    for (const record of records) this.#codec.check(record);
+    const first = this.#claim(records.length);
+    if (first === FULL) return 0;
+    const taken = this.#claimed;
+    // Back to front: the first stamp publishes the whole run, so it comes last. The others are written too, by
+    // plain stores: no slot keeps a stamp for longer than a lap, and a drain may stop inside the run.
+    for (let i = taken - 1; i > 0; i--) {
+      const position = (first + i * STEP) | 0;
+      const at = this.#slotOf(position);
+      this.#codec.write(/** @type {R} */ (records[i]), at);
+      this.#words[at >> 2] = position | PUBLISHED;
+      this.#words[(at >> 2) + 1] = taken - i;
+    }
+    const at = this.#slotOf(first);
+    this.#codec.write(/** @type {R} */ (records[0]), at);
+    this.#publish(first, at, taken);
+    return taken;
+  }
+
+  /**
+   * Visits what is published, oldest first. Their room is free again when `drain` returns, all at once.
+   * @param {(view: import('./record.js').View<R>) => void} visit gets one view, moved on for each record
+   * @param {number} [max]
+   * @returns {number} how many were visited
+   */
+  drain(visit, max = this.handle.capacity) {
+    const words = this.#words;
+    const view = this.#codec.view;
+    let position = this.#head;
+    let left = max;
+    try {
+      while (left > 0) {
+        const word = this.#slotOf(position) >> 2;
+        if (Atomics.load(words, word) !== (position | PUBLISHED)) break;
+        const run = Math.min(/** @type {number} */ (words[word + 1]), left);
+        left -= run;
+        for (let i = 0; i < run; i++) {
+          view.at = this.#slotOf(position);
+          position = (position + STEP) | 0;
+          visit(view);
+        }
+      }
+    } finally {
+      this.#free(position);
+    }
+    return max - left;
+  }
+
+  /**
+   * Visits records as they come, on this thread's event loop, until the ring is closed and empty. After
+   * TURN_RECORDS it lets timers and I/O have their turn. With nothing to visit it sleeps.
+   * @param {(view: import('./record.js').View<R>) => void} visit
+   */
+  async consume(visit) {
+    const keepAlive = setInterval(() => {}, 2 ** 31 - 1); // a pending waitAsync lets a process end
+    let left = TURN_RECORDS;
+    try {
+      for (;;) {
+        left -= this.drain(visit, left);
+        if (left === 0) {
+          await nextTurn();
+          left = TURN_RECORDS;
+        } else if (this.#drained()) {
+          return;
+        } else if (!this.#comesSoon() && (await this.#sleep())) {
+          left = TURN_RECORDS;
+        }
+      }
+    } finally {
+      clearInterval(keepAlive);
+    }
+  }
+
+  /** No push succeeds after this; what was pushed can still be drained. */
+  close() {
+    const tail = Atomics.or(this.#words, TAIL, CLOSED);
+    if (tail & CLOSED) return;
+    // If the consumer sleeps on an empty ring, it sleeps on the slot of the tail.
+    const word = this.#slotOf(tail) >> 2;
+    if (Atomics.compareExchange(this.#words, word, tail, tail - 1) === tail)
+      Atomics.notify(this.#words, word);
+  }
+
+  // ---- producers -------------------------------------------------------------------------------------------
+
+  /**
+   * Claims up to `want` records. What is claimed must be written and published.
+   * @param {number} want
+   * @returns {number} the first position, or FULL
+   */
+  #claim(want) {
+    const words = this.#words;
+    let tail = /** @type {number} */ (words[TAIL]); // may be old: then the compareExchange fails
+    for (;;) {
+      if (tail & CLOSED) throw new Error('the ring is closed');
+      let room = (this.#limit - tail) | 0;
+      if (room < want * STEP || words[EPOCH] !== this.#limitEpoch) {
+        this.#limitEpoch = Atomics.load(words, EPOCH);
+        this.#limit = (Atomics.load(words, HEAD) + this.#span) | 0;
+        room = (this.#limit - tail) | 0;
+        if (room <= 0) return FULL;
+      }
+      const claimed = Math.min(room, want * STEP);
+      const seen = Atomics.compareExchange(words, TAIL, tail, tail + claimed);
+      if (seen === tail) {
+        this.#claimed = claimed / STEP;
+        return tail;
+      }
+      tail = seen;
+    }
+  }
+
+  /**
+   * @param {number} position
+   * @param {number} at
+   * @param {number} run
+   */
+  #publish(position, at, run) {
+    const word = at >> 2;
+    this.#words[word + 1] = run;
+    if (Atomics.exchange(this.#words, word, position | PUBLISHED) === position)
+      Atomics.notify(this.#words, word);
+  }
+
+  // ---- the consumer ----------------------------------------------------------------------------------------
+
+  /** @param {number} position frees everything before it */
+  #free(position) {
+    if (position === this.#head) return;
+    // Twice as often as signed differences to a cached limit would need it.
+    const epochPassed = (position ^ this.#head) >>> 30 !== 0;
+    this.#head = position;
+    Atomics.store(this.#words, HEAD, position);
+    if (epochPassed) Atomics.add(this.#words, EPOCH, 1);
+  }
+
+  #comesSoon() {
+    const word = this.#slotOf(this.#head) >> 2;
+    for (let look = 0; look < LOOKS_BEFORE_SLEEP; look++) {
+      if (Atomics.load(this.#words, word) === (this.#head | PUBLISHED)) return true;
+    }
+    return false;
+  }
+
+  #drained() {
+    return Atomics.load(this.#words, TAIL) === (this.#head | CLOSED);
+  }
+
+  /**
+   * Sleeps until the next record is published or the ring is closed.
+   * @returns {Promise<boolean>} false: it did not come to that
+   */
+  async #sleep() {
+    const word = this.#slotOf(this.#head) >> 2;
+    const stamp = Atomics.load(this.#words, word);
+    if (stamp === (this.#head | PUBLISHED)) return false;
+    if (Atomics.compareExchange(this.#words, word, stamp, this.#head) !== stamp) return false;
+    if (this.#drained()) return false;
+    const wait = waitAsync(this.#words, word, this.#head);
+    await wait.value;
+    return wait.async;
+  }
+
+  /** @param {number} position */
+  #slotOf(position) {
+    return SLOTS_BYTES + Math.imul((position >> 1) & this.#mask, this.#slotBytes);
+  }
+}
+
+/** @param {number} capacity */
+function slotsFor(capacity) {
+  let slots = 2;
+  while (slots < capacity) slots *= 2;
+  return slots;
+}
