@@ -1,0 +1,50 @@
+// Lints the C++ sources: every translation unit of the addon, and through them the headers of the core.
+// The checks are in .clang-tidy. Run it after `npm run build:native`, which knows where Node's headers are.
+
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { findTool, sourcesIn } from './clang.js';
+
+const program = findTool('clang-tidy');
+const { variables } = JSON.parse(readFileSync('build/config.gypi', 'utf8').replace(/^#.*$/gm, ''));
+const { include_dir: addonApi } = createRequire(import.meta.url)('node-addon-api');
+const flags = [
+  '-std=c++20',
+  '-fno-exceptions',
+  '-Inative',
+  `-isystem${addonApi}`,
+  `-isystem${join(variables.nodedir, 'include', 'node')}`,
+  '-DNAPI_VERSION=8',
+  '-DNAPI_DISABLE_CPP_EXCEPTIONS',
+];
+
+const files = sourcesIn(['native/addon'], /\.cc$/);
+const waiting = [...files];
+
+/** @param {string} file @returns {Promise<boolean>} whether clang-tidy has nothing to say of it */
+function isInOrder(file) {
+  return new Promise((resolve) => {
+    execFile(program, ['--quiet', file, '--', ...flags], (error, stdout) => {
+      process.stdout.write(stdout);
+      resolve(error === null);
+    });
+  });
+}
+
+/** @returns {Promise<number>} how many of the files this lane took are not in order */
+async function lane() {
+  let wrong = 0;
+  for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+    if (!(await isInOrder(file))) wrong += 1;
+  }
+  return wrong;
+}
+
+const wrong = (await Promise.all(Array.from({ length: availableParallelism() }, lane))).reduce(
+  (a, b) => a + b,
+);
+console.log(`${program}: ${files.length - wrong} files in order, ${wrong} not`);
+process.exitCode = wrong === 0 ? 0 : 1;

@@ -1,0 +1,31 @@
+// What clang-format.js and clang-tidy.js have in common: the tool, of one fixed version because every major
+// version formats and warns a little differently, and the C++ sources.
+
+import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+const version = '14';
+
+/**
+ * Ends the process when the tool is not installed: with a visible word on a developer's machine, with an error
+ * in CI.
+ * @param {'clang-format' | 'clang-tidy'} tool
+ */
+export function findTool(tool) {
+  const program = [`${tool}-${version}`, tool].find((name) =>
+    spawnSync(name, ['--version'], { encoding: 'utf8' }).stdout?.includes(`version ${version}.`),
+  );
+  if (program !== undefined) return program;
+  console.warn(`SKIPPED: ${tool} ${version} is not installed (Debian: ${tool}-${version})`);
+  process.exit(process.env.CI ? 1 : 0);
+}
+
+/** @param {string[]} directories @param {RegExp} pattern */
+export function sourcesIn(directories, pattern) {
+  return directories.flatMap((directory) =>
+    readdirSync(directory, { recursive: true, encoding: 'utf8' })
+      .filter((file) => pattern.test(file))
+      .map((file) => join(directory, file)),
+  );
+}
