@@ -195,7 +195,11 @@ describe('without a binary for the platform', () => {
     rmSync(join(installed, 'prebuilds'), { recursive: true });
     const { status, stderr } = run(['imports.mjs']);
     expect(status).toBe(1);
-    expect(stderr).toContain(`${process.platform}-${process.arch}`);
-    expect(stderr).toContain('sluice.node');
+    const platform = `${process.platform}-${process.arch}`;
+    expect(stderr).toContain('ERR_SLUICE_LOAD');
+    expect(stderr).toContain(`no working binary for ${platform}`);
+    expect(stderr).toMatch(new RegExp(`prebuilds/${platform}/sluice(\\.\\w+)?\\.node: Cannot find module`));
+    expect(stderr).toContain('build/Release/sluice.node: Cannot find module');
+    expect(stderr).toContain('What to do: reinstall sluice');
   });
 });
