@@ -77,6 +77,7 @@ class Admission {
     ThreadLine* limiter_line;
     ThreadLine* stock_line;
     std::atomic<std::uint64_t>* tags;  // one per slot of the ring
+    const Queue* depth_queue;          // whose depth the limiter's third tier follows, or nullptr
     Clock clock;
   };
   struct Result {
@@ -118,7 +119,8 @@ class Admission {
     const std::uint64_t now = needs_time ? parts.clock.now() : 0;
     Limiter::Decision decision;
     if (parts.limiter != nullptr) {
-      decision = parts.limiter->decide(*parts.limiter_line, parts.clock, now, 1, queue.ring().depth());
+      const std::uint64_t depth = parts.depth_queue == nullptr ? 0 : parts.depth_queue->ring().depth();
+      decision = parts.limiter->decide(*parts.limiter_line, parts.clock, now, 1, depth);
       if (decision.refused_by != Tier::kNone) {
         return {Outcome::kRateLimited, decision.refused_by, parts.limiter->retry_after(now, 1), 0};
       }

@@ -11,48 +11,57 @@
 // hundred nanoseconds of native code, so the reader waits only for threads that were preempted inside one.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <thread>
 
-#include "core/thread_lines.h"
+#include "core/atomics.h"
 
 namespace sluice {
 
+// A `Line` has an atomic `inside`; one per thread (see thread_lines.h). `Lines` are all of them.
+template <class A = StdAtomics>
 class Quiesce {
  public:
-  void enter(ThreadLine& line) noexcept {
+  template <class Line>
+  void enter(Line& line) noexcept {
     for (;;) {
       line.inside.store(1, std::memory_order_relaxed);
       // Pairs with the fence in pause().
-      std::atomic_thread_fence(std::memory_order_seq_cst);
+      A::fence(std::memory_order_seq_cst);
       // ACQ paused: pairs with REL in resume(), so that what the reader did is over.
       if (paused_.load(std::memory_order_acquire) == 0) [[likely]] return;
-      line.inside.store(0, std::memory_order_release);
+      // Relaxed: nothing was done since the fence, and the fence publishes what was done before it.
+      line.inside.store(0, std::memory_order_relaxed);
       wait([this] { return paused_.load(std::memory_order_relaxed) == 0; });
     }
   }
-  void leave(ThreadLine& line) noexcept {
+  template <class Line>
+  void leave(Line& line) noexcept {
     // REL inside: pairs with ACQ in pause(): the reader sees what the operation wrote.
     line.inside.store(0, std::memory_order_release);
   }
 
   // Returns when no operation is inside and none can enter. One reader at a time; the others wait.
-  void pause(const ThreadLines& lines) noexcept {
+  template <class Lines>
+  void pause(const Lines& lines) noexcept {
     std::uint32_t running = 0;
-    while (!paused_.compare_exchange_weak(running, 1, std::memory_order_acquire, std::memory_order_relaxed)) {
+    // Relaxed: the fence below acquires what an earlier reader released in resume().
+    while (!paused_.compare_exchange_weak(running, 1, std::memory_order_relaxed, std::memory_order_relaxed)) {
       running = 0;
       wait([this] { return paused_.load(std::memory_order_relaxed) == 0; });
     }
     // Pairs with the fence in enter().
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    for (const ThreadLine& line : lines.lines_) {
+    A::fence(std::memory_order_seq_cst);
+    for (const auto& line : lines) {
       // ACQ inside: pairs with REL in leave().
       wait([&line] { return line.inside.load(std::memory_order_acquire) == 0; });
     }
   }
-  void resume() noexcept { paused_.store(0, std::memory_order_release); }
+  void resume() noexcept {
+    // REL paused: pairs with ACQ in enter(), and with the fence in pause().
+    paused_.store(0, std::memory_order_release);
+  }
 
  private:
   // A bounded spin, then short sleeps: never a yield loop.
@@ -60,14 +69,14 @@ class Quiesce {
   static void wait(Done&& done) noexcept {
     for (int spins = 0; !done(); ++spins) {
       if (spins < 1000) {
-        cpu_pause();
+        A::pause();
       } else {
         std::this_thread::sleep_for(std::chrono::microseconds(50));
       }
     }
   }
 
-  alignas(kCacheLine) std::atomic<std::uint32_t> paused_{0};
+  alignas(kCacheLine) typename A::template atomic<std::uint32_t> paused_{0};
 };
 
 }  // namespace sluice

@@ -55,7 +55,7 @@ struct LedgerShape {
 struct LedgerControl {
   LedgerShape shape;           // written at creation only
   std::uint64_t hold_ns;       // how long a reservation is held unless it says otherwise
-  Quiesce quiesce;
+  Quiesce<> quiesce;
   alignas(kCacheLine) std::atomic<std::uint32_t> sweep_cursor;
 };
 

@@ -52,8 +52,10 @@ class ThreadLines {
     return total;
   }
 
+  const ThreadLine* begin() const noexcept { return lines_; }
+  const ThreadLine* end() const noexcept { return lines_ + kThreadsMax; }
+
  private:
-  friend class Quiesce;
   ThreadLine lines_[kThreadsMax];
 };
 

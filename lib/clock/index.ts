@@ -1,0 +1,1 @@
+export { ManualClock, type ManualClockHandle, nativeClock } from './manual-clock.js';

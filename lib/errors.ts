@@ -1,0 +1,83 @@
+/** Every `code` of a sluice error. */
+export type SluiceErrorCode =
+  | 'ERR_SLUICE_OPTION'
+  | 'ERR_SLUICE_FIELD'
+  | 'ERR_SLUICE_SCHEMA'
+  | 'ERR_SLUICE_CLOSED'
+  | 'ERR_SLUICE_DISPOSED'
+  | 'ERR_SLUICE_CONSUMER'
+  | 'ERR_SLUICE_REENTRANT'
+  | 'ERR_SLUICE_HANDLE'
+  | 'ERR_SLUICE_GATED'
+  | 'ERR_SLUICE_THREADS'
+  | 'ERR_SLUICE_MEMORY'
+  | 'ERR_SLUICE_RELEASE'
+  | 'ERR_SLUICE_AUDIT'
+  | 'ERR_SLUICE_LOAD';
+
+/**
+ * Every error that sluice throws has a stable `code` that begins with `ERR_SLUICE_`.
+ *
+ * Misuse is a `TypeError` or `RangeError` with such a code; `error instanceof SluiceError` holds for these too,
+ * and for errors of another copy of the package, because it asks for the code.
+ */
+export class SluiceError extends Error {
+  readonly code: SluiceErrorCode;
+
+  constructor(code: SluiceErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+
+  override get name(): string {
+    return 'SluiceError';
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return value instanceof Error && 'code' in value && String(value.code).startsWith('ERR_SLUICE_');
+  }
+}
+
+class SluiceTypeError extends TypeError {
+  readonly code: SluiceErrorCode;
+  constructor(code: SluiceErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+class SluiceRangeError extends RangeError {
+  readonly code: SluiceErrorCode;
+  constructor(code: SluiceErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** What came, short enough for a message. */
+function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);
+  if (typeof value === 'bigint') return `${value}n`;
+  if (typeof value === 'function') return 'a function';
+  if (Array.isArray(value)) return 'an array';
+  if (typeof value === 'object' && value !== null) return `an instance of ${value.constructor?.name ?? 'Object'}`;
+  return String(value);
+}
+
+/** An option or argument of the wrong type (`TypeError`) or outside its range (`RangeError`). */
+export function optionError(option: string, expected: string, received: unknown, wrongType: boolean): Error {
+  const message = `${option}: expected ${expected}, got ${shown(received)}`;
+  const error = wrongType
+    ? new SluiceTypeError('ERR_SLUICE_OPTION', message)
+    : new SluiceRangeError('ERR_SLUICE_OPTION', message);
+  return Object.assign(error, { option });
+}
+
+/** A field of a record with a value that it cannot hold. `error.field` is the field's name. */
+export function fieldError(field: string, expected: string, received: unknown, wrongType: boolean): Error {
+  const message = `field "${field}": expected ${expected}, got ${shown(received)}`;
+  const error = wrongType
+    ? new SluiceTypeError('ERR_SLUICE_FIELD', message)
+    : new SluiceRangeError('ERR_SLUICE_FIELD', message);
+  return Object.assign(error, { field });
+}

@@ -1,0 +1,39 @@
+export { ManualClock, type ManualClockHandle } from './clock/index.js';
+export { SluiceError, type SluiceErrorCode } from './errors.js';
+export { type Admission, Gate, type GateConsumeOptions, type GateHandle, type GateOptions, type Hold } from './gate/index.js';
+export { type Decision, Limiter, type LimiterHandle, type LimiterOptions, type LimiterStats, type Tier } from './limiter/index.js';
+export type { GateStats, QueueStats, StockCounts, StockStats, WaitStats } from './native.js';
+export { type ConsumeOptions, Queue, type QueueHandle, type QueueOptions } from './queue/index.js';
+export {
+  bool,
+  bytes,
+  type Field,
+  f32,
+  f64,
+  i8,
+  i16,
+  i32,
+  i64,
+  type Infer,
+  oneOf,
+  RecordType,
+  type RecordView,
+  record,
+  u8,
+  u16,
+  u32,
+  u53,
+  u64,
+  utf8,
+} from './record/index.js';
+export {
+  type AuditReport,
+  type Refusal,
+  type ReserveOptions,
+  type Reserved,
+  type Resolution,
+  type Refused,
+  Stock,
+  type StockHandle,
+  type StockOptions,
+} from './stock/index.js';

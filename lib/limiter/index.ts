@@ -1,0 +1,1 @@
+export { type Decision, Limiter, type LimiterHandle, type LimiterOptions, type LimiterStats, type Tier, tierName } from './limiter.js';

@@ -1,0 +1,301 @@
+/** The one file that loads and types the addon. Nothing outside of it knows that there is a `.node` file. */
+import { closeSync, openSync, readSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { optionError, SluiceError } from './errors.js';
+
+const require = createRequire(import.meta.url);
+
+/** What crosses to another thread: plain data that survives structured clone. */
+export interface Handle<Kind extends string> {
+  readonly sluice: Kind;
+  readonly id: number;
+  readonly token: bigint;
+}
+
+export interface NativeHandle {
+  readonly id: number;
+  readonly token: bigint;
+}
+
+/** What hot functions answer beside counts: see native/addon. */
+export const CLOSED = -1;
+export const NOT_CONSUMER = -2;
+export const NEEDS_USER = -3;
+export const DISPOSED = -100;
+
+/** Answers of `park()`. */
+export const PARKED = 1;
+export const ENDED = 2;
+
+export interface NativeQueue {
+  readonly handle: NativeHandle;
+  readonly capacity: number;
+  push(): number;
+  pushMany(count: number): number;
+  next(consumed: number, max: number): number;
+  take(max: number): number;
+  park(): number;
+  unpark(): void;
+  consumes(): number;
+  giveLease(): void;
+  onArrival(callback: () => void): void;
+  close(): number;
+  closed(): number;
+  depth(): number;
+  stats(): QueueStats | number;
+  dispose(): void;
+}
+
+/** How long records waited between push and removal, in nanoseconds; quantiles are within 1.6 %. */
+export interface WaitStats {
+  readonly count: number;
+  readonly mean: number;
+  readonly p50: number;
+  readonly p90: number;
+  readonly p99: number;
+  readonly p999: number;
+  readonly max: number;
+}
+
+/** Counters since creation, over all threads. */
+export interface QueueStats {
+  /** Records in the queue now. */
+  readonly depth: number;
+  /** The largest depth so far. */
+  readonly highWater: number;
+  readonly pushed: number;
+  readonly popped: number;
+  /** Records refused because the queue was full. */
+  readonly rejected: number;
+  /** How often a sleeping consumer was woken. */
+  readonly wakeups: number;
+  /** Only counted with the option `latency`. */
+  readonly waitNs: WaitStats;
+}
+
+export interface NativeLimiter {
+  readonly handle: NativeHandle;
+  allow(cost: number): number;
+  tryAcquire(cost: number): number;
+  release(cost: number): number;
+  stats(): NativeLimiterStats | number;
+  dispose(): void;
+}
+
+export interface NativeLimiterStats {
+  readonly allowed: number;
+  readonly tokenBucket: number;
+  readonly slidingWindow: number;
+  readonly queueDepth: number;
+  readonly inFlight: number;
+}
+
+/** The units of one item. `available + reserved + sold = total`, always. */
+export interface StockCounts {
+  readonly total: number;
+  readonly available: number;
+  readonly reserved: number;
+  readonly sold: number;
+}
+
+export interface NativeAudit {
+  readonly items: number;
+  readonly held: number;
+  readonly free: number;
+  readonly slots: number;
+  readonly mismatch?: StockCounts & { sku: number; reservedFound: number; usersFound: number };
+}
+
+/** Reservations and refusals since creation, over all threads. */
+export interface StockStats {
+  readonly reserved: number;
+  readonly confirmed: number;
+  readonly cancelled: number;
+  readonly expired: number;
+  readonly refused: number;
+}
+
+export interface NativeStock {
+  readonly handle: NativeHandle;
+  readonly slots: number;
+  readonly holdMs: number;
+  /** Whether an item has a per-user limit. */
+  readonly limitsUsers: boolean;
+  readonly manualClock: boolean;
+  reserve(hasId: number, hasUser: number): number;
+  confirm(): number;
+  cancel(): number;
+  sweep(slots: number): number;
+  counts(): StockCounts | number | undefined;
+  audit(): NativeAudit | number;
+  stats(): StockStats | number;
+  dispose(): void;
+}
+
+/** Outcomes of `admit()` since creation, over all threads. */
+export interface GateStats {
+  readonly admitted: number;
+  readonly duplicates: number;
+  readonly rateLimited: number;
+  readonly queueFull: number;
+  readonly soldOut: number;
+  readonly userLimit: number;
+  readonly otherwiseRefused: number;
+}
+
+export interface NativeGate {
+  readonly handle: NativeHandle;
+  admit(): number;
+  take(max: number): number;
+  resolve(confirm: number, leaves: number): number;
+  stats(): GateStats | number;
+  dispose(): void;
+}
+
+export interface NativeClock {
+  readonly handle: NativeHandle;
+  now(): number;
+  advance(ns: number): number;
+}
+
+/** Where a whole number stands in a record. Types are those of `NumberType` in native/core/admission.h. */
+export interface NativeField {
+  readonly type: number;
+  readonly offset: number;
+}
+
+/** Which fields of a record are the request to the stock. */
+export interface NativeFields {
+  sku?: NativeField;
+  quantity?: NativeField;
+  user?: NativeField;
+  id?: NativeField;
+}
+
+export interface NativeParts<Queue, Limiter, Stock> {
+  readonly queue: Queue;
+  readonly limiter?: Limiter | undefined;
+  readonly stock?: Stock | undefined;
+}
+
+/** Cold calls answer a string where something stood in the way: see `made()`. */
+interface Native {
+  createClock(startNs: number): NativeClock;
+  attachClock(handle: NativeHandle): NativeClock | string;
+  createQueue(options: object, staging: { in: ArrayBuffer; out: ArrayBuffer }): NativeQueue | string;
+  attachQueue(
+    handle: NativeHandle,
+    schema: bigint,
+    staging: { in: ArrayBuffer; out: ArrayBuffer },
+  ): NativeQueue | string;
+  createLimiter(options: object, staging: ArrayBuffer): NativeLimiter | string;
+  attachLimiter(handle: NativeHandle, staging: ArrayBuffer): NativeLimiter | string;
+  createStock(options: object, staging: ArrayBuffer): NativeStock | string;
+  attachStock(handle: NativeHandle, staging: ArrayBuffer): NativeStock | string;
+  createGate(
+    parts: NativeParts<NativeQueue, NativeLimiter, NativeStock>,
+    fields: NativeFields,
+    staging: ArrayBuffer,
+  ): NativeGate | string;
+  gateParts(
+    handle: NativeHandle,
+  ): (NativeParts<NativeHandle, NativeHandle, NativeHandle> & { fields: NativeFields }) | string;
+  attachGate(
+    handle: NativeHandle,
+    parts: NativeParts<NativeQueue, NativeLimiter, NativeStock>,
+    staging: ArrayBuffer,
+  ): NativeGate | string;
+}
+
+/** The object, or the typed error for what the addon said stood in the way of making or attaching `what`. */
+export function made<T extends object>(what: string, answer: T | string): T {
+  if (typeof answer === 'object') return answer;
+  switch (answer) {
+    case 'dead-handle':
+      throw new SluiceError(
+        'ERR_SLUICE_HANDLE',
+        `${what}: the handle names nothing that is alive: it was disposed of, its threads have ended, or it comes ` +
+          'from another process or another copy of sluice',
+      );
+    case 'bad-schema':
+      throw new SluiceError('ERR_SLUICE_SCHEMA', `${what}: the record differs from the one the queue was created with`);
+    case 'too-many-threads':
+      throw new SluiceError('ERR_SLUICE_THREADS', `${what}: attached 256 times already, which is the most`);
+    case 'no-memory':
+      throw new SluiceError('ERR_SLUICE_MEMORY', `${what}: the system has no memory to give`);
+    case 'queue-gated':
+      throw new SluiceError('ERR_SLUICE_GATED', `${what}: another gate feeds this queue already`);
+    case 'disposed':
+      throw disposed(what);
+    default:
+      throw new SluiceError('ERR_SLUICE_HANDLE', `${what}: refused by the addon: ${answer}`);
+  }
+}
+
+/** The handle of an object of `kind` as it crosses threads. */
+export function publicHandle<Kind extends string>(kind: Kind, handle: NativeHandle): Handle<Kind> {
+  return Object.freeze({ sluice: kind, id: handle.id, token: handle.token });
+}
+
+/** Checks that `value` is a handle of `kind`, as far as its form goes. */
+export function checkedHandle<Kind extends string>(where: string, kind: Kind, value: unknown): NativeHandle {
+  const handle = value as Partial<Handle<Kind>> | null | undefined;
+  const formed =
+    typeof handle === 'object' && handle !== null && typeof handle.id === 'number' && typeof handle.token === 'bigint';
+  if (!formed) throw optionError(`${where}: handle`, `the handle of a ${kind}`, value, true);
+  if (handle.sluice !== kind) {
+    throw optionError(`${where}: handle`, `the handle of a ${kind}`, `the handle of a ${handle.sluice}`, true);
+  }
+  return value as Handle<Kind>;
+}
+
+export function disposed(what: string): SluiceError {
+  return new SluiceError('ERR_SLUICE_DISPOSED', `${what}: already disposed of in this thread`);
+}
+
+/** The result of a native `stats()`, `counts()` or `audit()`, unless the object is disposed of. */
+export function alive<T>(what: string, answer: T | number): T {
+  if (typeof answer === 'number') throw disposed(what);
+  return answer;
+}
+
+/** Whether this process runs on musl: its program interpreter says so in the first page of the executable. */
+function isMusl(): boolean {
+  const page = Buffer.alloc(4096);
+  try {
+    const file = openSync('/proc/self/exe', 'r');
+    try {
+      readSync(file, page, 0, page.length, 0);
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return false;
+  }
+  return page.includes('/ld-musl-');
+}
+
+function load(): Native {
+  const platform = `${process.platform}-${process.arch}`;
+  const file = process.platform === 'linux' ? `sluice.${isMusl() ? 'musl' : 'glibc'}.node` : 'sluice.node';
+  const attempts = [`../prebuilds/${platform}/${file}`, '../build/Release/sluice.node'];
+  const failures: Error[] = [];
+  for (const attempt of attempts) {
+    try {
+      return require(attempt) as Native;
+    } catch (error) {
+      failures.push(error as Error);
+    }
+  }
+  const reasons = attempts.map((attempt, i) => `  ${attempt}: ${failures[i]?.message.split('\n')[0]}`);
+  throw new SluiceError(
+    'ERR_SLUICE_LOAD',
+    `sluice has no working binary for ${platform} (${file}).\nTried:\n${reasons.join('\n')}\n` +
+      'What to do: reinstall sluice without omitting files; if the platform has no prebuilt binary, clone the ' +
+      'repository and run "npm install", which needs a C++20 compiler and Python; in a bundle, mark sluice as ' +
+      'external so that its binary stays beside it.',
+    { cause: new AggregateError(failures) },
+  );
+}
+
+export const native: Native = load();

@@ -1,0 +1,78 @@
+import { optionError } from './errors.js';
+
+/**
+ * The options given to `where`, checked one by one: a misspelled or unknown one is refused by name, never
+ * ignored; so is a value of the wrong type or out of range.
+ */
+export class Options {
+  readonly #where: string;
+  readonly #given: Readonly<Record<string, unknown>>;
+
+  constructor(where: string, given: unknown, known: readonly string[]) {
+    if (given !== undefined && (typeof given !== 'object' || given === null || Array.isArray(given))) {
+      throw optionError(where, 'an object of options', given, true);
+    }
+    this.#where = where;
+    this.#given = { ...(given ?? {}) };
+    for (const name of Object.keys(this.#given)) {
+      if (known.includes(name)) continue;
+      const names = known.length === 0 ? 'no options' : `one of ${known.join(', ')}`;
+      throw optionError(`${where}: unknown option "${name}"`, names, name, true);
+    }
+  }
+
+  has(name: string): boolean {
+    return this.#given[name] !== undefined;
+  }
+
+  get(name: string): unknown {
+    return this.#given[name];
+  }
+
+  integer(name: string, min: number, max: number, fallback?: number): number {
+    const value = this.#required(name, fallback);
+    const expected = `a whole number from ${min} to ${max}`;
+    if (typeof value !== 'number') throw optionError(this.#name(name), expected, value, true);
+    if (!Number.isInteger(value) || value < min || value > max) {
+      throw optionError(this.#name(name), expected, value, false);
+    }
+    return value;
+  }
+
+  /** A number that may have a fraction. */
+  number(name: string, min: number, max: number, fallback?: number): number {
+    const value = this.#required(name, fallback);
+    const expected = `a number from ${min} to ${max}`;
+    if (typeof value !== 'number') throw optionError(this.#name(name), expected, value, true);
+    if (!(value >= min && value <= max)) throw optionError(this.#name(name), expected, value, false);
+    return value;
+  }
+
+  boolean(name: string, fallback: boolean): boolean {
+    const value = this.#required(name, fallback);
+    if (typeof value !== 'boolean') throw optionError(this.#name(name), 'true or false', value, true);
+    return value;
+  }
+
+  signal(): AbortSignal | undefined {
+    const value = this.#given['signal'];
+    if (value !== undefined && !(value instanceof AbortSignal)) {
+      throw optionError(this.#name('signal'), 'an AbortSignal', value, true);
+    }
+    return value;
+  }
+
+  /** The options nested under `name`, or undefined if there are none. */
+  nested(name: string, known: readonly string[]): Options | undefined {
+    return this.has(name) ? new Options(this.#name(name), this.#given[name], known) : undefined;
+  }
+
+  #name(name: string): string {
+    return `${this.#where}: ${name}`;
+  }
+
+  #required(name: string, fallback: unknown): unknown {
+    const value = this.#given[name];
+    return value === undefined ? fallback : value;
+  }
+}

@@ -1,0 +1,93 @@
+import { ENDED, type NativeQueue, NOT_CONSUMER, PARKED } from '../native.js';
+import { SluiceError } from '../errors.js';
+
+/** Records taken without a pause before timers and I/O of the loop get their turn. */
+const budgetPerTurn = 1024;
+
+/** What a consuming loop of this thread waits on: the next record, the end of the queue, or an abort. */
+export class Arrival {
+  readonly #native: NativeQueue;
+  #resolve: ((arrived: boolean) => void) | undefined;
+  #ended = false;
+
+  constructor(native: NativeQueue) {
+    this.#native = native;
+  }
+
+  /** Becomes the consumer, or throws ERR_SLUICE_CONSUMER. At most one loop at a time in an object. */
+  begin(): void {
+    if (this.#native.consumes() === NOT_CONSUMER) throw notConsumer();
+    this.#ended = false;
+    this.#native.onArrival(() => this.#settle(true));
+  }
+
+  /** Gives the lease back: another thread can consume from now on. */
+  end(): void {
+    this.#settle(false);
+    this.#native.giveLease();
+  }
+
+  /** Stops a wait that is going on: the queue was disposed of. */
+  interrupt(): void {
+    this.#ended = true;
+    this.#settle(false);
+  }
+
+  /**
+   * The batches that `take` yields (empty: there is nothing now), until the queue is closed and drained. Waits for
+   * more without holding a thread; after a bounded number of records it lets the event loop turn.
+   *
+   * @throws the reason of `signal` when it aborts; nothing is taken after that.
+   */
+  async *batches<Batch extends { readonly length: number }>(
+    take: () => Batch,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<Batch, void, void> {
+    let budget = budgetPerTurn;
+    while (!this.#ended) {
+      signal?.throwIfAborted();
+      const batch = take();
+      if (batch.length > 0) {
+        yield batch;
+        budget -= batch.length;
+        if (budget > 0) continue;
+        await new Promise((resolve) => setImmediate(resolve));
+      } else if (!(await this.#next(signal))) {
+        return;
+      }
+      budget = budgetPerTurn;
+    }
+  }
+
+  /** True when there may be something to take, false when the queue is closed and drained. */
+  async #next(signal: AbortSignal | undefined): Promise<boolean> {
+    const parked = this.#native.park();
+    if (parked === ENDED) return false;
+    if (parked === NOT_CONSUMER) throw notConsumer();
+    if (parked < 0) return false;
+    if (parked !== PARKED) return true;
+    const aborted = (): void => this.#settle(false);
+    signal?.addEventListener('abort', aborted, { once: true });
+    const arrived = await new Promise<boolean>((resolve) => {
+      this.#resolve = resolve;
+    });
+    signal?.removeEventListener('abort', aborted);
+    if (!arrived) this.#native.unpark();
+    // Not arrived: aborted, which the caller's next look at the signal reports, or disposed of.
+    return arrived || signal?.aborted === true;
+  }
+
+  #settle(arrived: boolean): void {
+    const resolve = this.#resolve;
+    this.#resolve = undefined;
+    resolve?.(arrived);
+  }
+}
+
+export function notConsumer(): SluiceError {
+  return new SluiceError(
+    'ERR_SLUICE_CONSUMER',
+    'Queue: another thread, or another object of this thread, is the consumer; it must end or release its lease first',
+  );
+}
+

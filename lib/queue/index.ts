@@ -1,0 +1,1 @@
+export { type ConsumeOptions, Queue, type QueueHandle, type QueueOptions } from './queue.js';

@@ -1,0 +1,164 @@
+/** The types of a record's fields: what each holds, and the code that checks, writes and reads it. */
+import { optionError } from '../errors.js';
+
+/**
+ * A field that holds values of type `T` in a fixed number of bytes.
+ *
+ * The three code properties are JavaScript expressions over a value `v` and a byte position `at`, from which
+ * `record()` compiles an encoder and a decoder specialised to its schema.
+ */
+export interface Field<T> {
+  /** Name and parameters, as in a schema's signature: `u32`, `utf8(24)`. */
+  readonly type: string;
+  readonly bytes: number;
+  /** What the field accepts, for error messages. */
+  readonly accepts: string;
+  /** The JavaScript type of an acceptable value, to tell a wrong type from a wrong value. */
+  readonly typeOf: 'number' | 'bigint' | 'boolean' | 'string' | 'object';
+  /** @internal True if `v` is acceptable. */
+  readonly check: string;
+  /** @internal Writes `v` at `at`. A field that finds a bad value only while writing makes this false. */
+  readonly write: (v: string, at: string) => string;
+  /** @internal Reads the value at `at`. */
+  readonly read: (at: string) => string;
+  /** The type of the values, for `Infer`. Never present at run time. */
+  readonly __value?: T;
+}
+
+function numeric(type: string, bytes: number, accepts: string, check: string, method: string): Field<number> {
+  return {
+    type,
+    bytes,
+    accepts,
+    typeOf: 'number',
+    check: `typeof v === 'number' && ${check}`,
+    write: (v, at) => `view.set${method}(${at}, ${v}, true)`,
+    read: (at) => `view.get${method}(${at}, true)`,
+  };
+}
+
+function big(type: string, accepts: string, check: string, method: string): Field<bigint> {
+  return {
+    type,
+    bytes: 8,
+    accepts,
+    typeOf: 'bigint',
+    check: `typeof v === 'bigint' && ${check}`,
+    write: (v, at) => `view.set${method}(${at}, ${v}, true)`,
+    read: (at) => `view.get${method}(${at}, true)`,
+  };
+}
+
+/** A whole number from 0 to 255. One byte. */
+export const u8: Field<number> = numeric('u8', 1, 'a whole number from 0 to 255', '(v & 0xff) === v', 'Uint8');
+/** A whole number from 0 to 65,535. Two bytes. */
+export const u16: Field<number> = numeric('u16', 2, 'a whole number from 0 to 65535', '(v & 0xffff) === v', 'Uint16');
+/** A whole number from 0 to 4,294,967,295. Four bytes. */
+export const u32: Field<number> = numeric('u32', 4, 'a whole number from 0 to 4294967295', 'v >>> 0 === v', 'Uint32');
+/** A whole number from -128 to 127. One byte. */
+export const i8: Field<number> = numeric('i8', 1, 'a whole number from -128 to 127', '(v << 24) >> 24 === v', 'Int8');
+/** A whole number from -32,768 to 32,767. Two bytes. */
+export const i16: Field<number> = numeric('i16', 2, 'a whole number from -32768 to 32767', '(v << 16) >> 16 === v', 'Int16');
+/** A whole number from -2,147,483,648 to 2,147,483,647. Four bytes. */
+export const i32: Field<number> = numeric('i32', 4, 'a whole number from -2147483648 to 2147483647', '(v | 0) === v', 'Int32');
+/** A whole number from 0 to 2^53 - 1, as a JavaScript number. Eight bytes. */
+export const u53: Field<number> = numeric(
+  'u53',
+  8,
+  'a whole number from 0 to 9007199254740991',
+  'v >= 0 && Number.isSafeInteger(v)',
+  'Float64',
+);
+/** Any number but NaN whose magnitude a 32-bit float can hold; rounded to 24 bits. Four bytes. */
+export const f32: Field<number> = numeric(
+  'f32',
+  4,
+  'a number within the range of a 32-bit float',
+  '(v >= -3.4028235677973366e38 && v <= 3.4028235677973366e38 || v === Infinity || v === -Infinity)',
+  'Float32',
+);
+/** Any number but NaN. Eight bytes. */
+export const f64: Field<number> = numeric('f64', 8, 'a number other than NaN', 'v === v', 'Float64');
+/** A bigint from 0 to 2^64 - 1. Eight bytes. */
+export const u64: Field<bigint> = big(
+  'u64',
+  'a bigint from 0n to 18446744073709551615n',
+  'v >= 0n && v <= 18446744073709551615n',
+  'BigUint64',
+);
+/** A bigint from -2^63 to 2^63 - 1. Eight bytes. */
+export const i64: Field<bigint> = big(
+  'i64',
+  'a bigint from -9223372036854775808n to 9223372036854775807n',
+  'v >= -9223372036854775808n && v <= 9223372036854775807n',
+  'BigInt64',
+);
+/** `true` or `false`. One byte. */
+export const bool: Field<boolean> = {
+  type: 'bool',
+  bytes: 1,
+  accepts: 'true or false',
+  typeOf: 'boolean',
+  check: `typeof v === 'boolean'`,
+  write: (v, at) => `view.setUint8(${at}, ${v} ? 1 : 0)`,
+  read: (at) => `view.getUint8(${at}) === 1`,
+};
+
+const lengthBytes = 2;
+const lengthMax = 65_535;
+
+function checkedMax(field: string, max: number): number {
+  if (!Number.isInteger(max) || max < 1 || max > lengthMax) {
+    throw optionError(`${field}: max`, `a whole number from 1 to ${lengthMax}`, max, typeof max !== 'number');
+  }
+  return max;
+}
+
+/**
+ * A string of at most `maxBytes` bytes of UTF-8 (1 to 65,535). A longer one, or one with a lone surrogate, is an
+ * error, never cut or replaced.
+ */
+export function utf8(maxBytes: number): Field<string> {
+  const max = checkedMax('utf8', maxBytes);
+  return {
+    type: `utf8(${max})`,
+    bytes: lengthBytes + max,
+    accepts: `a well-formed string of at most ${max} bytes of UTF-8`,
+    typeOf: 'string',
+    check: `typeof v === 'string'`,
+    write: (v, at) => `text.write(${v}, ${at}, ${max})`,
+    read: (at) => `text.read(${at})`,
+  };
+}
+
+/** A `Uint8Array` (a Buffer too) of at most `max` bytes (1 to 65,535). Read as a fresh `Uint8Array`. */
+export function bytes(maxBytes: number): Field<Uint8Array> {
+  const max = checkedMax('bytes', maxBytes);
+  return {
+    type: `bytes(${max})`,
+    bytes: lengthBytes + max,
+    accepts: `a Uint8Array of at most ${max} bytes`,
+    typeOf: 'object',
+    check: `v instanceof Uint8Array && v.length <= ${max}`,
+    write: (v, at) => `(view.setUint16(${at}, ${v}.length, true), bytes.set(${v}, ${at} + ${lengthBytes}))`,
+    read: (at) => `bytes.slice(${at} + ${lengthBytes}, ${at} + ${lengthBytes} + view.getUint16(${at}, true))`,
+  };
+}
+
+/** One of the given strings (1 to 255 different ones). One byte. */
+export function oneOf<const Choices extends readonly string[]>(...choices: Choices): Field<Choices[number]> {
+  const valid = choices.every((choice) => typeof choice === 'string') && new Set(choices).size === choices.length;
+  if (!valid || choices.length < 1 || choices.length > 255) {
+    throw optionError('oneOf', '1 to 255 different strings', choices, true);
+  }
+  const list = JSON.stringify(choices);
+  return {
+    type: `oneOf(${list.slice(1, -1)})`,
+    bytes: 1,
+    accepts: `one of ${list.slice(1, -1)}`,
+    typeOf: 'string',
+    check: `${list}.includes(v)`,
+    write: (v, at) => `view.setUint8(${at}, ${list}.indexOf(${v}))`,
+    read: (at) => `${list}[view.getUint8(${at})]`,
+  };
+}

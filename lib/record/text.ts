@@ -1,0 +1,41 @@
+/** Strings as UTF-8 with a 16-bit length in front, over one buffer. */
+
+const lengthBytes = 2;
+/** Up to this length a loop over character codes beats a call into the runtime (measured on ASCII). */
+const shortMax = 48;
+
+export class TextCodec {
+  readonly #view: DataView;
+  readonly #bytes: Buffer;
+
+  constructor(buffer: ArrayBuffer) {
+    this.#view = new DataView(buffer);
+    this.#bytes = Buffer.from(buffer);
+  }
+
+  /** Writes `value` at `at`. False, with nothing of meaning written, if it is too long or not well-formed. */
+  write(value: string, at: number, maxBytes: number): boolean {
+    const length = value.length;
+    if (length > maxBytes) return false;
+    const start = at + lengthBytes;
+    if (length > shortMax) return this.#writeLong(value, at, maxBytes);
+    for (let i = 0; i < length; i++) {
+      const code = value.charCodeAt(i);
+      if (code > 0x7f) return this.#writeLong(value, at, maxBytes);
+      this.#bytes[start + i] = code;
+    }
+    this.#view.setUint16(at, length, true);
+    return true;
+  }
+
+  read(at: number): string {
+    const start = at + lengthBytes;
+    return this.#bytes.toString('utf8', start, start + this.#view.getUint16(at, true));
+  }
+
+  #writeLong(value: string, at: number, maxBytes: number): boolean {
+    if (!value.isWellFormed() || Buffer.byteLength(value, 'utf8') > maxBytes) return false;
+    this.#view.setUint16(at, this.#bytes.write(value, at + lengthBytes, maxBytes, 'utf8'), true);
+    return true;
+  }
+}

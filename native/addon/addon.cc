@@ -1,0 +1,42 @@
+#include <napi.h>
+
+#include "addon/environment.h"
+#include "addon/objects.h"
+
+#if defined(_WIN32)
+#include <windows.h>
+#elif defined(__APPLE__)
+#include <dlfcn.h>
+#endif
+
+namespace {
+
+// The registry is this library's static data. Node unloads a library with the last environment that loaded it,
+// so a process whose workers alone use sluice would lose it: the library pins itself. (Linux: -z,nodelete.)
+void pin_library() {
+#if defined(_WIN32)
+  HMODULE module = nullptr;
+  GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN,
+                     reinterpret_cast<LPCWSTR>(&pin_library), &module);
+#elif defined(__APPLE__)
+  Dl_info info;
+  if (dladdr(reinterpret_cast<void*>(&pin_library), &info) != 0) {
+    dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+  }
+#endif
+}
+
+Napi::Object initialise(Napi::Env env, Napi::Object exports) {
+  pin_library();
+  sluice::Environment::install(env);
+  sluice::export_clock(env, exports);
+  sluice::export_queue(env, exports);
+  sluice::export_limiter(env, exports);
+  sluice::export_stock(env, exports);
+  sluice::export_gate(env, exports);
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(sluice, initialise)

@@ -1,0 +1,65 @@
+// How the doorbell sounds in Node: a Bell lives with the shared queue and can be rung by any thread; a
+// BellListener lives in the event loop of the thread that consumes and calls back when it rings.
+// Linux: an eventfd polled by libuv. Elsewhere (or with SLUICE_BELL_ASYNC): a uv_async.
+#pragma once
+
+#include <node_api.h>
+#include <uv.h>
+
+#include <mutex>
+
+#if defined(__linux__) && !defined(SLUICE_BELL_ASYNC)
+#define SLUICE_BELL_EVENTFD 1
+#endif
+
+namespace sluice {
+
+class BellListener;
+
+class Bell {
+ public:
+  Bell();
+  ~Bell();
+  Bell(const Bell&) = delete;
+  Bell& operator=(const Bell&) = delete;
+
+  bool valid() const;
+  // From any thread, at any time. One system call at most.
+  void ring() noexcept;
+
+ private:
+  friend class BellListener;
+#if defined(SLUICE_BELL_EVENTFD)
+  int fd_;
+#else
+  std::mutex mutex_;
+  uv_async_t* listener_ = nullptr;  // guarded by mutex_: rung only while it cannot be closing
+#endif
+};
+
+// Closing is asynchronous in libuv, so a listener deletes itself: call close() once and forget it.
+class BellListener {
+ public:
+  using Callback = void (*)(void* data);
+
+  // nullptr if libuv refuses. Starts unreferenced: it does not keep the loop alive.
+  static BellListener* open(uv_loop_t* loop, Bell& bell, Callback on_ring, void* data);
+  // `on_closed` runs from the loop, after which nothing of the listener remains.
+  void close(Bell& bell, Callback on_closed, void* data);
+  void keep_loop_alive(bool alive);
+
+ private:
+  BellListener() = default;
+#if defined(SLUICE_BELL_EVENTFD)
+  uv_poll_t handle_;
+  int fd_;
+#else
+  uv_async_t handle_;
+#endif
+  Callback on_ring_ = nullptr;
+  Callback on_closed_ = nullptr;
+  void* data_ = nullptr;
+  void* closed_data_ = nullptr;
+};
+
+}  // namespace sluice

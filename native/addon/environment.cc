@@ -1,0 +1,58 @@
+#include "addon/environment.h"
+
+#include <vector>
+
+namespace sluice {
+
+Attachment::Attachment(Environment& environment) : environment_(environment) {
+  environment_.attachments_.insert(this);
+}
+
+Attachment::~Attachment() = default;
+
+void Attachment::detach() {
+  if (detached_) return;
+  detached_ = true;
+  environment_.attachments_.erase(this);
+  on_detach();
+}
+
+Environment::Environment(napi_env env) : env_(env) { napi_get_uv_event_loop(env, &loop_); }
+
+void Environment::install(napi_env env) {
+  auto* environment = new Environment(env);
+  // Freed by Node after every clean-up hook and finalizer of the environment has run.
+  napi_set_instance_data(
+      env, environment, [](napi_env, void* data, void*) { delete static_cast<Environment*>(data); }, nullptr);
+  napi_add_async_cleanup_hook(
+      env,
+      [](napi_async_cleanup_hook_handle hook, void* data) { static_cast<Environment*>(data)->clean_up(hook); },
+      environment, &environment->hook_);
+}
+
+Environment& Environment::of(napi_env env) {
+  void* data = nullptr;
+  napi_get_instance_data(env, &data);
+  return *static_cast<Environment*>(data);
+}
+
+void Environment::clean_up(napi_async_cleanup_hook_handle hook) {
+  ending_ = true;
+  hook_ = hook;
+  const std::vector<Attachment*> attached(attachments_.begin(), attachments_.end());
+  for (Attachment* attachment : attached) attachment->detach();
+  finish_if_done();
+}
+
+void Environment::handle_closed() {
+  --closing_;
+  finish_if_done();
+}
+
+void Environment::finish_if_done() {
+  if (!ending_ || closing_ != 0 || hook_ == nullptr) return;
+  napi_remove_async_cleanup_hook(hook_);
+  hook_ = nullptr;
+}
+
+}  // namespace sluice

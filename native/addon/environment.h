@@ -1,0 +1,62 @@
+// What one JavaScript environment (a thread) has attached, and how it lets go of it when the thread ends, at
+// any moment and in any way: return, process.exit(), worker.terminate().
+#pragma once
+
+#include <node_api.h>
+#include <uv.h>
+
+#include <unordered_set>
+
+namespace sluice {
+
+class Environment;
+
+// One object as one environment sees it. Hot functions get it as their data pointer.
+class Attachment {
+ public:
+  explicit Attachment(Environment& environment);
+  Attachment(const Attachment&) = delete;
+  Attachment& operator=(const Attachment&) = delete;
+  virtual ~Attachment();
+
+  // Gives everything back that other threads could miss. Called once: by dispose(), by the garbage collector,
+  // or at the end of the thread, whichever comes first. Every native function answers "disposed" afterwards.
+  void detach();
+  bool detached() const { return detached_; }
+
+ protected:
+  virtual void on_detach() = 0;
+  Environment& environment_;
+
+ private:
+  bool detached_ = false;
+};
+
+class Environment {
+ public:
+  // Makes the environment's data and its clean-up hook. At module load.
+  static void install(napi_env env);
+  static Environment& of(napi_env env);
+
+  napi_env env() const { return env_; }
+  uv_loop_t* loop() const { return loop_; }
+
+  // A loop handle is being closed / has been closed. The thread's end waits for the last one.
+  void handle_closing() { ++closing_; }
+  void handle_closed();
+
+ private:
+  friend class Attachment;
+  explicit Environment(napi_env env);
+  void clean_up(napi_async_cleanup_hook_handle hook);
+  void finish_if_done();
+
+  napi_env env_;
+  uv_loop_t* loop_ = nullptr;
+  std::unordered_set<Attachment*> attachments_;
+  unsigned closing_ = 0;
+  bool ending_ = false;
+  napi_async_cleanup_hook_handle hook_ = nullptr;
+};
+
+}  // namespace sluice

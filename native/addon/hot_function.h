@@ -1,0 +1,114 @@
+// Hot paths are plain Node-API functions whose data pointer is the attachment: no `this` to unwrap, and small
+// numbers in and out. What is larger travels through a staging buffer whose address was learned once.
+#pragma once
+
+#include <node_api.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "addon/environment.h"
+
+namespace sluice {
+
+// Answers of every hot function that mean the same everywhere.
+inline constexpr std::int32_t kDisposed = -100;
+
+inline napi_value number(napi_env env, std::int32_t value) {
+  napi_value result = nullptr;
+  napi_create_int32(env, value, &result);
+  return result;
+}
+inline napi_value number(napi_env env, double value) {
+  napi_value result = nullptr;
+  napi_create_double(env, value, &result);
+  return result;
+}
+
+// The attachment a hot function was made for.
+template <class A>
+A& attachment(napi_env env, napi_callback_info info) {
+  void* data = nullptr;
+  napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data);
+  return *static_cast<A*>(data);
+}
+
+// The same, with its arguments as non-negative numbers; a missing or wrong one is 0.
+template <class A, std::size_t N>
+A& attachment(napi_env env, napi_callback_info info, std::uint32_t (&arguments)[N]) {
+  void* data = nullptr;
+  std::size_t count = N;
+  napi_value values[N];
+  napi_get_cb_info(env, info, &count, values, nullptr, &data);
+  for (std::size_t i = 0; i < N; ++i) {
+    arguments[i] = 0;
+    if (i < count) napi_get_value_uint32(env, values[i], &arguments[i]);
+  }
+  return *static_cast<A*>(data);
+}
+
+// An object with the given functions over `attachment`, which it owns: when the object is collected, or the
+// environment ends, the attachment is detached and freed. The functions must not outlive the object.
+struct HotFunction {
+  const char* name;
+  napi_callback call;
+};
+
+template <class A, std::size_t N>
+napi_value hot_object(napi_env env, A* attachment, const HotFunction (&functions)[N]) {
+  napi_value object = nullptr;
+  napi_create_object(env, &object);
+  for (const HotFunction& function : functions) {
+    napi_value value = nullptr;
+    napi_create_function(env, function.name, NAPI_AUTO_LENGTH, function.call, attachment, &value);
+    napi_set_named_property(env, object, function.name, value);
+  }
+  napi_wrap(
+      env, object, static_cast<Attachment*>(attachment),
+      [](napi_env, void* data, void*) {
+        auto* owned = static_cast<Attachment*>(data);
+        owned->detach();
+        delete owned;
+      },
+      nullptr, nullptr);
+  return object;
+}
+
+// A staging buffer: memory of a JavaScript ArrayBuffer, held so that it can be neither collected nor moved.
+class Staging {
+ public:
+  Staging() = default;
+  Staging(napi_env env, napi_value buffer) {
+    void* data = nullptr;
+    napi_get_arraybuffer_info(env, buffer, &data, &bytes_);
+    data_ = static_cast<std::byte*>(data);
+    napi_create_reference(env, buffer, 1, &held_);
+  }
+  std::byte* data() const { return data_; }
+  std::size_t bytes() const { return bytes_; }
+
+  template <class T>
+  T get(std::size_t offset) const {
+    T value;
+    std::memcpy(&value, data_ + offset, sizeof value);
+    return value;
+  }
+  template <class T>
+  void put(std::size_t offset, T value) const {
+    std::memcpy(data_ + offset, &value, sizeof value);
+  }
+
+ private:
+  std::byte* data_ = nullptr;
+  std::size_t bytes_ = 0;
+  napi_ref held_ = nullptr;  // freed with the environment or with the buffer's owner: see release()
+
+ public:
+  void release(napi_env env) {
+    if (held_ != nullptr) napi_delete_reference(env, held_);
+    held_ = nullptr;
+  }
+};
+
+}  // namespace sluice

@@ -1,0 +1,76 @@
+// Cold calls between lib/native.ts and the classes of this folder: creating, attaching, handles, errors.
+//
+// A cold call answers an object, or a string that says what stood in the way; lib/ makes the typed error of it.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+#include <string>
+
+#include "addon/clock.h"
+#include "addon/environment.h"
+#include "addon/registry.h"
+#include "core/segment.h"
+
+namespace sluice {
+
+inline constexpr const char* kDeadHandle = "dead-handle";
+inline constexpr const char* kNoMemory = "no-memory";
+inline constexpr const char* kTooManyThreads = "too-many-threads";
+
+inline std::uint64_t u64(const Napi::Value& value) {
+  if (value.IsBigInt()) {
+    bool lossless = false;
+    return value.As<Napi::BigInt>().Uint64Value(&lossless);
+  }
+  return value.IsNumber() ? static_cast<std::uint64_t>(value.As<Napi::Number>().DoubleValue()) : 0;
+}
+inline std::uint64_t u64(const Napi::Object& object, const char* name) { return u64(object.Get(name)); }
+inline double f64(const Napi::Object& object, const char* name) { return object.Get(name).ToNumber().DoubleValue(); }
+inline std::uint32_t u32(const Napi::Object& object, const char* name) {
+  return static_cast<std::uint32_t>(u64(object.Get(name)));
+}
+
+inline Napi::Object handle_of(Napi::Env env, const SharedObject& object) {
+  Napi::Object handle = Napi::Object::New(env);
+  handle.Set("id", Napi::Number::New(env, static_cast<double>(object.id)));
+  handle.Set("token", Napi::BigInt::New(env, object.token));
+  return handle;
+}
+
+template <class Object>
+std::shared_ptr<Object> find_handle(ObjectKind kind, const Napi::Value& handle) {
+  if (!handle.IsObject()) return nullptr;
+  const auto object = handle.As<Napi::Object>();
+  return Registry::instance().find<Object>(kind, u64(object, "id"), u64(object, "token"));
+}
+
+// The clock named by `options.clock` (a manual clock's handle), or the monotonic one. False: a dead handle.
+inline bool clock_option(const Napi::Object& options, ClockSource& source) {
+  const Napi::Value handle = options.Get("clock");
+  if (!handle.IsObject()) return true;
+  source.manual = find_handle<SharedClock>(ObjectKind::kClock, handle);
+  return source.manual != nullptr;
+}
+
+inline const char* reason(AttachError error) {
+  switch (error) {
+    case AttachError::kNone: return "none";
+    case AttachError::kMisaligned: return "misaligned";
+    case AttachError::kTooSmall: return "too-small";
+    case AttachError::kBadMagic: return "bad-magic";
+    case AttachError::kBadVersion: return "bad-version";
+    case AttachError::kBadKind: return "bad-kind";
+    case AttachError::kBadLayoutHash: return "bad-schema";
+  }
+  return "unknown";
+}
+
+void export_clock(Napi::Env env, Napi::Object exports);
+void export_queue(Napi::Env env, Napi::Object exports);
+void export_limiter(Napi::Env env, Napi::Object exports);
+void export_stock(Napi::Env env, Napi::Object exports);
+void export_gate(Napi::Env env, Napi::Object exports);
+
+}  // namespace sluice

@@ -1,0 +1,78 @@
+// The process-wide table from handle to shared object. A handle is {id, token}: it survives structured clone,
+// and the token keeps a stale or invented one from reaching an object that it was not made for.
+//
+// The registry holds weak references: an object lives as long as some thread has it attached. It is never
+// destroyed, because threads may end after the static objects of the process.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <random>
+#include <unordered_map>
+
+namespace sluice {
+
+enum class ObjectKind : std::uint8_t { kQueue, kLimiter, kStock, kGate, kClock };
+
+// What the threads of the process share of one object.
+struct SharedObject {
+  explicit SharedObject(ObjectKind kind) : kind(kind) {}
+  virtual ~SharedObject() = default;
+  SharedObject(const SharedObject&) = delete;
+  SharedObject& operator=(const SharedObject&) = delete;
+
+  const ObjectKind kind;
+  std::uint64_t id = 0;
+  std::uint64_t token = 0;
+};
+
+class Registry {
+ public:
+  static Registry& instance() {
+    static auto* registry = new Registry();
+    return *registry;
+  }
+
+  void add(const std::shared_ptr<SharedObject>& object) {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    object->id = ++last_id_;
+    object->token = random_();
+    objects_[object->id] = object;
+  }
+
+  // nullptr if the handle is unknown, is of another kind, or its object is gone.
+  template <class Object>
+  std::shared_ptr<Object> find(ObjectKind kind, std::uint64_t id, std::uint64_t token) {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    const auto found = objects_.find(id);
+    if (found == objects_.end()) return nullptr;
+    std::shared_ptr<SharedObject> object = found->second.lock();
+    if (object == nullptr) {
+      objects_.erase(found);
+      return nullptr;
+    }
+    if (object->kind != kind || object->token != token) return nullptr;
+    return std::static_pointer_cast<Object>(object);
+  }
+
+  void remove(std::uint64_t id) {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    objects_.erase(id);
+  }
+
+  // A number that no other attachment of this process has: 1, 2, ...
+  std::uint64_t next_attachment() {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    return ++last_attachment_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::unordered_map<std::uint64_t, std::weak_ptr<SharedObject>> objects_;
+  std::uint64_t last_id_ = 0;
+  std::uint64_t last_attachment_ = 0;
+  std::mt19937_64 random_{std::random_device{}()};
+};
+
+}  // namespace sluice

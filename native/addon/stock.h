@@ -1,0 +1,50 @@
+// A stock ledger as the threads of the process share it, and as one thread sees it.
+#pragma once
+
+#include <memory>
+
+#include "addon/clock.h"
+#include "addon/environment.h"
+#include "addon/hot_function.h"
+#include "addon/registry.h"
+#include "core/segment.h"
+#include "core/stock_ledger.h"
+
+namespace sluice {
+
+struct SharedStock : SharedObject {
+  SharedStock() : SharedObject(ObjectKind::kStock) {}
+
+  Segment segment;
+  LedgerShape shape;
+  ClockSource time;
+
+  StockLedger view() const { return StockLedger(segment.body(), shape); }
+};
+
+class StockAttachment : public Attachment {
+ public:
+  static StockAttachment* make(Environment& environment, std::shared_ptr<SharedStock> shared);
+
+  StockLedger& ledger() { return ledger_; }
+  ThreadLine& line() { return *line_; }
+  const Clock& clock() const { return clock_; }
+  const std::shared_ptr<SharedStock>& shared() const { return shared_; }
+
+  void stage(napi_env env, napi_value buffer) { words_ = Staging(env, buffer); }
+  const Staging& words() const { return words_; }
+
+ protected:
+  void on_detach() override;
+
+ private:
+  StockAttachment(Environment& environment, std::shared_ptr<SharedStock> shared, ThreadLine* line);
+
+  std::shared_ptr<SharedStock> shared_;
+  StockLedger ledger_;
+  ThreadLine* line_;
+  Clock clock_;
+  Staging words_;
+};
+
+}  // namespace sluice
