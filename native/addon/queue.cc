@@ -77,7 +77,7 @@ void QueueAttachment::arrived() {
   if (callback_ == nullptr || napi_open_handle_scope(env, &scope) != napi_ok) return;
   napi_value callback = nullptr, receiver = nullptr;
   if (napi_get_reference_value(env, callback_, &callback) == napi_ok &&
-      napi_get_undefined(env, &receiver) == napi_ok &&
+      napi_get_global(env, &receiver) == napi_ok &&
       napi_make_callback(env, nullptr, receiver, callback, 0, nullptr, nullptr) == napi_pending_exception) {
     napi_value error = nullptr;
     if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
