@@ -42,14 +42,20 @@ Admission::Result GateAttachment::admit(std::uint64_t hold_ns) {
 }
 
 std::uint32_t GateAttachment::take(std::uint32_t max) {
-  Queue& queue = parts_.queue->queue();
-  const std::uint32_t count =
-      queue.peek(parts_.queue->out(), max, parts_.queue->clock(), [this](std::uint32_t i, std::uint64_t slot) {
-        // Relaxed: published by the slot's stamp. Cleared, so that a record pushed past the gate has none.
-        words_.put(kTaken + i * sizeof(std::uint64_t), admission_.tags[slot].exchange(0, std::memory_order_relaxed));
-      });
-  queue.advance(count);
+  QueueAttachment& queue = *parts_.queue;
+  const std::uint32_t count = queue.show(
+      max,
+      [this](std::uint32_t i, std::uint32_t, std::uint64_t slot) {
+        words_.put(kTaken + i * sizeof(std::uint64_t), taken_tag(slot));
+      },
+      [this](std::uint64_t slot) { resolve(taken_tag(slot), false, true); });
+  queue.free_shown(count);
   return count;
+}
+
+std::uint64_t GateAttachment::taken_tag(std::uint64_t slot) {
+  // Relaxed: published by the slot's stamp. Cleared, so that a record pushed past the gate has none.
+  return admission_.tags[slot].exchange(0, std::memory_order_relaxed);
 }
 
 ResolveResult GateAttachment::resolve(std::uint64_t reservation, bool confirm, bool leaves) {

@@ -99,7 +99,7 @@ class Admission {
   static Result decide(const Parts& parts, const AdmissionFields& fields, const std::byte* record,
                        std::uint64_t hold_ns) noexcept {
     Queue& queue = *parts.queue;
-    if (queue.ring().closed()) return refused(Outcome::kClosed);
+    if (queue.closed()) return refused(Outcome::kClosed);
     StockLedger::Request request{};
     if (parts.stock != nullptr) {
       request = {fields.sku.read(record), fields.quantity.read(record), fields.user.read(record),
@@ -115,11 +115,11 @@ class Admission {
     }
     if (queue.ring().looks_full()) return queue_full(parts);
 
-    const bool needs_time = parts.limiter != nullptr || parts.stock != nullptr || queue.shape().timed;
+    const bool needs_time = parts.limiter != nullptr || parts.stock != nullptr || queue.shape().needs_time();
     const std::uint64_t now = needs_time ? parts.clock.now() : 0;
     Limiter::Decision decision;
     if (parts.limiter != nullptr) {
-      const std::uint64_t depth = parts.depth_queue == nullptr ? 0 : parts.depth_queue->ring().depth();
+      const std::uint64_t depth = parts.depth_queue == nullptr ? 0 : parts.depth_queue->depth();
       decision = parts.limiter->decide(*parts.limiter_line, parts.clock, now, 1, depth);
       if (decision.refused_by != Tier::kNone) {
         return {Outcome::kRateLimited, decision.refused_by, parts.limiter->retry_after(now, 1), 0};
@@ -148,7 +148,7 @@ class Admission {
 
   static Result push(const Parts& parts, const std::byte* record, std::uint64_t now,
                      std::uint64_t reservation) noexcept {
-    const PushResult pushed = parts.queue->push(record, now, [&](std::uint64_t slot) {
+    const PushResult pushed = parts.queue->push(0, record, now, parts.queue->shape().ttl_ns, [&](std::uint64_t slot) {
       // Relaxed: the slot's stamp publishes it.
       parts.tags[slot].store(reservation, std::memory_order_relaxed);
     });
