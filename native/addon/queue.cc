@@ -102,15 +102,16 @@ napi_value push(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// pushMany(count): how many were taken
+// pushMany(count, more): how many were taken. `more` records are to follow if there is room for these.
 napi_value push_many(napi_env env, napi_callback_info info) {
-  std::uint32_t arguments[1];
+  std::uint32_t arguments[2];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
   const std::uint32_t count = std::min(arguments[0], self.in_records());
   if (count == 0) return number(env, 0);
   const auto claim = self.queue().push_many(self.line(), self.in(), count, self.clock());
   if (claim.count != 0) self.ring_if_parked();
+  if (claim.count < count && !claim.closed) self.line().count(Queue::kRejected, arguments[1]);
   return number(env, claim.closed ? kClosed : static_cast<std::int32_t>(claim.count));
 }
 

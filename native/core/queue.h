@@ -31,6 +31,7 @@ struct QueueControl {
   alignas(kCacheLine) std::atomic<std::uint64_t> high_water;
   std::atomic<std::uint64_t> wakeups;
   std::uint64_t start;  // the first position: pushed and popped count from here
+  std::uint64_t measured;  // the first position whose wait is not in `waits` yet
   Histogram waits;
 };
 
@@ -56,6 +57,7 @@ class Queue {
     new (control_) QueueControl{};
     control_->shape = shape_;
     control_->start = start;
+    control_->measured = start;
     ring_.format(start);
   }
 
@@ -116,22 +118,24 @@ class Queue {
   }
 
   // Copies up to `max` records from the head to `out`, `record_bytes` apart, and leaves them in the queue.
-  // `visit(i, slot index)` is called for each.
+  // `visit(i, slot index)` is called for each. A record's wait ends when it is first shown.
   template <class Visit>
   std::uint32_t peek(std::byte* out, std::uint32_t max, const Clock& clock, Visit&& visit) noexcept {
     const std::uint64_t head = ring_.head();
     std::uint32_t count = 0;
     std::uint64_t now = 0;
     while (count < max && ring_.readable(head + count * kRingStep)) {
-      const auto* payload = static_cast<const std::byte*>(ring_.record(head + count * kRingStep));
-      if (shape_.timed) {
+      const std::uint64_t position = head + count * kRingStep;
+      const auto* payload = static_cast<const std::byte*>(ring_.record(position));
+      if (shape_.timed && position == control_->measured) {
         std::uint64_t enqueued;
         std::memcpy(&enqueued, payload, sizeof enqueued);
         if (now == 0) now = clock.now();
         control_->waits.record(now > enqueued ? now - enqueued : 0);
+        control_->measured = position + kRingStep;
       }
       std::memcpy(out + count * shape_.record_bytes, payload + time_bytes_, shape_.record_bytes);
-      visit(count, ring_.slot_index(head + count * kRingStep));
+      visit(count, ring_.slot_index(position));
       ++count;
     }
     return count;
