@@ -45,7 +45,7 @@ std::uint32_t GateAttachment::take(std::uint32_t max) {
   Queue& queue = parts_.queue->queue();
   const std::uint32_t count =
       queue.peek(parts_.queue->out(), max, parts_.queue->clock(), [this](std::uint32_t i, std::uint64_t slot) {
-        // Relaxed: published by the slot's stamp. Cleared, so that a record pushed past the gate has none.
+        // Relaxed: published by the slot's stamp. Cleared, so that a record pushed past the gate has the tag 0.
         words_.put(kTaken + i * sizeof(std::uint64_t), admission_.tags[slot].exchange(0, std::memory_order_relaxed));
       });
   queue.advance(count);
@@ -155,6 +155,7 @@ NumberField field(const Napi::Object& fields, const char* name) {
 Napi::Value create_gate(const Napi::CallbackInfo& info) {
   const GateParts parts = parts_of(info[0].As<Napi::Object>());
   if (parts.queue == nullptr || parts.detached()) return Napi::String::New(info.Env(), "disposed");
+  if (!parts.share_a_clock()) return Napi::String::New(info.Env(), "clocks-differ");
   auto shared = std::make_shared<SharedGate>();
   const auto fields = info[1].As<Napi::Object>();
   shared->fields = {field(fields, "sku"), field(fields, "quantity"), field(fields, "user"), field(fields, "id")};

@@ -52,6 +52,10 @@ struct AdmissionFields {
   NumberField sku, quantity, user, id;
 };
 
+// In place of a reservation in the tag of an order that was admitted without a stock. A record that was pushed
+// past the gate has the tag 0.
+inline constexpr std::uint64_t kNoReservation = ~0ULL;
+
 enum class Outcome : std::uint8_t {
   kAdmitted = 0,
   // 1 to 11: as ReserveResult. kDuplicate: admitted earlier under this id, nothing done now.
@@ -126,7 +130,7 @@ class Admission {
       }
     }
     const Result result = parts.stock != nullptr ? reserve_and_push(parts, request, record, now)
-                                                 : push(parts, record, now, 0);
+                                                 : push(parts, record, now, kNoReservation);
     if (result.outcome != Outcome::kAdmitted && parts.limiter != nullptr) {
       parts.limiter->refund(*parts.limiter_line, decision, 1);
     }
@@ -154,7 +158,7 @@ class Admission {
     });
     if (pushed == PushResult::kFull) return queue_full(parts);
     if (pushed == PushResult::kClosed) return refused(Outcome::kClosed);
-    return {Outcome::kAdmitted, Tier::kNone, 0, reservation};
+    return {Outcome::kAdmitted, Tier::kNone, 0, reservation == kNoReservation ? 0 : reservation};
   }
 
   static Result queue_full(const Parts& parts) noexcept {
