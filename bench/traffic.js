@@ -19,7 +19,7 @@ export const orderFields = /** @type {const} */ ({
 
 /** @typedef {{ -readonly [name in keyof typeof orderFields]: number }} Order */
 
-/** @typedef {{ count: number, checksum: number }} Sent */
+/** @typedef {{ count: number, checksum: number }} Sent the checksum wraps at 32 bits: integers cost least */
 
 /** The quantity that marks a producer's last order. */
 const LAST = 0;
@@ -50,14 +50,29 @@ export class OrderSource {
 
   /** The next batch. */
   next() {
-    for (const order of this.orders) this.#number(order);
+    let { count, checksum } = this;
+    for (const order of this.orders) {
+      order.orderId = count;
+      order.user = userOf(count);
+      checksum = (checksum + order.user + order.sku) | 0;
+      count++;
+    }
+    this.count = count;
+    this.checksum = checksum;
     return this.orders;
   }
 
   /** One order that says it is the last. */
   last() {
-    const order = { .../** @type {Order} */ (this.orders[0]), quantity: LAST };
-    this.#number(order);
+    const [first] = this.orders;
+    const order = {
+      .../** @type {Order} */ (first),
+      orderId: this.count,
+      user: userOf(this.count),
+      quantity: LAST,
+    };
+    this.checksum = (this.checksum + order.user + order.sku) | 0;
+    this.count++;
     return order;
   }
 
@@ -68,15 +83,11 @@ export class OrderSource {
     this.checksum = 0;
     return { count, checksum };
   }
+}
 
-  /** @param {Order} order */
-  #number(order) {
-    const sequence = this.count++;
-    order.orderId = sequence;
-    order.user = sequence & 0xffff;
-    order.price = (sequence & 0xff) / 4;
-    this.checksum += order.user + order.price;
-  }
+/** @param {number} sequence */
+function userOf(sequence) {
+  return sequence & 0xffff;
 }
 
 /** @typedef {{ count: number, checksum: number, disorder: number }} Received */
@@ -98,7 +109,7 @@ export function deliveryCheck(producers, allArrived) {
     if (orderId !== due[producer]) disorder++;
     due[producer] = orderId + 1;
     count++;
-    checksum += order.user + order.price;
+    checksum = (checksum + order.user + order.sku) | 0;
     if (order.quantity === LAST && ++ended === producers) {
       allArrived({ count, checksum, disorder });
       due.fill(0);
@@ -114,7 +125,7 @@ export function deliveryCheck(producers, allArrived) {
  */
 export function assertDelivered(sent, { count, checksum, disorder }) {
   const sentCount = sent.reduce((sum, producer) => sum + producer.count, 0);
-  const sentChecksum = sent.reduce((sum, producer) => sum + producer.checksum, 0);
+  const sentChecksum = sent.reduce((sum, producer) => (sum + producer.checksum) | 0, 0);
   if (count !== sentCount || checksum !== sentChecksum || disorder !== 0) {
     throw new Error(
       `delivery failed: ${sentCount} sent with checksum ${sentChecksum}, ` +

@@ -4,15 +4,15 @@
  * (faster than transferring it, and 10x an array of objects). The consumer takes what its port holds with
  * receiveMessageOnPort, which is faster than one 'message' event each.
  *
- * A port has no bound. Here a shared count of records in flight gives it one, the rings' capacity: a producer
- * that floods an unbounded port is slower, and takes memory without end.
+ * A port has no bound. Here a shared count of records in flight gives it one, the rings' capacity (which several
+ * producers may overshoot by a batch each): flooding an unbounded port is slower, and takes memory without end.
  */
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { orderFields } from '../traffic.js';
 import { CAPACITY } from './contender.js';
 
-/** Messages taken before the event loop gets its turn. */
-const TURN_MESSAGES = 1_000;
+/** Records taken before the event loop gets its turn. */
+const TURN_RECORDS = 4_096;
 const FIELDS = Object.keys(orderFields).length;
 const IN_FLIGHT = 0;
 
@@ -80,11 +80,11 @@ export function openOutlet({ ports, inFlight }) {
   /**
    * @param {MessagePort} port
    * @param {import('./contender.js').Visit} visit
-   * @param {number} max in messages
+   * @param {number} max
    */
   function take(port, visit, max) {
     let visited = 0;
-    for (let messages = 0; messages < max; messages++) {
+    while (visited < max) {
       const received = receiveMessageOnPort(port);
       if (received === undefined) break;
       visited += visitAll(received.message, visit);
@@ -99,7 +99,7 @@ export function openOutlet({ ports, inFlight }) {
       for (const port of ports) {
         port.on('message', (/** @type {ArrayLike<number>} */ values) => {
           Atomics.sub(inFlight, IN_FLIGHT, visitAll(values, visit));
-          take(port, visit, TURN_MESSAGES);
+          take(port, visit, TURN_RECORDS);
         });
       }
       return new Promise(() => {});

@@ -60,6 +60,9 @@ export async function measureThroughput({ contender, producers, batch, warmUpMs,
       perSecond = received.count / (Number(finishedAt - startedAt) / 1e9);
     }
     return perSecond;
+  } catch (cause) {
+    const what = deadline.aborted ? 'did not finish in time' : 'failed';
+    throw new Error(`${contender}, ${producers} producers, batches of ${batch}: ${what}`, { cause });
   } finally {
     await Promise.all([consumer, ...senders].map((thread) => thread.terminate()));
     link.dispose();
