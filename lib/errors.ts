@@ -1,3 +1,5 @@
+import { isUint8Array } from 'node:util/types';
+
 /** Every `code` of a sluice error. */
 export type SluiceErrorCode =
   | 'ERR_SLUICE_OPTION'
@@ -60,6 +62,7 @@ function shown(value: unknown): string {
   if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'function') return 'a function';
   if (Array.isArray(value)) return 'an array';
+  if (isUint8Array(value)) return `a Uint8Array of ${value.byteLength} bytes`;
   if (typeof value === 'object' && value !== null) return `an instance of ${value.constructor?.name ?? 'Object'}`;
   return String(value);
 }

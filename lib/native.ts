@@ -26,12 +26,13 @@ export const DISPOSED = -100;
 /** Answers of `park()`. */
 export const PARKED = 1;
 export const ENDED = 2;
+export const CANNOT_PARK = 3;
 
 export interface NativeQueue {
   readonly handle: NativeHandle;
   readonly capacity: number;
   push(): number;
-  pushMany(count: number): number;
+  pushMany(count: number, more: number): number;
   next(consumed: number, max: number): number;
   take(max: number): number;
   park(): number;
@@ -225,6 +226,8 @@ export function made<T extends object>(what: string, answer: T | string): T {
       throw new SluiceError('ERR_SLUICE_MEMORY', `${what}: the system has no memory to give`);
     case 'queue-gated':
       throw new SluiceError('ERR_SLUICE_GATED', `${what}: another gate feeds this queue already`);
+    case 'clocks-differ':
+      throw optionError(what, 'a queue, limiter and stock with the same clock', 'different clocks', true);
     case 'disposed':
       throw disposed(what);
     default:

@@ -13,6 +13,8 @@ import { BadOrder, parseOrder } from './order-schema.js';
  * @property {number} admittedBy  monotonicMs() just after gate.admit() had returned
  */
 
+const FAILURES_KEPT = 10;
+
 /** Turns the text of an order into an answer by way of the gate, and writes down what was admitted. */
 export class AdmissionDesk {
   /** @type {import('./sale.js').Sale['gate']} */
@@ -21,7 +23,7 @@ export class AdmissionDesk {
   /** @type {AdmittedOrder[]} every order admitted, once, in the order of admission */
   admitted = [];
 
-  /** @type {unknown[]} what the gate threw although the order was good */
+  /** @type {unknown[]} what the gate threw although the order was good; the first few */
   failures = [];
 
   /** @param {import('./sale.js').Sale['gate']} gate */
@@ -39,7 +41,7 @@ export class AdmissionDesk {
       return answerToAdmission(this.#admit(order));
     } catch (error) {
       if (error instanceof BadOrder) return answerToBadOrder(error.field, error.message);
-      this.failures.push(error);
+      if (this.failures.length < FAILURES_KEPT) this.failures.push(error);
       return BROKEN;
     }
   }

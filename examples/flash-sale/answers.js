@@ -29,7 +29,7 @@ const REFUSALS = {
   'queue-full': 503,
   'ledger-full': 503,
   'users-full': 503,
-  'ids-busy': 503,
+  'ids-full': 503,
   'in-progress': 503,
   closed: 503,
 };

@@ -41,7 +41,9 @@ export function collectBooks({ sale: { stock }, desk, handled, findings, options
 export function findProblems({ server, desk, findings, options }) {
   const problems = desk.failures.map((failure) => `the gate threw ${failure}`);
   if (findings === undefined) return problems;
-  for (const [problem, times] of Object.entries(findings.problems)) problems.push(`${problem} (${times} x)`);
+  if (findings.stopped !== undefined) problems.push(findings.stopped);
+  for (const { what, times, heard } of findings.problems)
+    problems.push(`${what}; ${times} times it was not so, as in ${heard}`);
   if (findings.answered !== options.requests) {
     problems.push(`${options.requests} requests were planned, ${findings.answered} answered`);
   }

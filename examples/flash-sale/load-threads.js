@@ -4,6 +4,7 @@ import { Tally } from './tally.js';
 import { WorkerThread } from './worker-thread.js';
 
 /**
+ * @typedef {import('./shoppers.js').Problem} Problem
  * @typedef {import('./shoppers.js').ThreadFindings} ThreadFindings
  * @typedef {ThreadFindings & { threads: number }} Findings
  */
@@ -74,13 +75,11 @@ function evenShare(total, share, shares) {
  */
 function merge(all) {
   const byStatus = new Tally();
-  const problems = new Tally();
   const answered = all.reduce((sum, one) => sum + one.answered, 0);
   const responseMs = new Float64Array(answered);
   let filled = 0;
   for (const one of all) {
     byStatus.addAll(one.byStatus);
-    problems.addAll(one.problems);
     responseMs.set(one.responseMs, filled);
     filled += one.responseMs.length;
   }
@@ -91,6 +90,21 @@ function merge(all) {
     byStatus: byStatus.toJSON(),
     responseMs,
     receipts: all.flatMap((one) => one.receipts),
-    problems: problems.toJSON(),
+    problems: mergeProblems(all.flatMap((one) => one.problems)),
+    stopped: all.find((one) => one.stopped !== undefined)?.stopped,
   };
+}
+
+/**
+ * @param {Problem[]} problems
+ * @returns {Problem[]} each kind once
+ */
+function mergeProblems(problems) {
+  /** @type {Map<string, Problem>} */
+  const merged = new Map();
+  for (const problem of problems) {
+    const times = problem.times + (merged.get(problem.what)?.times ?? 0);
+    merged.set(problem.what, { ...problem, times });
+  }
+  return [...merged.values()];
 }

@@ -2,7 +2,7 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 
 /** The first payment waits this long for a connection to the bank: the opening burst piles up behind it. */
-const CONNECT_MS = 150;
+const CONNECT_MS = 300;
 
 /** One payment in this many asks the buyer for a confirmation ... */
 const SLOW_ONE_IN = 50;

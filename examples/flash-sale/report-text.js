@@ -60,10 +60,12 @@ export function render(report) {
       ]),
     ),
     '',
-    `  queue at its fullest ${whole(queue.peakDepth)} of ${whole(queue.capacity)}, memory at its highest ${mebibytes(report.rssPeakBytes)} MiB RSS${load ? `, ${whole(load.connections)} connections from ${load.threads} threads` : ''}`,
+    `  queue   at most ${whole(queue.peakDepth)} of ${whole(queue.capacity)} orders`,
+    `  memory  at most ${mebibytes(report.rssPeakBytes)} MiB RSS`,
+    ...(load ? [`  load    ${whole(load.connections)} connections from ${whole(load.threads)} threads`] : []),
     '',
     ...VERDICTS.map(([name, text]) => verdict(text, report.verdicts[name])),
-    ...report.problems.map((problem) => `  PROBLEM  ${problem}`),
+    ...report.problems.map((problem) => `  FAIL  ${problem}`),
     '',
   ].join('\n');
 }
@@ -80,7 +82,7 @@ function heading({ requests, requestsPerSecond, elapsedMs }) {
  * @param {{ holds: boolean, detail: string }} verdict
  */
 function verdict(text, { holds, detail }) {
-  return `  ${holds ? 'ok      ' : 'BROKEN  '} ${text}: ${detail}`;
+  return `  ${holds ? 'ok  ' : 'FAIL'}  ${text}: ${detail}`;
 }
 
 /**

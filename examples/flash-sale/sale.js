@@ -4,7 +4,7 @@ import { CATALOGUE } from './catalogue.js';
 import { Order } from './order-schema.js';
 
 /** Small on purpose: the opening burst fills it while the cashier's first payment is still under way. */
-export const QUEUE_CAPACITY = 64;
+export const QUEUE_CAPACITY = 32;
 
 /** A client that hears nothing for this long may assume that its order is off. */
 const HOLD_MS = 30_000;
@@ -26,8 +26,8 @@ const TABLE_SIZE_MAX = 1_000_000;
 export function openSale({ requests, users }) {
   const queue = Queue.create(Order, { capacity: QUEUE_CAPACITY });
   const limiter = Limiter.create({
-    tokenBucket: { ratePerSecond: 500, burst: 200 },
-    slidingWindow: { limit: 650, windowMs: 1_000, buckets: 20 },
+    tokenBucket: { ratePerSecond: 250, burst: 150 },
+    slidingWindow: { limit: 300, windowMs: 1_000, buckets: 20 },
   });
   const stock = Stock.create({
     items: CATALOGUE.map(({ sku, quantity, perUser }) => ({ sku, quantity, perUser })),

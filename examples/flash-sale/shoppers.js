@@ -19,17 +19,22 @@ import { Tally } from './tally.js';
  */
 
 /**
+ * @typedef {object} Problem
+ * @property {string} what
+ * @property {number} times
+ * @property {string} heard  the first time
+ */
+
+/**
  * @typedef {object} ThreadFindings
  * @property {number} answered
  * @property {number} unanswered            sent, but no answer came
  * @property {Record<string, number>} byStatus
  * @property {Float64Array<ArrayBuffer>} responseMs
  * @property {Receipt[]} receipts
- * @property {Record<string, number>} problems
+ * @property {Problem[]} problems           answers that are wrong, or did not come
+ * @property {string | undefined} stopped    why it ended early
  */
-
-/** Problems beyond this many different ones are only counted. */
-const DISTINCT_PROBLEMS_MAX = 20;
 
 /** Carries out visits, with never more requests in flight than there are connections. */
 export class Shoppers {
@@ -41,11 +46,11 @@ export class Shoppers {
   #comingBack = [];
 
   #wake = () => {};
-  #stopped = false;
+
+  /** @type {string | undefined} why */
+  #stopped;
 
   #byStatus = new Tally();
-  #problems = new Tally();
-  #distinctProblems = new Set();
   #unanswered = 0;
 
   /** @type {number[]} */
@@ -53,6 +58,9 @@ export class Shoppers {
 
   /** @type {Receipt[]} */
   #receipts = [];
+
+  /** @type {Map<string, Problem>} */
+  #problems = new Map();
 
   /**
    * @param {Pick<import('./client.js').Client, 'order' | 'destroy'>} client
@@ -66,13 +74,13 @@ export class Shoppers {
 
   /**
    * @param {Iterable<Visit>} plan
-   * @returns {Promise<void>} when every visit is over, or stop() was called
+   * @returns {Promise<void>} when every visit is over, or given up after stop()
    */
   async send(plan) {
     for (const visit of plan) {
       await this.#sendComingBack();
       await this.#until(() => this.#free >= inFlight(visit));
-      if (this.#stopped) return;
+      if (this.#stopped !== undefined) break;
       this.#start(visit);
     }
     while (this.#busy) {
@@ -82,7 +90,7 @@ export class Shoppers {
   }
 
   get #busy() {
-    return !this.#stopped && (this.#free < this.#connections || this.#comingBack.length > 0);
+    return this.#free < this.#connections || (this.#comingBack.length > 0 && this.#stopped === undefined);
   }
 
   /**
@@ -90,9 +98,8 @@ export class Shoppers {
    * @param {string} reason
    */
   stop(reason) {
-    if (this.#stopped) return;
-    this.#stopped = true;
-    this.#problem(reason);
+    if (this.#stopped !== undefined) return;
+    this.#stopped = reason;
     void this.#client.destroy();
     this.#wake();
   }
@@ -105,7 +112,8 @@ export class Shoppers {
       byStatus: this.#byStatus.toJSON(),
       responseMs: Float64Array.from(this.#responseMs),
       receipts: this.#receipts,
-      problems: this.#problems.toJSON(),
+      problems: [...this.#problems.values()],
+      stopped: this.#stopped,
     };
   }
 
@@ -115,7 +123,7 @@ export class Shoppers {
       const next = this.#comingBack[0];
       if (next === undefined || next.dueAt > performance.now()) return;
       await this.#until(() => this.#free >= 1);
-      if (this.#stopped) return;
+      if (this.#stopped !== undefined) return;
       this.#comingBack.shift();
       this.#start({ together: false, requests: [next.planned] });
     }
@@ -167,13 +175,13 @@ export class Shoppers {
       answer = await this.#client.order(bodyOf(planned));
     } catch (error) {
       this.#unanswered += 1;
-      if (!this.#stopped) this.#problem(`no answer: ${/** @type {Error} */ (error).message}`);
+      if (this.#stopped === undefined) this.#problem('no answer', String(error));
       return undefined;
     }
     this.#responseMs.push(answer.responseMs);
     this.#byStatus.add(answer.status);
     const wrong = surprise(planned, answer, earlier);
-    if (wrong !== undefined) this.#problem(wrong);
+    if (wrong !== undefined) this.#problem(wrong, `${answer.status} ${JSON.stringify(answer.body)}`);
     const { reservation } = answer.body;
     if (answer.status === 202 && typeof reservation === 'string') {
       const { id, sku, quantity } = planned.order;
@@ -182,15 +190,19 @@ export class Shoppers {
     return answer;
   }
 
-  /** @param {string} text */
-  #problem(text) {
-    if (this.#distinctProblems.size < DISTINCT_PROBLEMS_MAX) this.#distinctProblems.add(text);
-    this.#problems.add(this.#distinctProblems.has(text) ? text : 'further problems');
+  /**
+   * @param {string} what
+   * @param {string} heard
+   */
+  #problem(what, heard) {
+    const known = this.#problems.get(what);
+    if (known === undefined) this.#problems.set(what, { what, times: 1, heard });
+    else known.times += 1;
   }
 
   /** @param {() => boolean} condition */
   async #until(condition) {
-    while (!condition() && !this.#stopped) await this.#changed();
+    while (!condition() && this.#stopped === undefined) await this.#changed();
   }
 
   /** @returns {Promise<void>} when a visit is over, somebody is due to come back, or stop() was called */

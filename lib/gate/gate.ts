@@ -76,6 +76,9 @@ const what = 'Gate';
 const takenMax = 1_024;
 /** Words of the staging buffer: see native/addon/gate.h. */
 const words = { reservation: 0, retryAfterMs: 1, holdNs: 2, taken: 3 };
+/** What stands in the place of a reservation: see `kNoReservation` in native/core/admission.h. */
+const pushedPast = 0n;
+const noReservation = 0xffff_ffff_ffff_ffffn;
 /** `NumberType` in native/core/admission.h. */
 const numberTypes: Readonly<Record<string, number>> = { u8: 1, u16: 2, u32: 3, u53: 4, u64: 5 };
 /** Answers of `admit()` beyond those of `reserve()`: `Outcome` in native/core/admission.h. */
@@ -119,8 +122,8 @@ export class Gate<T> implements Disposable {
 
   /**
    * A new gate over a queue and, if given, a limiter and a stock.
-   * @throws TypeError (`ERR_SLUICE_OPTION`) naming a bad, missing or unknown option; SluiceError `ERR_SLUICE_GATED`
-   *   if the queue has a gate already.
+   * @throws TypeError (`ERR_SLUICE_OPTION`) naming a bad, missing or unknown option, or if the parts have different
+   *   clocks; SluiceError `ERR_SLUICE_GATED` if the queue has a gate already.
    */
   static create<T>(options: GateOptions<T>): Gate<T> {
     const where = 'Gate.create';
@@ -238,8 +241,9 @@ export class Gate<T> implements Disposable {
     if (count < 0) throw this.#consumerError(count);
     const taken = this.queue.taken(count);
     for (let i = 0; i < count; i++) {
-      const reservation = this.#bigints[words.taken + i] as bigint;
-      orders.push([taken[i] as T, new Hold(reservation === 0n ? undefined : reservation, this.#resolve)]);
+      const tag = this.#bigints[words.taken + i] as bigint;
+      const reservation = tag === pushedPast || tag === noReservation ? undefined : tag;
+      orders.push([taken[i] as T, new Hold(reservation, tag !== pushedPast, this.#resolve)]);
     }
     return orders;
   }

@@ -11,11 +11,13 @@ export class Hold {
   /** The reservation; undefined if the gate has no stock, or the record was pushed past the gate. */
   readonly reservation: bigint | undefined;
   readonly #resolve: Resolve;
+  #inFlight: boolean;
   #decided = false;
 
-  /** @internal */
-  constructor(reservation: bigint | undefined, resolve: Resolve) {
+  /** @internal `admitted`: not pushed past the gate, so the limiter counts it in flight. */
+  constructor(reservation: bigint | undefined, admitted: boolean, resolve: Resolve) {
     this.reservation = reservation;
+    this.#inFlight = admitted;
     this.#resolve = resolve;
   }
 
@@ -38,8 +40,9 @@ export class Hold {
   }
 
   #decide(confirm: boolean): Resolution {
-    const first = !this.#decided;
+    const leaves = this.#inFlight;
+    this.#inFlight = false;
     this.#decided = true;
-    return this.#resolve(this.reservation, confirm, first);
+    return this.#resolve(this.reservation, confirm, leaves);
   }
 }

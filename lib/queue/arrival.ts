@@ -1,4 +1,4 @@
-import { ENDED, type NativeQueue, NOT_CONSUMER, PARKED } from '../native.js';
+import { CANNOT_PARK, ENDED, type NativeQueue, NOT_CONSUMER, PARKED } from '../native.js';
 import { SluiceError } from '../errors.js';
 
 /** Records taken without a pause before timers and I/O of the loop get their turn. */
@@ -27,7 +27,7 @@ export class Arrival {
     this.#native.giveLease();
   }
 
-  /** Stops a wait that is going on: the queue was disposed of. */
+  /** Ends the batches, and a wait that is going on: the queue was disposed of, or a handler has failed. */
   interrupt(): void {
     this.#ended = true;
     this.#settle(false);
@@ -65,6 +65,9 @@ export class Arrival {
     if (parked === ENDED) return false;
     if (parked === NOT_CONSUMER) throw notConsumer();
     if (parked < 0) return false;
+    if (parked === CANNOT_PARK) {
+      throw new SluiceError('ERR_SLUICE_MEMORY', 'Queue: the event loop has no room for another handle');
+    }
     if (parked !== PARKED) return true;
     const aborted = (): void => this.#settle(false);
     signal?.addEventListener('abort', aborted, { once: true });
@@ -73,7 +76,7 @@ export class Arrival {
     });
     signal?.removeEventListener('abort', aborted);
     if (!arrived) this.#native.unpark();
-    // Not arrived: aborted, which the caller's next look at the signal reports, or disposed of.
+    // Not arrived: aborted, which the caller's next look at the signal reports, or interrupted.
     return arrived || signal?.aborted === true;
   }
 

@@ -1,11 +1,13 @@
 /**
  * Runs `handle` on each item, at most `concurrency` at the same time, started in the order of the items. When one
- * fails, no more are started; when all that run have ended, the first failure is thrown.
+ * fails, no more are started, and `stop` is called, which must end a wait for more items; when all that run have
+ * ended, the first failure is thrown.
  */
 export async function handleAll<Item>(
   items: AsyncIterable<Item>,
   handle: (item: Item) => unknown,
   concurrency: number,
+  stop: () => void,
 ): Promise<void> {
   const running = new Set<Promise<void>>();
   const failures: unknown[] = [];
@@ -18,7 +20,13 @@ export async function handleAll<Item>(
         continue;
       }
       const run: Promise<void> = Promise.resolve(result)
-        .then(() => undefined, (error: unknown) => void failures.push(error))
+        .then(
+          () => undefined,
+          (error: unknown) => {
+            failures.push(error);
+            stop();
+          },
+        )
         .finally(() => running.delete(run));
       running.add(run);
       if (running.size >= concurrency) await Promise.race(running);

@@ -158,7 +158,7 @@ export class Queue<T> implements Disposable {
     while (added < length) {
       const count = Math.min(staged, length - added);
       for (let i = 0; i < count; i++) this.#in.encode(list[added + i] as T, i * this.#bytes);
-      const taken = this.#native.pushMany(count);
+      const taken = this.#native.pushMany(count, length - added - count);
       if (taken < 0) {
         if (added === 0) this.#refused(taken);
         return added;
@@ -256,7 +256,8 @@ export class Queue<T> implements Disposable {
     const signal = given.signal();
     this.#begin();
     try {
-      await handleAll(this.#arrival.batches(() => this.#pop(batchSize), signal), handler, concurrency);
+      const batches = this.#arrival.batches(() => this.#pop(batchSize), signal);
+      await handleAll(batches, handler, concurrency, () => this.#arrival.interrupt());
     } finally {
       this.#end();
     }
@@ -316,7 +317,8 @@ export class Queue<T> implements Disposable {
   ): Promise<void> {
     this.#begin();
     try {
-      await handleAll(oneByOne(this.#arrival.batches(take, signal)), handle, concurrency);
+      const items = oneByOne(this.#arrival.batches(take, signal));
+      await handleAll(items, handle, concurrency, () => this.#arrival.interrupt());
     } finally {
       this.#end();
     }

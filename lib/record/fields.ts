@@ -14,11 +14,13 @@ export interface Field<T> {
   /** What the field accepts, for error messages. */
   readonly accepts: string;
   /** The JavaScript type of an acceptable value, to tell a wrong type from a wrong value. */
-  readonly typeOf: 'number' | 'bigint' | 'boolean' | 'string' | 'object';
-  /** @internal True if `v` is acceptable. */
+  readonly typeOf: 'number' | 'bigint' | 'boolean' | 'string' | 'Uint8Array';
+  /** @internal True if `v` is acceptable, as far as can be told without writing it. */
   readonly check: string;
-  /** @internal Writes `v` at `at`. A field that finds a bad value only while writing makes this false. */
+  /** @internal Writes `v` at `at`. */
   readonly write: (v: string, at: string) => string;
+  /** @internal Whether `write` is false for a value that turns out to be unacceptable. */
+  readonly writeTells?: true;
   /** @internal Reads the value at `at`. */
   readonly read: (at: string) => string;
   /** The type of the values, for `Infer`. Never present at run time. */
@@ -62,19 +64,17 @@ export const i16: Field<number> = numeric('i16', 2, 'a whole number from -32768 
 /** A whole number from -2,147,483,648 to 2,147,483,647. Four bytes. */
 export const i32: Field<number> = numeric('i32', 4, 'a whole number from -2147483648 to 2147483647', '(v | 0) === v', 'Int32');
 /** A whole number from 0 to 2^53 - 1, as a JavaScript number. Eight bytes. */
-export const u53: Field<number> = numeric(
-  'u53',
-  8,
-  'a whole number from 0 to 9007199254740991',
-  'v >= 0 && Number.isSafeInteger(v)',
-  'Float64',
-);
+export const u53: Field<number> = {
+  ...numeric('u53', 8, 'a whole number from 0 to 9007199254740991', 'v >= 0 && Number.isSafeInteger(v)', 'Float64'),
+  write: (v, at) => `view.setFloat64(${at}, ${v} + 0, true)`, // + 0: -0 is written as 0
+};
 /** Any number but NaN whose magnitude a 32-bit float can hold; rounded to 24 bits. Four bytes. */
 export const f32: Field<number> = numeric(
   'f32',
   4,
   'a number within the range of a 32-bit float',
-  '(v >= -3.4028235677973366e38 && v <= 3.4028235677973366e38 || v === Infinity || v === -Infinity)',
+  // From this magnitude, half a unit above the largest, a finite number would be rounded to infinity.
+  '(v > -3.4028235677973366e38 && v < 3.4028235677973366e38 || v === Infinity || v === -Infinity)',
   'Float32',
 );
 /** Any number but NaN. Eight bytes. */
@@ -127,6 +127,7 @@ export function utf8(maxBytes: number): Field<string> {
     typeOf: 'string',
     check: `typeof v === 'string'`,
     write: (v, at) => `text.write(${v}, ${at}, ${max})`,
+    writeTells: true,
     read: (at) => `text.read(${at})`,
   };
 }
@@ -138,10 +139,11 @@ export function bytes(maxBytes: number): Field<Uint8Array> {
     type: `bytes(${max})`,
     bytes: lengthBytes + max,
     accepts: `a Uint8Array of at most ${max} bytes`,
-    typeOf: 'object',
-    check: `v instanceof Uint8Array && v.length <= ${max}`,
-    write: (v, at) => `(view.setUint16(${at}, ${v}.length, true), bytes.set(${v}, ${at} + ${lengthBytes}))`,
-    read: (at) => `bytes.slice(${at} + ${lengthBytes}, ${at} + ${lengthBytes} + view.getUint16(${at}, true))`,
+    typeOf: 'Uint8Array',
+    check: 'true',
+    write: (v, at) => `octets.write(${v}, ${at}, ${max})`,
+    writeTells: true,
+    read: (at) => `octets.read(${at})`,
   };
 }
 

@@ -1,5 +1,7 @@
+import { isUint8Array } from 'node:util/types';
 import { fieldError, optionError } from '../errors.js';
 import type { Field } from './fields.js';
+import { OctetsCodec } from './octets.js';
 import { TextCodec } from './text.js';
 
 /** A record in a buffer: reads its fields in place. Reused for the next record, so copy what you keep. */
@@ -17,7 +19,7 @@ export interface Codec<T> {
 
 type CodecFactory<T> = (
   view: DataView,
-  bytes: Uint8Array,
+  octets: OctetsCodec,
   text: TextCodec,
   fail: (field: string, value: unknown) => Error,
 ) => Codec<T>;
@@ -64,10 +66,10 @@ export class RecordType<T> {
     const fail = (name: string, value: unknown): Error => {
       const field = this.fields[name];
       if (field === undefined) return optionError('record', 'an object with its fields', value, true);
-      const given = value === null ? 'null' : typeof value;
+      const given = isUint8Array(value) ? 'Uint8Array' : value === null ? 'null' : typeof value;
       return fieldError(name, field.accepts, value, given !== field.typeOf);
     };
-    return this.#factory(new DataView(buffer), new Uint8Array(buffer), new TextCodec(buffer), fail);
+    return this.#factory(new DataView(buffer), new OctetsCodec(buffer), new TextCodec(buffer), fail);
   }
 }
 
@@ -89,7 +91,8 @@ export type ValuesOf<F extends Record<string, Field<unknown>>> = {
  *   `__proto__` or `toObject`.
  */
 export function record<F extends Record<string, Field<unknown>>>(fields: F): RecordType<ValuesOf<F>> {
-  if (typeof fields !== 'object' || fields === null || Object.keys(fields).length === 0) {
+  const isObject = typeof fields === 'object' && fields !== null && !Array.isArray(fields);
+  if (!isObject || Object.keys(fields).length === 0) {
     throw optionError('record', 'an object with at least one field', fields, true);
   }
   for (const [name, field] of Object.entries(fields)) {
@@ -105,17 +108,19 @@ export function record<F extends Record<string, Field<unknown>>>(fields: F): Rec
 
 /** Generates and evaluates the codec of a schema. Names are quoted; everything else is this package's own code. */
 function compile<T>(fields: Readonly<Record<string, Field<unknown>>>, offsets: ReadonlyMap<string, number>): CodecFactory<T> {
+  const values: string[] = [];
   const encode: string[] = [];
   const object: string[] = [];
   const getters: string[] = [];
-  for (const [name, field] of Object.entries(fields)) {
+  for (const [i, [name, field]] of Object.entries(fields).entries()) {
     const key = JSON.stringify(name);
     const at = `at + ${offsets.get(name)}`;
-    encode.push(`v = record[${key}]; if (!(${field.check})) throw fail(${key}, v);`);
+    values.push(`v${i} = record[${key}]`);
     const write = field.write('v', at);
-    encode.push(field.type.startsWith('utf8') ? `if (!${write}) throw fail(${key}, v);` : `${write};`);
+    encode.push(`v = v${i}; if (!(${field.check})) throw fail(${key}, v);`);
+    encode.push(field.writeTells ? `if (!${write}) throw fail(${key}, v);` : `${write};`);
     object.push(`${key}: ${field.read(at)}`);
-    getters.push(`get ${key}() { return ${field.read(`position + ${offsets.get(name)}`)}; }`);
+    getters.push(`get [${key}]() { return ${field.read(`position + ${offsets.get(name)}`)}; }`);
   }
   const source = `'use strict';
     let position = 0;
@@ -125,12 +130,14 @@ function compile<T>(fields: Readonly<Record<string, Field<unknown>>>, offsets: R
     }
     function encode(record, at) {
       if (typeof record !== 'object' || record === null) throw fail('', record);
+      // All values first: a getter of the record may push another one through the same buffer.
+      const ${values.join(', ')};
       let v;
       ${encode.join('\n')}
     }
     function decode(at) { return { ${object.join(', ')} }; }
     return { encode, decode, view: new View(), move(at) { position = at; } };`;
-  return new Function('view', 'bytes', 'text', 'fail', source) as CodecFactory<T>;
+  return new Function('view', 'octets', 'text', 'fail', source) as CodecFactory<T>;
 }
 
 /** FNV-1a, 64 bits (G. Fowler, L. C. Noll, K.-P. Vo). */

@@ -207,7 +207,8 @@ export class Stock implements Disposable {
   }
 
   /** Sells what the reservation holds. 'confirmed' for exactly one caller. @throws TypeError (`ERR_SLUICE_OPTION`). */
-  confirm(reservation: bigint): Resolution {
+  confirm(reservation: bigint, options?: Record<string, never>): Resolution {
+    if (options !== undefined) new Options('Stock.confirm', options, []);
     this.#stageReservation('confirm', reservation);
     return resolutionName(this.#checked(this.#native.confirm()), 'confirmed');
   }

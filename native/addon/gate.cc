@@ -48,13 +48,17 @@ std::uint32_t GateAttachment::take(std::uint32_t max) {
       [this](std::uint32_t i, std::uint32_t, std::uint64_t slot) {
         words_.put(kTaken + i * sizeof(std::uint64_t), taken_tag(slot));
       },
-      [this](std::uint64_t slot) { resolve(taken_tag(slot), false, true); });
+      // What the queue drops was admitted: its reservation goes back on sale.
+      [this](std::uint64_t slot) {
+        const std::uint64_t tag = taken_tag(slot);
+        if (tag != 0) resolve(tag, false, true);
+      });
   queue.free_shown(count);
   return count;
 }
 
 std::uint64_t GateAttachment::taken_tag(std::uint64_t slot) {
-  // Relaxed: published by the slot's stamp. Cleared, so that a record pushed past the gate has none.
+  // Relaxed: published by the slot's stamp. Cleared, so that a record pushed past the gate has the tag 0.
   return admission_.tags[slot].exchange(0, std::memory_order_relaxed);
 }
 
@@ -161,6 +165,7 @@ NumberField field(const Napi::Object& fields, const char* name) {
 Napi::Value create_gate(const Napi::CallbackInfo& info) {
   const GateParts parts = parts_of(info[0].As<Napi::Object>());
   if (parts.queue == nullptr || parts.detached()) return Napi::String::New(info.Env(), "disposed");
+  if (!parts.share_a_clock()) return Napi::String::New(info.Env(), "clocks-differ");
   auto shared = std::make_shared<SharedGate>();
   const auto fields = info[1].As<Napi::Object>();
   shared->fields = {field(fields, "sku"), field(fields, "quantity"), field(fields, "user"), field(fields, "id")};

@@ -46,6 +46,12 @@ struct GateParts {
     return queue->detached() || (limiter != nullptr && limiter->detached()) ||
            (stock != nullptr && stock->detached());
   }
+  // An admission reads the clock once, for all of its parts.
+  bool share_a_clock() const {
+    const auto& clock = queue->shared()->time.manual;
+    return (limiter == nullptr || limiter->shared()->time.manual == clock) &&
+           (stock == nullptr || stock->shared()->time.manual == clock);
+  }
 };
 
 class GateAttachment : public Attachment {

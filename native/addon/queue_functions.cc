@@ -37,9 +37,9 @@ napi_value push_to(napi_env env, napi_callback_info info) {
                 self.queue().push(self.line(), arguments[0], self.in(), self.clock(), self.ttl(arguments[1] != 0)));
 }
 
-// pushMany(count, lane, hasTtl): how many were taken
+// pushMany(count, lane, hasTtl, more): how many were taken. `more` records are to follow if there is room for these.
 napi_value push_many(napi_env env, napi_callback_info info) {
-  std::uint32_t arguments[3];
+  std::uint32_t arguments[4];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
   const std::uint32_t count = std::min(arguments[0], self.in_records());
@@ -47,6 +47,7 @@ napi_value push_many(napi_env env, napi_callback_info info) {
   const auto claim = self.queue().push_many(self.line(), arguments[1], self.in(), count, self.clock(),
                                             self.ttl(arguments[2] != 0));
   if (claim.count != 0) self.ring_if_parked();
+  if (claim.count < count && !claim.closed) self.line().count(Queue::kRejected, arguments[3]);
   return number(env, claim.closed ? kClosed : static_cast<std::int32_t>(claim.count));
 }
 

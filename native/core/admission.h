@@ -52,6 +52,10 @@ struct AdmissionFields {
   NumberField sku, quantity, user, id;
 };
 
+// In place of a reservation in the tag of an order that was admitted without a stock. A record that was pushed
+// past the gate has the tag 0.
+inline constexpr std::uint64_t kNoReservation = ~0ULL;
+
 enum class Outcome : std::uint8_t {
   kAdmitted = 0,
   // 1 to 11: as ReserveResult. kDuplicate: admitted earlier under this id, nothing done now.
@@ -92,6 +96,7 @@ class Admission {
                       std::uint64_t hold_ns) noexcept {
     const Result result = decide(parts, fields, record, hold_ns);
     parts.line->count(counter_of(result.outcome));
+    if (result.outcome == Outcome::kQueueFull) parts.queue_line->count(Queue::kRejected);
     return result;
   }
 
@@ -113,7 +118,7 @@ class Admission {
         return answered(parts.stock->refuse(*parts.stock_line, request, verdict));
       }
     }
-    if (queue.ring().looks_full()) return queue_full(parts);
+    if (queue.ring().looks_full()) return busy(parts, request, refused(Outcome::kQueueFull));
 
     const bool needs_time = parts.limiter != nullptr || parts.stock != nullptr || queue.shape().needs_time();
     const std::uint64_t now = needs_time ? parts.clock.now() : 0;
@@ -122,11 +127,12 @@ class Admission {
       const std::uint64_t depth = parts.depth_queue == nullptr ? 0 : parts.depth_queue->depth();
       decision = parts.limiter->decide(*parts.limiter_line, parts.clock, now, 1, depth);
       if (decision.refused_by != Tier::kNone) {
-        return {Outcome::kRateLimited, decision.refused_by, parts.limiter->retry_after(now, 1), 0};
+        return busy(parts, request,
+                    {Outcome::kRateLimited, decision.refused_by, parts.limiter->retry_after(now, 1), 0});
       }
     }
     const Result result = parts.stock != nullptr ? reserve_and_push(parts, request, record, now)
-                                                 : push(parts, record, now, 0);
+                                                 : push(parts, record, now, kNoReservation);
     if (result.outcome != Outcome::kAdmitted && parts.limiter != nullptr) {
       parts.limiter->refund(*parts.limiter_line, decision, 1);
     }
@@ -152,15 +158,18 @@ class Admission {
       // Relaxed: the slot's stamp publishes it.
       parts.tags[slot].store(reservation, std::memory_order_relaxed);
     });
-    if (pushed == PushResult::kFull) return queue_full(parts);
+    if (pushed == PushResult::kFull) return refused(Outcome::kQueueFull);
     if (pushed == PushResult::kClosed) return refused(Outcome::kClosed);
-    return {Outcome::kAdmitted, Tier::kNone, 0, reservation};
+    return {Outcome::kAdmitted, Tier::kNone, 0, reservation == kNoReservation ? 0 : reservation};
   }
 
-  static Result queue_full(const Parts& parts) noexcept {
-    parts.queue_line->count(Queue::kRejected);
-    return refused(Outcome::kQueueFull);
+  // However busy we are: an id that was answered before gets that answer.
+  static Result busy(const Parts& parts, const StockLedger::Request& request, const Result& refusal) noexcept {
+    if (parts.stock == nullptr) return refusal;
+    const StockLedger::Answer earlier = parts.stock->recall(*parts.stock_line, request);
+    return earlier.result == ReserveResult::kReserved ? refusal : answered(earlier);
   }
+
   static Result refused(Outcome outcome) noexcept { return {outcome, Tier::kNone, 0, 0}; }
   static Result answered(const StockLedger::Answer& answer) noexcept {
     return {static_cast<Outcome>(answer.result), Tier::kNone, 0, answer.reservation};

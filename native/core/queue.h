@@ -35,6 +35,7 @@ struct QueueControl {
   std::atomic<std::uint64_t> dropped[kDropReasons];
   LaneOrder order;
   Shedding shedding;
+  std::uint64_t measured[kLanesMax];  // by lane: the first position whose wait is not in `waits` yet
   Histogram waits;
 };
 
@@ -64,7 +65,10 @@ class Queue {
     control_->shape = shape_;
     control_->start = start;
     line_.format();
-    for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) rings_[lane].format(start);
+    for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
+      control_->measured[lane] = start;
+      rings_[lane].format(start);
+    }
   }
 
   ThreadLines& lines() noexcept { return *lines_; }

@@ -147,6 +147,7 @@ class QueueConsumer {
         room_for_dropped_ = dropped(reason, shape_.record(payload), lane, ring.slot_index(position[lane]));
         note_depth();
         add(control_.dropped[static_cast<std::uint32_t>(reason)], 1);
+        if (position[lane] == control_.measured[lane]) control_.measured[lane] += kRingStep;
         advance(lane, 1);
         position[lane] += kRingStep;
       }
@@ -155,7 +156,10 @@ class QueueConsumer {
       const std::uint32_t lane = shape_.lanes == 1 ? 0 : control_.order.next(ready, shape_.weights, sum);
       Ring<>& ring = queue_.ring(lane);
       const auto* payload = static_cast<const std::byte*>(ring.record(position[lane]));
-      if (shape_.latency) control_.waits.record(waited(payload, now));
+      if (shape_.latency && position[lane] == control_.measured[lane]) {  // not shown before
+        control_.waits.record(waited(payload, now));
+        control_.measured[lane] += kRingStep;
+      }
       std::memcpy(out + shown_ * shape_.record_bytes, shape_.record(payload), shape_.record_bytes);
       shown(shown_, lane, ring.slot_index(position[lane]));
       lane_of_[shown_] = static_cast<std::uint8_t>(lane);

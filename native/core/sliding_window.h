@@ -46,16 +46,17 @@ class SlidingWindow {
   };
 
   // Admits `cost` at time `now` (ns since the limiter's epoch), or nothing. `clock_now` reads the clock anew
-  // and is called only if another thread has meanwhile opened a later bucket.
+  // and is called only if another thread seems to have opened a later bucket.
   template <class ReadClock>
   Charge take(std::uint64_t cost, std::uint64_t now, ReadClock&& clock_now) noexcept {
     std::uint64_t bucket = bucket_of(now);
+    if (cost > config_.limit) return {bucket, false};  // and the sum below cannot overflow
     for (;;) {
       Cell& running = cell(bucket);
       // ACQ cell: pairs with REL in open() and seal(): the older cells are sealed before this one is open.
       std::uint64_t word = running.load(std::memory_order_acquire);
       if (bucket_in(word) != number(bucket)) {
-        if (!open(bucket)) bucket = later_bucket(bucket, clock_now());
+        if (!open(bucket, clock_now)) bucket = later_bucket(bucket, clock_now());
         continue;
       }
       if (word & kSealed) {
@@ -107,7 +108,6 @@ class SlidingWindow {
   static constexpr int kCountBits = 30;
   static constexpr std::uint64_t kSealed = 1ULL << kCountBits;
   static constexpr std::uint64_t kNumberMask = (1ULL << 33) - 1;
-  static constexpr std::uint64_t kStaleBucketsMax = 1ULL << 20;
 
   // Bucket numbers begin at n + 1: those before the first exist, and a zeroed cell belongs to none of them.
   std::uint64_t bucket_of(std::uint64_t now) const noexcept { return now / config_.bucket_ns + first(); }
@@ -132,25 +132,38 @@ class SlidingWindow {
   }
   std::uint64_t sum(std::uint64_t bucket) const noexcept { return older_sum(bucket) + count_of(bucket); }
 
-  // Whether the cell's bucket is later than `bucket`: this thread's time is then out of date. A number further
-  // ahead than any thread can be behind is one from before the numbers wrapped around.
-  static bool is_later(std::uint64_t word, std::uint64_t bucket) noexcept {
-    const std::uint64_t ahead = (bucket_in(word) - number(bucket)) & kNumberMask;
-    return ahead != 0 && ahead <= kStaleBucketsMax;
-  }
-
   std::uint64_t later_bucket(std::uint64_t bucket, std::uint64_t now) const noexcept {
     const std::uint64_t fresh = bucket_of(now);
     return fresh > bucket ? fresh : bucket + 1;
   }
 
-  // Makes `bucket` the running one. False if a later one has been opened in its cell.
-  bool open(std::uint64_t bucket) noexcept {
-    for (std::uint64_t age = config_.buckets; age >= 1; --age) seal(bucket - age);
+  // How far the bucket in the cell is ahead of `bucket`; 0 if it is not. Numbers wrap around, so half of them
+  // count as ahead.
+  static std::uint64_t ahead(std::uint64_t word, std::uint64_t bucket) noexcept {
+    const std::uint64_t distance = (bucket_in(word) - number(bucket)) & kNumberMask;
+    return distance <= kNumberMask / 2 ? distance : 0;
+  }
+
+  // Whether the cell that `bucket` shares belongs to a later bucket, so that the time of this thread, which is
+  // about to open `running`, is out of date. A number far ahead may also be one from before the numbers wrapped
+  // around; then the clock, read after the cell, has not moved on. Near ahead it is not asked: the clocks of two
+  // processors may differ by a tick.
+  template <class ReadClock>
+  bool is_later(std::uint64_t word, std::uint64_t bucket, std::uint64_t running, ReadClock&& clock_now) const noexcept {
+    if (ahead(word, bucket) == 0) return false;
+    return ahead(word, running) <= 2 * cells(config_.buckets) || bucket_of(clock_now()) > running;
+  }
+
+  // Makes `bucket` the running one. False if a later one has been opened in one of the cells.
+  template <class ReadClock>
+  bool open(std::uint64_t bucket, ReadClock&& clock_now) noexcept {
+    for (std::uint64_t age = config_.buckets; age >= 1; --age) {
+      if (!seal(bucket - age, bucket, clock_now)) return false;
+    }
     Cell& opened = cell(bucket);
     std::uint64_t word = opened.load(std::memory_order_relaxed);
     while (bucket_in(word) != number(bucket)) {
-      if (is_later(word, bucket)) return false;
+      if (is_later(word, bucket, bucket, clock_now)) return false;
       // REL cell: pairs with ACQ in take(): whoever adds to this bucket sees the older ones sealed.
       if (opened.compare_exchange_weak(word, word_of(bucket, 0), std::memory_order_release,
                                        std::memory_order_relaxed)) {
@@ -160,18 +173,19 @@ class SlidingWindow {
     return true;
   }
 
-  // Nothing is added to `bucket` after this.
-  void seal(std::uint64_t bucket) noexcept {
+  // Nothing is added to `bucket` after this. False if its cell belongs to a later bucket.
+  template <class ReadClock>
+  bool seal(std::uint64_t bucket, std::uint64_t running, ReadClock&& clock_now) noexcept {
     Cell& sealed = cell(bucket);
     std::uint64_t word = sealed.load(std::memory_order_relaxed);
     for (;;) {
-      if (is_later(word, bucket)) return;
       const bool used = bucket_in(word) == number(bucket);
-      if (used && (word & kSealed)) return;
+      if (used && (word & kSealed)) return true;
+      if (is_later(word, bucket, running, clock_now)) return false;
       // ACQ_REL: ordered with the adders' CAS on the same word; published by the opener's REL.
       if (sealed.compare_exchange_weak(word, used ? word | kSealed : word_of(bucket, kSealed),
                                        std::memory_order_acq_rel, std::memory_order_relaxed)) {
-        return;
+        return true;
       }
     }
   }

@@ -132,6 +132,20 @@ class StockLedger {
     return answer;
   }
 
+  // What the id of the request was told before: kReserved if nothing (or if there is no id). Changes nothing.
+  Answer recall(ThreadLine& line, const Request& request) noexcept {
+    Answer answer{ReserveResult::kReserved, 0};
+    if (!request.has_id) return answer;
+    control_->quiesce.enter(line);
+    IdTable::Bucket* bucket = ids_.lock(request.id);
+    if (bucket != nullptr) {
+      told_before(*bucket, request, answer);
+      IdTable::unlock(*bucket);
+    }
+    control_->quiesce.leave(line);
+    return answer;
+  }
+
   // Reserves, or changes nothing. `publish(reservation)` is the last step, inside the operation: if it returns
   // false, everything is undone and the id, if any, is not remembered. The undoing cannot fail; while it lasts
   // (some tens of nanoseconds) others may find the units taken.
@@ -251,25 +265,38 @@ class StockLedger {
     return answer;
   }
 
+  static std::uint32_t body_of(const Request& request) noexcept {
+    return static_cast<std::uint32_t>(mix(mix(request.sku, request.quantity), request.user));
+  }
+
+  // Whether the id in its locked bucket has been answered; if so, `answer` is what it is told now.
+  static bool told_before(const IdTable::Bucket& bucket, const Request& request, Answer& answer) noexcept {
+    const std::uint32_t known = IdTable::find(bucket, request.id);
+    if (known == IdTable::kWays) return false;
+    if (bucket.bodies[known] != body_of(request)) {
+      answer = {ReserveResult::kIdMismatch, 0};
+    } else if (bucket.answers[known] == kFailed) {
+      answer = {ReserveResult::kAlreadyFailed, 0};
+    } else {
+      answer = {ReserveResult::kDuplicate, bucket.answers[known]};
+    }
+    return true;
+  }
+
   template <class Decide>
   Answer with_id_in(IdTable::Bucket& bucket, const Request& request, Decide&& decide) noexcept {
-    const auto body = static_cast<std::uint32_t>(mix(mix(request.sku, request.quantity), request.user));
-    const std::uint32_t known = IdTable::find(bucket, request.id);
-    if (known != IdTable::kWays) {
-      if (bucket.bodies[known] != body) return {ReserveResult::kIdMismatch, 0};
-      if (bucket.answers[known] == kFailed) return {ReserveResult::kAlreadyFailed, 0};
-      return {ReserveResult::kDuplicate, bucket.answers[known]};
-    }
+    Answer answer{ReserveResult::kReserved, 0};
+    if (told_before(bucket, request, answer)) return answer;
     const std::uint32_t way = IdTable::room(bucket, [this](std::uint64_t answer) {
       return answer == kFailed || reservations_.phase(answer) != Phase::kHeld;
     });
     if (way == IdTable::kWays) return {ReserveResult::kIdsFull, 0};
-    const Answer answer = decide();
+    answer = decide();
     // Only what the stock decided is final for the id. After a full table or queue the client may try again.
     if (answer.result == ReserveResult::kReserved) {
-      IdTable::remember(bucket, way, request.id, body, answer.reservation);
+      IdTable::remember(bucket, way, request.id, body_of(request), answer.reservation);
     } else if (answer.result == ReserveResult::kSoldOut || answer.result == ReserveResult::kUserLimit) {
-      IdTable::remember(bucket, way, request.id, body, kFailed);
+      IdTable::remember(bucket, way, request.id, body_of(request), kFailed);
     }
     return answer;
   }

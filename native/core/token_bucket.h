@@ -24,6 +24,7 @@ class TokenBucket {
  public:
   // Takes `cost` tokens at time `now` (ns since the limiter's epoch), or nothing.
   bool take(const TokenBucketConfig& config, std::uint64_t cost, std::uint64_t now) noexcept {
+    if (cost > config.burst) return false;  // and its units might not fit in a word
     const std::uint64_t accrued = config.rate.accrued(now);
     const std::uint64_t most = accrued + config.rate.units(config.burst);
     const std::uint64_t units = config.rate.units(cost);

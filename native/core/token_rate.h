@@ -49,10 +49,10 @@ class TokenRate {
   // Units accrued in `ns` nanoseconds.
   std::uint64_t accrued(std::uint64_t ns) const noexcept { return multiply_shift(ns, multiplier_, shift_); }
 
-  // The first nanosecond at which `units` have accrued.
+  // The first nanosecond at which `units` have accrued; kTimeMax if that is later.
   std::uint64_t time_of(std::uint64_t units) const noexcept {
     std::uint64_t low = 0;
-    std::uint64_t high = 1ULL << 62;
+    std::uint64_t high = kTimeMax;
     while (low < high) {
       const std::uint64_t middle = low + (high - low) / 2;
       if (accrued(middle) >= units) {
@@ -68,6 +68,9 @@ class TokenRate {
   std::uint64_t whole_tokens(std::uint64_t units) const noexcept { return units >> fraction_bits_; }
 
  private:
+  // 36 years. What accrues until then fits in 64 bits at every rate; twice as far ahead it would not.
+  static constexpr std::uint64_t kTimeMax = 1ULL << 60;
+
   static std::uint64_t multiply_shift(std::uint64_t a, std::uint64_t b, std::uint32_t shift) noexcept {
 #if defined(__SIZEOF_INT128__)
     __extension__ using Wide = unsigned __int128;

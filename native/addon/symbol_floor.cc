@@ -1,0 +1,28 @@
+// A binary built on a new system must load on every system that Node.js itself runs on, whose GNU libraries may
+// be older. The headers of a new libstdc++ refer to the following names that old libraries lack, so the addon
+// brings its own. The version script keeps them to the addon. Mozilla's stdc++compat.cpp does the same.
+// `npm run check:package` finds any further name of this kind.
+
+#include <cstdlib>
+#include <memory>
+#include <vector>
+
+#if defined(__GLIBC__) && defined(__GLIBCXX__)
+
+// GLIBC_2.32. Zero: std::shared_ptr counts with atomic instructions from the first thread on.
+extern "C" char __libc_single_threaded;
+char __libc_single_threaded = 0;
+
+namespace std {
+
+// GLIBCXX_3.4.29. The addon is built without exceptions: the library's own would end the process too.
+__attribute__((__noreturn__)) void __throw_bad_array_new_length() { abort(); }
+
+#if !__cpp_rtti
+// GLIBCXX_3.4.26. Asked of pointers made by std::make_shared in code with RTTI; the addon shares none of those.
+bool _Sp_make_shared_tag::_S_eq(const type_info&) noexcept { return false; }
+#endif
+
+}  // namespace std
+
+#endif

@@ -1,0 +1,118 @@
+// A queue as the model sees it: native/core's ring and doorbell, and an event in the place of the eventfd.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+
+#include "core/doorbell.h"
+#include "core/ring.h"
+#include "relacy_atomics.h"
+
+namespace sluice::model {
+
+template <std::uint64_t kCapacity>
+class QueueModel {
+ public:
+  using ModelRing = Ring<RelacyAtomics>;
+  using ModelDoorbell = Doorbell<RelacyAtomics>;
+
+  // Positions start two records before they wrap around.
+  static constexpr std::uint64_t kStart = 0 - 2 * kRingStep;
+
+  QueueModel() : ring(ring_memory_, kCapacity, sizeof(PlainWord)) {
+    ring.format(kStart);
+    for (std::uint64_t i = 0; i < kSlots; ++i) new (ring.record(i * kRingStep)) PlainWord;
+    doorbell = new (doorbell_memory_) ModelDoorbell;
+    bell_.init(false, false, info(Site::current()));
+  }
+  ~QueueModel() {
+    bell_.deinit(info(Site::current()));
+    std::destroy_at(doorbell);
+    for (std::uint64_t i = 0; i < kSlots; ++i) {
+      auto* record = static_cast<PlainWord*>(ring.record(i * kRingStep));
+      auto* slot = reinterpret_cast<RingSlot<RelacyAtomics>*>(reinterpret_cast<std::byte*>(record) -
+                                                              sizeof(RingSlot<RelacyAtomics>));
+      std::destroy_at(record);
+      std::destroy_at(slot);
+    }
+    std::destroy_at(reinterpret_cast<RingControl<RelacyAtomics>*>(ring_memory_));
+  }
+
+  // ---- producers ----
+
+  void ring_if_parked() {
+    if (doorbell->must_ring()) bell_.set(info(Site::current()));
+  }
+
+  // False if the ring was closed.
+  bool push_waiting(std::uint64_t value) {
+    PushResult result;
+    while ((result = ring.push(&value)) == PushResult::kFull) RelacyAtomics::pause();
+    if (result == PushResult::kPushed) ring_if_parked();
+    return result == PushResult::kPushed;
+  }
+
+  // ---- the consumer ----
+
+  // As Queue::park() in core/queue.h, word for word.
+  bool park() {
+    doorbell->park();
+    if (!ring.readable(ring.head()) && !ring.drained()) return true;
+    doorbell->unpark();
+    return false;
+  }
+
+  // Sleeps until the bell rings, unless there is something to do. A wake-up that is lost is a deadlock.
+  void sleep() {
+    if (park()) bell_.wait(false, false, info(Site::current()));
+  }
+
+  // Reads all that is readable, then frees it at once. Returns how many records `visit(value)` was given.
+  template <class Visit>
+  std::uint64_t drain(Visit&& visit) {
+    std::uint64_t count = 0;
+    const std::uint64_t head = ring.head();
+    for (; ring.readable(head + count * kRingStep); ++count) {
+      std::uint64_t value = 0;
+      ring.read(head + count * kRingStep, &value);
+      visit(value);
+    }
+    if (count != 0) ring.advance(head + count * kRingStep);
+    return count;
+  }
+
+  ModelRing ring;
+  ModelDoorbell* doorbell;
+
+ private:
+  static constexpr std::uint64_t kSlots = std::bit_ceil(kCapacity);
+
+  // Outside the object, because Relacy places it in memory that is aligned too little for these.
+  alignas(kCacheLine) static inline std::byte ring_memory_[ModelRing::bytes(kCapacity, sizeof(PlainWord))];
+  alignas(kCacheLine) static inline std::byte doorbell_memory_[sizeof(ModelDoorbell)];
+
+  rl::generic_event bell_;
+};
+
+// Records as producer * 16 + number, and the order in which a consumer must see them.
+class Arrivals {
+ public:
+  static std::uint64_t record(unsigned producer, unsigned number) { return producer * 16 + number; }
+
+  void expect(std::uint64_t value) {
+    const std::uint64_t producer = value / 16;
+    require(producer < kProducers, "a record is what some producer wrote");
+    require(value % 16 == next_[producer],
+            "each producer's records arrive in its order, none missing or twice");
+    ++next_[producer];
+  }
+  std::uint64_t from(unsigned producer) const { return next_[producer]; }
+
+ private:
+  static constexpr unsigned kProducers = 2;
+  std::uint64_t next_[kProducers] = {};
+};
+
+}  // namespace sluice::model

@@ -1,0 +1,123 @@
+// The ring and the doorbell under Relacy. Usage: queue_model [executions per scenario]
+// Exit code: 0 no defect found; 3 a defect, described on stdout.
+#include "explore.h"
+#include "queue.h"
+
+namespace sluice::model {
+
+// Two producers of two records each, and a consumer that sleeps whenever it finds nothing.
+template <std::uint64_t kCapacity>
+struct PushAndSleep : rl::test_suite<PushAndSleep<kCapacity>, 3> {
+  QueueModel<kCapacity> queue;
+  Arrivals arrivals;
+
+  void thread(unsigned index) {
+    if (index < 2) {
+      for (unsigned i = 0; i < 2; ++i) queue.push_waiting(Arrivals::record(index, i));
+    } else {
+      for (std::uint64_t seen = 0; seen < 4;) {
+        const std::uint64_t count = queue.drain([this](std::uint64_t value) { arrivals.expect(value); });
+        seen += count;
+        if (count == 0) queue.sleep();
+      }
+    }
+  }
+};
+
+// As above, with claims of several records at a time that get what room there is.
+struct ClaimBatches : rl::test_suite<ClaimBatches, 3> {
+  static constexpr std::uint64_t kCapacity = 3;
+  static constexpr std::uint32_t kEach = 3;
+  QueueModel<kCapacity> queue;
+  Arrivals arrivals;
+
+  void thread(unsigned index) {
+    if (index < 2) {
+      for (std::uint32_t done = 0; done < kEach;) {
+        const auto claim = queue.ring.claim(kEach - done);
+        require(claim.count <= kEach - done && !claim.closed, "a claim is no larger than was asked for");
+        for (std::uint32_t i = 0; i < claim.count; ++i) {
+          const std::uint64_t value = Arrivals::record(index, done + i);
+          RelacyAtomics::write_bytes(queue.ring.record(claim.position + i * kRingStep), &value, sizeof value);
+          queue.ring.publish(claim.position + i * kRingStep);
+        }
+        done += claim.count;
+        if (claim.count != 0) {
+          queue.ring_if_parked();
+        } else {
+          RelacyAtomics::pause();
+        }
+      }
+    } else {
+      for (std::uint64_t seen = 0; seen < 2 * kEach;) {
+        const std::uint64_t count = queue.drain([this](std::uint64_t value) { arrivals.expect(value); });
+        require(count <= kCapacity, "no more than the capacity is readable at a time");
+        seen += count;
+        if (count == 0) queue.sleep();
+      }
+    }
+  }
+};
+
+// One producer closes the queue while the other pushes: what was accepted arrives, and nothing after the end.
+struct CloseWhilePushing : rl::test_suite<CloseWhilePushing, 3> {
+  QueueModel<2> queue;
+  Arrivals arrivals;
+  std::uint64_t accepted[2] = {};
+
+  void thread(unsigned index) {
+    if (index == 0) {
+      accepted[0] += queue.push_waiting(Arrivals::record(0, 0));
+      require(queue.ring.close(), "the first to close closes");
+      queue.ring_if_parked();
+      require(queue.ring.claim(1).closed, "no claim succeeds after the close");
+    } else if (index == 1) {
+      for (unsigned i = 0; i < 3 && queue.push_waiting(Arrivals::record(1, i)); ++i) ++accepted[1];
+    } else {
+      while (!queue.ring.drained()) {
+        if (queue.drain([this](std::uint64_t value) { arrivals.expect(value); }) == 0) queue.sleep();
+      }
+      require(!queue.ring.readable(queue.ring.head()), "nothing is readable after the end");
+    }
+  }
+  void after() {
+    require(arrivals.from(0) == accepted[0] && arrivals.from(1) == accepted[1], "what was accepted arrives");
+    require(!queue.ring.readable(queue.ring.head()), "nothing is published after the end");
+  }
+};
+
+// Somebody who neither pushes nor pops asks for the depth.
+struct WatchDepth : rl::test_suite<WatchDepth, 3> {
+  static constexpr std::uint64_t kRecords = 2;
+  QueueModel<8> queue;
+  Arrivals arrivals;
+
+  void thread(unsigned index) {
+    if (index == 0) {
+      for (unsigned i = 0; i < kRecords; ++i) queue.push_waiting(Arrivals::record(0, i));
+    } else if (index == 1) {
+      for (std::uint64_t seen = 0; seen < kRecords;) {
+        const std::uint64_t count = queue.drain([this](std::uint64_t value) { arrivals.expect(value); });
+        seen += count;
+        if (count == 0) queue.sleep();
+      }
+    } else {
+      for (int i = 0; i < 3; ++i) {
+        require(queue.ring.depth() <= kRecords, "the depth is never more than what was pushed");
+        require(!queue.ring.looks_full(), "a queue that was never full does not look full");
+      }
+    }
+  }
+};
+
+}  // namespace sluice::model
+
+int main(int count, char** arguments) {
+  using namespace sluice::model;
+  const unsigned long executions = executions_wanted(count, arguments);
+  explore<PushAndSleep<2>>("two producers and a consumer that sleeps, capacity 2", executions);
+  explore<PushAndSleep<1>>("two producers and a consumer that sleeps, capacity 1", executions);
+  explore<ClaimBatches>("claims of several records, capacity 3", executions);
+  explore<CloseWhilePushing>("a close while another producer pushes", executions);
+  explore<WatchDepth>("a third thread watches the depth", executions);
+}

@@ -1,0 +1,51 @@
+// Weakens every memory order in a header, one at a time. A model that accepts a weakened header does not show
+// that the order is needed: then it lacks a scenario, or the order is stronger than it has to be.
+
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { native } from './compiler.js';
+
+const weaker = {
+  acquire: ['relaxed'],
+  release: ['relaxed'],
+  consume: ['relaxed'],
+  acq_rel: ['acquire', 'release'],
+  seq_cst: ['acq_rel'], // of a fence; loads and stores are never seq_cst here (see `refuse`)
+};
+
+/** Every way to weaken one order of `header` (a path below native/), found by reading its text. */
+export async function mutantsOf(header) {
+  const text = await readFile(`${native}/${header}`, 'utf8');
+  const lines = text.split('\n');
+  const mutants = [];
+  lines.forEach((line, index) => {
+    const code = line.replace(/\/\/.*/, '');
+    for (const match of code.matchAll(/memory_order(?:_|::)(\w+)/g)) {
+      const order = match[1];
+      if (order === 'relaxed') continue;
+      if (order === 'seq_cst' && !code.includes('fence('))
+        refuse(header, index, 'only a fence may be seq_cst');
+      for (const weak of weaker[order] ?? refuse(header, index, `unknown order ${order}`)) {
+        const at = match.index + match[0].length - order.length;
+        const changed = line.slice(0, at) + weak + line.slice(at + order.length);
+        mutants.push({
+          header,
+          name: `${basename(header)}:${index + 1} ${order} -> ${weak}`,
+          text: [...lines.slice(0, index), changed, ...lines.slice(index + 1)].join('\n'),
+        });
+      }
+    }
+  });
+  if (mutants.length === 0) throw new Error(`${header} names no memory order to weaken`);
+  return mutants;
+}
+
+/** Writes a mutant where `-I <directory>` finds it before the original. */
+export async function writeMutant(mutant, directory) {
+  await mkdir(`${directory}/core`, { recursive: true });
+  await writeFile(`${directory}/${mutant.header}`, mutant.text);
+}
+
+function refuse(header, index, why) {
+  throw new Error(`${header}:${index + 1}: ${why}`);
+}

@@ -1,0 +1,163 @@
+// `npm run test:core`: the native core without Node.
+//   1. every *_test.cc here, in three builds: plain, with ASan and UBSan, with TSan;
+//   2. the models under model/, explored by Relacy;
+//   3. the mutation check: each memory order of the modelled headers weakened in turn, and found by its model.
+// What cannot be built for want of a header or a sanitizer is skipped and counted as such.
+// Environment: CXX, SLUICE_SEED (replays the stress tests), SLUICE_MODEL_EXECUTIONS.
+
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { canLink, compile, hasHeader, native, root, run } from './compiler.js';
+import { mutantsOf, writeMutant } from './mutants.js';
+
+const here = `${root}test/core`;
+const builds = [
+  { name: 'plain', flags: ['-O2'] },
+  { name: 'asan', flags: ['-O1', '-g', '-fsanitize=address,undefined', '-fno-sanitize-recover=all'] },
+  { name: 'tsan', flags: ['-O1', '-g', '-fsanitize=thread', '-Wno-tsan'] },
+];
+const models = [
+  { name: 'queue', headers: ['core/ring.h', 'core/doorbell.h'] },
+  { name: 'quiesce', headers: ['core/quiesce.h'] },
+];
+const executions = process.env.SLUICE_MODEL_EXECUTIONS ?? '300000';
+const mutantExecutions = '10000'; // the slowest to be found needs about a hundred
+
+const total = { passed: 0, failed: 0, skipped: 0 };
+function report(outcome, kind, name, detail, count = 1) {
+  total[outcome] += count;
+  console.log(`${outcome.padEnd(7)} ${kind.padEnd(7)} ${name}${detail ? `: ${detail}` : ''}`);
+}
+/** Reports a failure of the build or the run itself. */
+function reportFailure(kind, name, error) {
+  report('failed', kind, name, error instanceof Error ? error.message : String(error));
+}
+
+const scratch = await mkdtemp(join(tmpdir(), 'sluice-core-'));
+try {
+  const [hasDoctest, hasRelacy] = await Promise.all([
+    hasHeader('doctest/doctest.h', scratch),
+    hasHeader('relacy/relacy.hpp', scratch),
+  ]);
+  const work = [];
+  if (hasDoctest) {
+    work.push(...(await startSuites()));
+  } else {
+    for (const build of builds) report('skipped', build.name, 'all suites', 'doctest is not installed');
+  }
+  for (const model of models) {
+    if (hasRelacy) {
+      work.push(exploreModel(model), checkMutants(model));
+    } else {
+      report('skipped', 'model', model.name, 'relacy is not installed');
+      report('skipped', 'mutant', model.headers.join(' '), 'relacy is not installed');
+    }
+  }
+  await Promise.all(work);
+} catch (error) {
+  reportFailure('run', 'test:core', error);
+} finally {
+  await rm(scratch, { recursive: true, force: true });
+}
+console.log(`test:core: ${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
+
+async function startSuites() {
+  const sources = (await readdir(here)).filter((name) => name.endsWith('_test.cc')).sort();
+  const includes = [`-I${native}`, `-I${here}`];
+  // doctest itself is the same in every build, and the slowest thing to compile in a sanitized one.
+  const main = compile(['-O0', ...includes, '-c', `${here}/main.cc`, '-o', `${scratch}/main.o`]);
+  main.catch(() => {}); // reported by each build that needs it
+  return builds.map(async ({ name, flags }) => {
+    if (!(await canLink(flags, scratch))) {
+      report('skipped', name, 'all suites', `the compiler cannot link with ${flags.join(' ')}`);
+      return;
+    }
+    try {
+      const objects = sources.map((source) => `${scratch}/${name}-${source}.o`);
+      const build = (source, i) =>
+        compile([...flags, ...includes, '-c', `${here}/${source}`, '-o', objects[i]]);
+      await Promise.all([main, ...sources.map(build)]);
+      const binary = `${scratch}/${name}`;
+      await compile([...flags, `${scratch}/main.o`, ...objects, '-pthread', '-o', binary]);
+      reportSuites(name, await run(binary, [], { timeoutSeconds: 600, env: sanitizerOptions() }));
+    } catch (error) {
+      reportFailure(name, 'build', error);
+    }
+  });
+}
+
+function sanitizerOptions() {
+  return {
+    ASAN_OPTIONS: `detect_stack_use_after_return=1:${process.env.ASAN_OPTIONS ?? ''}`,
+    UBSAN_OPTIONS: `print_stacktrace=1:${process.env.UBSAN_OPTIONS ?? ''}`,
+    TSAN_OPTIONS: `halt_on_error=1:second_deadlock_stack=1:${process.env.TSAN_OPTIONS ?? ''}`,
+  };
+}
+
+/** One line per suite, from the lines main.cc prints; all of the output if something went wrong. */
+function reportSuites(build, { code, output, seconds, problem }) {
+  let failed = 0;
+  for (const [, name, passed, failures, took] of output.matchAll(/^suite (.+) (\d+) (\d+) ([\d.]+)$/gm)) {
+    failed += Number(failures);
+    if (Number(passed) > 0) report('passed', build, name, `${passed} in ${took} s`, Number(passed));
+    if (Number(failures) > 0) report('failed', build, name, `${failures} in ${took} s`, Number(failures));
+  }
+  const seed = output.match(/^SLUICE_SEED=\d+$/m)?.[0] ?? '';
+  if (code !== 0) {
+    console.log(output);
+    if (failed === 0) report('failed', build, 'the whole binary', problem || `exit code ${code}`);
+  }
+  console.log(`        ${build.padEnd(7)} ran for ${seconds.toFixed(1)} s, ${seed}`);
+}
+
+function compileModel(name, flags, output) {
+  return compile([...flags, `-I${native}`, `${here}/model/${name}_model.cc`, '-o', output]);
+}
+
+async function exploreModel({ name }) {
+  try {
+    const binary = `${scratch}/model-${name}`;
+    await compileModel(name, ['-O1'], binary);
+    const { code, output, problem } = await run(binary, [executions], { env: { SLUICE_MODEL_HISTORY: '1' } });
+    for (const [, scenario, count] of output.matchAll(/^model: ok +(.+): (\d+) executions$/gm)) {
+      report('passed', 'model', scenario, `${count} executions`);
+    }
+    if (code === 0) return;
+    console.log(output);
+    report(
+      'failed',
+      'model',
+      name,
+      problem || output.match(/^model: DEFECT +(.*)$/m)?.[1] || `exit code ${code}`,
+    );
+  } catch (error) {
+    reportFailure('model', name, error);
+  }
+}
+
+async function checkMutants({ name, headers }) {
+  try {
+    const mutants = (await Promise.all(headers.map(mutantsOf))).flat();
+    await Promise.all(
+      mutants.map((mutant, i) => checkMutant(name, mutant, `${scratch}/${name}-mutant-${i}`)),
+    );
+  } catch (error) {
+    reportFailure('mutant', name, error);
+  }
+}
+
+async function checkMutant(model, mutant, directory) {
+  await writeMutant(mutant, directory);
+  const built = await compileModel(model, ['-O0', `-I${directory}`], `${directory}/model`);
+  const { code, output, seconds, problem } = await run(`${directory}/model`, [mutantExecutions]);
+  const took = `${built.seconds.toFixed(1)} + ${seconds.toFixed(1)} s`;
+  const defect = output.match(/^model: DEFECT +(.*)$/m)?.[1];
+  if (code === 3 && defect) {
+    report('passed', 'mutant', mutant.name, `${defect} (${took})`);
+  } else {
+    report('failed', 'mutant', mutant.name, `survived (${took}) ${problem}`);
+    if (code !== 0) console.log(output);
+  }
+}
