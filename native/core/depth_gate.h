@@ -11,7 +11,7 @@ class DepthGate {
   // Relaxed throughout: the word is all there is to this state, and it publishes nothing else.
   bool enter(std::uint64_t max, std::uint64_t cost) noexcept {
     std::uint64_t in_flight = in_flight_.load(std::memory_order_relaxed);
-    while (in_flight + cost <= max) {
+    while (cost <= max && in_flight <= max - cost) {  // written so that no cost overflows
       if (in_flight_.compare_exchange_weak(in_flight, in_flight + cost, std::memory_order_relaxed,
                                            std::memory_order_relaxed)) {
         return true;

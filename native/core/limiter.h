@@ -134,7 +134,7 @@ class Limiter {
   }
   bool enter_depth(std::uint64_t cost, std::uint64_t queue_depth) noexcept {
     const LimiterConfig& config = control_->config;
-    if (config.depth_of_queue) return queue_depth + cost <= config.depth_max;
+    if (config.depth_of_queue) return cost <= config.depth_max && queue_depth <= config.depth_max - cost;
     return control_->depth.enter(config.depth_max, cost);
   }
 

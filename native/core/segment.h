@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <new>
 #include <utility>
 
@@ -92,6 +93,7 @@ class Segment {
   // An empty Segment (no base) when the system has no memory to give.
   static Segment create(SegmentKind kind, std::uint64_t layout_hash, std::uint64_t body_bytes) {
     Segment segment;
+    if (body_bytes > std::numeric_limits<std::uint64_t>::max() - kSegmentBody) return segment;
     const std::uint64_t bytes = kSegmentBody + body_bytes;
 #if defined(_WIN32)
     void* base = VirtualAlloc(nullptr, bytes, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);

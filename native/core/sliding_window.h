@@ -149,7 +149,8 @@ class SlidingWindow {
   // around; then the clock, read after the cell, has not moved on. Near ahead it is not asked: the clocks of two
   // processors may differ by a tick.
   template <class ReadClock>
-  bool is_later(std::uint64_t word, std::uint64_t bucket, std::uint64_t running, ReadClock&& clock_now) const noexcept {
+  bool is_later(std::uint64_t word, std::uint64_t bucket, std::uint64_t running,
+                ReadClock&& clock_now) const noexcept {
     if (ahead(word, bucket) == 0) return false;
     return ahead(word, running) <= 2 * cells(config_.buckets) || bucket_of(clock_now()) > running;
   }

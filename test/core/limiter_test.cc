@@ -1,0 +1,225 @@
+#include "core/limiter.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+
+#include "stress.h"
+#include "zeroed_memory.h"
+
+TEST_SUITE_BEGIN("limiter");
+
+namespace {
+
+using namespace sluice;
+using sluice::test::in_threads;
+using sluice::test::Random;
+using sluice::test::repetitions;
+using sluice::test::ZeroedMemory;
+
+constexpr std::uint64_t kSecond = 1'000'000'000;
+constexpr std::uint64_t kEpoch = 77 * kSecond;
+
+LimiterConfig config_of(double rate, std::uint64_t burst, std::uint64_t window_limit,
+                        std::uint64_t depth_max) {
+  LimiterConfig config;
+  config.has_bucket = burst != 0;
+  if (config.has_bucket) config.bucket = {TokenRate::per_second(rate), burst};
+  config.has_window = window_limit != 0;
+  if (config.has_window) config.window = {window_limit, kSecond / 20, 20};
+  config.has_depth = depth_max != 0;
+  config.depth_max = depth_max;
+  return config;
+}
+
+struct Timed {
+  explicit Timed(const LimiterConfig& config)
+      : memory(Limiter::bytes(config)), limiter(memory, config), manual(kEpoch), clock(&manual) {
+    limiter.format(config, kEpoch);
+    line = limiter.lines().acquire();
+  }
+  Limiter::Decision decide(std::uint64_t cost = 1, std::uint64_t queue_depth = 0) {
+    return limiter.decide(*line, clock, clock.now(), cost, queue_depth);
+  }
+  Tier ask(std::uint64_t cost = 1, std::uint64_t queue_depth = 0) {
+    return decide(cost, queue_depth).refused_by;
+  }
+  std::uint64_t remaining() const { return limiter.remaining(clock.now(), 0); }
+  std::uint64_t sum(Limiter::Counter counter) { return limiter.lines().sum(counter); }
+
+  ZeroedMemory memory;
+  Limiter limiter;
+  ManualClock manual;
+  Clock clock;
+  ThreadLine* line = nullptr;
+};
+
+TEST_CASE("without any tier everything passes") {
+  Timed timed(config_of(0, 0, 0, 0));
+  for (int i = 0; i < 1'000; ++i) REQUIRE(timed.ask(1'000) == Tier::kNone);
+  CHECK(timed.limiter.retry_after(timed.clock.now(), 1) == 0);
+  CHECK(timed.limiter.release(1));
+}
+
+TEST_CASE("a refusal names the tier that refused") {
+  Timed by_bucket(config_of(1, 3, 10, 10));
+  Timed by_window(config_of(1, 10, 3, 10));
+  Timed by_depth(config_of(1, 10, 10, 3));
+  for (Timed* timed : {&by_bucket, &by_window, &by_depth}) {
+    for (int i = 0; i < 3; ++i) REQUIRE(timed->ask() == Tier::kNone);
+  }
+  CHECK(by_bucket.ask() == Tier::kTokenBucket);
+  CHECK(by_window.ask() == Tier::kSlidingWindow);
+  CHECK(by_depth.ask() == Tier::kQueueDepth);
+  CHECK(by_bucket.sum(Limiter::kByTokenBucket) == 1);
+  CHECK(by_window.sum(Limiter::kBySlidingWindow) == 1);
+  CHECK(by_depth.sum(Limiter::kByQueueDepth) == 1);
+  CHECK(by_depth.sum(Limiter::kAllowed) == 3);
+}
+
+TEST_CASE("a refusal by the window leaves the bucket uncharged") {
+  Timed timed(config_of(1, 10, 3, 0));
+  REQUIRE(timed.ask(3) == Tier::kNone);
+  for (int i = 0; i < 20; ++i) REQUIRE(timed.ask(2) == Tier::kSlidingWindow);
+  // Once the window has forgotten, the bucket still has its seven and what came since.
+  timed.manual.advance(2 * kSecond);
+  CHECK(timed.ask(3) == Tier::kNone);
+  timed.manual.advance(2 * kSecond);
+  CHECK(timed.ask(3) == Tier::kNone);
+}
+
+TEST_CASE("a refusal by the depth leaves bucket and window uncharged") {
+  for (const bool depth_of_queue : {false, true}) {
+    LimiterConfig config = config_of(1, 10, 9, 3);
+    config.depth_of_queue = depth_of_queue;
+    Timed timed(config);
+    if (!depth_of_queue) REQUIRE(timed.ask(3) == Tier::kNone);
+    for (int i = 0; i < 20; ++i) REQUIRE(timed.ask(1, 3) == Tier::kQueueDepth);
+    if (!depth_of_queue) REQUIRE(timed.limiter.release(3));
+    std::uint64_t passed = depth_of_queue ? 0 : 3;
+    while (timed.ask(1, 0) == Tier::kNone) {
+      ++passed;
+      timed.limiter.release(1);
+    }
+    CHECK(passed == 9);  // the window's limit; one is left in the bucket
+    timed.manual.advance(2 * kSecond);
+    CHECK(timed.limiter.remaining(timed.clock.now(), 0) == 3);
+  }
+}
+
+TEST_CASE("a refund undoes a decision in every tier and in the count of what was allowed") {
+  Timed timed(config_of(1, 5, 6, 7));
+  const Limiter::Decision decision = timed.decide(4);
+  REQUIRE(decision.refused_by == Tier::kNone);
+  CHECK(timed.remaining() == 1);
+  CHECK(timed.limiter.in_flight() == 4);
+  timed.limiter.refund(*timed.line, decision, 4);
+  CHECK(timed.remaining() == 5);
+  CHECK(timed.limiter.in_flight() == 0);
+  CHECK(timed.sum(Limiter::kAllowed) == 0);
+  CHECK(timed.ask(5) == Tier::kNone);
+}
+
+TEST_CASE("what remains is what the tightest tier would still allow") {
+  Timed timed(config_of(1, 30, 20, 10));
+  CHECK(timed.remaining() == 10);
+  REQUIRE(timed.ask(8) == Tier::kNone);
+  CHECK(timed.remaining() == 2);
+  timed.limiter.release(8);
+  CHECK(timed.remaining() == 10);
+  REQUIRE(timed.ask(9) == Tier::kNone);
+  timed.limiter.release(9);
+  CHECK(timed.remaining() == 3);  // of the window
+}
+
+TEST_CASE("the depth is held until it is released, and cannot be released twice") {
+  Timed timed(config_of(0, 0, 0, 2));
+  REQUIRE(timed.ask() == Tier::kNone);
+  REQUIRE(timed.ask() == Tier::kNone);
+  timed.manual.advance(1'000'000 * kSecond);
+  CHECK(timed.ask() == Tier::kQueueDepth);
+  CHECK(timed.limiter.retry_after(timed.clock.now(), 1) == 0);  // no clock tells when work ends
+  CHECK(timed.limiter.release(2));
+  CHECK_FALSE(timed.limiter.release(1));
+  CHECK(timed.ask(2) == Tier::kNone);
+}
+
+TEST_CASE("a depth that follows a queue counts what is in the queue and holds nothing itself") {
+  LimiterConfig config = config_of(0, 0, 0, 5);
+  config.depth_of_queue = true;
+  Timed timed(config);
+  CHECK(timed.ask(1, 4) == Tier::kNone);
+  CHECK(timed.ask(2, 4) == Tier::kQueueDepth);
+  CHECK(timed.ask(1, 5) == Tier::kQueueDepth);
+  CHECK(timed.ask(~0ULL, 3) == Tier::kQueueDepth);
+  CHECK(timed.ask(5, 0) == Tier::kNone);
+  CHECK(timed.limiter.in_flight() == 0);
+  CHECK(timed.limiter.release(1));
+}
+
+TEST_CASE("a cost that some tier can never allow is told never") {
+  CHECK(Timed(config_of(1, 5, 0, 0)).limiter.retry_after(kEpoch, 6) == kNever);
+  CHECK(Timed(config_of(1, 50, 5, 0)).limiter.retry_after(kEpoch, 6) == kNever);
+  CHECK(Timed(config_of(1, 50, 50, 5)).limiter.retry_after(kEpoch, 6) == kNever);
+  CHECK(Timed(config_of(1, 50, 50, 50)).limiter.retry_after(kEpoch, 6) == 0);
+}
+
+TEST_CASE("retry_after is exact over bucket and window together") {
+  SLUICE_PRINT_SEED_ON_FAILURE();
+  Random random(1);
+  for (std::uint64_t round = 0; round < repetitions(60); ++round) {
+    const double rate = static_cast<double>(random.between(1, 200)) / 3;
+    Timed timed(config_of(rate, random.between(1, 40), random.between(1, 40), 0));
+    const LimiterConfig& config = timed.limiter.config();
+    for (int i = 0; i < 100; ++i) {
+      const std::uint64_t cost = random.between(1, std::min(config.bucket.burst, config.window.limit));
+      const std::uint64_t wait = timed.limiter.retry_after(timed.clock.now(), cost);
+      if (wait != 0) {
+        REQUIRE(timed.ask(cost) != Tier::kNone);
+        timed.manual.advance(wait - 1);
+        REQUIRE(timed.ask(cost) != Tier::kNone);
+        timed.manual.advance(1);
+      }
+      REQUIRE(timed.ask(cost) == Tier::kNone);
+      timed.manual.advance(random.below(kSecond));
+    }
+  }
+}
+
+TEST_CASE("under contention every tier is charged for what passed and for nothing else") {
+  SLUICE_PRINT_SEED_ON_FAILURE();
+  for (std::uint64_t round = 0; round < repetitions(100); ++round) {
+    Timed timed(config_of(1, 40, 30, 6));
+    std::atomic<std::uint64_t> passed{0};
+    in_threads(4, [&](unsigned index) {
+      Random random(round * 4 + index);
+      ThreadLine* line = timed.limiter.lines().acquire();
+      for (int i = 0; i < 200; ++i) {
+        const std::uint64_t cost = random.between(1, 3);
+        const auto decision = timed.limiter.decide(*line, timed.clock, kEpoch, cost, 0);
+        if (decision.refused_by != Tier::kNone) continue;
+        if (random.once_in(3)) {
+          timed.limiter.refund(*line, decision, cost);
+        } else {
+          passed += cost;
+          timed.limiter.release(cost);
+        }
+      }
+      timed.limiter.lines().release(line);
+    });
+    REQUIRE(timed.limiter.in_flight() == 0);
+    REQUIRE(passed <= 30);
+    REQUIRE(timed.limiter.remaining(kEpoch, 0) == std::min<std::uint64_t>(6, 30 - passed));
+    // When the window has forgotten, the bucket has what was not passed, and three seconds' worth more.
+    timed.manual.advance(3 * kSecond);
+    std::uint64_t left = 0;
+    for (; timed.ask() == Tier::kNone; ++left) timed.limiter.release(1);
+    REQUIRE(left == std::min<std::uint64_t>(30, std::min<std::uint64_t>(40, 40 - passed + 3)));
+  }
+}
+
+}  // namespace
+
+TEST_SUITE_END();

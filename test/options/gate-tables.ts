@@ -1,0 +1,79 @@
+import { bool, Gate, i32, Limiter, Queue, record, Stock, u8, u16, u32, u53, u64, utf8 } from 'sluice';
+import { type OptionTable, only, real, whole } from './option-table.js';
+
+const Order = record({
+  sku: u32,
+  quantity: u16,
+  user: u53,
+  id: u64,
+  small: u8,
+  signed: i32,
+  text: utf8(8),
+  flag: bool,
+});
+const fields = { sku: 'sku', quantity: 'quantity', user: 'user', id: 'id' };
+const order = { sku: 1, quantity: 1, user: 1, id: 1n, small: 1, signed: 1, text: '', flag: true };
+
+const newQueue = () => Queue.create(Order, { capacity: 4 });
+const newStock = () => Stock.create({ items: [{ sku: 1, quantity: 4, perUser: 4 }], maxReservations: 8 });
+
+/** Which fields of a record can say a whole number. */
+const field = {
+  good: ['sku', 'quantity', 'user', 'id', 'small'],
+  wrong: [0, null, true, [], ['sku'], {}, '', 'nothing', 'signed', 'text', 'flag', 'toString', '__proto__'],
+  outside: [],
+};
+
+function isPlain(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+export const gateTables: readonly OptionTable[] = [
+  {
+    where: 'Gate.create',
+    // A queue has at most one gate: each call its own.
+    call: (options) => Gate.create((isPlain(options) ? { queue: newQueue(), ...options } : options) as never),
+    base: { stock: newStock(), fields },
+    options: {
+      queue: {
+        good: [newQueue()],
+        wrong: [null, undefined, 0, {}, newStock(), newQueue().handle],
+        outside: [],
+      },
+      limiter: only(Limiter.create(Limiter.flashSale)),
+      stock: only(newStock()),
+    },
+    required: ['fields'],
+    unknown: ['stocks', 'ledger', 'key', 'lanes', 'onExpired'],
+  },
+  {
+    where: 'Gate.create: fields',
+    call: (options) => Gate.create({ queue: newQueue(), stock: newStock(), fields: options as never }),
+    base: fields,
+    required: ['sku', 'quantity', 'user'],
+    options: { sku: field, quantity: field, user: field, id: field },
+    unknown: ['userId', 'orderId', 'lines', 'key', 'holdMs'],
+  },
+  {
+    where: 'Gate.admit',
+    call: (options) => Gate.create({ queue: newQueue() }).admit(order, options as never),
+    base: {},
+    options: { holdMs: real(1, 86_400_000) },
+    unknown: ['key', 'cost', 'lane', 'ttlMs'],
+  },
+  {
+    where: 'Gate.consume',
+    call: (options) => {
+      const queue = newQueue();
+      queue.close();
+      return Gate.create({ queue }).consume(() => {}, options as never);
+    },
+    base: {},
+    options: {
+      batchSize: whole(1, 1_024, [1, 1_024]),
+      concurrency: whole(1, 65_536, [1, 65_536]),
+      signal: only(new AbortController().signal),
+    },
+    unknown: ['batch', 'timeoutMs', 'ordered'],
+  },
+];

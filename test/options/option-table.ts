@@ -1,0 +1,58 @@
+/** What each value of an option must come to. */
+export interface OptionRules {
+  /** Taken. */
+  readonly good: readonly unknown[];
+  /** A TypeError that names the option. */
+  readonly wrong: readonly unknown[];
+  /** A RangeError that names the option. */
+  readonly outside: readonly unknown[];
+}
+
+/** A function that takes options: which it knows, and which it must refuse as unknown. */
+export interface OptionTable {
+  /** Its name in error messages. */
+  readonly where: string;
+  /** Calls it; may return a promise. */
+  readonly call: (options: unknown) => unknown;
+  /** Options with which the call succeeds. */
+  readonly base: Readonly<Record<string, unknown>>;
+  readonly options: Readonly<Record<string, OptionRules>>;
+  /** Options that cannot be left out. */
+  readonly required?: readonly string[];
+  /** Misspelled ones, and those that a later version brings: never ignored. */
+  readonly unknown: readonly string[];
+}
+
+const notNumbers = ['1', '', null, true, 1n, [], [1], {}, Symbol('1')];
+
+/** A whole number from `min` to `max`; `taken` are tried. */
+export function whole(min: number, max: number, taken: readonly number[] = [min]): OptionRules {
+  return {
+    good: taken,
+    wrong: notNumbers,
+    outside: [min - 1, max + 1, min + 0.5, Number.NaN, Infinity, -Infinity],
+  };
+}
+
+/** A number from `min` to `max`, which may have a fraction. */
+export function real(min: number, max: number, taken: readonly number[] = [min, max]): OptionRules {
+  return {
+    good: taken,
+    wrong: notNumbers,
+    outside: [min / 2, -1, max * 1.001, Number.NaN, Infinity, -Infinity],
+  };
+}
+
+/** Something of which only `good` values are taken; others have the wrong type. */
+export function only(...good: readonly unknown[]): OptionRules {
+  return { good, wrong: [null, 0, 1, 'true', '', {}, [], () => true], outside: [] };
+}
+
+/** A whole number that may be a bigint where numbers end. */
+export function key(): OptionRules {
+  return {
+    good: [0, 1, 2 ** 53 - 1, 0n, 2n ** 64n - 2n],
+    wrong: ['1', null, true, [], {}, Symbol('1')],
+    outside: [-1, 0.5, 2 ** 53, Number.NaN, Infinity, -1n, 2n ** 64n - 1n, 2n ** 65n],
+  };
+}

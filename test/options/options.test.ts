@@ -1,0 +1,84 @@
+import { inspect } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { expectError, type Thrown } from '../thrown.js';
+import { gateTables } from './gate-tables.js';
+import { limiterTables } from './limiter-tables.js';
+import type { OptionTable } from './option-table.js';
+import { queueTables } from './queue-tables.js';
+import { stockTables } from './stock-tables.js';
+
+/** Short and printable, on one line. */
+function shown(value: unknown): string {
+  return inspect(value, { depth: 0, maxArrayLength: 3, breakLength: Infinity }).slice(0, 60);
+}
+
+/** What the call throws or rejects with. */
+async function failure(table: OptionTable, options: unknown): Promise<Thrown> {
+  try {
+    await table.call(options);
+  } catch (error) {
+    return error as Thrown;
+  }
+  throw new Error(`${table.where} took ${shown(options)}`);
+}
+
+/** `base` with `name` set to `value`, as an own property even if it is called `__proto__`. */
+function withOption(table: OptionTable, name: string, value: unknown): Record<string, unknown> {
+  return Object.defineProperty({ ...table.base }, name, { value, enumerable: true, configurable: true });
+}
+
+describe.each([...queueTables, ...limiterTables, ...stockTables, ...gateTables])(
+  'the options of $where',
+  (table) => {
+    it('are taken when they are right', async () => {
+      await table.call({ ...table.base });
+      for (const [name, rules] of Object.entries(table.options)) {
+        for (const value of rules.good) await table.call(withOption(table, name, value));
+      }
+    });
+
+    const named = Object.entries(table.options);
+    const wrong = named.flatMap(([name, { wrong: values }]) =>
+      values.map((value) => [name, shown(value), value] as const),
+    );
+    it.each(wrong)('%s: %s is a TypeError that names it', async (name, _shown, value) => {
+      const error = await failure(table, withOption(table, name, value));
+      expectError(error, 'ERR_SLUICE_OPTION', TypeError);
+      expect(error.message).toContain(`${table.where}: ${name}`);
+      expect(error.option).toContain(name);
+    });
+
+    const outside = named.flatMap(([name, { outside: values }]) =>
+      values.map((value) => [name, shown(value), value] as const),
+    );
+    it.each(outside)('%s: %s is a RangeError that names it', async (name, _shown, value) => {
+      const error = await failure(table, withOption(table, name, value));
+      expectError(error, 'ERR_SLUICE_OPTION', RangeError);
+      expect(error.message).toContain(`${table.where}: ${name}`);
+      expect(error.message).toMatch(/expected .+, got .+/);
+      expect(error.option).toContain(name);
+    });
+
+    it.each(table.required ?? [])('are incomplete without %s', async (name) => {
+      const { [name]: _left, ...rest } = table.base;
+      const error = await failure(table, rest);
+      expectError(error, 'ERR_SLUICE_OPTION', TypeError);
+      expect(error.message).toContain(name);
+    });
+
+    it.each(table.unknown)('do not include %s, whatever its value', async (name) => {
+      for (const value of [1, undefined]) {
+        const error = await failure(table, withOption(table, name, value));
+        expectError(error, 'ERR_SLUICE_OPTION', TypeError);
+        expect(error.message).toContain(`${table.where}: unknown option "${name}"`);
+      }
+    });
+
+    it.each([null, 5, 'options', true, [], [1]].map((value) => [shown(value), value]))(
+      'are an object, not %s',
+      async (_, value) => {
+        expectError(await failure(table, value), 'ERR_SLUICE_OPTION', TypeError);
+      },
+    );
+  },
+);

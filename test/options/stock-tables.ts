@@ -1,0 +1,66 @@
+import { ManualClock, Stock } from 'sluice';
+import { key, type OptionTable, only, real, whole } from './option-table.js';
+
+const u32Max = 2 ** 32 - 1;
+const base = { items: [{ sku: 1, quantity: 10 }], maxReservations: 8, maxUsers: 8, maxIds: 8 };
+const reserve = { sku: 1, quantity: 1, user: 1 };
+
+/** A ledger with one item that has a limit per user. */
+function ledger(): Stock {
+  return Stock.create({ ...base, items: [{ sku: 1, quantity: 10, perUser: 10 }] });
+}
+
+export const stockTables: readonly OptionTable[] = [
+  {
+    where: 'Stock.create',
+    call: (options) => Stock.create(options as never),
+    base,
+    required: ['items'],
+    options: {
+      items: {
+        good: [[{ sku: 0, quantity: 0 }], Array.from({ length: 500 }, (_, sku) => ({ sku, quantity: sku }))],
+        wrong: [null, 0, 'items', {}, new Map()],
+        outside: [[], Array.from({ length: 65_537 }, (_, sku) => ({ sku, quantity: 1 }))],
+      },
+      maxReservations: whole(1, 2 ** 24, [1, 1_000]),
+      maxUsers: whole(1, 2 ** 26, [1, 1_000]),
+      maxIds: whole(1, 2 ** 26, [1, 1_000]),
+      holdMs: real(1, 86_400_000),
+      clock: only(new ManualClock()),
+    },
+    unknown: ['item', 'maxreservations', 'hold', 'perUser', 'skus'],
+  },
+  {
+    where: 'Stock.create: items[1]',
+    call: (options) => Stock.create({ items: [{ sku: 7, quantity: 1 }, options as never] }),
+    base: { sku: 1, quantity: 10, perUser: 1 },
+    required: ['sku', 'quantity'],
+    options: {
+      sku: whole(0, u32Max, [0, u32Max]),
+      quantity: whole(0, u32Max, [0, u32Max]),
+      perUser: whole(1, u32Max, [1, u32Max]),
+    },
+    unknown: ['id', 'peruser', 'price', 'total'],
+  },
+  {
+    where: 'Stock.reserve',
+    call: (options) => ledger().reserve(options as never),
+    base: reserve,
+    required: ['sku', 'quantity', 'user'],
+    options: {
+      sku: whole(0, u32Max, [0, u32Max]),
+      quantity: whole(1, u32Max, [1, u32Max]),
+      user: key(),
+      id: key(),
+      holdMs: real(1, 86_400_000),
+    },
+    unknown: ['userId', 'lines', 'timeoutMs', 'ttlMs', 'key'],
+  },
+  {
+    where: 'Stock.confirm',
+    call: (options) => ledger().confirm(1n, options as never),
+    base: {},
+    options: {},
+    unknown: ['quantity', 'partial'],
+  },
+];

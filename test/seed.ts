@@ -1,0 +1,10 @@
+/**
+ * The seed of this run's random tests: `SLUICE_SEED`, or a fresh one. Printed, so that a failure can be replayed
+ * with `SLUICE_SEED=... npx vitest run <file>`.
+ */
+export const seed = Number(process.env['SLUICE_SEED'] ?? Math.floor(Math.random() * 2 ** 31)) | 0;
+
+/** What a failure message of a random test begins with. */
+export const replay = `SLUICE_SEED=${seed}`;
+
+console.log(replay);

@@ -1,0 +1,56 @@
+/**
+ * Random numbers that a failed run can be replayed with: mulberry32 (T. Ettinger). Plain JavaScript, because worker
+ * threads draw from it too: give each its own seed, such as `seed + i`.
+ */
+export class SeededRandom {
+  #state;
+
+  /** @param {number} seed */
+  constructor(seed) {
+    this.seed = seed >>> 0;
+    this.#state = this.seed;
+  }
+
+  /** A whole number from 0 to 2^32 - 1. */
+  next() {
+    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
+    let mixed = this.#state;
+    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return (mixed ^ (mixed >>> 14)) >>> 0;
+  }
+
+  /**
+   * A whole number from 0 to `limit` - 1.
+   * @param {number} limit
+   */
+  below(limit) {
+    return Math.floor((this.next() / 2 ** 32) * limit);
+  }
+
+  /**
+   * A whole number from `first` to `last`.
+   * @param {number} first
+   * @param {number} last
+   */
+  between(first, last) {
+    return first + this.below(last - first + 1);
+  }
+
+  /**
+   * True in `share` of all cases.
+   * @param {number} share from 0 to 1
+   */
+  chance(share) {
+    return this.next() < share * 2 ** 32;
+  }
+
+  /**
+   * @template T
+   * @param {readonly T[]} list not empty
+   * @returns {T}
+   */
+  pick(list) {
+    return /** @type {T} */ (list[this.below(list.length)]);
+  }
+}

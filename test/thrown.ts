@@ -1,0 +1,37 @@
+import { SluiceError } from 'sluice';
+import { expect } from 'vitest';
+
+/** An error of sluice: the class tells misuse by type or by range from other errors. */
+export type Thrown = Error & { code?: string; field?: string; option?: string };
+
+/** What `act` throws; fails if it does not. */
+export function thrown(act: () => unknown): Thrown {
+  let returned: unknown;
+  try {
+    returned = act();
+  } catch (error) {
+    return error as Thrown;
+  }
+  throw new Error(`expected an error, got ${String(returned)}`);
+}
+
+/** What `promise` rejects with; fails if it does not. */
+export async function rejected(promise: Promise<unknown>): Promise<Thrown> {
+  return promise.then(
+    (value) => {
+      throw new Error(`expected a rejection, got ${String(value)}`);
+    },
+    (error: unknown) => error as Thrown,
+  );
+}
+
+/** Fails unless `error` is sluice's, with this code, and of this class. */
+export function expectError(
+  error: Thrown,
+  code: string,
+  kind: new (...args: never[]) => Error = SluiceError,
+): void {
+  expect(error).toBeInstanceOf(SluiceError);
+  expect(error).toBeInstanceOf(kind);
+  expect(error.code).toBe(code);
+}
