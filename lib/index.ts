@@ -3,7 +3,20 @@ export { SluiceError, type SluiceErrorCode } from './errors.js';
 export { type Admission, Gate, type GateConsumeOptions, type GateHandle, type GateOptions, type Hold } from './gate/index.js';
 export { type Decision, Limiter, type LimiterHandle, type LimiterOptions, type LimiterStats, type Tier } from './limiter/index.js';
 export type { GateStats, QueueStats, StockCounts, StockStats, WaitStats } from './native.js';
-export { type ConsumeOptions, Queue, type QueueHandle, type QueueOptions } from './queue/index.js';
+export {
+  type AttachOptions,
+  type Batcher,
+  type ConsumeOptions,
+  type DropReason,
+  type Overflow,
+  type Permit,
+  type PushOptions,
+  Queue,
+  type QueueEvents,
+  type QueueHandle,
+  type QueueOptions,
+  type WaitOptions,
+} from './queue/index.js';
 export {
   bool,
   bytes,

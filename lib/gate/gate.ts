@@ -181,7 +181,7 @@ export class Gate<T> implements Disposable {
       if (given.has('holdMs')) holdNs = Math.round(given.number('holdMs', 1, 86_400_000) * 1e6);
     }
     this.#bigints[words.holdNs] = holdNs === 0 ? 0n : BigInt(holdNs);
-    this.queue.stage(order);
+    this.queue.producer.stage(order);
     const answer = this.#native.admit();
     if (answer === 0 || answer === 1) {
       return { outcome: 'admitted', reservation: this.#bigints[words.reservation] as bigint, duplicate: answer === 1 };
@@ -221,7 +221,7 @@ export class Gate<T> implements Disposable {
         if (failures.hasSubscribers) failures.publish({ order, error, reservation: hold.reservation });
       }
     };
-    await this.queue.consumeBy(() => this.#take(batchSize), handle, concurrency, given.signal());
+    await this.queue.consumer.consumeBy(() => this.#take(batchSize), handle, concurrency, given.signal());
   }
 
   /** Outcomes since creation, over all threads. */
@@ -237,9 +237,8 @@ export class Gate<T> implements Disposable {
 
   #take(max: number): Array<readonly [T, Hold]> {
     const orders: Array<readonly [T, Hold]> = [];
-    const count = this.#native.take(max);
-    if (count < 0) throw this.#consumerError(count);
-    const taken = this.queue.taken(count);
+    const count = this.queue.consumer.showing(() => this.#native.take(max));
+    const taken = this.queue.consumer.taken(count);
     for (let i = 0; i < count; i++) {
       const tag = this.#bigints[words.taken + i] as bigint;
       const reservation = tag === pushedPast || tag === noReservation ? undefined : tag;
@@ -253,11 +252,6 @@ export class Gate<T> implements Disposable {
     const accepts = part === 'quantity' ? 'a whole number from 1 to 4294967295' : 'a whole number from 0 to 2^64 - 2';
     const name = this.queue.record.fieldAt(this.#fields[part]?.offset);
     return fieldError(name ?? part, accepts, 'one outside of it', false);
-  }
-
-  #consumerError(answer: number): SluiceError {
-    if (answer === DISPOSED) return disposed(what);
-    return new SluiceError('ERR_SLUICE_CONSUMER', 'Gate.consume: another thread is the consumer of this queue');
   }
 
   #checked(answer: number): number {

@@ -35,13 +35,15 @@ export class Arrival {
 
   /**
    * The batches that `take` yields (empty: there is nothing now), until the queue is closed and drained. Waits for
-   * more without holding a thread; after a bounded number of records it lets the event loop turn.
+   * more without holding the thread, but for `spin` CPU pauses; after a bounded number of records it lets the event
+   * loop turn.
    *
    * @throws the reason of `signal` when it aborts; nothing is taken after that.
    */
   async *batches<Batch extends { readonly length: number }>(
     take: () => Batch,
     signal: AbortSignal | undefined,
+    spin: number,
   ): AsyncGenerator<Batch, void, void> {
     let budget = budgetPerTurn;
     while (!this.#ended) {
@@ -52,6 +54,8 @@ export class Arrival {
         budget -= batch.length;
         if (budget > 0) continue;
         await new Promise((resolve) => setImmediate(resolve));
+      } else if (spin > 0 && this.#native.spin(spin) === 1) {
+        continue;
       } else if (!(await this.#next(signal))) {
         return;
       }

@@ -153,6 +153,7 @@ void QueueAttachment::push_reserved(std::uint32_t lane, const std::byte* records
   queue_.push_reserved(lane, records, used, unused, clock_, ttl);
   if (unused != 0) serve_waiting(lane);
   ring_if_parked();
+  if (queue_.closed()) shared_->wake_all();  // permits hold up the end
 }
 
 std::uint32_t QueueAttachment::open_batch(napi_env env, napi_value buffer, std::uint32_t lane) {
@@ -189,6 +190,7 @@ bool QueueAttachment::take_lease() {
 
 void QueueAttachment::give_lease() {
   if (has_lease_) consumer_.unpark();
+  parked_ = false;
   arrivals_.drop_callback(environment_.env());
   arrivals_.close(environment_, shared_->bell);
   if (has_lease_) queue_.give_lease(number_);
@@ -198,6 +200,7 @@ void QueueAttachment::give_lease() {
 void QueueAttachment::free_shown(std::uint32_t count) {
   if (count == 0) return;
   consumer_.free_shown(count);
+  if (queue_.closed() && consumer_.drained()) shared_->wake_all();  // who waits for the end
   if (!consumer_.somebody_waits()) return;
   for (std::uint32_t lane = 0; lane < shared_->shape.lanes; ++lane) serve_waiting(lane);
 }
@@ -214,13 +217,20 @@ QueueAttachment::Park QueueAttachment::park() {
       this);
   if (!open) return Park::kFailed;
   if (!consumer_.park()) return consumer_.readable() ? Park::kReady : Park::kEnded;
-  arrivals_.keep_loop_alive(true);
+  parked_ = true;
+  arrivals_.keep_loop_alive(ref_);
   return Park::kParked;
 }
 
 void QueueAttachment::unpark() {
+  parked_ = false;
   consumer_.unpark();
   arrivals_.keep_loop_alive(false);
+}
+
+void QueueAttachment::set_ref(bool ref) {
+  ref_ = ref;
+  if (parked_) arrivals_.keep_loop_alive(ref);
 }
 
 QueueAttachment::Park QueueAttachment::await_record(int ms) {

@@ -140,6 +140,8 @@ class QueueAttachment : public Attachment {
   enum class Park : std::int32_t { kReady = 0, kParked = 1, kEnded = 2, kFailed = 3 };
   Park park();
   void unpark();
+  // Whether a wait for records keeps the thread's loop alive.
+  void set_ref(bool ref);
   // Sleeps until the consumer's bell rings; kReady or kEnded at once if there is something to do.
   Park await_record(int ms);
   LoopBell& arrivals() { return arrivals_; }
@@ -168,6 +170,8 @@ class QueueAttachment : public Attachment {
   const std::uint64_t number_;  // of this attachment: the owner of its lease and of its waiters
   bool has_lease_ = false;
   bool wants_dropped_ = false;
+  bool parked_ = false;  // the loop waits for the bell
+  bool ref_ = true;
   std::uint32_t dropped_ = 0;  // by the last show()
   Staging in_, out_, dropped_records_, words_;
   LoopBell arrivals_, served_;

@@ -216,6 +216,25 @@ napi_value unpark(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+// setRef(0 | 1): whether a wait for records keeps this thread's loop alive
+napi_value set_ref(napi_env env, napi_callback_info info) {
+  std::uint32_t arguments[1];
+  auto& self = attachment<QueueAttachment>(env, info, arguments);
+  if (!self.detached()) self.set_ref(arguments[0] != 0);
+  return nullptr;
+}
+
+napi_value drained(napi_env env, napi_callback_info info) {
+  auto& self = attachment<QueueAttachment>(env, info);
+  return number(env, self.detached() ? kDisposed : self.consumer().drained() ? 1 : 0);
+}
+
+// consumed(): whether some thread is the consumer
+napi_value consumed(napi_env env, napi_callback_info info) {
+  auto& self = attachment<QueueAttachment>(env, info);
+  return number(env, self.detached() ? kDisposed : self.queue().leased() ? 1 : 0);
+}
+
 // awaitRecord(ms): sleeps until there may be something to consume
 napi_value await_record(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
@@ -334,6 +353,9 @@ constexpr HotFunction kQueueFunctions[] = {
     {"wantDropped", want_dropped},
     {"park", park},
     {"unpark", unpark},
+    {"setRef", set_ref},
+    {"drained", drained},
+    {"consumed", consumed},
     {"awaitRecord", await_record},
     {"spin", spin},
     {"consumes", consumes},
@@ -356,6 +378,7 @@ Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedQueue>& shared, co
   object.Set("capacity", static_cast<double>(shape.capacity));
   object.Set("lanes", static_cast<double>(shape.lanes));
   object.Set("expires", shape.expires);
+  object.Set("drops", shape.needs_choice());
   object.Set("overflow", static_cast<double>(shape.overflow));
   // For whoever builds on this attachment natively (the gate), while `object` is alive.
   object.Set("attachment", Napi::External<QueueAttachment>::New(env, attached));

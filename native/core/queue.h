@@ -182,6 +182,8 @@ class Queue {
     control_->lease.compare_exchange_strong(holder, 0, std::memory_order_release, std::memory_order_relaxed);
   }
 
+  bool leased() const noexcept { return control_->lease.load(std::memory_order_relaxed) != 0; }
+
   // ---- anyone --------------------------------------------------------------------------------------------
 
   std::uint64_t depth() const noexcept {

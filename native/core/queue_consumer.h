@@ -28,7 +28,7 @@ class QueueConsumer {
     max = std::min(max, kShownMax);
     shown_ = 0;
     room_for_dropped_ = true;
-    if (shape_.lanes == 1 && !shape_.needs_time() && shape_.overflow != Overflow::kDropOldest) {
+    if (shape_.lanes == 1 && !shape_.needs_choice() && !shape_.latency) {
       show_plain(out, max, shown);
     } else {
       show_chosen(out, max, clock, shown, dropped);

@@ -27,6 +27,8 @@ struct QueueShape {
   SheddingConfig shedding;
   std::uint32_t weights[kLanesMax] = {};
 
+  // Whether the consumer must look at each record before it shows it.
+  bool needs_choice() const { return expires || shedding.target_ns != 0 || overflow == Overflow::kDropOldest; }
   bool stamped() const { return latency || shedding.target_ns != 0; }
   bool needs_time() const { return stamped() || expires; }
   std::uint64_t time_bytes() const { return stamped() ? sizeof(std::uint64_t) : 0; }

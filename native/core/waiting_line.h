@@ -90,7 +90,7 @@ class WaitingLine {
       joined.lane = lane;
       joined.permits = permits;
       joined.owner = owner;
-      if (permits == 0) std::memcpy(payload_of(index), payload, payload_);
+      if (payload != nullptr) std::memcpy(payload_of(index), payload, payload_);
       // Closed already: nobody will come to serve it.
       const bool closed = ring.closed();
       joined.state.store(closed ? WaiterState::kClosed : WaiterState::kWaiting, std::memory_order_relaxed);
