@@ -44,7 +44,7 @@ class Queue {
   enum Counter : std::uint32_t { kRejected, kWaitersRefused };
 
   static std::uint64_t bytes(const QueueShape& shape) {
-    return sizeof(QueueControl) + sizeof(ThreadLines) + WaitingLine::bytes(shape.waiters, shape.payload_bytes()) +
+    return sizeof(QueueControl) + sizeof(ThreadLines) + WaitingLine<>::bytes(shape.waiters, shape.payload_bytes()) +
            shape.lanes * lane_bytes(shape);
   }
 
@@ -53,7 +53,7 @@ class Queue {
         lines_(reinterpret_cast<ThreadLines*>(control_ + 1)),
         line_(lines_ + 1, shape.waiters, shape.payload_bytes()),
         shape_(shape) {
-    std::byte* lane = reinterpret_cast<std::byte*>(lines_ + 1) + WaitingLine::bytes(shape.waiters, shape.payload_bytes());
+    std::byte* lane = reinterpret_cast<std::byte*>(lines_ + 1) + WaitingLine<>::bytes(shape.waiters, shape.payload_bytes());
     for (std::uint32_t i = 0; i < kLanesMax; ++i) {
       rings_[i] = Ring<>(lane, shape.ring_capacity(), shape.payload_bytes());
       if (i + 1 < shape.lanes) lane += lane_bytes(shape);
@@ -75,7 +75,7 @@ class Queue {
   const QueueShape& shape() const noexcept { return shape_; }
   Ring<>& ring(std::uint32_t lane = 0) noexcept { return rings_[lane]; }
   const Ring<>& ring(std::uint32_t lane = 0) const noexcept { return rings_[lane]; }
-  WaitingLine& waiting_line() noexcept { return line_; }
+  WaitingLine<>& waiting_line() noexcept { return line_; }
 
   // ---- producers: each push that succeeds may owe a ring of the bell: see must_ring() ---------------------
 
@@ -130,12 +130,12 @@ class Queue {
   // caller then rings for the consumer if must_ring().
   template <class Wake>
   void serve_waiting(std::uint32_t lane, Wake&& wake) noexcept {
-    WaitingLine::Woken woken;
+    WaitingLine<>::Woken woken;
     do {
       woken = {};
       line_.serve(rings_[lane], lane, woken);
       for (std::uint32_t i = 0; i < woken.count; ++i) wake(woken.owners[i]);
-    } while (woken.count == WaitingLine::Woken::kMax);
+    } while (woken.count == WaitingLine<>::Woken::kMax);
   }
   // A waiter of `owner` leaves: see WaitingLine. `lane` is told which one it left.
   bool leave(std::uint32_t waiter, std::uint32_t& lane) noexcept {
@@ -156,12 +156,12 @@ class Queue {
     bool closed = false;
     for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
       closed = rings_[lane].close() || closed;
-      WaitingLine::Woken woken;
+      WaitingLine<>::Woken woken;
       do {
         woken = {};
         line_.close(rings_[lane], lane, woken);
         for (std::uint32_t i = 0; i < woken.count; ++i) wake(woken.owners[i]);
-      } while (woken.count == WaitingLine::Woken::kMax);
+      } while (woken.count == WaitingLine<>::Woken::kMax);
     }
     return closed;
   }
@@ -250,7 +250,7 @@ class Queue {
 
   QueueControl* control_;
   ThreadLines* lines_;
-  WaitingLine line_;
+  WaitingLine<> line_;
   Ring<> rings_[kLanesMax];
   QueueShape shape_;
 };

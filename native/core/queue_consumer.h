@@ -56,8 +56,7 @@ class QueueConsumer {
   // After records were freed or dropped: whether somebody waits for the room. Ask once per batch.
   bool somebody_waits() noexcept {
     if (shape_.waiters == 0) return false;
-    // Pairs with the fence in WaitingLine::serve(): the heads are stored before the flags are read.
-    std::atomic_thread_fence(std::memory_order_seq_cst);
+    WaitingLine<>::freed_room();
     for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
       if (queue_.somebody_waits(lane)) return true;
     }

@@ -2,7 +2,6 @@
 // a push that finds room or of a pop.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <thread>
@@ -11,6 +10,7 @@
 
 namespace sluice {
 
+template <class A = StdAtomics>
 class SpinLock {
  public:
   void lock() noexcept {
@@ -18,17 +18,18 @@ class SpinLock {
     for (int spins = 0; locked_.exchange(1, std::memory_order_acquire) != 0; ++spins) {
       while (locked_.load(std::memory_order_relaxed) != 0) {
         if (++spins < 1000) {
-          cpu_pause();
+          A::pause();
         } else {
           std::this_thread::sleep_for(std::chrono::microseconds(50));
         }
       }
     }
   }
+  // REL locked: pairs with ACQ in lock().
   void unlock() noexcept { locked_.store(0, std::memory_order_release); }
 
  private:
-  std::atomic<std::uint32_t> locked_{0};
+  typename A::template atomic<std::uint32_t> locked_{0};
 };
 
 }  // namespace sluice

@@ -11,14 +11,20 @@
 //    +-----------------+
 //           leave (abort, time-out, the owner's thread ends)
 //
-// No wake-up is lost: a waiter sets the ring's waiting flag, then a fence, then looks for room once more; whoever
-// frees room stores head, then a fence, then looks at the flag. One of them sees the other.
+// No wake-up is lost, whoever serves:
+//
+//   a waiter                             whoever frees room
+//   join(): the ring's waiting flag      Ring::advance(): head
+//   fence (seq_cst)           <----->    freed_room(): fence (seq_cst)
+//   serve(): room now?                   Ring::somebody_waits()?  serve()
+//
+// Of "the waiter looks for room" and "the flag is read" at least one sees the other side's store. Room that comes
+// back by permits needs no fence: permits and flag are one word.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
+#include <new>
 
 #include "core/ring.h"
 #include "core/spin_lock.h"
@@ -30,20 +36,22 @@ inline constexpr std::uint32_t kNoWaiter = ~0u;
 
 enum class WaiterState : std::uint32_t { kFree = 0, kWaiting = 1, kServed = 2, kClosed = 3 };
 
+template <class A>
 struct Waiter {
-  std::atomic<WaiterState> state;
+  typename A::template atomic<WaiterState> state;
   std::uint32_t next, prev;  // in its lane, or next in the free list
   std::uint32_t lane;
   std::uint32_t permits;  // how many it wants; 0: it wants to push the payload that follows
   std::uint64_t owner;    // the attachment whose thread waits
 };
 
+template <class A = StdAtomics>
 class WaitingLine {
  public:
   struct Control {
-    alignas(kCacheLine) SpinLock lock;
+    alignas(kCacheLine) SpinLock<A> lock;
     std::uint32_t free;
-    std::atomic<std::uint32_t> waiting;  // written under the lock, read by anyone
+    typename A::template atomic<std::uint32_t> waiting;  // written under the lock, read by anyone
     std::uint32_t first[kLanesMax], last[kLanesMax];
   };
 
@@ -59,7 +67,7 @@ class WaitingLine {
     }
   };
 
-  static std::uint64_t waiter_bytes(std::uint64_t payload) { return sizeof(Waiter) + round_up(payload, 8); }
+  static std::uint64_t waiter_bytes(std::uint64_t payload) { return sizeof(Waiter<A>) + round_up(payload, 8); }
   static std::uint64_t bytes(std::uint32_t max, std::uint64_t payload) {
     return sizeof(Control) + round_up(max * waiter_bytes(payload), kCacheLine);
   }
@@ -73,24 +81,29 @@ class WaitingLine {
 
   void format() {
     new (control_) Control{};
+    control_->waiting.store(0, std::memory_order_relaxed);
     control_->free = max_ == 0 ? kNoWaiter : 0;
-    for (std::uint32_t i = 0; i < max_; ++i) waiter(i).next = i + 1 == max_ ? kNoWaiter : i + 1;
+    for (std::uint32_t i = 0; i < max_; ++i) {
+      Waiter<A>& made = *new (&waiter(i)) Waiter<A>{};
+      made.state.store(WaiterState::kFree, std::memory_order_relaxed);
+      made.next = i + 1 == max_ ? kNoWaiter : i + 1;
+    }
     for (std::uint32_t lane = 0; lane < kLanesMax; ++lane) control_->first[lane] = control_->last[lane] = kNoWaiter;
   }
 
   // Joins the line of `ring`'s lane with a payload to push, or a wish for `permits`. kNoWaiter: the table is full.
   // The caller then calls serve(), which finds room that has come up meanwhile.
-  std::uint32_t join(Ring<>& ring, std::uint32_t lane, std::uint64_t owner, std::uint32_t permits,
+  std::uint32_t join(Ring<A>& ring, std::uint32_t lane, std::uint64_t owner, std::uint32_t permits,
                      const void* payload) noexcept {
     control_->lock.lock();
     const std::uint32_t index = control_->free;
     if (index != kNoWaiter) {
-      Waiter& joined = waiter(index);
+      Waiter<A>& joined = waiter(index);
       control_->free = joined.next;
       joined.lane = lane;
       joined.permits = permits;
       joined.owner = owner;
-      if (payload != nullptr) std::memcpy(payload_of(index), payload, payload_);
+      if (payload != nullptr) A::write_bytes(payload_of(index), payload, payload_);
       // Closed already: nobody will come to serve it.
       const bool closed = ring.closed();
       joined.state.store(closed ? WaiterState::kClosed : WaiterState::kWaiting, std::memory_order_relaxed);
@@ -104,16 +117,18 @@ class WaitingLine {
   }
 
   // Serves from the front of the lane while there is room; at most Woken::kMax a call.
-  void serve(Ring<>& ring, std::uint32_t lane, Woken& woken) noexcept {
+  void serve(Ring<A>& ring, std::uint32_t lane, Woken& woken) noexcept {
     control_->lock.lock();
-    // The flag is up while the lane has waiters. Pairs with the fence in Queue::advance(): of "whoever frees room
-    // looks at the flag" and "this looks for room" at least one sees the other.
-    std::atomic_thread_fence(std::memory_order_seq_cst);
+    // Pairs with the fence in freed_room().
+    A::fence(std::memory_order_seq_cst);
     while (control_->first[lane] != kNoWaiter && woken.count < Woken::kMax && serve_one(ring, lane, woken)) {
     }
     if (control_->first[lane] == kNoWaiter) ring.stop_waiting();
     control_->lock.unlock();
   }
+
+  // Between Ring::advance() and Ring::somebody_waits(). Pairs with the fence in serve().
+  static void freed_room() noexcept { A::fence(std::memory_order_seq_cst); }
 
   // Leaves the line of `lane`, which is told. False if it has been served or closed: then retire() it, and what it
   // got counts. `ring_of(lane)` is that lane's ring.
@@ -139,12 +154,12 @@ class WaitingLine {
   }
 
   // All who wait learn that the queue is closed. At most Woken::kMax a call.
-  void close(Ring<>& ring, std::uint32_t lane, Woken& woken) noexcept {
+  void close(Ring<A>& ring, std::uint32_t lane, Woken& woken) noexcept {
     control_->lock.lock();
     while (woken.count < Woken::kMax && control_->first[lane] != kNoWaiter) {
       const std::uint32_t index = control_->first[lane];
       unlink(index);
-      waiter(index).state.store(WaiterState::kClosed, std::memory_order_release);
+      waiter(index).state.store(WaiterState::kClosed, std::memory_order_relaxed);
       woken.add(waiter(index).owner);
     }
     if (control_->first[lane] == kNoWaiter) ring.stop_waiting();
@@ -156,7 +171,7 @@ class WaitingLine {
   void abandon(RingOf&& ring_of, std::uint64_t owner, GiveBack&& give_back) noexcept {
     control_->lock.lock();
     for (std::uint32_t index = 0; index < max_; ++index) {
-      Waiter& left = waiter(index);
+      Waiter<A>& left = waiter(index);
       const WaiterState state = left.state.load(std::memory_order_relaxed);
       if (state == WaiterState::kFree || left.owner != owner) continue;
       if (state == WaiterState::kServed && left.permits != 0) give_back(left.lane, left.permits);
@@ -169,41 +184,40 @@ class WaitingLine {
     control_->lock.unlock();
   }
 
-  // ACQ state: pairs with REL in serve_one() and close().
+  // Relaxed: the owner uses what it was given after retire(), whose lock orders it.
   WaiterState state(std::uint32_t index) const noexcept {
-    return waiter(index).state.load(std::memory_order_acquire);
+    return waiter(index).state.load(std::memory_order_relaxed);
   }
   std::uint32_t waiting() const noexcept { return control_->waiting.load(std::memory_order_relaxed); }
 
  private:
-  Waiter& waiter(std::uint32_t index) const noexcept {
-    return *reinterpret_cast<Waiter*>(waiters_ + index * stride_);
+  Waiter<A>& waiter(std::uint32_t index) const noexcept {
+    return *reinterpret_cast<Waiter<A>*>(waiters_ + index * stride_);
   }
-  bool serve_one(Ring<>& ring, std::uint32_t lane, Woken& woken) noexcept {
+  bool serve_one(Ring<A>& ring, std::uint32_t lane, Woken& woken) noexcept {
     const std::uint32_t index = control_->first[lane];
-    Waiter& served = waiter(index);
+    Waiter<A>& served = waiter(index);
     if (served.permits != 0) {
-      const Ring<>::Claim claim = ring.reserve_waiting(served.permits);
+      const typename Ring<A>::Claim claim = ring.reserve_waiting(served.permits);
       if (claim.count < served.permits) {
         if (claim.count != 0) ring.claim_reserved(0, claim.count);
         return false;
       }
     } else {
-      const Ring<>::Claim claim = ring.claim_waiting(1);
+      const typename Ring<A>::Claim claim = ring.claim_waiting(1);
       if (claim.count == 0) return false;
-      std::memcpy(ring.record(claim.position), payload_of(index), payload_);
+      A::copy_bytes(ring.record(claim.position), payload_of(index), payload_);
       ring.publish(claim.position);
       ++woken.pushed;
     }
     unlink(index);
-    // REL state: pairs with ACQ in state().
-    served.state.store(WaiterState::kServed, std::memory_order_release);
+    served.state.store(WaiterState::kServed, std::memory_order_relaxed);
     woken.add(served.owner);
     return true;
   }
 
   void link(std::uint32_t index) noexcept {
-    Waiter& linked = waiter(index);
+    Waiter<A>& linked = waiter(index);
     std::uint32_t& last = control_->last[linked.lane];
     linked.prev = last;
     linked.next = kNoWaiter;
@@ -212,7 +226,7 @@ class WaitingLine {
     control_->waiting.fetch_add(1, std::memory_order_relaxed);
   }
   void unlink(std::uint32_t index) noexcept {
-    const Waiter& left = waiter(index);
+    const Waiter<A>& left = waiter(index);
     (left.prev == kNoWaiter ? control_->first[left.lane] : waiter(left.prev).next) = left.next;
     (left.next == kNoWaiter ? control_->last[left.lane] : waiter(left.next).prev) = left.prev;
     control_->waiting.fetch_sub(1, std::memory_order_relaxed);
@@ -223,7 +237,7 @@ class WaitingLine {
     control_->free = index;
   }
 
-  std::byte* payload_of(std::uint32_t index) const noexcept { return waiters_ + index * stride_ + sizeof(Waiter); }
+  std::byte* payload_of(std::uint32_t index) const noexcept { return waiters_ + index * stride_ + sizeof(Waiter<A>); }
 
   Control* control_;
   std::byte* waiters_;
