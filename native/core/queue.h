@@ -155,7 +155,7 @@ class Queue {
   bool close(Wake&& wake) noexcept {
     bool closed = false;
     for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
-      closed = rings_[lane].close() || closed;
+      closed = rings_[lane].close();  // of two who close at a time, who closes the last lane has done it
       WaitingLine<>::Woken woken;
       do {
         woken = {};
