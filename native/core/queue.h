@@ -52,7 +52,8 @@ class Queue {
       : control_(static_cast<QueueControl*>(memory)),
         lines_(reinterpret_cast<ThreadLines*>(control_ + 1)),
         line_(lines_ + 1, shape.waiters, shape.payload_bytes()),
-        shape_(shape) {
+        shape_(shape),
+        meta_bytes_(shape.meta_bytes()) {
     std::byte* lane = reinterpret_cast<std::byte*>(lines_ + 1) + WaitingLine<>::bytes(shape.waiters, shape.payload_bytes());
     for (std::uint32_t i = 0; i < kLanesMax; ++i) {
       rings_[i] = Ring<>(lane, shape.ring_capacity(), shape.payload_bytes());
@@ -79,7 +80,7 @@ class Queue {
 
   // ---- producers: each push that succeeds may owe a ring of the bell: see must_ring() ---------------------
 
-  std::uint64_t push_time(const Clock& clock) const noexcept { return shape_.needs_time() ? clock.now() : 0; }
+  std::uint64_t push_time(const Clock& clock) const noexcept { return meta_bytes_ != 0 ? clock.now() : 0; }
 
   // Pushes one record; `write(slot index)` may write beside it, under the same stamp.
   template <class Write>
@@ -87,7 +88,7 @@ class Queue {
     Ring<>& ring = rings_[lane];
     const Ring<>::Claim claim = ring.claim(1);
     if (claim.count == 0) return claim.closed ? PushResult::kClosed : PushResult::kFull;
-    shape_.write(payload(ring, claim.position), record, now, ttl);
+    fill(payload(ring, claim.position), record, now, ttl);
     write(ring.slot_index(claim.position));
     ring.publish(claim.position);
     return PushResult::kPushed;
@@ -118,7 +119,7 @@ class Queue {
   // Joins the line for room with a record. kNoWaiter if the line is full. Then serve_waiting().
   std::uint32_t wait_to_push(ThreadLine& line, std::uint32_t lane, std::uint64_t owner, const void* record,
                              std::byte* scratch, const Clock& clock, std::uint64_t ttl) noexcept {
-    shape_.write(scratch, record, push_time(clock), ttl);
+    fill(scratch, record, push_time(clock), ttl);
     return joined(line, line_.join(rings_[lane], lane, owner, 0, scratch));
   }
   std::uint32_t wait_to_reserve(ThreadLine& line, std::uint32_t lane, std::uint64_t owner,
@@ -233,13 +234,17 @@ class Queue {
   static std::byte* payload(Ring<>& ring, std::uint64_t position) noexcept {
     return static_cast<std::byte*>(ring.record(position));
   }
+  void fill(std::byte* payload, const void* record, std::uint64_t now, std::uint64_t ttl) const noexcept {
+    if (meta_bytes_ != 0) shape_.write_times(payload, now, ttl);
+    std::memcpy(payload + meta_bytes_, record, shape_.record_bytes);
+  }
   void publish_many(std::uint32_t lane, std::uint64_t position, const std::byte* records, std::uint32_t count,
                     const Clock& clock, std::uint64_t ttl) noexcept {
     if (count == 0) return;
     Ring<>& ring = rings_[lane];
     const std::uint64_t now = push_time(clock);
     for (std::uint32_t i = 0; i < count; ++i, position += kRingStep) {
-      shape_.write(payload(ring, position), records + i * shape_.record_bytes, now, ttl);
+      fill(payload(ring, position), records + i * shape_.record_bytes, now, ttl);
       ring.publish(position);
     }
   }
@@ -253,6 +258,7 @@ class Queue {
   WaitingLine<> line_;
   Ring<> rings_[kLanesMax];
   QueueShape shape_;
+  std::uint64_t meta_bytes_;  // before each record in its slot; 0: no time is needed
 };
 
 }  // namespace sluice

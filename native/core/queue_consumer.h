@@ -18,7 +18,8 @@ class QueueConsumer {
  public:
   static constexpr std::uint32_t kShownMax = 64;
 
-  explicit QueueConsumer(Queue& queue) : queue_(queue), shape_(queue.shape()), control_(*queue.control_) {}
+  explicit QueueConsumer(Queue& queue)
+      : queue_(queue), shape_(queue.shape()), control_(*queue.control_), plain_(shape_.plain()) {}
 
   // Copies up to `max` (at most kShownMax) records from the front to `out`, `record_bytes` apart, and leaves them in
   // the queue. `shown(i, lane, slot index)` is called for each, and for each record that is dropped first
@@ -28,7 +29,7 @@ class QueueConsumer {
     max = std::min(max, kShownMax);
     shown_ = 0;
     room_for_dropped_ = true;
-    if (shape_.lanes == 1 && !shape_.needs_choice() && !shape_.latency) {
+    if (plain_) {
       show_plain(out, max, shown);
     } else {
       show_chosen(out, max, clock, shown, dropped);
@@ -196,6 +197,7 @@ class QueueConsumer {
   Queue& queue_;
   const QueueShape& shape_;
   QueueControl& control_;
+  const bool plain_;
   std::uint32_t shown_ = 0;
   std::uint8_t lane_of_[kShownMax] = {};
   bool room_for_dropped_ = true;

@@ -31,19 +31,20 @@ struct QueueShape {
   bool needs_choice() const { return expires || shedding.target_ns != 0 || overflow == Overflow::kDropOldest; }
   bool stamped() const { return latency || shedding.target_ns != 0; }
   bool needs_time() const { return stamped() || expires; }
+  // Whether records are simply shown in the order in which they stand.
+  bool plain() const { return lanes == 1 && !needs_choice() && !latency; }
   std::uint64_t time_bytes() const { return stamped() ? sizeof(std::uint64_t) : 0; }
   std::uint64_t meta_bytes() const { return time_bytes() + (expires ? sizeof(std::uint64_t) : 0); }
   std::uint64_t payload_bytes() const { return meta_bytes() + record_bytes; }
   // With drop-oldest a producer overtakes the consumer by up to one more capacity; the consumer drops the surplus.
   std::uint64_t ring_capacity() const { return overflow == Overflow::kDropOldest ? 2 * capacity : capacity; }
 
-  void write(std::byte* payload, const void* record, std::uint64_t now, std::uint64_t ttl) const noexcept {
+  void write_times(std::byte* payload, std::uint64_t now, std::uint64_t ttl) const noexcept {
     if (stamped()) std::memcpy(payload, &now, sizeof now);
     if (expires) {
       const std::uint64_t deadline = ttl > kNoDeadline - now ? kNoDeadline : now + ttl;
       std::memcpy(payload + time_bytes(), &deadline, sizeof deadline);
     }
-    std::memcpy(payload + meta_bytes(), record, record_bytes);
   }
   std::uint64_t enqueued(const std::byte* payload) const noexcept { return word(payload); }
   std::uint64_t deadline(const std::byte* payload) const noexcept { return word(payload + time_bytes()); }
