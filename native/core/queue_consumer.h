@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "core/check.h"
 #include "core/queue.h"
 
 namespace sluice {
@@ -28,7 +29,6 @@ class QueueConsumer {
   std::uint32_t show(std::byte* out, std::uint32_t max, const Clock& clock, Shown&& shown, Drop&& dropped) noexcept {
     max = std::min(max, kShownMax);
     shown_ = 0;
-    room_for_dropped_ = true;
     if (plain_) {
       show_plain(out, max, shown);
     } else {
@@ -40,13 +40,16 @@ class QueueConsumer {
   // Frees the first `count` records shown last; the others stay, and are shown again.
   void free_shown(std::uint32_t count) noexcept {
     if (count == 0) return;
+    SLUICE_CHECK(count <= shown_, "only what was shown is freed");
     // Depth is largest just before head moves, so this is where the high-water mark is taken.
     note_depth();
     if (shape_.lanes == 1) {
       advance(0, count);
     } else {
+      // A lane has been served when its record is freed, not when it is shown: the choices are made once more.
       std::uint32_t of_lane[kLanesMax] = {};
-      for (std::uint32_t i = 0; i < count; ++i) ++of_lane[lane_of_[i]];
+      const std::uint32_t sum = weight_sum();
+      for (std::uint32_t i = 0; i < count; ++i) ++of_lane[control_.order.next(ready_[i], shape_.weights, sum)];
       for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
         if (of_lane[lane] != 0) advance(lane, of_lane[lane]);
       }
@@ -122,9 +125,11 @@ class QueueConsumer {
       position[lane] = queue_.ring(lane).head();
       open |= 1u << lane;
     }
-    const bool was_empty = !readable();
-    if (was_empty) control_.shedding.idle();
-    const std::uint64_t now = shape_.needs_time() && !was_empty ? clock.now() : 0;
+    if (!readable()) return control_.shedding.idle();
+    const std::uint64_t now = shape_.needs_time() ? clock.now() : 0;
+    LaneOrder order = control_.order;
+    room_for_dropped_ = true;
+    const std::uint32_t sum = weight_sum();
     while (shown_ < max) {
       std::uint32_t ready = 0;
       for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
@@ -152,8 +157,7 @@ class QueueConsumer {
         position[lane] += kRingStep;
       }
       if (changed) continue;
-      const std::uint32_t sum = weight_sum();
-      const std::uint32_t lane = shape_.lanes == 1 ? 0 : control_.order.next(ready, shape_.weights, sum);
+      const std::uint32_t lane = shape_.lanes == 1 ? 0 : order.next(ready, shape_.weights, sum);
       Ring<>& ring = queue_.ring(lane);
       const auto* payload = static_cast<const std::byte*>(ring.record(position[lane]));
       if (shape_.latency && position[lane] == control_.measured[lane]) {  // not shown before
@@ -162,7 +166,7 @@ class QueueConsumer {
       }
       std::memcpy(out + shown_ * shape_.record_bytes, shape_.record(payload), shape_.record_bytes);
       shown(shown_, lane, ring.slot_index(position[lane]));
-      lane_of_[shown_] = static_cast<std::uint8_t>(lane);
+      ready_[shown_] = static_cast<std::uint8_t>(ready);
       ++shown_;
       position[lane] += kRingStep;
     }
@@ -199,7 +203,7 @@ class QueueConsumer {
   QueueControl& control_;
   const bool plain_;
   std::uint32_t shown_ = 0;
-  std::uint8_t lane_of_[kShownMax] = {};
+  std::uint8_t ready_[kShownMax] = {};  // for each record shown, the lanes that had something to give
   bool room_for_dropped_ = true;
 };
 
