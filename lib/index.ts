@@ -1,7 +1,21 @@
 export { ManualClock, type ManualClockHandle } from './clock/index.js';
 export { SluiceError, type SluiceErrorCode } from './errors.js';
-export { type Admission, Gate, type GateConsumeOptions, type GateHandle, type GateOptions, type Hold } from './gate/index.js';
-export { type Decision, Limiter, type LimiterHandle, type LimiterOptions, type LimiterStats, type Tier } from './limiter/index.js';
+export {
+  type Admission,
+  Gate,
+  type GateConsumeOptions,
+  type GateHandle,
+  type GateOptions,
+  type Hold,
+} from './gate/index.js';
+export {
+  type Decision,
+  Limiter,
+  type LimiterHandle,
+  type LimiterOptions,
+  type LimiterStats,
+  type Tier,
+} from './limiter/index.js';
 export type { GateStats, QueueStats, StockCounts, StockStats, WaitStats } from './native.js';
 export {
   type AttachOptions,
@@ -23,11 +37,12 @@ export {
   type Field,
   f32,
   f64,
+  type Infer,
   i8,
   i16,
   i32,
   i64,
-  type Infer,
+  json,
   oneOf,
   RecordType,
   type RecordView,
@@ -42,10 +57,10 @@ export {
 export {
   type AuditReport,
   type Refusal,
-  type ReserveOptions,
-  type Reserved,
-  type Resolution,
   type Refused,
+  type Reserved,
+  type ReserveOptions,
+  type Resolution,
   Stock,
   type StockHandle,
   type StockOptions,
