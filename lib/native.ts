@@ -43,7 +43,7 @@ export interface NativeQueue {
   readonly drops: boolean;
   readonly overflow: number;
   push(): number;
-  pushTo(lane: number, hasTtl: number): number;
+  pushTo(lane: number, hasTtl: number, waits: number): number;
   pushMany(count: number, lane: number, hasTtl: number, more: number): number;
   waitPush(lane: number, hasTtl: number): number;
   waitReserve(lane: number, permits: number): number;
@@ -58,6 +58,7 @@ export interface NativeQueue {
   openBatch(buffer: ArrayBuffer, lane: number): number;
   fillBatch(batch: number): number;
   flushBatch(batch: number): number;
+  closeBatch(batch: number): void;
   next(consumed: number, max: number): number;
   take(max: number): number;
   wantDropped(wanted: number): void;
@@ -109,7 +110,7 @@ export interface QueueStats {
   readonly pushed: number;
   /** Records consumed. */
   readonly popped: number;
-  /** Records refused because the queue was full. */
+  /** Records refused at once because the queue was full; not those that waited for room in vain. */
   readonly rejected: number;
   /** Records whose time ran out before they were due. */
   readonly expired: number;

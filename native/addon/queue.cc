@@ -76,6 +76,8 @@ void QueueAttachment::on_detach() {
     permits_[lane] = 0;
     serve_waiting(lane);
   }
+  ring_if_parked();
+  tell_if_drained();  // its permits held up the end
   if (own_bell_ != nullptr) {
     shared_->remove_bell(number_);
     served_.drop_callback(env);
@@ -151,14 +153,27 @@ void QueueAttachment::push_reserved(std::uint32_t lane, const std::byte* records
   SLUICE_CHECK(permits_[lane] >= used + unused, "no more permits are used than were taken");
   permits_[lane] -= used + unused;
   queue_.push_reserved(lane, records, used, unused, clock_, ttl);
-  if (unused != 0) serve_waiting(lane);
+  // Permits that were used count too: a lane has room for so many permits, whatever its capacity.
+  if (queue_.somebody_waits(lane)) serve_waiting(lane);
   ring_if_parked();
-  if (queue_.closed()) shared_->wake_all();  // permits hold up the end
+  tell_if_drained();  // permits hold up the end
 }
 
 std::uint32_t QueueAttachment::open_batch(napi_env env, napi_value buffer, std::uint32_t lane) {
-  batches_.push_back({Staging(env, buffer), lane});
+  const Batch opened{Staging(env, buffer), lane};
+  for (std::uint32_t batch = 0; batch < batches_.size(); ++batch) {
+    if (batches_[batch].buffer.data() != nullptr) continue;
+    batches_[batch] = opened;
+    return batch;
+  }
+  batches_.push_back(opened);
   return static_cast<std::uint32_t>(batches_.size() - 1);
+}
+
+void QueueAttachment::close_batch(std::uint32_t batch) {
+  flush_batch(batch);
+  batches_[batch].buffer.release(environment_.env());
+  batches_[batch].buffer = Staging();
 }
 
 std::uint32_t QueueAttachment::fill_batch(std::uint32_t batch) {
@@ -172,6 +187,7 @@ std::uint32_t QueueAttachment::fill_batch(std::uint32_t batch) {
 
 std::uint32_t QueueAttachment::flush_batch(std::uint32_t batch) {
   Batch& flushed = batches_[batch];
+  if (flushed.buffer.data() == nullptr) return 0;  // closed
   const auto count = flushed.buffer.get<std::uint32_t>(kBatchCount);
   const auto permits = flushed.buffer.get<std::uint32_t>(kBatchPermits);
   if (permits == 0) return 0;
@@ -193,15 +209,18 @@ void QueueAttachment::give_lease() {
   parked_ = false;
   arrivals_.drop_callback(environment_.env());
   arrivals_.close(environment_, shared_->bell);
-  if (has_lease_) queue_.give_lease(number_);
+  if (!has_lease_) return;
   has_lease_ = false;
+  queue_.give_lease(number_);
+  if (queue_.closed()) shared_->wake_all();  // who waits for the end learns that nobody consumes
 }
 
 void QueueAttachment::free_shown(std::uint32_t count) {
   if (count == 0) return;
   consumer_.free_shown(count);
-  if (queue_.closed() && consumer_.drained()) shared_->wake_all();  // who waits for the end
-  if (!consumer_.somebody_waits()) return;
+  const bool somebody_waits = consumer_.somebody_waits();
+  tell_if_drained();
+  if (!somebody_waits) return;
   for (std::uint32_t lane = 0; lane < shared_->shape.lanes; ++lane) serve_waiting(lane);
 }
 
@@ -216,7 +235,11 @@ QueueAttachment::Park QueueAttachment::park() {
       },
       this);
   if (!open) return Park::kFailed;
-  if (!consumer_.park()) return consumer_.readable() ? Park::kReady : Park::kEnded;
+  if (!consumer_.park()) {
+    if (consumer_.readable()) return Park::kReady;
+    tell_if_drained();
+    return Park::kEnded;
+  }
   parked_ = true;
   arrivals_.keep_loop_alive(ref_);
   return Park::kParked;

@@ -125,6 +125,8 @@ class QueueAttachment : public Attachment {
   std::uint32_t open_batch(napi_env env, napi_value buffer, std::uint32_t lane);
   std::uint32_t fill_batch(std::uint32_t batch);
   std::uint32_t flush_batch(std::uint32_t batch);
+  // Publishes what is gathered; the number is free for another batch.
+  void close_batch(std::uint32_t batch);
 
   // ---- consuming ----
 
@@ -161,6 +163,10 @@ class QueueAttachment : public Attachment {
   QueueAttachment(Environment& environment, std::shared_ptr<SharedQueue> shared, ThreadLine* line);
   bool take_lease();
   Bell& own_bell();
+  // After records or permits are gone: whoever waits for the queue's end looks again.
+  void tell_if_drained() {
+    if (queue_.closed() && consumer_.drained()) shared_->wake_all();
+  }
 
   std::shared_ptr<SharedQueue> shared_;
   Queue queue_;
@@ -197,8 +203,10 @@ std::uint32_t QueueAttachment::show(std::uint32_t max, Shown&& shown, Drop&& als
         return ++dropped_ < dropped_max;
       });
   words_.put(kDropped, static_cast<double>(dropped_));
-  if (dropped_ != 0 && consumer_.somebody_waits()) {
-    for (std::uint32_t lane = 0; lane < shared_->shape.lanes; ++lane) serve_waiting(lane);
+  if (dropped_ != 0) {
+    const bool somebody_waits = consumer_.somebody_waits();
+    tell_if_drained();
+    for (std::uint32_t lane = 0; somebody_waits && lane < shared_->shape.lanes; ++lane) serve_waiting(lane);
   }
   return count;
 }

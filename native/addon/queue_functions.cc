@@ -28,13 +28,16 @@ napi_value push(napi_env env, napi_callback_info info) {
   return pushed(env, self, self.queue().push(self.line(), 0, self.in(), self.clock(), self.ttl(false)));
 }
 
-// pushTo(lane, hasTtl)
+// pushTo(lane, hasTtl, waits): whoever is ready to wait for room is not rejected by a full queue
 napi_value push_to(napi_env env, napi_callback_info info) {
-  std::uint32_t arguments[2];
+  std::uint32_t arguments[3];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
-  return pushed(env, self,
-                self.queue().push(self.line(), arguments[0], self.in(), self.clock(), self.ttl(arguments[1] != 0)));
+  Queue& queue = self.queue();
+  const PushResult result = queue.push(arguments[0], self.in(), queue.push_time(self.clock()),
+                                       self.ttl(arguments[1] != 0), [](std::uint64_t) {});
+  if (result == PushResult::kFull && arguments[2] == 0) self.line().count(Queue::kRejected);
+  return pushed(env, self, result);
 }
 
 // pushMany(count, lane, hasTtl, more): how many were taken. `more` records are to follow if there is room for these.
@@ -160,7 +163,9 @@ napi_value fill_batch(napi_env env, napi_callback_info info) {
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
   if (self.queue().closed()) return number(env, kClosed);
-  return number(env, static_cast<std::int32_t>(self.fill_batch(arguments[0])));
+  const std::uint32_t permits = self.fill_batch(arguments[0]);
+  if (permits == 0) self.line().count(Queue::kRejected);
+  return number(env, static_cast<std::int32_t>(permits));
 }
 
 // flushBatch(batch): how many records were published
@@ -169,6 +174,14 @@ napi_value flush_batch(napi_env env, napi_callback_info info) {
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
   return number(env, static_cast<std::int32_t>(self.flush_batch(arguments[0])));
+}
+
+// closeBatch(batch)
+napi_value close_batch(napi_env env, napi_callback_info info) {
+  std::uint32_t arguments[1];
+  auto& self = attachment<QueueAttachment>(env, info, arguments);
+  if (!self.detached()) self.close_batch(arguments[0]);
+  return nullptr;
 }
 
 constexpr auto kNothing = [](auto...) {};
@@ -348,6 +361,7 @@ constexpr HotFunction kQueueFunctions[] = {
     {"openBatch", open_batch},
     {"fillBatch", fill_batch},
     {"flushBatch", flush_batch},
+    {"closeBatch", close_batch},
     {"next", next},
     {"take", take},
     {"wantDropped", want_dropped},
