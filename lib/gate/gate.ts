@@ -237,7 +237,7 @@ export class Gate<T> implements Disposable {
 
   #take(max: number): Array<readonly [T, Hold]> {
     const orders: Array<readonly [T, Hold]> = [];
-    const count = this.queue.consumer.showing(() => this.#native.take(max));
+    const count = this.queue.consumer.showing(() => this.#native.take(max), true);
     const taken = this.queue.consumer.taken(count);
     for (let i = 0; i < count; i++) {
       const tag = this.#bigints[words.taken + i] as bigint;

@@ -1,7 +1,7 @@
 import { optionError, SluiceError } from '../errors.js';
-import { disposed, ENDED, type NativeQueue, NOT_CONSUMER } from '../native.js';
-import type { Codec, RecordType, RecordView } from '../record/index.js';
+import { DISPOSED, disposed, ENDED, type NativeQueue, NOT_CONSUMER } from '../native.js';
 import { Options } from '../options.js';
+import type { Codec, RecordType, RecordView } from '../record/index.js';
 import { Arrival, notConsumer } from './arrival.js';
 import { handleAll, oneByOne } from './handlers.js';
 import type { Notices } from './notices.js';
@@ -15,6 +15,9 @@ const words = { dropped: 1, reasons: 2 };
 /** The consumer's half of a queue object. What its methods promise is documented on `Queue`. */
 export class Consumer<T> {
   readonly #native: NativeQueue;
+  /** The hot functions in fields of their own: the native object has too many for V8 to find them fast. */
+  readonly #takeNative: NativeQueue['take'];
+  readonly #nextNative: NativeQueue['next'];
   readonly #out: Codec<T>;
   readonly #dropped: Codec<T>;
   readonly #words: Float64Array;
@@ -32,6 +35,8 @@ export class Consumer<T> {
     notices: Notices<T>,
   ) {
     this.#native = native;
+    this.#takeNative = native.take;
+    this.#nextNative = native.next;
     this.#out = record.codec(staging.out);
     this.#dropped = record.codec(staging.dropped);
     this.#words = new Float64Array(staging.words);
@@ -48,7 +53,12 @@ export class Consumer<T> {
 
   popMany(max: number): T[] {
     if (!Number.isInteger(max) || max < 1 || max > batchMax) {
-      throw optionError('Queue.popMany: max', `a whole number from 1 to ${batchMax}`, max, typeof max !== 'number');
+      throw optionError(
+        'Queue.popMany: max',
+        `a whole number from 1 to ${batchMax}`,
+        max,
+        typeof max !== 'number',
+      );
     }
     this.#notDraining();
     return this.#pop(max);
@@ -101,17 +111,33 @@ export class Consumer<T> {
     }
   }
 
-  async *iterate(): AsyncGenerator<T, void, void> {
+  iterate(): AsyncGenerator<T, void, void> {
+    const progress = { running: false };
+    const records = this.#records(progress);
+    // A generator that waits for a record would hear of its end only after that record, and lose it.
+    const end = records.return.bind(records);
+    records.return = (value) => {
+      if (progress.running) this.#arrival.interrupt();
+      return end(value);
+    };
+    return records;
+  }
+
+  async *#records(progress: { running: boolean }): AsyncGenerator<T, void, void> {
     this.#begin();
+    progress.running = true;
     try {
-      for await (const [value] of this.#arrival.batches(() => this.#pop(1), undefined, 0)) yield value as T;
+      for await (const [value] of this.#arrival.batches(() => this.#popSome(1), undefined, 0))
+        yield value as T;
     } finally {
+      progress.running = false;
       this.#end();
     }
   }
 
   async consume(handler: (batch: T[]) => unknown, options: ConsumeOptions | undefined): Promise<void> {
-    if (typeof handler !== 'function') throw optionError('Queue.consume: handler', 'a function', handler, true);
+    if (typeof handler !== 'function')
+      throw optionError('Queue.consume: handler', 'a function', handler, true);
     const given = new Options('Queue.consume', options, ['batchSize', 'concurrency', 'spin', 'signal']);
     const batchSize = given.integer('batchSize', 1, batchMax, 64);
     const concurrency = given.integer('concurrency', 1, batchMax, 1);
@@ -119,7 +145,7 @@ export class Consumer<T> {
     const signal = given.signal();
     this.#begin();
     try {
-      const batches = this.#arrival.batches(() => this.#pop(batchSize), signal, spin);
+      const batches = this.#arrival.batches(() => this.#popSome(batchSize), signal, spin);
       await handleAll(batches, handler, concurrency, () => this.#arrival.interrupt());
     } finally {
       this.#end();
@@ -154,15 +180,20 @@ export class Consumer<T> {
     this.#native.giveLease();
   }
 
+  /** Gives up being the consumer unless a loop of this object consumes. */
+  releaseIdle(): void {
+    if (this.#busy === undefined) this.#native.giveLease();
+  }
+
   dispose(): void {
     this.#arrival.interrupt();
   }
 
   /**
    * Repeats a native call that shows records until it shows some or there are none, and tells of those that it
-   * dropped on the way.
+   * dropped on the way; with `once`, it may show none after having dropped many, so that loops stay bounded.
    */
-  showing(call: () => number): number {
+  showing(call: () => number, once: boolean): number {
     if (!this.#drops) return this.#checked(call());
     const wants = this.#notices.wantsDropped;
     if (wants !== this.#wantsDropped) this.#native.wantDropped(wants ? 1 : 0);
@@ -171,23 +202,23 @@ export class Consumer<T> {
       const count = this.#checked(call());
       const dropped = this.#words[words.dropped] as number;
       if (wants) this.#tell(dropped);
-      if (count > 0 || dropped === 0) return count;
+      if (count > 0 || dropped === 0 || once) return count;
     }
   }
 
-  #take(max: number): number {
-    if (!this.#drops) return this.#checked(this.#native.take(max));
-    return this.showing(() => this.#native.take(max));
+  #take(max: number, once = false): number {
+    if (!this.#drops) return this.#checked(this.#takeNative(max));
+    return this.showing(() => this.#native.take(max), once);
   }
 
   #next(consumed: number, max: number): number {
-    if (!this.#drops) return this.#checked(this.#native.next(consumed, max));
+    if (!this.#drops) return this.#checked(this.#nextNative(consumed, max));
     let freed = consumed;
     return this.showing(() => {
       const count = this.#native.next(freed, max);
       freed = 0;
       return count;
-    });
+    }, false);
   }
 
   #tell(dropped: number): void {
@@ -204,11 +235,18 @@ export class Consumer<T> {
     }
   }
 
-  #pop(max: number): T[] {
-    if (max <= staged) return this.taken(this.#take(max));
+  /** As #pop; may come back empty-handed after dropping many, so that the event loop gets a turn. */
+  #popSome(max: number): T[] {
+    return this.#pop(max, true);
+  }
+
+  #pop(max: number, once = false): T[] {
+    if (max <= staged) return this.taken(this.#take(max, once));
     const values: T[] = [];
     while (values.length < max) {
-      const count = this.#take(Math.min(staged, max - values.length));
+      // A listener may have disposed of the queue: what was taken before is not lost.
+      if (this.#drops && values.length > 0 && this.#native.closed() === DISPOSED) break;
+      const count = this.#take(Math.min(staged, max - values.length), once);
       if (count === 0) break;
       for (let i = 0; i < count; i++) values.push(this.#out.decode(i * this.#bytes));
     }
@@ -228,7 +266,10 @@ export class Consumer<T> {
 
   #notDraining(): void {
     if (this.#busy === 'draining') {
-      throw new SluiceError('ERR_SLUICE_REENTRANT', 'Queue: neither the visit of drain() nor a listener must consume');
+      throw new SluiceError(
+        'ERR_SLUICE_REENTRANT',
+        'Queue: neither the visit of drain() nor a listener must consume',
+      );
     }
   }
 

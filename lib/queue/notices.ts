@@ -92,6 +92,7 @@ export class Notices<T> {
 type Listener = (...values: unknown[]) => void;
 
 function check(where: string, event: string, listener: unknown): asserts listener is Listener {
-  if (!events.includes(event)) throw optionError(`${where}: event`, `one of ${events.join(', ')}`, event, true);
+  if (!events.includes(event))
+    throw optionError(`${where}: event`, `one of ${events.join(', ')}`, event, true);
   if (typeof listener !== 'function') throw optionError(`${where}: listener`, 'a function', listener, true);
 }

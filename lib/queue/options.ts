@@ -33,7 +33,11 @@ export interface QueueOptions<T> {
    * long, it is refused all the same. 'caller': it is refused and given to `onOverflow`.
    */
   readonly overflow?: Overflow;
-  /** With 'caller': gets each record that this object could not push. Other threads give theirs to `attach`. */
+  /**
+   * With 'caller': gets each record that `tryPush`, `tryPushMany` or a batcher of this object found no room for; whoever
+   * waits (`push`, `pushSync`) learns it from the wait. What it throws, the push throws. Other threads give theirs to
+   * `attach`.
+   */
   readonly onOverflow?: (record: T) => void;
   /**
    * Drop what waits too long while the queue stands (CoDel): when the shortest wait over `intervalMs` (default 100)
@@ -89,7 +93,7 @@ export function checkedQueue(options: unknown): { native: Record<string, unknown
   const given = new Options(where, options, known);
   const lanes = given.integer('lanes', 1, 8, 1);
   const shed = given.nested('shed', ['targetMs', 'intervalMs']);
-  const overflow = given.get('overflow') ?? 'reject';
+  const overflow = given.has('overflow') ? given.get('overflow') : 'reject';
   if (typeof overflow !== 'string' || !Object.hasOwn(overflows, overflow)) {
     throw optionError(`${where}: overflow`, "'reject', 'drop-oldest' or 'caller'", overflow, true);
   }
@@ -98,7 +102,7 @@ export function checkedQueue(options: unknown): { native: Record<string, unknown
       capacity: given.integer('capacity', 1, capacityMax),
       lanes,
       weights: checkedWeights(where, given.get('weights'), lanes),
-      ttlMs: given.has('ttlMs') ? checkedTtl(where, given) : undefined,
+      ttlMs: given.has('ttlMs') ? checkedTtl(given) : undefined,
       maxWaiting: given.integer('maxWaiting', 0, 65_536, 1_024),
       overflow: overflows[overflow as Overflow],
       shed: shed && {
@@ -119,14 +123,16 @@ export function checkedOverflow<T>(
   isCaller: boolean,
 ): ((record: T) => void) | undefined {
   if (isCaller ? typeof listener !== 'function' : listener !== undefined) {
-    const expected = isCaller ? "a function (the policy is 'caller')" : "undefined (the policy is not 'caller')";
+    const expected = isCaller
+      ? "a function (the policy is 'caller')"
+      : "undefined (the policy is not 'caller')";
     throw optionError(`${where}: onOverflow`, expected, listener, true);
   }
   return listener as ((record: T) => void) | undefined;
 }
 
 /** `ttlMs` of these options. */
-export function checkedTtl(where: string, given: Options): number {
+export function checkedTtl(given: Options): number {
   return given.get('ttlMs') === Number.POSITIVE_INFINITY
     ? Number.POSITIVE_INFINITY
     : given.number('ttlMs', 0.001, ttlMsMax);

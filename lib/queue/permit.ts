@@ -2,7 +2,8 @@ import { SluiceError } from '../errors.js';
 
 /** @internal What a permit does with its queue. */
 export interface PermitQueue<T> {
-  sendReserved(lane: number, value: T): void;
+  stage(value: T): void;
+  sendReserved(lane: number): void;
   returnReserved(lane: number, count: number): void;
 }
 
@@ -49,10 +50,10 @@ export class Permit<T> implements Disposable {
    *   nothing remains.
    */
   send(value: T): void {
-    if (this.#state.remaining === 0) {
-      throw new SluiceError('ERR_SLUICE_PERMIT', 'Permit: used up, or returned');
-    }
-    this.#state.queue.sendReserved(this.lane, value);
+    this.#checkRemaining();
+    this.#state.queue.stage(value);
+    this.#checkRemaining(); // again: a getter of the record may have used or returned the permit
+    this.#state.queue.sendReserved(this.lane);
     if (--this.#state.remaining === 0) this.#settle();
   }
 
@@ -60,6 +61,11 @@ export class Permit<T> implements Disposable {
   [Symbol.dispose](): void {
     this.#state.give();
     this.#settle();
+  }
+
+  #checkRemaining(): void {
+    if (this.#state.remaining > 0) return;
+    throw new SluiceError('ERR_SLUICE_PERMIT', 'Permit: used up, or returned');
   }
 
   #settle(): void {

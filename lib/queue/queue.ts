@@ -75,7 +75,13 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     this.record = record;
     this.#native = attach(staging);
     this.capacity = this.#native.capacity;
-    const listener = checkedOverflow<T>(where, onOverflow, this.#native.overflow === overflowCaller);
+    let listener: ((record: T) => void) | undefined;
+    try {
+      listener = checkedOverflow<T>(where, onOverflow, this.#native.overflow === overflowCaller);
+    } catch (error) {
+      this.#native.dispose();
+      throw error;
+    }
     this.#producer = new Producer(this.#native, record, staging, this.#notices, listener);
     this.#consumer = new Consumer(this.#native, record, staging, this.#notices);
   }
@@ -236,13 +242,13 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Calls `visit` with each record now in the queue, oldest first, at most `max` of them, and returns how many. The
-   * view is reused: it is good until `visit` returns; `toObject()` copies. Allocates nothing. A record leaves the
+   * Calls `visit` with the records in the queue, oldest first, at most `max` of them (default: as many as the queue
+   * can hold, so that it ends however fast others push), and returns how many. The view is reused: it is good until `visit` returns; `toObject()` copies. Allocates nothing. A record leaves the
    * queue after its visit, at the latest with the end of its batch of 64; if `visit` throws, the record it was
    * called with is gone and the others stay. `visit` must not consume from this queue.
    * @throws as `tryPop`; whatever `visit` throws.
    */
-  drain(visit: (record: RecordView<T>) => void, max: number = Number.MAX_SAFE_INTEGER): number {
+  drain(visit: (record: RecordView<T>) => void, max: number = this.capacity * this.lanes): number {
     return this.#consumer.drain(visit, max);
   }
 
@@ -328,7 +334,8 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   async drained(options?: WaitOptions): Promise<void> {
     const given = new Options('Queue.drained', options, ['timeoutMs', 'signal']);
     const timeoutMs = given.has('timeoutMs') ? given.number('timeoutMs', 0, timeoutMsMax) : undefined;
-    await this.#untilDrained(timeoutMs, given.signal());
+    const isDrained = (): boolean => this.#checked(this.#native.drained()) === 1;
+    await this.#until(isDrained, timeoutMs, given.signal());
   }
 
   /** Counters since creation, over all threads. Times are in nanoseconds. */
@@ -337,13 +344,19 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   }
 
   /** Calls `listener` on an event: see `QueueEvents`. */
-  on<Name extends keyof QueueEvents<T>>(event: Name, listener: (...values: QueueEvents<T>[Name]) => void): this {
+  on<Name extends keyof QueueEvents<T>>(
+    event: Name,
+    listener: (...values: QueueEvents<T>[Name]) => void,
+  ): this {
     this.#notices.on(event, listener);
-    if (event === 'closed') this.#producer.listen();
+    if (event === 'closed') this.#producer.listenForClose();
     return this;
   }
 
-  off<Name extends keyof QueueEvents<T>>(event: Name, listener: (...values: QueueEvents<T>[Name]) => void): this {
+  off<Name extends keyof QueueEvents<T>>(
+    event: Name,
+    listener: (...values: QueueEvents<T>[Name]) => void,
+  ): this {
     this.#notices.off(event, listener);
     return this;
   }
@@ -357,10 +370,16 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     pinned.delete(this as Queue<unknown>);
   }
 
-  /** Closes the queue, waits until it is drained, if somebody consumes it, and lets go of it. */
+  /** Closes the queue, waits until it is drained, as long as somebody consumes it, and lets go of it. */
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#native.closed() === DISPOSED) return;
     this.close();
-    if (this.#native.consumed() === 1) await this.drained();
+    this.#consumer.releaseIdle();
+    await this.#until(
+      () => this.#native.consumed() !== 1 || this.#native.drained() === 1,
+      undefined,
+      undefined,
+    );
     this[Symbol.dispose]();
   }
 
@@ -381,9 +400,14 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     return this.#consumer;
   }
 
-  async #untilDrained(timeoutMs: number | undefined, signal: AbortSignal | undefined): Promise<void> {
+  /** Asks `isEnded` whenever something happens to a closed queue, until it says true or throws. */
+  async #until(
+    isEnded: () => boolean,
+    timeoutMs: number | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     signal?.throwIfAborted();
-    if (this.#checked(this.#native.drained()) === 1) return;
+    if (isEnded()) return;
     this.#producer.listen();
     await new Promise<void>((resolve, reject) => {
       const settle = (error?: unknown): void => {
@@ -396,11 +420,14 @@ export class Queue<T> implements Disposable, AsyncDisposable {
       };
       const aborted = (): void => settle(signal?.reason);
       const look = (): void => {
-        const drained = this.#native.drained();
-        if (drained === DISPOSED) settle(disposed(what));
-        else if (drained === 1) settle();
+        try {
+          if (isEnded()) settle();
+        } catch (error) {
+          settle(error);
+        }
       };
-      const timer = timeoutMs === undefined ? undefined : setTimeout(() => settle(notDrained(timeoutMs)), timeoutMs);
+      const timer =
+        timeoutMs === undefined ? undefined : setTimeout(() => settle(notDrained(timeoutMs)), timeoutMs);
       signal?.addEventListener('abort', aborted, { once: true });
       this.#ends.add(look);
       this.#producer.keepAlive(1);
@@ -422,5 +449,6 @@ function notDrained(timeoutMs: number): SluiceError {
 }
 
 function checkRecord(where: string, record: unknown): void {
-  if (!(record instanceof RecordType)) throw optionError(`${where}: record`, 'what record() returns', record, true);
+  if (!(record instanceof RecordType))
+    throw optionError(`${where}: record`, 'what record() returns', record, true);
 }
