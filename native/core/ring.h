@@ -143,8 +143,13 @@ class Ring {
     return PushResult::kPushed;
   }
 
-  // Whether a push would find no room. A hint: another thread may change it at once.
-  bool looks_full() const noexcept { return depth() >= capacity_; }
+  // Whether a push would find no room, be it claimed, promised or waited for. A hint, from a relaxed look: another
+  // thread may change it at once.
+  bool looks_full() const noexcept {
+    const std::uint64_t tail = control_->tail.load(std::memory_order_relaxed);
+    const std::uint64_t head = control_->head.load(std::memory_order_relaxed);
+    return (tail & kRingWaiting) != 0 || room(tail, head + capacity_ * kRingStep) <= 0;
+  }
 
   // ---- the consumer -------------------------------------------------------------------------------------
 
