@@ -74,6 +74,22 @@ TEST_CASE("room that is promised cannot be claimed by anyone else, and what is r
   }
 }
 
+TEST_CASE("a ring looks full when what is left is promised, or somebody waits for it") {
+  for (const std::uint64_t start : kStarts) {
+    Numbers numbers(3, start);
+    REQUIRE(numbers.push(0) == PushResult::kPushed);
+    CHECK_FALSE(numbers.ring.looks_full());
+    REQUIRE(numbers.ring.reserve(2).count == 2);
+    CHECK(numbers.ring.looks_full());
+    numbers.push_reserved(0, 0, 1);
+    CHECK_FALSE(numbers.ring.looks_full());
+    numbers.ring.start_waiting();
+    CHECK(numbers.ring.looks_full());
+    numbers.ring.stop_waiting();
+    CHECK_FALSE(numbers.ring.looks_full());
+  }
+}
+
 TEST_CASE("a wish for more permits than there is room gets what there is") {
   for (const std::uint64_t start : kStarts) {
     Numbers numbers(4, start);
@@ -211,7 +227,7 @@ TEST_CASE(
   SLUICE_PRINT_SEED_ON_FAILURE();
   for (const std::uint64_t capacity : {1, 2, 5}) {
     constexpr unsigned kProducers = 4;
-    const std::uint64_t each = repetitions(20'000);
+    const std::uint64_t each = repetitions(10'000);
     Numbers numbers(capacity, kStarts[2]);
     std::uint64_t seen = 0, out_of_order = 0, too_many = 0;
     in_threads(kProducers + 1, [&](unsigned index) {
