@@ -1,37 +1,8 @@
-import { getEventListeners } from 'node:events';
 import { setImmediate as immediate } from 'node:timers/promises';
-import { Queue, record, u32 } from 'sluice';
+import { Queue } from 'sluice';
 import { describe, expect, it } from 'vitest';
 import { expectError, rejected } from '../thrown.js';
-
-const Row = record({ number: u32 });
-interface Row {
-  number: number;
-}
-
-function filled(count: number): Queue<Row> {
-  const queue = Queue.create(Row, { capacity: 10_000 });
-  queue.tryPushMany(Array.from({ length: count }, (_, number) => ({ number })));
-  return queue;
-}
-
-const range = (first: number, end: number) => Array.from({ length: end - first }, (_, i) => first + i);
-
-/** Turns the event loop until `condition` holds; the timeout of the test bounds it. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await immediate();
-}
-
-/** A promise that is settled from outside. */
-function gate(): { opened: Promise<void>; open: () => void; fail: (error: Error) => void } {
-  let open!: () => void;
-  let fail!: (error: Error) => void;
-  const opened = new Promise<void>((resolve, reject) => {
-    open = resolve;
-    fail = reject;
-  });
-  return { opened, open, fail };
-}
+import { filled, type Latch, latch, Row, range, until } from './small-queue.js';
 
 describe('consume', () => {
   it('hands over arrays of at most batchSize, oldest first, and ends after close and drain', async () => {
@@ -66,12 +37,12 @@ describe('consume', () => {
 
   it('takes the next batch when the promise of the handler resolves, not before', async () => {
     const queue = filled(30);
-    const gates = [gate(), gate(), gate()];
+    const latches = [latch(), latch(), latch()];
     const started: number[] = [];
     const done = queue.consume(
       async ([first]) => {
         started.push(first?.number ?? -1);
-        await gates[started.length - 1]?.opened;
+        await latches[started.length - 1]?.opened;
       },
       { batchSize: 10 },
     );
@@ -80,7 +51,7 @@ describe('consume', () => {
       for (let turn = 0; turn < 10; turn++) await immediate();
       expect(started).toEqual([0, 10, 20].slice(0, i + 1));
       expect(queue.depth).toBe(20 - i * 10);
-      gates[i]?.open();
+      latches[i]?.open();
     }
     queue.close();
     await done;
@@ -88,7 +59,7 @@ describe('consume', () => {
 
   it.each([2, 5])('runs up to %i handlers at a time, never more, started in order', async (concurrency) => {
     const queue = filled(40);
-    const running = new Map<number, ReturnType<typeof gate>>();
+    const running = new Map<number, Latch>();
     const started: number[] = [];
     let ended = 0;
     let most = 0;
@@ -97,7 +68,7 @@ describe('consume', () => {
       async (batch) => {
         const { number } = batch[0] as Row;
         started.push(number);
-        const mine = gate();
+        const mine = latch();
         running.set(number, mine);
         most = Math.max(most, running.size);
         await mine.opened;
@@ -138,7 +109,7 @@ describe('consume', () => {
     await slept;
 
     const busy = filled(3);
-    const held = gate();
+    const held = latch();
     const seen: number[] = [];
     const done = busy.consume(
       async ([row]) => {
@@ -208,145 +179,6 @@ describe('consume', () => {
 
   it.each([undefined, null, {}, 'handler'])('refuses %s in place of a handler', async (handler) => {
     expectError(await rejected(filled(0).consume(handler as never)), 'ERR_SLUICE_OPTION', TypeError);
-  });
-});
-
-describe('a handler that fails', () => {
-  it.each([
-    ['throws', () => Promise.reject(new Error('rejected'))],
-    [
-      'rejects',
-      () => {
-        throw new Error('thrown');
-      },
-    ],
-  ])(
-    'ends the consumption if it %s; the rest stays in the queue, free for another consumer',
-    async (_, fail) => {
-      for (const concurrency of [1, 4]) {
-        const queue = filled(30);
-        const other = Queue.attach(Row, queue.handle);
-        const error = await rejected(queue.consume(fail, { batchSize: 10, concurrency }));
-        expect(error.message).toMatch(/^(rejected|thrown)$/);
-        const left = other.popMany(100).map(({ number }) => number);
-        expect(left).toEqual(range(30 - left.length, 30));
-        expect(left.length).toBeGreaterThan(0);
-      }
-    },
-  );
-
-  it('ends it at once also if the queue is empty by then', async () => {
-    const queue = filled(1);
-    const held = gate();
-    const done = rejected(queue.consume(() => held.opened, { concurrency: 4 }));
-    for (let turn = 0; turn < 10; turn++) await immediate();
-    held.fail(new Error('late'));
-    expect((await done).message).toBe('late');
-    queue.tryPush({ number: 7 });
-    expect(queue.tryPop()).toEqual({ number: 7 });
-  });
-
-  it('lets those that run beside it come to their end first, and its error is the one thrown', async () => {
-    const queue = filled(3);
-    const gates = [gate(), gate(), gate()];
-    let started = 0;
-    let ended = 0;
-    const done = rejected(
-      queue.consume(
-        async () => {
-          await gates[started++]?.opened;
-          ended++;
-        },
-        { batchSize: 1, concurrency: 3 },
-      ),
-    );
-    await until(() => started === 3);
-    gates[1]?.fail(new Error('the second'));
-    for (let turn = 0; turn < 10; turn++) await immediate();
-    gates[0]?.open();
-    gates[2]?.fail(new Error('the third'));
-    expect((await done).message).toBe('the second');
-    expect(ended).toBe(1);
-  });
-
-  it('may reject with undefined', async () => {
-    for (const concurrency of [1, 2]) {
-      const outcome = await filled(3)
-        .consume(() => Promise.reject(undefined), { concurrency })
-        .then(
-          () => 'resolved',
-          (reason: unknown) => ['rejected', reason],
-        );
-      expect(outcome).toEqual(['rejected', undefined]);
-    }
-  });
-});
-
-describe('the signal of consume', () => {
-  const reason = new Error('enough');
-
-  it('that has aborted already: nothing is taken', async () => {
-    const queue = filled(3);
-    expect(
-      await rejected(queue.consume(() => expect.unreachable(), { signal: AbortSignal.abort(reason) })),
-    ).toBe(reason);
-    expect(queue.depth).toBe(3);
-  });
-
-  it('that aborts while the consumer sleeps wakes it', async () => {
-    const queue = filled(0);
-    const abort = new AbortController();
-    const done = rejected(queue.consume(() => expect.unreachable(), { signal: abort.signal }));
-    await immediate();
-    abort.abort(reason);
-    expect(await done).toBe(reason);
-  });
-
-  it('that aborts while a handler runs: it is awaited, and nothing more is taken', async () => {
-    for (const concurrency of [1, 3]) {
-      const queue = filled(30);
-      const abort = new AbortController();
-      const held = gate();
-      let ended = false;
-      const done = rejected(
-        queue.consume(
-          async () => {
-            await held.opened;
-            ended = true;
-          },
-          { batchSize: 10, concurrency, signal: abort.signal },
-        ),
-      );
-      await until(() => queue.depth === 30 - 10 * concurrency);
-      abort.abort(reason);
-      for (let turn = 0; turn < 10; turn++) await immediate();
-      expect(ended).toBe(false);
-      held.open();
-      expect(await done).toBe(reason);
-      expect(ended).toBe(true);
-      expect(queue.depth).toBe(30 - 10 * concurrency);
-    }
-  });
-
-  it('has no listener left, after a thousand sleeps and after the end', async () => {
-    const queue = filled(0);
-    const abort = new AbortController();
-    let seen = 0;
-    const done = queue.consume(
-      (batch) => {
-        seen += batch.length;
-      },
-      { signal: abort.signal },
-    );
-    for (let number = 0; number < 1_000; number++) {
-      expect(getEventListeners(abort.signal, 'abort').length).toBeLessThanOrEqual(1);
-      queue.tryPush({ number });
-      await until(() => seen === number + 1);
-    }
-    queue.close();
-    await done;
-    expect(getEventListeners(abort.signal, 'abort')).toEqual([]);
-    expect(queue.stats().wakeups).toBeGreaterThan(0);
   });
 });
 
