@@ -18,7 +18,8 @@ export class Batcher<T> implements Disposable {
   readonly #header: Uint32Array;
   readonly #codec: Codec<T>;
   readonly #bytes: number;
-  readonly #onRefused: (value: T) => void;
+  /** Takes a T: see `Producer`. */
+  readonly #onRefused: (value: never) => void;
   #immediate: NodeJS.Immediate | undefined;
   #state: 'open' | 'encoding' | 'disposed' = 'open';
 
@@ -55,7 +56,7 @@ export class Batcher<T> implements Disposable {
   push(value: T): boolean {
     if (this.#state !== 'open') throw this.#unusable();
     if (this.size === this.#header[header.permits] && !this.#takeRoom()) {
-      this.#onRefused(value);
+      this.#onRefused(value as never);
       return false;
     }
     this.#state = 'encoding';

@@ -212,7 +212,8 @@ export class Consumer<T> {
   }
 
   #next(consumed: number, max: number): number {
-    if (!this.#drops) return this.#checked(this.#nextNative(consumed, max));
+    // With max 0 native code only frees: it neither drops nor says how many.
+    if (!this.#drops || max === 0) return this.#checked(this.#nextNative(consumed, max));
     let freed = consumed;
     return this.showing(() => {
       const count = this.#native.next(freed, max);

@@ -36,7 +36,8 @@ export class Producer<T> {
   readonly #bytes: number;
   readonly #words: BigUint64Array;
   readonly #notices: Notices<T>;
-  readonly #onOverflow: ((record: T) => void) | undefined;
+  /** Takes a T. Said so, it would keep a Queue<Order> from being a Queue<unknown>. */
+  readonly #onOverflow: ((record: never) => void) | undefined;
   readonly #waiters: Waiters;
   #listening = false;
   #listing = false;
@@ -291,7 +292,7 @@ export class Producer<T> {
 
   #full(value: T, lane: number): void {
     this.#notices.full(lane);
-    this.#onOverflow?.(value);
+    this.#onOverflow?.(value as never);
   }
 
   /** Tells of each that found no room, whatever becomes of the others; then throws what the first failure threw. */
