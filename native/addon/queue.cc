@@ -233,7 +233,7 @@ constexpr HotFunction kQueueFunctions[] = {
 Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedQueue>& shared, const Napi::Object& staging) {
   QueueAttachment* attached = QueueAttachment::make(Environment::of(env), shared);
   if (attached == nullptr) return Napi::String::New(env, kTooManyThreads);
-  attached->stage(env, staging.Get("in"), staging.Get("out"));
+  attached->stage(env, get(staging, "in"), get(staging, "out"));
   Napi::Object object(env, hot_object(env, attached, kQueueFunctions));
   object.Set("handle", handle_of(env, *shared));
   object.Set("capacity", static_cast<double>(shared->shape.capacity));
@@ -246,12 +246,14 @@ Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedQueue>& shared, co
 Napi::Value create_queue(const Napi::CallbackInfo& info) {
   const auto options = info[0].As<Napi::Object>();
   auto shared = std::make_shared<SharedQueue>();
-  shared->shape = {u64(options, "capacity"), u64(options, "recordBytes"), options.Get("timed").ToBoolean()};
+  shared->shape = {u64(options, "capacity"), u64(options, "recordBytes"), flag(options, "timed")};
   shared->schema = u64(options, "schema");
+  const std::uint64_t start = u64(options, "start") * kRingStep;
   if (!clock_option(options, shared->time)) return Napi::String::New(info.Env(), kDeadHandle);
+  if (!intact(options)) return {};
   shared->segment = Segment::create(SegmentKind::kQueue, shared->schema, Queue::bytes(shared->shape));
   if (!shared->segment || !shared->bell.valid()) return Napi::String::New(info.Env(), kNoMemory);
-  shared->view().format(u64(options, "start") * kRingStep);
+  shared->view().format(start);
   Registry::instance().add(shared);
   return attach(info.Env(), shared, info[1].As<Napi::Object>());
 }
