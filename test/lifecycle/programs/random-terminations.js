@@ -42,7 +42,7 @@ let running = 0;
 while (started < terminations || running > 0) {
   while (started < terminations && running < atATime) {
     running++;
-    lifeOfOne(started++).then(() => running--);
+    void lifeOfOne(started++).then(() => running--);
   }
   take();
   await immediate();
