@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { expectEnded, nodes, run } from './program.js';
+import { expectEnded, nodes, run } from '../program.js';
 
 describe.each(nodes)('process.exit(), on $name,', ({ node }) => {
   it.each([
@@ -15,8 +15,8 @@ describe.each(nodes)('process.exit(), on $name,', ({ node }) => {
     'beside workers that come and go',
     'after all was disposed of',
   ])('%s, ends the process with its code and no signal', async (stage) => {
-    expectEnded(await run('exits.js', [stage, '0'], { node }), 0);
-    expectEnded(await run('exits.js', [stage, '7'], { node }), 7);
+    expectEnded(await run(new URL('./programs/exits.js', import.meta.url), [stage, '0'], { node }), 0);
+    expectEnded(await run(new URL('./programs/exits.js', import.meta.url), [stage, '7'], { node }), 7);
   });
 });
 
@@ -32,7 +32,7 @@ describe.each(nodes)('a process, on $name,', ({ node }) => {
     'after dispose',
     'after a handler failed',
   ])('ends by itself when nobody consumes: %s', async (manner) => {
-    const ended = await run('alive.js', [manner], { node });
+    const ended = await run(new URL('./programs/alive.js', import.meta.url), [manner], { node });
     expectEnded(ended, 0);
     expect(ended.stderr).toBe('');
   });
@@ -43,7 +43,7 @@ describe.each(nodes)('a process, on $name,', ({ node }) => {
     'while it consumes orders',
     'while a worker consumes',
   ])('stays %s', async (manner) => {
-    const ended = await run('alive.js', [manner], { node });
+    const ended = await run(new URL('./programs/alive.js', import.meta.url), [manner], { node });
     expectEnded(ended, 0);
     expect(ended.stdout).toContain('still here');
   });

@@ -1,5 +1,5 @@
 import { describe, it } from 'vitest';
-import { expectEnded, nodes, run } from './program.js';
+import { expectEnded, nodes, run } from '../program.js';
 
 describe.each(nodes)('a queue that threads share, on $name:', ({ node }) => {
   it.each([
@@ -10,6 +10,6 @@ describe.each(nodes)('a queue that threads share, on $name:', ({ node }) => {
     'only workers load the addon, one after another',
     'only workers hold the queue, each hands it to the next',
   ])('%s', async (story) => {
-    expectEnded(await run('handles.js', [story], { node }), 0);
+    expectEnded(await run(new URL('./programs/handles.js', import.meta.url), [story], { node }), 0);
   });
 });

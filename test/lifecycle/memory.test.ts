@@ -1,5 +1,5 @@
 import { describe, it } from 'vitest';
-import { expectEnded, nodes, run } from './program.js';
+import { expectEnded, nodes, run } from '../program.js';
 
 const execArgv = ['--expose-gc'];
 
@@ -15,10 +15,10 @@ describe.each(nodes)('the garbage collector, on $name,', ({ node }) => {
     'gates',
     'objects that were disposed of',
   ])('gives back the memory of thousands of %s', async (what) => {
-    expectEnded(await run('garbage.js', [what], { node, execArgv }), 0);
+    expectEnded(await run(new URL('./programs/garbage.js', import.meta.url), [what], { node, execArgv }), 0);
   });
 
   it('takes nothing whose handle was read', async () => {
-    expectEnded(await run('pinned.js', [], { node, execArgv }), 0);
+    expectEnded(await run(new URL('./programs/pinned.js', import.meta.url), [], { node, execArgv }), 0);
   });
 });

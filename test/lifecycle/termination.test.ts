@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { expectEnded, nodes, run } from '../program.js';
 import { replay, seed } from '../seed.js';
-import { expectEnded, nodes, run } from './program.js';
 
 const activities = [
   'pushing',
@@ -23,13 +23,20 @@ const activities = [
 
 describe.each(nodes)('a worker that is terminated, on $name,', ({ node }) => {
   it.each(activities)('while it is %s takes nothing with it', async (activity) => {
-    expectEnded(await run('terminated.js', [`${seed}`, activity], { node }), 0);
+    expectEnded(
+      await run(new URL('./programs/terminated.js', import.meta.url), [`${seed}`, activity], { node }),
+      0,
+    );
   });
 });
 
 describe.each(nodes)('150 workers that are terminated at random, on $name,', ({ node }) => {
   it.each(['push', 'admit'])('while they %s wedge nothing, and the process ends with 0', async (manner) => {
-    const ended = await run('random-terminations.js', [`${seed}`, manner], { node });
+    const ended = await run(
+      new URL('./programs/random-terminations.js', import.meta.url),
+      [`${seed}`, manner],
+      { node },
+    );
     expect(ended.stderr, replay).toBe('');
     expectEnded(ended, 0);
   });

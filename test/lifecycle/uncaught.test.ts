@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { expectEnded, nodes, run } from './program.js';
+import { expectEnded, nodes, run } from '../program.js';
 
 const places = [
   'a handler',
@@ -14,12 +14,12 @@ const places = [
 
 describe.each(nodes)('an error that nobody catches, on $name,', ({ node }) => {
   it.each(places)('in %s ends the process as any other error would: code 1, no signal', async (place) => {
-    const ended = await run('uncaught.js', [place, 'die'], { node });
+    const ended = await run(new URL('./programs/uncaught.js', import.meta.url), [place, 'die'], { node });
     expectEnded(ended, 1, '');
     expect(ended.stderr).toContain('not caught');
   });
 
   it.each(places)('in %s, if the process survives it, leaves a queue that works', async (place) => {
-    expectEnded(await run('uncaught.js', [place, 'go on'], { node }), 0);
+    expectEnded(await run(new URL('./programs/uncaught.js', import.meta.url), [place, 'go on'], { node }), 0);
   });
 });

@@ -19,14 +19,13 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** Runs a program of this folder in a process of its own until it ends; one that does not is killed. */
+/** Runs a program in a process of its own until it ends; one that does not is killed. */
 export async function run(
-  program: string,
+  program: URL,
   args: readonly string[] = [],
   { node = process.execPath, execArgv = [] }: { node?: string; execArgv?: readonly string[] } = {},
 ): Promise<Ended> {
-  const file = fileURLToPath(new URL(`./programs/${program}`, import.meta.url));
-  const child = spawn(node, [...execArgv, file, ...args], {
+  const child = spawn(node, [...execArgv, fileURLToPath(program), ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: patienceMs,
     killSignal: 'SIGKILL',
