@@ -60,7 +60,7 @@ async function make(count) {
 
 await make(100);
 const before = process.memoryUsage().rss;
-const count = what === 'objects that were disposed of' ? 300 : 2_000;
+const count = what === 'objects that were disposed of' ? 300 : 800;
 await make(count);
 const grown = (process.memoryUsage().rss - before) / megabyte;
 if (grown > 100) throw new Error(`${count} ${what}: ${grown.toFixed(0)} MB more than before`);

@@ -1,13 +1,13 @@
-// random-terminations.js <seed> <push | admit>: 150 workers are terminated at random moments while they push or
-// admit. What they pushed arrives whole and in order, nothing wedges, and the books are right in the end.
+// random-terminations.js <seed> <push | admit> <count>: so many workers are terminated at random moments while they
+// push or admit. What they pushed arrives whole and in order, nothing wedges, and the books are right in the end.
 import { once } from 'node:events';
 import { setImmediate as immediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { SeededRandom } from '../../seeded-random.js';
 import { expectWorking, newGate } from './order.js';
 
-const [seed, manner] = process.argv.slice(2);
-const terminations = 150;
+const [seed, manner, count] = process.argv.slice(2);
+const terminations = Number(count);
 const atATime = 6;
 const random = new SeededRandom(Number(seed));
 const gate = newGate(64);
@@ -61,7 +61,7 @@ if (manner === 'admit') {
     reserved: stock.stats().reserved,
     allowed: limiter.stats().allowed,
   };
-  if (Object.values(books).some((count) => count !== pushed))
+  if (Object.values(books).some((number) => number !== pushed))
     throw new Error(`${pushed} pushed: ${JSON.stringify(books)}`);
   if (limiter.stats().inFlight !== pushed)
     throw new Error(`${limiter.stats().inFlight} in flight, ${pushed} pushed`);

@@ -10,7 +10,7 @@ const [seed, activity] = process.argv.slice(2);
 const random = new SeededRandom(Number(seed));
 const gate = newGate();
 const { handle } = gate;
-for (let round = 0; round < 4; round++) {
+for (let round = 0; round < 3; round++) {
   const worker = new Worker(new URL('./busy-worker.js', import.meta.url), {
     workerData: { handle, activity, producer: round },
   });
