@@ -242,7 +242,8 @@ export class Consumer<T> {
   }
 
   #pop(max: number, once = false): T[] {
-    if (max <= staged) return this.taken(this.#take(max, once));
+    // A record that is dropped from behind others ends what one native call takes.
+    if (max <= staged && (once || !this.#drops)) return this.taken(this.#take(max, once));
     const values: T[] = [];
     while (values.length < max) {
       // A listener may have disposed of the queue: what was taken before is not lost.

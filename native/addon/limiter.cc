@@ -83,7 +83,8 @@ napi_value dispose(napi_env env, napi_callback_info info) {
 }
 
 constexpr HotFunction kLimiterFunctions[] = {
-    {"allow", allow}, {"tryAcquire", try_acquire}, {"release", release}, {"stats", stats}, {"dispose", dispose},
+    {"allow", allow}, {"tryAcquire", try_acquire}, {"release", release},
+    {"stats", stats}, {"dispose", dispose},
 };
 
 Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedLimiter>& shared, const Napi::Value& out) {
@@ -103,29 +104,27 @@ Napi::Value create_limiter(const Napi::CallbackInfo& info) {
   auto shared = std::make_shared<SharedLimiter>();
   LimiterConfig& config = shared->config;
   if (!clock_option(options, shared->time)) return Napi::String::New(info.Env(), kDeadHandle);
-  if (options.Get("tokenBucket").IsObject()) {
-    const auto bucket = options.Get("tokenBucket").As<Napi::Object>();
+  const auto bucket = nested(options, "tokenBucket"), window = nested(options, "slidingWindow"),
+             depth = nested(options, "queueDepth"), depth_queue = nested(depth, "queue");
+  const double rate = f64(bucket, "ratePerSecond"), window_ms = f64(window, "windowMs");
+  const std::uint64_t burst = u64(bucket, "burst"), limit = u64(window, "limit"),
+                      depth_max = u64(depth, "max");
+  const std::uint32_t buckets = u32(window, "buckets");
+  if (!depth_queue.IsEmpty()) shared->queue = find_handle<SharedQueue>(ObjectKind::kQueue, depth_queue);
+  if (!intact(options)) return {};
+  if (!depth_queue.IsEmpty() && shared->queue == nullptr) return Napi::String::New(info.Env(), kDeadHandle);
+  if (!bucket.IsEmpty()) {
     config.has_bucket = true;
-    config.bucket = {TokenRate::per_second(f64(bucket, "ratePerSecond")), u64(bucket, "burst")};
+    config.bucket = {TokenRate::per_second(rate), burst};
   }
-  if (options.Get("slidingWindow").IsObject()) {
-    const auto window = options.Get("slidingWindow").As<Napi::Object>();
-    const std::uint32_t buckets = u32(window, "buckets");
+  if (!window.IsEmpty()) {
     config.has_window = true;
     // Rounded up: a window that is a few nanoseconds too long is strict, one too short is not.
-    const auto window_ns = static_cast<std::uint64_t>(f64(window, "windowMs") * 1e6);
-    config.window = {u64(window, "limit"), (window_ns + buckets - 1) / buckets, buckets};
+    config.window = {limit, (static_cast<std::uint64_t>(window_ms * 1e6) + buckets - 1) / buckets, buckets};
   }
-  if (options.Get("queueDepth").IsObject()) {
-    const auto depth = options.Get("queueDepth").As<Napi::Object>();
-    config.has_depth = true;
-    config.depth_max = u64(depth, "max");
-    if (depth.Get("queue").IsObject()) {
-      config.depth_of_queue = true;
-      shared->queue = find_handle<SharedQueue>(ObjectKind::kQueue, depth.Get("queue"));
-      if (shared->queue == nullptr) return Napi::String::New(info.Env(), kDeadHandle);
-    }
-  }
+  config.has_depth = !depth.IsEmpty();
+  config.depth_max = depth_max;
+  config.depth_of_queue = shared->queue != nullptr;
   shared->segment = Segment::create(SegmentKind::kLimiter, 0, Limiter::bytes(config));
   if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
   shared->view().format(config, shared->time.clock().now());

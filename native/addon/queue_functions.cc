@@ -385,7 +385,7 @@ constexpr HotFunction kQueueFunctions[] = {
 Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedQueue>& shared, const Napi::Object& staging) {
   QueueAttachment* attached = QueueAttachment::make(Environment::of(env), shared);
   if (attached == nullptr) return Napi::String::New(env, kTooManyThreads);
-  attached->stage(env, staging.Get("in"), staging.Get("out"), staging.Get("dropped"), staging.Get("words"));
+  attached->stage(env, get(staging, "in"), get(staging, "out"), get(staging, "dropped"), get(staging, "words"));
   const QueueShape& shape = shared->shape;
   Napi::Object object(env, hot_object(env, attached, kQueueFunctions));
   object.Set("handle", handle_of(env, *shared));
@@ -412,22 +412,23 @@ Napi::Value create_queue(const Napi::CallbackInfo& info) {
   shape.record_bytes = u64(options, "recordBytes");
   shape.lanes = u32(options, "lanes");
   shape.waiters = u32(options, "maxWaiting");
-  shape.latency = options.Get("latency").ToBoolean();
-  shape.expires = options.Get("ttlMs").IsNumber();
+  shape.latency = flag(options, "latency");
+  shape.expires = get(options, "ttlMs").IsNumber();
   if (shape.expires) shape.ttl_ns = nanoseconds(f64(options, "ttlMs"));
   shape.overflow = static_cast<Overflow>(u32(options, "overflow"));
-  if (options.Get("shed").IsObject()) {
-    const auto shed = options.Get("shed").As<Napi::Object>();
+  const Napi::Object shed = nested(options, "shed"), weights = nested(options, "weights");
+  if (!shed.IsEmpty()) {
     shape.shedding = {nanoseconds(f64(shed, "targetMs")), nanoseconds(f64(shed, "intervalMs"))};
   }
-  const auto weights = options.Get("weights").As<Napi::Array>();
-  for (std::uint32_t lane = 0; lane < shape.lanes; ++lane) {
+  for (std::uint32_t lane = 0; lane < shape.lanes && !weights.IsEmpty(); ++lane) {
     shape.weights[lane] = static_cast<std::uint32_t>(u64(weights.Get(lane)));
   }
+  const std::uint64_t schema = u64(options, "schema"), start = u64(options, "start") * kRingStep;
   if (!clock_option(options, shared->time)) return Napi::String::New(info.Env(), kDeadHandle);
-  shared->segment = Segment::create(SegmentKind::kQueue, u64(options, "schema"), Queue::bytes(shape));
+  if (!intact(options)) return {};
+  shared->segment = Segment::create(SegmentKind::kQueue, schema, Queue::bytes(shape));
   if (!shared->segment || !shared->bell.valid()) return Napi::String::New(info.Env(), kNoMemory);
-  shared->view().format(u64(options, "start") * kRingStep);
+  shared->view().format(start);
   Registry::instance().add(shared);
   return attach(info.Env(), shared, info[1].As<Napi::Object>());
 }

@@ -29,13 +29,20 @@ async function run({ id, on, method, args, keep, signal }) {
 parentPort.on('message', (message) => {
   if (message.type === 'call') void run(message);
   else if (message.type === 'abort') controllers[message.signal].abort(new Error('aborted'));
-  else if (message.type === 'usage') parentPort.postMessage({ type: 'usage', ...usage() });
+  else if (message.type === 'gather') gather(message);
   else process.exit();
 });
 
-/** What this thread has used of the processor, in microseconds (of the process on Node before 23.9). */
-function usage() {
-  return process.threadCpuUsage === undefined ? { user: 0, system: 0 } : process.threadCpuUsage();
+/**
+ * Gathers rows in a batcher and lets the turn never end.
+ * @param {any} order
+ */
+function gather({ rows, lane, exits }) {
+  const batcher = queue.batcher({ lane });
+  for (const row of rows) batcher.push(row);
+  parentPort.postMessage({ type: 'gathered', size: batcher.size });
+  if (exits) process.exit();
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
 }
 
 parentPort.postMessage({ type: 'ready' });
