@@ -271,7 +271,10 @@ export function made<T extends object>(what: string, answer: T | string): T {
           'from another process or another copy of sluice',
       );
     case 'bad-schema':
-      throw new SluiceError('ERR_SLUICE_SCHEMA', `${what}: the record differs from the one the queue was created with`);
+      throw new SluiceError(
+        'ERR_SLUICE_SCHEMA',
+        `${what}: the record differs from the one the queue was created with`,
+      );
     case 'too-many-threads':
       throw new SluiceError('ERR_SLUICE_THREADS', `${what}: attached 256 times already, which is the most`);
     case 'no-memory':
@@ -296,10 +299,18 @@ export function publicHandle<Kind extends string>(kind: Kind, handle: NativeHand
 export function checkedHandle<Kind extends string>(where: string, kind: Kind, value: unknown): NativeHandle {
   const handle = value as Partial<Handle<Kind>> | null | undefined;
   const formed =
-    typeof handle === 'object' && handle !== null && typeof handle.id === 'number' && typeof handle.token === 'bigint';
+    typeof handle === 'object' &&
+    handle !== null &&
+    typeof handle.id === 'number' &&
+    typeof handle.token === 'bigint';
   if (!formed) throw optionError(`${where}: handle`, `the handle of a ${kind}`, value, true);
   if (handle.sluice !== kind) {
-    throw optionError(`${where}: handle`, `the handle of a ${kind}`, `the handle of a ${handle.sluice}`, true);
+    throw optionError(
+      `${where}: handle`,
+      `the handle of a ${kind}`,
+      `the handle of a ${handle.sluice}`,
+      true,
+    );
   }
   return value as Handle<Kind>;
 }

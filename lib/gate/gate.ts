@@ -1,5 +1,5 @@
 import { channel } from 'node:diagnostics_channel';
-import { fieldError, optionError, SluiceError } from '../errors.js';
+import { fieldError, optionError } from '../errors.js';
 import { Limiter, type Tier, tierName } from '../limiter/index.js';
 import {
   alive,
@@ -133,7 +133,8 @@ export class Gate<T> implements Disposable {
     if (limiter !== undefined && !(limiter instanceof Limiter)) {
       throw optionError(`${where}: limiter`, 'a Limiter', limiter, true);
     }
-    if (stock !== undefined && !(stock instanceof Stock)) throw optionError(`${where}: stock`, 'a Stock', stock, true);
+    if (stock !== undefined && !(stock instanceof Stock))
+      throw optionError(`${where}: stock`, 'a Stock', stock, true);
     const fields = stockFields(where, queue.record, given, stock);
     const parts = { queue: queue.native, limiter: limiter?.native, stock: stock?.native };
     return new Gate({ queue, limiter, stock }, fields, (staging) =>
@@ -184,7 +185,11 @@ export class Gate<T> implements Disposable {
     this.queue.producer.stage(order);
     const answer = this.#native.admit();
     if (answer === 0 || answer === 1) {
-      return { outcome: 'admitted', reservation: this.#bigints[words.reservation] as bigint, duplicate: answer === 1 };
+      return {
+        outcome: 'admitted',
+        reservation: this.#bigints[words.reservation] as bigint,
+        duplicate: answer === 1,
+      };
     }
     if (answer > outcomes.rateLimited) {
       const tier = tierName(answer - outcomes.rateLimited);
@@ -208,7 +213,8 @@ export class Gate<T> implements Disposable {
    * @throws SluiceError `ERR_SLUICE_CONSUMER` if another thread consumes; TypeError, RangeError (`ERR_SLUICE_OPTION`).
    */
   async consume(handler: (order: T, hold: Hold) => unknown, options?: GateConsumeOptions): Promise<void> {
-    if (typeof handler !== 'function') throw optionError('Gate.consume: handler', 'a function', handler, true);
+    if (typeof handler !== 'function')
+      throw optionError('Gate.consume: handler', 'a function', handler, true);
     const given = new Options('Gate.consume', options, ['batchSize', 'concurrency', 'signal']);
     const batchSize = given.integer('batchSize', 1, takenMax, 32);
     const concurrency = given.integer('concurrency', 1, 65_536, 1);
@@ -249,7 +255,8 @@ export class Gate<T> implements Disposable {
 
   #badField(answer: number): Error {
     const part = answer === outcomes.badQuantity ? 'quantity' : answer === outcomes.badUser ? 'user' : 'id';
-    const accepts = part === 'quantity' ? 'a whole number from 1 to 4294967295' : 'a whole number from 0 to 2^64 - 2';
+    const accepts =
+      part === 'quantity' ? 'a whole number from 1 to 4294967295' : 'a whole number from 0 to 2^64 - 2';
     const name = this.queue.record.fieldAt(this.#fields[part]?.offset);
     return fieldError(name ?? part, accepts, 'one outside of it', false);
   }
@@ -260,7 +267,12 @@ export class Gate<T> implements Disposable {
   }
 }
 
-function stockFields<T>(where: string, record: RecordType<T>, options: Options, stock: Stock | undefined): NativeFields {
+function stockFields<T>(
+  where: string,
+  record: RecordType<T>,
+  options: Options,
+  stock: Stock | undefined,
+): NativeFields {
   const fields = options.nested('fields', ['sku', 'quantity', 'user', 'id']);
   if (stock === undefined) {
     if (fields !== undefined) {
@@ -284,4 +296,3 @@ function stockFields<T>(where: string, record: RecordType<T>, options: Options, 
   }
   return result;
 }
-

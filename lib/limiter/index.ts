@@ -1,1 +1,9 @@
-export { type Decision, Limiter, type LimiterHandle, type LimiterOptions, type LimiterStats, type Tier, tierName } from './limiter.js';
+export {
+  type Decision,
+  Limiter,
+  type LimiterHandle,
+  type LimiterOptions,
+  type LimiterStats,
+  type Tier,
+  tierName,
+} from './limiter.js';

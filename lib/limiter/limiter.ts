@@ -160,7 +160,10 @@ export class Limiter implements Disposable {
   release(cost = 1, key?: undefined): void {
     this.#check('release', key, cost);
     if (this.#checked(this.#native.release(cost)) === 1) return;
-    throw new SluiceError('ERR_SLUICE_RELEASE', `Limiter.release: less than ${cost} is in flight: released twice?`);
+    throw new SluiceError(
+      'ERR_SLUICE_RELEASE',
+      `Limiter.release: less than ${cost} is in flight: released twice?`,
+    );
   }
 
   /** Decisions since creation, over all threads. */
@@ -193,7 +196,12 @@ export class Limiter implements Disposable {
       throw optionError(`Limiter.${method}: key`, 'undefined (this limiter has no keys)', key, true);
     }
     if (typeof cost === 'number' && cost >= 1 && cost >>> 0 === cost) return;
-    throw optionError(`Limiter.${method}: cost`, `a whole number from 1 to ${costMax}`, cost, typeof cost !== 'number');
+    throw optionError(
+      `Limiter.${method}: cost`,
+      `a whole number from 1 to ${costMax}`,
+      cost,
+      typeof cost !== 'number',
+    );
   }
 
   #checked(answer: number): number {
@@ -226,7 +234,10 @@ function checkedOptions(options: LimiterOptions): object {
       windowMs: window.number('windowMs', 1, 86_400_000),
       buckets: window.integer('buckets', 1, 1_000, 20),
     },
-    queueDepth: depth && { max: depth.integer('max', 1, costMax), queue: depthQueue(where, depth.get('queue')) },
+    queueDepth: depth && {
+      max: depth.integer('max', 1, costMax),
+      queue: depthQueue(where, depth.get('queue')),
+    },
     clock: nativeClock(where, given.get('clock')),
   };
 }

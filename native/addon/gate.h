@@ -56,7 +56,8 @@ struct GateParts {
 
 class GateAttachment : public Attachment {
  public:
-  static GateAttachment* make(Environment& environment, std::shared_ptr<SharedGate> shared, const GateParts& parts);
+  static GateAttachment* make(Environment& environment, std::shared_ptr<SharedGate> shared,
+                              const GateParts& parts);
 
   bool usable() const { return !detached() && !parts_.detached(); }
   Admission::Result admit(std::uint64_t hold_ns);

@@ -40,7 +40,8 @@ void LoopBell::call(napi_env env) const {
   napi_close_handle_scope(env, scope);
 }
 
-QueueAttachment::QueueAttachment(Environment& environment, std::shared_ptr<SharedQueue> shared, ThreadLine* line)
+QueueAttachment::QueueAttachment(Environment& environment, std::shared_ptr<SharedQueue> shared,
+                                 ThreadLine* line)
     : Attachment(environment),
       shared_(std::move(shared)),
       queue_(shared_->view()),
@@ -54,7 +55,8 @@ QueueAttachment* QueueAttachment::make(Environment& environment, std::shared_ptr
   return line == nullptr ? nullptr : new QueueAttachment(environment, std::move(shared), line);
 }
 
-void QueueAttachment::stage(napi_env env, napi_value in, napi_value out, napi_value dropped, napi_value words) {
+void QueueAttachment::stage(napi_env env, napi_value in, napi_value out, napi_value dropped,
+                            napi_value words) {
   in_ = Staging(env, in);
   out_ = Staging(env, out);
   dropped_records_ = Staging(env, dropped);
@@ -68,9 +70,7 @@ void QueueAttachment::on_detach() {
     flush_batch(batch);
     batches_[batch].buffer.release(env);
   }
-  queue_.abandon(number_, [this](std::uint32_t lane, std::uint32_t permits) {
-    permits_[lane] += permits;
-  });
+  queue_.abandon(number_, [this](std::uint32_t lane, std::uint32_t permits) { permits_[lane] += permits; });
   for (std::uint32_t lane = 0; lane < shared_->shape.lanes; ++lane) {
     if (permits_[lane] != 0) queue_.push_reserved(lane, nullptr, 0, permits_[lane], clock_, 0);
     permits_[lane] = 0;
@@ -178,7 +178,8 @@ void QueueAttachment::close_batch(std::uint32_t batch) {
 
 std::uint32_t QueueAttachment::fill_batch(std::uint32_t batch) {
   Batch& filled = batches_[batch];
-  const auto most = static_cast<std::uint32_t>((filled.buffer.bytes() - kBatchRecords) / shared_->shape.record_bytes);
+  const auto most =
+      static_cast<std::uint32_t>((filled.buffer.bytes() - kBatchRecords) / shared_->shape.record_bytes);
   const auto has = filled.buffer.get<std::uint32_t>(kBatchPermits);
   const std::uint32_t permits = has >= most ? has : has + reserve(filled.lane, most - has);
   filled.buffer.put(kBatchPermits, permits);
@@ -193,7 +194,8 @@ std::uint32_t QueueAttachment::flush_batch(std::uint32_t batch) {
   if (permits == 0) return 0;
   flushed.buffer.put(kBatchCount, std::uint32_t{0});
   flushed.buffer.put(kBatchPermits, std::uint32_t{0});
-  push_reserved(flushed.lane, flushed.buffer.data() + kBatchRecords, count, permits - count, shared_->shape.ttl_ns);
+  push_reserved(flushed.lane, flushed.buffer.data() + kBatchRecords, count, permits - count,
+                shared_->shape.ttl_ns);
   return count;
 }
 

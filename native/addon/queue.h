@@ -49,7 +49,8 @@ struct SharedQueue : SharedObject {
 
  private:
   std::mutex bells_mutex_;
-  std::unordered_map<std::uint64_t, Bell*> bells_;  // of attachments that wait for room or want to hear of the end
+  std::unordered_map<std::uint64_t, Bell*>
+      bells_;  // of attachments that wait for room or want to hear of the end
 };
 
 // A bell that one attachment listens to from its event loop, opened when first needed.
@@ -88,8 +89,12 @@ class QueueAttachment : public Attachment {
   void stage(napi_env env, napi_value in, napi_value out, napi_value dropped, napi_value words);
   std::byte* in() const { return in_.data(); }
   std::byte* out() const { return out_.data(); }
-  std::uint32_t in_records() const { return static_cast<std::uint32_t>(in_.bytes() / shared_->shape.record_bytes); }
-  std::uint32_t out_records() const { return static_cast<std::uint32_t>(out_.bytes() / shared_->shape.record_bytes); }
+  std::uint32_t in_records() const {
+    return static_cast<std::uint32_t>(in_.bytes() / shared_->shape.record_bytes);
+  }
+  std::uint32_t out_records() const {
+    return static_cast<std::uint32_t>(out_.bytes() / shared_->shape.record_bytes);
+  }
   std::uint64_t ttl(bool given) const {
     return given ? words_.get<std::uint64_t>(kTtlNs) : shared_->shape.ttl_ns;
   }
@@ -192,16 +197,16 @@ std::uint32_t QueueAttachment::show(std::uint32_t max, Shown&& shown, Drop&& als
   const std::uint32_t dropped_max = wants_dropped_ ? kDroppedMax : 1'024;
   const std::uint64_t record_bytes = shared_->shape.record_bytes;
   dropped_ = 0;
-  const std::uint32_t count = consumer_.show(
-      out(), max, clock_, shown,
-      [&](Dropped reason, const std::byte* record, std::uint32_t, std::uint64_t slot) {
-        if (wants_dropped_) {
-          std::memcpy(dropped_records_.data() + dropped_ * record_bytes, record, record_bytes);
-          words_.put(kReasons + dropped_ * sizeof(std::uint64_t), static_cast<double>(reason));
-        }
-        also_dropped(slot);
-        return ++dropped_ < dropped_max;
-      });
+  const std::uint32_t count =
+      consumer_.show(out(), max, clock_, shown,
+                     [&](Dropped reason, const std::byte* record, std::uint32_t, std::uint64_t slot) {
+                       if (wants_dropped_) {
+                         std::memcpy(dropped_records_.data() + dropped_ * record_bytes, record, record_bytes);
+                         words_.put(kReasons + dropped_ * sizeof(std::uint64_t), static_cast<double>(reason));
+                       }
+                       also_dropped(slot);
+                       return ++dropped_ < dropped_max;
+                     });
   words_.put(kDropped, static_cast<double>(dropped_));
   if (dropped_ != 0) {
     const bool somebody_waits = consumer_.somebody_waits();

@@ -14,9 +14,13 @@ constexpr std::int32_t kLineFull = -4;
 
 napi_value pushed(napi_env env, QueueAttachment& self, PushResult result) {
   switch (result) {
-    case PushResult::kPushed: self.ring_if_parked(); return number(env, 1);
-    case PushResult::kFull: return number(env, 0);
-    case PushResult::kClosed: return number(env, kClosed);
+    case PushResult::kPushed:
+      self.ring_if_parked();
+      return number(env, 1);
+    case PushResult::kFull:
+      return number(env, 0);
+    case PushResult::kClosed:
+      return number(env, kClosed);
   }
   return nullptr;
 }
@@ -304,7 +308,8 @@ napi_value closed(napi_env env, napi_callback_info info) {
 
 napi_value depth(napi_env env, napi_callback_info info) {
   auto& self = attachment<QueueAttachment>(env, info);
-  return number(env, static_cast<double>(self.detached() ? kDisposed : static_cast<double>(self.queue().depth())));
+  return number(env,
+                static_cast<double>(self.detached() ? kDisposed : static_cast<double>(self.queue().depth())));
 }
 
 napi_value stats(napi_env env, napi_callback_info info) {
@@ -385,7 +390,8 @@ constexpr HotFunction kQueueFunctions[] = {
 Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedQueue>& shared, const Napi::Object& staging) {
   QueueAttachment* attached = QueueAttachment::make(Environment::of(env), shared);
   if (attached == nullptr) return Napi::String::New(env, kTooManyThreads);
-  attached->stage(env, get(staging, "in"), get(staging, "out"), get(staging, "dropped"), get(staging, "words"));
+  attached->stage(env, get(staging, "in"), get(staging, "out"), get(staging, "dropped"),
+                  get(staging, "words"));
   const QueueShape& shape = shared->shape;
   Napi::Object object(env, hot_object(env, attached, kQueueFunctions));
   object.Set("handle", handle_of(env, *shared));
@@ -400,7 +406,9 @@ Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedQueue>& shared, co
 }
 
 // Milliseconds to nanoseconds; Infinity is kNoDeadline.
-std::uint64_t nanoseconds(double ms) { return ms >= 1e13 ? kNoDeadline : static_cast<std::uint64_t>(ms * 1e6); }
+std::uint64_t nanoseconds(double ms) {
+  return ms >= 1e13 ? kNoDeadline : static_cast<std::uint64_t>(ms * 1e6);
+}
 
 // createQueue({ capacity, recordBytes, schema, start, lanes, weights, maxWaiting, latency, ttlMs?, overflow,
 //               shed?: { targetMs, intervalMs }, clock? }, staging)

@@ -15,7 +15,8 @@ namespace sluice {
 class LaneOrder {
  public:
   // `ready`: bit i is set if lane i has something to give; not 0. Written by the consumer only.
-  std::uint32_t next(std::uint32_t ready, const std::uint32_t (&weights)[kLanesMax], std::uint32_t sum) noexcept {
+  std::uint32_t next(std::uint32_t ready, const std::uint32_t (&weights)[kLanesMax],
+                     std::uint32_t sum) noexcept {
     const auto urgent = static_cast<std::uint32_t>(std::countr_zero(ready));
     std::uint32_t chosen = urgent;
     for (std::uint32_t others = ready & (ready - 1); others != 0; others &= others - 1) {

@@ -47,7 +47,8 @@ class Limiter {
 
   static std::uint64_t bytes(const LimiterConfig& config) {
     return sizeof(LimiterControl) + sizeof(ThreadLines) +
-           (config.has_window ? SlidingWindow::cells(config.window.buckets) * sizeof(SlidingWindow::Cell) : 0);
+           (config.has_window ? SlidingWindow::cells(config.window.buckets) * sizeof(SlidingWindow::Cell)
+                              : 0);
   }
 
   // A view of the limiter at `memory`; `config` must be the one it was formatted with.
@@ -128,8 +129,7 @@ class Limiter {
 
  private:
   bool take_window(Decision& decision, const Clock& clock, std::uint64_t time, std::uint64_t cost) noexcept {
-    decision.window =
-        window_.take(cost, time, [this, &clock] { return clock.now() - control_->epoch_ns; });
+    decision.window = window_.take(cost, time, [this, &clock] { return clock.now() - control_->epoch_ns; });
     return decision.window.taken;
   }
   bool enter_depth(std::uint64_t cost, std::uint64_t queue_depth) noexcept {

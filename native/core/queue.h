@@ -44,8 +44,8 @@ class Queue {
   enum Counter : std::uint32_t { kRejected, kWaitersRefused };
 
   static std::uint64_t bytes(const QueueShape& shape) {
-    return sizeof(QueueControl) + sizeof(ThreadLines) + WaitingLine<>::bytes(shape.waiters, shape.payload_bytes()) +
-           shape.lanes * lane_bytes(shape);
+    return sizeof(QueueControl) + sizeof(ThreadLines) +
+           WaitingLine<>::bytes(shape.waiters, shape.payload_bytes()) + shape.lanes * lane_bytes(shape);
   }
 
   Queue(void* memory, const QueueShape& shape)
@@ -54,7 +54,8 @@ class Queue {
         line_(lines_ + 1, shape.waiters, shape.payload_bytes()),
         shape_(shape),
         meta_bytes_(shape.meta_bytes()) {
-    std::byte* lane = reinterpret_cast<std::byte*>(lines_ + 1) + WaitingLine<>::bytes(shape.waiters, shape.payload_bytes());
+    std::byte* lane =
+        reinterpret_cast<std::byte*>(lines_ + 1) + WaitingLine<>::bytes(shape.waiters, shape.payload_bytes());
     for (std::uint32_t i = 0; i < kLanesMax; ++i) {
       rings_[i] = Ring<>(lane, shape.ring_capacity(), shape.payload_bytes());
       if (i + 1 < shape.lanes) lane += lane_bytes(shape);
@@ -84,7 +85,8 @@ class Queue {
 
   // Pushes one record; `write(slot index)` may write beside it, under the same stamp.
   template <class Write>
-  PushResult push(std::uint32_t lane, const void* record, std::uint64_t now, std::uint64_t ttl, Write&& write) noexcept {
+  PushResult push(std::uint32_t lane, const void* record, std::uint64_t now, std::uint64_t ttl,
+                  Write&& write) noexcept {
     Ring<>& ring = rings_[lane];
     const Ring<>::Claim claim = ring.claim(1);
     if (claim.count == 0) return claim.closed ? PushResult::kClosed : PushResult::kFull;

@@ -26,7 +26,8 @@ class QueueConsumer {
   // the queue. `shown(i, lane, slot index)` is called for each, and for each record that is dropped first
   // `dropped(reason, record, lane, slot index)`, which returns whether it can take another one.
   template <class Shown, class Drop>
-  std::uint32_t show(std::byte* out, std::uint32_t max, const Clock& clock, Shown&& shown, Drop&& dropped) noexcept {
+  std::uint32_t show(std::byte* out, std::uint32_t max, const Clock& clock, Shown&& shown,
+                     Drop&& dropped) noexcept {
     max = std::min(max, kShownMax);
     shown_ = 0;
     if (plain_) {
@@ -49,7 +50,8 @@ class QueueConsumer {
       // A lane has been served when its record is freed, not when it is shown: the choices are made once more.
       std::uint32_t of_lane[kLanesMax] = {};
       const std::uint32_t sum = weight_sum();
-      for (std::uint32_t i = 0; i < count; ++i) ++of_lane[control_.order.next(ready_[i], shape_.weights, sum)];
+      for (std::uint32_t i = 0; i < count; ++i)
+        ++of_lane[control_.order.next(ready_[i], shape_.weights, sum)];
       for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
         if (of_lane[lane] != 0) advance(lane, of_lane[lane]);
       }
@@ -118,7 +120,8 @@ class QueueConsumer {
   }
 
   template <class Shown, class Drop>
-  void show_chosen(std::byte* out, std::uint32_t max, const Clock& clock, Shown&& shown, Drop&& dropped) noexcept {
+  void show_chosen(std::byte* out, std::uint32_t max, const Clock& clock, Shown&& shown,
+                   Drop&& dropped) noexcept {
     std::uint64_t position[kLanesMax];
     std::uint32_t open = 0;  // lanes that may still have something to show in this call
     for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
@@ -185,7 +188,8 @@ class QueueConsumer {
       return true;
     }
     reason = Dropped::kShed;
-    return shape_.shedding.target_ns != 0 && control_.shedding.drops(shape_.shedding, waited(payload, now), now);
+    return shape_.shedding.target_ns != 0 &&
+           control_.shedding.drops(shape_.shedding, waited(payload, now), now);
   }
 
   std::uint64_t waited(const std::byte* payload, std::uint64_t now) const noexcept {

@@ -19,16 +19,18 @@ struct QueueShape {
   std::uint64_t capacity = 0;  // records of each lane, exact
   std::uint64_t record_bytes = 0;
   std::uint32_t lanes = 1;
-  std::uint32_t waiters = 0;  // the most who wait for room; 0: nobody can
-  bool latency = false;       // whether waits are measured
-  bool expires = false;       // whether records can have a deadline
+  std::uint32_t waiters = 0;           // the most who wait for room; 0: nobody can
+  bool latency = false;                // whether waits are measured
+  bool expires = false;                // whether records can have a deadline
   std::uint64_t ttl_ns = kNoDeadline;  // of a record that says nothing else
   Overflow overflow = Overflow::kReject;
   SheddingConfig shedding;
   std::uint32_t weights[kLanesMax] = {};
 
   // Whether the consumer must look at each record before it shows it.
-  bool needs_choice() const { return expires || shedding.target_ns != 0 || overflow == Overflow::kDropOldest; }
+  bool needs_choice() const {
+    return expires || shedding.target_ns != 0 || overflow == Overflow::kDropOldest;
+  }
   bool stamped() const { return latency || shedding.target_ns != 0; }
   bool needs_time() const { return stamped() || expires; }
   // Whether records are simply shown in the order in which they stand.

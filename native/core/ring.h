@@ -98,29 +98,28 @@ class Ring {
 
   // Claims up to `want` (>= 1) consecutive positions; none while somebody waits for room. What is claimed must be
   // written and published.
-  Claim claim(std::uint32_t want) noexcept {
-    return take_room(want, kRingClosed | kRingWaiting, kRingStep);
-  }
+  Claim claim(std::uint32_t want) noexcept { return take_room(want, kRingClosed | kRingWaiting, kRingStep); }
   // As claim(), for whoever is first among those who wait.
   Claim claim_waiting(std::uint32_t want) noexcept { return take_room(want, kRingClosed, kRingStep); }
 
   // Promises room for up to `want` records: nobody else can claim it until it is used or returned.
-  Claim reserve(std::uint32_t want) noexcept { return take_room(want, kRingClosed | kRingWaiting, kRingPermit); }
+  Claim reserve(std::uint32_t want) noexcept {
+    return take_room(want, kRingClosed | kRingWaiting, kRingPermit);
+  }
   Claim reserve_waiting(std::uint32_t want) noexcept { return take_room(want, kRingClosed, kRingPermit); }
 
   // Claims `used` positions on permits and returns `unused` more permits. Cannot fail, not even when closed.
   std::uint64_t claim_reserved(std::uint32_t used, std::uint32_t unused) noexcept {
     // Relaxed: a claim publishes nothing; the stamps do.
-    const std::uint64_t position = position_of(
-        control_->tail.fetch_add(used * kRingStep - (used + std::uint64_t{unused}) * kRingPermit,
-                                 std::memory_order_relaxed));
+    const std::uint64_t position = position_of(control_->tail.fetch_add(
+        used * kRingStep - (used + std::uint64_t{unused}) * kRingPermit, std::memory_order_relaxed));
     // The room was promised under a head that some producer had acquired, which need not be this one: acquire it
     // before these slots are written. It is there; only its news may still be on the way.
     const std::uint64_t end = position + used * kRingStep;
     // ACQ limit: pairs with REL limit in take_room(). ACQ head: pairs with REL head in advance().
     if (static_cast<std::int64_t>(control_->limit.load(std::memory_order_acquire) - end) < 0) {
-      while (static_cast<std::int64_t>(control_->head.load(std::memory_order_acquire) + capacity_ * kRingStep - end) <
-             0) {
+      while (static_cast<std::int64_t>(control_->head.load(std::memory_order_acquire) +
+                                       capacity_ * kRingStep - end) < 0) {
         A::pause();
       }
     }
@@ -172,7 +171,8 @@ class Ring {
 
   // Whether the ring is closed and everything that was ever claimed has been consumed.
   bool drained() const noexcept {
-    return control_->tail.load(std::memory_order_relaxed) == (head() | kRingClosed);  // no permits, nobody waits
+    return control_->tail.load(std::memory_order_relaxed) ==
+           (head() | kRingClosed);  // no permits, nobody waits
   }
 
   // ---- whoever keeps the line of those who wait for room, under its lock -----------------------------------
@@ -181,7 +181,9 @@ class Ring {
   // more; whoever frees room puts a fence after advance() and then asks somebody_waits(). One sees the other.
   void start_waiting() noexcept { control_->tail.fetch_or(kRingWaiting, std::memory_order_relaxed); }
   void stop_waiting() noexcept { control_->tail.fetch_and(~kRingWaiting, std::memory_order_relaxed); }
-  bool somebody_waits() const noexcept { return control_->tail.load(std::memory_order_relaxed) & kRingWaiting; }
+  bool somebody_waits() const noexcept {
+    return control_->tail.load(std::memory_order_relaxed) & kRingWaiting;
+  }
 
   // ---- anyone -------------------------------------------------------------------------------------------
 
@@ -204,12 +206,17 @@ class Ring {
     // Head first: tail is then at least as new, so the difference cannot be negative. It may exceed the
     // capacity when head moved in between. ACQ head keeps the two loads in this order.
     const std::uint64_t head = control_->head.load(std::memory_order_acquire);
-    const std::uint64_t depth = (position_of(control_->tail.load(std::memory_order_relaxed)) - head) / kRingStep;
+    const std::uint64_t depth =
+        (position_of(control_->tail.load(std::memory_order_relaxed)) - head) / kRingStep;
     return depth < capacity_ ? depth : capacity_;
   }
 
-  std::uint64_t permits() const noexcept { return permits_of(control_->tail.load(std::memory_order_relaxed)); }
-  std::uint64_t claimed() const noexcept { return position_of(control_->tail.load(std::memory_order_relaxed)); }
+  std::uint64_t permits() const noexcept {
+    return permits_of(control_->tail.load(std::memory_order_relaxed));
+  }
+  std::uint64_t claimed() const noexcept {
+    return position_of(control_->tail.load(std::memory_order_relaxed));
+  }
   std::uint64_t capacity() const noexcept { return capacity_; }
   std::uint64_t record_bytes() const noexcept { return record_bytes_; }
   std::uint64_t slot_index(std::uint64_t position) const noexcept {
@@ -232,7 +239,8 @@ class Ring {
     // Pairs with the CAS of other producers only through the value: a stale tail makes the CAS fail.
     std::uint64_t tail = control_->tail.load(std::memory_order_relaxed);
     for (;;) {
-      if (tail & refused_by) [[unlikely]] return {position_of(tail), 0, (tail & kRingClosed) != 0};
+      if (tail & refused_by) [[unlikely]]
+        return {position_of(tail), 0, (tail & kRingClosed) != 0};
       // ACQ limit: pairs with REL limit below, whose writer had acquired head: slots under the limit are read.
       std::uint64_t limit = control_->limit.load(std::memory_order_acquire);
       std::int64_t free = room(tail, limit);
@@ -264,7 +272,9 @@ class Ring {
       }
     }
   }
-  std::byte* slot(std::uint64_t position) const noexcept { return slots_ + slot_index(position) * slot_bytes_; }
+  std::byte* slot(std::uint64_t position) const noexcept {
+    return slots_ + slot_index(position) * slot_bytes_;
+  }
   typename A::template atomic<std::uint64_t>& stamp(std::uint64_t position) const noexcept {
     return reinterpret_cast<RingSlot<A>*>(slot(position))->stamp;
   }

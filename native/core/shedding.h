@@ -8,7 +8,7 @@
 namespace sluice {
 
 struct SheddingConfig {
-  std::uint64_t target_ns = 0;    // 0: no shedding
+  std::uint64_t target_ns = 0;  // 0: no shedding
   std::uint64_t interval_ns = 0;
 };
 

@@ -70,7 +70,8 @@ class SlidingWindow {
       }
       if (older + count_in(word) + cost > config_.limit) return {bucket, false};
       // Relaxed on success would do for the count; ACQ/REL keeps the sum's loads before the add.
-      if (running.compare_exchange_weak(word, word + cost, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+      if (running.compare_exchange_weak(word, word + cost, std::memory_order_acq_rel,
+                                        std::memory_order_relaxed)) {
         return {bucket, true};
       }
     }
@@ -82,7 +83,8 @@ class SlidingWindow {
     std::uint64_t word = charged.load(std::memory_order_relaxed);
     while (bucket_in(word) == number(charge.bucket)) {
       SLUICE_CHECK(count_in(word) >= cost, "a window is refunded no more than it was charged");
-      if (charged.compare_exchange_weak(word, word - cost, std::memory_order_relaxed, std::memory_order_relaxed)) {
+      if (charged.compare_exchange_weak(word, word - cost, std::memory_order_relaxed,
+                                        std::memory_order_relaxed)) {
         return;
       }
     }
@@ -116,7 +118,9 @@ class SlidingWindow {
 
   // Bucket numbers begin at n + 1: those before the first exist, and a zeroed cell belongs to none of them.
   std::uint64_t bucket_of(std::uint64_t now) const noexcept { return now / config_.bucket_ns + first(); }
-  std::uint64_t start_of(std::uint64_t bucket) const noexcept { return (bucket - first()) * config_.bucket_ns; }
+  std::uint64_t start_of(std::uint64_t bucket) const noexcept {
+    return (bucket - first()) * config_.bucket_ns;
+  }
   std::uint64_t first() const noexcept { return config_.buckets + 1ULL; }
   static std::uint64_t number(std::uint64_t bucket) noexcept { return bucket & kNumberMask; }
   static std::uint64_t bucket_in(std::uint64_t word) noexcept { return word >> (kCountBits + 1); }

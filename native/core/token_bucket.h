@@ -53,7 +53,8 @@ class TokenBucket {
   }
 
   // Nanoseconds from `now` until take(cost) would pass if nobody else took any: 0 if now, kNever if cost > burst.
-  std::uint64_t retry_after(const TokenBucketConfig& config, std::uint64_t cost, std::uint64_t now) const noexcept {
+  std::uint64_t retry_after(const TokenBucketConfig& config, std::uint64_t cost,
+                            std::uint64_t now) const noexcept {
     if (cost > config.burst) return kNever;
     const std::uint64_t needed = spent_.load(std::memory_order_relaxed) + config.rate.units(cost);
     const std::uint64_t burst = config.rate.units(config.burst);

@@ -67,7 +67,9 @@ class WaitingLine {
     }
   };
 
-  static std::uint64_t waiter_bytes(std::uint64_t payload) { return sizeof(Waiter<A>) + round_up(payload, 8); }
+  static std::uint64_t waiter_bytes(std::uint64_t payload) {
+    return sizeof(Waiter<A>) + round_up(payload, 8);
+  }
   static std::uint64_t bytes(std::uint32_t max, std::uint64_t payload) {
     return sizeof(Control) + round_up(max * waiter_bytes(payload), kCacheLine);
   }
@@ -88,7 +90,8 @@ class WaitingLine {
       made.state.store(WaiterState::kFree, std::memory_order_relaxed);
       made.next = i + 1 == max_ ? kNoWaiter : i + 1;
     }
-    for (std::uint32_t lane = 0; lane < kLanesMax; ++lane) control_->first[lane] = control_->last[lane] = kNoWaiter;
+    for (std::uint32_t lane = 0; lane < kLanesMax; ++lane)
+      control_->first[lane] = control_->last[lane] = kNoWaiter;
   }
 
   // Joins the line of `ring`'s lane with a payload to push, or a wish for `permits`. kNoWaiter: the table is full.
@@ -237,7 +240,9 @@ class WaitingLine {
     control_->free = index;
   }
 
-  std::byte* payload_of(std::uint32_t index) const noexcept { return waiters_ + index * stride_ + sizeof(Waiter<A>); }
+  std::byte* payload_of(std::uint32_t index) const noexcept {
+    return waiters_ + index * stride_ + sizeof(Waiter<A>);
+  }
 
   Control* control_;
   std::byte* waiters_;
