@@ -26,7 +26,7 @@ export type GateHandle = Handle<'gate'>;
 type NumberFieldOf<T> = { [K in keyof T]: T[K] extends number | bigint ? K : never }[keyof T] & string;
 
 export interface GateOptions<T> {
-  /** What is admitted goes here. A queue has at most one gate. */
+  /** What is admitted goes here: a queue of one lane, which has at most one gate. */
   readonly queue: Queue<T>;
   /** Absent: no limit. */
   readonly limiter?: Limiter;
@@ -130,6 +130,8 @@ export class Gate<T> implements Disposable {
     const given = new Options(where, options, ['queue', 'limiter', 'stock', 'fields']);
     const { queue, limiter, stock } = options;
     if (!(queue instanceof Queue)) throw optionError(`${where}: queue`, 'a Queue', queue, true);
+    if (queue.lanes > 1)
+      throw optionError(`${where}: queue`, 'a Queue of one lane', `${queue.lanes} lanes`, true);
     if (limiter !== undefined && !(limiter instanceof Limiter)) {
       throw optionError(`${where}: limiter`, 'a Limiter', limiter, true);
     }

@@ -1,5 +1,6 @@
 #include "addon/bell.h"
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 
@@ -70,6 +71,8 @@ Bell::~Bell() = default;
 bool Bell::valid() const { return true; }
 
 void Bell::ring() noexcept {
+  // uv_async_send looks at its own "pending" flag first, relaxed: what the ring tells of is to be seen before that.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
   const std::lock_guard<std::mutex> guard(mutex_);
   if (listener_ != nullptr) uv_async_send(listener_);
   rung_ = true;

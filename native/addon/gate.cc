@@ -20,7 +20,7 @@ GateAttachment::GateAttachment(Environment& environment, std::shared_ptr<SharedG
     admission_.stock_line = &parts.stock->line();
   }
   admission_.line = line_;
-  admission_.tags = shared_->tags();
+  admission_.tags = shared_->queue->tags.load(std::memory_order_acquire);
 }
 
 GateAttachment* GateAttachment::make(Environment& environment, std::shared_ptr<SharedGate> shared,
@@ -173,12 +173,13 @@ Napi::Value create_gate(const Napi::CallbackInfo& info) {
   if (!parts.share_a_clock()) return Napi::String::New(info.Env(), "clocks-differ");
   auto shared = std::make_shared<SharedGate>();
   shared->fields = admission_fields;
-  shared->segment = Segment::create(SegmentKind::kGate, 0, SharedGate::bytes(parts.queue->shared()->shape));
+  shared->segment = Segment::create(SegmentKind::kGate, 0, sizeof(ThreadLines));
   if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
   if (parts.queue->shared()->gated.exchange(true, std::memory_order_relaxed)) {
     return Napi::String::New(info.Env(), "queue-gated");
   }
   shared->queue = parts.queue->shared();
+  shared->queue->make_tags();
   if (parts.limiter != nullptr) shared->limiter = parts.limiter->shared();
   if (parts.stock != nullptr) shared->stock = parts.stock->shared();
   Registry::instance().add(shared);

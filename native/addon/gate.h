@@ -14,19 +14,14 @@
 
 namespace sluice {
 
-//   segment body:  | ThreadLines | tags, one per slot of the queue's ring |
+//   segment body:  | ThreadLines |
 struct SharedGate : SharedObject {
   SharedGate() : SharedObject(ObjectKind::kGate) {}
   ~SharedGate() override {
     if (queue != nullptr) queue->gated.store(false, std::memory_order_relaxed);
   }
 
-  using Tag = std::atomic<std::uint64_t>;
-  static std::uint64_t bytes(const QueueShape& shape) {
-    return sizeof(ThreadLines) + std::bit_ceil(shape.ring_capacity()) * sizeof(Tag);
-  }
   ThreadLines& lines() const { return *reinterpret_cast<ThreadLines*>(segment.body()); }
-  Tag* tags() const { return reinterpret_cast<Tag*>(segment.body() + sizeof(ThreadLines)); }
 
   Segment segment;
   std::shared_ptr<SharedQueue> queue;

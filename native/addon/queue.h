@@ -1,6 +1,8 @@
 // A queue as the threads of the process share it, and as one thread sees it.
 #pragma once
 
+#include <atomic>
+#include <bit>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
@@ -26,6 +28,15 @@ struct SharedQueue : SharedObject {
   Bell bell;                       // the consumer's
   std::atomic<bool> gated{false};  // a gate feeds it: a queue has at most one
 
+  // The reservations that travel beside the records of a gate, one word per slot; nullptr until there is a gate.
+  using Tag = std::atomic<std::uint64_t>;
+  std::atomic<Tag*> tags{nullptr};
+  void make_tags() {
+    if (tag_memory_ != nullptr) return;
+    tag_memory_ = std::make_unique<Tag[]>(std::bit_ceil(shape.ring_capacity()));
+    tags.store(tag_memory_.get(), std::memory_order_release);
+  }
+
   Queue view() const { return Queue(segment.body(), shape); }
 
   // Wakes the thread of an attachment that waits for room.
@@ -48,6 +59,7 @@ struct SharedQueue : SharedObject {
   }
 
  private:
+  std::unique_ptr<Tag[]> tag_memory_;
   std::mutex bells_mutex_;
   std::unordered_map<std::uint64_t, Bell*>
       bells_;  // of attachments that wait for room or want to hear of the end
