@@ -183,8 +183,9 @@ export class Gate<T> implements Disposable {
       const given = new Options('Gate.admit', options, ['holdMs']);
       if (given.has('holdMs')) holdNs = Math.round(given.number('holdMs', 1, 86_400_000) * 1e6);
     }
-    this.#bigints[words.holdNs] = holdNs === 0 ? 0n : BigInt(holdNs);
     this.queue.producer.stage(order);
+    // After the record, whose getters may have admitted another one.
+    this.#bigints[words.holdNs] = holdNs === 0 ? 0n : BigInt(holdNs);
     const answer = this.#native.admit();
     if (answer === 0 || answer === 1) {
       return {

@@ -63,7 +63,7 @@ export interface ReserveOptions {
 export interface Reserved {
   readonly ok: true;
   readonly reservation: bigint;
-  /** When it expires unless resolved, in milliseconds from the moment it was made. */
+  /** How long a call with these options holds it, in milliseconds from when it was made; a duplicate changes nothing. */
   readonly expiresInMs: number;
   /** Whether an earlier call with this id made it: nothing was reserved now. */
   readonly duplicate: boolean;

@@ -30,6 +30,9 @@ GateAttachment* GateAttachment::make(Environment& environment, std::shared_ptr<S
 }
 
 void GateAttachment::on_detach() {
+  // What this thread had in hand and will not finish is no longer in flight. Its reservations run out.
+  if (shared_->limiter != nullptr && in_hand_ != 0) shared_->limiter->view().release(in_hand_);
+  in_hand_ = 0;
   shared_->lines().release(line_);
   words_.release(environment_.env());
   shared_.reset();
@@ -46,12 +49,16 @@ std::uint32_t GateAttachment::take(std::uint32_t max) {
   const std::uint32_t count = queue.show(
       max,
       [this](std::uint32_t i, std::uint32_t, std::uint64_t slot) {
-        words_.put(kTaken + i * sizeof(std::uint64_t), taken_tag(slot));
+        const std::uint64_t tag = taken_tag(slot);
+        words_.put(kTaken + i * sizeof(std::uint64_t), tag);
+        if (tag != 0) ++in_hand_;
       },
       // What the queue drops was admitted: its reservation goes back on sale.
       [this](std::uint64_t slot) {
         const std::uint64_t tag = taken_tag(slot);
-        if (tag != 0) resolve(tag, false, true);
+        if (tag == 0) return;
+        ++in_hand_;
+        resolve(tag, false, true);
       });
   queue.free_shown(count);
   return count;
@@ -63,7 +70,10 @@ std::uint64_t GateAttachment::taken_tag(std::uint64_t slot) {
 }
 
 ResolveResult GateAttachment::resolve(std::uint64_t reservation, bool confirm, bool leaves) {
-  if (leaves && admission_.limiter != nullptr) admission_.limiter->release(1);
+  if (leaves) {
+    --in_hand_;
+    if (admission_.limiter != nullptr) admission_.limiter->release(1);
+  }
   if (admission_.stock == nullptr) return ResolveResult::kDone;
   const std::uint64_t now = parts_.stock->clock().now();
   return confirm ? admission_.stock->confirm(*admission_.stock_line, reservation, now)
@@ -175,7 +185,7 @@ Napi::Value create_gate(const Napi::CallbackInfo& info) {
   shared->fields = admission_fields;
   shared->segment = Segment::create(SegmentKind::kGate, 0, sizeof(ThreadLines));
   if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
-  if (parts.queue->shared()->gated.exchange(true, std::memory_order_relaxed)) {
+  if (parts.queue->shared()->gated.exchange(true, std::memory_order_acquire)) {
     return Napi::String::New(info.Env(), "queue-gated");
   }
   shared->queue = parts.queue->shared();

@@ -18,7 +18,7 @@ namespace sluice {
 struct SharedGate : SharedObject {
   SharedGate() : SharedObject(ObjectKind::kGate) {}
   ~SharedGate() override {
-    if (queue != nullptr) queue->gated.store(false, std::memory_order_relaxed);
+    if (queue != nullptr) queue->gated.store(false, std::memory_order_release);
   }
 
   ThreadLines& lines() const { return *reinterpret_cast<ThreadLines*>(segment.body()); }
@@ -82,6 +82,7 @@ class GateAttachment : public Attachment {
   GateParts parts_;
   ThreadLine* line_;
   Admission::Parts admission_;
+  std::uint64_t in_hand_ = 0;  // orders taken from the queue and not yet decided: in flight, to the limiter
   Staging words_;
 };
 

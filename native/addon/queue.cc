@@ -214,6 +214,8 @@ void QueueAttachment::give_lease() {
   if (!has_lease_) return;
   has_lease_ = false;
   queue_.give_lease(number_);
+  // Between the lease and "closed", as whoever closes has its CAS between "closed" and a look at the lease.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
   if (queue_.closed()) shared_->wake_all();  // who waits for the end learns that nobody consumes
 }
 

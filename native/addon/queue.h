@@ -31,8 +31,15 @@ struct SharedQueue : SharedObject {
   // The reservations that travel beside the records of a gate, one word per slot; nullptr until there is a gate.
   using Tag = std::atomic<std::uint64_t>;
   std::atomic<Tag*> tags{nullptr};
+  // For a new gate. What an earlier gate left in the queue is then as if pushed past: its reservations are of another
+  // stock, perhaps, and run out by themselves.
   void make_tags() {
-    if (tag_memory_ != nullptr) return;
+    if (tag_memory_ != nullptr) {
+      const std::uint64_t slots = std::bit_ceil(shape.ring_capacity());
+      for (std::uint64_t slot = 0; slot < slots; ++slot)
+        tag_memory_[slot].store(0, std::memory_order_relaxed);
+      return;
+    }
     tag_memory_ = std::make_unique<Tag[]>(std::bit_ceil(shape.ring_capacity()));
     tags.store(tag_memory_.get(), std::memory_order_release);
   }

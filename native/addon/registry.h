@@ -39,6 +39,10 @@ class Registry {
     object->id = ++last_id_;
     object->token = random_();
     objects_[object->id] = object;
+    if (objects_.size() < 2 * kept_ + 64) return;
+    // Forget the dead, whenever there could be as many as the living.
+    std::erase_if(objects_, [](const auto& entry) { return entry.second.expired(); });
+    kept_ = objects_.size();
   }
 
   // nullptr if the handle is unknown, is of another kind, or its object is gone.
@@ -56,11 +60,6 @@ class Registry {
     return std::static_pointer_cast<Object>(object);
   }
 
-  void remove(std::uint64_t id) {
-    const std::lock_guard<std::mutex> guard(mutex_);
-    objects_.erase(id);
-  }
-
   // A number that no other attachment of this process has: 1, 2, ...
   std::uint64_t next_attachment() {
     const std::lock_guard<std::mutex> guard(mutex_);
@@ -70,6 +69,7 @@ class Registry {
  private:
   std::mutex mutex_;
   std::unordered_map<std::uint64_t, std::weak_ptr<SharedObject>> objects_;
+  std::size_t kept_ = 0;  // entries after the dead were last forgotten
   std::uint64_t last_id_ = 0;
   std::uint64_t last_attachment_ = 0;
   std::mt19937_64 random_{std::random_device{}()};

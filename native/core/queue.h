@@ -209,7 +209,9 @@ class Queue {
     for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
       total += (rings_[lane].head() - control_->start) >> kRingPositionShift;
     }
-    return total - dropped(Dropped::kExpired) - dropped(Dropped::kOldest) - dropped(Dropped::kShed);
+    const std::uint64_t drops =
+        dropped(Dropped::kExpired) + dropped(Dropped::kOldest) + dropped(Dropped::kShed);
+    return total > drops ? total - drops : 0;  // a drop is counted a moment before head moves;
   }
   std::uint64_t permits() const noexcept {
     std::uint64_t total = 0;

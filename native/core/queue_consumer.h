@@ -59,10 +59,12 @@ class QueueConsumer {
     shown_ = 0;
   }
 
-  // After records were freed or dropped: whether somebody waits for the room. Ask once per batch.
+  // After records were freed or dropped: whether somebody waits for the room. Ask once per batch. Its fence also
+  // stands between the heads and a look at whether the queue is closed, as close() has its CAS between the two: of
+  // the last pop and the close at least one finds the queue drained.
   bool somebody_waits() noexcept {
-    if (shape_.waiters == 0) return false;
     WaitingLine<>::freed_room();
+    if (shape_.waiters == 0) return false;
     for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
       if (queue_.somebody_waits(lane)) return true;
     }

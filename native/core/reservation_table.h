@@ -48,10 +48,11 @@ class ReservationTable {
   // Publishes a taken slot, filled in by the caller, as a held reservation. Returns its id.
   std::uint64_t hold(std::uint32_t slot) noexcept {
     Reservation& reservation = slots_[slot];
-    const std::uint64_t generation = (reservation.state.load(std::memory_order_relaxed) >> 32) + 1;
+    auto generation = static_cast<std::uint32_t>(reservation.state.load(std::memory_order_relaxed) >> 32) + 1;
+    if (generation == 0) generation = 1;  // no id has generation 0
     // REL state: pairs with ACQ in find(): the fields are written before the reservation can be found.
     reservation.state.store(state_of(generation, Phase::kHeld), std::memory_order_release);
-    return (generation << 32) | (slot + 1);
+    return (std::uint64_t{generation} << 32) | (slot + 1);
   }
 
   // The slot an id names, or kNoSlot if it is no id that this table could have given out.

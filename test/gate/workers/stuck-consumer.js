@@ -1,0 +1,9 @@
+/** Takes all that is in the gate's queue, and never finishes the first order. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { Gate, record, u32, u53 } from 'sluice';
+
+const gate = Gate.attach(record({ id: u53, sku: u32, quantity: u32 }), workerData);
+gate.consume(() => {
+  parentPort?.postMessage('in hand');
+  return new Promise(() => {});
+});
