@@ -1,7 +1,27 @@
 export { ManualClock, type ManualClockHandle } from './clock/index.js';
 export { SluiceError, type SluiceErrorCode } from './errors.js';
-export { type Admission, Gate, type GateConsumeOptions, type GateHandle, type GateOptions, type Hold } from './gate/index.js';
-export { type Decision, Limiter, type LimiterHandle, type LimiterOptions, type LimiterStats, type Tier } from './limiter/index.js';
+export {
+  type Admission,
+  Gate,
+  type GateConsumeOptions,
+  type GateHandle,
+  type GateOptions,
+  type Hold,
+} from './gate/index.js';
+export {
+  type AcquireOptions,
+  type Allowed,
+  type Decision,
+  type Denied,
+  type Key,
+  Limiter,
+  type LimiterChanges,
+  type LimiterHandle,
+  type LimiterOptions,
+  type LimiterStats,
+  type Outlook,
+  type Tier,
+} from './limiter/index.js';
 export type { GateStats, QueueStats, StockCounts, StockStats, WaitStats } from './native.js';
 export { type ConsumeOptions, Queue, type QueueHandle, type QueueOptions } from './queue/index.js';
 export {
@@ -10,11 +30,11 @@ export {
   type Field,
   f32,
   f64,
+  type Infer,
   i8,
   i16,
   i32,
   i64,
-  type Infer,
   oneOf,
   RecordType,
   type RecordView,
@@ -29,10 +49,10 @@ export {
 export {
   type AuditReport,
   type Refusal,
-  type ReserveOptions,
-  type Reserved,
-  type Resolution,
   type Refused,
+  type Reserved,
+  type ReserveOptions,
+  type Resolution,
   Stock,
   type StockHandle,
   type StockOptions,

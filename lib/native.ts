@@ -74,11 +74,28 @@ export interface QueueStats {
   readonly waitNs: WaitStats;
 }
 
+/** A key as it crosses to native code: see `Limiter`. */
+export type NativeKey = string | number | bigint;
+
 export interface NativeLimiter {
   readonly handle: NativeHandle;
-  allow(cost: number): number;
-  tryAcquire(cost: number): number;
-  release(cost: number): number;
+  /** What is fixed at creation. */
+  readonly keyed: boolean;
+  readonly hasBucket: boolean;
+  readonly hasWindow: boolean;
+  readonly hasDepth: boolean;
+  /** The largest limit of an exact window; 0: the window is not exact. */
+  readonly logCapacity: number;
+  allow(cost: number, key?: NativeKey): number;
+  tryAcquire(cost: number, key?: NativeKey): number;
+  peek(cost: number, key?: NativeKey): number;
+  release(cost: number, key?: NativeKey): number;
+  penalize(points: number, key?: NativeKey): number;
+  reward(points: number, key?: NativeKey): number;
+  reset(unused: number, key?: NativeKey): number;
+  block(ns: number, key?: NativeKey): number;
+  overload(ns: number): number;
+  configure(changes: object): number;
   stats(): NativeLimiterStats | number;
   dispose(): void;
 }
@@ -88,6 +105,13 @@ export interface NativeLimiterStats {
   readonly tokenBucket: number;
   readonly slidingWindow: number;
   readonly queueDepth: number;
+  readonly blocked: number;
+  readonly adaptive: number;
+  readonly dryRefusals: number;
+  readonly overflowed: number;
+  readonly places: number;
+  readonly evicted: number;
+  readonly bytes: number;
   readonly inFlight: number;
 }
 

@@ -28,7 +28,7 @@ type NumberFieldOf<T> = { [K in keyof T]: T[K] extends number | bigint ? K : nev
 export interface GateOptions<T> {
   /** What is admitted goes here. A queue has at most one gate. */
   readonly queue: Queue<T>;
-  /** Absent: no limit. */
+  /** Absent: no limit. One without keys. */
   readonly limiter?: Limiter;
   /** Absent: nothing is reserved. */
   readonly stock?: Stock;
@@ -133,6 +133,7 @@ export class Gate<T> implements Disposable {
     if (limiter !== undefined && !(limiter instanceof Limiter)) {
       throw optionError(`${where}: limiter`, 'a Limiter', limiter, true);
     }
+    if (limiter?.keyed) throw optionError(`${where}: limiter`, 'a Limiter without keys', limiter, true);
     if (stock !== undefined && !(stock instanceof Stock)) throw optionError(`${where}: stock`, 'a Stock', stock, true);
     const fields = stockFields(where, queue.record, given, stock);
     const parts = { queue: queue.native, limiter: limiter?.native, stock: stock?.native };

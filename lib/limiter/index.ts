@@ -1,1 +1,3 @@
-export { type Decision, Limiter, type LimiterHandle, type LimiterOptions, type LimiterStats, type Tier, tierName } from './limiter.js';
+export { type Allowed, type Decision, type Denied, type Outlook, type Tier, tierName } from './decision.js';
+export { type AcquireOptions, type Key, Limiter, type LimiterHandle, type LimiterStats } from './limiter.js';
+export type { LimiterChanges, LimiterOptions } from './options.js';

@@ -53,7 +53,7 @@ std::uint32_t GateAttachment::take(std::uint32_t max) {
 }
 
 ResolveResult GateAttachment::resolve(std::uint64_t reservation, bool confirm, bool leaves) {
-  if (leaves && admission_.limiter != nullptr) admission_.limiter->release(1);
+  if (leaves && admission_.limiter != nullptr) admission_.limiter->release(*admission_.limiter_line, 1);
   if (admission_.stock == nullptr) return ResolveResult::kDone;
   const std::uint64_t now = parts_.stock->clock().now();
   return confirm ? admission_.stock->confirm(*admission_.stock_line, reservation, now)

@@ -1,5 +1,7 @@
 #include "addon/limiter.h"
 
+#include <random>
+
 #include "addon/objects.h"
 
 namespace sluice {
@@ -25,41 +27,179 @@ void LimiterAttachment::on_detach() {
   shared_.reset();
 }
 
+const Key* LimiterAttachment::key(napi_env env, napi_value value) {
+  napi_valuetype type = napi_undefined;
+  napi_typeof(env, value, &type);
+  if (type == napi_string) {
+    std::size_t length = 0;
+    const std::size_t room = std::size(short_text_);
+    const char16_t* text = short_text_;
+    napi_get_value_string_utf16(env, value, short_text_, room, &length);
+    if (length == room - 1) {  // perhaps cut off
+      napi_get_value_string_utf16(env, value, nullptr, 0, &length);
+      if (long_text_.size() < length + 1) long_text_.resize(length + 1);
+      napi_get_value_string_utf16(env, value, long_text_.data(), length + 1, &length);
+      text = long_text_.data();
+    }
+    key_ = limiter_.key(KeyKind::kString, text, length * sizeof(char16_t));
+  } else if (type == napi_number) {
+    double number = 0;
+    napi_get_value_double(env, value, &number);
+    if (number == 0) number = 0;  // -0 is 0
+    key_ = limiter_.key(KeyKind::kNumber, &number, sizeof number);
+  } else if (type == napi_bigint) {
+    std::size_t count = 0;
+    napi_get_value_bigint_words(env, value, nullptr, &count, nullptr);
+    std::vector<std::uint64_t> words(count + 1);
+    int negative = 0;
+    napi_get_value_bigint_words(env, value, &negative, &count, words.data() + 1);
+    words[0] = static_cast<std::uint64_t>(negative);
+    key_ = limiter_.key(KeyKind::kBigint, words.data(), words.size() * sizeof words[0]);
+  } else {
+    return nullptr;
+  }
+  return &key_;
+}
+
 namespace {
 
-Limiter::Decision decide(LimiterAttachment& self, std::uint64_t now, std::uint32_t cost) {
-  return self.limiter().decide(self.line(), self.clock(), now, cost, self.queue_depth());
+// A call with a number and perhaps a key: f(number, key?).
+struct Call {
+  Call(napi_env env, napi_callback_info info) {
+    void* data = nullptr;
+    napi_value values[2];
+    std::size_t count = 2;
+    napi_get_cb_info(env, info, &count, values, nullptr, &data);
+    self = static_cast<LimiterAttachment*>(data);
+    if (count > 0) napi_get_value_double(env, values[0], &number);
+    if (count > 1 && !self->detached()) key = self->key(env, values[1]);
+  }
+  Limiter& limiter() const { return self->limiter(); }
+  std::uint64_t cost() const { return static_cast<std::uint64_t>(number); }
+
+  LimiterAttachment* self = nullptr;
+  double number = 0;
+  const Key* key = nullptr;
+};
+
+constexpr std::int32_t kDryRun = 32;  // added to the tier that would have refused
+
+Limiter::Decision decide(const Call& call, std::uint64_t now) {
+  LimiterAttachment& self = *call.self;
+  return self.limiter().decide(self.line(), self.clock(), now, call.cost(), self.queue_depth(), call.key);
 }
 
-// allow(cost): 1 or 0
+// allow(cost, key?): 1 or 0
 napi_value allow(napi_env env, napi_callback_info info) {
-  std::uint32_t arguments[1];
-  auto& self = attachment<LimiterAttachment>(env, info, arguments);
-  if (self.detached()) return number(env, kDisposed);
-  return number(env, decide(self, self.clock().now(), arguments[0]).refused_by == Tier::kNone ? 1 : 0);
+  const Call call(env, info);
+  if (call.self->detached()) return number(env, kDisposed);
+  return number(env, decide(call, call.self->clock().now()).refused_by == Tier::kNone ? 1 : 0);
 }
 
-// tryAcquire(cost): 0 if allowed, else the tier; staging gets [retryAfterMs, remaining]
+// tryAcquire(cost, key?): 0 if allowed, else the tier; kDryRun + the tier if it was allowed all the same
 napi_value try_acquire(napi_env env, napi_callback_info info) {
-  std::uint32_t arguments[1];
-  auto& self = attachment<LimiterAttachment>(env, info, arguments);
+  const Call call(env, info);
+  LimiterAttachment& self = *call.self;
   if (self.detached()) return number(env, kDisposed);
   const std::uint64_t now = self.clock().now();
-  const Limiter::Decision decision = decide(self, now, arguments[0]);
-  if (decision.refused_by == Tier::kNone) {
-    self.out().put(8, static_cast<double>(self.limiter().remaining(now, self.queue_depth())));
-  } else {
-    self.out().put(0, milliseconds(self.limiter().retry_after(now, arguments[0])));
-  }
-  return number(env, static_cast<std::int32_t>(decision.refused_by));
+  const Limiter::Decision decision = decide(call, now);
+  const Key* charged = decision.overflowed ? nullptr : call.key;
+  const Limiter::Outlook outlook =
+      self.limiter().peek(self.line(), now, call.cost(), self.queue_depth(), charged);
+  self.out().put(LimiterAttachment::kRemaining, static_cast<double>(outlook.remaining));
+  self.out().put(LimiterAttachment::kRetryAfterMs, milliseconds(outlook.retry_after));
+  self.out().put(LimiterAttachment::kOverflowed, decision.overflowed ? 1.0 : 0.0);
+  const auto tier = static_cast<std::int32_t>(decision.would_refuse);
+  return number(env, tier != 0 && decision.refused_by == Tier::kNone ? kDryRun + tier : tier);
 }
 
-// release(cost): 1, or 0 if that much was not in flight
-napi_value release(napi_env env, napi_callback_info info) {
-  std::uint32_t arguments[1];
-  auto& self = attachment<LimiterAttachment>(env, info, arguments);
+// peek(cost, key?): the tier that would refuse, or 0; staging as of tryAcquire
+napi_value peek(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  LimiterAttachment& self = *call.self;
   if (self.detached()) return number(env, kDisposed);
-  return number(env, self.limiter().release(arguments[0]) ? 1 : 0);
+  const Limiter::Outlook outlook =
+      self.limiter().peek(self.line(), self.clock().now(), call.cost(), self.queue_depth(), call.key);
+  self.out().put(LimiterAttachment::kRemaining, static_cast<double>(outlook.remaining));
+  self.out().put(LimiterAttachment::kRetryAfterMs, milliseconds(outlook.retry_after));
+  return number(env, static_cast<std::int32_t>(outlook.refused_by));
+}
+
+// release(cost, key?): 1, or 0 if that much was not in flight
+napi_value release(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  if (call.self->detached()) return number(env, kDisposed);
+  return number(env, call.limiter().release(call.self->line(), call.cost(), call.key) ? 1 : 0);
+}
+
+// penalize(points, key?): 1, or 0 if the key has no place
+napi_value penalize(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  LimiterAttachment& self = *call.self;
+  if (self.detached()) return number(env, kDisposed);
+  const bool placed =
+      self.limiter().penalize(self.line(), self.clock(), self.clock().now(), call.cost(), call.key);
+  return number(env, placed ? 1 : 0);
+}
+
+// reward(points, key?): 1
+napi_value reward(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  if (call.self->detached()) return number(env, kDisposed);
+  call.limiter().reward(call.self->line(), call.self->clock().now(), call.cost(), call.key);
+  return number(env, 1);
+}
+
+// reset(0, key?): 1
+napi_value reset(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  if (call.self->detached()) return number(env, kDisposed);
+  call.limiter().reset(call.self->line(), call.key);
+  return number(env, 1);
+}
+
+// block(ns, key?): 1, or 0 if the key has no place
+napi_value block(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  LimiterAttachment& self = *call.self;
+  if (self.detached()) return number(env, kDisposed);
+  return number(env, self.limiter().block(self.line(), self.clock().now(), call.cost(), call.key) ? 1 : 0);
+}
+
+// overload(ns): 1
+napi_value overload(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  if (call.self->detached()) return number(env, kDisposed);
+  call.limiter().overload(call.self->line(), call.self->clock().now(), call.cost());
+  return number(env, 1);
+}
+
+std::uint64_t bucket_ns(double window_ms, std::uint32_t buckets) {
+  // Rounded up: a window that is a few nanoseconds too long is strict, one too short is not.
+  return (static_cast<std::uint64_t>(window_ms * 1e6) + buckets - 1) / buckets;
+}
+
+// configure({ ratePerSecond?, burst?, warmUpMs?, limit?, windowMs?, max?, enforce? }): 1
+napi_value configure(napi_env env, napi_callback_info info) {
+  const Napi::CallbackInfo call(env, info);
+  auto& self = attachment<LimiterAttachment>(env, info);
+  if (self.detached()) return number(env, kDisposed);
+  const auto given = call[0].As<Napi::Object>();
+  const auto has = [&given](const char* name) { return !given.Get(name).IsUndefined(); };
+  self.limiter().configure(self.clock(), [&](LimiterConfig& config, std::uint64_t now) {
+    if (has("ratePerSecond") || has("warmUpMs")) config.bucket.origin = now;
+    if (has("ratePerSecond")) config.bucket.rate = TokenRate::per_second(f64(given, "ratePerSecond"));
+    if (has("burst")) config.bucket.burst = u64(given, "burst");
+    if (has("warmUpMs")) {
+      config.bucket.warm_up_ns = static_cast<std::uint64_t>(f64(given, "warmUpMs") * 1e6);
+      config.bucket.warm_up_from = now;
+    }
+    if (has("limit")) config.window.limit = u64(given, "limit");
+    if (has("windowMs")) config.window.bucket_ns = bucket_ns(f64(given, "windowMs"), config.window.buckets);
+    if (has("max")) config.depth_max = u64(given, "max");
+    if (has("enforce")) config.enforce = given.Get("enforce").ToBoolean();
+  });
+  return number(env, 1);
 }
 
 napi_value stats(napi_env env, napi_callback_info info) {
@@ -69,11 +209,21 @@ napi_value stats(napi_env env, napi_callback_info info) {
   const LimiterConfig& config = self.limiter().config();
   const std::uint64_t in_flight = config.depth_of_queue ? self.queue_depth() : self.limiter().in_flight();
   Napi::Object result = Napi::Object::New(env);
-  result.Set("allowed", static_cast<double>(lines.sum(Limiter::kAllowed)));
-  result.Set("tokenBucket", static_cast<double>(lines.sum(Limiter::kByTokenBucket)));
-  result.Set("slidingWindow", static_cast<double>(lines.sum(Limiter::kBySlidingWindow)));
-  result.Set("queueDepth", static_cast<double>(lines.sum(Limiter::kByQueueDepth)));
-  result.Set("inFlight", static_cast<double>(in_flight));
+  const auto set = [&result](const char* name, std::uint64_t value) {
+    result.Set(name, static_cast<double>(value));
+  };
+  set("allowed", lines.sum(Limiter::kAllowed));
+  set("tokenBucket", lines.sum(Limiter::kByTokenBucket));
+  set("slidingWindow", lines.sum(Limiter::kBySlidingWindow));
+  set("queueDepth", lines.sum(Limiter::kByQueueDepth));
+  set("blocked", lines.sum(Limiter::kByBlock));
+  set("adaptive", lines.sum(Limiter::kByAdaptive));
+  set("dryRefusals", lines.sum(Limiter::kDryRefusals));
+  set("overflowed", lines.sum(Limiter::kOverflowed));
+  set("places", lines.sum(Limiter::kPlaces));
+  set("evicted", lines.sum(Limiter::kEvicted));
+  set("bytes", self.shared()->segment.bytes());
+  set("inFlight", in_flight);
   return result;
 }
 
@@ -83,7 +233,9 @@ napi_value dispose(napi_env env, napi_callback_info info) {
 }
 
 constexpr HotFunction kLimiterFunctions[] = {
-    {"allow", allow}, {"tryAcquire", try_acquire}, {"release", release}, {"stats", stats}, {"dispose", dispose},
+    {"allow", allow},       {"tryAcquire", try_acquire}, {"peek", peek},   {"release", release},
+    {"penalize", penalize}, {"reward", reward},          {"reset", reset}, {"block", block},
+    {"overload", overload}, {"configure", configure},    {"stats", stats}, {"dispose", dispose},
 };
 
 Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedLimiter>& shared, const Napi::Value& out) {
@@ -93,28 +245,39 @@ Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedLimiter>& shared, 
   Napi::Object object(env, hot_object(env, attached, kLimiterFunctions));
   object.Set("handle", handle_of(env, *shared));
   object.Set("attachment", Napi::External<LimiterAttachment>::New(env, attached));
+  // What is fixed at creation.
+  const LimiterConfig& config = shared->config;
+  object.Set("keyed", config.keys_max != 0);
+  object.Set("hasBucket", config.has_bucket);
+  object.Set("hasWindow", config.has_window);
+  object.Set("hasDepth", config.has_depth);
+  object.Set("logCapacity", static_cast<double>(config.log_capacity));
   return object;
 }
 
-// createLimiter({ tokenBucket?: { ratePerSecond, burst }, slidingWindow?: { limit, windowMs, buckets },
-//                 queueDepth?: { max, queue?: handle }, clock? }, staging)
+// createLimiter({ tokenBucket?: { ratePerSecond, burst, warmUpMs }, slidingWindow?: { limit, windowMs, buckets, exact },
+//                 queueDepth?: { max, queue?: handle }, keysMax, enforce, clock? }, staging)
 Napi::Value create_limiter(const Napi::CallbackInfo& info) {
   const auto options = info[0].As<Napi::Object>();
   auto shared = std::make_shared<SharedLimiter>();
   LimiterConfig& config = shared->config;
   if (!clock_option(options, shared->time)) return Napi::String::New(info.Env(), kDeadHandle);
+  config.enforce = options.Get("enforce").ToBoolean();
+  config.keys_max = u64(options, "keysMax");
   if (options.Get("tokenBucket").IsObject()) {
     const auto bucket = options.Get("tokenBucket").As<Napi::Object>();
     config.has_bucket = true;
-    config.bucket = {TokenRate::per_second(f64(bucket, "ratePerSecond")), u64(bucket, "burst")};
+    config.bucket.rate = TokenRate::per_second(f64(bucket, "ratePerSecond"));
+    config.bucket.burst = u64(bucket, "burst");
+    config.bucket.warm_up_ns = static_cast<std::uint64_t>(f64(bucket, "warmUpMs") * 1e6);
   }
   if (options.Get("slidingWindow").IsObject()) {
     const auto window = options.Get("slidingWindow").As<Napi::Object>();
-    const std::uint32_t buckets = u32(window, "buckets");
     config.has_window = true;
-    // Rounded up: a window that is a few nanoseconds too long is strict, one too short is not.
-    const auto window_ns = static_cast<std::uint64_t>(f64(window, "windowMs") * 1e6);
-    config.window = {u64(window, "limit"), (window_ns + buckets - 1) / buckets, buckets};
+    config.exact = window.Get("exact").ToBoolean();
+    const std::uint32_t buckets = config.exact ? 1 : u32(window, "buckets");
+    config.window = {u64(window, "limit"), bucket_ns(f64(window, "windowMs"), buckets), buckets};
+    if (config.exact) config.log_capacity = config.window.limit;
   }
   if (options.Get("queueDepth").IsObject()) {
     const auto depth = options.Get("queueDepth").As<Napi::Object>();
@@ -128,7 +291,9 @@ Napi::Value create_limiter(const Napi::CallbackInfo& info) {
   }
   shared->segment = Segment::create(SegmentKind::kLimiter, 0, Limiter::bytes(config));
   if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
-  shared->view().format(config, shared->time.clock().now());
+  std::random_device random;
+  const auto word = [&random] { return (static_cast<std::uint64_t>(random()) << 32) | random(); };
+  shared->view().format(config, shared->time.clock().now(), KeySecret{{word(), word()}});
   Registry::instance().add(shared);
   return attach(info.Env(), shared, info[1]);
 }

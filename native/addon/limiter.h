@@ -1,7 +1,9 @@
 // A limiter as the threads of the process share it, and as one thread sees it.
 #pragma once
 
+#include <limits>
 #include <memory>
+#include <vector>
 
 #include "addon/clock.h"
 #include "addon/environment.h"
@@ -35,7 +37,11 @@ class LimiterAttachment : public Attachment {
   std::uint64_t queue_depth() const { return queue_ == nullptr ? 0 : queue_->ring().depth(); }
   const Queue* queue() const { return queue_.get(); }
 
-  // Results of tryAcquire: retryAfterMs, remaining.
+  // The key that JavaScript gave: nullptr for undefined. Valid until the next call.
+  const Key* key(napi_env env, napi_value value);
+
+  // Words of the staging: results of tryAcquire and peek.
+  static constexpr std::size_t kRetryAfterMs = 0, kRemaining = 8, kOverflowed = 16;
   void stage(napi_env env, napi_value buffer) { out_ = Staging(env, buffer); }
   const Staging& out() const { return out_; }
 
@@ -51,6 +57,9 @@ class LimiterAttachment : public Attachment {
   Clock clock_;
   std::unique_ptr<Queue> queue_;
   Staging out_;
+  Key key_;
+  char16_t short_text_[128];
+  std::vector<char16_t> long_text_;  // for what does not fit: grows to the longest key seen
 };
 
 // What no waiting can satisfy is Infinity milliseconds.

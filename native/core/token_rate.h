@@ -19,10 +19,13 @@ inline constexpr double kTokenRateMax = 1e7;
 
 class TokenRate {
  public:
+  friend bool operator==(const TokenRate&, const TokenRate&) = default;
+
   static TokenRate per_second(double rate) {
     TokenRate result;
     // As many fraction bits as keep the units of 34 years below 2^63.
-    while (result.fraction_bits_ < 20 && std::ldexp(rate, static_cast<int>(result.fraction_bits_) + 1) <= 8589934592.0) {
+    while (result.fraction_bits_ < 20 &&
+           std::ldexp(rate, static_cast<int>(result.fraction_bits_) + 1) <= 8589934592.0) {
       ++result.fraction_bits_;
     }
     // rate * 2^fraction / 1e9 = mantissa * 2^exponent / 1e9, exactly; divide with 64 more bits and round up, so
