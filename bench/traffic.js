@@ -51,12 +51,7 @@ export class OrderSource {
   /** The next batch. */
   next() {
     let { count, checksum } = this;
-    for (const order of this.orders) {
-      order.orderId = count;
-      order.user = userOf(count);
-      checksum = (checksum + order.user + order.sku) | 0;
-      count++;
-    }
+    for (const order of this.orders) checksum = (checksum + number(order, count++)) | 0;
     this.count = count;
     this.checksum = checksum;
     return this.orders;
@@ -64,15 +59,8 @@ export class OrderSource {
 
   /** One order that says it is the last. */
   last() {
-    const [first] = this.orders;
-    const order = {
-      .../** @type {Order} */ (first),
-      orderId: this.count,
-      user: userOf(this.count),
-      quantity: LAST,
-    };
-    this.checksum = (this.checksum + order.user + order.sku) | 0;
-    this.count++;
+    const order = { .../** @type {Order} */ (this.orders[0]), quantity: LAST };
+    this.checksum = (this.checksum + number(order, this.count++)) | 0;
     return order;
   }
 
@@ -85,9 +73,15 @@ export class OrderSource {
   }
 }
 
-/** @param {number} sequence */
-function userOf(sequence) {
-  return sequence & 0xffff;
+/**
+ * @param {Order} order
+ * @param {number} sequence
+ * @returns {number} its part of the checksum
+ */
+function number(order, sequence) {
+  order.orderId = sequence;
+  order.user = sequence & 0xffff;
+  return order.user + order.sku;
 }
 
 /** @typedef {{ count: number, checksum: number, disorder: number }} Received */

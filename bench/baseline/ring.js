@@ -21,10 +21,10 @@
  * A producer publishes by exchanging the stamp for p + 1, and learns from what it displaced whether the
  * consumer sleeps. Both sides decide on this one word, so no wake-up is lost, with no fence and no second flag.
  *
- * What this form cannot have, and the native ring has: a thread terminated between claim and publish, or a
- * record whose getter throws when it is read the second time, wedges the ring.
+ * What the native ring has and this form lacks: here a thread terminated between claim and publish wedges the
+ * ring, and so does a record whose getter throws when it is read the second time; and that only one thread
+ * consumes is the caller's to see to.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 
 // Indices of 32-bit words.
 const TAIL = 0;
@@ -33,7 +33,7 @@ const EPOCH = 64;
 
 const SLOTS_BYTES = 384;
 const PAGE_BYTES = 65_536;
-const MAX_CAPACITY = 2 ** 24;
+const SLOTS_BYTES_MAX = 2 ** 30;
 const STEP = 2;
 /** In the tail. */
 const CLOSED = 1;
@@ -41,11 +41,6 @@ const CLOSED = 1;
 const PUBLISHED = 1;
 /** What #claim returns when there is no room: odd, so it is no position. */
 const FULL = 1;
-
-/** Records that one turn of the consumer's event loop visits at most. */
-const TURN_RECORDS = 4_096;
-/** Looks at the next slot before the consumer goes to sleep: about as long as one wake-up costs its producer. */
-const LOOKS_BEFORE_SLEEP = 100;
 
 /**
  * @typedef {import('./record.js').Fields} Fields
@@ -86,8 +81,9 @@ export class Ring {
    * @param {{ capacity: number, start?: number }} options `start`: number of the first record, to test wrap-around
    */
   static create(type, { capacity, start = 0 }) {
-    if (!Number.isInteger(capacity) || capacity < 1 || capacity > MAX_CAPACITY) {
-      throw new RangeError(`capacity: expected an integer from 1 to ${MAX_CAPACITY}, got ${capacity}`);
+    const most = SLOTS_BYTES_MAX / type.slotBytes;
+    if (!Number.isInteger(capacity) || capacity < 1 || capacity > most) {
+      throw new RangeError(`capacity: expected a whole number from 1 to ${most}, got ${capacity}`);
     }
     const slots = slotsFor(capacity);
     // A shared WebAssembly memory is a SharedArrayBuffer that starts on a page. A plain one starts anywhere on
@@ -200,31 +196,6 @@ export class Ring {
     return max - left;
   }
 
-  /**
-   * Visits records as they come, on this thread's event loop, until the ring is closed and empty. After
-   * TURN_RECORDS it lets timers and I/O have their turn. With nothing to visit it sleeps.
-   * @param {(view: import('./record.js').View<R>) => void} visit
-   */
-  async consume(visit) {
-    const keepAlive = setInterval(() => {}, 2 ** 31 - 1); // a pending waitAsync lets a process end
-    let left = TURN_RECORDS;
-    try {
-      for (;;) {
-        left -= this.drain(visit, left);
-        if (left === 0) {
-          await nextTurn();
-          left = TURN_RECORDS;
-        } else if (this.#drained()) {
-          return;
-        } else if (!this.#comesSoon() && (await this.#sleep())) {
-          left = TURN_RECORDS;
-        }
-      }
-    } finally {
-      clearInterval(keepAlive);
-    }
-  }
-
   /** No push succeeds after this; what was pushed can still be drained. */
   close() {
     const tail = Atomics.or(this.#words, TAIL, CLOSED);
@@ -288,28 +259,27 @@ export class Ring {
     if (epochPassed) Atomics.add(this.#words, EPOCH, 1);
   }
 
-  #comesSoon() {
-    const word = this.#slotOf(this.#head) >> 2;
-    for (let look = 0; look < LOOKS_BEFORE_SLEEP; look++) {
-      if (Atomics.load(this.#words, word) === (this.#head | PUBLISHED)) return true;
-    }
-    return false;
+  /** Whether there is something to drain. */
+  get readable() {
+    return Atomics.load(this.#words, this.#slotOf(this.#head) >> 2) === (this.#head | PUBLISHED);
   }
 
-  #drained() {
+  /** Whether the ring is closed and all that was pushed has been drained. */
+  get drained() {
     return Atomics.load(this.#words, TAIL) === (this.#head | CLOSED);
   }
 
   /**
-   * Sleeps until the next record is published or the ring is closed.
-   * @returns {Promise<boolean>} false: it did not come to that
+   * Sleeps, without holding the thread, until there is something to drain or the ring is closed. By itself it does
+   * not keep a process alive.
+   * @returns {Promise<boolean>} false: it was so already
    */
-  async #sleep() {
+  async sleep() {
     const word = this.#slotOf(this.#head) >> 2;
     const stamp = Atomics.load(this.#words, word);
     if (stamp === (this.#head | PUBLISHED)) return false;
     if (Atomics.compareExchange(this.#words, word, stamp, this.#head) !== stamp) return false;
-    if (this.#drained()) return false;
+    if (this.drained) return false;
     const wait = waitAsync(this.#words, word, this.#head);
     await wait.value;
     return wait.async;

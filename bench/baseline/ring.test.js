@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
+import { consume } from './consume.js';
 import { record } from './record.js';
 import { Ring } from './ring.js';
 
@@ -144,6 +145,10 @@ it('a producer that slept through 2^30 records does not trust the limit it remem
   expect(drained(other)).toEqual([0, 1, 2, 3]);
 });
 
+it.each([0, -1, 1.5, 2 ** 40])('a capacity of %d is refused', (capacity) => {
+  expect(() => Ring.create(Parcel, { capacity })).toThrow(/^capacity: expected/);
+});
+
 describe('a drain', () => {
   it('frees the room of what it visited at its end, all at once', () => {
     const ring = Ring.create(Parcel, { capacity: 2 });
@@ -183,13 +188,13 @@ describe('a closed ring', () => {
     ring.tryPushMany(parcels(0, 3));
     ring.close();
     let visits = 0;
-    await ring.consume(() => visits++);
+    await consume(ring, () => visits++);
     expect(visits).toBe(3);
   });
 
   it.each([0, NEAR_ZERO + 20])('wakes its sleeping consumer (first record %i)', async (start) => {
     const ring = Ring.create(Parcel, { capacity: 4, start });
-    const consumed = ring.consume(() => {});
+    const consumed = consume(ring, () => {});
     await new Promise((resolve) => setTimeout(resolve, 20));
     ring.close();
     await consumed;
@@ -201,13 +206,13 @@ describe('a consumer on an event loop', () => {
     const ring = Ring.create(Parcel, { capacity: 4 });
     ring.tryPushMany(parcels(0, 2));
     ring.close();
-    const consumed = ring.consume(() => {
+    const consumed = consume(ring, () => {
       throw new Error('visitor');
     });
     await expect(consumed).rejects.toThrow('visitor');
     /** @type {number[]} */
     const rest = [];
-    await ring.consume((view) => rest.push(view.sequence));
+    await consume(ring, (view) => rest.push(view.sequence));
     expect(rest).toEqual([1]);
   });
 });
@@ -244,7 +249,7 @@ describe('with producers in other threads', () => {
     let disorder = 0;
     let visits = 0;
     let weights = 0;
-    await ring.consume((view) => {
+    await consume(ring, (view) => {
       const { producer } = view;
       if (view.sequence !== next[producer]) disorder++;
       next[producer] = view.sequence + 1;
@@ -264,7 +269,7 @@ describe('with producers in other threads', () => {
     const seen = new Int32Array(new SharedArrayBuffer(4));
     startProducer({ handle: ring.handle, producer: 0, batch: 1, count: rounds, seen });
     let visits = 0;
-    await ring.consume(() => {
+    await consume(ring, () => {
       if (++visits === rounds) ring.close();
       setImmediate(() => {
         Atomics.add(seen, 0, 1);
@@ -281,7 +286,7 @@ describe('with producers in other threads', () => {
     const timer = setInterval(() => {
       if (++ticks === 10) ring.close();
     }, 1);
-    await ring.consume(() => {});
+    await consume(ring, () => {});
     clearInterval(timer);
     expect(ticks).toBeGreaterThanOrEqual(10);
   });

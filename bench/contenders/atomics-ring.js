@@ -1,4 +1,5 @@
 /** The pure-JS ring of bench/baseline. */
+import { consume } from '../baseline/consume.js';
 import { record } from '../baseline/record.js';
 import { Ring } from '../baseline/ring.js';
 import { orderFields } from '../traffic.js';
@@ -22,5 +23,5 @@ export function openInlet(handle) {
 /** @type {import('./contender.js').Contender['openOutlet']} */
 export function openOutlet(handle) {
   const ring = Ring.attach(Order, handle);
-  return { drain: (visit, max) => ring.drain(visit, max), consume: (visit) => ring.consume(visit) };
+  return { drain: (visit, max) => ring.drain(visit, max), consume: (visit) => consume(ring, visit) };
 }

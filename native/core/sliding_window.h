@@ -62,8 +62,12 @@ class SlidingWindow {
         bucket = later_bucket(bucket, clock_now());
         continue;
       }
-      const std::uint64_t count = count_in(word);
-      if (older_sum(bucket) + count + cost > config_.limit) return {bucket, false};
+      const std::uint64_t older = older_sum(bucket, clock_now);
+      if (older == kOvertaken) {
+        bucket = later_bucket(bucket, clock_now());
+        continue;
+      }
+      if (older + count_in(word) + cost > config_.limit) return {bucket, false};
       // Relaxed on success would do for the count; ACQ/REL keeps the sum's loads before the add.
       if (running.compare_exchange_weak(word, word + cost, std::memory_order_acq_rel,
                                         std::memory_order_relaxed)) {
@@ -181,6 +185,7 @@ class SlidingWindow {
   static constexpr int kCountBits = 30;
   static constexpr std::uint64_t kSealed = 1ULL << kCountBits;
   static constexpr std::uint64_t kNumberMask = (1ULL << 33) - 1;
+  static constexpr std::uint64_t kOvertaken = ~0ULL;
 
   // Bucket numbers begin at n + 1: those before the first exist, and a zeroed cell belongs to none of them.
   std::uint64_t bucket_of(std::uint64_t now) const noexcept { return now / config_.bucket_ns + first(); }
@@ -200,17 +205,29 @@ class SlidingWindow {
     const std::uint64_t word = cell(bucket).load(std::memory_order_relaxed);
     return bucket_in(word) == number(bucket) ? count_in(word) : 0;
   }
-  std::uint64_t older_sum(std::uint64_t bucket) const noexcept {
+  std::uint64_t sum(std::uint64_t bucket) const noexcept {
+    std::uint64_t total = 0;
+    for (std::uint64_t age = 0; age <= config_.buckets; ++age) total += count_of(bucket - age);
+    return total;
+  }
+  // What the n buckets before `bucket` count; kOvertaken if one of their cells belongs to a later bucket. Who opens
+  // a bucket n + 1 or more ahead overwrites these before it comes to the cell of `bucket`, which is then still
+  // open, but the counts are gone.
+  template <class ReadClock>
+  std::uint64_t older_sum(std::uint64_t bucket, ReadClock&& clock_now) const noexcept {
     std::uint64_t total = 0;
     std::uint64_t at = bucket % cells(config_.buckets);  // stepped instead of divided for each cell
     for (std::uint64_t age = 1; age <= config_.buckets; ++age) {
       at = at == 0 ? config_.buckets : at - 1;
       const std::uint64_t word = cells_[at].load(std::memory_order_relaxed);
-      if (bucket_in(word) == number(bucket - age)) total += count_in(word);
+      if (bucket_in(word) == number(bucket - age)) {
+        total += count_in(word);
+      } else if (is_later(word, bucket - age, bucket, clock_now)) {
+        return kOvertaken;
+      }
     }
     return total;
   }
-  std::uint64_t sum(std::uint64_t bucket) const noexcept { return older_sum(bucket) + count_of(bucket); }
 
   std::uint64_t later_bucket(std::uint64_t bucket, std::uint64_t now) const noexcept {
     const std::uint64_t fresh = bucket_of(now);

@@ -1,0 +1,40 @@
+import { checksum } from './record.js';
+
+interface Numbered {
+  readonly producer: number;
+  readonly sequence: number;
+  readonly checksum: number;
+}
+
+/** Checks what arrives: intact, nothing twice, nothing left out, in order for each producer. */
+export class Arrivals {
+  total = 0;
+  readonly #next: number[];
+
+  /** @param first the sequence number with which each producer begins */
+  constructor(producers: number, first: number) {
+    this.#next = new Array<number>(producers).fill(first);
+  }
+
+  see({ producer, sequence, checksum: sum }: Numbered): void {
+    // Compared here and only then reported: an expectation for each of millions of records would take minutes.
+    if (sum !== checksum(producer, sequence)) {
+      throw new Error(
+        `record ${this.total} is torn: producer ${producer}, sequence ${sequence}, checksum ${sum}`,
+      );
+    }
+    const expected = this.#next[producer];
+    if (sequence !== expected) {
+      throw new Error(
+        `record ${this.total}, of producer ${producer}: expected sequence ${expected}, got ${sequence}`,
+      );
+    }
+    this.#next[producer] = sequence + 1;
+    this.total++;
+  }
+
+  /** The next sequence number expected from each producer. */
+  get next(): readonly number[] {
+    return this.#next;
+  }
+}

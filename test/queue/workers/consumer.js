@@ -1,0 +1,53 @@
+// Becomes the consumer of a queue in the way that `manner` says, tells so, and stays: see ../lease.test.ts.
+import { parentPort, workerData } from 'node:worker_threads';
+import { Queue } from 'sluice';
+import { Numbered } from '../record.js';
+
+const { handle, manner } = workerData;
+const queue = Queue.attach(Numbered, handle);
+const tell = (/** @type {string} */ type) => parentPort.postMessage({ type });
+
+/** Keeps the thread alive until it is told to end. */
+const told = new Promise((resolve) => parentPort.once('message', resolve));
+
+switch (manner) {
+  case 'popped':
+    queue.tryPop();
+    tell('consuming');
+    await told;
+    break;
+  case 'asleep':
+    queue.consume(() => {}).catch(() => tell('failed'));
+    tell('consuming');
+    await told;
+    process.exit();
+    break;
+  case 'in a handler':
+    await queue.consume(
+      async () => {
+        tell('consuming');
+        await told;
+        process.exit();
+      },
+      { batchSize: 1 },
+    );
+    break;
+  case 'in a visit':
+    queue.drain(() => {
+      tell('consuming');
+      for (;;);
+    }, 1);
+    break;
+  case 'in a loop':
+    for (let i = 0; ; i++) {
+      queue.tryPop();
+      queue.drain(() => {}, 2);
+      if (i === 1_000) tell('consuming');
+    }
+
+  case 'until closed':
+    await queue.consume(() => {});
+    tell('consumed');
+    await told;
+    break;
+}

@@ -1,0 +1,103 @@
+import { setImmediate as immediate } from 'node:timers/promises';
+import { ManualClock, type Reserved, Stock } from 'sluice';
+import { describe, expect, it } from 'vitest';
+
+const nanosecond = 1e-6; // in milliseconds
+
+function reserved(answer: ReturnType<Stock['reserve']>): Reserved {
+  if (!answer.ok) throw new Error(`refused: ${answer.reason}`);
+  return answer;
+}
+
+describe('a reservation expires', () => {
+  it('at its deadline, not before', () => {
+    const clock = new ManualClock();
+    const stock = Stock.create({ items: [{ sku: 1, quantity: 10 }], holdMs: 100, clock });
+    const first = reserved(stock.reserve({ sku: 1, quantity: 2 }));
+    const second = reserved(stock.reserve({ sku: 1, quantity: 3 }));
+    expect([first.expiresInMs, second.expiresInMs]).toEqual([100, 100]);
+    clock.advance(100 - nanosecond);
+    expect(stock.expire()).toBe(0);
+    expect(stock.confirm(first.reservation)).toBe('confirmed');
+    clock.advance(nanosecond);
+    expect(stock.expire()).toBe(1);
+    expect(stock.counts(1)).toEqual({ total: 10, available: 8, reserved: 0, sold: 2 });
+    expect([stock.confirm(second.reservation), stock.cancel(second.reservation)]).toEqual(['expired', 'expired']);
+    expect(stock.stats()).toMatchObject({ confirmed: 1, expired: 1, cancelled: 0 });
+  });
+
+  it.each(['confirm', 'cancel'] as const)('at its deadline also if %s comes before the sweep', (resolve) => {
+    const clock = new ManualClock();
+    const stock = Stock.create({ items: [{ sku: 1, quantity: 10, perUser: 4 }], holdMs: 100, clock });
+    const { reservation } = reserved(stock.reserve({ sku: 1, quantity: 4, user: 1 }));
+    clock.advance(100);
+    expect(stock.counts(1).reserved).toBe(4);
+    expect(stock[resolve](reservation)).toBe('expired');
+    expect(stock.counts(1)).toEqual({ total: 10, available: 10, reserved: 0, sold: 0 });
+    expect(stock.expire()).toBe(0);
+    reserved(stock.reserve({ sku: 1, quantity: 4, user: 1 }));
+    stock.audit();
+  });
+
+  it('after the hold that it asked for itself', () => {
+    const clock = new ManualClock();
+    const stock = Stock.create({ items: [{ sku: 1, quantity: 10 }], holdMs: 100, clock });
+    const short = reserved(stock.reserve({ sku: 1, quantity: 1, holdMs: 1.5 }));
+    const long = reserved(stock.reserve({ sku: 1, quantity: 1, holdMs: 86_400_000 }));
+    expect([short.expiresInMs, long.expiresInMs]).toEqual([1.5, 86_400_000]);
+    clock.advance(1.5);
+    expect(stock.expire()).toBe(1);
+    clock.advance(86_400_000 - 1.5 - nanosecond);
+    expect(stock.expire()).toBe(0);
+    clock.advance(nanosecond);
+    expect(stock.expire()).toBe(1);
+    expect(stock.counts(1).available).toBe(10);
+  });
+
+  it('and gives back what counted for its user', () => {
+    const clock = new ManualClock();
+    const stock = Stock.create({ items: [{ sku: 1, quantity: 10, perUser: 1 }], clock });
+    for (let round = 0; round < 20; round++) {
+      reserved(stock.reserve({ sku: 1, quantity: 1, user: 1 }));
+      expect(stock.reserve({ sku: 1, quantity: 1, user: 1 })).toEqual({ ok: false, reason: 'user-limit' });
+      clock.advance(30_000);
+      expect(stock.expire()).toBe(1);
+      stock.audit();
+    }
+  });
+
+  it('wherever it is in the table, whoever sweeps', () => {
+    const clock = new ManualClock();
+    const stock = Stock.create({ items: [{ sku: 1, quantity: 1e6 }], maxReservations: 100_000, clock });
+    const other = Stock.attach(stock.handle);
+    for (let i = 0; i < 100_000; i++) reserved(stock.reserve({ sku: 1, quantity: 1, holdMs: 1 + (i % 10) }));
+    for (let round = 1; round <= 10; round++) {
+      clock.advance(1);
+      expect((round % 2 ? stock : other).expire()).toBe(10_000);
+      expect(stock.counts(1).reserved).toBe(100_000 - round * 10_000);
+    }
+    expect(stock.audit()).toEqual({ items: 1, held: 0 });
+  });
+
+  it('never by itself on a manual clock', async () => {
+    const clock = new ManualClock();
+    const stock = Stock.create({ items: [{ sku: 1, quantity: 1 }], holdMs: 1, clock });
+    const real = Stock.create({ items: [{ sku: 1, quantity: 1 }], holdMs: 1 });
+    reserved(stock.reserve({ sku: 1, quantity: 1 }));
+    reserved(real.reserve({ sku: 1, quantity: 1 }));
+    clock.advance(1_000);
+    while (real.counts(1).reserved > 0) await immediate();
+    expect(stock.counts(1).reserved).toBe(1);
+    expect(stock.expire()).toBe(1);
+  });
+
+  it('by itself on the clock of the machine, however many there are', async () => {
+    const stock = Stock.create({ items: [{ sku: 1, quantity: 1e6 }], maxReservations: 150_000, holdMs: 5 });
+    const one = reserved(stock.reserve({ sku: 1, quantity: 1, holdMs: 86_400_000 }));
+    for (let i = 1; i < 150_000; i++) reserved(stock.reserve({ sku: 1, quantity: 1 }));
+    while (stock.counts(1).reserved > 1) await immediate();
+    expect(stock.stats().expired).toBe(149_999);
+    expect(stock.confirm(one.reservation)).toBe('confirmed');
+    expect(stock.audit()).toEqual({ items: 1, held: 0 });
+  });
+});

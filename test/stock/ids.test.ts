@@ -1,0 +1,124 @@
+import { ManualClock, Stock, type StockOptions } from 'sluice';
+import { describe, expect, it } from 'vitest';
+
+function ledger(options: Partial<StockOptions> = {}) {
+  const clock = new ManualClock();
+  const items = [
+    { sku: 1, quantity: 100, perUser: 5 },
+    { sku: 2, quantity: 1 },
+  ];
+  return { clock, stock: Stock.create({ items, clock, ...options }) };
+}
+
+const request = { sku: 1, quantity: 2, user: 7, id: 1_000 };
+
+describe('reserve with an id', () => {
+  it('answers a retry with the same reservation, and reserves nothing more', () => {
+    const { stock } = ledger();
+    const first = stock.reserve(request);
+    expect(first).toMatchObject({ ok: true, duplicate: false });
+    for (let i = 0; i < 5; i++) expect(stock.reserve(request)).toEqual({ ...first, duplicate: true });
+    expect(stock.counts(1)).toMatchObject({ available: 98, reserved: 2 });
+    expect(stock.stats()).toMatchObject({ reserved: 1, refused: 0 });
+    stock.audit();
+  });
+
+  it.each(['confirm', 'cancel', 'expire'] as const)('answers a retry with the same reservation also after %s', (resolve) => {
+    const { stock, clock } = ledger();
+    const first = stock.reserve(request);
+    if (!first.ok) throw new Error(first.reason);
+    if (resolve === 'expire') {
+      clock.advance(30_000);
+      stock.expire();
+    } else {
+      stock[resolve](first.reservation);
+    }
+    const after = stock.counts(1);
+    expect(stock.reserve(request)).toMatchObject({ ok: true, reservation: first.reservation, duplicate: true });
+    expect(stock.counts(1)).toEqual(after);
+  });
+
+  it.each([{ sku: 2 }, { quantity: 1 }, { user: 8 }, { sku: 2, quantity: 1 }])(
+    'refuses the same id with another body: %o',
+    (difference) => {
+      const { stock } = ledger();
+      stock.reserve(request);
+      const before = stock.counts(2);
+      expect(stock.reserve({ ...request, ...difference })).toEqual({ ok: false, reason: 'id-mismatch' });
+      expect(stock.counts(2)).toEqual(before);
+      expect(stock.reserve(request)).toMatchObject({ ok: true, duplicate: true });
+    },
+  );
+
+  it('refuses for good what was sold out once, though units come back', () => {
+    const { stock } = ledger();
+    const held = stock.reserve({ sku: 2, quantity: 1 });
+    if (!held.ok) throw new Error(held.reason);
+    const late = { sku: 2, quantity: 1, id: 5 };
+    expect(stock.reserve(late)).toEqual({ ok: false, reason: 'sold-out' });
+    expect(stock.reserve(late)).toEqual({ ok: false, reason: 'already-failed' });
+    stock.cancel(held.reservation);
+    expect(stock.reserve(late)).toEqual({ ok: false, reason: 'already-failed' });
+    expect(stock.reserve({ ...late, quantity: 2 })).toEqual({ ok: false, reason: 'id-mismatch' });
+    expect(stock.reserve({ ...late, id: 6 })).toMatchObject({ ok: true, duplicate: false });
+  });
+
+  it('refuses for good what was beyond the limit of the user once', () => {
+    const { stock } = ledger();
+    const held = stock.reserve({ sku: 1, quantity: 5, user: 7 });
+    if (!held.ok) throw new Error(held.reason);
+    expect(stock.reserve(request)).toEqual({ ok: false, reason: 'user-limit' });
+    stock.cancel(held.reservation);
+    expect(stock.reserve(request)).toEqual({ ok: false, reason: 'already-failed' });
+    expect(stock.reserve({ ...request, id: 1_001 })).toMatchObject({ ok: true });
+  });
+
+  it('can be tried again where a table was full, or the item unknown', () => {
+    const { stock } = ledger({ maxReservations: 1, maxUsers: 1 });
+    const held = stock.reserve({ sku: 1, quantity: 1, user: 1 });
+    if (!held.ok) throw new Error(held.reason);
+    const full = { sku: 1, quantity: 1, user: 1, id: 9 };
+    for (let i = 0; i < 3; i++) expect(stock.reserve(full)).toEqual({ ok: false, reason: 'ledger-full' });
+    const stranger = { sku: 1, quantity: 1, user: 2, id: 10 };
+    for (let i = 0; i < 3; i++) expect(stock.reserve(stranger)).toEqual({ ok: false, reason: 'users-full' });
+    const unknown = { sku: 3, quantity: 1, user: 1, id: 11 };
+    for (let i = 0; i < 3; i++) expect(stock.reserve(unknown)).toEqual({ ok: false, reason: 'unknown-sku' });
+    stock.cancel(held.reservation);
+    expect(stock.reserve(full)).toMatchObject({ ok: true, duplicate: false });
+    stock.audit();
+  });
+});
+
+describe('the memory for ids', () => {
+  it('forgets resolved ones when it is full, the newest last', () => {
+    const { stock } = ledger({ maxIds: 1_000 });
+    for (let id = 0; id < 50_000; id++) {
+      const answer = stock.reserve({ sku: 1, quantity: 1, user: 1, id });
+      if (!answer.ok) throw new Error(`id ${id}: ${answer.reason}`);
+      stock.cancel(answer.reservation);
+      // The last 100 of them are remembered: no bucket of 16 has met so many others since.
+      const recent = id - (id % 100);
+      expect(stock.reserve({ sku: 1, quantity: 1, user: 1, id: recent })).toMatchObject({ ok: true, duplicate: true });
+    }
+    expect(stock.stats()).toMatchObject({ reserved: 50_000, refused: 0 });
+    stock.audit();
+  });
+
+  it('never forgets one that is held: the next is refused instead', () => {
+    const { stock } = ledger({ maxIds: 1, items: [{ sku: 1, quantity: 1_000 }] });
+    const held: bigint[] = [];
+    for (let id = 0; id < 16; id++) {
+      const answer = stock.reserve({ sku: 1, quantity: 1, id });
+      if (!answer.ok) throw new Error(`id ${id}: ${answer.reason}`);
+      held.push(answer.reservation);
+    }
+    expect(stock.reserve({ sku: 1, quantity: 1, id: 16 })).toEqual({ ok: false, reason: 'ids-full' });
+    expect(stock.counts(1).reserved).toBe(16);
+    expect(stock.reserve({ sku: 1, quantity: 1 })).toMatchObject({ ok: true });
+    for (let id = 0; id < 16; id++) expect(stock.reserve({ sku: 1, quantity: 1, id })).toMatchObject({ duplicate: true });
+    stock.confirm(held[3] as bigint);
+    expect(stock.reserve({ sku: 1, quantity: 1, id: 16 })).toMatchObject({ ok: true, duplicate: false });
+    expect(stock.reserve({ sku: 1, quantity: 1, id: 17 })).toEqual({ ok: false, reason: 'ids-full' });
+    stock.audit();
+  });
+});
