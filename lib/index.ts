@@ -21,6 +21,7 @@ export {
   type LimiterStats,
   type Outlook,
   type Tier,
+  type WaitOptions,
 } from './limiter/index.js';
 export type { GateStats, QueueStats, StockCounts, StockStats, WaitStats } from './native.js';
 export { type ConsumeOptions, Queue, type QueueHandle, type QueueOptions } from './queue/index.js';

@@ -86,6 +86,11 @@ export interface NativeLimiter {
   readonly hasDepth: boolean;
   /** The largest limit of an exact window; 0: the window is not exact. */
   readonly logCapacity: number;
+  readonly followsQueue: boolean;
+  /** 0: without the adaptive tier. */
+  readonly maxEventLoopDelayMs: number;
+  readonly adaptiveIntervalMs: number;
+  readonly manualClock: boolean;
   allow(cost: number, key?: NativeKey): number;
   tryAcquire(cost: number, key?: NativeKey): number;
   peek(cost: number, key?: NativeKey): number;
@@ -95,6 +100,11 @@ export interface NativeLimiter {
   reset(unused: number, key?: NativeKey): number;
   block(ns: number, key?: NativeKey): number;
   overload(ns: number): number;
+  acquire(cost: number, key?: NativeKey): number;
+  check(waiter: number): number;
+  leave(waiter: number): void;
+  onServed(callback: () => void): number;
+  keepAlive(alive: number): void;
   configure(changes: object): number;
   stats(): NativeLimiterStats | number;
   dispose(): void;
@@ -107,6 +117,8 @@ export interface NativeLimiterStats {
   readonly queueDepth: number;
   readonly blocked: number;
   readonly adaptive: number;
+  readonly waitingLine: number;
+  readonly waiting: number;
   readonly dryRefusals: number;
   readonly overflowed: number;
   readonly places: number;

@@ -1,3 +1,10 @@
 export { type Allowed, type Decision, type Denied, type Outlook, type Tier, tierName } from './decision.js';
-export { type AcquireOptions, type Key, Limiter, type LimiterHandle, type LimiterStats } from './limiter.js';
+export {
+  type AcquireOptions,
+  type Key,
+  Limiter,
+  type LimiterHandle,
+  type LimiterStats,
+  type WaitOptions,
+} from './limiter.js';
 export type { LimiterChanges, LimiterOptions } from './options.js';

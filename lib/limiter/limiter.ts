@@ -13,7 +13,8 @@ import {
   publicHandle,
 } from '../native.js';
 import { Options } from '../options.js';
-import { type Decision, type Outlook, type Tier, tierName } from './decision.js';
+import { watchEventLoop } from './adaptive.js';
+import { type Allowed, type Decision, type Outlook, type Tier, tierName } from './decision.js';
 import {
   changeOptions,
   costMax,
@@ -21,6 +22,7 @@ import {
   type LimiterChanges,
   type LimiterOptions,
 } from './options.js';
+import { Waiting } from './waiting.js';
 
 export type LimiterHandle = Handle<'limiter'>;
 
@@ -37,6 +39,12 @@ export interface AcquireOptions {
   readonly cost?: number;
 }
 
+export interface WaitOptions extends AcquireOptions {
+  /** The longest wait, in milliseconds: 0 to 1,000,000,000,000. Default: no end. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
 export interface LimiterStats {
   /** Decisions that allowed, dry runs that would have refused not included. */
   readonly allowed: number;
@@ -44,6 +52,8 @@ export interface LimiterStats {
   readonly refused: Readonly<Record<Tier, number>>;
   /** Refusals that a dry run allowed all the same. */
   readonly dryRefusals: number;
+  /** Calls of `acquire` that wait now, in all threads. */
+  readonly waiting: number;
   /** What the depth tier counts now, over all keys. */
   readonly inFlight: number;
   /** Keys that have a limit of their own now (0 without keys); places that went from a forgotten key to a new one. */
@@ -61,8 +71,11 @@ const blockMsMax = 31 * 86_400_000;
 const retryAfterWord = 0;
 const remainingWord = 1;
 const overflowedWord = 2;
+const patienceWord = 4;
 /** Added to the tier where a dry run allowed what the tier would have refused. */
 const dryRun = 32;
+/** Added to the number of a waiter. */
+const waits = 64;
 
 /** Objects whose handle was read: they stay, so that another thread can attach, until disposed of. */
 const pinned = new Set<Limiter>();
@@ -83,12 +96,16 @@ export class Limiter implements Disposable {
   readonly #native: NativeLimiter;
   readonly #keyed: boolean;
   readonly #words: Float64Array;
+  readonly #waiting: Waiting;
+  readonly #unwatch: (() => void) | undefined;
 
   private constructor(attach: (staging: ArrayBuffer) => NativeLimiter) {
     const staging = new ArrayBuffer(64);
     this.#words = new Float64Array(staging);
     this.#native = attach(staging);
     this.#keyed = this.#native.keyed;
+    if (this.#native.maxEventLoopDelayMs > 0) this.#unwatch = watchEventLoop(this, this.#native);
+    this.#waiting = new Waiting(this.#native, this.#words, (cost, key) => this.#allowed(cost, key));
   }
 
   /**
@@ -146,6 +163,32 @@ export class Limiter implements Disposable {
     const release = this.#releaser(cost, held);
     if (answer === 0) return { allowed: true, remaining, release };
     return { allowed: true, remaining, wouldRefuse: tierName(answer - dryRun), release };
+  }
+
+  /**
+   * As `tryAcquire`, but waits until it is allowed. Calls are served in the order in which they came, over all
+   * threads, for each key by itself; while one waits, `allow` and `tryAcquire` of that key are refused with the tier
+   * 'waiting-line', so that nobody overtakes. When a call is served, its thread is woken; which of two threads runs
+   * first then is up to the system.
+   *
+   * Answers a refusal at once, without waiting, if `timeoutMs` cannot be met whatever happens but a change of
+   * limits (counting those who wait before it), if the cost exceeds a tier, or ('waiting-line') if `maxWaiting` wait
+   * already; and later, when `timeoutMs` is over or a changed limit has put it out of reach. A wait for the depth of
+   * a queue looks at it every 5 ms.
+   * @throws (rejects) the signal's reason on abort: nothing remains charged; TypeError, RangeError
+   *   (`ERR_SLUICE_OPTION`); SluiceError `ERR_SLUICE_DISPOSED` if the limiter is disposed of in this thread meanwhile.
+   */
+  async acquire(options?: WaitOptions): Promise<Decision> {
+    const { key, cost, timeoutMs, signal } = this.#waitRequest(options);
+    signal?.throwIfAborted();
+    this.#words[patienceWord] = timeoutMs;
+    const answer = this.#checked(this.#native.acquire(cost, key));
+    if (answer >= waits) return this.#waiting.add(answer - waits, cost, key, signal);
+    if (answer !== 0 && answer < dryRun) {
+      return { allowed: false, tier: tierName(answer), retryAfterMs: this.#words[retryAfterWord] as number };
+    }
+    const decision = this.#allowed(cost, this.#words[overflowedWord] === 1 ? undefined : key);
+    return answer === 0 ? decision : { ...decision, wouldRefuse: tierName(answer - dryRun) };
   }
 
   /** What `tryAcquire` would answer now; charges nothing. In a dry run: what it would answer if it were none. */
@@ -226,9 +269,10 @@ export class Limiter implements Disposable {
         'queue-depth': stats.queueDepth,
         blocked: stats.blocked,
         adaptive: stats.adaptive,
-        'waiting-line': 0,
+        'waiting-line': stats.waitingLine,
       },
       dryRefusals: stats.dryRefusals,
+      waiting: stats.waiting,
       inFlight: stats.inFlight,
       keys: stats.places,
       evicted: stats.evicted,
@@ -239,6 +283,8 @@ export class Limiter implements Disposable {
 
   /** Lets go of the limiter in this thread, at once. Other threads keep it. */
   [Symbol.dispose](): void {
+    this.#unwatch?.();
+    this.#waiting.end();
     this.#native.dispose();
     pinned.delete(this);
   }
@@ -246,6 +292,30 @@ export class Limiter implements Disposable {
   /** @internal The native object, for those that build on this limiter. */
   get native(): NativeLimiter {
     return this.#native;
+  }
+
+  #allowed(cost: number, key: NativeKey | undefined): Allowed {
+    this.#native.peek(cost, key);
+    return {
+      allowed: true,
+      remaining: this.#words[remainingWord] as number,
+      release: this.#releaser(cost, key),
+    };
+  }
+
+  #waitRequest(options: WaitOptions | undefined): {
+    key: Key | undefined;
+    cost: number;
+    timeoutMs: number;
+    signal: AbortSignal | undefined;
+  } {
+    const given = new Options('Limiter.acquire', options, ['key', 'cost', 'timeoutMs', 'signal']);
+    const key = given.get('key');
+    const cost = given.integer('cost', 1, costMax, 1);
+    const timeoutMs = given.has('timeoutMs') ? given.number('timeoutMs', 0, 1e12) : Infinity;
+    const signal = given.signal();
+    this.#check('acquire', key, cost, 'cost');
+    return { key, cost, timeoutMs, signal };
   }
 
   #releaser(cost: number, key: NativeKey | undefined): () => void {

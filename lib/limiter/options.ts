@@ -35,12 +35,20 @@ export interface LimiterOptions {
    */
   readonly queueDepth?: { readonly max: number; readonly queue?: Queue<never> | Queue<unknown> };
   /**
+   * Refuses everything in a thread whose event loop is late: on average more than `maxEventLoopDelayMs` (1 to
+   * 60,000) over `intervalMs` (10 to 60,000; default 500). Each thread measures and refuses for itself, until an
+   * interval is better.
+   */
+  readonly adaptive?: { readonly maxEventLoopDelayMs: number; readonly intervalMs?: number };
+  /**
    * One limit for each key instead of one for all: `max` (1 to 10,000,000) keys are remembered. A key is forgotten
    * only if that changes nothing for it (its bucket is full, its window empty, nothing in flight), and one that was
    * used more than once only after a minute without use. When nothing can be forgotten, keys that are new share
    * one further limit of the same figures.
    */
   readonly keys?: { readonly max: number };
+  /** How many `acquire()` may wait at one time, over all threads and keys: 0 to 65,536. Default: 1,024. */
+  readonly maxWaiting?: number;
   /** False: a dry run, which decides and counts but allows everything. Default: true. */
   readonly enforce?: boolean;
   /** A manual clock for tests. Default: the machine's monotonic clock. */
@@ -68,12 +76,22 @@ const dayMs = 86_400_000;
 const rates = [1e-6, 1e7] as const;
 
 export function creationOptions(where: string, options: LimiterOptions): object {
-  const known = ['tokenBucket', 'slidingWindow', 'queueDepth', 'keys', 'enforce', 'clock'];
+  const known = [
+    'tokenBucket',
+    'slidingWindow',
+    'queueDepth',
+    'adaptive',
+    'keys',
+    'maxWaiting',
+    'enforce',
+    'clock',
+  ];
   const given = new Options(where, options, known);
   const bucket = given.nested('tokenBucket', ['ratePerSecond', 'burst', 'warmUpMs']);
   const exact = options?.slidingWindow?.exact === true;
   const window = given.nested('slidingWindow', ['limit', 'windowMs', 'exact', ...(exact ? [] : ['buckets'])]);
   const depth = given.nested('queueDepth', ['max', 'queue']);
+  const adaptive = given.nested('adaptive', ['maxEventLoopDelayMs', 'intervalMs']);
   if (bucket === undefined && window === undefined && depth === undefined) {
     throw optionError(where, 'at least one of tokenBucket, slidingWindow, queueDepth', options, true);
   }
@@ -93,7 +111,12 @@ export function creationOptions(where: string, options: LimiterOptions): object 
       max: depth.integer('max', 1, costMax),
       queue: depthQueue(where, depth.get('queue')),
     },
+    adaptive: adaptive && {
+      maxEventLoopDelayMs: adaptive.number('maxEventLoopDelayMs', 1, 60_000),
+      intervalMs: adaptive.number('intervalMs', 10, 60_000, 500),
+    },
     keysMax: given.nested('keys', ['max'])?.integer('max', 1, 10_000_000) ?? 0,
+    maxWaiting: given.integer('maxWaiting', 0, 65_536, 1_024),
     enforce: given.boolean('enforce', true),
     clock: nativeClock(where, given.get('clock')),
   };

@@ -37,7 +37,11 @@ void GateAttachment::on_detach() {
 
 Admission::Result GateAttachment::admit(std::uint64_t hold_ns) {
   const Admission::Result result = Admission::admit(admission_, shared_->fields, parts_.queue->in(), hold_ns);
-  if (result.outcome == Outcome::kAdmitted) parts_.queue->ring_if_parked();
+  if (result.outcome == Outcome::kAdmitted) {
+    parts_.queue->ring_if_parked();
+  } else if (parts_.limiter != nullptr && parts_.limiter->waiting() != 0) {
+    parts_.limiter->given_back();  // it may have been charged and refunded
+  }
   return result;
 }
 
@@ -53,7 +57,7 @@ std::uint32_t GateAttachment::take(std::uint32_t max) {
 }
 
 ResolveResult GateAttachment::resolve(std::uint64_t reservation, bool confirm, bool leaves) {
-  if (leaves && admission_.limiter != nullptr) admission_.limiter->release(*admission_.limiter_line, 1);
+  if (leaves && parts_.limiter != nullptr) parts_.limiter->release(1);
   if (admission_.stock == nullptr) return ResolveResult::kDone;
   const std::uint64_t now = parts_.stock->clock().now();
   return confirm ? admission_.stock->confirm(*admission_.stock_line, reservation, now)

@@ -6,14 +6,39 @@
 
 namespace sluice {
 
+void SharedLimiter::wake(const LimiterLine::Woken& woken) {
+  if (woken.count == 0) return;
+  const std::lock_guard<std::mutex> guard(bells_mutex_);
+  for (std::uint32_t i = 0; i < woken.count; ++i) {
+    const auto found = bells_.find(woken.owners[i]);
+    if (found != bells_.end()) found->second->ring();
+  }
+}
+void SharedLimiter::wake_all() {
+  const std::lock_guard<std::mutex> guard(bells_mutex_);
+  for (const auto& [attachment, bell] : bells_) bell->ring();
+}
+void SharedLimiter::add_bell(std::uint64_t attachment, Bell* bell) {
+  const std::lock_guard<std::mutex> guard(bells_mutex_);
+  bells_[attachment] = bell;
+}
+void SharedLimiter::remove_bell(std::uint64_t attachment) {
+  const std::lock_guard<std::mutex> guard(bells_mutex_);
+  bells_.erase(attachment);
+}
+
 LimiterAttachment::LimiterAttachment(Environment& environment, std::shared_ptr<SharedLimiter> shared,
                                      ThreadLine* line)
     : Attachment(environment),
       shared_(std::move(shared)),
       limiter_(shared_->view()),
+      line_of_waiters_(limiter_, shared_->line_memory(), shared_->config.waiting_max),
       line_(line),
       clock_(shared_->time.clock()),
-      queue_(shared_->queue == nullptr ? nullptr : std::make_unique<Queue>(shared_->queue->view())) {}
+      number_(Registry::instance().next_attachment()),
+      queue_(shared_->queue == nullptr ? nullptr : std::make_unique<Queue>(shared_->queue->view())) {
+  limiter_.overload(*line_, 0, 0);  // what an earlier owner of the line left
+}
 
 LimiterAttachment* LimiterAttachment::make(Environment& environment, std::shared_ptr<SharedLimiter> shared) {
   ThreadLine* line = shared->view().lines().acquire();
@@ -21,10 +46,97 @@ LimiterAttachment* LimiterAttachment::make(Environment& environment, std::shared
 }
 
 void LimiterAttachment::on_detach() {
+  if (bell_ != nullptr) {
+    serve([this](const LimiterLine::Asking& asking, std::uint64_t now) {
+      line_of_waiters_.abandon(asking, now, number_);
+    });
+    shared_->remove_bell(number_);
+    if (shared_->time.manual != nullptr) shared_->time.manual->ignore(bell_.get());
+  }
+  if (listener_ != nullptr) {
+    environment_.handle_closing();
+    listener_->close(
+        *bell_, [](void* data) { static_cast<Environment*>(data)->handle_closed(); }, &environment_);
+    listener_ = nullptr;
+  }
+  if (callback_ != nullptr) napi_delete_reference(environment_.env(), callback_);
+  callback_ = nullptr;
   limiter_.lines().release(line_);
   out_.release(environment_.env());
   queue_.reset();
   shared_.reset();
+}
+
+template <class Act>
+void LimiterAttachment::serve(Act&& act) {
+  for (bool more = true; more;) {
+    LimiterLine::Woken woken;
+    act(LimiterLine::Asking{*line_, clock_, queue_depth(), woken}, clock_.now());
+    more = woken.full();
+    shared_->wake(woken);
+  }
+}
+
+bool LimiterAttachment::release(std::uint64_t cost, const Key* key) {
+  if (!limiter_.release(*line_, cost, key)) return false;
+  given_back(key);
+  return true;
+}
+
+void LimiterAttachment::given_back(const Key* key) {
+  if (shared_->config.waiting_max == 0) return;
+  serve([this, key](const LimiterLine::Asking& asking, std::uint64_t now) {
+    line_of_waiters_.given_back(asking, now, key);
+  });
+}
+
+LimiterLine::Joined LimiterAttachment::join(std::uint64_t cost, std::uint64_t patience_ns, const Key* key) {
+  LimiterLine::Woken woken;
+  const auto joined = line_of_waiters_.join({*line_, clock_, queue_depth(), woken}, clock_.now(), cost,
+                                            patience_ns, number_, key);
+  shared_->wake(woken);
+  return joined;
+}
+
+LimiterLine::Checked LimiterAttachment::check(std::uint32_t waiter) {
+  LimiterLine::Woken woken;
+  const auto checked = line_of_waiters_.check({*line_, clock_, queue_depth(), woken}, clock_.now(), waiter);
+  shared_->wake(woken);
+  return checked;
+}
+
+void LimiterAttachment::leave(std::uint32_t waiter) {
+  LimiterLine::Woken woken;
+  line_of_waiters_.leave({*line_, clock_, queue_depth(), woken}, clock_.now(), waiter);
+  shared_->wake(woken);
+}
+
+bool LimiterAttachment::on_served(napi_env env, napi_value callback) {
+  if (listener_ != nullptr) return true;
+  auto bell = std::make_unique<Bell>();
+  if (!bell->valid()) return false;
+  listener_ = BellListener::open(
+      environment_.loop(), *bell, [](void* data) { static_cast<LimiterAttachment*>(data)->served(); }, this);
+  if (listener_ == nullptr) return false;
+  bell_ = std::move(bell);
+  napi_create_reference(env, callback, 1, &callback_);
+  shared_->add_bell(number_, bell_.get());
+  if (shared_->time.manual != nullptr) shared_->time.manual->listen(bell_.get());
+  return true;
+}
+
+void LimiterAttachment::served() {
+  napi_env env = environment_.env();
+  napi_handle_scope scope = nullptr;
+  if (callback_ == nullptr || napi_open_handle_scope(env, &scope) != napi_ok) return;
+  napi_value callback = nullptr, receiver = nullptr;
+  if (napi_get_reference_value(env, callback_, &callback) == napi_ok &&
+      napi_get_global(env, &receiver) == napi_ok &&
+      napi_make_callback(env, nullptr, receiver, callback, 0, nullptr, nullptr) == napi_pending_exception) {
+    napi_value error = nullptr;
+    if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
+  }
+  napi_close_handle_scope(env, scope);
 }
 
 const Key* LimiterAttachment::key(napi_env env, napi_value value) {
@@ -129,7 +241,62 @@ napi_value peek(napi_env env, napi_callback_info info) {
 napi_value release(napi_env env, napi_callback_info info) {
   const Call call(env, info);
   if (call.self->detached()) return number(env, kDisposed);
-  return number(env, call.limiter().release(call.self->line(), call.cost(), call.key) ? 1 : 0);
+  return number(env, call.self->release(call.cost(), call.key) ? 1 : 0);
+}
+
+// acquire(cost, key?), with the patience in staging: as tryAcquire; kWaits + the waiter if it is to wait, then
+// staging gets retryAfterMs, after which check() may find it served
+constexpr std::int32_t kWaits = 64;
+napi_value acquire(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  LimiterAttachment& self = *call.self;
+  if (self.detached()) return number(env, kDisposed);
+  const double patience_ms = self.out().get<double>(LimiterAttachment::kPatienceMs);
+  const std::uint64_t patience = patience_ms < 1e12 ? static_cast<std::uint64_t>(patience_ms * 1e6) : kNever;
+  const LimiterLine::Joined joined = self.join(call.cost(), patience, call.key);
+  self.out().put(LimiterAttachment::kRetryAfterMs, milliseconds(joined.wait));
+  self.out().put(LimiterAttachment::kOverflowed, joined.decision.overflowed ? 1.0 : 0.0);
+  if (joined.waiter != LimiterLine::kNone)
+    return number(env, kWaits + static_cast<std::int32_t>(joined.waiter));
+  const auto tier = static_cast<std::int32_t>(joined.decision.would_refuse);
+  return number(env, tier != 0 && joined.decision.refused_by == Tier::kNone ? kDryRun + tier : tier);
+}
+
+// check(waiter): 0 served, 1 waiting, 2 its time is over; staging gets retryAfterMs, overflowed, tier
+napi_value check(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  LimiterAttachment& self = *call.self;
+  if (self.detached()) return number(env, kDisposed);
+  const LimiterLine::Checked checked = self.check(static_cast<std::uint32_t>(call.number));
+  self.out().put(LimiterAttachment::kRetryAfterMs, milliseconds(checked.wait));
+  self.out().put(LimiterAttachment::kOverflowed, checked.overflowed ? 1.0 : 0.0);
+  self.out().put(LimiterAttachment::kTier, static_cast<double>(checked.tier));
+  return number(env, static_cast<std::int32_t>(checked.outcome));
+}
+
+// leave(waiter)
+napi_value leave(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  if (!call.self->detached()) call.self->leave(static_cast<std::uint32_t>(call.number));
+  return nullptr;
+}
+
+// onServed(callback): 1, or 0 if the loop has no room for it
+napi_value on_served(napi_env env, napi_callback_info info) {
+  void* data = nullptr;
+  std::size_t count = 1;
+  napi_value callback = nullptr;
+  napi_get_cb_info(env, info, &count, &callback, nullptr, &data);
+  auto& self = *static_cast<LimiterAttachment*>(data);
+  if (self.detached()) return number(env, kDisposed);
+  return number(env, self.on_served(env, callback) ? 1 : 0);
+}
+
+// keepAlive(alive)
+napi_value keep_alive(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  if (!call.self->detached()) call.self->keep_loop_alive(call.number != 0);
+  return nullptr;
 }
 
 // penalize(points, key?): 1, or 0 if the key has no place
@@ -147,6 +314,7 @@ napi_value reward(napi_env env, napi_callback_info info) {
   const Call call(env, info);
   if (call.self->detached()) return number(env, kDisposed);
   call.limiter().reward(call.self->line(), call.self->clock().now(), call.cost(), call.key);
+  call.self->given_back(call.key);
   return number(env, 1);
 }
 
@@ -155,6 +323,7 @@ napi_value reset(napi_env env, napi_callback_info info) {
   const Call call(env, info);
   if (call.self->detached()) return number(env, kDisposed);
   call.limiter().reset(call.self->line(), call.key);
+  call.self->given_back(call.key);
   return number(env, 1);
 }
 
@@ -163,7 +332,9 @@ napi_value block(napi_env env, napi_callback_info info) {
   const Call call(env, info);
   LimiterAttachment& self = *call.self;
   if (self.detached()) return number(env, kDisposed);
-  return number(env, self.limiter().block(self.line(), self.clock().now(), call.cost(), call.key) ? 1 : 0);
+  const bool placed = self.limiter().block(self.line(), self.clock().now(), call.cost(), call.key);
+  if (self.waiting() != 0) self.shared()->wake_all();
+  return number(env, placed ? 1 : 0);
 }
 
 // overload(ns): 1
@@ -199,6 +370,8 @@ napi_value configure(napi_env env, napi_callback_info info) {
     if (has("max")) config.depth_max = u64(given, "max");
     if (has("enforce")) config.enforce = given.Get("enforce").ToBoolean();
   });
+  // Those who wait, in every thread, see for how long under the new limits.
+  self.shared()->wake_all();
   return number(env, 1);
 }
 
@@ -217,6 +390,8 @@ napi_value stats(napi_env env, napi_callback_info info) {
   set("slidingWindow", lines.sum(Limiter::kBySlidingWindow));
   set("queueDepth", lines.sum(Limiter::kByQueueDepth));
   set("blocked", lines.sum(Limiter::kByBlock));
+  set("waitingLine", lines.sum(Limiter::kByLine));
+  set("waiting", self.waiting());
   set("adaptive", lines.sum(Limiter::kByAdaptive));
   set("dryRefusals", lines.sum(Limiter::kDryRefusals));
   set("overflowed", lines.sum(Limiter::kOverflowed));
@@ -233,9 +408,11 @@ napi_value dispose(napi_env env, napi_callback_info info) {
 }
 
 constexpr HotFunction kLimiterFunctions[] = {
-    {"allow", allow},       {"tryAcquire", try_acquire}, {"peek", peek},   {"release", release},
-    {"penalize", penalize}, {"reward", reward},          {"reset", reset}, {"block", block},
-    {"overload", overload}, {"configure", configure},    {"stats", stats}, {"dispose", dispose},
+    {"allow", allow},        {"tryAcquire", try_acquire}, {"peek", peek},           {"release", release},
+    {"penalize", penalize},  {"reward", reward},          {"reset", reset},         {"block", block},
+    {"overload", overload},  {"acquire", acquire},        {"check", check},         {"leave", leave},
+    {"onServed", on_served}, {"keepAlive", keep_alive},   {"configure", configure}, {"stats", stats},
+    {"dispose", dispose},
 };
 
 Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedLimiter>& shared, const Napi::Value& out) {
@@ -251,12 +428,17 @@ Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedLimiter>& shared, 
   object.Set("hasBucket", config.has_bucket);
   object.Set("hasWindow", config.has_window);
   object.Set("hasDepth", config.has_depth);
+  object.Set("maxEventLoopDelayMs", shared->max_loop_delay_ms);
+  object.Set("adaptiveIntervalMs", shared->adaptive_interval_ms);
+  object.Set("followsQueue", config.depth_of_queue);
+  object.Set("manualClock", shared->time.manual != nullptr);
   object.Set("logCapacity", static_cast<double>(config.log_capacity));
   return object;
 }
 
 // createLimiter({ tokenBucket?: { ratePerSecond, burst, warmUpMs }, slidingWindow?: { limit, windowMs, buckets, exact },
-//                 queueDepth?: { max, queue?: handle }, keysMax, enforce, clock? }, staging)
+//                 queueDepth?: { max, queue?: handle }, adaptive?: { maxEventLoopDelayMs, intervalMs }, keysMax,
+//                 maxWaiting, enforce, clock? }, staging)
 Napi::Value create_limiter(const Napi::CallbackInfo& info) {
   const auto options = info[0].As<Napi::Object>();
   auto shared = std::make_shared<SharedLimiter>();
@@ -264,6 +446,7 @@ Napi::Value create_limiter(const Napi::CallbackInfo& info) {
   if (!clock_option(options, shared->time)) return Napi::String::New(info.Env(), kDeadHandle);
   config.enforce = options.Get("enforce").ToBoolean();
   config.keys_max = u64(options, "keysMax");
+  config.waiting_max = u32(options, "maxWaiting");
   if (options.Get("tokenBucket").IsObject()) {
     const auto bucket = options.Get("tokenBucket").As<Napi::Object>();
     config.has_bucket = true;
@@ -289,11 +472,19 @@ Napi::Value create_limiter(const Napi::CallbackInfo& info) {
       if (shared->queue == nullptr) return Napi::String::New(info.Env(), kDeadHandle);
     }
   }
-  shared->segment = Segment::create(SegmentKind::kLimiter, 0, Limiter::bytes(config));
+  if (options.Get("adaptive").IsObject()) {
+    const auto adaptive = options.Get("adaptive").As<Napi::Object>();
+    shared->max_loop_delay_ms = f64(adaptive, "maxEventLoopDelayMs");
+    shared->adaptive_interval_ms = f64(adaptive, "intervalMs");
+  }
+  shared->segment = Segment::create(SegmentKind::kLimiter, 0,
+                                    shared->line_offset() + LimiterLine::bytes(config.waiting_max));
   if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
   std::random_device random;
   const auto word = [&random] { return (static_cast<std::uint64_t>(random()) << 32) | random(); };
   shared->view().format(config, shared->time.clock().now(), KeySecret{{word(), word()}});
+  Limiter view = shared->view();
+  LimiterLine(view, shared->line_memory(), config.waiting_max).format();
   Registry::instance().add(shared);
   return attach(info.Env(), shared, info[1]);
 }

@@ -106,21 +106,8 @@ class Limiter {
                   std::uint64_t queue_depth, const Key* key = nullptr) noexcept {
     Decision decision;
     visit(line, now, key, Need::kUse, [&](Tiers& tiers, std::uint64_t time, bool overflowed) {
-      Tiers::Taken taken;
-      if (time < line.counters[kOverloadedUntil].load(std::memory_order_relaxed)) [[unlikely]] {
-        taken.refused_by = Tier::kAdaptive;
-      } else {
-        taken = tiers.take(cost, time, queue_depth, SinceEpoch{clock, control_->epoch_ns});
-      }
-      decision = {taken.refused_by, taken.refused_by, overflowed, taken.window};
-      line.count(kAllowed + static_cast<std::uint32_t>(taken.refused_by));
-      if (taken.refused_by != Tier::kNone && !control_->config.enforce) {
-        tiers.force_depth(cost);  // it will be released like any other
-        decision.refused_by = Tier::kNone;
-        line.count(kDryRefusals);
-      }
-      if (key != nullptr && tiers.holds_depth() && decision.refused_by == Tier::kNone)
-        line.count(kInFlight, cost);
+      decision = decide_in(tiers, line, clock, time, cost, queue_depth, overflowed);
+      count(line, decision, cost, key != nullptr && tiers.holds_depth());
     });
     return decision;
   }
@@ -130,7 +117,7 @@ class Limiter {
               const Key* key = nullptr) noexcept {
     visit(line, control_->epoch_ns, decision.overflowed ? nullptr : key, Need::kFound,
           [&](Tiers& tiers, std::uint64_t, bool) {
-            leave(line, tiers, cost, key);
+            leave(line, tiers, cost);
             if (decision.would_refuse == Tier::kNone) tiers.refund_rates(decision.window, cost);
           });
     line.count(kAllowed + static_cast<std::uint32_t>(decision.would_refuse), ~0ULL);  // one less
@@ -140,7 +127,7 @@ class Limiter {
   // Work of `cost` is done. False if that much was not in flight.
   bool release(ThreadLine& line, std::uint64_t cost, const Key* key = nullptr) noexcept {
     bool left = false;
-    const auto act = [&](Tiers& tiers, std::uint64_t, bool) { left = leave(line, tiers, cost, key); };
+    const auto act = [&](Tiers& tiers, std::uint64_t, bool) { left = leave(line, tiers, cost); };
     visit(line, control_->epoch_ns, key, Need::kFound, act);
     // Entered while the key had no place.
     if (!left && key != nullptr) visit(line, control_->epoch_ns, nullptr, Need::kFound, act);
@@ -152,7 +139,7 @@ class Limiter {
     std::uint64_t wait = 0;
     visit(line, now, key, Need::kState, [&](Tiers& tiers, std::uint64_t time, bool) {
       const std::uint64_t overloaded = line.counters[kOverloadedUntil].load(std::memory_order_relaxed);
-      wait = std::max(tiers.retry_after(cost, time), overloaded > time ? overloaded - time : 0);
+      wait = std::max(tiers.wait(cost, time), overloaded > time ? overloaded - time : 0);
     });
     return wait;
   }
@@ -170,7 +157,7 @@ class Limiter {
       const std::uint64_t overloaded = line.counters[kOverloadedUntil].load(std::memory_order_relaxed);
       const std::uint64_t recovers = overloaded > time ? overloaded - time : 0;
       outlook = {recovers != 0 ? Tier::kAdaptive : tiers.refuses(cost, time, queue_depth),
-                 tiers.remaining(time, queue_depth), std::max(recovers, tiers.retry_after(cost, time))};
+                 tiers.remaining(time, queue_depth), std::max(recovers, tiers.wait(cost, time))};
     });
     return outlook;
   }
@@ -179,7 +166,7 @@ class Limiter {
   bool penalize(ThreadLine& line, const Clock& clock, std::uint64_t now, std::uint64_t cost,
                 const Key* key = nullptr) noexcept {
     return visit(line, now, key, Need::kPlace, [&](Tiers& tiers, std::uint64_t time, bool overflowed) {
-      if (!overflowed) tiers.penalize(cost, time, SinceEpoch{clock, control_->epoch_ns});
+      if (!overflowed) tiers.penalize(cost, time, since_epoch(clock));
     });
   }
   void reward(ThreadLine& line, std::uint64_t now, std::uint64_t cost, const Key* key = nullptr) noexcept {
@@ -238,13 +225,42 @@ class Limiter {
   }
 
  private:
+  friend class LimiterLine;
+
+  SinceEpoch since_epoch(const Clock& clock) const noexcept { return {clock, control_->epoch_ns}; }
+
+  // Decides about one state, counting nothing. While somebody waits for it, nobody else is allowed.
+  Decision decide_in(Tiers& tiers, ThreadLine& line, const Clock& clock, std::uint64_t time,
+                     std::uint64_t cost, std::uint64_t queue_depth, bool overflowed) noexcept {
+    Tiers::Taken taken;
+    if (time < line.counters[kOverloadedUntil].load(std::memory_order_relaxed)) [[unlikely]] {
+      taken.refused_by = Tier::kAdaptive;
+    } else if (tiers.line().waiting.load(std::memory_order_relaxed) != 0) [[unlikely]] {
+      taken.refused_by = Tier::kLine;
+    } else {
+      taken = tiers.take(cost, time, queue_depth, since_epoch(clock));
+    }
+    Decision decision{taken.refused_by, taken.refused_by, overflowed, taken.window};
+    if (taken.refused_by != Tier::kNone && !control_->config.enforce) {
+      tiers.force_depth(cost);  // it will be released like any other
+      decision.refused_by = Tier::kNone;
+    }
+    return decision;
+  }
+  static void count(ThreadLine& line, const Decision& decision, std::uint64_t cost, bool in_flight) noexcept {
+    line.count(kAllowed + static_cast<std::uint32_t>(decision.would_refuse));
+    if (decision.refused_by != Tier::kNone) return;
+    if (decision.would_refuse != Tier::kNone) line.count(kDryRefusals);
+    if (in_flight) line.count(kInFlight, cost);
+  }
+
   // What an operation needs: a place for the key if there is one to give, to use or only to write to; the key's
   // state, or else the one it shares; or its state only if it has one.
   enum class Need : std::uint8_t { kUse, kPlace, kState, kFound };
 
-  static bool leave(ThreadLine& line, Tiers& tiers, std::uint64_t cost, const Key* key) noexcept {
+  bool leave(ThreadLine& line, Tiers& tiers, std::uint64_t cost) noexcept {
     if (!tiers.leave_depth(cost)) return false;
-    if (key != nullptr && tiers.holds_depth()) line.count(kInFlight, 0 - cost);
+    if (control_->config.keys_max != 0 && tiers.holds_depth()) line.count(kInFlight, 0 - cost);
     return true;
   }
 

@@ -50,8 +50,8 @@ struct LimiterConfig {
 // Those who wait for one state: see limiter_line.h. Zeroed: nobody.
 struct StateLine {
   std::atomic<std::uint32_t> waiting;
-  std::uint32_t first, last;  // waiter + 1
-  std::uint64_t cost;         // of all who wait
+  std::uint32_t first, last;        // waiter + 1
+  std::atomic<std::uint64_t> cost;  // of all who wait
 };
 
 // Where the parts of one state are.
@@ -104,6 +104,8 @@ class Tiers {
   // False if less than that is in flight.
   bool leave_depth(std::uint64_t cost) noexcept { return !holds_depth() || state_.depth->leave(cost); }
 
+  StateLine& line() noexcept { return *state_.line; }
+
   // Which tier would refuse `cost` now; kNone if none. Charges nothing.
   Tier refuses(std::uint64_t cost, std::uint64_t now, std::uint64_t queue_depth) const noexcept {
     if (now < state_.blocked_until->load(std::memory_order_relaxed)) return Tier::kBlocked;
@@ -111,6 +113,7 @@ class Tiers {
       return Tier::kTokenBucket;
     if (config_.has_window && window_retry_after(cost, now) != 0) return Tier::kSlidingWindow;
     if (config_.has_depth && depth_left(queue_depth) < cost) return Tier::kQueueDepth;
+    if (state_.line->waiting.load(std::memory_order_relaxed) != 0) return Tier::kLine;
     return Tier::kNone;
   }
 
@@ -135,6 +138,12 @@ class Tiers {
       wait = std::max(wait, full_windows * (config_.window.bucket_ns * config_.window.buckets));
     }
     return wait;
+  }
+
+  // The wait of somebody new, behind those who wait already. Their cost is read without the lock: a forecast.
+  std::uint64_t wait(std::uint64_t cost, std::uint64_t now) const noexcept {
+    if (state_.line->waiting.load(std::memory_order_relaxed) == 0) return retry_after(cost, now);
+    return least_wait(state_.line->cost.load(std::memory_order_relaxed), cost, now);
   }
 
   // What the tightest tier would still allow now.

@@ -41,7 +41,11 @@ export const limiterTables: readonly OptionTable[] = [
     where: 'Limiter.create',
     call: (options) => Limiter.create(options as never),
     base,
-    options: { clock: only(new ManualClock()), enforce: flag },
+    options: {
+      clock: only(new ManualClock()),
+      enforce: flag,
+      maxWaiting: whole(0, 65_536, [0, 65_536]),
+    },
     unknown: ['tokenbucket', 'TokenBucket', 'bucket', 'maxKeys', 'key', 'queue', 'dryRun', 'exact'],
   },
   tier('tokenBucket', {
@@ -73,6 +77,29 @@ export const limiterTables: readonly OptionTable[] = [
     base: {},
     options: { cost: whole(1, u32Max, [1, u32Max]) },
     unknown: ['costs', 'keys', 'timeoutMs', 'signal'],
+  },
+  {
+    where: 'Limiter.acquire',
+    call: (options) => Limiter.create(base).acquire(options as never),
+    base: {},
+    options: {
+      cost: whole(1, u32Max, [1, 50, u32Max]),
+      timeoutMs: {
+        good: [0, 0.5, 1e12],
+        wrong: ['1', null, true],
+        outside: [-1, 1.1e12, Number.NaN, Infinity],
+      },
+      signal: only(new AbortController().signal),
+    },
+    unknown: ['timeout', 'keys', 'priority'],
+  },
+  {
+    where: 'Limiter.create: adaptive',
+    call: (options) => Limiter.create({ ...base, adaptive: options as never })[Symbol.dispose](),
+    base: { maxEventLoopDelayMs: 100 },
+    required: ['maxEventLoopDelayMs'],
+    options: { maxEventLoopDelayMs: real(1, 60_000), intervalMs: real(10, 60_000) },
+    unknown: ['maxQueueWaitMs', 'maxEventLoopUtilization'],
   },
   {
     where: 'Limiter.peek',
