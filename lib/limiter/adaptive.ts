@@ -12,14 +12,20 @@ export function watchEventLoop(owner: object, limiter: NativeLimiter): () => voi
   const { maxEventLoopDelayMs, adaptiveIntervalMs } = limiter;
   const histogram = monitorEventLoopDelay({ resolution: resolutionMs });
   const watched = new WeakRef(owner);
+  let counted = 0;
+  let summed = 0;
   const end = (): void => {
     clearInterval(timer);
     histogram.disable();
   };
   const timer = setInterval(() => {
     if (watched.deref() === undefined) return end();
-    const delayMs = histogram.count === 0 ? 0 : histogram.mean / 1e6 - resolutionMs;
-    histogram.reset();
+    // Differences, because reset() would lose the first delay after it.
+    const count = histogram.count;
+    const sum = count === 0 ? 0 : count * histogram.mean;
+    const delayMs = count === counted ? 0 : (sum - summed) / (count - counted) / 1e6 - resolutionMs;
+    counted = count;
+    summed = sum;
     // Twice the interval: until the next one has been judged, even if that comes late.
     limiter.overload(delayMs > maxEventLoopDelayMs ? Math.round(2 * adaptiveIntervalMs * 1e6) : 0);
   }, adaptiveIntervalMs);
