@@ -23,7 +23,7 @@ export {
   type Tier,
   type WaitOptions,
 } from './limiter/index.js';
-export type { GateStats, QueueStats, StockCounts, StockStats, WaitStats } from './native.js';
+export type { GateStats, Limits, QueueStats, StockCounts, StockStats, WaitStats } from './native.js';
 export { type ConsumeOptions, Queue, type QueueHandle, type QueueOptions } from './queue/index.js';
 export {
   bool,

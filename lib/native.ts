@@ -107,7 +107,17 @@ export interface NativeLimiter {
   keepAlive(alive: number): void;
   configure(changes: object): number;
   stats(): NativeLimiterStats | number;
+  limits(): Limits | number;
   dispose(): void;
+}
+
+/** The figures of a limiter's tiers as they are now; those of an absent tier are absent. */
+export interface Limits {
+  readonly ratePerSecond?: number;
+  readonly burst?: number;
+  readonly limit?: number;
+  readonly windowMs?: number;
+  readonly max?: number;
 }
 
 export interface NativeLimiterStats {

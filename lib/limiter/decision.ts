@@ -51,6 +51,8 @@ export interface Outlook {
   readonly allowed: boolean;
   /** What the tightest tier would allow now. */
   readonly remaining: number;
+  /** Which tier that is. */
+  readonly tightest: Tier;
   /** Which tier would refuse. */
   readonly tier?: Tier;
   /** As `Denied.retryAfterMs`; 0 if it would be allowed. */

@@ -5,6 +5,7 @@ import {
   DISPOSED,
   disposed,
   type Handle,
+  type Limits,
   made,
   type NativeHandle,
   type NativeKey,
@@ -72,6 +73,7 @@ const retryAfterWord = 0;
 const remainingWord = 1;
 const overflowedWord = 2;
 const patienceWord = 4;
+const tightestWord = 5;
 /** Added to the tier where a dry run allowed what the tier would have refused. */
 const dryRun = 32;
 /** Added to the number of a waiter. */
@@ -197,8 +199,9 @@ export class Limiter implements Disposable {
     const tier = this.#checked(this.#native.peek(cost, key));
     const remaining = this.#words[remainingWord] as number;
     const retryAfterMs = this.#words[retryAfterWord] as number;
-    if (tier === 0) return { allowed: true, remaining, retryAfterMs };
-    return { allowed: false, remaining, tier: tierName(tier), retryAfterMs };
+    const tightest = tierName(this.#words[tightestWord] as number);
+    if (tier === 0) return { allowed: true, remaining, tightest, retryAfterMs };
+    return { allowed: false, remaining, tightest, tier: tierName(tier), retryAfterMs };
   }
 
   /**
@@ -256,6 +259,11 @@ export class Limiter implements Disposable {
    */
   configure(changes: LimiterChanges): void {
     this.#checked(this.#native.configure(changeOptions('Limiter.configure', changes, this.#native)));
+  }
+
+  /** The figures of the tiers as they are now, for all threads. */
+  limits(): Limits {
+    return alive(what, this.#native.limits());
   }
 
   /** Decisions since creation, over all threads. */

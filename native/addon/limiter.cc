@@ -219,6 +219,7 @@ napi_value try_acquire(napi_env env, napi_callback_info info) {
   const Limiter::Outlook outlook =
       self.limiter().peek(self.line(), now, call.cost(), self.queue_depth(), charged);
   self.out().put(LimiterAttachment::kRemaining, static_cast<double>(outlook.remaining));
+  self.out().put(LimiterAttachment::kTightest, static_cast<double>(outlook.tightest));
   self.out().put(LimiterAttachment::kRetryAfterMs, milliseconds(outlook.retry_after));
   self.out().put(LimiterAttachment::kOverflowed, decision.overflowed ? 1.0 : 0.0);
   const auto tier = static_cast<std::int32_t>(decision.would_refuse);
@@ -233,6 +234,7 @@ napi_value peek(napi_env env, napi_callback_info info) {
   const Limiter::Outlook outlook =
       self.limiter().peek(self.line(), self.clock().now(), call.cost(), self.queue_depth(), call.key);
   self.out().put(LimiterAttachment::kRemaining, static_cast<double>(outlook.remaining));
+  self.out().put(LimiterAttachment::kTightest, static_cast<double>(outlook.tightest));
   self.out().put(LimiterAttachment::kRetryAfterMs, milliseconds(outlook.retry_after));
   return number(env, static_cast<std::int32_t>(outlook.refused_by));
 }
@@ -359,7 +361,10 @@ napi_value configure(napi_env env, napi_callback_info info) {
   const auto has = [&given](const char* name) { return !given.Get(name).IsUndefined(); };
   self.limiter().configure(self.clock(), [&](LimiterConfig& config, std::uint64_t now) {
     if (has("ratePerSecond") || has("warmUpMs")) config.bucket.origin = now;
-    if (has("ratePerSecond")) config.bucket.rate = TokenRate::per_second(f64(given, "ratePerSecond"));
+    if (has("ratePerSecond")) {
+      config.bucket.per_second = f64(given, "ratePerSecond");
+      config.bucket.rate = TokenRate::per_second(config.bucket.per_second);
+    }
     if (has("burst")) config.bucket.burst = u64(given, "burst");
     if (has("warmUpMs")) {
       config.bucket.warm_up_ns = static_cast<std::uint64_t>(f64(given, "warmUpMs") * 1e6);
@@ -402,6 +407,24 @@ napi_value stats(napi_env env, napi_callback_info info) {
   return result;
 }
 
+// limits(): { ratePerSecond?, burst?, limit?, windowMs?, max? } as they are now
+napi_value limits(napi_env env, napi_callback_info info) {
+  auto& self = attachment<LimiterAttachment>(env, info);
+  if (self.detached()) return number(env, kDisposed);
+  const LimiterConfig config = self.limiter().current_config(self.line());
+  Napi::Object result = Napi::Object::New(env);
+  if (config.has_bucket) {
+    result.Set("ratePerSecond", config.bucket.per_second);
+    result.Set("burst", static_cast<double>(config.bucket.burst));
+  }
+  if (config.has_window) {
+    result.Set("limit", static_cast<double>(config.window.limit));
+    result.Set("windowMs", static_cast<double>(config.window.bucket_ns * config.window.buckets) / 1e6);
+  }
+  if (config.has_depth) result.Set("max", static_cast<double>(config.depth_max));
+  return result;
+}
+
 napi_value dispose(napi_env env, napi_callback_info info) {
   attachment<LimiterAttachment>(env, info).detach();
   return nullptr;
@@ -412,7 +435,7 @@ constexpr HotFunction kLimiterFunctions[] = {
     {"penalize", penalize},  {"reward", reward},          {"reset", reset},         {"block", block},
     {"overload", overload},  {"acquire", acquire},        {"check", check},         {"leave", leave},
     {"onServed", on_served}, {"keepAlive", keep_alive},   {"configure", configure}, {"stats", stats},
-    {"dispose", dispose},
+    {"limits", limits},      {"dispose", dispose},
 };
 
 Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedLimiter>& shared, const Napi::Value& out) {
@@ -450,7 +473,8 @@ Napi::Value create_limiter(const Napi::CallbackInfo& info) {
   if (options.Get("tokenBucket").IsObject()) {
     const auto bucket = options.Get("tokenBucket").As<Napi::Object>();
     config.has_bucket = true;
-    config.bucket.rate = TokenRate::per_second(f64(bucket, "ratePerSecond"));
+    config.bucket.per_second = f64(bucket, "ratePerSecond");
+    config.bucket.rate = TokenRate::per_second(config.bucket.per_second);
     config.bucket.burst = u64(bucket, "burst");
     config.bucket.warm_up_ns = static_cast<std::uint64_t>(f64(bucket, "warmUpMs") * 1e6);
   }

@@ -76,7 +76,7 @@ class LimiterAttachment : public Attachment {
 
   // Words of the staging: results of tryAcquire, peek, acquire and check; the patience of acquire.
   static constexpr std::size_t kRetryAfterMs = 0, kRemaining = 8, kOverflowed = 16, kTier = 24,
-                               kPatienceMs = 32;
+                               kPatienceMs = 32, kTightest = 40;
   void stage(napi_env env, napi_value buffer) { out_ = Staging(env, buffer); }
   const Staging& out() const { return out_; }
 

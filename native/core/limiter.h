@@ -148,6 +148,7 @@ class Limiter {
     Tier refused_by;
     std::uint64_t remaining;
     std::uint64_t retry_after;
+    Tier tightest;  // the tier that `remaining` is of
   };
   // What decide() would say, charging nothing.
   Outlook peek(ThreadLine& line, std::uint64_t now, std::uint64_t cost, std::uint64_t queue_depth,
@@ -157,7 +158,8 @@ class Limiter {
       const std::uint64_t overloaded = line.counters[kOverloadedUntil].load(std::memory_order_relaxed);
       const std::uint64_t recovers = overloaded > time ? overloaded - time : 0;
       outlook = {recovers != 0 ? Tier::kAdaptive : tiers.refuses(cost, time, queue_depth),
-                 tiers.remaining(time, queue_depth), std::max(recovers, tiers.wait(cost, time))};
+                 tiers.remaining(time, queue_depth), std::max(recovers, tiers.wait(cost, time)),
+                 tiers.tightest(time, queue_depth)};
     });
     return outlook;
   }

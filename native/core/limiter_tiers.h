@@ -157,6 +157,16 @@ class Tiers {
     return left;
   }
 
+  // The tier that remaining() is of; kNone without tiers.
+  Tier tightest(std::uint64_t now, std::uint64_t queue_depth) const noexcept {
+    const std::uint64_t left = remaining(now, queue_depth);
+    if (blocked_for(now) != 0) return Tier::kBlocked;
+    if (config_.has_bucket && state_.bucket->remaining(config_.bucket, now) == left)
+      return Tier::kTokenBucket;
+    if (config_.has_depth && depth_left(queue_depth) == left) return Tier::kQueueDepth;
+    return config_.has_window ? Tier::kSlidingWindow : Tier::kNone;
+  }
+
   // Whether this state is equal to a zeroed one: forgetting it would change nothing.
   bool fresh(std::uint64_t now) const noexcept {
     return blocked_for(now) == 0 && state_.line->waiting.load(std::memory_order_relaxed) == 0 &&

@@ -24,6 +24,7 @@ struct TokenBucketConfig {
   std::uint64_t origin = 0;        // limiter's time at which nothing has accrued yet
   std::uint64_t warm_up_ns = 0;    // 0: none
   std::uint64_t warm_up_from = 0;  // limiter's time at which it began
+  double per_second = 0;           // the rate as it was given, to be shown
 
   // Whether tokens accrue in the same way, so that one count of them means the same in both.
   bool accrues_as(const TokenBucketConfig& other) const noexcept {

@@ -144,11 +144,17 @@ describe('peek, penalty, reward, reset and block', () => {
   it('peek says what would be answered and charges nothing', () => {
     const limiter = Limiter.create(all(new ManualClock()));
     for (let i = 0; i < 20; i++) {
-      expect(limiter.peek()).toEqual({ allowed: true, remaining: 10, retryAfterMs: 0 });
+      expect(limiter.peek()).toEqual({
+        allowed: true,
+        remaining: 10,
+        tightest: 'token-bucket',
+        retryAfterMs: 0,
+      });
     }
     expect(limiter.peek({ cost: 11 })).toEqual({
       allowed: false,
       remaining: 10,
+      tightest: 'token-bucket',
       tier: 'token-bucket',
       retryAfterMs: Infinity,
     });
