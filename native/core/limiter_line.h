@@ -35,11 +35,13 @@ class LimiterLine {
     bool keyed, overflowed;
     SlidingWindow::Charge charge;  // once served
   };
-  struct Control {
+  struct alignas(kCacheLine) Control {
     SpinLock<> lock;
     std::uint32_t free;  // waiter + 1
     std::atomic<std::uint32_t> waiting;
   };
+
+  static_assert(sizeof(Control) % alignof(Waiter) == 0);
 
   // Owners to be woken, a few at a time.
   struct Woken {
