@@ -6,6 +6,9 @@ export type SluiceErrorCode =
   | 'ERR_SLUICE_FIELD'
   | 'ERR_SLUICE_SCHEMA'
   | 'ERR_SLUICE_CLOSED'
+  | 'ERR_SLUICE_TIMEOUT'
+  | 'ERR_SLUICE_WAITERS'
+  | 'ERR_SLUICE_PERMIT'
   | 'ERR_SLUICE_DISPOSED'
   | 'ERR_SLUICE_CONSUMER'
   | 'ERR_SLUICE_REENTRANT'
@@ -58,12 +61,14 @@ class SluiceRangeError extends RangeError {
 
 /** What came, short enough for a message. */
 function shown(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);
+  if (typeof value === 'string')
+    return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);
   if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'function') return 'a function';
   if (Array.isArray(value)) return 'an array';
   if (isUint8Array(value)) return `a Uint8Array of ${value.byteLength} bytes`;
-  if (typeof value === 'object' && value !== null) return `an instance of ${value.constructor?.name ?? 'Object'}`;
+  if (typeof value === 'object' && value !== null)
+    return `an instance of ${value.constructor?.name ?? 'Object'}`;
   return String(value);
 }
 

@@ -21,10 +21,23 @@ export {
   type LimiterStats,
   type Outlook,
   type Tier,
-  type WaitOptions,
+  type TryAcquireOptions,
 } from './limiter/index.js';
 export type { GateStats, Limits, QueueStats, StockCounts, StockStats, WaitStats } from './native.js';
-export { type ConsumeOptions, Queue, type QueueHandle, type QueueOptions } from './queue/index.js';
+export {
+  type AttachOptions,
+  type Batcher,
+  type ConsumeOptions,
+  type DropReason,
+  type Overflow,
+  type Permit,
+  type PushOptions,
+  Queue,
+  type QueueEvents,
+  type QueueHandle,
+  type QueueOptions,
+  type WaitOptions,
+} from './queue/index.js';
 export {
   bool,
   bytes,
@@ -36,6 +49,7 @@ export {
   i16,
   i32,
   i64,
+  json,
   oneOf,
   RecordType,
   type RecordView,

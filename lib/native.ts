@@ -28,23 +28,63 @@ export const PARKED = 1;
 export const ENDED = 2;
 export const CANNOT_PARK = 3;
 
+/** States of a waiter: `WaiterState` in native/core/waiting_line.h. */
+export const SERVED_WAITER = 2;
+export const CLOSED_WAITER = 3;
+/** The line of those who wait for room is full. */
+export const LINE_FULL = -4;
+
 export interface NativeQueue {
   readonly handle: NativeHandle;
   readonly capacity: number;
+  readonly lanes: number;
+  readonly expires: boolean;
+  /** Whether the queue may drop records: see `on`. */
+  readonly drops: boolean;
+  readonly overflow: number;
   push(): number;
-  pushMany(count: number, more: number): number;
+  pushTo(lane: number, hasTtl: number, waits: number): number;
+  pushMany(count: number, lane: number, hasTtl: number, more: number): number;
+  waitPush(lane: number, hasTtl: number): number;
+  waitReserve(lane: number, permits: number): number;
+  waiterState(waiter: number): number;
+  leave(waiter: number): number;
+  retire(waiter: number, lane: number, permits: number): void;
+  awaitServed(ms: number): void;
+  onServed(callback: () => void): number;
+  keepAlive(alive: number): void;
+  reserve(lane: number, want: number): number;
+  pushReserved(lane: number, used: number, unused: number, hasTtl: number): number;
+  openBatch(buffer: ArrayBuffer, lane: number): number;
+  fillBatch(batch: number): number;
+  flushBatch(batch: number): number;
+  closeBatch(batch: number): void;
   next(consumed: number, max: number): number;
   take(max: number): number;
+  wantDropped(wanted: number): void;
   park(): number;
   unpark(): void;
+  setRef(keepsAlive: number): void;
+  awaitRecord(ms: number): number;
+  spin(pauses: number): number;
   consumes(): number;
   giveLease(): void;
   onArrival(callback: () => void): void;
   close(): number;
   closed(): number;
+  drained(): number;
+  consumed(): number;
   depth(): number;
   stats(): QueueStats | number;
   dispose(): void;
+}
+
+/** Memory that JavaScript and native code share for one queue object. */
+export interface QueueStaging {
+  readonly in: ArrayBuffer;
+  readonly out: ArrayBuffer;
+  readonly dropped: ArrayBuffer;
+  readonly words: ArrayBuffer;
 }
 
 /** How long records waited between push and removal, in nanoseconds; quantiles are within 1.6 %. */
@@ -58,16 +98,32 @@ export interface WaitStats {
   readonly max: number;
 }
 
-/** Counters since creation, over all threads. */
+/**
+ * Counters since creation, over all threads. While nothing moves,
+ * `pushed = popped + expired + dropped + depth`.
+ */
 export interface QueueStats {
   /** Records in the queue now. */
   readonly depth: number;
   /** The largest depth so far. */
   readonly highWater: number;
   readonly pushed: number;
+  /** Records consumed. */
   readonly popped: number;
-  /** Records refused because the queue was full. */
+  /** Records refused at once because the queue was full; not those that waited for room in vain. */
   readonly rejected: number;
+  /** Records whose time ran out before they were due. */
+  readonly expired: number;
+  /** Records dropped by 'drop-oldest' and by shedding. */
+  readonly dropped: number;
+  /** Of `dropped`, those shed because the queue stood. */
+  readonly shed: number;
+  /** Those who wait for room now. */
+  readonly waiting: number;
+  /** Those who could not even wait, because `maxWaiting` did. */
+  readonly waitersRefused: number;
+  /** Room taken ahead and not used yet. */
+  readonly permits: number;
   /** How often a sleeping consumer was woken. */
   readonly wakeups: number;
   /** Only counted with the option `latency`. */
@@ -229,12 +285,8 @@ export interface NativeParts<Queue, Limiter, Stock> {
 interface Native {
   createClock(startNs: number): NativeClock;
   attachClock(handle: NativeHandle): NativeClock | string;
-  createQueue(options: object, staging: { in: ArrayBuffer; out: ArrayBuffer }): NativeQueue | string;
-  attachQueue(
-    handle: NativeHandle,
-    schema: bigint,
-    staging: { in: ArrayBuffer; out: ArrayBuffer },
-  ): NativeQueue | string;
+  createQueue(options: object, staging: QueueStaging): NativeQueue | string;
+  attachQueue(handle: NativeHandle, schema: bigint, staging: QueueStaging): NativeQueue | string;
   createLimiter(options: object, staging: ArrayBuffer): NativeLimiter | string;
   attachLimiter(handle: NativeHandle, staging: ArrayBuffer): NativeLimiter | string;
   createStock(options: object, staging: ArrayBuffer): NativeStock | string;
@@ -265,7 +317,10 @@ export function made<T extends object>(what: string, answer: T | string): T {
           'from another process or another copy of sluice',
       );
     case 'bad-schema':
-      throw new SluiceError('ERR_SLUICE_SCHEMA', `${what}: the record differs from the one the queue was created with`);
+      throw new SluiceError(
+        'ERR_SLUICE_SCHEMA',
+        `${what}: the record differs from the one the queue was created with`,
+      );
     case 'too-many-threads':
       throw new SluiceError('ERR_SLUICE_THREADS', `${what}: attached 256 times already, which is the most`);
     case 'no-memory':
@@ -290,10 +345,18 @@ export function publicHandle<Kind extends string>(kind: Kind, handle: NativeHand
 export function checkedHandle<Kind extends string>(where: string, kind: Kind, value: unknown): NativeHandle {
   const handle = value as Partial<Handle<Kind>> | null | undefined;
   const formed =
-    typeof handle === 'object' && handle !== null && typeof handle.id === 'number' && typeof handle.token === 'bigint';
+    typeof handle === 'object' &&
+    handle !== null &&
+    typeof handle.id === 'number' &&
+    typeof handle.token === 'bigint';
   if (!formed) throw optionError(`${where}: handle`, `the handle of a ${kind}`, value, true);
   if (handle.sluice !== kind) {
-    throw optionError(`${where}: handle`, `the handle of a ${kind}`, `the handle of a ${handle.sluice}`, true);
+    throw optionError(
+      `${where}: handle`,
+      `the handle of a ${kind}`,
+      `the handle of a ${handle.sluice}`,
+      true,
+    );
   }
   return value as Handle<Kind>;
 }

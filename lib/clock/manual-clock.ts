@@ -1,5 +1,13 @@
 import { optionError } from '../errors.js';
-import { checkedHandle, type Handle, made, type NativeClock, type NativeHandle, native, publicHandle } from '../native.js';
+import {
+  checkedHandle,
+  type Handle,
+  made,
+  type NativeClock,
+  type NativeHandle,
+  native,
+  publicHandle,
+} from '../native.js';
 
 export type ManualClockHandle = Handle<'clock'>;
 
@@ -14,7 +22,12 @@ export class ManualClock {
   /** A clock that stands at `startMs` milliseconds. */
   constructor(startMs = 0) {
     if (typeof startMs !== 'number' || !(startMs >= 0 && startMs <= 1e12)) {
-      throw optionError('ManualClock: startMs', 'a number from 0 to 1e12', startMs, typeof startMs !== 'number');
+      throw optionError(
+        'ManualClock: startMs',
+        'a number from 0 to 1e12',
+        startMs,
+        typeof startMs !== 'number',
+      );
     }
     this.#native = native.createClock(Math.round(startMs * 1e6));
   }
@@ -22,7 +35,10 @@ export class ManualClock {
   /** The clock of another thread, by its handle. */
   static attach(handle: ManualClockHandle): ManualClock {
     const clock = new ManualClock();
-    clock.#native = made('ManualClock.attach', native.attachClock(checkedHandle('ManualClock.attach', 'clock', handle)));
+    clock.#native = made(
+      'ManualClock.attach',
+      native.attachClock(checkedHandle('ManualClock.attach', 'clock', handle)),
+    );
     return clock;
   }
 

@@ -1,5 +1,5 @@
 import { channel } from 'node:diagnostics_channel';
-import { fieldError, optionError, SluiceError } from '../errors.js';
+import { fieldError, optionError } from '../errors.js';
 import { Limiter, type Tier, tierName } from '../limiter/index.js';
 import {
   alive,
@@ -134,7 +134,8 @@ export class Gate<T> implements Disposable {
       throw optionError(`${where}: limiter`, 'a Limiter', limiter, true);
     }
     if (limiter?.keyed) throw optionError(`${where}: limiter`, 'a Limiter without keys', limiter, true);
-    if (stock !== undefined && !(stock instanceof Stock)) throw optionError(`${where}: stock`, 'a Stock', stock, true);
+    if (stock !== undefined && !(stock instanceof Stock))
+      throw optionError(`${where}: stock`, 'a Stock', stock, true);
     const fields = stockFields(where, queue.record, given, stock);
     const parts = { queue: queue.native, limiter: limiter?.native, stock: stock?.native };
     return new Gate({ queue, limiter, stock }, fields, (staging) =>
@@ -182,10 +183,14 @@ export class Gate<T> implements Disposable {
       if (given.has('holdMs')) holdNs = Math.round(given.number('holdMs', 1, 86_400_000) * 1e6);
     }
     this.#bigints[words.holdNs] = holdNs === 0 ? 0n : BigInt(holdNs);
-    this.queue.stage(order);
+    this.queue.producer.stage(order);
     const answer = this.#native.admit();
     if (answer === 0 || answer === 1) {
-      return { outcome: 'admitted', reservation: this.#bigints[words.reservation] as bigint, duplicate: answer === 1 };
+      return {
+        outcome: 'admitted',
+        reservation: this.#bigints[words.reservation] as bigint,
+        duplicate: answer === 1,
+      };
     }
     if (answer > outcomes.rateLimited) {
       const tier = tierName(answer - outcomes.rateLimited);
@@ -209,7 +214,8 @@ export class Gate<T> implements Disposable {
    * @throws SluiceError `ERR_SLUICE_CONSUMER` if another thread consumes; TypeError, RangeError (`ERR_SLUICE_OPTION`).
    */
   async consume(handler: (order: T, hold: Hold) => unknown, options?: GateConsumeOptions): Promise<void> {
-    if (typeof handler !== 'function') throw optionError('Gate.consume: handler', 'a function', handler, true);
+    if (typeof handler !== 'function')
+      throw optionError('Gate.consume: handler', 'a function', handler, true);
     const given = new Options('Gate.consume', options, ['batchSize', 'concurrency', 'signal']);
     const batchSize = given.integer('batchSize', 1, takenMax, 32);
     const concurrency = given.integer('concurrency', 1, 65_536, 1);
@@ -222,7 +228,7 @@ export class Gate<T> implements Disposable {
         if (failures.hasSubscribers) failures.publish({ order, error, reservation: hold.reservation });
       }
     };
-    await this.queue.consumeBy(() => this.#take(batchSize), handle, concurrency, given.signal());
+    await this.queue.consumer.consumeBy(() => this.#take(batchSize), handle, concurrency, given.signal());
   }
 
   /** Outcomes since creation, over all threads. */
@@ -238,9 +244,8 @@ export class Gate<T> implements Disposable {
 
   #take(max: number): Array<readonly [T, Hold]> {
     const orders: Array<readonly [T, Hold]> = [];
-    const count = this.#native.take(max);
-    if (count < 0) throw this.#consumerError(count);
-    const taken = this.queue.taken(count);
+    const count = this.queue.consumer.showing(() => this.#native.take(max), true);
+    const taken = this.queue.consumer.taken(count);
     for (let i = 0; i < count; i++) {
       const tag = this.#bigints[words.taken + i] as bigint;
       const reservation = tag === pushedPast || tag === noReservation ? undefined : tag;
@@ -251,14 +256,10 @@ export class Gate<T> implements Disposable {
 
   #badField(answer: number): Error {
     const part = answer === outcomes.badQuantity ? 'quantity' : answer === outcomes.badUser ? 'user' : 'id';
-    const accepts = part === 'quantity' ? 'a whole number from 1 to 4294967295' : 'a whole number from 0 to 2^64 - 2';
+    const accepts =
+      part === 'quantity' ? 'a whole number from 1 to 4294967295' : 'a whole number from 0 to 2^64 - 2';
     const name = this.queue.record.fieldAt(this.#fields[part]?.offset);
     return fieldError(name ?? part, accepts, 'one outside of it', false);
-  }
-
-  #consumerError(answer: number): SluiceError {
-    if (answer === DISPOSED) return disposed(what);
-    return new SluiceError('ERR_SLUICE_CONSUMER', 'Gate.consume: another thread is the consumer of this queue');
   }
 
   #checked(answer: number): number {
@@ -267,7 +268,12 @@ export class Gate<T> implements Disposable {
   }
 }
 
-function stockFields<T>(where: string, record: RecordType<T>, options: Options, stock: Stock | undefined): NativeFields {
+function stockFields<T>(
+  where: string,
+  record: RecordType<T>,
+  options: Options,
+  stock: Stock | undefined,
+): NativeFields {
   const fields = options.nested('fields', ['sku', 'quantity', 'user', 'id']);
   if (stock === undefined) {
     if (fields !== undefined) {
@@ -291,4 +297,3 @@ function stockFields<T>(where: string, record: RecordType<T>, options: Options, 
   }
   return result;
 }
-

@@ -5,6 +5,6 @@ export {
   Limiter,
   type LimiterHandle,
   type LimiterStats,
-  type WaitOptions,
+  type TryAcquireOptions,
 } from './limiter.js';
 export type { LimiterChanges, LimiterOptions } from './options.js';

@@ -33,14 +33,14 @@ export type LimiterHandle = Handle<'limiter'>;
  */
 export type Key = string | number | bigint;
 
-export interface AcquireOptions {
+export interface TryAcquireOptions {
   /** Needed if the limiter has keys, and only then. */
   readonly key?: Key | undefined;
   /** 1 to 2^32 - 1. Default: 1. */
   readonly cost?: number;
 }
 
-export interface WaitOptions extends AcquireOptions {
+export interface AcquireOptions extends TryAcquireOptions {
   /** The longest wait, in milliseconds: 0 to 1,000,000,000,000. Default: no end. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
@@ -154,7 +154,7 @@ export class Limiter implements Disposable {
   }
 
   /** As `allow`, with the reason and the time to wait. */
-  tryAcquire(options?: AcquireOptions): Decision {
+  tryAcquire(options?: TryAcquireOptions): Decision {
     const { key, cost } = this.#request('tryAcquire', options);
     const answer = this.#checked(this.#native.tryAcquire(cost, key));
     const remaining = this.#words[remainingWord] as number;
@@ -180,7 +180,7 @@ export class Limiter implements Disposable {
    * @throws (rejects) the signal's reason on abort: nothing remains charged; TypeError, RangeError
    *   (`ERR_SLUICE_OPTION`); SluiceError `ERR_SLUICE_DISPOSED` if the limiter is disposed of in this thread meanwhile.
    */
-  async acquire(options?: WaitOptions): Promise<Decision> {
+  async acquire(options?: AcquireOptions): Promise<Decision> {
     const { key, cost, timeoutMs, signal } = this.#waitRequest(options);
     signal?.throwIfAborted();
     this.#words[patienceWord] = timeoutMs;
@@ -194,7 +194,7 @@ export class Limiter implements Disposable {
   }
 
   /** What `tryAcquire` would answer now; charges nothing. In a dry run: what it would answer if it were none. */
-  peek(options?: AcquireOptions): Outlook {
+  peek(options?: TryAcquireOptions): Outlook {
     const { key, cost } = this.#request('peek', options);
     const tier = this.#checked(this.#native.peek(cost, key));
     const remaining = this.#words[remainingWord] as number;
@@ -311,7 +311,7 @@ export class Limiter implements Disposable {
     };
   }
 
-  #waitRequest(options: WaitOptions | undefined): {
+  #waitRequest(options: AcquireOptions | undefined): {
     key: Key | undefined;
     cost: number;
     timeoutMs: number;
@@ -334,7 +334,7 @@ export class Limiter implements Disposable {
     };
   }
 
-  #request(method: string, options: AcquireOptions | undefined): { key: Key | undefined; cost: number } {
+  #request(method: string, options: TryAcquireOptions | undefined): { key: Key | undefined; cost: number } {
     let key: unknown;
     let cost = 1;
     if (options !== undefined) {

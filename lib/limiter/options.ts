@@ -74,6 +74,8 @@ const windowLimitMax = 2 ** 30 - 1;
 const logLimitMax = 1_000_000;
 const dayMs = 86_400_000;
 const rates = [1e-6, 1e7] as const;
+/** What stays as it is. */
+const unchanged = Number.NaN;
 
 export function creationOptions(where: string, options: LimiterOptions): object {
   const known = [
@@ -105,7 +107,7 @@ export function creationOptions(where: string, options: LimiterOptions): object 
       limit: window.integer('limit', 1, exact ? logLimitMax : windowLimitMax),
       windowMs: window.number('windowMs', 1, dayMs),
       buckets: exact ? 1 : window.integer('buckets', 1, 1_000, 20),
-      exact: window.boolean('exact', false),
+      exact: window.boolean('exact', false) ? 1 : 0,
     },
     queueDepth: depth && {
       max: depth.integer('max', 1, costMax),
@@ -117,7 +119,7 @@ export function creationOptions(where: string, options: LimiterOptions): object 
     },
     keysMax: given.nested('keys', ['max'])?.integer('max', 1, 10_000_000) ?? 0,
     maxWaiting: given.integer('maxWaiting', 0, 65_536, 1_024),
-    enforce: given.boolean('enforce', true),
+    enforce: given.boolean('enforce', true) ? 1 : 0,
     clock: nativeClock(where, given.get('clock')),
   };
 }
@@ -138,13 +140,13 @@ export function changeOptions(where: string, changes: LimiterChanges, limiter: N
   const depth = tier('queueDepth', limiter.hasDepth, ['max']);
   const limitMax = limiter.logCapacity === 0 ? windowLimitMax : limiter.logCapacity;
   return {
-    ratePerSecond: bucket?.has('ratePerSecond') ? bucket.number('ratePerSecond', ...rates) : undefined,
-    burst: bucket?.has('burst') ? bucket.integer('burst', 1, costMax) : undefined,
-    warmUpMs: bucket?.has('warmUpMs') ? bucket.number('warmUpMs', 0, dayMs) : undefined,
-    limit: window?.has('limit') ? window.integer('limit', 1, limitMax) : undefined,
-    windowMs: window?.has('windowMs') ? window.number('windowMs', 1, dayMs) : undefined,
-    max: depth?.has('max') ? depth.integer('max', 1, costMax) : undefined,
-    enforce: given.has('enforce') ? given.boolean('enforce', true) : undefined,
+    ratePerSecond: bucket?.has('ratePerSecond') ? bucket.number('ratePerSecond', ...rates) : unchanged,
+    burst: bucket?.has('burst') ? bucket.integer('burst', 1, costMax) : unchanged,
+    warmUpMs: bucket?.has('warmUpMs') ? bucket.number('warmUpMs', 0, dayMs) : unchanged,
+    limit: window?.has('limit') ? window.integer('limit', 1, limitMax) : unchanged,
+    windowMs: window?.has('windowMs') ? window.number('windowMs', 1, dayMs) : unchanged,
+    max: depth?.has('max') ? depth.integer('max', 1, costMax) : unchanged,
+    enforce: given.has('enforce') ? Number(given.boolean('enforce', true)) : unchanged,
   };
 }
 

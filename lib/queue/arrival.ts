@@ -1,8 +1,10 @@
-import { CANNOT_PARK, ENDED, type NativeQueue, NOT_CONSUMER, PARKED } from '../native.js';
 import { SluiceError } from '../errors.js';
+import { CANNOT_PARK, DISPOSED, ENDED, type NativeQueue, NOT_CONSUMER, PARKED } from '../native.js';
 
 /** Records taken without a pause before timers and I/O of the loop get their turn. */
 const budgetPerTurn = 1024;
+/** What a `take` counts for that brings nothing although something is there: it may have dropped so many. */
+const emptyTake = 64;
 
 /** What a consuming loop of this thread waits on: the next record, the end of the queue, or an abort. */
 export class Arrival {
@@ -35,13 +37,15 @@ export class Arrival {
 
   /**
    * The batches that `take` yields (empty: there is nothing now), until the queue is closed and drained. Waits for
-   * more without holding a thread; after a bounded number of records it lets the event loop turn.
+   * more without holding the thread, but for `spin` CPU pauses; after a bounded number of records it lets the event
+   * loop turn.
    *
    * @throws the reason of `signal` when it aborts; nothing is taken after that.
    */
   async *batches<Batch extends { readonly length: number }>(
     take: () => Batch,
     signal: AbortSignal | undefined,
+    spin: number,
   ): AsyncGenerator<Batch, void, void> {
     let budget = budgetPerTurn;
     while (!this.#ended) {
@@ -50,25 +54,33 @@ export class Arrival {
       if (batch.length > 0) {
         yield batch;
         budget -= batch.length;
-        if (budget > 0) continue;
-        await new Promise((resolve) => setImmediate(resolve));
-      } else if (!(await this.#next(signal))) {
-        return;
+      } else if (spin === 0 || this.#native.spin(spin) !== 1) {
+        if (signal?.aborted) continue; // by a listener that `take` called
+        const parked = this.#park();
+        if (parked === ENDED) return;
+        // Something is there: it came just now, or `take` has dropped records and not looked further.
+        if (parked !== PARKED) budget -= emptyTake;
+        else if (!(await this.#arrived(signal))) return;
+        else budget = budgetPerTurn;
       }
+      if (budget > 0) continue;
+      await new Promise((resolve) => setImmediate(resolve));
       budget = budgetPerTurn;
     }
   }
 
-  /** True when there may be something to take, false when the queue is closed and drained. */
-  async #next(signal: AbortSignal | undefined): Promise<boolean> {
+  /** PARKED: it waits. ENDED: there will be nothing more. Else there is something to take. */
+  #park(): number {
     const parked = this.#native.park();
-    if (parked === ENDED) return false;
     if (parked === NOT_CONSUMER) throw notConsumer();
-    if (parked < 0) return false;
     if (parked === CANNOT_PARK) {
       throw new SluiceError('ERR_SLUICE_MEMORY', 'Queue: the event loop has no room for another handle');
     }
-    if (parked !== PARKED) return true;
+    return parked === DISPOSED ? ENDED : parked;
+  }
+
+  /** True when there may be something to take, false when there will not be. */
+  async #arrived(signal: AbortSignal | undefined): Promise<boolean> {
     const aborted = (): void => this.#settle(false);
     signal?.addEventListener('abort', aborted, { once: true });
     const arrived = await new Promise<boolean>((resolve) => {
@@ -93,4 +105,3 @@ export function notConsumer(): SluiceError {
     'Queue: another thread, or another object of this thread, is the consumer; it must end or release its lease first',
   );
 }
-

@@ -43,6 +43,8 @@ function isPromise(value: unknown): value is PromiseLike<unknown> {
 }
 
 /** The items of each batch, in order. */
-export async function* oneByOne<Item>(batches: AsyncIterable<readonly Item[]>): AsyncGenerator<Item, void, void> {
+export async function* oneByOne<Item>(
+  batches: AsyncIterable<readonly Item[]>,
+): AsyncGenerator<Item, void, void> {
   for await (const batch of batches) yield* batch;
 }

@@ -1,81 +1,89 @@
-import { nativeClock, type ManualClock } from '../clock/index.js';
+import { ReadableStream, WritableStream } from 'node:stream/web';
 import { optionError, SluiceError } from '../errors.js';
 import {
   alive,
-  CLOSED,
   checkedHandle,
   DISPOSED,
   disposed,
   type Handle,
   made,
   type NativeQueue,
-  NOT_CONSUMER,
   native,
   publicHandle,
+  type QueueStaging,
   type QueueStats,
 } from '../native.js';
 import { Options } from '../options.js';
-import { type Codec, RecordType, type RecordView } from '../record/index.js';
-import { Arrival, notConsumer } from './arrival.js';
-import { handleAll, oneByOne } from './handlers.js';
+import { RecordType, type RecordView } from '../record/index.js';
+import type { Batcher } from './batcher.js';
+import { Consumer } from './consumer.js';
+import { Notices, type QueueEvents } from './notices.js';
+import {
+  type AttachOptions,
+  type ConsumeOptions,
+  checkedOverflow,
+  checkedQueue,
+  type PushOptions,
+  type QueueOptions,
+  timeoutMsMax,
+  type WaitOptions,
+} from './options.js';
+import type { Permit } from './permit.js';
+import { Producer, staged } from './producer.js';
 
 export type QueueHandle = Handle<'queue'>;
 
-export interface QueueOptions {
-  /** The most records the queue holds, exactly: 1 to 16,777,216. */
-  readonly capacity: number;
-  /** Measure how long records wait, for `stats().waitNs`: one clock reading a push and a batch. Default: false. */
-  readonly latency?: boolean;
-  /** A manual clock for tests. Default: the machine's monotonic clock. */
-  readonly clock?: ManualClock;
-}
-
-export interface ConsumeOptions {
-  /** The most records a handler gets at once: 1 to 65,536. Default: 64. */
-  readonly batchSize?: number;
-  /** The most handlers that run at the same time: 1 to 65,536. Default: 1. */
-  readonly concurrency?: number;
-  /** Ends the consumption: see `consume`. */
-  readonly signal?: AbortSignal;
-}
-
-const capacityMax = 1 << 24;
-const batchMax = 65_536;
-/** Records staged for one native call. */
-const staged = 64;
 const what = 'Queue';
+const overflowCaller = 2;
+/** Words of the staging buffer: see native/addon/queue.h. */
+const stagingWords = 2 + staged;
 
 /** Objects whose handle was read: they stay, so that another thread can attach, until disposed of. */
 const pinned = new Set<Queue<unknown>>();
 
 /**
  * A bounded queue of typed records in native memory, shared by all threads of the process: any number of
- * producers, one consumer. Order is first in, first out per producer, and across producers that of their claims.
+ * producers, one consumer. Order is first in, first out per producer, and across producers that of their claims;
+ * with lanes, within each lane.
  *
  * The memory is taken at creation and never grows. An object belongs to the thread that made it; other threads
  * attach by its `handle`. A thread lets go of the queue when it ends, on `dispose`, or, if the handle was never
  * read, when the object is garbage collected; the memory goes with the last thread that does.
  */
-export class Queue<T> implements Disposable {
+export class Queue<T> implements Disposable, AsyncDisposable {
   readonly record: RecordType<T>;
-  /** The most records the queue holds. */
+  /** The most records of a lane. */
   readonly capacity: number;
   readonly #native: NativeQueue;
-  readonly #in: Codec<T>;
-  readonly #out: Codec<T>;
-  readonly #bytes: number;
-  readonly #arrival: Arrival;
-  #busy: 'draining' | 'consuming' | undefined;
+  readonly #notices: Notices<T> = new Notices<T>(this);
+  readonly #producer: Producer<T>;
+  readonly #consumer: Consumer<T>;
+  readonly #ends = new Set<() => void>();
 
-  private constructor(record: RecordType<T>, attach: (staging: { in: ArrayBuffer; out: ArrayBuffer }) => NativeQueue) {
-    const staging = { in: new ArrayBuffer(staged * record.bytes), out: new ArrayBuffer(staged * record.bytes) };
+  private constructor(
+    record: RecordType<T>,
+    attach: (staging: QueueStaging) => NativeQueue,
+    where: string,
+    onOverflow: unknown,
+  ) {
+    const staging = {
+      in: new ArrayBuffer(staged * record.bytes),
+      out: new ArrayBuffer(staged * record.bytes),
+      dropped: new ArrayBuffer(staged * record.bytes),
+      words: new ArrayBuffer(stagingWords * 8),
+    };
     this.record = record;
     this.#native = attach(staging);
     this.capacity = this.#native.capacity;
-    this.#in = record.codec(staging.in);
-    this.#out = record.codec(staging.out);
-    this.#bytes = record.bytes;
-    this.#arrival = new Arrival(this.#native);
+    let listener: ((record: T) => void) | undefined;
+    try {
+      listener = checkedOverflow<T>(where, onOverflow, this.#native.overflow === overflowCaller);
+    } catch (error) {
+      this.#native.dispose();
+      throw error;
+    }
+    this.#producer = new Producer(this.#native, record, staging, this.#notices, listener);
+    this.#consumer = new Consumer(this.#native, record, staging, this.#notices);
   }
 
   /**
@@ -83,23 +91,22 @@ export class Queue<T> implements Disposable {
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option;
    *   SluiceError (`ERR_SLUICE_MEMORY`) if the system has no memory to give.
    */
-  static create<T>(record: RecordType<T>, options: QueueOptions): Queue<T> {
+  static create<T>(record: RecordType<T>, options: QueueOptions<T>): Queue<T> {
     return Queue.createAt(record, options, 0n);
   }
 
   /** @internal As `create`, with the ring's positions counting from `first`: for tests of their wrap-around. */
-  static createAt<T>(record: RecordType<T>, options: QueueOptions, first: bigint): Queue<T> {
-    checkRecord('Queue.create', record);
-    const given = new Options('Queue.create', options, ['capacity', 'latency', 'clock']);
-    const native_ = {
-      capacity: given.integer('capacity', 1, capacityMax),
-      timed: given.boolean('latency', false),
-      clock: nativeClock('Queue.create', given.get('clock')),
-      recordBytes: record.bytes,
-      schema: record.schema,
-      start: first,
-    };
-    return new Queue(record, (staging) => made('Queue.create', native.createQueue(native_, staging)));
+  static createAt<T>(record: RecordType<T>, options: QueueOptions<T>, first: bigint): Queue<T> {
+    const where = 'Queue.create';
+    checkRecord(where, record);
+    const { native: given, onOverflow } = checkedQueue(options);
+    const described = { ...given, recordBytes: record.bytes, schema: record.schema, start: first };
+    return new Queue(
+      record,
+      (staging) => made(where, native.createQueue(described, staging)),
+      where,
+      onOverflow,
+    );
   }
 
   /**
@@ -108,10 +115,17 @@ export class Queue<T> implements Disposable {
    *   is gone, `ERR_SLUICE_SCHEMA` if it was created with another record, `ERR_SLUICE_THREADS` if it is attached
    *   256 times already.
    */
-  static attach<T>(record: RecordType<T>, handle: QueueHandle): Queue<T> {
-    checkRecord('Queue.attach', record);
-    const checked = checkedHandle('Queue.attach', 'queue', handle);
-    return new Queue(record, (staging) => made('Queue.attach', native.attachQueue(checked, record.schema, staging)));
+  static attach<T>(record: RecordType<T>, handle: QueueHandle, options?: AttachOptions<T>): Queue<T> {
+    const where = 'Queue.attach';
+    checkRecord(where, record);
+    const checked = checkedHandle(where, 'queue', handle);
+    const onOverflow = new Options(where, options, ['onOverflow']).get('onOverflow');
+    return new Queue(
+      record,
+      (staging) => made(where, native.attachQueue(checked, record.schema, staging)),
+      where,
+      onOverflow,
+    );
   }
 
   /** Names the queue to other threads: survives structured clone (`workerData`, `postMessage`). */
@@ -127,21 +141,25 @@ export class Queue<T> implements Disposable {
     return depth;
   }
 
+  /** Lanes of priority: see `QueueOptions.lanes`. */
+  get lanes(): number {
+    return this.#native.lanes;
+  }
+
   /** Whether the queue takes no more records. */
   get closed(): boolean {
     return this.#checked(this.#native.closed()) === 1;
   }
 
+  // ---- producing ---------------------------------------------------------------------------------------------
+
   /**
-   * Adds a record. False if the queue is full. One native call; allocates nothing.
+   * Adds a record. False if the queue is full, or others wait for room already. One native call; allocates nothing.
    * @throws TypeError, RangeError (`ERR_SLUICE_FIELD`) naming a field with a bad value: nothing is added;
-   *   SluiceError `ERR_SLUICE_CLOSED` if the queue is closed.
+   *   `ERR_SLUICE_OPTION`; SluiceError `ERR_SLUICE_CLOSED` if the queue is closed.
    */
-  tryPush(value: T, options?: Record<string, never>): boolean {
-    if (options !== undefined) new Options('Queue.tryPush', options, []);
-    this.#in.encode(value, 0);
-    const pushed = this.#native.push();
-    return pushed === 1 || (pushed !== 0 && this.#refused(pushed));
+  tryPush(value: T, options?: PushOptions): boolean {
+    return this.#producer.tryPush(value, options);
   }
 
   /**
@@ -149,80 +167,89 @@ export class Queue<T> implements Disposable {
    * @throws as `tryPush`. A bad value anywhere in the list is found before any is added; if the queue is closed in
    *   the middle of a long list, the number added so far is returned.
    */
-  tryPushMany(list: readonly T[]): number {
-    if (!Array.isArray(list)) throw optionError('Queue.tryPushMany: list', 'an array of records', list, true);
-    const length = list.length;
-    // More than one native call: look at every value before the first is added.
-    if (length > staged) for (const value of list) this.#in.encode(value, 0);
-    let added = 0;
-    while (added < length) {
-      const count = Math.min(staged, length - added);
-      for (let i = 0; i < count; i++) this.#in.encode(list[added + i] as T, i * this.#bytes);
-      const taken = this.#native.pushMany(count, length - added - count);
-      if (taken < 0) {
-        if (added === 0) this.#refused(taken);
-        return added;
-      }
-      added += taken;
-      if (taken < count) break;
-    }
-    return added;
+  tryPushMany(list: readonly T[], options?: PushOptions): number {
+    return this.#producer.tryPushMany(list, options);
   }
+
+  /**
+   * Adds a record, waiting for room if need be: first come, first served over all threads of the process. While
+   * somebody waits, `tryPush` finds no room in that lane. The wait keeps the process alive. A waiter that times out,
+   * is aborted or terminated leaves nothing behind.
+   * @throws as `tryPush`; the signal's reason; SluiceError `ERR_SLUICE_TIMEOUT` if there was no room within
+   *   `timeoutMs`, `ERR_SLUICE_WAITERS` if `maxWaiting` wait already, `ERR_SLUICE_CLOSED` if the queue is closed
+   *   while waiting: the record was then not added.
+   */
+  push(value: T, options?: PushOptions & WaitOptions): Promise<void> {
+    return this.#producer.push(value, options);
+  }
+
+  /**
+   * As `push`, but blocks the thread, for workers: true when the record was added, false if there was no room within
+   * `timeoutMs` (0 to 2,147,483,647). Sleeps without using the CPU and obeys `worker.terminate()` within 50 ms.
+   * @throws as `push`.
+   */
+  pushSync(value: T, timeoutMs: number, options?: PushOptions): boolean {
+    return this.#producer.pushSync(value, timeoutMs, options);
+  }
+
+  /**
+   * Takes room for `count` records ahead (1 to 16,383, at most the capacity), waiting for it as `push` does.
+   * @throws as `push`.
+   */
+  reserve(count: number, options?: { readonly lane?: number } & WaitOptions): Promise<Permit<T>> {
+    return this.#producer.reserve(count, options);
+  }
+
+  /** As `reserve`, without waiting: undefined if there is no room for all of them now. */
+  tryReserve(count: number, options?: { readonly lane?: number }): Permit<T> | undefined {
+    const lane = new Options('Queue.tryReserve', options, ['lane']).get('lane') as number | undefined;
+    return this.#producer.tryReserve(count, lane);
+  }
+
+  /**
+   * Gathers records and publishes up to `max` (1 to 4,096; default 64) with one native call, at the latest at the
+   * end of this turn of the event loop: one-at-a-time pushing at nearly the price of `tryPushMany`.
+   */
+  batcher(options?: { readonly max?: number; readonly lane?: number }): Batcher<T> {
+    return this.#producer.batcher(options);
+  }
+
+  // ---- consuming ---------------------------------------------------------------------------------------------
 
   /**
    * Removes the oldest record; undefined if there is none now. The first call makes this object the consumer until
    * it is disposed of, its thread ends, or `releaseLease` is called.
    * @throws SluiceError `ERR_SLUICE_CONSUMER` if another one is the consumer; `ERR_SLUICE_REENTRANT` from within the
-   *   `visit` of `drain`.
+   *   `visit` of `drain` or a listener.
    */
   tryPop(): T | undefined {
-    this.#notDraining();
-    return this.#checked(this.#native.take(1)) === 0 ? undefined : this.#out.decode(0);
+    return this.#consumer.tryPop();
   }
 
   /** Removes up to `max` records (1 to 65,536), oldest first. @throws as `tryPop`. */
   popMany(max: number): T[] {
-    if (!Number.isInteger(max) || max < 1 || max > batchMax) {
-      throw optionError('Queue.popMany: max', `a whole number from 1 to ${batchMax}`, max, typeof max !== 'number');
-    }
-    this.#notDraining();
-    return this.#pop(max);
+    return this.#consumer.popMany(max);
   }
 
   /**
-   * Calls `visit` with each record now in the queue, oldest first, at most `max` of them, and returns how many. The
-   * view is reused: it is good until `visit` returns; `toObject()` copies. Allocates nothing. A record leaves the
+   * Removes the oldest record, blocking the thread until there is one, for workers: undefined if there was none
+   * within `timeoutMs` (0 to 2,147,483,647), or the queue is closed and drained. Sleeps without using the CPU and
+   * obeys `worker.terminate()` within 50 ms.
+   * @throws as `tryPop`.
+   */
+  popSync(timeoutMs: number): T | undefined {
+    return this.#consumer.popSync(timeoutMs);
+  }
+
+  /**
+   * Calls `visit` with the records in the queue, oldest first, at most `max` of them (default: as many as the queue
+   * can hold, so that it ends however fast others push), and returns how many. The view is reused: it is good until `visit` returns; `toObject()` copies. Allocates nothing. A record leaves the
    * queue after its visit, at the latest with the end of its batch of 64; if `visit` throws, the record it was
    * called with is gone and the others stay. `visit` must not consume from this queue.
    * @throws as `tryPop`; whatever `visit` throws.
    */
-  drain(visit: (record: RecordView<T>) => void, max: number = Number.MAX_SAFE_INTEGER): number {
-    if (typeof visit !== 'function') throw optionError('Queue.drain: visit', 'a function', visit, true);
-    if (!Number.isInteger(max) || max < 0) {
-      throw optionError('Queue.drain: max', 'a whole number from 0', max, typeof max !== 'number');
-    }
-    this.#notDraining();
-    const { view } = this.#out;
-    const before = this.#busy;
-    let visited = 0;
-    let shown = 0;
-    this.#busy = 'draining';
-    try {
-      for (;;) {
-        const count = this.#checked(this.#native.next(shown, Math.min(staged, max - visited)));
-        shown = 0;
-        if (count === 0) return visited;
-        while (shown < count) {
-          this.#out.move(shown * this.#bytes);
-          shown++;
-          visited++;
-          visit(view);
-        }
-      }
-    } finally {
-      this.#busy = before;
-      if (shown > 0) this.#native.next(shown, 0);
-    }
+  drain(visit: (record: RecordView<T>) => void, max: number = this.capacity * this.lanes): number {
+    return this.#consumer.drain(visit, max);
   }
 
   /**
@@ -230,13 +257,8 @@ export class Queue<T> implements Disposable {
    * leaving the loop early leaves the rest in the queue and releases the lease.
    * @throws as `tryPop`.
    */
-  async *[Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
-    this.#begin();
-    try {
-      for await (const [value] of this.#arrival.batches(() => this.#pop(1), undefined)) yield value as T;
-    } finally {
-      this.#end();
-    }
+  [Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
+    return this.#consumer.iterate();
   }
 
   /**
@@ -248,35 +270,72 @@ export class Queue<T> implements Disposable {
    * signal's reason. When a handler fails, likewise with its error. The lease is released in the end.
    * @throws as `tryPop`; TypeError, RangeError (`ERR_SLUICE_OPTION`).
    */
-  async consume(handler: (batch: T[]) => unknown, options?: ConsumeOptions): Promise<void> {
-    if (typeof handler !== 'function') throw optionError('Queue.consume: handler', 'a function', handler, true);
-    const given = new Options('Queue.consume', options, ['batchSize', 'concurrency', 'signal']);
-    const batchSize = given.integer('batchSize', 1, batchMax, 64);
-    const concurrency = given.integer('concurrency', 1, batchMax, 1);
-    const signal = given.signal();
-    this.#begin();
-    try {
-      const batches = this.#arrival.batches(() => this.#pop(batchSize), signal);
-      await handleAll(batches, handler, concurrency, () => this.#arrival.interrupt());
-    } finally {
-      this.#end();
-    }
+  consume(handler: (batch: T[]) => unknown, options?: ConsumeOptions): Promise<void> {
+    return this.#consumer.consume(handler, options);
   }
 
   /** Gives up being the consumer, so that another thread can be. Nothing happens if this object is not. */
   releaseLease(): void {
-    if (this.#busy !== undefined) {
-      throw new SluiceError('ERR_SLUICE_REENTRANT', `Queue.releaseLease: this object is ${this.#busy}`);
-    }
-    this.#native.giveLease();
+    this.#consumer.releaseLease();
+  }
+
+  /** A wait for records keeps the process alive: this is so from the start. */
+  ref(): this {
+    this.#native.setRef(1);
+    return this;
+  }
+
+  /** A wait for records does not keep the process alive. */
+  unref(): this {
+    this.#native.setRef(0);
+    return this;
+  }
+
+  // ---- streams -----------------------------------------------------------------------------------------------
+
+  /** The records as a Web Stream, which takes one when its reader asks for one. Cancelling it releases the lease. */
+  readable(): ReadableStream<T> {
+    return ReadableStream.from(this.#consumer.iterate()) as ReadableStream<T>;
   }
 
   /**
-   * Takes no more records; those inside can still be consumed, and consuming loops end after the last. For all
-   * threads, for good. Returns whether this call closed it.
+   * A Web Stream that pushes what is written to it, waiting for room; aborting it ends the wait. With `close`, the
+   * queue is closed when the stream is.
+   */
+  writable(options?: { readonly close?: boolean }): WritableStream<T> {
+    const closes = new Options('Queue.writable', options, ['close']).boolean('close', false);
+    return new WritableStream<T>({
+      // The types of Node 20 lack the signal, which it has had since version 18.
+      write: (value, controller) =>
+        this.push(value, { signal: (controller as unknown as { readonly signal: AbortSignal }).signal }),
+      close: () => {
+        if (closes) this.close();
+      },
+    });
+  }
+
+  // ---- the end -----------------------------------------------------------------------------------------------
+
+  /**
+   * Takes no more records; those inside can still be consumed, and consuming loops end after the last. Who waits for
+   * room is told; permits can still be used. For all threads, for good. Returns whether this call closed it.
    */
   close(): boolean {
-    return this.#checked(this.#native.close()) === 1;
+    const closed = this.#checked(this.#native.close()) === 1;
+    if (closed) this.#notices.closed();
+    return closed;
+  }
+
+  /**
+   * Resolves when the queue is closed and everything in it has been consumed, in whatever thread. The wait keeps the
+   * process alive.
+   * @throws the signal's reason; SluiceError `ERR_SLUICE_TIMEOUT` (through `timeoutMs`), `ERR_SLUICE_DISPOSED`.
+   */
+  async drained(options?: WaitOptions): Promise<void> {
+    const given = new Options('Queue.drained', options, ['timeoutMs', 'signal']);
+    const timeoutMs = given.has('timeoutMs') ? given.number('timeoutMs', 0, timeoutMsMax) : undefined;
+    const isDrained = (): boolean => this.#checked(this.#native.drained()) === 1;
+    await this.#until(isDrained, timeoutMs, given.signal());
   }
 
   /** Counters since creation, over all threads. Times are in nanoseconds. */
@@ -284,89 +343,112 @@ export class Queue<T> implements Disposable {
     return alive(what, this.#native.stats());
   }
 
-  /** Lets go of the queue in this thread, at once. A consuming loop of this object ends. Other threads keep it. */
+  /** Calls `listener` on an event: see `QueueEvents`. */
+  on<Name extends keyof QueueEvents<T>>(
+    event: Name,
+    listener: (...values: QueueEvents<T>[Name]) => void,
+  ): this {
+    this.#notices.on(event, listener);
+    if (event === 'closed') this.#producer.listenForClose();
+    return this;
+  }
+
+  off<Name extends keyof QueueEvents<T>>(
+    event: Name,
+    listener: (...values: QueueEvents<T>[Name]) => void,
+  ): this {
+    this.#notices.off(event, listener);
+    return this;
+  }
+
+  /** Lets go of the queue in this thread, at once. Consuming loops and waits of this object end. Others keep it. */
   [Symbol.dispose](): void {
-    this.#arrival.interrupt();
     this.#native.dispose();
+    this.#consumer.dispose();
+    this.#producer.dispose();
+    for (const end of this.#ends) end();
     pinned.delete(this as Queue<unknown>);
   }
+
+  /** Closes the queue, waits until it is drained, as long as somebody consumes it, and lets go of it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#native.closed() === DISPOSED) return;
+    this.close();
+    this.#consumer.releaseIdle();
+    await this.#until(
+      () => this.#native.consumed() !== 1 || this.#native.drained() === 1,
+      undefined,
+      undefined,
+    );
+    this[Symbol.dispose]();
+  }
+
+  // ---- for the gate ------------------------------------------------------------------------------------------
 
   /** @internal The native object, for those that build on this queue. */
   get native(): NativeQueue {
     return this.#native;
   }
 
-  /** @internal Writes `value` where the next native push takes it from. */
-  stage(value: T): void {
-    this.#in.encode(value, 0);
+  /** @internal */
+  get producer(): Producer<T> {
+    return this.#producer;
   }
 
-  /** @internal The `count` records last taken by native code. */
-  taken(count: number): T[] {
-    const values: T[] = new Array(count);
-    for (let i = 0; i < count; i++) values[i] = this.#out.decode(i * this.#bytes);
-    return values;
+  /** @internal */
+  get consumer(): Consumer<T> {
+    return this.#consumer;
   }
 
-  /** @internal Consumes one by one what `take` removes by other means than this object's own methods. */
-  async consumeBy<Item>(
-    take: () => Item[],
-    handle: (item: Item) => unknown,
-    concurrency: number,
+  /** Asks `isEnded` whenever something happens to a closed queue, until it says true or throws. */
+  async #until(
+    isEnded: () => boolean,
+    timeoutMs: number | undefined,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    this.#begin();
-    try {
-      const items = oneByOne(this.#arrival.batches(take, signal));
-      await handleAll(items, handle, concurrency, () => this.#arrival.interrupt());
-    } finally {
-      this.#end();
-    }
+    signal?.throwIfAborted();
+    if (isEnded()) return;
+    this.#producer.listen();
+    await new Promise<void>((resolve, reject) => {
+      const settle = (error?: unknown): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', aborted);
+        this.#ends.delete(look);
+        this.#producer.keepAlive(-1);
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+      const aborted = (): void => settle(signal?.reason);
+      const look = (): void => {
+        try {
+          if (isEnded()) settle();
+        } catch (error) {
+          settle(error);
+        }
+      };
+      const timer =
+        timeoutMs === undefined ? undefined : setTimeout(() => settle(notDrained(timeoutMs)), timeoutMs);
+      signal?.addEventListener('abort', aborted, { once: true });
+      this.#ends.add(look);
+      this.#producer.keepAlive(1);
+      this.#producer.onRing = () => {
+        for (const end of this.#ends) end();
+      };
+      look();
+    });
   }
 
-  #pop(max: number): T[] {
-    if (max <= staged) return this.taken(this.#checked(this.#native.take(max)));
-    const values: T[] = [];
-    while (values.length < max) {
-      const count = this.#checked(this.#native.take(Math.min(staged, max - values.length)));
-      if (count === 0) break;
-      for (let i = 0; i < count; i++) values.push(this.#out.decode(i * this.#bytes));
-    }
-    return values;
-  }
-
-  #begin(): void {
-    if (this.#busy !== undefined) {
-      throw new SluiceError('ERR_SLUICE_REENTRANT', `Queue: this object is already ${this.#busy}`);
-    }
-    this.#arrival.begin();
-    this.#busy = 'consuming';
-  }
-
-  #end(): void {
-    this.#busy = undefined;
-    this.#arrival.end();
-  }
-
-  #notDraining(): void {
-    if (this.#busy === 'draining') {
-      throw new SluiceError('ERR_SLUICE_REENTRANT', 'Queue: the visit of drain() must not consume from its queue');
-    }
-  }
-
-  /** Throws for a negative answer of native code. */
   #checked(answer: number): number {
-    if (answer < 0) this.#refused(answer);
+    if (answer === DISPOSED) throw disposed(what);
     return answer;
-  }
-
-  #refused(answer: number): never {
-    if (answer === CLOSED) throw new SluiceError('ERR_SLUICE_CLOSED', 'Queue: closed, takes no more records');
-    if (answer === NOT_CONSUMER) throw notConsumer();
-    throw disposed(what);
   }
 }
 
+function notDrained(timeoutMs: number): SluiceError {
+  return new SluiceError('ERR_SLUICE_TIMEOUT', `Queue.drained: not within ${timeoutMs} ms`);
+}
+
 function checkRecord(where: string, record: unknown): void {
-  if (!(record instanceof RecordType)) throw optionError(`${where}: record`, 'what record() returns', record, true);
+  if (!(record instanceof RecordType))
+    throw optionError(`${where}: record`, 'what record() returns', record, true);
 }

@@ -1,5 +1,6 @@
 /** The types of a record's fields: what each holds, and the code that checks, writes and reads it. */
 import { optionError } from '../errors.js';
+import { Options } from '../options.js';
 
 /**
  * A field that holds values of type `T` in a fixed number of bytes.
@@ -14,7 +15,9 @@ export interface Field<T> {
   /** What the field accepts, for error messages. */
   readonly accepts: string;
   /** The JavaScript type of an acceptable value, to tell a wrong type from a wrong value. */
-  readonly typeOf: 'number' | 'bigint' | 'boolean' | 'string' | 'Uint8Array';
+  readonly typeOf: 'number' | 'bigint' | 'boolean' | 'string' | 'Uint8Array' | 'JSON';
+  /** @internal What `check` and `write` get in place of the value; undefined if it has the wrong type. */
+  readonly prepare?: (v: string) => string;
   /** @internal True if `v` is acceptable, as far as can be told without writing it. */
   readonly check: string;
   /** @internal Writes `v` at `at`. */
@@ -52,20 +55,62 @@ function big(type: string, accepts: string, check: string, method: string): Fiel
 }
 
 /** A whole number from 0 to 255. One byte. */
-export const u8: Field<number> = numeric('u8', 1, 'a whole number from 0 to 255', '(v & 0xff) === v', 'Uint8');
+export const u8: Field<number> = numeric(
+  'u8',
+  1,
+  'a whole number from 0 to 255',
+  '(v & 0xff) === v',
+  'Uint8',
+);
 /** A whole number from 0 to 65,535. Two bytes. */
-export const u16: Field<number> = numeric('u16', 2, 'a whole number from 0 to 65535', '(v & 0xffff) === v', 'Uint16');
+export const u16: Field<number> = numeric(
+  'u16',
+  2,
+  'a whole number from 0 to 65535',
+  '(v & 0xffff) === v',
+  'Uint16',
+);
 /** A whole number from 0 to 4,294,967,295. Four bytes. */
-export const u32: Field<number> = numeric('u32', 4, 'a whole number from 0 to 4294967295', 'v >>> 0 === v', 'Uint32');
+export const u32: Field<number> = numeric(
+  'u32',
+  4,
+  'a whole number from 0 to 4294967295',
+  'v >>> 0 === v',
+  'Uint32',
+);
 /** A whole number from -128 to 127. One byte. */
-export const i8: Field<number> = numeric('i8', 1, 'a whole number from -128 to 127', '(v << 24) >> 24 === v', 'Int8');
+export const i8: Field<number> = numeric(
+  'i8',
+  1,
+  'a whole number from -128 to 127',
+  '(v << 24) >> 24 === v',
+  'Int8',
+);
 /** A whole number from -32,768 to 32,767. Two bytes. */
-export const i16: Field<number> = numeric('i16', 2, 'a whole number from -32768 to 32767', '(v << 16) >> 16 === v', 'Int16');
+export const i16: Field<number> = numeric(
+  'i16',
+  2,
+  'a whole number from -32768 to 32767',
+  '(v << 16) >> 16 === v',
+  'Int16',
+);
 /** A whole number from -2,147,483,648 to 2,147,483,647. Four bytes. */
-export const i32: Field<number> = numeric('i32', 4, 'a whole number from -2147483648 to 2147483647', '(v | 0) === v', 'Int32');
+export const i32: Field<number> = numeric(
+  'i32',
+  4,
+  'a whole number from -2147483648 to 2147483647',
+  '(v | 0) === v',
+  'Int32',
+);
 /** A whole number from 0 to 2^53 - 1, as a JavaScript number. Eight bytes. */
 export const u53: Field<number> = {
-  ...numeric('u53', 8, 'a whole number from 0 to 9007199254740991', 'v >= 0 && Number.isSafeInteger(v)', 'Float64'),
+  ...numeric(
+    'u53',
+    8,
+    'a whole number from 0 to 9007199254740991',
+    'v >= 0 && Number.isSafeInteger(v)',
+    'Float64',
+  ),
   write: (v, at) => `view.setFloat64(${at}, ${v} + 0, true)`, // + 0: -0 is written as 0
 };
 /** Any number but NaN whose magnitude a 32-bit float can hold; rounded to 24 bits. Four bytes. */
@@ -147,9 +192,31 @@ export function bytes(maxBytes: number): Field<Uint8Array> {
   };
 }
 
+/**
+ * Anything that JSON can express, as at most `maxBytes` (1 to 65,535) bytes of JSON in UTF-8; read as what
+ * `JSON.parse` makes of it, so a `Date` comes back as a string and `NaN` as null. What has no JSON (undefined, a
+ * function, a bigint, a circular object, a `toJSON` that throws) is a TypeError that names the field, a longer text a
+ * RangeError, before anything is written. In a view, each reading of the field parses it anew.
+ */
+export function json<T>(options: { readonly maxBytes: number }): Field<T> {
+  const max = new Options('json', options, ['maxBytes']).integer('maxBytes', 1, lengthMax);
+  return {
+    type: `json(${max})`,
+    bytes: lengthBytes + max,
+    accepts: `a value with at most ${max} bytes of JSON`,
+    typeOf: 'JSON',
+    prepare: (v) => `jsonText(${v})`,
+    check: 'v !== undefined',
+    write: (v, at) => `text.write(${v}, ${at}, ${max})`,
+    writeTells: true,
+    read: (at) => `JSON.parse(text.read(${at}))`,
+  };
+}
+
 /** One of the given strings (1 to 255 different ones). One byte. */
 export function oneOf<const Choices extends readonly string[]>(...choices: Choices): Field<Choices[number]> {
-  const valid = choices.every((choice) => typeof choice === 'string') && new Set(choices).size === choices.length;
+  const valid =
+    choices.every((choice) => typeof choice === 'string') && new Set(choices).size === choices.length;
   if (!valid || choices.length < 1 || choices.length > 255) {
     throw optionError('oneOf', '1 to 255 different strings', choices, true);
   }

@@ -3,9 +3,8 @@ import { isUint8Array } from 'node:util/types';
 
 const lengthBytes = 2;
 /** A subclass or an own property may say anything of `length`; this is what `set` copies. */
-const lengthOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), 'length')?.get as (
-  this: Uint8Array,
-) => number;
+const lengthOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), 'length')
+  ?.get as (this: Uint8Array) => number;
 
 export class OctetsCodec {
   readonly #view: DataView;

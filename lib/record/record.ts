@@ -2,7 +2,7 @@ import { isUint8Array } from 'node:util/types';
 import { fieldError, optionError } from '../errors.js';
 import type { Field } from './fields.js';
 import { OctetsCodec } from './octets.js';
-import { TextCodec } from './text.js';
+import { jsonText, TextCodec } from './text.js';
 
 /** A record in a buffer: reads its fields in place. Reused for the next record, so copy what you keep. */
 export type RecordView<T> = Readonly<T> & { toObject(): T };
@@ -21,7 +21,8 @@ type CodecFactory<T> = (
   view: DataView,
   octets: OctetsCodec,
   text: TextCodec,
-  fail: (field: string, value: unknown) => Error,
+  toJsonText: typeof jsonText,
+  fail: (field: string, value: unknown, prepared?: unknown) => Error,
 ) => Codec<T>;
 
 /** The fields of a fixed-size record, in order, and the code compiled for them. Made by `record()`. */
@@ -63,13 +64,20 @@ export class RecordType<T> {
 
   /** @internal */
   codec(buffer: ArrayBuffer): Codec<T> {
-    const fail = (name: string, value: unknown): Error => {
+    const fail = (name: string, value: unknown, prepared: unknown): Error => {
       const field = this.fields[name];
       if (field === undefined) return optionError('record', 'an object with its fields', value, true);
+      if (field.prepare !== undefined) return fieldError(name, field.accepts, value, prepared === undefined);
       const given = isUint8Array(value) ? 'Uint8Array' : value === null ? 'null' : typeof value;
       return fieldError(name, field.accepts, value, given !== field.typeOf);
     };
-    return this.#factory(new DataView(buffer), new OctetsCodec(buffer), new TextCodec(buffer), fail);
+    return this.#factory(
+      new DataView(buffer),
+      new OctetsCodec(buffer),
+      new TextCodec(buffer),
+      jsonText,
+      fail,
+    );
   }
 }
 
@@ -107,7 +115,10 @@ export function record<F extends Record<string, Field<unknown>>>(fields: F): Rec
 }
 
 /** Generates and evaluates the codec of a schema. Names are quoted; everything else is this package's own code. */
-function compile<T>(fields: Readonly<Record<string, Field<unknown>>>, offsets: ReadonlyMap<string, number>): CodecFactory<T> {
+function compile<T>(
+  fields: Readonly<Record<string, Field<unknown>>>,
+  offsets: ReadonlyMap<string, number>,
+): CodecFactory<T> {
   const values: string[] = [];
   const encode: string[] = [];
   const object: string[] = [];
@@ -116,9 +127,11 @@ function compile<T>(fields: Readonly<Record<string, Field<unknown>>>, offsets: R
     const key = JSON.stringify(name);
     const at = `at + ${offsets.get(name)}`;
     values.push(`v${i} = record[${key}]`);
+    if (field.prepare !== undefined) values.push(`p${i} = ${field.prepare(`v${i}`)}`);
     const write = field.write('v', at);
-    encode.push(`v = v${i}; if (!(${field.check})) throw fail(${key}, v);`);
-    encode.push(field.writeTells ? `if (!${write}) throw fail(${key}, v);` : `${write};`);
+    const failed = `throw fail(${key}, v${i}, v)`;
+    encode.push(`v = ${field.prepare === undefined ? 'v' : 'p'}${i}; if (!(${field.check})) ${failed};`);
+    encode.push(field.writeTells ? `if (!${write}) ${failed};` : `${write};`);
     object.push(`${key}: ${field.read(at)}`);
     getters.push(`get [${key}]() { return ${field.read(`position + ${offsets.get(name)}`)}; }`);
   }
@@ -130,14 +143,14 @@ function compile<T>(fields: Readonly<Record<string, Field<unknown>>>, offsets: R
     }
     function encode(record, at) {
       if (typeof record !== 'object' || record === null) throw fail('', record);
-      // All values first: a getter of the record may push another one through the same buffer.
+      // All values first: a getter or toJSON of the record may push another one through the same buffer.
       const ${values.join(', ')};
       let v;
       ${encode.join('\n')}
     }
     function decode(at) { return { ${object.join(', ')} }; }
     return { encode, decode, view: new View(), move(at) { position = at; } };`;
-  return new Function('view', 'octets', 'text', 'fail', source) as CodecFactory<T>;
+  return new Function('view', 'octets', 'text', 'jsonText', 'fail', source) as CodecFactory<T>;
 }
 
 /** FNV-1a, 64 bits (G. Fowler, L. C. Noll, K.-P. Vo). */

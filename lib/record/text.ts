@@ -39,3 +39,12 @@ export class TextCodec {
     return true;
   }
 }
+
+/** The JSON of `value`; undefined if it has none. */
+export function jsonText(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return undefined; // circular, a bigint, nested too deeply, or its own toJSON failed
+  }
+}

@@ -1,10 +1,10 @@
 export {
   type AuditReport,
   type Refusal,
-  type ReserveOptions,
-  type Reserved,
-  type Resolution,
   type Refused,
+  type Reserved,
+  type ReserveOptions,
+  type Resolution,
   refusalName,
   resolutionName,
   Stock,

@@ -7,9 +7,9 @@ import {
   disposed,
   type Handle,
   made,
-  NEEDS_USER,
   type NativeHandle,
   type NativeStock,
+  NEEDS_USER,
   native,
   publicHandle,
   type StockCounts,
@@ -24,7 +24,11 @@ export interface StockOptions {
    * 1 to 65,536 items: `sku` a whole number from 0 to 4,294,967,295, each once; `quantity` units of it on sale (0 to
    * 4,294,967,295); `perUser`, if given, the most that one user can hold or have bought (1 to 4,294,967,295).
    */
-  readonly items: ReadonlyArray<{ readonly sku: number; readonly quantity: number; readonly perUser?: number }>;
+  readonly items: ReadonlyArray<{
+    readonly sku: number;
+    readonly quantity: number;
+    readonly perUser?: number;
+  }>;
   /** Reservations held at the same time: 1 to 16,777,216. Default: 65,536. One more is refused: 'ledger-full'. */
   readonly maxReservations?: number;
   /**
@@ -121,7 +125,13 @@ const refusals: readonly (Refusal | undefined)[] = [
   'in-progress',
 ];
 /** By the numbers of `ResolveResult`; 0 is what was asked for. */
-const resolutions: readonly Resolution[] = ['confirmed', 'already-confirmed', 'already-cancelled', 'expired', 'unknown'];
+const resolutions: readonly Resolution[] = [
+  'confirmed',
+  'already-confirmed',
+  'already-cancelled',
+  'expired',
+  'unknown',
+];
 
 /** Words of the staging buffer: see native/addon/stock.cc. */
 const words = { sku: 0, quantity: 1, user: 2, id: 3, holdNs: 4, reservation: 5 };
@@ -199,7 +209,8 @@ export class Stock implements Disposable {
     const holdMs = given.number('holdMs', 1, 86_400_000, this.#native.holdMs);
     this.#put(words.holdNs, Math.round(holdMs * 1e6));
     const result = this.#checked(this.#native.reserve(hasId ? 1 : 0, given.has('user') ? 1 : 0));
-    if (result === NEEDS_USER) throw optionError(`${where}: user`, 'a user (the item has a per-user limit)', undefined, true);
+    if (result === NEEDS_USER)
+      throw optionError(`${where}: user`, 'a user (the item has a per-user limit)', undefined, true);
     const reason = refusalName(result);
     if (reason !== undefined) return { ok: false, reason };
     const reservation = this.#words[words.reservation] as bigint;
@@ -349,7 +360,8 @@ function checkedOptions(options: StockOptions): object {
   });
   const skus = new Set<number>();
   for (const [i, { sku }] of checkedItems.entries()) {
-    if (skus.has(sku)) throw optionError(`${where}: items[${i}]: sku`, 'a sku that no other item has', sku, false);
+    if (skus.has(sku))
+      throw optionError(`${where}: items[${i}]: sku`, 'a sku that no other item has', sku, false);
     skus.add(sku);
   }
   return {

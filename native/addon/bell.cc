@@ -1,8 +1,10 @@
 #include "addon/bell.h"
 
+#include <chrono>
 #include <cstdint>
 
 #if defined(SLUICE_BELL_EVENTFD)
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 #endif
@@ -21,6 +23,13 @@ void Bell::ring() noexcept {
   const std::uint64_t one = 1;
   // Fails only when the counter is at its maximum: the bell is then ringing already.
   [[maybe_unused]] const auto written = write(fd_, &one, sizeof one);
+}
+
+void Bell::wait(int ms) noexcept {
+  pollfd polled{fd_, POLLIN, 0};
+  if (poll(&polled, 1, ms) <= 0) return;
+  std::uint64_t rings;
+  [[maybe_unused]] const auto taken = read(fd_, &rings, sizeof rings);
 }
 
 BellListener* BellListener::open(uv_loop_t* loop, Bell& bell, Callback on_ring, void* data) {
@@ -63,6 +72,14 @@ bool Bell::valid() const { return true; }
 void Bell::ring() noexcept {
   const std::lock_guard<std::mutex> guard(mutex_);
   if (listener_ != nullptr) uv_async_send(listener_);
+  rung_ = true;
+  waiters_.notify_one();
+}
+
+void Bell::wait(int ms) noexcept {
+  std::unique_lock<std::mutex> guard(mutex_);
+  waiters_.wait_for(guard, std::chrono::milliseconds(ms), [this] { return rung_; });
+  rung_ = false;
 }
 
 BellListener* BellListener::open(uv_loop_t* loop, Bell& bell, Callback on_ring, void* data) {

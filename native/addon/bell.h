@@ -6,6 +6,7 @@
 #include <node_api.h>
 #include <uv.h>
 
+#include <condition_variable>
 #include <mutex>
 
 #if defined(__linux__) && !defined(SLUICE_BELL_ASYNC)
@@ -26,6 +27,8 @@ class Bell {
   bool valid() const;
   // From any thread, at any time. One system call at most.
   void ring() noexcept;
+  // Sleeps until the bell rings, at most `ms` milliseconds. For a thread without a listener on this bell.
+  void wait(int ms) noexcept;
 
  private:
   friend class BellListener;
@@ -33,6 +36,8 @@ class Bell {
   int fd_;
 #else
   std::mutex mutex_;
+  std::condition_variable waiters_;
+  bool rung_ = false;
   uv_async_t* listener_ = nullptr;  // guarded by mutex_: rung only while it cannot be closing
 #endif
 };

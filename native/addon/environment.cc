@@ -26,7 +26,9 @@ void Environment::install(napi_env env) {
       env, environment, [](napi_env, void* data, void*) { delete static_cast<Environment*>(data); }, nullptr);
   napi_add_async_cleanup_hook(
       env,
-      [](napi_async_cleanup_hook_handle hook, void* data) { static_cast<Environment*>(data)->clean_up(hook); },
+      [](napi_async_cleanup_hook_handle hook, void* data) {
+        static_cast<Environment*>(data)->clean_up(hook);
+      },
       environment, &environment->hook_);
 }
 

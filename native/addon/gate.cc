@@ -4,8 +4,8 @@
 
 namespace sluice {
 
-GateAttachment::GateAttachment(Environment& environment, std::shared_ptr<SharedGate> shared, const GateParts& parts,
-                               ThreadLine* line)
+GateAttachment::GateAttachment(Environment& environment, std::shared_ptr<SharedGate> shared,
+                               const GateParts& parts, ThreadLine* line)
     : Attachment(environment), shared_(std::move(shared)), parts_(parts), line_(line), admission_{} {
   admission_.queue = &parts.queue->queue();
   admission_.queue_line = &parts.queue->line();
@@ -46,14 +46,24 @@ Admission::Result GateAttachment::admit(std::uint64_t hold_ns) {
 }
 
 std::uint32_t GateAttachment::take(std::uint32_t max) {
-  Queue& queue = parts_.queue->queue();
-  const std::uint32_t count =
-      queue.peek(parts_.queue->out(), max, parts_.queue->clock(), [this](std::uint32_t i, std::uint64_t slot) {
-        // Relaxed: published by the slot's stamp. Cleared, so that a record pushed past the gate has the tag 0.
-        words_.put(kTaken + i * sizeof(std::uint64_t), admission_.tags[slot].exchange(0, std::memory_order_relaxed));
+  QueueAttachment& queue = *parts_.queue;
+  const std::uint32_t count = queue.show(
+      max,
+      [this](std::uint32_t i, std::uint32_t, std::uint64_t slot) {
+        words_.put(kTaken + i * sizeof(std::uint64_t), taken_tag(slot));
+      },
+      // What the queue drops was admitted: its reservation goes back on sale.
+      [this](std::uint64_t slot) {
+        const std::uint64_t tag = taken_tag(slot);
+        if (tag != 0) resolve(tag, false, true);
       });
-  queue.advance(count);
+  queue.free_shown(count);
   return count;
+}
+
+std::uint64_t GateAttachment::taken_tag(std::uint64_t slot) {
+  // Relaxed: published by the slot's stamp. Cleared, so that a record pushed past the gate has the tag 0.
+  return admission_.tags[slot].exchange(0, std::memory_order_relaxed);
 }
 
 ResolveResult GateAttachment::resolve(std::uint64_t reservation, bool confirm, bool leaves) {
@@ -87,7 +97,8 @@ napi_value take(napi_env env, napi_callback_info info) {
   auto& self = attachment<GateAttachment>(env, info, arguments);
   if (!self.usable()) return number(env, kDisposed);
   if (!self.parts().queue->consumes()) return number(env, kNotConsumer);
-  const auto room = static_cast<std::uint32_t>((self.words().bytes() - GateAttachment::kTaken) / sizeof(std::uint64_t));
+  const auto room =
+      static_cast<std::uint32_t>((self.words().bytes() - GateAttachment::kTaken) / sizeof(std::uint64_t));
   return number(env, static_cast<std::int32_t>(
                          self.take(std::min({arguments[0], self.parts().queue->out_records(), room}))));
 }
@@ -97,8 +108,9 @@ napi_value resolve(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[2];
   auto& self = attachment<GateAttachment>(env, info, arguments);
   if (!self.usable()) return number(env, kDisposed);
-  return number(env, static_cast<std::int32_t>(self.resolve(self.words().get<std::uint64_t>(GateAttachment::kReservation),
-                                                            arguments[0] != 0, arguments[1] != 0)));
+  return number(env, static_cast<std::int32_t>(
+                         self.resolve(self.words().get<std::uint64_t>(GateAttachment::kReservation),
+                                      arguments[0] != 0, arguments[1] != 0)));
 }
 
 napi_value stats(napi_env env, napi_callback_info info) {
@@ -128,9 +140,8 @@ constexpr HotFunction kGateFunctions[] = {
 // The attachment behind the native object of a part, or nullptr if there is none.
 template <class A>
 A* attachment_of(const Napi::Object& parts, const char* name) {
-  const Napi::Value part = parts.Get(name);
-  if (!part.IsObject()) return nullptr;
-  return part.As<Napi::Object>().Get("attachment").As<Napi::External<A>>().Data();
+  const Napi::Value attachment = get(nested(parts, name), "attachment");
+  return attachment.IsExternal() ? attachment.As<Napi::External<A>>().Data() : nullptr;
 }
 
 GateParts parts_of(const Napi::Object& parts) {
@@ -149,20 +160,23 @@ Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedGate>& shared, con
 }
 
 NumberField field(const Napi::Object& fields, const char* name) {
-  const Napi::Value value = fields.Get(name);
-  if (!value.IsObject()) return {};
-  const auto object = value.As<Napi::Object>();
+  const Napi::Object object = nested(fields, name);
+  if (object.IsEmpty()) return {};
   return {static_cast<NumberType>(u32(object, "type")), u32(object, "offset")};
 }
 
 // createGate({ queue, limiter?, stock? } (native objects), { sku, quantity, user, id } ({ type, offset }), staging)
 Napi::Value create_gate(const Napi::CallbackInfo& info) {
-  const GateParts parts = parts_of(info[0].As<Napi::Object>());
+  const auto given = info[0].As<Napi::Object>();
+  const auto fields = info[1].As<Napi::Object>();
+  const GateParts parts = parts_of(given);
+  const AdmissionFields admission_fields = {field(fields, "sku"), field(fields, "quantity"),
+                                            field(fields, "user"), field(fields, "id")};
+  if (!intact(given)) return {};
   if (parts.queue == nullptr || parts.detached()) return Napi::String::New(info.Env(), "disposed");
   if (!parts.share_a_clock()) return Napi::String::New(info.Env(), "clocks-differ");
   auto shared = std::make_shared<SharedGate>();
-  const auto fields = info[1].As<Napi::Object>();
-  shared->fields = {field(fields, "sku"), field(fields, "quantity"), field(fields, "user"), field(fields, "id")};
+  shared->fields = admission_fields;
   shared->segment = Segment::create(SegmentKind::kGate, 0, SharedGate::bytes(parts.queue->shared()->shape));
   if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
   if (parts.queue->shared()->gated.exchange(true, std::memory_order_relaxed)) {
@@ -193,7 +207,8 @@ Napi::Value gate_parts(const Napi::CallbackInfo& info) {
   Napi::Object fields = Napi::Object::New(info.Env());
   const AdmissionFields& given = shared->fields;
   if (given.sku.type != NumberType::kNone) fields.Set("sku", field_object(info.Env(), given.sku));
-  if (given.quantity.type != NumberType::kNone) fields.Set("quantity", field_object(info.Env(), given.quantity));
+  if (given.quantity.type != NumberType::kNone)
+    fields.Set("quantity", field_object(info.Env(), given.quantity));
   if (given.user.type != NumberType::kNone) fields.Set("user", field_object(info.Env(), given.user));
   if (given.id.type != NumberType::kNone) fields.Set("id", field_object(info.Env(), given.id));
   parts.Set("fields", fields);
@@ -204,7 +219,10 @@ Napi::Value gate_parts(const Napi::CallbackInfo& info) {
 Napi::Value attach_gate(const Napi::CallbackInfo& info) {
   const auto shared = find_handle<SharedGate>(ObjectKind::kGate, info[0]);
   if (shared == nullptr) return Napi::String::New(info.Env(), kDeadHandle);
-  return attach(info.Env(), shared, parts_of(info[1].As<Napi::Object>()), info[2]);
+  const auto given = info[1].As<Napi::Object>();
+  const GateParts parts = parts_of(given);
+  if (!intact(given)) return {};
+  return attach(info.Env(), shared, parts, info[2]);
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ struct SharedGate : SharedObject {
 
   using Tag = std::atomic<std::uint64_t>;
   static std::uint64_t bytes(const QueueShape& shape) {
-    return sizeof(ThreadLines) + std::bit_ceil(shape.capacity) * sizeof(Tag);
+    return sizeof(ThreadLines) + std::bit_ceil(shape.ring_capacity()) * sizeof(Tag);
   }
   ThreadLines& lines() const { return *reinterpret_cast<ThreadLines*>(segment.body()); }
   Tag* tags() const { return reinterpret_cast<Tag*>(segment.body() + sizeof(ThreadLines)); }
@@ -56,7 +56,8 @@ struct GateParts {
 
 class GateAttachment : public Attachment {
  public:
-  static GateAttachment* make(Environment& environment, std::shared_ptr<SharedGate> shared, const GateParts& parts);
+  static GateAttachment* make(Environment& environment, std::shared_ptr<SharedGate> shared,
+                              const GateParts& parts);
 
   bool usable() const { return !detached() && !parts_.detached(); }
   Admission::Result admit(std::uint64_t hold_ns);
@@ -81,6 +82,8 @@ class GateAttachment : public Attachment {
                  ThreadLine* line);
 
   std::shared_ptr<SharedGate> shared_;
+  std::uint64_t taken_tag(std::uint64_t slot);
+
   GateParts parts_;
   ThreadLine* line_;
   Admission::Parts admission_;

@@ -1,5 +1,6 @@
 #include "addon/limiter.h"
 
+#include <cmath>
 #include <random>
 
 #include "addon/objects.h"
@@ -352,28 +353,34 @@ std::uint64_t bucket_ns(double window_ms, std::uint32_t buckets) {
   return (static_cast<std::uint64_t>(window_ms * 1e6) + buckets - 1) / buckets;
 }
 
-// configure({ ratePerSecond?, burst?, warmUpMs?, limit?, windowMs?, max?, enforce? }): 1
+// configure({ ratePerSecond, burst, warmUpMs, limit, windowMs, max, enforce }): 1. NaN: stays as it is.
 napi_value configure(napi_env env, napi_callback_info info) {
   const Napi::CallbackInfo call(env, info);
   auto& self = attachment<LimiterAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
   const auto given = call[0].As<Napi::Object>();
-  const auto has = [&given](const char* name) { return !given.Get(name).IsUndefined(); };
+  const double rate = f64(given, "ratePerSecond"), burst = f64(given, "burst"),
+               warm_up_ms = f64(given, "warmUpMs"), limit = f64(given, "limit"),
+               window_ms = f64(given, "windowMs"), max = f64(given, "max"), enforce = f64(given, "enforce");
+  if (!intact(given)) return nullptr;
+  const auto set = [](double value, std::uint64_t& figure) {
+    if (!std::isnan(value)) figure = static_cast<std::uint64_t>(value);
+  };
   self.limiter().configure(self.clock(), [&](LimiterConfig& config, std::uint64_t now) {
-    if (has("ratePerSecond") || has("warmUpMs")) config.bucket.origin = now;
-    if (has("ratePerSecond")) {
-      config.bucket.per_second = f64(given, "ratePerSecond");
-      config.bucket.rate = TokenRate::per_second(config.bucket.per_second);
+    if (!std::isnan(rate) || !std::isnan(warm_up_ms)) config.bucket.origin = now;
+    if (!std::isnan(rate)) {
+      config.bucket.per_second = rate;
+      config.bucket.rate = TokenRate::per_second(rate);
     }
-    if (has("burst")) config.bucket.burst = u64(given, "burst");
-    if (has("warmUpMs")) {
-      config.bucket.warm_up_ns = static_cast<std::uint64_t>(f64(given, "warmUpMs") * 1e6);
+    if (!std::isnan(warm_up_ms)) {
+      config.bucket.warm_up_ns = static_cast<std::uint64_t>(warm_up_ms * 1e6);
       config.bucket.warm_up_from = now;
     }
-    if (has("limit")) config.window.limit = u64(given, "limit");
-    if (has("windowMs")) config.window.bucket_ns = bucket_ns(f64(given, "windowMs"), config.window.buckets);
-    if (has("max")) config.depth_max = u64(given, "max");
-    if (has("enforce")) config.enforce = given.Get("enforce").ToBoolean();
+    if (!std::isnan(window_ms)) config.window.bucket_ns = bucket_ns(window_ms, config.window.buckets);
+    if (!std::isnan(enforce)) config.enforce = enforce != 0;
+    set(burst, config.bucket.burst);
+    set(limit, config.window.limit);
+    set(max, config.depth_max);
   });
   // Those who wait, in every thread, see for how long under the new limits.
   self.shared()->wake_all();
@@ -467,40 +474,39 @@ Napi::Value create_limiter(const Napi::CallbackInfo& info) {
   auto shared = std::make_shared<SharedLimiter>();
   LimiterConfig& config = shared->config;
   if (!clock_option(options, shared->time)) return Napi::String::New(info.Env(), kDeadHandle);
-  config.enforce = options.Get("enforce").ToBoolean();
+  const auto bucket = nested(options, "tokenBucket"), window = nested(options, "slidingWindow"),
+             depth = nested(options, "queueDepth"), depth_queue = nested(depth, "queue"),
+             adaptive = nested(options, "adaptive");
+  const double rate = f64(bucket, "ratePerSecond"), warm_up_ms = f64(bucket, "warmUpMs"),
+               window_ms = f64(window, "windowMs");
+  const std::uint64_t burst = u64(bucket, "burst"), limit = u64(window, "limit");
+  const std::uint32_t buckets = u32(window, "buckets"), exact = u32(window, "exact");
+  config.depth_max = u64(depth, "max");
   config.keys_max = u64(options, "keysMax");
   config.waiting_max = u32(options, "maxWaiting");
-  if (options.Get("tokenBucket").IsObject()) {
-    const auto bucket = options.Get("tokenBucket").As<Napi::Object>();
-    config.has_bucket = true;
-    config.bucket.per_second = f64(bucket, "ratePerSecond");
-    config.bucket.rate = TokenRate::per_second(config.bucket.per_second);
-    config.bucket.burst = u64(bucket, "burst");
-    config.bucket.warm_up_ns = static_cast<std::uint64_t>(f64(bucket, "warmUpMs") * 1e6);
-  }
-  if (options.Get("slidingWindow").IsObject()) {
-    const auto window = options.Get("slidingWindow").As<Napi::Object>();
-    config.has_window = true;
-    config.exact = window.Get("exact").ToBoolean();
-    const std::uint32_t buckets = config.exact ? 1 : u32(window, "buckets");
-    config.window = {u64(window, "limit"), bucket_ns(f64(window, "windowMs"), buckets), buckets};
-    if (config.exact) config.log_capacity = config.window.limit;
-  }
-  if (options.Get("queueDepth").IsObject()) {
-    const auto depth = options.Get("queueDepth").As<Napi::Object>();
-    config.has_depth = true;
-    config.depth_max = u64(depth, "max");
-    if (depth.Get("queue").IsObject()) {
-      config.depth_of_queue = true;
-      shared->queue = find_handle<SharedQueue>(ObjectKind::kQueue, depth.Get("queue"));
-      if (shared->queue == nullptr) return Napi::String::New(info.Env(), kDeadHandle);
-    }
-  }
-  if (options.Get("adaptive").IsObject()) {
-    const auto adaptive = options.Get("adaptive").As<Napi::Object>();
+  config.enforce = u32(options, "enforce") != 0;
+  if (!adaptive.IsEmpty()) {
     shared->max_loop_delay_ms = f64(adaptive, "maxEventLoopDelayMs");
     shared->adaptive_interval_ms = f64(adaptive, "intervalMs");
   }
+  if (!depth_queue.IsEmpty()) shared->queue = find_handle<SharedQueue>(ObjectKind::kQueue, depth_queue);
+  if (!intact(options)) return {};
+  if (!depth_queue.IsEmpty() && shared->queue == nullptr) return Napi::String::New(info.Env(), kDeadHandle);
+  if (!bucket.IsEmpty()) {
+    config.has_bucket = true;
+    config.bucket.per_second = rate;
+    config.bucket.rate = TokenRate::per_second(rate);
+    config.bucket.burst = burst;
+    config.bucket.warm_up_ns = static_cast<std::uint64_t>(warm_up_ms * 1e6);
+  }
+  if (!window.IsEmpty()) {
+    config.has_window = true;
+    config.exact = exact != 0;
+    config.window = {limit, bucket_ns(window_ms, buckets), buckets};
+    if (config.exact) config.log_capacity = limit;
+  }
+  config.has_depth = !depth.IsEmpty();
+  config.depth_of_queue = shared->queue != nullptr;
   shared->segment = Segment::create(SegmentKind::kLimiter, 0,
                                     shared->line_offset() + LimiterLine::bytes(config.waiting_max));
   if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);

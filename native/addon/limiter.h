@@ -53,7 +53,7 @@ class LimiterAttachment : public Attachment {
   ThreadLine& line() { return *line_; }
   const Clock& clock() const { return clock_; }
   const std::shared_ptr<SharedLimiter>& shared() const { return shared_; }
-  std::uint64_t queue_depth() const { return queue_ == nullptr ? 0 : queue_->ring().depth(); }
+  std::uint64_t queue_depth() const { return queue_ == nullptr ? 0 : queue_->depth(); }
   const Queue* queue() const { return queue_.get(); }
 
   // The key that JavaScript gave: nullptr for undefined. Valid until the next call.

@@ -19,6 +19,23 @@ inline constexpr const char* kDeadHandle = "dead-handle";
 inline constexpr const char* kNoMemory = "no-memory";
 inline constexpr const char* kTooManyThreads = "too-many-threads";
 
+// Properties of options. While a thread is being terminated none can be read any more, from one moment to the next;
+// what a call has read so far is then worthless, which it must find out by intact() before it uses any of it. No
+// property is asked of an object that could not be read itself: node-addon-api would end the process.
+inline Napi::Value get(const Napi::Object& object, const char* name) {
+  return object.IsEmpty() ? Napi::Value() : object.Get(name);
+}
+// The object under `name`; empty if there is none.
+inline Napi::Object nested(const Napi::Object& object, const char* name) {
+  const Napi::Value value = get(object, name);
+  return value.IsObject() ? value.As<Napi::Object>() : Napi::Object();
+}
+// Whether all that was read until now is what it says.
+inline bool intact(const Napi::Object& options) {
+  napi_value ignored = nullptr;
+  return napi_get_named_property(options.Env(), options, "", &ignored) == napi_ok;
+}
+
 inline std::uint64_t u64(const Napi::Value& value) {
   if (value.IsBigInt()) {
     bool lossless = false;
@@ -26,10 +43,17 @@ inline std::uint64_t u64(const Napi::Value& value) {
   }
   return value.IsNumber() ? static_cast<std::uint64_t>(value.As<Napi::Number>().DoubleValue()) : 0;
 }
-inline std::uint64_t u64(const Napi::Object& object, const char* name) { return u64(object.Get(name)); }
-inline double f64(const Napi::Object& object, const char* name) { return object.Get(name).ToNumber().DoubleValue(); }
+inline std::uint64_t u64(const Napi::Object& object, const char* name) { return u64(get(object, name)); }
+inline double f64(const Napi::Object& object, const char* name) {
+  const Napi::Value value = get(object, name);
+  return value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : 0;
+}
 inline std::uint32_t u32(const Napi::Object& object, const char* name) {
-  return static_cast<std::uint32_t>(u64(object.Get(name)));
+  return static_cast<std::uint32_t>(u64(object, name));
+}
+inline bool flag(const Napi::Object& object, const char* name) {
+  const Napi::Value value = get(object, name);
+  return value.IsBoolean() && value.As<Napi::Boolean>();
 }
 
 inline Napi::Object handle_of(Napi::Env env, const SharedObject& object) {
@@ -56,13 +80,20 @@ inline bool clock_option(const Napi::Object& options, ClockSource& source) {
 
 inline const char* reason(AttachError error) {
   switch (error) {
-    case AttachError::kNone: return "none";
-    case AttachError::kMisaligned: return "misaligned";
-    case AttachError::kTooSmall: return "too-small";
-    case AttachError::kBadMagic: return "bad-magic";
-    case AttachError::kBadVersion: return "bad-version";
-    case AttachError::kBadKind: return "bad-kind";
-    case AttachError::kBadLayoutHash: return "bad-schema";
+    case AttachError::kNone:
+      return "none";
+    case AttachError::kMisaligned:
+      return "misaligned";
+    case AttachError::kTooSmall:
+      return "too-small";
+    case AttachError::kBadMagic:
+      return "bad-magic";
+    case AttachError::kBadVersion:
+      return "bad-version";
+    case AttachError::kBadKind:
+      return "bad-kind";
+    case AttachError::kBadLayoutHash:
+      return "bad-schema";
   }
   return "unknown";
 }

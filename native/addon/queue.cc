@@ -1,78 +1,33 @@
 #include "addon/queue.h"
 
 #include "addon/objects.h"
+#include "core/check.h"
 
 namespace sluice {
 
-QueueAttachment::QueueAttachment(Environment& environment, std::shared_ptr<SharedQueue> shared, ThreadLine* line)
-    : Attachment(environment),
-      shared_(std::move(shared)),
-      queue_(shared_->view()),
-      line_(line),
-      clock_(shared_->time.clock()),
-      number_(Registry::instance().next_attachment()) {}
-
-QueueAttachment* QueueAttachment::make(Environment& environment, std::shared_ptr<SharedQueue> shared) {
-  ThreadLine* line = shared->view().lines().acquire();
-  return line == nullptr ? nullptr : new QueueAttachment(environment, std::move(shared), line);
+bool LoopBell::open(Environment& environment, Bell& bell, BellListener::Callback on_ring, void* data) {
+  if (listener_ == nullptr) listener_ = BellListener::open(environment.loop(), bell, on_ring, data);
+  return listener_ != nullptr;
 }
 
-void QueueAttachment::stage(napi_env env, napi_value in, napi_value out) {
-  in_ = Staging(env, in);
-  out_ = Staging(env, out);
+void LoopBell::close(Environment& environment, Bell& bell) {
+  if (listener_ == nullptr) return;
+  environment.handle_closing();
+  listener_->close(
+      bell, [](void* data) { static_cast<Environment*>(data)->handle_closed(); }, &environment);
+  listener_ = nullptr;
 }
 
-void QueueAttachment::on_detach() {
-  give_lease();
-  queue_.lines().release(line_);
-  in_.release(environment_.env());
-  out_.release(environment_.env());
-  shared_.reset();  // the last attachment to go unmaps the memory
-}
-
-bool QueueAttachment::take_lease() {
-  has_lease_ = queue_.take_lease(number_);
-  return has_lease_;
-}
-
-void QueueAttachment::give_lease() {
-  if (listener_ != nullptr) {
-    queue_.unpark();
-    environment_.handle_closing();
-    listener_->close(
-        shared_->bell, [](void* data) { static_cast<Environment*>(data)->handle_closed(); }, &environment_);
-    listener_ = nullptr;
-  }
-  if (callback_ != nullptr) napi_delete_reference(environment_.env(), callback_);
-  callback_ = nullptr;
-  if (has_lease_) queue_.give_lease(number_);
-  has_lease_ = false;
-}
-
-void QueueAttachment::on_arrival(napi_env env, napi_value callback) {
+void LoopBell::set_callback(napi_env env, napi_value callback) {
   if (callback_ == nullptr) napi_create_reference(env, callback, 1, &callback_);
 }
 
-QueueAttachment::Park QueueAttachment::park(napi_env) {
-  if (listener_ == nullptr) {
-    listener_ = BellListener::open(
-        environment_.loop(), shared_->bell, [](void* data) { static_cast<QueueAttachment*>(data)->arrived(); }, this);
-    if (listener_ == nullptr) return Park::kFailed;
-  }
-  if (!queue_.park()) return queue_.readable() ? Park::kReady : Park::kEnded;
-  listener_->keep_loop_alive(true);
-  return Park::kParked;
+void LoopBell::drop_callback(napi_env env) {
+  if (callback_ != nullptr) napi_delete_reference(env, callback_);
+  callback_ = nullptr;
 }
 
-void QueueAttachment::unpark() {
-  queue_.unpark();
-  if (listener_ != nullptr) listener_->keep_loop_alive(false);
-}
-
-void QueueAttachment::arrived() {
-  napi_env env = environment_.env();
-  unpark();
-  queue_.woke();
+void LoopBell::call(napi_env env) const {
   napi_handle_scope scope = nullptr;
   if (callback_ == nullptr || napi_open_handle_scope(env, &scope) != napi_ok) return;
   napi_value callback = nullptr, receiver = nullptr;
@@ -85,192 +40,237 @@ void QueueAttachment::arrived() {
   napi_close_handle_scope(env, scope);
 }
 
-namespace {
+QueueAttachment::QueueAttachment(Environment& environment, std::shared_ptr<SharedQueue> shared,
+                                 ThreadLine* line)
+    : Attachment(environment),
+      shared_(std::move(shared)),
+      queue_(shared_->view()),
+      consumer_(queue_),
+      line_(line),
+      clock_(shared_->time.clock()),
+      number_(Registry::instance().next_attachment()) {}
 
-// What the hot functions of a queue answer, beside counts.
-constexpr std::int32_t kClosed = -1;
-constexpr std::int32_t kNotConsumer = -2;
+QueueAttachment* QueueAttachment::make(Environment& environment, std::shared_ptr<SharedQueue> shared) {
+  ThreadLine* line = shared->view().lines().acquire();
+  return line == nullptr ? nullptr : new QueueAttachment(environment, std::move(shared), line);
+}
 
-napi_value push(napi_env env, napi_callback_info info) {
-  auto& self = attachment<QueueAttachment>(env, info);
-  if (self.detached()) return number(env, kDisposed);
-  switch (self.queue().push(self.line(), self.in(), self.clock())) {
-    case PushResult::kPushed: self.ring_if_parked(); return number(env, 1);
-    case PushResult::kFull: return number(env, 0);
-    case PushResult::kClosed: return number(env, kClosed);
+void QueueAttachment::stage(napi_env env, napi_value in, napi_value out, napi_value dropped,
+                            napi_value words) {
+  in_ = Staging(env, in);
+  out_ = Staging(env, out);
+  dropped_records_ = Staging(env, dropped);
+  words_ = Staging(env, words);
+}
+
+void QueueAttachment::on_detach() {
+  napi_env env = environment_.env();
+  // What was gathered was accepted: it is published, not lost. Permits that were not used are returned.
+  for (std::uint32_t batch = 0; batch < batches_.size(); ++batch) {
+    flush_batch(batch);
+    batches_[batch].buffer.release(env);
   }
-  return nullptr;
+  queue_.abandon(number_, [this](std::uint32_t lane, std::uint32_t permits) { permits_[lane] += permits; });
+  for (std::uint32_t lane = 0; lane < shared_->shape.lanes; ++lane) {
+    if (permits_[lane] != 0) queue_.push_reserved(lane, nullptr, 0, permits_[lane], clock_, 0);
+    permits_[lane] = 0;
+    serve_waiting(lane);
+  }
+  ring_if_parked();
+  tell_if_drained();  // its permits held up the end
+  if (own_bell_ != nullptr) {
+    shared_->remove_bell(number_);
+    served_.drop_callback(env);
+    served_.close(environment_, *own_bell_);
+  }
+  give_lease();
+  queue_.lines().release(line_);
+  in_.release(env);
+  out_.release(env);
+  dropped_records_.release(env);
+  words_.release(env);
+  shared_.reset();  // the last attachment to go unmaps the memory
 }
 
-// pushMany(count, more): how many were taken. `more` records are to follow if there is room for these.
-napi_value push_many(napi_env env, napi_callback_info info) {
-  std::uint32_t arguments[2];
-  auto& self = attachment<QueueAttachment>(env, info, arguments);
-  if (self.detached()) return number(env, kDisposed);
-  const std::uint32_t count = std::min(arguments[0], self.in_records());
-  if (count == 0) return number(env, 0);
-  const auto claim = self.queue().push_many(self.line(), self.in(), count, self.clock());
-  if (claim.count != 0) self.ring_if_parked();
-  if (claim.count < count && !claim.closed) self.line().count(Queue::kRejected, arguments[1]);
-  return number(env, claim.closed ? kClosed : static_cast<std::int32_t>(claim.count));
+// ---- producing ---------------------------------------------------------------------------------------------
+
+void QueueAttachment::serve_waiting(std::uint32_t lane) {
+  if (shared_->shape.waiters == 0) return;
+  queue_.serve_waiting(lane, [this](std::uint64_t owner) { shared_->wake(owner); });
+  ring_if_parked();
 }
 
-// next(consumed, max): removes the `consumed` records shown last, then shows up to `max` more
-napi_value next(napi_env env, napi_callback_info info) {
-  std::uint32_t arguments[2];
-  auto& self = attachment<QueueAttachment>(env, info, arguments);
-  if (self.detached()) return number(env, kDisposed);
-  if (!self.consumes()) return number(env, kNotConsumer);
-  self.queue().advance(arguments[0]);
-  const std::uint32_t max = std::min(arguments[1], self.out_records());
-  return number(env, static_cast<std::int32_t>(
-                         self.queue().peek(self.out(), max, self.clock(), [](std::uint32_t, std::uint64_t) {})));
+Bell& QueueAttachment::own_bell() {
+  if (own_bell_ == nullptr) {
+    own_bell_ = std::make_unique<Bell>();
+    shared_->add_bell(number_, own_bell_.get());
+  }
+  return *own_bell_;
 }
 
-// take(max): removes up to `max` records
-napi_value take(napi_env env, napi_callback_info info) {
-  std::uint32_t arguments[1];
-  auto& self = attachment<QueueAttachment>(env, info, arguments);
-  if (self.detached()) return number(env, kDisposed);
-  if (!self.consumes()) return number(env, kNotConsumer);
-  const std::uint32_t max = std::min(arguments[0], self.out_records());
-  const std::uint32_t count =
-      self.queue().peek(self.out(), max, self.clock(), [](std::uint32_t, std::uint64_t) {});
-  self.queue().advance(count);
-  return number(env, static_cast<std::int32_t>(count));
+std::uint32_t QueueAttachment::wait_to_push(std::uint32_t lane, std::uint64_t ttl) {
+  own_bell();
+  if (scratch_ == nullptr) scratch_ = std::make_unique<std::byte[]>(shared_->shape.payload_bytes());
+  const std::uint32_t waiter = queue_.wait_to_push(*line_, lane, number_, in(), scratch_.get(), clock_, ttl);
+  if (waiter != kNoWaiter) serve_waiting(lane);
+  return waiter;
 }
 
-napi_value park(napi_env env, napi_callback_info info) {
-  auto& self = attachment<QueueAttachment>(env, info);
-  if (self.detached()) return number(env, kDisposed);
-  if (!self.consumes()) return number(env, kNotConsumer);
-  return number(env, static_cast<std::int32_t>(self.park(env)));
+std::uint32_t QueueAttachment::wait_to_reserve(std::uint32_t lane, std::uint32_t permits) {
+  own_bell();
+  const std::uint32_t waiter = queue_.wait_to_reserve(*line_, lane, number_, permits);
+  if (waiter != kNoWaiter) serve_waiting(lane);
+  return waiter;
 }
 
-napi_value unpark(napi_env env, napi_callback_info info) {
-  auto& self = attachment<QueueAttachment>(env, info);
-  if (!self.detached()) self.unpark();
-  return nullptr;
+bool QueueAttachment::leave(std::uint32_t waiter) {
+  std::uint32_t lane = 0;
+  if (!queue_.leave(waiter, lane)) return false;
+  serve_waiting(lane);  // who stood behind it may want less
+  return true;
 }
 
-napi_value consumes(napi_env env, napi_callback_info info) {
-  auto& self = attachment<QueueAttachment>(env, info);
-  if (self.detached()) return number(env, kDisposed);
-  return number(env, self.consumes() ? 1 : kNotConsumer);
+void QueueAttachment::await_served(int ms) { own_bell().wait(ms); }
+
+bool QueueAttachment::listen_for_served() {
+  return served_.open(
+      environment_, own_bell(),
+      [](void* data) {
+        auto* self = static_cast<QueueAttachment*>(data);
+        self->served_.call(self->environment_.env());
+      },
+      this);
 }
 
-napi_value give_lease(napi_env env, napi_callback_info info) {
-  auto& self = attachment<QueueAttachment>(env, info);
-  if (!self.detached()) self.give_lease();
-  return nullptr;
+std::uint32_t QueueAttachment::reserve(std::uint32_t lane, std::uint32_t want) {
+  const std::uint32_t count = queue_.ring(lane).reserve(want).count;
+  permits_[lane] += count;
+  return count;
 }
 
-napi_value on_arrival(napi_env env, napi_callback_info info) {
-  void* data = nullptr;
-  std::size_t count = 1;
-  napi_value callback = nullptr;
-  napi_get_cb_info(env, info, &count, &callback, nullptr, &data);
-  auto& self = *static_cast<QueueAttachment*>(data);
-  if (!self.detached()) self.on_arrival(env, callback);
-  return nullptr;
+void QueueAttachment::push_reserved(std::uint32_t lane, const std::byte* records, std::uint32_t used,
+                                    std::uint32_t unused, std::uint64_t ttl) {
+  SLUICE_CHECK(permits_[lane] >= used + unused, "no more permits are used than were taken");
+  permits_[lane] -= used + unused;
+  queue_.push_reserved(lane, records, used, unused, clock_, ttl);
+  // Permits that were used count too: a lane has room for so many permits, whatever its capacity.
+  if (queue_.somebody_waits(lane)) serve_waiting(lane);
+  ring_if_parked();
+  tell_if_drained();  // permits hold up the end
 }
 
-napi_value close(napi_env env, napi_callback_info info) {
-  auto& self = attachment<QueueAttachment>(env, info);
-  if (self.detached()) return number(env, kDisposed);
-  const bool closed_now = self.queue().close();
-  if (closed_now) self.ring_if_parked();
-  return number(env, closed_now ? 1 : 0);
+std::uint32_t QueueAttachment::open_batch(napi_env env, napi_value buffer, std::uint32_t lane) {
+  const Batch opened{Staging(env, buffer), lane};
+  for (std::uint32_t batch = 0; batch < batches_.size(); ++batch) {
+    if (batches_[batch].buffer.data() != nullptr) continue;
+    batches_[batch] = opened;
+    return batch;
+  }
+  batches_.push_back(opened);
+  return static_cast<std::uint32_t>(batches_.size() - 1);
 }
 
-napi_value closed(napi_env env, napi_callback_info info) {
-  auto& self = attachment<QueueAttachment>(env, info);
-  return number(env, self.detached() ? kDisposed : self.queue().ring().closed() ? 1 : 0);
+void QueueAttachment::close_batch(std::uint32_t batch) {
+  flush_batch(batch);
+  batches_[batch].buffer.release(environment_.env());
+  batches_[batch].buffer = Staging();
 }
 
-napi_value depth(napi_env env, napi_callback_info info) {
-  auto& self = attachment<QueueAttachment>(env, info);
-  return number(env, self.detached() ? static_cast<double>(kDisposed)
-                                     : static_cast<double>(self.queue().ring().depth()));
+std::uint32_t QueueAttachment::fill_batch(std::uint32_t batch) {
+  Batch& filled = batches_[batch];
+  const auto most =
+      static_cast<std::uint32_t>((filled.buffer.bytes() - kBatchRecords) / shared_->shape.record_bytes);
+  const auto has = filled.buffer.get<std::uint32_t>(kBatchPermits);
+  const std::uint32_t permits = has >= most ? has : has + reserve(filled.lane, most - has);
+  filled.buffer.put(kBatchPermits, permits);
+  return permits;
 }
 
-napi_value stats(napi_env env, napi_callback_info info) {
-  auto& self = attachment<QueueAttachment>(env, info);
-  if (self.detached()) return number(env, kDisposed);
-  const Queue& queue = self.queue();
-  const Histogram& waits = queue.waits();
-  Napi::Object wait = Napi::Object::New(env);
-  wait.Set("count", static_cast<double>(waits.count()));
-  wait.Set("mean", waits.mean());
-  wait.Set("p50", static_cast<double>(waits.at(0.5)));
-  wait.Set("p90", static_cast<double>(waits.at(0.9)));
-  wait.Set("p99", static_cast<double>(waits.at(0.99)));
-  wait.Set("p999", static_cast<double>(waits.at(0.999)));
-  wait.Set("max", static_cast<double>(waits.max()));
-  Napi::Object result = Napi::Object::New(env);
-  result.Set("depth", static_cast<double>(queue.ring().depth()));
-  result.Set("highWater", static_cast<double>(queue.high_water()));
-  result.Set("pushed", static_cast<double>(queue.pushed()));
-  result.Set("popped", static_cast<double>(queue.popped()));
-  result.Set("rejected", static_cast<double>(queue.rejected()));
-  result.Set("wakeups", static_cast<double>(queue.wakeups()));
-  result.Set("waitNs", wait);
-  return result;
+std::uint32_t QueueAttachment::flush_batch(std::uint32_t batch) {
+  Batch& flushed = batches_[batch];
+  if (flushed.buffer.data() == nullptr) return 0;  // closed
+  const auto count = flushed.buffer.get<std::uint32_t>(kBatchCount);
+  const auto permits = flushed.buffer.get<std::uint32_t>(kBatchPermits);
+  if (permits == 0) return 0;
+  flushed.buffer.put(kBatchCount, std::uint32_t{0});
+  flushed.buffer.put(kBatchPermits, std::uint32_t{0});
+  push_reserved(flushed.lane, flushed.buffer.data() + kBatchRecords, count, permits - count,
+                shared_->shape.ttl_ns);
+  return count;
 }
 
-napi_value dispose(napi_env env, napi_callback_info info) {
-  attachment<QueueAttachment>(env, info).detach();
-  return nullptr;
+// ---- consuming ---------------------------------------------------------------------------------------------
+
+bool QueueAttachment::take_lease() {
+  has_lease_ = queue_.take_lease(number_);
+  return has_lease_;
 }
 
-constexpr HotFunction kQueueFunctions[] = {
-    {"push", push},         {"pushMany", push_many}, {"next", next},           {"take", take},
-    {"park", park},         {"unpark", unpark},      {"consumes", consumes},   {"giveLease", give_lease},
-    {"close", close},       {"closed", closed},      {"onArrival", on_arrival}, {"depth", depth},
-    {"stats", stats},       {"dispose", dispose},
-};
-
-Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedQueue>& shared, const Napi::Object& staging) {
-  QueueAttachment* attached = QueueAttachment::make(Environment::of(env), shared);
-  if (attached == nullptr) return Napi::String::New(env, kTooManyThreads);
-  attached->stage(env, staging.Get("in"), staging.Get("out"));
-  Napi::Object object(env, hot_object(env, attached, kQueueFunctions));
-  object.Set("handle", handle_of(env, *shared));
-  object.Set("capacity", static_cast<double>(shared->shape.capacity));
-  // For whoever builds on this attachment natively (the gate), while `object` is alive.
-  object.Set("attachment", Napi::External<QueueAttachment>::New(env, attached));
-  return object;
+void QueueAttachment::give_lease() {
+  if (has_lease_) consumer_.unpark();
+  parked_ = false;
+  arrivals_.drop_callback(environment_.env());
+  arrivals_.close(environment_, shared_->bell);
+  if (!has_lease_) return;
+  has_lease_ = false;
+  queue_.give_lease(number_);
+  if (queue_.closed()) shared_->wake_all();  // who waits for the end learns that nobody consumes
 }
 
-// createQueue({ capacity, recordBytes, timed, start, schema, clock? }, { in, out })
-Napi::Value create_queue(const Napi::CallbackInfo& info) {
-  const auto options = info[0].As<Napi::Object>();
-  auto shared = std::make_shared<SharedQueue>();
-  shared->shape = {u64(options, "capacity"), u64(options, "recordBytes"), options.Get("timed").ToBoolean()};
-  shared->schema = u64(options, "schema");
-  if (!clock_option(options, shared->time)) return Napi::String::New(info.Env(), kDeadHandle);
-  shared->segment = Segment::create(SegmentKind::kQueue, shared->schema, Queue::bytes(shared->shape));
-  if (!shared->segment || !shared->bell.valid()) return Napi::String::New(info.Env(), kNoMemory);
-  shared->view().format(u64(options, "start") * kRingStep);
-  Registry::instance().add(shared);
-  return attach(info.Env(), shared, info[1].As<Napi::Object>());
+void QueueAttachment::free_shown(std::uint32_t count) {
+  if (count == 0) return;
+  consumer_.free_shown(count);
+  const bool somebody_waits = consumer_.somebody_waits();
+  tell_if_drained();
+  if (!somebody_waits) return;
+  for (std::uint32_t lane = 0; lane < shared_->shape.lanes; ++lane) serve_waiting(lane);
 }
 
-// attachQueue(handle, schema, { in, out })
-Napi::Value attach_queue(const Napi::CallbackInfo& info) {
-  const auto shared = find_handle<SharedQueue>(ObjectKind::kQueue, info[0]);
-  if (shared == nullptr) return Napi::String::New(info.Env(), kDeadHandle);
-  const AttachError error =
-      check_segment(shared->segment.base(), shared->segment.bytes(), SegmentKind::kQueue, u64(info[1]));
-  if (error != AttachError::kNone) return Napi::String::New(info.Env(), reason(error));
-  return attach(info.Env(), shared, info[2].As<Napi::Object>());
+QueueAttachment::Park QueueAttachment::park() {
+  const bool open = arrivals_.open(
+      environment_, shared_->bell,
+      [](void* data) {
+        auto* self = static_cast<QueueAttachment*>(data);
+        self->unpark();
+        self->consumer_.woke();
+        self->arrivals_.call(self->environment_.env());
+      },
+      this);
+  if (!open) return Park::kFailed;
+  if (!consumer_.park()) {
+    if (consumer_.readable()) return Park::kReady;
+    tell_if_drained();
+    return Park::kEnded;
+  }
+  parked_ = true;
+  arrivals_.keep_loop_alive(ref_);
+  return Park::kParked;
 }
 
-}  // namespace
+void QueueAttachment::unpark() {
+  parked_ = false;
+  consumer_.unpark();
+  arrivals_.keep_loop_alive(false);
+}
 
-void export_queue(Napi::Env env, Napi::Object exports) {
-  exports.Set("createQueue", Napi::Function::New(env, create_queue));
-  exports.Set("attachQueue", Napi::Function::New(env, attach_queue));
+void QueueAttachment::set_ref(bool ref) {
+  ref_ = ref;
+  if (parked_) arrivals_.keep_loop_alive(ref);
+}
+
+QueueAttachment::Park QueueAttachment::await_record(int ms) {
+  if (consumer_.park()) {
+    shared_->bell.wait(ms);
+    consumer_.unpark();
+  }
+  return consumer_.readable() ? Park::kReady : consumer_.drained() ? Park::kEnded : Park::kParked;
+}
+
+bool QueueAttachment::close() {
+  if (!queue_.close([this](std::uint64_t owner) { shared_->wake(owner); })) return false;
+  ring_if_parked();
+  shared_->wake_all();  // who listens for the end
+  return true;
 }
 
 }  // namespace sluice

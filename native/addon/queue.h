@@ -3,6 +3,8 @@
 
 #include <memory>
 #include <mutex>
+#include <unordered_map>
+#include <vector>
 
 #include "addon/bell.h"
 #include "addon/clock.h"
@@ -10,75 +12,208 @@
 #include "addon/hot_function.h"
 #include "addon/registry.h"
 #include "core/queue.h"
+#include "core/queue_consumer.h"
 #include "core/segment.h"
 
 namespace sluice {
-
-struct SharedGate;
 
 struct SharedQueue : SharedObject {
   SharedQueue() : SharedObject(ObjectKind::kQueue) {}
 
   Segment segment;
   QueueShape shape;
-  std::uint64_t schema = 0;
   ClockSource time;
-  Bell bell;
+  Bell bell;                       // the consumer's
   std::atomic<bool> gated{false};  // a gate feeds it: a queue has at most one
 
   Queue view() const { return Queue(segment.body(), shape); }
+
+  // Wakes the thread of an attachment that waits for room.
+  void wake(std::uint64_t attachment) {
+    const std::lock_guard<std::mutex> guard(bells_mutex_);
+    const auto found = bells_.find(attachment);
+    if (found != bells_.end()) found->second->ring();
+  }
+  void wake_all() {
+    const std::lock_guard<std::mutex> guard(bells_mutex_);
+    for (const auto& [attachment, bell] : bells_) bell->ring();
+  }
+  void add_bell(std::uint64_t attachment, Bell* bell) {
+    const std::lock_guard<std::mutex> guard(bells_mutex_);
+    bells_[attachment] = bell;
+  }
+  void remove_bell(std::uint64_t attachment) {
+    const std::lock_guard<std::mutex> guard(bells_mutex_);
+    bells_.erase(attachment);
+  }
+
+ private:
+  std::mutex bells_mutex_;
+  std::unordered_map<std::uint64_t, Bell*>
+      bells_;  // of attachments that wait for room or want to hear of the end
 };
 
-// Reads or removes records for the consumer and copies them to a staging buffer; wakes it when more come.
+// A bell that one attachment listens to from its event loop, opened when first needed.
+class LoopBell {
+ public:
+  // False if the loop has no room for it.
+  bool open(Environment& environment, Bell& bell, BellListener::Callback on_ring, void* data);
+  void close(Environment& environment, Bell& bell);
+  void keep_loop_alive(bool alive) {
+    if (listener_ != nullptr) listener_->keep_loop_alive(alive);
+  }
+
+  // What JavaScript is called with when the bell rings.
+  void set_callback(napi_env env, napi_value callback);
+  void drop_callback(napi_env env);
+  void call(napi_env env) const;
+
+ private:
+  BellListener* listener_ = nullptr;
+  napi_ref callback_ = nullptr;
+};
+
 class QueueAttachment : public Attachment {
  public:
   // nullptr when kThreadsMax threads have this queue attached.
   static QueueAttachment* make(Environment& environment, std::shared_ptr<SharedQueue> shared);
 
   Queue& queue() { return queue_; }
+  QueueConsumer& consumer() { return consumer_; }
   ThreadLine& line() { return *line_; }
   const Clock& clock() const { return clock_; }
   const std::shared_ptr<SharedQueue>& shared() const { return shared_; }
 
-  // Staging: `in` holds records to push, `out` records read, each a whole number of records.
-  void stage(napi_env env, napi_value in, napi_value out);
+  // Staging: `in` holds records to push, `out` records shown, `dropped` records dropped, each a whole number of
+  // records; `words` are numbers: see kTtlNs and what follows.
+  void stage(napi_env env, napi_value in, napi_value out, napi_value dropped, napi_value words);
   std::byte* in() const { return in_.data(); }
   std::byte* out() const { return out_.data(); }
-  std::uint32_t in_records() const { return static_cast<std::uint32_t>(in_.bytes() / shared_->shape.record_bytes); }
-  std::uint32_t out_records() const { return static_cast<std::uint32_t>(out_.bytes() / shared_->shape.record_bytes); }
+  std::uint32_t in_records() const {
+    return static_cast<std::uint32_t>(in_.bytes() / shared_->shape.record_bytes);
+  }
+  std::uint32_t out_records() const {
+    return static_cast<std::uint32_t>(out_.bytes() / shared_->shape.record_bytes);
+  }
+  std::uint64_t ttl(bool given) const {
+    return given ? words_.get<std::uint64_t>(kTtlNs) : shared_->shape.ttl_ns;
+  }
+
+  // Words of the staging: a push's ttl; how many records the last show() dropped; then each one's reason.
+  static constexpr std::size_t kTtlNs = 0, kDropped = 8, kReasons = 16;
+  static constexpr std::uint32_t kDroppedMax = 64;
+  void want_dropped(bool wanted) { wants_dropped_ = wanted; }
+
+  // ---- producing ----
 
   // After pushing or closing.
   void ring_if_parked() {
     if (queue_.must_ring()) shared_->bell.ring();
   }
+  // After freeing room in `lane`.
+  void serve_waiting(std::uint32_t lane);
+  std::uint32_t wait_to_push(std::uint32_t lane, std::uint64_t ttl);
+  std::uint32_t wait_to_reserve(std::uint32_t lane, std::uint32_t permits);
+  bool leave(std::uint32_t waiter);
+  // Sleeps until this attachment's bell rings.
+  void await_served(int ms);
+  bool listen_for_served();
+  LoopBell& served() { return served_; }
+
+  // Permits of this attachment: returned when it detaches.
+  std::uint32_t reserve(std::uint32_t lane, std::uint32_t want);
+  void took_permits(std::uint32_t lane, std::uint32_t count) { permits_[lane] += count; }
+  void push_reserved(std::uint32_t lane, const std::byte* records, std::uint32_t used, std::uint32_t unused,
+                     std::uint64_t ttl);
+
+  // A batch gathers records in a JavaScript buffer: | count : u32 | permits : u32 | records ... |.
+  std::uint32_t open_batch(napi_env env, napi_value buffer, std::uint32_t lane);
+  std::uint32_t fill_batch(std::uint32_t batch);
+  std::uint32_t flush_batch(std::uint32_t batch);
+  // Publishes what is gathered; the number is free for another batch.
+  void close_batch(std::uint32_t batch);
+
+  // ---- consuming ----
 
   // Whether this attachment is the consumer, becoming it if nobody is.
   bool consumes() { return has_lease_ || take_lease(); }
   void give_lease();
 
-  // What arrival the consumer may wait for: see park().
+  template <class Shown, class Drop>
+  std::uint32_t show(std::uint32_t max, Shown&& shown, Drop&& also_dropped);
+  void free_shown(std::uint32_t count);
+
+  // What the consumer may wait for: see park().
   enum class Park : std::int32_t { kReady = 0, kParked = 1, kEnded = 2, kFailed = 3 };
-  Park park(napi_env env);
+  Park park();
   void unpark();
-  void on_arrival(napi_env env, napi_value callback);
+  // Whether a wait for records keeps the thread's loop alive.
+  void set_ref(bool ref);
+  // Sleeps until the consumer's bell rings; kReady or kEnded at once if there is something to do.
+  Park await_record(int ms);
+  LoopBell& arrivals() { return arrivals_; }
+
+  bool close();
 
  protected:
   void on_detach() override;
 
  private:
+  struct Batch {
+    Staging buffer;
+    std::uint32_t lane;
+  };
+  static constexpr std::size_t kBatchCount = 0, kBatchPermits = 4, kBatchRecords = 8;
+
   QueueAttachment(Environment& environment, std::shared_ptr<SharedQueue> shared, ThreadLine* line);
   bool take_lease();
-  void arrived();
+  Bell& own_bell();
+  // After records or permits are gone: whoever waits for the queue's end looks again.
+  void tell_if_drained() {
+    if (queue_.closed() && consumer_.drained()) shared_->wake_all();
+  }
 
   std::shared_ptr<SharedQueue> shared_;
   Queue queue_;
+  QueueConsumer consumer_;
   ThreadLine* line_;
   Clock clock_;
-  const std::uint64_t number_;  // of this attachment: the lease's owner
+  const std::uint64_t number_;  // of this attachment: the owner of its lease and of its waiters
   bool has_lease_ = false;
-  Staging in_, out_;
-  BellListener* listener_ = nullptr;
-  napi_ref callback_ = nullptr;  // called when the bell rings
+  bool wants_dropped_ = false;
+  bool parked_ = false;  // the loop waits for the bell
+  bool ref_ = true;
+  std::uint32_t dropped_ = 0;  // by the last show()
+  Staging in_, out_, dropped_records_, words_;
+  LoopBell arrivals_, served_;
+  std::unique_ptr<Bell> own_bell_;
+  std::unique_ptr<std::byte[]> scratch_;
+  std::uint32_t permits_[kLanesMax] = {};
+  std::vector<Batch> batches_;
 };
+
+template <class Shown, class Drop>
+std::uint32_t QueueAttachment::show(std::uint32_t max, Shown&& shown, Drop&& also_dropped) {
+  const std::uint32_t dropped_max = wants_dropped_ ? kDroppedMax : 1'024;
+  const std::uint64_t record_bytes = shared_->shape.record_bytes;
+  dropped_ = 0;
+  const std::uint32_t count =
+      consumer_.show(out(), max, clock_, shown,
+                     [&](Dropped reason, const std::byte* record, std::uint32_t, std::uint64_t slot) {
+                       if (wants_dropped_) {
+                         std::memcpy(dropped_records_.data() + dropped_ * record_bytes, record, record_bytes);
+                         words_.put(kReasons + dropped_ * sizeof(std::uint64_t), static_cast<double>(reason));
+                       }
+                       also_dropped(slot);
+                       return ++dropped_ < dropped_max;
+                     });
+  words_.put(kDropped, static_cast<double>(dropped_));
+  if (dropped_ != 0) {
+    const bool somebody_waits = consumer_.somebody_waits();
+    tell_if_drained();
+    for (std::uint32_t lane = 0; somebody_waits && lane < shared_->shape.lanes; ++lane) serve_waiting(lane);
+  }
+  return count;
+}
 
 }  // namespace sluice

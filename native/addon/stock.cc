@@ -1,10 +1,13 @@
 #include "addon/stock.h"
 
+#include <vector>
+
 #include "addon/objects.h"
 
 namespace sluice {
 
-StockAttachment::StockAttachment(Environment& environment, std::shared_ptr<SharedStock> shared, ThreadLine* line)
+StockAttachment::StockAttachment(Environment& environment, std::shared_ptr<SharedStock> shared,
+                                 ThreadLine* line)
     : Attachment(environment),
       shared_(std::move(shared)),
       ledger_(shared_->view()),
@@ -42,18 +45,21 @@ napi_value reserve(napi_env env, napi_callback_info info) {
   auto& self = attachment<StockAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
   const Staging& words = self.words();
-  StockLedger::Request request{words.get<std::uint64_t>(kSku),  words.get<std::uint64_t>(kQuantity),
-                               words.get<std::uint64_t>(kUser), words.get<std::uint64_t>(kId),
-                               arguments[0] != 0,               words.get<std::uint64_t>(kHoldNs)};
+  StockLedger::Request request{words.get<std::uint64_t>(kSku),
+                               words.get<std::uint64_t>(kQuantity),
+                               words.get<std::uint64_t>(kUser),
+                               words.get<std::uint64_t>(kId),
+                               arguments[0] != 0,
+                               words.get<std::uint64_t>(kHoldNs)};
   const std::uint32_t item = self.ledger().items().find(request.sku);
   if (arguments[1] == 0 && item != kNoItem && self.ledger().items()[item].per_user != 0) {
     return number(env, kNeedsUser);
   }
   const ReserveResult verdict = self.ledger().peek(request);
-  const StockLedger::Answer answer =
-      verdict != ReserveResult::kReserved
-          ? self.ledger().refuse(self.line(), request, verdict)
-          : self.ledger().reserve(self.line(), request, self.clock().now(), [](std::uint64_t) { return true; });
+  const StockLedger::Answer answer = verdict != ReserveResult::kReserved
+                                         ? self.ledger().refuse(self.line(), request, verdict)
+                                         : self.ledger().reserve(self.line(), request, self.clock().now(),
+                                                                 [](std::uint64_t) { return true; });
   words.put(kReservation, answer.reservation);
   return number(env, static_cast<std::int32_t>(answer.result));
 }
@@ -158,17 +164,31 @@ Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedStock>& shared, co
 // createStock({ items: [{ sku, quantity, perUser }], maxReservations, maxUsers, maxIds, holdMs, clock? }, staging)
 Napi::Value create_stock(const Napi::CallbackInfo& info) {
   const auto options = info[0].As<Napi::Object>();
-  const auto items = options.Get("items").As<Napi::Array>();
   auto shared = std::make_shared<SharedStock>();
   if (!clock_option(options, shared->time)) return Napi::String::New(info.Env(), kDeadHandle);
-  shared->shape = {items.Length(), u32(options, "maxReservations"), u32(options, "maxUsers"), u32(options, "maxIds")};
+  struct GivenItem {
+    std::uint64_t sku, quantity, per_user;
+  };
+  std::vector<GivenItem> items;
+  if (const auto list = nested(options, "items"); list.IsArray()) {
+    items.resize(list.As<Napi::Array>().Length());
+    for (std::uint32_t i = 0; i < items.size(); ++i) {
+      const Napi::HandleScope scope(info.Env());
+      const Napi::Value value = list.Get(i);
+      const auto item = value.IsObject() ? value.As<Napi::Object>() : Napi::Object();
+      items[i] = {u64(item, "sku"), u64(item, "quantity"), u64(item, "perUser")};
+    }
+  }
+  const auto size = static_cast<std::uint32_t>(items.size());
+  shared->shape = {size, u32(options, "maxReservations"), u32(options, "maxUsers"), u32(options, "maxIds")};
+  const auto hold_ns = static_cast<std::uint64_t>(f64(options, "holdMs") * 1e6);
+  if (!intact(options)) return {};
   shared->segment = Segment::create(SegmentKind::kStock, 0, StockLedger::bytes(shared->shape));
   if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
   StockLedger ledger = shared->view();
-  ledger.format(shared->shape, static_cast<std::uint64_t>(f64(options, "holdMs") * 1e6));
-  for (std::uint32_t i = 0; i < items.Length(); ++i) {
-    const auto item = items.Get(i).As<Napi::Object>();
-    if (!ledger.items().put(i, u64(item, "sku"), u64(item, "quantity"), u64(item, "perUser"))) {
+  ledger.format(shared->shape, hold_ns);
+  for (std::uint32_t i = 0; i < size; ++i) {
+    if (!ledger.items().put(i, items[i].sku, items[i].quantity, items[i].per_user)) {
       return Napi::String::New(info.Env(), "duplicate-sku");
     }
   }

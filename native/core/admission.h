@@ -29,12 +29,18 @@ struct NumberField {
 
   std::uint64_t read(const std::byte* record) const noexcept {
     switch (type) {
-      case NumberType::kU8: return read_as<std::uint8_t>(record);
-      case NumberType::kU16: return read_as<std::uint16_t>(record);
-      case NumberType::kU32: return read_as<std::uint32_t>(record);
-      case NumberType::kU53: return static_cast<std::uint64_t>(read_as<double>(record));
-      case NumberType::kU64: return read_as<std::uint64_t>(record);
-      case NumberType::kNone: return 0;
+      case NumberType::kU8:
+        return read_as<std::uint8_t>(record);
+      case NumberType::kU16:
+        return read_as<std::uint16_t>(record);
+      case NumberType::kU32:
+        return read_as<std::uint32_t>(record);
+      case NumberType::kU53:
+        return static_cast<std::uint64_t>(read_as<double>(record));
+      case NumberType::kU64:
+        return read_as<std::uint64_t>(record);
+      case NumberType::kNone:
+        return 0;
     }
     return 0;
   }
@@ -69,14 +75,21 @@ enum class Outcome : std::uint8_t {
 
 class Admission {
  public:
-  enum Counter : std::uint32_t { kAdmittedCount, kDuplicateCount, kRateLimitedCount, kQueueFullCount, kSoldOutCount,
-                                 kUserLimitCount, kOtherCount };
+  enum Counter : std::uint32_t {
+    kAdmittedCount,
+    kDuplicateCount,
+    kRateLimitedCount,
+    kQueueFullCount,
+    kSoldOutCount,
+    kUserLimitCount,
+    kOtherCount
+  };
 
   struct Parts {
     Queue* queue;
-    Limiter* limiter;      // nullptr: no limiter
-    StockLedger* stock;    // nullptr: no stock
-    ThreadLine* line;           // of this thread in the gate, queue, limiter and stock
+    Limiter* limiter;    // nullptr: no limiter
+    StockLedger* stock;  // nullptr: no stock
+    ThreadLine* line;    // of this thread in the gate, queue, limiter and stock
     ThreadLine* queue_line;
     ThreadLine* limiter_line;
     ThreadLine* stock_line;
@@ -86,9 +99,9 @@ class Admission {
   };
   struct Result {
     Outcome outcome;
-    Tier tier;                   // kRateLimited: which tier
-    std::uint64_t retry_after;   // kRateLimited: ns, or kNever
-    std::uint64_t reservation;   // kAdmitted, kDuplicate
+    Tier tier;                  // kRateLimited: which tier
+    std::uint64_t retry_after;  // kRateLimited: ns, or kNever
+    std::uint64_t reservation;  // kAdmitted, kDuplicate
   };
 
   // `hold_ns` 0: as the stock says.
@@ -104,11 +117,14 @@ class Admission {
   static Result decide(const Parts& parts, const AdmissionFields& fields, const std::byte* record,
                        std::uint64_t hold_ns) noexcept {
     Queue& queue = *parts.queue;
-    if (queue.ring().closed()) return refused(Outcome::kClosed);
+    if (queue.closed()) return refused(Outcome::kClosed);
     StockLedger::Request request{};
     if (parts.stock != nullptr) {
-      request = {fields.sku.read(record), fields.quantity.read(record), fields.user.read(record),
-                 fields.id.read(record), fields.id.type != NumberType::kNone,
+      request = {fields.sku.read(record),
+                 fields.quantity.read(record),
+                 fields.user.read(record),
+                 fields.id.read(record),
+                 fields.id.type != NumberType::kNone,
                  hold_ns != 0 ? hold_ns : parts.stock->hold_ns()};
       if (request.quantity < 1 || request.quantity > kQuantityMax) return refused(Outcome::kBadQuantity);
       if (request.user > kUserMax) return refused(Outcome::kBadUser);
@@ -120,11 +136,11 @@ class Admission {
     }
     if (queue.ring().looks_full()) return busy(parts, request, refused(Outcome::kQueueFull));
 
-    const bool needs_time = parts.limiter != nullptr || parts.stock != nullptr || queue.shape().timed;
+    const bool needs_time = parts.limiter != nullptr || parts.stock != nullptr || queue.shape().needs_time();
     const std::uint64_t now = needs_time ? parts.clock.now() : 0;
     Limiter::Decision decision;
     if (parts.limiter != nullptr) {
-      const std::uint64_t depth = parts.depth_queue == nullptr ? 0 : parts.depth_queue->ring().depth();
+      const std::uint64_t depth = parts.depth_queue == nullptr ? 0 : parts.depth_queue->depth();
       decision = parts.limiter->decide(*parts.limiter_line, parts.clock, now, 1, depth);
       if (decision.refused_by != Tier::kNone) {
         return busy(parts, request,
@@ -139,8 +155,8 @@ class Admission {
     return result;
   }
 
-  static Result reserve_and_push(const Parts& parts, const StockLedger::Request& request, const std::byte* record,
-                                 std::uint64_t now) noexcept {
+  static Result reserve_and_push(const Parts& parts, const StockLedger::Request& request,
+                                 const std::byte* record, std::uint64_t now) noexcept {
     Result pushed = refused(Outcome::kQueueFull);
     const StockLedger::Answer answer =
         parts.stock->reserve(*parts.stock_line, request, now, [&](std::uint64_t reservation) {
@@ -154,17 +170,19 @@ class Admission {
 
   static Result push(const Parts& parts, const std::byte* record, std::uint64_t now,
                      std::uint64_t reservation) noexcept {
-    const PushResult pushed = parts.queue->push(record, now, [&](std::uint64_t slot) {
-      // Relaxed: the slot's stamp publishes it.
-      parts.tags[slot].store(reservation, std::memory_order_relaxed);
-    });
+    const PushResult pushed =
+        parts.queue->push(0, record, now, parts.queue->shape().ttl_ns, [&](std::uint64_t slot) {
+          // Relaxed: the slot's stamp publishes it.
+          parts.tags[slot].store(reservation, std::memory_order_relaxed);
+        });
     if (pushed == PushResult::kFull) return refused(Outcome::kQueueFull);
     if (pushed == PushResult::kClosed) return refused(Outcome::kClosed);
     return {Outcome::kAdmitted, Tier::kNone, 0, reservation == kNoReservation ? 0 : reservation};
   }
 
   // However busy we are: an id that was answered before gets that answer.
-  static Result busy(const Parts& parts, const StockLedger::Request& request, const Result& refusal) noexcept {
+  static Result busy(const Parts& parts, const StockLedger::Request& request,
+                     const Result& refusal) noexcept {
     if (parts.stock == nullptr) return refusal;
     const StockLedger::Answer earlier = parts.stock->recall(*parts.stock_line, request);
     return earlier.result == ReserveResult::kReserved ? refusal : answered(earlier);
@@ -176,16 +194,24 @@ class Admission {
   }
   static Counter counter_of(Outcome outcome) noexcept {
     switch (outcome) {
-      case Outcome::kAdmitted: return kAdmittedCount;
-      case Outcome::kRateLimited: return kRateLimitedCount;
-      case Outcome::kQueueFull: return kQueueFullCount;
-      default: break;
+      case Outcome::kAdmitted:
+        return kAdmittedCount;
+      case Outcome::kRateLimited:
+        return kRateLimitedCount;
+      case Outcome::kQueueFull:
+        return kQueueFullCount;
+      default:
+        break;
     }
     switch (static_cast<ReserveResult>(outcome)) {
-      case ReserveResult::kDuplicate: return kDuplicateCount;
-      case ReserveResult::kSoldOut: return kSoldOutCount;
-      case ReserveResult::kUserLimit: return kUserLimitCount;
-      default: return kOtherCount;
+      case ReserveResult::kDuplicate:
+        return kDuplicateCount;
+      case ReserveResult::kSoldOut:
+        return kSoldOutCount;
+      case ReserveResult::kUserLimit:
+        return kUserLimitCount;
+      default:
+        return kOtherCount;
     }
   }
 };

@@ -49,6 +49,10 @@ struct StdAtomics {
   static void read_bytes(void* to, const void* slot, std::size_t bytes) noexcept {
     std::memcpy(to, slot, bytes);
   }
+  // From one place in shared memory to another.
+  static void copy_bytes(void* slot, const void* from_slot, std::size_t bytes) noexcept {
+    std::memcpy(slot, from_slot, bytes);
+  }
 };
 
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);

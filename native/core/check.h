@@ -5,10 +5,10 @@
 #include <cstdio>
 #include <cstdlib>
 
-#define SLUICE_CHECK(condition, what)                                                     \
-  do {                                                                                    \
-    if (!(condition)) [[unlikely]] {                                                      \
+#define SLUICE_CHECK(condition, what)                                                           \
+  do {                                                                                          \
+    if (!(condition)) [[unlikely]] {                                                            \
       std::fprintf(stderr, "sluice: broken invariant: %s (%s:%d)\n", what, __FILE__, __LINE__); \
-      std::abort();                                                                       \
-    }                                                                                     \
+      std::abort();                                                                             \
+    }                                                                                           \
   } while (false)

@@ -29,10 +29,11 @@ class Clock {
   explicit Clock(const ManualClock* manual) : manual_(manual) {}
 
   std::uint64_t now() const noexcept {
-    if (manual_ != nullptr) [[unlikely]] return manual_->now();
-    return static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
-            .count());
+    if (manual_ != nullptr) [[unlikely]]
+      return manual_->now();
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                          std::chrono::steady_clock::now().time_since_epoch())
+                                          .count());
   }
 
  private:

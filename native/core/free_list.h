@@ -57,7 +57,8 @@ class FreeList {
     for (;;) {
       Cell& cell = cells_[position & mask_];
       // ACQ sequence: pairs with REL in put().
-      const auto ahead = static_cast<std::int32_t>(cell.sequence.load(std::memory_order_acquire) - (position + 1));
+      const auto ahead =
+          static_cast<std::int32_t>(cell.sequence.load(std::memory_order_acquire) - (position + 1));
       if (ahead < 0) return kNoSlot;
       if (ahead > 0) {
         position = control_->taken.load(std::memory_order_relaxed);

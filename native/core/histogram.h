@@ -26,7 +26,9 @@ class Histogram {
   std::uint64_t max() const noexcept { return max_.load(std::memory_order_relaxed); }
   double mean() const noexcept {
     const std::uint64_t total = count();
-    return total == 0 ? 0 : static_cast<double>(sum_.load(std::memory_order_relaxed)) / static_cast<double>(total);
+    return total == 0
+               ? 0
+               : static_cast<double>(sum_.load(std::memory_order_relaxed)) / static_cast<double>(total);
   }
 
   // The value below which a share `quantile` (0 to 1) of the records lies; 0 when empty.

@@ -28,7 +28,7 @@ class IdTable {
 
   struct alignas(kCacheLine) Bucket {
     std::atomic<std::uint32_t> locked;
-    std::uint32_t clock;  // grows with each entry made
+    std::uint32_t clock;       // grows with each entry made
     std::uint64_t ids[kWays];  // id + 1; 0: free
     std::uint64_t answers[kWays];
     std::uint32_t bodies[kWays];
@@ -73,7 +73,8 @@ class IdTable {
     std::uint32_t oldest = kWays;
     for (std::uint32_t way = 0; way < kWays; ++way) {
       if (bucket.ids[way] == 0) return way;
-      const bool older = oldest == kWays || bucket.clock - bucket.ages[way] > bucket.clock - bucket.ages[oldest];
+      const bool older =
+          oldest == kWays || bucket.clock - bucket.ages[way] > bucket.clock - bucket.ages[oldest];
       if (older && forgettable(bucket.answers[way])) oldest = way;
     }
     return oldest;

@@ -39,7 +39,8 @@ struct Item {
     std::uint64_t before = word.load(std::memory_order_relaxed);
     while (available_in(before) >= quantity) {
       const std::uint64_t after = before - (quantity << 32) + quantity;
-      if (word.compare_exchange_weak(before, after, std::memory_order_relaxed, std::memory_order_relaxed)) return true;
+      if (word.compare_exchange_weak(before, after, std::memory_order_relaxed, std::memory_order_relaxed))
+        return true;
     }
     return false;
   }

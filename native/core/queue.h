@@ -1,7 +1,7 @@
-// The shared half of a Queue: the ring, its doorbell, the consumer's lease and the counters.
+// The shared half of a Queue: a ring for each lane, the line of those who wait for room, the doorbell, the
+// consumer's lease and the counters. What the consumer does is in queue_consumer.h.
 //
-//   segment body:  | QueueControl | ThreadLines | RingControl | slots |
-//   in a slot:     | stamp | enqueued_ns, if the queue measures latency | record |
+//   segment body:  | QueueControl | ThreadLines | WaitingLine | lane 0: RingControl, slots | lane 1 ... |
 #pragma once
 
 #include <atomic>
@@ -11,98 +11,166 @@
 #include "core/clock.h"
 #include "core/doorbell.h"
 #include "core/histogram.h"
+#include "core/lane_order.h"
+#include "core/queue_shape.h"
 #include "core/ring.h"
 #include "core/thread_lines.h"
+#include "core/waiting_line.h"
 
 namespace sluice {
 
-struct QueueShape {
-  std::uint64_t capacity = 0;      // records, exact
-  std::uint64_t record_bytes = 0;  // without the time stamp
-  bool timed = false;              // whether each record carries the time of its push
-};
+// Why a record left the queue without being consumed.
+enum class Dropped : std::uint8_t { kExpired = 0, kOldest = 1, kShed = 2 };
+inline constexpr std::uint32_t kDropReasons = 3;
 
 struct QueueControl {
-  QueueShape shape;  // written at creation only
+  QueueShape shape;     // written at creation only
+  std::uint64_t start;  // the first position: pushed and popped count from here
   // Who consumes: 0, or a number that no other attachment of the process has.
   alignas(kCacheLine) std::atomic<std::uint64_t> lease;
   Doorbell<> doorbell;
   // Written by the consumer only.
   alignas(kCacheLine) std::atomic<std::uint64_t> high_water;
   std::atomic<std::uint64_t> wakeups;
-  std::uint64_t start;  // the first position: pushed and popped count from here
-  std::uint64_t measured;  // the first position whose wait is not in `waits` yet
+  std::atomic<std::uint64_t> dropped[kDropReasons];
+  LaneOrder order;
+  Shedding shedding;
+  std::uint64_t measured[kLanesMax];  // by lane: the first position whose wait is not in `waits` yet
   Histogram waits;
 };
 
 class Queue {
  public:
-  enum Counter : std::uint32_t { kRejected };
+  enum Counter : std::uint32_t { kRejected, kWaitersRefused };
 
-  static std::uint64_t slot_payload(const QueueShape& shape) {
-    return shape.record_bytes + (shape.timed ? sizeof(std::uint64_t) : 0);
-  }
   static std::uint64_t bytes(const QueueShape& shape) {
-    return sizeof(QueueControl) + sizeof(ThreadLines) + Ring<>::bytes(shape.capacity, slot_payload(shape));
+    return sizeof(QueueControl) + sizeof(ThreadLines) +
+           WaitingLine<>::bytes(shape.waiters, shape.payload_bytes()) + shape.lanes * lane_bytes(shape);
   }
 
   Queue(void* memory, const QueueShape& shape)
       : control_(static_cast<QueueControl*>(memory)),
         lines_(reinterpret_cast<ThreadLines*>(control_ + 1)),
-        ring_(lines_ + 1, shape.capacity, slot_payload(shape)),
+        line_(lines_ + 1, shape.waiters, shape.payload_bytes()),
         shape_(shape),
-        time_bytes_(slot_payload(shape) - shape.record_bytes) {}
+        meta_bytes_(shape.meta_bytes()) {
+    std::byte* lane =
+        reinterpret_cast<std::byte*>(lines_ + 1) + WaitingLine<>::bytes(shape.waiters, shape.payload_bytes());
+    for (std::uint32_t i = 0; i < kLanesMax; ++i) {
+      rings_[i] = Ring<>(lane, shape.ring_capacity(), shape.payload_bytes());
+      if (i + 1 < shape.lanes) lane += lane_bytes(shape);
+    }
+  }
 
   void format(std::uint64_t start) {
     new (control_) QueueControl{};
     control_->shape = shape_;
     control_->start = start;
-    control_->measured = start;
-    ring_.format(start);
+    line_.format();
+    for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
+      control_->measured[lane] = start;
+      rings_[lane].format(start);
+    }
   }
 
   ThreadLines& lines() noexcept { return *lines_; }
   const QueueShape& shape() const noexcept { return shape_; }
-  const Ring<>& ring() const noexcept { return ring_; }
+  Ring<>& ring(std::uint32_t lane = 0) noexcept { return rings_[lane]; }
+  const Ring<>& ring(std::uint32_t lane = 0) const noexcept { return rings_[lane]; }
+  WaitingLine<>& waiting_line() noexcept { return line_; }
 
-  // ---- producers: each push that returns true may owe a ring of the bell: see must_ring() -----------------
+  // ---- producers: each push that succeeds may owe a ring of the bell: see must_ring() ---------------------
 
-  // Pushes one record whose slot is written by `write(slot index)` beside the record itself.
+  std::uint64_t push_time(const Clock& clock) const noexcept { return meta_bytes_ != 0 ? clock.now() : 0; }
+
+  // Pushes one record; `write(slot index)` may write beside it, under the same stamp.
   template <class Write>
-  PushResult push(const void* record, std::uint64_t now, Write&& write) noexcept {
-    const Ring<>::Claim claim = ring_.claim(1);
+  PushResult push(std::uint32_t lane, const void* record, std::uint64_t now, std::uint64_t ttl,
+                  Write&& write) noexcept {
+    Ring<>& ring = rings_[lane];
+    const Ring<>::Claim claim = ring.claim(1);
     if (claim.count == 0) return claim.closed ? PushResult::kClosed : PushResult::kFull;
-    fill(claim.position, record, now);
-    write(ring_.slot_index(claim.position));
-    ring_.publish(claim.position);
+    fill(payload(ring, claim.position), record, now, ttl);
+    write(ring.slot_index(claim.position));
+    ring.publish(claim.position);
     return PushResult::kPushed;
   }
 
-  PushResult push(ThreadLine& line, const void* record, const Clock& clock) noexcept {
-    const PushResult result = push(record, shape_.timed ? clock.now() : 0, [](std::uint64_t) {});
+  PushResult push(ThreadLine& line, std::uint32_t lane, const void* record, const Clock& clock,
+                  std::uint64_t ttl) noexcept {
+    const PushResult result = push(lane, record, push_time(clock), ttl, [](std::uint64_t) {});
     if (result == PushResult::kFull) line.count(kRejected);
     return result;
   }
 
   // Pushes as many of `count` records, `record_bytes` apart, as find room: in order, in one claim.
-  Ring<>::Claim push_many(ThreadLine& line, const std::byte* records, std::uint32_t count,
-                          const Clock& clock) noexcept {
-    const Ring<>::Claim claim = ring_.claim(count);
-    const std::uint64_t now = shape_.timed && claim.count != 0 ? clock.now() : 0;
-    for (std::uint32_t i = 0; i < claim.count; ++i) {
-      fill(claim.position + i * kRingStep, records + i * shape_.record_bytes, now);
-      ring_.publish(claim.position + i * kRingStep);
-    }
+  Ring<>::Claim push_many(ThreadLine& line, std::uint32_t lane, const std::byte* records, std::uint32_t count,
+                          const Clock& clock, std::uint64_t ttl) noexcept {
+    const Ring<>::Claim claim = rings_[lane].claim(count);
+    publish_many(lane, claim.position, records, claim.count, clock, ttl);
     if (claim.count < count && !claim.closed) line.count(kRejected, count - claim.count);
     return claim;
   }
 
+  // Pushes `used` records on permits taken before, and returns `unused` more. Cannot fail, not even when closed.
+  void push_reserved(std::uint32_t lane, const std::byte* records, std::uint32_t used, std::uint32_t unused,
+                     const Clock& clock, std::uint64_t ttl) noexcept {
+    publish_many(lane, rings_[lane].claim_reserved(used, unused), records, used, clock, ttl);
+  }
+
+  // Joins the line for room with a record. kNoWaiter if the line is full. Then serve_waiting().
+  std::uint32_t wait_to_push(ThreadLine& line, std::uint32_t lane, std::uint64_t owner, const void* record,
+                             std::byte* scratch, const Clock& clock, std::uint64_t ttl) noexcept {
+    fill(scratch, record, push_time(clock), ttl);
+    return joined(line, line_.join(rings_[lane], lane, owner, 0, scratch));
+  }
+  std::uint32_t wait_to_reserve(ThreadLine& line, std::uint32_t lane, std::uint64_t owner,
+                                std::uint32_t permits) noexcept {
+    return joined(line, line_.join(rings_[lane], lane, owner, permits, nullptr));
+  }
+
+  // Serves those who wait for room in `lane`. `wake(owner)` is called for each whose thread is to be woken; the
+  // caller then rings for the consumer if must_ring().
+  template <class Wake>
+  void serve_waiting(std::uint32_t lane, Wake&& wake) noexcept {
+    WaitingLine<>::Woken woken;
+    do {
+      woken = {};
+      line_.serve(rings_[lane], lane, woken);
+      for (std::uint32_t i = 0; i < woken.count; ++i) wake(woken.owners[i]);
+    } while (woken.count == WaitingLine<>::Woken::kMax);
+  }
+  // A waiter of `owner` leaves: see WaitingLine. `lane` is told which one it left.
+  bool leave(std::uint32_t waiter, std::uint32_t& lane) noexcept {
+    return line_.leave([this](std::uint32_t of) -> Ring<>& { return rings_[of]; }, waiter, lane);
+  }
+  template <class GiveBack>
+  void abandon(std::uint64_t owner, GiveBack&& give_back) noexcept {
+    line_.abandon([this](std::uint32_t of) -> Ring<>& { return rings_[of]; }, owner, give_back);
+  }
+  bool somebody_waits(std::uint32_t lane) const noexcept { return rings_[lane].somebody_waits(); }
+
   // After pushing or closing: whether the caller must sound the bell.
   bool must_ring() noexcept { return control_->doorbell.must_ring(); }
 
-  bool close() noexcept { return ring_.close(); }
+  // No push succeeds after this; who waits for room is told by `wake(owner)`. Returns whether this call closed it.
+  template <class Wake>
+  bool close(Wake&& wake) noexcept {
+    bool closed = false;
+    for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
+      closed = rings_[lane].close();  // of two who close at a time, who closes the last lane has done it
+      WaitingLine<>::Woken woken;
+      do {
+        woken = {};
+        line_.close(rings_[lane], lane, woken);
+        for (std::uint32_t i = 0; i < woken.count; ++i) wake(woken.owners[i]);
+      } while (woken.count == WaitingLine<>::Woken::kMax);
+    }
+    return closed;
+  }
+  bool closed() const noexcept { return rings_[shape_.lanes - 1].closed(); }
 
-  // ---- the consumer, who holds the lease -----------------------------------------------------------------
+  // ---- the consumer's lease ------------------------------------------------------------------------------
 
   bool take_lease(std::uint64_t owner) noexcept {
     std::uint64_t holder = 0;
@@ -117,83 +185,82 @@ class Queue {
     control_->lease.compare_exchange_strong(holder, 0, std::memory_order_release, std::memory_order_relaxed);
   }
 
-  // Copies up to `max` records from the head to `out`, `record_bytes` apart, and leaves them in the queue.
-  // `visit(i, slot index)` is called for each. A record's wait ends when it is first shown.
-  template <class Visit>
-  std::uint32_t peek(std::byte* out, std::uint32_t max, const Clock& clock, Visit&& visit) noexcept {
-    const std::uint64_t head = ring_.head();
-    std::uint32_t count = 0;
-    std::uint64_t now = 0;
-    while (count < max && ring_.readable(head + count * kRingStep)) {
-      const std::uint64_t position = head + count * kRingStep;
-      const auto* payload = static_cast<const std::byte*>(ring_.record(position));
-      if (shape_.timed && position == control_->measured) {
-        std::uint64_t enqueued;
-        std::memcpy(&enqueued, payload, sizeof enqueued);
-        if (now == 0) now = clock.now();
-        control_->waits.record(now > enqueued ? now - enqueued : 0);
-        control_->measured = position + kRingStep;
-      }
-      std::memcpy(out + count * shape_.record_bytes, payload + time_bytes_, shape_.record_bytes);
-      visit(count, ring_.slot_index(position));
-      ++count;
-    }
-    return count;
-  }
-
-  // Removes the first `count` records, which peek() has shown.
-  void advance(std::uint32_t count) noexcept {
-    if (count == 0) return;
-    // Depth is largest just before head moves, so this is where the high-water mark is taken.
-    note_depth(ring_.depth());
-    ring_.advance(ring_.head() + count * kRingStep);
-  }
-
-  bool readable() const noexcept { return ring_.readable(ring_.head()); }
-  bool drained() const noexcept { return ring_.drained(); }
-
-  // Announces sleep. False, and nothing announced, if there is something to do: a record, or the end.
-  bool park() noexcept {
-    control_->doorbell.park();
-    if (!readable() && !drained()) return true;
-    control_->doorbell.unpark();
-    return false;
-  }
-  void unpark() noexcept { control_->doorbell.unpark(); }
-  void woke() noexcept {
-    control_->wakeups.store(control_->wakeups.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  }
+  bool leased() const noexcept { return control_->lease.load(std::memory_order_relaxed) != 0; }
 
   // ---- anyone --------------------------------------------------------------------------------------------
 
-  std::uint64_t pushed() const noexcept { return (ring_.claimed() - control_->start) / kRingStep; }
-  std::uint64_t popped() const noexcept { return (ring_.head() - control_->start) / kRingStep; }
+  std::uint64_t depth() const noexcept {
+    std::uint64_t total = 0;
+    for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) total += rings_[lane].depth();
+    return total;
+  }
+  std::uint64_t pushed() const noexcept {
+    std::uint64_t total = 0;
+    for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
+      total += (rings_[lane].claimed() - control_->start) >> kRingPositionShift;
+    }
+    return total;
+  }
+  std::uint64_t dropped(Dropped reason) const noexcept {
+    return control_->dropped[static_cast<std::uint32_t>(reason)].load(std::memory_order_relaxed);
+  }
+  std::uint64_t popped() const noexcept {
+    std::uint64_t total = 0;
+    for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
+      total += (rings_[lane].head() - control_->start) >> kRingPositionShift;
+    }
+    return total - dropped(Dropped::kExpired) - dropped(Dropped::kOldest) - dropped(Dropped::kShed);
+  }
+  std::uint64_t permits() const noexcept {
+    std::uint64_t total = 0;
+    for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) total += rings_[lane].permits();
+    return total;
+  }
   std::uint64_t rejected() const noexcept { return lines_->sum(kRejected); }
+  std::uint64_t waiters_refused() const noexcept { return lines_->sum(kWaitersRefused); }
+  std::uint32_t waiting() const noexcept { return line_.waiting(); }
   std::uint64_t wakeups() const noexcept { return control_->wakeups.load(std::memory_order_relaxed); }
   std::uint64_t high_water() const noexcept {
     const std::uint64_t seen = control_->high_water.load(std::memory_order_relaxed);
-    const std::uint64_t depth = ring_.depth();
-    return depth > seen ? depth : seen;
+    const std::uint64_t now = depth();
+    return now > seen ? now : seen;
   }
   const Histogram& waits() const noexcept { return control_->waits; }
 
  private:
-  void fill(std::uint64_t position, const void* record, std::uint64_t now) noexcept {
-    auto* payload = static_cast<std::byte*>(ring_.record(position));
-    if (shape_.timed) std::memcpy(payload, &now, sizeof now);
-    std::memcpy(payload + time_bytes_, record, shape_.record_bytes);
+  friend class QueueConsumer;
+
+  static std::uint64_t lane_bytes(const QueueShape& shape) {
+    return round_up(Ring<>::bytes(shape.ring_capacity(), shape.payload_bytes()), kCacheLine);
   }
-  void note_depth(std::uint64_t depth) noexcept {
-    if (depth > control_->high_water.load(std::memory_order_relaxed)) {
-      control_->high_water.store(depth, std::memory_order_relaxed);
+  static std::byte* payload(Ring<>& ring, std::uint64_t position) noexcept {
+    return static_cast<std::byte*>(ring.record(position));
+  }
+  void fill(std::byte* payload, const void* record, std::uint64_t now, std::uint64_t ttl) const noexcept {
+    if (meta_bytes_ != 0) shape_.write_times(payload, now, ttl);
+    std::memcpy(payload + meta_bytes_, record, shape_.record_bytes);
+  }
+  void publish_many(std::uint32_t lane, std::uint64_t position, const std::byte* records, std::uint32_t count,
+                    const Clock& clock, std::uint64_t ttl) noexcept {
+    if (count == 0) return;
+    Ring<>& ring = rings_[lane];
+    const std::uint64_t now = push_time(clock);
+    for (std::uint32_t i = 0; i < count; ++i, position += kRingStep) {
+      fill(payload(ring, position), records + i * shape_.record_bytes, now, ttl);
+      ring.publish(position);
     }
+  }
+  std::uint32_t joined(ThreadLine& line, std::uint32_t waiter) noexcept {
+    if (waiter == kNoWaiter) line.count(kWaitersRefused);
+    return waiter;
   }
 
   QueueControl* control_;
   ThreadLines* lines_;
-  Ring<> ring_;
+  WaitingLine<> line_;
+  Ring<> rings_[kLanesMax];
   QueueShape shape_;
-  std::uint64_t time_bytes_;
+  std::uint64_t meta_bytes_;  // before each record in its slot; 0: no time is needed
 };
 
 }  // namespace sluice

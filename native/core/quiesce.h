@@ -30,7 +30,8 @@ class Quiesce {
       // Pairs with the fence in pause().
       A::fence(std::memory_order_seq_cst);
       // ACQ paused: pairs with REL in resume(), so that what the reader did is over.
-      if (paused_.load(std::memory_order_acquire) == 0) [[likely]] return;
+      if (paused_.load(std::memory_order_acquire) == 0) [[likely]]
+        return;
       // Relaxed: nothing was done since the fence, and the fence publishes what was done before it.
       line.inside.store(0, std::memory_order_relaxed);
       wait([this] { return paused_.load(std::memory_order_relaxed) == 0; });

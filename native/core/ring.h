@@ -4,9 +4,13 @@
 //                   | producers CAS   | producers, cached  | the consumer      |
 //   then the slots: | stamp | record | stamp | record | ...     a power of two >= capacity
 //
-// A position counts records in steps of two: bit 0 of `tail` is the closed flag, so one CAS both claims and
-// finds out that the ring is closed, and nothing can be published after the consumer saw "closed and drained".
-// Positions wrap at 2^64 and are compared by signed difference only.
+// A position counts records in the upper 48 bits of a word, and is compared by signed difference only, so it may
+// wrap. The lower bits of `tail` say who may claim:
+//
+//   tail:  | position : 48 | permits : 14 | waiting : 1 | closed : 1 |
+//
+// so that one CAS both claims and finds out that room is promised to others, that somebody waits for room and
+// comes first, or that the ring is closed; nothing can be published after the consumer saw "closed and drained".
 //
 // A producer claims n positions by a CAS on tail, checked against a cached limit (head + capacity; refreshed
 // from head only when the ring looks full), copies, and publishes each slot by storing its lap-stamped
@@ -27,14 +31,18 @@
 
 namespace sluice {
 
-inline constexpr std::uint64_t kRingStep = 2;
+inline constexpr int kRingPositionShift = 16;
+inline constexpr std::uint64_t kRingStep = 1ULL << kRingPositionShift;
 inline constexpr std::uint64_t kRingClosed = 1;
+inline constexpr std::uint64_t kRingWaiting = 2;
+inline constexpr std::uint64_t kRingPermit = 4;
+inline constexpr std::uint64_t kRingPermitsMax = kRingStep / kRingPermit - 1;
 
 template <class A>
 struct RingControl {
   using Word = typename A::template atomic<std::uint64_t>;
 
-  alignas(kCacheLine) Word tail;   // next position to claim | kRingClosed
+  alignas(kCacheLine) Word tail;   // next position to claim, permits and flags
   alignas(kCacheLine) Word limit;  // a past value of head + capacity: claims below it need not look at head
   alignas(kCacheLine) Word head;   // next position to consume
 };
@@ -62,6 +70,8 @@ class Ring {
     return sizeof(RingControl<A>) + std::bit_ceil(capacity) * slot_bytes(record_bytes);
   }
 
+  Ring() = default;
+
   // A view of the ring at `memory`, which must be aligned to kCacheLine and hold bytes(...) bytes.
   Ring(void* memory, std::uint64_t capacity, std::uint64_t record_bytes)
       : control_(static_cast<RingControl<A>*>(memory)),
@@ -71,7 +81,7 @@ class Ring {
         slot_bytes_(slot_bytes(record_bytes)),
         record_bytes_(record_bytes) {}
 
-  // Makes an empty ring whose first record has position `start` (even). Once, before any thread uses it.
+  // Makes an empty ring whose first record has position `start` (a multiple of kRingStep). Once, before any thread uses it.
   void format(std::uint64_t start) {
     new (control_) RingControl<A>{};
     control_->tail.store(start, std::memory_order_relaxed);
@@ -86,37 +96,34 @@ class Ring {
 
   // ---- producers ----------------------------------------------------------------------------------------
 
-  // Claims up to `want` (>= 1) consecutive positions. What is claimed must be written and published.
-  Claim claim(std::uint32_t want) noexcept {
-    // Pairs with the CAS of other producers only through the value: a stale tail makes the CAS fail.
-    std::uint64_t tail = control_->tail.load(std::memory_order_relaxed);
-    for (;;) {
-      if (tail & kRingClosed) return {tail, 0, true};
-      // ACQ limit: pairs with REL limit below, whose writer had acquired head: slots under the limit are read.
-      std::uint64_t limit = control_->limit.load(std::memory_order_acquire);
-      std::int64_t room = static_cast<std::int64_t>(limit - tail) / static_cast<std::int64_t>(kRingStep);
-      if (room < static_cast<std::int64_t>(want)) {
-        // ACQ head: pairs with REL head in advance(): the consumer has finished reading what it frees.
-        limit = control_->head.load(std::memory_order_acquire) + capacity_ * kRingStep;
-        room = static_cast<std::int64_t>(limit - tail) / static_cast<std::int64_t>(kRingStep);
-        // REL limit: hands this producer's view of head on. A slower one may overwrite it with an older
-        // limit; that is only too small, and refreshed again.
-        control_->limit.store(limit, std::memory_order_release);
-        if (room <= 0) {
-          // Full for the tail that was read; if that tail is old, look again.
-          const std::uint64_t now = control_->tail.load(std::memory_order_relaxed);
-          if (now == tail) return {tail, 0, false};
-          tail = now;
-          continue;
-        }
-      }
-      const std::uint32_t count = room < static_cast<std::int64_t>(want) ? static_cast<std::uint32_t>(room) : want;
-      // Relaxed: a claim publishes nothing; the stamps do.
-      if (control_->tail.compare_exchange_weak(tail, tail + count * kRingStep, std::memory_order_relaxed,
-                                               std::memory_order_relaxed)) {
-        return {tail, count, false};
+  // Claims up to `want` (>= 1) consecutive positions; none while somebody waits for room. What is claimed must be
+  // written and published.
+  Claim claim(std::uint32_t want) noexcept { return take_room(want, kRingClosed | kRingWaiting, kRingStep); }
+  // As claim(), for whoever is first among those who wait.
+  Claim claim_waiting(std::uint32_t want) noexcept { return take_room(want, kRingClosed, kRingStep); }
+
+  // Promises room for up to `want` records: nobody else can claim it until it is used or returned.
+  Claim reserve(std::uint32_t want) noexcept {
+    return take_room(want, kRingClosed | kRingWaiting, kRingPermit);
+  }
+  Claim reserve_waiting(std::uint32_t want) noexcept { return take_room(want, kRingClosed, kRingPermit); }
+
+  // Claims `used` positions on permits and returns `unused` more permits. Cannot fail, not even when closed.
+  std::uint64_t claim_reserved(std::uint32_t used, std::uint32_t unused) noexcept {
+    // Relaxed: a claim publishes nothing; the stamps do.
+    const std::uint64_t position = position_of(control_->tail.fetch_add(
+        used * kRingStep - (used + std::uint64_t{unused}) * kRingPermit, std::memory_order_relaxed));
+    // The room was promised under a head that some producer had acquired, which need not be this one: acquire it
+    // before these slots are written. It is there; only its news may still be on the way.
+    const std::uint64_t end = position + used * kRingStep;
+    // ACQ limit: pairs with REL limit in take_room(). ACQ head: pairs with REL head in advance().
+    if (static_cast<std::int64_t>(control_->limit.load(std::memory_order_acquire) - end) < 0) {
+      while (static_cast<std::int64_t>(control_->head.load(std::memory_order_acquire) +
+                                       capacity_ * kRingStep - end) < 0) {
+        A::pause();
       }
     }
+    return position;
   }
 
   // The record bytes of a claimed position (to write) or of a readable one (to read).
@@ -135,8 +142,13 @@ class Ring {
     return PushResult::kPushed;
   }
 
-  // Whether a push would find no room. A hint: another thread may change it at once.
-  bool looks_full() const noexcept { return depth() >= capacity_; }
+  // Whether a push would find no room, be it claimed, promised or waited for. A hint, from a relaxed look: another
+  // thread may change it at once.
+  bool looks_full() const noexcept {
+    const std::uint64_t tail = control_->tail.load(std::memory_order_relaxed);
+    const std::uint64_t head = control_->head.load(std::memory_order_relaxed);
+    return (tail & kRingWaiting) != 0 || room(tail, head + capacity_ * kRingStep) <= 0;
+  }
 
   // ---- the consumer -------------------------------------------------------------------------------------
 
@@ -159,7 +171,18 @@ class Ring {
 
   // Whether the ring is closed and everything that was ever claimed has been consumed.
   bool drained() const noexcept {
-    return control_->tail.load(std::memory_order_relaxed) == (head() | kRingClosed);
+    return control_->tail.load(std::memory_order_relaxed) ==
+           (head() | kRingClosed);  // no permits, nobody waits
+  }
+
+  // ---- whoever keeps the line of those who wait for room, under its lock -----------------------------------
+
+  // Somebody waits: claims fail until stop_waiting(). The caller puts a fence after it and then looks for room once
+  // more; whoever frees room puts a fence after advance() and then asks somebody_waits(). One sees the other.
+  void start_waiting() noexcept { control_->tail.fetch_or(kRingWaiting, std::memory_order_relaxed); }
+  void stop_waiting() noexcept { control_->tail.fetch_and(~kRingWaiting, std::memory_order_relaxed); }
+  bool somebody_waits() const noexcept {
+    return control_->tail.load(std::memory_order_relaxed) & kRingWaiting;
   }
 
   // ---- anyone -------------------------------------------------------------------------------------------
@@ -183,28 +206,85 @@ class Ring {
     // Head first: tail is then at least as new, so the difference cannot be negative. It may exceed the
     // capacity when head moved in between. ACQ head keeps the two loads in this order.
     const std::uint64_t head = control_->head.load(std::memory_order_acquire);
-    const std::uint64_t depth = (position_of(control_->tail.load(std::memory_order_relaxed)) - head) / kRingStep;
+    const std::uint64_t depth =
+        (position_of(control_->tail.load(std::memory_order_relaxed)) - head) / kRingStep;
     return depth < capacity_ ? depth : capacity_;
   }
 
-  std::uint64_t claimed() const noexcept { return position_of(control_->tail.load(std::memory_order_relaxed)); }
+  std::uint64_t permits() const noexcept {
+    return permits_of(control_->tail.load(std::memory_order_relaxed));
+  }
+  std::uint64_t claimed() const noexcept {
+    return position_of(control_->tail.load(std::memory_order_relaxed));
+  }
   std::uint64_t capacity() const noexcept { return capacity_; }
   std::uint64_t record_bytes() const noexcept { return record_bytes_; }
-  std::uint64_t slot_index(std::uint64_t position) const noexcept { return (position / kRingStep) & mask_; }
+  std::uint64_t slot_index(std::uint64_t position) const noexcept {
+    return (position >> kRingPositionShift) & mask_;
+  }
 
  private:
-  static std::uint64_t position_of(std::uint64_t tail) noexcept { return tail & ~kRingClosed; }
-  std::byte* slot(std::uint64_t position) const noexcept { return slots_ + slot_index(position) * slot_bytes_; }
+  static std::uint64_t position_of(std::uint64_t tail) noexcept { return tail & ~(kRingStep - 1); }
+  static std::uint64_t permits_of(std::uint64_t tail) noexcept {
+    return (tail & (kRingStep - 1)) / kRingPermit;
+  }
+  // Records that fit below `limit` beside those already claimed or promised; negative for an outdated limit.
+  static std::int64_t room(std::uint64_t tail, std::uint64_t limit) noexcept {
+    return (static_cast<std::int64_t>(limit - position_of(tail)) >> kRingPositionShift) -
+           static_cast<std::int64_t>(permits_of(tail));
+  }
+
+  // Moves tail by up to `want` units (positions or permits) unless one of the `refused_by` flags is set.
+  Claim take_room(std::uint32_t want, std::uint64_t refused_by, std::uint64_t unit) noexcept {
+    // Pairs with the CAS of other producers only through the value: a stale tail makes the CAS fail.
+    std::uint64_t tail = control_->tail.load(std::memory_order_relaxed);
+    for (;;) {
+      if (tail & refused_by) [[unlikely]]
+        return {position_of(tail), 0, (tail & kRingClosed) != 0};
+      // ACQ limit: pairs with REL limit below, whose writer had acquired head: slots under the limit are read.
+      std::uint64_t limit = control_->limit.load(std::memory_order_acquire);
+      std::int64_t free = room(tail, limit);
+      if (free < static_cast<std::int64_t>(want)) {
+        // ACQ head: pairs with REL head in advance(): the consumer has finished reading what it frees.
+        limit = control_->head.load(std::memory_order_acquire) + capacity_ * kRingStep;
+        free = room(tail, limit);
+        // REL limit: hands this producer's view of head on. A slower one may overwrite it with an older
+        // limit; that is only too small, and refreshed again.
+        control_->limit.store(limit, std::memory_order_release);
+        if (free <= 0) {
+          // Full for the tail that was read; if that tail is old, look again.
+          const std::uint64_t now = control_->tail.load(std::memory_order_relaxed);
+          if (now == tail) return {position_of(tail), 0, false};
+          tail = now;
+          continue;
+        }
+      }
+      std::uint32_t count = free < static_cast<std::int64_t>(want) ? static_cast<std::uint32_t>(free) : want;
+      if (unit == kRingPermit) {
+        const std::uint64_t left = kRingPermitsMax - permits_of(tail);
+        if (left < count) count = static_cast<std::uint32_t>(left);
+        if (count == 0) return {position_of(tail), 0, false};
+      }
+      // Relaxed: a claim publishes nothing; the stamps do.
+      if (control_->tail.compare_exchange_weak(tail, tail + count * unit, std::memory_order_relaxed,
+                                               std::memory_order_relaxed)) {
+        return {position_of(tail), count, false};
+      }
+    }
+  }
+  std::byte* slot(std::uint64_t position) const noexcept {
+    return slots_ + slot_index(position) * slot_bytes_;
+  }
   typename A::template atomic<std::uint64_t>& stamp(std::uint64_t position) const noexcept {
     return reinterpret_cast<RingSlot<A>*>(slot(position))->stamp;
   }
 
-  RingControl<A>* control_;
-  std::byte* slots_;
-  std::uint64_t capacity_;
-  std::uint64_t mask_;
-  std::uint64_t slot_bytes_;
-  std::uint64_t record_bytes_;
+  RingControl<A>* control_ = nullptr;
+  std::byte* slots_ = nullptr;
+  std::uint64_t capacity_ = 0;
+  std::uint64_t mask_ = 0;
+  std::uint64_t slot_bytes_ = 0;
+  std::uint64_t record_bytes_ = 0;
 };
 
 static_assert(offsetof(RingControl<StdAtomics>, limit) == kCacheLine);

@@ -28,12 +28,12 @@ enum class SegmentKind : std::uint32_t { kQueue = 1, kLimiter = 2, kStock = 3, k
 
 enum class AttachError : std::uint8_t {
   kNone,
-  kMisaligned,      // the base address is not a multiple of kCacheLine: atomics could fault
-  kTooSmall,        // fewer bytes than the header says
-  kBadMagic,        // not a segment
-  kBadVersion,      // written by another layout version
-  kBadKind,         // a segment of another kind of object
-  kBadLayoutHash,   // the same kind with another record schema or shape
+  kMisaligned,     // the base address is not a multiple of kCacheLine: atomics could fault
+  kTooSmall,       // fewer bytes than the header says
+  kBadMagic,       // not a segment
+  kBadVersion,     // written by another layout version
+  kBadKind,        // a segment of another kind of object
+  kBadLayoutHash,  // the same kind with another record schema or shape
 };
 
 struct SegmentHeader {

@@ -24,7 +24,7 @@ namespace sluice {
 
 enum class ReserveResult : std::uint8_t {
   kReserved = 0,
-  kDuplicate = 1,      // this id with this body was reserved before: the same reservation
+  kDuplicate = 1,  // this id with this body was reserved before: the same reservation
   kSoldOut = 2,
   kUserLimit = 3,
   kUnknownSku = 4,
@@ -53,8 +53,8 @@ struct LedgerShape {
 };
 
 struct LedgerControl {
-  LedgerShape shape;           // written at creation only
-  std::uint64_t hold_ns;       // how long a reservation is held unless it says otherwise
+  LedgerShape shape;      // written at creation only
+  std::uint64_t hold_ns;  // how long a reservation is held unless it says otherwise
   Quiesce<> quiesce;
   alignas(kCacheLine) std::atomic<std::uint32_t> sweep_cursor;
 };
@@ -76,15 +76,16 @@ class StockLedger {
     std::uint64_t reservation;  // for kReserved and kDuplicate
   };
   struct Audit {
-    std::uint32_t item;  // the first item that does not add up, or kNoItem
-    Item::Counts counts;  // of that item
+    std::uint32_t item;                         // the first item that does not add up, or kNoItem
+    Item::Counts counts;                        // of that item
     std::uint64_t reserved_found, users_found;  // what its reservations and user entries add up to
-    std::uint64_t held, free_slots;  // together: the table's slots
+    std::uint64_t held, free_slots;             // together: the table's slots
   };
 
   static std::uint64_t bytes(const LedgerShape& shape) {
     return sizeof(LedgerControl) + sizeof(ThreadLines) + ItemTable::bytes(shape.items) +
-           UserTable::bytes(shape.users) + IdTable::bytes(shape.ids) + ReservationTable::bytes(shape.reservations);
+           UserTable::bytes(shape.users) + IdTable::bytes(shape.ids) +
+           ReservationTable::bytes(shape.reservations);
   }
 
   StockLedger(void* memory, const LedgerShape& shape)
@@ -169,7 +170,8 @@ class StockLedger {
   // Expires the due ones among the next `slots` slots, going round the table. Returns how many.
   std::uint32_t sweep(ThreadLine& line, std::uint64_t now, std::uint32_t slots) noexcept {
     std::uint32_t expired = 0;
-    std::uint32_t slot = control_->sweep_cursor.fetch_add(slots, std::memory_order_relaxed) % reservations_.size();
+    std::uint32_t slot =
+        control_->sweep_cursor.fetch_add(slots, std::memory_order_relaxed) % reservations_.size();
     control_->quiesce.enter(line);
     for (std::uint32_t i = 0; i < slots; ++i) {
       const std::uint64_t id = reservations_.held_in(slot);
@@ -201,7 +203,8 @@ class StockLedger {
     }
     for (std::uint32_t item = 0; item < items_.size(); ++item) {
       const Item::Counts counts = items_[item].counts();
-      const bool adds_up = counts.available + counts.reserved <= counts.total && counts.reserved == reserved[item] &&
+      const bool adds_up = counts.available + counts.reserved <= counts.total &&
+                           counts.reserved == reserved[item] &&
                            (items_[item].per_user == 0 || counted[item] == counts.reserved + counts.sold);
       if (adds_up || report.item != kNoItem) continue;
       report.item = item;
@@ -320,15 +323,21 @@ class StockLedger {
     Phase phase = reservations_.phase(id);
     if (phase == Phase::kHeld) {
       // Past its deadline a reservation expires, whoever looks at it first.
-      const bool due = now >= reservations_[reservations_.slot_of(id)].deadline_ns.load(std::memory_order_relaxed);
-      if (settle(line, id, due ? Phase::kExpired : to)) return due ? ResolveResult::kExpired : ResolveResult::kDone;
+      const bool due =
+          now >= reservations_[reservations_.slot_of(id)].deadline_ns.load(std::memory_order_relaxed);
+      if (settle(line, id, due ? Phase::kExpired : to))
+        return due ? ResolveResult::kExpired : ResolveResult::kDone;
       phase = reservations_.phase(id);
     }
     switch (phase) {
-      case Phase::kConfirmed: return ResolveResult::kAlreadyConfirmed;
-      case Phase::kCancelled: return ResolveResult::kAlreadyCancelled;
-      case Phase::kExpired: return ResolveResult::kExpired;
-      default: return ResolveResult::kUnknown;
+      case Phase::kConfirmed:
+        return ResolveResult::kAlreadyConfirmed;
+      case Phase::kCancelled:
+        return ResolveResult::kAlreadyCancelled;
+      case Phase::kExpired:
+        return ResolveResult::kExpired;
+      default:
+        return ResolveResult::kUnknown;
     }
   }
 

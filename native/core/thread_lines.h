@@ -22,7 +22,8 @@ struct alignas(kCacheLine) ThreadLine {
 
   // Only the owner adds, so a plain load and store do: no locked instruction.
   void count(std::uint32_t counter, std::uint64_t by = 1) noexcept {
-    counters[counter].store(counters[counter].load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+    counters[counter].store(counters[counter].load(std::memory_order_relaxed) + by,
+                            std::memory_order_relaxed);
   }
 };
 static_assert(sizeof(ThreadLine) == kCacheLine);

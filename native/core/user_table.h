@@ -65,7 +65,8 @@ class UserTable {
           return kNoUser;
         }
         // REL user: pairs with ACQ in find() and enter().
-        if (!entry.user.compare_exchange_strong(owner, user + 1, std::memory_order_acq_rel, std::memory_order_acquire)) {
+        if (!entry.user.compare_exchange_strong(owner, user + 1, std::memory_order_acq_rel,
+                                                std::memory_order_acquire)) {
           control_->used.fetch_sub(1, std::memory_order_relaxed);
         } else {
           owner = user + 1;
@@ -91,7 +92,8 @@ class UserTable {
     std::atomic<std::uint64_t>& word = entries_[entry].held;
     std::uint64_t held = word.load(std::memory_order_relaxed);
     while (count_in(held) + quantity <= limit) {
-      if (word.compare_exchange_weak(held, held + quantity, std::memory_order_relaxed, std::memory_order_relaxed)) {
+      if (word.compare_exchange_weak(held, held + quantity, std::memory_order_relaxed,
+                                     std::memory_order_relaxed)) {
         return true;
       }
     }
@@ -116,7 +118,9 @@ class UserTable {
   static std::uint64_t word_of(std::uint32_t item, std::uint64_t count) noexcept {
     return (static_cast<std::uint64_t>(item + 1) << 32) | count;
   }
-  std::uint64_t home(std::uint64_t user, std::uint32_t item) const noexcept { return mix(user, item) & mask_; }
+  std::uint64_t home(std::uint64_t user, std::uint32_t item) const noexcept {
+    return mix(user, item) & mask_;
+  }
 
   Control* control_;
   Entry* entries_;

@@ -3,13 +3,10 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
-#include <chrono>
-#include <condition_variable>
 #include <cstdint>
-#include <memory>
-#include <mutex>
 #include <thread>
 
+#include "bell.h"
 #include "core/ring.h"
 #include "stress.h"
 #include "zeroed_memory.h"
@@ -19,6 +16,7 @@ TEST_SUITE_BEGIN("doorbell");
 namespace {
 
 using namespace sluice;
+using sluice::test::Bell;
 using sluice::test::in_threads;
 using sluice::test::Random;
 using sluice::test::repetitions;
@@ -104,28 +102,6 @@ TEST_CASE("producer and consumer never miss each other") {
   });
   CHECK(lost == 0);
 }
-
-// What an eventfd is to the addon: a bell that, once rung, is heard by whoever listens next.
-class Bell {
- public:
-  void ring() {
-    const std::lock_guard lock(mutex_);
-    rung_ = true;
-    heard_.notify_one();
-  }
-  // False after a minute of silence: then a wake-up was lost.
-  bool listen() {
-    std::unique_lock lock(mutex_);
-    const bool rung = heard_.wait_for(lock, std::chrono::minutes(1), [this] { return rung_; });
-    rung_ = false;
-    return rung;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable heard_;
-  bool rung_ = false;
-};
 
 TEST_CASE("a consumer that sleeps whenever the ring is empty is woken every time, and for the close") {
   SLUICE_PRINT_SEED_ON_FAILURE();

@@ -18,15 +18,14 @@ using namespace sluice;
 using sluice::test::Random;
 using sluice::test::ZeroedMemory;
 
-// Positions advance in steps of two, so these starts lie a few records before a 32-bit half, the sign bit, and
-// the whole word wrap around.
+// So that these starts lie a few records before a 32-bit half, the sign bit and the whole word wrap around.
 constexpr std::uint64_t kStarts[] = {0,
-                                     2,
-                                     (1ULL << 32) - 6,
-                                     (1ULL << 33) - 6,
-                                     (1ULL << 63) - 6,
-                                     std::numeric_limits<std::uint64_t>::max() - 5,
-                                     std::numeric_limits<std::uint64_t>::max() - 1};
+                                     kRingStep,
+                                     (1ULL << 32) - 3 * kRingStep,
+                                     (1ULL << 33) - 3 * kRingStep,
+                                     (1ULL << 63) - 3 * kRingStep,
+                                     0 - 3 * kRingStep,
+                                     0 - kRingStep};
 
 // A ring of 64-bit numbers.
 struct Numbers {

@@ -19,6 +19,7 @@ const builds = [
 ];
 const models = [
   { name: 'queue', headers: ['core/ring.h', 'core/doorbell.h'] },
+  { name: 'waiting', headers: ['core/waiting_line.h', 'core/spin_lock.h'] },
   { name: 'quiesce', headers: ['core/quiesce.h'] },
 ];
 const executions = process.env.SLUICE_MODEL_EXECUTIONS ?? '300000';

@@ -149,6 +149,12 @@ describe('stats', () => {
       pushed: 0,
       popped: 0,
       rejected: 0,
+      expired: 0,
+      dropped: 0,
+      shed: 0,
+      waiting: 0,
+      waitersRefused: 0,
+      permits: 0,
       wakeups: 0,
       waitNs: none,
     });

@@ -22,7 +22,10 @@ describe('a reservation expires', () => {
     clock.advance(nanosecond);
     expect(stock.expire()).toBe(1);
     expect(stock.counts(1)).toEqual({ total: 10, available: 8, reserved: 0, sold: 2 });
-    expect([stock.confirm(second.reservation), stock.cancel(second.reservation)]).toEqual(['expired', 'expired']);
+    expect([stock.confirm(second.reservation), stock.cancel(second.reservation)]).toEqual([
+      'expired',
+      'expired',
+    ]);
     expect(stock.stats()).toMatchObject({ confirmed: 1, expired: 1, cancelled: 0 });
   });
 

@@ -23,20 +23,27 @@ describe('reserve with an id', () => {
     stock.audit();
   });
 
-  it.each(['confirm', 'cancel', 'expire'] as const)('answers a retry with the same reservation also after %s', (resolve) => {
-    const { stock, clock } = ledger();
-    const first = stock.reserve(request);
-    if (!first.ok) throw new Error(first.reason);
-    if (resolve === 'expire') {
-      clock.advance(30_000);
-      stock.expire();
-    } else {
-      stock[resolve](first.reservation);
-    }
-    const after = stock.counts(1);
-    expect(stock.reserve(request)).toMatchObject({ ok: true, reservation: first.reservation, duplicate: true });
-    expect(stock.counts(1)).toEqual(after);
-  });
+  it.each(['confirm', 'cancel', 'expire'] as const)(
+    'answers a retry with the same reservation also after %s',
+    (resolve) => {
+      const { stock, clock } = ledger();
+      const first = stock.reserve(request);
+      if (!first.ok) throw new Error(first.reason);
+      if (resolve === 'expire') {
+        clock.advance(30_000);
+        stock.expire();
+      } else {
+        stock[resolve](first.reservation);
+      }
+      const after = stock.counts(1);
+      expect(stock.reserve(request)).toMatchObject({
+        ok: true,
+        reservation: first.reservation,
+        duplicate: true,
+      });
+      expect(stock.counts(1)).toEqual(after);
+    },
+  );
 
   it.each([{ sku: 2 }, { quantity: 1 }, { user: 8 }, { sku: 2, quantity: 1 }])(
     'refuses the same id with another body: %o',
@@ -98,7 +105,10 @@ describe('the memory for ids', () => {
       stock.cancel(answer.reservation);
       // The last 100 of them are remembered: no bucket of 16 has met so many others since.
       const recent = id - (id % 100);
-      expect(stock.reserve({ sku: 1, quantity: 1, user: 1, id: recent })).toMatchObject({ ok: true, duplicate: true });
+      expect(stock.reserve({ sku: 1, quantity: 1, user: 1, id: recent })).toMatchObject({
+        ok: true,
+        duplicate: true,
+      });
     }
     expect(stock.stats()).toMatchObject({ reserved: 50_000, refused: 0 });
     stock.audit();
@@ -115,7 +125,8 @@ describe('the memory for ids', () => {
     expect(stock.reserve({ sku: 1, quantity: 1, id: 16 })).toEqual({ ok: false, reason: 'ids-full' });
     expect(stock.counts(1).reserved).toBe(16);
     expect(stock.reserve({ sku: 1, quantity: 1 })).toMatchObject({ ok: true });
-    for (let id = 0; id < 16; id++) expect(stock.reserve({ sku: 1, quantity: 1, id })).toMatchObject({ duplicate: true });
+    for (let id = 0; id < 16; id++)
+      expect(stock.reserve({ sku: 1, quantity: 1, id })).toMatchObject({ duplicate: true });
     stock.confirm(held[3] as bigint);
     expect(stock.reserve({ sku: 1, quantity: 1, id: 16 })).toMatchObject({ ok: true, duplicate: false });
     expect(stock.reserve({ sku: 1, quantity: 1, id: 17 })).toEqual({ ok: false, reason: 'ids-full' });

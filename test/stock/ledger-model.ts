@@ -1,4 +1,4 @@
-import type { Refusal, Reserved, Resolution, ReserveOptions } from 'sluice';
+import type { Refusal, Reserved, ReserveOptions, Resolution } from 'sluice';
 
 type Body = Pick<ReserveOptions, 'sku' | 'quantity' | 'user'>;
 type State = 'held' | 'confirmed' | 'cancelled' | 'expired';
@@ -69,7 +69,9 @@ export class LedgerModel {
   }
 
   expire(): number {
-    const due = [...this.reservations.values()].filter((one) => one.state === 'held' && this.nowMs >= one.deadlineMs);
+    const due = [...this.reservations.values()].filter(
+      (one) => one.state === 'held' && this.nowMs >= one.deadlineMs,
+    );
     for (const one of due) one.state = 'expired';
     return due.length;
   }
@@ -79,7 +81,9 @@ export class LedgerModel {
     if (item === undefined) return 'unknown-sku';
     if (this.counts(sku).available < quantity) return 'sold-out';
     if (item.perUser > 0) {
-      const mine = this.#sum((one) => one.sku === sku && one.user === user && ['held', 'confirmed'].includes(one.state));
+      const mine = this.#sum(
+        (one) => one.sku === sku && one.user === user && ['held', 'confirmed'].includes(one.state),
+      );
       if (mine + quantity > item.perUser) return 'user-limit';
     }
     return this.held >= this.maxReservations ? 'ledger-full' : undefined;

@@ -95,9 +95,21 @@ describe('any sequence of calls', () => {
             { sku: 3, quantity: 30, perUser: 6 },
           ];
           const clock = new ManualClock(500);
-          using stock = Stock.create({ items, maxReservations, maxIds: 1_000, maxUsers: 100, holdMs: 20, clock });
-          const known = new Map(items.map(({ sku, quantity, perUser = 0 }) => [sku, { total: quantity, perUser }]));
-          fc.modelRun(() => ({ model: new LedgerModel(known, maxReservations), real: { stock, clock } }), sequence);
+          using stock = Stock.create({
+            items,
+            maxReservations,
+            maxIds: 1_000,
+            maxUsers: 100,
+            holdMs: 20,
+            clock,
+          });
+          const known = new Map(
+            items.map(({ sku, quantity, perUser = 0 }) => [sku, { total: quantity, perUser }]),
+          );
+          fc.modelRun(
+            () => ({ model: new LedgerModel(known, maxReservations), real: { stock, clock } }),
+            sequence,
+          );
         },
       ),
       { seed, numRuns: 300 },

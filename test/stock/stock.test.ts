@@ -20,7 +20,12 @@ describe('a reservation', () => {
     const stock = ledger();
     expect(stock.counts(1)).toEqual({ total: 10, available: 10, reserved: 0, sold: 0 });
     const first = reserved(stock.reserve({ sku: 1, quantity: 3 }));
-    expect(first).toEqual({ ok: true, reservation: expect.any(BigInt), expiresInMs: 30_000, duplicate: false });
+    expect(first).toEqual({
+      ok: true,
+      reservation: expect.any(BigInt),
+      expiresInMs: 30_000,
+      duplicate: false,
+    });
     const second = reserved(stock.reserve({ sku: 1, quantity: 4 }));
     expect(stock.counts(1)).toEqual({ total: 10, available: 3, reserved: 7, sold: 0 });
     expect(stock.confirm(first.reservation)).toBe('confirmed');
@@ -67,12 +72,15 @@ describe('a reservation', () => {
     expect(stock.audit()).toEqual({ items: 1, held: 0 });
   });
 
-  it.each([1, '1', null, undefined, {}, -1n, 2n ** 64n])('is a bigint that reserve gave out, not %s', (value) => {
-    const stock = ledger();
-    for (const call of [() => stock.confirm(value as never), () => stock.cancel(value as never)]) {
-      expectError(thrown(call), 'ERR_SLUICE_OPTION', TypeError);
-    }
-  });
+  it.each([1, '1', null, undefined, {}, -1n, 2n ** 64n])(
+    'is a bigint that reserve gave out, not %s',
+    (value) => {
+      const stock = ledger();
+      for (const call of [() => stock.confirm(value as never), () => stock.cancel(value as never)]) {
+        expectError(thrown(call), 'ERR_SLUICE_OPTION', TypeError);
+      }
+    },
+  );
 });
 
 describe('reserve is refused, and changes nothing,', () => {
@@ -106,7 +114,13 @@ describe('reserve is refused, and changes nothing,', () => {
   });
 
   it('when the user would hold or have bought more than the limit of the item', () => {
-    const stock = ledger({ items: [{ ...item, perUser: 3 }, { sku: 2, quantity: 10, perUser: 1 }, { sku: 3, quantity: 10 }] });
+    const stock = ledger({
+      items: [
+        { ...item, perUser: 3 },
+        { sku: 2, quantity: 10, perUser: 1 },
+        { sku: 3, quantity: 10 },
+      ],
+    });
     const first = reserved(stock.reserve({ sku: 1, quantity: 2, user: 7 }));
     expect(stock.reserve({ sku: 1, quantity: 2, user: 7 })).toEqual({ ok: false, reason: 'user-limit' });
     expect(stock.reserve({ sku: 1, quantity: 4, user: 8 })).toEqual({ ok: false, reason: 'user-limit' });
@@ -145,7 +159,13 @@ describe('reserve is refused, and changes nothing,', () => {
   });
 
   it('when there is no room for another user', () => {
-    const stock = ledger({ items: [{ ...item, perUser: 10 }, { sku: 2, quantity: 10 }], maxUsers: 3 });
+    const stock = ledger({
+      items: [
+        { ...item, perUser: 10 },
+        { sku: 2, quantity: 10 },
+      ],
+      maxUsers: 3,
+    });
     for (const user of [1, 2, 3, 1, 2, 3]) reserved(stock.reserve({ sku: 1, quantity: 1, user }));
     expect(stock.reserve({ sku: 1, quantity: 1, user: 4 })).toEqual({ ok: false, reason: 'users-full' });
     reserved(stock.reserve({ sku: 1, quantity: 1, user: 3 }));
@@ -166,12 +186,19 @@ describe('quantities', () => {
   const most = 2 ** 32 - 1;
 
   it('up to 2^32 - 1 neither overflow nor spill into each other', () => {
-    const stock = ledger({ items: [{ sku: 1, quantity: most, perUser: most }, { sku: 2, quantity: most }] });
+    const stock = ledger({
+      items: [
+        { sku: 1, quantity: most, perUser: most },
+        { sku: 2, quantity: most },
+      ],
+    });
     const all = reserved(stock.reserve({ sku: 1, quantity: most, user: 1 }));
     expect(stock.counts(1)).toEqual({ total: most, available: 0, reserved: most, sold: 0 });
     expect(stock.reserve({ sku: 1, quantity: 1, user: 1 })).toEqual({ ok: false, reason: 'sold-out' });
     stock.cancel(all.reservation);
-    const parts = [most - 1, 1].map((quantity) => reserved(stock.reserve({ sku: 1, quantity, user: 1 })).reservation);
+    const parts = [most - 1, 1].map(
+      (quantity) => reserved(stock.reserve({ sku: 1, quantity, user: 1 })).reservation,
+    );
     expect(stock.confirm(parts[0] as bigint)).toBe('confirmed');
     expect(stock.counts(1)).toEqual({ total: most, available: 0, reserved: 1, sold: most - 1 });
     stock.cancel(parts[1] as bigint);
@@ -188,7 +215,10 @@ describe('quantities', () => {
   });
 
   it('are kept apart for 65,536 items', () => {
-    const items = Array.from({ length: 65_536 }, (_, i) => ({ sku: (i * 65_537) % 2 ** 32, quantity: i % 7 }));
+    const items = Array.from({ length: 65_536 }, (_, i) => ({
+      sku: (i * 65_537) % 2 ** 32,
+      quantity: i % 7,
+    }));
     const stock = ledger({ items });
     for (let i = 0; i < items.length; i += 997) {
       const { sku, quantity } = items[i] as (typeof items)[number];
@@ -213,7 +243,9 @@ describe('users and ids', () => {
     for (const key of keys) {
       seen.add(reserved(stock.reserve({ sku: 1, quantity: 1, user: key, id: key })).reservation);
       expect(stock.reserve({ sku: 1, quantity: 1, user: key })).toEqual({ ok: false, reason: 'user-limit' });
-      expect(stock.reserve({ sku: 1, quantity: 1, user: BigInt(key), id: BigInt(key) })).toMatchObject({ duplicate: true });
+      expect(stock.reserve({ sku: 1, quantity: 1, user: BigInt(key), id: BigInt(key) })).toMatchObject({
+        duplicate: true,
+      });
     }
     expect(seen.size).toBe(keys.length);
     stock.audit();

@@ -18,7 +18,10 @@ const threads = 4;
 
 function start(file: string, data: (index: number) => object): WorkerThread[] {
   const url = new URL(`./workers/${file}`, import.meta.url);
-  return Array.from({ length: threads }, (_, index) => new WorkerThread(url, { ...data(index), seed: seed + index }));
+  return Array.from(
+    { length: threads },
+    (_, index) => new WorkerThread(url, { ...data(index), seed: seed + index }),
+  );
 }
 
 function total(bought: readonly Bought[], answer: string): number {
@@ -80,7 +83,9 @@ describe('four threads that reserve, confirm, cancel and let expire', () => {
         // Nobody has bought more than the limit: the audit has compared each user's account with the reservations.
         if (sku % 2) expect(sold, `${replay}, sku ${sku}`).toBeLessThanOrEqual(users * perUser);
       }
-      expect(total(bought, 'already-confirmed') + total(bought, 'already-cancelled'), replay).toBeGreaterThan(0);
+      expect(total(bought, 'already-confirmed') + total(bought, 'already-cancelled'), replay).toBeGreaterThan(
+        0,
+      );
       expect(audits, replay).toBeGreaterThan(10);
       stock[Symbol.dispose]();
     });

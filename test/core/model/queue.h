@@ -12,6 +12,27 @@
 
 namespace sluice::model {
 
+// As an eventfd: whoever hears it sees what all had done who rang it, even those who found it ringing already (of
+// whom Relacy's event knows nothing).
+class ModelBell {
+ public:
+  ModelBell() { event_.init(false, false, info(Site::current())); }
+  ~ModelBell() { event_.deinit(info(Site::current())); }
+
+  void ring() {
+    rung_.fetch_add(1, std::memory_order_acq_rel);
+    event_.set(info(Site::current()));
+  }
+  void listen() {
+    event_.wait(false, false, info(Site::current()));
+    rung_.exchange(0, std::memory_order_acq_rel);
+  }
+
+ private:
+  rl::generic_event event_;
+  Atomic<std::uint32_t> rung_{0};
+};
+
 template <std::uint64_t kCapacity>
 class QueueModel {
  public:
@@ -25,10 +46,8 @@ class QueueModel {
     ring.format(kStart);
     for (std::uint64_t i = 0; i < kSlots; ++i) new (ring.record(i * kRingStep)) PlainWord;
     doorbell = new (doorbell_memory_) ModelDoorbell;
-    bell_.init(false, false, info(Site::current()));
   }
   ~QueueModel() {
-    bell_.deinit(info(Site::current()));
     std::destroy_at(doorbell);
     for (std::uint64_t i = 0; i < kSlots; ++i) {
       auto* record = static_cast<PlainWord*>(ring.record(i * kRingStep));
@@ -43,7 +62,7 @@ class QueueModel {
   // ---- producers ----
 
   void ring_if_parked() {
-    if (doorbell->must_ring()) bell_.set(info(Site::current()));
+    if (doorbell->must_ring()) bell_.ring();
   }
 
   // False if the ring was closed.
@@ -56,7 +75,7 @@ class QueueModel {
 
   // ---- the consumer ----
 
-  // As Queue::park() in core/queue.h, word for word.
+  // As QueueConsumer::park() in core/queue_consumer.h, word for word.
   bool park() {
     doorbell->park();
     if (!ring.readable(ring.head()) && !ring.drained()) return true;
@@ -66,7 +85,7 @@ class QueueModel {
 
   // Sleeps until the bell rings, unless there is something to do. A wake-up that is lost is a deadlock.
   void sleep() {
-    if (park()) bell_.wait(false, false, info(Site::current()));
+    if (park()) bell_.listen();
   }
 
   // Reads all that is readable, then frees it at once. Returns how many records `visit(value)` was given.
@@ -93,7 +112,7 @@ class QueueModel {
   alignas(kCacheLine) static inline std::byte ring_memory_[ModelRing::bytes(kCapacity, sizeof(PlainWord))];
   alignas(kCacheLine) static inline std::byte doorbell_memory_[sizeof(ModelDoorbell)];
 
-  rl::generic_event bell_;
+  ModelBell bell_;
 };
 
 // Records as producer * 16 + number, and the order in which a consumer must see them.

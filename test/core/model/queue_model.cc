@@ -86,6 +86,53 @@ struct CloseWhilePushing : rl::test_suite<CloseWhilePushing, 3> {
   }
 };
 
+// A permit is used late: the room it stands for was freed, and that seen, by others.
+template <bool kClose>
+struct UsePermits : rl::test_suite<UsePermits<kClose>, 3> {
+  static constexpr std::uint64_t kCapacity = 2;
+  QueueModel<kCapacity> queue;
+  Arrivals arrivals;
+  std::uint64_t accepted[2] = {};
+
+  void before() {
+    require(queue.ring.reserve(9).count == kCapacity, "permits are promised up to the capacity");
+    queue.ring.claim_reserved(0, 1);
+  }
+  void thread(unsigned index) {
+    if (index == 0) {
+      // Not before the other one has claimed room that the consumer freed.
+      while (queue.ring.claimed() - queue.kStart < 2 * kRingStep) RelacyAtomics::pause();
+      if (kClose) queue.ring.close();
+      const std::uint64_t position = queue.ring.claim_reserved(1, 0);
+      const std::uint64_t value = Arrivals::record(0, 0);
+      RelacyAtomics::write_bytes(queue.ring.record(position), &value, sizeof value);
+      queue.ring.publish(position);
+      ++accepted[0];
+      queue.ring_if_parked();
+      if (kClose) return;
+      typename Ring<RelacyAtomics>::Claim claim;
+      while ((claim = queue.ring.reserve(1)).count == 0) RelacyAtomics::pause();
+      queue.ring.close();
+      queue.ring.claim_reserved(0, 1);  // the end comes with the last permit
+      queue.ring_if_parked();
+    } else if (index == 1) {
+      for (unsigned i = 0; i < 3 && queue.push_waiting(Arrivals::record(1, i)); ++i) ++accepted[1];
+    } else {
+      while (!queue.ring.drained()) {
+        // Head stands still while its owner looks.
+        const std::uint64_t claimed = (queue.ring.claimed() - queue.ring.head()) >> kRingPositionShift;
+        require(claimed <= kCapacity, "no more is claimed than there is room for");
+        if (queue.drain([this](std::uint64_t value) { arrivals.expect(value); }) == 0) queue.sleep();
+      }
+    }
+  }
+  void after() {
+    require(arrivals.from(0) == accepted[0] && arrivals.from(1) == accepted[1], "what was accepted arrives");
+    require(queue.ring.permits() == 0, "no permit is left");
+    require(!queue.ring.readable(queue.ring.head()), "nothing is published after the end");
+  }
+};
+
 // Somebody who neither pushes nor pops asks for the depth.
 struct WatchDepth : rl::test_suite<WatchDepth, 3> {
   static constexpr std::uint64_t kRecords = 2;
@@ -119,5 +166,7 @@ int main(int count, char** arguments) {
   explore<PushAndSleep<1>>("two producers and a consumer that sleeps, capacity 1", executions);
   explore<ClaimBatches>("claims of several records, capacity 3", executions);
   explore<CloseWhilePushing>("a close while another producer pushes", executions);
+  explore<UsePermits<false>>("permits beside claims", executions);
+  explore<UsePermits<true>>("permits after a close", executions);
   explore<WatchDepth>("a third thread watches the depth", executions);
 }

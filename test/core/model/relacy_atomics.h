@@ -82,6 +82,12 @@ class Atomic {
   T fetch_sub(T value, std::memory_order order, Site at = Site::current()) noexcept {
     return cell_.fetch_sub(value, relacy(order), info(at));
   }
+  T fetch_or(T value, std::memory_order order, Site at = Site::current()) noexcept {
+    return cell_.fetch_or(value, relacy(order), info(at));
+  }
+  T fetch_and(T value, std::memory_order order, Site at = Site::current()) noexcept {
+    return cell_.fetch_and(value, relacy(order), info(at));
+  }
   bool compare_exchange_weak(T& expected, T value, std::memory_order success, std::memory_order failure,
                              Site at = Site::current()) noexcept {
     return cell_.compare_exchange_weak(expected, value, relacy(success), info(at), relacy(failure), info(at));
@@ -115,6 +121,12 @@ struct RelacyAtomics {
   }
   static void read_bytes(void* to, const void* slot, std::size_t, Site at = Site::current()) noexcept {
     *static_cast<std::uint64_t*>(to) = (*static_cast<const PlainWord*>(slot))(info(at)).load();
+  }
+  static void copy_bytes(void* slot, const void* from_slot, std::size_t bytes,
+                         Site at = Site::current()) noexcept {
+    std::uint64_t word = 0;
+    read_bytes(&word, from_slot, bytes, at);
+    write_bytes(slot, &word, bytes, at);
   }
 };
 

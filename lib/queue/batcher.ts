@@ -1,0 +1,115 @@
+import { SluiceError } from '../errors.js';
+import { CLOSED, DISPOSED, disposed, type NativeQueue } from '../native.js';
+import type { Codec, RecordType } from '../record/index.js';
+import { closed } from './waiters.js';
+
+/** Words at the front of a batch's buffer: see native/addon/queue.h. */
+const header = { count: 0, permits: 1, bytes: 8 };
+
+/**
+ * Gathers the records of one turn of the event loop and publishes them together: when `max` are gathered, on
+ * `flush`, and at the end of the turn. A record is accepted only on room taken ahead, so what was accepted is not
+ * refused later; if the thread ends first, its clean-up publishes it.
+ */
+export class Batcher<T> implements Disposable {
+  readonly #native: NativeQueue;
+  readonly #batch: number;
+  /** Native code empties it too, when the queue object is disposed of. */
+  readonly #header: Uint32Array;
+  readonly #codec: Codec<T>;
+  readonly #bytes: number;
+  /** Takes a T: see `Producer`. */
+  readonly #onRefused: (value: never) => void;
+  #immediate: NodeJS.Immediate | undefined;
+  #state: 'open' | 'encoding' | 'disposed' = 'open';
+
+  /** @internal */
+  constructor(
+    native: NativeQueue,
+    record: RecordType<T>,
+    lane: number,
+    max: number,
+    onRefused: (value: T) => void,
+  ) {
+    const buffer = new ArrayBuffer(header.bytes + max * record.bytes);
+    this.#native = native;
+    this.#header = new Uint32Array(buffer, 0, 2);
+    this.#codec = record.codec(buffer);
+    this.#bytes = record.bytes;
+    this.#onRefused = onRefused;
+    this.#batch = native.openBatch(buffer, lane);
+    if (this.#batch === DISPOSED) throw disposed('Queue');
+    forgotten.register(this, { native, batch: this.#batch }, this);
+  }
+
+  /** Records gathered and not yet published. */
+  get size(): number {
+    return this.#header[header.count] as number;
+  }
+
+  /**
+   * Gathers a record. False if the queue has no room for it.
+   * @throws TypeError, RangeError (`ERR_SLUICE_FIELD`) naming a field with a bad value; SluiceError
+   *   `ERR_SLUICE_CLOSED` if the queue is closed, `ERR_SLUICE_DISPOSED`; `ERR_SLUICE_REENTRANT` from within a getter
+   *   of a record that is being gathered.
+   */
+  push(value: T): boolean {
+    if (this.#state !== 'open') throw this.#unusable();
+    if (this.size === this.#header[header.permits] && !this.#takeRoom()) {
+      this.#onRefused(value as never);
+      return false;
+    }
+    this.#state = 'encoding';
+    try {
+      this.#codec.encode(value, header.bytes + this.size * this.#bytes);
+    } finally {
+      this.#state = 'open';
+    }
+    // A getter of the record may have disposed of the queue.
+    if (this.#header[header.permits] === 0) throw disposed('Queue');
+    const count = this.size + 1;
+    this.#header[header.count] = count;
+    if (count === this.#header[header.permits]) this.flush();
+    return true;
+  }
+
+  /** Publishes what is gathered, now. Returns how many records. */
+  flush(): number {
+    if (this.#state === 'encoding') throw this.#unusable();
+    clearImmediate(this.#immediate);
+    this.#immediate = undefined;
+    if (this.#state === 'disposed') return 0;
+    return Math.max(0, this.#native.flushBatch(this.#batch));
+  }
+
+  /** Publishes what is gathered, and frees the batcher's memory: it gathers no more. */
+  [Symbol.dispose](): void {
+    if (this.#state === 'disposed') return;
+    this.flush();
+    this.#state = 'disposed';
+    this.#native.closeBatch(this.#batch);
+    forgotten.unregister(this);
+  }
+
+  #takeRoom(): boolean {
+    const permits = this.#native.fillBatch(this.#batch);
+    if (permits === CLOSED) throw closed();
+    if (permits === DISPOSED) throw disposed('Queue');
+    if (permits === 0) return false;
+    this.#immediate ??= setImmediate(() => this.flush());
+    return true;
+  }
+
+  #unusable(): SluiceError {
+    if (this.#state === 'disposed') return disposed('Batcher');
+    return new SluiceError(
+      'ERR_SLUICE_REENTRANT',
+      'Batcher: called from within a getter of a record it gathers',
+    );
+  }
+}
+
+/** Frees what native code keeps of a batcher that nobody can reach any more; it is empty then. */
+const forgotten = new FinalizationRegistry<{ native: NativeQueue; batch: number }>(({ native, batch }) =>
+  native.closeBatch(batch),
+);

@@ -1,0 +1,288 @@
+import { optionError, SluiceError } from '../errors.js';
+import { DISPOSED, disposed, ENDED, type NativeQueue, NOT_CONSUMER } from '../native.js';
+import { Options } from '../options.js';
+import type { Codec, RecordType, RecordView } from '../record/index.js';
+import { Arrival, notConsumer } from './arrival.js';
+import { handleAll, oneByOne } from './handlers.js';
+import type { Notices } from './notices.js';
+import type { ConsumeOptions } from './options.js';
+import { checkTimeout, sliceMs, staged } from './producer.js';
+
+const batchMax = 65_536;
+/** Words of the staging buffer: see native/addon/queue.h. */
+const words = { dropped: 1, reasons: 2 };
+
+/** The consumer's half of a queue object. What its methods promise is documented on `Queue`. */
+export class Consumer<T> {
+  readonly #native: NativeQueue;
+  /** The hot functions in fields of their own: the native object has too many for V8 to find them fast. */
+  readonly #takeNative: NativeQueue['take'];
+  readonly #nextNative: NativeQueue['next'];
+  readonly #out: Codec<T>;
+  readonly #dropped: Codec<T>;
+  readonly #words: Float64Array;
+  readonly #bytes: number;
+  readonly #notices: Notices<T>;
+  readonly #arrival: Arrival;
+  readonly #drops: boolean;
+  #wantsDropped = false;
+  #busy: 'draining' | 'consuming' | undefined;
+
+  constructor(
+    native: NativeQueue,
+    record: RecordType<T>,
+    staging: { out: ArrayBuffer; dropped: ArrayBuffer; words: ArrayBuffer },
+    notices: Notices<T>,
+  ) {
+    this.#native = native;
+    this.#takeNative = native.take;
+    this.#nextNative = native.next;
+    this.#out = record.codec(staging.out);
+    this.#dropped = record.codec(staging.dropped);
+    this.#words = new Float64Array(staging.words);
+    this.#bytes = record.bytes;
+    this.#notices = notices;
+    this.#arrival = new Arrival(native);
+    this.#drops = native.drops;
+  }
+
+  tryPop(): T | undefined {
+    this.#notDraining();
+    return this.#take(1) === 0 ? undefined : this.#out.decode(0);
+  }
+
+  popMany(max: number): T[] {
+    if (!Number.isInteger(max) || max < 1 || max > batchMax) {
+      throw optionError(
+        'Queue.popMany: max',
+        `a whole number from 1 to ${batchMax}`,
+        max,
+        typeof max !== 'number',
+      );
+    }
+    this.#notDraining();
+    return this.#pop(max);
+  }
+
+  popSync(timeoutMs: number): T | undefined {
+    checkTimeout('Queue.popSync', timeoutMs);
+    if (this.#busy !== undefined) throw this.#reentrant('Queue.popSync');
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      if (this.#take(1) === 1) return this.#out.decode(0);
+      const left = deadline - performance.now();
+      if (left <= 0) return undefined;
+      const state = this.#checked(this.#native.awaitRecord(Math.min(sliceMs, Math.ceil(left))));
+      if (state === ENDED) return undefined;
+    }
+  }
+
+  drain(visit: (record: RecordView<T>) => void, max: number): number {
+    if (typeof visit !== 'function') throw optionError('Queue.drain: visit', 'a function', visit, true);
+    if (!Number.isInteger(max) || max < 0) {
+      throw optionError('Queue.drain: max', 'a whole number from 0', max, typeof max !== 'number');
+    }
+    this.#notDraining();
+    const { view } = this.#out;
+    const before = this.#busy;
+    let visited = 0;
+    let shown = 0;
+    this.#busy = 'draining';
+    try {
+      for (;;) {
+        // The last one allowed leaves the queue with the call that shows it: one call instead of two.
+        const last = max - visited === 1 && shown === 0;
+        const count = last ? this.#take(1) : this.#next(shown, Math.min(staged, max - visited));
+        shown = 0;
+        if (count === 0) return visited;
+        let seen = 0;
+        while (seen < count) {
+          this.#out.move(seen * this.#bytes);
+          seen++;
+          visited++;
+          if (!last) shown = seen;
+          visit(view);
+        }
+        if (last) return visited;
+      }
+    } finally {
+      this.#busy = before;
+      if (shown > 0) this.#native.next(shown, 0);
+    }
+  }
+
+  iterate(): AsyncGenerator<T, void, void> {
+    const progress = { running: false };
+    const records = this.#records(progress);
+    // A generator that waits for a record would hear of its end only after that record, and lose it.
+    const end = records.return.bind(records);
+    records.return = (value) => {
+      if (progress.running) this.#arrival.interrupt();
+      return end(value);
+    };
+    return records;
+  }
+
+  async *#records(progress: { running: boolean }): AsyncGenerator<T, void, void> {
+    this.#begin();
+    progress.running = true;
+    try {
+      for await (const [value] of this.#arrival.batches(() => this.#popSome(1), undefined, 0))
+        yield value as T;
+    } finally {
+      progress.running = false;
+      this.#end();
+    }
+  }
+
+  async consume(handler: (batch: T[]) => unknown, options: ConsumeOptions | undefined): Promise<void> {
+    if (typeof handler !== 'function')
+      throw optionError('Queue.consume: handler', 'a function', handler, true);
+    const given = new Options('Queue.consume', options, ['batchSize', 'concurrency', 'spin', 'signal']);
+    const batchSize = given.integer('batchSize', 1, batchMax, 64);
+    const concurrency = given.integer('concurrency', 1, batchMax, 1);
+    const spin = given.integer('spin', 0, 1_000_000, 0);
+    const signal = given.signal();
+    this.#begin();
+    try {
+      const batches = this.#arrival.batches(() => this.#popSome(batchSize), signal, spin);
+      await handleAll(batches, handler, concurrency, () => this.#arrival.interrupt());
+    } finally {
+      this.#end();
+    }
+  }
+
+  /** Consumes one by one what `take` removes by other means than this object's own methods. */
+  async consumeBy<Item>(
+    take: () => Item[],
+    handle: (item: Item) => unknown,
+    concurrency: number,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    this.#begin();
+    try {
+      const items = oneByOne(this.#arrival.batches(take, signal, 0));
+      await handleAll(items, handle, concurrency, () => this.#arrival.interrupt());
+    } finally {
+      this.#end();
+    }
+  }
+
+  /** The `count` records last taken by native code. */
+  taken(count: number): T[] {
+    const values: T[] = new Array(count);
+    for (let i = 0; i < count; i++) values[i] = this.#out.decode(i * this.#bytes);
+    return values;
+  }
+
+  releaseLease(): void {
+    if (this.#busy !== undefined) throw this.#reentrant('Queue.releaseLease');
+    this.#native.giveLease();
+  }
+
+  /** Gives up being the consumer unless a loop of this object consumes. */
+  releaseIdle(): void {
+    if (this.#busy === undefined) this.#native.giveLease();
+  }
+
+  dispose(): void {
+    this.#arrival.interrupt();
+  }
+
+  /**
+   * Repeats a native call that shows records until it shows some or there are none, and tells of those that it
+   * dropped on the way; with `once`, it may show none after having dropped many, so that loops stay bounded.
+   */
+  showing(call: () => number, once: boolean): number {
+    if (!this.#drops) return this.#checked(call());
+    const wants = this.#notices.wantsDropped;
+    if (wants !== this.#wantsDropped) this.#native.wantDropped(wants ? 1 : 0);
+    this.#wantsDropped = wants;
+    for (;;) {
+      const count = this.#checked(call());
+      const dropped = this.#words[words.dropped] as number;
+      if (wants) this.#tell(dropped);
+      if (count > 0 || dropped === 0 || once) return count;
+    }
+  }
+
+  #take(max: number, once = false): number {
+    if (!this.#drops) return this.#checked(this.#takeNative(max));
+    return this.showing(() => this.#native.take(max), once);
+  }
+
+  #next(consumed: number, max: number): number {
+    // With max 0 native code only frees: it neither drops nor says how many.
+    if (!this.#drops || max === 0) return this.#checked(this.#nextNative(consumed, max));
+    let freed = consumed;
+    return this.showing(() => {
+      const count = this.#native.next(freed, max);
+      freed = 0;
+      return count;
+    }, false);
+  }
+
+  #tell(dropped: number): void {
+    const told: Array<[T, number]> = [];
+    for (let i = 0; i < dropped; i++) {
+      told.push([this.#dropped.decode(i * this.#bytes), this.#words[words.reasons + i] as number]);
+    }
+    const before = this.#busy;
+    this.#busy = 'draining';
+    try {
+      for (const [record, reason] of told) this.#notices.dropped(record, reason);
+    } finally {
+      this.#busy = before;
+    }
+  }
+
+  /** As #pop; may come back empty-handed after dropping many, so that the event loop gets a turn. */
+  #popSome(max: number): T[] {
+    return this.#pop(max, true);
+  }
+
+  #pop(max: number, once = false): T[] {
+    // A record that is dropped from behind others ends what one native call takes.
+    if (max <= staged && (once || !this.#drops)) return this.taken(this.#take(max, once));
+    const values: T[] = [];
+    while (values.length < max) {
+      // A listener may have disposed of the queue: what was taken before is not lost.
+      if (this.#drops && values.length > 0 && this.#native.closed() === DISPOSED) break;
+      const count = this.#take(Math.min(staged, max - values.length), once);
+      if (count === 0) break;
+      for (let i = 0; i < count; i++) values.push(this.#out.decode(i * this.#bytes));
+    }
+    return values;
+  }
+
+  #begin(): void {
+    if (this.#busy !== undefined) throw this.#reentrant('Queue');
+    this.#arrival.begin();
+    this.#busy = 'consuming';
+  }
+
+  #end(): void {
+    this.#busy = undefined;
+    this.#arrival.end();
+  }
+
+  #notDraining(): void {
+    if (this.#busy === 'draining') {
+      throw new SluiceError(
+        'ERR_SLUICE_REENTRANT',
+        'Queue: neither the visit of drain() nor a listener must consume',
+      );
+    }
+  }
+
+  #reentrant(where: string): SluiceError {
+    return new SluiceError('ERR_SLUICE_REENTRANT', `${where}: this object is already ${this.#busy}`);
+  }
+
+  /** Throws for a negative answer of native code. */
+  #checked(answer: number): number {
+    if (answer === NOT_CONSUMER) throw notConsumer();
+    if (answer < 0) throw disposed('Queue');
+    return answer;
+  }
+}

@@ -1,0 +1,152 @@
+import { type ManualClock, nativeClock } from '../clock/index.js';
+import { optionError } from '../errors.js';
+import { Options } from '../options.js';
+
+/** What happens to a record that finds no room. The numbers are those of `Overflow` in native/core/queue_shape.h. */
+const overflows = { reject: 0, 'drop-oldest': 1, caller: 2 };
+export type Overflow = keyof typeof overflows;
+
+export interface QueueOptions<T> {
+  /** The most records of a lane, exactly: 1 to 16,777,216. */
+  readonly capacity: number;
+  /**
+   * Lanes of priority, each with its own `capacity`: 1 to 8; default 1. Lane 0 is the most urgent and is always
+   * served first, but for the share that `weights` guarantees to the others. First in, first out within a lane.
+   */
+  readonly lanes?: number;
+  /**
+   * One whole number from 1 to 1,000 for each lane: a lane that always has records is served at least its weight's
+   * share of the sum. Default: 1 for each lane but the first, which has what makes the sum 20.
+   */
+  readonly weights?: readonly number[];
+  /**
+   * How long a record may wait, in milliseconds from its push (0.001 to 86,400,000, or Infinity): after that it is
+   * not consumed but counted, and told to `on('expired')`. Compared when the record is due, by the monotonic clock.
+   * Pushes may say otherwise only if this is given; Infinity then means "unless a push says so". Default: never.
+   */
+  readonly ttlMs?: number;
+  /** Those who may wait for room at the same time (`push`, `pushSync`, `reserve`): 0 to 65,536. Default: 1,024. */
+  readonly maxWaiting?: number;
+  /**
+   * 'reject' (default): a record that finds no room is refused. 'drop-oldest': it is taken, and the consumer drops
+   * the oldest beyond the capacity; the memory is for twice the capacity, and if the consumer stands still for so
+   * long, it is refused all the same. 'caller': it is refused and given to `onOverflow`.
+   */
+  readonly overflow?: Overflow;
+  /**
+   * With 'caller': gets each record that `tryPush`, `tryPushMany` or a batcher of this object found no room for; whoever
+   * waits (`push`, `pushSync`) learns it from the wait. What it throws, the push throws. Other threads give theirs to
+   * `attach`.
+   */
+  readonly onOverflow?: (record: T) => void;
+  /**
+   * Drop what waits too long while the queue stands (CoDel): when the shortest wait over `intervalMs` (default 100)
+   * exceeds `targetMs` (default 5), records that waited more than twice the target are dropped and counted.
+   */
+  readonly shed?: { readonly targetMs?: number; readonly intervalMs?: number };
+  /** Measure how long records wait, for `stats().waitNs`: one clock reading a push and a batch. Default: false. */
+  readonly latency?: boolean;
+  /** A manual clock for tests. Default: the machine's monotonic clock. */
+  readonly clock?: ManualClock;
+}
+
+export interface AttachOptions<T> {
+  /** As the option of `Queue.create`, for this thread. */
+  readonly onOverflow?: (record: T) => void;
+}
+
+export interface PushOptions {
+  /** 0 (the default, the most urgent) to the number of lanes - 1. */
+  readonly lane?: number;
+  /** How long this record may wait, in milliseconds: 0.001 to 86,400,000, or Infinity. Needs a queue with `ttlMs`. */
+  readonly ttlMs?: number;
+}
+
+export interface WaitOptions {
+  /** How long to wait for room, in milliseconds: 0 to 2,147,483,647. Default: for as long as it takes. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface ConsumeOptions {
+  /** The most records a handler gets at once: 1 to 65,536. Default: 64. */
+  readonly batchSize?: number;
+  /** The most handlers that run at the same time: 1 to 65,536. Default: 1. */
+  readonly concurrency?: number;
+  /**
+   * For a thread that does nothing else: look for records this many CPU pauses (about 10 to 40 ns each) before
+   * sleeping, 0 to 1,000,000. Default: 0.
+   */
+  readonly spin?: number;
+  /** Ends the consumption: see `consume`. */
+  readonly signal?: AbortSignal;
+}
+
+const capacityMax = 1 << 24;
+const ttlMsMax = 86_400_000;
+
+/** What native code needs of `Queue.create`'s options. */
+export function checkedQueue(options: unknown): { native: Record<string, unknown>; onOverflow: unknown } {
+  const where = 'Queue.create';
+  const sizes = ['capacity', 'lanes', 'weights', 'maxWaiting'];
+  const known = [...sizes, 'ttlMs', 'overflow', 'onOverflow', 'shed', 'latency', 'clock'];
+  const given = new Options(where, options, known);
+  const lanes = given.integer('lanes', 1, 8, 1);
+  const shed = given.nested('shed', ['targetMs', 'intervalMs']);
+  const overflow = given.has('overflow') ? given.get('overflow') : 'reject';
+  if (typeof overflow !== 'string' || !Object.hasOwn(overflows, overflow)) {
+    throw optionError(`${where}: overflow`, "'reject', 'drop-oldest' or 'caller'", overflow, true);
+  }
+  return {
+    native: {
+      capacity: given.integer('capacity', 1, capacityMax),
+      lanes,
+      weights: checkedWeights(where, given.get('weights'), lanes),
+      ttlMs: given.has('ttlMs') ? checkedTtl(given) : undefined,
+      maxWaiting: given.integer('maxWaiting', 0, 65_536, 1_024),
+      overflow: overflows[overflow as Overflow],
+      shed: shed && {
+        targetMs: shed.number('targetMs', 0.001, 60_000, 5),
+        intervalMs: shed.number('intervalMs', 0.001, 600_000, 100),
+      },
+      latency: given.boolean('latency', false),
+      clock: nativeClock(where, given.get('clock')),
+    },
+    onOverflow: given.get('onOverflow'),
+  };
+}
+
+/** The listener for what finds no room; with the policy 'caller' there must be one, without it none. */
+export function checkedOverflow<T>(
+  where: string,
+  listener: unknown,
+  isCaller: boolean,
+): ((record: T) => void) | undefined {
+  if (isCaller ? typeof listener !== 'function' : listener !== undefined) {
+    const expected = isCaller
+      ? "a function (the policy is 'caller')"
+      : "undefined (the policy is not 'caller')";
+    throw optionError(`${where}: onOverflow`, expected, listener, true);
+  }
+  return listener as ((record: T) => void) | undefined;
+}
+
+/** `ttlMs` of these options. */
+export function checkedTtl(given: Options): number {
+  return given.get('ttlMs') === Number.POSITIVE_INFINITY
+    ? Number.POSITIVE_INFINITY
+    : given.number('ttlMs', 0.001, ttlMsMax);
+}
+
+/** The delay of a timer, which runs at once if it is longer. */
+export const timeoutMsMax = 2_147_483_647;
+
+function checkedWeights(where: string, weights: unknown, lanes: number): number[] {
+  if (weights === undefined) return Array.from({ length: lanes }, (_, lane) => (lane === 0 ? 21 - lanes : 1));
+  const valid =
+    Array.isArray(weights) &&
+    weights.length === lanes &&
+    weights.every((weight) => Number.isInteger(weight) && weight >= 1 && weight <= 1_000);
+  if (!valid) throw optionError(`${where}: weights`, `${lanes} whole numbers from 1 to 1000`, weights, true);
+  return weights;
+}

@@ -1,0 +1,75 @@
+import { SluiceError } from '../errors.js';
+
+/** @internal What a permit does with its queue. */
+export interface PermitQueue<T> {
+  stage(value: T): void;
+  sendReserved(lane: number): void;
+  returnReserved(lane: number, count: number): void;
+}
+
+/** Returns what a permit that nobody can reach any more has not used. */
+const forgotten = new FinalizationRegistry<{ give: () => void }>(({ give }) => give());
+
+/**
+ * Room for a number of records, taken ahead: `send` cannot fail for want of it, nor because the queue was closed
+ * meanwhile. What is not used returns on dispose, when the signal given to `reserve` aborts, and when the thread ends.
+ */
+export class Permit<T> implements Disposable {
+  /** The lane that the room is in. */
+  readonly lane: number;
+  readonly #state: { queue: PermitQueue<T>; remaining: number; give: () => void };
+  readonly #signal: AbortSignal | undefined;
+  readonly #aborted = (): void => this[Symbol.dispose]();
+
+  /** @internal */
+  constructor(queue: PermitQueue<T>, lane: number, count: number, signal: AbortSignal | undefined) {
+    this.lane = lane;
+    const state = {
+      queue,
+      remaining: count,
+      give: (): void => {
+        const unused = state.remaining;
+        state.remaining = 0;
+        if (unused > 0) queue.returnReserved(lane, unused);
+      },
+    };
+    this.#state = state;
+    this.#signal = signal;
+    signal?.addEventListener('abort', this.#aborted, { once: true });
+    forgotten.register(this, state, state);
+  }
+
+  /** Records that can still be sent. */
+  get remaining(): number {
+    return this.#state.remaining;
+  }
+
+  /**
+   * Pushes a record.
+   * @throws TypeError, RangeError (`ERR_SLUICE_FIELD`): the permit is not used; SluiceError `ERR_SLUICE_PERMIT` if
+   *   nothing remains.
+   */
+  send(value: T): void {
+    this.#checkRemaining();
+    this.#state.queue.stage(value);
+    this.#checkRemaining(); // again: a getter of the record may have used or returned the permit
+    this.#state.queue.sendReserved(this.lane);
+    if (--this.#state.remaining === 0) this.#settle();
+  }
+
+  /** Returns what was not used. Further calls do nothing. */
+  [Symbol.dispose](): void {
+    this.#state.give();
+    this.#settle();
+  }
+
+  #checkRemaining(): void {
+    if (this.#state.remaining > 0) return;
+    throw new SluiceError('ERR_SLUICE_PERMIT', 'Permit: used up, or returned');
+  }
+
+  #settle(): void {
+    this.#signal?.removeEventListener('abort', this.#aborted);
+    forgotten.unregister(this.#state);
+  }
+}

@@ -1,0 +1,381 @@
+import { optionError, SluiceError } from '../errors.js';
+import {
+  CLOSED,
+  CLOSED_WAITER,
+  DISPOSED,
+  disposed,
+  LINE_FULL,
+  type NativeQueue,
+  SERVED_WAITER,
+} from '../native.js';
+import { Options } from '../options.js';
+import type { Codec, RecordType } from '../record/index.js';
+import { Batcher } from './batcher.js';
+import type { Notices } from './notices.js';
+import { checkedTtl, type PushOptions, timeoutMsMax, type WaitOptions } from './options.js';
+import { Permit } from './permit.js';
+import { closed, Waiters } from './waiters.js';
+
+/** Records staged for one native call. */
+export const staged = 64;
+/** The longest that a native wait lasts before JavaScript, and with it `worker.terminate()`, gets its turn. */
+export const sliceMs = 50;
+const permitsMax = 16_383;
+const overflowCaller = 2;
+/** Producers that something waits for: they stay, even if the program forgets their queue object. */
+const awaited = new Set<Producer<unknown>>();
+
+/** The producer's half of a queue object. What its methods promise is documented on `Queue`. */
+export class Producer<T> {
+  readonly #native: NativeQueue;
+  /** The hot functions in fields of their own: the native object has too many for V8 to find them fast. */
+  readonly #push: NativeQueue['push'];
+  readonly #pushMany: NativeQueue['pushMany'];
+  readonly #in: Codec<T>;
+  readonly #record: RecordType<T>;
+  readonly #bytes: number;
+  readonly #words: BigUint64Array;
+  readonly #notices: Notices<T>;
+  /** Takes a T. Said so, it would keep a Queue<Order> from being a Queue<unknown>. */
+  readonly #onOverflow: ((record: never) => void) | undefined;
+  readonly #waiters: Waiters;
+  #listening = false;
+  #listing = false;
+  #waits = 0;
+  #toldOfClose = false;
+
+  constructor(
+    native: NativeQueue,
+    record: RecordType<T>,
+    staging: { in: ArrayBuffer; words: ArrayBuffer },
+    notices: Notices<T>,
+    onOverflow: ((record: T) => void) | undefined,
+  ) {
+    this.#native = native;
+    this.#push = native.push;
+    this.#pushMany = native.pushMany;
+    this.#record = record;
+    this.#in = record.codec(staging.in);
+    this.#bytes = record.bytes;
+    this.#words = new BigUint64Array(staging.words);
+    this.#notices = notices;
+    this.#onOverflow = native.overflow === overflowCaller ? onOverflow : undefined;
+    this.#waiters = new Waiters(native, native.lanes, (by) => this.keepAlive(by));
+  }
+
+  /** Writes `value` where the next native push takes it from. */
+  stage(value: T): void {
+    this.#in.encode(value, 0);
+  }
+
+  tryPush(value: T, options: PushOptions | undefined): boolean {
+    if (options !== undefined)
+      return this.#tryPushTo(value, new Options('Queue.tryPush', options, ['lane', 'ttlMs']));
+    this.#in.encode(value, 0);
+    const pushed = this.#push();
+    return pushed === 1 || this.#notPushed(pushed, value, 0);
+  }
+
+  tryPushMany(list: readonly T[], options: PushOptions | undefined): number {
+    if (!Array.isArray(list)) throw optionError('Queue.tryPushMany: list', 'an array of records', list, true);
+    const where = 'Queue.tryPushMany';
+    const given = options === undefined ? undefined : new Options(where, options, ['lane', 'ttlMs']);
+    const lane = given === undefined ? 0 : this.#lane(given);
+    this.#stageTtl(where, given);
+    const length = list.length;
+    // More than one native call: look at every value before the first is added.
+    if (length > staged) for (const value of list) this.#in.encode(value, 0);
+    let added = 0;
+    while (added < length) {
+      const count = Math.min(staged, length - added);
+      this.#stageMany(list, added, count);
+      const hasTtl = this.#stageTtl(where, given);
+      const taken = this.#pushMany(count, lane, hasTtl, length - added - count);
+      if (taken < 0) {
+        if (added === 0) throw this.#error(taken);
+        return added;
+      }
+      added += taken;
+      if (taken < count) break;
+    }
+    this.#fullFrom(list, added, lane);
+    return added;
+  }
+
+  async push(value: T, options: (PushOptions & WaitOptions) | undefined): Promise<void> {
+    const where = 'Queue.push';
+    const given = new Options(where, options, ['lane', 'ttlMs', 'timeoutMs', 'signal']);
+    const { timeoutMs, signal } = checkedWait(given);
+    signal?.throwIfAborted();
+    const lane = this.#lane(given);
+    this.#in.encode(value, 0);
+    const hasTtl = this.#stageTtl(where, given);
+    const pushed = this.#native.pushTo(lane, hasTtl, timeoutMs === 0 ? 0 : 1);
+    if (pushed === 1) return;
+    if (pushed < 0) throw this.#error(pushed);
+    if (timeoutMs === 0) throw this.#timedOut(timeoutMs);
+    this.#listen();
+    const waiter = this.#joined(this.#native.waitPush(lane, hasTtl), lane);
+    await this.#waiters.wait(waiter, lane, 0, timeoutMs, signal);
+  }
+
+  pushSync(value: T, timeoutMs: number, options: PushOptions | undefined): boolean {
+    const where = 'Queue.pushSync';
+    checkTimeout(where, timeoutMs);
+    const given = new Options(where, options, ['lane', 'ttlMs']);
+    const lane = this.#lane(given);
+    this.#in.encode(value, 0);
+    const hasTtl = this.#stageTtl(where, given);
+    const pushed = this.#native.pushTo(lane, hasTtl, timeoutMs === 0 ? 0 : 1);
+    if (pushed < 0) throw this.#error(pushed);
+    if (pushed === 1) return true;
+    if (timeoutMs === 0) return false;
+    const waiter = this.#joined(this.#native.waitPush(lane, hasTtl), lane);
+    const deadline = performance.now() + timeoutMs;
+    try {
+      for (;;) {
+        const state = this.#native.waiterState(waiter);
+        if (state === SERVED_WAITER || state === CLOSED_WAITER) {
+          this.#native.retire(waiter, lane, 0);
+          if (state === CLOSED_WAITER) throw closed();
+          return true;
+        }
+        const left = deadline - performance.now();
+        if (left <= 0) {
+          if (this.#native.leave(waiter) === 1) return false;
+        } else {
+          this.#native.awaitServed(Math.min(sliceMs, Math.ceil(left)));
+        }
+      }
+    } finally {
+      // The wait above may have heard a ring that was meant for those who listen from the event loop.
+      if (this.#listening) queueMicrotask(() => this.#heard());
+    }
+  }
+
+  tryReserve(count: number, lane: number | undefined): Permit<T> | undefined {
+    const checked = this.#lane(new Options('Queue.tryReserve', { lane }, ['lane']));
+    this.#checkCount('Queue.tryReserve', count);
+    const taken = this.#native.reserve(checked, count);
+    if (taken < 0) throw this.#error(taken);
+    if (taken === count) return new Permit(this, checked, count, undefined);
+    if (taken > 0) this.returnReserved(checked, taken);
+    return undefined;
+  }
+
+  async reserve(
+    count: number,
+    options: ({ readonly lane?: number } & WaitOptions) | undefined,
+  ): Promise<Permit<T>> {
+    const where = 'Queue.reserve';
+    this.#checkCount(where, count);
+    const given = new Options(where, options, ['lane', 'timeoutMs', 'signal']);
+    const { timeoutMs, signal } = checkedWait(given);
+    signal?.throwIfAborted();
+    const lane = this.#lane(given);
+    const taken = this.#native.reserve(lane, count);
+    if (taken < 0) throw this.#error(taken);
+    if (taken === count) return new Permit(this, lane, count, signal);
+    if (taken > 0) this.returnReserved(lane, taken);
+    if (timeoutMs === 0) throw this.#timedOut(timeoutMs);
+    this.#listen();
+    const waiter = this.#joined(this.#native.waitReserve(lane, count), lane);
+    await this.#waiters.wait(waiter, lane, count, timeoutMs, signal);
+    if (signal?.aborted !== true) return new Permit(this, lane, count, signal);
+    // Aborted between being served and hearing of it.
+    this.returnReserved(lane, count);
+    throw signal.reason;
+  }
+
+  /** Publishes what was staged, on one permit. */
+  sendReserved(lane: number): void {
+    this.#checked(this.#native.pushReserved(lane, 1, 0, 0));
+  }
+
+  returnReserved(lane: number, count: number): void {
+    // Disposed of: the permits went back with the object.
+    this.#native.pushReserved(lane, 0, count, 0);
+  }
+
+  batcher(options: { readonly max?: number; readonly lane?: number } | undefined): Batcher<T> {
+    const given = new Options('Queue.batcher', options, ['max', 'lane']);
+    const max = given.integer('max', 1, 4_096, 64);
+    const lane = this.#lane(given);
+    return new Batcher(this.#native, this.#record, lane, max, (value) => this.#full(value, lane));
+  }
+
+  /** Hears of the queue's end from this thread's event loop, at once if it has come already. */
+  listenForClose(): void {
+    this.#toldOfClose = true;
+    this.hold();
+    this.#listen();
+    if (this.#native.closed() === 1) queueMicrotask(() => this.#notices.closed());
+  }
+
+  /** Has this thread's event loop call `onRing` when the end of the queue may have come. */
+  listen(): void {
+    this.#listen();
+  }
+
+  /** One wait more or less for which the event loop must stay alive. */
+  keepAlive(by: 1 | -1): void {
+    const before = this.#waits;
+    this.#waits += by;
+    if ((before === 0) === (this.#waits === 0)) return;
+    this.#native.keepAlive(this.#waits === 0 ? 0 : 1);
+    if (this.#waits > 0) this.hold();
+    else if (!this.#toldOfClose) awaited.delete(this as Producer<unknown>);
+  }
+
+  /** As long as somebody waits, the queue object must not be collected. */
+  hold(): void {
+    awaited.add(this as Producer<unknown>);
+  }
+
+  dispose(): void {
+    this.#waiters.reject(disposed('Queue'));
+    awaited.delete(this as Producer<unknown>);
+  }
+
+  #listen(): void {
+    if (this.#listening) return;
+    // Native code holds this function for good; it must not hold the queue.
+    const self = new WeakRef(this);
+    const heard = (): void => {
+      const producer = self.deref();
+      if (producer !== undefined) producer.#heard();
+    };
+    if (this.#checked(this.#native.onServed(heard)) !== 1) {
+      throw new SluiceError('ERR_SLUICE_MEMORY', 'Queue: the event loop has no room for another handle');
+    }
+    this.#listening = true;
+  }
+
+  #heard(): void {
+    this.#waiters.served();
+    this.onRing?.();
+    if (this.#native.closed() === 1) this.#notices.closed();
+  }
+
+  /** Called, beside the above, when this thread's bell rings. */
+  onRing: (() => void) | undefined;
+
+  #tryPushTo(value: T, given: Options): boolean {
+    const lane = this.#lane(given);
+    this.#in.encode(value, 0);
+    const hasTtl = this.#stageTtl('Queue.tryPush', given);
+    const pushed = this.#native.pushTo(lane, hasTtl, 0);
+    return pushed === 1 || this.#notPushed(pushed, value, lane);
+  }
+
+  #notPushed(answer: number, value: T, lane: number): false {
+    if (answer !== 0) throw this.#error(answer);
+    this.#full(value, lane);
+    return false;
+  }
+
+  /** Encodes `count` values of `list`. Their getters may push too: one at a time, through the first place. */
+  #stageMany(list: readonly T[], first: number, count: number): void {
+    if (this.#listing) {
+      throw new SluiceError(
+        'ERR_SLUICE_REENTRANT',
+        'Queue.tryPushMany: called from within a getter of its own list',
+      );
+    }
+    this.#listing = true;
+    try {
+      for (let i = count - 1; i >= 0; i--) this.#in.encode(list[first + i] as T, i * this.#bytes);
+    } finally {
+      this.#listing = false;
+    }
+  }
+
+  #full(value: T, lane: number): void {
+    this.#notices.full(lane);
+    this.#onOverflow?.(value as never);
+  }
+
+  /** Tells of each that found no room, whatever becomes of the others; then throws what the first failure threw. */
+  #fullFrom(list: readonly T[], first: number, lane: number): void {
+    const failures: unknown[] = [];
+    for (let i = first; i < list.length; i++) {
+      try {
+        this.#full(list[i] as T, lane);
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
+  }
+
+  #joined(waiter: number, lane: number): number {
+    if (waiter === LINE_FULL) {
+      this.#notices.waiterRefused(lane);
+      throw new SluiceError('ERR_SLUICE_WAITERS', 'Queue: as many as may (maxWaiting) wait for room already');
+    }
+    return this.#checked(waiter);
+  }
+
+  #lane(given: Options): number {
+    return given.integer('lane', 0, this.#native.lanes - 1, 0);
+  }
+
+  /** To be called after the record is staged, whose getters may push too. */
+  #stageTtl(where: string, given: Options | undefined): number {
+    if (given === undefined || !given.has('ttlMs')) return 0;
+    if (!this.#native.expires) {
+      throw optionError(
+        `${where}: ttlMs`,
+        'undefined (the queue was created without ttlMs)',
+        given.get('ttlMs'),
+        true,
+      );
+    }
+    const ttlMs = checkedTtl(given);
+    this.#words[0] =
+      ttlMs === Number.POSITIVE_INFINITY ? 0xffff_ffff_ffff_ffffn : BigInt(Math.round(ttlMs * 1e6));
+    return 1;
+  }
+
+  #checkCount(where: string, count: unknown): void {
+    const most = Math.min(permitsMax, this.#native.capacity);
+    if (typeof count === 'number' && Number.isInteger(count) && count >= 1 && count <= most) return;
+    throw optionError(
+      `${where}: count`,
+      `a whole number from 1 to ${most}`,
+      count,
+      typeof count !== 'number',
+    );
+  }
+
+  #timedOut(timeoutMs: number): SluiceError {
+    return new SluiceError('ERR_SLUICE_TIMEOUT', `Queue: no room within ${timeoutMs} ms`);
+  }
+
+  #checked(answer: number): number {
+    if (answer < 0) throw this.#error(answer);
+    return answer;
+  }
+
+  #error(answer: number): SluiceError {
+    if (answer === CLOSED) return closed();
+    return answer === DISPOSED
+      ? disposed('Queue')
+      : new SluiceError('ERR_SLUICE_HANDLE', `Queue: answered ${answer}`);
+  }
+}
+
+function checkedWait(given: Options): { timeoutMs: number | undefined; signal: AbortSignal | undefined } {
+  const timeoutMs = given.has('timeoutMs') ? given.number('timeoutMs', 0, timeoutMsMax) : undefined;
+  return { timeoutMs, signal: given.signal() };
+}
+
+export function checkTimeout(where: string, timeoutMs: unknown): void {
+  if (typeof timeoutMs === 'number' && timeoutMs >= 0 && timeoutMs <= timeoutMsMax) return;
+  throw optionError(
+    `${where}: timeoutMs`,
+    `a number from 0 to ${timeoutMsMax}`,
+    timeoutMs,
+    typeof timeoutMs !== 'number',
+  );
+}

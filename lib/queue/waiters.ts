@@ -1,0 +1,98 @@
+import { SluiceError } from '../errors.js';
+import { CLOSED_WAITER, type NativeQueue, SERVED_WAITER } from '../native.js';
+
+interface Waiter {
+  readonly permits: number;
+  readonly settle: (error?: unknown) => void;
+}
+
+/** The promises of this thread's waiters for room. Where they stand in line is native; here is who to tell. */
+export class Waiters {
+  readonly #native: NativeQueue;
+  /** By lane, in the order in which they joined, which is the order in which a lane serves them. */
+  readonly #lanes: Map<number, Waiter>[] = [];
+  readonly #keepAlive: (by: 1 | -1) => void;
+
+  constructor(native: NativeQueue, lanes: number, keepAlive: (by: 1 | -1) => void) {
+    this.#native = native;
+    this.#keepAlive = keepAlive;
+    for (let lane = 0; lane < lanes; lane++) this.#lanes.push(new Map());
+  }
+
+  /**
+   * Resolves when native waiter number `index` of `lane` has been served; rejects when it is closed, timed out or
+   * aborted, and nothing of it is left then: no place in line, timer or listener.
+   */
+  wait(
+    index: number,
+    lane: number,
+    permits: number,
+    timeoutMs: number | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const leave = (reason: unknown): void => {
+        // Not in line any more: it was served, or closed, just before.
+        if (this.#native.leave(index) !== 1) this.served();
+        else this.#settle(lane, index, reason);
+      };
+      const aborted = (): void => leave(signal?.reason);
+      const timer =
+        timeoutMs === undefined
+          ? undefined
+          : setTimeout(() => leave(timedOut(timeoutMs)), Math.max(1, Math.ceil(timeoutMs)));
+      signal?.addEventListener('abort', aborted, { once: true });
+      const settle = (error?: unknown): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', aborted);
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+      (this.#lanes[lane] as Map<number, Waiter>).set(index, { permits, settle });
+      this.#keepAlive(1);
+      this.served();
+    });
+  }
+
+  /** Settles those who have been served or closed. Called when this thread's bell rings. */
+  served(): void {
+    for (const [lane, waiters] of this.#lanes.entries()) {
+      for (const [index, { permits }] of waiters) {
+        const state = this.#native.waiterState(index);
+        if (state === SERVED_WAITER) {
+          this.#native.retire(index, lane, permits);
+          this.#settle(lane, index);
+        } else if (state === CLOSED_WAITER) {
+          this.#native.retire(index, lane, 0);
+          this.#settle(lane, index, closed());
+        } else {
+          break;
+        }
+      }
+    }
+  }
+
+  /** Rejects everyone: the object is disposed of. */
+  reject(error: Error): void {
+    for (const [lane, waiters] of this.#lanes.entries()) {
+      for (const index of waiters.keys()) this.#settle(lane, index, error);
+    }
+  }
+
+  #settle(lane: number, index: number, error?: unknown): void {
+    const waiters = this.#lanes[lane];
+    const waiter = waiters?.get(index);
+    if (waiter === undefined) return;
+    waiters?.delete(index);
+    this.#keepAlive(-1);
+    waiter.settle(error);
+  }
+}
+
+export function closed(): SluiceError {
+  return new SluiceError('ERR_SLUICE_CLOSED', 'Queue: closed, takes no more records');
+}
+
+function timedOut(timeoutMs: number): SluiceError {
+  return new SluiceError('ERR_SLUICE_TIMEOUT', `Queue: no room within ${timeoutMs} ms`);
+}

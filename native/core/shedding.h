@@ -1,0 +1,38 @@
+// Delay shedding: when even the shortest wait within an interval exceeds the target, the queue is standing, not
+// absorbing a burst; then whatever has waited more than twice the target is dropped until the wait comes down.
+// CoDel (K. Nichols, V. Jacobson) in the form that folly's Codel gives it for request queues.
+#pragma once
+
+#include <cstdint>
+
+namespace sluice {
+
+struct SheddingConfig {
+  std::uint64_t target_ns = 0;  // 0: no shedding
+  std::uint64_t interval_ns = 0;
+};
+
+class Shedding {
+ public:
+  // Whether a record that waited `wait_ns` is to be dropped at `now`. Called by the consumer for each record.
+  bool drops(const SheddingConfig& config, std::uint64_t wait_ns, std::uint64_t now) noexcept {
+    if (now >= interval_end_) {
+      standing_ = interval_end_ != 0 && shortest_ns_ > config.target_ns;
+      shortest_ns_ = wait_ns;
+      interval_end_ = now + config.interval_ns;
+    } else if (wait_ns < shortest_ns_) {
+      shortest_ns_ = wait_ns;
+    }
+    return standing_ && wait_ns > 2 * config.target_ns;
+  }
+
+  // Nothing waits: whatever stood is gone.
+  void idle() noexcept { shortest_ns_ = 0; }
+
+ private:
+  std::uint64_t interval_end_ = 0;
+  std::uint64_t shortest_ns_ = 0;
+  bool standing_ = false;
+};
+
+}  // namespace sluice

@@ -1,0 +1,31 @@
+// What an eventfd is to the addon: a bell that, once rung, is heard by whoever listens next.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+
+namespace sluice::test {
+
+class Bell {
+ public:
+  void ring() {
+    const std::lock_guard lock(mutex_);
+    rung_ = true;
+    heard_.notify_one();
+  }
+  // False after a minute of silence: then a wake-up was lost.
+  bool listen() {
+    std::unique_lock lock(mutex_);
+    const bool rung = heard_.wait_for(lock, std::chrono::minutes(1), [this] { return rung_; });
+    rung_ = false;
+    return rung;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable heard_;
+  bool rung_ = false;
+};
+
+}  // namespace sluice::test

@@ -1,0 +1,115 @@
+// The line of those who wait for room as the model sees it: native/core's waiting line beside ring and doorbell,
+// and an event for each thread in the place of its eventfd.
+#pragma once
+
+#include <ostream>
+
+#include "core/waiting_line.h"
+#include "queue.h"
+
+namespace sluice {
+
+// For the history of a defect.
+inline std::ostream& operator<<(std::ostream& out, WaiterState state) {
+  return out << static_cast<std::uint32_t>(state);
+}
+
+}  // namespace sluice
+
+namespace sluice::model {
+
+template <std::uint64_t kCapacity, std::uint32_t kWaiters, unsigned kOwners>
+class WaitingModel : public QueueModel<kCapacity> {
+ public:
+  using ModelLine = WaitingLine<RelacyAtomics>;
+  using Base = QueueModel<kCapacity>;
+  using Base::ring;
+
+  WaitingModel() : line(memory_, kWaiters, sizeof(PlainWord)) {
+    line.format();
+    for (std::uint32_t i = 0; i < kWaiters; ++i) new (payload(i)) PlainWord;
+  }
+  ~WaitingModel() {
+    for (std::uint32_t i = 0; i < kWaiters; ++i) {
+      std::destroy_at(static_cast<PlainWord*>(payload(i)));
+      std::destroy_at(reinterpret_cast<Waiter<RelacyAtomics>*>(place(i)));
+    }
+    std::destroy_at(reinterpret_cast<typename ModelLine::Control*>(memory_));
+  }
+
+  // Serves those who wait, as Queue::serve_waiting() in core/queue.h and its caller do.
+  void serve() {
+    typename ModelLine::Woken woken;
+    line.serve(ring, 0, woken);
+    wake(woken);
+    Base::ring_if_parked();
+  }
+  void close() {
+    require(ring.close(), "the first to close closes");
+    typename ModelLine::Woken woken;
+    line.close(ring, 0, woken);
+    wake(woken);
+    Base::ring_if_parked();
+  }
+
+  // A waiter with a record, or with a wish for permits; it has looked for room once more.
+  std::uint32_t wait_to_push(unsigned owner, std::uint64_t value) { return joined(owner, 0, &value); }
+  std::uint32_t wait_to_reserve(unsigned owner, std::uint32_t permits) {
+    return joined(owner, permits, nullptr);
+  }
+  // Sleeps until it is served or told of the close: whether it was served. A wake-up that is lost is a deadlock.
+  bool served(unsigned owner, std::uint32_t waiter) {
+    while (line.state(waiter) == WaiterState::kWaiting) bells_[owner].listen();
+    const bool was = line.state(waiter) == WaiterState::kServed;
+    line.retire(waiter);
+    return was;
+  }
+  bool leave(std::uint32_t waiter) {
+    std::uint32_t lane = 0;
+    if (!line.leave([this](std::uint32_t) -> typename Base::ModelRing& { return ring; }, waiter, lane))
+      return false;
+    serve();
+    return true;
+  }
+  void push_reserved(std::uint64_t value, std::uint32_t unused) {
+    const std::uint64_t position = ring.claim_reserved(1, unused);
+    RelacyAtomics::write_bytes(ring.record(position), &value, sizeof value);
+    ring.publish(position);
+    if (unused != 0) serve();
+    Base::ring_if_parked();
+  }
+
+  // As QueueConsumer::free_shown(), somebody_waits() and their caller: true if there was something.
+  template <class Visit>
+  bool consume(Visit&& visit) {
+    if (Base::drain(visit) == 0) return false;
+    ModelLine::freed_room();
+    if (ring.somebody_waits()) serve();
+    return true;
+  }
+
+  ModelLine line;
+
+ private:
+  static constexpr std::uint64_t kStride = sizeof(Waiter<RelacyAtomics>) + round_up(sizeof(PlainWord), 8);
+
+  std::uint32_t joined(unsigned owner, std::uint32_t permits, const std::uint64_t* value) {
+    const std::uint32_t waiter = line.join(ring, 0, owner, permits, value);
+    require(waiter != kNoWaiter, "there is a place for everyone who waits");
+    serve();
+    return waiter;
+  }
+  void wake(const typename ModelLine::Woken& woken) {
+    for (std::uint32_t i = 0; i < woken.count; ++i) bells_[woken.owners[i]].ring();
+  }
+  static std::byte* place(std::uint32_t waiter) {
+    return memory_ + sizeof(typename ModelLine::Control) + waiter * kStride;
+  }
+  static void* payload(std::uint32_t waiter) { return place(waiter) + sizeof(Waiter<RelacyAtomics>); }
+
+  alignas(kCacheLine) static inline std::byte
+      memory_[sizeof(typename ModelLine::Control) + round_up(kWaiters * kStride, kCacheLine)];
+  ModelBell bells_[kOwners];
+};
+
+}  // namespace sluice::model

@@ -1,0 +1,94 @@
+// A queue of 64-bit numbers on a clock that the test moves, its consumer, and what the consumer dropped.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "core/queue_consumer.h"
+#include "zeroed_memory.h"
+
+namespace sluice::test {
+
+using List = std::vector<std::uint64_t>;
+
+inline QueueShape shape_of(std::uint64_t capacity, std::uint32_t lanes = 1) {
+  QueueShape shape;
+  shape.capacity = capacity;
+  shape.record_bytes = sizeof(std::uint64_t);
+  shape.lanes = lanes;
+  for (std::uint32_t lane = 0; lane < lanes; ++lane) shape.weights[lane] = 1;
+  return shape;
+}
+
+struct Numbers {
+  struct Drop {
+    Dropped reason;
+    std::uint64_t number;
+    std::uint32_t lane;
+    bool operator==(const Drop&) const = default;
+  };
+
+  static constexpr std::uint64_t kStart = 0 - 4 * kRingStep;  // positions wrap around after four records
+
+  explicit Numbers(const QueueShape& shape)
+      : memory(Queue::bytes(shape)), queue(memory, shape), clock(&manual) {
+    queue.format(kStart);
+    line = queue.lines().acquire();
+  }
+
+  PushResult push(std::uint64_t number, std::uint32_t lane = 0) {
+    return push(number, lane, queue.shape().ttl_ns);
+  }
+  PushResult push(std::uint64_t number, std::uint32_t lane, std::uint64_t ttl) {
+    return queue.push(*line, lane, &number, clock, ttl);
+  }
+  Ring<>::Claim push_many(const List& numbers, std::uint32_t lane = 0) {
+    return queue.push_many(*line, lane, reinterpret_cast<const std::byte*>(numbers.data()),
+                           static_cast<std::uint32_t>(numbers.size()), clock, queue.shape().ttl_ns);
+  }
+  void push_reserved(const List& numbers, std::uint32_t unused, std::uint32_t lane = 0) {
+    queue.push_reserved(lane, reinterpret_cast<const std::byte*>(numbers.data()),
+                        static_cast<std::uint32_t>(numbers.size()), unused, clock, queue.shape().ttl_ns);
+  }
+  // Leaves what it shows in the queue.
+  List show(std::uint32_t max) {
+    List numbers(std::min(max, QueueConsumer::kShownMax));
+    lanes.clear();
+    const std::uint32_t count = consumer.show(
+        reinterpret_cast<std::byte*>(numbers.data()), max, clock,
+        [this](std::uint32_t, std::uint32_t lane, std::uint64_t) { lanes.push_back(lane); },
+        [this](Dropped reason, const std::byte* record, std::uint32_t lane, std::uint64_t) {
+          std::uint64_t number;
+          std::memcpy(&number, record, sizeof number);
+          drops.push_back({reason, number, lane});
+          return drops.size() < drops_max;
+        });
+    numbers.resize(count);
+    return numbers;
+  }
+  List take(std::uint32_t max) {
+    const List numbers = show(max);
+    consumer.free_shown(static_cast<std::uint32_t>(numbers.size()));
+    return numbers;
+  }
+  bool conserved() const {
+    return queue.pushed() == queue.popped() + queue.dropped(Dropped::kExpired) +
+                                 queue.dropped(Dropped::kOldest) + queue.dropped(Dropped::kShed) +
+                                 queue.depth();
+  }
+
+  ZeroedMemory memory;
+  Queue queue;
+  QueueConsumer consumer{queue};
+  ManualClock manual{1'000};
+  Clock clock;
+  ThreadLine* line = nullptr;
+  std::vector<std::uint32_t> lanes;  // of what was shown last
+  std::vector<Drop> drops;           // by all calls of show()
+  std::size_t drops_max = ~std::size_t{0};
+};
+
+}  // namespace sluice::test

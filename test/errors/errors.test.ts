@@ -1,0 +1,186 @@
+import {
+  Gate,
+  type GateHandle,
+  Limiter,
+  ManualClock,
+  Queue,
+  type QueueHandle,
+  record,
+  SluiceError,
+  Stock,
+  u32,
+} from 'sluice';
+import { describe, expect, it } from 'vitest';
+import { expectEnded, run } from '../program.js';
+import { expectError, thrown } from '../thrown.js';
+
+const Row = record({ number: u32 });
+
+describe('an error of sluice', () => {
+  it('is a SluiceError with a code, also where it is a TypeError or a RangeError', () => {
+    const type = thrown(() => Queue.create(Row, { capacity: '1' as never }));
+    const range = thrown(() => Queue.create(Row, { capacity: 0 }));
+    const state = thrown(() => {
+      const queue = Queue.create(Row, { capacity: 1 });
+      queue.close();
+      queue.tryPush({ number: 1 });
+    });
+    for (const error of [type, range, state]) {
+      expect(error).toBeInstanceOf(SluiceError);
+      expect(error).toBeInstanceOf(Error);
+      expect(error.code).toMatch(/^ERR_SLUICE_[A-Z]+$/);
+      expect(error.stack).toContain(error.message);
+    }
+    expect([type.name, range.name, state.name]).toEqual(['TypeError', 'RangeError', 'SluiceError']);
+    expect([type instanceof RangeError, range instanceof TypeError]).toEqual([false, false]);
+  });
+
+  it('is none that only looks like one', () => {
+    const others = [
+      new Error('x'),
+      new TypeError('x'),
+      Object.assign(new Error('x'), { code: 'ENOENT' }),
+      Object.assign(new Error('x'), { code: 5 }),
+      { code: 'ERR_SLUICE_OPTION', message: 'x' },
+      'ERR_SLUICE_OPTION',
+      null,
+      undefined,
+    ];
+    for (const other of others) expect(other instanceof SluiceError).toBe(false);
+  });
+
+  it('says what was expected and what came, whatever came', () => {
+    const came: Array<[unknown, string]> = [
+      [undefined, 'undefined'],
+      [null, 'null'],
+      [Number.NaN, 'NaN'],
+      [5n, '5n'],
+      ['five', '"five"'],
+      [Symbol('five'), 'Symbol(five)'],
+      [() => 5, 'a function'],
+      [[5], 'an array'],
+      [{ five: 5 }, 'an instance of Object'],
+      [Object.create(null), 'an instance of Object'],
+      [new Map(), 'an instance of Map'],
+      [new Uint8Array(5), 'a Uint8Array of 5 bytes'],
+    ];
+    for (const [value, shown] of came) {
+      const error = thrown(() => Queue.create(Row, { capacity: value as never }));
+      expect(error.message).toBe(
+        `Queue.create: capacity: expected a whole number from 1 to 16777216, got ${shown}`,
+      );
+    }
+  });
+});
+
+describe('a handle', () => {
+  const attach: Array<[string, (handle: never) => unknown]> = [
+    ['queue', (handle) => Queue.attach(Row, handle)],
+    ['limiter', (handle) => Limiter.attach(handle)],
+    ['stock', (handle) => Stock.attach(handle)],
+    ['gate', (handle) => Gate.attach(Row, handle)],
+    ['clock', (handle) => ManualClock.attach(handle)],
+  ];
+  const queue = Queue.create(Row, { capacity: 1 });
+  const real: Record<string, QueueHandle | GateHandle | object> = {
+    queue: queue.handle,
+    limiter: Limiter.create(Limiter.flashSale).handle,
+    stock: Stock.create({ items: [{ sku: 1, quantity: 1 }] }).handle,
+    gate: Gate.create({ queue }).handle,
+    clock: new ManualClock().handle,
+  };
+
+  it.each(attach)('of a %s is frozen, and plain enough for structured clone', (kind) => {
+    const handle = real[kind] as object;
+    expect(Object.isFrozen(handle)).toBe(true);
+    expect(structuredClone(handle)).toEqual(handle);
+    expect(handle).toMatchObject({ sluice: kind });
+  });
+
+  it.each(attach)('of a %s is refused by its form if it is none', (kind, act) => {
+    const { id, token } = real[kind] as QueueHandle;
+    const forms = [
+      undefined,
+      null,
+      5,
+      'handle',
+      {},
+      [],
+      { sluice: kind },
+      { sluice: kind, id },
+      { sluice: kind, id, token: Number(token) },
+      { sluice: kind, id: `${id}`, token },
+      JSON.parse(JSON.stringify({ sluice: kind, id })),
+    ];
+    for (const form of forms)
+      expectError(
+        thrown(() => act(form as never)),
+        'ERR_SLUICE_OPTION',
+        TypeError,
+      );
+  });
+
+  it.each(attach)('of something else is not taken for that of a %s', (kind, act) => {
+    for (const [other, handle] of Object.entries(real)) {
+      if (other === kind) continue;
+      const error = thrown(() => act(handle as never));
+      expectError(error, 'ERR_SLUICE_OPTION', TypeError);
+      expect(error.message).toContain(`the handle of a ${other}`);
+      // Nor if it lies about itself.
+      expectError(
+        thrown(() => act({ ...handle, sluice: kind } as never)),
+        'ERR_SLUICE_HANDLE',
+      );
+    }
+  });
+
+  it.each(attach)('of a %s that nothing answers to is dead', (kind, act) => {
+    const { id, token } = real[kind] as QueueHandle;
+    const ids = [0, -1, -0, 0.5, id + 1e6, 2 ** 53, 2 ** 60, 2 ** 64, 1e300, Number.NaN, Infinity, -Infinity];
+    for (const other of ids)
+      expectError(
+        thrown(() => act({ sluice: kind, id: other, token } as never)),
+        'ERR_SLUICE_HANDLE',
+      );
+    for (const other of [token + 1n, 0n, -1n, -token, token ^ 1n]) {
+      expectError(
+        thrown(() => act({ sluice: kind, id, token: other } as never)),
+        'ERR_SLUICE_HANDLE',
+      );
+    }
+  });
+
+  it.each(attach)('of a %s that throws when it is read passes its error on', (kind, act) => {
+    const failure = new Error('not today');
+    for (const good of [1, 2, 3]) {
+      let reads = 0;
+      const { id, token } = real[kind] as QueueHandle;
+      const hostile = {
+        sluice: kind,
+        token,
+        get id(): number {
+          if (++reads > good) throw failure;
+          return id;
+        },
+      };
+      // Read as often as the library pleases: an attached object, or the error; never a crash.
+      try {
+        act(hostile as never);
+        expect(reads).toBeLessThanOrEqual(good);
+      } catch (error) {
+        expect(error).toBe(failure);
+      }
+    }
+  });
+
+  it('of another process is dead here', async () => {
+    expectEnded(await run(new URL('./programs/foreign-handle.js', import.meta.url)), 0);
+  });
+});
+
+describe('memory that the system does not have', () => {
+  // Elsewhere a process cannot be given a bound on its address space.
+  it.runIf(process.platform === 'linux')('is an error, not a crash', async () => {
+    expectEnded(await run(new URL('./programs/no-memory.js', import.meta.url)), 0);
+  });
+});

@@ -1,0 +1,3 @@
+import { record, u32 } from 'sluice';
+
+export const Row = record({ number: u32 });

@@ -1,0 +1,41 @@
+import { describe, it } from 'vitest';
+import { expectEnded, nodes, run } from '../program.js';
+import { seed } from '../seed.js';
+
+const activities = [
+  'pushing',
+  'pushing many',
+  'popping',
+  'draining',
+  'in a visit',
+  'asleep as the consumer',
+  'falling asleep and waking',
+  'in a handler',
+  'at the end of consuming, again and again',
+  'admitting',
+  'consuming orders',
+  'asking the limiter',
+  'reserving and confirming',
+  'auditing',
+  'attaching and letting go',
+  'creating',
+];
+
+describe.each(nodes)('a worker that is terminated, on $name,', ({ node }) => {
+  it.each(activities)('while it is %s takes nothing with it', async (activity) => {
+    expectEnded(
+      await run(new URL('./programs/terminated.js', import.meta.url), [`${seed}`, activity], { node }),
+      0,
+    );
+  });
+});
+
+describe.each(nodes)('workers that are terminated at random, on $name,', ({ node }) => {
+  it.each([
+    ['push', '150'],
+    ['admit', '60'],
+  ])('while they %s, %s of them, wedge nothing, and the process ends with 0', async (manner, count) => {
+    const program = new URL('./programs/random-terminations.js', import.meta.url);
+    expectEnded(await run(program, [`${seed}`, manner, count], { node }), 0);
+  });
+});

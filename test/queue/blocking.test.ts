@@ -1,0 +1,163 @@
+import { performance } from 'node:perf_hooks';
+import { Queue } from 'sluice';
+import { afterEach, describe, expect, it } from 'vitest';
+import { expectError, thrown } from '../thrown.js';
+import { RemoteQueue } from './remote-queue.js';
+import { Row, rows } from './row.js';
+import { expectConserved, numbers, until } from './until.js';
+
+const long = 2_147_483_647;
+const remotes: RemoteQueue[] = [];
+async function remote(queue: Queue<{ number: number }>): Promise<RemoteQueue> {
+  const attached = await RemoteQueue.attach(queue.handle);
+  remotes.push(attached);
+  return attached;
+}
+afterEach(async () => {
+  for (const { thread } of remotes.splice(0)) await thread.terminate();
+});
+
+describe('pushSync', () => {
+  it('answers true at once while there is room, and false if there is none in time', () => {
+    const queue = Queue.create(Row, { capacity: 1 });
+    expect(queue.pushSync({ number: 1 }, 0)).toBe(true);
+    expect(queue.pushSync({ number: 2 }, 0)).toBe(false);
+    expect(queue.pushSync({ number: 2 }, 0.5)).toBe(false);
+    expect(queue.pushSync({ number: 2 }, 60)).toBe(false); // more than one native wait
+    expect(queue.stats()).toMatchObject({ waiting: 0, pushed: 1, rejected: 1 });
+    expect(queue.tryPop()).toEqual({ number: 1 });
+    expect(queue.tryPop()).toBeUndefined();
+  });
+
+  it('sleeps until another thread makes room, in line with all who wait', async () => {
+    const queue = Queue.create(Row, { capacity: 1 });
+    queue.tryPush({ number: 0 });
+    const blocked = await remote(queue);
+    const waits: Promise<unknown>[] = [];
+    for (let number = 1; number <= 8; number++) {
+      waits.push(number % 2 ? queue.push({ number }) : blocked.call('push', [{ number }]));
+      await until(() => queue.stats().waiting === number);
+    }
+    const last = blocked.call('pushSync', [{ number: 9 }, long]);
+    await until(() => queue.stats().waiting === 9);
+    const order: number[] = [];
+    while (order.length < 10) {
+      order.push(...numbers(queue.popMany(9)));
+      await until(() => order.length >= 10 || queue.depth > 0);
+    }
+    expect(order).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(await last).toBe(true);
+    await Promise.all(waits); // those of the blocked thread heard of it too
+    expectConserved(queue);
+  });
+
+  it('throws when the queue is closed while it waits, and the thread still hears of the end', async () => {
+    const queue = Queue.create(Row, { capacity: 1 });
+    queue.tryPush({ number: 0 });
+    const blocked = await remote(queue);
+    const waiting = blocked.call('pushSync', [{ number: 1 }, long]);
+    await until(() => queue.stats().waiting === 1);
+    queue.close();
+    await expect(waiting).rejects.toMatchObject({ code: 'ERR_SLUICE_CLOSED' });
+    expect(queue.stats()).toMatchObject({ waiting: 0, depth: 1 });
+  });
+});
+
+describe('popSync', () => {
+  it('answers with what is there at once, with undefined if nothing comes in time or nothing will', () => {
+    const queue = Queue.create(Row, { capacity: 3 });
+    queue.tryPushMany(rows(1, 2));
+    expect(queue.popSync(0)).toEqual({ number: 1 });
+    expect(queue.popSync(long)).toEqual({ number: 2 });
+    expect(queue.popSync(0)).toBeUndefined();
+    expect(queue.popSync(60)).toBeUndefined();
+    queue.tryPush({ number: 3 });
+    queue.close();
+    expect(queue.popSync(long)).toEqual({ number: 3 });
+    expect(queue.popSync(long)).toBeUndefined();
+  });
+
+  it('sleeps until another thread pushes or closes', async () => {
+    const queue = Queue.create(Row, { capacity: 3 });
+    const blocked = await remote(queue);
+    for (let number = 0; number < 50; number++) {
+      const popped = blocked.call('popSync', [long]);
+      if (number % 3 === 0) await blocked.call.length; // a turn more or less before the push
+      queue.tryPush({ number });
+      expect(await popped).toEqual({ number });
+    }
+    const ended = blocked.call('popSync', [long]);
+    queue.close();
+    expect(await ended).toBeUndefined();
+    expectConserved(queue);
+  });
+
+  it('is refused while a loop of the same object consumes', async () => {
+    const queue = Queue.create(Row, { capacity: 3 });
+    const consuming = queue.consume(() => {});
+    expectError(
+      thrown(() => queue.popSync(1)),
+      'ERR_SLUICE_REENTRANT',
+    );
+    queue.close();
+    await consuming;
+  });
+
+  it.each([-1, Number.NaN, 2 ** 31, '1', undefined])('refuses %s milliseconds', (timeoutMs) => {
+    const queue = Queue.create(Row, { capacity: 1 });
+    const kind = typeof timeoutMs === 'number' ? RangeError : TypeError;
+    expectError(
+      thrown(() => queue.popSync(timeoutMs as never)),
+      'ERR_SLUICE_OPTION',
+      kind,
+    );
+    expectError(
+      thrown(() => queue.pushSync({ number: 1 }, timeoutMs as never)),
+      'ERR_SLUICE_OPTION',
+      kind,
+    );
+  });
+});
+
+describe.each([
+  ['pushSync', [{ number: 1 }, long], 1],
+  ['popSync', [long], 0],
+] as const)('a thread that sleeps in %s', (method, args, inside) => {
+  it('obeys terminate(), and leaves its place in line and its lease to others', async () => {
+    const queue = Queue.create(Row, { capacity: 1, maxWaiting: 1 });
+    for (let round = 0; round < 5; round++) {
+      queue.tryPushMany(rows(0, inside));
+      const { thread, call } = await remote(queue).then((other) => ({
+        thread: other.thread,
+        call: other.call.bind(other),
+      }));
+      void call(method, args).catch(() => {});
+      if (inside === 1) await until(() => queue.stats().waiting === 1);
+      else await until(() => queue.native.consumed() === 1);
+      // A bound far above the promised 100 ms, for a loaded machine; without slices it would be 24 days.
+      const begin = performance.now();
+      await thread.terminate();
+      expect(performance.now() - begin).toBeLessThan(5_000);
+      expect(queue.stats().waiting).toBe(0);
+      expect(queue.popMany(9)).toHaveLength(inside);
+      queue.releaseLease();
+    }
+    expectConserved(queue);
+  });
+
+  it('uses no CPU', async () => {
+    const queue = Queue.create(Row, { capacity: 1 });
+    queue.tryPushMany(rows(0, inside));
+    const blocked = await remote(queue);
+    const sleptMs = 300;
+    // The whole process sleeps with it: what the process uses meanwhile bounds what the thread does.
+    const waiting = blocked.call(method, method === 'popSync' ? [sleptMs] : [{ number: 1 }, sleptMs]);
+    const before = process.cpuUsage();
+    const begin = performance.now();
+    await waiting;
+    const passedMs = performance.now() - begin;
+    const { user, system } = process.cpuUsage(before);
+    expect(passedMs).toBeGreaterThanOrEqual(sleptMs - 5);
+    expect((user + system) / 1_000).toBeLessThan(passedMs / 2);
+  });
+});

@@ -1,0 +1,54 @@
+import type { AttachOptions, QueueHandle } from 'sluice';
+import { WorkerThread } from '../worker-thread.js';
+
+interface Answer {
+  readonly value?: unknown;
+  readonly code?: string;
+}
+interface Call {
+  /** A kept object's name; default: the queue. */
+  readonly on?: string;
+  /** Keeps what the call returns under this name. */
+  readonly keep?: string;
+  /** Gives the call's last argument a signal of this name: see `abort`. */
+  readonly signal?: string;
+}
+
+/** A queue in a worker thread of its own. */
+export class RemoteQueue {
+  readonly thread: WorkerThread;
+  #calls = 0;
+
+  private constructor(handle: QueueHandle, options: AttachOptions<never> | undefined) {
+    this.thread = new WorkerThread(new URL('./workers/remote.js', import.meta.url), { handle, options });
+  }
+
+  static async attach(handle: QueueHandle, options?: AttachOptions<never>): Promise<RemoteQueue> {
+    const remote = new RemoteQueue(handle, options);
+    await remote.thread.message('ready');
+    return remote;
+  }
+
+  /** What the call returns; rejects with an error of the same code. */
+  async call(
+    method: string,
+    args: readonly unknown[] = [],
+    { on = 'queue', keep, signal }: Call = {},
+  ): Promise<unknown> {
+    const id = this.#calls++;
+    this.thread.post({ type: 'call', id, on, method, args, keep, signal });
+    const { value, code } = await this.thread.message<Answer>(`answer ${id}`);
+    if (code !== undefined) throw Object.assign(new Error(code), { code });
+    return value;
+  }
+
+  abort(signal: string): void {
+    this.thread.post({ type: 'abort', signal });
+  }
+
+  /** Ends the thread by `process.exit()`. */
+  async end(): Promise<void> {
+    this.thread.post({ type: 'end' });
+    await this.thread.exited;
+  }
+}

@@ -1,0 +1,48 @@
+// A queue as another thread has it: calls the method that it is told to and posts what came of it. A permit or a
+// batcher that a call returns is kept, and later calls can name it by `on`.
+import { parentPort, workerData } from 'node:worker_threads';
+import { Queue } from 'sluice';
+import { Row } from '../row.js';
+
+const queue = Queue.attach(Row, workerData.handle, workerData.options);
+/** @type {Record<string, any>} */
+const objects = { queue };
+/** Controllers of the signals given to calls. @type {Record<string, AbortController>} */
+const controllers = {};
+
+/** @param {any} call */
+async function run({ id, on, method, args, keep, signal }) {
+  const given = [...args];
+  if (signal !== undefined) {
+    controllers[signal] = new AbortController();
+    given[given.length - 1] = { ...given.at(-1), signal: controllers[signal].signal };
+  }
+  try {
+    const value = await objects[on][method](...given);
+    if (keep !== undefined) objects[keep] = value;
+    parentPort.postMessage({ type: `answer ${id}`, value: keep === undefined ? value : undefined });
+  } catch (error) {
+    parentPort.postMessage({ type: `answer ${id}`, code: error.code ?? String(error) });
+  }
+}
+
+parentPort.on('message', (message) => {
+  if (message.type === 'call') void run(message);
+  else if (message.type === 'abort') controllers[message.signal].abort(new Error('aborted'));
+  else if (message.type === 'gather') gather(message);
+  else process.exit();
+});
+
+/**
+ * Gathers rows in a batcher and lets the turn never end.
+ * @param {any} order
+ */
+function gather({ rows, lane, exits }) {
+  const batcher = queue.batcher({ lane });
+  for (const row of rows) batcher.push(row);
+  parentPort.postMessage({ type: 'gathered', size: batcher.size });
+  if (exits) process.exit();
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+}
+
+parentPort.postMessage({ type: 'ready' });
