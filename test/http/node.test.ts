@@ -240,14 +240,17 @@ describe('fastifyLimit', () => {
     none.allow();
     const some = Limiter.create({ tokenBucket: { ratePerSecond: 1e-6, burst: 2 } });
     fastify.get('/outside', async () => 'fine');
-    await fastify.register(async (scope) => {
-      await scope.register(fastifyLimit as never, { limiter: none } as never);
-      scope.get('/inside', async () => 'fine');
-      scope.get('/free', { config: { limit: false } as never }, async () => 'fine');
-      scope.get('/own', { config: { limit: { limiter: some, cost: 2 } } as never }, async () => 'fine');
-      await scope.register(async (within) => {
-        within.get('/within', async () => 'fine');
+    fastify.register((scope, _options, done) => {
+      scope.register(fastifyLimit as never, { limiter: none } as never).after(() => {
+        scope.get('/inside', async () => 'fine');
+        scope.get('/free', { config: { limit: false } as never }, async () => 'fine');
+        scope.get('/own', { config: { limit: { limiter: some, cost: 2 } } as never }, async () => 'fine');
+        scope.register((within, _none, ready) => {
+          within.get('/within', async () => 'fine');
+          ready();
+        });
       });
+      done();
     });
     const status = async (path: string) => (await fastify.inject(path)).statusCode;
     expect(await status('/outside')).toBe(200);
