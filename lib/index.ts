@@ -9,14 +9,21 @@ export {
   type Hold,
 } from './gate/index.js';
 export {
+  type AcquireOptions,
+  type Allowed,
   type Decision,
+  type Denied,
+  type Key,
   Limiter,
+  type LimiterChanges,
   type LimiterHandle,
   type LimiterOptions,
   type LimiterStats,
+  type Outlook,
   type Tier,
+  type TryAcquireOptions,
 } from './limiter/index.js';
-export type { GateStats, QueueStats, StockCounts, StockStats, WaitStats } from './native.js';
+export type { GateStats, Limits, QueueStats, StockCounts, StockStats, WaitStats } from './native.js';
 export {
   type AttachOptions,
   type Batcher,

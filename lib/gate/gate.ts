@@ -28,7 +28,7 @@ type NumberFieldOf<T> = { [K in keyof T]: T[K] extends number | bigint ? K : nev
 export interface GateOptions<T> {
   /** What is admitted goes here: a queue of one lane, which has at most one gate. */
   readonly queue: Queue<T>;
-  /** Absent: no limit. */
+  /** Absent: no limit. One without keys. */
   readonly limiter?: Limiter;
   /** Absent: nothing is reserved. */
   readonly stock?: Stock;
@@ -71,6 +71,9 @@ export interface GateConsumeOptions {
 
 /** Told of an order whose handler failed: `{ order, error, reservation }`. The reservation is cancelled. */
 const failures = channel('sluice:gate:handler-failed');
+
+/** Told of an order that was handled but could not be confirmed: `{ order, reservation, resolution }`. */
+const unconfirmed = channel('sluice:gate:not-confirmed');
 
 const what = 'Gate';
 const takenMax = 1_024;
@@ -128,13 +131,14 @@ export class Gate<T> implements Disposable {
   static create<T>(options: GateOptions<T>): Gate<T> {
     const where = 'Gate.create';
     const given = new Options(where, options, ['queue', 'limiter', 'stock', 'fields']);
-    const { queue, limiter, stock } = options;
+    const { queue, limiter, stock } = options ?? {};
     if (!(queue instanceof Queue)) throw optionError(`${where}: queue`, 'a Queue', queue, true);
     if (queue.lanes > 1)
       throw optionError(`${where}: queue`, 'a Queue of one lane', `${queue.lanes} lanes`, true);
     if (limiter !== undefined && !(limiter instanceof Limiter)) {
       throw optionError(`${where}: limiter`, 'a Limiter', limiter, true);
     }
+    if (limiter?.keyed) throw optionError(`${where}: limiter`, 'a Limiter without keys', limiter, true);
     if (stock !== undefined && !(stock instanceof Stock))
       throw optionError(`${where}: stock`, 'a Stock', stock, true);
     const fields = stockFields(where, queue.record, given, stock);
@@ -211,9 +215,14 @@ export class Gate<T> implements Disposable {
    * promise resolves), the reservation is confirmed; when it throws, cancelled, and the failure is published on the
    * diagnostics channel `sluice:gate:handler-failed`. `hold` decides earlier; what it decided stands.
    *
+   * A hold that runs out before the handler returns cannot be confirmed: its units are on sale again. A handler that
+   * must not act in vain calls `hold.confirm()` before it does, or the stock holds for longer than the queue is long;
+   * otherwise such an order is published on `sluice:gate:not-confirmed`.
+   *
    * When `signal` aborts, nothing more is taken from the queue; orders already taken are handled, then the promise
    * rejects with the signal's reason. The thread is then no longer the consumer.
-   * @throws SluiceError `ERR_SLUICE_CONSUMER` if another thread consumes; TypeError, RangeError (`ERR_SLUICE_OPTION`).
+   * @throws SluiceError `ERR_SLUICE_CONSUMER` if another thread consumes, `ERR_SLUICE_DISPOSED` if the gate or a part of
+   *   it is disposed of while an order is handled; TypeError, RangeError (`ERR_SLUICE_OPTION`).
    */
   async consume(handler: (order: T, hold: Hold) => unknown, options?: GateConsumeOptions): Promise<void> {
     if (typeof handler !== 'function')
@@ -222,13 +231,19 @@ export class Gate<T> implements Disposable {
     const batchSize = given.integer('batchSize', 1, takenMax, 32);
     const concurrency = given.integer('concurrency', 1, 65_536, 1);
     const handle = async ([order, hold]: readonly [T, Hold]): Promise<void> => {
+      let failure: { error: unknown } | undefined;
       try {
         await handler(order, hold);
-        if (!hold.decided) hold.confirm();
       } catch (error) {
-        if (!hold.decided) hold.cancel();
-        if (failures.hasSubscribers) failures.publish({ order, error, reservation: hold.reservation });
+        failure = { error };
       }
+      const { reservation } = hold;
+      const resolution = hold.decided ? undefined : failure === undefined ? hold.confirm() : hold.cancel();
+      if (failure !== undefined && failures.hasSubscribers) {
+        failures.publish({ order, error: failure.error, reservation });
+      }
+      const lost = failure === undefined && resolution !== undefined && resolution !== 'confirmed';
+      if (lost && unconfirmed.hasSubscribers) unconfirmed.publish({ order, reservation, resolution });
     };
     await this.queue.consumer.consumeBy(() => this.#take(batchSize), handle, concurrency, given.signal());
   }

@@ -1,9 +1,10 @@
+export { type Allowed, type Decision, type Denied, type Outlook, type Tier, tierName } from './decision.js';
 export {
-  type Decision,
+  type AcquireOptions,
+  type Key,
   Limiter,
   type LimiterHandle,
-  type LimiterOptions,
   type LimiterStats,
-  type Tier,
-  tierName,
+  type TryAcquireOptions,
 } from './limiter.js';
+export type { LimiterChanges, LimiterOptions } from './options.js';

@@ -1,4 +1,3 @@
-import { type ManualClock, nativeClock } from '../clock/index.js';
 import { optionError, SluiceError } from '../errors.js';
 import {
   alive,
@@ -6,78 +5,87 @@ import {
   DISPOSED,
   disposed,
   type Handle,
+  type Limits,
   made,
   type NativeHandle,
+  type NativeKey,
   type NativeLimiter,
   native,
   publicHandle,
 } from '../native.js';
 import { Options } from '../options.js';
-import { Queue } from '../queue/index.js';
+import { watchEventLoop } from './adaptive.js';
+import { type Allowed, type Decision, type Outlook, type Tier, tierName } from './decision.js';
+import {
+  changeOptions,
+  costMax,
+  creationOptions,
+  type LimiterChanges,
+  type LimiterOptions,
+} from './options.js';
+import { Waiting } from './waiting.js';
 
 export type LimiterHandle = Handle<'limiter'>;
 
-/** The tiers in the order in which they are asked; the numbers are those of `Tier` in native/core/limiter.h. */
-export type Tier = 'token-bucket' | 'sliding-window' | 'queue-depth';
-const tiers: readonly Tier[] = ['token-bucket', 'sliding-window', 'queue-depth'];
+/**
+ * Whose limit is asked: a string, a number (not NaN) or a bigint. `1`, `1n` and `'1'` are three keys. Keys are told
+ * apart by 128-bit fingerprints with a secret of each limiter's own (SipHash-1-3), never stored.
+ */
+export type Key = string | number | bigint;
 
-export interface LimiterOptions {
-  /** `ratePerSecond` (0.000001 to 10,000,000) tokens come back each second, up to `burst` (1 to 2^32 - 1). */
-  readonly tokenBucket?: { readonly ratePerSecond: number; readonly burst: number };
-  /**
-   * At most `limit` (1 to 1,073,741,823) in any window of `windowMs` (1 to 86,400,000), wherever it begins. Counted
-   * in `buckets` (1 to 1,000; default 20): a request is remembered for up to 1/buckets longer than the window, so
-   * steady throughput is about that much below the limit.
-   */
-  readonly slidingWindow?: { readonly limit: number; readonly windowMs: number; readonly buckets?: number };
-  /**
-   * At most `max` (1 to 2^32 - 1) in flight: held until `release()`. With `queue`, the queue's depth is compared
-   * with `max` instead, and nothing needs to be released.
-   */
-  readonly queueDepth?: { readonly max: number; readonly queue?: Queue<never> | Queue<unknown> };
-  /** A manual clock for tests. Default: the machine's monotonic clock. */
-  readonly clock?: ManualClock;
+export interface TryAcquireOptions {
+  /** Needed if the limiter has keys, and only then. */
+  readonly key?: Key | undefined;
+  /** 1 to 2^32 - 1. Default: 1. */
+  readonly cost?: number;
 }
 
-export type Decision =
-  | {
-      readonly allowed: true;
-      /** What the tightest tier would still allow now. */
-      readonly remaining: number;
-      /** Gives back what the depth tier holds for this decision: once; further calls do nothing. */
-      release(): void;
-    }
-  | {
-      readonly allowed: false;
-      /** The first tier that refused. */
-      readonly tier: Tier;
-      /**
-       * Milliseconds until every tier with a clock would allow it, if nobody else asked: 0 if only the depth tier
-       * refuses (no clock tells when work ends), Infinity if the cost exceeds a tier's whole size.
-       */
-      readonly retryAfterMs: number;
-    };
+export interface AcquireOptions extends TryAcquireOptions {
+  /** The longest wait, in milliseconds: 0 to 1,000,000,000,000. Default: no end. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
 
 export interface LimiterStats {
+  /** Decisions that allowed, dry runs that would have refused not included. */
   readonly allowed: number;
-  /** Refusals by tier. */
+  /** Refusals by tier, those of dry runs included. */
   readonly refused: Readonly<Record<Tier, number>>;
-  /** What the depth tier counts now. */
+  /** Refusals that a dry run allowed all the same. */
+  readonly dryRefusals: number;
+  /** Calls of `acquire` that wait now, in all threads. */
+  readonly waiting: number;
+  /** What the depth tier counts now, over all keys. */
   readonly inFlight: number;
+  /** Keys that have a limit of their own now (0 without keys); places that went from a forgotten key to a new one. */
+  readonly keys: number;
+  readonly evicted: number;
+  /** Decisions about keys for which there was no place. */
+  readonly overflowed: number;
+  /** Memory taken at creation; pages that no key has touched cost nothing. */
+  readonly bytes: number;
 }
 
 const what = 'Limiter';
-const costMax = 0xffff_ffff;
-/** Words of the staging buffer: see native/addon/limiter.cc. */
+const blockMsMax = 31 * 86_400_000;
+/** Words of the staging buffer: see native/addon/limiter.h. */
 const retryAfterWord = 0;
 const remainingWord = 1;
+const overflowedWord = 2;
+const patienceWord = 4;
+const tightestWord = 5;
+/** Added to the tier where a dry run allowed what the tier would have refused. */
+const dryRun = 32;
+/** Added to the number of a waiter. */
+const waits = 64;
 
 /** Objects whose handle was read: they stay, so that another thread can attach, until disposed of. */
 const pinned = new Set<Limiter>();
 
 /**
  * A limiter of up to three tiers, decided as one step and shared by all threads of the process: a refusal by one
- * tier charges none. Created once; other threads attach by its `handle`. It lives as long as some thread holds it.
+ * tier charges none. One limit for all, or, with the option `keys`, one for each key. Created once; other threads
+ * attach by its `handle`. It lives as long as some thread holds it.
  */
 export class Limiter implements Disposable {
   /** Options for a flash sale: 100 per second with bursts of 100, 120 in any second, 50 in flight. */
@@ -88,20 +96,27 @@ export class Limiter implements Disposable {
   });
 
   readonly #native: NativeLimiter;
+  readonly #keyed: boolean;
   readonly #words: Float64Array;
+  readonly #waiting: Waiting;
+  readonly #unwatch: (() => void) | undefined;
 
   private constructor(attach: (staging: ArrayBuffer) => NativeLimiter) {
     const staging = new ArrayBuffer(64);
     this.#words = new Float64Array(staging);
     this.#native = attach(staging);
+    this.#keyed = this.#native.keyed;
+    if (this.#native.maxEventLoopDelayMs > 0) this.#unwatch = watchEventLoop(this, this.#native);
+    this.#waiting = new Waiting(this.#native, this.#words, (cost, key) => this.#allowed(cost, key));
   }
 
   /**
    * A new limiter with at least one tier.
-   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option; SluiceError
+   *   `ERR_SLUICE_MEMORY`.
    */
   static create(options: LimiterOptions): Limiter {
-    const checked = checkedOptions(options);
+    const checked = creationOptions('Limiter.create', options);
     return new Limiter((staging) => made('Limiter.create', native.createLimiter(checked, staging)));
   }
 
@@ -121,49 +136,134 @@ export class Limiter implements Disposable {
     return publicHandle('limiter', this.#native.handle);
   }
 
+  /** Whether each key has its own limit. */
+  get keyed(): boolean {
+    return this.#keyed;
+  }
+
   /**
    * Whether one more (or `cost` more: 1 to 2^32 - 1) is allowed now; if so, it is charged, and what the depth tier
-   * counts is held until `release(cost)`. One native call; allocates nothing. `key` must be undefined: this limiter
-   * is one global limit.
-   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) for a bad cost or a key.
+   * counts is held until `release(cost, key)`. One native call; allocates nothing (a string key of more than 127
+   * characters may, once). `key` is needed if the limiter has keys, and must be undefined if not.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) for a bad cost or key.
    */
-  allow(key?: undefined, cost = 1): boolean {
-    this.#check('allow', key, cost);
-    return this.#checked(this.#native.allow(cost)) === 1;
+  allow(key?: Key, cost = 1): boolean {
+    this.#check('allow', key, cost, 'cost');
+    const answer = this.#keyed ? this.#native.allow(cost, key) : this.#native.allow(cost);
+    return this.#checked(answer) === 1;
   }
 
   /** As `allow`, with the reason and the time to wait. */
-  tryAcquire(options?: { readonly key?: undefined; readonly cost?: number }): Decision {
-    let cost = 1;
-    if (options !== undefined) {
-      cost = new Options('Limiter.tryAcquire', options, ['cost']).integer('cost', 1, costMax, 1);
+  tryAcquire(options?: TryAcquireOptions): Decision {
+    const { key, cost } = this.#request('tryAcquire', options);
+    const answer = this.#checked(this.#native.tryAcquire(cost, key));
+    const remaining = this.#words[remainingWord] as number;
+    if (answer !== 0 && answer < dryRun) {
+      return { allowed: false, tier: tierName(answer), retryAfterMs: this.#words[retryAfterWord] as number };
     }
-    const tier = this.#checked(this.#native.tryAcquire(cost));
-    if (tier === 0) {
-      let held = true;
-      return {
-        allowed: true,
-        remaining: this.#words[remainingWord] as number,
-        release: () => {
-          if (held) this.#native.release(cost);
-          held = false;
-        },
-      };
+    const held = this.#words[overflowedWord] === 1 ? undefined : key;
+    const release = this.#releaser(cost, held);
+    if (answer === 0) return { allowed: true, remaining, release };
+    return { allowed: true, remaining, wouldRefuse: tierName(answer - dryRun), release };
+  }
+
+  /**
+   * As `tryAcquire`, but waits until it is allowed. Calls are served in the order in which they came, over all
+   * threads, for each key by itself; while one waits, `allow` and `tryAcquire` of that key are refused with the tier
+   * 'waiting-line', so that nobody overtakes. When a call is served, its thread is woken; which of two threads runs
+   * first then is up to the system.
+   *
+   * Answers a refusal at once, without waiting, if `timeoutMs` cannot be met whatever happens but a change of
+   * limits (counting those who wait before it), if the cost exceeds a tier, or ('waiting-line') if `maxWaiting` wait
+   * already; and later, when `timeoutMs` is over or a changed limit has put it out of reach. A wait for the depth of
+   * a queue looks at it every 5 ms.
+   * @throws (rejects) the signal's reason on abort: nothing remains charged; TypeError, RangeError
+   *   (`ERR_SLUICE_OPTION`); SluiceError `ERR_SLUICE_DISPOSED` if the limiter is disposed of in this thread meanwhile.
+   */
+  async acquire(options?: AcquireOptions): Promise<Decision> {
+    const { key, cost, timeoutMs, signal } = this.#waitRequest(options);
+    signal?.throwIfAborted();
+    this.#words[patienceWord] = timeoutMs;
+    const answer = this.#checked(this.#native.acquire(cost, key));
+    if (answer >= waits) return this.#waiting.add(answer - waits, cost, key, signal);
+    if (answer !== 0 && answer < dryRun) {
+      return { allowed: false, tier: tierName(answer), retryAfterMs: this.#words[retryAfterWord] as number };
     }
-    return { allowed: false, tier: tierName(tier), retryAfterMs: this.#words[retryAfterWord] as number };
+    const decision = this.#allowed(cost, this.#words[overflowedWord] === 1 ? undefined : key);
+    return answer === 0 ? decision : { ...decision, wouldRefuse: tierName(answer - dryRun) };
+  }
+
+  /** What `tryAcquire` would answer now; charges nothing. In a dry run: what it would answer if it were none. */
+  peek(options?: TryAcquireOptions): Outlook {
+    const { key, cost } = this.#request('peek', options);
+    const tier = this.#checked(this.#native.peek(cost, key));
+    const remaining = this.#words[remainingWord] as number;
+    const retryAfterMs = this.#words[retryAfterWord] as number;
+    const tightest = tierName(this.#words[tightestWord] as number);
+    if (tier === 0) return { allowed: true, remaining, tightest, retryAfterMs };
+    return { allowed: false, remaining, tightest, tier: tierName(tier), retryAfterMs };
   }
 
   /**
    * Gives `cost` back to the depth tier: the work is done. Nothing happens if that tier is absent or follows a queue.
    * @throws SluiceError `ERR_SLUICE_RELEASE` if less than that is in flight: something was released twice.
    */
-  release(cost = 1, key?: undefined): void {
-    this.#check('release', key, cost);
-    if (this.#checked(this.#native.release(cost)) === 1) return;
+  release(cost = 1, key?: Key): void {
+    this.#check('release', key, cost, 'cost');
+    if (this.#checked(this.#native.release(cost, key)) === 1) return;
     throw new SluiceError(
       'ERR_SLUICE_RELEASE',
       `Limiter.release: less than ${cost} is in flight: released twice?`,
     );
+  }
+
+  /**
+   * Charges `points` (1 to 2^32 - 1) to bucket and window whether or not they fit: the bucket may come to owe, up to
+   * 2^33 tokens. False: the key has no place of its own, and nothing was done.
+   */
+  penalty(points: number, key?: Key): boolean {
+    this.#check('penalty', key, points, 'points');
+    return this.#checked(this.#native.penalize(points, key)) === 1;
+  }
+
+  /** Gives `points` (1 to 2^32 - 1) back to bucket and window, as far as they were charged. */
+  reward(points: number, key?: Key): void {
+    this.#check('reward', key, points, 'points');
+    this.#checked(this.#native.reward(points, key));
+  }
+
+  /** Makes the limit as new and ends a block; what is in flight stays counted until it is released. */
+  reset(key?: Key): void {
+    this.#check('reset', key, 1, 'cost');
+    this.#checked(this.#native.reset(0, key));
+  }
+
+  /**
+   * Refuses everything for `ms` (0 to 31 days; 0 ends a block) from now, with the tier 'blocked'. False: the key has
+   * no place of its own, and nothing was done.
+   */
+  block(key: Key | undefined, ms: number): boolean {
+    this.#check('block', key, 1, 'cost');
+    if (typeof ms !== 'number' || !(ms >= 0 && ms <= blockMsMax)) {
+      throw optionError('Limiter.block: ms', `a number from 0 to ${blockMsMax}`, ms, typeof ms !== 'number');
+    }
+    return this.#checked(this.#native.block(Math.round(ms * 1e6), key)) === 1;
+  }
+
+  /**
+   * Changes limits for all threads at one instant. Nothing is reset: what a bucket owes it still owes at the new
+   * rate, what a window has counted it remembers (of a new `windowMs`, at the end of its old bucket), what is in
+   * flight stays. Takes time in proportion to the keys if the rate or the window's length changes, during which the
+   * other threads' decisions wait.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option or an absent tier.
+   */
+  configure(changes: LimiterChanges): void {
+    this.#checked(this.#native.configure(changeOptions('Limiter.configure', changes, this.#native)));
+  }
+
+  /** The figures of the tiers as they are now, for all threads. */
+  limits(): Limits {
+    return alive(what, this.#native.limits());
   }
 
   /** Decisions since creation, over all threads. */
@@ -175,13 +275,24 @@ export class Limiter implements Disposable {
         'token-bucket': stats.tokenBucket,
         'sliding-window': stats.slidingWindow,
         'queue-depth': stats.queueDepth,
+        blocked: stats.blocked,
+        adaptive: stats.adaptive,
+        'waiting-line': stats.waitingLine,
       },
+      dryRefusals: stats.dryRefusals,
+      waiting: stats.waiting,
       inFlight: stats.inFlight,
+      keys: stats.places,
+      evicted: stats.evicted,
+      overflowed: stats.overflowed,
+      bytes: stats.bytes,
     };
   }
 
   /** Lets go of the limiter in this thread, at once. Other threads keep it. */
   [Symbol.dispose](): void {
+    this.#unwatch?.();
+    this.#waiting.end();
     this.#native.dispose();
     pinned.delete(this);
   }
@@ -191,17 +302,60 @@ export class Limiter implements Disposable {
     return this.#native;
   }
 
-  #check(method: string, key: unknown, cost: unknown): void {
-    if (key !== undefined) {
-      throw optionError(`Limiter.${method}: key`, 'undefined (this limiter has no keys)', key, true);
+  #allowed(cost: number, key: NativeKey | undefined): Allowed {
+    this.#native.peek(cost, key);
+    return {
+      allowed: true,
+      remaining: this.#words[remainingWord] as number,
+      release: this.#releaser(cost, key),
+    };
+  }
+
+  #waitRequest(options: AcquireOptions | undefined): {
+    key: Key | undefined;
+    cost: number;
+    timeoutMs: number;
+    signal: AbortSignal | undefined;
+  } {
+    const given = new Options('Limiter.acquire', options, ['key', 'cost', 'timeoutMs', 'signal']);
+    const key = given.get('key');
+    const cost = given.integer('cost', 1, costMax, 1);
+    const timeoutMs = given.has('timeoutMs') ? given.number('timeoutMs', 0, 1e12) : Infinity;
+    const signal = given.signal();
+    this.#check('acquire', key, cost, 'cost');
+    return { key, cost, timeoutMs, signal };
+  }
+
+  #releaser(cost: number, key: NativeKey | undefined): () => void {
+    let held = true;
+    return () => {
+      if (held) this.#native.release(cost, key);
+      held = false;
+    };
+  }
+
+  #request(method: string, options: TryAcquireOptions | undefined): { key: Key | undefined; cost: number } {
+    let key: unknown;
+    let cost = 1;
+    if (options !== undefined) {
+      const given = new Options(`Limiter.${method}`, options, ['key', 'cost']);
+      key = given.get('key');
+      cost = given.integer('cost', 1, costMax, 1);
     }
-    if (typeof cost === 'number' && cost >= 1 && cost >>> 0 === cost) return;
-    throw optionError(
-      `Limiter.${method}: cost`,
-      `a whole number from 1 to ${costMax}`,
-      cost,
-      typeof cost !== 'number',
-    );
+    this.#check(method, key, cost, 'cost');
+    return { key, cost };
+  }
+
+  #check(method: string, key: unknown, amount: unknown, name: string): asserts key is Key | undefined {
+    if (this.#keyed ? !isKey(key) : key !== undefined) {
+      const expected = this.#keyed
+        ? 'a string, a number or a bigint (this limiter has keys)'
+        : 'undefined (this limiter has no keys)';
+      throw optionError(`Limiter.${method}: key`, expected, key, true);
+    }
+    if (typeof amount === 'number' && amount >= 1 && amount >>> 0 === amount) return;
+    const expected = `a whole number from 1 to ${costMax}`;
+    throw optionError(`Limiter.${method}: ${name}`, expected, amount, typeof amount !== 'number');
   }
 
   #checked(answer: number): number {
@@ -210,40 +364,7 @@ export class Limiter implements Disposable {
   }
 }
 
-/** The name of a tier by its native number. */
-export function tierName(tier: number): Tier {
-  return tiers[tier - 1] as Tier;
-}
-
-function checkedOptions(options: LimiterOptions): object {
-  const where = 'Limiter.create';
-  const given = new Options(where, options, ['tokenBucket', 'slidingWindow', 'queueDepth', 'clock']);
-  const bucket = given.nested('tokenBucket', ['ratePerSecond', 'burst']);
-  const window = given.nested('slidingWindow', ['limit', 'windowMs', 'buckets']);
-  const depth = given.nested('queueDepth', ['max', 'queue']);
-  if (bucket === undefined && window === undefined && depth === undefined) {
-    throw optionError(where, 'at least one of tokenBucket, slidingWindow, queueDepth', options, true);
-  }
-  return {
-    tokenBucket: bucket && {
-      ratePerSecond: bucket.number('ratePerSecond', 1e-6, 1e7),
-      burst: bucket.integer('burst', 1, costMax),
-    },
-    slidingWindow: window && {
-      limit: window.integer('limit', 1, 2 ** 30 - 1),
-      windowMs: window.number('windowMs', 1, 86_400_000),
-      buckets: window.integer('buckets', 1, 1_000, 20),
-    },
-    queueDepth: depth && {
-      max: depth.integer('max', 1, costMax),
-      queue: depthQueue(where, depth.get('queue')),
-    },
-    clock: nativeClock(where, given.get('clock')),
-  };
-}
-
-function depthQueue(where: string, queue: unknown): NativeHandle | undefined {
-  if (queue === undefined) return undefined;
-  if (!(queue instanceof Queue)) throw optionError(`${where}: queueDepth: queue`, 'a Queue', queue, true);
-  return queue.native.handle;
+function isKey(key: unknown): boolean {
+  const type = typeof key;
+  return type === 'string' || type === 'bigint' || (type === 'number' && !Number.isNaN(key));
 }

@@ -14,7 +14,7 @@ Napi::Value clock_object(Napi::Env env, const std::shared_ptr<SharedClock>& shar
                return Napi::Number::New(info.Env(), static_cast<double>(shared->clock.now()));
              }));
   object.Set("advance", Napi::Function::New(env, [shared](const Napi::CallbackInfo& info) {
-               return Napi::Number::New(info.Env(), static_cast<double>(shared->clock.advance(u64(info[0]))));
+               return Napi::Number::New(info.Env(), static_cast<double>(shared->advance(u64(info[0]))));
              }));
   return object;
 }

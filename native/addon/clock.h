@@ -2,7 +2,10 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
+#include <unordered_set>
 
+#include "addon/bell.h"
 #include "addon/registry.h"
 #include "core/clock.h"
 
@@ -11,6 +14,26 @@ namespace sluice {
 struct SharedClock : SharedObject {
   explicit SharedClock(std::uint64_t start_ns) : SharedObject(ObjectKind::kClock), clock(start_ns) {}
   ManualClock clock;
+
+  // Bells that ring when the clock has moved: of those who wait for a time.
+  void listen(Bell* bell) {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    bells_.insert(bell);
+  }
+  void ignore(Bell* bell) {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    bells_.erase(bell);
+  }
+  std::uint64_t advance(std::uint64_t by_ns) {
+    const std::uint64_t now = clock.advance(by_ns);
+    const std::lock_guard<std::mutex> guard(mutex_);
+    for (Bell* bell : bells_) bell->ring();
+    return now;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::unordered_set<Bell*> bells_;
 };
 
 // The clock of an object: keeps a manual one alive.

@@ -30,8 +30,16 @@ GateAttachment* GateAttachment::make(Environment& environment, std::shared_ptr<S
 }
 
 void GateAttachment::on_detach() {
-  // What this thread had in hand and will not finish is no longer in flight. Its reservations run out.
-  if (shared_->limiter != nullptr && in_hand_ != 0) shared_->limiter->view().release(in_hand_);
+  // What this thread had in hand and will not finish is no longer in flight. Its reservations run out. The limiter's
+  // own attachment of this thread may have gone before, so this takes another.
+  if (shared_->limiter != nullptr && in_hand_ != 0) {
+    LimiterAttachment* limiter = LimiterAttachment::make(environment_, shared_->limiter);
+    if (limiter != nullptr) {
+      limiter->release(in_hand_);
+      limiter->detach();
+      delete limiter;
+    }
+  }
   in_hand_ = 0;
   shared_->lines().release(line_);
   words_.release(environment_.env());
@@ -40,7 +48,11 @@ void GateAttachment::on_detach() {
 
 Admission::Result GateAttachment::admit(std::uint64_t hold_ns) {
   const Admission::Result result = Admission::admit(admission_, shared_->fields, parts_.queue->in(), hold_ns);
-  if (result.outcome == Outcome::kAdmitted) parts_.queue->ring_if_parked();
+  if (result.outcome == Outcome::kAdmitted) {
+    parts_.queue->ring_if_parked();
+  } else if (parts_.limiter != nullptr && parts_.limiter->waiting() != 0) {
+    parts_.limiter->given_back();  // it may have been charged and refunded
+  }
   return result;
 }
 
@@ -72,7 +84,7 @@ std::uint64_t GateAttachment::taken_tag(std::uint64_t slot) {
 ResolveResult GateAttachment::resolve(std::uint64_t reservation, bool confirm, bool leaves) {
   if (leaves) {
     --in_hand_;
-    if (admission_.limiter != nullptr) admission_.limiter->release(1);
+    if (parts_.limiter != nullptr) parts_.limiter->release(1);
   }
   if (admission_.stock == nullptr) return ResolveResult::kDone;
   const std::uint64_t now = parts_.stock->clock().now();

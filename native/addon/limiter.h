@@ -1,14 +1,20 @@
 // A limiter as the threads of the process share it, and as one thread sees it.
 #pragma once
 
+#include <limits>
 #include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
 
+#include "addon/bell.h"
 #include "addon/clock.h"
 #include "addon/environment.h"
 #include "addon/hot_function.h"
 #include "addon/queue.h"
 #include "addon/registry.h"
 #include "core/limiter.h"
+#include "core/limiter_line.h"
 #include "core/segment.h"
 
 namespace sluice {
@@ -18,10 +24,25 @@ struct SharedLimiter : SharedObject {
 
   Segment segment;
   LimiterConfig config;
+  double max_loop_delay_ms = 0;  // 0: the adaptive tier is absent; measured in JavaScript
+  double adaptive_interval_ms = 0;
   ClockSource time;
   std::shared_ptr<SharedQueue> queue;  // whose depth the third tier follows, if it does
 
+  //   segment body:  | Limiter | LimiterLine |
   Limiter view() const { return Limiter(segment.body(), config); }
+  void* line_memory() const { return segment.body() + line_offset(); }
+  std::uint64_t line_offset() const { return round_up(Limiter::bytes(config), kCacheLine); }
+
+  // Wakes the threads of attachments that wait.
+  void wake(const LimiterLine::Woken& woken);
+  void wake_all();
+  void add_bell(std::uint64_t attachment, Bell* bell);
+  void remove_bell(std::uint64_t attachment);
+
+ private:
+  std::mutex bells_mutex_;
+  std::unordered_map<std::uint64_t, Bell*> bells_;
 };
 
 class LimiterAttachment : public Attachment {
@@ -35,7 +56,27 @@ class LimiterAttachment : public Attachment {
   std::uint64_t queue_depth() const { return queue_ == nullptr ? 0 : queue_->depth(); }
   const Queue* queue() const { return queue_.get(); }
 
-  // Results of tryAcquire: retryAfterMs, remaining.
+  // The key that JavaScript gave: nullptr for undefined. Valid until the next call.
+  const Key* key(napi_env env, napi_value value);
+
+  // Gives `cost` back; whoever waits for it is served. False if that much was not in flight.
+  bool release(std::uint64_t cost, const Key* key = nullptr);
+  // Something else was given back: whoever waits for `key` may be served.
+  void given_back(const Key* key = nullptr);
+
+  // Waiting, for this thread.
+  LimiterLine::Joined join(std::uint64_t cost, std::uint64_t patience_ns, const Key* key);
+  LimiterLine::Checked check(std::uint32_t waiter);
+  void leave(std::uint32_t waiter);
+  bool on_served(napi_env env, napi_value callback);
+  void keep_loop_alive(bool alive) {
+    if (listener_ != nullptr) listener_->keep_loop_alive(alive);
+  }
+  std::uint32_t waiting() const { return line_of_waiters_.waiting(); }
+
+  // Words of the staging: results of tryAcquire, peek, acquire and check; the patience of acquire.
+  static constexpr std::size_t kRetryAfterMs = 0, kRemaining = 8, kOverflowed = 16, kTier = 24,
+                               kPatienceMs = 32, kTightest = 40;
   void stage(napi_env env, napi_value buffer) { out_ = Staging(env, buffer); }
   const Staging& out() const { return out_; }
 
@@ -45,12 +86,25 @@ class LimiterAttachment : public Attachment {
  private:
   LimiterAttachment(Environment& environment, std::shared_ptr<SharedLimiter> shared, ThreadLine* line);
 
+  // Calls act(asking, now) until nobody else is to be served, and wakes those who were.
+  template <class Act>
+  void serve(Act&& act);
+  void served();
+
   std::shared_ptr<SharedLimiter> shared_;
   Limiter limiter_;
+  LimiterLine line_of_waiters_;
   ThreadLine* line_;
   Clock clock_;
+  const std::uint64_t number_;  // of this attachment: the owner of its waiters
+  std::unique_ptr<Bell> bell_;
+  BellListener* listener_ = nullptr;
+  napi_ref callback_ = nullptr;  // called when some of this thread's waiters may have been served
   std::unique_ptr<Queue> queue_;
   Staging out_;
+  Key key_;
+  char16_t short_text_[128];
+  std::vector<char16_t> long_text_;  // for what does not fit: grows to the longest key seen
 };
 
 // What no waiting can satisfy is Infinity milliseconds.

@@ -144,7 +144,8 @@ class Admission {
       decision = parts.limiter->decide(*parts.limiter_line, parts.clock, now, 1, depth);
       if (decision.refused_by != Tier::kNone) {
         return busy(parts, request,
-                    {Outcome::kRateLimited, decision.refused_by, parts.limiter->retry_after(now, 1), 0});
+                    {Outcome::kRateLimited, decision.refused_by,
+                     parts.limiter->retry_after(*parts.limiter_line, now, 1), 0});
       }
     }
     const Result result = parts.stock != nullptr ? reserve_and_push(parts, request, record, now)

@@ -20,6 +20,9 @@ class DepthGate {
     return false;
   }
 
+  // Enters whatever the bound.
+  void force(std::uint64_t cost) noexcept { in_flight_.fetch_add(cost, std::memory_order_relaxed); }
+
   // False, changing nothing, if less than `cost` is in flight: something was left twice.
   bool leave(std::uint64_t cost) noexcept {
     std::uint64_t in_flight = in_flight_.load(std::memory_order_relaxed);

@@ -1,146 +1,322 @@
-// Three tiers decided as one step, all or nothing: token bucket, sliding window, depth. A refusal by a later
-// tier refunds the earlier ones, so that whoever is refused is charged nothing.
+// A limiter: the tiers of limiter_tiers.h for all who ask, or for each key, shared by all threads.
 //
-//   segment body:  | LimiterControl | ThreadLines | window cells |
+// Without keys there is one state, changed without a lock. With keys each has a state in the table, changed under
+// the lock of its set; keys for which the table has no place share the one state.
+//
+// Every operation is inside a Quiesce section, so that configure() finds a moment at which nobody is: it changes
+// the configuration and re-bases every state at one instant, for all threads.
+//
+//   segment body:  | LimiterControl | ThreadLines | window of the shared state | KeyTable |
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <new>
 
 #include "core/clock.h"
-#include "core/depth_gate.h"
-#include "core/sliding_window.h"
+#include "core/key_table.h"
+#include "core/limiter_tiers.h"
+#include "core/quiesce.h"
 #include "core/thread_lines.h"
-#include "core/token_bucket.h"
 
 namespace sluice {
 
-enum class Tier : std::uint8_t { kNone = 0, kTokenBucket = 1, kSlidingWindow = 2, kQueueDepth = 3 };
-
-struct LimiterConfig {
-  bool has_bucket = false;
-  bool has_window = false;
-  bool has_depth = false;
-  bool depth_of_queue = false;  // the depth tier reads a queue instead of counting what is in flight
-  TokenBucketConfig bucket;
-  SlidingWindowConfig window;
-  std::uint64_t depth_max = 0;
+struct LimiterControl {
+  LimiterConfig config;    // changed only while nobody is inside
+  std::uint64_t epoch_ns;  // the limiter's time 0
+  KeySecret secret;
+  Quiesce<> quiesce;
+  alignas(kCacheLine) TokenBucket bucket;  // the shared state
+  alignas(kCacheLine) DepthGate depth;
+  alignas(kCacheLine) std::atomic<std::uint64_t> blocked_until;
+  StateLine line;
 };
 
-struct LimiterControl {
-  LimiterConfig config;    // written at creation only
-  std::uint64_t epoch_ns;  // the limiter's time 0
-  alignas(kCacheLine) TokenBucket bucket;
-  alignas(kCacheLine) DepthGate depth;
+// The state of a key; its window follows.
+struct KeyState {
+  TokenBucket bucket;
+  DepthGate depth;
+  std::atomic<std::uint64_t> blocked_until;
+  StateLine line;
 };
 
 class Limiter {
+  // Reads the limiter's time anew.
+  struct SinceEpoch {
+    const Clock& clock;
+    std::uint64_t epoch_ns;
+    std::uint64_t operator()() const noexcept { return clock.now() - epoch_ns; }
+  };
+
  public:
-  enum Counter : std::uint32_t { kAllowed, kByTokenBucket, kBySlidingWindow, kByQueueDepth };
+  enum Counter : std::uint32_t {
+    kAllowed,
+    kByTokenBucket,  // to kByLine: refusals, in the order of Tier
+    kBySlidingWindow,
+    kByQueueDepth,
+    kByBlock,
+    kByAdaptive,
+    kByLine,
+    kDryRefusals,  // refusals that were allowed all the same, counted by tier as well
+    kOverflowed,   // decisions about a key that had no place
+    kPlaces,       // places taken by keys, less those taken from others
+    kEvicted,
+    kInFlight,  // with keys: entered less left, by any thread; its sum is what is in flight
+    kOverloadedUntil =
+        kThreadCounters - 1,  // no count: until when this thread refuses, in the limiter's time
+  };
 
   struct Decision {
     Tier refused_by = Tier::kNone;
+    Tier would_refuse = Tier::kNone;  // the same, but for a dry run
+    bool overflowed = false;          // the key had no place
     SlidingWindow::Charge window{0, false};
   };
 
+  static std::uint64_t state_bytes(const LimiterConfig& config) {
+    return sizeof(KeyState) + config.window_bytes();
+  }
   static std::uint64_t bytes(const LimiterConfig& config) {
-    return sizeof(LimiterControl) + sizeof(ThreadLines) +
-           (config.has_window ? SlidingWindow::cells(config.window.buckets) * sizeof(SlidingWindow::Cell)
-                              : 0);
+    return sizeof(LimiterControl) + sizeof(ThreadLines) + round_up(config.window_bytes(), kCacheLine) +
+           KeyTable::bytes(config.keys_max, state_bytes(config));
   }
 
-  // A view of the limiter at `memory`; `config` must be the one it was formatted with.
+  // A view of the limiter at `memory`; `config` must have the shape of the one it was formatted with.
   Limiter(void* memory, const LimiterConfig& config)
       : control_(static_cast<LimiterControl*>(memory)),
         lines_(reinterpret_cast<ThreadLines*>(control_ + 1)),
-        window_(config.window, reinterpret_cast<SlidingWindow::Cell*>(lines_ + 1)) {}
+        window_(reinterpret_cast<std::byte*>(lines_ + 1)),
+        keys_(window_ + round_up(config.window_bytes(), kCacheLine), config.keys_max, state_bytes(config)) {}
 
-  void format(const LimiterConfig& config, std::uint64_t now) {
-    new (control_) LimiterControl{config, now, {}, {}};
+  void format(const LimiterConfig& config, std::uint64_t now, const KeySecret& secret = {}) {
+    new (control_) LimiterControl{config, now, secret, {}, {}, {}, {}, {}};
   }
 
+  // Only the parts that are fixed at creation may be read at any time.
   const LimiterConfig& config() const noexcept { return control_->config; }
   ThreadLines& lines() noexcept { return *lines_; }
+  Key key(KeyKind kind, const void* octets, std::size_t size) const noexcept {
+    return KeyHash::of(control_->secret, kind, octets, size);
+  }
 
-  // Decides at `now` for `cost`. `queue_depth` is read only if the depth tier follows a queue.
+  // Decides at `now` for `cost`; `key` is needed if the limiter has keys. `queue_depth` is read only if the depth
+  // tier follows a queue.
   Decision decide(ThreadLine& line, const Clock& clock, std::uint64_t now, std::uint64_t cost,
-                  std::uint64_t queue_depth) noexcept {
-    const LimiterConfig& config = control_->config;
-    const std::uint64_t time = now - control_->epoch_ns;
+                  std::uint64_t queue_depth, const Key* key = nullptr) noexcept {
     Decision decision;
-    if (config.has_bucket && !control_->bucket.take(config.bucket, cost, time)) {
-      decision.refused_by = Tier::kTokenBucket;
-    } else if (config.has_window && !take_window(decision, clock, time, cost)) {
-      if (config.has_bucket) control_->bucket.refund(config.bucket, cost);
-      decision.refused_by = Tier::kSlidingWindow;
-    } else if (config.has_depth && !enter_depth(cost, queue_depth)) {
-      if (config.has_window) window_.refund(decision.window, cost);
-      if (config.has_bucket) control_->bucket.refund(config.bucket, cost);
-      decision.refused_by = Tier::kQueueDepth;
-    }
-    line.count(kAllowed + static_cast<std::uint32_t>(decision.refused_by));
+    visit(line, now, key, Need::kUse, [&](Tiers& tiers, std::uint64_t time, bool overflowed) {
+      decision = decide_in(tiers, line, clock, time, cost, queue_depth, overflowed);
+      count(line, decision, cost, key != nullptr && tiers.holds_depth());
+    });
     return decision;
   }
 
   // Undoes an allowed decision, as if it had never been asked for. Cannot fail.
-  void refund(ThreadLine& line, const Decision& decision, std::uint64_t cost) noexcept {
-    const LimiterConfig& config = control_->config;
-    if (config.has_depth && !config.depth_of_queue) control_->depth.leave(cost);
-    if (config.has_window) window_.refund(decision.window, cost);
-    if (config.has_bucket) control_->bucket.refund(config.bucket, cost);
-    line.count(kAllowed, ~0ULL);  // one less
+  void refund(ThreadLine& line, const Decision& decision, std::uint64_t cost,
+              const Key* key = nullptr) noexcept {
+    visit(line, control_->epoch_ns, decision.overflowed ? nullptr : key, Need::kFound,
+          [&](Tiers& tiers, std::uint64_t, bool) {
+            leave(line, tiers, cost);
+            if (decision.would_refuse == Tier::kNone) tiers.refund_rates(decision.window, cost);
+          });
+    line.count(kAllowed + static_cast<std::uint32_t>(decision.would_refuse), ~0ULL);  // one less
+    if (decision.would_refuse != Tier::kNone) line.count(kDryRefusals, ~0ULL);
   }
 
   // Work of `cost` is done. False if that much was not in flight.
-  bool release(std::uint64_t cost) noexcept {
-    const LimiterConfig& config = control_->config;
-    return !config.has_depth || config.depth_of_queue || control_->depth.leave(cost);
-  }
-
-  // Nanoseconds until every tier that knows its time would allow `cost`: the largest over the tiers. Depth
-  // frees up when work ends, which no clock tells, so it adds nothing.
-  std::uint64_t retry_after(std::uint64_t now, std::uint64_t cost) const noexcept {
-    const LimiterConfig& config = control_->config;
-    const std::uint64_t time = now - control_->epoch_ns;
-    std::uint64_t wait = 0;
-    if (config.has_bucket) wait = std::max(wait, control_->bucket.retry_after(config.bucket, cost, time));
-    if (config.has_window) wait = std::max(wait, window_.retry_after(cost, time));
-    if (config.has_depth && cost > config.depth_max) wait = kNever;
-    return wait;
-  }
-
-  // What the tightest tier would still allow now.
-  std::uint64_t remaining(std::uint64_t now, std::uint64_t queue_depth) const noexcept {
-    const LimiterConfig& config = control_->config;
-    const std::uint64_t time = now - control_->epoch_ns;
-    std::uint64_t left = kNever;
-    if (config.has_bucket) left = std::min(left, control_->bucket.remaining(config.bucket, time));
-    if (config.has_window) left = std::min(left, window_.remaining(time));
-    if (config.has_depth) {
-      const std::uint64_t used = config.depth_of_queue ? queue_depth : control_->depth.in_flight();
-      left = std::min(left, used >= config.depth_max ? 0 : config.depth_max - used);
-    }
+  bool release(ThreadLine& line, std::uint64_t cost, const Key* key = nullptr) noexcept {
+    bool left = false;
+    const auto act = [&](Tiers& tiers, std::uint64_t, bool) { left = leave(line, tiers, cost); };
+    visit(line, control_->epoch_ns, key, Need::kFound, act);
+    // Entered while the key had no place.
+    if (!left && key != nullptr) visit(line, control_->epoch_ns, nullptr, Need::kFound, act);
     return left;
   }
 
-  std::uint64_t in_flight() const noexcept { return control_->depth.in_flight(); }
+  std::uint64_t retry_after(ThreadLine& line, std::uint64_t now, std::uint64_t cost,
+                            const Key* key = nullptr) noexcept {
+    std::uint64_t wait = 0;
+    visit(line, now, key, Need::kState, [&](Tiers& tiers, std::uint64_t time, bool) {
+      const std::uint64_t overloaded = line.counters[kOverloadedUntil].load(std::memory_order_relaxed);
+      wait = std::max(tiers.wait(cost, time), overloaded > time ? overloaded - time : 0);
+    });
+    return wait;
+  }
+
+  struct Outlook {
+    Tier refused_by;
+    std::uint64_t remaining;
+    std::uint64_t retry_after;
+    Tier tightest;  // the tier that `remaining` is of
+  };
+  // What decide() would say, charging nothing.
+  Outlook peek(ThreadLine& line, std::uint64_t now, std::uint64_t cost, std::uint64_t queue_depth,
+               const Key* key = nullptr) noexcept {
+    Outlook outlook{};
+    visit(line, now, key, Need::kPlace, [&](Tiers& tiers, std::uint64_t time, bool) {
+      const std::uint64_t overloaded = line.counters[kOverloadedUntil].load(std::memory_order_relaxed);
+      const std::uint64_t recovers = overloaded > time ? overloaded - time : 0;
+      outlook = {recovers != 0 ? Tier::kAdaptive : tiers.refuses(cost, time, queue_depth),
+                 tiers.remaining(time, queue_depth), std::max(recovers, tiers.wait(cost, time)),
+                 tiers.tightest(time, queue_depth)};
+    });
+    return outlook;
+  }
+
+  // Charges `cost` whether or not it fits, or gives it back; the depth is left alone. False: the key has no place.
+  bool penalize(ThreadLine& line, const Clock& clock, std::uint64_t now, std::uint64_t cost,
+                const Key* key = nullptr) noexcept {
+    return visit(line, now, key, Need::kPlace, [&](Tiers& tiers, std::uint64_t time, bool overflowed) {
+      if (!overflowed) tiers.penalize(cost, time, since_epoch(clock));
+    });
+  }
+  void reward(ThreadLine& line, std::uint64_t now, std::uint64_t cost, const Key* key = nullptr) noexcept {
+    visit(line, now, key, Need::kFound,
+          [&](Tiers& tiers, std::uint64_t time, bool) { tiers.reward(cost, time); });
+  }
+  // As new, but for what is in flight.
+  void reset(ThreadLine& line, const Key* key = nullptr) noexcept {
+    visit(line, control_->epoch_ns, key, Need::kFound,
+          [&](Tiers& tiers, std::uint64_t, bool) { tiers.reset(); });
+  }
+  // Refuses everything for `ns`; 0 ends a block. False: the key has no place.
+  bool block(ThreadLine& line, std::uint64_t now, std::uint64_t ns, const Key* key = nullptr) noexcept {
+    return visit(line, now, key, Need::kPlace, [&](Tiers& tiers, std::uint64_t time, bool overflowed) {
+      if (!overflowed) tiers.block(ns == 0 ? 0 : time + ns);
+    });
+  }
+  // This thread refuses everything for `ns`.
+  void overload(ThreadLine& line, std::uint64_t now, std::uint64_t ns) noexcept {
+    line.counters[kOverloadedUntil].store(ns == 0 ? 0 : now - control_->epoch_ns + ns,
+                                          std::memory_order_relaxed);
+  }
+
+  // Changes the configuration for all threads at one instant; nothing that was counted is forgotten. `change` gets
+  // the present one, and changes what configure() may. Takes time in proportion to the keys, and only if a rate or
+  // the length of the window changes.
+  template <class Change>
+  void configure(const Clock& clock, Change&& change) {
+    const auto scratch = std::make_unique<std::uint64_t[]>(SlidingWindow::cells(kWindowBucketsMax));
+    control_->quiesce.pause(*lines_);
+    const std::uint64_t time = clock.now() - control_->epoch_ns;
+    LimiterConfig next = control_->config;
+    change(next, time);
+    Tiers(control_->config, shared_state()).rebase(next, time, scratch.get());
+    const bool moved = !next.bucket.accrues_as(control_->config.bucket) ||
+                       next.window.bucket_ns != control_->config.window.bucket_ns;
+    for (std::uint64_t i = 0; moved && i < keys_.count(); ++i) {
+      KeyTable::Set& set = keys_.set(i);
+      for (std::uint32_t way = 0; way < KeyTable::kWays; ++way) {
+        if (set.keys[way] == Key{}) continue;
+        Tiers(control_->config, key_state(keys_.state(set, way))).rebase(next, time, scratch.get());
+      }
+    }
+    control_->config = next;
+    control_->quiesce.resume();
+  }
+  LimiterConfig current_config(ThreadLine& line) noexcept {
+    control_->quiesce.enter(line);
+    const LimiterConfig config = control_->config;
+    control_->quiesce.leave(line);
+    return config;
+  }
+
+  std::uint64_t in_flight() const noexcept {
+    return control_->config.keys_max == 0 ? control_->depth.in_flight() : lines_->sum(kInFlight);
+  }
 
  private:
-  bool take_window(Decision& decision, const Clock& clock, std::uint64_t time, std::uint64_t cost) noexcept {
-    decision.window = window_.take(cost, time, [this, &clock] { return clock.now() - control_->epoch_ns; });
-    return decision.window.taken;
+  friend class LimiterLine;
+
+  SinceEpoch since_epoch(const Clock& clock) const noexcept { return {clock, control_->epoch_ns}; }
+
+  // Decides about one state, counting nothing. While somebody waits for it, nobody else is allowed.
+  Decision decide_in(Tiers& tiers, ThreadLine& line, const Clock& clock, std::uint64_t time,
+                     std::uint64_t cost, std::uint64_t queue_depth, bool overflowed) noexcept {
+    Tiers::Taken taken;
+    if (time < line.counters[kOverloadedUntil].load(std::memory_order_relaxed)) [[unlikely]] {
+      taken.refused_by = Tier::kAdaptive;
+    } else if (tiers.line().waiting.load(std::memory_order_relaxed) != 0) [[unlikely]] {
+      taken.refused_by = Tier::kLine;
+    } else {
+      taken = tiers.take(cost, time, queue_depth, since_epoch(clock));
+    }
+    Decision decision{taken.refused_by, taken.refused_by, overflowed, taken.window};
+    if (taken.refused_by != Tier::kNone && !control_->config.enforce) {
+      tiers.force_depth(cost);  // it will be released like any other
+      decision.refused_by = Tier::kNone;
+    }
+    return decision;
   }
-  bool enter_depth(std::uint64_t cost, std::uint64_t queue_depth) noexcept {
+  static void count(ThreadLine& line, const Decision& decision, std::uint64_t cost, bool in_flight) noexcept {
+    line.count(kAllowed + static_cast<std::uint32_t>(decision.would_refuse));
+    if (decision.refused_by != Tier::kNone) return;
+    if (decision.would_refuse != Tier::kNone) line.count(kDryRefusals);
+    if (in_flight) line.count(kInFlight, cost);
+  }
+
+  // What an operation needs: a place for the key if there is one to give, to use or only to write to; the key's
+  // state, or else the one it shares; or its state only if it has one.
+  enum class Need : std::uint8_t { kUse, kPlace, kState, kFound };
+
+  bool leave(ThreadLine& line, Tiers& tiers, std::uint64_t cost) noexcept {
+    if (!tiers.leave_depth(cost)) return false;
+    if (control_->config.keys_max != 0 && tiers.holds_depth()) line.count(kInFlight, 0 - cost);
+    return true;
+  }
+
+  void take_place(ThreadLine& line, KeyTable::Place& place, const Key& key, std::uint64_t time) noexcept {
+    const KeyTable::Taken taken = keys_.take(place, key, time, [&](std::byte* state) {
+      return Tiers(control_->config, key_state(state)).fresh(time);
+    });
+    if (taken == KeyTable::Taken::kFree) line.count(kPlaces);
+    if (taken == KeyTable::Taken::kEvicted) line.count(kEvicted);
+  }
+
+  // Calls act(tiers, limiter's time, overflowed) for the state of `key`. False if the key had no place.
+  template <class Act>
+  bool visit(ThreadLine& line, std::uint64_t now, const Key* key, Need need, Act&& act) noexcept {
+    const std::uint64_t time = now - control_->epoch_ns;
+    control_->quiesce.enter(line);
     const LimiterConfig& config = control_->config;
-    if (config.depth_of_queue) return cost <= config.depth_max && queue_depth <= config.depth_max - cost;
-    return control_->depth.enter(config.depth_max, cost);
+    bool placed = true;
+    if (key == nullptr) {
+      Tiers tiers(config, shared_state());
+      act(tiers, time, false);
+    } else {
+      KeyTable::Place place = keys_.lock(*key);
+      if (!place.found() && need <= Need::kPlace) take_place(line, place, *key, time);
+      placed = place.found();
+      if (placed) {
+        if (need == Need::kUse) KeyTable::touch(place, time);
+        Tiers tiers(config, key_state(keys_.state(place)));
+        act(tiers, time, false);
+      } else if (need == Need::kUse) {
+        line.count(kOverflowed);
+      }
+      KeyTable::unlock(place);
+      if (!placed && need != Need::kFound) {
+        Tiers tiers(config, shared_state());
+        act(tiers, time, true);
+      }
+    }
+    control_->quiesce.leave(line);
+    return placed;
+  }
+
+  LimiterState shared_state() const noexcept {
+    return {&control_->bucket, &control_->depth, &control_->blocked_until, &control_->line, window_};
+  }
+  static LimiterState key_state(std::byte* state) noexcept {
+    auto* at = reinterpret_cast<KeyState*>(state);
+    return {&at->bucket, &at->depth, &at->blocked_until, &at->line, state + sizeof(KeyState)};
   }
 
   LimiterControl* control_;
   ThreadLines* lines_;
-  SlidingWindow window_;
+  std::byte* window_;
+  KeyTable keys_;
 };
 
 }  // namespace sluice

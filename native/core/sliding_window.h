@@ -17,7 +17,6 @@
 #include <atomic>
 #include <cstdint>
 
-#include "core/check.h"
 #include "core/token_bucket.h"  // kNever
 
 namespace sluice {
@@ -82,11 +81,83 @@ class SlidingWindow {
     Cell& charged = cell(charge.bucket);
     std::uint64_t word = charged.load(std::memory_order_relaxed);
     while (bucket_in(word) == number(charge.bucket)) {
-      SLUICE_CHECK(count_in(word) >= cost, "a window is refunded no more than it was charged");
-      if (charged.compare_exchange_weak(word, word - cost, std::memory_order_relaxed,
+      // Less than was charged is there if the window was cleared or forgave meanwhile.
+      const std::uint64_t given = std::min(cost, count_in(word));
+      if (charged.compare_exchange_weak(word, word - given, std::memory_order_relaxed,
                                         std::memory_order_relaxed)) {
         return;
       }
+    }
+  }
+
+  // Counts `cost` in the running bucket whether or not it fits.
+  template <class ReadClock>
+  void add(std::uint64_t cost, std::uint64_t now, ReadClock&& clock_now) noexcept {
+    std::uint64_t bucket = bucket_of(now);
+    for (;;) {
+      Cell& running = cell(bucket);
+      std::uint64_t word = running.load(std::memory_order_acquire);  // as in take()
+      if (bucket_in(word) != number(bucket)) {
+        if (!open(bucket, clock_now)) bucket = later_bucket(bucket, clock_now());
+      } else if (word & kSealed) {
+        bucket = later_bucket(bucket, clock_now());
+      } else {
+        const std::uint64_t added = std::min(cost, kWindowLimitMax - count_in(word));
+        if (running.compare_exchange_weak(word, word + added, std::memory_order_acq_rel,
+                                          std::memory_order_relaxed)) {
+          return;
+        }
+      }
+    }
+  }
+
+  // Forgets the newest `cost`.
+  void forget(std::uint64_t cost, std::uint64_t now) noexcept {
+    const std::uint64_t bucket = bucket_of(now);
+    for (std::uint64_t age = 0; age <= config_.buckets && cost != 0; ++age) {
+      Cell& charged = cell(bucket - age);
+      std::uint64_t word = charged.load(std::memory_order_relaxed);
+      while (bucket_in(word) == number(bucket - age) && count_in(word) != 0) {
+        const std::uint64_t given = std::min(cost, count_in(word));
+        if (!charged.compare_exchange_weak(word, word - given, std::memory_order_relaxed,
+                                           std::memory_order_relaxed)) {
+          continue;
+        }
+        cost -= given;
+        break;
+      }
+    }
+  }
+
+  bool empty(std::uint64_t now) const noexcept { return sum(bucket_of(now)) == 0; }
+
+  // Goes over to buckets of another length (as many) at time `now`: what a bucket counted is taken to have come at
+  // its end, so nothing is forgotten too early. While nobody else is inside. `scratch` has room for cells(buckets).
+  void rebase(const SlidingWindowConfig& to, std::uint64_t now, std::uint64_t* scratch) noexcept {
+    const std::uint64_t bucket = bucket_of(now);
+    for (std::uint64_t age = 0; age <= config_.buckets; ++age) scratch[age] = count_of(bucket - age);
+    SlidingWindow other(to, cells_);
+    const std::uint64_t running = other.bucket_of(now);
+    for (std::uint64_t age = 0; age <= to.buckets; ++age) {
+      // Sealed but for the running one: a thread that comes with an older time is told to read the clock again.
+      other.cell(running - age)
+          .store(word_of(running - age, age == 0 ? 0 : kSealed), std::memory_order_relaxed);
+    }
+    for (std::uint64_t age = 0; age <= config_.buckets; ++age) {
+      if (scratch[age] == 0) continue;
+      const std::uint64_t last = std::min(now, start_of(bucket - age + 1) - 1);
+      const std::uint64_t into = other.bucket_of(last);
+      if (running - into > to.buckets) continue;
+      Cell& target = other.cell(into);
+      const std::uint64_t word = target.load(std::memory_order_relaxed);
+      target.store(word + std::min(scratch[age], kWindowLimitMax - count_in(word)),
+                   std::memory_order_relaxed);
+    }
+  }
+  // Empty. Buckets that are running or sealed stay so.
+  void clear() noexcept {
+    for (std::uint64_t i = 0; i < cells(config_.buckets); ++i) {
+      cells_[i].fetch_and(~(kSealed - 1), std::memory_order_relaxed);
     }
   }
 
@@ -145,8 +216,10 @@ class SlidingWindow {
   template <class ReadClock>
   std::uint64_t older_sum(std::uint64_t bucket, ReadClock&& clock_now) const noexcept {
     std::uint64_t total = 0;
+    std::uint64_t at = bucket % cells(config_.buckets);  // stepped instead of divided for each cell
     for (std::uint64_t age = 1; age <= config_.buckets; ++age) {
-      const std::uint64_t word = cell(bucket - age).load(std::memory_order_relaxed);
+      at = at == 0 ? config_.buckets : at - 1;
+      const std::uint64_t word = cells_[at].load(std::memory_order_relaxed);
       if (bucket_in(word) == number(bucket - age)) {
         total += count_in(word);
       } else if (is_later(word, bucket - age, bucket, clock_now)) {

@@ -6,6 +6,7 @@
 // A request passes if spent + cost <= accrued + burst.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 
@@ -15,17 +16,77 @@ namespace sluice {
 
 inline constexpr std::uint64_t kNever = ~0ULL;  // a retry_after that no waiting can satisfy
 
+// How tokens accrue: at `rate` since `origin`. During a warm-up the rate climbs evenly from a third of `rate` to all
+// of it, as in Guava's SmoothWarmingUp with its cold factor of 3.
 struct TokenBucketConfig {
   TokenRate rate;
-  std::uint64_t burst = 0;  // tokens, 1 to 2^32
+  std::uint64_t burst = 0;         // tokens, 1 to 2^32
+  std::uint64_t origin = 0;        // limiter's time at which nothing has accrued yet
+  std::uint64_t warm_up_ns = 0;    // 0: none
+  std::uint64_t warm_up_from = 0;  // limiter's time at which it began
+  double per_second = 0;           // the rate as it was given, to be shown
+
+  // Whether tokens accrue in the same way, so that one count of them means the same in both.
+  bool accrues_as(const TokenBucketConfig& other) const noexcept {
+    return rate == other.rate && origin == other.origin && warm_up_ns == other.warm_up_ns &&
+           warm_up_from == other.warm_up_from;
+  }
+
+  // Units accrued until `now`. A thread whose time is older than `origin` has nothing yet.
+  std::uint64_t accrued(std::uint64_t now) const noexcept {
+    if (now <= origin) return 0;
+    if (warm_up_ns == 0) return rate.accrued(now - origin);
+    return rate.accrued(warmed(now) - warmed(origin));
+  }
+  // The first time at which `units` have accrued.
+  std::uint64_t time_of(std::uint64_t units) const noexcept {
+    const std::uint64_t full_rate_ns = rate.time_of(units);
+    if (warm_up_ns == 0) return origin + full_rate_ns;
+    const std::uint64_t target = warmed(origin) + full_rate_ns;
+    const std::uint64_t end = warm_up_from + warm_up_ns;
+    if (target >= warmed(end)) return end + (target - warmed(end));
+    std::uint64_t low = origin, high = end;
+    while (low < high) {
+      const std::uint64_t middle = low + (high - low) / 2;
+      if (warmed(middle) >= target) {
+        high = middle;
+      } else {
+        low = middle + 1;
+      }
+    }
+    return low;
+  }
+
+  // The units of a debt on the scale of `other`, rounded up.
+  std::uint64_t debt_in(const TokenBucketConfig& other, std::uint64_t units) const noexcept {
+    const std::uint64_t one = rate.units(1), other_one = other.rate.units(1);
+    if (other_one >= one) return units * (other_one / one);
+    const std::uint64_t step = one / other_one;
+    return (units + step - 1) / step;
+  }
+
+ private:
+  // Nanoseconds at the full rate that bring as much as the time until `now` does; grows with `now`. t into a warm-up
+  // of length w it is t/3 + t^2 / 3w, and w/3 behind for ever after. In doubles: within a few nanoseconds.
+  std::uint64_t warmed(std::uint64_t now) const noexcept {
+    if (now <= warm_up_from) return now;
+    const std::uint64_t in = now - warm_up_from;
+    if (in >= warm_up_ns) return now - warm_up_ns / 3;
+    const auto t = static_cast<double>(in), w = static_cast<double>(warm_up_ns);
+    return warm_up_from +
+           std::min(static_cast<std::uint64_t>(t * (w + t) / (3 * w)), warm_up_ns - warm_up_ns / 3);
+  }
 };
+
+// What a bucket may owe at most, in tokens: a burst, and penalties.
+inline constexpr std::uint64_t kTokenDebtMax = 1ULL << 33;
 
 class TokenBucket {
  public:
   // Takes `cost` tokens at time `now` (ns since the limiter's epoch), or nothing.
   bool take(const TokenBucketConfig& config, std::uint64_t cost, std::uint64_t now) noexcept {
     if (cost > config.burst) return false;  // and its units might not fit in a word
-    const std::uint64_t accrued = config.rate.accrued(now);
+    const std::uint64_t accrued = config.accrued(now);
     const std::uint64_t most = accrued + config.rate.units(config.burst);
     const std::uint64_t units = config.rate.units(cost);
     // Relaxed throughout: the word is all there is to this state, and it publishes nothing else.
@@ -39,13 +100,42 @@ class TokenBucket {
     }
   }
 
-  // Undoes a take(). Cannot fail. Returning tokens to a bucket that has filled meanwhile changes nothing.
+  // Undoes a take(), or rewards. Cannot fail. Returning tokens to a bucket that has filled changes nothing.
   void refund(const TokenBucketConfig& config, std::uint64_t cost) noexcept {
-    spent_.fetch_sub(config.rate.units(cost), std::memory_order_relaxed);
+    const std::uint64_t units = config.rate.units(cost);
+    std::uint64_t spent = spent_.load(std::memory_order_relaxed);
+    while (!spent_.compare_exchange_weak(spent, spent > units ? spent - units : 0, std::memory_order_relaxed,
+                                         std::memory_order_relaxed)) {
+    }
+  }
+
+  // Takes `cost` tokens whether or not they are there: the bucket may come to owe, up to kTokenDebtMax.
+  void charge(const TokenBucketConfig& config, std::uint64_t cost, std::uint64_t now) noexcept {
+    const std::uint64_t accrued = config.accrued(now);
+    const std::uint64_t most = accrued + config.rate.units(kTokenDebtMax);
+    std::uint64_t spent = spent_.load(std::memory_order_relaxed);
+    std::uint64_t after;
+    do {
+      after = std::max(spent, std::min(most, std::max(spent, accrued) + config.rate.units(cost)));
+    } while (
+        !spent_.compare_exchange_weak(spent, after, std::memory_order_relaxed, std::memory_order_relaxed));
+  }
+
+  bool full(const TokenBucketConfig& config, std::uint64_t now) const noexcept {
+    return spent_.load(std::memory_order_relaxed) <= config.accrued(now);
+  }
+  // Full, whatever the time.
+  void clear() noexcept { spent_.store(0, std::memory_order_relaxed); }
+
+  // Goes over to another rate at time `now`, its origin: what is owed stays owed. While nobody else is inside.
+  void rebase(const TokenBucketConfig& from, const TokenBucketConfig& to, std::uint64_t now) noexcept {
+    const std::uint64_t spent = spent_.load(std::memory_order_relaxed);
+    const std::uint64_t accrued = from.accrued(now);
+    spent_.store(spent > accrued ? from.debt_in(to, spent - accrued) : 0, std::memory_order_relaxed);
   }
 
   std::uint64_t remaining(const TokenBucketConfig& config, std::uint64_t now) const noexcept {
-    const std::uint64_t accrued = config.rate.accrued(now);
+    const std::uint64_t accrued = config.accrued(now);
     const std::uint64_t spent = spent_.load(std::memory_order_relaxed);
     const std::uint64_t most = accrued + config.rate.units(config.burst);
     const std::uint64_t used = spent > accrued ? spent : accrued;
@@ -56,10 +146,16 @@ class TokenBucket {
   std::uint64_t retry_after(const TokenBucketConfig& config, std::uint64_t cost,
                             std::uint64_t now) const noexcept {
     if (cost > config.burst) return kNever;
-    const std::uint64_t needed = spent_.load(std::memory_order_relaxed) + config.rate.units(cost);
+    return retry_after_all(config, cost, now);
+  }
+  // The same for `cost` tokens taken one after the other, each as it comes: may be more than the burst.
+  std::uint64_t retry_after_all(const TokenBucketConfig& config, std::uint64_t cost,
+                                std::uint64_t now) const noexcept {
+    const std::uint64_t spent = std::max(spent_.load(std::memory_order_relaxed), config.accrued(now));
+    const std::uint64_t needed = spent + config.rate.units(cost);
     const std::uint64_t burst = config.rate.units(config.burst);
     if (needed <= burst) return 0;
-    const std::uint64_t due = config.rate.time_of(needed - burst);
+    const std::uint64_t due = config.time_of(needed - burst);
     return due > now ? due - now : 0;
   }
 

@@ -19,6 +19,8 @@ inline constexpr double kTokenRateMax = 1e7;
 
 class TokenRate {
  public:
+  friend bool operator==(const TokenRate&, const TokenRate&) = default;
+
   static TokenRate per_second(double rate) {
     TokenRate result;
     // As many fraction bits as keep the units of 34 years below 2^63.

@@ -46,7 +46,9 @@ struct Timed {
   Tier ask(std::uint64_t cost = 1, std::uint64_t queue_depth = 0) {
     return decide(cost, queue_depth).refused_by;
   }
-  std::uint64_t remaining() const { return limiter.remaining(clock.now(), 0); }
+  std::uint64_t remaining() { return limiter.peek(*line, clock.now(), 1, 0).remaining; }
+  std::uint64_t retry_after(std::uint64_t cost) { return limiter.retry_after(*line, clock.now(), cost); }
+  bool release(std::uint64_t cost) { return limiter.release(*line, cost); }
   std::uint64_t sum(Limiter::Counter counter) { return limiter.lines().sum(counter); }
 
   ZeroedMemory memory;
@@ -59,8 +61,8 @@ struct Timed {
 TEST_CASE("without any tier everything passes") {
   Timed timed(config_of(0, 0, 0, 0));
   for (int i = 0; i < 1'000; ++i) REQUIRE(timed.ask(1'000) == Tier::kNone);
-  CHECK(timed.limiter.retry_after(timed.clock.now(), 1) == 0);
-  CHECK(timed.limiter.release(1));
+  CHECK(timed.retry_after(1) == 0);
+  CHECK(timed.release(1));
 }
 
 TEST_CASE("a refusal names the tier that refused") {
@@ -97,15 +99,15 @@ TEST_CASE("a refusal by the depth leaves bucket and window uncharged") {
     Timed timed(config);
     if (!depth_of_queue) REQUIRE(timed.ask(3) == Tier::kNone);
     for (int i = 0; i < 20; ++i) REQUIRE(timed.ask(1, 3) == Tier::kQueueDepth);
-    if (!depth_of_queue) REQUIRE(timed.limiter.release(3));
+    if (!depth_of_queue) REQUIRE(timed.release(3));
     std::uint64_t passed = depth_of_queue ? 0 : 3;
     while (timed.ask(1, 0) == Tier::kNone) {
       ++passed;
-      timed.limiter.release(1);
+      timed.release(1);
     }
     CHECK(passed == 9);  // the window's limit; one is left in the bucket
     timed.manual.advance(2 * kSecond);
-    CHECK(timed.limiter.remaining(timed.clock.now(), 0) == 3);
+    CHECK(timed.remaining() == 3);
   }
 }
 
@@ -127,10 +129,10 @@ TEST_CASE("what remains is what the tightest tier would still allow") {
   CHECK(timed.remaining() == 10);
   REQUIRE(timed.ask(8) == Tier::kNone);
   CHECK(timed.remaining() == 2);
-  timed.limiter.release(8);
+  timed.release(8);
   CHECK(timed.remaining() == 10);
   REQUIRE(timed.ask(9) == Tier::kNone);
-  timed.limiter.release(9);
+  timed.release(9);
   CHECK(timed.remaining() == 3);  // of the window
 }
 
@@ -140,9 +142,9 @@ TEST_CASE("the depth is held until it is released, and cannot be released twice"
   REQUIRE(timed.ask() == Tier::kNone);
   timed.manual.advance(1'000'000 * kSecond);
   CHECK(timed.ask() == Tier::kQueueDepth);
-  CHECK(timed.limiter.retry_after(timed.clock.now(), 1) == 0);  // no clock tells when work ends
-  CHECK(timed.limiter.release(2));
-  CHECK_FALSE(timed.limiter.release(1));
+  CHECK(timed.retry_after(1) == 0);  // no clock tells when work ends
+  CHECK(timed.release(2));
+  CHECK_FALSE(timed.release(1));
   CHECK(timed.ask(2) == Tier::kNone);
 }
 
@@ -156,14 +158,14 @@ TEST_CASE("a depth that follows a queue counts what is in the queue and holds no
   CHECK(timed.ask(~0ULL, 3) == Tier::kQueueDepth);
   CHECK(timed.ask(5, 0) == Tier::kNone);
   CHECK(timed.limiter.in_flight() == 0);
-  CHECK(timed.limiter.release(1));
+  CHECK(timed.release(1));
 }
 
 TEST_CASE("a cost that some tier can never allow is told never") {
-  CHECK(Timed(config_of(1, 5, 0, 0)).limiter.retry_after(kEpoch, 6) == kNever);
-  CHECK(Timed(config_of(1, 50, 5, 0)).limiter.retry_after(kEpoch, 6) == kNever);
-  CHECK(Timed(config_of(1, 50, 50, 5)).limiter.retry_after(kEpoch, 6) == kNever);
-  CHECK(Timed(config_of(1, 50, 50, 50)).limiter.retry_after(kEpoch, 6) == 0);
+  CHECK(Timed(config_of(1, 5, 0, 0)).retry_after(6) == kNever);
+  CHECK(Timed(config_of(1, 50, 5, 0)).retry_after(6) == kNever);
+  CHECK(Timed(config_of(1, 50, 50, 5)).retry_after(6) == kNever);
+  CHECK(Timed(config_of(1, 50, 50, 50)).retry_after(6) == 0);
 }
 
 TEST_CASE("retry_after is exact over bucket and window together") {
@@ -175,7 +177,7 @@ TEST_CASE("retry_after is exact over bucket and window together") {
     const LimiterConfig& config = timed.limiter.config();
     for (int i = 0; i < 100; ++i) {
       const std::uint64_t cost = random.between(1, std::min(config.bucket.burst, config.window.limit));
-      const std::uint64_t wait = timed.limiter.retry_after(timed.clock.now(), cost);
+      const std::uint64_t wait = timed.retry_after(cost);
       if (wait != 0) {
         REQUIRE(timed.ask(cost) != Tier::kNone);
         timed.manual.advance(wait - 1);
@@ -204,18 +206,18 @@ TEST_CASE("under contention every tier is charged for what passed and for nothin
           timed.limiter.refund(*line, decision, cost);
         } else {
           passed += cost;
-          timed.limiter.release(cost);
+          timed.limiter.release(*line, cost);
         }
       }
       timed.limiter.lines().release(line);
     });
     REQUIRE(timed.limiter.in_flight() == 0);
     REQUIRE(passed <= 30);
-    REQUIRE(timed.limiter.remaining(kEpoch, 0) == std::min<std::uint64_t>(6, 30 - passed));
+    REQUIRE(timed.remaining() == std::min<std::uint64_t>(6, 30 - passed));
     // When the window has forgotten, the bucket has what was not passed, and three seconds' worth more.
     timed.manual.advance(3 * kSecond);
     std::uint64_t left = 0;
-    for (; timed.ask() == Tier::kNone; ++left) timed.limiter.release(1);
+    for (; timed.ask() == Tier::kNone; ++left) timed.release(1);
     REQUIRE(left == std::min<std::uint64_t>(30, std::min<std::uint64_t>(40, 40 - passed + 3)));
   }
 }

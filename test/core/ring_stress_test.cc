@@ -80,10 +80,19 @@ std::uint64_t drain(Ring<>& ring, Audit& audit, std::uint64_t max) {
   return count;
 }
 
-// Pushes numbers from .. to - 1 in claims of up to `batch`.
+// Pushes the numbers up to `count`, in claims of up to `batch`, or one by one.
 void push_all(Ring<>& ring, std::uint64_t producer, std::uint64_t count, std::uint32_t batch,
               Random& random) {
   for (std::uint64_t number = 0; number < count;) {
+    if (batch == 1 && random.once_in(2)) {
+      const Record record{producer, number, Record::sum(producer, number)};
+      if (ring.push(&record) == PushResult::kPushed) {
+        ++number;
+      } else {
+        std::this_thread::yield();
+      }
+      continue;
+    }
     const std::uint64_t left = count - number;
     const auto want = static_cast<std::uint32_t>(random.between(1, batch < left ? batch : left));
     const auto claim = ring.claim(want);

@@ -10,7 +10,7 @@ const random = new SeededRandom(seed);
 interface Asked {
   allowed: number;
   cost: number;
-  refused: Record<Tier, number>;
+  refused: Partial<Record<Tier, number>>;
 }
 
 /** Four threads that share a limiter. */
@@ -28,15 +28,14 @@ async function contended(
   const ask = async (attempts: number, costMax = 1): Promise<Asked> => {
     for (const thread of threads) thread.post({ type: 'ask', attempts, costMax, seed: random.next() });
     const answers = await Promise.all(threads.map((thread) => thread.message<Asked>('asked')));
-    const sum = {
-      allowed: 0,
-      cost: 0,
-      refused: { 'token-bucket': 0, 'sliding-window': 0, 'queue-depth': 0 },
-    };
+    const refused: Partial<Record<Tier, number>> = {};
+    const sum = { allowed: 0, cost: 0, refused };
     for (const answer of answers) {
       sum.allowed += answer.allowed;
       sum.cost += answer.cost;
-      for (const tier of Object.keys(sum.refused) as Tier[]) sum.refused[tier] += answer.refused[tier];
+      for (const [tier, count] of Object.entries(answer.refused) as [Tier, number][]) {
+        refused[tier] = (refused[tier] ?? 0) + count;
+      }
     }
     return sum;
   };

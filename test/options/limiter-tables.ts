@@ -8,6 +8,24 @@ const base = {
   queueDepth: { max: 50 },
 };
 
+const flag = only(true, false);
+/** Up to a day; 0: none. */
+const warmUpMs = {
+  good: [0, 0.5, 86_400_000],
+  wrong: ['1', null, true, 1n],
+  outside: [-1, 86_400_001, Number.NaN, Infinity],
+};
+
+/** The table of the changes to one tier. */
+function changes(name: keyof typeof base, rest: Pick<OptionTable, 'options' | 'unknown'>): OptionTable {
+  return {
+    where: `Limiter.configure: ${name}`,
+    call: (options) => Limiter.create(base).configure({ [name]: options as never }),
+    base: {},
+    ...rest,
+  };
+}
+
 /** The table of one tier's own options. */
 function tier(name: keyof typeof base, rest: Omit<OptionTable, 'where' | 'call' | 'base'>): OptionTable {
   return {
@@ -23,13 +41,17 @@ export const limiterTables: readonly OptionTable[] = [
     where: 'Limiter.create',
     call: (options) => Limiter.create(options as never),
     base,
-    options: { clock: only(new ManualClock()) },
-    unknown: ['tokenbucket', 'TokenBucket', 'bucket', 'keys', 'maxKeys', 'key', 'queue'],
+    options: {
+      clock: only(new ManualClock()),
+      enforce: flag,
+      maxWaiting: whole(0, 65_536, [0, 65_536]),
+    },
+    unknown: ['tokenbucket', 'TokenBucket', 'bucket', 'maxKeys', 'key', 'queue', 'dryRun', 'exact'],
   },
   tier('tokenBucket', {
     required: ['ratePerSecond', 'burst'],
-    options: { ratePerSecond: real(1e-6, 1e7), burst: whole(1, u32Max, [1, u32Max]) },
-    unknown: ['rate', 'capacity', 'refillMs'],
+    options: { ratePerSecond: real(1e-6, 1e7), burst: whole(1, u32Max, [1, u32Max]), warmUpMs },
+    unknown: ['rate', 'capacity', 'refillMs', 'warmupMs'],
   }),
   tier('slidingWindow', {
     required: ['limit', 'windowMs'],
@@ -37,6 +59,7 @@ export const limiterTables: readonly OptionTable[] = [
       limit: whole(1, 2 ** 30 - 1, [1, 2 ** 30 - 1]),
       windowMs: real(1, 86_400_000),
       buckets: whole(1, 1_000, [1, 1_000]),
+      exact: flag,
     },
     unknown: ['max', 'window', 'windowSeconds'],
   }),
@@ -53,6 +76,69 @@ export const limiterTables: readonly OptionTable[] = [
     call: (options) => Limiter.create(base).tryAcquire(options as never),
     base: {},
     options: { cost: whole(1, u32Max, [1, u32Max]) },
-    unknown: ['costs', 'key', 'timeoutMs', 'signal'],
+    unknown: ['costs', 'keys', 'timeoutMs', 'signal'],
   },
+  {
+    where: 'Limiter.acquire',
+    call: (options) => Limiter.create(base).acquire(options as never),
+    base: {},
+    options: {
+      cost: whole(1, u32Max, [1, 50, u32Max]),
+      timeoutMs: {
+        good: [0, 0.5, 1e12],
+        wrong: ['1', null, true],
+        outside: [-1, 1.1e12, Number.NaN, Infinity],
+      },
+      signal: only(new AbortController().signal),
+    },
+    unknown: ['timeout', 'keys', 'priority'],
+  },
+  {
+    where: 'Limiter.create: adaptive',
+    call: (options) => Limiter.create({ ...base, adaptive: options as never })[Symbol.dispose](),
+    base: { maxEventLoopDelayMs: 100 },
+    required: ['maxEventLoopDelayMs'],
+    options: { maxEventLoopDelayMs: real(1, 60_000), intervalMs: real(10, 60_000) },
+    unknown: ['maxQueueWaitMs', 'maxEventLoopUtilization'],
+  },
+  {
+    where: 'Limiter.peek',
+    call: (options) => Limiter.create({ ...base, keys: { max: 10 } }).peek(options as never),
+    base: { key: 'key' },
+    options: { cost: whole(1, u32Max, [1, u32Max]) },
+    required: ['key'],
+    unknown: ['costs', 'keys', 'timeoutMs', 'signal'],
+  },
+  {
+    where: 'Limiter.create: keys',
+    call: (options) => Limiter.create({ ...base, keys: options as never }),
+    base: { max: 10 },
+    required: ['max'],
+    options: { max: whole(1, 10_000_000, [1, 1_000]) },
+    unknown: ['size', 'idleMs'],
+  },
+  {
+    where: 'Limiter.create: slidingWindow',
+    call: (options) => Limiter.create({ slidingWindow: options as never }),
+    base: { limit: 10, windowMs: 1_000, exact: true },
+    required: ['limit', 'windowMs'],
+    options: { limit: whole(1, 1_000_000, [1, 1_000_000]) },
+    unknown: ['buckets', 'log'],
+  },
+  {
+    where: 'Limiter.configure',
+    call: (options) => Limiter.create(base).configure(options as never),
+    base: {},
+    options: { enforce: flag },
+    unknown: ['keys', 'clock', 'warmUpMs', 'limit'],
+  },
+  changes('tokenBucket', {
+    options: { ratePerSecond: real(1e-6, 1e7), burst: whole(1, u32Max, [1, u32Max]), warmUpMs },
+    unknown: ['rate'],
+  }),
+  changes('slidingWindow', {
+    options: { limit: whole(1, 2 ** 30 - 1, [1, 2 ** 30 - 1]), windowMs: real(1, 86_400_000) },
+    unknown: ['buckets', 'exact'],
+  }),
+  changes('queueDepth', { options: { max: whole(1, u32Max, [1, u32Max]) }, unknown: ['queue'] }),
 ];

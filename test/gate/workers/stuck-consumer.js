@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { Gate, record, u32, u53 } from 'sluice';
 
+setInterval(() => {}, 1_000); // lives on until it is terminated
 const gate = Gate.attach(record({ id: u53, sku: u32, quantity: u32 }), workerData);
 gate.consume(() => {
   parentPort?.postMessage('in hand');

@@ -1,0 +1,111 @@
+import { type LimitOptions, type Passed, Policy } from './policy.js';
+
+export type { LimitOptions } from './policy.js';
+
+/** What is used of a Hono context. */
+export interface HonoContext {
+  readonly req: { readonly raw: Request };
+  res: Response;
+}
+
+/**
+ * Limits a handler of `Request` to `Response`. There is no socket: a limiter with keys needs the option `key`. What
+ * the depth tier holds is given back once: when the body of the response has been read, cancelled or has failed, when
+ * the handler throws, or when the request's signal aborts.
+ * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
+ */
+export function fetchLimit<Rest extends unknown[]>(
+  handler: (request: Request, ...rest: Rest) => Response | Promise<Response>,
+  options?: Omit<LimitOptions<Request>, 'trustedProxies' | 'ipv6Prefix'>,
+): (request: Request, ...rest: Rest) => Promise<Response> {
+  const policy = new Policy<Request>('fetchLimit', options);
+  return async (request, ...rest) => {
+    const outcome = decideFor(policy, request, request);
+    if (outcome === undefined) return handler(request, ...rest);
+    if (outcome instanceof Response) return outcome;
+    return finished(outcome, request.signal, async () => handler(request, ...rest));
+  };
+}
+
+/** Hono middleware: as `fetchLimit`; functions among the options get Hono's context. */
+export function honoLimit<Context extends HonoContext>(
+  options?: Omit<LimitOptions<Context>, 'trustedProxies' | 'ipv6Prefix'>,
+): (context: Context, next: () => Promise<void>) => Promise<Response | undefined> {
+  const policy = new Policy<Context>('honoLimit', options);
+  return async (context, next) => {
+    const outcome = decideFor(policy, context, context.req.raw);
+    if (outcome instanceof Response) return outcome;
+    if (outcome === undefined) {
+      await next();
+      return undefined;
+    }
+    const response = await finished(outcome, context.req.raw.signal, async () => {
+      await next();
+      return context.res;
+    });
+    // Hono merges the headers of a response that is replaced into the new one: it is to have none.
+    (context as { res: Response | undefined }).res = undefined;
+    context.res = response;
+    return undefined;
+  };
+}
+
+function decideFor<T>(policy: Policy<T>, subject: T, request: Request): Passed | Response | undefined {
+  const verdict = policy.decide(subject, {
+    address: () => '',
+    header: (name) => request.headers.get(name) ?? '',
+  });
+  if (verdict === undefined) return undefined;
+  if ('passed' in verdict) return verdict.passed;
+  const { status, headers, body } = verdict.refusal;
+  return new Response(request.method === 'HEAD' ? null : body, { status, headers });
+}
+
+/** The response with the fields of the limit; tells `passed` when its body has ended. */
+async function finished(
+  passed: Passed,
+  signal: AbortSignal,
+  respond: () => Promise<Response>,
+): Promise<Response> {
+  // Where the client is gone, servers abort the request and may neither read the body nor cancel it.
+  const gone = (): void => end(499);
+  const end = (status: number): void => {
+    signal.removeEventListener('abort', gone);
+    passed.end(status);
+  };
+  signal.addEventListener('abort', gone);
+  if (signal.aborted) gone();
+  let response: Response;
+  try {
+    response = await respond();
+  } catch (error) {
+    end(500);
+    throw error;
+  }
+  const headers = new Headers(response.headers);
+  for (const [name, value] of Object.entries(passed.headers)) headers.set(name, value);
+  const { status, statusText } = response;
+  if (response.body === null) {
+    end(status);
+    return new Response(null, { status, statusText, headers });
+  }
+  const reader = response.body.getReader();
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      try {
+        const { done, value } = await reader.read();
+        if (!done) return controller.enqueue(value);
+        end(status);
+        controller.close();
+      } catch (error) {
+        end(500);
+        controller.error(error);
+      }
+    },
+    cancel(reason) {
+      end(499);
+      return reader.cancel(reason);
+    },
+  });
+  return new Response(body, { status, statusText, headers });
+}

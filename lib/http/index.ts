@@ -1,0 +1,63 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { addressKey, clientAddress } from './address.js';
+import { type LimitOptions, Policy, type Verdict } from './policy.js';
+import { onResponseEnd } from './response-end.js';
+
+export type { LimitOptions } from './policy.js';
+
+/** Middleware of node:http, Connect and Express. */
+export type LimitMiddleware<Request extends IncomingMessage = IncomingMessage> = (
+  request: Request,
+  response: ServerResponse,
+  next: (error?: unknown) => void,
+) => void;
+
+/**
+ * Middleware that limits requests: `(request, response, next)`, for Connect and Express (4 and 5), and for node:http
+ * with the application as `next`. A refusal is answered with 429 (or as `overloadStatus` says); otherwise `next` is
+ * called, and what the depth tier holds is given back once, when the response has ended in whatever way. What
+ * `skip`, `cost` or `key` throws goes to `next`. A request whose response has begun already is let through.
+ * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
+ */
+export function limit<Request extends IncomingMessage = IncomingMessage>(
+  options?: LimitOptions<Request>,
+): LimitMiddleware<Request> {
+  const policy = new Policy<Request>('limit', options, 'address');
+  return (request, response, next) => {
+    if (response.headersSent) return next();
+    let verdict: Verdict | undefined;
+    try {
+      verdict = decideFor(policy, request, request);
+    } catch (error) {
+      return next(error);
+    }
+    if (verdict === undefined) return next();
+    if ('refusal' in verdict) {
+      const { status, headers, body } = verdict.refusal;
+      response.statusCode = status;
+      for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+      response.setHeader('Content-Length', Buffer.byteLength(body));
+      response.end(body);
+      return;
+    }
+    const { headers, end } = verdict.passed;
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+    onResponseEnd(response, () => end(response.writableFinished ? response.statusCode : 499));
+    next();
+  };
+}
+
+/** @internal Decides about a request of node:http; `request` is what the framework calls it. */
+export function decideFor<Request>(
+  policy: Policy<Request>,
+  request: Request,
+  raw: IncomingMessage,
+): Verdict | undefined {
+  return policy.decide(request, {
+    address: () => addressKey(clientAddress(raw, policy.trustedProxies), policy.ipv6Prefix),
+    header: (name) => {
+      const value = raw.headers[name];
+      return Array.isArray(value) ? value.join(', ') : (value ?? '');
+    },
+  });
+}

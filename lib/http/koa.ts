@@ -1,0 +1,40 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { decideFor } from './index.js';
+import { type LimitOptions, Policy } from './policy.js';
+import { onResponseEnd } from './response-end.js';
+
+export type { LimitOptions } from './policy.js';
+
+/** What is used of a Koa context. */
+export interface KoaContext {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  status: number;
+  body: unknown;
+  set(name: string, value: string): void;
+}
+
+/**
+ * Koa middleware: as `limit` of sluice/http. Functions among the options get the context; what they throw is thrown.
+ * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
+ */
+export function koaLimit<Context extends KoaContext>(
+  options?: LimitOptions<Context>,
+): (context: Context, next: () => Promise<unknown>) => Promise<void> {
+  const policy = new Policy<Context>('koaLimit', options, 'address');
+  return async (context, next) => {
+    const verdict = decideFor(policy, context, context.req);
+    if (verdict !== undefined) {
+      const { headers } = 'refusal' in verdict ? verdict.refusal : verdict.passed;
+      if ('refusal' in verdict) {
+        context.status = verdict.refusal.status;
+        context.body = verdict.refusal.body;
+      }
+      for (const [name, value] of Object.entries(headers)) context.set(name, value);
+      if ('refusal' in verdict) return;
+      const { end } = verdict.passed;
+      onResponseEnd(context.res, () => end(context.res.writableFinished ? context.res.statusCode : 499));
+    }
+    await next();
+  };
+}

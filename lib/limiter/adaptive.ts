@@ -1,0 +1,35 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { NativeLimiter } from '../native.js';
+
+/** How often the delay is sampled; the histogram counts this much as delay, too. */
+const resolutionMs = 10;
+
+/**
+ * Tells the limiter, interval by interval, whether this thread's event loop is later than it may be. Keeps neither
+ * the loop nor `owner` alive. Returns what ends it.
+ */
+export function watchEventLoop(owner: object, limiter: NativeLimiter): () => void {
+  const { maxEventLoopDelayMs, adaptiveIntervalMs } = limiter;
+  const histogram = monitorEventLoopDelay({ resolution: resolutionMs });
+  const watched = new WeakRef(owner);
+  let counted = 0;
+  let summed = 0;
+  const end = (): void => {
+    clearInterval(timer);
+    histogram.disable();
+  };
+  const timer = setInterval(() => {
+    if (watched.deref() === undefined) return end();
+    // Differences, because reset() would lose the first delay after it.
+    const count = histogram.count;
+    const sum = count === 0 ? 0 : count * histogram.mean;
+    const delayMs = count === counted ? 0 : (sum - summed) / (count - counted) / 1e6 - resolutionMs;
+    counted = count;
+    summed = sum;
+    // Twice the interval: until the next one has been judged, even if that comes late.
+    limiter.overload(delayMs > maxEventLoopDelayMs ? Math.round(2 * adaptiveIntervalMs * 1e6) : 0);
+  }, adaptiveIntervalMs);
+  timer.unref();
+  histogram.enable();
+  return end;
+}

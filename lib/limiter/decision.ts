@@ -1,0 +1,60 @@
+/**
+ * What can refuse, in the order in which it is asked; the numbers are those of `Tier` in
+ * native/core/limiter_tiers.h. 'blocked': by `block()`. 'adaptive': this thread is overloaded.
+ */
+export type Tier =
+  | 'token-bucket'
+  | 'sliding-window'
+  | 'queue-depth'
+  | 'blocked'
+  | 'adaptive'
+  | 'waiting-line';
+const tiers: readonly Tier[] = [
+  'token-bucket',
+  'sliding-window',
+  'queue-depth',
+  'blocked',
+  'adaptive',
+  'waiting-line',
+];
+
+/** The name of a tier by its native number. */
+export function tierName(tier: number): Tier {
+  return tiers[tier - 1] as Tier;
+}
+
+export interface Allowed {
+  readonly allowed: true;
+  /** What the tightest tier would still allow now. */
+  readonly remaining: number;
+  /** In a dry run (`enforce: false`): the tier that would have refused. Nothing but the depth was charged then. */
+  readonly wouldRefuse?: Tier;
+  /** Gives back what the depth tier holds for this decision: once; further calls do nothing. */
+  release(): void;
+}
+
+export interface Denied {
+  readonly allowed: false;
+  /** The first tier that refused. */
+  readonly tier: Tier;
+  /**
+   * Milliseconds until every tier with a clock would allow it, if nobody else asked: the largest over the tiers; 0
+   * if only the depth tier refuses (no clock tells when work ends), Infinity if the cost exceeds a tier's whole size.
+   */
+  readonly retryAfterMs: number;
+}
+
+export type Decision = Allowed | Denied;
+
+/** What a decision would be now. */
+export interface Outlook {
+  readonly allowed: boolean;
+  /** What the tightest tier would allow now. */
+  readonly remaining: number;
+  /** Which tier that is. */
+  readonly tightest: Tier;
+  /** Which tier would refuse. */
+  readonly tier?: Tier;
+  /** As `Denied.retryAfterMs`; 0 if it would be allowed. */
+  readonly retryAfterMs: number;
+}

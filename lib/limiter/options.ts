@@ -1,0 +1,157 @@
+import { type ManualClock, nativeClock } from '../clock/index.js';
+import { optionError } from '../errors.js';
+import type { NativeHandle, NativeLimiter } from '../native.js';
+import { Options } from '../options.js';
+import { Queue } from '../queue/index.js';
+
+export interface LimiterOptions {
+  /**
+   * `ratePerSecond` (0.000001 to 10,000,000) tokens come back each second, up to `burst` (1 to 2^32 - 1). With
+   * `warmUpMs` (up to 86,400,000; default 0) the rate climbs evenly from a third of `ratePerSecond` to all of it
+   * over that time after creation; the burst is there from the start.
+   */
+  readonly tokenBucket?: {
+    readonly ratePerSecond: number;
+    readonly burst: number;
+    readonly warmUpMs?: number;
+  };
+  /**
+   * At most `limit` (1 to 1,073,741,823) in any window of `windowMs` (1 to 86,400,000), wherever it begins. Counted
+   * in `buckets` (1 to 1,000; default 20): a request is remembered for up to 1/buckets longer than the window, so
+   * steady throughput is about that much below the limit. Memory: 8 bytes for each bucket, and for each key.
+   *
+   * With `exact` a request counts for exactly the length of the window: its time is kept in a log, at 8 bytes times
+   * `limit` (then at most 1,000,000), for each key. It has no buckets.
+   */
+  readonly slidingWindow?: {
+    readonly limit: number;
+    readonly windowMs: number;
+    readonly buckets?: number;
+    readonly exact?: boolean;
+  };
+  /**
+   * At most `max` (1 to 2^32 - 1) in flight: held until `release()`. With `queue`, the queue's depth is compared
+   * with `max` instead, and nothing needs to be released.
+   */
+  readonly queueDepth?: { readonly max: number; readonly queue?: Queue<never> | Queue<unknown> };
+  /**
+   * Refuses everything in a thread whose event loop is late: on average more than `maxEventLoopDelayMs` (1 to
+   * 60,000) over `intervalMs` (10 to 60,000; default 500). Each thread measures and refuses for itself, until an
+   * interval is better.
+   */
+  readonly adaptive?: { readonly maxEventLoopDelayMs: number; readonly intervalMs?: number };
+  /**
+   * One limit for each key instead of one for all: `max` (1 to 10,000,000) keys are remembered. A key is forgotten
+   * only if that changes nothing for it (its bucket is full, its window empty, nothing in flight), and one that was
+   * used more than once only after a minute without use. When nothing can be forgotten, keys that are new share
+   * one further limit of the same figures.
+   */
+  readonly keys?: { readonly max: number };
+  /** How many `acquire()` may wait at one time, over all threads and keys: 0 to 65,536. Default: 1,024. */
+  readonly maxWaiting?: number;
+  /** False: a dry run, which decides and counts but allows everything. Default: true. */
+  readonly enforce?: boolean;
+  /** A manual clock for tests. Default: the machine's monotonic clock. */
+  readonly clock?: ManualClock;
+}
+
+/** What `configure` changes: what is left out stays. A tier that the limiter was made without cannot be added. */
+export interface LimiterChanges {
+  /** A `warmUpMs` begins a new warm-up now; 0 ends one. */
+  readonly tokenBucket?: {
+    readonly ratePerSecond?: number;
+    readonly burst?: number;
+    readonly warmUpMs?: number;
+  };
+  /** An exact window's `limit` is at most the one it was made with. */
+  readonly slidingWindow?: { readonly limit?: number; readonly windowMs?: number };
+  readonly queueDepth?: { readonly max?: number };
+  readonly enforce?: boolean;
+}
+
+export const costMax = 0xffff_ffff;
+const windowLimitMax = 2 ** 30 - 1;
+const logLimitMax = 1_000_000;
+const dayMs = 86_400_000;
+const rates = [1e-6, 1e7] as const;
+/** What stays as it is. */
+const unchanged = Number.NaN;
+
+export function creationOptions(where: string, options: LimiterOptions): object {
+  const known = [
+    'tokenBucket',
+    'slidingWindow',
+    'queueDepth',
+    'adaptive',
+    'keys',
+    'maxWaiting',
+    'enforce',
+    'clock',
+  ];
+  const given = new Options(where, options, known);
+  const bucket = given.nested('tokenBucket', ['ratePerSecond', 'burst', 'warmUpMs']);
+  const exact = options?.slidingWindow?.exact === true;
+  const window = given.nested('slidingWindow', ['limit', 'windowMs', 'exact', ...(exact ? [] : ['buckets'])]);
+  const depth = given.nested('queueDepth', ['max', 'queue']);
+  const adaptive = given.nested('adaptive', ['maxEventLoopDelayMs', 'intervalMs']);
+  if (bucket === undefined && window === undefined && depth === undefined) {
+    throw optionError(where, 'at least one of tokenBucket, slidingWindow, queueDepth', options, true);
+  }
+  return {
+    tokenBucket: bucket && {
+      ratePerSecond: bucket.number('ratePerSecond', ...rates),
+      burst: bucket.integer('burst', 1, costMax),
+      warmUpMs: bucket.number('warmUpMs', 0, dayMs, 0),
+    },
+    slidingWindow: window && {
+      limit: window.integer('limit', 1, exact ? logLimitMax : windowLimitMax),
+      windowMs: window.number('windowMs', 1, dayMs),
+      buckets: exact ? 1 : window.integer('buckets', 1, 1_000, 20),
+      exact: window.boolean('exact', false) ? 1 : 0,
+    },
+    queueDepth: depth && {
+      max: depth.integer('max', 1, costMax),
+      queue: depthQueue(where, depth.get('queue')),
+    },
+    adaptive: adaptive && {
+      maxEventLoopDelayMs: adaptive.number('maxEventLoopDelayMs', 1, 60_000),
+      intervalMs: adaptive.number('intervalMs', 10, 60_000, 500),
+    },
+    keysMax: given.nested('keys', ['max'])?.integer('max', 1, 10_000_000) ?? 0,
+    maxWaiting: given.integer('maxWaiting', 0, 65_536, 1_024),
+    enforce: given.boolean('enforce', true) ? 1 : 0,
+    clock: nativeClock(where, given.get('clock')),
+  };
+}
+
+export function changeOptions(where: string, changes: LimiterChanges, limiter: NativeLimiter): object {
+  const given = new Options(where, changes, ['tokenBucket', 'slidingWindow', 'queueDepth', 'enforce']);
+  const tier = (name: string, present: boolean, known: readonly string[]): Options | undefined => {
+    if (present || !given.has(name)) return given.nested(name, known);
+    throw optionError(
+      `${where}: ${name}`,
+      'undefined (the limiter was made without it)',
+      given.get(name),
+      true,
+    );
+  };
+  const bucket = tier('tokenBucket', limiter.hasBucket, ['ratePerSecond', 'burst', 'warmUpMs']);
+  const window = tier('slidingWindow', limiter.hasWindow, ['limit', 'windowMs']);
+  const depth = tier('queueDepth', limiter.hasDepth, ['max']);
+  const limitMax = limiter.logCapacity === 0 ? windowLimitMax : limiter.logCapacity;
+  return {
+    ratePerSecond: bucket?.has('ratePerSecond') ? bucket.number('ratePerSecond', ...rates) : unchanged,
+    burst: bucket?.has('burst') ? bucket.integer('burst', 1, costMax) : unchanged,
+    warmUpMs: bucket?.has('warmUpMs') ? bucket.number('warmUpMs', 0, dayMs) : unchanged,
+    limit: window?.has('limit') ? window.integer('limit', 1, limitMax) : unchanged,
+    windowMs: window?.has('windowMs') ? window.number('windowMs', 1, dayMs) : unchanged,
+    max: depth?.has('max') ? depth.integer('max', 1, costMax) : unchanged,
+    enforce: given.has('enforce') ? Number(given.boolean('enforce', true)) : unchanged,
+  };
+}
+
+function depthQueue(where: string, queue: unknown): NativeHandle | undefined {
+  if (queue === undefined) return undefined;
+  if (!(queue instanceof Queue)) throw optionError(`${where}: queueDepth: queue`, 'a Queue', queue, true);
+  return queue.native.handle;
+}

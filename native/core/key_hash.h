@@ -1,0 +1,86 @@
+// Keys of a limiter as 128-bit fingerprints: SipHash-1-3 with a secret of the limiter's own (J.-P. Aumasson and
+// D. J. Bernstein), so that nobody can choose keys that meet in one place, nor find two with one fingerprint.
+// By chance two of a billion keys share theirs with a probability of 10^-21.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace sluice {
+
+struct KeySecret {
+  std::uint64_t words[2] = {0, 0};
+};
+
+struct Key {
+  std::uint64_t low = 0, high = 0;  // never both 0: that marks a free place
+
+  friend bool operator==(const Key&, const Key&) = default;
+};
+
+// The same octets of different kinds are different keys.
+enum class KeyKind : std::uint64_t { kString = 1, kNumber = 2, kBigint = 3 };
+
+class KeyHash {
+ public:
+  static Key of(const KeySecret& secret, KeyKind kind, const void* octets, std::size_t size) noexcept {
+    KeyHash hash(secret);
+    hash.absorb(static_cast<std::uint64_t>(kind));
+    const auto* at = static_cast<const unsigned char*>(octets);
+    std::size_t left = size;
+    for (; left >= 8; left -= 8, at += 8) {
+      std::uint64_t word;
+      std::memcpy(&word, at, 8);
+      hash.absorb(word);
+    }
+    std::uint64_t last = static_cast<std::uint64_t>(size) << 56;
+    for (std::size_t i = 0; i < left; ++i) last |= static_cast<std::uint64_t>(at[i]) << (8 * i);
+    hash.absorb(last);
+    return hash.finish();
+  }
+
+ private:
+  explicit KeyHash(const KeySecret& secret) noexcept
+      : v0_(secret.words[0] ^ 0x736f6d6570736575ULL),
+        v1_(secret.words[1] ^ 0x646f72616e646f6dULL ^ 0xee),
+        v2_(secret.words[0] ^ 0x6c7967656e657261ULL),
+        v3_(secret.words[1] ^ 0x7465646279746573ULL) {}
+
+  static std::uint64_t rotate(std::uint64_t word, int by) noexcept {
+    return (word << by) | (word >> (64 - by));
+  }
+
+  void round() noexcept {
+    v0_ += v1_;
+    v1_ = rotate(v1_, 13) ^ v0_;
+    v0_ = rotate(v0_, 32);
+    v2_ += v3_;
+    v3_ = rotate(v3_, 16) ^ v2_;
+    v0_ += v3_;
+    v3_ = rotate(v3_, 21) ^ v0_;
+    v2_ += v1_;
+    v1_ = rotate(v1_, 17) ^ v2_;
+    v2_ = rotate(v2_, 32);
+  }
+  void absorb(std::uint64_t word) noexcept {
+    v3_ ^= word;
+    round();
+    v0_ ^= word;
+  }
+  Key finish() noexcept {
+    Key key;
+    v2_ ^= 0xee;
+    for (int i = 0; i < 3; ++i) round();
+    key.low = v0_ ^ v1_ ^ v2_ ^ v3_;
+    v1_ ^= 0xdd;
+    for (int i = 0; i < 3; ++i) round();
+    key.high = v0_ ^ v1_ ^ v2_ ^ v3_;
+    if (key.low == 0 && key.high == 0) key.high = 1;
+    return key;
+  }
+
+  std::uint64_t v0_, v1_, v2_, v3_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,235 @@
+// The tiers of one limiter state (of the whole limiter, or of one key), decided as one step, all or nothing: a
+// refusal by a later tier refunds the earlier ones, so that whoever is refused is charged nothing.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "core/depth_gate.h"
+#include "core/sliding_window.h"
+#include "core/token_bucket.h"
+#include "core/window_log.h"
+
+namespace sluice {
+
+enum class Tier : std::uint8_t {
+  kNone = 0,
+  kTokenBucket = 1,
+  kSlidingWindow = 2,
+  kQueueDepth = 3,
+  kBlocked = 4,   // the key, or the limiter, is blocked for a time
+  kAdaptive = 5,  // the asking thread is overloaded
+  kLine = 6,      // others wait in line, or the line is full
+};
+
+struct LimiterConfig {
+  // Fixed at creation: they shape the memory.
+  bool has_bucket = false;
+  bool has_window = false;
+  bool has_depth = false;
+  bool depth_of_queue = false;     // the depth tier reads a queue instead of counting what is in flight
+  bool exact = false;              // the window is a log of times
+  std::uint64_t log_capacity = 0;  // exact: the largest limit
+  std::uint64_t keys_max = 0;      // 0: one state for all
+  std::uint32_t waiting_max = 0;
+  // Changed by configure().
+  bool enforce = true;  // false: decide and count, but allow
+  TokenBucketConfig bucket;
+  SlidingWindowConfig window;  // exact: one bucket as long as the window
+  std::uint64_t depth_max = 0;
+
+  std::uint64_t window_bytes() const {
+    if (!has_window) return 0;
+    return exact ? WindowLog::bytes(log_capacity)
+                 : SlidingWindow::cells(window.buckets) * sizeof(SlidingWindow::Cell);
+  }
+};
+
+// Those who wait for one state: see limiter_line.h. Zeroed: nobody.
+struct StateLine {
+  std::atomic<std::uint32_t> waiting;
+  std::uint32_t first, last;        // waiter + 1
+  std::atomic<std::uint64_t> cost;  // of all who wait
+};
+
+// Where the parts of one state are.
+struct LimiterState {
+  TokenBucket* bucket;
+  DepthGate* depth;
+  std::atomic<std::uint64_t>* blocked_until;  // limiter's time
+  StateLine* line;
+  std::byte* window;
+};
+
+class Tiers {
+ public:
+  struct Taken {
+    Tier refused_by = Tier::kNone;
+    SlidingWindow::Charge window{0, false};
+  };
+
+  Tiers(const LimiterConfig& config, const LimiterState& state) : config_(config), state_(state) {}
+
+  // Charges every tier, or none.
+  template <class ReadClock>
+  Taken take(std::uint64_t cost, std::uint64_t now, std::uint64_t queue_depth,
+             ReadClock&& clock_now) noexcept {
+    Taken taken;
+    if (now < state_.blocked_until->load(std::memory_order_relaxed)) {
+      taken.refused_by = Tier::kBlocked;
+    } else if (config_.has_bucket && !state_.bucket->take(config_.bucket, cost, now)) {
+      taken.refused_by = Tier::kTokenBucket;
+    } else if (config_.has_window && !(taken.window = take_window(cost, now, clock_now)).taken) {
+      if (config_.has_bucket) state_.bucket->refund(config_.bucket, cost);
+      taken.refused_by = Tier::kSlidingWindow;
+    } else if (config_.has_depth && !enter_depth(cost, queue_depth)) {
+      refund_rates(taken.window, cost);
+      taken.refused_by = Tier::kQueueDepth;
+    }
+    return taken;
+  }
+
+  void refund_rates(const SlidingWindow::Charge& charge, std::uint64_t cost) noexcept {
+    if (config_.has_window) config_.exact ? log().refund(charge, cost) : window().refund(charge, cost);
+    if (config_.has_bucket) state_.bucket->refund(config_.bucket, cost);
+  }
+  // Whether the depth tier counts what is in flight.
+  bool holds_depth() const noexcept { return config_.has_depth && !config_.depth_of_queue; }
+  // Counts as in flight whatever the limit.
+  void force_depth(std::uint64_t cost) noexcept {
+    if (holds_depth()) state_.depth->force(cost);
+  }
+  // False if less than that is in flight.
+  bool leave_depth(std::uint64_t cost) noexcept { return !holds_depth() || state_.depth->leave(cost); }
+
+  StateLine& line() noexcept { return *state_.line; }
+
+  // Which tier would refuse `cost` now; kNone if none. Charges nothing.
+  Tier refuses(std::uint64_t cost, std::uint64_t now, std::uint64_t queue_depth) const noexcept {
+    if (now < state_.blocked_until->load(std::memory_order_relaxed)) return Tier::kBlocked;
+    if (config_.has_bucket && state_.bucket->retry_after(config_.bucket, cost, now) != 0)
+      return Tier::kTokenBucket;
+    if (config_.has_window && window_retry_after(cost, now) != 0) return Tier::kSlidingWindow;
+    if (config_.has_depth && depth_left(queue_depth) < cost) return Tier::kQueueDepth;
+    if (state_.line->waiting.load(std::memory_order_relaxed) != 0) return Tier::kLine;
+    return Tier::kNone;
+  }
+
+  // Nanoseconds until every tier that knows its time would allow `cost`: the largest over the tiers. Depth frees up
+  // when work ends, which no clock tells, so it adds nothing.
+  std::uint64_t retry_after(std::uint64_t cost, std::uint64_t now) const noexcept {
+    std::uint64_t wait = blocked_for(now);
+    if (config_.has_bucket) wait = std::max(wait, state_.bucket->retry_after(config_.bucket, cost, now));
+    if (config_.has_window) wait = std::max(wait, window_retry_after(cost, now));
+    if (config_.has_depth && cost > config_.depth_max) wait = kNever;
+    return wait;
+  }
+  // No less than this passes until `cost` that follows `ahead`, one request after the other, can be allowed.
+  std::uint64_t least_wait(std::uint64_t ahead, std::uint64_t cost, std::uint64_t now) const noexcept {
+    std::uint64_t wait = retry_after(cost, now);
+    if (wait == kNever || ahead == 0) return wait;
+    const std::uint64_t all = ahead + cost;
+    if (config_.has_bucket) wait = std::max(wait, state_.bucket->retry_after_all(config_.bucket, all, now));
+    if (config_.has_window) {
+      const std::uint64_t full_windows = (all - 1) / config_.window.limit;
+      wait = std::max(wait, window_retry_after(std::min(all, config_.window.limit), now));
+      wait = std::max(wait, full_windows * (config_.window.bucket_ns * config_.window.buckets));
+    }
+    return wait;
+  }
+
+  // The wait of somebody new, behind those who wait already. Their cost is read without the lock: a forecast.
+  std::uint64_t wait(std::uint64_t cost, std::uint64_t now) const noexcept {
+    if (state_.line->waiting.load(std::memory_order_relaxed) == 0) return retry_after(cost, now);
+    return least_wait(state_.line->cost.load(std::memory_order_relaxed), cost, now);
+  }
+
+  // What the tightest tier would still allow now.
+  std::uint64_t remaining(std::uint64_t now, std::uint64_t queue_depth) const noexcept {
+    if (blocked_for(now) != 0) return 0;
+    std::uint64_t left = kNever;
+    if (config_.has_bucket) left = std::min(left, state_.bucket->remaining(config_.bucket, now));
+    if (config_.has_window)
+      left = std::min(left, config_.exact ? log().remaining(now) : window().remaining(now));
+    if (config_.has_depth) left = std::min(left, depth_left(queue_depth));
+    return left;
+  }
+
+  // The tier that remaining() is of; kNone without tiers.
+  Tier tightest(std::uint64_t now, std::uint64_t queue_depth) const noexcept {
+    const std::uint64_t left = remaining(now, queue_depth);
+    if (blocked_for(now) != 0) return Tier::kBlocked;
+    if (config_.has_bucket && state_.bucket->remaining(config_.bucket, now) == left)
+      return Tier::kTokenBucket;
+    if (config_.has_depth && depth_left(queue_depth) == left) return Tier::kQueueDepth;
+    return config_.has_window ? Tier::kSlidingWindow : Tier::kNone;
+  }
+
+  // Whether this state is equal to a zeroed one: forgetting it would change nothing.
+  bool fresh(std::uint64_t now) const noexcept {
+    return blocked_for(now) == 0 && state_.line->waiting.load(std::memory_order_relaxed) == 0 &&
+           (!config_.has_depth || state_.depth->in_flight() == 0) &&
+           (!config_.has_bucket || state_.bucket->full(config_.bucket, now)) &&
+           (!config_.has_window || (config_.exact ? log().empty(now) : window().empty(now)));
+  }
+
+  void block(std::uint64_t until) noexcept { state_.blocked_until->store(until, std::memory_order_relaxed); }
+  // As new, but for what is in flight.
+  void reset() noexcept {
+    block(0);
+    if (config_.has_bucket) state_.bucket->clear();
+    if (config_.has_window) config_.exact ? log().clear() : window().clear();
+  }
+  template <class ReadClock>
+  void penalize(std::uint64_t cost, std::uint64_t now, ReadClock&& clock_now) noexcept {
+    if (config_.has_bucket) state_.bucket->charge(config_.bucket, cost, now);
+    if (config_.has_window) config_.exact ? log().add(cost, now) : window().add(cost, now, clock_now);
+  }
+  void reward(std::uint64_t cost, std::uint64_t now) noexcept {
+    if (config_.has_bucket) state_.bucket->refund(config_.bucket, cost);
+    if (config_.has_window) config_.exact ? log().forget(cost) : window().forget(cost, now);
+  }
+
+  // Goes over from this configuration to another. While nobody else is inside.
+  void rebase(const LimiterConfig& to, std::uint64_t now, std::uint64_t* scratch) noexcept {
+    if (config_.has_bucket && !to.bucket.accrues_as(config_.bucket)) {
+      state_.bucket->rebase(config_.bucket, to.bucket, now);
+    }
+    if (config_.has_window && !config_.exact && to.window.bucket_ns != config_.window.bucket_ns) {
+      window().rebase(to.window, now, scratch);
+    }
+  }
+
+ private:
+  SlidingWindow window() const noexcept {
+    return SlidingWindow(config_.window, reinterpret_cast<SlidingWindow::Cell*>(state_.window));
+  }
+  WindowLog log() const noexcept { return WindowLog(config_.window, config_.log_capacity, state_.window); }
+
+  template <class ReadClock>
+  SlidingWindow::Charge take_window(std::uint64_t cost, std::uint64_t now, ReadClock&& clock_now) noexcept {
+    return config_.exact ? log().take(cost, now) : window().take(cost, now, clock_now);
+  }
+  std::uint64_t window_retry_after(std::uint64_t cost, std::uint64_t now) const noexcept {
+    return config_.exact ? log().retry_after(cost, now) : window().retry_after(cost, now);
+  }
+  std::uint64_t blocked_for(std::uint64_t now) const noexcept {
+    const std::uint64_t until = state_.blocked_until->load(std::memory_order_relaxed);
+    return until > now ? until - now : 0;
+  }
+  std::uint64_t depth_left(std::uint64_t queue_depth) const noexcept {
+    const std::uint64_t used = config_.depth_of_queue ? queue_depth : state_.depth->in_flight();
+    return used >= config_.depth_max ? 0 : config_.depth_max - used;
+  }
+  bool enter_depth(std::uint64_t cost, std::uint64_t queue_depth) noexcept {
+    if (config_.depth_of_queue) return cost <= config_.depth_max && queue_depth <= config_.depth_max - cost;
+    return state_.depth->enter(config_.depth_max, cost);
+  }
+
+  const LimiterConfig& config_;
+  LimiterState state_;
+};
+
+}  // namespace sluice

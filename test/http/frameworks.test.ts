@@ -1,0 +1,132 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import autocannon from 'autocannon';
+import { Limiter, ManualClock } from 'sluice';
+import { parseItem, parseList } from 'structured-headers';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type Answer, frameworks, type Running, type SharedOptions } from './frameworks.js';
+
+const ok: Answer = async () => ({ status: 200, body: 'fine' });
+const closing: Running[] = [];
+afterEach(async () => {
+  await Promise.all(closing.splice(0).map((running) => running.close()));
+});
+async function until(done: () => boolean): Promise<void> {
+  while (!done()) await delay(1);
+}
+
+describe.each(Object.entries(frameworks))('%s', (_name, start) => {
+  const serve = async (options: SharedOptions, answer: Answer = ok): Promise<Running> => {
+    const running = await start(options, answer);
+    closing.push(running);
+    return running;
+  };
+  const bucket = (burst: number) => ({
+    tokenBucket: { ratePerSecond: 0.1, burst },
+    clock: new ManualClock(),
+  });
+
+  it('answers what passes, and 429 with Retry-After in whole seconds what does not', async () => {
+    const { url } = await serve({ limiter: Limiter.create(bucket(2)) });
+    for (const remaining of [1, 0]) {
+      const response = await fetch(url);
+      expect([response.status, await response.text()]).toEqual([200, 'fine']);
+      const [name, parameters] = parseList(response.headers.get('ratelimit') ?? '')[0] ?? [];
+      expect(name).toBe('bucket');
+      expect((parameters as Map<string, unknown>).get('r')).toBe(remaining);
+    }
+    const refused = await fetch(url);
+    expect(refused.status).toBe(429);
+    expect(refused.headers.get('retry-after')).toBe('10');
+    expect(refused.headers.get('content-type')).toMatch(/^application\/json/);
+    expect(await refused.text()).toBe('{"error":"rate limited"}');
+    const [, parameters] = parseItem(refused.headers.get('ratelimit') ?? '');
+    expect(Object.fromEntries(parameters)).toMatchObject({ r: 0, t: 10 });
+  });
+
+  it('says its policies as structured fields: quota, window, units, partition', async () => {
+    const limiter = Limiter.create({ ...Limiter.flashSale, keys: { max: 10 } });
+    const { url } = await serve({ limiter, key: { header: 'X-User' }, legacyHeaders: true });
+    const { headers } = await fetch(url, { headers: { 'x-user': 'ann' } });
+    const policies = parseList(headers.get('ratelimit-policy') ?? '').map(([name, parameters]) => {
+      const { pk, ...rest } = Object.fromEntries(parameters);
+      expect(pk).toBeInstanceOf(ArrayBuffer);
+      return { name, ...rest };
+    });
+    expect(policies).toEqual([
+      { name: 'bucket', q: 100, w: 1 },
+      { name: 'window', q: 120, w: 1 },
+      { name: 'concurrency', q: 50, qu: 'concurrent-requests' },
+    ]);
+    expect(headers.get('x-ratelimit-limit')).toBe('50');
+    expect(headers.get('x-ratelimit-remaining')).toBe('49');
+  });
+
+  it('answers problem details and 503 for an overload if so configured', async () => {
+    const limiter = Limiter.create({ queueDepth: { max: 1 } });
+    const { url } = await serve({ limiter, problem: true, overloadStatus: 503, headers: false });
+    limiter.allow();
+    const response = await fetch(url);
+    expect(response.status).toBe(503);
+    expect(response.headers.get('retry-after')).toBe('1');
+    expect(response.headers.has('ratelimit')).toBe(false);
+    expect(response.headers.get('content-type')).toMatch(/^application\/problem\+json/);
+    expect(await response.json()).toMatchObject({
+      status: 503,
+      type: expect.stringContaining('reduced-capacity'),
+    });
+  });
+
+  it('keys by a header, and gives the depth of each request back once', async () => {
+    const limiter = Limiter.create({ ...bucket(1), queueDepth: { max: 5 }, keys: { max: 10 } });
+    const { url } = await serve({ limiter, key: { header: 'x-user' } });
+    const status = async (user: string) => {
+      const response = await fetch(url, { headers: { 'x-user': user } });
+      await response.arrayBuffer();
+      return response.status;
+    };
+    expect([await status('ann'), await status('bob'), await status('ann')]).toEqual([200, 200, 429]);
+    await until(() => limiter.stats().inFlight === 0);
+  });
+
+  it('counts only failed responses if told so', async () => {
+    const limiter = Limiter.create(bucket(3));
+    const answer: Answer = async (path) => ({ status: path === '/bad' ? 404 : 200, body: 'x' });
+    const { url } = await serve({ limiter, count: 'failed' }, answer);
+    for (let i = 0; i < 6; i++) {
+      await (await fetch(`${url}/good`)).text();
+      await until(() => limiter.peek().remaining === 3);
+    }
+    for (let i = 0; i < 3; i++) await (await fetch(`${url}/bad`)).text();
+    expect((await fetch(`${url}/good`)).status).toBe(429);
+  });
+
+  it('gives the depth back when the client goes away before the answer', async () => {
+    const limiter = Limiter.create({ queueDepth: { max: 10 } });
+    const { url } = await serve({ limiter }, async () => {
+      await delay(50);
+      return { status: 200, body: 'late' };
+    });
+    for (let i = 0; i < 5; i++) {
+      const controller = new AbortController();
+      const request = fetch(url, { signal: controller.signal }).catch(() => {});
+      await until(() => limiter.stats().inFlight === 1);
+      controller.abort();
+      await request;
+      await until(() => limiter.stats().inFlight === 0);
+    }
+  });
+
+  it('keeps its limits and leaks nothing under load', async () => {
+    const limiter = Limiter.create({
+      tokenBucket: { ratePerSecond: 1e-6, burst: 150 },
+      queueDepth: { max: 40 },
+    });
+    const { url } = await serve({ limiter });
+    const result = await autocannon({ url, connections: 20, pipelining: 4, amount: 1_000 });
+    // autocannon does not count what is still in its pipelines when it has its amount.
+    expect(result['2xx']).toBeLessThanOrEqual(150);
+    expect(result.non2xx).toBeGreaterThan(0);
+    expect(limiter.stats().allowed).toBe(150);
+    await until(() => limiter.stats().inFlight === 0);
+  });
+});

@@ -1,0 +1,124 @@
+import { Worker } from 'node:worker_threads';
+import { type Key, Limiter, ManualClock } from 'sluice';
+import { describe, expect, it } from 'vitest';
+import { expectError, thrown } from '../thrown.js';
+
+const bucket = (burst: number) => ({ tokenBucket: { ratePerSecond: 1, burst } });
+/** How many of `asks` are allowed. */
+function allowed(limiter: Limiter, key: Key, asks: number): number {
+  let count = 0;
+  for (let i = 0; i < asks; i++) if (limiter.allow(key)) count++;
+  return count;
+}
+
+describe('a limiter with keys', () => {
+  it('limits each key by itself', () => {
+    const limiter = Limiter.create({ ...bucket(3), keys: { max: 100 }, clock: new ManualClock() });
+    for (const key of ['a', 'b', '']) expect(allowed(limiter, key, 5)).toBe(3);
+  });
+
+  it('tells strings, numbers and bigints apart, and equal ones not', () => {
+    const limiter = Limiter.create({ ...bucket(1), keys: { max: 100 }, clock: new ManualClock() });
+    const keys: Key[] = [
+      '1',
+      1,
+      1n,
+      -1,
+      -1n,
+      1.5,
+      2n ** 64n + 1n,
+      '\ud800',
+      '\ud801',
+      'é',
+      Infinity,
+      'x'.repeat(126),
+    ];
+    keys.push('x'.repeat(127), 'x'.repeat(128), `${'x'.repeat(5_000)}a`, `${'x'.repeat(5_000)}b`, 0);
+    for (const key of keys) expect(limiter.allow(key)).toBe(true);
+    for (const key of keys) expect(limiter.allow(key)).toBe(false);
+    expect(limiter.allow(-0)).toBe(false);
+    expect(limiter.stats().keys).toBe(keys.length);
+  });
+
+  it('needs a key, and one without keys takes none', () => {
+    const keyed = Limiter.create({ ...bucket(1), keys: { max: 10 } });
+    const global = Limiter.create(bucket(1));
+    for (const key of [undefined, null, Number.NaN, {}, true, Symbol('key')]) {
+      expectError(
+        thrown(() => keyed.allow(key as Key)),
+        'ERR_SLUICE_OPTION',
+        TypeError,
+      );
+    }
+    expect(thrown(() => keyed.tryAcquire()).message).toContain('Limiter.tryAcquire: key');
+    expect(thrown(() => global.allow('key')).message).toContain('Limiter.allow: key');
+    expect(global.allow()).toBe(true);
+  });
+
+  it('gives the depth of each key back once, whoever asks', () => {
+    const limiter = Limiter.create({ queueDepth: { max: 1 }, keys: { max: 10 } });
+    const decision = limiter.tryAcquire({ key: 'a' });
+    expect(limiter.tryAcquire({ key: 'a' })).toEqual({
+      allowed: false,
+      tier: 'queue-depth',
+      retryAfterMs: 0,
+    });
+    expect(limiter.allow('b')).toBe(true);
+    expect(limiter.stats().inFlight).toBe(2);
+    if (decision.allowed) {
+      decision.release();
+      decision.release();
+    }
+    expect(limiter.stats().inFlight).toBe(1);
+    expectError(
+      thrown(() => limiter.release(1, 'a')),
+      'ERR_SLUICE_RELEASE',
+    );
+    limiter.release(1, 'b');
+    expect(limiter.stats().inFlight).toBe(0);
+  });
+
+  it('refuses a blocked key, and no other, through a million fresh ones, and lets a known one pass', () => {
+    const clock = new ManualClock();
+    const limiter = Limiter.create({ ...bucket(5), keys: { max: 1_000 }, clock });
+    limiter.block('blocked', 3_600_000);
+    for (let i = 0; i < 2; i++) limiter.allow('known');
+    let known = 0;
+    for (let i = 0; i < 1_000_000; i++) {
+      limiter.allow(i);
+      if (i % 10_000 !== 0) continue;
+      clock.advance(500);
+      if (i % 40_000 === 0 && limiter.allow('known')) known++;
+      expect(limiter.allow('blocked')).toBe(false);
+    }
+    expect(known).toBe(25);
+    expect(limiter.stats()).toMatchObject({ refused: { blocked: 100 } });
+    expect(limiter.stats().overflowed).toBeGreaterThan(0);
+  });
+
+  it('allows exactly the limit of each key over four threads', async () => {
+    const limiter = Limiter.create({ ...bucket(1_000), keys: { max: 100 }, clock: new ManualClock() });
+    const code = `
+      const { parentPort, workerData } = require('node:worker_threads');
+      import(workerData.sluice).then(({ Limiter }) => {
+        const limiter = Limiter.attach(workerData.handle);
+        const counts = new Array(20).fill(0);
+        for (let i = 0; i < 20 * 600; i++) if (limiter.allow('key ' + (i % 20))) counts[i % 20]++;
+        parentPort.postMessage(counts);
+      });`;
+    const sluice = new URL('../../dist/index.js', import.meta.url).href;
+    const totals = new Array<number>(20).fill(0);
+    await Promise.all(
+      Array.from({ length: 4 }, async () => {
+        const worker = new Worker(code, { eval: true, workerData: { sluice, handle: limiter.handle } });
+        const counts = await new Promise<number[]>((resolve, reject) => {
+          worker.once('message', resolve);
+          worker.once('error', reject);
+        });
+        for (const [i, count] of counts.entries()) totals[i] = (totals[i] ?? 0) + count;
+        await worker.terminate();
+      }),
+    );
+    expect(totals).toEqual(new Array(20).fill(1_000));
+  });
+});
