@@ -58,7 +58,7 @@ async function flooded(queue: Queue<Numbered>, consuming: Promise<void>): Promis
   return (await pushed).reduce((sum, { pushed: count }) => sum + count, 0);
 }
 
-const consumers: Array<[string, Partial<QueueOptions<Row>>, (queue: Queue<Numbered>) => Promise<void>]> = [
+const consumers: Array<[string, Partial<QueueOptions<Numbered>>, (queue: Queue<Numbered>) => Promise<void>]> = [
   ['consume', {}, (queue) => queue.consume(() => {})],
   ['consume with large batches', {}, (queue) => queue.consume(() => {}, { batchSize: 4_096 })],
   [
