@@ -6,7 +6,7 @@ import { WorkerThread } from '../worker-thread.js';
 import { Row } from './row.js';
 import { expectConserved } from './until.js';
 
-type Row = { number: number };
+type Rows = Queue<{ number: number }>;
 
 const producers = 4;
 /** Turns of a 1 ms timer and answers of a server, after which the consumer's loop has shown that it lives. */
@@ -35,7 +35,7 @@ function answer(): Promise<void> {
 }
 
 /** Floods `queue` until timers and I/O of this thread's loop, in which it is consumed, had their turns. */
-async function flooded(queue: Queue<Row>, consuming: Promise<void>): Promise<number> {
+async function flooded(queue: Rows, consuming: Promise<void>): Promise<number> {
   threads = Array.from(
     { length: producers },
     () => new WorkerThread(new URL('./workers/flooder.js', import.meta.url), { handle: queue.handle }),
@@ -58,29 +58,37 @@ async function flooded(queue: Queue<Row>, consuming: Promise<void>): Promise<num
   return (await pushed).reduce((sum, { pushed: count }) => sum + count, 0);
 }
 
-const consumers: Array<[string, Partial<QueueOptions<Row>>, (queue: Queue<Row>) => Promise<void>]> = [
-  ['consume', {}, (queue) => queue.consume(() => {})],
-  ['consume with large batches', {}, (queue) => queue.consume(() => {}, { batchSize: 4_096 })],
-  ['consume with async handlers', {}, (queue) => queue.consume(async () => {}, { concurrency: 8, batchSize: 8 })],
-  ['consume that spins first', {}, (queue) => queue.consume(() => {}, { spin: 100 })],
+const consumers: Array<[string, Partial<QueueOptions<{ number: number }>>, (queue: Rows) => Promise<void>]> =
   [
-    'for await',
-    {},
-    async (queue) => {
-      for await (const _ of queue);
-    },
-  ],
-  ['consume of records that expire at once', { ttlMs: 0.001 }, (queue) => queue.consume(() => {})],
-  ['consume of records that are dropped', { overflow: 'drop-oldest' }, (queue) => queue.consume(() => {})],
-];
+    ['consume', {}, (queue) => queue.consume(() => {})],
+    ['consume with large batches', {}, (queue) => queue.consume(() => {}, { batchSize: 4_096 })],
+    [
+      'consume with async handlers',
+      {},
+      (queue) => queue.consume(async () => {}, { concurrency: 8, batchSize: 8 }),
+    ],
+    ['consume that spins first', {}, (queue) => queue.consume(() => {}, { spin: 100 })],
+    [
+      'for await',
+      {},
+      async (queue) => {
+        for await (const _ of queue);
+      },
+    ],
+    ['consume of records that expire at once', { ttlMs: 0.001 }, (queue) => queue.consume(() => {})],
+    ['consume of records that are dropped', { overflow: 'drop-oldest' }, (queue) => queue.consume(() => {})],
+  ];
 
 describe(`with ${producers} producers flooding the queue`, () => {
-  it.each(consumers)('a 1 ms timer and an HTTP server keep working beside %s', async (_, options, consume) => {
-    const queue = Queue.create(Row, { capacity: 1_024, ...options });
-    const pushed = await flooded(queue, consume(queue));
-    expect(queue.stats()).toMatchObject({ pushed, depth: 0 });
-    expectConserved(queue);
-  });
+  it.each(consumers)(
+    'a 1 ms timer and an HTTP server keep working beside %s',
+    async (_, options, consume) => {
+      const queue = Queue.create(Row, { capacity: 1_024, ...options });
+      const pushed = await flooded(queue, consume(queue));
+      expect(queue.stats()).toMatchObject({ pushed, depth: 0 });
+      expectConserved(queue);
+    },
+  );
 
   it('drain() ends', async () => {
     const queue = Queue.create(Row, { capacity: 1_024 });
