@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { Queue, type QueueOptions } from 'sluice';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WorkerThread } from '../worker-thread.js';
-import { Row } from './row.js';
+import { Row, rows } from './row.js';
 import { expectConserved } from './until.js';
 
 type Rows = Queue<{ number: number }>;
@@ -104,5 +104,41 @@ describe(`with ${producers} producers flooding the queue`, () => {
     })();
     await flooded(queue, consuming);
     expect(most).toBeLessThanOrEqual(1_024);
+  });
+});
+
+describe('a queue that its own consumer fills again', () => {
+  /** Records after which a loop that gives others no turn is stopped. */
+  const recordsMax = 1_000_000;
+
+  /** Counts turns of the event loop until `turnsEnough`, and the records meanwhile. */
+  function turning(queue: Rows): (batch: { number: number }[]) => void {
+    let turns = 0;
+    let records = 0;
+    const turn = (): void => {
+      if (++turns < turnsEnough) setTimeout(turn, 1);
+      else queue.close();
+    };
+    setTimeout(turn, 1);
+    return (batch) => {
+      records += batch.length;
+      if (records > recordsMax) throw new Error(`${records} records and ${turns} turns`);
+      if (!queue.closed) queue.tryPushMany(batch);
+    };
+  }
+
+  it.each([1, 64, 4_096])('leaves turns to timers: batches of %d', async (batchSize) => {
+    const queue = Queue.create(Row, { capacity: 4_096 });
+    queue.tryPushMany(rows(0, 4_096));
+    await queue.consume(turning(queue), { batchSize });
+    expect(queue.depth).toBe(0);
+  });
+
+  it('leaves turns to timers: for await', async () => {
+    const queue = Queue.create(Row, { capacity: 4_096 });
+    queue.tryPushMany(rows(0, 4_096));
+    const handle = turning(queue);
+    for await (const value of queue) handle([value]);
+    expect(queue.depth).toBe(0);
   });
 });
