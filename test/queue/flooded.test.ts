@@ -3,10 +3,10 @@ import type { AddressInfo } from 'node:net';
 import { Queue, type QueueOptions } from 'sluice';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WorkerThread } from '../worker-thread.js';
-import { Row } from './row.js';
+import { Row, rows } from './row.js';
 import { expectConserved } from './until.js';
 
-type Numbered = { number: number };
+type Rows = Queue<{ number: number }>;
 
 const producers = 4;
 /** Turns of a 1 ms timer and answers of a server, after which the consumer's loop has shown that it lives. */
@@ -35,7 +35,7 @@ function answer(): Promise<void> {
 }
 
 /** Floods `queue` until timers and I/O of this thread's loop, in which it is consumed, had their turns. */
-async function flooded(queue: Queue<Numbered>, consuming: Promise<void>): Promise<number> {
+async function flooded(queue: Rows, consuming: Promise<void>): Promise<number> {
   threads = Array.from(
     { length: producers },
     () => new WorkerThread(new URL('./workers/flooder.js', import.meta.url), { handle: queue.handle }),
@@ -58,25 +58,26 @@ async function flooded(queue: Queue<Numbered>, consuming: Promise<void>): Promis
   return (await pushed).reduce((sum, { pushed: count }) => sum + count, 0);
 }
 
-const consumers: Array<[string, Partial<QueueOptions<Numbered>>, (queue: Queue<Numbered>) => Promise<void>]> = [
-  ['consume', {}, (queue) => queue.consume(() => {})],
-  ['consume with large batches', {}, (queue) => queue.consume(() => {}, { batchSize: 4_096 })],
+const consumers: Array<[string, Partial<QueueOptions<{ number: number }>>, (queue: Rows) => Promise<void>]> =
   [
-    'consume with async handlers',
-    {},
-    (queue) => queue.consume(async () => {}, { concurrency: 8, batchSize: 8 }),
-  ],
-  ['consume that spins first', {}, (queue) => queue.consume(() => {}, { spin: 100 })],
-  [
-    'for await',
-    {},
-    async (queue) => {
-      for await (const _ of queue);
-    },
-  ],
-  ['consume of records that expire at once', { ttlMs: 0.001 }, (queue) => queue.consume(() => {})],
-  ['consume of records that are dropped', { overflow: 'drop-oldest' }, (queue) => queue.consume(() => {})],
-];
+    ['consume', {}, (queue) => queue.consume(() => {})],
+    ['consume with large batches', {}, (queue) => queue.consume(() => {}, { batchSize: 4_096 })],
+    [
+      'consume with async handlers',
+      {},
+      (queue) => queue.consume(async () => {}, { concurrency: 8, batchSize: 8 }),
+    ],
+    ['consume that spins first', {}, (queue) => queue.consume(() => {}, { spin: 100 })],
+    [
+      'for await',
+      {},
+      async (queue) => {
+        for await (const _ of queue);
+      },
+    ],
+    ['consume of records that expire at once', { ttlMs: 0.001 }, (queue) => queue.consume(() => {})],
+    ['consume of records that are dropped', { overflow: 'drop-oldest' }, (queue) => queue.consume(() => {})],
+  ];
 
 describe(`with ${producers} producers flooding the queue`, () => {
   it.each(consumers)(
@@ -103,5 +104,41 @@ describe(`with ${producers} producers flooding the queue`, () => {
     })();
     await flooded(queue, consuming);
     expect(most).toBeLessThanOrEqual(1_024);
+  });
+});
+
+describe('a queue that its own consumer fills again', () => {
+  /** Records after which a loop that gives others no turn is stopped. */
+  const recordsMax = 1_000_000;
+
+  /** Counts turns of the event loop until `turnsEnough`, and the records meanwhile. */
+  function turning(queue: Rows): (batch: { number: number }[]) => void {
+    let turns = 0;
+    let records = 0;
+    const turn = (): void => {
+      if (++turns < turnsEnough) setTimeout(turn, 1);
+      else queue.close();
+    };
+    setTimeout(turn, 1);
+    return (batch) => {
+      records += batch.length;
+      if (records > recordsMax) throw new Error(`${records} records and ${turns} turns`);
+      if (!queue.closed) queue.tryPushMany(batch);
+    };
+  }
+
+  it.each([1, 64, 4_096])('leaves turns to timers: batches of %d', async (batchSize) => {
+    const queue = Queue.create(Row, { capacity: 4_096 });
+    queue.tryPushMany(rows(0, 4_096));
+    await queue.consume(turning(queue), { batchSize });
+    expect(queue.depth).toBe(0);
+  });
+
+  it('leaves turns to timers: for await', async () => {
+    const queue = Queue.create(Row, { capacity: 4_096 });
+    queue.tryPushMany(rows(0, 4_096));
+    const handle = turning(queue);
+    for await (const value of queue) handle([value]);
+    expect(queue.depth).toBe(0);
   });
 });
