@@ -10,8 +10,6 @@ export const nodes: ReadonlyArray<{ node: string; name: string }> = [
   ...(process.env['SLUICE_NODES'] ?? '').split(':').filter((path) => path !== ''),
 ].map((node, i) => ({ node, name: i === 0 ? process.version : basename(dirname(dirname(dirname(node)))) }));
 
-const patienceMs = 50_000;
-
 export interface Ended {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -23,7 +21,11 @@ export interface Ended {
 export async function run(
   program: URL,
   args: readonly string[] = [],
-  { node = process.execPath, execArgv = [] }: { node?: string; execArgv?: readonly string[] } = {},
+  {
+    node = process.execPath,
+    execArgv = [],
+    patienceMs = 50_000,
+  }: { node?: string; execArgv?: readonly string[]; patienceMs?: number } = {},
 ): Promise<Ended> {
   const child = spawn(node, [...execArgv, fileURLToPath(program), ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -8,7 +8,7 @@ import { expectWorking, newGate } from './order.js';
 
 const [seed, manner, count] = process.argv.slice(2);
 const terminations = Number(count);
-const atATime = 6;
+const atATime = 4;
 const random = new SeededRandom(Number(seed));
 const gate = newGate(64);
 const { queue, stock, limiter } = gate;
