@@ -18,6 +18,7 @@ export type SluiceErrorCode =
   | 'ERR_SLUICE_MEMORY'
   | 'ERR_SLUICE_RELEASE'
   | 'ERR_SLUICE_AUDIT'
+  | 'ERR_SLUICE_SNAPSHOT'
   | 'ERR_SLUICE_LOAD';
 
 /**

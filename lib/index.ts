@@ -63,6 +63,11 @@ export {
 } from './record/index.js';
 export {
   type AuditReport,
+  type CartLine,
+  type CartOptions,
+  type LedgerKey,
+  type LostMovements,
+  type Movement,
   type Refusal,
   type Refused,
   type Reserved,
@@ -70,5 +75,6 @@ export {
   type Resolution,
   Stock,
   type StockHandle,
+  type StockItem,
   type StockOptions,
 } from './stock/index.js';

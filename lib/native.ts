@@ -204,9 +204,12 @@ export interface StockCounts {
 export interface NativeAudit {
   readonly items: number;
   readonly held: number;
+  readonly lines: number;
   readonly free: number;
   readonly slots: number;
-  readonly mismatch?: StockCounts & { sku: number; reservedFound: number; usersFound: number };
+  readonly users: number;
+  readonly usersCounted: number;
+  readonly mismatch?: StockCounts & { sku: number | string; reservedFound: number; usersFound: number };
 }
 
 /** Reservations and refusals since creation, over all threads. */
@@ -215,22 +218,40 @@ export interface StockStats {
   readonly confirmed: number;
   readonly cancelled: number;
   readonly expired: number;
+  readonly extended: number;
   readonly refused: number;
+}
+
+export interface NativeMovement {
+  readonly kind: number;
+  readonly sku: number | string;
+  readonly quantity: number;
+  readonly timeMs: number;
+  readonly reservation?: bigint;
+  readonly user?: bigint | string;
 }
 
 export interface NativeStock {
   readonly handle: NativeHandle;
   readonly slots: number;
   readonly holdMs: number;
-  /** Whether an item has a per-user limit. */
-  readonly limitsUsers: boolean;
   readonly manualClock: boolean;
-  reserve(hasId: number, hasUser: number): number;
+  reserve(lines: number): number;
   confirm(): number;
   cancel(): number;
+  extend(): number;
   sweep(slots: number): number;
+  addItem(): number;
+  restock(): number;
+  withdraw(): number;
+  closeItem(): number;
+  /** 1 if an item has a per-user limit. */
+  limitsUsers(): number;
   counts(): StockCounts | number | undefined;
   audit(): NativeAudit | number;
+  oldestMovement(): number;
+  readMovement(position: number): NativeMovement | number;
+  snapshot(): ArrayBuffer | number | undefined;
   stats(): StockStats | number;
   dispose(): void;
 }
@@ -290,6 +311,7 @@ interface Native {
   createLimiter(options: object, staging: ArrayBuffer): NativeLimiter | string;
   attachLimiter(handle: NativeHandle, staging: ArrayBuffer): NativeLimiter | string;
   createStock(options: object, staging: ArrayBuffer): NativeStock | string;
+  restoreStock(snapshot: Uint8Array, options: object, staging: ArrayBuffer): NativeStock | string;
   attachStock(handle: NativeHandle, staging: ArrayBuffer): NativeStock | string;
   createGate(
     parts: NativeParts<NativeQueue, NativeLimiter, NativeStock>,
@@ -329,6 +351,15 @@ export function made<T extends object>(what: string, answer: T | string): T {
       throw new SluiceError('ERR_SLUICE_GATED', `${what}: another gate feeds this queue already`);
     case 'clocks-differ':
       throw optionError(what, 'a queue, limiter and stock with the same clock', 'different clocks', true);
+    case 'no-snapshot':
+      throw new SluiceError('ERR_SLUICE_SNAPSHOT', `${what}: not a snapshot of a Stock`);
+    case 'snapshot-version':
+      throw new SluiceError('ERR_SLUICE_SNAPSHOT', `${what}: a snapshot of another version of sluice`);
+    case 'snapshot-damaged':
+      throw new SluiceError(
+        'ERR_SLUICE_SNAPSHOT',
+        `${what}: the snapshot is damaged: its checksum does not hold`,
+      );
     case 'disposed':
       throw disposed(what);
     default:

@@ -85,7 +85,7 @@ const noReservation = 0xffff_ffff_ffff_ffffn;
 /** `NumberType` in native/core/admission.h. */
 const numberTypes: Readonly<Record<string, number>> = { u8: 1, u16: 2, u32: 3, u53: 4, u64: 5 };
 /** Answers of `admit()` beyond those of `reserve()`: `Outcome` in native/core/admission.h. */
-const outcomes = { queueFull: 13, closed: 14, badQuantity: 15, badUser: 16, badId: 17, rateLimited: 32 };
+const outcomes = { needsUser: 12, queueFull: 17, closed: 18, badQuantity: 19, rateLimited: 32 };
 
 /** Objects whose handle was read: they stay, so that another thread can attach, until disposed of. */
 const pinned = new Set<Gate<unknown>>();
@@ -272,11 +272,17 @@ export class Gate<T> implements Disposable {
   }
 
   #badField(answer: number): Error {
-    const part = answer === outcomes.badQuantity ? 'quantity' : answer === outcomes.badUser ? 'user' : 'id';
-    const accepts =
-      part === 'quantity' ? 'a whole number from 1 to 4294967295' : 'a whole number from 0 to 2^64 - 2';
-    const name = this.queue.record.fieldAt(this.#fields[part]?.offset);
-    return fieldError(name ?? part, accepts, 'one outside of it', false);
+    if (answer === outcomes.needsUser) {
+      return optionError(
+        'Gate.create: fields: user',
+        'a field (an item has a limit per user)',
+        undefined,
+        true,
+      );
+    }
+    const accepts = 'a whole number from 1 to 4294967295';
+    const name = this.queue.record.fieldAt(this.#fields.quantity?.offset);
+    return fieldError(name ?? 'quantity', accepts, 'one outside of it', false);
   }
 
   #checked(answer: number): number {
@@ -301,7 +307,8 @@ function stockFields<T>(
   const result: NativeFields = {};
   for (const part of ['sku', 'quantity', 'user', 'id'] as const) {
     const name = fields?.get(part);
-    const needed = part === 'sku' || part === 'quantity' || (part === 'user' && stock.native.limitsUsers);
+    const needed =
+      part === 'sku' || part === 'quantity' || (part === 'user' && stock.native.limitsUsers() === 1);
     if (name === undefined && !needed) continue;
     const field = typeof name === 'string' ? record.fields[name] : undefined;
     const type = numberTypes[field?.type ?? ''];

@@ -1,13 +1,19 @@
 export {
-  type AuditReport,
   type Refusal,
   type Refused,
   type Reserved,
-  type ReserveOptions,
   type Resolution,
   refusalName,
   resolutionName,
+} from './answers.js';
+export type { LostMovements, Movement } from './movements.js';
+export type { StockItem, StockOptions } from './options.js';
+export type { LedgerKey } from './staging.js';
+export {
+  type AuditReport,
+  type CartLine,
+  type CartOptions,
+  type ReserveOptions,
   Stock,
   type StockHandle,
-  type StockOptions,
 } from './stock.js';

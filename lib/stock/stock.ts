@@ -9,96 +9,53 @@ import {
   made,
   type NativeHandle,
   type NativeStock,
-  NEEDS_USER,
   native,
   publicHandle,
   type StockCounts,
   type StockStats,
 } from '../native.js';
 import { Options } from '../options.js';
+import {
+  aboutOneItem,
+  badQuantity,
+  needsUser,
+  type Refused,
+  type Reserved,
+  type Resolution,
+  refusalName,
+  resolutionName,
+} from './answers.js';
+import { type LostMovements, type Movement, movements } from './movements.js';
+import {
+  type CheckedItem,
+  checkedItem,
+  checkedOptions,
+  type StockItem,
+  type StockOptions,
+} from './options.js';
+import { checkedKey, checkedSku, type LedgerKey, linesMax, StockStaging, textMax } from './staging.js';
 
 export type StockHandle = Handle<'stock'>;
 
-export interface StockOptions {
+export interface CartOptions {
   /**
-   * 1 to 65,536 items: `sku` a whole number from 0 to 4,294,967,295, each once; `quantity` units of it on sale (0 to
-   * 4,294,967,295); `perUser`, if given, the most that one user can hold or have bought (1 to 4,294,967,295).
+   * Who: a whole number from 0 to 2^53 - 1, a bigint from 0n to 2^64 - 1, or a text of 1 to 64 bytes of UTF-8. `1` and
+   * `1n` are the same user, `'1'` is another. Needed where an item has a per-user limit.
    */
-  readonly items: ReadonlyArray<{
-    readonly sku: number;
-    readonly quantity: number;
-    readonly perUser?: number;
-  }>;
-  /** Reservations held at the same time: 1 to 16,777,216. Default: 65,536. One more is refused: 'ledger-full'. */
-  readonly maxReservations?: number;
-  /**
-   * Pairs of a user and an item with a per-user limit: 1 to 67,108,864. Default: 65,536. A user beyond them is
-   * refused: 'users-full'.
-   */
-  readonly maxUsers?: number;
-  /**
-   * Client ids remembered: 1 to 67,108,864. Default: 65,536. Beyond them those whose reservation is resolved, or
-   * that were refused, are forgotten, the oldest of a neighbourhood of 16 first; an id whose neighbours are all
-   * still held is refused: 'ids-full'.
-   */
-  readonly maxIds?: number;
-  /** How long a reservation is held before it expires, in milliseconds: 1 to 86,400,000. Default: 30,000. */
-  readonly holdMs?: number;
-  /** A manual clock for tests; nothing then expires by itself. Default: the machine's monotonic clock. */
-  readonly clock?: ManualClock;
-}
-
-export interface ReserveOptions {
-  readonly sku: number;
-  /** 1 to 4,294,967,295. */
-  readonly quantity: number;
-  /** A whole number from 0 to 2^53 - 1, or a bigint from 0n to 2^64 - 2. Needed where the item has a limit. */
-  readonly user?: number | bigint;
-  /** As `user`. The same id with the same sku, quantity and user always gets the same answer. */
-  readonly id?: number | bigint;
+  readonly user?: LedgerKey;
+  /** As `user`; a text has up to 256 bytes. The same id with the same body always gets the same answer. */
+  readonly id?: LedgerKey;
   /** As the option of `Stock.create`, for this reservation. */
   readonly holdMs?: number;
 }
 
-export interface Reserved {
-  readonly ok: true;
-  readonly reservation: bigint;
-  /** How long a call with these options holds it, in milliseconds from when it was made; a duplicate changes nothing. */
-  readonly expiresInMs: number;
-  /** Whether an earlier call with this id made it: nothing was reserved now. */
-  readonly duplicate: boolean;
+export interface CartLine {
+  readonly sku: number | string;
+  /** 1 to 4,294,967,295. */
+  readonly quantity: number;
 }
 
-export type Refusal =
-  | 'sold-out'
-  | 'user-limit'
-  | 'unknown-sku'
-  /** `maxReservations` are held. */
-  | 'ledger-full'
-  /** `maxUsers` are known. */
-  | 'users-full'
-  /** Every id that this one could displace is still held. */
-  | 'ids-full'
-  /** The id was used with another body. */
-  | 'id-mismatch'
-  /** The id was refused before, and stays refused. */
-  | 'already-failed'
-  /** Another thread is deciding an id of the same neighbourhood; try again. */
-  | 'in-progress';
-
-export interface Refused {
-  readonly ok: false;
-  readonly reason: Refusal;
-}
-
-export type Resolution =
-  | 'confirmed'
-  | 'cancelled'
-  | 'already-confirmed'
-  | 'already-cancelled'
-  | 'expired'
-  /** Never given out, or so long ago that its place has been used again. */
-  | 'unknown';
+export interface ReserveOptions extends CartLine, CartOptions {}
 
 export interface AuditReport {
   readonly items: number;
@@ -108,38 +65,15 @@ export interface AuditReport {
 
 const what = 'Stock';
 const u32Max = 0xffff_ffff;
-const keyMax = 0xffff_ffff_ffff_fffen;
-
-/** By the numbers of `ReserveResult` in native/core/stock_ledger.h; 0 and 1 are no refusals. */
-const refusals: readonly (Refusal | undefined)[] = [
-  undefined,
-  undefined,
-  'sold-out',
-  'user-limit',
-  'unknown-sku',
-  'ledger-full',
-  'users-full',
-  'ids-full',
-  'id-mismatch',
-  'already-failed',
-  'in-progress',
-];
-/** By the numbers of `ResolveResult`; 0 is what was asked for. */
-const resolutions: readonly Resolution[] = [
-  'confirmed',
-  'already-confirmed',
-  'already-cancelled',
-  'expired',
-  'unknown',
-];
-
-/** Words of the staging buffer: see native/addon/stock.cc. */
-const words = { sku: 0, quantity: 1, user: 2, id: 3, holdNs: 4, reservation: 5 };
+const holdMsMax = 86_400_000;
 
 /** Due reservations expire at the latest this long after their deadline, plus a pass over the table. */
 const sweepIntervalMs = 100;
 /** Slots looked at per pass: about 0.1 ms. */
 const sweepSlots = 65_536;
+
+/** `kUnknownSku` in native/addon/stock_functions.cc. */
+const unknownSku = -1;
 
 /** Objects whose handle was read: they stay, so that another thread can attach, until disposed of. */
 const pinned = new Set<Stock>();
@@ -154,15 +88,12 @@ const pinned = new Set<Stock>();
  */
 export class Stock implements Disposable {
   readonly #native: NativeStock;
-  readonly #words: BigUint64Array;
-  readonly #halves: Uint32Array;
+  readonly #staging: StockStaging;
   readonly #sweeper: NodeJS.Timeout | undefined;
 
   private constructor(attach: (staging: ArrayBuffer) => NativeStock) {
-    const staging = new ArrayBuffer(64);
-    this.#words = new BigUint64Array(staging);
-    this.#halves = new Uint32Array(staging);
-    this.#native = attach(staging);
+    this.#staging = new StockStaging();
+    this.#native = attach(this.#staging.buffer);
     if (!this.#native.manualClock) this.#sweeper = sweepRegularly(this.#native);
   }
 
@@ -173,12 +104,30 @@ export class Stock implements Disposable {
    */
   static create(options: StockOptions): Stock {
     const checked = checkedOptions(options);
-    return new Stock((staging) => made('Stock.create', native.createStock(checked, staging)));
+    const stock = new Stock((staging) => made('Stock.create', native.createStock(checked.native, staging)));
+    for (const item of checked.items) stock.#add(item);
+    return stock;
   }
 
   /** The ledger of another thread, by its handle. @throws SluiceError `ERR_SLUICE_HANDLE`, `ERR_SLUICE_THREADS`. */
   static attach(handle: StockHandle): Stock {
     return Stock.attachNative(checkedHandle('Stock.attach', 'stock', handle));
+  }
+
+  /**
+   * A new ledger that gives the same answers as the one of which `snapshot` was taken: the same counts, reservations
+   * (those held go on for as long as they had left when the snapshot was taken), users' units and ids. Its operation
+   * counters and movements begin anew.
+   * @throws SluiceError (`ERR_SLUICE_SNAPSHOT`) with the reason if it is damaged, of another version or no snapshot;
+   *   TypeError (`ERR_SLUICE_OPTION`); SluiceError (`ERR_SLUICE_MEMORY`).
+   */
+  static restore(snapshot: Uint8Array, options?: { readonly clock?: ManualClock }): Stock {
+    const where = 'Stock.restore';
+    if (!(snapshot instanceof Uint8Array)) {
+      throw optionError(`${where}: snapshot`, 'a Uint8Array', snapshot, true);
+    }
+    const clock = nativeClock(where, new Options(where, options, ['clock']).get('clock'));
+    return new Stock((staging) => made(where, native.restoreStock(snapshot, { clock }, staging)));
   }
 
   /** @internal */
@@ -194,40 +143,66 @@ export class Stock implements Disposable {
 
   /**
    * Reserves `quantity` units for `user`, or changes nothing and says why. With an `id`, a retry gets the answer of
-   * the first call: the same reservation, or 'already-failed'. Only 'sold-out' and 'user-limit' are remembered as
-   * failures; after the other refusals the same id may be tried again.
+   * the first call: the same reservation, or 'already-failed'. Only 'sold-out', 'user-limit' and 'item-closed' are
+   * remembered as failures; after the other refusals the same id may be tried again.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
    */
   reserve(request: ReserveOptions): Reserved | Refused {
     const where = 'Stock.reserve';
     const given = new Options(where, request, ['sku', 'quantity', 'user', 'id', 'holdMs']);
-    this.#put(words.sku, given.integer('sku', 0, u32Max));
-    this.#put(words.quantity, given.integer('quantity', 1, u32Max));
-    this.#put(words.user, given.has('user') ? checkedKey(where, 'user', given.get('user')) : 0);
-    const hasId = given.has('id');
-    this.#put(words.id, hasId ? checkedKey(where, 'id', given.get('id')) : 0);
-    const holdMs = given.number('holdMs', 1, 86_400_000, this.#native.holdMs);
-    this.#put(words.holdNs, Math.round(holdMs * 1e6));
-    const result = this.#checked(this.#native.reserve(hasId ? 1 : 0, given.has('user') ? 1 : 0));
-    if (result === NEEDS_USER)
-      throw optionError(`${where}: user`, 'a user (the item has a per-user limit)', undefined, true);
-    const reason = refusalName(result);
-    if (reason !== undefined) return { ok: false, reason };
-    const reservation = this.#words[words.reservation] as bigint;
-    return { ok: true, reservation, expiresInMs: holdMs, duplicate: result === 1 };
+    const sku = checkedSku(`${where}: sku`, given.get('sku'));
+    const quantity = given.integer('quantity', 1, u32Max);
+    return this.#reserve(where, [{ sku, quantity }], given);
   }
 
-  /** Sells what the reservation holds. 'confirmed' for exactly one caller. @throws TypeError (`ERR_SLUICE_OPTION`). */
-  confirm(reservation: bigint, options?: Record<string, never>): Resolution {
-    if (options !== undefined) new Options('Stock.confirm', options, []);
+  /**
+   * Reserves all lines (1 to 64) under one reservation, or changes nothing and says why. Lines of the same item are
+   * added up first; their sum is at most 4,294,967,295. The id's body is the sums, in any order, and the user.
+   *
+   * While a cart fails for want of its later lines, for some tens of nanoseconds other threads may find the units of
+   * its earlier ones taken; a reservation of one item never has that effect.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
+   */
+  reserveAll(lines: readonly CartLine[], options?: CartOptions): Reserved | Refused {
+    const where = 'Stock.reserveAll';
+    const given = new Options(where, options, ['user', 'id', 'holdMs']);
+    return this.#reserve(where, summed(where, lines), given);
+  }
+
+  /**
+   * Sells what the reservation holds; or, of a reservation of one item, `quantity` units of it, and the rest is on
+   * sale again. 'confirmed' for exactly one caller.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also for a quantity that is more than the reservation holds,
+   *   or of a cart; nothing is changed then.
+   */
+  confirm(reservation: bigint, options?: { readonly quantity?: number }): Resolution {
     this.#stageReservation('confirm', reservation);
-    return resolutionName(this.#checked(this.#native.confirm()), 'confirmed');
+    const given = new Options('Stock.confirm', options, ['quantity']);
+    const quantity = given.has('quantity') ? given.integer('quantity', 1, u32Max) : 0;
+    this.#staging.quantity(quantity);
+    const answer = this.#checked(this.#native.confirm());
+    if (answer === badQuantity) {
+      const expected = 'at most what the reservation holds, and a reservation of one item';
+      throw optionError('Stock.confirm: quantity', expected, quantity, false);
+    }
+    return resolutionName(answer, 'confirmed');
   }
 
   /** Puts the units back on sale. 'cancelled' for exactly one caller. @throws TypeError (`ERR_SLUICE_OPTION`). */
   cancel(reservation: bigint): Resolution {
     this.#stageReservation('cancel', reservation);
     return resolutionName(this.#checked(this.#native.cancel()), 'cancelled');
+  }
+
+  /**
+   * Holds the reservation for at least `ms` milliseconds (1 to 86,400,000) from now; never for less than before.
+   * 'extended', or what it has become.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`).
+   */
+  extend(reservation: bigint, ms: number): Resolution {
+    this.#stageReservation('extend', reservation);
+    this.#staging.holdMs(new Options('Stock.extend', { ms }, ['ms']).number('ms', 1, holdMsMax));
+    return resolutionName(this.#checked(this.#native.extend()), 'extended');
   }
 
   /**
@@ -238,12 +213,73 @@ export class Stock implements Disposable {
     return this.#checked(this.#native.sweep(this.#native.slots));
   }
 
+  /**
+   * Puts an item on sale: 'added', 'sku-exists', or 'items-full' if `maxItems` and their shards are there.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`).
+   */
+  addItem(item: StockItem): 'added' | 'sku-exists' | 'items-full' {
+    return this.#add(checkedItem('Stock.addItem', item));
+  }
+
+  /**
+   * Ends the sale of an item for good: nothing more of it is reserved ('item-closed'); what is held can still be
+   * confirmed. False if there is no such item. @throws TypeError, RangeError (`ERR_SLUICE_OPTION`).
+   */
+  closeItem(sku: number | string): boolean {
+    this.#stageSku('closeItem', sku);
+    return this.#checked(this.#native.closeItem()) === 1;
+  }
+
+  /**
+   * Puts `quantity` more units (1 to 4,294,967,295) of an item on sale. Returns its counts.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also if there is no such item or its total would exceed
+   *   4,294,967,295; nothing is changed then.
+   */
+  restock(sku: number | string, quantity: number): StockCounts {
+    this.#stageSku('restock', sku);
+    this.#stageQuantity('restock', quantity);
+    const answer = this.#known('restock', sku, this.#native.restock());
+    if (answer === 0) {
+      throw optionError('Stock.restock: quantity', `a total of at most ${u32Max}`, quantity, false);
+    }
+    return this.counts(sku);
+  }
+
+  /**
+   * Takes up to `quantity` units (1 to 4,294,967,295) of an item off sale: only what is available, never what is held
+   * or sold. Returns how many. @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also if there is no such item.
+   */
+  withdraw(sku: number | string, quantity: number): number {
+    this.#stageSku('withdraw', sku);
+    this.#stageQuantity('withdraw', quantity);
+    return this.#known('withdraw', sku, this.#native.withdraw());
+  }
+
   /** The units of one item now. @throws RangeError (`ERR_SLUICE_OPTION`) if there is no such item. */
-  counts(sku: number): StockCounts {
-    this.#put(words.sku, new Options('Stock.counts', { sku }, ['sku']).integer('sku', 0, u32Max));
+  counts(sku: number | string): StockCounts {
+    this.#stageSku('counts', sku);
     const counts = alive(what, this.#native.counts());
     if (counts === undefined) throw optionError('Stock.counts: sku', 'the sku of an item', sku, false);
     return counts;
+  }
+
+  /**
+   * Every change of stock, oldest first, as far as the ledger keeps them (see the option `movements`), then those to
+   * come; it ends when the ledger is disposed of in this thread. A reader that is too slow misses the oldest, and is
+   * told how many: `{ kind: 'lost', count }`. Any number can read; none of them slows those who sell. New movements are looked for every 10 ms,
+   * which does not keep the process alive.
+   *
+   * `from`: the position to begin at, to go on where an earlier reader ended. When `signal` aborts, the iteration
+   * throws its reason.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`).
+   */
+  movements(options?: {
+    readonly from?: number;
+    readonly signal?: AbortSignal;
+  }): AsyncGenerator<Movement | LostMovements, void, undefined> {
+    const given = new Options('Stock.movements', options, ['from', 'signal']);
+    const from = given.has('from') ? given.integer('from', 0, Number.MAX_SAFE_INTEGER) : undefined;
+    return movements(this.#native, from, given.signal());
   }
 
   /**
@@ -254,21 +290,32 @@ export class Stock implements Disposable {
   audit(): AuditReport {
     const report = alive(what, this.#native.audit());
     const { mismatch } = report;
-    if (mismatch !== undefined) {
-      const { sku, total, available, reserved, sold, reservedFound, usersFound } = mismatch;
-      throw new SluiceError(
-        'ERR_SLUICE_AUDIT',
-        `Stock.audit: sku ${sku}: total ${total}, available ${available}, reserved ${reserved}, sold ${sold}, but its ` +
-          `reservations hold ${reservedFound} and its users ${usersFound}`,
-      );
-    }
-    if (report.held + report.free !== report.slots) {
-      throw new SluiceError(
-        'ERR_SLUICE_AUDIT',
-        `Stock.audit: ${report.held} reservations held and ${report.free} free of ${report.slots}`,
-      );
-    }
+    const problem =
+      mismatch !== undefined
+        ? `sku ${mismatch.sku}: total ${mismatch.total}, available ${mismatch.available}, reserved ` +
+          `${mismatch.reserved}, sold ${mismatch.sold}, but its reservations hold ${mismatch.reservedFound} and its ` +
+          `users ${mismatch.usersFound}`
+        : report.lines + report.free !== report.slots
+          ? `${report.lines} places of reservations held and ${report.free} free of ${report.slots}`
+          : report.users !== report.usersCounted
+            ? `${report.users} users with units, but ${report.usersCounted} counted`
+            : undefined;
+    if (problem !== undefined) throw new SluiceError('ERR_SLUICE_AUDIT', `Stock.audit: ${problem}`);
     return { items: report.items, held: report.held };
+  }
+
+  /**
+   * The whole ledger as bytes, as it was at one instant, for `Stock.restore`: of this version of sluice, on any machine
+   * with the same byte order. Operations of other threads wait while it is taken: some nanoseconds per reservation,
+   * user and id that the ledger has room for.
+   * @throws SluiceError (`ERR_SLUICE_MEMORY`) if there is no memory for it.
+   */
+  snapshot(): Uint8Array {
+    const bytes = this.#native.snapshot();
+    if (bytes === undefined) {
+      throw new SluiceError('ERR_SLUICE_MEMORY', 'Stock.snapshot: the system has no memory to give');
+    }
+    return new Uint8Array(alive(what, bytes));
   }
 
   /** Operations since creation, over all threads. */
@@ -288,21 +335,64 @@ export class Stock implements Disposable {
     return this.#native;
   }
 
+  #reserve(where: string, lines: readonly CartLine[], given: Options): Reserved | Refused {
+    const user = given.has('user')
+      ? checkedKey(`${where}: user`, given.get('user'), textMax.user)
+      : undefined;
+    const id = given.has('id') ? checkedKey(`${where}: id`, given.get('id'), textMax.id) : undefined;
+    const holdMs = given.number('holdMs', 1, holdMsMax, this.#native.holdMs);
+    const staging = this.#staging;
+    staging.begin();
+    staging.user(user);
+    staging.id(id);
+    staging.holdMs(holdMs);
+    for (const [i, { sku, quantity }] of lines.entries()) staging.line(i, sku, quantity);
+    const result = this.#checked(this.#native.reserve(lines.length));
+    if (result === needsUser) {
+      throw optionError(`${where}: user`, 'a user (the item has a per-user limit)', undefined, true);
+    }
+    const reason = refusalName(result);
+    if (reason === undefined) {
+      return { ok: true, reservation: staging.reservation, expiresInMs: holdMs, duplicate: result === 1 };
+    }
+    const refused = lines[staging.refusedLine];
+    return lines.length > 1 && refused !== undefined && aboutOneItem.has(reason)
+      ? { ok: false, reason, sku: refused.sku }
+      : { ok: false, reason };
+  }
+
+  #add(item: CheckedItem): 'added' | 'sku-exists' | 'items-full' {
+    this.#staging.begin();
+    this.#staging.sku(item.sku);
+    this.#staging.quantity(item.quantity);
+    this.#staging.shape(item.perUser, item.shards);
+    const answer = this.#checked(this.#native.addItem());
+    return answer === 0 ? 'added' : answer === 1 ? 'sku-exists' : 'items-full';
+  }
+
   #stageReservation(method: string, reservation: unknown): void {
     if (typeof reservation !== 'bigint' || reservation < 0n || reservation > 0xffff_ffff_ffff_ffffn) {
       throw optionError(`Stock.${method}: reservation`, 'the bigint of a reservation', reservation, true);
     }
-    this.#words[words.reservation] = reservation;
+    this.#staging.reservation = reservation;
   }
 
-  /** A whole number to a 64-bit word, without a bigint where it is a number. */
-  #put(word: number, value: number | bigint): void {
-    if (typeof value === 'bigint') {
-      this.#words[word] = value;
-    } else {
-      this.#halves[word * 2] = value >>> 0;
-      this.#halves[word * 2 + 1] = value / 2 ** 32;
+  #stageSku(method: string, sku: unknown): void {
+    const checked = checkedSku(`Stock.${method}: sku`, sku);
+    this.#staging.begin();
+    this.#staging.sku(checked);
+  }
+
+  #stageQuantity(method: string, quantity: unknown): void {
+    const given = new Options(`Stock.${method}`, { quantity }, ['quantity']);
+    this.#staging.quantity(given.integer('quantity', 1, u32Max));
+  }
+
+  #known(method: string, sku: unknown, answer: number): number {
+    if (answer === unknownSku) {
+      throw optionError(`Stock.${method}: sku`, 'the sku of an item', sku, false);
     }
+    return this.#checked(answer);
   }
 
   #checked(answer: number): number {
@@ -311,14 +401,27 @@ export class Stock implements Disposable {
   }
 }
 
-/** The reason for a native ReserveResult; undefined if it is none. */
-export function refusalName(result: number): Refusal | undefined {
-  return refusals[result];
-}
-
-/** The name of a native ResolveResult, where `done` is what was asked for. */
-export function resolutionName(result: number, done: 'confirmed' | 'cancelled'): Resolution {
-  return result === 0 ? done : (resolutions[result] as Resolution);
+/** The lines of a cart with those of the same item added up. */
+function summed(where: string, lines: unknown): CartLine[] {
+  if (!Array.isArray(lines) || lines.length < 1 || lines.length > linesMax) {
+    throw optionError(`${where}: lines`, `an array of 1 to ${linesMax} lines`, lines, !Array.isArray(lines));
+  }
+  const sums = new Map<number | string, number>();
+  for (const [i, line] of lines.entries()) {
+    const one = new Options(`${where}: lines[${i}]`, line, ['sku', 'quantity']);
+    const sku = checkedSku(`${where}: lines[${i}]: sku`, one.get('sku'));
+    const sum = one.integer('quantity', 1, u32Max) + (sums.get(sku) ?? 0);
+    if (sum > u32Max) {
+      throw optionError(
+        `${where}: lines[${i}]: quantity`,
+        `a sum of at most ${u32Max} for its item`,
+        sum,
+        false,
+      );
+    }
+    sums.set(sku, sum);
+  }
+  return Array.from(sums, ([sku, quantity]) => ({ sku, quantity }));
 }
 
 /** Sweeps until the ledger is disposed of or collected: the timer does not keep it. */
@@ -329,47 +432,4 @@ function sweepRegularly(stock: NativeStock): NodeJS.Timeout {
     if (alive === undefined || alive.sweep(sweepSlots) === DISPOSED) clearInterval(timer);
   }, sweepIntervalMs);
   return timer.unref();
-}
-
-function checkedKey(where: string, name: string, value: unknown): number | bigint {
-  const expected = 'a whole number from 0 to 2^53 - 1 or a bigint from 0n to 2^64 - 2';
-  if (typeof value === 'number') {
-    if (Number.isSafeInteger(value) && value >= 0) return value;
-    throw optionError(`${where}: ${name}`, expected, value, false);
-  }
-  if (typeof value !== 'bigint') throw optionError(`${where}: ${name}`, expected, value, true);
-  if (value >= 0n && value <= keyMax) return value;
-  throw optionError(`${where}: ${name}`, expected, value, false);
-}
-
-function checkedOptions(options: StockOptions): object {
-  const where = 'Stock.create';
-  const known = ['items', 'maxReservations', 'maxUsers', 'maxIds', 'holdMs', 'clock'];
-  const given = new Options(where, options, known);
-  const items = given.get('items');
-  if (!Array.isArray(items) || items.length < 1 || items.length > 65_536) {
-    throw optionError(`${where}: items`, 'an array of 1 to 65536 items', items, !Array.isArray(items));
-  }
-  const checkedItems = items.map((item: unknown, i) => {
-    const one = new Options(`${where}: items[${i}]`, item, ['sku', 'quantity', 'perUser']);
-    return {
-      sku: one.integer('sku', 0, u32Max),
-      quantity: one.integer('quantity', 0, u32Max),
-      perUser: one.has('perUser') ? one.integer('perUser', 1, u32Max) : 0,
-    };
-  });
-  const skus = new Set<number>();
-  for (const [i, { sku }] of checkedItems.entries()) {
-    if (skus.has(sku))
-      throw optionError(`${where}: items[${i}]: sku`, 'a sku that no other item has', sku, false);
-    skus.add(sku);
-  }
-  return {
-    items: checkedItems,
-    maxReservations: given.integer('maxReservations', 1, 1 << 24, 65_536),
-    maxUsers: given.integer('maxUsers', 1, 1 << 26, 65_536),
-    maxIds: given.integer('maxIds', 1, 1 << 26, 65_536),
-    holdMs: given.number('holdMs', 1, 86_400_000, 30_000),
-    clock: nativeClock(where, given.get('clock')),
-  };
 }

@@ -64,13 +64,11 @@ inline constexpr std::uint64_t kNoReservation = ~0ULL;
 
 enum class Outcome : std::uint8_t {
   kAdmitted = 0,
-  // 1 to 11: as ReserveResult. kDuplicate: admitted earlier under this id, nothing done now.
-  kRateLimited = 12,
-  kQueueFull = 13,
-  kClosed = 14,
-  kBadQuantity = 15,  // not in 1 .. kQuantityMax
-  kBadUser = 16,      // above kUserMax
-  kBadId = 17,        // above kIdMax
+  // 1 to 12: as ReserveResult. kDuplicate: admitted earlier under this id, nothing done now.
+  kRateLimited = 16,
+  kQueueFull = 17,
+  kClosed = 18,
+  kBadQuantity = 19,  // not in 1 .. kQuantityMax
 };
 
 class Admission {
@@ -118,19 +116,16 @@ class Admission {
                        std::uint64_t hold_ns) noexcept {
     Queue& queue = *parts.queue;
     if (queue.closed()) return refused(Outcome::kClosed);
-    StockLedger::Request request{};
+    StockRequest::Line line{};
+    StockRequest request{&line, 1, {}, {}, 0};
     if (parts.stock != nullptr) {
-      request = {fields.sku.read(record),
-                 fields.quantity.read(record),
-                 fields.user.read(record),
-                 fields.id.read(record),
-                 fields.id.type != NumberType::kNone,
-                 hold_ns != 0 ? hold_ns : parts.stock->hold_ns()};
-      if (request.quantity < 1 || request.quantity > kQuantityMax) return refused(Outcome::kBadQuantity);
-      if (request.user > kUserMax) return refused(Outcome::kBadUser);
-      if (request.id > kIdMax) return refused(Outcome::kBadId);
-      const ReserveResult verdict = parts.stock->peek(request);
-      if (verdict != ReserveResult::kReserved) {
+      line = {number_key(fields.sku.read(record)), fields.quantity.read(record)};
+      if (fields.user.type != NumberType::kNone) request.user = LedgerUser::number(fields.user.read(record));
+      if (fields.id.type != NumberType::kNone) request.id = number_key(fields.id.read(record));
+      request.hold_ns = hold_ns != 0 ? hold_ns : parts.stock->hold_ns();
+      if (line.quantity < 1 || line.quantity > kQuantityMax) return refused(Outcome::kBadQuantity);
+      const StockAnswer verdict = parts.stock->peek(request);
+      if (verdict.result != ReserveResult::kReserved) {
         return answered(parts.stock->refuse(*parts.stock_line, request, verdict));
       }
     }
@@ -156,10 +151,10 @@ class Admission {
     return result;
   }
 
-  static Result reserve_and_push(const Parts& parts, const StockLedger::Request& request,
+  static Result reserve_and_push(const Parts& parts, const StockRequest& request,
                                  const std::byte* record, std::uint64_t now) noexcept {
     Result pushed = refused(Outcome::kQueueFull);
-    const StockLedger::Answer answer =
+    const StockAnswer answer =
         parts.stock->reserve(*parts.stock_line, request, now, [&](std::uint64_t reservation) {
           pushed = push(parts, record, now, reservation);
           return pushed.outcome == Outcome::kAdmitted;
@@ -182,15 +177,15 @@ class Admission {
   }
 
   // However busy we are: an id that was answered before gets that answer.
-  static Result busy(const Parts& parts, const StockLedger::Request& request,
+  static Result busy(const Parts& parts, const StockRequest& request,
                      const Result& refusal) noexcept {
     if (parts.stock == nullptr) return refusal;
-    const StockLedger::Answer earlier = parts.stock->recall(*parts.stock_line, request);
+    const StockAnswer earlier = parts.stock->recall(*parts.stock_line, request);
     return earlier.result == ReserveResult::kReserved ? refusal : answered(earlier);
   }
 
   static Result refused(Outcome outcome) noexcept { return {outcome, Tier::kNone, 0, 0}; }
-  static Result answered(const StockLedger::Answer& answer) noexcept {
+  static Result answered(const StockAnswer& answer) noexcept {
     return {static_cast<Outcome>(answer.result), Tier::kNone, 0, answer.reservation};
   }
   static Counter counter_of(Outcome outcome) noexcept {

@@ -11,16 +11,15 @@
 //   bucket:  | lock, clock | ids[16] | answers[16] | bodies[16] | ages[16] |
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cstdint>
 
 #include "core/atomics.h"
-#include "core/hash.h"
+#include "core/ledger_key.h"
 
 namespace sluice {
-
-inline constexpr std::uint64_t kIdMax = ~0ULL - 1;
 
 class IdTable {
  public:
@@ -29,9 +28,9 @@ class IdTable {
   struct alignas(kCacheLine) Bucket {
     std::atomic<std::uint32_t> locked;
     std::uint32_t clock;       // grows with each entry made
-    std::uint64_t ids[kWays];  // id + 1; 0: free
+    Key ids[kWays];            // {0, 0}: free
     std::uint64_t answers[kWays];
-    std::uint32_t bodies[kWays];
+    std::uint64_t bodies[kWays];
     std::uint32_t ages[kWays];  // the clock when the entry was made
   };
 
@@ -44,7 +43,7 @@ class IdTable {
       : buckets_(static_cast<Bucket*>(memory)), mask_(buckets(capacity) - 1) {}
 
   // The bucket of `id`, locked; nullptr if its holder did not let go within a bounded spin.
-  Bucket* lock(std::uint64_t id) noexcept {
+  Bucket* lock(const Key& id) noexcept {
     Bucket& bucket = buckets_[mix(id) & mask_];
     for (int spins = 0; spins < kSpinsMax; ++spins) {
       // ACQ locked: pairs with REL in unlock().
@@ -59,9 +58,9 @@ class IdTable {
   static void unlock(Bucket& bucket) noexcept { bucket.locked.store(0, std::memory_order_release); }
 
   // The entry of `id` in its locked bucket, or kWays.
-  static std::uint32_t find(const Bucket& bucket, std::uint64_t id) noexcept {
+  static std::uint32_t find(const Bucket& bucket, const Key& id) noexcept {
     for (std::uint32_t way = 0; way < kWays; ++way) {
-      if (bucket.ids[way] == id + 1) return way;
+      if (bucket.ids[way] == id) return way;
     }
     return kWays;
   }
@@ -72,7 +71,7 @@ class IdTable {
   static std::uint32_t room(const Bucket& bucket, Forgettable&& forgettable) noexcept {
     std::uint32_t oldest = kWays;
     for (std::uint32_t way = 0; way < kWays; ++way) {
-      if (bucket.ids[way] == 0) return way;
+      if (bucket.ids[way] == Key{}) return way;
       const bool older =
           oldest == kWays || bucket.clock - bucket.ages[way] > bucket.clock - bucket.ages[oldest];
       if (older && forgettable(bucket.answers[way])) oldest = way;
@@ -80,12 +79,39 @@ class IdTable {
     return oldest;
   }
 
-  static void remember(Bucket& bucket, std::uint32_t way, std::uint64_t id, std::uint32_t body,
+  static void remember(Bucket& bucket, std::uint32_t way, const Key& id, std::uint64_t body,
                        std::uint64_t answer) noexcept {
-    bucket.ids[way] = id + 1;
+    bucket.ids[way] = id;
     bucket.bodies[way] = body;
     bucket.answers[way] = answer;
     bucket.ages[way] = ++bucket.clock;
+  }
+
+  // Calls `visit(id, body, answer)` for each remembered id, the oldest of a bucket first. For snapshots, while nobody
+  // decides.
+  template <class Visit>
+  void for_each(Visit&& visit) const {
+    for (std::uint64_t at = 0; at <= mask_; ++at) {
+      const Bucket& bucket = buckets_[at];
+      std::uint32_t ways[kWays], known = 0;
+      for (std::uint32_t way = 0; way < kWays; ++way) {
+        if (bucket.ids[way] != Key{}) ways[known++] = way;
+      }
+      std::sort(ways, ways + known, [&bucket](std::uint32_t a, std::uint32_t b) {
+        return bucket.clock - bucket.ages[a] > bucket.clock - bucket.ages[b];
+      });
+      for (std::uint32_t i = 0; i < known; ++i) {
+        visit(bucket.ids[ways[i]], bucket.bodies[ways[i]], bucket.answers[ways[i]]);
+      }
+    }
+  }
+  // Remembers an id of a snapshot; false if it has no place, or has one already.
+  bool restore(const Key& id, std::uint64_t body, std::uint64_t answer) noexcept {
+    Bucket& bucket = buckets_[mix(id) & mask_];
+    const std::uint32_t way = room(bucket, [](std::uint64_t) { return false; });
+    if (way == kWays || id == Key{} || find(bucket, id) != kWays) return false;
+    remember(bucket, way, id, body, answer);
+    return true;
   }
 
  private:

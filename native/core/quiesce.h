@@ -11,11 +11,10 @@
 // hundred nanoseconds of native code, so the reader waits only for threads that were preempted inside one.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
-#include <thread>
 
 #include "core/atomics.h"
+#include "core/spin_wait.h"
 
 namespace sluice {
 
@@ -34,7 +33,7 @@ class Quiesce {
         return;
       // Relaxed: nothing was done since the fence, and the fence publishes what was done before it.
       line.inside.store(0, std::memory_order_relaxed);
-      wait([this] { return paused_.load(std::memory_order_relaxed) == 0; });
+      spin_wait<A>([this] { return paused_.load(std::memory_order_relaxed) == 0; });
     }
   }
   template <class Line>
@@ -50,13 +49,13 @@ class Quiesce {
     // Relaxed: the fence below acquires what an earlier reader released in resume().
     while (!paused_.compare_exchange_weak(running, 1, std::memory_order_relaxed, std::memory_order_relaxed)) {
       running = 0;
-      wait([this] { return paused_.load(std::memory_order_relaxed) == 0; });
+      spin_wait<A>([this] { return paused_.load(std::memory_order_relaxed) == 0; });
     }
     // Pairs with the fence in enter().
     A::fence(std::memory_order_seq_cst);
     for (const auto& line : lines) {
       // ACQ inside: pairs with REL in leave().
-      wait([&line] { return line.inside.load(std::memory_order_acquire) == 0; });
+      spin_wait<A>([&line] { return line.inside.load(std::memory_order_acquire) == 0; });
     }
   }
   void resume() noexcept {
@@ -65,18 +64,6 @@ class Quiesce {
   }
 
  private:
-  // A bounded spin, then short sleeps: never a yield loop.
-  template <class Done>
-  static void wait(Done&& done) noexcept {
-    for (int spins = 0; !done(); ++spins) {
-      if (spins < 1000) {
-        A::pause();
-      } else {
-        std::this_thread::sleep_for(std::chrono::microseconds(50));
-      }
-    }
-  }
-
   alignas(kCacheLine) typename A::template atomic<std::uint32_t> paused_{0};
 };
 

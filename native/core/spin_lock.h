@@ -2,11 +2,10 @@
 // a push that finds room or of a pop.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
-#include <thread>
 
 #include "core/atomics.h"
+#include "core/spin_wait.h"
 
 namespace sluice {
 
@@ -15,14 +14,8 @@ class SpinLock {
  public:
   void lock() noexcept {
     // ACQ locked: pairs with REL in unlock().
-    for (int spins = 0; locked_.exchange(1, std::memory_order_acquire) != 0; ++spins) {
-      while (locked_.load(std::memory_order_relaxed) != 0) {
-        if (++spins < 1000) {
-          A::pause();
-        } else {
-          std::this_thread::sleep_for(std::chrono::microseconds(50));
-        }
-      }
+    while (locked_.exchange(1, std::memory_order_acquire) != 0) {
+      spin_wait<A>([this] { return locked_.load(std::memory_order_relaxed) == 0; });
     }
   }
   // REL locked: pairs with ACQ in lock().

@@ -47,6 +47,11 @@ class ThreadLines {
     line->owned.store(0, std::memory_order_release);
   }
 
+  // 0 to kThreadsMax - 1: which of the lines it is.
+  std::uint32_t number(const ThreadLine& line) const noexcept {
+    return static_cast<std::uint32_t>(&line - lines_);
+  }
+
   std::uint64_t sum(std::uint32_t counter) const noexcept {
     std::uint64_t total = 0;
     for (const ThreadLine& line : lines_) total += line.counters[counter].load(std::memory_order_relaxed);

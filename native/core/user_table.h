@@ -1,129 +1,205 @@
 // How many units of an item each user holds or has bought: counted in the step that reserves them, so that a
 // double click cannot pass twice.
 //
-// Open addressing over (user, item) pairs; a pair is entered once and stays. At most `capacity` pairs: one more
-// is refused, never an overwrite.
+// At most `capacity` pairs of a user and an item have a count; one more is refused, never an overwrite. A pair
+// whose count is back at nothing leaves its place to another.
 //
-//   entry:  | user + 1 : 64 | item + 1 : 32, count : 32 |
+//   bucket, one line:  | lock : 32 | reach : 32 | 5 entries of | user's key : 128 | generation : 16, item : 16, count : 32 | |
+//
+// A pair lives in the bucket its hash names (its home), or in one of the `reach` buckets after it. To enter a pair
+// takes the home's lock, so that two threads cannot enter it twice. To add to a pair that has a count is one CAS
+// without the lock: while the count is not 0, the entry can be nobody else's. To give back is one subtraction. The
+// generation is odd while an entry's key is being written, and another one afterwards, so that a thread that read the
+// key of an entry's past fails its CAS.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cstdint>
 
 #include "core/atomics.h"
 #include "core/check.h"
-#include "core/hash.h"
+#include "core/ledger_key.h"
+#include "core/spin_lock.h"
 
 namespace sluice {
 
-inline constexpr std::uint64_t kUserMax = ~0ULL - 1;
 inline constexpr std::uint32_t kNoUser = ~0u;
 
 class UserTable {
  public:
+  static constexpr std::uint32_t kWays = 5;
+
   struct Entry {
-    std::atomic<std::uint64_t> user;
+    std::atomic<std::uint64_t> low, high;  // the user's key
     std::atomic<std::uint64_t> held;
   };
+  struct alignas(kCacheLine) Bucket {
+    SpinLock<> lock;
+    std::atomic<std::uint32_t> reach;
+    Entry entries[kWays];
+  };
+  static_assert(sizeof(Bucket) == kCacheLine);
   struct Control {
     alignas(kCacheLine) std::atomic<std::uint32_t> used;
   };
 
-  static constexpr std::uint64_t size(std::uint32_t capacity) { return std::bit_ceil(capacity * 2ULL); }
+  enum class Add : std::uint8_t { kAdded, kLimit, kFull };
+  struct Added {
+    Add result;
+    std::uint32_t entry;  // if added
+  };
+
+  static constexpr std::uint64_t buckets(std::uint32_t capacity) {
+    return std::bit_ceil((capacity * 2ULL + kWays - 1) / kWays);
+  }
   static constexpr std::uint64_t bytes(std::uint32_t capacity) {
-    return sizeof(Control) + round_up(size(capacity) * sizeof(Entry), kCacheLine);
+    return sizeof(Control) + buckets(capacity) * sizeof(Bucket);
   }
 
   UserTable(void* memory, std::uint32_t capacity)
       : control_(static_cast<Control*>(memory)),
-        entries_(reinterpret_cast<Entry*>(control_ + 1)),
+        buckets_(reinterpret_cast<Bucket*>(control_ + 1)),
         capacity_(capacity),
-        mask_(size(capacity) - 1) {}
+        mask_(buckets(capacity) - 1) {}
 
-  // The entry of this pair if there is one, else kNoUser. Writes nothing.
-  std::uint32_t find(std::uint64_t user, std::uint32_t item) const noexcept {
-    for (std::uint64_t at = home(user, item);; at = (at + 1) & mask_) {
-      const Entry& entry = entries_[at];
-      // ACQ user: pairs with REL in enter().
-      const std::uint64_t owner = entry.user.load(std::memory_order_acquire);
-      if (owner == 0) return kNoUser;
-      if (owner == user + 1 && item_in(entry.held.load(std::memory_order_acquire)) == item + 1) {
-        return static_cast<std::uint32_t>(at);
-      }
-    }
+  // What the pair holds or has bought now. Writes nothing.
+  std::uint64_t count(const Key& user, std::uint32_t item) const noexcept {
+    std::uint64_t held = 0;
+    return find(user, item, held) == kNoUser ? 0 : count_in(held);
   }
 
-  // The entry of this pair, made if need be; kNoUser if the table is full.
-  std::uint32_t enter(std::uint64_t user, std::uint32_t item) noexcept {
-    for (std::uint64_t at = home(user, item);; at = (at + 1) & mask_) {
-      Entry& entry = entries_[at];
-      std::uint64_t owner = entry.user.load(std::memory_order_acquire);
-      if (owner == 0) {
-        if (control_->used.fetch_add(1, std::memory_order_relaxed) >= capacity_) {
-          control_->used.fetch_sub(1, std::memory_order_relaxed);
-          return kNoUser;
-        }
-        // REL user: pairs with ACQ in find() and enter().
-        if (!entry.user.compare_exchange_strong(owner, user + 1, std::memory_order_acq_rel,
-                                                std::memory_order_acquire)) {
-          control_->used.fetch_sub(1, std::memory_order_relaxed);
-        } else {
-          owner = user + 1;
-        }
-      }
-      if (owner != user + 1) continue;
-      // The user's entry may still lack its item: whoever comes first gives it one.
-      std::uint64_t held = 0;
-      if (entry.held.compare_exchange_strong(held, word_of(item, 0), std::memory_order_acq_rel,
-                                             std::memory_order_acquire) ||
-          item_in(held) == item + 1) {
-        return static_cast<std::uint32_t>(at);
-      }
-    }
-  }
-
-  std::uint64_t count(std::uint32_t entry) const noexcept {
-    return count_in(entries_[entry].held.load(std::memory_order_relaxed));
-  }
-
-  // Adds `quantity` unless that exceeds `limit`. Relaxed: the count is all there is to this state.
-  bool add(std::uint32_t entry, std::uint64_t quantity, std::uint64_t limit) noexcept {
-    std::atomic<std::uint64_t>& word = entries_[entry].held;
-    std::uint64_t held = word.load(std::memory_order_relaxed);
-    while (count_in(held) + quantity <= limit) {
-      if (word.compare_exchange_weak(held, held + quantity, std::memory_order_relaxed,
-                                     std::memory_order_relaxed)) {
-        return true;
-      }
-    }
-    return false;
+  // Adds `quantity` (not 0) to the pair, unless that makes more than `limit`.
+  Added add(const Key& user, std::uint32_t item, std::uint64_t quantity, std::uint64_t limit) noexcept {
+    Added added = add_to_known(user, item, quantity, limit);
+    if (added.result != Add::kFull) return added;
+    if (quantity > limit) return {Add::kLimit, kNoUser};
+    SpinLock<>& lock = buckets_[home(user, item)].lock;
+    lock.lock();
+    added = add_to_known(user, item, quantity, limit);
+    if (added.result == Add::kFull) added = enter(user, item, quantity);
+    lock.unlock();
+    return added;
   }
 
   // Gives `quantity` back. Cannot fail.
   void put_back(std::uint32_t entry, std::uint64_t quantity) noexcept {
-    const std::uint64_t before = entries_[entry].held.fetch_sub(quantity, std::memory_order_relaxed);
+    const std::uint64_t before = at(entry).held.fetch_sub(quantity, std::memory_order_relaxed);
     SLUICE_CHECK(count_in(before) >= quantity, "a user gives back no more than was counted");
+    if (count_in(before) == quantity) control_->used.fetch_sub(1, std::memory_order_relaxed);
   }
 
-  std::uint64_t size() const noexcept { return mask_ + 1; }
-  // The item of an entry, or kNoItem's value if it has none. For audits.
-  std::uint32_t item_of(std::uint32_t entry) const noexcept {
-    return item_in(entries_[entry].held.load(std::memory_order_relaxed)) - 1;
+  // The entry of a pair that has a count, or kNoUser.
+  std::uint32_t entry_of(const Key& user, std::uint32_t item) const noexcept {
+    std::uint64_t held = 0;
+    return find(user, item, held);
+  }
+
+  // For audits and snapshots, while nobody adds.
+  std::uint32_t size() const noexcept { return static_cast<std::uint32_t>((mask_ + 1) * kWays); }
+  std::uint32_t used() const noexcept { return control_->used.load(std::memory_order_relaxed); }
+  std::uint32_t item_of(std::uint32_t entry) const noexcept { return item_in(word(entry)); }
+  std::uint64_t count_of(std::uint32_t entry) const noexcept { return count_in(word(entry)); }
+  Key user_of(std::uint32_t entry) const noexcept {
+    return {at(entry).low.load(std::memory_order_relaxed), at(entry).high.load(std::memory_order_relaxed)};
   }
 
  private:
-  static std::uint32_t item_in(std::uint64_t held) noexcept { return static_cast<std::uint32_t>(held >> 32); }
-  static std::uint64_t count_in(std::uint64_t held) noexcept { return held & 0xffffffff; }
-  static std::uint64_t word_of(std::uint32_t item, std::uint64_t count) noexcept {
-    return (static_cast<std::uint64_t>(item + 1) << 32) | count;
+  static std::uint64_t generation_in(std::uint64_t held) noexcept { return held >> 48; }
+  static std::uint32_t item_in(std::uint64_t held) noexcept {
+    return static_cast<std::uint32_t>(held >> 32) & 0xffff;
   }
-  std::uint64_t home(std::uint64_t user, std::uint32_t item) const noexcept {
-    return mix(user, item) & mask_;
+  static std::uint64_t count_in(std::uint64_t held) noexcept { return held & 0xffffffff; }
+  static std::uint64_t held_of(std::uint64_t generation, std::uint64_t item, std::uint64_t count) noexcept {
+    return generation << 48 | item << 32 | count;
+  }
+  std::uint64_t home(const Key& user, std::uint32_t item) const noexcept {
+    return mix(mix(user), item) & mask_;
+  }
+  Entry& at(std::uint32_t entry) const noexcept { return buckets_[entry / kWays].entries[entry % kWays]; }
+  std::uint64_t word(std::uint32_t entry) const noexcept {
+    return at(entry).held.load(std::memory_order_relaxed);
+  }
+
+  // The entry of the pair if it has a count, and the word in which that was seen; else kNoUser.
+  std::uint32_t find(const Key& user, std::uint32_t item, std::uint64_t& held) const noexcept {
+    const std::uint64_t first = home(user, item);
+    // ACQ reach: pairs with REL in enter(), by way of whoever told this thread of the pair.
+    const std::uint64_t reach = buckets_[first].reach.load(std::memory_order_acquire);
+    for (std::uint64_t distance = 0; distance <= reach; ++distance) {
+      const std::uint64_t bucket = (first + distance) & mask_;
+      for (std::uint32_t way = 0; way < kWays; ++way) {
+        const Entry& entry = buckets_[bucket].entries[way];
+        // ACQ held: pairs with REL in enter(): the key is that of this generation, or of a later one.
+        held = entry.held.load(std::memory_order_acquire);
+        if (count_in(held) == 0 || item_in(held) != item || generation_in(held) % 2 != 0) continue;
+        // ACQ key: pairs with REL in enter(): who reads a later key finds a later generation from then on.
+        if (entry.low.load(std::memory_order_acquire) != user.low ||
+            entry.high.load(std::memory_order_acquire) != user.high) {
+          continue;
+        }
+        const std::uint64_t now = entry.held.load(std::memory_order_relaxed);
+        if (generation_in(now) != generation_in(held) || count_in(now) == 0) continue;
+        held = now;
+        return static_cast<std::uint32_t>(bucket * kWays + way);
+      }
+    }
+    return kNoUser;
+  }
+
+  // Adds to a pair that has a count; kFull: it has none.
+  Added add_to_known(const Key& user, std::uint32_t item, std::uint64_t quantity,
+                     std::uint64_t limit) noexcept {
+    std::uint64_t held = 0;
+    for (;;) {
+      const std::uint32_t entry = find(user, item, held);
+      if (entry == kNoUser) return {Add::kFull, kNoUser};
+      if (count_in(held) + quantity > limit) return {Add::kLimit, kNoUser};
+      // Relaxed: the count is all there is to this state. The whole word is compared, generation and all.
+      if (at(entry).held.compare_exchange_weak(held, held + quantity, std::memory_order_relaxed,
+                                               std::memory_order_relaxed)) {
+        return {Add::kAdded, entry};
+      }
+    }
+  }
+
+  // Gives the pair, which has no count and whose home is locked, a place.
+  Added enter(const Key& user, std::uint32_t item, std::uint64_t quantity) noexcept {
+    if (control_->used.fetch_add(1, std::memory_order_relaxed) >= capacity_) {
+      control_->used.fetch_sub(1, std::memory_order_relaxed);
+      return {Add::kFull, kNoUser};
+    }
+    const std::uint64_t first = home(user, item);
+    // There are at least twice as many places as pairs, so a free one is near.
+    for (std::uint64_t distance = 0;; ++distance) {
+      const std::uint64_t bucket = (first + distance) & mask_;
+      for (std::uint32_t way = 0; way < kWays; ++way) {
+        Entry& entry = buckets_[bucket].entries[way];
+        std::uint64_t held = entry.held.load(std::memory_order_relaxed);
+        const std::uint64_t generation = generation_in(held);
+        if (count_in(held) != 0 || generation % 2 != 0) continue;
+        // ACQ held: the REL of the pair that had it before, so that its key is not written after this one's.
+        if (!entry.held.compare_exchange_strong(held, held_of(generation + 1, item, 0),
+                                                std::memory_order_acquire, std::memory_order_relaxed)) {
+          continue;
+        }
+        // REL key: pairs with ACQ in find().
+        entry.low.store(user.low, std::memory_order_release);
+        entry.high.store(user.high, std::memory_order_release);
+        std::atomic<std::uint32_t>& reach = buckets_[first].reach;
+        // REL reach: pairs with ACQ in find(). Grows only, under the home's lock.
+        reach.store(std::max(reach.load(std::memory_order_relaxed), static_cast<std::uint32_t>(distance)),
+                    std::memory_order_release);
+        // REL held: pairs with ACQ in find().
+        entry.held.store(held_of((generation + 2) & 0xffff, item, quantity), std::memory_order_release);
+        return {Add::kAdded, static_cast<std::uint32_t>(bucket * kWays + way)};
+      }
+    }
   }
 
   Control* control_;
-  Entry* entries_;
+  Bucket* buckets_;
   std::uint32_t capacity_;
   std::uint64_t mask_;
 };

@@ -155,10 +155,7 @@ describe('a bad order', () => {
     expect([queue.depth, stock.counts(1).reserved, stock.stats().refused]).toEqual([0, 0, 0]);
   });
 
-  it.each([
-    ['quantity', { quantity: 0 }],
-    ['id', { id: 2n ** 64n - 1n }],
-  ])('is one that the ledger cannot take, too: %s', (field, value) => {
+  it.each([['quantity', { quantity: 0 }]])('is one that the ledger cannot take, too: %s', (field, value) => {
     const { queue, stock, gate } = make();
     const error = thrown(() => gate.admit({ ...order(1), ...value }));
     expectError(error, 'ERR_SLUICE_FIELD', RangeError);
@@ -166,7 +163,7 @@ describe('a bad order', () => {
     expect([queue.depth, stock.counts(1).reserved]).toEqual([0, 0]);
   });
 
-  it('has quantities and users that a 64-bit field can hold and the ledger cannot', () => {
+  it('has quantities that a 64-bit field can hold and the ledger cannot', () => {
     const Wide = record({ sku: u64, quantity: u64, user: u64 });
     const queue = Queue.create(Wide, { capacity: 4 });
     const stock = Stock.create({ items });
@@ -175,7 +172,6 @@ describe('a bad order', () => {
     for (const [field, value] of [
       ['quantity', 2n ** 32n],
       ['quantity', 2n ** 32n + 1n],
-      ['user', 2n ** 64n - 1n],
     ] as const) {
       const error = thrown(admit({ [field]: value }));
       expectError(error, 'ERR_SLUICE_FIELD', RangeError);

@@ -48,11 +48,24 @@ export function only(...good: readonly unknown[]): OptionRules {
   return { good, wrong: [null, 0, 1, 'true', '', {}, [], () => true], outside: [] };
 }
 
-/** A whole number that may be a bigint where numbers end. */
-export function key(): OptionRules {
+/** A user or an id: a whole number, a bigint, or a text of at most `textMax` bytes. */
+export function key(textMax: number): OptionRules {
   return {
-    good: [0, 1, 2 ** 53 - 1, 0n, 2n ** 64n - 2n],
-    wrong: ['1', null, true, [], {}, Symbol('1')],
-    outside: [-1, 0.5, 2 ** 53, Number.NaN, Infinity, -1n, 2n ** 64n - 1n, 2n ** 65n],
+    good: [0, 1, 2 ** 53 - 1, 0n, 2n ** 64n - 1n, '1', ' ', 'ü'.repeat(textMax / 2), 'x'.repeat(textMax)],
+    wrong: [null, true, [], {}, Symbol('1'), () => 1],
+    outside: [-1, 0.5, 2 ** 53, Number.NaN, Infinity, -1n, 2n ** 64n, '', '\ud800', ...tooLong(textMax)],
   };
+}
+
+/** A sku. */
+export function sku(): OptionRules {
+  return {
+    good: [0, 2 ** 32 - 1, 'A-1', '1', 'ü'.repeat(16)],
+    wrong: [null, true, 1n, [], {}, Symbol('1'), () => 1],
+    outside: [-1, 0.5, 2 ** 32, Number.NaN, Infinity, '', '\udc00', ...tooLong(32)],
+  };
+}
+
+function tooLong(bytes: number): string[] {
+  return ['x'.repeat(bytes + 1), `${'ü'.repeat(bytes / 2)}x`];
 }

@@ -1,5 +1,5 @@
 import { ManualClock, Stock } from 'sluice';
-import { key, type OptionTable, only, real, whole } from './option-table.js';
+import { key, type OptionTable, only, real, sku, whole } from './option-table.js';
 
 const u32Max = 2 ** 32 - 1;
 const base = { items: [{ sku: 1, quantity: 10 }], maxReservations: 8, maxUsers: 8, maxIds: 8 };
@@ -18,14 +18,20 @@ export const stockTables: readonly OptionTable[] = [
     required: ['items'],
     options: {
       items: {
-        good: [[{ sku: 0, quantity: 0 }], Array.from({ length: 500 }, (_, sku) => ({ sku, quantity: sku }))],
+        good: [
+          [],
+          [{ sku: 0, quantity: 0 }],
+          Array.from({ length: 500 }, (_, sku) => ({ sku, quantity: sku })),
+        ],
         wrong: [null, 0, 'items', {}, new Map()],
-        outside: [[], Array.from({ length: 65_537 }, (_, sku) => ({ sku, quantity: 1 }))],
+        outside: [Array.from({ length: 65_537 }, (_, sku) => ({ sku, quantity: 1 }))],
       },
+      maxItems: whole(1, 65_536, [1, 1_000]),
       maxReservations: whole(1, 2 ** 24, [1, 1_000]),
       maxUsers: whole(1, 2 ** 26, [1, 1_000]),
       maxIds: whole(1, 2 ** 26, [1, 1_000]),
       holdMs: real(1, 86_400_000),
+      movements: whole(0, 2 ** 24, [0, 1, 1_000]),
       clock: only(new ManualClock()),
     },
     unknown: ['item', 'maxreservations', 'hold', 'perUser', 'skus'],
@@ -36,11 +42,25 @@ export const stockTables: readonly OptionTable[] = [
     base: { sku: 1, quantity: 10, perUser: 1 },
     required: ['sku', 'quantity'],
     options: {
-      sku: whole(0, u32Max, [0, u32Max]),
+      sku: sku(),
       quantity: whole(0, u32Max, [0, u32Max]),
       perUser: whole(1, u32Max, [1, u32Max]),
+      shards: whole(1, 16, [1, 16]),
     },
     unknown: ['id', 'peruser', 'price', 'total'],
+  },
+  {
+    where: 'Stock.addItem',
+    call: (options) => ledger().addItem(options as never),
+    base: { sku: 2, quantity: 10 },
+    required: ['sku', 'quantity'],
+    options: {
+      sku: sku(),
+      quantity: whole(0, u32Max, [0, u32Max]),
+      perUser: whole(1, u32Max, [1, u32Max]),
+      shards: whole(1, 16, [1, 16]),
+    },
+    unknown: ['id', 'peruser', 'closed'],
   },
   {
     where: 'Stock.reserve',
@@ -48,19 +68,52 @@ export const stockTables: readonly OptionTable[] = [
     base: reserve,
     required: ['sku', 'quantity', 'user'],
     options: {
-      sku: whole(0, u32Max, [0, u32Max]),
+      sku: sku(),
       quantity: whole(1, u32Max, [1, u32Max]),
-      user: key(),
-      id: key(),
+      user: key(64),
+      id: key(256),
       holdMs: real(1, 86_400_000),
     },
     unknown: ['userId', 'lines', 'timeoutMs', 'ttlMs', 'key'],
   },
   {
+    where: 'Stock.reserveAll',
+    call: (options) => ledger().reserveAll([{ sku: 1, quantity: 1 }], options as never),
+    base: { user: 1 },
+    required: ['user'],
+    options: { user: key(64), id: key(256), holdMs: real(1, 86_400_000) },
+    unknown: ['sku', 'quantity', 'lines', 'key'],
+  },
+  {
+    where: 'Stock.reserveAll: lines[1]',
+    call: (options) => ledger().reserveAll([{ sku: 1, quantity: 1 }, options as never], { user: 1 }),
+    base: { sku: 2, quantity: 1 },
+    required: ['sku', 'quantity'],
+    options: { sku: sku(), quantity: whole(1, u32Max, [1, u32Max]) },
+    unknown: ['user', 'id', 'holdMs'],
+  },
+  {
     where: 'Stock.confirm',
     call: (options) => ledger().confirm(1n, options as never),
     base: {},
-    options: {},
-    unknown: ['quantity', 'partial'],
+    options: { quantity: whole(1, u32Max, [1, u32Max]) },
+    unknown: ['partial', 'lines'],
+  },
+  {
+    where: 'Stock.movements',
+    call: (options) => ledger().movements(options as never),
+    base: {},
+    options: {
+      from: whole(0, Number.MAX_SAFE_INTEGER, [0, 7]),
+      signal: only(new AbortController().signal),
+    },
+    unknown: ['since', 'timeoutMs'],
+  },
+  {
+    where: 'Stock.restore',
+    call: (options) => Stock.restore(ledger().snapshot(), options as never),
+    base: {},
+    options: { clock: only(new ManualClock()) },
+    unknown: ['items', 'holdMs'],
   },
 ];

@@ -33,7 +33,14 @@ describe('a reservation', () => {
     expect(stock.cancel(second.reservation)).toBe('cancelled');
     expect(stock.counts(1)).toEqual({ total: 10, available: 7, reserved: 0, sold: 3 });
     expect(stock.audit()).toEqual({ items: 1, held: 0 });
-    expect(stock.stats()).toEqual({ reserved: 2, confirmed: 1, cancelled: 1, expired: 0, refused: 0 });
+    expect(stock.stats()).toEqual({
+      reserved: 2,
+      confirmed: 1,
+      cancelled: 1,
+      expired: 0,
+      extended: 0,
+      refused: 0,
+    });
   });
 
   it('is resolved once; later callers are told what it became', () => {
@@ -261,7 +268,14 @@ describe('a ledger', () => {
     expect(other.confirm(reservation)).toBe('confirmed');
     expect(stock.cancel(reservation)).toBe('already-confirmed');
     expect(other.counts(1)).toEqual(stock.counts(1));
-    expect(other.stats()).toEqual({ reserved: 1, confirmed: 1, cancelled: 0, expired: 0, refused: 1 });
+    expect(other.stats()).toEqual({
+      reserved: 1,
+      confirmed: 1,
+      cancelled: 0,
+      expired: 0,
+      extended: 0,
+      refused: 1,
+    });
   });
 
   it('that was disposed of refuses everything with its own error, while others go on', () => {

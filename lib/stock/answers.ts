@@ -1,0 +1,90 @@
+export interface Reserved {
+  readonly ok: true;
+  readonly reservation: bigint;
+  /** How long a call with these options holds it, in milliseconds from when it was made; a duplicate changes nothing. */
+  readonly expiresInMs: number;
+  /** Whether an earlier call with this id made it: nothing was reserved now. */
+  readonly duplicate: boolean;
+}
+
+export type Refusal =
+  | 'sold-out'
+  | 'user-limit'
+  | 'unknown-sku'
+  /** The item was closed: see `Stock.closeItem`. */
+  | 'item-closed'
+  /** `maxReservations` are held. */
+  | 'ledger-full'
+  /** `maxUsers` pairs of a user and an item hold or have bought units. */
+  | 'users-full'
+  /** Every id that this one could displace is still held. */
+  | 'ids-full'
+  /** The id was used with another body. */
+  | 'id-mismatch'
+  /** The id was refused before, and stays refused. */
+  | 'already-failed'
+  /** Another thread is deciding an id of the same neighbourhood; try again. */
+  | 'in-progress';
+
+export interface Refused {
+  readonly ok: false;
+  readonly reason: Refusal;
+  /** Of a cart: the item that the refusal is about, if it is about one. */
+  readonly sku?: number | string;
+}
+
+export type Resolution =
+  | 'confirmed'
+  | 'cancelled'
+  | 'extended'
+  | 'already-confirmed'
+  | 'already-cancelled'
+  | 'expired'
+  /** Never given out, or so long ago that its place has been used again. */
+  | 'unknown';
+
+/** By the numbers of `ReserveResult` in native/core/stock_request.h; 0 and 1 are no refusals. */
+const refusals: readonly (Refusal | undefined)[] = [
+  undefined,
+  undefined,
+  'sold-out',
+  'user-limit',
+  'unknown-sku',
+  'ledger-full',
+  'users-full',
+  'ids-full',
+  'id-mismatch',
+  'already-failed',
+  'in-progress',
+  'item-closed',
+];
+/** `ReserveResult::kNeedsUser`. */
+export const needsUser = 12;
+/** Those that are about one item. */
+export const aboutOneItem: ReadonlySet<Refusal> = new Set([
+  'sold-out',
+  'user-limit',
+  'unknown-sku',
+  'item-closed',
+]);
+
+/** By the numbers of `ResolveResult`; 0 is what was asked for. */
+const resolutions: readonly Resolution[] = [
+  'confirmed',
+  'already-confirmed',
+  'already-cancelled',
+  'expired',
+  'unknown',
+];
+/** `ResolveResult::kBadQuantity`. */
+export const badQuantity = 5;
+
+/** The reason for a native ReserveResult; undefined if it is none. */
+export function refusalName(result: number): Refusal | undefined {
+  return refusals[result];
+}
+
+/** The name of a native ResolveResult, where `done` is what was asked for. */
+export function resolutionName(result: number, done: 'confirmed' | 'cancelled' | 'extended'): Resolution {
+  return result === 0 ? done : (resolutions[result] as Resolution);
+}

@@ -1,0 +1,88 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { DISPOSED, type NativeMovement, type NativeStock } from '../native.js';
+
+/** A change of stock: see `Stock.movements`. */
+export interface Movement {
+  readonly kind: /** An item, with its first units. */
+    | 'added'
+    | 'restocked'
+    | 'withdrawn'
+    /** The item: nothing more of it is reserved. */
+    | 'closed'
+    | 'reserved'
+    | 'confirmed'
+    | 'cancelled'
+    | 'expired'
+    /** What was left of a reservation of which a part was confirmed. */
+    | 'returned';
+  /** Counts movements from 0, over all threads, without gaps. */
+  readonly position: number;
+  readonly sku: number | string;
+  /** Units. */
+  readonly quantity: number;
+  /** When, in milliseconds of the ledger's clock: of `process.hrtime()`, or of its manual clock. */
+  readonly timeMs: number;
+  /** Of the kinds from 'reserved' on. */
+  readonly reservation?: bigint;
+  /** Who reserved, if that was said: a text, or a bigint for a number. */
+  readonly user?: bigint | string;
+}
+
+/** Movements that were overwritten before they were read. */
+export interface LostMovements {
+  readonly kind: 'lost';
+  /** How many. */
+  readonly count: number;
+}
+
+/** By the numbers of `MovementKind` in native/core/movement_log.h. */
+const kinds: readonly Movement['kind'][] = [
+  'added',
+  'restocked',
+  'withdrawn',
+  'closed',
+  'reserved',
+  'confirmed',
+  'cancelled',
+  'expired',
+  'returned',
+];
+const notYet = 0;
+
+/** How often a reader that has read everything looks again. */
+const pollMs = 10;
+/** Read without letting the event loop have a turn. */
+const runMax = 256;
+
+export async function* movements(
+  stock: NativeStock,
+  from: number | undefined,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Movement | LostMovements, void, undefined> {
+  let position = from ?? stock.oldestMovement();
+  for (let run = 1; position !== DISPOSED; run++) {
+    signal?.throwIfAborted();
+    const answer = stock.readMovement(position);
+    if (answer === DISPOSED) return;
+    if (answer === notYet || run % runMax === 0) await pause(answer === notYet ? pollMs : 0, signal);
+    if (answer === notYet) continue;
+    if (typeof answer === 'number') {
+      const oldest = stock.oldestMovement();
+      if (oldest === DISPOSED) return;
+      yield { kind: 'lost', count: oldest - position };
+      position = oldest;
+    } else {
+      yield movement(answer, position++);
+    }
+  }
+}
+
+/** Does not keep the process alive: a log that nobody writes any more ends with it. */
+async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  await delay(ms, undefined, { ref: false }).catch(() => {});
+  signal?.throwIfAborted();
+}
+
+function movement({ kind, ...rest }: NativeMovement, position: number): Movement {
+  return { kind: kinds[kind - 1] as Movement['kind'], position, ...rest };
+}

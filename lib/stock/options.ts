@@ -1,0 +1,119 @@
+import { type ManualClock, nativeClock } from '../clock/index.js';
+import { optionError } from '../errors.js';
+import { Options } from '../options.js';
+import { checkedSku } from './staging.js';
+
+export interface StockItem {
+  /** A whole number from 0 to 4,294,967,295, or a text of 1 to 32 bytes of UTF-8. */
+  readonly sku: number | string;
+  /** Units on sale: 0 to 4,294,967,295. */
+  readonly quantity: number;
+  /** The most that one user can hold or have bought: 1 to 4,294,967,295. Default: no limit. */
+  readonly perUser?: number;
+  /**
+   * Over how many cache lines the units are split: 1 (default) to 16. More make threads that reserve the same item at
+   * the same time disturb each other less; each counts as one of `maxItems`, and a look whether the item is sold
+   * out reads all of them. The item is sold out when all of them together are.
+   */
+  readonly shards?: number;
+}
+
+export interface StockOptions {
+  /** The items on sale, each sku once; more can be added later. */
+  readonly items: readonly StockItem[];
+  /** Room for items and their shards: 1 to 65,536. Default: 1,024, or as many as `items` need. */
+  readonly maxItems?: number;
+  /**
+   * Reservations held at the same time, each item of a cart counted: 1 to 16,777,216. Default: 65,536. One more is
+   * refused: 'ledger-full'.
+   */
+  readonly maxReservations?: number;
+  /**
+   * Pairs of a user and an item with a per-user limit of which units are held or bought: 1 to 67,108,864. Default:
+   * 65,536. A user beyond them is refused: 'users-full'.
+   */
+  readonly maxUsers?: number;
+  /**
+   * Client ids remembered: 1 to 67,108,864. Default: 65,536. Beyond them those whose reservation is resolved, or
+   * that were refused, are forgotten, the oldest of a neighbourhood of 16 first; an id whose neighbours are all
+   * still held is refused: 'ids-full'.
+   */
+  readonly maxIds?: number;
+  /** How long a reservation is held before it expires, in milliseconds: 1 to 86,400,000. Default: 30,000. */
+  readonly holdMs?: number;
+  /**
+   * Changes of stock kept for `movements()`, rounded up to a power of two: 0 (none are kept) to 16,777,216. Default: 4,096.
+   */
+  readonly movements?: number;
+  /** A manual clock for tests; nothing then expires by itself. Default: the machine's monotonic clock. */
+  readonly clock?: ManualClock;
+}
+
+export interface CheckedItem {
+  readonly sku: number | string;
+  readonly quantity: number;
+  /** 0: no limit. */
+  readonly perUser: number;
+  readonly shards: number;
+}
+
+const u32Max = 0xffff_ffff;
+const itemsMax = 65_536;
+const shardsMax = 16;
+
+export function checkedItem(where: string, item: unknown): CheckedItem {
+  const one = new Options(where, item, ['sku', 'quantity', 'perUser', 'shards']);
+  return {
+    sku: checkedSku(`${where}: sku`, one.get('sku')),
+    quantity: one.integer('quantity', 0, u32Max),
+    perUser: one.has('perUser') ? one.integer('perUser', 1, u32Max) : 0,
+    shards: one.integer('shards', 1, shardsMax, 1),
+  };
+}
+
+export function checkedOptions(options: StockOptions): { items: CheckedItem[]; native: object } {
+  const where = 'Stock.create';
+  const known = [
+    'items',
+    'maxItems',
+    'maxReservations',
+    'maxUsers',
+    'maxIds',
+    'holdMs',
+    'movements',
+    'clock',
+  ];
+  const given = new Options(where, options, known);
+  const list = given.get('items');
+  if (!Array.isArray(list) || list.length > itemsMax) {
+    throw optionError(`${where}: items`, `an array of at most ${itemsMax} items`, list, !Array.isArray(list));
+  }
+  const items = list.map((item: unknown, i) => checkedItem(`${where}: items[${i}]`, item));
+  const skus = new Set<number | string>();
+  for (const [i, { sku }] of items.entries()) {
+    if (skus.has(sku))
+      throw optionError(`${where}: items[${i}]: sku`, 'a sku that no other item has', sku, false);
+    skus.add(sku);
+  }
+  const lines = items.reduce((sum, { shards }) => sum + shards, 0);
+  if (lines > itemsMax) {
+    throw optionError(
+      `${where}: items`,
+      `at most ${itemsMax} shards, an item with none counted as one`,
+      lines,
+      false,
+    );
+  }
+  return {
+    items,
+    native: {
+      maxItems: given.integer('maxItems', Math.max(lines, 1), itemsMax, Math.max(lines, 1_024)),
+      maxReservations: given.integer('maxReservations', 1, 1 << 24, 65_536),
+      maxUsers: given.integer('maxUsers', 1, 1 << 26, 65_536),
+      maxIds: given.integer('maxIds', 1, 1 << 26, 65_536),
+      movements: given.integer('movements', 0, 1 << 24, 4_096),
+      holdMs: given.number('holdMs', 1, 86_400_000, 30_000),
+      clock: nativeClock(where, given.get('clock')),
+    },
+  };
+}

@@ -1,0 +1,123 @@
+import { optionError } from '../errors.js';
+
+/** A whole number (0 to 2^53 - 1), a bigint (0n to 2^64 - 1) or a text. `1` and `1n` are the same key, `'1'` is another. */
+export type LedgerKey = number | bigint | string;
+
+/** The most octets of UTF-8 that a text can have; `kSkuTextMax` and `LedgerUser::kTextMax` in native/core. */
+export const textMax = { sku: 32, user: 64, id: 256 };
+export const linesMax = 64;
+
+const u32Max = 0xffff_ffff;
+const keyMax = 0xffff_ffff_ffff_ffffn;
+
+/** Where what stands in the buffer, in bytes: see native/addon/stock_functions.cc. */
+const at = {
+  holdNs: 0,
+  reservation: 8,
+  quantity: 16,
+  line: 24,
+  perUser: 32,
+  shards: 40,
+  user: 48,
+  id: 64,
+  lines: 80,
+};
+const lineBytes = 24;
+const textsAt = at.lines + linesMax * lineBytes;
+const bytes = textsAt + textMax.user + textMax.id + linesMax * textMax.sku;
+
+/** Through which a ledger's native functions are given their arguments. */
+export class StockStaging {
+  readonly buffer: ArrayBuffer = new ArrayBuffer(bytes);
+  readonly #words = new BigUint64Array(this.buffer);
+  readonly #halves = new Uint32Array(this.buffer);
+  readonly #octets = Buffer.from(this.buffer);
+  #textAt = textsAt;
+
+  /** Before the first key of a call. */
+  begin(): void {
+    this.#textAt = textsAt;
+  }
+
+  holdMs(ms: number): void {
+    this.#put(at.holdNs, Math.round(ms * 1e6));
+  }
+  quantity(quantity: number): void {
+    this.#put(at.quantity, quantity);
+  }
+  shape(perUser: number, shards: number): void {
+    this.#put(at.perUser, perUser);
+    this.#put(at.shards, shards);
+  }
+  user(user: LedgerKey | undefined): void {
+    this.#key(at.user, user);
+  }
+  id(id: LedgerKey | undefined): void {
+    this.#key(at.id, id);
+  }
+  sku(sku: number | string): void {
+    this.#key(at.lines, sku);
+  }
+  line(i: number, sku: number | string, quantity: number): void {
+    const start = at.lines + i * lineBytes;
+    this.#key(start, sku);
+    this.#put(start + 16, quantity);
+  }
+
+  set reservation(reservation: bigint) {
+    this.#words[at.reservation / 8] = reservation;
+  }
+  get reservation(): bigint {
+    return this.#words[at.reservation / 8] as bigint;
+  }
+  /** Which line a refusal is about. */
+  get refusedLine(): number {
+    return this.#halves[at.line / 4] as number;
+  }
+
+  /** A whole number to a 64-bit word, without a bigint where it is a number. */
+  #put(where: number, value: number | bigint): void {
+    if (typeof value === 'bigint') {
+      this.#words[where / 8] = value;
+    } else {
+      this.#halves[where / 4] = value >>> 0;
+      this.#halves[where / 4 + 1] = value / 2 ** 32;
+    }
+  }
+
+  #key(where: number, key: LedgerKey | undefined): void {
+    if (typeof key === 'string') {
+      const length = this.#octets.write(key, this.#textAt, 'utf8');
+      this.#put(where, 1 + length);
+      this.#put(where + 8, this.#textAt);
+      this.#textAt += length;
+    } else {
+      this.#put(where, key === undefined ? 0 : 1);
+      this.#put(where + 8, key ?? 0);
+    }
+  }
+}
+
+/** A user or an id. @throws TypeError, RangeError naming it. */
+export function checkedKey(option: string, value: unknown, max: number): LedgerKey {
+  const expected = `a whole number from 0 to 2^53 - 1, a bigint from 0n to 2^64 - 1, or a text of 1 to ${max} bytes`;
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+  if (typeof value === 'bigint' && value >= 0n && value <= keyMax) return value;
+  if (typeof value === 'string' && isText(value, max)) return value;
+  const wrongType = !['number', 'bigint', 'string'].includes(typeof value);
+  throw optionError(option, expected, value, wrongType);
+}
+
+/** @throws TypeError, RangeError naming it. */
+export function checkedSku(option: string, value: unknown): number | string {
+  const expected = `a whole number from 0 to ${u32Max} or a text of 1 to ${textMax.sku} bytes`;
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= u32Max) return value;
+  if (typeof value === 'string' && isText(value, textMax.sku)) return value;
+  throw optionError(option, expected, value, typeof value !== 'number' && typeof value !== 'string');
+}
+
+function isText(value: string, max: number): boolean {
+  if (value.length === 0 || value.length > max) return false;
+  // A UTF-16 unit is at most 3 octets.
+  return value.isWellFormed() && (value.length * 3 <= max || Buffer.byteLength(value, 'utf8') <= max);
+}

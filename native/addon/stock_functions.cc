@@ -1,0 +1,310 @@
+#include "addon/stock_functions.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "addon/objects.h"
+#include "core/ledger_audit.h"
+#include "core/ledger_snapshot.h"
+
+namespace sluice {
+
+namespace {
+
+// The staging buffer; lib/stock/staging.ts writes it. A key is two words: | tag | number, or where its text stands |
+// with the tag 0: absent, 1: a number, 1 + n: a text of n octets of UTF-8.
+//
+//   | hold ns | reservation | quantity | line | perUser | shards | user's key | id's key | 64 lines of sku's key, quantity | texts
+constexpr std::size_t kHoldNs = 0, kReservation = 8, kQuantity = 16, kLine = 24, kPerUser = 32, kShards = 40;
+constexpr std::size_t kUser = 48, kId = 64, kLines = 80, kLineBytes = 24;
+
+constexpr std::int32_t kUnknownSku = -1;
+
+// A key as it stands in staging.
+class StagedKey {
+ public:
+  StagedKey(const Staging& words, std::size_t at)
+      : tag_(words.get<std::uint64_t>(at)),
+        value_(words.get<std::uint64_t>(at + 8)),
+        text_(tag_ > 1 ? reinterpret_cast<const char*>(words.data() + value_) : nullptr,
+              tag_ > 1 ? tag_ - 1 : 0) {}
+
+  std::string_view text() const { return text_; }
+  Key key(const KeySecret& secret) const {
+    return tag_ == 0 ? Key{} : tag_ == 1 ? number_key(value_) : text_key(secret, text_);
+  }
+  LedgerUser user(const KeySecret& secret) const {
+    return tag_ == 0   ? LedgerUser{}
+           : tag_ == 1 ? LedgerUser::number(value_)
+                       : LedgerUser::named(secret, text_);
+  }
+
+ private:
+  std::uint64_t tag_, value_;
+  std::string_view text_;
+};
+
+Key staged_sku(StockAttachment& self) {
+  return StagedKey(self.words(), kLines).key(self.ledger().secret());
+}
+
+// reserve(lines): the ReserveResult
+napi_value reserve(napi_env env, napi_callback_info info) {
+  std::uint32_t arguments[1];
+  auto& self = attachment<StockAttachment>(env, info, arguments);
+  if (self.detached()) return number(env, kDisposed);
+  const Staging& words = self.words();
+  StockLedger& ledger = self.ledger();
+  StockRequest::Line lines[StockRequest::kLinesMax];
+  const std::uint32_t count = std::min(arguments[0], StockRequest::kLinesMax);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const std::size_t at = kLines + i * kLineBytes;
+    lines[i] = {StagedKey(words, at).key(ledger.secret()), words.get<std::uint64_t>(at + 16)};
+  }
+  const StockRequest request{lines, count, StagedKey(words, kUser).user(ledger.secret()),
+                             StagedKey(words, kId).key(ledger.secret()), words.get<std::uint64_t>(kHoldNs)};
+  const StockAnswer verdict = ledger.peek(request);
+  const StockAnswer answer = verdict.result != ReserveResult::kReserved
+                                 ? ledger.refuse(self.line(), request, verdict)
+                                 : ledger.reserve(self.line(), request, self.clock().now(),
+                                                  [](std::uint64_t) { return true; });
+  words.put(kReservation, answer.reservation);
+  words.put(kLine, static_cast<std::uint64_t>(answer.line));
+  return number(env, static_cast<std::int32_t>(answer.result));
+}
+
+// confirm(), with the quantity (0: all) in staging; cancel(); extend(), with the hold: the ResolveResult
+template <class Resolve>
+napi_value resolve(napi_env env, napi_callback_info info, Resolve&& resolve) {
+  auto& self = attachment<StockAttachment>(env, info);
+  if (self.detached()) return number(env, kDisposed);
+  const std::uint64_t now = self.clock().now();
+  return number(env, static_cast<std::int32_t>(
+                         resolve(self, self.words().get<std::uint64_t>(kReservation), now)));
+}
+napi_value confirm(napi_env env, napi_callback_info info) {
+  return resolve(env, info, [](StockAttachment& self, std::uint64_t id, std::uint64_t now) {
+    return self.ledger().confirm(self.line(), id, now, self.words().get<std::uint64_t>(kQuantity));
+  });
+}
+napi_value cancel(napi_env env, napi_callback_info info) {
+  return resolve(env, info, [](StockAttachment& self, std::uint64_t id, std::uint64_t now) {
+    return self.ledger().cancel(self.line(), id, now);
+  });
+}
+napi_value extend(napi_env env, napi_callback_info info) {
+  return resolve(env, info, [](StockAttachment& self, std::uint64_t id, std::uint64_t now) {
+    return self.ledger().extend(self.line(), id, now, now + self.words().get<std::uint64_t>(kHoldNs));
+  });
+}
+
+// sweep(slots): how many of the next `slots` slots were due and have expired
+napi_value sweep(napi_env env, napi_callback_info info) {
+  std::uint32_t arguments[1];
+  auto& self = attachment<StockAttachment>(env, info, arguments);
+  if (self.detached()) return number(env, kDisposed);
+  const std::uint32_t slots = std::min(arguments[0], self.ledger().slots());
+  return number(env, static_cast<std::int32_t>(self.ledger().sweep(self.line(), self.clock().now(), slots)));
+}
+
+// addItem(): 0 added, 1 the sku exists, 2 no room; the sku in the first line, with the units, in staging
+napi_value add_item(napi_env env, napi_callback_info info) {
+  auto& self = attachment<StockAttachment>(env, info);
+  if (self.detached()) return number(env, kDisposed);
+  const Staging& words = self.words();
+  const StagedKey sku(words, kLines);
+  const ItemSpec spec{sku.key(self.ledger().secret()), sku.text(), words.get<std::uint64_t>(kQuantity),
+                      words.get<std::uint64_t>(kPerUser),
+                      static_cast<std::uint32_t>(words.get<std::uint64_t>(kShards))};
+  return number(env,
+                static_cast<std::int32_t>(self.ledger().add_item(self.line(), spec, self.clock().now())));
+}
+
+// For the item whose sku stands in staging: `change(self, item, now)`; kUnknownSku if there is none.
+template <class Change>
+napi_value with_item(napi_env env, napi_callback_info info, Change&& change) {
+  auto& self = attachment<StockAttachment>(env, info);
+  if (self.detached()) return number(env, kDisposed);
+  const std::uint32_t item = self.ledger().items().find(staged_sku(self));
+  if (item == kNoItem) return number(env, kUnknownSku);
+  return number(env, static_cast<double>(change(self, item, self.clock().now())));
+}
+// restock(): 1, or 0 if the total would be too large
+napi_value restock(napi_env env, napi_callback_info info) {
+  return with_item(env, info, [](StockAttachment& self, std::uint32_t item, std::uint64_t now) {
+    return self.ledger().restock(self.line(), item, self.words().get<std::uint64_t>(kQuantity), now) ? 1 : 0;
+  });
+}
+// withdraw(): how many units
+napi_value withdraw(napi_env env, napi_callback_info info) {
+  return with_item(env, info, [](StockAttachment& self, std::uint32_t item, std::uint64_t now) {
+    return self.ledger().withdraw(self.line(), item, self.words().get<std::uint64_t>(kQuantity), now);
+  });
+}
+napi_value close_item(napi_env env, napi_callback_info info) {
+  return with_item(env, info, [](StockAttachment& self, std::uint32_t item, std::uint64_t now) {
+    self.ledger().close_item(self.line(), item, now);
+    return 1;
+  });
+}
+
+// Whether an item has a limit per user.
+napi_value limits_users(napi_env env, napi_callback_info info) {
+  auto& self = attachment<StockAttachment>(env, info);
+  if (self.detached()) return number(env, kDisposed);
+  const ItemTable& items = self.ledger().items();
+  for (std::uint32_t i = 0; i < items.size(); ++i) {
+    if (items[i].per_user != 0) return number(env, 1);
+  }
+  return number(env, 0);
+}
+
+Napi::Value sku_of(napi_env env, const Item& item) {
+  if (item.name_length != 0) return Napi::String::New(env, item.name, item.name_length);
+  return Napi::Number::New(env, static_cast<double>(item.sku.low));
+}
+
+Napi::Object counts_object(napi_env env, const StockCounts& counts) {
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("total", static_cast<double>(counts.total));
+  result.Set("available", static_cast<double>(counts.available));
+  result.Set("reserved", static_cast<double>(counts.reserved));
+  result.Set("sold", static_cast<double>(counts.sold));
+  return result;
+}
+
+// counts(): of the item whose sku stands in staging; undefined if there is none
+napi_value counts(napi_env env, napi_callback_info info) {
+  auto& self = attachment<StockAttachment>(env, info);
+  if (self.detached()) return number(env, kDisposed);
+  const std::uint32_t item = self.ledger().items().find(staged_sku(self));
+  if (item == kNoItem) return nullptr;
+  return counts_object(env, self.ledger().items().counts(self.ledger().items()[item]));
+}
+
+napi_value audit_report(napi_env env, napi_callback_info info) {
+  auto& self = attachment<StockAttachment>(env, info);
+  if (self.detached()) return number(env, kDisposed);
+  const LedgerAudit report = audit(self.ledger().memory());
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("items", static_cast<double>(self.ledger().items().size()));
+  result.Set("held", static_cast<double>(report.held));
+  result.Set("lines", static_cast<double>(report.lines));
+  result.Set("free", static_cast<double>(report.free_slots));
+  result.Set("slots", static_cast<double>(self.ledger().slots()));
+  result.Set("users", static_cast<double>(report.users));
+  result.Set("usersCounted", static_cast<double>(report.users_counted));
+  if (report.item != kNoItem) {
+    Napi::Object mismatch = counts_object(env, report.counts);
+    mismatch.Set("sku", sku_of(env, self.ledger().items()[report.item]));
+    mismatch.Set("reservedFound", static_cast<double>(report.reserved_found));
+    mismatch.Set("usersFound", static_cast<double>(report.users_found));
+    result.Set("mismatch", mismatch);
+  }
+  return result;
+}
+
+napi_value stats(napi_env env, napi_callback_info info) {
+  auto& self = attachment<StockAttachment>(env, info);
+  if (self.detached()) return number(env, kDisposed);
+  const ThreadLines& lines = self.ledger().lines();
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("reserved", static_cast<double>(lines.sum(StockLedger::kReserved)));
+  result.Set("confirmed", static_cast<double>(lines.sum(StockLedger::kConfirmed)));
+  result.Set("cancelled", static_cast<double>(lines.sum(StockLedger::kCancelled)));
+  result.Set("expired", static_cast<double>(lines.sum(StockLedger::kExpired)));
+  result.Set("extended", static_cast<double>(lines.sum(StockLedger::kExtended)));
+  result.Set("refused", static_cast<double>(lines.sum(StockLedger::kRefused)));
+  return result;
+}
+
+// oldestMovement(): the position of the oldest that is still there
+napi_value oldest_movement(napi_env env, napi_callback_info info) {
+  auto& self = attachment<StockAttachment>(env, info);
+  if (self.detached()) return number(env, kDisposed);
+  return number(env, static_cast<double>(self.ledger().movements().oldest()));
+}
+
+// readMovement(position): { kind, sku, quantity, timeMs, reservation, user? }; 0: not there yet, 1: overwritten
+napi_value read_movement(napi_env env, napi_callback_info info) {
+  void* data = nullptr;
+  std::size_t count = 1;
+  napi_value argument = nullptr;
+  napi_get_cb_info(env, info, &count, &argument, nullptr, &data);
+  auto& self = *static_cast<StockAttachment*>(data);
+  if (self.detached()) return number(env, kDisposed);
+  double position = 0;
+  napi_get_value_double(env, argument, &position);
+  Movement movement;
+  switch (self.ledger().movements().read(static_cast<std::uint64_t>(position), movement)) {
+    case MovementLog::Read::kNothingYet:
+      return number(env, 0);
+    case MovementLog::Read::kOverwritten:
+      return number(env, 1);
+    case MovementLog::Read::kRead:
+      break;
+  }
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("kind", static_cast<double>(movement.kind));
+  result.Set("sku", sku_of(env, self.ledger().items()[movement.item]));
+  result.Set("quantity", static_cast<double>(movement.quantity));
+  result.Set("timeMs", static_cast<double>(movement.when_ns) / 1e6);
+  if (movement.reservation != 0) {
+    result.Set("reservation", Napi::BigInt::New(env, movement.reservation));
+  }
+  const LedgerUser& user = movement.user;
+  if (user.text_length != 0) {
+    result.Set("user",
+               Napi::String::New(env, reinterpret_cast<const char*>(user.text), user.text_length));
+  } else if (is_number(user.key)) {
+    result.Set("user", Napi::BigInt::New(env, user.key.low));
+  }
+  return result;
+}
+
+// snapshot(): an ArrayBuffer
+napi_value snapshot(napi_env env, napi_callback_info info) {
+  auto& self = attachment<StockAttachment>(env, info);
+  if (self.detached()) return number(env, kDisposed);
+  const std::vector<std::uint64_t> words =
+      LedgerSnapshot::write(self.ledger().memory(), self.clock().now());
+  const std::size_t bytes = words.size() * sizeof words[0];
+  void* data = nullptr;
+  napi_value buffer = nullptr;
+  if (napi_create_arraybuffer(env, bytes, &data, &buffer) != napi_ok) return nullptr;
+  std::memcpy(data, words.data(), bytes);
+  return buffer;
+}
+
+napi_value dispose(napi_env env, napi_callback_info info) {
+  attachment<StockAttachment>(env, info).detach();
+  return nullptr;
+}
+
+constexpr HotFunction kStockFunctions[] = {
+    {"reserve", reserve},
+    {"confirm", confirm},
+    {"cancel", cancel},
+    {"extend", extend},
+    {"sweep", sweep},
+    {"addItem", add_item},
+    {"restock", restock},
+    {"withdraw", withdraw},
+    {"closeItem", close_item},
+    {"limitsUsers", limits_users},
+    {"counts", counts},
+    {"audit", audit_report},
+    {"stats", stats},
+    {"oldestMovement", oldest_movement},
+    {"readMovement", read_movement},
+    {"snapshot", snapshot},
+    {"dispose", dispose},
+};
+
+}  // namespace
+
+napi_value stock_object(napi_env env, StockAttachment* attachment) {
+  return hot_object(env, attachment, kStockFunctions);
+}
+
+}  // namespace sluice

@@ -1,0 +1,58 @@
+// Recomputes the counts of a stock ledger from its reservations and user entries, while no operation is inside.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/ledger_memory.h"
+#include "core/line_reserver.h"
+
+namespace sluice {
+
+struct LedgerAudit {
+  std::uint32_t item = kNoItem;  // the first item that does not add up
+  StockCounts counts{};          // of that item
+  std::uint64_t reserved_found = 0, users_found = 0;  // what its reservations and user entries add up to
+  std::uint64_t held = 0;                             // reservations
+  std::uint64_t lines = 0, free_slots = 0;            // together: the table's slots
+  std::uint64_t users = 0, users_counted = 0;         // pairs with a count, and what the table says
+};
+
+inline LedgerAudit audit(LedgerMemory& memory) {
+  std::vector<std::uint64_t> reserved(kItemsMax), counted(kItemsMax);
+  LedgerAudit report;
+  memory.control->quiesce.pause(*memory.lines);
+  ReservationTable& table = memory.reservations;
+  report.free_slots = table.free_slots();
+  for (std::uint32_t slot = 0; slot < table.size(); ++slot) {
+    if (table.held_in(slot) == 0) continue;
+    ++report.held;
+    LineReserver::for_each_line(memory, slot, [&](std::uint32_t at, std::uint32_t quantity, std::uint32_t) {
+      ++report.lines;
+      reserved[table[at].item.load(std::memory_order_relaxed)] += quantity;
+    });
+  }
+  for (std::uint32_t entry = 0; entry < memory.users.size(); ++entry) {
+    const std::uint64_t count = memory.users.count_of(entry);
+    if (count == 0) continue;
+    ++report.users;
+    counted[memory.users.item_of(entry)] += count;
+  }
+  report.users_counted = memory.users.used();
+  for (std::uint32_t number = 0; number < memory.items.size(); ++number) {
+    const Item& item = memory.items[number];
+    const StockCounts counts = memory.items.counts(item);
+    const bool adds_up = counts.available + counts.reserved <= counts.total &&
+                         counts.reserved == reserved[number] &&
+                         (item.per_user == 0 || counted[number] == counts.reserved + counts.sold);
+    if (adds_up || report.item != kNoItem) continue;
+    report.item = number;
+    report.counts = counts;
+    report.reserved_found = reserved[number];
+    report.users_found = counted[number];
+  }
+  memory.control->quiesce.resume();
+  return report;
+}
+
+}  // namespace sluice

@@ -1,0 +1,44 @@
+// Skus, users and ids as 128-bit keys: a whole number as itself, a text as its fingerprint (see key_hash.h). No
+// number's key is a text's.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+#include "core/hash.h"
+#include "core/key_hash.h"
+
+namespace sluice {
+
+inline constexpr Key number_key(std::uint64_t number) noexcept { return {number, 1}; }
+
+inline Key text_key(const KeySecret& secret, std::string_view text) noexcept {
+  Key key = KeyHash::of(secret, KeyKind::kString, text.data(), text.size());
+  key.high |= 1ULL << 63;
+  return key;
+}
+
+inline constexpr bool is_number(const Key& key) noexcept { return key.high == 1; }
+
+// Who reserves, as movements tell it: the key, and of a text the text itself.
+struct LedgerUser {
+  static constexpr std::size_t kTextMax = 64;  // octets of UTF-8
+  static constexpr std::size_t kWords = kTextMax / sizeof(std::uint64_t);
+
+  Key key;                        // {0, 0}: nobody
+  std::uint32_t text_length = 0;  // 0: not a text
+  std::uint64_t text[kWords] = {};
+
+  static LedgerUser number(std::uint64_t number) noexcept { return {number_key(number)}; }
+  static LedgerUser named(const KeySecret& secret, std::string_view text) noexcept {
+    LedgerUser user{text_key(secret, text), static_cast<std::uint32_t>(text.size())};
+    std::memcpy(user.text, text.data(), text.size());
+    return user;
+  }
+  std::uint32_t text_words() const noexcept { return (text_length + 7) / 8; }
+};
+
+inline constexpr std::uint64_t mix(const Key& key) noexcept { return mix(key.high, key.low); }
+
+}  // namespace sluice

@@ -1,0 +1,101 @@
+// The memory of a stock ledger: which tables it has and where, and what every operation on them begins and ends with.
+//
+//   segment body:  | LedgerControl | ThreadLines | ItemTable | UserTable | IdTable | ReservationTable | MovementLog |
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <new>
+
+#include "core/id_table.h"
+#include "core/item_table.h"
+#include "core/movement_log.h"
+#include "core/quiesce.h"
+#include "core/reservation_table.h"
+#include "core/thread_lines.h"
+#include "core/user_table.h"
+
+namespace sluice {
+
+struct LedgerShape {
+  std::uint32_t items = 0;  // stock lines: an item has one for each of its shards
+  std::uint32_t reservations = 0;
+  std::uint32_t users = 0;
+  std::uint32_t ids = 0;
+  std::uint32_t movements = 0;
+};
+
+struct LedgerControl {
+  LedgerShape shape;      // written at creation only, like the next two
+  std::uint64_t hold_ns;  // how long a reservation is held unless it says otherwise
+  KeySecret secret;       // of the fingerprints of texts
+  Quiesce<> quiesce;
+  alignas(kCacheLine) std::atomic<std::uint32_t> sweep_cursor;
+};
+
+class LedgerMemory {
+ public:
+  static std::uint64_t bytes(const LedgerShape& shape) {
+    return sizeof(LedgerControl) + sizeof(ThreadLines) + ItemTable::bytes(shape.items) +
+           UserTable::bytes(shape.users) + IdTable::bytes(shape.ids) +
+           ReservationTable::bytes(shape.reservations) + MovementLog::bytes(shape.movements);
+  }
+
+  LedgerMemory(void* memory, const LedgerShape& shape)
+      : control(static_cast<LedgerControl*>(memory)),
+        lines(reinterpret_cast<ThreadLines*>(control + 1)),
+        items(lines + 1, shape.items),
+        users(after(lines + 1, ItemTable::bytes(shape.items)), shape.users),
+        ids(after(lines + 1, ItemTable::bytes(shape.items) + UserTable::bytes(shape.users)), shape.ids),
+        reservations(after(lines + 1, ItemTable::bytes(shape.items) + UserTable::bytes(shape.users) +
+                                          IdTable::bytes(shape.ids)),
+                     shape.reservations),
+        movements(after(lines + 1, ItemTable::bytes(shape.items) + UserTable::bytes(shape.users) +
+                                       IdTable::bytes(shape.ids) +
+                                       ReservationTable::bytes(shape.reservations)),
+                  shape.movements) {}
+
+  void format(const LedgerShape& shape, std::uint64_t hold_ns, const KeySecret& secret) {
+    new (control) LedgerControl{shape, hold_ns, secret, {}, {}};
+    reservations.format();
+  }
+
+  // Tells of a change of an item.
+  void move(MovementKind kind, std::uint32_t item, std::uint64_t quantity, std::uint64_t now) noexcept {
+    movements.append({kind, item, quantity, now, 0, {}});
+  }
+  // Tells of what happened to some units of a reservation's line.
+  void move(MovementKind kind, std::uint32_t slot, std::uint64_t id, std::uint64_t quantity,
+            const LedgerUser& user, std::uint64_t now) noexcept {
+    const std::uint32_t item = reservations[slot].item.load(std::memory_order_relaxed);
+    movements.append({kind, item, quantity, now, id, user});
+  }
+
+  LedgerControl* control;
+  ThreadLines* lines;
+  ItemTable items;
+  UserTable users;
+  IdTable ids;
+  ReservationTable reservations;
+  MovementLog movements;
+
+ private:
+  static void* after(void* memory, std::uint64_t bytes) { return static_cast<std::byte*>(memory) + bytes; }
+};
+
+// While it lives, this thread is inside an operation, which audits and snapshots wait for.
+class Inside {
+ public:
+  Inside(LedgerMemory& memory, ThreadLine& line) noexcept : quiesce_(memory.control->quiesce), line_(line) {
+    quiesce_.enter(line_);
+  }
+  ~Inside() { quiesce_.leave(line_); }
+  Inside(const Inside&) = delete;
+  Inside& operator=(const Inside&) = delete;
+
+ private:
+  Quiesce<>& quiesce_;
+  ThreadLine& line_;
+};
+
+}  // namespace sluice

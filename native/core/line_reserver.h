@@ -1,0 +1,170 @@
+// Takes the units of a reservation, line by line, or gives all of them back.
+//
+// The lines on the way are a chain of reservation slots, which nobody else can see yet; it is also the list of what
+// is to be undone. Undoing is subtractions that cannot fail.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "core/ledger_memory.h"
+#include "core/stock_request.h"
+
+namespace sluice {
+
+class LineReserver {
+ public:
+  // `line`: of this thread, which names the shard that it tries first.
+  LineReserver(LedgerMemory& memory, const ThreadLine& line) noexcept
+      : memory_(memory), shard_(memory.lines->number(line)) {}
+
+  // The slot of the first line.
+  std::uint32_t first() const noexcept { return first_; }
+
+  // What take() would refuse now, read without writing anything.
+  static ReserveResult peek(const LedgerMemory& memory, const StockRequest::Line& line,
+                            const Key& user) noexcept {
+    const std::uint32_t number = memory.items.find(line.sku);
+    if (number == kNoItem) return ReserveResult::kUnknownSku;
+    const Item& item = memory.items[number];
+    if (item.closed.load(std::memory_order_relaxed) != 0) return ReserveResult::kItemClosed;
+    if (memory.items.sold_out(item, line.quantity)) return ReserveResult::kSoldOut;
+    if (item.per_user == 0) return ReserveResult::kReserved;
+    if (user == Key{}) return ReserveResult::kNeedsUser;
+    return memory.users.count(user, number) + line.quantity > item.per_user ? ReserveResult::kUserLimit
+                                                                            : ReserveResult::kReserved;
+  }
+
+  // Takes one more line, or nothing. Stock last: an attempt that fails for another reason has then not shown
+  // anybody fewer units.
+  ReserveResult take(const StockRequest::Line& line, const Key& user) noexcept {
+    const std::uint32_t number = memory_.items.find(line.sku);
+    if (number == kNoItem) return ReserveResult::kUnknownSku;
+    const Item& item = memory_.items[number];
+    if (item.closed.load(std::memory_order_relaxed) != 0) return ReserveResult::kItemClosed;
+    if (memory_.items.sold_out(item, line.quantity)) return ReserveResult::kSoldOut;
+    std::uint32_t entry = kNoUser;
+    if (item.per_user != 0) {
+      if (user == Key{}) return ReserveResult::kNeedsUser;
+      const UserTable::Added added = memory_.users.add(user, number, line.quantity, item.per_user);
+      if (added.result == UserTable::Add::kLimit) return ReserveResult::kUserLimit;
+      if (added.result == UserTable::Add::kFull) return ReserveResult::kUsersFull;
+      entry = added.entry;
+    }
+    const ReserveResult result = item.shards == 1 ? append(number, item.first_line, line.quantity, entry)
+                                                  : take_from_shards(number, line.quantity, entry);
+    if (result != ReserveResult::kReserved && entry != kNoUser) memory_.users.put_back(entry, line.quantity);
+    return result;
+  }
+
+  // Gives everything back, the slots too.
+  void undo() noexcept {
+    for_each_line(memory_, first_, [this](std::uint32_t, std::uint32_t quantity, std::uint32_t entry) {
+      if (entry != kNoUser) memory_.users.put_back(entry, quantity);
+    });
+    put_back_stock(first_);
+    first_ = last_ = kNoSlot;
+  }
+
+  // Calls `visit(slot, quantity, user entry)` for each line from `slot` on. The slot may be freed by it.
+  template <class Visit>
+  static void for_each_line(LedgerMemory& memory, std::uint32_t slot, Visit&& visit) noexcept {
+    while (slot != kNoSlot) {
+      const Reservation& line = memory.reservations[slot];
+      const std::uint32_t next = line.next.load(std::memory_order_relaxed);
+      visit(slot, line.quantity.load(std::memory_order_relaxed),
+            line.user_entry.load(std::memory_order_relaxed));
+      slot = next;
+    }
+  }
+
+ private:
+  // Takes units of one stock line as the next line of the chain.
+  ReserveResult append(std::uint32_t item, std::uint32_t stock_line, std::uint64_t quantity,
+                       std::uint32_t entry) noexcept {
+    ReservationTable& table = memory_.reservations;
+    const std::uint32_t slot = table.take_slot();
+    if (slot == kNoSlot) return ReserveResult::kLedgerFull;
+    if (!memory_.items.line(stock_line).reserve(quantity)) {
+      table.free_slot(slot);
+      return ReserveResult::kSoldOut;
+    }
+    Reservation& line = table[slot];
+    line.item.store(item, std::memory_order_relaxed);
+    line.stock_line.store(stock_line, std::memory_order_relaxed);
+    line.quantity.store(static_cast<std::uint32_t>(quantity), std::memory_order_relaxed);
+    line.user_entry.store(entry, std::memory_order_relaxed);
+    line.next.store(kNoSlot, std::memory_order_relaxed);
+    if (last_ == kNoSlot) {
+      first_ = slot;
+    } else {
+      table[last_].next.store(slot, std::memory_order_relaxed);
+    }
+    last_ = slot;
+    return ReserveResult::kReserved;
+  }
+
+  // From the thread's own shard, else from any other, else from several together.
+  ReserveResult take_from_shards(std::uint32_t number, std::uint64_t quantity, std::uint32_t entry) noexcept {
+    Item& item = memory_.items[number];
+    for (std::uint32_t i = 0; i < item.shards; ++i) {
+      const std::uint32_t stock_line = item.first_line + (shard_ + i) % item.shards;
+      if (memory_.items.line(stock_line).available() < quantity) continue;
+      const ReserveResult result = append(number, stock_line, quantity, entry);
+      if (result != ReserveResult::kSoldOut) return result;
+    }
+    // One thread at a time gathers, so that none finds the item sold out because another, which will fail, holds
+    // the units that it needs.
+    item.lock.lock();
+    ReserveResult result = ReserveResult::kSoldOut;
+    while (result == ReserveResult::kSoldOut && !memory_.items.sold_out(item, quantity)) {
+      result = gather(number, quantity, entry);
+    }
+    item.lock.unlock();
+    return result;
+  }
+
+  ReserveResult gather(std::uint32_t number, std::uint64_t quantity, std::uint32_t entry) noexcept {
+    const Item& item = memory_.items[number];
+    const std::uint32_t before = last_;
+    ReserveResult result = ReserveResult::kSoldOut;
+    for (std::uint32_t shard = 0; shard < item.shards && quantity != 0; ++shard) {
+      const std::uint32_t stock_line = item.first_line + shard;
+      const std::uint64_t part = std::min(quantity, memory_.items.line(stock_line).available());
+      if (part == 0) continue;
+      result = append(number, stock_line, part, entry);
+      if (result == ReserveResult::kLedgerFull) break;
+      if (result == ReserveResult::kReserved) quantity -= part;
+    }
+    if (quantity == 0) return ReserveResult::kReserved;
+    cut_after(before);
+    return result == ReserveResult::kLedgerFull ? result : ReserveResult::kSoldOut;
+  }
+
+  // Gives back what was taken after the line in slot `last`, but for the user's count, which is the caller's.
+  void cut_after(std::uint32_t last) noexcept {
+    std::uint32_t cut = first_;
+    if (last == kNoSlot) {
+      first_ = kNoSlot;
+    } else {
+      cut = memory_.reservations[last].next.exchange(kNoSlot, std::memory_order_relaxed);
+    }
+    last_ = last;
+    put_back_stock(cut);
+  }
+
+  void put_back_stock(std::uint32_t slot) noexcept {
+    for_each_line(memory_, slot, [this](std::uint32_t at, std::uint32_t quantity, std::uint32_t) {
+      memory_.items.line(memory_.reservations[at].stock_line.load(std::memory_order_relaxed))
+          .put_back(quantity);
+      memory_.reservations.free_slot(at);
+    });
+  }
+
+  LedgerMemory& memory_;
+  std::uint32_t shard_;
+  std::uint32_t first_ = kNoSlot;
+  std::uint32_t last_ = kNoSlot;
+};
+
+}  // namespace sluice

@@ -1,0 +1,66 @@
+// What is asked of a stock ledger, and what it answers.
+#pragma once
+
+#include <cstdint>
+
+#include "core/ledger_key.h"
+
+namespace sluice {
+
+enum class ReserveResult : std::uint8_t {
+  kReserved = 0,
+  kDuplicate = 1,  // this id with this body was reserved before: the same reservation
+  kSoldOut = 2,
+  kUserLimit = 3,
+  kUnknownSku = 4,
+  kLedgerFull = 5,     // not enough free reservation slots
+  kUsersFull = 6,      // no free entry in the user table
+  kIdsFull = 7,        // every id that shares this one's bucket is still held
+  kIdMismatch = 8,     // this id was used with another body
+  kAlreadyFailed = 9,  // this id was refused before, and stays refused
+  kIdBusy = 10,        // another thread has been deciding an id of this bucket for unusually long
+  kItemClosed = 11,
+  kNeedsUser = 12,     // the item has a limit per user, and the request has no user
+  kNotPublished = 13,  // the caller's publish step refused: everything was undone
+};
+
+enum class ResolveResult : std::uint8_t {
+  kDone = 0,
+  kAlreadyConfirmed = 1,
+  kAlreadyCancelled = 2,
+  kExpired = 3,
+  kUnknown = 4,
+  kBadQuantity = 5,  // more than is reserved, or a part of a reservation of several items
+};
+
+struct StockRequest {
+  static constexpr std::uint32_t kLinesMax = 64;
+
+  struct Line {
+    Key sku;
+    std::uint64_t quantity;  // 1 to kQuantityMax
+  };
+
+  const Line* lines;         // each sku once
+  std::uint32_t line_count;  // 1 to kLinesMax
+  LedgerUser user;
+  Key id;  // {0, 0}: none
+  std::uint64_t hold_ns;
+
+  bool has_id() const noexcept { return id != Key{}; }
+
+  // What a repetition with the same id must ask for as well: the same lines, in any order, for the same user.
+  std::uint64_t body() const noexcept {
+    std::uint64_t sum = 0;
+    for (std::uint32_t i = 0; i < line_count; ++i) sum += mix(mix(lines[i].sku), lines[i].quantity);
+    return mix(sum, mix(user.key));
+  }
+};
+
+struct StockAnswer {
+  ReserveResult result = ReserveResult::kReserved;
+  std::uint64_t reservation = 0;  // for kReserved and kDuplicate
+  std::uint32_t line = 0;         // for a refusal that concerns one: which line of the request
+};
+
+}  // namespace sluice
