@@ -24,6 +24,7 @@ const REFUSALS = {
   'sold-out': 409,
   'user-limit': 409,
   'unknown-sku': 409,
+  'item-closed': 409,
   'id-mismatch': 409,
   'already-failed': 409,
   'queue-full': 503,

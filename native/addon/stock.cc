@@ -79,7 +79,8 @@ Napi::Value restore_stock(const Napi::CallbackInfo& info) {
   auto shared = std::make_shared<SharedStock>();
   if (!clock_option(options, shared->time)) return Napi::String::New(info.Env(), kDeadHandle);
   if (!intact(options)) return {};
-  if (octets.ByteLength() % sizeof(std::uint64_t) != 0) return Napi::String::New(info.Env(), "snapshot-damaged");
+  if (octets.ByteLength() % sizeof(std::uint64_t) != 0)
+    return Napi::String::New(info.Env(), "snapshot-damaged");
   std::vector<std::uint64_t> words(octets.ByteLength() / sizeof(std::uint64_t));
   std::memcpy(words.data(), octets.Data(), octets.ByteLength());
   const SnapshotError error = LedgerSnapshot::check(words, shared->shape);

@@ -44,9 +44,7 @@ class StagedKey {
   std::string_view text_;
 };
 
-Key staged_sku(StockAttachment& self) {
-  return StagedKey(self.words(), kLines).key(self.ledger().secret());
-}
+Key staged_sku(StockAttachment& self) { return StagedKey(self.words(), kLines).key(self.ledger().secret()); }
 
 // reserve(lines): the ReserveResult
 napi_value reserve(napi_env env, napi_callback_info info) {
@@ -64,10 +62,10 @@ napi_value reserve(napi_env env, napi_callback_info info) {
   const StockRequest request{lines, count, StagedKey(words, kUser).user(ledger.secret()),
                              StagedKey(words, kId).key(ledger.secret()), words.get<std::uint64_t>(kHoldNs)};
   const StockAnswer verdict = ledger.peek(request);
-  const StockAnswer answer = verdict.result != ReserveResult::kReserved
-                                 ? ledger.refuse(self.line(), request, verdict)
-                                 : ledger.reserve(self.line(), request, self.clock().now(),
-                                                  [](std::uint64_t) { return true; });
+  const StockAnswer answer =
+      verdict.result != ReserveResult::kReserved
+          ? ledger.refuse(self.line(), request, verdict)
+          : ledger.reserve(self.line(), request, self.clock().now(), [](std::uint64_t) { return true; });
   words.put(kReservation, answer.reservation);
   words.put(kLine, static_cast<std::uint64_t>(answer.line));
   return number(env, static_cast<std::int32_t>(answer.result));
@@ -79,8 +77,8 @@ napi_value resolve(napi_env env, napi_callback_info info, Resolve&& resolve) {
   auto& self = attachment<StockAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
   const std::uint64_t now = self.clock().now();
-  return number(env, static_cast<std::int32_t>(
-                         resolve(self, self.words().get<std::uint64_t>(kReservation), now)));
+  return number(env,
+                static_cast<std::int32_t>(resolve(self, self.words().get<std::uint64_t>(kReservation), now)));
 }
 napi_value confirm(napi_env env, napi_callback_info info) {
   return resolve(env, info, [](StockAttachment& self, std::uint64_t id, std::uint64_t now) {
@@ -254,8 +252,7 @@ napi_value read_movement(napi_env env, napi_callback_info info) {
   }
   const LedgerUser& user = movement.user;
   if (user.text_length != 0) {
-    result.Set("user",
-               Napi::String::New(env, reinterpret_cast<const char*>(user.text), user.text_length));
+    result.Set("user", Napi::String::New(env, reinterpret_cast<const char*>(user.text), user.text_length));
   } else if (is_number(user.key)) {
     result.Set("user", Napi::BigInt::New(env, user.key.low));
   }
@@ -266,8 +263,7 @@ napi_value read_movement(napi_env env, napi_callback_info info) {
 napi_value snapshot(napi_env env, napi_callback_info info) {
   auto& self = attachment<StockAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
-  const std::vector<std::uint64_t> words =
-      LedgerSnapshot::write(self.ledger().memory(), self.clock().now());
+  const std::vector<std::uint64_t> words = LedgerSnapshot::write(self.ledger().memory(), self.clock().now());
   const std::size_t bytes = words.size() * sizeof words[0];
   void* data = nullptr;
   napi_value buffer = nullptr;

@@ -151,8 +151,8 @@ class Admission {
     return result;
   }
 
-  static Result reserve_and_push(const Parts& parts, const StockRequest& request,
-                                 const std::byte* record, std::uint64_t now) noexcept {
+  static Result reserve_and_push(const Parts& parts, const StockRequest& request, const std::byte* record,
+                                 std::uint64_t now) noexcept {
     Result pushed = refused(Outcome::kQueueFull);
     const StockAnswer answer =
         parts.stock->reserve(*parts.stock_line, request, now, [&](std::uint64_t reservation) {
@@ -177,8 +177,7 @@ class Admission {
   }
 
   // However busy we are: an id that was answered before gets that answer.
-  static Result busy(const Parts& parts, const StockRequest& request,
-                     const Result& refusal) noexcept {
+  static Result busy(const Parts& parts, const StockRequest& request, const Result& refusal) noexcept {
     if (parts.stock == nullptr) return refusal;
     const StockAnswer earlier = parts.stock->recall(*parts.stock_line, request);
     return earlier.result == ReserveResult::kReserved ? refusal : answered(earlier);

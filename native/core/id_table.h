@@ -27,8 +27,8 @@ class IdTable {
 
   struct alignas(kCacheLine) Bucket {
     std::atomic<std::uint32_t> locked;
-    std::uint32_t clock;       // grows with each entry made
-    Key ids[kWays];            // {0, 0}: free
+    std::uint32_t clock;  // grows with each entry made
+    Key ids[kWays];       // {0, 0}: free
     std::uint64_t answers[kWays];
     std::uint64_t bodies[kWays];
     std::uint32_t ages[kWays];  // the clock when the entry was made

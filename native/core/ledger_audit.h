@@ -10,8 +10,8 @@
 namespace sluice {
 
 struct LedgerAudit {
-  std::uint32_t item = kNoItem;  // the first item that does not add up
-  StockCounts counts{};          // of that item
+  std::uint32_t item = kNoItem;                       // the first item that does not add up
+  StockCounts counts{};                               // of that item
   std::uint64_t reserved_found = 0, users_found = 0;  // what its reservations and user entries add up to
   std::uint64_t held = 0;                             // reservations
   std::uint64_t lines = 0, free_slots = 0;            // together: the table's slots

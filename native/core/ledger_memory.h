@@ -50,10 +50,10 @@ class LedgerMemory {
         reservations(after(lines + 1, ItemTable::bytes(shape.items) + UserTable::bytes(shape.users) +
                                           IdTable::bytes(shape.ids)),
                      shape.reservations),
-        movements(after(lines + 1, ItemTable::bytes(shape.items) + UserTable::bytes(shape.users) +
-                                       IdTable::bytes(shape.ids) +
-                                       ReservationTable::bytes(shape.reservations)),
-                  shape.movements) {}
+        movements(
+            after(lines + 1, ItemTable::bytes(shape.items) + UserTable::bytes(shape.users) +
+                                 IdTable::bytes(shape.ids) + ReservationTable::bytes(shape.reservations)),
+            shape.movements) {}
 
   void format(const LedgerShape& shape, std::uint64_t hold_ns, const KeySecret& secret) {
     new (control) LedgerControl{shape, hold_ns, secret, {}, {}};

@@ -93,7 +93,8 @@ class LedgerSnapshot {
     void write() {
       const LedgerControl& control = *memory.control;
       const LedgerShape& shape = control.shape;
-      for (const std::uint32_t size : {shape.items, shape.reservations, shape.users, shape.ids, shape.movements})
+      for (const std::uint32_t size :
+           {shape.items, shape.reservations, shape.users, shape.ids, shape.movements})
         put(size);
       put(control.hold_ns);
       put(control.secret.words[0]);
@@ -149,15 +150,15 @@ class LedgerSnapshot {
         put(user.key);
         put_text(user.text, user.text_length);
         list([&](auto&& one_more_line) {
-          LineReserver::for_each_line(
-              memory, slot, [&](std::uint32_t at, std::uint32_t quantity, std::uint32_t) {
-                one_more_line();
-                const Reservation& line = table[at];
-                put(at);
-                put(line.item.load(std::memory_order_relaxed));
-                put(line.stock_line.load(std::memory_order_relaxed));
-                put(quantity);
-              });
+          LineReserver::for_each_line(memory, slot,
+                                      [&](std::uint32_t at, std::uint32_t quantity, std::uint32_t) {
+                                        one_more_line();
+                                        const Reservation& line = table[at];
+                                        put(at);
+                                        put(line.item.load(std::memory_order_relaxed));
+                                        put(line.stock_line.load(std::memory_order_relaxed));
+                                        put(quantity);
+                                      });
         });
       }
     }
@@ -245,8 +246,8 @@ class LedgerSnapshot {
       const Key user = take_key();
       const std::uint32_t item = below(memory.items.size());
       const std::uint64_t count = below(kQuantityMax + 1);
-      sound = sound && count != 0 &&
-              memory.users.add(user, item, count, count).result == UserTable::Add::kAdded;
+      sound =
+          sound && count != 0 && memory.users.add(user, item, count, count).result == UserTable::Add::kAdded;
     }
 
     void read_reservations() {

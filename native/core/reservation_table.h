@@ -36,7 +36,8 @@ enum class Phase : std::uint8_t {
 // Fields other than the state are written while the slot is free, and read under a state that proves they belong to
 // the generation asked for. Atomic (relaxed) because a late reader may look while the slot is being used again.
 struct alignas(kCacheLine) Reservation {
-  std::atomic<std::uint64_t> state;  // | generation : 32 | version : 24 | phase : 8 |; an extension makes a version
+  std::atomic<std::uint64_t>
+      state;  // | generation : 32 | version : 24 | phase : 8 |; an extension makes a version
   std::atomic<std::uint64_t> deadline_ns;
   // Who reserved: see LedgerUser. The text is there only where the length is not 0.
   std::atomic<std::uint64_t> user_low, user_high;
@@ -96,7 +97,8 @@ class ReservationTable {
   }
   // The id that hold() would give.
   std::uint64_t next_id(std::uint32_t slot) const noexcept {
-    auto generation = static_cast<std::uint32_t>(slots_[slot].state.load(std::memory_order_relaxed) >> 32) + 1;
+    auto generation =
+        static_cast<std::uint32_t>(slots_[slot].state.load(std::memory_order_relaxed) >> 32) + 1;
     return (std::uint64_t{generation == 0 ? 1 : generation} << 32) | (slot + 1);
   }
 

@@ -110,8 +110,7 @@ class StockLedger {
   // Expires the due ones among the next `slots` slots, going round the table. Returns how many.
   std::uint32_t sweep(ThreadLine& line, std::uint64_t now, std::uint32_t slots) noexcept {
     const Inside inside(memory_, line);
-    const std::uint32_t cursor =
-        memory_.control->sweep_cursor.fetch_add(slots, std::memory_order_relaxed);
+    const std::uint32_t cursor = memory_.control->sweep_cursor.fetch_add(slots, std::memory_order_relaxed);
     return Resolver(memory_, line, now).sweep(cursor % this->slots(), slots);
   }
 
@@ -178,9 +177,10 @@ class StockLedger {
   void tell(MovementKind kind, std::uint32_t head, std::uint64_t id, const LedgerUser& user,
             std::uint64_t now) noexcept {
     if (!memory_.movements.keeps()) return;
-    LineReserver::for_each_line(memory_, head, [&](std::uint32_t slot, std::uint32_t quantity, std::uint32_t) {
-      memory_.move(kind, slot, id, quantity, user, now);
-    });
+    LineReserver::for_each_line(memory_, head,
+                                [&](std::uint32_t slot, std::uint32_t quantity, std::uint32_t) {
+                                  memory_.move(kind, slot, id, quantity, user, now);
+                                });
   }
 
   // What the id was told before, else what `decide` says now, remembered if it is final.

@@ -17,15 +17,15 @@ export class LedgerModel {
   readonly #newest = new Map<bigint, bigint>();
 
   constructor(
-    readonly items: ReadonlyMap<number, { total: number; perUser: number }>,
+    readonly items: ReadonlyMap<number | string, { total: number; perUser: number }>,
     readonly maxReservations: number,
   ) {}
 
-  units(sku: number, ...states: State[]): number {
+  units(sku: number | string, ...states: State[]): number {
     return this.#sum((one) => one.sku === sku && states.includes(one.state));
   }
 
-  counts(sku: number): { total: number; available: number; reserved: number; sold: number } {
+  counts(sku: number | string): { total: number; available: number; reserved: number; sold: number } {
     const total = this.items.get(sku)?.total ?? 0;
     const reserved = this.units(sku, 'held');
     const sold = this.units(sku, 'confirmed');
