@@ -191,7 +191,7 @@ class ItemTable {
     if (number == room_ || spec.shards > room_ - control_->lines) return Added::kFull;
     Item& item = items_[number];
     item.sku = spec.sku;
-    std::memcpy(item.name, spec.name.data(), spec.name.size());
+    spec.name.copy(item.name, sizeof item.name);
     item.name_length = static_cast<std::uint32_t>(spec.name.size());
     item.first_line = control_->lines;
     item.shards = spec.shards;

@@ -175,13 +175,17 @@ class LedgerSnapshot {
       }
     }
 
-    // The slots that were used before, and what became of their last reservation, in the order in which they will be
-    // used again. Those that never were come first, in the order of their numbers.
+    // The free slots in the order in which they will be taken, and what became of the last reservation of each; without
+    // those at the beginning that were not used yet, whose order is that of their numbers.
     template <class OneMore>
     void write_free(OneMore&& one_more) {
+      bool unused = true;
+      std::uint64_t after = 0;
       memory.reservations.for_each_free([&](std::uint32_t slot) {
         const std::uint64_t state = memory.reservations[slot].state.load(std::memory_order_relaxed);
-        if (state == 0) return;
+        unused = unused && state == 0 && slot >= after;
+        after = slot + 1ULL;
+        if (unused) return;
         one_more();
         put(slot);
         put(state);
