@@ -42,8 +42,9 @@ export interface NativeQueue {
   /** Whether the queue may drop records: see `on`. */
   readonly drops: boolean;
   readonly overflow: number;
-  push(): number;
-  pushTo(lane: number, hasTtl: number, waits: number): number;
+  /** Undefined once it is pushed. */
+  push(): number | undefined;
+  pushTo(lane: number, hasTtl: number, waits: number): number | undefined;
   pushMany(count: number, lane: number, hasTtl: number, more: number): number;
   waitPush(lane: number, hasTtl: number): number;
   waitReserve(lane: number, permits: number): number;
@@ -61,6 +62,8 @@ export interface NativeQueue {
   closeBatch(batch: number): void;
   next(consumed: number, max: number): number;
   take(max: number): number;
+  /** As take(1), but undefined for one. */
+  takeOne(): number | undefined;
   wantDropped(wanted: number): void;
   park(): number;
   unpark(): void;

@@ -11,6 +11,8 @@ export type RecordView<T> = Readonly<T> & { toObject(): T };
 export interface Codec<T> {
   /** Writes `value` at `at`; throws a typed error that names the field if one has a bad value. */
   encode(value: T, at: number): void;
+  /** As `encode`, for `count` values of `list` from index `first`: one behind the other from the start, the last first. */
+  encodeMany(list: readonly T[], first: number, count: number): void;
   decode(at: number): T;
   /** Reads the record at the position given to `move`. */
   readonly view: RecordView<T>;
@@ -43,7 +45,7 @@ export class RecordType<T> {
     this.#offsets = offsets;
     const signature = Object.entries(fields).map(([name, { type }]) => `${JSON.stringify(name)}:${type}`);
     this.schema = fnv1a64(signature.join(','));
-    this.#factory = compile<T>(this.fields, offsets);
+    this.#factory = compile<T>(this.fields, offsets, this.bytes);
   }
 
   /** Where the field begins within a record, in bytes; undefined if there is no such field. */
@@ -127,6 +129,7 @@ function layOut(fields: Readonly<Record<string, Field<unknown>>>): {
 function compile<T>(
   fields: Readonly<Record<string, Field<unknown>>>,
   offsets: ReadonlyMap<string, number>,
+  recordBytes: number,
 ): CodecFactory<T> {
   const kinds = new Set<NumberKind>();
   const values: string[] = [];
@@ -154,6 +157,12 @@ function compile<T>(
     object.push(`${key}: ${field.read(`at + ${offset}`)}`);
     getters.push(`get [${key}]() { return ${field.read(`this.#at + ${offset}`)}; }`);
   }
+  // Stands in the loop too: as a function it would be too long for V8 to inline.
+  const body = `
+      if (typeof record !== 'object' || record === null) throw fail('', record);
+      // All values first: a getter or toJSON of the record may push another one through the same buffer.
+      const ${values.join(', ')};
+      ${encode.join('\n')}`;
   const source = `'use strict';
     const view = new DataView(buffer);
     ${[...kinds].map((kind) => `const as${kind} = new ${kind}Array(buffer);`).join('\n')}
@@ -167,14 +176,18 @@ function compile<T>(
       }
     }
     function encode(record, at) {
-      if (typeof record !== 'object' || record === null) throw fail('', record);
-      // All values first: a getter or toJSON of the record may push another one through the same buffer.
-      const ${values.join(', ')};
-      ${encode.join('\n')}
+      ${body}
+    }
+    function encodeMany(list, first, count) {
+      for (let i = count - 1; i >= 0; i--) {
+        const record = list[first + i];
+        const at = i * ${recordBytes};
+        ${body}
+      }
     }
     function decode(at) { return { ${object.join(', ')} }; }
     const shown = new View();
-    return { encode, decode, view: shown, move(at) { move(shown, at); } };`;
+    return { encode, encodeMany, decode, view: shown, move(at) { move(shown, at); } };`;
   return new Function('buffer', 'octets', 'text', 'jsonText', 'fail', source) as CodecFactory<T>;
 }
 
