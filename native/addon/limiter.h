@@ -107,6 +107,11 @@ class LimiterAttachment : public Attachment {
   std::vector<char16_t> long_text_;  // for what does not fit: grows to the longest key seen
 };
 
+// Rounded up: a window that is a few nanoseconds too long is strict, one too short is not.
+inline std::uint64_t bucket_ns(double window_ms, std::uint32_t buckets) {
+  return (static_cast<std::uint64_t>(window_ms * 1e6) + buckets - 1) / buckets;
+}
+
 // What no waiting can satisfy is Infinity milliseconds.
 inline double milliseconds(std::uint64_t ns) {
   return ns == kNever ? std::numeric_limits<double>::infinity() : static_cast<double>(ns) / 1e6;
