@@ -143,8 +143,9 @@ export class Limiter implements Disposable {
 
   /**
    * Whether one more (or `cost` more: 1 to 2^32 - 1) is allowed now; if so, it is charged, and what the depth tier
-   * counts is held until `release(cost, key)`. One native call; allocates nothing (a string key of more than 127
-   * characters may, once). `key` is needed if the limiter has keys, and must be undefined if not.
+   * counts is held until `release(cost, key)`, by whichever thread has done the work: a thread that ends without it
+   * leaves it held (a decision of `tryAcquire` does not). One native call; allocates nothing (a string key of more than
+   * 127 characters or a bigint of more than 1,024 bits may, once). `key` is needed if the limiter has keys, and must be undefined if not.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) for a bad cost or key.
    */
   allow(key?: Key, cost = 1): boolean {
@@ -289,7 +290,7 @@ export class Limiter implements Disposable {
     };
   }
 
-  /** Lets go of the limiter in this thread, at once. Other threads keep it. */
+  /** Lets go of the limiter, and of what its decisions hold, in this thread at once. Other threads keep it. */
   [Symbol.dispose](): void {
     this.#unwatch?.();
     this.#waiting.end();

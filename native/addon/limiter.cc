@@ -37,8 +37,12 @@ LimiterAttachment::LimiterAttachment(Environment& environment, std::shared_ptr<S
       line_(line),
       clock_(shared_->time.clock()),
       number_(Registry::instance().next_attachment()),
-      queue_(shared_->queue == nullptr ? nullptr : std::make_unique<Queue>(shared_->queue->view())) {
+      queue_(shared_->queue == nullptr ? nullptr : std::make_unique<Queue>(shared_->queue->view())),
+      watched_(shared_->watched == nullptr ? nullptr : std::make_unique<Queue>(shared_->watched->view())) {
   limiter_.overload(*line_, 0, 0);  // what an earlier owner of the line left
+  if (watched_ != nullptr) {
+    limiter_.watch_with(QueueWatch(shared_->watch_memory(), *watched_, shared_->config.watch));
+  }
 }
 
 LimiterAttachment* LimiterAttachment::make(Environment& environment, std::shared_ptr<SharedLimiter> shared) {
@@ -47,13 +51,19 @@ LimiterAttachment* LimiterAttachment::make(Environment& environment, std::shared
 }
 
 void LimiterAttachment::on_detach() {
-  if (bell_ != nullptr) {
+  // Also those whose thread was stopped before it could listen.
+  if (waits_) {
     serve([this](const LimiterLine::Asking& asking, std::uint64_t now) {
       line_of_waiters_.abandon(asking, now, number_);
     });
+  }
+  if (bell_ != nullptr) {
     shared_->remove_bell(number_);
     if (shared_->time.manual != nullptr) shared_->time.manual->ignore(bell_.get());
   }
+  // Nobody can release these decisions any more.
+  for (const auto& [key, cost] : held_) release(cost, key == Key{} ? nullptr : &key);
+  held_.clear();
   if (listener_ != nullptr) {
     environment_.handle_closing();
     listener_->close(
@@ -65,6 +75,7 @@ void LimiterAttachment::on_detach() {
   limiter_.lines().release(line_);
   out_.release(environment_.env());
   queue_.reset();
+  watched_.reset();
   shared_.reset();
 }
 
@@ -84,6 +95,21 @@ bool LimiterAttachment::release(std::uint64_t cost, const Key* key) {
   return true;
 }
 
+void LimiterAttachment::hold(std::uint64_t cost, const Key* key) {
+  const LimiterConfig& config = shared_->config;
+  if (config.has_depth && !config.depth_of_queue) held_[key == nullptr ? Key{} : *key] += cost;
+}
+
+void LimiterAttachment::let_go(std::uint64_t cost, const Key* key) {
+  const auto found = held_.find(key == nullptr ? Key{} : *key);
+  if (found == held_.end()) return;
+  if (found->second > cost) {
+    found->second -= cost;
+  } else {
+    held_.erase(found);
+  }
+}
+
 void LimiterAttachment::given_back(const Key* key) {
   if (shared_->config.waiting_max == 0) return;
   serve([this, key](const LimiterLine::Asking& asking, std::uint64_t now) {
@@ -96,6 +122,7 @@ LimiterLine::Joined LimiterAttachment::join(std::uint64_t cost, std::uint64_t pa
   const auto joined = line_of_waiters_.join({*line_, clock_, queue_depth(), woken}, clock_.now(), cost,
                                             patience_ns, number_, key);
   shared_->wake(woken);
+  waits_ = waits_ || joined.waiter != LimiterLine::kNone;
   return joined;
 }
 
@@ -103,6 +130,7 @@ LimiterLine::Checked LimiterAttachment::check(std::uint32_t waiter) {
   LimiterLine::Woken woken;
   const auto checked = line_of_waiters_.check({*line_, clock_, queue_depth(), woken}, clock_.now(), waiter);
   shared_->wake(woken);
+  if (checked.outcome == LimiterLine::Checked::kServed) hold(checked.cost, &checked.key);
   return checked;
 }
 
@@ -161,13 +189,19 @@ const Key* LimiterAttachment::key(napi_env env, napi_value value) {
     if (number == 0) number = 0;  // -0 is 0
     key_ = limiter_.key(KeyKind::kNumber, &number, sizeof number);
   } else if (type == napi_bigint) {
-    std::size_t count = 0;
-    napi_get_value_bigint_words(env, value, nullptr, &count, nullptr);
-    std::vector<std::uint64_t> words(count + 1);
+    // The sign, then the digits.
+    const std::size_t room = std::size(short_words_) - 1;
+    std::uint64_t* words = short_words_;
+    std::size_t count = room;
     int negative = 0;
-    napi_get_value_bigint_words(env, value, &negative, &count, words.data() + 1);
+    napi_get_value_bigint_words(env, value, &negative, &count, words + 1);
+    if (count > room) {
+      if (long_words_.size() < count + 1) long_words_.resize(count + 1);
+      words = long_words_.data();
+      napi_get_value_bigint_words(env, value, &negative, &count, words + 1);
+    }
     words[0] = static_cast<std::uint64_t>(negative);
-    key_ = limiter_.key(KeyKind::kBigint, words.data(), words.size() * sizeof words[0]);
+    key_ = limiter_.key(KeyKind::kBigint, words, (count + 1) * sizeof words[0]);
   } else {
     return nullptr;
   }
@@ -198,8 +232,8 @@ Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedLimiter>& shared, 
 }
 
 // createLimiter({ tokenBucket?: { ratePerSecond, burst, warmUpMs }, slidingWindow?: { limit, windowMs, buckets, exact },
-//                 queueDepth?: { max, queue?: handle }, adaptive?: { maxEventLoopDelayMs, intervalMs }, keysMax,
-//                 maxWaiting, enforce, clock? }, staging)
+//                 queueDepth?: { max, queue?: handle }, adaptive?: { maxEventLoopDelayMs, queue?: handle, maxQueueWaitMs,
+//                 intervalMs }, keysMax, maxWaiting, enforce, clock? }, staging)
 Napi::Value create_limiter(const Napi::CallbackInfo& info) {
   const auto options = info[0].As<Napi::Object>();
   auto shared = std::make_shared<SharedLimiter>();
@@ -207,7 +241,7 @@ Napi::Value create_limiter(const Napi::CallbackInfo& info) {
   if (!clock_option(options, shared->time)) return Napi::String::New(info.Env(), kDeadHandle);
   const auto bucket = nested(options, "tokenBucket"), window = nested(options, "slidingWindow"),
              depth = nested(options, "queueDepth"), depth_queue = nested(depth, "queue"),
-             adaptive = nested(options, "adaptive");
+             adaptive = nested(options, "adaptive"), watched_queue = nested(adaptive, "queue");
   const double rate = f64(bucket, "ratePerSecond"), warm_up_ms = f64(bucket, "warmUpMs"),
                window_ms = f64(window, "windowMs");
   const std::uint64_t burst = u64(bucket, "burst"), limit = u64(window, "limit");
@@ -219,10 +253,18 @@ Napi::Value create_limiter(const Napi::CallbackInfo& info) {
   if (!adaptive.IsEmpty()) {
     shared->max_loop_delay_ms = f64(adaptive, "maxEventLoopDelayMs");
     shared->adaptive_interval_ms = f64(adaptive, "intervalMs");
+    config.watch = {static_cast<std::uint64_t>(f64(adaptive, "maxQueueWaitMs") * 1e6),
+                    static_cast<std::uint64_t>(shared->adaptive_interval_ms * 1e6)};
   }
   if (!depth_queue.IsEmpty()) shared->queue = find_handle<SharedQueue>(ObjectKind::kQueue, depth_queue);
+  if (!watched_queue.IsEmpty()) {
+    shared->watched = find_handle<SharedQueue>(ObjectKind::kQueue, watched_queue);
+  }
   if (!intact(options)) return {};
-  if (!depth_queue.IsEmpty() && shared->queue == nullptr) return Napi::String::New(info.Env(), kDeadHandle);
+  if ((!depth_queue.IsEmpty() && shared->queue == nullptr) ||
+      (!watched_queue.IsEmpty() && shared->watched == nullptr)) {
+    return Napi::String::New(info.Env(), kDeadHandle);
+  }
   if (!bucket.IsEmpty()) {
     config.has_bucket = true;
     config.bucket.per_second = rate;
@@ -238,8 +280,7 @@ Napi::Value create_limiter(const Napi::CallbackInfo& info) {
   }
   config.has_depth = !depth.IsEmpty();
   config.depth_of_queue = shared->queue != nullptr;
-  shared->segment = Segment::create(SegmentKind::kLimiter, 0,
-                                    shared->line_offset() + LimiterLine::bytes(config.waiting_max));
+  shared->segment = Segment::create(SegmentKind::kLimiter, 0, shared->bytes());
   if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
   std::random_device random;
   const auto word = [&random] { return (static_cast<std::uint64_t>(random()) << 32) | random(); };

@@ -41,6 +41,13 @@ napi_value allow(napi_env env, napi_callback_info info) {
   return number(env, decide(call, call.self->clock().now()).refused_by == Tier::kNone ? 1 : 0);
 }
 
+// What a decision that allowed holds, its release() alone gives back: until then it belongs to this thread.
+void hold(const Call& call, const Limiter::Decision& decision) {
+  if (decision.refused_by == Tier::kNone) {
+    call.self->hold(call.cost(), decision.overflowed ? nullptr : call.key);
+  }
+}
+
 // tryAcquire(cost, key?): 0 if allowed, else the tier; kDryRun + the tier if it was allowed all the same
 napi_value try_acquire(napi_env env, napi_callback_info info) {
   const Call call(env, info);
@@ -48,6 +55,7 @@ napi_value try_acquire(napi_env env, napi_callback_info info) {
   if (self.detached()) return number(env, kDisposed);
   const std::uint64_t now = self.clock().now();
   const Limiter::Decision decision = decide(call, now);
+  hold(call, decision);
   const Key* charged = decision.overflowed ? nullptr : call.key;
   const Limiter::Outlook outlook =
       self.limiter().peek(self.line(), now, call.cost(), self.queue_depth(), charged);
@@ -76,6 +84,7 @@ napi_value peek(napi_env env, napi_callback_info info) {
 napi_value release(napi_env env, napi_callback_info info) {
   const Call call(env, info);
   if (call.self->detached()) return number(env, kDisposed);
+  call.self->let_go(call.cost(), call.key);
   return number(env, call.self->release(call.cost(), call.key) ? 1 : 0);
 }
 
@@ -93,6 +102,7 @@ napi_value acquire(napi_env env, napi_callback_info info) {
   self.out().put(LimiterAttachment::kOverflowed, joined.decision.overflowed ? 1.0 : 0.0);
   if (joined.waiter != LimiterLine::kNone)
     return number(env, kWaits + static_cast<std::int32_t>(joined.waiter));
+  hold(call, joined.decision);
   const auto tier = static_cast<std::int32_t>(joined.decision.would_refuse);
   return number(env, tier != 0 && joined.decision.refused_by == Tier::kNone ? kDryRun + tier : tier);
 }
