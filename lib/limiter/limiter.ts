@@ -100,6 +100,8 @@ export class Limiter implements Disposable {
   readonly #words: Float64Array;
   readonly #waiting: Waiting;
   readonly #unwatch: (() => void) | undefined;
+  /** Decisions about keys that had no place: they were charged to the limit that such keys share. */
+  readonly #overflowed = new WeakSet<Allowed>();
 
   private constructor(attach: (staging: ArrayBuffer) => NativeLimiter) {
     const staging = new ArrayBuffer(64);
@@ -162,10 +164,14 @@ export class Limiter implements Disposable {
     if (answer !== 0 && answer < dryRun) {
       return { allowed: false, tier: tierName(answer), retryAfterMs: this.#words[retryAfterWord] as number };
     }
-    const held = this.#words[overflowedWord] === 1 ? undefined : key;
-    const release = this.#releaser(cost, held);
-    if (answer === 0) return { allowed: true, remaining, release };
-    return { allowed: true, remaining, wouldRefuse: tierName(answer - dryRun), release };
+    const overflowed = this.#words[overflowedWord] === 1;
+    const release = this.#releaser(cost, overflowed ? undefined : key);
+    const decision: Allowed =
+      answer === 0
+        ? { allowed: true, remaining, release }
+        : { allowed: true, remaining, wouldRefuse: tierName(answer - dryRun), release };
+    if (overflowed) this.#overflowed.add(decision);
+    return decision;
   }
 
   /**
@@ -296,6 +302,15 @@ export class Limiter implements Disposable {
     this.#waiting.end();
     this.#native.dispose();
     pinned.delete(this);
+  }
+
+  /**
+   * @internal Gives back to bucket and window what a decision of `tryAcquire` charged. Nothing happens when the limiter
+   * was disposed of meanwhile.
+   */
+  uncharge(decision: Allowed, cost: number, key: Key | undefined): void {
+    if (decision.wouldRefuse !== undefined) return; // a dry run charged nothing
+    this.#native.reward(cost, this.#overflowed.has(decision) ? undefined : key);
   }
 
   /** @internal The native object, for those that build on this limiter. */
