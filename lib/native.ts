@@ -212,6 +212,10 @@ export interface NativeAudit {
   readonly slots: number;
   readonly users: number;
   readonly usersCounted: number;
+  /** Pairs of a user and an item that have less than their reservations hold. */
+  readonly usersShort: number;
+  /** Shards whose own reservations do not add up. */
+  readonly shardsOff: number;
   readonly mismatch?: StockCounts & { sku: number | string; reservedFound: number; usersFound: number };
 }
 
@@ -361,7 +365,7 @@ export function made<T extends object>(what: string, answer: T | string): T {
     case 'snapshot-damaged':
       throw new SluiceError(
         'ERR_SLUICE_SNAPSHOT',
-        `${what}: the snapshot is damaged: its checksum does not hold`,
+        `${what}: the snapshot is damaged: its checksum does not hold, or it contradicts itself`,
       );
     case 'disposed':
       throw disposed(what);
