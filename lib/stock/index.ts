@@ -1,4 +1,5 @@
 export {
+  aboutOneItem,
   type Refusal,
   type Refused,
   type Reserved,
@@ -16,4 +17,5 @@ export {
   type ReserveOptions,
   Stock,
   type StockHandle,
+  summed,
 } from './stock.js';

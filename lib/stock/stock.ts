@@ -335,6 +335,12 @@ export class Stock implements Disposable {
     return this.#native;
   }
 
+  /** @internal Stages the summed lines of a cart for a native call of one that builds on this ledger. */
+  stageLines(lines: readonly CartLine[]): void {
+    this.#staging.begin();
+    for (const [i, { sku, quantity }] of lines.entries()) this.#staging.line(i, sku, quantity);
+  }
+
   #reserve(where: string, lines: readonly CartLine[], given: Options): Reserved | Refused {
     const user = given.has('user')
       ? checkedKey(`${where}: user`, given.get('user'), textMax.user)
@@ -401,8 +407,8 @@ export class Stock implements Disposable {
   }
 }
 
-/** The lines of a cart with those of the same item added up. */
-function summed(where: string, lines: unknown): CartLine[] {
+/** The lines of a cart, checked, with those of the same item added up. */
+export function summed(where: string, lines: unknown): CartLine[] {
   if (!Array.isArray(lines) || lines.length < 1 || lines.length > linesMax) {
     throw optionError(`${where}: lines`, `an array of 1 to ${linesMax} lines`, lines, !Array.isArray(lines));
   }
