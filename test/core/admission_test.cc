@@ -253,6 +253,25 @@ TEST_CASE("a cart is reserved as a whole or not at all, and the refusal says for
   CHECK(gate.queue.depth() == 1);
 }
 
+TEST_CASE("units are taken only when the order has been promised room, so that nothing can fail after them") {
+  Gate gate({});
+  const Admission::Parts parts = gate.attach();
+  // As an audit does: whoever wants to reserve waits.
+  auto& quiesce = gate.stock.memory().control->quiesce;
+  quiesce.pause(gate.stock.lines());
+  std::thread admitting([&] { CHECK(gate.admit(parts, {1, 1, 0, 0}).outcome == Outcome::kAdmitted); });
+  const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (gate.queue.permits() == 0 && std::chrono::steady_clock::now() < patience) std::this_thread::yield();
+  CHECK(gate.queue.permits() == 1);
+  CHECK(gate.queue.depth() == 0);
+  CHECK(gate.stock.items().counts(gate.stock.items()[0]).available == 8);
+  quiesce.resume();
+  admitting.join();
+  CHECK(gate.queue.permits() == 0);
+  CHECK(gate.queue.depth() == 1);
+  CHECK(gate.stock.items().counts(gate.stock.items()[0]).available == 7);
+}
+
 TEST_CASE("no order is told that its item is sold out because of one that then finds no room") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   // One order in the queue or on its way, one with the consumer: two units are out at the most, and there are three.
