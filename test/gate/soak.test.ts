@@ -19,7 +19,6 @@ class Books {
   readonly ends = { confirmed: 0, returned: 0, cancelled: 0, expired: 0 };
   reservations = 0;
   readonly #open = new Map<string, number>();
-  #last: bigint | undefined;
 
   get held(): number {
     return this.#open.size;
@@ -35,9 +34,9 @@ class Books {
     const line = `${reservation} ${sku}`;
     if (kind === 'reserved') {
       if (this.#open.has(line)) this.problems.push(`reserved twice: ${line}`);
+      // All lines of a cart are told before any of them ends.
+      if (!skus.some((other) => this.#open.has(`${reservation} ${other}`))) this.reservations++;
       this.#open.set(line, quantity);
-      if (reservation !== this.#last) this.reservations++;
-      this.#last = reservation;
       return;
     }
     if (this.#open.get(line) !== quantity) this.problems.push(`${kind} although not held: ${line}`);
