@@ -43,6 +43,7 @@ export class Producer<T> {
   #listing = false;
   #waits = 0;
   #toldOfClose = false;
+  #onRing: (() => void) | undefined;
 
   constructor(
     native: NativeQueue,
@@ -213,8 +214,9 @@ export class Producer<T> {
   }
 
   /** Has this thread's event loop call `onRing` when the end of the queue may have come. */
-  listen(): void {
+  listen(onRing: () => void): void {
     this.#listen();
+    this.#onRing = onRing;
   }
 
   /** One wait more or less for which the event loop must stay alive. */
@@ -253,12 +255,9 @@ export class Producer<T> {
 
   #heard(): void {
     this.#waiters.served();
-    this.onRing?.();
+    this.#onRing?.();
     if (this.#native.closed() === 1) this.#notices.closed();
   }
-
-  /** Called, beside the above, when this thread's bell rings. */
-  onRing: (() => void) | undefined;
 
   #tryPushTo(value: T, given: Options): boolean {
     const lane = this.#lane(given);
