@@ -114,7 +114,10 @@ export class Producer<T> {
     const pushed = this.#native.pushTo(lane, hasTtl, timeoutMs === 0 ? 0 : 1);
     if (pushed === 1) return;
     if (pushed < 0) throw this.#error(pushed);
-    if (timeoutMs === 0) throw this.#timedOut(timeoutMs);
+    if (timeoutMs === 0) {
+      this.#notices.full(lane);
+      throw this.#timedOut(timeoutMs);
+    }
     this.#listen();
     const waiter = this.#joined(this.#native.waitPush(lane, hasTtl), lane);
     await this.#waiters.wait(waiter, lane, 0, timeoutMs, signal);
@@ -130,7 +133,10 @@ export class Producer<T> {
     const pushed = this.#native.pushTo(lane, hasTtl, timeoutMs === 0 ? 0 : 1);
     if (pushed < 0) throw this.#error(pushed);
     if (pushed === 1) return true;
-    if (timeoutMs === 0) return false;
+    if (timeoutMs === 0) {
+      this.#notices.full(lane);
+      return false;
+    }
     const waiter = this.#joined(this.#native.waitPush(lane, hasTtl), lane);
     const deadline = performance.now() + timeoutMs;
     try {
