@@ -283,6 +283,25 @@ describe('lanes', () => {
     expectConserved(queue);
   });
 
+  it.each([
+    [[1]],
+    [[1, 1, 1]],
+    [[0, 1]],
+    [[1, 1_001]],
+    [[1, 0.5]],
+    [[1, '1']],
+    [new Array(2)],
+    ['11'],
+    [{ length: 2, 0: 1, 1: 1 }],
+    [null],
+  ])('are two: not with the weights %j', (weights) => {
+    expectError(
+      thrown(() => Queue.create(Row, { capacity: 1, lanes: 2, weights: weights as never })),
+      'ERR_SLUICE_OPTION',
+      TypeError,
+    );
+  });
+
   it('are full one by one', () => {
     const queue = Queue.create(Row, { capacity: 2, lanes: 2 });
     expect(queue.tryPushMany(rows(0, 5), { lane: 1 })).toBe(2);
