@@ -39,6 +39,7 @@ export interface NativeQueue {
   readonly capacity: number;
   readonly lanes: number;
   readonly expires: boolean;
+  readonly manualClock: boolean;
   /** Whether the queue may drop records: see `on`. */
   readonly drops: boolean;
   readonly overflow: number;

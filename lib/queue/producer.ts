@@ -43,6 +43,7 @@ export class Producer<T> {
   #listing = false;
   #waits = 0;
   #toldOfClose = false;
+  #onRing: (() => void) | undefined;
 
   constructor(
     native: NativeQueue,
@@ -113,7 +114,10 @@ export class Producer<T> {
     const pushed = this.#native.pushTo(lane, hasTtl, timeoutMs === 0 ? 0 : 1);
     if (pushed === undefined) return;
     if (pushed < 0) throw this.#error(pushed);
-    if (timeoutMs === 0) throw this.#timedOut(timeoutMs);
+    if (timeoutMs === 0) {
+      this.#notices.full(lane);
+      throw this.#timedOut(timeoutMs);
+    }
     this.#listen();
     const waiter = this.#joined(this.#native.waitPush(lane, hasTtl), lane);
     await this.#waiters.wait(waiter, lane, 0, timeoutMs, signal);
@@ -129,7 +133,10 @@ export class Producer<T> {
     const pushed = this.#native.pushTo(lane, hasTtl, timeoutMs === 0 ? 0 : 1);
     if (pushed === undefined) return true;
     if (pushed < 0) throw this.#error(pushed);
-    if (timeoutMs === 0) return false;
+    if (timeoutMs === 0) {
+      this.#notices.full(lane);
+      return false;
+    }
     const waiter = this.#joined(this.#native.waitPush(lane, hasTtl), lane);
     const deadline = performance.now() + timeoutMs;
     try {
@@ -213,8 +220,9 @@ export class Producer<T> {
   }
 
   /** Has this thread's event loop call `onRing` when the end of the queue may have come. */
-  listen(): void {
+  listen(onRing: () => void): void {
     this.#listen();
+    this.#onRing = onRing;
   }
 
   /** One wait more or less for which the event loop must stay alive. */
@@ -253,12 +261,9 @@ export class Producer<T> {
 
   #heard(): void {
     this.#waiters.served();
-    this.onRing?.();
+    this.#onRing?.();
     if (this.#native.closed() === 1) this.#notices.closed();
   }
-
-  /** Called, beside the above, when this thread's bell rings. */
-  onRing: (() => void) | undefined;
 
   #tryPushTo(value: T, given: Options): boolean {
     const lane = this.#lane(given);
