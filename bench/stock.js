@@ -30,7 +30,7 @@ const url = new URL('./stock/seller.js', import.meta.url);
  * @param {number} shards
  */
 async function measure(workers, shards) {
-  using stock = Stock.create({
+  const stock = Stock.create({
     items: [{ sku: 1, quantity: 1_000_000, shards }],
     maxReservations: 4_096,
     movements: 0, // would be a line that all write
@@ -58,6 +58,7 @@ async function measure(workers, shards) {
     return done.reduce((sum, [{ reservations, seconds }]) => sum + reservations / seconds, 0);
   } finally {
     await Promise.all(sellers.map((seller) => seller.terminate()));
+    stock[Symbol.dispose]();
   }
 }
 
