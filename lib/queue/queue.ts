@@ -325,7 +325,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
    */
   close(): boolean {
     const closed = this.#checked(this.#native.close()) === 1;
-    if (closed) this.#notices.closed();
+    if (closed) this.#producer.tellClosed();
     return closed;
   }
 
@@ -352,7 +352,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     listener: (...values: QueueEvents<T>[Name]) => void,
   ): this {
     this.#notices.on(event, listener);
-    if (event === 'closed') this.#producer.listenForClose();
+    if (this.#notices.wantsClosed) this.#producer.listenForClose();
     return this;
   }
 
@@ -361,6 +361,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     listener: (...values: QueueEvents<T>[Name]) => void,
   ): this {
     this.#notices.off(event, listener);
+    this.#producer.release();
     return this;
   }
 
