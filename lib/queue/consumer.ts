@@ -17,6 +17,7 @@ export class Consumer<T> {
   readonly #native: NativeQueue;
   /** The hot functions in fields of their own: the native object has too many for V8 to find them fast. */
   readonly #takeNative: NativeQueue['take'];
+  readonly #takeOneNative: NativeQueue['takeOne'];
   readonly #nextNative: NativeQueue['next'];
   readonly #out: Codec<T>;
   readonly #dropped: Codec<T>;
@@ -40,6 +41,7 @@ export class Consumer<T> {
   ) {
     this.#native = native;
     this.#takeNative = native.take;
+    this.#takeOneNative = native.takeOne;
     this.#nextNative = native.next;
     this.#out = record.codec(staging.out);
     this.#dropped = record.codec(staging.dropped);
@@ -54,7 +56,7 @@ export class Consumer<T> {
 
   tryPop(): T | undefined {
     this.#notDraining();
-    return this.#take(1) === 0 ? undefined : this.#out.decode(0);
+    return this.#takeOne() ? this.#out.decode(0) : undefined;
   }
 
   popMany(max: number): T[] {
@@ -75,7 +77,7 @@ export class Consumer<T> {
     if (this.#busy !== undefined) throw this.#reentrant('Queue.popSync');
     let deadline: number | undefined; // no clock is read while there is something
     for (;;) {
-      if (this.#take(1) === 1) return this.#out.decode(0);
+      if (this.#takeOne()) return this.#out.decode(0);
       const now = performance.now();
       deadline ??= now + timeoutMs;
       const left = deadline - now;
@@ -101,7 +103,7 @@ export class Consumer<T> {
       for (;;) {
         // The last one allowed leaves the queue with the call that shows it: one call instead of two.
         const last = max - visited === 1 && shown === 0;
-        const count = last ? this.#take(1) : this.#next(shown, Math.min(staged, max - visited));
+        const count = last ? Number(this.#takeOne()) : this.#next(shown, Math.min(staged, max - visited));
         shown = 0;
         if (count === 0) return visited;
         const shownAt = mayExpire ? performance.now() : 0;
@@ -225,6 +227,12 @@ export class Consumer<T> {
   #take(max: number, once = false): number {
     if (!this.#drops) return this.#checked(this.#takeNative(max));
     return this.showing(() => this.#native.take(max), once);
+  }
+
+  #takeOne(): boolean {
+    if (this.#drops) return this.#take(1) === 1;
+    const answer = this.#takeOneNative();
+    return answer === undefined || this.#checked(answer) > 0;
   }
 
   #next(consumed: number, max: number): number {
