@@ -1,6 +1,7 @@
 #include "addon/gate.h"
 
 #include "addon/objects.h"
+#include "core/planted.h"
 
 namespace sluice {
 
@@ -69,6 +70,9 @@ std::uint32_t GateAttachment::take(std::uint32_t max) {
       [this](std::uint64_t slot) {
         const std::uint64_t tag = taken_tag(slot);
         if (tag == 0) return;
+        ++in_hand_;
+        resolve(tag, false, true);
+        if (!SLUICE_PLANTED(kReleaseTwice)) return;
         ++in_hand_;
         resolve(tag, false, true);
       });

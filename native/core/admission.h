@@ -15,6 +15,7 @@
 
 #include "core/clock.h"
 #include "core/limiter.h"
+#include "core/planted.h"
 #include "core/queue.h"
 #include "core/stock_ledger.h"
 
@@ -145,7 +146,8 @@ class Admission {
     }
     const Result result = parts.stock != nullptr ? reserve_and_push(parts, request, record, now)
                                                  : push(parts, record, now, kNoReservation);
-    if (result.outcome != Outcome::kAdmitted && parts.limiter != nullptr) {
+    if (result.outcome != Outcome::kAdmitted && parts.limiter != nullptr &&
+        !SLUICE_PLANTED(kKeepAdmissionCharge)) {
       parts.limiter->refund(*parts.limiter_line, decision, 1);
     }
     return result;
