@@ -42,8 +42,9 @@ export interface NativeQueue {
   /** Whether the queue may drop records: see `on`. */
   readonly drops: boolean;
   readonly overflow: number;
-  push(): number;
-  pushTo(lane: number, hasTtl: number, waits: number): number;
+  /** Undefined once it is pushed. */
+  push(): number | undefined;
+  pushTo(lane: number, hasTtl: number, waits: number): number | undefined;
   pushMany(count: number, lane: number, hasTtl: number, more: number): number;
   waitPush(lane: number, hasTtl: number): number;
   waitReserve(lane: number, permits: number): number;
@@ -61,6 +62,8 @@ export interface NativeQueue {
   closeBatch(batch: number): void;
   next(consumed: number, max: number): number;
   take(max: number): number;
+  /** As take(1), but undefined for one. */
+  takeOne(): number | undefined;
   wantDropped(wanted: number): void;
   park(): number;
   unpark(): void;
@@ -209,6 +212,10 @@ export interface NativeAudit {
   readonly slots: number;
   readonly users: number;
   readonly usersCounted: number;
+  /** Pairs of a user and an item that have less than their reservations hold. */
+  readonly usersShort: number;
+  /** Shards whose own reservations do not add up. */
+  readonly shardsOff: number;
   readonly mismatch?: StockCounts & { sku: number | string; reservedFound: number; usersFound: number };
 }
 
@@ -358,7 +365,7 @@ export function made<T extends object>(what: string, answer: T | string): T {
     case 'snapshot-damaged':
       throw new SluiceError(
         'ERR_SLUICE_SNAPSHOT',
-        `${what}: the snapshot is damaged: its checksum does not hold`,
+        `${what}: the snapshot is damaged: its checksum does not hold, or it contradicts itself`,
       );
     case 'disposed':
       throw disposed(what);

@@ -17,6 +17,7 @@ export class Consumer<T> {
   readonly #native: NativeQueue;
   /** The hot functions in fields of their own: the native object has too many for V8 to find them fast. */
   readonly #takeNative: NativeQueue['take'];
+  readonly #takeOneNative: NativeQueue['takeOne'];
   readonly #nextNative: NativeQueue['next'];
   readonly #out: Codec<T>;
   readonly #dropped: Codec<T>;
@@ -36,6 +37,7 @@ export class Consumer<T> {
   ) {
     this.#native = native;
     this.#takeNative = native.take;
+    this.#takeOneNative = native.takeOne;
     this.#nextNative = native.next;
     this.#out = record.codec(staging.out);
     this.#dropped = record.codec(staging.dropped);
@@ -48,7 +50,7 @@ export class Consumer<T> {
 
   tryPop(): T | undefined {
     this.#notDraining();
-    return this.#take(1) === 0 ? undefined : this.#out.decode(0);
+    return this.#takeOne() ? this.#out.decode(0) : undefined;
   }
 
   popMany(max: number): T[] {
@@ -69,7 +71,7 @@ export class Consumer<T> {
     if (this.#busy !== undefined) throw this.#reentrant('Queue.popSync');
     const deadline = performance.now() + timeoutMs;
     for (;;) {
-      if (this.#take(1) === 1) return this.#out.decode(0);
+      if (this.#takeOne()) return this.#out.decode(0);
       const left = deadline - performance.now();
       if (left <= 0) return undefined;
       const state = this.#checked(this.#native.awaitRecord(Math.min(sliceMs, Math.ceil(left))));
@@ -92,7 +94,7 @@ export class Consumer<T> {
       for (;;) {
         // The last one allowed leaves the queue with the call that shows it: one call instead of two.
         const last = max - visited === 1 && shown === 0;
-        const count = last ? this.#take(1) : this.#next(shown, Math.min(staged, max - visited));
+        const count = last ? Number(this.#takeOne()) : this.#next(shown, Math.min(staged, max - visited));
         shown = 0;
         if (count === 0) return visited;
         let seen = 0;
@@ -209,6 +211,12 @@ export class Consumer<T> {
   #take(max: number, once = false): number {
     if (!this.#drops) return this.#checked(this.#takeNative(max));
     return this.showing(() => this.#native.take(max), once);
+  }
+
+  #takeOne(): boolean {
+    if (this.#drops) return this.#take(1) === 1;
+    const answer = this.#takeOneNative();
+    return answer === undefined || this.#checked(answer) > 0;
   }
 
   #next(consumed: number, max: number): number {

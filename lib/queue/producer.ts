@@ -73,7 +73,7 @@ export class Producer<T> {
       return this.#tryPushTo(value, new Options('Queue.tryPush', options, ['lane', 'ttlMs']));
     this.#in.encode(value, 0);
     const pushed = this.#push();
-    return pushed === 1 || this.#notPushed(pushed, value, 0);
+    return pushed === undefined || this.#notPushed(pushed, value, 0);
   }
 
   tryPushMany(list: readonly T[], options: PushOptions | undefined): number {
@@ -111,7 +111,7 @@ export class Producer<T> {
     this.#in.encode(value, 0);
     const hasTtl = this.#stageTtl(where, given);
     const pushed = this.#native.pushTo(lane, hasTtl, timeoutMs === 0 ? 0 : 1);
-    if (pushed === 1) return;
+    if (pushed === undefined) return;
     if (pushed < 0) throw this.#error(pushed);
     if (timeoutMs === 0) throw this.#timedOut(timeoutMs);
     this.#listen();
@@ -127,8 +127,8 @@ export class Producer<T> {
     this.#in.encode(value, 0);
     const hasTtl = this.#stageTtl(where, given);
     const pushed = this.#native.pushTo(lane, hasTtl, timeoutMs === 0 ? 0 : 1);
+    if (pushed === undefined) return true;
     if (pushed < 0) throw this.#error(pushed);
-    if (pushed === 1) return true;
     if (timeoutMs === 0) return false;
     const waiter = this.#joined(this.#native.waitPush(lane, hasTtl), lane);
     const deadline = performance.now() + timeoutMs;
@@ -265,7 +265,7 @@ export class Producer<T> {
     this.#in.encode(value, 0);
     const hasTtl = this.#stageTtl('Queue.tryPush', given);
     const pushed = this.#native.pushTo(lane, hasTtl, 0);
-    return pushed === 1 || this.#notPushed(pushed, value, lane);
+    return pushed === undefined || this.#notPushed(pushed, value, lane);
   }
 
   #notPushed(answer: number, value: T, lane: number): false {
@@ -284,7 +284,7 @@ export class Producer<T> {
     }
     this.#listing = true;
     try {
-      for (let i = count - 1; i >= 0; i--) this.#in.encode(list[first + i] as T, i * this.#bytes);
+      this.#in.encodeMany(list, first, count);
     } finally {
       this.#listing = false;
     }

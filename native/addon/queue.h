@@ -189,7 +189,7 @@ class QueueAttachment : public Attachment {
   Bell& own_bell();
   // After records or permits are gone: whoever waits for the queue's end looks again.
   void tell_if_drained() {
-    if (queue_.closed() && consumer_.drained()) shared_->wake_all();
+    if (queue_.closing() && consumer_.drained()) shared_->wake_all();
   }
 
   std::shared_ptr<SharedQueue> shared_;

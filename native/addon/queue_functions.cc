@@ -12,17 +12,13 @@ constexpr std::int32_t kClosed = -1;
 constexpr std::int32_t kNotConsumer = -2;
 constexpr std::int32_t kLineFull = -4;
 
+// Success answers undefined: a number would have to be made.
 napi_value pushed(napi_env env, QueueAttachment& self, PushResult result) {
-  switch (result) {
-    case PushResult::kPushed:
-      self.ring_if_parked();
-      return number(env, 1);
-    case PushResult::kFull:
-      return number(env, 0);
-    case PushResult::kClosed:
-      return number(env, kClosed);
+  if (result == PushResult::kPushed) [[likely]] {
+    self.ring_if_parked();
+    return nullptr;
   }
-  return nullptr;
+  return number(env, result == PushResult::kFull ? 0 : kClosed);
 }
 
 // push(): lane 0, the queue's own ttl
@@ -224,6 +220,16 @@ napi_value take(napi_env env, napi_callback_info info) {
   return number(env, static_cast<std::int32_t>(count));
 }
 
+// takeOne(): removes one record: undefined, or 0 if there is none
+napi_value take_one(napi_env env, napi_callback_info info) {
+  auto& self = attachment<QueueAttachment>(env, info);
+  if (self.detached()) return number(env, kDisposed);
+  if (!self.consumes()) return number(env, kNotConsumer);
+  if (show(self, 1) == 0) return number(env, 0);
+  self.free_shown(1);
+  return nullptr;
+}
+
 // wantDropped(0 | 1): whether dropped records are copied out
 napi_value want_dropped(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
@@ -381,6 +387,7 @@ constexpr HotFunction kQueueFunctions[] = {
     {"closeBatch", close_batch},
     {"next", next},
     {"take", take},
+    {"takeOne", take_one},
     {"wantDropped", want_dropped},
     {"park", park},
     {"unpark", unpark},

@@ -150,14 +150,14 @@ napi_value close_item(napi_env env, napi_callback_info info) {
 napi_value limits_users(napi_env env, napi_callback_info info) {
   auto& self = attachment<StockAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
-  const ItemTable& items = self.ledger().items();
+  const ItemTable<>& items = self.ledger().items();
   for (std::uint32_t i = 0; i < items.size(); ++i) {
     if (items[i].per_user != 0) return number(env, 1);
   }
   return number(env, 0);
 }
 
-Napi::Value sku_of(napi_env env, const Item& item) {
+Napi::Value sku_of(napi_env env, const Item<>& item) {
   if (item.name_length != 0) return Napi::String::New(env, item.name, item.name_length);
   return Napi::Number::New(env, static_cast<double>(item.sku.low));
 }
@@ -192,6 +192,8 @@ napi_value audit_report(napi_env env, napi_callback_info info) {
   result.Set("slots", static_cast<double>(self.ledger().slots()));
   result.Set("users", static_cast<double>(report.users));
   result.Set("usersCounted", static_cast<double>(report.users_counted));
+  result.Set("usersShort", static_cast<double>(report.users_short));
+  result.Set("shardsOff", static_cast<double>(report.shards_off));
   if (report.item != kNoItem) {
     Napi::Object mismatch = counts_object(env, report.counts);
     mismatch.Set("sku", sku_of(env, self.ledger().items()[report.item]));
@@ -235,11 +237,11 @@ napi_value read_movement(napi_env env, napi_callback_info info) {
   napi_get_value_double(env, argument, &position);
   Movement movement;
   switch (self.ledger().movements().read(static_cast<std::uint64_t>(position), movement)) {
-    case MovementLog::Read::kNothingYet:
+    case MovementLog<>::Read::kNothingYet:
       return number(env, 0);
-    case MovementLog::Read::kOverwritten:
+    case MovementLog<>::Read::kOverwritten:
       return number(env, 1);
-    case MovementLog::Read::kRead:
+    case MovementLog<>::Read::kRead:
       break;
   }
   Napi::Object result = Napi::Object::New(env);
