@@ -39,6 +39,7 @@ export interface NativeQueue {
   readonly capacity: number;
   readonly lanes: number;
   readonly expires: boolean;
+  readonly manualClock: boolean;
   /** Whether the queue may drop records: see `on`. */
   readonly drops: boolean;
   readonly overflow: number;
@@ -263,7 +264,7 @@ export interface NativeStock {
   dispose(): void;
 }
 
-/** Outcomes of `admit()` since creation, over all threads. */
+/** Outcomes of `admit()`, and what became of the orders, since creation and over all threads. */
 export interface GateStats {
   readonly admitted: number;
   readonly duplicates: number;
@@ -272,13 +273,20 @@ export interface GateStats {
   readonly soldOut: number;
   readonly userLimit: number;
   readonly otherwiseRefused: number;
+  /** Orders that a consumer has taken and not decided now, those of one that died included. */
+  readonly inHand: number;
+  /** How often an order was handed out again, because the consumer that had it in hand ended. */
+  readonly redelivered: number;
 }
 
 export interface NativeGate {
   readonly handle: NativeHandle;
+  readonly maxInHand: number;
   admit(): number;
-  take(max: number): number;
-  resolve(confirm: number, leaves: number): number;
+  admitWith(holdNs: number, lines: number, key?: NativeKey): number;
+  take(max: number, begins: number): number;
+  resolve(confirm: number, entry: number): number;
+  renew(): number;
   stats(): GateStats | number;
   dispose(): void;
 }
@@ -323,6 +331,7 @@ interface Native {
   createGate(
     parts: NativeParts<NativeQueue, NativeLimiter, NativeStock>,
     fields: NativeFields,
+    maxInHand: number,
     staging: ArrayBuffer,
   ): NativeGate | string;
   gateParts(

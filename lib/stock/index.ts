@@ -1,4 +1,5 @@
 export {
+  aboutOneItem,
   type Refusal,
   type Refused,
   type Reserved,
@@ -7,7 +8,7 @@ export {
   resolutionName,
 } from './answers.js';
 export type { AuditReport } from './audit.js';
-export type { CartLine } from './cart.js';
+export { type CartLine, summed } from './cart.js';
 export type { LostMovements, Movement } from './movements.js';
 export type { StockItem, StockOptions } from './options.js';
 export type { LedgerKey } from './staging.js';

@@ -309,6 +309,12 @@ export class Stock implements Disposable {
     return this.#native;
   }
 
+  /** @internal Stages the summed lines of a cart for a native call of one that builds on this ledger. */
+  stageLines(lines: readonly CartLine[]): void {
+    this.#staging.begin();
+    for (const [i, { sku, quantity }] of lines.entries()) this.#staging.line(i, sku, quantity);
+  }
+
   #reserve(where: string, lines: readonly CartLine[], given: Options): Reserved | Refused {
     const user = given.has('user')
       ? checkedKey(`${where}: user`, given.get('user'), textMax.user)

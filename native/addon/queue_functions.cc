@@ -184,18 +184,13 @@ napi_value close_batch(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-constexpr auto kNothing = [](auto...) {};
-
-// Shows records to whoever consumes the queue itself. A gate's reservation does not go with them: it runs out by
-// itself, and must not be found by the next record in the slot, which may come past the gate.
+// Shows records to whoever consumes the queue itself. The reservations of orders that a gate admitted do not go with
+// them; those of orders that are dropped are given back.
 std::uint32_t show(QueueAttachment& self, std::uint32_t max) {
-  SharedQueue::Tag* tags = self.shared()->tags.load(std::memory_order_acquire);
-  if (tags == nullptr) return self.show(max, kNothing, kNothing);
-  const auto clear = [tags](auto, auto, std::uint64_t slot) {
-    tags[slot].store(0, std::memory_order_relaxed);
-  };
-  const auto clear_dropped = [tags](std::uint64_t slot) { tags[slot].store(0, std::memory_order_relaxed); };
-  return self.show(max, clear, clear_dropped);
+  constexpr auto nothing = [](auto...) {};
+  SharedQueue& shared = *self.shared();
+  if (shared.tags.load(std::memory_order_acquire) == nullptr) return self.show(max, nothing, nothing);
+  return self.show(max, nothing, [&shared](std::uint64_t slot) { shared.drop_order(slot); });
 }
 
 // next(consumed, max): removes the `consumed` records shown last, then shows up to `max` more

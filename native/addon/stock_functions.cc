@@ -54,11 +54,7 @@ napi_value reserve(napi_env env, napi_callback_info info) {
   const Staging& words = self.words();
   StockLedger& ledger = self.ledger();
   StockRequest::Line lines[StockRequest::kLinesMax];
-  const std::uint32_t count = std::min(arguments[0], StockRequest::kLinesMax);
-  for (std::uint32_t i = 0; i < count; ++i) {
-    const std::size_t at = kLines + i * kLineBytes;
-    lines[i] = {StagedKey(words, at).key(ledger.secret()), words.get<std::uint64_t>(at + 16)};
-  }
+  const std::uint32_t count = staged_lines(self, arguments[0], lines);
   const StockRequest request{lines, count, StagedKey(words, kUser).user(ledger.secret()),
                              StagedKey(words, kId).key(ledger.secret()), words.get<std::uint64_t>(kHoldNs)};
   const StockAnswer verdict = ledger.peek(request);
@@ -300,6 +296,17 @@ constexpr HotFunction kStockFunctions[] = {
 };
 
 }  // namespace
+
+std::uint32_t staged_lines(StockAttachment& stock, std::uint32_t count,
+                           StockRequest::Line (&lines)[StockRequest::kLinesMax]) {
+  count = std::min(count, StockRequest::kLinesMax);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const std::size_t at = kLines + i * kLineBytes;
+    lines[i] = {StagedKey(stock.words(), at).key(stock.ledger().secret()),
+                stock.words().get<std::uint64_t>(at + 16)};
+  }
+  return count;
+}
 
 napi_value stock_object(napi_env env, StockAttachment* attachment) {
   return hot_object(env, attachment, kStockFunctions);

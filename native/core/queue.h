@@ -98,6 +98,25 @@ class Queue {
     return PushResult::kPushed;
   }
 
+  // Room for one record, promised to the caller, who then calls push_promised() or break_promise(), which cannot fail.
+  // kFull also when 16,383 promises (see Ring) are out.
+  PushResult promise_room(std::uint32_t lane) noexcept {
+    const Ring<>::Claim claim = rings_[lane].reserve(1);
+    if (claim.count != 0) return PushResult::kPushed;
+    return claim.closed ? PushResult::kClosed : PushResult::kFull;
+  }
+  template <class Write>
+  void push_promised(std::uint32_t lane, const void* record, std::uint64_t now, std::uint64_t ttl,
+                     Write&& write) noexcept {
+    Ring<>& ring = rings_[lane];
+    const std::uint64_t position = ring.claim_reserved(1, 0);
+    fill(payload(ring, position), record, now, ttl);
+    write(ring.slot_index(position));
+    ring.publish(position);
+  }
+  // Then whoever waits for room is to be served, and whoever waits for the queue's end to be told.
+  void break_promise(std::uint32_t lane) noexcept { rings_[lane].claim_reserved(0, 1); }
+
   PushResult push(ThreadLine& line, std::uint32_t lane, const void* record, const Clock& clock,
                   std::uint64_t ttl) noexcept {
     const PushResult result = push(lane, record, push_time(clock), ttl, [](std::uint64_t) {});

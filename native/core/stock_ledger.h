@@ -110,6 +110,14 @@ class StockLedger {
     return Resolver(memory_, line, now).extend(id, until);
   }
 
+  // Until when the reservation is held; 0 if it is not, or not any more. Advisory: another thread may extend or resolve
+  // it at once.
+  std::uint64_t held_until(std::uint64_t id) const noexcept {
+    const ReservationTable& table = memory_.reservations;
+    if (table.phase(id) != Phase::kHeld) return 0;
+    return table[table.slot_of(id)].deadline_ns.load(std::memory_order_relaxed);
+  }
+
   // Expires the due ones among the next `slots` slots, going round the table. Returns how many.
   std::uint32_t sweep(ThreadLine& line, std::uint64_t now, std::uint32_t slots) noexcept {
     const Inside inside(memory_, line);

@@ -56,10 +56,9 @@ function drawQueueScenario(random: Random): QueueScenario {
   };
 }
 
-/** Of a gate's: without keys. */
 function drawLimiterScenario(random: Random, ofGate: boolean): LimiterScenario {
   const keys: KeyName[] = [1, { big: 1 }, '1', 'anna', 2.5, -7];
-  const keyed = sometimes(random, ofGate ? 0 : 0.4, () => keys.slice(0, random.between(1, keys.length)));
+  const keyed = sometimes(random, 0.4, () => keys.slice(0, random.between(1, keys.length)));
   const tokenBucket = sometimes(random, 0.6, () => ({
     ratePerSecond: random.pick(rates),
     burst: random.between(1, 12),
@@ -114,6 +113,8 @@ function drawGateScenario(random: Random): GateScenario {
     stocked: random.chance(0.8),
     user: true,
     id: random.chance(0.5),
+    ofOneItem: random.chance(0.8),
+    maxInHand: random.pick([1, 2, 3, 20]),
     objects: random.between(2, 3),
     weights: drawWeights(random, gateOperations, ['admit', 'consume']),
   };

@@ -71,11 +71,15 @@ export class Ledger {
     return answer;
   }
 
+  /** Until when a reservation is held; undefined if it is not. */
+  heldUntil(name: number): number | undefined {
+    return this.phase(name) === 'held' ? this.reservations.get(name)?.deadline : undefined;
+  }
+
   /** What the stock has against a cart now, without looking at ids. */
   objection(cart: readonly Line[], user: string | undefined): Answer | undefined {
     const lines = summed(cart);
-    const about = (sku: Sku, reason: string): Answer =>
-      lines.length > 1 ? { ok: false, reason, sku } : { ok: false, reason };
+    const about = (sku: Sku, reason: string): Answer => ({ ok: false, reason, sku });
     for (const { sku, quantity } of lines) {
       const item = this.items.get(sku);
       if (item === undefined) return about(sku, 'unknown-sku');
@@ -279,13 +283,11 @@ export class Ledger {
     copy.users = new Map(this.users);
     copy.reservations = structuredClone(this.reservations);
     copy.ids = this.ids.copy();
-    const used = new Set<number>();
     for (const reservation of copy.reservations.values()) {
       if (reservation.phase !== 'held') continue;
       reservation.deadline = now + Math.max(0, reservation.deadline - then);
-      for (const { place } of reservation.lines) used.add(place);
     }
-    copy.free = copy.free.filter((place) => !used.has(place));
+    copy.free = [...this.free];
     return copy;
   }
 

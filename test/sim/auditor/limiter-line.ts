@@ -47,11 +47,12 @@ export class LimiterAuditor {
     return { allowed: true, remaining: state.remaining(now), retryAfterNs: 0, ...wouldRefuse };
   }
 
-  /** Asks for 1 as a gate does: charges, and says how to take that back. Undefined: refused. */
+  /** Asks for 1 as a gate does: charges, and says how to take that back. */
   admit(
+    keyAt: number,
     now: number,
   ): { readonly refund: () => void } | { readonly tier: string; readonly retryAfterNs: number } {
-    const state = this.#state(0);
+    const state = this.#state(keyAt);
     const { tier, charge } = this.#decide(state, 1, now);
     if (tier === undefined) {
       const refund = (): void => {

@@ -18,6 +18,9 @@ export interface GateScenario {
   /** Whether the record says who, and which request it is. */
   readonly user: boolean;
   readonly id: boolean;
+  /** Whether it says what and how much; else every order is a cart. */
+  readonly ofOneItem: boolean;
+  readonly maxInHand: number;
   readonly objects: number;
   readonly weights: Readonly<Record<string, number>>;
 }
@@ -47,10 +50,14 @@ export class GateRoom implements Room {
   ) {
     const { capacity, ttlMs, dropOldest } = scenario;
     this.#stock = scenario.stocked ? stock : undefined;
-    // A gate asks a limit of all.
-    this.#limiter = scenario.limited && limiter?.keyed === false ? limiter : undefined;
+    this.#limiter = scenario.limited ? limiter : undefined;
     const shape = { capacity, lanes: 1, weights: [20], dropOldest, maxWaiting: 0 };
-    this.auditor = new GateAuditor(shape, () => this.#stock?.auditor, this.#limiter?.auditor);
+    this.auditor = new GateAuditor(
+      shape,
+      scenario.maxInHand,
+      () => this.#stock?.auditor,
+      this.#limiter?.auditor,
+    );
     const options: QueueOptions<Order> = {
       capacity,
       clock: time.clock,
@@ -61,7 +68,7 @@ export class GateRoom implements Room {
     this.#open();
     this.#stock?.onReplaced.push(() => {
       this.#shut();
-      this.auditor.replaced();
+      this.auditor.replaced(time.now);
       this.#open();
     });
   }
@@ -78,21 +85,31 @@ export class GateRoom implements Room {
         const holdNs = Math.round((given.holdMs ?? this.#stock?.scenario.holdMs ?? 1) * 1e6);
         const { sku, quantity, user, id } = given.order;
         const request = {
-          lines: [{ sku, quantity }],
+          lines: given.lines ?? [{ sku, quantity }],
+          cart: given.lines !== undefined,
+          keyAt: given.key ?? 0,
           user: this.scenario.user ? keyText(user) : undefined,
           id: this.scenario.id ? keyText(id) : undefined,
           holdNs,
         };
         const now = this.time.now;
         const expected = this.auditor.admit(given.name, given.order, this.#deadline(), request, now);
-        const options = given.holdMs === undefined ? undefined : { holdMs: given.holdMs };
+        const key = this.#limiter?.key(request.keyAt);
+        const { holdMs, lines } = given;
+        const options = {
+          ...(holdMs !== undefined && { holdMs }),
+          ...(lines !== undefined && { lines }),
+          ...(key !== undefined && { key }),
+        };
+        // Without any option it is another call of the addon.
+        const without = Object.keys(options).length === 0;
         return this.#compare(
           expected,
-          outcome(() => gate.admit(given.order, options)),
+          outcome(() => (without ? gate.admit(given.order) : gate.admit(given.order, options))),
         );
       }
       case 'pushPast': {
-        const value = { order: given.order, reservation: undefined, admitted: false };
+        const value = { order: given.order, reservation: undefined, admitted: false, keyAt: 0, holdNs: 0 };
         const taken = this.auditor.queue.push(0, [{ value, deadline: this.#deadline() }]);
         const expected = taken < 0 ? { error: 'ERR_SLUICE_CLOSED' } : taken === 1;
         return same(
@@ -113,8 +130,12 @@ export class GateRoom implements Room {
   async settle(): Promise<void> {}
 
   check(): void {
-    const { counters, queue } = this.auditor;
-    same('stats of the gate', this.#objects[0]?.stats(), counters);
+    const { counters, queue, inHand } = this.auditor;
+    same('stats of the gate', this.#objects[0]?.stats(), {
+      ...counters,
+      inHand: inHand.orders.length,
+      redelivered: inHand.redelivered,
+    });
     const { depth, pushed, popped, expired, dropped, rejected } = this.#queue.stats();
     const { waitersRefused: _, ...expectedQueue } = queue.counters;
     same(
@@ -145,10 +166,9 @@ export class GateRoom implements Room {
   }
 
   #open(): void {
-    const { user, id, objects } = this.scenario;
+    const { user, id, ofOneItem, maxInHand, objects } = this.scenario;
     const fields = {
-      sku: 'sku',
-      quantity: 'quantity',
+      ...(ofOneItem && { sku: 'sku' as const, quantity: 'quantity' as const }),
       ...(user && { user: 'user' as const }),
       ...(id && { id: 'id' as const }),
     } as const;
@@ -156,6 +176,7 @@ export class GateRoom implements Room {
     const limiter = this.#limiter?.object(0);
     const options: GateOptions<Order> = {
       queue: this.#queue,
+      maxInHand,
       ...(limiter && { limiter }),
       ...(stock && { stock, fields }),
     };
@@ -211,17 +232,19 @@ export class GateRoom implements Room {
     let died = false;
     const handle = (order: Order, hold: Hold): void => {
       if (batch.length === 0) batch = auditor.take(batchSize, this.time.now);
-      const decision = decisions[handled++] ?? { how: 'return', jumpNs: 0 };
+      const decision = decisions[handled++] ?? { how: 'return', jumpNs: 0, renews: false };
       const expected = batch.shift();
       if (expected === undefined) throw new Divergence('an order comes out of an empty queue');
       same('an order', order, expected.order);
       const reservation =
         expected.reservation === undefined ? undefined : this.#stock?.reservation(expected.reservation);
       same('the reservation of an order', hold.reservation, reservation);
+      same('deliveries of an order', hold.deliveries, auditor.inHand.deliveries(expected));
       this.time.advance(decision.jumpNs);
+      if (decision.renews) same('renew', gate.renew(), auditor.renew(this.time.now) / 1e6);
       if (decision.how === 'die') {
         died = true;
-        auditor.abandon([expected, ...batch.splice(0)], this.time.now);
+        batch = []; // what it has in hand waits for the next
         gate[Symbol.dispose]();
         return;
       }
@@ -249,7 +272,8 @@ export class GateRoom implements Room {
       () => 'ended',
       (error: unknown) => (error === aborted ? 'aborted' : { error: codeOf(error) }),
     );
-    if (!auditor.hasLive(this.time.now) && handled === 0) {
+    auditor.inHand.begin();
+    if (!auditor.hasLive(this.time.now)) {
       // Nothing will come: it sleeps, having dropped what was due, until it is told to stop.
       auditor.take(batchSize, this.time.now);
       await new Promise((resolve) => setImmediate(resolve));

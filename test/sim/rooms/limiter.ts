@@ -22,6 +22,8 @@ interface Held {
   readonly keyAt: number;
   readonly cost: number;
   readonly release: () => void;
+  /** Of a decision, which goes with its thread; what `allow` holds stays. */
+  readonly decision: boolean;
   released: boolean;
 }
 
@@ -52,10 +54,6 @@ export class LimiterRoom implements Room {
     while (this.objects.length < objects) this.objects.push(Limiter.attach(first.handle));
   }
 
-  get keyed(): boolean {
-    return this.scenario.keys !== undefined;
-  }
-
   draw(random: Random, name: number): Operation | undefined {
     const known = { held: [...this.#held.keys()], waiting: this.#waits.pending };
     return drawLimiter(random, name, this.scenario, known);
@@ -67,20 +65,22 @@ export class LimiterRoom implements Room {
     const now = this.time.now;
     const limiter = this.object(given.by);
     const keyAt = given.key ?? 0;
-    const key = this.#key(keyAt);
+    const key = this.key(keyAt);
     const asked = { ...(key === undefined ? {} : { key }), ...('cost' in given ? { cost: given.cost } : {}) };
     switch (given.do) {
       case 'allow': {
         const { allowed } = auditor.ask(keyAt, given.cost, now);
         same('allow', limiter.allow(key, given.cost), allowed);
         if (!allowed) return;
-        this.#hold(
-          given.name,
-          limiter,
+        const release = once(() => limiter.release(given.cost, key));
+        this.#held.set(given.name, {
+          owner: limiter,
           keyAt,
-          given.cost,
-          once(() => limiter.release(given.cost, key)),
-        );
+          cost: given.cost,
+          release,
+          decision: false,
+          released: false,
+        });
         return;
       }
       case 'tryAcquire': {
@@ -193,13 +193,13 @@ export class LimiterRoom implements Room {
     return this.objects[by % this.objects.length] as Limiter;
   }
 
-  #key(at: number): Key | undefined {
+  key(at: number): Key | undefined {
     const { keys } = this.scenario;
     return keys === undefined ? undefined : keyOf(keys[at % keys.length] as KeyName);
   }
 
   #hold(name: number, owner: Limiter, keyAt: number, cost: number, release: () => void): void {
-    this.#held.set(name, { owner, keyAt, cost, release, released: false });
+    this.#held.set(name, { owner, keyAt, cost, release, decision: true, released: false });
   }
 
   #acquire(name: number, limiter: Limiter, keyAt: number, cost: number, asked: object): void {
@@ -221,6 +221,20 @@ export class LimiterRoom implements Room {
     for (const [name, { owner }] of this.#aborts) {
       if (owner !== dying || !this.auditor.leave(name)) continue;
       this.auditor.ended.set(name, { error: 'ERR_SLUICE_DISPOSED' });
+    }
+    // What its decisions hold comes back with it, of each key at once.
+    const { auditor, time } = this;
+    for (const keyAt of auditor.states.keys()) {
+      const own = [...this.#held.values()].filter(
+        (held) => held.owner === dying && held.decision && !held.released && held.keyAt === keyAt,
+      );
+      for (const held of own) held.released = true;
+      if (own.length > 0)
+        auditor.release(
+          keyAt,
+          own.reduce((sum, { cost }) => sum + cost, 0),
+          time.now,
+        );
     }
     this.#dead.add(dying);
     this.objects[by % this.objects.length] = Limiter.attach(this.object(by + 1).handle);
