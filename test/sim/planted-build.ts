@@ -8,7 +8,7 @@ const planted = `${root}build/planted/`;
 
 /** A fault in the library, planted in its copy: the lines of a cart are not added up, the last one counts. */
 const lastLine = {
-  file: `${planted}dist/stock/stock.js`,
+  file: `${planted}dist/stock/cart.js`,
   sound: '(sums.get(sku) ?? 0)',
   faulty: "(process.env['SLUICE_PLANT'] === 'kLastLineCounts' ? 0 : (sums.get(sku) ?? 0))",
 };

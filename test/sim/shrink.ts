@@ -3,13 +3,14 @@ import { replay } from './simulation.js';
 
 /**
  * Leaves out of a failed trace what it fails without: delta debugging (A. Zeller, R. Hildebrandt: ddmin), halving
- * chunks of the operations. At most `replays` runs.
+ * chunks of the operations. At most `replays` runs, begun within `seconds`.
  */
-export async function shrink(failure: Failure, replays = 1_500): Promise<Failure> {
+export async function shrink(failure: Failure, replays = 1_500, seconds = 60): Promise<Failure> {
   let best = failure;
   let left = replays;
+  const end = performance.now() + seconds * 1_000;
   const fails = async (trace: Trace): Promise<boolean> => {
-    left--;
+    left = performance.now() < end ? left - 1 : 0;
     const error = await replay(trace);
     if (error === undefined || error.name !== failure.error.name) return false;
     best = { trace, error };

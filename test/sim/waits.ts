@@ -1,6 +1,6 @@
 import { codeOf, Divergence, same } from './divergence.js';
 
-const patienceMs = 10_000;
+const patienceMs = 5_000;
 
 /** Promises of operations that wait, each of which is settled when the auditor says so and not before. */
 export class Waits<T> {
@@ -43,13 +43,14 @@ export class Waits<T> {
 /** The reason of every abort in a simulation. */
 export const aborted = new Error('aborted by the simulation');
 
-async function inTime(promise: Promise<void>, what: string): Promise<void> {
+/** What a promise resolves to; that it does not is a divergence. */
+export async function inTime<T>(promise: Promise<T>, what: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Divergence(`${what}, and has not in ${patienceMs} ms`)), patienceMs);
   });
   try {
-    await Promise.race([promise, late]);
+    return await Promise.race([promise, late]);
   } finally {
     clearTimeout(timer);
   }

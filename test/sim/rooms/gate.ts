@@ -3,7 +3,7 @@ import { keyText } from '../auditor/cart.js';
 import { type Admission, GateAuditor, type Queued } from '../auditor/gate.js';
 import { codeOf, Divergence, holds, outcome, same } from '../divergence.js';
 import type { Operation, Random, Room } from '../operation.js';
-import { aborted } from '../waits.js';
+import { aborted, inTime } from '../waits.js';
 import { type Decision, drawGate, type GateOperation } from './gate-operations.js';
 import type { LimiterRoom } from './limiter.js';
 import type { StockRoom } from './stock.js';
@@ -279,7 +279,7 @@ export class GateRoom implements Room {
       await new Promise((resolve) => setImmediate(resolve));
       controller.abort(aborted);
     }
-    const how = await ended;
+    const how = await inTime(ended, 'consume should have ended');
     if (divergence !== undefined) throw divergence;
     same('records that should have been handed out', batch.length, 0);
     const drained = auditor.queue.closed && auditor.queue.depth === 0 && handled === 0;

@@ -22,8 +22,6 @@ interface Held {
   readonly keyAt: number;
   readonly cost: number;
   readonly release: () => void;
-  /** Of a decision, which goes with its thread; what `allow` holds stays. */
-  readonly decision: boolean;
   released: boolean;
 }
 
@@ -34,6 +32,8 @@ export class LimiterRoom implements Room {
   readonly #held = new Map<number, Held>();
   readonly #waits = new Waits<Decision>();
   readonly #aborts = new Map<number, { owner: Limiter; controller: AbortController }>();
+  /** What the decisions of an object hold, which goes with it, by key. What `allow` holds stays. */
+  readonly #ofDecisions = new Map<Limiter, Map<number, number>>();
   readonly #dead = new Set<Limiter>();
 
   constructor(
@@ -73,14 +73,7 @@ export class LimiterRoom implements Room {
         same('allow', limiter.allow(key, given.cost), allowed);
         if (!allowed) return;
         const release = once(() => limiter.release(given.cost, key));
-        this.#held.set(given.name, {
-          owner: limiter,
-          keyAt,
-          cost: given.cost,
-          release,
-          decision: false,
-          released: false,
-        });
+        this.#held.set(given.name, { owner: limiter, keyAt, cost: given.cost, release, released: false });
         return;
       }
       case 'tryAcquire': {
@@ -109,13 +102,17 @@ export class LimiterRoom implements Room {
       case 'release': {
         const held = this.#held.get(given.of);
         if (held === undefined) return;
-        if (!held.released && !this.#dead.has(held.owner)) auditor.release(held.keyAt, held.cost, now);
+        if (!held.released && !this.#dead.has(held.owner)) {
+          this.#countDecisions(held.owner, held.keyAt, -held.cost);
+          auditor.release(held.keyAt, held.cost, now);
+        }
         held.released = true;
         // One that was given back past the auditor's count is an error of `release`, and nothing to a decision.
         outcome(held.release);
         return;
       }
       case 'giveBack': {
+        this.#countDecisions(limiter, keyAt, -given.cost);
         const expected = auditor.release(keyAt, given.cost, now)
           ? undefined
           : { error: 'ERR_SLUICE_RELEASE' };
@@ -199,7 +196,15 @@ export class LimiterRoom implements Room {
   }
 
   #hold(name: number, owner: Limiter, keyAt: number, cost: number, release: () => void): void {
-    this.#held.set(name, { owner, keyAt, cost, release, decision: true, released: false });
+    this.#held.set(name, { owner, keyAt, cost, release, released: false });
+    this.#countDecisions(owner, keyAt, cost);
+  }
+
+  /** What is released through an object is taken for what its decisions hold, as far as they hold so much. */
+  #countDecisions(owner: Limiter, keyAt: number, by: number): void {
+    const ofKeys = this.#ofDecisions.get(owner) ?? new Map<number, number>();
+    ofKeys.set(keyAt, Math.max(0, (ofKeys.get(keyAt) ?? 0) + by));
+    this.#ofDecisions.set(owner, ofKeys);
   }
 
   #acquire(name: number, limiter: Limiter, keyAt: number, cost: number, asked: object): void {
@@ -223,18 +228,8 @@ export class LimiterRoom implements Room {
       this.auditor.ended.set(name, { error: 'ERR_SLUICE_DISPOSED' });
     }
     // What its decisions hold comes back with it, of each key at once.
-    const { auditor, time } = this;
-    for (const keyAt of auditor.states.keys()) {
-      const own = [...this.#held.values()].filter(
-        (held) => held.owner === dying && held.decision && !held.released && held.keyAt === keyAt,
-      );
-      for (const held of own) held.released = true;
-      if (own.length > 0)
-        auditor.release(
-          keyAt,
-          own.reduce((sum, { cost }) => sum + cost, 0),
-          time.now,
-        );
+    for (const [keyAt, cost] of this.#ofDecisions.get(dying) ?? []) {
+      if (cost > 0) this.auditor.release(keyAt, cost, this.time.now);
     }
     this.#dead.add(dying);
     this.objects[by % this.objects.length] = Limiter.attach(this.object(by + 1).handle);
