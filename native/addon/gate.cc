@@ -2,6 +2,7 @@
 
 #include "addon/objects.h"
 #include "addon/stock_functions.h"
+#include "core/planted.h"
 
 namespace sluice {
 
@@ -102,6 +103,7 @@ std::uint32_t GateAttachment::take_new(std::uint32_t max, std::uint64_t now) {
         tags[slot].clear();
         if (order.reserved()) resolve_reservation(order.reservation, false);
         release_place(order);
+        if (SLUICE_PLANTED(kReleaseTwice)) release_place(order);
       });
   queue.free_shown(count);
   return count;
