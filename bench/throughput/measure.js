@@ -18,6 +18,8 @@ const GRACE_MS = 20_000;
  * @property {string} contender its file
  * @property {number} producers
  * @property {number} batch records a push
+ * @property {number} [recordBytes] default 64
+ * @property {boolean} [spins] the consumer looks for records without end, instead of being woken on its event loop
  * @property {number} warmUpMs
  * @property {number} measuredMs
  */
@@ -26,19 +28,27 @@ const GRACE_MS = 20_000;
  * @param {Run} run
  * @returns {Promise<number>} records finished a second
  */
-export async function measureThroughput({ contender, producers, batch, warmUpMs, measuredMs }) {
+export async function measureThroughput({
+  contender,
+  producers,
+  batch,
+  recordBytes = 64,
+  spins = false,
+  warmUpMs,
+  measuredMs,
+}) {
   const phasesMs = [warmUpMs, measuredMs];
   const control = controlWords();
-  const link = (await load(contender)).connect(producers);
+  const link = (await load(contender)).connect(producers, recordBytes);
   const deadline = AbortSignal.timeout(warmUpMs + measuredMs + GRACE_MS);
 
   /** @param {string} file @param {import('../contenders/contender.js').End} end @param {object} data */
   const start = (file, end, data) =>
     new Worker(new URL(file, import.meta.url), {
-      workerData: { contender, link: end.data, ...data },
+      workerData: { contender, link: end.data, recordBytes, ...data },
       transferList: end.transfer,
     });
-  const consumer = start('./consumer.js', link.consumer, { producers });
+  const consumer = start('./consumer.js', link.consumer, { producers, spins, phases: phasesMs.length });
   const senders = link.producers.map((end, producer) =>
     start('./producer.js', end, { producer, batch, phasesMs, control }),
   );
