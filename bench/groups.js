@@ -7,6 +7,7 @@ const files = [
   './groups/throughput.js',
   './groups/spinning.js',
   './groups/sizes.js',
+  './groups/latency.js',
 ];
 
 /** @returns {Promise<import('./runner/group.js').Group[]>} all that are here */

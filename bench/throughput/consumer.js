@@ -9,18 +9,18 @@ import { deliveryCheck } from '../traffic.js';
 /** Records that a spinning consumer takes at a time. */
 const TURN_RECORDS = 4_096;
 
-const { contender, link, producers, recordBytes, phases, spins } = workerData;
+const { contender, link, producers, recordBytes, phasesMs, spins } = workerData;
 const { openOutlet } = await load(contender);
 let ended = 0;
 const visit = deliveryCheck(
   producers,
   (received) => {
     ended++;
-    parentPort?.postMessage({ received, finishedAt: process.hrtime.bigint() });
+    parentPort?.postMessage({ ...received, finishedAt: process.hrtime.bigint() });
   },
   recordBytes,
 );
 const outlet = openOutlet(link);
 parentPort?.postMessage('ready');
-if (spins) while (ended < phases) outlet.drain(visit, TURN_RECORDS);
+if (spins) while (ended < phasesMs.length) outlet.drain(visit, TURN_RECORDS);
 else await outlet.consume(visit);
