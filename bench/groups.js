@@ -8,6 +8,11 @@ const files = [
   './groups/spinning.js',
   './groups/sizes.js',
   './groups/latency.js',
+  './groups/flood.js',
+  './groups/stalled.js',
+  './groups/wake-up.js',
+  './groups/terminated.js',
+  './groups/allocation.js',
 ];
 
 /** @returns {Promise<import('./runner/group.js').Group[]>} all that are here */
