@@ -8,6 +8,7 @@ const files = [
   './groups/spinning.js',
   './groups/sizes.js',
   './groups/latency.js',
+  './groups/peers.js',
   './groups/limiter.js',
   './groups/gate.js',
 ];

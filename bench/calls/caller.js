@@ -24,7 +24,7 @@
  * @property {string} name
  */
 
-import { missingPackage } from '../peers/missing-package.js';
+import { whyNotInstalled } from '../peers/whether-installed.js';
 
 /**
  * @param {CaseName} which
@@ -43,11 +43,6 @@ export async function loadCase({ file, name }) {
  * @returns {Promise<string | undefined>} why it cannot be measured here
  */
 export async function whyNotHere(which) {
-  try {
-    return (await loadCase(which)).unavailable?.();
-  } catch (error) {
-    const missing = missingPackage(error);
-    if (missing === undefined) throw error;
-    return missing;
-  }
+  const missing = await whyNotInstalled(`../${which.file}`);
+  return missing ?? (await loadCase(which)).unavailable?.();
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { whyNotInstalled } from '../peers/whether-installed.js';
 import { loadCase, whyNotHere } from './caller.js';
 
 /** Every file of cases: what is not asked correctly here must not be measured. */
@@ -17,8 +18,8 @@ const files = [
 const cases = (
   await Promise.all(
     files.map(async (file) => {
-      const missing = await whyNotHere({ file, name: '' }).catch(() => undefined);
-      if (missing !== undefined) return [{ file, name: '', missing }];
+      const missing = await whyNotInstalled(`../${file}`);
+      if (missing !== undefined) return [{ file, name: 'all of it', missing }];
       const { cases: found } = await import(new URL(`../${file}`, import.meta.url).href);
       return Promise.all(
         Object.keys(found).map(async (name) => ({ file, name, missing: await whyNotHere({ file, name }) })),

@@ -1,6 +1,7 @@
 /** Limiters: what an answer costs in one thread, and how many answers threads or processes get that share a limit. */
 import { cost, rate } from '../calls/figure.js';
 import { measureCluster } from '../peers/rate-limiter-flexible-cluster.js';
+import { whyNotInstalled } from '../peers/whether-installed.js';
 
 const sluice = 'calls/sluice-limiter.js';
 const flexible = 'peers/rate-limiter-flexible.js';
@@ -86,7 +87,7 @@ function cheaper(claim, ours, theirs) {
  * @returns {Promise<import('../runner/group.js').Case>}
  */
 async function cluster(subject, inFlight) {
-  const { skip } = await cost(call, subject, flexible, 'consume, one key');
+  const skip = await whyNotInstalled('./rate-limiter-flexible.js');
   return {
     subject,
     ...(skip === undefined ? {} : { skip }),
