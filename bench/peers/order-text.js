@@ -1,28 +1,6 @@
-/** An order as a line of text, for peers that carry text. */
+/** The size of an order as base64: see thread-stream.js. */
+import { ORDER_BYTES } from './order-bytes.js';
 
-/** @typedef {import('../traffic.js').Order} Order */
-
-/** @param {Order} order */
-export function textOf(order) {
-  const { orderId, user, price, discount, placedAt, expiresAt, sku, quantity, producer } = order;
-  return `${orderId},${user},${price},${discount},${placedAt},${expiresAt},${sku},${quantity},${producer}\n`;
-}
-
-/**
- * @param {string} line without its end
- * @returns {Order}
- */
-export function orderOf(line) {
-  const [orderId, user, price, discount, placedAt, expiresAt, sku, quantity, producer] = line.split(',');
-  return {
-    orderId: Number(orderId),
-    user: Number(user),
-    price: Number(price),
-    discount: Number(discount),
-    placedAt: Number(placedAt),
-    expiresAt: Number(expiresAt),
-    sku: Number(sku),
-    quantity: Number(quantity),
-    producer: Number(producer),
-  };
-}
+/** A multiple of three bytes becomes text without padding. */
+export const TEXT_BYTES = ORDER_BYTES + 1;
+export const TEXT_CHARACTERS = (TEXT_BYTES / 3) * 4;

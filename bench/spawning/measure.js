@@ -30,10 +30,17 @@ export async function measureSpawning({ file, batch, warmUpMs, measuredMs }) {
   const producer = new Worker(new URL('./producer.js', import.meta.url), {
     workerData: { file, batch, phasesMs },
   });
+  const ended = once(producer, 'exit').then(([code]) => {
+    throw new Error(`the producer thread ended with code ${code}`);
+  });
+  ended.catch(() => {}); // also when it is terminated, at the end
   try {
     let perSecond = 0;
     for (const _ of phasesMs) {
-      const [{ startedAt, sent, received }] = await once(producer, 'message', { signal });
+      const [{ startedAt, sent, received }] = await Promise.race([
+        once(producer, 'message', { signal }),
+        ended,
+      ]);
       assertDelivered([sent], received);
       perSecond = received.count / (Number(received.finishedAt - startedAt) / 1e9);
     }
