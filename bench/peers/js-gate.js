@@ -60,6 +60,11 @@ export class JsGate {
     }
   }
 
+  /** Points taken from the limit. */
+  async charged() {
+    return (await this.#limiter.get(EVERYONE))?.consumedPoints ?? 0;
+  }
+
   /** @param {Order} order */
   available({ sku }) {
     return this.#stock.get(sku) ?? 0;

@@ -7,7 +7,8 @@
  * to disk, and the way to it is the loopback, which is the shortest there is.
  *
  * One call in flight is what one request after the other costs; 256 in flight is what a busy server gets out of it:
- * ioredis writes what one turn of the event loop has gathered at once. Its option `enableAutoPipelining` was slower.
+ * ioredis writes what one turn of the event loop has gathered at once. Its option `enableAutoPipelining` made no
+ * difference.
  */
 import { Redis } from 'ioredis';
 import { assertAll, CAPACITY, ordersToPlace, settings } from '../calls/gate-load.js';
@@ -24,14 +25,25 @@ redis.call('XADD', KEYS[2], 'MAXLEN', '~', 65536, '*',
   'quantity', ARGV[1], 'order', ARGV[2], 'user', ARGV[3], 'sku', ARGV[4])
 return 1`;
 
-const STOCK = '{sale}:stock';
-const STREAM = '{sale}:orders';
+export const STOCK = '{sale}:stock';
+export const STREAM = '{sale}:orders';
 const ADMITTED = 1;
 
 /**
  * @typedef {Redis & { admit(stock: string, stream: string, quantity: number, orderId: number, user: number,
  *   sku: number): Promise<number> }} Client
  */
+
+/**
+ * @param {number} port
+ * @param {number} stock
+ */
+export async function connect(port, stock) {
+  const redis = /** @type {Client} */ (new Redis(port, '127.0.0.1'));
+  redis.defineCommand('admit', { numberOfKeys: 2, lua: reserveAndEnqueue });
+  await redis.set(STOCK, stock);
+  return redis;
+}
 
 /**
  * @param {'admitted' | 'sold-out'} outcome
@@ -48,9 +60,7 @@ function admits(outcome, inFlight) {
       return { data: port, dispose: stop };
     },
     async open(port) {
-      const redis = /** @type {Client} */ (new Redis(port, '127.0.0.1'));
-      redis.defineCommand('admit', { numberOfKeys: 2, lua: reserveAndEnqueue });
-      await redis.set(STOCK, stock);
+      const redis = await connect(port, stock);
       const orders = ordersToPlace();
       let counted = 0;
       let left = 0;
