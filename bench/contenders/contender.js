@@ -35,7 +35,13 @@
 import { existsSync } from 'node:fs';
 
 /** In the order in which each round runs them. Those that are not in this copy of sluice are left out. */
-const files = ['./sluice.js', './sluice-batcher.js', './atomics-ring.js', './message-port.js'];
+const files = [
+  './sluice.js',
+  './sluice-batcher.js',
+  './atomics-ring.js',
+  './message-port.js',
+  './array-queue.js',
+];
 
 /** The most records in flight, for every contender. */
 export const CAPACITY = 65_536;
