@@ -57,7 +57,7 @@ export const group = {
       figures: [{ id: 'peers/one-thread', title: 'Push and take within one thread', unit: 'ns' }],
       cases: await Promise.all([
         oneThread('sluice', './sluice.js'),
-        oneThread('an array', '../peers/array-queue.js'),
+        oneThread('array queue', './array-queue.js'),
         oneThread('denque', '../peers/denque.js'),
         oneThread('fastq', '../peers/fastq.js'),
       ]),

@@ -14,7 +14,7 @@ const short = { warmUpMs: 1, measuredMs: 1 };
 const throughThreads = ['broadcast-channel.js', 'ringbuf.js', 'shared-memory-disruptor.js'];
 const ownProcess = ['zeromq.js'];
 const ownConsumer = ['piscina.js', 'thread-stream.js'];
-const oneThread = ['array-queue.js', 'denque.js', 'fastq.js'];
+const oneThread = ['denque.js', 'fastq.js'];
 const patterns = [1, 3].flatMap((producers) => [1, 64].map((batch) => ({ producers, batch })));
 
 /** @param {string} file */
