@@ -61,15 +61,8 @@ export class Notices<T> {
     const reason = reasons[reasonNumber] as DropReason;
     const published = reason === 'expired' ? channels.expired : channels.dropped;
     if (published.hasSubscribers) published.publish({ queue: this.#queue, record, reason });
-    try {
-      if (reason === 'expired') this.#emitter.emit('expired', record);
-      else this.#emitter.emit('dropped', record, reason);
-    } catch (error) {
-      // The consumer has more records in hand: what its listener throws must not lose them.
-      queueMicrotask(() => {
-        throw error;
-      });
-    }
+    if (reason === 'expired') this.#tell('expired', record);
+    else this.#tell('dropped', record, reason);
   }
 
   full(lane: number): void {
@@ -85,7 +78,23 @@ export class Notices<T> {
     if (this.#toldClosed) return;
     this.#toldClosed = true;
     if (channels.closed.hasSubscribers) channels.closed.publish({ queue: this.#queue });
-    this.#emitter.emit('closed');
+    this.#tell('closed');
+  }
+
+  /**
+   * Tells every listener, whatever becomes of the others. What one throws is not the failure of the call that told
+   * it, which has more records in hand or has closed the queue already: it becomes an uncaught exception.
+   */
+  #tell(event: string, ...values: unknown[]): void {
+    for (const listener of this.#emitter.listeners(event)) {
+      try {
+        listener(...values);
+      } catch (error) {
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
   }
 }
 

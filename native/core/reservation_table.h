@@ -124,10 +124,12 @@ class ReservationTable {
   Phase phase(std::uint64_t id) const noexcept { return phase_in(state(id)); }
   static Phase phase_in(std::uint64_t state) noexcept { return static_cast<Phase>(state & 0xff); }
 
-  // Held (in the state seen) -> `to`, if it is this caller who does it. The winner owes the slots to the free list.
+  // Held (in the state seen) -> `to`, if it is this caller who does it: false if the state seen is another, or is past.
+  // The winner owes the slots to the free list.
   bool resolve(std::uint32_t slot, std::uint64_t seen, Phase to) noexcept {
     // ACQ_REL state: what the caller read of the fields stays before it; one winner among all resolvers.
-    return slots_[slot].state.compare_exchange_strong(seen, with_phase(seen, to), std::memory_order_acq_rel,
+    return phase_in(seen) == Phase::kHeld &&
+           slots_[slot].state.compare_exchange_strong(seen, with_phase(seen, to), std::memory_order_acq_rel,
                                                       std::memory_order_relaxed);
   }
 
@@ -158,6 +160,10 @@ class ReservationTable {
   }
 
   std::uint32_t free_slots() const noexcept { return free_.size(); }
+  template <class Visit>
+  void for_each_free(Visit&& visit) const {
+    free_.for_each(visit);
+  }
   Reservation& operator[](std::uint32_t slot) const noexcept { return slots_[slot]; }
   std::uint32_t size() const noexcept { return size_; }
 

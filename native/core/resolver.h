@@ -21,7 +21,10 @@ class Resolver {
   // Confirms (`quantity` units; 0: all) or cancels.
   ResolveResult resolve(std::uint64_t id, Phase to, std::uint64_t quantity) noexcept {
     return decide(id, [&](std::uint32_t slot, std::uint64_t seen) {
-      if (quantity != 0 && !can_part(slot, quantity)) return Try::kRefused;
+      if (quantity != 0 && !can_part(slot, quantity)) {
+        // Refused if that is what the reservation holds, and not what came after it in its slots.
+        return memory_.reservations.state(id) == seen ? Try::kRefused : Try::kAgain;
+      }
       return settle(slot, seen, to, quantity) ? Try::kDone : Try::kAgain;
     });
   }
@@ -100,6 +103,8 @@ class Resolver {
       units += part;
       one_item = one_item && table[at].item.load(std::memory_order_relaxed) == item;
     });
+    // Pairs with the fence in LineReserver::append(): the state is read after what stands in the slots.
+    std::atomic_thread_fence(std::memory_order_acquire);
     return one_item && quantity <= units;
   }
 
@@ -114,7 +119,7 @@ class Resolver {
     std::uint64_t to_sell = to != Phase::kConfirmed ? 0 : quantity == 0 ? ~0ULL : quantity;
     LineReserver::for_each_line(
         memory_, slot, [&](std::uint32_t at, std::uint32_t part, std::uint32_t entry) {
-          StockLine& stock = memory_.items.line(table[at].stock_line.load(std::memory_order_relaxed));
+          StockLine<>& stock = memory_.items.line(table[at].stock_line.load(std::memory_order_relaxed));
           const std::uint64_t sold = std::min<std::uint64_t>(part, to_sell);
           const std::uint64_t rest = part - sold;
           to_sell -= sold;

@@ -177,8 +177,7 @@ class Ring {
 
   // ---- whoever keeps the line of those who wait for room, under its lock -----------------------------------
 
-  // Somebody waits: claims fail until stop_waiting(). The caller puts a fence after it and then looks for room once
-  // more; whoever frees room puts a fence after advance() and then asks somebody_waits(). One sees the other.
+  // Somebody waits: claims fail until stop_waiting(). For the handshake with whoever frees room see WaitingLine.
   void start_waiting() noexcept { control_->tail.fetch_or(kRingWaiting, std::memory_order_relaxed); }
   void stop_waiting() noexcept { control_->tail.fetch_and(~kRingWaiting, std::memory_order_relaxed); }
   bool somebody_waits() const noexcept {

@@ -27,22 +27,26 @@ namespace sluice {
 
 inline constexpr std::uint32_t kNoUser = ~0u;
 
+template <class A = StdAtomics>
 class UserTable {
  public:
+  using AtomicU32 = typename A::template atomic<std::uint32_t>;
+  using AtomicU64 = typename A::template atomic<std::uint64_t>;
+
   static constexpr std::uint32_t kWays = 5;
 
   struct Entry {
-    std::atomic<std::uint64_t> low, high;  // the user's key
-    std::atomic<std::uint64_t> held;
+    AtomicU64 low, high;  // the user's key
+    AtomicU64 held;
   };
   struct alignas(kCacheLine) Bucket {
-    SpinLock<> lock;
-    std::atomic<std::uint32_t> reach;
+    SpinLock<A> lock;
+    AtomicU32 reach;
     Entry entries[kWays];
   };
   static_assert(sizeof(Bucket) == kCacheLine);
   struct Control {
-    alignas(kCacheLine) std::atomic<std::uint32_t> used;
+    alignas(kCacheLine) AtomicU32 used;
   };
 
   enum class Add : std::uint8_t { kAdded, kLimit, kFull };
@@ -75,7 +79,7 @@ class UserTable {
     Added added = add_to_known(user, item, quantity, limit);
     if (added.result != Add::kFull) return added;
     if (quantity > limit) return {Add::kLimit, kNoUser};
-    SpinLock<>& lock = buckets_[home(user, item)].lock;
+    SpinLock<A>& lock = buckets_[home(user, item)].lock;
     lock.lock();
     added = add_to_known(user, item, quantity, limit);
     if (added.result == Add::kFull) added = enter(user, item, quantity);
@@ -187,7 +191,7 @@ class UserTable {
         // REL key: pairs with ACQ in find().
         entry.low.store(user.low, std::memory_order_release);
         entry.high.store(user.high, std::memory_order_release);
-        std::atomic<std::uint32_t>& reach = buckets_[first].reach;
+        AtomicU32& reach = buckets_[first].reach;
         // REL reach: pairs with ACQ in find(). Grows only, under the home's lock.
         reach.store(std::max(reach.load(std::memory_order_relaxed), static_cast<std::uint32_t>(distance)),
                     std::memory_order_release);
