@@ -1,8 +1,10 @@
 /** `npm run bench` and `sluice bench`: see command-line.js for what it does, or run it with --help. */
+import { writeFileSync } from 'node:fs';
 import { parseCommandLine } from './command-line.js';
 import { loadGroups } from './groups.js';
 import { jsonReport } from './report/json.js';
 import { describeMachine, machineLine } from './report/machine.js';
+import { page } from './report/page.js';
 import { terminalReport } from './report/terminal.js';
 import { checkGroups } from './runner/check-groups.js';
 import { IdleGuard } from './runner/idle-guard.js';
@@ -34,7 +36,7 @@ export async function bench(args) {
 }
 
 /** @param {import('./runner/group.js').Group[]} groups @param {Settings} settings */
-async function measured(groups, { rounds, scale, guard: limits, json, check }) {
+async function measured(groups, { rounds, scale, guard: limits, json, html, check }) {
   const machine = describeMachine();
   const guard = new IdleGuard(limits);
   const startedAt = new Date();
@@ -50,6 +52,7 @@ async function measured(groups, { rounds, scale, guard: limits, json, check }) {
     results,
     guard,
   };
+  if (html !== undefined) writeFileSync(html, page(run));
   console.log(json ? JSON.stringify(jsonReport(run), null, 2) : `\n${terminalReport(run)}`);
   const barsHold = groups
     .flatMap((group) => judge(group, results.samples))

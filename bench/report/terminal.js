@@ -1,7 +1,8 @@
 /** The results as text. */
 import { judge } from '../runner/judge.js';
 import { spread } from '../runner/statistics.js';
-import { digits, valueText } from '../runner/units.js';
+import { digits, spreadText } from '../runner/units.js';
+import { guardLine } from './guard-line.js';
 
 /**
  * @param {import('./run.js').Run} run
@@ -13,7 +14,7 @@ export function terminalReport(run) {
       heading(group),
       ...group.comparisons.map((each) => figureTable(each, run)),
     ]),
-    barTable(run),
+    ...barTable(run),
     ...failureList(run),
     guardLine(run.guard),
   ].join('\n\n');
@@ -46,11 +47,17 @@ function barTable({ groups, results }) {
     .flatMap((group) => judge(group, results.samples))
     .map(({ claim, value, limit, outcome }) => [
       claim,
-      value === undefined ? '' : `${digits(value.median)} (${digits(value.min)}-${digits(value.max)})`,
+      value === undefined ? '' : quotientText(value),
       limit,
       outcome === 'missed' ? 'MISSED' : outcome,
     ]);
-  return table('Bars: medians (min-max) of what each round measured', [['', '', 'bar', ''], ...rows]);
+  if (rows.length === 0) return [];
+  return [table('Bars: medians (min-max) of what each round measured', [['', '', 'bar', ''], ...rows])];
+}
+
+/** @param {import('../runner/statistics.js').Spread} spread */
+function quotientText({ median, min, max }) {
+  return min === max ? digits(median) : `${digits(median)} (${digits(min)}-${digits(max)})`;
 }
 
 /** @param {import('./run.js').Run} run */
@@ -61,22 +68,6 @@ function failureList({ results: { failures } }) {
       `  ${subject}, ${comparison}, round ${round + 1}: ${message}`,
   );
   return [['Failed', ...lines].join('\n')];
-}
-
-/** @param {import('../runner/idle-guard.js').IdleGuard} guard */
-export function guardLine({ description, idle, gaveUp, busiest }) {
-  if (description === undefined)
-    return 'Nothing looked whether the machine was idle. Do not quote these figures.';
-  if (gaveUp === 0) return `All ${idle} comparisons began on an idle machine (${description}).`;
-  return (
-    `The idle guard (${description}) gave up before ${gaveUp} of ${idle + gaveUp} comparisons: ` +
-    `the machine was up to ${Math.round(busiest * 100)} % busy. Do not quote these figures.`
-  );
-}
-
-/** @param {import('../runner/statistics.js').Spread} spread @param {import('../runner/units.js').Unit} unit */
-function spreadText({ median, min, max }, unit) {
-  return `${valueText(median, unit)} (${valueText(min, unit)}-${valueText(max, unit)})`;
 }
 
 /**

@@ -1,6 +1,5 @@
 /** Whether a group's bars hold. */
 import { spread } from './statistics.js';
-import { digits } from './units.js';
 
 /**
  * @typedef {object} Verdict
@@ -42,7 +41,7 @@ function holds({ atLeast, moreThan, atMost }, value) {
 
 /** @param {import('./group.js').Bar} bar */
 function limitText({ atLeast, moreThan, atMost }) {
-  if (atLeast !== undefined) return `>= ${digits(atLeast)}`;
-  if (moreThan !== undefined) return `> ${digits(moreThan)}`;
-  return atMost === undefined ? '' : `<= ${digits(atMost)}`;
+  if (atLeast !== undefined) return `>= ${atLeast}`;
+  if (moreThan !== undefined) return `> ${moreThan}`;
+  return atMost === undefined ? '' : `<= ${atMost}`;
 }

@@ -42,11 +42,27 @@ export function formOf(unit) {
 
 /** @param {number} value @param {Unit} unit */
 export function valueText(value, unit) {
-  const { scales } = formOf(unit);
-  const size = Math.abs(value);
-  const [from, suffix] =
-    scales.find(([least]) => size >= least) ?? /** @type {[number, string]} */ (scales.at(-1));
+  if (unit === 'count' && Number.isInteger(value)) return value.toLocaleString('en');
+  const [from, suffix] = scaleOf(value, unit);
   return `${digits(value / from)}${suffix}`;
+}
+
+/**
+ * Median and spread; the unit of all three is the median's.
+ * @param {import('./statistics.js').Spread} spread
+ * @param {Unit} unit
+ */
+export function spreadText({ median, min, max }, unit) {
+  if (min === max) return valueText(median, unit);
+  const [from, suffix] = scaleOf(median, unit);
+  return `${digits(median / from)}${suffix} (${digits(min / from)}-${digits(max / from)})`;
+}
+
+/** @param {number} value @param {Unit} unit */
+function scaleOf(value, unit) {
+  const { scales } = formOf(unit);
+  const last = /** @type {[number, string]} */ (scales.at(-1));
+  return scales.find(([least]) => Math.abs(value) >= least) ?? last;
 }
 
 /** Three digits that mean something. @param {number} value */
