@@ -13,6 +13,9 @@ const files = [
   './groups/wake-up.js',
   './groups/terminated.js',
   './groups/allocation.js',
+  './groups/peers.js',
+  './groups/limiter.js',
+  './groups/gate.js',
 ];
 
 /** @returns {Promise<import('./runner/group.js').Group[]>} all that are here */
