@@ -7,6 +7,14 @@ import { CAPACITY } from './contender.js';
 
 const Order = record(orderFields);
 
+/** @type {import('./contender.js').About} */
+export const about = {
+  title: 'Atomics ring',
+  producersMax: Number.POSITIVE_INFINITY,
+  batches: true,
+  recordBytes: 'any',
+};
+
 /** @type {import('./contender.js').Contender['connect']} */
 export function connect(producers) {
   const ring = Ring.create(Order, { capacity: CAPACITY });

@@ -16,6 +16,14 @@ const TURN_RECORDS = 4_096;
 const FIELDS = Object.keys(orderFields).length;
 const IN_FLIGHT = 0;
 
+/** @type {import('./contender.js').About} */
+export const about = {
+  title: 'MessagePort',
+  producersMax: Number.POSITIVE_INFINITY,
+  batches: true,
+  recordBytes: 'any',
+};
+
 /** @type {import('./contender.js').Contender['connect']} */
 export function connect(producers) {
   const inFlight = new Int32Array(new SharedArrayBuffer(4));

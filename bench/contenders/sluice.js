@@ -21,6 +21,14 @@ const Order = record({
   producer: u16,
 });
 
+/** @type {import('./contender.js').About} */
+export const about = {
+  title: 'sluice',
+  producersMax: Number.POSITIVE_INFINITY,
+  batches: true,
+  recordBytes: 'any',
+};
+
 /** @type {import('./contender.js').Contender['connect']} */
 export function connect(producers) {
   const queue = Queue.create(Order, { capacity: CAPACITY });
@@ -32,15 +40,20 @@ export function connect(producers) {
   };
 }
 
+/** @param {import('sluice').QueueHandle} handle */
+export function attach(handle) {
+  return Queue.attach(Order, handle);
+}
+
 /** @type {import('./contender.js').Contender['openInlet']} */
 export function openInlet(handle) {
-  const queue = Queue.attach(Order, handle);
+  const queue = attach(handle);
   return { push: (order) => queue.tryPush(order), pushMany: (orders) => queue.tryPushMany(orders) };
 }
 
 /** @type {import('./contender.js').Contender['openOutlet']} */
 export function openOutlet(handle) {
-  const queue = Queue.attach(Order, handle);
+  const queue = attach(handle);
   return {
     drain: (visit, max) => queue.drain(visit, max),
     consume: (visit) =>

@@ -15,7 +15,7 @@ const GRACE_MS = 20_000;
 
 /**
  * @typedef {object} Run
- * @property {import('../contenders/contender.js').ContenderName} contender
+ * @property {string} contender its file
  * @property {number} producers
  * @property {number} batch records a push
  * @property {number} warmUpMs

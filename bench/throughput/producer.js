@@ -29,6 +29,7 @@ for (const [phase, durationMs] of phasesMs.entries()) {
   if (batch === 1) pushSinglesUntil(end);
   else pushBatchesUntil(end);
   pushOne(source.last());
+  inlet.flush?.();
   parentPort?.postMessage(source.report());
 }
 

@@ -14,12 +14,3 @@ export function spread(samples) {
     max: at(sorted.length - 1),
   };
 }
-
-/**
- * Of two things measured in turn, each round's ratio: what slows a whole round down cancels out.
- * @param {number[]} samples
- * @param {number[]} against
- */
-export function ratios(samples, against) {
-  return spread(samples.map((sample, round) => sample / /** @type {number} */ (against[round])));
-}

@@ -9,31 +9,34 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const BUSY_MAX = 0.1;
 
 export class IdleGuard {
-  /** How many measurements began on an idle machine, and how many had to begin on a busy one. */
+  /** How many comparisons began on an idle machine, and how many had to begin on a busy one. */
   idle = 0;
   gaveUp = 0;
-  /** The highest share that a measurement began at. */
+  /** The highest share that a comparison began at. */
   busiest = 0;
 
-  #sampleMs;
-  #patienceMs;
+  #sampleMs = 0;
+  #patienceMs = 0;
 
   /**
-   * @param {object} limits
-   * @param {number} limits.patienceMs to wait for idleness in all; once used up, every look is the last
-   * @param {number} limits.sampleMs of each look
+   * @param {{ patienceMs: number, sampleMs: number } | undefined} limits `patienceMs`: to wait for idleness in all;
+   *   once used up, every look is the last. `sampleMs`: of each look. Without limits it never looks
    */
-  constructor({ patienceMs, sampleMs }) {
-    this.#patienceMs = patienceMs;
-    this.#sampleMs = sampleMs;
+  constructor(limits) {
+    if (limits === undefined) return;
+    this.#patienceMs = limits.patienceMs;
+    this.#sampleMs = limits.sampleMs;
   }
 
+  /** What it takes for idle; undefined: it does not look. */
   get description() {
+    if (this.#sampleMs === 0) return undefined;
     return `less than ${BUSY_MAX * 100} % busy over ${this.#sampleMs / 1_000} s`;
   }
 
   /** Returns when the machine is idle, or the patience is at its end. */
   async wait() {
+    if (this.#sampleMs === 0) return;
     for (;;) {
       const busy = await busyShare(this.#sampleMs);
       const isIdle = busy < BUSY_MAX;
