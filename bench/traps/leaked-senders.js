@@ -27,7 +27,6 @@ const TAKEN_PER_TICK = 20;
 const TICK_MS = 10;
 const PATIENCE_MS = 100;
 
-const MEGABYTE = 1024 * 1024;
 const title = 'Blocked senders that leak: waiting without an end, or with maxWaiting and a time-out';
 
 /** @typedef {{ number: number, user: number }} Message */
@@ -122,7 +121,7 @@ async function load({ version, ticks }) {
   const answers = { sent: 0, late: 0, refused: 0 };
   const gaveUp = new Uint8Array(senders);
   const answered = () => answers.sent + answers.late + answers.refused;
-  const series = { atMs: [0], waiting: [0], rssMb: [0] };
+  const series = { atMs: [0], waiting: [0], rssBytes: [0] };
   let number = 0;
   let forNobody = 0;
   const heapBefore = heapAfterCollection();
@@ -136,7 +135,7 @@ async function load({ version, ticks }) {
     }
     series.atMs.push(Math.round(performance.now() - started));
     series.waiting.push(waiting());
-    series.rssMb.push((process.memoryUsage.rss() - rssBefore) / MEGABYTE);
+    series.rssBytes.push(process.memoryUsage.rss() - rssBefore);
     await sleep(TICK_MS);
   };
   for (let i = 0; i < ticks; i++) {
@@ -151,9 +150,9 @@ async function load({ version, ticks }) {
   }
   while (answered() < senders) await tick();
   const leaked = waiting();
-  const heldMb = (heapAfterCollection() - heapBefore) / MEGABYTE;
+  const heldBytes = heapAfterCollection() - heapBefore;
   for (let i = 0; i < ticks / 10; i++) await tick();
-  console.log(JSON.stringify({ senders, answers, leaked, heldMb, forNobody, series }));
+  console.log(JSON.stringify({ senders, answers, leaked, heldBytes, forNobody, series }));
 }
 
 function heapAfterCollection() {
@@ -161,7 +160,7 @@ function heapAfterCollection() {
   return process.memoryUsage().heapUsed;
 }
 
-/** @param {{ quick: boolean }} settings */
+/** @param {import('./trap.js').Settings} settings @returns {Promise<import('./trap.js').Measured>} */
 async function measure({ quick }) {
   const ticks = quick ? 30 : 400;
   const runs = [];
@@ -181,37 +180,33 @@ async function measure({ quick }) {
   const most = (/** @type {number[]} */ values) => Math.max(...values);
   const answered = (/** @type {typeof plain} */ run) =>
     run.answers.sent + run.answers.late + run.answers.refused;
-  /** @type {(what: string, unit: string, of: (run: typeof plain) => number) => import('./trap.js').Figure} */
-  const figure = (what, unit, of) => ({
-    id: what.replaceAll(/\W+/g, '-'),
-    what,
-    unit,
-    better: 'less',
-    naive: [of(plain)],
-    sluice: [of(bounded)],
-  });
+  /** @type {(id: string, what: string, unit: 'count' | 'bytes', of: (run: typeof plain) => number) => import('./trap.js').Figure} */
+  const figure = (id, what, unit, of) => ({ id, what, unit, naive: [of(plain)], sluice: [of(bounded)] });
+  const { atMs } = plain.series;
   return {
     figures: [
-      figure('senders waiting at the most', '', (run) => most(run.series.waiting)),
-      figure('waiters left when every sender has its answer', '', (run) => run.leaked),
-      figure('messages delivered whose sender had given up', '', (run) => run.forNobody),
-      figure('heap that they hold, after a collection', 'MB', (run) => run.heldMb),
-      figure('growth of the resident set, garbage included', 'MB', (run) => most(run.series.rssMb)),
+      figure('waiting', 'senders waiting at the most', 'count', (run) => most(run.series.waiting)),
+      figure('leaked', 'waiters left when every sender has its answer', 'count', (run) => run.leaked),
+      figure('for-nobody', 'messages delivered whose sender had given up', 'count', (run) => run.forNobody),
+      figure('heap', 'heap that is held then, after a collection', 'bytes', (run) => run.heldBytes),
+      figure('rss', 'growth of the resident set, garbage included', 'bytes', (run) =>
+        most(run.series.rssBytes),
+      ),
     ],
     series: [
       {
         what: 'senders waiting',
-        unit: '',
-        atMs: plain.series.atMs,
+        unit: 'count',
+        atMs,
         naive: plain.series.waiting,
         sluice: bounded.series.waiting,
       },
       {
         what: 'resident set',
-        unit: 'MB',
-        atMs: plain.series.atMs,
-        naive: plain.series.rssMb,
-        sluice: bounded.series.rssMb,
+        unit: 'bytes',
+        atMs,
+        naive: plain.series.rssBytes,
+        sluice: bounded.series.rssBytes,
       },
     ],
     seen: [

@@ -140,37 +140,32 @@ function judge(log, orders, units) {
   return { overtaken, unjust, sold, complete: served === orders && sold === units };
 }
 
-/** @param {{ quick: boolean }} settings */
-async function measure({ quick }) {
-  const rounds = quick ? 1 : 5;
+/** @typedef {Awaited<ReturnType<typeof run>>} Ran */
+
+/** @param {import('./trap.js').Settings} settings @returns {Promise<import('./trap.js').Measured>} */
+async function measure({ quick, rounds }) {
   const orders = quick ? 20_000 : 100_000;
   const units = orders / 2;
+  /** @type {Ran[]} */
   const plain = [];
+  /** @type {Ran[]} */
   const leased = [];
   for (let round = 0; round < rounds; round++) {
     plain.push(await run('naive', orders, units));
     leased.push(await run('sluice', orders, units));
   }
-  /** @type {(id: string, what: string, better: 'less' | 'more', of: (one: typeof plain[0]) => number) => import('./trap.js').Figure} */
-  const figure = (id, what, better, of) => ({
-    id,
-    what,
-    unit: '',
-    better,
-    naive: plain.map(of),
-    sluice: leased.map(of),
-  });
-  /** @type {import('./trap.js').Measured} */
-  const measured = {
+  /** @type {(id: string, what: string, unit: 'count' | '1/s', of: (one: Ran) => number) => import('./trap.js').Figure} */
+  const figure = (id, what, unit, of) => ({ id, what, unit, naive: plain.map(of), sluice: leased.map(of) });
+  return {
     figures: [
       figure(
         'overtaken',
         `orders served after a later one, of ${orders}`,
-        'less',
+        'count',
         ({ overtaken }) => overtaken,
       ),
-      figure('unjust', 'units that went to a buyer who came too late', 'less', ({ unjust }) => unjust),
-      figure('rate', 'orders served a second', 'more', ({ perSecond }) => perSecond),
+      figure('unjust', 'units that went to a buyer who came too late', 'count', ({ unjust }) => unjust),
+      figure('rate', 'orders served', '1/s', ({ perSecond }) => perSecond),
     ],
     seen: [
       {
@@ -191,7 +186,6 @@ async function measure({ quick }) {
       },
     ],
   };
-  return measured;
 }
 
 await runTrap(import.meta.url, { title, measure, roles: { naive, sluice } });

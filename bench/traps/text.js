@@ -1,5 +1,6 @@
 /** Results of traps as text. */
-import { spread } from '../statistics.js';
+import { spread } from '../runner/statistics.js';
+import { digits, formOf, valueText } from '../runner/units.js';
 
 /** @typedef {import('./trap.js').Figure} Figure */
 /** @typedef {import('./trap.js').Result} Result */
@@ -28,12 +29,7 @@ export const head = ['', 'naive', 'sluice', 'ratio'];
 /** @param {Figure} figure */
 export function row(figure) {
   const { what, unit, naive, sluice } = figure;
-  return [
-    unit === '' ? what : `${what}, ${unit}`,
-    samplesText(naive),
-    samplesText(sluice),
-    ratioText(figure),
-  ];
+  return [what, samplesText(naive, unit), samplesText(sluice, unit), ratioText(figure)];
 }
 
 /** @param {string[][]} rows */
@@ -53,9 +49,9 @@ export function table(rows) {
  * How many times better sluice is; undefined for what is not a number, or cannot be divided.
  * @param {Figure} figure
  */
-export function ratioOf({ better, naive, sluice }) {
-  if (better === undefined || typeof naive === 'string' || typeof sluice === 'string') return undefined;
-  const [more, less] = better === 'less' ? [naive, sluice] : [sluice, naive];
+export function ratioOf({ compare, unit, naive, sluice }) {
+  if (compare === false || typeof naive === 'string' || typeof sluice === 'string') return undefined;
+  const [more, less] = formOf(unit).better === 'less' ? [naive, sluice] : [sluice, naive];
   const ratio = spread(more).median / spread(less).median;
   return Number.isFinite(ratio) ? ratio : undefined;
 }
@@ -70,30 +66,26 @@ function ratioText(figure) {
   return `${digits(ratio)} x${bar}`;
 }
 
-/** @param {number[] | string} samples */
-function samplesText(samples) {
+/** @param {number[] | string} samples @param {import('../runner/units.js').Unit} unit */
+function samplesText(samples, unit) {
   if (typeof samples === 'string') return samples;
   const { median, min, max } = spread(samples);
-  return min === max ? digits(median) : `${digits(median)} (${digits(min)}-${digits(max)})`;
+  const text = (/** @type {number} */ value) => valueText(value, unit);
+  return min === max ? text(median) : `${text(median)} (${text(min)} to ${text(max)})`;
 }
 
 /** @param {import('./trap.js').Series} series */
 function seriesText({ what, unit, atMs, naive, sluice }) {
   const step = Math.max(1, Math.ceil((atMs.length - 1) / POINTS));
-  const shown = (/** @type {number[]} */ values) =>
-    values.filter((_, i) => i % step === 0 || i === values.length - 1).map(digits);
+  const shown = (/** @type {number[]} */ values, /** @type {(value: number) => string} */ text) =>
+    values.filter((_, i) => i % step === 0 || i === values.length - 1).map(text);
+  const text = (/** @type {number} */ value) => valueText(value, unit);
   return [
     '',
     ...table([
-      ['over time, ms', ...shown(atMs)],
-      [`${what}, naive${unit && `, ${unit}`}`, ...shown(naive)],
-      [`${what}, sluice${unit && `, ${unit}`}`, ...shown(sluice)],
+      ['after', ...shown(atMs, (ms) => `${(ms / 1_000).toFixed(1)} s`)],
+      [`${what}, naive`, ...shown(naive, text)],
+      [`${what}, sluice`, ...shown(sluice, text)],
     ]),
   ];
-}
-
-/** @param {number} value */
-function digits(value) {
-  if (Number.isInteger(value) || value >= 100) return Math.round(value).toLocaleString('en-US');
-  return value.toFixed(value < 10 ? 2 : 1);
 }

@@ -2,23 +2,23 @@
  * What a trap is: one file of this folder that shows how a naive version fails and how sluice does not, and measures
  * both. It is a program,
  *
- *   node bench/traps/<name>.js [--quick] [--json]
+ *   node bench/traps/<name>.js [--quick] [--rounds N] [--json]
  *
  * and run.js starts each in a process of its own: no trap measures on what another left of heap, threads or
- * compiled code. `--quick` is for tests: one short round, whose counts mean something and whose timings do not.
+ * compiled code. `--quick` is for tests: short rounds, whose counts mean something and whose timings do not.
  *
  * @typedef {object} Figure
  * @property {string} id
  * @property {string} what
- * @property {string} unit '' for a plain number
- * @property {'less' | 'more'} [better] absent: neither is, and there is no ratio
+ * @property {import('../runner/units.js').Unit} unit
+ * @property {false} [compare] there is no better and no worse
  * @property {number[] | string} naive a sample for each round; or, in words, what became of it
  * @property {number[] | string} sluice
  * @property {number} [atLeast] how many times better sluice must be
  *
  * @typedef {object} Series the same over time, on both sides
  * @property {string} what
- * @property {string} unit
+ * @property {import('../runner/units.js').Unit} unit
  * @property {number[]} atMs
  * @property {number[]} naive
  * @property {number[]} sluice
@@ -35,9 +35,11 @@
  *
  * @typedef {{ trap: string, title: string } & Required<Measured>} Result
  *
+ * @typedef {{ quick: boolean, rounds: number }} Settings
+ *
  * @typedef {object} Trap
  * @property {string} title
- * @property {(settings: { quick: boolean }) => Promise<Measured>} measure
+ * @property {(settings: Settings) => Promise<Measured>} measure
  * @property {Record<string, (data: any) => unknown>} [roles] what the trap's threads and child processes do
  */
 import { spawn } from 'node:child_process';
@@ -61,6 +63,7 @@ export async function runTrap(url, { title, measure, roles = {} }) {
   const { values } = parseArgs({
     options: {
       quick: { type: 'boolean', default: false },
+      rounds: { type: 'string' },
       json: { type: 'boolean', default: false },
       role: { type: 'string' },
       data: { type: 'string' },
@@ -70,9 +73,14 @@ export async function runTrap(url, { title, measure, roles = {} }) {
     await act(roles, values.role, JSON.parse(values.data ?? 'null'));
     return;
   }
+  const { quick } = values;
+  const rounds = Number(values.rounds ?? (quick ? 1 : 5));
+  if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100) {
+    throw new RangeError(`--rounds: expected a whole number from 1 to 100, got ${values.rounds}`);
+  }
   const trap = basename(fileURLToPath(url), '.js');
   /** @type {Result} */
-  const result = { trap, title, series: [], missing: [], ...(await measure({ quick: values.quick })) };
+  const result = { trap, title, series: [], missing: [], ...(await measure({ quick, rounds })) };
   console.log(values.json ? JSON.stringify(result) : resultText(result));
   if (result.seen.some(({ holds }) => !holds)) process.exitCode = 1;
 }

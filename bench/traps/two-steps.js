@@ -152,9 +152,8 @@ async function run(version, { attempts, units, capacity, generations }) {
 /** @returns {Runs} */
 const newRuns = () => ({ twoSteps: [], gate: [] });
 
-/** @param {{ quick: boolean }} settings */
-async function measure({ quick }) {
-  const rounds = quick ? 1 : 3;
+/** @param {import('./trap.js').Settings} settings @returns {Promise<import('./trap.js').Measured>} */
+async function measure({ quick, rounds }) {
   const attempts = quick ? 2_000 : 10_000;
   const units = quick ? 5 : 25;
   const soldOut = { attempts, units, capacity: LARGE, generations: 1 };
@@ -176,13 +175,11 @@ async function measure({ quick }) {
   const figure = (id, what, { twoSteps, gate }, of) => ({
     id,
     what,
-    unit: '',
-    better: 'less',
+    unit: 'count',
     naive: twoSteps.map((one) => one[of]),
     sluice: gate.map((one) => one[of]),
   });
-  /** @type {import('./trap.js').Measured} */
-  const measured = {
+  return {
     figures: [
       figure('oversold', `units oversold, of ${units * ITEMS}: look, then take`, oversold, 'oversold'),
       figure('ghosts-full', 'ghost deductions: queue full, no roll-back', ghosts, 'ghosts'),
@@ -216,7 +213,6 @@ async function measure({ quick }) {
       },
     ],
   };
-  return measured;
 }
 
 await runTrap(import.meta.url, { title, measure, roles: { buyers } });

@@ -71,18 +71,18 @@ function load({ version, rounds }) {
     }
     for (let i = 0; i < FINISHED; i++) if (queue.pop() !== undefined) finished++;
     if (round % ROUNDS_PER_REPORT === 0) {
-      const heapMb = process.memoryUsage().heapUsed / 1024 / 1024;
-      writeSync(1, `${JSON.stringify({ accepted, refused, finished, heapMb })}\n`);
+      const heapBytes = process.memoryUsage().heapUsed;
+      writeSync(1, `${JSON.stringify({ accepted, refused, finished, heapBytes })}\n`);
     }
   }
   for (;;) {
     if (queue.pop() === undefined) break;
     finished++;
   }
-  writeSync(1, `${JSON.stringify({ accepted, refused, finished, heapMb: 0 })}\n`);
+  writeSync(1, `${JSON.stringify({ accepted, refused, finished, heapBytes: 0 })}\n`);
 }
 
-/** @param {{ quick: boolean }} settings */
+/** @param {import('./trap.js').Settings} settings @returns {Promise<import('./trap.js').Measured>} */
 async function measure({ quick }) {
   const rounds = quick ? 1_000 : 5_000; // the naive child is dead after some 500
   const execArgv = [`--max-old-space-size=${HEAP_MB}`];
@@ -91,45 +91,56 @@ async function measure({ quick }) {
     const child = await processOf(import.meta.url, 'load', { version, rounds }, { execArgv });
     const last = child.lines.at(-1) ?? { accepted: 0, refused: 0, finished: 0 };
     const ended = child.signal ?? `exit code ${child.code}`;
-    return { ...child, last, ended, heapMb: Math.max(0, ...child.lines.map(({ heapMb }) => heapMb)) };
+    return {
+      ...child,
+      last,
+      ended,
+      heapBytes: Math.max(0, ...child.lines.map(({ heapBytes }) => heapBytes)),
+    };
   };
   const plain = await run('naive');
   const bounded = await run('sluice');
   const outOfMemory = /heap out of memory|Reached heap limit/.test(plain.errors);
   const lost = (/** @type {typeof plain} */ { last }) => last.accepted - last.finished;
-  /** @type {import('./trap.js').Measured} */
-  const measured = {
+  return {
     figures: [
-      { id: 'end', what: 'end of the process', unit: '', naive: plain.ended, sluice: bounded.ended },
+      {
+        id: 'end',
+        compare: false,
+        what: 'end of the process',
+        unit: 'count',
+        naive: plain.ended,
+        sluice: bounded.ended,
+      },
       {
         id: 'offered',
+        compare: false,
         what: `orders offered until then, of ${rounds * ARRIVE}`,
-        unit: '',
+        unit: 'count',
         naive: [plain.last.accepted + plain.last.refused],
         sluice: [bounded.last.accepted + bounded.last.refused],
       },
       {
         id: 'refused',
+        compare: false,
         what: 'orders refused, whose senders know it',
-        unit: '',
+        unit: 'count',
         naive: [plain.last.refused],
         sluice: [bounded.last.refused],
       },
       {
         id: 'lost',
         what: 'orders accepted and lost',
-        unit: '',
-        better: 'less',
+        unit: 'count',
         naive: [lost(plain)],
         sluice: [lost(bounded)],
       },
       {
         id: 'heap',
-        what: `JavaScript heap at the most, of ${HEAP_MB}`,
-        unit: 'MB',
-        better: 'less',
-        naive: [plain.heapMb],
-        sluice: [bounded.heapMb],
+        what: `JavaScript heap at the most, of ${HEAP_MB} MB`,
+        unit: 'bytes',
+        naive: [plain.heapBytes],
+        sluice: [bounded.heapBytes],
       },
     ],
     seen: [
@@ -148,7 +159,6 @@ async function measure({ quick }) {
       },
     ],
   };
-  return measured;
 }
 
 await runTrap(import.meta.url, { title, measure, roles: { load } });
