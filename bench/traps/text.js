@@ -70,7 +70,7 @@ function ratioText(figure) {
 function samplesText(samples, unit) {
   if (typeof samples === 'string') return samples;
   const { median, min, max } = spread(samples);
-  const text = (/** @type {number} */ value) => valueText(value, unit);
+  const text = (/** @type {number} */ value) => textOf(value, unit);
   return min === max ? text(median) : `${text(median)} (${text(min)} to ${text(max)})`;
 }
 
@@ -79,7 +79,7 @@ function seriesText({ what, unit, atMs, naive, sluice }) {
   const step = Math.max(1, Math.ceil((atMs.length - 1) / POINTS));
   const shown = (/** @type {number[]} */ values, /** @type {(value: number) => string} */ text) =>
     values.filter((_, i) => i % step === 0 || i === values.length - 1).map(text);
-  const text = (/** @type {number} */ value) => valueText(value, unit);
+  const text = (/** @type {number} */ value) => textOf(value, unit);
   return [
     '',
     ...table([
@@ -88,4 +88,9 @@ function seriesText({ what, unit, atMs, naive, sluice }) {
       [`${what}, sluice`, ...shown(sluice, text)],
     ]),
   ];
+}
+
+/** @param {number} value @param {import('../runner/units.js').Unit} unit */
+function textOf(value, unit) {
+  return unit === 'count' && Number.isInteger(value) ? value.toLocaleString('en-US') : valueText(value, unit);
 }
