@@ -147,16 +147,20 @@ async function clients({ port, waves }) {
   parentPort?.postMessage(counts);
 }
 
+/** @typedef {Awaited<ReturnType<typeof run>>} Ran */
+
 /** @param {import('./trap.js').Settings} settings @returns {Promise<import('./trap.js').Measured>} */
 async function measure({ quick, rounds }) {
   const waves = quick ? 3 : 8;
+  /** @type {Ran[]} */
   const plain = [];
+  /** @type {Ran[]} */
   const bounded = [];
   for (let round = 0; round < rounds; round++) {
     plain.push(await run(naive, waves));
     bounded.push(await run(sluice, waves));
   }
-  /** @type {(id: string, what: string, of: (one: typeof plain[0]) => number, compare?: false) => import('./trap.js').Figure} */
+  /** @type {(id: string, what: string, of: (one: Ran) => number, compare?: false) => import('./trap.js').Figure} */
   const figure = (id, what, of, compare) => ({
     id,
     what,
@@ -165,8 +169,7 @@ async function measure({ quick, rounds }) {
     naive: plain.map(of),
     sluice: bounded.map(of),
   });
-  const all = (/** @type {typeof plain[0]} */ { answered, left, refused }) =>
-    answered + left + refused === waves * WAVE;
+  const all = (/** @type {Ran} */ { answered, left, refused }) => answered + left + refused === waves * WAVE;
   return {
     figures: [
       figure(
