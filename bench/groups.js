@@ -2,7 +2,13 @@
 import { existsSync } from 'node:fs';
 
 /** In the order of the reports. Those that are not in this copy of sluice (they need its repository) are left out. */
-const files = ['./groups/call-cost.js', './groups/throughput.js'];
+const files = [
+  './groups/call-cost.js',
+  './groups/throughput.js',
+  './groups/spinning.js',
+  './groups/sizes.js',
+  './groups/latency.js',
+];
 
 /** @returns {Promise<import('./runner/group.js').Group[]>} all that are here */
 export async function loadGroups() {

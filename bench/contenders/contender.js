@@ -9,6 +9,7 @@
  * @property {string} title as the reports print it
  * @property {number} producersMax threads that can push to one consumer; 0: it works within one thread only
  * @property {boolean} batches whether `pushMany` costs less than as many `push`
+ * @property {true} [gathers] `push` publishes many records at once, at a later push: no latency is measured of it
  * @property {'any' | 64} recordBytes whether it takes records of other sizes than the 64 bytes of an order
  *
  * @typedef {object} End what one thread needs to open its end: `data` goes by structured clone

@@ -8,6 +8,7 @@ export const about = {
   title: 'sluice batcher()',
   producersMax: Number.POSITIVE_INFINITY,
   batches: false,
+  gathers: true,
   recordBytes: 'any',
 };
 

@@ -1,10 +1,11 @@
 /** Messages between threads, to a consumer on its event loop. */
-import { contenders } from '../contenders/contender.js';
-import { measureThroughput } from '../throughput/measure.js';
+import { patternText, producersText, throughputComparison } from '../throughput/comparison.js';
 
-const all = await contenders();
+/** @typedef {import('../throughput/comparison.js').Pattern} Pattern */
+
 const ring = 'Atomics ring';
 const port = 'MessagePort';
+const gathering = 'sluice batcher()';
 
 /** @type {import('../runner/group.js').Group} */
 export const group = {
@@ -24,60 +25,46 @@ export const group = {
     bar(1, 'one', port, 'one', 10),
     bar(1, '64', port, 'one', 80),
     bar(1, '64', port, '64'),
-    bar(1, 'one', ring, 'one', undefined, 'sluice batcher()'),
-    bar(4, 'one', ring, 'one', undefined, 'sluice batcher()'),
-    bar(1, 'one', port, 'one', undefined, 'sluice batcher()'),
+    gathered(1, ring),
+    gathered(4, ring),
+    gathered(1, port),
   ],
 };
 
-/** @param {number} producers @param {'one' | '64'} pattern */
+/** @param {number} producers @param {Pattern} pattern */
 function comparison(producers, pattern) {
-  const figure = idOf(producers, pattern);
-  const title = `${producers} producer${producers === 1 ? '' : 's'}, ${patternText(pattern)}`;
-  return {
-    title,
-    figures: [{ id: figure, title, unit: /** @type {const} */ ('1/s') }],
-    cases: all
-      .filter(({ producersMax, batches }) => producersMax >= producers && (batches || pattern === 'one'))
-      .map(({ title: subject, file }) => ({
-        subject,
-        run: async (/** @type {import('../runner/group.js').Scale} */ { warmUpMs, measuredMs }) => ({
-          [figure]: await measureThroughput({
-            contender: file,
-            producers,
-            batch: pattern === 'one' ? 1 : 64,
-            warmUpMs,
-            measuredMs,
-          }),
-        }),
-      })),
-  };
+  const title = `${producersText(producers)}, ${patternText(pattern)}`;
+  return throughputComparison({ id: idOf(producers, pattern), title, producers, pattern });
 }
 
 /**
  * @param {number} producers
- * @param {'one' | '64'} ours
+ * @param {Pattern} ours
  * @param {string} against
- * @param {'one' | '64'} theirs
+ * @param {Pattern} theirs
  * @param {number} [atLeast]
  * @returns {import('../runner/group.js').Bar}
  */
-function bar(producers, ours, against, theirs, atLeast, subject = 'sluice') {
-  const ourPattern = subject === 'sluice' ? patternText(ours) : 'through batcher()';
+function bar(producers, ours, against, theirs, atLeast) {
   return {
-    claim: `${producers} producer${producers === 1 ? '' : 's'}, ${ourPattern}, vs ${against} ${patternText(theirs)}`,
-    of: { figure: idOf(producers, ours), subject },
+    claim: `${producersText(producers)}, ${patternText(ours)}, vs ${against} ${patternText(theirs)}`,
+    of: { figure: idOf(producers, ours), subject: 'sluice' },
     to: { figure: idOf(producers, theirs), subject: against },
     ...(atLeast === undefined ? {} : { atLeast }),
   };
 }
 
-/** @param {number} producers @param {string} pattern */
-function idOf(producers, pattern) {
-  return `throughput/${producers}p/${pattern}`;
+/** @param {number} producers @param {string} against */
+function gathered(producers, against) {
+  const figure = idOf(producers, 'one');
+  return {
+    claim: `${producersText(producers)}, one at a time through batcher(), vs ${against} one at a time`,
+    of: { figure, subject: gathering },
+    to: { figure, subject: against },
+  };
 }
 
-/** @param {'one' | '64'} pattern */
-function patternText(pattern) {
-  return pattern === 'one' ? 'one at a time' : 'in batches of 64';
+/** @param {number} producers @param {Pattern} pattern */
+function idOf(producers, pattern) {
+  return `throughput/${producers}p/${pattern}`;
 }

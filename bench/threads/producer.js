@@ -16,10 +16,10 @@ const FULL_PAUSE_MS = 0.1;
 /** Records between two looks at the clock. */
 const STRETCH = 256;
 
-const { contender, link, producer, batch, phasesMs, control } = workerData;
+const { contender, link, producer, batch, recordBytes, phasesMs, control } = workerData;
 const { openInlet } = await load(contender);
 const inlet = openInlet(link);
-const source = new OrderSource(producer, batch);
+const source = new OrderSource(producer, batch, recordBytes);
 const neverWoken = new Int32Array(new SharedArrayBuffer(4));
 
 parentPort?.postMessage('ready');
