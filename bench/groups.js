@@ -8,6 +8,8 @@ const files = [
   './groups/spinning.js',
   './groups/sizes.js',
   './groups/latency.js',
+  './groups/core-ring.js',
+  './groups/traps.js',
 ];
 
 /** @returns {Promise<import('./runner/group.js').Group[]>} all that are here */

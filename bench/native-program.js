@@ -7,6 +7,10 @@ import { compile, host, native, root, run, runOn } from '../test/core/compiler.j
 
 /** @typedef {import('../test/core/compiler.js').Target} Target */
 
+/** @typedef {import('../test/core/compiler.js').Ended} Ended */
+
+/** Runs it; or what stands in `under` runs it. @typedef {(args: (string | number)[], under?: string[]) => Promise<Ended>} Program */
+
 /** A program that did not end well. */
 export class ProgramFailed extends Error {}
 
@@ -30,20 +34,21 @@ export async function whyNot({ compiler, emulator } = host) {
 /**
  * Makes a program of one source file.
  * @param {string} source path from the root of the repository
- * @param {{ target?: Target, more?: string[], under?: string[] }} [options] `more`: flags before all others; `under`:
- *   a program that runs it
- * @returns {Promise<(...args: (string | number)[]) => Promise<import('../test/core/compiler.js').Ended>>} runs it
+ * @param {{ target?: Target, more?: string[] }} [options] `more`: flags before all others
+ * @returns {Promise<Program>}
  */
-export async function program(source, { target = host, more = [], under = [] } = {}) {
+export async function program(source, { target = host, more = [] } = {}) {
   const output = join(scratch(), `program-${programs++}`);
   await compile([...more, ...flags, `${root}${source}`, '-o', output], target);
-  const [command, ...before] = [...under, output];
-  return (...args) => runOn(target, /** @type {string} */ (command), [...before, ...args.map(String)]);
+  return (args, under = []) => {
+    const [command, ...rest] = [...under, output, ...args.map(String)];
+    return runOn(target, /** @type {string} */ (command), rest);
+  };
 }
 
 /**
  * The JSON object that a program writes.
- * @param {Promise<import('../test/core/compiler.js').Ended>} running
+ * @param {Promise<Ended>} running
  * @throws ProgramFailed with what it said, if it did not end with 0
  */
 export async function answer(running) {

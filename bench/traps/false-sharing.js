@@ -81,7 +81,7 @@ async function measure({ quick, rounds }) {
   if (noCompiler === undefined) {
     const counters = await program('bench/traps/false-sharing.cc');
     const perOperation = async (/** @type {string} */ how, /** @type {boolean} */ padded) =>
-      (await answer(counters(how, padded ? FAR : NEAR, operations))).nsPerOperation;
+      (await answer(counters([how, padded ? FAR : NEAR, operations]))).nsPerOperation;
     const add = await inTurn(rounds, (padded) => perOperation('add', padded));
     const store = await inTurn(rounds, (padded) => perOperation('store', padded));
     figures.push(
@@ -89,7 +89,7 @@ async function measure({ quick, rounds }) {
       figureOf(store, { id: 'store', what: 'counters of two threads, plain store', unit: 'ns' }),
     );
     figures.push(...(await rings(rounds, quick ? 50 : 500)));
-    const misses = await cacheMisses(operations);
+    const misses = await cacheMisses(counters, operations);
     if (typeof misses === 'string') missing.push(misses);
     else figures.push(misses);
   } else {
@@ -114,7 +114,7 @@ async function rings(rounds, milliseconds) {
   for (const producers of [1, 4]) {
     const pair = await inTurn(rounds, async (isPadded) => {
       const ring = isPadded ? padded : packed;
-      return (await answer(ring('core', 64, 1, 'threads', producers, milliseconds))).perSecond;
+      return (await answer(ring(['core', 64, 1, 'threads', producers, milliseconds]))).perSecond;
     });
     const what = `the core's ring, ${producers} producer${producers === 1 ? '' : 's'}, 64-byte items`;
     figures.push(figureOf(pair, { id: `ring/${producers}p`, what, unit: '1/s' }));
@@ -122,15 +122,13 @@ async function rings(rounds, milliseconds) {
   return figures;
 }
 
-/** What `perf` counts for the locked add; or why it does not. @param {number} operations */
-async function cacheMisses(operations) {
+/** What `perf` counts for the locked add; or why it does not. @param {import('../native-program.js').Program} counters @param {number} operations */
+async function cacheMisses(counters, operations) {
   /** @type {number[]} */
   const perThousand = [];
-  const counters = await program('bench/traps/false-sharing.cc', {
-    under: ['perf', 'stat', '-x,', '-e', 'cache-misses'],
-  });
+  const under = ['perf', 'stat', '-x,', '-e', 'cache-misses'];
   for (const gap of [NEAR, FAR]) {
-    const { code, output, problem } = await counters('add', gap, operations);
+    const { code, output, problem } = await counters(['add', gap, operations], under);
     const line = output.split('\n').find((text) => text.includes('cache-misses'));
     const misses = Number(line?.split(',')[0]);
     if (code !== 0 || line === undefined || Number.isNaN(misses)) {

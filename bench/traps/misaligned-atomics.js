@@ -27,7 +27,7 @@ const title = 'Misaligned atomics: torn, slow or fatal, or refused';
 const ACROSS = 60;
 const ALIGNED = 0;
 
-/** @typedef {Awaited<ReturnType<typeof program>>} Program */
+/** @typedef {import('../native-program.js').Program} Program */
 
 /** The program's answer, or what killed it. @param {ReturnType<Program>} running */
 async function answerOrEnd(running) {
@@ -51,10 +51,10 @@ async function here(run, rounds, quick) {
       ['naive', ACROSS],
       ['sluice', ALIGNED],
     ])) {
-      const added = await answerOrEnd(run('add', offset, adds));
+      const added = await answerOrEnd(run(['add', offset, adds]));
       if (typeof added === 'string') return added;
       samples.add[side].push(added.nsPerOperation);
-      samples.torn[side].push((await answer(run('torn', offset, reads))).torn);
+      samples.torn[side].push((await answer(run(['torn', offset, reads]))).torn);
     }
   }
   /** @type {import('./trap.js').Figure[]} */
@@ -76,7 +76,7 @@ async function measure({ quick, rounds }) {
   if (noCompiler !== undefined) return { figures: [], seen: [], missing: [noCompiler] };
   const run = await program(source);
   const measured = await here(run, rounds, quick);
-  const refusals = [{ where: process.arch, ...(await answer(run('refused'))) }];
+  const refusals = [{ where: process.arch, ...(await answer(run(['refused']))) }];
   const figures = typeof measured === 'string' ? [] : measured;
   const missing = [];
   const seen = [];
@@ -87,9 +87,9 @@ async function measure({ quick, rounds }) {
   const noEmulator = await whyNot(aarch64);
   if (noEmulator === undefined) {
     const emulated = await program(source, { target: aarch64, more: ['-static'] });
-    const naive = await answerOrEnd(emulated('add', ACROSS, 1));
+    const naive = await answerOrEnd(emulated(['add', ACROSS, 1]));
     const end = typeof naive === 'string' ? naive : 'no fault';
-    const onAarch64 = { where: 'aarch64', ...(await answer(emulated('refused'))) };
+    const onAarch64 = { where: 'aarch64', ...(await answer(emulated(['refused']))) };
     refusals.push(onAarch64);
     figures.push({
       id: 'aarch64',
@@ -99,7 +99,7 @@ async function measure({ quick, rounds }) {
       naive: end,
       sluice: `${onAarch64.refused} of ${onAarch64.offered} refused`,
     });
-    const aligned = await answerOrEnd(emulated('add', ALIGNED, 1));
+    const aligned = await answerOrEnd(emulated(['add', ALIGNED, 1]));
     seen.push(
       {
         claim: `naive, aarch64: one misaligned add ends the process (${end})`,

@@ -136,7 +136,7 @@ async function measure({ quick, rounds }) {
     /** @type {(where: 'alone' | 'beside') => Promise<{ naive: Native[], sluice: Native[] }>} */
     const waiting = (where) =>
       inTurn(rounds, (side) =>
-        answer(run(side === 'naive' ? 'yield' : 'park', where, items, APART_MS * 1_000)),
+        answer(run([side === 'naive' ? 'yield' : 'park', where, items, APART_MS * 1_000])),
       );
     const alone = await waiting('alone');
     const beside = await waiting('beside');
