@@ -42,7 +42,6 @@ export class Producer<T> {
   #listening = false;
   #listing = false;
   #waits = 0;
-  #toldOfClose = false;
   #onRing: (() => void) | undefined;
 
   constructor(
@@ -213,10 +212,15 @@ export class Producer<T> {
 
   /** Hears of the queue's end from this thread's event loop, at once if it has come already. */
   listenForClose(): void {
-    this.#toldOfClose = true;
-    this.hold();
     this.#listen();
-    if (this.#native.closed() === 1) queueMicrotask(() => this.#notices.closed());
+    this.hold();
+    if (this.#native.closed() === 1) queueMicrotask(() => this.tellClosed());
+  }
+
+  /** Tells those who listen that the queue is closed, once. */
+  tellClosed(): void {
+    this.#notices.closed();
+    this.release();
   }
 
   /** Has this thread's event loop call `onRing` when the end of the queue may have come. */
@@ -232,12 +236,16 @@ export class Producer<T> {
     if ((before === 0) === (this.#waits === 0)) return;
     this.#native.keepAlive(this.#waits === 0 ? 0 : 1);
     if (this.#waits > 0) this.hold();
-    else if (!this.#toldOfClose) awaited.delete(this as Producer<unknown>);
+    else this.release();
   }
 
-  /** As long as somebody waits, the queue object must not be collected. */
+  /** As long as somebody waits, or listens for the end, the queue object must not be collected. */
   hold(): void {
     awaited.add(this as Producer<unknown>);
+  }
+
+  release(): void {
+    if (this.#waits === 0 && !this.#notices.wantsClosed) awaited.delete(this as Producer<unknown>);
   }
 
   dispose(): void {
@@ -262,7 +270,7 @@ export class Producer<T> {
   #heard(): void {
     this.#waiters.served();
     this.#onRing?.();
-    if (this.#native.closed() === 1) this.#notices.closed();
+    if (this.#native.closed() === 1) this.tellClosed();
   }
 
   #tryPushTo(value: T, given: Options): boolean {

@@ -246,9 +246,11 @@ export class Queue<T> implements Disposable, AsyncDisposable {
 
   /**
    * Calls `visit` with the records in the queue, oldest first, at most `max` of them (default: as many as the queue
-   * can hold, so that it ends however fast others push), and returns how many. The view is reused: it is good until `visit` returns; `toObject()` copies. Allocates nothing. A record leaves the
-   * queue after its visit, at the latest with the end of its batch of 64; if `visit` throws, the record it was
-   * called with is gone and the others stay. `visit` must not consume from this queue.
+   * can hold, so that it ends however fast others push), and returns how many. The view is reused: it is good until
+   * `visit` returns; `toObject()` copies. Allocates nothing. A record leaves the queue after its visit, at the latest
+   * with the end of its batch of 64; if `visit` throws, the record it was called with is gone and the others stay.
+   * With `ttlMs`, deadlines are looked at again after a visit that took more than 0.1 ms. `visit` must not consume
+   * from this queue.
    * @throws as `tryPop`; whatever `visit` throws.
    */
   drain(visit: (record: RecordView<T>) => void, max: number = this.capacity * this.lanes): number {
@@ -323,7 +325,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
    */
   close(): boolean {
     const closed = this.#checked(this.#native.close()) === 1;
-    if (closed) this.#notices.closed();
+    if (closed) this.#producer.tellClosed();
     return closed;
   }
 
@@ -350,7 +352,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     listener: (...values: QueueEvents<T>[Name]) => void,
   ): this {
     this.#notices.on(event, listener);
-    if (event === 'closed') this.#producer.listenForClose();
+    if (this.#notices.wantsClosed) this.#producer.listenForClose();
     return this;
   }
 
@@ -359,6 +361,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     listener: (...values: QueueEvents<T>[Name]) => void,
   ): this {
     this.#notices.off(event, listener);
+    this.#producer.release();
     return this;
   }
 

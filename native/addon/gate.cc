@@ -2,6 +2,7 @@
 
 #include "addon/objects.h"
 #include "addon/stock_functions.h"
+#include "core/planted.h"
 
 namespace sluice {
 
@@ -102,6 +103,7 @@ std::uint32_t GateAttachment::take_new(std::uint32_t max, std::uint64_t now) {
         tags[slot].clear();
         if (order.reserved()) resolve_reservation(order.reservation, false);
         release_place(order);
+        if (SLUICE_PLANTED(kReleaseTwice)) release_place(order);
       });
   queue.free_shown(count);
   return count;
@@ -166,8 +168,12 @@ namespace {
 
 constexpr std::int32_t kNotConsumer = -2;
 
-// The Outcome, or 32 + the tier that refused; results stand in staging.
+// Nothing if the order was admitted, else the Outcome, or 32 + the tier that refused; results stand in staging.
 napi_value answered(napi_env env, const GateAttachment& self, const Admission::Result& result) {
+  if (result.outcome == Outcome::kAdmitted) [[likely]] {
+    self.words().put(GateAttachment::kReservation, result.reservation);
+    return nullptr;
+  }
   if (result.outcome == Outcome::kRateLimited) {
     self.words().put(GateAttachment::kRetryAfterMs, milliseconds(result.retry_after));
     return number(env, 32 + static_cast<std::int32_t>(result.tier));

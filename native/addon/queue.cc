@@ -2,6 +2,7 @@
 
 #include "addon/objects.h"
 #include "core/check.h"
+#include "core/planted.h"
 
 namespace sluice {
 
@@ -72,7 +73,8 @@ void QueueAttachment::on_detach() {
   }
   queue_.abandon(number_, [this](std::uint32_t lane, std::uint32_t permits) { permits_[lane] += permits; });
   for (std::uint32_t lane = 0; lane < shared_->shape.lanes; ++lane) {
-    if (permits_[lane] != 0) queue_.push_reserved(lane, nullptr, 0, permits_[lane], clock_, 0);
+    const bool returns = permits_[lane] != 0 && !SLUICE_PLANTED(kKeepPermits);
+    if (returns) queue_.push_reserved(lane, nullptr, 0, permits_[lane], clock_, 0);
     permits_[lane] = 0;
     serve_waiting(lane);
   }

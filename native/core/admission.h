@@ -19,6 +19,7 @@
 #include "core/clock.h"
 #include "core/limiter.h"
 #include "core/order_tag.h"
+#include "core/planted.h"
 #include "core/queue.h"
 #include "core/stock_ledger.h"
 
@@ -164,7 +165,8 @@ class Admission {
     AdmittedOrder order{kNoReservation, request.hold_ns, charged == nullptr ? Key{} : *charged};
     const Result result = parts.stock != nullptr ? reserve_and_push(parts, request, asked, now, order)
                                                  : push(parts, asked, now, order);
-    if (result.outcome != Outcome::kAdmitted && parts.limiter != nullptr) {
+    if (result.outcome != Outcome::kAdmitted && parts.limiter != nullptr &&
+        !SLUICE_PLANTED(kKeepAdmissionCharge)) {
       parts.limiter->refund(*parts.limiter_line, decision, 1, asked.key);
     }
     return result;

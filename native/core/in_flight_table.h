@@ -22,6 +22,7 @@
 #include "core/atomics.h"
 #include "core/check.h"
 #include "core/order_tag.h"
+#include "core/planted.h"
 
 namespace sluice {
 
@@ -70,7 +71,7 @@ class InFlightTable {
 
   // A consumer begins: whatever is there is to be handed out again. Returns the number of its session.
   std::uint64_t begin() noexcept {
-    control_->cursor = control_->first;
+    control_->cursor = SLUICE_PLANTED(kForgetInHand) ? kNone : control_->first;
     return ++control_->session;
   }
 

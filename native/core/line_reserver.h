@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "core/ledger_memory.h"
+#include "core/planted.h"
 #include "core/spin_wait.h"
 #include "core/stock_request.h"
 
@@ -61,7 +62,7 @@ class LineReserver {
   // Gives everything back, the slots too.
   void undo() noexcept {
     for_each_line(memory_, first_, [this](std::uint32_t, std::uint32_t quantity, std::uint32_t entry) {
-      if (entry != kNoUser) memory_.users.put_back(entry, quantity);
+      if (entry != kNoUser && !SLUICE_PLANTED(kKeepCartUsers)) memory_.users.put_back(entry, quantity);
     });
     put_back_stock(first_);
     first_ = last_ = kNoSlot;

@@ -12,6 +12,7 @@
 #include "core/doorbell.h"
 #include "core/histogram.h"
 #include "core/lane_order.h"
+#include "core/planted.h"
 #include "core/queue_shape.h"
 #include "core/ring.h"
 #include "core/thread_lines.h"
@@ -267,6 +268,8 @@ class Queue {
   }
   void fill(std::byte* payload, const void* record, std::uint64_t now, std::uint64_t ttl) const noexcept {
     if (meta_bytes_ != 0) shape_.write_times(payload, now, ttl);
+    // One thread cannot see that a copy comes after its publication: planted, it does not come at all.
+    if (SLUICE_PLANTED(kPublishBeforeCopy)) return;
     std::memcpy(payload + meta_bytes_, record, shape_.record_bytes);
   }
   void publish_many(std::uint32_t lane, std::uint64_t position, const std::byte* records, std::uint32_t count,

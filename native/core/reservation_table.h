@@ -19,6 +19,7 @@
 
 #include "core/free_list.h"
 #include "core/ledger_key.h"
+#include "core/planted.h"
 #include "core/spin_wait.h"
 
 namespace sluice {
@@ -90,6 +91,7 @@ class ReservationTable {
   std::uint64_t hold(std::uint32_t slot) noexcept {
     Reservation& reservation = slots_[slot];
     auto generation = static_cast<std::uint32_t>(reservation.state.load(std::memory_order_relaxed) >> 32) + 1;
+    if (SLUICE_PLANTED(kSameGeneration)) generation = 1;
     if (generation == 0) generation = 1;  // no id has generation 0
     // REL state: pairs with ACQ in state(): the fields are written before the reservation can be found.
     reservation.state.store(state_of(generation, Phase::kHeld), std::memory_order_release);
@@ -143,7 +145,9 @@ class ReservationTable {
       return false;
     }
     reservation.deadline_ns.store(
-        std::max(reservation.deadline_ns.load(std::memory_order_relaxed), deadline_ns),
+        SLUICE_PLANTED(kShorterHold)
+            ? deadline_ns
+            : std::max(reservation.deadline_ns.load(std::memory_order_relaxed), deadline_ns),
         std::memory_order_relaxed);
     // REL state: pairs with ACQ in state(). A new version: who saw the old deadline as due cannot resolve.
     const std::uint64_t version = ((seen >> 8) + 1) & 0xffffff;

@@ -6,6 +6,7 @@
 
 #include "core/ledger_memory.h"
 #include "core/line_reserver.h"
+#include "core/planted.h"
 #include "core/stock_request.h"
 
 namespace sluice {
@@ -90,7 +91,8 @@ class Resolver {
 
   // Read after a state that is then resolved by comparing with it: the deadline of that version.
   bool due(std::uint32_t slot) const noexcept {
-    return now_ >= memory_.reservations[slot].deadline_ns.load(std::memory_order_relaxed);
+    const std::uint64_t early = SLUICE_PLANTED(kExpireEarly) ? 1 : 0;
+    return now_ + early >= memory_.reservations[slot].deadline_ns.load(std::memory_order_relaxed);
   }
 
   // Whether `quantity` of the reservation can be confirmed by itself: all its units are of one item, and enough.
@@ -128,8 +130,10 @@ class Resolver {
             memory_.move(MovementKind::kConfirmed, at, id, sold, user, now_);
           }
           if (rest != 0) {
-            stock.put_back(rest);
-            if (entry != kNoUser) memory_.users.put_back(entry, rest);
+            if (!SLUICE_PLANTED(kLosePart) || to != Phase::kConfirmed) stock.put_back(rest);
+            const bool counts =
+                entry != kNoUser && !(SLUICE_PLANTED(kKeepUserCount) && to == Phase::kExpired);
+            if (counts) memory_.users.put_back(entry, rest);
             memory_.move(returned_as(to), at, id, rest, user, now_);
           }
           table.free_slot(at);

@@ -118,8 +118,11 @@ describe('on', () => {
     const late = Queue.attach(Row, queue.handle);
     late.on('closed', () => told.push('late'));
     await until(() => told.length === 3);
+    queue.on('closed', () => told.push('closer, later'));
+    const gone = () => told.push('gone');
+    queue.on('closed', gone).off('closed', gone);
     await immediate();
-    expect(told).toEqual(['closer', 'other', 'late']);
+    expect(told).toEqual(['closer', 'other', 'late', 'closer, later']);
   });
 
   it('tells every listener of the end though one fails, and close() is not what fails', async () => {
