@@ -8,8 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { Stock } from '../dist/index.js';
-import { IdleGuard } from './idle-guard.js';
-import { ratios, spread } from './statistics.js';
+import { IdleGuard } from './runner/idle-guard.js';
+import { spread } from './runner/statistics.js';
 
 const { values } = parseArgs({
   options: { rounds: { type: 'string' }, quick: { type: 'boolean', default: false } },
@@ -80,14 +80,18 @@ for (let round = 1; round <= rounds; round++) {
 
 const of = (/** @type {number} */ workers, /** @type {number} */ shards) =>
   samples.get(`${workers} ${shards}`) ?? [];
-const shown = (/** @type {import('./statistics.js').Spread} */ { median, min, max }, unit = 1, digits = 2) =>
+const shown = (
+  /** @type {import('./runner/statistics.js').Spread} */ { median, min, max },
+  unit = 1,
+  digits = 2,
+) =>
   `${(median / unit).toFixed(digits)} (${(min / unit).toFixed(digits)} to ${(max / unit).toFixed(digits)})`;
 console.log(`\n| shards | ${workerCounts.map((n) => `${n} workers, M/s | against one line`).join(' | ')} |`);
 console.log(`|---|${'---|---|'.repeat(workerCounts.length)}`);
 for (const shards of shardCounts) {
   const cells = workerCounts.map((workers) => {
     const mine = of(workers, shards);
-    return `${shown(spread(mine), 1e6)} | ${shown(ratios(mine, of(workers, 1)))}`;
+    return `${shown(spread(mine), 1e6)} | ${shown(spread(mine.map((sample, round) => sample / /** @type {number} */ (of(workers, 1)[round]))))}`;
   });
   console.log(`| ${shards} | ${cells.join(' | ')} |`);
 }
