@@ -13,6 +13,11 @@ const files = [
   './groups/wake-up.js',
   './groups/terminated.js',
   './groups/allocation.js',
+  './groups/peers.js',
+  './groups/limiter.js',
+  './groups/gate.js',
+  './groups/core-ring.js',
+  './groups/traps.js',
 ];
 
 /** @returns {Promise<import('./runner/group.js').Group[]>} all that are here */

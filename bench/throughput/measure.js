@@ -21,7 +21,16 @@ import { assertDelivered } from '../traffic.js';
  * @param {Run} run
  * @returns {Promise<number>} records finished a second
  */
-export function measureThroughput({ contender, producers, batch, recordBytes, spins, warmUpMs, measuredMs }) {
+export function measureThroughput(run) {
+  const { threads, measure } = throughputOf(run);
+  return withThreads(threads, measure);
+}
+
+/**
+ * The threads of a measurement, and what is measured of them.
+ * @param {Run} run
+ */
+export function throughputOf({ contender, producers, batch, recordBytes, spins, warmUpMs, measuredMs }) {
   const phasesMs = [warmUpMs, measuredMs];
   const threads = {
     contender,
@@ -33,7 +42,8 @@ export function measureThroughput({ contender, producers, batch, recordBytes, sp
     producerFile: new URL('../threads/producer.js', import.meta.url),
     producerData: { batch },
   };
-  return withThreads(threads, async (nextPhase) => {
+  /** @param {() => Promise<{ startedAt: bigint, received: any, sent: any[] }>} nextPhase */
+  const measure = async (nextPhase) => {
     let perSecond = 0;
     for (const _ of phasesMs) {
       const { startedAt, received, sent } = await nextPhase();
@@ -41,5 +51,6 @@ export function measureThroughput({ contender, producers, batch, recordBytes, sp
       perSecond = received.count / (Number(received.finishedAt - startedAt) / 1e9);
     }
     return perSecond;
-  });
+  };
+  return { threads, measure };
 }

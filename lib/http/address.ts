@@ -12,7 +12,13 @@ export function clientAddress(request: IncomingMessage, trustedProxies: number):
   const header = request.headers['x-forwarded-for'];
   const entries = (Array.isArray(header) ? header.join(',') : (header ?? '')).split(',');
   const entry = entries[entries.length - trustedProxies]?.trim();
-  return entry === undefined || entry === '' ? peer : entry;
+  return entry === undefined || entry === '' ? peer : withoutPort(entry);
+}
+
+/** Some proxies write the client's port, too: each connection would be a key of its own. */
+function withoutPort(entry: string): string {
+  const [, bracketed, plain] = /^\[(.*)\](?::\d+)?$|^([^:]*):\d+$/.exec(entry) ?? [];
+  return bracketed ?? plain ?? entry;
 }
 
 /**

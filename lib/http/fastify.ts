@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { decideFor } from './index.js';
-import { type LimitOptions, Policy } from './policy.js';
+import { type LimitOptions, Policy, type Verdict } from './policy.js';
 import { onResponseEnd } from './response-end.js';
 
 export type { LimitOptions } from './policy.js';
@@ -58,7 +58,12 @@ Object.assign(fastifyLimit, {
 
 function hookOf<Request extends FastifyRequest>(policy: Policy<Request>): OnRequest<Request> {
   return (request, reply, done) => {
-    const verdict = decideFor(policy, request, request.raw);
+    let verdict: Verdict | undefined;
+    try {
+      verdict = decideFor(policy, request, request.raw);
+    } catch (error) {
+      return done(error as Error);
+    }
     if (verdict === undefined) return done();
     if ('refusal' in verdict) {
       const { status, headers, body } = verdict.refusal;

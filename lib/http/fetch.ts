@@ -1,17 +1,21 @@
+import { ServerResponse } from 'node:http';
 import { type LimitOptions, type Passed, Policy } from './policy.js';
+import { onResponseEnd } from './response-end.js';
 
 export type { LimitOptions } from './policy.js';
 
 /** What is used of a Hono context. */
 export interface HonoContext {
   readonly req: { readonly raw: Request };
+  readonly env?: unknown;
   res: Response;
 }
 
 /**
  * Limits a handler of `Request` to `Response`. There is no socket: a limiter with keys needs the option `key`. What
  * the depth tier holds is given back once: when the body of the response has been read, cancelled or has failed, when
- * the handler throws, or when the request's signal aborts.
+ * the handler throws, or when the request's signal aborts; or, if the handler's second argument has the response of
+ * node:http as `outgoing` (as @hono/node-server gives it), when that has ended in whatever way.
  * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
  */
 export function fetchLimit<Rest extends unknown[]>(
@@ -23,7 +27,7 @@ export function fetchLimit<Rest extends unknown[]>(
     const outcome = decideFor(policy, request, request);
     if (outcome === undefined) return handler(request, ...rest);
     if (outcome instanceof Response) return outcome;
-    return finished(outcome, request.signal, async () => handler(request, ...rest));
+    return finished(outcome, request, rest[0], async () => handler(request, ...rest));
   };
 }
 
@@ -39,7 +43,7 @@ export function honoLimit<Context extends HonoContext>(
       await next();
       return undefined;
     }
-    const response = await finished(outcome, context.req.raw.signal, async () => {
+    const response = await finished(outcome, context.req.raw, context.env, async () => {
       await next();
       return context.res;
     });
@@ -61,10 +65,24 @@ function decideFor<T>(policy: Policy<T>, subject: T, request: Request): Passed |
   return new Response(request.method === 'HEAD' ? null : body, { status, headers });
 }
 
-/** The response with the fields of the limit; tells `passed` when its body has ended. */
+/** The response with the fields of the limit; tells `passed` when it has ended. */
 async function finished(
   passed: Passed,
-  signal: AbortSignal,
+  request: Request,
+  env: unknown,
+  respond: () => Promise<Response>,
+): Promise<Response> {
+  const outgoing = (env as { readonly outgoing?: unknown } | null | undefined)?.outgoing;
+  if (!(outgoing instanceof ServerResponse)) return finishedWithItsBody(passed, request, respond);
+  // Known better than from the request's signal: that is silent about requests further back in a pipeline.
+  onResponseEnd(outgoing, () => passed.end(outgoing.writableFinished ? outgoing.statusCode : 499));
+  const response = await respond();
+  return new Response(response.body, { ...statusOf(response), headers: withFields(response, passed) });
+}
+
+async function finishedWithItsBody(
+  passed: Passed,
+  { signal, method }: Request,
   respond: () => Promise<Response>,
 ): Promise<Response> {
   // Where the client is gone, servers abort the request and may neither read the body nor cancel it.
@@ -82,12 +100,12 @@ async function finished(
     end(500);
     throw error;
   }
-  const headers = new Headers(response.headers);
-  for (const [name, value] of Object.entries(passed.headers)) headers.set(name, value);
-  const { status, statusText } = response;
-  if (response.body === null) {
+  const init = { ...statusOf(response), headers: withFields(response, passed) };
+  const { status } = response;
+  // Of the answer to a HEAD request nobody reads the body.
+  if (response.body === null || method === 'HEAD') {
     end(status);
-    return new Response(null, { status, statusText, headers });
+    return new Response(response.body, init);
   }
   const reader = response.body.getReader();
   const body = new ReadableStream<Uint8Array>({
@@ -107,5 +125,15 @@ async function finished(
       return reader.cancel(reason);
     },
   });
-  return new Response(body, { status, statusText, headers });
+  return new Response(body, init);
+}
+
+function statusOf({ status, statusText }: Response): { status: number; statusText: string } {
+  return { status, statusText };
+}
+
+function withFields(response: Response, passed: Passed): Headers {
+  const headers = new Headers(response.headers);
+  for (const [name, value] of Object.entries(passed.headers)) headers.set(name, value);
+  return headers;
 }

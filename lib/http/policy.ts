@@ -71,6 +71,7 @@ export type Verdict = { readonly refusal: Refusal } | { readonly passed: Passed 
 export class Policy<Request> {
   readonly trustedProxies: number;
   readonly ipv6Prefix: number;
+  readonly #where: string;
   readonly #limiter: Limiter;
   readonly #key: LimitOptions<Request>['key'];
   readonly #cost: number | ((request: Request) => number);
@@ -82,6 +83,7 @@ export class Policy<Request> {
   readonly #legacy: boolean;
 
   constructor(where: string, options: LimitOptions<Request> | undefined, defaultKey?: 'address') {
+    this.#where = where;
     const given = new Options(where, options, known);
     const limiter = given.get('limiter') ?? Limiter.create(Limiter.flashSale);
     if (!(limiter instanceof Limiter)) throw optionError(`${where}: limiter`, 'a Limiter', limiter, true);
@@ -108,7 +110,7 @@ export class Policy<Request> {
    * @throws what `skip`, `cost` or `key` throws.
    */
   decide(request: Request, read: { address(): string; header(name: string): string }): Verdict | undefined {
-    if (this.#skip?.(request)) return undefined;
+    if (this.#skips(request)) return undefined;
     const cost = typeof this.#cost === 'function' ? this.#cost(request) : this.#cost;
     const key = this.#limiter.keyed ? this.#keyOf(request, read) : undefined;
     const decision = this.#limiter.tryAcquire({ key, cost });
@@ -119,8 +121,7 @@ export class Policy<Request> {
         passed: { headers: this.#fields(limits, partition, key), end: this.#ender(decision, cost, key) },
       };
     }
-    // At least a second; an hour where no waiting helps.
-    const seconds = Math.max(1, Math.ceil(Math.min(decision.retryAfterMs, 3_600_000) / 1_000));
+    const seconds = wholeSeconds(decision.retryAfterMs);
     const overloaded = decision.tier === 'queue-depth' || decision.tier === 'adaptive';
     const status = overloaded ? this.#overloadStatus : 429;
     const headers = {
@@ -129,8 +130,16 @@ export class Policy<Request> {
       'Content-Type': this.#problem ? 'application/problem+json' : 'application/json',
     };
     return {
-      refusal: { status, headers, body: this.#problem ? problem(status, decision.tier, limits) : plainBody },
+      refusal: { status, headers, body: this.#problem ? problem(status, decision.tier) : plainBody },
     };
+  }
+
+  #skips(request: Request): boolean {
+    const answer: unknown = this.#skip?.(request) ?? false;
+    // A promise would be taken for yes, and nothing be limited.
+    if (typeof answer !== 'boolean')
+      throw optionError(`${this.#where}: skip: its result`, 'true or false', answer, true);
+    return answer;
   }
 
   #keyOf(request: Request, read: { address(): string; header(name: string): string }): Key {
@@ -145,7 +154,7 @@ export class Policy<Request> {
       ended = true;
       decision.release();
       const counted = this.#count === 'all' || (this.#count === 'failed') === status >= 400;
-      if (!counted && decision.wouldRefuse === undefined) this.#limiter.reward(cost, key);
+      if (!counted) this.#limiter.uncharge(decision, cost, key);
     };
   }
 
@@ -162,6 +171,8 @@ export class Policy<Request> {
     const policy = policies.find((one) => one.name === name) ?? policies[0];
     if (policy === undefined) return {};
     const remaining = refusal === undefined ? outlook.remaining : 0;
+    // Some comes back sooner, but a client that spreads what remains over this time stays below the rate: see
+    // "Resource exhaustion" in the draft.
     const reset = refusal?.seconds ?? policy.windowSeconds;
     const fields: Record<string, string> = {};
     if (this.#headers) {
@@ -180,7 +191,17 @@ export class Policy<Request> {
   }
 }
 
+/**
+ * For Retry-After: at least a second; an hour where no waiting helps. Less than a microsecond above a whole second is
+ * none (a rate such as 1 / 86,400 is not exact in binary): the response is longer on its way.
+ */
+function wholeSeconds(ms: number): number {
+  return ms === Infinity ? 3_600 : Math.max(1, Math.ceil(ms / 1_000 - 1e-6));
+}
+
 const plainBody = '{"error":"rate limited"}';
+/** The largest integer of a structured field: RFC 9651. */
+const integerMax = 999_999_999_999_999;
 /** Names of the policies in the header fields. */
 const names: Partial<Record<Tier, string>> = {
   'token-bucket': 'bucket',
@@ -198,7 +219,7 @@ interface QuotaPolicy {
 function policiesOf(limits: Limits): QuotaPolicy[] {
   const policies: QuotaPolicy[] = [];
   const timed = (name: string, quota: number, seconds: number): void => {
-    const whole = Math.max(1, Math.ceil(seconds));
+    const whole = Math.min(integerMax, Math.max(1, Math.ceil(seconds)));
     policies.push({ name, quota, windowSeconds: whole, rest: `;w=${whole}` });
   };
   const { burst, ratePerSecond, limit, windowMs, max } = limits;
@@ -216,7 +237,10 @@ function policiesOf(limits: Limits): QuotaPolicy[] {
   return policies;
 }
 
-/** The partition key as a structured-fields byte sequence: a hash, because a key may be a secret. */
+/**
+ * The partition key as a structured-fields byte sequence: the first 12 octets of SHA-256 of `type:key`, such as
+ * "string:192.0.2.1". A hash, because a key may be a secret.
+ */
 function partitionKey(key: Key): string {
   const digest = createHash('sha256')
     .update(`${typeof key}:${key}`)
@@ -226,8 +250,9 @@ function partitionKey(key: Key): string {
 }
 
 /** RFC 9457; the types are those that the draft registers. */
-function problem(status: number, tier: Tier, limits: Limits): string {
-  const reduced = status === 503;
+function problem(status: number, tier: Tier): string {
+  if (tier === 'blocked') return JSON.stringify({ type: 'about:blank', title: 'Too Many Requests', status });
+  const reduced = status === 503 || tier === 'adaptive';
   const violated = names[tier];
   return JSON.stringify({
     type: `https://iana.org/assignments/http-problem-types#${reduced ? 'temporary-reduced-capacity' : 'quota-exceeded'}`,
@@ -235,9 +260,7 @@ function problem(status: number, tier: Tier, limits: Limits): string {
       ? 'Request cannot be satisfied due to temporary server capacity constraints'
       : 'Request cannot be satisfied as assigned quota has been exceeded',
     status,
-    ...(violated !== undefined && policiesOf(limits).length > 0 && !reduced
-      ? { 'violated-policies': [violated] }
-      : {}),
+    ...(violated !== undefined ? { 'violated-policies': [violated] } : {}),
   });
 }
 

@@ -1,6 +1,6 @@
 /**
  * What can refuse, in the order in which it is asked; the numbers are those of `Tier` in
- * native/core/limiter_tiers.h. 'blocked': by `block()`. 'adaptive': this thread is overloaded.
+ * native/core/limiter_config.h. 'blocked': by `block()`. 'adaptive': this thread is overloaded, or a queue stands.
  */
 export type Tier =
   | 'token-bucket'
@@ -29,7 +29,10 @@ export interface Allowed {
   readonly remaining: number;
   /** In a dry run (`enforce: false`): the tier that would have refused. Nothing but the depth was charged then. */
   readonly wouldRefuse?: Tier;
-  /** Gives back what the depth tier holds for this decision: once; further calls do nothing. */
+  /**
+   * Gives back what the depth tier holds for this decision: once; further calls do nothing. It belongs to this thread:
+   * when the thread ends in whatever way, or lets go of the limiter, what is left is given back for it.
+   */
   release(): void;
 }
 
@@ -39,7 +42,8 @@ export interface Denied {
   readonly tier: Tier;
   /**
    * Milliseconds until every tier with a clock would allow it, if nobody else asked: the largest over the tiers; 0
-   * if only the depth tier refuses (no clock tells when work ends), Infinity if the cost exceeds a tier's whole size.
+   * if only the depth tier or a standing queue refuses (no clock tells when work ends), Infinity if the cost exceeds a
+   * tier's whole size.
    */
   readonly retryAfterMs: number;
 }

@@ -100,6 +100,9 @@ export class Limiter implements Disposable {
   readonly #words: Float64Array;
   readonly #waiting: Waiting;
   readonly #unwatch: (() => void) | undefined;
+  #disposed = false;
+  /** Decisions about keys that had no place: they were charged to the limit that such keys share. */
+  readonly #overflowed = new WeakSet<Allowed>();
 
   private constructor(attach: (staging: ArrayBuffer) => NativeLimiter) {
     const staging = new ArrayBuffer(64);
@@ -132,7 +135,7 @@ export class Limiter implements Disposable {
 
   /** Names the limiter to other threads: survives structured clone (`workerData`, `postMessage`). */
   get handle(): LimiterHandle {
-    pinned.add(this);
+    if (!this.#disposed) pinned.add(this);
     return publicHandle('limiter', this.#native.handle);
   }
 
@@ -143,8 +146,9 @@ export class Limiter implements Disposable {
 
   /**
    * Whether one more (or `cost` more: 1 to 2^32 - 1) is allowed now; if so, it is charged, and what the depth tier
-   * counts is held until `release(cost, key)`. One native call; allocates nothing (a string key of more than 127
-   * characters may, once). `key` is needed if the limiter has keys, and must be undefined if not.
+   * counts is held until `release(cost, key)`, by whichever thread has done the work: a thread that ends without it
+   * leaves it held (a decision of `tryAcquire` does not). One native call; allocates nothing (a string key of more than
+   * 127 characters or a bigint of more than 1,024 bits may, once). `key` is needed if the limiter has keys, and must be undefined if not.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) for a bad cost or key.
    */
   allow(key?: Key, cost = 1): boolean {
@@ -161,10 +165,14 @@ export class Limiter implements Disposable {
     if (answer !== 0 && answer < dryRun) {
       return { allowed: false, tier: tierName(answer), retryAfterMs: this.#words[retryAfterWord] as number };
     }
-    const held = this.#words[overflowedWord] === 1 ? undefined : key;
-    const release = this.#releaser(cost, held);
-    if (answer === 0) return { allowed: true, remaining, release };
-    return { allowed: true, remaining, wouldRefuse: tierName(answer - dryRun), release };
+    const overflowed = this.#words[overflowedWord] === 1;
+    const release = this.#releaser(cost, overflowed ? undefined : key);
+    const decision: Allowed =
+      answer === 0
+        ? { allowed: true, remaining, release }
+        : { allowed: true, remaining, wouldRefuse: tierName(answer - dryRun), release };
+    if (overflowed) this.#overflowed.add(decision);
+    return decision;
   }
 
   /**
@@ -289,12 +297,22 @@ export class Limiter implements Disposable {
     };
   }
 
-  /** Lets go of the limiter in this thread, at once. Other threads keep it. */
+  /** Lets go of the limiter, and of what its decisions hold, in this thread at once. Other threads keep it. */
   [Symbol.dispose](): void {
+    this.#disposed = true;
     this.#unwatch?.();
     this.#waiting.end();
     this.#native.dispose();
     pinned.delete(this);
+  }
+
+  /**
+   * @internal Gives back to bucket and window what a decision of `tryAcquire` charged. Nothing happens when the limiter
+   * was disposed of meanwhile.
+   */
+  uncharge(decision: Allowed, cost: number, key: Key | undefined): void {
+    if (decision.wouldRefuse !== undefined) return; // a dry run charged nothing
+    this.#native.reward(cost, this.#overflowed.has(decision) ? undefined : key);
   }
 
   /** @internal The native object, for those that build on this limiter. */
@@ -364,7 +382,8 @@ export class Limiter implements Disposable {
   }
 }
 
-function isKey(key: unknown): boolean {
+/** Whether a limiter with keys takes it. */
+export function isKey(key: unknown): key is Key {
   const type = typeof key;
   return type === 'string' || type === 'bigint' || (type === 'number' && !Number.isNaN(key));
 }

@@ -35,11 +35,21 @@ export interface LimiterOptions {
    */
   readonly queueDepth?: { readonly max: number; readonly queue?: Queue<never> | Queue<unknown> };
   /**
-   * Refuses everything in a thread whose event loop is late: on average more than `maxEventLoopDelayMs` (1 to
-   * 60,000) over `intervalMs` (10 to 60,000; default 500). Each thread measures and refuses for itself, until an
-   * interval is better.
+   * Refuses everything while the service is past its capacity, by either sign or both, over `intervalMs` (10 to
+   * 60,000; default 500):
+   *
+   * - a thread's event loop is late, on average by more than `maxEventLoopDelayMs` (1 to 60,000). Each thread measures
+   *   and refuses for itself, until an interval is better;
+   * - `queue` stands: all through the interval there was something in it that had waited longer than `maxQueueWaitMs`
+   *   (0.001 to 3,600,000), be its consumer slow or gone. Measured when somebody asks, for all threads, and over as
+   *   soon as nothing waits so long. Of a queue with lanes, the one that waits the longest counts.
    */
-  readonly adaptive?: { readonly maxEventLoopDelayMs: number; readonly intervalMs?: number };
+  readonly adaptive?: {
+    readonly maxEventLoopDelayMs?: number;
+    readonly queue?: Queue<never> | Queue<unknown>;
+    readonly maxQueueWaitMs?: number;
+    readonly intervalMs?: number;
+  };
   /**
    * One limit for each key instead of one for all: `max` (1 to 10,000,000) keys are remembered. A key is forgotten
    * only if that changes nothing for it (its bucket is full, its window empty, nothing in flight), and one that was
@@ -93,7 +103,7 @@ export function creationOptions(where: string, options: LimiterOptions): object 
   const exact = options?.slidingWindow?.exact === true;
   const window = given.nested('slidingWindow', ['limit', 'windowMs', 'exact', ...(exact ? [] : ['buckets'])]);
   const depth = given.nested('queueDepth', ['max', 'queue']);
-  const adaptive = given.nested('adaptive', ['maxEventLoopDelayMs', 'intervalMs']);
+  const adaptive = given.nested('adaptive', ['maxEventLoopDelayMs', 'queue', 'maxQueueWaitMs', 'intervalMs']);
   if (bucket === undefined && window === undefined && depth === undefined) {
     throw optionError(where, 'at least one of tokenBucket, slidingWindow, queueDepth', options, true);
   }
@@ -111,12 +121,9 @@ export function creationOptions(where: string, options: LimiterOptions): object 
     },
     queueDepth: depth && {
       max: depth.integer('max', 1, costMax),
-      queue: depthQueue(where, depth.get('queue')),
+      queue: queueHandle(`${where}: queueDepth`, depth.get('queue')),
     },
-    adaptive: adaptive && {
-      maxEventLoopDelayMs: adaptive.number('maxEventLoopDelayMs', 1, 60_000),
-      intervalMs: adaptive.number('intervalMs', 10, 60_000, 500),
-    },
+    adaptive: adaptive && adaptiveOptions(where, adaptive),
     keysMax: given.nested('keys', ['max'])?.integer('max', 1, 10_000_000) ?? 0,
     maxWaiting: given.integer('maxWaiting', 0, 65_536, 1_024),
     enforce: given.boolean('enforce', true) ? 1 : 0,
@@ -150,8 +157,27 @@ export function changeOptions(where: string, changes: LimiterChanges, limiter: N
   };
 }
 
-function depthQueue(where: string, queue: unknown): NativeHandle | undefined {
+function adaptiveOptions(where: string, adaptive: Options): object {
+  const watches = adaptive.has('queue') || adaptive.has('maxQueueWaitMs');
+  if (!watches && !adaptive.has('maxEventLoopDelayMs')) {
+    const expected = 'maxEventLoopDelayMs, or queue and maxQueueWaitMs';
+    throw optionError(`${where}: adaptive`, expected, 'neither', true);
+  }
+  if (watches && !adaptive.has('queue')) {
+    throw optionError(`${where}: adaptive: queue`, 'a Queue beside maxQueueWaitMs', undefined, true);
+  }
+  return {
+    maxEventLoopDelayMs: adaptive.has('maxEventLoopDelayMs')
+      ? adaptive.number('maxEventLoopDelayMs', 1, 60_000)
+      : 0,
+    queue: queueHandle(`${where}: adaptive`, adaptive.get('queue')),
+    maxQueueWaitMs: watches ? adaptive.number('maxQueueWaitMs', 0.001, 3_600_000) : 0,
+    intervalMs: adaptive.number('intervalMs', 10, 60_000, 500),
+  };
+}
+
+function queueHandle(where: string, queue: unknown): NativeHandle | undefined {
   if (queue === undefined) return undefined;
-  if (!(queue instanceof Queue)) throw optionError(`${where}: queueDepth: queue`, 'a Queue', queue, true);
+  if (!(queue instanceof Queue)) throw optionError(`${where}: queue`, 'a Queue', queue, true);
   return queue.native.handle;
 }

@@ -27,12 +27,18 @@ struct SharedLimiter : SharedObject {
   double max_loop_delay_ms = 0;  // 0: the adaptive tier is absent; measured in JavaScript
   double adaptive_interval_ms = 0;
   ClockSource time;
-  std::shared_ptr<SharedQueue> queue;  // whose depth the third tier follows, if it does
+  std::shared_ptr<SharedQueue> queue;    // whose depth the third tier follows, if it does
+  std::shared_ptr<SharedQueue> watched;  // whose wait the adaptive tier watches, if it does
 
-  //   segment body:  | Limiter | LimiterLine |
+  //   segment body:  | Limiter | LimiterLine | QueueWatch::Control |
   Limiter view() const { return Limiter(segment.body(), config); }
   void* line_memory() const { return segment.body() + line_offset(); }
+  QueueWatch::Control* watch_memory() const {
+    return reinterpret_cast<QueueWatch::Control*>(segment.body() + watch_offset());
+  }
   std::uint64_t line_offset() const { return round_up(Limiter::bytes(config), kCacheLine); }
+  std::uint64_t watch_offset() const { return line_offset() + LimiterLine::bytes(config.waiting_max); }
+  std::uint64_t bytes() const { return watch_offset() + sizeof(QueueWatch::Control); }
 
   // Wakes the threads of attachments that wait.
   void wake(const LimiterLine::Woken& woken);
@@ -61,6 +67,9 @@ class LimiterAttachment : public Attachment {
 
   // Gives `cost` back; whoever waits for it is served. False if that much was not in flight.
   bool release(std::uint64_t cost, const Key* key = nullptr);
+  // `cost` is held by a decision of this thread, which nobody else can release: given back when this detaches.
+  void hold(std::uint64_t cost, const Key* key);
+  void let_go(std::uint64_t cost, const Key* key);
   // Something else was given back: whoever waits for `key` may be served.
   void given_back(const Key* key = nullptr);
 
@@ -84,6 +93,10 @@ class LimiterAttachment : public Attachment {
   void on_detach() override;
 
  private:
+  struct HashOfKey {
+    std::size_t operator()(const Key& key) const { return static_cast<std::size_t>(key.low); }
+  };
+
   LimiterAttachment(Environment& environment, std::shared_ptr<SharedLimiter> shared, ThreadLine* line);
 
   // Calls act(asking, now) until nobody else is to be served, and wakes those who were.
@@ -99,13 +112,23 @@ class LimiterAttachment : public Attachment {
   const std::uint64_t number_;  // of this attachment: the owner of its waiters
   std::unique_ptr<Bell> bell_;
   BellListener* listener_ = nullptr;
+  bool waits_ = false;           // has ever waited
   napi_ref callback_ = nullptr;  // called when some of this thread's waiters may have been served
-  std::unique_ptr<Queue> queue_;
+  std::unique_ptr<Queue> queue_, watched_;
+  std::unordered_map<Key, std::uint64_t, HashOfKey> held_;  // of the shared state: under Key{}
   Staging out_;
   Key key_;
   char16_t short_text_[128];
-  std::vector<char16_t> long_text_;  // for what does not fit: grows to the longest key seen
+  std::uint64_t short_words_[1 + 16];
+  // For what does not fit: they grow to the longest key seen.
+  std::vector<char16_t> long_text_;
+  std::vector<std::uint64_t> long_words_;
 };
+
+// Rounded up: a window that is a few nanoseconds too long is strict, one too short is not.
+inline std::uint64_t bucket_ns(double window_ms, std::uint32_t buckets) {
+  return (static_cast<std::uint64_t>(window_ms * 1e6) + buckets - 1) / buckets;
+}
 
 // What no waiting can satisfy is Infinity milliseconds.
 inline double milliseconds(std::uint64_t ns) {

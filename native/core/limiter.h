@@ -16,30 +16,12 @@
 
 #include "core/clock.h"
 #include "core/key_table.h"
+#include "core/limiter_memory.h"
 #include "core/limiter_tiers.h"
-#include "core/quiesce.h"
+#include "core/queue_watch.h"
 #include "core/thread_lines.h"
 
 namespace sluice {
-
-struct LimiterControl {
-  LimiterConfig config;    // changed only while nobody is inside
-  std::uint64_t epoch_ns;  // the limiter's time 0
-  KeySecret secret;
-  Quiesce<> quiesce;
-  alignas(kCacheLine) TokenBucket bucket;  // the shared state
-  alignas(kCacheLine) DepthGate depth;
-  alignas(kCacheLine) std::atomic<std::uint64_t> blocked_until;
-  StateLine line;
-};
-
-// The state of a key; its window follows.
-struct KeyState {
-  TokenBucket bucket;
-  DepthGate depth;
-  std::atomic<std::uint64_t> blocked_until;
-  StateLine line;
-};
 
 class Limiter {
   // Reads the limiter's time anew.
@@ -74,12 +56,9 @@ class Limiter {
     SlidingWindow::Charge window{0, false};
   };
 
-  static std::uint64_t state_bytes(const LimiterConfig& config) {
-    return sizeof(KeyState) + config.window_bytes();
-  }
   static std::uint64_t bytes(const LimiterConfig& config) {
     return sizeof(LimiterControl) + sizeof(ThreadLines) + round_up(config.window_bytes(), kCacheLine) +
-           KeyTable::bytes(config.keys_max, state_bytes(config));
+           KeyTable::bytes(config.keys_max, KeyState::bytes(config));
   }
 
   // A view of the limiter at `memory`; `config` must have the shape of the one it was formatted with.
@@ -87,7 +66,11 @@ class Limiter {
       : control_(static_cast<LimiterControl*>(memory)),
         lines_(reinterpret_cast<ThreadLines*>(control_ + 1)),
         window_(reinterpret_cast<std::byte*>(lines_ + 1)),
-        keys_(window_ + round_up(config.window_bytes(), kCacheLine), config.keys_max, state_bytes(config)) {}
+        keys_(window_ + round_up(config.window_bytes(), kCacheLine), config.keys_max, KeyState::bytes(config),
+              sizeof(KeyState) + config.window_cleared_bytes()) {}
+
+  // The adaptive tier refuses while the queue stands that `watch` watches.
+  void watch_with(const QueueWatch& watch) { watch_ = watch; }
 
   void format(const LimiterConfig& config, std::uint64_t now, const KeySecret& secret = {}) {
     new (control_) LimiterControl{config, now, secret, {}, {}, {}, {}, {}};
@@ -138,8 +121,7 @@ class Limiter {
                             const Key* key = nullptr) noexcept {
     std::uint64_t wait = 0;
     visit(line, now, key, Need::kState, [&](Tiers& tiers, std::uint64_t time, bool) {
-      const std::uint64_t overloaded = line.counters[kOverloadedUntil].load(std::memory_order_relaxed);
-      wait = std::max(tiers.wait(cost, time), overloaded > time ? overloaded - time : 0);
+      wait = std::max(tiers.wait(cost, time), recovers_in(line, time));
     });
     return wait;
   }
@@ -155,10 +137,9 @@ class Limiter {
                const Key* key = nullptr) noexcept {
     Outlook outlook{};
     visit(line, now, key, Need::kPlace, [&](Tiers& tiers, std::uint64_t time, bool) {
-      const std::uint64_t overloaded = line.counters[kOverloadedUntil].load(std::memory_order_relaxed);
-      const std::uint64_t recovers = overloaded > time ? overloaded - time : 0;
-      outlook = {recovers != 0 ? Tier::kAdaptive : tiers.refuses(cost, time, queue_depth),
-                 tiers.remaining(time, queue_depth), std::max(recovers, tiers.wait(cost, time)),
+      outlook = {overloaded(line, time) ? Tier::kAdaptive : tiers.refuses(cost, time, queue_depth),
+                 tiers.remaining(time, queue_depth),
+                 std::max(recovers_in(line, time), tiers.wait(cost, time)),
                  tiers.tightest(time, queue_depth)};
     });
     return outlook;
@@ -231,11 +212,19 @@ class Limiter {
 
   SinceEpoch since_epoch(const Clock& clock) const noexcept { return {clock, control_->epoch_ns}; }
 
+  static std::uint64_t recovers_in(const ThreadLine& line, std::uint64_t time) noexcept {
+    const std::uint64_t until = line.counters[kOverloadedUntil].load(std::memory_order_relaxed);
+    return until > time ? until - time : 0;
+  }
+  bool overloaded(const ThreadLine& line, std::uint64_t time) noexcept {
+    return recovers_in(line, time) != 0 || watch_.standing(time);
+  }
+
   // Decides about one state, counting nothing. While somebody waits for it, nobody else is allowed.
   Decision decide_in(Tiers& tiers, ThreadLine& line, const Clock& clock, std::uint64_t time,
                      std::uint64_t cost, std::uint64_t queue_depth, bool overflowed) noexcept {
     Tiers::Taken taken;
-    if (time < line.counters[kOverloadedUntil].load(std::memory_order_relaxed)) [[unlikely]] {
+    if (overloaded(line, time)) [[unlikely]] {
       taken.refused_by = Tier::kAdaptive;
     } else if (tiers.line().waiting.load(std::memory_order_relaxed) != 0) [[unlikely]] {
       taken.refused_by = Tier::kLine;
@@ -317,6 +306,7 @@ class Limiter {
   ThreadLines* lines_;
   std::byte* window_;
   KeyTable keys_;
+  QueueWatch watch_;
 };
 
 }  // namespace sluice

@@ -73,6 +73,8 @@ class LimiterLine {
     Tier tier;
     std::uint64_t wait;
     bool overflowed;
+    std::uint64_t cost;
+    Key key;  // {}: it waited for the shared state
   };
 
   static std::uint64_t bytes(std::uint32_t max) {
@@ -139,7 +141,8 @@ class LimiterLine {
   // is free afterwards. `wait` is 0 if no clock tells.
   Checked check(const Asking& asking, std::uint64_t now, std::uint32_t index) noexcept {
     Waiter& waiter = waiters_[index];
-    Checked checked{Checked::kWaiting, Tier::kNone, 0, waiter.overflowed};
+    Checked checked{Checked::kWaiting, Tier::kNone, 0,
+                    waiter.overflowed, waiter.cost, waiter.overflowed ? Key{} : waiter.key};
     visit(asking.line, now, waiter, [&](Tiers& tiers, std::uint64_t time, bool) {
       const Locked locked(control_->lock);
       if (waiter.state != State::kWaiting) return;

@@ -8,44 +8,10 @@
 #include <cstdint>
 
 #include "core/depth_gate.h"
-#include "core/sliding_window.h"
-#include "core/token_bucket.h"
-#include "core/window_log.h"
+#include "core/limiter_config.h"
+#include "core/planted.h"
 
 namespace sluice {
-
-enum class Tier : std::uint8_t {
-  kNone = 0,
-  kTokenBucket = 1,
-  kSlidingWindow = 2,
-  kQueueDepth = 3,
-  kBlocked = 4,   // the key, or the limiter, is blocked for a time
-  kAdaptive = 5,  // the asking thread is overloaded
-  kLine = 6,      // others wait in line, or the line is full
-};
-
-struct LimiterConfig {
-  // Fixed at creation: they shape the memory.
-  bool has_bucket = false;
-  bool has_window = false;
-  bool has_depth = false;
-  bool depth_of_queue = false;     // the depth tier reads a queue instead of counting what is in flight
-  bool exact = false;              // the window is a log of times
-  std::uint64_t log_capacity = 0;  // exact: the largest limit
-  std::uint64_t keys_max = 0;      // 0: one state for all
-  std::uint32_t waiting_max = 0;
-  // Changed by configure().
-  bool enforce = true;  // false: decide and count, but allow
-  TokenBucketConfig bucket;
-  SlidingWindowConfig window;  // exact: one bucket as long as the window
-  std::uint64_t depth_max = 0;
-
-  std::uint64_t window_bytes() const {
-    if (!has_window) return 0;
-    return exact ? WindowLog::bytes(log_capacity)
-                 : SlidingWindow::cells(window.buckets) * sizeof(SlidingWindow::Cell);
-  }
-};
 
 // Those who wait for one state: see limiter_line.h. Zeroed: nobody.
 struct StateLine {
@@ -82,7 +48,7 @@ class Tiers {
     } else if (config_.has_bucket && !state_.bucket->take(config_.bucket, cost, now)) {
       taken.refused_by = Tier::kTokenBucket;
     } else if (config_.has_window && !(taken.window = take_window(cost, now, clock_now)).taken) {
-      if (config_.has_bucket) state_.bucket->refund(config_.bucket, cost);
+      if (config_.has_bucket && !SLUICE_PLANTED(kSkipRefund)) state_.bucket->refund(config_.bucket, cost);
       taken.refused_by = Tier::kSlidingWindow;
     } else if (config_.has_depth && !enter_depth(cost, queue_depth)) {
       refund_rates(taken.window, cost);

@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import autocannon from 'autocannon';
 import { Limiter, ManualClock } from 'sluice';
@@ -114,6 +115,62 @@ describe.each(Object.entries(frameworks))('%s', (_name, start) => {
       await request;
       await until(() => limiter.stats().inFlight === 0);
     }
+  });
+
+  it('gives back what a pipeline holds whose connection dies before its answers', async () => {
+    const limiter = Limiter.create({ queueDepth: { max: 50 } });
+    const { port } = await serve({ limiter }, () => new Promise(() => {}));
+    const socket = connect(port, '127.0.0.1');
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(7));
+    await until(() => limiter.stats().inFlight === 7);
+    socket.destroy();
+    await until(() => limiter.stats().inFlight === 0);
+  });
+
+  it('charges a HEAD request once, and gives its depth back', async () => {
+    const limiter = Limiter.create({ ...bucket(9), queueDepth: { max: 50 } });
+    const { url } = await serve({ limiter, cost: 2 });
+    for (const remaining of [7, 5, 3]) {
+      const response = await fetch(url, { method: 'HEAD' });
+      expect([response.status, await response.text()]).toEqual([200, '']);
+      expect(limiter.peek().remaining).toBe(remaining);
+      await until(() => limiter.stats().inFlight === 0);
+    }
+  });
+
+  it('gives the depth back of a request whose handler fails', async () => {
+    const limiter = Limiter.create({ queueDepth: { max: 50 } });
+    const { url } = await serve({ limiter }, async () => {
+      throw new Error('handler');
+    });
+    for (let i = 0; i < 3; i++) {
+      const response = await fetch(url);
+      await response.arrayBuffer();
+      expect(response.status).toBe(500);
+    }
+    await until(() => limiter.stats().inFlight === 0);
+    expect(limiter.stats().allowed).toBe(3);
+  });
+
+  it('answers an error, charging nothing, if a function among its options fails', async () => {
+    const limiter = Limiter.create({ queueDepth: { max: 50 } });
+    const failing = (): never => {
+      throw new Error('option');
+    };
+    const hopeless: SharedOptions[] = [
+      { cost: failing },
+      { cost: () => Number.NaN },
+      { cost: () => 1e10 },
+      { skip: failing },
+      { skip: (async () => false) as never },
+    ];
+    for (const options of hopeless) {
+      const { url } = await serve({ limiter, ...options });
+      const response = await fetch(url);
+      await response.arrayBuffer();
+      expect(response.status).toBe(500);
+    }
+    expect(limiter.stats()).toMatchObject({ allowed: 0, inFlight: 0 });
   });
 
   it('keeps its limits and leaks nothing under load', async () => {

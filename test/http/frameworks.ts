@@ -26,7 +26,8 @@ interface KoaApp {
 /** The options that mean the same in all frameworks. */
 export type SharedOptions = Omit<LimitOptions<never>, 'key' | 'cost' | 'skip'> & {
   key?: { header: string };
-  cost?: number;
+  cost?: number | (() => number);
+  skip?: () => boolean;
 };
 /** What answers a request that passed: after a while, perhaps with an error. */
 export type Answer = (path: string) => Promise<{ status: number; body: string }>;
@@ -47,7 +48,7 @@ export async function listening(server: Server): Promise<Running> {
     close: async () => {
       const closed = once(server, 'close');
       server.close();
-      server.closeAllConnections();
+      server.closeAllConnections?.(); // a server of HTTP/2 has none
       await closed;
     },
   };
@@ -55,11 +56,11 @@ export async function listening(server: Server): Promise<Running> {
 
 const plain =
   (answer: Answer) =>
-  (request: IncomingMessage, response: ServerResponse): void => {
-    void answer(request.url ?? '').then(({ status, body }) => {
+  (request: IncomingMessage, response: ServerResponse, next: (error: unknown) => void): void => {
+    answer(request.url ?? '').then(({ status, body }) => {
       response.statusCode = status;
       response.end(body);
-    });
+    }, next);
   };
 
 function express(name: 'express' | 'express4') {
@@ -67,6 +68,10 @@ function express(name: 'express' | 'express4') {
     const app = (require(name) as () => ExpressApp)();
     app.use(limit(options));
     app.use(plain(answer));
+    app.use((_error: unknown, _request: unknown, response: ServerResponse, _next: unknown) => {
+      response.statusCode = 500;
+      response.end();
+    });
     return listening(createServer(app));
   };
 }
@@ -76,7 +81,15 @@ export const frameworks: Record<string, (options: SharedOptions, answer: Answer)
     const limited = limit(options);
     const app = plain(answer);
     return listening(
-      createServer((request, response) => limited(request, response, () => app(request, response))),
+      createServer((request, response) => {
+        const failed = (): void => {
+          response.statusCode = 500;
+          response.end();
+        };
+        limited(request, response, (error) =>
+          error === undefined ? app(request, response, failed) : failed(),
+        );
+      }),
     );
   },
   'Express 5': express('express'),
@@ -103,6 +116,7 @@ export const frameworks: Record<string, (options: SharedOptions, answer: Answer)
   },
   Hono: (options, answer) => {
     const app = new Hono();
+    app.onError((_error, context) => context.text('', 500));
     app.use(honoLimit(options as never) as never);
     app.get('*', async (context) => {
       const { status, body } = await answer(new URL(context.req.url).pathname);
@@ -115,6 +129,7 @@ export const frameworks: Record<string, (options: SharedOptions, answer: Answer)
       const { status, body } = await answer(new URL(request.url).pathname);
       return new Response(body, { status });
     }, options as never);
-    return listening(createServer(getRequestListener(handler)));
+    const errorHandler = () => new Response('', { status: 500 });
+    return listening(createServer(getRequestListener(handler, { errorHandler })));
   },
 };

@@ -1,12 +1,15 @@
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2';
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import Fastify from 'fastify';
-import { Limiter, ManualClock } from 'sluice';
+import { Limiter, ManualClock, Queue, record, u32 } from 'sluice';
 import { fastifyLimit } from 'sluice/fastify';
 import { fetchLimit } from 'sluice/fetch';
 import { type LimitOptions, limit } from 'sluice/http';
+import { parseList } from 'structured-headers';
 import { afterEach, describe, expect, it } from 'vitest';
 import { expectError, thrown } from '../thrown.js';
 import { listening, type Running } from './frameworks.js';
@@ -119,6 +122,34 @@ describe('limit on raw connections', () => {
     expect(got).toContain('Content-Length: 24');
   });
 
+  it('leaves no listener behind on a connection that is kept alive', async () => {
+    const limiter = depth(5);
+    const listeners: number[] = [];
+    const { port } = await serve({ limiter }, (request, response) => {
+      listeners.push(request.socket.listenerCount('close'));
+      response.end('fine');
+    });
+    const socket = connect(port, '127.0.0.1').setEncoding('utf8');
+    for (let i = 0; i < 30; i++) {
+      socket.write(get('/'));
+      await once(socket, 'data');
+    }
+    socket.destroy();
+    expect(new Set(listeners).size).toBe(1);
+    await until(() => limiter.stats().inFlight === 0);
+    expect(limiter.stats().allowed).toBe(30);
+  });
+
+  it('survives that its limiter is disposed of while it answers', async () => {
+    const limiter = depth(5);
+    const { url } = await serve({ limiter, count: 'failed' }, (_, response) => {
+      limiter[Symbol.dispose]();
+      response.end('fine');
+    });
+    expect(await (await fetch(url)).text()).toBe('fine');
+    expect((await fetch(url)).status).toBe(500); // no longer limited, and not answered as if it were
+  });
+
   it('lets a request through whose response has begun', async () => {
     const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 1e-6, burst: 1 } });
     limiter.allow();
@@ -157,6 +188,21 @@ describe('the key by address', () => {
     expect(await ask('1.1.1.1, 10.0.0.1, 10.9.9.9')).toBe(200);
     expect(await ask('2.2.2.2, 10.0.0.1, 10.9.9.9')).toBe(429);
     expect(await ask('1.1.1.1, 10.0.0.2, 10.9.9.9')).toBe(200);
+  });
+
+  it('does not take the ports that some proxies write for a part of the address', async () => {
+    const ask = asks((await serve({ limiter: keyed(), trustedProxies: 1 })).url);
+    expect([await ask('9.8.7.6:1000'), await ask('9.8.7.6:1001'), await ask('9.8.7.6')]).toEqual([
+      200, 429, 429,
+    ]);
+    expect([await ask('[2001:db8::1]:1000'), await ask('[2001:db8::2]'), await ask('2001:db8::3')]).toEqual([
+      200, 429, 429,
+    ]);
+  });
+
+  it('falls back to the peer where the header has too few entries', async () => {
+    const ask = asks((await serve({ limiter: keyed(), trustedProxies: 2 })).url);
+    expect([await ask('1.1.1.1'), await ask('2.2.2.2'), await ask('')]).toEqual([200, 429, 429]);
   });
 
   it('takes the IPv6 addresses of one /56 as one, and mapped IPv4 addresses as what they are', async () => {
@@ -219,6 +265,177 @@ describe('functions among the options', () => {
       'ERR_SLUICE_OPTION',
       TypeError,
     );
+  });
+});
+
+describe('a refusal', () => {
+  const refusal = async (limiter: Limiter, options: LimitOptions<IncomingMessage> = {}) => {
+    const response = await fetch((await serve({ limiter, problem: true, ...options })).url);
+    return { response, problem: (await response.json()) as Record<string, unknown> };
+  };
+  const clock = new ManualClock();
+  const quota = 'https://iana.org/assignments/http-problem-types#quota-exceeded';
+  const reduced = 'https://iana.org/assignments/http-problem-types#temporary-reduced-capacity';
+
+  it.each([
+    [{ tokenBucket: { ratePerSecond: 1 / 86_400, burst: 1 } }, '86400'],
+    [{ tokenBucket: { ratePerSecond: 3, burst: 1 } }, '1'],
+    [{ tokenBucket: { ratePerSecond: 0.7, burst: 1 } }, '2'],
+    [{ slidingWindow: { limit: 1, windowMs: 59_999, exact: true } }, '60'],
+    [{ slidingWindow: { limit: 1, windowMs: 2_000, exact: true } }, '2'],
+    [{ queueDepth: { max: 1 } }, '1'],
+  ])('tells the whole time to wait, in seconds rounded up: %j, %s', async (options, seconds) => {
+    const limiter = Limiter.create({ ...options, clock });
+    limiter.allow();
+    const { response } = await refusal(limiter);
+    expect(response.headers.get('retry-after')).toBe(seconds);
+    const [, parameters] = parseList(response.headers.get('ratelimit') ?? '')[0] ?? [];
+    expect(Object.fromEntries(parameters as Map<string, unknown>)).toEqual({ r: 0, t: Number(seconds) });
+  });
+
+  it('tells how much of the wait remains, not how long the window is', async () => {
+    const limiter = Limiter.create({ slidingWindow: { limit: 1, windowMs: 60_000, exact: true }, clock });
+    limiter.allow();
+    clock.advance(45_500);
+    expect((await refusal(limiter)).response.headers.get('retry-after')).toBe('15');
+  });
+
+  it('that no waiting helps is for an hour', async () => {
+    const limiter = Limiter.create({ queueDepth: { max: 1 } });
+    expect((await refusal(limiter, { cost: 2 })).response.headers.get('retry-after')).toBe('3600');
+  });
+
+  it('has a problem type by its cause, and names the policy that it violates', async () => {
+    const window = Limiter.create({ slidingWindow: { limit: 1, windowMs: 1_000 }, clock });
+    window.allow();
+    expect((await refusal(window)).problem).toEqual({
+      type: quota,
+      title: 'Request cannot be satisfied as assigned quota has been exceeded',
+      status: 429,
+      'violated-policies': ['window'],
+    });
+    const full = depth(1);
+    full.allow();
+    expect((await refusal(full)).problem).toMatchObject({
+      type: quota,
+      status: 429,
+      'violated-policies': ['concurrency'],
+    });
+    expect((await refusal(full, { overloadStatus: 503 })).problem).toMatchObject({
+      type: reduced,
+      status: 503,
+      'violated-policies': ['concurrency'],
+    });
+    window.block(undefined, 5_000);
+    expect((await refusal(window)).problem).toEqual({
+      type: 'about:blank',
+      title: 'Too Many Requests',
+      status: 429,
+    });
+  });
+
+  it('by the adaptive tier is 503 if so configured', async () => {
+    const queue = Queue.create(record({ number: u32 }), { capacity: 10 });
+    const limiter = Limiter.create({
+      tokenBucket: { ratePerSecond: 1, burst: 100 },
+      adaptive: { queue, maxQueueWaitMs: 10, intervalMs: 10 },
+      clock,
+    });
+    queue.tryPush({ number: 1 });
+    for (const ms of [0, 50, 50]) {
+      clock.advance(ms);
+      limiter.allow();
+    }
+    const { response, problem } = await refusal(limiter, { overloadStatus: 503 });
+    expect([response.status, problem['type']]).toEqual([503, reduced]);
+    expect(response.headers.get('retry-after')).toBe('1');
+  });
+});
+
+describe('the header fields', () => {
+  it('hold what structured fields can, whatever the figures', async () => {
+    const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 1e-6, burst: 2 ** 32 - 1 } });
+    const { headers } = await fetch((await serve({ limiter })).url);
+    const [policy] = parseList(headers.get('ratelimit-policy') ?? '');
+    expect(Object.fromEntries(policy?.[1] as Map<string, unknown>)).toEqual({
+      q: 2 ** 32 - 1,
+      w: 999_999_999_999_999,
+    });
+  });
+
+  it('say the partition as its documentation does', async () => {
+    const limiter = Limiter.create({ ...Limiter.flashSale, keys: { max: 10 } });
+    const { headers } = await fetch((await serve({ limiter, key: () => 42 })).url);
+    const [, parameters] = parseList(headers.get('ratelimit') ?? '')[0] ?? [];
+    const expected = createHash('sha256').update('number:42').digest().subarray(0, 12);
+    expect(Buffer.from((parameters as Map<string, ArrayBuffer>).get('pk') as ArrayBuffer)).toEqual(expected);
+  });
+});
+
+describe('count', () => {
+  it.each(['failed', 'successful'] as const)('of %s gives the others back', async (count) => {
+    const limiter = Limiter.create({
+      tokenBucket: { ratePerSecond: 1e-6, burst: 50 },
+      slidingWindow: { limit: 60, windowMs: 1_000 },
+      clock: new ManualClock(),
+    });
+    const { url } = await serve({ limiter, count, cost: 2 }, (request, response) => {
+      response.statusCode = Number(request.url?.slice(1));
+      response.end();
+    });
+    const counted = count === 'failed' ? [400, 404, 503] : [200, 204, 304, 399];
+    for (const status of [200, 204, 304, 399, 400, 404, 503]) {
+      await (await fetch(`${url}/${status}`)).arrayBuffer();
+    }
+    await until(() => limiter.peek().remaining === 50 - 2 * counted.length);
+  });
+
+  it('gives back to the limit that keys without a place share what it had charged', async () => {
+    const limiter = Limiter.create({
+      tokenBucket: { ratePerSecond: 1e-6, burst: 2 },
+      keys: { max: 8 }, // one set of 16
+      clock: new ManualClock(),
+    });
+    for (let i = 0; i < 16; i++) limiter.allow(i);
+    const { url } = await serve({ limiter, count: 'failed', key: (request) => request.url });
+    for (let i = 0; i < 5; i++) {
+      const response = await fetch(`${url}/${i}`);
+      await response.arrayBuffer();
+      expect(response.status).toBe(200);
+      await until(() => limiter.peek({ key: 'any' }).remaining === 2);
+    }
+    expect(limiter.stats().overflowed).toBe(5);
+  });
+});
+
+describe('over HTTP/2', () => {
+  it('limits streams, and gives back those that are reset', async () => {
+    const limiter = Limiter.create({ queueDepth: { max: 2 } });
+    const limited = limit({ limiter });
+    const running = await listening(
+      createHttp2Server((request, response) =>
+        limited(request as never, response as never, () => {
+          if (request.url !== '/never') response.end('fine');
+        }),
+      ) as unknown as Server,
+    );
+    const client = connectHttp2(running.url);
+    const ask = async (path: string) => {
+      const stream = client.request({ ':path': path });
+      const [headers] = (await once(stream, 'response')) as [Record<string, unknown>];
+      stream.resume();
+      await once(stream, 'close');
+      return headers[':status'];
+    };
+    const held = [client.request({ ':path': '/never' }), client.request({ ':path': '/never' })];
+    await until(() => limiter.stats().inFlight === 2);
+    expect(await ask('/')).toBe(429);
+    held[0]?.on('error', () => {}).close();
+    await until(() => limiter.stats().inFlight === 1);
+    expect(await ask('/')).toBe(200);
+    client.destroy();
+    await until(() => limiter.stats().inFlight === 0);
+    await running.close();
   });
 });
 

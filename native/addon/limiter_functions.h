@@ -1,0 +1,13 @@
+// What a JavaScript object can do with the limiter it is attached to.
+#pragma once
+
+#include <node_api.h>
+
+#include "addon/limiter.h"
+
+namespace sluice {
+
+// The object with these functions, which owns `attachment`.
+napi_value limiter_object(napi_env env, LimiterAttachment* attachment);
+
+}  // namespace sluice

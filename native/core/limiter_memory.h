@@ -1,0 +1,34 @@
+// What stands in a limiter's memory besides the tables: the state that all share, and that of a key.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "core/key_hash.h"
+#include "core/limiter_tiers.h"
+#include "core/quiesce.h"
+
+namespace sluice {
+
+struct LimiterControl {
+  LimiterConfig config;    // changed only while nobody is inside
+  std::uint64_t epoch_ns;  // the limiter's time 0
+  KeySecret secret;
+  Quiesce<> quiesce;
+  alignas(kCacheLine) TokenBucket bucket;  // the shared state
+  alignas(kCacheLine) DepthGate depth;
+  alignas(kCacheLine) std::atomic<std::uint64_t> blocked_until;
+  StateLine line;
+};
+
+// The state of a key; its window follows.
+struct KeyState {
+  TokenBucket bucket;
+  DepthGate depth;
+  std::atomic<std::uint64_t> blocked_until;
+  StateLine line;
+
+  static std::uint64_t bytes(const LimiterConfig& config) { return sizeof(KeyState) + config.window_bytes(); }
+};
+
+}  // namespace sluice

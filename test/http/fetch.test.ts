@@ -1,0 +1,92 @@
+import { Limiter, ManualClock } from 'sluice';
+import { fetchLimit } from 'sluice/fetch';
+import { describe, expect, it } from 'vitest';
+import { rejected } from '../thrown.js';
+
+/** A handler behind a limit of depth and window, called as a server would that is not Node's. */
+function limited(answer: () => Response | Promise<Response>) {
+  const limiter = Limiter.create({
+    queueDepth: { max: 5 },
+    slidingWindow: { limit: 10, windowMs: 1_000 },
+    clock: new ManualClock(),
+  });
+  return { limiter, handler: fetchLimit(answer, { limiter, count: 'failed' }) };
+}
+const get = (init?: RequestInit) => new Request('http://x/', init);
+function chunks(count: number): ReadableStream<Uint8Array> {
+  let left = count;
+  return new ReadableStream({
+    pull(controller) {
+      if (left-- > 0) controller.enqueue(new Uint8Array(100));
+      else controller.close();
+    },
+  });
+}
+
+describe('fetchLimit, where no response of node:http is at hand,', () => {
+  it('holds the depth until the body has been read to its end', async () => {
+    const { limiter, handler } = limited(() => new Response(chunks(3)));
+    const response = await handler(get());
+    expect(response.headers.get('ratelimit')).toContain('r=4');
+    expect(limiter.stats().inFlight).toBe(1);
+    expect((await response.arrayBuffer()).byteLength).toBe(300);
+    expect(limiter.stats().inFlight).toBe(0);
+    expect(limiter.peek().remaining).toBe(5);
+  });
+
+  it('gives it back when the body is cancelled, and cancels the handler’s', async () => {
+    let cancelled: unknown;
+    const body = new ReadableStream({
+      pull: (controller) => controller.enqueue(new Uint8Array(10)),
+      cancel: (reason) => {
+        cancelled = reason;
+      },
+    });
+    const { limiter, handler } = limited(() => new Response(body));
+    const response = await handler(get());
+    await response.body?.cancel('enough');
+    expect(cancelled).toBe('enough');
+    expect(limiter.stats().inFlight).toBe(0);
+  });
+
+  it('gives it back when the body fails', async () => {
+    const body = new ReadableStream({
+      pull() {
+        throw new Error('body');
+      },
+    });
+    const { limiter, handler } = limited(() => new Response(body));
+    const response = await handler(get());
+    expect(await rejected(response.text())).toMatchObject({ message: 'body' });
+    expect(limiter.stats().inFlight).toBe(0);
+  });
+
+  it('gives it back when the handler throws, and throws the same', async () => {
+    const { limiter, handler } = limited(() => {
+      throw new Error('handler');
+    });
+    expect(await rejected(handler(get()))).toMatchObject({ message: 'handler' });
+    expect(limiter.stats().inFlight).toBe(0);
+  });
+
+  it('gives it back when there is no body, or nobody will read it', async () => {
+    const { limiter, handler } = limited(() => new Response(null, { status: 204 }));
+    expect((await handler(get())).status).toBe(204);
+    expect(limiter.stats().inFlight).toBe(0);
+    const { limiter: other, handler: head } = limited(() => new Response(chunks(1_000)));
+    expect((await head(get({ method: 'HEAD' }))).status).toBe(200);
+    expect(other.stats().inFlight).toBe(0);
+  });
+
+  it('gives it back once when the request is aborted, before or while it is handled', async () => {
+    const controller = new AbortController();
+    const { limiter, handler } = limited(() => new Response(chunks(1_000)));
+    limiter.allow(undefined, 2);
+    await handler(get({ signal: controller.signal }));
+    expect(limiter.stats().inFlight).toBe(3);
+    controller.abort();
+    expect(limiter.stats().inFlight).toBe(2);
+    await handler(get({ signal: controller.signal }));
+    expect(limiter.stats().inFlight).toBe(2);
+  });
+});

@@ -1,0 +1,126 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import { Limiter, type LimiterOptions } from 'sluice';
+import { describe, expect, it } from 'vitest';
+import { expectError, thrown } from '../thrown.js';
+
+const sluice = new URL('../../dist/index.js', import.meta.url).href;
+async function until(done: () => boolean): Promise<void> {
+  while (!done()) await turn();
+}
+
+/** A thread that has a limiter attached as `limiter`, and has run `code` (of an async function) with it. */
+async function thread(limiter: Limiter, code: string): Promise<Worker> {
+  const program = `
+    const { parentPort, workerData } = require('node:worker_threads');
+    import(workerData.sluice).then(async ({ Limiter }) => {
+      const limiter = Limiter.attach(workerData.handle);
+      parentPort.on('message', () => {}); // goes on until it is ended
+      ${code}
+      parentPort.postMessage('done');
+    });`;
+  const worker = new Worker(program, { eval: true, workerData: { sluice, handle: limiter.handle } });
+  await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
+  return worker;
+}
+const depth = (max: number, more: Partial<LimiterOptions> = {}) =>
+  Limiter.create({ queueDepth: { max }, ...more });
+
+describe('what the depth tier holds', () => {
+  it.each([
+    ['is terminated', (worker: Worker) => worker.terminate()],
+    ['exits', (worker: Worker) => worker.postMessage('exit')],
+    ['fails', (worker: Worker) => worker.postMessage('fail')],
+  ])('for the decisions of a thread comes back when the thread %s', async (_, end) => {
+    const limiter = depth(20);
+    const other = limiter.tryAcquire({ cost: 2 });
+    const worker = await thread(
+      limiter,
+      `parentPort.on('message', (how) => { if (how === 'exit') process.exit(); throw new Error('failed'); });
+       limiter.tryAcquire({ cost: 3 });
+       await limiter.acquire({ cost: 4 });
+       const released = limiter.tryAcquire({ cost: 5 });
+       released.release();
+       released.release();
+       limiter.tryAcquire({ cost: 6 });
+       limiter.release(6);`,
+    );
+    worker.on('error', () => {});
+    expect(limiter.stats().inFlight).toBe(9);
+    const exited = new Promise((resolve) => worker.once('exit', resolve));
+    void end(worker);
+    await exited;
+    expect(limiter.stats().inFlight).toBe(2);
+    if (other.allowed) other.release();
+    expect(limiter.stats().inFlight).toBe(0);
+  });
+
+  it('comes back for each key, also for those without a place, and lets those who wait go on', async () => {
+    const limiter = depth(1, { keys: { max: 8 } }); // one set of 16
+    const worker = await thread(limiter, 'for (let i = 0; i < 30; i++) limiter.tryAcquire({ key: i });');
+    expect(limiter.stats()).toMatchObject({ inFlight: 17, keys: 16 });
+    const waiting = limiter.acquire({ key: 3 });
+    expect(limiter.stats().waiting).toBe(1);
+    await worker.terminate();
+    expect(await waiting).toMatchObject({ allowed: true });
+    expect(limiter.stats()).toMatchObject({ inFlight: 1, waiting: 0 });
+  });
+
+  it('for one that waited and was served belongs to the thread that waited', async () => {
+    const limiter = depth(1);
+    limiter.allow();
+    const served = thread(limiter, 'await limiter.acquire();');
+    await until(() => limiter.stats().waiting === 1);
+    limiter.release();
+    const worker = await served;
+    expect(limiter.stats().inFlight).toBe(1);
+    await worker.terminate();
+    expect(limiter.stats().inFlight).toBe(0);
+  });
+
+  it('for allow() belongs to nobody: another thread may release it, and nobody else does', async () => {
+    const limiter = depth(10);
+    const worker = await thread(limiter, 'limiter.allow(undefined, 4);');
+    await worker.terminate();
+    expect(limiter.stats().inFlight).toBe(4);
+    limiter.release(4);
+    expectError(
+      thrown(() => limiter.release()),
+      'ERR_SLUICE_RELEASE',
+    );
+  });
+
+  it('comes back when the limiter is disposed of, and only once', () => {
+    const limiter = depth(10);
+    const other = Limiter.attach(limiter.handle);
+    const decisions = [other.tryAcquire({ cost: 3 }), other.tryAcquire({ cost: 2 })];
+    limiter.allow();
+    for (const decision of decisions.slice(1)) if (decision.allowed) decision.release();
+    expect(limiter.stats().inFlight).toBe(4);
+    other[Symbol.dispose]();
+    for (const decision of decisions) if (decision.allowed) decision.release();
+    expect(limiter.stats().inFlight).toBe(1);
+  });
+
+  it('in a dry run comes back as well', async () => {
+    const limiter = depth(1, { enforce: false });
+    const worker = await thread(limiter, 'for (let i = 0; i < 5; i++) limiter.tryAcquire();');
+    expect(limiter.stats().inFlight).toBe(5);
+    await worker.terminate();
+    expect(limiter.stats().inFlight).toBe(0);
+  });
+});
+
+describe('a thread that is ended', () => {
+  it('between its place in the line and its first look at it leaves the line', async () => {
+    const limiter = depth(1);
+    limiter.allow();
+    // What acquire() does first; the thread gets no further.
+    const worker = await thread(limiter, 'limiter.native.acquire(1);');
+    expect(limiter.stats().waiting).toBe(1);
+    await worker.terminate();
+    expect(limiter.stats().waiting).toBe(0);
+    limiter.release();
+    expect(limiter.allow()).toBe(true);
+  });
+});
