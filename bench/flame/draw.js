@@ -73,20 +73,26 @@ function drawInPage({ title, tree, width, cellHeight, style }) {
     .inverted(false);
   d3.select('#chart').datum(tree).call(draw);
   const svg = /** @type {SVGElement} */ (box.querySelector('svg'));
+  // The cells would grow to the width of their groups in a transition.
+  const still = /** @type {SVGElement} */ (svg.cloneNode(true));
+  for (const cell of still.querySelectorAll('rect')) {
+    cell.setAttribute('width', cell.parentElement?.getAttribute('width') ?? '0');
+  }
   // Labels are HTML inside the SVG, which only browsers show: plain text is seen everywhere.
-  for (const label of [...svg.querySelectorAll('foreignObject')]) {
+  for (const label of [...still.querySelectorAll('foreignObject')]) {
     const text = document.createElementNS('http://www.w3.org/2000/svg', 'text');
-    const room = Math.floor((Number(label.getAttribute('width')) - 6) / 7);
+    const frame = label.parentElement;
+    const room = Math.floor((Number(frame?.getAttribute('width')) - 6) / 7);
     text.setAttribute('x', '4');
     text.setAttribute('y', String(cellHeight - 5));
     text.setAttribute('font-size', '12');
     text.setAttribute('font-family', 'sans-serif');
-    text.textContent = room < 3 ? '' : (label.textContent ?? '').slice(0, room);
+    text.textContent = room < 3 ? '' : (frame?.getAttribute('name') ?? '').slice(0, room);
     label.replaceWith(text);
   }
   const sheet = document.createElementNS('http://www.w3.org/2000/svg', 'style');
   sheet.textContent = style;
-  svg.prepend(sheet);
-  svg.setAttribute('viewBox', `0 0 ${svg.getAttribute('width')} ${svg.getAttribute('height')}`);
-  return new XMLSerializer().serializeToString(svg);
+  still.prepend(sheet);
+  still.setAttribute('viewBox', `0 0 ${still.getAttribute('width')} ${still.getAttribute('height')}`);
+  return new XMLSerializer().serializeToString(still);
 }
