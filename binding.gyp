@@ -1,5 +1,5 @@
 {
-  "variables": { "sanitize%": "" },
+  "variables": { "sanitize%": "", "plants%": "" },
   "targets": [{
     "target_name": "sluice",
     "sources": ["<!@(node -p \"require('fs').readdirSync('native/addon').filter((f) => f.endsWith('.cc')).map((f) => 'native/addon/' + f).join(' ')\")"],
@@ -30,6 +30,7 @@
         "defines": ["NOMINMAX", "WIN32_LEAN_AND_MEAN"],
         "msvs_settings": { "VCCLCompilerTool": { "AdditionalOptions": ["/std:c++20", "/Zc:__cplusplus", "/guard:cf"] } }
       }],
+      ["plants!=''", { "defines": ["SLUICE_PLANTS"] }],
       ["sanitize!='' and OS=='linux'", {
         "cflags+": ["-fsanitize=<(sanitize)", "-fno-omit-frame-pointer", "-g", "-O1"],
         "cflags!": ["-fomit-frame-pointer", "-O3"],

@@ -2,6 +2,7 @@ export { ManualClock, type ManualClockHandle } from './clock/index.js';
 export { SluiceError, type SluiceErrorCode } from './errors.js';
 export {
   type Admission,
+  type AdmitOptions,
   Gate,
   type GateConsumeOptions,
   type GateHandle,

@@ -39,11 +39,13 @@ export interface NativeQueue {
   readonly capacity: number;
   readonly lanes: number;
   readonly expires: boolean;
+  readonly manualClock: boolean;
   /** Whether the queue may drop records: see `on`. */
   readonly drops: boolean;
   readonly overflow: number;
-  push(): number;
-  pushTo(lane: number, hasTtl: number, waits: number): number;
+  /** Undefined once it is pushed. */
+  push(): number | undefined;
+  pushTo(lane: number, hasTtl: number, waits: number): number | undefined;
   pushMany(count: number, lane: number, hasTtl: number, more: number): number;
   waitPush(lane: number, hasTtl: number): number;
   waitReserve(lane: number, permits: number): number;
@@ -61,6 +63,8 @@ export interface NativeQueue {
   closeBatch(batch: number): void;
   next(consumed: number, max: number): number;
   take(max: number): number;
+  /** As take(1), but undefined for one. */
+  takeOne(): number | undefined;
   wantDropped(wanted: number): void;
   park(): number;
   unpark(): void;
@@ -209,6 +213,10 @@ export interface NativeAudit {
   readonly slots: number;
   readonly users: number;
   readonly usersCounted: number;
+  /** Pairs of a user and an item that have less than their reservations hold. */
+  readonly usersShort: number;
+  /** Shards whose own reservations do not add up. */
+  readonly shardsOff: number;
   readonly mismatch?: StockCounts & { sku: number | string; reservedFound: number; usersFound: number };
 }
 
@@ -256,7 +264,7 @@ export interface NativeStock {
   dispose(): void;
 }
 
-/** Outcomes of `admit()` since creation, over all threads. */
+/** Outcomes of `admit()`, and what became of the orders, since creation and over all threads. */
 export interface GateStats {
   readonly admitted: number;
   readonly duplicates: number;
@@ -265,13 +273,21 @@ export interface GateStats {
   readonly soldOut: number;
   readonly userLimit: number;
   readonly otherwiseRefused: number;
+  /** Orders that a consumer has taken and not decided now, those of one that died included. */
+  readonly inHand: number;
+  /** How often an order was handed out again, because the consumer that had it in hand ended. */
+  readonly redelivered: number;
 }
 
 export interface NativeGate {
   readonly handle: NativeHandle;
-  admit(): number;
-  take(max: number): number;
-  resolve(confirm: number, leaves: number): number;
+  readonly maxInHand: number;
+  /** Undefined: admitted. */
+  admit(): number | undefined;
+  admitWith(holdNs: number, lines: number, key?: NativeKey): number | undefined;
+  take(max: number, begins: number): number;
+  resolve(confirm: number, entry: number): number;
+  renew(): number;
   stats(): GateStats | number;
   dispose(): void;
 }
@@ -316,6 +332,7 @@ interface Native {
   createGate(
     parts: NativeParts<NativeQueue, NativeLimiter, NativeStock>,
     fields: NativeFields,
+    maxInHand: number,
     staging: ArrayBuffer,
   ): NativeGate | string;
   gateParts(
@@ -358,7 +375,7 @@ export function made<T extends object>(what: string, answer: T | string): T {
     case 'snapshot-damaged':
       throw new SluiceError(
         'ERR_SLUICE_SNAPSHOT',
-        `${what}: the snapshot is damaged: its checksum does not hold`,
+        `${what}: the snapshot is damaged: its checksum does not hold, or it contradicts itself`,
       );
     case 'disposed':
       throw disposed(what);

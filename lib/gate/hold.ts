@@ -1,29 +1,40 @@
 import type { Resolution } from '../stock/index.js';
 
 /**
- * Confirms or cancels a reservation; `leaves` says that the order is no longer in flight, which is so once.
+ * Confirms or cancels an order in hand, by its entry, or else a reservation.
  * @internal
  */
-export type Resolve = (reservation: bigint | undefined, confirm: boolean, leaves: boolean) => Resolution;
+export type Resolve = (
+  confirm: boolean,
+  entry: number | undefined,
+  reservation: bigint | undefined,
+) => Resolution;
 
 /** An admitted order's reservation in the hands of its handler. */
 export class Hold {
   /** The reservation; undefined if the gate has no stock, or the record was pushed past the gate. */
   readonly reservation: bigint | undefined;
+  /**
+   * How often the order has been handed out, this time included: 1, or more if a consumer that had it in hand before
+   * ended without deciding it. That one may have done all of the work but the last step.
+   */
+  readonly deliveries: number;
   readonly #resolve: Resolve;
-  #inFlight: boolean;
+  #entry: number | undefined;
   #decided = false;
 
-  /** @internal `admitted`: not pushed past the gate, so the limiter counts it in flight. */
-  constructor(reservation: bigint | undefined, admitted: boolean, resolve: Resolve) {
+  /** @internal `entry`: where the gate keeps the order until it is decided. */
+  constructor(reservation: bigint | undefined, deliveries: number, entry: number, resolve: Resolve) {
     this.reservation = reservation;
-    this.#inFlight = admitted;
+    this.deliveries = deliveries;
+    this.#entry = entry;
     this.#resolve = resolve;
   }
 
   /**
    * Sells what is held, now instead of when the handler returns: 'confirmed'; or 'expired' if the hold ran out, or
-   * what it became before.
+   * what it became before. The order is decided with that: it is not handed out again, whatever becomes of the
+   * handler.
    */
   confirm(): Resolution {
     return this.#decide(true);
@@ -40,9 +51,9 @@ export class Hold {
   }
 
   #decide(confirm: boolean): Resolution {
-    const leaves = this.#inFlight;
-    this.#inFlight = false;
+    const resolution = this.#resolve(confirm, this.#entry, this.reservation);
+    this.#entry = undefined;
     this.#decided = true;
-    return this.#resolve(this.reservation, confirm, leaves);
+    return resolution;
   }
 }

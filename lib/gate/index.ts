@@ -1,2 +1,3 @@
-export { type Admission, Gate, type GateConsumeOptions, type GateHandle, type GateOptions } from './gate.js';
+export { type Admission, Gate, type GateHandle } from './gate.js';
 export type { Hold } from './hold.js';
+export type { AdmitOptions, GateConsumeOptions, GateOptions } from './options.js';

@@ -1,6 +1,7 @@
 export { type Allowed, type Decision, type Denied, type Outlook, type Tier, tierName } from './decision.js';
 export {
   type AcquireOptions,
+  isKey,
   type Key,
   Limiter,
   type LimiterHandle,

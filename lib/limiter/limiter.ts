@@ -382,7 +382,8 @@ export class Limiter implements Disposable {
   }
 }
 
-function isKey(key: unknown): boolean {
+/** Whether a limiter with keys takes it. */
+export function isKey(key: unknown): key is Key {
   const type = typeof key;
   return type === 'string' || type === 'bigint' || (type === 'number' && !Number.isNaN(key));
 }

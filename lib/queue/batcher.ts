@@ -16,12 +16,14 @@ export class Batcher<T> implements Disposable {
   readonly #batch: number;
   /** Native code empties it too, when the queue object is disposed of. */
   readonly #header: Uint32Array;
-  readonly #codec: Codec<T>;
+  readonly #encode: Codec<T>['encode'];
   readonly #bytes: number;
   /** Takes a T: see `Producer`. */
   readonly #onRefused: (value: never) => void;
-  #immediate: NodeJS.Immediate | undefined;
-  #state: 'open' | 'encoding' | 'disposed' = 'open';
+  #endOfTurn: NodeJS.Immediate | undefined;
+  /** A record is being gathered: its getters must not gather another one in its place. */
+  #encoding = false;
+  #disposed = false;
 
   /** @internal */
   constructor(
@@ -34,7 +36,7 @@ export class Batcher<T> implements Disposable {
     const buffer = new ArrayBuffer(header.bytes + max * record.bytes);
     this.#native = native;
     this.#header = new Uint32Array(buffer, 0, 2);
-    this.#codec = record.codec(buffer);
+    this.#encode = record.codec(buffer).encode;
     this.#bytes = record.bytes;
     this.#onRefused = onRefused;
     this.#batch = native.openBatch(buffer, lane);
@@ -54,39 +56,40 @@ export class Batcher<T> implements Disposable {
    *   of a record that is being gathered.
    */
   push(value: T): boolean {
-    if (this.#state !== 'open') throw this.#unusable();
-    if (this.size === this.#header[header.permits] && !this.#takeRoom()) {
+    if (this.#encoding || this.#disposed) throw this.#unusable();
+    const words = this.#header;
+    if (words[header.count] === words[header.permits] && !this.#takeRoom()) {
       this.#onRefused(value as never);
       return false;
     }
-    this.#state = 'encoding';
+    const count = words[header.count] as number;
+    this.#encoding = true;
     try {
-      this.#codec.encode(value, header.bytes + this.size * this.#bytes);
+      this.#encode(value, header.bytes + count * this.#bytes);
     } finally {
-      this.#state = 'open';
+      this.#encoding = false;
     }
+    const permits = words[header.permits];
     // A getter of the record may have disposed of the queue.
-    if (this.#header[header.permits] === 0) throw disposed('Queue');
-    const count = this.size + 1;
-    this.#header[header.count] = count;
-    if (count === this.#header[header.permits]) this.flush();
+    if (permits === 0) throw disposed('Queue');
+    words[header.count] = count + 1;
+    if (count + 1 === permits) this.flush();
     return true;
   }
 
   /** Publishes what is gathered, now. Returns how many records. */
   flush(): number {
-    if (this.#state === 'encoding') throw this.#unusable();
-    clearImmediate(this.#immediate);
-    this.#immediate = undefined;
-    if (this.#state === 'disposed') return 0;
+    if (this.#encoding) throw this.#unusable();
+    if (this.#disposed) return 0;
     return Math.max(0, this.#native.flushBatch(this.#batch));
   }
 
   /** Publishes what is gathered, and frees the batcher's memory: it gathers no more. */
   [Symbol.dispose](): void {
-    if (this.#state === 'disposed') return;
+    if (this.#disposed) return;
     this.flush();
-    this.#state = 'disposed';
+    clearImmediate(this.#endOfTurn);
+    this.#disposed = true;
     this.#native.closeBatch(this.#batch);
     forgotten.unregister(this);
   }
@@ -96,12 +99,15 @@ export class Batcher<T> implements Disposable {
     if (permits === CLOSED) throw closed();
     if (permits === DISPOSED) throw disposed('Queue');
     if (permits === 0) return false;
-    this.#immediate ??= setImmediate(() => this.flush());
+    this.#endOfTurn ??= setImmediate(() => {
+      this.#endOfTurn = undefined;
+      this.flush();
+    });
     return true;
   }
 
   #unusable(): SluiceError {
-    if (this.#state === 'disposed') return disposed('Batcher');
+    if (this.#disposed) return disposed('Batcher');
     return new SluiceError(
       'ERR_SLUICE_REENTRANT',
       'Batcher: called from within a getter of a record it gathers',

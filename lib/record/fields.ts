@@ -12,6 +12,8 @@ export interface Field<T> {
   /** Name and parameters, as in a schema's signature: `u32`, `utf8(24)`. */
   readonly type: string;
   readonly bytes: number;
+  /** @internal Its place in a record is a multiple of this many bytes; 1 if absent. */
+  readonly align?: number;
   /** What the field accepts, for error messages. */
   readonly accepts: string;
   /** The JavaScript type of an acceptable value, to tell a wrong type from a wrong value. */
@@ -21,7 +23,7 @@ export interface Field<T> {
   /** @internal True if `v` is acceptable, as far as can be told without writing it. */
   readonly check: string;
   /** @internal Writes `v` at `at`. */
-  readonly write: (v: string, at: string) => string;
+  readonly write: (v: string, at: Place) => string;
   /** @internal Whether `write` is false for a value that turns out to be unacceptable. */
   readonly writeTells?: true;
   /** @internal Reads the value at `at`. */
@@ -30,113 +32,116 @@ export interface Field<T> {
   readonly __value?: T;
 }
 
-function numeric(type: string, bytes: number, accepts: string, check: string, method: string): Field<number> {
+/** @internal Where a field is written: expressions. */
+export interface Place {
+  /** Its first byte, from the start of the buffer. */
+  readonly byte: string;
+  /** The element there of a typed array over the buffer. */
+  element(kind: NumberKind): string;
+}
+
+/** The kinds of number that typed arrays hold, as in the names of `Uint8Array` and `DataView.prototype.getUint8`. */
+export type NumberKind = `${'Uint' | 'Int'}${8 | 16 | 32}` | `${'BigUint' | 'BigInt'}64` | `Float${32 | 64}`;
+
+function typed<T extends number | bigint>(
+  type: string,
+  typeOf: 'number' | 'bigint',
+  kind: NumberKind,
+  accepts: string,
+  check: string,
+): Field<T> {
+  const bytes = Number(/\d+$/.exec(kind)?.[0]) / 8;
   return {
     type,
     bytes,
+    align: bytes,
     accepts,
-    typeOf: 'number',
-    check: `typeof v === 'number' && ${check}`,
-    write: (v, at) => `view.set${method}(${at}, ${v}, true)`,
-    read: (at) => `view.get${method}(${at}, true)`,
+    typeOf,
+    check: `typeof v === '${typeOf}' && ${check}`,
+    write: (v, at) => `${at.element(kind)} = ${v}`,
+    read: (at) => `view.get${kind}(${at}, true)`,
   };
 }
 
-function big(type: string, accepts: string, check: string, method: string): Field<bigint> {
-  return {
-    type,
-    bytes: 8,
-    accepts,
-    typeOf: 'bigint',
-    check: `typeof v === 'bigint' && ${check}`,
-    write: (v, at) => `view.set${method}(${at}, ${v}, true)`,
-    read: (at) => `view.get${method}(${at}, true)`,
-  };
+function numeric(type: string, kind: NumberKind, accepts: string, check: string): Field<number> {
+  return typed(type, 'number', kind, accepts, check);
+}
+
+function big(type: string, kind: NumberKind, accepts: string, check: string): Field<bigint> {
+  return typed(type, 'bigint', kind, accepts, check);
 }
 
 /** A whole number from 0 to 255. One byte. */
-export const u8: Field<number> = numeric(
-  'u8',
-  1,
-  'a whole number from 0 to 255',
-  '(v & 0xff) === v',
-  'Uint8',
-);
+export const u8: Field<number> = numeric('u8', 'Uint8', 'a whole number from 0 to 255', '(v & 0xff) === v');
 /** A whole number from 0 to 65,535. Two bytes. */
 export const u16: Field<number> = numeric(
   'u16',
-  2,
+  'Uint16',
   'a whole number from 0 to 65535',
   '(v & 0xffff) === v',
-  'Uint16',
 );
 /** A whole number from 0 to 4,294,967,295. Four bytes. */
 export const u32: Field<number> = numeric(
   'u32',
-  4,
+  'Uint32',
   'a whole number from 0 to 4294967295',
   'v >>> 0 === v',
-  'Uint32',
 );
 /** A whole number from -128 to 127. One byte. */
 export const i8: Field<number> = numeric(
   'i8',
-  1,
+  'Int8',
   'a whole number from -128 to 127',
   '(v << 24) >> 24 === v',
-  'Int8',
 );
 /** A whole number from -32,768 to 32,767. Two bytes. */
 export const i16: Field<number> = numeric(
   'i16',
-  2,
+  'Int16',
   'a whole number from -32768 to 32767',
   '(v << 16) >> 16 === v',
-  'Int16',
 );
 /** A whole number from -2,147,483,648 to 2,147,483,647. Four bytes. */
 export const i32: Field<number> = numeric(
   'i32',
-  4,
+  'Int32',
   'a whole number from -2147483648 to 2147483647',
   '(v | 0) === v',
-  'Int32',
 );
 /** A whole number from 0 to 2^53 - 1, as a JavaScript number. Eight bytes. */
 export const u53: Field<number> = {
   ...numeric(
     'u53',
-    8,
-    'a whole number from 0 to 9007199254740991',
-    'v >= 0 && Number.isSafeInteger(v)',
     'Float64',
+    'a whole number from 0 to 9007199254740991',
+    // The first part adds nothing but speed: most numbers are u32.
+    '(v >>> 0 === v || v >= 0 && Number.isSafeInteger(v))',
   ),
-  write: (v, at) => `view.setFloat64(${at}, ${v} + 0, true)`, // + 0: -0 is written as 0
+  write: (v, at) => `${at.element('Float64')} = ${v} + 0`, // + 0: -0 is written as 0
 };
 /** Any number but NaN whose magnitude a 32-bit float can hold; rounded to 24 bits. Four bytes. */
 export const f32: Field<number> = numeric(
   'f32',
-  4,
+  'Float32',
   'a number within the range of a 32-bit float',
   // From this magnitude, half a unit above the largest, a finite number would be rounded to infinity.
   '(v > -3.4028235677973366e38 && v < 3.4028235677973366e38 || v === Infinity || v === -Infinity)',
-  'Float32',
 );
 /** Any number but NaN. Eight bytes. */
-export const f64: Field<number> = numeric('f64', 8, 'a number other than NaN', 'v === v', 'Float64');
+export const f64: Field<number> = numeric('f64', 'Float64', 'a number other than NaN', 'v === v');
 /** A bigint from 0 to 2^64 - 1. Eight bytes. */
 export const u64: Field<bigint> = big(
   'u64',
+  'BigUint64',
   'a bigint from 0n to 18446744073709551615n',
   'v >= 0n && v <= 18446744073709551615n',
-  'BigUint64',
 );
 /** A bigint from -2^63 to 2^63 - 1. Eight bytes. */
 export const i64: Field<bigint> = big(
   'i64',
+  'BigInt64',
   'a bigint from -9223372036854775808n to 9223372036854775807n',
   'v >= -9223372036854775808n && v <= 9223372036854775807n',
-  'BigInt64',
 );
 /** `true` or `false`. One byte. */
 export const bool: Field<boolean> = {
@@ -145,7 +150,7 @@ export const bool: Field<boolean> = {
   accepts: 'true or false',
   typeOf: 'boolean',
   check: `typeof v === 'boolean'`,
-  write: (v, at) => `view.setUint8(${at}, ${v} ? 1 : 0)`,
+  write: (v, at) => `${at.element('Uint8')} = ${v} ? 1 : 0`,
   read: (at) => `view.getUint8(${at}) === 1`,
 };
 
@@ -171,7 +176,7 @@ export function utf8(maxBytes: number): Field<string> {
     accepts: `a well-formed string of at most ${max} bytes of UTF-8`,
     typeOf: 'string',
     check: `typeof v === 'string'`,
-    write: (v, at) => `text.write(${v}, ${at}, ${max})`,
+    write: (v, at) => `text.write(${v}, ${at.byte}, ${max})`,
     writeTells: true,
     read: (at) => `text.read(${at})`,
   };
@@ -186,7 +191,7 @@ export function bytes(maxBytes: number): Field<Uint8Array> {
     accepts: `a Uint8Array of at most ${max} bytes`,
     typeOf: 'Uint8Array',
     check: 'true',
-    write: (v, at) => `octets.write(${v}, ${at}, ${max})`,
+    write: (v, at) => `octets.write(${v}, ${at.byte}, ${max})`,
     writeTells: true,
     read: (at) => `octets.read(${at})`,
   };
@@ -207,7 +212,7 @@ export function json<T>(options: { readonly maxBytes: number }): Field<T> {
     typeOf: 'JSON',
     prepare: (v) => `jsonText(${v})`,
     check: 'v !== undefined',
-    write: (v, at) => `text.write(${v}, ${at}, ${max})`,
+    write: (v, at) => `text.write(${v}, ${at.byte}, ${max})`,
     writeTells: true,
     read: (at) => `JSON.parse(text.read(${at}))`,
   };
@@ -227,7 +232,7 @@ export function oneOf<const Choices extends readonly string[]>(...choices: Choic
     accepts: `one of ${list.slice(1, -1)}`,
     typeOf: 'string',
     check: `${list}.includes(v)`,
-    write: (v, at) => `view.setUint8(${at}, ${list}.indexOf(${v}))`,
+    write: (v, at) => `${at.element('Uint8')} = ${list}.indexOf(${v})`,
     read: (at) => `${list}[view.getUint8(${at})]`,
   };
 }

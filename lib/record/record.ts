@@ -1,6 +1,6 @@
 import { isUint8Array } from 'node:util/types';
 import { fieldError, optionError } from '../errors.js';
-import type { Field } from './fields.js';
+import type { Field, NumberKind, Place } from './fields.js';
 import { OctetsCodec } from './octets.js';
 import { jsonText, TextCodec } from './text.js';
 
@@ -11,6 +11,8 @@ export type RecordView<T> = Readonly<T> & { toObject(): T };
 export interface Codec<T> {
   /** Writes `value` at `at`; throws a typed error that names the field if one has a bad value. */
   encode(value: T, at: number): void;
+  /** As `encode`, for `count` values of `list` from index `first`: one behind the other from the start, the last first. */
+  encodeMany(list: readonly T[], first: number, count: number): void;
   decode(at: number): T;
   /** Reads the record at the position given to `move`. */
   readonly view: RecordView<T>;
@@ -18,7 +20,7 @@ export interface Codec<T> {
 }
 
 type CodecFactory<T> = (
-  view: DataView,
+  buffer: ArrayBuffer,
   octets: OctetsCodec,
   text: TextCodec,
   toJsonText: typeof jsonText,
@@ -38,17 +40,12 @@ export class RecordType<T> {
   /** @internal */
   constructor(fields: Readonly<Record<string, Field<unknown>>>) {
     this.fields = Object.freeze({ ...fields });
-    const offsets = new Map<string, number>();
-    let bytes = 0;
-    for (const [name, field] of Object.entries(fields)) {
-      offsets.set(name, bytes);
-      bytes += field.bytes;
-    }
+    const { offsets, bytes } = layOut(this.fields);
     this.bytes = Math.ceil(bytes / 8) * 8;
     this.#offsets = offsets;
     const signature = Object.entries(fields).map(([name, { type }]) => `${JSON.stringify(name)}:${type}`);
     this.schema = fnv1a64(signature.join(','));
-    this.#factory = compile<T>(this.fields, offsets);
+    this.#factory = compile<T>(this.fields, offsets, this.bytes);
   }
 
   /** Where the field begins within a record, in bytes; undefined if there is no such field. */
@@ -71,13 +68,7 @@ export class RecordType<T> {
       const given = isUint8Array(value) ? 'Uint8Array' : value === null ? 'null' : typeof value;
       return fieldError(name, field.accepts, value, given !== field.typeOf);
     };
-    return this.#factory(
-      new DataView(buffer),
-      new OctetsCodec(buffer),
-      new TextCodec(buffer),
-      jsonText,
-      fail,
-    );
+    return this.#factory(buffer, new OctetsCodec(buffer), new TextCodec(buffer), jsonText, fail);
   }
 }
 
@@ -114,43 +105,90 @@ export function record<F extends Record<string, Field<unknown>>>(fields: F): Rec
   return new RecordType<ValuesOf<F>>(fields);
 }
 
-/** Generates and evaluates the codec of a schema. Names are quoted; everything else is this package's own code. */
+/** Where each field begins: those of the strictest alignment first, so that all are aligned without gaps. */
+function layOut(fields: Readonly<Record<string, Field<unknown>>>): {
+  offsets: ReadonlyMap<string, number>;
+  bytes: number;
+} {
+  const offsets = new Map<string, number>();
+  let bytes = 0;
+  const strictestFirst = Object.entries(fields).sort(([, a], [, b]) => (b.align ?? 1) - (a.align ?? 1));
+  for (const [name, field] of strictestFirst) {
+    offsets.set(name, bytes);
+    bytes += field.bytes;
+  }
+  return { offsets, bytes };
+}
+
+/**
+ * Generates and evaluates the codec of a schema. Names are quoted; everything else is this package's own code.
+ *
+ * Numbers are written through typed arrays and read through a DataView: of the four pairings the fastest, where this
+ * was measured.
+ */
 function compile<T>(
   fields: Readonly<Record<string, Field<unknown>>>,
   offsets: ReadonlyMap<string, number>,
+  recordBytes: number,
 ): CodecFactory<T> {
+  const kinds = new Set<NumberKind>();
   const values: string[] = [];
   const encode: string[] = [];
   const object: string[] = [];
   const getters: string[] = [];
   for (const [i, [name, field]] of Object.entries(fields).entries()) {
     const key = JSON.stringify(name);
-    const at = `at + ${offsets.get(name)}`;
+    const offset = offsets.get(name) as number; // every field has one
     values.push(`v${i} = record[${key}]`);
     if (field.prepare !== undefined) values.push(`p${i} = ${field.prepare(`v${i}`)}`);
-    const write = field.write('v', at);
-    const failed = `throw fail(${key}, v${i}, v)`;
-    encode.push(`v = ${field.prepare === undefined ? 'v' : 'p'}${i}; if (!(${field.check})) ${failed};`);
+    const v = `${field.prepare === undefined ? 'v' : 'p'}${i}`;
+    const place: Place = {
+      byte: `at + ${offset}`,
+      element: (kind) => {
+        kinds.add(kind);
+        const bytes = Number(/\d+$/.exec(kind)?.[0]) / 8;
+        return `as${kind}[(at >>> ${Math.log2(bytes)}) + ${offset / bytes}]`;
+      },
+    };
+    const write = field.write(v, place);
+    const failed = `throw fail(${key}, v${i}, ${v})`;
+    encode.push(`if (!(${field.check.replaceAll(/\bv\b/g, v)})) ${failed};`);
     encode.push(field.writeTells ? `if (!${write}) ${failed};` : `${write};`);
-    object.push(`${key}: ${field.read(at)}`);
-    getters.push(`get [${key}]() { return ${field.read(`position + ${offsets.get(name)}`)}; }`);
+    object.push(`${key}: ${field.read(`at + ${offset}`)}`);
+    getters.push(`get [${key}]() { return ${field.read(`this.#at + ${offset}`)}; }`);
   }
-  const source = `'use strict';
-    let position = 0;
-    class View {
-      ${getters.join('\n')}
-      toObject() { return decode(position); }
-    }
-    function encode(record, at) {
+  // Stands in the loop too: as a function it would be too long for V8 to inline.
+  const body = `
       if (typeof record !== 'object' || record === null) throw fail('', record);
       // All values first: a getter or toJSON of the record may push another one through the same buffer.
       const ${values.join(', ')};
-      let v;
-      ${encode.join('\n')}
+      ${encode.join('\n')}`;
+  const source = `'use strict';
+    const view = new DataView(buffer);
+    ${[...kinds].map((kind) => `const as${kind} = new ${kind}Array(buffer);`).join('\n')}
+    let move;
+    class View {
+      #at = 0;
+      ${getters.join('\n')}
+      toObject() { return decode(this.#at); }
+      static {
+        move = (view, at) => { view.#at = at; };
+      }
+    }
+    function encode(record, at) {
+      ${body}
+    }
+    function encodeMany(list, first, count) {
+      for (let i = count - 1; i >= 0; i--) {
+        const record = list[first + i];
+        const at = i * ${recordBytes};
+        ${body}
+      }
     }
     function decode(at) { return { ${object.join(', ')} }; }
-    return { encode, decode, view: new View(), move(at) { position = at; } };`;
-  return new Function('view', 'octets', 'text', 'jsonText', 'fail', source) as CodecFactory<T>;
+    const shown = new View();
+    return { encode, encodeMany, decode, view: shown, move(at) { move(shown, at); } };`;
+  return new Function('buffer', 'octets', 'text', 'jsonText', 'fail', source) as CodecFactory<T>;
 }
 
 /** FNV-1a, 64 bits (G. Fowler, L. C. Noll, K.-P. Vo). */

@@ -1,4 +1,5 @@
 export {
+  aboutOneItem,
   type Refusal,
   type Refused,
   type Reserved,
@@ -6,12 +7,12 @@ export {
   refusalName,
   resolutionName,
 } from './answers.js';
+export type { AuditReport } from './audit.js';
+export { type CartLine, summed } from './cart.js';
 export type { LostMovements, Movement } from './movements.js';
 export type { StockItem, StockOptions } from './options.js';
 export type { LedgerKey } from './staging.js';
 export {
-  type AuditReport,
-  type CartLine,
   type CartOptions,
   type ReserveOptions,
   Stock,

@@ -69,8 +69,9 @@ export async function* movements(
     if (typeof answer === 'number') {
       const oldest = stock.oldestMovement();
       if (oldest === DISPOSED) return;
-      yield { kind: 'lost', count: oldest - position };
+      const count = oldest - position;
       position = oldest;
+      yield { kind: 'lost', count };
     } else {
       yield movement(answer, position++);
     }

@@ -42,7 +42,8 @@ export interface StockOptions {
   /** How long a reservation is held before it expires, in milliseconds: 1 to 86,400,000. Default: 30,000. */
   readonly holdMs?: number;
   /**
-   * Changes of stock kept for `movements()`, rounded up to a power of two: 0 (none are kept) to 16,777,216. Default: 4,096.
+   * Changes of stock kept for `movements()`, rounded up to a power of two: 0 (none are kept) to 16,777,216. Default:
+   * 4,096.
    */
   readonly movements?: number;
   /** A manual clock for tests; nothing then expires by itself. Default: the machine's monotonic clock. */

@@ -25,6 +25,8 @@ import {
   refusalName,
   resolutionName,
 } from './answers.js';
+import { type AuditReport, checkedReport } from './audit.js';
+import { type CartLine, summed } from './cart.js';
 import { type LostMovements, type Movement, movements } from './movements.js';
 import {
   type CheckedItem,
@@ -33,7 +35,8 @@ import {
   type StockItem,
   type StockOptions,
 } from './options.js';
-import { checkedKey, checkedSku, type LedgerKey, linesMax, StockStaging, textMax } from './staging.js';
+import { checkedKey, checkedSku, type LedgerKey, StockStaging, textMax } from './staging.js';
+import { sweepRegularly } from './sweeper.js';
 
 export type StockHandle = Handle<'stock'>;
 
@@ -49,28 +52,11 @@ export interface CartOptions {
   readonly holdMs?: number;
 }
 
-export interface CartLine {
-  readonly sku: number | string;
-  /** 1 to 4,294,967,295. */
-  readonly quantity: number;
-}
-
 export interface ReserveOptions extends CartLine, CartOptions {}
-
-export interface AuditReport {
-  readonly items: number;
-  /** Reservations held at the moment of the audit. */
-  readonly held: number;
-}
 
 const what = 'Stock';
 const u32Max = 0xffff_ffff;
 const holdMsMax = 86_400_000;
-
-/** Due reservations expire at the latest this long after their deadline, plus a pass over the table. */
-const sweepIntervalMs = 100;
-/** Slots looked at per pass: about 0.1 ms. */
-const sweepSlots = 65_536;
 
 /** `kUnknownSku` in native/addon/stock_functions.cc. */
 const unknownSku = -1;
@@ -176,9 +162,9 @@ export class Stock implements Disposable {
    *   or of a cart; nothing is changed then.
    */
   confirm(reservation: bigint, options?: { readonly quantity?: number }): Resolution {
-    this.#stageReservation('confirm', reservation);
     const given = new Options('Stock.confirm', options, ['quantity']);
     const quantity = given.has('quantity') ? given.integer('quantity', 1, u32Max) : 0;
+    this.#stageReservation('confirm', reservation);
     this.#staging.quantity(quantity);
     const answer = this.#checked(this.#native.confirm());
     if (answer === badQuantity) {
@@ -206,8 +192,9 @@ export class Stock implements Disposable {
   }
 
   /**
-   * Expires every reservation that is due, and returns how many there were. This also happens by itself: an
-   * unreferenced timer of each attached thread passes over a part of the table every 100 ms, for about 0.1 ms.
+   * Expires every reservation that is due, and returns how many there were. This also happens by itself, unless the
+   * clock is a manual one: an unreferenced timer of each attached thread passes over 65,536 places of the table every
+   * 100 ms, and whoever reserves passes over a few.
    */
   expire(): number {
     return this.#checked(this.#native.sweep(this.#native.slots));
@@ -266,8 +253,8 @@ export class Stock implements Disposable {
   /**
    * Every change of stock, oldest first, as far as the ledger keeps them (see the option `movements`), then those to
    * come; it ends when the ledger is disposed of in this thread. A reader that is too slow misses the oldest, and is
-   * told how many: `{ kind: 'lost', count }`. Any number can read; none of them slows those who sell. New movements are looked for every 10 ms,
-   * which does not keep the process alive.
+   * told how many: `{ kind: 'lost', count }`. Any number can read; none of them slows those who sell. New movements are
+   * looked for every 10 ms, which does not keep the process alive.
    *
    * `from`: the position to begin at, to go on where an earlier reader ended. When `signal` aborts, the iteration
    * throws its reason.
@@ -288,20 +275,7 @@ export class Stock implements Disposable {
    * @throws SluiceError (`ERR_SLUICE_AUDIT`) on a mismatch.
    */
   audit(): AuditReport {
-    const report = alive(what, this.#native.audit());
-    const { mismatch } = report;
-    const problem =
-      mismatch !== undefined
-        ? `sku ${mismatch.sku}: total ${mismatch.total}, available ${mismatch.available}, reserved ` +
-          `${mismatch.reserved}, sold ${mismatch.sold}, but its reservations hold ${mismatch.reservedFound} and its ` +
-          `users ${mismatch.usersFound}`
-        : report.lines + report.free !== report.slots
-          ? `${report.lines} places of reservations held and ${report.free} free of ${report.slots}`
-          : report.users !== report.usersCounted
-            ? `${report.users} users with units, but ${report.usersCounted} counted`
-            : undefined;
-    if (problem !== undefined) throw new SluiceError('ERR_SLUICE_AUDIT', `Stock.audit: ${problem}`);
-    return { items: report.items, held: report.held };
+    return checkedReport(alive(what, this.#native.audit()));
   }
 
   /**
@@ -333,6 +307,12 @@ export class Stock implements Disposable {
   /** @internal The native object, for those that build on this ledger. */
   get native(): NativeStock {
     return this.#native;
+  }
+
+  /** @internal Stages the summed lines of a cart for a native call of one that builds on this ledger. */
+  stageLines(lines: readonly CartLine[]): void {
+    this.#staging.begin();
+    for (const [i, { sku, quantity }] of lines.entries()) this.#staging.line(i, sku, quantity);
   }
 
   #reserve(where: string, lines: readonly CartLine[], given: Options): Reserved | Refused {
@@ -399,37 +379,4 @@ export class Stock implements Disposable {
     if (answer === DISPOSED) throw disposed(what);
     return answer;
   }
-}
-
-/** The lines of a cart with those of the same item added up. */
-function summed(where: string, lines: unknown): CartLine[] {
-  if (!Array.isArray(lines) || lines.length < 1 || lines.length > linesMax) {
-    throw optionError(`${where}: lines`, `an array of 1 to ${linesMax} lines`, lines, !Array.isArray(lines));
-  }
-  const sums = new Map<number | string, number>();
-  for (const [i, line] of lines.entries()) {
-    const one = new Options(`${where}: lines[${i}]`, line, ['sku', 'quantity']);
-    const sku = checkedSku(`${where}: lines[${i}]: sku`, one.get('sku'));
-    const sum = one.integer('quantity', 1, u32Max) + (sums.get(sku) ?? 0);
-    if (sum > u32Max) {
-      throw optionError(
-        `${where}: lines[${i}]: quantity`,
-        `a sum of at most ${u32Max} for its item`,
-        sum,
-        false,
-      );
-    }
-    sums.set(sku, sum);
-  }
-  return Array.from(sums, ([sku, quantity]) => ({ sku, quantity }));
-}
-
-/** Sweeps until the ledger is disposed of or collected: the timer does not keep it. */
-function sweepRegularly(stock: NativeStock): NodeJS.Timeout {
-  const reference = new WeakRef(stock);
-  const timer = setInterval(() => {
-    const alive = reference.deref();
-    if (alive === undefined || alive.sweep(sweepSlots) === DISPOSED) clearInterval(timer);
-  }, sweepIntervalMs);
-  return timer.unref();
 }

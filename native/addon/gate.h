@@ -4,30 +4,41 @@
 #include <memory>
 
 #include "addon/environment.h"
+#include "addon/gate_returns.h"
 #include "addon/hot_function.h"
 #include "addon/limiter.h"
 #include "addon/queue.h"
 #include "addon/registry.h"
 #include "addon/stock.h"
 #include "core/admission.h"
+#include "core/in_flight_table.h"
 #include "core/segment.h"
 
 namespace sluice {
 
-//   segment body:  | ThreadLines |
+//   segment body:  | ThreadLines | InFlightTable |
 struct SharedGate : SharedObject {
   SharedGate() : SharedObject(ObjectKind::kGate) {}
+  // What is left, in the queue or by a consumer that died, is no longer in flight. Its reservations run out.
   ~SharedGate() override {
-    if (queue != nullptr) queue->gated.store(false, std::memory_order_release);
+    if (queue == nullptr) return;
+    const auto release = [this](const AdmittedOrder& order) { returns.release_place(order); };
+    queue->close_gate(release);
+    table().for_each([&release](const InFlightTable::Entry& entry) { release(entry.order); });
+    queue->gated.store(false, std::memory_order_release);
   }
 
   ThreadLines& lines() const { return *reinterpret_cast<ThreadLines*>(segment.body()); }
+  InFlightTable table() const {
+    return InFlightTable(segment.body() + sizeof(ThreadLines), queue->shape.record_bytes);
+  }
 
   Segment segment;
   std::shared_ptr<SharedQueue> queue;
   std::shared_ptr<SharedLimiter> limiter;  // nullptr: none
   std::shared_ptr<SharedStock> stock;      // nullptr: none
   AdmissionFields fields;
+  GateReturns returns;
 };
 
 // What of a gate's parts this thread has attached. The parts belong to JavaScript objects that the gate's keeps
@@ -55,19 +66,31 @@ class GateAttachment : public Attachment {
                               const GateParts& parts);
 
   bool usable() const { return !detached() && !parts_.detached(); }
-  Admission::Result admit(std::uint64_t hold_ns);
-  // Removes up to `max` records to the queue's staging, and their reservations to the gate's.
-  std::uint32_t take(std::uint32_t max);
-  // Confirms or cancels; without a stock there is nothing to resolve. `leaves`: the order is no longer in flight.
-  ResolveResult resolve(std::uint64_t reservation, bool confirm, bool leaves);
+  // The order is the record in the queue's staging; see AdmissionRequest.
+  Admission::Result admit(std::uint64_t hold_ns = 0, const Key* key = nullptr,
+                          const StockRequest::Line* cart = nullptr, std::uint32_t cart_lines = 0);
+
+  // Takes up to `max` orders: records to the queue's staging, the rest to the gate's. `begins`: for a new consumer,
+  // which gets first what the last one had in hand.
+  std::uint32_t take(std::uint32_t max, bool begins);
+  // Confirms or cancels an order in hand (and then its entry is free), or any reservation if `entry` is not in hand.
+  // Without a stock there is nothing to resolve.
+  ResolveResult resolve(std::uint32_t entry, std::uint64_t reservation, bool confirm);
+  // Extends the holds in hand that are about to be over. Returns in how many ns to come again, or kNever.
+  std::uint64_t renew();
+
   const GateParts& parts() const { return parts_; }
+  const SharedGate& shared() const { return *shared_; }
   ThreadLines& lines() const { return shared_->lines(); }
+  const InFlightTable& table() const { return table_; }
 
   void stage(napi_env env, napi_value buffer) { words_ = Staging(env, buffer); }
   const Staging& words() const { return words_; }
 
-  // The staging words: a result's reservation and retryAfterMs, a request's hold, then the reservations of take().
-  static constexpr std::size_t kReservation = 0, kRetryAfterMs = 8, kHoldNs = 16, kTaken = 24;
+  // The staging words: a result's reservation, retryAfterMs and line; after take() in how many ms to renew() at the
+  // latest (-1: as known before), then for each order taken its reservation (0: none), its entry, and its deliveries.
+  static constexpr std::size_t kReservation = 0, kRetryAfterMs = 8, kLine = 16, kRenewInMs = 24, kTaken = 32,
+                               kTakenBytes = 16;
 
  protected:
   void on_detach() override;
@@ -76,13 +99,21 @@ class GateAttachment : public Attachment {
   GateAttachment(Environment& environment, std::shared_ptr<SharedGate> shared, const GateParts& parts,
                  ThreadLine* line);
 
-  std::shared_ptr<SharedGate> shared_;
-  std::uint64_t taken_tag(std::uint64_t slot);
+  // Whether this thread is the consumer in whose session the table's entries are in hand.
+  bool in_session() const { return parts_.queue->has_lease() && session_ != 0; }
+  std::uint32_t take_again(std::uint32_t max, std::uint64_t now);
+  std::uint32_t take_new(std::uint32_t max, std::uint64_t now);
+  void hand_out(std::uint32_t i, std::uint32_t entry, std::uint64_t now);
+  ResolveResult resolve_reservation(std::uint64_t reservation, bool confirm);
+  void release_place(const AdmittedOrder& order);
 
+  std::shared_ptr<SharedGate> shared_;
   GateParts parts_;
   ThreadLine* line_;
   Admission::Parts admission_;
-  std::uint64_t in_hand_ = 0;  // orders taken from the queue and not yet decided: in flight, to the limiter
+  InFlightTable table_;
+  std::uint64_t session_ = 0;          // 0: has not consumed yet
+  std::uint64_t renewal_at_ = kNever;  // when JavaScript calls renew()
   Staging words_;
 };
 

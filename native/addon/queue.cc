@@ -2,6 +2,7 @@
 
 #include "addon/objects.h"
 #include "core/check.h"
+#include "core/planted.h"
 
 namespace sluice {
 
@@ -72,7 +73,8 @@ void QueueAttachment::on_detach() {
   }
   queue_.abandon(number_, [this](std::uint32_t lane, std::uint32_t permits) { permits_[lane] += permits; });
   for (std::uint32_t lane = 0; lane < shared_->shape.lanes; ++lane) {
-    if (permits_[lane] != 0) queue_.push_reserved(lane, nullptr, 0, permits_[lane], clock_, 0);
+    const bool returns = permits_[lane] != 0 && !SLUICE_PLANTED(kKeepPermits);
+    if (returns) queue_.push_reserved(lane, nullptr, 0, permits_[lane], clock_, 0);
     permits_[lane] = 0;
     serve_waiting(lane);
   }
@@ -154,6 +156,10 @@ void QueueAttachment::push_reserved(std::uint32_t lane, const std::byte* records
   permits_[lane] -= used + unused;
   queue_.push_reserved(lane, records, used, unused, clock_, ttl);
   // Permits that were used count too: a lane has room for so many permits, whatever its capacity.
+  permits_returned(lane);
+}
+
+void QueueAttachment::permits_returned(std::uint32_t lane) {
   if (queue_.somebody_waits(lane)) serve_waiting(lane);
   ring_if_parked();
   tell_if_drained();  // permits hold up the end
@@ -221,6 +227,11 @@ void QueueAttachment::give_lease() {
 
 void QueueAttachment::free_shown(std::uint32_t count) {
   if (count == 0) return;
+  // A gate's queue has one lane.
+  if (OrderTag* tags = shared_->tags.load(std::memory_order_acquire); tags != nullptr) {
+    const Ring<>& ring = queue_.ring();
+    for (std::uint32_t i = 0; i < count; ++i) tags[ring.slot_index(ring.head() + i * kRingStep)].clear();
+  }
   consumer_.free_shown(count);
   const bool somebody_waits = consumer_.somebody_waits();
   tell_if_drained();

@@ -13,11 +13,18 @@
 #include "addon/environment.h"
 #include "addon/hot_function.h"
 #include "addon/registry.h"
+#include "core/order_tag.h"
 #include "core/queue.h"
 #include "core/queue_consumer.h"
 #include "core/segment.h"
 
 namespace sluice {
+
+// What a gate does with an order that the queue drops while somebody else than the gate consumes. One call at a time.
+struct OrderReturns {
+  virtual ~OrderReturns() = default;
+  virtual void give_back(const AdmittedOrder& order) = 0;
+};
 
 struct SharedQueue : SharedObject {
   SharedQueue() : SharedObject(ObjectKind::kQueue) {}
@@ -28,20 +35,32 @@ struct SharedQueue : SharedObject {
   Bell bell;                       // the consumer's
   std::atomic<bool> gated{false};  // a gate feeds it: a queue has at most one
 
-  // The reservations that travel beside the records of a gate, one word per slot; nullptr until there is a gate.
-  using Tag = std::atomic<std::uint64_t>;
-  std::atomic<Tag*> tags{nullptr};
-  // For a new gate. What an earlier gate left in the queue is then as if pushed past: its reservations are of another
-  // stock, perhaps, and run out by themselves.
-  void make_tags() {
-    if (tag_memory_ != nullptr) {
-      const std::uint64_t slots = std::bit_ceil(shape.ring_capacity());
-      for (std::uint64_t slot = 0; slot < slots; ++slot)
-        tag_memory_[slot].store(0, std::memory_order_relaxed);
-      return;
-    }
-    tag_memory_ = std::make_unique<Tag[]>(std::bit_ceil(shape.ring_capacity()));
+  // Of a queue with a gate: one tag per slot. nullptr until there is a gate.
+  std::atomic<OrderTag*> tags{nullptr};
+  void open_gate(OrderReturns* returns) {
+    const std::lock_guard<std::mutex> guard(returns_mutex_);
+    returns_ = returns;
+    if (tag_memory_ != nullptr) return;
+    tag_memory_ = std::make_unique<OrderTag[]>(slots());
     tags.store(tag_memory_.get(), std::memory_order_release);
+  }
+  // Orders that are still in the queue are from now on as if pushed past the gate; `left(order)` is told of each.
+  template <class Left>
+  void close_gate(Left&& left) {
+    const std::lock_guard<std::mutex> guard(returns_mutex_);
+    returns_ = nullptr;
+    for (std::uint64_t slot = 0; slot < slots(); ++slot) {
+      left(tag_memory_[slot].get());
+      tag_memory_[slot].clear();
+    }
+  }
+  // A record is dropped while somebody consumes past the gate.
+  void drop_order(std::uint64_t slot) {
+    OrderTag& tag = tags.load(std::memory_order_acquire)[slot];
+    const std::lock_guard<std::mutex> guard(returns_mutex_);
+    const AdmittedOrder order = tag.get();
+    tag.clear();
+    if (returns_ != nullptr && order.admitted()) returns_->give_back(order);
   }
 
   Queue view() const { return Queue(segment.body(), shape); }
@@ -66,7 +85,11 @@ struct SharedQueue : SharedObject {
   }
 
  private:
-  std::unique_ptr<Tag[]> tag_memory_;
+  std::uint64_t slots() const { return std::bit_ceil(shape.ring_capacity()); }
+
+  std::unique_ptr<OrderTag[]> tag_memory_;
+  std::mutex returns_mutex_;
+  OrderReturns* returns_ = nullptr;  // of the gate, while there is one
   std::mutex bells_mutex_;
   std::unordered_map<std::uint64_t, Bell*>
       bells_;  // of attachments that wait for room or want to hear of the end
@@ -139,6 +162,8 @@ class QueueAttachment : public Attachment {
   bool listen_for_served();
   LoopBell& served() { return served_; }
 
+  // After room that was promised is free again: whoever waits for it, or for the queue's end, looks again.
+  void permits_returned(std::uint32_t lane);
   // Permits of this attachment: returned when it detaches.
   std::uint32_t reserve(std::uint32_t lane, std::uint32_t want);
   void took_permits(std::uint32_t lane, std::uint32_t count) { permits_[lane] += count; }
@@ -156,11 +181,14 @@ class QueueAttachment : public Attachment {
 
   // Whether this attachment is the consumer, becoming it if nobody is.
   bool consumes() { return has_lease_ || take_lease(); }
+  bool has_lease() const { return has_lease_; }
   void give_lease();
 
   template <class Shown, class Drop>
   std::uint32_t show(std::uint32_t max, Shown&& shown, Drop&& also_dropped);
   void free_shown(std::uint32_t count);
+  // In place of show(), for who takes what was shown before.
+  void show_nothing() { words_.put(kDropped, 0.0); }
 
   // What the consumer may wait for: see park().
   enum class Park : std::int32_t { kReady = 0, kParked = 1, kEnded = 2, kFailed = 3 };
@@ -189,7 +217,7 @@ class QueueAttachment : public Attachment {
   Bell& own_bell();
   // After records or permits are gone: whoever waits for the queue's end looks again.
   void tell_if_drained() {
-    if (queue_.closed() && consumer_.drained()) shared_->wake_all();
+    if (queue_.closing() && consumer_.drained()) shared_->wake_all();
   }
 
   std::shared_ptr<SharedQueue> shared_;

@@ -12,17 +12,13 @@ constexpr std::int32_t kClosed = -1;
 constexpr std::int32_t kNotConsumer = -2;
 constexpr std::int32_t kLineFull = -4;
 
+// Success answers undefined: a number would have to be made.
 napi_value pushed(napi_env env, QueueAttachment& self, PushResult result) {
-  switch (result) {
-    case PushResult::kPushed:
-      self.ring_if_parked();
-      return number(env, 1);
-    case PushResult::kFull:
-      return number(env, 0);
-    case PushResult::kClosed:
-      return number(env, kClosed);
+  if (result == PushResult::kPushed) [[likely]] {
+    self.ring_if_parked();
+    return nullptr;
   }
-  return nullptr;
+  return number(env, result == PushResult::kFull ? 0 : kClosed);
 }
 
 // push(): lane 0, the queue's own ttl
@@ -188,18 +184,13 @@ napi_value close_batch(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-constexpr auto kNothing = [](auto...) {};
-
-// Shows records to whoever consumes the queue itself. A gate's reservation does not go with them: it runs out by
-// itself, and must not be found by the next record in the slot, which may come past the gate.
+// Shows records to whoever consumes the queue itself. The reservations of orders that a gate admitted do not go with
+// them; those of orders that are dropped are given back.
 std::uint32_t show(QueueAttachment& self, std::uint32_t max) {
-  SharedQueue::Tag* tags = self.shared()->tags.load(std::memory_order_acquire);
-  if (tags == nullptr) return self.show(max, kNothing, kNothing);
-  const auto clear = [tags](auto, auto, std::uint64_t slot) {
-    tags[slot].store(0, std::memory_order_relaxed);
-  };
-  const auto clear_dropped = [tags](std::uint64_t slot) { tags[slot].store(0, std::memory_order_relaxed); };
-  return self.show(max, clear, clear_dropped);
+  constexpr auto nothing = [](auto...) {};
+  SharedQueue& shared = *self.shared();
+  if (shared.tags.load(std::memory_order_acquire) == nullptr) return self.show(max, nothing, nothing);
+  return self.show(max, nothing, [&shared](std::uint64_t slot) { shared.drop_order(slot); });
 }
 
 // next(consumed, max): removes the `consumed` records shown last, then shows up to `max` more
@@ -222,6 +213,16 @@ napi_value take(napi_env env, napi_callback_info info) {
   const std::uint32_t count = show(self, std::min(arguments[0], self.out_records()));
   self.free_shown(count);
   return number(env, static_cast<std::int32_t>(count));
+}
+
+// takeOne(): removes one record: undefined, or 0 if there is none
+napi_value take_one(napi_env env, napi_callback_info info) {
+  auto& self = attachment<QueueAttachment>(env, info);
+  if (self.detached()) return number(env, kDisposed);
+  if (!self.consumes()) return number(env, kNotConsumer);
+  if (show(self, 1) == 0) return number(env, 0);
+  self.free_shown(1);
+  return nullptr;
 }
 
 // wantDropped(0 | 1): whether dropped records are copied out
@@ -381,6 +382,7 @@ constexpr HotFunction kQueueFunctions[] = {
     {"closeBatch", close_batch},
     {"next", next},
     {"take", take},
+    {"takeOne", take_one},
     {"wantDropped", want_dropped},
     {"park", park},
     {"unpark", unpark},
@@ -410,6 +412,7 @@ Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedQueue>& shared, co
   object.Set("capacity", static_cast<double>(shape.capacity));
   object.Set("lanes", static_cast<double>(shape.lanes));
   object.Set("expires", shape.expires);
+  object.Set("manualClock", shared->time.manual != nullptr);
   object.Set("drops", shape.needs_choice());
   object.Set("overflow", static_cast<double>(shape.overflow));
   // For whoever builds on this attachment natively (the gate), while `object` is alive.

@@ -50,6 +50,11 @@ KeySecret random_secret() {
   return {{word(), word()}};
 }
 
+// On a manual clock nothing expires by itself.
+Sweeping sweeping(const SharedStock& shared) {
+  return shared.time.manual == nullptr ? Sweeping::kByPassers : Sweeping::kAsked;
+}
+
 // createStock({ maxItems, maxReservations, maxUsers, maxIds, movements, holdMs, clock? }, staging): without items yet
 Napi::Value create_stock(const Napi::CallbackInfo& info) {
   const auto options = info[0].As<Napi::Object>();
@@ -61,7 +66,7 @@ Napi::Value create_stock(const Napi::CallbackInfo& info) {
   if (!intact(options)) return {};
   shared->segment = Segment::create(SegmentKind::kStock, 0, StockLedger::bytes(shared->shape));
   if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
-  shared->view().format(shared->shape, hold_ns, random_secret());
+  shared->view().format(shared->shape, hold_ns, random_secret(), sweeping(*shared));
   Registry::instance().add(shared);
   return attach(info.Env(), shared, info[1]);
 }
@@ -79,16 +84,13 @@ Napi::Value restore_stock(const Napi::CallbackInfo& info) {
   auto shared = std::make_shared<SharedStock>();
   if (!clock_option(options, shared->time)) return Napi::String::New(info.Env(), kDeadHandle);
   if (!intact(options)) return {};
-  if (octets.ByteLength() % sizeof(std::uint64_t) != 0)
-    return Napi::String::New(info.Env(), "snapshot-damaged");
-  std::vector<std::uint64_t> words(octets.ByteLength() / sizeof(std::uint64_t));
-  std::memcpy(words.data(), octets.Data(), octets.ByteLength());
-  const SnapshotError error = LedgerSnapshot::check(words, shared->shape);
+  std::vector<std::uint64_t> words;
+  const SnapshotError error = LedgerSnapshot::open(octets.Data(), octets.ByteLength(), words, shared->shape);
   if (error != SnapshotError::kNone) return Napi::String::New(info.Env(), reason(error));
   shared->segment = Segment::create(SegmentKind::kStock, 0, StockLedger::bytes(shared->shape));
   if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
   StockLedger ledger = shared->view();
-  if (!LedgerSnapshot::read(ledger.memory(), words, shared->time.clock().now())) {
+  if (!LedgerSnapshot::read(ledger.memory(), words, shared->time.clock().now(), sweeping(*shared))) {
     return Napi::String::New(info.Env(), reason(SnapshotError::kDamaged));
   }
   Registry::instance().add(shared);

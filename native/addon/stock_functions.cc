@@ -54,11 +54,7 @@ napi_value reserve(napi_env env, napi_callback_info info) {
   const Staging& words = self.words();
   StockLedger& ledger = self.ledger();
   StockRequest::Line lines[StockRequest::kLinesMax];
-  const std::uint32_t count = std::min(arguments[0], StockRequest::kLinesMax);
-  for (std::uint32_t i = 0; i < count; ++i) {
-    const std::size_t at = kLines + i * kLineBytes;
-    lines[i] = {StagedKey(words, at).key(ledger.secret()), words.get<std::uint64_t>(at + 16)};
-  }
+  const std::uint32_t count = staged_lines(self, arguments[0], lines);
   const StockRequest request{lines, count, StagedKey(words, kUser).user(ledger.secret()),
                              StagedKey(words, kId).key(ledger.secret()), words.get<std::uint64_t>(kHoldNs)};
   const StockAnswer verdict = ledger.peek(request);
@@ -150,14 +146,14 @@ napi_value close_item(napi_env env, napi_callback_info info) {
 napi_value limits_users(napi_env env, napi_callback_info info) {
   auto& self = attachment<StockAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
-  const ItemTable& items = self.ledger().items();
+  const ItemTable<>& items = self.ledger().items();
   for (std::uint32_t i = 0; i < items.size(); ++i) {
     if (items[i].per_user != 0) return number(env, 1);
   }
   return number(env, 0);
 }
 
-Napi::Value sku_of(napi_env env, const Item& item) {
+Napi::Value sku_of(napi_env env, const Item<>& item) {
   if (item.name_length != 0) return Napi::String::New(env, item.name, item.name_length);
   return Napi::Number::New(env, static_cast<double>(item.sku.low));
 }
@@ -192,6 +188,8 @@ napi_value audit_report(napi_env env, napi_callback_info info) {
   result.Set("slots", static_cast<double>(self.ledger().slots()));
   result.Set("users", static_cast<double>(report.users));
   result.Set("usersCounted", static_cast<double>(report.users_counted));
+  result.Set("usersShort", static_cast<double>(report.users_short));
+  result.Set("shardsOff", static_cast<double>(report.shards_off));
   if (report.item != kNoItem) {
     Napi::Object mismatch = counts_object(env, report.counts);
     mismatch.Set("sku", sku_of(env, self.ledger().items()[report.item]));
@@ -235,11 +233,11 @@ napi_value read_movement(napi_env env, napi_callback_info info) {
   napi_get_value_double(env, argument, &position);
   Movement movement;
   switch (self.ledger().movements().read(static_cast<std::uint64_t>(position), movement)) {
-    case MovementLog::Read::kNothingYet:
+    case MovementLog<>::Read::kNothingYet:
       return number(env, 0);
-    case MovementLog::Read::kOverwritten:
+    case MovementLog<>::Read::kOverwritten:
       return number(env, 1);
-    case MovementLog::Read::kRead:
+    case MovementLog<>::Read::kRead:
       break;
   }
   Napi::Object result = Napi::Object::New(env);
@@ -298,6 +296,17 @@ constexpr HotFunction kStockFunctions[] = {
 };
 
 }  // namespace
+
+std::uint32_t staged_lines(StockAttachment& stock, std::uint32_t count,
+                           StockRequest::Line (&lines)[StockRequest::kLinesMax]) {
+  count = std::min(count, StockRequest::kLinesMax);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const std::size_t at = kLines + i * kLineBytes;
+    lines[i] = {StagedKey(stock.words(), at).key(stock.ledger().secret()),
+                stock.words().get<std::uint64_t>(at + 16)};
+  }
+  return count;
+}
 
 napi_value stock_object(napi_env env, StockAttachment* attachment) {
   return hot_object(env, attachment, kStockFunctions);

@@ -10,4 +10,8 @@ namespace sluice {
 // The object with these functions, which owns `attachment`.
 napi_value stock_object(napi_env env, StockAttachment* attachment);
 
+// The first `count` lines of a cart as they stand in the staging of `stock`. Returns how many there are.
+std::uint32_t staged_lines(StockAttachment& stock, std::uint32_t count,
+                           StockRequest::Line (&lines)[StockRequest::kLinesMax]);
+
 }  // namespace sluice

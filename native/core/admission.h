@@ -1,13 +1,16 @@
 // The gate's one step: limiter, stock and queue, all or nothing.
 //
-//   1 peek at the queue and the stock (read only)    refused here: nothing was charged, no shared line written
+//   1 peek at the stock and the queue (read only)    refused here: nothing was charged, no shared line written
 //   2 read the clock
 //   3 limiter                                        refused here: nothing was charged
-//   4 stock: reserve                                 refused here: the limiter is refunded
-//   5 queue: push, as the last part of reserving     refused here: the reservation is undone, the limiter refunded
+//   4 queue: have room promised (with a stock)       refused here: the limiter is refunded
+//   5 stock: reserve                                 refused here: the promise is returned, the limiter refunded
+//   6 queue: push, as the last part of reserving     cannot fail
 //
-// The reservation travels beside its record in `tags`, one word per slot of the ring, which the slot's stamp
-// publishes like the record itself.
+// Units are taken when nothing can fail any more, so that no roll-back ever shows others an item as sold out that is
+// not (which they would be told for good, where they have an id). What a roll-back can show others, for some tens of
+// nanoseconds, is a limit or a queue that is full by one, which they may ask again; and, of a cart that fails for
+// want of its later lines, the units of its earlier ones (see line_reserver.h).
 #pragma once
 
 #include <cstdint>
@@ -15,6 +18,8 @@
 
 #include "core/clock.h"
 #include "core/limiter.h"
+#include "core/order_tag.h"
+#include "core/planted.h"
 #include "core/queue.h"
 #include "core/stock_ledger.h"
 
@@ -58,9 +63,14 @@ struct AdmissionFields {
   NumberField sku, quantity, user, id;
 };
 
-// In place of a reservation in the tag of an order that was admitted without a stock. A record that was pushed
-// past the gate has the tag 0.
-inline constexpr std::uint64_t kNoReservation = ~0ULL;
+// What asks to be admitted.
+struct AdmissionRequest {
+  const std::byte* record;
+  std::uint64_t hold_ns = 0;                 // 0: as the stock says
+  const Key* key = nullptr;                  // of the limiter, if that has keys
+  const StockRequest::Line* cart = nullptr;  // in place of the record's own sku and quantity
+  std::uint32_t cart_lines = 0;
+};
 
 enum class Outcome : std::uint8_t {
   kAdmitted = 0,
@@ -91,89 +101,104 @@ class Admission {
     ThreadLine* queue_line;
     ThreadLine* limiter_line;
     ThreadLine* stock_line;
-    std::atomic<std::uint64_t>* tags;  // one per slot of the ring
-    const Queue* depth_queue;          // whose depth the limiter's third tier follows, or nullptr
+    OrderTag* tags;            // one per slot of the ring
+    const Queue* depth_queue;  // whose depth the limiter's third tier follows, or nullptr
     Clock clock;
   };
   struct Result {
     Outcome outcome;
-    Tier tier;                  // kRateLimited: which tier
-    std::uint64_t retry_after;  // kRateLimited: ns, or kNever
-    std::uint64_t reservation;  // kAdmitted, kDuplicate
+    Tier tier = Tier::kNone;        // kRateLimited: which tier
+    bool broke_promise = false;     // see Queue::break_promise()
+    std::uint32_t line = 0;         // for a refusal that concerns one: which line of the cart
+    std::uint64_t retry_after = 0;  // kRateLimited: ns, or kNever
+    std::uint64_t reservation = 0;  // kAdmitted, kDuplicate
   };
 
-  // `hold_ns` 0: as the stock says.
-  static Result admit(const Parts& parts, const AdmissionFields& fields, const std::byte* record,
-                      std::uint64_t hold_ns) noexcept {
-    const Result result = decide(parts, fields, record, hold_ns);
+  static Result admit(const Parts& parts, const AdmissionFields& fields,
+                      const AdmissionRequest& asked) noexcept {
+    const Result result = decide(parts, fields, asked);
     parts.line->count(counter_of(result.outcome));
     if (result.outcome == Outcome::kQueueFull) parts.queue_line->count(Queue::kRejected);
     return result;
   }
 
  private:
-  static Result decide(const Parts& parts, const AdmissionFields& fields, const std::byte* record,
-                       std::uint64_t hold_ns) noexcept {
+  static Result decide(const Parts& parts, const AdmissionFields& fields,
+                       const AdmissionRequest& asked) noexcept {
     Queue& queue = *parts.queue;
-    if (queue.closed()) return refused(Outcome::kClosed);
-    StockRequest::Line line{};
+    if (queue.closed()) return {Outcome::kClosed};
+    StockRequest::Line line;
     StockRequest request{&line, 1, {}, {}, 0};
     if (parts.stock != nullptr) {
-      line = {number_key(fields.sku.read(record)), fields.quantity.read(record)};
-      if (fields.user.type != NumberType::kNone) request.user = LedgerUser::number(fields.user.read(record));
-      if (fields.id.type != NumberType::kNone) request.id = number_key(fields.id.read(record));
-      request.hold_ns = hold_ns != 0 ? hold_ns : parts.stock->hold_ns();
-      if (line.quantity < 1 || line.quantity > kQuantityMax) return refused(Outcome::kBadQuantity);
+      if (asked.cart != nullptr) {
+        request.lines = asked.cart;
+        request.line_count = asked.cart_lines;
+      } else {
+        line = {number_key(fields.sku.read(asked.record)), fields.quantity.read(asked.record)};
+        if (line.quantity < 1 || line.quantity > kQuantityMax) return {Outcome::kBadQuantity};
+      }
+      if (fields.user.type != NumberType::kNone)
+        request.user = LedgerUser::number(fields.user.read(asked.record));
+      if (fields.id.type != NumberType::kNone) request.id = number_key(fields.id.read(asked.record));
+      request.hold_ns = asked.hold_ns != 0 ? asked.hold_ns : parts.stock->hold_ns();
       const StockAnswer verdict = parts.stock->peek(request);
       if (verdict.result != ReserveResult::kReserved) {
         return answered(parts.stock->refuse(*parts.stock_line, request, verdict));
       }
     }
-    if (queue.ring().looks_full()) return busy(parts, request, refused(Outcome::kQueueFull));
+    if (queue.ring().looks_full()) return busy(parts, request, {Outcome::kQueueFull});
 
     const bool needs_time = parts.limiter != nullptr || parts.stock != nullptr || queue.shape().needs_time();
     const std::uint64_t now = needs_time ? parts.clock.now() : 0;
     Limiter::Decision decision;
+    const Key* charged = asked.key;
     if (parts.limiter != nullptr) {
       const std::uint64_t depth = parts.depth_queue == nullptr ? 0 : parts.depth_queue->depth();
-      decision = parts.limiter->decide(*parts.limiter_line, parts.clock, now, 1, depth);
+      decision = parts.limiter->decide(*parts.limiter_line, parts.clock, now, 1, depth, asked.key);
+      if (decision.overflowed) charged = nullptr;
       if (decision.refused_by != Tier::kNone) {
-        return busy(parts, request,
-                    {Outcome::kRateLimited, decision.refused_by,
-                     parts.limiter->retry_after(*parts.limiter_line, now, 1), 0});
+        Result refusal{Outcome::kRateLimited, decision.refused_by};
+        refusal.retry_after = parts.limiter->retry_after(*parts.limiter_line, now, 1, charged);
+        return busy(parts, request, refusal);
       }
     }
-    const Result result = parts.stock != nullptr ? reserve_and_push(parts, request, record, now)
-                                                 : push(parts, record, now, kNoReservation);
-    if (result.outcome != Outcome::kAdmitted && parts.limiter != nullptr) {
-      parts.limiter->refund(*parts.limiter_line, decision, 1);
+    AdmittedOrder order{kNoReservation, request.hold_ns, charged == nullptr ? Key{} : *charged};
+    const Result result = parts.stock != nullptr ? reserve_and_push(parts, request, asked, now, order)
+                                                 : push(parts, asked, now, order);
+    if (result.outcome != Outcome::kAdmitted && parts.limiter != nullptr &&
+        !SLUICE_PLANTED(kKeepAdmissionCharge)) {
+      parts.limiter->refund(*parts.limiter_line, decision, 1, asked.key);
     }
     return result;
   }
 
-  static Result reserve_and_push(const Parts& parts, const StockRequest& request, const std::byte* record,
-                                 std::uint64_t now) noexcept {
-    Result pushed = refused(Outcome::kQueueFull);
+  static Result reserve_and_push(const Parts& parts, const StockRequest& request,
+                                 const AdmissionRequest& asked, std::uint64_t now,
+                                 AdmittedOrder& order) noexcept {
+    Queue& queue = *parts.queue;
+    const PushResult room = queue.promise_room(0);
+    if (room != PushResult::kPushed) return busy(parts, request, {refusal_of(room)});
     const StockAnswer answer =
         parts.stock->reserve(*parts.stock_line, request, now, [&](std::uint64_t reservation) {
-          pushed = push(parts, record, now, reservation);
-          return pushed.outcome == Outcome::kAdmitted;
+          order.reservation = reservation;
+          queue.push_promised(0, asked.record, now, queue.shape().ttl_ns,
+                              [&](std::uint64_t slot) { parts.tags[slot].put(order); });
+          return true;
         });
-    return answer.result == ReserveResult::kReserved || answer.result == ReserveResult::kNotPublished
-               ? pushed
-               : answered(answer);
+    Result result = answered(answer);
+    if (result.outcome != Outcome::kAdmitted) {
+      queue.break_promise(0);
+      result.broke_promise = true;
+    }
+    return result;
   }
 
-  static Result push(const Parts& parts, const std::byte* record, std::uint64_t now,
-                     std::uint64_t reservation) noexcept {
-    const PushResult pushed =
-        parts.queue->push(0, record, now, parts.queue->shape().ttl_ns, [&](std::uint64_t slot) {
-          // Relaxed: the slot's stamp publishes it.
-          parts.tags[slot].store(reservation, std::memory_order_relaxed);
-        });
-    if (pushed == PushResult::kFull) return refused(Outcome::kQueueFull);
-    if (pushed == PushResult::kClosed) return refused(Outcome::kClosed);
-    return {Outcome::kAdmitted, Tier::kNone, 0, reservation == kNoReservation ? 0 : reservation};
+  static Result push(const Parts& parts, const AdmissionRequest& asked, std::uint64_t now,
+                     const AdmittedOrder& order) noexcept {
+    Queue& queue = *parts.queue;
+    const PushResult pushed = queue.push(0, asked.record, now, queue.shape().ttl_ns,
+                                         [&](std::uint64_t slot) { parts.tags[slot].put(order); });
+    return {pushed == PushResult::kPushed ? Outcome::kAdmitted : refusal_of(pushed)};
   }
 
   // However busy we are: an id that was answered before gets that answer.
@@ -183,9 +208,14 @@ class Admission {
     return earlier.result == ReserveResult::kReserved ? refusal : answered(earlier);
   }
 
-  static Result refused(Outcome outcome) noexcept { return {outcome, Tier::kNone, 0, 0}; }
+  static Outcome refusal_of(PushResult pushed) noexcept {
+    return pushed == PushResult::kClosed ? Outcome::kClosed : Outcome::kQueueFull;
+  }
   static Result answered(const StockAnswer& answer) noexcept {
-    return {static_cast<Outcome>(answer.result), Tier::kNone, 0, answer.reservation};
+    Result result{static_cast<Outcome>(answer.result)};
+    result.line = answer.line;
+    result.reservation = answer.reservation;
+    return result;
   }
   static Counter counter_of(Outcome outcome) noexcept {
     switch (outcome) {

@@ -50,6 +50,15 @@ class FreeList {
     return control_->put.load(std::memory_order_relaxed) - control_->taken.load(std::memory_order_relaxed);
   }
 
+  // Calls `visit(slot)` for each, in the order in which they will be taken. While nobody takes or puts.
+  template <class Visit>
+  void for_each(Visit&& visit) const {
+    const std::uint32_t end = control_->put.load(std::memory_order_relaxed);
+    for (std::uint32_t at = control_->taken.load(std::memory_order_relaxed); at != end; ++at) {
+      visit(cells_[at & mask_].slot);
+    }
+  }
+
   // The slot that has been free for longest, or kNoSlot. Under contention a list whose last few slots are just
   // being put back may report none.
   std::uint32_t take() noexcept {

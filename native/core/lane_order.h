@@ -8,6 +8,7 @@
 #include <bit>
 #include <cstdint>
 
+#include "core/planted.h"
 #include "core/waiting_line.h"  // kLanesMax
 
 namespace sluice {
@@ -24,6 +25,7 @@ class LaneOrder {
       earned_[lane] += weights[lane];
       if (chosen == urgent && earned_[lane] >= sum) chosen = lane;
     }
+    if (SLUICE_PLANTED(kStarveLanes)) return urgent;
     if (chosen != urgent) earned_[chosen] -= sum;
     return chosen;
   }

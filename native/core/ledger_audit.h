@@ -1,6 +1,7 @@
 // Recomputes the counts of a stock ledger from its reservations and user entries, while no operation is inside.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -16,10 +17,24 @@ struct LedgerAudit {
   std::uint64_t held = 0;                             // reservations
   std::uint64_t lines = 0, free_slots = 0;            // together: the table's slots
   std::uint64_t users = 0, users_counted = 0;         // pairs with a count, and what the table says
+  std::uint64_t users_short = 0;                      // pairs with less than their reservations hold
+  std::uint64_t shards_off = 0;                       // stock lines whose own reservations do not add up
+
+  bool adds_up(std::uint64_t slots) const noexcept {
+    return item == kNoItem && lines + free_slots == slots && users == users_counted && users_short == 0 &&
+           shards_off == 0;
+  }
 };
 
 inline LedgerAudit audit(LedgerMemory& memory) {
-  std::vector<std::uint64_t> reserved(kItemsMax), counted(kItemsMax);
+  // What a reservation's line says of a pair of a user and an item, and what the pair has.
+  struct Held {
+    std::uint32_t entry, quantity;
+    std::uint64_t count;
+  };
+  std::vector<Held> pairs;
+  const std::uint32_t most = memory.control->shape.items;
+  std::vector<std::uint64_t> reserved(most), counted(most), on_line(most);
   LedgerAudit report;
   memory.control->quiesce.pause(*memory.lines);
   ReservationTable& table = memory.reservations;
@@ -27,10 +42,14 @@ inline LedgerAudit audit(LedgerMemory& memory) {
   for (std::uint32_t slot = 0; slot < table.size(); ++slot) {
     if (table.held_in(slot) == 0) continue;
     ++report.held;
-    LineReserver::for_each_line(memory, slot, [&](std::uint32_t at, std::uint32_t quantity, std::uint32_t) {
-      ++report.lines;
-      reserved[table[at].item.load(std::memory_order_relaxed)] += quantity;
-    });
+    LineReserver::for_each_line(memory, slot,
+                                [&](std::uint32_t at, std::uint32_t quantity, std::uint32_t entry) {
+                                  ++report.lines;
+                                  reserved[table[at].item.load(std::memory_order_relaxed)] += quantity;
+                                  on_line[table[at].stock_line.load(std::memory_order_relaxed)] += quantity;
+                                  if (entry != kNoUser)
+                                    pairs.push_back({entry, quantity, memory.users.count_of(entry)});
+                                });
   }
   for (std::uint32_t entry = 0; entry < memory.users.size(); ++entry) {
     const std::uint64_t count = memory.users.count_of(entry);
@@ -40,8 +59,12 @@ inline LedgerAudit audit(LedgerMemory& memory) {
   }
   report.users_counted = memory.users.used();
   for (std::uint32_t number = 0; number < memory.items.size(); ++number) {
-    const Item& item = memory.items[number];
+    const Item<>& item = memory.items[number];
     const StockCounts counts = memory.items.counts(item);
+    for (std::uint32_t i = item.first_line; i < item.first_line + item.shards; ++i) {
+      const std::uint64_t word = memory.items.line(i).word.load(std::memory_order_relaxed);
+      report.shards_off += StockLine<>::reserved_in(word) != on_line[i];
+    }
     const bool adds_up = counts.available + counts.reserved <= counts.total &&
                          counts.reserved == reserved[number] &&
                          (item.per_user == 0 || counted[number] == counts.reserved + counts.sold);
@@ -52,6 +75,13 @@ inline LedgerAudit audit(LedgerMemory& memory) {
     report.users_found = counted[number];
   }
   memory.control->quiesce.resume();
+  std::sort(pairs.begin(), pairs.end(), [](const Held& a, const Held& b) { return a.entry < b.entry; });
+  for (std::size_t i = 0; i < pairs.size();) {
+    const Held& pair = pairs[i];
+    std::uint64_t holds = 0;
+    for (; i < pairs.size() && pairs[i].entry == pair.entry; ++i) holds += pairs[i].quantity;
+    report.users_short += holds > pair.count;
+  }
   return report;
 }
 

@@ -17,6 +17,10 @@
 
 namespace sluice {
 
+// The most of each that a ledger is made for.
+inline constexpr std::uint32_t kReservationsMax = 1U << 24, kUsersMax = 1U << 26, kIdsMax = 1U << 26,
+                               kMovementsMax = 1U << 24;
+
 struct LedgerShape {
   std::uint32_t items = 0;  // stock lines: an item has one for each of its shards
   std::uint32_t reservations = 0;
@@ -25,10 +29,15 @@ struct LedgerShape {
   std::uint32_t movements = 0;
 };
 
+// kByPassers: those who reserve expire what is due, a few places of the table at a time. kAsked: nothing expires unless
+// somebody asks for it, as on a manual clock.
+enum class Sweeping : std::uint8_t { kAsked, kByPassers };
+
 struct LedgerControl {
-  LedgerShape shape;      // written at creation only, like the next two
+  LedgerShape shape;      // written at creation only, like the next three
   std::uint64_t hold_ns;  // how long a reservation is held unless it says otherwise
   KeySecret secret;       // of the fingerprints of texts
+  Sweeping sweeping;
   Quiesce<> quiesce;
   alignas(kCacheLine) std::atomic<std::uint32_t> sweep_cursor;
 };
@@ -36,27 +45,27 @@ struct LedgerControl {
 class LedgerMemory {
  public:
   static std::uint64_t bytes(const LedgerShape& shape) {
-    return sizeof(LedgerControl) + sizeof(ThreadLines) + ItemTable::bytes(shape.items) +
-           UserTable::bytes(shape.users) + IdTable::bytes(shape.ids) +
-           ReservationTable::bytes(shape.reservations) + MovementLog::bytes(shape.movements);
+    return sizeof(LedgerControl) + sizeof(ThreadLines) + ItemTable<>::bytes(shape.items) +
+           UserTable<>::bytes(shape.users) + IdTable::bytes(shape.ids) +
+           ReservationTable::bytes(shape.reservations) + MovementLog<>::bytes(shape.movements);
   }
 
   LedgerMemory(void* memory, const LedgerShape& shape)
       : control(static_cast<LedgerControl*>(memory)),
         lines(reinterpret_cast<ThreadLines*>(control + 1)),
         items(lines + 1, shape.items),
-        users(after(lines + 1, ItemTable::bytes(shape.items)), shape.users),
-        ids(after(lines + 1, ItemTable::bytes(shape.items) + UserTable::bytes(shape.users)), shape.ids),
-        reservations(after(lines + 1, ItemTable::bytes(shape.items) + UserTable::bytes(shape.users) +
+        users(after(lines + 1, ItemTable<>::bytes(shape.items)), shape.users),
+        ids(after(lines + 1, ItemTable<>::bytes(shape.items) + UserTable<>::bytes(shape.users)), shape.ids),
+        reservations(after(lines + 1, ItemTable<>::bytes(shape.items) + UserTable<>::bytes(shape.users) +
                                           IdTable::bytes(shape.ids)),
                      shape.reservations),
         movements(
-            after(lines + 1, ItemTable::bytes(shape.items) + UserTable::bytes(shape.users) +
+            after(lines + 1, ItemTable<>::bytes(shape.items) + UserTable<>::bytes(shape.users) +
                                  IdTable::bytes(shape.ids) + ReservationTable::bytes(shape.reservations)),
             shape.movements) {}
 
-  void format(const LedgerShape& shape, std::uint64_t hold_ns, const KeySecret& secret) {
-    new (control) LedgerControl{shape, hold_ns, secret, {}, {}};
+  void format(const LedgerShape& shape, std::uint64_t hold_ns, const KeySecret& secret, Sweeping sweeping) {
+    new (control) LedgerControl{shape, hold_ns, secret, sweeping, {}, {}};
     reservations.format();
   }
 
@@ -73,29 +82,36 @@ class LedgerMemory {
 
   LedgerControl* control;
   ThreadLines* lines;
-  ItemTable items;
-  UserTable users;
+  ItemTable<> items;
+  UserTable<> users;
   IdTable ids;
   ReservationTable reservations;
-  MovementLog movements;
+  MovementLog<> movements;
 
  private:
   static void* after(void* memory, std::uint64_t bytes) { return static_cast<std::byte*>(memory) + bytes; }
 };
 
-// While it lives, this thread is inside an operation, which audits and snapshots wait for.
+// While it lives, this thread is inside an operation, which audits and snapshots wait for. An operation within another
+// (the last step of a reservation may resolve others) is part of it.
 class Inside {
  public:
-  Inside(LedgerMemory& memory, ThreadLine& line) noexcept : quiesce_(memory.control->quiesce), line_(line) {
-    quiesce_.enter(line_);
+  Inside(LedgerMemory& memory, ThreadLine& line) noexcept
+      : quiesce_(memory.control->quiesce),
+        line_(line),
+        outermost_(line.inside.load(std::memory_order_relaxed) == 0) {
+    if (outermost_) quiesce_.enter(line_);
   }
-  ~Inside() { quiesce_.leave(line_); }
+  ~Inside() {
+    if (outermost_) quiesce_.leave(line_);
+  }
   Inside(const Inside&) = delete;
   Inside& operator=(const Inside&) = delete;
 
  private:
   Quiesce<>& quiesce_;
   ThreadLine& line_;
+  bool outermost_;
 };
 
 }  // namespace sluice

@@ -6,14 +6,16 @@
 // Not in it: the counters of operations, and the movements.
 #pragma once
 
-#include <bit>
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <utility>
 #include <vector>
 
+#include "core/ledger_audit.h"
 #include "core/ledger_memory.h"
 #include "core/line_reserver.h"
+#include "core/planted.h"
 
 namespace sluice {
 
@@ -37,20 +39,33 @@ class LedgerSnapshot {
     return words;
   }
 
-  // The shape of the ledger in a snapshot whose checksum holds.
-  static SnapshotError check(const std::vector<std::uint64_t>& words, LedgerShape& shape) {
+  // The words of a snapshot whose checksum holds, and the shape of its ledger.
+  static SnapshotError open(const void* octets, std::size_t size, std::vector<std::uint64_t>& words,
+                            LedgerShape& shape) {
+    words.resize(size / sizeof words[0]);
+    if (!words.empty()) std::memcpy(words.data(), octets, words.size() * sizeof words[0]);
     if (words.empty() || words[0] != kMagic) return SnapshotError::kNoSnapshot;
-    if (words.size() < kHeaderWords + kShapeWords) return SnapshotError::kDamaged;
+    if (words.size() < 2) return SnapshotError::kDamaged;
     if (words[1] != kVersion) return SnapshotError::kVersion;
-    if (words[2] != checksum(words)) return SnapshotError::kDamaged;
+    if (size % sizeof words[0] != 0 || words.size() < kHeaderWords + kShapeWords ||
+        words[2] != checksum(words)) {
+      return SnapshotError::kDamaged;
+    }
+    constexpr std::uint32_t kMost[kShapeWords] = {kItemsMax, kReservationsMax, kUsersMax, kIdsMax,
+                                                  kMovementsMax};
+    for (std::size_t i = 0; i < kShapeWords; ++i) {
+      const std::uint64_t word = words[kHeaderWords + i];
+      if (word > kMost[i] || (word == 0 && i < kShapeWords - 1)) return SnapshotError::kDamaged;
+    }
     const auto at = [&words](std::size_t i) { return static_cast<std::uint32_t>(words[kHeaderWords + i]); };
     shape = {at(0), at(1), at(2), at(3), at(4)};
     return SnapshotError::kNone;
   }
 
   // Into zeroed memory of the snapshot's shape. False if it contradicts itself; the memory is then worthless.
-  static bool read(LedgerMemory& memory, const std::vector<std::uint64_t>& words, std::uint64_t now) {
-    return Reader{memory, now, words}.read();
+  static bool read(LedgerMemory& memory, const std::vector<std::uint64_t>& words, std::uint64_t now,
+                   Sweeping sweeping) {
+    return Reader{memory, now, words}.read(sweeping) && audit(memory).adds_up(memory.reservations.size());
   }
 
  private:
@@ -99,16 +114,18 @@ class LedgerSnapshot {
       put(control.hold_ns);
       put(control.secret.words[0]);
       put(control.secret.words[1]);
+      put(control.sweep_cursor.load(std::memory_order_relaxed));
       list([&](auto&& one_more) { write_items(one_more); });
       list([&](auto&& one_more) { write_users(one_more); });
-      list([&](auto&& one_more) { write_reservations(one_more); });
+      list([&](auto&& one_more) { write_held(one_more); });
+      list([&](auto&& one_more) { write_free(one_more); });
       list([&](auto&& one_more) { write_ids(one_more); });
     }
 
     template <class OneMore>
     void write_items(OneMore&& one_more) {
       for (std::uint32_t number = 0; number < memory.items.size(); ++number) {
-        const Item& item = memory.items[number];
+        const Item<>& item = memory.items[number];
         one_more();
         put(item.sku);
         put_text(item.name, item.name_length);
@@ -133,17 +150,12 @@ class LedgerSnapshot {
       }
     }
 
-    // Every slot that was ever used: of the resolved ones, what they became.
     template <class OneMore>
-    void write_reservations(OneMore&& one_more) {
+    void write_held(OneMore&& one_more) {
       ReservationTable& table = memory.reservations;
       for (std::uint32_t slot = 0; slot < table.size(); ++slot) {
-        const std::uint64_t state = table[slot].state.load(std::memory_order_relaxed);
-        if (state == 0) continue;
+        if (table.held_in(slot) == 0) continue;
         one_more();
-        put(slot);
-        put(state);
-        if (ReservationTable::phase_in(state) != Phase::kHeld) continue;
         const std::uint64_t deadline = table[slot].deadline_ns.load(std::memory_order_relaxed);
         put(deadline > now ? deadline - now : 0);
         const LedgerUser user = table[slot].user();
@@ -155,6 +167,7 @@ class LedgerSnapshot {
                                         one_more_line();
                                         const Reservation& line = table[at];
                                         put(at);
+                                        put(line.state.load(std::memory_order_relaxed));
                                         put(line.item.load(std::memory_order_relaxed));
                                         put(line.stock_line.load(std::memory_order_relaxed));
                                         put(quantity);
@@ -163,9 +176,27 @@ class LedgerSnapshot {
       }
     }
 
+    // The free slots in the order in which they will be taken, and what became of the last reservation of each; without
+    // those at the beginning that were not used yet, whose order is that of their numbers.
+    template <class OneMore>
+    void write_free(OneMore&& one_more) {
+      bool unused = true;
+      std::uint64_t after = 0;
+      memory.reservations.for_each_free([&](std::uint32_t slot) {
+        const std::uint64_t state = memory.reservations[slot].state.load(std::memory_order_relaxed);
+        unused = unused && state == 0 && slot >= after;
+        after = slot + 1ULL;
+        if (unused) return;
+        one_more();
+        put(slot);
+        put(state);
+      });
+    }
+
     // The oldest of a bucket first, so that reading them in makes them as old again.
     template <class OneMore>
     void write_ids(OneMore&& one_more) {
+      if (SLUICE_PLANTED(kForgetIds)) return;
       memory.ids.for_each([&](const Key& id, std::uint64_t body, std::uint64_t answer) {
         one_more();
         put(id);
@@ -206,12 +237,13 @@ class LedgerSnapshot {
       return length;
     }
 
-    bool read() {
+    bool read(Sweeping sweeping) {
       LedgerShape shape;
       shape = {below(kItemsMax + 1), below(~0u), below(~0u), below(~0u), below(~0u)};
       const std::uint64_t hold_ns = take();
       const std::uint64_t secret = take();
-      memory.format(shape, hold_ns, KeySecret{{secret, take()}});
+      memory.format(shape, hold_ns, KeySecret{{secret, take()}}, sweeping);
+      memory.control->sweep_cursor.store(below(1ULL << 32), std::memory_order_relaxed);
       for (std::uint64_t left = take(); sound && left != 0; --left) read_item();
       for (std::uint64_t left = take(); sound && left != 0; --left) read_user();
       read_reservations();
@@ -232,9 +264,9 @@ class LedgerSnapshot {
       spec.per_user = below(kQuantityMax + 1);
       const bool closed = below(2) != 0;
       const std::uint64_t total = below(kQuantityMax + 1);
-      sound = sound && spec.shards != 0 && memory.items.add(spec) == ItemTable::Added::kAdded;
+      sound = sound && spec.shards != 0 && memory.items.add(spec) == ItemTable<>::Added::kAdded;
       if (!sound) return;
-      Item& item = memory.items[memory.items.size() - 1];
+      Item<>& item = memory.items[memory.items.size() - 1];
       item.closed.store(closed ? 1 : 0, std::memory_order_relaxed);
       item.total.store(total, std::memory_order_relaxed);
       for (std::uint32_t shard = 0; shard < item.shards; ++shard) {
@@ -246,56 +278,71 @@ class LedgerSnapshot {
       const Key user = take_key();
       const std::uint32_t item = below(memory.items.size());
       const std::uint64_t count = below(kQuantityMax + 1);
-      sound =
-          sound && count != 0 && memory.users.add(user, item, count, count).result == UserTable::Add::kAdded;
+      sound = sound && count != 0 &&
+              memory.users.add(user, item, count, count).result == UserTable<>::Add::kAdded;
     }
 
     void read_reservations() {
       ReservationTable& table = memory.reservations;
-      std::vector<bool> used(table.size());
+      std::vector<bool> seen(table.size());
+      for (std::uint64_t left = take(); sound && left != 0; --left) read_held(seen);
+      std::vector<std::uint32_t> used;
       for (std::uint64_t left = take(); sound && left != 0; --left) {
         const std::uint32_t slot = below(table.size());
-        const std::uint64_t state = take();
-        sound = sound && ReservationTable::phase_in(state) <= Phase::kExpired;
-        if (!sound) return;
-        table[slot].state.store(state, std::memory_order_relaxed);
-        if (ReservationTable::phase_in(state) == Phase::kHeld) read_held(slot, used);
+        read_state(slot, seen, false);
+        used.push_back(slot);
       }
-      // The rest of the slots are free, in the order of their numbers.
-      for (std::uint32_t i = 0; sound && i < table.size(); ++i) {
-        const std::uint32_t slot = table.take_slot();
-        if (!used[slot]) table.free_slot(slot);
+      if (!sound) return;
+      for (std::uint32_t i = 0; i < table.size(); ++i) table.take_slot();
+      for (std::uint32_t slot = 0; slot < table.size(); ++slot) {
+        if (!seen[slot]) table.free_slot(slot);
       }
+      for (const std::uint32_t slot : used) table.free_slot(slot);
     }
 
-    void read_held(std::uint32_t slot, std::vector<bool>& used) {
+    // A slot is in one place only, and its state is one that it can have there.
+    void read_state(std::uint32_t slot, std::vector<bool>& seen, bool held) {
+      const std::uint64_t state = take();
+      const Phase phase = ReservationTable::phase_in(state);
+      const bool resolved = phase >= Phase::kConfirmed && phase <= Phase::kExpired;
+      sound = sound && !seen[slot] && (held ? phase == Phase::kHeld : resolved || state == 0) &&
+              (state == 0 || state >> 32 != 0);
+      if (!sound) return;
+      seen[slot] = true;
+      memory.reservations[slot].state.store(state, std::memory_order_relaxed);
+    }
+
+    void read_held(std::vector<bool>& seen) {
       ReservationTable& table = memory.reservations;
-      table[slot].deadline_ns.store(now + take(), std::memory_order_relaxed);
+      const std::uint64_t remaining = take();
       LedgerUser user;
       user.key = take_key();
       user.text_length = take_text(user.text, sizeof user.text);
-      table[slot].put_user(user);
       std::uint32_t last = kNoSlot;
       for (std::uint64_t left = take(); sound && left != 0; --left) {
-        const std::uint32_t at_slot = below(table.size());
+        const std::uint32_t slot = below(table.size());
+        read_state(slot, seen, last == kNoSlot);
         const std::uint32_t number = below(memory.items.size());
         const std::uint64_t stock_line = take();
         const std::uint32_t quantity = below(kQuantityMax + 1);
         if (!sound) return;
-        const Item& item = memory.items[number];
-        sound = !used[at_slot] && (last != kNoSlot || at_slot == slot) && stock_line >= item.first_line &&
-                stock_line < item.first_line + item.shards;
-        if (!sound) return;
-        used[at_slot] = true;
-        Reservation& line = table[at_slot];
+        const Item<>& item = memory.items[number];
+        const std::uint32_t entry = item.per_user == 0 ? kNoUser : memory.users.entry_of(user.key, number);
+        sound = quantity != 0 && stock_line >= item.first_line &&
+                stock_line < item.first_line + item.shards && (item.per_user == 0 || entry != kNoUser);
+        Reservation& line = table[slot];
         line.item.store(number, std::memory_order_relaxed);
         line.stock_line.store(static_cast<std::uint32_t>(stock_line), std::memory_order_relaxed);
         line.quantity.store(quantity, std::memory_order_relaxed);
-        line.user_entry.store(item.per_user == 0 ? kNoUser : memory.users.entry_of(user.key, number),
-                              std::memory_order_relaxed);
+        line.user_entry.store(entry, std::memory_order_relaxed);
         line.next.store(kNoSlot, std::memory_order_relaxed);
-        if (last != kNoSlot) table[last].next.store(at_slot, std::memory_order_relaxed);
-        last = at_slot;
+        if (last != kNoSlot) {
+          table[last].next.store(slot, std::memory_order_relaxed);
+        } else {
+          line.deadline_ns.store(now + remaining, std::memory_order_relaxed);
+          line.put_user(user);
+        }
+        last = slot;
       }
       sound = sound && last != kNoSlot;
     }

@@ -9,6 +9,7 @@
 
 #include "core/depth_gate.h"
 #include "core/limiter_config.h"
+#include "core/planted.h"
 
 namespace sluice {
 
@@ -47,7 +48,7 @@ class Tiers {
     } else if (config_.has_bucket && !state_.bucket->take(config_.bucket, cost, now)) {
       taken.refused_by = Tier::kTokenBucket;
     } else if (config_.has_window && !(taken.window = take_window(cost, now, clock_now)).taken) {
-      if (config_.has_bucket) state_.bucket->refund(config_.bucket, cost);
+      if (config_.has_bucket && !SLUICE_PLANTED(kSkipRefund)) state_.bucket->refund(config_.bucket, cost);
       taken.refused_by = Tier::kSlidingWindow;
     } else if (config_.has_depth && !enter_depth(cost, queue_depth)) {
       refund_rates(taken.window, cost);

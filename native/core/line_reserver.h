@@ -8,6 +8,8 @@
 #include <cstdint>
 
 #include "core/ledger_memory.h"
+#include "core/planted.h"
+#include "core/spin_wait.h"
 #include "core/stock_request.h"
 
 namespace sluice {
@@ -26,9 +28,9 @@ class LineReserver {
                             const Key& user) noexcept {
     const std::uint32_t number = memory.items.find(line.sku);
     if (number == kNoItem) return ReserveResult::kUnknownSku;
-    const Item& item = memory.items[number];
+    const Item<>& item = memory.items[number];
     if (item.closed.load(std::memory_order_relaxed) != 0) return ReserveResult::kItemClosed;
-    if (memory.items.sold_out(item, line.quantity)) return ReserveResult::kSoldOut;
+    if (memory.items.look(item, line.quantity) == Look::kSoldOut) return ReserveResult::kSoldOut;
     if (item.per_user == 0) return ReserveResult::kReserved;
     if (user == Key{}) return ReserveResult::kNeedsUser;
     return memory.users.count(user, number) + line.quantity > item.per_user ? ReserveResult::kUserLimit
@@ -40,15 +42,15 @@ class LineReserver {
   ReserveResult take(const StockRequest::Line& line, const Key& user) noexcept {
     const std::uint32_t number = memory_.items.find(line.sku);
     if (number == kNoItem) return ReserveResult::kUnknownSku;
-    const Item& item = memory_.items[number];
+    const Item<>& item = memory_.items[number];
     if (item.closed.load(std::memory_order_relaxed) != 0) return ReserveResult::kItemClosed;
-    if (memory_.items.sold_out(item, line.quantity)) return ReserveResult::kSoldOut;
+    if (memory_.items.look(item, line.quantity) == Look::kSoldOut) return ReserveResult::kSoldOut;
     std::uint32_t entry = kNoUser;
     if (item.per_user != 0) {
       if (user == Key{}) return ReserveResult::kNeedsUser;
-      const UserTable::Added added = memory_.users.add(user, number, line.quantity, item.per_user);
-      if (added.result == UserTable::Add::kLimit) return ReserveResult::kUserLimit;
-      if (added.result == UserTable::Add::kFull) return ReserveResult::kUsersFull;
+      const UserTable<>::Added added = memory_.users.add(user, number, line.quantity, item.per_user);
+      if (added.result == UserTable<>::Add::kLimit) return ReserveResult::kUserLimit;
+      if (added.result == UserTable<>::Add::kFull) return ReserveResult::kUsersFull;
       entry = added.entry;
     }
     const ReserveResult result = item.shards == 1 ? append(number, item.first_line, line.quantity, entry)
@@ -60,7 +62,7 @@ class LineReserver {
   // Gives everything back, the slots too.
   void undo() noexcept {
     for_each_line(memory_, first_, [this](std::uint32_t, std::uint32_t quantity, std::uint32_t entry) {
-      if (entry != kNoUser) memory_.users.put_back(entry, quantity);
+      if (entry != kNoUser && !SLUICE_PLANTED(kKeepCartUsers)) memory_.users.put_back(entry, quantity);
     });
     put_back_stock(first_);
     first_ = last_ = kNoSlot;
@@ -79,6 +81,8 @@ class LineReserver {
   }
 
  private:
+  using Look = ItemTable<>::Look;
+
   // Takes units of one stock line as the next line of the chain.
   ReserveResult append(std::uint32_t item, std::uint32_t stock_line, std::uint64_t quantity,
                        std::uint32_t entry) noexcept {
@@ -89,6 +93,9 @@ class LineReserver {
       table.free_slot(slot);
       return ReserveResult::kSoldOut;
     }
+    // Pairs with the fence in Resolver::can_part(): who reads what is written here finds the state changed that the slot
+    // had before.
+    std::atomic_thread_fence(std::memory_order_release);
     Reservation& line = table[slot];
     line.item.store(item, std::memory_order_relaxed);
     line.stock_line.store(stock_line, std::memory_order_relaxed);
@@ -106,7 +113,7 @@ class LineReserver {
 
   // From the thread's own shard, else from any other, else from several together.
   ReserveResult take_from_shards(std::uint32_t number, std::uint64_t quantity, std::uint32_t entry) noexcept {
-    Item& item = memory_.items[number];
+    Item<>& item = memory_.items[number];
     for (std::uint32_t i = 0; i < item.shards; ++i) {
       const std::uint32_t stock_line = item.first_line + (shard_ + i) % item.shards;
       if (memory_.items.line(stock_line).available() < quantity) continue;
@@ -117,15 +124,19 @@ class LineReserver {
     // the units that it needs.
     item.lock.lock();
     ReserveResult result = ReserveResult::kSoldOut;
-    while (result == ReserveResult::kSoldOut && !memory_.items.sold_out(item, quantity)) {
+    // Again where units were coming back meanwhile: only an instant without them is one at which it is sold out.
+    spin_wait([&] {
       result = gather(number, quantity, entry);
-    }
+      return result != ReserveResult::kSoldOut || memory_.items.look(item, quantity) == Look::kSoldOut;
+    });
     item.lock.unlock();
     return result;
   }
 
   ReserveResult gather(std::uint32_t number, std::uint64_t quantity, std::uint32_t entry) noexcept {
-    const Item& item = memory_.items[number];
+    const Item<>& item = memory_.items[number];
+    // Others do not take for sold out what is only held by a gathering that may fail.
+    const StockLine<>::Return may_come_back(memory_.items.line(item.first_line));
     const std::uint32_t before = last_;
     ReserveResult result = ReserveResult::kSoldOut;
     for (std::uint32_t shard = 0; shard < item.shards && quantity != 0; ++shard) {

@@ -40,18 +40,20 @@ struct Movement {
   LedgerUser user;
 };
 
+template <class A = StdAtomics>
 class MovementLog {
  public:
+  using AtomicU64 = typename A::template atomic<std::uint64_t>;
+
   // when, reservation, item and quantity, kind and text length; then the key of the user, or its text
   static constexpr std::uint32_t kUserWord = 4, kWords = kUserWord + LedgerUser::kWords;
 
   struct alignas(kCacheLine) Entry {
-    std::atomic<std::uint64_t> stamp;
-    std::atomic<std::uint64_t> words[kWords];
+    AtomicU64 stamp;
+    AtomicU64 words[kWords];
   };
-  static_assert(sizeof(Entry) == kCacheLine);
   struct Control {
-    alignas(kCacheLine) std::atomic<std::uint64_t> head;  // the next position
+    alignas(kCacheLine) AtomicU64 head;  // the next position
   };
 
   static constexpr std::uint64_t entries(std::uint32_t capacity) {
@@ -76,10 +78,11 @@ class MovementLog {
     // A writer that was preempted a whole lap ago must be done with the entry first.
     // ACQ stamp: pairs with REL below, so that its words are not written after ours.
     const std::uint64_t before = position < size_ ? 0 : 2 * (position - size_) + 2;
-    spin_wait([&] { return entry.stamp.load(std::memory_order_acquire) == before; });
-    entry.stamp.store(2 * position + 1, std::memory_order_relaxed);
+    spin_wait<A>([&] { return entry.stamp.load(std::memory_order_acquire) == before; });
+    // REL stamp: pairs with ACQ in read(), whose caller then finds the head beyond this position.
+    entry.stamp.store(2 * position + 1, std::memory_order_release);
     // Pairs with the fence in read(): who reads a word of this entry reads at least this stamp after it.
-    std::atomic_thread_fence(std::memory_order_release);
+    A::fence(std::memory_order_release);
     const LedgerUser& user = movement.user;
     const auto put = [&](std::uint32_t i, std::uint64_t word) {
       entry.words[i].store(word, std::memory_order_relaxed);
@@ -116,8 +119,9 @@ class MovementLog {
     std::uint64_t words[kWords];
     for (std::uint32_t i = 0; i < kWords; ++i) words[i] = entry.words[i].load(std::memory_order_relaxed);
     // Pairs with the fence in append().
-    std::atomic_thread_fence(std::memory_order_acquire);
-    if (entry.stamp.load(std::memory_order_relaxed) != written) return Read::kOverwritten;
+    A::fence(std::memory_order_acquire);
+    // ACQ stamp: pairs with the first REL in append().
+    if (entry.stamp.load(std::memory_order_acquire) != written) return Read::kOverwritten;
     movement = {static_cast<MovementKind>(words[3] & 0xff),
                 static_cast<std::uint32_t>(words[2] >> 32),
                 words[2] & 0xffffffff,
@@ -133,5 +137,7 @@ class MovementLog {
   Entry* entries_;
   std::uint64_t size_;
 };
+
+static_assert(sizeof(MovementLog<>::Entry) == kCacheLine);
 
 }  // namespace sluice

@@ -12,6 +12,7 @@
 #include "core/doorbell.h"
 #include "core/histogram.h"
 #include "core/lane_order.h"
+#include "core/planted.h"
 #include "core/queue_shape.h"
 #include "core/ring.h"
 #include "core/thread_lines.h"
@@ -28,6 +29,7 @@ struct QueueControl {
   std::uint64_t start;  // the first position: pushed and popped count from here
   // Who consumes: 0, or a number that no other attachment of the process has.
   alignas(kCacheLine) std::atomic<std::uint64_t> lease;
+  std::atomic<std::uint32_t> closing;  // 1 once the rings are closed: see closing()
   Doorbell<> doorbell;
   // Written by the consumer only.
   alignas(kCacheLine) std::atomic<std::uint64_t> high_water;
@@ -96,6 +98,25 @@ class Queue {
     return PushResult::kPushed;
   }
 
+  // Room for one record, promised to the caller, who then calls push_promised() or break_promise(), which cannot fail.
+  // kFull also when 16,383 promises (see Ring) are out.
+  PushResult promise_room(std::uint32_t lane) noexcept {
+    const Ring<>::Claim claim = rings_[lane].reserve(1);
+    if (claim.count != 0) return PushResult::kPushed;
+    return claim.closed ? PushResult::kClosed : PushResult::kFull;
+  }
+  template <class Write>
+  void push_promised(std::uint32_t lane, const void* record, std::uint64_t now, std::uint64_t ttl,
+                     Write&& write) noexcept {
+    Ring<>& ring = rings_[lane];
+    const std::uint64_t position = ring.claim_reserved(1, 0);
+    fill(payload(ring, position), record, now, ttl);
+    write(ring.slot_index(position));
+    ring.publish(position);
+  }
+  // Then whoever waits for room is to be served, and whoever waits for the queue's end to be told.
+  void break_promise(std::uint32_t lane) noexcept { rings_[lane].claim_reserved(0, 1); }
+
   PushResult push(ThreadLine& line, std::uint32_t lane, const void* record, const Clock& clock,
                   std::uint64_t ttl) noexcept {
     const PushResult result = push(lane, record, push_time(clock), ttl, [](std::uint64_t) {});
@@ -148,6 +169,7 @@ class Queue {
   void abandon(std::uint64_t owner, GiveBack&& give_back) noexcept {
     line_.abandon([this](std::uint32_t of) -> Ring<>& { return rings_[of]; }, owner, give_back);
   }
+
   bool somebody_waits(std::uint32_t lane) const noexcept { return rings_[lane].somebody_waits(); }
 
   // After pushing or closing: whether the caller must sound the bell.
@@ -166,8 +188,14 @@ class Queue {
         for (std::uint32_t i = 0; i < woken.count; ++i) wake(woken.owners[i]);
       } while (woken.count == WaitingLine<>::Woken::kMax);
     }
+    // A fence after it, as freed_room() is one before whoever pops looks at it.
+    control_->closing.store(1, std::memory_order_relaxed);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
     return closed;
   }
+  // Whether close() has come so far that whoever it wakes finds what was popped before. For the consumer, which
+  // would have to read the tail, where producers write, to ask closed().
+  bool closing() const noexcept { return control_->closing.load(std::memory_order_relaxed) != 0; }
   bool closed() const noexcept { return rings_[shape_.lanes - 1].closed(); }
 
   // ---- the consumer's lease ------------------------------------------------------------------------------
@@ -240,6 +268,8 @@ class Queue {
   }
   void fill(std::byte* payload, const void* record, std::uint64_t now, std::uint64_t ttl) const noexcept {
     if (meta_bytes_ != 0) shape_.write_times(payload, now, ttl);
+    // One thread cannot see that a copy comes after its publication: planted, it does not come at all.
+    if (SLUICE_PLANTED(kPublishBeforeCopy)) return;
     std::memcpy(payload + meta_bytes_, record, shape_.record_bytes);
   }
   void publish_many(std::uint32_t lane, std::uint64_t position, const std::byte* records, std::uint32_t count,

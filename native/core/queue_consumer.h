@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "core/check.h"
+#include "core/planted.h"
 #include "core/queue.h"
 
 namespace sluice {
@@ -42,7 +43,6 @@ class QueueConsumer {
   void free_shown(std::uint32_t count) noexcept {
     if (count == 0) return;
     SLUICE_CHECK(count <= shown_, "only what was shown is freed");
-    // Depth is largest just before head moves, so this is where the high-water mark is taken.
     note_depth();
     if (shape_.lanes == 1) {
       advance(0, count);
@@ -60,15 +60,11 @@ class QueueConsumer {
   }
 
   // After records were freed or dropped: whether somebody waits for the room. Ask once per batch. Its fence also
-  // stands between the heads and a look at whether the queue is closed, as close() has its CAS between the two: of
-  // the last pop and the close at least one finds the queue drained.
+  // stands between the heads and closing(), as close() has one between the two: of the last pop and the close at
+  // least one finds the queue drained.
   bool somebody_waits() noexcept {
     WaitingLine<>::freed_room();
-    if (shape_.waiters == 0) return false;
-    for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
-      if (queue_.somebody_waits(lane)) return true;
-    }
-    return false;
+    return queue_.waiting() != 0;
   }
 
   bool readable() const noexcept {
@@ -102,8 +98,12 @@ class QueueConsumer {
     Ring<>& ring = queue_.ring(lane);
     ring.advance(ring.head() + count * kRingStep);
   }
+  // Depth is largest just before head moves, so this is where the high-water mark is taken. A plain queue with
+  // nothing to read behind what is shown holds that much: no look at the tail, which producers write.
   void note_depth() noexcept {
-    const std::uint64_t depth = queue_.depth();
+    Ring<>& ring = queue_.ring(0);
+    const bool ends = plain_ && !ring.readable(ring.head() + shown_ * kRingStep);
+    const std::uint64_t depth = ends ? shown_ : queue_.depth();
     if (depth > control_.high_water.load(std::memory_order_relaxed)) {
       control_.high_water.store(depth, std::memory_order_relaxed);
     }
@@ -180,12 +180,14 @@ class QueueConsumer {
   bool must_drop(std::uint32_t lane, std::uint64_t position, std::uint64_t now, Dropped& reason) noexcept {
     Ring<>& ring = queue_.ring(lane);
     const auto* payload = static_cast<const std::byte*>(ring.record(position));
-    if (shape_.expires && now >= shape_.deadline(payload)) {
+    const std::uint64_t late = SLUICE_PLANTED(kExpireLate) ? 1 : 0;
+    if (shape_.expires && now >= late && now - late >= shape_.deadline(payload)) {
       reason = Dropped::kExpired;
       return true;
     }
     if (shape_.overflow == Overflow::kDropOldest &&
-        ((ring.claimed() - position) >> kRingPositionShift) > shape_.capacity) {
+        ((ring.claimed() - position) >> kRingPositionShift) + (SLUICE_PLANTED(kDropTooEarly) ? 1 : 0) >
+            shape_.capacity) {
       reason = Dropped::kOldest;
       return true;
     }

@@ -19,6 +19,7 @@
 
 #include "core/free_list.h"
 #include "core/ledger_key.h"
+#include "core/planted.h"
 #include "core/spin_wait.h"
 
 namespace sluice {
@@ -90,6 +91,7 @@ class ReservationTable {
   std::uint64_t hold(std::uint32_t slot) noexcept {
     Reservation& reservation = slots_[slot];
     auto generation = static_cast<std::uint32_t>(reservation.state.load(std::memory_order_relaxed) >> 32) + 1;
+    if (SLUICE_PLANTED(kSameGeneration)) generation = 1;
     if (generation == 0) generation = 1;  // no id has generation 0
     // REL state: pairs with ACQ in state(): the fields are written before the reservation can be found.
     reservation.state.store(state_of(generation, Phase::kHeld), std::memory_order_release);
@@ -124,10 +126,12 @@ class ReservationTable {
   Phase phase(std::uint64_t id) const noexcept { return phase_in(state(id)); }
   static Phase phase_in(std::uint64_t state) noexcept { return static_cast<Phase>(state & 0xff); }
 
-  // Held (in the state seen) -> `to`, if it is this caller who does it. The winner owes the slots to the free list.
+  // Held (in the state seen) -> `to`, if it is this caller who does it: false if the state seen is another, or is past.
+  // The winner owes the slots to the free list.
   bool resolve(std::uint32_t slot, std::uint64_t seen, Phase to) noexcept {
     // ACQ_REL state: what the caller read of the fields stays before it; one winner among all resolvers.
-    return slots_[slot].state.compare_exchange_strong(seen, with_phase(seen, to), std::memory_order_acq_rel,
+    return phase_in(seen) == Phase::kHeld &&
+           slots_[slot].state.compare_exchange_strong(seen, with_phase(seen, to), std::memory_order_acq_rel,
                                                       std::memory_order_relaxed);
   }
 
@@ -141,7 +145,9 @@ class ReservationTable {
       return false;
     }
     reservation.deadline_ns.store(
-        std::max(reservation.deadline_ns.load(std::memory_order_relaxed), deadline_ns),
+        SLUICE_PLANTED(kShorterHold)
+            ? deadline_ns
+            : std::max(reservation.deadline_ns.load(std::memory_order_relaxed), deadline_ns),
         std::memory_order_relaxed);
     // REL state: pairs with ACQ in state(). A new version: who saw the old deadline as due cannot resolve.
     const std::uint64_t version = ((seen >> 8) + 1) & 0xffffff;
@@ -158,6 +164,10 @@ class ReservationTable {
   }
 
   std::uint32_t free_slots() const noexcept { return free_.size(); }
+  template <class Visit>
+  void for_each_free(Visit&& visit) const {
+    free_.for_each(visit);
+  }
   Reservation& operator[](std::uint32_t slot) const noexcept { return slots_[slot]; }
   std::uint32_t size() const noexcept { return size_; }
 

@@ -6,6 +6,7 @@
 
 #include "core/ledger_memory.h"
 #include "core/line_reserver.h"
+#include "core/planted.h"
 #include "core/stock_request.h"
 
 namespace sluice {
@@ -21,7 +22,10 @@ class Resolver {
   // Confirms (`quantity` units; 0: all) or cancels.
   ResolveResult resolve(std::uint64_t id, Phase to, std::uint64_t quantity) noexcept {
     return decide(id, [&](std::uint32_t slot, std::uint64_t seen) {
-      if (quantity != 0 && !can_part(slot, quantity)) return Try::kRefused;
+      if (quantity != 0 && !can_part(slot, quantity)) {
+        // Refused if that is what the reservation holds, and not what came after it in its slots.
+        return memory_.reservations.state(id) == seen ? Try::kRefused : Try::kAgain;
+      }
       return settle(slot, seen, to, quantity) ? Try::kDone : Try::kAgain;
     });
   }
@@ -87,7 +91,8 @@ class Resolver {
 
   // Read after a state that is then resolved by comparing with it: the deadline of that version.
   bool due(std::uint32_t slot) const noexcept {
-    return now_ >= memory_.reservations[slot].deadline_ns.load(std::memory_order_relaxed);
+    const std::uint64_t early = SLUICE_PLANTED(kExpireEarly) ? 1 : 0;
+    return now_ + early >= memory_.reservations[slot].deadline_ns.load(std::memory_order_relaxed);
   }
 
   // Whether `quantity` of the reservation can be confirmed by itself: all its units are of one item, and enough.
@@ -100,6 +105,8 @@ class Resolver {
       units += part;
       one_item = one_item && table[at].item.load(std::memory_order_relaxed) == item;
     });
+    // Pairs with the fence in LineReserver::append(): the state is read after what stands in the slots.
+    std::atomic_thread_fence(std::memory_order_acquire);
     return one_item && quantity <= units;
   }
 
@@ -114,7 +121,7 @@ class Resolver {
     std::uint64_t to_sell = to != Phase::kConfirmed ? 0 : quantity == 0 ? ~0ULL : quantity;
     LineReserver::for_each_line(
         memory_, slot, [&](std::uint32_t at, std::uint32_t part, std::uint32_t entry) {
-          StockLine& stock = memory_.items.line(table[at].stock_line.load(std::memory_order_relaxed));
+          StockLine<>& stock = memory_.items.line(table[at].stock_line.load(std::memory_order_relaxed));
           const std::uint64_t sold = std::min<std::uint64_t>(part, to_sell);
           const std::uint64_t rest = part - sold;
           to_sell -= sold;
@@ -123,8 +130,10 @@ class Resolver {
             memory_.move(MovementKind::kConfirmed, at, id, sold, user, now_);
           }
           if (rest != 0) {
-            stock.put_back(rest);
-            if (entry != kNoUser) memory_.users.put_back(entry, rest);
+            if (!SLUICE_PLANTED(kLosePart) || to != Phase::kConfirmed) stock.put_back(rest);
+            const bool counts =
+                entry != kNoUser && !(SLUICE_PLANTED(kKeepUserCount) && to == Phase::kExpired);
+            if (counts) memory_.users.put_back(entry, rest);
             memory_.move(returned_as(to), at, id, rest, user, now_);
           }
           table.free_slot(at);

@@ -28,6 +28,7 @@
 #include <new>
 
 #include "core/atomics.h"
+#include "core/planted.h"
 
 namespace sluice {
 
@@ -98,7 +99,10 @@ class Ring {
 
   // Claims up to `want` (>= 1) consecutive positions; none while somebody waits for room. What is claimed must be
   // written and published.
-  Claim claim(std::uint32_t want) noexcept { return take_room(want, kRingClosed | kRingWaiting, kRingStep); }
+  Claim claim(std::uint32_t want) noexcept {
+    if (SLUICE_PLANTED(kOvertake)) return claim_waiting(want);
+    return take_room(want, kRingClosed | kRingWaiting, kRingStep);
+  }
   // As claim(), for whoever is first among those who wait.
   Claim claim_waiting(std::uint32_t want) noexcept { return take_room(want, kRingClosed, kRingStep); }
 
@@ -177,8 +181,7 @@ class Ring {
 
   // ---- whoever keeps the line of those who wait for room, under its lock -----------------------------------
 
-  // Somebody waits: claims fail until stop_waiting(). The caller puts a fence after it and then looks for room once
-  // more; whoever frees room puts a fence after advance() and then asks somebody_waits(). One sees the other.
+  // Somebody waits: claims fail until stop_waiting(). For the handshake with whoever frees room see WaitingLine.
   void start_waiting() noexcept { control_->tail.fetch_or(kRingWaiting, std::memory_order_relaxed); }
   void stop_waiting() noexcept { control_->tail.fetch_and(~kRingWaiting, std::memory_order_relaxed); }
   bool somebody_waits() const noexcept {
@@ -247,6 +250,7 @@ class Ring {
       if (free < static_cast<std::int64_t>(want)) {
         // ACQ head: pairs with REL head in advance(): the consumer has finished reading what it frees.
         limit = control_->head.load(std::memory_order_acquire) + capacity_ * kRingStep;
+        if (SLUICE_PLANTED(kOneTooMany)) limit += kRingStep;
         free = room(tail, limit);
         // REL limit: hands this producer's view of head on. A slower one may overwrite it with an older
         // limit; that is only too small, and refreshed again.

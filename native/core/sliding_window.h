@@ -17,6 +17,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "core/planted.h"
 #include "core/token_bucket.h"  // kNever
 
 namespace sluice {
@@ -178,6 +179,7 @@ class SlidingWindow {
       used -= std::min(used, count_of(leaving));
       if (used + cost <= config_.limit) break;
     }
+    if (SLUICE_PLANTED(kWholeWindow)) return (config_.buckets + 1) * config_.bucket_ns;
     return start_of(leaving + config_.buckets + 1) - now;
   }
 
@@ -217,7 +219,8 @@ class SlidingWindow {
   std::uint64_t older_sum(std::uint64_t bucket, ReadClock&& clock_now) const noexcept {
     std::uint64_t total = 0;
     std::uint64_t at = bucket % cells(config_.buckets);  // stepped instead of divided for each cell
-    for (std::uint64_t age = 1; age <= config_.buckets; ++age) {
+    const std::uint64_t oldest = config_.buckets - (SLUICE_PLANTED(kShortWindow) ? 1 : 0);
+    for (std::uint64_t age = 1; age <= oldest; ++age) {
       at = at == 0 ? config_.buckets : at - 1;
       const std::uint64_t word = cells_[at].load(std::memory_order_relaxed);
       if (bucket_in(word) == number(bucket - age)) {

@@ -6,10 +6,12 @@
 //   per item and user:   counted = units held or bought, so their sum = reserved + sold where a limit is set
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "core/ledger_memory.h"
 #include "core/line_reserver.h"
+#include "core/planted.h"
 #include "core/resolver.h"
 #include "core/stock_request.h"
 
@@ -32,14 +34,14 @@ class StockLedger {
 
   StockLedger(void* memory, const LedgerShape& shape) : memory_(memory, shape) {}
 
-  void format(const LedgerShape& shape, std::uint64_t hold_ns, const KeySecret& secret) {
-    memory_.format(shape, hold_ns, secret);
+  void format(const LedgerShape& shape, std::uint64_t hold_ns, const KeySecret& secret, Sweeping sweeping) {
+    memory_.format(shape, hold_ns, secret, sweeping);
   }
 
   LedgerMemory& memory() noexcept { return memory_; }
-  ItemTable& items() noexcept { return memory_.items; }
+  ItemTable<>& items() noexcept { return memory_.items; }
   ThreadLines& lines() noexcept { return *memory_.lines; }
-  const MovementLog& movements() const noexcept { return memory_.movements; }
+  const MovementLog<>& movements() const noexcept { return memory_.movements; }
   std::uint64_t hold_ns() const noexcept { return memory_.control->hold_ns; }
   const KeySecret& secret() const noexcept { return memory_.control->secret; }
   std::uint32_t slots() const noexcept { return memory_.reservations.size(); }
@@ -88,6 +90,7 @@ class StockLedger {
     const Inside inside(memory_, line);
     const Answer answer = request.has_id() ? with_id(request, reserve_now) : reserve_now();
     count(line, answer.result);
+    sweep_in_passing(line, answer.result, now);
     return answer;
   }
 
@@ -107,17 +110,26 @@ class StockLedger {
     return Resolver(memory_, line, now).extend(id, until);
   }
 
+  // Until when the reservation is held; 0 if it is not, or not any more. Advisory: another thread may extend or resolve
+  // it at once.
+  std::uint64_t held_until(std::uint64_t id) const noexcept {
+    const ReservationTable& table = memory_.reservations;
+    if (table.phase(id) != Phase::kHeld) return 0;
+    return table[table.slot_of(id)].deadline_ns.load(std::memory_order_relaxed);
+  }
+
   // Expires the due ones among the next `slots` slots, going round the table. Returns how many.
   std::uint32_t sweep(ThreadLine& line, std::uint64_t now, std::uint32_t slots) noexcept {
     const Inside inside(memory_, line);
+    // Relaxed: where to look is a matter of taste.
     const std::uint32_t cursor = memory_.control->sweep_cursor.fetch_add(slots, std::memory_order_relaxed);
     return Resolver(memory_, line, now).sweep(cursor % this->slots(), slots);
   }
 
-  ItemTable::Added add_item(ThreadLine& line, const ItemSpec& spec, std::uint64_t now) noexcept {
+  ItemTable<>::Added add_item(ThreadLine& line, const ItemSpec& spec, std::uint64_t now) noexcept {
     const Inside inside(memory_, line);
-    const ItemTable::Added added = memory_.items.add(spec);
-    if (added == ItemTable::Added::kAdded) {
+    const ItemTable<>::Added added = memory_.items.add(spec);
+    if (added == ItemTable<>::Added::kAdded) {
       memory_.move(MovementKind::kAdded, memory_.items.find(spec.sku), spec.quantity, now);
     }
     return added;
@@ -146,6 +158,8 @@ class StockLedger {
   }
 
  private:
+  // On average one place for each reservation, so that a thread too busy for its timers keeps up with itself.
+  static constexpr std::uint32_t kPassEvery = 64, kPassSlots = 64;
   static constexpr std::uint64_t kFailed = 0;  // the answer of an id that was refused; no reservation's id
 
   template <class Publish>
@@ -224,12 +238,21 @@ class StockLedger {
       case ReserveResult::kSoldOut:
       case ReserveResult::kUserLimit:
       case ReserveResult::kItemClosed:
+        if (SLUICE_PLANTED(kForgetFailure)) break;
         IdTable::remember(bucket, way, request.id, request.body(), kFailed);
         break;
       default:
         break;
     }
     return answer;
+  }
+
+  void sweep_in_passing(ThreadLine& line, ReserveResult result, std::uint64_t now) noexcept {
+    const bool turn = result == ReserveResult::kReserved &&
+                      line.counters[kReserved].load(std::memory_order_relaxed) % kPassEvery == 0;
+    if (!turn && result != ReserveResult::kLedgerFull) [[likely]]
+      return;
+    if (memory_.control->sweeping == Sweeping::kByPassers) sweep(line, now, std::min(kPassSlots, slots()));
   }
 
   static void count(ThreadLine& line, ReserveResult result) noexcept {

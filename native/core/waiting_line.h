@@ -14,11 +14,12 @@
 // No wake-up is lost, whoever serves:
 //
 //   a waiter                             whoever frees room
-//   join(): the ring's waiting flag      Ring::advance(): head
+//   join(): waiting + 1                  Ring::advance(): head
 //   fence (seq_cst)           <----->    freed_room(): fence (seq_cst)
-//   serve(): room now?                   Ring::somebody_waits()?  serve()
+//   serve(): room now?                   waiting() > 0?  serve()
 //
-// Of "the waiter looks for room" and "the flag is read" at least one sees the other side's store. Room that comes
+// Of "the waiter looks for room" and "the count is read" at least one sees the other side's store. The count stands
+// apart from the ring's flag for those who wait, so that whoever frees room need not read what producers write. Room that comes
 // back by permits needs no fence: permits and flag are one word.
 #pragma once
 
@@ -130,7 +131,7 @@ class WaitingLine {
     control_->lock.unlock();
   }
 
-  // Between Ring::advance() and Ring::somebody_waits(). Pairs with the fence in serve().
+  // Between Ring::advance() and waiting(). Pairs with the fence in serve().
   static void freed_room() noexcept { A::fence(std::memory_order_seq_cst); }
 
   // Leaves the line of `lane`, which is told. False if it has been served or closed: then retire() it, and what it

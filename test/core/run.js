@@ -21,6 +21,10 @@ const models = [
   { name: 'queue', headers: ['core/ring.h', 'core/doorbell.h'] },
   { name: 'waiting', headers: ['core/waiting_line.h', 'core/spin_lock.h'] },
   { name: 'quiesce', headers: ['core/quiesce.h'] },
+  {
+    name: 'ledger',
+    headers: ['core/stock_line.h', 'core/item_table.h', 'core/user_table.h', 'core/movement_log.h'],
+  },
 ];
 const executions = process.env.SLUICE_MODEL_EXECUTIONS ?? '300000';
 const mutantExecutions = '10000'; // the slowest to be found needs about a hundred

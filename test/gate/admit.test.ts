@@ -129,6 +129,8 @@ describe('admit', () => {
       soldOut: 1,
       userLimit: 1,
       otherwiseRefused: 2,
+      inHand: 0,
+      redelivered: 0,
     };
     expect([gate.stats(), other.stats()]).toEqual([stats, stats]);
   });

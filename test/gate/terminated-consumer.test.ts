@@ -7,7 +7,7 @@ const Order = record({ id: u53, sku: u32, quantity: u32 });
 const fields = { sku: 'sku', quantity: 'quantity' } as const;
 
 describe('a gate whose consumer goes', () => {
-  it('gives back the places in flight of the orders that a terminated consumer had in hand', async () => {
+  it('keeps the orders that a terminated consumer had in hand, and their places in flight, for the next', async () => {
     const queue = Queue.create(Order, { capacity: 8 });
     const stock = Stock.create({ items: [{ sku: 1, quantity: 99 }] });
     const limiter = Limiter.create({ queueDepth: { max: 4 } });
@@ -17,10 +17,17 @@ describe('a gate whose consumer goes', () => {
       workerData: gate.handle,
     });
     await once(worker, 'message');
-    expect(gate.admit({ id: 9, sku: 1, quantity: 1 })).toMatchObject({ tier: 'queue-depth' });
     await worker.terminate();
+    expect(gate.stats()).toMatchObject({ inHand: 4, redelivered: 0 });
+    expect(gate.admit({ id: 9, sku: 1, quantity: 1 })).toMatchObject({ tier: 'queue-depth' });
+    queue.close();
+    const handled: unknown[] = [];
+    await gate.consume(({ id }, { deliveries }) => handled.push([id, deliveries]));
+    expect(handled).toEqual([0, 1, 2, 3].map((id) => [id, 2]));
+    expect(gate.stats()).toMatchObject({ inHand: 0, redelivered: 4 });
     expect(limiter.stats().inFlight).toBe(0);
-    expect(gate.admit({ id: 9, sku: 1, quantity: 1 }).outcome).toBe('admitted');
+    expect(stock.counts(1)).toMatchObject({ reserved: 0, sold: 4 });
+    stock.audit();
   });
 
   it('does not resolve the orders that an earlier gate left in the queue with the stock of the next', async () => {

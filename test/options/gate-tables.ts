@@ -42,6 +42,7 @@ export const gateTables: readonly OptionTable[] = [
       },
       limiter: only(Limiter.create(Limiter.flashSale)),
       stock: only(newStock()),
+      maxInHand: whole(1, 65_536, [1, 65_536]),
     },
     required: ['fields'],
     unknown: ['stocks', 'ledger', 'key', 'lanes', 'onExpired'],
@@ -56,10 +57,46 @@ export const gateTables: readonly OptionTable[] = [
   },
   {
     where: 'Gate.admit',
-    call: (options) => Gate.create({ queue: newQueue() }).admit(order, options as never),
+    call: (options) =>
+      Gate.create({ queue: newQueue(), stock: newStock(), fields }).admit(order, options as never),
     base: {},
-    options: { holdMs: real(1, 86_400_000) },
-    unknown: ['key', 'cost', 'lane', 'ttlMs'],
+    options: {
+      holdMs: real(1, 86_400_000),
+      key: { good: [undefined], wrong: [1, 'a', 1n, null, {}], outside: [] },
+      lines: {
+        good: [[{ sku: 1, quantity: 1 }], [{ sku: 'A', quantity: 2 ** 32 - 1 }]],
+        wrong: [null, 1, 'A', {}, [null], [{}], [{ sku: 1 }], [{ sku: 1n, quantity: 1 }]],
+        outside: [
+          [],
+          Array.from({ length: 65 }, (_, sku) => ({ sku, quantity: 1 })),
+          [{ sku: 1, quantity: 0 }],
+          [{ sku: -1, quantity: 1 }],
+          [
+            { sku: 1, quantity: 2 ** 31 },
+            { sku: 1, quantity: 2 ** 31 },
+          ],
+        ],
+      },
+    },
+    unknown: ['keys', 'cost', 'lane', 'ttlMs'],
+  },
+  {
+    where: 'Gate.admit',
+    call: (options) => {
+      const limiter = Limiter.create({ queueDepth: { max: 4 }, keys: { max: 10 } });
+      return Gate.create({ queue: newQueue(), limiter }).admit(order, options as never);
+    },
+    base: { key: 1 },
+    required: ['key'],
+    options: {
+      key: {
+        good: ['', 'a', 0, -0, 0.5, Infinity, -1n, 2n ** 70n],
+        wrong: [null, Number.NaN, true, {}, [], Symbol('1')],
+        outside: [],
+      },
+      lines: { good: [undefined], wrong: [[{ sku: 1, quantity: 1 }], []], outside: [] },
+    },
+    unknown: ['keys', 'cost'],
   },
   {
     where: 'Gate.consume',
@@ -71,7 +108,7 @@ export const gateTables: readonly OptionTable[] = [
     base: {},
     options: {
       batchSize: whole(1, 1_024, [1, 1_024]),
-      concurrency: whole(1, 65_536, [1, 65_536]),
+      concurrency: whole(1, 1_024, [1, 1_024]),
       signal: only(new AbortController().signal),
     },
     unknown: ['batch', 'timeoutMs', 'ordered'],

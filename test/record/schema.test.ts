@@ -100,13 +100,14 @@ describe('record', () => {
     expect(Object.isFrozen(Row.fields)).toBe(true);
   });
 
-  it('knows where its fields begin', () => {
+  it('knows where its fields begin: each at a multiple of its size', () => {
     const Row = record({ a: u8, b: u32, c: u16 });
     expect(Row).toBeInstanceOf(RecordType);
+    expect(Row.bytes).toBe(8);
     expect([Row.offsetOf('a'), Row.offsetOf('b'), Row.offsetOf('c'), Row.offsetOf('toString')]).toEqual([
+      6,
       0,
-      1,
-      5,
+      4,
       undefined,
     ]);
   });

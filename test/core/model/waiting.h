@@ -84,7 +84,7 @@ class WaitingModel : public QueueModel<kCapacity> {
   bool consume(Visit&& visit) {
     if (Base::drain(visit) == 0) return false;
     ModelLine::freed_room();
-    if (ring.somebody_waits()) serve();
+    if (line.waiting() != 0) serve();
     return true;
   }
 

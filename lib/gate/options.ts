@@ -1,0 +1,120 @@
+import { optionError } from '../errors.js';
+import { type Key, Limiter } from '../limiter/index.js';
+import type { NativeFields } from '../native.js';
+import { Options } from '../options.js';
+import { Queue } from '../queue/index.js';
+import type { RecordType } from '../record/index.js';
+import { type CartLine, Stock } from '../stock/index.js';
+
+/** The fields of a record whose values are whole numbers that the ledger can read. */
+type NumberFieldOf<T> = { [K in keyof T]: T[K] extends number | bigint ? K : never }[keyof T] & string;
+
+export interface GateOptions<T> {
+  /** What is admitted goes here: a queue of one lane, which has at most one gate. */
+  readonly queue: Queue<T>;
+  /** Absent: no limit. One with keys needs a `key` in each `admit`. */
+  readonly limiter?: Limiter;
+  /** Absent: nothing is reserved. */
+  readonly stock?: Stock;
+  /**
+   * Which fields of the record are the request to the stock: `sku` and `quantity`, without which each `admit` needs
+   * `lines`; `user`, needed where an item has a per-user limit; `id`, which makes admission idempotent. Types: u8, u16,
+   * u32, u53, u64.
+   */
+  readonly fields?: {
+    readonly sku?: NumberFieldOf<T>;
+    readonly quantity?: NumberFieldOf<T>;
+    readonly user?: NumberFieldOf<T>;
+    readonly id?: NumberFieldOf<T>;
+  };
+  /**
+   * Room for orders that a consumer has taken and not decided: 1 to 65,536. Default: 1,024. The most that
+   * `concurrency` of `consume` can be. Each takes the record's bytes and 64 more, when it is first used.
+   */
+  readonly maxInHand?: number;
+}
+
+export interface AdmitOptions {
+  /** Whose limit is asked: needed if the limiter has keys, and only then. As of `Limiter.allow`. */
+  readonly key?: Key | undefined;
+  /** How long the reservation is held, in milliseconds: 1 to 86,400,000. Default: as the stock says. */
+  readonly holdMs?: number | undefined;
+  /**
+   * A cart in place of the record's own sku and quantity: 1 to 64 lines, all reserved under one reservation, or none.
+   * As of `Stock.reserveAll`. The queue carries the record only, so that a handler which must know the lines finds
+   * them in it, or by it.
+   */
+  readonly lines?: readonly CartLine[] | undefined;
+}
+
+export interface GateConsumeOptions {
+  /** Orders taken from the queue at once: 1 to 1,024. Default: 32. */
+  readonly batchSize?: number;
+  /** Handlers that run at the same time: 1 to the gate's `maxInHand`. Default: 1, which keeps the order of admission. */
+  readonly concurrency?: number;
+  /** Ends the consumption: see `consume`. */
+  readonly signal?: AbortSignal;
+}
+
+export const inHandMax = 65_536;
+export const holdMsMax = 86_400_000;
+/** `NumberType` in native/core/admission.h. */
+const numberTypes: Readonly<Record<string, number>> = { u8: 1, u16: 2, u32: 3, u53: 4, u64: 5 };
+
+export interface CheckedGate<T> {
+  readonly parts: { queue: Queue<T>; limiter: Limiter | undefined; stock: Stock | undefined };
+  readonly fields: NativeFields;
+  readonly maxInHand: number;
+}
+
+export function checkedGate<T>(where: string, options: GateOptions<T>): CheckedGate<T> {
+  const given = new Options(where, options, ['queue', 'limiter', 'stock', 'fields', 'maxInHand']);
+  const { queue, limiter, stock } = options ?? {};
+  if (!(queue instanceof Queue)) throw optionError(`${where}: queue`, 'a Queue', queue, true);
+  if (queue.lanes > 1)
+    throw optionError(`${where}: queue`, 'a Queue of one lane', `${queue.lanes} lanes`, true);
+  if (limiter !== undefined && !(limiter instanceof Limiter)) {
+    throw optionError(`${where}: limiter`, 'a Limiter', limiter, true);
+  }
+  if (stock !== undefined && !(stock instanceof Stock))
+    throw optionError(`${where}: stock`, 'a Stock', stock, true);
+  const fields = stockFields(where, queue.record, given, stock);
+  return {
+    parts: { queue, limiter, stock },
+    fields,
+    maxInHand: given.integer('maxInHand', 1, inHandMax, 1_024),
+  };
+}
+
+function stockFields<T>(
+  where: string,
+  record: RecordType<T>,
+  options: Options,
+  stock: Stock | undefined,
+): NativeFields {
+  const fields = options.nested('fields', ['sku', 'quantity', 'user', 'id']);
+  if (stock === undefined) {
+    if (fields !== undefined) {
+      throw optionError(`${where}: fields`, 'undefined (the gate has no stock)', options.get('fields'), true);
+    }
+    return {};
+  }
+  const result: NativeFields = {};
+  const ofOneItem = fields?.has('sku') || fields?.has('quantity');
+  for (const part of ['sku', 'quantity', 'user', 'id'] as const) {
+    const name = fields?.get(part);
+    const needed =
+      ((part === 'sku' || part === 'quantity') && ofOneItem) ||
+      (part === 'user' && stock.native.limitsUsers() === 1);
+    if (name === undefined && !needed) continue;
+    const field = typeof name === 'string' ? record.fields[name] : undefined;
+    const type = numberTypes[field?.type ?? ''];
+    const offset = record.offsetOf(String(name));
+    if (type === undefined || offset === undefined) {
+      const expected = 'the name of a field of type u8, u16, u32, u53 or u64';
+      throw optionError(`${where}: fields: ${part}`, expected, name, true);
+    }
+    result[part] = { type, offset };
+  }
+  return result;
+}

@@ -1,0 +1,34 @@
+import { optionError } from '../errors.js';
+import { Options } from '../options.js';
+import { checkedSku, linesMax } from './staging.js';
+
+export interface CartLine {
+  readonly sku: number | string;
+  /** 1 to 4,294,967,295. */
+  readonly quantity: number;
+}
+
+const u32Max = 0xffff_ffff;
+
+/** The lines of a cart with those of the same item added up. */
+export function summed(where: string, lines: unknown): CartLine[] {
+  if (!Array.isArray(lines) || lines.length < 1 || lines.length > linesMax) {
+    throw optionError(`${where}: lines`, `an array of 1 to ${linesMax} lines`, lines, !Array.isArray(lines));
+  }
+  const sums = new Map<number | string, number>();
+  for (const [i, line] of lines.entries()) {
+    const one = new Options(`${where}: lines[${i}]`, line, ['sku', 'quantity']);
+    const sku = checkedSku(`${where}: lines[${i}]: sku`, one.get('sku'));
+    const sum = one.integer('quantity', 1, u32Max) + (sums.get(sku) ?? 0);
+    if (sum > u32Max) {
+      throw optionError(
+        `${where}: lines[${i}]: quantity`,
+        `a sum of at most ${u32Max} for its item`,
+        sum,
+        false,
+      );
+    }
+    sums.set(sku, sum);
+  }
+  return Array.from(sums, ([sku, quantity]) => ({ sku, quantity }));
+}

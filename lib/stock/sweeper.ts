@@ -1,0 +1,16 @@
+import { DISPOSED, type NativeStock } from '../native.js';
+
+/** Due reservations expire at the latest this long after their deadline, plus a pass over the table. */
+const sweepIntervalMs = 100;
+/** Slots looked at per pass: see `npm run bench` of the stock for what that takes. */
+const sweepSlots = 65_536;
+
+/** Sweeps until the ledger is disposed of or collected: the timer does not keep it. */
+export function sweepRegularly(stock: NativeStock): NodeJS.Timeout {
+  const reference = new WeakRef(stock);
+  const timer = setInterval(() => {
+    const alive = reference.deref();
+    if (alive === undefined || alive.sweep(sweepSlots) === DISPOSED) clearInterval(timer);
+  }, sweepIntervalMs);
+  return timer.unref();
+}

@@ -1,0 +1,51 @@
+#include "addon/gate_returns.h"
+
+namespace sluice {
+
+GateReturns::~GateReturns() {
+  if (limiter_) limiter_->limiter.lines().release(limiter_->line);
+  if (stock_) stock_->ledger.lines().release(stock_->line);
+}
+
+bool GateReturns::open(std::shared_ptr<SharedLimiter> limiter, std::shared_ptr<SharedStock> stock) {
+  if (limiter != nullptr) {
+    Limiter view = limiter->view();
+    ThreadLine* line = view.lines().acquire();
+    if (line == nullptr) return false;
+    limiter_.emplace(LimiterView{std::move(limiter), view, line});
+  }
+  if (stock != nullptr) {
+    StockLedger view = stock->view();
+    ThreadLine* line = view.lines().acquire();
+    if (line == nullptr) return false;
+    stock_.emplace(StockView{std::move(stock), view, line});
+  }
+  return true;
+}
+
+void GateReturns::give_back(const AdmittedOrder& order) {
+  if (stock_ && order.reserved()) {
+    stock_->ledger.cancel(*stock_->line, order.reservation, stock_->shared->time.clock().now());
+  }
+  release_place(order);
+}
+
+void GateReturns::release_place(const AdmittedOrder& order) {
+  if (!limiter_ || !order.admitted()) return;
+  auto& [shared, limiter, line] = *limiter_;
+  const Key* key = order.key == Key{} ? nullptr : &order.key;
+  const std::uint32_t waiting_max = shared->config.waiting_max;
+  if (!limiter.release(*line, 1, key) || waiting_max == 0) return;
+  // Whoever waits for the place is served, in whatever thread.
+  LimiterLine waiters(limiter, shared->line_memory(), waiting_max);
+  const Clock clock = shared->time.clock();
+  for (bool more = true; more;) {
+    LimiterLine::Woken woken;
+    const std::uint64_t depth = shared->queue == nullptr ? 0 : shared->queue->view().depth();
+    waiters.given_back(LimiterLine::Asking{*line, clock, depth, woken}, clock.now(), key);
+    more = woken.full();
+    shared->wake(woken);
+  }
+}
+
+}  // namespace sluice

@@ -1,0 +1,46 @@
+// Gives back what a gate has admitted and nobody will handle, where no thread of the gate does it: what the queue
+// drops while somebody consumes past the gate, and the places in flight of what is left when the gate goes.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "addon/limiter.h"
+#include "addon/queue.h"
+#include "addon/stock.h"
+
+namespace sluice {
+
+class GateReturns : public OrderReturns {
+ public:
+  GateReturns() = default;
+  ~GateReturns() override;
+  GateReturns(const GateReturns&) = delete;
+  GateReturns& operator=(const GateReturns&) = delete;
+
+  // False if limiter or stock have no line for one more. Either may be nullptr.
+  bool open(std::shared_ptr<SharedLimiter> limiter, std::shared_ptr<SharedStock> stock);
+
+  // One call at a time, like those of release_place().
+  void give_back(const AdmittedOrder& order) override;
+  // The order is no longer in flight; its reservation runs out by itself.
+  void release_place(const AdmittedOrder& order);
+
+ private:
+  // What is shared, as these returns see it: with a line of their own.
+  struct LimiterView {
+    std::shared_ptr<SharedLimiter> shared;
+    Limiter limiter;
+    ThreadLine* line;
+  };
+  struct StockView {
+    std::shared_ptr<SharedStock> shared;
+    StockLedger ledger;
+    ThreadLine* line;
+  };
+
+  std::optional<LimiterView> limiter_;
+  std::optional<StockView> stock_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,324 @@
+#include "core/admission.h"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "core/queue_consumer.h"
+#include "stress.h"
+#include "zeroed_memory.h"
+
+TEST_SUITE_BEGIN("admission");
+
+namespace {
+
+using namespace sluice;
+using sluice::test::in_threads;
+using sluice::test::Random;
+using sluice::test::repetitions;
+using sluice::test::ZeroedMemory;
+
+constexpr std::uint64_t kSecond = 1'000'000'000;
+
+struct Record {
+  std::uint64_t sku, quantity, user, id;
+  const std::byte* bytes() const { return reinterpret_cast<const std::byte*>(this); }
+};
+NumberField field(std::size_t offset) { return {NumberType::kU64, static_cast<std::uint32_t>(offset)}; }
+
+struct Shape {
+  std::uint64_t capacity = 8;
+  std::uint64_t units = 8;
+  std::uint64_t per_user = 0;
+  std::uint64_t burst = 1'000'000;
+  std::uint64_t keys = 0;
+  bool ids = false;
+};
+
+// A gate's parts in memory of their own, which a test can look at as a whole.
+struct Gate {
+  explicit Gate(const Shape& shape)
+      : queue_shape(queue_of(shape)),
+        limits(limits_of(shape)),
+        ledger_shape{4, 64, 64, 64, 64},
+        lines_memory(sizeof(ThreadLines)),
+        queue_memory(Queue::bytes(queue_shape)),
+        limiter_memory(Limiter::bytes(limits)),
+        stock_memory(StockLedger::bytes(ledger_shape)),
+        queue(queue_memory, queue_shape),
+        limiter(limiter_memory, limits),
+        stock(stock_memory, ledger_shape),
+        tags(std::bit_ceil(shape.capacity)),
+        manual(kSecond),
+        clock(&manual) {
+    queue.format(0);
+    limiter.format(limits, clock.now(), KeySecret{{1, 2}});
+    stock.format(ledger_shape, 30 * kSecond, KeySecret{{3, 4}});
+    ThreadLine* line = stock.lines().acquire();
+    for (const std::uint64_t sku : {1, 2}) {
+      stock.add_item(*line, {number_key(sku), {}, shape.units, shape.per_user, 1}, clock.now());
+    }
+    stock.lines().release(line);
+    fields = {field(offsetof(Record, sku)), field(offsetof(Record, quantity)), field(offsetof(Record, user)),
+              shape.ids ? field(offsetof(Record, id)) : NumberField{}};
+  }
+  static QueueShape queue_of(const Shape& shape) {
+    QueueShape queue;
+    queue.capacity = shape.capacity;
+    queue.record_bytes = sizeof(Record);
+    return queue;
+  }
+  static LimiterConfig limits_of(const Shape& shape) {
+    LimiterConfig config;
+    config.has_bucket = config.has_depth = true;
+    config.bucket = {TokenRate::per_second(1), shape.burst};
+    config.depth_max = 1'000'000;
+    config.keys_max = shape.keys;
+    return config;
+  }
+  ThreadLines& lines() const { return *static_cast<ThreadLines*>(static_cast<void*>(lines_memory)); }
+
+  Admission::Parts attach() {
+    Admission::Parts parts{&queue,
+                           &limiter,
+                           &stock,
+                           lines().acquire(),
+                           queue.lines().acquire(),
+                           limiter.lines().acquire(),
+                           stock.lines().acquire(),
+                           tags.data(),
+                           nullptr,
+                           clock};
+    return parts;
+  }
+  Admission::Result admit(const Admission::Parts& parts, const Record& record, const Key* key = nullptr) {
+    return Admission::admit(parts, fields, {record.bytes(), 0, key});
+  }
+
+  // Everything that threads share, but for what only the owner of `parts` writes.
+  std::vector<std::byte> shared(const Admission::Parts& parts) const {
+    std::vector<std::byte> all;
+    const auto append = [&all](const std::byte* from, std::uint64_t bytes, const ThreadLine* own) {
+      const std::size_t at = all.size();
+      all.insert(all.end(), from, from + bytes);
+      const auto* own_at = reinterpret_cast<const std::byte*>(own);
+      std::memset(all.data() + at + (own_at - from), 0, sizeof *own);
+    };
+    append(lines_memory.get(), sizeof(ThreadLines), parts.line);
+    append(queue_memory.get(), Queue::bytes(queue_shape), parts.queue_line);
+    append(limiter_memory.get(), Limiter::bytes(limits), parts.limiter_line);
+    append(stock_memory.get(), StockLedger::bytes(ledger_shape), parts.stock_line);
+    const auto* tag = reinterpret_cast<const std::byte*>(tags.data());
+    all.insert(all.end(), tag, tag + tags.size() * sizeof(OrderTag));
+    return all;
+  }
+
+  QueueShape queue_shape;
+  LimiterConfig limits;
+  LedgerShape ledger_shape;
+  ZeroedMemory lines_memory, queue_memory, limiter_memory, stock_memory;
+  Queue queue;
+  Limiter limiter;
+  StockLedger stock;
+  std::vector<OrderTag> tags;
+  ManualClock manual;
+  Clock clock;
+  AdmissionFields fields;
+};
+
+Outcome as_outcome(ReserveResult result) { return static_cast<Outcome>(result); }
+
+TEST_CASE("refusals for want of stock or room write to no line but the refusing thread's own") {
+  Shape shape;
+  shape.per_user = 8;
+  Gate gate(shape);
+  const Admission::Parts parts = gate.attach();
+  for (std::uint64_t i = 0; i < 8; ++i)
+    REQUIRE(gate.admit(parts, {1, 1, 5, 0}).outcome == Outcome::kAdmitted);
+  const std::vector<std::byte> before = gate.shared(parts);
+  struct Refused {
+    Record record;
+    Outcome outcome;
+  };
+  const Refused refusals[] = {
+      {{1, 1, 6, 0}, as_outcome(ReserveResult::kSoldOut)},
+      {{2, 9, 6, 0}, as_outcome(ReserveResult::kSoldOut)},
+      {{9, 1, 6, 0}, as_outcome(ReserveResult::kUnknownSku)},
+      {{2, 1, 6, 0}, Outcome::kQueueFull},
+      {{2, 0, 6, 0}, Outcome::kBadQuantity},
+  };
+  for (const Refused& refused : refusals) {
+    for (int i = 0; i < 1'000; ++i) REQUIRE(gate.admit(parts, refused.record).outcome == refused.outcome);
+    CHECK(gate.shared(parts) == before);
+  }
+  CHECK(gate.lines().sum(Admission::kSoldOutCount) == 2'000);
+  CHECK(gate.lines().sum(Admission::kQueueFullCount) == 1'000);
+  CHECK(gate.queue.rejected() == 1'000);
+
+  // The judge is no fool: an admission does write to what is shared.
+  QueueConsumer consumer(gate.queue);
+  std::byte out[sizeof(Record)];
+  consumer.show(
+      out, 1, gate.clock, [](auto...) {}, [](auto...) { return true; });
+  consumer.free_shown(1);
+  REQUIRE(gate.admit(parts, {2, 1, 6, 0}).outcome == Outcome::kAdmitted);
+  CHECK(gate.shared(parts) != before);
+}
+
+TEST_CASE("the stock is asked first, then the queue, then the limiter") {
+  Shape shape;
+  shape.burst = 8;
+  Gate gate(shape);
+  const Admission::Parts parts = gate.attach();
+  for (int i = 0; i < 8; ++i) REQUIRE(gate.admit(parts, {1, 1, 0, 0}).outcome == Outcome::kAdmitted);
+  // Sold out, full and out of tokens; then there are units; then there is room.
+  CHECK(gate.admit(parts, {1, 1, 0, 0}).outcome == as_outcome(ReserveResult::kSoldOut));
+  CHECK(gate.admit(parts, {2, 1, 0, 0}).outcome == Outcome::kQueueFull);
+  QueueConsumer consumer(gate.queue);
+  std::byte out[8 * sizeof(Record)];
+  REQUIRE(consumer.show(
+              out, 8, gate.clock, [](auto...) {}, [](auto...) { return true; }) == 8);
+  consumer.free_shown(8);
+  const Admission::Result refused = gate.admit(parts, {2, 1, 0, 0});
+  CHECK(refused.outcome == Outcome::kRateLimited);
+  CHECK(refused.tier == Tier::kTokenBucket);
+  CHECK(refused.retry_after == kSecond);
+  CHECK(gate.limiter.in_flight() == 8);
+}
+
+TEST_CASE("a key that was admitted goes with its order, to be released again; an overflowed one does not") {
+  Shape shape;
+  shape.keys = 8;
+  Gate gate(shape);
+  const Admission::Parts parts = gate.attach();
+  Key key = gate.limiter.key(KeyKind::kString, "somebody", 8);
+  REQUIRE(gate.admit(parts, {1, 1, 0, 0}, &key).outcome == Outcome::kAdmitted);
+  const AdmittedOrder order = gate.tags[0].get();
+  CHECK(order.key == key);
+  CHECK(order.reserved());
+  CHECK(order.hold_ns == 30 * kSecond);
+  CHECK(gate.limiter.release(*parts.limiter_line, 1, &order.key));
+  CHECK(gate.limiter.in_flight() == 0);
+
+  // One key after the other until one has no place.
+  const auto overflowed = [&] { return gate.limiter.lines().sum(Limiter::kOverflowed); };
+  for (std::uint64_t number = 0; overflowed() == 0; ++number) {
+    key = gate.limiter.key(KeyKind::kNumber, &number, sizeof number);
+    gate.limiter.decide(*parts.limiter_line, gate.clock, gate.clock.now(), 1, 0, &key);
+  }
+  const std::uint64_t before = gate.limiter.in_flight();
+  REQUIRE(gate.admit(parts, {1, 1, 0, 0}, &key).outcome == Outcome::kAdmitted);
+  REQUIRE(overflowed() == 2);
+  CHECK(gate.tags[1].get().key == Key{});
+  CHECK(gate.limiter.in_flight() == before + 1);
+  CHECK(gate.limiter.release(*parts.limiter_line, 1, nullptr));
+}
+
+TEST_CASE("a repeated id leaves nothing behind: no room promised, nothing charged") {
+  Shape shape;
+  shape.ids = true;
+  Gate gate(shape);
+  const Admission::Parts parts = gate.attach();
+  const Admission::Result first = gate.admit(parts, {1, 2, 3, 77});
+  REQUIRE(first.outcome == Outcome::kAdmitted);
+  CHECK_FALSE(first.broke_promise);
+  for (int i = 0; i < 20'000; ++i) {  // more than there can be promises
+    const Admission::Result again = gate.admit(parts, {1, 2, 3, 77});
+    REQUIRE(again.outcome == as_outcome(ReserveResult::kDuplicate));
+    REQUIRE(again.broke_promise);
+    REQUIRE(again.reservation == first.reservation);
+  }
+  CHECK(gate.queue.permits() == 0);
+  CHECK(gate.queue.depth() == 1);
+  CHECK(gate.limiter.in_flight() == 1);
+}
+
+TEST_CASE("a cart is reserved as a whole or not at all, and the refusal says for which line") {
+  Gate gate({});
+  const Admission::Parts parts = gate.attach();
+  const Record record{0, 0, 0, 0};
+  const StockRequest::Line lines[] = {{number_key(1), 3}, {number_key(2), 8}};
+  const auto admit = [&] {
+    return Admission::admit(parts, gate.fields, {record.bytes(), 0, nullptr, lines, 2});
+  };
+  REQUIRE(admit().outcome == Outcome::kAdmitted);
+  const Admission::Result refused = admit();
+  CHECK(refused.outcome == as_outcome(ReserveResult::kSoldOut));
+  CHECK(refused.line == 1);
+  CHECK(gate.stock.items().counts(gate.stock.items()[0]).available == 5);
+  CHECK(gate.stock.items().counts(gate.stock.items()[1]).available == 0);
+  CHECK(gate.queue.depth() == 1);
+}
+
+TEST_CASE("units are taken only when the order has been promised room, so that nothing can fail after them") {
+  Gate gate({});
+  const Admission::Parts parts = gate.attach();
+  // As an audit does: whoever wants to reserve waits.
+  auto& quiesce = gate.stock.memory().control->quiesce;
+  quiesce.pause(gate.stock.lines());
+  std::thread admitting([&] { CHECK(gate.admit(parts, {1, 1, 0, 0}).outcome == Outcome::kAdmitted); });
+  const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (gate.queue.permits() == 0 && std::chrono::steady_clock::now() < patience) std::this_thread::yield();
+  CHECK(gate.queue.permits() == 1);
+  CHECK(gate.queue.depth() == 0);
+  CHECK(gate.stock.items().counts(gate.stock.items()[0]).available == 8);
+  quiesce.resume();
+  admitting.join();
+  CHECK(gate.queue.permits() == 0);
+  CHECK(gate.queue.depth() == 1);
+  CHECK(gate.stock.items().counts(gate.stock.items()[0]).available == 7);
+}
+
+TEST_CASE("no order is told that its item is sold out because of one that then finds no room") {
+  SLUICE_PRINT_SEED_ON_FAILURE();
+  // One order in the queue or on its way, one with the consumer: two units are out at the most, and there are three.
+  Shape shape;
+  shape.capacity = 1;
+  shape.units = 3;
+  Gate gate(shape);
+  std::atomic<bool> done{false};
+  std::atomic<unsigned> admitting{3};
+  std::uint64_t admitted[3] = {}, sold_out[3] = {}, consumed = 0;
+  in_threads(4, [&](unsigned thread) {
+    const Admission::Parts parts = gate.attach();
+    if (thread < 3) {
+      for (std::uint64_t i = 0; i < repetitions(300'000); ++i) {
+        const Outcome outcome = gate.admit(parts, {1, 1, 0, 0}).outcome;
+        admitted[thread] += outcome == Outcome::kAdmitted;
+        sold_out[thread] += outcome == as_outcome(ReserveResult::kSoldOut);
+      }
+      if (admitting.fetch_sub(1) == 1) done = true;
+      return;
+    }
+    QueueConsumer consumer(gate.queue);
+    std::byte out[sizeof(Record)];
+    for (bool last = false;;) {
+      AdmittedOrder order;
+      const auto shown = [&](std::uint32_t, std::uint32_t, std::uint64_t slot) {
+        order = gate.tags[slot].get();
+        gate.tags[slot].clear();
+      };
+      if (consumer.show(out, 1, gate.clock, shown, [](auto...) { return true; }) == 0) {
+        if (last) return;
+        last = done;
+        continue;
+      }
+      consumer.free_shown(1);
+      CHECK(gate.stock.cancel(*parts.stock_line, order.reservation, 0) == ResolveResult::kDone);
+      CHECK(gate.limiter.release(*parts.limiter_line, 1));
+      ++consumed;
+    }
+  });
+  CHECK(sold_out[0] + sold_out[1] + sold_out[2] == 0);
+  CHECK(admitted[0] + admitted[1] + admitted[2] == consumed);
+  CHECK(gate.stock.items().counts(gate.stock.items()[0]).available == 3);
+  CHECK(gate.limiter.in_flight() == 0);
+  CHECK(gate.queue.permits() == 0);
+}
+
+}  // namespace
+
+TEST_SUITE_END();

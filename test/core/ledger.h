@@ -1,0 +1,77 @@
+// A stock ledger in memory of its own, for the tests of it.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "core/ledger_audit.h"
+#include "core/ledger_snapshot.h"
+#include "core/stock_ledger.h"
+#include "zeroed_memory.h"
+
+namespace sluice::test {
+
+inline constexpr KeySecret kSecret{{11, 22}};
+inline constexpr std::uint64_t kHold = 1'000;
+
+inline Key sku(std::uint64_t number) { return number_key(number); }
+
+struct TestLedger {
+  explicit TestLedger(const LedgerShape& shape, Sweeping sweeping = Sweeping::kAsked)
+      : shape(shape), memory(StockLedger::bytes(shape)), ledger(memory, shape) {
+    ledger.format(shape, kHold, kSecret, sweeping);
+    line = ledger.lines().acquire();
+  }
+
+  ItemTable<>::Added add(std::uint64_t number, std::uint64_t quantity, std::uint64_t per_user = 0,
+                         std::uint32_t shards = 1) {
+    return ledger.add_item(*line, {sku(number), {}, quantity, per_user, shards}, now);
+  }
+  StockAnswer reserve(std::vector<StockRequest::Line> lines, std::uint64_t user = 0, std::uint64_t id = 0,
+                      std::uint64_t hold = kHold) {
+    return reserve_and(std::move(lines), user, id, hold, [](std::uint64_t) { return true; });
+  }
+  template <class Publish>
+  StockAnswer reserve_and(std::vector<StockRequest::Line> lines, std::uint64_t user, std::uint64_t id,
+                          std::uint64_t hold, Publish&& publish) {
+    const StockRequest request{lines.data(), static_cast<std::uint32_t>(lines.size()),
+                               user == 0 ? LedgerUser{} : LedgerUser::number(user),
+                               id == 0 ? Key{} : number_key(id), hold};
+    return ledger.reserve(*line, request, now, publish);
+  }
+  StockAnswer reserve(std::uint64_t number, std::uint64_t quantity, std::uint64_t user = 0,
+                      std::uint64_t id = 0, std::uint64_t hold = kHold) {
+    return reserve({{sku(number), quantity}}, user, id, hold);
+  }
+  StockAnswer peek(std::uint64_t number, std::uint64_t quantity, std::uint64_t user = 0) {
+    const StockRequest::Line one{sku(number), quantity};
+    return ledger.peek({&one, 1, user == 0 ? LedgerUser{} : LedgerUser::number(user), Key{}, kHold});
+  }
+
+  ResolveResult confirm(std::uint64_t id, std::uint64_t quantity = 0) {
+    return ledger.confirm(*line, id, now, quantity);
+  }
+  ResolveResult cancel(std::uint64_t id) { return ledger.cancel(*line, id, now); }
+  std::uint32_t expire() { return ledger.sweep(*line, now, ledger.slots()); }
+
+  std::uint32_t item(std::uint64_t number) { return ledger.items().find(sku(number)); }
+  StockCounts counts(std::uint64_t number) { return ledger.items().counts(ledger.items()[item(number)]); }
+  bool holds(std::uint64_t number, std::uint64_t available, std::uint64_t reserved, std::uint64_t sold) {
+    const StockCounts found = counts(number);
+    return found.available == available && found.reserved == reserved && found.sold == sold &&
+           found.total == available + reserved + sold;
+  }
+  bool audited() { return audit(ledger.memory()).adds_up(ledger.slots()); }
+  std::uint64_t sum(StockLedger::Counter counter) { return ledger.lines().sum(counter); }
+
+  LedgerShape shape;
+  ZeroedMemory memory;
+  StockLedger ledger;
+  ThreadLine* line = nullptr;
+  std::uint64_t now = 1'000'000;
+};
+
+}  // namespace sluice::test

@@ -1,0 +1,187 @@
+// Threads that end the same reservations in different ways at the same moment.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+#include "ledger.h"
+#include "stress.h"
+
+TEST_SUITE_BEGIN("ledger races");
+
+namespace {
+
+using namespace sluice;
+using namespace sluice::test;
+
+TEST_CASE(
+    "of confirm, part of it, cancel, extend and expiry of one reservation exactly one wins, whoever audits") {
+  SLUICE_PRINT_SEED_ON_FAILURE();
+  constexpr unsigned kThreads = 4;
+  const std::uint64_t rounds = repetitions(30'000);
+  TestLedger one({8, 8, 64, 64, 64});
+  one.add(1, 1'000'000, 1'000'000, 2);
+  one.add(2, 1'000'000);
+  std::atomic<std::uint64_t> current{0}, round{0}, done{0};
+  std::atomic<std::uint64_t> won{0}, sold{0}, strange{0}, audits_failed{0};
+  std::uint64_t reserved = 0;
+  in_threads(kThreads, [&](unsigned index) {
+    ThreadLine* line = one.ledger.lines().acquire();
+    Random random(index);
+    const std::uint64_t start = one.now;
+    for (std::uint64_t i = 1; i <= rounds; ++i) {
+      const std::uint64_t now = start + i * 10 * kHold;
+      if (index == 0) {
+        // The next reservation, of one item or two: its slots are those of past rounds.
+        const StockRequest::Line wishes[] = {{sku(1), 3}, {sku(2), 1}};
+        const StockRequest request{wishes, i % 4 == 0 ? 2u : 1u, LedgerUser::number(i % 5), Key{}, kHold};
+        const StockAnswer answer =
+            one.ledger.reserve(*line, request, now, [](std::uint64_t) { return true; });
+        if (answer.result != ReserveResult::kReserved) ++strange;
+        ++reserved;
+        current.store(answer.reservation, std::memory_order_release);
+        done = 0;
+        round.store(i, std::memory_order_release);
+      } else {
+        while (round.load(std::memory_order_acquire) != i) std::this_thread::yield();
+      }
+      const std::uint64_t id = current.load(std::memory_order_acquire);
+      const bool cart = i % 4 == 0;
+      ResolveResult result = ResolveResult::kUnknown;
+      switch (random.below(6)) {
+        case 0:
+          result = one.ledger.confirm(*line, id, now + 1);
+          if (result == ResolveResult::kDone) sold += 3;
+          break;
+        case 1:
+          result = one.ledger.confirm(*line, id, now + 1, 2);
+          if (result == ResolveResult::kDone) sold += 2;
+          // Of a cart a part is refused while it is held, and only then.
+          if ((result == ResolveResult::kBadQuantity) && !cart) ++strange;
+          break;
+        case 2:
+          result = one.ledger.cancel(*line, id, now + 1);
+          break;
+        case 3:
+          if (one.ledger.extend(*line, id, now + 1, now + 2 * kHold) == ResolveResult::kUnknown) ++strange;
+          break;
+        case 4:
+          // Due for this caller, unless it was extended.
+          won += one.ledger.sweep(*line, now + kHold, one.ledger.slots());
+          break;
+        default:
+          audits_failed += !one.audited();
+          break;
+      }
+      won += result == ResolveResult::kDone;
+      // All are through: what nobody ended is cancelled, before the next one begins.
+      if (done.fetch_add(1) + 1 == kThreads) {
+        const ResolveResult last = one.ledger.cancel(*line, id, now + 1);
+        won += last == ResolveResult::kDone;
+        if (last == ResolveResult::kUnknown || last == ResolveResult::kBadQuantity) ++strange;
+        if (one.ledger.confirm(*line, id, now + 1) == ResolveResult::kDone) ++strange;
+        done.store(~0ULL, std::memory_order_release);
+      }
+      while (index == 0 && done.load(std::memory_order_acquire) != ~0ULL) std::this_thread::yield();
+    }
+  });
+  CHECK(strange == 0);
+  CHECK(audits_failed == 0);
+  CHECK(won == reserved);
+  CHECK(one.holds(1, 1'000'000 - sold, 0, sold));
+  CHECK(one.sum(StockLedger::kConfirmed) + one.sum(StockLedger::kCancelled) +
+            one.sum(StockLedger::kExpired) ==
+        reserved);
+  CHECK(one.audited());
+}
+
+TEST_CASE("carts whose lines come in opposite orders wait for nobody, and end with exact totals") {
+  SLUICE_PRINT_SEED_ON_FAILURE();
+  constexpr unsigned kThreads = 4;
+  TestLedger one({32, 256, 64, 64, 256});
+  constexpr std::uint64_t kItems = 5;
+  for (std::uint64_t i = 1; i <= kItems; ++i) one.add(i, 6, i % 2 == 0 ? 4 : 0, i == 3 ? 3 : 1);
+  std::atomic<std::uint64_t> carts{0}, refused{0}, sold[kItems + 1] = {};
+  in_threads(kThreads, [&](unsigned index) {
+    ThreadLine* line = one.ledger.lines().acquire();
+    Random random(index);
+    for (std::uint64_t i = 0; i < repetitions(60'000); ++i) {
+      std::vector<StockRequest::Line> lines;
+      for (std::uint64_t item = 1; item <= kItems; ++item) lines.push_back({sku(item), random.between(1, 2)});
+      if (index % 2 == 0) std::reverse(lines.begin(), lines.end());
+      const bool publishes = !random.once_in(4);
+      const StockRequest request{lines.data(), static_cast<std::uint32_t>(lines.size()),
+                                 LedgerUser::number(index), Key{}, kHold};
+      const StockAnswer cart =
+          one.ledger.reserve(*line, request, one.now, [&](std::uint64_t) { return publishes; });
+      if (cart.result != ReserveResult::kReserved) {
+        ++refused;
+        continue;
+      }
+      ++carts;
+      if (random.once_in(1'000)) {
+        if (one.ledger.confirm(*line, cart.reservation, one.now) != ResolveResult::kDone) ++refused;
+        for (const StockRequest::Line& bought : lines) sold[bought.sku.low] += bought.quantity;
+        // What was bought comes on sale again, so that there is something to race for.
+        for (std::uint64_t item = 1; item <= kItems; ++item) {
+          one.ledger.restock(*line, one.item(item), 2, one.now);
+        }
+      } else {
+        one.ledger.cancel(*line, cart.reservation, one.now);
+      }
+    }
+  });
+  CHECK(carts > 0);
+  CHECK(refused > 0);
+  for (std::uint64_t item = 1; item <= kItems; ++item) {
+    const StockCounts counts = one.counts(item);
+    CHECK(counts.reserved == 0);
+    CHECK(counts.sold == sold[item]);
+  }
+  CHECK(one.audited());
+}
+
+TEST_CASE(
+    "items that are added while others look for them are found whole, and closed ones sell nothing more") {
+  SLUICE_PRINT_SEED_ON_FAILURE();
+  constexpr std::uint64_t kItems = 200;
+  TestLedger one({kItems * 2, 1'024, 64, 64, 64});
+  std::atomic<std::uint64_t> next{1}, wrong{0}, added{0};
+  in_threads(4, [&](unsigned index) {
+    ThreadLine* line = one.ledger.lines().acquire();
+    if (index < 2) {
+      // Both add each item; one is told that it exists.
+      for (std::uint64_t item = 1; item <= kItems; ++item) {
+        added += one.ledger.add_item(*line, {sku(item), {}, 10, 3, item % 2 == 0 ? 2u : 1u}, one.now) ==
+                 ItemTable<>::Added::kAdded;
+        next = item;
+      }
+      return;
+    }
+    for (std::uint64_t item = 1; item <= kItems; ++item) {
+      std::uint32_t number = kNoItem;
+      while ((number = one.item(item)) == kNoItem) std::this_thread::yield();
+      const StockCounts counts = one.ledger.items().counts(one.ledger.items()[number]);
+      wrong += counts.total != 10;
+      const StockRequest::Line wish{sku(item), 2};
+      const StockRequest request{&wish, 1, LedgerUser::number(index), Key{}, kHold};
+      const auto ask = [&] {
+        return one.ledger.reserve(*line, request, one.now, [](std::uint64_t) { return true; });
+      };
+      const StockAnswer answer = ask();
+      wrong += answer.result != ReserveResult::kReserved && answer.result != ReserveResult::kItemClosed;
+      one.ledger.close_item(*line, number, one.now);
+      wrong += ask().result != ReserveResult::kItemClosed;
+      if (answer.result == ReserveResult::kReserved) one.ledger.cancel(*line, answer.reservation, one.now);
+    }
+  });
+  CHECK(wrong == 0);
+  CHECK(added == kItems);
+  CHECK(one.audited());
+}
+
+}  // namespace
+
+TEST_SUITE_END();

@@ -1,0 +1,237 @@
+#include "core/ledger_snapshot.h"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "ledger.h"
+#include "stress.h"
+
+TEST_SUITE_BEGIN("ledger snapshot");
+
+namespace {
+
+using namespace sluice;
+using namespace sluice::test;
+
+constexpr LedgerShape kShape{16, 24, 24, 32, 8};
+
+// The ledger of a snapshot, or the reason why there is none.
+struct Restored {
+  explicit Restored(const std::vector<std::uint64_t>& words, std::uint64_t now,
+                    std::optional<std::size_t> octets = {}) {
+    std::vector<std::uint64_t> opened;
+    error = LedgerSnapshot::open(words.data(), octets.value_or(words.size() * 8), opened, shape);
+    if (error != SnapshotError::kNone) return;
+    one.emplace(shape);
+    std::memset(one->memory, 0, StockLedger::bytes(shape));
+    one->now = now;
+    if (!LedgerSnapshot::read(one->ledger.memory(), opened, now, Sweeping::kAsked)) {
+      error = SnapshotError::kDamaged;
+      return;
+    }
+    one->line = one->ledger.lines().acquire();
+  }
+  SnapshotError error;
+  LedgerShape shape;
+  std::optional<TestLedger> one;
+};
+
+// A ledger in the middle of its work, and the reservations that it gave out.
+struct Busy : TestLedger {
+  explicit Busy(std::uint64_t stream) : TestLedger(kShape), random(stream) {
+    add(1, 50, 6);
+    add(2, 20, 0, 4);
+    add(3, 9);
+    ledger.add_item(*line, {text_key(kSecret, "blue shirt, M"), "blue shirt, M", 5, 2, 2}, now);
+    for (int i = 0; i < 120; ++i) step(*this, random, ids);
+  }
+  // One operation, drawn from `random`; what it answered.
+  static std::uint64_t step(TestLedger& one, Random& random, std::vector<std::uint64_t>& ids) {
+    const std::uint64_t old = ids.empty() ? 0 : ids[random.below(ids.size())];
+    switch (random.below(8)) {
+      case 0:
+        return static_cast<std::uint64_t>(one.confirm(old));
+      case 1:
+        return static_cast<std::uint64_t>(one.cancel(old));
+      case 2:
+        return static_cast<std::uint64_t>(one.ledger.extend(*one.line, old, one.now, one.now + 3 * kHold));
+      case 3:
+        one.now += random.below(kHold / 4);
+        return one.expire();
+      case 4:
+        return one.ledger.restock(*one.line, 1, random.between(1, 3), one.now) ? 1 : 0;
+      default: {
+        std::vector<StockRequest::Line> lines;
+        for (std::uint64_t i = random.between(1, 3); i <= 3; ++i)
+          lines.push_back({sku(i), random.between(1, 3)});
+        const std::uint64_t user = random.between(1, 6);
+        const StockAnswer answer = one.reserve(lines, user, random.below(40), random.between(1, 2 * kHold));
+        if (answer.result == ReserveResult::kReserved) ids.push_back(answer.reservation);
+        return static_cast<std::uint64_t>(answer.result) << 56 | answer.reservation;
+      }
+    }
+  }
+  Random random;
+  std::vector<std::uint64_t> ids;
+};
+
+TEST_CASE("the restored ledger gives the very same answers, the same new ids included") {
+  SLUICE_PRINT_SEED_ON_FAILURE();
+  for (std::uint64_t stream = 0; stream < repetitions(200); ++stream) {
+    Busy original(stream);
+    Restored copy(LedgerSnapshot::write(original.ledger.memory(), original.now), original.now);
+    REQUIRE(copy.error == SnapshotError::kNone);
+    CHECK(copy.one->audited());
+    // The first thread's line, so that both take from the same shard first.
+    REQUIRE(copy.one->ledger.lines().number(*copy.one->line) == 0);
+    Random again = original.random;
+    std::vector<std::uint64_t> ids = original.ids;
+    for (int i = 0; i < 400; ++i) {
+      const std::uint64_t expected = Busy::step(original, original.random, original.ids);
+      REQUIRE(Busy::step(*copy.one, again, ids) == expected);
+    }
+    for (std::uint64_t number = 1; number <= 3; ++number) {
+      const StockCounts counts = original.counts(number);
+      CHECK(copy.one->holds(number, counts.available, counts.reserved, counts.sold));
+    }
+    CHECK(copy.one->audited());
+  }
+}
+
+TEST_CASE("what is held goes on for as long as it had left, on whatever clock") {
+  TestLedger one(kShape);
+  one.add(1, 5);
+  const std::uint64_t id = one.reserve(1, 2).reservation;
+  one.now += kHold - 10;
+  Restored copy(LedgerSnapshot::write(one.ledger.memory(), one.now), 77);
+  copy.one->now = 77 + 9;
+  CHECK(copy.one->expire() == 0);
+  copy.one->now += 1;
+  CHECK(copy.one->confirm(id) == ResolveResult::kExpired);
+  CHECK(copy.one->holds(1, 5, 0, 0));
+}
+
+TEST_CASE("a snapshot with any one bit changed, or cut anywhere, is refused with the reason") {
+  Busy one(1);
+  const std::vector<std::uint64_t> whole = LedgerSnapshot::write(one.ledger.memory(), one.now);
+  for (std::size_t octets = 0; octets < whole.size() * 8; ++octets) {
+    const SnapshotError error = Restored(whole, one.now, octets).error;
+    REQUIRE(error == (octets < 8 ? SnapshotError::kNoSnapshot : SnapshotError::kDamaged));
+  }
+  for (std::size_t bit = 0; bit < whole.size() * 64; ++bit) {
+    std::vector<std::uint64_t> words = whole;
+    words[bit / 64] ^= 1ULL << bit % 64;
+    const SnapshotError expected = bit < 64    ? SnapshotError::kNoSnapshot
+                                   : bit < 128 ? SnapshotError::kVersion
+                                               : SnapshotError::kDamaged;
+    REQUIRE(Restored(words, one.now).error == expected);
+  }
+  std::vector<std::uint64_t> longer = whole;
+  longer.push_back(0);
+  CHECK(Restored(longer, one.now).error == SnapshotError::kDamaged);
+  CHECK(Restored({}, one.now).error == SnapshotError::kNoSnapshot);
+  CHECK(Restored(whole, one.now).error == SnapshotError::kNone);
+}
+
+// As LedgerSnapshot computes it: who forges a snapshot can do so too.
+std::uint64_t checksum(const std::vector<std::uint64_t>& words) {
+  std::uint64_t sum = mix(words.size());
+  for (std::size_t i = 3; i < words.size(); ++i) sum = mix(sum ^ words[i]);
+  return sum;
+}
+
+TEST_CASE("a forged snapshot is refused, or is a ledger that adds up: it never breaks anything") {
+  SLUICE_PRINT_SEED_ON_FAILURE();
+  std::uint64_t refused = 0, taken = 0;
+  for (std::uint64_t stream = 0; stream < repetitions(8'000); ++stream) {
+    static Busy one(2);
+    std::vector<std::uint64_t> words = LedgerSnapshot::write(one.ledger.memory(), one.now);
+    Random random(1'000 + stream);
+    for (std::uint64_t changes = random.between(1, 3); changes > 0; --changes) {
+      std::uint64_t& word = words[random.between(3, words.size() - 1)];
+      switch (random.below(4)) {
+        case 0:
+          word = random.below(8);
+          break;
+        case 1:
+          word += random.once_in(2) ? 1 : ~0ULL;
+          break;
+        case 2:
+          word ^= 1ULL << random.below(64);
+          break;
+        default:
+          word = words[random.between(3, words.size() - 1)];
+          break;
+      }
+    }
+    // Not larger than what a test can afford.
+    bool affordable = true;
+    for (std::size_t i = 3; i < 8; ++i) affordable = affordable && words[i] < 10'000;
+    if (!affordable) continue;
+    words[2] = checksum(words);
+    Restored copy(words, one.now);
+    if (copy.error != SnapshotError::kNone) {
+      ++refused;
+      continue;
+    }
+    ++taken;
+    REQUIRE(copy.one->audited());
+    std::vector<std::uint64_t> ids = one.ids;
+    for (const std::uint64_t id : ids) copy.one->cancel(id);
+    for (int i = 0; i < 50; ++i) Busy::step(*copy.one, random, ids);
+    copy.one->now += 10 * kHold;
+    copy.one->expire();
+    REQUIRE(copy.one->audited());
+  }
+  CHECK(refused > 0);
+  CHECK(taken > 0);
+}
+
+TEST_CASE("snapshots and audits while threads work are of one moment, in which everything adds up") {
+  SLUICE_PRINT_SEED_ON_FAILURE();
+  constexpr unsigned kThreads = 3;
+  TestLedger one({8, 64, 64, 256, 64});
+  one.add(1, 30, 5);
+  one.add(2, 1'000, 0, 3);
+  std::atomic<unsigned> working{kThreads};
+  std::uint64_t taken = 0, wrong = 0;
+  in_threads(kThreads + 1, [&](unsigned index) {
+    if (index == kThreads) {
+      do {
+        Restored copy(LedgerSnapshot::write(one.ledger.memory(), one.now), one.now);
+        ++taken;
+        wrong += copy.error != SnapshotError::kNone;  // read() audits what it has read
+        if (copy.error == SnapshotError::kNone) {
+          wrong += copy.one->counts(1).total != 30 || copy.one->counts(2).total != 1'000;
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      } while (working != 0);
+      return;
+    }
+    ThreadLine* line = one.ledger.lines().acquire();
+    Random random(index);
+    for (std::uint64_t i = 0; i < repetitions(100'000); ++i) {
+      const StockRequest::Line wishes[] = {{sku(2), random.between(1, 9)}, {sku(1), 1}};
+      const StockRequest request{wishes, static_cast<std::uint32_t>(random.between(1, 2)),
+                                 LedgerUser::number(random.between(1, 9)), number_key(random.next()), kHold};
+      const StockAnswer answer =
+          one.ledger.reserve(*line, request, one.now, [&](std::uint64_t) { return !random.once_in(3); });
+      if (answer.result == ReserveResult::kReserved) one.ledger.cancel(*line, answer.reservation, one.now);
+    }
+    --working;
+  });
+  CHECK(taken > 0);
+  CHECK(wrong == 0);
+  CHECK(one.audited());
+}
+
+}  // namespace
+
+TEST_SUITE_END();

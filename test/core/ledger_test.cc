@@ -1,0 +1,283 @@
+#include "ledger.h"
+
+#include <doctest/doctest.h>
+
+#include <cstdint>
+#include <set>
+#include <vector>
+
+TEST_SUITE_BEGIN("ledger");
+
+namespace {
+
+using namespace sluice;
+using namespace sluice::test;
+
+constexpr LedgerShape kShape{16, 8, 8, 64, 0};
+
+TEST_CASE("a cart takes all of its lines under one reservation, or none") {
+  TestLedger one(kShape);
+  one.add(1, 10);
+  one.add(2, 5, 3);
+  one.add(3, 1);
+  const StockAnswer cart = one.reserve({{sku(1), 4}, {sku(2), 2}, {sku(3), 1}}, 7);
+  REQUIRE(cart.result == ReserveResult::kReserved);
+  CHECK((one.holds(1, 6, 4, 0) && one.holds(2, 3, 2, 0) && one.holds(3, 0, 1, 0)));
+  CHECK(one.audited());
+
+  SUBCASE("and is refused as a whole for want of any line, which it names") {
+    const StockAnswer sold_out = one.reserve({{sku(1), 1}, {sku(2), 1}, {sku(3), 1}}, 7);
+    CHECK(sold_out.result == ReserveResult::kSoldOut);
+    CHECK(sold_out.line == 2);
+    const StockAnswer limit = one.reserve({{sku(1), 1}, {sku(2), 2}}, 7);
+    CHECK(limit.result == ReserveResult::kUserLimit);
+    CHECK(limit.line == 1);
+    CHECK(one.reserve({{sku(1), 1}, {sku(9), 1}}, 7).result == ReserveResult::kUnknownSku);
+    CHECK(one.reserve({{sku(2), 1}, {sku(2), 1}}, 0).result == ReserveResult::kNeedsUser);
+    CHECK((one.holds(1, 6, 4, 0) && one.holds(2, 3, 2, 0) && one.holds(3, 0, 1, 0)));
+  }
+  SUBCASE("is confirmed as a whole") {
+    CHECK(one.confirm(cart.reservation, 1) == ResolveResult::kBadQuantity);
+    CHECK((one.holds(1, 6, 4, 0) && one.holds(2, 3, 2, 0)));
+    CHECK(one.confirm(cart.reservation) == ResolveResult::kDone);
+    CHECK((one.holds(1, 6, 0, 4) && one.holds(2, 3, 0, 2) && one.holds(3, 0, 0, 1)));
+    CHECK(one.confirm(cart.reservation) == ResolveResult::kAlreadyConfirmed);
+    CHECK(one.cancel(cart.reservation) == ResolveResult::kAlreadyConfirmed);
+  }
+  SUBCASE("is cancelled as a whole, users' counts too") {
+    CHECK(one.cancel(cart.reservation) == ResolveResult::kDone);
+    CHECK((one.holds(1, 10, 0, 0) && one.holds(2, 5, 0, 0) && one.holds(3, 1, 0, 0)));
+    CHECK(one.cancel(cart.reservation) == ResolveResult::kAlreadyCancelled);
+    CHECK(one.reserve(2, 3, 7).result == ReserveResult::kReserved);
+  }
+  SUBCASE("expires as a whole") {
+    one.now += kHold;
+    CHECK(one.expire() == 1);
+    CHECK((one.holds(1, 10, 0, 0) && one.holds(2, 5, 0, 0) && one.holds(3, 1, 0, 0)));
+    CHECK(one.cancel(cart.reservation) == ResolveResult::kExpired);
+  }
+  CHECK(one.audited());
+}
+
+TEST_CASE("a cart that finds too few slots gives back those it took") {
+  TestLedger one({16, 8, 9, 64, 0});
+  for (std::uint64_t i = 1; i <= 9; ++i) one.add(i, 1, 1);
+  std::vector<StockRequest::Line> all;
+  for (std::uint64_t i = 1; i <= 9; ++i) all.push_back({sku(i), 1});
+  for (int i = 0; i < 3; ++i) CHECK(one.reserve(all, 7).result == ReserveResult::kLedgerFull);
+  for (std::uint64_t i = 1; i <= 9; ++i) CHECK(one.holds(i, 1, 0, 0));
+  CHECK(one.audited());
+  all.pop_back();
+  CHECK(one.reserve(all, 7).result == ReserveResult::kReserved);
+  CHECK(one.audited());
+}
+
+TEST_CASE("a part is confirmed and the rest is on sale again, also of units from several shards") {
+  for (const std::uint32_t shards : {1u, 3u}) {
+    TestLedger one(kShape);
+    one.add(1, 9, 9, shards);
+    const std::uint64_t all = one.reserve(1, 8, 7).reservation;
+    REQUIRE(all != 0);
+    CHECK(one.confirm(all, 9) == ResolveResult::kBadQuantity);
+    CHECK(one.holds(1, 1, 8, 0));
+    CHECK(one.confirm(all, 5) == ResolveResult::kDone);
+    CHECK(one.holds(1, 4, 0, 5));
+    CHECK(one.confirm(all, 5) == ResolveResult::kAlreadyConfirmed);
+    CHECK(one.confirm(all, 9) == ResolveResult::kAlreadyConfirmed);
+    CHECK(one.reserve(1, 5, 7).result == ReserveResult::kSoldOut);
+    CHECK(one.reserve(1, 4, 7).result == ReserveResult::kReserved);
+    CHECK(one.audited());
+    const std::uint64_t exactly = one.reserve(1, 1, 8).reservation;
+    CHECK(exactly == 0);
+  }
+}
+
+TEST_CASE("extending moves the deadline later, never earlier, and ends with the reservation") {
+  TestLedger one(kShape);
+  one.add(1, 10);
+  const std::uint64_t id = one.reserve(1, 2).reservation;
+  one.now += kHold - 1;
+  CHECK(one.ledger.extend(*one.line, id, one.now, one.now + 10) == ResolveResult::kDone);
+  CHECK(one.ledger.extend(*one.line, id, one.now, one.now + 5) == ResolveResult::kDone);
+  one.now += 9;
+  CHECK(one.expire() == 0);
+  one.now += 1;
+  CHECK(one.ledger.extend(*one.line, id, one.now, one.now + 100) == ResolveResult::kExpired);
+  CHECK(one.holds(1, 10, 0, 0));
+  CHECK(one.ledger.extend(*one.line, id, one.now, one.now + 100) == ResolveResult::kExpired);
+  const std::uint64_t other = one.reserve(1, 2).reservation;
+  one.confirm(other);
+  CHECK(one.ledger.extend(*one.line, other, one.now, one.now + 100) == ResolveResult::kAlreadyConfirmed);
+  CHECK(one.sum(StockLedger::kExtended) == 2);
+  CHECK(one.audited());
+}
+
+TEST_CASE("a reservation whose last step fails leaves nothing, and its id can be tried again") {
+  TestLedger one(kShape);
+  one.add(1, 10, 10);
+  std::uint64_t seen = 0;
+  const StockAnswer refused = one.reserve_and({{sku(1), 3}}, 7, 5, kHold, [&](std::uint64_t id) {
+    seen = id;
+    CHECK(one.holds(1, 7, 3, 0));
+    return false;
+  });
+  CHECK(refused.result == ReserveResult::kNotPublished);
+  CHECK(one.holds(1, 10, 0, 0));
+  CHECK(one.confirm(seen) == ResolveResult::kAlreadyCancelled);
+  CHECK(one.audited());
+  CHECK(one.reserve(1, 3, 7, 5).result == ReserveResult::kReserved);
+}
+
+TEST_CASE("units that expired during the last step of a reservation are not given back twice when it fails") {
+  TestLedger one(kShape);
+  one.add(1, 10, 10);
+  one.reserve(1, 5, 8);  // without these, what is given back twice would be noticed at once
+  const StockAnswer refused = one.reserve_and({{sku(1), 3}}, 7, 0, 1, [&](std::uint64_t id) {
+    // Another thread's sweep, after the hold of 1 ns.
+    CHECK(one.ledger.sweep(*one.line, one.now + 1, one.ledger.slots()) == 1);
+    CHECK(one.ledger.cancel(*one.line, id, one.now + 1) == ResolveResult::kExpired);
+    return false;
+  });
+  CHECK(refused.result == ReserveResult::kNotPublished);
+  CHECK(one.holds(1, 5, 5, 0));
+  CHECK(one.audited());
+}
+
+TEST_CASE("an audit within the last step of a reservation would wait: operations within it are part of it") {
+  TestLedger one(kShape);
+  one.add(1, 10);
+  const std::uint64_t dropped = one.reserve(1, 1).reservation;
+  one.reserve_and({{sku(1), 1}}, 0, 0, kHold, [&](std::uint64_t) {
+    CHECK(one.cancel(dropped) == ResolveResult::kDone);
+    CHECK(one.line->inside == 1);
+    return true;
+  });
+  CHECK(one.line->inside == 0);
+  CHECK(one.audited());
+}
+
+TEST_CASE("every id is another, and those of the past are unknown however often a slot is used") {
+  TestLedger one({4, 1, 4, 4, 0});
+  one.add(1, 1, 1);
+  std::set<std::uint64_t> past;
+  for (int use = 0; use < 150; ++use) {
+    const std::uint64_t id = one.reserve(1, 1, 7).reservation;
+    REQUIRE(id != 0);
+    CHECK(past.insert(id).second);
+    for (const std::uint64_t old : past) {
+      if (old == id) continue;
+      REQUIRE(one.confirm(old) == ResolveResult::kUnknown);
+      REQUIRE(one.cancel(old) == ResolveResult::kUnknown);
+      REQUIRE(one.ledger.extend(*one.line, old, one.now, one.now + 1) == ResolveResult::kUnknown);
+    }
+    REQUIRE(one.cancel(id) == ResolveResult::kDone);
+  }
+  CHECK(one.audited());
+}
+
+TEST_CASE("a generation that wraps around skips 0, and still tells the slot from its past") {
+  TestLedger one({4, 1, 4, 4, 0});
+  one.add(1, 1);
+  ReservationTable& table = one.ledger.memory().reservations;
+  table[0].state = 0xffff'fffe'0000'0000ULL | static_cast<std::uint64_t>(Phase::kCancelled);
+  const std::uint64_t last = one.reserve(1, 1).reservation;
+  CHECK((last >> 32) == 0xffff'ffff);
+  one.cancel(last);
+  const std::uint64_t first = one.reserve(1, 1).reservation;
+  CHECK((first >> 32) == 1);
+  CHECK(one.confirm(last) == ResolveResult::kUnknown);
+  CHECK(one.confirm(first) == ResolveResult::kDone);
+  CHECK(one.audited());
+}
+
+TEST_CASE("who saw a deadline that was extended meanwhile cannot expire the reservation by it") {
+  TestLedger one(kShape);
+  one.add(1, 1);
+  const std::uint64_t id = one.reserve(1, 1).reservation;
+  ReservationTable& table = one.ledger.memory().reservations;
+  const std::uint64_t seen = table.state(id);
+  one.ledger.extend(*one.line, id, one.now, one.now + 2 * kHold);
+  CHECK_FALSE(table.resolve(table.slot_of(id), seen, Phase::kExpired));
+  CHECK_FALSE(table.extend(table.slot_of(id), seen, one.now));
+  one.confirm(id);
+  CHECK_FALSE(table.resolve(table.slot_of(id), table.state(id), Phase::kCancelled));
+  CHECK(one.audited());
+}
+
+TEST_CASE("an id that failed stays failed, whatever comes back; full tables are no failure of the id") {
+  TestLedger one({8, 2, 1, 64, 0});
+  one.add(1, 1);
+  one.add(2, 9, 1);
+  const std::uint64_t last = one.reserve(1, 1).reservation;
+  CHECK(one.reserve(1, 1, 0, 5).result == ReserveResult::kSoldOut);
+  CHECK(one.reserve(1, 1, 0, 5).result == ReserveResult::kAlreadyFailed);
+  one.cancel(last);
+  CHECK(one.reserve(1, 1, 0, 5).result == ReserveResult::kAlreadyFailed);
+  CHECK(one.reserve(1, 2, 0, 5).result == ReserveResult::kIdMismatch);
+  CHECK(one.reserve(2, 1, 7, 6).result == ReserveResult::kReserved);
+  CHECK(one.reserve(2, 1, 8, 7).result == ReserveResult::kUsersFull);
+  CHECK(one.reserve(1, 1, 0, 8).result == ReserveResult::kReserved);
+  CHECK(one.reserve(2, 1, 8, 7).result == ReserveResult::kUsersFull);
+  one.ledger.restock(*one.line, one.item(1), 1, one.now);
+  CHECK(one.reserve(1, 1, 0, 9).result == ReserveResult::kLedgerFull);
+  CHECK(one.reserve(1, 1, 0, 9).result == ReserveResult::kLedgerFull);
+  one.ledger.close_item(*one.line, one.item(1), one.now);
+  CHECK(one.reserve(1, 1, 0, 9).result == ReserveResult::kItemClosed);
+  CHECK(one.reserve(1, 1, 0, 9).result == ReserveResult::kAlreadyFailed);
+  CHECK(one.audited());
+}
+
+TEST_CASE("the lines of a cart may come in another order, the body of its id is the same") {
+  TestLedger one(kShape);
+  one.add(1, 9);
+  one.add(2, 9);
+  const std::uint64_t first = one.reserve({{sku(1), 1}, {sku(2), 2}}, 7, 5).reservation;
+  const StockAnswer again = one.reserve({{sku(2), 2}, {sku(1), 1}}, 7, 5);
+  CHECK(again.result == ReserveResult::kDuplicate);
+  CHECK(again.reservation == first);
+  CHECK(one.reserve({{sku(2), 1}, {sku(1), 2}}, 7, 5).result == ReserveResult::kIdMismatch);
+  CHECK(one.reserve({{sku(1), 1}, {sku(2), 2}}, 8, 5).result == ReserveResult::kIdMismatch);
+  CHECK(one.reserve({{sku(1), 1}}, 7, 5).result == ReserveResult::kIdMismatch);
+}
+
+TEST_CASE("those who reserve expire what is due in passing, a bounded number of places at a time") {
+  TestLedger one({4, 256, 4, 4, 0}, Sweeping::kByPassers);
+  one.add(1, 1'000'000);
+  for (int i = 0; i < 256; ++i) one.reserve(1, 1);
+  one.now += kHold - 1;
+  CHECK(one.reserve(1, 1).result == ReserveResult::kLedgerFull);
+  CHECK(one.holds(1, 1'000'000 - 256, 256, 0));  // never early
+  one.now += 1;
+  CHECK(one.reserve(1, 1).result == ReserveResult::kLedgerFull);
+  CHECK(one.sum(StockLedger::kExpired) == 64);
+  // From now on each 64th reservation passes over 64 places.
+  for (int i = 0; i < 64; ++i) REQUIRE(one.reserve(1, 1).result == ReserveResult::kReserved);
+  CHECK(one.sum(StockLedger::kExpired) == 128);
+  CHECK(one.audited());
+  TestLedger manual({4, 1, 4, 4, 0}, Sweeping::kAsked);
+  manual.add(1, 10);
+  manual.reserve(1, 1);
+  manual.now += kHold;
+  CHECK(manual.reserve(1, 1).result == ReserveResult::kLedgerFull);
+  CHECK(manual.sum(StockLedger::kExpired) == 0);
+}
+
+TEST_CASE("peek sees what reserve would refuse, and changes nothing") {
+  TestLedger one(kShape);
+  one.add(1, 2, 2, 2);
+  CHECK(one.peek(1, 2, 7).result == ReserveResult::kReserved);
+  CHECK(one.peek(1, 3, 7).result == ReserveResult::kSoldOut);
+  CHECK(one.peek(1, 1).result == ReserveResult::kNeedsUser);
+  CHECK(one.peek(2, 1).result == ReserveResult::kUnknownSku);
+  one.reserve(1, 1, 7);
+  CHECK(one.peek(1, 1, 7).result == ReserveResult::kReserved);
+  one.ledger.restock(*one.line, one.item(1), 5, one.now);
+  CHECK(one.peek(1, 2, 7).result == ReserveResult::kUserLimit);
+  one.ledger.close_item(*one.line, one.item(1), one.now);
+  CHECK(one.peek(1, 1, 7).result == ReserveResult::kItemClosed);
+  CHECK(one.holds(1, 6, 1, 0));
+}
+
+}  // namespace
+
+TEST_SUITE_END();

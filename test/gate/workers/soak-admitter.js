@@ -1,0 +1,43 @@
+// Admits orders until it is stopped or terminated.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { workerData } from 'node:worker_threads';
+import { Gate } from 'sluice';
+import { SeededRandom } from '../../seeded-random.js';
+import { Order, SoakMemory, skus, userOf, violations } from '../soak.js';
+
+const { handle, shared, seed } = workerData;
+const gate = Gate.attach(Order, handle);
+const memory = new SoakMemory(shared);
+const random = new SeededRandom(seed);
+/** Refusals after which the same id may come again. */
+const again = ['rate-limited', 'queue-full', 'ledger-full', 'users-full', 'ids-full', 'in-progress'];
+
+let id = memory.nextId();
+while (!memory.stopped) {
+  for (let i = random.between(1, 40); i > 0 && !memory.stopped; i--) {
+    const user = userOf(id);
+    const order = { id, user, sku: random.pick(skus), quantity: random.between(1, 3) };
+    const options = {
+      key: user % 8,
+      holdMs: random.chance(0.2) ? random.between(20, 60) : undefined,
+      lines: random.chance(0.2)
+        ? [
+            { sku: 1, quantity: 1 },
+            { sku: 3, quantity: random.between(1, 2) },
+          ]
+        : undefined,
+    };
+    const admission = gate.admit(order, options);
+    if (admission.outcome === 'admitted') {
+      if (random.chance(0.1)) {
+        const repeated = gate.admit(order, options);
+        const same = repeated.outcome === 'admitted' && repeated.reservation === admission.reservation;
+        if (!same) memory.violate(violations.admittedTwice, id);
+      }
+    } else if (again.includes(admission.outcome) && random.chance(0.8)) {
+      break;
+    }
+    id = memory.nextId();
+  }
+  await sleep(random.between(1, 6));
+}

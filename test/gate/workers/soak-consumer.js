@@ -1,0 +1,12 @@
+// Consumes until the queue is closed or it is terminated.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parentPort, workerData } from 'node:worker_threads';
+import { Gate } from 'sluice';
+import { SeededRandom } from '../../seeded-random.js';
+import { handler, Order, SoakMemory } from '../soak.js';
+
+const { handle, shared, seed } = workerData;
+const gate = Gate.attach(Order, handle);
+const memory = new SoakMemory(shared);
+parentPort?.postMessage({ type: 'consumes' });
+await gate.consume(handler(memory, new SeededRandom(seed), sleep), { concurrency: 16, batchSize: 16 });

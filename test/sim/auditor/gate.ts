@@ -1,0 +1,176 @@
+import type { Answer, Line } from './cart.js';
+import { InHand } from './in-hand.js';
+import type { Ledger } from './ledger.js';
+import type { LimiterAuditor } from './limiter-line.js';
+import { QueueAuditor, type QueueShape } from './queue.js';
+
+/** An order in the queue of a gate. */
+export interface Queued<T> {
+  readonly order: T;
+  /** The name of its reservation. */
+  reservation: number | undefined;
+  /** Not pushed past the gate: the limiter counts it in flight. */
+  admitted: boolean;
+  /** The number of the limiter's key. */
+  readonly keyAt: number;
+  readonly holdNs: number;
+}
+export interface Request {
+  readonly lines: readonly Line[];
+  /** Whether the lines were given as a cart: a refusal then says of which item it is. */
+  readonly cart: boolean;
+  readonly user: string | undefined;
+  readonly id: string | undefined;
+  readonly holdNs: number;
+  readonly keyAt: number;
+}
+export type Admission =
+  | { readonly outcome: 'admitted'; readonly name: number | undefined; readonly duplicate: boolean }
+  | { readonly outcome: 'rate-limited'; readonly tier: string; readonly retryAfterNs: number }
+  | { readonly outcome: string; readonly sku?: number | string }
+  | { readonly error: string };
+
+/** Limiter, stock and queue as one step, all or nothing. */
+export class GateAuditor<T> {
+  readonly queue: QueueAuditor<Queued<T>>;
+  /** What a consumer has taken and not decided. */
+  readonly inHand: InHand<Queued<T>>;
+  readonly counters = {
+    admitted: 0,
+    duplicates: 0,
+    rateLimited: 0,
+    queueFull: 0,
+    soldOut: 0,
+    userLimit: 0,
+    otherwiseRefused: 0,
+  };
+
+  constructor(
+    shape: QueueShape,
+    maxInHand: number,
+    readonly ledger: () => Ledger | undefined,
+    readonly limiter: LimiterAuditor | undefined,
+  ) {
+    this.queue = new QueueAuditor(shape);
+    this.inHand = new InHand(maxInHand);
+  }
+
+  admit(name: number, order: T, deadline: number, request: Request, now: number): Admission {
+    const admission = this.#decide(name, order, deadline, request, now);
+    this.#count(admission);
+    return admission;
+  }
+
+  #decide(name: number, order: T, deadline: number, request: Request, now: number): Admission {
+    const ledger = this.ledger();
+    const { lines, holdNs, keyAt, cart, ...who } = request;
+    const answered = (answer: Answer): Admission => admissionOf(answer, cart);
+    if (this.queue.closed) return { outcome: 'closed' };
+    if (ledger !== undefined) {
+      if (lines.some(({ quantity }) => quantity === 0)) return { error: 'ERR_SLUICE_FIELD' };
+      // Sold out comes before all else, and charges nothing.
+      if (ledger.objection(lines, who.user)) return answered(ledger.reserve(name, now, lines, who, holdNs));
+    }
+    const recalled = ledger?.recall(lines, who);
+    if (this.queue.isFull(0)) return recalled ? answered(recalled) : { outcome: 'queue-full' };
+    const charged = this.limiter?.admit(keyAt, now);
+    if (charged !== undefined && 'tier' in charged) {
+      return recalled ? answered(recalled) : { outcome: 'rate-limited', ...charged };
+    }
+    const reserved = ledger?.reserve(name, now, lines, who, holdNs);
+    if (reserved !== undefined && !('ok' in reserved && reserved.ok && !reserved.duplicate)) {
+      charged?.refund();
+      return answered(reserved);
+    }
+    const reservation = ledger === undefined ? undefined : name;
+    const value = { order, reservation, admitted: true, keyAt, holdNs };
+    this.queue.push(0, [{ value, deadline }]);
+    return { outcome: 'admitted', name: reservation, duplicate: false };
+  }
+
+  /** Takes up to `max` orders: first what an earlier consumer left. What the queue drops goes back on sale. */
+  take(max: number, now: number): Array<Queued<T>> {
+    const again = this.inHand.again(max);
+    const taken = again.length > 0 ? again : this.queue.look(Math.min(max, this.inHand.room), now);
+    if (again.length === 0) this.inHand.add(taken);
+    for (const { value } of this.queue.drops.splice(0)) this.#settle(value, false, now);
+    for (const order of taken) this.inHand.renewAt(order, this.#renewalOf(order, now));
+    return taken;
+  }
+  hasLive(now: number): boolean {
+    return (
+      this.inHand.waits || this.queue.lanes.some(({ entries }) => entries.some((one) => now < one.deadline))
+    );
+  }
+
+  /** An order is decided: it leaves the limiter, and its reservation is sold or on sale again. */
+  resolve(order: Queued<T>, confirm: boolean, now: number): string {
+    const resolution = this.#settle(order, confirm, now);
+    this.inHand.remove(order);
+    return resolution;
+  }
+
+  /** Holds what is in hand for as long again, where half of the hold is over. Nanoseconds until the next is due. */
+  renew(now: number): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const order of this.inHand.handedOut) {
+      const due = this.inHand.renewalOf(order);
+      if (due === undefined) continue;
+      if (now + Math.floor(order.holdNs / 8) >= due) {
+        const done = this.ledger()?.extend(order.reservation as number, now, order.holdNs);
+        const again = now + order.holdNs - Math.floor(order.holdNs / 2);
+        this.inHand.renewAt(order, done === 'extended' ? again : undefined);
+      }
+      next = Math.min(next, this.inHand.renewalOf(order) ?? next);
+    }
+    return next - now;
+  }
+
+  /** Another gate begins on the same queue: what is left of this one is in flight no more, and runs out. */
+  replaced(now: number): void {
+    const left = this.queue.lanes.flatMap(({ entries }) => entries.map(({ value }) => value));
+    for (const order of [...left, ...this.inHand.orders]) {
+      if (order.admitted) this.limiter?.release(order.keyAt, 1, now);
+      order.reservation = undefined;
+      order.admitted = false;
+    }
+    this.inHand.clear();
+    for (const counter of Object.keys(this.counters)) this.counters[counter as 'admitted'] = 0;
+  }
+
+  #settle({ reservation, admitted, keyAt }: Queued<T>, confirm: boolean, now: number): string {
+    const ledger = this.ledger();
+    const decided = confirm ? 'confirmed' : 'cancelled';
+    const resolution = ledger === undefined ? decided : resolve(ledger, reservation, confirm, now);
+    if (admitted) this.limiter?.release(keyAt, 1, now);
+    return resolution;
+  }
+
+  #renewalOf({ reservation, holdNs }: Queued<T>, now: number): number | undefined {
+    const until = reservation === undefined ? undefined : this.ledger()?.heldUntil(reservation);
+    return until === undefined || until <= now ? undefined : until - Math.floor(holdNs / 2);
+  }
+
+  #count(admission: Admission): void {
+    const { counters } = this;
+    if ('error' in admission) counters.otherwiseRefused++;
+    else if ('duplicate' in admission) counters[admission.duplicate ? 'duplicates' : 'admitted']++;
+    else if (admission.outcome === 'rate-limited') counters.rateLimited++;
+    else if (admission.outcome === 'queue-full') counters.queueFull++;
+    else if (admission.outcome === 'sold-out') counters.soldOut++;
+    else if (admission.outcome === 'user-limit') counters.userLimit++;
+    else counters.otherwiseRefused++;
+    if ('outcome' in admission && admission.outcome === 'queue-full') this.queue.counters.rejected++;
+  }
+}
+
+function resolve(ledger: Ledger, reservation: number | undefined, confirm: boolean, now: number): string {
+  if (reservation === undefined) return 'unknown';
+  return confirm ? ledger.confirm(reservation, now) : ledger.cancel(reservation, now);
+}
+
+function admissionOf(answer: Answer, cart: boolean): Admission {
+  if ('error' in answer) return answer;
+  if (answer.ok) return { outcome: 'admitted', name: answer.name, duplicate: answer.duplicate };
+  return { outcome: answer.reason, ...(cart && answer.sku !== undefined && { sku: answer.sku }) };
+}

@@ -1,0 +1,311 @@
+// What a stock ledger promises, in maps and lists. All times in nanoseconds.
+
+import {
+  type Answer,
+  bodyOf,
+  type Line,
+  type Movement,
+  type NewItem,
+  pair,
+  type Sku,
+  summed,
+  type Who,
+} from './cart.js';
+import { IdMemory } from './ids.js';
+
+export type Phase = 'held' | 'confirmed' | 'cancelled' | 'expired';
+interface Reservation {
+  readonly lines: ReadonlyArray<Line & { readonly place: number }>;
+  readonly user: string | undefined;
+  deadline: number;
+  phase: Phase;
+}
+interface Item {
+  readonly sku: Sku;
+  total: number;
+  available: number;
+  reserved: number;
+  readonly perUser: number;
+  readonly shards: number;
+  closed: boolean;
+}
+export interface LedgerShape {
+  readonly maxItems: number;
+  readonly maxReservations: number;
+  readonly maxUsers: number;
+  readonly maxIds: number;
+}
+const unitsMax = 4_294_967_295;
+const final = new Set(['sold-out', 'user-limit', 'item-closed']);
+
+export class Ledger {
+  items: Map<Sku, Item> = new Map();
+  /** Places of the table, the longest free first: each line of a reservation takes one. */
+  free: number[];
+  /** Which reservation a place was last given to, as its first. */
+  heads: Map<number, number> = new Map();
+  reservations: Map<number, Reservation> = new Map();
+  /** Units held or bought, by user and item. */
+  users: Map<string, number> = new Map();
+  ids: IdMemory;
+  counters = { reserved: 0, confirmed: 0, cancelled: 0, expired: 0, extended: 0, refused: 0 };
+  /** Not yet compared with the ledger's own. */
+  movements: Movement[] = [];
+
+  constructor(readonly shape: LedgerShape) {
+    this.free = Array.from({ length: shape.maxReservations }, (_, place) => place);
+    this.ids = new IdMemory(shape.maxIds);
+  }
+
+  // ---- reserving ---------------------------------------------------------------------------------------------
+
+  reserve(name: number, now: number, cart: readonly Line[], who: Who, holdNs: number): Answer {
+    const lines = summed(cart);
+    const answer = this.#answer(name, now, lines, who, holdNs);
+    if ('ok' in answer) {
+      if (!answer.ok) this.counters.refused++;
+      else if (!answer.duplicate) this.counters.reserved++;
+    } else {
+      this.counters.refused++;
+    }
+    return answer;
+  }
+
+  /** Until when a reservation is held; undefined if it is not. */
+  heldUntil(name: number): number | undefined {
+    return this.phase(name) === 'held' ? this.reservations.get(name)?.deadline : undefined;
+  }
+
+  /** What the stock has against a cart now, without looking at ids. */
+  objection(cart: readonly Line[], user: string | undefined): Answer | undefined {
+    const lines = summed(cart);
+    const about = (sku: Sku, reason: string): Answer => ({ ok: false, reason, sku });
+    for (const { sku, quantity } of lines) {
+      const item = this.items.get(sku);
+      if (item === undefined) return about(sku, 'unknown-sku');
+      if (item.closed) return about(sku, 'item-closed');
+      if (item.available < quantity) return about(sku, 'sold-out');
+      if (item.perUser === 0) continue;
+      if (user === undefined) return { error: 'ERR_SLUICE_OPTION' };
+      if (this.#unitsOf(user, sku) + quantity > item.perUser) return about(sku, 'user-limit');
+    }
+    return undefined;
+  }
+
+  /** What the id was told before. */
+  recall(cart: readonly Line[], { user, id }: Who): Answer | undefined {
+    if (id === undefined) return undefined;
+    const known = this.ids.find(id);
+    if (known === undefined) return undefined;
+    if (known.body !== bodyOf(summed(cart), user)) return { ok: false, reason: 'id-mismatch' };
+    if (known.answer === 'failed') return { ok: false, reason: 'already-failed' };
+    return { ok: true, name: known.answer, duplicate: true };
+  }
+
+  #answer(name: number, now: number, lines: readonly Line[], who: Who, holdNs: number): Answer {
+    const recalled = this.recall(lines, who);
+    if (recalled !== undefined) return recalled;
+    const { id, user } = who;
+    const forgettable = (answer: number): boolean => this.phase(answer) !== 'held';
+    if (id !== undefined && !this.ids.hasRoom(forgettable)) return { ok: false, reason: 'ids-full' };
+    const answer = this.objection(lines, user) ?? this.#take(name, now, lines, user, holdNs);
+    if (id === undefined || !('ok' in answer)) return answer;
+    const body = bodyOf(lines, user);
+    if (answer.ok) this.ids.remember(id, body, name, forgettable);
+    else if (final.has(answer.reason)) this.ids.remember(id, body, 'failed', forgettable);
+    return answer;
+  }
+
+  #take(name: number, now: number, lines: readonly Line[], user: string | undefined, holdNs: number): Answer {
+    const places: number[] = [];
+    const refused = this.#takePlaces(lines, user, places);
+    if (refused !== undefined) {
+      this.free.push(...places);
+      return refused;
+    }
+    const taken = lines.map((line, i) => ({ ...line, place: places[i] as number }));
+    for (const { sku, quantity } of taken) {
+      const item = this.#item(sku);
+      item.available -= quantity;
+      item.reserved += quantity;
+      if (item.perUser > 0) this.#count(user as string, sku, quantity);
+    }
+    this.heads.set(places[0] as number, name);
+    this.reservations.set(name, { lines: taken, user, deadline: now + holdNs, phase: 'held' });
+    for (const line of taken) this.#move('reserved', line, now, name, user);
+    return { ok: true, name, duplicate: false };
+  }
+
+  /** The bounded tables: each line in turn wants a user's entry, then a place. */
+  #takePlaces(lines: readonly Line[], user: string | undefined, places: number[]): Answer | undefined {
+    let entries = this.users.size;
+    for (const { sku } of lines) {
+      if (this.#item(sku).perUser > 0 && !this.users.has(pair(user as string, sku))) {
+        if (++entries > this.shape.maxUsers) return { ok: false, reason: 'users-full' };
+      }
+      const place = this.free.shift();
+      if (place === undefined) return { ok: false, reason: 'ledger-full' };
+      places.push(place);
+    }
+    return undefined;
+  }
+
+  // ---- resolving ---------------------------------------------------------------------------------------------
+
+  /** What a reservation is; undefined if its place has been given away. */
+  phase(name: number): Phase | undefined {
+    const reservation = this.reservations.get(name);
+    if (reservation === undefined) return undefined;
+    return this.heads.get(reservation.lines[0]?.place as number) === name ? reservation.phase : undefined;
+  }
+
+  confirm(name: number, now: number, quantity?: number): string {
+    return this.#resolve(name, now, (held) => {
+      const units = held.lines.reduce((sum, line) => sum + line.quantity, 0);
+      if (quantity !== undefined && (held.lines.length > 1 || quantity > units)) return 'ERR_SLUICE_OPTION';
+      this.#settle(name, 'confirmed', now, quantity ?? Number.POSITIVE_INFINITY);
+      return 'confirmed';
+    });
+  }
+  cancel(name: number, now: number): string {
+    return this.#resolve(name, now, () => {
+      this.#settle(name, 'cancelled', now, 0);
+      return 'cancelled';
+    });
+  }
+  extend(name: number, now: number, ns: number): string {
+    return this.#resolve(name, now, (held) => {
+      held.deadline = Math.max(held.deadline, now + ns);
+      this.counters.extended++;
+      return 'extended';
+    });
+  }
+  /** Expires what is due, in the order of places. */
+  expire(now: number): number {
+    const due = [...this.heads.entries()]
+      .filter(([, name]) => this.#isDue(name, now))
+      .sort(([a], [b]) => a - b);
+    for (const [, name] of due) this.#settle(name, 'expired', now, 0);
+    return due.length;
+  }
+
+  #isDue(name: number, now: number): boolean {
+    const reservation = this.reservations.get(name);
+    return reservation?.phase === 'held' && now >= reservation.deadline;
+  }
+
+  #resolve(name: number, now: number, held: (reservation: Reservation) => string): string {
+    const phase = this.phase(name);
+    if (phase === undefined) return 'unknown';
+    if (phase === 'expired') return phase;
+    if (phase !== 'held') return `already-${phase}`;
+    if (!this.#isDue(name, now)) return held(this.reservations.get(name) as Reservation);
+    this.#settle(name, 'expired', now, 0);
+    return 'expired';
+  }
+
+  #settle(name: number, phase: Phase, now: number, sellable: number): void {
+    const reservation = this.reservations.get(name) as Reservation;
+    reservation.phase = phase;
+    for (const { sku, quantity, place } of reservation.lines) {
+      const item = this.#item(sku);
+      const sold = Math.min(quantity, sellable);
+      const rest = quantity - sold;
+      item.reserved -= quantity;
+      item.available += rest;
+      if (sold > 0) this.#move('confirmed', { sku, quantity: sold }, now, name, reservation.user);
+      if (rest > 0) {
+        if (item.perUser > 0) this.#count(reservation.user as string, sku, -rest);
+        const kind = phase === 'confirmed' ? 'returned' : phase;
+        this.#move(kind, { sku, quantity: rest }, now, name, reservation.user);
+      }
+      this.free.push(place);
+    }
+    this.counters[phase as 'confirmed']++;
+  }
+
+  // ---- items -------------------------------------------------------------------------------------------------
+
+  addItem({ sku, quantity, perUser = 0, shards = 1 }: NewItem, now: number): string {
+    if (this.items.has(sku)) return 'sku-exists';
+    const lines = [...this.items.values()].reduce((sum, item) => sum + item.shards, 0);
+    if (lines + shards > this.shape.maxItems) return 'items-full';
+    const item = { sku, total: quantity, available: quantity, reserved: 0, perUser, shards, closed: false };
+    this.items.set(sku, item);
+    this.#move('added', { sku, quantity }, now);
+    return 'added';
+  }
+  closeItem(sku: Sku, now: number): boolean {
+    const item = this.items.get(sku);
+    if (item === undefined) return false;
+    if (!item.closed) this.#move('closed', { sku, quantity: 0 }, now);
+    item.closed = true;
+    return true;
+  }
+  restock(sku: Sku, quantity: number, now: number): boolean {
+    const item = this.items.get(sku);
+    if (item === undefined || item.total + quantity > unitsMax) return false;
+    item.total += quantity;
+    item.available += quantity;
+    this.#move('restocked', { sku, quantity }, now);
+    return true;
+  }
+  withdraw(sku: Sku, quantity: number, now: number): number | undefined {
+    const item = this.items.get(sku);
+    if (item === undefined) return undefined;
+    const taken = Math.min(quantity, item.available);
+    item.total -= taken;
+    item.available -= taken;
+    if (taken > 0) this.#move('withdrawn', { sku, quantity: taken }, now);
+    return taken;
+  }
+  counts(sku: Sku): { total: number; available: number; reserved: number; sold: number } | undefined {
+    const item = this.items.get(sku);
+    if (item === undefined) return undefined;
+    const { total, available, reserved } = item;
+    return { total, available, reserved, sold: total - available - reserved };
+  }
+  get held(): number {
+    return [...this.reservations.values()].filter(({ phase }) => phase === 'held').length;
+  }
+  deadlines(): number[] {
+    const held = [...this.reservations.values()].filter(({ phase }) => phase === 'held');
+    return held.map(({ deadline }) => deadline);
+  }
+
+  // ---- snapshots ---------------------------------------------------------------------------------------------
+
+  /** The ledger that a snapshot taken at `then` becomes at `now`: what was held has as long to go. */
+  restored(then: number, now: number): Ledger {
+    const copy = new Ledger(this.shape);
+    copy.items = structuredClone(this.items);
+    copy.heads = new Map(this.heads);
+    copy.users = new Map(this.users);
+    copy.reservations = structuredClone(this.reservations);
+    copy.ids = this.ids.copy();
+    for (const reservation of copy.reservations.values()) {
+      if (reservation.phase !== 'held') continue;
+      reservation.deadline = now + Math.max(0, reservation.deadline - then);
+    }
+    copy.free = [...this.free];
+    return copy;
+  }
+
+  #item(sku: Sku): Item {
+    return this.items.get(sku) as Item;
+  }
+  #unitsOf(user: string, sku: Sku): number {
+    return this.users.get(pair(user, sku)) ?? 0;
+  }
+  #count(user: string, sku: Sku, by: number): void {
+    const units = this.#unitsOf(user, sku) + by;
+    if (units === 0) this.users.delete(pair(user, sku));
+    else this.users.set(pair(user, sku), units);
+  }
+  #move(kind: string, { sku, quantity }: Line, now: number, reservation?: number, user?: string): void {
+    const told =
+      user === undefined ? {} : { user: user.startsWith('#') ? BigInt(user.slice(1)) : user.slice(1) };
+    const about = reservation === undefined ? {} : { reservation, ...told };
+    this.movements.push({ kind, sku, quantity, timeMs: now / 1e6, ...about });
+  }
+}

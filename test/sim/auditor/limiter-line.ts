@@ -1,0 +1,182 @@
+import type { Changes, Charge, LimitAuditor } from './limiter.js';
+
+const tierNames = [
+  'token-bucket',
+  'sliding-window',
+  'queue-depth',
+  'blocked',
+  'adaptive',
+  'waiting-line',
+] as const;
+
+/** All limits of a limiter, one for each key, and those who wait for them. */
+export class LimiterAuditor {
+  readonly counters = {
+    allowed: 0,
+    refused: Object.fromEntries(tierNames.map((tier) => [tier, 0])) as Record<string, number>,
+    dryRefusals: 0,
+  };
+  /** How waits have ended since this was last looked at, by name. */
+  readonly ended = new Map<number, unknown>();
+
+  constructor(
+    readonly states: readonly LimitAuditor[],
+    readonly maxWaiting: number,
+    public enforce: boolean,
+  ) {}
+
+  get waiting(): number {
+    return this.states.reduce((sum, { waiters }) => sum + waiters.length, 0);
+  }
+  get inFlight(): number {
+    return this.states.reduce((sum, { inFlight }) => sum + inFlight, 0);
+  }
+
+  /** The answer of `tryAcquire`. */
+  ask(
+    keyAt: number,
+    cost: number,
+    now: number,
+  ): { allowed: boolean; retryAfterNs: number; [more: string]: unknown } {
+    const state = this.#state(keyAt);
+    const { tier } = this.#decide(state, cost, now);
+    if (tier !== undefined && this.enforce) {
+      return { allowed: false, tier, retryAfterNs: state.retryAfter(cost, now) };
+    }
+    const wouldRefuse = tier === undefined ? {} : { wouldRefuse: tier };
+    return { allowed: true, remaining: state.remaining(now), retryAfterNs: 0, ...wouldRefuse };
+  }
+
+  /** Asks for 1 as a gate does: charges, and says how to take that back. */
+  admit(
+    keyAt: number,
+    now: number,
+  ): { readonly refund: () => void } | { readonly tier: string; readonly retryAfterNs: number } {
+    const state = this.#state(keyAt);
+    const { tier, charge } = this.#decide(state, 1, now);
+    if (tier === undefined) {
+      const refund = (): void => {
+        state.giveBack(charge as Charge, now);
+        this.counters.allowed--;
+      };
+      return { refund };
+    }
+    if (this.enforce) return { tier, retryAfterNs: state.retryAfter(1, now) };
+    const refund = (): void => {
+      state.release(1);
+      this.counters.refused[tier] = (this.counters.refused[tier] ?? 0) - 1;
+      this.counters.dryRefusals--;
+    };
+    return { refund };
+  }
+
+  peek(
+    keyAt: number,
+    cost: number,
+    now: number,
+  ): { allowed: boolean; retryAfterNs: number; [more: string]: unknown } {
+    const state = this.#state(keyAt);
+    const tier = state.refuses(cost, now) ?? (state.waiters.length > 0 ? 'waiting-line' : undefined);
+    const common = { remaining: state.remaining(now), retryAfterNs: state.retryAfter(cost, now) };
+    return tier === undefined ? { allowed: true, ...common } : { allowed: false, tier, ...common };
+  }
+
+  /** The tiers that allow least. */
+  tightest(keyAt: number, now: number): string[] {
+    const state = this.#state(keyAt);
+    if (now < state.blockedUntil) return ['blocked'];
+    const depth = state.depthMax === undefined ? Infinity : Math.max(0, state.depthMax - state.inFlight);
+    const left = {
+      'token-bucket': state.bucket?.remaining(now),
+      'sliding-window': state.window?.remaining(now),
+      'queue-depth': state.depthMax === undefined ? undefined : depth,
+    };
+    return Object.entries(left).flatMap(([tier, count]) => (count === state.remaining(now) ? [tier] : []));
+  }
+
+  /** Who waits for what is released gets it at once. */
+  release(keyAt: number, cost: number, now: number): boolean {
+    const released = this.#state(keyAt).release(cost);
+    this.serve(now);
+    return released;
+  }
+  block(keyAt: number, until: number): void {
+    this.#state(keyAt).blockedUntil = until;
+  }
+  configure(changes: Changes, enforce: boolean | undefined, now: number): void {
+    for (const state of this.states) state.configure(changes, now);
+    this.enforce = enforce ?? this.enforce;
+  }
+
+  // ---- waiting -----------------------------------------------------------------------------------------------
+
+  acquire(keyAt: number, name: number, cost: number, now: number): void {
+    const state = this.#state(keyAt);
+    const refused = this.#objection(state, cost, now);
+    const never = state.retryAfter(cost, now) === Infinity;
+    if (refused === undefined || !this.enforce) {
+      this.#decide(state, cost, now);
+      this.ended.set(name, 'allowed');
+    } else if (never || this.waiting === this.maxWaiting) {
+      const tier = never ? refused : 'waiting-line';
+      this.#count(tier);
+      this.ended.set(name, { tier, never });
+    } else {
+      state.waiters.push({ name, cost });
+    }
+  }
+
+  leave(name: number): boolean {
+    for (const state of this.states) {
+      const waiters = state.waiters.filter((waiter) => waiter.name !== name);
+      if (waiters.length === state.waiters.length) continue;
+      state.waiters = waiters;
+      return true;
+    }
+    return false;
+  }
+
+  /** Whoever can be served is, first come first served; who never can be learns so. */
+  serve(now: number): void {
+    for (const state of this.states) {
+      for (const { name, cost } of [...state.waiters]) {
+        if (state.retryAfter(cost, now) !== Infinity) continue;
+        const tier = state.refuses(cost, now) ?? 'waiting-line';
+        this.leave(name);
+        this.#count(tier);
+        this.ended.set(name, { tier, never: true });
+      }
+      for (const { name, cost } of [...state.waiters]) {
+        if (state.refuses(cost, now) !== undefined) break;
+        state.take(cost, now);
+        this.leave(name);
+        this.counters.allowed++;
+        this.ended.set(name, 'allowed');
+      }
+    }
+  }
+
+  #state(keyAt: number): LimitAuditor {
+    return this.states[keyAt % this.states.length] as LimitAuditor;
+  }
+  #objection(state: LimitAuditor, cost: number, now: number): string | undefined {
+    return state.waiters.length > 0 ? 'waiting-line' : state.refuses(cost, now);
+  }
+  /** Charges if it is allowed; of a dry run only the depth. */
+  #decide(state: LimitAuditor, cost: number, now: number): { tier?: string; charge?: Charge } {
+    const tier = this.#objection(state, cost, now);
+    if (tier === undefined) {
+      this.counters.allowed++;
+      return { charge: state.take(cost, now) };
+    }
+    this.#count(tier);
+    if (!this.enforce) {
+      this.counters.dryRefusals++;
+      if (state.depthMax !== undefined) state.inFlight += cost;
+    }
+    return { tier };
+  }
+  #count(tier: string): void {
+    this.counters.refused[tier] = (this.counters.refused[tier] ?? 0) + 1;
+  }
+}

@@ -1,0 +1,153 @@
+// What a limiter promises. Times in nanoseconds of the limiter, which begins at 0.
+
+import { TokenBucketAuditor } from './token-bucket.js';
+import { WindowAuditor } from './window.js';
+
+export interface Limits {
+  readonly tokenBucket?: { readonly ratePerSecond: number; readonly burst: number };
+  readonly slidingWindow?: {
+    readonly limit: number;
+    readonly windowMs: number;
+    readonly buckets?: number;
+    readonly exact?: boolean;
+  };
+  readonly queueDepth?: { readonly max: number };
+}
+export interface Changes {
+  readonly tokenBucket?: { readonly ratePerSecond?: number; readonly burst?: number };
+  readonly slidingWindow?: { readonly limit?: number; readonly windowMs?: number };
+  readonly queueDepth?: { readonly max?: number };
+}
+export interface Verdict {
+  readonly tier: string | undefined;
+  readonly retryAfterNs: number;
+  readonly remaining: number;
+}
+interface Waiter {
+  readonly name: number;
+  readonly cost: number;
+}
+/** What an admission charged, for giving it back. */
+export interface Charge {
+  readonly cost: number;
+  readonly bucket: number | undefined;
+}
+
+export function windowNs(windowMs: number): number {
+  return Math.floor(windowMs * 1e6);
+}
+
+/** The limit of all, or of one key. */
+export class LimitAuditor {
+  readonly bucket: TokenBucketAuditor | undefined;
+  readonly window: WindowAuditor | undefined;
+  depthMax: number | undefined;
+  inFlight = 0;
+  blockedUntil = 0;
+  waiters: Waiter[] = [];
+  /** Every admission that still counts, to see that no true window holds more than its limit. */
+  #admitted: Array<{ at: number; cost: number }> = [];
+
+  constructor({ tokenBucket, slidingWindow, queueDepth }: Limits) {
+    if (tokenBucket !== undefined) {
+      this.bucket = new TokenBucketAuditor(tokenBucket.ratePerSecond, tokenBucket.burst);
+    }
+    if (slidingWindow !== undefined) {
+      const { limit, windowMs, buckets = 20, exact = false } = slidingWindow;
+      this.window = new WindowAuditor(limit, windowNs(windowMs), exact ? 0 : buckets);
+    }
+    this.depthMax = queueDepth?.max;
+  }
+
+  /** Which tier refuses `cost`, charging nothing. */
+  refuses(cost: number, now: number): string | undefined {
+    if (now < this.blockedUntil) return 'blocked';
+    if (this.bucket !== undefined && this.bucket.wait(cost, now) !== 0) return 'token-bucket';
+    if (this.window !== undefined && this.window.wait(cost, now) !== 0) return 'sliding-window';
+    if (this.depthMax !== undefined && this.inFlight + cost > this.depthMax) return 'queue-depth';
+    return undefined;
+  }
+  take(cost: number, now: number): Charge {
+    this.bucket?.take(cost, now);
+    const bucket = this.window?.take(cost, now);
+    if (this.depthMax !== undefined) this.inFlight += cost;
+    this.#admitted.push({ at: now, cost });
+    return { cost, bucket };
+  }
+  /** As if it had never been asked for. */
+  giveBack({ cost, bucket }: Charge, now: number): void {
+    this.bucket?.giveBack(cost);
+    if (bucket !== undefined) this.window?.giveBack(bucket, cost);
+    if (this.depthMax !== undefined) this.inFlight -= cost;
+    this.#unadmit(cost, now);
+  }
+  release(cost: number): boolean {
+    if (this.depthMax === undefined) return true;
+    if (this.inFlight < cost) return false;
+    this.inFlight -= cost;
+    return true;
+  }
+  penalize(points: number, now: number): void {
+    this.bucket?.charge(points, now);
+    this.window?.charge(points, now);
+  }
+  reward(points: number, now: number): void {
+    this.bucket?.giveBack(points);
+    this.window?.forget(points, now);
+    this.#unadmit(points, now);
+  }
+  reset(): void {
+    this.blockedUntil = 0;
+    this.bucket?.clear();
+    this.window?.clear();
+    this.#admitted = [];
+  }
+  configure({ tokenBucket, slidingWindow, queueDepth }: Changes, now: number): void {
+    if (tokenBucket?.ratePerSecond !== undefined) this.bucket?.changeRate(tokenBucket.ratePerSecond, now);
+    if (tokenBucket?.burst !== undefined && this.bucket) this.bucket.burst = tokenBucket.burst;
+    if (slidingWindow?.windowMs !== undefined && this.window) {
+      // What the old window has forgotten the new one cannot remember.
+      this.#admitted = this.#admitted.filter(({ at }) => at + (this.window as WindowAuditor).windowNs > now);
+      this.window.changeLength(windowNs(slidingWindow.windowMs), now);
+    }
+    if (slidingWindow?.limit !== undefined && this.window) {
+      this.window.limit = slidingWindow.limit;
+      this.#admitted = [];
+    }
+    if (queueDepth?.max !== undefined) this.depthMax = queueDepth.max;
+  }
+
+  remaining(now: number): number {
+    if (now < this.blockedUntil) return 0;
+    const depth = this.depthMax === undefined ? Infinity : Math.max(0, this.depthMax - this.inFlight);
+    return Math.min(this.bucket?.remaining(now) ?? Infinity, this.window?.remaining(now) ?? Infinity, depth);
+  }
+  retryAfter(cost: number, now: number): number {
+    if (this.depthMax !== undefined && cost > this.depthMax) return Infinity;
+    const blocked = Math.max(0, this.blockedUntil - now);
+    return Math.max(blocked, this.bucket?.wait(cost, now) ?? 0, this.window?.wait(cost, now) ?? 0);
+  }
+
+  /** Admissions of the last true window, against its limit. */
+  inTrueWindow(now: number): { readonly admitted: number; readonly limit: number } {
+    const length = this.window?.windowNs ?? 0;
+    this.#admitted = this.#admitted.filter(({ at }) => at + length > now);
+    const admitted = this.#admitted.reduce((sum, { cost }) => sum + cost, 0);
+    return { admitted, limit: this.window?.limit ?? Infinity };
+  }
+  dueTimes(now: number): number[] {
+    const times = [this.blockedUntil, ...(this.window?.leaveTimes() ?? [])];
+    if (this.bucket !== undefined) times.push(now + this.bucket.wait(1, now));
+    return times;
+  }
+
+  #unadmit(cost: number, now: number): void {
+    let left = cost;
+    for (const one of this.#admitted.toReversed()) {
+      const given = Math.min(left, one.cost);
+      one.cost -= given;
+      left -= given;
+    }
+    this.inTrueWindow(now);
+  }
+}

@@ -1,0 +1,262 @@
+// What a queue promises. Times in nanoseconds.
+
+export interface QueueShape {
+  readonly capacity: number;
+  readonly lanes: number;
+  readonly weights: readonly number[];
+  readonly dropOldest: boolean;
+  readonly maxWaiting: number;
+}
+export interface Entry<T> {
+  readonly value: T;
+  /** Infinity: never expires. */
+  readonly deadline: number;
+}
+interface Waiter<T> {
+  readonly name: number;
+  readonly owner: number;
+  /** What it wants to push; else how many permits it wants. */
+  readonly entry?: Entry<T>;
+  readonly permits: number;
+}
+interface Lane<T> {
+  entries: Array<Entry<T>>;
+  waiters: Array<Waiter<T>>;
+  /** Served records that other lanes have got while this one had something to give, times its weight. */
+  earned: number;
+}
+export interface Dropped<T> {
+  readonly value: T;
+  readonly reason: 'expired' | 'oldest';
+}
+
+const shownMax = 64;
+
+export class QueueAuditor<T> {
+  readonly lanes: Array<Lane<T>>;
+  /** Room taken ahead, by the step that took it. */
+  readonly permits = new Map<number, { lane: number; owner: number; left: number }>();
+  readonly counters = { pushed: 0, popped: 0, rejected: 0, expired: 0, dropped: 0, waitersRefused: 0 };
+  highWater = 0;
+  closed = false;
+  /** Which object consumes. */
+  lease: number | undefined;
+  /** How waits have ended since this was last looked at, by name. */
+  readonly ended = new Map<number, unknown>();
+  /** What consuming has dropped since this was last looked at, in order. */
+  drops: Array<Dropped<T>> = [];
+
+  constructor(readonly shape: QueueShape) {
+    this.lanes = shape.weights.map(() => ({ entries: [], waiters: [], earned: 0 }));
+  }
+
+  get depth(): number {
+    return this.lanes.reduce((sum, { entries }) => sum + entries.length, 0);
+  }
+  get waiting(): number {
+    return this.lanes.reduce((sum, { waiters }) => sum + waiters.length, 0);
+  }
+  get permitsLeft(): number {
+    return [...this.permits.values()].reduce((sum, { left }) => sum + left, 0);
+  }
+
+  // ---- producing ---------------------------------------------------------------------------------------------
+
+  /** How many of these were taken; -1: closed. */
+  push(lane: number, list: ReadonlyArray<Entry<T>>, countsRefusals = true): number {
+    if (this.closed && list.length > 0) return -1;
+    const taken = Math.min(list.length, this.#roomFor(lane));
+    this.#lane(lane).entries.push(...list.slice(0, taken));
+    this.counters.pushed += taken;
+    if (countsRefusals) this.counters.rejected += list.length - taken;
+    this.#noteDepth();
+    return taken;
+  }
+  /** Whether a push would be refused for want of room. */
+  isFull(lane: number): boolean {
+    return this.#roomFor(lane) === 0;
+  }
+  /** As `push` that waits: how it ends is told by `ended`. */
+  pushWaiting(name: number, owner: number, lane: number, entry: Entry<T>): void {
+    const taken = this.push(lane, [entry], false);
+    if (taken === -1) this.ended.set(name, { error: 'ERR_SLUICE_CLOSED' });
+    else if (taken === 1) this.ended.set(name, 'pushed');
+    else this.#join(lane, { name, owner, entry, permits: 0 });
+  }
+
+  /** Takes room ahead under `name`: all of it, or nothing. */
+  reserve(name: number, owner: number, lane: number, count: number): 'reserved' | 'full' | 'closed' {
+    if (this.closed) return 'closed';
+    if (this.#roomFor(lane) < count) return 'full';
+    this.permits.set(name, { lane, owner, left: count });
+    return 'reserved';
+  }
+  reserveWaiting(name: number, owner: number, lane: number, count: number): void {
+    const reserved = this.reserve(name, owner, lane, count);
+    if (reserved === 'closed') this.ended.set(name, { error: 'ERR_SLUICE_CLOSED' });
+    else if (reserved === 'reserved') this.ended.set(name, 'reserved');
+    else this.#join(lane, { name, owner, permits: count });
+  }
+  /** Uses one permit, closed or not. False if none is left. */
+  send(name: number, entry: Entry<T>): boolean {
+    const permit = this.permits.get(name);
+    if (permit === undefined || permit.left === 0) return false;
+    permit.left--;
+    this.#lane(permit.lane).entries.push(entry);
+    this.counters.pushed++;
+    this.#noteDepth();
+    return true;
+  }
+  giveBack(name: number): void {
+    const permit = this.permits.get(name);
+    if (permit !== undefined) permit.left = 0;
+  }
+
+  leave(name: number): boolean {
+    for (const lane of this.lanes) {
+      const waiters = lane.waiters.filter((waiter) => waiter.name !== name);
+      if (waiters.length === lane.waiters.length) continue;
+      lane.waiters = waiters;
+      return true;
+    }
+    return false;
+  }
+
+  /** First come, first served, as far as there is room. */
+  serve(): void {
+    for (const [at, lane] of this.lanes.entries()) {
+      for (let first = lane.waiters[0]; first !== undefined; first = lane.waiters[0]) {
+        if (this.#room(at) < Math.max(1, first.permits)) break;
+        lane.waiters.shift();
+        if (first.entry === undefined) {
+          this.permits.set(first.name, { lane: at, owner: first.owner, left: first.permits });
+          this.ended.set(first.name, 'reserved');
+        } else {
+          lane.entries.push(first.entry);
+          this.counters.pushed++;
+          this.#noteDepth();
+          this.ended.set(first.name, 'pushed');
+        }
+      }
+    }
+  }
+
+  // ---- consuming ---------------------------------------------------------------------------------------------
+
+  /**
+   * Up to `max` records by as many looks as it takes, or by `once`. Within one look a lane whose next record must be
+   * dropped, but is not its first, is passed over until the next; and what a waiter pushes into the room that a look
+   * makes is seen by the next.
+   */
+  pop(max: number, now: number, once: boolean): T[] {
+    const taken: T[] = [];
+    while (taken.length < max) {
+      const dropped = this.drops.length;
+      const look = this.look(Math.min(shownMax, max - taken.length), now);
+      taken.push(...look);
+      // Whoever waits for room gets what a look has freed before the next one.
+      this.serve();
+      if (once) break;
+      if (look.length === 0 && this.drops.length === dropped) break;
+    }
+    return taken;
+  }
+
+  /** One look: what it shows has left the queue afterwards. */
+  look(max: number, now: number): T[] {
+    const shown: T[] = [];
+    const from = this.lanes.map(() => 0);
+    const passedOver = new Set<number>();
+    while (shown.length < max) {
+      this.#dropHeads(from, passedOver, now);
+      const ready = [...this.lanes.keys()].filter(
+        (at) => !passedOver.has(at) && (from[at] as number) < this.#lane(at).entries.length,
+      );
+      if (ready.length === 0) break;
+      const at = this.#choose(ready);
+      shown.push(this.#lane(at).entries[from[at] as number]?.value as T);
+      (from[at] as number)++;
+    }
+    for (const [at, count] of from.entries()) this.#lane(at).entries.splice(0, count);
+    this.counters.popped += shown.length;
+    return shown;
+  }
+
+  #dropHeads(from: readonly number[], passedOver: Set<number>, now: number): void {
+    for (const [at, { entries }] of this.lanes.entries()) {
+      for (;;) {
+        const entry = entries[from[at] as number];
+        if (entry === undefined || passedOver.has(at)) break;
+        const expired = now >= entry.deadline;
+        const beyond = this.shape.dropOldest && entries.length - (from[at] as number) > this.shape.capacity;
+        if (!expired && !beyond) break;
+        if (from[at] !== 0) {
+          passedOver.add(at);
+          break;
+        }
+        entries.shift();
+        this.counters[expired ? 'expired' : 'dropped']++;
+        this.drops.push({ value: entry.value, reason: expired ? 'expired' : 'oldest' });
+      }
+    }
+  }
+
+  /** The most urgent lane, unless another one has earned its turn. */
+  #choose(ready: readonly number[]): number {
+    const { weights } = this.shape;
+    const sum = weights.reduce((total, weight) => total + weight, 0);
+    const [urgent = 0, ...others] = ready;
+    for (const at of others) this.#lane(at).earned += weights[at] as number;
+    const due = others.find((at) => this.#lane(at).earned >= sum);
+    if (due !== undefined) this.#lane(due).earned -= sum;
+    return due ?? urgent;
+  }
+
+  // ---- the end -----------------------------------------------------------------------------------------------
+
+  close(): boolean {
+    if (this.closed) return false;
+    this.closed = true;
+    for (const { name } of this.lanes.flatMap(({ waiters }) => waiters.splice(0))) {
+      this.ended.set(name, { error: 'ERR_SLUICE_CLOSED' });
+    }
+    return true;
+  }
+  /** An object is disposed of: its permits return, its waits end, and it is no longer the consumer. */
+  die(owner: number): void {
+    for (const permit of this.permits.values()) if (permit.owner === owner) permit.left = 0;
+    const left = this.lanes.flatMap(({ waiters }) => waiters.filter((waiter) => waiter.owner === owner));
+    for (const { name } of left) {
+      this.leave(name);
+      this.ended.set(name, { error: 'ERR_SLUICE_DISPOSED' });
+    }
+    if (this.lease === owner) this.lease = undefined;
+  }
+
+  #lane(at: number): Lane<T> {
+    return this.lanes[at] as Lane<T>;
+  }
+  #noteDepth(): void {
+    this.highWater = Math.max(this.highWater, this.depth);
+  }
+  #room(at: number): number {
+    const most = this.shape.capacity * (this.shape.dropOldest ? 2 : 1);
+    const promised = [...this.permits.values()].reduce(
+      (sum, { lane, left }) => (lane === at ? sum + left : sum),
+      0,
+    );
+    return Math.max(0, most - this.#lane(at).entries.length - promised);
+  }
+  /** For who does not wait: nothing while somebody does. */
+  #roomFor(at: number): number {
+    return this.#lane(at).waiters.length > 0 ? 0 : this.#room(at);
+  }
+  #join(at: number, waiter: Waiter<T>): void {
+    if (this.waiting < this.shape.maxWaiting) {
+      this.#lane(at).waiters.push(waiter);
+      return;
+    }
+    this.counters.waitersRefused++;
+    this.ended.set(waiter.name, { error: 'ERR_SLUICE_WAITERS' });
+  }
+}

@@ -1,0 +1,125 @@
+/** What was admitted and when it is forgotten. */
+interface Entry {
+  readonly bucket: number; // or the time itself, if the window is exact
+  cost: number;
+}
+
+const countMax = 2 ** 30 - 1;
+
+/**
+ * A strict sliding window: each cost is remembered until the window has passed over the whole bucket that it came in;
+ * or, if it is exact, over its own moment.
+ */
+export class WindowAuditor {
+  #entries: Entry[] = []; // oldest first
+  readonly #capacity: number;
+
+  /** `buckets` 0: exact. */
+  constructor(
+    public limit: number,
+    public windowNs: number,
+    readonly buckets: number,
+  ) {
+    this.#capacity = limit;
+  }
+
+  /** Undefined if it does not fit; else where it was counted. */
+  take(cost: number, now: number): number | undefined {
+    if (this.wait(cost, now) !== 0) return undefined;
+    this.#count(cost, now);
+    return this.#bucketOf(now);
+  }
+  giveBack(bucket: number, cost: number): void {
+    const entry = this.#entries.find((one) => one.bucket === bucket);
+    if (entry !== undefined) entry.cost -= Math.min(cost, entry.cost);
+  }
+  charge(cost: number, now: number): void {
+    const counted = this.#entries.find((one) => one.bucket === this.#bucketOf(now))?.cost ?? 0;
+    this.#count(
+      this.buckets === 0 ? Math.min(cost, this.#capacity) : Math.min(cost, countMax - counted),
+      now,
+    );
+  }
+  /** Forgets the newest. */
+  forget(cost: number, now: number): void {
+    if (this.buckets > 0) this.#prune(now);
+    let left = cost;
+    for (const entry of this.#entries.toReversed()) {
+      const given = Math.min(left, entry.cost);
+      entry.cost -= given;
+      left -= given;
+    }
+    this.#entries = this.#entries.filter((entry) => entry.cost > 0);
+  }
+  clear(): void {
+    this.#entries = [];
+  }
+  /** What an old bucket has counted is taken to have come at its end. */
+  changeLength(windowNs: number, now: number): void {
+    if (this.buckets === 0) {
+      this.windowNs = windowNs;
+      return;
+    }
+    this.#prune(now);
+    const old = this.#entries;
+    const ends = old.map(({ bucket }) => Math.min(now, (bucket + 1) * this.#bucketNs - 1));
+    const same = Math.ceil(windowNs / this.buckets) === this.#bucketNs;
+    this.windowNs = windowNs;
+    if (same) return;
+    this.#entries = [];
+    for (const [i, { cost }] of old.entries()) this.#count(cost, ends[i] as number);
+    this.#prune(now);
+  }
+
+  isEmpty(now: number): boolean {
+    return this.#sum(now) === 0;
+  }
+  remaining(now: number): number {
+    return Math.max(0, this.limit - this.#sum(now));
+  }
+  /** Nanoseconds until `cost` fits. */
+  wait(cost: number, now: number): number {
+    if (cost > this.limit) return Number.POSITIVE_INFINITY;
+    let used = this.#sum(now);
+    if (used + cost <= this.limit) return 0;
+    for (const entry of this.#entries.filter((one) => this.#leaves(one) > now)) {
+      used -= entry.cost;
+      if (used + cost <= this.limit) return this.#leaves(entry) - now;
+    }
+    return 0;
+  }
+  leaveTimes(): number[] {
+    return this.#entries.map((entry) => this.#leaves(entry));
+  }
+
+  get #bucketNs(): number {
+    return Math.ceil(this.windowNs / this.buckets);
+  }
+  #bucketOf(now: number): number {
+    return this.buckets === 0 ? now : Math.floor(now / this.#bucketNs);
+  }
+  #leaves({ bucket }: Entry): number {
+    return this.buckets === 0 ? bucket + this.windowNs : (bucket + this.buckets + 1) * this.#bucketNs;
+  }
+  #sum(now: number): number {
+    return this.#entries.reduce((sum, entry) => (this.#leaves(entry) > now ? sum + entry.cost : sum), 0);
+  }
+  #count(cost: number, now: number): void {
+    const bucket = this.#bucketOf(now);
+    const entry = this.#entries.find((one) => one.bucket === bucket);
+    if (entry !== undefined) entry.cost += cost;
+    else this.#entries.push({ bucket, cost });
+    if (this.buckets > 0) return;
+    // An exact window knows no more times than its first limit.
+    let over = this.#entries.reduce((sum, one) => sum + one.cost, 0) - this.#capacity;
+    for (const one of this.#entries) {
+      const dropped = Math.min(one.cost, Math.max(0, over));
+      one.cost -= dropped;
+      over -= dropped;
+    }
+    this.#entries = this.#entries.filter((one) => one.cost > 0);
+  }
+  #prune(now: number): void {
+    this.#entries = this.#entries.filter((entry) => this.#leaves(entry) > now);
+  }
+}

@@ -1,0 +1,35 @@
+import { inspect, isDeepStrictEqual } from 'node:util';
+
+/** What was simulated is not what the auditor says. */
+export class Divergence extends Error {
+  override get name(): string {
+    return 'Divergence';
+  }
+}
+
+const shown = (value: unknown): string => inspect(value, { depth: 6, breakLength: 110, sorted: true });
+
+export function same(what: string, actual: unknown, expected: unknown): void {
+  if (isDeepStrictEqual(actual, expected)) return;
+  throw new Divergence(`${what}\n  the auditor: ${shown(expected)}\n  sluice:      ${shown(actual)}`);
+}
+
+export function holds(what: string, condition: boolean, details?: unknown): void {
+  if (!condition) throw new Divergence(details === undefined ? what : `${what}: ${shown(details)}`);
+}
+
+/** What a call returns, or the code of the sluice error that it throws. */
+export function outcome<T>(call: () => T): T | { error: string } {
+  try {
+    return call();
+  } catch (error) {
+    return { error: codeOf(error) };
+  }
+}
+
+/** The code of a sluice error; anything else is thrown on. */
+export function codeOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (!code.startsWith('ERR_SLUICE_')) throw error;
+  return code;
+}

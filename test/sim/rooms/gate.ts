@@ -1,0 +1,297 @@
+import { Gate, type GateOptions, type Hold, Queue, type QueueOptions, record, u16, u32, u53 } from 'sluice';
+import { keyText } from '../auditor/cart.js';
+import { type Admission, GateAuditor, type Queued } from '../auditor/gate.js';
+import { codeOf, Divergence, holds, outcome, same } from '../divergence.js';
+import type { Operation, Random, Room } from '../operation.js';
+import { aborted, inTime } from '../waits.js';
+import { type Decision, drawGate, type GateOperation } from './gate-operations.js';
+import type { LimiterRoom } from './limiter.js';
+import type { StockRoom } from './stock.js';
+import type { Time } from './time.js';
+
+export interface GateScenario {
+  readonly capacity: number;
+  readonly ttlMs: number;
+  readonly dropOldest: boolean;
+  readonly limited: boolean;
+  readonly stocked: boolean;
+  /** Whether the record says who, and which request it is. */
+  readonly user: boolean;
+  readonly id: boolean;
+  /** Whether it says what and how much; else every order is a cart. */
+  readonly ofOneItem: boolean;
+  readonly maxInHand: number;
+  readonly objects: number;
+  readonly weights: Readonly<Record<string, number>>;
+}
+
+const Order = record({ id: u53, user: u53, sku: u32, quantity: u16, mark: u53 });
+export interface Order {
+  readonly id: number;
+  readonly user: number;
+  readonly sku: number;
+  readonly quantity: number;
+  readonly mark: number;
+}
+
+/** A gate by several objects, beside its auditor, over the limiter and the stock of the other rooms. */
+export class GateRoom implements Room {
+  readonly auditor: GateAuditor<Order>;
+  readonly #queue: Queue<Order>;
+  readonly #stock: StockRoom | undefined;
+  readonly #limiter: LimiterRoom | undefined;
+  #objects: Gate<Order>[] = [];
+
+  constructor(
+    readonly scenario: GateScenario,
+    readonly time: Time,
+    stock: StockRoom | undefined,
+    limiter: LimiterRoom | undefined,
+  ) {
+    const { capacity, ttlMs, dropOldest } = scenario;
+    this.#stock = scenario.stocked ? stock : undefined;
+    this.#limiter = scenario.limited ? limiter : undefined;
+    const shape = { capacity, lanes: 1, weights: [20], dropOldest, maxWaiting: 0 };
+    this.auditor = new GateAuditor(
+      shape,
+      scenario.maxInHand,
+      () => this.#stock?.auditor,
+      this.#limiter?.auditor,
+    );
+    const options: QueueOptions<Order> = {
+      capacity,
+      clock: time.clock,
+      ...(ttlMs !== 0 && { ttlMs }),
+      ...(dropOldest && { overflow: 'drop-oldest' }),
+    };
+    this.#queue = Queue.create(Order, options);
+    this.#open();
+    this.#stock?.onReplaced.push(() => {
+      this.#shut();
+      this.auditor.replaced(time.now);
+      this.#open();
+    });
+  }
+
+  draw(random: Random, name: number): Operation | undefined {
+    return drawGate(random, name, this.scenario, this.auditor.queue.depth);
+  }
+
+  async run(operation: Operation): Promise<void> {
+    const given = operation as GateOperation;
+    const gate = this.#objects[given.by % this.#objects.length] as Gate<Order>;
+    switch (given.do) {
+      case 'admit': {
+        const holdNs = Math.round((given.holdMs ?? this.#stock?.scenario.holdMs ?? 1) * 1e6);
+        const { sku, quantity, user, id } = given.order;
+        const request = {
+          lines: given.lines ?? [{ sku, quantity }],
+          cart: given.lines !== undefined,
+          keyAt: given.key ?? 0,
+          user: this.scenario.user ? keyText(user) : undefined,
+          id: this.scenario.id ? keyText(id) : undefined,
+          holdNs,
+        };
+        const now = this.time.now;
+        const expected = this.auditor.admit(given.name, given.order, this.#deadline(), request, now);
+        const key = this.#limiter?.key(request.keyAt);
+        const { holdMs, lines } = given;
+        const options = {
+          ...(holdMs !== undefined && { holdMs }),
+          ...(lines !== undefined && { lines }),
+          ...(key !== undefined && { key }),
+        };
+        // Without any option it is another call of the addon.
+        const without = Object.keys(options).length === 0;
+        return this.#compare(
+          expected,
+          outcome(() => (without ? gate.admit(given.order) : gate.admit(given.order, options))),
+        );
+      }
+      case 'pushPast': {
+        const value = { order: given.order, reservation: undefined, admitted: false, keyAt: 0, holdNs: 0 };
+        const taken = this.auditor.queue.push(0, [{ value, deadline: this.#deadline() }]);
+        const expected = taken < 0 ? { error: 'ERR_SLUICE_CLOSED' } : taken === 1;
+        return same(
+          'push past the gate',
+          outcome(() => gate.queue.tryPush(given.order)),
+          expected,
+        );
+      }
+      case 'consume':
+        return this.#consume(gate, given.by % this.#objects.length, given.batchSize, given.decisions);
+      case 'close':
+        return same("close of the gate's queue", gate.queue.close(), this.auditor.queue.close());
+      case 'die':
+        return this.#replace(given.by % this.#objects.length);
+    }
+  }
+
+  async settle(): Promise<void> {}
+
+  check(): void {
+    const { counters, queue, inHand } = this.auditor;
+    same('stats of the gate', this.#objects[0]?.stats(), {
+      ...counters,
+      inHand: inHand.orders.length,
+      redelivered: inHand.redelivered,
+    });
+    const { depth, pushed, popped, expired, dropped, rejected } = this.#queue.stats();
+    const { waitersRefused: _, ...expectedQueue } = queue.counters;
+    same(
+      "stats of the gate's queue",
+      { depth, pushed, popped, expired, dropped, rejected },
+      { ...expectedQueue, depth: queue.depth },
+    );
+    holds(
+      'pushed = popped + expired + dropped + depth at the gate',
+      pushed === popped + expired + dropped + depth,
+    );
+  }
+
+  dueTimes(): number[] {
+    return this.auditor.queue.lanes
+      .flatMap(({ entries }) => entries.map(({ deadline }) => deadline))
+      .filter(Number.isFinite);
+  }
+
+  dispose(): void {
+    this.#shut();
+    this.#queue[Symbol.dispose]();
+  }
+
+  #deadline(): number {
+    const { ttlMs } = this.scenario;
+    return ttlMs === 0 ? Number.POSITIVE_INFINITY : this.time.now + Math.round(ttlMs * 1e6);
+  }
+
+  #open(): void {
+    const { user, id, ofOneItem, maxInHand, objects } = this.scenario;
+    const fields = {
+      ...(ofOneItem && { sku: 'sku' as const, quantity: 'quantity' as const }),
+      ...(user && { user: 'user' as const }),
+      ...(id && { id: 'id' as const }),
+    } as const;
+    const stock = this.#stock?.object(0);
+    const limiter = this.#limiter?.object(0);
+    const options: GateOptions<Order> = {
+      queue: this.#queue,
+      maxInHand,
+      ...(limiter && { limiter }),
+      ...(stock && { stock, fields }),
+    };
+    const creator = Gate.create(options);
+    // The creator shares the objects of other rooms, which may be disposed of: it only opens the door for the others.
+    this.#objects = Array.from({ length: objects }, () => Gate.attach(Order, creator.handle));
+    creator[Symbol.dispose]();
+  }
+  #shut(): void {
+    for (const gate of this.#objects) disposeOf(gate);
+  }
+  #replace(by: number): void {
+    const other = this.#objects[(by + 1) % this.#objects.length] as Gate<Order>;
+    disposeOf(this.#objects[by] as Gate<Order>);
+    this.#objects[by] = Gate.attach(Order, other.handle);
+  }
+
+  #compare(expected: Admission, actual: unknown): void {
+    if ('retryAfterNs' in expected) {
+      const { retryAfterNs, ...rest } = expected;
+      const { retryAfterMs, ...others } = actual as { retryAfterMs: number };
+      same('admit', others, rest);
+      const waiting = this.#limiter?.auditor.waiting ?? 0;
+      if (waiting === 0) {
+        same('admit: retryAfterMs', retryAfterMs, retryAfterNs / 1e6);
+        return;
+      }
+      holds('admit: retryAfterMs is no less than without those who wait', retryAfterMs >= retryAfterNs / 1e6);
+      return;
+    }
+    if (!('duplicate' in expected)) {
+      same('admit', actual, expected);
+      return;
+    }
+    const { name, duplicate, outcome: done } = expected;
+    const { reservation } = actual as { reservation?: bigint };
+    if (!duplicate && name !== undefined) this.#stock?.remember(name, reservation);
+    const known = name === undefined ? 0n : this.#stock?.reservation(name);
+    same('admit', actual, { outcome: done, reservation: known, duplicate });
+  }
+
+  async #consume(
+    gate: Gate<Order>,
+    by: number,
+    batchSize: number,
+    decisions: readonly Decision[],
+  ): Promise<void> {
+    const { auditor } = this;
+    const controller = new AbortController();
+    let divergence: unknown;
+    let batch: Array<Queued<Order>> = [];
+    let handled = 0;
+    let died = false;
+    const handle = (order: Order, hold: Hold): void => {
+      if (batch.length === 0) batch = auditor.take(batchSize, this.time.now);
+      const decision = decisions[handled++] ?? { how: 'return', jumpNs: 0, renews: false };
+      const expected = batch.shift();
+      if (expected === undefined) throw new Divergence('an order comes out of an empty queue');
+      same('an order', order, expected.order);
+      const reservation =
+        expected.reservation === undefined ? undefined : this.#stock?.reservation(expected.reservation);
+      same('the reservation of an order', hold.reservation, reservation);
+      same('deliveries of an order', hold.deliveries, auditor.inHand.deliveries(expected));
+      this.time.advance(decision.jumpNs);
+      if (decision.renews) same('renew', gate.renew(), auditor.renew(this.time.now) / 1e6);
+      if (decision.how === 'die') {
+        died = true;
+        batch = []; // what it has in hand waits for the next
+        gate[Symbol.dispose]();
+        return;
+      }
+      const confirm = decision.how === 'return' || decision.how === 'confirm';
+      const resolution = auditor.resolve(expected, confirm, this.time.now);
+      if (decision.how === 'confirm') same('hold.confirm', hold.confirm(), resolution);
+      if (decision.how === 'cancel') same('hold.cancel', hold.cancel(), resolution);
+      const last = handled >= decisions.length || !auditor.hasLive(this.time.now);
+      if (batch.length === 0 && last) controller.abort(aborted);
+      if (decision.how === 'throw') throw new Error('thrown by a handler');
+    };
+    const consumed = gate.consume(
+      (order, hold) => {
+        try {
+          handle(order, hold);
+        } catch (error) {
+          if (error instanceof Error && error.message === 'thrown by a handler') throw error;
+          divergence ??= error;
+          controller.abort(aborted);
+        }
+      },
+      { batchSize, signal: controller.signal },
+    );
+    const ended = consumed.then(
+      () => 'ended',
+      (error: unknown) => (error === aborted ? 'aborted' : { error: codeOf(error) }),
+    );
+    auditor.inHand.begin();
+    if (!auditor.hasLive(this.time.now)) {
+      // Nothing will come: it sleeps, having dropped what was due, until it is told to stop.
+      auditor.take(batchSize, this.time.now);
+      await new Promise((resolve) => setImmediate(resolve));
+      controller.abort(aborted);
+    }
+    const how = await inTime(ended, 'consume should have ended');
+    if (divergence !== undefined) throw divergence;
+    same('records that should have been handed out', batch.length, 0);
+    const drained = auditor.queue.closed && auditor.queue.depth === 0 && handled === 0;
+    same('the end of consume', how, died ? { error: 'ERR_SLUICE_DISPOSED' } : drained ? 'ended' : 'aborted');
+    if (died) this.#replace(by);
+  }
+}
+
+/** With the queue, limiter and stock objects that it was attached with. */
+function disposeOf(gate: Gate<Order>): void {
+  gate[Symbol.dispose]();
+  gate.queue[Symbol.dispose]();
+  gate.limiter?.[Symbol.dispose]();
+  gate.stock?.[Symbol.dispose]();
+}

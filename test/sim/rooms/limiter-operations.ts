@@ -1,0 +1,92 @@
+import type { Changes } from '../auditor/limiter.js';
+import { drawByWeight, type Operation, type Random, sometimes } from '../operation.js';
+import type { LimiterScenario } from './limiter.js';
+
+/** `key`: the number of a key of the scenario. */
+type By = Operation & { readonly by: number; readonly key?: number };
+export type LimiterOperation =
+  | (By & {
+      readonly do: 'allow' | 'tryAcquire' | 'acquire' | 'peek' | 'giveBack' | 'penalty' | 'reward';
+      readonly cost: number;
+    })
+  | (By & { readonly do: 'abort' | 'release'; readonly of: number })
+  | (By & { readonly do: 'reset' | 'die' })
+  | (By & { readonly do: 'block'; readonly ms: number })
+  | (By & { readonly do: 'configure'; readonly changes: Changes; readonly enforce?: boolean });
+
+export const limiterOperations = [
+  'allow',
+  'tryAcquire',
+  'acquire',
+  'abort',
+  'peek',
+  'release',
+  'giveBack',
+  'penalty',
+  'reward',
+  'reset',
+  'block',
+  'configure',
+  'die',
+];
+
+export const rates = [1, 3, 10, 100, 999, 8_000];
+
+export function drawLimiter(
+  random: Random,
+  name: number,
+  scenario: LimiterScenario,
+  known: { held: readonly number[]; waiting: readonly number[] },
+): LimiterOperation | undefined {
+  const by = random.below(scenario.objects);
+  const key = random.below(scenario.keys?.length ?? 1);
+  const base = { room: 'limiter', name, by, ...(key === 0 ? {} : { key }) };
+  const kind = drawByWeight(random, scenario.weights);
+  const cost = random.chance(0.7) ? 1 : random.between(2, 12);
+  switch (kind) {
+    case 'allow':
+    case 'tryAcquire':
+    case 'acquire':
+    case 'peek':
+    case 'giveBack':
+    case 'penalty':
+    case 'reward':
+      return { ...base, do: kind, cost };
+    case 'abort':
+      return known.waiting.length === 0 ? undefined : { ...base, do: kind, of: random.pick(known.waiting) };
+    case 'release':
+      return known.held.length === 0
+        ? undefined
+        : { ...base, do: kind, of: random.pick(known.held.slice(-20)) };
+    case 'reset':
+    case 'die':
+      return { ...base, do: kind };
+    case 'block':
+      return { ...base, do: kind, ms: random.pick([0, 0.001, 5, 70.5, 1_000]) };
+    case 'configure':
+      return { ...base, do: kind, ...drawChanges(random, scenario) };
+    default:
+      return undefined;
+  }
+}
+
+function drawChanges(random: Random, scenario: LimiterScenario): { changes: Changes; enforce?: boolean } {
+  const { tokenBucket, slidingWindow, queueDepth } = scenario;
+  const rate = sometimes(random, 0.5, () => random.pick(rates));
+  const burst = sometimes(random, 0.5, () => random.between(1, 12));
+  const most = slidingWindow?.exact === true ? slidingWindow.limit : 12;
+  const limit = sometimes(random, 0.5, () => random.between(1, most));
+  const windowMs = sometimes(random, 0.5, () => random.pick([1, 9.5, 100, 1_000]));
+  const max = sometimes(random, 0.5, () => random.between(1, 8));
+  const enforce = sometimes(random, 0.1, () => random.chance(0.5));
+  const bucket = { ...(rate && { ratePerSecond: rate }), ...(burst && { burst }) };
+  const window = { ...(limit && { limit }), ...(windowMs && { windowMs }) };
+  return {
+    changes: {
+      ...(tokenBucket && { tokenBucket: bucket }),
+      ...(slidingWindow && { slidingWindow: window }),
+      ...(queueDepth && max && { queueDepth: { max } }),
+    },
+    ...(enforce === undefined ? {} : { enforce }),
+  };
+}

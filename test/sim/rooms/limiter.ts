@@ -1,0 +1,271 @@
+import { type Decision, type Key, Limiter } from 'sluice';
+import { type Changes, LimitAuditor, type Limits } from '../auditor/limiter.js';
+import { LimiterAuditor } from '../auditor/limiter-line.js';
+import { holds, outcome, same } from '../divergence.js';
+import type { Operation, Random, Room } from '../operation.js';
+import { aborted, Waits } from '../waits.js';
+import { drawLimiter, type LimiterOperation } from './limiter-operations.js';
+import { type KeyName, keyOf } from './stock-operations.js';
+import type { Time } from './time.js';
+
+export interface LimiterScenario extends Limits {
+  /** Absent: one limit for all. */
+  readonly keys?: readonly KeyName[];
+  readonly maxWaiting: number;
+  readonly enforce: boolean;
+  readonly objects: number;
+  readonly weights: Readonly<Record<string, number>>;
+}
+
+interface Held {
+  readonly owner: Limiter;
+  readonly keyAt: number;
+  readonly cost: number;
+  readonly release: () => void;
+  released: boolean;
+}
+
+/** A limiter by several objects, beside its auditor. */
+export class LimiterRoom implements Room {
+  readonly auditor: LimiterAuditor;
+  readonly objects: Limiter[];
+  readonly #held = new Map<number, Held>();
+  readonly #waits = new Waits<Decision>();
+  readonly #aborts = new Map<number, { owner: Limiter; controller: AbortController }>();
+  /** What the decisions of an object hold, which goes with it, by key. What `allow` holds stays. */
+  readonly #ofDecisions = new Map<Limiter, Map<number, number>>();
+  readonly #dead = new Set<Limiter>();
+
+  constructor(
+    readonly scenario: LimiterScenario,
+    readonly time: Time,
+  ) {
+    const { keys, maxWaiting, enforce, objects, tokenBucket, slidingWindow, queueDepth } = scenario;
+    const tiers = {
+      ...(tokenBucket && { tokenBucket }),
+      ...(slidingWindow && { slidingWindow }),
+      ...(queueDepth && { queueDepth }),
+    };
+    const states = Array.from({ length: keys?.length ?? 1 }, () => new LimitAuditor(tiers));
+    this.auditor = new LimiterAuditor(states, maxWaiting, enforce);
+    const options = { ...tiers, maxWaiting, enforce, clock: time.clock };
+    const first = Limiter.create(keys === undefined ? options : { ...options, keys: { max: 100 } });
+    this.objects = [first];
+    while (this.objects.length < objects) this.objects.push(Limiter.attach(first.handle));
+  }
+
+  draw(random: Random, name: number): Operation | undefined {
+    const known = { held: [...this.#held.keys()], waiting: this.#waits.pending };
+    return drawLimiter(random, name, this.scenario, known);
+  }
+
+  run(operation: Operation): void {
+    const given = operation as LimiterOperation;
+    const { auditor } = this;
+    const now = this.time.now;
+    const limiter = this.object(given.by);
+    const keyAt = given.key ?? 0;
+    const key = this.key(keyAt);
+    const asked = { ...(key === undefined ? {} : { key }), ...('cost' in given ? { cost: given.cost } : {}) };
+    switch (given.do) {
+      case 'allow': {
+        const { allowed } = auditor.ask(keyAt, given.cost, now);
+        same('allow', limiter.allow(key, given.cost), allowed);
+        if (!allowed) return;
+        const release = once(() => limiter.release(given.cost, key));
+        this.#held.set(given.name, { owner: limiter, keyAt, cost: given.cost, release, released: false });
+        return;
+      }
+      case 'tryAcquire': {
+        const expected = auditor.ask(keyAt, given.cost, now);
+        const actual = limiter.tryAcquire(asked);
+        this.#compare('tryAcquire', keyAt, actual, expected);
+        if (actual.allowed) this.#hold(given.name, limiter, keyAt, given.cost, actual.release);
+        return;
+      }
+      case 'acquire':
+        this.#acquire(given.name, limiter, keyAt, given.cost, asked);
+        return;
+      case 'abort': {
+        if (!auditor.leave(given.of)) return;
+        this.#aborts.get(given.of)?.controller.abort(aborted);
+        auditor.ended.set(given.of, 'aborted');
+        return;
+      }
+      case 'peek': {
+        const { tightest, ...actual } = limiter.peek(asked);
+        this.#compare('peek', keyAt, actual, auditor.peek(keyAt, given.cost, now));
+        const tiers = auditor.tightest(keyAt, now);
+        holds('the tightest tier', tiers.includes(tightest), { tightest, tiers });
+        return;
+      }
+      case 'release': {
+        const held = this.#held.get(given.of);
+        if (held === undefined) return;
+        if (!held.released && !this.#dead.has(held.owner)) {
+          this.#countDecisions(held.owner, held.keyAt, -held.cost);
+          auditor.release(held.keyAt, held.cost, now);
+        }
+        held.released = true;
+        // One that was given back past the auditor's count is an error of `release`, and nothing to a decision.
+        outcome(held.release);
+        return;
+      }
+      case 'giveBack': {
+        this.#countDecisions(limiter, keyAt, -given.cost);
+        const expected = auditor.release(keyAt, given.cost, now)
+          ? undefined
+          : { error: 'ERR_SLUICE_RELEASE' };
+        same(
+          'release',
+          outcome(() => limiter.release(given.cost, key)),
+          expected,
+        );
+        return;
+      }
+      case 'penalty':
+        auditor.states[keyAt]?.penalize(given.cost, now);
+        same('penalty', limiter.penalty(given.cost, key), true);
+        return;
+      case 'reward':
+        auditor.states[keyAt]?.reward(given.cost, now);
+        limiter.reward(given.cost, key);
+        return;
+      case 'reset':
+        auditor.states[keyAt]?.reset();
+        limiter.reset(key);
+        return;
+      case 'block':
+        auditor.block(keyAt, given.ms === 0 ? 0 : now + Math.round(given.ms * 1e6));
+        same('block', limiter.block(key, given.ms), true);
+        return;
+      case 'configure':
+        auditor.configure(given.changes, given.enforce, now);
+        limiter.configure(changesOf(given.changes, given.enforce));
+        return;
+      case 'die':
+        this.#die(given.by);
+        return;
+    }
+  }
+
+  async settle(): Promise<void> {
+    const { auditor } = this;
+    auditor.serve(this.time.now);
+    const ended = new Map(auditor.ended);
+    auditor.ended.clear();
+    await this.#waits.settle('acquire', ended);
+    for (const name of ended.keys()) this.#aborts.delete(name);
+  }
+
+  check(): void {
+    const { auditor } = this;
+    const { allowed, refused, dryRefusals, waiting, inFlight, overflowed } = this.object(0).stats();
+    same(
+      'stats of the limiter',
+      { allowed, refused, dryRefusals, waiting, inFlight, overflowed },
+      {
+        ...auditor.counters,
+        waiting: auditor.waiting,
+        inFlight: auditor.inFlight,
+        overflowed: 0,
+      },
+    );
+    for (const state of auditor.states) {
+      const { admitted, limit } = state.inTrueWindow(this.time.now);
+      holds('no true window admits more than its limit', admitted <= limit, { admitted, limit });
+    }
+  }
+
+  dueTimes(): number[] {
+    return this.auditor.states.flatMap((state) => state.dueTimes(this.time.now)).filter(Number.isFinite);
+  }
+
+  dispose(): void {
+    for (const { controller } of this.#aborts.values()) controller.abort(aborted);
+    for (const limiter of this.objects) limiter[Symbol.dispose]();
+  }
+
+  object(by: number): Limiter {
+    return this.objects[by % this.objects.length] as Limiter;
+  }
+
+  key(at: number): Key | undefined {
+    const { keys } = this.scenario;
+    return keys === undefined ? undefined : keyOf(keys[at % keys.length] as KeyName);
+  }
+
+  #hold(name: number, owner: Limiter, keyAt: number, cost: number, release: () => void): void {
+    this.#held.set(name, { owner, keyAt, cost, release, released: false });
+    this.#countDecisions(owner, keyAt, cost);
+  }
+
+  /** What is released through an object is taken for what its decisions hold, as far as they hold so much. */
+  #countDecisions(owner: Limiter, keyAt: number, by: number): void {
+    const ofKeys = this.#ofDecisions.get(owner) ?? new Map<number, number>();
+    ofKeys.set(keyAt, Math.max(0, (ofKeys.get(keyAt) ?? 0) + by));
+    this.#ofDecisions.set(owner, ofKeys);
+  }
+
+  #acquire(name: number, limiter: Limiter, keyAt: number, cost: number, asked: object): void {
+    const controller = new AbortController();
+    const promise = limiter.acquire({ ...asked, signal: controller.signal });
+    this.#aborts.set(name, { owner: limiter, controller });
+    this.#waits.add(name, promise, (decision) => {
+      if (decision.allowed) this.#hold(name, limiter, keyAt, cost, decision.release);
+      return decision.allowed
+        ? 'allowed'
+        : { tier: decision.tier, never: decision.retryAfterMs === Infinity };
+    });
+    this.auditor.acquire(keyAt, name, cost, this.time.now);
+  }
+
+  #die(by: number): void {
+    const dying = this.object(by);
+    dying[Symbol.dispose]();
+    for (const [name, { owner }] of this.#aborts) {
+      if (owner !== dying || !this.auditor.leave(name)) continue;
+      this.auditor.ended.set(name, { error: 'ERR_SLUICE_DISPOSED' });
+    }
+    // What its decisions hold comes back with it, of each key at once.
+    for (const [keyAt, cost] of this.#ofDecisions.get(dying) ?? []) {
+      if (cost > 0) this.auditor.release(keyAt, cost, this.time.now);
+    }
+    this.#dead.add(dying);
+    this.objects[by % this.objects.length] = Limiter.attach(this.object(by + 1).handle);
+  }
+
+  /** While others wait the time to wait is a forecast: no less than without them. */
+  #compare(what: string, keyAt: number, actual: object, expected: { retryAfterNs: number } & object): void {
+    const { release: _, ...answer } = actual as { release?: unknown; retryAfterMs?: number };
+    const { retryAfterNs, ...rest } = expected;
+    const retryAfterMs = retryAfterNs / 1e6;
+    if (!('retryAfterMs' in answer)) {
+      same(what, answer, rest);
+      return;
+    }
+    if (this.auditor.states[keyAt]?.waiters.length === 0) {
+      same(what, answer, { ...rest, retryAfterMs });
+      return;
+    }
+    const { retryAfterMs: forecast = 0, ...others } = answer;
+    same(what, others, rest);
+    holds(`${what}: retryAfterMs is at least what it is without those who wait`, forecast >= retryAfterMs, {
+      forecast,
+      retryAfterMs,
+    });
+  }
+}
+
+function once(call: () => void): () => void {
+  let called = false;
+  return () => {
+    const first = !called;
+    called = true;
+    if (first) call();
+  };
+}
+
+function changesOf(changes: Changes, enforce: boolean | undefined): object {
+  return enforce === undefined ? changes : { ...changes, enforce };
+}

@@ -1,0 +1,138 @@
+import type { Line, NewItem, Sku } from '../auditor/cart.js';
+import { drawByWeight, type Operation, type Random, sometimes } from '../operation.js';
+import type { StockScenario } from './stock.js';
+
+/** A key as plain data; `{ big }` stands for a bigint. */
+export type KeyName = number | string | { readonly big: number };
+
+export function keyOf(key: KeyName): number | string | bigint {
+  return typeof key === 'object' ? BigInt(key.big) : key;
+}
+
+type By = Operation & { readonly by: number };
+export type StockOperation =
+  | (By & {
+      readonly do: 'reserve';
+      readonly lines: readonly Line[];
+      readonly cart: boolean;
+      readonly user?: KeyName;
+      readonly id?: KeyName;
+      readonly holdMs?: number;
+    })
+  | (By & { readonly do: 'confirm'; readonly of: number; readonly quantity?: number })
+  | (By & { readonly do: 'cancel'; readonly of: number })
+  | (By & { readonly do: 'extend'; readonly of: number; readonly ms: number })
+  | (By & { readonly do: 'stranger'; readonly id: string })
+  | (By & { readonly do: 'expire' })
+  | (By & { readonly do: 'restock' | 'withdraw'; readonly sku: Sku; readonly quantity: number })
+  | (By & { readonly do: 'add'; readonly item: NewItem })
+  | (By & { readonly do: 'close'; readonly sku: Sku })
+  | (By & { readonly do: 'die' })
+  | (By & { readonly do: 'snapshot' })
+  | (By & { readonly do: 'restore'; readonly of: number });
+
+export const stockOperations = [
+  'reserve',
+  'confirm',
+  'cancel',
+  'extend',
+  'stranger',
+  'expire',
+  'restock',
+  'withdraw',
+  'add',
+  'close',
+  'die',
+  'snapshot',
+  'restore',
+];
+
+const skus: readonly Sku[] = [1, 2, 3, 'one', '1', 99];
+const users: readonly KeyName[] = [1, { big: 1 }, '1', 2, 'anna', 7];
+
+export function drawItem(random: Random, sku: Sku, sharded: boolean): NewItem {
+  const perUser = sometimes(random, 0.5, () => random.between(1, 9));
+  const shards = sharded ? random.between(1, 4) : 1;
+  return {
+    sku,
+    quantity: random.between(0, 30),
+    ...(perUser === undefined ? {} : { perUser }),
+    ...(shards === 1 ? {} : { shards }),
+  };
+}
+
+export function drawStock(
+  random: Random,
+  name: number,
+  scenario: StockScenario,
+  known: { reservations: readonly number[]; snapshots: readonly number[] },
+): StockOperation | undefined {
+  const by = random.below(scenario.objects);
+  const base = { room: 'stock', name, by };
+  const kind = drawByWeight(random, scenario.weights);
+  // Mostly what is new; now and then what has long been resolved.
+  const recent = known.reservations.slice(-12);
+  const of = recent.length === 0 ? 0 : random.pick(random.chance(0.8) ? recent : known.reservations);
+  const sku = random.pick(random.chance(0.9) ? scenario.items.map((item) => item.sku).concat(1) : skus);
+  switch (kind) {
+    case 'reserve': {
+      const cart = random.chance(0.4);
+      const lines = Array.from({ length: cart ? random.between(1, 4) : 1 }, () => ({
+        sku: random.chance(0.4)
+          ? sku
+          : random.pick(random.chance(0.9) ? scenario.items.map((item) => item.sku) : skus),
+        quantity: random.between(1, random.chance(0.1) ? 40 : 3),
+      }));
+      const user = sometimes(random, 0.95, () => random.pick(users));
+      const id = sometimes(random, 0.4, () =>
+        random.pick<KeyName>([random.below(24), `id${random.below(12)}`]),
+      );
+      const holdMs = sometimes(random, 0.3, () => random.pick([1, 5, 100, 1_000.5]));
+      const options = {
+        ...(user === undefined ? {} : { user }),
+        ...(id === undefined ? {} : { id }),
+        ...(holdMs === undefined ? {} : { holdMs }),
+      };
+      return { ...base, do: kind, lines, cart, ...options };
+    }
+    case 'confirm': {
+      const quantity = sometimes(random, 0.3, () => random.between(1, 3));
+      return { ...base, do: kind, of, ...(quantity === undefined ? {} : { quantity }) };
+    }
+    case 'cancel':
+      return { ...base, do: kind, of };
+    case 'extend':
+      return { ...base, do: kind, of, ms: random.pick([1, 10, 500, 40_000]) };
+    case 'stranger':
+      return {
+        ...base,
+        do: kind,
+        id: String(random.pick([0n, 1n, 2n ** 64n - 1n, BigInt(random.next()) << 32n])),
+      };
+    case 'restock':
+    case 'withdraw':
+      return { ...base, do: kind, sku, quantity: random.chance(0.02) ? 4_294_967_295 : random.between(1, 6) };
+    case 'add':
+      return {
+        ...base,
+        do: kind,
+        item: drawItem(
+          random,
+          random.pick(skus),
+          scenario.items.some((i) => i.shards),
+        ),
+      };
+    case 'close':
+      return random.chance(0.2) ? { ...base, do: kind, sku } : undefined;
+    case 'restore':
+      return known.snapshots.length === 0
+        ? undefined
+        : { ...base, do: kind, of: random.pick(known.snapshots) };
+    case 'expire':
+    case 'snapshot':
+    case 'die':
+      return { ...base, do: kind };
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,306 @@
+import { isDeepStrictEqual } from 'node:util';
+import { type CartOptions, Stock, type Movement as Told } from 'sluice';
+import { type Answer, keyText, type Line, type Movement, type NewItem, summed } from '../auditor/cart.js';
+import { Ledger, type LedgerShape } from '../auditor/ledger.js';
+import { holds, outcome, same } from '../divergence.js';
+import type { Operation, Random, Room } from '../operation.js';
+import { drawStock, type KeyName, keyOf, type StockOperation } from './stock-operations.js';
+import type { Time } from './time.js';
+
+export interface StockScenario extends LedgerShape {
+  readonly items: readonly NewItem[];
+  readonly holdMs: number;
+  readonly movements: number;
+  /** Threads: objects of the same ledger. */
+  readonly objects: number;
+  readonly weights: Readonly<Record<string, number>>;
+}
+
+/** A ledger by several objects, beside its auditor. */
+export class StockRoom implements Room {
+  auditor: Ledger;
+  objects: Stock[];
+  /** Calls those who build on the ledger when another one takes its place. */
+  readonly onReplaced: Array<() => void> = [];
+  readonly #names = new Map<bigint, number>();
+  readonly #reservations = new Map<number, bigint>();
+  readonly #snapshots: Array<{
+    name: number;
+    bytes: Uint8Array;
+    auditor: Ledger;
+    at: number;
+    names: number[];
+  }> = [];
+  #told = this.#newReader();
+  #lastAudit: unknown;
+
+  constructor(
+    readonly scenario: StockScenario,
+    readonly time: Time,
+  ) {
+    const { items, holdMs, movements, maxItems, maxReservations, maxUsers, maxIds } = scenario;
+    this.auditor = new Ledger(scenario);
+    const options = { maxItems, maxReservations, maxUsers, maxIds, holdMs, movements, clock: time.clock };
+    const given = items.map((item) => ({ ...item }));
+    this.objects = this.#attached(Stock.create({ ...options, items: given }));
+    for (const item of items) this.auditor.addItem(item, time.now);
+  }
+
+  draw(random: Random, name: number): Operation | undefined {
+    const known = {
+      reservations: [...this.#reservations.keys()],
+      snapshots: this.#snapshots.map((s) => s.name),
+    };
+    return drawStock(random, name, this.scenario, known);
+  }
+
+  run(operation: Operation): void {
+    const { auditor } = this;
+    const now = this.time.now;
+    const given = operation as StockOperation;
+    const stock = this.object(given.by);
+    switch (given.do) {
+      case 'reserve': {
+        const holdNs = Math.round((given.holdMs ?? this.scenario.holdMs) * 1e6);
+        const who = { user: textOf(given.user), id: textOf(given.id) };
+        const answer = auditor.reserve(given.name, now, given.lines, who, holdNs);
+        const expected = summed(given.lines).length > 1 ? answer : withoutSku(answer);
+        const actual = outcome(() => reserve(stock, given.lines, optionsOf(given), given.cart));
+        this.compareReserved('reserve', expected, actual, given.holdMs ?? this.scenario.holdMs);
+        return;
+      }
+      case 'confirm': {
+        const reservation = this.#reservations.get(given.of) ?? 0n;
+        const options = given.quantity === undefined ? {} : { quantity: given.quantity };
+        const expected = auditor.confirm(given.of, now, given.quantity);
+        same(
+          'confirm',
+          resolved(() => stock.confirm(reservation, options)),
+          expected,
+        );
+        return;
+      }
+      case 'cancel': {
+        const reservation = this.#reservations.get(given.of) ?? 0n;
+        same('cancel', stock.cancel(reservation), auditor.cancel(given.of, now));
+        return;
+      }
+      case 'extend': {
+        const reservation = this.#reservations.get(given.of) ?? 0n;
+        const expected = auditor.extend(given.of, now, Math.round(given.ms * 1e6));
+        same('extend', stock.extend(reservation, given.ms), expected);
+        return;
+      }
+      case 'stranger':
+        same('confirm of an id never given out', stock.confirm(BigInt(given.id)), 'unknown');
+        return;
+      case 'expire':
+        same('expire', stock.expire(), auditor.expire(now));
+        return;
+      case 'restock': {
+        const done = auditor.restock(given.sku, given.quantity, now);
+        const expected = done ? auditor.counts(given.sku) : { error: 'ERR_SLUICE_OPTION' };
+        same(
+          'restock',
+          outcome(() => stock.restock(given.sku, given.quantity)),
+          expected,
+        );
+        return;
+      }
+      case 'withdraw': {
+        const expected = auditor.withdraw(given.sku, given.quantity, now) ?? { error: 'ERR_SLUICE_OPTION' };
+        same(
+          'withdraw',
+          outcome(() => stock.withdraw(given.sku, given.quantity)),
+          expected,
+        );
+        return;
+      }
+      case 'add':
+        same('addItem', stock.addItem(given.item), auditor.addItem(given.item, now));
+        return;
+      case 'close':
+        same('closeItem', stock.closeItem(given.sku), auditor.closeItem(given.sku, now));
+        return;
+      case 'die':
+        stock[Symbol.dispose]();
+        this.objects[given.by % this.objects.length] = Stock.attach(this.object(given.by + 1).handle);
+        return;
+      case 'snapshot':
+        this.#snapshots.push({
+          name: given.name,
+          bytes: stock.snapshot(),
+          auditor: auditor.restored(now, now),
+          at: now,
+          names: [...this.#reservations.keys()],
+        });
+        return;
+      case 'restore':
+        this.#restore(given.of);
+        return;
+    }
+  }
+
+  async settle(): Promise<void> {
+    const expected = this.auditor.movements.splice(0);
+    if (this.scenario.movements === 0) return;
+    const actual: Movement[] = [];
+    // Of an item of several shards a movement may be told in parts.
+    const parted = this.#parted();
+    while (actual.length < expected.length || (parted && sum(actual) < sum(expected))) {
+      const next = await this.#told.next();
+      holds('the movements end', next.done !== true);
+      const told = next.value as Told;
+      holds('no movement is lost', (told.kind as string) !== 'lost', told);
+      actual.push(this.#named(told));
+    }
+    if (!parted) same('movements', actual, expected);
+    else same('movements', merged(actual), merged(expected));
+  }
+
+  check(): void {
+    const { auditor } = this;
+    const stock = this.object(0);
+    for (const sku of auditor.items.keys()) {
+      const counts = stock.counts(sku);
+      same(`counts of ${sku}`, counts, auditor.counts(sku));
+      holds(
+        `available + reserved + sold = total of ${sku}`,
+        counts.available + counts.reserved + counts.sold === counts.total,
+      );
+    }
+    same('stats of the stock', stock.stats(), auditor.counters);
+    // An audit looks at the whole table: only when something has changed.
+    const state = [auditor.counters, ...[...auditor.items.values()].map((item) => ({ ...item }))];
+    if (isDeepStrictEqual(state, this.#lastAudit)) return;
+    this.#lastAudit = structuredClone(state);
+    same(
+      'audit',
+      outcome(() => stock.audit()),
+      { items: auditor.items.size, held: auditor.held },
+    );
+  }
+
+  dueTimes(): number[] {
+    return this.auditor.deadlines();
+  }
+
+  dispose(): void {
+    for (const stock of this.objects) stock[Symbol.dispose]();
+  }
+
+  object(by: number): Stock {
+    return this.objects[by % this.objects.length] as Stock;
+  }
+
+  /** Compares what the ledger, or a gate over it, answered; `actual` is in the form of `Stock.reserve`. */
+  compareReserved(what: string, expected: Answer, actual: unknown, holdMs: number): void {
+    if (!('ok' in expected) || !expected.ok) {
+      same(what, actual, expected);
+      return;
+    }
+    const { reservation } = actual as { reservation?: bigint };
+    const { name, duplicate } = expected;
+    if (!duplicate) this.remember(name, reservation);
+    same(what, actual, {
+      ok: true,
+      reservation: this.#reservations.get(name),
+      expiresInMs: holdMs,
+      duplicate,
+    });
+  }
+
+  /** A reservation has been made. */
+  remember(name: number, reservation: bigint | undefined): void {
+    if (reservation === undefined) return;
+    holds('an id of a reservation is given out once', !this.#names.has(reservation), reservation);
+    this.#names.set(reservation, name);
+    this.#reservations.set(name, reservation);
+  }
+  reservation(name: number): bigint | undefined {
+    return this.#reservations.get(name);
+  }
+
+  #restore(of: number): void {
+    const snapshot = this.#snapshots.find(({ name }) => name === of);
+    if (snapshot === undefined) return;
+    this.auditor = snapshot.auditor.restored(snapshot.at, this.time.now);
+    for (const stock of this.objects) stock[Symbol.dispose]();
+    this.objects = this.#attached(Stock.restore(snapshot.bytes, { clock: this.time.clock }));
+    this.#told = this.#newReader();
+    this.#lastAudit = undefined;
+    // What was reserved after the snapshot never happened: its ids may be given out again.
+    const names = new Set(snapshot.names);
+    for (const [name, id] of this.#reservations) {
+      if (names.has(name)) continue;
+      this.#reservations.delete(name);
+      this.#names.delete(id);
+    }
+    // Snapshots of what never happened are forgotten with it.
+    while ((this.#snapshots.at(-1)?.name ?? 0) > of) this.#snapshots.pop();
+    for (const replaced of this.onReplaced) replaced();
+  }
+
+  #attached(stock: Stock): Stock[] {
+    return [stock, ...Array.from({ length: this.scenario.objects - 1 }, () => Stock.attach(stock.handle))];
+  }
+
+  /** Reads the movements through whichever object lives. */
+  async *#newReader(): AsyncGenerator<unknown, void, undefined> {
+    let from = 0;
+    for (;;) {
+      for await (const movement of this.object(0).movements({ from })) {
+        from++;
+        yield movement;
+      }
+    }
+  }
+
+  #named({ position: _, reservation, ...rest }: Told): Movement {
+    return reservation === undefined ? rest : { ...rest, reservation: this.#names.get(reservation) ?? -1 };
+  }
+
+  #parted(): boolean {
+    return [...this.auditor.items.values()].some(({ shards }) => shards > 1);
+  }
+}
+
+function reserve(stock: Stock, lines: readonly Line[], options: CartOptions, cart: boolean): unknown {
+  return cart ? stock.reserveAll(lines, options) : stock.reserve({ ...(lines[0] as Line), ...options });
+}
+
+function optionsOf({ user, id, holdMs }: { user?: KeyName; id?: KeyName; holdMs?: number }): CartOptions {
+  return {
+    ...(user === undefined ? {} : { user: keyOf(user) }),
+    ...(id === undefined ? {} : { id: keyOf(id) }),
+    ...(holdMs === undefined ? {} : { holdMs }),
+  };
+}
+
+function textOf(key: KeyName | undefined): string | undefined {
+  return key === undefined ? undefined : keyText(keyOf(key));
+}
+
+/** A refusal of one item needs not say of which. */
+export function withoutSku(answer: Answer): Answer {
+  return 'reason' in answer ? { ok: false, reason: answer.reason } : answer;
+}
+
+function resolved(call: () => string): string {
+  const answer = outcome(call);
+  return typeof answer === 'string' ? answer : answer.error;
+}
+
+function sum(movements: readonly Movement[]): number {
+  return movements.reduce((total, { quantity, kind }) => total + quantity + (kind === 'closed' ? 1 : 0), 0);
+}
+
+/** The units of each kind, reservation and item, whatever the order of the parts. */
+function merged(movements: readonly Movement[]): unknown {
+  const sums = new Map<string, number>();
+  for (const { kind, sku, reservation, quantity } of movements) {
+    const key = `${kind} ${keyText(sku)} ${reservation}`;
+    sums.set(key, (sums.get(key) ?? 0) + quantity);
+  }
+  return sums;
+}

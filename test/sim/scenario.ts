@@ -1,0 +1,121 @@
+import { drawWeights, type Random, sometimes, type Weights } from './operation.js';
+import type { GateScenario } from './rooms/gate.js';
+import { gateOperations } from './rooms/gate-operations.js';
+import type { LimiterScenario } from './rooms/limiter.js';
+import { limiterOperations, rates } from './rooms/limiter-operations.js';
+import type { QueueScenario } from './rooms/queue.js';
+import { queueOperations } from './rooms/queue-operations.js';
+import type { StockScenario } from './rooms/stock.js';
+import { drawItem, type KeyName, stockOperations } from './rooms/stock-operations.js';
+
+/** What a run is made of: small, so that every corner is reached, and different for each seed. */
+export interface Scenario {
+  /** How often each room is the one that something happens in. */
+  readonly rooms: Weights;
+  readonly queue?: QueueScenario;
+  readonly limiter?: LimiterScenario;
+  readonly stock?: StockScenario;
+  readonly gate?: GateScenario;
+}
+
+export function drawScenario(random: Random): Scenario {
+  // Most runs are about one room: the fewer there are, the further each is taken.
+  const about = random.pick(['queue', 'limiter', 'stock', 'gate']);
+  const isThere = (room: string): boolean => room === about || random.chance(0.15);
+  const gate = isThere('gate') ? drawGateScenario(random) : undefined;
+  const queue = isThere('queue') ? drawQueueScenario(random) : undefined;
+  const limits = isThere('limiter') || gate?.limited === true;
+  const limiter = limits ? drawLimiterScenario(random, gate?.limited === true) : undefined;
+  const sells = isThere('stock') || gate?.stocked === true;
+  const stock = sells ? drawStockScenario(random) : undefined;
+  const parts = {
+    ...(queue && { queue }),
+    ...(limiter && { limiter }),
+    ...(stock && { stock }),
+    ...(gate && { gate }),
+  };
+  const weights = Object.keys(parts).map(
+    (name) => [name, random.between(1, name === about ? 20 : 6)] as const,
+  );
+  return { rooms: { ...Object.fromEntries(weights), time: random.between(1, 6) }, ...parts };
+}
+
+function drawQueueScenario(random: Random): QueueScenario {
+  const lanes = random.chance(0.6) ? 1 : random.between(2, 4);
+  const laneWeights = sometimes(random, 0.5, () => Array.from({ length: lanes }, () => random.between(1, 5)));
+  return {
+    capacity: random.pick([1, 2, 3, 4, 7, 8, 70]),
+    lanes,
+    ...(laneWeights && { laneWeights }),
+    ttlMs: random.pick([0, 0, -1, 5, 100]),
+    dropOldest: random.chance(0.25),
+    latency: random.chance(0.3),
+    maxWaiting: random.pick([0, 1, 3, 20]),
+    objects: random.between(2, 4),
+    weights: drawWeights(random, queueOperations, ['push', 'popOne']),
+  };
+}
+
+function drawLimiterScenario(random: Random, ofGate: boolean): LimiterScenario {
+  const keys: KeyName[] = [1, { big: 1 }, '1', 'anna', 2.5, -7];
+  const keyed = sometimes(random, 0.4, () => keys.slice(0, random.between(1, keys.length)));
+  const tokenBucket = sometimes(random, 0.6, () => ({
+    ratePerSecond: random.pick(rates),
+    burst: random.between(1, 12),
+  }));
+  const exact = random.chance(0.4);
+  const slidingWindow = sometimes(random, 0.6, () => ({
+    limit: random.between(1, 12),
+    windowMs: random.pick([1, 9.5, 100, 1_000]),
+    ...(exact ? { exact } : { buckets: random.pick([1, 2, 3, 10, 20]) }),
+  }));
+  const weights = drawWeights(random, limiterOperations, ['tryAcquire']);
+  const none = tokenBucket === undefined && slidingWindow === undefined;
+  const queueDepth = sometimes(random, none ? 1 : 0.5, () => ({ max: random.between(1, 8) }));
+  return {
+    ...(tokenBucket && { tokenBucket }),
+    ...(slidingWindow && { slidingWindow }),
+    ...(queueDepth && { queueDepth }),
+    ...(keyed && { keys: keyed }),
+    maxWaiting: random.pick([0, 1, 3, 20]),
+    enforce: !random.chance(0.1),
+    objects: random.between(2, 4),
+    // What a gate has admitted is the gate's to give back.
+    weights: ofGate ? { ...weights, giveBack: 0 } : weights,
+  };
+}
+
+function drawStockScenario(random: Random): StockScenario {
+  const sharded = random.chance(0.2);
+  const skus = [1, 2, 3, 'one'].slice(0, random.between(1, 4));
+  const items = skus.map((sku) => drawItem(random, sku, sharded));
+  const weights = drawWeights(random, stockOperations, ['reserve']);
+  return {
+    items,
+    maxItems: sharded ? 40 : random.between(items.length, 7),
+    // Which places the parts of a sharded item take is the ledger's business: there are more than will be used.
+    maxReservations: sharded ? 8_192 : random.pick([1, 2, 3, 5, 50]),
+    maxUsers: random.pick([1, 3, 100]),
+    maxIds: random.pick([1, 8, 1_000]),
+    holdMs: random.pick([1, 10, 500, 30_000]),
+    movements: random.pick([0, 4_096]),
+    objects: random.between(2, 4),
+    weights: sharded ? { ...weights, restore: 0 } : weights,
+  };
+}
+
+function drawGateScenario(random: Random): GateScenario {
+  return {
+    capacity: random.pick([1, 2, 3, 4, 7, 50]),
+    ttlMs: random.pick([0, 1, 50]),
+    dropOldest: random.chance(0.25),
+    limited: random.chance(0.7),
+    stocked: random.chance(0.8),
+    user: true,
+    id: random.chance(0.5),
+    ofOneItem: random.chance(0.8),
+    maxInHand: random.pick([1, 2, 3, 20]),
+    objects: random.between(2, 3),
+    weights: drawWeights(random, gateOperations, ['admit', 'consume']),
+  };
+}
