@@ -16,6 +16,8 @@ const files = [
   './groups/peers.js',
   './groups/limiter.js',
   './groups/gate.js',
+  './groups/core-ring.js',
+  './groups/traps.js',
 ];
 
 /** @returns {Promise<import('./runner/group.js').Group[]>} all that are here */
