@@ -84,6 +84,12 @@ async function memory() {
   return found;
 }
 
+/** The median of the rounds' ratios: what slows a whole round down cancels out. @param {number[]} samples */
+function besideReference(samples) {
+  const reference = allows.get('sluice, window') ?? [];
+  return spread(samples.map((sample, round) => sample / (reference[round] ?? 0))).median;
+}
+
 /** @param {number[]} samples */
 function shown(samples) {
   const { median, min, max } = spread(samples);
@@ -110,13 +116,12 @@ const heads = [
   ...Object.keys(patterns).map((name) => `worst second: ${name}`),
   'bytes a key',
 ];
-const reference = allows.get('sluice, window') ?? [];
 const rows = names.map((name) => {
   const samples = allows.get(name) ?? [];
   return [
     name,
     shown(samples),
-    `${medianQuotient(samples, reference).toFixed(2)} x`,
+    `${besideReference(samples).toFixed(2)} x`,
     shown(refuses.get(name) ?? []),
     ...(seconds.get(name) ?? []).map((worstOf) => `${worstOf.toFixed(2)} x`),
     (bytes.get(name) ?? 0).toFixed(0),
@@ -146,12 +151,3 @@ if (values.print) {
   say('docs/limiter.md is rewritten');
 }
 process.exit(); // timers of the peers
-
-/**
- * Round by round: what slows a whole round down cancels out.
- * @param {number[]} samples
- * @param {number[]} reference
- */
-function medianQuotient(samples, reference) {
-  return spread(samples.map((sample, round) => sample / /** @type {number} */ (reference[round]))).median;
-}
