@@ -2,7 +2,7 @@ import { DISPOSED, type NativeStock } from '../native.js';
 
 /** Due reservations expire at the latest this long after their deadline, plus a pass over the table. */
 const sweepIntervalMs = 100;
-/** Slots looked at per pass: see `npm run bench` of the stock for what that takes. */
+/** Places of the table looked at per pass, a cache line each. */
 const sweepSlots = 65_536;
 
 /** Sweeps until the ledger is disposed of or collected: the timer does not keep it. */

@@ -135,13 +135,13 @@ TEST_CASE("no thread finds an item sold out while a unit of it is always there")
     if (index == 2) {
       while (moving != 0) {
         ++looks;
-        false_alarms += one.ledger.peek(request).result != ReserveResult::kReserved;
+        false_alarms += one.ledger.peek(request).result == ReserveResult::kSoldOut;
       }
       return;
     }
     for (std::uint64_t i = 0; i < repetitions(300'000); ++i) {
       const StockAnswer mine = take();
-      false_alarms += mine.result != ReserveResult::kReserved;
+      false_alarms += mine.result == ReserveResult::kSoldOut;
       one.ledger.cancel(*line, mine.reservation, one.now);
     }
     --moving;

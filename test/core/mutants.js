@@ -30,6 +30,7 @@ export async function mutantsOf(header) {
         const changed = line.slice(0, at) + weak + line.slice(at + order.length);
         mutants.push({
           header,
+          line,
           name: `${basename(header)}:${index + 1} ${order} -> ${weak}`,
           text: [...lines.slice(0, index), changed, ...lines.slice(index + 1)].join('\n'),
         });

@@ -142,8 +142,11 @@ class UserModel {
     std::destroy_at(bucket());
   }
   Table::Added add(std::uint64_t user, std::uint64_t quantity, std::uint64_t limit) {
-    return users.add(number_key(user), 0, quantity, limit);
+    return users.add(key(user), 0, quantity, limit);
   }
+  std::uint64_t count(std::uint64_t user) { return users.count(key(user), 0); }
+  // The second differs from the first in one half of its key, the third in the other.
+  static Key key(std::uint64_t user) { return user == 3 ? Key{1, 2} : number_key(user); }
 
   Table users;
 
@@ -164,7 +167,25 @@ struct SameUser : rl::test_suite<SameUser, 2> {
   }
   void after() {
     require(added.load(std::memory_order_relaxed) == 1, "a double click passes once");
-    require(model.users.used() == 1 && model.users.count(number_key(1), 0) == 1, "and is counted once");
+    require(model.users.used() == 1 && model.count(1) == 1, "and is counted once");
+  }
+};
+
+// One user leaves, and another comes in its place: who looks for either is never shown the other's count.
+template <std::uint64_t kSecond>
+struct OneAfterTheOther : rl::test_suite<OneAfterTheOther<kSecond>, 2> {
+  UserModel model;
+
+  void thread(unsigned index) {
+    if (index == 0) {
+      model.users.put_back(model.add(1, 3, 3).entry, 3);
+      model.add(kSecond, 1, 1);
+      return;
+    }
+    for (std::uint64_t user : {kSecond, std::uint64_t{1}}) {
+      const std::uint64_t count = model.count(user);
+      require(count == 0 || count == (user == 1 ? 3u : 1u), "nobody is shown another's count");
+    }
   }
 };
 
@@ -176,7 +197,7 @@ struct UsersComeAndGo : rl::test_suite<UsersComeAndGo, 3> {
   void thread(unsigned index) {
     if (index == 2) {
       for (std::uint64_t user : {2, 1}) {
-        const std::uint64_t count = model.users.count(number_key(user), 0);
+        const std::uint64_t count = model.count(user);
         require(count % units(user) == 0 && count <= 2 * units(user), "nobody is shown another's count");
       }
       return;
@@ -185,7 +206,7 @@ struct UsersComeAndGo : rl::test_suite<UsersComeAndGo, 3> {
       const std::uint64_t user = 1 + (index + i) % 2;
       const auto mine = model.add(user, units(user), 2 * units(user));
       if (mine.result != UserModel::Table::Add::kAdded) continue;
-      require(model.users.entry_of(number_key(user), 0) == mine.entry, "one has one's own place");
+      require(model.users.entry_of(UserModel::key(user), 0) == mine.entry, "one has one's own place");
       model.users.put_back(mine.entry, units(user));
     }
   }
@@ -259,6 +280,8 @@ int main(int count, char** arguments) {
   explore<NeverSoldOut<Move::kTakeAway, 1>>("a unit moves to the last shard by withdrawing", executions);
   explore<NeverSoldOut<Move::kGather, 0>>("a gathering fails", executions);
   explore<SameUser>("two threads add for one user", executions);
+  explore<OneAfterTheOther<2>>("a user leaves its place to another", executions);
+  explore<OneAfterTheOther<3>>("a user leaves its place to another whose key ends otherwise", executions);
   explore<UsersComeAndGo>("users come and go in the same places", executions);
   explore<ReadMovements>("a slow reader of movements", executions);
 }
