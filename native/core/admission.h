@@ -115,15 +115,21 @@ class Admission {
 
   static Result admit(const Parts& parts, const AdmissionFields& fields,
                       const AdmissionRequest& asked) noexcept {
-    const bool plain = asked.key == nullptr && asked.cart == nullptr;
-    const Result result = plain ? decide<true>(parts, fields, asked) : decide<false>(parts, fields, asked);
+    if (asked.key == nullptr && asked.cart == nullptr) return counted<true>(parts, fields, asked);
+    return counted<false>(parts, fields, asked);
+  }
+
+ private:
+  // `kPlain`: without a key and a cart, which the compiler then makes nothing of.
+  template <bool kPlain>
+  static Result counted(const Parts& parts, const AdmissionFields& fields,
+                        const AdmissionRequest& asked) noexcept {
+    const Result result = decide<kPlain>(parts, fields, asked);
     parts.line->count(counter_of(result.outcome));
     if (result.outcome == Outcome::kQueueFull) parts.queue_line->count(Queue::kRejected);
     return result;
   }
 
- private:
-  // `kPlain`: without a key and a cart, which the compiler then makes nothing of.
   template <bool kPlain>
   static Result decide(const Parts& parts, const AdmissionFields& fields,
                        const AdmissionRequest& asked) noexcept {
