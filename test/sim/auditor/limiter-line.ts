@@ -29,7 +29,7 @@ export class LimiterAuditor {
     return this.states.reduce((sum, { waiters }) => sum + waiters.length, 0);
   }
   get inFlight(): number {
-    return this.states.reduce((sum, { inFlight }) => sum + inFlight, 0);
+    return this.states[0]?.queueLength?.() ?? this.states.reduce((sum, { inFlight }) => sum + inFlight, 0);
   }
 
   /** The answer of `tryAcquire`. */
@@ -85,7 +85,7 @@ export class LimiterAuditor {
   tightest(keyAt: number, now: number): string[] {
     const state = this.#state(keyAt);
     if (now < state.blockedUntil) return ['blocked'];
-    const depth = state.depthMax === undefined ? Infinity : Math.max(0, state.depthMax - state.inFlight);
+    const depth = state.depthMax === undefined ? Infinity : Math.max(0, state.depthMax - state.depth);
     const left = {
       'token-bucket': state.bucket?.remaining(now),
       'sliding-window': state.window?.remaining(now),
@@ -172,7 +172,7 @@ export class LimiterAuditor {
     this.#count(tier);
     if (!this.enforce) {
       this.counters.dryRefusals++;
-      if (state.depthMax !== undefined) state.inFlight += cost;
+      state.enterDepth(cost);
     }
     return { tier };
   }

@@ -30,6 +30,7 @@ export interface Dropped<T> {
   readonly reason: 'expired' | 'oldest';
 }
 
+/** A look shows, and tells of, at most so many. */
 const shownMax = 64;
 
 export class QueueAuditor<T> {
@@ -167,8 +168,9 @@ export class QueueAuditor<T> {
     const shown: T[] = [];
     const from = this.lanes.map(() => 0);
     const passedOver = new Set<number>();
+    const dropsMax = this.drops.length + shownMax;
     while (shown.length < max) {
-      this.#dropHeads(from, passedOver, now);
+      this.#dropHeads(from, passedOver, dropsMax, now);
       const ready = [...this.lanes.keys()].filter(
         (at) => !passedOver.has(at) && (from[at] as number) < this.#lane(at).entries.length,
       );
@@ -182,7 +184,7 @@ export class QueueAuditor<T> {
     return shown;
   }
 
-  #dropHeads(from: readonly number[], passedOver: Set<number>, now: number): void {
+  #dropHeads(from: readonly number[], passedOver: Set<number>, dropsMax: number, now: number): void {
     for (const [at, { entries }] of this.lanes.entries()) {
       for (;;) {
         const entry = entries[from[at] as number];
@@ -190,7 +192,7 @@ export class QueueAuditor<T> {
         const expired = now >= entry.deadline;
         const beyond = this.shape.dropOldest && entries.length - (from[at] as number) > this.shape.capacity;
         if (!expired && !beyond) break;
-        if (from[at] !== 0) {
+        if (from[at] !== 0 || this.drops.length === dropsMax) {
           passedOver.add(at);
           break;
         }

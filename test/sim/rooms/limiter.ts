@@ -5,12 +5,15 @@ import { holds, outcome, same } from '../divergence.js';
 import type { Operation, Random, Room } from '../operation.js';
 import { aborted, Waits } from '../waits.js';
 import { drawLimiter, type LimiterOperation } from './limiter-operations.js';
+import type { QueueRoom } from './queue.js';
 import { type KeyName, keyOf } from './stock-operations.js';
 import type { Time } from './time.js';
 
 export interface LimiterScenario extends Limits {
   /** Absent: one limit for all. */
   readonly keys?: readonly KeyName[];
+  /** Whether the depth tier follows the queue of the other room. */
+  readonly followsQueue: boolean;
   readonly maxWaiting: number;
   readonly enforce: boolean;
   readonly objects: number;
@@ -39,6 +42,7 @@ export class LimiterRoom implements Room {
   constructor(
     readonly scenario: LimiterScenario,
     readonly time: Time,
+    queue: QueueRoom | undefined,
   ) {
     const { keys, maxWaiting, enforce, objects, tokenBucket, slidingWindow, queueDepth } = scenario;
     const tiers = {
@@ -46,9 +50,13 @@ export class LimiterRoom implements Room {
       ...(slidingWindow && { slidingWindow }),
       ...(queueDepth && { queueDepth }),
     };
-    const states = Array.from({ length: keys?.length ?? 1 }, () => new LimitAuditor(tiers));
+    const followed = scenario.followsQueue && queueDepth !== undefined ? queue : undefined;
+    const length = followed && ((): number => followed.auditor.depth);
+    const states = Array.from({ length: keys?.length ?? 1 }, () => new LimitAuditor(tiers, length));
     this.auditor = new LimiterAuditor(states, maxWaiting, enforce);
-    const options = { ...tiers, maxWaiting, enforce, clock: time.clock };
+    const queueDepthOf = queueDepth &&
+      followed && { queueDepth: { ...queueDepth, queue: followed.object(0) } };
+    const options = { ...tiers, ...queueDepthOf, maxWaiting, enforce, clock: time.clock };
     const first = Limiter.create(keys === undefined ? options : { ...options, keys: { max: 100 } });
     this.objects = [first];
     while (this.objects.length < objects) this.objects.push(Limiter.attach(first.handle));

@@ -237,6 +237,10 @@ export class QueueRoom implements Room {
   /** Permits of objects that have been disposed of. */
   readonly #diedSince = new Set<number>();
 
+  object(by: number): Queue<Row> {
+    return this.objects[by % this.objects.length] as Queue<Row>;
+  }
+
   #consumed(what: string, by: number, queue: Queue<Row>, max: number, call: () => Row[]): void {
     const { auditor } = this;
     if (auditor.lease !== undefined && auditor.lease !== by) {
