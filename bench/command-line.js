@@ -1,24 +1,33 @@
 import { parseArgs } from 'node:util';
 
-const help = `Usage: npm run bench -- [options]
+const help = `Usage: sluice bench [options]          in the repository: npm run bench -- [options]
 
-Compares sluice's queue with a ring in pure JavaScript (Atomics over a SharedArrayBuffer, bench/baseline) and with
-MessagePort: what push and drain cost in one thread, and the throughput of 1 and 4 producer threads to a consumer
-on an event loop, one record at a time and in batches of 64. Records take 64 bytes.
+Compares sluice with a ring in pure JavaScript (Atomics over a SharedArrayBuffer, bench/baseline) and with
+MessagePort; in the repository also with packages from npm. Prints tables, and for every figure that sluice
+promises whether it is met.
 
-  --rounds N   rounds, each of which measures every contender in turn (default 5)
-  --quick      one short round that does not insist on an idle machine: to see it run, not for figures
-  --json       the results as one JSON object on stdout
-  --help       this text
+  --only GROUPS   only these groups of figures, separated by commas; --list names them
+  --list          the groups
+  --rounds N      rounds, each of which measures everything compared in turn (default 5)
+  --quick         one short round that does not insist on an idle machine: to see it run, not for figures
+  --no-guard      begin each comparison at once, however busy the machine is
+  --json          the results as one JSON object on stdout, instead of tables
+  --html FILE     also writes a page with charts
+  --check         exit with 1 if a bar is missed or was not measured
+  --help          this text
 
-Each measurement waits for an idle machine, for two minutes in all. A run takes about five minutes.`;
+Each comparison waits for an idle machine, for two minutes in all.`;
 
 /**
  * @typedef {object} Settings
  * @property {number} rounds
+ * @property {string[]} only names of groups; empty: all
+ * @property {boolean} list
  * @property {boolean} json
- * @property {{ patienceMs: number, sampleMs: number }} guard
- * @property {import('./figures.js').Durations} durations
+ * @property {string | undefined} html
+ * @property {boolean} check
+ * @property {{ patienceMs: number, sampleMs: number } | undefined} guard
+ * @property {import('./runner/group.js').Scale} scale
  */
 
 /**
@@ -30,23 +39,32 @@ export function parseCommandLine(args) {
   const { values } = parseArgs({
     args,
     options: {
+      only: { type: 'string', default: '' },
+      list: { type: 'boolean', default: false },
       rounds: { type: 'string' },
       quick: { type: 'boolean', default: false },
+      'no-guard': { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
+      html: { type: 'string' },
+      check: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
   if (values.help) return help;
-  const rounds = Number(values.rounds ?? (values.quick ? 1 : 5));
+  const { quick, list, json, html, check } = values;
+  const rounds = Number(values.rounds ?? (quick ? 1 : 5));
   if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100) {
     throw new RangeError(`--rounds: expected a whole number from 1 to 100, got ${values.rounds}`);
   }
+  const guard = quick ? { patienceMs: 0, sampleMs: 50 } : { patienceMs: 120_000, sampleMs: 500 };
   return {
     rounds,
-    json: values.json,
-    guard: values.quick ? { patienceMs: 0, sampleMs: 100 } : { patienceMs: 120_000, sampleMs: 1_000 },
-    durations: values.quick
-      ? { benchSeconds: 0.1, warmUpMs: 100, measuredMs: 200 }
-      : { benchSeconds: 0.5, warmUpMs: 300, measuredMs: 700 },
+    only: values.only.split(',').filter(Boolean),
+    list,
+    json,
+    html,
+    check,
+    guard: values['no-guard'] ? undefined : guard,
+    scale: quick ? { quick, warmUpMs: 50, measuredMs: 100 } : { quick, warmUpMs: 200, measuredMs: 500 },
   };
 }

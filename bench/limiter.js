@@ -1,152 +1,148 @@
-// `node --expose-gc bench/limiter.js`: sluice's limiter beside its peers, each asked for 100 a second for each key.
-//   cost       nanoseconds of one decision that allows, over 1,000 keys; median of 5 rounds, min and max
-//   worst      the most that any true second let through, in units of the limit, under two patterns: 1, then L - 1
-//              late, then L; and L at the end of one second, L at the start of the next. In real time.
-//   memory     bytes for each of 100,000 keys: growth of the heap, of what is outside it, and of the segment
-// Prints a Markdown table.
-import { setTimeout as sleep } from 'node:timers/promises';
-import { MemoryStore } from 'express-rate-limit';
-import { RateLimiter } from 'limiter';
-import { RateLimiterMemory } from 'rate-limiter-flexible';
-import { Limiter } from '../dist/index.js';
+// `npm run bench:limiter`: sluice's limiter beside its peers. Measures, and rewrites the tables in docs/limiter.md
+// between their marks: what each does (read, see limiter/features.js), what a call costs, what any true second lets
+// through under patterns that are known to break limiters, and the memory of a key.
+import { execFile } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { parseArgs, promisify } from 'node:util';
+import { IdleGuard } from './idle-guard.js';
+import { contenders } from './limiter/contenders.js';
+import { cost } from './limiter/cost.js';
+import { patterns, worstSecond } from './limiter/exactness.js';
+import { features } from './limiter/features.js';
+import { ratios, spread } from './statistics.js';
 
-const LIMIT = 100;
-const ROUNDS = 5;
-const CALLS = 99_000; // 99 for each key, after one to warm up
-const KEYS = 100_000;
+const help = `Usage: npm run bench:limiter -- [options]
 
-/** @typedef {{ ask: (key: string) => boolean | Promise<boolean>, bytes?: () => number }} Asked */
+  --rounds N   rounds of the costs, each of which measures all limiters in turn (default 7)
+  --quick      one short round that does not insist on an idle machine, for seeing it run
+  --print      print the tables, leave docs/limiter.md alone
+  --help       this text
 
-/** Each makes a limiter of `limit` a second and room for `keys`. @type {Record<string, (limit: number, keys: number) => Asked>} */
-const contenders = {
-  'sluice, window': (limit, keys) => {
-    const limiter = Limiter.create({ slidingWindow: { limit, windowMs: 1_000 }, keys: { max: keys } });
-    return { ask: (key) => limiter.allow(key), bytes: () => limiter.stats().bytes };
-  },
-  'sluice, exact window': (limit, keys) => {
-    const limiter = Limiter.create({
-      slidingWindow: { limit: Math.min(limit, LIMIT), windowMs: 1_000, exact: true },
-      keys: { max: keys },
-    });
-    return { ask: (key) => limiter.allow(key), bytes: () => limiter.stats().bytes };
-  },
-  'sluice, token bucket': (limit, keys) => {
-    const limiter = Limiter.create({
-      tokenBucket: { ratePerSecond: limit, burst: limit },
-      keys: { max: keys },
-    });
-    return { ask: (key) => limiter.allow(key), bytes: () => limiter.stats().bytes };
-  },
-  'rate-limiter-flexible': (limit) => {
-    const limiter = new RateLimiterMemory({ points: limit, duration: 1 });
-    return {
-      ask: (key) =>
-        limiter.consume(key).then(
-          () => true,
-          () => false,
-        ),
-    };
-  },
-  'express-rate-limit': (limit) => {
-    const store = new MemoryStore();
-    store.init(/** @type {import('express-rate-limit').Options} */ ({ windowMs: 1_000 }));
-    return { ask: async (key) => (await store.increment(key)).totalHits <= limit };
-  },
-  limiter: (limit) =>
-    perKey(() => {
-      const limiter = new RateLimiter({ tokensPerInterval: limit, interval: 'second' });
-      return () => limiter.tryRemoveTokens(1);
-    }),
-};
+Takes about five minutes. Each round waits for an idle machine, for two minutes in all.`;
 
-/** A limiter without keys: one for each. @returns {Asked} */
-function perKey(/** @type {() => () => boolean | Promise<boolean>} */ make) {
-  const limiters = new Map();
-  return {
-    ask: (key) => {
-      let ask = limiters.get(key);
-      if (ask === undefined) {
-        ask = make();
-        limiters.set(key, ask);
-      }
-      return ask();
-    },
-  };
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    print: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+const rounds = Number(values.rounds ?? (values.quick ? 1 : 7));
+if (values.help || !Number.isInteger(rounds) || rounds < 1) {
+  console.log(help);
+  process.exit(values.help ? 0 : 1);
 }
-
-const keysOf = (/** @type {number} */ count) =>
-  Array.from({ length: count }, (_, i) => `user-${i}-of-the-bench`);
-const median = (/** @type {number[]} */ values) => values.sort((a, b) => a - b)[values.length >> 1] ?? 0;
-
-async function cost(/** @type {Asked} */ { ask }, /** @type {number} */ calls) {
-  const keys = keysOf(1_000);
-  for (const key of keys) await ask(key);
-  const start = process.hrtime.bigint();
-  for (let i = 0; i < calls; i++) {
-    const answer = ask(keys[i % 1_000] ?? '');
-    if (typeof answer !== 'boolean') await answer;
-  }
-  return Number(process.hrtime.bigint() - start) / calls;
-}
-
-/** The most that any true second let through. @param {Array<[atMs: number, asks: number]>} bursts */
-async function worst(/** @type {Asked} */ { ask }, bursts) {
-  const passed = [];
-  const start = performance.now();
-  for (const [atMs, asks] of bursts) {
-    await sleep(Math.max(0, start + atMs - performance.now()));
-    for (let i = 0; i < asks; i++) if (await ask('one')) passed.push(performance.now());
-  }
-  let most = 0;
-  for (const from of passed)
-    most = Math.max(most, passed.filter((at) => at >= from && at < from + 1_000).length);
-  return most / LIMIT;
-}
-
-async function memory(/** @type {Asked} */ { ask, bytes }) {
-  const keys = keysOf(KEYS);
-  const used = () => {
-    globalThis.gc?.();
-    const { heapUsed, external } = process.memoryUsage();
-    return heapUsed + external;
-  };
-  const before = used();
-  for (const key of keys) {
-    const answer = ask(key);
-    if (typeof answer !== 'boolean') await answer;
-  }
-  return (used() - before + (bytes?.() ?? 0)) / KEYS;
-}
-
-console.log(
-  '| limiter | cost of a call, ns (min to max) | worst second: 1, L-1, L | worst second: L, L | bytes a key |',
+const names = Object.keys(contenders);
+const guard = new IdleGuard(
+  values.quick ? { patienceMs: 0, sampleMs: 100 } : { patienceMs: 120_000, sampleMs: 1_000 },
 );
-console.log('|---|---|---|---|---|');
-const costs = new Map(Object.keys(contenders).map((name) => [name, /** @type {number[]} */ ([])]));
-const many = 1_000_000_000; // more than is asked
-for (let round = 0; round < ROUNDS; round++) {
-  // In turn, so that what else the machine does falls on all of them.
-  for (const [name, make] of Object.entries(contenders)) {
-    // The exact window's limit is its memory: it is asked no more often than it allows.
-    costs.get(name)?.push(await cost(make(name === 'sluice, token bucket' ? 1e7 : many, 10_000), CALLS));
+const say = (/** @type {string} */ text) => process.stderr.write(`${text}\n`);
+
+/** In turn, round by round, so that what else the machine does falls on all of them. */
+async function costs() {
+  /** @type {Record<'allows' | 'refuses', Map<string, number[]>>} */
+  const samples = {
+    allows: new Map(names.map((name) => [name, []])),
+    refuses: new Map(names.map((name) => [name, []])),
+  };
+  for (let round = 1; round <= rounds; round++) {
+    await guard.wait();
+    say(`cost, round ${round} of ${rounds}`);
+    for (const answer of /** @type {const} */ (['allows', 'refuses'])) {
+      for (const name of names) {
+        samples[answer].get(name)?.push(await cost(name, answer, values.quick ? 20 : 300));
+      }
+    }
   }
+  return samples;
 }
-for (const [name, make] of Object.entries(contenders)) {
-  const values = costs.get(name) ?? [];
-  const shown = `${median(values).toFixed(0)} (${Math.min(...values).toFixed(0)} to ${Math.max(...values).toFixed(0)})`;
-  const trickled = await worst(make(LIMIT, 100), [
-    [0, 1],
-    [950, LIMIT - 1],
-    [1_050, LIMIT],
-  ]);
-  const twice = await worst(make(LIMIT, 100), [
-    [0, 0],
-    [900, LIMIT],
-    [1_100, LIMIT],
-  ]);
-  const bytes = await memory(make(LIMIT, KEYS));
-  console.log(
-    `| ${name} | ${shown} | ${trickled.toFixed(2)} x | ${twice.toFixed(2)} x | ${bytes.toFixed(0)} |`,
+
+async function worst() {
+  /** @type {Map<string, number[]>} */
+  const found = new Map();
+  for (const name of names) {
+    say(`worst seconds of ${name}`);
+    const ofName = [];
+    for (const pattern of Object.values(patterns)) ofName.push(await worstSecond(name, pattern));
+    found.set(name, ofName);
+  }
+  return found;
+}
+
+async function memory() {
+  /** @type {Map<string, number>} */
+  const found = new Map();
+  const program = fileURLToPath(new URL('./limiter/memory.js', import.meta.url));
+  for (const name of names) {
+    say(`memory of ${name}`);
+    const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', program, name]);
+    found.set(name, Number(stdout));
+  }
+  return found;
+}
+
+/** @param {number[]} samples */
+function shown(samples) {
+  const { median, min, max } = spread(samples);
+  return `${median.toFixed(0)} (${min.toFixed(0)} to ${max.toFixed(0)})`;
+}
+
+// Before anything is measured in vain.
+const file = new URL('../docs/limiter.md', import.meta.url);
+const document = await readFile(file, 'utf8');
+const marks = /(<!-- bench\/limiter\.js -->\n)[\s\S]*(\n<!-- \/bench\/limiter\.js -->)/;
+if (!marks.test(document)) throw new Error('docs/limiter.md has lost its marks');
+
+const started = new Date();
+const { table, outdated } = features();
+const { allows, refuses } = await costs();
+const seconds = await worst();
+const bytes = await memory();
+
+const heads = [
+  'limiter',
+  'a call that allows, ns',
+  'beside sluice’s window',
+  'a call that refuses, ns',
+  ...Object.keys(patterns).map((name) => `worst second: ${name}`),
+  'bytes a key',
+];
+const reference = allows.get('sluice, window') ?? [];
+const rows = names.map((name) => {
+  const samples = allows.get(name) ?? [];
+  return [
+    name,
+    shown(samples),
+    `${ratios(samples, reference).median.toFixed(2)} x`,
+    shown(refuses.get(name) ?? []),
+    ...(seconds.get(name) ?? []).map((worstOf) => `${worstOf.toFixed(2)} x`),
+    (bytes.get(name) ?? 0).toFixed(0),
+  ];
+});
+const measured = [heads, heads.map(() => '---'), ...rows]
+  .map((cells) => `| ${cells.join(' | ')} |`)
+  .join('\n');
+const [processor] = cpus();
+const conditions = `Measured ${started.toISOString().slice(0, 10)} by \`npm run bench:limiter\` on ${cpus().length} x ${
+  processor?.model.trim() ?? 'an unknown processor'
+}, Node.js ${process.version}, ${rounds} rounds: medians, and the least and the most. ${
+  guard.gaveUp === 0
+    ? `Each round began on an idle machine (${guard.description}).`
+    : `**${guard.gaveUp} of ${rounds} rounds began on a busy machine** (up to ${(guard.busiest * 100).toFixed(0)} % taken by others): only the worst seconds and the memory are to be believed.`
+}`;
+const warning = outdated.length === 0 ? '' : `\nInstalled is another version than was read: ${outdated}.\n`;
+const text = `${table}\n${warning}\n${conditions}\n\n${measured}\n`;
+
+if (values.print) {
+  console.log(text);
+} else {
+  await writeFile(
+    file,
+    document.replace(marks, (_, begin, end) => `${begin}\n${text}${end}`),
   );
+  say('docs/limiter.md is rewritten');
 }
 process.exit(); // timers of the peers

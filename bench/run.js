@@ -1,74 +1,82 @@
-/** `npm run bench`: see command-line.js for what it does, or run it with --help. */
-import { cpus } from 'node:os';
-import { judge } from './bars.js';
+/** `npm run bench` and `sluice bench`: see command-line.js for what it does, or run it with --help. */
+import { writeFileSync } from 'node:fs';
 import { parseCommandLine } from './command-line.js';
-import { contenderNames } from './contenders/contender.js';
-import { figures } from './figures.js';
-import { IdleGuard } from './idle-guard.js';
-import { report } from './report.js';
-import { Samples } from './samples.js';
-import { spread } from './statistics.js';
+import { loadGroups } from './groups.js';
+import { jsonReport } from './report/json.js';
+import { describeMachine, machineLine } from './report/machine.js';
+import { page } from './report/page.js';
+import { terminalReport } from './report/terminal.js';
+import { checkGroups } from './runner/check-groups.js';
+import { IdleGuard } from './runner/idle-guard.js';
+import { judge } from './runner/judge.js';
+import { runGroups } from './runner/run-groups.js';
 
-const settings = settingsOrExit();
-const machine = describeMachine();
-const guard = new IdleGuard(settings.guard);
-const samples = new Samples();
+/** @typedef {import('./command-line.js').Settings} Settings */
 
-progress(`${machine}; medians (min-max) of ${settings.rounds} rounds`);
-for (let round = 1; round <= settings.rounds; round++) {
-  for (const figure of figures) {
-    const measured = [];
-    for (const contender of contenderNames) {
-      await guard.wait();
-      const perSecond = await figure.measure(contender, settings.durations);
-      samples.add(figure.id, contender, perSecond);
-      measured.push(`${contender} ${(perSecond / 1e6).toFixed(2)}`);
-    }
-    progress(`round ${round}, ${figure.kind}, ${figure.title}: ${measured.join(', ')} M/s`);
+/**
+ * @param {string[]} args
+ * @returns {Promise<number>} the exit code
+ */
+export async function bench(args) {
+  const settings = parsed(args);
+  if (settings === undefined) return 2;
+  if (typeof settings === 'string') return said(settings);
+  const all = await loadGroups();
+  checkGroups(all);
+  if (settings.list) return said(all.map(({ name, title }) => `${name.padEnd(14)}${title}`).join('\n'));
+  const unknown = settings.only.filter((name) => !all.some((group) => group.name === name));
+  if (unknown.length > 0) {
+    console.error(
+      `--only: no group ${unknown.join(', ')}; there are ${all.map(({ name }) => name).join(', ')}`,
+    );
+    return 2;
   }
+  const groups = all.filter(({ name }) => settings.only.length === 0 || settings.only.includes(name));
+  return measured(groups, settings);
 }
-console.log(settings.json ? JSON.stringify(results(), null, 2) : `\n${report(samples, guard)}`);
 
-function settingsOrExit() {
+/** @param {import('./runner/group.js').Group[]} groups @param {Settings} settings */
+async function measured(groups, { rounds, scale, guard: limits, json, html, check }) {
+  const machine = describeMachine();
+  const guard = new IdleGuard(limits);
+  const startedAt = new Date();
+  progress(`${machineLine(machine)}; ${rounds} round${rounds === 1 ? '' : 's'}`);
+  const results = await runGroups(groups, { rounds, scale, guard, progress });
+  const run = {
+    machine,
+    startedAt: startedAt.toISOString(),
+    seconds: (Date.now() - startedAt.getTime()) / 1_000,
+    rounds,
+    quick: scale.quick,
+    groups,
+    results,
+    guard,
+  };
+  if (html !== undefined) writeFileSync(html, page(run));
+  console.log(json ? JSON.stringify(jsonReport(run), null, 2) : `\n${terminalReport(run)}`);
+  const barsHold = groups
+    .flatMap((group) => judge(group, results.samples))
+    .every(({ outcome }) => outcome === 'met' || outcome === 'reported');
+  return results.failures.length > 0 || (check && !barsHold) ? 1 : 0;
+}
+
+/** @param {string[]} args */
+function parsed(args) {
   try {
-    const parsed = parseCommandLine(process.argv.slice(2));
-    if (typeof parsed !== 'string') return parsed;
-    console.log(parsed);
-    process.exit(0);
+    return parseCommandLine(args);
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
-    process.exit(2);
+    return undefined;
   }
 }
 
-function describeMachine() {
-  const processors = cpus();
-  return `Node ${process.version} on ${process.platform} ${process.arch}, ${processors.length} x ${processors[0]?.model}`;
+/** @param {string} text */
+function said(text) {
+  console.log(text);
+  return 0;
 }
 
 /** @param {string} line */
 function progress(line) {
   console.error(line);
-}
-
-/** The content of --json. Samples are in records a second. */
-function results() {
-  const { idle, gaveUp, busiest } = guard;
-  return {
-    machine,
-    settings,
-    idleGuard: { idle, gaveUp, busiest },
-    figures: figures.map(({ id, kind, title }) => ({
-      id,
-      kind,
-      title,
-      contenders: Object.fromEntries(
-        contenderNames.map((name) => [
-          name,
-          { ...spread(samples.of(id, name)), samples: samples.of(id, name) },
-        ]),
-      ),
-    })),
-    bars: judge(samples),
-  };
 }

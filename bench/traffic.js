@@ -1,11 +1,19 @@
 /**
  * What is sent in every measurement, and how its delivery is checked.
  *
- * The record is 56 bytes: with the 8 bytes that each ring keeps per slot, one cache line of 64. Its fields are
- * numbers that need no BigInt, so that the codec costs little and the same everywhere, and what is compared is
- * the transport.
+ * A record of 64 bytes has 56 of its own: with the 8 bytes that each ring keeps per slot, one cache line. Its fields
+ * are numbers that need no BigInt, so that the codec costs little and the same everywhere, and what is compared is
+ * the transport. A record of 8 bytes has the fields that the check of its delivery takes; a longer one has a payload
+ * of bytes, which its consumer reads.
  */
-export const orderFields = /** @type {const} */ ({
+
+/** Bytes of a record, with what a ring keeps of it for all but the smallest. */
+export const recordSizes = /** @type {const} */ ([8, 64, 256, 1024]);
+
+/** @typedef {'u16' | 'u32' | 'u53' | 'f64'} NumberType */
+
+const checkedFields = /** @type {const} */ ({ orderId: 'u32', quantity: 'u16', producer: 'u16' });
+const fields = /** @type {const} */ ({
   orderId: 'u53',
   user: 'u53',
   price: 'f64',
@@ -17,7 +25,20 @@ export const orderFields = /** @type {const} */ ({
   producer: 'u16',
 });
 
-/** @typedef {{ -readonly [name in keyof typeof orderFields]: number }} Order */
+/** @param {number} recordBytes @returns {Record<string, NumberType>} the numbers of an order, by name */
+export function numberFields(recordBytes) {
+  return recordBytes === 8 ? checkedFields : fields;
+}
+
+/** @param {number} recordBytes @returns {number} 0: an order of this size has none */
+export function payloadBytes(recordBytes) {
+  return recordBytes <= 64 ? 0 : recordBytes - 64 - 2; // 2: the length, which sluice keeps with it
+}
+
+/**
+ * One of 8 bytes has no more than the first three of these.
+ * @typedef {{ -readonly [name in keyof typeof fields]: number } & { payload?: Uint8Array }} Order
+ */
 
 /** @typedef {{ count: number, checksum: number }} Sent the checksum wraps at 32 bits: integers cost least */
 
@@ -32,26 +53,18 @@ export class OrderSource {
   /**
    * @param {number} producer
    * @param {number} batch
+   * @param {number} [recordBytes]
    */
-  constructor(producer, batch) {
-    /** @type {Order[]} */
-    this.orders = Array.from({ length: batch }, (_, index) => ({
-      orderId: 0,
-      user: 0,
-      price: 0.25,
-      discount: 0.5,
-      placedAt: 1_764_000_000.25,
-      expiresAt: 1_764_000_002.25,
-      sku: 1_001 + index,
-      quantity: 1,
-      producer,
-    }));
+  constructor(producer, batch, recordBytes = 64) {
+    this.orders = Array.from({ length: batch }, (_, index) => newOrder(producer, index, recordBytes));
+    this.number = recordBytes === 8 ? numberSmall : number;
   }
 
   /** The next batch. */
   next() {
     let { count, checksum } = this;
-    for (const order of this.orders) checksum = (checksum + number(order, count++)) | 0;
+    const { orders, number } = this;
+    for (const order of orders) checksum = (checksum + number(order, count++)) | 0;
     this.count = count;
     this.checksum = checksum;
     return this.orders;
@@ -60,7 +73,7 @@ export class OrderSource {
   /** One order that says it is the last. */
   last() {
     const order = { .../** @type {Order} */ (this.orders[0]), quantity: LAST };
-    this.checksum = (this.checksum + number(order, this.count++)) | 0;
+    this.checksum = (this.checksum + this.number(order, this.count++)) | 0;
     return order;
   }
 
@@ -73,6 +86,24 @@ export class OrderSource {
   }
 }
 
+/** @param {number} producer @param {number} index @param {number} recordBytes @returns {Order} */
+function newOrder(producer, index, recordBytes) {
+  if (recordBytes === 8) return /** @type {Order} */ ({ orderId: 0, quantity: 1, producer });
+  const order = {
+    orderId: 0,
+    user: 0,
+    price: 0.25,
+    discount: 0.5,
+    placedAt: 1_764_000_000.25,
+    expiresAt: 1_764_000_002.25,
+    sku: 1_001 + index,
+    quantity: 1,
+    producer,
+  };
+  const length = payloadBytes(recordBytes);
+  return length === 0 ? order : { ...order, payload: new Uint8Array(length) };
+}
+
 /**
  * @param {Order} order
  * @param {number} sequence
@@ -81,7 +112,22 @@ export class OrderSource {
 function number(order, sequence) {
   order.orderId = sequence;
   order.user = sequence & 0xffff;
-  return order.user + order.sku;
+  const { payload } = order;
+  if (payload === undefined) return order.user + order.sku;
+  payload[0] = sequence;
+  payload[payload.length - 1] = sequence >> 8;
+  return order.user + order.sku + sumOf(payload);
+}
+
+/** @param {Order} order @param {number} sequence */
+function numberSmall(order, sequence) {
+  order.orderId = sequence;
+  return sequence & 0xffff;
+}
+
+/** @param {Uint8Array} payload */
+function sumOf(payload) {
+  return /** @type {number} */ (payload[0]) + /** @type {number} */ (payload[payload.length - 1]);
 }
 
 /** @typedef {{ count: number, checksum: number, disorder: number }} Received */
@@ -90,9 +136,11 @@ function number(order, sequence) {
  * Counts and sums what arrives, and compares every order's number with the one due from its producer.
  * @param {number} producers
  * @param {(received: Received) => void} allArrived called with the last order of the last producer
+ * @param {number} [recordBytes]
  * @returns {(order: Readonly<Order>) => void} the visitor of each order
  */
-export function deliveryCheck(producers, allArrived) {
+export function deliveryCheck(producers, allArrived, recordBytes = 64) {
+  const partOf = partsOf(recordBytes);
   const due = new Array(producers).fill(0);
   let count = 0;
   let checksum = 0;
@@ -103,13 +151,20 @@ export function deliveryCheck(producers, allArrived) {
     if (orderId !== due[producer]) disorder++;
     due[producer] = orderId + 1;
     count++;
-    checksum = (checksum + order.user + order.sku) | 0;
+    checksum = (checksum + partOf(order)) | 0;
     if (order.quantity === LAST && ++ended === producers) {
       allArrived({ count, checksum, disorder });
       due.fill(0);
       count = checksum = disorder = ended = 0;
     }
   };
+}
+
+/** @param {number} recordBytes @returns {(order: Readonly<Order>) => number} an order's part of the checksum */
+function partsOf(recordBytes) {
+  if (recordBytes === 8) return ({ orderId }) => orderId & 0xffff;
+  if (payloadBytes(recordBytes) === 0) return (order) => order.user + order.sku;
+  return (order) => order.user + order.sku + sumOf(/** @type {Uint8Array} */ (order.payload));
 }
 
 /**

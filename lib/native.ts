@@ -282,8 +282,9 @@ export interface GateStats {
 export interface NativeGate {
   readonly handle: NativeHandle;
   readonly maxInHand: number;
-  admit(): number;
-  admitWith(holdNs: number, lines: number, key?: NativeKey): number;
+  /** Undefined: admitted. */
+  admit(): number | undefined;
+  admitWith(holdNs: number, lines: number, key?: NativeKey): number | undefined;
   take(max: number, begins: number): number;
   resolve(confirm: number, entry: number): number;
   renew(): number;

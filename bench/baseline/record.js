@@ -5,8 +5,10 @@
  */
 
 /**
- * @typedef {'u8'|'u16'|'u32'|'i8'|'i16'|'i32'|'u53'|'f32'|'f64'|'bool'} FieldType
- * @typedef {Record<string, number | boolean>} Fields the values of one record, by field name
+ * @typedef {'u8'|'u16'|'u32'|'i8'|'i16'|'i32'|'u53'|'f32'|'f64'|'bool'} ScalarType
+ * @typedef {{ bytes: number }} OctetsType a Uint8Array of exactly so many bytes
+ * @typedef {ScalarType | OctetsType} FieldType
+ * @typedef {Record<string, number | boolean | Uint8Array>} Fields the values of one record, by field name
  */
 
 /**
@@ -52,14 +54,14 @@ const types = {
 /**
  * @template {Record<string, FieldType>} const F
  * @param {F} fields names must be identifiers: they become code
- * @returns {RecordType<{ [name in keyof F]: F[name] extends 'bool' ? boolean : number }>}
+ * @returns {RecordType<{ [name in keyof F]: F[name] extends OctetsType ? Uint8Array : F[name] extends 'bool' ? boolean : number }>}
  */
 export function record(fields) {
   const { laidOut, slotBytes } = layOut(fields);
   const codecOver = new Function('memory', codecSource(laidOut));
   return {
     slotBytes,
-    signature: laidOut.map(({ name, type }) => `${name}:${type}`).join(),
+    signature: laidOut.map(({ name, expected }) => `${name}:${expected}`).join(),
     codecOver: (memory) => codecOver(memory),
   };
 }
@@ -72,8 +74,8 @@ export function record(fields) {
 function layOut(fields) {
   let end = SLOT_HEADER_BYTES;
   const laidOut = Object.entries(fields)
-    .map(([name, type]) => ({ name, type, ...types[type] }))
-    .sort((a, b) => b.bytes - a.bytes)
+    .map(([name, type]) => ({ name, ...(typeof type === 'string' ? scalar(type) : octets(type)) }))
+    .sort((a, b) => b.alignment - a.alignment)
     .map((field) => {
       const offset = end;
       end += field.bytes;
@@ -83,6 +85,39 @@ function layOut(fields) {
   while (slotBytes < end && slotBytes < CACHE_LINE_BYTES) slotBytes *= 2;
   while (slotBytes < end) slotBytes += CACHE_LINE_BYTES;
   return { laidOut, slotBytes };
+}
+
+/** @param {ScalarType} type */
+function scalar(type) {
+  const { bytes, array, get, good } = types[type];
+  const littleEndian = bytes > 1 ? ', true' : '';
+  const isTrue = type === 'bool' ? ' !== 0' : '';
+  return {
+    bytes,
+    alignment: bytes,
+    array,
+    good,
+    expected: type,
+    /** @param {number} offset */
+    read: (offset) => `data.${get}(this.at + ${offset}${littleEndian})${isTrue}`,
+    /** @param {string} value @param {number} offset */
+    write: (value, offset) => `as${array}[(at >>> ${Math.log2(bytes)}) + ${offset / bytes}] = ${value}`,
+  };
+}
+
+/** @param {OctetsType} type */
+function octets({ bytes }) {
+  return {
+    bytes,
+    alignment: 1,
+    array: 'Uint8Array',
+    good: `v instanceof Uint8Array && v.length === ${bytes}`,
+    expected: `${bytes} bytes`,
+    /** @param {number} offset */
+    read: (offset) => `asUint8Array.slice(this.at + ${offset}, this.at + ${offset + bytes})`,
+    /** @param {string} value @param {number} offset */
+    write: (value, offset) => `asUint8Array.set(${value}, at + ${offset})`,
+  };
 }
 
 /**
@@ -117,22 +152,21 @@ ${fields.map(fieldWrite).join('\n')}
 /** @typedef {ReturnType<typeof layOut>['laidOut'][number]} Field */
 
 /** @param {Field} field */
-function getter({ name, type, bytes, get, offset }) {
-  const value = `data.${get}(this.at + ${offset}${bytes > 1 ? ', true' : ''})`;
-  return `  get ${name}() { return ${value}${type === 'bool' ? ' !== 0' : ''}; }`;
+function getter({ name, read, offset }) {
+  return `  get ${name}() { return ${read(offset)}; }`;
 }
 
 /**
  * @param {Field} field
  * @param {number} index
  */
-function fieldCheck({ name, type, good }, index) {
+function fieldCheck({ name, expected, good }, index) {
   const value = `v${index}`;
   const isGood = good.replaceAll(/\bv\b/g, value);
-  return `    const ${value} = record.${name}; if (!(${isGood})) bad('${name}', '${type}', ${value});`;
+  return `    const ${value} = record.${name}; if (!(${isGood})) bad('${name}', '${expected}', ${value});`;
 }
 
 /** @param {Field} field */
-function fieldWrite({ name, bytes, array, offset }) {
-  return `    as${array}[(at >>> ${Math.log2(bytes)}) + ${offset / bytes}] = record.${name};`;
+function fieldWrite({ name, write, offset }) {
+  return `    ${write(`record.${name}`, offset)};`;
 }

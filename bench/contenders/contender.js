@@ -1,9 +1,16 @@
 /**
- * What the harness knows of a contender. Each is one file of this folder and exports these functions; workers
- * load it by its name.
+ * What the harness knows of a contender. Each is one file that exports these, and one line of the list below;
+ * worker threads load it by its file.
  *
  * @typedef {import('../traffic.js').Order} Order
  * @typedef {(order: Readonly<Order>) => void} Visit
+ *
+ * @typedef {object} About what it can do, and so what is measured of it
+ * @property {string} title as the reports print it
+ * @property {number} producersMax threads that can push to one consumer; 0: it works within one thread only
+ * @property {boolean} batches whether `pushMany` costs less than as many `push`
+ * @property {true} [gathers] `push` publishes many records at once, at a later push: no latency is measured of it
+ * @property {'any' | 64} recordBytes whether it takes records of other sizes than the 64 bytes of an order
  *
  * @typedef {object} End what one thread needs to open its end: `data` goes by structured clone
  * @property {unknown} data
@@ -12,29 +19,43 @@
  * @typedef {object} Inlet a producer's end. Full is an answer, not an error: the harness backs off and tries again
  * @property {(order: Order) => boolean} push
  * @property {(orders: Order[]) => number} pushMany how many were taken, from the front
+ * @property {() => void} [flush] publishes what `push` has gathered
  *
  * @typedef {object} Outlet the consumer's end
  * @property {(visit: Visit, max: number) => number} drain visits what is there, now
  * @property {(visit: Visit) => Promise<void>} consume visits on the event loop, without starving it, for ever
  *
  * @typedef {object} Contender
- * @property {(producers: number) => { consumer: End, producers: End[], dispose(): void }} connect
+ * @property {About} about
+ * @property {(producers: number, recordBytes?: number) => { consumer: End, producers: End[], dispose(): void }} connect
+ *   record sizes are those of traffic.js; default 64
  * @property {(data: any) => Inlet} openInlet
  * @property {(data: any) => Outlet} openOutlet
  */
+import { existsSync } from 'node:fs';
 
-/** @type {['sluice', 'atomics-ring', 'message-port']} the order in which each round runs them */
-export const contenderNames = ['sluice', 'atomics-ring', 'message-port'];
-
-/** @typedef {typeof contenderNames[number]} ContenderName */
+/** In the order in which each round runs them. Those that are not in this copy of sluice are left out. */
+const files = [
+  './sluice.js',
+  './sluice-batcher.js',
+  './atomics-ring.js',
+  './message-port.js',
+  './array-queue.js',
+];
 
 /** The most records in flight, for every contender. */
 export const CAPACITY = 65_536;
 
 /**
- * @param {ContenderName} name
+ * @param {string} file of the list above
  * @returns {Promise<Contender>}
  */
-export async function load(name) {
-  return import(`./${name}.js`);
+export async function load(file) {
+  return import(file);
+}
+
+/** @returns {Promise<Array<About & { file: string }>>} all that are here */
+export async function contenders() {
+  const here = files.filter((file) => existsSync(new URL(file, import.meta.url)));
+  return Promise.all(here.map(async (file) => ({ file, ...(await load(file)).about })));
 }

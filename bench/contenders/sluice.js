@@ -3,28 +3,30 @@
  * object per record.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { f64, Queue, record, u16, u32, u53 } from 'sluice';
+import { bytes, f64, Queue, record, u16, u32, u53 } from 'sluice';
+import { numberFields, payloadBytes } from '../traffic.js';
 import { CAPACITY } from './contender.js';
 
 /** Records drained before the event loop gets its turn. */
 const TURN_RECORDS = 4_096;
 
-const Order = record({
-  orderId: u53,
-  user: u53,
-  price: f64,
-  discount: f64,
-  placedAt: f64,
-  expiresAt: f64,
-  sku: u32,
-  quantity: u16,
-  producer: u16,
-});
+/** @type {import('./contender.js').About} */
+export const about = {
+  title: 'sluice',
+  producersMax: Number.POSITIVE_INFINITY,
+  batches: true,
+  recordBytes: 'any',
+};
+
+/**
+ * @typedef {import('../traffic.js').Order} Order
+ * @typedef {{ handle: import('sluice').QueueHandle, recordBytes: number }} Data
+ */
 
 /** @type {import('./contender.js').Contender['connect']} */
-export function connect(producers) {
-  const queue = Queue.create(Order, { capacity: CAPACITY });
-  const end = { data: queue.handle, transfer: [] };
+export function connect(producers, recordBytes = 64) {
+  const queue = Queue.create(orderType(recordBytes), { capacity: CAPACITY });
+  const end = { data: { handle: queue.handle, recordBytes }, transfer: [] };
   return {
     consumer: end,
     producers: new Array(producers).fill(end),
@@ -32,15 +34,20 @@ export function connect(producers) {
   };
 }
 
+/** @param {Data} data */
+export function attach({ handle, recordBytes }) {
+  return Queue.attach(orderType(recordBytes), handle);
+}
+
 /** @type {import('./contender.js').Contender['openInlet']} */
-export function openInlet(handle) {
-  const queue = Queue.attach(Order, handle);
+export function openInlet(data) {
+  const queue = attach(data);
   return { push: (order) => queue.tryPush(order), pushMany: (orders) => queue.tryPushMany(orders) };
 }
 
 /** @type {import('./contender.js').Contender['openOutlet']} */
-export function openOutlet(handle) {
-  const queue = Queue.attach(Order, handle);
+export function openOutlet(data) {
+  const queue = attach(data);
   return {
     drain: (visit, max) => queue.drain(visit, max),
     consume: (visit) =>
@@ -52,4 +59,13 @@ export function openOutlet(handle) {
         { batchSize: 1 },
       ),
   };
+}
+
+/** @param {number} recordBytes */
+function orderType(recordBytes) {
+  const types = { u16, u32, u53, f64 };
+  const numbers = Object.entries(numberFields(recordBytes)).map(([name, type]) => [name, types[type]]);
+  const length = payloadBytes(recordBytes);
+  const fields = length === 0 ? numbers : [...numbers, ['payload', bytes(length)]];
+  return /** @type {import('sluice').RecordType<Order>} */ (record(Object.fromEntries(fields)));
 }

@@ -71,6 +71,7 @@ const takenMax = 64;
 const words = { reservation: 0, retryAfterMs: 1, line: 2, renewInMs: 3, taken: 4, each: 2 };
 /** Answers of `admit()` beyond those of `reserve()`: `Outcome` in native/core/admission.h. */
 const outcomes = { needsUser: 12, queueFull: 17, closed: 18, badQuantity: 19, rateLimited: 32 };
+const duplicate = 1;
 /** In place of the number of an entry: what has none (any more). */
 const noEntry = 0xffff_ffff;
 const timerMsMax = 2 ** 31 - 1;
@@ -201,7 +202,9 @@ export class Gate<T> implements Disposable {
     if (this.#needed !== undefined) throw this.#missing(this.#needed, undefined);
     this.#stage(order);
     const answer = this.#admit();
-    return answer === 0 || answer === 1 ? this.#admitted(answer) : this.#refusal(answer, undefined);
+    return answer === undefined || answer === duplicate
+      ? this.#admitted(answer)
+      : this.#refusal(answer, undefined);
   }
 
   /**
@@ -305,7 +308,9 @@ export class Gate<T> implements Disposable {
     const answer = keyed
       ? this.#native.admitWith(holdNs, count, key as Key)
       : this.#native.admitWith(holdNs, count);
-    return answer === 0 || answer === 1 ? this.#admitted(answer) : this.#refusal(answer, cart);
+    return answer === undefined || answer === duplicate
+      ? this.#admitted(answer)
+      : this.#refusal(answer, cart);
   }
 
   #cart(lines: readonly CartLine[]): CartLine[] {
@@ -313,11 +318,11 @@ export class Gate<T> implements Disposable {
     throw optionError('Gate.admit: lines', 'undefined (the gate has no stock)', lines, true);
   }
 
-  #admitted(answer: number): Admission {
+  #admitted(answer: number | undefined): Admission {
     return {
       outcome: 'admitted',
       reservation: this.#bigints[words.reservation] as bigint,
-      duplicate: answer === 1,
+      duplicate: answer === duplicate,
     };
   }
 

@@ -100,6 +100,7 @@ export class Limiter implements Disposable {
   readonly #words: Float64Array;
   readonly #waiting: Waiting;
   readonly #unwatch: (() => void) | undefined;
+  #disposed = false;
   /** Decisions about keys that had no place: they were charged to the limit that such keys share. */
   readonly #overflowed = new WeakSet<Allowed>();
 
@@ -134,7 +135,7 @@ export class Limiter implements Disposable {
 
   /** Names the limiter to other threads: survives structured clone (`workerData`, `postMessage`). */
   get handle(): LimiterHandle {
-    pinned.add(this);
+    if (!this.#disposed) pinned.add(this);
     return publicHandle('limiter', this.#native.handle);
   }
 
@@ -298,6 +299,7 @@ export class Limiter implements Disposable {
 
   /** Lets go of the limiter, and of what its decisions hold, in this thread at once. Other threads keep it. */
   [Symbol.dispose](): void {
+    this.#disposed = true;
     this.#unwatch?.();
     this.#waiting.end();
     this.#native.dispose();

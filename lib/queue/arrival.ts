@@ -1,3 +1,4 @@
+import { onAbort } from '../abort.js';
 import { SluiceError } from '../errors.js';
 import { CANNOT_PARK, DISPOSED, ENDED, type NativeQueue, NOT_CONSUMER, PARKED } from '../native.js';
 
@@ -81,12 +82,11 @@ export class Arrival {
 
   /** True when there may be something to take, false when there will not be. */
   async #arrived(signal: AbortSignal | undefined): Promise<boolean> {
-    const aborted = (): void => this.#settle(false);
-    signal?.addEventListener('abort', aborted, { once: true });
+    const forget = onAbort(signal, () => this.#settle(false));
     const arrived = await new Promise<boolean>((resolve) => {
       this.#resolve = resolve;
     });
-    signal?.removeEventListener('abort', aborted);
+    forget();
     if (!arrived) this.#native.unpark();
     // Not arrived: aborted, which the caller's next look at the signal reports, or interrupted.
     return arrived || signal?.aborted === true;

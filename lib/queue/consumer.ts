@@ -26,6 +26,10 @@ export class Consumer<T> {
   readonly #notices: Notices<T>;
   readonly #arrival: Arrival;
   readonly #drops: boolean;
+  /** The most records that the queue can hold, with 'drop-oldest' too. */
+  readonly #places: number;
+  /** How long a record that was shown may wait for its visit before its time is compared once more. */
+  readonly #freshMs: number;
   #wantsDropped = false;
   #busy: 'draining' | 'consuming' | undefined;
 
@@ -46,6 +50,8 @@ export class Consumer<T> {
     this.#notices = notices;
     this.#arrival = new Arrival(native);
     this.#drops = native.drops;
+    this.#places = 2 * native.capacity * native.lanes;
+    this.#freshMs = !native.expires ? Infinity : native.manualClock ? -1 : 0.1;
   }
 
   tryPop(): T | undefined {
@@ -69,10 +75,12 @@ export class Consumer<T> {
   popSync(timeoutMs: number): T | undefined {
     checkTimeout('Queue.popSync', timeoutMs);
     if (this.#busy !== undefined) throw this.#reentrant('Queue.popSync');
-    const deadline = performance.now() + timeoutMs;
+    let deadline: number | undefined; // no clock is read while there is something
     for (;;) {
       if (this.#takeOne()) return this.#out.decode(0);
-      const left = deadline - performance.now();
+      const now = performance.now();
+      deadline ??= now + timeoutMs;
+      const left = deadline - now;
       if (left <= 0) return undefined;
       const state = this.#checked(this.#native.awaitRecord(Math.min(sliceMs, Math.ceil(left))));
       if (state === ENDED) return undefined;
@@ -89,6 +97,7 @@ export class Consumer<T> {
     const before = this.#busy;
     let visited = 0;
     let shown = 0;
+    const mayExpire = this.#freshMs < Infinity;
     this.#busy = 'draining';
     try {
       for (;;) {
@@ -97,6 +106,7 @@ export class Consumer<T> {
         const count = last ? Number(this.#takeOne()) : this.#next(shown, Math.min(staged, max - visited));
         shown = 0;
         if (count === 0) return visited;
+        const shownAt = mayExpire ? performance.now() : 0;
         let seen = 0;
         while (seen < count) {
           this.#out.move(seen * this.#bytes);
@@ -104,6 +114,8 @@ export class Consumer<T> {
           visited++;
           if (!last) shown = seen;
           visit(view);
+          // The visit took so long that the time of the next ones may have run out: they are shown again.
+          if (mayExpire && performance.now() - shownAt > this.#freshMs) break;
         }
         if (last) return visited;
       }
@@ -193,19 +205,23 @@ export class Consumer<T> {
 
   /**
    * Repeats a native call that shows records until it shows some or there are none, and tells of those that it
-   * dropped on the way; with `once`, it may show none after having dropped many, so that loops stay bounded.
+   * dropped on the way. It ends however fast others push what is dropped at once: when it has dropped as many as
+   * the queue can hold, everything that was there at the call is gone. With `once`, it may show none after having
+   * dropped some, so that the event loop gets a turn.
    */
   showing(call: () => number, once: boolean): number {
     if (!this.#drops) return this.#checked(call());
     const wants = this.#notices.wantsDropped;
     if (wants !== this.#wantsDropped) this.#native.wantDropped(wants ? 1 : 0);
     this.#wantsDropped = wants;
-    for (;;) {
+    for (let left = this.#places; left > 0; ) {
       const count = this.#checked(call());
       const dropped = this.#words[words.dropped] as number;
       if (wants) this.#tell(dropped);
       if (count > 0 || dropped === 0 || once) return count;
+      left -= dropped;
     }
+    return 0;
   }
 
   #take(max: number, once = false): number {

@@ -40,11 +40,17 @@ export class Notices<T> {
   on(event: string, listener: unknown): void {
     check('Queue.on', event, listener);
     this.#emitter.on(event, listener);
+    if (event === 'closed' && this.#toldClosed) queueMicrotask(() => this.#tellLate(listener));
   }
 
   off(event: string, listener: unknown): void {
     check('Queue.off', event, listener);
     this.#emitter.off(event, listener);
+  }
+
+  /** Whether somebody has still to be told of the end. */
+  get wantsClosed(): boolean {
+    return !this.#toldClosed && this.#emitter.listenerCount('closed') > 0;
   }
 
   /** Whether somebody wants to see the records that are dropped. */
@@ -61,15 +67,8 @@ export class Notices<T> {
     const reason = reasons[reasonNumber] as DropReason;
     const published = reason === 'expired' ? channels.expired : channels.dropped;
     if (published.hasSubscribers) published.publish({ queue: this.#queue, record, reason });
-    try {
-      if (reason === 'expired') this.#emitter.emit('expired', record);
-      else this.#emitter.emit('dropped', record, reason);
-    } catch (error) {
-      // The consumer has more records in hand: what its listener throws must not lose them.
-      queueMicrotask(() => {
-        throw error;
-      });
-    }
+    if (reason === 'expired') this.#tell('expired', record);
+    else this.#tell('dropped', record, reason);
   }
 
   full(lane: number): void {
@@ -85,11 +84,34 @@ export class Notices<T> {
     if (this.#toldClosed) return;
     this.#toldClosed = true;
     if (channels.closed.hasSubscribers) channels.closed.publish({ queue: this.#queue });
-    this.#emitter.emit('closed');
+    this.#tell('closed');
+  }
+
+  /**
+   * Tells every listener, whatever becomes of the others. What one throws is not the failure of the call that told
+   * it, which has more records in hand or has closed the queue already: it becomes an uncaught exception.
+   */
+  #tell(event: string, ...values: unknown[]): void {
+    for (const listener of this.#emitter.listeners(event)) call(listener as Listener, values);
+  }
+
+  /** One who listens since the others were told of the end. */
+  #tellLate(listener: Listener): void {
+    if (this.#emitter.listeners('closed').includes(listener)) call(listener, []);
   }
 }
 
 type Listener = (...values: unknown[]) => void;
+
+function call(listener: Listener, values: unknown[]): void {
+  try {
+    listener(...values);
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}
 
 function check(where: string, event: string, listener: unknown): asserts listener is Listener {
   if (!events.includes(event))

@@ -143,10 +143,10 @@ export const timeoutMsMax = 2_147_483_647;
 
 function checkedWeights(where: string, weights: unknown, lanes: number): number[] {
   if (weights === undefined) return Array.from({ length: lanes }, (_, lane) => (lane === 0 ? 21 - lanes : 1));
-  const valid =
-    Array.isArray(weights) &&
-    weights.length === lanes &&
-    weights.every((weight) => Number.isInteger(weight) && weight >= 1 && weight <= 1_000);
-  if (!valid) throw optionError(`${where}: weights`, `${lanes} whole numbers from 1 to 1000`, weights, true);
-  return weights;
+  // A copy, in which the holes of a sparse array are undefined.
+  const copied: unknown[] = Array.isArray(weights) ? [...weights] : [];
+  const isWeight = (weight: unknown): weight is number =>
+    typeof weight === 'number' && Number.isInteger(weight) && weight >= 1 && weight <= 1_000;
+  if (copied.length === lanes && copied.every(isWeight)) return copied;
+  throw optionError(`${where}: weights`, `${lanes} whole numbers from 1 to 1000`, weights, true);
 }

@@ -1,3 +1,4 @@
+import { onAbort } from '../abort.js';
 import { SluiceError } from '../errors.js';
 
 /** @internal What a permit does with its queue. */
@@ -18,8 +19,10 @@ export class Permit<T> implements Disposable {
   /** The lane that the room is in. */
   readonly lane: number;
   readonly #state: { queue: PermitQueue<T>; remaining: number; give: () => void };
-  readonly #signal: AbortSignal | undefined;
+  /** Not in the constructor, whose other closure is held for good and would hold the permit with this one. */
   readonly #aborted = (): void => this[Symbol.dispose]();
+  /** Stops waiting for the signal's abort. */
+  readonly #forgetSignal: () => void;
 
   /** @internal */
   constructor(queue: PermitQueue<T>, lane: number, count: number, signal: AbortSignal | undefined) {
@@ -34,8 +37,7 @@ export class Permit<T> implements Disposable {
       },
     };
     this.#state = state;
-    this.#signal = signal;
-    signal?.addEventListener('abort', this.#aborted, { once: true });
+    this.#forgetSignal = onAbort(signal, this.#aborted);
     forgotten.register(this, state, state);
   }
 
@@ -69,7 +71,7 @@ export class Permit<T> implements Disposable {
   }
 
   #settle(): void {
-    this.#signal?.removeEventListener('abort', this.#aborted);
+    this.#forgetSignal();
     forgotten.unregister(this.#state);
   }
 }

@@ -42,7 +42,7 @@ export class Producer<T> {
   #listening = false;
   #listing = false;
   #waits = 0;
-  #toldOfClose = false;
+  #onRing: (() => void) | undefined;
 
   constructor(
     native: NativeQueue,
@@ -113,7 +113,10 @@ export class Producer<T> {
     const pushed = this.#native.pushTo(lane, hasTtl, timeoutMs === 0 ? 0 : 1);
     if (pushed === undefined) return;
     if (pushed < 0) throw this.#error(pushed);
-    if (timeoutMs === 0) throw this.#timedOut(timeoutMs);
+    if (timeoutMs === 0) {
+      this.#notices.full(lane);
+      throw this.#timedOut(timeoutMs);
+    }
     this.#listen();
     const waiter = this.#joined(this.#native.waitPush(lane, hasTtl), lane);
     await this.#waiters.wait(waiter, lane, 0, timeoutMs, signal);
@@ -129,7 +132,10 @@ export class Producer<T> {
     const pushed = this.#native.pushTo(lane, hasTtl, timeoutMs === 0 ? 0 : 1);
     if (pushed === undefined) return true;
     if (pushed < 0) throw this.#error(pushed);
-    if (timeoutMs === 0) return false;
+    if (timeoutMs === 0) {
+      this.#notices.full(lane);
+      return false;
+    }
     const waiter = this.#joined(this.#native.waitPush(lane, hasTtl), lane);
     const deadline = performance.now() + timeoutMs;
     try {
@@ -206,15 +212,21 @@ export class Producer<T> {
 
   /** Hears of the queue's end from this thread's event loop, at once if it has come already. */
   listenForClose(): void {
-    this.#toldOfClose = true;
-    this.hold();
     this.#listen();
-    if (this.#native.closed() === 1) queueMicrotask(() => this.#notices.closed());
+    this.hold();
+    if (this.#native.closed() === 1) queueMicrotask(() => this.tellClosed());
+  }
+
+  /** Tells those who listen that the queue is closed, once. */
+  tellClosed(): void {
+    this.#notices.closed();
+    this.release();
   }
 
   /** Has this thread's event loop call `onRing` when the end of the queue may have come. */
-  listen(): void {
+  listen(onRing: () => void): void {
     this.#listen();
+    this.#onRing = onRing;
   }
 
   /** One wait more or less for which the event loop must stay alive. */
@@ -224,12 +236,16 @@ export class Producer<T> {
     if ((before === 0) === (this.#waits === 0)) return;
     this.#native.keepAlive(this.#waits === 0 ? 0 : 1);
     if (this.#waits > 0) this.hold();
-    else if (!this.#toldOfClose) awaited.delete(this as Producer<unknown>);
+    else this.release();
   }
 
-  /** As long as somebody waits, the queue object must not be collected. */
+  /** As long as somebody waits, or listens for the end, the queue object must not be collected. */
   hold(): void {
     awaited.add(this as Producer<unknown>);
+  }
+
+  release(): void {
+    if (this.#waits === 0 && !this.#notices.wantsClosed) awaited.delete(this as Producer<unknown>);
   }
 
   dispose(): void {
@@ -253,12 +269,9 @@ export class Producer<T> {
 
   #heard(): void {
     this.#waiters.served();
-    this.onRing?.();
-    if (this.#native.closed() === 1) this.#notices.closed();
+    this.#onRing?.();
+    if (this.#native.closed() === 1) this.tellClosed();
   }
-
-  /** Called, beside the above, when this thread's bell rings. */
-  onRing: (() => void) | undefined;
 
   #tryPushTo(value: T, given: Options): boolean {
     const lane = this.#lane(given);

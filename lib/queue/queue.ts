@@ -1,5 +1,5 @@
-import { ReadableStream, WritableStream } from 'node:stream/web';
-import { optionError, SluiceError } from '../errors.js';
+import type { ReadableStream, WritableStream } from 'node:stream/web';
+import { optionError } from '../errors.js';
 import {
   alive,
   checkedHandle,
@@ -17,6 +17,7 @@ import { Options } from '../options.js';
 import { RecordType, type RecordView } from '../record/index.js';
 import type { Batcher } from './batcher.js';
 import { Consumer } from './consumer.js';
+import { Endings } from './endings.js';
 import { Notices, type QueueEvents } from './notices.js';
 import {
   type AttachOptions,
@@ -30,6 +31,7 @@ import {
 } from './options.js';
 import type { Permit } from './permit.js';
 import { Producer, staged } from './producer.js';
+import { readableOf, writableTo } from './streams.js';
 
 export type QueueHandle = Handle<'queue'>;
 
@@ -58,7 +60,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   readonly #notices: Notices<T> = new Notices<T>(this);
   readonly #producer: Producer<T>;
   readonly #consumer: Consumer<T>;
-  readonly #ends = new Set<() => void>();
+  readonly #endings: Endings;
 
   private constructor(
     record: RecordType<T>,
@@ -84,6 +86,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     }
     this.#producer = new Producer(this.#native, record, staging, this.#notices, listener);
     this.#consumer = new Consumer(this.#native, record, staging, this.#notices);
+    this.#endings = new Endings(this.#producer);
   }
 
   /**
@@ -243,9 +246,11 @@ export class Queue<T> implements Disposable, AsyncDisposable {
 
   /**
    * Calls `visit` with the records in the queue, oldest first, at most `max` of them (default: as many as the queue
-   * can hold, so that it ends however fast others push), and returns how many. The view is reused: it is good until `visit` returns; `toObject()` copies. Allocates nothing. A record leaves the
-   * queue after its visit, at the latest with the end of its batch of 64; if `visit` throws, the record it was
-   * called with is gone and the others stay. `visit` must not consume from this queue.
+   * can hold, so that it ends however fast others push), and returns how many. The view is reused: it is good until
+   * `visit` returns; `toObject()` copies. Allocates nothing. A record leaves the queue after its visit, at the latest
+   * with the end of its batch of 64; if `visit` throws, the record it was called with is gone and the others stay.
+   * With `ttlMs`, deadlines are looked at again after a visit that took more than 0.1 ms. `visit` must not consume
+   * from this queue.
    * @throws as `tryPop`; whatever `visit` throws.
    */
   drain(visit: (record: RecordView<T>) => void, max: number = this.capacity * this.lanes): number {
@@ -295,7 +300,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
 
   /** The records as a Web Stream, which takes one when its reader asks for one. Cancelling it releases the lease. */
   readable(): ReadableStream<T> {
-    return ReadableStream.from(this.#consumer.iterate()) as ReadableStream<T>;
+    return readableOf(this.#consumer.iterate());
   }
 
   /**
@@ -304,14 +309,12 @@ export class Queue<T> implements Disposable, AsyncDisposable {
    */
   writable(options?: { readonly close?: boolean }): WritableStream<T> {
     const closes = new Options('Queue.writable', options, ['close']).boolean('close', false);
-    return new WritableStream<T>({
-      // The types of Node 20 lack the signal, which it has had since version 18.
-      write: (value, controller) =>
-        this.push(value, { signal: (controller as unknown as { readonly signal: AbortSignal }).signal }),
-      close: () => {
+    return writableTo<T>(
+      (value, signal) => this.push(value, { signal }),
+      () => {
         if (closes) this.close();
       },
-    });
+    );
   }
 
   // ---- the end -----------------------------------------------------------------------------------------------
@@ -322,7 +325,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
    */
   close(): boolean {
     const closed = this.#checked(this.#native.close()) === 1;
-    if (closed) this.#notices.closed();
+    if (closed) this.#producer.tellClosed();
     return closed;
   }
 
@@ -335,7 +338,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     const given = new Options('Queue.drained', options, ['timeoutMs', 'signal']);
     const timeoutMs = given.has('timeoutMs') ? given.number('timeoutMs', 0, timeoutMsMax) : undefined;
     const isDrained = (): boolean => this.#checked(this.#native.drained()) === 1;
-    await this.#until(isDrained, timeoutMs, given.signal());
+    await this.#endings.until(isDrained, timeoutMs, given.signal());
   }
 
   /** Counters since creation, over all threads. Times are in nanoseconds. */
@@ -349,7 +352,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     listener: (...values: QueueEvents<T>[Name]) => void,
   ): this {
     this.#notices.on(event, listener);
-    if (event === 'closed') this.#producer.listenForClose();
+    if (this.#notices.wantsClosed) this.#producer.listenForClose();
     return this;
   }
 
@@ -358,6 +361,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     listener: (...values: QueueEvents<T>[Name]) => void,
   ): this {
     this.#notices.off(event, listener);
+    this.#producer.release();
     return this;
   }
 
@@ -366,7 +370,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     this.#native.dispose();
     this.#consumer.dispose();
     this.#producer.dispose();
-    for (const end of this.#ends) end();
+    this.#endings.look();
     pinned.delete(this as Queue<unknown>);
   }
 
@@ -375,7 +379,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     if (this.#native.closed() === DISPOSED) return;
     this.close();
     this.#consumer.releaseIdle();
-    await this.#until(
+    await this.#endings.until(
       () => this.#native.consumed() !== 1 || this.#native.drained() === 1,
       undefined,
       undefined,
@@ -400,52 +404,10 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     return this.#consumer;
   }
 
-  /** Asks `isEnded` whenever something happens to a closed queue, until it says true or throws. */
-  async #until(
-    isEnded: () => boolean,
-    timeoutMs: number | undefined,
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
-    signal?.throwIfAborted();
-    if (isEnded()) return;
-    this.#producer.listen();
-    await new Promise<void>((resolve, reject) => {
-      const settle = (error?: unknown): void => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', aborted);
-        this.#ends.delete(look);
-        this.#producer.keepAlive(-1);
-        if (error === undefined) resolve();
-        else reject(error);
-      };
-      const aborted = (): void => settle(signal?.reason);
-      const look = (): void => {
-        try {
-          if (isEnded()) settle();
-        } catch (error) {
-          settle(error);
-        }
-      };
-      const timer =
-        timeoutMs === undefined ? undefined : setTimeout(() => settle(notDrained(timeoutMs)), timeoutMs);
-      signal?.addEventListener('abort', aborted, { once: true });
-      this.#ends.add(look);
-      this.#producer.keepAlive(1);
-      this.#producer.onRing = () => {
-        for (const end of this.#ends) end();
-      };
-      look();
-    });
-  }
-
   #checked(answer: number): number {
     if (answer === DISPOSED) throw disposed(what);
     return answer;
   }
-}
-
-function notDrained(timeoutMs: number): SluiceError {
-  return new SluiceError('ERR_SLUICE_TIMEOUT', `Queue.drained: not within ${timeoutMs} ms`);
 }
 
 function checkRecord(where: string, record: unknown): void {

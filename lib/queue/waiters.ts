@@ -1,3 +1,4 @@
+import { onAbort } from '../abort.js';
 import { SluiceError } from '../errors.js';
 import { CLOSED_WAITER, type NativeQueue, SERVED_WAITER } from '../native.js';
 
@@ -36,15 +37,14 @@ export class Waiters {
         if (this.#native.leave(index) !== 1) this.served();
         else this.#settle(lane, index, reason);
       };
-      const aborted = (): void => leave(signal?.reason);
       const timer =
         timeoutMs === undefined
           ? undefined
           : setTimeout(() => leave(timedOut(timeoutMs)), Math.max(1, Math.ceil(timeoutMs)));
-      signal?.addEventListener('abort', aborted, { once: true });
+      const forget = onAbort(signal, () => leave(signal?.reason));
       const settle = (error?: unknown): void => {
         clearTimeout(timer);
-        signal?.removeEventListener('abort', aborted);
+        forget();
         if (error === undefined) resolve();
         else reject(error);
       };

@@ -168,8 +168,12 @@ namespace {
 
 constexpr std::int32_t kNotConsumer = -2;
 
-// The Outcome, or 32 + the tier that refused; results stand in staging.
+// Nothing if the order was admitted, else the Outcome, or 32 + the tier that refused; results stand in staging.
 napi_value answered(napi_env env, const GateAttachment& self, const Admission::Result& result) {
+  if (result.outcome == Outcome::kAdmitted) [[likely]] {
+    self.words().put(GateAttachment::kReservation, result.reservation);
+    return nullptr;
+  }
   if (result.outcome == Outcome::kRateLimited) {
     self.words().put(GateAttachment::kRetryAfterMs, milliseconds(result.retry_after));
     return number(env, 32 + static_cast<std::int32_t>(result.tier));

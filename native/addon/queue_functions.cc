@@ -412,6 +412,7 @@ Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedQueue>& shared, co
   object.Set("capacity", static_cast<double>(shape.capacity));
   object.Set("lanes", static_cast<double>(shape.lanes));
   object.Set("expires", shape.expires);
+  object.Set("manualClock", shared->time.manual != nullptr);
   object.Set("drops", shape.needs_choice());
   object.Set("overflow", static_cast<double>(shape.overflow));
   // For whoever builds on this attachment natively (the gate), while `object` is alive.

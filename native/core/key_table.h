@@ -54,11 +54,13 @@ class KeyTable {
     return max == 0 ? 0 : sets(max) * set_bytes(state_bytes);
   }
 
-  KeyTable(void* memory, std::uint64_t max, std::uint64_t state_bytes)
+  // Of a state the first `cleared_bytes` are zeroed when it goes to a new key.
+  KeyTable(void* memory, std::uint64_t max, std::uint64_t state_bytes, std::uint64_t cleared_bytes)
       : sets_(static_cast<std::byte*>(memory)),
         count_(sets(max)),
         set_bytes_(set_bytes(state_bytes)),
-        state_bytes_(state_bytes) {}
+        state_bytes_(state_bytes),
+        cleared_bytes_(cleared_bytes) {}
 
   std::uint64_t count() const noexcept { return count_; }
   Set& set(std::uint64_t index) const noexcept { return *reinterpret_cast<Set*>(sets_ + index * set_bytes_); }
@@ -105,7 +107,7 @@ class KeyTable {
       taken = Taken::kEvicted;
     }
     if (taken == Taken::kNone) return taken;
-    std::memset(state(home, best), 0, state_bytes_);
+    std::memset(state(home, best), 0, cleared_bytes_);
     home.keys[best] = key;
     home.uses[best] = 0;
     home.touched[best] = now;
@@ -125,6 +127,7 @@ class KeyTable {
   std::uint64_t count_;
   std::uint64_t set_bytes_;
   std::uint64_t state_bytes_;
+  std::uint64_t cleared_bytes_;
 };
 
 }  // namespace sluice

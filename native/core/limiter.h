@@ -66,8 +66,8 @@ class Limiter {
       : control_(static_cast<LimiterControl*>(memory)),
         lines_(reinterpret_cast<ThreadLines*>(control_ + 1)),
         window_(reinterpret_cast<std::byte*>(lines_ + 1)),
-        keys_(window_ + round_up(config.window_bytes(), kCacheLine), config.keys_max,
-              KeyState::bytes(config)) {}
+        keys_(window_ + round_up(config.window_bytes(), kCacheLine), config.keys_max, KeyState::bytes(config),
+              sizeof(KeyState) + config.window_cleared_bytes()) {}
 
   // The adaptive tier refuses while the queue stands that `watch` watches.
   void watch_with(const QueueWatch& watch) { watch_ = watch; }

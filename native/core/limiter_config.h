@@ -37,10 +37,14 @@ struct LimiterConfig {
   SlidingWindowConfig window;  // exact: one bucket as long as the window
   std::uint64_t depth_max = 0;
 
+  // The window of one state; and the part of it that is zeroed for a new one: of a log not the times, which nobody reads.
   std::uint64_t window_bytes() const {
     if (!has_window) return 0;
     return exact ? WindowLog::bytes(log_capacity)
                  : SlidingWindow::cells(window.buckets) * sizeof(SlidingWindow::Cell);
+  }
+  std::uint64_t window_cleared_bytes() const {
+    return has_window && exact ? sizeof(WindowLog::Head) : window_bytes();
   }
 };
 

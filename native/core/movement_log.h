@@ -52,7 +52,6 @@ class MovementLog {
     AtomicU64 stamp;
     AtomicU64 words[kWords];
   };
-  static_assert(sizeof(Entry) == kCacheLine);
   struct Control {
     alignas(kCacheLine) AtomicU64 head;  // the next position
   };
@@ -138,5 +137,7 @@ class MovementLog {
   Entry* entries_;
   std::uint64_t size_;
 };
+
+static_assert(sizeof(MovementLog<>::Entry) == kCacheLine);
 
 }  // namespace sluice

@@ -44,7 +44,6 @@ class UserTable {
     AtomicU32 reach;
     Entry entries[kWays];
   };
-  static_assert(sizeof(Bucket) == kCacheLine);
   struct Control {
     alignas(kCacheLine) AtomicU32 used;
   };
@@ -129,8 +128,8 @@ class UserTable {
   // The entry of the pair if it has a count, and the word in which that was seen; else kNoUser.
   std::uint32_t find(const Key& user, std::uint32_t item, std::uint64_t& held) const noexcept {
     const std::uint64_t first = home(user, item);
-    // ACQ reach: pairs with REL in enter(), by way of whoever told this thread of the pair.
-    const std::uint64_t reach = buckets_[first].reach.load(std::memory_order_acquire);
+    // Relaxed: whoever told this thread of the pair has made it visible, and so has the home's lock.
+    const std::uint64_t reach = buckets_[first].reach.load(std::memory_order_relaxed);
     for (std::uint64_t distance = 0; distance <= reach; ++distance) {
       const std::uint64_t bucket = (first + distance) & mask_;
       for (std::uint32_t way = 0; way < kWays; ++way) {
@@ -192,9 +191,9 @@ class UserTable {
         entry.low.store(user.low, std::memory_order_release);
         entry.high.store(user.high, std::memory_order_release);
         AtomicU32& reach = buckets_[first].reach;
-        // REL reach: pairs with ACQ in find(). Grows only, under the home's lock.
+        // Relaxed: see find(). Grows only, under the home's lock.
         reach.store(std::max(reach.load(std::memory_order_relaxed), static_cast<std::uint32_t>(distance)),
-                    std::memory_order_release);
+                    std::memory_order_relaxed);
         // REL held: pairs with ACQ in find().
         entry.held.store(held_of((generation + 2) & 0xffff, item, quantity), std::memory_order_release);
         return {Add::kAdded, static_cast<std::uint32_t>(bucket * kWays + way)};
@@ -207,5 +206,7 @@ class UserTable {
   std::uint32_t capacity_;
   std::uint64_t mask_;
 };
+
+static_assert(sizeof(UserTable<>::Bucket) == kCacheLine);
 
 }  // namespace sluice

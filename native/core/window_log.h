@@ -123,9 +123,11 @@ class WindowLog {
     return leaves > now ? leaves - now : 0;
   }
   void append(std::uint64_t cost, std::uint64_t time) noexcept {
-    for (std::uint64_t i = 0; i < cost; ++i) {
-      times_[head_.head] = time;
-      head_.head = (head_.head + 1) % capacity_;
+    for (std::uint64_t left = cost; left != 0;) {
+      const std::uint64_t run = std::min(left, capacity_ - head_.head);  // until the end of the circle
+      std::fill_n(times_ + head_.head, run, time);
+      head_.head = (head_.head + run) % capacity_;
+      left -= run;
     }
     head_.kept = static_cast<std::uint32_t>(std::min(capacity_, head_.kept + cost));
   }

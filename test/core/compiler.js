@@ -7,14 +7,25 @@ import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 export const native = `${root}native`;
-const compiler = process.env.CXX ?? 'g++';
+
+/** What makes programs, and what runs them. @typedef {{ compiler: string, emulator?: string }} Target */
+
+/** @type {Target} */
+export const host = { compiler: process.env.CXX ?? 'g++' };
+/** Programs for it are linked statically, so that the emulator needs no libraries of that system. @type {Target} */
+export const aarch64 = { compiler: 'aarch64-linux-gnu-g++', emulator: 'qemu-aarch64-static' };
 const strict = ['-std=c++20', '-Wall', '-Wextra', '-Wpedantic', '-Werror'];
 
 let free = 2;
+/** @type {(() => void)[]} */
 const queue = [];
 
+/**
+ * @template T
+ * @param {() => Promise<T>} task
+ */
 async function withSlot(task) {
-  while (free === 0) await new Promise((resolve) => queue.push(resolve));
+  while (free === 0) await new Promise((/** @type {(value: void) => void} */ resolve) => queue.push(resolve));
   free -= 1;
   try {
     return await task();
@@ -24,10 +35,14 @@ async function withSlot(task) {
   }
 }
 
+/** @typedef {{ code: number | null, output: string, seconds: number, problem: string }} Ended */
+
 /**
  * Runs a program when one of the two places is free.
- * @returns {Promise<{ code: number | null, output: string, seconds: number, problem: string }>} `problem` is
- * empty when it ended by itself.
+ * @param {string} command
+ * @param {string[]} args
+ * @param {{ timeoutSeconds?: number, env?: Record<string, string> }} [options]
+ * @returns {Promise<Ended>} `problem` is empty when it ended by itself.
  */
 export function run(command, args, { timeoutSeconds = 300, env = {} } = {}) {
   return withSlot(
@@ -41,11 +56,12 @@ export function run(command, args, { timeoutSeconds = 300, env = {} } = {}) {
           problem = `no end after ${timeoutSeconds} s`;
           child.kill('SIGKILL');
         }, timeoutSeconds * 1000);
-        const take = (text) => {
+        const take = (/** @type {string} */ text) => {
           output += text;
         };
         child.stdout.setEncoding('utf8').on('data', take);
         child.stderr.setEncoding('utf8').on('data', take);
+        /** @param {number | null} code @param {NodeJS.Signals | null} signal @param {Error} [error] */
         const end = (code, signal, error) => {
           clearTimeout(timer);
           problem ||= error?.message ?? (signal === null ? '' : `killed by ${signal}`);
@@ -57,30 +73,72 @@ export function run(command, args, { timeoutSeconds = 300, env = {} } = {}) {
   );
 }
 
-/** Compiles with warnings as errors. Throws what the compiler said. */
-export async function compile(args) {
+/**
+ * Runs a program that was made for `target`.
+ * @param {Target} target
+ * @param {string} program
+ * @param {string[]} [args]
+ * @param {Parameters<typeof run>[2]} [options]
+ */
+export function runOn({ emulator }, program, args = [], options = {}) {
+  return emulator === undefined ? run(program, args, options) : run(emulator, [program, ...args], options);
+}
+
+/**
+ * Compiles with warnings as errors. Throws what the compiler said.
+ * @param {string[]} args
+ * @param {Target} [target]
+ */
+export async function compile(args, { compiler } = host) {
   const result = await run(compiler, [...strict, ...args]);
   if (result.code !== 0)
     throw new Error(`${compiler} ${args.join(' ')}\n${result.problem}\n${result.output}`);
   return result;
 }
 
-/** Whether the compiler finds a header. */
+/**
+ * Whether the compiler finds a header.
+ * @param {string} header
+ * @param {string} scratch
+ */
 export async function hasHeader(header, scratch) {
   return builds(scratch, `#include <${header}>\n`, ['-fsyntax-only']);
 }
 
-/** Whether an empty program can be linked with these flags and runs. */
-export async function canLink(flags, scratch) {
-  const program = join(scratch, `empty${flags.join('')}`.replaceAll('/', ''));
+/**
+ * Whether an empty program can be linked with these flags and runs.
+ * @param {string[]} flags
+ * @param {string} scratch
+ * @param {Target} [target]
+ */
+export async function canLink(flags, scratch, target = host) {
+  const program = join(scratch, `empty${target.compiler}${flags.join('')}`.replaceAll('/', ''));
   return (
-    (await builds(scratch, 'int main() {}\n', [...flags, '-o', program])) &&
-    (await run(program, [])).code === 0
+    (await builds(scratch, 'int main() {}\n', [...flags, '-o', program], target)) &&
+    (await runOn(target, program)).code === 0
   );
 }
 
-async function builds(scratch, text, args) {
+/**
+ * The file in which the compiler finds a header.
+ * @param {string} header
+ * @param {string} scratch
+ */
+export async function fileOfHeader(header, scratch) {
+  const { output } = await run(host.compiler, ['-M', await probe(scratch, `#include <${header}>\n`)]);
+  const file = output.split(/[\s\\]+/).find((path) => path.endsWith(`/${header}`));
+  if (file === undefined) throw new Error(`${host.compiler} -M does not name ${header}: ${output}`);
+  return file;
+}
+
+/** @param {string} scratch @param {string} text @param {string[]} args @param {Target} [target] */
+async function builds(scratch, text, args, { compiler } = host) {
+  return (await run(compiler, ['-std=c++20', await probe(scratch, text), ...args])).code === 0;
+}
+
+/** @param {string} scratch @param {string} text */
+async function probe(scratch, text) {
   const source = join(await mkdtemp(join(scratch, 'probe-')), 'probe.cc');
   await writeFile(source, text);
-  return (await run(compiler, ['-std=c++20', source, ...args])).code === 0;
+  return source;
 }

@@ -123,7 +123,8 @@ TEST_CASE("no thread finds an item sold out while a unit of it is always there")
   TestLedger one({16, 64, 8, 8, 0});
   one.add(1, 3, 0, 3);
   std::atomic<unsigned> moving{2};
-  std::uint64_t false_alarms = 0, looks = 0;
+  std::uint64_t looks = 0;
+  std::atomic<std::uint64_t> false_alarms{0};
   in_threads(3, [&](unsigned index) {
     ThreadLine* line = one.ledger.lines().acquire();
     const StockRequest::Line unit{sku(1), 1};

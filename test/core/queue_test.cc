@@ -1,6 +1,7 @@
 #include "core/queue.h"
 
 #include <doctest/doctest.h>
+#include <sys/mman.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -75,13 +76,41 @@ TEST_CASE("each record's wait is measured once, from its push to when it is firs
   CHECK(numbers.queue.waits().count() == 3);
 }
 
-TEST_CASE("a queue that does not measure takes no time and counts no waits") {
-  Numbers numbers(shape_of(4));
-  numbers.push(0);
-  numbers.manual.advance(100);
-  numbers.take(1);
-  CHECK(numbers.queue.waits().count() == 0);
-  CHECK(numbers.queue.shape().payload_bytes() == 8);
+// A clock that cannot be read: its memory is not there.
+struct Unreadable {
+  Unreadable() : page(mmap(nullptr, 4'096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)) {}
+  ~Unreadable() { munmap(page, 4'096); }
+  Clock clock() const { return Clock(static_cast<const ManualClock*>(page)); }
+  void* page;
+};
+
+TEST_CASE(
+    "a queue without time to live, shedding and measured waits never reads its clock, with lanes neither") {
+  const Unreadable unreadable;
+  for (const Overflow overflow : {Overflow::kReject, Overflow::kDropOldest}) {
+    for (const std::uint32_t lanes : {1u, 3u}) {
+      QueueShape shape = shape_of(4, lanes);
+      shape.overflow = overflow;
+      shape.waiters = 2;
+      Numbers numbers(shape);
+      numbers.clock = unreadable.clock();
+      const std::uint32_t lane = lanes - 1;
+      CHECK(numbers.push(0, lane) == PushResult::kPushed);
+      CHECK(numbers.push_many({1, 2}, lane).count == 2);
+      REQUIRE(numbers.queue.ring(lane).reserve(1).count == 1);
+      numbers.push_reserved({3}, 0, lane);
+      const std::uint64_t waiting = 4;
+      std::uint64_t scratch = 0;
+      numbers.queue.wait_to_push(*numbers.line, lane, 1, &waiting, reinterpret_cast<std::byte*>(&scratch),
+                                 numbers.clock, kNoDeadline);
+      CHECK(numbers.take(2) == List{0, 1});
+      numbers.queue.serve_waiting(lane, [](std::uint64_t) {});
+      CHECK(numbers.take(64) == List{2, 3, 4});
+      CHECK(numbers.take(64).empty());
+      CHECK(numbers.queue.waits().count() == 0);
+      CHECK(numbers.queue.shape().payload_bytes() == 8);
+    }
+  }
 }
 
 TEST_CASE("what is written beside a record is found beside it") {

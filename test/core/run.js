@@ -1,14 +1,27 @@
 // `npm run test:core`: the native core without Node.
-//   1. every *_test.cc here, in three builds: plain, with ASan and UBSan, with TSan;
+//   1. every *_test.cc here, in four builds: plain, with ASan and UBSan, with TSan, and for aarch64, run by qemu.
+//      The last one finds faults of alignment and what an instruction set can do; not what a weak memory order
+//      does, because qemu runs on the order of the machine below it: that is for the models;
 //   2. the models under model/, explored by Relacy;
 //   3. the mutation check: each memory order of the modelled headers weakened in turn, and found by its model.
 // What cannot be built for want of a header or a sanitizer is skipped and counted as such.
 // Environment: CXX, SLUICE_SEED (replays the stress tests), SLUICE_MODEL_EXECUTIONS.
 
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { canLink, compile, hasHeader, native, root, run } from './compiler.js';
+import { dirname, join } from 'node:path';
+import {
+  aarch64,
+  canLink,
+  compile,
+  fileOfHeader,
+  hasHeader,
+  host,
+  native,
+  root,
+  run,
+  runOn,
+} from './compiler.js';
 import { mutantsOf, writeMutant } from './mutants.js';
 
 const here = `${root}test/core`;
@@ -16,11 +29,16 @@ const builds = [
   { name: 'plain', flags: ['-O2'] },
   { name: 'asan', flags: ['-O1', '-g', '-fsanitize=address,undefined', '-fno-sanitize-recover=all'] },
   { name: 'tsan', flags: ['-O1', '-g', '-fsanitize=thread', '-Wno-tsan'] },
+  { name: 'aarch64', flags: ['-O1', '-static', '-DSLUICE_EMULATED'], target: aarch64 },
 ];
 const models = [
   { name: 'queue', headers: ['core/ring.h', 'core/doorbell.h'] },
   { name: 'waiting', headers: ['core/waiting_line.h', 'core/spin_lock.h'] },
   { name: 'quiesce', headers: ['core/quiesce.h'] },
+  {
+    name: 'ledger',
+    headers: ['core/stock_line.h', 'core/item_table.h', 'core/user_table.h', 'core/movement_log.h'],
+  },
 ];
 const executions = process.env.SLUICE_MODEL_EXECUTIONS ?? '300000';
 const mutantExecutions = '10000'; // the slowest to be found needs about a hundred
@@ -66,27 +84,50 @@ process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
 
 async function startSuites() {
   const sources = (await readdir(here)).filter((name) => name.endsWith('_test.cc')).sort();
-  const includes = [`-I${native}`, `-I${here}`];
+  const includes = [`-I${native}`, `-I${here}`, '-isystem', await doctestAlone()];
   // doctest itself is the same in every build, and the slowest thing to compile in a sanitized one.
-  const main = compile(['-O0', ...includes, '-c', `${here}/main.cc`, '-o', `${scratch}/main.o`]);
-  main.catch(() => {}); // reported by each build that needs it
-  return builds.map(async ({ name, flags }) => {
-    if (!(await canLink(flags, scratch))) {
-      report('skipped', name, 'all suites', `the compiler cannot link with ${flags.join(' ')}`);
+  const main = (target) => {
+    const object = `${scratch}/main-${target.compiler.replaceAll('/', '')}.o`;
+    return compile(['-O0', ...includes, '-c', `${here}/main.cc`, '-o', object], target).then(() => object);
+  };
+  const hostMain = main(host);
+  hostMain.catch(() => {}); // reported by each build that needs it
+  return builds.map(async ({ name, flags, target = host }) => {
+    if (!(await canLink(flags, scratch, target))) {
+      const { compiler, emulator } = target;
+      const what = `${compiler} cannot link with ${flags.join(' ')}`;
+      report(
+        'skipped',
+        name,
+        'all suites',
+        emulator === undefined ? what : `${what}, or there is no ${emulator}`,
+      );
       return;
     }
     try {
       const objects = sources.map((source) => `${scratch}/${name}-${source}.o`);
       const build = (source, i) =>
-        compile([...flags, ...includes, '-c', `${here}/${source}`, '-o', objects[i]]);
-      await Promise.all([main, ...sources.map(build)]);
+        compile([...flags, ...includes, '-c', `${here}/${source}`, '-o', objects[i]], target);
+      const [mainObject] = await Promise.all([
+        target === host ? hostMain : main(target),
+        ...sources.map(build),
+      ]);
       const binary = `${scratch}/${name}`;
-      await compile([...flags, `${scratch}/main.o`, ...objects, '-pthread', '-o', binary]);
-      reportSuites(name, await run(binary, [], { timeoutSeconds: 600, env: sanitizerOptions() }));
+      await compile([...flags, mainObject, ...objects, '-pthread', '-o', binary], target);
+      const ended = await runOn(target, binary, [], { timeoutSeconds: 600, env: sanitizerOptions() });
+      reportSuites(name, ended);
     } catch (error) {
       reportFailure(name, 'build', error);
     }
   });
+}
+
+/** A directory of nothing but doctest: another system's compiler must not see the headers of this one. */
+async function doctestAlone() {
+  const directory = `${scratch}/include`;
+  await mkdir(directory);
+  await symlink(dirname(await fileOfHeader('doctest/doctest.h', scratch)), `${directory}/doctest`);
+  return directory;
 }
 
 function sanitizerOptions() {

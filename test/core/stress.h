@@ -17,6 +17,8 @@ namespace sluice::test {
 inline constexpr std::uint64_t kSlowdown = 20;
 #elif defined(__SANITIZE_ADDRESS__)
 inline constexpr std::uint64_t kSlowdown = 4;
+#elif defined(SLUICE_EMULATED)
+inline constexpr std::uint64_t kSlowdown = 20;
 #else
 inline constexpr std::uint64_t kSlowdown = 1;
 #endif

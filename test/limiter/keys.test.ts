@@ -121,4 +121,47 @@ describe('a limiter with keys', () => {
     );
     expect(totals).toEqual(new Array(20).fill(1_000));
   });
+
+  it('allows four threads that hammer one key its limit to the last one, and gets back what they hold', async () => {
+    const limiter = Limiter.create({
+      tokenBucket: { ratePerSecond: 1e-6, burst: 50_000 },
+      slidingWindow: { limit: 60_000, windowMs: 1_000 },
+      queueDepth: { max: 3 },
+      keys: { max: 100 },
+      clock: new ManualClock(),
+    });
+    const code = `
+      const { parentPort, workerData } = require('node:worker_threads');
+      import(workerData.sluice).then(({ Limiter }) => {
+        const limiter = Limiter.attach(workerData.handle);
+        let allowed = 0, most = 0;
+        for (let i = 0; ; i++) {
+          const decision = limiter.tryAcquire({ key: 'the one' });
+          if (decision.tier === 'token-bucket') break; // nothing is left
+          if (!decision.allowed) continue;
+          allowed++;
+          if (i % 1_000 === 0) most = Math.max(most, limiter.stats().inFlight);
+          if (i % 7 !== 0) decision.release();
+          else limiter.release(1, 'the one');
+        }
+        parentPort.postMessage({ allowed, most });
+      });`;
+    const sluice = new URL('../../dist/index.js', import.meta.url).href;
+    let total = 0;
+    await Promise.all(
+      Array.from({ length: 4 }, async () => {
+        const worker = new Worker(code, { eval: true, workerData: { sluice, handle: limiter.handle } });
+        const { allowed, most } = await new Promise<{ allowed: number; most: number }>((resolve, reject) => {
+          worker.once('message', resolve);
+          worker.once('error', reject);
+        });
+        total += allowed;
+        expect(most).toBeLessThanOrEqual(4); // 3, and one whose release is being counted
+        await worker.terminate();
+      }),
+    );
+    expect(total).toBe(50_000);
+    expect(limiter.stats()).toMatchObject({ allowed: 50_000, inFlight: 0, keys: 1 });
+    expect(limiter.tryAcquire({ key: 'the one' })).toMatchObject({ tier: 'token-bucket' });
+  });
 });

@@ -17,6 +17,7 @@ function allowed(limiter: Limiter, attempts: number): number {
 describe('a token bucket', () => {
   it.each([
     [1e-6, 2],
+    [1 / 86_400, 1],
     [0.1, 3],
     [1, 10],
     [3, 5],
@@ -79,14 +80,25 @@ describe('retryAfterMs', () => {
   const tiers = fc.record(
     {
       tokenBucket: fc.record({
-        ratePerSecond: fc.constantFrom(0.01, 0.3, 1, 7, 99.9, 1_000, 33_333, 1e7),
+        ratePerSecond: fc.constantFrom(1 / 86_400, 0.01, 0.3, 1, 7, 99.9, 1_000, 33_333, 1e7),
         burst: fc.integer({ min: 1, max: 30 }),
       }),
-      slidingWindow: fc.record({
-        limit: fc.integer({ min: 1, max: 30 }),
-        windowMs: fc.constantFrom(1, 2.5, 100, 1_000, 60_000),
-        buckets: fc.constantFrom(1, 2, 3, 20, 60),
-      }),
+      slidingWindow: fc
+        .tuple(
+          fc.record({
+            limit: fc.integer({ min: 1, max: 30 }),
+            windowMs: fc.constantFrom(1, 2.5, 100, 1_000, 60_000),
+          }),
+          fc.constantFrom(
+            { buckets: 1 },
+            { buckets: 2 },
+            { buckets: 3 },
+            { buckets: 20 },
+            { buckets: 60 },
+            { exact: true },
+          ),
+        )
+        .map(([window, kind]) => ({ ...window, ...kind })),
     },
     { requiredKeys: [] },
   );
@@ -131,6 +143,25 @@ describe('retryAfterMs', () => {
       { seed, numRuns: 300 },
     );
     expect(refusals, replay).toBeGreaterThan(100);
+  });
+
+  it('of a rate of one a day is a day, of ten million a second 100 ns: to the nanosecond', () => {
+    for (const [ratePerSecond, ms] of [
+      [1 / 86_400, day],
+      [1, 1_000],
+      [1e7, 0.0001],
+    ] as const) {
+      const clock = new ManualClock();
+      const limiter = Limiter.create({ tokenBucket: { ratePerSecond, burst: 1 }, clock });
+      for (let i = 0; i < 50; i++) {
+        expect(limiter.allow()).toBe(true);
+        const { retryAfterMs } = limiter.peek();
+        // A rate that is not exact in binary may be due on the nanosecond after.
+        expect(Math.round((retryAfterMs - ms) / nanosecond)).toBeOneOf([0, 1]);
+        clock.advance(retryAfterMs);
+      }
+      expect(Math.abs(clock.now() - 50 * ms)).toBeLessThanOrEqual(50 * nanosecond);
+    }
   });
 
   it('is 0 if only the depth tier refuses, since no clock tells when work ends', () => {

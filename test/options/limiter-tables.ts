@@ -9,6 +9,7 @@ const base = {
 };
 
 const flag = only(true, false);
+const queue = Queue.create(record({ number: u32 }), { capacity: 4 });
 /** Up to a day; 0: none. */
 const warmUpMs = {
   good: [0, 0.5, 86_400_000],
@@ -67,7 +68,7 @@ export const limiterTables: readonly OptionTable[] = [
     required: ['max'],
     options: {
       max: whole(1, u32Max, [1, u32Max]),
-      queue: only(Queue.create(record({ number: u32 }), { capacity: 4 })),
+      queue: only(queue),
     },
     unknown: ['limit', 'depth', 'maxWaiting'],
   }),
@@ -97,9 +98,16 @@ export const limiterTables: readonly OptionTable[] = [
     where: 'Limiter.create: adaptive',
     call: (options) => Limiter.create({ ...base, adaptive: options as never })[Symbol.dispose](),
     base: { maxEventLoopDelayMs: 100 },
-    required: ['maxEventLoopDelayMs'],
     options: { maxEventLoopDelayMs: real(1, 60_000), intervalMs: real(10, 60_000) },
-    unknown: ['maxQueueWaitMs', 'maxEventLoopUtilization'],
+    unknown: ['maxDelayMs', 'maxEventLoopUtilization'],
+  },
+  {
+    where: 'Limiter.create: adaptive',
+    call: (options) => Limiter.create({ ...base, adaptive: options as never })[Symbol.dispose](),
+    base: { queue, maxQueueWaitMs: 5 },
+    required: ['queue', 'maxQueueWaitMs'],
+    options: { queue: only(queue), maxQueueWaitMs: real(0.001, 3_600_000) },
+    unknown: ['maxWaitMs', 'maxDepth'],
   },
   {
     where: 'Limiter.peek',

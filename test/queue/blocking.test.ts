@@ -145,6 +145,29 @@ describe.each([
     expectConserved(queue);
   });
 
+  it('never sleeps longer at a time than the 100 ms within which it obeys', () => {
+    const queue = Queue.create(Row, { capacity: 1 });
+    queue.tryPushMany(rows(0, inside));
+    const slept: number[] = [];
+    // In the place of the native sleep: after a few of them, what is waited for comes.
+    const asleep = (ms: number): void => {
+      slept.push(ms);
+      if (slept.length < 5) return;
+      if (inside === 1) queue.tryPop();
+      else queue.tryPush({ number: 1 });
+    };
+    queue.native.awaitServed = asleep;
+    queue.native.awaitRecord = (ms) => {
+      asleep(ms);
+      return 1;
+    };
+    const came = method === 'pushSync' ? queue.pushSync({ number: 1 }, long) : queue.popSync(long);
+    expect(came).toEqual(method === 'pushSync' ? true : { number: 1 });
+    expect(slept).toHaveLength(5);
+    for (const ms of slept) expect(ms).toBeGreaterThan(0);
+    for (const ms of slept) expect(ms).toBeLessThanOrEqual(100);
+  });
+
   it('uses no CPU', async () => {
     const queue = Queue.create(Row, { capacity: 1 });
     queue.tryPushMany(rows(0, inside));

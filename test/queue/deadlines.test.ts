@@ -77,6 +77,55 @@ describe('a record whose time has run out', () => {
     expectConserved(queue);
   });
 
+  it('does not get through because visits before it took long', () => {
+    const { clock, queue, expired } = timed({ ttlMs: 10 });
+    queue.tryPushMany(rows(0, 100));
+    const seen: number[] = [];
+    const visit = ({ number }: { number: number }) => {
+      seen.push(number);
+      clock.advance(4);
+    };
+    expect(queue.drain(visit)).toBe(3);
+    expect(seen).toEqual([0, 1, 2]);
+    expect(expired).toEqual(numbers(rows(3, 97)));
+
+    const real = Queue.create(Row, { capacity: 64, ttlMs: 86_400_000 });
+    real.tryPushMany(rows(0, 2), { ttlMs: 86_400_000 });
+    for (const value of rows(2, 62)) real.tryPush(value, { ttlMs: 5 });
+    const visited: number[] = [];
+    real.drain(({ number }) => {
+      visited.push(number);
+      // Blocks the thread for longer than the others have.
+      if (number === 1) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+    });
+    expect(visited.slice(0, 2)).toEqual([0, 1]);
+    expect(real.stats()).toMatchObject({ popped: 2, expired: 62, depth: 0 });
+    expectConserved(real);
+  });
+
+  it('does not hold up whoever pops though a listener pushes it again and again', () => {
+    for (const pop of ['tryPop', 'popMany', 'popSync', 'drain'] as const) {
+      const { clock, queue } = timed({ capacity: 3, ttlMs: 1 });
+      let again = 0;
+      queue.on('expired', (value) => {
+        if (++again > 1_000) throw new Error('without an end');
+        queue.tryPush(value);
+        clock.advance(1);
+      });
+      queue.tryPush({ number: 1 });
+      clock.advance(1);
+      const popping = {
+        tryPop: () => queue.tryPop(),
+        popMany: () => queue.popMany(5)[0],
+        popSync: () => queue.popSync(0),
+        drain: () => queue.drain(() => {}) || undefined,
+      };
+      expect(popping[pop](), pop).toBeUndefined();
+      expect(again, pop).toBeLessThan(20);
+      expectConserved(queue);
+    }
+  });
+
   it('counts from the push, the wait for room included', async () => {
     const { clock, queue, expired } = timed({ capacity: 1, ttlMs: 10 });
     queue.tryPush({ number: 1 });
@@ -234,6 +283,25 @@ describe('lanes', () => {
     expectConserved(queue);
   });
 
+  it.each([
+    [[1]],
+    [[1, 1, 1]],
+    [[0, 1]],
+    [[1, 1_001]],
+    [[1, 0.5]],
+    [[1, '1']],
+    [new Array(2)],
+    ['11'],
+    [{ length: 2, 0: 1, 1: 1 }],
+    [null],
+  ])('are two: not with the weights %j', (weights) => {
+    expectError(
+      thrown(() => Queue.create(Row, { capacity: 1, lanes: 2, weights: weights as never })),
+      'ERR_SLUICE_OPTION',
+      TypeError,
+    );
+  });
+
   it('are full one by one', () => {
     const queue = Queue.create(Row, { capacity: 2, lanes: 2 });
     expect(queue.tryPushMany(rows(0, 5), { lane: 1 })).toBe(2);
@@ -276,6 +344,23 @@ describe('shedding', () => {
     expect(told.every(([, reason]) => reason === 'shed')).toBe(true);
     expect(depth, 'it stands no more').toBeLessThanOrEqual(12);
     expect(served).toBe(300);
+  });
+
+  it('has a target of 5 ms and an interval of 100 ms unless told otherwise', () => {
+    /** Records served one a millisecond, each `waitMs` after its push, for `ms` milliseconds: how many are shed. */
+    const sheds = (waitMs: number, ms: number): number => {
+      const { clock, queue } = timed({ shed: {} });
+      for (let now = 0; now <= ms; now++) {
+        queue.tryPush({ number: now });
+        if (now >= waitMs) queue.tryPop();
+        clock.advance(1);
+      }
+      return queue.stats().shed;
+    };
+    expect(sheds(5, 1_000), 'no wait above the target').toBe(0);
+    expect(sheds(10, 1_000), 'none of more than twice the target').toBe(0);
+    expect(sheds(11, 11 + 99), 'not before an interval has passed').toBe(0);
+    expect(sheds(11, 11 + 101)).toBeGreaterThan(0);
   });
 
   it('forgives a queue that was empty in between', () => {

@@ -149,6 +149,16 @@ describe('the lease of the consumer is free again', () => {
     },
   );
 
+  it('after its thread was terminated in a drain, whose records are all still there', async () => {
+    const queue = filled(3);
+    const thread = consumer(queue, 'in its second visit');
+    await withThreads([thread], async () => {
+      await thread.message('consuming');
+      await thread.terminate();
+      expect(queue.popMany(9)).toEqual([0, 1, 2].map((i) => numbered(0, i)));
+    });
+  });
+
   it('after the end of consume in a worker that lives on', async () => {
     const queue = filled(3);
     const thread = consumer(queue, 'until closed');

@@ -22,6 +22,22 @@ afterEach(() => {
   stop = [];
 });
 
+/** What becomes an uncaught exception while `act` runs and in the turn after it. */
+async function uncaught(act: () => Promise<void>): Promise<unknown[]> {
+  const failures: unknown[] = [];
+  const before = process.listeners('uncaughtException');
+  process.removeAllListeners('uncaughtException');
+  process.on('uncaughtException', (error) => failures.push(error));
+  try {
+    await act();
+    await immediate();
+  } finally {
+    process.removeAllListeners('uncaughtException');
+    for (const listener of before) process.on('uncaughtException', listener);
+  }
+  return failures;
+}
+
 describe('diagnostics_channel', () => {
   it('tells who subscribes of a full queue, of records that expire or are dropped, of refused waiters and of the end', async () => {
     const messages = {
@@ -45,6 +61,26 @@ describe('diagnostics_channel', () => {
     queue.close();
     queue.close();
     expect(messages.closed).toEqual([{ queue }]);
+  });
+
+  it('tells of a full queue whenever a record is refused for want of room, not when it waits', async () => {
+    const full = published('sluice:queue:full');
+    const queue = queueOf({ capacity: 1 });
+    queue.tryPush({ number: 0 });
+    const refusals: Array<() => unknown> = [
+      () => queue.tryPush({ number: 1 }),
+      () => queue.tryPushMany(rows(1, 1)),
+      () => queue.batcher().push({ number: 1 }),
+      () => queue.pushSync({ number: 1 }, 0),
+      () => rejected(queue.push({ number: 1 }, { timeoutMs: 0 })),
+    ];
+    for (const [i, refused] of refusals.entries()) {
+      await refused();
+      expect(full, String(refused)).toHaveLength(i + 1);
+    }
+    await rejected(queue.push({ number: 1 }, { timeoutMs: 1 }));
+    expect(queue.stats().rejected).toBe(refusals.length);
+    expect(full).toEqual(refusals.map(() => ({ queue, lane: 0 })));
   });
 
   it('gets nothing more after unsubscribing, and records are then not even copied', () => {
@@ -82,8 +118,26 @@ describe('on', () => {
     const late = Queue.attach(Row, queue.handle);
     late.on('closed', () => told.push('late'));
     await until(() => told.length === 3);
+    queue.on('closed', () => told.push('closer, later'));
+    const gone = () => told.push('gone');
+    queue.on('closed', gone).off('closed', gone);
     await immediate();
-    expect(told).toEqual(['closer', 'other', 'late']);
+    expect(told).toEqual(['closer', 'other', 'late', 'closer, later']);
+  });
+
+  it('tells every listener of the end though one fails, and close() is not what fails', async () => {
+    const queue = queueOf();
+    const failure = new Error('listener');
+    const told: string[] = [];
+    queue.on('closed', () => {
+      throw failure;
+    });
+    queue.on('closed', () => void told.push('second'));
+    const failures = await uncaught(async () => {
+      expect(queue.close()).toBe(true);
+      expect(told).toEqual(['second']);
+    });
+    expect(failures).toEqual([failure]);
   });
 
   it('stops with off', () => {

@@ -1,9 +1,9 @@
-import { Queue } from 'sluice';
+import { ManualClock, Queue, type QueueOptions } from 'sluice';
 import { describe, expect, it } from 'vitest';
 import { expectError, rejected, thrown } from '../thrown.js';
 import { RemoteQueue } from './remote-queue.js';
 import { Row, rows } from './row.js';
-import { expectConserved, numbers, until } from './until.js';
+import { expectConserved, numbers } from './until.js';
 
 describe("the policy 'reject'", () => {
   it('is the default: what finds no room is refused, counted, and nothing inside is touched', () => {
@@ -155,23 +155,65 @@ describe("the policy 'caller'", () => {
   });
 });
 
+/** Every policy, alone and with everything that drops records. */
+const policies: Array<[string, Partial<QueueOptions<{ number: number }>>]> = [
+  ['reject', {}],
+  ['drop-oldest', { overflow: 'drop-oldest' }],
+  ['caller', { overflow: 'caller' }],
+  ['reject with ttlMs', { ttlMs: 10 }],
+  ['reject with shedding', { shed: { targetMs: 1, intervalMs: 5 } }],
+  ['drop-oldest with ttlMs, shedding and lanes', { overflow: 'drop-oldest', ttlMs: 10, shed: {}, lanes: 2 }],
+  ['caller with ttlMs, shedding and lanes', { overflow: 'caller', ttlMs: 10, shed: {}, lanes: 2 }],
+];
+
 describe('with producers in other threads', () => {
-  it.each(['reject', 'drop-oldest'] as const)(
-    'pushed = popped + dropped + depth at every quiet moment: %s',
-    async (overflow) => {
-      const queue = Queue.create(Row, { capacity: 10, overflow });
-      const remotes = await Promise.all([1, 2, 3].map(() => RemoteQueue.attach(queue.handle)));
-      let last = 0;
+  it.each(policies)(
+    'no record is lost, and pushed = popped + expired + dropped + depth at every quiet moment: %s',
+    async (_, options) => {
+      const clock = new ManualClock(1_000);
+      const spills = options.overflow === 'caller';
+      const queue = Queue.create(Row, {
+        capacity: 10,
+        clock,
+        ...options,
+        ...(spills && { onOverflow: () => expect.unreachable() }),
+      });
+      const remotes = await Promise.all([1, 2, 3].map(() => RemoteQueue.attach(queue.handle, spills)));
+      // What became of each record.
+      const popped: number[] = [];
+      const told: number[] = [];
+      const refused: number[] = [];
+      queue.on('expired', ({ number }) => told.push(number)).on('dropped', ({ number }) => told.push(number));
+      let next = 0;
       for (let round = 0; round < 20; round++) {
-        await Promise.all(remotes.map((remote) => remote.call('tryPushMany', [rows(last++, 4)])));
+        const pushing = remotes.map(async (remote, i) => {
+          const list = rows(next, 4);
+          next += 4;
+          const lane = i % (options.lanes ?? 1);
+          const taken = await remote.call('tryPushMany', [list, { lane }]);
+          const rest = numbers(list).slice(taken as number);
+          if (!spills) refused.push(...rest);
+          else
+            expect(await remote.call('take', [], { on: 'spilled' })).toEqual(
+              rest.map((number) => ({ number })),
+            );
+          if (spills) refused.push(...rest);
+        });
+        await Promise.all(pushing);
         expectConserved(queue, `in round ${round}`);
-        if (round % 3 === 0) queue.popMany(7);
+        clock.advance(round % 4 === 0 ? 7 : 2);
+        if (round % 3 === 0) popped.push(...numbers(queue.popMany(7)));
         expectConserved(queue, `in round ${round}`);
       }
       await Promise.all(remotes.map(({ thread }) => thread.terminate()));
-      await until(() => queue.popMany(64).length === 0);
+      popped.push(...numbers(queue.popMany(64)));
       expectConserved(queue);
-      expect(queue.depth).toBe(0);
+      const { depth, expired, dropped } = queue.stats();
+      expect({ depth, told: expired + dropped }).toEqual({ depth: 0, told: told.length });
+      const fates = [...popped, ...told, ...refused].sort((a, b) => a - b);
+      expect(fates).toEqual(numbers(rows(0, next)));
+      if (options.ttlMs !== undefined) expect(expired).toBeGreaterThan(0);
+      if (options.overflow === 'drop-oldest' || options.shed?.targetMs) expect(dropped).toBeGreaterThan(0);
     },
   );
 });

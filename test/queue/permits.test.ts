@@ -193,4 +193,38 @@ describe('a queue object that nobody needs any more', () => {
     }
     expect(collected.sort()).toEqual(['batcher', 'queue']);
   });
+
+  it('stays while it listens for the end, and is collected when it was told or listens no more', async () => {
+    const collected: string[] = [];
+    const registry = new FinalizationRegistry((name: string) => collected.push(name));
+    const told: string[] = [];
+    const other = (() => {
+      const closed = queueOf(1).on('closed', () => told.push('closed'));
+      closed.close();
+      registry.register(closed, 'closed');
+      const listener = () => told.push('never');
+      registry.register(queueOf(1).on('closed', listener).off('closed', listener), 'off');
+      const listening = queueOf(1);
+      registry.register(listening, 'listening');
+      const attached = Queue.attach(Row, listening.handle);
+      registry.register(
+        attached.on('closed', () => told.push('attached')),
+        'attached',
+      );
+      return listening;
+    })();
+    await until(() => {
+      collect();
+      return collected.length === 2;
+    });
+    expect(collected.sort()).toEqual(['closed', 'off']);
+    other.close();
+    await until(() => {
+      collect();
+      return collected.length === 3;
+    });
+    expect(collected[2]).toBe('attached');
+    expect(told).toEqual(['closed', 'attached']);
+    other[Symbol.dispose]();
+  });
 });

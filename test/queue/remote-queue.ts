@@ -1,4 +1,4 @@
-import type { AttachOptions, QueueHandle } from 'sluice';
+import type { QueueHandle } from 'sluice';
 import { WorkerThread } from '../worker-thread.js';
 
 interface Answer {
@@ -19,12 +19,13 @@ export class RemoteQueue {
   readonly thread: WorkerThread;
   #calls = 0;
 
-  private constructor(handle: QueueHandle, options: AttachOptions<never> | undefined) {
-    this.thread = new WorkerThread(new URL('./workers/remote.js', import.meta.url), { handle, options });
+  private constructor(handle: QueueHandle, spills: boolean) {
+    this.thread = new WorkerThread(new URL('./workers/remote.js', import.meta.url), { handle, spills });
   }
 
-  static async attach(handle: QueueHandle, options?: AttachOptions<never>): Promise<RemoteQueue> {
-    const remote = new RemoteQueue(handle, options);
+  /** With `spills`, for the policy 'caller': `call('take', [], { on: 'spilled' })` is what found no room since. */
+  static async attach(handle: QueueHandle, spills = false): Promise<RemoteQueue> {
+    const remote = new RemoteQueue(handle, spills);
     await remote.thread.message('ready');
     return remote;
   }

@@ -1,4 +1,3 @@
-import { getEventListeners } from 'node:events';
 import { type Permit, Queue } from 'sluice';
 import { afterEach, describe, expect, it } from 'vitest';
 import { expectError, rejected } from '../thrown.js';
@@ -14,9 +13,6 @@ function full(capacity = 1, options = {}): Rows {
   queue.tryPushMany(rows(0, capacity));
   return queue;
 }
-
-const listeners = (signal: AbortSignal) => getEventListeners(signal, 'abort').length;
-const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
 
 const remotes: RemoteQueue[] = [];
 async function remote(queue: Rows): Promise<RemoteQueue> {
@@ -142,85 +138,6 @@ describe('push', () => {
     expect(queue.stats()).toMatchObject({ waiting: 0, depth: 3, permits: 0 });
   });
 });
-
-/** Every way to wait, as a function of what is given to it. */
-const ways: Array<[string, (queue: Rows, options: object) => Promise<unknown>]> = [
-  ['push', (queue, options) => queue.push({ number: 1 }, options)],
-  ['reserve', (queue, options) => queue.reserve(1, options)],
-  ['drained', (queue, options) => queue.drained(options)],
-];
-
-describe.each(ways)('a %s that ends leaves no listener, timer or place in line behind', (name, wait) => {
-  it('after an abort', async () => {
-    const queue = full();
-    const timersBefore = timers();
-    const controller = new AbortController();
-    const reason = new Error('enough');
-    const waits = Array.from({ length: 20 }, () =>
-      wait(queue, { signal: controller.signal, timeoutMs: 1e9 }).catch((error: unknown) => error),
-    );
-    expect(listeners(controller.signal)).toBe(20);
-    controller.abort(reason);
-    expect(await Promise.all(waits)).toEqual(Array(20).fill(reason));
-    expect(listeners(controller.signal)).toBe(0);
-    expect(timers()).toBe(timersBefore);
-    expect(queue.stats()).toMatchObject({ waiting: 0, permits: 0, depth: 1 });
-  });
-
-  it('after a time-out', async () => {
-    const queue = full();
-    const timersBefore = timers();
-    const { signal } = new AbortController();
-    expectError(await rejected(wait(queue, { signal, timeoutMs: 0.5 })), 'ERR_SLUICE_TIMEOUT');
-    expect(listeners(signal)).toBe(0);
-    expect(timers()).toBe(timersBefore);
-    expect(queue.stats()).toMatchObject({ waiting: 0, depth: 1 });
-  });
-
-  it('after the queue is disposed of', async () => {
-    const queue = full();
-    const other = Queue.attach(Row, queue.handle);
-    const timersBefore = timers();
-    const { signal } = new AbortController();
-    const waiting = wait(queue, { signal, timeoutMs: 1e9 });
-    queue[Symbol.dispose]();
-    expectError(await rejected(waiting), 'ERR_SLUICE_DISPOSED');
-    expect(listeners(signal)).toBe(0);
-    expect(timers()).toBe(timersBefore);
-    expect(other.stats()).toMatchObject({ waiting: 0, permits: 0 });
-  });
-
-  it('after it got what it waited for', async () => {
-    const queue = full();
-    const timersBefore = timers();
-    const { signal } = new AbortController();
-    const waiting = wait(queue, { signal, timeoutMs: 1e9 });
-    if (name === 'drained') queue.close();
-    queue.tryPop();
-    const permit = (await waiting) as Permit<unknown> | undefined;
-    permit?.[Symbol.dispose]();
-    expect(listeners(signal)).toBe(0);
-    expect(timers()).toBe(timersBefore);
-    expect(queue.stats().waiting).toBe(0);
-  });
-});
-
-describe.each(ways.slice(0, 2))(
-  'a %s that ends leaves no listener, timer or place in line behind',
-  (_, wait) => {
-    it('after the queue is closed', async () => {
-      const queue = full();
-      const timersBefore = timers();
-      const { signal } = new AbortController();
-      const waits = [wait(queue, { signal, timeoutMs: 1e9 }), wait(queue, { signal })];
-      queue.close();
-      for (const waiting of waits) expectError(await rejected(waiting), 'ERR_SLUICE_CLOSED');
-      expect(listeners(signal)).toBe(0);
-      expect(timers()).toBe(timersBefore);
-      expect(queue.stats()).toMatchObject({ waiting: 0, depth: 1 });
-    });
-  },
-);
 
 describe('waiters of a thread that ends', () => {
   it.each(['terminate', 'end'] as const)('are gone with it, however it ends: %s', async (way) => {

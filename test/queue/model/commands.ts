@@ -82,6 +82,13 @@ function waiting(
   model.wait(model.lane(at), { id, object: who, item, permits: waiter.permits });
   return undefined;
 }
+/** What a loop that takes records one by one gets, at most `most` of them, before it would sleep. */
+function oneByOne(model: Model, who: number, most: number): number[] {
+  model.consumer = who;
+  const numbers: number[] = [];
+  for (let i = 0; i < most; i++) numbers.push(...model.consume(1, 1));
+  return numbers;
+}
 /** Turns of the event loop after which a loop that consumes must have got everything. */
 const turnsMax = 1_000;
 const couldWait = (model: Model) => model.waiting < model.config.maxWaiting;
@@ -184,7 +191,7 @@ export const commands: Array<fc.Arbitrary<Command>> = [
     held.permit[Symbol.dispose]();
     model.givePermits(model.lane(held.lane), held.object, remaining);
   }),
-  command('batcher', [object, lane, small, small], (model, real, who, wanted, max, many) => {
+  command('batcher', [object, lane, small, small, small], (model, real, who, wanted, max, many, flushAt) => {
     const at = wanted % model.config.lanes;
     const batcher = real.object(who).batcher({ max, lane: at });
     let gathered: number[] = [];
@@ -208,6 +215,9 @@ export const commands: Array<fc.Arbitrary<Command>> = [
         model.rejected++;
         model.spill([number]);
       } else if (gathered.push(number) === permits) flush();
+      if (i !== flushAt) continue;
+      expect(batcher.flush()).toBe(gathered.length);
+      flush();
     }
     expect(batcher.size).toBe(gathered.length);
     batcher[Symbol.dispose]();
@@ -243,6 +253,20 @@ export const commands: Array<fc.Arbitrary<Command>> = [
     expect(act()).toBe(seen.length);
     expect(seen).toEqual(model.drain(max ?? model.config.capacity * model.config.lanes));
   }),
+  command('drain while time passes', [object, small, fc.constantFrom(1, 4)], (model, real, who, max, ms) => {
+    const seen: number[] = [];
+    const visit = ({ number }: { number: number }) => {
+      seen.push(number);
+      real.clock.advance(ms);
+    };
+    const act = () => real.object(who).drain(visit, max);
+    if (!consumes(model, who, act)) return;
+    expect(act()).toBe(seen.length);
+    const passes = () => {
+      model.now += ms;
+    };
+    expect(seen).toEqual(model.drain(max, passes));
+  }),
   command('consume', [object, small], async (model, real, who, batchSize) => {
     const seen: number[] = [];
     const controller = new AbortController();
@@ -253,12 +277,18 @@ export const commands: Array<fc.Arbitrary<Command>> = [
     if (model.consumer !== undefined && model.consumer !== who) {
       return expectError(await rejected(consuming), 'ERR_SLUICE_CONSUMER');
     }
+    model.consumer = who;
     const expected = model.consume(batchSize);
     if (model.drained) await consuming;
     else {
       const ended = rejected(consuming);
       // Bounded, so that a record that does not come fails the comparison below.
-      const isBehind = () => seen.length < expected.length || real.expired.length < model.expired.length;
+      const isBehind = () => {
+        const { expired, dropped } = real.object(who).stats();
+        return (
+          seen.length < expected.length || expired + dropped < model.counts.expired + model.counts.dropped
+        );
+      };
       for (let turn = 0; turn < turnsMax && isBehind(); turn++) await immediate();
       controller.abort();
       expect((await ended).name).toBe('AbortError');
@@ -268,8 +298,7 @@ export const commands: Array<fc.Arbitrary<Command>> = [
   }),
   command('for await', [object, small], async (model, real, who, most) => {
     if (model.consumer !== undefined && model.consumer !== who) return;
-    const expected: number[] = [];
-    for (let i = 0; i < most; i++) expected.push(...model.consume(1, 1));
+    const expected = oneByOne(model, who, most);
     const records = real.object(who)[Symbol.asyncIterator]();
     const seen: number[] = [];
     while (seen.length < expected.length) seen.push((await records.next()).value?.number ?? -1);
@@ -283,6 +312,67 @@ export const commands: Array<fc.Arbitrary<Command>> = [
     expect(seen).toEqual(expected);
     model.consumer = undefined;
   }),
+  command('readable', [object, small], async (model, real, who, most) => {
+    const reader = real.object(who).readable().getReader();
+    if (model.consumer !== undefined && model.consumer !== who) {
+      expectError(await rejected(reader.read()), 'ERR_SLUICE_CONSUMER');
+      return;
+    }
+    const expected = oneByOne(model, who, most);
+    const seen: number[] = [];
+    while (seen.length < expected.length) seen.push((await reader.read()).value?.number ?? -1);
+    const next = expected.length < most ? reader.read() : undefined; // waits, or sees the end
+    await immediate();
+    await reader.cancel();
+    if (next !== undefined) expect((await next).done).toBe(true);
+    expect(seen).toEqual(expected);
+    model.consumer = undefined;
+  }),
+  command('writable', [object, fc.nat({ max: 9 })], async (model, real, who, chance) => {
+    const value = { number: real.next++ };
+    const closes = chance === 0;
+    const writer = real.object(who).writable({ close: closes }).getWriter();
+    const closed = writer.closed.catch((error: unknown) => error);
+    const writing = writer.write(value);
+    if (!model.closed && model.open(model.lane(0)) > 0) {
+      model.add(model.lane(0), model.item(value.number, undefined));
+      await writing;
+      await writer.close();
+      if (closes) model.close();
+    } else if (model.closed || !couldWait(model)) {
+      if (!model.closed) model.waitersRefused++;
+      expectError(await rejected(writing), model.closed ? 'ERR_SLUICE_CLOSED' : 'ERR_SLUICE_WAITERS');
+    } else {
+      const failing = rejected(writing);
+      await immediate();
+      expect(real.object(who).stats().waiting).toBe(model.waiting + 1);
+      const reason = new Error('the stream is aborted');
+      await writer.abort(reason);
+      expect(await failing).toBe(reason);
+    }
+    await closed;
+  }),
+  command(
+    'waits that run out of time',
+    [object, lane, fc.constantFrom('push', 'reserve')],
+    async (model, real, who, wanted, way) => {
+      const at = wanted % model.config.lanes;
+      if (model.closed || model.open(model.lane(at)) > 0 || !couldWait(model)) return;
+      const given = { lane: at, timeoutMs: 0.5 };
+      const queue = real.object(who);
+      const waiting = way === 'push' ? queue.push({ number: real.next++ }, given) : queue.reserve(1, given);
+      expectError(await rejected(waiting), 'ERR_SLUICE_TIMEOUT');
+    },
+  ),
+  command('on, off', [object], (model, real, who) => {
+    model.listens[who] = !model.listens[who];
+    if (model.listens[who]) real.listen(real.object(who));
+    else real.ignore(real.object(who));
+  }),
+  command('ref, unref', [object, fc.boolean()], (_model, real, who, keeps) => {
+    const queue = real.object(who);
+    expect(keeps ? queue.ref() : queue.unref()).toBe(queue);
+  }),
   command('releaseLease', [object], (model, real, who) => {
     real.object(who).releaseLease();
     if (model.consumer === who) model.consumer = undefined;
@@ -292,7 +382,15 @@ export const commands: Array<fc.Arbitrary<Command>> = [
     model.now += ms;
   }),
   command('dispose and attach again', [object], (model, real, who) => {
-    real.replace(who);
+    real.replace(who)[Symbol.dispose]();
+    model.dispose(who);
+  }),
+  command('asyncDispose and attach again', [object, fc.nat({ max: 9 })], async (model, real, who, chance) => {
+    const isConsumedByOther = model.consumer !== undefined && model.consumer !== who;
+    if (chance !== 0 || (isConsumedByOther && (model.depth > 0 || model.permits > 0))) return;
+    const old = real.replace(who);
+    await old[Symbol.asyncDispose]();
+    model.close();
     model.dispose(who);
   }),
   command('close', [object, fc.nat({ max: 5 })], (model, real, who, chance) => {

@@ -7,12 +7,22 @@ export interface Config {
   readonly ttlMs: number | undefined;
   readonly overflow: 'reject' | 'drop-oldest' | 'caller';
   readonly latency: boolean;
+  /** Of lane 0, 1 and 2; undefined: the default ones. */
+  readonly weights: readonly [number, number, number] | undefined;
+  readonly shed: { readonly targetMs: number; readonly intervalMs: number } | undefined;
   readonly start: bigint;
 }
 
 interface Item {
   readonly number: number;
+  readonly enqueued: number;
   readonly deadline: number;
+}
+
+/** A record that a native call shows: its lane, and the lanes that had something to give when it was chosen. */
+interface Shown {
+  readonly lane: Lane;
+  readonly ready: readonly Lane[];
 }
 
 /** Somebody in line for room: with a record, or for permits. */
@@ -31,9 +41,9 @@ interface Lane {
   earned: number;
 }
 
-/** Records that native code shows, and drops while somebody listens, in one call. */
+/** Records that native code shows, and drops, in one call. */
 const shownMax = 64;
-const droppedMax = 64;
+const droppedMax = { heard: 64, unheard: 1_024 };
 
 const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
 
@@ -49,6 +59,9 @@ export class Model {
   rejected = 0;
   waitersRefused = 0;
   highWater = 0;
+  /** Whether somebody listens to what an object drops. */
+  readonly listens: [boolean, boolean] = [true, true];
+  readonly counts = { expired: 0, dropped: 0, shed: 0 };
   /** What listeners must have been told, and what must have been spilled. */
   readonly expired: number[] = [];
   readonly dropped: number[] = [];
@@ -63,7 +76,9 @@ export class Model {
       permits: [0, 0],
       earned: 0,
     }));
-    this.#weights = this.lanes.map((_, lane) => (lane === 0 ? 21 - config.lanes : 1));
+    this.#weights = this.lanes.map(
+      (_, lane) => config.weights?.[lane] ?? (lane === 0 ? 21 - config.lanes : 1),
+    );
   }
 
   lane(index: number): Lane {
@@ -83,11 +98,15 @@ export class Model {
   }
 
   item(number: number, ttlMs: number | undefined): Item {
-    return { number, deadline: this.now + (ttlMs ?? this.config.ttlMs ?? Number.POSITIVE_INFINITY) };
+    const deadline = this.now + (ttlMs ?? this.config.ttlMs ?? Number.POSITIVE_INFINITY);
+    return { number, enqueued: this.now, deadline };
   }
   room(lane: Lane): number {
-    const places = this.config.capacity * (this.config.overflow === 'drop-oldest' ? 2 : 1);
-    return places - lane.items.length - sum(lane.permits);
+    return (
+      this.config.capacity * (this.config.overflow === 'drop-oldest' ? 2 : 1) -
+      lane.items.length -
+      sum(lane.permits)
+    );
   }
   /** Room for those who do not wait in line. */
   open(lane: Lane): number {
@@ -162,96 +181,146 @@ export class Model {
       this.serve(lane);
     }
     if (this.consumer === object) this.consumer = undefined;
+    this.listens[object] = true; // that of the next object in its place
   }
 
   // ---- consuming: as native/core/queue_consumer.h says it ---------------------------------------------------------
 
   get #drops(): boolean {
-    return this.config.ttlMs !== undefined || this.config.overflow === 'drop-oldest';
+    const { ttlMs, overflow, shed } = this.config;
+    return ttlMs !== undefined || overflow === 'drop-oldest' || shed !== undefined;
+  }
+  get #hears(): boolean {
+    return this.consumer !== undefined && this.listens[this.consumer] === true;
   }
 
-  /** One native call: how many of each lane are shown, in which order; drops first what is not to be consumed. */
-  #show(max: number): { shown: Lane[]; dropped: number } {
-    const shown: Lane[] = [];
+  /** One native call: what is shown, in which order; drops first what is not to be consumed. */
+  #show(max: number): { shown: Shown[]; dropped: number } {
+    if (this.depth === 0) {
+      this.#shedding.shortest = 0;
+      return { shown: [], dropped: 0 };
+    }
+    const shown: Shown[] = [];
     const index = new Map(this.lanes.map((lane) => [lane, 0]));
     const open = new Set(this.lanes);
+    const earned = new Map(this.lanes.map((lane) => [lane, lane.earned]));
+    const most = this.#hears ? droppedMax.heard : droppedMax.unheard;
     let dropped = 0;
     while (shown.length < Math.min(max, shownMax)) {
       const ready = [...open].filter((lane) => (index.get(lane) ?? 0) < lane.items.length);
       if (ready.length === 0) break;
       const due = ready.find((lane) => this.#mustDrop(lane, index.get(lane) ?? 0));
       if (due !== undefined) {
-        if (index.get(due) !== 0 || dropped >= droppedMax) open.delete(due);
+        if (index.get(due) !== 0 || dropped >= most) open.delete(due);
         else {
-          const { number, deadline } = due.items.shift() as Item;
-          (this.now >= deadline ? this.expired : this.dropped).push(number);
+          this.#drop(due);
           dropped++;
         }
         continue;
       }
-      const lane = this.#next(ready);
+      const lane = this.#next(ready, earned);
       index.set(lane, (index.get(lane) ?? 0) + 1);
-      shown.push(lane);
+      shown.push({ lane, ready });
     }
     if (dropped > 0) for (const lane of this.lanes) this.serve(lane);
     return { shown, dropped };
   }
-  #mustDrop(lane: Lane, index: number): boolean {
-    const { deadline } = lane.items[index] as Item;
-    if (this.now >= deadline) return true;
-    return this.config.overflow === 'drop-oldest' && lane.items.length - index > this.config.capacity;
+  #drop(lane: Lane): void {
+    const { number, deadline } = lane.items[0] as Item;
+    const isOldest = this.config.overflow === 'drop-oldest' && lane.items.length > this.config.capacity;
+    lane.items.shift();
+    if (this.now >= deadline) {
+      this.counts.expired++;
+      if (this.#hears) this.expired.push(number);
+      return;
+    }
+    this.counts.dropped++;
+    if (!isOldest) this.counts.shed++;
+    if (this.#hears) this.dropped.push(number);
   }
-  #next(ready: readonly Lane[]): Lane {
+  #mustDrop(lane: Lane, index: number): boolean {
+    const { deadline, enqueued } = lane.items[index] as Item;
+    if (this.now >= deadline) return true;
+    const beyond = lane.items.length - index > this.config.capacity;
+    if (this.config.overflow === 'drop-oldest' && beyond) return true;
+    return this.config.shed !== undefined && this.#sheds(this.config.shed, this.now - enqueued);
+  }
+  /** CoDel, as native/core/shedding.h has it. */
+  #sheds({ targetMs, intervalMs }: { targetMs: number; intervalMs: number }, waited: number): boolean {
+    const shedding = this.#shedding;
+    if (this.now >= shedding.intervalEnd) {
+      shedding.stands = shedding.intervalEnd !== 0 && shedding.shortest > targetMs;
+      shedding.shortest = waited;
+      shedding.intervalEnd = this.now + intervalMs;
+    } else {
+      shedding.shortest = Math.min(shedding.shortest, waited);
+    }
+    return shedding.stands && waited > 2 * targetMs;
+  }
+  readonly #shedding = { intervalEnd: 0, shortest: 0, stands: false };
+
+  #next(ready: readonly Lane[], earned: Map<Lane, number>): Lane {
     const [urgent, ...others] = ready as [Lane, ...Lane[]];
     const total = sum(this.#weights);
+    const has = (lane: Lane) => earned.get(lane) ?? 0;
     let chosen = urgent;
     for (const lane of others) {
-      lane.earned += this.#weights[this.lanes.indexOf(lane)] ?? 0;
-      if (chosen === urgent && lane.earned >= total) chosen = lane;
+      earned.set(lane, has(lane) + (this.#weights[this.lanes.indexOf(lane)] ?? 0));
+      if (chosen === urgent && has(lane) >= total) chosen = lane;
     }
-    if (chosen !== urgent) chosen.earned -= total;
+    if (chosen !== urgent) earned.set(chosen, has(chosen) - total);
     return chosen;
   }
-  #free(shown: readonly Lane[]): number[] {
-    const numbers = shown.map((lane) => (lane.items.shift() as Item).number);
+  /** What was shown is consumed: now its lanes have been served. */
+  #free(shown: readonly Shown[]): number[] {
+    const earned = new Map(this.lanes.map((lane) => [lane, lane.earned]));
+    for (const { ready } of shown) this.#next(ready, earned);
+    for (const lane of this.lanes) lane.earned = earned.get(lane) ?? 0;
+    const numbers = shown.map(({ lane }) => (lane.items.shift() as Item).number);
     this.popped += numbers.length;
     if (numbers.length > 0) for (const lane of this.lanes) this.serve(lane);
     return numbers;
   }
-  /** Shows until something is shown or nothing is left. */
-  #showing(max: number): Lane[] {
-    for (;;) {
+  /** Shows until something is shown, nothing is left, or as many were dropped as the queue can hold. */
+  #showing(max: number): Shown[] {
+    if (!this.#drops) return this.#show(max).shown;
+    for (let left = 2 * this.config.capacity * this.config.lanes; left > 0; ) {
       const { shown, dropped } = this.#show(max);
       if (shown.length > 0 || dropped === 0) return shown;
+      left -= dropped;
     }
+    return [];
   }
 
   pop(max: number): number[] {
     if (max <= shownMax && !this.#drops) return this.#free(this.#show(max).shown);
     const numbers: number[] = [];
     while (numbers.length < max) {
-      const taken = this.#free(this.#showing(max - numbers.length));
+      const taken = this.#free(this.#showing(Math.min(shownMax, max - numbers.length)));
       if (taken.length === 0) break;
       numbers.push(...taken);
     }
     return numbers;
   }
-  drain(max: number): number[] {
+  /** `visit` is called with each record, and may let time pass. */
+  drain(max: number, visit: () => void = () => {}): number[] {
     const numbers: number[] = [];
-    for (;;) {
-      const left = max - numbers.length;
-      const taken = left === 0 ? [] : this.#free(this.#showing(left));
-      if (taken.length === 0) return numbers;
-      numbers.push(...taken);
+    while (numbers.length < max) {
+      const shown = this.#showing(Math.min(shownMax, max - numbers.length));
+      // With a time to live, time may have passed in the visit: the next ones are then looked at again.
+      const visited = this.config.ttlMs === undefined ? shown : shown.slice(0, 1);
+      if (visited.length === 0) break;
+      for (const _ of visited) visit();
+      numbers.push(...this.#free(visited));
     }
+    return numbers;
   }
   /** What a consuming loop hands out, batch by batch, until it sleeps. */
   consume(batchSize: number, batchesMax = Number.POSITIVE_INFINITY): number[] {
     const numbers: number[] = [];
     for (let batches = 0; batches < batchesMax; ) {
-      const { shown, dropped } = this.#show(batchSize);
-      const batch = this.#free(shown);
-      if (batch.length === 0 && dropped === 0) break;
+      const batch = this.#free(this.#show(batchSize).shown);
+      if (batch.length === 0 && this.depth === 0) break;
       if (batch.length > 0) batches++;
       numbers.push(...batch);
     }

@@ -38,6 +38,16 @@ switch (manner) {
       for (;;);
     }, 1);
     break;
+  case 'in its second visit': {
+    let visits = 0;
+    queue.drain(() => {
+      if (++visits < 2) return;
+      tell('consuming');
+      for (;;);
+    });
+    break;
+  }
+
   case 'in a loop':
     for (let i = 0; ; i++) {
       queue.tryPop();

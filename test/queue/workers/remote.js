@@ -4,9 +4,12 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { Queue } from 'sluice';
 import { Row } from '../row.js';
 
-const queue = Queue.attach(Row, workerData.handle, workerData.options);
+/** @type {unknown[]} */
+const spilled = [];
+const onOverflow = (/** @type {unknown} */ value) => spilled.push(value);
+const queue = Queue.attach(Row, workerData.handle, workerData.spills ? { onOverflow } : {});
 /** @type {Record<string, any>} */
-const objects = { queue };
+const objects = { queue, spilled: { take: () => spilled.splice(0) } };
 /** Controllers of the signals given to calls. @type {Record<string, AbortController>} */
 const controllers = {};
 

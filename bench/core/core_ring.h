@@ -1,0 +1,55 @@
+// sluice's ring, used as the queue uses it: claim, copy, publish; the consumer reads in place, up to 64 at a time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <new>
+
+#include "core/ring.h"
+
+namespace bench {
+
+template <class Item>
+class alignas(sluice::kCacheLine) CoreRing {  // read by all: it must not lie beside what the consumer writes
+ public:
+  explicit CoreRing(std::uint64_t capacity)
+      : memory_(::operator new(sluice::Ring<>::bytes(capacity, sizeof(Item)), kAlignment)),
+        ring_(memory_, capacity, sizeof(Item)) {
+    ring_.format(0);
+  }
+  CoreRing(const CoreRing&) = delete;
+  CoreRing& operator=(const CoreRing&) = delete;
+  ~CoreRing() { ::operator delete(memory_, kAlignment); }
+
+  // How many of the items were taken: the first so many.
+  std::uint32_t push(const Item* items, std::uint32_t count) noexcept {
+    const auto claim = ring_.claim(count);
+    for (std::uint32_t i = 0; i < claim.count; ++i) {
+      const std::uint64_t position = claim.position + i * sluice::kRingStep;
+      sluice::StdAtomics::write_bytes(ring_.record(position), items + i, sizeof(Item));
+      ring_.publish(position);
+    }
+    return claim.count;
+  }
+
+  // Visits what is there, up to a batch, and returns how many.
+  template <class Visit>
+  std::uint32_t drain(Visit&& visit) noexcept {
+    const std::uint64_t head = ring_.head();
+    std::uint32_t count = 0;
+    for (; count < kBatch && ring_.readable(head + count * sluice::kRingStep); ++count) {
+      visit(*static_cast<const Item*>(ring_.record(head + count * sluice::kRingStep)));
+    }
+    if (count != 0) ring_.advance(head + count * sluice::kRingStep);
+    return count;
+  }
+
+ private:
+  static constexpr std::uint32_t kBatch = 64;  // as `staged` in lib/queue/producer.ts
+  static constexpr std::align_val_t kAlignment{sluice::kCacheLine};
+
+  void* memory_;
+  sluice::Ring<> ring_;
+};
+
+}  // namespace bench

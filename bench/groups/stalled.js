@@ -1,0 +1,55 @@
+/** Memory while messages meet a consumer that stands still. */
+import { contenders } from '../contenders/contender.js';
+import { about as unbounded } from '../contenders/message-port-unbounded.js';
+import { inChildProcess } from '../threads/in-child-process.js';
+
+const ATTEMPTS = 1_000_000;
+const growth = 'stalled/growth';
+const each = 'stalled/each';
+const taken = 'stalled/taken';
+const all = [
+  ...(await contenders()).filter(({ producersMax, gathers }) => producersMax > 0 && gathers !== true),
+  { ...unbounded, file: './message-port-unbounded.js' },
+];
+
+/** @type {import('../runner/group.js').Group} */
+export const group = {
+  name: 'stalled',
+  title: 'A stalled consumer',
+  about:
+    "A million messages of 64 bytes are offered, each once, while the consumer's loop stands still. Growth is of the " +
+    "process's resident memory from then on: a ring's own memory was in use before. A bounded queue takes as many as " +
+    'it holds and refuses the rest; an unbounded one takes them all, and memory for each. What V8 takes meanwhile to ' +
+    'compile and collect, some hundred kilobytes, is in the growth too.',
+  comparisons: [
+    {
+      title: 'a million messages offered',
+      figures: [
+        { id: growth, title: 'Growth of resident memory', unit: 'bytes' },
+        { id: each, title: 'For each message offered, whole bytes', unit: 'bytes' },
+        { id: taken, title: 'Messages taken', unit: 'count' },
+      ],
+      cases: all.map(({ title: subject, file: contender }) => ({
+        subject,
+        run: async ({ quick }, plot) => {
+          const program = new URL('../stalled/program.js', import.meta.url);
+          const attempts = quick ? ATTEMPTS / 5 : ATTEMPTS;
+          const measured = await inChildProcess(program, { contender, attempts });
+          plot('Resident memory while the consumer is stalled', 'bytes', measured.points);
+          return {
+            [growth]: measured.growth,
+            [each]: Math.round(measured.growth / attempts),
+            [taken]: measured.taken,
+          };
+        },
+      })),
+    },
+  ],
+  bars: [
+    {
+      claim: 'memory beyond the ring while 1 M messages meet a stalled consumer, bytes for each',
+      of: { figure: each, subject: 'sluice' },
+      atMost: 0,
+    },
+  ],
+};

@@ -1,0 +1,55 @@
+/** Waking an idle event loop. */
+import { contenders } from '../contenders/contender.js';
+import { measureWakeUp } from '../wake-up/measure.js';
+
+const PAUSE_MS = 2;
+const all = (await contenders()).filter(({ producersMax, gathers }) => producersMax > 0 && gathers !== true);
+
+/** @type {import('../runner/group.js').Group} */
+export const group = {
+  name: 'wake-up',
+  title: 'Waking an idle event loop',
+  about:
+    'Round trips of one message between two threads whose event loops have nothing else to do: each trip wakes ' +
+    `both. Back to back the processors are still awake; after ${PAUSE_MS} ms of idleness they may sleep, and what is ` +
+    'measured is mostly how they come to.',
+  comparisons: [
+    comparison('back-to-back', 'back to back', 0),
+    comparison('idle', `after ${PAUSE_MS} ms idle`, PAUSE_MS),
+  ],
+  bars: [
+    bar('wake-up of an idle consumer loop, round trip p50, MessagePort vs sluice', 'back-to-back', 1.5),
+    bar(`the same after ${PAUSE_MS} ms of idleness`, 'idle'),
+  ],
+};
+
+/** @param {string} name @param {string} title @param {number} pauseMs @returns {import('../runner/group.js').Comparison} */
+function comparison(name, title, pauseMs) {
+  const id = `wake-up/${name}`;
+  return {
+    title: `Round trip, ${title}`,
+    chart: 'log',
+    figures: [
+      { id: `${id}/p50`, title: 'p50', unit: 'ns' },
+      { id: `${id}/p99`, title: 'p99', unit: 'ns' },
+    ],
+    cases: all.map(({ title: subject, file: contender }) => ({
+      subject,
+      run: async ({ warmUpMs, measuredMs }) => {
+        const { p50, p99 } = await measureWakeUp({ contender, pauseMs, warmUpMs, measuredMs });
+        return { [`${id}/p50`]: p50, [`${id}/p99`]: p99 };
+      },
+    })),
+  };
+}
+
+/** @param {string} claim @param {string} name @param {number} [atLeast] @returns {import('../runner/group.js').Bar} */
+function bar(claim, name, atLeast) {
+  const figure = `wake-up/${name}/p50`;
+  return {
+    claim,
+    of: { figure, subject: 'MessagePort' },
+    to: { figure, subject: 'sluice' },
+    ...(atLeast === undefined ? {} : { atLeast }),
+  };
+}

@@ -1,0 +1,78 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { contender } from './contenders.js';
+
+const LIMIT = 100;
+const WINDOW = 1_000;
+
+/** @typedef {Array<[atMs: number, asks: number]>} Pattern */
+
+/**
+ * What is known to break limiters, in milliseconds from the first request.
+ * @type {Record<string, Pattern>}
+ */
+export const patterns = {
+  '1, L-1 late, L': [
+    [0, 1],
+    [950, LIMIT - 1],
+    [1_050, LIMIT],
+  ],
+  'L at the end, L at the start': [
+    [0, 1],
+    [1_000, 1], // whoever begins a window with this ends it with what follows
+    [1_900, LIMIT],
+    [2_100, LIMIT],
+  ],
+  random: randomPattern(7, 5_000),
+};
+
+/**
+ * The most that any true second let through, in units of the limit. In real time. Of a call it is known only when it
+ * began and ended, so what is counted lies within the second with both; of one that was delayed, the end is when it was
+ * let through.
+ *
+ * @param {string} name
+ * @param {Pattern} pattern
+ */
+export async function worstSecond(name, pattern) {
+  const { ask, delays } = contender(name)({ limit: LIMIT, windowMs: WINDOW, keys: 100, delays: true });
+  /** @type {Array<{ before: number, after: number }>} */
+  const passed = [];
+  const start = performance.now();
+  const one = async () => {
+    const before = performance.now();
+    const answer = ask('one');
+    const allowed = typeof answer === 'boolean' ? answer : await answer;
+    const after = performance.now();
+    if (allowed) passed.push({ before: delays ? after : before, after });
+  };
+  for (const [atMs, asks] of pattern) {
+    await sleep(Math.max(0, start + atMs - performance.now()));
+    for (let i = 0; i < asks; i++) void one();
+  }
+  await sleep(WINDOW);
+  let most = 0;
+  for (const { before: from } of passed) {
+    let count = 0;
+    for (const { before, after } of passed) if (before >= from && after < from + WINDOW) count++;
+    most = Math.max(most, count);
+  }
+  return most / LIMIT;
+}
+
+/**
+ * Bursts of 1 to 40 at random times, four times the limit on average; the same for all.
+ * @param {number} seed
+ * @param {number} lengthMs
+ * @returns {Pattern}
+ */
+function randomPattern(seed, lengthMs) {
+  let state = seed;
+  const random = () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+  /** @type {Pattern} */
+  const pattern = [];
+  for (let at = 0; at < lengthMs; at += random() * 100) pattern.push([at, 1 + Math.floor(random() * 40)]);
+  return pattern;
+}

@@ -1,0 +1,47 @@
+/** Whether a group's bars hold. */
+import { spread } from './statistics.js';
+
+/**
+ * @typedef {object} Verdict
+ * @property {string} claim
+ * @property {string} limit '>= 2', or '' if it is only reported
+ * @property {import('./statistics.js').Spread} [value] absent if it was not measured
+ * @property {'met' | 'missed' | 'reported' | 'not measured'} outcome
+ */
+
+/**
+ * @param {import('./group.js').Group} group
+ * @param {import('./samples.js').Samples} samples
+ * @returns {Verdict[]}
+ */
+export function judge(group, samples) {
+  return group.bars.map((bar) => {
+    const values = bar.to === undefined ? samples.of(bar.of) : samples.quotients(bar.of, bar.to);
+    const { claim } = bar;
+    const limit = limitText(bar);
+    if (values.length === 0) return { claim, limit, outcome: 'not measured' };
+    const value = spread(values);
+    return {
+      claim,
+      limit,
+      value,
+      outcome: limit === '' ? 'reported' : holds(bar, value.median) ? 'met' : 'missed',
+    };
+  });
+}
+
+/** @param {import('./group.js').Bar} bar @param {number} value */
+function holds({ atLeast, moreThan, atMost }, value) {
+  return !(
+    (atLeast !== undefined && value < atLeast) ||
+    (moreThan !== undefined && value <= moreThan) ||
+    (atMost !== undefined && value > atMost)
+  );
+}
+
+/** @param {import('./group.js').Bar} bar */
+function limitText({ atLeast, moreThan, atMost }) {
+  if (atLeast !== undefined) return `>= ${atLeast}`;
+  if (moreThan !== undefined) return `> ${moreThan}`;
+  return atMost === undefined ? '' : `<= ${atMost}`;
+}

@@ -1,0 +1,25 @@
+/** The resident memory of this process. */
+import { existsSync, openSync, readSync } from 'node:fs';
+
+/** Linux counts pages for each processor and sums them up now and then; this file alone has them exactly. */
+const EXACT = '/proc/self/smaps_rollup';
+const FIELD = 'Rss:';
+const SPACE = 0x20;
+const ZERO = 0x30;
+
+const file = existsSync(EXACT) ? openSync(EXACT, 'r') : undefined;
+const text = Buffer.alloc(2_048);
+
+/**
+ * Allocates next to nothing itself.
+ * @returns {number} bytes; on Linux to the page, at the price of a millisecond
+ */
+export function residentBytes() {
+  if (file === undefined) return process.memoryUsage.rss();
+  readSync(file, text, 0, text.length, 0);
+  let at = text.indexOf(FIELD) + FIELD.length;
+  while (text[at] === SPACE) at++;
+  let kilobytes = 0;
+  for (; text[at] !== SPACE; at++) kilobytes = kilobytes * 10 + (text[at] ?? ZERO) - ZERO;
+  return kilobytes * 1_024;
+}

@@ -1,0 +1,146 @@
+/**
+ * Trap 2: false sharing.
+ *
+ * Two counters, each written by one thread only. Nobody shares anything, so it must be as fast as one counter alone,
+ * and the code looks like it. But what processors exchange is not variables but cache lines, of 64 bytes here and 128
+ * elsewhere, and prefetchers fetch them in pairs. If both counters lie in one line, every write takes the line away
+ * from the other processor: what costs a few cycles costs a trip between processors, 50 ns and more. Nothing in the
+ * source says so, and two fields of a struct, or two words of an Int32Array, are such neighbours by default.
+ *
+ * sluice keeps what different threads write 128 bytes apart: the words of a ring's producers, of its consumer, the
+ * counters of each thread; `static_assert`s on the offsets say so, and a field added in between does not compile.
+ *
+ * Here are counters 8 and 128 bytes apart, written by two threads on two processors: in C++ with a locked add and
+ * with a plain store, in JavaScript with Atomics.add. Then sluice's own ring, the same header compiled twice: as it
+ * is, and with kCacheLine = 8, which packs its words. If `perf` can count cache misses here, they are shown; in most
+ * virtual machines it cannot. Without a compiler only the JavaScript part runs.
+ */
+import { availableParallelism } from 'node:os';
+import { parentPort } from 'node:worker_threads';
+import { answer, program, whyNot, withoutPadding } from '../native-program.js';
+import { answerOf, runTrap, thread } from './trap.js';
+
+const NEAR = 8;
+const FAR = 128;
+const title = 'False sharing: words of different threads 8 bytes apart, or 128';
+
+/** @typedef {{ near: number[], far: number[] }} Pair */
+
+/** One thread with its counter. @param {{ words: Int32Array, index: number, operations: number }} data */
+function counter({ words, index, operations }) {
+  // The start: both are there. The words for it are a page away from the counters.
+  Atomics.add(words, 1_024, 1);
+  while (Atomics.load(words, 1_024) < 2);
+  const started = Number(process.hrtime.bigint());
+  for (let i = 0; i < operations; i++) Atomics.add(words, index, 1);
+  parentPort?.postMessage({ started, ended: Number(process.hrtime.bigint()) });
+}
+
+/** Additions made in JavaScript, and those that the counters show. */
+let additions = 0;
+let counted = 0;
+
+/** Atomics.add of two threads. @param {number} gap bytes @param {number} operations */
+async function inJavaScript(gap, operations) {
+  const words = new Int32Array(new SharedArrayBuffer(8_192));
+  const threads = [0, gap / 4].map((index) =>
+    thread(import.meta.url, 'counter', { words, index, operations }),
+  );
+  const answers = await Promise.all(threads.map(answerOf));
+  await Promise.all(threads.map((one) => one.terminate()));
+  const began = Math.min(...answers.map(({ started }) => started));
+  const ended = Math.max(...answers.map((one) => one.ended));
+  additions += 2 * operations;
+  counted += /** @type {number} */ (words[0]) + /** @type {number} */ (words[gap / 4]);
+  return (ended - began) / operations;
+}
+
+/** @param {number} rounds @param {(padded: boolean) => Promise<number>} take @returns {Promise<Pair>} */
+async function inTurn(rounds, take) {
+  /** @type {Pair} */
+  const pair = { near: [], far: [] };
+  for (let round = 0; round < rounds; round++) {
+    pair.near.push(await take(false));
+    pair.far.push(await take(true));
+  }
+  return pair;
+}
+
+/** @param {Pair} pair @param {{ id: string, what: string, unit: 'ns' | '1/s' | 'count', atLeast?: number }} figure */
+function figureOf({ near, far }, figure) {
+  return { ...figure, naive: near, sluice: far };
+}
+
+/** @param {import('./trap.js').Settings} settings @returns {Promise<import('./trap.js').Measured>} */
+async function measure({ quick, rounds }) {
+  const operations = quick ? 200_000 : 10_000_000;
+  const figures = [];
+  const missing = [];
+  const inJs = await inTurn(rounds, (padded) => inJavaScript(padded ? FAR : NEAR, operations));
+  const noCompiler = await whyNot();
+  if (noCompiler === undefined) {
+    const counters = await program('bench/traps/false-sharing.cc');
+    const perOperation = async (/** @type {string} */ how, /** @type {boolean} */ padded) =>
+      (await answer(counters([how, padded ? FAR : NEAR, operations]))).nsPerOperation;
+    const add = await inTurn(rounds, (padded) => perOperation('add', padded));
+    const store = await inTurn(rounds, (padded) => perOperation('store', padded));
+    figures.push(
+      figureOf(add, { id: 'add', what: 'counters of two threads, locked add', unit: 'ns', atLeast: 3 }),
+      figureOf(store, { id: 'store', what: 'counters of two threads, plain store', unit: 'ns' }),
+    );
+    figures.push(...(await rings(rounds, quick ? 50 : 500)));
+    const misses = await cacheMisses(counters, operations);
+    if (typeof misses === 'string') missing.push(misses);
+    else figures.push(misses);
+  } else {
+    missing.push(`counters and rings in C++: ${noCompiler}`);
+  }
+  figures.push(figureOf(inJs, { id: 'atomics', what: 'JavaScript: Atomics.add of two threads', unit: 'ns' }));
+  if (availableParallelism() < 2) missing.push('anything shared: there is one processor');
+  const seen = [
+    {
+      claim: `none of ${additions} additions is lost: it costs time, not correctness`,
+      holds: counted === additions,
+    },
+  ];
+  return { figures, seen, missing };
+}
+
+/** The core's ring, packed and as it is. @param {number} rounds @param {number} milliseconds */
+async function rings(rounds, milliseconds) {
+  const packed = await program('bench/core/rings.cc', { more: [await withoutPadding()] });
+  const padded = await program('bench/core/rings.cc');
+  const figures = [];
+  for (const producers of [1, 4]) {
+    const pair = await inTurn(rounds, async (isPadded) => {
+      const ring = isPadded ? padded : packed;
+      return (await answer(ring(['core', 64, 1, 'threads', producers, milliseconds]))).perSecond;
+    });
+    const what = `the core's ring, ${producers} producer${producers === 1 ? '' : 's'}, 64-byte items`;
+    figures.push(figureOf(pair, { id: `ring/${producers}p`, what, unit: '1/s' }));
+  }
+  return figures;
+}
+
+/** What `perf` counts for the locked add; or why it does not. @param {import('../native-program.js').Program} counters @param {number} operations */
+async function cacheMisses(counters, operations) {
+  /** @type {number[]} */
+  const perThousand = [];
+  const under = ['perf', 'stat', '-x,', '-e', 'cache-misses'];
+  for (const gap of [NEAR, FAR]) {
+    const { code, output, problem } = await counters(['add', gap, operations], under);
+    const line = output.split('\n').find((text) => text.includes('cache-misses'));
+    const misses = Number(line?.split(',')[0]);
+    if (code !== 0 || line === undefined || Number.isNaN(misses)) {
+      return `cache misses: perf cannot count them (${problem || line?.split(',')[0] || output.trim().split('\n')[0]})`;
+    }
+    perThousand.push((misses * 1_000) / operations);
+  }
+  const [near, far] = /** @type {[number, number]} */ (perThousand);
+  return figureOf(
+    { near: [near], far: [far] },
+    { id: 'misses', what: 'cache misses in 1,000 locked adds', unit: 'count' },
+  );
+}
+
+await runTrap(import.meta.url, { title, measure, roles: { counter } });

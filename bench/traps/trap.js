@@ -1,0 +1,143 @@
+/**
+ * What a trap is: one file of this folder that shows how a naive version fails and how sluice does not, and measures
+ * both. It is a program,
+ *
+ *   node bench/traps/<name>.js [--quick] [--rounds N] [--json]
+ *
+ * and run.js starts each in a process of its own: no trap measures on what another left of heap, threads or
+ * compiled code. `--quick` is for tests: short rounds, whose counts mean something and whose timings do not.
+ *
+ * @typedef {object} Figure
+ * @property {string} id
+ * @property {string} what
+ * @property {import('../runner/units.js').Unit} unit
+ * @property {false} [compare] there is no better and no worse
+ * @property {number[] | string} naive a sample for each round; or, in words, what became of it
+ * @property {number[] | string} sluice
+ * @property {number} [atLeast] how many times better sluice must be
+ *
+ * @typedef {object} Series the same over time, on both sides
+ * @property {string} what
+ * @property {import('../runner/units.js').Unit} unit
+ * @property {number[]} atMs
+ * @property {number[]} naive
+ * @property {number[]} sluice
+ *
+ * @typedef {object} Seen what every run must show, whatever the machine: it follows from counts, not from timings
+ * @property {string} claim
+ * @property {boolean} holds
+ *
+ * @typedef {object} Measured
+ * @property {Figure[]} figures
+ * @property {Seen[]} seen
+ * @property {Series[]} [series]
+ * @property {string[]} [missing] what could not be measured here, and why
+ *
+ * @typedef {{ trap: string, title: string } & Required<Measured>} Result
+ *
+ * @typedef {{ quick: boolean, rounds: number }} Settings
+ *
+ * @typedef {object} Trap
+ * @property {string} title
+ * @property {(settings: Settings) => Promise<Measured>} measure
+ * @property {Record<string, (data: any) => unknown>} [roles] what the trap's threads and child processes do
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { isMainThread, Worker, workerData } from 'node:worker_threads';
+import { resultText } from './text.js';
+
+/**
+ * The last line of a trap's file: acts as the program that it is, or as the thread or child process that it started.
+ * @param {string} url of the trap's file
+ * @param {Trap} trap
+ */
+export async function runTrap(url, { title, measure, roles = {} }) {
+  if (!isMainThread) {
+    await act(roles, workerData.role, workerData.data);
+    return;
+  }
+  const { values } = parseArgs({
+    options: {
+      quick: { type: 'boolean', default: false },
+      rounds: { type: 'string' },
+      json: { type: 'boolean', default: false },
+      role: { type: 'string' },
+      data: { type: 'string' },
+    },
+  });
+  if (values.role !== undefined) {
+    await act(roles, values.role, JSON.parse(values.data ?? 'null'));
+    return;
+  }
+  const { quick } = values;
+  const rounds = Number(values.rounds ?? (quick ? 1 : 5));
+  if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100) {
+    throw new RangeError(`--rounds: expected a whole number from 1 to 100, got ${values.rounds}`);
+  }
+  const trap = basename(fileURLToPath(url), '.js');
+  /** @type {Result} */
+  const result = { trap, title, series: [], missing: [], ...(await measure({ quick, rounds })) };
+  console.log(values.json ? JSON.stringify(result) : resultText(result));
+  if (result.seen.some(({ holds }) => !holds)) process.exitCode = 1;
+}
+
+/** @param {Record<string, (data: any) => unknown>} roles @param {string} role @param {unknown} data */
+async function act(roles, role, data) {
+  const play = roles[role];
+  if (play === undefined) throw new Error(`no role ${role}`);
+  await play(data);
+}
+
+/**
+ * A thread of the trap in `url` that plays a role.
+ * @param {string} url
+ * @param {string} role
+ * @param {unknown} data
+ */
+export function thread(url, role, data) {
+  return new Worker(new URL(url), { workerData: { role, data } });
+}
+
+/**
+ * What the thread posts next; rejects when it fails or ends before.
+ * @param {Worker} worker
+ * @returns {Promise<any>}
+ */
+export async function answerOf(worker) {
+  const ended = new AbortController();
+  worker.once('exit', () => ended.abort(new Error('the thread ended without an answer')));
+  const [answer] = await once(worker, 'message', { signal: ended.signal });
+  return answer;
+}
+
+/**
+ * A process of the trap in `url` that plays a role, until it ends. Each line that it writes is a JSON value.
+ * @param {string} url
+ * @param {string} role
+ * @param {unknown} data
+ * @param {{ execArgv?: string[], patienceMs?: number }} [options] one that takes longer than `patienceMs` is killed
+ * @returns {Promise<{ code: number | null, signal: NodeJS.Signals | null, lines: any[], errors: string }>}
+ */
+export async function processOf(url, role, data, { execArgv = [], patienceMs = 120_000 } = {}) {
+  const program = [fileURLToPath(url), `--role=${role}`, `--data=${JSON.stringify(data)}`];
+  const child = spawn(process.execPath, [...execArgv, ...program], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: patienceMs,
+    killSignal: 'SIGKILL',
+  });
+  let output = '';
+  let errors = '';
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    output += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    errors += text;
+  });
+  const [code, signal] = await once(child, 'close');
+  const lines = output.split('\n').filter((line) => line !== '');
+  return { code, signal, lines: lines.map((line) => JSON.parse(line)), errors };
+}

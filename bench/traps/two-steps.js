@@ -1,0 +1,218 @@
+/**
+ * Trap 7: reserve and enqueue as two steps.
+ *
+ * An order needs a unit of the stock and a place in the queue. Taken one after the other, three things go wrong:
+ *   - look, then take: between the look at the stock and the deduction others look too, and all of them see the last
+ *     unit. More is sold than there is.
+ *   - take, then find the queue full: the sender is told "try again", but the unit stays deducted. Nobody bought it,
+ *     nobody can: a ghost. The sale ends with units on the shelf.
+ *   - with an atomic deduction and a roll-back for a full queue, as a careful author writes it: a thread that dies
+ *     between the two steps rolls nothing back. Every deployment, every crash leaves ghosts.
+ *
+ * sluice: `gate.admit(order)` takes limiter, stock and queue in one native call: all of it happened or none, and a
+ * thread cannot be terminated within it. What was admitted stands in the queue, with its reservation.
+ *
+ * Here 4 threads with 16 buyers each go for 40 items; between two steps the buyers await, as one does for a database
+ * or a socket. The queue is small and its consumer slow, so that it is often full. In the second load threads are
+ * terminated, all 4 at a time, and others go on. Afterwards units deducted, orders delivered and units that there
+ * were are compared.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Gate, Queue, record, Stock, u32, u53 } from '../../dist/index.js';
+import { runTrap, thread } from './trap.js';
+
+const THREADS = 4;
+const BUYERS = 16;
+const ITEMS = 40;
+const SMALL = 50;
+const LARGE = 65_536;
+const Order = record({ orderId: u53, sku: u32, quantity: u32 });
+const title = 'Reserve and enqueue as two steps, or as one';
+
+// Words of the shared memory: two counters, then the units left of each item.
+const ATTEMPTS = 0;
+const LEFT = 32;
+
+/** @typedef {'look' | 'rollback' | 'gate'} Version */
+/** @typedef {{ version: Version, words: Int32Array, handle: any, rush: number }} Shop */
+
+/** A thread with its buyers. They go on until they are terminated. @param {Shop} shop */
+async function buyers({ version, words, handle, rush }) {
+  const buy = version === 'gate' ? gateBuyer(handle) : twoStepBuyer(version, words, handle);
+  await Promise.all(
+    Array.from({ length: BUYERS }, async () => {
+      for (;;) {
+        const orderId = Atomics.add(words, ATTEMPTS, 1);
+        // A rush: everybody wants the same item, then everybody the next.
+        const sku = Math.floor(orderId / rush) % ITEMS;
+        await buy({ orderId, sku, quantity: 1 });
+        await nextTurn();
+      }
+    }),
+  );
+}
+
+/**
+ * @param {'look' | 'rollback'} version
+ * @param {Int32Array} words
+ * @param {import('../../dist/index.js').QueueHandle} handle
+ */
+function twoStepBuyer(version, words, handle) {
+  const queue = Queue.attach(Order, handle);
+  /** @param {import('../../dist/index.js').Infer<typeof Order>} order */
+  return async (order) => {
+    const item = LEFT + order.sku;
+    if (version === 'look') {
+      if (Atomics.load(words, item) <= 0) return 'sold-out';
+      await nextTurn();
+      Atomics.sub(words, item, 1);
+    } else if (!takeOne(words, item)) {
+      return 'sold-out';
+    }
+    await nextTurn();
+    if (queue.tryPush(order)) return 'admitted';
+    if (version === 'rollback') Atomics.add(words, item, 1);
+    return 'queue-full';
+  };
+}
+
+/** @param {Int32Array} words @param {number} item */
+function takeOne(words, item) {
+  for (;;) {
+    const left = Atomics.load(words, item);
+    if (left <= 0) return false;
+    if (Atomics.compareExchange(words, item, left, left - 1) === left) return true;
+  }
+}
+
+/** @param {import('../../dist/index.js').GateHandle} handle */
+function gateBuyer(handle) {
+  const gate = Gate.attach(Order, handle);
+  /** @param {import('../../dist/index.js').Infer<typeof Order>} order */
+  return async (order) => {
+    await nextTurn();
+    return gate.admit(order).outcome;
+  };
+}
+
+/**
+ * @typedef {object} Load
+ * @property {number} attempts
+ * @property {number} units of each item
+ * @property {number} capacity of the queue
+ * @property {number} generations how often all threads are terminated, in equal parts of the attempts
+ */
+
+/** @param {Version} version @param {Load} load */
+async function run(version, { attempts, units, capacity, generations }) {
+  const words = new Int32Array(new SharedArrayBuffer(4 * (LEFT + ITEMS))).fill(units, LEFT);
+  const queue = Queue.create(Order, { capacity });
+  const items = Array.from({ length: ITEMS }, (_, sku) => ({ sku, quantity: units }));
+  const stock = Stock.create({ items, holdMs: 3_600_000 });
+  const gate = Gate.create({ queue, stock, fields: { sku: 'sku', quantity: 'quantity' } });
+  const delivered = new Array(ITEMS).fill(0);
+  /** @param {{ sku: number }} order */
+  const deliver = async ({ sku }) => {
+    await nextTurn();
+    delivered[sku]++;
+  };
+  const consumed =
+    version === 'gate'
+      ? gate.consume(deliver, { batchSize: 4 })
+      : queue.consume(([order]) => deliver(/** @type {{ sku: number }} */ (order)), { batchSize: 1 });
+
+  const handle = version === 'gate' ? gate.handle : queue.handle;
+  for (let generation = 1; generation <= generations; generation++) {
+    const threads = Array.from({ length: THREADS }, () =>
+      thread(import.meta.url, 'buyers', { version, words, handle, rush: attempts / ITEMS }),
+    );
+    while (Atomics.load(words, ATTEMPTS) < (attempts * generation) / generations) await nextTurn();
+    await Promise.all(threads.map((one) => one.terminate()));
+  }
+  queue.close();
+  await consumed;
+
+  const left = items.map(({ sku }) =>
+    version === 'gate' ? stock.counts(sku).available : Atomics.load(words, LEFT + sku),
+  );
+  const sum = (/** @type {number[]} */ values) => values.reduce((a, b) => a + b, 0);
+  gate[Symbol.dispose]();
+  stock[Symbol.dispose]();
+  queue[Symbol.dispose]();
+  return {
+    oversold: sum(delivered.map((count) => Math.max(0, count - units))),
+    ghosts: sum(left.map((count, sku) => units - count - delivered[sku])),
+    delivered: sum(delivered),
+  };
+}
+
+/** @typedef {Awaited<ReturnType<typeof run>>} Ran */
+/** @typedef {{ twoSteps: Ran[], gate: Ran[] }} Runs */
+
+/** @returns {Runs} */
+const newRuns = () => ({ twoSteps: [], gate: [] });
+
+/** @param {import('./trap.js').Settings} settings @returns {Promise<import('./trap.js').Measured>} */
+async function measure({ quick, rounds }) {
+  const attempts = quick ? 2_000 : 10_000;
+  const units = quick ? 5 : 25;
+  const soldOut = { attempts, units, capacity: LARGE, generations: 1 };
+  const full = { attempts, units, capacity: SMALL, generations: 1 };
+  const dying = { attempts, units: attempts, capacity: SMALL, generations: quick ? 2 : 3 };
+  const oversold = newRuns();
+  const ghosts = newRuns();
+  const ghostsOfTheDead = newRuns();
+  for (let round = 0; round < rounds; round++) {
+    oversold.twoSteps.push(await run('look', soldOut));
+    oversold.gate.push(await run('gate', soldOut));
+    ghosts.twoSteps.push(await run('look', full));
+    ghosts.gate.push(await run('gate', full));
+    ghostsOfTheDead.twoSteps.push(await run('rollback', dying));
+    ghostsOfTheDead.gate.push(await run('gate', dying));
+  }
+  const gates = [oversold, ghosts, ghostsOfTheDead].flatMap(({ gate }) => gate);
+  /** @type {(id: string, what: string, runs: Runs, of: 'oversold' | 'ghosts') => import('./trap.js').Figure} */
+  const figure = (id, what, { twoSteps, gate }, of) => ({
+    id,
+    what,
+    unit: 'count',
+    naive: twoSteps.map((one) => one[of]),
+    sluice: gate.map((one) => one[of]),
+  });
+  return {
+    figures: [
+      figure('oversold', `units oversold, of ${units * ITEMS}: look, then take`, oversold, 'oversold'),
+      figure('ghosts-full', 'ghost deductions: queue full, no roll-back', ghosts, 'ghosts'),
+      figure(
+        'ghosts-dead',
+        `ghost deductions: roll-back, but ${THREADS * dying.generations} threads died`,
+        ghostsOfTheDead,
+        'ghosts',
+      ),
+    ],
+    seen: [
+      {
+        claim: 'look, then take: more is sold than there was',
+        holds: oversold.twoSteps.every((one) => one.oversold > 0),
+      },
+      {
+        claim: 'no roll-back: units are deducted that nobody bought',
+        holds: ghosts.twoSteps.every((one) => one.ghosts > 0),
+      },
+      {
+        claim: 'with roll-back: threads that died left some, too',
+        holds: ghostsOfTheDead.twoSteps.every((one) => one.ghosts > 0),
+      },
+      {
+        claim: 'gate: nothing oversold, no ghost, with dying threads and without',
+        holds: gates.every((one) => one.oversold === 0 && one.ghosts === 0),
+      },
+      {
+        claim: 'gate: sold all there was',
+        holds: oversold.gate.every(({ delivered }) => delivered === units * ITEMS),
+      },
+    ],
+  };
+}
+
+await runTrap(import.meta.url, { title, measure, roles: { buyers } });

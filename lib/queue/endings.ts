@@ -1,0 +1,61 @@
+import { onAbort } from '../abort.js';
+import { SluiceError } from '../errors.js';
+import type { Producer } from './producer.js';
+
+/** What keeps this thread's event loop awake and listening. */
+type Ears = Pick<Producer<unknown>, 'listen' | 'keepAlive'>;
+
+/** Those of a queue object who wait for the end of the queue. */
+export class Endings {
+  readonly #ears: Ears;
+  readonly #looks = new Set<() => void>();
+  /** Made here: a closure of `until` would keep the last signal alive. */
+  readonly #onRing = (): void => this.look();
+
+  constructor(ears: Ears) {
+    this.#ears = ears;
+  }
+
+  /** Asks `isEnded` at once and whenever something happens to a closed queue, until it says true or throws. */
+  async until(
+    isEnded: () => boolean,
+    timeoutMs: number | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    signal?.throwIfAborted();
+    if (isEnded()) return;
+    this.#ears.listen(this.#onRing);
+    await new Promise<void>((resolve, reject) => {
+      const settle = (error?: unknown): void => {
+        clearTimeout(timer);
+        forget();
+        this.#looks.delete(look);
+        this.#ears.keepAlive(-1);
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+      const look = (): void => {
+        try {
+          if (isEnded()) settle();
+        } catch (error) {
+          settle(error);
+        }
+      };
+      const timer =
+        timeoutMs === undefined ? undefined : setTimeout(() => settle(notDrained(timeoutMs)), timeoutMs);
+      const forget = onAbort(signal, () => settle(signal?.reason));
+      this.#looks.add(look);
+      this.#ears.keepAlive(1);
+      look();
+    });
+  }
+
+  /** Everyone looks again: something has happened, or the object was disposed of. */
+  look(): void {
+    for (const look of this.#looks) look();
+  }
+}
+
+function notDrained(timeoutMs: number): SluiceError {
+  return new SluiceError('ERR_SLUICE_TIMEOUT', `Queue.drained: not within ${timeoutMs} ms`);
+}

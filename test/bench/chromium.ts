@@ -1,0 +1,15 @@
+import { existsSync } from 'node:fs';
+
+/** Where Debian, and others, put it; `SLUICE_CHROMIUM` names another. */
+const places = [
+  process.env['SLUICE_CHROMIUM'],
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+];
+
+/** The path of an installed Chromium; undefined if there is none. */
+export function chromiumPath(): string | undefined {
+  return places.find((path) => path !== undefined && existsSync(path));
+}

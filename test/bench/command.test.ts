@@ -1,0 +1,54 @@
+// The benchmark as it is run, short: what it measures is not looked at, only that it does.
+
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, expect, test } from 'vitest';
+
+const command = fileURLToPath(new URL('../../bin/sluice.js', import.meta.url));
+const temporary = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
+
+afterAll(() => rmSync(temporary, { recursive: true, force: true }));
+
+function sluice(...args: string[]) {
+  return spawnSync(process.execPath, [command, ...args], { encoding: 'utf8', timeout: 120_000 });
+}
+
+test('a quick run measures every subject, judges every bar and writes the page', { timeout: 120_000 }, () => {
+  const html = join(temporary, 'report.html');
+  const { status, stdout, stderr } = sluice(
+    'bench',
+    ...['--quick', '--no-guard', '--json', '--only', 'call-cost,wake-up', '--html', html],
+  );
+  expect(status, stderr).toBe(0);
+  const report = JSON.parse(stdout);
+  expect(report.failures).toEqual([]);
+  expect(report.run).toMatchObject({ rounds: 1, quick: true });
+  expect(report.groups.map(({ name }: { name: string }) => name)).toEqual(['call-cost', 'wake-up']);
+  for (const { figures, bars } of report.groups) {
+    for (const { id, subjects } of figures) {
+      expect(subjects.length, id).toBeGreaterThanOrEqual(3);
+      for (const { subject, samples } of subjects) {
+        expect(samples, `${id} of ${subject}`).toHaveLength(1);
+        expect(samples[0]).toBeGreaterThan(0);
+      }
+    }
+    for (const bar of bars) expect(['met', 'missed', 'reported']).toContain(bar.outcome);
+  }
+  expect(stderr).toContain('1/1  call-cost, one at a time: sluice ');
+  expect(readFileSync(html, 'utf8')).toContain('sluice batcher()');
+});
+
+test('a group that does not exist is refused, and those that do are named', () => {
+  const { status, stderr } = sluice('bench', '--only', 'everything');
+  expect(status).toBe(2);
+  expect(stderr).toContain('no group everything; there are call-cost, throughput');
+});
+
+test('a command that does not exist is answered with the usage', () => {
+  const { status, stdout } = sluice('bnech');
+  expect(status).toBe(2);
+  expect(stdout).toContain('Usage: sluice bench');
+});

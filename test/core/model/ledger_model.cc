@@ -1,0 +1,264 @@
+// The tables of the stock ledger that have a protocol of their own under Relacy: items, users' counts, movements.
+// Usage and exit codes as in queue_model.cc.
+#include <memory>
+
+#include "core/item_table.h"
+#include "core/movement_log.h"
+#include "core/user_table.h"
+#include "explore.h"
+
+namespace sluice::model {
+
+// As a segment's memory is at first.
+template <class... Atomics>
+void zero(Atomics&... atomics) {
+  (atomics.store(0, std::memory_order_relaxed), ...);
+}
+
+// Memory of a table, once for all executions.
+template <class Model>
+alignas(kCacheLine) std::byte memory[1 << 16];
+
+// An item of one or more shards: its table in memory that reads as zeros, as a segment's does.
+template <std::uint32_t kShards>
+class ItemModel {
+ public:
+  using Table = ItemTable<RelacyAtomics>;
+
+  ItemModel() : items(storage(), kShards) {
+    zero((new (control()) typename Table::Control)->items);
+    control()->lines = 0;
+    for (std::uint32_t i = 0; i < kShards; ++i) {
+      auto* item = new (&items[i]) typename Table::Item;
+      zero(item->closed, item->change, item->total);
+      auto* line = new (&items.line(i)) typename Table::StockLine;
+      zero(line->word, line->returns_begun, line->returns_ended);
+      line->sharded = 0;
+    }
+    for (std::uint64_t i = 0; i < kIndex; ++i) zero(*new (index() + i) typename Table::AtomicU32);
+  }
+  ~ItemModel() {
+    std::destroy_at(control());
+    std::destroy_n(&items[0], kShards);
+    std::destroy_n(&items.line(0), kShards);
+    std::destroy_n(index(), kIndex);
+  }
+
+  typename Table::Added add(std::uint64_t quantity) {
+    return items.add({number_key(7), {}, quantity, 0, kShards});
+  }
+  typename Table::Item& item() { return items[0]; }
+
+  Table items;
+
+ private:
+  static constexpr std::uint64_t kIndex = Table::index_size(kShards);
+
+  static void* storage() { return memory<ItemModel>; }
+  static typename Table::Control* control() { return static_cast<typename Table::Control*>(storage()); }
+  typename Table::AtomicU32* index() {
+    return reinterpret_cast<typename Table::AtomicU32*>(&items.line(kShards));
+  }
+};
+
+// An item is found whole, or not at all.
+struct AddItem : rl::test_suite<AddItem, 3> {
+  ItemModel<1> model;
+
+  void thread(unsigned index) {
+    if (index == 0) {
+      require(model.add(5) == ItemModel<1>::Table::Added::kAdded, "there is room");
+    } else if (index == 1 ? model.items.find(number_key(7)) != kNoItem : model.items.size() == 1) {
+      const StockCounts counts = model.items.counts(model.item());
+      require(counts.total == 5 && counts.available == 5, "an item is found with its units");
+    }
+  }
+};
+
+// Totals that change never look as if units were sold, or more were there than the total.
+struct ChangeTotal : rl::test_suite<ChangeTotal, 2> {
+  ItemModel<2> model;
+
+  void before() { model.add(4); }
+  void thread(unsigned index) {
+    if (index == 0) {
+      model.items.restock(model.item(), 3);
+      model.items.withdraw(model.item(), 2);
+      return;
+    }
+    for (int i = 0; i < 2; ++i) {
+      const StockCounts counts = model.items.counts(model.item());
+      require(counts.sold == 0 && counts.available == counts.total, "nothing was sold");
+    }
+  }
+};
+
+enum class Move { kReserve, kTakeAway, kGather };
+
+// A unit comes back to one shard before one goes from the other: the item is never sold out.
+template <Move kMove, std::uint32_t kTo>
+struct NeverSoldOut : rl::test_suite<NeverSoldOut<kMove, kTo>, 2> {
+  ItemModel<2> model;
+
+  void before() {
+    model.add(2);
+    model.items.line(kTo).reserve(1);
+  }
+  void thread(unsigned index) {
+    auto& to = model.items.line(kTo);
+    auto& from = model.items.line(1 - kTo);
+    if (index == 1) {
+      require(model.items.look(model.item(), 1) != ItemModel<2>::Table::Look::kSoldOut,
+              "sold out is seen of an instant only at which it is true");
+    } else if (kMove == Move::kGather) {
+      // Of a gathering that fails.
+      const typename ItemModel<2>::Table::StockLine::Return may_come_back(model.items.line(0));
+      require(from.reserve(1), "nobody else takes units");
+      from.put_back(1);
+    } else {
+      to.put_back(1);
+      if (kMove == Move::kReserve) {
+        require(from.reserve(1), "nobody else takes units");
+      } else {
+        require(from.take_away(1) == 1, "nobody else takes units");
+      }
+    }
+  }
+};
+
+// A table of one bucket.
+class UserModel {
+ public:
+  using Table = UserTable<RelacyAtomics>;
+
+  UserModel() : users(storage(), 2) {
+    zero((new (control()) Table::Control)->used);
+    new (bucket()) Table::Bucket;
+    zero(bucket()->reach);
+    for (auto& entry : bucket()->entries) zero(entry.low, entry.high, entry.held);
+  }
+  ~UserModel() {
+    std::destroy_at(control());
+    std::destroy_at(bucket());
+  }
+  Table::Added add(std::uint64_t user, std::uint64_t quantity, std::uint64_t limit) {
+    return users.add(number_key(user), 0, quantity, limit);
+  }
+
+  Table users;
+
+ private:
+  static void* storage() { return memory<UserModel>; }
+  static Table::Control* control() { return static_cast<Table::Control*>(storage()); }
+  static Table::Bucket* bucket() { return reinterpret_cast<Table::Bucket*>(control() + 1); }
+};
+
+// Two threads add for the same user, whose limit lets one of them pass.
+struct SameUser : rl::test_suite<SameUser, 2> {
+  UserModel model;
+  Atomic<std::uint32_t> added{0};
+
+  void thread(unsigned) {
+    const auto mine = model.add(1, 1, 1);
+    if (mine.result == UserModel::Table::Add::kAdded) added.fetch_add(1, std::memory_order_relaxed);
+  }
+  void after() {
+    require(added.load(std::memory_order_relaxed) == 1, "a double click passes once");
+    require(model.users.used() == 1 && model.users.count(number_key(1), 0) == 1, "and is counted once");
+  }
+};
+
+// Users come and go in the same places: each finds its own, with its own count. Odd users hold 3 units, even ones 1.
+struct UsersComeAndGo : rl::test_suite<UsersComeAndGo, 3> {
+  UserModel model;
+
+  static std::uint64_t units(std::uint64_t user) { return user % 2 == 1 ? 3 : 1; }
+  void thread(unsigned index) {
+    if (index == 2) {
+      for (std::uint64_t user : {2, 1}) {
+        const std::uint64_t count = model.users.count(number_key(user), 0);
+        require(count % units(user) == 0 && count <= 2 * units(user), "nobody is shown another's count");
+      }
+      return;
+    }
+    for (std::uint64_t i = 0; i < 2; ++i) {
+      const std::uint64_t user = 1 + (index + i) % 2;
+      const auto mine = model.add(user, units(user), 2 * units(user));
+      if (mine.result != UserModel::Table::Add::kAdded) continue;
+      require(model.users.entry_of(number_key(user), 0) == mine.entry, "one has one's own place");
+      model.users.put_back(mine.entry, units(user));
+    }
+  }
+  void after() {
+    require(model.users.used() == 0, "all have left");
+    for (std::uint32_t entry = 0; entry < model.users.size(); ++entry) {
+      require(model.users.count_of(entry) == 0, "nothing is left");
+    }
+  }
+};
+
+// Writers that overtake a reader, in a log of one entry.
+struct ReadMovements : rl::test_suite<ReadMovements, 3> {
+  using Log = MovementLog<RelacyAtomics>;
+
+  ReadMovements() : log(memory<ReadMovements>, 1) {
+    zero((new (control()) Log::Control)->head);
+    new (entry()) Log::Entry;
+    zero(entry()->stamp);
+    for (auto& word : entry()->words) zero(word);
+  }
+  ~ReadMovements() {
+    std::destroy_at(control());
+    std::destroy_at(entry());
+  }
+
+  void thread(unsigned index) {
+    if (index < 2) {
+      const std::uint64_t number = index + 1;
+      log.append({MovementKind::kReserved, 0, number, number, number, LedgerUser::number(number)});
+      return;
+    }
+    Movement movement;
+    for (std::uint64_t position = 0; position < 2;) {
+      const Log::Read answer = log.read(position, movement);
+      if (answer == Log::Read::kNothingYet) return;
+      if (answer == Log::Read::kOverwritten) {
+        require(log.oldest() > position, "who missed something learns how much");
+        position = log.oldest();
+        continue;
+      }
+      const std::uint64_t number = movement.quantity;
+      require(number != 0 && movement.when_ns == number && movement.reservation == number &&
+                  movement.user.key.low == number,
+              "a movement is read whole");
+      ++position;
+    }
+  }
+  void after() {
+    Movement movement;
+    require(log.read(0, movement) == Log::Read::kOverwritten && log.read(1, movement) == Log::Read::kRead,
+            "the newest is there");
+  }
+
+  static Log::Control* control() { return reinterpret_cast<Log::Control*>(memory<ReadMovements>); }
+  static Log::Entry* entry() { return reinterpret_cast<Log::Entry*>(control() + 1); }
+
+  Log log;
+};
+
+}  // namespace sluice::model
+
+int main(int count, char** arguments) {
+  using namespace sluice::model;
+  const unsigned long executions = executions_wanted(count, arguments);
+  explore<AddItem>("an item is added while others look", executions);
+  explore<ChangeTotal>("totals change while others count", executions);
+  explore<NeverSoldOut<Move::kReserve, 0>>("a unit moves to the first shard by a reservation", executions);
+  explore<NeverSoldOut<Move::kReserve, 1>>("a unit moves to the last shard by a reservation", executions);
+  explore<NeverSoldOut<Move::kTakeAway, 0>>("a unit moves to the first shard by withdrawing", executions);
+  explore<NeverSoldOut<Move::kTakeAway, 1>>("a unit moves to the last shard by withdrawing", executions);
+  explore<NeverSoldOut<Move::kGather, 0>>("a gathering fails", executions);
+  explore<SameUser>("two threads add for one user", executions);
+  explore<UsersComeAndGo>("users come and go in the same places", executions);
+  explore<ReadMovements>("a slow reader of movements", executions);
+}

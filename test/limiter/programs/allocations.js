@@ -1,0 +1,53 @@
+// allocations.js <kind of key>: asks a limiter 200,000 times and compares what the JavaScript heap holds before and
+// after, with no collection in between. Anything allocated by a call would be 12 bytes at the least, 2.4 MB in all.
+// Needs --expose-gc, and --min-semi-space-size so that there is room for that.
+import { PerformanceObserver } from 'node:perf_hooks';
+import { setImmediate as turn } from 'node:timers/promises';
+import { Limiter } from 'sluice';
+
+const calls = 200_000;
+const [kind] = process.argv.slice(2);
+const { gc } = globalThis;
+
+// A thousand keys, made before anything is measured; numbers that are no small integers are boxed in such a list.
+const text = (i) => Buffer.from(`user-${i}-of-the-test`).toString('latin1');
+const makers = {
+  none: () => undefined,
+  'small integers': (i) => i,
+  'other numbers': (i) => i + 0.5,
+  strings: text,
+  'strings beyond Latin-1': (i) => Buffer.from(`${text(i)}-€`).toString('utf8'),
+  bigints: (i) => 2n ** 60n + BigInt(i),
+  'bigints of many words': (i) => 2n ** 1_000n + BigInt(i),
+};
+const keys = [{}, ...Array.from({ length: 1_000 }, (_, i) => makers[kind](i))].slice(1);
+const limiter = Limiter.create({
+  tokenBucket: { ratePerSecond: 1e7, burst: 100 },
+  slidingWindow: { limit: 150, windowMs: 1_000 },
+  queueDepth: { max: 1_000_000 },
+  ...(kind === 'none' ? {} : { keys: { max: 10_000 } }),
+});
+
+let allowed = 0;
+function ask() {
+  for (let i = 0; i < calls; i++) if (limiter.allow(keys[i % 1_000])) allowed++;
+}
+
+let collections = 0;
+const observer = new PerformanceObserver((list) => {
+  collections += list.getEntries().length;
+});
+observer.observe({ entryTypes: ['gc'] });
+for (let i = 0; i < 3; i++) ask();
+gc();
+await turn();
+observer.takeRecords();
+collections = 0;
+const before = process.memoryUsage().heapUsed;
+ask();
+const grown = process.memoryUsage().heapUsed - before;
+await turn();
+if (collections > 0) throw new Error(`${collections} collections in between`);
+if (allowed === 0) throw new Error('nothing was allowed');
+if (grown > 200_000) throw new Error(`${grown} bytes more after ${calls} calls`);
+console.log('ok');
