@@ -82,7 +82,7 @@ function drawLimiterScenario(random: Random, ofGate: boolean, hasQueue: boolean)
     ...(queueDepth && { queueDepth }),
     ...(keyed && { keys: keyed }),
     followsQueue,
-    maxWaiting: followsQueue ? 0 : random.pick([0, 1, 3, 20]),
+    maxWaiting: followsQueue ? 0 : random.pick([0, 1, 1, 3, 20]),
     enforce: !random.chance(0.1),
     objects: random.between(2, 4),
     // What a gate has admitted is the gate's to give back.

@@ -23,9 +23,11 @@ export interface Verdict {
   readonly retryAfterNs: number;
   readonly remaining: number;
 }
-interface Waiter {
+export interface Waiter {
   readonly name: number;
   readonly cost: number;
+  /** Infinity: it waits for as long as it takes. */
+  readonly deadline: number;
 }
 /** What an admission charged, for giving it back. */
 export interface Charge {

@@ -4,7 +4,7 @@ import { LimiterAuditor } from '../auditor/limiter-line.js';
 import { holds, outcome, same } from '../divergence.js';
 import type { Operation, Random, Room } from '../operation.js';
 import { aborted, Waits } from '../waits.js';
-import { drawLimiter, type LimiterOperation } from './limiter-operations.js';
+import { type Acquire, drawLimiter, type LimiterOperation } from './limiter-operations.js';
 import type { QueueRoom } from './queue.js';
 import { type KeyName, keyOf } from './stock-operations.js';
 import type { Time } from './time.js';
@@ -37,6 +37,7 @@ export class LimiterRoom implements Room {
   readonly #aborts = new Map<number, { owner: Limiter; controller: AbortController }>();
   /** What the decisions of an object hold, which goes with it, by key. What `allow` holds stays. */
   readonly #ofDecisions = new Map<Limiter, Map<number, number>>();
+  #servedAt = 0;
   readonly #dead = new Set<Limiter>();
 
   constructor(
@@ -92,7 +93,7 @@ export class LimiterRoom implements Room {
         return;
       }
       case 'acquire':
-        this.#acquire(given.name, limiter, keyAt, given.cost, asked);
+        this.#acquire(given, limiter, keyAt, asked);
         return;
       case 'abort': {
         if (!auditor.leave(given.of)) return;
@@ -159,6 +160,8 @@ export class LimiterRoom implements Room {
 
   async settle(): Promise<void> {
     const { auditor } = this;
+    if (this.time.now !== this.#servedAt) auditor.woken = true;
+    this.#servedAt = this.time.now;
     auditor.serve(this.time.now);
     const ended = new Map(auditor.ended);
     auditor.ended.clear();
@@ -215,9 +218,14 @@ export class LimiterRoom implements Room {
     this.#ofDecisions.set(owner, ofKeys);
   }
 
-  #acquire(name: number, limiter: Limiter, keyAt: number, cost: number, asked: object): void {
+  #acquire(given: Acquire, limiter: Limiter, keyAt: number, asked: object): void {
+    const { name, cost, timeoutMs } = given;
     const controller = new AbortController();
-    const promise = limiter.acquire({ ...asked, signal: controller.signal });
+    const promise = limiter.acquire({
+      ...asked,
+      ...(timeoutMs !== undefined && { timeoutMs }),
+      signal: controller.signal,
+    });
     this.#aborts.set(name, { owner: limiter, controller });
     this.#waits.add(name, promise, (decision) => {
       if (decision.allowed) this.#hold(name, limiter, keyAt, cost, decision.release);
@@ -225,7 +233,8 @@ export class LimiterRoom implements Room {
         ? 'allowed'
         : { tier: decision.tier, never: decision.retryAfterMs === Infinity };
     });
-    this.auditor.acquire(keyAt, name, cost, this.time.now);
+    const patience = timeoutMs === undefined ? Infinity : Math.floor(timeoutMs * 1e6);
+    this.auditor.acquire(keyAt, name, cost, this.time.now, patience);
   }
 
   #die(by: number): void {
