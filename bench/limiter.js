@@ -6,12 +6,12 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
-import { IdleGuard } from './idle-guard.js';
 import { contenders } from './limiter/contenders.js';
 import { cost } from './limiter/cost.js';
 import { patterns, worstSecond } from './limiter/exactness.js';
 import { features } from './limiter/features.js';
-import { ratios, spread } from './statistics.js';
+import { IdleGuard } from './runner/idle-guard.js';
+import { spread } from './runner/statistics.js';
 
 const help = `Usage: npm run bench:limiter -- [options]
 
@@ -116,7 +116,7 @@ const rows = names.map((name) => {
   return [
     name,
     shown(samples),
-    `${ratios(samples, reference).median.toFixed(2)} x`,
+    `${medianQuotient(samples, reference).toFixed(2)} x`,
     shown(refuses.get(name) ?? []),
     ...(seconds.get(name) ?? []).map((worstOf) => `${worstOf.toFixed(2)} x`),
     (bytes.get(name) ?? 0).toFixed(0),
@@ -146,3 +146,12 @@ if (values.print) {
   say('docs/limiter.md is rewritten');
 }
 process.exit(); // timers of the peers
+
+/**
+ * Round by round: what slows a whole round down cancels out.
+ * @param {number[]} samples
+ * @param {number[]} reference
+ */
+function medianQuotient(samples, reference) {
+  return spread(samples.map((sample, round) => sample / /** @type {number} */ (reference[round]))).median;
+}
