@@ -13,6 +13,7 @@ promises whether it is met.
   --no-guard      begin each comparison at once, however busy the machine is
   --json          the results as one JSON object on stdout, instead of tables
   --html FILE     also writes a page with charts
+  --write-docs    writes the table of bars into docs/benchmarks.md (in the repository)
   --check         exit with 1 if a bar is missed or was not measured
   --help          this text
 
@@ -25,6 +26,7 @@ Each comparison waits for an idle machine, for two minutes in all.`;
  * @property {boolean} list
  * @property {boolean} json
  * @property {string | undefined} html
+ * @property {boolean} writeDocs
  * @property {boolean} check
  * @property {{ patienceMs: number, sampleMs: number } | undefined} guard
  * @property {import('./runner/group.js').Scale} scale
@@ -46,6 +48,7 @@ export function parseCommandLine(args) {
       'no-guard': { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       html: { type: 'string' },
+      'write-docs': { type: 'boolean', default: false },
       check: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -63,6 +66,7 @@ export function parseCommandLine(args) {
     list,
     json,
     html,
+    writeDocs: values['write-docs'],
     check,
     guard: values['no-guard'] ? undefined : guard,
     scale: quick ? { quick, warmUpMs: 50, measuredMs: 100 } : { quick, warmUpMs: 200, measuredMs: 500 },

@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseCommandLine } from './command-line.js';
 import { loadGroups } from './groups.js';
+import { writeDocs } from './report/docs-table.js';
 import { jsonReport } from './report/json.js';
 import { describeMachine, machineLine } from './report/machine.js';
 import { page } from './report/page.js';
@@ -36,7 +37,7 @@ export async function bench(args) {
 }
 
 /** @param {import('./runner/group.js').Group[]} groups @param {Settings} settings */
-async function measured(groups, { rounds, scale, guard: limits, json, html, check }) {
+async function measured(groups, { rounds, scale, guard: limits, json, html, writeDocs: isForDocs, check }) {
   const machine = describeMachine();
   const guard = new IdleGuard(limits);
   const startedAt = new Date();
@@ -53,6 +54,7 @@ async function measured(groups, { rounds, scale, guard: limits, json, html, chec
     guard,
   };
   if (html !== undefined) writeFileSync(html, page(run));
+  if (isForDocs) writeDocs(new URL('../docs/benchmarks.md', import.meta.url), run);
   console.log(json ? JSON.stringify(jsonReport(run), null, 2) : `\n${terminalReport(run)}`);
   const barsHold = groups
     .flatMap((group) => judge(group, results.samples))

@@ -2,9 +2,9 @@
 // files, what publint says, and on Linux what the binary asks of the machine that loads it.
 
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
@@ -13,6 +13,7 @@ import { formatMessage } from 'publint/utils';
 const symbolFloors = { GLIBC: '2.28', GLIBCXX: '3.4.21', CXXABI: '1.3.9' };
 const exportedSymbols = ['napi_register_module_v1', 'node_api_module_get_api_version_v1'];
 const libraries = ['libc.so.6', 'libgcc_s.so.1', 'libm.so.6', 'libpthread.so.0', 'libstdc++.so.6'];
+const benchBytesMax = 150_000;
 const nodelete = 0x8; // DF_1_NODELETE of the ELF dynamic section
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -53,7 +54,21 @@ function expectedFiles() {
     .filter((file) => file.endsWith('.ts'))
     .map((file) => file.slice(0, -'.ts'.length))
     .flatMap((file) => [`dist/${file}.d.ts`, `dist/${file}.js`, `dist/${file}.js.map`]);
-  return ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', ...compiled];
+  return ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', 'bin/sluice.js', ...compiled];
+}
+
+/** @param {string[]} files of the benchmark: it is plain JavaScript, and must run on what Node.js and sluice have */
+function benchFaults(files) {
+  return files.flatMap((file) => {
+    const imports = readFileSync(join(root, file), 'utf8').matchAll(
+      /^(?:import|export) .*? from '([^']+)'/gms,
+    );
+    return [...imports]
+      .map(([, name = '']) => name)
+      .filter((name) => !name.startsWith('node:') && name !== 'sluice')
+      .filter((name) => !name.startsWith('.') || !files.includes(join(dirname(file), name)))
+      .map((name) => `${file} imports ${name}, which is not in the package`);
+  });
 }
 
 /** @param {string} binary */
@@ -109,10 +124,20 @@ try {
   });
   await check('the tarball holds the compiled library, the prebuilt binaries, and nothing else', () =>
     differences(
-      files.filter((file) => !binaries.includes(file)),
+      files.filter((file) => !binaries.includes(file) && !file.startsWith('bench/')),
       expectedFiles(),
     ),
   );
+  const bench = files.filter((file) => file.startsWith('bench/'));
+  await check('the benchmark in it is small, is no test, and imports only what is in it too', () => {
+    const bytes = bench.reduce((sum, file) => sum + statSync(join(unpacked, file)).size, 0);
+    return [
+      ...bench.filter((file) => /\.test\.|\.md$/.test(file)).map((file) => `unexpected: ${file}`),
+      ...(bench.includes('bench/run.js') ? [] : ['missing: bench/run.js']),
+      ...(bytes <= benchBytesMax ? [] : [`${bytes} bytes, more than ${benchBytesMax}`]),
+      ...benchFaults(bench),
+    ];
+  });
   await check('there is a prebuilt binary for this platform', () =>
     binaries.some((file) => file.startsWith(`prebuilds/${process.platform}-${process.arch}/`))
       ? []

@@ -1,9 +1,12 @@
 /** What is left for the garbage collector. */
+import { existsSync } from 'node:fs';
 import { measureAllocation } from '../allocation/measure.js';
-import { contenders } from '../contenders/contender.js';
+import { contenders, load } from '../contenders/contender.js';
 
 const ids = { push: 'allocation/push', drain: 'allocation/drain', collections: 'allocation/collections' };
+const fastq = '../peers/fastq.js';
 const all = await contenders();
+if (existsSync(new URL(fastq, import.meta.url))) all.push({ file: fastq, ...(await load(fastq)).about });
 
 /** @type {import('../runner/group.js').Group} */
 export const group = {

@@ -116,21 +116,31 @@ class Admission {
 
   static Result admit(const Parts& parts, const AdmissionFields& fields,
                       const AdmissionRequest& asked) noexcept {
-    const Result result = decide(parts, fields, asked);
+    if (asked.key == nullptr && asked.cart == nullptr) return counted<true>(parts, fields, asked);
+    return counted<false>(parts, fields, asked);
+  }
+
+ private:
+  // `kPlain`: without a key and a cart, which the compiler then makes nothing of.
+  template <bool kPlain>
+  static Result counted(const Parts& parts, const AdmissionFields& fields,
+                        const AdmissionRequest& asked) noexcept {
+    const Result result = decide<kPlain>(parts, fields, asked);
     parts.line->count(counter_of(result.outcome));
     if (result.outcome == Outcome::kQueueFull) parts.queue_line->count(Queue::kRejected);
     return result;
   }
 
- private:
+  template <bool kPlain>
   static Result decide(const Parts& parts, const AdmissionFields& fields,
                        const AdmissionRequest& asked) noexcept {
     Queue& queue = *parts.queue;
+    const Key* const key = kPlain ? nullptr : asked.key;
     if (queue.closed()) return {Outcome::kClosed};
     StockRequest::Line line;
     StockRequest request{&line, 1, {}, {}, 0};
     if (parts.stock != nullptr) {
-      if (asked.cart != nullptr) {
+      if (!kPlain && asked.cart != nullptr) {
         request.lines = asked.cart;
         request.line_count = asked.cart_lines;
       } else {
@@ -151,10 +161,10 @@ class Admission {
     const bool needs_time = parts.limiter != nullptr || parts.stock != nullptr || queue.shape().needs_time();
     const std::uint64_t now = needs_time ? parts.clock.now() : 0;
     Limiter::Decision decision;
-    const Key* charged = asked.key;
+    const Key* charged = key;
     if (parts.limiter != nullptr) {
       const std::uint64_t depth = parts.depth_queue == nullptr ? 0 : parts.depth_queue->depth();
-      decision = parts.limiter->decide(*parts.limiter_line, parts.clock, now, 1, depth, asked.key);
+      decision = parts.limiter->decide(*parts.limiter_line, parts.clock, now, 1, depth, key);
       if (decision.overflowed) charged = nullptr;
       if (decision.refused_by != Tier::kNone) {
         Result refusal{Outcome::kRateLimited, decision.refused_by};
@@ -167,7 +177,7 @@ class Admission {
                                                  : push(parts, asked, now, order);
     if (result.outcome != Outcome::kAdmitted && parts.limiter != nullptr &&
         !SLUICE_PLANTED(kKeepAdmissionCharge)) {
-      parts.limiter->refund(*parts.limiter_line, decision, 1, asked.key);
+      parts.limiter->refund(*parts.limiter_line, decision, 1, key);
     }
     return result;
   }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseCommandLine } from '../../bench/command-line.js';
+import { barsTable, markers, withTable } from '../../bench/report/docs-table.js';
 import { jsonReport } from '../../bench/report/json.js';
 import { terminalReport } from '../../bench/report/terminal.js';
 import { checkGroups } from '../../bench/runner/check-groups.js';
@@ -93,6 +94,17 @@ describe('the reports', () => {
     expect(report.groups[1].bars.map((bar: { outcome: string }) => bar.outcome)).toEqual(['met', 'missed']);
     expect(report.curves[0].points).toHaveLength(3);
     expect(report.failures).toHaveLength(1);
+  });
+
+  it('for the documentation replace what is between the markers, and nothing else', () => {
+    const { begin, end } = markers;
+    const written = withTable(`before\n${begin}\nold\n${end}\nafter\n`, barsTable(run));
+    expect(written).toMatch(/^before\n<!-- bars: begin -->\n\n2026-11-25, sluice 0\.1\.0, /);
+    expect(written).toContain('| speed vs Atomics ring | 4.00 (3.00 to 4.00) | >= 3.5 | met |');
+    expect(written).not.toContain('old');
+    expect(written.endsWith(`${end}\nafter\n`)).toBe(true);
+    expect(withTable(written, barsTable(run))).toBe(written);
+    expect(() => withTable(`${end} ${begin}`, '')).toThrow('once each');
   });
 
   it('write values with three digits and a unit', () => {

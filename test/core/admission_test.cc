@@ -56,7 +56,7 @@ struct Gate {
         clock(&manual) {
     queue.format(0);
     limiter.format(limits, clock.now(), KeySecret{{1, 2}});
-    stock.format(ledger_shape, 30 * kSecond, KeySecret{{3, 4}});
+    stock.format(ledger_shape, 30 * kSecond, KeySecret{{3, 4}}, Sweeping::kByPassers);
     ThreadLine* line = stock.lines().acquire();
     for (const std::uint64_t sku : {1, 2}) {
       stock.add_item(*line, {number_key(sku), {}, shape.units, shape.per_user, 1}, clock.now());

@@ -1,3 +1,4 @@
+import { setImmediate as immediate } from 'node:timers/promises';
 import { Gate, Limiter, ManualClock, Queue, type QueueOptions, Stock } from 'sluice';
 import { describe, expect, it } from 'vitest';
 import { fields, Order, order } from './order.js';
@@ -99,6 +100,9 @@ describe('orders that the queue drops', () => {
     gate.admit(order(1));
     const waiting = limiter.acquire();
     clock.advance(50);
+    // The clock wakes who waits; let them look, in vain, before the place is free.
+    for (let turn = 0; turn < 20; turn++) await immediate();
+    expect(limiter.stats()).toMatchObject({ waiting: 1, inFlight: 1 });
     expect(queue.tryPop()).toBeUndefined();
     expect(await waiting).toMatchObject({ allowed: true });
   });

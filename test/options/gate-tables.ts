@@ -11,7 +11,7 @@ const Order = record({
   text: utf8(8),
   flag: bool,
 });
-const fields = { sku: 'sku', quantity: 'quantity', user: 'user', id: 'id' };
+const fields = { sku: 'sku', quantity: 'quantity', user: 'user', id: 'id' } as const;
 const order = { sku: 1, quantity: 1, user: 1, id: 1n, small: 1, signed: 1, text: '', flag: true };
 
 const newQueue = () => Queue.create(Order, { capacity: 4 });

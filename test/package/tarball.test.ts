@@ -35,8 +35,11 @@ const environment = {
 /** Other versions of Node.js to run the package on: paths of their binaries, separated as in PATH. */
 const otherNodes = (process.env['SLUICE_NODES'] ?? '').split(delimiter).filter(Boolean);
 
-function run(args: string[], { node = join(bin, 'node'), cwd = project } = {}): SpawnSyncReturns<string> {
-  return spawnSync(node, args, { cwd, env: environment, encoding: 'utf8', timeout: 60_000 });
+function run(
+  args: string[],
+  { node = join(bin, 'node'), cwd = project, timeoutMs = 60_000 } = {},
+): SpawnSyncReturns<string> {
+  return spawnSync(node, args, { cwd, env: environment, encoding: 'utf8', timeout: timeoutMs });
 }
 
 function npm(...args: string[]): SpawnSyncReturns<string> {
@@ -73,11 +76,13 @@ afterAll(() => {
 });
 
 describe('the tarball', () => {
-  test('holds the library, the binaries and four documents at its top, and nothing else', () => {
+  test('holds the library, the binaries, the benchmark and four documents at its top, and nothing else', () => {
     expect(readdirSync(installed).sort()).toEqual([
       'CHANGELOG.md',
       'LICENSE',
       'README.md',
+      'bench',
+      'bin',
       'dist',
       'package.json',
       'prebuilds',
@@ -146,6 +151,21 @@ describe('on a machine with Node.js and nothing else', () => {
 
   test('a require() gets the record that a worker pushed', () => {
     expectRecordFromWorker('requires.cjs');
+  });
+
+  test('`sluice bench` compares with what needs no other package, and writes its page', {
+    timeout: 300_000,
+  }, () => {
+    const options = ['--quick', '--no-guard', '--json', '--html', 'report.html'];
+    const command = join('node_modules', '.bin', 'sluice');
+    const { status, stdout, stderr } = run([command, 'bench', ...options], { timeoutMs: 300_000 });
+    expect(status, stderr).toBe(0);
+    const { groups, failures } = JSON.parse(stdout);
+    expect(failures).toEqual([]);
+    const [callCost] = groups;
+    const subjects = callCost.figures[0].subjects.map(({ subject }: { subject: string }) => subject);
+    expect(subjects).toEqual(['sluice', 'sluice batcher()', 'Atomics ring', 'MessagePort', 'array queue']);
+    expect(readFileSync(join(project, 'report.html'), 'utf8')).toContain('<!doctype html>');
   });
 
   test('other versions of Node.js get it too, by import and by require()', ({ skip }) => {

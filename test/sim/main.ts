@@ -25,8 +25,13 @@ async function main(): Promise<Result> {
       fresh: { type: 'string', default: '0' },
       steps: { type: 'string', default: '300' },
       trace: { type: 'string' },
+      help: { type: 'boolean', default: false },
     },
   });
+  if (values.help) {
+    console.log(usage);
+    process.exit();
+  }
   if (values.trace !== undefined) return again(values.trace);
   const [first = 0, last = first] = (values.seed ?? values.seeds).split('-').map(Number);
   const steps = Number(values.steps);

@@ -25,7 +25,9 @@ export function drawScenario(random: Random): Scenario {
   const gate = isThere('gate') ? drawGateScenario(random) : undefined;
   const queue = isThere('queue') ? drawQueueScenario(random) : undefined;
   const limits = isThere('limiter') || gate?.limited === true;
-  const limiter = limits ? drawLimiterScenario(random, gate?.limited === true) : undefined;
+  const limiter = limits
+    ? drawLimiterScenario(random, gate?.limited === true, queue !== undefined)
+    : undefined;
   const sells = isThere('stock') || gate?.stocked === true;
   const stock = sells ? drawStockScenario(random) : undefined;
   const parts = {
@@ -56,7 +58,9 @@ function drawQueueScenario(random: Random): QueueScenario {
   };
 }
 
-function drawLimiterScenario(random: Random, ofGate: boolean): LimiterScenario {
+function drawLimiterScenario(random: Random, ofGate: boolean, hasQueue: boolean): LimiterScenario {
+  // Nobody tells a limiter on a manual clock that a queue has become shorter: then nobody waits for it.
+  const followsQueue = hasQueue && random.chance(0.4);
   const keys: KeyName[] = [1, { big: 1 }, '1', 'anna', 2.5, -7];
   const keyed = sometimes(random, 0.4, () => keys.slice(0, random.between(1, keys.length)));
   const tokenBucket = sometimes(random, 0.6, () => ({
@@ -77,7 +81,8 @@ function drawLimiterScenario(random: Random, ofGate: boolean): LimiterScenario {
     ...(slidingWindow && { slidingWindow }),
     ...(queueDepth && { queueDepth }),
     ...(keyed && { keys: keyed }),
-    maxWaiting: random.pick([0, 1, 3, 20]),
+    followsQueue,
+    maxWaiting: followsQueue ? 0 : random.pick([0, 1, 1, 3, 20]),
     enforce: !random.chance(0.1),
     objects: random.between(2, 4),
     // What a gate has admitted is the gate's to give back.

@@ -20,7 +20,6 @@ export async function shrink(failure: Failure, replays = 1_500, seconds = 60): P
     let smaller = false;
     for (let at = 0; at < best.trace.operations.length && left > 0; ) {
       const operations = best.trace.operations.toSpliced(at, chunk);
-      // The last operation is the one that fails: without it there is nothing to see.
       if (operations.length > 0 && (await fails({ ...best.trace, operations }))) smaller = true;
       else at += chunk;
     }

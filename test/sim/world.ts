@@ -18,9 +18,10 @@ export class World {
     this.#scenario = scenario;
     this.#time = new Time(new ManualClock());
     const { queue, limiter, stock, gate } = scenario;
-    if (queue !== undefined) this.#rooms.set('queue', new QueueRoom(queue, this.#time));
-    const limiterRoom = limiter && new LimiterRoom(limiter, this.#time);
+    const queueRoom = queue && new QueueRoom(queue, this.#time);
+    const limiterRoom = limiter && new LimiterRoom(limiter, this.#time, queueRoom);
     const stockRoom = stock && new StockRoom(stock, this.#time);
+    if (queueRoom !== undefined) this.#rooms.set('queue', queueRoom);
     if (limiterRoom !== undefined) this.#rooms.set('limiter', limiterRoom);
     if (stockRoom !== undefined) this.#rooms.set('stock', stockRoom);
     if (gate !== undefined) this.#rooms.set('gate', new GateRoom(gate, this.#time, stockRoom, limiterRoom));

@@ -24,8 +24,8 @@ export function logRows({ figures, cases }, samples, colorOf) {
     .flatMap(({ dots }) => dots.flatMap(({ min, max }) => [min, max]))
     .filter((value) => value > 0);
   if (positive.length === 0) return html`<p class="faint">not measured</p>`;
-  const least = Math.min(...positive);
-  const axis = decades(least, Math.max(...positive));
+  const axis = decades(Math.min(...positive), Math.max(...positive));
+  const [least = 1] = axis.ticks;
   const at = (/** @type {number} */ value) =>
     percent(ROOM + (1 - 2 * ROOM) * axis.at(Math.max(value, least)));
   const unit = figures[0]?.unit ?? 'ns';

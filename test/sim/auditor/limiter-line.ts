@@ -1,4 +1,4 @@
-import type { Changes, Charge, LimitAuditor } from './limiter.js';
+import type { Changes, Charge, LimitAuditor, Waiter } from './limiter.js';
 
 const tierNames = [
   'token-bucket',
@@ -18,6 +18,8 @@ export class LimiterAuditor {
   };
   /** How waits have ended since this was last looked at, by name. */
   readonly ended = new Map<number, unknown>();
+  /** Those who wait look at their time only when something has happened to it, not when others are charged. */
+  woken = false;
 
   constructor(
     readonly states: readonly LimitAuditor[],
@@ -29,7 +31,7 @@ export class LimiterAuditor {
     return this.states.reduce((sum, { waiters }) => sum + waiters.length, 0);
   }
   get inFlight(): number {
-    return this.states.reduce((sum, { inFlight }) => sum + inFlight, 0);
+    return this.states[0]?.queueLength?.() ?? this.states.reduce((sum, { inFlight }) => sum + inFlight, 0);
   }
 
   /** The answer of `tryAcquire`. */
@@ -85,7 +87,7 @@ export class LimiterAuditor {
   tightest(keyAt: number, now: number): string[] {
     const state = this.#state(keyAt);
     if (now < state.blockedUntil) return ['blocked'];
-    const depth = state.depthMax === undefined ? Infinity : Math.max(0, state.depthMax - state.inFlight);
+    const depth = state.depthMax === undefined ? Infinity : Math.max(0, state.depthMax - state.depth);
     const left = {
       'token-bucket': state.bucket?.remaining(now),
       'sliding-window': state.window?.remaining(now),
@@ -102,27 +104,36 @@ export class LimiterAuditor {
   }
   block(keyAt: number, until: number): void {
     this.#state(keyAt).blockedUntil = until;
+    this.woken = true;
   }
   configure(changes: Changes, enforce: boolean | undefined, now: number): void {
     for (const state of this.states) state.configure(changes, now);
     this.enforce = enforce ?? this.enforce;
+    this.woken = true;
   }
 
   // ---- waiting -----------------------------------------------------------------------------------------------
 
-  acquire(keyAt: number, name: number, cost: number, now: number): void {
+  /**
+   * `patience`: how long it waits, in nanoseconds. How long it must, counting those before it, is a forecast; so if it
+   * is not Infinity, `maxWaiting` is at most 1 and nobody is before it.
+   */
+  acquire(keyAt: number, name: number, cost: number, now: number, patience: number): void {
     const state = this.#state(keyAt);
     const refused = this.#objection(state, cost, now);
-    const never = state.retryAfter(cost, now) === Infinity;
+    const wait = state.retryAfter(cost, now);
+    const never = wait === Infinity;
+    const hopeless = never || wait > patience;
+    this.woken = true;
     if (refused === undefined || !this.enforce) {
       this.#decide(state, cost, now);
       this.ended.set(name, 'allowed');
-    } else if (never || this.waiting === this.maxWaiting) {
-      const tier = never ? refused : 'waiting-line';
+    } else if (hopeless || this.waiting === this.maxWaiting) {
+      const tier = hopeless ? refused : 'waiting-line';
       this.#count(tier);
       this.ended.set(name, { tier, never });
     } else {
-      state.waiters.push({ name, cost });
+      state.waiters.push({ name, cost, deadline: now + patience });
     }
   }
 
@@ -139,13 +150,7 @@ export class LimiterAuditor {
   /** Whoever can be served is, first come first served; who never can be learns so. */
   serve(now: number): void {
     for (const state of this.states) {
-      for (const { name, cost } of [...state.waiters]) {
-        if (state.retryAfter(cost, now) !== Infinity) continue;
-        const tier = state.refuses(cost, now) ?? 'waiting-line';
-        this.leave(name);
-        this.#count(tier);
-        this.ended.set(name, { tier, never: true });
-      }
+      if (this.woken) this.#dismiss(state, now, ({ cost }) => state.retryAfter(cost, now) === Infinity);
       for (const { name, cost } of [...state.waiters]) {
         if (state.refuses(cost, now) !== undefined) break;
         state.take(cost, now);
@@ -153,6 +158,20 @@ export class LimiterAuditor {
         this.counters.allowed++;
         this.ended.set(name, 'allowed');
       }
+      // Who cannot be served in time learns so.
+      const tooLate = ({ cost, deadline }: Waiter): boolean =>
+        now >= deadline || state.retryAfter(cost, now) > deadline - now;
+      if (this.woken) this.#dismiss(state, now, tooLate);
+    }
+    this.woken = false;
+  }
+
+  #dismiss(state: LimitAuditor, now: number, isHopeless: (waiter: Waiter) => boolean): void {
+    for (const { name, cost } of state.waiters.filter(isHopeless)) {
+      const tier = state.refuses(cost, now) ?? 'waiting-line';
+      this.leave(name);
+      this.#count(tier);
+      this.ended.set(name, { tier, never: state.retryAfter(cost, now) === Infinity });
     }
   }
 
@@ -172,7 +191,7 @@ export class LimiterAuditor {
     this.#count(tier);
     if (!this.enforce) {
       this.counters.dryRefusals++;
-      if (state.depthMax !== undefined) state.inFlight += cost;
+      state.enterDepth(cost);
     }
     return { tier };
   }

@@ -23,9 +23,11 @@ export interface Verdict {
   readonly retryAfterNs: number;
   readonly remaining: number;
 }
-interface Waiter {
+export interface Waiter {
   readonly name: number;
   readonly cost: number;
+  /** Infinity: it waits for as long as it takes. */
+  readonly deadline: number;
 }
 /** What an admission charged, for giving it back. */
 export interface Charge {
@@ -48,7 +50,11 @@ export class LimitAuditor {
   /** Every admission that still counts, to see that no true window holds more than its limit. */
   #admitted: Array<{ at: number; cost: number }> = [];
 
-  constructor({ tokenBucket, slidingWindow, queueDepth }: Limits) {
+  /** `queueLength`: of the queue whose depth is compared in place of what is in flight. */
+  constructor(
+    { tokenBucket, slidingWindow, queueDepth }: Limits,
+    readonly queueLength?: () => number,
+  ) {
     if (tokenBucket !== undefined) {
       this.bucket = new TokenBucketAuditor(tokenBucket.ratePerSecond, tokenBucket.burst);
     }
@@ -64,13 +70,13 @@ export class LimitAuditor {
     if (now < this.blockedUntil) return 'blocked';
     if (this.bucket !== undefined && this.bucket.wait(cost, now) !== 0) return 'token-bucket';
     if (this.window !== undefined && this.window.wait(cost, now) !== 0) return 'sliding-window';
-    if (this.depthMax !== undefined && this.inFlight + cost > this.depthMax) return 'queue-depth';
+    if (this.depthMax !== undefined && this.depth + cost > this.depthMax) return 'queue-depth';
     return undefined;
   }
   take(cost: number, now: number): Charge {
     this.bucket?.take(cost, now);
     const bucket = this.window?.take(cost, now);
-    if (this.depthMax !== undefined) this.inFlight += cost;
+    this.enterDepth(cost);
     this.#admitted.push({ at: now, cost });
     return { cost, bucket };
   }
@@ -78,11 +84,21 @@ export class LimitAuditor {
   giveBack({ cost, bucket }: Charge, now: number): void {
     this.bucket?.giveBack(cost);
     if (bucket !== undefined) this.window?.giveBack(bucket, cost);
-    if (this.depthMax !== undefined) this.inFlight -= cost;
+    this.release(cost);
     this.#unadmit(cost, now);
   }
+  /** What the depth tier compares with its limit. */
+  get depth(): number {
+    return this.queueLength?.() ?? this.inFlight;
+  }
+  get #countsInFlight(): boolean {
+    return this.depthMax !== undefined && this.queueLength === undefined;
+  }
+  enterDepth(cost: number): void {
+    if (this.#countsInFlight) this.inFlight += cost;
+  }
   release(cost: number): boolean {
-    if (this.depthMax === undefined) return true;
+    if (!this.#countsInFlight) return true;
     if (this.inFlight < cost) return false;
     this.inFlight -= cost;
     return true;
@@ -119,7 +135,7 @@ export class LimitAuditor {
 
   remaining(now: number): number {
     if (now < this.blockedUntil) return 0;
-    const depth = this.depthMax === undefined ? Infinity : Math.max(0, this.depthMax - this.inFlight);
+    const depth = this.depthMax === undefined ? Infinity : Math.max(0, this.depthMax - this.depth);
     return Math.min(this.bucket?.remaining(now) ?? Infinity, this.window?.remaining(now) ?? Infinity, depth);
   }
   retryAfter(cost: number, now: number): number {

@@ -30,6 +30,7 @@ export interface Dropped<T> {
   readonly reason: 'expired' | 'oldest';
 }
 
+/** A look shows, and tells of, at most so many. */
 const shownMax = 64;
 
 export class QueueAuditor<T> {
@@ -144,20 +145,23 @@ export class QueueAuditor<T> {
   // ---- consuming ---------------------------------------------------------------------------------------------
 
   /**
-   * Up to `max` records by as many looks as it takes, or by `once`. Within one look a lane whose next record must be
+   * Up to `max` records by as many looks at `most` records as it takes, or by one. Within one look a lane whose next record must be
    * dropped, but is not its first, is passed over until the next; and what a waiter pushes into the room that a look
    * makes is seen by the next.
    */
-  pop(max: number, now: number, once: boolean): T[] {
+  pop(max: number, now: number, { once = false, most = shownMax } = {}): T[] {
     const taken: T[] = [];
-    while (taken.length < max) {
+    let left = this.#places;
+    while (taken.length < max && left > 0) {
       const dropped = this.drops.length;
-      const look = this.look(Math.min(shownMax, max - taken.length), now);
+      const look = this.look(Math.min(most, max - taken.length), now);
       taken.push(...look);
       // Whoever waits for room gets what a look has freed before the next one.
       this.serve();
       if (once) break;
       if (look.length === 0 && this.drops.length === dropped) break;
+      // It gives up when as many have been dropped in a row as there can be, though more come in.
+      left = look.length > 0 ? this.#places : left - (this.drops.length - dropped);
     }
     return taken;
   }
@@ -167,8 +171,9 @@ export class QueueAuditor<T> {
     const shown: T[] = [];
     const from = this.lanes.map(() => 0);
     const passedOver = new Set<number>();
+    const dropsMax = this.drops.length + shownMax;
     while (shown.length < max) {
-      this.#dropHeads(from, passedOver, now);
+      this.#dropHeads(from, passedOver, dropsMax, now);
       const ready = [...this.lanes.keys()].filter(
         (at) => !passedOver.has(at) && (from[at] as number) < this.#lane(at).entries.length,
       );
@@ -182,7 +187,7 @@ export class QueueAuditor<T> {
     return shown;
   }
 
-  #dropHeads(from: readonly number[], passedOver: Set<number>, now: number): void {
+  #dropHeads(from: readonly number[], passedOver: Set<number>, dropsMax: number, now: number): void {
     for (const [at, { entries }] of this.lanes.entries()) {
       for (;;) {
         const entry = entries[from[at] as number];
@@ -190,7 +195,7 @@ export class QueueAuditor<T> {
         const expired = now >= entry.deadline;
         const beyond = this.shape.dropOldest && entries.length - (from[at] as number) > this.shape.capacity;
         if (!expired && !beyond) break;
-        if (from[at] !== 0) {
+        if (from[at] !== 0 || this.drops.length === dropsMax) {
           passedOver.add(at);
           break;
         }
@@ -235,6 +240,9 @@ export class QueueAuditor<T> {
 
   #lane(at: number): Lane<T> {
     return this.lanes[at] as Lane<T>;
+  }
+  get #places(): number {
+    return 2 * this.lanes.length * this.shape.capacity;
   }
   #noteDepth(): void {
     this.highWater = Math.max(this.highWater, this.depth);

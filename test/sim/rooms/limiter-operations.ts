@@ -4,9 +4,11 @@ import type { LimiterScenario } from './limiter.js';
 
 /** `key`: the number of a key of the scenario. */
 type By = Operation & { readonly by: number; readonly key?: number };
+export type Acquire = By & { readonly do: 'acquire'; readonly cost: number; readonly timeoutMs?: number };
 export type LimiterOperation =
+  | Acquire
   | (By & {
-      readonly do: 'allow' | 'tryAcquire' | 'acquire' | 'peek' | 'giveBack' | 'penalty' | 'reward';
+      readonly do: 'allow' | 'tryAcquire' | 'peek' | 'giveBack' | 'penalty' | 'reward';
       readonly cost: number;
     })
   | (By & { readonly do: 'abort' | 'release'; readonly of: number })
@@ -46,12 +48,16 @@ export function drawLimiter(
   switch (kind) {
     case 'allow':
     case 'tryAcquire':
-    case 'acquire':
     case 'peek':
     case 'giveBack':
     case 'penalty':
     case 'reward':
       return { ...base, do: kind, cost };
+    case 'acquire': {
+      const impatient = scenario.maxWaiting <= 1 && random.chance(0.7);
+      const timeoutMs = impatient ? random.pick([0, 0.5, 12, 150, 3_000]) : undefined;
+      return { ...base, do: kind, cost, ...(timeoutMs !== undefined && { timeoutMs }) };
+    }
     case 'abort':
       return known.waiting.length === 0 ? undefined : { ...base, do: kind, of: random.pick(known.waiting) };
     case 'release':

@@ -4,13 +4,16 @@ import { LimiterAuditor } from '../auditor/limiter-line.js';
 import { holds, outcome, same } from '../divergence.js';
 import type { Operation, Random, Room } from '../operation.js';
 import { aborted, Waits } from '../waits.js';
-import { drawLimiter, type LimiterOperation } from './limiter-operations.js';
+import { type Acquire, drawLimiter, type LimiterOperation } from './limiter-operations.js';
+import type { QueueRoom } from './queue.js';
 import { type KeyName, keyOf } from './stock-operations.js';
 import type { Time } from './time.js';
 
 export interface LimiterScenario extends Limits {
   /** Absent: one limit for all. */
   readonly keys?: readonly KeyName[];
+  /** Whether the depth tier follows the queue of the other room. */
+  readonly followsQueue: boolean;
   readonly maxWaiting: number;
   readonly enforce: boolean;
   readonly objects: number;
@@ -34,11 +37,13 @@ export class LimiterRoom implements Room {
   readonly #aborts = new Map<number, { owner: Limiter; controller: AbortController }>();
   /** What the decisions of an object hold, which goes with it, by key. What `allow` holds stays. */
   readonly #ofDecisions = new Map<Limiter, Map<number, number>>();
+  #servedAt = 0;
   readonly #dead = new Set<Limiter>();
 
   constructor(
     readonly scenario: LimiterScenario,
     readonly time: Time,
+    queue: QueueRoom | undefined,
   ) {
     const { keys, maxWaiting, enforce, objects, tokenBucket, slidingWindow, queueDepth } = scenario;
     const tiers = {
@@ -46,9 +51,13 @@ export class LimiterRoom implements Room {
       ...(slidingWindow && { slidingWindow }),
       ...(queueDepth && { queueDepth }),
     };
-    const states = Array.from({ length: keys?.length ?? 1 }, () => new LimitAuditor(tiers));
+    const followed = scenario.followsQueue && queueDepth !== undefined ? queue : undefined;
+    const length = followed && ((): number => followed.auditor.depth);
+    const states = Array.from({ length: keys?.length ?? 1 }, () => new LimitAuditor(tiers, length));
     this.auditor = new LimiterAuditor(states, maxWaiting, enforce);
-    const options = { ...tiers, maxWaiting, enforce, clock: time.clock };
+    const queueDepthOf = queueDepth &&
+      followed && { queueDepth: { ...queueDepth, queue: followed.object(0) } };
+    const options = { ...tiers, ...queueDepthOf, maxWaiting, enforce, clock: time.clock };
     const first = Limiter.create(keys === undefined ? options : { ...options, keys: { max: 100 } });
     this.objects = [first];
     while (this.objects.length < objects) this.objects.push(Limiter.attach(first.handle));
@@ -84,7 +93,7 @@ export class LimiterRoom implements Room {
         return;
       }
       case 'acquire':
-        this.#acquire(given.name, limiter, keyAt, given.cost, asked);
+        this.#acquire(given, limiter, keyAt, asked);
         return;
       case 'abort': {
         if (!auditor.leave(given.of)) return;
@@ -151,6 +160,8 @@ export class LimiterRoom implements Room {
 
   async settle(): Promise<void> {
     const { auditor } = this;
+    if (this.time.now !== this.#servedAt) auditor.woken = true;
+    this.#servedAt = this.time.now;
     auditor.serve(this.time.now);
     const ended = new Map(auditor.ended);
     auditor.ended.clear();
@@ -207,9 +218,14 @@ export class LimiterRoom implements Room {
     this.#ofDecisions.set(owner, ofKeys);
   }
 
-  #acquire(name: number, limiter: Limiter, keyAt: number, cost: number, asked: object): void {
+  #acquire(given: Acquire, limiter: Limiter, keyAt: number, asked: object): void {
+    const { name, cost, timeoutMs } = given;
     const controller = new AbortController();
-    const promise = limiter.acquire({ ...asked, signal: controller.signal });
+    const promise = limiter.acquire({
+      ...asked,
+      ...(timeoutMs !== undefined && { timeoutMs }),
+      signal: controller.signal,
+    });
     this.#aborts.set(name, { owner: limiter, controller });
     this.#waits.add(name, promise, (decision) => {
       if (decision.allowed) this.#hold(name, limiter, keyAt, cost, decision.release);
@@ -217,7 +233,8 @@ export class LimiterRoom implements Room {
         ? 'allowed'
         : { tier: decision.tier, never: decision.retryAfterMs === Infinity };
     });
-    this.auditor.acquire(keyAt, name, cost, this.time.now);
+    const patience = timeoutMs === undefined ? Infinity : Math.floor(timeoutMs * 1e6);
+    this.auditor.acquire(keyAt, name, cost, this.time.now, patience);
   }
 
   #die(by: number): void {

@@ -220,7 +220,10 @@ export class QueueRoom implements Room {
     );
     same('closed', queue.closed, auditor.closed);
     same('records dropped', this.#dropped.splice(0), auditor.drops.splice(0));
-    if (this.scenario.latency) same('records whose wait was measured', waitNs.count, stats.popped);
+    if (!this.scenario.latency) return;
+    // A wait is measured when its record is first shown, which a drain that looks again may do before it is due.
+    const { count } = waitNs;
+    holds('waits are measured', count >= stats.popped && count <= stats.pushed, { count, ...stats });
   }
 
   dueTimes(): number[] {
@@ -237,6 +240,10 @@ export class QueueRoom implements Room {
   /** Permits of objects that have been disposed of. */
   readonly #diedSince = new Set<number>();
 
+  object(by: number): Queue<Row> {
+    return this.objects[by % this.objects.length] as Queue<Row>;
+  }
+
   #consumed(what: string, by: number, queue: Queue<Row>, max: number, call: () => Row[]): void {
     const { auditor } = this;
     if (auditor.lease !== undefined && auditor.lease !== by) {
@@ -246,7 +253,9 @@ export class QueueRoom implements Room {
     auditor.lease = by;
     const { dropOldest, ttlMs } = this.scenario;
     const once = what === 'popMany' && !dropOldest && ttlMs === 0 && max <= 64;
-    const expected = auditor.pop(max, this.time.now, once);
+    // On a manual clock every visit of a drain may have taken any time: it looks again after each.
+    const most = what === 'drain' && ttlMs !== 0 ? 1 : 64;
+    const expected = auditor.pop(max, this.time.now, { once, most });
     same(what, outcome(call), expected);
     holds('the object that consumes is alive', queue.depth >= 0);
   }
