@@ -2,7 +2,9 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { Stock } from '../../dist/index.js';
 
-const { handle, shared } = workerData;
+const { handle } = workerData;
+/** @type {Int32Array} */
+const shared = workerData.shared;
 const stock = Stock.attach(handle);
 const one = { sku: 1, quantity: 1 };
 parentPort?.postMessage('ready');
