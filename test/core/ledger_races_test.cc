@@ -20,7 +20,7 @@ TEST_CASE(
     "of confirm, part of it, cancel, extend and expiry of one reservation exactly one wins, whoever audits") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   constexpr unsigned kThreads = 4;
-  const std::uint64_t rounds = repetitions(30'000);
+  const std::uint64_t rounds = repetitions(8'000);
   TestLedger one({8, 8, 64, 64, 64});
   one.add(1, 1'000'000, 1'000'000, 2);
   one.add(2, 1'000'000);
