@@ -6,12 +6,12 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
-import { IdleGuard } from './idle-guard.js';
 import { contenders } from './limiter/contenders.js';
 import { cost } from './limiter/cost.js';
 import { patterns, worstSecond } from './limiter/exactness.js';
 import { features } from './limiter/features.js';
-import { ratios, spread } from './statistics.js';
+import { IdleGuard } from './runner/idle-guard.js';
+import { spread } from './runner/statistics.js';
 
 const help = `Usage: npm run bench:limiter -- [options]
 
@@ -84,6 +84,12 @@ async function memory() {
   return found;
 }
 
+/** The median of the rounds' ratios: what slows a whole round down cancels out. @param {number[]} samples */
+function besideReference(samples) {
+  const reference = allows.get('sluice, window') ?? [];
+  return spread(samples.map((sample, round) => sample / (reference[round] ?? 0))).median;
+}
+
 /** @param {number[]} samples */
 function shown(samples) {
   const { median, min, max } = spread(samples);
@@ -110,13 +116,12 @@ const heads = [
   ...Object.keys(patterns).map((name) => `worst second: ${name}`),
   'bytes a key',
 ];
-const reference = allows.get('sluice, window') ?? [];
 const rows = names.map((name) => {
   const samples = allows.get(name) ?? [];
   return [
     name,
     shown(samples),
-    `${ratios(samples, reference).median.toFixed(2)} x`,
+    `${besideReference(samples).toFixed(2)} x`,
     shown(refuses.get(name) ?? []),
     ...(seconds.get(name) ?? []).map((worstOf) => `${worstOf.toFixed(2)} x`),
     (bytes.get(name) ?? 0).toFixed(0),

@@ -5,9 +5,9 @@
 import { readFileSync } from 'node:fs';
 
 /** What is installed, exactly. @type {Record<string, string>} */
-const { devDependencies: installed } = JSON.parse(
+const installed = JSON.parse(
   readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-);
+).devDependencies;
 
 /** @type {Array<{ name: string, read: string | undefined }>} */
 const columns = [
@@ -103,6 +103,7 @@ const rows = [
 
 /** The table in Markdown, and the peers that are installed in another version than was read. */
 export function features() {
+  /** @type {string[]} */
   const outdated = [];
   const heads = columns.map(({ name, read }) => {
     if (read === undefined) return name;

@@ -1,3 +1,4 @@
+import { onAbort } from '../abort.js';
 import { SluiceError } from '../errors.js';
 import { DISPOSED, disposed, type NativeKey, type NativeLimiter } from '../native.js';
 import { type Decision, type Denied, tierName } from './decision.js';
@@ -62,14 +63,14 @@ export class Waiting {
         timer: undefined,
         settle: (outcome) => {
           clearTimeout(waiter.timer);
-          signal?.removeEventListener('abort', abort);
+          forget();
           this.#waiters.delete(waiter);
           if (this.#waiters.size === 0) this.#native.keepAlive(0);
           if ('reason' in outcome) reject(outcome.reason);
           else resolve(outcome);
         },
       };
-      signal?.addEventListener('abort', abort);
+      const forget = onAbort(signal, abort);
       this.#waiters.add(waiter);
       this.#native.keepAlive(1);
       this.#check(waiter);

@@ -248,6 +248,7 @@ export class Producer<T> {
     if (this.#waits === 0 && !this.#notices.wantsClosed) awaited.delete(this as Producer<unknown>);
   }
 
+  /** Before native code lets go of the queue. */
   dispose(): void {
     this.#waiters.reject(disposed('Queue'));
     awaited.delete(this as Producer<unknown>);

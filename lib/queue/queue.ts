@@ -367,9 +367,9 @@ export class Queue<T> implements Disposable, AsyncDisposable {
 
   /** Lets go of the queue in this thread, at once. Consuming loops and waits of this object end. Others keep it. */
   [Symbol.dispose](): void {
+    this.#producer.dispose();
     this.#native.dispose();
     this.#consumer.dispose();
-    this.#producer.dispose();
     this.#endings.look();
     pinned.delete(this as Queue<unknown>);
   }

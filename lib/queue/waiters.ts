@@ -72,11 +72,17 @@ export class Waiters {
     }
   }
 
-  /** Rejects everyone: the object is disposed of. */
+  /**
+   * Rejects everyone, because the object is about to be disposed of, but for those who were served or closed before:
+   * a record that was added must not be reported as lost. From the back, so that nobody moves up meanwhile.
+   */
   reject(error: Error): void {
     for (const [lane, waiters] of this.#lanes.entries()) {
-      for (const index of waiters.keys()) this.#settle(lane, index, error);
+      for (const index of [...waiters.keys()].reverse()) {
+        if (this.#native.leave(index) === 1) this.#settle(lane, index, error);
+      }
     }
+    this.served();
   }
 
   #settle(lane: number, index: number, error?: unknown): void {

@@ -280,6 +280,25 @@ TEST_CASE("an exact window admits its limit in any window and not one less") {
   }
 }
 
+TEST_CASE("an exact window whose place goes to another key begins empty") {
+  LimiterConfig config = keyed(8, 0, 5, 0);  // one set
+  config.exact = true;
+  config.window = {5, kSecond, 1};
+  config.log_capacity = 5;
+  Keyed small(config);
+  for (std::uint64_t first = 0; first < 10 * KeyTable::kWays; first += KeyTable::kWays) {
+    for (std::uint64_t key = first; key < first + KeyTable::kWays; ++key) {
+      REQUIRE(small.remaining(key) == 5);
+      REQUIRE(small.ask(key, 3) == Tier::kNone);
+      REQUIRE(small.ask(key, 3) == Tier::kSlidingWindow);
+      REQUIRE(small.ask(key, 2) == Tier::kNone);
+      REQUIRE(small.remaining(key) == 0);
+    }
+    small.manual.advance(100 * kSecond);  // long enough for keys that were used more than once
+  }
+  CHECK(small.sum(Limiter::kEvicted) == 9 * KeyTable::kWays);
+}
+
 TEST_CASE("penalties are owed, rewards given back, a reset forgets both") {
   Keyed limiter(keyed(4, 10, 20, 0));
   const Key key = limiter.key(7);

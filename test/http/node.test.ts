@@ -469,8 +469,12 @@ describe('fastifyLimit', () => {
       });
       done();
     });
+    fastify.register((sibling, _options, done) => {
+      sibling.get('/beside', async () => 'fine');
+      done();
+    });
     const status = async (path: string) => (await fastify.inject(path)).statusCode;
-    expect(await status('/outside')).toBe(200);
+    expect([await status('/outside'), await status('/beside')]).toEqual([200, 200]);
     expect(await status('/inside')).toBe(429);
     expect(await status('/within')).toBe(429);
     expect(await status('/free')).toBe(200);
@@ -480,5 +484,10 @@ describe('fastifyLimit', () => {
         .register(fastifyLimit as never, { limit: 3 } as never)
         .ready(),
     ).rejects.toThrow(/unknown option "limit"/);
+    const misspelled = Fastify();
+    await misspelled.register(fastifyLimit as never, { limiter: some } as never);
+    expect(() =>
+      misspelled.get('/', { config: { limit: { costs: 2 } } as never }, async () => 'fine'),
+    ).toThrow(/fastifyLimit: config.limit: unknown option "costs"/);
   });
 });

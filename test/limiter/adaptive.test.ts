@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { Limiter, type LimiterOptions, ManualClock, Queue, record, u32 } from 'sluice';
+import { Gate, Limiter, type LimiterOptions, ManualClock, Queue, record, u32 } from 'sluice';
 import { describe, expect, it } from 'vitest';
 import { expectError, thrown } from '../thrown.js';
 
@@ -117,6 +117,26 @@ describe('the adaptive tier, by the wait of a queue', () => {
     expect(decision).toMatchObject({ allowed: false, tier: 'adaptive' });
     expect(limiter.tryAcquire({ key: 'c' })).toMatchObject({ allowed: false, tier: 'adaptive' });
     await worker.terminate();
+  });
+
+  it('holds before a gate, whose own queue it may be', () => {
+    const clock = new ManualClock();
+    const queue = Queue.create(Row, { capacity: 100, clock });
+    const limiter = Limiter.create({
+      tokenBucket: { ratePerSecond: 1e6, burst: 1e6 },
+      adaptive: { queue, maxQueueWaitMs: 20, intervalMs: 100 },
+      clock,
+    });
+    const gate = Gate.create({ queue, limiter });
+    const admit = () => {
+      clock.advance(5);
+      return gate.admit({ number: 1 });
+    };
+    for (let i = 0; i < 23; i++) expect(admit().outcome).toBe('admitted');
+    for (let i = 0; i < 10; i++) admit();
+    expect(admit()).toEqual({ outcome: 'rate-limited', tier: 'adaptive', retryAfterMs: 0 });
+    while (queue.tryPop() !== undefined);
+    expect(admit().outcome).toBe('admitted');
   });
 
   it('needs a queue and its longest wait, or the delay of the loop', () => {

@@ -152,6 +152,17 @@ describe('a permit', () => {
     }
   });
 
+  it('of a thread that ends lets a closed queue end also if nobody consumes it', async () => {
+    const queue = queueOf(4);
+    const remote = await RemoteQueue.attach(queue.handle);
+    await remote.call('tryReserve', [1], { keep: 'permit' });
+    queue.close();
+    const drained = queue.drained();
+    await remote.thread.terminate();
+    await drained;
+    expect(queue.stats()).toMatchObject({ depth: 0, permits: 0 });
+  });
+
   it('that is used lets in who waited for one of a number that no lane can promise at a time', async () => {
     const queue = queueOf(40_000);
     const permit = queue.tryReserve(16_383);

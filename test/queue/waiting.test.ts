@@ -1,6 +1,6 @@
 import { type Permit, Queue } from 'sluice';
 import { afterEach, describe, expect, it } from 'vitest';
-import { expectError, rejected } from '../thrown.js';
+import { expectError, rejected, thrown } from '../thrown.js';
 import { RemoteQueue } from './remote-queue.js';
 import { Row, rows } from './row.js';
 import { expectConserved, numbers, until } from './until.js';
@@ -136,6 +136,38 @@ describe('push', () => {
     await rejected(greedy);
     await modest;
     expect(queue.stats()).toMatchObject({ waiting: 0, depth: 3, permits: 0 });
+  });
+});
+
+describe('waiters of an object that is disposed of', () => {
+  it('are told what became of them before: a record that was added is not reported as lost', async () => {
+    const queue = full(2);
+    const other = Queue.attach(Row, queue.handle);
+    const added = other.push({ number: 2 });
+    const permitted = other.reserve(1);
+    const waits = [other.push({ number: 3 }), other.reserve(1), other.push({ number: 4 })];
+    queue.popMany(2);
+    expect(queue.stats()).toMatchObject({ depth: 1, permits: 1, waiting: 3 });
+    other[Symbol.dispose]();
+    await added;
+    const permit = await permitted;
+    expectError(
+      thrown(() => permit.send({ number: 9 })),
+      'ERR_SLUICE_DISPOSED',
+    );
+    for (const waiting of waits) expectError(await rejected(waiting), 'ERR_SLUICE_DISPOSED');
+    expect(queue.stats()).toMatchObject({ depth: 1, permits: 0, waiting: 0, pushed: 3 });
+    expect(numbers(queue.popMany(9))).toEqual([2]);
+    expectConserved(queue);
+  });
+
+  it('are told of the close that came before', async () => {
+    const queue = full();
+    const other = Queue.attach(Row, queue.handle);
+    const waits = [other.push({ number: 2 }), other.reserve(1)];
+    queue.close();
+    other[Symbol.dispose]();
+    for (const waiting of waits) expectError(await rejected(waiting), 'ERR_SLUICE_CLOSED');
   });
 });
 

@@ -85,8 +85,8 @@ export class Real {
     return this.nextWait++;
   }
 
-  /** Every wait that the model says is answered is, in that way; all counts are those of the model. */
-  async compare(model: Model): Promise<void> {
+  /** Every wait that the model says is answered is, in that way. */
+  async #compareAnswers(model: Model): Promise<void> {
     for (const [id, answer] of model.answered) {
       const { outcome, object, lane } = this.waits.get(id) as Wait & { object: number; lane: number };
       const came = await answerOf(outcome);
@@ -102,6 +102,11 @@ export class Real {
       }
     }
     model.answered.clear();
+  }
+
+  /** As the answers, all counts are those of the model. */
+  async compare(model: Model): Promise<void> {
+    await this.#compareAnswers(model);
     const { depth, highWater, pushed, popped, rejected, waiting, waitersRefused, permits } = model;
     const expected = { depth, highWater, pushed, popped, rejected, waiting, waitersRefused, permits };
     const counted = { ...expected, ...model.counts };
@@ -127,11 +132,13 @@ export class Real {
     if (!model.config.latency) expect(count).toBe(0);
     else expect(count).toBeGreaterThanOrEqual(model.popped); // some were shown, and then their time ran out
   }
-  /** Lets go of everything; who still waited is told so. */
-  async dispose(): Promise<void> {
-    for (const object of this.objects) object[Symbol.dispose]();
-    for (const { outcome } of this.waits.values()) {
-      expect(await answerOf(outcome)).toHaveProperty('error.code', 'ERR_SLUICE_DISPOSED');
+  /** Lets go of everything; who still waits is told so, or is served by what the other object gives back. */
+  async end(model: Model): Promise<void> {
+    for (const [index, object] of this.objects.entries()) {
+      object[Symbol.dispose]();
+      model.dispose(index);
     }
+    await this.#compareAnswers(model);
+    expect(this.waits.size).toBe(0);
   }
 }
