@@ -27,9 +27,9 @@ describe('the page', () => {
     expect(markup).toContain('8.00 M/s to 10.0 M/s');
     expect(markup).toContain('no redis-server here');
     expect(markup).toContain('it broke');
-    expect(markup).toMatch(/<div class="verdict missed">\s*<span class="claim">speed vs Atomics ring/);
+    expect(markup).toMatch(/<div class="verdict met">\s*<span class="claim">speed vs Atomics ring/);
     expect(markup).toMatch(/<div class="verdict not-measured">\s*<span class="claim">speed vs Redis/);
-    expect(markup).toMatch(/<div class="verdict met">\s*<span class="claim">memory/);
+    expect(markup).toMatch(/<div class="verdict missed">\s*<span class="claim">delay vs MessagePort/);
   });
 });
 
