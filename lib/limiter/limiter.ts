@@ -214,6 +214,8 @@ export class Limiter implements Disposable {
 
   /**
    * Gives `cost` back to the depth tier: the work is done. Nothing happens if that tier is absent or follows a queue.
+   * What decisions of this object hold is given back first, so for a decision call its own `release()`, and this for
+   * what `allow()` took.
    * @throws SluiceError `ERR_SLUICE_RELEASE` if less than that is in flight: something was released twice.
    */
   release(cost = 1, key?: Key): void {

@@ -220,8 +220,9 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   // ---- consuming ---------------------------------------------------------------------------------------------
 
   /**
-   * Removes the oldest record; undefined if there is none now. The first call makes this object the consumer until
-   * it is disposed of, its thread ends, or `releaseLease` is called.
+   * Removes the oldest record; undefined if there is none now, or if all that was there at the call had to be dropped
+   * (expired, shed, overtaken). The first call makes this object the consumer until it is disposed of, its thread ends,
+   * or `releaseLease` is called.
    * @throws SluiceError `ERR_SLUICE_CONSUMER` if another one is the consumer; `ERR_SLUICE_REENTRANT` from within the
    *   `visit` of `drain` or a listener.
    */
