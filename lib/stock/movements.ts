@@ -18,7 +18,7 @@ export interface Movement {
   /** Counts movements from 0, over all threads, without gaps. */
   readonly position: number;
   readonly sku: number | string;
-  /** Units. */
+  /** Units. Those of a reservation that came from several shards of their item are told in parts, one for each shard. */
   readonly quantity: number;
   /** When, in milliseconds of the ledger's clock: of `process.hrtime()`, or of its manual clock. */
   readonly timeMs: number;

@@ -11,7 +11,10 @@ const seconds = Number(process.env['SLUICE_SOAK_SECONDS'] ?? 20);
 const admitters = 4;
 const replacedEveryMs = 200;
 
-/** The ledger as its movements tell it, in books of our own: each reservation's line ends exactly once. */
+/**
+ * The ledger as its movements tell it, in books of our own: each unit of a reservation ends exactly once. Units that
+ * came from several shards of their item are told in parts.
+ */
 class Books {
   readonly sold = new Map<number | string, number>();
   readonly soldTo = new Map<string, number>();
@@ -33,14 +36,15 @@ class Books {
     const { kind, sku, quantity, reservation, user } = movement;
     const line = `${reservation} ${sku}`;
     if (kind === 'reserved') {
-      if (this.#open.has(line)) this.problems.push(`reserved twice: ${line}`);
       // All lines of a cart are told before any of them ends.
       if (!skus.some((other) => this.#open.has(`${reservation} ${other}`))) this.reservations++;
-      this.#open.set(line, quantity);
+      this.#open.set(line, (this.#open.get(line) ?? 0) + quantity);
       return;
     }
-    if (this.#open.get(line) !== quantity) this.problems.push(`${kind} although not held: ${line}`);
-    this.#open.delete(line);
+    const left = (this.#open.get(line) ?? 0) - quantity;
+    if (left < 0) this.problems.push(`${kind} although not held: ${line}`);
+    if (left === 0) this.#open.delete(line);
+    else this.#open.set(line, left);
     this.ends[kind as keyof Books['ends']]++;
     if (kind !== 'confirmed') return;
     this.sold.set(sku, (this.sold.get(sku) ?? 0) + quantity);

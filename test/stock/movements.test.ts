@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ManualClock, type Movement, Stock, type StockOptions } from 'sluice';
 import { describe, expect, it } from 'vitest';
 import { replay, seed } from '../seed.js';
@@ -123,6 +124,9 @@ describe('movements', () => {
   });
 });
 
+/** In workers/buyer.js. */
+const shortHoldMsMax = 20;
+
 describe('a reader beside four threads that sell', () => {
   it.each([
     { movements: 2 ** 17, loses: false },
@@ -153,13 +157,14 @@ describe('a reader beside four threads that sell', () => {
       const end = Promise.all(
         buyers.map((buyer) => buyer.message<{ told: Record<string, number> }>('bought')),
       );
-      end.then(
-        () => {
+      end
+        .then(async () => {
+          await sleep(shortHoldMsMax + 1); // the short holds that buyers left are due: nothing expires by itself later
+          stock.expire();
           buying = false;
           stock.restock(1, 1); // the last movement
-        },
-        () => {},
-      );
+        })
+        .catch(() => {}); // awaited below
       let [read, lost, position] = [0, 0, 0];
       const open = new Map<bigint, number>();
       for await (const told of stock.movements()) {
