@@ -63,7 +63,7 @@ function open(gate, outcome) {
   };
   if (outcome !== 'admitted') return caller;
 
-  const consuming = gate.consume(() => void consumed++, { batchSize: 1_024 });
+  const consuming = gate.consume(() => void consumed++, { batchSize: 64 });
   return {
     ...caller,
     async rest() {

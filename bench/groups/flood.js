@@ -40,10 +40,15 @@ export const group = {
   ],
   bars: [
     {
-      claim: 'largest timer gap of a flooded consumer, vs MessagePort',
+      claim: 'largest timer gap of a flooded consumer, vs MessagePort, unbounded',
       of: { figure: gap, subject: 'sluice' },
       to: { figure: gap, subject: unbounded.title },
       atMost: 1 / 50,
+    },
+    {
+      claim: 'the same, vs MessagePort with a bound on what is in flight',
+      of: { figure: gap, subject: 'sluice' },
+      to: { figure: gap, subject: 'MessagePort' },
     },
   ],
 };

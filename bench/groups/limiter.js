@@ -67,6 +67,7 @@ export const group = {
         'allow() shared by 2 threads vs rate-limiter-flexible cluster, 64 calls in flight in each worker',
       of: { figure: shared, subject: threads },
       to: { figure: shared, subject: manyInFlight },
+      atLeast: 200,
     },
   ],
 };

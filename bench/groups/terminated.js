@@ -36,11 +36,11 @@ export const group = {
   ],
   bars: [
     {
-      claim: `workers out of ${WORKERS} terminated while pushing that leave the pure-JS ring wedged`,
+      claim: 'workers terminated while pushing that leave the pure-JS ring wedged',
       of: { figure, subject: 'Atomics ring' },
     },
     {
-      claim: `workers out of ${WORKERS} terminated while pushing that leave sluice's ring wedged`,
+      claim: "workers terminated while pushing that leave sluice's ring wedged",
       of: { figure, subject: 'sluice' },
       atMost: 0,
     },

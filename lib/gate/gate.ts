@@ -99,6 +99,7 @@ export class Gate<T> implements Disposable {
   readonly limiter: Limiter | undefined;
   readonly stock: Stock | undefined;
   readonly #native: NativeGate;
+  #disposed = false;
   /** The hot function in a field of its own, which V8 finds faster. */
   readonly #admit: NativeGate['admit'];
   readonly #stage: (order: T) => void;
@@ -114,7 +115,7 @@ export class Gate<T> implements Disposable {
     entry: number | undefined,
     reservation: bigint | undefined,
   ): Resolution => {
-    if (entry === undefined) this.#bigints[words.reservation] = reservation ?? 0n;
+    this.#bigints[words.reservation] = reservation ?? 0n;
     const result = this.#checked(this.#native.resolve(confirm ? 1 : 0, entry ?? noEntry));
     return resolutionName(result, confirm ? 'confirmed' : 'cancelled');
   };
@@ -177,7 +178,7 @@ export class Gate<T> implements Disposable {
 
   /** Names the gate, and with it its parts, to other threads: survives structured clone. */
   get handle(): GateHandle {
-    pinned.add(this as Gate<unknown>);
+    if (!this.#disposed) pinned.add(this as Gate<unknown>);
     return publicHandle('gate', this.#native.handle);
   }
 
@@ -238,7 +239,7 @@ export class Gate<T> implements Disposable {
     if (typeof handler !== 'function')
       throw optionError('Gate.consume: handler', 'a function', handler, true);
     const given = new Options('Gate.consume', options, ['batchSize', 'concurrency', 'signal']);
-    const batchSize = given.integer('batchSize', 1, 1_024, 32);
+    const batchSize = given.integer('batchSize', 1, takenMax, 32);
     const concurrency = given.integer('concurrency', 1, this.#native.maxInHand, 1);
     const handle = async ([order, hold]: readonly [T, Hold]): Promise<void> => {
       let failure: { error: unknown } | undefined;
@@ -252,7 +253,8 @@ export class Gate<T> implements Disposable {
       if (failure !== undefined && failures.hasSubscribers) {
         failures.publish({ order, error: failure.error, reservation });
       }
-      const lost = failure === undefined && resolution !== undefined && resolution !== 'confirmed';
+      const held = reservation !== undefined; // not so if it was pushed past the gate
+      const lost = held && failure === undefined && resolution !== undefined && resolution !== 'confirmed';
       if (lost && unconfirmed.hasSubscribers) unconfirmed.publish({ order, reservation, resolution });
     };
     let begins = true;
@@ -284,6 +286,7 @@ export class Gate<T> implements Disposable {
 
   /** Lets go of the gate in this thread, at once; not of its queue, limiter and stock. Other threads keep it. */
   [Symbol.dispose](): void {
+    this.#disposed = true;
     this.#native.dispose();
     pinned.delete(this as Gate<unknown>);
   }

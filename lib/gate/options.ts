@@ -48,7 +48,7 @@ export interface AdmitOptions {
 }
 
 export interface GateConsumeOptions {
-  /** Orders taken from the queue at once: 1 to 1,024. Default: 32. */
+  /** Orders taken from the queue at once: 1 to 64. Default: 32. */
   readonly batchSize?: number;
   /** Handlers that run at the same time: 1 to the gate's `maxInHand`. Default: 1, which keeps the order of admission. */
   readonly concurrency?: number;

@@ -93,39 +93,40 @@ async function finishedWithItsBody(
   };
   signal.addEventListener('abort', gone);
   if (signal.aborted) gone();
-  let response: Response;
+  const limited = (response: Response): Response => {
+    const init = { ...statusOf(response), headers: withFields(response, passed) };
+    const { status } = response;
+    // Of the answer to a HEAD request nobody reads the body.
+    if (response.body === null || method === 'HEAD') {
+      end(status);
+      return new Response(response.body, init);
+    }
+    const reader = response.body.getReader();
+    const body = new ReadableStream<Uint8Array>({
+      async pull(controller) {
+        try {
+          const { done, value } = await reader.read();
+          if (!done) return controller.enqueue(value);
+          end(status);
+          controller.close();
+        } catch (error) {
+          end(500);
+          controller.error(error);
+        }
+      },
+      cancel(reason) {
+        end(499);
+        return reader.cancel(reason);
+      },
+    });
+    return new Response(body, init);
+  };
   try {
-    response = await respond();
+    return limited(await respond());
   } catch (error) {
-    end(500);
+    end(500); // also where the handler answered with what is no response, or one whose body is used
     throw error;
   }
-  const init = { ...statusOf(response), headers: withFields(response, passed) };
-  const { status } = response;
-  // Of the answer to a HEAD request nobody reads the body.
-  if (response.body === null || method === 'HEAD') {
-    end(status);
-    return new Response(response.body, init);
-  }
-  const reader = response.body.getReader();
-  const body = new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      try {
-        const { done, value } = await reader.read();
-        if (!done) return controller.enqueue(value);
-        end(status);
-        controller.close();
-      } catch (error) {
-        end(500);
-        controller.error(error);
-      }
-    },
-    cancel(reason) {
-      end(499);
-      return reader.cancel(reason);
-    },
-  });
-  return new Response(body, init);
 }
 
 function statusOf({ status, statusText }: Response): { status: number; statusText: string } {

@@ -3,7 +3,7 @@ import { SluiceError } from '../errors.js';
 import { DISPOSED, disposed, type NativeKey, type NativeLimiter } from '../native.js';
 import { type Decision, type Denied, tierName } from './decision.js';
 
-/** Answers of `check()`: see native/addon/limiter.cc. */
+/** Answers of `check()`: see native/addon/limiter_functions.cc. */
 const SERVED = 0;
 const WAITING = 1;
 /** Words of the staging buffer: see native/addon/limiter.h. */
@@ -108,8 +108,8 @@ export class Waiting {
   #sleep(waiter: Waiter, ms: number): void {
     clearTimeout(waiter.timer);
     if (this.#native.manualClock) return;
-    const due = Math.min(ms, this.#native.followsQueue ? queuePollMs : Infinity, timerMsMax);
-    if (due === Infinity) return;
-    waiter.timer = setTimeout(() => this.#check(waiter), Math.ceil(due));
+    const due = Math.min(ms, this.#native.followsQueue ? queuePollMs : Infinity);
+    if (due === Infinity) return; // whoever gives back tells
+    waiter.timer = setTimeout(() => this.#check(waiter), Math.min(Math.ceil(due), timerMsMax));
   }
 }

@@ -117,6 +117,7 @@ export class Producer<T> {
       this.#notices.full(lane);
       throw this.#timedOut(timeoutMs);
     }
+    signal?.throwIfAborted(); // a getter of the record may have aborted it
     this.#listen();
     const waiter = this.#joined(this.#native.waitPush(lane, hasTtl), lane);
     await this.#waiters.wait(waiter, lane, 0, timeoutMs, signal);

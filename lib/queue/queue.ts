@@ -133,7 +133,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
 
   /** Names the queue to other threads: survives structured clone (`workerData`, `postMessage`). */
   get handle(): QueueHandle {
-    pinned.add(this as Queue<unknown>);
+    if (this.#native.closed() !== DISPOSED) pinned.add(this as Queue<unknown>);
     return publicHandle('queue', this.#native.handle);
   }
 

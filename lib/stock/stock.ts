@@ -76,6 +76,7 @@ export class Stock implements Disposable {
   readonly #native: NativeStock;
   readonly #staging: StockStaging;
   readonly #sweeper: NodeJS.Timeout | undefined;
+  #disposed = false;
 
   private constructor(attach: (staging: ArrayBuffer) => NativeStock) {
     this.#staging = new StockStaging();
@@ -123,7 +124,7 @@ export class Stock implements Disposable {
 
   /** Names the ledger to other threads: survives structured clone (`workerData`, `postMessage`). */
   get handle(): StockHandle {
-    pinned.add(this);
+    if (!this.#disposed) pinned.add(this);
     return publicHandle('stock', this.#native.handle);
   }
 
@@ -300,6 +301,7 @@ export class Stock implements Disposable {
   /** Lets go of the ledger in this thread, at once. Other threads keep it. */
   [Symbol.dispose](): void {
     clearInterval(this.#sweeper);
+    this.#disposed = true;
     this.#native.dispose();
     pinned.delete(this);
   }

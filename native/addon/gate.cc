@@ -52,9 +52,7 @@ Admission::Result GateAttachment::admit(std::uint64_t hold_ns, const Key* key, c
     return result;
   }
   if (result.broke_promise) parts_.queue->permits_returned(0);
-  if (parts_.limiter != nullptr && parts_.limiter->waiting() != 0) {
-    parts_.limiter->given_back(key);  // it may have been charged and refunded
-  }
+  if (result.refunded && parts_.limiter->waiting() != 0) parts_.limiter->given_back(key);
   return result;
 }
 

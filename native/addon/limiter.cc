@@ -121,7 +121,7 @@ LimiterLine::Joined LimiterAttachment::join(std::uint64_t cost, std::uint64_t pa
   LimiterLine::Woken woken;
   const auto joined = line_of_waiters_.join({*line_, clock_, queue_depth(), woken}, clock_.now(), cost,
                                             patience_ns, number_, key);
-  shared_->wake(woken);
+  wake(woken, key);
   waits_ = waits_ || joined.waiter != LimiterLine::kNone;
   return joined;
 }
@@ -129,15 +129,20 @@ LimiterLine::Joined LimiterAttachment::join(std::uint64_t cost, std::uint64_t pa
 LimiterLine::Checked LimiterAttachment::check(std::uint32_t waiter) {
   LimiterLine::Woken woken;
   const auto checked = line_of_waiters_.check({*line_, clock_, queue_depth(), woken}, clock_.now(), waiter);
-  shared_->wake(woken);
+  wake(woken, &checked.key);
   if (checked.outcome == LimiterLine::Checked::kServed) hold(checked.cost, &checked.key);
   return checked;
 }
 
 void LimiterAttachment::leave(std::uint32_t waiter) {
   LimiterLine::Woken woken;
-  line_of_waiters_.leave({*line_, clock_, queue_depth(), woken}, clock_.now(), waiter);
+  const Key key = line_of_waiters_.leave({*line_, clock_, queue_depth(), woken}, clock_.now(), waiter);
+  wake(woken, &key);
+}
+
+void LimiterAttachment::wake(const LimiterLine::Woken& woken, const Key* key) {
   shared_->wake(woken);
+  if (woken.full()) given_back(key == nullptr || *key == Key{} ? nullptr : key);
 }
 
 bool LimiterAttachment::on_served(napi_env env, napi_value callback) {

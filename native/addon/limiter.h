@@ -103,6 +103,8 @@ class LimiterAttachment : public Attachment {
   template <class Act>
   void serve(Act&& act);
   void served();
+  // Wakes those who were served in the line of `key`, and serves the rest if they were as many as fit.
+  void wake(const LimiterLine::Woken& woken, const Key* key);
 
   std::shared_ptr<SharedLimiter> shared_;
   Limiter limiter_;

@@ -109,6 +109,7 @@ class Admission {
     Outcome outcome;
     Tier tier = Tier::kNone;        // kRateLimited: which tier
     bool broke_promise = false;     // see Queue::break_promise()
+    bool refunded = false;          // the limiter was charged and refunded
     std::uint32_t line = 0;         // for a refusal that concerns one: which line of the cart
     std::uint64_t retry_after = 0;  // kRateLimited: ns, or kNever
     std::uint64_t reservation = 0;  // kAdmitted, kDuplicate
@@ -173,11 +174,12 @@ class Admission {
       }
     }
     AdmittedOrder order{kNoReservation, request.hold_ns, charged == nullptr ? Key{} : *charged};
-    const Result result = parts.stock != nullptr ? reserve_and_push(parts, request, asked, now, order)
-                                                 : push(parts, asked, now, order);
+    Result result = parts.stock != nullptr ? reserve_and_push(parts, request, asked, now, order)
+                                           : push(parts, asked, now, order);
     if (result.outcome != Outcome::kAdmitted && parts.limiter != nullptr &&
         !SLUICE_PLANTED(kKeepAdmissionCharge)) {
       parts.limiter->refund(*parts.limiter_line, decision, 1, key);
+      result.refunded = true;
     }
     return result;
   }

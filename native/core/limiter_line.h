@@ -138,7 +138,7 @@ class LimiterLine {
   }
 
   // What has become of a waiter, by its owner: serves its line first. A waiter that was served or whose time is over
-  // is free afterwards. `wait` is 0 if no clock tells.
+  // is free afterwards. `wait` of one that still waits: until it is worth looking again; kNever if somebody will tell.
   Checked check(const Asking& asking, std::uint64_t now, std::uint32_t index) noexcept {
     Waiter& waiter = waiters_[index];
     Checked checked{Checked::kWaiting, Tier::kNone, 0,
@@ -151,8 +151,13 @@ class LimiterLine {
       const std::uint64_t ahead = ahead_of(waiter);
       checked.wait = tiers.least_wait(ahead, waiter.cost, time);
       if (time < waiter.deadline && checked.wait != kNever) {
+        const std::uint64_t left = waiter.deadline == kNever ? kNever : waiter.deadline - time;
         // A wait that has become longer than the deadline ends at once.
-        if (checked.wait <= waiter.deadline - time) return;
+        if (checked.wait <= left) {
+          // No clock tells: whoever gives back serves it, and only its deadline is left to look for.
+          if (checked.wait == 0) checked.wait = left;
+          return;
+        }
       }
       checked.outcome = Checked::kExpired;
       checked.tier = tiers.refuses(waiter.cost, time, asking.queue_depth);
@@ -167,9 +172,11 @@ class LimiterLine {
     return checked;
   }
 
-  // The owner gives up: whatever the waiter was charged is refunded.
-  void leave(const Asking& asking, std::uint64_t now, std::uint32_t index) noexcept {
+  // The owner gives up: whatever the waiter was charged is refunded. Returns for which key it waited; {}: for the
+  // shared state.
+  Key leave(const Asking& asking, std::uint64_t now, std::uint32_t index) noexcept {
     Waiter& waiter = waiters_[index];
+    const Key key = waiter.overflowed ? Key{} : waiter.key;
     visit(asking.line, now, waiter, [&](Tiers& tiers, std::uint64_t time, bool) {
       const Locked locked(control_->lock);
       if (waiter.state == State::kWaiting) {
@@ -184,6 +191,7 @@ class LimiterLine {
     });
     const Locked locked(control_->lock);
     release(index);
+    return key;
   }
 
   // Nothing of `owner` remains. Call again while `asking.woken` came back full.

@@ -239,7 +239,7 @@ class Queue {
     }
     const std::uint64_t drops =
         dropped(Dropped::kExpired) + dropped(Dropped::kOldest) + dropped(Dropped::kShed);
-    return total > drops ? total - drops : 0;  // a drop is counted a moment before head moves;
+    return total > drops ? total - drops : 0;  // a drop is counted a moment before head moves
   }
   std::uint64_t permits() const noexcept {
     std::uint64_t total = 0;

@@ -49,6 +49,22 @@ describe('fetchLimit, where no response of node:http is at hand,', () => {
     expect(limiter.stats().inFlight).toBe(0);
   });
 
+  it.each([
+    ['nothing', () => undefined],
+    [
+      'a response whose body is being read',
+      () => {
+        const response = new Response(chunks(3));
+        response.body?.getReader();
+        return response;
+      },
+    ],
+  ])('gives it back when the handler answers with %s', async (_, answer) => {
+    const { limiter, handler } = limited(answer as () => Response);
+    expect(await rejected(handler(get()))).toBeInstanceOf(TypeError);
+    expect(limiter.stats().inFlight).toBe(0);
+  });
+
   it('gives it back when the body fails', async () => {
     const body = new ReadableStream({
       pull() {

@@ -35,6 +35,20 @@ describe('Limiter.acquire', () => {
     expect(await limiter.acquire()).toMatchObject({ allowed: true, remaining: 1 });
   });
 
+  it('sets no timer to wait for a depth, which no clock frees: whoever gives back serves', async () => {
+    const limiter = Limiter.create({ queueDepth: { max: 1 } }); // on the real clock
+    limiter.allow();
+    const before = timers();
+    const waits = Array.from({ length: 200 }, () => limiter.acquire());
+    expect(timers()).toBe(before);
+    limiter.release();
+    for (const wait of waits) {
+      const decision = await wait;
+      if (decision.allowed) decision.release();
+    }
+    expect(limiter.stats()).toMatchObject({ waiting: 0, inFlight: 0 });
+  });
+
   it('waits, and serves in the order of the calls, whatever they cost', async () => {
     const limiter = Limiter.create(rate(1, 5));
     limiter.allow(undefined, 5);

@@ -107,7 +107,7 @@ export const gateTables: readonly OptionTable[] = [
     },
     base: {},
     options: {
-      batchSize: whole(1, 1_024, [1, 1_024]),
+      batchSize: whole(1, 64, [1, 64]),
       concurrency: whole(1, 1_024, [1, 1_024]),
       signal: only(new AbortController().signal),
     },

@@ -135,6 +135,19 @@ describe.each(Object.keys(ways) as Way[])('a %s', (way) => {
   });
 });
 
+it('push whose record aborts its signal when it is read rejects, and waits for nothing', async () => {
+  const queue = full();
+  const abort = new AbortController();
+  const record = {
+    get number() {
+      abort.abort('by its own record');
+      return 1;
+    },
+  };
+  await expect(queue.push(record, { signal: abort.signal })).rejects.toBe('by its own record');
+  expect(queue.stats()).toMatchObject({ depth: 1, waiting: 0 });
+});
+
 describe('a loop that consumes', () => {
   it.each(['aborted', 'closed', 'disposed of'])('and is %s leaves no listener and no lease', async (end) => {
     const queue = full();
