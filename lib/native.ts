@@ -258,6 +258,7 @@ export interface NativeStock {
   counts(): StockCounts | number | undefined;
   audit(): NativeAudit | number;
   oldestMovement(): number;
+  endOfMovements(): number;
   readMovement(position: number): NativeMovement | number;
   snapshot(): ArrayBuffer | number | undefined;
   stats(): StockStats | number;

@@ -100,6 +100,7 @@ export class Gate<T> implements Disposable {
   readonly stock: Stock | undefined;
   readonly #native: NativeGate;
   #disposed = false;
+  #consuming = false;
   /** The hot function in a field of its own, which V8 finds faster. */
   readonly #admit: NativeGate['admit'];
   readonly #stage: (order: T) => void;
@@ -263,9 +264,14 @@ export class Gate<T> implements Disposable {
       begins = false;
       return orders;
     };
+    if (this.#disposed) throw disposed(what);
+    const signal = given.signal();
     try {
-      await this.queue.consumer.consumeBy(take, handle, concurrency, given.signal());
+      const consumed = this.queue.consumer.consumeBy(take, handle, concurrency, signal);
+      this.#consuming = true;
+      await consumed;
     } finally {
+      this.#consuming = false;
       // A second call is refused, and must leave the timer of the first alone.
       if (!begins) this.#renewIn(Infinity);
     }
@@ -288,6 +294,7 @@ export class Gate<T> implements Disposable {
   [Symbol.dispose](): void {
     this.#disposed = true;
     this.#native.dispose();
+    if (this.#consuming) this.queue.consumer.interrupt();
     pinned.delete(this as Gate<unknown>);
   }
 

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { optionError } from '../errors.js';
 import { decideFor } from './index.js';
 import { type LimitOptions, Policy, type Verdict } from './policy.js';
 import { onResponseEnd } from './response-end.js';
@@ -40,6 +41,9 @@ export async function fastifyLimit<Request extends FastifyRequest = FastifyReque
   fastify.addHook('onRoute', (route) => {
     const own = (route.config as { readonly limit?: LimitOptions<Request> | false } | undefined)?.limit;
     if (own === false) return;
+    if (own !== undefined && (typeof own !== 'object' || own === null || Array.isArray(own))) {
+      throw optionError('fastifyLimit: config.limit', 'false, or an object of options', own, true);
+    }
     const routePolicy =
       own === undefined
         ? policy

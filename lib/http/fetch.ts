@@ -1,4 +1,5 @@
 import { ServerResponse } from 'node:http';
+import { optionError } from '../errors.js';
 import { type LimitOptions, type Passed, Policy } from './policy.js';
 import { onResponseEnd } from './response-end.js';
 
@@ -22,6 +23,7 @@ export function fetchLimit<Rest extends unknown[]>(
   handler: (request: Request, ...rest: Rest) => Response | Promise<Response>,
   options?: Omit<LimitOptions<Request>, 'trustedProxies' | 'ipv6Prefix'>,
 ): (request: Request, ...rest: Rest) => Promise<Response> {
+  if (typeof handler !== 'function') throw optionError('fetchLimit: handler', 'a function', handler, true);
   const policy = new Policy<Request>('fetchLimit', options);
   return async (request, ...rest) => {
     const outcome = decideFor(policy, request, request);

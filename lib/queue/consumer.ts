@@ -32,6 +32,9 @@ export class Consumer<T> {
   readonly #freshMs: number;
   #wantsDropped = false;
   #busy: 'draining' | 'consuming' | undefined;
+  /** Of the batch that drain() is visiting: how many leave the queue with it. */
+  #visited = 0;
+  #disposed = false;
 
   constructor(
     native: NativeQueue,
@@ -96,15 +99,16 @@ export class Consumer<T> {
     const { view } = this.#out;
     const before = this.#busy;
     let visited = 0;
-    let shown = 0;
     const mayExpire = this.#freshMs < Infinity;
     this.#busy = 'draining';
     try {
       for (;;) {
         // The last one allowed leaves the queue with the call that shows it: one call instead of two.
-        const last = max - visited === 1 && shown === 0;
-        const count = last ? Number(this.#takeOne()) : this.#next(shown, Math.min(staged, max - visited));
-        shown = 0;
+        const last = max - visited === 1 && this.#visited === 0;
+        const count = last
+          ? Number(this.#takeOne())
+          : this.#next(this.#visited, Math.min(staged, max - visited));
+        this.#visited = 0;
         if (count === 0) return visited;
         const shownAt = mayExpire ? performance.now() : 0;
         let seen = 0;
@@ -112,8 +116,9 @@ export class Consumer<T> {
           this.#out.move(seen * this.#bytes);
           seen++;
           visited++;
-          if (!last) shown = seen;
+          if (!last) this.#visited = seen;
           visit(view);
+          if (this.#disposed) throw disposed('Queue');
           // The visit took so long that the time of the next ones may have run out: they are shown again.
           if (mayExpire && performance.now() - shownAt > this.#freshMs) break;
         }
@@ -121,7 +126,7 @@ export class Consumer<T> {
       }
     } finally {
       this.#busy = before;
-      if (shown > 0) this.#native.next(shown, 0);
+      this.#freeVisited();
     }
   }
 
@@ -199,8 +204,22 @@ export class Consumer<T> {
     if (this.#busy === undefined) this.#native.giveLease();
   }
 
-  dispose(): void {
+  /** Ends what consumes, without a call: see `dispose`. */
+  interrupt(): void {
     this.#arrival.interrupt();
+  }
+
+  /** Before the native object lets go: what a drain has visited has left the queue, and it visits nothing more. */
+  dispose(): void {
+    this.#freeVisited();
+    this.#disposed = true;
+    this.interrupt();
+  }
+
+  #freeVisited(): void {
+    const visited = this.#visited;
+    this.#visited = 0;
+    if (visited > 0) this.#native.next(visited, 0);
   }
 
   /**

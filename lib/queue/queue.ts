@@ -188,7 +188,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
 
   /**
    * As `push`, but blocks the thread, for workers: true when the record was added, false if there was no room within
-   * `timeoutMs` (0 to 2,147,483,647). Sleeps without using the CPU and obeys `worker.terminate()` within 50 ms.
+   * `timeoutMs` (0 to 2,147,483,647). Sleeps without using the CPU and obeys `worker.terminate()` within 100 ms.
    * @throws as `push`.
    */
   pushSync(value: T, timeoutMs: number, options?: PushOptions): boolean {
@@ -211,7 +211,8 @@ export class Queue<T> implements Disposable, AsyncDisposable {
 
   /**
    * Gathers records and publishes up to `max` (1 to 4,096; default 64) with one native call, at the latest at the
-   * end of this turn of the event loop: one-at-a-time pushing at nearly the price of `tryPushMany`.
+   * end of this turn of the event loop: one-at-a-time pushing at nearly the price of `tryPushMany`. From the first
+   * record to that call up to `max` places are taken; what is pushed by other means meanwhile comes first.
    */
   batcher(options?: { readonly max?: number; readonly lane?: number }): Batcher<T> {
     return this.#producer.batcher(options);
@@ -238,7 +239,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   /**
    * Removes the oldest record, blocking the thread until there is one, for workers: undefined if there was none
    * within `timeoutMs` (0 to 2,147,483,647), or the queue is closed and drained. Sleeps without using the CPU and
-   * obeys `worker.terminate()` within 50 ms.
+   * obeys `worker.terminate()` within 100 ms.
    * @throws as `tryPop`.
    */
   popSync(timeoutMs: number): T | undefined {
@@ -369,8 +370,8 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   /** Lets go of the queue in this thread, at once. Consuming loops and waits of this object end. Others keep it. */
   [Symbol.dispose](): void {
     this.#producer.dispose();
-    this.#native.dispose();
     this.#consumer.dispose();
+    this.#native.dispose();
     this.#endings.look();
     pinned.delete(this as Queue<unknown>);
   }

@@ -32,6 +32,19 @@ export interface Field<T> {
   readonly __value?: T;
 }
 
+const genuine = new WeakSet<object>();
+
+/** Only what is made here is a field: its properties become code. */
+function made<T>(field: Field<T>): Field<T> {
+  genuine.add(field);
+  return Object.freeze(field);
+}
+
+/** @internal */
+export function isField(value: unknown): value is Field<unknown> {
+  return typeof value === 'object' && value !== null && genuine.has(value);
+}
+
 /** @internal Where a field is written: expressions. */
 export interface Place {
   /** Its first byte, from the start of the buffer. */
@@ -51,7 +64,7 @@ function typed<T extends number | bigint>(
   check: string,
 ): Field<T> {
   const bytes = Number(/\d+$/.exec(kind)?.[0]) / 8;
-  return {
+  return made({
     type,
     bytes,
     align: bytes,
@@ -60,7 +73,7 @@ function typed<T extends number | bigint>(
     check: `typeof v === '${typeOf}' && ${check}`,
     write: (v, at) => `${at.element(kind)} = ${v}`,
     read: (at) => `view.get${kind}(${at}, true)`,
-  };
+  });
 }
 
 function numeric(type: string, kind: NumberKind, accepts: string, check: string): Field<number> {
@@ -109,7 +122,7 @@ export const i32: Field<number> = numeric(
   '(v | 0) === v',
 );
 /** A whole number from 0 to 2^53 - 1, as a JavaScript number. Eight bytes. */
-export const u53: Field<number> = {
+export const u53: Field<number> = made({
   ...numeric(
     'u53',
     'Float64',
@@ -118,7 +131,7 @@ export const u53: Field<number> = {
     '(v >>> 0 === v || v >= 0 && Number.isSafeInteger(v))',
   ),
   write: (v, at) => `${at.element('Float64')} = ${v} + 0`, // + 0: -0 is written as 0
-};
+});
 /** Any number but NaN whose magnitude a 32-bit float can hold; rounded to 24 bits. Four bytes. */
 export const f32: Field<number> = numeric(
   'f32',
@@ -144,7 +157,7 @@ export const i64: Field<bigint> = big(
   'v >= -9223372036854775808n && v <= 9223372036854775807n',
 );
 /** `true` or `false`. One byte. */
-export const bool: Field<boolean> = {
+export const bool: Field<boolean> = made({
   type: 'bool',
   bytes: 1,
   accepts: 'true or false',
@@ -152,7 +165,7 @@ export const bool: Field<boolean> = {
   check: `typeof v === 'boolean'`,
   write: (v, at) => `${at.element('Uint8')} = ${v} ? 1 : 0`,
   read: (at) => `view.getUint8(${at}) === 1`,
-};
+});
 
 const lengthBytes = 2;
 const lengthMax = 65_535;
@@ -170,7 +183,7 @@ function checkedMax(field: string, max: number): number {
  */
 export function utf8(maxBytes: number): Field<string> {
   const max = checkedMax('utf8', maxBytes);
-  return {
+  return made({
     type: `utf8(${max})`,
     bytes: lengthBytes + max,
     accepts: `a well-formed string of at most ${max} bytes of UTF-8`,
@@ -179,13 +192,13 @@ export function utf8(maxBytes: number): Field<string> {
     write: (v, at) => `text.write(${v}, ${at.byte}, ${max})`,
     writeTells: true,
     read: (at) => `text.read(${at})`,
-  };
+  });
 }
 
 /** A `Uint8Array` (a Buffer too) of at most `max` bytes (1 to 65,535). Read as a fresh `Uint8Array`. */
 export function bytes(maxBytes: number): Field<Uint8Array> {
   const max = checkedMax('bytes', maxBytes);
-  return {
+  return made({
     type: `bytes(${max})`,
     bytes: lengthBytes + max,
     accepts: `a Uint8Array of at most ${max} bytes`,
@@ -194,7 +207,7 @@ export function bytes(maxBytes: number): Field<Uint8Array> {
     write: (v, at) => `octets.write(${v}, ${at.byte}, ${max})`,
     writeTells: true,
     read: (at) => `octets.read(${at})`,
-  };
+  });
 }
 
 /**
@@ -205,7 +218,7 @@ export function bytes(maxBytes: number): Field<Uint8Array> {
  */
 export function json<T>(options: { readonly maxBytes: number }): Field<T> {
   const max = new Options('json', options, ['maxBytes']).integer('maxBytes', 1, lengthMax);
-  return {
+  return made({
     type: `json(${max})`,
     bytes: lengthBytes + max,
     accepts: `a value with at most ${max} bytes of JSON`,
@@ -215,7 +228,7 @@ export function json<T>(options: { readonly maxBytes: number }): Field<T> {
     write: (v, at) => `text.write(${v}, ${at.byte}, ${max})`,
     writeTells: true,
     read: (at) => `JSON.parse(text.read(${at}))`,
-  };
+  });
 }
 
 /** One of the given strings (1 to 255 different ones). One byte. */
@@ -226,7 +239,7 @@ export function oneOf<const Choices extends readonly string[]>(...choices: Choic
     throw optionError('oneOf', '1 to 255 different strings', choices, true);
   }
   const list = JSON.stringify(choices);
-  return {
+  return made({
     type: `oneOf(${list.slice(1, -1)})`,
     bytes: 1,
     accepts: `one of ${list.slice(1, -1)}`,
@@ -234,5 +247,5 @@ export function oneOf<const Choices extends readonly string[]>(...choices: Choic
     check: `${list}.includes(v)`,
     write: (v, at) => `${at.element('Uint8')} = ${list}.indexOf(${v})`,
     read: (at) => `${list}[view.getUint8(${at})]`,
-  };
+  });
 }

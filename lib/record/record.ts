@@ -1,6 +1,6 @@
 import { isUint8Array } from 'node:util/types';
 import { fieldError, optionError } from '../errors.js';
-import type { Field, NumberKind, Place } from './fields.js';
+import { type Field, isField, type NumberKind, type Place } from './fields.js';
 import { OctetsCodec } from './octets.js';
 import { jsonText, TextCodec } from './text.js';
 
@@ -87,7 +87,7 @@ export type ValuesOf<F extends Record<string, Field<unknown>>> = {
  * from strings (`--disallow-code-generation-from-strings`) cannot use it.
  *
  * @throws TypeError (`ERR_SLUICE_OPTION`) if there are no fields, a field is none of sluice's, or its name is
- *   `__proto__` or `toObject`.
+ *   `__proto__`, `toObject` or empty.
  */
 export function record<F extends Record<string, Field<unknown>>>(fields: F): RecordType<ValuesOf<F>> {
   const isObject = typeof fields === 'object' && fields !== null && !Array.isArray(fields);
@@ -98,7 +98,7 @@ export function record<F extends Record<string, Field<unknown>>>(fields: F): Rec
     if (name === '__proto__' || name === 'toObject' || name === '') {
       throw optionError('record', 'a field name other than "", "__proto__" and "toObject"', name, true);
     }
-    if (typeof field !== 'object' || field === null || typeof field.read !== 'function') {
+    if (!isField(field)) {
       throw optionError(`record: field "${name}"`, 'a field type such as u32 or utf8(24)', field, true);
     }
   }

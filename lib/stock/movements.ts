@@ -80,7 +80,7 @@ export async function* movements(
 
 /** Does not keep the process alive: a log that nobody writes any more ends with it. */
 async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  await delay(ms, undefined, { ref: false }).catch(() => {});
+  await delay(ms, undefined, { ref: false, signal }).catch(() => {}); // aborted
   signal?.throwIfAborted();
 }
 

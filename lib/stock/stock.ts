@@ -257,7 +257,8 @@ export class Stock implements Disposable {
    * told how many: `{ kind: 'lost', count }`. Any number can read; none of them slows those who sell. New movements are
    * looked for every 10 ms, which does not keep the process alive.
    *
-   * `from`: the position to begin at, to go on where an earlier reader ended. When `signal` aborts, the iteration
+   * `from`: the position to begin at, to go on where an earlier reader of this ledger ended: at most that of the next
+   * movement (those of a restored ledger begin anew). With the option `movements: 0` none is ever told. When `signal` aborts, the iteration
    * throws its reason.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`).
    */
@@ -266,7 +267,8 @@ export class Stock implements Disposable {
     readonly signal?: AbortSignal;
   }): AsyncGenerator<Movement | LostMovements, void, undefined> {
     const given = new Options('Stock.movements', options, ['from', 'signal']);
-    const from = given.has('from') ? given.integer('from', 0, Number.MAX_SAFE_INTEGER) : undefined;
+    const end = Math.max(0, this.#native.endOfMovements());
+    const from = given.has('from') ? given.integer('from', 0, end) : undefined;
     return movements(this.#native, from, given.signal());
   }
 

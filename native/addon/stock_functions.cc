@@ -221,6 +221,13 @@ napi_value oldest_movement(napi_env env, napi_callback_info info) {
   return number(env, static_cast<double>(self.ledger().movements().oldest()));
 }
 
+// endOfMovements(): the position of the next one to come
+napi_value end_of_movements(napi_env env, napi_callback_info info) {
+  auto& self = attachment<StockAttachment>(env, info);
+  if (self.detached()) return number(env, kDisposed);
+  return number(env, static_cast<double>(self.ledger().movements().end()));
+}
+
 // readMovement(position): { kind, sku, quantity, timeMs, reservation, user? }; 0: not there yet, 1: overwritten
 napi_value read_movement(napi_env env, napi_callback_info info) {
   void* data = nullptr;
@@ -290,6 +297,7 @@ constexpr HotFunction kStockFunctions[] = {
     {"audit", audit_report},
     {"stats", stats},
     {"oldestMovement", oldest_movement},
+    {"endOfMovements", end_of_movements},
     {"readMovement", read_movement},
     {"snapshot", snapshot},
     {"dispose", dispose},

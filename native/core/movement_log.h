@@ -100,6 +100,9 @@ class MovementLog {
     entry.stamp.store(2 * position + 2, std::memory_order_release);
   }
 
+  // The position of the next movement to come.
+  std::uint64_t end() const noexcept { return control_->head.load(std::memory_order_relaxed); }
+
   // The oldest position that has not been overwritten.
   std::uint64_t oldest() const noexcept {
     const std::uint64_t head = control_->head.load(std::memory_order_relaxed);

@@ -33,6 +33,20 @@ afterEach(() => {
 });
 
 describe('consume', () => {
+  it('that waits ends when its gate is disposed of, and another gate object can consume at once', async () => {
+    const { gate, stock } = admitted(0);
+    const other = Gate.attach(Order, gate.handle);
+    const consumed = gate.consume(() => {});
+    await immediate();
+    gate[Symbol.dispose]();
+    await consumed;
+    expectError(await rejected(gate.consume(() => {})), 'ERR_SLUICE_DISPOSED');
+    expect(other.admit(order(1))).toMatchObject({ outcome: 'admitted' });
+    other.queue.close();
+    await other.consume(() => {});
+    expect(stock.counts(1)).toMatchObject({ sold: 1, reserved: 0 });
+  });
+
   it('confirms the reservation when the handler returns, and hands over orders as they were admitted', async () => {
     const { gate, queue, stock, limiter } = admitted(100);
     queue.close();

@@ -18,6 +18,22 @@ function drained(queue: Queue<{ number: number }>, max?: number): number[] {
 
 const range = (first: number, end: number) => Array.from({ length: end - first }, (_, i) => first + i);
 
+it('a queue that is disposed of within a visit visits no more, and what was visited is not handed out again', () => {
+  const queue = Queue.create(Row, { capacity: 200 });
+  const other = Queue.attach(Row, queue.handle);
+  queue.tryPushMany(range(0, 200).map((number) => ({ number })));
+  const seen: number[] = [];
+  const error = thrown(() =>
+    queue.drain(({ number }) => {
+      seen.push(number);
+      if (number === 100) queue[Symbol.dispose]();
+    }),
+  );
+  expectError(error, 'ERR_SLUICE_DISPOSED');
+  expect(seen).toEqual(range(0, 101));
+  expect(other.popMany(300).map(({ number }) => number)).toEqual(range(101, 200));
+});
+
 describe('drain', () => {
   it.each([0, 1, 63, 64, 65, 200, 1_000])('visits all of %i records, oldest first', (count) => {
     const queue = filled(count);

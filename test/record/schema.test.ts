@@ -92,6 +92,14 @@ describe('record', () => {
     expect(error.message).toContain('not a field');
   });
 
+  it('takes no copy or likeness of a field: its properties would become code', () => {
+    for (const likeness of [{ ...u8 }, Object.create(u8)]) {
+      const error = thrown(() => record({ likeness }));
+      expectError(error, 'ERR_SLUICE_OPTION', TypeError);
+      expect(error.message).toContain('likeness');
+    }
+  });
+
   it('does not change when the object that it was made of does', () => {
     const fields: Record<string, Field<number>> = { a: u8 };
     const Row = record(fields);

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ManualClock, type Movement, Stock, type StockOptions } from 'sluice';
 import { describe, expect, it } from 'vitest';
 import { replay, seed } from '../seed.js';
-import { rejected } from '../thrown.js';
+import { expectError, rejected, thrown } from '../thrown.js';
 import { WorkerThread, withThreads } from '../worker-thread.js';
 import { reserved } from './reserved.js';
 
@@ -122,6 +122,25 @@ describe('movements', () => {
     stock[Symbol.dispose]();
     expect(await next).toEqual({ value: undefined, done: true });
   });
+});
+
+it('movements() refuses to begin beyond the end, where it would wait for what has another position', () => {
+  const stock = Stock.create({ items: [{ sku: 1, quantity: 1 }] });
+  expectError(
+    thrown(() => stock.movements({ from: 2 })),
+    'ERR_SLUICE_OPTION',
+    RangeError,
+  );
+  stock[Symbol.dispose]();
+});
+
+it('movements() hears of an abort at once, even if nothing else keeps the process alive', async () => {
+  const stock = Stock.create({ items: [] });
+  const abort = new AbortController();
+  const next = stock.movements({ signal: abort.signal }).next();
+  abort.abort(new Error('enough'));
+  expect(await rejected(next)).toMatchObject({ message: 'enough' });
+  stock[Symbol.dispose]();
 });
 
 /** In workers/buyer.js. */

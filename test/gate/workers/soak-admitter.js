@@ -12,32 +12,36 @@ const random = new SeededRandom(seed);
 /** Refusals after which the same id may come again. */
 const again = ['rate-limited', 'queue-full', 'ledger-full', 'users-full', 'ids-full', 'in-progress'];
 
-let id = memory.nextId();
-while (!memory.stopped) {
-  for (let i = random.between(1, 40); i > 0 && !memory.stopped; i--) {
-    const user = userOf(id);
-    const order = { id, user, sku: random.pick(skus), quantity: random.between(1, 3) };
-    const options = {
-      key: user % 8,
-      holdMs: random.chance(0.2) ? random.between(20, 60) : undefined,
-      lines: random.chance(0.2)
-        ? [
-            { sku: 1, quantity: 1 },
-            { sku: 3, quantity: random.between(1, 2) },
-          ]
-        : undefined,
-    };
-    const admission = gate.admit(order, options);
-    if (admission.outcome === 'admitted') {
-      if (random.chance(0.1)) {
-        const repeated = gate.admit(order, options);
-        const same = repeated.outcome === 'admitted' && repeated.reservation === admission.reservation;
-        if (!same) memory.violate(violations.admittedTwice, id);
+// No top-level await: Node.js 20 aborts if a thread is terminated just when such a module begins.
+async function admit() {
+  let id = memory.nextId();
+  while (!memory.stopped) {
+    for (let i = random.between(1, 40); i > 0 && !memory.stopped; i--) {
+      const user = userOf(id);
+      const order = { id, user, sku: random.pick(skus), quantity: random.between(1, 3) };
+      const options = {
+        key: user % 8,
+        holdMs: random.chance(0.2) ? random.between(20, 60) : undefined,
+        lines: random.chance(0.2)
+          ? [
+              { sku: 1, quantity: 1 },
+              { sku: 3, quantity: random.between(1, 2) },
+            ]
+          : undefined,
+      };
+      const admission = gate.admit(order, options);
+      if (admission.outcome === 'admitted') {
+        if (random.chance(0.1)) {
+          const repeated = gate.admit(order, options);
+          const same = repeated.outcome === 'admitted' && repeated.reservation === admission.reservation;
+          if (!same) memory.violate(violations.admittedTwice, id);
+        }
+      } else if (again.includes(admission.outcome) && random.chance(0.8)) {
+        break;
       }
-    } else if (again.includes(admission.outcome) && random.chance(0.8)) {
-      break;
+      id = memory.nextId();
     }
-    id = memory.nextId();
+    await sleep(random.between(1, 6));
   }
-  await sleep(random.between(1, 6));
 }
+void admit();

@@ -9,4 +9,5 @@ const { handle, shared, seed } = workerData;
 const gate = Gate.attach(Order, handle);
 const memory = new SoakMemory(shared);
 parentPort?.postMessage({ type: 'consumes' });
-await gate.consume(handler(memory, new SeededRandom(seed), sleep), { concurrency: 16, batchSize: 16 });
+// Not awaited: see soak-admitter.js.
+void gate.consume(handler(memory, new SeededRandom(seed), sleep), { concurrency: 16, batchSize: 16 });
