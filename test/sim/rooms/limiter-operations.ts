@@ -86,7 +86,10 @@ function drawChanges(random: Random, scenario: LimiterScenario): { changes: Chan
   const max = sometimes(random, 0.5, () => random.between(1, 8));
   const enforce = sometimes(random, 0.1, () => random.chance(0.5));
   const bucket = { ...(rate && { ratePerSecond: rate }), ...(burst && { burst }) };
-  const window = { ...(limit && { limit }), ...(windowMs && { windowMs }) };
+  // An exact window keeps as many times as its limit: what the depth refuses may push out one that only a longer window
+  // would ask for. The auditor remembers all of them, so the two are not compared.
+  const forgets = slidingWindow?.exact === true && queueDepth !== undefined;
+  const window = { ...(limit && { limit }), ...(windowMs && !forgets && { windowMs }) };
   return {
     changes: {
       ...(tokenBucket && { tokenBucket: bucket }),
