@@ -124,7 +124,6 @@ export class LimiterAuditor {
     const wait = state.retryAfter(cost, now);
     const never = wait === Infinity;
     const hopeless = never || wait > patience;
-    this.woken = true;
     if (refused === undefined || !this.enforce) {
       this.#decide(state, cost, now);
       this.ended.set(name, 'allowed');
@@ -134,6 +133,7 @@ export class LimiterAuditor {
       this.ended.set(name, { tier, never });
     } else {
       state.waiters.push({ name, cost, deadline: now + patience });
+      this.woken = true; // it looks at once; who is refused looks at nobody else's time
     }
   }
 
