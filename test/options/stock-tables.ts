@@ -104,7 +104,7 @@ export const stockTables: readonly OptionTable[] = [
     call: (options) => ledger().movements(options as never),
     base: {},
     options: {
-      from: whole(0, Number.MAX_SAFE_INTEGER, [0, 7]),
+      from: whole(0, 1, [0, 1]), // at most the position of the next movement
       signal: only(new AbortController().signal),
     },
     unknown: ['since', 'timeoutMs'],

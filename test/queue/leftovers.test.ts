@@ -91,7 +91,7 @@ describe.each(cases)('a %s that ends by %s', (way, end) => {
     const controller = new AbortController();
     await ends[end]?.((given) => ways[way](queue, given), queue, controller, way);
     expect(listeners(controller.signal)).toBe(0);
-    expect(timers()).toBe(timersBefore);
+    await until(() => timers() <= timersBefore); // the test runner has some of its own, which come and go
     expect(queue.stats()).toMatchObject({ waiting: 0, permits: 0 });
     expect(freePlaces(queue)).toBe(maxWaiting);
   });
@@ -129,7 +129,7 @@ describe.each(Object.keys(ways) as Way[])('a %s', (way) => {
     queue[Symbol.dispose]();
     for (const waiting of waits) expectError(await rejected(waiting), 'ERR_SLUICE_DISPOSED');
     expect(listeners(signal)).toBe(0);
-    expect(timers()).toBe(timersBefore);
+    await until(() => timers() <= timersBefore); // the test runner has some of its own, which come and go
     expect(other.stats()).toMatchObject({ waiting: 0, permits: 0 });
     expect(freePlaces(other)).toBe(maxWaiting);
   });
