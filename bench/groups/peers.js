@@ -22,7 +22,7 @@ const disruptor = 'shared-memory-disruptor';
 /** @type {Peer[]} */
 const peers = [
   threads('sluice', './sluice.js'),
-  threads(disruptor, '../peers/shared-memory-disruptor.js'),
+  isolated(disruptor, '../peers/shared-memory-disruptor.js'),
   threads('ringbuf.js', '../peers/ringbuf.js'),
   threads('MessagePort', './message-port.js'),
   threads('BroadcastChannel', '../peers/broadcast-channel.js'),
@@ -40,7 +40,8 @@ export const group = {
   about:
     'Orders of 64 bytes between threads, each package in the best form that its documentation has, delivery checked. ' +
     'Consumers are on event loops; those that nothing wakes (shared-memory-disruptor, ringbuf.js) look again in every ' +
-    'turn and keep a processor busy. ringbuf.js has a ring for each producer. zeromq is measured in a process of its own.',
+    'turn and keep a processor busy. ringbuf.js has a ring for each producer. zeromq and shared-memory-disruptor, which may ' +
+    'abort the process when a thread of theirs is ended, are measured in processes of their own.',
   comparisons: [
     await throughput('1p/one', '1 producer, one at a time', { producers: 1, batch: 1, spins: false }),
     await throughput('1p/64', '1 producer, in batches of 64', { producers: 1, batch: 64, spins: false }),
