@@ -21,9 +21,12 @@ for (;;) {
   }
   for (let i = 0; i < 200; i++) {
     const answer = stock.reserve(one);
-    if (!answer.ok) throw new Error(answer.reason);
-    stock.cancel(answer.reservation);
+    if (answer.ok) {
+      stock.cancel(answer.reservation);
+      reservations++;
+    } else if (answer.reason !== 'ledger-full') {
+      throw new Error(answer.reason); // a thread that lost its processor may make the table look full for a while
+    }
   }
-  reservations += 200;
 }
 parentPort?.postMessage({ reservations, seconds: Number(process.hrtime.bigint() - start) / 1e9 });
