@@ -5,6 +5,7 @@
 // range (34 years) a token comes at its exact time, rounded to the clock's nanosecond; nothing drifts.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 
@@ -46,6 +47,7 @@ class TokenRate {
     }
     result.multiplier_ = quotient + (rest != 0 ? 1 : 0);
     result.shift_ = static_cast<std::uint32_t>(taken - scale);
+    result.unit_ns_ = std::ldexp(1 / static_cast<double>(result.multiplier_), taken - scale);
     return result;
   }
 
@@ -54,8 +56,12 @@ class TokenRate {
 
   // The first nanosecond at which `units` have accrued; kTimeMax if that is later.
   std::uint64_t time_of(std::uint64_t units) const noexcept {
-    std::uint64_t low = 0;
-    std::uint64_t high = kTimeMax;
+    // Close to it, but for the rounding of doubles, four times 2^-53; then exactly, among the few left.
+    const double estimate = std::min(static_cast<double>(units) * unit_ns_, static_cast<double>(kTimeMax));
+    const auto near = static_cast<std::uint64_t>(estimate);
+    const std::uint64_t doubt = (near >> 50) + 2;
+    std::uint64_t low = near > doubt ? near - doubt : 0;
+    std::uint64_t high = std::min(near + doubt, kTimeMax);
     while (low < high) {
       const std::uint64_t middle = low + (high - low) / 2;
       if (accrued(middle) >= units) {
@@ -97,6 +103,7 @@ class TokenRate {
   std::uint64_t multiplier_ = 0;
   std::uint32_t shift_ = 0;
   std::uint32_t fraction_bits_ = 0;
+  double unit_ns_ = 0;  // in which a unit accrues, nearly
 };
 
 }  // namespace sluice
