@@ -24,10 +24,10 @@ class alignas(sluice::kCacheLine) CoreRing {  // read by all: it must not lie be
   // How many of the items were taken: the first so many.
   std::uint32_t push(const Item* items, std::uint32_t count) noexcept {
     const auto claim = ring_.claim(count);
-    for (std::uint32_t i = 0; i < claim.count; ++i) {
-      const std::uint64_t position = claim.position + i * sluice::kRingStep;
-      sluice::StdAtomics::write_bytes(ring_.record(position), items + i, sizeof(Item));
-      ring_.publish(position);
+    sluice::Ring<>::Cursor at(ring_, claim.position);
+    for (std::uint32_t i = 0; i < claim.count; ++i, at.next()) {
+      sluice::StdAtomics::write_bytes(at.record(), items + i, sizeof(Item));
+      at.publish();
     }
     return claim.count;
   }
@@ -35,12 +35,13 @@ class alignas(sluice::kCacheLine) CoreRing {  // read by all: it must not lie be
   // Visits what is there, up to a batch, and returns how many.
   template <class Visit>
   std::uint32_t drain(Visit&& visit) noexcept {
-    const std::uint64_t head = ring_.head();
+    sluice::Ring<>::Cursor at(ring_, ring_.head());
     std::uint32_t count = 0;
-    for (; count < kBatch && ring_.readable(head + count * sluice::kRingStep); ++count) {
-      visit(*static_cast<const Item*>(ring_.record(head + count * sluice::kRingStep)));
+    for (; count < kBatch && at.readable(); ++count, at.next()) {
+      visit(*reinterpret_cast<const Item*>(at.record()));
+      at.own();
     }
-    if (count != 0) ring_.advance(head + count * sluice::kRingStep);
+    if (count != 0) ring_.advance(at.position());
     return count;
   }
 

@@ -35,6 +35,18 @@ inline void cpu_pause() noexcept {
 #endif
 }
 
+// Tells the CPU that the line of `address` will be written soon. A hint: changes nothing, and any address will do.
+inline void prefetch_to_write(const void* address) noexcept {
+#if defined(_MSC_VER)
+  _m_prefetchw(address);
+#elif defined(__x86_64__)
+  asm volatile(
+      "prefetchw %0" ::"m"(*static_cast<const char*>(address)));  // else GCC makes it a fetch for reading
+#else
+  __builtin_prefetch(address, 1);
+#endif
+}
+
 struct StdAtomics {
   template <class T>
   using atomic = std::atomic<T>;

@@ -277,9 +277,10 @@ class Queue {
     if (count == 0) return;
     Ring<>& ring = rings_[lane];
     const std::uint64_t now = push_time(clock);
-    for (std::uint32_t i = 0; i < count; ++i, position += kRingStep) {
-      fill(payload(ring, position), records + i * shape_.record_bytes, now, ttl);
-      ring.publish(position);
+    Ring<>::Cursor at(ring, position);
+    for (std::uint32_t i = 0; i < count; ++i, at.next()) {
+      fill(at.record(), records + i * shape_.record_bytes, now, ttl);
+      at.publish();
     }
   }
   std::uint32_t joined(ThreadLine& line, std::uint32_t waiter) noexcept {

@@ -112,12 +112,11 @@ class QueueConsumer {
   template <class Shown>
   void show_plain(std::byte* out, std::uint32_t max, Shown&& shown) noexcept {
     Ring<>& ring = queue_.ring(0);
-    std::uint64_t position = ring.head();
-    while (shown_ < max && ring.readable(position)) {
-      std::memcpy(out + shown_ * shape_.record_bytes, ring.record(position), shape_.record_bytes);
-      shown(shown_, 0, ring.slot_index(position));
+    for (Ring<>::Cursor at(ring, ring.head()); shown_ < max && at.readable(); at.next()) {
+      std::memcpy(out + shown_ * shape_.record_bytes, at.record(), shape_.record_bytes);
+      at.own();
+      shown(shown_, 0, ring.slot_index(at.position()));
       ++shown_;
-      position += kRingStep;
     }
   }
 
@@ -164,12 +163,14 @@ class QueueConsumer {
       if (changed) continue;
       const std::uint32_t lane = shape_.lanes == 1 ? 0 : order.next(ready, shape_.weights, sum);
       Ring<>& ring = queue_.ring(lane);
-      const auto* payload = static_cast<const std::byte*>(ring.record(position[lane]));
+      const Ring<>::Cursor at(ring, position[lane]);
+      const std::byte* payload = at.record();
       if (shape_.latency && position[lane] == control_.measured[lane]) {  // not shown before
         control_.waits.record(waited(payload, now));
         control_.measured[lane] += kRingStep;
       }
       std::memcpy(out + shown_ * shape_.record_bytes, shape_.record(payload), shape_.record_bytes);
+      at.own();
       shown(shown_, lane, ring.slot_index(position[lane]));
       ready_[shown_] = static_cast<std::uint8_t>(ready);
       ++shown_;

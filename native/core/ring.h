@@ -15,7 +15,11 @@
 // A producer claims n positions by a CAS on tail, checked against a cached limit (head + capacity; refreshed
 // from head only when the ring looks full), copies, and publishes each slot by storing its lap-stamped
 // sequence. Nobody waits for an earlier claim: a preempted producer makes its own slot "empty for now" and
-// nothing more. The consumer reads stamps, never writes a slot, and stores head once per batch.
+// nothing more. The consumer reads stamps and stores head once per batch.
+//
+// A consumer that has read a slot also writes to it what is there already: its stamp (Cursor::own()). That says nothing
+// to anyone, it only leaves the slot's cache line in one core. A line that its reader keeps a copy of, too, is dearer
+// to write in the next lap: between cores that share no cache, the whole ring was 1.5 to 2.4 times slower (AMD EPYC).
 //
 // Sources: D. Vyukov's bounded queue (a sequence per slot), JCTools MpscArrayQueue (the cached producer limit),
 // LMAX Disruptor (availability apart from payload). A full/empty flag instead of a sequence would let a whole
@@ -71,6 +75,49 @@ class Ring {
     return sizeof(RingControl<A>) + std::bit_ceil(capacity) * slot_bytes(record_bytes);
   }
 
+  // Goes over the slots of consecutive positions.
+  class Cursor {
+   public:
+    Cursor(const Ring& ring, std::uint64_t position) noexcept
+        : first_(ring.slots_),
+          end_(ring.slots_ + (ring.mask_ + 1) * ring.slot_bytes_),
+          slot_bytes_(ring.slot_bytes_),
+          slot_(ring.slot(position)),
+          position_(position) {}
+
+    std::uint64_t position() const noexcept { return position_; }
+    // The record bytes of a claimed position (to write) or of a readable one (to read).
+    std::byte* record() const noexcept { return slot_ + sizeof(RingSlot<A>); }
+    // Whether the position has been published. A claimed, unpublished slot is "empty for now".
+    bool readable() const noexcept {
+      // ACQ stamp: pairs with REL stamp in publish().
+      return stamp().load(std::memory_order_acquire) == position_ + kRingStep;
+    }
+    void publish() const noexcept {
+      // REL stamp: pairs with ACQ stamp in readable(): the record's bytes are written before it is readable.
+      stamp().store(position_ + kRingStep, std::memory_order_release);
+    }
+    // For the consumer, once it has read the slot: takes its cache line from the producer that wrote it.
+    void own() const noexcept { stamp().store(position_ + kRingStep, std::memory_order_relaxed); }
+    void next() noexcept {
+      position_ += kRingStep;
+      slot_ += slot_bytes_;
+      if (slot_ == end_) [[unlikely]]
+        slot_ = first_;
+    }
+
+   private:
+    typename A::template atomic<std::uint64_t>& stamp() const noexcept {
+      return reinterpret_cast<RingSlot<A>*>(slot_)->stamp;
+    }
+
+    std::byte* first_;
+    std::byte* end_;
+    std::uint64_t slot_bytes_;
+    std::byte* slot_;
+    std::uint64_t position_;
+  };
+
   Ring() = default;
 
   // A view of the ring at `memory`, which must be aligned to kCacheLine and hold bytes(...) bytes.
@@ -101,6 +148,17 @@ class Ring {
   // written and published.
   Claim claim(std::uint32_t want) noexcept {
     if (SLUICE_PLANTED(kOvertake)) return claim_waiting(want);
+    // Nothing promised, nobody waits, room below the limit: as take_room(), which handles everything else.
+    std::uint64_t tail = control_->tail.load(std::memory_order_relaxed);
+    const std::uint64_t end = tail + want * kRingStep;
+    // ACQ limit: as in take_room().
+    const std::uint64_t limit = control_->limit.load(std::memory_order_acquire);
+    prefetch_to_write(slot(end + kPrefetched * kRingStep));
+    if ((tail & (kRingStep - 1)) == 0 && static_cast<std::int64_t>(limit - end) >= 0 &&
+        control_->tail.compare_exchange_weak(tail, end, std::memory_order_relaxed, std::memory_order_relaxed))
+        [[likely]] {
+      return {tail, want, false};
+    }
     return take_room(want, kRingClosed | kRingWaiting, kRingStep);
   }
   // As claim(), for whoever is first among those who wait.
@@ -130,13 +188,9 @@ class Ring {
     return position;
   }
 
-  // The record bytes of a claimed position (to write) or of a readable one (to read).
-  void* record(std::uint64_t position) noexcept { return slot(position) + sizeof(RingSlot<A>); }
+  void* record(std::uint64_t position) noexcept { return Cursor(*this, position).record(); }
 
-  void publish(std::uint64_t position) noexcept {
-    // REL stamp: pairs with ACQ stamp in readable(): the record's bytes are written before it is readable.
-    stamp(position).store(position + kRingStep, std::memory_order_release);
-  }
+  void publish(std::uint64_t position) noexcept { Cursor(*this, position).publish(); }
 
   PushResult push(const void* from) noexcept {
     const Claim claimed = claim(1);
@@ -159,11 +213,7 @@ class Ring {
   // The next position to consume. Only the consumer writes it.
   std::uint64_t head() const noexcept { return control_->head.load(std::memory_order_relaxed); }
 
-  // Whether `position` has been published. A claimed, unpublished slot is "empty for now".
-  bool readable(std::uint64_t position) const noexcept {
-    // ACQ stamp: pairs with REL stamp in publish().
-    return stamp(position).load(std::memory_order_acquire) == position + kRingStep;
-  }
+  bool readable(std::uint64_t position) const noexcept { return Cursor(*this, position).readable(); }
 
   void read(std::uint64_t position, void* to) noexcept { A::read_bytes(to, record(position), record_bytes_); }
 
@@ -279,9 +329,9 @@ class Ring {
   std::byte* slot(std::uint64_t position) const noexcept {
     return slots_ + slot_index(position) * slot_bytes_;
   }
-  typename A::template atomic<std::uint64_t>& stamp(std::uint64_t position) const noexcept {
-    return reinterpret_cast<RingSlot<A>*>(slot(position))->stamp;
-  }
+
+  // Claims have the slot so many positions on fetched by the processor, so that it is there when its turn comes.
+  static constexpr std::uint64_t kPrefetched = 16;
 
   RingControl<A>* control_ = nullptr;
   std::byte* slots_ = nullptr;

@@ -69,14 +69,15 @@ class Audit {
 
 // Reads what there is, at most `max` records, and frees it. Returns how many.
 std::uint64_t drain(Ring<>& ring, Audit& audit, std::uint64_t max) {
-  const std::uint64_t head = ring.head();
   std::uint64_t count = 0;
-  for (; count < max && ring.readable(head + count * kRingStep); ++count) {
+  Ring<>::Cursor at(ring, ring.head());
+  for (; count < max && at.readable(); at.next(), ++count) {
     Record record;
-    ring.read(head + count * kRingStep, &record);
+    ring.read(at.position(), &record);
+    at.own();
     audit.see(record);
   }
-  if (count != 0) ring.advance(head + count * kRingStep);
+  if (count != 0) ring.advance(at.position());
   return count;
 }
 

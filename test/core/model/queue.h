@@ -92,13 +92,14 @@ class QueueModel {
   template <class Visit>
   std::uint64_t drain(Visit&& visit) {
     std::uint64_t count = 0;
-    const std::uint64_t head = ring.head();
-    for (; ring.readable(head + count * kRingStep); ++count) {
+    ModelRing::Cursor at(ring, ring.head());
+    for (; at.readable(); at.next(), ++count) {
       std::uint64_t value = 0;
-      ring.read(head + count * kRingStep, &value);
+      ring.read(at.position(), &value);
+      at.own();
       visit(value);
     }
-    if (count != 0) ring.advance(head + count * kRingStep);
+    if (count != 0) ring.advance(at.position());
     return count;
   }
 
