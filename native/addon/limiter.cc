@@ -7,27 +7,6 @@
 
 namespace sluice {
 
-void SharedLimiter::wake(const LimiterLine::Woken& woken) {
-  if (woken.count == 0) return;
-  const std::lock_guard<std::mutex> guard(bells_mutex_);
-  for (std::uint32_t i = 0; i < woken.count; ++i) {
-    const auto found = bells_.find(woken.owners[i]);
-    if (found != bells_.end()) found->second->ring();
-  }
-}
-void SharedLimiter::wake_all() {
-  const std::lock_guard<std::mutex> guard(bells_mutex_);
-  for (const auto& [attachment, bell] : bells_) bell->ring();
-}
-void SharedLimiter::add_bell(std::uint64_t attachment, Bell* bell) {
-  const std::lock_guard<std::mutex> guard(bells_mutex_);
-  bells_[attachment] = bell;
-}
-void SharedLimiter::remove_bell(std::uint64_t attachment) {
-  const std::lock_guard<std::mutex> guard(bells_mutex_);
-  bells_.erase(attachment);
-}
-
 LimiterAttachment::LimiterAttachment(Environment& environment, std::shared_ptr<SharedLimiter> shared,
                                      ThreadLine* line)
     : Attachment(environment),
@@ -58,20 +37,14 @@ void LimiterAttachment::on_detach() {
     });
   }
   if (bell_ != nullptr) {
-    shared_->remove_bell(number_);
+    shared_->bells.remove(number_);
     if (shared_->time.manual != nullptr) shared_->time.manual->ignore(bell_.get());
+    served_.drop_callback(environment_.env());
+    served_.close(environment_, *bell_);
   }
   // Nobody can release these decisions any more.
   for (const auto& [key, cost] : held_) release(cost, key == Key{} ? nullptr : &key);
   held_.clear();
-  if (listener_ != nullptr) {
-    environment_.handle_closing();
-    listener_->close(
-        *bell_, [](void* data) { static_cast<Environment*>(data)->handle_closed(); }, &environment_);
-    listener_ = nullptr;
-  }
-  if (callback_ != nullptr) napi_delete_reference(environment_.env(), callback_);
-  callback_ = nullptr;
   limiter_.lines().release(line_);
   out_.release(environment_.env());
   queue_.reset();
@@ -146,31 +119,19 @@ void LimiterAttachment::wake(const LimiterLine::Woken& woken, const Key* key) {
 }
 
 bool LimiterAttachment::on_served(napi_env env, napi_value callback) {
-  if (listener_ != nullptr) return true;
+  if (bell_ != nullptr) return true;
   auto bell = std::make_unique<Bell>();
   if (!bell->valid()) return false;
-  listener_ = BellListener::open(
-      environment_.loop(), *bell, [](void* data) { static_cast<LimiterAttachment*>(data)->served(); }, this);
-  if (listener_ == nullptr) return false;
+  const auto on_ring = [](void* data) {
+    auto* self = static_cast<LimiterAttachment*>(data);
+    self->served_.call(self->environment_.env());
+  };
+  if (!served_.open(environment_, *bell, on_ring, this)) return false;
   bell_ = std::move(bell);
-  napi_create_reference(env, callback, 1, &callback_);
-  shared_->add_bell(number_, bell_.get());
+  served_.set_callback(env, callback);
+  shared_->bells.add(number_, bell_.get());
   if (shared_->time.manual != nullptr) shared_->time.manual->listen(bell_.get());
   return true;
-}
-
-void LimiterAttachment::served() {
-  napi_env env = environment_.env();
-  napi_handle_scope scope = nullptr;
-  if (callback_ == nullptr || napi_open_handle_scope(env, &scope) != napi_ok) return;
-  napi_value callback = nullptr, receiver = nullptr;
-  if (napi_get_reference_value(env, callback_, &callback) == napi_ok &&
-      napi_get_global(env, &receiver) == napi_ok &&
-      napi_make_callback(env, nullptr, receiver, callback, 0, nullptr, nullptr) == napi_pending_exception) {
-    napi_value error = nullptr;
-    if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
-  }
-  napi_close_handle_scope(env, scope);
 }
 
 const Key* LimiterAttachment::key(napi_env env, napi_value value) {

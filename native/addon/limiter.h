@@ -3,14 +3,13 @@
 
 #include <limits>
 #include <memory>
-#include <mutex>
 #include <unordered_map>
 #include <vector>
 
-#include "addon/bell.h"
 #include "addon/clock.h"
 #include "addon/environment.h"
 #include "addon/hot_function.h"
+#include "addon/loop_bell.h"
 #include "addon/queue.h"
 #include "addon/registry.h"
 #include "core/limiter.h"
@@ -40,15 +39,10 @@ struct SharedLimiter : SharedObject {
   std::uint64_t watch_offset() const { return line_offset() + LimiterLine::bytes(config.waiting_max); }
   std::uint64_t bytes() const { return watch_offset() + sizeof(QueueWatch::Control); }
 
-  // Wakes the threads of attachments that wait.
-  void wake(const LimiterLine::Woken& woken);
-  void wake_all();
-  void add_bell(std::uint64_t attachment, Bell* bell);
-  void remove_bell(std::uint64_t attachment);
-
- private:
-  std::mutex bells_mutex_;
-  std::unordered_map<std::uint64_t, Bell*> bells_;
+  Bells bells;  // of attachments that wait
+  void wake(const LimiterLine::Woken& woken) {
+    for (std::uint32_t i = 0; i < woken.count; ++i) bells.ring(woken.owners[i]);
+  }
 };
 
 class LimiterAttachment : public Attachment {
@@ -78,9 +72,7 @@ class LimiterAttachment : public Attachment {
   LimiterLine::Checked check(std::uint32_t waiter);
   void leave(std::uint32_t waiter);
   bool on_served(napi_env env, napi_value callback);
-  void keep_loop_alive(bool alive) {
-    if (listener_ != nullptr) listener_->keep_loop_alive(alive);
-  }
+  void keep_loop_alive(bool alive) { served_.keep_loop_alive(alive); }
   std::uint32_t waiting() const { return line_of_waiters_.waiting(); }
 
   // Words of the staging: results of tryAcquire, peek, acquire and check; the patience of acquire.
@@ -102,7 +94,6 @@ class LimiterAttachment : public Attachment {
   // Calls act(asking, now) until nobody else is to be served, and wakes those who were.
   template <class Act>
   void serve(Act&& act);
-  void served();
   // Wakes those who were served in the line of `key`, and serves the rest if they were as many as fit.
   void wake(const LimiterLine::Woken& woken, const Key* key);
 
@@ -113,9 +104,8 @@ class LimiterAttachment : public Attachment {
   Clock clock_;
   const std::uint64_t number_;  // of this attachment: the owner of its waiters
   std::unique_ptr<Bell> bell_;
-  BellListener* listener_ = nullptr;
-  bool waits_ = false;           // has ever waited
-  napi_ref callback_ = nullptr;  // called when some of this thread's waiters may have been served
+  LoopBell served_;     // some of this thread's waiters may have been served
+  bool waits_ = false;  // has ever waited
   std::unique_ptr<Queue> queue_, watched_;
   std::unordered_map<Key, std::uint64_t, HashOfKey> held_;  // of the shared state: under Key{}
   Staging out_;

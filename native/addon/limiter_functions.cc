@@ -178,7 +178,7 @@ napi_value block(napi_env env, napi_callback_info info) {
   LimiterAttachment& self = *call.self;
   if (self.detached()) return number(env, kDisposed);
   const bool placed = self.limiter().block(self.line(), self.clock().now(), call.cost(), call.key);
-  if (self.waiting() != 0) self.shared()->wake_all();
+  if (self.waiting() != 0) self.shared()->bells.ring_all();
   return number(env, placed ? 1 : 0);
 }
 
@@ -220,7 +220,7 @@ napi_value configure(napi_env env, napi_callback_info info) {
     set(max, config.depth_max);
   });
   // Those who wait, in every thread, see for how long under the new limits.
-  self.shared()->wake_all();
+  self.shared()->bells.ring_all();
   return number(env, 1);
 }
 

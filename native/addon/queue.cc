@@ -6,41 +6,6 @@
 
 namespace sluice {
 
-bool LoopBell::open(Environment& environment, Bell& bell, BellListener::Callback on_ring, void* data) {
-  if (listener_ == nullptr) listener_ = BellListener::open(environment.loop(), bell, on_ring, data);
-  return listener_ != nullptr;
-}
-
-void LoopBell::close(Environment& environment, Bell& bell) {
-  if (listener_ == nullptr) return;
-  environment.handle_closing();
-  listener_->close(
-      bell, [](void* data) { static_cast<Environment*>(data)->handle_closed(); }, &environment);
-  listener_ = nullptr;
-}
-
-void LoopBell::set_callback(napi_env env, napi_value callback) {
-  if (callback_ == nullptr) napi_create_reference(env, callback, 1, &callback_);
-}
-
-void LoopBell::drop_callback(napi_env env) {
-  if (callback_ != nullptr) napi_delete_reference(env, callback_);
-  callback_ = nullptr;
-}
-
-void LoopBell::call(napi_env env) const {
-  napi_handle_scope scope = nullptr;
-  if (callback_ == nullptr || napi_open_handle_scope(env, &scope) != napi_ok) return;
-  napi_value callback = nullptr, receiver = nullptr;
-  if (napi_get_reference_value(env, callback_, &callback) == napi_ok &&
-      napi_get_global(env, &receiver) == napi_ok &&
-      napi_make_callback(env, nullptr, receiver, callback, 0, nullptr, nullptr) == napi_pending_exception) {
-    napi_value error = nullptr;
-    if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
-  }
-  napi_close_handle_scope(env, scope);
-}
-
 QueueAttachment::QueueAttachment(Environment& environment, std::shared_ptr<SharedQueue> shared,
                                  ThreadLine* line)
     : Attachment(environment),
@@ -81,7 +46,7 @@ void QueueAttachment::on_detach() {
   ring_if_parked();
   tell_if_drained();  // its permits held up the end
   if (own_bell_ != nullptr) {
-    shared_->remove_bell(number_);
+    shared_->bells.remove(number_);
     served_.drop_callback(env);
     served_.close(environment_, *own_bell_);
   }
@@ -98,14 +63,14 @@ void QueueAttachment::on_detach() {
 
 void QueueAttachment::serve_waiting(std::uint32_t lane) {
   if (shared_->shape.waiters == 0) return;
-  queue_.serve_waiting(lane, [this](std::uint64_t owner) { shared_->wake(owner); });
+  queue_.serve_waiting(lane, [this](std::uint64_t owner) { shared_->bells.ring(owner); });
   ring_if_parked();
 }
 
 Bell& QueueAttachment::own_bell() {
   if (own_bell_ == nullptr) {
     own_bell_ = std::make_unique<Bell>();
-    shared_->add_bell(number_, own_bell_.get());
+    shared_->bells.add(number_, own_bell_.get());
   }
   return *own_bell_;
 }
@@ -222,7 +187,7 @@ void QueueAttachment::give_lease() {
   queue_.give_lease(number_);
   // Between the lease and "closed", as whoever closes has its CAS between "closed" and a look at the lease.
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (queue_.closed()) shared_->wake_all();  // who waits for the end learns that nobody consumes
+  if (queue_.closed()) shared_->bells.ring_all();  // who waits for the end learns that nobody consumes
 }
 
 void QueueAttachment::free_shown(std::uint32_t count) {
@@ -280,9 +245,9 @@ QueueAttachment::Park QueueAttachment::await_record(int ms) {
 }
 
 bool QueueAttachment::close() {
-  if (!queue_.close([this](std::uint64_t owner) { shared_->wake(owner); })) return false;
+  if (!queue_.close([this](std::uint64_t owner) { shared_->bells.ring(owner); })) return false;
   ring_if_parked();
-  shared_->wake_all();  // who listens for the end
+  shared_->bells.ring_all();  // who listens for the end
   return true;
 }
 

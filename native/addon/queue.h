@@ -5,13 +5,12 @@
 #include <bit>
 #include <memory>
 #include <mutex>
-#include <unordered_map>
 #include <vector>
 
-#include "addon/bell.h"
 #include "addon/clock.h"
 #include "addon/environment.h"
 #include "addon/hot_function.h"
+#include "addon/loop_bell.h"
 #include "addon/registry.h"
 #include "core/order_tag.h"
 #include "core/queue.h"
@@ -33,6 +32,7 @@ struct SharedQueue : SharedObject {
   QueueShape shape;
   ClockSource time;
   Bell bell;                       // the consumer's
+  Bells bells;                     // of attachments that wait for room or want to hear of the end
   std::atomic<bool> gated{false};  // a gate feeds it: a queue has at most one
 
   // Of a queue with a gate: one tag per slot. nullptr until there is a gate.
@@ -65,54 +65,12 @@ struct SharedQueue : SharedObject {
 
   Queue view() const { return Queue(segment.body(), shape); }
 
-  // Wakes the thread of an attachment that waits for room.
-  void wake(std::uint64_t attachment) {
-    const std::lock_guard<std::mutex> guard(bells_mutex_);
-    const auto found = bells_.find(attachment);
-    if (found != bells_.end()) found->second->ring();
-  }
-  void wake_all() {
-    const std::lock_guard<std::mutex> guard(bells_mutex_);
-    for (const auto& [attachment, bell] : bells_) bell->ring();
-  }
-  void add_bell(std::uint64_t attachment, Bell* bell) {
-    const std::lock_guard<std::mutex> guard(bells_mutex_);
-    bells_[attachment] = bell;
-  }
-  void remove_bell(std::uint64_t attachment) {
-    const std::lock_guard<std::mutex> guard(bells_mutex_);
-    bells_.erase(attachment);
-  }
-
  private:
   std::uint64_t slots() const { return std::bit_ceil(shape.ring_capacity()); }
 
   std::unique_ptr<OrderTag[]> tag_memory_;
   std::mutex returns_mutex_;
   OrderReturns* returns_ = nullptr;  // of the gate, while there is one
-  std::mutex bells_mutex_;
-  std::unordered_map<std::uint64_t, Bell*>
-      bells_;  // of attachments that wait for room or want to hear of the end
-};
-
-// A bell that one attachment listens to from its event loop, opened when first needed.
-class LoopBell {
- public:
-  // False if the loop has no room for it.
-  bool open(Environment& environment, Bell& bell, BellListener::Callback on_ring, void* data);
-  void close(Environment& environment, Bell& bell);
-  void keep_loop_alive(bool alive) {
-    if (listener_ != nullptr) listener_->keep_loop_alive(alive);
-  }
-
-  // What JavaScript is called with when the bell rings.
-  void set_callback(napi_env env, napi_value callback);
-  void drop_callback(napi_env env);
-  void call(napi_env env) const;
-
- private:
-  BellListener* listener_ = nullptr;
-  napi_ref callback_ = nullptr;
 };
 
 class QueueAttachment : public Attachment {
@@ -217,7 +175,7 @@ class QueueAttachment : public Attachment {
   Bell& own_bell();
   // After records or permits are gone: whoever waits for the queue's end looks again.
   void tell_if_drained() {
-    if (queue_.closing() && consumer_.drained()) shared_->wake_all();
+    if (queue_.closing() && consumer_.drained()) shared_->bells.ring_all();
   }
 
   std::shared_ptr<SharedQueue> shared_;
