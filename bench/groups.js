@@ -13,6 +13,7 @@ const files = [
   './groups/wake-up.js',
   './groups/terminated.js',
   './groups/allocation.js',
+  './groups/wake-up-floor.js',
   './groups/peers.js',
   './groups/limiter.js',
   './groups/gate.js',

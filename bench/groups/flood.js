@@ -6,6 +6,8 @@ import { inChildProcess } from '../threads/in-child-process.js';
 
 const gap = 'flood/timer-gap';
 const growth = 'flood/growth';
+/** A flood lasts so many times the measured time of other groups: 3 s. */
+const LENGTH = 6;
 const all = [
   ...(await contenders()).filter(({ producersMax }) => producersMax > 0),
   { ...unbounded, file: './message-port-unbounded.js' },
@@ -16,9 +18,10 @@ export const group = {
   name: 'flood',
   title: 'A flooded consumer',
   about:
-    'One producer pushes one at a time as fast as it can, in a process of its own. A timer of 1 ms runs on the ' +
+    'One producer pushes one at a time as fast as it can for 3 s, in a process of its own. A timer of 1 ms runs on the ' +
     "consumer's loop: the gap is the longest time between two ticks. Growth is of resident memory after a warm-up. " +
-    '"MessagePort, unbounded" is a port as programs use it, without the bound that it is given here to keep up.',
+    '"MessagePort, unbounded" is a port as programs use it, without the bound that it is given here to keep up; its ' +
+    'gap and its memory grow with the length of the flood.',
   comparisons: [
     {
       title: '1 producer, one at a time',
@@ -30,7 +33,7 @@ export const group = {
         subject,
         run: async ({ warmUpMs, measuredMs }, plot) => {
           const program = new URL('../flood/program.js', import.meta.url);
-          const run = { contender, warmUpMs, measuredMs: measuredMs * 2 };
+          const run = { contender, warmUpMs, measuredMs: measuredMs * LENGTH };
           const measured = await inChildProcess(program, run);
           plot('Resident memory of a flooded consumer', 'bytes', measured.points);
           return { [gap]: measured.gapNs, [growth]: measured.growth };

@@ -1,0 +1,58 @@
+/** What no event loop can be faster than when it is woken. */
+import { answer, program, whyNot } from '../native-program.js';
+import { measureWakeUp } from '../wake-up/measure.js';
+
+const PAUSE_MS = 2;
+const FLOOR = 'eventfd alone, in C++';
+const skip = process.platform === 'linux' ? await whyNot() : 'eventfd is of Linux';
+/** @type {Promise<import('../native-program.js').Program> | undefined} */
+let made;
+
+/** @type {import('../runner/group.js').Group} */
+export const group = {
+  name: 'wake-up-floor',
+  title: 'What there is of a wake-up without an event loop',
+  about:
+    'The round trips of the group wake-up, beside two threads in C++, each on a processor of its own, that wake each ' +
+    'other by what libuv wakes a loop with, an eventfd in an epoll, and do nothing else.',
+  comparisons: [
+    comparison('back-to-back', 'back to back', 0),
+    comparison('idle', `after ${PAUSE_MS} ms idle`, PAUSE_MS),
+  ],
+  bars: [
+    bar('round trip of eventfd alone, as a share of that of sluice, back to back', 'back-to-back'),
+    bar(`the same, after ${PAUSE_MS} ms of idleness`, 'idle'),
+  ],
+};
+
+/** @param {string} name @param {string} title @param {number} pauseMs @returns {import('../runner/group.js').Comparison} */
+function comparison(name, title, pauseMs) {
+  const id = `wake-up-floor/${name}`;
+  return {
+    title: `Round trip, ${title}`,
+    figures: [{ id, title: 'p50', unit: 'ns' }],
+    cases: [
+      {
+        subject: 'sluice',
+        run: async ({ warmUpMs, measuredMs }) => {
+          const contender = './sluice.js';
+          return { [id]: (await measureWakeUp({ contender, pauseMs, warmUpMs, measuredMs })).p50 };
+        },
+      },
+      {
+        subject: FLOOR,
+        ...(skip === undefined ? {} : { skip }),
+        run: async ({ measuredMs }) => {
+          made ??= program('bench/core/eventfd.cc');
+          return { [id]: (await answer((await made)([pauseMs, measuredMs]))).p50 };
+        },
+      },
+    ],
+  };
+}
+
+/** @param {string} claim @param {string} name @returns {import('../runner/group.js').Bar} */
+function bar(claim, name) {
+  const figure = `wake-up-floor/${name}`;
+  return { claim, of: { figure, subject: FLOOR }, to: { figure, subject: 'sluice' } };
+}
