@@ -1,6 +1,6 @@
 /**
  * sluice's Gate: limiter, stock and queue in one step. The limiter is a token bucket, as the peers' gate has one limit;
- * what all three tiers cost is a case of its own. Admitted orders are consumed and confirmed between the turns.
+ * what all three tiers cost is a case of its own, and what a limit per user and an id of the order cost another. Admitted orders are consumed and confirmed between the turns.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Gate, Limiter, Queue, record, Stock, u16, u32, u53 } from 'sluice';
@@ -8,14 +8,19 @@ import { assertAll, ordersToPlace, SKU, settings } from './gate-load.js';
 
 const Order = record({ orderId: u53, user: u53, sku: u32, quantity: u16 });
 
+/** A limit per user that no measurement comes to. */
+const MANY = 4_000_000_000;
+
 /** @typedef {import('./gate-load.js').Outcome} Outcome */
 
 /**
  * @param {Outcome} outcome
- * @param {Omit<import('sluice').LimiterOptions, 'tokenBucket'>} [otherTiers]
+ * @param {object} [more]
+ * @param {Omit<import('sluice').LimiterOptions, 'tokenBucket'>} [more.otherTiers]
+ * @param {boolean} [more.identified] each order has an id, and its user a limit
  * @returns {import('./caller.js').Case}
  */
-function admits(outcome, otherTiers) {
+function admits(outcome, { otherTiers, identified = false } = {}) {
   return {
     share() {
       const { capacity, perSecond, atOnce, stock: quantity } = settings[outcome];
@@ -24,8 +29,13 @@ function admits(outcome, otherTiers) {
         tokenBucket: { ratePerSecond: perSecond, burst: atOnce },
         ...otherTiers,
       });
-      const stock = Stock.create({ items: [{ sku: SKU, quantity }], maxReservations: 100_000 });
-      const fields = /** @type {const} */ ({ sku: 'sku', quantity: 'quantity' });
+      const item = { sku: SKU, quantity, ...(identified ? { perUser: MANY } : {}) };
+      const stock = Stock.create({ items: [item], maxReservations: 100_000 });
+      const fields = {
+        sku: /** @type {const} */ ('sku'),
+        quantity: /** @type {const} */ ('quantity'),
+        ...(identified ? { user: /** @type {const} */ ('user'), id: /** @type {const} */ ('orderId') } : {}),
+      };
       const gate = Gate.create({ queue, limiter, stock, fields });
       // The first takes the limiter's only token, or the queue's only place.
       if (outcome === 'rate-limited' || outcome === 'queue-full') gate.admit(firstOrder());
@@ -36,7 +46,7 @@ function admits(outcome, otherTiers) {
         },
       };
     },
-    open: (handle) => open(Gate.attach(Order, handle), outcome),
+    open: (handle) => open(Gate.attach(Order, handle), outcome, identified),
   };
 }
 
@@ -47,9 +57,10 @@ function firstOrder() {
 /**
  * @param {import('sluice').Gate<import('./gate-load.js').Order>} gate
  * @param {Outcome} outcome
+ * @param {boolean} identified
  * @returns {import('./caller.js').Caller}
  */
-function open(gate, outcome) {
+function open(gate, outcome, identified) {
   const orders = ordersToPlace();
   let counted = 0;
   let consumed = 0;
@@ -57,7 +68,10 @@ function open(gate, outcome) {
   const caller = {
     calls: orders.length,
     turn() {
-      for (const order of orders) if (gate.admit(order).outcome === outcome) counted++;
+      for (const order of orders) {
+        if (identified) order.orderId += orders.length; // an id of before would get its answer of before
+        if (gate.admit(order).outcome === outcome) counted++;
+      }
     },
     check: (calls) => assertAll(outcome, counted, calls),
   };
@@ -85,9 +99,12 @@ function open(gate, outcome) {
 export const cases = {
   admitted: admits('admitted'),
   'admitted, three tiers': admits('admitted', {
-    slidingWindow: { limit: 1_000_000_000, windowMs: 1_000 },
-    queueDepth: { max: 1_000_000_000 },
+    otherTiers: {
+      slidingWindow: { limit: 1_000_000_000, windowMs: 1_000 },
+      queueDepth: { max: 1_000_000_000 },
+    },
   }),
+  'admitted, user limit and id': admits('admitted', { identified: true }),
   'sold-out': admits('sold-out'),
   'rate-limited': admits('rate-limited'),
   'queue-full': admits('queue-full'),

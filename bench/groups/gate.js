@@ -33,6 +33,7 @@ export const group = {
       cases: await Promise.all([
         cost(admitted, gate, sluice, 'admitted'),
         cost(admitted, 'sluice admit(), three tiers', sluice, 'admitted, three tiers'),
+        cost(admitted, 'sluice admit(), user limit and id', sluice, 'admitted, user limit and id'),
         cost(admitted, empty, 'empty-call/empty-call.js', 'empty call'),
         cost(admitted, packages, js, 'admitted'),
         cost(admitted, oneInFlight, redis, 'admitted, 1 in flight'),

@@ -151,6 +151,7 @@ class Admission {
       if (fields.user.type != NumberType::kNone)
         request.user = LedgerUser::number(fields.user.read(asked.record));
       if (fields.id.type != NumberType::kNone) request.id = number_key(fields.id.read(asked.record));
+      parts.stock->prefetch(request);
       request.hold_ns = asked.hold_ns != 0 ? asked.hold_ns : parts.stock->hold_ns();
       const StockAnswer verdict = parts.stock->peek(request);
       if (verdict.result != ReserveResult::kReserved) {

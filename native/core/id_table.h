@@ -42,6 +42,12 @@ class IdTable {
   IdTable(void* memory, std::uint32_t capacity)
       : buckets_(static_cast<Bucket*>(memory)), mask_(buckets(capacity) - 1) {}
 
+  // Has the bucket of `id` fetched from memory, which takes as long as some hundred instructions, while they run.
+  void prefetch(const Key& id) const noexcept {
+    const auto* bucket = reinterpret_cast<const std::byte*>(&buckets_[mix(id) & mask_]);
+    for (std::size_t at = 0; at < sizeof(Bucket); at += 64) prefetch_to_write(bucket + at);
+  }
+
   // The bucket of `id`, locked; nullptr if its holder did not let go within a bounded spin.
   Bucket* lock(const Key& id) noexcept {
     Bucket& bucket = buckets_[mix(id) & mask_];
@@ -69,14 +75,18 @@ class IdTable {
   // there is none. Changes nothing.
   template <class Forgettable>
   static std::uint32_t room(const Bucket& bucket, Forgettable&& forgettable) noexcept {
-    std::uint32_t oldest = kWays;
-    for (std::uint32_t way = 0; way < kWays; ++way) {
-      if (bucket.ids[way] == Key{}) return way;
-      const bool older =
-          oldest == kWays || bucket.clock - bucket.ages[way] > bucket.clock - bucket.ages[oldest];
-      if (older && forgettable(bucket.answers[way])) oldest = way;
+    // The oldest is asked first, and as a rule is the last one asked: to know of an answer is a look at memory far away.
+    for (std::uint32_t asked = 0;;) {
+      std::uint32_t oldest = kWays;
+      for (std::uint32_t way = 0; way < kWays; ++way) {
+        if (bucket.ids[way] == Key{}) return way;
+        if ((asked >> way & 1) != 0) continue;
+        if (oldest == kWays || bucket.clock - bucket.ages[way] > bucket.clock - bucket.ages[oldest])
+          oldest = way;
+      }
+      if (oldest == kWays || forgettable(bucket.answers[oldest])) return oldest;
+      asked |= 1U << oldest;
     }
-    return oldest;
   }
 
   static void remember(Bucket& bucket, std::uint32_t way, const Key& id, std::uint64_t body,

@@ -68,6 +68,11 @@ class StockLedger {
     return answer;
   }
 
+  // Has what reserve() needs fetched from memory while the caller does something else first.
+  void prefetch(const Request& request) const noexcept {
+    if (request.has_id()) memory_.ids.prefetch(request.id);
+  }
+
   // What the id of the request was told before: kReserved if nothing (or if there is no id). Changes nothing.
   Answer recall(ThreadLine& line, const Request& request) noexcept {
     Answer answer;
