@@ -1,6 +1,7 @@
 #include "addon/gate.h"
 
 #include "addon/objects.h"
+#include "addon/queue_functions.h"
 #include "addon/stock_functions.h"
 #include "core/planted.h"
 
@@ -164,8 +165,6 @@ void GateAttachment::release_place(const AdmittedOrder& order) {
 
 namespace {
 
-constexpr std::int32_t kNotConsumer = -2;
-
 // Nothing if the order was admitted, else the Outcome, or 32 + the tier that refused; results stand in staging.
 napi_value answered(napi_env env, const GateAttachment& self, const Admission::Result& result) {
   if (result.outcome == Outcome::kAdmitted) [[likely]] {
@@ -281,7 +280,7 @@ Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedGate>& shared, con
   GateAttachment* attached = GateAttachment::make(Environment::of(env), shared, parts);
   if (attached == nullptr) return Napi::String::New(env, kTooManyThreads);
   attached->stage(env, words);
-  Napi::Object object(env, hot_object(env, attached, kGateFunctions));
+  Napi::Object object(env, hot_object(env, attached, {kGateFunctions}));
   object.Set("handle", handle_of(env, *shared));
   object.Set("maxInHand", static_cast<double>(shared->table().capacity()));
   return object;

@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <initializer_list>
+#include <span>
 
 #include "addon/environment.h"
 
@@ -55,14 +57,17 @@ struct HotFunction {
   napi_callback call;
 };
 
-template <class A, std::size_t N>
-napi_value hot_object(napi_env env, A* attachment, const HotFunction (&functions)[N]) {
+template <class A>
+napi_value hot_object(napi_env env, A* attachment,
+                      std::initializer_list<std::span<const HotFunction>> groups) {
   napi_value object = nullptr;
   napi_create_object(env, &object);
-  for (const HotFunction& function : functions) {
-    napi_value value = nullptr;
-    napi_create_function(env, function.name, NAPI_AUTO_LENGTH, function.call, attachment, &value);
-    napi_set_named_property(env, object, function.name, value);
+  for (const std::span<const HotFunction> functions : groups) {
+    for (const HotFunction& function : functions) {
+      napi_value value = nullptr;
+      napi_create_function(env, function.name, NAPI_AUTO_LENGTH, function.call, attachment, &value);
+      napi_set_named_property(env, object, function.name, value);
+    }
   }
   napi_wrap(
       env, object, static_cast<Attachment*>(attachment),

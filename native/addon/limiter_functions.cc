@@ -285,7 +285,7 @@ constexpr HotFunction kLimiterFunctions[] = {
 }  // namespace
 
 napi_value limiter_object(napi_env env, LimiterAttachment* attachment) {
-  return hot_object(env, attachment, kLimiterFunctions);
+  return hot_object(env, attachment, {kLimiterFunctions});
 }
 
 }  // namespace sluice
