@@ -50,6 +50,15 @@ A& attachment(napi_env env, napi_callback_info info, std::uint32_t (&arguments)[
   return *static_cast<A*>(data);
 }
 
+// The same, with its arguments as JavaScript values; a missing one is undefined.
+template <class A, std::size_t N>
+A& attachment(napi_env env, napi_callback_info info, napi_value (&arguments)[N]) {
+  void* data = nullptr;
+  std::size_t count = N;
+  napi_get_cb_info(env, info, &count, arguments, nullptr, &data);
+  return *static_cast<A*>(data);
+}
+
 // An object with the given functions over `attachment`, which it owns: when the object is collected, or the
 // environment ends, the attachment is detached and freed. The functions must not outlive the object.
 struct HotFunction {

@@ -102,12 +102,9 @@ napi_value give_lease(napi_env env, napi_callback_info info) {
 }
 
 napi_value on_arrival(napi_env env, napi_callback_info info) {
-  void* data = nullptr;
-  std::size_t count = 1;
-  napi_value callback = nullptr;
-  napi_get_cb_info(env, info, &count, &callback, nullptr, &data);
-  auto& self = *static_cast<QueueAttachment*>(data);
-  if (!self.detached()) self.arrivals().set_callback(env, callback);
+  napi_value arguments[1];
+  auto& self = attachment<QueueAttachment>(env, info, arguments);
+  if (!self.detached()) self.arrivals().set_callback(env, arguments[0]);
   return nullptr;
 }
 

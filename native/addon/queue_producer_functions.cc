@@ -102,13 +102,10 @@ napi_value await_served(napi_env env, napi_callback_info info) {
 
 // onServed(callback): called from the loop when waiters may have been served, or the queue was closed
 napi_value on_served(napi_env env, napi_callback_info info) {
-  void* data = nullptr;
-  std::size_t count = 1;
-  napi_value callback = nullptr;
-  napi_get_cb_info(env, info, &count, &callback, nullptr, &data);
-  auto& self = *static_cast<QueueAttachment*>(data);
+  napi_value arguments[1];
+  auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
-  self.served().set_callback(env, callback);
+  self.served().set_callback(env, arguments[0]);
   return number(env, self.listen_for_served() ? 1 : 0);
 }
 
@@ -140,15 +137,12 @@ napi_value push_reserved(napi_env env, napi_callback_info info) {
 
 // openBatch(buffer, lane): the batch's number
 napi_value open_batch(napi_env env, napi_callback_info info) {
-  void* data = nullptr;
-  std::size_t count = 2;
-  napi_value values[2];
-  napi_get_cb_info(env, info, &count, values, nullptr, &data);
-  auto& self = *static_cast<QueueAttachment*>(data);
+  napi_value arguments[2];
+  auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
   std::uint32_t lane = 0;
-  napi_get_value_uint32(env, values[1], &lane);
-  return number(env, static_cast<std::int32_t>(self.open_batch(env, values[0], lane)));
+  napi_get_value_uint32(env, arguments[1], &lane);
+  return number(env, static_cast<std::int32_t>(self.open_batch(env, arguments[0], lane)));
 }
 
 // fillBatch(batch): the permits it has now
