@@ -1,9 +1,7 @@
 #include "addon/gate.h"
 
+#include "addon/gate_functions.h"
 #include "addon/objects.h"
-#include "addon/queue_functions.h"
-#include "addon/stock_functions.h"
-#include "core/planted.h"
 
 namespace sluice {
 
@@ -57,211 +55,7 @@ Admission::Result GateAttachment::admit(std::uint64_t hold_ns, const Key* key, c
   return result;
 }
 
-// ---- consuming ---------------------------------------------------------------------------------------------
-
-std::uint32_t GateAttachment::take(std::uint32_t max, bool begins) {
-  const std::uint64_t now = parts_.stock != nullptr ? parts_.stock->clock().now() : 0;
-  if (begins) {
-    session_ = table_.begin();
-    renewal_at_ = kNever;
-  }
-  const std::uint64_t renewal_before = renewal_at_;
-  std::uint32_t count = take_again(max, now);
-  if (count == 0) count = take_new(max, now);
-  const bool sooner = renewal_at_ < renewal_before;
-  words_.put(kRenewInMs, sooner ? milliseconds(renewal_at_ > now ? renewal_at_ - now : 0) : -1.0);
-  return count;
-}
-
-std::uint32_t GateAttachment::take_again(std::uint32_t max, std::uint64_t now) {
-  QueueAttachment& queue = *parts_.queue;
-  const std::uint64_t record_bytes = shared_->queue->shape.record_bytes;
-  std::uint32_t count = 0;
-  for (; count < max; ++count) {
-    const std::uint32_t entry = table_.again();
-    if (entry == InFlightTable::kNone) break;
-    std::memcpy(queue.out() + count * record_bytes, table_.record(entry), record_bytes);
-    hand_out(count, entry, now);
-  }
-  queue.show_nothing();
-  return count;
-}
-
-std::uint32_t GateAttachment::take_new(std::uint32_t max, std::uint64_t now) {
-  QueueAttachment& queue = *parts_.queue;
-  const std::uint64_t record_bytes = shared_->queue->shape.record_bytes;
-  OrderTag* tags = admission_.tags;
-  const std::uint32_t count = queue.show(
-      std::min(max, table_.room()),
-      [&](std::uint32_t i, std::uint32_t, std::uint64_t slot) {
-        hand_out(i, table_.take(tags[slot].get(), queue.out() + i * record_bytes), now);
-      },
-      // What the queue drops was admitted: it is given back at once.
-      [&](std::uint64_t slot) {
-        const AdmittedOrder order = tags[slot].get();
-        tags[slot].clear();
-        if (order.reserved()) resolve_reservation(order.reservation, false);
-        release_place(order);
-        if (SLUICE_PLANTED(kReleaseTwice)) release_place(order);
-      });
-  queue.free_shown(count);
-  return count;
-}
-
-void GateAttachment::hand_out(std::uint32_t i, std::uint32_t entry, std::uint64_t now) {
-  InFlightTable::Entry& taken = table_[entry];
-  const AdmittedOrder& order = taken.order;
-  const std::size_t at = kTaken + i * kTakenBytes;
-  words_.put(at, order.reserved() ? order.reservation : std::uint64_t{0});
-  words_.put(at + 8, entry);
-  words_.put(at + 12, taken.deliveries);
-  taken.renew_at = kNever;
-  if (admission_.stock == nullptr || !order.reserved()) return;
-  const std::uint64_t until = admission_.stock->held_until(order.reservation);
-  if (until <= now) return;  // it was resolved by others, or has run out
-  taken.renew_at = until - std::min(order.hold_ns / 2, until);
-  renewal_at_ = std::min(renewal_at_, taken.renew_at);
-}
-
-std::uint64_t GateAttachment::renew() {
-  if (admission_.stock == nullptr || !in_session()) return kNever;
-  const std::uint64_t now = parts_.stock->clock().now();
-  renewal_at_ = kNever;
-  table_.for_each_in_hand([&](InFlightTable::Entry& entry) {
-    const AdmittedOrder& order = entry.order;
-    if (entry.renew_at == kNever) return;
-    // With those that are due come those that soon will be, so that many make few rounds.
-    if (now + order.hold_ns / 8 >= entry.renew_at) {
-      const std::uint64_t until = now + order.hold_ns;
-      const bool held = admission_.stock->extend(*admission_.stock_line, order.reservation, now, until) ==
-                        ResolveResult::kDone;
-      entry.renew_at = held ? until - order.hold_ns / 2 : kNever;
-    }
-    renewal_at_ = std::min(renewal_at_, entry.renew_at);
-  });
-  return renewal_at_ == kNever ? kNever : renewal_at_ - now;
-}
-
-ResolveResult GateAttachment::resolve(std::uint32_t entry, std::uint64_t reservation, bool confirm) {
-  if (!in_session() || !table_.in_hand(entry, session_)) return resolve_reservation(reservation, confirm);
-  const AdmittedOrder order = table_[entry].order;
-  const ResolveResult result = resolve_reservation(order.reservation, confirm);
-  release_place(order);
-  table_.remove(entry);
-  return result;
-}
-
-ResolveResult GateAttachment::resolve_reservation(std::uint64_t reservation, bool confirm) {
-  if (admission_.stock == nullptr) return ResolveResult::kDone;
-  const std::uint64_t now = parts_.stock->clock().now();
-  return confirm ? admission_.stock->confirm(*admission_.stock_line, reservation, now)
-                 : admission_.stock->cancel(*admission_.stock_line, reservation, now);
-}
-
-void GateAttachment::release_place(const AdmittedOrder& order) {
-  if (parts_.limiter == nullptr || !order.admitted()) return;
-  parts_.limiter->release(1, order.key == Key{} ? nullptr : &order.key);
-}
-
 namespace {
-
-// Nothing if the order was admitted, else the Outcome, or 32 + the tier that refused; results stand in staging.
-napi_value answered(napi_env env, const GateAttachment& self, const Admission::Result& result) {
-  if (result.outcome == Outcome::kAdmitted) [[likely]] {
-    self.words().put(GateAttachment::kReservation, result.reservation);
-    return nullptr;
-  }
-  if (result.outcome == Outcome::kRateLimited) {
-    self.words().put(GateAttachment::kRetryAfterMs, milliseconds(result.retry_after));
-    return number(env, 32 + static_cast<std::int32_t>(result.tier));
-  }
-  self.words().put(GateAttachment::kReservation, result.reservation);
-  self.words().put(GateAttachment::kLine, result.line);
-  return number(env, static_cast<std::int32_t>(result.outcome));
-}
-
-// admit(), with the record in the queue's staging
-napi_value admit(napi_env env, napi_callback_info info) {
-  auto& self = attachment<GateAttachment>(env, info);
-  if (!self.usable()) return number(env, kDisposed);
-  return answered(env, self, self.admit());
-}
-
-// admitWith(holdNs, lines, key?): a hold of 0 is the stock's; `lines` of a cart (0: none) stand in the stock's staging
-napi_value admit_with(napi_env env, napi_callback_info info) {
-  void* data = nullptr;
-  std::size_t count = 3;
-  napi_value values[3];
-  napi_get_cb_info(env, info, &count, values, nullptr, &data);
-  auto& self = *static_cast<GateAttachment*>(data);
-  if (!self.usable()) return number(env, kDisposed);
-  double hold_ns = 0;
-  std::uint32_t lines = 0;
-  if (count > 0) napi_get_value_double(env, values[0], &hold_ns);
-  if (count > 1) napi_get_value_uint32(env, values[1], &lines);
-  const GateParts& parts = self.parts();
-  const Key* key = count > 2 && parts.limiter != nullptr ? parts.limiter->key(env, values[2]) : nullptr;
-  const auto hold = static_cast<std::uint64_t>(hold_ns);
-  if (lines == 0 || parts.stock == nullptr) return answered(env, self, self.admit(hold, key));
-  StockRequest::Line cart[StockRequest::kLinesMax];
-  const std::uint32_t staged = staged_lines(*parts.stock, lines, cart);
-  return answered(env, self, self.admit(hold, key, cart, staged));
-}
-
-// take(max, begins): how many orders were taken
-napi_value take(napi_env env, napi_callback_info info) {
-  std::uint32_t arguments[2];
-  auto& self = attachment<GateAttachment>(env, info, arguments);
-  if (!self.usable()) return number(env, kDisposed);
-  if (!self.parts().queue->consumes()) return number(env, kNotConsumer);
-  const auto room = static_cast<std::uint32_t>((self.words().bytes() - GateAttachment::kTaken) /
-                                               GateAttachment::kTakenBytes);
-  const std::uint32_t max = std::min({arguments[0], self.parts().queue->out_records(), room});
-  return number(env, static_cast<std::int32_t>(self.take(max, arguments[1] != 0)));
-}
-
-// resolve(confirm, entry): the ResolveResult; for what is not in hand (any more) the reservation stands in staging
-napi_value resolve(napi_env env, napi_callback_info info) {
-  std::uint32_t arguments[2];
-  auto& self = attachment<GateAttachment>(env, info, arguments);
-  if (!self.usable()) return number(env, kDisposed);
-  const auto reservation = self.words().get<std::uint64_t>(GateAttachment::kReservation);
-  return number(env, static_cast<std::int32_t>(self.resolve(arguments[1], reservation, arguments[0] != 0)));
-}
-
-// renew(): in how many milliseconds to come again, or Infinity
-napi_value renew(napi_env env, napi_callback_info info) {
-  auto& self = attachment<GateAttachment>(env, info);
-  if (!self.usable()) return number(env, kDisposed);
-  return number(env, milliseconds(self.renew()));
-}
-
-napi_value stats(napi_env env, napi_callback_info info) {
-  auto& self = attachment<GateAttachment>(env, info);
-  if (!self.usable()) return number(env, kDisposed);
-  const ThreadLines& lines = self.lines();
-  Napi::Object result = Napi::Object::New(env);
-  result.Set("admitted", static_cast<double>(lines.sum(Admission::kAdmittedCount)));
-  result.Set("duplicates", static_cast<double>(lines.sum(Admission::kDuplicateCount)));
-  result.Set("rateLimited", static_cast<double>(lines.sum(Admission::kRateLimitedCount)));
-  result.Set("queueFull", static_cast<double>(lines.sum(Admission::kQueueFullCount)));
-  result.Set("soldOut", static_cast<double>(lines.sum(Admission::kSoldOutCount)));
-  result.Set("userLimit", static_cast<double>(lines.sum(Admission::kUserLimitCount)));
-  result.Set("otherwiseRefused", static_cast<double>(lines.sum(Admission::kOtherCount)));
-  result.Set("inHand", static_cast<double>(self.table().used()));
-  result.Set("redelivered", static_cast<double>(self.table().redelivered()));
-  return result;
-}
-
-napi_value dispose(napi_env env, napi_callback_info info) {
-  attachment<GateAttachment>(env, info).detach();
-  return nullptr;
-}
-
-constexpr HotFunction kGateFunctions[] = {
-    {"admit", admit}, {"admitWith", admit_with}, {"take", take},       {"resolve", resolve},
-    {"renew", renew}, {"stats", stats},          {"dispose", dispose},
-};
 
 // The attachment behind the native object of a part, or nullptr if there is none.
 template <class A>
@@ -280,7 +74,7 @@ Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedGate>& shared, con
   GateAttachment* attached = GateAttachment::make(Environment::of(env), shared, parts);
   if (attached == nullptr) return Napi::String::New(env, kTooManyThreads);
   attached->stage(env, words);
-  Napi::Object object(env, hot_object(env, attached, {kGateFunctions}));
+  Napi::Object object(env, gate_object(env, attached));
   object.Set("handle", handle_of(env, *shared));
   object.Set("maxInHand", static_cast<double>(shared->table().capacity()));
   return object;
