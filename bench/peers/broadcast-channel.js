@@ -8,8 +8,7 @@
  */
 import { BroadcastChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { CAPACITY } from '../contenders/contender.js';
-import { packedView, valuesOf } from '../contenders/packed-orders.js';
-import { NUMBERS, writeNumbers } from './order-numbers.js';
+import { NUMBERS, pack, packedView, valuesOf } from '../contenders/packed-orders.js';
 
 /** @typedef {import('../traffic.js').Order} Order */
 
@@ -55,11 +54,7 @@ export function openInlet({ name, inFlight }) {
       if (Atomics.load(inFlight, IN_FLIGHT) > CAPACITY - orders.length) return 0;
       Atomics.add(inFlight, IN_FLIGHT, orders.length);
       if (packed.length !== orders.length * NUMBERS) packed = new Float64Array(orders.length * NUMBERS);
-      let at = 0;
-      for (const order of orders) {
-        writeNumbers(order, packed, at);
-        at += NUMBERS;
-      }
+      pack(orders, packed, 64);
       channel.postMessage(packed);
       return orders.length;
     },
