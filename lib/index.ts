@@ -24,7 +24,7 @@ export {
   type Tier,
   type TryAcquireOptions,
 } from './limiter/index.js';
-export type { GateStats, Limits, QueueStats, StockCounts, StockStats, WaitStats } from './native.js';
+export type { GateStats, Limits, QueueStats, StockCounts, StockStats, WaitStats } from './native/index.js';
 export {
   type AttachOptions,
   type Batcher,

@@ -20,10 +20,12 @@
  * @property {(order: Order) => boolean} push
  * @property {(orders: Order[]) => number} pushMany how many were taken, from the front
  * @property {() => void} [flush] publishes what `push` has gathered
+ * @property {() => void} [dispose] lets go of what this thread has attached, as its end does
  *
  * @typedef {object} Outlet the consumer's end
  * @property {(visit: Visit, max: number) => number} drain visits what is there, now
  * @property {(visit: Visit) => Promise<void>} consume visits on the event loop, without starving it, for ever
+ * @property {() => void} [dispose] as an inlet's
  *
  * @typedef {object} Contender
  * @property {About} about

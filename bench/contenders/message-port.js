@@ -1,19 +1,9 @@
-/**
- * MessagePort, in the fastest form found: one record goes as an array of its values (faster than the object, a
- * JSON or comma-separated string, a Float64Array or an ArrayBuffer), a batch, or one with a payload, as one packed
- * Float64Array, copied (faster than transferring it, and 10x an array of objects). The consumer takes what its port
- * holds with receiveMessageOnPort, which is faster than one 'message' event each.
- *
- * A port has no bound. Here a shared count of records in flight gives it one, the rings' capacity (which several
- * producers may overshoot by a batch each): flooding an unbounded port is slower, and takes memory without end.
- */
-import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
-import { CAPACITY } from './contender.js';
-import { numbersOf, pack, packedView, valuesOf } from './packed-orders.js';
+/** MessagePort: one for each producer. What goes through it, and the bound that it lacks, are bounded-messages.js. */
+import { MessageChannel } from 'node:worker_threads';
+import { boundedInlet, boundedOutlet, newBound } from './bounded-messages.js';
 
-/** Records taken before the event loop gets its turn. */
-const TURN_RECORDS = 4_096;
-const IN_FLIGHT = 0;
+/** @typedef {import('node:worker_threads').MessagePort} MessagePort */
+/** @typedef {import('./bounded-messages.js').Bound} Bound */
 
 /** @type {import('./contender.js').About} */
 export const about = {
@@ -25,100 +15,24 @@ export const about = {
 
 /** @type {import('./contender.js').Contender['connect']} */
 export function connect(producers, recordBytes = 64) {
-  const inFlight = new Int32Array(new SharedArrayBuffer(4));
+  const bound = newBound(recordBytes);
   const channels = Array.from({ length: producers }, () => new MessageChannel());
   const ports = channels.map((channel) => channel.port1);
   return {
-    consumer: { data: { ports, inFlight, recordBytes }, transfer: ports },
-    producers: channels.map(({ port2 }) => ({
-      data: { port: port2, inFlight, recordBytes },
-      transfer: [port2],
-    })),
+    consumer: { data: { ports, ...bound }, transfer: ports },
+    producers: channels.map(({ port2 }) => ({ data: { port: port2, ...bound }, transfer: [port2] })),
     dispose() {
       for (const channel of channels) channel.port1.close();
     },
   };
 }
 
-/** @type {import('./contender.js').Contender['openInlet']} */
-export function openInlet({ port, inFlight, recordBytes }) {
-  const valuesOfOrder = valuesOf(recordBytes);
-  const numbers = numbersOf(recordBytes);
-  let packed = new Float64Array(0);
-
-  /** @param {import('./contender.js').Order[]} orders */
-  function packedForm(orders) {
-    if (packed.length !== orders.length * numbers) packed = new Float64Array(orders.length * numbers);
-    pack(orders, packed, recordBytes);
-    return packed;
-  }
-
-  return {
-    push(order) {
-      if (Atomics.load(inFlight, IN_FLIGHT) >= CAPACITY) return false;
-      Atomics.add(inFlight, IN_FLIGHT, 1);
-      port.postMessage(order.payload === undefined ? valuesOfOrder(order) : packedForm([order]));
-      return true;
-    },
-    pushMany(orders) {
-      if (Atomics.load(inFlight, IN_FLIGHT) > CAPACITY - orders.length) return 0;
-      Atomics.add(inFlight, IN_FLIGHT, orders.length);
-      port.postMessage(packedForm(orders));
-      return orders.length;
-    },
-  };
+/** @param {{ port: MessagePort } & Bound} data */
+export function openInlet({ port, ...bound }) {
+  return boundedInlet(port, bound);
 }
 
-/** @type {import('./contender.js').Contender['openOutlet']} */
-export function openOutlet({ ports, inFlight, recordBytes }) {
-  /** @typedef {import('node:worker_threads').MessagePort} MessagePort */
-  const view = packedView(recordBytes);
-  const order = /** @type {import('./contender.js').Order} */ (view); // of 8 bytes: read as far as it goes
-  const numbers = numbersOf(recordBytes);
-
-  /**
-   * @param {ArrayLike<number>} values
-   * @param {import('./contender.js').Visit} visit
-   */
-  function visitAll(values, visit) {
-    view.values = values;
-    for (view.at = 0; view.at < values.length; view.at += numbers) visit(order);
-    return values.length / numbers;
-  }
-
-  /**
-   * @param {MessagePort} port
-   * @param {import('./contender.js').Visit} visit
-   * @param {number} max
-   */
-  function take(port, visit, max) {
-    let visited = 0;
-    while (visited < max) {
-      const received = receiveMessageOnPort(port);
-      if (received === undefined) break;
-      visited += visitAll(received.message, visit);
-    }
-    Atomics.sub(inFlight, IN_FLIGHT, visited);
-    return visited;
-  }
-
-  return {
-    drain(visit, max) {
-      let visited = 0;
-      for (const port of ports) {
-        visited += take(port, visit, max - visited);
-        if (visited >= max) break;
-      }
-      return visited;
-    },
-    consume(visit) {
-      for (const port of ports) {
-        port.on('message', (/** @type {ArrayLike<number>} */ values) => {
-          Atomics.sub(inFlight, IN_FLIGHT, visitAll(values, visit));
-          take(port, visit, TURN_RECORDS);
-        });
-      }
-      return new Promise(() => {});
-    },
-  };
+/** @param {{ ports: MessagePort[] } & Bound} data */
+export function openOutlet({ ports, ...bound }) {
+  return boundedOutlet(ports, bound, (port, receive) => void port.on('message', receive));
 }

@@ -3,6 +3,9 @@ import { numberFields, payloadBytes } from '../traffic.js';
 
 /** @typedef {import('../traffic.js').Order} Order */
 
+/** Numbers that an order of 64 bytes takes: its fields in the order of traffic.js. */
+export const NUMBERS = 9;
+
 /** @param {number} recordBytes @returns {number} numbers that an order takes, its payload included */
 export function numbersOf(recordBytes) {
   return Object.keys(numberFields(recordBytes)).length + Math.ceil(payloadBytes(recordBytes) / 8);
@@ -38,18 +41,27 @@ export function pack(orders, into, recordBytes) {
   const bytes = recordBytes > 64 ? new Uint8Array(into.buffer) : undefined;
   let at = 0;
   for (const order of orders) {
-    into[at] = order.orderId;
-    into[at + 1] = order.user;
-    into[at + 2] = order.price;
-    into[at + 3] = order.discount;
-    into[at + 4] = order.placedAt;
-    into[at + 5] = order.expiresAt;
-    into[at + 6] = order.sku;
-    into[at + 7] = order.quantity;
-    into[at + 8] = order.producer;
-    if (order.payload !== undefined) bytes?.set(order.payload, (at + 9) * 8);
+    writeNumbers(order, into, at);
+    if (order.payload !== undefined) bytes?.set(order.payload, (at + NUMBERS) * 8);
     at += step;
   }
+}
+
+/**
+ * @param {Order} order
+ * @param {Float64Array} into
+ * @param {number} at
+ */
+export function writeNumbers(order, into, at) {
+  into[at] = order.orderId;
+  into[at + 1] = order.user;
+  into[at + 2] = order.price;
+  into[at + 3] = order.discount;
+  into[at + 4] = order.placedAt;
+  into[at + 5] = order.expiresAt;
+  into[at + 6] = order.sku;
+  into[at + 7] = order.quantity;
+  into[at + 8] = order.producer;
 }
 
 /** @param {Order[]} orders @param {Float64Array} into */
@@ -110,7 +122,7 @@ class PackedOrders {
   /** Not copied: the message is the receiver's own. */
   get payload() {
     const { buffer } = /** @type {Float64Array} */ (this.values);
-    return new Uint8Array(buffer, (this.at + 9) * 8, this.#payloadBytes);
+    return new Uint8Array(buffer, (this.at + NUMBERS) * 8, this.#payloadBytes);
   }
 
   /** @param {number} field */

@@ -42,7 +42,11 @@ export function attach({ handle, recordBytes }) {
 /** @type {import('./contender.js').Contender['openInlet']} */
 export function openInlet(data) {
   const queue = attach(data);
-  return { push: (order) => queue.tryPush(order), pushMany: (orders) => queue.tryPushMany(orders) };
+  return {
+    push: (order) => queue.tryPush(order),
+    pushMany: (orders) => queue.tryPushMany(orders),
+    dispose: () => queue[Symbol.dispose](),
+  };
 }
 
 /** @type {import('./contender.js').Contender['openOutlet']} */
@@ -58,6 +62,7 @@ export function openOutlet(data) {
         },
         { batchSize: 1 },
       ),
+    dispose: () => queue[Symbol.dispose](),
   };
 }
 

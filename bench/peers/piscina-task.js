@@ -1,7 +1,6 @@
 /** The worker's side of piscina: the function `handle`, which it calls with every task. */
-import { packedView } from '../contenders/packed-orders.js';
+import { NUMBERS, packedView } from '../contenders/packed-orders.js';
 import { reportingVisit } from '../spawning/consumer.js';
-import { NUMBERS } from './order-numbers.js';
 
 /** @typedef {import('../traffic.js').Order} Order */
 

@@ -10,8 +10,7 @@
  */
 import { fileURLToPath } from 'node:url';
 import { FixedQueue, Piscina } from 'piscina';
-import { valuesOf } from '../contenders/packed-orders.js';
-import { NUMBERS, writeNumbers } from './order-numbers.js';
+import { NUMBERS, pack, valuesOf } from '../contenders/packed-orders.js';
 
 const IN_FLIGHT_MAX = 256;
 const IN_PORT = 16;
@@ -56,11 +55,7 @@ export async function open() {
     push: (order) => run(values(order)),
     pushMany(orders) {
       const packed = new Float64Array(orders.length * NUMBERS);
-      let at = 0;
-      for (const order of orders) {
-        writeNumbers(order, packed, at);
-        at += NUMBERS;
-      }
+      pack(orders, packed, 64);
       return run(packed);
     },
     allArrived: () =>

@@ -9,8 +9,7 @@
  */
 import { RingBuffer } from 'ringbuf.js';
 import { CAPACITY } from '../contenders/contender.js';
-import { packedView } from '../contenders/packed-orders.js';
-import { NUMBERS, writeNumbers } from './order-numbers.js';
+import { NUMBERS, packedView, writeNumbers } from '../contenders/packed-orders.js';
 import { poll } from './poll.js';
 
 /** @typedef {import('../traffic.js').Order} Order */

@@ -44,13 +44,15 @@ async function isWedged(contender, pushingMs) {
   // consumer stops there for good, and never gets to the probe.
   while (outlet.drain(() => {}, 65_536) > 0);
   const probe = { ...new OrderSource(1, 1).last(), orderId: 12_345 };
+  const inlet = openInlet(probeEnd?.data);
   let arrived = false;
-  if (openInlet(probeEnd?.data).push(probe)) {
+  if (inlet.push(probe)) {
     outlet.drain(({ orderId }) => {
       arrived ||= orderId === probe.orderId;
     }, 65_536);
   }
-  link.dispose();
+  // This thread goes on: what it has attached would stay until it is collected, a ring for each worker.
+  for (const end of [inlet, outlet, link]) end.dispose?.();
   return !arrived;
 
   /** Keeps the ring from filling up: a pusher that is refused claims nothing. @param {() => boolean} isOver */

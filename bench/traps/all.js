@@ -1,7 +1,6 @@
 /** The traps, in their order, and how each is run: in a process of its own. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { runNode } from './child.js';
 
 /** @typedef {import('./trap.js').Result} Result */
 
@@ -30,20 +29,7 @@ export async function runTrapNamed(name, { quick = false, rounds } = {}) {
   const args = [fileURLToPath(new URL(`${name}.js`, import.meta.url)), '--json'];
   if (quick) args.push('--quick');
   if (rounds !== undefined) args.push(`--rounds=${rounds}`);
-  const child = spawn(process.execPath, args, {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: PATIENCE_MS,
-    killSignal: 'SIGKILL',
-  });
-  let output = '';
-  let errors = '';
-  child.stdout.setEncoding('utf8').on('data', (text) => {
-    output += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', (text) => {
-    errors += text;
-  });
-  const [code, signal] = await once(child, 'close');
+  const { code, signal, output, errors } = await runNode(args, PATIENCE_MS);
   if (!output.startsWith('{')) throw new Error(`trap ${name}: ended with ${signal ?? code}: ${errors}`);
   return JSON.parse(output);
 }

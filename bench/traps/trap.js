@@ -42,12 +42,12 @@
  * @property {(settings: Settings) => Promise<Measured>} measure
  * @property {Record<string, (data: any) => unknown>} [roles] what the trap's threads and child processes do
  */
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { isMainThread, Worker, workerData } from 'node:worker_threads';
+import { runNode } from './child.js';
 import { resultText } from './text.js';
 
 /**
@@ -124,20 +124,7 @@ export async function answerOf(worker) {
  */
 export async function processOf(url, role, data, { execArgv = [], patienceMs = 120_000 } = {}) {
   const program = [fileURLToPath(url), `--role=${role}`, `--data=${JSON.stringify(data)}`];
-  const child = spawn(process.execPath, [...execArgv, ...program], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: patienceMs,
-    killSignal: 'SIGKILL',
-  });
-  let output = '';
-  let errors = '';
-  child.stdout.setEncoding('utf8').on('data', (text) => {
-    output += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', (text) => {
-    errors += text;
-  });
-  const [code, signal] = await once(child, 'close');
+  const { code, signal, output, errors } = await runNode([...execArgv, ...program], patienceMs);
   const lines = output.split('\n').filter((line) => line !== '');
   return { code, signal, lines: lines.map((line) => JSON.parse(line)), errors };
 }

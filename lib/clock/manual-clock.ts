@@ -7,7 +7,7 @@ import {
   type NativeHandle,
   native,
   publicHandle,
-} from '../native.js';
+} from '../native/index.js';
 
 export type ManualClockHandle = Handle<'clock'>;
 

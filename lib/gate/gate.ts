@@ -13,7 +13,7 @@ import {
   type NativeGate,
   native,
   publicHandle,
-} from '../native.js';
+} from '../native/index.js';
 import { Options } from '../options.js';
 import { Queue } from '../queue/index.js';
 import type { RecordType } from '../record/index.js';

@@ -1,6 +1,6 @@
 import { optionError } from '../errors.js';
 import { type Key, Limiter } from '../limiter/index.js';
-import type { NativeFields } from '../native.js';
+import type { NativeFields } from '../native/index.js';
 import { Options } from '../options.js';
 import { Queue } from '../queue/index.js';
 import type { RecordType } from '../record/index.js';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { optionError } from '../errors.js';
 import { type Allowed, type Key, Limiter, type Tier } from '../limiter/index.js';
-import type { Limits } from '../native.js';
+import type { Limits } from '../native/index.js';
 import { Options } from '../options.js';
 
 /** What all of sluice's HTTP adapters take; `Request` is what the framework hands to a function of one's own. */

@@ -1,5 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import type { NativeLimiter } from '../native.js';
+import type { NativeLimiter } from '../native/index.js';
 
 /** How often the delay is sampled; the histogram counts this much as delay, too. */
 const resolutionMs = 10;

@@ -12,7 +12,7 @@ import {
   type NativeLimiter,
   native,
   publicHandle,
-} from '../native.js';
+} from '../native/index.js';
 import { Options } from '../options.js';
 import { watchEventLoop } from './adaptive.js';
 import { type Allowed, type Decision, type Outlook, type Tier, tierName } from './decision.js';

@@ -1,6 +1,6 @@
 import { type ManualClock, nativeClock } from '../clock/index.js';
 import { optionError } from '../errors.js';
-import type { NativeHandle, NativeLimiter } from '../native.js';
+import type { NativeHandle, NativeLimiter } from '../native/index.js';
 import { Options } from '../options.js';
 import { Queue } from '../queue/index.js';
 

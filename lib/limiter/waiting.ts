@@ -1,6 +1,6 @@
 import { onAbort } from '../abort.js';
 import { SluiceError } from '../errors.js';
-import { DISPOSED, disposed, type NativeKey, type NativeLimiter } from '../native.js';
+import { DISPOSED, disposed, type NativeKey, type NativeLimiter } from '../native/index.js';
 import { type Decision, type Denied, tierName } from './decision.js';
 
 /** Answers of `check()`: see native/addon/limiter_functions.cc. */

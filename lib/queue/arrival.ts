@@ -1,6 +1,6 @@
 import { onAbort } from '../abort.js';
 import { SluiceError } from '../errors.js';
-import { CANNOT_PARK, DISPOSED, ENDED, type NativeQueue, NOT_CONSUMER, PARKED } from '../native.js';
+import { CANNOT_PARK, DISPOSED, ENDED, type NativeQueue, NOT_CONSUMER, PARKED } from '../native/index.js';
 
 /** Records taken without a pause before timers and I/O of the loop get their turn. */
 const budgetPerTurn = 1024;

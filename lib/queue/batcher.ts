@@ -1,5 +1,5 @@
 import { SluiceError } from '../errors.js';
-import { CLOSED, DISPOSED, disposed, type NativeQueue } from '../native.js';
+import { CLOSED, DISPOSED, disposed, type NativeQueue } from '../native/index.js';
 import type { Codec, RecordType } from '../record/index.js';
 import { closed } from './waiters.js';
 

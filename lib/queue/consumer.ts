@@ -1,5 +1,5 @@
 import { optionError, SluiceError } from '../errors.js';
-import { DISPOSED, disposed, ENDED, type NativeQueue, NOT_CONSUMER } from '../native.js';
+import { DISPOSED, disposed, ENDED, type NativeQueue, NOT_CONSUMER } from '../native/index.js';
 import { Options } from '../options.js';
 import type { Codec, RecordType, RecordView } from '../record/index.js';
 import { Arrival, notConsumer } from './arrival.js';

@@ -7,7 +7,7 @@ import {
   LINE_FULL,
   type NativeQueue,
   SERVED_WAITER,
-} from '../native.js';
+} from '../native/index.js';
 import { Options } from '../options.js';
 import type { Codec, RecordType } from '../record/index.js';
 import { Batcher } from './batcher.js';

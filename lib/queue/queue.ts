@@ -12,7 +12,7 @@ import {
   publicHandle,
   type QueueStaging,
   type QueueStats,
-} from '../native.js';
+} from '../native/index.js';
 import { Options } from '../options.js';
 import { RecordType, type RecordView } from '../record/index.js';
 import type { Batcher } from './batcher.js';

@@ -1,6 +1,6 @@
 import { onAbort } from '../abort.js';
 import { SluiceError } from '../errors.js';
-import { CLOSED_WAITER, type NativeQueue, SERVED_WAITER } from '../native.js';
+import { CLOSED_WAITER, type NativeQueue, SERVED_WAITER } from '../native/index.js';
 
 interface Waiter {
   readonly permits: number;

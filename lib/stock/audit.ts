@@ -1,5 +1,5 @@
 import { SluiceError } from '../errors.js';
-import type { NativeAudit } from '../native.js';
+import type { NativeAudit } from '../native/index.js';
 
 export interface AuditReport {
   readonly items: number;

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { DISPOSED, type NativeMovement, type NativeStock } from '../native.js';
+import { DISPOSED, type NativeMovement, type NativeStock } from '../native/index.js';
 
 /** A change of stock: see `Stock.movements`. */
 export interface Movement {

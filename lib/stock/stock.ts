@@ -13,7 +13,7 @@ import {
   publicHandle,
   type StockCounts,
   type StockStats,
-} from '../native.js';
+} from '../native/index.js';
 import { Options } from '../options.js';
 import {
   aboutOneItem,

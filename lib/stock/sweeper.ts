@@ -1,4 +1,4 @@
-import { DISPOSED, type NativeStock } from '../native.js';
+import { DISPOSED, type NativeStock } from '../native/index.js';
 
 /** Due reservations expire at the latest this long after their deadline, plus a pass over the table. */
 const sweepIntervalMs = 100;

@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <initializer_list>
+#include <span>
 
 #include "addon/environment.h"
 
@@ -48,6 +50,15 @@ A& attachment(napi_env env, napi_callback_info info, std::uint32_t (&arguments)[
   return *static_cast<A*>(data);
 }
 
+// The same, with its arguments as JavaScript values; a missing one is undefined.
+template <class A, std::size_t N>
+A& attachment(napi_env env, napi_callback_info info, napi_value (&arguments)[N]) {
+  void* data = nullptr;
+  std::size_t count = N;
+  napi_get_cb_info(env, info, &count, arguments, nullptr, &data);
+  return *static_cast<A*>(data);
+}
+
 // An object with the given functions over `attachment`, which it owns: when the object is collected, or the
 // environment ends, the attachment is detached and freed. The functions must not outlive the object.
 struct HotFunction {
@@ -55,14 +66,17 @@ struct HotFunction {
   napi_callback call;
 };
 
-template <class A, std::size_t N>
-napi_value hot_object(napi_env env, A* attachment, const HotFunction (&functions)[N]) {
+template <class A>
+napi_value hot_object(napi_env env, A* attachment,
+                      std::initializer_list<std::span<const HotFunction>> groups) {
   napi_value object = nullptr;
   napi_create_object(env, &object);
-  for (const HotFunction& function : functions) {
-    napi_value value = nullptr;
-    napi_create_function(env, function.name, NAPI_AUTO_LENGTH, function.call, attachment, &value);
-    napi_set_named_property(env, object, function.name, value);
+  for (const std::span<const HotFunction> functions : groups) {
+    for (const HotFunction& function : functions) {
+      napi_value value = nullptr;
+      napi_create_function(env, function.name, NAPI_AUTO_LENGTH, function.call, attachment, &value);
+      napi_set_named_property(env, object, function.name, value);
+    }
   }
   napi_wrap(
       env, object, static_cast<Attachment*>(attachment),

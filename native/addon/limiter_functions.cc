@@ -128,13 +128,10 @@ napi_value leave(napi_env env, napi_callback_info info) {
 
 // onServed(callback): 1, or 0 if the loop has no room for it
 napi_value on_served(napi_env env, napi_callback_info info) {
-  void* data = nullptr;
-  std::size_t count = 1;
-  napi_value callback = nullptr;
-  napi_get_cb_info(env, info, &count, &callback, nullptr, &data);
-  auto& self = *static_cast<LimiterAttachment*>(data);
+  napi_value arguments[1];
+  auto& self = attachment<LimiterAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
-  return number(env, self.on_served(env, callback) ? 1 : 0);
+  return number(env, self.on_served(env, arguments[0]) ? 1 : 0);
 }
 
 // keepAlive(alive)
@@ -285,7 +282,7 @@ constexpr HotFunction kLimiterFunctions[] = {
 }  // namespace
 
 napi_value limiter_object(napi_env env, LimiterAttachment* attachment) {
-  return hot_object(env, attachment, kLimiterFunctions);
+  return hot_object(env, attachment, {kLimiterFunctions});
 }
 
 }  // namespace sluice

@@ -1,250 +1,10 @@
-// What JavaScript calls on a queue: hot functions over QueueAttachment, and creating and attaching.
-#include <algorithm>
+// Creating and attaching queues, and what anybody calls on one: its state, its figures, its end.
+#include "addon/queue_functions.h"
 
 #include "addon/objects.h"
-#include "addon/queue.h"
 
 namespace sluice {
 namespace {
-
-// What the hot functions of a queue answer, beside counts.
-constexpr std::int32_t kClosed = -1;
-constexpr std::int32_t kNotConsumer = -2;
-constexpr std::int32_t kLineFull = -4;
-
-// Success answers undefined: a number would have to be made.
-napi_value pushed(napi_env env, QueueAttachment& self, PushResult result) {
-  if (result == PushResult::kPushed) [[likely]] {
-    self.ring_if_parked();
-    return nullptr;
-  }
-  return number(env, result == PushResult::kFull ? 0 : kClosed);
-}
-
-// push(): lane 0, the queue's own ttl
-napi_value push(napi_env env, napi_callback_info info) {
-  auto& self = attachment<QueueAttachment>(env, info);
-  if (self.detached()) return number(env, kDisposed);
-  return pushed(env, self, self.queue().push(self.line(), 0, self.in(), self.clock(), self.ttl(false)));
-}
-
-// pushTo(lane, hasTtl, waits): whoever is ready to wait for room is not rejected by a full queue
-napi_value push_to(napi_env env, napi_callback_info info) {
-  std::uint32_t arguments[3];
-  auto& self = attachment<QueueAttachment>(env, info, arguments);
-  if (self.detached()) return number(env, kDisposed);
-  Queue& queue = self.queue();
-  const PushResult result = queue.push(arguments[0], self.in(), queue.push_time(self.clock()),
-                                       self.ttl(arguments[1] != 0), [](std::uint64_t) {});
-  if (result == PushResult::kFull && arguments[2] == 0) self.line().count(Queue::kRejected);
-  return pushed(env, self, result);
-}
-
-// pushMany(count, lane, hasTtl, more): how many were taken. `more` records are to follow if there is room for these.
-napi_value push_many(napi_env env, napi_callback_info info) {
-  std::uint32_t arguments[4];
-  auto& self = attachment<QueueAttachment>(env, info, arguments);
-  if (self.detached()) return number(env, kDisposed);
-  const std::uint32_t count = std::min(arguments[0], self.in_records());
-  if (count == 0) return number(env, 0);
-  const auto claim = self.queue().push_many(self.line(), arguments[1], self.in(), count, self.clock(),
-                                            self.ttl(arguments[2] != 0));
-  if (claim.count != 0) self.ring_if_parked();
-  if (claim.count < count && !claim.closed) self.line().count(Queue::kRejected, arguments[3]);
-  return number(env, claim.closed ? kClosed : static_cast<std::int32_t>(claim.count));
-}
-
-// waitPush(lane, hasTtl): the waiter's number
-napi_value wait_push(napi_env env, napi_callback_info info) {
-  std::uint32_t arguments[2];
-  auto& self = attachment<QueueAttachment>(env, info, arguments);
-  if (self.detached()) return number(env, kDisposed);
-  const std::uint32_t waiter = self.wait_to_push(arguments[0], self.ttl(arguments[1] != 0));
-  return number(env, waiter == kNoWaiter ? kLineFull : static_cast<std::int32_t>(waiter));
-}
-
-// waitReserve(lane, permits): the waiter's number
-napi_value wait_reserve(napi_env env, napi_callback_info info) {
-  std::uint32_t arguments[2];
-  auto& self = attachment<QueueAttachment>(env, info, arguments);
-  if (self.detached()) return number(env, kDisposed);
-  const std::uint32_t waiter = self.wait_to_reserve(arguments[0], arguments[1]);
-  return number(env, waiter == kNoWaiter ? kLineFull : static_cast<std::int32_t>(waiter));
-}
-
-// waiterState(waiter): the WaiterState
-napi_value waiter_state(napi_env env, napi_callback_info info) {
-  std::uint32_t arguments[1];
-  auto& self = attachment<QueueAttachment>(env, info, arguments);
-  if (self.detached()) return number(env, kDisposed);
-  return number(env, static_cast<std::int32_t>(self.queue().waiting_line().state(arguments[0])));
-}
-
-// leave(waiter): 1, or 0 if it has been served or closed
-napi_value leave(napi_env env, napi_callback_info info) {
-  std::uint32_t arguments[1];
-  auto& self = attachment<QueueAttachment>(env, info, arguments);
-  if (self.detached()) return number(env, kDisposed);
-  return number(env, self.leave(arguments[0]) ? 1 : 0);
-}
-
-// retire(waiter, lane, permits): it has been served `permits` (0: a push) or closed, and its owner knows
-napi_value retire(napi_env env, napi_callback_info info) {
-  std::uint32_t arguments[3];
-  auto& self = attachment<QueueAttachment>(env, info, arguments);
-  if (self.detached()) return number(env, kDisposed);
-  self.queue().waiting_line().retire(arguments[0]);
-  self.took_permits(arguments[1], arguments[2]);
-  return nullptr;
-}
-
-// awaitServed(ms): sleeps until a waiter of this thread may have been served
-napi_value await_served(napi_env env, napi_callback_info info) {
-  std::uint32_t arguments[1];
-  auto& self = attachment<QueueAttachment>(env, info, arguments);
-  if (!self.detached()) self.await_served(static_cast<int>(arguments[0]));
-  return nullptr;
-}
-
-// onServed(callback): called from the loop when waiters may have been served, or the queue was closed
-napi_value on_served(napi_env env, napi_callback_info info) {
-  void* data = nullptr;
-  std::size_t count = 1;
-  napi_value callback = nullptr;
-  napi_get_cb_info(env, info, &count, &callback, nullptr, &data);
-  auto& self = *static_cast<QueueAttachment*>(data);
-  if (self.detached()) return number(env, kDisposed);
-  self.served().set_callback(env, callback);
-  return number(env, self.listen_for_served() ? 1 : 0);
-}
-
-// keepAlive(0 | 1): whether a wait of this thread keeps its loop alive
-napi_value keep_alive(napi_env env, napi_callback_info info) {
-  std::uint32_t arguments[1];
-  auto& self = attachment<QueueAttachment>(env, info, arguments);
-  if (!self.detached()) self.served().keep_loop_alive(arguments[0] != 0);
-  return nullptr;
-}
-
-// reserve(lane, want): how many permits were taken
-napi_value reserve(napi_env env, napi_callback_info info) {
-  std::uint32_t arguments[2];
-  auto& self = attachment<QueueAttachment>(env, info, arguments);
-  if (self.detached()) return number(env, kDisposed);
-  if (self.queue().closed()) return number(env, kClosed);
-  return number(env, static_cast<std::int32_t>(self.reserve(arguments[0], arguments[1])));
-}
-
-// pushReserved(lane, used, unused, hasTtl)
-napi_value push_reserved(napi_env env, napi_callback_info info) {
-  std::uint32_t arguments[4];
-  auto& self = attachment<QueueAttachment>(env, info, arguments);
-  if (self.detached()) return number(env, kDisposed);
-  self.push_reserved(arguments[0], self.in(), arguments[1], arguments[2], self.ttl(arguments[3] != 0));
-  return number(env, 1);
-}
-
-// openBatch(buffer, lane): the batch's number
-napi_value open_batch(napi_env env, napi_callback_info info) {
-  void* data = nullptr;
-  std::size_t count = 2;
-  napi_value values[2];
-  napi_get_cb_info(env, info, &count, values, nullptr, &data);
-  auto& self = *static_cast<QueueAttachment*>(data);
-  if (self.detached()) return number(env, kDisposed);
-  std::uint32_t lane = 0;
-  napi_get_value_uint32(env, values[1], &lane);
-  return number(env, static_cast<std::int32_t>(self.open_batch(env, values[0], lane)));
-}
-
-// fillBatch(batch): the permits it has now
-napi_value fill_batch(napi_env env, napi_callback_info info) {
-  std::uint32_t arguments[1];
-  auto& self = attachment<QueueAttachment>(env, info, arguments);
-  if (self.detached()) return number(env, kDisposed);
-  if (self.queue().closed()) return number(env, kClosed);
-  const std::uint32_t permits = self.fill_batch(arguments[0]);
-  if (permits == 0) self.line().count(Queue::kRejected);
-  return number(env, static_cast<std::int32_t>(permits));
-}
-
-// flushBatch(batch): how many records were published
-napi_value flush_batch(napi_env env, napi_callback_info info) {
-  std::uint32_t arguments[1];
-  auto& self = attachment<QueueAttachment>(env, info, arguments);
-  if (self.detached()) return number(env, kDisposed);
-  return number(env, static_cast<std::int32_t>(self.flush_batch(arguments[0])));
-}
-
-// closeBatch(batch)
-napi_value close_batch(napi_env env, napi_callback_info info) {
-  std::uint32_t arguments[1];
-  auto& self = attachment<QueueAttachment>(env, info, arguments);
-  if (!self.detached()) self.close_batch(arguments[0]);
-  return nullptr;
-}
-
-// Shows records to whoever consumes the queue itself. The reservations of orders that a gate admitted do not go with
-// them; those of orders that are dropped are given back.
-std::uint32_t show(QueueAttachment& self, std::uint32_t max) {
-  constexpr auto nothing = [](auto...) {};
-  SharedQueue& shared = *self.shared();
-  if (shared.tags.load(std::memory_order_acquire) == nullptr) return self.show(max, nothing, nothing);
-  return self.show(max, nothing, [&shared](std::uint64_t slot) { shared.drop_order(slot); });
-}
-
-// next(consumed, max): removes the `consumed` records shown last, then shows up to `max` more
-napi_value next(napi_env env, napi_callback_info info) {
-  std::uint32_t arguments[2];
-  auto& self = attachment<QueueAttachment>(env, info, arguments);
-  if (self.detached()) return number(env, kDisposed);
-  if (!self.consumes()) return number(env, kNotConsumer);
-  self.free_shown(arguments[0]);
-  const std::uint32_t max = std::min(arguments[1], self.out_records());
-  return number(env, static_cast<std::int32_t>(max == 0 ? 0 : show(self, max)));
-}
-
-// take(max): removes up to `max` records
-napi_value take(napi_env env, napi_callback_info info) {
-  std::uint32_t arguments[1];
-  auto& self = attachment<QueueAttachment>(env, info, arguments);
-  if (self.detached()) return number(env, kDisposed);
-  if (!self.consumes()) return number(env, kNotConsumer);
-  const std::uint32_t count = show(self, std::min(arguments[0], self.out_records()));
-  self.free_shown(count);
-  return number(env, static_cast<std::int32_t>(count));
-}
-
-// takeOne(): removes one record: undefined, or 0 if there is none
-napi_value take_one(napi_env env, napi_callback_info info) {
-  auto& self = attachment<QueueAttachment>(env, info);
-  if (self.detached()) return number(env, kDisposed);
-  if (!self.consumes()) return number(env, kNotConsumer);
-  if (show(self, 1) == 0) return number(env, 0);
-  self.free_shown(1);
-  return nullptr;
-}
-
-// wantDropped(0 | 1): whether dropped records are copied out
-napi_value want_dropped(napi_env env, napi_callback_info info) {
-  std::uint32_t arguments[1];
-  auto& self = attachment<QueueAttachment>(env, info, arguments);
-  if (!self.detached()) self.want_dropped(arguments[0] != 0);
-  return nullptr;
-}
-
-napi_value park(napi_env env, napi_callback_info info) {
-  auto& self = attachment<QueueAttachment>(env, info);
-  if (self.detached()) return number(env, kDisposed);
-  if (!self.consumes()) return number(env, kNotConsumer);
-  return number(env, static_cast<std::int32_t>(self.park()));
-}
-
-napi_value unpark(napi_env env, napi_callback_info info) {
-  auto& self = attachment<QueueAttachment>(env, info);
-  if (!self.detached()) self.unpark();
-  return nullptr;
-}
 
 // setRef(0 | 1): whether a wait for records keeps this thread's loop alive
 napi_value set_ref(napi_env env, napi_callback_info info) {
@@ -263,49 +23,6 @@ napi_value drained(napi_env env, napi_callback_info info) {
 napi_value consumed(napi_env env, napi_callback_info info) {
   auto& self = attachment<QueueAttachment>(env, info);
   return number(env, self.detached() ? kDisposed : self.queue().leased() ? 1 : 0);
-}
-
-// awaitRecord(ms): sleeps until there may be something to consume
-napi_value await_record(napi_env env, napi_callback_info info) {
-  std::uint32_t arguments[1];
-  auto& self = attachment<QueueAttachment>(env, info, arguments);
-  if (self.detached()) return number(env, kDisposed);
-  if (!self.consumes()) return number(env, kNotConsumer);
-  return number(env, static_cast<std::int32_t>(self.await_record(static_cast<int>(arguments[0]))));
-}
-
-// spin(pauses): 1 as soon as there is something to read, 0 after so many pauses
-napi_value spin(napi_env env, napi_callback_info info) {
-  std::uint32_t arguments[1];
-  auto& self = attachment<QueueAttachment>(env, info, arguments);
-  if (self.detached()) return number(env, kDisposed);
-  for (std::uint32_t i = 0; i < arguments[0]; ++i) {
-    if (self.consumer().readable()) return number(env, 1);
-    cpu_pause();
-  }
-  return number(env, self.consumer().readable() ? 1 : 0);
-}
-
-napi_value consumes(napi_env env, napi_callback_info info) {
-  auto& self = attachment<QueueAttachment>(env, info);
-  if (self.detached()) return number(env, kDisposed);
-  return number(env, self.consumes() ? 1 : kNotConsumer);
-}
-
-napi_value give_lease(napi_env env, napi_callback_info info) {
-  auto& self = attachment<QueueAttachment>(env, info);
-  if (!self.detached()) self.give_lease();
-  return nullptr;
-}
-
-napi_value on_arrival(napi_env env, napi_callback_info info) {
-  void* data = nullptr;
-  std::size_t count = 1;
-  napi_value callback = nullptr;
-  napi_get_cb_info(env, info, &count, &callback, nullptr, &data);
-  auto& self = *static_cast<QueueAttachment*>(data);
-  if (!self.detached()) self.arrivals().set_callback(env, callback);
-  return nullptr;
 }
 
 napi_value close(napi_env env, napi_callback_info info) {
@@ -363,42 +80,8 @@ napi_value dispose(napi_env env, napi_callback_info info) {
 }
 
 constexpr HotFunction kQueueFunctions[] = {
-    {"push", push},
-    {"pushTo", push_to},
-    {"pushMany", push_many},
-    {"waitPush", wait_push},
-    {"waitReserve", wait_reserve},
-    {"waiterState", waiter_state},
-    {"leave", leave},
-    {"retire", retire},
-    {"awaitServed", await_served},
-    {"onServed", on_served},
-    {"keepAlive", keep_alive},
-    {"reserve", reserve},
-    {"pushReserved", push_reserved},
-    {"openBatch", open_batch},
-    {"fillBatch", fill_batch},
-    {"flushBatch", flush_batch},
-    {"closeBatch", close_batch},
-    {"next", next},
-    {"take", take},
-    {"takeOne", take_one},
-    {"wantDropped", want_dropped},
-    {"park", park},
-    {"unpark", unpark},
-    {"setRef", set_ref},
-    {"drained", drained},
-    {"consumed", consumed},
-    {"awaitRecord", await_record},
-    {"spin", spin},
-    {"consumes", consumes},
-    {"giveLease", give_lease},
-    {"onArrival", on_arrival},
-    {"close", close},
-    {"closed", closed},
-    {"depth", depth},
-    {"stats", stats},
-    {"dispose", dispose},
+    {"setRef", set_ref}, {"drained", drained}, {"consumed", consumed}, {"close", close},
+    {"closed", closed},  {"depth", depth},     {"stats", stats},       {"dispose", dispose},
 };
 
 Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedQueue>& shared, const Napi::Object& staging) {
@@ -407,7 +90,9 @@ Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedQueue>& shared, co
   attached->stage(env, get(staging, "in"), get(staging, "out"), get(staging, "dropped"),
                   get(staging, "words"));
   const QueueShape& shape = shared->shape;
-  Napi::Object object(env, hot_object(env, attached, kQueueFunctions));
+  Napi::Object object(
+      env,
+      hot_object(env, attached, {queue_producer_functions(), queue_consumer_functions(), kQueueFunctions}));
   object.Set("handle", handle_of(env, *shared));
   object.Set("capacity", static_cast<double>(shape.capacity));
   object.Set("lanes", static_cast<double>(shape.lanes));

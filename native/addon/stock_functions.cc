@@ -317,7 +317,7 @@ std::uint32_t staged_lines(StockAttachment& stock, std::uint32_t count,
 }
 
 napi_value stock_object(napi_env env, StockAttachment* attachment) {
-  return hot_object(env, attachment, kStockFunctions);
+  return hot_object(env, attachment, {kStockFunctions});
 }
 
 }  // namespace sluice

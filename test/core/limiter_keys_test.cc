@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/limiter.h"
+#include "limiter_tiers.h"
 #include "stress.h"
 #include "zeroed_memory.h"
 
@@ -14,24 +15,18 @@ TEST_SUITE_BEGIN("limiter keys");
 namespace {
 
 using namespace sluice;
+using sluice::test::config_of;
 using sluice::test::in_threads;
+using sluice::test::kEpoch;
+using sluice::test::kSecond;
 using sluice::test::Random;
 using sluice::test::repetitions;
 using sluice::test::ZeroedMemory;
 
-constexpr std::uint64_t kSecond = 1'000'000'000;
-constexpr std::uint64_t kEpoch = 77 * kSecond;
-
 LimiterConfig keyed(std::uint64_t max, std::uint64_t burst, std::uint64_t window_limit,
                     std::uint64_t depth_max) {
-  LimiterConfig config;
+  LimiterConfig config = config_of(1, burst, window_limit, depth_max);
   config.keys_max = max;
-  config.has_bucket = burst != 0;
-  if (config.has_bucket) config.bucket = {TokenRate::per_second(1), burst};
-  config.has_window = window_limit != 0;
-  if (config.has_window) config.window = {window_limit, kSecond / 20, 20};
-  config.has_depth = depth_max != 0;
-  config.depth_max = depth_max;
   return config;
 }
 

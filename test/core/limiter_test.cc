@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "limiter_tiers.h"
 #include "stress.h"
 #include "zeroed_memory.h"
 
@@ -14,25 +15,13 @@ TEST_SUITE_BEGIN("limiter");
 namespace {
 
 using namespace sluice;
+using sluice::test::config_of;
 using sluice::test::in_threads;
+using sluice::test::kEpoch;
+using sluice::test::kSecond;
 using sluice::test::Random;
 using sluice::test::repetitions;
 using sluice::test::ZeroedMemory;
-
-constexpr std::uint64_t kSecond = 1'000'000'000;
-constexpr std::uint64_t kEpoch = 77 * kSecond;
-
-LimiterConfig config_of(double rate, std::uint64_t burst, std::uint64_t window_limit,
-                        std::uint64_t depth_max) {
-  LimiterConfig config;
-  config.has_bucket = burst != 0;
-  if (config.has_bucket) config.bucket = {TokenRate::per_second(rate), burst};
-  config.has_window = window_limit != 0;
-  if (config.has_window) config.window = {window_limit, kSecond / 20, 20};
-  config.has_depth = depth_max != 0;
-  config.depth_max = depth_max;
-  return config;
-}
 
 struct Timed {
   explicit Timed(const LimiterConfig& config)

@@ -3,12 +3,11 @@
 #include <atomic>
 #include <cstdint>
 #include <initializer_list>
-#include <optional>
 #include <thread>
 
 #include "core/ring.h"
+#include "ring_numbers.h"
 #include "stress.h"
-#include "zeroed_memory.h"
 
 TEST_SUITE_BEGIN("permits");
 
@@ -18,19 +17,13 @@ using namespace sluice;
 using sluice::test::in_threads;
 using sluice::test::Random;
 using sluice::test::repetitions;
-using sluice::test::ZeroedMemory;
+using sluice::test::RingNumbers;
 
 // A few records before the sign bit and the whole word wrap around.
 constexpr std::uint64_t kStarts[] = {0, (1ULL << 63) - 3 * kRingStep, 0 - 3 * kRingStep, 0 - kRingStep};
 
-// A ring of 64-bit numbers.
-struct Numbers {
-  Numbers(std::uint64_t capacity, std::uint64_t start)
-      : memory(Ring<>::bytes(capacity, sizeof(std::uint64_t))),
-        ring(memory, capacity, sizeof(std::uint64_t)) {
-    ring.format(start);
-  }
-  PushResult push(std::uint64_t number) { return ring.push(&number); }
+struct Numbers : RingNumbers {
+  using RingNumbers::RingNumbers;
   // Publishes `used` numbers from `number` on, and returns `unused` more permits.
   void push_reserved(std::uint64_t number, std::uint32_t used, std::uint32_t unused) {
     std::uint64_t position = ring.claim_reserved(used, unused);
@@ -39,18 +32,7 @@ struct Numbers {
       ring.publish(position);
     }
   }
-  std::optional<std::uint64_t> pop() {
-    const std::uint64_t head = ring.head();
-    if (!ring.readable(head)) return std::nullopt;
-    std::uint64_t number = 0;
-    ring.read(head, &number);
-    ring.advance(head + kRingStep);
-    return number;
-  }
   std::uint64_t promised() const { return ring.depth() + ring.permits(); }
-
-  ZeroedMemory memory;
-  Ring<> ring;
 };
 
 TEST_CASE("room that is promised cannot be claimed by anyone else, and what is returned can") {

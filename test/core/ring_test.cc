@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
-#include <optional>
 
+#include "ring_numbers.h"
 #include "stress.h"
 #include "zeroed_memory.h"
 
@@ -15,6 +15,7 @@ TEST_SUITE_BEGIN("ring");
 namespace {
 
 using namespace sluice;
+using Numbers = sluice::test::RingNumbers;
 using sluice::test::Random;
 using sluice::test::ZeroedMemory;
 
@@ -26,27 +27,6 @@ constexpr std::uint64_t kStarts[] = {0,
                                      (1ULL << 63) - 3 * kRingStep,
                                      0 - 3 * kRingStep,
                                      0 - kRingStep};
-
-// A ring of 64-bit numbers.
-struct Numbers {
-  Numbers(std::uint64_t capacity, std::uint64_t start)
-      : memory(Ring<>::bytes(capacity, sizeof(std::uint64_t))),
-        ring(memory, capacity, sizeof(std::uint64_t)) {
-    ring.format(start);
-  }
-  PushResult push(std::uint64_t number) { return ring.push(&number); }
-  std::optional<std::uint64_t> pop() {
-    const std::uint64_t head = ring.head();
-    if (!ring.readable(head)) return std::nullopt;
-    std::uint64_t number = 0;
-    ring.read(head, &number);
-    ring.advance(head + kRingStep);
-    return number;
-  }
-
-  ZeroedMemory memory;
-  Ring<> ring;
-};
 
 TEST_CASE("a fresh ring has nothing to read, now or a few laps ahead, wherever its positions start") {
   for (const std::uint64_t start : kStarts) {

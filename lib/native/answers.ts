@@ -1,0 +1,54 @@
+/** What the addon answers in place of a result, and the typed errors that lib/ makes of it. */
+import { optionError, SluiceError } from '../errors.js';
+
+/** What every hot function answers once its object is disposed of: see native/addon/hot_function.h. */
+export const DISPOSED = -100;
+
+/** The object, or the typed error for what the addon said stood in the way of making or attaching `what`. */
+export function made<T extends object>(what: string, answer: T | string): T {
+  if (typeof answer === 'object') return answer;
+  switch (answer) {
+    case 'dead-handle':
+      throw new SluiceError(
+        'ERR_SLUICE_HANDLE',
+        `${what}: the handle names nothing that is alive: it was disposed of, its threads have ended, or it comes ` +
+          'from another process or another copy of sluice',
+      );
+    case 'bad-schema':
+      throw new SluiceError(
+        'ERR_SLUICE_SCHEMA',
+        `${what}: the record differs from the one the queue was created with`,
+      );
+    case 'too-many-threads':
+      throw new SluiceError('ERR_SLUICE_THREADS', `${what}: attached 256 times already, which is the most`);
+    case 'no-memory':
+      throw new SluiceError('ERR_SLUICE_MEMORY', `${what}: the system has no memory to give`);
+    case 'queue-gated':
+      throw new SluiceError('ERR_SLUICE_GATED', `${what}: another gate feeds this queue already`);
+    case 'clocks-differ':
+      throw optionError(what, 'a queue, limiter and stock with the same clock', 'different clocks', true);
+    case 'no-snapshot':
+      throw new SluiceError('ERR_SLUICE_SNAPSHOT', `${what}: not a snapshot of a Stock`);
+    case 'snapshot-version':
+      throw new SluiceError('ERR_SLUICE_SNAPSHOT', `${what}: a snapshot of another version of sluice`);
+    case 'snapshot-damaged':
+      throw new SluiceError(
+        'ERR_SLUICE_SNAPSHOT',
+        `${what}: the snapshot is damaged: its checksum does not hold, or it contradicts itself`,
+      );
+    case 'disposed':
+      throw disposed(what);
+    default:
+      throw new SluiceError('ERR_SLUICE_HANDLE', `${what}: refused by the addon: ${answer}`);
+  }
+}
+
+export function disposed(what: string): SluiceError {
+  return new SluiceError('ERR_SLUICE_DISPOSED', `${what}: already disposed of in this thread`);
+}
+
+/** The result of a native `stats()`, `counts()` or `audit()`, unless the object is disposed of. */
+export function alive<T>(what: string, answer: T | number): T {
+  if (typeof answer === 'number') throw disposed(what);
+  return answer;
+}

@@ -1,0 +1,38 @@
+import { optionError } from '../errors.js';
+
+/** What crosses to another thread: plain data that survives structured clone. */
+export interface Handle<Kind extends string> {
+  readonly sluice: Kind;
+  readonly id: number;
+  readonly token: bigint;
+}
+
+export interface NativeHandle {
+  readonly id: number;
+  readonly token: bigint;
+}
+
+/** The handle of an object of `kind` as it crosses threads. */
+export function publicHandle<Kind extends string>(kind: Kind, handle: NativeHandle): Handle<Kind> {
+  return Object.freeze({ sluice: kind, id: handle.id, token: handle.token });
+}
+
+/** Checks that `value` is a handle of `kind`, as far as its form goes. */
+export function checkedHandle<Kind extends string>(where: string, kind: Kind, value: unknown): NativeHandle {
+  const handle = value as Partial<Handle<Kind>> | null | undefined;
+  const formed =
+    typeof handle === 'object' &&
+    handle !== null &&
+    typeof handle.id === 'number' &&
+    typeof handle.token === 'bigint';
+  if (!formed) throw optionError(`${where}: handle`, `the handle of a ${kind}`, value, true);
+  if (handle.sluice !== kind) {
+    throw optionError(
+      `${where}: handle`,
+      `the handle of a ${kind}`,
+      `the handle of a ${handle.sluice}`,
+      true,
+    );
+  }
+  return value as Handle<Kind>;
+}

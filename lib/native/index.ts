@@ -1,0 +1,21 @@
+export { native } from './addon.js';
+export { alive, DISPOSED, disposed, made } from './answers.js';
+export type { NativeClock } from './clock.js';
+export type { GateStats, NativeFields, NativeGate } from './gate.js';
+export { checkedHandle, type Handle, type NativeHandle, publicHandle } from './handle.js';
+export type { Limits, NativeKey, NativeLimiter } from './limiter.js';
+export {
+  CANNOT_PARK,
+  CLOSED,
+  CLOSED_WAITER,
+  ENDED,
+  LINE_FULL,
+  type NativeQueue,
+  NOT_CONSUMER,
+  PARKED,
+  type QueueStaging,
+  type QueueStats,
+  SERVED_WAITER,
+  type WaitStats,
+} from './queue.js';
+export type { NativeAudit, NativeMovement, NativeStock, StockCounts, StockStats } from './stock.js';

@@ -1,0 +1,69 @@
+import type { NativeHandle } from './handle.js';
+
+/** The units of one item. `available + reserved + sold = total`, always. */
+export interface StockCounts {
+  readonly total: number;
+  readonly available: number;
+  readonly reserved: number;
+  readonly sold: number;
+}
+
+export interface NativeAudit {
+  readonly items: number;
+  readonly held: number;
+  readonly lines: number;
+  readonly free: number;
+  readonly slots: number;
+  readonly users: number;
+  readonly usersCounted: number;
+  /** Pairs of a user and an item that have less than their reservations hold. */
+  readonly usersShort: number;
+  /** Shards whose own reservations do not add up. */
+  readonly shardsOff: number;
+  readonly mismatch?: StockCounts & { sku: number | string; reservedFound: number; usersFound: number };
+}
+
+/** Reservations and refusals since creation, over all threads. */
+export interface StockStats {
+  readonly reserved: number;
+  readonly confirmed: number;
+  readonly cancelled: number;
+  readonly expired: number;
+  readonly extended: number;
+  readonly refused: number;
+}
+
+export interface NativeMovement {
+  readonly kind: number;
+  readonly sku: number | string;
+  readonly quantity: number;
+  readonly timeMs: number;
+  readonly reservation?: bigint;
+  readonly user?: bigint | string;
+}
+
+export interface NativeStock {
+  readonly handle: NativeHandle;
+  readonly slots: number;
+  readonly holdMs: number;
+  readonly manualClock: boolean;
+  reserve(lines: number): number;
+  confirm(): number;
+  cancel(): number;
+  extend(): number;
+  sweep(slots: number): number;
+  addItem(): number;
+  restock(): number;
+  withdraw(): number;
+  closeItem(): number;
+  /** 1 if an item has a per-user limit. */
+  limitsUsers(): number;
+  counts(): StockCounts | number | undefined;
+  audit(): NativeAudit | number;
+  oldestMovement(): number;
+  endOfMovements(): number;
+  readMovement(position: number): NativeMovement | number;
+  snapshot(): ArrayBuffer | number | undefined;
+  stats(): StockStats | number;
+  dispose(): void;
+}

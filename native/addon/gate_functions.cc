@@ -1,0 +1,118 @@
+#include "addon/gate_functions.h"
+
+#include <napi.h>
+
+#include <algorithm>
+
+#include "addon/queue_functions.h"
+#include "addon/stock_functions.h"
+
+namespace sluice {
+
+namespace {
+
+// Nothing if the order was admitted, else the Outcome, or 32 + the tier that refused; results stand in staging.
+napi_value answered(napi_env env, const GateAttachment& self, const Admission::Result& result) {
+  if (result.outcome == Outcome::kAdmitted) [[likely]] {
+    self.words().put(GateAttachment::kReservation, result.reservation);
+    return nullptr;
+  }
+  if (result.outcome == Outcome::kRateLimited) {
+    self.words().put(GateAttachment::kRetryAfterMs, milliseconds(result.retry_after));
+    return number(env, 32 + static_cast<std::int32_t>(result.tier));
+  }
+  self.words().put(GateAttachment::kReservation, result.reservation);
+  self.words().put(GateAttachment::kLine, result.line);
+  return number(env, static_cast<std::int32_t>(result.outcome));
+}
+
+// admit(), with the record in the queue's staging
+napi_value admit(napi_env env, napi_callback_info info) {
+  auto& self = attachment<GateAttachment>(env, info);
+  if (!self.usable()) return number(env, kDisposed);
+  return answered(env, self, self.admit());
+}
+
+// admitWith(holdNs, lines, key?): a hold of 0 is the stock's; `lines` of a cart (0: none) stand in the stock's staging
+napi_value admit_with(napi_env env, napi_callback_info info) {
+  void* data = nullptr;
+  std::size_t count = 3;
+  napi_value values[3];
+  napi_get_cb_info(env, info, &count, values, nullptr, &data);
+  auto& self = *static_cast<GateAttachment*>(data);
+  if (!self.usable()) return number(env, kDisposed);
+  double hold_ns = 0;
+  std::uint32_t lines = 0;
+  if (count > 0) napi_get_value_double(env, values[0], &hold_ns);
+  if (count > 1) napi_get_value_uint32(env, values[1], &lines);
+  const GateParts& parts = self.parts();
+  const Key* key = count > 2 && parts.limiter != nullptr ? parts.limiter->key(env, values[2]) : nullptr;
+  const auto hold = static_cast<std::uint64_t>(hold_ns);
+  if (lines == 0 || parts.stock == nullptr) return answered(env, self, self.admit(hold, key));
+  StockRequest::Line cart[StockRequest::kLinesMax];
+  const std::uint32_t staged = staged_lines(*parts.stock, lines, cart);
+  return answered(env, self, self.admit(hold, key, cart, staged));
+}
+
+// take(max, begins): how many orders were taken
+napi_value take(napi_env env, napi_callback_info info) {
+  std::uint32_t arguments[2];
+  auto& self = attachment<GateAttachment>(env, info, arguments);
+  if (!self.usable()) return number(env, kDisposed);
+  if (!self.parts().queue->consumes()) return number(env, kNotConsumer);
+  const auto room = static_cast<std::uint32_t>((self.words().bytes() - GateAttachment::kTaken) /
+                                               GateAttachment::kTakenBytes);
+  const std::uint32_t max = std::min({arguments[0], self.parts().queue->out_records(), room});
+  return number(env, static_cast<std::int32_t>(self.take(max, arguments[1] != 0)));
+}
+
+// resolve(confirm, entry): the ResolveResult; for what is not in hand (any more) the reservation stands in staging
+napi_value resolve(napi_env env, napi_callback_info info) {
+  std::uint32_t arguments[2];
+  auto& self = attachment<GateAttachment>(env, info, arguments);
+  if (!self.usable()) return number(env, kDisposed);
+  const auto reservation = self.words().get<std::uint64_t>(GateAttachment::kReservation);
+  return number(env, static_cast<std::int32_t>(self.resolve(arguments[1], reservation, arguments[0] != 0)));
+}
+
+// renew(): in how many milliseconds to come again, or Infinity
+napi_value renew(napi_env env, napi_callback_info info) {
+  auto& self = attachment<GateAttachment>(env, info);
+  if (!self.usable()) return number(env, kDisposed);
+  return number(env, milliseconds(self.renew()));
+}
+
+napi_value stats(napi_env env, napi_callback_info info) {
+  auto& self = attachment<GateAttachment>(env, info);
+  if (!self.usable()) return number(env, kDisposed);
+  const ThreadLines& lines = self.lines();
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("admitted", static_cast<double>(lines.sum(Admission::kAdmittedCount)));
+  result.Set("duplicates", static_cast<double>(lines.sum(Admission::kDuplicateCount)));
+  result.Set("rateLimited", static_cast<double>(lines.sum(Admission::kRateLimitedCount)));
+  result.Set("queueFull", static_cast<double>(lines.sum(Admission::kQueueFullCount)));
+  result.Set("soldOut", static_cast<double>(lines.sum(Admission::kSoldOutCount)));
+  result.Set("userLimit", static_cast<double>(lines.sum(Admission::kUserLimitCount)));
+  result.Set("otherwiseRefused", static_cast<double>(lines.sum(Admission::kOtherCount)));
+  result.Set("inHand", static_cast<double>(self.table().used()));
+  result.Set("redelivered", static_cast<double>(self.table().redelivered()));
+  return result;
+}
+
+napi_value dispose(napi_env env, napi_callback_info info) {
+  attachment<GateAttachment>(env, info).detach();
+  return nullptr;
+}
+
+constexpr HotFunction kGateFunctions[] = {
+    {"admit", admit}, {"admitWith", admit_with}, {"take", take},       {"resolve", resolve},
+    {"renew", renew}, {"stats", stats},          {"dispose", dispose},
+};
+
+}  // namespace
+
+napi_value gate_object(napi_env env, GateAttachment* attachment) {
+  return hot_object(env, attachment, {kGateFunctions});
+}
+
+}  // namespace sluice

@@ -1,0 +1,113 @@
+// The orders that a gate's consumer has in hand: taking, holding and resolving them.
+#include <algorithm>
+
+#include "addon/gate.h"
+#include "core/planted.h"
+
+namespace sluice {
+
+std::uint32_t GateAttachment::take(std::uint32_t max, bool begins) {
+  const std::uint64_t now = parts_.stock != nullptr ? parts_.stock->clock().now() : 0;
+  if (begins) {
+    session_ = table_.begin();
+    renewal_at_ = kNever;
+  }
+  const std::uint64_t renewal_before = renewal_at_;
+  std::uint32_t count = take_again(max, now);
+  if (count == 0) count = take_new(max, now);
+  const bool sooner = renewal_at_ < renewal_before;
+  words_.put(kRenewInMs, sooner ? milliseconds(renewal_at_ > now ? renewal_at_ - now : 0) : -1.0);
+  return count;
+}
+
+std::uint32_t GateAttachment::take_again(std::uint32_t max, std::uint64_t now) {
+  QueueAttachment& queue = *parts_.queue;
+  const std::uint64_t record_bytes = shared_->queue->shape.record_bytes;
+  std::uint32_t count = 0;
+  for (; count < max; ++count) {
+    const std::uint32_t entry = table_.again();
+    if (entry == InFlightTable::kNone) break;
+    std::memcpy(queue.out() + count * record_bytes, table_.record(entry), record_bytes);
+    hand_out(count, entry, now);
+  }
+  queue.show_nothing();
+  return count;
+}
+
+std::uint32_t GateAttachment::take_new(std::uint32_t max, std::uint64_t now) {
+  QueueAttachment& queue = *parts_.queue;
+  const std::uint64_t record_bytes = shared_->queue->shape.record_bytes;
+  OrderTag* tags = admission_.tags;
+  const std::uint32_t count = queue.show(
+      std::min(max, table_.room()),
+      [&](std::uint32_t i, std::uint32_t, std::uint64_t slot) {
+        hand_out(i, table_.take(tags[slot].get(), queue.out() + i * record_bytes), now);
+      },
+      // What the queue drops was admitted: it is given back at once.
+      [&](std::uint64_t slot) {
+        const AdmittedOrder order = tags[slot].get();
+        tags[slot].clear();
+        if (order.reserved()) resolve_reservation(order.reservation, false);
+        release_place(order);
+        if (SLUICE_PLANTED(kReleaseTwice)) release_place(order);
+      });
+  queue.free_shown(count);
+  return count;
+}
+
+void GateAttachment::hand_out(std::uint32_t i, std::uint32_t entry, std::uint64_t now) {
+  InFlightTable::Entry& taken = table_[entry];
+  const AdmittedOrder& order = taken.order;
+  const std::size_t at = kTaken + i * kTakenBytes;
+  words_.put(at, order.reserved() ? order.reservation : std::uint64_t{0});
+  words_.put(at + 8, entry);
+  words_.put(at + 12, taken.deliveries);
+  taken.renew_at = kNever;
+  if (admission_.stock == nullptr || !order.reserved()) return;
+  const std::uint64_t until = admission_.stock->held_until(order.reservation);
+  if (until <= now) return;  // it was resolved by others, or has run out
+  taken.renew_at = until - std::min(order.hold_ns / 2, until);
+  renewal_at_ = std::min(renewal_at_, taken.renew_at);
+}
+
+std::uint64_t GateAttachment::renew() {
+  if (admission_.stock == nullptr || !in_session()) return kNever;
+  const std::uint64_t now = parts_.stock->clock().now();
+  renewal_at_ = kNever;
+  table_.for_each_in_hand([&](InFlightTable::Entry& entry) {
+    const AdmittedOrder& order = entry.order;
+    if (entry.renew_at == kNever) return;
+    // With those that are due come those that soon will be, so that many make few rounds.
+    if (now + order.hold_ns / 8 >= entry.renew_at) {
+      const std::uint64_t until = now + order.hold_ns;
+      const bool held = admission_.stock->extend(*admission_.stock_line, order.reservation, now, until) ==
+                        ResolveResult::kDone;
+      entry.renew_at = held ? until - order.hold_ns / 2 : kNever;
+    }
+    renewal_at_ = std::min(renewal_at_, entry.renew_at);
+  });
+  return renewal_at_ == kNever ? kNever : renewal_at_ - now;
+}
+
+ResolveResult GateAttachment::resolve(std::uint32_t entry, std::uint64_t reservation, bool confirm) {
+  if (!in_session() || !table_.in_hand(entry, session_)) return resolve_reservation(reservation, confirm);
+  const AdmittedOrder order = table_[entry].order;
+  const ResolveResult result = resolve_reservation(order.reservation, confirm);
+  release_place(order);
+  table_.remove(entry);
+  return result;
+}
+
+ResolveResult GateAttachment::resolve_reservation(std::uint64_t reservation, bool confirm) {
+  if (admission_.stock == nullptr) return ResolveResult::kDone;
+  const std::uint64_t now = parts_.stock->clock().now();
+  return confirm ? admission_.stock->confirm(*admission_.stock_line, reservation, now)
+                 : admission_.stock->cancel(*admission_.stock_line, reservation, now);
+}
+
+void GateAttachment::release_place(const AdmittedOrder& order) {
+  if (parts_.limiter == nullptr || !order.admitted()) return;
+  parts_.limiter->release(1, order.key == Key{} ? nullptr : &order.key);
+}
+
+}  // namespace sluice

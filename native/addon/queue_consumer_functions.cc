@@ -1,0 +1,129 @@
+// What the consumer calls on a queue.
+#include <algorithm>
+
+#include "addon/queue_functions.h"
+
+namespace sluice {
+namespace {
+
+// Shows records to whoever consumes the queue itself. The reservations of orders that a gate admitted do not go with
+// them; those of orders that are dropped are given back.
+std::uint32_t show(QueueAttachment& self, std::uint32_t max) {
+  constexpr auto nothing = [](auto...) {};
+  SharedQueue& shared = *self.shared();
+  if (shared.tags.load(std::memory_order_acquire) == nullptr) return self.show(max, nothing, nothing);
+  return self.show(max, nothing, [&shared](std::uint64_t slot) { shared.drop_order(slot); });
+}
+
+// next(consumed, max): removes the `consumed` records shown last, then shows up to `max` more
+napi_value next(napi_env env, napi_callback_info info) {
+  std::uint32_t arguments[2];
+  auto& self = attachment<QueueAttachment>(env, info, arguments);
+  if (self.detached()) return number(env, kDisposed);
+  if (!self.consumes()) return number(env, kNotConsumer);
+  self.free_shown(arguments[0]);
+  const std::uint32_t max = std::min(arguments[1], self.out_records());
+  return number(env, static_cast<std::int32_t>(max == 0 ? 0 : show(self, max)));
+}
+
+// take(max): removes up to `max` records
+napi_value take(napi_env env, napi_callback_info info) {
+  std::uint32_t arguments[1];
+  auto& self = attachment<QueueAttachment>(env, info, arguments);
+  if (self.detached()) return number(env, kDisposed);
+  if (!self.consumes()) return number(env, kNotConsumer);
+  const std::uint32_t count = show(self, std::min(arguments[0], self.out_records()));
+  self.free_shown(count);
+  return number(env, static_cast<std::int32_t>(count));
+}
+
+// takeOne(): removes one record: undefined, or 0 if there is none
+napi_value take_one(napi_env env, napi_callback_info info) {
+  auto& self = attachment<QueueAttachment>(env, info);
+  if (self.detached()) return number(env, kDisposed);
+  if (!self.consumes()) return number(env, kNotConsumer);
+  if (show(self, 1) == 0) return number(env, 0);
+  self.free_shown(1);
+  return nullptr;
+}
+
+// wantDropped(0 | 1): whether dropped records are copied out
+napi_value want_dropped(napi_env env, napi_callback_info info) {
+  std::uint32_t arguments[1];
+  auto& self = attachment<QueueAttachment>(env, info, arguments);
+  if (!self.detached()) self.want_dropped(arguments[0] != 0);
+  return nullptr;
+}
+
+napi_value park(napi_env env, napi_callback_info info) {
+  auto& self = attachment<QueueAttachment>(env, info);
+  if (self.detached()) return number(env, kDisposed);
+  if (!self.consumes()) return number(env, kNotConsumer);
+  return number(env, static_cast<std::int32_t>(self.park()));
+}
+
+napi_value unpark(napi_env env, napi_callback_info info) {
+  auto& self = attachment<QueueAttachment>(env, info);
+  if (!self.detached()) self.unpark();
+  return nullptr;
+}
+
+// awaitRecord(ms): sleeps until there may be something to consume
+napi_value await_record(napi_env env, napi_callback_info info) {
+  std::uint32_t arguments[1];
+  auto& self = attachment<QueueAttachment>(env, info, arguments);
+  if (self.detached()) return number(env, kDisposed);
+  if (!self.consumes()) return number(env, kNotConsumer);
+  return number(env, static_cast<std::int32_t>(self.await_record(static_cast<int>(arguments[0]))));
+}
+
+// spin(pauses): 1 as soon as there is something to read, 0 after so many pauses
+napi_value spin(napi_env env, napi_callback_info info) {
+  std::uint32_t arguments[1];
+  auto& self = attachment<QueueAttachment>(env, info, arguments);
+  if (self.detached()) return number(env, kDisposed);
+  for (std::uint32_t i = 0; i < arguments[0]; ++i) {
+    if (self.consumer().readable()) return number(env, 1);
+    cpu_pause();
+  }
+  return number(env, self.consumer().readable() ? 1 : 0);
+}
+
+napi_value consumes(napi_env env, napi_callback_info info) {
+  auto& self = attachment<QueueAttachment>(env, info);
+  if (self.detached()) return number(env, kDisposed);
+  return number(env, self.consumes() ? 1 : kNotConsumer);
+}
+
+napi_value give_lease(napi_env env, napi_callback_info info) {
+  auto& self = attachment<QueueAttachment>(env, info);
+  if (!self.detached()) self.give_lease();
+  return nullptr;
+}
+
+napi_value on_arrival(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  auto& self = attachment<QueueAttachment>(env, info, arguments);
+  if (!self.detached()) self.arrivals().set_callback(env, arguments[0]);
+  return nullptr;
+}
+
+constexpr HotFunction kFunctions[] = {
+    {"next", next},
+    {"take", take},
+    {"takeOne", take_one},
+    {"wantDropped", want_dropped},
+    {"park", park},
+    {"unpark", unpark},
+    {"awaitRecord", await_record},
+    {"spin", spin},
+    {"consumes", consumes},
+    {"giveLease", give_lease},
+    {"onArrival", on_arrival},
+};
+
+}  // namespace
+
+std::span<const HotFunction> queue_consumer_functions() { return kFunctions; }
+
+}  // namespace sluice

@@ -1,0 +1,199 @@
+// What a producer calls on a queue, the wait for room included.
+#include <algorithm>
+
+#include "addon/queue_functions.h"
+
+namespace sluice {
+namespace {
+
+// Success answers undefined: a number would have to be made.
+napi_value pushed(napi_env env, QueueAttachment& self, PushResult result) {
+  if (result == PushResult::kPushed) [[likely]] {
+    self.ring_if_parked();
+    return nullptr;
+  }
+  return number(env, result == PushResult::kFull ? 0 : kClosed);
+}
+
+// push(): lane 0, the queue's own ttl
+napi_value push(napi_env env, napi_callback_info info) {
+  auto& self = attachment<QueueAttachment>(env, info);
+  if (self.detached()) return number(env, kDisposed);
+  return pushed(env, self, self.queue().push(self.line(), 0, self.in(), self.clock(), self.ttl(false)));
+}
+
+// pushTo(lane, hasTtl, waits): whoever is ready to wait for room is not rejected by a full queue
+napi_value push_to(napi_env env, napi_callback_info info) {
+  std::uint32_t arguments[3];
+  auto& self = attachment<QueueAttachment>(env, info, arguments);
+  if (self.detached()) return number(env, kDisposed);
+  Queue& queue = self.queue();
+  const PushResult result = queue.push(arguments[0], self.in(), queue.push_time(self.clock()),
+                                       self.ttl(arguments[1] != 0), [](std::uint64_t) {});
+  if (result == PushResult::kFull && arguments[2] == 0) self.line().count(Queue::kRejected);
+  return pushed(env, self, result);
+}
+
+// pushMany(count, lane, hasTtl, more): how many were taken. `more` records are to follow if there is room for these.
+napi_value push_many(napi_env env, napi_callback_info info) {
+  std::uint32_t arguments[4];
+  auto& self = attachment<QueueAttachment>(env, info, arguments);
+  if (self.detached()) return number(env, kDisposed);
+  const std::uint32_t count = std::min(arguments[0], self.in_records());
+  if (count == 0) return number(env, 0);
+  const auto claim = self.queue().push_many(self.line(), arguments[1], self.in(), count, self.clock(),
+                                            self.ttl(arguments[2] != 0));
+  if (claim.count != 0) self.ring_if_parked();
+  if (claim.count < count && !claim.closed) self.line().count(Queue::kRejected, arguments[3]);
+  return number(env, claim.closed ? kClosed : static_cast<std::int32_t>(claim.count));
+}
+
+// waitPush(lane, hasTtl): the waiter's number
+napi_value wait_push(napi_env env, napi_callback_info info) {
+  std::uint32_t arguments[2];
+  auto& self = attachment<QueueAttachment>(env, info, arguments);
+  if (self.detached()) return number(env, kDisposed);
+  const std::uint32_t waiter = self.wait_to_push(arguments[0], self.ttl(arguments[1] != 0));
+  return number(env, waiter == kNoWaiter ? kLineFull : static_cast<std::int32_t>(waiter));
+}
+
+// waitReserve(lane, permits): the waiter's number
+napi_value wait_reserve(napi_env env, napi_callback_info info) {
+  std::uint32_t arguments[2];
+  auto& self = attachment<QueueAttachment>(env, info, arguments);
+  if (self.detached()) return number(env, kDisposed);
+  const std::uint32_t waiter = self.wait_to_reserve(arguments[0], arguments[1]);
+  return number(env, waiter == kNoWaiter ? kLineFull : static_cast<std::int32_t>(waiter));
+}
+
+// waiterState(waiter): the WaiterState
+napi_value waiter_state(napi_env env, napi_callback_info info) {
+  std::uint32_t arguments[1];
+  auto& self = attachment<QueueAttachment>(env, info, arguments);
+  if (self.detached()) return number(env, kDisposed);
+  return number(env, static_cast<std::int32_t>(self.queue().waiting_line().state(arguments[0])));
+}
+
+// leave(waiter): 1, or 0 if it has been served or closed
+napi_value leave(napi_env env, napi_callback_info info) {
+  std::uint32_t arguments[1];
+  auto& self = attachment<QueueAttachment>(env, info, arguments);
+  if (self.detached()) return number(env, kDisposed);
+  return number(env, self.leave(arguments[0]) ? 1 : 0);
+}
+
+// retire(waiter, lane, permits): it has been served `permits` (0: a push) or closed, and its owner knows
+napi_value retire(napi_env env, napi_callback_info info) {
+  std::uint32_t arguments[3];
+  auto& self = attachment<QueueAttachment>(env, info, arguments);
+  if (self.detached()) return number(env, kDisposed);
+  self.queue().waiting_line().retire(arguments[0]);
+  self.took_permits(arguments[1], arguments[2]);
+  return nullptr;
+}
+
+// awaitServed(ms): sleeps until a waiter of this thread may have been served
+napi_value await_served(napi_env env, napi_callback_info info) {
+  std::uint32_t arguments[1];
+  auto& self = attachment<QueueAttachment>(env, info, arguments);
+  if (!self.detached()) self.await_served(static_cast<int>(arguments[0]));
+  return nullptr;
+}
+
+// onServed(callback): called from the loop when waiters may have been served, or the queue was closed
+napi_value on_served(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  auto& self = attachment<QueueAttachment>(env, info, arguments);
+  if (self.detached()) return number(env, kDisposed);
+  self.served().set_callback(env, arguments[0]);
+  return number(env, self.listen_for_served() ? 1 : 0);
+}
+
+// keepAlive(0 | 1): whether a wait of this thread keeps its loop alive
+napi_value keep_alive(napi_env env, napi_callback_info info) {
+  std::uint32_t arguments[1];
+  auto& self = attachment<QueueAttachment>(env, info, arguments);
+  if (!self.detached()) self.served().keep_loop_alive(arguments[0] != 0);
+  return nullptr;
+}
+
+// reserve(lane, want): how many permits were taken
+napi_value reserve(napi_env env, napi_callback_info info) {
+  std::uint32_t arguments[2];
+  auto& self = attachment<QueueAttachment>(env, info, arguments);
+  if (self.detached()) return number(env, kDisposed);
+  if (self.queue().closed()) return number(env, kClosed);
+  return number(env, static_cast<std::int32_t>(self.reserve(arguments[0], arguments[1])));
+}
+
+// pushReserved(lane, used, unused, hasTtl)
+napi_value push_reserved(napi_env env, napi_callback_info info) {
+  std::uint32_t arguments[4];
+  auto& self = attachment<QueueAttachment>(env, info, arguments);
+  if (self.detached()) return number(env, kDisposed);
+  self.push_reserved(arguments[0], self.in(), arguments[1], arguments[2], self.ttl(arguments[3] != 0));
+  return number(env, 1);
+}
+
+// openBatch(buffer, lane): the batch's number
+napi_value open_batch(napi_env env, napi_callback_info info) {
+  napi_value arguments[2];
+  auto& self = attachment<QueueAttachment>(env, info, arguments);
+  if (self.detached()) return number(env, kDisposed);
+  std::uint32_t lane = 0;
+  napi_get_value_uint32(env, arguments[1], &lane);
+  return number(env, static_cast<std::int32_t>(self.open_batch(env, arguments[0], lane)));
+}
+
+// fillBatch(batch): the permits it has now
+napi_value fill_batch(napi_env env, napi_callback_info info) {
+  std::uint32_t arguments[1];
+  auto& self = attachment<QueueAttachment>(env, info, arguments);
+  if (self.detached()) return number(env, kDisposed);
+  if (self.queue().closed()) return number(env, kClosed);
+  const std::uint32_t permits = self.fill_batch(arguments[0]);
+  if (permits == 0) self.line().count(Queue::kRejected);
+  return number(env, static_cast<std::int32_t>(permits));
+}
+
+// flushBatch(batch): how many records were published
+napi_value flush_batch(napi_env env, napi_callback_info info) {
+  std::uint32_t arguments[1];
+  auto& self = attachment<QueueAttachment>(env, info, arguments);
+  if (self.detached()) return number(env, kDisposed);
+  return number(env, static_cast<std::int32_t>(self.flush_batch(arguments[0])));
+}
+
+// closeBatch(batch)
+napi_value close_batch(napi_env env, napi_callback_info info) {
+  std::uint32_t arguments[1];
+  auto& self = attachment<QueueAttachment>(env, info, arguments);
+  if (!self.detached()) self.close_batch(arguments[0]);
+  return nullptr;
+}
+
+constexpr HotFunction kFunctions[] = {
+    {"push", push},
+    {"pushTo", push_to},
+    {"pushMany", push_many},
+    {"waitPush", wait_push},
+    {"waitReserve", wait_reserve},
+    {"waiterState", waiter_state},
+    {"leave", leave},
+    {"retire", retire},
+    {"awaitServed", await_served},
+    {"onServed", on_served},
+    {"keepAlive", keep_alive},
+    {"reserve", reserve},
+    {"pushReserved", push_reserved},
+    {"openBatch", open_batch},
+    {"fillBatch", fill_batch},
+    {"flushBatch", flush_batch},
+    {"closeBatch", close_batch},
+};
+
+}  // namespace
+
+std::span<const HotFunction> queue_producer_functions() { return kFunctions; }
+
+}  // namespace sluice
