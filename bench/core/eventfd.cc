@@ -1,7 +1,7 @@
 // The floor under the wake-ups of event loops: two threads, each on a processor of its own, that sleep in epoll and
 // wake each other by eventfd, as libuv does. Nothing else happens in a round trip.
 //
-//   eventfd <milliseconds of pause between trips> <milliseconds of trips>
+//   eventfd <milliseconds of pause between trips> <milliseconds of warm-up> <milliseconds of trips>
 //
 // Prints {"p50": ..., "p99": ...}: nanoseconds a round trip.
 #include <sys/epoll.h>
@@ -28,7 +28,9 @@ class Sleeper {
   Sleeper() {
     epoll_event readable{};
     readable.events = EPOLLIN;
-    epoll_ctl(epoll_, EPOLL_CTL_ADD, event_, &readable);
+    if (epoll_ctl(epoll_, EPOLL_CTL_ADD, event_, &readable) == 0) return;
+    std::perror("eventfd, epoll");
+    std::exit(1);
   }
   Sleeper(const Sleeper&) = delete;
   Sleeper& operator=(const Sleeper&) = delete;
@@ -57,9 +59,11 @@ class Sleeper {
 }  // namespace
 
 int main(int count, char** arguments) {
-  if (count != 3) return 2;
-  const std::chrono::milliseconds pause(std::strtoul(arguments[1], nullptr, 10));
-  const std::chrono::milliseconds measured(std::strtoul(arguments[2], nullptr, 10));
+  if (count != 4) return 2;
+  const auto milliseconds = [&](int i) {
+    return std::chrono::milliseconds(std::strtoul(arguments[i], nullptr, 10));
+  };
+  const std::chrono::milliseconds pause = milliseconds(1);
   Sleeper there;
   Sleeper back;
   std::atomic<bool> over{false};
@@ -73,12 +77,13 @@ int main(int count, char** arguments) {
   });
   bench::use_processor(0);
   std::vector<std::int64_t> trips;
-  const Clock::time_point end = Clock::now() + measured;
-  while (Clock::now() < end) {
+  const Clock::time_point warm = Clock::now() + milliseconds(2);
+  const Clock::time_point end = warm + milliseconds(3);
+  while (trips.empty() || Clock::now() < end) {
     const Clock::time_point sent = Clock::now();
     there.wake();
     back.sleep();
-    trips.push_back(std::chrono::nanoseconds(Clock::now() - sent).count());
+    if (sent >= warm) trips.push_back(std::chrono::nanoseconds(Clock::now() - sent).count());
     if (pause.count() != 0) std::this_thread::sleep_for(pause);
   }
   over.store(true);

@@ -6,7 +6,7 @@ import { inChildProcess } from '../threads/in-child-process.js';
 
 const gap = 'flood/timer-gap';
 const growth = 'flood/growth';
-/** A flood lasts so many times the measured time of other groups: 3 s. */
+/** A flood lasts so many times as long as other groups measure. */
 const LENGTH = 6;
 const all = [
   ...(await contenders()).filter(({ producersMax }) => producersMax > 0),
@@ -18,7 +18,7 @@ export const group = {
   name: 'flood',
   title: 'A flooded consumer',
   about:
-    'One producer pushes one at a time as fast as it can for 3 s, in a process of its own. A timer of 1 ms runs on the ' +
+    'One producer pushes one at a time as fast as it can, for six times as long as other groups measure (3 s), in a process of its own. A timer of 1 ms runs on the ' +
     "consumer's loop: the gap is the longest time between two ticks. Growth is of resident memory after a warm-up. " +
     '"MessagePort, unbounded" is a port as programs use it, without the bound that it is given here to keep up; its ' +
     'gap and its memory grow with the length of the flood.',

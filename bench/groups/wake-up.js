@@ -1,8 +1,7 @@
 /** Waking an idle event loop. */
 import { contenders } from '../contenders/contender.js';
-import { measureWakeUp } from '../wake-up/measure.js';
+import { IDLE_MS, measureWakeUp } from '../wake-up/measure.js';
 
-const PAUSE_MS = 2;
 const all = (await contenders()).filter(({ producersMax, gathers }) => producersMax > 0 && gathers !== true);
 
 /** @type {import('../runner/group.js').Group} */
@@ -11,18 +10,18 @@ export const group = {
   title: 'Waking an idle event loop',
   about:
     'Round trips of one message between two threads whose event loops have nothing else to do: each trip wakes ' +
-    `both. Back to back the processors are still awake; after ${PAUSE_MS} ms of idleness they may sleep, and what is ` +
+    `both. Back to back the processors are still awake; after ${IDLE_MS} ms of idleness they may sleep, and what is ` +
     'measured is mostly how they come to.',
   comparisons: [
     comparison('back-to-back', 'back to back', 0),
-    comparison('idle', `after ${PAUSE_MS} ms idle`, PAUSE_MS),
+    comparison('idle', `after ${IDLE_MS} ms idle`, IDLE_MS),
   ],
   bars: [
     bar(
       'wake-up of a parked consumer loop, back to back, round trip p50, MessagePort vs sluice',
       'back-to-back',
     ),
-    bar(`the same, after ${PAUSE_MS} ms of idleness`, 'idle'),
+    bar(`the same, after ${IDLE_MS} ms of idleness`, 'idle'),
   ],
 };
 

@@ -5,6 +5,8 @@ import { load } from '../contenders/contender.js';
 import { quantile } from '../latency/measure.js';
 
 const GRACE_MS = 20_000;
+/** After so much idleness processors may sleep. */
+export const IDLE_MS = 2;
 
 /**
  * @param {object} run

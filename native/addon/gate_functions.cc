@@ -35,18 +35,15 @@ napi_value admit(napi_env env, napi_callback_info info) {
 
 // admitWith(holdNs, lines, key?): a hold of 0 is the stock's; `lines` of a cart (0: none) stand in the stock's staging
 napi_value admit_with(napi_env env, napi_callback_info info) {
-  void* data = nullptr;
-  std::size_t count = 3;
   napi_value values[3];
-  napi_get_cb_info(env, info, &count, values, nullptr, &data);
-  auto& self = *static_cast<GateAttachment*>(data);
+  auto& self = attachment<GateAttachment>(env, info, values);
   if (!self.usable()) return number(env, kDisposed);
   double hold_ns = 0;
   std::uint32_t lines = 0;
-  if (count > 0) napi_get_value_double(env, values[0], &hold_ns);
-  if (count > 1) napi_get_value_uint32(env, values[1], &lines);
+  napi_get_value_double(env, values[0], &hold_ns);
+  napi_get_value_uint32(env, values[1], &lines);
   const GateParts& parts = self.parts();
-  const Key* key = count > 2 && parts.limiter != nullptr ? parts.limiter->key(env, values[2]) : nullptr;
+  const Key* key = parts.limiter != nullptr ? parts.limiter->key(env, values[2]) : nullptr;
   const auto hold = static_cast<std::uint64_t>(hold_ns);
   if (lines == 0 || parts.stock == nullptr) return answered(env, self, self.admit(hold, key));
   StockRequest::Line cart[StockRequest::kLinesMax];

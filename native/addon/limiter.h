@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "addon/bells.h"
 #include "addon/clock.h"
 #include "addon/environment.h"
 #include "addon/hot_function.h"

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <vector>
 
+#include "addon/bells.h"
 #include "addon/clock.h"
 #include "addon/environment.h"
 #include "addon/hot_function.h"

@@ -108,18 +108,18 @@ napi_value on_arrival(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+// setRef(0 | 1): whether a wait for records keeps this thread's loop alive
+napi_value set_ref(napi_env env, napi_callback_info info) {
+  std::uint32_t arguments[1];
+  auto& self = attachment<QueueAttachment>(env, info, arguments);
+  if (!self.detached()) self.set_ref(arguments[0] != 0);
+  return nullptr;
+}
+
 constexpr HotFunction kFunctions[] = {
-    {"next", next},
-    {"take", take},
-    {"takeOne", take_one},
-    {"wantDropped", want_dropped},
-    {"park", park},
-    {"unpark", unpark},
-    {"awaitRecord", await_record},
-    {"spin", spin},
-    {"consumes", consumes},
-    {"giveLease", give_lease},
-    {"onArrival", on_arrival},
+    {"next", next}, {"take", take},         {"takeOne", take_one},     {"wantDropped", want_dropped},
+    {"park", park}, {"unpark", unpark},     {"setRef", set_ref},       {"awaitRecord", await_record},
+    {"spin", spin}, {"consumes", consumes}, {"giveLease", give_lease}, {"onArrival", on_arrival},
 };
 
 }  // namespace

@@ -6,14 +6,6 @@
 namespace sluice {
 namespace {
 
-// setRef(0 | 1): whether a wait for records keeps this thread's loop alive
-napi_value set_ref(napi_env env, napi_callback_info info) {
-  std::uint32_t arguments[1];
-  auto& self = attachment<QueueAttachment>(env, info, arguments);
-  if (!self.detached()) self.set_ref(arguments[0] != 0);
-  return nullptr;
-}
-
 napi_value drained(napi_env env, napi_callback_info info) {
   auto& self = attachment<QueueAttachment>(env, info);
   return number(env, self.detached() ? kDisposed : self.consumer().drained() ? 1 : 0);
@@ -80,8 +72,8 @@ napi_value dispose(napi_env env, napi_callback_info info) {
 }
 
 constexpr HotFunction kQueueFunctions[] = {
-    {"setRef", set_ref}, {"drained", drained}, {"consumed", consumed}, {"close", close},
-    {"closed", closed},  {"depth", depth},     {"stats", stats},       {"dispose", dispose},
+    {"drained", drained}, {"consumed", consumed}, {"close", close},     {"closed", closed},
+    {"depth", depth},     {"stats", stats},       {"dispose", dispose},
 };
 
 Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedQueue>& shared, const Napi::Object& staging) {

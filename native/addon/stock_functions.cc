@@ -230,14 +230,11 @@ napi_value end_of_movements(napi_env env, napi_callback_info info) {
 
 // readMovement(position): { kind, sku, quantity, timeMs, reservation, user? }; 0: not there yet, 1: overwritten
 napi_value read_movement(napi_env env, napi_callback_info info) {
-  void* data = nullptr;
-  std::size_t count = 1;
-  napi_value argument = nullptr;
-  napi_get_cb_info(env, info, &count, &argument, nullptr, &data);
-  auto& self = *static_cast<StockAttachment*>(data);
+  napi_value values[1];
+  auto& self = attachment<StockAttachment>(env, info, values);
   if (self.detached()) return number(env, kDisposed);
   double position = 0;
-  napi_get_value_double(env, argument, &position);
+  napi_get_value_double(env, values[0], &position);
   Movement movement;
   switch (self.ledger().movements().read(static_cast<std::uint64_t>(position), movement)) {
     case MovementLog<>::Read::kNothingYet:

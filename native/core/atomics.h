@@ -37,8 +37,10 @@ inline void cpu_pause() noexcept {
 
 // Tells the CPU that the line of `address` will be written soon. A hint: changes nothing, and any address will do.
 inline void prefetch_to_write(const void* address) noexcept {
-#if defined(_MSC_VER)
+#if defined(_MSC_VER) && (defined(_M_X64) || defined(_M_IX86))
   _m_prefetchw(address);
+#elif defined(_MSC_VER)
+  __prefetch(address);
 #elif defined(__x86_64__)
   asm volatile(
       "prefetchw %0" ::"m"(*static_cast<const char*>(address)));  // else GCC makes it a fetch for reading

@@ -114,7 +114,7 @@ class QueueConsumer {
     Ring<>& ring = queue_.ring(0);
     for (Ring<>::Cursor at(ring, ring.head()); shown_ < max && at.readable(); at.next()) {
       std::memcpy(out + shown_ * shape_.record_bytes, at.record(), shape_.record_bytes);
-      at.own();
+      at.own_line();
       shown(shown_, 0, ring.slot_index(at.position()));
       ++shown_;
     }
@@ -170,7 +170,7 @@ class QueueConsumer {
         control_.measured[lane] += kRingStep;
       }
       std::memcpy(out + shown_ * shape_.record_bytes, shape_.record(payload), shape_.record_bytes);
-      at.own();
+      at.own_line();
       shown(shown_, lane, ring.slot_index(position[lane]));
       ready_[shown_] = static_cast<std::uint8_t>(ready);
       ++shown_;

@@ -17,9 +17,10 @@
 // sequence. Nobody waits for an earlier claim: a preempted producer makes its own slot "empty for now" and
 // nothing more. The consumer reads stamps and stores head once per batch.
 //
-// A consumer that has read a slot also writes to it what is there already: its stamp (Cursor::own()). That says nothing
-// to anyone, it only leaves the slot's cache line in one core. A line that its reader keeps a copy of, too, is dearer
-// to write in the next lap: between cores that share no cache, the whole ring was 1.5 to 2.4 times slower (AMD EPYC).
+// A consumer that has read a record also writes to its slot what is there already, the stamp: Cursor::own_line(). That
+// says nothing to anyone, it only leaves the stamp's cache line in one core. A line that its reader keeps a copy of,
+// too, is dearer to write in the next lap: between cores that share no cache, the whole ring was 1.5 to 2.4 times
+// slower (AMD EPYC).
 //
 // Sources: D. Vyukov's bounded queue (a sequence per slot), JCTools MpscArrayQueue (the cached producer limit),
 // LMAX Disruptor (availability apart from payload). A full/empty flag instead of a sequence would let a whole
@@ -97,8 +98,11 @@ class Ring {
       // REL stamp: pairs with ACQ stamp in readable(): the record's bytes are written before it is readable.
       stamp().store(position_ + kRingStep, std::memory_order_release);
     }
-    // For the consumer, once it has read the slot: takes its cache line from the producer that wrote it.
-    void own() const noexcept { stamp().store(position_ + kRingStep, std::memory_order_relaxed); }
+    // For the consumer, between reading the slot and advance(), after which the stamp may be the next lap's: takes
+    // the cache line from the producer that wrote it.
+    // Relaxed: REL head orders it before the next lap. Who reads this stamp in place of the producer's is the same
+    // consumer, or the next one, whom the lease orders.
+    void own_line() const noexcept { stamp().store(position_ + kRingStep, std::memory_order_relaxed); }
     void next() noexcept {
       position_ += kRingStep;
       slot_ += slot_bytes_;
@@ -153,11 +157,14 @@ class Ring {
     const std::uint64_t end = tail + want * kRingStep;
     // ACQ limit: as in take_room().
     const std::uint64_t limit = control_->limit.load(std::memory_order_acquire);
-    prefetch_to_write(slot(end + kPrefetched * kRingStep));
-    if ((tail & (kRingStep - 1)) == 0 && static_cast<std::int64_t>(limit - end) >= 0 &&
-        control_->tail.compare_exchange_weak(tail, end, std::memory_order_relaxed, std::memory_order_relaxed))
-        [[likely]] {
-      return {tail, want, false};
+    const auto left = static_cast<std::int64_t>(limit - end);
+    if ((tail & (kRingStep - 1)) == 0 && left >= 0) [[likely]] {
+      // A slot that is free and will soon be claimed, so that its line is here by then.
+      if (left > kPrefetched) prefetch_to_write(slot(end + kPrefetched));
+      // Relaxed: a claim publishes nothing; the stamps do.
+      if (control_->tail.compare_exchange_weak(tail, end, std::memory_order_relaxed,
+                                               std::memory_order_relaxed)) [[likely]]
+        return {tail, want, false};
     }
     return take_room(want, kRingClosed | kRingWaiting, kRingStep);
   }
@@ -219,7 +226,7 @@ class Ring {
 
   // Frees everything before `position` for producers.
   void advance(std::uint64_t position) noexcept {
-    // REL head: pairs with ACQ head in claim(): the reads of the freed slots are over.
+    // REL head: pairs with ACQ head in take_room() and claim_reserved(): the reads of the freed slots are over.
     control_->head.store(position, std::memory_order_release);
   }
 
@@ -330,8 +337,7 @@ class Ring {
     return slots_ + slot_index(position) * slot_bytes_;
   }
 
-  // Claims have the slot so many positions on fetched by the processor, so that it is there when its turn comes.
-  static constexpr std::uint64_t kPrefetched = 16;
+  static constexpr std::int64_t kPrefetched = 16 * static_cast<std::int64_t>(kRingStep);  // behind a claim
 
   RingControl<A>* control_ = nullptr;
   std::byte* slots_ = nullptr;

@@ -68,7 +68,7 @@ class StockLedger {
     return answer;
   }
 
-  // Has what reserve() needs fetched from memory while the caller does something else first.
+  // Has the bucket of the request's id fetched from memory, while the caller does something else before reserve().
   void prefetch(const Request& request) const noexcept {
     if (request.has_id()) memory_.ids.prefetch(request.id);
   }

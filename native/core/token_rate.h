@@ -58,10 +58,10 @@ class TokenRate {
   std::uint64_t time_of(std::uint64_t units) const noexcept {
     // Close to it, but for the rounding of doubles, four times 2^-53; then exactly, among the few left.
     const double estimate = std::min(static_cast<double>(units) * unit_ns_, static_cast<double>(kTimeMax));
-    const auto near = static_cast<std::uint64_t>(estimate);
-    const std::uint64_t doubt = (near >> 50) + 2;
-    std::uint64_t low = near > doubt ? near - doubt : 0;
-    std::uint64_t high = std::min(near + doubt, kTimeMax);
+    const auto guess = static_cast<std::uint64_t>(estimate);
+    const std::uint64_t doubt = (guess >> 50) + 2;
+    std::uint64_t low = guess > doubt ? guess - doubt : 0;
+    std::uint64_t high = std::min(guess + doubt, kTimeMax);
     while (low < high) {
       const std::uint64_t middle = low + (high - low) / 2;
       if (accrued(middle) >= units) {

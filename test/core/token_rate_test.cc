@@ -103,6 +103,9 @@ TEST_CASE(
   }
 }
 
+// The last time that time_of() tells: see TokenRate.
+constexpr std::uint64_t kLatest = 1ULL << 60;
+
 TEST_CASE("the time of any amount is the first nanosecond at which it has accrued, in years of running") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   Random random(3);
@@ -110,6 +113,9 @@ TEST_CASE("the time of any amount is the first nanosecond at which it has accrue
     CAPTURE(rate);
     const TokenRate tokens = TokenRate::per_second(rate);
     CHECK(tokens.time_of(0) == 0);
+    // Later than a clock can tell, and than a double of nanoseconds fits in 64 bits.
+    const std::uint64_t most = tokens.units(1ULL << 33);
+    CHECK((tokens.time_of(most) == kLatest) == (tokens.accrued(kLatest - 1) < most));
     for (std::uint64_t i = 0; i < repetitions(2'000); ++i) {
       const std::uint64_t units = tokens.accrued(random.below(kYear << random.below(6)));
       if (units == 0) continue;
