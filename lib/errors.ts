@@ -90,3 +90,30 @@ export function fieldError(field: string, expected: string, received: unknown, w
     : new SluiceRangeError('ERR_SLUICE_FIELD', message);
   return Object.assign(error, { field });
 }
+
+/** What should be a record and is no object. */
+export function recordError(received: unknown): Error {
+  return optionError(noRecord, 'an object with its fields', received, true);
+}
+
+const noRecord = 'record';
+type RecordError = (SluiceTypeError | SluiceRangeError) & {
+  readonly option?: string;
+  readonly field?: string;
+};
+
+/** Whether a record is to blame: by a field, or by being none. */
+export function isRecordError(error: unknown): error is RecordError {
+  if (!(error instanceof SluiceTypeError || error instanceof SluiceRangeError)) return false;
+  return 'field' in error || ('option' in error && error.option === noRecord);
+}
+
+/** The error of a record that stands at `index` of a list: says so in its message, and as `error.index`. */
+export function listedError(error: RecordError, index: number): Error {
+  const message = `list[${index}]: ${error.message}`;
+  const listed =
+    error instanceof SluiceTypeError
+      ? new SluiceTypeError(error.code, message)
+      : new SluiceRangeError(error.code, message);
+  return Object.assign(listed, error, { index });
+}

@@ -167,8 +167,9 @@ export class Queue<T> implements Disposable, AsyncDisposable {
 
   /**
    * Adds the records of `list` in order while there is room. Returns how many were added: the first so many.
-   * @throws as `tryPush`. A bad value anywhere in the list is found before any is added; if the queue is closed in
-   *   the middle of a long list, the number added so far is returned.
+   * @throws as `tryPush`, the error naming the place in the list, too (`index`). A bad value anywhere in the list is
+   *   found before any is added; if the queue is closed in the middle of a long list, the number added so far is
+   *   returned.
    */
   tryPushMany(list: readonly T[], options?: PushOptions): number {
     return this.#producer.tryPushMany(list, options);

@@ -1,5 +1,5 @@
 import { isUint8Array } from 'node:util/types';
-import { fieldError, optionError } from '../errors.js';
+import { fieldError, optionError, recordError } from '../errors.js';
 import { type Field, isField, type NumberKind, type Place } from './fields.js';
 import { OctetsCodec } from './octets.js';
 import { jsonText, TextCodec } from './text.js';
@@ -63,7 +63,7 @@ export class RecordType<T> {
   codec(buffer: ArrayBuffer): Codec<T> {
     const fail = (name: string, value: unknown, prepared: unknown): Error => {
       const field = this.fields[name];
-      if (field === undefined) return optionError('record', 'an object with its fields', value, true);
+      if (field === undefined) return recordError(value);
       if (field.prepare !== undefined) return fieldError(name, field.accepts, value, prepared === undefined);
       const given = isUint8Array(value) ? 'Uint8Array' : value === null ? 'null' : typeof value;
       return fieldError(name, field.accepts, value, given !== field.typeOf);
