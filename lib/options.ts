@@ -76,3 +76,14 @@ export class Options {
     return value === undefined ? fallback : value;
   }
 }
+
+/**
+ * The elements that `list` has now, holes as undefined: whatever its getters do later, it stays as long as it was.
+ * Undefined if it is no array of `min` to `max` elements.
+ */
+export function copiedList(list: unknown, min: number, max: number): unknown[] | undefined {
+  if (!Array.isArray(list)) return undefined;
+  const length: unknown = list.length; // of a proxy: anything
+  if (typeof length !== 'number' || !(length >= min && length <= max)) return undefined;
+  return Array.from({ length }, (_, i): unknown => list[i]);
+}

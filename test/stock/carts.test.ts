@@ -55,6 +55,36 @@ describe('a cart', () => {
     stock.audit();
   });
 
+  it('has the lines that were there at the call, and an array that lies about its length is none', () => {
+    const { stock } = ledger();
+    const growing: Array<{ sku: number; quantity: number }> = [];
+    for (let sku = 100; sku < 160; sku++) {
+      growing.push({
+        get sku() {
+          if (growing.length < 1_000)
+            growing.push({ sku: 1, quantity: 1 }, { sku: growing.length, quantity: 1 });
+          return sku;
+        },
+        quantity: 1,
+      });
+    }
+    for (let sku = 100; sku < 160; sku++) stock.addItem({ sku, quantity: 1 });
+    reserved(stock.reserveAll(growing));
+    expect(growing.length).toBeGreaterThan(64);
+    expect([stock.counts(1).reserved, stock.counts(159).reserved]).toEqual([0, 1]);
+    for (const length of [Number.NaN, -1, 'one', undefined, 65, Infinity]) {
+      const get = (target: object[], key: string) => (key === 'length' ? length : Reflect.get(target, key));
+      const lying = new Proxy([{ sku: 1, quantity: 1 }], { get: get as never });
+      expectError(
+        thrown(() => stock.reserveAll(lying)),
+        'ERR_SLUICE_OPTION',
+        RangeError,
+      );
+    }
+    expect(stock.stats()).toMatchObject({ reserved: 1 });
+    stock.audit();
+  });
+
   it('adds up the lines of one item, and so cannot pass a limit in two halves', () => {
     const { stock } = ledger();
     const twice = (sku: number | string, quantity: number) => [
