@@ -66,11 +66,17 @@ function shown(value: unknown): string {
     return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);
   if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'function') return 'a function';
-  if (Array.isArray(value)) return 'an array';
-  if (isUint8Array(value)) return `a Uint8Array of ${value.byteLength} bytes`;
-  if (typeof value === 'object' && value !== null)
+  return typeof value === 'object' && value !== null ? shownObject(value) : String(value);
+}
+
+function shownObject(value: object): string {
+  try {
+    if (Array.isArray(value)) return 'an array';
+    if (isUint8Array(value)) return `a Uint8Array of ${value.byteLength} bytes`;
     return `an instance of ${value.constructor?.name ?? 'Object'}`;
-  return String(value);
+  } catch {
+    return 'an object that cannot be looked at'; // a revoked proxy, a getter that throws
+  }
 }
 
 /** An option or argument of the wrong type (`TypeError`) or outside its range (`RangeError`). */

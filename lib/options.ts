@@ -56,7 +56,7 @@ export class Options {
 
   signal(): AbortSignal | undefined {
     const value = this.#given['signal'];
-    if (value !== undefined && !(value instanceof AbortSignal)) {
+    if (value !== undefined && !isSignal(value)) {
       throw optionError(this.#name('signal'), 'an AbortSignal', value, true);
     }
     return value;
@@ -74,6 +74,14 @@ export class Options {
   #required(name: string, fallback: unknown): unknown {
     const value = this.#given[name];
     return value === undefined ? fallback : value;
+  }
+}
+
+function isSignal(value: unknown): value is AbortSignal {
+  try {
+    return value instanceof AbortSignal && typeof value.aborted === 'boolean';
+  } catch {
+    return false; // it has no more of a signal than the prototype
   }
 }
 

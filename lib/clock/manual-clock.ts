@@ -32,6 +32,11 @@ export class ManualClock {
     this.#native = native.createClock(Math.round(startMs * 1e6));
   }
 
+  /** Only what was made here, whatever its prototype says. */
+  static [Symbol.hasInstance](value: unknown): value is ManualClock {
+    return typeof value === 'object' && value !== null && #native in value;
+  }
+
   /** The clock of another thread, by its handle. */
   static attach(handle: ManualClockHandle): ManualClock {
     const clock = new ManualClock();

@@ -113,6 +113,11 @@ export class Limiter implements Disposable {
     this.#waiting = new Waiting(this.#native, this.#words, (cost, key) => this.#allowed(cost, key));
   }
 
+  /** Only what was made here, whatever its prototype says. */
+  static [Symbol.hasInstance](value: unknown): value is Limiter {
+    return typeof value === 'object' && value !== null && #native in value;
+  }
+
   /**
    * A new limiter with at least one tier.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option; SluiceError

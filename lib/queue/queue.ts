@@ -89,6 +89,11 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     this.#endings = new Endings(this.#producer);
   }
 
+  /** Only what was made here, whatever its prototype says. */
+  static [Symbol.hasInstance](value: unknown): value is Queue<unknown> {
+    return typeof value === 'object' && value !== null && #native in value;
+  }
+
   /**
    * A new queue of `record`s.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option;

@@ -48,6 +48,11 @@ export class RecordType<T> {
     this.#factory = compile<T>(this.fields, offsets, this.bytes);
   }
 
+  /** Only what was made here, whatever its prototype says. */
+  static [Symbol.hasInstance](value: unknown): value is RecordType<unknown> {
+    return typeof value === 'object' && value !== null && #factory in value;
+  }
+
   /** Where the field begins within a record, in bytes; undefined if there is no such field. */
   offsetOf(name: string): number | undefined {
     return this.#offsets.get(name);

@@ -1,3 +1,4 @@
+import { isUint8Array } from 'node:util/types';
 import { type ManualClock, nativeClock } from '../clock/index.js';
 import { optionError, SluiceError } from '../errors.js';
 import {
@@ -84,6 +85,11 @@ export class Stock implements Disposable {
     if (!this.#native.manualClock) this.#sweeper = sweepRegularly(this.#native);
   }
 
+  /** Only what was made here, whatever its prototype says. */
+  static [Symbol.hasInstance](value: unknown): value is Stock {
+    return typeof value === 'object' && value !== null && #native in value;
+  }
+
   /**
    * A new ledger.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option;
@@ -110,7 +116,7 @@ export class Stock implements Disposable {
    */
   static restore(snapshot: Uint8Array, options?: { readonly clock?: ManualClock }): Stock {
     const where = 'Stock.restore';
-    if (!(snapshot instanceof Uint8Array)) {
+    if (!isUint8Array(snapshot)) {
       throw optionError(`${where}: snapshot`, 'a Uint8Array', snapshot, true);
     }
     const clock = nativeClock(where, new Options(where, options, ['clock']).get('clock'));
