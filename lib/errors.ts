@@ -88,6 +88,11 @@ export function optionError(option: string, expected: string, received: unknown,
   return Object.assign(error, { option });
 }
 
+/** A constructor that was called from outside, where `instead` is what to call. */
+export function constructorError(name: string, instead: string): Error {
+  return new SluiceTypeError('ERR_SLUICE_OPTION', `new ${name}(): use ${instead}`);
+}
+
 /** A field of a record with a value that it cannot hold. `error.field` is the field's name. */
 export function fieldError(field: string, expected: string, received: unknown, wrongType: boolean): Error {
   const message = `field "${field}": expected ${expected}, got ${shown(received)}`;

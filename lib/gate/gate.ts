@@ -1,5 +1,5 @@
 import { channel } from 'node:diagnostics_channel';
-import { fieldError, optionError } from '../errors.js';
+import { constructorError, fieldError, optionError } from '../errors.js';
 import { isKey, type Key, Limiter, type Tier, tierName } from '../limiter/index.js';
 import {
   alive,
@@ -126,6 +126,7 @@ export class Gate<T> implements Disposable {
     fields: NativeFields,
     attach: (staging: ArrayBuffer) => NativeGate,
   ) {
+    if (typeof attach !== 'function') throw constructorError('Gate', 'Gate.create() or Gate.attach()');
     const staging = new ArrayBuffer((words.taken + words.each * takenMax) * 8);
     this.queue = parts.queue;
     this.limiter = parts.limiter;

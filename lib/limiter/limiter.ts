@@ -1,4 +1,4 @@
-import { optionError, SluiceError } from '../errors.js';
+import { constructorError, optionError, SluiceError } from '../errors.js';
 import {
   alive,
   checkedHandle,
@@ -105,6 +105,9 @@ export class Limiter implements Disposable {
   readonly #overflowed = new WeakSet<Allowed>();
 
   private constructor(attach: (staging: ArrayBuffer) => NativeLimiter) {
+    if (typeof attach !== 'function') {
+      throw constructorError('Limiter', 'Limiter.create() or Limiter.attach()');
+    }
     const staging = new ArrayBuffer(64);
     this.#words = new Float64Array(staging);
     this.#native = attach(staging);

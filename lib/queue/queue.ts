@@ -1,5 +1,5 @@
 import type { ReadableStream, WritableStream } from 'node:stream/web';
-import { optionError } from '../errors.js';
+import { constructorError, optionError } from '../errors.js';
 import {
   alive,
   checkedHandle,
@@ -68,6 +68,9 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     where: string,
     onOverflow: unknown,
   ) {
+    if (typeof attach !== 'function') {
+      throw constructorError('Queue', 'Queue.create() or Queue.attach()');
+    }
     const staging = {
       in: new ArrayBuffer(staged * record.bytes),
       out: new ArrayBuffer(staged * record.bytes),

@@ -1,5 +1,5 @@
 import { isUint8Array } from 'node:util/types';
-import { fieldError, optionError, recordError } from '../errors.js';
+import { constructorError, fieldError, optionError, recordError } from '../errors.js';
 import { type Field, isField, type NumberKind, type Place } from './fields.js';
 import { OctetsCodec } from './octets.js';
 import { jsonText, TextCodec } from './text.js';
@@ -27,6 +27,8 @@ type CodecFactory<T> = (
   fail: (field: string, value: unknown, prepared?: unknown) => Error,
 ) => Codec<T>;
 
+const maker: unique symbol = Symbol('record');
+
 /** The fields of a fixed-size record, in order, and the code compiled for them. Made by `record()`. */
 export class RecordType<T> {
   /** Bytes of one record: a multiple of 8. */
@@ -38,7 +40,9 @@ export class RecordType<T> {
   readonly #factory: CodecFactory<T>;
 
   /** @internal */
-  constructor(fields: Readonly<Record<string, Field<unknown>>>) {
+  constructor(fields: Readonly<Record<string, Field<unknown>>>, by?: typeof maker) {
+    // The fields become code: record() has looked at them.
+    if (by !== maker) throw constructorError('RecordType', 'record()');
     this.fields = Object.freeze({ ...fields });
     const { offsets, bytes } = layOut(this.fields);
     this.bytes = Math.ceil(bytes / 8) * 8;
@@ -107,7 +111,7 @@ export function record<F extends Record<string, Field<unknown>>>(fields: F): Rec
       throw optionError(`record: field "${name}"`, 'a field type such as u32 or utf8(24)', field, true);
     }
   }
-  return new RecordType<ValuesOf<F>>(fields);
+  return new RecordType<ValuesOf<F>>(fields, maker);
 }
 
 /** Where each field begins: those of the strictest alignment first, so that all are aligned without gaps. */

@@ -1,6 +1,6 @@
 import { isUint8Array } from 'node:util/types';
 import { type ManualClock, nativeClock } from '../clock/index.js';
-import { optionError, SluiceError } from '../errors.js';
+import { constructorError, optionError, SluiceError } from '../errors.js';
 import {
   alive,
   checkedHandle,
@@ -80,6 +80,9 @@ export class Stock implements Disposable {
   #disposed = false;
 
   private constructor(attach: (staging: ArrayBuffer) => NativeStock) {
+    if (typeof attach !== 'function') {
+      throw constructorError('Stock', 'Stock.create(), Stock.restore() or Stock.attach()');
+    }
     this.#staging = new StockStaging();
     this.#native = attach(this.#staging.buffer);
     if (!this.#native.manualClock) this.#sweeper = sweepRegularly(this.#native);

@@ -5,6 +5,7 @@ import {
   ManualClock,
   Queue,
   type QueueHandle,
+  RecordType,
   record,
   SluiceError,
   Stock,
@@ -70,6 +71,48 @@ describe('an error of sluice', () => {
       expect(error.message).toBe(
         `Queue.create: capacity: expected a whole number from 1 to 16777216, got ${shown}`,
       );
+    }
+  });
+});
+
+describe('a constructor', () => {
+  const constructors: Array<[string, object, string]> = [
+    ['Queue', Queue, 'Queue.create() or Queue.attach()'],
+    ['Limiter', Limiter, 'Limiter.create() or Limiter.attach()'],
+    ['Stock', Stock, 'Stock.create(), Stock.restore() or Stock.attach()'],
+    ['Gate', Gate, 'Gate.create() or Gate.attach()'],
+    ['RecordType', RecordType, 'record()'],
+  ];
+
+  it.each(constructors)('is not how a %s is made, and says what is', (name, made, instead) => {
+    const forms = [[], [{}], [Row], [Row, { capacity: 1 }], [{ items: [] }], [{ x: { ...u32 } }]];
+    for (const values of forms) {
+      const error = thrown(() => Reflect.construct(made as new () => object, values));
+      expectError(error, 'ERR_SLUICE_OPTION', TypeError);
+      expect(error.message).toBe(`new ${name}(): use ${instead}`);
+    }
+  });
+
+  it('of a hold, a permit or a batcher says where they come from', async () => {
+    const queue = Queue.create(Row, { capacity: 4 });
+    const gate = Gate.create({ queue });
+    gate.admit({ number: 1 });
+    const [permit, batcher] = [queue.tryReserve(1), queue.batcher()];
+    permit?.[Symbol.dispose](); // the queue is not drained before
+    let hold: object | undefined;
+    queue.close();
+    await gate.consume((_, given) => {
+      hold = given;
+    });
+    const made: Array<[object | undefined, string]> = [
+      [permit, 'new Permit(): use reserve() or tryReserve() of a queue'],
+      [batcher, 'new Batcher(): use batcher() of a queue'],
+      [hold, 'new Hold(): use what consume() of a gate hands out'],
+    ];
+    for (const [object, message] of made) {
+      const error = thrown(() => Reflect.construct(object?.constructor as new () => object, []));
+      expectError(error, 'ERR_SLUICE_OPTION', TypeError);
+      expect(error.message).toBe(message);
     }
   });
 });
