@@ -2,7 +2,8 @@ import { optionError } from './errors.js';
 
 /**
  * The options given to `where`, checked one by one: a misspelled or unknown one is refused by name, never
- * ignored; so is a value of the wrong type or out of range.
+ * ignored; so is a value of the wrong type or out of range. Own properties only, each read once: what an object
+ * inherits is no option.
  */
 export class Options {
   readonly #where: string;
@@ -14,10 +15,20 @@ export class Options {
     }
     this.#where = where;
     this.#given = { ...(given ?? {}) };
+    this.restrict(known);
+  }
+
+  /** What was given. */
+  get own(): Readonly<Record<string, unknown>> {
+    return this.#given;
+  }
+
+  /** Refuses all but `known`: for options that others exclude. */
+  restrict(known: readonly string[]): void {
     for (const name of Object.keys(this.#given)) {
       if (known.includes(name)) continue;
       const names = known.length === 0 ? 'no options' : `one of ${known.join(', ')}`;
-      throw optionError(`${where}: unknown option "${name}"`, names, name, true);
+      throw optionError(`${this.#where}: unknown option "${name}"`, names, name, true);
     }
   }
 

@@ -91,9 +91,8 @@ export class Policy<Request> {
     this.#key = checkedKey(where, given, limiter, defaultKey);
     this.trustedProxies = given.integer('trustedProxies', 0, 16, 0);
     this.ipv6Prefix = given.integer('ipv6Prefix', 32, 128, 56);
-    this.#cost =
-      typeof options?.cost === 'function' ? options.cost : given.integer('cost', 1, 2 ** 32 - 1, 1);
-    const skip = options?.skip;
+    const { cost, skip } = given.own as LimitOptions<Request>;
+    this.#cost = typeof cost === 'function' ? cost : given.integer('cost', 1, 2 ** 32 - 1, 1);
     if (skip !== undefined && typeof skip !== 'function') {
       throw optionError(`${where}: skip`, 'a function', skip, true);
     }

@@ -100,8 +100,9 @@ export function creationOptions(where: string, options: LimiterOptions): object 
   ];
   const given = new Options(where, options, known);
   const bucket = given.nested('tokenBucket', ['ratePerSecond', 'burst', 'warmUpMs']);
-  const exact = options?.slidingWindow?.exact === true;
-  const window = given.nested('slidingWindow', ['limit', 'windowMs', 'exact', ...(exact ? [] : ['buckets'])]);
+  const window = given.nested('slidingWindow', ['limit', 'windowMs', 'exact', 'buckets']);
+  const exact = window?.get('exact') === true;
+  if (exact) window?.restrict(['limit', 'windowMs', 'exact']);
   const depth = given.nested('queueDepth', ['max', 'queue']);
   const adaptive = given.nested('adaptive', ['maxEventLoopDelayMs', 'queue', 'maxQueueWaitMs', 'intervalMs']);
   if (bucket === undefined && window === undefined && depth === undefined) {
