@@ -148,7 +148,7 @@ export class Stock implements Disposable {
     const given = new Options(where, request, ['sku', 'quantity', 'user', 'id', 'holdMs']);
     const sku = checkedSku(`${where}: sku`, given.get('sku'));
     const quantity = given.integer('quantity', 1, u32Max);
-    return this.#reserve(where, [{ sku, quantity }], given);
+    return this.#reserve(where, [{ sku, quantity }], given, false);
   }
 
   /**
@@ -162,7 +162,7 @@ export class Stock implements Disposable {
   reserveAll(lines: readonly CartLine[], options?: CartOptions): Reserved | Refused {
     const where = 'Stock.reserveAll';
     const given = new Options(where, options, ['user', 'id', 'holdMs']);
-    return this.#reserve(where, summed(where, lines), given);
+    return this.#reserve(where, summed(where, lines), given, true);
   }
 
   /**
@@ -328,7 +328,7 @@ export class Stock implements Disposable {
     for (const [i, { sku, quantity }] of lines.entries()) this.#staging.line(i, sku, quantity);
   }
 
-  #reserve(where: string, lines: readonly CartLine[], given: Options): Reserved | Refused {
+  #reserve(where: string, lines: readonly CartLine[], given: Options, isCart: boolean): Reserved | Refused {
     const user = given.has('user')
       ? checkedKey(`${where}: user`, given.get('user'), textMax.user)
       : undefined;
@@ -349,7 +349,7 @@ export class Stock implements Disposable {
       return { ok: true, reservation: staging.reservation, expiresInMs: holdMs, duplicate: result === 1 };
     }
     const refused = lines[staging.refusedLine];
-    return lines.length > 1 && refused !== undefined && aboutOneItem.has(reason)
+    return isCart && refused !== undefined && aboutOneItem.has(reason)
       ? { ok: false, reason, sku: refused.sku }
       : { ok: false, reason };
   }
