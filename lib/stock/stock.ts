@@ -267,15 +267,17 @@ export class Stock implements Disposable {
    * looked for every 10 ms, which does not keep the process alive.
    *
    * `from`: the position to begin at, to go on where an earlier reader of this ledger ended: at most that of the next
-   * movement (those of a restored ledger begin anew). With the option `movements: 0` none is ever told. When `signal` aborts, the iteration
-   * throws its reason.
-   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`).
+   * movement (those of a restored ledger begin anew). When `signal` aborts, the iteration throws its reason.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also if the ledger was created with `movements: 0`.
    */
   movements(options?: {
     readonly from?: number;
     readonly signal?: AbortSignal;
   }): AsyncGenerator<Movement | LostMovements, void, undefined> {
-    const given = new Options('Stock.movements', options, ['from', 'signal']);
+    const where = 'Stock.movements';
+    const given = new Options(where, options, ['from', 'signal']);
+    if (!this.#native.keepsMovements)
+      throw optionError(where, 'a ledger that was created with room for some', 'movements: 0', true);
     const end = Math.max(0, this.#native.endOfMovements());
     const from = given.has('from') ? given.integer('from', 0, end) : undefined;
     return movements(this.#native, from, given.signal());
