@@ -402,8 +402,9 @@ export class Gate<T> implements Disposable {
       );
     }
     const accepts = 'a whole number from 1 to 4294967295';
-    const name = this.queue.record.fieldAt(this.#fields.quantity?.offset);
-    return fieldError(name ?? 'quantity', accepts, 'one outside of it', false);
+    const name = this.queue.record.fieldAt(this.#fields.quantity?.offset) ?? 'quantity';
+    const { [name]: quantity } = this.queue.producer.staged() as { readonly [name: string]: unknown };
+    return fieldError(name, accepts, quantity, false);
   }
 
   #checked(answer: number): number {

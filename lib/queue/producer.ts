@@ -68,6 +68,11 @@ export class Producer<T> {
     this.#in.encode(value, 0);
   }
 
+  /** What was staged last. */
+  staged(): T {
+    return this.#in.decode(0);
+  }
+
   tryPush(value: T, options: PushOptions | undefined): boolean {
     if (options !== undefined)
       return this.#tryPushTo(value, new Options('Queue.tryPush', options, ['lane', 'ttlMs']));
