@@ -40,7 +40,8 @@ export class SluiceError extends Error {
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {
-    return value instanceof Error && 'code' in value && String(value.code).startsWith('ERR_SLUICE_');
+    if (!(value instanceof Error) || !('code' in value)) return false;
+    return typeof value.code === 'string' && value.code.startsWith('ERR_SLUICE_');
   }
 }
 

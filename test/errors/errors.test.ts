@@ -43,6 +43,8 @@ describe('an error of sluice', () => {
       new TypeError('x'),
       Object.assign(new Error('x'), { code: 'ENOENT' }),
       Object.assign(new Error('x'), { code: 5 }),
+      Object.assign(new Error('x'), { code: Object.create(null) }),
+      Object.assign(new Error('x'), { code: ['ERR_SLUICE_OPTION'] }),
       { code: 'ERR_SLUICE_OPTION', message: 'x' },
       'ERR_SLUICE_OPTION',
       null,
