@@ -41,8 +41,6 @@ export interface LimitOptions<Request> {
 const known = [
   'limiter',
   'key',
-  'trustedProxies',
-  'ipv6Prefix',
   'cost',
   'skip',
   'count',
@@ -51,6 +49,10 @@ const known = [
   'headers',
   'legacyHeaders',
 ];
+/** Where there is a socket with an address. */
+const knownOfAddresses = [...known, 'trustedProxies', 'ipv6Prefix'];
+/** The name of a header field: RFC 9110, section 5.6.2. */
+const token = /^[!#$%&'*+.^_`|~\w-]+$/;
 
 /** A refusal as a response. */
 export interface Refusal {
@@ -84,7 +86,7 @@ export class Policy<Request> {
 
   constructor(where: string, options: LimitOptions<Request> | undefined, defaultKey?: 'address') {
     this.#where = where;
-    const given = new Options(where, options, known);
+    const given = new Options(where, options, defaultKey === undefined ? known : knownOfAddresses);
     const limiter = given.get('limiter') ?? Limiter.create(Limiter.flashSale);
     if (!(limiter instanceof Limiter)) throw optionError(`${where}: limiter`, 'a Limiter', limiter, true);
     this.#limiter = limiter;
@@ -278,7 +280,7 @@ function checkedKey<Request>(
   if (key === 'address' && fallback !== undefined) return key;
   const header =
     key !== 'address' && typeof key === 'object' ? given.nested('key', ['header'])?.get('header') : undefined;
-  if (typeof header === 'string' && header !== '') return { header: header.toLowerCase() };
+  if (typeof header === 'string' && token.test(header)) return { header: header.toLowerCase() };
   const expected = `${fallback === undefined ? '' : "'address', "}{ header } or a function`;
   throw optionError(`${where}: key`, expected, key, true);
 }
