@@ -25,6 +25,8 @@ export function onAbort(signal: AbortSignal | undefined, call: () => void): () =
 function watch(signal: AbortSignal): Watch {
   const calls = new Set<() => void>();
   const listener = (): void => {
+    if (!signal.aborted) return; // an event of that name which somebody dispatched
+    signal.removeEventListener('abort', listener);
     watches.delete(signal);
     for (const call of calls) {
       calls.delete(call); // before it runs: its own end finds nothing left to do
@@ -32,7 +34,7 @@ function watch(signal: AbortSignal): Watch {
     }
   };
   const made = { calls, listener };
-  signal.addEventListener('abort', listener, { once: true });
+  signal.addEventListener('abort', listener);
   watches.set(signal, made);
   return made;
 }

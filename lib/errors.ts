@@ -40,7 +40,8 @@ export class SluiceError extends Error {
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {
-    return value instanceof Error && 'code' in value && String(value.code).startsWith('ERR_SLUICE_');
+    if (!(value instanceof Error) || !('code' in value)) return false;
+    return typeof value.code === 'string' && value.code.startsWith('ERR_SLUICE_');
   }
 }
 
@@ -66,11 +67,17 @@ function shown(value: unknown): string {
     return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);
   if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'function') return 'a function';
-  if (Array.isArray(value)) return 'an array';
-  if (isUint8Array(value)) return `a Uint8Array of ${value.byteLength} bytes`;
-  if (typeof value === 'object' && value !== null)
+  return typeof value === 'object' && value !== null ? shownObject(value) : String(value);
+}
+
+function shownObject(value: object): string {
+  try {
+    if (Array.isArray(value)) return 'an array';
+    if (isUint8Array(value)) return `a Uint8Array of ${value.byteLength} bytes`;
     return `an instance of ${value.constructor?.name ?? 'Object'}`;
-  return String(value);
+  } catch {
+    return 'an object that cannot be looked at'; // a revoked proxy, a getter that throws
+  }
 }
 
 /** An option or argument of the wrong type (`TypeError`) or outside its range (`RangeError`). */
@@ -82,6 +89,11 @@ export function optionError(option: string, expected: string, received: unknown,
   return Object.assign(error, { option });
 }
 
+/** A constructor that was called from outside, where `instead` is what to call. */
+export function constructorError(name: string, instead: string): Error {
+  return new SluiceTypeError('ERR_SLUICE_OPTION', `new ${name}(): use ${instead}`);
+}
+
 /** A field of a record with a value that it cannot hold. `error.field` is the field's name. */
 export function fieldError(field: string, expected: string, received: unknown, wrongType: boolean): Error {
   const message = `field "${field}": expected ${expected}, got ${shown(received)}`;
@@ -89,4 +101,31 @@ export function fieldError(field: string, expected: string, received: unknown, w
     ? new SluiceTypeError('ERR_SLUICE_FIELD', message)
     : new SluiceRangeError('ERR_SLUICE_FIELD', message);
   return Object.assign(error, { field });
+}
+
+/** What should be a record and is no object. */
+export function recordError(received: unknown): Error {
+  return optionError(noRecord, 'an object with its fields', received, true);
+}
+
+const noRecord = 'record';
+type RecordError = (SluiceTypeError | SluiceRangeError) & {
+  readonly option?: string;
+  readonly field?: string;
+};
+
+/** Whether a record is to blame: by a field, or by being none. */
+export function isRecordError(error: unknown): error is RecordError {
+  if (!(error instanceof SluiceTypeError || error instanceof SluiceRangeError)) return false;
+  return 'field' in error || ('option' in error && error.option === noRecord);
+}
+
+/** The error of a record that stands at `index` of a list: says so in its message, and as `error.index`. */
+export function listedError(error: RecordError, index: number): Error {
+  const message = `list[${index}]: ${error.message}`;
+  const listed =
+    error instanceof SluiceTypeError
+      ? new SluiceTypeError(error.code, message)
+      : new SluiceRangeError(error.code, message);
+  return Object.assign(listed, error, { index });
 }

@@ -2,7 +2,8 @@ import { optionError } from './errors.js';
 
 /**
  * The options given to `where`, checked one by one: a misspelled or unknown one is refused by name, never
- * ignored; so is a value of the wrong type or out of range.
+ * ignored; so is a value of the wrong type or out of range. Own properties only, each read once: what an object
+ * inherits is no option.
  */
 export class Options {
   readonly #where: string;
@@ -14,10 +15,20 @@ export class Options {
     }
     this.#where = where;
     this.#given = { ...(given ?? {}) };
+    this.restrict(known);
+  }
+
+  /** What was given. */
+  get own(): Readonly<Record<string, unknown>> {
+    return this.#given;
+  }
+
+  /** Refuses all but `known`: for options that others exclude. */
+  restrict(known: readonly string[]): void {
     for (const name of Object.keys(this.#given)) {
       if (known.includes(name)) continue;
       const names = known.length === 0 ? 'no options' : `one of ${known.join(', ')}`;
-      throw optionError(`${where}: unknown option "${name}"`, names, name, true);
+      throw optionError(`${this.#where}: unknown option "${name}"`, names, name, true);
     }
   }
 
@@ -56,7 +67,7 @@ export class Options {
 
   signal(): AbortSignal | undefined {
     const value = this.#given['signal'];
-    if (value !== undefined && !(value instanceof AbortSignal)) {
+    if (value !== undefined && !isSignal(value)) {
       throw optionError(this.#name('signal'), 'an AbortSignal', value, true);
     }
     return value;
@@ -75,4 +86,23 @@ export class Options {
     const value = this.#given[name];
     return value === undefined ? fallback : value;
   }
+}
+
+function isSignal(value: unknown): value is AbortSignal {
+  try {
+    return value instanceof AbortSignal && typeof value.aborted === 'boolean';
+  } catch {
+    return false; // it has no more of a signal than the prototype
+  }
+}
+
+/**
+ * The elements that `list` has now, holes as undefined: whatever its getters do later, it stays as long as it was.
+ * Undefined if it is no array of `min` to `max` elements.
+ */
+export function copiedList(list: unknown, min: number, max: number): unknown[] | undefined {
+  if (!Array.isArray(list)) return undefined;
+  const length: unknown = list.length; // of a proxy: anything
+  if (typeof length !== 'number' || !(length >= min && length <= max)) return undefined;
+  return Array.from({ length }, (_, i): unknown => list[i]);
 }

@@ -11,6 +11,9 @@ import {
 
 export type ManualClockHandle = Handle<'clock'>;
 
+/** Its nanoseconds, and deadlines beyond them, are numbers of 64 bits. */
+const endMs = 9e12;
+
 /**
  * A clock that moves only when told to, for tests and simulations: give it as the option `clock` of
  * `Queue.create`, `Limiter.create` or `Stock.create`. All threads that share the object share the clock.
@@ -32,6 +35,11 @@ export class ManualClock {
     this.#native = native.createClock(Math.round(startMs * 1e6));
   }
 
+  /** Only what was made here, whatever its prototype says. */
+  static [Symbol.hasInstance](value: unknown): value is ManualClock {
+    return typeof value === 'object' && value !== null && #native in value;
+  }
+
   /** The clock of another thread, by its handle. */
   static attach(handle: ManualClockHandle): ManualClock {
     const clock = new ManualClock();
@@ -51,10 +59,16 @@ export class ManualClock {
     return this.#native.now() / 1e6;
   }
 
-  /** Moves the clock forward by `ms` milliseconds (fractions down to the nanosecond). Returns the new time. */
+  /**
+   * Moves the clock forward by `ms` milliseconds (fractions down to the nanosecond), to at most 9e12 in all. Returns the
+   * new time.
+   */
   advance(ms: number): number {
     if (typeof ms !== 'number' || !(ms >= 0 && ms <= 1e12)) {
       throw optionError('ManualClock.advance: ms', 'a number from 0 to 1e12', ms, typeof ms !== 'number');
+    }
+    if (this.now() + ms > endMs) {
+      throw optionError('ManualClock.advance: ms', `at most what is left until ${endMs}`, ms, false);
     }
     return this.#native.advance(Math.round(ms * 1e6)) / 1e6;
   }

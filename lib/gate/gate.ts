@@ -1,5 +1,5 @@
 import { channel } from 'node:diagnostics_channel';
-import { fieldError, optionError } from '../errors.js';
+import { constructorError, fieldError, optionError } from '../errors.js';
 import { isKey, type Key, Limiter, type Tier, tierName } from '../limiter/index.js';
 import {
   alive,
@@ -126,6 +126,7 @@ export class Gate<T> implements Disposable {
     fields: NativeFields,
     attach: (staging: ArrayBuffer) => NativeGate,
   ) {
+    if (typeof attach !== 'function') throw constructorError('Gate', 'Gate.create() or Gate.attach()');
     const staging = new ArrayBuffer((words.taken + words.each * takenMax) * 8);
     this.queue = parts.queue;
     this.limiter = parts.limiter;
@@ -299,11 +300,9 @@ export class Gate<T> implements Disposable {
   }
 
   #admitWith(order: T, options: AdmitOptions): Admission {
-    // As Options does, but without a copy of them.
-    let unknown = typeof options !== 'object' || options === null || Array.isArray(options);
-    for (const name in options) unknown ||= name !== 'key' && name !== 'holdMs' && name !== 'lines';
-    if (unknown) new Options('Gate.admit', options, ['key', 'holdMs', 'lines']);
-    const { key, holdMs, lines } = options;
+    const { key, holdMs, lines } = isPlain(options)
+      ? options
+      : (new Options('Gate.admit', options, ['key', 'holdMs', 'lines']).own as AdmitOptions);
     const { keyed } = this.limiter ?? {};
     if (keyed ? !isKey(key) : key !== undefined) throw this.#missing('key', key);
     const holdNs = holdMs === undefined ? 0 : Math.round(checkedHold(holdMs) * 1e6);
@@ -403,14 +402,25 @@ export class Gate<T> implements Disposable {
       );
     }
     const accepts = 'a whole number from 1 to 4294967295';
-    const name = this.queue.record.fieldAt(this.#fields.quantity?.offset);
-    return fieldError(name ?? 'quantity', accepts, 'one outside of it', false);
+    const name = this.queue.record.fieldAt(this.#fields.quantity?.offset) ?? 'quantity';
+    const { [name]: quantity } = this.queue.producer.staged() as { readonly [name: string]: unknown };
+    return fieldError(name, accepts, quantity, false);
   }
 
   #checked(answer: number): number {
     if (answer === DISPOSED) throw disposed('Gate (or its queue, limiter or stock)');
     return answer;
   }
+}
+
+/** Whether these are options that Options would take as they are: without its copy it is faster. */
+function isPlain(options: AdmitOptions): boolean {
+  if (options === null) return false;
+  // Not Object.getPrototypeOf, which is slower. An own property of this name is found below.
+  const { __proto__: inherited } = options as { readonly __proto__?: unknown };
+  let plain = typeof options === 'object' && inherited === Object.prototype;
+  for (const name in options) plain &&= name === 'key' || name === 'holdMs' || name === 'lines';
+  return plain;
 }
 
 function checkedHold(holdMs: unknown): number {

@@ -1,3 +1,4 @@
+import { constructorError } from '../errors.js';
 import type { Resolution } from '../stock/index.js';
 
 /**
@@ -25,6 +26,9 @@ export class Hold {
 
   /** @internal `entry`: where the gate keeps the order until it is decided. */
   constructor(reservation: bigint | undefined, deliveries: number, entry: number, resolve: Resolve) {
+    if (typeof resolve !== 'function') {
+      throw constructorError('Hold', 'what consume() of a gate hands out');
+    }
     this.reservation = reservation;
     this.deliveries = deliveries;
     this.#entry = entry;

@@ -69,7 +69,7 @@ export interface CheckedGate<T> {
 
 export function checkedGate<T>(where: string, options: GateOptions<T>): CheckedGate<T> {
   const given = new Options(where, options, ['queue', 'limiter', 'stock', 'fields', 'maxInHand']);
-  const { queue, limiter, stock } = options ?? {};
+  const { queue, limiter, stock } = given.own as Partial<GateOptions<T>>;
   if (!(queue instanceof Queue)) throw optionError(`${where}: queue`, 'a Queue', queue, true);
   if (queue.lanes > 1)
     throw optionError(`${where}: queue`, 'a Queue of one lane', `${queue.lanes} lanes`, true);

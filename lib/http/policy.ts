@@ -41,8 +41,6 @@ export interface LimitOptions<Request> {
 const known = [
   'limiter',
   'key',
-  'trustedProxies',
-  'ipv6Prefix',
   'cost',
   'skip',
   'count',
@@ -51,6 +49,10 @@ const known = [
   'headers',
   'legacyHeaders',
 ];
+/** Where there is a socket with an address. */
+const knownOfAddresses = [...known, 'trustedProxies', 'ipv6Prefix'];
+/** The name of a header field: RFC 9110, section 5.6.2. */
+const token = /^[!#$%&'*+.^_`|~\w-]+$/;
 
 /** A refusal as a response. */
 export interface Refusal {
@@ -84,16 +86,15 @@ export class Policy<Request> {
 
   constructor(where: string, options: LimitOptions<Request> | undefined, defaultKey?: 'address') {
     this.#where = where;
-    const given = new Options(where, options, known);
+    const given = new Options(where, options, defaultKey === undefined ? known : knownOfAddresses);
     const limiter = given.get('limiter') ?? Limiter.create(Limiter.flashSale);
     if (!(limiter instanceof Limiter)) throw optionError(`${where}: limiter`, 'a Limiter', limiter, true);
     this.#limiter = limiter;
     this.#key = checkedKey(where, given, limiter, defaultKey);
     this.trustedProxies = given.integer('trustedProxies', 0, 16, 0);
     this.ipv6Prefix = given.integer('ipv6Prefix', 32, 128, 56);
-    this.#cost =
-      typeof options?.cost === 'function' ? options.cost : given.integer('cost', 1, 2 ** 32 - 1, 1);
-    const skip = options?.skip;
+    const { cost, skip } = given.own as LimitOptions<Request>;
+    this.#cost = typeof cost === 'function' ? cost : given.integer('cost', 1, 2 ** 32 - 1, 1);
     if (skip !== undefined && typeof skip !== 'function') {
       throw optionError(`${where}: skip`, 'a function', skip, true);
     }
@@ -279,7 +280,7 @@ function checkedKey<Request>(
   if (key === 'address' && fallback !== undefined) return key;
   const header =
     key !== 'address' && typeof key === 'object' ? given.nested('key', ['header'])?.get('header') : undefined;
-  if (typeof header === 'string' && header !== '') return { header: header.toLowerCase() };
+  if (typeof header === 'string' && token.test(header)) return { header: header.toLowerCase() };
   const expected = `${fallback === undefined ? '' : "'address', "}{ header } or a function`;
   throw optionError(`${where}: key`, expected, key, true);
 }

@@ -1,4 +1,4 @@
-import { optionError, SluiceError } from '../errors.js';
+import { constructorError, optionError, SluiceError } from '../errors.js';
 import {
   alive,
   checkedHandle,
@@ -105,12 +105,20 @@ export class Limiter implements Disposable {
   readonly #overflowed = new WeakSet<Allowed>();
 
   private constructor(attach: (staging: ArrayBuffer) => NativeLimiter) {
+    if (typeof attach !== 'function') {
+      throw constructorError('Limiter', 'Limiter.create() or Limiter.attach()');
+    }
     const staging = new ArrayBuffer(64);
     this.#words = new Float64Array(staging);
     this.#native = attach(staging);
     this.#keyed = this.#native.keyed;
     if (this.#native.maxEventLoopDelayMs > 0) this.#unwatch = watchEventLoop(this, this.#native);
     this.#waiting = new Waiting(this.#native, this.#words, (cost, key) => this.#allowed(cost, key));
+  }
+
+  /** Only what was made here, whatever its prototype says. */
+  static [Symbol.hasInstance](value: unknown): value is Limiter {
+    return typeof value === 'object' && value !== null && #native in value;
   }
 
   /**

@@ -41,8 +41,8 @@ export interface LimiterOptions {
    * - a thread's event loop is late, on average by more than `maxEventLoopDelayMs` (1 to 60,000). Each thread measures
    *   and refuses for itself, until an interval is better;
    * - `queue` stands: all through the interval there was something in it that had waited longer than `maxQueueWaitMs`
-   *   (0.001 to 3,600,000), be its consumer slow or gone. Measured when somebody asks, for all threads, and over as
-   *   soon as nothing waits so long. Of a queue with lanes, the one that waits the longest counts.
+   *   (0.001 to 3,600,000), be its consumer slow or gone. Measured when somebody asks, for all threads, and over at
+   *   most a quarter of the shorter of both times after nothing waits so long any more. Of a queue with lanes, the one that waits the longest counts.
    */
   readonly adaptive?: {
     readonly maxEventLoopDelayMs?: number;
@@ -100,8 +100,9 @@ export function creationOptions(where: string, options: LimiterOptions): object 
   ];
   const given = new Options(where, options, known);
   const bucket = given.nested('tokenBucket', ['ratePerSecond', 'burst', 'warmUpMs']);
-  const exact = options?.slidingWindow?.exact === true;
-  const window = given.nested('slidingWindow', ['limit', 'windowMs', 'exact', ...(exact ? [] : ['buckets'])]);
+  const window = given.nested('slidingWindow', ['limit', 'windowMs', 'exact', 'buckets']);
+  const exact = window?.get('exact') === true;
+  if (exact) window?.restrict(['limit', 'windowMs', 'exact']);
   const depth = given.nested('queueDepth', ['max', 'queue']);
   const adaptive = given.nested('adaptive', ['maxEventLoopDelayMs', 'queue', 'maxQueueWaitMs', 'intervalMs']);
   if (bucket === undefined && window === undefined && depth === undefined) {

@@ -26,13 +26,10 @@ export function checkedHandle<Kind extends string>(where: string, kind: Kind, va
     typeof handle.id === 'number' &&
     typeof handle.token === 'bigint';
   if (!formed) throw optionError(`${where}: handle`, `the handle of a ${kind}`, value, true);
-  if (handle.sluice !== kind) {
-    throw optionError(
-      `${where}: handle`,
-      `the handle of a ${kind}`,
-      `the handle of a ${handle.sluice}`,
-      true,
-    );
+  const named: unknown = handle.sluice;
+  if (named !== kind) {
+    const received = typeof named === 'string' ? `the handle of a ${named}` : value;
+    throw optionError(`${where}: handle`, `the handle of a ${kind}`, received, true);
   }
   return value as Handle<Kind>;
 }

@@ -46,6 +46,7 @@ export interface NativeStock {
   readonly handle: NativeHandle;
   readonly slots: number;
   readonly holdMs: number;
+  readonly keepsMovements: boolean;
   readonly manualClock: boolean;
   reserve(lines: number): number;
   confirm(): number;

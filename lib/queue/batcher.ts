@@ -1,4 +1,4 @@
-import { SluiceError } from '../errors.js';
+import { constructorError, SluiceError } from '../errors.js';
 import { CLOSED, DISPOSED, disposed, type NativeQueue } from '../native/index.js';
 import type { Codec, RecordType } from '../record/index.js';
 import { closed } from './waiters.js';
@@ -33,6 +33,7 @@ export class Batcher<T> implements Disposable {
     max: number,
     onRefused: (value: T) => void,
   ) {
+    if (native === undefined) throw constructorError('Batcher', 'batcher() of a queue');
     const buffer = new ArrayBuffer(header.bytes + max * record.bytes);
     this.#native = native;
     this.#header = new Uint32Array(buffer, 0, 2);

@@ -26,24 +26,26 @@ export class Endings {
     if (isEnded()) return;
     this.#ears.listen(this.#onRing);
     await new Promise<void>((resolve, reject) => {
-      const settle = (error?: unknown): void => {
+      const settle = (failure?: { readonly error: unknown }): void => {
         clearTimeout(timer);
         forget();
         this.#looks.delete(look);
         this.#ears.keepAlive(-1);
-        if (error === undefined) resolve();
-        else reject(error);
+        if (failure === undefined) resolve();
+        else reject(failure.error);
       };
       const look = (): void => {
         try {
           if (isEnded()) settle();
         } catch (error) {
-          settle(error);
+          settle({ error });
         }
       };
       const timer =
-        timeoutMs === undefined ? undefined : setTimeout(() => settle(notDrained(timeoutMs)), timeoutMs);
-      const forget = onAbort(signal, () => settle(signal?.reason));
+        timeoutMs === undefined
+          ? undefined
+          : setTimeout(() => settle({ error: notDrained(timeoutMs) }), timeoutMs);
+      const forget = onAbort(signal, () => settle({ error: signal?.reason }));
       this.#looks.add(look);
       this.#ears.keepAlive(1);
       look();

@@ -1,5 +1,5 @@
 import { onAbort } from '../abort.js';
-import { SluiceError } from '../errors.js';
+import { constructorError, SluiceError } from '../errors.js';
 
 /** @internal What a permit does with its queue. */
 export interface PermitQueue<T> {
@@ -26,6 +26,7 @@ export class Permit<T> implements Disposable {
 
   /** @internal */
   constructor(queue: PermitQueue<T>, lane: number, count: number, signal: AbortSignal | undefined) {
+    if (queue === undefined) throw constructorError('Permit', 'reserve() or tryReserve() of a queue');
     this.lane = lane;
     const state = {
       queue,

@@ -1,4 +1,4 @@
-import { optionError, SluiceError } from '../errors.js';
+import { isRecordError, listedError, optionError, SluiceError } from '../errors.js';
 import {
   CLOSED,
   CLOSED_WAITER,
@@ -68,6 +68,11 @@ export class Producer<T> {
     this.#in.encode(value, 0);
   }
 
+  /** What was staged last. */
+  staged(): T {
+    return this.#in.decode(0);
+  }
+
   tryPush(value: T, options: PushOptions | undefined): boolean {
     if (options !== undefined)
       return this.#tryPushTo(value, new Options('Queue.tryPush', options, ['lane', 'ttlMs']));
@@ -77,6 +82,15 @@ export class Producer<T> {
   }
 
   tryPushMany(list: readonly T[], options: PushOptions | undefined): number {
+    // Out here: a handler beside the call of the encoder, which needs the list, cost a nanosecond a record (measured).
+    try {
+      return this.#pushAll(list, options);
+    } catch (error) {
+      throw this.#listed(error, list);
+    }
+  }
+
+  #pushAll(list: readonly T[], options: PushOptions | undefined): number {
     if (!Array.isArray(list)) throw optionError('Queue.tryPushMany: list', 'an array of records', list, true);
     const where = 'Queue.tryPushMany';
     const given = options === undefined ? undefined : new Options(where, options, ['lane', 'ttlMs']);
@@ -303,6 +317,22 @@ export class Producer<T> {
     } finally {
       this.#listing = false;
     }
+  }
+
+  /**
+   * The error of a bad record of `list` with the index of the first such one; another error as it is. The records are
+   * encoded once more to find it: an encoder that counts would make every good list slower.
+   */
+  #listed(error: unknown, list: readonly T[]): unknown {
+    if (!isRecordError(error)) return error;
+    for (const [index, value] of list.entries()) {
+      try {
+        this.#in.encode(value, 0);
+      } catch (again) {
+        return isRecordError(again) ? listedError(again, index) : error;
+      }
+    }
+    return error;
   }
 
   #full(value: T, lane: number): void {

@@ -1,5 +1,5 @@
 import type { ReadableStream, WritableStream } from 'node:stream/web';
-import { optionError } from '../errors.js';
+import { constructorError, optionError } from '../errors.js';
 import {
   alive,
   checkedHandle,
@@ -68,6 +68,9 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     where: string,
     onOverflow: unknown,
   ) {
+    if (typeof attach !== 'function') {
+      throw constructorError('Queue', 'Queue.create() or Queue.attach()');
+    }
     const staging = {
       in: new ArrayBuffer(staged * record.bytes),
       out: new ArrayBuffer(staged * record.bytes),
@@ -87,6 +90,11 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     this.#producer = new Producer(this.#native, record, staging, this.#notices, listener);
     this.#consumer = new Consumer(this.#native, record, staging, this.#notices);
     this.#endings = new Endings(this.#producer);
+  }
+
+  /** Only what was made here, whatever its prototype says. */
+  static [Symbol.hasInstance](value: unknown): value is Queue<unknown> {
+    return typeof value === 'object' && value !== null && #native in value;
   }
 
   /**
@@ -167,8 +175,9 @@ export class Queue<T> implements Disposable, AsyncDisposable {
 
   /**
    * Adds the records of `list` in order while there is room. Returns how many were added: the first so many.
-   * @throws as `tryPush`. A bad value anywhere in the list is found before any is added; if the queue is closed in
-   *   the middle of a long list, the number added so far is returned.
+   * @throws as `tryPush`, the error naming the place in the list, too (`index`). A bad value anywhere in the list is
+   *   found before any is added; if the queue is closed in the middle of a long list, the number added so far is
+   *   returned.
    */
   tryPushMany(list: readonly T[], options?: PushOptions): number {
     return this.#producer.tryPushMany(list, options);

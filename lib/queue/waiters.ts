@@ -4,7 +4,12 @@ import { CLOSED_WAITER, type NativeQueue, SERVED_WAITER } from '../native/index.
 
 interface Waiter {
   readonly permits: number;
-  readonly settle: (error?: unknown) => void;
+  readonly settle: (failure?: Failure) => void;
+}
+
+/** What a wait rejects with: anything, the undefined of a signal without a reason included. */
+interface Failure {
+  readonly error: unknown;
 }
 
 /** The promises of this thread's waiters for room. Where they stand in line is native; here is who to tell. */
@@ -32,21 +37,21 @@ export class Waiters {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     return new Promise((resolve, reject) => {
-      const leave = (reason: unknown): void => {
+      const leave = (error: unknown): void => {
         // Not in line any more: it was served, or closed, just before.
         if (this.#native.leave(index) !== 1) this.served();
-        else this.#settle(lane, index, reason);
+        else this.#settle(lane, index, { error });
       };
       const timer =
         timeoutMs === undefined
           ? undefined
           : setTimeout(() => leave(timedOut(timeoutMs)), Math.max(1, Math.ceil(timeoutMs)));
       const forget = onAbort(signal, () => leave(signal?.reason));
-      const settle = (error?: unknown): void => {
+      const settle = (failure?: Failure): void => {
         clearTimeout(timer);
         forget();
-        if (error === undefined) resolve();
-        else reject(error);
+        if (failure === undefined) resolve();
+        else reject(failure.error);
       };
       (this.#lanes[lane] as Map<number, Waiter>).set(index, { permits, settle });
       this.#keepAlive(1);
@@ -64,7 +69,7 @@ export class Waiters {
           this.#settle(lane, index);
         } else if (state === CLOSED_WAITER) {
           this.#native.retire(index, lane, 0);
-          this.#settle(lane, index, closed());
+          this.#settle(lane, index, { error: closed() });
         } else {
           break;
         }
@@ -79,19 +84,19 @@ export class Waiters {
   reject(error: Error): void {
     for (const [lane, waiters] of this.#lanes.entries()) {
       for (const index of [...waiters.keys()].reverse()) {
-        if (this.#native.leave(index) === 1) this.#settle(lane, index, error);
+        if (this.#native.leave(index) === 1) this.#settle(lane, index, { error });
       }
     }
     this.served();
   }
 
-  #settle(lane: number, index: number, error?: unknown): void {
+  #settle(lane: number, index: number, failure?: Failure): void {
     const waiters = this.#lanes[lane];
     const waiter = waiters?.get(index);
     if (waiter === undefined) return;
     waiters?.delete(index);
     this.#keepAlive(-1);
-    waiter.settle(error);
+    waiter.settle(failure);
   }
 }
 

@@ -1,5 +1,5 @@
 import { isUint8Array } from 'node:util/types';
-import { fieldError, optionError } from '../errors.js';
+import { constructorError, fieldError, optionError, recordError } from '../errors.js';
 import { type Field, isField, type NumberKind, type Place } from './fields.js';
 import { OctetsCodec } from './octets.js';
 import { jsonText, TextCodec } from './text.js';
@@ -27,6 +27,8 @@ type CodecFactory<T> = (
   fail: (field: string, value: unknown, prepared?: unknown) => Error,
 ) => Codec<T>;
 
+const maker: unique symbol = Symbol('record');
+
 /** The fields of a fixed-size record, in order, and the code compiled for them. Made by `record()`. */
 export class RecordType<T> {
   /** Bytes of one record: a multiple of 8. */
@@ -38,7 +40,9 @@ export class RecordType<T> {
   readonly #factory: CodecFactory<T>;
 
   /** @internal */
-  constructor(fields: Readonly<Record<string, Field<unknown>>>) {
+  constructor(fields: Readonly<Record<string, Field<unknown>>>, by?: typeof maker) {
+    // The fields become code: record() has looked at them.
+    if (by !== maker) throw constructorError('RecordType', 'record()');
     this.fields = Object.freeze({ ...fields });
     const { offsets, bytes } = layOut(this.fields);
     this.bytes = Math.ceil(bytes / 8) * 8;
@@ -46,6 +50,11 @@ export class RecordType<T> {
     const signature = Object.entries(fields).map(([name, { type }]) => `${JSON.stringify(name)}:${type}`);
     this.schema = fnv1a64(signature.join(','));
     this.#factory = compile<T>(this.fields, offsets, this.bytes);
+  }
+
+  /** Only what was made here, whatever its prototype says. */
+  static [Symbol.hasInstance](value: unknown): value is RecordType<unknown> {
+    return typeof value === 'object' && value !== null && #factory in value;
   }
 
   /** Where the field begins within a record, in bytes; undefined if there is no such field. */
@@ -63,7 +72,7 @@ export class RecordType<T> {
   codec(buffer: ArrayBuffer): Codec<T> {
     const fail = (name: string, value: unknown, prepared: unknown): Error => {
       const field = this.fields[name];
-      if (field === undefined) return optionError('record', 'an object with its fields', value, true);
+      if (field === undefined) return recordError(value);
       if (field.prepare !== undefined) return fieldError(name, field.accepts, value, prepared === undefined);
       const given = isUint8Array(value) ? 'Uint8Array' : value === null ? 'null' : typeof value;
       return fieldError(name, field.accepts, value, given !== field.typeOf);
@@ -102,7 +111,7 @@ export function record<F extends Record<string, Field<unknown>>>(fields: F): Rec
       throw optionError(`record: field "${name}"`, 'a field type such as u32 or utf8(24)', field, true);
     }
   }
-  return new RecordType<ValuesOf<F>>(fields);
+  return new RecordType<ValuesOf<F>>(fields, maker);
 }
 
 /** Where each field begins: those of the strictest alignment first, so that all are aligned without gaps. */

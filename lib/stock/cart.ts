@@ -1,5 +1,5 @@
 import { optionError } from '../errors.js';
-import { Options } from '../options.js';
+import { copiedList, Options } from '../options.js';
 import { checkedSku, linesMax } from './staging.js';
 
 export interface CartLine {
@@ -12,11 +12,12 @@ const u32Max = 0xffff_ffff;
 
 /** The lines of a cart with those of the same item added up. */
 export function summed(where: string, lines: unknown): CartLine[] {
-  if (!Array.isArray(lines) || lines.length < 1 || lines.length > linesMax) {
+  const given = copiedList(lines, 1, linesMax);
+  if (given === undefined) {
     throw optionError(`${where}: lines`, `an array of 1 to ${linesMax} lines`, lines, !Array.isArray(lines));
   }
   const sums = new Map<number | string, number>();
-  for (const [i, line] of lines.entries()) {
+  for (const [i, line] of given.entries()) {
     const one = new Options(`${where}: lines[${i}]`, line, ['sku', 'quantity']);
     const sku = checkedSku(`${where}: lines[${i}]: sku`, one.get('sku'));
     const sum = one.integer('quantity', 1, u32Max) + (sums.get(sku) ?? 0);

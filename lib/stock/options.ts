@@ -1,6 +1,6 @@
 import { type ManualClock, nativeClock } from '../clock/index.js';
 import { optionError } from '../errors.js';
-import { Options } from '../options.js';
+import { copiedList, Options } from '../options.js';
 import { checkedSku } from './staging.js';
 
 export interface StockItem {
@@ -85,11 +85,13 @@ export function checkedOptions(options: StockOptions): { items: CheckedItem[]; n
     'clock',
   ];
   const given = new Options(where, options, known);
-  const list = given.get('items');
-  if (!Array.isArray(list) || list.length > itemsMax) {
-    throw optionError(`${where}: items`, `an array of at most ${itemsMax} items`, list, !Array.isArray(list));
+  const listed = given.get('items');
+  const list = copiedList(listed, 0, itemsMax);
+  if (list === undefined) {
+    const expected = `an array of at most ${itemsMax} items`;
+    throw optionError(`${where}: items`, expected, listed, !Array.isArray(listed));
   }
-  const items = list.map((item: unknown, i) => checkedItem(`${where}: items[${i}]`, item));
+  const items = list.map((item, i) => checkedItem(`${where}: items[${i}]`, item));
   const skus = new Set<number | string>();
   for (const [i, { sku }] of items.entries()) {
     if (skus.has(sku))

@@ -1,5 +1,6 @@
+import { isUint8Array } from 'node:util/types';
 import { type ManualClock, nativeClock } from '../clock/index.js';
-import { optionError, SluiceError } from '../errors.js';
+import { constructorError, optionError, SluiceError } from '../errors.js';
 import {
   alive,
   checkedHandle,
@@ -79,9 +80,17 @@ export class Stock implements Disposable {
   #disposed = false;
 
   private constructor(attach: (staging: ArrayBuffer) => NativeStock) {
+    if (typeof attach !== 'function') {
+      throw constructorError('Stock', 'Stock.create(), Stock.restore() or Stock.attach()');
+    }
     this.#staging = new StockStaging();
     this.#native = attach(this.#staging.buffer);
     if (!this.#native.manualClock) this.#sweeper = sweepRegularly(this.#native);
+  }
+
+  /** Only what was made here, whatever its prototype says. */
+  static [Symbol.hasInstance](value: unknown): value is Stock {
+    return typeof value === 'object' && value !== null && #native in value;
   }
 
   /**
@@ -110,7 +119,7 @@ export class Stock implements Disposable {
    */
   static restore(snapshot: Uint8Array, options?: { readonly clock?: ManualClock }): Stock {
     const where = 'Stock.restore';
-    if (!(snapshot instanceof Uint8Array)) {
+    if (!isUint8Array(snapshot)) {
       throw optionError(`${where}: snapshot`, 'a Uint8Array', snapshot, true);
     }
     const clock = nativeClock(where, new Options(where, options, ['clock']).get('clock'));
@@ -139,7 +148,7 @@ export class Stock implements Disposable {
     const given = new Options(where, request, ['sku', 'quantity', 'user', 'id', 'holdMs']);
     const sku = checkedSku(`${where}: sku`, given.get('sku'));
     const quantity = given.integer('quantity', 1, u32Max);
-    return this.#reserve(where, [{ sku, quantity }], given);
+    return this.#reserve(where, [{ sku, quantity }], given, false);
   }
 
   /**
@@ -153,7 +162,7 @@ export class Stock implements Disposable {
   reserveAll(lines: readonly CartLine[], options?: CartOptions): Reserved | Refused {
     const where = 'Stock.reserveAll';
     const given = new Options(where, options, ['user', 'id', 'holdMs']);
-    return this.#reserve(where, summed(where, lines), given);
+    return this.#reserve(where, summed(where, lines), given, true);
   }
 
   /**
@@ -258,15 +267,17 @@ export class Stock implements Disposable {
    * looked for every 10 ms, which does not keep the process alive.
    *
    * `from`: the position to begin at, to go on where an earlier reader of this ledger ended: at most that of the next
-   * movement (those of a restored ledger begin anew). With the option `movements: 0` none is ever told. When `signal` aborts, the iteration
-   * throws its reason.
-   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`).
+   * movement (those of a restored ledger begin anew). When `signal` aborts, the iteration throws its reason.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also if the ledger was created with `movements: 0`.
    */
   movements(options?: {
     readonly from?: number;
     readonly signal?: AbortSignal;
   }): AsyncGenerator<Movement | LostMovements, void, undefined> {
-    const given = new Options('Stock.movements', options, ['from', 'signal']);
+    const where = 'Stock.movements';
+    const given = new Options(where, options, ['from', 'signal']);
+    if (!this.#native.keepsMovements)
+      throw optionError(where, 'a ledger that was created with room for some', 'movements: 0', true);
     const end = Math.max(0, this.#native.endOfMovements());
     const from = given.has('from') ? given.integer('from', 0, end) : undefined;
     return movements(this.#native, from, given.signal());
@@ -319,7 +330,7 @@ export class Stock implements Disposable {
     for (const [i, { sku, quantity }] of lines.entries()) this.#staging.line(i, sku, quantity);
   }
 
-  #reserve(where: string, lines: readonly CartLine[], given: Options): Reserved | Refused {
+  #reserve(where: string, lines: readonly CartLine[], given: Options, isCart: boolean): Reserved | Refused {
     const user = given.has('user')
       ? checkedKey(`${where}: user`, given.get('user'), textMax.user)
       : undefined;
@@ -340,7 +351,7 @@ export class Stock implements Disposable {
       return { ok: true, reservation: staging.reservation, expiresInMs: holdMs, duplicate: result === 1 };
     }
     const refused = lines[staging.refusedLine];
-    return lines.length > 1 && refused !== undefined && aboutOneItem.has(reason)
+    return isCart && refused !== undefined && aboutOneItem.has(reason)
       ? { ok: false, reason, sku: refused.sku }
       : { ok: false, reason };
   }

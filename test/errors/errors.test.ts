@@ -5,14 +5,16 @@ import {
   ManualClock,
   Queue,
   type QueueHandle,
+  RecordType,
   record,
   SluiceError,
   Stock,
   u32,
 } from 'sluice';
+import { fetchLimit } from 'sluice/fetch';
 import { describe, expect, it } from 'vitest';
 import { expectEnded, run } from '../program.js';
-import { expectError, thrown } from '../thrown.js';
+import { expectError, rejected, thrown } from '../thrown.js';
 
 const Row = record({ number: u32 });
 
@@ -41,6 +43,8 @@ describe('an error of sluice', () => {
       new TypeError('x'),
       Object.assign(new Error('x'), { code: 'ENOENT' }),
       Object.assign(new Error('x'), { code: 5 }),
+      Object.assign(new Error('x'), { code: Object.create(null) }),
+      Object.assign(new Error('x'), { code: ['ERR_SLUICE_OPTION'] }),
       { code: 'ERR_SLUICE_OPTION', message: 'x' },
       'ERR_SLUICE_OPTION',
       null,
@@ -70,6 +74,115 @@ describe('an error of sluice', () => {
         `Queue.create: capacity: expected a whole number from 1 to 16777216, got ${shown}`,
       );
     }
+  });
+});
+
+describe('a constructor', () => {
+  const constructors: Array<[string, object, string]> = [
+    ['Queue', Queue, 'Queue.create() or Queue.attach()'],
+    ['Limiter', Limiter, 'Limiter.create() or Limiter.attach()'],
+    ['Stock', Stock, 'Stock.create(), Stock.restore() or Stock.attach()'],
+    ['Gate', Gate, 'Gate.create() or Gate.attach()'],
+    ['RecordType', RecordType, 'record()'],
+  ];
+
+  it.each(constructors)('is not how a %s is made, and says what is', (name, made, instead) => {
+    const forms = [[], [{}], [Row], [Row, { capacity: 1 }], [{ items: [] }], [{ x: { ...u32 } }]];
+    for (const values of forms) {
+      const error = thrown(() => Reflect.construct(made as new () => object, values));
+      expectError(error, 'ERR_SLUICE_OPTION', TypeError);
+      expect(error.message).toBe(`new ${name}(): use ${instead}`);
+    }
+  });
+
+  it('of a hold, a permit or a batcher says where they come from', async () => {
+    const queue = Queue.create(Row, { capacity: 4 });
+    const gate = Gate.create({ queue });
+    gate.admit({ number: 1 });
+    const [permit, batcher] = [queue.tryReserve(1), queue.batcher()];
+    permit?.[Symbol.dispose](); // the queue is not drained before
+    let hold: object | undefined;
+    queue.close();
+    await gate.consume((_, given) => {
+      hold = given;
+    });
+    const made: Array<[object | undefined, string]> = [
+      [permit, 'new Permit(): use reserve() or tryReserve() of a queue'],
+      [batcher, 'new Batcher(): use batcher() of a queue'],
+      [hold, 'new Hold(): use what consume() of a gate hands out'],
+    ];
+    for (const [object, message] of made) {
+      const error = thrown(() => Reflect.construct(object?.constructor as new () => object, []));
+      expectError(error, 'ERR_SLUICE_OPTION', TypeError);
+      expect(error.message).toBe(message);
+    }
+  });
+});
+
+describe('an error about what cannot be shown', () => {
+  const revoked = Proxy.revocable({}, {});
+  revoked.revoke();
+  const hostile: Array<[string, unknown]> = [
+    ['a revoked proxy', revoked.proxy],
+    [
+      'a constructor that throws',
+      {
+        get constructor() {
+          throw new Error('mine');
+        },
+      },
+    ],
+    ['a constructor of no name', { constructor: { name: Symbol('no name') } }],
+  ];
+
+  it.each(hostile)('is about the option, or the field: %s', (_, value) => {
+    expectError(
+      thrown(() => Queue.create(Row, { capacity: value as never })),
+      'ERR_SLUICE_OPTION',
+      TypeError,
+    );
+    const queue = Queue.create(Row, { capacity: 1 });
+    expectError(
+      thrown(() => queue.tryPush({ number: value as never })),
+      'ERR_SLUICE_FIELD',
+      TypeError,
+    );
+  });
+});
+
+describe('what only looks like an object of sluice', () => {
+  const queue = Queue.create(Row, { capacity: 1 });
+  const limiter = Limiter.create(Limiter.flashSale);
+  const stock = Stock.create({ items: [] });
+  const clock = new ManualClock();
+  const bucket = { tokenBucket: { ratePerSecond: 1, burst: 1 } };
+  const takers: Array<[string, object, (fake: never) => unknown]> = [
+    ['the record of Queue.create', Row, (fake) => Queue.create(fake, { capacity: 1 })],
+    ['the record of Queue.attach', Row, (fake) => Queue.attach(fake, queue.handle)],
+    ['the clock of Queue.create', clock, (fake) => Queue.create(Row, { capacity: 1, clock: fake })],
+    ['the clock of Limiter.create', clock, (fake) => Limiter.create({ ...bucket, clock: fake })],
+    ['the queue of Limiter.create', queue, (fake) => Limiter.create({ queueDepth: { max: 1, queue: fake } })],
+    ['the queue of Gate.create', queue, (fake) => Gate.create({ queue: fake })],
+    ['the limiter of Gate.create', limiter, (fake) => Gate.create({ queue, limiter: fake })],
+    ['the stock of Gate.create', stock, (fake) => Gate.create({ queue, stock: fake })],
+    ['the limiter of fetchLimit', limiter, (fake) => fetchLimit(() => new Response(), { limiter: fake })],
+    ['the snapshot of Stock.restore', stock.snapshot(), (fake) => Stock.restore(fake)],
+  ];
+
+  it.each(takers)('is refused as %s', (_, real, act) => {
+    for (const fake of [Object.create(Object.getPrototypeOf(real)), new Proxy(real, {})]) {
+      expectError(
+        thrown(() => act(fake as never)),
+        'ERR_SLUICE_OPTION',
+        TypeError,
+      );
+    }
+  });
+
+  it('is refused as a signal', async () => {
+    const signal = Object.create(AbortSignal.prototype);
+    expectError(await rejected(limiter.acquire({ signal })), 'ERR_SLUICE_OPTION', TypeError);
+    expectError(await rejected(queue.push({ number: 1 }, { signal })), 'ERR_SLUICE_OPTION', TypeError);
   });
 });
 
@@ -110,6 +223,8 @@ describe('a handle', () => {
       { sluice: kind, id },
       { sluice: kind, id, token: Number(token) },
       { sluice: kind, id: `${id}`, token },
+      { sluice: Symbol(kind), id, token },
+      { sluice: Object.create(null), id, token },
       JSON.parse(JSON.stringify({ sluice: kind, id })),
     ];
     for (const form of forms)

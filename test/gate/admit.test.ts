@@ -157,6 +157,20 @@ describe('a bad order', () => {
     expect([queue.depth, stock.counts(1).reserved, stock.stats().refused]).toEqual([0, 0, 0]);
   });
 
+  it.each([0, 2 ** 32, 2 ** 53 - 1])('names the field, the range and the quantity %i that came', (many) => {
+    const Wide = record({ sku: u32, many: u53 });
+    const queue = Queue.create(Wide, { capacity: 4 });
+    const gate = Gate.create({
+      queue,
+      stock: Stock.create({ items: items.slice(0, 1) }),
+      fields: { sku: 'sku', quantity: 'many' },
+    });
+    const error = thrown(() => gate.admit({ sku: 1, many }));
+    expectError(error, 'ERR_SLUICE_FIELD', RangeError);
+    expect(error.field).toBe('many');
+    expect(error.message).toBe(`field "many": expected a whole number from 1 to 4294967295, got ${many}`);
+  });
+
   it.each([['quantity', { quantity: 0 }]])('is one that the ledger cannot take, too: %s', (field, value) => {
     const { queue, stock, gate } = make();
     const error = thrown(() => gate.admit({ ...order(1), ...value }));

@@ -59,6 +59,7 @@ describe('a cart', () => {
     const other = line.sku === 1 ? { sku: 'shirt', quantity: 1 } : { sku: 1, quantity: 1 };
     for (let i = 0; i < 100; i++) {
       expect(gate.admit(basket(i), { lines: [other, line] })).toEqual({ outcome, sku });
+      expect(gate.admit(basket(1_000 + i), { lines: [line] })).toEqual({ outcome, sku });
     }
     expect(state()).toEqual(before);
   });

@@ -1,7 +1,7 @@
 import { Limiter, ManualClock } from 'sluice';
-import { fetchLimit } from 'sluice/fetch';
+import { fetchLimit, honoLimit } from 'sluice/fetch';
 import { describe, expect, it } from 'vitest';
-import { rejected } from '../thrown.js';
+import { expectError, rejected, thrown } from '../thrown.js';
 
 /** A handler behind a limit of depth and window, called as a server would that is not Node's. */
 function limited(answer: () => Response | Promise<Response>) {
@@ -22,6 +22,26 @@ function chunks(count: number): ReadableStream<Uint8Array> {
     },
   });
 }
+
+describe.each([
+  ['fetchLimit', (options: object) => fetchLimit(() => new Response(), options)],
+  ['honoLimit', (options: object) => honoLimit(options)],
+])('the options of %s', (where, act) => {
+  it.each(['trustedProxies', 'ipv6Prefix'])('are not those of a socket: %s', (name) => {
+    const error = thrown(() => act({ [name]: 64 }));
+    expectError(error, 'ERR_SLUICE_OPTION', TypeError);
+    expect(error.message).toContain(`${where}: unknown option "${name}"`);
+  });
+
+  it.each(['', ' ', 'x y', 'x\n', 'ü', 'a:b'])('have no header that no request can have: %j', (header) => {
+    const limiter = Limiter.create({ queueDepth: { max: 1 }, keys: { max: 4 } });
+    expectError(
+      thrown(() => act({ limiter, key: { header } })),
+      'ERR_SLUICE_OPTION',
+      TypeError,
+    );
+  });
+});
 
 describe('fetchLimit, where no response of node:http is at hand,', () => {
   it('holds the depth until the body has been read to its end', async () => {

@@ -74,6 +74,36 @@ describe.each([...queueTables, ...limiterTables, ...stockTables, ...gateTables])
       }
     });
 
+    it('are its own: inherited ones are as absent, known or not, and each is read once', async () => {
+      const [own = '', unknown = ''] = [Object.keys(table.options).at(-1), table.unknown[0]];
+      for (const inherited of [
+        { [unknown]: 1 },
+        ...Object.keys(table.options).map((name) => ({ [name]: {} })),
+      ]) {
+        const optional = !Object.keys(table.base).some((name) => name in inherited);
+        if (optional) await table.call(Object.assign(Object.create(inherited), table.base));
+      }
+      for (const name of table.required ?? []) {
+        const { [name]: value, ...rest } = table.base;
+        const error = await failure(table, Object.assign(Object.create({ [name]: value }), rest));
+        expectError(error, 'ERR_SLUICE_OPTION', TypeError);
+        expect(error.message).toContain(name);
+      }
+      const once = Object.entries({ [own]: table.options[own]?.good[0], ...table.base });
+      const given = {};
+      for (const [name, value] of once) {
+        let reads = 0;
+        Object.defineProperty(given, name, {
+          enumerable: true,
+          get() {
+            if (++reads > 1) throw new Error(`${name} was read twice`);
+            return value;
+          },
+        });
+      }
+      await table.call(given);
+    });
+
     it.each([null, 5, 'options', true, [], [1]].map((value) => [shown(value), value]))(
       'are an object, not %s',
       async (_, value) => {

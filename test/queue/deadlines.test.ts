@@ -302,6 +302,15 @@ describe('lanes', () => {
     );
   });
 
+  it('are two: not with weights for four billion, none of which is looked at', () => {
+    const weights = new Array(2 ** 32 - 1);
+    expectError(
+      thrown(() => Queue.create(Row, { capacity: 1, lanes: 2, weights })),
+      'ERR_SLUICE_OPTION',
+      TypeError,
+    );
+  });
+
   it('are full one by one', () => {
     const queue = Queue.create(Row, { capacity: 2, lanes: 2 });
     expect(queue.tryPushMany(rows(0, 5), { lane: 1 })).toBe(2);

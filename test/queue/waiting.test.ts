@@ -117,6 +117,31 @@ describe('push', () => {
     await waiting;
   });
 
+  it('with a signal that gives no reason, or tells of an abort that is none, is not taken for done', async () => {
+    const queue = full();
+    const waits = (signal: AbortSignal) => [
+      queue.push({ number: 1 }, { signal }),
+      queue.reserve(1, { signal }),
+      queue.drained({ signal }),
+    ];
+    const silent = new AbortController();
+    Object.defineProperty(silent.signal, 'reason', { value: undefined });
+    const rejections = waits(silent.signal).map((wait) => wait.then(() => 'resolved', String));
+    silent.abort();
+    expect(await Promise.all(rejections)).toEqual(['undefined', 'undefined', 'undefined']);
+    expect(queue.stats()).toMatchObject({ waiting: 0, depth: 1, pushed: 1 });
+
+    const untrue = new AbortController();
+    const pending = waits(untrue.signal);
+    untrue.signal.dispatchEvent(new Event('abort'));
+    expect(queue.stats()).toMatchObject({ waiting: 2, depth: 1, pushed: 1 });
+    const reason = new Error('now it is one');
+    const ends = pending.map(rejected);
+    untrue.abort(reason);
+    expect(await Promise.all(ends)).toEqual([reason, reason, reason]);
+    expect(queue.stats()).toMatchObject({ waiting: 0, depth: 1, pushed: 1 });
+  });
+
   it('with a signal that is aborted already, pushes nothing even if there is room', async () => {
     const queue = Queue.create(Row, { capacity: 1 });
     const reason = new Error('over');

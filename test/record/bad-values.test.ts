@@ -194,6 +194,25 @@ describe('a bad value', () => {
 });
 
 describe('tryPushMany', () => {
+  it.each([1, 64, 65, 200])('names the record of a list of %i that has the bad value', (length) => {
+    const queue = Queue.create(record({ a: u8 }), { capacity: 256 });
+    for (const bad of new Set([0, length >> 1, length - 1])) {
+      const list: Array<{ a: number } | null> = Array.from({ length }, () => ({ a: 1 }));
+      list[bad] = { a: 256 };
+      const error = thrown(() => queue.tryPushMany(list as { a: number }[]));
+      expectError(error, 'ERR_SLUICE_FIELD', RangeError);
+      expect(error).toMatchObject({ field: 'a', index: bad });
+      expect(error.message).toBe(`list[${bad}]: field "a": expected a whole number from 0 to 255, got 256`);
+      expect(error.stack).toContain(error.message);
+      list[bad] = null;
+      const none = thrown(() => queue.tryPushMany(list as { a: number }[]));
+      expectError(none, 'ERR_SLUICE_OPTION', TypeError);
+      expect(none).toMatchObject({ index: bad });
+      expect(none.message).toBe(`list[${bad}]: record: expected an object with its fields, got null`);
+    }
+    expect(queue.depth).toBe(0);
+  });
+
   const Row = record({ number: u32, text: utf8(8) });
   const rows = (count: number) =>
     Array.from({ length: count }, (_, number) => ({ number, text: `row ${number}` }));

@@ -44,14 +44,41 @@ describe('a cart', () => {
     [{ sku: 77, quantity: 1 }, 'unknown-sku', 77],
   ] as const)('that cannot have all of its lines has none, and is told which: %o', (line, reason, sku) => {
     const { stock } = ledger();
-    for (const cart of [
-      [{ sku: 1, quantity: 2 }, line],
-      [line, { sku: 1, quantity: 2 }],
-    ]) {
+    for (const cart of [[{ sku: 1, quantity: 2 }, line], [line, { sku: 1, quantity: 2 }], [line]]) {
       expect(stock.reserveAll(cart, { user: 1 })).toEqual({ ok: false, reason, sku });
       expect(available(stock)).toEqual([10, 5, 1]);
     }
     expect(reserved(stock.reserve({ sku: 2, quantity: 3, user: 1 }))).toBeGreaterThan(0n);
+    stock.audit();
+  });
+
+  it('has the lines that were there at the call, and an array that lies about its length is none', () => {
+    const { stock } = ledger();
+    const growing: Array<{ sku: number; quantity: number }> = [];
+    for (let sku = 100; sku < 160; sku++) {
+      growing.push({
+        get sku() {
+          if (growing.length < 1_000)
+            growing.push({ sku: 1, quantity: 1 }, { sku: growing.length, quantity: 1 });
+          return sku;
+        },
+        quantity: 1,
+      });
+    }
+    for (let sku = 100; sku < 160; sku++) stock.addItem({ sku, quantity: 1 });
+    reserved(stock.reserveAll(growing));
+    expect(growing.length).toBeGreaterThan(64);
+    expect([stock.counts(1).reserved, stock.counts(159).reserved]).toEqual([0, 1]);
+    for (const length of [Number.NaN, -1, 'one', undefined, 65, Infinity]) {
+      const get = (target: object[], key: string) => (key === 'length' ? length : Reflect.get(target, key));
+      const lying = new Proxy([{ sku: 1, quantity: 1 }], { get: get as never });
+      expectError(
+        thrown(() => stock.reserveAll(lying)),
+        'ERR_SLUICE_OPTION',
+        RangeError,
+      );
+    }
+    expect(stock.stats()).toMatchObject({ reserved: 1 });
     stock.audit();
   });
 
@@ -61,7 +88,7 @@ describe('a cart', () => {
       { sku, quantity },
       { sku, quantity },
     ];
-    expect(stock.reserveAll(twice(1, 6))).toMatchObject({ reason: 'sold-out' });
+    expect(stock.reserveAll(twice(1, 6))).toEqual({ ok: false, reason: 'sold-out', sku: 1 });
     expect(stock.reserveAll(twice(2, 2), { user: 1 })).toMatchObject({ reason: 'user-limit' });
     expect(stock.reserveAll(twice('blue shirt', 1))).toMatchObject({ reason: 'sold-out' });
     const five = reserved(stock.reserveAll([...twice(1, 1), ...twice(1, 1), { sku: 1, quantity: 1 }]));

@@ -114,13 +114,17 @@ describe('movements', () => {
     expect(await next).toEqual({ value: undefined, done: true });
   });
 
-  it('are not kept where there is no room for any', async () => {
+  it('are not kept where there is no room for any, and their reader is told instead of waiting for ever', () => {
     const { stock } = ledger({ movements: 0 });
-    const reader = stock.movements();
-    const next = reader.next();
     reserved(stock.reserve({ sku: 'shirt', quantity: 1 }));
-    stock[Symbol.dispose]();
-    expect(await next).toEqual({ value: undefined, done: true });
+    for (const one of [stock, Stock.attach(stock.handle), Stock.restore(stock.snapshot())]) {
+      const error = thrown(() => one.movements());
+      expectError(error, 'ERR_SLUICE_OPTION', TypeError);
+      expect(error.message).toBe(
+        'Stock.movements: expected a ledger that was created with room for some, got "movements: 0"',
+      );
+      one[Symbol.dispose]();
+    }
   });
 });
 

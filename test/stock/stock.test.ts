@@ -240,6 +240,14 @@ describe('quantities', () => {
     expectError(error, 'ERR_SLUICE_OPTION', RangeError);
     expect(error.message).toContain('items[2]: sku');
   });
+
+  it('are refused at creation where one is missing', () => {
+    const items = [item];
+    items[2] = { sku: 2, quantity: 1 };
+    const error = thrown(() => ledger({ items }));
+    expectError(error, 'ERR_SLUICE_OPTION', TypeError);
+    expect(error.message).toContain('items[1]: sku');
+  });
 });
 
 describe('users and ids', () => {
