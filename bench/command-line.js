@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 
 const help = `Usage: sluice bench [options]          in the repository: npm run bench -- [options]
@@ -41,7 +43,7 @@ export function parseCommandLine(args) {
   const { values } = parseArgs({
     args,
     options: {
-      only: { type: 'string', default: '' },
+      only: { type: 'string' },
       list: { type: 'boolean', default: false },
       rounds: { type: 'string' },
       quick: { type: 'boolean', default: false },
@@ -59,10 +61,14 @@ export function parseCommandLine(args) {
   if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100) {
     throw new RangeError(`--rounds: expected a whole number from 1 to 100, got ${values.rounds}`);
   }
+  const only = values.only === undefined ? [] : values.only.split(',');
+  if (html !== undefined && !existsSync(dirname(html))) {
+    throw new RangeError(`--html: there is no directory ${dirname(html)}`);
+  }
   const guard = quick ? { patienceMs: 0, sampleMs: 50 } : { patienceMs: 120_000, sampleMs: 500 };
   return {
     rounds,
-    only: values.only.split(',').filter(Boolean),
+    only,
     list,
     json,
     html,

@@ -33,11 +33,11 @@ export class Options {
   }
 
   has(name: string): boolean {
-    return this.#given[name] !== undefined;
+    return this.get(name) !== undefined;
   }
 
   get(name: string): unknown {
-    return this.#given[name];
+    return Object.hasOwn(this.#given, name) ? this.#given[name] : undefined;
   }
 
   integer(name: string, min: number, max: number, fallback?: number): number {
@@ -66,7 +66,7 @@ export class Options {
   }
 
   signal(): AbortSignal | undefined {
-    const value = this.#given['signal'];
+    const value = this.get('signal');
     if (value !== undefined && !isSignal(value)) {
       throw optionError(this.#name('signal'), 'an AbortSignal', value, true);
     }
@@ -75,7 +75,7 @@ export class Options {
 
   /** The options nested under `name`, or undefined if there are none. */
   nested(name: string, known: readonly string[]): Options | undefined {
-    return this.has(name) ? new Options(this.#name(name), this.#given[name], known) : undefined;
+    return this.has(name) ? new Options(this.#name(name), this.get(name), known) : undefined;
   }
 
   #name(name: string): string {
@@ -83,7 +83,7 @@ export class Options {
   }
 
   #required(name: string, fallback: unknown): unknown {
-    const value = this.#given[name];
+    const value = this.get(name);
     return value === undefined ? fallback : value;
   }
 }

@@ -3,11 +3,11 @@ import { memoryCurve } from '../threads/memory-curve.js';
 import { withThreads } from '../threads/start-threads.js';
 import { assertDelivered } from '../traffic.js';
 
-const { contender, warmUpMs, measuredMs } = JSON.parse(process.argv[2] ?? '');
+const { contender, producers, warmUpMs, measuredMs } = JSON.parse(process.argv[2] ?? '');
 const phasesMs = [warmUpMs, measuredMs];
 const threads = {
   contender,
-  producers: 1,
+  producers,
   phasesMs,
   consumerFile: new URL('./consumer.js', import.meta.url),
   producerFile: new URL('../threads/producer.js', import.meta.url),

@@ -3,55 +3,72 @@
 import { contenders } from '../contenders/contender.js';
 import { about as unbounded } from '../contenders/message-port-unbounded.js';
 import { inChildProcess } from '../threads/in-child-process.js';
+import { producersText } from '../throughput/comparison.js';
 
-const gap = 'flood/timer-gap';
-const growth = 'flood/growth';
 /** A flood lasts so many times as long as other groups measure. */
 const LENGTH = 6;
-const all = [
-  ...(await contenders()).filter(({ producersMax }) => producersMax > 0),
-  { ...unbounded, file: './message-port-unbounded.js' },
-];
+const unboundedPort = { ...unbounded, file: './message-port-unbounded.js' };
+const all = [...(await contenders()).filter(({ producersMax }) => producersMax > 0), unboundedPort];
 
 /** @type {import('../runner/group.js').Group} */
 export const group = {
   name: 'flood',
   title: 'A flooded consumer',
   about:
-    'One producer pushes one at a time as fast as it can, for six times as long as other groups measure (3 s), in a process of its own. A timer of 1 ms runs on the ' +
-    "consumer's loop: the gap is the longest time between two ticks. Growth is of resident memory after a warm-up. " +
-    '"MessagePort, unbounded" is a port as programs use it, without the bound that it is given here to keep up; its ' +
-    'gap and its memory grow with the length of the flood.',
-  comparisons: [
+    'Producers push one at a time as fast as they can, for six times as long as other groups measure (3 s), in a process ' +
+    "of their own. A timer of 1 ms runs on the consumer's loop: the gap is the longest time between two ticks. Growth is " +
+    'of resident memory after a warm-up. "MessagePort, unbounded" is a port as programs use it, without the bound that ' +
+    'it is given here to keep up; its gap and its memory grow with the length of the flood.',
+  comparisons: [comparison(1), comparison(4)],
+  bars: [1, 4].flatMap((producers) => [
     {
-      title: '1 producer, one at a time',
-      figures: [
-        { id: gap, title: 'Largest gap of a 1 ms timer', unit: 'ns' },
-        { id: growth, title: 'Growth of resident memory', unit: 'bytes' },
-      ],
-      cases: all.map(({ title: subject, file: contender }) => ({
+      ...bar(
+        producers,
+        `${producersText(producers)}: largest timer gap of a flooded consumer`,
+        unbounded.title,
+      ),
+      atMost: 1 / 50,
+    },
+    bar(producers, `${producersText(producers)}: the same`, 'MessagePort'),
+  ]),
+};
+
+/** @param {number} producers @returns {import('../runner/group.js').Comparison} */
+function comparison(producers) {
+  const growth = `flood/${producers}p/growth`;
+  return {
+    title: `${producersText(producers)}, one at a time`,
+    figures: [
+      { id: gapOf(producers), title: 'Largest gap of a 1 ms timer', unit: 'ns' },
+      { id: growth, title: 'Growth of resident memory', unit: 'bytes' },
+    ],
+    cases: all
+      .filter(({ producersMax }) => producersMax >= producers)
+      .map(({ title: subject, file: contender }) => ({
         subject,
         run: async ({ warmUpMs, measuredMs }, plot) => {
           const program = new URL('../flood/program.js', import.meta.url);
-          const run = { contender, warmUpMs, measuredMs: measuredMs * LENGTH };
+          const run = { contender, producers, warmUpMs, measuredMs: measuredMs * LENGTH };
           const measured = await inChildProcess(program, run);
-          plot('Resident memory of a flooded consumer', 'bytes', measured.points);
-          return { [gap]: measured.gapNs, [growth]: measured.growth };
+          const title = `Resident memory of a consumer flooded by ${producersText(producers)}`;
+          plot(title, 'bytes', measured.points);
+          return { [gapOf(producers)]: measured.gapNs, [growth]: measured.growth };
         },
       })),
-    },
-  ],
-  bars: [
-    {
-      claim: 'largest timer gap of a flooded consumer, vs MessagePort, unbounded',
-      of: { figure: gap, subject: 'sluice' },
-      to: { figure: gap, subject: unbounded.title },
-      atMost: 1 / 50,
-    },
-    {
-      claim: 'the same, vs MessagePort with a bound on what is in flight',
-      of: { figure: gap, subject: 'sluice' },
-      to: { figure: gap, subject: 'MessagePort' },
-    },
-  ],
-};
+  };
+}
+
+/** @param {number} producers */
+function gapOf(producers) {
+  return `flood/${producers}p/timer-gap`;
+}
+
+/** @param {number} producers @param {string} claim @param {string} subject */
+function bar(producers, claim, subject) {
+  const figure = gapOf(producers);
+  return {
+    claim: `${claim}, vs ${subject}`,
+    of: { figure, subject: 'sluice' },
+    to: { figure, subject },
+  };
+}

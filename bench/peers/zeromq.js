@@ -6,8 +6,8 @@
  * is larger than 128 bytes is sent and received without a copy, and between threads of one process the receiver then
  * reads memory that the sender's thread owns and reuses. Packed into one part, batches arrived altered. `sendTimeout: 0`
  * is the form without waiting: `send` has done its work, or failed, when it returns, and its promise need not be
- * awaited. The high-water marks are as high as the capacity, and a shared count of orders in flight keeps below them, as
- * for MessagePort, so that no send fails. The consumer is the README's: `for await (const parts of socket)`.
+ * awaited. In place of the high-water marks, at which sends fail now and then though there is room (a pipe learns of it
+ * in steps), a shared count of orders in flight is the bound, as for MessagePort. The consumer is the README's: `for await (const parts of socket)`.
  *
  * A worker thread that has a socket open cannot be terminated: the process aborts. It is measured in one of its own.
  */
@@ -39,7 +39,7 @@ export function connect(producers) {
 
 /** @type {import('../contenders/contender.js').Contender['openInlet']} */
 export function openInlet({ address, inFlight }) {
-  const socket = new Push({ sendHighWaterMark: CAPACITY, sendTimeout: 0, linger: 0 });
+  const socket = new Push({ sendHighWaterMark: 0, sendTimeout: 0, linger: 0 });
   socket.connect(address);
   // Used again and again: `send` copies what is so small.
   let message = Buffer.alloc(0);
@@ -90,7 +90,7 @@ function viewOf({ buffer, byteOffset, length }) {
 
 /** @type {import('../contenders/contender.js').Contender['openOutlet']} */
 export function openOutlet({ address, inFlight }) {
-  const socket = new Pull({ receiveHighWaterMark: CAPACITY, linger: 0 });
+  const socket = new Pull({ receiveHighWaterMark: 0, linger: 0 });
   const view = new OrderBytes(viewOf(Buffer.alloc(0)));
 
   /**

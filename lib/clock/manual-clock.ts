@@ -11,8 +11,8 @@ import {
 
 export type ManualClockHandle = Handle<'clock'>;
 
-/** Its nanoseconds, and deadlines beyond them, are numbers of 64 bits. */
-const endMs = 9e12;
+/** For so long the arithmetic of rates is exact: see native/core/token_rate.h. */
+const endMs = 1.1e12;
 
 /**
  * A clock that moves only when told to, for tests and simulations: give it as the option `clock` of
@@ -60,7 +60,7 @@ export class ManualClock {
   }
 
   /**
-   * Moves the clock forward by `ms` milliseconds (fractions down to the nanosecond), to at most 9e12 in all. Returns the
+   * Moves the clock forward by `ms` milliseconds (fractions down to the nanosecond), to at most 1.1e12 (34 years) in all. Returns the
    * new time.
    */
   advance(ms: number): number {

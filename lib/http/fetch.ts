@@ -78,8 +78,8 @@ async function finished(
   if (!(outgoing instanceof ServerResponse)) return finishedWithItsBody(passed, request, respond);
   // Known better than from the request's signal: that is silent about requests further back in a pipeline.
   onResponseEnd(outgoing, () => passed.end(outgoing.writableFinished ? outgoing.statusCode : 499));
-  const response = await respond();
-  return new Response(response.body, { ...statusOf(response), headers: withFields(response, passed) });
+  const response = checkedResponse(await respond());
+  return withFields(response, response.body, passed);
 }
 
 async function finishedWithItsBody(
@@ -96,12 +96,11 @@ async function finishedWithItsBody(
   signal.addEventListener('abort', gone);
   if (signal.aborted) gone();
   const limited = (response: Response): Response => {
-    const init = { ...statusOf(response), headers: withFields(response, passed) };
     const { status } = response;
     // Of the answer to a HEAD request nobody reads the body.
     if (response.body === null || method === 'HEAD') {
-      end(status);
-      return new Response(response.body, init);
+      end(status === 0 ? 500 : status);
+      return withFields(response, response.body, passed);
     }
     const reader = response.body.getReader();
     const body = new ReadableStream<Uint8Array>({
@@ -121,22 +120,31 @@ async function finishedWithItsBody(
         return reader.cancel(reason);
       },
     });
-    return new Response(body, init);
+    return withFields(response, body, passed);
   };
   try {
-    return limited(await respond());
+    return limited(checkedResponse(await respond()));
   } catch (error) {
     end(500); // also where the handler answered with what is no response, or one whose body is used
     throw error;
   }
 }
 
-function statusOf({ status, statusText }: Response): { status: number; statusText: string } {
-  return { status, statusText };
-}
-
-function withFields(response: Response, passed: Passed): Headers {
+/** The response with `body` and the fields of the limit. */
+function withFields(
+  response: Response,
+  body: ConstructorParameters<typeof Response>[0],
+  passed: Passed,
+): Response {
+  if (response.type === 'error') return response; // no status, and no fields
+  const { status, statusText } = response;
   const headers = new Headers(response.headers);
   for (const [name, value] of Object.entries(passed.headers)) headers.set(name, value);
-  return headers;
+  return new Response(body, { status, statusText, headers });
+}
+
+/** Not by instanceof: there is more than one class of responses. */
+function checkedResponse(response: unknown): Response {
+  if (typeof response === 'object' && response !== null && 'headers' in response) return response as Response;
+  throw optionError('fetchLimit: handler', 'a function that returns a Response', response, true);
 }

@@ -98,7 +98,7 @@ export class Producer<T> {
     this.#stageTtl(where, given);
     const length = list.length;
     // More than one native call: look at every value before the first is added.
-    if (length > staged) for (const value of list) this.#in.encode(value, 0);
+    if (length > staged) this.#checkAll(list);
     let added = 0;
     while (added < length) {
       const count = Math.min(staged, length - added);
@@ -305,6 +305,25 @@ export class Producer<T> {
 
   /** Encodes `count` values of `list`. Their getters may push too: one at a time, through the first place. */
   #stageMany(list: readonly T[], first: number, count: number): void {
+    this.#beginListing();
+    try {
+      this.#in.encodeMany(list, first, count);
+    } finally {
+      this.#listing = false;
+    }
+  }
+
+  /** Throws if a value of `list` cannot be encoded. */
+  #checkAll(list: readonly T[]): void {
+    this.#beginListing();
+    try {
+      for (const value of list) this.#in.encode(value, 0);
+    } finally {
+      this.#listing = false;
+    }
+  }
+
+  #beginListing(): void {
     if (this.#listing) {
       throw new SluiceError(
         'ERR_SLUICE_REENTRANT',
@@ -312,11 +331,6 @@ export class Producer<T> {
       );
     }
     this.#listing = true;
-    try {
-      this.#in.encodeMany(list, first, count);
-    } finally {
-      this.#listing = false;
-    }
   }
 
   /**

@@ -1,6 +1,7 @@
 // A limiter as the threads of the process share it, and as one thread sees it.
 #pragma once
 
+#include <cmath>
 #include <limits>
 #include <memory>
 #include <unordered_map>
@@ -123,9 +124,13 @@ inline std::uint64_t bucket_ns(double window_ms, std::uint32_t buckets) {
   return (static_cast<std::uint64_t>(window_ms * 1e6) + buckets - 1) / buckets;
 }
 
-// What no waiting can satisfy is Infinity milliseconds.
+// No less than `ns`, as nanoseconds again: from 26 days on a double of milliseconds is not that exact, and is the next
+// larger one. What no waiting can satisfy is Infinity.
 inline double milliseconds(std::uint64_t ns) {
-  return ns == kNever ? std::numeric_limits<double>::infinity() : static_cast<double>(ns) / 1e6;
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  if (ns == kNever) return kInfinity;
+  const double ms = static_cast<double>(ns) / 1e6;
+  return ns < 1ULL << 51 ? ms : std::nextafter(ms, kInfinity);
 }
 
 }  // namespace sluice

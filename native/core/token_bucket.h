@@ -38,9 +38,10 @@ struct TokenBucketConfig {
     if (warm_up_ns == 0) return rate.accrued(now - origin);
     return rate.accrued(warmed(now) - warmed(origin));
   }
-  // The first time at which `units` have accrued.
+  // The first time at which `units` have accrued; kNever if that is later than 36 years.
   std::uint64_t time_of(std::uint64_t units) const noexcept {
     const std::uint64_t full_rate_ns = rate.time_of(units);
+    if (full_rate_ns == TokenRate::kTimeMax) return kNever;
     if (warm_up_ns == 0) return origin + full_rate_ns;
     const std::uint64_t target = warmed(origin) + full_rate_ns;
     const std::uint64_t end = warm_up_from + warm_up_ns;
@@ -156,6 +157,7 @@ class TokenBucket {
     const std::uint64_t burst = config.rate.units(config.burst);
     if (needed <= burst) return 0;
     const std::uint64_t due = config.time_of(needed - burst);
+    if (due == kNever) return kNever;
     return due > now ? due - now : 0;
   }
 

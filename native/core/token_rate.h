@@ -54,6 +54,10 @@ class TokenRate {
   // Units accrued in `ns` nanoseconds.
   std::uint64_t accrued(std::uint64_t ns) const noexcept { return multiply_shift(ns, multiplier_, shift_); }
 
+  // What is later than 36 years is never. What accrues until then fits in 64 bits at every rate; twice as far ahead it
+  // would not.
+  static constexpr std::uint64_t kTimeMax = 1ULL << 60;
+
   // The first nanosecond at which `units` have accrued; kTimeMax if that is later.
   std::uint64_t time_of(std::uint64_t units) const noexcept {
     // Close to it, but for the rounding of doubles, four times 2^-53; then exactly, among the few left.
@@ -77,9 +81,6 @@ class TokenRate {
   std::uint64_t whole_tokens(std::uint64_t units) const noexcept { return units >> fraction_bits_; }
 
  private:
-  // 36 years. What accrues until then fits in 64 bits at every rate; twice as far ahead it would not.
-  static constexpr std::uint64_t kTimeMax = 1ULL << 60;
-
   static std::uint64_t multiply_shift(std::uint64_t a, std::uint64_t b, std::uint32_t shift) noexcept {
 #if defined(__SIZEOF_INT128__)
     __extension__ using Wide = unsigned __int128;

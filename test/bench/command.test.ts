@@ -47,6 +47,16 @@ test('a group that does not exist is refused, and those that do are named', () =
   expect(stderr).toContain('no group everything; there are call-cost, throughput');
 });
 
+test.each([
+  [['--only', ''], 'no group'],
+  [['--only', 'latency,'], 'no group'],
+  [['--html', join(temporary, 'none', 'report.html')], '--html: there is no directory'],
+])('%j is refused before anything is measured', (options, message) => {
+  const { status, stderr } = sluice('bench', ...options);
+  expect(status).toBe(2);
+  expect(stderr).toContain(message);
+});
+
 test('a command that does not exist is answered with the usage', () => {
   const { status, stdout } = sluice('bnech');
   expect(status).toBe(2);

@@ -85,6 +85,20 @@ describe('fetchLimit, where no response of node:http is at hand,', () => {
     expect(limiter.stats().inFlight).toBe(0);
   });
 
+  it.each([undefined, null, 5, {}])('takes %s of a handler for the mistake that it is', async (answer) => {
+    const { limiter, handler } = limited((() => answer) as unknown as () => Response);
+    const error = await rejected(handler(get()));
+    expectError(error as Error, 'ERR_SLUICE_OPTION', TypeError);
+    expect((error as Error).message).toContain('fetchLimit: handler');
+    expect(limiter.stats().inFlight).toBe(0);
+  });
+
+  it('passes on a network error, which has no place for fields', async () => {
+    const { limiter, handler } = limited(() => Response.error());
+    expect(await handler(get())).toMatchObject({ type: 'error', status: 0 });
+    expect(limiter.stats().inFlight).toBe(0);
+  });
+
   it('gives it back when the body fails', async () => {
     const body = new ReadableStream({
       pull() {

@@ -46,6 +46,36 @@ describe('a token bucket', () => {
     },
   );
 
+  it.each([
+    [1 / 86_400, 50],
+    [1 / 86_400, 100],
+    [1 / 86_400, 1_000],
+    [1e-3, 20_000],
+    [1e-6, 900],
+  ])('of %f tokens a second allows %i when it said that it would, months and years ahead', (rate, burst) => {
+    for (let i = 0; i < 50; i++) {
+      const clock = new ManualClock();
+      const limiter = Limiter.create({ tokenBucket: { ratePerSecond: rate, burst }, clock });
+      clock.advance(i * 1_234.567_891);
+      expect(limiter.allow(undefined, burst)).toBe(true);
+      clock.advance(i * 98.765_432);
+      clock.advance(limiter.peek({ cost: burst }).retryAfterMs);
+      expect(limiter.allow(undefined, burst)).toBe(true);
+    }
+  });
+
+  it('calls never what is more than 36 years ahead', () => {
+    const limiter = Limiter.create({
+      tokenBucket: { ratePerSecond: 1e-6, burst: 2_000 },
+      clock: new ManualClock(),
+    });
+    limiter.allow(undefined, 2_000);
+    const near = limiter.peek({ cost: 1_100 }).retryAfterMs;
+    expect(near).toBeGreaterThanOrEqual(1.1e12);
+    expect(near).toBeLessThan(1.1e12 + 1);
+    expect(limiter.peek({ cost: 1_200 }).retryAfterMs).toBe(Infinity);
+  });
+
   it('does exactly what whole-number arithmetic on nanoseconds says', () => {
     const request = fc.record({ pauseNs: fc.nat({ max: 3_000_000 }), cost: fc.integer({ min: 1, max: 12 }) });
     const rates = fc.constantFrom(1, 8, 100, 1_000, 12_500, 1_000_000, 10_000_000);

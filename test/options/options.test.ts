@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { Queue, record, Stock, u8 } from 'sluice';
 import { describe, expect, it } from 'vitest';
 import { expectError, type Thrown } from '../thrown.js';
 import { gateTables } from './gate-tables.js';
@@ -112,3 +113,20 @@ describe.each([...queueTables, ...limiterTables, ...stockTables, ...gateTables])
     );
   },
 );
+
+it('what Object.prototype was made to have is no option', () => {
+  const queue = Queue.create(record({ number: u8 }), { capacity: 4 });
+  const stock = Stock.create({ items: [{ sku: 1, quantity: 3 }] });
+  const reserved = stock.reserve({ sku: 1, quantity: 3 });
+  const names = { lane: 99, quantity: 1 };
+  try {
+    for (const [name, value] of Object.entries(names)) {
+      Object.defineProperty(Object.prototype, name, { value, configurable: true });
+    }
+    expect(queue.tryPush({ number: 1 }, {})).toBe(true);
+    expect(reserved.ok && stock.confirm(reserved.reservation, {})).toBe('confirmed');
+  } finally {
+    for (const name of Object.keys(names)) Reflect.deleteProperty(Object.prototype, name);
+  }
+  expect(stock.counts(1)).toMatchObject({ sold: 3 });
+});

@@ -213,6 +213,26 @@ describe('tryPushMany', () => {
     expect(queue.depth).toBe(0);
   });
 
+  it.each([2, 64, 65, 200])(
+    'from within a getter of its own list, of %i, is refused; nothing is added',
+    (length) => {
+      const queue = Queue.create(record({ a: u8 }), { capacity: 256 });
+      const list = Array.from({ length }, () => ({ a: 1 }));
+      const nested = {
+        get a() {
+          return queue.tryPushMany([{ a: 2 }]);
+        },
+      };
+      list[length - 1] = nested;
+      expectError(
+        thrown(() => queue.tryPushMany(list)),
+        'ERR_SLUICE_REENTRANT',
+        Error,
+      );
+      expect(queue.depth).toBe(0);
+    },
+  );
+
   const Row = record({ number: u32, text: utf8(8) });
   const rows = (count: number) =>
     Array.from({ length: count }, (_, number) => ({ number, text: `row ${number}` }));
