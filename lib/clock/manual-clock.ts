@@ -60,8 +60,8 @@ export class ManualClock {
   }
 
   /**
-   * Moves the clock forward by `ms` milliseconds (fractions down to the nanosecond), to at most 1.1e12 (34 years) in all. Returns the
-   * new time.
+   * Moves the clock forward by `ms` milliseconds (fractions down to the nanosecond), to at most 1.1e12 (34 years) in
+   * all. Returns the new time.
    */
   advance(ms: number): number {
     if (typeof ms !== 'number' || !(ms >= 0 && ms <= 1e12)) {

@@ -43,7 +43,7 @@ export interface Denied {
   /**
    * Milliseconds until every tier with a clock would allow it, if nobody else asked: the largest over the tiers; 0
    * if only the depth tier or a standing queue refuses (no clock tells when work ends), Infinity if the cost exceeds a
-   * tier's whole size.
+   * tier's whole size, or if it is more than 36 years.
    */
   readonly retryAfterMs: number;
 }
