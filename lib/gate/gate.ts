@@ -1,5 +1,6 @@
 import { channel } from 'node:diagnostics_channel';
 import { constructorError, fieldError, optionError } from '../errors.js';
+import { withJson } from '../json.js';
 import { isKey, type Key, Limiter, type Tier, tierName } from '../limiter/index.js';
 import {
   alive,
@@ -38,6 +39,7 @@ import {
 
 export type GateHandle = Handle<'gate'>;
 
+/** In JSON, as JSON.stringify() makes it, a reservation is a decimal string, which `stock.confirm` and its like accept. */
 export type Admission =
   | {
       readonly outcome: 'admitted';
@@ -57,6 +59,20 @@ export type Admission =
       /** Of a cart: the item that the refusal is about, if it is about one. */
       readonly sku?: number | string;
     };
+
+/** The plain object that an Admission is, with a `toJSON`. */
+const Admitted = withJson(
+  class {
+    declare readonly outcome: 'admitted';
+    declare readonly reservation: bigint;
+    declare readonly duplicate: boolean;
+    constructor(reservation: bigint, duplicate: boolean) {
+      this.outcome = 'admitted';
+      this.reservation = reservation;
+      this.duplicate = duplicate;
+    }
+  },
+);
 
 /** Told of an order whose handler failed: `{ order, error, reservation }`. The reservation is cancelled. */
 const failures = channel('sluice:gate:handler-failed');
@@ -328,11 +344,7 @@ export class Gate<T> implements Disposable {
   }
 
   #admitted(answer: number | undefined): Admission {
-    return {
-      outcome: 'admitted',
-      reservation: this.#bigints[words.reservation] as bigint,
-      duplicate: answer === duplicate,
-    };
+    return new Admitted(this.#bigints[words.reservation] as bigint, answer === duplicate);
   }
 
   #refusal(answer: number, cart: readonly CartLine[] | undefined): Admission {

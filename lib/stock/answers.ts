@@ -1,3 +1,6 @@
+import { withJson } from '../json.js';
+
+/** In JSON, as JSON.stringify() makes it, the reservation is a decimal string, which `confirm` and its like accept. */
 export interface Reserved {
   readonly ok: true;
   readonly reservation: bigint;
@@ -6,6 +9,23 @@ export interface Reserved {
   /** Whether an earlier call with this id made it: nothing was reserved now. */
   readonly duplicate: boolean;
 }
+
+/** The plain object that a Reserved is, with a `toJSON`. */
+export const ReservedAnswer: new (reservation: bigint, expiresInMs: number, duplicate: boolean) => Reserved =
+  withJson(
+    class implements Reserved {
+      declare readonly ok: true;
+      declare readonly reservation: bigint;
+      declare readonly expiresInMs: number;
+      declare readonly duplicate: boolean;
+      constructor(reservation: bigint, expiresInMs: number, duplicate: boolean) {
+        this.ok = true;
+        this.reservation = reservation;
+        this.expiresInMs = expiresInMs;
+        this.duplicate = duplicate;
+      }
+    },
+  );
 
 export type Refusal =
   | 'sold-out'

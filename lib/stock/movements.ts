@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { withJson } from '../json.js';
 import { DISPOSED, type NativeMovement, type NativeStock } from '../native/index.js';
 
-/** A change of stock: see `Stock.movements`. */
+/** A change of stock: see `Stock.movements`. In JSON its bigints are decimal strings; a user up to 2^53 - 1 is a number. */
 export interface Movement {
   readonly kind: /** An item, with its first units. */
     | 'added'
@@ -84,6 +85,14 @@ async function pause(ms: number, signal: AbortSignal | undefined): Promise<void>
   signal?.throwIfAborted();
 }
 
+const MovementAnswer = withJson(
+  class {
+    constructor(movement: Movement) {
+      Object.assign(this, movement);
+    }
+  },
+);
+
 function movement({ kind, ...rest }: NativeMovement, position: number): Movement {
-  return { kind: kinds[kind - 1] as Movement['kind'], position, ...rest };
+  return new MovementAnswer({ kind: kinds[kind - 1] as Movement['kind'], position, ...rest }) as Movement;
 }

@@ -9,6 +9,8 @@ export const linesMax = 64;
 
 const u32Max = 0xffff_ffff;
 const keyMax = 0xffff_ffff_ffff_ffffn;
+/** As many digits as 64 bits can have. */
+const decimal = /^(0|[1-9][0-9]{0,19})$/;
 
 /** Where what stands in the buffer, in bytes: see native/addon/stock_functions.cc. */
 const at = {
@@ -106,6 +108,13 @@ export function checkedKey(option: string, value: unknown, max: number): LedgerK
   if (typeof value === 'string' && isText(value, max)) return value;
   const wrongType = !['number', 'bigint', 'string'].includes(typeof value);
   throw optionError(option, expected, value, wrongType);
+}
+
+/** A reservation: its bigint, or that in decimal, as JSON has it. @throws TypeError naming it. */
+export function checkedReservation(option: string, value: unknown): bigint {
+  const given = typeof value === 'string' && decimal.test(value) ? BigInt(value) : value;
+  if (typeof given === 'bigint' && given >= 0n && given <= keyMax) return given;
+  throw optionError(option, 'the bigint of a reservation, or its decimal string', value, true);
 }
 
 /** @throws TypeError, RangeError naming it. */

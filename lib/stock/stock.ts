@@ -22,6 +22,7 @@ import {
   needsUser,
   type Refused,
   type Reserved,
+  ReservedAnswer,
   type Resolution,
   refusalName,
   resolutionName,
@@ -36,7 +37,14 @@ import {
   type StockItem,
   type StockOptions,
 } from './options.js';
-import { checkedKey, checkedSku, type LedgerKey, StockStaging, textMax } from './staging.js';
+import {
+  checkedKey,
+  checkedReservation,
+  checkedSku,
+  type LedgerKey,
+  StockStaging,
+  textMax,
+} from './staging.js';
 import { sweepRegularly } from './sweeper.js';
 
 export type StockHandle = Handle<'stock'>;
@@ -167,11 +175,11 @@ export class Stock implements Disposable {
 
   /**
    * Sells what the reservation holds; or, of a reservation of one item, `quantity` units of it, and the rest is on
-   * sale again. 'confirmed' for exactly one caller.
+   * sale again. 'confirmed' for exactly one caller. A reservation is the bigint, or the decimal string that its JSON is.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also for a quantity that is more than the reservation holds,
    *   or of a cart; nothing is changed then.
    */
-  confirm(reservation: bigint, options?: { readonly quantity?: number }): Resolution {
+  confirm(reservation: bigint | string, options?: { readonly quantity?: number }): Resolution {
     const given = new Options('Stock.confirm', options, ['quantity']);
     const quantity = given.has('quantity') ? given.integer('quantity', 1, u32Max) : 0;
     this.#stageReservation('confirm', reservation);
@@ -185,7 +193,7 @@ export class Stock implements Disposable {
   }
 
   /** Puts the units back on sale. 'cancelled' for exactly one caller. @throws TypeError (`ERR_SLUICE_OPTION`). */
-  cancel(reservation: bigint): Resolution {
+  cancel(reservation: bigint | string): Resolution {
     this.#stageReservation('cancel', reservation);
     return resolutionName(this.#checked(this.#native.cancel()), 'cancelled');
   }
@@ -195,7 +203,7 @@ export class Stock implements Disposable {
    * 'extended', or what it has become.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`).
    */
-  extend(reservation: bigint, ms: number): Resolution {
+  extend(reservation: bigint | string, ms: number): Resolution {
     this.#stageReservation('extend', reservation);
     this.#staging.holdMs(new Options('Stock.extend', { ms }, ['ms']).number('ms', 1, holdMsMax));
     return resolutionName(this.#checked(this.#native.extend()), 'extended');
@@ -348,7 +356,7 @@ export class Stock implements Disposable {
     }
     const reason = refusalName(result);
     if (reason === undefined) {
-      return { ok: true, reservation: staging.reservation, expiresInMs: holdMs, duplicate: result === 1 };
+      return new ReservedAnswer(staging.reservation, holdMs, result === 1);
     }
     const refused = lines[staging.refusedLine];
     return isCart && refused !== undefined && aboutOneItem.has(reason)
@@ -366,10 +374,7 @@ export class Stock implements Disposable {
   }
 
   #stageReservation(method: string, reservation: unknown): void {
-    if (typeof reservation !== 'bigint' || reservation < 0n || reservation > 0xffff_ffff_ffff_ffffn) {
-      throw optionError(`Stock.${method}: reservation`, 'the bigint of a reservation', reservation, true);
-    }
-    this.#staging.reservation = reservation;
+    this.#staging.reservation = checkedReservation(`Stock.${method}: reservation`, reservation);
   }
 
   #stageSku(method: string, sku: unknown): void {
