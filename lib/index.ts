@@ -71,6 +71,7 @@ export {
   type Movement,
   type Refusal,
   type Refused,
+  type ReservationState,
   type Reserved,
   type ReserveOptions,
   type Resolution,

@@ -4,28 +4,44 @@ import { withJson } from '../json.js';
 export interface Reserved {
   readonly ok: true;
   readonly reservation: bigint;
-  /** How long a call with these options holds it, in milliseconds from when it was made; a duplicate changes nothing. */
+  /** What is left of the hold, in milliseconds: all of it for a new reservation, 0 once it is not held any more. */
   readonly expiresInMs: number;
   /** Whether an earlier call with this id made it: nothing was reserved now. */
   readonly duplicate: boolean;
+  /** What it is now; 'held' for a new one. Another thread may resolve it at once. */
+  readonly state: ReservationState;
 }
 
+export type ReservationState =
+  | 'held'
+  | 'confirmed'
+  | 'cancelled'
+  | 'expired'
+  /** So long ago resolved that its place has been used again. */
+  | 'unknown';
+
 /** The plain object that a Reserved is, with a `toJSON`. */
-export const ReservedAnswer: new (reservation: bigint, expiresInMs: number, duplicate: boolean) => Reserved =
-  withJson(
-    class implements Reserved {
-      declare readonly ok: true;
-      declare readonly reservation: bigint;
-      declare readonly expiresInMs: number;
-      declare readonly duplicate: boolean;
-      constructor(reservation: bigint, expiresInMs: number, duplicate: boolean) {
-        this.ok = true;
-        this.reservation = reservation;
-        this.expiresInMs = expiresInMs;
-        this.duplicate = duplicate;
-      }
-    },
-  );
+export const ReservedAnswer: new (
+  reservation: bigint,
+  expiresInMs: number,
+  duplicate: boolean,
+  state: ReservationState,
+) => Reserved = withJson(
+  class implements Reserved {
+    declare readonly ok: true;
+    declare readonly reservation: bigint;
+    declare readonly expiresInMs: number;
+    declare readonly duplicate: boolean;
+    declare readonly state: ReservationState;
+    constructor(reservation: bigint, expiresInMs: number, duplicate: boolean, state: ReservationState) {
+      this.ok = true;
+      this.reservation = reservation;
+      this.expiresInMs = expiresInMs;
+      this.duplicate = duplicate;
+      this.state = state;
+    }
+  },
+);
 
 export type Refusal =
   | 'sold-out'
@@ -98,6 +114,14 @@ const resolutions: readonly Resolution[] = [
 ];
 /** `ResolveResult::kBadQuantity`. */
 export const badQuantity = 5;
+
+/** By the numbers of `Phase` in native/core/reservation_table.h. */
+const states: readonly ReservationState[] = ['unknown', 'held', 'confirmed', 'cancelled', 'expired'];
+
+/** The name of a native Phase. */
+export function stateName(phase: number): ReservationState {
+  return states[phase] ?? 'unknown';
+}
 
 /** The reason for a native ReserveResult; undefined if it is none. */
 export function refusalName(result: number): Refusal | undefined {

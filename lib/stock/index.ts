@@ -2,6 +2,7 @@ export {
   aboutOneItem,
   type Refusal,
   type Refused,
+  type ReservationState,
   type Reserved,
   type Resolution,
   refusalName,

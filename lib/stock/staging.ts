@@ -72,6 +72,16 @@ export class StockStaging {
   get reservation(): bigint {
     return this.#words[at.reservation / 8] as bigint;
   }
+  /** Of a repetition: what is left of the hold, in milliseconds. */
+  get leftMs(): number {
+    const low = this.#halves[at.holdNs / 4] as number;
+    const high = this.#halves[at.holdNs / 4 + 1] as number;
+    return (high * 2 ** 32 + low) / 1e6;
+  }
+  /** Of a repetition: the number of the reservation's phase. */
+  get phase(): number {
+    return this.#halves[at.line / 4] as number;
+  }
   /** Which line a refusal is about. */
   get refusedLine(): number {
     return this.#halves[at.line / 4] as number;

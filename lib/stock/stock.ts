@@ -26,6 +26,7 @@ import {
   type Resolution,
   refusalName,
   resolutionName,
+  stateName,
 } from './answers.js';
 import { type AuditReport, checkedReport } from './audit.js';
 import { type CartLine, summed } from './cart.js';
@@ -147,7 +148,7 @@ export class Stock implements Disposable {
 
   /**
    * Reserves `quantity` units for `user`, or changes nothing and says why. With an `id`, a retry gets the answer of
-   * the first call: the same reservation, or 'already-failed'. Only 'sold-out', 'user-limit' and 'item-closed' are
+   * the first call: the same reservation, with its state and what is left of its hold now, or 'already-failed'. Only 'sold-out', 'user-limit' and 'item-closed' are
    * remembered as failures; after the other refusals the same id may be tried again.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
    */
@@ -356,7 +357,9 @@ export class Stock implements Disposable {
     }
     const reason = refusalName(result);
     if (reason === undefined) {
-      return new ReservedAnswer(staging.reservation, holdMs, result === 1);
+      return result === 0
+        ? new ReservedAnswer(staging.reservation, holdMs, false, 'held')
+        : new ReservedAnswer(staging.reservation, staging.leftMs, true, stateName(staging.phase));
     }
     const refused = lines[staging.refusedLine];
     return isCart && refused !== undefined && aboutOneItem.has(reason)

@@ -46,7 +46,8 @@ class StagedKey {
 
 Key staged_sku(StockAttachment& self) { return StagedKey(self.words(), kLines).key(self.ledger().secret()); }
 
-// reserve(lines): the ReserveResult
+// reserve(lines): the ReserveResult; of a repetition, what is left of the hold stands in staging in place of the hold, and
+// the phase in place of the line
 napi_value reserve(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<StockAttachment>(env, info, arguments);
@@ -64,6 +65,11 @@ napi_value reserve(napi_env env, napi_callback_info info) {
           : ledger.reserve(self.line(), request, self.clock().now(), [](std::uint64_t) { return true; });
   words.put(kReservation, answer.reservation);
   words.put(kLine, static_cast<std::uint64_t>(answer.line));
+  if (answer.result == ReserveResult::kDuplicate) {
+    const Standing standing = ledger.standing(answer.reservation, self.clock().now());
+    words.put(kHoldNs, standing.left_ns);
+    words.put(kLine, static_cast<std::uint64_t>(standing.phase));
+  }
   return number(env, static_cast<std::int32_t>(answer.result));
 }
 

@@ -71,6 +71,12 @@ struct alignas(kCacheLine) Reservation {
 };
 static_assert(sizeof(Reservation) == kCacheLine);
 
+// What a reservation is at an instant: kFree if its place has been used again, kExpired from its deadline on.
+struct Standing {
+  Phase phase;
+  std::uint64_t left_ns;  // of its hold; 0 unless it is held
+};
+
 class ReservationTable {
  public:
   static constexpr std::uint64_t bytes(std::uint32_t slots) {
@@ -124,6 +130,19 @@ class ReservationTable {
     return (state >> 32) == (id >> 32) ? state : 0;
   }
   Phase phase(std::uint64_t id) const noexcept { return phase_in(state(id)); }
+  // What the reservation is at `now`. Advisory: another thread may extend or resolve it at once.
+  Standing standing(std::uint64_t id, std::uint64_t now) const noexcept {
+    for (;;) {
+      const std::uint64_t seen = state(id);
+      if (phase_in(seen) != Phase::kHeld) return {phase_in(seen), 0};
+      const std::uint64_t deadline = slots_[slot_of(id)].deadline_ns.load(std::memory_order_relaxed);
+      // Pairs with the fence in LineReserver::append(): if the deadline is of a later generation, the state is found
+      // changed. Of an extension under way the later deadline may be read, which is then about to hold.
+      std::atomic_thread_fence(std::memory_order_acquire);
+      if (state(id) != seen) continue;
+      return deadline > now ? Standing{Phase::kHeld, deadline - now} : Standing{Phase::kExpired, 0};
+    }
+  }
   static Phase phase_in(std::uint64_t state) noexcept { return static_cast<Phase>(state & 0xff); }
 
   // Held (in the state seen) -> `to`, if it is this caller who does it: false if the state seen is another, or is past.

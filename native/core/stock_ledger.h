@@ -115,6 +115,12 @@ class StockLedger {
     return Resolver(memory_, line, now).extend(id, until);
   }
 
+  // What the reservation is at `now`, and what is left of its hold. Advisory: another thread may extend or resolve it at
+  // once.
+  Standing standing(std::uint64_t id, std::uint64_t now) const noexcept {
+    return memory_.reservations.standing(id, now);
+  }
+
   // Until when the reservation is held; 0 if it is not, or not any more. Advisory: another thread may extend or resolve
   // it at once.
   std::uint64_t held_until(std::uint64_t id) const noexcept {

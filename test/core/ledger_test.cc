@@ -204,6 +204,31 @@ TEST_CASE("who saw a deadline that was extended meanwhile cannot expire the rese
   CHECK(one.audited());
 }
 
+TEST_CASE("a reservation's standing tells what is left of its hold, and what became of it") {
+  TestLedger one({8, 2, 4, 4, 0});
+  one.add(1, 9);
+  const auto standing = [&one](std::uint64_t id) { return one.ledger.standing(id, one.now); };
+  const std::uint64_t id = one.reserve(1, 1).reservation;
+  CHECK(standing(id).phase == Phase::kHeld);
+  CHECK(standing(id).left_ns == kHold);
+  one.ledger.extend(*one.line, id, one.now, one.now + 3 * kHold);
+  one.now += 3 * kHold - 1;
+  CHECK(standing(id).left_ns == 1);
+  ++one.now;
+  CHECK(standing(id).phase == Phase::kExpired);
+  CHECK(standing(id).left_ns == 0);
+  const std::uint64_t second = one.reserve(1, 1).reservation;
+  one.confirm(second);
+  CHECK(standing(second).phase == Phase::kConfirmed);
+  CHECK(standing(second).left_ns == 0);
+  one.expire();
+  CHECK(standing(id).phase == Phase::kExpired);
+  one.reserve(1, 1);
+  one.reserve(1, 1);
+  CHECK(standing(id).phase == Phase::kFree);
+  CHECK(standing(0).phase == Phase::kFree);
+}
+
 TEST_CASE("an id that failed stays failed, whatever comes back; full tables are no failure of the id") {
   TestLedger one({8, 2, 1, 64, 0});
   one.add(1, 1);

@@ -45,6 +45,48 @@ describe('reserve with an id', () => {
     },
   );
 
+  it('tells a retry what is left of the hold, and what became of it', () => {
+    const { stock, clock } = ledger({ maxReservations: 2 });
+    const first = stock.reserve({ ...request, holdMs: 100 });
+    if (!first.ok) throw new Error(first.reason);
+    expect(first).toMatchObject({ expiresInMs: 100, state: 'held', duplicate: false });
+    const told = () => {
+      const again = stock.reserve({ ...request, holdMs: 5_000 });
+      if (!again.ok) throw new Error(again.reason);
+      return [again.state, again.expiresInMs, again.duplicate];
+    };
+    clock.advance(89.5);
+    expect(told()).toEqual(['held', 10.5, true]);
+    stock.extend(first.reservation, 6_000_000);
+    expect(told()).toEqual(['held', 6_000_000, true]);
+    clock.advance(6_000_000);
+    expect(told()).toEqual(['expired', 0, true]);
+    stock.expire();
+    expect(told()).toEqual(['expired', 0, true]);
+    for (let i = 0; i < 2; i++) stock.reserve({ sku: 1, quantity: 1, user: 8 });
+    expect(told()).toEqual(['unknown', 0, true]);
+  });
+
+  it.each(['confirm', 'cancel'] as const)('tells a retry that its reservation is ended: %s', (resolve) => {
+    const { stock } = ledger();
+    const first = stock.reserve(request);
+    if (!first.ok) throw new Error(first.reason);
+    stock[resolve](first.reservation);
+    expect(stock.reserve(request)).toMatchObject({
+      ok: true,
+      state: resolve === 'confirm' ? 'confirmed' : 'cancelled',
+      expiresInMs: 0,
+    });
+  });
+
+  it('tells a retry so also where the item is sold out meanwhile', () => {
+    const { stock, clock } = ledger();
+    const last = { sku: 2, quantity: 1, id: 5 };
+    expect(stock.reserve(last)).toMatchObject({ ok: true });
+    clock.advance(29_000);
+    expect(stock.reserve(last)).toMatchObject({ ok: true, state: 'held', expiresInMs: 1_000 });
+  });
+
   it.each([{ sku: 2 }, { quantity: 1 }, { user: 8 }, { sku: 2, quantity: 1 }])(
     'refuses the same id with another body: %o',
     (difference) => {

@@ -18,6 +18,7 @@ describe('the answer of reserve in JSON', () => {
       reservation: String(reserved(answers[0] as never)),
       expiresInMs: 30_000,
       duplicate: false,
+      state: 'held',
     });
     const [one, two, three] = sent.map(({ reservation }) => reservation) as [string, string, string];
     expect(stock.extend(one, 60_000)).toBe('extended');
@@ -34,6 +35,7 @@ describe('the answer of reserve in JSON', () => {
       reservation: reserved(answer),
       expiresInMs: 30_000,
       duplicate: false,
+      state: 'held',
     };
     expect(answer).toStrictEqual(plain);
     expect(structuredClone(answer)).toStrictEqual(plain);

@@ -25,6 +25,7 @@ describe('a reservation', () => {
       reservation: expect.any(BigInt),
       expiresInMs: 30_000,
       duplicate: false,
+      state: 'held',
     });
     const second = reserved(stock.reserve({ sku: 1, quantity: 4 }));
     expect(stock.counts(1)).toEqual({ total: 10, available: 3, reserved: 7, sold: 0 });

@@ -205,9 +205,18 @@ export class StockRoom implements Room {
     same(what, actual, {
       ok: true,
       reservation: this.#reservations.get(name),
-      expiresInMs: holdMs,
+      expiresInMs: duplicate ? this.#leftNs(name) / 1e6 : holdMs,
       duplicate,
+      state: duplicate ? this.#state(name) : 'held',
     });
+  }
+
+  #leftNs(name: number): number {
+    return Math.max(0, (this.auditor.heldUntil(name) ?? 0) - this.time.now);
+  }
+  #state(name: number): string {
+    const phase = this.auditor.phase(name) ?? 'unknown';
+    return phase === 'held' && this.#leftNs(name) === 0 ? 'expired' : phase;
   }
 
   /** A reservation has been made. */
