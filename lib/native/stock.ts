@@ -45,7 +45,6 @@ export interface NativeMovement {
 export interface NativeStock {
   readonly handle: NativeHandle;
   readonly slots: number;
-  readonly holdMs: number;
   readonly keepsMovements: boolean;
   readonly manualClock: boolean;
   reserve(lines: number): number;
@@ -57,6 +56,10 @@ export interface NativeStock {
   restock(): number;
   withdraw(): number;
   closeItem(): number;
+  reopenItem(): number;
+  /** `changes`: a bit for each that the staging has a new value of; see `changes` in lib/stock/stock.ts. */
+  changeItem(changes: number): number;
+  configure(): number;
   /** 1 if an item has a per-user limit. */
   limitsUsers(): number;
   counts(): StockCounts | number | undefined;

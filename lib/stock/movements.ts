@@ -10,6 +10,8 @@ export interface Movement {
     | 'withdrawn'
     /** The item: nothing more of it is reserved. */
     | 'closed'
+    /** The item: units of it can be reserved again. */
+    | 'reopened'
     | 'reserved'
     | 'confirmed'
     | 'cancelled'
@@ -23,7 +25,7 @@ export interface Movement {
   readonly quantity: number;
   /** When, in milliseconds of the ledger's clock: of `process.hrtime()`, or of its manual clock. */
   readonly timeMs: number;
-  /** Of the kinds from 'reserved' on. */
+  /** Of what happened to a reservation. */
   readonly reservation?: bigint;
   /** Who reserved, if that was said: a text, or a bigint for a number. */
   readonly user?: bigint | string;
@@ -47,6 +49,7 @@ const kinds: readonly Movement['kind'][] = [
   'cancelled',
   'expired',
   'returned',
+  'reopened',
 ];
 const notYet = 0;
 

@@ -50,6 +50,18 @@ export interface StockOptions {
   readonly clock?: ManualClock;
 }
 
+/** What `Stock.changeItem` changes. */
+export interface ItemChanges {
+  /** The most that one user can hold or have bought: 1 to 4,294,967,295; null: no limit. */
+  readonly perUser?: number | null | undefined;
+}
+
+/** What `Stock.configure` changes. */
+export interface StockChanges {
+  /** As the option of `Stock.create`. */
+  readonly holdMs?: number | undefined;
+}
+
 export interface CheckedItem {
   readonly sku: number | string;
   readonly quantity: number;
@@ -70,6 +82,13 @@ export function checkedItem(where: string, item: unknown): CheckedItem {
     perUser: one.has('perUser') ? one.integer('perUser', 1, u32Max) : 0,
     shards: one.integer('shards', 1, shardsMax, 1),
   };
+}
+
+/** Undefined: unchanged. */
+export function checkedChanges(where: string, changes: unknown): { perUser: number | undefined } {
+  const given = new Options(where, changes, ['perUser']);
+  if (given.get('perUser') === null) return { perUser: 0 };
+  return { perUser: given.has('perUser') ? given.integer('perUser', 1, u32Max) : undefined };
 }
 
 export function checkedOptions(options: StockOptions): { items: CheckedItem[]; native: object } {

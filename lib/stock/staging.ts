@@ -41,14 +41,17 @@ export class StockStaging {
     this.#textAt = textsAt;
   }
 
-  holdMs(ms: number): void {
-    this.#put(at.holdNs, Math.round(ms * 1e6));
+  /** Undefined: as long as the ledger holds reservations. */
+  hold(ms: number | undefined): void {
+    this.#put(at.holdNs, ms === undefined ? 0 : Math.round(ms * 1e6));
   }
   quantity(quantity: number): void {
     this.#put(at.quantity, quantity);
   }
-  shape(perUser: number, shards: number): void {
+  perUser(perUser: number): void {
     this.#put(at.perUser, perUser);
+  }
+  shards(shards: number): void {
     this.#put(at.shards, shards);
   }
   user(user: LedgerKey | undefined): void {
@@ -72,7 +75,7 @@ export class StockStaging {
   get reservation(): bigint {
     return this.#words[at.reservation / 8] as bigint;
   }
-  /** Of a repetition: what is left of the hold, in milliseconds. */
+  /** After a call that reserves: its hold; of a repetition, what is left of it. In milliseconds. */
   get leftMs(): number {
     const low = this.#halves[at.holdNs / 4] as number;
     const high = this.#halves[at.holdNs / 4 + 1] as number;

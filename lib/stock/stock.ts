@@ -33,8 +33,11 @@ import { type CartLine, summed } from './cart.js';
 import { type LostMovements, type Movement, movements } from './movements.js';
 import {
   type CheckedItem,
+  checkedChanges,
   checkedItem,
   checkedOptions,
+  type ItemChanges,
+  type StockChanges,
   type StockItem,
   type StockOptions,
 } from './options.js';
@@ -70,6 +73,8 @@ const holdMsMax = 86_400_000;
 
 /** `kUnknownSku` in native/addon/stock_functions.cc. */
 const unknownSku = -1;
+/** The bits of `changeItem` there. */
+const changed = { perUser: 1 };
 
 /** Objects whose handle was read: they stay, so that another thread can attach, until disposed of. */
 const pinned = new Set<Stock>();
@@ -206,7 +211,7 @@ export class Stock implements Disposable {
    */
   extend(reservation: bigint | string, ms: number): Resolution {
     this.#stageReservation('extend', reservation);
-    this.#staging.holdMs(new Options('Stock.extend', { ms }, ['ms']).number('ms', 1, holdMsMax));
+    this.#staging.hold(new Options('Stock.extend', { ms }, ['ms']).number('ms', 1, holdMsMax));
     return resolutionName(this.#checked(this.#native.extend()), 'extended');
   }
 
@@ -228,12 +233,50 @@ export class Stock implements Disposable {
   }
 
   /**
-   * Ends the sale of an item for good: nothing more of it is reserved ('item-closed'); what is held can still be
-   * confirmed. False if there is no such item. @throws TypeError, RangeError (`ERR_SLUICE_OPTION`).
+   * Ends the sale of an item: nothing more of it is reserved ('item-closed') until `reopenItem`; what is held can still
+   * be confirmed. False if there is no such item. @throws TypeError, RangeError (`ERR_SLUICE_OPTION`).
    */
   closeItem(sku: number | string): boolean {
     this.#stageSku('closeItem', sku);
     return this.#checked(this.#native.closeItem()) === 1;
+  }
+
+  /**
+   * Goes on with the sale of an item that was closed; one that is not closed stays as it is. An id that was told
+   * 'item-closed' stays refused. False if there is no such item. @throws TypeError, RangeError (`ERR_SLUICE_OPTION`).
+   */
+  reopenItem(sku: number | string): boolean {
+    this.#stageSku('reopenItem', sku);
+    return this.#checked(this.#native.reopenItem()) === 1;
+  }
+
+  /**
+   * Changes an item for all threads; what is left out stays. A user who has more than a lower `perUser` keeps it, and
+   * gets no more. Returns the item's counts.
+   *
+   * An item that never had a limit counts its users from its first one on: units that are held or sold by then count
+   * for nobody. Other threads' operations wait, some nanoseconds for each thread, while that begins. A limit that is
+   * taken away (`perUser: null`) leaves the units of which users are known counted, should it come back.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also if there is no such item; nothing is changed then.
+   */
+  changeItem(sku: number | string, changes: ItemChanges): StockCounts {
+    const checked = checkedChanges('Stock.changeItem', changes);
+    this.#stageSku('changeItem', sku);
+    this.#staging.perUser(checked.perUser ?? 0);
+    const bits = checked.perUser === undefined ? 0 : changed.perUser;
+    this.#known('changeItem', sku, this.#native.changeItem(bits));
+    return this.counts(sku);
+  }
+
+  /**
+   * Changes the ledger for all threads; what is left out stays. `holdMs` (1 to 86,400,000) is for reservations to come:
+   * those that are held stay so for as long as they were told. @throws TypeError, RangeError (`ERR_SLUICE_OPTION`).
+   */
+  configure(changes: StockChanges): void {
+    const given = new Options('Stock.configure', changes, ['holdMs']);
+    if (!given.has('holdMs')) return;
+    this.#staging.hold(given.number('holdMs', 1, holdMsMax));
+    this.#checked(this.#native.configure());
   }
 
   /**
@@ -344,12 +387,12 @@ export class Stock implements Disposable {
       ? checkedKey(`${where}: user`, given.get('user'), textMax.user)
       : undefined;
     const id = given.has('id') ? checkedKey(`${where}: id`, given.get('id'), textMax.id) : undefined;
-    const holdMs = given.number('holdMs', 1, holdMsMax, this.#native.holdMs);
+    const holdMs = given.has('holdMs') ? given.number('holdMs', 1, holdMsMax) : undefined;
     const staging = this.#staging;
     staging.begin();
     staging.user(user);
     staging.id(id);
-    staging.holdMs(holdMs);
+    staging.hold(holdMs);
     for (const [i, { sku, quantity }] of lines.entries()) staging.line(i, sku, quantity);
     const result = this.#checked(this.#native.reserve(lines.length));
     if (result === needsUser) {
@@ -358,7 +401,7 @@ export class Stock implements Disposable {
     const reason = refusalName(result);
     if (reason === undefined) {
       return result === 0
-        ? new ReservedAnswer(staging.reservation, holdMs, false, 'held')
+        ? new ReservedAnswer(staging.reservation, holdMs ?? staging.leftMs, false, 'held')
         : new ReservedAnswer(staging.reservation, staging.leftMs, true, stateName(staging.phase));
     }
     const refused = lines[staging.refusedLine];
@@ -371,7 +414,8 @@ export class Stock implements Disposable {
     this.#staging.begin();
     this.#staging.sku(item.sku);
     this.#staging.quantity(item.quantity);
-    this.#staging.shape(item.perUser, item.shards);
+    this.#staging.perUser(item.perUser);
+    this.#staging.shards(item.shards);
     const answer = this.#checked(this.#native.addItem());
     return answer === 0 ? 'added' : answer === 1 ? 'sku-exists' : 'items-full';
   }

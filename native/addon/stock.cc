@@ -38,7 +38,6 @@ Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedStock>& shared, co
   Napi::Object object(env, stock_object(env, attached));
   object.Set("handle", handle_of(env, *shared));
   object.Set("slots", static_cast<double>(shared->shape.reservations));
-  object.Set("holdMs", static_cast<double>(attached->ledger().hold_ns()) / 1e6);
   object.Set("keepsMovements", shared->shape.movements > 0);
   object.Set("manualClock", shared->time.manual != nullptr);
   object.Set("attachment", Napi::External<StockAttachment>::New(env, attached));

@@ -19,6 +19,7 @@ constexpr std::size_t kHoldNs = 0, kReservation = 8, kQuantity = 16, kLine = 24,
 constexpr std::size_t kUser = 48, kId = 64, kLines = 80, kLineBytes = 24;
 
 constexpr std::int32_t kUnknownSku = -1;
+constexpr std::uint32_t kChangePerUser = 1;
 
 // A key as it stands in staging.
 class StagedKey {
@@ -46,8 +47,8 @@ class StagedKey {
 
 Key staged_sku(StockAttachment& self) { return StagedKey(self.words(), kLines).key(self.ledger().secret()); }
 
-// reserve(lines): the ReserveResult; of a repetition, what is left of the hold stands in staging in place of the hold, and
-// the phase in place of the line
+// reserve(lines), with a hold of 0 for the ledger's own: the ReserveResult; the hold stands in staging. Of a repetition, what
+// is left of the hold stands there, and the phase in place of the line
 napi_value reserve(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<StockAttachment>(env, info, arguments);
@@ -56,8 +57,10 @@ napi_value reserve(napi_env env, napi_callback_info info) {
   StockLedger& ledger = self.ledger();
   StockRequest::Line lines[StockRequest::kLinesMax];
   const std::uint32_t count = staged_lines(self, arguments[0], lines);
+  const auto hold_ns = words.get<std::uint64_t>(kHoldNs);
   const StockRequest request{lines, count, StagedKey(words, kUser).user(ledger.secret()),
-                             StagedKey(words, kId).key(ledger.secret()), words.get<std::uint64_t>(kHoldNs)};
+                             StagedKey(words, kId).key(ledger.secret()),
+                             hold_ns != 0 ? hold_ns : ledger.hold_ns()};
   const StockAnswer verdict = ledger.peek(request);
   const StockAnswer answer =
       verdict.result != ReserveResult::kReserved
@@ -69,6 +72,8 @@ napi_value reserve(napi_env env, napi_callback_info info) {
     const Standing standing = ledger.standing(answer.reservation, self.clock().now());
     words.put(kHoldNs, standing.left_ns);
     words.put(kLine, static_cast<std::uint64_t>(standing.phase));
+  } else {
+    words.put(kHoldNs, request.hold_ns);
   }
   return number(env, static_cast<std::int32_t>(answer.result));
 }
@@ -147,6 +152,32 @@ napi_value close_item(napi_env env, napi_callback_info info) {
     return 1;
   });
 }
+napi_value reopen_item(napi_env env, napi_callback_info info) {
+  return with_item(env, info, [](StockAttachment& self, std::uint32_t item, std::uint64_t now) {
+    self.ledger().reopen_item(self.line(), item, now);
+    return 1;
+  });
+}
+// changeItem(changes, a bit each), with the new values in staging
+napi_value change_item(napi_env env, napi_callback_info info) {
+  std::uint32_t changes[1];
+  auto& self = attachment<StockAttachment>(env, info, changes);
+  if (self.detached()) return number(env, kDisposed);
+  const std::uint32_t item = self.ledger().items().find(staged_sku(self));
+  if (item == kNoItem) return number(env, kUnknownSku);
+  if ((changes[0] & kChangePerUser) != 0) {
+    self.ledger().limit_users(item, self.words().get<std::uint64_t>(kPerUser));
+  }
+  return number(env, 1);
+}
+
+// configure(): the hold in staging
+napi_value configure(napi_env env, napi_callback_info info) {
+  auto& self = attachment<StockAttachment>(env, info);
+  if (self.detached()) return number(env, kDisposed);
+  self.ledger().set_hold_ns(self.words().get<std::uint64_t>(kHoldNs));
+  return number(env, 0);
+}
 
 // Whether an item has a limit per user.
 napi_value limits_users(napi_env env, napi_callback_info info) {
@@ -154,7 +185,7 @@ napi_value limits_users(napi_env env, napi_callback_info info) {
   if (self.detached()) return number(env, kDisposed);
   const ItemTable<>& items = self.ledger().items();
   for (std::uint32_t i = 0; i < items.size(); ++i) {
-    if (items[i].per_user != 0) return number(env, 1);
+    if (items[i].per_user.load(std::memory_order_relaxed) != 0) return number(env, 1);
   }
   return number(env, 0);
 }
@@ -295,6 +326,9 @@ constexpr HotFunction kStockFunctions[] = {
     {"restock", restock},
     {"withdraw", withdraw},
     {"closeItem", close_item},
+    {"reopenItem", reopen_item},
+    {"changeItem", change_item},
+    {"configure", configure},
     {"limitsUsers", limits_users},
     {"counts", counts},
     {"audit", audit_report},

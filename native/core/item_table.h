@@ -3,6 +3,9 @@
 //
 //   StockLine, one line each:  | available : 32 | reserved : 32 | ... |   written by every reserve, confirm, cancel, expiry
 //   Item, one line each:       | sku | name | shards | per user | closed | total |     written by restock and the like
+//
+// A limit per user can come and go. Units that were reserved or sold without one count for no user: a reservation's line
+// says whether it counts, and an item that has, or had, a limit keeps the sum of its units that were sold uncounted.
 #pragma once
 
 #include <algorithm>
@@ -36,11 +39,14 @@ struct alignas(kCacheLine) Item {
   char name[kSkuTextMax];     // of a sku that is a text
   std::uint32_t name_length;  // 0: the sku is a number
   std::uint32_t first_line, shards;
-  std::uint64_t per_user;  // 0: no limit
 
-  typename A::template atomic<std::uint32_t> closed;  // 1: nothing more is reserved
-  typename A::template atomic<std::uint32_t> change;  // odd while the total is being changed
+  typename A::template atomic<std::uint64_t> per_user;      // 0: no limit
+  typename A::template atomic<std::uint32_t> counts_users;  // 1: it has a limit per user, or had one
+  typename A::template atomic<std::uint32_t> closed;        // 1: nothing more is reserved
+  typename A::template atomic<std::uint32_t> change;        // odd while the total is being changed
   typename A::template atomic<std::uint64_t> total;
+  // Of one that counts users: the units sold that no user's count has.
+  typename A::template atomic<std::uint64_t> sold_uncounted;
   SpinLock<A> lock;  // of those who change the total, and of those who gather units from several shards
 
   std::string_view name_text() const noexcept { return {name, name_length}; }
@@ -144,6 +150,23 @@ class ItemTable {
     return counts;
   }
 
+  // The limit per user from now on; 0: none. Relaxed: a reservation on its way may still go by the one before.
+  void limit_users(Item& item, std::uint64_t per_user) noexcept {
+    item.per_user.store(per_user, std::memory_order_relaxed);
+  }
+  // Before an item has its first limit per user: what was sold until now counts for nobody. While no operation is
+  // inside, so that it is known.
+  void count_users(Item& item) noexcept {
+    if (item.counts_users.load(std::memory_order_relaxed) != 0) return;
+    item.sold_uncounted.store(counts(item).sold, std::memory_order_relaxed);
+    item.counts_users.store(1, std::memory_order_relaxed);
+  }
+  // `quantity` units were sold that no user's count has. Relaxed: read while no operation is inside.
+  void sold_uncounted(Item& item, std::uint64_t quantity) noexcept {
+    if (item.counts_users.load(std::memory_order_relaxed) != 0)
+      item.sold_uncounted.fetch_add(quantity, std::memory_order_relaxed);
+  }
+
   // Puts `quantity` more units on sale; false if the total would exceed kQuantityMax.
   bool restock(Item& item, std::uint64_t quantity) noexcept {
     item.lock.lock();
@@ -195,7 +218,8 @@ class ItemTable {
     item.name_length = static_cast<std::uint32_t>(spec.name.size());
     item.first_line = control_->lines;
     item.shards = spec.shards;
-    item.per_user = spec.per_user;
+    item.per_user.store(spec.per_user, std::memory_order_relaxed);
+    item.counts_users.store(spec.per_user != 0 ? 1 : 0, std::memory_order_relaxed);
     item.total.store(spec.quantity, std::memory_order_relaxed);
     std::uint32_t shard = 0;
     for_shards(item, [&](StockLine& line) {

@@ -34,7 +34,7 @@ inline LedgerAudit audit(LedgerMemory& memory) {
   };
   std::vector<Held> pairs;
   const std::uint32_t most = memory.control->shape.items;
-  std::vector<std::uint64_t> reserved(most), counted(most), on_line(most);
+  std::vector<std::uint64_t> reserved(most), reserved_counted(most), counted(most), on_line(most);
   LedgerAudit report;
   memory.control->quiesce.pause(*memory.lines);
   ReservationTable& table = memory.reservations;
@@ -45,7 +45,9 @@ inline LedgerAudit audit(LedgerMemory& memory) {
     LineReserver::for_each_line(memory, slot,
                                 [&](std::uint32_t at, std::uint32_t quantity, std::uint32_t entry) {
                                   ++report.lines;
-                                  reserved[table[at].item.load(std::memory_order_relaxed)] += quantity;
+                                  const std::uint32_t item = table[at].item.load(std::memory_order_relaxed);
+                                  reserved[item] += quantity;
+                                  if (entry != kNoUser) reserved_counted[item] += quantity;
                                   on_line[table[at].stock_line.load(std::memory_order_relaxed)] += quantity;
                                   if (entry != kNoUser)
                                     pairs.push_back({entry, quantity, memory.users.count_of(entry)});
@@ -65,9 +67,13 @@ inline LedgerAudit audit(LedgerMemory& memory) {
       const std::uint64_t word = memory.items.line(i).word.load(std::memory_order_relaxed);
       report.shards_off += StockLine<>::reserved_in(word) != on_line[i];
     }
+    const std::uint64_t sold_counted =
+        item.counts_users.load(std::memory_order_relaxed) == 0
+            ? 0
+            : counts.sold - item.sold_uncounted.load(std::memory_order_relaxed);
     const bool adds_up = counts.available + counts.reserved <= counts.total &&
                          counts.reserved == reserved[number] &&
-                         (item.per_user == 0 || counted[number] == counts.reserved + counts.sold);
+                         counted[number] == reserved_counted[number] + sold_counted;
     if (adds_up || report.item != kNoItem) continue;
     report.item = number;
     report.counts = counts;

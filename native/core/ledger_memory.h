@@ -34,10 +34,10 @@ struct LedgerShape {
 enum class Sweeping : std::uint8_t { kAsked, kByPassers };
 
 struct LedgerControl {
-  LedgerShape shape;      // written at creation only, like the next three
-  std::uint64_t hold_ns;  // how long a reservation is held unless it says otherwise
-  KeySecret secret;       // of the fingerprints of texts
+  LedgerShape shape;  // written at creation only, like the next two
+  KeySecret secret;   // of the fingerprints of texts
   Sweeping sweeping;
+  std::atomic<std::uint64_t> hold_ns;  // how long a reservation is held unless it says otherwise
   Quiesce<> quiesce;
   alignas(kCacheLine) std::atomic<std::uint32_t> sweep_cursor;
 };
@@ -65,7 +65,7 @@ class LedgerMemory {
             shape.movements) {}
 
   void format(const LedgerShape& shape, std::uint64_t hold_ns, const KeySecret& secret, Sweeping sweeping) {
-    new (control) LedgerControl{shape, hold_ns, secret, sweeping, {}, {}};
+    new (control) LedgerControl{shape, secret, sweeping, hold_ns, {}, {}};
     reservations.format();
   }
 

@@ -24,7 +24,7 @@ enum class SnapshotError : std::uint8_t { kNone, kNoSnapshot, kVersion, kDamaged
 class LedgerSnapshot {
  public:
   static constexpr std::uint64_t kMagic = 0x746f'6873'7061'6e73;  // "snapshot", little-endian
-  static constexpr std::uint64_t kVersion = 1;
+  static constexpr std::uint64_t kVersion = 2;
   static constexpr std::size_t kHeaderWords = 3;
 
   static std::vector<std::uint64_t> write(LedgerMemory& memory, std::uint64_t now) {
@@ -111,7 +111,7 @@ class LedgerSnapshot {
       for (const std::uint32_t size :
            {shape.items, shape.reservations, shape.users, shape.ids, shape.movements})
         put(size);
-      put(control.hold_ns);
+      put(control.hold_ns.load(std::memory_order_relaxed));
       put(control.secret.words[0]);
       put(control.secret.words[1]);
       put(control.sweep_cursor.load(std::memory_order_relaxed));
@@ -130,7 +130,9 @@ class LedgerSnapshot {
         put(item.sku);
         put_text(item.name, item.name_length);
         put(item.shards);
-        put(item.per_user);
+        put(item.per_user.load(std::memory_order_relaxed));
+        put(item.counts_users.load(std::memory_order_relaxed));
+        put(item.sold_uncounted.load(std::memory_order_relaxed));
         put(item.closed.load(std::memory_order_relaxed));
         put(item.total.load(std::memory_order_relaxed));
         for (std::uint32_t shard = 0; shard < item.shards; ++shard) {
@@ -163,7 +165,7 @@ class LedgerSnapshot {
         put_text(user.text, user.text_length);
         list([&](auto&& one_more_line) {
           LineReserver::for_each_line(memory, slot,
-                                      [&](std::uint32_t at, std::uint32_t quantity, std::uint32_t) {
+                                      [&](std::uint32_t at, std::uint32_t quantity, std::uint32_t entry) {
                                         one_more_line();
                                         const Reservation& line = table[at];
                                         put(at);
@@ -171,6 +173,7 @@ class LedgerSnapshot {
                                         put(line.item.load(std::memory_order_relaxed));
                                         put(line.stock_line.load(std::memory_order_relaxed));
                                         put(quantity);
+                                        put(entry == kNoUser ? 0 : 1);
                                       });
         });
       }
@@ -262,11 +265,16 @@ class LedgerSnapshot {
       spec.name = {name, take_text(name, sizeof name)};
       spec.shards = below(kShardsMax + 1);
       spec.per_user = below(kQuantityMax + 1);
+      const std::uint32_t counts_users = below(2);
+      const std::uint32_t sold_uncounted = below(kQuantityMax + 1);
       const bool closed = below(2) != 0;
       const std::uint64_t total = below(kQuantityMax + 1);
-      sound = sound && spec.shards != 0 && memory.items.add(spec) == ItemTable<>::Added::kAdded;
+      sound = sound && spec.shards != 0 && (spec.per_user == 0 || counts_users != 0) &&
+              memory.items.add(spec) == ItemTable<>::Added::kAdded;
       if (!sound) return;
       Item<>& item = memory.items[memory.items.size() - 1];
+      item.counts_users.store(counts_users, std::memory_order_relaxed);
+      item.sold_uncounted.store(sold_uncounted, std::memory_order_relaxed);
       item.closed.store(closed ? 1 : 0, std::memory_order_relaxed);
       item.total.store(total, std::memory_order_relaxed);
       for (std::uint32_t shard = 0; shard < item.shards; ++shard) {
@@ -325,11 +333,12 @@ class LedgerSnapshot {
         const std::uint32_t number = below(memory.items.size());
         const std::uint64_t stock_line = take();
         const std::uint32_t quantity = below(kQuantityMax + 1);
+        const bool counted = below(2) != 0;
         if (!sound) return;
         const Item<>& item = memory.items[number];
-        const std::uint32_t entry = item.per_user == 0 ? kNoUser : memory.users.entry_of(user.key, number);
+        const std::uint32_t entry = counted ? memory.users.entry_of(user.key, number) : kNoUser;
         sound = quantity != 0 && stock_line >= item.first_line &&
-                stock_line < item.first_line + item.shards && (item.per_user == 0 || entry != kNoUser);
+                stock_line < item.first_line + item.shards && (!counted || entry != kNoUser);
         Reservation& line = table[slot];
         line.item.store(number, std::memory_order_relaxed);
         line.stock_line.store(static_cast<std::uint32_t>(stock_line), std::memory_order_relaxed);

@@ -31,10 +31,12 @@ class LineReserver {
     const Item<>& item = memory.items[number];
     if (item.closed.load(std::memory_order_relaxed) != 0) return ReserveResult::kItemClosed;
     if (memory.items.look(item, line.quantity) == Look::kSoldOut) return ReserveResult::kSoldOut;
-    if (item.per_user == 0) return ReserveResult::kReserved;
+    // Relaxed: a limit is as good as the moment at which it is looked at.
+    const std::uint64_t per_user = item.per_user.load(std::memory_order_relaxed);
+    if (per_user == 0) return ReserveResult::kReserved;
     if (user == Key{}) return ReserveResult::kNeedsUser;
-    return memory.users.count(user, number) + line.quantity > item.per_user ? ReserveResult::kUserLimit
-                                                                            : ReserveResult::kReserved;
+    return memory.users.count(user, number) + line.quantity > per_user ? ReserveResult::kUserLimit
+                                                                       : ReserveResult::kReserved;
   }
 
   // Takes one more line, or nothing. Stock last: an attempt that fails for another reason has then not shown
@@ -46,9 +48,10 @@ class LineReserver {
     if (item.closed.load(std::memory_order_relaxed) != 0) return ReserveResult::kItemClosed;
     if (memory_.items.look(item, line.quantity) == Look::kSoldOut) return ReserveResult::kSoldOut;
     std::uint32_t entry = kNoUser;
-    if (item.per_user != 0) {
+    // Relaxed: see peek().
+    if (const std::uint64_t per_user = item.per_user.load(std::memory_order_relaxed); per_user != 0) {
       if (user == Key{}) return ReserveResult::kNeedsUser;
-      const UserTable<>::Added added = memory_.users.add(user, number, line.quantity, item.per_user);
+      const UserTable<>::Added added = memory_.users.add(user, number, line.quantity, per_user);
       if (added.result == UserTable<>::Add::kLimit) return ReserveResult::kUserLimit;
       if (added.result == UserTable<>::Add::kFull) return ReserveResult::kUsersFull;
       entry = added.entry;

@@ -29,6 +29,7 @@ enum class MovementKind : std::uint8_t {
   kCancelled = 7,
   kExpired = 8,
   kReturned = 9,  // by a confirmation of less than was reserved
+  kReopened = 10,
 };
 
 struct Movement {

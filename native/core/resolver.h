@@ -127,6 +127,10 @@ class Resolver {
           to_sell -= sold;
           if (sold != 0) {
             stock.sell(sold);
+            if (entry == kNoUser) {
+              memory_.items.sold_uncounted(memory_.items[table[at].item.load(std::memory_order_relaxed)],
+                                           sold);
+            }
             memory_.move(MovementKind::kConfirmed, at, id, sold, user, now_);
           }
           if (rest != 0) {

@@ -42,7 +42,11 @@ class StockLedger {
   ItemTable<>& items() noexcept { return memory_.items; }
   ThreadLines& lines() noexcept { return *memory_.lines; }
   const MovementLog<>& movements() const noexcept { return memory_.movements; }
-  std::uint64_t hold_ns() const noexcept { return memory_.control->hold_ns; }
+  std::uint64_t hold_ns() const noexcept { return memory_.control->hold_ns.load(std::memory_order_relaxed); }
+  // For reservations to come. Relaxed: it orders nothing.
+  void set_hold_ns(std::uint64_t hold_ns) noexcept {
+    memory_.control->hold_ns.store(hold_ns, std::memory_order_relaxed);
+  }
   const KeySecret& secret() const noexcept { return memory_.control->secret; }
   std::uint32_t slots() const noexcept { return memory_.reservations.size(); }
 
@@ -166,6 +170,24 @@ class StockLedger {
     if (memory_.items[item].closed.exchange(1, std::memory_order_relaxed) == 0) {
       memory_.move(MovementKind::kClosed, item, 0, now);
     }
+  }
+  void reopen_item(ThreadLine& line, std::uint32_t item, std::uint64_t now) noexcept {
+    const Inside inside(memory_, line);
+    // Relaxed: as in close_item().
+    if (memory_.items[item].closed.exchange(0, std::memory_order_relaxed) != 0) {
+      memory_.move(MovementKind::kReopened, item, 0, now);
+    }
+  }
+  // The most units of an item that one user can hold or have bought, from now on; 0: no limit. Where there was never one,
+  // what is held or sold by now counts for nobody. Called by a thread that is not inside an operation.
+  void limit_users(std::uint32_t item, std::uint64_t per_user) noexcept {
+    Item<>& limited = memory_.items[item];
+    if (per_user != 0 && limited.counts_users.load(std::memory_order_relaxed) == 0) {
+      memory_.control->quiesce.pause(*memory_.lines);
+      memory_.items.count_users(limited);
+      memory_.control->quiesce.resume();
+    }
+    memory_.items.limit_users(limited, per_user);
   }
 
  private:

@@ -110,6 +110,22 @@ export const stockTables: readonly OptionTable[] = [
     unknown: ['since', 'timeoutMs'],
   },
   {
+    where: 'Stock.changeItem',
+    call: (options) => ledger().changeItem(1, options as never),
+    base: {},
+    options: {
+      perUser: { ...whole(1, u32Max), good: [1, u32Max, null], wrong: ['1', true, 1n, [], {}] },
+    },
+    unknown: ['quantity', 'total', 'shards', 'peruser', 'holdMs'],
+  },
+  {
+    where: 'Stock.configure',
+    call: (options) => ledger().configure(options as never),
+    base: {},
+    options: { holdMs: real(1, 86_400_000) },
+    unknown: ['hold', 'maxUsers', 'perUser', 'sku'],
+  },
+  {
     where: 'Stock.restore',
     call: (options) => Stock.restore(ledger().snapshot(), options as never),
     base: {},

@@ -30,7 +30,7 @@ class ItemModel {
     control()->lines = 0;
     for (std::uint32_t i = 0; i < kShards; ++i) {
       auto* item = new (&items[i]) typename Table::Item;
-      zero(item->closed, item->change, item->total);
+      zero(item->per_user, item->counts_users, item->closed, item->change, item->total, item->sold_uncounted);
       auto* line = new (&items.line(i)) typename Table::StockLine;
       zero(line->word, line->returns_begun, line->returns_ended);
       line->sharded = 0;

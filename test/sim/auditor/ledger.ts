@@ -15,7 +15,8 @@ import { IdMemory } from './ids.js';
 
 export type Phase = 'held' | 'confirmed' | 'cancelled' | 'expired';
 interface Reservation {
-  readonly lines: ReadonlyArray<Line & { readonly place: number }>;
+  /** `counted`: by a limit per user. */
+  readonly lines: ReadonlyArray<Line & { readonly place: number; readonly counted: boolean }>;
   readonly user: string | undefined;
   deadline: number;
   phase: Phase;
@@ -25,7 +26,7 @@ interface Item {
   total: number;
   available: number;
   reserved: number;
-  readonly perUser: number;
+  perUser: number;
   readonly shards: number;
   closed: boolean;
 }
@@ -52,7 +53,11 @@ export class Ledger {
   /** Not yet compared with the ledger's own. */
   movements: Movement[] = [];
 
-  constructor(readonly shape: LedgerShape) {
+  constructor(
+    readonly shape: LedgerShape,
+    /** Of reservations to come. */
+    public holdMs: number,
+  ) {
     this.free = Array.from({ length: shape.maxReservations }, (_, place) => place);
     this.ids = new IdMemory(shape.maxIds);
   }
@@ -123,12 +128,14 @@ export class Ledger {
       this.free.push(...places);
       return refused;
     }
-    const taken = lines.map((line, i) => ({ ...line, place: places[i] as number }));
-    for (const { sku, quantity } of taken) {
+    const taken = lines.map((line, i) => {
+      return { ...line, place: places[i] as number, counted: this.#item(line.sku).perUser > 0 };
+    });
+    for (const { sku, quantity, counted } of taken) {
       const item = this.#item(sku);
       item.available -= quantity;
       item.reserved += quantity;
-      if (item.perUser > 0) this.#count(user as string, sku, quantity);
+      if (counted) this.#count(user as string, sku, quantity);
     }
     this.heads.set(places[0] as number, name);
     this.reservations.set(name, { lines: taken, user, deadline: now + holdNs, phase: 'held' });
@@ -207,7 +214,7 @@ export class Ledger {
   #settle(name: number, phase: Phase, now: number, sellable: number): void {
     const reservation = this.reservations.get(name) as Reservation;
     reservation.phase = phase;
-    for (const { sku, quantity, place } of reservation.lines) {
+    for (const { sku, quantity, place, counted } of reservation.lines) {
       const item = this.#item(sku);
       const sold = Math.min(quantity, sellable);
       const rest = quantity - sold;
@@ -215,7 +222,7 @@ export class Ledger {
       item.available += rest;
       if (sold > 0) this.#move('confirmed', { sku, quantity: sold }, now, name, reservation.user);
       if (rest > 0) {
-        if (item.perUser > 0) this.#count(reservation.user as string, sku, -rest);
+        if (counted) this.#count(reservation.user as string, sku, -rest);
         const kind = phase === 'confirmed' ? 'returned' : phase;
         this.#move(kind, { sku, quantity: rest }, now, name, reservation.user);
       }
@@ -240,6 +247,20 @@ export class Ledger {
     if (item === undefined) return false;
     if (!item.closed) this.#move('closed', { sku, quantity: 0 }, now);
     item.closed = true;
+    return true;
+  }
+  reopenItem(sku: Sku, now: number): boolean {
+    const item = this.items.get(sku);
+    if (item === undefined) return false;
+    if (item.closed) this.#move('reopened', { sku, quantity: 0 }, now);
+    item.closed = false;
+    return true;
+  }
+  /** `perUser`: 0 for none; undefined: as it was. */
+  changeItem(sku: Sku, perUser: number | undefined): boolean {
+    const item = this.items.get(sku);
+    if (item === undefined) return false;
+    item.perUser = perUser ?? item.perUser;
     return true;
   }
   restock(sku: Sku, quantity: number, now: number): boolean {
@@ -277,7 +298,7 @@ export class Ledger {
 
   /** The ledger that a snapshot taken at `then` becomes at `now`: what was held has as long to go. */
   restored(then: number, now: number): Ledger {
-    const copy = new Ledger(this.shape);
+    const copy = new Ledger(this.shape, this.holdMs);
     copy.items = structuredClone(this.items);
     copy.heads = new Map(this.heads);
     copy.users = new Map(this.users);

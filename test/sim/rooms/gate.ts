@@ -82,7 +82,7 @@ export class GateRoom implements Room {
     const gate = this.#objects[given.by % this.#objects.length] as Gate<Order>;
     switch (given.do) {
       case 'admit': {
-        const holdNs = Math.round((given.holdMs ?? this.#stock?.scenario.holdMs ?? 1) * 1e6);
+        const holdNs = Math.round((given.holdMs ?? this.#stock?.auditor.holdMs ?? 1) * 1e6);
         const { sku, quantity, user, id } = given.order;
         const request = {
           lines: given.lines ?? [{ sku, quantity }],

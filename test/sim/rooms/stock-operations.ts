@@ -26,7 +26,9 @@ export type StockOperation =
   | (By & { readonly do: 'expire' })
   | (By & { readonly do: 'restock' | 'withdraw'; readonly sku: Sku; readonly quantity: number })
   | (By & { readonly do: 'add'; readonly item: NewItem })
-  | (By & { readonly do: 'close'; readonly sku: Sku })
+  | (By & { readonly do: 'close' | 'reopen'; readonly sku: Sku })
+  | (By & { readonly do: 'change'; readonly sku: Sku; readonly perUser?: number | null })
+  | (By & { readonly do: 'configure'; readonly holdMs: number })
   | (By & { readonly do: 'die' })
   | (By & { readonly do: 'snapshot' })
   | (By & { readonly do: 'restore'; readonly of: number });
@@ -42,6 +44,9 @@ export const stockOperations = [
   'withdraw',
   'add',
   'close',
+  'reopen',
+  'change',
+  'configure',
   'die',
   'snapshot',
   'restore',
@@ -124,6 +129,14 @@ export function drawStock(
       };
     case 'close':
       return random.chance(0.2) ? { ...base, do: kind, sku } : undefined;
+    case 'reopen':
+      return { ...base, do: kind, sku };
+    case 'change': {
+      const perUser = sometimes(random, 0.9, () => (random.chance(0.3) ? null : random.between(1, 9)));
+      return { ...base, do: kind, sku, ...(perUser === undefined ? {} : { perUser }) };
+    }
+    case 'configure':
+      return { ...base, do: kind, holdMs: random.pick([1, 7.25, 100, 30_000]) };
     case 'restore':
       return known.snapshots.length === 0
         ? undefined

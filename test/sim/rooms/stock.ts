@@ -39,7 +39,7 @@ export class StockRoom implements Room {
     readonly time: Time,
   ) {
     const { items, holdMs, movements, maxItems, maxReservations, maxUsers, maxIds } = scenario;
-    this.auditor = new Ledger(scenario);
+    this.auditor = new Ledger(scenario, holdMs);
     const options = { maxItems, maxReservations, maxUsers, maxIds, holdMs, movements, clock: time.clock };
     const given = items.map((item) => ({ ...item }));
     this.objects = this.#attached(Stock.create({ ...options, items: given }));
@@ -61,12 +61,13 @@ export class StockRoom implements Room {
     const stock = this.object(given.by);
     switch (given.do) {
       case 'reserve': {
-        const holdNs = Math.round((given.holdMs ?? this.scenario.holdMs) * 1e6);
+        const holdMs = given.holdMs ?? auditor.holdMs;
+        const holdNs = Math.round(holdMs * 1e6);
         const who = { user: textOf(given.user), id: textOf(given.id) };
         const answer = auditor.reserve(given.name, now, given.lines, who, holdNs);
         const expected = given.cart ? answer : withoutSku(answer);
         const actual = outcome(() => reserve(stock, given.lines, optionsOf(given), given.cart));
-        this.compareReserved('reserve', expected, actual, given.holdMs ?? this.scenario.holdMs);
+        this.compareReserved('reserve', expected, actual, holdMs);
         return;
       }
       case 'confirm': {
@@ -121,6 +122,24 @@ export class StockRoom implements Room {
         return;
       case 'close':
         same('closeItem', stock.closeItem(given.sku), auditor.closeItem(given.sku, now));
+        return;
+      case 'reopen':
+        same('reopenItem', stock.reopenItem(given.sku), auditor.reopenItem(given.sku, now));
+        return;
+      case 'change': {
+        const { sku, perUser } = given;
+        const done = auditor.changeItem(sku, perUser === null ? 0 : perUser);
+        const expected = done ? auditor.counts(sku) : { error: 'ERR_SLUICE_OPTION' };
+        same(
+          'changeItem',
+          outcome(() => stock.changeItem(sku, perUser === undefined ? {} : { perUser })),
+          expected,
+        );
+        return;
+      }
+      case 'configure':
+        stock.configure({ holdMs: given.holdMs });
+        auditor.holdMs = given.holdMs;
         return;
       case 'die':
         stock[Symbol.dispose]();
@@ -301,7 +320,10 @@ function resolved(call: () => string): string {
 }
 
 function sum(movements: readonly Movement[]): number {
-  return movements.reduce((total, { quantity, kind }) => total + quantity + (kind === 'closed' ? 1 : 0), 0);
+  return movements.reduce(
+    (total, { quantity, kind }) => total + quantity + (kind === 'closed' || kind === 'reopened' ? 1 : 0),
+    0,
+  );
 }
 
 /** The units of each kind, reservation and item, whatever the order of the parts. */

@@ -1,0 +1,121 @@
+import { ManualClock, Stock, type StockOptions } from 'sluice';
+import { describe, expect, it } from 'vitest';
+import { seed } from '../seed.js';
+import { expectError, thrown } from '../thrown.js';
+import { WorkerThread, withThreads } from '../worker-thread.js';
+import { reserved } from './reserved.js';
+
+function ledger(options: Partial<StockOptions> = {}): Stock {
+  return Stock.create({ items: [{ sku: 1, quantity: 100 }], clock: new ManualClock(), ...options });
+}
+
+describe('reopenItem', () => {
+  it('goes on with a sale that was closed, of whatever thread closed it', () => {
+    const stock = ledger();
+    const other = Stock.attach(stock.handle);
+    stock.closeItem(1);
+    expect(other.reserve({ sku: 1, quantity: 1, id: 'late' })).toMatchObject({ reason: 'item-closed' });
+    expect(other.reopenItem(1)).toBe(true);
+    expect(stock.reserve({ sku: 1, quantity: 1 }).ok).toBe(true);
+    expect(stock.reserve({ sku: 1, quantity: 1, id: 'late' })).toMatchObject({ reason: 'already-failed' });
+    expect(stock.reopenItem(1)).toBe(true);
+    expect(stock.reopenItem(2)).toBe(false);
+  });
+});
+
+describe('changeItem: perUser', () => {
+  it('lowers and raises a limit: who has more keeps it and gets no more', () => {
+    const stock = ledger({ items: [{ sku: 'a', quantity: 100, perUser: 5 }] });
+    const held = reserved(stock.reserve({ sku: 'a', quantity: 4, user: 'anna' }));
+    expect(stock.changeItem('a', { perUser: 2 })).toMatchObject({ total: 100, reserved: 4 });
+    const another = { sku: 'a', quantity: 1, user: 'anna' };
+    expect(stock.reserve(another)).toMatchObject({ reason: 'user-limit' });
+    expect(stock.confirm(held)).toBe('confirmed');
+    expect(stock.reserve(another)).toMatchObject({ reason: 'user-limit' });
+    stock.changeItem('a', { perUser: 5 });
+    expect(stock.reserve(another).ok).toBe(true);
+    expect(stock.reserve(another)).toMatchObject({ reason: 'user-limit' });
+    stock.changeItem('a', {});
+    expect(stock.reserve(another)).toMatchObject({ reason: 'user-limit' });
+    stock.changeItem('a', { perUser: null });
+    expect(stock.reserve({ sku: 'a', quantity: 50 }).ok).toBe(true);
+    stock.audit();
+  });
+
+  it('of an item that had no limit counts users from then on, over a snapshot too', () => {
+    const stock = ledger();
+    const before = reserved(stock.reserve({ sku: 1, quantity: 7, user: 1 }));
+    stock.confirm(reserved(stock.reserve({ sku: 1, quantity: 8, user: 1 })));
+    stock.changeItem(1, { perUser: 2 });
+    const error = thrown(() => stock.reserve({ sku: 1, quantity: 1 }));
+    expectError(error, 'ERR_SLUICE_OPTION', TypeError);
+    expect(stock.reserve({ sku: 1, quantity: 2, user: 1 }).ok).toBe(true);
+    stock.audit();
+    const restored = Stock.restore(stock.snapshot(), { clock: new ManualClock() });
+    for (const one of [stock, restored]) {
+      expect(one.reserve({ sku: 1, quantity: 1, user: 1 })).toMatchObject({ reason: 'user-limit' });
+      expect(one.confirm(before, { quantity: 3 })).toBe('confirmed');
+      expect(one.reserve({ sku: 1, quantity: 1, user: 1 })).toMatchObject({ reason: 'user-limit' });
+      expect(one.counts(1)).toEqual({ total: 100, available: 87, reserved: 2, sold: 11 });
+      one.audit();
+    }
+  });
+
+  it('names an item that is not there', () => {
+    const error = thrown(() => ledger().changeItem(2, { perUser: 1 }));
+    expectError(error, 'ERR_SLUICE_OPTION', RangeError);
+    expect(error.message).toContain('Stock.changeItem: sku');
+  });
+
+  it('while threads sell from items that change: every audit passes', async () => {
+    const skus = [1, 2, 3, 4, 5, 6];
+    const clock = new ManualClock();
+    const items = skus.map((sku) => ({ sku, quantity: 1_000_000 }));
+    const stock = ledger({ items, maxReservations: 4_096, maxUsers: 10_000, holdMs: 10, clock });
+    const url = new URL('./workers/buyer.js', import.meta.url);
+    const shared = new SharedArrayBuffer(8 * 12);
+    const buyers = Array.from({ length: 2 }, (_, i) => {
+      const data = { handle: stock.handle, skus, users: 100, rounds: 40_000, shared, seed: seed + i };
+      return new WorkerThread(url, data);
+    });
+    await withThreads(buyers, async () => {
+      let buying = true;
+      const answers = Promise.all(buyers.map((buyer) => buyer.message('bought'))).finally(() => {
+        buying = false;
+      });
+      for (let round = 0; buying; round++) {
+        const sku = skus[round % skus.length] as number;
+        stock.changeItem(sku, { perUser: round % 4 === 3 ? null : 1 + (round % 50) });
+        if (round % 2 === 0) stock.closeItem(sku);
+        stock.configure({ holdMs: 1 + (round % 20) });
+        clock.advance(1);
+        stock.expire();
+        stock.audit();
+        stock.reopenItem(sku);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      await answers;
+    });
+    stock.audit();
+  });
+});
+
+describe('configure: holdMs', () => {
+  it('is for reservations to come, of every thread, and in a snapshot', () => {
+    const clock = new ManualClock();
+    const stock = ledger({ holdMs: 10, clock });
+    const other = Stock.attach(stock.handle);
+    const short = reserved(stock.reserve({ sku: 1, quantity: 1 }));
+    other.configure({ holdMs: 500.25 });
+    other.configure({});
+    expect(stock.reserve({ sku: 1, quantity: 1 })).toMatchObject({ expiresInMs: 500.25 });
+    expect(stock.reserve({ sku: 1, quantity: 1, holdMs: 3 })).toMatchObject({ expiresInMs: 3 });
+    const long = reserved(stock.reserveAll([{ sku: 1, quantity: 1 }]));
+    clock.advance(10);
+    expect(stock.confirm(short)).toBe('expired');
+    clock.advance(490);
+    expect(stock.confirm(long)).toBe('confirmed');
+    const restored = Stock.restore(stock.snapshot(), { clock: new ManualClock() });
+    expect(restored.reserve({ sku: 1, quantity: 1 })).toMatchObject({ expiresInMs: 500.25 });
+  });
+});
