@@ -66,6 +66,7 @@ export {
   type AuditReport,
   type CartLine,
   type CartOptions,
+  type ItemChanged,
   type ItemChanges,
   type LedgerKey,
   type LostMovements,

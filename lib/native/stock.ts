@@ -55,6 +55,8 @@ export interface NativeStock {
   addItem(): number;
   restock(): number;
   withdraw(): number;
+  /** With `clamp` 1: as near to it as can be. */
+  setTotal(clamp: number): number;
   closeItem(): number;
   reopenItem(): number;
   /** `changes`: a bit for each that the staging has a new value of; see `changes` in lib/stock/stock.ts. */

@@ -1,4 +1,5 @@
 import { withJson } from '../json.js';
+import type { StockCounts } from '../native/index.js';
 
 /** In JSON, as JSON.stringify() makes it, the reservation is a decimal string, which `confirm` and its like accept. */
 export interface Reserved {
@@ -61,6 +62,16 @@ export type Refusal =
   | 'already-failed'
   /** Another thread is deciding an id of the same neighbourhood; try again. */
   | 'in-progress';
+
+/** What `Stock.setTotal` and `Stock.changeItem` have done, and the item's counts afterwards. */
+export type ItemChanged =
+  | { readonly ok: true; readonly counts: StockCounts }
+  | {
+      readonly ok: false;
+      /** Units that would go are reserved or sold: nothing was changed. */
+      readonly reason: 'units-taken';
+      readonly counts: StockCounts;
+    };
 
 export interface Refused {
   readonly ok: false;

@@ -1,5 +1,6 @@
 export {
   aboutOneItem,
+  type ItemChanged,
   type Refusal,
   type Refused,
   type ReservationState,

@@ -19,6 +19,7 @@ import { Options } from '../options.js';
 import {
   aboutOneItem,
   badQuantity,
+  type ItemChanged,
   needsUser,
   type Refused,
   type Reserved,
@@ -252,20 +253,19 @@ export class Stock implements Disposable {
 
   /**
    * Changes an item for all threads; what is left out stays. A user who has more than a lower `perUser` keeps it, and
-   * gets no more. Returns the item's counts.
+   * gets no more.
    *
    * An item that never had a limit counts its users from its first one on: units that are held or sold by then count
    * for nobody. Other threads' operations wait, some nanoseconds for each thread, while that begins. A limit that is
    * taken away (`perUser: null`) leaves the units of which users are known counted, should it come back.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also if there is no such item; nothing is changed then.
    */
-  changeItem(sku: number | string, changes: ItemChanges): StockCounts {
+  changeItem(sku: number | string, changes: ItemChanges): ItemChanged {
     const checked = checkedChanges('Stock.changeItem', changes);
     this.#stageSku('changeItem', sku);
     this.#staging.perUser(checked.perUser ?? 0);
     const bits = checked.perUser === undefined ? 0 : changed.perUser;
-    this.#known('changeItem', sku, this.#native.changeItem(bits));
-    return this.counts(sku);
+    return this.#itemChanged(sku, this.#known('changeItem', sku, this.#native.changeItem(bits)));
   }
 
   /**
@@ -302,6 +302,22 @@ export class Stock implements Disposable {
     this.#stageSku('withdraw', sku);
     this.#stageQuantity('withdraw', quantity);
     return this.#known('withdraw', sku, this.#native.withdraw());
+  }
+
+  /**
+   * Makes the total of an item `total` (0 to 4,294,967,295), whatever it was: what is available becomes more or less.
+   * `total` counts what is reserved and sold too, so it cannot be less than these: then the answer is 'units-taken' and
+   * nothing is changed, or with `clamp: true` the total becomes as low as it can be. Movements tell the difference, as
+   * 'restocked' or 'withdrawn'.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also if there is no such item.
+   */
+  setTotal(sku: number | string, total: number, options?: { readonly clamp?: boolean }): ItemChanged {
+    const where = 'Stock.setTotal';
+    const units = new Options(where, { total }, ['total']).integer('total', 0, u32Max);
+    const clamp = new Options(where, options, ['clamp']).boolean('clamp', false);
+    this.#stageSku('setTotal', sku);
+    this.#staging.quantity(units);
+    return this.#itemChanged(sku, this.#known('setTotal', sku, this.#native.setTotal(clamp ? 1 : 0)));
   }
 
   /** The units of one item now. @throws RangeError (`ERR_SLUICE_OPTION`) if there is no such item. */
@@ -408,6 +424,11 @@ export class Stock implements Disposable {
     return isCart && refused !== undefined && aboutOneItem.has(reason)
       ? { ok: false, reason, sku: refused.sku }
       : { ok: false, reason };
+  }
+
+  #itemChanged(sku: number | string, answer: number): ItemChanged {
+    const counts = this.counts(sku);
+    return answer === 1 ? { ok: true, counts } : { ok: false, reason: 'units-taken', counts };
   }
 
   #add(item: CheckedItem): 'added' | 'sku-exists' | 'items-full' {

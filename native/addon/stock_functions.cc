@@ -146,6 +146,17 @@ napi_value withdraw(napi_env env, napi_callback_info info) {
     return self.ledger().withdraw(self.line(), item, self.words().get<std::uint64_t>(kQuantity), now);
   });
 }
+// setTotal(clamp): 1, or 0 if more units are reserved and sold
+napi_value set_total(napi_env env, napi_callback_info info) {
+  std::uint32_t clamp[1];
+  auto& self = attachment<StockAttachment>(env, info, clamp);
+  if (self.detached()) return number(env, kDisposed);
+  const std::uint32_t item = self.ledger().items().find(staged_sku(self));
+  if (item == kNoItem) return number(env, kUnknownSku);
+  const auto total = self.words().get<std::uint64_t>(kQuantity);
+  return number(env,
+                self.ledger().set_total(self.line(), item, total, clamp[0] != 0, self.clock().now()) ? 1 : 0);
+}
 napi_value close_item(napi_env env, napi_callback_info info) {
   return with_item(env, info, [](StockAttachment& self, std::uint32_t item, std::uint64_t now) {
     self.ledger().close_item(self.line(), item, now);
@@ -325,6 +336,7 @@ constexpr HotFunction kStockFunctions[] = {
     {"addItem", add_item},
     {"restock", restock},
     {"withdraw", withdraw},
+    {"setTotal", set_total},
     {"closeItem", close_item},
     {"reopenItem", reopen_item},
     {"changeItem", change_item},

@@ -32,6 +32,12 @@ struct StockCounts {
   std::uint64_t total, available, reserved, sold;
 };
 
+// What has become of a total that was to be set.
+struct TotalSet {
+  bool done;                   // false: nothing was changed
+  std::uint64_t added, taken;  // how many units: one of them is 0
+};
+
 template <class A = StdAtomics>
 struct alignas(kCacheLine) Item {
   // Written before the item can be found, then never again.
@@ -171,13 +177,7 @@ class ItemTable {
   bool restock(Item& item, std::uint64_t quantity) noexcept {
     item.lock.lock();
     const bool fits = item.total.load(std::memory_order_relaxed) + quantity <= kQuantityMax;
-    if (fits) {
-      change_total(item, [&] {
-        std::uint32_t shard = 0;
-        for_shards(item, [&](StockLine& line) { line.add(share(quantity, item.shards, shard++)); });
-        return quantity;
-      });
-    }
+    if (fits) change_total(item, [&] { return put_on_sale(item, quantity); });
     item.lock.unlock();
     return fits;
   }
@@ -185,12 +185,28 @@ class ItemTable {
   std::uint64_t withdraw(Item& item, std::uint64_t quantity) noexcept {
     std::uint64_t taken = 0;
     item.lock.lock();
-    change_total(item, [&] {
-      for_shards(item, [&](StockLine& line) { taken += line.take_away(quantity - taken); });
-      return 0 - taken;
-    });
+    change_total(item, [&] { return 0 - (taken = take_up_to(item, quantity)); });
     item.lock.unlock();
     return taken;
+  }
+  // Makes the total `total` (at most kQuantityMax). It cannot be less than what is reserved and sold: then nothing is
+  // changed, or with `clamp` the total becomes as low as it can be.
+  TotalSet set_total(Item& item, std::uint64_t total, bool clamp) noexcept {
+    TotalSet set{true, 0, 0};
+    item.lock.lock();
+    const std::uint64_t before = item.total.load(std::memory_order_relaxed);
+    change_total(item, [&] {
+      if (total >= before) return set.added = put_on_sale(item, total - before);
+      if (clamp) {
+        set.taken = take_up_to(item, before - total);
+      } else {
+        set.done = take_all(item, before - total);
+        set.taken = set.done ? before - total : 0;
+      }
+      return 0 - set.taken;
+    });
+    item.lock.unlock();
+    return set;
   }
 
   Item& operator[](std::uint32_t number) const noexcept { return items_[number]; }
@@ -206,6 +222,40 @@ class ItemTable {
 
   static std::uint64_t share(std::uint64_t quantity, std::uint32_t shards, std::uint32_t shard) noexcept {
     return quantity / shards + (shard < quantity % shards ? 1 : 0);
+  }
+
+  // The next three, under the lock: units become available; as many as there are, up to `quantity`, are so no longer;
+  // or `quantity` of them, or none.
+  std::uint64_t put_on_sale(Item& item, std::uint64_t quantity) noexcept {
+    std::uint32_t shard = 0;
+    for_shards(item, [&](StockLine& line) { line.add(share(quantity, item.shards, shard++)); });
+    return quantity;
+  }
+  std::uint64_t take_up_to(Item& item, std::uint64_t quantity) noexcept {
+    std::uint64_t taken = 0;
+    for_shards(item, [&](StockLine& line) { taken += line.take_away(quantity - taken); });
+    return taken;
+  }
+  bool take_all(Item& item, std::uint64_t quantity) noexcept {
+    if (item.shards == 1) return lines_[item.first_line].take_all(quantity);
+    bool done = false;
+    // Again where units were coming back meanwhile: only an instant without them is one at which there are too few.
+    spin_wait<A>([&] {
+      done = gather(item, quantity);
+      return done || look(item, quantity) == Look::kSoldOut;
+    });
+    return done;
+  }
+  bool gather(Item& item, std::uint64_t quantity) noexcept {
+    // Others do not take for sold out what may be put back below.
+    const typename StockLine::Return may_come_back(lines_[item.first_line]);
+    std::uint64_t parts[kShardsMax];
+    std::uint32_t shard = 0;
+    for_shards(item, [&](StockLine& line) { quantity -= parts[shard++] = line.take_away(quantity); });
+    if (quantity == 0) return true;
+    shard = 0;
+    for_shards(item, [&](StockLine& line) { line.add(parts[shard++]); });
+    return false;
   }
 
   Added add_locked(const ItemSpec& spec) noexcept {

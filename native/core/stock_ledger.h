@@ -164,6 +164,15 @@ class StockLedger {
     if (taken != 0) memory_.move(MovementKind::kWithdrawn, item, taken, now);
     return taken;
   }
+  // Makes the total `total`: see ItemTable::set_total(). False if that is less than what is reserved and sold.
+  bool set_total(ThreadLine& line, std::uint32_t item, std::uint64_t total, bool clamp,
+                 std::uint64_t now) noexcept {
+    const Inside inside(memory_, line);
+    const TotalSet set = memory_.items.set_total(memory_.items[item], total, clamp);
+    if (set.added != 0) memory_.move(MovementKind::kRestocked, item, set.added, now);
+    if (set.taken != 0) memory_.move(MovementKind::kWithdrawn, item, set.taken, now);
+    return set.done;
+  }
   void close_item(ThreadLine& line, std::uint32_t item, std::uint64_t now) noexcept {
     const Inside inside(memory_, line);
     // Relaxed: a reservation on its way may still pass.

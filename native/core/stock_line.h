@@ -56,6 +56,17 @@ struct alignas(kCacheLine) StockLine {
     const Return one(*this);
     word.fetch_add(quantity << 32, std::memory_order_relaxed);
   }
+  // Takes `quantity` available units away, or none; of an item of one shard. Relaxed: its word is all there is to look at.
+  bool take_all(std::uint64_t quantity) noexcept {
+    std::uint64_t before = word.load(std::memory_order_relaxed);
+    while (available_in(before) >= quantity) {
+      if (word.compare_exchange_weak(before, before - (quantity << 32), std::memory_order_relaxed,
+                                     std::memory_order_relaxed)) {
+        return true;
+      }
+    }
+    return false;
+  }
   // Takes up to `quantity` available units away. Returns how many.
   std::uint64_t take_away(std::uint64_t quantity) noexcept {
     std::uint64_t before = word.load(std::memory_order_relaxed);

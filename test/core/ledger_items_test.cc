@@ -78,6 +78,93 @@ TEST_CASE("a limit that comes late counts what is reserved from then on, and not
   }
 }
 
+TEST_CASE("a total is set to what is asked, or not at all, or as near as can be") {
+  for (const std::uint32_t shards : {1u, 4u}) {
+    CAPTURE(shards);
+    TestLedger one({8, 8, 8, 8, 8});
+    one.add(1, 10, 0, shards);
+    const std::uint32_t item = one.item(1);
+    const std::uint64_t held = one.reserve(1, 4).reservation;
+    CHECK(one.confirm(one.reserve(1, 3).reservation) == ResolveResult::kDone);
+    const auto set = [&](std::uint64_t total, bool clamp) {
+      return one.ledger.set_total(*one.line, item, total, clamp, one.now);
+    };
+    const std::uint64_t told = one.ledger.movements().end();
+    CHECK_FALSE(set(6, false));
+    CHECK(one.holds(1, 3, 4, 3));
+    CHECK(set(10, false));
+    CHECK(one.ledger.movements().end() == told);
+    CHECK(set(7, false));
+    CHECK(one.holds(1, 0, 4, 3));
+    CHECK_FALSE(set(0, false));
+    CHECK(set(kQuantityMax, false));
+    CHECK(one.holds(1, kQuantityMax - 7, 4, 3));
+    CHECK(set(0, true));
+    CHECK(one.holds(1, 0, 4, 3));
+    CHECK(set(12, true));
+    CHECK(one.holds(1, 5, 4, 3));
+    CHECK(one.cancel(held) == ResolveResult::kDone);
+    CHECK(set(3, false));
+    CHECK(one.holds(1, 0, 0, 3));
+    CHECK(one.audited());
+    std::int64_t units = 10;
+    Movement movement{};
+    for (std::uint64_t at = told; one.ledger.movements().read(at, movement) == MovementLog<>::Read::kRead;
+         ++at) {
+      const auto quantity = static_cast<std::int64_t>(movement.quantity);
+      if (movement.kind == MovementKind::kRestocked) units += quantity;
+      if (movement.kind == MovementKind::kWithdrawn) units -= quantity;
+    }
+    CHECK(units == 3);
+  }
+}
+
+TEST_CASE(
+    "a total that is set while others sell: no units appear or vanish, and none that stay look sold out") {
+  SLUICE_PRINT_SEED_ON_FAILURE();
+  constexpr unsigned kThreads = 4;
+  for (const std::uint32_t shards : {1u, 3u}) {
+    CAPTURE(shards);
+    const std::uint64_t rounds = repetitions(12'000);
+    TestLedger one({8, 64, 8, 8, 8});
+    one.add(1, 100, 0, shards);
+    const std::uint64_t kept = one.reserve(1, 40).reservation;
+    std::atomic<unsigned> selling{kThreads - 1};
+    std::atomic<std::uint64_t> sold_out{0}, wrong{0};
+    in_threads(kThreads, [&](unsigned index) {
+      ThreadLine* line = one.ledger.lines().acquire();
+      Random random(index);
+      if (index == 0) {
+        // 40 are kept and the others have 12 at most: below 40 it cannot go, at 52 and more all find enough.
+        for (std::uint64_t i = 0; selling != 0; ++i) {
+          wrong += one.ledger.set_total(*line, one.item(1), random.below(40), false, one.now);
+          wrong += !one.ledger.set_total(*line, one.item(1), random.between(52, 100), false, one.now);
+          const StockCounts counts = one.counts(1);
+          wrong += counts.total < 52 || counts.available + counts.reserved != counts.total;
+          if (i % 8 == 0) wrong += !audit(one.ledger.memory()).adds_up(one.ledger.slots());
+        }
+      } else {
+        for (std::uint64_t i = 0; i < rounds; ++i) {
+          const StockRequest::Line wish{sku(1), random.between(1, 4)};
+          const StockRequest request{&wish, 1, {}, Key{}, kHold};
+          const StockAnswer verdict = one.ledger.peek(request);
+          const StockAnswer answer =
+              one.ledger.reserve(*line, request, one.now, [](std::uint64_t) { return true; });
+          sold_out += verdict.result == ReserveResult::kSoldOut || answer.result == ReserveResult::kSoldOut;
+          one.ledger.cancel(*line, answer.reservation, one.now);
+        }
+        --selling;
+      }
+      one.ledger.lines().release(line);
+    });
+    CHECK(wrong == 0);
+    CHECK(sold_out == 0);
+    CHECK(one.cancel(kept) == ResolveResult::kDone);
+    CHECK(one.counts(1).available == one.counts(1).total);
+    CHECK(one.audited());
+  }
+}
+
 TEST_CASE("a user who has more than a lower limit gets no more, until he has less") {
   TestLedger one({8, 8, 8, 8, 8});
   one.add(1, 100, 5);

@@ -110,6 +110,13 @@ export const stockTables: readonly OptionTable[] = [
     unknown: ['since', 'timeoutMs'],
   },
   {
+    where: 'Stock.setTotal',
+    call: (options) => ledger().setTotal(1, 5, options as never),
+    base: {},
+    options: { clamp: { good: [true, false], wrong: [null, 0, 1, 'true', {}, []], outside: [] } },
+    unknown: ['total', 'force', 'quantity'],
+  },
+  {
     where: 'Stock.changeItem',
     call: (options) => ledger().changeItem(1, options as never),
     base: {},

@@ -5,6 +5,8 @@ import { expectError, thrown } from '../thrown.js';
 import { WorkerThread, withThreads } from '../worker-thread.js';
 import { reserved } from './reserved.js';
 
+const most = 2 ** 32 - 1;
+
 function ledger(options: Partial<StockOptions> = {}): Stock {
   return Stock.create({ items: [{ sku: 1, quantity: 100 }], clock: new ManualClock(), ...options });
 }
@@ -23,11 +25,68 @@ describe('reopenItem', () => {
   });
 });
 
+describe('setTotal', () => {
+  it.each([1, 4])(
+    'sets an absolute level, or changes nothing, or comes as near as it can: %i shards',
+    (shards) => {
+      const stock = ledger({ items: [{ sku: 1, quantity: 10, shards }] });
+      const held = reserved(stock.reserve({ sku: 1, quantity: 4 }));
+      stock.confirm(reserved(stock.reserve({ sku: 1, quantity: 3 })));
+      const before = { total: 10, available: 3, reserved: 4, sold: 3 };
+      expect(stock.setTotal(1, 6)).toEqual({ ok: false, reason: 'units-taken', counts: before });
+      expect(stock.counts(1)).toEqual(before);
+      expect(stock.setTotal(1, 6, { clamp: true })).toEqual({
+        ok: true,
+        counts: { total: 7, available: 0, reserved: 4, sold: 3 },
+      });
+      expect(stock.reserve({ sku: 1, quantity: 1 })).toMatchObject({ reason: 'sold-out' });
+      expect(stock.setTotal(1, most)).toMatchObject({ ok: true, counts: { available: most - 7 } });
+      stock.cancel(held);
+      expect(stock.setTotal(1, 3, { clamp: false })).toMatchObject({ ok: true, counts: { available: 0 } });
+      stock.audit();
+    },
+  );
+
+  it('tells the difference as a movement', async () => {
+    const stock = ledger();
+    stock.setTotal(1, 130);
+    stock.setTotal(1, 130);
+    stock.setTotal(1, 90);
+    const told = [];
+    for await (const movement of stock.movements()) {
+      told.push([movement.kind, 'quantity' in movement && movement.quantity]);
+      if (told.length === 3) break;
+    }
+    expect(told).toEqual([
+      ['added', 100],
+      ['restocked', 30],
+      ['withdrawn', 40],
+    ]);
+  });
+
+  it.each([-1, 0.5, 2 ** 32, Number.NaN, '1', undefined])('takes 0 to 2^32 - 1, not %s', (total) => {
+    const stock = ledger();
+    const error = thrown(() => stock.setTotal(1, total as never));
+    expectError(error, 'ERR_SLUICE_OPTION');
+    expect(error.message).toContain('Stock.setTotal: total');
+    expect(stock.counts(1).total).toBe(100);
+  });
+
+  it('names an item that is not there', () => {
+    const error = thrown(() => ledger().setTotal(2, 1));
+    expectError(error, 'ERR_SLUICE_OPTION', RangeError);
+    expect(error.message).toContain('Stock.setTotal: sku');
+  });
+});
+
 describe('changeItem: perUser', () => {
   it('lowers and raises a limit: who has more keeps it and gets no more', () => {
     const stock = ledger({ items: [{ sku: 'a', quantity: 100, perUser: 5 }] });
     const held = reserved(stock.reserve({ sku: 'a', quantity: 4, user: 'anna' }));
-    expect(stock.changeItem('a', { perUser: 2 })).toMatchObject({ total: 100, reserved: 4 });
+    expect(stock.changeItem('a', { perUser: 2 })).toMatchObject({
+      ok: true,
+      counts: { total: 100, reserved: 4 },
+    });
     const another = { sku: 'a', quantity: 1, user: 'anna' };
     expect(stock.reserve(another)).toMatchObject({ reason: 'user-limit' });
     expect(stock.confirm(held)).toBe('confirmed');
@@ -88,6 +147,7 @@ describe('changeItem: perUser', () => {
         stock.changeItem(sku, { perUser: round % 4 === 3 ? null : 1 + (round % 50) });
         if (round % 2 === 0) stock.closeItem(sku);
         stock.configure({ holdMs: 1 + (round % 20) });
+        stock.setTotal(sku, 500_000 + (round % 7) * 10_000);
         clock.advance(1);
         stock.expire();
         stock.audit();

@@ -280,6 +280,19 @@ export class Ledger {
     if (taken > 0) this.#move('withdrawn', { sku, quantity: taken }, now);
     return taken;
   }
+  /** 'units-taken' if more are reserved and sold. */
+  setTotal(sku: Sku, total: number, clamp: boolean, now: number): 'ok' | 'units-taken' | undefined {
+    const item = this.items.get(sku);
+    if (item === undefined) return undefined;
+    const least = item.total - item.available;
+    if (total < least && !clamp) return 'units-taken';
+    const by = Math.max(total, least) - item.total;
+    item.total += by;
+    item.available += by;
+    if (by > 0) this.#move('restocked', { sku, quantity: by }, now);
+    if (by < 0) this.#move('withdrawn', { sku, quantity: -by }, now);
+    return 'ok';
+  }
   counts(sku: Sku): { total: number; available: number; reserved: number; sold: number } | undefined {
     const item = this.items.get(sku);
     if (item === undefined) return undefined;

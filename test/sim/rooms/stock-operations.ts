@@ -28,6 +28,7 @@ export type StockOperation =
   | (By & { readonly do: 'add'; readonly item: NewItem })
   | (By & { readonly do: 'close' | 'reopen'; readonly sku: Sku })
   | (By & { readonly do: 'change'; readonly sku: Sku; readonly perUser?: number | null })
+  | (By & { readonly do: 'setTotal'; readonly sku: Sku; readonly total: number; readonly clamp?: boolean })
   | (By & { readonly do: 'configure'; readonly holdMs: number })
   | (By & { readonly do: 'die' })
   | (By & { readonly do: 'snapshot' })
@@ -46,6 +47,7 @@ export const stockOperations = [
   'close',
   'reopen',
   'change',
+  'setTotal',
   'configure',
   'die',
   'snapshot',
@@ -134,6 +136,11 @@ export function drawStock(
     case 'change': {
       const perUser = sometimes(random, 0.9, () => (random.chance(0.3) ? null : random.between(1, 9)));
       return { ...base, do: kind, sku, ...(perUser === undefined ? {} : { perUser }) };
+    }
+    case 'setTotal': {
+      const total = random.chance(0.02) ? 4_294_967_295 : random.between(0, 30);
+      const clamp = sometimes(random, 0.5, () => random.chance(0.5));
+      return { ...base, do: kind, sku, total, ...(clamp === undefined ? {} : { clamp }) };
     }
     case 'configure':
       return { ...base, do: kind, holdMs: random.pick([1, 7.25, 100, 30_000]) };

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type CartOptions, Stock, type Movement as Told } from 'sluice';
-import { type Answer, keyText, type Line, type Movement, type NewItem } from '../auditor/cart.js';
+import { type Answer, keyText, type Line, type Movement, type NewItem, type Sku } from '../auditor/cart.js';
 import { Ledger, type LedgerShape } from '../auditor/ledger.js';
 import { holds, outcome, same } from '../divergence.js';
 import type { Operation, Random, Room } from '../operation.js';
@@ -128,12 +128,21 @@ export class StockRoom implements Room {
         return;
       case 'change': {
         const { sku, perUser } = given;
-        const done = auditor.changeItem(sku, perUser === null ? 0 : perUser);
-        const expected = done ? auditor.counts(sku) : { error: 'ERR_SLUICE_OPTION' };
+        const done = auditor.changeItem(sku, perUser === null ? 0 : perUser) ? 'ok' : undefined;
         same(
           'changeItem',
           outcome(() => stock.changeItem(sku, perUser === undefined ? {} : { perUser })),
-          expected,
+          this.#itemChanged(sku, done),
+        );
+        return;
+      }
+      case 'setTotal': {
+        const { sku, total, clamp } = given;
+        const done = auditor.setTotal(sku, total, clamp === true, now);
+        same(
+          'setTotal',
+          outcome(() => stock.setTotal(sku, total, clamp === undefined ? {} : { clamp })),
+          this.#itemChanged(sku, done),
         );
         return;
       }
@@ -267,6 +276,12 @@ export class StockRoom implements Room {
     // Snapshots of what never happened are forgotten with it.
     while ((this.#snapshots.at(-1)?.name ?? 0) > of) this.#snapshots.pop();
     for (const replaced of this.onReplaced) replaced();
+  }
+
+  #itemChanged(sku: Sku, done: 'ok' | 'units-taken' | undefined): unknown {
+    const counts = this.auditor.counts(sku);
+    if (done === undefined) return { error: 'ERR_SLUICE_OPTION' };
+    return done === 'ok' ? { ok: true, counts } : { ok: false, reason: done, counts };
   }
 
   #attached(stock: Stock): Stock[] {
