@@ -1,7 +1,16 @@
 import { channel } from 'node:diagnostics_channel';
 import { constructorError, fieldError, optionError } from '../errors.js';
 import { withJson } from '../json.js';
-import { isKey, type Key, Limiter, type Tier, tierName } from '../limiter/index.js';
+import {
+  attachLimiter,
+  isKey,
+  type Key,
+  type Limiter,
+  nativeLimiter,
+  type Tier,
+  tierName,
+} from '../limiter/index.js';
+import { arrays, isMaker, type Maker, Memory, maker } from '../memory.js';
 import {
   alive,
   checkedHandle,
@@ -12,20 +21,27 @@ import {
   made,
   type NativeFields,
   type NativeGate,
+  type NativeLimiter,
+  type NativeParts,
+  type NativeQueue,
+  type NativeStock,
   native,
   publicHandle,
 } from '../native/index.js';
 import { Options } from '../options.js';
-import { Queue } from '../queue/index.js';
+import { insideQueue, Queue, type QueueInside } from '../queue/index.js';
 import type { RecordType } from '../record/index.js';
 import {
   aboutOneItem,
+  attachStock,
   type CartLine,
+  nativeStock,
   type Refusal,
   type Resolution,
   refusalName,
   resolutionName,
-  Stock,
+  type Stock,
+  stageLines,
   summed,
 } from '../stock/index.js';
 import { Hold } from './hold.js';
@@ -115,6 +131,11 @@ export class Gate<T> implements Disposable {
   readonly limiter: Limiter | undefined;
   readonly stock: Stock | undefined;
   readonly #native: NativeGate;
+  /** Of the parts that it was made with, whatever `queue` and `stock` are set to. */
+  readonly #producer: QueueInside<T>['producer'];
+  readonly #consumer: QueueInside<T>['consumer'];
+  readonly #ledger: Stock | undefined;
+  readonly #manualClock: boolean;
   #disposed = false;
   #consuming = false;
   /** The hot function in a field of its own, which V8 finds faster. */
@@ -138,22 +159,27 @@ export class Gate<T> implements Disposable {
   };
 
   private constructor(
+    by: Maker,
     parts: { queue: Queue<T>; limiter: Limiter | undefined; stock: Stock | undefined },
     fields: NativeFields,
     attach: (staging: ArrayBuffer) => NativeGate,
   ) {
-    if (typeof attach !== 'function') throw constructorError('Gate', 'Gate.create() or Gate.attach()');
-    const staging = new ArrayBuffer((words.taken + words.each * takenMax) * 8);
+    if (!isMaker(by)) throw constructorError('Gate', 'Gate.create() or Gate.attach()');
+    const staging = new Memory((words.taken + words.each * takenMax) * 8);
     this.queue = parts.queue;
     this.limiter = parts.limiter;
     this.stock = parts.stock;
     this.#fields = fields;
-    this.#numbers = new Float64Array(staging);
-    this.#bigints = new BigUint64Array(staging);
-    this.#halves = new Uint32Array(staging);
+    this.#numbers = new arrays.Float64Array(staging);
+    this.#bigints = new arrays.BigUint64Array(staging);
+    this.#halves = new arrays.Uint32Array(staging);
     this.#native = attach(staging);
     this.#admit = this.#native.admit;
-    const { producer } = parts.queue;
+    const { producer, consumer } = insideQueue(parts.queue);
+    this.#producer = producer;
+    this.#consumer = consumer;
+    this.#ledger = parts.stock;
+    this.#manualClock = parts.stock !== undefined && nativeStock(parts.stock).manualClock;
     this.#stage = (order) => producer.stage(order);
     this.#needed = parts.limiter?.keyed
       ? 'key'
@@ -171,8 +197,8 @@ export class Gate<T> implements Disposable {
     const where = 'Gate.create';
     const { parts, fields, maxInHand } = checkedGate(where, options);
     const { queue, limiter, stock } = parts;
-    const natives = { queue: queue.native, limiter: limiter?.native, stock: stock?.native };
-    return new Gate(parts, fields, (staging) =>
+    const natives = nativeParts(queue, limiter, stock);
+    return new Gate(maker, parts, fields, (staging) =>
       made(where, native.createGate(natives, fields, maxInHand, staging)),
     );
   }
@@ -186,10 +212,10 @@ export class Gate<T> implements Disposable {
     const checked = checkedHandle(where, 'gate', handle);
     const handles = made(where, native.gateParts(checked));
     const queue = Queue.attach(record, publicHandle('queue', handles.queue));
-    const limiter = handles.limiter && Limiter.attachNative(handles.limiter);
-    const stock = handles.stock && Stock.attachNative(handles.stock);
-    const parts = { queue: queue.native, limiter: limiter?.native, stock: stock?.native };
-    return new Gate({ queue, limiter, stock }, handles.fields, (staging) =>
+    const limiter = handles.limiter && attachLimiter(handles.limiter);
+    const stock = handles.stock && attachStock(handles.stock);
+    const parts = nativeParts(queue, limiter, stock);
+    return new Gate(maker, { queue, limiter, stock }, handles.fields, (staging) =>
       made(where, native.attachGate(checked, parts, staging)),
     );
   }
@@ -284,7 +310,7 @@ export class Gate<T> implements Disposable {
     if (this.#disposed) throw disposed(what);
     const signal = given.signal();
     try {
-      const consumed = this.queue.consumer.consumeBy(take, handle, concurrency, signal);
+      const consumed = this.#consumer.consumeBy(take, handle, concurrency, signal);
       this.#consuming = true;
       await consumed;
     } finally {
@@ -311,7 +337,7 @@ export class Gate<T> implements Disposable {
   [Symbol.dispose](): void {
     this.#disposed = true;
     this.#native.dispose();
-    if (this.#consuming) this.queue.consumer.interrupt();
+    if (this.#consuming) this.#consumer.interrupt();
     pinned.delete(this as Gate<unknown>);
   }
 
@@ -328,7 +354,7 @@ export class Gate<T> implements Disposable {
     }
     this.#stage(order);
     // After the record, whose getters may have admitted another one.
-    if (cart !== undefined) this.stock?.stageLines(cart);
+    if (cart !== undefined && this.#ledger !== undefined) stageLines(this.#ledger, cart);
     const count = cart?.length ?? 0;
     const answer = keyed
       ? this.#native.admitWith(holdNs, count, key as Key)
@@ -376,10 +402,10 @@ export class Gate<T> implements Disposable {
   }
 
   #take(max: number, begins: boolean): Array<readonly [T, Hold]> {
-    const count = this.queue.consumer.showing(() => this.#native.take(max, begins ? 1 : 0), true);
+    const count = this.#consumer.showing(() => this.#native.take(max, begins ? 1 : 0), true);
     const renewInMs = this.#numbers[words.renewInMs] as number;
     if (renewInMs >= 0) this.#renewIn(renewInMs);
-    const taken = this.queue.consumer.taken(count);
+    const taken = this.#consumer.taken(count);
     return taken.map((order, i) => {
       const at = words.taken + words.each * i;
       const reservation = this.#bigints[at] as bigint;
@@ -394,7 +420,7 @@ export class Gate<T> implements Disposable {
   #renewIn(ms: number): void {
     clearTimeout(this.#renewal);
     this.#renewal = undefined;
-    if (ms === Infinity || this.stock?.native.manualClock) return;
+    if (ms === Infinity || this.#manualClock) return;
     this.#renewal = setTimeout(
       () => {
         const next = this.#native.renew();
@@ -415,7 +441,7 @@ export class Gate<T> implements Disposable {
     }
     const accepts = 'a whole number from 1 to 4294967295';
     const name = this.queue.record.fieldAt(this.#fields.quantity?.offset) ?? 'quantity';
-    const { [name]: quantity } = this.queue.producer.staged() as { readonly [name: string]: unknown };
+    const { [name]: quantity } = this.#producer.staged() as { readonly [name: string]: unknown };
     return fieldError(name, accepts, quantity, false);
   }
 
@@ -423,6 +449,19 @@ export class Gate<T> implements Disposable {
     if (answer === DISPOSED) throw disposed('Gate (or its queue, limiter or stock)');
     return answer;
   }
+}
+
+/** The native objects of a gate's parts. */
+function nativeParts(
+  queue: Queue<unknown>,
+  limiter: Limiter | undefined,
+  stock: Stock | undefined,
+): NativeParts<NativeQueue, NativeLimiter, NativeStock> {
+  return {
+    queue: insideQueue(queue).native,
+    limiter: limiter && nativeLimiter(limiter),
+    stock: stock && nativeStock(stock),
+  };
 }
 
 /** Whether these are options that Options would take as they are: without its copy it is faster. */

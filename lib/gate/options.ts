@@ -4,7 +4,7 @@ import type { NativeFields } from '../native/index.js';
 import { Options } from '../options.js';
 import { Queue } from '../queue/index.js';
 import type { RecordType } from '../record/index.js';
-import { type CartLine, Stock } from '../stock/index.js';
+import { type CartLine, nativeStock, Stock } from '../stock/index.js';
 
 /** The fields of a record whose values are whole numbers that the ledger can read. */
 type NumberFieldOf<T> = { [K in keyof T]: T[K] extends number | bigint ? K : never }[keyof T] & string;
@@ -105,7 +105,7 @@ function stockFields<T>(
     const name = fields?.get(part);
     const needed =
       ((part === 'sku' || part === 'quantity') && ofOneItem) ||
-      (part === 'user' && stock.native.limitsUsers() === 1);
+      (part === 'user' && nativeStock(stock).limitsUsers() === 1);
     if (name === undefined && !needed) continue;
     const field = typeof name === 'string' ? record.fields[name] : undefined;
     const type = numberTypes[field?.type ?? ''];

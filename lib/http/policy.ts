@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { optionError } from '../errors.js';
-import { type Allowed, type Key, Limiter, type Tier } from '../limiter/index.js';
+import { type Allowed, type Key, Limiter, type Tier, uncharge } from '../limiter/index.js';
 import type { Limits } from '../native/index.js';
 import { Options } from '../options.js';
 
@@ -155,7 +155,7 @@ export class Policy<Request> {
       ended = true;
       decision.release();
       const counted = this.#count === 'all' || (this.#count === 'failed') === status >= 400;
-      if (!counted) this.#limiter.uncharge(decision, cost, key);
+      if (!counted) uncharge(this.#limiter, decision, cost, key);
     };
   }
 

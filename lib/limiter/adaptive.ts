@@ -1,4 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { Weak } from '../memory.js';
 import type { NativeLimiter } from '../native/index.js';
 
 /** How often the delay is sampled; the histogram counts this much as delay, too. */
@@ -11,7 +12,7 @@ const resolutionMs = 10;
 export function watchEventLoop(owner: object, limiter: NativeLimiter): () => void {
   const { maxEventLoopDelayMs, adaptiveIntervalMs } = limiter;
   const histogram = monitorEventLoopDelay({ resolution: resolutionMs });
-  const watched = new WeakRef(owner);
+  const watched = new Weak(owner);
   let counted = 0;
   let summed = 0;
   const end = (): void => {

@@ -1,11 +1,14 @@
 export { type Allowed, type Decision, type Denied, type Outlook, type Tier, tierName } from './decision.js';
 export {
   type AcquireOptions,
+  attachLimiter,
   isKey,
   type Key,
   Limiter,
   type LimiterHandle,
   type LimiterStats,
+  nativeLimiter,
   type TryAcquireOptions,
+  uncharge,
 } from './limiter.js';
 export type { LimiterChanges, LimiterOptions } from './options.js';

@@ -1,4 +1,5 @@
 import { constructorError, optionError, SluiceError } from '../errors.js';
+import { arrays, isMaker, type Maker, Memory, maker } from '../memory.js';
 import {
   alive,
   checkedHandle,
@@ -79,6 +80,15 @@ const dryRun = 32;
 /** Added to the number of a waiter. */
 const waits = 64;
 
+/** For others in lib/ that build on a limiter. Nothing leads to it from the object: native code trusts its callers. */
+export let nativeLimiter: (limiter: Limiter) => NativeLimiter;
+export let attachLimiter: (handle: NativeHandle) => Limiter;
+/**
+ * Gives back to bucket and window what a decision of `tryAcquire` charged. Nothing happens when the limiter was
+ * disposed of meanwhile.
+ */
+export let uncharge: (limiter: Limiter, decision: Allowed, cost: number, key: Key | undefined) => void;
+
 /** Objects whose handle was read: they stay, so that another thread can attach, until disposed of. */
 const pinned = new Set<Limiter>();
 
@@ -104,12 +114,10 @@ export class Limiter implements Disposable {
   /** Decisions about keys that had no place: they were charged to the limit that such keys share. */
   readonly #overflowed = new WeakSet<Allowed>();
 
-  private constructor(attach: (staging: ArrayBuffer) => NativeLimiter) {
-    if (typeof attach !== 'function') {
-      throw constructorError('Limiter', 'Limiter.create() or Limiter.attach()');
-    }
-    const staging = new ArrayBuffer(64);
-    this.#words = new Float64Array(staging);
+  private constructor(by: Maker, attach: (staging: ArrayBuffer) => NativeLimiter) {
+    if (!isMaker(by)) throw constructorError('Limiter', 'Limiter.create() or Limiter.attach()');
+    const staging = new Memory(64);
+    this.#words = new arrays.Float64Array(staging);
     this.#native = attach(staging);
     this.#keyed = this.#native.keyed;
     if (this.#native.maxEventLoopDelayMs > 0) this.#unwatch = watchEventLoop(this, this.#native);
@@ -128,17 +136,22 @@ export class Limiter implements Disposable {
    */
   static create(options: LimiterOptions): Limiter {
     const checked = creationOptions('Limiter.create', options);
-    return new Limiter((staging) => made('Limiter.create', native.createLimiter(checked, staging)));
+    return new Limiter(maker, (staging) => made('Limiter.create', native.createLimiter(checked, staging)));
   }
 
   /** The limiter of another thread, by its handle. @throws SluiceError `ERR_SLUICE_HANDLE`, `ERR_SLUICE_THREADS`. */
   static attach(handle: LimiterHandle): Limiter {
-    return Limiter.attachNative(checkedHandle('Limiter.attach', 'limiter', handle));
+    return attachLimiter(checkedHandle('Limiter.attach', 'limiter', handle));
   }
 
-  /** @internal */
-  static attachNative(handle: NativeHandle): Limiter {
-    return new Limiter((staging) => made('Limiter.attach', native.attachLimiter(handle, staging)));
+  static {
+    nativeLimiter = (limiter) => limiter.#native;
+    attachLimiter = Limiter.#attach;
+    uncharge = (limiter, decision, cost, key) => limiter.#uncharge(decision, cost, key);
+  }
+
+  static #attach(this: void, handle: NativeHandle): Limiter {
+    return new Limiter(maker, (staging) => made('Limiter.attach', native.attachLimiter(handle, staging)));
   }
 
   /** Names the limiter to other threads: survives structured clone (`workerData`, `postMessage`). */
@@ -316,18 +329,9 @@ export class Limiter implements Disposable {
     pinned.delete(this);
   }
 
-  /**
-   * @internal Gives back to bucket and window what a decision of `tryAcquire` charged. Nothing happens when the limiter
-   * was disposed of meanwhile.
-   */
-  uncharge(decision: Allowed, cost: number, key: Key | undefined): void {
+  #uncharge(decision: Allowed, cost: number, key: Key | undefined): void {
     if (decision.wouldRefuse !== undefined) return; // a dry run charged nothing
     this.#native.reward(cost, this.#overflowed.has(decision) ? undefined : key);
-  }
-
-  /** @internal The native object, for those that build on this limiter. */
-  get native(): NativeLimiter {
-    return this.#native;
   }
 
   #allowed(cost: number, key: NativeKey | undefined): Allowed {

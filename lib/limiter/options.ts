@@ -2,7 +2,7 @@ import { type ManualClock, nativeClock } from '../clock/index.js';
 import { optionError } from '../errors.js';
 import type { NativeHandle, NativeLimiter } from '../native/index.js';
 import { Options } from '../options.js';
-import { Queue } from '../queue/index.js';
+import { insideQueue, Queue } from '../queue/index.js';
 
 export interface LimiterOptions {
   /**
@@ -180,5 +180,5 @@ function adaptiveOptions(where: string, adaptive: Options): object {
 function queueHandle(where: string, queue: unknown): NativeHandle | undefined {
   if (queue === undefined) return undefined;
   if (!(queue instanceof Queue)) throw optionError(`${where}: queue`, 'a Queue', queue, true);
-  return queue.native.handle;
+  return insideQueue(queue).native.handle;
 }

@@ -1,7 +1,7 @@
 export { native } from './addon.js';
 export { alive, DISPOSED, disposed, made } from './answers.js';
 export type { NativeClock } from './clock.js';
-export type { GateStats, NativeFields, NativeGate } from './gate.js';
+export type { GateStats, NativeFields, NativeGate, NativeParts } from './gate.js';
 export { checkedHandle, type Handle, type NativeHandle, publicHandle } from './handle.js';
 export type { Limits, NativeKey, NativeLimiter } from './limiter.js';
 export {

@@ -1,6 +1,7 @@
 import { constructorError, SluiceError } from '../errors.js';
+import { arrays, Finalizer, Memory } from '../memory.js';
 import { CLOSED, DISPOSED, disposed, type NativeQueue } from '../native/index.js';
-import type { Codec, RecordType } from '../record/index.js';
+import { type Codec, codecOf, type RecordType } from '../record/index.js';
 import { closed } from './waiters.js';
 
 /** Words at the front of a batch's buffer: see native/addon/queue.h. */
@@ -34,10 +35,10 @@ export class Batcher<T> implements Disposable {
     onRefused: (value: T) => void,
   ) {
     if (native === undefined) throw constructorError('Batcher', 'batcher() of a queue');
-    const buffer = new ArrayBuffer(header.bytes + max * record.bytes);
+    const buffer = new Memory(header.bytes + max * record.bytes);
     this.#native = native;
-    this.#header = new Uint32Array(buffer, 0, 2);
-    this.#encode = record.codec(buffer).encode;
+    this.#header = new arrays.Uint32Array(buffer, 0, 2);
+    this.#encode = codecOf(record, buffer).encode;
     this.#bytes = record.bytes;
     this.#onRefused = onRefused;
     this.#batch = native.openBatch(buffer, lane);
@@ -117,6 +118,6 @@ export class Batcher<T> implements Disposable {
 }
 
 /** Frees what native code keeps of a batcher that nobody can reach any more; it is empty then. */
-const forgotten = new FinalizationRegistry<{ native: NativeQueue; batch: number }>(({ native, batch }) =>
+const forgotten = new Finalizer<{ native: NativeQueue; batch: number }>(({ native, batch }) =>
   native.closeBatch(batch),
 );

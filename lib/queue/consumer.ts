@@ -1,7 +1,8 @@
 import { optionError, SluiceError } from '../errors.js';
+import { arrays } from '../memory.js';
 import { DISPOSED, disposed, ENDED, type NativeQueue, NOT_CONSUMER } from '../native/index.js';
 import { Options } from '../options.js';
-import type { Codec, RecordType, RecordView } from '../record/index.js';
+import { type Codec, codecOf, type RecordType, type RecordView } from '../record/index.js';
 import { Arrival, notConsumer } from './arrival.js';
 import { handleAll, oneByOne } from './handlers.js';
 import type { Notices } from './notices.js';
@@ -46,9 +47,9 @@ export class Consumer<T> {
     this.#takeNative = native.take;
     this.#takeOneNative = native.takeOne;
     this.#nextNative = native.next;
-    this.#out = record.codec(staging.out);
-    this.#dropped = record.codec(staging.dropped);
-    this.#words = new Float64Array(staging.words);
+    this.#out = codecOf(record, staging.out);
+    this.#dropped = codecOf(record, staging.dropped);
+    this.#words = new arrays.Float64Array(staging.words);
     this.#bytes = record.bytes;
     this.#notices = notices;
     this.#arrival = new Arrival(native);

@@ -9,4 +9,4 @@ export type {
   WaitOptions,
 } from './options.js';
 export { Permit } from './permit.js';
-export { Queue, type QueueHandle } from './queue.js';
+export { insideQueue, Queue, type QueueHandle, type QueueInside } from './queue.js';

@@ -1,5 +1,6 @@
 import { onAbort } from '../abort.js';
 import { constructorError, SluiceError } from '../errors.js';
+import { Finalizer } from '../memory.js';
 
 /** @internal What a permit does with its queue. */
 export interface PermitQueue<T> {
@@ -9,7 +10,7 @@ export interface PermitQueue<T> {
 }
 
 /** Returns what a permit that nobody can reach any more has not used. */
-const forgotten = new FinalizationRegistry<{ give: () => void }>(({ give }) => give());
+const forgotten = new Finalizer<{ give: () => void }>(({ give }) => give());
 
 /**
  * Room for a number of records, taken ahead: `send` cannot fail for want of it, nor because the queue was closed
@@ -18,7 +19,7 @@ const forgotten = new FinalizationRegistry<{ give: () => void }>(({ give }) => g
 export class Permit<T> implements Disposable {
   /** The lane that the room is in. */
   readonly lane: number;
-  readonly #state: { queue: PermitQueue<T>; remaining: number; give: () => void };
+  readonly #state: { queue: PermitQueue<T>; lane: number; remaining: number; give: () => void };
   /** Not in the constructor, whose other closure is held for good and would hold the permit with this one. */
   readonly #aborted = (): void => this[Symbol.dispose]();
   /** Stops waiting for the signal's abort. */
@@ -30,6 +31,7 @@ export class Permit<T> implements Disposable {
     this.lane = lane;
     const state = {
       queue,
+      lane,
       remaining: count,
       give: (): void => {
         const unused = state.remaining;
@@ -56,7 +58,7 @@ export class Permit<T> implements Disposable {
     this.#checkRemaining();
     this.#state.queue.stage(value);
     this.#checkRemaining(); // again: a getter of the record may have used or returned the permit
-    this.#state.queue.sendReserved(this.lane);
+    this.#state.queue.sendReserved(this.#state.lane);
     if (--this.#state.remaining === 0) this.#settle();
   }
 

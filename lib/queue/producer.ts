@@ -1,4 +1,5 @@
 import { isRecordError, listedError, optionError, SluiceError } from '../errors.js';
+import { arrays, Weak } from '../memory.js';
 import {
   CLOSED,
   CLOSED_WAITER,
@@ -9,7 +10,7 @@ import {
   SERVED_WAITER,
 } from '../native/index.js';
 import { Options } from '../options.js';
-import type { Codec, RecordType } from '../record/index.js';
+import { type Codec, codecOf, type RecordType } from '../record/index.js';
 import { Batcher } from './batcher.js';
 import type { Notices } from './notices.js';
 import { checkedTtl, type PushOptions, timeoutMsMax, type WaitOptions } from './options.js';
@@ -55,9 +56,9 @@ export class Producer<T> {
     this.#push = native.push;
     this.#pushMany = native.pushMany;
     this.#record = record;
-    this.#in = record.codec(staging.in);
+    this.#in = codecOf(record, staging.in);
     this.#bytes = record.bytes;
-    this.#words = new BigUint64Array(staging.words);
+    this.#words = new arrays.BigUint64Array(staging.words);
     this.#notices = notices;
     this.#onOverflow = native.overflow === overflowCaller ? onOverflow : undefined;
     this.#waiters = new Waiters(native, native.lanes, (by) => this.keepAlive(by));
@@ -272,7 +273,7 @@ export class Producer<T> {
   #listen(): void {
     if (this.#listening) return;
     // Native code holds this function for good; it must not hold the queue.
-    const self = new WeakRef(this);
+    const self = new Weak(this);
     const heard = (): void => {
       const producer = self.deref();
       if (producer !== undefined) producer.#heard();

@@ -1,5 +1,6 @@
 import type { ReadableStream, WritableStream } from 'node:stream/web';
 import { constructorError, optionError } from '../errors.js';
+import { isMaker, type Maker, Memory, maker } from '../memory.js';
 import {
   alive,
   checkedHandle,
@@ -40,6 +41,14 @@ const overflowCaller = 2;
 /** Words of the staging buffer: see native/addon/queue.h. */
 const stagingWords = 2 + staged;
 
+/** What others in lib/ build on. Nothing leads to it from a queue object: native code trusts its callers. */
+export interface QueueInside<T> {
+  readonly native: NativeQueue;
+  readonly producer: Producer<T>;
+  readonly consumer: Consumer<T>;
+}
+export let insideQueue: <T>(queue: Queue<T>) => QueueInside<T>;
+
 /** Objects whose handle was read: they stay, so that another thread can attach, until disposed of. */
 const pinned = new Set<Queue<unknown>>();
 
@@ -63,19 +72,18 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   readonly #endings: Endings;
 
   private constructor(
+    by: Maker,
     record: RecordType<T>,
     attach: (staging: QueueStaging) => NativeQueue,
     where: string,
     onOverflow: unknown,
   ) {
-    if (typeof attach !== 'function') {
-      throw constructorError('Queue', 'Queue.create() or Queue.attach()');
-    }
+    if (!isMaker(by)) throw constructorError('Queue', 'Queue.create() or Queue.attach()');
     const staging = {
-      in: new ArrayBuffer(staged * record.bytes),
-      out: new ArrayBuffer(staged * record.bytes),
-      dropped: new ArrayBuffer(staged * record.bytes),
-      words: new ArrayBuffer(stagingWords * 8),
+      in: new Memory(staged * record.bytes),
+      out: new Memory(staged * record.bytes),
+      dropped: new Memory(staged * record.bytes),
+      words: new Memory(stagingWords * 8),
     };
     this.record = record;
     this.#native = attach(staging);
@@ -113,6 +121,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     const { native: given, onOverflow } = checkedQueue(options);
     const described = { ...given, recordBytes: record.bytes, schema: record.schema, start: first };
     return new Queue(
+      maker,
       record,
       (staging) => made(where, native.createQueue(described, staging)),
       where,
@@ -132,6 +141,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     const checked = checkedHandle(where, 'queue', handle);
     const onOverflow = new Options(where, options, ['onOverflow']).get('onOverflow');
     return new Queue(
+      maker,
       record,
       (staging) => made(where, native.attachQueue(checked, record.schema, staging)),
       where,
@@ -398,21 +408,12 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     this[Symbol.dispose]();
   }
 
-  // ---- for the gate ------------------------------------------------------------------------------------------
-
-  /** @internal The native object, for those that build on this queue. */
-  get native(): NativeQueue {
-    return this.#native;
-  }
-
-  /** @internal */
-  get producer(): Producer<T> {
-    return this.#producer;
-  }
-
-  /** @internal */
-  get consumer(): Consumer<T> {
-    return this.#consumer;
+  static {
+    insideQueue = (queue) => ({
+      native: queue.#native,
+      producer: queue.#producer,
+      consumer: queue.#consumer,
+    });
   }
 
   #checked(answer: number): number {

@@ -17,4 +17,12 @@ export {
   u64,
   utf8,
 } from './fields.js';
-export { type Codec, type Infer, RecordType, type RecordView, record, type ValuesOf } from './record.js';
+export {
+  type Codec,
+  codecOf,
+  type Infer,
+  RecordType,
+  type RecordView,
+  record,
+  type ValuesOf,
+} from './record.js';

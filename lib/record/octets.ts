@@ -1,24 +1,30 @@
 /** Byte strings with a 16-bit length in front, over one buffer. */
 import { isUint8Array } from 'node:util/types';
+import { copied, Octets, View } from '../memory.js';
 
 const lengthBytes = 2;
 /** A subclass or an own property may say anything of `length`; this is what `set` copies. */
-const lengthOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), 'length')
-  ?.get as (this: Uint8Array) => number;
+const { get: lengthGetter } = Object.getOwnPropertyDescriptor(
+  Object.getPrototypeOf(Uint8Array.prototype),
+  'length',
+) as { get: () => number };
+const lengthOf = Function.prototype.call.bind(lengthGetter) as (octets: Uint8Array) => number;
 
 export class OctetsCodec {
-  readonly #view: DataView;
-  readonly #bytes: Uint8Array;
+  readonly #memory: ArrayBuffer;
+  readonly #view: View;
+  readonly #bytes: Octets;
 
-  constructor(buffer: ArrayBuffer) {
-    this.#view = new DataView(buffer);
-    this.#bytes = new Uint8Array(buffer);
+  constructor(memory: ArrayBuffer) {
+    this.#memory = memory;
+    this.#view = new View(memory);
+    this.#bytes = new Octets(memory);
   }
 
   /** Writes `value` at `at`. False, with nothing of meaning written, if it is no `Uint8Array`, detached, or too long. */
   write(value: unknown, at: number, maxBytes: number): boolean {
     if (!isUint8Array(value)) return false;
-    const length = lengthOf.call(value);
+    const length = lengthOf(value);
     if (length > maxBytes) return false;
     try {
       this.#bytes.set(value, at + lengthBytes);
@@ -30,7 +36,6 @@ export class OctetsCodec {
   }
 
   read(at: number): Uint8Array {
-    const start = at + lengthBytes;
-    return this.#bytes.slice(start, start + this.#view.getUint16(at, true));
+    return copied(this.#memory, at + lengthBytes, this.#view.getUint16(at, true));
   }
 }

@@ -1,5 +1,6 @@
 import { isUint8Array } from 'node:util/types';
 import { constructorError, fieldError, optionError, recordError } from '../errors.js';
+import { arrays, View } from '../memory.js';
 import { type Field, isField, type NumberKind, type Place } from './fields.js';
 import { OctetsCodec } from './octets.js';
 import { jsonText, TextCodec } from './text.js';
@@ -21,6 +22,8 @@ export interface Codec<T> {
 
 type CodecFactory<T> = (
   buffer: ArrayBuffer,
+  view: View,
+  arrays: object,
   octets: OctetsCodec,
   text: TextCodec,
   toJsonText: typeof jsonText,
@@ -28,6 +31,10 @@ type CodecFactory<T> = (
 ) => Codec<T>;
 
 const maker: unique symbol = Symbol('record');
+const parameters = ['buffer', 'view', 'arrays', 'octets', 'text', 'jsonText', 'fail'];
+
+/** A codec over `buffer`. For lib/ alone: not to be replaced in, or reached from, a record. */
+export let codecOf: <T>(record: RecordType<T>, buffer: ArrayBuffer) => Codec<T>;
 
 /** The fields of a fixed-size record, in order, and the code compiled for them. Made by `record()`. */
 export class RecordType<T> {
@@ -50,6 +57,7 @@ export class RecordType<T> {
     const signature = Object.entries(fields).map(([name, { type }]) => `${JSON.stringify(name)}:${type}`);
     this.schema = fnv1a64(signature.join(','));
     this.#factory = compile<T>(this.fields, offsets, this.bytes);
+    Object.freeze(this);
   }
 
   /** Only what was made here, whatever its prototype says. */
@@ -68,8 +76,11 @@ export class RecordType<T> {
     return undefined;
   }
 
-  /** @internal */
-  codec(buffer: ArrayBuffer): Codec<T> {
+  static {
+    codecOf = (record, buffer) => record.#codec(buffer);
+  }
+
+  #codec(buffer: ArrayBuffer): Codec<T> {
     const fail = (name: string, value: unknown, prepared: unknown): Error => {
       const field = this.fields[name];
       if (field === undefined) return recordError(value);
@@ -77,7 +88,15 @@ export class RecordType<T> {
       const given = isUint8Array(value) ? 'Uint8Array' : value === null ? 'null' : typeof value;
       return fieldError(name, field.accepts, value, given !== field.typeOf);
     };
-    return this.#factory(buffer, new OctetsCodec(buffer), new TextCodec(buffer), jsonText, fail);
+    return this.#factory(
+      buffer,
+      new View(buffer),
+      arrays,
+      new OctetsCodec(buffer),
+      new TextCodec(buffer),
+      jsonText,
+      fail,
+    );
   }
 }
 
@@ -173,8 +192,7 @@ function compile<T>(
       const ${values.join(', ')};
       ${encode.join('\n')}`;
   const source = `'use strict';
-    const view = new DataView(buffer);
-    ${[...kinds].map((kind) => `const as${kind} = new ${kind}Array(buffer);`).join('\n')}
+    ${[...kinds].map((kind) => `const as${kind} = new arrays.${kind}Array(buffer);`).join('\n')}
     let move;
     class View {
       #at = 0;
@@ -197,7 +215,7 @@ function compile<T>(
     function decode(at) { return { ${object.join(', ')} }; }
     const shown = new View();
     return { encode, encodeMany, decode, view: shown, move(at) { move(shown, at); } };`;
-  return new Function('buffer', 'octets', 'text', 'jsonText', 'fail', source) as CodecFactory<T>;
+  return new Function(...parameters, source) as CodecFactory<T>;
 }
 
 /** FNV-1a, 64 bits (G. Fowler, L. C. Noll, K.-P. Vo). */

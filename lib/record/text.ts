@@ -1,16 +1,17 @@
 /** Strings as UTF-8 with a 16-bit length in front, over one buffer. */
+import { Octets, View } from '../memory.js';
 
 const lengthBytes = 2;
 /** Up to this length a loop over character codes beats a call into the runtime (measured on ASCII). */
 const shortMax = 48;
 
 export class TextCodec {
-  readonly #view: DataView;
-  readonly #bytes: Buffer;
+  readonly #view: View;
+  readonly #bytes: Octets;
 
   constructor(buffer: ArrayBuffer) {
-    this.#view = new DataView(buffer);
-    this.#bytes = Buffer.from(buffer);
+    this.#view = new View(buffer);
+    this.#bytes = new Octets(buffer);
   }
 
   /** Writes `value` at `at`. False, with nothing of meaning written, if it is too long or not well-formed. */
@@ -30,12 +31,12 @@ export class TextCodec {
 
   read(at: number): string {
     const start = at + lengthBytes;
-    return this.#bytes.toString('utf8', start, start + this.#view.getUint16(at, true));
+    return this.#bytes.utf8Slice(start, start + this.#view.getUint16(at, true));
   }
 
   #writeLong(value: string, at: number, maxBytes: number): boolean {
     if (!value.isWellFormed() || Buffer.byteLength(value, 'utf8') > maxBytes) return false;
-    this.#view.setUint16(at, this.#bytes.write(value, at + lengthBytes, maxBytes, 'utf8'), true);
+    this.#view.setUint16(at, this.#bytes.utf8Write(value, at + lengthBytes, maxBytes), true);
     return true;
   }
 }

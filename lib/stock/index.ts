@@ -15,8 +15,11 @@ export type { LostMovements, Movement } from './movements.js';
 export type { ItemChanges, StockChanges, StockItem, StockOptions } from './options.js';
 export type { LedgerKey } from './staging.js';
 export {
+  attachStock,
   type CartOptions,
+  nativeStock,
   type ReserveOptions,
   Stock,
   type StockHandle,
+  stageLines,
 } from './stock.js';

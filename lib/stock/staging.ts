@@ -1,4 +1,5 @@
 import { optionError } from '../errors.js';
+import { arrays, Memory, Octets } from '../memory.js';
 
 /** A whole number (0 to 2^53 - 1), a bigint (0n to 2^64 - 1) or a text. `1` and `1n` are the same key, `'1'` is another. */
 export type LedgerKey = number | bigint | string;
@@ -30,10 +31,10 @@ const bytes = textsAt + textMax.user + textMax.id + linesMax * textMax.sku;
 
 /** Through which a ledger's native functions are given their arguments. */
 export class StockStaging {
-  readonly buffer: ArrayBuffer = new ArrayBuffer(bytes);
-  readonly #words = new BigUint64Array(this.buffer);
-  readonly #halves = new Uint32Array(this.buffer);
-  readonly #octets = Buffer.from(this.buffer);
+  readonly buffer: ArrayBuffer = new Memory(bytes);
+  readonly #words = new arrays.BigUint64Array(this.buffer);
+  readonly #halves = new arrays.Uint32Array(this.buffer);
+  readonly #octets = new Octets(this.buffer);
   #textAt = textsAt;
 
   /** Before the first key of a call. */
@@ -102,7 +103,7 @@ export class StockStaging {
 
   #key(where: number, key: LedgerKey | undefined): void {
     if (typeof key === 'string') {
-      const length = this.#octets.write(key, this.#textAt, 'utf8');
+      const length = this.#octets.utf8Write(key, this.#textAt, bytes - this.#textAt);
       this.#put(where, 1 + length);
       this.#put(where + 8, this.#textAt);
       this.#textAt += length;

@@ -1,6 +1,7 @@
 import { isUint8Array } from 'node:util/types';
 import { type ManualClock, nativeClock } from '../clock/index.js';
 import { constructorError, optionError, SluiceError } from '../errors.js';
+import { isMaker, type Maker, maker } from '../memory.js';
 import {
   alive,
   checkedHandle,
@@ -77,6 +78,12 @@ const unknownSku = -1;
 /** The bits of `changeItem` there. */
 const changed = { perUser: 1 };
 
+/** For others in lib/ that build on a ledger. Nothing leads to it from the object: native code trusts its callers. */
+export let nativeStock: (stock: Stock) => NativeStock;
+export let attachStock: (handle: NativeHandle) => Stock;
+/** Stages the summed lines of a cart for a native call of one that builds on the ledger. */
+export let stageLines: (stock: Stock, lines: readonly CartLine[]) => void;
+
 /** Objects whose handle was read: they stay, so that another thread can attach, until disposed of. */
 const pinned = new Set<Stock>();
 
@@ -94,8 +101,8 @@ export class Stock implements Disposable {
   readonly #sweeper: NodeJS.Timeout | undefined;
   #disposed = false;
 
-  private constructor(attach: (staging: ArrayBuffer) => NativeStock) {
-    if (typeof attach !== 'function') {
+  private constructor(by: Maker, attach: (staging: ArrayBuffer) => NativeStock) {
+    if (!isMaker(by)) {
       throw constructorError('Stock', 'Stock.create(), Stock.restore() or Stock.attach()');
     }
     this.#staging = new StockStaging();
@@ -115,14 +122,16 @@ export class Stock implements Disposable {
    */
   static create(options: StockOptions): Stock {
     const checked = checkedOptions(options);
-    const stock = new Stock((staging) => made('Stock.create', native.createStock(checked.native, staging)));
+    const stock = new Stock(maker, (staging) =>
+      made('Stock.create', native.createStock(checked.native, staging)),
+    );
     for (const item of checked.items) stock.#add(item);
     return stock;
   }
 
   /** The ledger of another thread, by its handle. @throws SluiceError `ERR_SLUICE_HANDLE`, `ERR_SLUICE_THREADS`. */
   static attach(handle: StockHandle): Stock {
-    return Stock.attachNative(checkedHandle('Stock.attach', 'stock', handle));
+    return attachStock(checkedHandle('Stock.attach', 'stock', handle));
   }
 
   /**
@@ -138,12 +147,17 @@ export class Stock implements Disposable {
       throw optionError(`${where}: snapshot`, 'a Uint8Array', snapshot, true);
     }
     const clock = nativeClock(where, new Options(where, options, ['clock']).get('clock'));
-    return new Stock((staging) => made(where, native.restoreStock(snapshot, { clock }, staging)));
+    return new Stock(maker, (staging) => made(where, native.restoreStock(snapshot, { clock }, staging)));
   }
 
-  /** @internal */
-  static attachNative(handle: NativeHandle): Stock {
-    return new Stock((staging) => made('Stock.attach', native.attachStock(handle, staging)));
+  static {
+    nativeStock = (stock) => stock.#native;
+    attachStock = Stock.#attach;
+    stageLines = (stock, lines) => stock.#stageLines(lines);
+  }
+
+  static #attach(this: void, handle: NativeHandle): Stock {
+    return new Stock(maker, (staging) => made('Stock.attach', native.attachStock(handle, staging)));
   }
 
   /** Names the ledger to other threads: survives structured clone (`workerData`, `postMessage`). */
@@ -387,13 +401,7 @@ export class Stock implements Disposable {
     pinned.delete(this);
   }
 
-  /** @internal The native object, for those that build on this ledger. */
-  get native(): NativeStock {
-    return this.#native;
-  }
-
-  /** @internal Stages the summed lines of a cart for a native call of one that builds on this ledger. */
-  stageLines(lines: readonly CartLine[]): void {
+  #stageLines(lines: readonly CartLine[]): void {
     this.#staging.begin();
     for (const [i, { sku, quantity }] of lines.entries()) this.#staging.line(i, sku, quantity);
   }

@@ -1,3 +1,4 @@
+import { Weak } from '../memory.js';
 import { DISPOSED, type NativeStock } from '../native/index.js';
 
 /** Due reservations expire at the latest this long after their deadline, plus a pass over the table. */
@@ -7,7 +8,7 @@ const sweepSlots = 65_536;
 
 /** Sweeps until the ledger is disposed of or collected: the timer does not keep it. */
 export function sweepRegularly(stock: NativeStock): NodeJS.Timeout {
-  const reference = new WeakRef(stock);
+  const reference = new Weak(stock);
   const timer = setInterval(() => {
     const alive = reference.deref();
     if (alive === undefined || alive.sweep(sweepSlots) === DISPOSED) clearInterval(timer);

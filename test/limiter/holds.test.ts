@@ -116,7 +116,10 @@ describe('a thread that is ended', () => {
     const limiter = depth(1);
     limiter.allow();
     // What acquire() does first; the thread gets no further.
-    const worker = await thread(limiter, 'limiter.native.acquire(1);');
+    const program = `
+      const { nativeLimiter } = await import(new URL('limiter/index.js', workerData.sluice).href);
+      nativeLimiter(limiter).acquire(1);`;
+    const worker = await thread(limiter, program);
     expect(limiter.stats().waiting).toBe(1);
     await worker.terminate();
     expect(limiter.stats().waiting).toBe(0);

@@ -2,6 +2,7 @@ import { setImmediate as immediate } from 'node:timers/promises';
 import { Queue } from 'sluice';
 import { describe, expect, it } from 'vitest';
 import { expectError, thrown } from '../thrown.js';
+import { nativeOf } from './native-of.js';
 import { RemoteQueue } from './remote-queue.js';
 import { Row, rows } from './row.js';
 import { expectConserved, numbers } from './until.js';
@@ -12,8 +13,8 @@ describe('a batcher', () => {
   it('publishes at the end of the turn what was gathered in it, with one native call', async () => {
     const queue = queueOf(100);
     let calls = 0;
-    const flush = queue.native.flushBatch;
-    queue.native.flushBatch = (batch) => {
+    const flush = nativeOf(queue).flushBatch;
+    nativeOf(queue).flushBatch = (batch) => {
       calls++;
       return flush(batch);
     };
@@ -144,7 +145,7 @@ describe('a batcher', () => {
       );
       expect(queue.tryPop()).toEqual({ number: i });
     }
-    expect(queue.native.openBatch(new ArrayBuffer(64), 0)).toBe(0);
+    expect(nativeOf(queue).openBatch(new ArrayBuffer(64), 0)).toBe(0);
     await immediate();
     expectConserved(queue);
   });

@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { Queue } from 'sluice';
 import { afterEach, describe, expect, it } from 'vitest';
 import { expectError, thrown } from '../thrown.js';
+import { nativeOf } from './native-of.js';
 import { RemoteQueue } from './remote-queue.js';
 import { Row, rows } from './row.js';
 import { expectConserved, numbers, until } from './until.js';
@@ -133,7 +134,7 @@ describe.each([
       }));
       void call(method, args).catch(() => {});
       if (inside === 1) await until(() => queue.stats().waiting === 1);
-      else await until(() => queue.native.consumed() === 1);
+      else await until(() => nativeOf(queue).consumed() === 1);
       // A bound far above the promised 100 ms, for a loaded machine; without slices it would be 24 days.
       const begin = performance.now();
       await thread.terminate();
@@ -156,8 +157,8 @@ describe.each([
       if (inside === 1) queue.tryPop();
       else queue.tryPush({ number: 1 });
     };
-    queue.native.awaitServed = asleep;
-    queue.native.awaitRecord = (ms) => {
+    nativeOf(queue).awaitServed = asleep;
+    nativeOf(queue).awaitRecord = (ms) => {
       asleep(ms);
       return 1;
     };

@@ -5,6 +5,7 @@ import { runInNewContext } from 'node:vm';
 import { type Permit, Queue } from 'sluice';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { expectError, rejected } from '../thrown.js';
+import { nativeOf } from './native-of.js';
 import { Row, rows } from './row.js';
 import { until } from './until.js';
 
@@ -31,7 +32,7 @@ const timers = () => process.getActiveResourcesInfo().filter((name) => name === 
 /** Places in the native line that somebody can still take. Takes them all, for good. */
 function freePlaces(queue: Rows): number {
   let places = 0;
-  while (queue.native.waitPush(0, 0) >= 0) places++;
+  while (nativeOf(queue).waitPush(0, 0) >= 0) places++;
   return places;
 }
 

@@ -3,6 +3,7 @@ import { setImmediate as immediate } from 'node:timers/promises';
 import { ManualClock, Queue } from 'sluice';
 import { afterEach, describe, expect, it } from 'vitest';
 import { expectError, rejected, thrown } from '../thrown.js';
+import { nativeOf } from './native-of.js';
 import { Row, rows } from './row.js';
 import { until } from './until.js';
 
@@ -91,8 +92,8 @@ describe('diagnostics_channel', () => {
     expect(dropped).toHaveLength(1);
     stop.pop()?.();
     let asked = 0;
-    const { wantDropped } = queue.native;
-    queue.native.wantDropped = (wanted) => {
+    const { wantDropped } = nativeOf(queue);
+    nativeOf(queue).wantDropped = (wanted) => {
       asked = wanted + 10;
       wantDropped(wanted);
     };

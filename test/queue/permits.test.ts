@@ -4,6 +4,7 @@ import { runInNewContext } from 'node:vm';
 import { Queue } from 'sluice';
 import { describe, expect, it } from 'vitest';
 import { expectError, rejected, thrown } from '../thrown.js';
+import { nativeOf } from './native-of.js';
 import { RemoteQueue } from './remote-queue.js';
 import { Row, rows } from './row.js';
 import { expectConserved, numbers, until } from './until.js';
@@ -145,7 +146,7 @@ describe('a permit', () => {
       const consuming = queue.consume(() => {});
       queue.close();
       const drained = queue.drained();
-      expect(queue.native.drained()).toBe(0);
+      expect(nativeOf(queue).drained()).toBe(0);
       await remote.thread.terminate();
       await consuming;
       await drained;

@@ -1,6 +1,7 @@
 import { setImmediate as immediate } from 'node:timers/promises';
 import { Queue } from 'sluice';
 import { describe, expect, it } from 'vitest';
+import { nativeOf } from './native-of.js';
 import { Row } from './row.js';
 import { until } from './until.js';
 
@@ -8,12 +9,12 @@ import { until } from './until.js';
 function noted(): { queue: Queue<{ number: number }>; calls: string[] } {
   const queue = Queue.create(Row, { capacity: 9 });
   const calls: string[] = [];
-  const { spin, park } = queue.native;
-  queue.native.spin = (pauses) => {
+  const { spin, park } = nativeOf(queue);
+  nativeOf(queue).spin = (pauses) => {
     calls.push(`spin ${pauses}`);
     return spin(pauses);
   };
-  queue.native.park = () => {
+  nativeOf(queue).park = () => {
     calls.push('park');
     return park();
   };
@@ -43,9 +44,9 @@ describe('a consumer that finds nothing', () => {
 
   it('with `spin` takes what comes while it spins without having parked', async () => {
     const { queue, calls } = noted();
-    const { spin } = queue.native;
+    const { spin } = nativeOf(queue);
     let number = 0;
-    queue.native.spin = (pauses) => {
+    nativeOf(queue).spin = (pauses) => {
       if (number < 5) queue.tryPush({ number: number++ });
       return spin(pauses);
     };

@@ -2,6 +2,7 @@
 import { setImmediate as immediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { Queue } from 'sluice';
+import { nativeOf } from '../native-of.js';
 import { Row, rows } from '../row.js';
 
 /** @param {unknown[]} what */
@@ -96,7 +97,7 @@ const cases = {
   async 'asyncDispose waits for the consumer of another thread'() {
     const queue = create({ capacity: 10_000 });
     const consumer = thread(queue, 'consume');
-    await until(() => queue.native.consumed() === 1);
+    await until(() => nativeOf(queue).consumed() === 1);
     queue.tryPushMany(rows(0, 10_000));
     await queue[Symbol.asyncDispose]();
     say(await consumer.said(), await code(Promise.resolve().then(() => queue.depth)));
@@ -157,7 +158,7 @@ const cases = {
     for (const act of ['push', 'pushSync', 'reserve']) thread(queue, act);
     for (const act of ['consume', 'popSync']) thread(consumed, act);
     void code(queue.push({ number: 1 }));
-    await until(() => queue.stats().waiting === 4 && consumed.native.consumed() === 1);
+    await until(() => queue.stats().waiting === 4 && nativeOf(consumed).consumed() === 1);
     say('exit');
     process.exit(0);
   },

@@ -2,6 +2,7 @@ import { setImmediate as immediate } from 'node:timers/promises';
 import type { ManualClock, Permit } from 'sluice';
 import { Queue } from 'sluice';
 import { expect } from 'vitest';
+import { nativeOf } from '../native-of.js';
 import { Row } from '../row.js';
 import type { Model } from './model.js';
 
@@ -64,7 +65,7 @@ export class Real {
   /** Attaches another object in the place of one, which it returns. */
   replace(index: number): Rows {
     const old = this.object(index);
-    const { overflow } = old.native;
+    const { overflow } = nativeOf(old);
     const spill =
       overflow === 2
         ? { onOverflow: ({ number }: { number: number }) => void (this.spilled as number[]).push(number) }
