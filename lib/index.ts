@@ -77,6 +77,7 @@ export {
   type Reserved,
   type ReserveOptions,
   type Resolution,
+  type RestoreOptions,
   Stock,
   type StockChanges,
   type StockHandle,

@@ -12,7 +12,7 @@ export {
 export type { AuditReport } from './audit.js';
 export { type CartLine, summed } from './cart.js';
 export type { LostMovements, Movement } from './movements.js';
-export type { ItemChanges, StockChanges, StockItem, StockOptions } from './options.js';
+export type { ItemChanges, RestoreOptions, StockChanges, StockItem, StockOptions } from './options.js';
 export type { LedgerKey } from './staging.js';
 export {
   attachStock,

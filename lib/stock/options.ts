@@ -29,8 +29,9 @@ export interface StockOptions {
    */
   readonly maxReservations?: number;
   /**
-   * Pairs of a user and an item with a per-user limit of which units are held or bought: 1 to 67,108,864. Default:
-   * 65,536. A user beyond them is refused: 'users-full'.
+   * Pairs of a user and an item with a per-user limit of which units are held or bought: 1 to 67,108,864. One more is
+   * refused: 'users-full'. A pair costs 51 to 103 bytes. Default: as many as the limited items of `items` have units,
+   * as no more users can have one, but at least 65,536 and at most 262,144. For more later: `Stock.restore`.
    */
   readonly maxUsers?: number;
   /**
@@ -62,6 +63,22 @@ export interface StockChanges {
   readonly holdMs?: number | undefined;
 }
 
+/** `Stock.restore`: a size that is left out is the snapshot's. */
+export interface RestoreOptions {
+  /** A manual clock for tests. Default: the machine's monotonic clock. */
+  readonly clock?: ManualClock | undefined;
+  /** As the options of `Stock.create`, as are the next four. At least what the snapshot's items and their shards take. */
+  readonly maxItems?: number | undefined;
+  /** At least as many as there are places in use or used before: reservations keep their bigints. */
+  readonly maxReservations?: number | undefined;
+  /** At least as many as hold or have bought units. */
+  readonly maxUsers?: number | undefined;
+  /** At least room for the ids that are remembered. */
+  readonly maxIds?: number | undefined;
+  /** Any: movements begin anew. */
+  readonly movements?: number | undefined;
+}
+
 export interface CheckedItem {
   readonly sku: number | string;
   readonly quantity: number;
@@ -73,6 +90,34 @@ export interface CheckedItem {
 const u32Max = 0xffff_ffff;
 const itemsMax = 65_536;
 const shardsMax = 16;
+
+/** The least and the most of each table. */
+const sizes = {
+  maxItems: [1, itemsMax],
+  maxReservations: [1, 1 << 24],
+  maxUsers: [1, 1 << 26],
+  maxIds: [1, 1 << 26],
+  movements: [0, 1 << 24],
+} as const;
+const usersDefault = { least: 65_536, most: 262_144 };
+
+/** Room for every user who can have a unit, within reason. */
+function usersFor(items: readonly CheckedItem[]): number {
+  const units = items.reduce((sum, { quantity, perUser }) => sum + (perUser > 0 ? quantity : 0), 0);
+  return Math.min(Math.max(units, usersDefault.least), usersDefault.most);
+}
+
+export function checkedRestoring(
+  where: string,
+  options: unknown,
+): { clock?: object } & Record<string, unknown> {
+  const given = new Options(where, options, ['clock', ...Object.keys(sizes)]);
+  const native: Record<string, unknown> = { clock: nativeClock(where, given.get('clock')) };
+  for (const [name, [least, most]] of Object.entries(sizes)) {
+    if (given.has(name)) native[name] = given.integer(name, least, most);
+  }
+  return native;
+}
 
 export function checkedItem(where: string, item: unknown): CheckedItem {
   const one = new Options(where, item, ['sku', 'quantity', 'perUser', 'shards']);
@@ -130,10 +175,10 @@ export function checkedOptions(options: StockOptions): { items: CheckedItem[]; n
     items,
     native: {
       maxItems: given.integer('maxItems', Math.max(lines, 1), itemsMax, Math.max(lines, 1_024)),
-      maxReservations: given.integer('maxReservations', 1, 1 << 24, 65_536),
-      maxUsers: given.integer('maxUsers', 1, 1 << 26, 65_536),
-      maxIds: given.integer('maxIds', 1, 1 << 26, 65_536),
-      movements: given.integer('movements', 0, 1 << 24, 4_096),
+      maxReservations: given.integer('maxReservations', ...sizes.maxReservations, 65_536),
+      maxUsers: given.integer('maxUsers', ...sizes.maxUsers, usersFor(items)),
+      maxIds: given.integer('maxIds', ...sizes.maxIds, 65_536),
+      movements: given.integer('movements', ...sizes.movements, 4_096),
       holdMs: given.number('holdMs', 1, 86_400_000, 30_000),
       clock: nativeClock(where, given.get('clock')),
     },

@@ -1,5 +1,4 @@
 import { isUint8Array } from 'node:util/types';
-import { type ManualClock, nativeClock } from '../clock/index.js';
 import { constructorError, optionError, SluiceError } from '../errors.js';
 import { isMaker, type Maker, maker } from '../memory.js';
 import {
@@ -38,7 +37,9 @@ import {
   checkedChanges,
   checkedItem,
   checkedOptions,
+  checkedRestoring,
   type ItemChanges,
+  type RestoreOptions,
   type StockChanges,
   type StockItem,
   type StockOptions,
@@ -137,17 +138,22 @@ export class Stock implements Disposable {
   /**
    * A new ledger that gives the same answers as the one of which `snapshot` was taken: the same counts, reservations
    * (those held go on for as long as they had left when the snapshot was taken), users' units and ids. Its operation
-   * counters and movements begin anew.
+   * counters and movements begin anew. Its tables can have other sizes.
    * @throws SluiceError (`ERR_SLUICE_SNAPSHOT`) with the reason if it is damaged, of another version or no snapshot;
-   *   TypeError (`ERR_SLUICE_OPTION`); SluiceError (`ERR_SLUICE_MEMORY`).
+   *   TypeError, RangeError (`ERR_SLUICE_OPTION`), also for a table that is too small for what the snapshot has;
+   *   SluiceError (`ERR_SLUICE_MEMORY`).
    */
-  static restore(snapshot: Uint8Array, options?: { readonly clock?: ManualClock }): Stock {
+  static restore(snapshot: Uint8Array, options?: RestoreOptions): Stock {
     const where = 'Stock.restore';
     if (!isUint8Array(snapshot)) {
       throw optionError(`${where}: snapshot`, 'a Uint8Array', snapshot, true);
     }
-    const clock = nativeClock(where, new Options(where, options, ['clock']).get('clock'));
-    return new Stock(maker, (staging) => made(where, native.restoreStock(snapshot, { clock }, staging)));
+    const checked = checkedRestoring(where, options);
+    return new Stock(maker, (staging) => {
+      const answer = native.restoreStock(snapshot, checked, staging);
+      if (typeof answer !== 'string' || !(answer in checked)) return made(where, answer);
+      throw optionError(`${where}: ${answer}`, 'room for what the snapshot has', checked[answer], false);
+    });
   }
 
   static {

@@ -71,13 +71,33 @@ Napi::Value create_stock(const Napi::CallbackInfo& info) {
   return attach(info.Env(), shared, info[1]);
 }
 
+// Of a table that is too small, the option.
 const char* reason(SnapshotError error) {
-  return error == SnapshotError::kNoSnapshot ? "no-snapshot"
-         : error == SnapshotError::kVersion  ? "snapshot-version"
-                                             : "snapshot-damaged";
+  switch (error) {
+    case SnapshotError::kNoSnapshot:
+      return "no-snapshot";
+    case SnapshotError::kVersion:
+      return "snapshot-version";
+    case SnapshotError::kItems:
+      return "maxItems";
+    case SnapshotError::kReservations:
+      return "maxReservations";
+    case SnapshotError::kUsers:
+      return "maxUsers";
+    case SnapshotError::kIds:
+      return "maxIds";
+    default:
+      return "snapshot-damaged";
+  }
 }
 
-// restoreStock(octets, { clock? }, staging)
+// Changes a size to that of an option, where it is given.
+void resize(const Napi::Object& options, const char* name, std::uint32_t& size) {
+  const Napi::Value given = get(options, name);
+  if (given.IsNumber()) size = given.As<Napi::Number>().Uint32Value();
+}
+
+// restoreStock(octets, { clock?, maxItems?, maxReservations?, maxUsers?, maxIds?, movements? }, staging)
 Napi::Value restore_stock(const Napi::CallbackInfo& info) {
   const auto octets = info[0].As<Napi::Uint8Array>();
   const auto options = info[1].As<Napi::Object>();
@@ -87,12 +107,18 @@ Napi::Value restore_stock(const Napi::CallbackInfo& info) {
   std::vector<std::uint64_t> words;
   const SnapshotError error = LedgerSnapshot::open(octets.Data(), octets.ByteLength(), words, shared->shape);
   if (error != SnapshotError::kNone) return Napi::String::New(info.Env(), reason(error));
+  resize(options, "maxItems", shared->shape.items);
+  resize(options, "maxReservations", shared->shape.reservations);
+  resize(options, "maxUsers", shared->shape.users);
+  resize(options, "maxIds", shared->shape.ids);
+  resize(options, "movements", shared->shape.movements);
+  if (!intact(options)) return {};
   shared->segment = Segment::create(SegmentKind::kStock, 0, StockLedger::bytes(shared->shape));
   if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
   StockLedger ledger = shared->view();
-  if (!LedgerSnapshot::read(ledger.memory(), words, shared->time.clock().now(), sweeping(*shared))) {
-    return Napi::String::New(info.Env(), reason(SnapshotError::kDamaged));
-  }
+  const SnapshotError unread = LedgerSnapshot::read(ledger.memory(), shared->shape, words,
+                                                    shared->time.clock().now(), sweeping(*shared));
+  if (unread != SnapshotError::kNone) return Napi::String::New(info.Env(), reason(unread));
   Registry::instance().add(shared);
   return attach(info.Env(), shared, info[2]);
 }

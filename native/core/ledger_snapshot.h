@@ -19,7 +19,17 @@
 
 namespace sluice {
 
-enum class SnapshotError : std::uint8_t { kNone, kNoSnapshot, kVersion, kDamaged };
+// The last four: the new table is smaller than the snapshot's, and what is in that does not fit.
+enum class SnapshotError : std::uint8_t {
+  kNone,
+  kNoSnapshot,
+  kVersion,
+  kDamaged,
+  kItems,
+  kReservations,
+  kUsers,
+  kIds
+};
 
 class LedgerSnapshot {
  public:
@@ -62,10 +72,13 @@ class LedgerSnapshot {
     return SnapshotError::kNone;
   }
 
-  // Into zeroed memory of the snapshot's shape. False if it contradicts itself; the memory is then worthless.
-  static bool read(LedgerMemory& memory, const std::vector<std::uint64_t>& words, std::uint64_t now,
-                   Sweeping sweeping) {
-    return Reader{memory, now, words}.read(sweeping) && audit(memory).adds_up(memory.reservations.size());
+  // Into zeroed memory of `shape`, which may be another than the snapshot's. Unless the answer is kNone the memory is
+  // worthless.
+  static SnapshotError read(LedgerMemory& memory, const LedgerShape& shape,
+                            const std::vector<std::uint64_t>& words, std::uint64_t now, Sweeping sweeping) {
+    Reader reader{memory, shape, now, words};
+    if (!reader.read(sweeping)) return reader.error;
+    return audit(memory).adds_up(memory.reservations.size()) ? SnapshotError::kNone : SnapshotError::kDamaged;
   }
 
  private:
@@ -211,10 +224,13 @@ class LedgerSnapshot {
 
   struct Reader {
     LedgerMemory& memory;
+    const LedgerShape& shape;
     std::uint64_t now;
     const std::vector<std::uint64_t>& words;
     std::size_t at = kHeaderWords;
     bool sound = true;
+    SnapshotError error = SnapshotError::kDamaged;  // unless sound
+    LedgerShape written{};                          // of the ledger that was written
 
     // 0 past the end, and then nothing is sound.
     std::uint64_t take() {
@@ -240,9 +256,15 @@ class LedgerSnapshot {
       return length;
     }
 
+    // Sound if `fits`. If not, it may be for want of room in a table that has become smaller.
+    void require_room(bool fits, std::uint32_t room, std::uint32_t had, SnapshotError too_small) {
+      if (!sound || fits) return;
+      sound = false;
+      if (room < had) error = too_small;
+    }
+
     bool read(Sweeping sweeping) {
-      LedgerShape shape;
-      shape = {below(kItemsMax + 1), below(~0u), below(~0u), below(~0u), below(~0u)};
+      written = {below(kItemsMax + 1), below(~0u), below(~0u), below(~0u), below(~0u)};
       const std::uint64_t hold_ns = take();
       const std::uint64_t secret = take();
       memory.format(shape, hold_ns, KeySecret{{secret, take()}}, sweeping);
@@ -253,7 +275,9 @@ class LedgerSnapshot {
       for (std::uint64_t left = take(); sound && left != 0; --left) {
         const Key id = take_key();
         const std::uint64_t body = take();
-        sound = sound && memory.ids.restore(id, body, take());
+        const std::uint64_t answer = take();
+        require_room(sound && memory.ids.restore(id, body, answer), shape.ids, written.ids,
+                     SnapshotError::kIds);
       }
       return sound && at == words.size();
     }
@@ -269,8 +293,11 @@ class LedgerSnapshot {
       const std::uint32_t sold_uncounted = below(kQuantityMax + 1);
       const bool closed = below(2) != 0;
       const std::uint64_t total = below(kQuantityMax + 1);
-      sound = sound && spec.shards != 0 && (spec.per_user == 0 || counts_users != 0) &&
-              memory.items.add(spec) == ItemTable<>::Added::kAdded;
+      sound = sound && spec.shards != 0 && (spec.per_user == 0 || counts_users != 0);
+      if (!sound) return;
+      const ItemTable<>::Added added = memory.items.add(spec);
+      sound = added != ItemTable<>::Added::kSkuExists;
+      require_room(added == ItemTable<>::Added::kAdded, shape.items, written.items, SnapshotError::kItems);
       if (!sound) return;
       Item<>& item = memory.items[memory.items.size() - 1];
       item.counts_users.store(counts_users, std::memory_order_relaxed);
@@ -286,8 +313,10 @@ class LedgerSnapshot {
       const Key user = take_key();
       const std::uint32_t item = below(memory.items.size());
       const std::uint64_t count = below(kQuantityMax + 1);
-      sound = sound && count != 0 &&
-              memory.users.add(user, item, count, count).result == UserTable<>::Add::kAdded;
+      sound = sound && count != 0;
+      if (!sound) return;
+      const bool added = memory.users.add(user, item, count, count).result == UserTable<>::Add::kAdded;
+      require_room(added, shape.users, written.users, SnapshotError::kUsers);
     }
 
     void read_reservations() {
@@ -296,7 +325,8 @@ class LedgerSnapshot {
       for (std::uint64_t left = take(); sound && left != 0; --left) read_held(seen);
       std::vector<std::uint32_t> used;
       for (std::uint64_t left = take(); sound && left != 0; --left) {
-        const std::uint32_t slot = below(table.size());
+        const std::uint32_t slot = take_slot();
+        if (!sound) return;
         read_state(slot, seen, false);
         used.push_back(slot);
       }
@@ -306,6 +336,14 @@ class LedgerSnapshot {
         if (!seen[slot]) table.free_slot(slot);
       }
       for (const std::uint32_t slot : used) table.free_slot(slot);
+    }
+
+    // Slots keep their numbers, which reservations' ids name.
+    std::uint32_t take_slot() {
+      const std::uint32_t slot = below(written.reservations);
+      require_room(slot < shape.reservations, shape.reservations, written.reservations,
+                   SnapshotError::kReservations);
+      return slot;
     }
 
     // A slot is in one place only, and its state is one that it can have there.
@@ -328,7 +366,8 @@ class LedgerSnapshot {
       user.text_length = take_text(user.text, sizeof user.text);
       std::uint32_t last = kNoSlot;
       for (std::uint64_t left = take(); sound && left != 0; --left) {
-        const std::uint32_t slot = below(table.size());
+        const std::uint32_t slot = take_slot();
+        if (!sound) return;
         read_state(slot, seen, last == kNoSlot);
         const std::uint32_t number = below(memory.items.size());
         const std::uint64_t stock_line = take();

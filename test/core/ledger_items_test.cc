@@ -18,7 +18,8 @@ using namespace sluice::test;
 bool restores_as(TestLedger& one, TestLedger& copy) {
   const std::vector<std::uint64_t> words = LedgerSnapshot::write(one.ledger.memory(), one.now);
   copy.now = one.now;
-  return LedgerSnapshot::read(copy.ledger.memory(), words, one.now, Sweeping::kAsked);
+  return LedgerSnapshot::read(copy.ledger.memory(), copy.shape, words, one.now, Sweeping::kAsked) ==
+         SnapshotError::kNone;
 }
 
 TEST_CASE("a closed item is sold again once it is opened, and each is told once") {

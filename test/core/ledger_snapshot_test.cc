@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <optional>
 #include <thread>
 #include <vector>
@@ -24,18 +25,18 @@ constexpr LedgerShape kShape{16, 24, 24, 32, 8};
 
 // The ledger of a snapshot, or the reason why there is none.
 struct Restored {
-  explicit Restored(const std::vector<std::uint64_t>& words, std::uint64_t now,
-                    std::optional<std::size_t> octets = {}) {
+  explicit Restored(
+      const std::vector<std::uint64_t>& words, std::uint64_t now, std::optional<std::size_t> octets = {},
+      const std::function<void(LedgerShape&)>& change = [](LedgerShape&) {}) {
     std::vector<std::uint64_t> opened;
     error = LedgerSnapshot::open(words.data(), octets.value_or(words.size() * 8), opened, shape);
     if (error != SnapshotError::kNone) return;
+    change(shape);
     one.emplace(shape);
     std::memset(one->memory, 0, StockLedger::bytes(shape));
     one->now = now;
-    if (!LedgerSnapshot::read(one->ledger.memory(), opened, now, Sweeping::kAsked)) {
-      error = SnapshotError::kDamaged;
-      return;
-    }
+    error = LedgerSnapshot::read(one->ledger.memory(), shape, opened, now, Sweeping::kAsked);
+    if (error != SnapshotError::kNone) return;
     one->line = one->ledger.lines().acquire();
   }
   SnapshotError error;
@@ -103,6 +104,50 @@ TEST_CASE("the restored ledger gives the very same answers, the same new ids inc
     }
     CHECK(copy.one->audited());
   }
+}
+
+TEST_CASE("into larger tables: the same reservations, users and ids, and room for more") {
+  SLUICE_PRINT_SEED_ON_FAILURE();
+  for (std::uint64_t stream = 0; stream < repetitions(100); ++stream) {
+    Busy original(stream);
+    const auto larger = [](LedgerShape& shape) { shape = {40, 100, 1'000, 4'000, 0}; };
+    Restored copy(LedgerSnapshot::write(original.ledger.memory(), original.now), original.now, {}, larger);
+    REQUIRE(copy.error == SnapshotError::kNone);
+    CHECK(copy.one->audited());
+    for (const std::uint64_t id : original.ids) CHECK(copy.one->confirm(id) == original.confirm(id));
+    for (std::uint64_t number = 1; number <= 3; ++number) {
+      const StockCounts counts = original.counts(number);
+      CHECK(copy.one->holds(number, counts.available, counts.reserved, counts.sold));
+    }
+    // All that was said to have room has it.
+    CHECK(copy.one->add(10, 200, 1) == ItemTable<>::Added::kAdded);
+    for (std::uint64_t user = 1; user <= 100; ++user) {
+      CHECK(copy.one->reserve(10, 1, 1'000 + user, 1'000 + user).result == ReserveResult::kReserved);
+    }
+    CHECK(copy.one->reserve(10, 1, 99).result == ReserveResult::kLedgerFull);
+    CHECK(copy.one->audited());
+  }
+}
+
+TEST_CASE("into smaller tables if what is in them fits, else the one that is too small is named") {
+  TestLedger one({32, 64, 64, 64, 64});
+  one.add(1, 100, 5, 3);
+  one.add(2, 100);
+  for (std::uint64_t i = 1; i <= 6; ++i) one.confirm(one.reserve(1, 1, i, i).reservation);
+  const std::uint64_t held = one.reserve({{sku(1), 1}, {sku(2), 1}}, 7, 7).reservation;
+  const auto restored = [&](const std::function<void(LedgerShape&)>& change) {
+    return Restored(LedgerSnapshot::write(one.ledger.memory(), one.now), one.now, {}, change);
+  };
+  Restored tight = restored([](LedgerShape& shape) { shape = {4, 8, 7, 7, 1}; });
+  REQUIRE(tight.error == SnapshotError::kNone);
+  CHECK(tight.one->confirm(held) == ResolveResult::kDone);
+  CHECK(tight.one->reserve(1, 1, 8).result == ReserveResult::kUsersFull);
+  CHECK(tight.one->add(3, 1) == ItemTable<>::Added::kFull);
+  CHECK(restored([](LedgerShape& shape) { shape.items = 3; }).error == SnapshotError::kItems);
+  CHECK(restored([](LedgerShape& shape) { shape.reservations = 7; }).error == SnapshotError::kReservations);
+  CHECK(restored([](LedgerShape& shape) { shape.users = 6; }).error == SnapshotError::kUsers);
+  for (std::uint64_t i = 8; i <= 17; ++i) one.cancel(one.reserve(1, 1, i, i).reservation);
+  CHECK(restored([](LedgerShape& shape) { shape.ids = 8; }).error == SnapshotError::kIds);
 }
 
 TEST_CASE("what is held goes on for as long as it had left, on whatever clock") {

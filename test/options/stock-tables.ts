@@ -136,7 +136,14 @@ export const stockTables: readonly OptionTable[] = [
     where: 'Stock.restore',
     call: (options) => Stock.restore(ledger().snapshot(), options as never),
     base: {},
-    options: { clock: only(new ManualClock()) },
+    options: {
+      clock: only(new ManualClock()),
+      maxItems: whole(1, 65_536, [1, 1_024]),
+      maxReservations: whole(1, 2 ** 24, [1, 1_000]),
+      maxUsers: whole(1, 2 ** 26, [1, 1_000]),
+      maxIds: whole(1, 2 ** 26, [1, 1_000]),
+      movements: whole(0, 2 ** 24, [0, 1, 1_000]),
+    },
     unknown: ['items', 'holdMs'],
   },
 ];

@@ -38,6 +38,60 @@ function busy() {
 }
 const reason = (bytes: Uint8Array) => thrown(() => Stock.restore(bytes)).message;
 
+describe('tables of other sizes', () => {
+  it('larger: reservations and ids stay valid, and there is room for more', () => {
+    const { stock, held, cart, sold, cancelled } = busy();
+    const sizes = { maxItems: 2_000, maxReservations: 100, maxUsers: 200, maxIds: 1_000, movements: 0 };
+    const copy = Stock.restore(stock.snapshot(), { clock: new ManualClock(), ...sizes });
+    expect(copy.reserve({ sku: 1, quantity: 2, user: 'Ann', id: 'a' })).toMatchObject({ reservation: held });
+    expect([copy.confirm(sold), copy.confirm(cancelled)]).toEqual(['already-confirmed', 'already-cancelled']);
+    expect([copy.confirm(held), copy.confirm(cart)]).toEqual(['confirmed', 'confirmed']);
+    expect(copy.addItem({ sku: 3, quantity: 1_000, perUser: 1 })).toBe('added');
+    for (let user = 0; user < 100; user++)
+      reserved(copy.reserve({ sku: 3, quantity: 1, user, id: `n${user}` }));
+    expect(copy.reserve({ sku: 3, quantity: 1, user: 500 })).toMatchObject({ reason: 'ledger-full' });
+    expect(thrown(() => copy.movements()).message).toContain('movements: 0');
+    copy.audit();
+    const again = Stock.restore(copy.snapshot(), { clock: new ManualClock(), maxUsers: 300 });
+    expect(again.audit()).toEqual(copy.audit());
+    expect(again.counts(3)).toEqual(copy.counts(3));
+  });
+
+  it('smaller: taken where the contents fit, else a RangeError that names the option', () => {
+    const { stock, held } = busy();
+    const bytes = stock.snapshot();
+    const clock = new ManualClock();
+    const tight = Stock.restore(bytes, { clock, maxItems: 4, maxUsers: 2 });
+    expect(tight.confirm(held)).toBe('confirmed');
+    expect(tight.reserve({ sku: 1, quantity: 1, user: 'new' })).toMatchObject({ reason: 'users-full' });
+    for (const option of [{ maxItems: 3 }, { maxReservations: 3 }, { maxUsers: 1 }]) {
+      const error = thrown(() => Stock.restore(bytes, { clock, ...option }));
+      expectError(error, 'ERR_SLUICE_OPTION', RangeError);
+      expect(error.message).toContain(`Stock.restore: ${Object.keys(option)[0]}`);
+    }
+  });
+
+  it('are the way on from users-full', { timeout: 60_000 }, () => {
+    const most = 262_144; // the default for so many units
+    const stock = Stock.create({
+      items: [{ sku: 1, quantity: 300_000, perUser: 1 }],
+      clock: new ManualClock(),
+    });
+    const buy = (ledger: Stock, user: number) => {
+      const answer = ledger.reserve({ sku: 1, quantity: 1, user });
+      return answer.ok ? ledger.confirm(answer.reservation) : answer.reason;
+    };
+    for (let user = 0; user < most; user++) buy(stock, user);
+    expect(stock.counts(1).sold).toBe(most);
+    expect(buy(stock, most)).toBe('users-full');
+    const larger = Stock.restore(stock.snapshot(), { clock: new ManualClock(), maxUsers: 300_000 });
+    expect(buy(larger, 0)).toBe('user-limit');
+    for (let user = most; user < 300_000; user++) buy(larger, user);
+    expect(larger.counts(1)).toEqual({ total: 300_000, available: 0, reserved: 0, sold: 300_000 });
+    larger.audit();
+  });
+});
+
 describe('a restored ledger', () => {
   it('gives the answers of the one it was taken of: counts, reservations, users, ids', () => {
     const { stock, held, cart, sold, cancelled } = busy();

@@ -39,8 +39,9 @@ export class IdMemory {
     this.#known.push({ id, body, answer });
   }
 
-  copy(): IdMemory {
-    const copy = new IdMemory(this.capacity);
+  /** With room for as many, or more. */
+  copy(capacity: number): IdMemory {
+    const copy = new IdMemory(capacity);
     copy.#known.push(...this.#known);
     return copy;
   }

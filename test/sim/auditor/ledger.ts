@@ -310,19 +310,34 @@ export class Ledger {
   // ---- snapshots ---------------------------------------------------------------------------------------------
 
   /** The ledger that a snapshot taken at `then` becomes at `now`: what was held has as long to go. */
-  restored(then: number, now: number): Ledger {
-    const copy = new Ledger(this.shape, this.holdMs);
+  restored(then: number, now: number, shape: LedgerShape = this.shape): Ledger {
+    const copy = new Ledger(shape, this.holdMs);
     copy.items = structuredClone(this.items);
     copy.heads = new Map(this.heads);
     copy.users = new Map(this.users);
     copy.reservations = structuredClone(this.reservations);
-    copy.ids = this.ids.copy();
+    copy.ids = this.ids.copy(shape.maxIds);
     for (const reservation of copy.reservations.values()) {
       if (reservation.phase !== 'held') continue;
       reservation.deadline = now + Math.max(0, reservation.deadline - then);
     }
-    copy.free = [...this.free];
+    // Places that are new come after those that were never used, which are taken in the order of their numbers.
+    let unused = 0;
+    while (this.#isUnused(unused)) unused++;
+    const added = Array.from(
+      { length: shape.maxReservations - this.shape.maxReservations },
+      (_, i) => this.shape.maxReservations + i,
+    );
+    copy.free = [...this.free.slice(0, unused), ...added, ...this.free.slice(unused)];
     return copy;
+  }
+
+  /** Whether that free place, and all before it, were never a reservation's first. */
+  #isUnused(at: number): boolean {
+    const place = this.free[at];
+    return (
+      place !== undefined && !this.heads.has(place) && (at === 0 || place > (this.free[at - 1] as number))
+    );
   }
 
   #item(sku: Sku): Item {

@@ -9,6 +9,14 @@ export function keyOf(key: KeyName): number | string | bigint {
   return typeof key === 'object' ? BigInt(key.big) : key;
 }
 
+/** How many more of each, and room for all ids that the simulator uses. */
+export interface Growth {
+  readonly items: number;
+  readonly reservations: number;
+  readonly users: number;
+  readonly ids: boolean;
+}
+
 type By = Operation & { readonly by: number };
 export type StockOperation =
   | (By & {
@@ -32,7 +40,7 @@ export type StockOperation =
   | (By & { readonly do: 'configure'; readonly holdMs: number })
   | (By & { readonly do: 'die' })
   | (By & { readonly do: 'snapshot' })
-  | (By & { readonly do: 'restore'; readonly of: number });
+  | (By & { readonly do: 'restore'; readonly of: number; readonly grow?: Growth });
 
 export const stockOperations = [
   'reserve',
@@ -144,10 +152,16 @@ export function drawStock(
     }
     case 'configure':
       return { ...base, do: kind, holdMs: random.pick([1, 7.25, 100, 30_000]) };
-    case 'restore':
-      return known.snapshots.length === 0
-        ? undefined
-        : { ...base, do: kind, of: random.pick(known.snapshots) };
+    case 'restore': {
+      if (known.snapshots.length === 0) return undefined;
+      const grow = sometimes(random, 0.5, () => ({
+        items: random.below(3),
+        reservations: random.below(4),
+        users: random.below(4),
+        ids: random.chance(0.3),
+      }));
+      return { ...base, do: kind, of: random.pick(known.snapshots), ...(grow && { grow }) };
+    }
     case 'expire':
     case 'snapshot':
     case 'die':

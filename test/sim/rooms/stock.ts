@@ -4,7 +4,7 @@ import { type Answer, keyText, type Line, type Movement, type NewItem, type Sku 
 import { Ledger, type LedgerShape } from '../auditor/ledger.js';
 import { holds, outcome, same } from '../divergence.js';
 import type { Operation, Random, Room } from '../operation.js';
-import { drawStock, type KeyName, keyOf, type StockOperation } from './stock-operations.js';
+import { drawStock, type Growth, type KeyName, keyOf, type StockOperation } from './stock-operations.js';
 import type { Time } from './time.js';
 
 export interface StockScenario extends LedgerShape {
@@ -39,7 +39,7 @@ export class StockRoom implements Room {
     readonly time: Time,
   ) {
     const { items, holdMs, movements, maxItems, maxReservations, maxUsers, maxIds } = scenario;
-    this.auditor = new Ledger(scenario, holdMs);
+    this.auditor = new Ledger({ maxItems, maxReservations, maxUsers, maxIds }, holdMs);
     const options = { maxItems, maxReservations, maxUsers, maxIds, holdMs, movements, clock: time.clock };
     const given = items.map((item) => ({ ...item }));
     this.objects = this.#attached(Stock.create({ ...options, items: given }));
@@ -164,7 +164,7 @@ export class StockRoom implements Room {
         });
         return;
       case 'restore':
-        this.#restore(given.of);
+        this.#restore(given.of, given.grow);
         return;
     }
   }
@@ -258,12 +258,15 @@ export class StockRoom implements Room {
     return this.#reservations.get(name);
   }
 
-  #restore(of: number): void {
+  #restore(of: number, grow: Growth | undefined): void {
     const snapshot = this.#snapshots.find(({ name }) => name === of);
     if (snapshot === undefined) return;
-    this.auditor = snapshot.auditor.restored(snapshot.at, this.time.now);
+    const { shape } = snapshot.auditor;
+    const larger = grow === undefined ? shape : grown(shape, grow);
+    this.auditor = snapshot.auditor.restored(snapshot.at, this.time.now, larger);
     for (const stock of this.objects) stock[Symbol.dispose]();
-    this.objects = this.#attached(Stock.restore(snapshot.bytes, { clock: this.time.clock }));
+    const sizes = grow === undefined ? {} : larger;
+    this.objects = this.#attached(Stock.restore(snapshot.bytes, { clock: this.time.clock, ...sizes }));
     this.#told = this.#newReader();
     this.#lastAudit = undefined;
     // What was reserved after the snapshot never happened: its ids may be given out again.
@@ -306,6 +309,15 @@ export class StockRoom implements Room {
   #parted(): boolean {
     return [...this.auditor.items.values()].some(({ shards }) => shards > 1);
   }
+}
+
+function grown(shape: LedgerShape, { items, reservations, users, ids }: Growth): LedgerShape {
+  return {
+    maxItems: shape.maxItems + items,
+    maxReservations: shape.maxReservations + reservations,
+    maxUsers: shape.maxUsers + users,
+    maxIds: ids ? Math.max(shape.maxIds, 1_000) : shape.maxIds,
+  };
 }
 
 function reserve(stock: Stock, lines: readonly Line[], options: CartOptions, cart: boolean): unknown {
