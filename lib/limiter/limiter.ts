@@ -61,8 +61,10 @@ export interface LimiterStats {
   /** Keys that have a limit of their own now (0 without keys); places that went from a forgotten key to a new one. */
   readonly keys: number;
   readonly evicted: number;
-  /** Decisions about keys for which there was no place. */
+  /** Decisions about keys for which there was no place among those that owe something: guests (docs/limiter.md). */
   readonly overflowed: number;
+  /** Guests that were forgotten although they owed something, because newer ones needed their place. */
+  readonly forgotten: number;
   /** Memory taken at creation; pages that no key has touched cost nothing. */
   readonly bytes: number;
 }
@@ -72,9 +74,8 @@ const blockMsMax = 31 * 86_400_000;
 /** Words of the staging buffer: see native/addon/limiter.h. */
 const retryAfterWord = 0;
 const remainingWord = 1;
-const overflowedWord = 2;
-const patienceWord = 4;
-const tightestWord = 5;
+const patienceWord = 3;
+const tightestWord = 4;
 /** Added to the tier where a dry run allowed what the tier would have refused. */
 const dryRun = 32;
 /** Added to the number of a waiter. */
@@ -111,8 +112,6 @@ export class Limiter implements Disposable {
   readonly #waiting: Waiting;
   readonly #unwatch: (() => void) | undefined;
   #disposed = false;
-  /** Decisions about keys that had no place: they were charged to the limit that such keys share. */
-  readonly #overflowed = new WeakSet<Allowed>();
 
   private constructor(by: Maker, attach: (staging: ArrayBuffer) => NativeLimiter) {
     if (!isMaker(by)) throw constructorError('Limiter', 'Limiter.create() or Limiter.attach()');
@@ -186,14 +185,9 @@ export class Limiter implements Disposable {
     if (answer !== 0 && answer < dryRun) {
       return { allowed: false, tier: tierName(answer), retryAfterMs: this.#words[retryAfterWord] as number };
     }
-    const overflowed = this.#words[overflowedWord] === 1;
-    const release = this.#releaser(cost, overflowed ? undefined : key);
-    const decision: Allowed =
-      answer === 0
-        ? { allowed: true, remaining, release }
-        : { allowed: true, remaining, wouldRefuse: tierName(answer - dryRun), release };
-    if (overflowed) this.#overflowed.add(decision);
-    return decision;
+    const release = this.#releaser(cost, key);
+    if (answer === 0) return { allowed: true, remaining, release };
+    return { allowed: true, remaining, wouldRefuse: tierName(answer - dryRun), release };
   }
 
   /**
@@ -204,7 +198,7 @@ export class Limiter implements Disposable {
    *
    * Answers a refusal at once, without waiting, if `timeoutMs` cannot be met whatever happens but a change of
    * limits (counting those who wait before it), if the cost exceeds a tier, or ('waiting-line') if `maxWaiting` wait
-   * already; and later, when `timeoutMs` is over or a changed limit has put it out of reach. A wait for the depth of
+   * already (of keys for which there is no place: if as many of them are blocked or wait as may be); and later, when `timeoutMs` is over or a changed limit has put it out of reach. A wait for the depth of
    * a queue looks at it every 5 ms.
    * @throws (rejects) the signal's reason on abort: nothing remains charged; TypeError, RangeError
    *   (`ERR_SLUICE_OPTION`); SluiceError `ERR_SLUICE_DISPOSED` if the limiter is disposed of in this thread meanwhile.
@@ -218,7 +212,7 @@ export class Limiter implements Disposable {
     if (answer !== 0 && answer < dryRun) {
       return { allowed: false, tier: tierName(answer), retryAfterMs: this.#words[retryAfterWord] as number };
     }
-    const decision = this.#allowed(cost, this.#words[overflowedWord] === 1 ? undefined : key);
+    const decision = this.#allowed(cost, key);
     return answer === 0 ? decision : { ...decision, wouldRefuse: tierName(answer - dryRun) };
   }
 
@@ -250,11 +244,11 @@ export class Limiter implements Disposable {
 
   /**
    * Charges `points` (1 to 2^32 - 1) to bucket and window whether or not they fit: the bucket may come to owe, up to
-   * 2^33 tokens. False: the key has no place of its own, and nothing was done.
+   * 2^33 tokens.
    */
-  penalty(points: number, key?: Key): boolean {
+  penalty(points: number, key?: Key): void {
     this.#check('penalty', key, points, 'points');
-    return this.#checked(this.#native.penalize(points, key)) === 1;
+    this.#checked(this.#native.penalize(points, key));
   }
 
   /** Gives `points` (1 to 2^32 - 1) back to bucket and window, as far as they were charged. */
@@ -270,8 +264,8 @@ export class Limiter implements Disposable {
   }
 
   /**
-   * Refuses everything for `ms` (0 to 31 days; 0 ends a block) from now, with the tier 'blocked'. False: the key has
-   * no place of its own, and nothing was done.
+   * Refuses everything for `ms` (0 to 31 days; 0 ends a block) from now, with the tier 'blocked'. False, and nothing
+   * was done: so many keys owe something that this one has no place, and as many more are blocked or wait as may be.
    */
   block(key: Key | undefined, ms: number): boolean {
     this.#check('block', key, 1, 'cost');
@@ -316,6 +310,7 @@ export class Limiter implements Disposable {
       keys: stats.places,
       evicted: stats.evicted,
       overflowed: stats.overflowed,
+      forgotten: stats.forgotten,
       bytes: stats.bytes,
     };
   }
@@ -331,7 +326,7 @@ export class Limiter implements Disposable {
 
   #uncharge(decision: Allowed, cost: number, key: Key | undefined): void {
     if (decision.wouldRefuse !== undefined) return; // a dry run charged nothing
-    this.#native.reward(cost, this.#overflowed.has(decision) ? undefined : key);
+    this.#native.reward(cost, key);
   }
 
   #allowed(cost: number, key: NativeKey | undefined): Allowed {

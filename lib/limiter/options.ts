@@ -51,10 +51,10 @@ export interface LimiterOptions {
     readonly intervalMs?: number;
   };
   /**
-   * One limit for each key instead of one for all: `max` (1 to 10,000,000) keys are remembered. A key is forgotten
-   * only if that changes nothing for it (its bucket is full, its window empty, nothing in flight), and one that was
-   * used more than once only after a minute without use. When nothing can be forgotten, keys that are new share
-   * one further limit of the same figures.
+   * One limit for each key instead of one for all: `max` (1 to 10,000,000) keys that owe something at one time are
+   * remembered. A key is forgotten when that changes nothing for it (its bucket is full, its window empty, nothing in
+   * flight). Keys for which there is no place, because too many owe something, are guests: each has a limit of its own
+   * too, but is forgotten after half of `max` (at least 64) newer guests. See "Keys" in docs/limiter.md.
    */
   readonly keys?: { readonly max: number };
   /** How many `acquire()` may wait at one time, over all threads and keys: 0 to 65,536. Default: 1,024. */

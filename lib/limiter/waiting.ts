@@ -7,7 +7,7 @@ import { type Decision, type Denied, tierName } from './decision.js';
 const SERVED = 0;
 const WAITING = 1;
 /** Words of the staging buffer: see native/addon/limiter.h. */
-const words = { retryAfter: 0, overflowed: 2, tier: 3 };
+const words = { retryAfter: 0, tier: 2 };
 /** A longer timer would fire at once. */
 const timerMsMax = 2 ** 31 - 1;
 /** How often a depth is looked at that follows a queue: nobody tells when a queue gets shorter. */
@@ -95,8 +95,7 @@ export class Waiting {
     } else if (answer === WAITING) {
       this.#sleep(waiter, ms);
     } else if (answer === SERVED) {
-      const charged = this.#words[words.overflowed] === 1 ? undefined : waiter.key;
-      waiter.settle(this.#allowed(waiter.cost, charged));
+      waiter.settle(this.#allowed(waiter.cost, waiter.key));
     } else {
       const tier = tierName(this.#words[words.tier] as number);
       const denied: Denied = { allowed: false, tier, retryAfterMs: ms };

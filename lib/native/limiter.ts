@@ -59,6 +59,7 @@ export interface NativeLimiterStats {
   readonly overflowed: number;
   readonly places: number;
   readonly evicted: number;
+  readonly forgotten: number;
   readonly bytes: number;
   readonly inFlight: number;
 }

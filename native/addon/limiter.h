@@ -78,8 +78,8 @@ class LimiterAttachment : public Attachment {
   std::uint32_t waiting() const { return line_of_waiters_.waiting(); }
 
   // Words of the staging: results of tryAcquire, peek, acquire and check; the patience of acquire.
-  static constexpr std::size_t kRetryAfterMs = 0, kRemaining = 8, kOverflowed = 16, kTier = 24,
-                               kPatienceMs = 32, kTightest = 40;
+  static constexpr std::size_t kRetryAfterMs = 0, kRemaining = 8, kTier = 16, kPatienceMs = 24,
+                               kTightest = 32;
   void stage(napi_env env, napi_value buffer) { out_ = Staging(env, buffer); }
   const Staging& out() const { return out_; }
 
@@ -109,7 +109,7 @@ class LimiterAttachment : public Attachment {
   LoopBell served_;     // some of this thread's waiters may have been served
   bool waits_ = false;  // has ever waited
   std::unique_ptr<Queue> queue_, watched_;
-  std::unordered_map<Key, std::uint64_t, HashOfKey> held_;  // of the shared state: under Key{}
+  std::unordered_map<Key, std::uint64_t, HashOfKey> held_;  // without keys: under Key{}
   Staging out_;
   Key key_;
   char16_t short_text_[128];

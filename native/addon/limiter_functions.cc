@@ -43,9 +43,7 @@ napi_value allow(napi_env env, napi_callback_info info) {
 
 // What a decision that allowed holds, its release() alone gives back: until then it belongs to this thread.
 void hold(const Call& call, const Limiter::Decision& decision) {
-  if (decision.refused_by == Tier::kNone) {
-    call.self->hold(call.cost(), decision.overflowed ? nullptr : call.key);
-  }
+  if (decision.refused_by == Tier::kNone) call.self->hold(call.cost(), call.key);
 }
 
 // tryAcquire(cost, key?): 0 if allowed, else the tier; kDryRun + the tier if it was allowed all the same
@@ -56,13 +54,11 @@ napi_value try_acquire(napi_env env, napi_callback_info info) {
   const std::uint64_t now = self.clock().now();
   const Limiter::Decision decision = decide(call, now);
   hold(call, decision);
-  const Key* charged = decision.overflowed ? nullptr : call.key;
   const Limiter::Outlook outlook =
-      self.limiter().peek(self.line(), now, call.cost(), self.queue_depth(), charged);
+      self.limiter().peek(self.line(), now, call.cost(), self.queue_depth(), call.key);
   self.out().put(LimiterAttachment::kRemaining, static_cast<double>(outlook.remaining));
   self.out().put(LimiterAttachment::kTightest, static_cast<double>(outlook.tightest));
   self.out().put(LimiterAttachment::kRetryAfterMs, milliseconds(outlook.retry_after));
-  self.out().put(LimiterAttachment::kOverflowed, decision.overflowed ? 1.0 : 0.0);
   const auto tier = static_cast<std::int32_t>(decision.would_refuse);
   return number(env, tier != 0 && decision.refused_by == Tier::kNone ? kDryRun + tier : tier);
 }
@@ -99,7 +95,6 @@ napi_value acquire(napi_env env, napi_callback_info info) {
   const std::uint64_t patience = patience_ms < 1e12 ? static_cast<std::uint64_t>(patience_ms * 1e6) : kNever;
   const LimiterLine::Joined joined = self.join(call.cost(), patience, call.key);
   self.out().put(LimiterAttachment::kRetryAfterMs, milliseconds(joined.wait));
-  self.out().put(LimiterAttachment::kOverflowed, joined.decision.overflowed ? 1.0 : 0.0);
   if (joined.waiter != LimiterLine::kNone)
     return number(env, kWaits + static_cast<std::int32_t>(joined.waiter));
   hold(call, joined.decision);
@@ -107,14 +102,13 @@ napi_value acquire(napi_env env, napi_callback_info info) {
   return number(env, tier != 0 && joined.decision.refused_by == Tier::kNone ? kDryRun + tier : tier);
 }
 
-// check(waiter): 0 served, 1 waiting, 2 its time is over; staging gets retryAfterMs, overflowed, tier
+// check(waiter): 0 served, 1 waiting, 2 its time is over; staging gets retryAfterMs, tier
 napi_value check(napi_env env, napi_callback_info info) {
   const Call call(env, info);
   LimiterAttachment& self = *call.self;
   if (self.detached()) return number(env, kDisposed);
   const LimiterLine::Checked checked = self.check(static_cast<std::uint32_t>(call.number));
   self.out().put(LimiterAttachment::kRetryAfterMs, milliseconds(checked.wait));
-  self.out().put(LimiterAttachment::kOverflowed, checked.overflowed ? 1.0 : 0.0);
   self.out().put(LimiterAttachment::kTier, static_cast<double>(checked.tier));
   return number(env, static_cast<std::int32_t>(checked.outcome));
 }
@@ -141,14 +135,13 @@ napi_value keep_alive(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// penalize(points, key?): 1, or 0 if the key has no place
+// penalize(points, key?): 1
 napi_value penalize(napi_env env, napi_callback_info info) {
   const Call call(env, info);
   LimiterAttachment& self = *call.self;
   if (self.detached()) return number(env, kDisposed);
-  const bool placed =
-      self.limiter().penalize(self.line(), self.clock(), self.clock().now(), call.cost(), call.key);
-  return number(env, placed ? 1 : 0);
+  self.limiter().penalize(self.line(), self.clock(), self.clock().now(), call.cost(), call.key);
+  return number(env, 1);
 }
 
 // reward(points, key?): 1
@@ -169,7 +162,7 @@ napi_value reset(napi_env env, napi_callback_info info) {
   return number(env, 1);
 }
 
-// block(ns, key?): 1, or 0 if the key has no place
+// block(ns, key?): 1, or 0 if the key is a guest and cannot stay
 napi_value block(napi_env env, napi_callback_info info) {
   const Call call(env, info);
   LimiterAttachment& self = *call.self;
@@ -243,6 +236,7 @@ napi_value stats(napi_env env, napi_callback_info info) {
   set("overflowed", lines.sum(Limiter::kOverflowed));
   set("places", lines.sum(Limiter::kPlaces));
   set("evicted", lines.sum(Limiter::kEvicted));
+  set("forgotten", lines.sum(Limiter::kForgotten));
   set("bytes", self.shared()->segment.bytes());
   set("inFlight", in_flight);
   return result;

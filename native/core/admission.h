@@ -163,18 +163,16 @@ class Admission {
     const bool needs_time = parts.limiter != nullptr || parts.stock != nullptr || queue.shape().needs_time();
     const std::uint64_t now = needs_time ? parts.clock.now() : 0;
     Limiter::Decision decision;
-    const Key* charged = key;
     if (parts.limiter != nullptr) {
       const std::uint64_t depth = parts.depth_queue == nullptr ? 0 : parts.depth_queue->depth();
       decision = parts.limiter->decide(*parts.limiter_line, parts.clock, now, 1, depth, key);
-      if (decision.overflowed) charged = nullptr;
       if (decision.refused_by != Tier::kNone) {
         Result refusal{Outcome::kRateLimited, decision.refused_by};
-        refusal.retry_after = parts.limiter->retry_after(*parts.limiter_line, now, 1, charged);
+        refusal.retry_after = parts.limiter->retry_after(*parts.limiter_line, now, 1, key);
         return busy(parts, request, refusal);
       }
     }
-    AdmittedOrder order{kNoReservation, request.hold_ns, charged == nullptr ? Key{} : *charged};
+    AdmittedOrder order{kNoReservation, request.hold_ns, key == nullptr ? Key{} : *key};
     Result result = parts.stock != nullptr ? reserve_and_push(parts, request, asked, now, order)
                                            : push(parts, asked, now, order);
     if (result.outcome != Outcome::kAdmitted && parts.limiter != nullptr &&

@@ -1,17 +1,16 @@
 // The states of the keys of a limiter: a bounded table in sets of 16, a key lives in the set its hash names.
 //
-// A new key takes a free place, or that of an entry that is equal to a fresh one, which forgets nothing: of those,
-// the longest idle that was used once; or one that was used more often but has been idle for a minute. If there is
-// none, the key gets no place, and the limiter lets it share one state with its like. So a flood of new keys can
-// neither make the limiter forget a key that owes something, nor push out the keys it has come to know.
+// A new key takes a free place, or that of an entry that is equal to a fresh one, which forgets nothing. If there is
+// none, the key becomes a guest: see guest_ring.h. So a flood of new keys can neither make the limiter forget a key
+// that has a place and owes something, nor keep a newcomer from a state of its own.
 //
 // Reclaiming is part of taking a place: at most 16 entries are looked at, and there are no timers. The table has
-// room for twice `max` keys, so that with `max` keys fewer than 1 % of the sets are full.
+// room for twice `max` keys: with `max` keys that owe something, fewer than 1 in 1,000 of them are guests.
 //
 // A set is locked while one key in it is decided: a few hundred nanoseconds of native code that calls nothing and
 // cannot be interrupted by JavaScript.
 //
-//   set:  | lock | keys[16] | touched[16] | uses[16] | states[16], `state_bytes` each |
+//   set:  | lock | keys[16] | states[16], `state_bytes` each |
 #pragma once
 
 #include <cstddef>
@@ -29,14 +28,10 @@ inline constexpr std::uint64_t kKeysMax = 10'000'000;
 class KeyTable {
  public:
   static constexpr std::uint32_t kWays = 16;
-  static constexpr std::uint64_t kKnownNs = 60'000'000'000;  // a known key keeps its place this long
-  static constexpr std::uint32_t kKnownUses = 2;
 
   struct alignas(kCacheLine) Set {
     SpinLock<> lock;
-    Key keys[kWays];               // {0, 0}: free
-    std::uint64_t touched[kWays];  // ns, limiter's time
-    std::uint32_t uses[kWays];     // of the place by this key; stops at the largest
+    Key keys[kWays];  // {0, 0}: free
   };
 
   // A place in a locked set.
@@ -79,50 +74,28 @@ class KeyTable {
   }
   static void unlock(const Place& place) noexcept { place.set->lock.unlock(); }
 
-  static void touch(const Place& place, std::uint64_t now) noexcept {
-    place.set->touched[place.way] = now;
-    if (place.set->uses[place.way] != ~0u) ++place.set->uses[place.way];
-  }
-
   enum class Taken : std::uint8_t { kNone, kFree, kEvicted };
 
   // Gives the key of a locked set without a place one, zeroed, if there is one to give. `fresh(state)` says whether
   // forgetting a state changes nothing.
   template <class Fresh>
-  Taken take(Place& place, const Key& key, std::uint64_t now, Fresh&& fresh) noexcept {
+  Taken take(Place& place, const Key& key, Fresh&& fresh) noexcept {
     Set& home = *place.set;
-    std::uint32_t best = kWays;
-    Taken taken = Taken::kNone;
-    for (std::uint32_t way = 0; way < kWays; ++way) {
-      if (home.keys[way] == Key{}) {
-        best = way;
-        taken = Taken::kFree;
-        break;
-      }
-      const std::uint64_t idle = now > home.touched[way] ? now - home.touched[way] : 0;
-      if (home.uses[way] >= kKnownUses && idle < kKnownNs) continue;
-      if (best != kWays && !sooner(home, way, best)) continue;
-      if (!fresh(state(home, way))) continue;
-      best = way;
-      taken = Taken::kEvicted;
+    std::uint32_t way = 0;
+    while (way != kWays && !(home.keys[way] == Key{})) ++way;
+    const bool free = way != kWays;
+    if (!free) {
+      way = 0;
+      while (way != kWays && !fresh(state(home, way))) ++way;
+      if (way == kWays) return Taken::kNone;
     }
-    if (taken == Taken::kNone) return taken;
-    std::memset(state(home, best), 0, cleared_bytes_);
-    home.keys[best] = key;
-    home.uses[best] = 0;
-    home.touched[best] = now;
-    place.way = best;
-    return taken;
+    std::memset(state(home, way), 0, cleared_bytes_);
+    home.keys[way] = key;
+    place.way = way;
+    return free ? Taken::kFree : Taken::kEvicted;
   }
 
  private:
-  // Whether `way` is to go before `other`: used once before used more often, then the longest idle.
-  static bool sooner(const Set& set, std::uint32_t way, std::uint32_t other) noexcept {
-    const bool known = set.uses[way] >= kKnownUses, other_known = set.uses[other] >= kKnownUses;
-    if (known != other_known) return other_known;
-    return set.touched[way] < set.touched[other];
-  }
-
   std::byte* sets_;
   std::uint64_t count_;
   std::uint64_t set_bytes_;

@@ -1,12 +1,12 @@
 // A limiter: the tiers of limiter_tiers.h for all who ask, or for each key, shared by all threads.
 //
 // Without keys there is one state, changed without a lock. With keys each has a state in the table, changed under
-// the lock of its set; keys for which the table has no place share the one state.
+// the lock of its set, or, if the table has no place for it, in the ring of guests, changed under that one's lock too.
 //
 // Every operation is inside a Quiesce section, so that configure() finds a moment at which nobody is: it changes
 // the configuration and re-bases every state at one instant, for all threads.
 //
-//   segment body:  | LimiterControl | ThreadLines | window of the shared state | KeyTable |
+//   segment body:  | LimiterControl | ThreadLines | window of the shared state | KeyTable | GuestRing |
 #pragma once
 
 #include <atomic>
@@ -15,6 +15,7 @@
 #include <new>
 
 #include "core/clock.h"
+#include "core/guest_ring.h"
 #include "core/key_table.h"
 #include "core/limiter_memory.h"
 #include "core/limiter_tiers.h"
@@ -41,10 +42,11 @@ class Limiter {
     kByAdaptive,
     kByLine,
     kDryRefusals,  // refusals that were allowed all the same, counted by tier as well
-    kOverflowed,   // decisions about a key that had no place
+    kOverflowed,   // decisions about guests
     kPlaces,       // places taken by keys, less those taken from others
-    kEvicted,
-    kInFlight,  // with keys: entered less left, by any thread; its sum is what is in flight
+    kEvicted,      // places taken from others
+    kForgotten,    // of these, from guests that owed something
+    kInFlight,     // with keys: entered less left, by any thread; its sum is what is in flight
     kOverloadedUntil =
         kThreadCounters - 1,  // no count: until when this thread refuses, in the limiter's time
   };
@@ -52,13 +54,13 @@ class Limiter {
   struct Decision {
     Tier refused_by = Tier::kNone;
     Tier would_refuse = Tier::kNone;  // the same, but for a dry run
-    bool overflowed = false;          // the key had no place
     SlidingWindow::Charge window{0, false};
   };
 
   static std::uint64_t bytes(const LimiterConfig& config) {
     return sizeof(LimiterControl) + sizeof(ThreadLines) + round_up(config.window_bytes(), kCacheLine) +
-           KeyTable::bytes(config.keys_max, KeyState::bytes(config));
+           KeyTable::bytes(config.keys_max, KeyState::bytes(config)) +
+           GuestRing::bytes(config.keys_max, KeyState::bytes(config));
   }
 
   // A view of the limiter at `memory`; `config` must have the shape of the one it was formatted with.
@@ -67,13 +69,16 @@ class Limiter {
         lines_(reinterpret_cast<ThreadLines*>(control_ + 1)),
         window_(reinterpret_cast<std::byte*>(lines_ + 1)),
         keys_(window_ + round_up(config.window_bytes(), kCacheLine), config.keys_max, KeyState::bytes(config),
-              sizeof(KeyState) + config.window_cleared_bytes()) {}
+              sizeof(KeyState) + config.window_cleared_bytes()),
+        guests_(window_ + round_up(config.window_bytes(), kCacheLine) +
+                    KeyTable::bytes(config.keys_max, KeyState::bytes(config)),
+                config.keys_max, KeyState::bytes(config), sizeof(KeyState) + config.window_cleared_bytes()) {}
 
   // The adaptive tier refuses while the queue stands that `watch` watches.
   void watch_with(const QueueWatch& watch) { watch_ = watch; }
 
   void format(const LimiterConfig& config, std::uint64_t now, const KeySecret& secret = {}) {
-    new (control_) LimiterControl{config, now, secret, {}, {}, {}, {}, {}};
+    new (control_) LimiterControl{config, now, secret, {}, {}, {}, {}, {}, {}};
   }
 
   // Only the parts that are fixed at creation may be read at any time.
@@ -88,8 +93,8 @@ class Limiter {
   Decision decide(ThreadLine& line, const Clock& clock, std::uint64_t now, std::uint64_t cost,
                   std::uint64_t queue_depth, const Key* key = nullptr) noexcept {
     Decision decision;
-    visit(line, now, key, Need::kUse, [&](Tiers& tiers, std::uint64_t time, bool overflowed) {
-      decision = decide_in(tiers, line, clock, time, cost, queue_depth, overflowed);
+    visit(line, now, key, Need::kUse, [&](Tiers& tiers, std::uint64_t time, bool) {
+      decision = decide_in(tiers, line, clock, time, cost, queue_depth);
       count(line, decision, cost, key != nullptr && tiers.holds_depth());
     });
     return decision;
@@ -98,11 +103,12 @@ class Limiter {
   // Undoes an allowed decision, as if it had never been asked for. Cannot fail.
   void refund(ThreadLine& line, const Decision& decision, std::uint64_t cost,
               const Key* key = nullptr) noexcept {
-    visit(line, control_->epoch_ns, decision.overflowed ? nullptr : key, Need::kFound,
-          [&](Tiers& tiers, std::uint64_t, bool) {
-            leave(line, tiers, cost);
-            if (decision.would_refuse == Tier::kNone) tiers.refund_rates(decision.window, cost);
-          });
+    bool left = false;
+    visit(line, control_->epoch_ns, key, Need::kFound, [&](Tiers& tiers, std::uint64_t, bool) {
+      left = leave(line, tiers, cost);
+      if (decision.would_refuse == Tier::kNone) tiers.refund_rates(decision.window, cost);
+    });
+    if (!left) leave_behind(line, cost);
     line.count(kAllowed + static_cast<std::uint32_t>(decision.would_refuse), ~0ULL);  // one less
     if (decision.would_refuse != Tier::kNone) line.count(kDryRefusals, ~0ULL);
   }
@@ -110,11 +116,9 @@ class Limiter {
   // Work of `cost` is done. False if that much was not in flight.
   bool release(ThreadLine& line, std::uint64_t cost, const Key* key = nullptr) noexcept {
     bool left = false;
-    const auto act = [&](Tiers& tiers, std::uint64_t, bool) { left = leave(line, tiers, cost); };
-    visit(line, control_->epoch_ns, key, Need::kFound, act);
-    // Entered while the key had no place.
-    if (!left && key != nullptr) visit(line, control_->epoch_ns, nullptr, Need::kFound, act);
-    return left;
+    visit(line, control_->epoch_ns, key, Need::kFound,
+          [&](Tiers& tiers, std::uint64_t, bool) { left = leave(line, tiers, cost); });
+    return left || leave_behind(line, cost);
   }
 
   std::uint64_t retry_after(ThreadLine& line, std::uint64_t now, std::uint64_t cost,
@@ -136,7 +140,7 @@ class Limiter {
   Outlook peek(ThreadLine& line, std::uint64_t now, std::uint64_t cost, std::uint64_t queue_depth,
                const Key* key = nullptr) noexcept {
     Outlook outlook{};
-    visit(line, now, key, Need::kPlace, [&](Tiers& tiers, std::uint64_t time, bool) {
+    visit(line, now, key, Need::kState, [&](Tiers& tiers, std::uint64_t time, bool) {
       outlook = {overloaded(line, time) ? Tier::kAdaptive : tiers.refuses(cost, time, queue_depth),
                  tiers.remaining(time, queue_depth),
                  std::max(recovers_in(line, time), tiers.wait(cost, time)),
@@ -145,12 +149,11 @@ class Limiter {
     return outlook;
   }
 
-  // Charges `cost` whether or not it fits, or gives it back; the depth is left alone. False: the key has no place.
-  bool penalize(ThreadLine& line, const Clock& clock, std::uint64_t now, std::uint64_t cost,
+  // Charges `cost` whether or not it fits, or gives it back; the depth is left alone.
+  void penalize(ThreadLine& line, const Clock& clock, std::uint64_t now, std::uint64_t cost,
                 const Key* key = nullptr) noexcept {
-    return visit(line, now, key, Need::kPlace, [&](Tiers& tiers, std::uint64_t time, bool overflowed) {
-      if (!overflowed) tiers.penalize(cost, time, since_epoch(clock));
-    });
+    visit(line, now, key, Need::kPlace,
+          [&](Tiers& tiers, std::uint64_t time, bool) { tiers.penalize(cost, time, since_epoch(clock)); });
   }
   void reward(ThreadLine& line, std::uint64_t now, std::uint64_t cost, const Key* key = nullptr) noexcept {
     visit(line, now, key, Need::kFound,
@@ -161,11 +164,14 @@ class Limiter {
     visit(line, control_->epoch_ns, key, Need::kFound,
           [&](Tiers& tiers, std::uint64_t, bool) { tiers.reset(); });
   }
-  // Refuses everything for `ns`; 0 ends a block. False: the key has no place.
+  // Refuses everything for `ns`; 0 ends a block. False: the key is a guest, and no guest more can stay.
   bool block(ThreadLine& line, std::uint64_t now, std::uint64_t ns, const Key* key = nullptr) noexcept {
-    return visit(line, now, key, Need::kPlace, [&](Tiers& tiers, std::uint64_t time, bool overflowed) {
-      if (!overflowed) tiers.block(ns == 0 ? 0 : time + ns);
-    });
+    if (ns == 0) {
+      visit(line, now, key, Need::kFound, [](Tiers& tiers, std::uint64_t, bool) { tiers.block(0); });
+      return true;
+    }
+    return visit(line, now, key, Need::kStay,
+                 [&](Tiers& tiers, std::uint64_t time, bool) { tiers.block(time + ns); });
   }
   // This thread refuses everything for `ns`.
   void overload(ThreadLine& line, std::uint64_t now, std::uint64_t ns) noexcept {
@@ -192,6 +198,10 @@ class Limiter {
         if (set.keys[way] == Key{}) continue;
         Tiers(control_->config, key_state(keys_.state(set, way))).rebase(next, time, scratch.get());
       }
+    }
+    for (std::uint32_t slot = 0; moved && slot < guests_.size(); ++slot) {
+      if (!guests_.used(slot)) continue;
+      Tiers(control_->config, key_state(guests_.state(slot))).rebase(next, time, scratch.get());
     }
     control_->config = next;
     control_->quiesce.resume();
@@ -222,7 +232,7 @@ class Limiter {
 
   // Decides about one state, counting nothing. While somebody waits for it, nobody else is allowed.
   Decision decide_in(Tiers& tiers, ThreadLine& line, const Clock& clock, std::uint64_t time,
-                     std::uint64_t cost, std::uint64_t queue_depth, bool overflowed) noexcept {
+                     std::uint64_t cost, std::uint64_t queue_depth) noexcept {
     Tiers::Taken taken;
     if (overloaded(line, time)) [[unlikely]] {
       taken.refused_by = Tier::kAdaptive;
@@ -231,7 +241,7 @@ class Limiter {
     } else {
       taken = tiers.take(cost, time, queue_depth, since_epoch(clock));
     }
-    Decision decision{taken.refused_by, taken.refused_by, overflowed, taken.window};
+    Decision decision{taken.refused_by, taken.refused_by, taken.window};
     if (taken.refused_by != Tier::kNone && !control_->config.enforce) {
       tiers.force_depth(cost);  // it will be released like any other
       decision.refused_by = Tier::kNone;
@@ -245,9 +255,9 @@ class Limiter {
     if (in_flight) line.count(kInFlight, cost);
   }
 
-  // What an operation needs: a place for the key if there is one to give, to use or only to write to; the key's
-  // state, or else the one it shares; or its state only if it has one.
-  enum class Need : std::uint8_t { kUse, kPlace, kState, kFound };
+  // What an operation needs of a key without a state: one to use; one that is kept until the operation's effect is
+  // over; one to write to; the state that it would have; or nothing, for there is nothing to do.
+  enum class Need : std::uint8_t { kUse, kStay, kPlace, kState, kFound };
 
   bool leave(ThreadLine& line, Tiers& tiers, std::uint64_t cost) noexcept {
     if (!tiers.leave_depth(cost)) return false;
@@ -255,45 +265,105 @@ class Limiter {
     return true;
   }
 
-  void take_place(ThreadLine& line, KeyTable::Place& place, const Key& key, std::uint64_t time) noexcept {
-    const KeyTable::Taken taken = keys_.take(place, key, time, [&](std::byte* state) {
-      return Tiers(control_->config, key_state(state)).fresh(time);
-    });
-    if (taken == KeyTable::Taken::kFree) line.count(kPlaces);
-    if (taken == KeyTable::Taken::kEvicted) line.count(kEvicted);
+  // The same for what a key had in flight when it was forgotten.
+  bool leave_behind(ThreadLine& line, std::uint64_t cost) noexcept {
+    const LimiterConfig& config = control_->config;
+    if (!config.has_depth || config.depth_of_queue) return true;
+    if (config.keys_max == 0 || !control_->left_behind.leave(cost)) return false;
+    line.count(kInFlight, 0 - cost);
+    return true;
   }
 
-  // Calls act(tiers, limiter's time, overflowed) for the state of `key`. False if the key had no place.
+  bool take_place(ThreadLine& line, KeyTable::Place& place, const Key& key, std::uint64_t time) noexcept {
+    const KeyTable::Taken taken =
+        keys_.take(place, key, [&](std::byte* state) { return tiers_at(state).fresh(time); });
+    if (taken == KeyTable::Taken::kFree) line.count(kPlaces);
+    if (taken == KeyTable::Taken::kEvicted) line.count(kEvicted);
+    return taken != KeyTable::Taken::kNone;
+  }
+
+  // Makes a guest of the key; kNone if it is `to_stay` and there is no room for that.
+  std::uint32_t take_in(ThreadLine& line, const Key& key, bool to_stay, std::uint64_t time) noexcept {
+    bool evicted = false;
+    const std::uint32_t slot = guests_.take(
+        key, to_stay, [&](std::byte* state) { return tiers_at(state).stays(time); },
+        [&](std::byte* state) {
+          evicted = true;
+          forget(line, tiers_at(state), time);
+        });
+    if (slot != GuestRing::kNone) line.count(evicted ? kEvicted : kPlaces);
+    return slot;
+  }
+  void forget(ThreadLine& line, Tiers tiers, std::uint64_t time) noexcept {
+    if (!tiers.fresh(time)) line.count(kForgotten);
+    if (tiers.holds_depth()) control_->left_behind.force(tiers.in_flight());
+  }
+
+  // Calls act(tiers, limiter's time, whether the state may be waited for) for the state of `key`. False if the key
+  // had none.
   template <class Act>
   bool visit(ThreadLine& line, std::uint64_t now, const Key* key, Need need, Act&& act) noexcept {
     const std::uint64_t time = now - control_->epoch_ns;
     control_->quiesce.enter(line);
-    const LimiterConfig& config = control_->config;
-    bool placed = true;
+    bool found = true;
     if (key == nullptr) {
-      Tiers tiers(config, shared_state());
-      act(tiers, time, false);
+      Tiers tiers(control_->config, shared_state());
+      act(tiers, time, true);
     } else {
       KeyTable::Place place = keys_.lock(*key);
-      if (!place.found() && need <= Need::kPlace) take_place(line, place, *key, time);
-      placed = place.found();
-      if (placed) {
-        if (need == Need::kUse) KeyTable::touch(place, time);
-        Tiers tiers(config, key_state(keys_.state(place)));
-        act(tiers, time, false);
-      } else if (need == Need::kUse) {
-        line.count(kOverflowed);
+      if (place.found()) [[likely]] {
+        Tiers tiers = tiers_at(keys_.state(place));
+        act(tiers, time, true);
+      } else {
+        found = visit_other(line, place, *key, need, time, act);
       }
       KeyTable::unlock(place);
-      if (!placed && need != Need::kFound) {
-        Tiers tiers(config, shared_state());
-        act(tiers, time, true);
-      }
     }
     control_->quiesce.leave(line);
-    return placed;
+    return found;
   }
 
+  // The same for a key that has no place in its set, which is locked.
+  template <class Act>
+  bool visit_other(ThreadLine& line, KeyTable::Place& place, const Key& key, Need need, std::uint64_t time,
+                   Act& act) noexcept {
+    bool locked = guests_.may_know(key);
+    if (locked) guests_.lock();
+    std::uint32_t guest = locked ? guests_.find(key) : GuestRing::kNone;
+    const bool is_guest = guest != GuestRing::kNone;
+    const bool takes = need <= Need::kPlace;
+    // A guest that owes nothing may move into the table.
+    if (takes && (!is_guest || tiers_at(guests_.state(guest)).fresh(time)) &&
+        take_place(line, place, key, time)) {
+      if (is_guest) {
+        guests_.remove(guest);
+        line.count(kPlaces, ~0ULL);  // one less
+      }
+    } else if (takes && (!is_guest || (need == Need::kStay && !GuestRing::may_stay(guest)))) {
+      if (!locked) guests_.lock();
+      locked = true;
+      const std::uint32_t slot = take_in(line, key, need == Need::kStay, time);
+      if (is_guest && slot != GuestRing::kNone) {  // it has moved: no key has two
+        forget(line, tiers_at(guests_.state(guest)), time);
+        guests_.remove(guest);
+        line.count(kPlaces, ~0ULL);
+      }
+      guest = slot;
+    }
+    const bool has_state = place.found() || guest != GuestRing::kNone;
+    if (has_state) {
+      if (need == Need::kUse && !place.found()) line.count(kOverflowed);
+      Tiers tiers = tiers_at(place.found() ? keys_.state(place) : guests_.state(guest));
+      act(tiers, time, place.found() || GuestRing::may_stay(guest));
+    } else if (need == Need::kState) {
+      Tiers tiers(control_->config, shared_state());
+      act(tiers, time, false);
+    }
+    if (locked) guests_.unlock();
+    return has_state;
+  }
+
+  Tiers tiers_at(std::byte* state) const noexcept { return Tiers(control_->config, key_state(state)); }
   LimiterState shared_state() const noexcept {
     return {&control_->bucket, &control_->depth, &control_->blocked_until, &control_->line, window_};
   }
@@ -306,6 +376,7 @@ class Limiter {
   ThreadLines* lines_;
   std::byte* window_;
   KeyTable keys_;
+  GuestRing guests_;
   QueueWatch watch_;
 };
 

@@ -32,7 +32,7 @@ class LimiterLine {
     std::uint64_t cost;
     std::uint64_t deadline;  // limiter's time, or kNever
     Key key;
-    bool keyed, overflowed;
+    bool keyed;
     SlidingWindow::Charge charge;  // once served
   };
   struct alignas(kCacheLine) Control {
@@ -72,9 +72,8 @@ class LimiterLine {
     enum Outcome : std::uint8_t { kServed, kWaiting, kExpired } outcome;
     Tier tier;
     std::uint64_t wait;
-    bool overflowed;
     std::uint64_t cost;
-    Key key;  // {}: it waited for the shared state
+    Key key;  // {}: of a limiter without keys
   };
 
   static std::uint64_t bytes(std::uint32_t max) {
@@ -99,11 +98,11 @@ class LimiterLine {
               std::uint64_t owner, const Key* key) noexcept {
     Joined joined;
     limiter_.visit(
-        asking.line, now, key, Limiter::Need::kUse, [&](Tiers& tiers, std::uint64_t time, bool overflowed) {
+        asking.line, now, key, Limiter::Need::kUse, [&](Tiers& tiers, std::uint64_t time, bool may_wait) {
           const Locked locked(control_->lock);
           StateLine& state = tiers.line();
-          joined.decision = limiter_.decide_in(tiers, asking.line, asking.clock, time, cost,
-                                               asking.queue_depth, overflowed);
+          joined.decision =
+              limiter_.decide_in(tiers, asking.line, asking.clock, time, cost, asking.queue_depth);
           if (joined.decision.refused_by == Tier::kNone) {
             limiter_.count(asking.line, joined.decision, cost, key != nullptr && tiers.holds_depth());
             return;
@@ -115,7 +114,7 @@ class LimiterLine {
           const bool hopeless = joined.decision.refused_by == Tier::kAdaptive || joined.wait == kNever ||
                                 joined.wait > patience;
           const std::uint32_t index = control_->free;
-          if (hopeless || index == 0) {
+          if (hopeless || index == 0 || !may_wait) {
             state.waiting.fetch_sub(1, std::memory_order_relaxed);
             if (!hopeless) joined.decision.refused_by = joined.decision.would_refuse = Tier::kLine;
             limiter_.count(asking.line, joined.decision, cost, false);
@@ -124,9 +123,8 @@ class LimiterLine {
           Waiter& waiter = waiters_[index - 1];
           control_->free = waiter.next;
           const std::uint64_t deadline = patience == kNever ? kNever : time + patience;
-          waiter = {
-              State::kWaiting, 0,          state.last, owner, cost, deadline, key == nullptr ? Key{} : *key,
-              key != nullptr,  overflowed, {}};
+          waiter = {State::kWaiting, 0, state.last, owner, cost, deadline, key == nullptr ? Key{} : *key,
+                    key != nullptr,  {}};
           (state.last == 0 ? state.first : waiters_[state.last - 1].next) = index;
           state.last = index;
           state.cost.fetch_add(cost, std::memory_order_relaxed);
@@ -141,8 +139,7 @@ class LimiterLine {
   // is free afterwards. `wait` of one that still waits: until it is worth looking again; kNever if somebody will tell.
   Checked check(const Asking& asking, std::uint64_t now, std::uint32_t index) noexcept {
     Waiter& waiter = waiters_[index];
-    Checked checked{Checked::kWaiting, Tier::kNone, 0,
-                    waiter.overflowed, waiter.cost, waiter.overflowed ? Key{} : waiter.key};
+    Checked checked{Checked::kWaiting, Tier::kNone, 0, waiter.cost, waiter.key};
     visit(asking.line, now, waiter, [&](Tiers& tiers, std::uint64_t time, bool) {
       const Locked locked(control_->lock);
       if (waiter.state != State::kWaiting) return;
@@ -172,24 +169,28 @@ class LimiterLine {
     return checked;
   }
 
-  // The owner gives up: whatever the waiter was charged is refunded. Returns for which key it waited; {}: for the
-  // shared state.
+  // The owner gives up: whatever the waiter was charged is refunded. Returns for which key it waited; {}: the limiter
+  // has none.
   Key leave(const Asking& asking, std::uint64_t now, std::uint32_t index) noexcept {
     Waiter& waiter = waiters_[index];
-    const Key key = waiter.overflowed ? Key{} : waiter.key;
+    const Key key = waiter.key;
+    bool left = false;
     visit(asking.line, now, waiter, [&](Tiers& tiers, std::uint64_t time, bool) {
       const Locked locked(control_->lock);
-      if (waiter.state == State::kWaiting) {
+      left = waiter.state == State::kWaiting;
+      if (left) {
         unlink(tiers.line(), waiter);
       } else {
-        tiers.leave_depth(waiter.cost);
+        left = limiter_.leave(asking.line, tiers, waiter.cost);
         tiers.refund_rates(waiter.charge, waiter.cost);
-        if (waiter.keyed && tiers.holds_depth()) asking.line.count(Limiter::kInFlight, 0 - waiter.cost);
-        asking.line.count(Limiter::kAllowed, ~0ULL);
       }
       serve(tiers, asking, time);
     });
     const Locked locked(control_->lock);
+    if (waiter.state == State::kServed) {
+      if (!left) limiter_.leave_behind(asking.line, waiter.cost);
+      asking.line.count(Limiter::kAllowed, ~0ULL);
+    }
     release(index);
     return key;
   }
@@ -204,19 +205,17 @@ class LimiterLine {
     }
   }
 
-  // Something was given back to the state of `key`: whoever waits for it, or for the shared state, may be served.
+  // Something was given back to the state of `key`: whoever waits for it may be served.
   void given_back(const Asking& asking, std::uint64_t now, const Key* key) noexcept {
     if (max_ == 0) return;
     // Pairs with the fence in join().
     std::atomic_thread_fence(std::memory_order_seq_cst);
     if (waiting() == 0) return;
-    const auto act = [&](Tiers& tiers, std::uint64_t time, bool) {
+    limiter_.visit(asking.line, now, key, Limiter::Need::kFound, [&](Tiers& tiers, std::uint64_t time, bool) {
       if (tiers.line().waiting.load(std::memory_order_relaxed) == 0) return;
       const Locked locked(control_->lock);
       serve(tiers, asking, time);
-    };
-    if (key != nullptr) limiter_.visit(asking.line, now, key, Limiter::Need::kFound, act);
-    limiter_.visit(asking.line, now, nullptr, Limiter::Need::kFound, act);
+    });
   }
 
  private:
@@ -233,8 +232,7 @@ class LimiterLine {
 
   template <class Act>
   void visit(ThreadLine& line, std::uint64_t now, const Waiter& waiter, Act&& act) noexcept {
-    limiter_.visit(line, now, waiter.keyed && !waiter.overflowed ? &waiter.key : nullptr,
-                   Limiter::Need::kFound, act);
+    limiter_.visit(line, now, waiter.keyed ? &waiter.key : nullptr, Limiter::Need::kFound, act);
   }
 
   // Serves from the front of a state's line while the tiers allow it.

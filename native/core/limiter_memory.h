@@ -19,9 +19,10 @@ struct LimiterControl {
   alignas(kCacheLine) DepthGate depth;
   alignas(kCacheLine) std::atomic<std::uint64_t> blocked_until;
   StateLine line;
+  DepthGate left_behind;  // with keys: what keys have in flight that were forgotten; released like the rest
 };
 
-// The state of a key; its window follows.
+// The state of a key; its window follows. With keys the shared state stays as new: what a key without one would see.
 struct KeyState {
   TokenBucket bucket;
   DepthGate depth;

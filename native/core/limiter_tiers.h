@@ -70,6 +70,8 @@ class Tiers {
   // False if less than that is in flight.
   bool leave_depth(std::uint64_t cost) noexcept { return !holds_depth() || state_.depth->leave(cost); }
 
+  std::uint64_t in_flight() const noexcept { return state_.depth->in_flight(); }
+
   StateLine& line() noexcept { return *state_.line; }
 
   // Which tier would refuse `cost` now; kNone if none. Charges nothing.
@@ -133,6 +135,10 @@ class Tiers {
     return config_.has_window ? Tier::kSlidingWindow : Tier::kNone;
   }
 
+  // Whether this state cannot be forgotten at all: it is blocked, or waited for.
+  bool stays(std::uint64_t now) const noexcept {
+    return blocked_for(now) != 0 || state_.line->waiting.load(std::memory_order_relaxed) != 0;
+  }
   // Whether this state is equal to a zeroed one: forgetting it would change nothing.
   bool fresh(std::uint64_t now) const noexcept {
     return blocked_for(now) == 0 && state_.line->waiting.load(std::memory_order_relaxed) == 0 &&

@@ -189,7 +189,7 @@ TEST_CASE("the stock is asked first, then the queue, then the limiter") {
   CHECK(gate.limiter.in_flight() == 8);
 }
 
-TEST_CASE("a key that was admitted goes with its order, to be released again; an overflowed one does not") {
+TEST_CASE("a key that was admitted goes with its order, to be released again, a guest of the limiter too") {
   Shape shape;
   shape.keys = 8;
   Gate gate(shape);
@@ -203,7 +203,7 @@ TEST_CASE("a key that was admitted goes with its order, to be released again; an
   CHECK(gate.limiter.release(*parts.limiter_line, 1, &order.key));
   CHECK(gate.limiter.in_flight() == 0);
 
-  // One key after the other until one has no place.
+  // One key after the other until one is a guest.
   const auto overflowed = [&] { return gate.limiter.lines().sum(Limiter::kOverflowed); };
   for (std::uint64_t number = 0; overflowed() == 0; ++number) {
     key = gate.limiter.key(KeyKind::kNumber, &number, sizeof number);
@@ -212,9 +212,9 @@ TEST_CASE("a key that was admitted goes with its order, to be released again; an
   const std::uint64_t before = gate.limiter.in_flight();
   REQUIRE(gate.admit(parts, {1, 1, 0, 0}, &key).outcome == Outcome::kAdmitted);
   REQUIRE(overflowed() == 2);
-  CHECK(gate.tags[1].get().key == Key{});
+  CHECK(gate.tags[1].get().key == key);
   CHECK(gate.limiter.in_flight() == before + 1);
-  CHECK(gate.limiter.release(*parts.limiter_line, 1, nullptr));
+  CHECK(gate.limiter.release(*parts.limiter_line, 1, &key));
 }
 
 TEST_CASE("a repeated id leaves nothing behind: no room promised, nothing charged") {

@@ -76,60 +76,182 @@ TEST_CASE("each key has its own limit, and the keys together have none") {
   CHECK(keyed_limiter.sum(Limiter::kOverflowed) == 0);
 }
 
-TEST_CASE("a million fresh keys neither make it forget what a key owes nor push out the ones it knows") {
+TEST_CASE("a million fresh keys make it forget no key that had a place: what it owes, that it is blocked") {
   Keyed flooded(keyed(1'000, 3, 100, 0));
-  constexpr std::uint64_t kSpender = 1, kKnown = 2, kBlocked = 3;
+  constexpr std::uint64_t kSpender = 1, kBlocked = 3;
   const Key blocked = flooded.key(kBlocked);
   REQUIRE(flooded.limiter.block(*flooded.line, flooded.clock.now(), 1'000'000 * kSecond, &blocked));
-  REQUIRE(flooded.ask(kKnown) == Tier::kNone);
-  REQUIRE(flooded.ask(kKnown) == Tier::kNone);
-  std::uint64_t spender_passed = 0, known_refused = 0;
+  std::uint64_t spender_passed = 0;
   while (flooded.ask(kSpender) == Tier::kNone) ++spender_passed;
   REQUIRE(spender_passed == 3);
   const std::uint64_t flood = repetitions(1'000'000);
   for (std::uint64_t i = 0; i < flood; ++i) {
     flooded.ask(1'000 + i);
     if (i % (flood / 100) != 0) continue;
-    // Every 100th part of the flood takes a tenth of a second; the known key asks every four seconds.
-    flooded.manual.advance(kSecond / 10);
-    if (i % (flood / 100 * 40) == 0 && flooded.ask(kKnown) != Tier::kNone) ++known_refused;
+    flooded.manual.advance(kSecond / 10);  // every 100th part of the flood
     REQUIRE(flooded.ask(kBlocked) == Tier::kBlocked);
     if (flooded.ask(kSpender) == Tier::kNone) ++spender_passed;
   }
-  CHECK(known_refused == 0);
   CHECK(spender_passed <= 3 + 10);  // one a second, as if there had been no flood
   CHECK(spender_passed >= 3 + 9);
-  CHECK(flooded.sum(Limiter::kOverflowed) > 0);
+  CHECK(flooded.sum(Limiter::kForgotten) > 0);
 }
 
-TEST_CASE("a key that is equal to a fresh one gives its place to a new one") {
+// What a flood does with each of its keys.
+struct Flood {
+  const char* name;
+  int uses;
+  bool keeps_charged;  // comes back to its keys, so that they never recover
+  bool holds;          // and never releases what is in flight
+};
+
+TEST_CASE("whatever a flood does with its keys, no first request of a newcomer is refused") {
+  for (const Flood& flood : {Flood{"once", 1, false, false}, Flood{"twice", 2, false, false},
+                             Flood{"three times", 3, false, false}, Flood{"to the limit", 9, false, false},
+                             Flood{"kept charged", 3, true, false}, Flood{"kept in flight", 3, true, true}}) {
+    CAPTURE(flood.name);
+    Keyed flooded(keyed(1'000, 5, 50, flood.holds ? 5 : 0));
+    std::uint64_t refused = 0, next = 1'000'000;
+    for (std::uint64_t newcomer = 0; newcomer < 1'000; ++newcomer) {
+      for (int i = 0; i < 20; ++i, ++next) {
+        for (int use = 0; use < flood.uses; ++use) flooded.ask(next);
+        if (flood.keeps_charged) flooded.ask(1'000'000 + next % 3'000);
+      }
+      flooded.manual.advance(kSecond / 1'000);
+      if (flooded.ask(newcomer) != Tier::kNone) ++refused;
+    }
+    CHECK(refused == 0);
+    CHECK(flooded.sum(Limiter::kOverflowed) > 0);
+  }
+}
+
+TEST_CASE("a guest is forgotten after as many newer guests as there are slots, and not one sooner") {
+  Keyed small(keyed(8, 1, 0, 0));  // one set, 64 guests
+  const std::uint64_t guests = GuestRing::slots(8);
+  REQUIRE(guests == 64);
+  for (std::uint64_t key = 0; key < KeyTable::kWays; ++key) REQUIRE(small.ask(key) == Tier::kNone);
+  REQUIRE(small.ask(100) == Tier::kNone);
+  for (std::uint64_t newer = 1; newer < guests; ++newer) {
+    REQUIRE(small.ask(100 + newer) == Tier::kNone);
+    REQUIRE(small.ask(100) == Tier::kTokenBucket);
+  }
+  CHECK(small.sum(Limiter::kForgotten) == 0);
+  REQUIRE(small.ask(100 + guests) == Tier::kNone);
+  CHECK(small.sum(Limiter::kForgotten) == 1);
+  CHECK(small.ask(100) == Tier::kNone);
+  for (std::uint64_t key = 0; key < KeyTable::kWays; ++key) REQUIRE(small.ask(key) == Tier::kTokenBucket);
+  CHECK(small.sum(Limiter::kPlaces) == KeyTable::kWays + guests);
+}
+
+TEST_CASE("with as many keys as it was made for, all of them owing, not one is forgotten") {
+  Keyed honest(keyed(20'000, 1, 0, 0));
+  for (std::uint64_t key = 0; key < 20'000; ++key) REQUIRE(honest.ask(key) == Tier::kNone);
+  for (std::uint64_t key = 0; key < 20'000; ++key) REQUIRE(honest.ask(key) == Tier::kTokenBucket);
+  CHECK(honest.sum(Limiter::kForgotten) == 0);
+  CHECK(honest.sum(Limiter::kOverflowed) < 2 * 20'000 / 1'000);  // each asked twice
+}
+
+TEST_CASE("a guest that is blocked stays, and newcomers still find a slot however many are") {
+  Keyed small(keyed(8, 1, 0, 0));
+  for (std::uint64_t key = 0; key < KeyTable::kWays; ++key) REQUIRE(small.ask(key) == Tier::kNone);
+  std::uint64_t blocked = 0;
+  for (std::uint64_t number = 100; number < 300; ++number) {
+    const Key key = small.key(number);
+    if (number % 2 == 0) REQUIRE(small.ask(number) == Tier::kNone);  // it is a guest already
+    if (small.limiter.block(*small.line, small.clock.now(), 9 * kSecond, &key)) ++blocked;
+  }
+  CHECK(blocked == 60);  // all slots but those that never hold one
+  std::uint64_t still = 0;
+  for (std::uint64_t number = 1'000; number < 2'000; ++number) REQUIRE(small.ask(number) == Tier::kNone);
+  for (std::uint64_t number = 100; number < 300; ++number)
+    still += small.ask(number) == Tier::kBlocked ? 1 : 0;
+  CHECK(still == blocked);
+  small.manual.advance(9 * kSecond);
+  for (std::uint64_t number = 3'000; number < 3'000 + 64; ++number) REQUIRE(small.ask(number) == Tier::kNone);
+  CHECK(small.ask(101) == Tier::kNone);
+}
+
+TEST_CASE(
+    "a key that is equal to a fresh one gives its place to a new one, and a guest that owes nothing takes "
+    "it") {
   Keyed small(keyed(8, 1, 0, 0));  // one set
   for (std::uint64_t key = 0; key < KeyTable::kWays; ++key) REQUIRE(small.ask(key) == Tier::kNone);
-  CHECK(small.ask(100) == Tier::kNone);  // the shared one
-  CHECK(small.ask(101) == Tier::kTokenBucket);
-  CHECK(small.sum(Limiter::kOverflowed) == 2);
+  REQUIRE(small.ask(100) == Tier::kNone);
+  CHECK(small.sum(Limiter::kOverflowed) == 1);
   small.manual.advance(kSecond);
   CHECK(small.ask(102) == Tier::kNone);
-  CHECK(small.ask(103) == Tier::kNone);
+  CHECK(small.ask(100) == Tier::kNone);
+  CHECK(small.ask(100) == Tier::kTokenBucket);
   CHECK(small.sum(Limiter::kEvicted) == 2);
-  CHECK(small.sum(Limiter::kOverflowed) == 2);
+  CHECK(small.sum(Limiter::kOverflowed) == 1);
+  CHECK(small.sum(Limiter::kPlaces) == KeyTable::kWays);
 }
 
-TEST_CASE("what is in flight keeps its place and is released where it was entered") {
+TEST_CASE("a look at a key that nobody has used takes no place") {
+  Keyed small(keyed(8, 3, 0, 0));
+  for (std::uint64_t key = 0; key < 1'000; ++key) REQUIRE(small.remaining(key) == 3);
+  CHECK(small.sum(Limiter::kPlaces) == 0);
+}
+
+TEST_CASE("what is in flight is released where it was entered, and also when its key was forgotten") {
   Keyed small(keyed(8, 0, 0, 2));
   for (std::uint64_t key = 0; key < KeyTable::kWays; ++key) REQUIRE(small.ask(key) == Tier::kNone);
-  REQUIRE(small.decide(100).overflowed);
+  REQUIRE(small.ask(100, 2) == Tier::kNone);
+  REQUIRE(small.ask(100) == Tier::kQueueDepth);
+  REQUIRE(small.ask(101, 1) == Tier::kNone);
+  const Limiter::Decision refunded = small.decide(102, 2);
   small.manual.advance(1'000'000 * kSecond);
-  REQUIRE(small.decide(101).overflowed);
-  CHECK(small.ask(102) == Tier::kQueueDepth);
-  CHECK(small.limiter.in_flight() == KeyTable::kWays + 2);
-  for (const std::uint64_t number : {std::uint64_t{0}, std::uint64_t{100}, std::uint64_t{101}}) {
+  for (std::uint64_t key = 1'000; key < 1'000 + 64; ++key) REQUIRE(small.ask(key) == Tier::kNone);
+  CHECK(small.sum(Limiter::kForgotten) == 3);
+  REQUIRE(small.ask(100) == Tier::kNone);  // it has come back
+  CHECK(small.limiter.in_flight() == KeyTable::kWays + 2 + 1 + 2 + 64 + 1);
+  const auto release = [&](std::uint64_t number, std::uint64_t cost) {
     const Key key = small.key(number);
-    CHECK(small.limiter.release(*small.line, 1, &key));
-    CHECK_FALSE((number == 101 && small.limiter.release(*small.line, 1, &key)));
+    return small.limiter.release(*small.line, cost, &key);
+  };
+  CHECK(release(0, 1));
+  CHECK(release(100, 1));
+  CHECK(release(100, 2));
+  CHECK(release(101, 1));
+  const Key key = small.key(102);
+  small.limiter.refund(*small.line, refunded, 2, &key);
+  CHECK(release(1'000, 1));  // forgotten when 100 came back
+  CHECK_FALSE(release(100, 1));
+  CHECK_FALSE(release(101, 1));
+  CHECK(small.limiter.in_flight() == KeyTable::kWays - 1 + 63);
+  CHECK(small.remaining(5'000) == 2);
+}
+
+TEST_CASE("over threads that come and go as guests, the totals are exact") {
+  SLUICE_PRINT_SEED_ON_FAILURE();
+  for (std::uint64_t round = 0; round < repetitions(20); ++round) {
+    Keyed shared(keyed(8, 0, 0, 3));
+    in_threads(4, [&](unsigned index) {
+      Random random(round * 4 + index);
+      ThreadLine* line = shared.limiter.lines().acquire();
+      std::vector<std::uint64_t> held;
+      for (int i = 0; i < 2'000; ++i) {
+        const std::uint64_t number = random.below(200);
+        const Key key = shared.key(number);
+        const auto decision = shared.limiter.decide(*line, shared.clock, kEpoch, 1, 0, &key);
+        if (decision.refused_by == Tier::kNone) held.push_back(number);
+        if (held.size() < 20) continue;
+        const Key back = shared.key(held[random.below(held.size())]);
+        std::swap(held[random.below(held.size())], held.back());
+        const Key last = shared.key(held.back());
+        REQUIRE(shared.limiter.release(*line, 1, &last));
+        held.pop_back();
+        shared.limiter.peek(*line, kEpoch, 1, 0, &back);
+      }
+      for (const std::uint64_t number : held) {
+        const Key key = shared.key(number);
+        REQUIRE(shared.limiter.release(*line, 1, &key));
+      }
+      shared.limiter.lines().release(line);
+    });
+    REQUIRE(shared.limiter.in_flight() == 0);
+    REQUIRE(shared.sum(Limiter::kPlaces) <= KeyTable::kWays + 64);
   }
-  CHECK(small.limiter.in_flight() == KeyTable::kWays - 1);
-  CHECK_FALSE(small.decide(103).overflowed);
 }
 
 TEST_CASE("over threads, each key is charged for exactly what passed") {
@@ -289,7 +411,7 @@ TEST_CASE("an exact window whose place goes to another key begins empty") {
       REQUIRE(small.ask(key, 2) == Tier::kNone);
       REQUIRE(small.remaining(key) == 0);
     }
-    small.manual.advance(100 * kSecond);  // long enough for keys that were used more than once
+    small.manual.advance(100 * kSecond);
   }
   CHECK(small.sum(Limiter::kEvicted) == 9 * KeyTable::kWays);
 }
@@ -297,7 +419,7 @@ TEST_CASE("an exact window whose place goes to another key begins empty") {
 TEST_CASE("penalties are owed, rewards given back, a reset forgets both") {
   Keyed limiter(keyed(4, 10, 20, 0));
   const Key key = limiter.key(7);
-  REQUIRE(limiter.limiter.penalize(*limiter.line, limiter.clock, kEpoch, 15, &key));
+  limiter.limiter.penalize(*limiter.line, limiter.clock, kEpoch, 15, &key);
   CHECK(limiter.remaining(7) == 0);
   CHECK(limiter.limiter.retry_after(*limiter.line, kEpoch, 1, &key) == 6 * kSecond);
   limiter.limiter.reward(*limiter.line, kEpoch, 8, &key);

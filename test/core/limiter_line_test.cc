@@ -71,6 +71,33 @@ TEST_CASE("whatever waits is served in order, and one that leaves lets the next 
   CHECK(lined.limiter.in_flight() == 2);
 }
 
+TEST_CASE(
+    "one that was served and leaves gives back what it holds, also when its key was forgotten meanwhile") {
+  Lined lined(depth_of(1, 8), 4);
+  ThreadLine* thread = lined.limiter.lines().acquire();
+  LimiterLine::Woken woken;
+  const LimiterLine::Asking asking{*thread, lined.clock, 0, woken};
+  const auto key = [&](std::uint64_t number) {
+    return lined.limiter.key(KeyKind::kNumber, &number, sizeof number);
+  };
+  const auto decide = [&](std::uint64_t number) {
+    const Key asked = key(number);
+    return lined.limiter.decide(*thread, lined.clock, kEpoch, 1, 0, &asked).refused_by == Tier::kNone;
+  };
+  for (std::uint64_t number = 0; number < 16 + 2; ++number) REQUIRE(decide(number));
+  const Key guest = key(17);
+  const auto joined = lined.line.join(asking, kEpoch, 1, kNever, 1, &guest);
+  REQUIRE(joined.waiter != LimiterLine::kNone);
+  REQUIRE(lined.limiter.release(*thread, 1, &guest));
+  lined.line.given_back(asking, kEpoch, &guest);
+  REQUIRE(woken.count == 1);
+  for (std::uint64_t number = 100; number < 164; ++number) REQUIRE(decide(number));
+  REQUIRE(lined.limiter.lines().sum(Limiter::kForgotten) == 2);
+  const std::uint64_t before = lined.limiter.in_flight();
+  lined.line.leave(asking, kEpoch, joined.waiter);
+  CHECK(lined.limiter.in_flight() == before - 1);
+}
+
 TEST_CASE("over threads that wait, leave and release, nobody is forgotten and nothing is left over") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   for (std::uint64_t round = 0; round < repetitions(60); ++round) {

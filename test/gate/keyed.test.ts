@@ -80,7 +80,7 @@ describe('a gate over a limiter with keys', () => {
     expect(limiter.peek({ key: 'b' }).remaining).toBe(2);
   });
 
-  it('frees the shared place of a key that had none of its own', async () => {
+  it('frees what a guest of the limiter held', async () => {
     const { gate, limiter } = open({ queueDepth: { max: 50 }, keys: { max: 1 } });
     let admitted = 0;
     while (limiter.stats().overflowed === 0) gate.admit(order(admitted), { key: admitted++ });

@@ -81,22 +81,71 @@ describe('a limiter with keys', () => {
     expect(limiter.stats().inFlight).toBe(0);
   });
 
-  it('refuses a blocked key, and no other, through a million fresh ones, and lets a known one pass', () => {
+  it('refuses a blocked key, and no other, through a million fresh ones', () => {
     const clock = new ManualClock();
     const limiter = Limiter.create({ ...bucket(5), keys: { max: 1_000 }, clock });
     limiter.block('blocked', 3_600_000);
-    for (let i = 0; i < 2; i++) limiter.allow('known');
-    let known = 0;
+    let refused = 0;
     for (let i = 0; i < 1_000_000; i++) {
-      limiter.allow(i);
+      if (!limiter.allow(i)) refused++;
       if (i % 10_000 !== 0) continue;
       clock.advance(500);
-      if (i % 40_000 === 0 && limiter.allow('known')) known++;
       expect(limiter.allow('blocked')).toBe(false);
     }
-    expect(known).toBe(25);
+    expect(refused).toBe(0);
     expect(limiter.stats()).toMatchObject({ refused: { blocked: 100 } });
+    expect(limiter.stats().forgotten).toBeGreaterThan(0);
+  });
+
+  it.each([
+    ['twice', 2, false],
+    ['three times', 3, false],
+    ['and keeps them charged', 5, true],
+  ])('refuses no first request of 1,000 newcomers beside a flood that uses its keys %s', (_, uses, back) => {
+    const clock = new ManualClock();
+    const limiter = Limiter.create({ ...bucket(5), keys: { max: 1_000 }, clock });
+    const refused: number[] = [];
+    let next = 0;
+    for (let newcomer = 0; newcomer < 1_000; newcomer++) {
+      for (let i = 0; i < 30; i++, next++) {
+        for (let use = 0; use < uses; use++) limiter.allow(`flood ${next}`);
+        if (back) limiter.allow(`flood ${next % 3_000}`);
+      }
+      clock.advance(1);
+      if (!limiter.allow(`newcomer ${newcomer}`)) refused.push(newcomer);
+    }
+    expect(refused).toEqual([]);
     expect(limiter.stats().overflowed).toBeGreaterThan(0);
+  });
+
+  it('lets a key of a flood that fills the table pass its limit once more for each 500 newer guests, at most', () => {
+    const limiter = Limiter.create({ ...bucket(5), keys: { max: 1_000 }, clock: new ManualClock() });
+    for (let i = 0; i < 20_000; i++) limiter.allow(`flood ${i}`); // every place owes something
+    const before = limiter.stats();
+    let passed = 0;
+    for (let i = 0; i < 5_000; i++) {
+      if (limiter.allow('abuser')) passed++;
+      limiter.allow(`newer ${i}`);
+    }
+    expect(limiter.stats().overflowed - before.overflowed).toBe(10_000);
+    expect(passed).toBeLessThanOrEqual(5 * (1 + 5_000 / 500));
+    expect(passed).toBeGreaterThanOrEqual(5 * (5_000 / 502));
+    expect(limiter.stats().keys).toBeLessThanOrEqual(2_000 + 512);
+  });
+
+  it('waits for the limit of a guest, or says at once that no guest more can wait', async () => {
+    const clock = new ManualClock();
+    const limiter = Limiter.create({ ...bucket(1), keys: { max: 1 }, clock });
+    for (let i = 0; i < 16 + 64; i++) limiter.allow(i);
+    const before = limiter.stats().forgotten;
+    const waits = Array.from({ length: 16 + 64 }, (_, i) => limiter.acquire({ key: i }));
+    expect(limiter.stats().waiting).toBe(16 + 60);
+    for (let i = 100; i < 300; i++) expect(limiter.allow(i)).toBe(true);
+    expect(limiter.stats().forgotten - before).toBe(200);
+    clock.advance(1_000);
+    const decisions = await Promise.all(waits);
+    expect(decisions.filter(({ allowed }) => allowed)).toHaveLength(16 + 60);
+    expect(decisions.filter((one) => !one.allowed && one.tier === 'waiting-line')).toHaveLength(4);
   });
 
   it('allows exactly the limit of each key over four threads', async () => {

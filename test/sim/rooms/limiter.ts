@@ -134,7 +134,7 @@ export class LimiterRoom implements Room {
       }
       case 'penalty':
         auditor.states[keyAt]?.penalize(given.cost, now);
-        same('penalty', limiter.penalty(given.cost, key), true);
+        limiter.penalty(given.cost, key);
         return;
       case 'reward':
         auditor.states[keyAt]?.reward(given.cost, now);
