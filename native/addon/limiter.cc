@@ -1,9 +1,8 @@
 #include "addon/limiter.h"
 
-#include <random>
-
 #include "addon/limiter_functions.h"
 #include "addon/objects.h"
+#include "addon/random.h"
 
 namespace sluice {
 
@@ -248,9 +247,7 @@ Napi::Value create_limiter(const Napi::CallbackInfo& info) {
   config.depth_of_queue = shared->queue != nullptr;
   shared->segment = Segment::create(SegmentKind::kLimiter, 0, shared->bytes());
   if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
-  std::random_device random;
-  const auto word = [&random] { return (static_cast<std::uint64_t>(random()) << 32) | random(); };
-  shared->view().format(config, shared->time.clock().now(), KeySecret{{word(), word()}});
+  shared->view().format(config, shared->time.clock().now(), random_secret());
   Limiter view = shared->view();
   LimiterLine(view, shared->line_memory(), config.waiting_max).format();
   Registry::instance().add(shared);

@@ -8,8 +8,9 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <random>
 #include <unordered_map>
+
+#include "addon/random.h"
 
 namespace sluice {
 
@@ -37,7 +38,7 @@ class Registry {
   void add(const std::shared_ptr<SharedObject>& object) {
     const std::lock_guard<std::mutex> guard(mutex_);
     object->id = ++last_id_;
-    object->token = random_();
+    object->token = random_word();
     objects_[object->id] = object;
     if (objects_.size() < 2 * kept_ + 64) return;
     // Forget the dead, whenever there could be as many as the living.
@@ -72,7 +73,6 @@ class Registry {
   std::size_t kept_ = 0;  // entries after the dead were last forgotten
   std::uint64_t last_id_ = 0;
   std::uint64_t last_attachment_ = 0;
-  std::mt19937_64 random_{std::random_device{}()};
 };
 
 }  // namespace sluice

@@ -1,10 +1,10 @@
 #include "addon/stock.h"
 
-#include <random>
 #include <string_view>
 #include <vector>
 
 #include "addon/objects.h"
+#include "addon/random.h"
 #include "addon/stock_functions.h"
 #include "core/ledger_snapshot.h"
 
@@ -42,12 +42,6 @@ Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedStock>& shared, co
   object.Set("manualClock", shared->time.manual != nullptr);
   object.Set("attachment", Napi::External<StockAttachment>::New(env, attached));
   return object;
-}
-
-KeySecret random_secret() {
-  std::random_device random;
-  const auto word = [&random] { return (static_cast<std::uint64_t>(random()) << 32) | random(); };
-  return {{word(), word()}};
 }
 
 // On a manual clock nothing expires by itself.

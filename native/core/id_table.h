@@ -1,6 +1,6 @@
 // The client ids already answered, so that asking again with the same id gives the same answer.
 //
-// Buckets of 16 entries; an id lives in the one its hash names. A full bucket forgets its oldest entry whose
+// Buckets of 16 entries; an id lives in the one its keyed hash names. A full bucket forgets its oldest entry whose
 // reservation is resolved (or that was refused); if all are still held, the new id is refused. The table has
 // room for twice `capacity` ids, so that at `capacity` remembered ids fewer than 1 % of the buckets are full.
 //
@@ -43,14 +43,14 @@ class IdTable {
       : buckets_(static_cast<Bucket*>(memory)), mask_(buckets(capacity) - 1) {}
 
   // Has the bucket of `id` fetched from memory, which takes as long as some hundred instructions, while they run.
-  void prefetch(const Key& id) const noexcept {
-    const auto* bucket = reinterpret_cast<const std::byte*>(&buckets_[mix(id) & mask_]);
+  void prefetch(const HashedKey& id) const noexcept {
+    const auto* bucket = reinterpret_cast<const std::byte*>(&buckets_[id.hash & mask_]);
     for (std::size_t at = 0; at < sizeof(Bucket); at += 64) prefetch_to_write(bucket + at);
   }
 
   // The bucket of `id`, locked; nullptr if its holder did not let go within a bounded spin.
-  Bucket* lock(const Key& id) noexcept {
-    Bucket& bucket = buckets_[mix(id) & mask_];
+  Bucket* lock(const HashedKey& id) noexcept {
+    Bucket& bucket = buckets_[id.hash & mask_];
     for (int spins = 0; spins < kSpinsMax; ++spins) {
       // ACQ locked: pairs with REL in unlock().
       if (bucket.locked.load(std::memory_order_relaxed) == 0 &&
@@ -116,11 +116,11 @@ class IdTable {
     }
   }
   // Remembers an id of a snapshot; false if it has no place, or has one already.
-  bool restore(const Key& id, std::uint64_t body, std::uint64_t answer) noexcept {
-    Bucket& bucket = buckets_[mix(id) & mask_];
+  bool restore(const HashedKey& id, std::uint64_t body, std::uint64_t answer) noexcept {
+    Bucket& bucket = buckets_[id.hash & mask_];
     const std::uint32_t way = room(bucket, [](std::uint64_t) { return false; });
-    if (way == kWays || id == Key{} || find(bucket, id) != kWays) return false;
-    remember(bucket, way, id, body, answer);
+    if (way == kWays || id.key == Key{} || find(bucket, id.key) != kWays) return false;
+    remember(bucket, way, id.key, body, answer);
     return true;
   }
 

@@ -16,6 +16,7 @@
 #include <string_view>
 
 #include "core/atomics.h"
+#include "core/hash.h"
 #include "core/ledger_key.h"
 #include "core/spin_lock.h"
 #include "core/spin_wait.h"
@@ -89,8 +90,10 @@ class ItemTable {
            round_up(index_size(items) * sizeof(AtomicU32), kCacheLine);
   }
 
-  ItemTable(void* memory, std::uint32_t items)
-      : control_(static_cast<Control*>(memory)),
+  // The secret is read when the table is used.
+  ItemTable(void* memory, std::uint32_t items, const KeySecret& secret)
+      : secret_(secret),
+        control_(static_cast<Control*>(memory)),
         items_(reinterpret_cast<Item*>(control_ + 1)),
         lines_(reinterpret_cast<StockLine*>(items_ + items)),
         index_(reinterpret_cast<AtomicU32*>(lines_ + items)),
@@ -106,7 +109,7 @@ class ItemTable {
 
   // The number of the item with this sku, or kNoItem.
   std::uint32_t find(const Key& sku) const noexcept {
-    for (std::uint64_t slot = mix(sku) & mask_;; slot = (slot + 1) & mask_) {
+    for (std::uint64_t slot = place(sku);; slot = (slot + 1) & mask_) {
       // ACQ index: pairs with REL in add(): the item is complete.
       const std::uint32_t number = index_[slot].load(std::memory_order_acquire);
       if (number == 0) return kNoItem;
@@ -258,6 +261,12 @@ class ItemTable {
     return false;
   }
 
+  // Where a sku is looked for first. Not a PRF, unlike what ids and users have: a client chooses which sku is looked for,
+  // but not which are in the table. Without the secret it cannot aim at where many stand in a row.
+  std::uint64_t place(const Key& sku) const noexcept {
+    return (mix(sku.low ^ secret_.words[0]) ^ mix(sku.high ^ secret_.words[1])) & mask_;
+  }
+
   Added add_locked(const ItemSpec& spec) noexcept {
     if (find(spec.sku) != kNoItem) return Added::kSkuExists;
     const std::uint32_t number = control_->items.load(std::memory_order_relaxed);
@@ -279,7 +288,7 @@ class ItemTable {
     control_->lines += spec.shards;
     // REL items: pairs with ACQ in size().
     control_->items.store(number + 1, std::memory_order_release);
-    std::uint64_t slot = mix(spec.sku) & mask_;
+    std::uint64_t slot = place(spec.sku);
     while (index_[slot].load(std::memory_order_relaxed) != 0) slot = (slot + 1) & mask_;
     // REL index: pairs with ACQ in find().
     index_[slot].store(number + 1, std::memory_order_release);
@@ -299,6 +308,7 @@ class ItemTable {
     item.change.store(number + 2, std::memory_order_release);
   }
 
+  const KeySecret& secret_;
   Control* control_;
   Item* items_;
   StockLine* lines_;

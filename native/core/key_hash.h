@@ -1,6 +1,7 @@
-// Keys of a limiter as 128-bit fingerprints: SipHash-1-3 with a secret of the limiter's own (J.-P. Aumasson and
-// D. J. Bernstein), so that nobody can choose keys that meet in one place, nor find two with one fingerprint.
-// By chance two of a billion keys share theirs with a probability of 10^-21.
+// Hashes with a secret of the object's own: SipHash-1-3 (J.-P. Aumasson and D. J. Bernstein). A client that does not know
+// the secret cannot choose keys that meet in one place of a table, nor find two keys with one fingerprint.
+//
+// A fingerprint has 128 bits: by chance two of a billion keys share theirs with a probability of 10^-21.
 #pragma once
 
 #include <cstddef>
@@ -22,10 +23,14 @@ struct Key {
 // The same octets of different kinds are different keys.
 enum class KeyKind : std::uint64_t { kString = 1, kNumber = 2, kBigint = 3 };
 
+// What a hash of words is for. All hashes of one purpose are of equally many words; hashes of different purposes have
+// nothing to do with each other. None is 0xee, which marks fingerprints.
+enum class HashOf : std::uint64_t { kPlace = 1, kLine = 2 };
+
 class KeyHash {
  public:
   static Key of(const KeySecret& secret, KeyKind kind, const void* octets, std::size_t size) noexcept {
-    KeyHash hash(secret);
+    KeyHash hash(secret, 0xee);
     hash.absorb(static_cast<std::uint64_t>(kind));
     const auto* at = static_cast<const unsigned char*>(octets);
     std::size_t left = size;
@@ -40,10 +45,18 @@ class KeyHash {
     return hash.finish();
   }
 
+  // A hash of a few words.
+  template <class... Words>
+  static std::uint64_t of(const KeySecret& secret, HashOf purpose, Words... words) noexcept {
+    KeyHash hash(secret, static_cast<std::uint64_t>(purpose));
+    (hash.absorb(words), ...);
+    return hash.finish_short();
+  }
+
  private:
-  explicit KeyHash(const KeySecret& secret) noexcept
+  KeyHash(const KeySecret& secret, std::uint64_t purpose) noexcept
       : v0_(secret.words[0] ^ 0x736f6d6570736575ULL),
-        v1_(secret.words[1] ^ 0x646f72616e646f6dULL ^ 0xee),
+        v1_(secret.words[1] ^ 0x646f72616e646f6dULL ^ purpose),
         v2_(secret.words[0] ^ 0x6c7967656e657261ULL),
         v3_(secret.words[1] ^ 0x7465646279746573ULL) {}
 
@@ -67,6 +80,11 @@ class KeyHash {
     v3_ ^= word;
     round();
     v0_ ^= word;
+  }
+  std::uint64_t finish_short() noexcept {
+    v2_ ^= 0xff;
+    for (int i = 0; i < 3; ++i) round();
+    return v0_ ^ v1_ ^ v2_ ^ v3_;
   }
   Key finish() noexcept {
     Key key;

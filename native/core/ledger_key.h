@@ -6,7 +6,6 @@
 #include <cstring>
 #include <string_view>
 
-#include "core/hash.h"
 #include "core/key_hash.h"
 
 namespace sluice {
@@ -39,6 +38,26 @@ struct LedgerUser {
   std::uint32_t text_words() const noexcept { return (text_length + 7) / 8; }
 };
 
-inline constexpr std::uint64_t mix(const Key& key) noexcept { return mix(key.high, key.low); }
+// A key, and the hash that says where in a table it is looked for.
+struct HashedKey {
+  Key key;
+  std::uint64_t hash = 0;
+
+  HashedKey(const Key& key, std::uint64_t hash) noexcept : key(key), hash(hash) {}
+  HashedKey(const KeySecret& secret, const Key& key) noexcept
+      : HashedKey(key, KeyHash::of(secret, HashOf::kPlace, key.low, key.high)) {}
+};
+
+// The hash of a key, computed when it is first asked for.
+class HashOnce {
+ public:
+  HashedKey of(const KeySecret& secret, const Key& key) noexcept {
+    if (hash_ == 0) hash_ = HashedKey(secret, key).hash;
+    return {key, hash_};
+  }
+
+ private:
+  std::uint64_t hash_ = 0;
+};
 
 }  // namespace sluice

@@ -35,7 +35,7 @@ enum class Sweeping : std::uint8_t { kAsked, kByPassers };
 
 struct LedgerControl {
   LedgerShape shape;  // written at creation only, like the next two
-  KeySecret secret;   // of the fingerprints of texts
+  KeySecret secret;   // of the hashes of keys
   Sweeping sweeping;
   std::atomic<std::uint64_t> hold_ns;  // how long a reservation is held unless it says otherwise
   Quiesce<> quiesce;
@@ -53,7 +53,7 @@ class LedgerMemory {
   LedgerMemory(void* memory, const LedgerShape& shape)
       : control(static_cast<LedgerControl*>(memory)),
         lines(reinterpret_cast<ThreadLines*>(control + 1)),
-        items(lines + 1, shape.items),
+        items(lines + 1, shape.items, control->secret),
         users(after(lines + 1, ItemTable<>::bytes(shape.items)), shape.users),
         ids(after(lines + 1, ItemTable<>::bytes(shape.items) + UserTable<>::bytes(shape.users)), shape.ids),
         reservations(after(lines + 1, ItemTable<>::bytes(shape.items) + UserTable<>::bytes(shape.users) +

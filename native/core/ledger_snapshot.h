@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/hash.h"
 #include "core/ledger_audit.h"
 #include "core/ledger_memory.h"
 #include "core/line_reserver.h"
@@ -276,8 +277,8 @@ class LedgerSnapshot {
         const Key id = take_key();
         const std::uint64_t body = take();
         const std::uint64_t answer = take();
-        require_room(sound && memory.ids.restore(id, body, answer), shape.ids, written.ids,
-                     SnapshotError::kIds);
+        require_room(sound && memory.ids.restore({memory.control->secret, id}, body, answer), shape.ids,
+                     written.ids, SnapshotError::kIds);
       }
       return sound && at == words.size();
     }
@@ -315,7 +316,8 @@ class LedgerSnapshot {
       const std::uint64_t count = below(kQuantityMax + 1);
       sound = sound && count != 0;
       if (!sound) return;
-      const bool added = memory.users.add(user, item, count, count).result == UserTable<>::Add::kAdded;
+      const bool added = memory.users.add({memory.control->secret, user}, item, count, count).result ==
+                         UserTable<>::Add::kAdded;
       require_room(added, shape.users, written.users, SnapshotError::kUsers);
     }
 
@@ -375,7 +377,8 @@ class LedgerSnapshot {
         const bool counted = below(2) != 0;
         if (!sound) return;
         const Item<>& item = memory.items[number];
-        const std::uint32_t entry = counted ? memory.users.entry_of(user.key, number) : kNoUser;
+        const std::uint32_t entry =
+            counted ? memory.users.entry_of({memory.control->secret, user.key}, number) : kNoUser;
         sound = quantity != 0 && stock_line >= item.first_line &&
                 stock_line < item.first_line + item.shards && (!counted || entry != kNoUser);
         Reservation& line = table[slot];

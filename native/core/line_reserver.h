@@ -23,9 +23,9 @@ class LineReserver {
   // The slot of the first line.
   std::uint32_t first() const noexcept { return first_; }
 
-  // What take() would refuse now, read without writing anything.
+  // What take() would refuse now of a line of the request, read without writing anything.
   static ReserveResult peek(const LedgerMemory& memory, const StockRequest::Line& line,
-                            const Key& user) noexcept {
+                            const StockRequest& request) noexcept {
     const std::uint32_t number = memory.items.find(line.sku);
     if (number == kNoItem) return ReserveResult::kUnknownSku;
     const Item<>& item = memory.items[number];
@@ -34,14 +34,14 @@ class LineReserver {
     // Relaxed: a limit is as good as the moment at which it is looked at.
     const std::uint64_t per_user = item.per_user.load(std::memory_order_relaxed);
     if (per_user == 0) return ReserveResult::kReserved;
-    if (user == Key{}) return ReserveResult::kNeedsUser;
-    return memory.users.count(user, number) + line.quantity > per_user ? ReserveResult::kUserLimit
-                                                                       : ReserveResult::kReserved;
+    if (!request.has_user()) return ReserveResult::kNeedsUser;
+    const std::uint64_t count = memory.users.count(request.hashed_user(memory.control->secret), number);
+    return count + line.quantity > per_user ? ReserveResult::kUserLimit : ReserveResult::kReserved;
   }
 
-  // Takes one more line, or nothing. Stock last: an attempt that fails for another reason has then not shown
+  // Takes one more line of the request, or nothing. Stock last: an attempt that fails for another reason has then not shown
   // anybody fewer units.
-  ReserveResult take(const StockRequest::Line& line, const Key& user) noexcept {
+  ReserveResult take(const StockRequest::Line& line, const StockRequest& request) noexcept {
     const std::uint32_t number = memory_.items.find(line.sku);
     if (number == kNoItem) return ReserveResult::kUnknownSku;
     const Item<>& item = memory_.items[number];
@@ -50,8 +50,9 @@ class LineReserver {
     std::uint32_t entry = kNoUser;
     // Relaxed: see peek().
     if (const std::uint64_t per_user = item.per_user.load(std::memory_order_relaxed); per_user != 0) {
-      if (user == Key{}) return ReserveResult::kNeedsUser;
-      const UserTable<>::Added added = memory_.users.add(user, number, line.quantity, per_user);
+      if (!request.has_user()) return ReserveResult::kNeedsUser;
+      const UserTable<>::Added added =
+          memory_.users.add(request.hashed_user(memory_.control->secret), number, line.quantity, per_user);
       if (added.result == UserTable<>::Add::kLimit) return ReserveResult::kUserLimit;
       if (added.result == UserTable<>::Add::kFull) return ReserveResult::kUsersFull;
       entry = added.entry;

@@ -54,7 +54,7 @@ class StockLedger {
   // nothing stands in the way.
   Answer peek(const Request& request) const noexcept {
     for (std::uint32_t i = 0; i < request.line_count; ++i) {
-      const ReserveResult verdict = LineReserver::peek(memory_, request.lines[i], request.user.key);
+      const ReserveResult verdict = LineReserver::peek(memory_, request.lines[i], request);
       if (verdict != ReserveResult::kReserved) return {verdict, 0, i};
     }
     return {};
@@ -74,7 +74,7 @@ class StockLedger {
 
   // Has the bucket of the request's id fetched from memory, while the caller does something else before reserve().
   void prefetch(const Request& request) const noexcept {
-    if (request.has_id()) memory_.ids.prefetch(request.id);
+    if (request.has_id()) memory_.ids.prefetch(request.hashed_id(secret()));
   }
 
   // What the id of the request was told before: kReserved if nothing (or if there is no id). Changes nothing.
@@ -82,7 +82,7 @@ class StockLedger {
     Answer answer;
     if (!request.has_id()) return answer;
     const Inside inside(memory_, line);
-    IdTable::Bucket* bucket = memory_.ids.lock(request.id);
+    IdTable::Bucket* bucket = memory_.ids.lock(request.hashed_id(secret()));
     if (bucket != nullptr) {
       told_before(*bucket, request, answer);
       IdTable::unlock(*bucket);
@@ -209,7 +209,7 @@ class StockLedger {
                       Publish&& publish) noexcept {
     LineReserver lines(memory_, line);
     for (std::uint32_t i = 0; i < request.line_count; ++i) {
-      const ReserveResult result = lines.take(request.lines[i], request.user.key);
+      const ReserveResult result = lines.take(request.lines[i], request);
       if (result == ReserveResult::kReserved) continue;
       lines.undo();
       return {result, 0, i};
@@ -242,7 +242,7 @@ class StockLedger {
   // What the id was told before, else what `decide` says now, remembered if it is final.
   template <class Decide>
   Answer with_id(const Request& request, Decide&& decide) noexcept {
-    IdTable::Bucket* bucket = memory_.ids.lock(request.id);
+    IdTable::Bucket* bucket = memory_.ids.lock(request.hashed_id(secret()));
     if (bucket == nullptr) return {ReserveResult::kIdBusy, 0, 0};
     const Answer answer = with_id_in(*bucket, request, decide);
     IdTable::unlock(*bucket);
@@ -250,10 +250,10 @@ class StockLedger {
   }
 
   // Whether the id in its locked bucket has been answered; if so, `answer` is what it is told now.
-  static bool told_before(const IdTable::Bucket& bucket, const Request& request, Answer& answer) noexcept {
+  bool told_before(const IdTable::Bucket& bucket, const Request& request, Answer& answer) const noexcept {
     const std::uint32_t known = IdTable::find(bucket, request.id);
     if (known == IdTable::kWays) return false;
-    if (bucket.bodies[known] != request.body()) {
+    if (bucket.bodies[known] != request.body(secret())) {
       answer = {ReserveResult::kIdMismatch, 0, 0};
     } else if (bucket.answers[known] == kFailed) {
       answer = {ReserveResult::kAlreadyFailed, 0, 0};
@@ -275,13 +275,13 @@ class StockLedger {
     // Only what the stock decided is final for the id. After a full table or queue the client may try again.
     switch (answer.result) {
       case ReserveResult::kReserved:
-        IdTable::remember(bucket, way, request.id, request.body(), answer.reservation);
+        IdTable::remember(bucket, way, request.id, request.body(secret()), answer.reservation);
         break;
       case ReserveResult::kSoldOut:
       case ReserveResult::kUserLimit:
       case ReserveResult::kItemClosed:
         if (SLUICE_PLANTED(kForgetFailure)) break;
-        IdTable::remember(bucket, way, request.id, request.body(), kFailed);
+        IdTable::remember(bucket, way, request.id, request.body(secret()), kFailed);
         break;
       default:
         break;

@@ -46,14 +46,23 @@ struct StockRequest {
   LedgerUser user;
   Key id;  // {0, 0}: none
   std::uint64_t hold_ns;
+  mutable HashOnce user_hash{}, id_hash{};
 
+  bool has_user() const noexcept { return user.key != Key{}; }
   bool has_id() const noexcept { return id != Key{}; }
+  HashedKey hashed_user(const KeySecret& secret) const noexcept { return user_hash.of(secret, user.key); }
+  HashedKey hashed_id(const KeySecret& secret) const noexcept { return id_hash.of(secret, id); }
 
-  // What a repetition with the same id must ask for as well: the same lines, in any order, for the same user.
-  std::uint64_t body() const noexcept {
-    std::uint64_t sum = 0;
-    for (std::uint32_t i = 0; i < line_count; ++i) sum += mix(mix(lines[i].sku), lines[i].quantity);
-    return mix(sum, mix(user.key));
+  // What a repetition with the same id must ask for as well: the same lines, in any order, for the same user. The sum
+  // of keyed hashes does not depend on the order, and without the secret another body with the same sum is found by
+  // luck only: one in 2^64.
+  std::uint64_t body(const KeySecret& secret) const noexcept {
+    std::uint64_t sum = hashed_user(secret).hash;
+    for (std::uint32_t i = 0; i < line_count; ++i) {
+      const Line& line = lines[i];
+      sum += KeyHash::of(secret, HashOf::kLine, line.sku.low, line.sku.high, line.quantity);
+    }
+    return sum;
   }
 };
 

@@ -6,7 +6,7 @@
 //
 //   bucket, one line:  | lock : 32 | reach : 32 | 5 entries of | user's key : 128 | generation : 16, item : 16, count : 32 | |
 //
-// A pair lives in the bucket its hash names (its home), or in one of the `reach` buckets after it. To enter a pair
+// A pair lives in the bucket that the user's keyed hash and the item name (its home), or in one of the `reach` buckets after it. To enter a pair
 // takes the home's lock, so that two threads cannot enter it twice. To add to a pair that has a count is one CAS
 // without the lock: while the count is not 0, the entry can be nobody else's. To give back is one subtraction. The
 // generation is odd while an entry's key is being written, and another one afterwards, so that a thread that read the
@@ -68,13 +68,13 @@ class UserTable {
         mask_(buckets(capacity) - 1) {}
 
   // What the pair holds or has bought now. Writes nothing.
-  std::uint64_t count(const Key& user, std::uint32_t item) const noexcept {
+  std::uint64_t count(const HashedKey& user, std::uint32_t item) const noexcept {
     std::uint64_t held = 0;
     return find(user, item, held) == kNoUser ? 0 : count_in(held);
   }
 
   // Adds `quantity` (not 0) to the pair, unless that makes more than `limit`.
-  Added add(const Key& user, std::uint32_t item, std::uint64_t quantity, std::uint64_t limit) noexcept {
+  Added add(const HashedKey& user, std::uint32_t item, std::uint64_t quantity, std::uint64_t limit) noexcept {
     Added added = add_to_known(user, item, quantity, limit);
     if (added.result != Add::kFull) return added;
     if (quantity > limit) return {Add::kLimit, kNoUser};
@@ -94,7 +94,7 @@ class UserTable {
   }
 
   // The entry of a pair that has a count, or kNoUser.
-  std::uint32_t entry_of(const Key& user, std::uint32_t item) const noexcept {
+  std::uint32_t entry_of(const HashedKey& user, std::uint32_t item) const noexcept {
     std::uint64_t held = 0;
     return find(user, item, held);
   }
@@ -117,8 +117,8 @@ class UserTable {
   static std::uint64_t held_of(std::uint64_t generation, std::uint64_t item, std::uint64_t count) noexcept {
     return generation << 48 | item << 32 | count;
   }
-  std::uint64_t home(const Key& user, std::uint32_t item) const noexcept {
-    return mix(mix(user), item) & mask_;
+  std::uint64_t home(const HashedKey& user, std::uint32_t item) const noexcept {
+    return (user.hash + item * 0x9e3779b97f4a7c15ULL) & mask_;
   }
   Entry& at(std::uint32_t entry) const noexcept { return buckets_[entry / kWays].entries[entry % kWays]; }
   std::uint64_t word(std::uint32_t entry) const noexcept {
@@ -126,7 +126,7 @@ class UserTable {
   }
 
   // The entry of the pair if it has a count, and the word in which that was seen; else kNoUser.
-  std::uint32_t find(const Key& user, std::uint32_t item, std::uint64_t& held) const noexcept {
+  std::uint32_t find(const HashedKey& user, std::uint32_t item, std::uint64_t& held) const noexcept {
     const std::uint64_t first = home(user, item);
     // Relaxed: whoever told this thread of the pair has made it visible, and so has the home's lock.
     const std::uint64_t reach = buckets_[first].reach.load(std::memory_order_relaxed);
@@ -138,8 +138,8 @@ class UserTable {
         held = entry.held.load(std::memory_order_acquire);
         if (count_in(held) == 0 || item_in(held) != item || generation_in(held) % 2 != 0) continue;
         // ACQ key: pairs with REL in enter(): who reads a later key finds a later generation from then on.
-        if (entry.low.load(std::memory_order_acquire) != user.low ||
-            entry.high.load(std::memory_order_acquire) != user.high) {
+        if (entry.low.load(std::memory_order_acquire) != user.key.low ||
+            entry.high.load(std::memory_order_acquire) != user.key.high) {
           continue;
         }
         const std::uint64_t now = entry.held.load(std::memory_order_relaxed);
@@ -152,7 +152,7 @@ class UserTable {
   }
 
   // Adds to a pair that has a count; kFull: it has none.
-  Added add_to_known(const Key& user, std::uint32_t item, std::uint64_t quantity,
+  Added add_to_known(const HashedKey& user, std::uint32_t item, std::uint64_t quantity,
                      std::uint64_t limit) noexcept {
     std::uint64_t held = 0;
     for (;;) {
@@ -168,7 +168,7 @@ class UserTable {
   }
 
   // Gives the pair, which has no count and whose home is locked, a place.
-  Added enter(const Key& user, std::uint32_t item, std::uint64_t quantity) noexcept {
+  Added enter(const HashedKey& user, std::uint32_t item, std::uint64_t quantity) noexcept {
     if (control_->used.fetch_add(1, std::memory_order_relaxed) >= capacity_) {
       control_->used.fetch_sub(1, std::memory_order_relaxed);
       return {Add::kFull, kNoUser};
@@ -188,8 +188,8 @@ class UserTable {
           continue;
         }
         // REL key: pairs with ACQ in find().
-        entry.low.store(user.low, std::memory_order_release);
-        entry.high.store(user.high, std::memory_order_release);
+        entry.low.store(user.key.low, std::memory_order_release);
+        entry.high.store(user.key.high, std::memory_order_release);
         AtomicU32& reach = buckets_[first].reach;
         // Relaxed: see find(). Grows only, under the home's lock.
         reach.store(std::max(reach.load(std::memory_order_relaxed), static_cast<std::uint32_t>(distance)),

@@ -19,7 +19,7 @@ using namespace sluice::test;
 TEST_CASE("an id that nobody lets go of is answered as busy after a bounded wait, and decided afterwards") {
   TestLedger one({4, 8, 8, 1, 0});
   one.add(1, 10);
-  IdTable::Bucket* bucket = one.ledger.memory().ids.lock(number_key(5));
+  IdTable::Bucket* bucket = one.ledger.memory().ids.lock({kSecret, number_key(5)});
   REQUIRE(bucket != nullptr);
   CHECK(one.reserve(1, 1, 0, 5).result == ReserveResult::kIdBusy);
   CHECK(one.holds(1, 10, 0, 0));

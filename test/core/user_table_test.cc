@@ -21,11 +21,12 @@ using Users = UserTable<>;
 using Add = Users::Add;
 
 struct Table {
+  static HashedKey hashed(std::uint64_t user) { return {KeySecret{{1, 2}}, number_key(user)}; }
   explicit Table(std::uint32_t capacity) : memory(Users::bytes(capacity)), users(memory, capacity) {}
   Users::Added add(std::uint64_t user, std::uint32_t item, std::uint64_t quantity, std::uint64_t limit) {
-    return users.add(number_key(user), item, quantity, limit);
+    return users.add(hashed(user), item, quantity, limit);
   }
-  std::uint64_t count(std::uint64_t user, std::uint32_t item) { return users.count(number_key(user), item); }
+  std::uint64_t count(std::uint64_t user, std::uint32_t item) { return users.count(hashed(user), item); }
   std::uint32_t pairs() const {
     std::uint32_t found = 0;
     for (std::uint32_t entry = 0; entry < users.size(); ++entry) found += users.count_of(entry) != 0;
@@ -121,7 +122,7 @@ TEST_CASE("threads that add and give back for the same few users never pass a li
       ++added;
       // Counted after it was added and given up before it is given back: never more than the table has.
       beyond += holding[user].fetch_add(1) + 1 > kLimit;
-      strange += table.count(user, 1) == 0 || table.users.entry_of(number_key(user), 1) != mine.entry;
+      strange += table.count(user, 1) == 0 || table.users.entry_of(Table::hashed(user), 1) != mine.entry;
       holding[user].fetch_sub(1);
       table.users.put_back(mine.entry, 1);
     }

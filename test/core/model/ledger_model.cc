@@ -25,7 +25,7 @@ class ItemModel {
  public:
   using Table = ItemTable<RelacyAtomics>;
 
-  ItemModel() : items(storage(), kShards) {
+  ItemModel() : items(storage(), kShards, secret) {
     zero((new (control()) typename Table::Control)->items);
     control()->lines = 0;
     for (std::uint32_t i = 0; i < kShards; ++i) {
@@ -52,6 +52,7 @@ class ItemModel {
   Table items;
 
  private:
+  static constexpr KeySecret secret{{1, 2}};
   static constexpr std::uint64_t kIndex = Table::index_size(kShards);
 
   static void* storage() { return memory<ItemModel>; }
@@ -142,11 +143,11 @@ class UserModel {
     std::destroy_at(bucket());
   }
   Table::Added add(std::uint64_t user, std::uint64_t quantity, std::uint64_t limit) {
-    return users.add(key(user), 0, quantity, limit);
+    return users.add(hashed(user), 0, quantity, limit);
   }
-  std::uint64_t count(std::uint64_t user) { return users.count(key(user), 0); }
+  std::uint64_t count(std::uint64_t user) { return users.count(hashed(user), 0); }
   // The second differs from the first in one half of its key, the third in the other.
-  static Key key(std::uint64_t user) { return user == 3 ? Key{1, 2} : number_key(user); }
+  static HashedKey hashed(std::uint64_t user) { return {user == 3 ? Key{1, 2} : number_key(user), 0}; }
 
   Table users;
 
@@ -206,7 +207,7 @@ struct UsersComeAndGo : rl::test_suite<UsersComeAndGo, 3> {
       const std::uint64_t user = 1 + (index + i) % 2;
       const auto mine = model.add(user, units(user), 2 * units(user));
       if (mine.result != UserModel::Table::Add::kAdded) continue;
-      require(model.users.entry_of(UserModel::key(user), 0) == mine.entry, "one has one's own place");
+      require(model.users.entry_of(UserModel::hashed(user), 0) == mine.entry, "one has one's own place");
       model.users.put_back(mine.entry, units(user));
     }
   }

@@ -1,0 +1,37 @@
+// Secrets and tokens: from the system's source of randomness, each word of its full width.
+#pragma once
+
+#if defined(_WIN32)
+#include <random>
+#elif defined(__APPLE__)
+#include <sys/random.h>
+#else
+#include <unistd.h>
+#endif
+
+#include <cstdint>
+
+#include "core/check.h"
+#include "core/key_hash.h"
+
+namespace sluice {
+
+// Needs no descriptor, and does not fail on a system that could start Node.js, which asks the same source.
+inline std::uint64_t random_word() {
+#if defined(_WIN32)
+  std::random_device random;
+  const std::uint64_t high = random();
+  return high << 32 | random();
+#else
+  std::uint64_t word = 0;
+  SLUICE_CHECK(getentropy(&word, sizeof word) == 0, "the system gives random numbers");
+  return word;
+#endif
+}
+
+inline KeySecret random_secret() {
+  const std::uint64_t first = random_word();
+  return {{first, random_word()}};
+}
+
+}  // namespace sluice
