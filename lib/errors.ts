@@ -61,11 +61,16 @@ class SluiceRangeError extends RangeError {
   }
 }
 
+const shownEnd = 2n ** 128n;
+
 /** What came, short enough for a message. */
 function shown(value: unknown): string {
   if (typeof value === 'string')
     return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);
-  if (typeof value === 'bigint') return `${value}n`;
+  if (typeof value === 'bigint') {
+    // The digits of a long one take long to find.
+    return value < shownEnd && value > -shownEnd ? `${value}n` : 'a bigint of more than 128 bits';
+  }
   if (typeof value === 'function') return 'a function';
   return typeof value === 'object' && value !== null ? shownObject(value) : String(value);
 }

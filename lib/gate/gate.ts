@@ -3,11 +3,12 @@ import { constructorError, fieldError, optionError } from '../errors.js';
 import { withJson } from '../json.js';
 import {
   attachLimiter,
-  isKey,
   type Key,
+  keyError,
   type Limiter,
   nativeLimiter,
   type Tier,
+  takesKey,
   tierName,
 } from '../limiter/index.js';
 import { arrays, isMaker, type Maker, Memory, maker } from '../memory.js';
@@ -346,7 +347,7 @@ export class Gate<T> implements Disposable {
       ? options
       : (new Options('Gate.admit', options, ['key', 'holdMs', 'lines']).own as AdmitOptions);
     const { keyed } = this.limiter ?? {};
-    if (keyed ? !isKey(key) : key !== undefined) throw this.#missing('key', key);
+    if (!takesKey(key, keyed === true)) throw this.#missing('key', key);
     const holdNs = holdMs === undefined ? 0 : Math.round(checkedHold(holdMs) * 1e6);
     const cart = lines === undefined ? undefined : this.#cart(lines);
     if (cart === undefined && this.stock !== undefined && this.#fields.sku === undefined) {
@@ -390,15 +391,15 @@ export class Gate<T> implements Disposable {
   }
 
   #missing(option: 'key' | 'lines', given: unknown): Error {
+    const where = `Gate.admit: ${option}`;
+    if (option === 'key' && this.limiter !== undefined) {
+      return keyError(where, given, this.limiter.keyed, 'the limiter');
+    }
     const expected =
       option === 'lines'
         ? "a cart (the gate's fields have no sku and quantity)"
-        : this.limiter?.keyed
-          ? 'a string, a number or a bigint (the limiter has keys)'
-          : this.limiter === undefined
-            ? 'undefined (the gate has no limiter)'
-            : 'undefined (the limiter has no keys)';
-    return optionError(`Gate.admit: ${option}`, expected, given, true);
+        : 'undefined (the gate has no limiter)';
+    return optionError(where, expected, given, true);
   }
 
   #take(max: number, begins: boolean): Array<readonly [T, Hold]> {

@@ -10,9 +10,17 @@ export function clientAddress(request: IncomingMessage, trustedProxies: number):
   const peer = request.socket.remoteAddress ?? '';
   if (trustedProxies === 0) return peer;
   const header = request.headers['x-forwarded-for'];
-  const entries = (Array.isArray(header) ? header.join(',') : (header ?? '')).split(',');
-  const entry = entries[entries.length - trustedProxies]?.trim();
-  return entry === undefined || entry === '' ? peer : withoutPort(entry);
+  const text = Array.isArray(header) ? header.join(',') : (header ?? '');
+  // From the right, so that what a client wrote on the left is not even looked at.
+  let end = text.length;
+  let begin = text.lastIndexOf(',', end - 1);
+  for (let left = trustedProxies; left > 1; left--) {
+    if (begin === -1) return peer; // fewer entries than proxies
+    end = begin;
+    begin = end === 0 ? -1 : text.lastIndexOf(',', end - 1);
+  }
+  const entry = text.slice(begin + 1, end).trim();
+  return entry === '' ? peer : withoutPort(entry);
 }
 
 /** Some proxies write the client's port, too: each connection would be a key of its own. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { optionError } from '../errors.js';
-import { type Allowed, type Key, Limiter, type Tier, uncharge } from '../limiter/index.js';
+import { type Allowed, fitsKey, type Key, Limiter, type Tier, uncharge } from '../limiter/index.js';
 import type { Limits } from '../native/index.js';
 import { Options } from '../options.js';
 
@@ -10,7 +10,8 @@ export interface LimitOptions<Request> {
   readonly limiter?: Limiter;
   /**
    * Whose limit it is, for a limiter with keys: 'address' (the default where there is a socket), a header's value, or
-   * what a function says. Without a value (an absent header, undefined) the key is the empty string.
+   * what a function says. Without a value (an absent header, undefined) the key is the empty string; one that is longer
+   * than limiters take (see `Key`) is replaced by its SHA-256.
    */
   readonly key?: 'address' | { readonly header: string } | ((request: Request) => Key | undefined);
   /**
@@ -144,8 +145,8 @@ export class Policy<Request> {
   }
 
   #keyOf(request: Request, read: { address(): string; header(name: string): string }): Key {
-    if (typeof this.#key === 'function') return this.#key(request) ?? '';
-    return typeof this.#key === 'object' ? read.header(this.#key.header) : read.address();
+    if (typeof this.#key === 'function') return bounded(this.#key(request) ?? '');
+    return bounded(typeof this.#key === 'object' ? read.header(this.#key.header) : read.address());
   }
 
   #ender(decision: Allowed, cost: number, key: Key | undefined): (status: number) => void {
@@ -236,6 +237,20 @@ function policiesOf(limits: Limits): QuotaPolicy[] {
     });
   }
   return policies;
+}
+
+/**
+ * In place of a key that is longer than limiters take, its SHA-256 as a bigint: as different as the keys, and different
+ * from every text that a client can send.
+ */
+function bounded(key: Key): Key {
+  if (fitsKey(key)) return key; // or none at all, about which the limiter complains
+  const text = typeof key === 'string' ? key : `${key < 0 ? '-' : '+'}${key.toString(16)}`;
+  const digest = createHash('sha256')
+    .update(`${typeof key}:`)
+    .update(text, 'utf16le')
+    .digest('hex');
+  return BigInt(`0x${digest}`);
 }
 
 /**

@@ -1,9 +1,8 @@
 export { type Allowed, type Decision, type Denied, type Outlook, type Tier, tierName } from './decision.js';
+export { fitsKey, type Key, keyError, takesKey } from './key.js';
 export {
   type AcquireOptions,
   attachLimiter,
-  isKey,
-  type Key,
   Limiter,
   type LimiterHandle,
   type LimiterStats,

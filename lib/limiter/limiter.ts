@@ -17,6 +17,7 @@ import {
 import { Options } from '../options.js';
 import { watchEventLoop } from './adaptive.js';
 import { type Allowed, type Decision, type Outlook, type Tier, tierName } from './decision.js';
+import { type Key, keyError, takesKey } from './key.js';
 import {
   changeOptions,
   costMax,
@@ -27,12 +28,6 @@ import {
 import { Waiting } from './waiting.js';
 
 export type LimiterHandle = Handle<'limiter'>;
-
-/**
- * Whose limit is asked: a string, a number (not NaN) or a bigint. `1`, `1n` and `'1'` are three keys. Keys are told
- * apart by 128-bit fingerprints with a secret of each limiter's own (SipHash-1-3), never stored.
- */
-export type Key = string | number | bigint;
 
 export interface TryAcquireOptions {
   /** Needed if the limiter has keys, and only then. */
@@ -167,8 +162,7 @@ export class Limiter implements Disposable {
   /**
    * Whether one more (or `cost` more: 1 to 2^32 - 1) is allowed now; if so, it is charged, and what the depth tier
    * counts is held until `release(cost, key)`, by whichever thread has done the work: a thread that ends without it
-   * leaves it held (a decision of `tryAcquire` does not). One native call; allocates nothing (a string key of more than
-   * 127 characters or a bigint of more than 1,024 bits may, once). `key` is needed if the limiter has keys, and must be undefined if not.
+   * leaves it held (a decision of `tryAcquire` does not). One native call; allocates nothing. `key` is needed if the limiter has keys, and must be undefined if not.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) for a bad cost or key.
    */
   allow(key?: Key, cost = 1): boolean {
@@ -374,11 +368,8 @@ export class Limiter implements Disposable {
   }
 
   #check(method: string, key: unknown, amount: unknown, name: string): asserts key is Key | undefined {
-    if (this.#keyed ? !isKey(key) : key !== undefined) {
-      const expected = this.#keyed
-        ? 'a string, a number or a bigint (this limiter has keys)'
-        : 'undefined (this limiter has no keys)';
-      throw optionError(`Limiter.${method}: key`, expected, key, true);
+    if (!takesKey(key, this.#keyed)) {
+      throw keyError(`Limiter.${method}: key`, key, this.#keyed, 'this limiter');
     }
     if (typeof amount === 'number' && amount >= 1 && amount >>> 0 === amount) return;
     const expected = `a whole number from 1 to ${costMax}`;
@@ -389,10 +380,4 @@ export class Limiter implements Disposable {
     if (answer === DISPOSED) throw disposed(what);
     return answer;
   }
-}
-
-/** Whether a limiter with keys takes it. */
-export function isKey(key: unknown): key is Key {
-  const type = typeof key;
-  return type === 'string' || type === 'bigint' || (type === 'number' && !Number.isNaN(key));
 }

@@ -138,16 +138,8 @@ const Key* LimiterAttachment::key(napi_env env, napi_value value) {
   napi_typeof(env, value, &type);
   if (type == napi_string) {
     std::size_t length = 0;
-    const std::size_t room = std::size(short_text_);
-    const char16_t* text = short_text_;
-    napi_get_value_string_utf16(env, value, short_text_, room, &length);
-    if (length == room - 1) {  // perhaps cut off
-      napi_get_value_string_utf16(env, value, nullptr, 0, &length);
-      if (long_text_.size() < length + 1) long_text_.resize(length + 1);
-      napi_get_value_string_utf16(env, value, long_text_.data(), length + 1, &length);
-      text = long_text_.data();
-    }
-    key_ = limiter_.key(KeyKind::kString, text, length * sizeof(char16_t));
+    napi_get_value_string_utf16(env, value, text_, std::size(text_), &length);
+    key_ = limiter_.key(KeyKind::kString, text_, length * sizeof(char16_t));
   } else if (type == napi_number) {
     double number = 0;
     napi_get_value_double(env, value, &number);
@@ -155,18 +147,12 @@ const Key* LimiterAttachment::key(napi_env env, napi_value value) {
     key_ = limiter_.key(KeyKind::kNumber, &number, sizeof number);
   } else if (type == napi_bigint) {
     // The sign, then the digits.
-    const std::size_t room = std::size(short_words_) - 1;
-    std::uint64_t* words = short_words_;
-    std::size_t count = room;
+    std::size_t count = std::size(words_) - 1;
     int negative = 0;
-    napi_get_value_bigint_words(env, value, &negative, &count, words + 1);
-    if (count > room) {
-      if (long_words_.size() < count + 1) long_words_.resize(count + 1);
-      words = long_words_.data();
-      napi_get_value_bigint_words(env, value, &negative, &count, words + 1);
-    }
-    words[0] = static_cast<std::uint64_t>(negative);
-    key_ = limiter_.key(KeyKind::kBigint, words, (count + 1) * sizeof words[0]);
+    napi_get_value_bigint_words(env, value, &negative, &count, words_ + 1);
+    words_[0] = static_cast<std::uint64_t>(negative);
+    count = std::min(count, std::size(words_) - 1);  // it is told how many there are
+    key_ = limiter_.key(KeyKind::kBigint, words_, (count + 1) * sizeof words_[0]);
   } else {
     return nullptr;
   }

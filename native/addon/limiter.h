@@ -5,7 +5,6 @@
 #include <limits>
 #include <memory>
 #include <unordered_map>
-#include <vector>
 
 #include "addon/bells.h"
 #include "addon/clock.h"
@@ -112,11 +111,9 @@ class LimiterAttachment : public Attachment {
   std::unordered_map<Key, std::uint64_t, HashOfKey> held_;  // without keys: under Key{}
   Staging out_;
   Key key_;
-  char16_t short_text_[128];
-  std::uint64_t short_words_[1 + 16];
-  // For what does not fit: they grow to the longest key seen.
-  std::vector<char16_t> long_text_;
-  std::vector<std::uint64_t> long_words_;
+  // As long as JavaScript lets keys be: see lib/limiter/key.ts.
+  char16_t text_[1024 + 1];
+  std::uint64_t words_[1 + 128];
 };
 
 // Rounded up: a window that is a few nanoseconds too long is strict, one too short is not.

@@ -100,6 +100,9 @@ describe('a gate over a limiter with keys', () => {
     const { gate, queue, stock } = open({ queueDepth: { max: 2 } });
     expect(() => gate.admit(order(1))).toThrow(/Gate.admit: key: expected a string, a number or a bigint/);
     expect(() => gate.admit(order(1), { holdMs: 5 })).toThrow(/Gate.admit: key/);
+    for (const key of ['x'.repeat(1_025), 2n ** 8_192n]) {
+      expect(() => gate.admit(order(1), { key })).toThrow(/Gate.admit: key: .*at most/);
+    }
     expect([queue.depth, stock.counts(1).reserved]).toEqual([0, 0]);
     const limiter = Limiter.create({ queueDepth: { max: 2 } });
     const plain = Gate.create({ queue: Queue.create(Order, { capacity: 1 }), limiter });

@@ -89,6 +89,21 @@ describe.each(Object.entries(frameworks))('%s', (_name, start) => {
     await until(() => limiter.stats().inFlight === 0);
   });
 
+  it('tells long keys of a header apart like short ones, and fails at none', async () => {
+    const limiter = Limiter.create({ ...bucket(1), keys: { max: 10 } });
+    const { url } = await serve({ limiter, key: { header: 'x-user' } });
+    const status = async (user: string) => {
+      const response = await fetch(url, { headers: { 'x-user': user } });
+      await response.arrayBuffer();
+      return response.status;
+    };
+    const long = 'x'.repeat(10_000);
+    expect([await status(long), await status(`${long}y`), await status(long)]).toEqual([200, 200, 429]);
+    expect([await status('x'.repeat(1_024)), await status('x'.repeat(1_025))]).toEqual([200, 200]);
+    expect(await status('x'.repeat(1_025))).toBe(429);
+    expect(limiter.stats().keys).toBe(4);
+  });
+
   it('counts only failed responses if told so', async () => {
     const limiter = Limiter.create(bucket(3));
     const answer: Answer = async (path) => ({ status: path === '/bad' ? 404 : 200, body: 'x' });

@@ -203,6 +203,10 @@ describe('the key by address', () => {
   it('falls back to the peer where the header has too few entries', async () => {
     const ask = asks((await serve({ limiter: keyed(), trustedProxies: 2 })).url);
     expect([await ask('1.1.1.1'), await ask('2.2.2.2'), await ask('')]).toEqual([200, 429, 429]);
+    expect([await ask(',1.1.1.1'), await ask(', 1.1.1.1')]).toEqual([429, 429]);
+    expect([await ask('3.3.3.3,1.1.1.1'), await ask(`${'x,'.repeat(3_000)}4.4.4.4,1.1.1.1`)]).toEqual([
+      200, 200,
+    ]);
   });
 
   it('takes the IPv6 addresses of one /56 as one, and mapped IPv4 addresses as what they are', async () => {

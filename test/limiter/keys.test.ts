@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { type Key, Limiter, ManualClock } from 'sluice';
 import { describe, expect, it } from 'vitest';
-import { expectError, thrown } from '../thrown.js';
+import { expectError, rejected, thrown } from '../thrown.js';
 
 const bucket = (burst: number) => ({ tokenBucket: { ratePerSecond: 1, burst } });
 /** How many of `asks` are allowed. */
@@ -30,13 +30,15 @@ describe('a limiter with keys', () => {
       2n ** 2_000n,
       2n ** 2_000n + 1n,
       -(2n ** 2_000n),
+      2n ** 8_192n - 1n,
+      -(2n ** 8_192n) + 1n,
       '\ud800',
       '\ud801',
       'é',
       Infinity,
       'x'.repeat(126),
     ];
-    keys.push('x'.repeat(127), 'x'.repeat(128), `${'x'.repeat(5_000)}a`, `${'x'.repeat(5_000)}b`, 0);
+    keys.push('x'.repeat(127), 'x'.repeat(128), `${'x'.repeat(1_023)}a`, `${'x'.repeat(1_023)}b`, 0);
     for (const key of keys) expect(limiter.allow(key)).toBe(true);
     for (const key of keys) expect(limiter.allow(key)).toBe(false);
     expect(limiter.allow(-0)).toBe(false);
@@ -56,6 +58,38 @@ describe('a limiter with keys', () => {
     expect(thrown(() => keyed.tryAcquire()).message).toContain('Limiter.tryAcquire: key');
     expect(thrown(() => global.allow('key')).message).toContain('Limiter.allow: key');
     expect(global.allow()).toBe(true);
+  });
+
+  it('takes no key that is longer than 1,024 characters or 8,192 bits, and does not read it either', async () => {
+    const limiter = Limiter.create({ ...bucket(1), queueDepth: { max: 1 }, keys: { max: 10 } });
+    const calls: Record<string, (key: Key) => unknown> = {
+      allow: (key) => limiter.allow(key),
+      tryAcquire: (key) => limiter.tryAcquire({ key }),
+      peek: (key) => limiter.peek({ key }),
+      release: (key) => limiter.release(1, key),
+      penalty: (key) => limiter.penalty(1, key),
+      reward: (key) => limiter.reward(1, key),
+      reset: (key) => limiter.reset(key),
+      block: (key) => limiter.block(key, 1),
+    };
+    const huge = 'x'.repeat(128 * 2 ** 20); // a rope, which stays one as long as nobody reads it
+    for (const [method, call] of Object.entries(calls)) {
+      for (const [key, message] of [
+        ['x'.repeat(1_025), `Limiter.${method}: key: its length: expected at most 1024 characters, got 1025`],
+        [huge, `Limiter.${method}: key: its length: expected at most 1024 characters, got 134217728`],
+        [2n ** 8_192n, `Limiter.${method}: key: expected a bigint of at most 8192 bits, got "a longer one"`],
+        [
+          -(2n ** 8_192n),
+          `Limiter.${method}: key: expected a bigint of at most 8192 bits, got "a longer one"`,
+        ],
+      ] as const) {
+        const error = thrown(() => call(key));
+        expectError(error, 'ERR_SLUICE_OPTION', RangeError);
+        expect(error.message).toBe(message);
+      }
+    }
+    expectError(await rejected(limiter.acquire({ key: huge })), 'ERR_SLUICE_OPTION', RangeError);
+    expect(limiter.stats().keys).toBe(0);
   });
 
   it('gives the depth of each key back once, whoever asks', () => {
