@@ -16,6 +16,20 @@ const DISCARDED_BYTES_MAX = 1_048_576;
 /** Connections that are still busy this long after close() are cut. */
 const CLOSE_GRACE_MS = 2_000;
 
+/** What a client may take before it is cut off: so that slow or idle ones cannot stand in the way for long. */
+const LIMITS = {
+  /** One more is closed at once, unanswered. More than the load of this example opens. */
+  connections: 1_024,
+  /** Until the header of a request is there, and until all of it is. */
+  headersMs: 2_000,
+  requestMs: 4_000,
+  /** Without a byte in either direction. */
+  idleMs: 10_000,
+  /** How often the first two are looked at. */
+  checkMs: 500,
+  headerBytes: 4_096,
+};
+
 /** POST /orders on 127.0.0.1, in front of an admission desk. */
 export class OrderServer {
   byStatus = new Tally();
@@ -24,11 +38,26 @@ export class OrderServer {
 
   /** @type {(text: string) => import('./answers.js').Answer} */
   #decide;
-  #http = createServer((request, response) => this.#receive(request, response));
+  #http;
 
-  /** @param {(text: string) => import('./answers.js').Answer} decide */
-  constructor(decide) {
+  /**
+   * @param {(text: string) => import('./answers.js').Answer} decide
+   * @param {Partial<typeof LIMITS>} [limits]
+   */
+  constructor(decide, limits = {}) {
     this.#decide = decide;
+    const { connections, headersMs, requestMs, idleMs, checkMs, headerBytes } = { ...LIMITS, ...limits };
+    this.#http = createServer(
+      {
+        headersTimeout: headersMs,
+        requestTimeout: requestMs,
+        connectionsCheckingInterval: checkMs,
+        maxHeaderSize: headerBytes,
+      },
+      (request, response) => this.#receive(request, response),
+    );
+    this.#http.maxConnections = connections;
+    this.#http.setTimeout(idleMs);
   }
 
   /** @returns {Promise<string>} where it listens */
