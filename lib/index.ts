@@ -30,6 +30,7 @@ export {
   type Batcher,
   type ConsumeOptions,
   type DropReason,
+  type HandlerContext,
   type Overflow,
   type Permit,
   type PushOptions,

@@ -1,4 +1,3 @@
-import { channel } from 'node:diagnostics_channel';
 import { constructorError, fieldError, optionError } from '../errors.js';
 import { withJson } from '../json.js';
 import {
@@ -38,14 +37,12 @@ import {
   type CartLine,
   nativeStock,
   type Refusal,
-  type Resolution,
   refusalName,
-  resolutionName,
   type Stock,
   stageLines,
   summed,
 } from '../stock/index.js';
-import { Hold } from './hold.js';
+import type { Hold } from './hold.js';
 import {
   type AdmitOptions,
   checkedGate,
@@ -53,6 +50,8 @@ import {
   type GateOptions,
   holdMsMax,
 } from './options.js';
+import { OrderLoop } from './order-loop.js';
+import { stagingBytes, words } from './staging.js';
 
 export type GateHandle = Handle<'gate'>;
 
@@ -91,23 +90,10 @@ const Admitted = withJson(
   },
 );
 
-/** Told of an order whose handler failed: `{ order, error, reservation }`. The reservation is cancelled. */
-const failures = channel('sluice:gate:handler-failed');
-
-/** Told of an order that was handled but could not be confirmed: `{ order, reservation, resolution }`. */
-const unconfirmed = channel('sluice:gate:not-confirmed');
-
 const what = 'Gate';
-/** Orders that one native call takes: as many as the queue's staging has room for. */
-const takenMax = 64;
-/** Words of the staging buffer, and those of each order taken: see native/addon/gate.h. */
-const words = { reservation: 0, retryAfterMs: 1, line: 2, renewInMs: 3, taken: 4, each: 2 };
 /** Answers of `admit()` beyond those of `reserve()`: `Outcome` in native/core/admission.h. */
 const outcomes = { needsUser: 12, queueFull: 17, closed: 18, badQuantity: 19, rateLimited: 32 };
 const duplicate = 1;
-/** In place of the number of an entry: what has none (any more). */
-const noEntry = 0xffff_ffff;
-const timerMsMax = 2 ** 31 - 1;
 
 /** What a refusal without details is answered with, by its number: made once, for storms of them. */
 const refused: readonly (Admission | undefined)[] = Array.from({ length: 19 }, (_, answer) => {
@@ -134,11 +120,8 @@ export class Gate<T> implements Disposable {
   readonly #native: NativeGate;
   /** Of the parts that it was made with, whatever `queue` and `stock` are set to. */
   readonly #producer: QueueInside<T>['producer'];
-  readonly #consumer: QueueInside<T>['consumer'];
   readonly #ledger: Stock | undefined;
-  readonly #manualClock: boolean;
   #disposed = false;
-  #consuming = false;
   /** The hot function in a field of its own, which V8 finds faster. */
   readonly #admit: NativeGate['admit'];
   readonly #stage: (order: T) => void;
@@ -148,16 +131,7 @@ export class Gate<T> implements Disposable {
   readonly #numbers: Float64Array;
   readonly #bigints: BigUint64Array;
   readonly #halves: Uint32Array;
-  #renewal: NodeJS.Timeout | undefined;
-  readonly #resolve = (
-    confirm: boolean,
-    entry: number | undefined,
-    reservation: bigint | undefined,
-  ): Resolution => {
-    this.#bigints[words.reservation] = reservation ?? 0n;
-    const result = this.#checked(this.#native.resolve(confirm ? 1 : 0, entry ?? noEntry));
-    return resolutionName(result, confirm ? 'confirmed' : 'cancelled');
-  };
+  readonly #loop: OrderLoop<T>;
 
   private constructor(
     by: Maker,
@@ -166,7 +140,7 @@ export class Gate<T> implements Disposable {
     attach: (staging: ArrayBuffer) => NativeGate,
   ) {
     if (!isMaker(by)) throw constructorError('Gate', 'Gate.create() or Gate.attach()');
-    const staging = new Memory((words.taken + words.each * takenMax) * 8);
+    const staging = new Memory(stagingBytes);
     this.queue = parts.queue;
     this.limiter = parts.limiter;
     this.stock = parts.stock;
@@ -178,9 +152,9 @@ export class Gate<T> implements Disposable {
     this.#admit = this.#native.admit;
     const { producer, consumer } = insideQueue(parts.queue);
     this.#producer = producer;
-    this.#consumer = consumer;
     this.#ledger = parts.stock;
-    this.#manualClock = parts.stock !== undefined && nativeStock(parts.stock).manualClock;
+    const byHand = parts.stock !== undefined && nativeStock(parts.stock).manualClock;
+    this.#loop = new OrderLoop(consumer, this.#native, staging, !byHand);
     this.#stage = (order) => producer.stage(order);
     this.#needed = parts.limiter?.keyed
       ? 'key'
@@ -264,61 +238,32 @@ export class Gate<T> implements Disposable {
    * a name that the world knows again (the order's id, the reservation). If nobody consumes any more, holds run out and
    * the units are on sale again.
    *
-   * While a handler runs, or an order waits in hand for one, its hold is renewed when half of it is over, by a timer of
-   * this thread that does not keep the process alive; not once it is decided, and not by a thread that stands still or
-   * has ended. A hold that ran out all the same, or while the order waited in the queue, cannot be confirmed: its units
-   * are on sale again. A handler that must not act in vain calls `hold.confirm()` before it does; otherwise such an
-   * order is published on `sluice:gate:not-confirmed`.
+   * While a handler runs, or an order waits in hand for one, its hold is renewed when half of it is over: by a timer of
+   * this thread that does not keep the process alive, and between two handlers, so that handlers which compute starve no
+   * hold unless one of them stands still for half of a hold; not once it is decided, and not by a thread that has ended.
+   * A hold that ran out all the same, or while the order waited in the queue, cannot be confirmed: its units are on sale
+   * again. A handler that must not act in vain calls `hold.confirm()` before it does; otherwise such an order is
+   * published on `sluice:gate:not-confirmed`.
    *
    * What the queue drops (its time is over, shed, dropped as the oldest) goes back on sale when it is dropped. Who takes
    * orders from the queue itself (`pop`, `drain`, ...) while it has a gate takes over what the gate would do: to confirm
    * or cancel by the reservation that `admit` told, else it runs out; and to call `limiter.release` if the limiter
    * counts what is in flight.
    *
-   * When `signal` aborts, nothing more is taken from the queue; orders already taken are handled, then the promise
-   * rejects with the signal's reason. The thread is then no longer the consumer.
+   * A handler that takes longer than `handlerTimeoutMs` has failed: `hold.signal` aborts, and unless the order is decided
+   * by then it is cancelled and published as a failure; what the handler returns later is ignored.
+   *
+   * When `signal` aborts, no more handlers are started and `hold.signal` of those that run aborts with its reason; the
+   * promise rejects with it when they have ended, but after `graceMs` at the latest. Orders that were taken and not
+   * started go to the next call of `consume` in their order, as if they had not been taken; so do those whose handlers
+   * were not waited for, whose holds decide nothing any more. The thread is then no longer the consumer. When the gate
+   * object is disposed of, another one can consume at once, and gets all orders that are not decided.
    * @throws SluiceError `ERR_SLUICE_CONSUMER` if another thread consumes, `ERR_SLUICE_DISPOSED` if the gate or a part of
    *   it is disposed of while an order is handled; TypeError, RangeError (`ERR_SLUICE_OPTION`).
    */
   async consume(handler: (order: T, hold: Hold) => unknown, options?: GateConsumeOptions): Promise<void> {
-    if (typeof handler !== 'function')
-      throw optionError('Gate.consume: handler', 'a function', handler, true);
-    const given = new Options('Gate.consume', options, ['batchSize', 'concurrency', 'signal']);
-    const batchSize = given.integer('batchSize', 1, takenMax, 32);
-    const concurrency = given.integer('concurrency', 1, this.#native.maxInHand, 1);
-    const handle = async ([order, hold]: readonly [T, Hold]): Promise<void> => {
-      let failure: { error: unknown } | undefined;
-      try {
-        await handler(order, hold);
-      } catch (error) {
-        failure = { error };
-      }
-      const { reservation } = hold;
-      const resolution = hold.decided ? undefined : failure === undefined ? hold.confirm() : hold.cancel();
-      if (failure !== undefined && failures.hasSubscribers) {
-        failures.publish({ order, error: failure.error, reservation });
-      }
-      const held = reservation !== undefined; // not so if it was pushed past the gate
-      const lost = held && failure === undefined && resolution !== undefined && resolution !== 'confirmed';
-      if (lost && unconfirmed.hasSubscribers) unconfirmed.publish({ order, reservation, resolution });
-    };
-    let begins = true;
-    const take = (): Array<readonly [T, Hold]> => {
-      const orders = this.#take(batchSize, begins);
-      begins = false;
-      return orders;
-    };
     if (this.#disposed) throw disposed(what);
-    const signal = given.signal();
-    try {
-      const consumed = this.#consumer.consumeBy(take, handle, concurrency, signal);
-      this.#consuming = true;
-      await consumed;
-    } finally {
-      this.#consuming = false;
-      // A second call is refused, and must leave the timer of the first alone.
-      if (!begins) this.#renewIn(Infinity);
-    }
+    await this.#loop.consume(handler, options);
   }
 
   /**
@@ -337,8 +282,8 @@ export class Gate<T> implements Disposable {
   /** Lets go of the gate in this thread, at once; not of its queue, limiter and stock. Other threads keep it. */
   [Symbol.dispose](): void {
     this.#disposed = true;
+    this.#loop.leave(disposed(what));
     this.#native.dispose();
-    if (this.#consuming) this.#consumer.interrupt();
     pinned.delete(this as Gate<unknown>);
   }
 
@@ -400,35 +345,6 @@ export class Gate<T> implements Disposable {
         ? "a cart (the gate's fields have no sku and quantity)"
         : 'undefined (the gate has no limiter)';
     return optionError(where, expected, given, true);
-  }
-
-  #take(max: number, begins: boolean): Array<readonly [T, Hold]> {
-    const count = this.#consumer.showing(() => this.#native.take(max, begins ? 1 : 0), true);
-    const renewInMs = this.#numbers[words.renewInMs] as number;
-    if (renewInMs >= 0) this.#renewIn(renewInMs);
-    const taken = this.#consumer.taken(count);
-    return taken.map((order, i) => {
-      const at = words.taken + words.each * i;
-      const reservation = this.#bigints[at] as bigint;
-      const entry = this.#halves[2 * at + 2] as number;
-      const deliveries = this.#halves[2 * at + 3] as number;
-      const hold = new Hold(reservation === 0n ? undefined : reservation, deliveries, entry, this.#resolve);
-      return [order, hold] as const;
-    });
-  }
-
-  /** Renews in `ms` milliseconds, in place of when it would have. */
-  #renewIn(ms: number): void {
-    clearTimeout(this.#renewal);
-    this.#renewal = undefined;
-    if (ms === Infinity || this.#manualClock) return;
-    this.#renewal = setTimeout(
-      () => {
-        const next = this.#native.renew();
-        this.#renewIn(next < 0 ? Infinity : next);
-      },
-      Math.min(ms, timerMsMax),
-    ).unref();
   }
 
   #badField(answer: number): Error {

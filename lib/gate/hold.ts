@@ -1,15 +1,20 @@
-import { constructorError } from '../errors.js';
+import { constructorError, SluiceError } from '../errors.js';
+import { Options } from '../options.js';
+import type { Call } from '../queue/index.js';
 import type { Resolution } from '../stock/index.js';
 
 /**
- * Confirms or cancels an order in hand, by its entry, or else a reservation.
+ * Confirms (`quantity` units; 0: all) or cancels an order in hand, by its entry, or else a reservation.
  * @internal
  */
 export type Resolve = (
   confirm: boolean,
   entry: number | undefined,
   reservation: bigint | undefined,
+  quantity: number,
 ) => Resolution;
+
+const u32Max = 0xffff_ffff;
 
 /** An admitted order's reservation in the hands of its handler. */
 export class Hold {
@@ -23,6 +28,7 @@ export class Hold {
   readonly #resolve: Resolve;
   #entry: number | undefined;
   #decided = false;
+  #call: Call | undefined;
 
   /** @internal `entry`: where the gate keeps the order until it is decided. */
   constructor(reservation: bigint | undefined, deliveries: number, entry: number, resolve: Resolve) {
@@ -36,17 +42,34 @@ export class Hold {
   }
 
   /**
-   * Sells what is held, now instead of when the handler returns: 'confirmed'; or 'expired' if the hold ran out, or
-   * what it became before. The order is decided with that: it is not handed out again, whatever becomes of the
-   * handler.
+   * Aborts when the gate does not wait for the handler any longer than it must: with SluiceError `ERR_SLUICE_TIMEOUT`
+   * when `handlerTimeoutMs` are over; the reason of the signal given to `consume`; the error that ended `consume`; or
+   * `ERR_SLUICE_DISPOSED`. Made when it is first asked for.
    */
-  confirm(): Resolution {
-    return this.#decide(true);
+  get signal(): AbortSignal {
+    return (this.#call as Call).signal;
   }
 
-  /** Puts what is held back on sale, now instead of by throwing: 'cancelled', or what it became before. */
+  /**
+   * Sells what is held, or `quantity` units of an order of one item, whose other units go back on sale; now instead of
+   * when the handler returns: 'confirmed'; or 'expired' if the hold ran out, or what it became before. The order is
+   * decided with that: it is not handed out again, whatever becomes of the handler.
+   * @throws SluiceError `ERR_SLUICE_CONSUMER` if the consumption ended without waiting for this handler: the order may
+   *   be another handler's by now; `ERR_SLUICE_DISPOSED`; TypeError, RangeError (`ERR_SLUICE_OPTION`), also for a
+   *   quantity that is more than the reservation holds, or of a cart: nothing is decided then.
+   */
+  confirm(options?: { readonly quantity?: number }): Resolution {
+    if (options === undefined) return this.#decide(true, 0);
+    const given = new Options('Hold.confirm', options, ['quantity']);
+    return this.#decide(true, given.has('quantity') ? given.integer('quantity', 1, u32Max) : 0);
+  }
+
+  /**
+   * Puts what is held back on sale, now instead of by throwing: 'cancelled', or what it became before.
+   * @throws as `confirm`.
+   */
   cancel(): Resolution {
-    return this.#decide(false);
+    return this.#decide(false, 0);
   }
 
   /** Whether the handler has decided. */
@@ -54,8 +77,25 @@ export class Hold {
     return this.#decided;
   }
 
-  #decide(confirm: boolean): Resolution {
-    const resolution = this.#resolve(confirm, this.#entry, this.reservation);
+  /** @internal Its handler is called. */
+  begin(call: Call): void {
+    this.#call = call;
+  }
+
+  /** @internal The order goes back, without having been handed to a handler. */
+  putBack(put: (entry: number) => void): void {
+    if (this.#entry !== undefined) put(this.#entry);
+    this.#entry = undefined;
+  }
+
+  #decide(confirm: boolean, quantity: number): Resolution {
+    if (!this.#decided && this.#call?.isGivenUp) {
+      throw new SluiceError(
+        'ERR_SLUICE_CONSUMER',
+        'Hold: consume() has ended without waiting for this handler; the order may be handed out again',
+      );
+    }
+    const resolution = this.#resolve(confirm, this.#entry, this.reservation, quantity);
     this.#entry = undefined;
     this.#decided = true;
     return resolution;

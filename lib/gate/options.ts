@@ -52,6 +52,17 @@ export interface GateConsumeOptions {
   readonly batchSize?: number;
   /** Handlers that run at the same time: 1 to the gate's `maxInHand`. Default: 1, which keeps the order of admission. */
   readonly concurrency?: number;
+  /**
+   * How long a handler may take, in milliseconds: 1 to 2,147,483,647. Default: as long as it wants. One that takes
+   * longer has failed: `hold.signal` aborts with SluiceError `ERR_SLUICE_TIMEOUT`, the order is cancelled unless it is
+   * decided by then, and what the handler returns is ignored.
+   */
+  readonly handlerTimeoutMs?: number;
+  /**
+   * How long a consumption that ends early waits for the handlers that run, in milliseconds: 0 to 2,147,483,647, or
+   * Infinity. Default: 10,000. Orders whose handlers have not ended by then are the next consumer's.
+   */
+  readonly graceMs?: number;
   /** Ends the consumption: see `consume`. */
   readonly signal?: AbortSignal;
 }

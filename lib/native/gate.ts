@@ -23,7 +23,9 @@ export interface NativeGate {
   admit(): number | undefined;
   admitWith(holdNs: number, lines: number, key?: NativeKey): number | undefined;
   take(max: number, begins: number): number;
-  resolve(confirm: number, entry: number): number;
+  /** A quantity of 0 is all of it. */
+  resolve(confirm: number, entry: number, quantity: number): number;
+  putBack(entry: number): void;
   renew(): number;
   stats(): GateStats | number;
   dispose(): void;

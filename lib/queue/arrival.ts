@@ -1,17 +1,22 @@
+import { setImmediate } from 'node:timers';
 import { onAbort } from '../abort.js';
 import { SluiceError } from '../errors.js';
 import { CANNOT_PARK, DISPOSED, ENDED, type NativeQueue, NOT_CONSUMER, PARKED } from '../native/index.js';
 
-/** Records taken without a pause before timers and I/O of the loop get their turn. */
+/** Records, and milliseconds, after which a loop without a pause gives timers and I/O of its thread their turn. */
 const budgetPerTurn = 1024;
+const turnMs = 4;
 /** What a `take` counts for that brings nothing although something is there: it may have dropped so many. */
 const emptyTake = 64;
 
-/** What a consuming loop of this thread waits on: the next record, the end of the queue, or an abort. */
+/** What one consuming loop of this thread waits on: the next record, the end of the queue, or an abort. */
 export class Arrival {
   readonly #native: NativeQueue;
   #resolve: ((arrived: boolean) => void) | undefined;
   #ended = false;
+  #left = false;
+  #budget = 0;
+  #turnEnds = 0;
 
   constructor(native: NativeQueue) {
     this.#native = native;
@@ -20,13 +25,13 @@ export class Arrival {
   /** Becomes the consumer, or throws ERR_SLUICE_CONSUMER. At most one loop at a time in an object. */
   begin(): void {
     if (this.#native.consumes() === NOT_CONSUMER) throw notConsumer();
-    this.#ended = false;
     this.#native.onArrival(() => this.#settle(true));
   }
 
-  /** Gives the lease back: another thread can consume from now on. */
+  /** Gives the lease back: another thread, or another loop of this one, can consume from now on. */
   end(): void {
-    this.#settle(false);
+    this.#left = true;
+    this.interrupt();
     this.#native.giveLease();
   }
 
@@ -38,8 +43,8 @@ export class Arrival {
 
   /**
    * The batches that `take` yields (empty: there is nothing now), until the queue is closed and drained. Waits for
-   * more without holding the thread, but for `spin` CPU pauses; after a bounded number of records it lets the event
-   * loop turn.
+   * more without holding the thread, but for `spin` CPU pauses; after a bounded number of records, or a few
+   * milliseconds, it lets the event loop turn.
    *
    * @throws the reason of `signal` when it aborts; nothing is taken after that.
    */
@@ -48,26 +53,53 @@ export class Arrival {
     signal: AbortSignal | undefined,
     spin: number,
   ): AsyncGenerator<Batch, void, void> {
-    let budget = budgetPerTurn;
+    this.#beginTurn();
     while (!this.#ended) {
       signal?.throwIfAborted();
       const batch = take();
       if (batch.length > 0) {
         yield batch;
-        budget -= batch.length;
+        this.#budget -= batch.length;
       } else if (spin === 0 || this.#native.spin(spin) !== 1) {
         if (signal?.aborted) continue; // by a listener that `take` called
         const parked = this.#park();
         if (parked === ENDED) return;
         // Something is there: it came just now, or `take` has dropped records and not looked further.
-        if (parked !== PARKED) budget -= emptyTake;
+        if (parked !== PARKED) this.#budget -= emptyTake;
         else if (!(await this.#arrived(signal))) return;
-        else budget = budgetPerTurn;
+        else this.#beginTurn();
       }
-      if (budget > 0) continue;
-      await new Promise((resolve) => setImmediate(resolve));
-      budget = budgetPerTurn;
+      if (this.#budget <= 0 || performance.now() >= this.#turnEnds) await this.#turn();
     }
+  }
+
+  /**
+   * The items of each batch, in order, until interrupted, with a turn of the event loop between two when it is time.
+   * `between` is called after each, with the time.
+   */
+  async *items<Item>(
+    batches: AsyncIterable<readonly Item[]>,
+    between: (now: number) => void,
+  ): AsyncGenerator<Item, void, void> {
+    for await (const batch of batches) {
+      for (const item of batch) {
+        if (this.#ended) return;
+        yield item;
+        const now = performance.now();
+        between(now);
+        if (now >= this.#turnEnds) await this.#turn();
+      }
+    }
+  }
+
+  #beginTurn(): void {
+    this.#budget = budgetPerTurn;
+    this.#turnEnds = performance.now() + turnMs;
+  }
+
+  async #turn(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#beginTurn();
   }
 
   /** PARKED: it waits. ENDED: there will be nothing more. Else there is something to take. */
@@ -87,7 +119,8 @@ export class Arrival {
       this.#resolve = resolve;
     });
     forget();
-    if (!arrived) this.#native.unpark();
+    // The lease may be another loop's by now, and the wait, too.
+    if (!arrived && !this.#left) this.#native.unpark();
     // Not arrived: aborted, which the caller's next look at the signal reports, or interrupted.
     return arrived || signal?.aborted === true;
   }

@@ -4,7 +4,7 @@ import { DISPOSED, disposed, ENDED, type NativeQueue, NOT_CONSUMER } from '../na
 import { Options } from '../options.js';
 import { type Codec, codecOf, type RecordType, type RecordView } from '../record/index.js';
 import { Arrival, notConsumer } from './arrival.js';
-import { handleAll, oneByOne } from './handlers.js';
+import { type Call, checkedLimits, type HandlerContext, Handlers, type Limits } from './handlers.js';
 import type { Notices } from './notices.js';
 import type { ConsumeOptions } from './options.js';
 import { checkTimeout, sliceMs, staged } from './producer.js';
@@ -12,6 +12,29 @@ import { checkTimeout, sliceMs, staged } from './producer.js';
 const batchMax = 65_536;
 /** Words of the staging buffer: see native/addon/queue.h. */
 const words = { dropped: 1, reasons: 2 };
+
+/** A loop that consumes, until it is left. */
+interface ConsumeLoop {
+  readonly arrival: Arrival;
+  /** Starts no more handlers. */
+  stop?: (reason: unknown) => void;
+  /** On whose behalf, if not the queue's own. */
+  readonly owner?: object | undefined;
+  /** Called while the loop still has the lease. */
+  readonly leaving?: (() => void) | undefined;
+}
+
+/** How a loop consumes what `take` removes by other means than a queue's own methods. */
+export interface ConsumedBy<Item> {
+  readonly owner: object;
+  take(): Item[];
+  handle(item: Item, call: Call): unknown;
+  /** After each, with the time. */
+  between(now: number): void;
+  timedOut(item: Item, error: SluiceError): void;
+  /** Called once, when nothing more is handled and the lease is about to be given back. */
+  leaving(): void;
+}
 
 /** The consumer's half of a queue object. What its methods promise is documented on `Queue`. */
 export class Consumer<T> {
@@ -25,7 +48,6 @@ export class Consumer<T> {
   readonly #words: Float64Array;
   readonly #bytes: number;
   readonly #notices: Notices<T>;
-  readonly #arrival: Arrival;
   readonly #drops: boolean;
   /** The most records that the queue can hold, with 'drop-oldest' too. */
   readonly #places: number;
@@ -33,6 +55,8 @@ export class Consumer<T> {
   readonly #freshMs: number;
   #wantsDropped = false;
   #busy: 'draining' | 'consuming' | undefined;
+  /** The loop that consumes. */
+  #loop: ConsumeLoop | undefined;
   /** Of the batch that drain() is visiting: how many leave the queue with it. */
   #visited = 0;
   #disposed = false;
@@ -52,7 +76,6 @@ export class Consumer<T> {
     this.#words = new arrays.Float64Array(staging.words);
     this.#bytes = record.bytes;
     this.#notices = notices;
-    this.#arrival = new Arrival(native);
     this.#drops = native.drops;
     this.#places = 2 * native.capacity * native.lanes;
     this.#freshMs = !native.expires ? Infinity : native.manualClock ? -1 : 0.1;
@@ -132,59 +155,75 @@ export class Consumer<T> {
   }
 
   iterate(): AsyncGenerator<T, void, void> {
-    const progress = { running: false };
+    const progress: { loop?: ConsumeLoop | undefined } = {};
     const records = this.#records(progress);
     // A generator that waits for a record would hear of its end only after that record, and lose it.
     const end = records.return.bind(records);
     records.return = (value) => {
-      if (progress.running) this.#arrival.interrupt();
+      progress.loop?.arrival.interrupt();
       return end(value);
     };
     return records;
   }
 
-  async *#records(progress: { running: boolean }): AsyncGenerator<T, void, void> {
-    this.#begin();
-    progress.running = true;
+  async *#records(progress: { loop?: ConsumeLoop | undefined }): AsyncGenerator<T, void, void> {
+    const loop = this.#begin();
+    progress.loop = loop;
     try {
-      for await (const [value] of this.#arrival.batches(() => this.#popSome(1), undefined, 0))
+      for await (const [value] of loop.arrival.batches(() => this.#popSome(1), undefined, 0))
         yield value as T;
     } finally {
-      progress.running = false;
-      this.#end();
+      progress.loop = undefined;
+      this.#end(loop);
     }
   }
 
-  async consume(handler: (batch: T[]) => unknown, options: ConsumeOptions | undefined): Promise<void> {
+  async consume(
+    handler: (batch: T[], context: HandlerContext) => unknown,
+    options: ConsumeOptions | undefined,
+  ): Promise<void> {
     if (typeof handler !== 'function')
       throw optionError('Queue.consume: handler', 'a function', handler, true);
-    const given = new Options('Queue.consume', options, ['batchSize', 'concurrency', 'spin', 'signal']);
+    const known = ['batchSize', 'concurrency', 'spin', 'handlerTimeoutMs', 'graceMs', 'signal'];
+    const given = new Options('Queue.consume', options, known);
     const batchSize = given.integer('batchSize', 1, batchMax, 64);
-    const concurrency = given.integer('concurrency', 1, batchMax, 1);
+    const limits = checkedLimits(given, given.integer('concurrency', 1, batchMax, 1));
     const spin = given.integer('spin', 0, 1_000_000, 0);
     const signal = given.signal();
-    this.#begin();
-    try {
-      const batches = this.#arrival.batches(() => this.#popSome(batchSize), signal, spin);
-      await handleAll(batches, handler, concurrency, () => this.#arrival.interrupt());
-    } finally {
-      this.#end();
-    }
+    const loop = this.#begin();
+    const batches = loop.arrival.batches(() => this.#popSome(batchSize), signal, spin);
+    await this.#handleAll(loop, batches, signal, (interrupt) => {
+      return new Handlers<T[]>(handler, fail, limits, interrupt);
+    });
   }
 
-  /** Consumes one by one what `take` removes by other means than this object's own methods. */
+  /** Consumes one by one what `by` takes. */
   async consumeBy<Item>(
-    take: () => Item[],
-    handle: (item: Item) => unknown,
-    concurrency: number,
+    by: ConsumedBy<Item>,
+    limits: Limits,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    this.#begin();
+    const loop = this.#begin(by.owner, () => by.leaving());
+    const batches = loop.arrival.batches(() => by.take(), signal, 0);
+    const items = loop.arrival.items(batches, (now) => by.between(now));
+    await this.#handleAll(loop, items, signal, (interrupt) => {
+      const timedOut = (item: Item, error: SluiceError): void => by.timedOut(item, error);
+      return new Handlers<Item>((item, call) => by.handle(item, call), timedOut, limits, interrupt);
+    });
+  }
+
+  async #handleAll<Item>(
+    loop: ConsumeLoop,
+    items: AsyncIterable<Item>,
+    signal: AbortSignal | undefined,
+    make: (interrupt: () => void) => Handlers<Item>,
+  ): Promise<void> {
     try {
-      const items = oneByOne(this.#arrival.batches(take, signal, 0));
-      await handleAll(items, handle, concurrency, () => this.#arrival.interrupt());
+      const handlers = make(() => loop.arrival.interrupt());
+      loop.stop = (reason) => handlers.stop(reason);
+      await handlers.all(items, signal);
     } finally {
-      this.#end();
+      this.#end(loop);
     }
   }
 
@@ -205,16 +244,22 @@ export class Consumer<T> {
     if (this.#busy === undefined) this.#native.giveLease();
   }
 
-  /** Ends what consumes, without a call: see `dispose`. */
-  interrupt(): void {
-    this.#arrival.interrupt();
+  /**
+   * Gives up being the consumer, in the middle of a loop too: its handlers' signals abort with `reason`, and another
+   * loop can consume at once. With `owner`, if it is the owner's loop.
+   */
+  leave(reason: unknown, owner?: object): void {
+    const loop = this.#loop;
+    if (loop === undefined || (owner !== undefined && loop.owner !== owner)) return;
+    loop.stop?.(reason);
+    this.#end(loop);
   }
 
   /** Before the native object lets go: what a drain has visited has left the queue, and it visits nothing more. */
   dispose(): void {
     this.#freeVisited();
     this.#disposed = true;
-    this.interrupt();
+    this.leave(disposed('Queue'));
   }
 
   #freeVisited(): void {
@@ -299,15 +344,22 @@ export class Consumer<T> {
     return values;
   }
 
-  #begin(): void {
+  #begin(owner?: object, leaving?: () => void): ConsumeLoop {
     if (this.#busy !== undefined) throw this.#reentrant('Queue');
-    this.#arrival.begin();
+    const loop = { arrival: new Arrival(this.#native), owner, leaving };
+    loop.arrival.begin();
     this.#busy = 'consuming';
+    this.#loop = loop;
+    return loop;
   }
 
-  #end(): void {
+  /** Nothing happens if the loop was left before. */
+  #end(loop: ConsumeLoop): void {
+    if (this.#loop !== loop) return;
+    this.#loop = undefined;
     this.#busy = undefined;
-    this.#arrival.end();
+    loop.leaving?.();
+    loop.arrival.end();
   }
 
   #notDraining(): void {
@@ -329,4 +381,9 @@ export class Consumer<T> {
     if (answer < 0) throw disposed('Queue');
     return answer;
   }
+}
+
+/** A handler that takes too long has failed. */
+function fail(_: unknown, error: SluiceError): never {
+  throw error;
 }

@@ -1,50 +1,233 @@
-/**
- * Runs `handle` on each item, at most `concurrency` at the same time, started in the order of the items. When one
- * fails, no more are started, and `stop` is called, which must end a wait for more items; when all that run have
- * ended, the first failure is thrown.
- */
-export async function handleAll<Item>(
-  items: AsyncIterable<Item>,
-  handle: (item: Item) => unknown,
-  concurrency: number,
-  stop: () => void,
-): Promise<void> {
-  const running = new Set<Promise<void>>();
-  const failures: unknown[] = [];
-  try {
-    for await (const item of items) {
-      const result = handle(item);
-      if (!isPromise(result)) continue;
-      if (concurrency === 1) {
-        await result;
-        continue;
-      }
-      const run: Promise<void> = Promise.resolve(result)
-        .then(
-          () => undefined,
-          (error: unknown) => {
-            failures.push(error);
-            stop();
-          },
-        )
-        .finally(() => running.delete(run));
-      running.add(run);
-      if (running.size >= concurrency) await Promise.race(running);
-      if (failures.length > 0) break;
-    }
-  } finally {
-    await Promise.all(running);
+import { clearTimeout, setTimeout } from 'node:timers';
+import { onAbort } from '../abort.js';
+import { SluiceError } from '../errors.js';
+import type { Options } from '../options.js';
+import { isThenable } from '../thenable.js';
+import { timeoutMsMax } from './options.js';
+
+/** How many handlers run at a time, and how long a loop waits for one. */
+export interface Limits {
+  readonly concurrency: number;
+  /** Undefined: a handler may take as long as it wants. */
+  readonly handlerTimeoutMs: number | undefined;
+  /** How long a loop that ends early waits for the handlers that run. */
+  readonly graceMs: number;
+}
+
+const graceMsDefault = 10_000;
+
+/** `handlerTimeoutMs` and `graceMs` of these options. */
+export function checkedLimits(given: Options, concurrency: number): Limits {
+  const handlerTimeoutMs = given.has('handlerTimeoutMs')
+    ? given.number('handlerTimeoutMs', 1, timeoutMsMax)
+    : undefined;
+  const graceMs =
+    given.get('graceMs') === Number.POSITIVE_INFINITY
+      ? Number.POSITIVE_INFINITY
+      : given.number('graceMs', 0, timeoutMsMax, graceMsDefault);
+  return { concurrency, handlerTimeoutMs, graceMs };
+}
+
+/** What a handler of `Queue.consume` is told beside its records. */
+export interface HandlerContext {
+  /**
+   * Aborts when the loop does not wait for the handler any longer than it must: with the reason of the signal given to
+   * `consume`, the error of another handler, SluiceError `ERR_SLUICE_TIMEOUT` when `handlerTimeoutMs` are over, or
+   * `ERR_SLUICE_DISPOSED`. Made when it is first asked for.
+   */
+  readonly signal: AbortSignal;
+}
+
+/** One call of a handler. */
+export class Call implements HandlerContext {
+  readonly #loop: Loop;
+  #controller: AbortController | undefined;
+  #aborted: { readonly reason: unknown } | undefined;
+  #isOver = false;
+
+  constructor(loop: Loop) {
+    this.#loop = loop;
   }
-  if (failures.length > 0) throw failures[0];
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      const aborted = this.#aborted ?? this.#loop.stopped;
+      if (aborted !== undefined) this.#controller.abort(aborted.reason);
+      else if (!this.#isOver) this.#loop.watched.add(this);
+    }
+    return this.#controller.signal;
+  }
+
+  /** Whether nothing comes of what it returns, if it has not yet: its time is over, or it is given up. */
+  get isOver(): boolean {
+    return this.#isOver || this.isGivenUp;
+  }
+
+  /** Whether the loop has ended without waiting for it. */
+  get isGivenUp(): boolean {
+    return this.#loop.isOver;
+  }
+
+  abort(reason: unknown): void {
+    this.#aborted ??= { reason };
+    this.#controller?.abort(reason);
+  }
+
+  /** It has returned, or is given up. */
+  end(): void {
+    this.#isOver = true;
+    if (this.#controller !== undefined) this.#loop.watched.delete(this);
+  }
 }
 
-function isPromise(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+/** What the calls of one loop know of it. */
+interface Loop {
+  /** Why the loop ends early, once it does. */
+  readonly stopped: { readonly reason: unknown } | undefined;
+  /** Whether the loop has ended without waiting for the handlers that run. */
+  readonly isOver: boolean;
+  /** The calls whose signal somebody has. */
+  readonly watched: Set<Call>;
 }
 
-/** The items of each batch, in order. */
-export async function* oneByOne<Item>(
-  batches: AsyncIterable<readonly Item[]>,
-): AsyncGenerator<Item, void, void> {
-  for await (const batch of batches) yield* batch;
+/**
+ * Runs a handler on each item, at most `concurrency` at the same time, started in the order of the items. The cost of
+ * an item does not depend on how many run, and nothing of it is kept when its handler has ended.
+ */
+export class Handlers<Item> implements Loop {
+  readonly watched: Set<Call> = new Set<Call>();
+  stopped: { readonly reason: unknown } | undefined;
+  isOver = false;
+  readonly #handle: (item: Item, call: Call) => unknown;
+  readonly #timedOut: (item: Item, error: SluiceError) => void;
+  readonly #limits: Limits;
+  /** Ends the wait for more items. */
+  readonly #interrupt: () => void;
+  #failure: { readonly error: unknown } | undefined;
+  #running = 0;
+  /** Of the loop, which waits until fewer than `#below` run. */
+  #wake: (() => void) | undefined;
+  #below = 0;
+  #grace: NodeJS.Timeout | undefined;
+  #graceIsOver = false;
+
+  /** `timedOut` decides what becomes of an item whose handler took too long; what it throws, the loop fails with. */
+  constructor(
+    handle: (item: Item, call: Call) => unknown,
+    timedOut: (item: Item, error: SluiceError) => void,
+    limits: Limits,
+    interrupt: () => void,
+  ) {
+    this.#handle = handle;
+    this.#timedOut = timedOut;
+    this.#limits = limits;
+    this.#interrupt = interrupt;
+  }
+
+  /**
+   * Handles all items, and resolves when the last handler has ended. When a handler fails or `signal` aborts, no more
+   * are started; rejects with the first failure when those that run have ended, or after `graceMs`.
+   */
+  async all(items: AsyncIterable<Item>, signal: AbortSignal | undefined): Promise<void> {
+    const forget = onAbort(signal, () => this.#fail(signal?.reason));
+    try {
+      for await (const item of items) {
+        this.#start(item);
+        if (this.#running >= this.#limits.concurrency) await this.#untilBelow(this.#limits.concurrency);
+        if (this.stopped !== undefined) break;
+      }
+    } catch (error) {
+      this.#fail(error);
+    }
+    if (this.#running > 0 && !this.#graceIsOver) await this.#untilBelow(1);
+    forget();
+    clearTimeout(this.#grace);
+    if (this.#running > 0) {
+      this.isOver = true;
+      this.#failure ??= { error: this.stopped?.reason };
+    }
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  /** Starts no more, aborts the signals of those that run, and waits at most `graceMs` for them. */
+  stop(reason: unknown): void {
+    if (this.stopped !== undefined) return;
+    this.stopped = { reason };
+    const { graceMs } = this.#limits;
+    if (graceMs < Number.POSITIVE_INFINITY) {
+      this.#grace = setTimeout(() => {
+        this.#graceIsOver = true;
+        this.#resume();
+      }, graceMs);
+    }
+    this.#interrupt();
+    for (const call of this.watched) call.abort(reason);
+    if (this.#below > 1) this.#resume();
+  }
+
+  #start(item: Item): void {
+    const call = new Call(this);
+    const result = this.#handle(item, call);
+    if (!isThenable(result)) {
+      call.end();
+      return;
+    }
+    this.#running++;
+    const { handlerTimeoutMs } = this.#limits;
+    const timer =
+      handlerTimeoutMs === undefined
+        ? undefined
+        : setTimeout(() => {
+            if (this.isOver) return;
+            const error = tooLong(handlerTimeoutMs);
+            call.abort(error);
+            this.#end(call, () => this.#timedOut(item, error));
+          }, handlerTimeoutMs);
+    const ended = (failure?: { readonly error: unknown }): void => {
+      clearTimeout(timer);
+      if (call.isOver) return;
+      this.#end(call, () => {
+        if (failure !== undefined) throw failure.error;
+      });
+    };
+    Promise.resolve(result).then(
+      () => ended(),
+      (error: unknown) => ended({ error }),
+    );
+  }
+
+  #end(call: Call, decide: () => void): void {
+    try {
+      decide();
+    } catch (error) {
+      this.#fail(error);
+    }
+    call.end();
+    this.#running--;
+    if (this.#running < this.#below) this.#resume();
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.stop(error);
+  }
+
+  #untilBelow(below: number): Promise<void> {
+    this.#below = below;
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  #resume(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    this.#below = 0;
+    wake?.();
+  }
+}
+
+function tooLong(ms: number): SluiceError {
+  return new SluiceError('ERR_SLUICE_TIMEOUT', `consume: a handler was not done within ${ms} ms`);
 }

@@ -78,6 +78,16 @@ export interface ConsumeOptions {
    * sleeping, 0 to 1,000,000. Default: 0.
    */
   readonly spin?: number;
+  /**
+   * How long a handler may take, in milliseconds: 1 to 2,147,483,647. Default: as long as it wants. One that takes
+   * longer has failed, with SluiceError `ERR_SLUICE_TIMEOUT`; its signal aborts, and what it returns is ignored.
+   */
+  readonly handlerTimeoutMs?: number;
+  /**
+   * How long a consumption that ends early waits for the handlers that run, in milliseconds: 0 to 2,147,483,647, or
+   * Infinity. Default: 10,000. What those that are left return is ignored.
+   */
+  readonly graceMs?: number;
   /** Ends the consumption: see `consume`. */
   readonly signal?: AbortSignal;
 }

@@ -19,6 +19,7 @@ import { RecordType, type RecordView } from '../record/index.js';
 import type { Batcher } from './batcher.js';
 import { Consumer } from './consumer.js';
 import { Endings } from './endings.js';
+import type { HandlerContext } from './handlers.js';
 import { Notices, type QueueEvents } from './notices.js';
 import {
   type AttachOptions,
@@ -289,14 +290,20 @@ export class Queue<T> implements Disposable, AsyncDisposable {
 
   /**
    * Hands records to `handler` in arrays of up to `batchSize`, oldest first, until the queue is closed and drained.
-   * The next batch is taken when the handler's promise resolves; with `concurrency` n, up to n run at a time. At
-   * least every 1,024 records the event loop gets a turn. A batch belongs to the handler: it has left the queue.
+   * The next batch is taken when the handler's promise resolves, never ahead; with `concurrency` n, up to n run at a
+   * time. At least every 1,024 records, and after each handler that leaves the loop more than 4 ms behind, the event
+   * loop gets a turn. A batch belongs to the handler: it has left the queue.
    *
-   * When `signal` aborts, nothing more is taken; handlers that run are awaited, then the promise rejects with the
-   * signal's reason. When a handler fails, likewise with its error. The lease is released in the end.
-   * @throws as `tryPop`; TypeError, RangeError (`ERR_SLUICE_OPTION`).
+   * When `signal` aborts, nothing more is taken, and the signals that the handlers were given abort with its reason; the
+   * promise rejects with it when the handlers that run have ended, but after `graceMs` at the latest. When a handler
+   * fails, or takes longer than `handlerTimeoutMs`, likewise with its error. The lease is released in the end; when this
+   * object is disposed of, at once.
+   * @throws as `tryPop`; TypeError, RangeError (`ERR_SLUICE_OPTION`); SluiceError `ERR_SLUICE_TIMEOUT`.
    */
-  consume(handler: (batch: T[]) => unknown, options?: ConsumeOptions): Promise<void> {
+  consume(
+    handler: (batch: T[], context: HandlerContext) => unknown,
+    options?: ConsumeOptions,
+  ): Promise<void> {
     return this.#consumer.consume(handler, options);
   }
 

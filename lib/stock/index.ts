@@ -1,5 +1,6 @@
 export {
   aboutOneItem,
+  badQuantity,
   type ItemChanged,
   type Refusal,
   type Refused,

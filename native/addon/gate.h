@@ -73,9 +73,11 @@ class GateAttachment : public Attachment {
   // Takes up to `max` orders: records to the queue's staging, the rest to the gate's. `begins`: for a new consumer,
   // which gets first what the last one had in hand.
   std::uint32_t take(std::uint32_t max, bool begins);
-  // Confirms or cancels an order in hand (and then its entry is free), or any reservation if `entry` is not in hand.
-  // Without a stock there is nothing to resolve.
-  ResolveResult resolve(std::uint32_t entry, std::uint64_t reservation, bool confirm);
+  // Confirms (`quantity` units; 0: all) or cancels an order in hand, whose entry is then free; or any reservation, if
+  // `entry` is not in hand. Without a stock there is nothing to resolve. kBadQuantity: nothing is decided.
+  ResolveResult resolve(std::uint32_t entry, std::uint64_t reservation, bool confirm, std::uint32_t quantity);
+  // No handler was given the order in hand: its delivery does not count.
+  void put_back(std::uint32_t entry);
   // Extends the holds in hand that are about to be over. Returns in how many ns to come again, or kNever.
   std::uint64_t renew();
 
@@ -104,7 +106,7 @@ class GateAttachment : public Attachment {
   std::uint32_t take_again(std::uint32_t max, std::uint64_t now);
   std::uint32_t take_new(std::uint32_t max, std::uint64_t now);
   void hand_out(std::uint32_t i, std::uint32_t entry, std::uint64_t now);
-  ResolveResult resolve_reservation(std::uint64_t reservation, bool confirm);
+  ResolveResult resolve_reservation(std::uint64_t reservation, bool confirm, std::uint32_t quantity = 0);
   void release_place(const AdmittedOrder& order);
 
   std::shared_ptr<SharedGate> shared_;

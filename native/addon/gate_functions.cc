@@ -63,13 +63,23 @@ napi_value take(napi_env env, napi_callback_info info) {
   return number(env, static_cast<std::int32_t>(self.take(max, arguments[1] != 0)));
 }
 
-// resolve(confirm, entry): the ResolveResult; for what is not in hand (any more) the reservation stands in staging
+// resolve(confirm, entry, quantity): the ResolveResult; for what is not in hand (any more) the reservation stands in
+// staging
 napi_value resolve(napi_env env, napi_callback_info info) {
-  std::uint32_t arguments[2];
+  std::uint32_t arguments[3];
   auto& self = attachment<GateAttachment>(env, info, arguments);
   if (!self.usable()) return number(env, kDisposed);
   const auto reservation = self.words().get<std::uint64_t>(GateAttachment::kReservation);
-  return number(env, static_cast<std::int32_t>(self.resolve(arguments[1], reservation, arguments[0] != 0)));
+  return number(env, static_cast<std::int32_t>(
+                         self.resolve(arguments[1], reservation, arguments[0] != 0, arguments[2])));
+}
+
+// putBack(entry): an order that was taken and not started
+napi_value put_back(napi_env env, napi_callback_info info) {
+  std::uint32_t arguments[1];
+  auto& self = attachment<GateAttachment>(env, info, arguments);
+  if (self.usable()) self.put_back(arguments[0]);
+  return nullptr;
 }
 
 // renew(): in how many milliseconds to come again, or Infinity
@@ -102,8 +112,8 @@ napi_value dispose(napi_env env, napi_callback_info info) {
 }
 
 constexpr HotFunction kGateFunctions[] = {
-    {"admit", admit}, {"admitWith", admit_with}, {"take", take},       {"resolve", resolve},
-    {"renew", renew}, {"stats", stats},          {"dispose", dispose},
+    {"admit", admit},      {"admitWith", admit_with}, {"take", take},   {"resolve", resolve},
+    {"putBack", put_back}, {"renew", renew},          {"stats", stats}, {"dispose", dispose},
 };
 
 }  // namespace

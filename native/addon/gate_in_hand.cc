@@ -89,19 +89,27 @@ std::uint64_t GateAttachment::renew() {
   return renewal_at_ == kNever ? kNever : renewal_at_ - now;
 }
 
-ResolveResult GateAttachment::resolve(std::uint32_t entry, std::uint64_t reservation, bool confirm) {
-  if (!in_session() || !table_.in_hand(entry, session_)) return resolve_reservation(reservation, confirm);
+ResolveResult GateAttachment::resolve(std::uint32_t entry, std::uint64_t reservation, bool confirm,
+                                      std::uint32_t quantity) {
+  if (!in_session() || !table_.in_hand(entry, session_))
+    return resolve_reservation(reservation, confirm, quantity);
   const AdmittedOrder order = table_[entry].order;
-  const ResolveResult result = resolve_reservation(order.reservation, confirm);
+  const ResolveResult result = resolve_reservation(order.reservation, confirm, quantity);
+  if (result == ResolveResult::kBadQuantity) return result;
   release_place(order);
   table_.remove(entry);
   return result;
 }
 
-ResolveResult GateAttachment::resolve_reservation(std::uint64_t reservation, bool confirm) {
+void GateAttachment::put_back(std::uint32_t entry) {
+  if (in_session() && table_.in_hand(entry, session_)) table_.put_back(entry);
+}
+
+ResolveResult GateAttachment::resolve_reservation(std::uint64_t reservation, bool confirm,
+                                                  std::uint32_t quantity) {
   if (admission_.stock == nullptr) return ResolveResult::kDone;
   const std::uint64_t now = parts_.stock->clock().now();
-  return confirm ? admission_.stock->confirm(*admission_.stock_line, reservation, now)
+  return confirm ? admission_.stock->confirm(*admission_.stock_line, reservation, now, quantity)
                  : admission_.stock->cancel(*admission_.stock_line, reservation, now);
 }
 

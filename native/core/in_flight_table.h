@@ -80,8 +80,8 @@ class InFlightTable {
     const std::uint32_t entry = control_->cursor;
     if (entry == kNone) return kNone;
     control_->cursor = (*this)[entry].next;
+    if ((*this)[entry].deliveries != 0) add(control_->redelivered, 1);
     hand_out((*this)[entry]);
-    add(control_->redelivered, 1);
     return entry;
   }
 
@@ -109,6 +109,12 @@ class InFlightTable {
   // Whether `session` has the entry in hand.
   bool in_hand(std::uint32_t entry, std::uint64_t session) const noexcept {
     return entry < control_->unused && (*this)[entry].session == session && session == control_->session;
+  }
+
+  // No handler was given it: it waits for the next consumer as if it had not been handed out. It must be in hand.
+  void put_back(std::uint32_t entry) noexcept {
+    (*this)[entry].session = 0;
+    --(*this)[entry].deliveries;
   }
 
   // It is decided. It must be in hand.

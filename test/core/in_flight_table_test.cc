@@ -53,6 +53,24 @@ struct Table {
 
 using Orders = std::vector<std::uint64_t>;
 
+TEST_CASE(
+    "what is put back was not delivered: the next consumer is handed it in its place, for the first time") {
+  Table one(4);
+  one.table.begin();
+  const std::uint32_t entries[] = {one.take(10), one.take(11), one.take(12)};
+  one.table.put_back(entries[1]);
+  CHECK(!one.table.in_hand(entries[1], 1));
+  one.table.begin();
+  std::vector<std::uint32_t> deliveries;
+  for (std::uint64_t order = 10; order < 13; ++order) {
+    const std::uint32_t entry = one.table.again();
+    CHECK(one.order_in(entry) == order);
+    deliveries.push_back(one.table[entry].deliveries);
+  }
+  CHECK(deliveries == std::vector<std::uint32_t>{2, 1, 2});
+  CHECK(one.table.redelivered() == 2);
+}
+
 TEST_CASE("what one consumer had in hand, the next is handed first, in order, and counts the deliveries") {
   Table one(4);
   const std::uint64_t first = one.table.begin();

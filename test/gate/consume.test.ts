@@ -2,7 +2,7 @@ import { channel } from 'node:diagnostics_channel';
 import { setImmediate as immediate } from 'node:timers/promises';
 import { Gate, type Hold, Limiter, ManualClock, Queue, Stock } from 'sluice';
 import { afterEach, describe, expect, it } from 'vitest';
-import { expectError, rejected } from '../thrown.js';
+import { expectError, rejected, thrown } from '../thrown.js';
 import { fields, Order, order } from './order.js';
 
 /** A gate over stock and limiter, with `count` orders admitted, numbered from 0. */
@@ -123,7 +123,7 @@ describe('consume', () => {
     expect(queue.stats().wakeups).toBeGreaterThan(0);
   });
 
-  it('ends on abort when the orders that it took are handled; the others stay in the queue', async () => {
+  it('ends on abort when the handlers that run have ended; all others stay, in their order', async () => {
     const { gate, queue, stock } = admitted(100);
     const abort = new AbortController();
     const reason = new Error('enough');
@@ -139,11 +139,18 @@ describe('consume', () => {
       ),
     );
     expect(error).toBe(reason);
-    expect(ids).toEqual(range(0, 10));
-    expect(stock.counts(1)).toMatchObject({ sold: 10, reserved: 90 });
-    expect(queue.depth).toBe(90);
+    expect(ids).toEqual(range(0, 3));
+    expect(stock.counts(1)).toMatchObject({ sold: 3, reserved: 97 });
+    expect([queue.depth, gate.stats().inHand]).toEqual([90, 7]);
     queue.close();
-    await gate.consume(() => {});
+    const deliveries = new Set<number>();
+    await gate.consume(({ id }, hold) => {
+      ids.push(Number(id));
+      deliveries.add(hold.deliveries);
+    });
+    expect(ids).toEqual(range(0, 100));
+    // Those that no handler had been given were not delivered before.
+    expect([...deliveries, gate.stats().redelivered]).toEqual([1, 0]);
     expect(stock.counts(1)).toMatchObject({ sold: 100, reserved: 0 });
   });
 
@@ -167,6 +174,85 @@ describe('consume', () => {
   it('fails when its stock is disposed of under its hands', async () => {
     const { gate, stock } = admitted(3);
     expectError(await rejected(gate.consume(() => stock[Symbol.dispose]())), 'ERR_SLUICE_DISPOSED');
+  });
+});
+
+describe('a handler that has sold its order, or a part of it', () => {
+  const told: unknown[] = [];
+  const lost = channel('sluice:gate:not-confirmed');
+  const onLost = (message: unknown): void => void told.push(message);
+  afterEach(() => {
+    lost.unsubscribe(onLost);
+    told.length = 0;
+  });
+
+  it('has its order confirmed, whether by its hold or by the stock', async () => {
+    const { gate, queue, stock } = admitted(0);
+    for (let id = 0; id < 4; id++) gate.admit(order(id, { quantity: 5 }));
+    queue.close();
+    lost.subscribe(onLost);
+    failures.subscribe(listen);
+    const sell: Array<(hold: Hold) => unknown> = [
+      (hold) => hold.confirm({ quantity: 2 }),
+      (hold) => stock.confirm(hold.reservation ?? 0n, { quantity: 3 }),
+      (hold) => stock.confirm(hold.reservation ?? 0n),
+      () => {},
+    ];
+    const answers: unknown[] = [];
+    await gate.consume(({ id }, hold) => void answers.push(sell[Number(id)]?.(hold)));
+    expect(answers).toEqual(['confirmed', 'confirmed', 'confirmed', undefined]);
+    expect([...told, ...published]).toEqual([]);
+    expect(stock.counts(1)).toEqual({ total: 1_000, available: 985, reserved: 0, sold: 15 });
+    expect(gate.stats().inHand).toBe(0);
+  });
+
+  it('is told of a quantity that its order does not hold, which decides nothing', async () => {
+    const { gate, queue, stock } = admitted(0);
+    gate.admit(order(1, { quantity: 5 }));
+    queue.close();
+    await gate.consume((_, hold) => {
+      for (const quantity of [0, 6, 1.5, 2 ** 32]) {
+        expectError(
+          thrown(() => hold.confirm({ quantity })),
+          'ERR_SLUICE_OPTION',
+          RangeError,
+        );
+      }
+      expectError(
+        thrown(() => hold.confirm({ units: 1 } as never)),
+        'ERR_SLUICE_OPTION',
+        TypeError,
+      );
+      expect([hold.decided, gate.stats().inHand]).toEqual([false, 1]);
+      expect([hold.confirm({ quantity: 5 }), gate.stats().inHand]).toEqual(['confirmed', 0]);
+    });
+    expect(stock.counts(1)).toMatchObject({ available: 995, sold: 5 });
+  });
+
+  it('is published if its order was cancelled by others', async () => {
+    const { gate, queue, stock } = admitted(1);
+    queue.close();
+    lost.subscribe(onLost);
+    await gate.consume((_, hold) => void stock.cancel(hold.reservation ?? 0n));
+    expect(told).toMatchObject([{ resolution: 'already-cancelled' }]);
+  });
+
+  it('is awaited if it returns a function with a method then', async () => {
+    const { gate, queue, stock } = admitted(1);
+    queue.close();
+    let sold = -1;
+    await gate.consume(() =>
+      Object.assign(() => {}, {
+        // biome-ignore lint/suspicious/noThenProperty: what is tested
+        then: (resolve: () => void) => {
+          setImmediate(() => {
+            sold = stock.counts(1).sold;
+            resolve();
+          });
+        },
+      }),
+    );
+    expect([sold, stock.counts(1).sold]).toEqual([0, 1]);
   });
 });
 

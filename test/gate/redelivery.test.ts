@@ -43,13 +43,14 @@ describe('orders that a consumer had in hand when it ended', () => {
     expect(all.gate.stats()).toMatchObject({ inHand: 3, redelivered: 0 });
     expect(await handleAll(all)).toEqual([
       [2, 2],
-      [3, 2],
-      [4, 2],
+      [3, 1],
+      [4, 1],
       [5, 1],
       [6, 1],
       [7, 1],
     ]);
-    expect(all.gate.stats()).toMatchObject({ inHand: 0, redelivered: 3 });
+    // Its handler had been given one of the three.
+    expect(all.gate.stats()).toMatchObject({ inHand: 0, redelivered: 1 });
     expect(all.stock.counts(1)).toMatchObject({ sold: 8, reserved: 0 });
     expect(all.limiter.stats().inFlight).toBe(0);
   });
@@ -60,8 +61,8 @@ describe('orders that a consumer had in hand when it ended', () => {
     expect(all.gate.stats()).toMatchObject({ inHand: 3 });
     expect(await handleAll(all)).toEqual([
       [0, 6],
-      [1, 6],
-      [2, 6],
+      [1, 1],
+      [2, 1],
     ]);
   });
 

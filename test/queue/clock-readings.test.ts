@@ -21,10 +21,19 @@ describe('without ttlMs, shed and latency', () => {
     queue.popSync(1e6);
     queue.popMany(5);
     queue.drain(() => {}, 10);
-    for await (const _ of queue) break;
     queue.close();
-    await queue.consume(() => {});
+    queue.popMany(1_000);
     await queue.drained({ timeoutMs: 1e6 });
     for (const reading of [...readings, timer]) expect(reading).not.toHaveBeenCalled();
+  });
+
+  it('a loop reads it once when it begins, and once for each batch', async () => {
+    const readings = vi.spyOn(performance, 'now');
+    const queue = Queue.create(Row, { capacity: 1_000 });
+    queue.tryPushMany(rows(0, 640));
+    queue.close();
+    await queue.consume(() => {});
+    // Ten batches; a turn of the event loop, if the machine is slow, begins with a reading, too.
+    expect(readings.mock.calls.length).toBeLessThanOrEqual(2 * (1 + 10));
   });
 });

@@ -30,9 +30,16 @@ export class InHand<T> {
 
   again(max: number): T[] {
     const waiting = this.#orders.filter((order) => !this.#out.has(order)).slice(0, max);
+    this.redelivered += waiting.filter((order) => this.deliveries(order) > 0).length;
     for (const order of waiting) this.#handOut(order);
-    this.redelivered += waiting.length;
     return waiting;
+  }
+  /** No handler was given them: they wait for the next consumer as if they had not been handed out. */
+  putBack(orders: readonly T[]): void {
+    for (const order of orders) {
+      this.#out.delete(order);
+      this.#deliveries.set(order, this.deliveries(order) - 1);
+    }
   }
   add(orders: readonly T[]): void {
     for (const order of orders) {

@@ -230,6 +230,8 @@ export class GateRoom implements Room {
     let batch: Array<Queued<Order>> = [];
     let handled = 0;
     let died = false;
+    // What no handler was given waits for the next consumer.
+    const putBack = (): void => auditor.inHand.putBack(batch.splice(0));
     const handle = (order: Order, hold: Hold): void => {
       if (batch.length === 0) batch = auditor.take(batchSize, this.time.now);
       const decision = decisions[handled++] ?? { how: 'return', jumpNs: 0, renews: false };
@@ -244,7 +246,7 @@ export class GateRoom implements Room {
       if (decision.renews) same('renew', gate.renew(), auditor.renew(this.time.now) / 1e6);
       if (decision.how === 'die') {
         died = true;
-        batch = []; // what it has in hand waits for the next
+        putBack();
         gate[Symbol.dispose]();
         return;
       }
@@ -253,7 +255,10 @@ export class GateRoom implements Room {
       if (decision.how === 'confirm') same('hold.confirm', hold.confirm(), resolution);
       if (decision.how === 'cancel') same('hold.cancel', hold.cancel(), resolution);
       const last = handled >= decisions.length || !auditor.hasLive(this.time.now);
-      if (batch.length === 0 && last) controller.abort(aborted);
+      if (last) {
+        putBack();
+        controller.abort(aborted);
+      }
       if (decision.how === 'throw') throw new Error('thrown by a handler');
     };
     const consumed = gate.consume(

@@ -1,0 +1,179 @@
+import { channel } from 'node:diagnostics_channel';
+import { clearTimeout, setTimeout } from 'node:timers';
+import { optionError, type SluiceError } from '../errors.js';
+import { arrays } from '../memory.js';
+import { DISPOSED, disposed, type NativeGate } from '../native/index.js';
+import { Options } from '../options.js';
+import { type Call, checkedLimits, type QueueInside } from '../queue/index.js';
+import { badQuantity, type Resolution, resolutionName } from '../stock/index.js';
+import { Hold } from './hold.js';
+import type { GateConsumeOptions } from './options.js';
+import { takenMax, words } from './staging.js';
+
+/** Told of an order whose handler failed: `{ order, error, reservation }`. The reservation is cancelled. */
+const failures = channel('sluice:gate:handler-failed');
+
+/** Told of an order that was handled but could not be confirmed: `{ order, reservation, resolution }`. */
+const unconfirmed = channel('sluice:gate:not-confirmed');
+
+/** In place of the number of an entry: what has none (any more). */
+const noEntry = 0xffff_ffff;
+const timerMsMax = 2 ** 31 - 1;
+
+/** An order in hand. */
+interface Taken<T> {
+  readonly order: T;
+  readonly hold: Hold;
+}
+
+/** The consumer's half of a gate object: hands its orders to handlers, decides them, and renews their holds. */
+export class OrderLoop<T> {
+  readonly #consumer: QueueInside<T>['consumer'];
+  readonly #native: NativeGate;
+  readonly #numbers: Float64Array;
+  readonly #bigints: BigUint64Array;
+  readonly #halves: Uint32Array;
+  /** By a manual clock nothing happens by itself. */
+  readonly #renewsByItself: boolean;
+  #renewal: NodeJS.Timeout | undefined;
+  /** When the holds in hand are renewed at the latest, as `performance.now()` tells the time. */
+  #renewAt = Infinity;
+  /** What was taken last, and how many of it were handed to a handler. */
+  #batch: Array<Taken<T>> = [];
+  #started = 0;
+  readonly #resolve = (
+    confirm: boolean,
+    entry: number | undefined,
+    reservation: bigint | undefined,
+    quantity: number,
+  ): Resolution => {
+    this.#bigints[words.reservation] = reservation ?? 0n;
+    const result = this.#native.resolve(confirm ? 1 : 0, entry ?? noEntry, quantity);
+    if (result === DISPOSED) throw disposed('Gate (or its queue, limiter or stock)');
+    if (result === badQuantity) {
+      const expected = 'at most what the reservation holds, and an order of one item';
+      throw optionError('Hold.confirm: quantity', expected, quantity, false);
+    }
+    return resolutionName(result, confirm ? 'confirmed' : 'cancelled');
+  };
+
+  constructor(
+    consumer: QueueInside<T>['consumer'],
+    gate: NativeGate,
+    staging: ArrayBuffer,
+    renewsByItself: boolean,
+  ) {
+    this.#consumer = consumer;
+    this.#native = gate;
+    this.#numbers = new arrays.Float64Array(staging);
+    this.#bigints = new arrays.BigUint64Array(staging);
+    this.#halves = new arrays.Uint32Array(staging);
+    this.#renewsByItself = renewsByItself;
+  }
+
+  async consume(
+    handler: (order: T, hold: Hold) => unknown,
+    options: GateConsumeOptions | undefined,
+  ): Promise<void> {
+    if (typeof handler !== 'function')
+      throw optionError('Gate.consume: handler', 'a function', handler, true);
+    const known = ['batchSize', 'concurrency', 'handlerTimeoutMs', 'graceMs', 'signal'];
+    const given = new Options('Gate.consume', options, known);
+    const batchSize = given.integer('batchSize', 1, takenMax, 32);
+    const limits = checkedLimits(given, given.integer('concurrency', 1, this.#native.maxInHand, 1));
+    const signal = given.signal();
+    let begins = true;
+    const by = {
+      owner: this,
+      take: (): Array<Taken<T>> => {
+        this.#batch = this.#take(batchSize, begins);
+        this.#started = 0;
+        begins = false;
+        return this.#batch;
+      },
+      handle: (taken: Taken<T>, call: Call): Promise<void> => {
+        this.#started++;
+        return this.#handle(handler, taken, call);
+      },
+      between: (now: number): void => {
+        if (now >= this.#renewAt) this.#renew();
+      },
+      timedOut: ({ order, hold }: Taken<T>, error: SluiceError): void => this.#failed(order, hold, error),
+      leaving: (): void => this.#leaving(),
+    };
+    await this.#consumer.consumeBy(by, limits, signal);
+  }
+
+  async #handle(
+    handler: (order: T, hold: Hold) => unknown,
+    { order, hold }: Taken<T>,
+    call: Call,
+  ): Promise<void> {
+    hold.begin(call);
+    try {
+      await handler(order, hold);
+    } catch (error) {
+      if (!call.isOver) this.#failed(order, hold, error);
+      return;
+    }
+    if (hold.decided || call.isOver) return;
+    const resolution = hold.confirm();
+    const { reservation } = hold;
+    if (reservation === undefined) return; // it was pushed past the gate
+    // By the handler itself, say, through the stock.
+    if (resolution === 'confirmed' || resolution === 'already-confirmed') return;
+    if (unconfirmed.hasSubscribers) unconfirmed.publish({ order, reservation, resolution });
+  }
+
+  #failed(order: T, hold: Hold, error: unknown): void {
+    const { reservation } = hold;
+    if (!hold.decided) hold.cancel();
+    if (failures.hasSubscribers) failures.publish({ order, error, reservation });
+  }
+
+  /** Ends the consumption of this gate object, if it consumes, and frees the queue for another consumer at once. */
+  leave(reason: SluiceError): void {
+    this.#consumer.leave(reason, this);
+  }
+
+  #take(max: number, begins: boolean): Array<Taken<T>> {
+    const count = this.#consumer.showing(() => this.#native.take(max, begins ? 1 : 0), true);
+    const renewInMs = this.#numbers[words.renewInMs] as number;
+    const batch = this.#consumer.taken(count).map((order, i) => {
+      const at = words.taken + words.each * i;
+      const reservation = this.#bigints[at] as bigint;
+      const entry = this.#halves[2 * at + 2] as number;
+      const deliveries = this.#halves[2 * at + 3] as number;
+      const hold = new Hold(reservation === 0n ? undefined : reservation, deliveries, entry, this.#resolve);
+      return { order, hold };
+    });
+    if (renewInMs === 0) this.#renew();
+    else if (renewInMs > 0) this.#renewIn(renewInMs);
+    return batch;
+  }
+
+  /** What no handler was given has not been delivered; it is the next consumer's, in its order. */
+  #leaving(): void {
+    for (const { hold } of this.#batch.slice(this.#started))
+      hold.putBack((entry) => this.#native.putBack(entry));
+    this.#batch = [];
+    this.#renewIn(Infinity);
+  }
+
+  /** Not by a timer alone, whose turn does not come while handlers compute. */
+  #renew(): void {
+    if (!this.#renewsByItself) return;
+    const next = this.#native.renew();
+    this.#renewIn(next < 0 ? Infinity : next);
+  }
+
+  /** Renews in `ms` milliseconds, in place of when it would have. */
+  #renewIn(ms: number): void {
+    clearTimeout(this.#renewal);
+    this.#renewal = undefined;
+    this.#renewAt = Infinity;
+    if (ms === Infinity || !this.#renewsByItself) return;
+    this.#renewAt = performance.now() + ms;
+    this.#renewal = setTimeout(() => this.#renew(), Math.min(ms, timerMsMax)).unref();
+  }
+}

@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import { filled } from './small-queue.js';
+
+/** Holds the thread for `ms` milliseconds. */
+function compute(ms: number): void {
+  for (const end = performance.now() + ms; performance.now() < end; );
+}
+
+/** How often a timer of this thread ran while `act` did. */
+async function turnsDuring(act: () => Promise<unknown>): Promise<number> {
+  let turns = 0;
+  const timer = setInterval(() => turns++, 1);
+  await act();
+  clearInterval(timer);
+  return turns;
+}
+
+describe('a loop whose handler computes for longer than a turn', () => {
+  const handled = 20;
+  const closed = () => {
+    const queue = filled(handled);
+    queue.close();
+    return queue;
+  };
+
+  it.each([
+    ['consume', () => closed().consume(() => compute(10), { batchSize: 1 })],
+    ['consume with concurrency', () => closed().consume(() => compute(10), { batchSize: 1, concurrency: 4 })],
+    [
+      'consume, of promises that are fulfilled already',
+      () => closed().consume(async () => compute(10), { batchSize: 1, concurrency: 4 }),
+    ],
+    [
+      'for await',
+      async () => {
+        for await (const _ of closed()) compute(10);
+      },
+    ],
+    [
+      'readable()',
+      async () => {
+        for await (const _ of closed().readable()) compute(10);
+      },
+    ],
+  ])('gives timers a turn: %s', async (_, act) => {
+    // A turn of the event loop may find the timer not due yet: half as many is what the budget promises.
+    expect(await turnsDuring(act)).toBeGreaterThanOrEqual(handled / 2);
+  });
+});
