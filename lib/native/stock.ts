@@ -16,8 +16,8 @@ export interface NativeAudit {
   readonly slots: number;
   readonly users: number;
   readonly usersCounted: number;
-  /** Pairs of a user and an item that have less than their reservations hold. */
-  readonly usersShort: number;
+  /** Pairs of a user and an item whose count is not what their reservations hold and what they have bought. */
+  readonly usersOff: number;
   /** Shards whose own reservations do not add up. */
   readonly shardsOff: number;
   readonly mismatch?: StockCounts & { sku: number | string; reservedFound: number; usersFound: number };
@@ -30,6 +30,10 @@ export interface StockStats {
   readonly cancelled: number;
   readonly expired: number;
   readonly extended: number;
+  /** Parts of reservations that were confirmed or cancelled while the rest stayed held. */
+  readonly parted: number;
+  /** Returns of bought units. */
+  readonly returned: number;
   readonly refused: number;
 }
 
@@ -51,6 +55,11 @@ export interface NativeStock {
   confirm(): number;
   cancel(): number;
   extend(): number;
+  /** Of a part: `lines` of them are in the staging, else its quantity; `hold`: 1, the rest stays held. */
+  confirmPart(lines: number, hold: number): number;
+  cancelPart(lines: number): number;
+  giveBack(lines: number): number;
+  giveBackOf(): number;
   sweep(slots: number): number;
   addItem(): number;
   restock(): number;

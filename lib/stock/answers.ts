@@ -90,6 +90,16 @@ export type Resolution =
   /** Never given out, or so long ago that its place has been used again. */
   | 'unknown';
 
+export type ReturnResolution =
+  /** The units are on sale again. */
+  | 'returned'
+  /** What was asked for has been returned before, all of it or a part; nothing is returned now. */
+  | 'already-returned'
+  /** There is no such purchase: nothing of the reservation is bought, or the user has not bought as much. */
+  | 'not-bought'
+  /** Never given out, or so long ago that its place has been used again. */
+  | 'unknown';
+
 /** By the numbers of `ReserveResult` in native/core/stock_request.h; 0 and 1 are no refusals. */
 const refusals: readonly (Refusal | undefined)[] = [
   undefined,
@@ -125,6 +135,8 @@ const resolutions: readonly Resolution[] = [
 ];
 /** `ResolveResult::kBadQuantity`. */
 export const badQuantity = 5;
+/** `ResolveResult::kBadLine`. */
+export const badLine = 6;
 
 /** By the numbers of `Phase` in native/core/reservation_table.h. */
 const states: readonly ReservationState[] = ['unknown', 'held', 'confirmed', 'cancelled', 'expired'];

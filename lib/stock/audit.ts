@@ -15,7 +15,7 @@ export function checkedReport(report: NativeAudit): AuditReport {
 }
 
 function problemOf(report: NativeAudit): string | undefined {
-  const { mismatch, lines, free, slots, users, usersCounted, usersShort, shardsOff } = report;
+  const { mismatch, lines, free, slots, users, usersCounted, usersOff, shardsOff } = report;
   if (mismatch !== undefined) {
     const { sku, total, available, reserved, sold, reservedFound, usersFound } = mismatch;
     return (
@@ -25,7 +25,7 @@ function problemOf(report: NativeAudit): string | undefined {
   }
   if (lines + free !== slots) return `${lines} places of reservations held and ${free} free of ${slots}`;
   if (users !== usersCounted) return `${users} users with units, but ${usersCounted} counted`;
-  if (usersShort > 0) return `${usersShort} users have less than their reservations hold`;
+  if (usersOff > 0) return `${usersOff} users have other counts than they hold and have bought`;
   if (shardsOff > 0) return `${shardsOff} shards whose own reservations do not add up`;
   return undefined;
 }

@@ -7,6 +7,7 @@ export {
   type ReservationState,
   type Reserved,
   type Resolution,
+  type ReturnResolution,
   refusalName,
   resolutionName,
 } from './answers.js';
@@ -14,6 +15,7 @@ export type { AuditReport } from './audit.js';
 export { type CartLine, summed } from './cart.js';
 export type { LostMovements, Movement } from './movements.js';
 export type { ItemChanges, RestoreOptions, StockChanges, StockItem, StockOptions } from './options.js';
+export type { BoughtUnits, ConfirmOptions, PartOptions } from './parts.js';
 export type { LedgerKey } from './staging.js';
 export {
   attachStock,

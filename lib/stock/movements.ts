@@ -17,7 +17,9 @@ export interface Movement {
     | 'cancelled'
     | 'expired'
     /** What was left of a reservation of which a part was confirmed. */
-    | 'returned';
+    | 'returned'
+    /** Units that had been bought are on sale again: see `Stock.return`. */
+    | 'reversed';
   /** Counts movements from 0, over all threads, without gaps. */
   readonly position: number;
   readonly sku: number | string;
@@ -50,6 +52,7 @@ const kinds: readonly Movement['kind'][] = [
   'expired',
   'returned',
   'reopened',
+  'reversed',
 ];
 const notYet = 0;
 

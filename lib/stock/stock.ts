@@ -18,13 +18,13 @@ import {
 import { Options } from '../options.js';
 import {
   aboutOneItem,
-  badQuantity,
   type ItemChanged,
   needsUser,
   type Refused,
   type Reserved,
   ReservedAnswer,
   type Resolution,
+  type ReturnResolution,
   refusalName,
   resolutionName,
   stateName,
@@ -44,6 +44,7 @@ import {
   type StockItem,
   type StockOptions,
 } from './options.js';
+import { type BoughtUnits, type ConfirmOptions, PartCalls, type PartOptions } from './parts.js';
 import {
   checkedKey,
   checkedReservation,
@@ -99,6 +100,7 @@ const pinned = new Set<Stock>();
 export class Stock implements Disposable {
   readonly #native: NativeStock;
   readonly #staging: StockStaging;
+  readonly #parts: PartCalls;
   readonly #sweeper: NodeJS.Timeout | undefined;
   #disposed = false;
 
@@ -108,6 +110,7 @@ export class Stock implements Disposable {
     }
     this.#staging = new StockStaging();
     this.#native = attach(this.#staging.buffer);
+    this.#parts = new PartCalls(this.#native, this.#staging);
     if (!this.#native.manualClock) this.#sweeper = sweepRegularly(this.#native);
   }
 
@@ -201,28 +204,49 @@ export class Stock implements Disposable {
   }
 
   /**
-   * Sells what the reservation holds; or, of a reservation of one item, `quantity` units of it, and the rest is on
-   * sale again. 'confirmed' for exactly one caller. A reservation is the bigint, or the decimal string that its JSON is.
-   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also for a quantity that is more than the reservation holds,
-   *   or of a cart; nothing is changed then.
+   * Sells what the reservation holds, or a part of it: `quantity` units of a reservation of one item, or `lines`. The
+   * rest is on sale again, or stays held with `rest: 'hold'`, so that a shipment in two parts is two calls. The whole,
+   * or the last part, is 'confirmed' for exactly one caller, and each unit by one. A reservation is the bigint, or the
+   * decimal string that its JSON is.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also for a quantity that is more than the reservation holds
+   *   (now: another thread may have resolved a part), and for an item that is not in it; nothing is changed then.
    */
-  confirm(reservation: bigint | string, options?: { readonly quantity?: number }): Resolution {
-    const given = new Options('Stock.confirm', options, ['quantity']);
-    const quantity = given.has('quantity') ? given.integer('quantity', 1, u32Max) : 0;
+  confirm(reservation: bigint | string, options?: ConfirmOptions): Resolution {
+    if (options !== undefined) return this.#parts.confirm(reservation, options);
     this.#stageReservation('confirm', reservation);
-    this.#staging.quantity(quantity);
-    const answer = this.#checked(this.#native.confirm());
-    if (answer === badQuantity) {
-      const expected = 'at most what the reservation holds, and a reservation of one item';
-      throw optionError('Stock.confirm: quantity', expected, quantity, false);
-    }
-    return resolutionName(answer, 'confirmed');
+    return resolutionName(this.#checked(this.#native.confirm()), 'confirmed');
   }
 
-  /** Puts the units back on sale. 'cancelled' for exactly one caller. @throws TypeError (`ERR_SLUICE_OPTION`). */
-  cancel(reservation: bigint | string): Resolution {
+  /**
+   * Puts what the reservation holds back on sale, or a part of it as `confirm` does; the rest then stays held. The
+   * whole, or the last part, is 'cancelled' for exactly one caller, and each unit by one. What was confirmed of it
+   * stays sold: see `return`.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), as `confirm`.
+   */
+  cancel(reservation: bigint | string, options?: PartOptions): Resolution {
+    if (options !== undefined) return this.#parts.cancel(reservation, options);
     this.#stageReservation('cancel', reservation);
     return resolutionName(this.#checked(this.#native.cancel()), 'cancelled');
+  }
+
+  /**
+   * Puts units that were bought with a reservation back on sale, and takes them out of their user's count: all that
+   * was bought and not returned, `quantity` units of a reservation of one item, or `lines`. All of it or nothing; each
+   * unit is returned once. Possible until the reservation's place in the table is used again ('unknown'): places are
+   * used again in the order in which they became free.
+   *
+   * The second form does not depend on that: units of an item that a user has bought, whatever the reservation. What
+   * it returns can no longer be returned by its reservation, and the other way round. Of an item that never had a limit
+   * per user the ledger does not know who bought, and looks only whether as many are sold.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also for a quantity that is more than what was bought with the
+   *   reservation and not returned, and for an item that is not in it, or not there; nothing is changed then.
+   */
+  return(reservation: bigint | string, options?: PartOptions): ReturnResolution;
+  return(units: BoughtUnits): ReturnResolution;
+  return(given: bigint | string | BoughtUnits, options?: PartOptions): ReturnResolution {
+    return typeof given === 'object' && given !== null && options === undefined
+      ? this.#parts.giveBackOf(given)
+      : this.#parts.giveBack(given, options);
   }
 
   /**

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "addon/objects.h"
+#include "addon/stock_staging.h"
 #include "core/ledger_audit.h"
 #include "core/ledger_snapshot.h"
 
@@ -11,41 +12,7 @@ namespace sluice {
 
 namespace {
 
-// The staging buffer; lib/stock/staging.ts writes it. A key is two words: | tag | number, or where its text stands |
-// with the tag 0: absent, 1: a number, 1 + n: a text of n octets of UTF-8.
-//
-//   | hold ns | reservation | quantity | line | perUser | shards | user's key | id's key | 64 lines of sku's key, quantity | texts
-constexpr std::size_t kHoldNs = 0, kReservation = 8, kQuantity = 16, kLine = 24, kPerUser = 32, kShards = 40;
-constexpr std::size_t kUser = 48, kId = 64, kLines = 80, kLineBytes = 24;
-
-constexpr std::int32_t kUnknownSku = -1;
 constexpr std::uint32_t kChangePerUser = 1;
-
-// A key as it stands in staging.
-class StagedKey {
- public:
-  StagedKey(const Staging& words, std::size_t at)
-      : tag_(words.get<std::uint64_t>(at)),
-        value_(words.get<std::uint64_t>(at + 8)),
-        text_(tag_ > 1 ? reinterpret_cast<const char*>(words.data() + value_) : nullptr,
-              tag_ > 1 ? tag_ - 1 : 0) {}
-
-  std::string_view text() const { return text_; }
-  Key key(const KeySecret& secret) const {
-    return tag_ == 0 ? Key{} : tag_ == 1 ? number_key(value_) : text_key(secret, text_);
-  }
-  LedgerUser user(const KeySecret& secret) const {
-    return tag_ == 0   ? LedgerUser{}
-           : tag_ == 1 ? LedgerUser::number(value_)
-                       : LedgerUser::named(secret, text_);
-  }
-
- private:
-  std::uint64_t tag_, value_;
-  std::string_view text_;
-};
-
-Key staged_sku(StockAttachment& self) { return StagedKey(self.words(), kLines).key(self.ledger().secret()); }
 
 // reserve(lines), with a hold of 0 for the ledger's own: the ReserveResult; the hold stands in staging. Of a repetition, what
 // is left of the hold stands there, and the phase in place of the line
@@ -58,9 +25,12 @@ napi_value reserve(napi_env env, napi_callback_info info) {
   StockRequest::Line lines[StockRequest::kLinesMax];
   const std::uint32_t count = staged_lines(self, arguments[0], lines);
   const auto hold_ns = words.get<std::uint64_t>(kHoldNs);
-  const StockRequest request{lines, count, StagedKey(words, kUser).user(ledger.secret()),
+  const StockRequest request{lines,
+                             count,
+                             StagedKey(words, kUser).user(ledger.secret()),
                              StagedKey(words, kId).key(ledger.secret()),
-                             hold_ns != 0 ? hold_ns : ledger.hold_ns()};
+                             hold_ns != 0 ? hold_ns : ledger.hold_ns(),
+                             StagedKey(words, kId).text()};
   const StockAnswer verdict = ledger.peek(request);
   const StockAnswer answer =
       verdict.result != ReserveResult::kReserved
@@ -76,31 +46,6 @@ napi_value reserve(napi_env env, napi_callback_info info) {
     words.put(kHoldNs, request.hold_ns);
   }
   return number(env, static_cast<std::int32_t>(answer.result));
-}
-
-// confirm(), with the quantity (0: all) in staging; cancel(); extend(), with the hold: the ResolveResult
-template <class Resolve>
-napi_value resolve(napi_env env, napi_callback_info info, Resolve&& resolve) {
-  auto& self = attachment<StockAttachment>(env, info);
-  if (self.detached()) return number(env, kDisposed);
-  const std::uint64_t now = self.clock().now();
-  return number(env,
-                static_cast<std::int32_t>(resolve(self, self.words().get<std::uint64_t>(kReservation), now)));
-}
-napi_value confirm(napi_env env, napi_callback_info info) {
-  return resolve(env, info, [](StockAttachment& self, std::uint64_t id, std::uint64_t now) {
-    return self.ledger().confirm(self.line(), id, now, self.words().get<std::uint64_t>(kQuantity));
-  });
-}
-napi_value cancel(napi_env env, napi_callback_info info) {
-  return resolve(env, info, [](StockAttachment& self, std::uint64_t id, std::uint64_t now) {
-    return self.ledger().cancel(self.line(), id, now);
-  });
-}
-napi_value extend(napi_env env, napi_callback_info info) {
-  return resolve(env, info, [](StockAttachment& self, std::uint64_t id, std::uint64_t now) {
-    return self.ledger().extend(self.line(), id, now, now + self.words().get<std::uint64_t>(kHoldNs));
-  });
 }
 
 // sweep(slots): how many of the next `slots` slots were due and have expired
@@ -201,11 +146,6 @@ napi_value limits_users(napi_env env, napi_callback_info info) {
   return number(env, 0);
 }
 
-Napi::Value sku_of(napi_env env, const Item<>& item) {
-  if (item.name_length != 0) return Napi::String::New(env, item.name, item.name_length);
-  return Napi::Number::New(env, static_cast<double>(item.sku.low));
-}
-
 Napi::Object counts_object(napi_env env, const StockCounts& counts) {
   Napi::Object result = Napi::Object::New(env);
   result.Set("total", static_cast<double>(counts.total));
@@ -236,7 +176,7 @@ napi_value audit_report(napi_env env, napi_callback_info info) {
   result.Set("slots", static_cast<double>(self.ledger().slots()));
   result.Set("users", static_cast<double>(report.users));
   result.Set("usersCounted", static_cast<double>(report.users_counted));
-  result.Set("usersShort", static_cast<double>(report.users_short));
+  result.Set("usersOff", static_cast<double>(report.users_off));
   result.Set("shardsOff", static_cast<double>(report.shards_off));
   if (report.item != kNoItem) {
     Napi::Object mismatch = counts_object(env, report.counts);
@@ -258,6 +198,8 @@ napi_value stats(napi_env env, napi_callback_info info) {
   result.Set("cancelled", static_cast<double>(lines.sum(StockLedger::kCancelled)));
   result.Set("expired", static_cast<double>(lines.sum(StockLedger::kExpired)));
   result.Set("extended", static_cast<double>(lines.sum(StockLedger::kExtended)));
+  result.Set("parted", static_cast<double>(lines.sum(StockLedger::kParted)));
+  result.Set("returned", static_cast<double>(lines.sum(StockLedger::kReturned)));
   result.Set("refused", static_cast<double>(lines.sum(StockLedger::kRefused)));
   return result;
 }
@@ -300,12 +242,7 @@ napi_value read_movement(napi_env env, napi_callback_info info) {
   if (movement.reservation != 0) {
     result.Set("reservation", Napi::BigInt::New(env, movement.reservation));
   }
-  const LedgerUser& user = movement.user;
-  if (user.text_length != 0) {
-    result.Set("user", Napi::String::New(env, reinterpret_cast<const char*>(user.text), user.text_length));
-  } else if (is_number(user.key)) {
-    result.Set("user", Napi::BigInt::New(env, user.key.low));
-  }
+  set_user(env, result, movement.user);
   return result;
 }
 
@@ -329,9 +266,6 @@ napi_value dispose(napi_env env, napi_callback_info info) {
 
 constexpr HotFunction kStockFunctions[] = {
     {"reserve", reserve},
-    {"confirm", confirm},
-    {"cancel", cancel},
-    {"extend", extend},
     {"sweep", sweep},
     {"addItem", add_item},
     {"restock", restock},
@@ -366,7 +300,7 @@ std::uint32_t staged_lines(StockAttachment& stock, std::uint32_t count,
 }
 
 napi_value stock_object(napi_env env, StockAttachment* attachment) {
-  return hot_object(env, attachment, {kStockFunctions});
+  return hot_object(env, attachment, {kStockFunctions, order_functions()});
 }
 
 }  // namespace sluice

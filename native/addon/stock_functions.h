@@ -3,12 +3,18 @@
 
 #include <node_api.h>
 
+#include <span>
+
+#include "addon/hot_function.h"
 #include "addon/stock.h"
 
 namespace sluice {
 
 // The object with these functions, which owns `attachment`.
 napi_value stock_object(napi_env env, StockAttachment* attachment);
+
+// Those of its functions that are about a reservation.
+std::span<const HotFunction> order_functions();
 
 // The first `count` lines of a cart as they stand in the staging of `stock`. Returns how many there are.
 std::uint32_t staged_lines(StockAttachment& stock, std::uint32_t count,

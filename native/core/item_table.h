@@ -176,6 +176,20 @@ class ItemTable {
       item.sold_uncounted.fetch_add(quantity, std::memory_order_relaxed);
   }
 
+  // Takes them from those that no user's count has, or nothing: false if there are not as many. Of an item that never
+  // counted users there is nothing to take from.
+  bool take_uncounted(Item& item, std::uint64_t quantity) noexcept {
+    if (item.counts_users.load(std::memory_order_relaxed) == 0) return true;
+    std::uint64_t before = item.sold_uncounted.load(std::memory_order_relaxed);
+    while (before >= quantity) {
+      if (item.sold_uncounted.compare_exchange_weak(before, before - quantity, std::memory_order_relaxed,
+                                                    std::memory_order_relaxed)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   // Puts `quantity` more units on sale; false if the total would exceed kQuantityMax.
   bool restock(Item& item, std::uint64_t quantity) noexcept {
     item.lock.lock();
@@ -210,6 +224,17 @@ class ItemTable {
     });
     item.lock.unlock();
     return set;
+  }
+
+  // Sold units of one of its stock lines, which the caller has found to be sold, are available again.
+  void give_back(Item& item, std::uint32_t stock_line, std::uint64_t quantity) noexcept {
+    item.lock.lock();
+    // The total stays; but who sums up the shards must not find the units sold in one and available in another.
+    change_total(item, [&] {
+      lines_[stock_line].add(quantity);
+      return 0;
+    });
+    item.lock.unlock();
   }
 
   Item& operator[](std::uint32_t number) const noexcept { return items_[number]; }

@@ -17,22 +17,23 @@ struct LedgerAudit {
   std::uint64_t held = 0;                             // reservations
   std::uint64_t lines = 0, free_slots = 0;            // together: the table's slots
   std::uint64_t users = 0, users_counted = 0;         // pairs with a count, and what the table says
-  std::uint64_t users_short = 0;                      // pairs with less than their reservations hold
-  std::uint64_t shards_off = 0;                       // stock lines whose own reservations do not add up
+  std::uint64_t users_off = 0;   // pairs whose count is not what they hold and have bought
+  std::uint64_t shards_off = 0;  // stock lines whose own reservations do not add up
 
   bool adds_up(std::uint64_t slots) const noexcept {
-    return item == kNoItem && lines + free_slots == slots && users == users_counted && users_short == 0 &&
+    return item == kNoItem && lines + free_slots == slots && users == users_counted && users_off == 0 &&
            shards_off == 0;
   }
 };
 
 inline LedgerAudit audit(LedgerMemory& memory) {
-  // What a reservation's line says of a pair of a user and an item, and what the pair has.
+  // What a reservation's line says of a pair of a user and an item, and what the pair has that is not bought.
   struct Held {
     std::uint32_t entry, quantity;
     std::uint64_t count;
   };
   std::vector<Held> pairs;
+  std::uint64_t held_by_users = 0, unaccounted = 0;
   const std::uint32_t most = memory.control->shape.items;
   std::vector<std::uint64_t> reserved(most), reserved_counted(most), counted(most), on_line(most);
   LedgerAudit report;
@@ -42,19 +43,23 @@ inline LedgerAudit audit(LedgerMemory& memory) {
   for (std::uint32_t slot = 0; slot < table.size(); ++slot) {
     if (table.held_in(slot) == 0) continue;
     ++report.held;
-    LineReserver::for_each_line(memory, slot,
-                                [&](std::uint32_t at, std::uint32_t quantity, std::uint32_t entry) {
-                                  ++report.lines;
-                                  const std::uint32_t item = table[at].item.load(std::memory_order_relaxed);
-                                  reserved[item] += quantity;
-                                  if (entry != kNoUser) reserved_counted[item] += quantity;
-                                  on_line[table[at].stock_line.load(std::memory_order_relaxed)] += quantity;
-                                  if (entry != kNoUser)
-                                    pairs.push_back({entry, quantity, memory.users.count_of(entry)});
-                                });
+    LineReserver::for_each_line(
+        memory, slot, [&](std::uint32_t at, std::uint32_t quantity, std::uint32_t entry) {
+          ++report.lines;
+          const std::uint32_t item = table[at].item.load(std::memory_order_relaxed);
+          reserved[item] += quantity;
+          if (entry != kNoUser) reserved_counted[item] += quantity;
+          on_line[table[at].stock_line.load(std::memory_order_relaxed)] += quantity;
+          if (entry == kNoUser || quantity == 0) return;
+          held_by_users += quantity;
+          pairs.push_back({entry, quantity, memory.users.count_of(entry) - memory.bought.of(entry)});
+        });
   }
   for (std::uint32_t entry = 0; entry < memory.users.size(); ++entry) {
     const std::uint64_t count = memory.users.count_of(entry);
+    const std::uint64_t bought = memory.bought.of(entry);
+    report.users_off += bought > count;
+    unaccounted += count - bought;
     if (count == 0) continue;
     ++report.users;
     counted[memory.users.item_of(entry)] += count;
@@ -86,8 +91,10 @@ inline LedgerAudit audit(LedgerMemory& memory) {
     const Held& pair = pairs[i];
     std::uint64_t holds = 0;
     for (; i < pairs.size() && pairs[i].entry == pair.entry; ++i) holds += pairs[i].quantity;
-    report.users_short += holds > pair.count;
+    report.users_off += holds != pair.count;
   }
+  // If each pair of the reservations has what they hold, this is of those that none holds anything for.
+  report.users_off += unaccounted != held_by_users;
   return report;
 }
 

@@ -1,17 +1,20 @@
 // The memory of a stock ledger: which tables it has and where, and what every operation on them begins and ends with.
 //
 //   segment body:  | LedgerControl | ThreadLines | ItemTable | UserTable | IdTable | ReservationTable | MovementLog |
+//                  | BoughtUnits |
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <new>
 
+#include "core/bought_units.h"
 #include "core/id_table.h"
 #include "core/item_table.h"
 #include "core/movement_log.h"
 #include "core/quiesce.h"
 #include "core/reservation_table.h"
+#include "core/spin_lock.h"
 #include "core/thread_lines.h"
 #include "core/user_table.h"
 
@@ -40,6 +43,7 @@ struct LedgerControl {
   std::atomic<std::uint64_t> hold_ns;  // how long a reservation is held unless it says otherwise
   Quiesce<> quiesce;
   alignas(kCacheLine) std::atomic<std::uint32_t> sweep_cursor;
+  SpinLock<> returns;  // of those who return what was bought
 };
 
 class LedgerMemory {
@@ -47,7 +51,8 @@ class LedgerMemory {
   static std::uint64_t bytes(const LedgerShape& shape) {
     return sizeof(LedgerControl) + sizeof(ThreadLines) + ItemTable<>::bytes(shape.items) +
            UserTable<>::bytes(shape.users) + IdTable::bytes(shape.ids) +
-           ReservationTable::bytes(shape.reservations) + MovementLog<>::bytes(shape.movements);
+           ReservationTable::bytes(shape.reservations) + MovementLog<>::bytes(shape.movements) +
+           BoughtUnits::bytes(UserTable<>::entries(shape.users));
   }
 
   LedgerMemory(void* memory, const LedgerShape& shape)
@@ -62,10 +67,13 @@ class LedgerMemory {
         movements(
             after(lines + 1, ItemTable<>::bytes(shape.items) + UserTable<>::bytes(shape.users) +
                                  IdTable::bytes(shape.ids) + ReservationTable::bytes(shape.reservations)),
-            shape.movements) {}
+            shape.movements),
+        bought(after(lines + 1, ItemTable<>::bytes(shape.items) + UserTable<>::bytes(shape.users) +
+                                    IdTable::bytes(shape.ids) + ReservationTable::bytes(shape.reservations) +
+                                    MovementLog<>::bytes(shape.movements))) {}
 
   void format(const LedgerShape& shape, std::uint64_t hold_ns, const KeySecret& secret, Sweeping sweeping) {
-    new (control) LedgerControl{shape, secret, sweeping, hold_ns, {}, {}};
+    new (control) LedgerControl{shape, secret, sweeping, hold_ns, {}, {}, {}};
     reservations.format();
   }
 
@@ -87,6 +95,7 @@ class LedgerMemory {
   IdTable ids;
   ReservationTable reservations;
   MovementLog<> movements;
+  BoughtUnits bought;  // of the entries of `users`
 
  private:
   static void* after(void* memory, std::uint64_t bytes) { return static_cast<std::byte*>(memory) + bytes; }

@@ -15,8 +15,8 @@
 #include "core/hash.h"
 #include "core/ledger_audit.h"
 #include "core/ledger_memory.h"
-#include "core/line_reserver.h"
 #include "core/planted.h"
+#include "core/reservation_snapshot.h"
 
 namespace sluice {
 
@@ -131,8 +131,7 @@ class LedgerSnapshot {
       put(control.sweep_cursor.load(std::memory_order_relaxed));
       list([&](auto&& one_more) { write_items(one_more); });
       list([&](auto&& one_more) { write_users(one_more); });
-      list([&](auto&& one_more) { write_held(one_more); });
-      list([&](auto&& one_more) { write_free(one_more); });
+      ReservationsWriter(memory, now, *this).write();
       list([&](auto&& one_more) { write_ids(one_more); });
     }
 
@@ -163,51 +162,8 @@ class LedgerSnapshot {
         put(memory.users.user_of(entry));
         put(memory.users.item_of(entry));
         put(memory.users.count_of(entry));
+        put(memory.bought.of(entry));
       }
-    }
-
-    template <class OneMore>
-    void write_held(OneMore&& one_more) {
-      ReservationTable& table = memory.reservations;
-      for (std::uint32_t slot = 0; slot < table.size(); ++slot) {
-        if (table.held_in(slot) == 0) continue;
-        one_more();
-        const std::uint64_t deadline = table[slot].deadline_ns.load(std::memory_order_relaxed);
-        put(deadline > now ? deadline - now : 0);
-        const LedgerUser user = table[slot].user();
-        put(user.key);
-        put_text(user.text, user.text_length);
-        list([&](auto&& one_more_line) {
-          LineReserver::for_each_line(memory, slot,
-                                      [&](std::uint32_t at, std::uint32_t quantity, std::uint32_t entry) {
-                                        one_more_line();
-                                        const Reservation& line = table[at];
-                                        put(at);
-                                        put(line.state.load(std::memory_order_relaxed));
-                                        put(line.item.load(std::memory_order_relaxed));
-                                        put(line.stock_line.load(std::memory_order_relaxed));
-                                        put(quantity);
-                                        put(entry == kNoUser ? 0 : 1);
-                                      });
-        });
-      }
-    }
-
-    // The free slots in the order in which they will be taken, and what became of the last reservation of each; without
-    // those at the beginning that were not used yet, whose order is that of their numbers.
-    template <class OneMore>
-    void write_free(OneMore&& one_more) {
-      bool unused = true;
-      std::uint64_t after = 0;
-      memory.reservations.for_each_free([&](std::uint32_t slot) {
-        const std::uint64_t state = memory.reservations[slot].state.load(std::memory_order_relaxed);
-        unused = unused && state == 0 && slot >= after;
-        after = slot + 1ULL;
-        if (unused) return;
-        one_more();
-        put(slot);
-        put(state);
-      });
     }
 
     // The oldest of a bucket first, so that reading them in makes them as old again.
@@ -272,7 +228,7 @@ class LedgerSnapshot {
       memory.control->sweep_cursor.store(below(1ULL << 32), std::memory_order_relaxed);
       for (std::uint64_t left = take(); sound && left != 0; --left) read_item();
       for (std::uint64_t left = take(); sound && left != 0; --left) read_user();
-      read_reservations();
+      ReservationsReader(memory, now, *this).read();
       for (std::uint64_t left = take(); sound && left != 0; --left) {
         const Key id = take_key();
         const std::uint64_t body = take();
@@ -314,30 +270,13 @@ class LedgerSnapshot {
       const Key user = take_key();
       const std::uint32_t item = below(memory.items.size());
       const std::uint64_t count = below(kQuantityMax + 1);
+      const std::uint64_t bought = below(count + 1);
       sound = sound && count != 0;
       if (!sound) return;
-      const bool added = memory.users.add({memory.control->secret, user}, item, count, count).result ==
-                         UserTable<>::Add::kAdded;
-      require_room(added, shape.users, written.users, SnapshotError::kUsers);
-    }
-
-    void read_reservations() {
-      ReservationTable& table = memory.reservations;
-      std::vector<bool> seen(table.size());
-      for (std::uint64_t left = take(); sound && left != 0; --left) read_held(seen);
-      std::vector<std::uint32_t> used;
-      for (std::uint64_t left = take(); sound && left != 0; --left) {
-        const std::uint32_t slot = take_slot();
-        if (!sound) return;
-        read_state(slot, seen, false);
-        used.push_back(slot);
-      }
-      if (!sound) return;
-      for (std::uint32_t i = 0; i < table.size(); ++i) table.take_slot();
-      for (std::uint32_t slot = 0; slot < table.size(); ++slot) {
-        if (!seen[slot]) table.free_slot(slot);
-      }
-      for (const std::uint32_t slot : used) table.free_slot(slot);
+      const UserTable<>::Added added = memory.users.add({memory.control->secret, user}, item, count, count);
+      require_room(added.result == UserTable<>::Add::kAdded, shape.users, written.users,
+                   SnapshotError::kUsers);
+      if (sound) memory.bought.add(added.entry, bought);
     }
 
     // Slots keep their numbers, which reservations' ids name.
@@ -346,56 +285,6 @@ class LedgerSnapshot {
       require_room(slot < shape.reservations, shape.reservations, written.reservations,
                    SnapshotError::kReservations);
       return slot;
-    }
-
-    // A slot is in one place only, and its state is one that it can have there.
-    void read_state(std::uint32_t slot, std::vector<bool>& seen, bool held) {
-      const std::uint64_t state = take();
-      const Phase phase = ReservationTable::phase_in(state);
-      const bool resolved = phase >= Phase::kConfirmed && phase <= Phase::kExpired;
-      sound = sound && !seen[slot] && (held ? phase == Phase::kHeld : resolved || state == 0) &&
-              (state == 0 || state >> 32 != 0);
-      if (!sound) return;
-      seen[slot] = true;
-      memory.reservations[slot].state.store(state, std::memory_order_relaxed);
-    }
-
-    void read_held(std::vector<bool>& seen) {
-      ReservationTable& table = memory.reservations;
-      const std::uint64_t remaining = take();
-      LedgerUser user;
-      user.key = take_key();
-      user.text_length = take_text(user.text, sizeof user.text);
-      std::uint32_t last = kNoSlot;
-      for (std::uint64_t left = take(); sound && left != 0; --left) {
-        const std::uint32_t slot = take_slot();
-        if (!sound) return;
-        read_state(slot, seen, last == kNoSlot);
-        const std::uint32_t number = below(memory.items.size());
-        const std::uint64_t stock_line = take();
-        const std::uint32_t quantity = below(kQuantityMax + 1);
-        const bool counted = below(2) != 0;
-        if (!sound) return;
-        const Item<>& item = memory.items[number];
-        const std::uint32_t entry =
-            counted ? memory.users.entry_of({memory.control->secret, user.key}, number) : kNoUser;
-        sound = quantity != 0 && stock_line >= item.first_line &&
-                stock_line < item.first_line + item.shards && (!counted || entry != kNoUser);
-        Reservation& line = table[slot];
-        line.item.store(number, std::memory_order_relaxed);
-        line.stock_line.store(static_cast<std::uint32_t>(stock_line), std::memory_order_relaxed);
-        line.quantity.store(quantity, std::memory_order_relaxed);
-        line.user_entry.store(entry, std::memory_order_relaxed);
-        line.next.store(kNoSlot, std::memory_order_relaxed);
-        if (last != kNoSlot) {
-          table[last].next.store(slot, std::memory_order_relaxed);
-        } else {
-          line.deadline_ns.store(now + remaining, std::memory_order_relaxed);
-          line.put_user(user);
-        }
-        last = slot;
-      }
-      sound = sound && last != kNoSlot;
     }
   };
 };

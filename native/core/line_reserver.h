@@ -66,7 +66,8 @@ class LineReserver {
   // Gives everything back, the slots too.
   void undo() noexcept {
     for_each_line(memory_, first_, [this](std::uint32_t, std::uint32_t quantity, std::uint32_t entry) {
-      if (entry != kNoUser && !SLUICE_PLANTED(kKeepCartUsers)) memory_.users.put_back(entry, quantity);
+      if (quantity != 0 && entry != kNoUser && !SLUICE_PLANTED(kKeepCartUsers))
+        memory_.users.put_back(entry, quantity);
     });
     put_back_stock(first_);
     first_ = last_ = kNoSlot;
@@ -97,9 +98,7 @@ class LineReserver {
       table.free_slot(slot);
       return ReserveResult::kSoldOut;
     }
-    // Pairs with the fence in Resolver::can_part(): who reads what is written here finds the state changed that the slot
-    // had before.
-    std::atomic_thread_fence(std::memory_order_release);
+    table.begin_use(slot);
     Reservation& line = table[slot];
     line.item.store(item, std::memory_order_relaxed);
     line.stock_line.store(stock_line, std::memory_order_relaxed);
@@ -109,6 +108,7 @@ class LineReserver {
     if (last_ == kNoSlot) {
       first_ = slot;
     } else {
+      line.deadline_ns.store(table.id_in(first_), std::memory_order_relaxed);
       table[last_].next.store(slot, std::memory_order_relaxed);
     }
     last_ = slot;

@@ -30,6 +30,7 @@ enum class MovementKind : std::uint8_t {
   kExpired = 8,
   kReturned = 9,  // by a confirmation of less than was reserved
   kReopened = 10,
+  kReversed = 11,  // bought, and on sale again
 };
 
 struct Movement {

@@ -11,8 +11,10 @@
 
 #include "core/ledger_memory.h"
 #include "core/line_reserver.h"
+#include "core/part_resolver.h"
 #include "core/planted.h"
 #include "core/resolver.h"
+#include "core/returner.h"
 #include "core/stock_request.h"
 
 namespace sluice {
@@ -26,6 +28,9 @@ class StockLedger {
     kExpired = Resolver::kExpired,
     kExtended = Resolver::kExtended,
     kRefused,
+    kParted = PartResolver::kParted,
+    kChanged = PartResolver::kChanged,
+    kReturned = Returner::kReturned,
   };
   using Request = StockRequest;
   using Answer = StockAnswer;
@@ -103,15 +108,38 @@ class StockLedger {
     return answer;
   }
 
-  // Sells what is reserved; or `quantity` of it (0: all), and the rest is available again.
-  ResolveResult confirm(ThreadLine& line, std::uint64_t id, std::uint64_t now,
-                        std::uint64_t quantity = 0) noexcept {
+  // Sells what is held.
+  ResolveResult confirm(ThreadLine& line, std::uint64_t id, std::uint64_t now) noexcept {
     const Inside inside(memory_, line);
-    return Resolver(memory_, line, now).resolve(id, Phase::kConfirmed, quantity);
+    return Resolver(memory_, line, now).resolve(id, Phase::kConfirmed);
   }
+  // Puts what is held back on sale.
   ResolveResult cancel(ThreadLine& line, std::uint64_t id, std::uint64_t now) noexcept {
     const Inside inside(memory_, line);
-    return Resolver(memory_, line, now).resolve(id, Phase::kCancelled, 0);
+    return Resolver(memory_, line, now).resolve(id, Phase::kCancelled);
+  }
+  // Sells a part; the rest is available again, or stays held.
+  ResolveAnswer confirm_part(ThreadLine& line, std::uint64_t id, std::uint64_t now, const Part& part,
+                             Rest rest) noexcept {
+    const Inside inside(memory_, line);
+    return PartResolver(memory_, line, now).confirm(id, part, rest);
+  }
+  // Puts a part back on sale; the rest stays held.
+  ResolveAnswer cancel_part(ThreadLine& line, std::uint64_t id, std::uint64_t now,
+                            const Part& part) noexcept {
+    const Inside inside(memory_, line);
+    return PartResolver(memory_, line, now).cancel(id, part);
+  }
+  // What was bought with the reservation, or a part of it, is on sale again.
+  ResolveAnswer give_back(ThreadLine& line, std::uint64_t id, std::uint64_t now, const Part& part) noexcept {
+    const Inside inside(memory_, line);
+    return Returner(memory_, line, now).give_back(id, part);
+  }
+  // Bought units of an item are on sale again: those of the user, or those that no user's count has.
+  ResolveResult give_back(ThreadLine& line, std::uint32_t item, std::uint64_t quantity,
+                          const LedgerUser& user, std::uint64_t now) noexcept {
+    const Inside inside(memory_, line);
+    return Returner(memory_, line, now).give_back(item, quantity, user);
   }
   // Holds the reservation until `until` at least.
   ResolveResult extend(ThreadLine& line, std::uint64_t id, std::uint64_t now, std::uint64_t until) noexcept {
@@ -217,15 +245,19 @@ class StockLedger {
     ReservationTable& table = memory_.reservations;
     const std::uint32_t head = lines.first();
     table[head].deadline_ns.store(now + request.hold_ns, std::memory_order_relaxed);
-    table[head].put_user(request.user);
+    table[head].put_user(request.user, request.has_id());
+    if (request.has_id()) table.put_id(head, request.id, request.id_text);
     // Told before it can be found, so that nothing that happens to it is told earlier.
-    tell(MovementKind::kReserved, head, table.next_id(head), request.user, now);
+    tell(MovementKind::kReserved, head, table.id_in(head), request.user, now);
     const std::uint64_t id = table.hold(head);
     if (publish(id)) return {ReserveResult::kReserved, id, 0};
     // Whoever resolves it undoes the rest; a sweep may have been faster if the hold is shorter than this step.
-    if (table.resolve(head, table.state(id), Phase::kCancelled)) {
+    for (std::uint64_t seen = table.state(id); ReservationTable::phase_in(seen) == Phase::kHeld;
+         seen = table.state(id)) {
+      if (!table.resolve(head, seen, Phase::kCancelled)) continue;
       tell(MovementKind::kCancelled, head, id, request.user, now);
       lines.undo();
+      break;
     }
     return {ReserveResult::kNotPublished, 0, 0};
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "core/ledger_key.h"
 
@@ -30,7 +31,12 @@ enum class ResolveResult : std::uint8_t {
   kAlreadyCancelled = 2,
   kExpired = 3,
   kUnknown = 4,
-  kBadQuantity = 5,  // more than is reserved, or a part of a reservation of several items
+  kBadQuantity = 5,  // more than is held or bought of it, or a quantity of a reservation of several items
+  kBadLine = 6,      // an item that is not in the reservation
+  kNotBought = 7,    // to a return: nothing of it is bought
+  kAlreadyReturned = 8,
+  kNeedsUser = 9,  // to a return without one: too few units were bought that no user's count has
+  kRefused = 10,   // to a change: see the refusal
 };
 
 struct StockRequest {
@@ -46,6 +52,7 @@ struct StockRequest {
   LedgerUser user;
   Key id;  // {0, 0}: none
   std::uint64_t hold_ns;
+  std::string_view id_text = {};  // of an id that is a text: kept for listings
   mutable HashOnce user_hash{}, id_hash{};
 
   bool has_user() const noexcept { return user.key != Key{}; }
@@ -64,6 +71,21 @@ struct StockRequest {
     }
     return sum;
   }
+};
+
+// Which units of a reservation are meant: those of `lines`, or `quantity` units of its only item, or all of them.
+struct Part {
+  const StockRequest::Line* lines = nullptr;  // each sku once
+  std::uint32_t line_count = 0;               // 0: no lines
+  std::uint64_t quantity = 0;                 // 0: all
+
+  bool is_all() const noexcept { return line_count == 0 && quantity == 0; }
+};
+
+struct ResolveAnswer {
+  ResolveResult result = ResolveResult::kDone;
+  std::uint32_t line = 0;                            // for kBadQuantity and kBadLine: which line of the part
+  ReserveResult refusal = ReserveResult::kReserved;  // for kRefused
 };
 
 struct StockAnswer {

@@ -57,6 +57,7 @@ class UserTable {
   static constexpr std::uint64_t buckets(std::uint32_t capacity) {
     return std::bit_ceil((capacity * 2ULL + kWays - 1) / kWays);
   }
+  static constexpr std::uint64_t entries(std::uint32_t capacity) { return buckets(capacity) * kWays; }
   static constexpr std::uint64_t bytes(std::uint32_t capacity) {
     return sizeof(Control) + buckets(capacity) * sizeof(Bucket);
   }

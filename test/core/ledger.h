@@ -51,8 +51,31 @@ struct TestLedger {
     return ledger.peek({&one, 1, user == 0 ? LedgerUser{} : LedgerUser::number(user), Key{}, kHold});
   }
 
-  ResolveResult confirm(std::uint64_t id, std::uint64_t quantity = 0) {
-    return ledger.confirm(*line, id, now, quantity);
+  ResolveResult confirm(std::uint64_t id) { return ledger.confirm(*line, id, now); }
+  ResolveResult confirm(std::uint64_t id, std::uint64_t quantity, Rest rest = Rest::kRelease) {
+    return ledger.confirm_part(*line, id, now, {nullptr, 0, quantity}, rest).result;
+  }
+  ResolveAnswer confirm(std::uint64_t id, const std::vector<StockRequest::Line>& lines, Rest rest) {
+    return ledger.confirm_part(*line, id, now, part_of(lines), rest);
+  }
+  ResolveResult cancel(std::uint64_t id, std::uint64_t quantity) {
+    return ledger.cancel_part(*line, id, now, {nullptr, 0, quantity}).result;
+  }
+  ResolveAnswer cancel(std::uint64_t id, const std::vector<StockRequest::Line>& lines) {
+    return ledger.cancel_part(*line, id, now, part_of(lines));
+  }
+  ResolveResult give_back(std::uint64_t id, std::uint64_t quantity = 0) {
+    return ledger.give_back(*line, id, now, {nullptr, 0, quantity}).result;
+  }
+  ResolveAnswer give_back(std::uint64_t id, const std::vector<StockRequest::Line>& lines) {
+    return ledger.give_back(*line, id, now, part_of(lines));
+  }
+  ResolveResult give_back_of(std::uint64_t user, std::uint64_t number, std::uint64_t quantity) {
+    const LedgerUser who = user == 0 ? LedgerUser{} : LedgerUser::number(user);
+    return ledger.give_back(*line, item(number), quantity, who, now);
+  }
+  static Part part_of(const std::vector<StockRequest::Line>& lines) {
+    return {lines.data(), static_cast<std::uint32_t>(lines.size()), 0};
   }
   ResolveResult cancel(std::uint64_t id) { return ledger.cancel(*line, id, now); }
   std::uint32_t expire() { return ledger.sweep(*line, now, ledger.slots()); }

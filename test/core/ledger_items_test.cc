@@ -215,7 +215,7 @@ TEST_CASE("limits that come and go while others sell: every audit passes") {
           one.ledger.reserve(*line, request, one.now, [](std::uint64_t) { return true; });
       if (answer.result != ReserveResult::kReserved) continue;
       if (random.below(2) == 0) {
-        one.ledger.confirm(*line, answer.reservation, one.now, 1);
+        one.ledger.confirm_part(*line, answer.reservation, one.now, {nullptr, 0, 1}, Rest::kRelease);
       } else {
         one.ledger.cancel(*line, answer.reservation, one.now);
       }

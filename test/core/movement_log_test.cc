@@ -155,7 +155,7 @@ TEST_CASE("movements of a ledger tell each reservation's story in order, and add
       }
       if (mine.result != ReserveResult::kReserved) continue;
       if (request.line_count == 1 && wishes[0].quantity > 1 && random.once_in(2)) {
-        one.ledger.confirm(*line, mine.reservation, one.now, 1);
+        one.ledger.confirm_part(*line, mine.reservation, one.now, {nullptr, 0, 1}, Rest::kRelease);
       } else if (random.once_in(2)) {
         one.ledger.confirm(*line, mine.reservation, one.now);
       } else {

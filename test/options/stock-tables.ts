@@ -10,6 +10,20 @@ function ledger(): Stock {
   return Stock.create({ ...base, items: [{ sku: 1, quantity: 10, perUser: 10 }] });
 }
 
+/** A ledger with units that a user has bought. */
+function bought(): Stock {
+  const stock = ledger();
+  const answer = stock.reserve({ sku: 1, quantity: 5, user: 1 });
+  if (answer.ok) stock.confirm(answer.reservation);
+  return stock;
+}
+
+const carts = {
+  good: [[{ sku: 1, quantity: 1 }]],
+  wrong: [null, 0, 'lines', {}, new Set()],
+  outside: [[], Array.from({ length: 65 }, (_, sku) => ({ sku, quantity: 1 }))],
+};
+
 export const stockTables: readonly OptionTable[] = [
   {
     where: 'Stock.create',
@@ -96,8 +110,44 @@ export const stockTables: readonly OptionTable[] = [
     where: 'Stock.confirm',
     call: (options) => ledger().confirm(1n, options as never),
     base: {},
+    options: {
+      quantity: whole(1, u32Max, [1, u32Max]),
+      rest: {
+        good: ['release', 'hold'],
+        wrong: [null, 0, true, {}, [], Symbol('hold')],
+        outside: ['', 'Hold', 'held', 'keep'],
+      },
+    },
+    unknown: ['partial', 'line', 'sku', 'keep'],
+  },
+  {
+    where: 'Stock.confirm',
+    call: (options) => ledger().confirm(1n, options as never),
+    base: {},
+    options: { lines: carts },
+    unknown: [],
+  },
+  {
+    where: 'Stock.cancel',
+    call: (options) => ledger().cancel(1n, options as never),
+    base: {},
     options: { quantity: whole(1, u32Max, [1, u32Max]) },
-    unknown: ['partial', 'lines'],
+    unknown: ['rest', 'line', 'sku'],
+  },
+  {
+    where: 'Stock.return',
+    call: (options) => ledger().return(1n, options as never),
+    base: {},
+    options: { quantity: whole(1, u32Max, [1, u32Max]) },
+    unknown: ['rest', 'line', 'sku', 'user'],
+  },
+  {
+    where: 'Stock.return',
+    call: (options) => bought().return(options as never),
+    base: { sku: 1, quantity: 1, user: 1 },
+    required: ['sku', 'quantity', 'user'],
+    options: { sku: { ...sku(), good: [1] }, quantity: whole(1, u32Max, [1, 5, u32Max]), user: key(64) },
+    unknown: ['reservation', 'lines', 'id'],
   },
   {
     where: 'Stock.movements',

@@ -40,6 +40,8 @@ describe('a reservation', () => {
       cancelled: 1,
       expired: 0,
       extended: 0,
+      parted: 0,
+      returned: 0,
       refused: 0,
     });
   });
@@ -283,6 +285,8 @@ describe('a ledger', () => {
       cancelled: 0,
       expired: 0,
       extended: 0,
+      parted: 0,
+      returned: 0,
       refused: 1,
     });
   });

@@ -1,0 +1,155 @@
+import { optionError } from '../errors.js';
+import { DISPOSED, disposed, type NativeStock } from '../native/index.js';
+import { Options } from '../options.js';
+import { badLine, badQuantity, type Resolution, type ReturnResolution, resolutionName } from './answers.js';
+import { type CartLine, summed } from './cart.js';
+import {
+  checkedKey,
+  checkedReservation,
+  checkedSku,
+  type LedgerKey,
+  type StockStaging,
+  textMax,
+} from './staging.js';
+
+/** Which units of a reservation are meant: without either, all of them. */
+export interface PartOptions {
+  /** Units of a reservation of one item: 1 to 4,294,967,295. */
+  readonly quantity?: number | undefined;
+  /** Units of each item, 1 to 64 lines; what is not named is not meant. Lines of the same item are added up first. */
+  readonly lines?: readonly CartLine[] | undefined;
+}
+
+export interface ConfirmOptions extends PartOptions {
+  /**
+   * What becomes of the units that are not confirmed: 'release' (default) puts them back on sale, 'hold' keeps them
+   * held until the deadline that the reservation has, to be confirmed or cancelled later.
+   */
+  readonly rest?: 'release' | 'hold' | undefined;
+}
+
+/** Units that were bought, whatever reservation they were bought with. */
+export interface BoughtUnits {
+  readonly sku: number | string;
+  /** 1 to 4,294,967,295. */
+  readonly quantity: number;
+  /** Who bought them. Needed where an item has, or had, a per-user limit. */
+  readonly user?: LedgerKey | undefined;
+}
+
+const what = 'Stock';
+const u32Max = 0xffff_ffff;
+const returned = 0;
+/** `ResolveResult::kNeedsUser` in native/core/stock_request.h. */
+const needsUser = 9;
+const unknownSku = -1;
+
+interface CheckedPart {
+  readonly lines: readonly CartLine[];
+  /** 0: all, or as the lines say. */
+  readonly quantity: number;
+}
+
+/** The calls that are about a part of a reservation. */
+export class PartCalls {
+  readonly #native: NativeStock;
+  readonly #staging: StockStaging;
+
+  constructor(native: NativeStock, staging: StockStaging) {
+    this.#native = native;
+    this.#staging = staging;
+  }
+
+  confirm(reservation: unknown, options: unknown): Resolution {
+    const where = 'Stock.confirm';
+    const given = new Options(where, options, ['quantity', 'lines', 'rest']);
+    const part = checkedPart(where, given);
+    const rest = given.get('rest');
+    if (rest !== undefined && rest !== 'release' && rest !== 'hold') {
+      throw optionError(`${where}: rest`, "'release' or 'hold'", rest, typeof rest !== 'string');
+    }
+    this.#stage(where, reservation, part);
+    const answer = this.#native.confirmPart(part.lines.length, rest === 'hold' ? 1 : 0);
+    return resolutionName(this.#checked(where, part, answer, 'holds'), 'confirmed');
+  }
+
+  cancel(reservation: unknown, options: unknown): Resolution {
+    const where = 'Stock.cancel';
+    const part = checkedPart(where, new Options(where, options, ['quantity', 'lines']));
+    this.#stage(where, reservation, part);
+    const answer = this.#native.cancelPart(part.lines.length);
+    return resolutionName(this.#checked(where, part, answer, 'holds'), 'cancelled');
+  }
+
+  giveBack(reservation: unknown, options: unknown): ReturnResolution {
+    const where = 'Stock.return';
+    const part = checkedPart(where, new Options(where, options, ['quantity', 'lines']));
+    this.#stage(where, reservation, part);
+    const answer = this.#native.giveBack(part.lines.length);
+    return returnName(this.#checked(where, part, answer, 'has bought and not returned'));
+  }
+
+  giveBackOf(units: unknown): ReturnResolution {
+    const where = 'Stock.return';
+    const given = new Options(where, units, ['sku', 'quantity', 'user']);
+    const sku = checkedSku(`${where}: sku`, given.get('sku'));
+    const quantity = given.integer('quantity', 1, u32Max);
+    const user = given.has('user')
+      ? checkedKey(`${where}: user`, given.get('user'), textMax.user)
+      : undefined;
+    this.#staging.begin();
+    this.#staging.sku(sku);
+    this.#staging.user(user);
+    this.#staging.quantity(quantity);
+    const answer = alive(this.#native.giveBackOf());
+    if (answer === unknownSku) throw optionError(`${where}: sku`, 'the sku of an item', sku, false);
+    if (answer === needsUser) {
+      throw optionError(`${where}: user`, 'a user (the item has, or had, a per-user limit)', user, true);
+    }
+    return returnName(answer);
+  }
+
+  #stage(where: string, reservation: unknown, { lines, quantity }: CheckedPart): void {
+    const staging = this.#staging;
+    staging.reservation = checkedReservation(`${where}: reservation`, reservation);
+    staging.begin();
+    staging.quantity(quantity);
+    for (const [i, line] of lines.entries()) staging.line(i, line.sku, line.quantity);
+  }
+
+  /** `has`: what the reservation does with units of which there are too few. */
+  #checked(where: string, { lines, quantity }: CheckedPart, answer: number, has: string): number {
+    if (answer !== badQuantity && answer !== badLine) return alive(answer);
+    const line = lines[this.#staging.refusedLine];
+    if (line === undefined) {
+      const expected = `at most what the reservation ${has}, and a reservation of one item`;
+      throw optionError(`${where}: quantity`, expected, quantity, false);
+    }
+    if (answer === badLine)
+      throw optionError(`${where}: lines: sku`, 'an item of the reservation', line.sku, false);
+    const of = typeof line.sku === 'string' ? JSON.stringify(line.sku) : line.sku;
+    const expected = `at most what the reservation ${has} of it`;
+    throw optionError(`${where}: lines: quantity of ${of}`, expected, line.quantity, false);
+  }
+}
+
+function checkedPart(where: string, given: Options): CheckedPart {
+  if (!given.has('lines')) {
+    return { lines: [], quantity: given.has('quantity') ? given.integer('quantity', 1, u32Max) : 0 };
+  }
+  if (given.has('quantity')) {
+    throw optionError(`${where}: quantity`, 'no quantity beside lines', given.get('quantity'), true);
+  }
+  return { lines: summed(where, given.get('lines')), quantity: 0 };
+}
+
+/** By the numbers of `ResolveResult`. */
+function returnName(answer: number): ReturnResolution {
+  if (answer === returned) return 'returned';
+  return answer === 8 ? 'already-returned' : answer === 7 ? 'not-bought' : 'unknown';
+}
+
+function alive(answer: number): number {
+  if (answer === DISPOSED) throw disposed(what);
+  return answer;
+}

@@ -1,0 +1,97 @@
+// What a JavaScript object can do with a reservation of the ledger that it is attached to.
+#include <napi.h>
+
+#include <cstdint>
+
+#include "addon/stock_functions.h"
+#include "addon/stock_staging.h"
+
+namespace sluice {
+
+namespace {
+
+// confirm(); cancel(); extend(), with the hold: the ResolveResult
+template <class Resolve>
+napi_value resolve(napi_env env, napi_callback_info info, Resolve&& resolve) {
+  auto& self = attachment<StockAttachment>(env, info);
+  if (self.detached()) return number(env, kDisposed);
+  const std::uint64_t now = self.clock().now();
+  return number(env,
+                static_cast<std::int32_t>(resolve(self, self.words().get<std::uint64_t>(kReservation), now)));
+}
+napi_value confirm(napi_env env, napi_callback_info info) {
+  return resolve(env, info, [](StockAttachment& self, std::uint64_t id, std::uint64_t now) {
+    return self.ledger().confirm(self.line(), id, now);
+  });
+}
+napi_value cancel(napi_env env, napi_callback_info info) {
+  return resolve(env, info, [](StockAttachment& self, std::uint64_t id, std::uint64_t now) {
+    return self.ledger().cancel(self.line(), id, now);
+  });
+}
+napi_value extend(napi_env env, napi_callback_info info) {
+  return resolve(env, info, [](StockAttachment& self, std::uint64_t id, std::uint64_t now) {
+    return self.ledger().extend(self.line(), id, now, now + self.words().get<std::uint64_t>(kHoldNs));
+  });
+}
+
+// With a part of the reservation in staging: as many lines as the first argument says; without any, the quantity, or all.
+// The ResolveResult; which line it is about stands in staging.
+template <class Resolve>
+napi_value resolve_part(napi_env env, napi_callback_info info, Resolve&& resolve) {
+  std::uint32_t arguments[2];
+  auto& self = attachment<StockAttachment>(env, info, arguments);
+  if (self.detached()) return number(env, kDisposed);
+  StockRequest::Line lines[StockRequest::kLinesMax];
+  const std::uint32_t count = staged_lines(self, arguments[0], lines);
+  const Part part{lines, count, count == 0 ? self.words().get<std::uint64_t>(kQuantity) : 0};
+  const ResolveAnswer answer =
+      resolve(self, self.words().get<std::uint64_t>(kReservation), self.clock().now(), part, arguments[1]);
+  self.words().put(kLine, static_cast<std::uint64_t>(answer.line));
+  return number(env, static_cast<std::int32_t>(answer.result));
+}
+// confirmPart(lines, 1: what is left stays held)
+napi_value confirm_part(napi_env env, napi_callback_info info) {
+  return resolve_part(
+      env, info,
+      [](StockAttachment& self, std::uint64_t id, std::uint64_t now, const Part& part, std::uint32_t hold) {
+        return self.ledger().confirm_part(self.line(), id, now, part,
+                                          hold == 0 ? Rest::kRelease : Rest::kHold);
+      });
+}
+// cancelPart(lines)
+napi_value cancel_part(napi_env env, napi_callback_info info) {
+  return resolve_part(env, info,
+                      [](StockAttachment& self, std::uint64_t id, std::uint64_t now, const Part& part,
+                         std::uint32_t) { return self.ledger().cancel_part(self.line(), id, now, part); });
+}
+// giveBack(lines)
+napi_value give_back(napi_env env, napi_callback_info info) {
+  return resolve_part(env, info,
+                      [](StockAttachment& self, std::uint64_t id, std::uint64_t now, const Part& part,
+                         std::uint32_t) { return self.ledger().give_back(self.line(), id, now, part); });
+}
+// giveBackOf(): of the item whose sku, and of the user whose key stand in staging, with the quantity; kUnknownSku if there
+// is no such item
+napi_value give_back_of(napi_env env, napi_callback_info info) {
+  auto& self = attachment<StockAttachment>(env, info);
+  if (self.detached()) return number(env, kDisposed);
+  const std::uint32_t item = self.ledger().items().find(staged_sku(self));
+  if (item == kNoItem) return number(env, kUnknownSku);
+  const LedgerUser user = StagedKey(self.words(), kUser).user(self.ledger().secret());
+  return number(
+      env, static_cast<std::int32_t>(self.ledger().give_back(
+               self.line(), item, self.words().get<std::uint64_t>(kQuantity), user, self.clock().now())));
+}
+
+constexpr HotFunction kOrderFunctions[] = {
+    {"confirm", confirm},          {"cancel", cancel},          {"extend", extend},
+    {"confirmPart", confirm_part}, {"cancelPart", cancel_part}, {"giveBack", give_back},
+    {"giveBackOf", give_back_of},
+};
+
+}  // namespace
+
+std::span<const HotFunction> order_functions() { return kOrderFunctions; }
+
+}  // namespace sluice

@@ -1,0 +1,65 @@
+// The staging buffer of a stock ledger, and what its functions show in common.
+#pragma once
+
+#include <napi.h>
+
+#include <cstdint>
+#include <string_view>
+
+#include "addon/stock.h"
+
+namespace sluice {
+
+// The staging buffer; lib/stock/staging.ts writes it. A key is two words: | tag | number, or where its text stands |
+// with the tag 0: absent, 1: a number, 1 + n: a text of n octets of UTF-8.
+//
+//   | hold ns | reservation | quantity | line | perUser | shards | user's key | id's key | 64 lines of sku's key, quantity | texts
+inline constexpr std::size_t kHoldNs = 0, kReservation = 8, kQuantity = 16, kLine = 24, kPerUser = 32,
+                             kShards = 40;
+inline constexpr std::size_t kUser = 48, kId = 64, kLines = 80, kLineBytes = 24;
+
+inline constexpr std::int32_t kUnknownSku = -1;
+
+// A key as it stands in staging.
+class StagedKey {
+ public:
+  StagedKey(const Staging& words, std::size_t at)
+      : tag_(words.get<std::uint64_t>(at)),
+        value_(words.get<std::uint64_t>(at + 8)),
+        text_(tag_ > 1 ? reinterpret_cast<const char*>(words.data() + value_) : nullptr,
+              tag_ > 1 ? tag_ - 1 : 0) {}
+
+  std::string_view text() const { return text_; }
+  Key key(const KeySecret& secret) const {
+    return tag_ == 0 ? Key{} : tag_ == 1 ? number_key(value_) : text_key(secret, text_);
+  }
+  LedgerUser user(const KeySecret& secret) const {
+    return tag_ == 0   ? LedgerUser{}
+           : tag_ == 1 ? LedgerUser::number(value_)
+                       : LedgerUser::named(secret, text_);
+  }
+
+ private:
+  std::uint64_t tag_, value_;
+  std::string_view text_;
+};
+
+inline Key staged_sku(StockAttachment& self) {
+  return StagedKey(self.words(), kLines).key(self.ledger().secret());
+}
+
+inline Napi::Value sku_of(napi_env env, const Item<>& item) {
+  if (item.name_length != 0) return Napi::String::New(env, item.name, item.name_length);
+  return Napi::Number::New(env, static_cast<double>(item.sku.low));
+}
+
+// A user that was named, as `user`.
+inline void set_user(napi_env env, Napi::Object& result, const LedgerUser& user) {
+  if (user.text_length != 0) {
+    result.Set("user", Napi::String::New(env, reinterpret_cast<const char*>(user.text), user.text_length));
+  } else if (is_number(user.key)) {
+    result.Set("user", Napi::BigInt::New(env, user.key.low));
+  }
+}
+
+}  // namespace sluice

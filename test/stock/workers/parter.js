@@ -1,0 +1,40 @@
+// Confirms, cancels and returns parts of the reservations of a shared list, as others do at the same time, until it is
+// told to stop or ended. What it was told stands in shared counters: see ../part-races.test.ts.
+import { parentPort, workerData } from 'node:worker_threads';
+import { Stock } from 'sluice';
+import { SeededRandom } from '../../seeded-random.js';
+
+const { handle, ids, stop, told, seed } = workerData;
+const stock = Stock.attach(handle);
+const random = new SeededRandom(seed);
+const skus = [1, 2];
+parentPort?.postMessage({ type: 'ready' });
+
+while (Atomics.load(stop, 0) === 0) {
+  const place = random.below(ids.length);
+  const id = Atomics.load(ids, place);
+  const quantity = random.between(1, 2);
+  const line = random.below(2);
+  const lines = [{ sku: skus[line], quantity }];
+  try {
+    const choice = random.below(8);
+    if (choice < 3) {
+      if (stock.confirm(id, { lines, rest: 'hold' }) === 'confirmed') Atomics.add(told, line, quantity);
+    } else if (choice < 5) {
+      stock.cancel(id, { lines });
+    } else if (choice === 5) {
+      if (stock.return(id, { lines }) === 'returned') Atomics.sub(told, line, quantity);
+    } else if (choice === 6) {
+      const units = { sku: skus[line], quantity, user: random.below(4) };
+      if (stock.return(units) === 'returned') Atomics.sub(told, line, quantity);
+    } else {
+      const cart = skus.map((sku) => ({ sku, quantity: 5 }));
+      const answer = stock.reserveAll(cart, { user: random.below(4) });
+      if (answer.ok) Atomics.store(ids, place, answer.reservation);
+    }
+  } catch (error) {
+    // More than was left of it.
+    if (!(error instanceof RangeError)) throw error;
+  }
+}
+parentPort?.postMessage({ type: 'done' });
