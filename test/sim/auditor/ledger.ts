@@ -12,11 +12,21 @@ import {
   type Who,
 } from './cart.js';
 import { IdMemory } from './ids.js';
+import { type Part, Purchases, unitsOfPart } from './parts.js';
 
 export type Phase = 'held' | 'confirmed' | 'cancelled' | 'expired';
+interface ReservedLine {
+  readonly sku: Sku;
+  /** Held; after the end: held until then. */
+  quantity: number;
+  /** Bought and not returned. */
+  sold: number;
+  readonly place: number;
+  /** By a limit per user. */
+  readonly counted: boolean;
+}
 interface Reservation {
-  /** `counted`: by a limit per user. */
-  readonly lines: ReadonlyArray<Line & { readonly place: number; readonly counted: boolean }>;
+  readonly lines: readonly ReservedLine[];
   readonly user: string | undefined;
   deadline: number;
   phase: Phase;
@@ -36,6 +46,7 @@ export interface LedgerShape {
   readonly maxUsers: number;
   readonly maxIds: number;
 }
+const nobody = -1;
 const unitsMax = 4_294_967_295;
 const final = new Set(['sold-out', 'user-limit', 'item-closed']);
 
@@ -43,13 +54,23 @@ export class Ledger {
   items: Map<Sku, Item> = new Map();
   /** Places of the table, the longest free first: each line of a reservation takes one. */
   free: number[];
-  /** Which reservation a place was last given to, as its first. */
-  heads: Map<number, number> = new Map();
+  /** Which reservation a place was last given to, or `nobody` if that was not made; none: it was never used. */
+  tenants: Map<number, number> = new Map();
   reservations: Map<number, Reservation> = new Map();
   /** Units held or bought, by user and item. */
   users: Map<string, number> = new Map();
+  purchases = new Purchases();
   ids: IdMemory;
-  counters = { reserved: 0, confirmed: 0, cancelled: 0, expired: 0, extended: 0, refused: 0 };
+  counters = {
+    reserved: 0,
+    confirmed: 0,
+    cancelled: 0,
+    expired: 0,
+    extended: 0,
+    parted: 0,
+    returned: 0,
+    refused: 0,
+  };
   /** Not yet compared with the ledger's own. */
   movements: Movement[] = [];
 
@@ -126,10 +147,11 @@ export class Ledger {
     const refused = this.#takePlaces(lines, user, places);
     if (refused !== undefined) {
       this.free.push(...places);
+      for (const place of places) this.tenants.set(place, nobody);
       return refused;
     }
     const taken = lines.map((line, i) => {
-      return { ...line, place: places[i] as number, counted: this.#item(line.sku).perUser > 0 };
+      return { ...line, sold: 0, place: places[i] as number, counted: this.#item(line.sku).perUser > 0 };
     });
     for (const { sku, quantity, counted } of taken) {
       const item = this.#item(sku);
@@ -137,7 +159,7 @@ export class Ledger {
       item.reserved += quantity;
       if (counted) this.#count(user as string, sku, quantity);
     }
-    this.heads.set(places[0] as number, name);
+    for (const place of places) this.tenants.set(place, name);
     this.reservations.set(name, { lines: taken, user, deadline: now + holdNs, phase: 'held' });
     for (const line of taken) this.#move('reserved', line, now, name, user);
     return { ok: true, name, duplicate: false };
@@ -163,20 +185,35 @@ export class Ledger {
   phase(name: number): Phase | undefined {
     const reservation = this.reservations.get(name);
     if (reservation === undefined) return undefined;
-    return this.heads.get(reservation.lines[0]?.place as number) === name ? reservation.phase : undefined;
+    return this.tenants.get(placeOf(reservation)) === name ? reservation.phase : undefined;
   }
 
-  confirm(name: number, now: number, quantity?: number): string {
+  /** `hold`: what is left stays held. */
+  confirm(name: number, now: number, part: Part = {}, hold = false): string {
     return this.#resolve(name, now, (held) => {
-      const units = held.lines.reduce((sum, line) => sum + line.quantity, 0);
-      if (quantity !== undefined && (held.lines.length > 1 || quantity > units)) return 'ERR_SLUICE_OPTION';
-      this.#settle(name, 'confirmed', now, quantity ?? Number.POSITIVE_INFINITY);
+      const units = unitsOfPart(held.lines, part);
+      if (units === undefined) return 'ERR_SLUICE_OPTION';
+      const ends = !hold || held.lines.every((line, i) => line.quantity === units[i]);
+      for (const [i, line] of held.lines.entries()) {
+        const sold = units[i] as number;
+        this.#sell(name, line, sold, now);
+        if (!ends) line.quantity -= sold;
+        else this.#putBack(name, line, line.quantity - sold, 'returned', now);
+      }
+      this.#ended(name, ends ? 'confirmed' : 'held');
       return 'confirmed';
     });
   }
-  cancel(name: number, now: number): string {
-    return this.#resolve(name, now, () => {
-      this.#settle(name, 'cancelled', now, 0);
+  cancel(name: number, now: number, part: Part = {}): string {
+    return this.#resolve(name, now, (held) => {
+      const units = unitsOfPart(held.lines, part);
+      if (units === undefined) return 'ERR_SLUICE_OPTION';
+      const ends = held.lines.every((line, i) => line.quantity === units[i]);
+      for (const [i, line] of held.lines.entries()) {
+        this.#putBack(name, line, units[i] as number, 'cancelled', now);
+        if (!ends) line.quantity -= units[i] as number;
+      }
+      this.#ended(name, ends ? 'cancelled' : 'held');
       return 'cancelled';
     });
   }
@@ -189,10 +226,10 @@ export class Ledger {
   }
   /** Expires what is due, in the order of places. */
   expire(now: number): number {
-    const due = [...this.heads.entries()]
-      .filter(([, name]) => this.#isDue(name, now))
-      .sort(([a], [b]) => a - b);
-    for (const [, name] of due) this.#settle(name, 'expired', now, 0);
+    const due = [...this.reservations]
+      .filter(([name]) => this.#isDue(name, now))
+      .sort(([, a], [, b]) => placeOf(a) - placeOf(b));
+    for (const [name] of due) this.#expire(name, now);
     return due.length;
   }
 
@@ -207,28 +244,95 @@ export class Ledger {
     if (phase === 'expired') return phase;
     if (phase !== 'held') return `already-${phase}`;
     if (!this.#isDue(name, now)) return held(this.reservations.get(name) as Reservation);
-    this.#settle(name, 'expired', now, 0);
+    this.#expire(name, now);
     return 'expired';
   }
 
-  #settle(name: number, phase: Phase, now: number, sellable: number): void {
-    const reservation = this.reservations.get(name) as Reservation;
-    reservation.phase = phase;
-    for (const { sku, quantity, place, counted } of reservation.lines) {
-      const item = this.#item(sku);
-      const sold = Math.min(quantity, sellable);
-      const rest = quantity - sold;
-      item.reserved -= quantity;
-      item.available += rest;
-      if (sold > 0) this.#move('confirmed', { sku, quantity: sold }, now, name, reservation.user);
-      if (rest > 0) {
-        if (counted) this.#count(reservation.user as string, sku, -rest);
-        const kind = phase === 'confirmed' ? 'returned' : phase;
-        this.#move(kind, { sku, quantity: rest }, now, name, reservation.user);
-      }
-      this.free.push(place);
+  #expire(name: number, now: number): void {
+    for (const line of this.#reservation(name).lines) {
+      this.#putBack(name, line, line.quantity, 'expired', now);
     }
-    this.counters[phase as 'confirmed']++;
+    this.#ended(name, 'expired');
+  }
+  #sell(name: number, line: ReservedLine, units: number, now: number): void {
+    if (units === 0) return;
+    const { user } = this.#reservation(name);
+    line.sold += units;
+    this.#item(line.sku).reserved -= units;
+    this.purchases.add(line.sku, line.counted ? user : undefined, units);
+    this.#move('confirmed', { sku: line.sku, quantity: units }, now, name, user);
+  }
+  #putBack(name: number, line: ReservedLine, units: number, kind: string, now: number): void {
+    if (units === 0) return;
+    const { user } = this.#reservation(name);
+    const item = this.#item(line.sku);
+    item.reserved -= units;
+    item.available += units;
+    if (line.counted) this.#count(user as string, line.sku, -units);
+    this.#move(kind, { sku: line.sku, quantity: units }, now, name, user);
+  }
+  #ended(name: number, phase: Phase): void {
+    const reservation = this.#reservation(name);
+    this.counters[phase === 'held' ? 'parted' : phase]++;
+    if (phase === 'held') return;
+    reservation.phase = phase;
+    for (const { place } of reservation.lines) this.free.push(place);
+  }
+
+  // ---- returning ---------------------------------------------------------------------------------------------
+
+  giveBack(name: number, now: number, part: Part = {}): string {
+    const reservation = this.reservations.get(name);
+    if (reservation === undefined || reservation.lines.some(({ place }) => this.tenants.get(place) !== name))
+      return 'unknown';
+    const { lines, user, phase } = reservation;
+    if (lines.every(({ sold }) => sold === 0))
+      return phase === 'confirmed' ? 'already-returned' : 'not-bought';
+    const units = unitsOfPart(
+      lines.map(({ sku, sold }) => ({ sku, quantity: sold })),
+      part,
+    );
+    if (units === undefined) return 'ERR_SLUICE_OPTION';
+    const there = lines.every(({ sku, counted }, i) => {
+      const wanted = units[i] as number;
+      return this.#sold(sku) >= wanted && this.purchases.of(sku, counted ? user : undefined) >= wanted;
+    });
+    if (!there) return 'already-returned';
+    for (const [i, line] of lines.entries()) {
+      line.sold -= units[i] as number;
+      this.#unsell(line.sku, units[i] as number, line.counted ? user : undefined, now, { name, user });
+    }
+    this.counters.returned++;
+    return 'returned';
+  }
+  giveBackOf({ sku, quantity }: Line, user: string | undefined, now: number): string {
+    const item = this.items.get(sku);
+    if (item === undefined) return 'ERR_SLUICE_OPTION';
+    if (this.#sold(sku) < quantity) return 'not-bought';
+    const account = this.purchases.counts(sku) ? user : undefined;
+    if (this.purchases.of(sku, account) < quantity) {
+      return account === undefined ? 'ERR_SLUICE_OPTION' : 'not-bought';
+    }
+    this.#unsell(sku, quantity, account, now, { user });
+    this.counters.returned++;
+    return 'returned';
+  }
+  #sold(sku: Sku): number {
+    const { total, available, reserved } = this.#item(sku);
+    return total - available - reserved;
+  }
+  #unsell(
+    sku: Sku,
+    units: number,
+    account: string | undefined,
+    now: number,
+    told: { name?: number; user: string | undefined },
+  ): void {
+    if (units === 0) return;
+    this.purchases.add(sku, account, -units);
+    if (account !== undefined) this.#count(account, sku, -units);
+    this.#item(sku).available += units;
+    this.#move('reversed', { sku, quantity: units }, now, told.name, told.user);
   }
 
   // ---- items -------------------------------------------------------------------------------------------------
@@ -239,6 +343,7 @@ export class Ledger {
     if (lines + shards > this.shape.maxItems) return 'items-full';
     const item = { sku, total: quantity, available: quantity, reserved: 0, perUser, shards, closed: false };
     this.items.set(sku, item);
+    if (perUser > 0) this.purchases.count(sku, 0);
     this.#move('added', { sku, quantity }, now);
     return 'added';
   }
@@ -261,6 +366,7 @@ export class Ledger {
     const item = this.items.get(sku);
     if (item === undefined) return false;
     item.perUser = perUser ?? item.perUser;
+    if (item.perUser > 0) this.purchases.count(sku, this.#sold(sku));
     return true;
   }
   restock(sku: Sku, quantity: number, now: number): boolean {
@@ -313,7 +419,8 @@ export class Ledger {
   restored(then: number, now: number, shape: LedgerShape = this.shape): Ledger {
     const copy = new Ledger(shape, this.holdMs);
     copy.items = structuredClone(this.items);
-    copy.heads = new Map(this.heads);
+    copy.tenants = new Map(this.tenants);
+    copy.purchases = this.purchases.copy();
     copy.users = new Map(this.users);
     copy.reservations = structuredClone(this.reservations);
     copy.ids = this.ids.copy(shape.maxIds);
@@ -332,14 +439,17 @@ export class Ledger {
     return copy;
   }
 
-  /** Whether that free place, and all before it, were never a reservation's first. */
+  /** Whether that free place, and all before it, were never used. */
   #isUnused(at: number): boolean {
     const place = this.free[at];
     return (
-      place !== undefined && !this.heads.has(place) && (at === 0 || place > (this.free[at - 1] as number))
+      place !== undefined && !this.tenants.has(place) && (at === 0 || place > (this.free[at - 1] as number))
     );
   }
 
+  #reservation(name: number): Reservation {
+    return this.reservations.get(name) as Reservation;
+  }
   #item(sku: Sku): Item {
     return this.items.get(sku) as Item;
   }
@@ -354,7 +464,11 @@ export class Ledger {
   #move(kind: string, { sku, quantity }: Line, now: number, reservation?: number, user?: string): void {
     const told =
       user === undefined ? {} : { user: user.startsWith('#') ? BigInt(user.slice(1)) : user.slice(1) };
-    const about = reservation === undefined ? {} : { reservation, ...told };
-    this.movements.push({ kind, sku, quantity, timeMs: now / 1e6, ...about });
+    const about = reservation === undefined ? {} : { reservation };
+    this.movements.push({ kind, sku, quantity, timeMs: now / 1e6, ...about, ...told });
   }
+}
+
+function placeOf({ lines }: Reservation): number {
+  return (lines[0] as ReservedLine).place;
 }

@@ -1,4 +1,5 @@
 import type { Line, NewItem, Sku } from '../auditor/cart.js';
+import type { Part } from '../auditor/parts.js';
 import { drawByWeight, type Operation, type Random, sometimes } from '../operation.js';
 import type { StockScenario } from './stock.js';
 
@@ -17,6 +18,11 @@ export interface Growth {
   readonly ids: boolean;
 }
 
+/** Of a reservation: all of it without a part. */
+interface PartOf {
+  readonly of: number;
+  readonly part?: Part;
+}
 type By = Operation & { readonly by: number };
 export type StockOperation =
   | (By & {
@@ -27,8 +33,9 @@ export type StockOperation =
       readonly id?: KeyName;
       readonly holdMs?: number;
     })
-  | (By & { readonly do: 'confirm'; readonly of: number; readonly quantity?: number })
-  | (By & { readonly do: 'cancel'; readonly of: number })
+  | (By & PartOf & { readonly do: 'confirm'; readonly rest?: 'release' | 'hold' })
+  | (By & PartOf & { readonly do: 'cancel' | 'return' })
+  | (By & { readonly do: 'returnOf'; readonly line: Line; readonly user?: KeyName })
   | (By & { readonly do: 'extend'; readonly of: number; readonly ms: number })
   | (By & { readonly do: 'stranger'; readonly id: string })
   | (By & { readonly do: 'expire' })
@@ -46,6 +53,8 @@ export const stockOperations = [
   'reserve',
   'confirm',
   'cancel',
+  'return',
+  'returnOf',
   'extend',
   'stranger',
   'expire',
@@ -74,6 +83,16 @@ export function drawItem(random: Random, sku: Sku, sharded: boolean): NewItem {
     ...(perUser === undefined ? {} : { perUser }),
     ...(shards === 1 ? {} : { shards }),
   };
+}
+
+/** Mostly none: the whole. */
+function drawPart(random: Random, scenario: StockScenario): { part?: Part } {
+  const quantity = random.between(1, 3);
+  const lines = Array.from({ length: random.between(1, 3) }, () => ({
+    sku: random.pick(scenario.items).sku,
+    quantity: random.between(1, 2),
+  }));
+  return random.pick([{}, {}, { part: { quantity } }, { part: { lines } }]);
 }
 
 export function drawStock(
@@ -111,11 +130,23 @@ export function drawStock(
       return { ...base, do: kind, lines, cart, ...options };
     }
     case 'confirm': {
-      const quantity = sometimes(random, 0.3, () => random.between(1, 3));
-      return { ...base, do: kind, of, ...(quantity === undefined ? {} : { quantity }) };
+      const rest = sometimes(random, 0.5, () => random.pick(['release', 'hold'] as const));
+      return {
+        ...base,
+        do: kind,
+        of,
+        ...drawPart(random, scenario),
+        ...(rest === undefined ? {} : { rest }),
+      };
     }
     case 'cancel':
-      return { ...base, do: kind, of };
+    case 'return':
+      return { ...base, do: kind, of, ...drawPart(random, scenario) };
+    case 'returnOf': {
+      const user = sometimes(random, 0.8, () => random.pick(users));
+      const line = { sku, quantity: random.between(1, 4) };
+      return { ...base, do: kind, line, ...(user === undefined ? {} : { user }) };
+    }
     case 'extend':
       return { ...base, do: kind, of, ms: random.pick([1, 10, 500, 40_000]) };
     case 'stranger':

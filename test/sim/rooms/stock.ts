@@ -1,7 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type CartOptions, Stock, type Movement as Told } from 'sluice';
-import { type Answer, keyText, type Line, type Movement, type NewItem, type Sku } from '../auditor/cart.js';
+import {
+  type Answer,
+  keyText,
+  type Line,
+  type Movement,
+  type NewItem,
+  type Sku,
+  summed,
+} from '../auditor/cart.js';
 import { Ledger, type LedgerShape } from '../auditor/ledger.js';
+import type { Part } from '../auditor/parts.js';
 import { holds, outcome, same } from '../divergence.js';
 import type { Operation, Random, Room } from '../operation.js';
 import { drawStock, type Growth, type KeyName, keyOf, type StockOperation } from './stock-operations.js';
@@ -71,19 +80,42 @@ export class StockRoom implements Room {
         return;
       }
       case 'confirm': {
-        const reservation = this.#reservations.get(given.of) ?? 0n;
-        const options = given.quantity === undefined ? {} : { quantity: given.quantity };
-        const expected = auditor.confirm(given.of, now, given.quantity);
+        const { of, part, rest } = given;
+        const expected = auditor.confirm(of, now, summedPart(part), rest === 'hold');
+        const options = rest === undefined ? part : { ...part, rest };
+        const actual = resolved(() => stock.confirm(this.#reservations.get(of) ?? 0n, options));
+        same('confirm', actual, expected);
+        return;
+      }
+      case 'cancel': {
+        const { of, part } = given;
+        const expected = auditor.cancel(of, now, summedPart(part));
         same(
-          'confirm',
-          resolved(() => stock.confirm(reservation, options)),
+          'cancel',
+          resolved(() => stock.cancel(this.#reservations.get(of) ?? 0n, part)),
           expected,
         );
         return;
       }
-      case 'cancel': {
-        const reservation = this.#reservations.get(given.of) ?? 0n;
-        same('cancel', stock.cancel(reservation), auditor.cancel(given.of, now));
+      case 'return': {
+        const { of, part } = given;
+        const expected = auditor.giveBack(of, now, summedPart(part));
+        same(
+          'return',
+          resolved(() => stock.return(this.#reservations.get(of) ?? 0n, part)),
+          expected,
+        );
+        return;
+      }
+      case 'returnOf': {
+        const { line, user } = given;
+        const units = user === undefined ? line : { ...line, user: keyOf(user) };
+        const expected = auditor.giveBackOf(line, textOf(user), now);
+        same(
+          'return of a user',
+          resolved(() => stock.return(units)),
+          expected,
+        );
         return;
       }
       case 'extend': {
@@ -339,6 +371,10 @@ function textOf(key: KeyName | undefined): string | undefined {
 /** A refusal of one item needs not say of which. */
 export function withoutSku(answer: Answer): Answer {
   return 'reason' in answer ? { ok: false, reason: answer.reason } : answer;
+}
+
+function summedPart(part: Part | undefined): Part {
+  return part?.lines === undefined ? { ...part } : { lines: summed(part.lines) };
 }
 
 function resolved(call: () => string): string {

@@ -1,0 +1,63 @@
+// Parts of reservations, and what was bought: the sums that a ledger keeps for returns.
+
+import { type Line, pair, type Sku } from './cart.js';
+
+/** Which units are meant: all of them if there is neither. */
+export interface Part {
+  readonly lines?: readonly Line[];
+  readonly quantity?: number;
+}
+
+/**
+ * Of each line of a reservation, how many of its units the part has; undefined: they are not enough, or it is no part
+ * of this reservation. `summed`: the part's lines with those of the same item added up.
+ */
+export function unitsOfPart(
+  lines: readonly Line[],
+  { lines: summed, quantity }: Part,
+): readonly number[] | undefined {
+  if (summed === undefined) {
+    if (quantity === undefined) return lines.map((line) => line.quantity);
+    return lines.length > 1 || quantity > (lines[0] as Line).quantity ? undefined : [quantity];
+  }
+  const wanted = new Map(summed.map((line) => [line.sku, line.quantity]));
+  if ([...wanted].some(([sku, units]) => !lines.some((line) => line.sku === sku && line.quantity >= units)))
+    return undefined;
+  return lines.map(({ sku }) => wanted.get(sku) ?? 0);
+}
+
+/** Who has bought what, as far as a ledger knows. */
+export class Purchases {
+  /** By user and item. */
+  readonly #bought = new Map<string, number>();
+  /** Of items that count users: what counts for nobody. */
+  readonly #uncounted = new Map<Sku, number>();
+
+  /** The item counts users from now on; `sold`: by then. */
+  count(sku: Sku, sold: number): void {
+    if (!this.#uncounted.has(sku)) this.#uncounted.set(sku, sold);
+  }
+  counts(sku: Sku): boolean {
+    return this.#uncounted.has(sku);
+  }
+
+  /** `user`: undefined where the units count for nobody. */
+  add(sku: Sku, user: string | undefined, units: number): void {
+    if (user !== undefined) {
+      this.#bought.set(pair(user, sku), this.of(sku, user) + units);
+    } else if (this.counts(sku)) {
+      this.#uncounted.set(sku, this.of(sku, undefined) + units);
+    }
+  }
+  of(sku: Sku, user: string | undefined): number {
+    if (user !== undefined) return this.#bought.get(pair(user, sku)) ?? 0;
+    return this.#uncounted.get(sku) ?? Number.POSITIVE_INFINITY;
+  }
+
+  copy(): Purchases {
+    const copy = new Purchases();
+    for (const [key, units] of this.#bought) copy.#bought.set(key, units);
+    for (const [sku, units] of this.#uncounted) copy.#uncounted.set(sku, units);
+    return copy;
+  }
+}
