@@ -225,7 +225,8 @@ class LedgerSnapshot {
       const std::uint64_t hold_ns = take();
       const std::uint64_t secret = take();
       memory.format(shape, hold_ns, KeySecret{{secret, take()}}, sweeping);
-      memory.control->sweep_cursor.store(below(1ULL << 32), std::memory_order_relaxed);
+      // The same place of a table of another size.
+      memory.control->sweep_cursor.store(below(1ULL << 32) % written.reservations, std::memory_order_relaxed);
       for (std::uint64_t left = take(); sound && left != 0; --left) read_item();
       for (std::uint64_t left = take(); sound && left != 0; --left) read_user();
       ReservationsReader(memory, now, *this).read();
