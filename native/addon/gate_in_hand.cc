@@ -109,8 +109,11 @@ ResolveResult GateAttachment::resolve_reservation(std::uint64_t reservation, boo
                                                   std::uint32_t quantity) {
   if (admission_.stock == nullptr) return ResolveResult::kDone;
   const std::uint64_t now = parts_.stock->clock().now();
-  return confirm ? admission_.stock->confirm(*admission_.stock_line, reservation, now, quantity)
-                 : admission_.stock->cancel(*admission_.stock_line, reservation, now);
+  StockLedger& ledger = *admission_.stock;
+  ThreadLine& line = *admission_.stock_line;
+  if (!confirm) return ledger.cancel(line, reservation, now);
+  if (quantity == 0) return ledger.confirm(line, reservation, now);
+  return ledger.confirm_part(line, reservation, now, {nullptr, 0, quantity}, Rest::kRelease).result;
 }
 
 void GateAttachment::release_place(const AdmittedOrder& order) {
