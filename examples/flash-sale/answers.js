@@ -18,7 +18,7 @@ const RETRY_SOON_SECONDS = 1;
 
 /**
  * 409 is about the order: sending it again will not help. 503 is about us: it may.
- * @type {Record<Exclude<Admission['outcome'], 'admitted' | 'rate-limited'>, 409 | 503>}
+ * @type {Record<Exclude<Admission['outcome'], 'admitted' | 'already-ended' | 'rate-limited'>, 409 | 503>}
  */
 const REFUSALS = {
   'sold-out': 409,
@@ -27,6 +27,7 @@ const REFUSALS = {
   'item-closed': 409,
   'id-mismatch': 409,
   'already-failed': 409,
+  'reserved-directly': 409,
   'queue-full': 503,
   'ledger-full': 503,
   'users-full': 503,
@@ -41,12 +42,14 @@ const REFUSALS = {
  */
 export function answerToAdmission(admission) {
   if (admission.outcome === 'admitted') {
-    const { reservation, duplicate } = admission;
-    return {
-      status: 202,
-      outcome: duplicate ? 'admitted before' : 'admitted',
-      body: { reservation: String(reservation), duplicate },
-    };
+    const { duplicate } = admission;
+    // In JSON: its reservation, whether it is a duplicate, and whether the order is held or confirmed.
+    return { status: 202, outcome: duplicate ? 'admitted before' : 'admitted', body: admission };
+  }
+  if (admission.outcome === 'already-ended') {
+    // Its payment was declined, or its hold ran out: nobody handles it any more.
+    const { outcome, reservation, state } = admission;
+    return { status: 409, outcome, body: { error: outcome, state, reservation: String(reservation) } };
   }
   if (admission.outcome === 'rate-limited') {
     const { outcome, tier, retryAfterMs } = admission;

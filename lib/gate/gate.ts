@@ -1,12 +1,10 @@
 import { constructorError, fieldError, optionError } from '../errors.js';
-import { withJson } from '../json.js';
 import {
   attachLimiter,
   type Key,
   keyError,
   type Limiter,
   nativeLimiter,
-  type Tier,
   takesKey,
   tierName,
 } from '../limiter/index.js';
@@ -42,6 +40,7 @@ import {
   stageLines,
   summed,
 } from '../stock/index.js';
+import { type Admission, Admitted, ofThePast, outcomes } from './admission.js';
 import type { Hold } from './hold.js';
 import {
   type AdmitOptions,
@@ -55,56 +54,21 @@ import { stagingBytes, words } from './staging.js';
 
 export type GateHandle = Handle<'gate'>;
 
-/** In JSON, as JSON.stringify() makes it, a reservation is a decimal string, which `stock.confirm` and its like accept. */
-export type Admission =
-  | {
-      readonly outcome: 'admitted';
-      /** 0n if the gate has no stock. */
-      readonly reservation: bigint;
-      /** Admitted by an earlier call with this id: nothing was charged, reserved or queued now. */
-      readonly duplicate: boolean;
-    }
-  | {
-      readonly outcome: 'rate-limited';
-      readonly tier: Tier;
-      /** As `Decision.retryAfterMs` of the limiter. */
-      readonly retryAfterMs: number;
-    }
-  | {
-      readonly outcome: Refusal | 'queue-full' | 'closed';
-      /** Of a cart: the item that the refusal is about, if it is about one. */
-      readonly sku?: number | string;
-    };
-
-/** The plain object that an Admission is, with a `toJSON`. */
-const Admitted = withJson(
-  class {
-    declare readonly outcome: 'admitted';
-    declare readonly reservation: bigint;
-    declare readonly duplicate: boolean;
-    constructor(reservation: bigint, duplicate: boolean) {
-      this.outcome = 'admitted';
-      this.reservation = reservation;
-      this.duplicate = duplicate;
-    }
-  },
-);
-
 const what = 'Gate';
-/** Answers of `admit()` beyond those of `reserve()`: `Outcome` in native/core/admission.h. */
-const outcomes = { needsUser: 12, queueFull: 17, closed: 18, badQuantity: 19, rateLimited: 32 };
-const duplicate = 1;
 
 /** What a refusal without details is answered with, by its number: made once, for storms of them. */
-const refused: readonly (Admission | undefined)[] = Array.from({ length: 19 }, (_, answer) => {
-  const outcome =
-    answer === outcomes.queueFull
-      ? 'queue-full'
-      : answer === outcomes.closed
-        ? 'closed'
-        : refusalName(answer);
-  return outcome && Object.freeze({ outcome });
-});
+const refused: readonly (Admission | undefined)[] = Array.from(
+  { length: outcomes.badQuantity },
+  (_, answer) => {
+    const outcome =
+      answer === outcomes.queueFull
+        ? 'queue-full'
+        : answer === outcomes.closed
+          ? 'closed'
+          : refusalName(answer);
+    return outcome && (Object.freeze({ outcome }) as Admission);
+  },
+);
 
 /** Objects whose handle was read: they stay, so that another thread can attach, until disposed of. */
 const pinned = new Set<Gate<unknown>>();
@@ -206,8 +170,11 @@ export class Gate<T> implements Disposable {
    * none of it, with the reason. A refusal for want of stock or of room in the queue charges nothing; without an id
    * it writes nothing that other threads read.
    *
-   * With an id field, asking again gives the earlier answer: 'admitted' with the same reservation and `duplicate`,
-   * or 'already-failed'. What was refused for another reason than the stock's may be asked again.
+   * With an id field, asking again gives the earlier answer: 'admitted' with the same reservation, `duplicate` and the
+   * `state` that it has now, while it is held or once it is sold; 'already-ended' if its reservation has ended
+   * otherwise, so that nobody will handle it; or 'already-failed'. What was refused for another reason than the stock's
+   * may be asked again. An order of a restored stock is in no queue: asking again charges and queues it, once, under its
+   * reservation, and holds it for as long as a new one (`requeued`).
    *
    * Units are taken as the last thing that can fail, so that no other order is ever told 'sold-out' because of one
    * that is then refused itself; but for a cart that fails for want of its later lines: see `Stock.reserveAll`. A
@@ -222,9 +189,7 @@ export class Gate<T> implements Disposable {
     if (this.#needed !== undefined) throw this.#missing(this.#needed, undefined);
     this.#stage(order);
     const answer = this.#admit();
-    return answer === undefined || answer === duplicate
-      ? this.#admitted(answer)
-      : this.#refusal(answer, undefined);
+    return answer === undefined ? this.#admitted() : this.#otherwise(answer, undefined);
   }
 
   /**
@@ -305,9 +270,7 @@ export class Gate<T> implements Disposable {
     const answer = keyed
       ? this.#native.admitWith(holdNs, count, key as Key)
       : this.#native.admitWith(holdNs, count);
-    return answer === undefined || answer === duplicate
-      ? this.#admitted(answer)
-      : this.#refusal(answer, cart);
+    return answer === undefined ? this.#admitted() : this.#otherwise(answer, cart);
   }
 
   #cart(lines: readonly CartLine[]): CartLine[] {
@@ -315,17 +278,19 @@ export class Gate<T> implements Disposable {
     throw optionError('Gate.admit: lines', 'undefined (the gate has no stock)', lines, true);
   }
 
-  #admitted(answer: number | undefined): Admission {
-    return new Admitted(this.#bigints[words.reservation] as bigint, answer === duplicate);
+  #admitted(): Admission {
+    return new Admitted(this.#bigints[words.reservation] as bigint, false, 'held');
   }
 
-  #refusal(answer: number, cart: readonly CartLine[] | undefined): Admission {
+  #otherwise(answer: number, cart: readonly CartLine[] | undefined): Admission {
     if (answer > outcomes.rateLimited) {
       const tier = tierName(answer - outcomes.rateLimited);
       return { outcome: 'rate-limited', tier, retryAfterMs: this.#numbers[words.retryAfterMs] as number };
     }
     const refusal = refused[answer];
     if (refusal === undefined) {
+      const earlier = ofThePast(answer, this.#bigints[words.reservation] as bigint);
+      if (earlier !== undefined) return earlier;
       this.#checked(answer);
       throw this.#badField(answer);
     }

@@ -4,7 +4,10 @@ import type { NativeKey } from './limiter.js';
 /** Outcomes of `admit()`, and what became of the orders, since creation and over all threads. */
 export interface GateStats {
   readonly admitted: number;
+  /** Asked again, while held or sold. */
   readonly duplicates: number;
+  /** Orders of a restored stock that were asked again, and queued again. */
+  readonly requeued: number;
   readonly rateLimited: number;
   readonly queueFull: number;
   readonly soldOut: number;

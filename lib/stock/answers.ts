@@ -61,7 +61,9 @@ export type Refusal =
   /** The id was refused before, and stays refused. */
   | 'already-failed'
   /** Another thread is deciding an id of the same neighbourhood; try again. */
-  | 'in-progress';
+  | 'in-progress'
+  /** A gate admitted an order with this id: whoever consumes that gate's queue decides its `reservation`. */
+  | 'admitted-by-gate';
 
 /** What `Stock.setTotal` and `Stock.changeItem` have done, and the item's counts afterwards. */
 export type ItemChanged =
@@ -78,7 +80,23 @@ export interface Refused {
   readonly reason: Refusal;
   /** Of a cart: the item that the refusal is about, if it is about one. */
   readonly sku?: number | string;
+  /** Of 'admitted-by-gate': the order's. In JSON a decimal string. */
+  readonly reservation?: bigint;
 }
+
+/** The plain object that a Refused with a reservation is, with a `toJSON`. */
+export const AdmittedByGate: new (reservation: bigint) => Refused = withJson(
+  class implements Refused {
+    declare readonly ok: false;
+    declare readonly reason: 'admitted-by-gate';
+    declare readonly reservation: bigint;
+    constructor(reservation: bigint) {
+      this.ok = false;
+      this.reason = 'admitted-by-gate';
+      this.reservation = reservation;
+    }
+  },
+);
 
 export type Resolution =
   | 'confirmed'
@@ -114,9 +132,13 @@ const refusals: readonly (Refusal | undefined)[] = [
   'already-failed',
   'in-progress',
   'item-closed',
+  undefined,
+  undefined,
+  'admitted-by-gate',
 ];
-/** `ReserveResult::kNeedsUser`. */
+/** `ReserveResult::kNeedsUser` and `kByGate`. */
 export const needsUser = 12;
+export const byGate = 14;
 /** Those that are about one item. */
 export const aboutOneItem: ReadonlySet<Refusal> = new Set([
   'sold-out',

@@ -17,7 +17,9 @@ import {
 } from '../native/index.js';
 import { Options } from '../options.js';
 import {
+  AdmittedByGate,
   aboutOneItem,
+  byGate,
   type ItemChanged,
   needsUser,
   type Refused,
@@ -177,8 +179,10 @@ export class Stock implements Disposable {
 
   /**
    * Reserves `quantity` units for `user`, or changes nothing and says why. With an `id`, a retry gets the answer of
-   * the first call: the same reservation, with its state and what is left of its hold now, or 'already-failed'. Only 'sold-out', 'user-limit' and 'item-closed' are
-   * remembered as failures; after the other refusals the same id may be tried again.
+   * the first call: the same reservation, with its state and what is left of its hold now, or 'already-failed'. Only
+   * 'sold-out', 'user-limit' and 'item-closed' are remembered as failures; after the other refusals the same id may be
+   * tried again. An id that a gate admitted is refused as 'admitted-by-gate': its order is decided by whoever consumes
+   * the gate's queue.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
    */
   reserve(request: ReserveOptions): Reserved | Refused {
@@ -452,6 +456,7 @@ export class Stock implements Disposable {
     if (result === needsUser) {
       throw optionError(`${where}: user`, 'a user (the item has a per-user limit)', undefined, true);
     }
+    if (result === byGate) return new AdmittedByGate(staging.reservation);
     const reason = refusalName(result);
     if (reason === undefined) {
       return result === 0

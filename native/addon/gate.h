@@ -124,7 +124,7 @@ inline Admission::Result GateAttachment::admit(std::uint64_t hold_ns, const Key*
                                                const StockRequest::Line* cart, std::uint32_t cart_lines) {
   const Admission::Result result =
       Admission::admit(admission_, shared_->fields, {parts_.queue->in(), hold_ns, key, cart, cart_lines});
-  if (result.outcome == Outcome::kAdmitted) [[likely]] {
+  if (result.outcome == Outcome::kAdmitted || result.outcome == Outcome::kRequeued) [[likely]] {
     parts_.queue->ring_if_parked();
     return result;
   }

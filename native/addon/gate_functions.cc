@@ -11,7 +11,10 @@ namespace sluice {
 
 namespace {
 
-// Nothing if the order was admitted, else the Outcome, or 32 + the tier that refused; results stand in staging.
+// What a refusal by the limiter is answered with, and the tier that refused added to it.
+constexpr std::int32_t kTier = 64;
+
+// Nothing if the order was admitted, else the Outcome, or kTier + the tier that refused; results stand in staging.
 napi_value answered(napi_env env, const GateAttachment& self, const Admission::Result& result) {
   if (result.outcome == Outcome::kAdmitted) [[likely]] {
     self.words().put(GateAttachment::kReservation, result.reservation);
@@ -19,7 +22,7 @@ napi_value answered(napi_env env, const GateAttachment& self, const Admission::R
   }
   if (result.outcome == Outcome::kRateLimited) {
     self.words().put(GateAttachment::kRetryAfterMs, milliseconds(result.retry_after));
-    return number(env, 32 + static_cast<std::int32_t>(result.tier));
+    return number(env, kTier + static_cast<std::int32_t>(result.tier));
   }
   self.words().put(GateAttachment::kReservation, result.reservation);
   self.words().put(GateAttachment::kLine, result.line);
@@ -95,6 +98,7 @@ napi_value stats(napi_env env, napi_callback_info info) {
   const ThreadLines& lines = self.lines();
   Napi::Object result = Napi::Object::New(env);
   result.Set("admitted", static_cast<double>(lines.sum(Admission::kAdmittedCount)));
+  result.Set("requeued", static_cast<double>(lines.sum(Admission::kRequeuedCount)));
   result.Set("duplicates", static_cast<double>(lines.sum(Admission::kDuplicateCount)));
   result.Set("rateLimited", static_cast<double>(lines.sum(Admission::kRateLimitedCount)));
   result.Set("queueFull", static_cast<double>(lines.sum(Admission::kQueueFullCount)));

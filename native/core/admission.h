@@ -74,11 +74,17 @@ struct AdmissionRequest {
 
 enum class Outcome : std::uint8_t {
   kAdmitted = 0,
-  // 1 to 12: as ReserveResult. kDuplicate: admitted earlier under this id, nothing done now.
-  kRateLimited = 16,
-  kQueueFull = 17,
-  kClosed = 18,
-  kBadQuantity = 19,  // not in 1 .. kQuantityMax
+  kDuplicate = 1,  // admitted earlier under this id, and held: nothing done now
+  // 2 to 31: as ReserveResult
+  kRateLimited = 32,
+  kQueueFull,
+  kClosed,
+  kBadQuantity,         // not in 1 .. kQuantityMax
+  kRequeued,            // admitted earlier, held, but in no queue: queued now, as a new order is
+  kDuplicateConfirmed,  // admitted earlier, and sold
+  kCancelledBefore,  // admitted earlier, and on sale again; its hold is over; nobody knows what became of it
+  kExpiredBefore,
+  kUnknownBefore,
 };
 
 class Admission {
@@ -90,7 +96,8 @@ class Admission {
     kQueueFullCount,
     kSoldOutCount,
     kUserLimitCount,
-    kOtherCount
+    kOtherCount,
+    kRequeuedCount
   };
 
   struct Parts {
@@ -112,7 +119,7 @@ class Admission {
     bool refunded = false;          // the limiter was charged and refunded
     std::uint32_t line = 0;         // for a refusal that concerns one: which line of the cart
     std::uint64_t retry_after = 0;  // kRateLimited: ns, or kNever
-    std::uint64_t reservation = 0;  // kAdmitted, kDuplicate
+    std::uint64_t reservation = 0;  // for an order that has one, or had
   };
 
   static Result admit(const Parts& parts, const AdmissionFields& fields,
@@ -122,6 +129,8 @@ class Admission {
   }
 
  private:
+  static constexpr std::uint64_t kLater = ~0ULL;
+
   // `kPlain`: without a key and a cart, which the compiler then makes nothing of.
   template <bool kPlain>
   static Result counted(const Parts& parts, const AdmissionFields& fields,
@@ -140,6 +149,7 @@ class Admission {
     if (queue.closed()) return {Outcome::kClosed};
     StockRequest::Line line;
     StockRequest request{&line, 1, {}, {}, 0};
+    request.by_gate = true;
     if (parts.stock != nullptr) {
       if (!kPlain && asked.cart != nullptr) {
         request.lines = asked.cart;
@@ -155,10 +165,12 @@ class Admission {
       request.hold_ns = asked.hold_ns != 0 ? asked.hold_ns : parts.stock->hold_ns();
       const StockAnswer verdict = parts.stock->peek(request);
       if (verdict.result != ReserveResult::kReserved) {
-        return answered(parts.stock->refuse(*parts.stock_line, request, verdict));
+        const StockAnswer answer = parts.stock->refuse(*parts.stock_line, request, verdict);
+        const Result refused = answered(parts, answer, kLater);
+        if (!to_requeue(answer, refused)) return refused;
       }
     }
-    if (queue.ring().looks_full()) return busy(parts, request, {Outcome::kQueueFull});
+    if (queue.ring().looks_full()) return busy(parts, request, {Outcome::kQueueFull}, kLater);
 
     const bool needs_time = parts.limiter != nullptr || parts.stock != nullptr || queue.shape().needs_time();
     const std::uint64_t now = needs_time ? parts.clock.now() : 0;
@@ -169,14 +181,13 @@ class Admission {
       if (decision.refused_by != Tier::kNone) {
         Result refusal{Outcome::kRateLimited, decision.refused_by};
         refusal.retry_after = parts.limiter->retry_after(*parts.limiter_line, now, 1, key);
-        return busy(parts, request, refusal);
+        return busy(parts, request, refusal, now);
       }
     }
     AdmittedOrder order{kNoReservation, request.hold_ns, key == nullptr ? Key{} : *key};
     Result result = parts.stock != nullptr ? reserve_and_push(parts, request, asked, now, order)
                                            : push(parts, asked, now, order);
-    if (result.outcome != Outcome::kAdmitted && parts.limiter != nullptr &&
-        !SLUICE_PLANTED(kKeepAdmissionCharge)) {
+    if (!queued(result.outcome) && parts.limiter != nullptr && !SLUICE_PLANTED(kKeepAdmissionCharge)) {
       parts.limiter->refund(*parts.limiter_line, decision, 1, key);
       result.refunded = true;
     }
@@ -188,7 +199,7 @@ class Admission {
                                  AdmittedOrder& order) noexcept {
     Queue& queue = *parts.queue;
     const PushResult room = queue.promise_room(0);
-    if (room != PushResult::kPushed) return busy(parts, request, {refusal_of(room)});
+    if (room != PushResult::kPushed) return busy(parts, request, {refusal_of(room)}, now);
     const StockAnswer answer =
         parts.stock->reserve(*parts.stock_line, request, now, [&](std::uint64_t reservation) {
           order.reservation = reservation;
@@ -196,8 +207,8 @@ class Admission {
                               [&](std::uint64_t slot) { parts.tags[slot].put(order); });
           return true;
         });
-    Result result = answered(answer);
-    if (result.outcome != Outcome::kAdmitted) {
+    Result result = answered(parts, answer, now);
+    if (!queued(result.outcome)) {
       queue.break_promise(0);
       result.broke_promise = true;
     }
@@ -212,21 +223,54 @@ class Admission {
     return {pushed == PushResult::kPushed ? Outcome::kAdmitted : refusal_of(pushed)};
   }
 
-  // However busy we are: an id that was answered before gets that answer.
-  static Result busy(const Parts& parts, const StockRequest& request, const Result& refusal) noexcept {
+  // However busy we are: an id that was answered before gets that answer; but not that its order is on its way when it
+  // is in no queue.
+  static Result busy(const Parts& parts, const StockRequest& request, const Result& refusal,
+                     std::uint64_t now) noexcept {
     if (parts.stock == nullptr) return refusal;
     const StockAnswer earlier = parts.stock->recall(*parts.stock_line, request);
-    return earlier.result == ReserveResult::kReserved ? refusal : answered(earlier);
+    if (earlier.result == ReserveResult::kReserved) return refusal;
+    const Result result = answered(parts, earlier, now);
+    return to_requeue(earlier, result) ? refusal : result;
+  }
+  static bool to_requeue(const StockAnswer& earlier, const Result& result) noexcept {
+    return result.outcome == Outcome::kDuplicate && earlier.in_no_queue;
   }
 
   static Outcome refusal_of(PushResult pushed) noexcept {
     return pushed == PushResult::kClosed ? Outcome::kClosed : Outcome::kQueueFull;
   }
-  static Result answered(const StockAnswer& answer) noexcept {
+  // `now`: or kLater, if the clock has not been read and only an order of the past needs it.
+  static Result answered(const Parts& parts, const StockAnswer& answer, std::uint64_t now) noexcept {
     Result result{static_cast<Outcome>(answer.result)};
     result.line = answer.line;
     result.reservation = answer.reservation;
+    if (answer.result == ReserveResult::kDuplicate) {
+      result.outcome =
+          answer.requeued
+              ? Outcome::kRequeued
+              : of_the_past(
+                    parts.stock->standing(answer.reservation, now == kLater ? parts.clock.now() : now).phase);
+    }
     return result;
+  }
+  // What an order that was admitted earlier is told, by what its reservation is now.
+  static Outcome of_the_past(Phase phase) noexcept {
+    switch (phase) {
+      case Phase::kHeld:
+        return Outcome::kDuplicate;
+      case Phase::kConfirmed:
+        return Outcome::kDuplicateConfirmed;
+      case Phase::kCancelled:
+        return Outcome::kCancelledBefore;
+      case Phase::kExpired:
+        return Outcome::kExpiredBefore;
+      default:
+        return Outcome::kUnknownBefore;
+    }
+  }
+  static bool queued(Outcome outcome) noexcept {
+    return outcome == Outcome::kAdmitted || outcome == Outcome::kRequeued;
   }
   static Counter counter_of(Outcome outcome) noexcept {
     switch (outcome) {
@@ -236,12 +280,15 @@ class Admission {
         return kRateLimitedCount;
       case Outcome::kQueueFull:
         return kQueueFullCount;
+      case Outcome::kDuplicate:
+      case Outcome::kDuplicateConfirmed:
+        return kDuplicateCount;
+      case Outcome::kRequeued:
+        return kRequeuedCount;
       default:
         break;
     }
     switch (static_cast<ReserveResult>(outcome)) {
-      case ReserveResult::kDuplicate:
-        return kDuplicateCount;
       case ReserveResult::kSoldOut:
         return kSoldOutCount;
       case ReserveResult::kUserLimit:

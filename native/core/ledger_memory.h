@@ -9,6 +9,7 @@
 #include <new>
 
 #include "core/bought_units.h"
+#include "core/id_answer.h"
 #include "core/id_table.h"
 #include "core/item_table.h"
 #include "core/movement_log.h"
@@ -23,6 +24,7 @@ namespace sluice {
 // The most of each that a ledger is made for.
 inline constexpr std::uint32_t kReservationsMax = 1U << 24, kUsersMax = 1U << 26, kIdsMax = 1U << 26,
                                kMovementsMax = 1U << 24;
+static_assert(kReservationsMax < 1U << IdAnswer::kSlotBits);
 
 struct LedgerShape {
   std::uint32_t items = 0;  // stock lines: an item has one for each of its shards

@@ -174,7 +174,7 @@ class LedgerSnapshot {
         one_more();
         put(id);
         put(body);
-        put(answer);
+        put(IdAnswer(answer).without_queue().word());
       });
     }
   };
@@ -233,7 +233,7 @@ class LedgerSnapshot {
       for (std::uint64_t left = take(); sound && left != 0; --left) {
         const Key id = take_key();
         const std::uint64_t body = take();
-        const std::uint64_t answer = take();
+        const std::uint64_t answer = IdAnswer(take()).without_queue().word();
         require_room(sound && memory.ids.restore({memory.control->secret, id}, body, answer), shape.ids,
                      written.ids, SnapshotError::kIds);
       }

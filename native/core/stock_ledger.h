@@ -71,7 +71,8 @@ class StockLedger {
     Answer answer = verdict;
     if (request.has_id()) {
       const Inside inside(memory_, line);
-      answer = with_id(request, [&verdict] { return verdict; });
+      answer = with_id(
+          request, [&verdict] { return verdict; }, [](std::uint64_t) { return false; });
     }
     count(line, answer.result);
     return answer;
@@ -98,11 +99,19 @@ class StockLedger {
   // Reserves all lines, or changes nothing. `publish(reservation)` is the last step, inside the operation: if it
   // returns false, everything is undone and the id, if any, is not remembered. The undoing cannot fail; while it
   // lasts (some tens of nanoseconds a line) others may find the units taken.
+  //
+  // A gate's order that is still held, but in no queue, is published again, once, and held as long as a new one.
   template <class Publish>
   Answer reserve(ThreadLine& line, const Request& request, std::uint64_t now, Publish&& publish) noexcept {
     const auto reserve_now = [&] { return reserve_once(line, request, now, publish); };
+    const auto requeue = [&](std::uint64_t reservation) {
+      return standing(reservation, now).phase == Phase::kHeld &&
+             Resolver(memory_, line, now).extend(reservation, now + request.hold_ns) ==
+                 ResolveResult::kDone &&
+             publish(reservation);
+    };
     const Inside inside(memory_, line);
-    const Answer answer = request.has_id() ? with_id(request, reserve_now) : reserve_now();
+    const Answer answer = request.has_id() ? with_id(request, reserve_now, requeue) : reserve_now();
     count(line, answer.result);
     sweep_in_passing(line, answer.result, now);
     return answer;
@@ -230,7 +239,6 @@ class StockLedger {
  private:
   // On average one place for each reservation, so that a thread too busy for its timers keeps up with itself.
   static constexpr std::uint32_t kPassEvery = 64, kPassSlots = 64;
-  static constexpr std::uint64_t kFailed = 0;  // the answer of an id that was refused; no reservation's id
 
   template <class Publish>
   Answer reserve_once(ThreadLine& line, const Request& request, std::uint64_t now,
@@ -271,12 +279,13 @@ class StockLedger {
                                 });
   }
 
-  // What the id was told before, else what `decide` says now, remembered if it is final.
-  template <class Decide>
-  Answer with_id(const Request& request, Decide&& decide) noexcept {
+  // What the id was told before, else what `decide` says now, remembered if it is final. Of an order in no queue
+  // `requeue(reservation)` is asked first: whether it is in one now.
+  template <class Decide, class Requeue>
+  Answer with_id(const Request& request, Decide&& decide, Requeue&& requeue) noexcept {
     IdTable::Bucket* bucket = memory_.ids.lock(request.hashed_id(secret()));
     if (bucket == nullptr) return {ReserveResult::kIdBusy, 0, 0};
-    const Answer answer = with_id_in(*bucket, request, decide);
+    const Answer answer = with_id_in(*bucket, request, decide, requeue);
     IdTable::unlock(*bucket);
     return answer;
   }
@@ -287,33 +296,50 @@ class StockLedger {
     if (known == IdTable::kWays) return false;
     if (bucket.bodies[known] != request.body(secret())) {
       answer = {ReserveResult::kIdMismatch, 0, 0};
-    } else if (bucket.answers[known] == kFailed) {
-      answer = {ReserveResult::kAlreadyFailed, 0, 0};
     } else {
-      answer = {ReserveResult::kDuplicate, bucket.answers[known], 0};
+      answer = told(IdAnswer(bucket.answers[known]), request.by_gate);
     }
     return true;
   }
+  static Answer told(IdAnswer known, bool by_gate) noexcept {
+    if (known.is_refusal()) return {ReserveResult::kAlreadyFailed, 0, 0};
+    const ReserveResult result = known.by_gate() == by_gate ? ReserveResult::kDuplicate
+                                 : by_gate                  ? ReserveResult::kNotByGate
+                                                            : ReserveResult::kByGate;
+    return {result, known.reservation(), 0, known.in_no_queue(), false};
+  }
 
-  template <class Decide>
-  Answer with_id_in(IdTable::Bucket& bucket, const Request& request, Decide&& decide) noexcept {
+  template <class Decide, class Requeue>
+  Answer with_id_in(IdTable::Bucket& bucket, const Request& request, Decide&& decide,
+                    Requeue&& requeue) noexcept {
     Answer answer;
-    if (told_before(bucket, request, answer)) return answer;
-    const std::uint32_t way = IdTable::room(bucket, [this](std::uint64_t answer) {
-      return answer == kFailed || memory_.reservations.phase(answer) != Phase::kHeld;
+    if (told_before(bucket, request, answer)) {
+      const bool stranded = answer.result == ReserveResult::kDuplicate && answer.in_no_queue;
+      if (stranded && requeue(answer.reservation)) {
+        answer.in_no_queue = false;
+        answer.requeued = true;
+        std::uint64_t& known = bucket.answers[IdTable::find(bucket, request.id)];
+        known = IdAnswer(known).queued().word();
+      }
+      return answer;
+    }
+    const std::uint32_t way = IdTable::room(bucket, [this](std::uint64_t known) {
+      const IdAnswer answer(known);
+      return answer.is_refusal() || memory_.reservations.phase(answer.reservation()) != Phase::kHeld;
     });
     if (way == IdTable::kWays) return {ReserveResult::kIdsFull, 0, 0};
     answer = decide();
     // Only what the stock decided is final for the id. After a full table or queue the client may try again.
     switch (answer.result) {
       case ReserveResult::kReserved:
-        IdTable::remember(bucket, way, request.id, request.body(secret()), answer.reservation);
+        IdTable::remember(bucket, way, request.id, request.body(secret()),
+                          IdAnswer::reserved(answer.reservation, request.by_gate).word());
         break;
       case ReserveResult::kSoldOut:
       case ReserveResult::kUserLimit:
       case ReserveResult::kItemClosed:
         if (SLUICE_PLANTED(kForgetFailure)) break;
-        IdTable::remember(bucket, way, request.id, request.body(secret()), kFailed);
+        IdTable::remember(bucket, way, request.id, request.body(secret()), IdAnswer::refused().word());
         break;
       default:
         break;

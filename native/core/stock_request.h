@@ -23,6 +23,8 @@ enum class ReserveResult : std::uint8_t {
   kItemClosed = 11,
   kNeedsUser = 12,     // the item has a limit per user, and the request has no user
   kNotPublished = 13,  // the caller's publish step refused: everything was undone
+  kByGate = 14,        // a gate admitted this id: its order is the gate's
+  kNotByGate = 15,     // asked by a gate: this id was reserved directly, and has no order in a queue
 };
 
 enum class ResolveResult : std::uint8_t {
@@ -53,6 +55,7 @@ struct StockRequest {
   Key id;  // {0, 0}: none
   std::uint64_t hold_ns;
   std::string_view id_text = {};  // of an id that is a text: kept for listings
+  bool by_gate = false;           // whether a gate asks, which queues what it reserves
   mutable HashOnce user_hash{}, id_hash{};
 
   bool has_user() const noexcept { return user.key != Key{}; }
@@ -90,8 +93,11 @@ struct ResolveAnswer {
 
 struct StockAnswer {
   ReserveResult result = ReserveResult::kReserved;
-  std::uint64_t reservation = 0;  // for kReserved and kDuplicate
+  std::uint64_t reservation = 0;  // for kReserved, kDuplicate, kByGate and kNotByGate
   std::uint32_t line = 0;         // for a refusal that concerns one: which line of the request
+  bool in_no_queue =
+      false;              // kDuplicate, asked by a gate: its order is in no queue, so nobody will handle it
+  bool requeued = false;  // kDuplicate: it was in no queue, and has been published again
 };
 
 }  // namespace sluice

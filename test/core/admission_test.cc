@@ -7,6 +7,7 @@
 #include <cstring>
 #include <vector>
 
+#include "core/ledger_snapshot.h"
 #include "core/queue_consumer.h"
 #include "stress.h"
 #include "zeroed_memory.h"
@@ -317,6 +318,51 @@ TEST_CASE("no order is told that its item is sold out because of one that then f
   CHECK(gate.stock.items().counts(gate.stock.items()[0]).available == 3);
   CHECK(gate.limiter.in_flight() == 0);
   CHECK(gate.queue.permits() == 0);
+}
+
+TEST_CASE(
+    "orders of a restored ledger are queued again once each, by however many threads they are asked again") {
+  SLUICE_PRINT_SEED_ON_FAILURE();
+  constexpr std::uint64_t kOrders = 60;
+  constexpr unsigned kThreads = 3;
+  for (std::uint64_t round = 0; round < repetitions(200); ++round) {
+    Shape shape;
+    shape.ids = true;
+    shape.capacity = kOrders;
+    shape.units = kOrders;
+    std::vector<std::uint64_t> words;
+    {
+      Gate before(shape);
+      const Admission::Parts parts = before.attach();
+      for (std::uint64_t id = 1; id <= kOrders; ++id)
+        REQUIRE(before.admit(parts, {1, 1, id, id}).outcome == Outcome::kAdmitted);
+      words = LedgerSnapshot::write(before.stock.memory(), kSecond);
+    }
+    Gate gate(shape);
+    ZeroedMemory memory(StockLedger::bytes(gate.ledger_shape));
+    StockLedger restored(memory, gate.ledger_shape);
+    REQUIRE(LedgerSnapshot::read(restored.memory(), gate.ledger_shape, words, kSecond, Sweeping::kAsked) ==
+            SnapshotError::kNone);
+    std::atomic<std::uint64_t> requeued{0}, repeated{0}, otherwise{0};
+    in_threads(kThreads, [&](unsigned thread) {
+      Admission::Parts parts = gate.attach();
+      parts.stock = &restored;
+      parts.stock_line = restored.lines().acquire();
+      Random random(round * kThreads + thread);
+      for (std::uint64_t i = 0; i < 2 * kOrders; ++i) {
+        const std::uint64_t id = i < kOrders ? i + 1 : random.between(1, kOrders);
+        const Outcome outcome = gate.admit(parts, {1, 1, id, id}).outcome;
+        ++(outcome == Outcome::kRequeued ? requeued : outcome == Outcome::kDuplicate ? repeated : otherwise);
+      }
+    });
+    CHECK(requeued == kOrders);
+    // A bucket whose holder lost the processor, or a queue that looks full by one that is not (yet) inside.
+    CHECK(requeued + repeated + otherwise == 2 * kOrders * kThreads);
+    CHECK(gate.queue.depth() == kOrders);
+    CHECK(gate.queue.permits() == 0);
+    CHECK(gate.limiter.in_flight() == kOrders);
+    CHECK(audit(restored.memory()).adds_up(gate.ledger_shape.reservations));
+  }
 }
 
 }  // namespace

@@ -14,7 +14,12 @@ describe('admit', () => {
     const stock = Stock.create({ items });
     const gate = Gate.create({ queue, stock, fields });
     const admission = gate.admit(order(1, { quantity: 3, note: 'hello' }));
-    expect(admission).toEqual({ outcome: 'admitted', reservation: expect.any(BigInt), duplicate: false });
+    expect(admission).toEqual({
+      outcome: 'admitted',
+      reservation: expect.any(BigInt),
+      duplicate: false,
+      state: 'held',
+    });
     expect(stock.counts(1)).toMatchObject({ available: 97, reserved: 3 });
     expect(queue.depth).toBe(1);
     expect(queue.tryPop()).toEqual(order(1, { quantity: 3, note: 'hello' }));
@@ -25,7 +30,7 @@ describe('admit', () => {
     const newQueue = () => Queue.create(Order, { capacity: 2 });
     const limiter = Limiter.create({ queueDepth: { max: 1 } });
     const limited = Gate.create({ queue: newQueue(), limiter });
-    const admitted = { outcome: 'admitted', reservation: 0n, duplicate: false };
+    const admitted = { outcome: 'admitted', reservation: 0n, duplicate: false, state: 'held' };
     expect(limited.admit(order(1))).toEqual(admitted);
     expect(limited.admit(order(1))).toEqual({
       outcome: 'rate-limited',
@@ -124,6 +129,7 @@ describe('admit', () => {
     const stats = {
       admitted: 2,
       duplicates: 1,
+      requeued: 0,
       rateLimited: 1,
       queueFull: 0,
       soldOut: 1,

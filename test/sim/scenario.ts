@@ -117,7 +117,7 @@ function drawGateScenario(random: Random): GateScenario {
     limited: random.chance(0.7),
     stocked: random.chance(0.8),
     user: true,
-    id: random.chance(0.5),
+    id: random.chance(0.7),
     ofOneItem: random.chance(0.8),
     maxInHand: random.pick([1, 2, 3, 20]),
     objects: random.between(2, 3),

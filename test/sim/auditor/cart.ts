@@ -15,10 +15,13 @@ export interface NewItem {
 export interface Who {
   readonly user: string | undefined;
   readonly id: string | undefined;
+  /** Whether a gate asks, which queues what it reserves. */
+  readonly byGate?: boolean;
 }
 export type Answer =
   | { readonly ok: true; readonly name: number; readonly duplicate: boolean }
-  | { readonly ok: false; readonly reason: string; readonly sku?: Sku }
+  /** `name`: of the reservation that another way of asking has made under this id. */
+  | { readonly ok: false; readonly reason: string; readonly sku?: Sku; readonly name?: number }
   | { readonly error: 'ERR_SLUICE_OPTION' };
 
 export interface Movement {

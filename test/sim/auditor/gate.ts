@@ -25,7 +25,15 @@ export interface Request {
   readonly keyAt: number;
 }
 export type Admission =
-  | { readonly outcome: 'admitted'; readonly name: number | undefined; readonly duplicate: boolean }
+  | {
+      readonly outcome: 'admitted';
+      readonly name: number | undefined;
+      readonly duplicate: boolean;
+      readonly state: string;
+      readonly requeued?: true;
+    }
+  | { readonly outcome: 'already-ended'; readonly name: number; readonly state: string }
+  | { readonly outcome: 'reserved-directly'; readonly name: number }
   | { readonly outcome: 'rate-limited'; readonly tier: string; readonly retryAfterNs: number }
   | { readonly outcome: string; readonly sku?: number | string }
   | { readonly error: string };
@@ -38,6 +46,7 @@ export class GateAuditor<T> {
   readonly counters = {
     admitted: 0,
     duplicates: 0,
+    requeued: 0,
     rateLimited: 0,
     queueFull: 0,
     soldOut: 0,
@@ -63,19 +72,31 @@ export class GateAuditor<T> {
 
   #decide(name: number, order: T, deadline: number, request: Request, now: number): Admission {
     const ledger = this.ledger();
-    const { lines, holdNs, keyAt, cart, ...who } = request;
-    const answered = (answer: Answer): Admission => admissionOf(answer, cart);
+    const { lines, holdNs, keyAt, cart, user, id } = request;
+    const who = { user, id, byGate: true };
+    const answered = (answer: Answer): Admission =>
+      admissionOf(answer, cart, (reservation) => ledger?.stateAt(reservation, now) ?? 'held');
     if (this.queue.closed) return { outcome: 'closed' };
     if (ledger !== undefined) {
       if (lines.some(({ quantity }) => quantity === 0)) return { error: 'ERR_SLUICE_FIELD' };
       // Sold out comes before all else, and charges nothing.
-      if (ledger.objection(lines, who.user)) return answered(ledger.reserve(name, now, lines, who, holdNs));
+      const stranded = ledger.stranded(lines, who, now) !== undefined;
+      if (!stranded && ledger.objection(lines, user)) {
+        return answered(ledger.reserve(name, now, lines, who, holdNs));
+      }
     }
-    const recalled = ledger?.recall(lines, who);
+    const stranded = ledger?.stranded(lines, who, now);
+    const recalled = stranded === undefined ? ledger?.recall(lines, who) : undefined;
     if (this.queue.isFull(0)) return recalled ? answered(recalled) : { outcome: 'queue-full' };
     const charged = this.limiter?.admit(keyAt, now);
     if (charged !== undefined && 'tier' in charged) {
       return recalled ? answered(recalled) : { outcome: 'rate-limited', ...charged };
+    }
+    if (ledger !== undefined && stranded !== undefined) {
+      ledger.requeue(id as string, stranded, now, holdNs);
+      const value = { order, reservation: stranded, admitted: true, keyAt, holdNs };
+      this.queue.push(0, [{ value, deadline }]);
+      return { outcome: 'admitted', name: stranded, duplicate: true, state: 'held', requeued: true };
     }
     const reserved = ledger?.reserve(name, now, lines, who, holdNs);
     if (reserved !== undefined && !('ok' in reserved && reserved.ok && !reserved.duplicate)) {
@@ -85,7 +106,7 @@ export class GateAuditor<T> {
     const reservation = ledger === undefined ? undefined : name;
     const value = { order, reservation, admitted: true, keyAt, holdNs };
     this.queue.push(0, [{ value, deadline }]);
-    return { outcome: 'admitted', name: reservation, duplicate: false };
+    return { outcome: 'admitted', name: reservation, duplicate: false, state: 'held' };
   }
 
   /** Takes up to `max` orders: first what an earlier consumer left. What the queue drops goes back on sale. */
@@ -154,6 +175,7 @@ export class GateAuditor<T> {
   #count(admission: Admission): void {
     const { counters } = this;
     if ('error' in admission) counters.otherwiseRefused++;
+    else if ('requeued' in admission) counters.requeued++;
     else if ('duplicate' in admission) counters[admission.duplicate ? 'duplicates' : 'admitted']++;
     else if (admission.outcome === 'rate-limited') counters.rateLimited++;
     else if (admission.outcome === 'queue-full') counters.queueFull++;
@@ -169,8 +191,16 @@ function resolve(ledger: Ledger, reservation: number | undefined, confirm: boole
   return confirm ? ledger.confirm(reservation, now) : ledger.cancel(reservation, now);
 }
 
-function admissionOf(answer: Answer, cart: boolean): Admission {
+function admissionOf(answer: Answer, cart: boolean, stateOf: (reservation: number) => string): Admission {
   if ('error' in answer) return answer;
-  if (answer.ok) return { outcome: 'admitted', name: answer.name, duplicate: answer.duplicate };
+  if (answer.ok) {
+    const { name, duplicate } = answer;
+    const state = stateOf(name);
+    const lives = state === 'held' || state === 'confirmed';
+    return lives
+      ? { outcome: 'admitted', name, duplicate, state }
+      : { outcome: 'already-ended', name, state };
+  }
+  if (answer.name !== undefined) return { outcome: 'reserved-directly', name: answer.name };
   return { outcome: answer.reason, ...(cart && answer.sku !== undefined && { sku: answer.sku }) };
 }

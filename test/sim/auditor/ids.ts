@@ -2,6 +2,9 @@ interface Known {
   readonly id: string;
   readonly body: string;
   readonly answer: number | 'failed';
+  readonly byGate: boolean;
+  /** Of a gate's: its order was in the queue of another time. */
+  inNoQueue: boolean;
 }
 
 /** Ids whose table has this much room or less have all the same neighbours. */
@@ -33,16 +36,17 @@ export class IdMemory {
     id: string,
     body: string,
     answer: number | 'failed',
+    byGate: boolean,
     forgettable: (reservation: number) => boolean,
   ): void {
     if (this.#known.length === this.#room) this.#known.splice(this.#oldest(forgettable), 1);
-    this.#known.push({ id, body, answer });
+    this.#known.push({ id, body, answer, byGate, inNoQueue: false });
   }
 
-  /** With room for as many, or more. */
-  copy(capacity: number): IdMemory {
+  /** What a restored ledger remembers, which has no queue; with room for as many ids, or more. */
+  restored(capacity: number): IdMemory {
     const copy = new IdMemory(capacity);
-    copy.#known.push(...this.#known);
+    copy.#known.push(...this.#known.map((known) => ({ ...known, inNoQueue: known.byGate })));
     return copy;
   }
 

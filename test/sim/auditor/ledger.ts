@@ -119,13 +119,31 @@ export class Ledger {
   }
 
   /** What the id was told before. */
-  recall(cart: readonly Line[], { user, id }: Who): Answer | undefined {
+  recall(cart: readonly Line[], { user, id, byGate = false }: Who): Answer | undefined {
     if (id === undefined) return undefined;
     const known = this.ids.find(id);
     if (known === undefined) return undefined;
     if (known.body !== bodyOf(summed(cart), user)) return { ok: false, reason: 'id-mismatch' };
     if (known.answer === 'failed') return { ok: false, reason: 'already-failed' };
+    if (known.byGate !== byGate) {
+      return { ok: false, reason: byGate ? 'reserved-directly' : 'admitted-by-gate', name: known.answer };
+    }
     return { ok: true, name: known.answer, duplicate: true };
+  }
+
+  /** The reservation of a gate's order that is held, but in no queue. */
+  stranded(cart: readonly Line[], who: Who, now: number): number | undefined {
+    const recalled = this.recall(cart, who);
+    if (recalled === undefined || !('ok' in recalled) || !recalled.ok) return undefined;
+    const stranded =
+      this.ids.find(who.id as string)?.inNoQueue && this.stateAt(recalled.name, now) === 'held';
+    return stranded ? recalled.name : undefined;
+  }
+  /** Its order is queued again, and held as long as a new one. */
+  requeue(id: string, name: number, now: number, holdNs: number): void {
+    this.extend(name, now, holdNs);
+    const known = this.ids.find(id);
+    if (known !== undefined) known.inNoQueue = false;
   }
 
   #answer(name: number, now: number, lines: readonly Line[], who: Who, holdNs: number): Answer {
@@ -137,8 +155,9 @@ export class Ledger {
     const answer = this.objection(lines, user) ?? this.#take(name, now, lines, user, holdNs);
     if (id === undefined || !('ok' in answer)) return answer;
     const body = bodyOf(lines, user);
-    if (answer.ok) this.ids.remember(id, body, name, forgettable);
-    else if (final.has(answer.reason)) this.ids.remember(id, body, 'failed', forgettable);
+    const byGate = who.byGate === true;
+    if (answer.ok) this.ids.remember(id, body, name, byGate, forgettable);
+    else if (final.has(answer.reason)) this.ids.remember(id, body, 'failed', false, forgettable);
     return answer;
   }
 
@@ -186,6 +205,13 @@ export class Ledger {
     const reservation = this.reservations.get(name);
     if (reservation === undefined) return undefined;
     return this.tenants.get(placeOf(reservation)) === name ? reservation.phase : undefined;
+  }
+
+  /** What it is at `now`: one whose time is over has expired, also while nobody has looked. */
+  stateAt(name: number, now: number): Phase | 'unknown' {
+    return this.#isDue(name, now) && this.phase(name) === 'held'
+      ? 'expired'
+      : (this.phase(name) ?? 'unknown');
   }
 
   /** `hold`: what is left stays held. */
@@ -423,7 +449,7 @@ export class Ledger {
     copy.purchases = this.purchases.copy();
     copy.users = new Map(this.users);
     copy.reservations = structuredClone(this.reservations);
-    copy.ids = this.ids.copy(shape.maxIds);
+    copy.ids = this.ids.restored(shape.maxIds);
     for (const reservation of copy.reservations.values()) {
       if (reservation.phase !== 'held') continue;
       reservation.deadline = now + Math.max(0, reservation.deadline - then);

@@ -10,6 +10,12 @@ export interface Decision {
   readonly renews: boolean;
 }
 
+/** An order that was asked to be admitted. */
+export interface Asked {
+  readonly order: Order;
+  readonly lines?: readonly Line[];
+}
+
 type By = Operation & { readonly by: number };
 export type GateOperation =
   | (By & {
@@ -21,34 +27,54 @@ export type GateOperation =
     })
   | (By & { readonly do: 'pushPast'; readonly order: Order })
   | (By & { readonly do: 'consume'; readonly batchSize: number; readonly decisions: readonly Decision[] })
-  | (By & { readonly do: 'close' | 'die' });
+  | (By & { readonly do: 'close' | 'die' | 'restart' });
 
-export const gateOperations = ['admit', 'pushPast', 'consume', 'close', 'die'];
+export const gateOperations = ['admit', 'pushPast', 'consume', 'close', 'die', 'restart'];
+
+/** Who orders what under an id, where nothing else is drawn. */
+export function orderOf(id: number): Pick<Order, 'user' | 'sku' | 'quantity'> {
+  return {
+    user: [1, 2, 7][id % 3] as number,
+    sku: [1, 1, 2, 3][id % 4] as number,
+    quantity: 1 + (id % 2),
+  };
+}
 
 export function drawGate(
   random: Random,
   name: number,
   scenario: GateScenario,
   depth: number,
+  asked: readonly Asked[],
 ): GateOperation | undefined {
   const base = { room: 'gate', name, by: random.below(scenario.objects) };
   const kind = drawByWeight(random, scenario.weights);
+  const id = random.below(20);
   const order: Order = {
-    id: random.below(20),
-    user: random.pick([1, 2, 7]),
-    sku: random.pick([1, 1, 2, 3, 99]),
-    quantity: random.chance(0.03) ? 0 : random.between(1, random.chance(0.1) ? 20 : 2),
+    id,
+    // Mostly the order that belongs to the id: a repetition, if there was one.
+    ...(random.chance(0.7)
+      ? orderOf(id)
+      : {
+          user: random.pick([1, 2, 7]),
+          sku: random.pick([1, 1, 2, 3, 99]),
+          quantity: random.chance(0.03) ? 0 : random.between(1, random.chance(0.1) ? 20 : 2),
+        }),
     mark: name,
   };
   switch (kind) {
     case 'admit': {
+      const key = random.below(6);
       const holdMs = sometimes(random, 0.3, () => random.pick([1, 20, 1_000]));
+      if (scenario.id && asked.length > 0 && random.chance(0.5)) {
+        const again = random.pick(asked);
+        return { ...base, do: kind, ...again, ...(holdMs && { holdMs }), ...(key > 0 && { key }) };
+      }
       const cart = scenario.stocked && (!scenario.ofOneItem || random.chance(0.3));
       const lines = Array.from({ length: random.between(1, 3) }, () => ({
         sku: random.pick([1, 1, 2, 3, 'one', 99]),
         quantity: random.between(1, 2),
       }));
-      const key = random.below(6);
       const options = { ...(holdMs && { holdMs }), ...(cart && { lines }), ...(key > 0 && { key }) };
       return { ...base, do: kind, order, ...options };
     }
@@ -64,9 +90,11 @@ export function drawGate(
       return { ...base, do: kind, batchSize: random.between(1, 4), decisions };
     }
     case 'close':
-      return random.chance(0.03) ? { ...base, do: kind } : undefined;
+      return random.chance(0.01) ? { ...base, do: kind } : undefined;
     case 'die':
       return { ...base, do: kind };
+    case 'restart':
+      return scenario.stocked && random.chance(0.6) ? { ...base, do: kind } : undefined;
     default:
       return undefined;
   }

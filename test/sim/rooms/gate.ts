@@ -4,7 +4,7 @@ import { type Admission, GateAuditor, type Queued } from '../auditor/gate.js';
 import { codeOf, Divergence, holds, outcome, same } from '../divergence.js';
 import type { Operation, Random, Room } from '../operation.js';
 import { aborted, inTime } from '../waits.js';
-import { type Decision, drawGate, type GateOperation } from './gate-operations.js';
+import { type Asked, type Decision, drawGate, type GateOperation } from './gate-operations.js';
 import type { LimiterRoom } from './limiter.js';
 import type { StockRoom } from './stock.js';
 import type { Time } from './time.js';
@@ -41,6 +41,8 @@ export class GateRoom implements Room {
   readonly #stock: StockRoom | undefined;
   readonly #limiter: LimiterRoom | undefined;
   #objects: Gate<Order>[] = [];
+  /** The last orders, to be asked again. */
+  readonly #asked: Asked[] = [];
 
   constructor(
     readonly scenario: GateScenario,
@@ -74,7 +76,7 @@ export class GateRoom implements Room {
   }
 
   draw(random: Random, name: number): Operation | undefined {
-    return drawGate(random, name, this.scenario, this.auditor.queue.depth);
+    return drawGate(random, name, this.scenario, this.auditor.queue.depth, this.#toAskAgain());
   }
 
   async run(operation: Operation): Promise<void> {
@@ -96,6 +98,8 @@ export class GateRoom implements Room {
         const expected = this.auditor.admit(given.name, given.order, this.#deadline(), request, now);
         const key = this.#limiter?.key(request.keyAt);
         const { holdMs, lines } = given;
+        this.#asked.push({ order: given.order, ...(lines !== undefined && { lines }) });
+        if (this.#asked.length > 30) this.#asked.shift();
         const options = {
           ...(holdMs !== undefined && { holdMs }),
           ...(lines !== undefined && { lines }),
@@ -122,9 +126,21 @@ export class GateRoom implements Room {
         return this.#consume(gate, given.by % this.#objects.length, given.batchSize, given.decisions);
       case 'close':
         return same("close of the gate's queue", gate.queue.close(), this.auditor.queue.close());
+      case 'restart':
+        return this.#stock?.restart(given.name);
       case 'die':
         return this.#replace(given.by % this.#objects.length);
     }
+  }
+
+  /** Rather what is in no queue, which there are few of. */
+  #toAskAgain(): readonly Asked[] {
+    const ledger = this.#stock?.auditor;
+    const stranded = this.#asked.filter(({ order, lines = [order] }) => {
+      const who = { user: this.scenario.user ? keyText(order.user) : undefined, id: keyText(order.id) };
+      return ledger?.stranded(lines, { ...who, byGate: true }, this.time.now) !== undefined;
+    });
+    return stranded.length > 0 ? stranded : this.#asked;
   }
 
   async settle(): Promise<void> {}
@@ -207,15 +223,16 @@ export class GateRoom implements Room {
       holds('admit: retryAfterMs is no less than without those who wait', retryAfterMs >= retryAfterNs / 1e6);
       return;
     }
-    if (!('duplicate' in expected)) {
+    if (!('name' in expected)) {
       same('admit', actual, expected);
       return;
     }
-    const { name, duplicate, outcome: done } = expected;
+    const { name, ...rest } = expected;
     const { reservation } = actual as { reservation?: bigint };
-    if (!duplicate && name !== undefined) this.#stock?.remember(name, reservation);
+    const isNew = 'duplicate' in expected && !expected.duplicate;
+    if (isNew && name !== undefined) this.#stock?.remember(name, reservation);
     const known = name === undefined ? 0n : this.#stock?.reservation(name);
-    same('admit', actual, { outcome: done, reservation: known, duplicate });
+    same('admit', actual, { ...rest, reservation: known });
   }
 
   async #consume(

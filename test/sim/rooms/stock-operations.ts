@@ -1,6 +1,7 @@
 import type { Line, NewItem, Sku } from '../auditor/cart.js';
 import type { Part } from '../auditor/parts.js';
 import { drawByWeight, type Operation, type Random, sometimes } from '../operation.js';
+import { orderOf } from './gate-operations.js';
 import type { StockScenario } from './stock.js';
 
 /** A key as plain data; `{ big }` stands for a bigint. */
@@ -110,6 +111,12 @@ export function drawStock(
   const sku = random.pick(random.chance(0.9) ? scenario.items.map((item) => item.sku).concat(1) : skus);
   switch (kind) {
     case 'reserve': {
+      if (random.chance(0.1)) {
+        // What a gate may have been asked too.
+        const id = random.below(20);
+        const { user, ...line } = orderOf(id);
+        return { ...base, do: kind, lines: [line], cart: false, user, id };
+      }
       const cart = random.chance(0.4);
       const lines = Array.from({ length: cart ? random.between(1, 4) : 1 }, () => ({
         sku: random.chance(0.4)

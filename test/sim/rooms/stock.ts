@@ -187,13 +187,7 @@ export class StockRoom implements Room {
         this.objects[given.by % this.objects.length] = Stock.attach(this.object(given.by + 1).handle);
         return;
       case 'snapshot':
-        this.#snapshots.push({
-          name: given.name,
-          bytes: stock.snapshot(),
-          auditor: auditor.restored(now, now),
-          at: now,
-          names: [...this.#reservations.keys()],
-        });
+        this.#snapshot(given.name, stock);
         return;
       case 'restore':
         this.#restore(given.of, given.grow);
@@ -256,7 +250,9 @@ export class StockRoom implements Room {
   /** Compares what the ledger, or a gate over it, answered; `actual` is in the form of `Stock.reserve`. */
   compareReserved(what: string, expected: Answer, actual: unknown, holdMs: number): void {
     if (!('ok' in expected) || !expected.ok) {
-      same(what, actual, expected);
+      const { name, ...refused } = 'name' in expected ? expected : { ...expected, name: undefined };
+      const reservation = name === undefined ? undefined : this.#reservations.get(name);
+      same(what, actual, { ...refused, ...(reservation !== undefined && { reservation }) });
       return;
     }
     const { reservation } = actual as { reservation?: bigint };
@@ -267,18 +263,13 @@ export class StockRoom implements Room {
       reservation: this.#reservations.get(name),
       expiresInMs: duplicate ? this.#leftNs(name) / 1e6 : holdMs,
       duplicate,
-      state: duplicate ? this.#state(name) : 'held',
+      state: duplicate ? this.auditor.stateAt(name, this.time.now) : 'held',
     });
   }
 
   #leftNs(name: number): number {
     return Math.max(0, (this.auditor.heldUntil(name) ?? 0) - this.time.now);
   }
-  #state(name: number): string {
-    const phase = this.auditor.phase(name) ?? 'unknown';
-    return phase === 'held' && this.#leftNs(name) === 0 ? 'expired' : phase;
-  }
-
   /** A reservation has been made. */
   remember(name: number, reservation: bigint | undefined): void {
     if (reservation === undefined) return;
@@ -288,6 +279,25 @@ export class StockRoom implements Room {
   }
   reservation(name: number): bigint | undefined {
     return this.#reservations.get(name);
+  }
+
+  /** The ledger is saved and restored at once. */
+  restart(name: number): void {
+    // Which places the parts of a sharded item take is the ledger's business.
+    if (this.#parted()) return;
+    this.#snapshot(name, this.object(0));
+    this.#restore(name, undefined);
+  }
+
+  #snapshot(name: number, stock: Stock): void {
+    const { now } = this.time;
+    this.#snapshots.push({
+      name,
+      bytes: stock.snapshot(),
+      auditor: this.auditor.restored(now, now),
+      at: now,
+      names: [...this.#reservations.keys()],
+    });
   }
 
   #restore(of: number, grow: Growth | undefined): void {
@@ -370,7 +380,9 @@ function textOf(key: KeyName | undefined): string | undefined {
 
 /** A refusal of one item needs not say of which. */
 export function withoutSku(answer: Answer): Answer {
-  return 'reason' in answer ? { ok: false, reason: answer.reason } : answer;
+  if (!('reason' in answer)) return answer;
+  const { sku: _, ...refused } = answer;
+  return refused;
 }
 
 function summedPart(part: Part | undefined): Part {
