@@ -59,6 +59,9 @@ export interface NativeQueue {
   closed(): number;
   drained(): number;
   consumed(): number;
+  empty(): number;
+  awaitEmpty(begins: number): number;
+  emptied(): number;
   depth(): number;
   stats(): QueueStats | number;
   dispose(): void;

@@ -5,7 +5,7 @@ import type { Producer } from './producer.js';
 /** What keeps this thread's event loop awake and listening. */
 type Ears = Pick<Producer<unknown>, 'listen' | 'keepAlive'>;
 
-/** Those of a queue object who wait for the end of the queue. */
+/** Those of a queue object who wait for the end of the queue, or until it is empty. */
 export class Endings {
   readonly #ears: Ears;
   readonly #looks = new Set<() => void>();
@@ -16,8 +16,12 @@ export class Endings {
     this.#ears = ears;
   }
 
-  /** Asks `isEnded` at once and whenever something happens to a closed queue, until it says true or throws. */
+  /**
+   * Asks `isEnded` at once and whenever something happens to a closed queue, or one that is awaited to be empty, until
+   * it says true or throws.
+   */
   async until(
+    where: string,
     isEnded: () => boolean,
     timeoutMs: number | undefined,
     signal: AbortSignal | undefined,
@@ -44,7 +48,7 @@ export class Endings {
       const timer =
         timeoutMs === undefined
           ? undefined
-          : setTimeout(() => settle({ error: notDrained(timeoutMs) }), timeoutMs);
+          : setTimeout(() => settle({ error: notWithin(where, timeoutMs) }), timeoutMs);
       const forget = onAbort(signal, () => settle({ error: signal?.reason }));
       this.#looks.add(look);
       this.#ears.keepAlive(1);
@@ -58,6 +62,6 @@ export class Endings {
   }
 }
 
-function notDrained(timeoutMs: number): SluiceError {
-  return new SluiceError('ERR_SLUICE_TIMEOUT', `Queue.drained: not within ${timeoutMs} ms`);
+function notWithin(where: string, timeoutMs: number): SluiceError {
+  return new SluiceError('ERR_SLUICE_TIMEOUT', `${where}: not within ${timeoutMs} ms`);
 }

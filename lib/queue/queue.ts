@@ -363,10 +363,30 @@ export class Queue<T> implements Disposable, AsyncDisposable {
    * @throws the signal's reason; SluiceError `ERR_SLUICE_TIMEOUT` (through `timeoutMs`), `ERR_SLUICE_DISPOSED`.
    */
   async drained(options?: WaitOptions): Promise<void> {
-    const given = new Options('Queue.drained', options, ['timeoutMs', 'signal']);
-    const timeoutMs = given.has('timeoutMs') ? given.number('timeoutMs', 0, timeoutMsMax) : undefined;
+    const where = 'Queue.drained';
+    const { timeoutMs, signal } = checkedWait(where, options);
     const isDrained = (): boolean => this.#checked(this.#native.drained()) === 1;
-    await this.#endings.until(isDrained, timeoutMs, given.signal());
+    await this.#endings.until(where, isDrained, timeoutMs, signal);
+  }
+
+  /**
+   * Resolves when there was a moment, during the call, at which everything that was pushed had left the queue: consumed
+   * in whatever thread, or dropped. The queue stays open. What a handler was given has left the queue, though the handler
+   * may still be at work (`consume` and `gate.stats().inHand` tell of those). Records that are pushed meanwhile count,
+   * too. The wait keeps the process alive.
+   * @throws the signal's reason; SluiceError `ERR_SLUICE_TIMEOUT` (through `timeoutMs`), `ERR_SLUICE_DISPOSED`.
+   */
+  async empty(options?: WaitOptions): Promise<void> {
+    const where = 'Queue.empty';
+    const { timeoutMs, signal } = checkedWait(where, options);
+    const before = this.#checked(this.#native.awaitEmpty(1));
+    const isEmpty = (): boolean =>
+      this.#checked(this.#native.empty()) === 1 || this.#native.emptied() !== before;
+    try {
+      await this.#endings.until(where, isEmpty, timeoutMs, signal);
+    } finally {
+      this.#native.awaitEmpty(0);
+    }
   }
 
   /** Counters since creation, over all threads. Times are in nanoseconds. */
@@ -408,6 +428,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     this.close();
     this.#consumer.releaseIdle();
     await this.#endings.until(
+      'Queue',
       () => this.#native.consumed() !== 1 || this.#native.drained() === 1,
       undefined,
       undefined,
@@ -432,4 +453,13 @@ export class Queue<T> implements Disposable, AsyncDisposable {
 function checkRecord(where: string, record: unknown): void {
   if (!(record instanceof RecordType))
     throw optionError(`${where}: record`, 'what record() returns', record, true);
+}
+
+function checkedWait(
+  where: string,
+  options: unknown,
+): { timeoutMs: number | undefined; signal: AbortSignal | undefined } {
+  const given = new Options(where, options, ['timeoutMs', 'signal']);
+  const timeoutMs = given.has('timeoutMs') ? given.number('timeoutMs', 0, timeoutMsMax) : undefined;
+  return { timeoutMs, signal: given.signal() };
 }

@@ -45,6 +45,8 @@ void QueueAttachment::on_detach() {
   }
   ring_if_parked();
   tell_if_drained();  // its permits held up the end
+  queue_.stop_awaiting_empty(awaits_empty_);
+  awaits_empty_ = 0;
   if (own_bell_ != nullptr) {
     shared_->bells.remove(number_);
     served_.drop_callback(env);
@@ -199,7 +201,7 @@ void QueueAttachment::free_shown(std::uint32_t count) {
   }
   consumer_.free_shown(count);
   const bool somebody_waits = consumer_.somebody_waits();
-  tell_if_drained();
+  tell_if_empty();
   if (!somebody_waits) return;
   for (std::uint32_t lane = 0; lane < shared_->shape.lanes; ++lane) serve_waiting(lane);
 }
@@ -242,6 +244,18 @@ QueueAttachment::Park QueueAttachment::await_record(int ms) {
     consumer_.unpark();
   }
   return consumer_.readable() ? Park::kReady : consumer_.drained() ? Park::kEnded : Park::kParked;
+}
+
+std::uint64_t QueueAttachment::await_empty(bool begins) {
+  const std::uint64_t before = queue_.emptied();
+  if (begins) {
+    ++awaits_empty_;
+    queue_.await_empty();
+  } else if (awaits_empty_ != 0) {
+    --awaits_empty_;
+    queue_.stop_awaiting_empty(1);
+  }
+  return before;
 }
 
 bool QueueAttachment::close() {

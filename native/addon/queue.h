@@ -161,6 +161,10 @@ class QueueAttachment : public Attachment {
 
   bool close();
 
+  // Counts this attachment among those who wait until the queue is empty, once more or once less. Returns how often it
+  // was empty before.
+  std::uint64_t await_empty(bool begins);
+
  protected:
   void on_detach() override;
 
@@ -174,6 +178,10 @@ class QueueAttachment : public Attachment {
   QueueAttachment(Environment& environment, std::shared_ptr<SharedQueue> shared, ThreadLine* line);
   bool take_lease();
   Bell& own_bell();
+  // After records are gone, and a fence: whoever waits for the queue to be empty, or for its end, looks again.
+  void tell_if_empty() {
+    if (queue_.note_empty() || (queue_.closing() && consumer_.drained())) shared_->bells.ring_all();
+  }
   // After records or permits are gone: whoever waits for the queue's end looks again.
   void tell_if_drained() {
     if (queue_.closing() && consumer_.drained()) shared_->bells.ring_all();
@@ -190,6 +198,7 @@ class QueueAttachment : public Attachment {
   bool parked_ = false;  // the loop waits for the bell
   bool ref_ = true;
   std::uint32_t dropped_ = 0;  // by the last show()
+  std::uint32_t awaits_empty_ = 0;
   Staging in_, out_, dropped_records_, words_;
   LoopBell arrivals_, served_;
   std::unique_ptr<Bell> own_bell_;
@@ -216,7 +225,7 @@ std::uint32_t QueueAttachment::show(std::uint32_t max, Shown&& shown, Drop&& als
   words_.put(kDropped, static_cast<double>(dropped_));
   if (dropped_ != 0) {
     const bool somebody_waits = consumer_.somebody_waits();
-    tell_if_drained();
+    tell_if_empty();
     for (std::uint32_t lane = 0; somebody_waits && lane < shared_->shape.lanes; ++lane) serve_waiting(lane);
   }
   return count;

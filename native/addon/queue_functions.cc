@@ -17,6 +17,26 @@ napi_value consumed(napi_env env, napi_callback_info info) {
   return number(env, self.detached() ? kDisposed : self.queue().leased() ? 1 : 0);
 }
 
+napi_value empty(napi_env env, napi_callback_info info) {
+  auto& self = attachment<QueueAttachment>(env, info);
+  return number(env, self.detached() ? kDisposed : self.queue().empty() ? 1 : 0);
+}
+
+// awaitEmpty(1 | 0): begins or ends a wait until the queue is empty; how often it was so before
+napi_value await_empty(napi_env env, napi_callback_info info) {
+  std::uint32_t arguments[1];
+  auto& self = attachment<QueueAttachment>(env, info, arguments);
+  if (self.detached()) return number(env, kDisposed);
+  return number(env, static_cast<double>(self.await_empty(arguments[0] != 0)));
+}
+
+// emptied(): how often the queue was found empty while somebody waited for it
+napi_value emptied(napi_env env, napi_callback_info info) {
+  auto& self = attachment<QueueAttachment>(env, info);
+  if (self.detached()) return number(env, kDisposed);
+  return number(env, static_cast<double>(self.queue().emptied()));
+}
+
 napi_value close(napi_env env, napi_callback_info info) {
   auto& self = attachment<QueueAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
@@ -72,8 +92,9 @@ napi_value dispose(napi_env env, napi_callback_info info) {
 }
 
 constexpr HotFunction kQueueFunctions[] = {
-    {"drained", drained}, {"consumed", consumed}, {"close", close},     {"closed", closed},
-    {"depth", depth},     {"stats", stats},       {"dispose", dispose},
+    {"drained", drained}, {"consumed", consumed}, {"empty", empty},   {"awaitEmpty", await_empty},
+    {"emptied", emptied}, {"close", close},       {"closed", closed}, {"depth", depth},
+    {"stats", stats},     {"dispose", dispose},
 };
 
 Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedQueue>& shared, const Napi::Object& staging) {

@@ -29,7 +29,9 @@ struct QueueControl {
   std::uint64_t start;  // the first position: pushed and popped count from here
   // Who consumes: 0, or a number that no other attachment of the process has.
   alignas(kCacheLine) std::atomic<std::uint64_t> lease;
-  std::atomic<std::uint32_t> closing;  // 1 once the rings are closed: see closing()
+  std::atomic<std::uint32_t> closing;         // 1 once the rings are closed: see closing()
+  std::atomic<std::uint32_t> awaiting_empty;  // how many wait until the queue is empty
+  std::atomic<std::uint64_t> emptied;         // how often it was found so while they did
   Doorbell<> doorbell;
   // Written by the consumer only.
   alignas(kCacheLine) std::atomic<std::uint64_t> high_water;
@@ -198,6 +200,41 @@ class Queue {
   bool closing() const noexcept { return control_->closing.load(std::memory_order_relaxed) != 0; }
   bool closed() const noexcept { return rings_[shape_.lanes - 1].closed(); }
 
+  // ---- those who wait until the queue is empty --------------------------------------------------------------
+  //
+  //   waiter                          consumer
+  //   awaiting_empty + 1              head = ... (records freed)
+  //   fence (seq_cst)      <----->    fence (seq_cst), in QueueConsumer::somebody_waits()
+  //   empty() ?                       awaiting_empty != 0 and empty() ?  emptied + 1, and rings
+  //
+  // Of the two looks at least one finds what the other side has written. A waiter compares `emptied` with what it was
+  // when it began, so that a moment between two of its looks counts, too. Only the consumer makes a queue empty.
+
+  void await_empty() noexcept {
+    control_->awaiting_empty.fetch_add(1, std::memory_order_relaxed);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+  }
+  void stop_awaiting_empty(std::uint32_t count) noexcept {
+    control_->awaiting_empty.fetch_sub(count, std::memory_order_relaxed);
+  }
+  std::uint64_t emptied() const noexcept { return control_->emptied.load(std::memory_order_relaxed); }
+  // The consumer, after freeing records and the fence: whether those who wait are to be told.
+  bool note_empty() noexcept {
+    if (control_->awaiting_empty.load(std::memory_order_relaxed) == 0 || !empty()) return false;
+    // Relaxed: it counts, and says nothing of other memory.
+    control_->emptied.fetch_add(1, std::memory_order_relaxed);
+    return true;
+  }
+  // Whether there was a moment during the call at which nothing was pushed and not consumed, in any lane.
+  bool empty() const noexcept {
+    std::uint64_t before = 0;
+    if (!all_consumed(before)) return false;
+    // Of several lanes one may have got a record while another was looked at: if nothing was claimed meanwhile, all
+    // were empty at the end of the first round. Positions only grow, so that an equal sum is no change.
+    std::uint64_t after = 0;
+    return shape_.lanes == 1 || (all_consumed(after) && after == before);
+  }
+
   // ---- the consumer's lease ------------------------------------------------------------------------------
 
   bool take_lease(std::uint64_t owner) noexcept {
@@ -260,6 +297,14 @@ class Queue {
  private:
   friend class QueueConsumer;
 
+  // Adds up what was claimed.
+  bool all_consumed(std::uint64_t& claimed) const noexcept {
+    for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
+      if (rings_[lane].depth() != 0) return false;
+      claimed += (rings_[lane].claimed() - control_->start) >> kRingPositionShift;
+    }
+    return true;
+  }
   static std::uint64_t lane_bytes(const QueueShape& shape) {
     return round_up(Ring<>::bytes(shape.ring_capacity(), shape.payload_bytes()), kCacheLine);
   }

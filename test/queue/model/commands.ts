@@ -400,6 +400,11 @@ export const commands: Array<fc.Arbitrary<Command>> = [
       expect(queue.depth).toBe(model.depth);
     }
   }),
+  command('empty', [object], async (model, real, who) => {
+    const empty = real.object(who).empty({ timeoutMs: 0 });
+    if (model.depth === 0) await empty;
+    else expectError(await rejected(empty), 'ERR_SLUICE_TIMEOUT');
+  }),
   command('drained', [object], async (model, real, who) => {
     const drained = real.object(who).drained({ timeoutMs: 0 });
     if (model.drained) await drained;

@@ -199,6 +199,14 @@ export class QueueRoom implements Room {
     auditor.ended.clear();
     await this.#waits.settle('a wait for room', ended);
     for (const [name, how] of ended) if (how !== 'reserved') this.#aborts.delete(name);
+    const controller = new AbortController();
+    const empty = this.object(0).empty({ signal: controller.signal });
+    controller.abort(aborted);
+    const isEmpty = await empty.then(
+      () => true,
+      () => false,
+    );
+    same('empty', isEmpty, auditor.depth === 0);
   }
 
   check(): void {
