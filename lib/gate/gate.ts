@@ -85,6 +85,8 @@ export class Gate<T> implements Disposable {
   /** Of the parts that it was made with, whatever `queue` and `stock` are set to. */
   readonly #producer: QueueInside<T>['producer'];
   readonly #ledger: Stock | undefined;
+  /** Native code has pointers to them: they stay as long as the gate. */
+  readonly #parts: NativeParts<NativeQueue, NativeLimiter, NativeStock>;
   #disposed = false;
   /** The hot function in a field of its own, which V8 finds faster. */
   readonly #admit: NativeGate['admit'];
@@ -117,7 +119,8 @@ export class Gate<T> implements Disposable {
     const { producer, consumer } = insideQueue(parts.queue);
     this.#producer = producer;
     this.#ledger = parts.stock;
-    const byHand = parts.stock !== undefined && nativeStock(parts.stock).manualClock;
+    this.#parts = nativeParts(parts.queue, parts.limiter, parts.stock);
+    const byHand = this.#parts.stock?.manualClock === true;
     this.#loop = new OrderLoop(consumer, this.#native, staging, !byHand);
     this.#stage = (order) => producer.stage(order);
     this.#needed = parts.limiter?.keyed

@@ -44,6 +44,8 @@ void GateAttachment::on_detach() {
 
 namespace {
 
+constexpr const char* kPartDisposed = "disposed";
+
 // The attachment behind the native object of a part, or nullptr if there is none.
 template <class A>
 A* attachment_of(const Napi::Object& parts, const char* name) {
@@ -60,10 +62,14 @@ Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedGate>& shared, con
                    const Napi::Value& words) {
   GateAttachment* attached = GateAttachment::make(Environment::of(env), shared, parts);
   if (attached == nullptr) return Napi::String::New(env, kTooManyThreads);
-  attached->stage(env, words);
+  if (!attached->stage(env, words)) {
+    attached->detach();
+    delete attached;
+    return Napi::String::New(env, kBadStaging);
+  }
   Napi::Object object(env, gate_object(env, attached));
-  object.Set("handle", handle_of(env, *shared));
-  object.Set("maxInHand", static_cast<double>(shared->table().capacity()));
+  put(object, "handle", handle_of(env, *shared));
+  put(object, "maxInHand", static_cast<double>(shared->table().capacity()));
   return object;
 }
 
@@ -83,7 +89,9 @@ Napi::Value create_gate(const Napi::CallbackInfo& info) {
                                             field(fields, "user"), field(fields, "id")};
   const auto in_hand_max = static_cast<std::uint32_t>(u64(info[2]));
   if (!intact(given)) return {};
-  if (parts.queue == nullptr || parts.detached()) return Napi::String::New(info.Env(), "disposed");
+  if (parts.queue == nullptr || parts.detached()) return Napi::String::New(info.Env(), kPartDisposed);
+  if (!admission_fields.within(parts.queue->shared()->shape.record_bytes))
+    return Napi::String::New(info.Env(), kBadStaging);
   if (!parts.share_a_clock()) return Napi::String::New(info.Env(), "clocks-differ");
   auto shared = std::make_shared<SharedGate>();
   shared->fields = admission_fields;
@@ -138,6 +146,7 @@ Napi::Value attach_gate(const Napi::CallbackInfo& info) {
   const auto given = info[1].As<Napi::Object>();
   const GateParts parts = parts_of(given);
   if (!intact(given)) return {};
+  if (!parts.are_of(*shared)) return Napi::String::New(info.Env(), kPartDisposed);
   return attach(info.Env(), shared, parts, info[2]);
 }
 

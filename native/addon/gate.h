@@ -52,6 +52,12 @@ struct GateParts {
     return queue->detached() || (limiter != nullptr && limiter->detached()) ||
            (stock != nullptr && stock->detached());
   }
+  // Whether they are this gate's parts, and attached.
+  bool are_of(const SharedGate& gate) const {
+    return queue != nullptr && !detached() && queue->shared() == gate.queue &&
+           (limiter == nullptr ? gate.limiter == nullptr : limiter->shared() == gate.limiter) &&
+           (stock == nullptr ? gate.stock == nullptr : stock->shared() == gate.stock);
+  }
   // An admission reads the clock once, for all of its parts.
   bool share_a_clock() const {
     const auto& clock = queue->shared()->time.manual;
@@ -86,7 +92,11 @@ class GateAttachment : public Attachment {
   ThreadLines& lines() const { return shared_->lines(); }
   const InFlightTable& table() const { return table_; }
 
-  void stage(napi_env env, napi_value buffer) { words_ = Staging(env, buffer); }
+  // False: not a buffer with room for one order.
+  bool stage(napi_env env, napi_value buffer) {
+    words_ = Staging(env, buffer);
+    return words_.bytes() >= kTaken + kTakenBytes;
+  }
   const Staging& words() const { return words_; }
 
   // The staging words: a result's reservation, retryAfterMs and line; after take() in how many ms to renew() at the

@@ -51,6 +51,7 @@ napi_value admit_with(napi_env env, napi_callback_info info) {
   if (lines == 0 || parts.stock == nullptr) return answered(env, self, self.admit(hold, key));
   StockRequest::Line cart[StockRequest::kLinesMax];
   const std::uint32_t staged = staged_lines(*parts.stock, lines, cart);
+  if (staged == 0) return number(env, kBadArgument);
   return answered(env, self, self.admit(hold, key, cart, staged));
 }
 

@@ -16,6 +16,7 @@ namespace sluice {
 
 // Answers of every hot function that mean the same everywhere.
 inline constexpr std::int32_t kDisposed = -100;
+inline constexpr std::int32_t kBadArgument = -101;  // which lib/ never gives
 
 inline napi_value number(napi_env env, std::int32_t value) {
   napi_value result = nullptr;
@@ -59,13 +60,22 @@ A& attachment(napi_env env, napi_callback_info info, napi_value (&arguments)[N])
   return *static_cast<A*>(data);
 }
 
-// An object with the given functions over `attachment`, which it owns: when the object is collected, or the
-// environment ends, the attachment is detached and freed. The functions must not outlive the object.
 struct HotFunction {
   const char* name;
   napi_callback call;
 };
 
+// Own properties: what a program has put into Object.prototype is neither read nor called.
+inline void define(napi_env env, napi_value object, const char* name, napi_value value) {
+  constexpr auto kPlain =
+      static_cast<napi_property_attributes>(napi_writable | napi_enumerable | napi_configurable);
+  const napi_property_descriptor property = {name,    nullptr, nullptr, nullptr,
+                                             nullptr, value,   kPlain,  nullptr};
+  napi_define_properties(env, object, 1, &property);
+}
+
+// An object with the given functions over `attachment`, which it owns: when the object is collected, or the
+// environment ends, the attachment is detached and freed. The functions must not outlive the object.
 template <class A>
 napi_value hot_object(napi_env env, A* attachment,
                       std::initializer_list<std::span<const HotFunction>> groups) {
@@ -75,7 +85,7 @@ napi_value hot_object(napi_env env, A* attachment,
     for (const HotFunction& function : functions) {
       napi_value value = nullptr;
       napi_create_function(env, function.name, NAPI_AUTO_LENGTH, function.call, attachment, &value);
-      napi_set_named_property(env, object, function.name, value);
+      define(env, object, function.name, value);
     }
   }
   napi_wrap(

@@ -164,21 +164,25 @@ namespace {
 Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedLimiter>& shared, const Napi::Value& out) {
   LimiterAttachment* attached = LimiterAttachment::make(Environment::of(env), shared);
   if (attached == nullptr) return Napi::String::New(env, kTooManyThreads);
-  attached->stage(env, out);
+  if (!attached->stage(env, out)) {
+    attached->detach();
+    delete attached;
+    return Napi::String::New(env, kBadStaging);
+  }
   Napi::Object object(env, limiter_object(env, attached));
-  object.Set("handle", handle_of(env, *shared));
-  object.Set("attachment", Napi::External<LimiterAttachment>::New(env, attached));
+  put(object, "handle", handle_of(env, *shared));
+  put(object, "attachment", Napi::External<LimiterAttachment>::New(env, attached));
   // What is fixed at creation.
   const LimiterConfig& config = shared->config;
-  object.Set("keyed", config.keys_max != 0);
-  object.Set("hasBucket", config.has_bucket);
-  object.Set("hasWindow", config.has_window);
-  object.Set("hasDepth", config.has_depth);
-  object.Set("maxEventLoopDelayMs", shared->max_loop_delay_ms);
-  object.Set("adaptiveIntervalMs", shared->adaptive_interval_ms);
-  object.Set("followsQueue", config.depth_of_queue);
-  object.Set("manualClock", shared->time.manual != nullptr);
-  object.Set("logCapacity", static_cast<double>(config.log_capacity));
+  put(object, "keyed", config.keys_max != 0);
+  put(object, "hasBucket", config.has_bucket);
+  put(object, "hasWindow", config.has_window);
+  put(object, "hasDepth", config.has_depth);
+  put(object, "maxEventLoopDelayMs", shared->max_loop_delay_ms);
+  put(object, "adaptiveIntervalMs", shared->adaptive_interval_ms);
+  put(object, "followsQueue", config.depth_of_queue);
+  put(object, "manualClock", shared->time.manual != nullptr);
+  put(object, "logCapacity", static_cast<double>(config.log_capacity));
   return object;
 }
 

@@ -70,6 +70,7 @@ class LimiterAttachment : public Attachment {
 
   // Waiting, for this thread.
   LimiterLine::Joined join(std::uint64_t cost, std::uint64_t patience_ns, const Key* key);
+  bool is_waiter(double number) const { return number >= 0 && number < shared_->config.waiting_max; }
   LimiterLine::Checked check(std::uint32_t waiter);
   void leave(std::uint32_t waiter);
   bool on_served(napi_env env, napi_value callback);
@@ -79,7 +80,11 @@ class LimiterAttachment : public Attachment {
   // Words of the staging: results of tryAcquire, peek, acquire and check; the patience of acquire.
   static constexpr std::size_t kRetryAfterMs = 0, kRemaining = 8, kTier = 16, kPatienceMs = 24,
                                kTightest = 32;
-  void stage(napi_env env, napi_value buffer) { out_ = Staging(env, buffer); }
+  // False: not a buffer of the size that native code writes to.
+  bool stage(napi_env env, napi_value buffer) {
+    out_ = Staging(env, buffer);
+    return out_.bytes() >= kTightest + sizeof(double);
+  }
   const Staging& out() const { return out_; }
 
  protected:

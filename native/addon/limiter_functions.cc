@@ -20,7 +20,14 @@ struct Call {
     if (count > 1 && !self->detached()) key = self->key(env, values[1]);
   }
   Limiter& limiter() const { return self->limiter(); }
-  std::uint64_t cost() const { return static_cast<std::uint64_t>(number); }
+  // 0 for what is no whole number of 64 bits, which lib/ never gives.
+  std::uint64_t cost() const {
+    return number >= 0 && number < 0x1p63 ? static_cast<std::uint64_t>(number) : 0;
+  }
+
+  // A cost, and a key where there are keys: lib/ gives nothing else.
+  bool sound() const { return number >= 1 && number <= 4'294'967'295.0 && key_fits(); }
+  bool key_fits() const { return (key != nullptr) == (self->shared()->config.keys_max != 0); }
 
   LimiterAttachment* self = nullptr;
   double number = 0;
@@ -38,6 +45,7 @@ Limiter::Decision decide(const Call& call, std::uint64_t now) {
 napi_value allow(napi_env env, napi_callback_info info) {
   const Call call(env, info);
   if (call.self->detached()) return number(env, kDisposed);
+  if (!call.sound()) return number(env, kBadArgument);
   return number(env, decide(call, call.self->clock().now()).refused_by == Tier::kNone ? 1 : 0);
 }
 
@@ -51,6 +59,7 @@ napi_value try_acquire(napi_env env, napi_callback_info info) {
   const Call call(env, info);
   LimiterAttachment& self = *call.self;
   if (self.detached()) return number(env, kDisposed);
+  if (!call.sound()) return number(env, kBadArgument);
   const std::uint64_t now = self.clock().now();
   const Limiter::Decision decision = decide(call, now);
   hold(call, decision);
@@ -68,6 +77,7 @@ napi_value peek(napi_env env, napi_callback_info info) {
   const Call call(env, info);
   LimiterAttachment& self = *call.self;
   if (self.detached()) return number(env, kDisposed);
+  if (!call.sound()) return number(env, kBadArgument);
   const Limiter::Outlook outlook =
       self.limiter().peek(self.line(), self.clock().now(), call.cost(), self.queue_depth(), call.key);
   self.out().put(LimiterAttachment::kRemaining, static_cast<double>(outlook.remaining));
@@ -80,6 +90,7 @@ napi_value peek(napi_env env, napi_callback_info info) {
 napi_value release(napi_env env, napi_callback_info info) {
   const Call call(env, info);
   if (call.self->detached()) return number(env, kDisposed);
+  if (!call.sound()) return number(env, kBadArgument);
   call.self->let_go(call.cost(), call.key);
   return number(env, call.self->release(call.cost(), call.key) ? 1 : 0);
 }
@@ -91,6 +102,7 @@ napi_value acquire(napi_env env, napi_callback_info info) {
   const Call call(env, info);
   LimiterAttachment& self = *call.self;
   if (self.detached()) return number(env, kDisposed);
+  if (!call.sound()) return number(env, kBadArgument);
   const double patience_ms = self.out().get<double>(LimiterAttachment::kPatienceMs);
   const std::uint64_t patience = patience_ms < 1e12 ? static_cast<std::uint64_t>(patience_ms * 1e6) : kNever;
   const LimiterLine::Joined joined = self.join(call.cost(), patience, call.key);
@@ -107,6 +119,7 @@ napi_value check(napi_env env, napi_callback_info info) {
   const Call call(env, info);
   LimiterAttachment& self = *call.self;
   if (self.detached()) return number(env, kDisposed);
+  if (!self.is_waiter(call.number)) return number(env, kBadArgument);
   const LimiterLine::Checked checked = self.check(static_cast<std::uint32_t>(call.number));
   self.out().put(LimiterAttachment::kRetryAfterMs, milliseconds(checked.wait));
   self.out().put(LimiterAttachment::kTier, static_cast<double>(checked.tier));
@@ -116,7 +129,8 @@ napi_value check(napi_env env, napi_callback_info info) {
 // leave(waiter)
 napi_value leave(napi_env env, napi_callback_info info) {
   const Call call(env, info);
-  if (!call.self->detached()) call.self->leave(static_cast<std::uint32_t>(call.number));
+  if (!call.self->detached() && call.self->is_waiter(call.number))
+    call.self->leave(static_cast<std::uint32_t>(call.number));
   return nullptr;
 }
 
@@ -140,6 +154,7 @@ napi_value penalize(napi_env env, napi_callback_info info) {
   const Call call(env, info);
   LimiterAttachment& self = *call.self;
   if (self.detached()) return number(env, kDisposed);
+  if (!call.sound()) return number(env, kBadArgument);
   self.limiter().penalize(self.line(), self.clock(), self.clock().now(), call.cost(), call.key);
   return number(env, 1);
 }
@@ -148,6 +163,7 @@ napi_value penalize(napi_env env, napi_callback_info info) {
 napi_value reward(napi_env env, napi_callback_info info) {
   const Call call(env, info);
   if (call.self->detached()) return number(env, kDisposed);
+  if (!call.sound()) return number(env, kBadArgument);
   call.limiter().reward(call.self->line(), call.self->clock().now(), call.cost(), call.key);
   call.self->given_back(call.key);
   return number(env, 1);
@@ -157,6 +173,7 @@ napi_value reward(napi_env env, napi_callback_info info) {
 napi_value reset(napi_env env, napi_callback_info info) {
   const Call call(env, info);
   if (call.self->detached()) return number(env, kDisposed);
+  if (!call.key_fits()) return number(env, kBadArgument);
   call.limiter().reset(call.self->line(), call.key);
   call.self->given_back(call.key);
   return number(env, 1);
@@ -167,6 +184,7 @@ napi_value block(napi_env env, napi_callback_info info) {
   const Call call(env, info);
   LimiterAttachment& self = *call.self;
   if (self.detached()) return number(env, kDisposed);
+  if (!call.key_fits()) return number(env, kBadArgument);
   const bool placed = self.limiter().block(self.line(), self.clock().now(), call.cost(), call.key);
   if (self.waiting() != 0) self.shared()->bells.ring_all();
   return number(env, placed ? 1 : 0);

@@ -10,6 +10,7 @@
 
 #include "addon/clock.h"
 #include "addon/environment.h"
+#include "addon/hot_function.h"
 #include "addon/registry.h"
 #include "core/segment.h"
 
@@ -18,6 +19,7 @@ namespace sluice {
 inline constexpr const char* kDeadHandle = "dead-handle";
 inline constexpr const char* kNoMemory = "no-memory";
 inline constexpr const char* kTooManyThreads = "too-many-threads";
+inline constexpr const char* kBadStaging = "bad-staging";  // which lib/ never gives
 
 // Properties of options. While a thread is being terminated none can be read any more, from one moment to the next;
 // what a call has read so far is then worthless, which it must find out by intact() before it uses any of it. No
@@ -54,6 +56,11 @@ inline std::uint32_t u32(const Napi::Object& object, const char* name) {
 inline bool flag(const Napi::Object& object, const char* name) {
   const Napi::Value value = get(object, name);
   return value.IsBoolean() && value.As<Napi::Boolean>();
+}
+
+template <class T>
+void put(const Napi::Object& object, const char* name, const T& value) {
+  define(object.Env(), object, name, Napi::Value::From(object.Env(), value));
 }
 
 inline Napi::Object handle_of(Napi::Env env, const SharedObject& object) {

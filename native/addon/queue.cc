@@ -1,5 +1,7 @@
 #include "addon/queue.h"
 
+#include <algorithm>
+
 #include "addon/objects.h"
 #include "core/check.h"
 #include "core/planted.h"
@@ -21,12 +23,15 @@ QueueAttachment* QueueAttachment::make(Environment& environment, std::shared_ptr
   return line == nullptr ? nullptr : new QueueAttachment(environment, std::move(shared), line);
 }
 
-void QueueAttachment::stage(napi_env env, napi_value in, napi_value out, napi_value dropped,
+bool QueueAttachment::stage(napi_env env, napi_value in, napi_value out, napi_value dropped,
                             napi_value words) {
   in_ = Staging(env, in);
   out_ = Staging(env, out);
   dropped_records_ = Staging(env, dropped);
   words_ = Staging(env, words);
+  return in_records() > 0 && out_records() > 0 &&
+         dropped_records_.bytes() >= kDroppedMax * shared_->shape.record_bytes &&
+         words_.bytes() >= kReasons + kDroppedMax * sizeof(std::uint64_t);
 }
 
 void QueueAttachment::on_detach() {
@@ -133,7 +138,11 @@ void QueueAttachment::permits_returned(std::uint32_t lane) {
 }
 
 std::uint32_t QueueAttachment::open_batch(napi_env env, napi_value buffer, std::uint32_t lane) {
-  const Batch opened{Staging(env, buffer), lane};
+  Batch opened{Staging(env, buffer), lane};
+  if (opened.buffer.bytes() < kBatchRecords || batch_records(opened) == 0) {
+    opened.buffer.release(env);
+    return kNoBatch;
+  }
   for (std::uint32_t batch = 0; batch < batches_.size(); ++batch) {
     if (batches_[batch].buffer.data() != nullptr) continue;
     batches_[batch] = opened;
@@ -151,8 +160,7 @@ void QueueAttachment::close_batch(std::uint32_t batch) {
 
 std::uint32_t QueueAttachment::fill_batch(std::uint32_t batch) {
   Batch& filled = batches_[batch];
-  const auto most =
-      static_cast<std::uint32_t>((filled.buffer.bytes() - kBatchRecords) / shared_->shape.record_bytes);
+  const std::uint32_t most = batch_records(filled);
   const auto has = filled.buffer.get<std::uint32_t>(kBatchPermits);
   const std::uint32_t permits = has >= most ? has : has + reserve(filled.lane, most - has);
   filled.buffer.put(kBatchPermits, permits);
@@ -162,8 +170,10 @@ std::uint32_t QueueAttachment::fill_batch(std::uint32_t batch) {
 std::uint32_t QueueAttachment::flush_batch(std::uint32_t batch) {
   Batch& flushed = batches_[batch];
   if (flushed.buffer.data() == nullptr) return 0;  // closed
-  const auto count = flushed.buffer.get<std::uint32_t>(kBatchCount);
-  const auto permits = flushed.buffer.get<std::uint32_t>(kBatchPermits);
+  const std::uint32_t permits =
+      std::min(flushed.buffer.get<std::uint32_t>(kBatchPermits), permits_[flushed.lane]);
+  const std::uint32_t count =
+      std::min({flushed.buffer.get<std::uint32_t>(kBatchCount), permits, batch_records(flushed)});
   if (permits == 0) return 0;
   flushed.buffer.put(kBatchCount, std::uint32_t{0});
   flushed.buffer.put(kBatchPermits, std::uint32_t{0});

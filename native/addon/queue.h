@@ -87,9 +87,12 @@ class QueueAttachment : public Attachment {
 
   // Staging: `in` holds records to push, `out` records shown, `dropped` records dropped, each a whole number of
   // records; `words` are numbers: see kTtlNs and what follows.
-  void stage(napi_env env, napi_value in, napi_value out, napi_value dropped, napi_value words);
+  // False: not buffers of the size that native code writes to.
+  bool stage(napi_env env, napi_value in, napi_value out, napi_value dropped, napi_value words);
   std::byte* in() const { return in_.data(); }
   std::byte* out() const { return out_.data(); }
+  std::uint32_t lanes() const { return shared_->shape.lanes; }
+  std::uint32_t waiters() const { return shared_->shape.waiters; }
   std::uint32_t in_records() const {
     return static_cast<std::uint32_t>(in_.bytes() / shared_->shape.record_bytes);
   }
@@ -125,12 +128,21 @@ class QueueAttachment : public Attachment {
   void permits_returned(std::uint32_t lane);
   // Permits of this attachment: returned when it detaches.
   std::uint32_t reserve(std::uint32_t lane, std::uint32_t want);
+  // Whether so many can be used, with records from staging, and returned.
+  bool has_permits(std::uint32_t lane, std::uint32_t used, std::uint32_t unused) const {
+    return lane < lanes() && used <= in_records() && std::uint64_t{used} + unused <= permits_[lane];
+  }
   void took_permits(std::uint32_t lane, std::uint32_t count) { permits_[lane] += count; }
   void push_reserved(std::uint32_t lane, const std::byte* records, std::uint32_t used, std::uint32_t unused,
                      std::uint64_t ttl);
 
   // A batch gathers records in a JavaScript buffer: | count : u32 | permits : u32 | records ... |.
+  static constexpr std::uint32_t kNoBatch = ~0u;
+  // kNoBatch: there is no buffer, or none with room for a record.
   std::uint32_t open_batch(napi_env env, napi_value buffer, std::uint32_t lane);
+  bool is_batch(std::uint32_t batch) const {
+    return batch < batches_.size() && batches_[batch].buffer.data() != nullptr;
+  }
   std::uint32_t fill_batch(std::uint32_t batch);
   std::uint32_t flush_batch(std::uint32_t batch);
   // Publishes what is gathered; the number is free for another batch.
@@ -175,6 +187,10 @@ class QueueAttachment : public Attachment {
   };
   static constexpr std::size_t kBatchCount = 0, kBatchPermits = 4, kBatchRecords = 8;
 
+  // As many as fit into the buffer, whatever is written in front of them.
+  std::uint32_t batch_records(const Batch& batch) const {
+    return static_cast<std::uint32_t>((batch.buffer.bytes() - kBatchRecords) / shared_->shape.record_bytes);
+  }
   QueueAttachment(Environment& environment, std::shared_ptr<SharedQueue> shared, ThreadLine* line);
   bool take_lease();
   Bell& own_bell();

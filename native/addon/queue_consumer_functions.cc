@@ -21,6 +21,7 @@ napi_value next(napi_env env, napi_callback_info info) {
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
   if (!self.consumes()) return number(env, kNotConsumer);
+  if (arguments[0] > self.consumer().shown()) return number(env, kBadArgument);
   self.free_shown(arguments[0]);
   const std::uint32_t max = std::min(arguments[1], self.out_records());
   return number(env, static_cast<std::int32_t>(max == 0 ? 0 : show(self, max)));

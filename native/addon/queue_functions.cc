@@ -100,21 +100,26 @@ constexpr HotFunction kQueueFunctions[] = {
 Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedQueue>& shared, const Napi::Object& staging) {
   QueueAttachment* attached = QueueAttachment::make(Environment::of(env), shared);
   if (attached == nullptr) return Napi::String::New(env, kTooManyThreads);
-  attached->stage(env, get(staging, "in"), get(staging, "out"), get(staging, "dropped"),
-                  get(staging, "words"));
+  const bool staged = attached->stage(env, get(staging, "in"), get(staging, "out"), get(staging, "dropped"),
+                                      get(staging, "words"));
+  if (!staged) {
+    attached->detach();
+    delete attached;
+    return Napi::String::New(env, kBadStaging);
+  }
   const QueueShape& shape = shared->shape;
   Napi::Object object(
       env,
       hot_object(env, attached, {queue_producer_functions(), queue_consumer_functions(), kQueueFunctions}));
-  object.Set("handle", handle_of(env, *shared));
-  object.Set("capacity", static_cast<double>(shape.capacity));
-  object.Set("lanes", static_cast<double>(shape.lanes));
-  object.Set("expires", shape.expires);
-  object.Set("manualClock", shared->time.manual != nullptr);
-  object.Set("drops", shape.needs_choice());
-  object.Set("overflow", static_cast<double>(shape.overflow));
+  put(object, "handle", handle_of(env, *shared));
+  put(object, "capacity", static_cast<double>(shape.capacity));
+  put(object, "lanes", static_cast<double>(shape.lanes));
+  put(object, "expires", shape.expires);
+  put(object, "manualClock", shared->time.manual != nullptr);
+  put(object, "drops", shape.needs_choice());
+  put(object, "overflow", static_cast<double>(shape.overflow));
   // For whoever builds on this attachment natively (the gate), while `object` is alive.
-  object.Set("attachment", Napi::External<QueueAttachment>::New(env, attached));
+  put(object, "attachment", Napi::External<QueueAttachment>::New(env, attached));
   return object;
 }
 
@@ -132,6 +137,8 @@ Napi::Value create_queue(const Napi::CallbackInfo& info) {
   shape.capacity = u64(options, "capacity");
   shape.record_bytes = u64(options, "recordBytes");
   shape.lanes = u32(options, "lanes");
+  if (shape.lanes == 0 || shape.lanes > kLanesMax || shape.record_bytes == 0)
+    return Napi::String::New(info.Env(), kBadStaging);
   shape.waiters = u32(options, "maxWaiting");
   shape.latency = flag(options, "latency");
   shape.expires = get(options, "ttlMs").IsNumber();

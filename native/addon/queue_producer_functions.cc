@@ -6,6 +6,9 @@
 namespace sluice {
 namespace {
 
+// Numbers from JavaScript that lead to memory are compared with what there is, though lib/ never gives others.
+bool permits(std::uint32_t count) { return count >= 1 && count <= kRingPermitsMax; }
+
 // Success answers undefined: a number would have to be made.
 napi_value pushed(napi_env env, QueueAttachment& self, PushResult result) {
   if (result == PushResult::kPushed) [[likely]] {
@@ -27,6 +30,7 @@ napi_value push_to(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[3];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
+  if (arguments[0] >= self.lanes()) return number(env, kBadArgument);
   Queue& queue = self.queue();
   const PushResult result = queue.push(arguments[0], self.in(), queue.push_time(self.clock()),
                                        self.ttl(arguments[1] != 0), [](std::uint64_t) {});
@@ -39,6 +43,7 @@ napi_value push_many(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[4];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
+  if (arguments[1] >= self.lanes()) return number(env, kBadArgument);
   const std::uint32_t count = std::min(arguments[0], self.in_records());
   if (count == 0) return number(env, 0);
   const auto claim = self.queue().push_many(self.line(), arguments[1], self.in(), count, self.clock(),
@@ -53,6 +58,7 @@ napi_value wait_push(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[2];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
+  if (arguments[0] >= self.lanes()) return number(env, kBadArgument);
   const std::uint32_t waiter = self.wait_to_push(arguments[0], self.ttl(arguments[1] != 0));
   return number(env, waiter == kNoWaiter ? kLineFull : static_cast<std::int32_t>(waiter));
 }
@@ -62,6 +68,7 @@ napi_value wait_reserve(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[2];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
+  if (arguments[0] >= self.lanes() || !permits(arguments[1])) return number(env, kBadArgument);
   const std::uint32_t waiter = self.wait_to_reserve(arguments[0], arguments[1]);
   return number(env, waiter == kNoWaiter ? kLineFull : static_cast<std::int32_t>(waiter));
 }
@@ -71,6 +78,7 @@ napi_value waiter_state(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
+  if (arguments[0] >= self.waiters()) return number(env, kBadArgument);
   return number(env, static_cast<std::int32_t>(self.queue().waiting_line().state(arguments[0])));
 }
 
@@ -79,6 +87,7 @@ napi_value leave(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
+  if (arguments[0] >= self.waiters()) return number(env, kBadArgument);
   return number(env, self.leave(arguments[0]) ? 1 : 0);
 }
 
@@ -87,6 +96,7 @@ napi_value retire(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[3];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
+  if (arguments[0] >= self.waiters() || arguments[1] >= self.lanes()) return number(env, kBadArgument);
   self.queue().waiting_line().retire(arguments[0]);
   self.took_permits(arguments[1], arguments[2]);
   return nullptr;
@@ -122,6 +132,7 @@ napi_value reserve(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[2];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
+  if (arguments[0] >= self.lanes() || !permits(arguments[1])) return number(env, kBadArgument);
   if (self.queue().closed()) return number(env, kClosed);
   return number(env, static_cast<std::int32_t>(self.reserve(arguments[0], arguments[1])));
 }
@@ -131,6 +142,7 @@ napi_value push_reserved(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[4];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
+  if (!self.has_permits(arguments[0], arguments[1], arguments[2])) return number(env, kBadArgument);
   self.push_reserved(arguments[0], self.in(), arguments[1], arguments[2], self.ttl(arguments[3] != 0));
   return number(env, 1);
 }
@@ -142,7 +154,9 @@ napi_value open_batch(napi_env env, napi_callback_info info) {
   if (self.detached()) return number(env, kDisposed);
   std::uint32_t lane = 0;
   napi_get_value_uint32(env, arguments[1], &lane);
-  return number(env, static_cast<std::int32_t>(self.open_batch(env, arguments[0], lane)));
+  if (lane >= self.lanes()) return number(env, kBadArgument);
+  const std::uint32_t batch = self.open_batch(env, arguments[0], lane);
+  return number(env, batch == QueueAttachment::kNoBatch ? kBadArgument : static_cast<std::int32_t>(batch));
 }
 
 // fillBatch(batch): the permits it has now
@@ -150,6 +164,7 @@ napi_value fill_batch(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
+  if (!self.is_batch(arguments[0])) return number(env, kBadArgument);
   if (self.queue().closed()) return number(env, kClosed);
   const std::uint32_t permits = self.fill_batch(arguments[0]);
   if (permits == 0) self.line().count(Queue::kRejected);
@@ -161,6 +176,7 @@ napi_value flush_batch(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
+  if (!self.is_batch(arguments[0])) return number(env, kBadArgument);
   return number(env, static_cast<std::int32_t>(self.flush_batch(arguments[0])));
 }
 
@@ -168,7 +184,7 @@ napi_value flush_batch(napi_env env, napi_callback_info info) {
 napi_value close_batch(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
-  if (!self.detached()) self.close_batch(arguments[0]);
+  if (!self.detached() && self.is_batch(arguments[0])) self.close_batch(arguments[0]);
   return nullptr;
 }
 

@@ -34,13 +34,17 @@ namespace {
 Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedStock>& shared, const Napi::Value& words) {
   StockAttachment* attached = StockAttachment::make(Environment::of(env), shared);
   if (attached == nullptr) return Napi::String::New(env, kTooManyThreads);
-  attached->stage(env, words);
+  if (!attached->stage(env, words)) {
+    attached->detach();
+    delete attached;
+    return Napi::String::New(env, kBadStaging);
+  }
   Napi::Object object(env, stock_object(env, attached));
-  object.Set("handle", handle_of(env, *shared));
-  object.Set("slots", static_cast<double>(shared->shape.reservations));
-  object.Set("keepsMovements", shared->shape.movements > 0);
-  object.Set("manualClock", shared->time.manual != nullptr);
-  object.Set("attachment", Napi::External<StockAttachment>::New(env, attached));
+  put(object, "handle", handle_of(env, *shared));
+  put(object, "slots", static_cast<double>(shared->shape.reservations));
+  put(object, "keepsMovements", shared->shape.movements > 0);
+  put(object, "manualClock", shared->time.manual != nullptr);
+  put(object, "attachment", Napi::External<StockAttachment>::New(env, attached));
   return object;
 }
 

@@ -31,7 +31,8 @@ class StockAttachment : public Attachment {
   const Clock& clock() const { return clock_; }
   const std::shared_ptr<SharedStock>& shared() const { return shared_; }
 
-  void stage(napi_env env, napi_value buffer) { words_ = Staging(env, buffer); }
+  // False: not a buffer of the size that native code reads and writes.
+  bool stage(napi_env env, napi_value buffer);
   const Staging& words() const { return words_; }
 
  protected:

@@ -24,6 +24,7 @@ napi_value reserve(napi_env env, napi_callback_info info) {
   StockLedger& ledger = self.ledger();
   StockRequest::Line lines[StockRequest::kLinesMax];
   const std::uint32_t count = staged_lines(self, arguments[0], lines);
+  if (count == 0) return number(env, kBadArgument);
   const auto hold_ns = words.get<std::uint64_t>(kHoldNs);
   const StockRequest request{lines,
                              count,
@@ -63,9 +64,11 @@ napi_value add_item(napi_env env, napi_callback_info info) {
   if (self.detached()) return number(env, kDisposed);
   const Staging& words = self.words();
   const StagedKey sku(words, kLines);
-  const ItemSpec spec{sku.key(self.ledger().secret()), sku.text(), words.get<std::uint64_t>(kQuantity),
+  const ItemSpec spec{sku.key(self.ledger().secret()), sku.sku(), words.get<std::uint64_t>(kQuantity),
                       words.get<std::uint64_t>(kPerUser),
                       static_cast<std::uint32_t>(words.get<std::uint64_t>(kShards))};
+  if (spec.shards == 0 || spec.shards > kShardsMax || spec.quantity > kQuantityMax)
+    return number(env, kBadArgument);
   return number(env,
                 static_cast<std::int32_t>(self.ledger().add_item(self.line(), spec, self.clock().now())));
 }
@@ -295,8 +298,14 @@ std::uint32_t staged_lines(StockAttachment& stock, std::uint32_t count,
     const std::size_t at = kLines + i * kLineBytes;
     lines[i] = {StagedKey(stock.words(), at).key(stock.ledger().secret()),
                 stock.words().get<std::uint64_t>(at + 16)};
+    if (lines[i].quantity - 1 >= kQuantityMax) return 0;
   }
   return count;
+}
+
+bool StockAttachment::stage(napi_env env, napi_value buffer) {
+  words_ = Staging(env, buffer);
+  return words_.bytes() >= kLines + StockRequest::kLinesMax * kLineBytes;
 }
 
 napi_value stock_object(napi_env env, StockAttachment* attachment) {

@@ -16,7 +16,8 @@ napi_value stock_object(napi_env env, StockAttachment* attachment);
 // Those of its functions that are about a reservation.
 std::span<const HotFunction> order_functions();
 
-// The first `count` lines of a cart as they stand in the staging of `stock`. Returns how many there are.
+// The first `count` lines of a cart as they stand in the staging of `stock`. Returns how many there are;
+// 0 if a quantity is out of range, which lib/ never gives.
 std::uint32_t staged_lines(StockAttachment& stock, std::uint32_t count,
                            StockRequest::Line (&lines)[StockRequest::kLinesMax]);
 

@@ -3,6 +3,7 @@
 
 #include <napi.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <string_view>
 
@@ -26,20 +27,26 @@ class StagedKey {
   StagedKey(const Staging& words, std::size_t at)
       : tag_(words.get<std::uint64_t>(at)),
         value_(words.get<std::uint64_t>(at + 8)),
-        text_(tag_ > 1 ? reinterpret_cast<const char*>(words.data() + value_) : nullptr,
-              tag_ > 1 ? tag_ - 1 : 0) {}
+        text_(tag_ > 1 ? text_in(words, value_, tag_ - 1) : std::string_view()) {}
 
   std::string_view text() const { return text_; }
+  std::string_view sku() const { return text_.substr(0, kSkuTextMax); }
   Key key(const KeySecret& secret) const {
     return tag_ == 0 ? Key{} : tag_ == 1 ? number_key(value_) : text_key(secret, text_);
   }
   LedgerUser user(const KeySecret& secret) const {
     return tag_ == 0   ? LedgerUser{}
            : tag_ == 1 ? LedgerUser::number(value_)
-                       : LedgerUser::named(secret, text_);
+                       : LedgerUser::named(secret, text_.substr(0, LedgerUser::kTextMax));
   }
 
  private:
+  // As far as it lies within the buffer.
+  static std::string_view text_in(const Staging& words, std::uint64_t at, std::uint64_t length) {
+    if (at >= words.bytes()) return {};
+    return {reinterpret_cast<const char*>(words.data() + at), std::min(length, words.bytes() - at)};
+  }
+
   std::uint64_t tag_, value_;
   std::string_view text_;
 };

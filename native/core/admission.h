@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 
 #include "core/clock.h"
 #include "core/limiter.h"
@@ -49,6 +50,11 @@ struct NumberField {
     }
     return 0;
   }
+  bool within(std::uint64_t record_bytes) const noexcept {
+    constexpr std::uint64_t kBytes[] = {0, 1, 2, 4, 8, 8};
+    const auto kind = static_cast<std::size_t>(type);
+    return kind < std::size(kBytes) && offset + kBytes[kind] <= record_bytes;
+  }
 
  private:
   template <class T>
@@ -61,6 +67,11 @@ struct NumberField {
 
 struct AdmissionFields {
   NumberField sku, quantity, user, id;
+
+  bool within(std::uint64_t record_bytes) const noexcept {
+    return sku.within(record_bytes) && quantity.within(record_bytes) && user.within(record_bytes) &&
+           id.within(record_bytes);
+  }
 };
 
 // What asks to be admitted.

@@ -39,6 +39,8 @@ class QueueConsumer {
     return shown_;
   }
 
+  // How many can be freed now.
+  std::uint32_t shown() const noexcept { return shown_; }
   // Frees the first `count` records shown last; the others stay, and are shown again.
   void free_shown(std::uint32_t count) noexcept {
     if (count == 0) return;

@@ -1,0 +1,196 @@
+/** Calls every native function with every kind of argument, over memory full of noise, and says ok. */
+
+import { Limiter, Queue, record, Stock, u32, utf8 } from 'sluice';
+import { nativeLimiter } from '../../../dist/limiter/index.js';
+import { native } from '../../../dist/native/index.js';
+import { insideQueue } from '../../../dist/queue/index.js';
+import { nativeStock } from '../../../dist/stock/index.js';
+
+let seed = Number(process.argv[2]);
+const random = (/** @type {number} */ n) => {
+  seed = (Math.imul(seed, 1_103_515_245) + 12_345) & 0x7fffffff;
+  return (seed >>> 8) % n;
+};
+const Order = record({ sku: u32, note: utf8(50) });
+const memory = (/** @type {number} */ bytes) => new ArrayBuffer(bytes);
+
+/** @type {Array<{ native: any, buffers: ArrayBuffer[] }>} */
+const all = [];
+const attached = (/** @type {any} */ made, /** @type {ArrayBuffer[]} */ ...buffers) => {
+  if (typeof made !== 'object') throw new Error(String(made));
+  all.push({ native: made, buffers });
+  return made;
+};
+const queues = [
+  Queue.create(Order, { capacity: 8, lanes: 1, ttlMs: 5, maxWaiting: 3, latency: true }),
+  Queue.create(Order, { capacity: 8, lanes: 3, maxWaiting: 3, overflow: 'drop-oldest' }),
+];
+const limiters = [
+  Limiter.create({ queueDepth: { max: 4 }, maxWaiting: 3 }),
+  Limiter.create({
+    slidingWindow: { limit: 5, windowMs: 1000 },
+    queueDepth: { max: 4 },
+    keys: { max: 9 },
+    maxWaiting: 3,
+  }),
+];
+const stock = Stock.create({
+  items: [{ sku: 1, quantity: 50 }],
+  maxItems: 6,
+  maxReservations: 16,
+  maxUsers: 16,
+  maxIds: 16,
+  movements: 8,
+});
+for (const queue of queues) {
+  const staging = {
+    in: memory(64 * Order.bytes),
+    out: memory(64 * Order.bytes),
+    dropped: memory(64 * Order.bytes),
+    words: memory(66 * 8),
+  };
+  const inside = insideQueue(queue).native;
+  attached(native.attachQueue(inside.handle, Order.schema, staging), ...Object.values(staging));
+}
+for (const limiter of limiters) {
+  const out = memory(64);
+  attached(native.attachLimiter(nativeLimiter(limiter).handle, out), out);
+}
+{
+  const words = memory(8192);
+  attached(native.attachStock(nativeStock(stock).handle, words), words);
+}
+{
+  const words = memory(1056);
+  const parts = { queue: all[0]?.native, limiter: all[2]?.native, stock: all[4]?.native };
+  const fields = { sku: { type: 3, offset: Order.offsetOf('sku') ?? 0 }, quantity: { type: 1, offset: 5 } };
+  attached(native.createGate(parts, fields, 4, words), words);
+  for (const [type, offset] of [
+    [3, 5000],
+    [9, 0],
+    [5, Order.bytes - 4],
+  ]) {
+    const made = native.createGate({ queue: all[1]?.native }, { id: { type, offset } }, 4, memory(1056));
+    if (made !== 'bad-staging') throw new Error(`${type} ${offset}: ${made}`);
+  }
+}
+// Too small, or none.
+for (const staging of [{}, { in: memory(1), out: memory(1), dropped: memory(1), words: memory(1) }]) {
+  const made = native.attachQueue(all[0]?.native.handle, Order.schema, /** @type {any} */ (staging));
+  if (typeof made !== 'string') throw new Error('a queue without staging');
+}
+for (const buffer of [memory(8), undefined]) {
+  const given = /** @type {any} */ (buffer);
+  if (typeof native.attachStock(all[4]?.native.handle, given) !== 'string')
+    throw new Error('a stock without staging');
+  if (typeof native.attachLimiter(all[2]?.native.handle, given) !== 'string')
+    throw new Error('a limiter without staging');
+}
+
+const numbers = [
+  0,
+  1,
+  2,
+  3,
+  4,
+  5,
+  7,
+  8,
+  63,
+  64,
+  65,
+  255,
+  5000,
+  16_383,
+  16_384,
+  65_536,
+  2 ** 31,
+  2 ** 32 - 1,
+  2 ** 32,
+  1e18,
+  -1,
+  -5000,
+  0.5,
+  NaN,
+  Infinity,
+  -Infinity,
+];
+const others = [
+  undefined,
+  null,
+  '',
+  'x'.repeat(200),
+  1n,
+  -(2n ** 5000n),
+  {},
+  [],
+  memory(0),
+  memory(9),
+  memory(100),
+  () => {},
+  new Uint8Array(9),
+];
+const waits = new Set([
+  'awaitServed',
+  'awaitRecord',
+  'spin',
+  'dispose',
+  'close',
+  'onServed',
+  'onArrival',
+  'park',
+]);
+const owned = new Set(['check', 'leave', 'retire']);
+const noise = (/** @type {ArrayBuffer} */ buffer) => {
+  const words = new BigUint64Array(buffer, 0, buffer.byteLength >> 3);
+  for (let i = 0; i < words.length; i++) {
+    const kind = random(4);
+    words[i] =
+      kind === 0
+        ? BigInt(random(70))
+        : kind === 1
+          ? 2n ** 64n - BigInt(1 + random(9000))
+          : kind === 2
+            ? BigInt(random(9000))
+            : 0n;
+  }
+};
+/** Numbers that lead to no memory, which lib/ alone checks. */
+const changes = {
+  ratePerSecond: NaN,
+  burst: NaN,
+  warmUpMs: NaN,
+  limit: NaN,
+  windowMs: NaN,
+  max: 5,
+  enforce: NaN,
+};
+/** Batches: memory that native code reads a count from. */
+const batches = [memory(8 + 4 * Order.bytes), memory(8 + 64 * Order.bytes)];
+for (let round = 0; round < 6_000; round++) {
+  const { native: object, buffers } = /** @type {(typeof all)[number]} */ (all[random(all.length)]);
+  const functions = Object.keys(object).filter(
+    (name) => typeof object[name] === 'function' && !waits.has(name),
+  );
+  const name = /** @type {string} */ (functions[random(functions.length)]);
+  if (random(8) === 0) for (const buffer of buffers.concat(batches)) noise(buffer);
+  const given = Array.from({ length: random(5) }, () =>
+    random(5) === 0 ? others[random(others.length)] : numbers[random(random(2) === 0 ? 6 : numbers.length)],
+  );
+  if (name === 'openBatch') given[0] = batches[random(2)];
+  // Of a place that exists, only its owner speaks.
+  if (owned.has(name) || (name === 'release' && random(2) === 0)) given[0] = 5000;
+  if (name === 'configure') given[0] = changes;
+  try {
+    object[name](...given);
+  } catch (error) {
+    if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
+  }
+}
+for (const { native: object } of all) for (const name of waits) if (name !== 'dispose') object[name]?.(0, 0);
+for (const { native: object } of all) {
+  object.dispose();
+  for (const name of Object.keys(object)) if (typeof object[name] === 'function') object[name](1, 1, 1);
+}
+console.log('ok');
+process.exit(0);
