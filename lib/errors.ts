@@ -1,4 +1,4 @@
-import { isUint8Array } from 'node:util/types';
+import { isNativeError, isUint8Array } from 'node:util/types';
 
 /** Every `code` of a sluice error. */
 export type SluiceErrorCode =
@@ -40,7 +40,7 @@ export class SluiceError extends Error {
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {
-    if (!(value instanceof Error) || !('code' in value)) return false;
+    if (!isNativeError(value) || !('code' in value)) return false; // of any realm
     return typeof value.code === 'string' && value.code.startsWith('ERR_SLUICE_');
   }
 }
@@ -75,11 +75,20 @@ function shown(value: unknown): string {
   return typeof value === 'object' && value !== null ? shownObject(value) : String(value);
 }
 
+/** The public classes of this copy of the package. */
+const ours = new Map<string, unknown>();
+export function isOurs(type: { readonly name: string }): void {
+  ours.set(type.name, type);
+}
+
 function shownObject(value: object): string {
   try {
     if (Array.isArray(value)) return 'an array';
     if (isUint8Array(value)) return `a Uint8Array of ${value.byteLength} bytes`;
-    return `an instance of ${value.constructor?.name ?? 'Object'}`;
+    const type: unknown = value.constructor;
+    const name = value.constructor?.name ?? 'Object';
+    if (ours.has(name) && ours.get(name) !== type) return `a ${name} of another copy of sluice`;
+    return `an instance of ${name}`;
   } catch {
     return 'an object that cannot be looked at'; // a revoked proxy, a getter that throws
   }

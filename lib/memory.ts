@@ -3,6 +3,8 @@
  * loaded: what a program does to `ArrayBuffer`, `Buffer.prototype` or `WeakRef` later is never handed such memory, nor
  * a native object. Nothing outside of lib/ gets at these classes or at an instance of them.
  */
+import { Buffer } from 'node:buffer';
+import './symbols.js';
 
 type Class = abstract new (...given: never[]) => object;
 

@@ -1,4 +1,4 @@
-import { optionError } from '../errors.js';
+import { isOurs, optionError } from '../errors.js';
 import {
   checkedHandle,
   type Handle,
@@ -73,6 +73,7 @@ export class ManualClock {
     return this.#native.advance(Math.round(ms * 1e6)) / 1e6;
   }
 }
+isOurs(ManualClock);
 
 /** The native form of the option `clock` of `where`: undefined stands for the monotonic clock. */
 export function nativeClock(where: string, clock: unknown): NativeHandle | undefined {

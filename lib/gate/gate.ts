@@ -1,4 +1,4 @@
-import { constructorError, fieldError, optionError } from '../errors.js';
+import { constructorError, fieldError, isOurs, optionError } from '../errors.js';
 import {
   attachLimiter,
   type Key,
@@ -335,6 +335,7 @@ export class Gate<T> implements Disposable {
     return answer;
   }
 }
+isOurs(Gate);
 
 /** The native objects of a gate's parts. */
 function nativeParts(

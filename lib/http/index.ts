@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { addressKey, clientAddress } from './address.js';
 import { type LimitOptions, Policy, type Verdict } from './policy.js';

@@ -1,4 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { clearInterval, setInterval } from 'node:timers';
 import { Weak } from '../memory.js';
 import type { NativeLimiter } from '../native/index.js';
 

@@ -1,4 +1,4 @@
-import { constructorError, optionError, SluiceError } from '../errors.js';
+import { constructorError, isOurs, optionError, SluiceError } from '../errors.js';
 import { arrays, isMaker, type Maker, Memory, maker } from '../memory.js';
 import {
   alive,
@@ -381,3 +381,4 @@ export class Limiter implements Disposable {
     return answer;
   }
 }
+isOurs(Limiter);

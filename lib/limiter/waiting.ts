@@ -1,3 +1,4 @@
+import { clearTimeout, setTimeout } from 'node:timers';
 import { onAbort } from '../abort.js';
 import { SluiceError } from '../errors.js';
 import { DISPOSED, disposed, type NativeKey, type NativeLimiter } from '../native/index.js';

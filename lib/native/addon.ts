@@ -1,6 +1,8 @@
 /** The one file that loads the addon. Nothing outside of it knows that there is a `.node` file. */
+import { Buffer } from 'node:buffer';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import process from 'node:process';
 import { SluiceError } from '../errors.js';
 import type { NativeClock } from './clock.js';
 import type { NativeFields, NativeGate, NativeParts } from './gate.js';

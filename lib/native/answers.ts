@@ -1,4 +1,5 @@
 /** What the addon answers in place of a result, and the typed errors that lib/ makes of it. */
+import { isAnyArrayBuffer } from 'node:util/types';
 import { optionError, SluiceError } from '../errors.js';
 
 /** What every hot function answers once its object is disposed of: see native/addon/hot_function.h. */
@@ -50,5 +51,13 @@ export function disposed(what: string): SluiceError {
 /** The result of a native `stats()`, `counts()` or `audit()`, unless the object is disposed of. */
 export function alive<T>(what: string, answer: T | number): T {
   if (typeof answer === 'number') throw disposed(what);
-  return answer;
+  return ofThisRealm(answer);
+}
+
+/** Native code makes objects of the main realm, which are no plain objects to a program in a vm context. */
+function ofThisRealm<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || isAnyArrayBuffer(value)) return value;
+  const copy: Record<string, unknown> = {};
+  for (const [name, member] of Object.entries(value)) copy[name] = ofThisRealm(member);
+  return copy as T;
 }

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { setImmediate } from 'node:timers';
 import { onAbort } from '../abort.js';
 import { SluiceError } from '../errors.js';

@@ -1,3 +1,4 @@
+import { clearImmediate, setImmediate } from 'node:timers';
 import { constructorError, SluiceError } from '../errors.js';
 import { arrays, Finalizer, Memory } from '../memory.js';
 import { CLOSED, DISPOSED, disposed, type NativeQueue } from '../native/index.js';

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { optionError, SluiceError } from '../errors.js';
 import { arrays } from '../memory.js';
 import { DISPOSED, disposed, ENDED, type NativeQueue, NOT_CONSUMER } from '../native/index.js';

@@ -1,3 +1,4 @@
+import { clearTimeout, setTimeout } from 'node:timers';
 import { onAbort } from '../abort.js';
 import { SluiceError } from '../errors.js';
 import type { Producer } from './producer.js';

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { isRecordError, listedError, optionError, SluiceError } from '../errors.js';
 import { arrays, Weak } from '../memory.js';
 import {

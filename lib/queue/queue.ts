@@ -1,5 +1,5 @@
 import type { ReadableStream, WritableStream } from 'node:stream/web';
-import { constructorError, optionError } from '../errors.js';
+import { constructorError, isOurs, optionError } from '../errors.js';
 import { isMaker, type Maker, Memory, maker } from '../memory.js';
 import {
   alive,
@@ -449,6 +449,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     return answer;
   }
 }
+isOurs(Queue);
 
 function checkRecord(where: string, record: unknown): void {
   if (!(record instanceof RecordType))

@@ -1,3 +1,4 @@
+import { clearTimeout, setTimeout } from 'node:timers';
 import { onAbort } from '../abort.js';
 import { SluiceError } from '../errors.js';
 import { CLOSED_WAITER, type NativeQueue, SERVED_WAITER } from '../native/index.js';

@@ -1,5 +1,6 @@
+import { Buffer } from 'node:buffer';
 import { isUint8Array } from 'node:util/types';
-import { constructorError, fieldError, optionError, recordError } from '../errors.js';
+import { constructorError, fieldError, isOurs, optionError, recordError } from '../errors.js';
 import { arrays, View } from '../memory.js';
 import { type Field, isField, type NumberKind, type Place } from './fields.js';
 import { OctetsCodec } from './octets.js';
@@ -99,6 +100,7 @@ export class RecordType<T> {
     );
   }
 }
+isOurs(RecordType);
 
 /** The type of a record's values: `type Order = Infer<typeof Order>`. */
 export type Infer<R> = R extends RecordType<infer T> ? T : never;

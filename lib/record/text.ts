@@ -1,4 +1,5 @@
 /** Strings as UTF-8 with a 16-bit length in front, over one buffer. */
+import { Buffer } from 'node:buffer';
 import { Octets, View } from '../memory.js';
 
 const lengthBytes = 2;

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { optionError } from '../errors.js';
 import { arrays, Memory, Octets } from '../memory.js';
 

@@ -1,5 +1,6 @@
+import { clearInterval } from 'node:timers';
 import { isUint8Array } from 'node:util/types';
-import { constructorError, optionError, SluiceError } from '../errors.js';
+import { constructorError, isOurs, optionError, SluiceError } from '../errors.js';
 import { isMaker, type Maker, maker } from '../memory.js';
 import {
   alive,
@@ -511,3 +512,4 @@ export class Stock implements Disposable {
     return answer;
   }
 }
+isOurs(Stock);

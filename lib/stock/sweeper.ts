@@ -1,3 +1,4 @@
+import { clearInterval, setInterval } from 'node:timers';
 import { Weak } from '../memory.js';
 import { DISPOSED, type NativeStock } from '../native/index.js';
 

@@ -84,6 +84,11 @@ const stories = {
       ],
       Array(7).fill('ERR_SLUICE_OPTION'),
     );
+    try {
+      ours.Gate.create({ queue: other.queue });
+    } catch ({ message }) {
+      equal(message, 'Gate.create: queue: expected a Queue, got a Queue of another copy of sluice');
+    }
   },
 
   'know the errors of the other'() {

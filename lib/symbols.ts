@@ -1,0 +1,23 @@
+/**
+ * Sees to it that this realm has `Symbol.dispose` and `Symbol.asyncDispose`. Node.js 20 and 22 give them to the main
+ * realm alone: in a vm context (Jest, vitest's vmThreads) both are undefined, and every method under them would be
+ * named 'undefined'. The symbols are those of the main realm, found where Node.js uses them.
+ */
+import { Readable } from 'node:stream';
+import { clearTimeout, setTimeout } from 'node:timers';
+
+const timeout = setTimeout(() => {}, 0);
+clearTimeout(timeout);
+
+for (const [name, holder] of [
+  ['dispose', Object.getPrototypeOf(timeout)],
+  ['asyncDispose', Readable.prototype],
+] as const) {
+  if (Symbol[name] !== undefined) continue;
+  const described = `Symbol.${name}`;
+  const ofNode = Object.getOwnPropertySymbols(holder).find(
+    ({ description }) => description === described || description === `nodejs.${name}`,
+  );
+  // What esbuild and Babel look for in place of a missing one.
+  Object.defineProperty(Symbol, name, { value: ofNode ?? Symbol.for(described) });
+}

@@ -1,0 +1,89 @@
+/** Evaluates sluice's own modules in a vm context whose timers are no timers, as jsdom's are none of Node.js. */
+import { readFileSync } from 'node:fs';
+import vm from 'node:vm';
+
+const { SourceTextModule, SyntheticModule } = /** @type {any} */ (vm);
+const noTimers = () => 1;
+const context = vm.createContext({
+  say: console.log,
+  setTimeout: noTimers,
+  setInterval: noTimers,
+  clearTimeout: noTimers,
+  clearInterval: noTimers,
+  AbortSignal,
+  AbortController,
+  queueMicrotask,
+});
+/** @type {Map<string, any>} */
+const modules = new Map();
+
+/** @param {string} specifier @param {{ identifier: string }} from */
+async function link(specifier, from) {
+  const isBuiltIn = specifier.startsWith('node:');
+  const name = isBuiltIn ? specifier : new URL(specifier, from.identifier).href;
+  const known = modules.get(name);
+  if (known !== undefined) return known;
+  if (!isBuiltIn) return add(name, readFileSync(new URL(name), 'utf8'));
+  const real = await import(name);
+  const module = new SyntheticModule(
+    Object.keys(real),
+    function () {
+      for (const key of Object.keys(real)) this.setExport(key, real[key]);
+    },
+    { context, identifier: name },
+  );
+  modules.set(name, module);
+  return module;
+}
+/** @param {string} identifier @param {string} source */
+function add(identifier, source) {
+  const module = new SourceTextModule(source, {
+    context,
+    identifier,
+    initializeImportMeta: (/** @type {any} */ meta) => {
+      meta.url = identifier;
+    },
+  });
+  modules.set(identifier, module);
+  return module;
+}
+
+const program = add(
+  new URL('./program-in-context.js', import.meta.url).href,
+  `
+  import { Gate, Limiter, ManualClock, Queue, record, Stock, u32 } from '../../../dist/index.js';
+  const Order = record({ sku: u32, quantity: u32 });
+  const queue = Queue.create(Order, { capacity: 4 });
+  const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 10, burst: 10 } });
+  const stock = Stock.create({ items: [{ sku: 1, quantity: 9 }], maxReservations: 8, maxUsers: 8, maxIds: 8 });
+  const gate = Gate.create({ queue, limiter, stock, fields: { sku: 'sku', quantity: 'quantity' } });
+  const plain = (name, value) => {
+    if (Object.getPrototypeOf(value) !== Object.prototype) throw new Error(name + ' is of another realm');
+    for (const [key, member] of Object.entries(value)) {
+      if (typeof member === 'object' && member !== null) plain(name + '.' + key, member);
+    }
+  };
+  const admission = gate.admit({ sku: 1, quantity: 1 });
+  if (admission.outcome !== 'admitted') throw new Error(admission.outcome);
+  plain('queue.stats', queue.stats());
+  plain('limiter.stats', limiter.stats());
+  plain('limiter.limits', limiter.limits());
+  plain('stock.stats', stock.stats());
+  plain('stock.counts', stock.counts(1));
+  plain('stock.audit', stock.audit());
+  plain('gate.stats', gate.stats());
+  plain('queue.handle', queue.handle);
+  plain('record', queue.tryPop());
+  const batcher = queue.batcher();
+  const permit = queue.tryReserve(1);
+  for (const object of [batcher, permit, gate, stock, limiter, queue]) {
+    if (Object.getOwnPropertyNames(Object.getPrototypeOf(object)).includes('undefined')) throw new Error('undefined()');
+    object[Symbol.dispose]();
+  }
+  const second = Queue.create(Order, { capacity: 4 });
+  await second[Symbol.asyncDispose]();
+  say('ok');
+  `,
+);
+await program.link(link);
+await program.evaluate();
