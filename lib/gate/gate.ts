@@ -153,13 +153,23 @@ export class Gate<T> implements Disposable {
     const where = 'Gate.attach';
     const checked = checkedHandle(where, 'gate', handle);
     const handles = made(where, native.gateParts(checked));
-    const queue = Queue.attach(record, publicHandle('queue', handles.queue));
-    const limiter = handles.limiter && attachLimiter(handles.limiter);
-    const stock = handles.stock && attachStock(handles.stock);
-    const parts = nativeParts(queue, limiter, stock);
-    return new Gate(maker, { queue, limiter, stock }, handles.fields, (staging) =>
-      made(where, native.attachGate(checked, parts, staging)),
-    );
+    const attached: Disposable[] = [];
+    const own = <Part extends Disposable>(part: Part): Part => {
+      attached.push(part);
+      return part;
+    };
+    try {
+      const queue = own(Queue.attach(record, publicHandle('queue', handles.queue)));
+      const limiter = handles.limiter && own(attachLimiter(handles.limiter));
+      const stock = handles.stock && own(attachStock(handles.stock));
+      const parts = nativeParts(queue, limiter, stock);
+      return new Gate(maker, { queue, limiter, stock }, handles.fields, (staging) =>
+        made(where, native.attachGate(checked, parts, staging)),
+      );
+    } catch (error) {
+      for (const part of attached) part[Symbol.dispose](); // their places are free again
+      throw error;
+    }
   }
 
   /** Names the gate, and with it its parts, to other threads: survives structured clone. */
