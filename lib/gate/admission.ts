@@ -65,6 +65,9 @@ export const outcomes = {
   cancelled: 38,
   expired: 39,
   unknown: 40,
+  badSku: 41,
+  badUser: 42,
+  badId: 43,
   /** And the tier that refused, added to it. */
   rateLimited: 64,
 };

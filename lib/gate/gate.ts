@@ -39,6 +39,7 @@ import {
   type Stock,
   stageLines,
   summed,
+  textMax,
 } from '../stock/index.js';
 import { type Admission, Admitted, ofThePast, outcomes } from './admission.js';
 import type { Hold } from './hold.js';
@@ -69,6 +70,14 @@ const refused: readonly (Admission | undefined)[] = Array.from(
     return outcome && (Object.freeze({ outcome }) as Admission);
   },
 );
+
+/** Which field has a value that the ledger does not take. */
+const badFields: Readonly<Record<number, 'quantity' | 'sku' | 'user' | 'id'>> = {
+  [outcomes.badQuantity]: 'quantity',
+  [outcomes.badSku]: 'sku',
+  [outcomes.badUser]: 'user',
+  [outcomes.badId]: 'id',
+};
 
 /** Objects whose handle was read: they stay, so that another thread can attach, until disposed of. */
 const pinned = new Set<Gate<unknown>>();
@@ -334,10 +343,14 @@ export class Gate<T> implements Disposable {
         true,
       );
     }
-    const accepts = 'a whole number from 1 to 4294967295';
-    const name = this.queue.record.fieldAt(this.#fields.quantity?.offset) ?? 'quantity';
-    const { [name]: quantity } = this.#producer.staged() as { readonly [name: string]: unknown };
-    return fieldError(name, accepts, quantity, false);
+    const part = badFields[answer] ?? 'quantity';
+    const accepts =
+      part === 'quantity'
+        ? 'a whole number from 1 to 4294967295'
+        : `a text of 1 to ${textMax[part]} bytes of UTF-8`;
+    const name = this.queue.record.fieldAt(this.#fields[part]?.offset) ?? part;
+    const { [name]: value } = this.#producer.staged() as { readonly [name: string]: unknown };
+    return fieldError(name, accepts, value, false);
   }
 
   #checked(answer: number): number {

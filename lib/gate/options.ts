@@ -8,6 +8,8 @@ import { type CartLine, nativeStock, Stock } from '../stock/index.js';
 
 /** The fields of a record whose values are whole numbers that the ledger can read. */
 type NumberFieldOf<T> = { [K in keyof T]: T[K] extends number | bigint ? K : never }[keyof T] & string;
+/** Those whose values are whole numbers or texts. */
+type KeyFieldOf<T> = { [K in keyof T]: T[K] extends number | bigint | string ? K : never }[keyof T] & string;
 
 export interface GateOptions<T> {
   /** What is admitted goes here: a queue of one lane, which has at most one gate. */
@@ -19,13 +21,14 @@ export interface GateOptions<T> {
   /**
    * Which fields of the record are the request to the stock: `sku` and `quantity`, without which each `admit` needs
    * `lines`; `user`, needed where an item has a per-user limit; `id`, which makes admission idempotent. Types: u8, u16,
-   * u32, u53, u64.
+   * u32, u53, u64; all but `quantity` also utf8, of which an order has 1 to 32 bytes as `sku`, to 64 as `user` and to 256
+   * as `id`, whatever the field has room for.
    */
   readonly fields?: {
-    readonly sku?: NumberFieldOf<T>;
+    readonly sku?: KeyFieldOf<T>;
     readonly quantity?: NumberFieldOf<T>;
-    readonly user?: NumberFieldOf<T>;
-    readonly id?: NumberFieldOf<T>;
+    readonly user?: KeyFieldOf<T>;
+    readonly id?: KeyFieldOf<T>;
   };
   /**
    * Room for orders that a consumer has taken and not decided: 1 to 65,536. Default: 1,024. The most that
@@ -71,6 +74,7 @@ export const inHandMax = 65_536;
 export const holdMsMax = 86_400_000;
 /** `NumberType` in native/core/admission.h. */
 const numberTypes: Readonly<Record<string, number>> = { u8: 1, u16: 2, u32: 3, u53: 4, u64: 5 };
+const textType = 6;
 
 export interface CheckedGate<T> {
   readonly parts: { queue: Queue<T>; limiter: Limiter | undefined; stock: Stock | undefined };
@@ -119,13 +123,15 @@ function stockFields<T>(
       (part === 'user' && nativeStock(stock).limitsUsers() === 1);
     if (name === undefined && !needed) continue;
     const field = typeof name === 'string' ? record.fields[name] : undefined;
-    const type = numberTypes[field?.type ?? ''];
+    const textRoom = part === 'quantity' ? 0 : Number(/^utf8\((\d+)\)$/.exec(field?.type ?? '')?.[1] ?? 0);
+    const type = textRoom > 0 ? textType : numberTypes[field?.type ?? ''];
     const offset = record.offsetOf(String(name));
     if (type === undefined || offset === undefined) {
-      const expected = 'the name of a field of type u8, u16, u32, u53 or u64';
+      const or = part === 'quantity' ? ' or u64' : ', u64 or utf8';
+      const expected = `the name of a field of type u8, u16, u32, u53${or}`;
       throw optionError(`${where}: fields: ${part}`, expected, name, true);
     }
-    result[part] = { type, offset };
+    result[part] = { type, offset, textRoom };
   }
   return result;
 }

@@ -38,6 +38,8 @@ export interface NativeGate {
 export interface NativeField {
   readonly type: number;
   readonly offset: number;
+  /** Of a text: the most bytes that the field has room for; else 0. */
+  readonly textRoom: number;
 }
 
 /** Which fields of a record are the request to the stock. */

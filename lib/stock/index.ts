@@ -16,7 +16,7 @@ export { type CartLine, summed } from './cart.js';
 export type { LostMovements, Movement } from './movements.js';
 export type { ItemChanges, RestoreOptions, StockChanges, StockItem, StockOptions } from './options.js';
 export type { BoughtUnits, ConfirmOptions, PartOptions } from './parts.js';
-export type { LedgerKey } from './staging.js';
+export { type LedgerKey, textMax } from './staging.js';
 export {
   attachStock,
   type CartOptions,

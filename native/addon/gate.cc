@@ -73,10 +73,10 @@ Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedGate>& shared, con
   return object;
 }
 
-NumberField field(const Napi::Object& fields, const char* name) {
+RequestField field(const Napi::Object& fields, const char* name) {
   const Napi::Object object = nested(fields, name);
   if (object.IsEmpty()) return {};
-  return {static_cast<NumberType>(u32(object, "type")), u32(object, "offset")};
+  return {static_cast<NumberType>(u32(object, "type")), u32(object, "offset"), u32(object, "textRoom")};
 }
 
 // createGate({ queue, limiter?, stock? } (native objects), { sku, quantity, user, id } ({ type, offset }), maxInHand,
@@ -113,10 +113,11 @@ Napi::Value create_gate(const Napi::CallbackInfo& info) {
   return attach(info.Env(), shared, parts, info[3]);
 }
 
-Napi::Object field_object(Napi::Env env, const NumberField& field) {
+Napi::Object field_object(Napi::Env env, const RequestField& field) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("type", static_cast<double>(field.type));
   object.Set("offset", static_cast<double>(field.offset));
+  object.Set("textRoom", static_cast<double>(field.text_room));
   return object;
 }
 

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <cstring>
 #include <iterator>
+#include <string_view>
 
 #include "core/clock.h"
 #include "core/limiter.h"
@@ -26,12 +27,30 @@
 
 namespace sluice {
 
-enum class NumberType : std::uint8_t { kNone = 0, kU8 = 1, kU16 = 2, kU32 = 3, kU53 = 4, kU64 = 5 };
+enum class NumberType : std::uint8_t {
+  kNone = 0,
+  kU8 = 1,
+  kU16 = 2,
+  kU32 = 3,
+  kU53 = 4,
+  kU64 = 5,
+  kText = 6
+};
 
-// Where a whole number stands in a record.
-struct NumberField {
+// Where a whole number, or a text, stands in a record. A text of kText is UTF-8, with its length in 16 bits in front.
+struct RequestField {
   NumberType type = NumberType::kNone;
   std::uint32_t offset = 0;
+  std::uint32_t text_room = 0;  // of kText: the most octets that there is room for
+
+  bool is_text() const noexcept { return type == NumberType::kText; }
+
+  // The text, if it has 1 to `max` octets, all of them within the record; else an empty one.
+  std::string_view text(const std::byte* record, std::size_t max) const noexcept {
+    const std::uint16_t length = read_as<std::uint16_t>(record);
+    if (length > max || length > text_room) return {};
+    return {reinterpret_cast<const char*>(record) + offset + sizeof length, length};
+  }
 
   std::uint64_t read(const std::byte* record) const noexcept {
     switch (type) {
@@ -46,14 +65,15 @@ struct NumberField {
       case NumberType::kU64:
         return read_as<std::uint64_t>(record);
       case NumberType::kNone:
+      case NumberType::kText:
         return 0;
     }
     return 0;
   }
   bool within(std::uint64_t record_bytes) const noexcept {
-    constexpr std::uint64_t kBytes[] = {0, 1, 2, 4, 8, 8};
+    constexpr std::uint64_t kBytes[] = {0, 1, 2, 4, 8, 8, sizeof(std::uint16_t)};
     const auto kind = static_cast<std::size_t>(type);
-    return kind < std::size(kBytes) && offset + kBytes[kind] <= record_bytes;
+    return kind < std::size(kBytes) && offset + kBytes[kind] + text_room <= record_bytes;
   }
 
  private:
@@ -66,7 +86,17 @@ struct NumberField {
 };
 
 struct AdmissionFields {
-  NumberField sku, quantity, user, id;
+  RequestField sku, quantity, user, id;
+  bool has_text = false;
+
+  AdmissionFields() = default;
+  AdmissionFields(const RequestField& sku, const RequestField& quantity, const RequestField& user,
+                  const RequestField& id) noexcept
+      : sku(sku),
+        quantity(quantity),
+        user(user),
+        id(id),
+        has_text(sku.is_text() || user.is_text() || id.is_text()) {}
 
   bool within(std::uint64_t record_bytes) const noexcept {
     return sku.within(record_bytes) && quantity.within(record_bytes) && user.within(record_bytes) &&
@@ -96,6 +126,9 @@ enum class Outcome : std::uint8_t {
   kCancelledBefore,  // admitted earlier, and on sale again; its hold is over; nobody knows what became of it
   kExpiredBefore,
   kUnknownBefore,
+  kBadSku,  // a text that is empty, or longer than the ledger takes
+  kBadUser,
+  kBadId,
 };
 
 class Admission {
@@ -162,16 +195,22 @@ class Admission {
     StockRequest request{&line, 1, {}, {}, 0};
     request.by_gate = true;
     if (parts.stock != nullptr) {
-      if (!kPlain && asked.cart != nullptr) {
-        request.lines = asked.cart;
-        request.line_count = asked.cart_lines;
-      } else {
+      const bool of_one_item = kPlain || asked.cart == nullptr;
+      if (of_one_item) {
         line = {number_key(fields.sku.read(asked.record)), fields.quantity.read(asked.record)};
         if (line.quantity < 1 || line.quantity > kQuantityMax) return {Outcome::kBadQuantity};
+      } else {
+        request.lines = asked.cart;
+        request.line_count = asked.cart_lines;
       }
       if (fields.user.type != NumberType::kNone)
         request.user = LedgerUser::number(fields.user.read(asked.record));
       if (fields.id.type != NumberType::kNone) request.id = number_key(fields.id.read(asked.record));
+      if (fields.has_text) [[unlikely]] {
+        const Outcome read =
+            read_texts(parts, fields, asked.record, of_one_item ? &line.sku : nullptr, request);
+        if (read != Outcome::kAdmitted) return {read};
+      }
       parts.stock->prefetch(request);
       request.hold_ns = asked.hold_ns != 0 ? asked.hold_ns : parts.stock->hold_ns();
       const StockAnswer verdict = parts.stock->peek(request);
@@ -203,6 +242,30 @@ class Admission {
       result.refunded = true;
     }
     return result;
+  }
+
+  // Puts the keys of texts in place of those of numbers: the same as of the same texts given to the ledger itself. `sku`:
+  // nullptr if it is not asked for. kAdmitted, or what is wrong.
+  static Outcome read_texts(const Parts& parts, const AdmissionFields& fields, const std::byte* record,
+                            Key* sku, StockRequest& request) noexcept {
+    const KeySecret& secret = parts.stock->secret();
+    if (fields.sku.is_text() && sku != nullptr) {
+      const std::string_view text = fields.sku.text(record, kSkuTextMax);
+      if (text.empty()) return Outcome::kBadSku;
+      *sku = text_key(secret, text);
+    }
+    if (fields.user.is_text()) {
+      const std::string_view text = fields.user.text(record, LedgerUser::kTextMax);
+      if (text.empty()) return Outcome::kBadUser;
+      request.user = LedgerUser::named(secret, text);
+    }
+    if (fields.id.is_text()) {
+      const std::string_view text = fields.id.text(record, kIdTextMax);
+      if (text.empty()) return Outcome::kBadId;
+      request.id = text_key(secret, text);
+      request.id_text = text;
+    }
+    return Outcome::kAdmitted;
   }
 
   static Result reserve_and_push(const Parts& parts, const StockRequest& request,

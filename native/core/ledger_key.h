@@ -18,6 +18,8 @@ inline Key text_key(const KeySecret& secret, std::string_view text) noexcept {
   return key;
 }
 
+inline constexpr std::size_t kIdTextMax = 256;  // octets of UTF-8 of an id that is a text
+
 inline constexpr bool is_number(const Key& key) noexcept { return key.high == 1; }
 
 // Who reserves, as movements tell it: the key, and of a text the text itself.

@@ -28,7 +28,7 @@ struct Record {
   std::uint64_t sku, quantity, user, id;
   const std::byte* bytes() const { return reinterpret_cast<const std::byte*>(this); }
 };
-NumberField field(std::size_t offset) { return {NumberType::kU64, static_cast<std::uint32_t>(offset)}; }
+RequestField field(std::size_t offset) { return {NumberType::kU64, static_cast<std::uint32_t>(offset)}; }
 
 struct Shape {
   std::uint64_t capacity = 8;
@@ -64,7 +64,7 @@ struct Gate {
     }
     stock.lines().release(line);
     fields = {field(offsetof(Record, sku)), field(offsetof(Record, quantity)), field(offsetof(Record, user)),
-              shape.ids ? field(offsetof(Record, id)) : NumberField{}};
+              shape.ids ? field(offsetof(Record, id)) : RequestField{}};
   }
   static QueueShape queue_of(const Shape& shape) {
     QueueShape queue;

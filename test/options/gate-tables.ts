@@ -23,6 +23,12 @@ const field = {
   wrong: [0, null, true, [], ['sku'], {}, '', 'nothing', 'signed', 'text', 'flag', 'toString', '__proto__'],
   outside: [],
 };
+/** Which can say a key. */
+const keyField = {
+  ...field,
+  good: [...field.good, 'text'],
+  wrong: field.wrong.filter((name) => name !== 'text'),
+};
 
 function isPlain(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -52,7 +58,7 @@ export const gateTables: readonly OptionTable[] = [
     call: (options) => Gate.create({ queue: newQueue(), stock: newStock(), fields: options as never }),
     base: fields,
     required: ['sku', 'quantity', 'user'],
-    options: { sku: field, quantity: field, user: field, id: field },
+    options: { sku: keyField, quantity: field, user: keyField, id: keyField },
     unknown: ['userId', 'orderId', 'lines', 'key', 'holdMs'],
   },
   {
