@@ -64,6 +64,7 @@ export interface CartOptions {
   /**
    * Who: a whole number from 0 to 2^53 - 1, a bigint from 0n to 2^64 - 1, or a text of 1 to 64 bytes of UTF-8. `1` and
    * `1n` are the same user, `'1'` is another. Needed where an item has a per-user limit.
+   * Texts are compared octet by octet: 'é' in two Unicode normal forms is two users. `text.normalize()` before makes it one.
    */
   readonly user?: LedgerKey;
   /** As `user`; a text has up to 256 bytes. The same id with the same body always gets the same answer. */
