@@ -85,6 +85,7 @@ export {
   type ReturnResolution,
   Stock,
   type StockChanges,
+  type StockGroup,
   type StockHandle,
   type StockItem,
   type StockOptions,

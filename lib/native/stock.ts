@@ -71,7 +71,9 @@ export interface NativeStock {
   /** `changes`: a bit for each that the staging has a new value of; see `changes` in lib/stock/stock.ts. */
   changeItem(changes: number): number;
   configure(): number;
-  /** 1 if an item has a per-user limit. */
+  addGroup(): number;
+  changeGroup(): number;
+  /** 1 if an item has a per-user limit, or is in a group. */
   limitsUsers(): number;
   counts(): StockCounts | number | undefined;
   audit(): NativeAudit | number;

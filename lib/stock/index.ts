@@ -14,7 +14,14 @@ export {
 export type { AuditReport } from './audit.js';
 export { type CartLine, summed } from './cart.js';
 export type { LostMovements, Movement } from './movements.js';
-export type { ItemChanges, RestoreOptions, StockChanges, StockItem, StockOptions } from './options.js';
+export type {
+  ItemChanges,
+  RestoreOptions,
+  StockChanges,
+  StockGroup,
+  StockItem,
+  StockOptions,
+} from './options.js';
 export type { BoughtUnits, ConfirmOptions, PartOptions } from './parts.js';
 export { type LedgerKey, textMax } from './staging.js';
 export {

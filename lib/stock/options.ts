@@ -1,7 +1,7 @@
 import { type ManualClock, nativeClock } from '../clock/index.js';
 import { optionError } from '../errors.js';
 import { copiedList, Options } from '../options.js';
-import { checkedSku } from './staging.js';
+import { checkedGroupName, checkedSku } from './staging.js';
 
 export interface StockItem {
   /** A whole number from 0 to 4,294,967,295, or a text of 1 to 32 bytes of UTF-8. */
@@ -10,6 +10,8 @@ export interface StockItem {
   readonly quantity: number;
   /** The most that one user can hold or have bought: 1 to 4,294,967,295. Default: no limit. */
   readonly perUser?: number;
+  /** The name of a group (see `groups`) with whose other items it shares a limit per user, beside its own. */
+  readonly group?: string;
   /**
    * Over how many cache lines the units are split: 1 (default) to 16. More make threads that reserve the same item at
    * the same time disturb each other less; each counts as one of `maxItems`, and a look whether the item is sold
@@ -18,9 +20,19 @@ export interface StockItem {
   readonly shards?: number;
 }
 
+/** Items that share a limit per user. */
+export interface StockGroup {
+  /** 1 to 32 bytes of UTF-8. */
+  readonly name: string;
+  /** The most that one user can hold or have bought of all its items together: 1 to 4,294,967,295. */
+  readonly perUser: number;
+}
+
 export interface StockOptions {
   /** The items on sale, each sku once; more can be added later. */
   readonly items: readonly StockItem[];
+  /** Groups of items, each name once, at most 64 with at most 64 items each; more can be added later. */
+  readonly groups?: readonly StockGroup[];
   /** Room for items and their shards: 1 to 65,536. Default: 1,024, or as many as `items` need. */
   readonly maxItems?: number;
   /**
@@ -29,7 +41,7 @@ export interface StockOptions {
    */
   readonly maxReservations?: number;
   /**
-   * Pairs of a user and an item with a per-user limit of which units are held or bought: 1 to 67,108,864. One more is
+   * Pairs of a user and an item with a per-user limit, or in a group, of which units are held or bought: 1 to 67,108,864. One more is
    * refused: 'users-full'. A pair costs 51 to 103 bytes. Default: as many as the limited items of `items` have units,
    * as no more users can have one, but at least 65,536 and at most 262,144. For more later: `Stock.restore`.
    */
@@ -85,11 +97,15 @@ export interface CheckedItem {
   /** 0: no limit. */
   readonly perUser: number;
   readonly shards: number;
+  readonly group: string | undefined;
 }
 
 const u32Max = 0xffff_ffff;
 const itemsMax = 65_536;
 const shardsMax = 16;
+/** `GroupTable::kGroupsMax` and `kMembersMax` in native/core/group_table.h. */
+const groupsMax = 64;
+const membersMax = 64;
 
 /** The least and the most of each table. */
 const sizes = {
@@ -103,7 +119,8 @@ const usersDefault = { least: 65_536, most: 262_144 };
 
 /** Room for every user who can have a unit, within reason. */
 function usersFor(items: readonly CheckedItem[]): number {
-  const units = items.reduce((sum, { quantity, perUser }) => sum + (perUser > 0 ? quantity : 0), 0);
+  const counted = items.filter(({ perUser, group }) => perUser > 0 || group !== undefined);
+  const units = counted.reduce((sum, { quantity }) => sum + quantity, 0);
   return Math.min(Math.max(units, usersDefault.least), usersDefault.most);
 }
 
@@ -120,12 +137,13 @@ export function checkedRestoring(
 }
 
 export function checkedItem(where: string, item: unknown): CheckedItem {
-  const one = new Options(where, item, ['sku', 'quantity', 'perUser', 'shards']);
+  const one = new Options(where, item, ['sku', 'quantity', 'perUser', 'group', 'shards']);
   return {
     sku: checkedSku(`${where}: sku`, one.get('sku')),
     quantity: one.integer('quantity', 0, u32Max),
     perUser: one.has('perUser') ? one.integer('perUser', 1, u32Max) : 0,
     shards: one.integer('shards', 1, shardsMax, 1),
+    group: one.has('group') ? checkedGroupName(`${where}: group`, one.get('group')) : undefined,
   };
 }
 
@@ -136,10 +154,25 @@ export function checkedChanges(where: string, changes: unknown): { perUser: numb
   return { perUser: given.has('perUser') ? given.integer('perUser', 1, u32Max) : undefined };
 }
 
-export function checkedOptions(options: StockOptions): { items: CheckedItem[]; native: object } {
+export function checkedGroup(where: string, group: unknown): StockGroup {
+  const one = new Options(where, group, ['name', 'perUser']);
+  return {
+    name: checkedGroupName(`${where}: name`, one.get('name')),
+    perUser: one.integer('perUser', 1, u32Max),
+  };
+}
+
+export interface CheckedStock {
+  readonly groups: readonly StockGroup[];
+  readonly items: readonly CheckedItem[];
+  readonly native: object;
+}
+
+export function checkedOptions(options: StockOptions): CheckedStock {
   const where = 'Stock.create';
   const known = [
     'items',
+    'groups',
     'maxItems',
     'maxReservations',
     'maxUsers',
@@ -162,6 +195,7 @@ export function checkedOptions(options: StockOptions): { items: CheckedItem[]; n
       throw optionError(`${where}: items[${i}]: sku`, 'a sku that no other item has', sku, false);
     skus.add(sku);
   }
+  const groups = checkedGroups(where, given.get('groups'), items);
   const lines = items.reduce((sum, { shards }) => sum + shards, 0);
   if (lines > itemsMax) {
     throw optionError(
@@ -172,6 +206,7 @@ export function checkedOptions(options: StockOptions): { items: CheckedItem[]; n
     );
   }
   return {
+    groups,
     items,
     native: {
       maxItems: given.integer('maxItems', Math.max(lines, 1), itemsMax, Math.max(lines, 1_024)),
@@ -183,4 +218,31 @@ export function checkedOptions(options: StockOptions): { items: CheckedItem[]; n
       clock: nativeClock(where, given.get('clock')),
     },
   };
+}
+
+function checkedGroups(where: string, groups: unknown, items: readonly CheckedItem[]): StockGroup[] {
+  const list = groups === undefined ? [] : copiedList(groups, 0, groupsMax);
+  if (list === undefined) {
+    const expected = `an array of at most ${groupsMax} groups`;
+    throw optionError(`${where}: groups`, expected, groups, !Array.isArray(groups));
+  }
+  const checked = list.map((group, i) => checkedGroup(`${where}: groups[${i}]`, group));
+  const members = new Map<string, number>();
+  for (const [i, { name }] of checked.entries()) {
+    if (members.has(name)) {
+      const expected = 'a name that no other group has';
+      throw optionError(`${where}: groups[${i}]: name`, expected, name, false);
+    }
+    members.set(name, 0);
+  }
+  for (const [i, { group }] of items.entries()) {
+    if (group === undefined) continue;
+    const count = members.get(group);
+    if (count === undefined || count === membersMax) {
+      const expected = count === undefined ? 'the name of a group' : `a group of at most ${membersMax} items`;
+      throw optionError(`${where}: items[${i}]: group`, expected, group, false);
+    }
+    members.set(group, count + 1);
+  }
+  return checked;
 }

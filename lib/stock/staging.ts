@@ -59,6 +59,10 @@ export class StockStaging {
   user(user: LedgerKey | undefined): void {
     this.#key(at.user, user);
   }
+  /** In place of the user. */
+  group(name: string | undefined): void {
+    this.#key(at.user, name);
+  }
   id(id: LedgerKey | undefined): void {
     this.#key(at.id, id);
   }
@@ -130,6 +134,12 @@ export function checkedReservation(option: string, value: unknown): bigint {
   const given = typeof value === 'string' && decimal.test(value) ? BigInt(value) : value;
   if (typeof given === 'bigint' && given >= 0n && given <= keyMax) return given;
   throw optionError(option, 'the bigint of a reservation, or its decimal string', value, true);
+}
+
+/** @throws TypeError, RangeError naming it. */
+export function checkedGroupName(option: string, value: unknown): string {
+  if (typeof value === 'string' && isText(value, textMax.sku)) return value;
+  throw optionError(option, `a text of 1 to ${textMax.sku} bytes`, value, typeof value !== 'string');
 }
 
 /** @throws TypeError, RangeError naming it. */

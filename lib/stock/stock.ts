@@ -38,17 +38,20 @@ import { type LostMovements, type Movement, movements } from './movements.js';
 import {
   type CheckedItem,
   checkedChanges,
+  checkedGroup,
   checkedItem,
   checkedOptions,
   checkedRestoring,
   type ItemChanges,
   type RestoreOptions,
   type StockChanges,
+  type StockGroup,
   type StockItem,
   type StockOptions,
 } from './options.js';
 import { type BoughtUnits, type ConfirmOptions, PartCalls, type PartOptions } from './parts.js';
 import {
+  checkedGroupName,
   checkedKey,
   checkedReservation,
   checkedSku,
@@ -79,8 +82,9 @@ const what = 'Stock';
 const u32Max = 0xffff_ffff;
 const holdMsMax = 86_400_000;
 
-/** `kUnknownSku` in native/addon/stock_functions.cc. */
+/** `kUnknownSku` and `kUnknownGroup` in native/addon/stock_functions.cc. */
 const unknownSku = -1;
+const unknownGroup = -2;
 /** The bits of `changeItem` there. */
 const changed = { perUser: 1 };
 
@@ -133,7 +137,8 @@ export class Stock implements Disposable {
     const stock = new Stock(maker, (staging) =>
       made('Stock.create', native.createStock(checked.native, staging)),
     );
-    for (const item of checked.items) stock.#add(item);
+    for (const group of checked.groups) stock.#addGroup(group);
+    for (const item of checked.items) stock.#add('Stock.create', item);
     return stock;
   }
 
@@ -276,11 +281,34 @@ export class Stock implements Disposable {
   }
 
   /**
-   * Puts an item on sale: 'added', 'sku-exists', or 'items-full' if `maxItems` and their shards are there.
+   * Puts an item on sale: 'added', 'sku-exists', 'items-full' if `maxItems` and their shards are there, or 'group-full'
+   * if its group has 64 items.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also for a group that is not there.
+   */
+  addItem(item: StockItem): 'added' | 'sku-exists' | 'items-full' | 'group-full' {
+    return this.#add('Stock.addItem', checkedItem('Stock.addItem', item));
+  }
+
+  /**
+   * Makes a group, for items that are added to it later: 'added', 'group-exists', or 'groups-full' if there are 64.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`).
    */
-  addItem(item: StockItem): 'added' | 'sku-exists' | 'items-full' {
-    return this.#add(checkedItem('Stock.addItem', item));
+  addGroup(group: StockGroup): 'added' | 'group-exists' | 'groups-full' {
+    return this.#addGroup(checkedGroup('Stock.addGroup', group));
+  }
+
+  /**
+   * Changes the limit per user of a group (1 to 4,294,967,295). A user who has more keeps it, and gets no more. False if
+   * there is no such group. @throws TypeError, RangeError (`ERR_SLUICE_OPTION`).
+   */
+  changeGroup(name: string, changes: { readonly perUser: number }): boolean {
+    const where = 'Stock.changeGroup';
+    const group = checkedGroupName(`${where}: name`, name);
+    const perUser = new Options(where, changes, ['perUser']).integer('perUser', 1, u32Max);
+    this.#staging.begin();
+    this.#staging.sku(group);
+    this.#staging.perUser(perUser);
+    return this.#checked(this.#native.changeGroup()) === 1;
   }
 
   /**
@@ -476,14 +504,25 @@ export class Stock implements Disposable {
     return answer === 1 ? { ok: true, counts } : { ok: false, reason: 'units-taken', counts };
   }
 
-  #add(item: CheckedItem): 'added' | 'sku-exists' | 'items-full' {
+  #addGroup({ name, perUser }: StockGroup): 'added' | 'group-exists' | 'groups-full' {
+    this.#staging.begin();
+    this.#staging.sku(name);
+    this.#staging.perUser(perUser);
+    const answer = this.#checked(this.#native.addGroup());
+    return answer === 0 ? 'added' : answer === 1 ? 'group-exists' : 'groups-full';
+  }
+
+  #add(where: string, item: CheckedItem): 'added' | 'sku-exists' | 'items-full' | 'group-full' {
     this.#staging.begin();
     this.#staging.sku(item.sku);
     this.#staging.quantity(item.quantity);
     this.#staging.perUser(item.perUser);
     this.#staging.shards(item.shards);
+    this.#staging.group(item.group);
     const answer = this.#checked(this.#native.addItem());
-    return answer === 0 ? 'added' : answer === 1 ? 'sku-exists' : 'items-full';
+    if (answer === unknownGroup)
+      throw optionError(`${where}: group`, 'the name of a group', item.group, false);
+    return (['added', 'sku-exists', 'items-full', 'group-full'] as const)[answer] ?? 'items-full';
   }
 
   #stageReservation(method: string, reservation: unknown): void {

@@ -12,6 +12,7 @@ namespace sluice {
 
 namespace {
 
+constexpr std::int32_t kUnknownGroup = -2;
 constexpr std::uint32_t kChangePerUser = 1;
 
 // reserve(lines), with a hold of 0 for the ledger's own: the ReserveResult; the hold stands in staging. Of a repetition, what
@@ -58,15 +59,22 @@ napi_value sweep(napi_env env, napi_callback_info info) {
   return number(env, static_cast<std::int32_t>(self.ledger().sweep(self.line(), self.clock().now(), slots)));
 }
 
-// addItem(): 0 added, 1 the sku exists, 2 no room; the sku in the first line, with the units, in staging
+// addItem(): 0 added, 1 the sku exists, 2 no room, 3 no room in its group, or kUnknownGroup; the sku in the first line, and
+// the name of its group in place of the user, with the units, in staging
 napi_value add_item(napi_env env, napi_callback_info info) {
   auto& self = attachment<StockAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
   const Staging& words = self.words();
   const StagedKey sku(words, kLines);
-  const ItemSpec spec{sku.key(self.ledger().secret()), sku.sku(), words.get<std::uint64_t>(kQuantity),
+  const std::string_view group_name = StagedKey(words, kUser).sku();
+  const std::uint32_t group = group_name.empty() ? 0 : self.ledger().groups().find(group_name);
+  if (group == 0 && !group_name.empty()) return number(env, kUnknownGroup);
+  const ItemSpec spec{sku.key(self.ledger().secret()),
+                      sku.sku(),
+                      words.get<std::uint64_t>(kQuantity),
                       words.get<std::uint64_t>(kPerUser),
-                      static_cast<std::uint32_t>(words.get<std::uint64_t>(kShards))};
+                      static_cast<std::uint32_t>(words.get<std::uint64_t>(kShards)),
+                      group};
   if (spec.shards == 0 || spec.shards > kShardsMax || spec.quantity > kQuantityMax)
     return number(env, kBadArgument);
   return number(env,
@@ -102,6 +110,7 @@ napi_value set_total(napi_env env, napi_callback_info info) {
   const std::uint32_t item = self.ledger().items().find(staged_sku(self));
   if (item == kNoItem) return number(env, kUnknownSku);
   const auto total = self.words().get<std::uint64_t>(kQuantity);
+  if (total > kQuantityMax) return number(env, kBadArgument);
   return number(env,
                 self.ledger().set_total(self.line(), item, total, clamp[0] != 0, self.clock().now()) ? 1 : 0);
 }
@@ -138,13 +147,33 @@ napi_value configure(napi_env env, napi_callback_info info) {
   return number(env, 0);
 }
 
-// Whether an item has a limit per user.
+// addGroup(): 0 added, 1 the name exists, 2 no room; its name in place of a sku, with its limit, in staging
+napi_value add_group(napi_env env, napi_callback_info info) {
+  auto& self = attachment<StockAttachment>(env, info);
+  if (self.detached()) return number(env, kDisposed);
+  const StagedKey name(self.words(), kLines);
+  const auto per_user = self.words().get<std::uint64_t>(kPerUser);
+  return number(env, static_cast<std::int32_t>(self.ledger().groups().add(name.sku(), per_user)));
+}
+// changeGroup(): 1, or 0 if there is none of this name
+napi_value change_group(napi_env env, napi_callback_info info) {
+  auto& self = attachment<StockAttachment>(env, info);
+  if (self.detached()) return number(env, kDisposed);
+  GroupTable& groups = self.ledger().groups();
+  const std::uint32_t group = groups.find(StagedKey(self.words(), kLines).sku());
+  if (group == 0) return number(env, 0);
+  // Relaxed: see UserLimits.
+  groups[group - 1].per_user.store(self.words().get<std::uint64_t>(kPerUser), std::memory_order_relaxed);
+  return number(env, 1);
+}
+
+// Whether an item has a limit per user, or its group.
 napi_value limits_users(napi_env env, napi_callback_info info) {
   auto& self = attachment<StockAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
   const ItemTable<>& items = self.ledger().items();
   for (std::uint32_t i = 0; i < items.size(); ++i) {
-    if (items[i].per_user.load(std::memory_order_relaxed) != 0) return number(env, 1);
+    if (items[i].per_user.load(std::memory_order_relaxed) != 0 || items[i].group != 0) return number(env, 1);
   }
   return number(env, 0);
 }
@@ -278,6 +307,8 @@ constexpr HotFunction kStockFunctions[] = {
     {"reopenItem", reopen_item},
     {"changeItem", change_item},
     {"configure", configure},
+    {"addGroup", add_group},
+    {"changeGroup", change_group},
     {"limitsUsers", limits_users},
     {"counts", counts},
     {"audit", audit_report},

@@ -13,6 +13,13 @@
 #include <intrin.h>
 #endif
 
+// Of a function that is rarely called: it stays out of those that call it.
+#if defined(_MSC_VER)
+#define SLUICE_APART __declspec(noinline)
+#else
+#define SLUICE_APART __attribute__((noinline))
+#endif
+
 namespace sluice {
 
 // Words written by different threads are kept this far apart: 64-byte lines whose adjacent line is prefetched

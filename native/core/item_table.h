@@ -46,11 +46,13 @@ struct alignas(kCacheLine) Item {
   char name[kSkuTextMax];     // of a sku that is a text
   std::uint32_t name_length;  // 0: the sku is a number
   std::uint32_t first_line, shards;
+  std::uint32_t group;  // 1 + its number; 0: none
 
-  typename A::template atomic<std::uint64_t> per_user;      // 0: no limit
-  typename A::template atomic<std::uint32_t> counts_users;  // 1: it has a limit per user, or had one
-  typename A::template atomic<std::uint32_t> closed;        // 1: nothing more is reserved
-  typename A::template atomic<std::uint32_t> change;        // odd while the total is being changed
+  typename A::template atomic<std::uint64_t> per_user;  // 0: no limit
+  typename A::template atomic<std::uint32_t>
+      counts_users;                                   // 1: it has a limit per user or a group, or had one
+  typename A::template atomic<std::uint32_t> closed;  // 1: nothing more is reserved
+  typename A::template atomic<std::uint32_t> change;  // odd while the total is being changed
   typename A::template atomic<std::uint64_t> total;
   // Of one that counts users: the units sold that no user's count has.
   typename A::template atomic<std::uint64_t> sold_uncounted;
@@ -65,7 +67,8 @@ struct ItemSpec {
   std::string_view name;  // empty: the sku is a number
   std::uint64_t quantity;
   std::uint64_t per_user;
-  std::uint32_t shards;  // 1 to kShardsMax
+  std::uint32_t shards;     // 1 to kShardsMax
+  std::uint32_t group = 0;  // 1 + its number; 0: none
 };
 
 template <class A = StdAtomics>
@@ -75,7 +78,8 @@ class ItemTable {
   using StockLine = sluice::StockLine<A>;
   using AtomicU32 = typename A::template atomic<std::uint32_t>;
 
-  enum class Added : std::uint8_t { kAdded, kSkuExists, kFull };
+  // kNotJoined: `join` said so.
+  enum class Added : std::uint8_t { kAdded, kSkuExists, kFull, kNotJoined };
 
   struct Control {
     alignas(kCacheLine) AtomicU32 items;
@@ -101,8 +105,13 @@ class ItemTable {
         mask_(index_size(items) - 1) {}
 
   Added add(const ItemSpec& spec) noexcept {
+    return add(spec, [](std::uint32_t) { return true; });
+  }
+  // `join(number)` is called before the item can be found, one at a time, and last of what can fail.
+  template <class Join>
+  Added add(const ItemSpec& spec, Join&& join) noexcept {
     control_->lock.lock();
-    const Added result = add_locked(spec);
+    const Added result = add_locked(spec, join);
     control_->lock.unlock();
     return result;
   }
@@ -292,10 +301,12 @@ class ItemTable {
     return (mix(sku.low ^ secret_.words[0]) ^ mix(sku.high ^ secret_.words[1])) & mask_;
   }
 
-  Added add_locked(const ItemSpec& spec) noexcept {
+  template <class Join>
+  Added add_locked(const ItemSpec& spec, Join&& join) noexcept {
     if (find(spec.sku) != kNoItem) return Added::kSkuExists;
     const std::uint32_t number = control_->items.load(std::memory_order_relaxed);
     if (number == room_ || spec.shards > room_ - control_->lines) return Added::kFull;
+    if (!join(number)) return Added::kNotJoined;
     Item& item = items_[number];
     item.sku = spec.sku;
     spec.name.copy(item.name, sizeof item.name);
@@ -303,7 +314,8 @@ class ItemTable {
     item.first_line = control_->lines;
     item.shards = spec.shards;
     item.per_user.store(spec.per_user, std::memory_order_relaxed);
-    item.counts_users.store(spec.per_user != 0 ? 1 : 0, std::memory_order_relaxed);
+    item.counts_users.store(spec.per_user != 0 || spec.group != 0 ? 1 : 0, std::memory_order_relaxed);
+    item.group = spec.group;
     item.total.store(spec.quantity, std::memory_order_relaxed);
     std::uint32_t shard = 0;
     for_shards(item, [&](StockLine& line) {

@@ -1,7 +1,7 @@
 // The memory of a stock ledger: which tables it has and where, and what every operation on them begins and ends with.
 //
 //   segment body:  | LedgerControl | ThreadLines | ItemTable | UserTable | IdTable | ReservationTable | MovementLog |
-//                  | BoughtUnits |
+//                  | BoughtUnits | GroupTable |
 #pragma once
 
 #include <atomic>
@@ -9,6 +9,7 @@
 #include <new>
 
 #include "core/bought_units.h"
+#include "core/group_table.h"
 #include "core/id_answer.h"
 #include "core/id_table.h"
 #include "core/item_table.h"
@@ -54,7 +55,7 @@ class LedgerMemory {
     return sizeof(LedgerControl) + sizeof(ThreadLines) + ItemTable<>::bytes(shape.items) +
            UserTable<>::bytes(shape.users) + IdTable::bytes(shape.ids) +
            ReservationTable::bytes(shape.reservations) + MovementLog<>::bytes(shape.movements) +
-           BoughtUnits::bytes(UserTable<>::entries(shape.users));
+           BoughtUnits::bytes(UserTable<>::entries(shape.users)) + GroupTable::bytes();
   }
 
   LedgerMemory(void* memory, const LedgerShape& shape)
@@ -72,7 +73,8 @@ class LedgerMemory {
             shape.movements),
         bought(after(lines + 1, ItemTable<>::bytes(shape.items) + UserTable<>::bytes(shape.users) +
                                     IdTable::bytes(shape.ids) + ReservationTable::bytes(shape.reservations) +
-                                    MovementLog<>::bytes(shape.movements))) {}
+                                    MovementLog<>::bytes(shape.movements))),
+        groups(after(memory, bytes(shape) - GroupTable::bytes())) {}
 
   void format(const LedgerShape& shape, std::uint64_t hold_ns, const KeySecret& secret, Sweeping sweeping) {
     new (control) LedgerControl{shape, secret, sweeping, hold_ns, {}, {}, {}};
@@ -98,6 +100,7 @@ class LedgerMemory {
   ReservationTable reservations;
   MovementLog<> movements;
   BoughtUnits bought;  // of the entries of `users`
+  GroupTable groups;
 
  private:
   static void* after(void* memory, std::uint64_t bytes) { return static_cast<std::byte*>(memory) + bytes; }

@@ -129,10 +129,21 @@ class LedgerSnapshot {
       put(control.secret.words[0]);
       put(control.secret.words[1]);
       put(control.sweep_cursor.load(std::memory_order_relaxed));
+      list([&](auto&& one_more) { write_groups(one_more); });
       list([&](auto&& one_more) { write_items(one_more); });
       list([&](auto&& one_more) { write_users(one_more); });
       ReservationsWriter(memory, now, *this).write();
       list([&](auto&& one_more) { write_ids(one_more); });
+    }
+
+    template <class OneMore>
+    void write_groups(OneMore&& one_more) {
+      for (std::uint32_t number = 0; number < memory.groups.size(); ++number) {
+        const GroupTable::Group& group = memory.groups[number];
+        one_more();
+        put_text(group.name, group.name_length);
+        put(group.per_user.load(std::memory_order_relaxed));
+      }
     }
 
     template <class OneMore>
@@ -143,6 +154,7 @@ class LedgerSnapshot {
         put(item.sku);
         put_text(item.name, item.name_length);
         put(item.shards);
+        put(item.group);
         put(item.per_user.load(std::memory_order_relaxed));
         put(item.counts_users.load(std::memory_order_relaxed));
         put(item.sold_uncounted.load(std::memory_order_relaxed));
@@ -227,6 +239,7 @@ class LedgerSnapshot {
       memory.format(shape, hold_ns, KeySecret{{secret, take()}}, sweeping);
       // The same place of a table of another size.
       memory.control->sweep_cursor.store(below(1ULL << 32) % written.reservations, std::memory_order_relaxed);
+      for (std::uint64_t left = take(); sound && left != 0; --left) read_group();
       for (std::uint64_t left = take(); sound && left != 0; --left) read_item();
       for (std::uint64_t left = take(); sound && left != 0; --left) read_user();
       ReservationsReader(memory, now, *this).read();
@@ -240,21 +253,32 @@ class LedgerSnapshot {
       return sound && at == words.size();
     }
 
+    void read_group() {
+      char name[kSkuTextMax];
+      const std::uint32_t length = take_text(name, sizeof name);
+      const std::uint32_t per_user = below(kQuantityMax + 1);
+      sound = sound && length != 0 && per_user != 0 &&
+              memory.groups.add({name, length}, per_user) == GroupTable::Added::kAdded;
+    }
+
     void read_item() {
       ItemSpec spec{};
       char name[kSkuTextMax];
       spec.sku = take_key();
       spec.name = {name, take_text(name, sizeof name)};
       spec.shards = below(kShardsMax + 1);
+      spec.group = below(memory.groups.size() + 1);
       spec.per_user = below(kQuantityMax + 1);
       const std::uint32_t counts_users = below(2);
       const std::uint32_t sold_uncounted = below(kQuantityMax + 1);
       const bool closed = below(2) != 0;
       const std::uint64_t total = below(kQuantityMax + 1);
-      sound = sound && spec.shards != 0 && (spec.per_user == 0 || counts_users != 0);
+      sound = sound && spec.shards != 0 && ((spec.per_user == 0 && spec.group == 0) || counts_users != 0);
       if (!sound) return;
-      const ItemTable<>::Added added = memory.items.add(spec);
-      sound = added != ItemTable<>::Added::kSkuExists;
+      const ItemTable<>::Added added = memory.items.add(spec, [&](std::uint32_t number) {
+        return spec.group == 0 || memory.groups.join(memory.groups[spec.group - 1], number);
+      });
+      sound = added == ItemTable<>::Added::kAdded || added == ItemTable<>::Added::kFull;
       require_room(added == ItemTable<>::Added::kAdded, shape.items, written.items, SnapshotError::kItems);
       if (!sound) return;
       Item<>& item = memory.items[memory.items.size() - 1];

@@ -11,6 +11,7 @@
 #include "core/planted.h"
 #include "core/spin_wait.h"
 #include "core/stock_request.h"
+#include "core/user_limits.h"
 
 namespace sluice {
 
@@ -31,12 +32,9 @@ class LineReserver {
     const Item<>& item = memory.items[number];
     if (item.closed.load(std::memory_order_relaxed) != 0) return ReserveResult::kItemClosed;
     if (memory.items.look(item, line.quantity) == Look::kSoldOut) return ReserveResult::kSoldOut;
-    // Relaxed: a limit is as good as the moment at which it is looked at.
-    const std::uint64_t per_user = item.per_user.load(std::memory_order_relaxed);
-    if (per_user == 0) return ReserveResult::kReserved;
-    if (!request.has_user()) return ReserveResult::kNeedsUser;
-    const std::uint64_t count = memory.users.count(request.hashed_user(memory.control->secret), number);
-    return count + line.quantity > per_user ? ReserveResult::kUserLimit : ReserveResult::kReserved;
+    return item.counts_users.load(std::memory_order_relaxed) == 0
+               ? ReserveResult::kReserved
+               : UserLimits::peek(memory, item, number, request, line.quantity);
   }
 
   // Takes one more line of the request, or nothing. Stock last: an attempt that fails for another reason has then not shown
@@ -48,14 +46,9 @@ class LineReserver {
     if (item.closed.load(std::memory_order_relaxed) != 0) return ReserveResult::kItemClosed;
     if (memory_.items.look(item, line.quantity) == Look::kSoldOut) return ReserveResult::kSoldOut;
     std::uint32_t entry = kNoUser;
-    // Relaxed: see peek().
-    if (const std::uint64_t per_user = item.per_user.load(std::memory_order_relaxed); per_user != 0) {
-      if (!request.has_user()) return ReserveResult::kNeedsUser;
-      const UserTable<>::Added added =
-          memory_.users.add(request.hashed_user(memory_.control->secret), number, line.quantity, per_user);
-      if (added.result == UserTable<>::Add::kLimit) return ReserveResult::kUserLimit;
-      if (added.result == UserTable<>::Add::kFull) return ReserveResult::kUsersFull;
-      entry = added.entry;
+    if (item.counts_users.load(std::memory_order_relaxed) != 0) {
+      const ReserveResult refusal = UserLimits::count(memory_, item, number, request, line.quantity, entry);
+      if (refusal != ReserveResult::kReserved) return refusal;
     }
     const ReserveResult result = item.shards == 1 ? append(number, item.first_line, line.quantity, entry)
                                                   : take_from_shards(number, line.quantity, entry);

@@ -45,6 +45,7 @@ class StockLedger {
 
   LedgerMemory& memory() noexcept { return memory_; }
   ItemTable<>& items() noexcept { return memory_.items; }
+  GroupTable& groups() noexcept { return memory_.groups; }
   ThreadLines& lines() noexcept { return *memory_.lines; }
   const MovementLog<>& movements() const noexcept { return memory_.movements; }
   std::uint64_t hold_ns() const noexcept { return memory_.control->hold_ns.load(std::memory_order_relaxed); }
@@ -180,7 +181,9 @@ class StockLedger {
 
   ItemTable<>::Added add_item(ThreadLine& line, const ItemSpec& spec, std::uint64_t now) noexcept {
     const Inside inside(memory_, line);
-    const ItemTable<>::Added added = memory_.items.add(spec);
+    const ItemTable<>::Added added = memory_.items.add(spec, [&](std::uint32_t number) {
+      return spec.group == 0 || memory_.groups.join(memory_.groups[spec.group - 1], number);
+    });
     if (added == ItemTable<>::Added::kAdded) {
       memory_.move(MovementKind::kAdded, memory_.items.find(spec.sku), spec.quantity, now);
     }

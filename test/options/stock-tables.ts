@@ -1,9 +1,15 @@
 import { ManualClock, Stock } from 'sluice';
-import { key, type OptionTable, only, real, sku, whole } from './option-table.js';
+import { key, type OptionRules, type OptionTable, only, real, sku, whole } from './option-table.js';
 
 const u32Max = 2 ** 32 - 1;
 const base = { items: [{ sku: 1, quantity: 10 }], maxReservations: 8, maxUsers: 8, maxIds: 8 };
 const reserve = { sku: 1, quantity: 1, user: 1 };
+
+/** The name of a group; `unknown`: of none that is there. */
+function groupName(good: readonly string[], unknown: readonly string[]): OptionRules {
+  const outside = ['', '\ud800', 'x'.repeat(33), ...unknown];
+  return { good, wrong: [null, true, 1, 1n, [], {}, Symbol('1')], outside };
+}
 
 /** A ledger with one item that has a limit per user. */
 function ledger(): Stock {
@@ -40,6 +46,11 @@ export const stockTables: readonly OptionTable[] = [
         wrong: [null, 0, 'items', {}, new Map()],
         outside: [Array.from({ length: 65_537 }, (_, sku) => ({ sku, quantity: 1 }))],
       },
+      groups: {
+        good: [[], [{ name: 'g', perUser: 1 }]],
+        wrong: [null, 0, 'g', {}],
+        outside: [Array.from({ length: 65 }, (_, i) => ({ name: `g${i}`, perUser: 1 }))],
+      },
       maxItems: whole(1, 65_536, [1, 1_000]),
       maxReservations: whole(1, 2 ** 24, [1, 1_000]),
       maxUsers: whole(1, 2 ** 26, [1, 1_000]),
@@ -52,26 +63,36 @@ export const stockTables: readonly OptionTable[] = [
   },
   {
     where: 'Stock.create: items[1]',
-    call: (options) => Stock.create({ items: [{ sku: 7, quantity: 1 }, options as never] }),
+    call: (options) =>
+      Stock.create({
+        items: [{ sku: 7, quantity: 1 }, options as never],
+        groups: [{ name: 'g', perUser: 1 }],
+      }),
     base: { sku: 1, quantity: 10, perUser: 1 },
     required: ['sku', 'quantity'],
     options: {
       sku: sku(),
       quantity: whole(0, u32Max, [0, u32Max]),
       perUser: whole(1, u32Max, [1, u32Max]),
+      group: groupName(['g'], ['none']),
       shards: whole(1, 16, [1, 16]),
     },
     unknown: ['id', 'peruser', 'price', 'total'],
   },
   {
     where: 'Stock.addItem',
-    call: (options) => ledger().addItem(options as never),
+    call: (options) => {
+      const stock = ledger();
+      stock.addGroup({ name: 'g', perUser: 1 });
+      return stock.addItem(options as never);
+    },
     base: { sku: 2, quantity: 10 },
     required: ['sku', 'quantity'],
     options: {
       sku: sku(),
       quantity: whole(0, u32Max, [0, u32Max]),
       perUser: whole(1, u32Max, [1, u32Max]),
+      group: groupName(['g'], ['none']),
       shards: whole(1, 16, [1, 16]),
     },
     unknown: ['id', 'peruser', 'closed'],
@@ -158,6 +179,30 @@ export const stockTables: readonly OptionTable[] = [
       signal: only(new AbortController().signal),
     },
     unknown: ['since', 'timeoutMs'],
+  },
+  {
+    where: 'Stock.create: groups[0]',
+    call: (options) => Stock.create({ items: [], groups: [options as never] }),
+    base: { name: 'g', perUser: 1 },
+    required: ['name', 'perUser'],
+    options: { name: groupName(['g', 'ü'.repeat(16)], []), perUser: whole(1, u32Max, [1, u32Max]) },
+    unknown: ['items', 'limit', 'sku'],
+  },
+  {
+    where: 'Stock.addGroup',
+    call: (options) => ledger().addGroup(options as never),
+    base: { name: 'g', perUser: 1 },
+    required: ['name', 'perUser'],
+    options: { name: groupName(['g', 'ü'.repeat(16)], []), perUser: whole(1, u32Max, [1, u32Max]) },
+    unknown: ['items', 'limit', 'sku'],
+  },
+  {
+    where: 'Stock.changeGroup',
+    call: (options) => ledger().changeGroup('g', options as never),
+    base: { perUser: 1 },
+    required: ['perUser'],
+    options: { perUser: whole(1, u32Max, [1, u32Max]) },
+    unknown: ['name', 'limit'],
   },
   {
     where: 'Stock.setTotal',

@@ -6,7 +6,7 @@ import { limiterOperations, rates } from './rooms/limiter-operations.js';
 import type { QueueScenario } from './rooms/queue.js';
 import { queueOperations } from './rooms/queue-operations.js';
 import type { StockScenario } from './rooms/stock.js';
-import { drawItem, type KeyName, stockOperations } from './rooms/stock-operations.js';
+import { drawItem, groupNames, type KeyName, stockOperations } from './rooms/stock-operations.js';
 
 /** What a run is made of: small, so that every corner is reached, and different for each seed. */
 export interface Scenario {
@@ -93,10 +93,15 @@ function drawLimiterScenario(random: Random, ofGate: boolean, hasQueue: boolean)
 function drawStockScenario(random: Random): StockScenario {
   const sharded = random.chance(0.2);
   const skus = [1, 2, 3, 'one'].slice(0, random.between(1, 4));
-  const items = skus.map((sku) => drawItem(random, sku, sharded));
+  const groups = groupNames
+    .slice(0, random.pick([0, 0, 1, 2]))
+    .map((name) => ({ name, perUser: random.between(1, 9) }));
+  const grouped = groups.map(({ name }) => name);
+  const items = skus.map((sku) => drawItem(random, sku, sharded, grouped));
   const weights = drawWeights(random, stockOperations, ['reserve']);
   return {
     items,
+    groups,
     maxItems: sharded ? 40 : random.between(items.length, 7),
     // Which places the parts of a sharded item take is the ledger's business: there are more than will be used.
     maxReservations: sharded ? 8_192 : random.pick([1, 2, 3, 5, 50]),

@@ -1,4 +1,4 @@
-import { ManualClock, Stock, type StockOptions } from 'sluice';
+import { Gate, ManualClock, Queue, record, Stock, type StockOptions, u32 } from 'sluice';
 import { describe, expect, it } from 'vitest';
 import { seed } from '../seed.js';
 import { expectError, thrown } from '../thrown.js';
@@ -155,6 +155,118 @@ describe('changeItem: perUser', () => {
         await new Promise((resolve) => setImmediate(resolve));
       }
       await answers;
+    });
+    stock.audit();
+  });
+});
+
+describe('groups', () => {
+  const consoles = {
+    groups: [{ name: 'consoles', perUser: 3 }],
+    items: [
+      { sku: 1, quantity: 100, group: 'consoles' },
+      { sku: 2, quantity: 100, group: 'consoles', perUser: 2, shards: 2 },
+      { sku: 3, quantity: 100 },
+    ],
+  };
+
+  it('share a limit per user over all their items, beside the own ones', () => {
+    const clock = new ManualClock();
+    const stock = ledger({ ...consoles, clock });
+    expectError(
+      thrown(() => stock.reserve({ sku: 1, quantity: 1 })),
+      'ERR_SLUICE_OPTION',
+      TypeError,
+    );
+    expect(stock.reserve({ sku: 2, quantity: 3, user: 1 })).toMatchObject({ reason: 'user-limit' });
+    const held = reserved(stock.reserve({ sku: 2, quantity: 2, user: 1 }));
+    const one = { sku: 1, quantity: 1, user: 1 };
+    expect(stock.reserve({ ...one, quantity: 2 })).toMatchObject({ reason: 'user-limit' });
+    expect(stock.reserve(one).ok).toBe(true);
+    expect(stock.reserve(one)).toMatchObject({ reason: 'user-limit' });
+    expect(stock.confirm(held, { quantity: 1 })).toBe('confirmed');
+    expect(stock.reserve(one).ok).toBe(true);
+    expect(stock.reserve(one)).toMatchObject({ reason: 'user-limit' });
+    clock.advance(30_000);
+    stock.expire();
+    expect(stock.reserve({ ...one, quantity: 2 }).ok).toBe(true);
+    const restored = Stock.restore(stock.snapshot(), { clock: new ManualClock() });
+    expect(restored.reserve(one)).toMatchObject({ reason: 'user-limit' });
+    expect(restored.changeGroup('consoles', { perUser: 4 })).toBe(true);
+    expect(restored.reserve(one).ok).toBe(true);
+    expect(restored.changeGroup('shirts', { perUser: 4 })).toBe(false);
+    restored.audit();
+  });
+
+  it('count the lines of a cart together, all or none', () => {
+    const stock = ledger(consoles);
+    const lines = [
+      { sku: 3, quantity: 1 },
+      { sku: 1, quantity: 2 },
+      { sku: 2, quantity: 2 },
+    ];
+    expect(stock.reserveAll(lines, { user: 1 })).toEqual({ ok: false, reason: 'user-limit', sku: 2 });
+    for (const { sku } of lines) expect(stock.counts(sku).reserved).toBe(0);
+    expect(stock.reserveAll(lines.slice(0, 2), { user: 1 }).ok).toBe(true);
+    stock.audit();
+  });
+
+  it('are added while the ledger sells; 64 with 64 items each', () => {
+    const stock = ledger();
+    expect(stock.addGroup({ name: 'ü', perUser: 1 })).toBe('added');
+    expect(stock.addGroup({ name: 'ü', perUser: 1 })).toBe('group-exists');
+    for (let i = 1; i < 64; i++) expect(stock.addGroup({ name: `g${i}`, perUser: 1 })).toBe('added');
+    expect(stock.addGroup({ name: 'more', perUser: 1 })).toBe('groups-full');
+    const item = { quantity: 1, group: 'ü' };
+    for (let sku = 100; sku < 164; sku++) expect(stock.addItem({ sku, ...item })).toBe('added');
+    expect(stock.addItem({ sku: 164, ...item })).toBe('group-full');
+    expectError(
+      thrown(() => stock.counts(164)),
+      'ERR_SLUICE_OPTION',
+    );
+    const error = thrown(() => stock.addItem({ sku: 165, quantity: 1, group: 'none' }));
+    expectError(error, 'ERR_SLUICE_OPTION', RangeError);
+    expect(error.message).toContain('Stock.addItem: group');
+  });
+
+  it.each([
+    ['items[0]: group', { items: [{ sku: 1, quantity: 1, group: 'none' }] }],
+    [
+      'items[64]: group',
+      { items: Array.from({ length: 65 }, (_, sku) => ({ sku, quantity: 1, group: 'g' })) },
+    ],
+    [
+      'groups[1]: name',
+      {
+        groups: [
+          { name: 'g', perUser: 1 },
+          { name: 'g', perUser: 2 },
+        ],
+      },
+    ],
+  ])('a RangeError names what does not fit together: %s', (option, options) => {
+    const error = thrown(() => ledger({ groups: [{ name: 'g', perUser: 1 }], ...options }));
+    expectError(error, 'ERR_SLUICE_OPTION', RangeError);
+    expect(error.message).toContain(`Stock.create: ${option}`);
+  });
+
+  it('are asked for a user by the gate, and hold through it', () => {
+    const clock = new ManualClock();
+    const stock = ledger({ ...consoles, clock });
+    const queue = Queue.create(record({ sku: u32, quantity: u32, user: u32 }), { capacity: 8, clock });
+    const fields = { sku: 'sku', quantity: 'quantity' } as const;
+    expect(thrown(() => Gate.create({ queue, stock, fields })).message).toContain('fields: user');
+    const gate = Gate.create({ queue, stock, fields: { ...fields, user: 'user' } });
+    expect(gate.admit({ sku: 1, quantity: 2, user: 1 })).toMatchObject({ outcome: 'admitted' });
+    expect(gate.admit({ sku: 2, quantity: 2, user: 1 })).toMatchObject({ outcome: 'user-limit' });
+    expect(gate.admit({ sku: 2, quantity: 1, user: 1 })).toMatchObject({ outcome: 'admitted' });
+    const lines = [
+      { sku: 1, quantity: 2 },
+      { sku: 2, quantity: 2 },
+    ];
+    expect(gate.admit({ sku: 0, quantity: 0, user: 2 }, { lines })).toEqual({
+      outcome: 'user-limit',
+      sku: 2,
     });
     stock.audit();
   });

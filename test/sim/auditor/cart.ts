@@ -9,7 +9,12 @@ export interface NewItem {
   readonly sku: Sku;
   readonly quantity: number;
   readonly perUser?: number;
+  readonly group?: string;
   readonly shards?: number;
+}
+export interface Group {
+  readonly name: string;
+  readonly perUser: number;
 }
 /** Texts that tell keys apart: see `keyText`. */
 export interface Who {

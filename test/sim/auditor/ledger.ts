@@ -3,6 +3,7 @@
 import {
   type Answer,
   bodyOf,
+  type Group,
   type Line,
   type Movement,
   type NewItem,
@@ -37,6 +38,7 @@ interface Item {
   available: number;
   reserved: number;
   perUser: number;
+  readonly group: string | undefined;
   readonly shards: number;
   closed: boolean;
 }
@@ -56,6 +58,8 @@ export class Ledger {
   free: number[];
   /** Which reservation a place was last given to, or `nobody` if that was not made; none: it was never used. */
   tenants: Map<number, number> = new Map();
+  /** The limit per user of each group. */
+  groups: Map<string, number> = new Map();
   reservations: Map<number, Reservation> = new Map();
   /** Units held or bought, by user and item. */
   users: Map<string, number> = new Map();
@@ -111,9 +115,10 @@ export class Ledger {
       if (item === undefined) return about(sku, 'unknown-sku');
       if (item.closed) return about(sku, 'item-closed');
       if (item.available < quantity) return about(sku, 'sold-out');
-      if (item.perUser === 0) continue;
+      if (!counts(item)) continue;
       if (user === undefined) return { error: 'ERR_SLUICE_OPTION' };
-      if (this.#unitsOf(user, sku) + quantity > item.perUser) return about(sku, 'user-limit');
+      const own = item.perUser > 0 && this.#unitsOf(user, sku) + quantity > item.perUser;
+      if (own || this.#exceedsGroup(item, user, quantity)) return about(sku, 'user-limit');
     }
     return undefined;
   }
@@ -170,7 +175,7 @@ export class Ledger {
       return refused;
     }
     const taken = lines.map((line, i) => {
-      return { ...line, sold: 0, place: places[i] as number, counted: this.#item(line.sku).perUser > 0 };
+      return { ...line, sold: 0, place: places[i] as number, counted: counts(this.#item(line.sku)) };
     });
     for (const { sku, quantity, counted } of taken) {
       const item = this.#item(sku);
@@ -187,8 +192,13 @@ export class Ledger {
   /** The bounded tables: each line in turn wants a user's entry, then a place. */
   #takePlaces(lines: readonly Line[], user: string | undefined, places: number[]): Answer | undefined {
     let entries = this.users.size;
-    for (const { sku } of lines) {
-      if (this.#item(sku).perUser > 0 && !this.users.has(pair(user as string, sku))) {
+    const before = new Map<string | undefined, number>();
+    for (const { sku, quantity } of lines) {
+      const item = this.#item(sku);
+      const units = (before.get(item.group) ?? 0) + quantity;
+      before.set(item.group, units);
+      if (this.#exceedsGroup(item, user as string, units)) return { ok: false, reason: 'user-limit', sku };
+      if (counts(item) && !this.users.has(pair(user as string, sku))) {
         if (++entries > this.shape.maxUsers) return { ok: false, reason: 'users-full' };
       }
       const place = this.free.shift();
@@ -363,13 +373,25 @@ export class Ledger {
 
   // ---- items -------------------------------------------------------------------------------------------------
 
-  addItem({ sku, quantity, perUser = 0, shards = 1 }: NewItem, now: number): string {
+  addGroup({ name, perUser }: Group): string {
+    if (this.groups.has(name)) return 'group-exists';
+    this.groups.set(name, perUser);
+    return 'added';
+  }
+  changeGroup(name: string, perUser: number): boolean {
+    const known = this.groups.has(name);
+    if (known) this.groups.set(name, perUser);
+    return known;
+  }
+  addItem({ sku, quantity, perUser = 0, group, shards = 1 }: NewItem, now: number): string {
+    if (group !== undefined && !this.groups.has(group)) return 'ERR_SLUICE_OPTION';
     if (this.items.has(sku)) return 'sku-exists';
     const lines = [...this.items.values()].reduce((sum, item) => sum + item.shards, 0);
     if (lines + shards > this.shape.maxItems) return 'items-full';
-    const item = { sku, total: quantity, available: quantity, reserved: 0, perUser, shards, closed: false };
+    const units = { total: quantity, available: quantity, reserved: 0 };
+    const item = { sku, ...units, perUser, group, shards, closed: false };
     this.items.set(sku, item);
-    if (perUser > 0) this.purchases.count(sku, 0);
+    if (counts(item)) this.purchases.count(sku, 0);
     this.#move('added', { sku, quantity }, now);
     return 'added';
   }
@@ -445,6 +467,7 @@ export class Ledger {
   restored(then: number, now: number, shape: LedgerShape = this.shape): Ledger {
     const copy = new Ledger(shape, this.holdMs);
     copy.items = structuredClone(this.items);
+    copy.groups = new Map(this.groups);
     copy.tenants = new Map(this.tenants);
     copy.purchases = this.purchases.copy();
     copy.users = new Map(this.users);
@@ -482,6 +505,13 @@ export class Ledger {
   #unitsOf(user: string, sku: Sku): number {
     return this.users.get(pair(user, sku)) ?? 0;
   }
+  /** Whether `quantity` units more are too many of the item's group for the user. */
+  #exceedsGroup({ group }: Item, user: string, quantity: number): boolean {
+    if (group === undefined) return false;
+    const members = [...this.items.values()].filter((item) => item.group === group);
+    const has = members.reduce((sum, { sku }) => sum + this.#unitsOf(user, sku), 0);
+    return has + quantity > (this.groups.get(group) as number);
+  }
   #count(user: string, sku: Sku, by: number): void {
     const units = this.#unitsOf(user, sku) + by;
     if (units === 0) this.users.delete(pair(user, sku));
@@ -497,4 +527,9 @@ export class Ledger {
 
 function placeOf({ lines }: Reservation): number {
   return (lines[0] as ReservedLine).place;
+}
+
+/** Whether an item counts its users. */
+function counts({ perUser, group }: Item): boolean {
+  return perUser > 0 || group !== undefined;
 }

@@ -1,4 +1,4 @@
-import type { Line, NewItem, Sku } from '../auditor/cart.js';
+import type { Group, Line, NewItem, Sku } from '../auditor/cart.js';
 import type { Part } from '../auditor/parts.js';
 import { drawByWeight, type Operation, type Random, sometimes } from '../operation.js';
 import { orderOf } from './gate-operations.js';
@@ -42,6 +42,7 @@ export type StockOperation =
   | (By & { readonly do: 'expire' })
   | (By & { readonly do: 'restock' | 'withdraw'; readonly sku: Sku; readonly quantity: number })
   | (By & { readonly do: 'add'; readonly item: NewItem })
+  | (By & { readonly do: 'addGroup' | 'changeGroup'; readonly group: Group })
   | (By & { readonly do: 'close' | 'reopen'; readonly sku: Sku })
   | (By & { readonly do: 'change'; readonly sku: Sku; readonly perUser?: number | null })
   | (By & { readonly do: 'setTotal'; readonly sku: Sku; readonly total: number; readonly clamp?: boolean })
@@ -65,6 +66,8 @@ export const stockOperations = [
   'close',
   'reopen',
   'change',
+  'addGroup',
+  'changeGroup',
   'setTotal',
   'configure',
   'die',
@@ -73,15 +76,19 @@ export const stockOperations = [
 ];
 
 const skus: readonly Sku[] = [1, 2, 3, 'one', '1', 99];
+export const groupNames: readonly string[] = ['1', 'one', 'ü'];
 const users: readonly KeyName[] = [1, { big: 1 }, '1', 2, 'anna', 7];
 
-export function drawItem(random: Random, sku: Sku, sharded: boolean): NewItem {
+/** `groups`: names of which it may be in one. */
+export function drawItem(random: Random, sku: Sku, sharded: boolean, groups: readonly string[]): NewItem {
   const perUser = sometimes(random, 0.5, () => random.between(1, 9));
+  const group = sometimes(random, groups.length === 0 ? 0 : 0.5, () => random.pick(groups));
   const shards = sharded ? random.between(1, 4) : 1;
   return {
     sku,
     quantity: random.between(0, 30),
     ...(perUser === undefined ? {} : { perUser }),
+    ...(group === undefined ? {} : { group }),
     ...(shards === 1 ? {} : { shards }),
   };
 }
@@ -173,10 +180,14 @@ export function drawStock(
           random,
           random.pick(skus),
           scenario.items.some((i) => i.shards),
+          scenario.groups.length === 0 ? [] : groupNames,
         ),
       };
     case 'close':
       return random.chance(0.2) ? { ...base, do: kind, sku } : undefined;
+    case 'addGroup':
+    case 'changeGroup':
+      return { ...base, do: kind, group: { name: random.pick(groupNames), perUser: random.between(1, 9) } };
     case 'reopen':
       return { ...base, do: kind, sku };
     case 'change': {

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type CartOptions, Stock, type Movement as Told } from 'sluice';
 import {
   type Answer,
+  type Group,
   keyText,
   type Line,
   type Movement,
@@ -18,6 +19,7 @@ import type { Time } from './time.js';
 
 export interface StockScenario extends LedgerShape {
   readonly items: readonly NewItem[];
+  readonly groups: readonly Group[];
   readonly holdMs: number;
   readonly movements: number;
   /** Threads: objects of the same ledger. */
@@ -47,11 +49,12 @@ export class StockRoom implements Room {
     readonly scenario: StockScenario,
     readonly time: Time,
   ) {
-    const { items, holdMs, movements, maxItems, maxReservations, maxUsers, maxIds } = scenario;
+    const { items, groups, holdMs, movements, maxItems, maxReservations, maxUsers, maxIds } = scenario;
     this.auditor = new Ledger({ maxItems, maxReservations, maxUsers, maxIds }, holdMs);
     const options = { maxItems, maxReservations, maxUsers, maxIds, holdMs, movements, clock: time.clock };
     const given = items.map((item) => ({ ...item }));
-    this.objects = this.#attached(Stock.create({ ...options, items: given }));
+    this.objects = this.#attached(Stock.create({ ...options, items: given, groups }));
+    for (const group of groups) this.auditor.addGroup(group);
     for (const item of items) this.auditor.addItem(item, time.now);
   }
 
@@ -150,8 +153,20 @@ export class StockRoom implements Room {
         return;
       }
       case 'add':
-        same('addItem', stock.addItem(given.item), auditor.addItem(given.item, now));
+        same(
+          'addItem',
+          resolved(() => stock.addItem(given.item)),
+          auditor.addItem(given.item, now),
+        );
         return;
+      case 'addGroup':
+        same('addGroup', stock.addGroup(given.group), auditor.addGroup(given.group));
+        return;
+      case 'changeGroup': {
+        const { name, perUser } = given.group;
+        same('changeGroup', stock.changeGroup(name, { perUser }), auditor.changeGroup(name, perUser));
+        return;
+      }
       case 'close':
         same('closeItem', stock.closeItem(given.sku), auditor.closeItem(given.sku, now));
         return;
