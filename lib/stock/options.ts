@@ -47,9 +47,9 @@ export interface StockOptions {
    */
   readonly maxUsers?: number;
   /**
-   * Client ids remembered: 1 to 67,108,864. Default: 65,536. Beyond them those whose reservation is resolved, or
-   * that were refused, are forgotten, the oldest of a neighbourhood of 16 first; an id whose neighbours are all
-   * still held is refused: 'ids-full'.
+   * Client ids remembered: 1 to 67,108,864. Default: 65,536. Beyond them those whose reservation is resolved are
+   * forgotten, the oldest of a neighbourhood of 16 first. Refused ids are forgotten before those that were admitted. Up
+   * to `maxIds` ids can be held at the same time; beyond them an id whose neighbours are all held is refused: 'ids-full'.
    */
   readonly maxIds?: number;
   /** How long a reservation is held before it expires, in milliseconds: 1 to 86,400,000. Default: 30,000. */

@@ -63,7 +63,8 @@ class LedgerMemory {
         lines(reinterpret_cast<ThreadLines*>(control + 1)),
         items(lines + 1, shape.items, control->secret),
         users(after(lines + 1, ItemTable<>::bytes(shape.items)), shape.users),
-        ids(after(lines + 1, ItemTable<>::bytes(shape.items) + UserTable<>::bytes(shape.users)), shape.ids),
+        ids(after(lines + 1, ItemTable<>::bytes(shape.items) + UserTable<>::bytes(shape.users)), shape.ids,
+            control->secret),
         reservations(after(lines + 1, ItemTable<>::bytes(shape.items) + UserTable<>::bytes(shape.users) +
                                           IdTable::bytes(shape.ids)),
                      shape.reservations),

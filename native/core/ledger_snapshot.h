@@ -182,11 +182,12 @@ class LedgerSnapshot {
     template <class OneMore>
     void write_ids(OneMore&& one_more) {
       if (SLUICE_PLANTED(kForgetIds)) return;
-      memory.ids.for_each([&](const Key& id, std::uint64_t body, std::uint64_t answer) {
+      memory.ids.for_each([&](const Key& id, std::uint64_t body, IdAnswer answer, bool spilled) {
         one_more();
         put(id);
         put(body);
-        put(IdAnswer(answer).without_queue().word());
+        put(answer.without_queue().word());
+        put(spilled ? 1 : 0);
       });
     }
   };
@@ -246,9 +247,10 @@ class LedgerSnapshot {
       for (std::uint64_t left = take(); sound && left != 0; --left) {
         const Key id = take_key();
         const std::uint64_t body = take();
-        const std::uint64_t answer = IdAnswer(take()).without_queue().word();
-        require_room(sound && memory.ids.restore({memory.control->secret, id}, body, answer), shape.ids,
-                     written.ids, SnapshotError::kIds);
+        const IdAnswer answer = IdAnswer(take()).without_queue();
+        const bool spilled = below(2) != 0;
+        require_room(sound && memory.ids.restore(id, body, answer, spilled), shape.ids, written.ids,
+                     SnapshotError::kIds);
       }
       return sound && at == words.size();
     }

@@ -72,8 +72,12 @@ class StockLedger {
     Answer answer = verdict;
     if (request.has_id()) {
       const Inside inside(memory_, line);
-      answer = with_id(
-          request, [&verdict] { return verdict; }, [](std::uint64_t) { return false; });
+      IdTable::Visit id(memory_.ids, request.hashed_id(secret()));
+      if (!id.locked()) {
+        answer = {ReserveResult::kIdBusy, 0, 0};
+      } else if (!told_before(id, request, answer)) {
+        remember_refused(id, request, verdict);
+      }
     }
     count(line, answer.result);
     return answer;
@@ -89,11 +93,8 @@ class StockLedger {
     Answer answer;
     if (!request.has_id()) return answer;
     const Inside inside(memory_, line);
-    IdTable::Bucket* bucket = memory_.ids.lock(request.hashed_id(secret()));
-    if (bucket != nullptr) {
-      told_before(*bucket, request, answer);
-      IdTable::unlock(*bucket);
-    }
+    const IdTable::Visit id(memory_.ids, request.hashed_id(secret()));
+    if (id.locked()) told_before(id, request, answer);
     return answer;
   }
 
@@ -286,21 +287,40 @@ class StockLedger {
   // `requeue(reservation)` is asked first: whether it is in one now.
   template <class Decide, class Requeue>
   Answer with_id(const Request& request, Decide&& decide, Requeue&& requeue) noexcept {
-    IdTable::Bucket* bucket = memory_.ids.lock(request.hashed_id(secret()));
-    if (bucket == nullptr) return {ReserveResult::kIdBusy, 0, 0};
-    const Answer answer = with_id_in(*bucket, request, decide, requeue);
-    IdTable::unlock(*bucket);
+    IdTable::Visit id(memory_.ids, request.hashed_id(secret()));
+    Answer answer;
+    if (!id.locked()) return {ReserveResult::kIdBusy, 0, 0};
+    if (told_before(id, request, answer)) {
+      const bool stranded = answer.result == ReserveResult::kDuplicate && answer.in_no_queue;
+      if (stranded && requeue(answer.reservation)) {
+        answer.in_no_queue = false;
+        answer.requeued = true;
+        id.change(id.answer().queued());
+      }
+      return answer;
+    }
+    // Room before units are taken: an id that is admitted is remembered.
+    const IdTable::Room room = id.find_room([this](std::uint64_t reservation) {
+      return memory_.reservations.phase(reservation) == Phase::kHeld;
+    });
+    if (room == IdTable::Room::kBusy) return {ReserveResult::kIdBusy, 0, 0};
+    if (room == IdTable::Room::kNone) return {ReserveResult::kIdsFull, 0, 0};
+    answer = decide();
+    if (answer.result == ReserveResult::kReserved) {
+      id.remember(request.body(secret()), IdAnswer::reserved(answer.reservation, request.by_gate));
+    } else {
+      remember_refused(id, request, answer);
+    }
     return answer;
   }
 
-  // Whether the id in its locked bucket has been answered; if so, `answer` is what it is told now.
-  bool told_before(const IdTable::Bucket& bucket, const Request& request, Answer& answer) const noexcept {
-    const std::uint32_t known = IdTable::find(bucket, request.id);
-    if (known == IdTable::kWays) return false;
-    if (bucket.bodies[known] != request.body(secret())) {
+  // Whether the id has been answered; if so, `answer` is what it is told now.
+  bool told_before(const IdTable::Visit& id, const Request& request, Answer& answer) const noexcept {
+    if (!id.known()) return false;
+    if (id.body() != request.body(secret())) {
       answer = {ReserveResult::kIdMismatch, 0, 0};
     } else {
-      answer = told(IdAnswer(bucket.answers[known]), request.by_gate);
+      answer = told(id.answer(), request.by_gate);
     }
     return true;
   }
@@ -312,42 +332,12 @@ class StockLedger {
     return {result, known.reservation(), 0, known.in_no_queue(), false};
   }
 
-  template <class Decide, class Requeue>
-  Answer with_id_in(IdTable::Bucket& bucket, const Request& request, Decide&& decide,
-                    Requeue&& requeue) noexcept {
-    Answer answer;
-    if (told_before(bucket, request, answer)) {
-      const bool stranded = answer.result == ReserveResult::kDuplicate && answer.in_no_queue;
-      if (stranded && requeue(answer.reservation)) {
-        answer.in_no_queue = false;
-        answer.requeued = true;
-        std::uint64_t& known = bucket.answers[IdTable::find(bucket, request.id)];
-        known = IdAnswer(known).queued().word();
-      }
-      return answer;
-    }
-    const std::uint32_t way = IdTable::room(bucket, [this](std::uint64_t known) {
-      const IdAnswer answer(known);
-      return answer.is_refusal() || memory_.reservations.phase(answer.reservation()) != Phase::kHeld;
-    });
-    if (way == IdTable::kWays) return {ReserveResult::kIdsFull, 0, 0};
-    answer = decide();
-    // Only what the stock decided is final for the id. After a full table or queue the client may try again.
-    switch (answer.result) {
-      case ReserveResult::kReserved:
-        IdTable::remember(bucket, way, request.id, request.body(secret()),
-                          IdAnswer::reserved(answer.reservation, request.by_gate).word());
-        break;
-      case ReserveResult::kSoldOut:
-      case ReserveResult::kUserLimit:
-      case ReserveResult::kItemClosed:
-        if (SLUICE_PLANTED(kForgetFailure)) break;
-        IdTable::remember(bucket, way, request.id, request.body(secret()), IdAnswer::refused().word());
-        break;
-      default:
-        break;
-    }
-    return answer;
+  // Only what the stock decided is final for the id. After a full table or queue the client may try again.
+  void remember_refused(IdTable::Visit& id, const Request& request, const Answer& refusal) const noexcept {
+    const bool final = refusal.result == ReserveResult::kSoldOut ||
+                       refusal.result == ReserveResult::kUserLimit ||
+                       refusal.result == ReserveResult::kItemClosed;
+    if (final && !SLUICE_PLANTED(kForgetFailure)) id.remember_refused(request.body(secret()));
   }
 
   void sweep_in_passing(ThreadLine& line, ReserveResult result, std::uint64_t now) noexcept {

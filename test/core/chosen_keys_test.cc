@@ -49,7 +49,7 @@ TEST_CASE("the hash without a secret is turned round as its author could") {
 }
 
 constexpr LedgerShape kLarge{4, 1'024, 8, 65'536, 0};
-constexpr std::uint64_t kBuckets = IdTable::buckets(65'536);
+constexpr std::uint64_t kBuckets = IdTable::homes(65'536);
 
 // The i-th of the ids that share a bucket with `id` if the hash has no secret.
 std::uint64_t neighbour(std::uint64_t id, std::uint64_t i) {

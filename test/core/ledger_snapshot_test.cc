@@ -146,7 +146,7 @@ TEST_CASE("into smaller tables if what is in them fits, else the one that is too
   CHECK(restored([](LedgerShape& shape) { shape.items = 3; }).error == SnapshotError::kItems);
   CHECK(restored([](LedgerShape& shape) { shape.reservations = 7; }).error == SnapshotError::kReservations);
   CHECK(restored([](LedgerShape& shape) { shape.users = 6; }).error == SnapshotError::kUsers);
-  for (std::uint64_t i = 8; i <= 17; ++i) one.cancel(one.reserve(1, 1, i, i).reservation);
+  for (std::uint64_t i = 8; i <= 35; ++i) one.cancel(one.reserve(1, 1, i, i).reservation);
   CHECK(restored([](LedgerShape& shape) { shape.ids = 8; }).error == SnapshotError::kIds);
 }
 

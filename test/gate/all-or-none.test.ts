@@ -80,7 +80,7 @@ const refusals: Array<[string, () => Open, ReturnType<typeof order>]> = [
     'ids-full',
     () => {
       const one = open({ maxIds: 1 });
-      for (let id = 0; id < 16; id++) one.gate.admit(order(id));
+      for (let id = 0; id < 34; id++) one.gate.admit(order(id));
       return one;
     },
     order(900),

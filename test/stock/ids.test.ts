@@ -1,5 +1,6 @@
 import { ManualClock, Stock, type StockOptions } from 'sluice';
 import { describe, expect, it } from 'vitest';
+import { reserved } from './reserved.js';
 
 function ledger(options: Partial<StockOptions> = {}) {
   const clock = new ManualClock();
@@ -145,7 +146,7 @@ describe('the memory for ids', () => {
       const answer = stock.reserve({ sku: 1, quantity: 1, user: 1, id });
       if (!answer.ok) throw new Error(`id ${id}: ${answer.reason}`);
       stock.cancel(answer.reservation);
-      // The last 100 of them are remembered: no bucket of 16 has met so many others since.
+      // The last 100 of them are remembered: no bucket has met 16 others since.
       const recent = id - (id % 100);
       expect(stock.reserve({ sku: 1, quantity: 1, user: 1, id: recent })).toMatchObject({
         ok: true,
@@ -159,19 +160,48 @@ describe('the memory for ids', () => {
   it('never forgets one that is held: the next is refused instead', () => {
     const { stock } = ledger({ maxIds: 1, items: [{ sku: 1, quantity: 1_000 }] });
     const held: bigint[] = [];
-    for (let id = 0; id < 16; id++) {
+    // All are neighbours: 17 places, and as many where they spill over.
+    for (let id = 0; id < 34; id++) held.push(reserved(stock.reserve({ sku: 1, quantity: 1, id })));
+    expect(stock.reserve({ sku: 1, quantity: 1, id: 34 })).toEqual({ ok: false, reason: 'ids-full' });
+    expect(stock.counts(1).reserved).toBe(34);
+    expect(stock.reserve({ sku: 1, quantity: 1 })).toMatchObject({ ok: true });
+    for (let id = 0; id < 34; id++)
+      expect(stock.reserve({ sku: 1, quantity: 1, id })).toMatchObject({ duplicate: true });
+    for (const [resolved, id] of [
+      [3, 34],
+      [30, 35],
+    ] as const) {
+      stock.confirm(held[resolved] as bigint);
+      expect(stock.reserve({ sku: 1, quantity: 1, id })).toMatchObject({ ok: true, duplicate: false });
+      expect(stock.reserve({ sku: 1, quantity: 1, id: 36 })).toEqual({ ok: false, reason: 'ids-full' });
+    }
+    stock.audit();
+  });
+
+  it('forgets no admitted one for refused ones, however many: of 500 that were confirmed none', () => {
+    const items = [{ sku: 1, quantity: 1_000, perUser: 1 }];
+    const { stock } = ledger({ items });
+    const order = (id: number) => ({ sku: 1, quantity: 1, user: id, id });
+    for (let id = 0; id < 500; id++) stock.confirm(reserved(stock.reserve(order(id))));
+    for (let i = 0; i < 262_144; i++) {
+      const answer = stock.reserve({ sku: 1, quantity: 1, user: 1, id: 1_000_000 + i });
+      if (answer.ok || answer.reason !== 'user-limit') throw new Error(JSON.stringify(answer));
+    }
+    for (let id = 0; id < 500; id++)
+      expect(stock.reserve(order(id))).toMatchObject({ ok: true, duplicate: true, state: 'confirmed' });
+    expect(stock.counts(1)).toMatchObject({ sold: 500 });
+  });
+
+  it('holds as many as it is made for at the same time, refusing none', () => {
+    const { stock } = ledger({ items: [{ sku: 1, quantity: 100_000 }] });
+    for (let id = 0; id < 65_536; id++) {
       const answer = stock.reserve({ sku: 1, quantity: 1, id });
       if (!answer.ok) throw new Error(`id ${id}: ${answer.reason}`);
-      held.push(answer.reservation);
     }
-    expect(stock.reserve({ sku: 1, quantity: 1, id: 16 })).toEqual({ ok: false, reason: 'ids-full' });
-    expect(stock.counts(1).reserved).toBe(16);
-    expect(stock.reserve({ sku: 1, quantity: 1 })).toMatchObject({ ok: true });
-    for (let id = 0; id < 16; id++)
-      expect(stock.reserve({ sku: 1, quantity: 1, id })).toMatchObject({ duplicate: true });
-    stock.confirm(held[3] as bigint);
-    expect(stock.reserve({ sku: 1, quantity: 1, id: 16 })).toMatchObject({ ok: true, duplicate: false });
-    expect(stock.reserve({ sku: 1, quantity: 1, id: 17 })).toEqual({ ok: false, reason: 'ids-full' });
+    for (let id = 0; id < 65_536; id++) {
+      const answer = stock.reserve({ sku: 1, quantity: 1, id });
+      if (!answer.ok || !answer.duplicate) throw new Error(`id ${id} was forgotten`);
+    }
     stock.audit();
   });
 });

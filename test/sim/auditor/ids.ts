@@ -9,48 +9,83 @@ interface Known {
 
 /** Ids whose table has this much room or less have all the same neighbours. */
 const oneNeighbourhood = 8;
-const neighbours = 16;
+const room = { all: 17, admitted: 16 };
+
+type Held = (reservation: number) => boolean;
+
+/** Neighbours, the oldest first. */
+class Neighbours {
+  readonly known: Known[] = [];
+
+  constructor(readonly room: { readonly all: number; readonly admitted: number }) {}
+
+  /** Has room for one that is admitted, by what `held` says of those that are there. */
+  hasRoom(held: Held): boolean {
+    return this.known.length < this.room.all || this.#victim(held) >= 0;
+  }
+  /** There is room. */
+  admit(id: string, body: string, answer: number, byGate: boolean, held: Held): void {
+    const admitted = this.known.filter((known) => known.answer !== 'failed').length;
+    const crowded = this.known.length === this.room.all || admitted >= this.room.admitted;
+    const victim = crowded ? this.#victim(held) : -1;
+    if (victim >= 0) this.known.splice(victim, 1);
+    this.known.push({ id, body, answer, byGate, inNoQueue: false });
+  }
+  /** If there is room for one that is refused. */
+  refuse(id: string, body: string): void {
+    if (this.known.length === this.room.all) {
+      const victim = this.known.findIndex(({ answer }) => answer === 'failed');
+      if (victim < 0) return;
+      this.known.splice(victim, 1);
+    }
+    this.known.push({ id, body, answer: 'failed', byGate: false, inNoQueue: false });
+  }
+
+  /** Which one goes for one that is admitted. */
+  #victim(held: Held): number {
+    const failed = this.known.findIndex(({ answer }) => answer === 'failed');
+    const admitted = this.known.filter((known) => known.answer !== 'failed').length;
+    if (admitted < this.room.admitted) return failed;
+    const resolved = this.known.findIndex(({ answer }) => answer !== 'failed' && !held(answer));
+    return resolved >= 0 || this.known.length < this.room.all ? resolved : failed;
+  }
+}
 
 /**
- * The ids that a ledger remembers. Which ids are neighbours is the ledger's business; so either all are, or there is
- * room for many more than the simulator uses.
+ * The ids that a ledger remembers. Which ids are neighbours is the ledger's business; so either all are, with as many
+ * places again where they spill over, or there is room for many more than the simulator uses.
  */
 export class IdMemory {
-  readonly #known: Known[] = []; // the oldest first
-  readonly #room: number;
+  readonly #home: Neighbours;
+  readonly #spill: Neighbours;
 
   constructor(readonly capacity: number) {
-    this.#room = capacity <= oneNeighbourhood ? neighbours : Number.POSITIVE_INFINITY;
+    const infinite = { all: Number.POSITIVE_INFINITY, admitted: Number.POSITIVE_INFINITY };
+    this.#home = new Neighbours(capacity <= oneNeighbourhood ? room : infinite);
+    this.#spill = new Neighbours(this.#home.room);
   }
 
   find(id: string): Known | undefined {
-    return this.#known.find((known) => known.id === id);
+    return [...this.#home.known, ...this.#spill.known].find((known) => known.id === id);
   }
 
-  hasRoom(forgettable: (reservation: number) => boolean): boolean {
-    return this.#known.length < this.#room || this.#oldest(forgettable) >= 0;
+  hasRoom(held: Held): boolean {
+    return this.#home.hasRoom(held) || this.#spill.hasRoom(held);
   }
-
   /** There is room. */
-  remember(
-    id: string,
-    body: string,
-    answer: number | 'failed',
-    byGate: boolean,
-    forgettable: (reservation: number) => boolean,
-  ): void {
-    if (this.#known.length === this.#room) this.#known.splice(this.#oldest(forgettable), 1);
-    this.#known.push({ id, body, answer, byGate, inNoQueue: false });
+  admit(id: string, body: string, answer: number, byGate: boolean, held: Held): void {
+    (this.#home.hasRoom(held) ? this.#home : this.#spill).admit(id, body, answer, byGate, held);
+  }
+  refuse(id: string, body: string): void {
+    this.#home.refuse(id, body);
   }
 
   /** What a restored ledger remembers, which has no queue; with room for as many ids, or more. */
   restored(capacity: number): IdMemory {
     const copy = new IdMemory(capacity);
-    copy.#known.push(...this.#known.map((known) => ({ ...known, inNoQueue: known.byGate })));
+    const kept = (known: Known): Known => ({ ...known, inNoQueue: known.byGate });
+    copy.#home.known.push(...this.#home.known.map(kept));
+    copy.#spill.known.push(...this.#spill.known.map(kept));
     return copy;
-  }
-
-  #oldest(forgettable: (reservation: number) => boolean): number {
-    return this.#known.findIndex(({ answer }) => answer === 'failed' || forgettable(answer));
   }
 }

@@ -155,14 +155,15 @@ export class Ledger {
     const recalled = this.recall(lines, who);
     if (recalled !== undefined) return recalled;
     const { id, user } = who;
-    const forgettable = (answer: number): boolean => this.phase(answer) !== 'held';
-    if (id !== undefined && !this.ids.hasRoom(forgettable)) return { ok: false, reason: 'ids-full' };
-    const answer = this.objection(lines, user) ?? this.#take(name, now, lines, user, holdNs);
+    const held = (answer: number): boolean => this.phase(answer) === 'held';
+    const objection = this.objection(lines, user);
+    if (objection === undefined && id !== undefined && !this.ids.hasRoom(held))
+      return { ok: false, reason: 'ids-full' };
+    const answer = objection ?? this.#take(name, now, lines, user, holdNs);
     if (id === undefined || !('ok' in answer)) return answer;
     const body = bodyOf(lines, user);
-    const byGate = who.byGate === true;
-    if (answer.ok) this.ids.remember(id, body, name, byGate, forgettable);
-    else if (final.has(answer.reason)) this.ids.remember(id, body, 'failed', false, forgettable);
+    if (answer.ok) this.ids.admit(id, body, name, who.byGate === true, held);
+    else if (final.has(answer.reason)) this.ids.refuse(id, body);
     return answer;
   }
 
