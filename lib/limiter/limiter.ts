@@ -202,7 +202,7 @@ export class Limiter implements Disposable {
     signal?.throwIfAborted();
     this.#words[patienceWord] = timeoutMs;
     const answer = this.#checked(this.#native.acquire(cost, key));
-    if (answer >= waits) return this.#waiting.add(answer - waits, cost, key, signal);
+    if (answer >= waits) return this.#waiting.add(answer - waits, cost, key, timeoutMs, signal);
     if (answer !== 0 && answer < dryRun) {
       return { allowed: false, tier: tierName(answer), retryAfterMs: this.#words[retryAfterWord] as number };
     }

@@ -1,14 +1,14 @@
 import { clearTimeout, setTimeout } from 'node:timers';
 import { onAbort } from '../abort.js';
 import { SluiceError } from '../errors.js';
-import { DISPOSED, disposed, type NativeKey, type NativeLimiter } from '../native/index.js';
+import { disposed, type NativeKey, type NativeLimiter } from '../native/index.js';
 import { type Decision, type Denied, tierName } from './decision.js';
 
-/** Answers of `check()`: see native/addon/limiter_functions.cc. */
-const SERVED = 0;
-const WAITING = 1;
+/** Outcomes of `told()`, beside four times the waiter: see native/addon/limiter_functions.cc. */
+const SERVED = 1;
+const EXPIRED = 2;
 /** Words of the staging buffer: see native/addon/limiter.h. */
-const words = { retryAfter: 0, tier: 2 };
+const words = { retryAfter: 0, tier: 2, now: 5, left: 6 };
 /** A longer timer would fire at once. */
 const timerMsMax = 2 ** 31 - 1;
 /** How often a depth is looked at that follows a queue: nobody tells when a queue gets shorter. */
@@ -17,18 +17,34 @@ const queuePollMs = 5;
 interface Waiter {
   readonly index: number;
   readonly cost: number;
-  readonly key: NativeKey | undefined;
+  readonly line: Line;
+  /** In milliseconds of the limiter's clock, or Infinity. */
+  readonly deadline: number;
   /** Settles the promise and lets go of the signal. */
   readonly settle: (outcome: Decision | { readonly reason: unknown }) => void;
   timer: NodeJS.Timeout | undefined;
 }
 
-/** The calls of `acquire()` in this thread that wait: each has at most one timer and one listener on its signal. */
+/** Those of this thread who wait for one key. */
+interface Line {
+  readonly key: NativeKey | undefined;
+  readonly waiters: Set<Waiter>;
+  timer: NodeJS.Timeout | undefined;
+}
+
+/**
+ * The calls of `acquire()` in this thread that wait. A line has one timer, for its front; a waiter has one only for its
+ * deadline, and one listener on its signal. Native code tells which waiters were served, so that serving one costs the
+ * same however many wait.
+ */
 export class Waiting {
   readonly #native: NativeLimiter;
   readonly #words: Float64Array;
   readonly #allowed: (cost: number, key: NativeKey | undefined) => Decision;
-  readonly #waiters = new Set<Waiter>();
+  readonly #waiters = new Map<number, Waiter>();
+  readonly #lines = new Map<NativeKey | undefined, Line>();
+  /** On a manual clock: no deadline is earlier. */
+  #earliest = Infinity;
 
   constructor(
     native: NativeLimiter,
@@ -45,71 +61,155 @@ export class Waiting {
     index: number,
     cost: number,
     key: NativeKey | undefined,
+    timeoutMs: number,
     signal: AbortSignal | undefined,
   ): Promise<Decision> {
-    const opened = this.#native.onServed(() => this.recheck());
+    const now = this.#words[words.now] as number;
+    const opened = this.#native.onServed(() => this.#rung());
     if (opened !== 1) {
       this.#native.leave(index);
       throw new SluiceError('ERR_SLUICE_MEMORY', 'Limiter.acquire: the event loop takes no more handles');
     }
     return new Promise((resolve, reject) => {
-      const abort = (): void => {
+      const forget = onAbort(signal, () => {
         this.#native.leave(index);
+        this.#forget(waiter);
         waiter.settle({ reason: signal?.reason });
-      };
+      });
       const waiter: Waiter = {
         index,
         cost,
-        key,
+        line: this.#line(key),
+        deadline: now + timeoutMs,
         timer: undefined,
         settle: (outcome) => {
-          clearTimeout(waiter.timer);
           forget();
-          this.#waiters.delete(waiter);
-          if (this.#waiters.size === 0) this.#native.keepAlive(0);
           if ('reason' in outcome) reject(outcome.reason);
           else resolve(outcome);
         },
       };
-      const forget = onAbort(signal, abort);
-      this.#waiters.add(waiter);
+      this.#waiters.set(index, waiter);
+      waiter.line.waiters.add(waiter);
       this.#native.keepAlive(1);
-      this.#check(waiter);
+      if (timeoutMs !== Infinity) this.#await(waiter, timeoutMs);
+      // Whoever is not the first of its line here finds a timer, and a bell that was listened to when it joined.
+      if (waiter.line.waiters.size > 1) return;
+      this.#tend(waiter.line);
+      this.#hear();
     });
-  }
-
-  /** Looks what has become of all who wait in this thread. */
-  recheck(): void {
-    for (const waiter of [...this.#waiters]) if (this.#waiters.has(waiter)) this.#check(waiter);
   }
 
   /** Nobody waits any more: all are told that the limiter is disposed of. */
   end(): void {
-    for (const waiter of [...this.#waiters]) waiter.settle({ reason: disposed('Limiter') });
-  }
-
-  #check(waiter: Waiter): void {
-    const answer = this.#native.check(waiter.index);
-    const ms = this.#words[words.retryAfter] as number;
-    if (answer === DISPOSED) {
+    for (const waiter of [...this.#waiters.values()]) {
+      this.#forget(waiter);
       waiter.settle({ reason: disposed('Limiter') });
-    } else if (answer === WAITING) {
-      this.#sleep(waiter, ms);
-    } else if (answer === SERVED) {
-      waiter.settle(this.#allowed(waiter.cost, waiter.key));
-    } else {
-      const tier = tierName(this.#words[words.tier] as number);
-      const denied: Denied = { allowed: false, tier, retryAfterMs: ms };
-      waiter.settle(denied);
     }
   }
 
-  /** Looks again when native code said; on a manual clock, when that moves. */
-  #sleep(waiter: Waiter, ms: number): void {
-    clearTimeout(waiter.timer);
+  /** The bell: native code has something to tell, or a manual clock has moved. */
+  #rung(): void {
+    if (this.#native.manualClock) this.#moved();
+    this.#hear();
+  }
+
+  #moved(): void {
+    let now = -Infinity;
+    for (const line of this.#lines.values()) {
+      this.#tend(line);
+      now = this.#words[words.now] as number;
+    }
+    if (now < this.#earliest - 1e-3) return; // a microsecond: native code knows the nanoseconds
+    this.#earliest = Infinity;
+    for (const waiter of this.#waiters.values()) {
+      if (now >= waiter.deadline - 1e-3) {
+        this.#native.tend(waiter.index);
+        if (this.#words[words.left] === Infinity) continue; // its time is over
+      }
+      this.#earliest = Math.min(this.#earliest, waiter.deadline);
+    }
+  }
+
+  /** Asks native code what has happened, until that is all. */
+  #hear(): void {
+    for (;;) {
+      const answer = this.#native.told();
+      if (answer <= 0) return; // nothing more, or disposed of
+      const waiter = this.#waiters.get(Math.floor(answer / 4));
+      if (waiter === undefined) continue;
+      const outcome = answer % 4;
+      if (outcome === SERVED) {
+        this.#forget(waiter);
+        waiter.settle(this.#allowed(waiter.cost, waiter.line.key));
+      } else if (outcome === EXPIRED) {
+        const tier = tierName(this.#words[words.tier] as number);
+        const denied: Denied = {
+          allowed: false,
+          tier,
+          retryAfterMs: this.#words[words.retryAfter] as number,
+        };
+        this.#forget(waiter);
+        waiter.settle(denied);
+      } else {
+        this.#tend(waiter.line);
+      }
+    }
+  }
+
+  /** Has a line served, and looks again when native code said; on a manual clock, when that moves. */
+  #tend(line: Line): void {
+    const [first] = line.waiters;
+    if (first === undefined) return;
+    this.#native.tend(first.index);
     if (this.#native.manualClock) return;
+    clearTimeout(line.timer);
+    const ms = this.#words[words.retryAfter] as number;
     const due = Math.min(ms, this.#native.followsQueue ? queuePollMs : Infinity);
     if (due === Infinity) return; // whoever gives back tells
-    waiter.timer = setTimeout(() => this.#check(waiter), Math.min(Math.ceil(due), timerMsMax));
+    line.timer = setTimeout(
+      () => {
+        this.#tend(line);
+        this.#hear();
+      },
+      Math.min(Math.ceil(due), timerMsMax),
+    );
+  }
+
+  /** Ends a wait at its deadline; on a manual clock, when that moves past it. */
+  #await(waiter: Waiter, ms: number): void {
+    if (this.#native.manualClock) {
+      this.#earliest = Math.min(this.#earliest, waiter.deadline);
+      return;
+    }
+    waiter.timer = setTimeout(
+      () => {
+        this.#native.tend(waiter.index);
+        const left = this.#words[words.left] as number;
+        if (left !== Infinity) this.#await(waiter, left);
+        this.#hear();
+      },
+      Math.min(Math.ceil(ms), timerMsMax),
+    );
+  }
+
+  #line(key: NativeKey | undefined): Line {
+    let line = this.#lines.get(key);
+    if (line === undefined) {
+      line = { key, waiters: new Set(), timer: undefined };
+      this.#lines.set(key, line);
+    }
+    return line;
+  }
+
+  #forget(waiter: Waiter): void {
+    const { line } = waiter;
+    clearTimeout(waiter.timer);
+    this.#waiters.delete(waiter.index);
+    line.waiters.delete(waiter);
+    if (line.waiters.size === 0) {
+      clearTimeout(line.timer);
+      this.#lines.delete(line.key);
+    }
+    if (this.#waiters.size === 0) this.#native.keepAlive(0);
   }
 }

@@ -27,7 +27,8 @@ export interface NativeLimiter {
   block(ns: number, key?: NativeKey): number;
   overload(ns: number): number;
   acquire(cost: number, key?: NativeKey): number;
-  check(waiter: number): number;
+  tend(waiter: number): number;
+  told(): number;
   leave(waiter: number): void;
   onServed(callback: () => void): number;
   keepAlive(alive: number): void;

@@ -91,19 +91,37 @@ void LimiterAttachment::given_back(const Key* key) {
 
 LimiterLine::Joined LimiterAttachment::join(std::uint64_t cost, std::uint64_t patience_ns, const Key* key) {
   LimiterLine::Woken woken;
-  const auto joined = line_of_waiters_.join({*line_, clock_, queue_depth(), woken}, clock_.now(), cost,
-                                            patience_ns, number_, key);
+  const std::uint64_t now = clock_.now();
+  const auto joined =
+      line_of_waiters_.join({*line_, clock_, queue_depth(), woken}, now, cost, patience_ns, number_, key);
+  out_.put(kNowMs, static_cast<double>(now) / 1e6);
   wake(woken, key);
   waits_ = waits_ || joined.waiter != LimiterLine::kNone;
   return joined;
 }
 
-LimiterLine::Checked LimiterAttachment::check(std::uint32_t waiter) {
+LimiterLine::Tended LimiterAttachment::tend(std::uint32_t waiter) {
   LimiterLine::Woken woken;
-  const auto checked = line_of_waiters_.check({*line_, clock_, queue_depth(), woken}, clock_.now(), waiter);
-  wake(woken, &checked.key);
-  if (checked.outcome == LimiterLine::Checked::kServed) hold(checked.cost, &checked.key);
-  return checked;
+  const std::uint64_t now = clock_.now();
+  const auto tended = line_of_waiters_.tend({*line_, clock_, queue_depth(), woken}, now, waiter);
+  out_.put(kNowMs, static_cast<double>(now) / 1e6);
+  wake(woken, &tended.key);
+  return tended;
+}
+
+LimiterLine::Told LimiterAttachment::told() {
+  const auto told = line_of_waiters_.told(*line_);
+  if (told.outcome == LimiterLine::Told::kServed) hold(told.cost, &told.key);
+  return told;
+}
+
+void LimiterAttachment::review() {
+  if (shared_->config.waiting_max == 0) return;
+  for (std::uint32_t next = 0; next < shared_->config.waiting_max;) {
+    LimiterLine::Woken woken;
+    next = line_of_waiters_.review({*line_, clock_, queue_depth(), woken}, clock_.now(), next);
+    shared_->wake(woken);
+  }
 }
 
 void LimiterAttachment::leave(std::uint32_t waiter) {

@@ -71,19 +71,22 @@ class LimiterAttachment : public Attachment {
   // Waiting, for this thread.
   LimiterLine::Joined join(std::uint64_t cost, std::uint64_t patience_ns, const Key* key);
   bool is_waiter(double number) const { return number >= 0 && number < shared_->config.waiting_max; }
-  LimiterLine::Checked check(std::uint32_t waiter);
+  LimiterLine::Tended tend(std::uint32_t waiter);
+  LimiterLine::Told told();
+  // Limits have changed.
+  void review();
   void leave(std::uint32_t waiter);
   bool on_served(napi_env env, napi_value callback);
   void keep_loop_alive(bool alive) { served_.keep_loop_alive(alive); }
   std::uint32_t waiting() const { return line_of_waiters_.waiting(); }
 
-  // Words of the staging: results of tryAcquire, peek, acquire and check; the patience of acquire.
+  // Words of the staging: results of tryAcquire, peek, acquire, tend and told; the patience of acquire.
   static constexpr std::size_t kRetryAfterMs = 0, kRemaining = 8, kTier = 16, kPatienceMs = 24,
-                               kTightest = 32;
+                               kTightest = 32, kNowMs = 40, kLeftMs = 48;
   // False: not a buffer of the size that native code writes to.
   bool stage(napi_env env, napi_value buffer) {
     out_ = Staging(env, buffer);
-    return out_.bytes() >= kTightest + sizeof(double);
+    return out_.bytes() >= kLeftMs + sizeof(double);
   }
   const Staging& out() const { return out_; }
 

@@ -96,7 +96,7 @@ napi_value release(napi_env env, napi_callback_info info) {
 }
 
 // acquire(cost, key?), with the patience in staging: as tryAcquire; kWaits + the waiter if it is to wait, then
-// staging gets retryAfterMs, after which check() may find it served
+// see tend() and told()
 constexpr std::int32_t kWaits = 64;
 napi_value acquire(napi_env env, napi_callback_info info) {
   const Call call(env, info);
@@ -114,16 +114,27 @@ napi_value acquire(napi_env env, napi_callback_info info) {
   return number(env, tier != 0 && joined.decision.refused_by == Tier::kNone ? kDryRun + tier : tier);
 }
 
-// check(waiter): 0 served, 1 waiting, 2 its time is over; staging gets retryAfterMs, tier
-napi_value check(napi_env env, napi_callback_info info) {
+// tend(waiter): 0; staging gets retryAfterMs of the front of its line, leftMs of its own deadline, nowMs
+napi_value tend(napi_env env, napi_callback_info info) {
   const Call call(env, info);
   LimiterAttachment& self = *call.self;
   if (self.detached()) return number(env, kDisposed);
   if (!self.is_waiter(call.number)) return number(env, kBadArgument);
-  const LimiterLine::Checked checked = self.check(static_cast<std::uint32_t>(call.number));
-  self.out().put(LimiterAttachment::kRetryAfterMs, milliseconds(checked.wait));
-  self.out().put(LimiterAttachment::kTier, static_cast<double>(checked.tier));
-  return number(env, static_cast<std::int32_t>(checked.outcome));
+  const LimiterLine::Tended tended = self.tend(static_cast<std::uint32_t>(call.number));
+  self.out().put(LimiterAttachment::kRetryAfterMs, milliseconds(tended.wait));
+  self.out().put(LimiterAttachment::kLeftMs, milliseconds(tended.left));
+  return number(env, 0);
+}
+
+// told(): what has happened to a waiter of this thread: 4 * waiter + (1 served, 2 its time is over, 3 it is at the front);
+// 0: nothing more. Staging gets retryAfterMs, tier
+napi_value told(napi_env env, napi_callback_info info) {
+  auto& self = attachment<LimiterAttachment>(env, info);
+  if (self.detached()) return number(env, kDisposed);
+  const LimiterLine::Told told = self.told();
+  self.out().put(LimiterAttachment::kRetryAfterMs, milliseconds(told.wait));
+  self.out().put(LimiterAttachment::kTier, static_cast<double>(told.tier));
+  return number(env, static_cast<std::int32_t>(4 * told.waiter + told.outcome));
 }
 
 // leave(waiter)
@@ -186,7 +197,7 @@ napi_value block(napi_env env, napi_callback_info info) {
   if (self.detached()) return number(env, kDisposed);
   if (!call.key_fits()) return number(env, kBadArgument);
   const bool placed = self.limiter().block(self.line(), self.clock().now(), call.cost(), call.key);
-  if (self.waiting() != 0) self.shared()->bells.ring_all();
+  if (self.waiting() != 0) self.review();
   return number(env, placed ? 1 : 0);
 }
 
@@ -227,8 +238,7 @@ napi_value configure(napi_env env, napi_callback_info info) {
     set(limit, config.window.limit);
     set(max, config.depth_max);
   });
-  // Those who wait, in every thread, see for how long under the new limits.
-  self.shared()->bells.ring_all();
+  self.review();
   return number(env, 1);
 }
 
@@ -284,11 +294,25 @@ napi_value dispose(napi_env env, napi_callback_info info) {
 }
 
 constexpr HotFunction kLimiterFunctions[] = {
-    {"allow", allow},        {"tryAcquire", try_acquire}, {"peek", peek},           {"release", release},
-    {"penalize", penalize},  {"reward", reward},          {"reset", reset},         {"block", block},
-    {"overload", overload},  {"acquire", acquire},        {"check", check},         {"leave", leave},
-    {"onServed", on_served}, {"keepAlive", keep_alive},   {"configure", configure}, {"stats", stats},
-    {"limits", limits},      {"dispose", dispose},
+    {"allow", allow},
+    {"tryAcquire", try_acquire},
+    {"peek", peek},
+    {"release", release},
+    {"penalize", penalize},
+    {"reward", reward},
+    {"reset", reset},
+    {"block", block},
+    {"overload", overload},
+    {"acquire", acquire},
+    {"tend", tend},
+    {"told", told},
+    {"leave", leave},
+    {"onServed", on_served},
+    {"keepAlive", keep_alive},
+    {"configure", configure},
+    {"stats", stats},
+    {"limits", limits},
+    {"dispose", dispose},
 };
 
 }  // namespace

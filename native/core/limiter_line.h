@@ -1,14 +1,20 @@
 // Those who wait until a limiter allows them: for each key (or for the limiter without keys) served in the order in
 // which they came, over all threads. While somebody waits for a state, nobody else is allowed by it.
 //
-//            join               serve                     check (by the owner)
-//   free ---------> waiting ----------------> served ---------------------------> free
-//    ^                 |  leave, expire           |  leave: the charge is refunded
-//    +-----------------+--------------------------+
+//            join               serve                     told (to its owner)
+//   free ---------> waiting ----------------> served -----------------------> free
+//    ^                 |  \ expire                 |
+//    |                 |   +---------> expired ----|---------------------------^
+//    +-----------------+-------- leave: the charge of one that was served is refunded
 //
-// Nobody comes by himself to serve: the owners of waiters do, when the time that check() told them has passed, and
-// whoever gives something back. No wake-up is lost: join() marks the state as waited for, then a fence, then asks
-// the tiers once more; whoever leaves the depth does so, then a fence, then looks at the mark. One sees the other.
+// What an owner must know stands in its own list, and its bell is rung: which of its waiters were served, expired, or
+// came to the front of their line. So nothing here looks at a whole line, but review(), which follows a change of
+// limits.
+//
+// No background thread serves waiters. Owners do, by tend(), when the time has passed that it returned for the front;
+// and so does any thread that gives capacity back. No wake-up is lost: join() marks the state as waited for, then a
+// fence, then asks the tiers once more; a thread that leaves the depth does so, then a fence, then looks at the mark.
+// One sees the other.
 //
 // A lock for all waiters; taken inside the lock of a key's set, never the other way round.
 #pragma once
@@ -23,33 +29,44 @@ namespace sluice {
 
 class LimiterLine {
  public:
-  enum class State : std::uint32_t { kFree = 0, kWaiting = 1, kServed = 2 };
+  enum class State : std::uint8_t { kFree = 0, kWaiting = 1, kServed = 2, kExpired = 3 };
 
   struct Waiter {
-    State state;               // changed under the lock
-    std::uint32_t next, prev;  // in the line of its state; waiter + 1. `next` also in the free list
-    std::uint64_t owner;       // the attachment that waits
+    State state;                         // changed under the lock
+    bool keyed;                          // it waits for the state of `key`
+    bool listed;                         // in the list of its owner
+    Tier tier;                           // once expired: which tier would refuse it
+    std::uint32_t slot;                  // the number of its owner's thread line: whose list it gets into
+    std::uint32_t next, prev;            // in the line of its state; waiter + 1. `next` also in the free list
+    std::uint32_t list_next, list_prev;  // in the list of its owner; waiter + 1
+    std::uint64_t owner;                 // the attachment that waits
     std::uint64_t cost;
     std::uint64_t deadline;  // limiter's time, or kNever
+    std::uint64_t wait;      // once expired: what somebody new would wait
     Key key;
-    bool keyed;
     SlidingWindow::Charge charge;  // once served
+  };
+  struct List {
+    std::uint32_t first, last;  // waiter + 1
   };
   struct alignas(kCacheLine) Control {
     SpinLock<> lock;
     std::uint32_t free;  // waiter + 1
     std::atomic<std::uint32_t> waiting;
+    List lists[kThreadsMax];
   };
 
   static_assert(sizeof(Control) % alignof(Waiter) == 0);
 
-  // Owners to be woken, a few at a time.
+  // Owners to be woken, for a bounded number of entries in their lists.
   struct Woken {
     static constexpr std::uint32_t kMax = 64;
-    std::uint64_t owners[kMax];
+    std::uint64_t owners[kMax + 1];  // tend() may add one when it is full
     std::uint32_t count = 0;
-    bool full() const noexcept { return count == kMax; }
+    std::uint32_t entries = 0;
+    bool full() const noexcept { return entries >= kMax; }
     void add(std::uint64_t owner) noexcept {
+      ++entries;
       if (count == 0 || owners[count - 1] != owner) owners[count++] = owner;
     }
   };
@@ -68,12 +85,20 @@ class LimiterLine {
     std::uint32_t waiter = kNone;
     std::uint64_t wait = 0;  // ns: until it is worth asking again; of a refusal: at least
   };
-  struct Checked {
-    enum Outcome : std::uint8_t { kServed, kWaiting, kExpired } outcome;
+  // One entry of an owner's list. kFront: tend() it, the time of its line is another one.
+  struct Told {
+    enum Outcome : std::uint8_t { kNothing, kServed, kExpired, kFront } outcome;
+    std::uint32_t waiter;
     Tier tier;
     std::uint64_t wait;
     std::uint64_t cost;
     Key key;  // {}: of a limiter without keys
+  };
+  struct Tended {
+    std::uint64_t wait;  // ns until the front of the line may be served; kNever if no clock tells
+    std::uint64_t
+        left;  // ns until the waiter's deadline; kNever without one, or if it does not wait any more
+    Key key;
   };
 
   static std::uint64_t bytes(std::uint32_t max) {
@@ -123,8 +148,15 @@ class LimiterLine {
           Waiter& waiter = waiters_[index - 1];
           control_->free = waiter.next;
           const std::uint64_t deadline = patience == kNever ? kNever : time + patience;
-          waiter = {State::kWaiting, 0, state.last, owner, cost, deadline, key == nullptr ? Key{} : *key,
-                    key != nullptr,  {}};
+          waiter = {};
+          waiter.state = State::kWaiting;
+          waiter.keyed = key != nullptr;
+          waiter.slot = limiter_.lines().number(asking.line);
+          waiter.prev = state.last;
+          waiter.owner = owner;
+          waiter.cost = cost;
+          waiter.deadline = deadline;
+          if (key != nullptr) waiter.key = *key;
           (state.last == 0 ? state.first : waiters_[state.last - 1].next) = index;
           state.last = index;
           state.cost.fetch_add(cost, std::memory_order_relaxed);
@@ -135,38 +167,41 @@ class LimiterLine {
     return joined;
   }
 
-  // What has become of a waiter, by its owner: serves its line first. A waiter that was served or whose time is over
-  // is free afterwards. `wait` of one that still waits: until it is worth looking again; kNever if somebody will tell.
-  Checked check(const Asking& asking, std::uint64_t now, std::uint32_t index) noexcept {
+  // Serves the line of a waiter, and ends the waiter's own wait if its deadline has passed; by its owner.
+  Tended tend(const Asking& asking, std::uint64_t now, std::uint32_t index) noexcept {
     Waiter& waiter = waiters_[index];
-    Checked checked{Checked::kWaiting, Tier::kNone, 0, waiter.cost, waiter.key};
+    Tended tended{kNever, kNever, waiter.key};
     visit(asking.line, now, waiter, [&](Tiers& tiers, std::uint64_t time, bool) {
       const Locked locked(control_->lock);
-      if (waiter.state != State::kWaiting) return;
       serve(tiers, asking, time);
-      if (waiter.state != State::kWaiting) return;
-      const std::uint64_t ahead = ahead_of(waiter);
-      checked.wait = tiers.least_wait(ahead, waiter.cost, time);
-      if (time < waiter.deadline && checked.wait != kNever) {
-        const std::uint64_t left = waiter.deadline == kNever ? kNever : waiter.deadline - time;
-        // A wait that has become longer than the deadline ends at once.
-        if (checked.wait <= left) {
-          // No clock tells: whoever gives back serves it, and only its deadline is left to look for.
-          if (checked.wait == 0) checked.wait = left;
-          return;
+      if (waiter.state == State::kWaiting && waiter.deadline != kNever) {
+        if (time >= waiter.deadline) {
+          expire(tiers, asking, time, waiter);
+          serve(tiers, asking, time);
+        } else {
+          tended.left = waiter.deadline - time;
         }
       }
-      checked.outcome = Checked::kExpired;
-      checked.tier = tiers.refuses(waiter.cost, time, asking.queue_depth);
-      if (checked.tier == Tier::kNone) checked.tier = Tier::kLine;
-      asking.line.count(Limiter::kAllowed + static_cast<std::uint32_t>(checked.tier));
-      unlink(tiers.line(), waiter);
-      serve(tiers, asking, time);
+      const std::uint32_t front = tiers.line().first;
+      if (front != 0) tended.wait = tiers.retry_after(waiters_[front - 1].cost, time);
+      if (tended.wait == 0) tended.wait = kNever;  // whoever gives back serves it
     });
+    return tended;
+  }
+
+  // The next entry of the list of the asking thread. A waiter that was served or has expired is free afterwards.
+  Told told(const ThreadLine& line) noexcept {
     const Locked locked(control_->lock);
-    if (waiter.state == State::kServed) checked.outcome = Checked::kServed;
-    if (checked.outcome != Checked::kWaiting) release(index);
-    return checked;
+    const std::uint32_t first = control_->lists[limiter_.lines().number(line)].first;
+    if (first == 0) return {};
+    Waiter& waiter = waiters_[first - 1];
+    unlist(waiter);
+    Told told{Told::kFront, first - 1, waiter.tier, waiter.wait, waiter.cost, waiter.key};
+    if (waiter.state != State::kWaiting) {
+      told.outcome = waiter.state == State::kServed ? Told::kServed : Told::kExpired;
+      release(first - 1);
+    }
+    return told;
   }
 
   // The owner gives up: whatever the waiter was charged is refunded. Returns for which key it waited; {}: the limiter
@@ -177,20 +212,23 @@ class LimiterLine {
     bool left = false;
     visit(asking.line, now, waiter, [&](Tiers& tiers, std::uint64_t time, bool) {
       const Locked locked(control_->lock);
-      left = waiter.state == State::kWaiting;
-      if (left) {
+      if (waiter.state == State::kWaiting) {
+        const bool front = waiter.prev == 0;
         unlink(tiers.line(), waiter);
-      } else {
+        if (front) tell_front(tiers.line(), asking);
+      } else if (waiter.state == State::kServed) {
         left = limiter_.leave(asking.line, tiers, waiter.cost);
         tiers.refund_rates(waiter.charge, waiter.cost);
       }
       serve(tiers, asking, time);
     });
     const Locked locked(control_->lock);
+    if (waiter.state == State::kFree) return key;
     if (waiter.state == State::kServed) {
       if (!left) limiter_.leave_behind(asking.line, waiter.cost);
       asking.line.count(Limiter::kAllowed, ~0ULL);
     }
+    if (waiter.listed) unlist(waiter);
     release(index);
     return key;
   }
@@ -205,17 +243,39 @@ class LimiterLine {
     }
   }
 
-  // Something was given back to the state of `key`: whoever waits for it may be served.
+  // Something was given back to the state of `key`: those who wait for it may be served, or sooner than they know.
   void given_back(const Asking& asking, std::uint64_t now, const Key* key) noexcept {
     if (max_ == 0) return;
     // Pairs with the fence in join().
     std::atomic_thread_fence(std::memory_order_seq_cst);
     if (waiting() == 0) return;
-    limiter_.visit(asking.line, now, key, Limiter::Need::kFound, [&](Tiers& tiers, std::uint64_t time, bool) {
+    const auto act = [&](Tiers& tiers, std::uint64_t time, bool) {
       if (tiers.line().waiting.load(std::memory_order_relaxed) == 0) return;
       const Locked locked(control_->lock);
-      serve(tiers, asking, time);
-    });
+      if (!serve(tiers, asking, time)) tell_front(tiers.line(), asking);
+    };
+    limiter_.visit(asking.line, now, key, Limiter::Need::kFound, act);
+  }
+
+  // The limits have changed: those who wait no longer within their deadlines are told so at once, and all owners of a
+  // front to look again. Takes time in proportion to who waits. To be called with `from` 0, and again with what it
+  // returned, until that is `max`: it stops when `asking.woken` is full.
+  std::uint32_t review(const Asking& asking, std::uint64_t now, std::uint32_t from) noexcept {
+    if (waiting() == 0) return max_;
+    for (std::uint32_t index = from; index < max_; ++index) {
+      if (asking.woken.full()) return index;
+      control_->lock.lock();
+      const Waiter waiter = waiters_[index];
+      control_->lock.unlock();
+      if (waiter.state != State::kWaiting || waiter.prev != 0) continue;
+      bool whole = true;
+      visit(asking.line, now, waiter, [&](Tiers& tiers, std::uint64_t time, bool) {
+        const Locked locked(control_->lock);
+        whole = review_line(tiers, asking, time);
+      });
+      if (!whole) return index;
+    }
+    return max_;
   }
 
  private:
@@ -235,28 +295,86 @@ class LimiterLine {
     limiter_.visit(line, now, waiter.keyed ? &waiter.key : nullptr, Limiter::Need::kFound, act);
   }
 
-  // Serves from the front of a state's line while the tiers allow it.
-  void serve(Tiers& tiers, const Asking& asking, std::uint64_t time) noexcept {
+  // Serves from the front of a state's line while the tiers allow it. Whether it served somebody.
+  bool serve(Tiers& tiers, const Asking& asking, std::uint64_t time) noexcept {
     StateLine& state = tiers.line();
+    bool served = false;
     while (state.first != 0 && !asking.woken.full()) {
       Waiter& front = waiters_[state.first - 1];
       const Tiers::Taken taken =
           tiers.take(front.cost, time, asking.queue_depth, limiter_.since_epoch(asking.clock));
-      if (taken.refused_by != Tier::kNone) return;
+      if (taken.refused_by != Tier::kNone) break;
       front.charge = taken.window;
       unlink(state, front);
       front.state = State::kServed;
       asking.line.count(Limiter::kAllowed);
       if (front.keyed && tiers.holds_depth()) asking.line.count(Limiter::kInFlight, front.cost);
-      asking.woken.add(front.owner);
+      tell(front, asking);
+      served = true;
     }
+    if (served) tell_front(state, asking);
+    return served;
   }
 
-  std::uint64_t ahead_of(const Waiter& waiter) const noexcept {
-    std::uint64_t cost = 0;
-    for (std::uint32_t at = waiter.prev; at != 0; at = waiters_[at - 1].prev) cost += waiters_[at - 1].cost;
-    return cost;
+  void expire(Tiers& tiers, const Asking& asking, std::uint64_t time, Waiter& waiter) noexcept {
+    StateLine& state = tiers.line();
+    const bool front = waiter.prev == 0;
+    waiter.tier = tiers.refuses(waiter.cost, time, asking.queue_depth);
+    unlink(state, waiter);
+    waiter.wait = tiers.least_wait(state.cost.load(std::memory_order_relaxed), waiter.cost, time);
+    waiter.state = State::kExpired;
+    asking.line.count(Limiter::kAllowed + static_cast<std::uint32_t>(waiter.tier));
+    tell(waiter, asking);
+    if (front) tell_front(state, asking);
   }
+
+  // False: it stopped half-way, because no more owners can be woken.
+  bool review_line(Tiers& tiers, const Asking& asking, std::uint64_t time) noexcept {
+    StateLine& state = tiers.line();
+    std::uint64_t ahead = 0;
+    for (std::uint32_t at = state.first; at != 0;) {
+      if (asking.woken.full()) return false;
+      Waiter& waiter = waiters_[at - 1];
+      at = waiter.next;
+      const std::uint64_t wait = tiers.least_wait(ahead, waiter.cost, time);
+      const bool late =
+          waiter.deadline != kNever && (time >= waiter.deadline || wait > waiter.deadline - time);
+      if (wait == kNever || late) {
+        expire(tiers, asking, time, waiter);
+      } else {
+        ahead += waiter.cost;
+      }
+    }
+    if (!serve(tiers, asking, time)) tell_front(state, asking);
+    return !asking.woken.full();
+  }
+
+  // Puts a waiter into the list of its owner, who is to be woken.
+  void tell(Waiter& waiter, const Asking& asking) noexcept {
+    asking.woken.add(waiter.owner);
+    if (waiter.listed) return;
+    List& list = control_->lists[waiter.slot];
+    const std::uint32_t index = number(waiter);
+    waiter.listed = true;
+    waiter.list_next = 0;
+    waiter.list_prev = list.last;
+    (list.last == 0 ? list.first : waiters_[list.last - 1].list_next) = index;
+    list.last = index;
+  }
+  // The owner of the front is to look again; unless nobody more can be woken now: then this is called again.
+  void tell_front(const StateLine& state, const Asking& asking) noexcept {
+    if (state.first != 0 && !asking.woken.full()) tell(waiters_[state.first - 1], asking);
+  }
+  void unlist(Waiter& waiter) noexcept {
+    List& list = control_->lists[waiter.slot];
+    (waiter.list_prev == 0 ? list.first : waiters_[waiter.list_prev - 1].list_next) = waiter.list_next;
+    (waiter.list_next == 0 ? list.last : waiters_[waiter.list_next - 1].list_prev) = waiter.list_prev;
+    waiter.listed = false;
+  }
+  std::uint32_t number(const Waiter& waiter) const noexcept {
+    return static_cast<std::uint32_t>(&waiter - waiters_) + 1;
+  }
+
   void unlink(StateLine& state, const Waiter& waiter) noexcept {
     (waiter.prev == 0 ? state.first : waiters_[waiter.prev - 1].next) = waiter.next;
     (waiter.next == 0 ? state.last : waiters_[waiter.next - 1].prev) = waiter.prev;

@@ -62,12 +62,20 @@ TEST_CASE("whatever waits is served in order, and one that leaves lets the next 
   REQUIRE(lined.line.waiting() == 3);
   REQUIRE(lined.limiter.release(*thread, 1));
   lined.line.given_back(asking, kEpoch, nullptr);
-  CHECK(woken.count == 0);  // one is free, but the first wants two
+  CHECK(lined.line.told(*thread).outcome ==
+        LimiterLine::Told::kFront);  // one is free, but the first wants two
+  CHECK(lined.line.told(*thread).outcome == LimiterLine::Told::kNothing);
+  woken.count = 0;
   lined.line.leave(asking, kEpoch, big.waiter);
-  REQUIRE(woken.count == 1);
+  REQUIRE(woken.count == 2);
   CHECK(woken.owners[0] == 3);
-  CHECK(lined.line.check(asking, kEpoch, small.waiter).outcome == LimiterLine::Checked::kServed);
-  CHECK(lined.line.check(asking, kEpoch, last.waiter).outcome == LimiterLine::Checked::kWaiting);
+  CHECK(woken.owners[1] == 4);  // now at the front
+  const auto served = lined.line.told(*thread), front = lined.line.told(*thread);
+  CHECK(served.outcome == LimiterLine::Told::kServed);
+  CHECK(served.waiter == small.waiter);
+  CHECK(front.outcome == LimiterLine::Told::kFront);
+  CHECK(front.waiter == last.waiter);
+  CHECK(lined.line.told(*thread).outcome == LimiterLine::Told::kNothing);
   CHECK(lined.limiter.in_flight() == 2);
 }
 
@@ -122,8 +130,9 @@ TEST_CASE("over threads that wait, leave and release, nobody is forgotten and no
             lined.line.leave(asking, kEpoch, joined.waiter);
           } else {
             // Served by whoever releases: had a wake-up been lost, nothing would ever end this.
-            while (lined.line.check(asking, kEpoch, joined.waiter).outcome != LimiterLine::Checked::kServed) {
-              std::this_thread::yield();
+            for (auto told = lined.line.told(*thread); told.outcome != LimiterLine::Told::kServed;
+                 told = lined.line.told(*thread)) {
+              if (told.outcome == LimiterLine::Told::kNothing) std::this_thread::yield();
             }
             held = true;
           }

@@ -140,7 +140,7 @@ const waits = new Set([
   'onArrival',
   'park',
 ]);
-const owned = new Set(['check', 'leave', 'retire']);
+const owned = new Set(['tend', 'leave', 'retire']);
 const noise = (/** @type {ArrayBuffer} */ buffer) => {
   const words = new BigUint64Array(buffer, 0, buffer.byteLength >> 3);
   for (let i = 0; i < words.length; i++) {

@@ -1,0 +1,184 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import { type Decision, Limiter, ManualClock } from 'sluice';
+import { describe, expect, it } from 'vitest';
+import { nativeLimiter } from '../../dist/limiter/index.js';
+
+/** Lets the event loop turn until `done`. */
+async function until(done: () => boolean): Promise<void> {
+  while (!done()) await turn();
+}
+
+/** Counts the native calls that serving takes. */
+function counted(limiter: Limiter): { calls: number } {
+  const native = nativeLimiter(limiter as never) as unknown as Record<
+    string,
+    (...given: unknown[]) => unknown
+  >;
+  const count = { calls: 0 };
+  for (const name of ['acquire', 'tend', 'told', 'leave', 'peek']) {
+    const original = native[name] as (...given: unknown[]) => unknown;
+    native[name] = (...given) => {
+      count.calls++;
+      return original(...given);
+    };
+  }
+  return count;
+}
+
+/** `count` calls of `acquire`, and the order in which they are answered. */
+function waiters(limiter: Limiter, count: number, options: (i: number) => object = () => ({})) {
+  const served: number[] = [];
+  const refused: number[] = [];
+  const waits = Array.from({ length: count }, async (_, i): Promise<Decision> => {
+    const decision = await limiter.acquire(options(i));
+    (decision.allowed ? served : refused).push(i);
+    return decision;
+  });
+  return { served, refused, waits };
+}
+const ascending = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+
+describe('many who wait', () => {
+  it.each([4_000, 20_000])(
+    '%i are served in order by a clock, for a few native calls each',
+    async (count) => {
+      const clock = new ManualClock();
+      const limiter = Limiter.create({
+        tokenBucket: { ratePerSecond: 1_000, burst: 1 },
+        maxWaiting: count,
+        clock,
+      });
+      limiter.allow();
+      const calls = counted(limiter);
+      const { served } = waiters(limiter, count);
+      expect(limiter.stats().waiting).toBe(count);
+      for (let i = 1; i <= count; i++) {
+        clock.advance(1);
+        await until(() => served.length === i);
+      }
+      expect(served).toEqual(ascending(count));
+      expect(calls.calls).toBeLessThan(10 * count);
+    },
+  );
+
+  it.each([4_000, 20_000])(
+    '%i are served one by one as work ends, for a few native calls each',
+    async (count) => {
+      const limiter = Limiter.create({ queueDepth: { max: 1 }, maxWaiting: count });
+      limiter.allow();
+      const calls = counted(limiter);
+      const { served, waits } = waiters(limiter, count);
+      limiter.release();
+      for (const wait of waits) {
+        const decision = await wait;
+        if (decision.allowed) decision.release();
+      }
+      expect(served).toEqual(ascending(count));
+      expect(calls.calls).toBeLessThan(10 * count);
+      expect(limiter.stats()).toMatchObject({ waiting: 0, inFlight: 0 });
+    },
+  );
+
+  it('are served all at once if the clock allows it', async () => {
+    const clock = new ManualClock();
+    const limiter = Limiter.create({
+      tokenBucket: { ratePerSecond: 1, burst: 5_000 },
+      maxWaiting: 5_000,
+      clock,
+    });
+    limiter.allow(undefined, 5_000);
+    const calls = counted(limiter);
+    const { served, waits } = waiters(limiter, 5_000);
+    clock.advance(5_000_000);
+    await Promise.all(waits);
+    expect(served).toEqual(ascending(5_000));
+    expect(calls.calls).toBeLessThan(5 * 5_000);
+  });
+
+  it('leave and expire for a few native calls each, and the rest goes on', async () => {
+    const clock = new ManualClock();
+    const limiter = Limiter.create({ queueDepth: { max: 1 }, maxWaiting: 4_000, clock });
+    limiter.allow();
+    const controller = new AbortController();
+    const calls = counted(limiter);
+    const { served, refused, waits } = waiters(limiter, 4_000, (i) =>
+      i % 2 === 0 ? { timeoutMs: i < 2_000 ? 1_000 : 2_000 } : i < 3_999 ? { signal: controller.signal } : {},
+    );
+    const settled = Promise.allSettled(waits);
+    controller.abort();
+    clock.advance(1_000);
+    await until(() => refused.length === 1_000);
+    clock.advance(1_000);
+    await until(() => refused.length === 2_000);
+    expect(limiter.stats().waiting).toBe(1);
+    limiter.release();
+    await settled;
+    expect(served).toEqual([3_999]);
+    expect(calls.calls).toBeLessThan(10 * 4_000);
+  });
+
+  it('hear of changed limits at once, however many', async () => {
+    const clock = new ManualClock();
+    const limiter = Limiter.create({
+      tokenBucket: { ratePerSecond: 1_000, burst: 10 },
+      maxWaiting: 2_000,
+      clock,
+    });
+    limiter.allow(undefined, 10);
+    const { served, refused, waits } = waiters(limiter, 2_000, () => ({ timeoutMs: 3_000 }));
+    limiter.configure({ tokenBucket: { ratePerSecond: 100 } });
+    await until(() => refused.length === 1_700); // within 3 s come 300
+    expect(refused).toEqual(ascending(2_000).slice(300));
+    for (let i = 1; i <= 300; i++) {
+      clock.advance(10);
+      await until(() => served.length === i);
+    }
+    await Promise.all(waits);
+    expect(served).toEqual(ascending(300));
+  });
+
+  it('of many keys hear of changed limits at once, too', async () => {
+    const clock = new ManualClock();
+    const limiter = Limiter.create({
+      queueDepth: { max: 2 },
+      keys: { max: 1_000 },
+      maxWaiting: 1_000,
+      clock,
+    });
+    for (let key = 0; key < 300; key++) limiter.allow(key, 2);
+    const { served, refused, waits } = waiters(limiter, 300, (key) => ({ key, cost: 2 }));
+    limiter.configure({ queueDepth: { max: 1 } }); // none of them can ever be allowed
+    await Promise.all(waits);
+    expect([served.length, refused.length]).toEqual([0, 300]);
+  });
+
+  it('on the real clock, the next moves up when the front leaves, in its own time', async () => {
+    const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 10, burst: 600_000 } });
+    limiter.allow(undefined, 600_000);
+    const controller = new AbortController();
+    const hours = limiter.acquire({ cost: 500_000, signal: controller.signal }).catch(() => 'aborted');
+    const code = `
+      const { parentPort, workerData } = require('node:worker_threads');
+      import(workerData.sluice).then(async ({ Limiter }) => {
+        const limiter = Limiter.attach(workerData.handle);
+        parentPort.postMessage(await limiter.acquire({ cost: 1 }).then(({ allowed }) => allowed));
+      });`;
+    const sluice = new URL('../../dist/index.js', import.meta.url).href;
+    const worker = new Worker(code, { eval: true, workerData: { sluice, handle: limiter.handle } });
+    const allowed = new Promise((resolve) => worker.once('message', resolve));
+    await until(() => limiter.stats().waiting === 2);
+    controller.abort();
+    expect(await hours).toBe('aborted');
+    expect(await allowed).toBe(true);
+    await worker.terminate();
+  });
+
+  it('on the real clock, is served sooner by a reward', async () => {
+    const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 10, burst: 600_000 } });
+    limiter.allow(undefined, 600_000);
+    const wait = limiter.acquire({ cost: 500_000 });
+    limiter.reward(499_999);
+    expect(await wait).toMatchObject({ allowed: true });
+  });
+});
