@@ -18,4 +18,11 @@ export {
   SERVED_WAITER,
   type WaitStats,
 } from './queue.js';
-export type { NativeAudit, NativeMovement, NativeStock, StockCounts, StockStats } from './stock.js';
+export type {
+  NativeAudit,
+  NativeMovement,
+  NativeReservation,
+  NativeStock,
+  StockCounts,
+  StockStats,
+} from './stock.js';

@@ -46,6 +46,20 @@ export interface NativeMovement {
   readonly user?: bigint | string;
 }
 
+export interface NativeReservation {
+  readonly reservation: bigint;
+  /** A `Phase`. */
+  readonly state: number;
+  readonly leftMs: number;
+  readonly user?: bigint | string;
+  readonly id?: bigint | string;
+  readonly lines: ReadonlyArray<{
+    readonly sku: number | string;
+    readonly quantity: number;
+    readonly sold: number;
+  }>;
+}
+
 export interface NativeStock {
   readonly handle: NativeHandle;
   readonly slots: number;
@@ -60,6 +74,13 @@ export interface NativeStock {
   cancelPart(lines: number): number;
   giveBack(lines: number): number;
   giveBackOf(): number;
+  /** `by`: 0, the reservation in the staging; 1, the client's id. */
+  findReservation(by: number): NativeReservation | number | undefined;
+  /** Some places of the table from `slot` on; `states`: a bit for each `Phase`. */
+  listReservations(
+    slot: number,
+    states: number,
+  ): { readonly next: number; readonly found: readonly NativeReservation[] } | number | undefined;
   sweep(slots: number): number;
   addItem(): number;
   restock(): number;

@@ -23,6 +23,7 @@ export type {
   StockOptions,
 } from './options.js';
 export type { BoughtUnits, ConfirmOptions, PartOptions } from './parts.js';
+export type { FindOptions, FoundLine, FoundReservation, ReservationFilter } from './reservations.js';
 export { type LedgerKey, textMax } from './staging.js';
 export {
   attachStock,

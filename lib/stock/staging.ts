@@ -66,7 +66,7 @@ export class StockStaging {
   id(id: LedgerKey | undefined): void {
     this.#key(at.id, id);
   }
-  sku(sku: number | string): void {
+  sku(sku: number | string | undefined): void {
     this.#key(at.lines, sku);
   }
   line(i: number, sku: number | string, quantity: number): void {

@@ -51,6 +51,12 @@ import {
 } from './options.js';
 import { type BoughtUnits, type ConfirmOptions, PartCalls, type PartOptions } from './parts.js';
 import {
+  type FindOptions,
+  type FoundReservation,
+  type ReservationFilter,
+  ReservationFinder,
+} from './reservations.js';
+import {
   checkedGroupName,
   checkedKey,
   checkedReservation,
@@ -109,6 +115,7 @@ export class Stock implements Disposable {
   readonly #native: NativeStock;
   readonly #staging: StockStaging;
   readonly #parts: PartCalls;
+  readonly #finder: ReservationFinder;
   readonly #sweeper: NodeJS.Timeout | undefined;
   #disposed = false;
 
@@ -119,6 +126,7 @@ export class Stock implements Disposable {
     this.#staging = new StockStaging();
     this.#native = attach(this.#staging.buffer);
     this.#parts = new PartCalls(this.#native, this.#staging);
+    this.#finder = new ReservationFinder(this.#native, this.#staging);
     if (!this.#native.manualClock) this.#sweeper = sweepRegularly(this.#native);
   }
 
@@ -258,6 +266,31 @@ export class Stock implements Disposable {
     return typeof given === 'object' && given !== null && options === undefined
       ? this.#parts.giveBackOf(given)
       : this.#parts.giveBack(given, options);
+  }
+
+  /**
+   * What the ledger knows of a reservation: by its bigint, or by the client's id for as long as that is remembered;
+   * undefined if nothing. By user: all that are in the table, in the order of their places, as `reservations` lists
+   * them. Ended ones are known until their place is used again.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`).
+   */
+  find(by: { readonly user: LedgerKey; readonly sku?: number | string }): FoundReservation[];
+  find(
+    by: { readonly reservation: bigint | string } | { readonly id: LedgerKey },
+  ): FoundReservation | undefined;
+  find(by: FindOptions): FoundReservation | FoundReservation[] | undefined {
+    return this.#finder.find(by);
+  }
+
+  /**
+   * The reservations in the table, held or ended and not yet overwritten, in the order of their places: those that were
+   * there all the time are listed once, each as it was at an instant of the iteration. For operators: it looks at the
+   * whole table, some thousand places for each native call, about a millisecond for each 65,536, and keeps nobody from
+   * anything. Iterate with pauses of your own, or in pages with `limit` and `after`, if the table is large.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also if there is no such item.
+   */
+  reservations(filter?: ReservationFilter): Generator<FoundReservation, void, undefined> {
+    return this.#finder.list(filter, 'Stock.reservations');
   }
 
   /**

@@ -340,7 +340,7 @@ bool StockAttachment::stage(napi_env env, napi_value buffer) {
 }
 
 napi_value stock_object(napi_env env, StockAttachment* attachment) {
-  return hot_object(env, attachment, {kStockFunctions, order_functions()});
+  return hot_object(env, attachment, {kStockFunctions, order_functions(), listing_functions()});
 }
 
 }  // namespace sluice

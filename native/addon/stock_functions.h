@@ -15,6 +15,8 @@ napi_value stock_object(napi_env env, StockAttachment* attachment);
 
 // Those of its functions that are about a reservation.
 std::span<const HotFunction> order_functions();
+// Those that look for reservations.
+std::span<const HotFunction> listing_functions();
 
 // The first `count` lines of a cart as they stand in the staging of `stock`. Returns how many there are;
 // 0 if a quantity is out of range, which lib/ never gives.

@@ -20,6 +20,11 @@ struct ReservationRecord {
     std::uint32_t taken;  // for the reader
   };
 
+  // What it is at `now`: from its deadline on it has expired, whether that was noticed or not.
+  Phase phase_at(std::uint64_t now) const noexcept {
+    return phase == Phase::kHeld && now >= deadline_ns ? Phase::kExpired : phase;
+  }
+
   std::uint64_t id;
   Phase phase;
   std::uint64_t deadline_ns;
@@ -32,6 +37,13 @@ struct ReservationRecord {
 class RecordReader {
  public:
   explicit RecordReader(const LedgerMemory& memory) noexcept : table_(memory.reservations) {}
+
+  // The id of the reservation whose first slot this is, held or ended; 0: there is none.
+  std::uint64_t id_at(std::uint32_t slot) const noexcept {
+    const std::uint64_t state = table_[slot].state.load(std::memory_order_relaxed);
+    const Phase phase = ReservationTable::phase_in(state);
+    return phase == Phase::kFree || phase == Phase::kLine ? 0 : ReservationTable::id_of(slot, state);
+  }
 
   // False if nothing is left of the reservation, or not all of it.
   bool read(std::uint64_t id, ReservationRecord& record) const noexcept {

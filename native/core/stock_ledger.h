@@ -15,6 +15,7 @@
 #include "core/planted.h"
 #include "core/resolver.h"
 #include "core/returner.h"
+#include "core/spin_wait.h"
 #include "core/stock_request.h"
 
 namespace sluice {
@@ -96,6 +97,18 @@ class StockLedger {
     const IdTable::Visit id(memory_.ids, request.hashed_id(secret()));
     if (id.locked()) told_before(id, request, answer);
     return answer;
+  }
+
+  // The reservation that an id was told of; 0: none, or it was refused, or is forgotten.
+  std::uint64_t reservation_of(ThreadLine& line, const Key& id) noexcept {
+    const Inside inside(memory_, line);
+    const HashedKey hashed(secret(), id);
+    IdTable::Bucket* bucket = nullptr;
+    spin_wait([&] { return (bucket = memory_.ids.lock(hashed)) != nullptr; });
+    const std::uint32_t known = IdTable::find(*bucket, id);
+    const IdAnswer answer = known == IdTable::kWays ? IdAnswer::refused() : IdAnswer(bucket->answers[known]);
+    IdTable::unlock(*bucket);
+    return answer.reservation();
   }
 
   // Reserves all lines, or changes nothing. `publish(reservation)` is the last step, inside the operation: if it

@@ -266,12 +266,15 @@ TEST_CASE("parts confirmed, cancelled and returned from several threads, and exp
   in_threads(kThreads, [&](unsigned index) {
     ThreadLine* line = one.ledger.lines().acquire();
     Random random(index);
+    const auto space = std::make_unique<ReservationRecord>();
+    ReservationRecord& record = *space;
+    std::uint64_t last[4] = {};
     const std::uint64_t start = one.now;
     for (std::uint64_t i = 1; i <= rounds; ++i) {
       const std::uint64_t now = start + i * 10 * kHold;
       if (index == 0) {
         const StockRequest::Line wishes[] = {{sku(1), kUnits}, {sku(2), kUnits}};
-        const StockRequest request{wishes, 2, LedgerUser::number(i % 5), Key{}, kHold};
+        const StockRequest request{wishes, 2, LedgerUser::number(i % 5), number_key(i), kHold};
         current = one.ledger.reserve(*line, request, now, [](std::uint64_t) { return true; }).reservation;
         strange += current == 0;
         done = 0;
@@ -280,6 +283,7 @@ TEST_CASE("parts confirmed, cancelled and returned from several threads, and exp
         while (round.load(std::memory_order_acquire) != i) std::this_thread::yield();
       }
       const std::uint64_t id = current;
+      last[i % 4] = id;
       for (int step = 0; step < 3; ++step) {
         const std::uint64_t which = random.between(1, 2), units = random.between(1, 3);
         const StockRequest::Line wish{sku(which), units};
@@ -306,6 +310,18 @@ TEST_CASE("parts confirmed, cancelled and returned from several threads, and exp
             break;
           default:
             if (random.once_in(3)) audits_failed += !one.audited();
+            // Whoever reads it finds it whole, while others change it.
+            if (RecordReader(one.ledger.memory())
+                    .read(random.once_in(2) ? id : last[random.below(4)], record)) {
+              std::uint64_t units[3] = {};
+              for (std::uint32_t n_line = 0; n_line < record.count; ++n_line) {
+                const ReservationRecord::Line& found = record.lines[n_line];
+                units[found.item + 1] += found.quantity + Reservation::units_in(found.sold);
+              }
+              strange += units[1] > 2 * kUnits || units[2] > 2 * kUnits || units[1] + units[2] == 0;
+              strange += record.user.key.low >= 5 || record.client_id.tag != ReservationId::kNumber ||
+                         record.client_id.words[0] % 5 != record.user.key.low;
+            }
             if (random.once_in(3)) ended += one.ledger.sweep(*line, now + kHold, one.ledger.slots());
             break;
         }

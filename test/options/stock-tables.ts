@@ -149,6 +149,21 @@ export const stockTables: readonly OptionTable[] = [
     unknown: [],
   },
   {
+    where: 'Stock.reservations',
+    call: (options) => ledger().reservations(options as never),
+    base: {},
+    options: {
+      user: key(64),
+      limit: whole(1, Number.MAX_SAFE_INTEGER, [1, 2 ** 53 - 1]),
+      state: {
+        good: ['held', 'confirmed', 'cancelled', 'expired', [], ['held', 'expired']],
+        wrong: [null, 0, {}, true, [0]],
+        outside: ['', 'Held', 'unknown'],
+      },
+    },
+    unknown: ['id', 'states', 'from', 'max'],
+  },
+  {
     where: 'Stock.cancel',
     call: (options) => ledger().cancel(1n, options as never),
     base: {},

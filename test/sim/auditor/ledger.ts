@@ -29,6 +29,7 @@ interface ReservedLine {
 interface Reservation {
   readonly lines: readonly ReservedLine[];
   readonly user: string | undefined;
+  readonly id: string | undefined;
   deadline: number;
   phase: Phase;
 }
@@ -47,6 +48,14 @@ export interface LedgerShape {
   readonly maxReservations: number;
   readonly maxUsers: number;
   readonly maxIds: number;
+}
+export interface Found {
+  readonly reservation: number;
+  readonly state: Phase;
+  readonly expiresInMs: number;
+  readonly user?: bigint | string;
+  readonly id?: bigint | string;
+  readonly lines: ReadonlyArray<Line & { readonly sold: number }>;
 }
 const nobody = -1;
 const unitsMax = 4_294_967_295;
@@ -159,7 +168,7 @@ export class Ledger {
     const objection = this.objection(lines, user);
     if (objection === undefined && id !== undefined && !this.ids.hasRoom(held))
       return { ok: false, reason: 'ids-full' };
-    const answer = objection ?? this.#take(name, now, lines, user, holdNs);
+    const answer = objection ?? this.#take(name, now, lines, who, holdNs);
     if (id === undefined || !('ok' in answer)) return answer;
     const body = bodyOf(lines, user);
     if (answer.ok) this.ids.admit(id, body, name, who.byGate === true, held);
@@ -167,7 +176,7 @@ export class Ledger {
     return answer;
   }
 
-  #take(name: number, now: number, lines: readonly Line[], user: string | undefined, holdNs: number): Answer {
+  #take(name: number, now: number, lines: readonly Line[], { user, id }: Who, holdNs: number): Answer {
     const places: number[] = [];
     const refused = this.#takePlaces(lines, user, places);
     if (refused !== undefined) {
@@ -185,7 +194,7 @@ export class Ledger {
       if (counted) this.#count(user as string, sku, quantity);
     }
     for (const place of places) this.tenants.set(place, name);
-    this.reservations.set(name, { lines: taken, user, deadline: now + holdNs, phase: 'held' });
+    this.reservations.set(name, { lines: taken, user, id, deadline: now + holdNs, phase: 'held' });
     for (const line of taken) this.#move('reserved', line, now, name, user);
     return { ok: true, name, duplicate: false };
   }
@@ -314,6 +323,33 @@ export class Ledger {
     if (phase === 'held') return;
     reservation.phase = phase;
     for (const { place } of reservation.lines) this.free.push(place);
+  }
+
+  // ---- looking -----------------------------------------------------------------------------------------------
+
+  /** What is known of a reservation; undefined if nothing, or not all. */
+  found(name: number, now: number): Found | undefined {
+    const reservation = this.reservations.get(name);
+    if (reservation === undefined || reservation.lines.some(({ place }) => this.tenants.get(place) !== name))
+      return undefined;
+    const { user, id, deadline, phase } = reservation;
+    const lines = reservation.lines.map(({ sku, quantity, sold }) => ({ sku, quantity, sold }));
+    const isDue = phase === 'held' && now >= deadline;
+    return {
+      reservation: name,
+      state: isDue ? 'expired' : phase,
+      expiresInMs: phase === 'held' && !isDue ? (deadline - now) / 1e6 : 0,
+      ...(user === undefined ? {} : { user: toldKey(user) }),
+      ...(id === undefined ? {} : { id: toldKey(id) }),
+      lines,
+    };
+  }
+  /** Which are known, in the order of their places. */
+  listed(): number[] {
+    const whole = [...this.reservations].filter(([name, { lines }]) =>
+      lines.every(({ place }) => this.tenants.get(place) === name),
+    );
+    return whole.sort(([, a], [, b]) => placeOf(a) - placeOf(b)).map(([name]) => name);
   }
 
   // ---- returning ---------------------------------------------------------------------------------------------
@@ -519,11 +555,15 @@ export class Ledger {
     else this.users.set(pair(user, sku), units);
   }
   #move(kind: string, { sku, quantity }: Line, now: number, reservation?: number, user?: string): void {
-    const told =
-      user === undefined ? {} : { user: user.startsWith('#') ? BigInt(user.slice(1)) : user.slice(1) };
+    const told = user === undefined ? {} : { user: toldKey(user) };
     const about = reservation === undefined ? {} : { reservation };
     this.movements.push({ kind, sku, quantity, timeMs: now / 1e6, ...about, ...told });
   }
+}
+
+/** A user or an id as it is told. */
+function toldKey(key: string): bigint | string {
+  return key.startsWith('#') ? BigInt(key.slice(1)) : key.slice(1);
 }
 
 function placeOf({ lines }: Reservation): number {

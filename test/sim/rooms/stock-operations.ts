@@ -1,4 +1,5 @@
 import type { Group, Line, NewItem, Sku } from '../auditor/cart.js';
+import type { Phase } from '../auditor/ledger.js';
 import type { Part } from '../auditor/parts.js';
 import { drawByWeight, type Operation, type Random, sometimes } from '../operation.js';
 import { orderOf } from './gate-operations.js';
@@ -36,6 +37,8 @@ export type StockOperation =
     })
   | (By & PartOf & { readonly do: 'confirm'; readonly rest?: 'release' | 'hold' })
   | (By & PartOf & { readonly do: 'cancel' | 'return' })
+  | (By & { readonly do: 'find'; readonly of: number })
+  | (By & { readonly do: 'list'; readonly state: Phase })
   | (By & { readonly do: 'returnOf'; readonly line: Line; readonly user?: KeyName })
   | (By & { readonly do: 'extend'; readonly of: number; readonly ms: number })
   | (By & { readonly do: 'stranger'; readonly id: string })
@@ -57,6 +60,8 @@ export const stockOperations = [
   'cancel',
   'return',
   'returnOf',
+  'find',
+  'list',
   'extend',
   'stranger',
   'expire',
@@ -156,6 +161,10 @@ export function drawStock(
     case 'cancel':
     case 'return':
       return { ...base, do: kind, of, ...drawPart(random, scenario) };
+    case 'find':
+      return { ...base, do: kind, of };
+    case 'list':
+      return { ...base, do: kind, state: random.pick<Phase>(['held', 'confirmed', 'cancelled', 'expired']) };
     case 'returnOf': {
       const user = sometimes(random, 0.8, () => random.pick(users));
       const line = { sku, quantity: random.between(1, 4) };

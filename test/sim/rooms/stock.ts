@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type CartOptions, Stock, type Movement as Told } from 'sluice';
+import { type CartOptions, type FoundReservation, Stock, type Movement as Told } from 'sluice';
 import {
   type Answer,
   type Group,
@@ -107,6 +107,23 @@ export class StockRoom implements Room {
           'return',
           resolved(() => stock.return(this.#reservations.get(of) ?? 0n, part)),
           expected,
+        );
+        return;
+      }
+      case 'find': {
+        const found = stock.find({ reservation: this.#reservations.get(given.of) ?? 0n });
+        same('find', found && this.#listed(found), auditor.found(given.of, now));
+        return;
+      }
+      case 'list': {
+        // Which places the parts of a sharded item take is the ledger's business, and so is their order.
+        if (this.#parted()) return;
+        const found = [...stock.reservations({ state: given.state })].map((one) => this.#listed(one));
+        const expected = auditor.listed().map((name) => auditor.found(name, now));
+        same(
+          'reservations',
+          found,
+          expected.filter((one) => one?.state === given.state),
         );
         return;
       }
@@ -361,6 +378,10 @@ export class StockRoom implements Room {
 
   #named({ position: _, reservation, ...rest }: Told): Movement {
     return reservation === undefined ? rest : { ...rest, reservation: this.#names.get(reservation) ?? -1 };
+  }
+
+  #listed({ reservation, ...rest }: FoundReservation): object {
+    return { ...rest, reservation: this.#names.get(reservation) ?? -1 };
   }
 
   #parted(): boolean {

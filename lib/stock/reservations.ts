@@ -1,0 +1,188 @@
+import { optionError, SluiceError } from '../errors.js';
+import { withJson } from '../json.js';
+import { alive, type NativeReservation, type NativeStock } from '../native/index.js';
+import { Options } from '../options.js';
+import { type ReservationState, stateName } from './answers.js';
+import {
+  checkedKey,
+  checkedReservation,
+  checkedSku,
+  type LedgerKey,
+  type StockStaging,
+  textMax,
+} from './staging.js';
+
+/** A reservation as the ledger knows it. In JSON its bigints are decimal strings; a user up to 2^53 - 1 is a number. */
+export interface FoundReservation {
+  readonly reservation: bigint;
+  /** What it is; 'expired' from its deadline on. Another thread may change it at once. */
+  readonly state: Exclude<ReservationState, 'unknown'>;
+  /** What is left of its hold, in milliseconds; 0 if it is not held. */
+  readonly expiresInMs: number;
+  /** Who reserved, if that was said: a text, or a bigint for a number. */
+  readonly user?: bigint | string;
+  /** The client's id, if there was one: a bigint for a number, or a text of up to 56 bytes; a longer one is not kept. */
+  readonly id?: bigint | string;
+  readonly lines: readonly FoundLine[];
+}
+
+export interface FoundLine {
+  readonly sku: number | string;
+  /** Units that it holds; of one that has ended, that it held until then. */
+  readonly quantity: number;
+  /** Units that were bought with it and not returned. */
+  readonly sold: number;
+}
+
+/** What is looked for: one of them; `sku` beside `user`. */
+export interface FindOptions {
+  readonly reservation?: bigint | string;
+  readonly id?: LedgerKey;
+  readonly user?: LedgerKey;
+  readonly sku?: number | string;
+}
+
+export interface ReservationFilter {
+  /** Default: all of them. */
+  readonly state?: FoundReservation['state'] | ReadonlyArray<FoundReservation['state']> | undefined;
+  readonly sku?: number | string | undefined;
+  readonly user?: LedgerKey | undefined;
+  /** The most to list: 1 to 2^53 - 1. Default: no limit. */
+  readonly limit?: number | undefined;
+  /** To go on after this one, the last of an earlier listing. */
+  readonly after?: bigint | string | undefined;
+}
+
+const what = 'Stock';
+const byReservation = 0;
+const byId = 1;
+const unknownSku = -1;
+/** By the numbers of `Phase` in native/core/reservation_table.h. */
+const states: Readonly<Record<FoundReservation['state'], number>> = {
+  held: 1,
+  confirmed: 2,
+  cancelled: 3,
+  expired: 4,
+};
+
+const FoundAnswer: new (native: NativeReservation) => FoundReservation = withJson(
+  class implements FoundReservation {
+    declare readonly reservation: bigint;
+    declare readonly state: FoundReservation['state'];
+    declare readonly expiresInMs: number;
+    declare readonly user?: bigint | string;
+    declare readonly id?: bigint | string;
+    declare readonly lines: readonly FoundLine[];
+    constructor({ reservation, state, leftMs, user, id, lines }: NativeReservation) {
+      this.reservation = reservation;
+      this.state = stateName(state) as FoundReservation['state'];
+      this.expiresInMs = leftMs;
+      if (user !== undefined) this.user = user;
+      if (id !== undefined) this.id = id;
+      this.lines = lines;
+    }
+  },
+);
+
+/** Looks for reservations in a ledger. */
+export class ReservationFinder {
+  readonly #native: NativeStock;
+  readonly #staging: StockStaging;
+  readonly #slots: number;
+
+  constructor(native: NativeStock, staging: StockStaging) {
+    this.#native = native;
+    this.#staging = staging;
+    this.#slots = native.slots;
+  }
+
+  find(by: unknown): FoundReservation | FoundReservation[] | undefined {
+    const where = 'Stock.find';
+    const given = new Options(where, by, ['reservation', 'id', 'user', 'sku']);
+    const keys = ['reservation', 'id', 'user'].filter((key) => given.has(key));
+    if (keys.length !== 1) {
+      throw optionError(where, 'one of reservation, id and user', keys.join(' and ') || 'none', true);
+    }
+    if (given.has('user')) return [...this.list({ user: given.get('user'), sku: given.get('sku') }, where)];
+    given.restrict(keys);
+    this.#staging.begin();
+    if (given.has('id')) {
+      this.#staging.id(checkedKey(`${where}: id`, given.get('id'), textMax.id));
+    } else {
+      this.#staging.reservation = checkedReservation(`${where}: reservation`, given.get('reservation'));
+    }
+    const found = alive(what, this.#native.findReservation(given.has('id') ? byId : byReservation));
+    return found === undefined ? undefined : new FoundAnswer(found);
+  }
+
+  /** Checks at once, and looks as it is iterated. */
+  list(filter: unknown, where: string): Generator<FoundReservation, void, undefined> {
+    const given = new Options(where, filter, ['state', 'sku', 'user', 'limit', 'after']);
+    const sku = given.has('sku') ? checkedSku(`${where}: sku`, given.get('sku')) : undefined;
+    const user = given.has('user')
+      ? checkedKey(`${where}: user`, given.get('user'), textMax.user)
+      : undefined;
+    const limit = given.has('limit') ? given.integer('limit', 1, Number.MAX_SAFE_INTEGER) : Infinity;
+    // The lower half of a reservation is its place, counted from 1.
+    const from = given.has('after')
+      ? Number(BigInt.asUintN(32, checkedReservation(`${where}: after`, given.get('after'))))
+      : 0;
+    const bits = statesOf(where, given.get('state'));
+    // That the item is there is known at once, too.
+    this.#page(where, this.#slots, 0, sku, user);
+    return this.#pages(where, from, bits, sku, user, limit);
+  }
+
+  *#pages(
+    where: string,
+    from: number,
+    bits: number,
+    sku: number | string | undefined,
+    user: LedgerKey | undefined,
+    limit: number,
+  ): Generator<FoundReservation, void, undefined> {
+    let left = limit;
+    for (let slot = from; slot < this.#slots; ) {
+      const { next, found } = this.#page(where, slot, bits, sku, user);
+      slot = next;
+      for (const one of found) {
+        yield new FoundAnswer(one);
+        if (--left <= 0) return;
+      }
+    }
+  }
+
+  #page(
+    where: string,
+    slot: number,
+    bits: number,
+    sku: number | string | undefined,
+    user: LedgerKey | undefined,
+  ): { readonly next: number; readonly found: readonly NativeReservation[] } {
+    const staging = this.#staging;
+    staging.begin();
+    staging.user(user);
+    staging.sku(sku);
+    const answer = this.#native.listReservations(slot, bits);
+    if (answer === unknownSku) throw optionError(`${where}: sku`, 'the sku of an item', sku, false);
+    const page = alive(what, answer);
+    if (page === undefined) {
+      throw new SluiceError('ERR_SLUICE_MEMORY', `${where}: the system has no memory to give`);
+    }
+    return page;
+  }
+}
+
+function statesOf(where: string, given: unknown): number {
+  if (given === undefined) return 0xff;
+  const list: readonly unknown[] = Array.isArray(given) ? given : [given];
+  let bits = 0;
+  for (const state of list) {
+    if (typeof state !== 'string' || !Object.hasOwn(states, state)) {
+      const expected = `'held', 'confirmed', 'cancelled', 'expired', or a list of these`;
+      throw optionError(`${where}: state`, expected, given, typeof given !== 'string');
+    }
+    bits |= 1 << states[state as FoundReservation['state']];
+  }
+  return bits;
+}
