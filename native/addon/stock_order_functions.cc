@@ -78,6 +78,7 @@ napi_value give_back_of(napi_env env, napi_callback_info info) {
   if (self.detached()) return number(env, kDisposed);
   const std::uint32_t item = self.ledger().items().find(staged_sku(self));
   if (item == kNoItem) return number(env, kUnknownSku);
+  if (self.words().get<std::uint64_t>(kQuantity) - 1 >= kQuantityMax) return number(env, kBadArgument);
   const LedgerUser user = StagedKey(self.words(), kUser).user(self.ledger().secret());
   return number(
       env, static_cast<std::int32_t>(self.ledger().give_back(

@@ -202,7 +202,7 @@ class ItemTable {
   // Puts `quantity` more units on sale; false if the total would exceed kQuantityMax.
   bool restock(Item& item, std::uint64_t quantity) noexcept {
     item.lock.lock();
-    const bool fits = item.total.load(std::memory_order_relaxed) + quantity <= kQuantityMax;
+    const bool fits = quantity <= kQuantityMax - item.total.load(std::memory_order_relaxed);
     if (fits) change_total(item, [&] { return put_on_sale(item, quantity); });
     item.lock.unlock();
     return fits;
