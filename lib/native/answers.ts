@@ -57,6 +57,7 @@ export function alive<T>(what: string, answer: T | number): T {
 /** Native code makes objects of the main realm, which are no plain objects to a program in a vm context. */
 function ofThisRealm<T>(value: T): T {
   if (typeof value !== 'object' || value === null || isAnyArrayBuffer(value)) return value;
+  if (Array.isArray(value)) return [...value].map((element) => ofThisRealm<unknown>(element)) as T;
   const copy: Record<string, unknown> = {};
   for (const [name, member] of Object.entries(value)) copy[name] = ofThisRealm(member);
   return copy as T;
