@@ -102,13 +102,14 @@ class StockLedger {
   // The reservation that an id was told of; 0: none, or it was refused, or is forgotten.
   std::uint64_t reservation_of(ThreadLine& line, const Key& id) noexcept {
     const Inside inside(memory_, line);
-    const HashedKey hashed(secret(), id);
-    IdTable::Bucket* bucket = nullptr;
-    spin_wait([&] { return (bucket = memory_.ids.lock(hashed)) != nullptr; });
-    const std::uint32_t known = IdTable::find(*bucket, id);
-    const IdAnswer answer = known == IdTable::kWays ? IdAnswer::refused() : IdAnswer(bucket->answers[known]);
-    IdTable::unlock(*bucket);
-    return answer.reservation();
+    std::uint64_t reservation = 0;
+    // Another thread may be deciding an id of the same neighbourhood.
+    spin_wait([&] {
+      const IdTable::Visit visit(memory_.ids, HashedKey(secret(), id));
+      if (visit.locked() && visit.known()) reservation = visit.answer().reservation();
+      return visit.locked();
+    });
+    return reservation;
   }
 
   // Reserves all lines, or changes nothing. `publish(reservation)` is the last step, inside the operation: if it
