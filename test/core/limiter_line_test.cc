@@ -79,6 +79,28 @@ TEST_CASE("whatever waits is served in order, and one that leaves lets the next 
   CHECK(lined.limiter.in_flight() == 2);
 }
 
+TEST_CASE("a new front is told when the one before it leaves, and one that leaves is told nothing more") {
+  Lined lined(depth_of(1, 0), 4);
+  ThreadLine* thread = lined.limiter.lines().acquire();
+  LimiterLine::Woken woken;
+  const LimiterLine::Asking asking{*thread, lined.clock, 0, woken};
+  const auto join = [&] { return lined.line.join(asking, kEpoch, 1, kNever, 1, nullptr); };
+  REQUIRE(join().waiter == LimiterLine::kNone);
+  const auto first = join(), second = join(), third = join();
+  lined.line.leave(asking, kEpoch, first.waiter);
+  const auto front = lined.line.told(*thread);
+  CHECK(front.outcome == LimiterLine::Told::kFront);
+  CHECK(front.waiter == second.waiter);
+  REQUIRE(lined.limiter.release(*thread, 1));
+  lined.line.given_back(asking, kEpoch, nullptr);   // serves the second one, which is listed now
+  lined.line.leave(asking, kEpoch, second.waiter);  // before it has heard of it
+  const auto served = lined.line.told(*thread);
+  CHECK(served.outcome == LimiterLine::Told::kServed);
+  CHECK(served.waiter == third.waiter);
+  CHECK(lined.line.told(*thread).outcome == LimiterLine::Told::kNothing);
+  CHECK(lined.limiter.in_flight() == 1);
+}
+
 TEST_CASE(
     "one that was served and leaves gives back what it holds, also when its key was forgotten meanwhile") {
   Lined lined(depth_of(1, 8), 4);
