@@ -1,5 +1,6 @@
-// Skus, users and ids as 128-bit keys: a whole number as itself, a text as its fingerprint (see key_hash.h). No
-// number's key is a text's.
+// Skus, users and ids as keys of 112 bits: a whole number as itself, a text as its fingerprint (see key_hash.h), of which
+// 111 bits are kept: by chance two of a billion texts share theirs with a probability of 10^-15. No number's key is a
+// text's. The upper 16 bits are 0 and free for the number of an item (see user_table.h).
 #pragma once
 
 #include <cstdint>
@@ -10,16 +11,19 @@
 
 namespace sluice {
 
+inline constexpr int kKeyBits = 48;  // of a key's high half
+
 inline constexpr Key number_key(std::uint64_t number) noexcept { return {number, 1}; }
 
 inline Key text_key(const KeySecret& secret, std::string_view text) noexcept {
   Key key = KeyHash::of(secret, KeyKind::kString, text.data(), text.size());
-  key.high |= 1ULL << 63;
+  key.high = key.high >> (65 - kKeyBits) | 1ULL << (kKeyBits - 1);
   return key;
 }
 
 inline constexpr std::size_t kIdTextMax = 256;  // octets of UTF-8 of an id that is a text
 
+inline constexpr bool is_ledger_key(const Key& key) noexcept { return key.high >> kKeyBits == 0; }
 inline constexpr bool is_number(const Key& key) noexcept { return key.high == 1; }
 
 // Who reserves, as movements tell it: the key, and of a text the text itself.

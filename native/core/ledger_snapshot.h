@@ -215,7 +215,9 @@ class LedgerSnapshot {
     }
     Key take_key() {
       const std::uint64_t low = take();
-      return {low, take()};
+      const Key key{low, take()};
+      sound = sound && is_ledger_key(key);
+      return key;
     }
     std::uint32_t take_text(void* text, std::size_t max) {
       const std::uint32_t length = below(max + 1);

@@ -109,13 +109,13 @@ struct ReservationId {
 class ReservationTable {
  public:
   static constexpr std::uint64_t bytes(std::uint32_t slots) {
-    return FreeList::bytes(slots) + round_up(slots * sizeof(Reservation), kCacheLine) +
+    return FreeList<>::bytes(slots) + round_up(slots * sizeof(Reservation), kCacheLine) +
            round_up(slots * sizeof(StoredId), kCacheLine);
   }
 
   ReservationTable(void* memory, std::uint32_t slots)
       : free_(memory, slots),
-        slots_(reinterpret_cast<Reservation*>(static_cast<std::byte*>(memory) + FreeList::bytes(slots))),
+        slots_(reinterpret_cast<Reservation*>(static_cast<std::byte*>(memory) + FreeList<>::bytes(slots))),
         ids_(reinterpret_cast<StoredId*>(slots_ + slots)),
         size_(slots) {}
 
@@ -283,7 +283,7 @@ class ReservationTable {
     std::atomic<std::uint64_t> words[1 + ReservationId::kWords];
   };
 
-  FreeList free_;
+  FreeList<> free_;
   Reservation* slots_;
   StoredId* ids_;  // of the reservations whose client gave one
   std::uint32_t size_;

@@ -4,13 +4,14 @@
 // At most `capacity` pairs of a user and an item have a count; one more is refused, never an overwrite. A pair
 // whose count is back at nothing leaves its place to another.
 //
-//   bucket, one line:  | lock : 32 | reach : 32 | 5 entries of | user's key : 128 | generation : 16, item : 16, count : 32 | |
+//   bucket, one line:  | lock : 32 | reach : 32 | 5 entries of | low : 64 | item : 16, high : 48 | generation : 32, count : 32 | |
 //
-// A pair lives in the bucket that the user's keyed hash and the item name (its home), or in one of the `reach` buckets after it. To enter a pair
-// takes the home's lock, so that two threads cannot enter it twice. To add to a pair that has a count is one CAS
-// without the lock: while the count is not 0, the entry can be nobody else's. To give back is one subtraction. The
-// generation is odd while an entry's key is being written, and another one afterwards, so that a thread that read the
-// key of an entry's past fails its CAS.
+// A pair lives in the bucket that the user's keyed hash and the item name (its home), or in one of the `reach` buckets
+// after it. To enter a pair takes the home's lock, so that two threads cannot enter it twice. To add to a pair that has
+// a count is one CAS without the lock: while the count is not 0, the entry can be nobody else's. To give back is one
+// subtraction. The generation is odd while an entry's pair is being written, and another one afterwards, so that a thread
+// that read a pair of the entry's past fails its CAS. It comes round after 2^31 other pairs have had the entry; a thread
+// would have to stand between its look and its CAS for all of them, and find the count of then.
 #pragma once
 
 #include <algorithm>
@@ -36,7 +37,7 @@ class UserTable {
   static constexpr std::uint32_t kWays = 5;
 
   struct Entry {
-    AtomicU64 low, high;  // the user's key
+    AtomicU64 low, high;  // the user's key, with the item above it
     AtomicU64 held;
   };
   struct alignas(kCacheLine) Bucket {
@@ -103,20 +104,25 @@ class UserTable {
   // For audits and snapshots, while nobody adds.
   std::uint32_t size() const noexcept { return static_cast<std::uint32_t>((mask_ + 1) * kWays); }
   std::uint32_t used() const noexcept { return control_->used.load(std::memory_order_relaxed); }
-  std::uint32_t item_of(std::uint32_t entry) const noexcept { return item_in(word(entry)); }
+  std::uint32_t item_of(std::uint32_t entry) const noexcept {
+    return static_cast<std::uint32_t>(at(entry).high.load(std::memory_order_relaxed) >> kKeyBits);
+  }
   std::uint64_t count_of(std::uint32_t entry) const noexcept { return count_in(word(entry)); }
   Key user_of(std::uint32_t entry) const noexcept {
-    return {at(entry).low.load(std::memory_order_relaxed), at(entry).high.load(std::memory_order_relaxed)};
+    const std::uint64_t high = at(entry).high.load(std::memory_order_relaxed);
+    return {at(entry).low.load(std::memory_order_relaxed), high & ((1ULL << kKeyBits) - 1)};
   }
 
  private:
-  static std::uint64_t generation_in(std::uint64_t held) noexcept { return held >> 48; }
-  static std::uint32_t item_in(std::uint64_t held) noexcept {
-    return static_cast<std::uint32_t>(held >> 32) & 0xffff;
+  static std::uint32_t generation_in(std::uint64_t held) noexcept {
+    return static_cast<std::uint32_t>(held >> 32);
   }
   static std::uint64_t count_in(std::uint64_t held) noexcept { return held & 0xffffffff; }
-  static std::uint64_t held_of(std::uint64_t generation, std::uint64_t item, std::uint64_t count) noexcept {
-    return generation << 48 | item << 32 | count;
+  static std::uint64_t held_of(std::uint32_t generation, std::uint64_t count) noexcept {
+    return static_cast<std::uint64_t>(generation) << 32 | count;
+  }
+  static std::uint64_t high_of(const Key& user, std::uint32_t item) noexcept {
+    return user.high | static_cast<std::uint64_t>(item) << kKeyBits;
   }
   std::uint64_t home(const HashedKey& user, std::uint32_t item) const noexcept {
     return (user.hash + item * 0x9e3779b97f4a7c15ULL) & mask_;
@@ -137,10 +143,10 @@ class UserTable {
         const Entry& entry = buckets_[bucket].entries[way];
         // ACQ held: pairs with REL in enter(): the key is that of this generation, or of a later one.
         held = entry.held.load(std::memory_order_acquire);
-        if (count_in(held) == 0 || item_in(held) != item || generation_in(held) % 2 != 0) continue;
+        if (count_in(held) == 0 || generation_in(held) % 2 != 0) continue;
         // ACQ key: pairs with REL in enter(): who reads a later key finds a later generation from then on.
         if (entry.low.load(std::memory_order_acquire) != user.key.low ||
-            entry.high.load(std::memory_order_acquire) != user.key.high) {
+            entry.high.load(std::memory_order_acquire) != high_of(user.key, item)) {
           continue;
         }
         const std::uint64_t now = entry.held.load(std::memory_order_relaxed);
@@ -181,22 +187,22 @@ class UserTable {
       for (std::uint32_t way = 0; way < kWays; ++way) {
         Entry& entry = buckets_[bucket].entries[way];
         std::uint64_t held = entry.held.load(std::memory_order_relaxed);
-        const std::uint64_t generation = generation_in(held);
+        const std::uint32_t generation = generation_in(held);
         if (count_in(held) != 0 || generation % 2 != 0) continue;
         // ACQ held: the REL of the pair that had it before, so that its key is not written after this one's.
-        if (!entry.held.compare_exchange_strong(held, held_of(generation + 1, item, 0),
-                                                std::memory_order_acquire, std::memory_order_relaxed)) {
+        if (!entry.held.compare_exchange_strong(held, held_of(generation + 1, 0), std::memory_order_acquire,
+                                                std::memory_order_relaxed)) {
           continue;
         }
         // REL key: pairs with ACQ in find().
         entry.low.store(user.key.low, std::memory_order_release);
-        entry.high.store(user.key.high, std::memory_order_release);
+        entry.high.store(high_of(user.key, item), std::memory_order_release);
         AtomicU32& reach = buckets_[first].reach;
         // Relaxed: see find(). Grows only, under the home's lock.
         reach.store(std::max(reach.load(std::memory_order_relaxed), static_cast<std::uint32_t>(distance)),
                     std::memory_order_relaxed);
         // REL held: pairs with ACQ in find().
-        entry.held.store(held_of((generation + 2) & 0xffff, item, quantity), std::memory_order_release);
+        entry.held.store(held_of(generation + 2, quantity), std::memory_order_release);
         return {Add::kAdded, static_cast<std::uint32_t>(bucket * kWays + way)};
       }
     }

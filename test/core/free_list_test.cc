@@ -9,6 +9,7 @@
 #include <set>
 #include <vector>
 
+#include "halting_atomics.h"
 #include "stress.h"
 #include "zeroed_memory.h"
 
@@ -17,30 +18,23 @@ TEST_SUITE_BEGIN("free list");
 namespace {
 
 using namespace sluice;
+using sluice::test::after_next_cas;
+using sluice::test::before_next_cas;
+using sluice::test::HaltingAtomics;
 using sluice::test::in_threads;
 using sluice::test::Random;
 using sluice::test::repetitions;
 using sluice::test::ZeroedMemory;
 
 struct Slots {
-  explicit Slots(std::uint32_t count) : memory(FreeList::bytes(count)), list(memory, count) {
-    list.format(count);
-  }
-  // As if this many takes and puts had gone before: the counters are about to wrap around.
-  Slots(std::uint32_t count, std::uint32_t past) : Slots(count) {
-    auto* control = static_cast<FreeList::Control*>(static_cast<void*>(memory.get()));
-    auto* cells = reinterpret_cast<FreeList::Cell*>(control + 1);
-    control->taken = past;
-    control->put = past + count;
-    for (std::uint32_t i = 0; i < FreeList::cells(count); ++i) {
-      FreeList::Cell& cell = cells[(past + i) % FreeList::cells(count)];
-      cell.slot = i;
-      cell.sequence = past + i + (i < count ? 1 : 0);
-    }
+  // As if `past` takes and puts had gone before: sequences may be about to wrap around.
+  explicit Slots(std::uint32_t count, std::uint64_t past = 0)
+      : memory(FreeList<>::bytes(count)), list(memory, count) {
+    list.format(count, past);
   }
 
   ZeroedMemory memory;
-  FreeList list;
+  FreeList<> list;
 };
 
 TEST_CASE("it gives out every slot once, then none") {
@@ -75,7 +69,7 @@ TEST_CASE("positions that wrap around at 2^32 are not noticed") {
   Random random(1);
   for (const std::uint32_t count : {1u, 3u, 4u, 50u}) {
     // A multiple of the cells, as format() leaves it.
-    Slots slots(count, 0u - 4 * FreeList::cells(count));
+    Slots slots(count, (1ULL << 32) - 4 * FreeList<>::cells(count));
     std::vector<std::uint32_t> taken;
     for (int i = 0; i < 2'000; ++i) {
       if (random.once_in(2)) {
@@ -92,10 +86,30 @@ TEST_CASE("positions that wrap around at 2^32 are not noticed") {
   }
 }
 
+TEST_CASE("putting back waits for no taker that lost the processor, however many rounds the others make") {
+  using List = FreeList<HaltingAtomics>;
+  constexpr std::uint32_t kCount = 3;
+  ZeroedMemory memory(List::bytes(kCount));
+  List list(memory, kCount);
+  list.format(kCount);
+  for (std::uint32_t rounds = 0; rounds < 100; ++rounds) {
+    (rounds % 2 == 0 ? before_next_cas : after_next_cas) = [&] {
+      for (std::uint32_t i = 0; i < rounds; ++i) list.put(list.take());
+    };
+    const std::uint32_t mine = list.take();
+    REQUIRE(mine < kCount);
+    std::set<std::uint32_t> all{mine};
+    for (std::uint32_t i = 1; i < kCount; ++i) all.insert(list.take());
+    REQUIRE(all.size() == kCount);
+    REQUIRE(list.take() == kNoSlot);
+    for (const std::uint32_t slot : all) list.put(slot);
+  }
+}
+
 TEST_CASE("under contention no slot has two owners and none is lost") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   for (const std::uint32_t count : {1u, 2u, 5u, 64u}) {
-    for (const std::uint32_t past : {0u, 0u - 2 * FreeList::cells(64)}) {
+    for (const std::uint64_t past : {0ULL, (1ULL << 32) - 2 * FreeList<>::cells(64)}) {
       CAPTURE(count);
       Slots slots(count, past);
       const auto owners = std::make_unique<std::atomic<unsigned>[]>(count);

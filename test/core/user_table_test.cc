@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "halting_atomics.h"
 #include "stress.h"
 #include "zeroed_memory.h"
 
@@ -103,6 +104,42 @@ TEST_CASE(
   }
   CHECK(table.users.used() == held.size());
   CHECK(table.pairs() == held.size());
+}
+
+TEST_CASE(
+    "a thread that stands between its look and its CAS while 32,768 others have the entry counts for none") {
+  using Halting = UserTable<HaltingAtomics>;
+  ZeroedMemory memory(Halting::bytes(2));
+  Halting users(memory, 2);
+  const auto add = [&users](std::uint64_t user) { return users.add(Table::hashed(user), 7, 1, 5); };
+  const std::uint32_t entry = add(1).entry;
+  before_next_cas = [&] {
+    users.put_back(entry, 1);
+    for (std::uint64_t other = 2; other <= 32'769; ++other) {
+      const Halting::Added added = add(other);
+      REQUIRE(added.entry == entry);
+      if (other != 32'769) users.put_back(entry, 1);
+    }
+  };
+  const Halting::Added again = add(1);
+  CHECK(again.result == Halting::Add::kAdded);
+  CHECK(again.entry != entry);
+  CHECK(users.count(Table::hashed(32'769), 7) == 1);
+  CHECK(users.count(Table::hashed(1), 7) == 1);
+}
+
+TEST_CASE("a pair's entry tells its user, a text too, and its item") {
+  Table table(8);
+  const KeySecret secret{{5, 6}};
+  const Key keys[] = {number_key(0), number_key(~0ULL), text_key(secret, "somebody"), text_key(secret, "")};
+  for (const Key& key : keys) {
+    CHECK(is_ledger_key(key));
+    for (const std::uint32_t item : {0u, 65'535u}) {
+      const std::uint32_t entry = table.users.add({secret, key}, item, 1, 1).entry;
+      CHECK(table.users.user_of(entry) == key);
+      CHECK(table.users.item_of(entry) == item);
+    }
+  }
 }
 
 TEST_CASE("threads that add and give back for the same few users never pass a limit and never lose a count") {

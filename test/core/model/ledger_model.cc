@@ -2,6 +2,7 @@
 // Usage and exit codes as in queue_model.cc.
 #include <memory>
 
+#include "core/free_list.h"
 #include "core/item_table.h"
 #include "core/movement_log.h"
 #include "core/user_table.h"
@@ -219,6 +220,47 @@ struct UsersComeAndGo : rl::test_suite<UsersComeAndGo, 3> {
   }
 };
 
+// Slots that are taken and put back: each has one owner at a time, who finds it as its last owner left it.
+template <std::uint32_t kSlots>
+struct TakeAndPut : rl::test_suite<TakeAndPut<kSlots>, 2> {
+  using List = FreeList<RelacyAtomics>;
+
+  TakeAndPut() : list(memory<TakeAndPut>, kSlots) {
+    zero((new (control()) typename List::Control)->taken, control()->put);
+    for (std::uint32_t i = 0; i < List::cells(kSlots); ++i) zero(*new (cells() + i) typename List::Cell);
+    list.format(kSlots);
+    for (auto& use : uses) use(info(Site::current())) = 0;
+  }
+  ~TakeAndPut() {
+    std::destroy_n(cells(), List::cells(kSlots));
+    std::destroy_at(control());
+  }
+
+  void thread(unsigned) {
+    for (int i = 0; i < 3; ++i) {
+      const std::uint32_t slot = list.take();
+      if (slot == kNoSlot) continue;
+      require(slot < kSlots, "it is a slot");
+      uses[slot](info(Site::current())) = uses[slot](info(Site::current())) + 1;
+      list.put(slot);
+    }
+  }
+  void after() {
+    require(list.size() == kSlots, "all are back");
+    std::uint32_t seen = 0;
+    list.for_each([&](std::uint32_t slot) { seen |= 1U << slot; });
+    require(seen == (1U << kSlots) - 1, "each of them once");
+  }
+
+  static typename List::Control* control() {
+    return reinterpret_cast<typename List::Control*>(memory<TakeAndPut>);
+  }
+  static typename List::Cell* cells() { return reinterpret_cast<typename List::Cell*>(control() + 1); }
+
+  List list;
+  PlainWord uses[kSlots];
+};
+
 // Writers that overtake a reader, in a log of one entry.
 struct ReadMovements : rl::test_suite<ReadMovements, 3> {
   using Log = MovementLog<RelacyAtomics>;
@@ -284,5 +326,7 @@ int main(int count, char** arguments) {
   explore<OneAfterTheOther<2>>("a user leaves its place to another", executions);
   explore<OneAfterTheOther<3>>("a user leaves its place to another whose key ends otherwise", executions);
   explore<UsersComeAndGo>("users come and go in the same places", executions);
+  explore<TakeAndPut<1>>("one slot is taken and put back", executions);
+  explore<TakeAndPut<2>>("two slots are taken and put back", executions);
   explore<ReadMovements>("a slow reader of movements", executions);
 }
