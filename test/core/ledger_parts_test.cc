@@ -220,6 +220,60 @@ TEST_CASE("a reservation can be returned until one of its slots is used again, t
   CHECK(one.audited());
 }
 
+TEST_CASE("a line whose slot is another's by now is not returned, though the first slot still stands") {
+  TestLedger one({4, 3, 4, 4, 0});
+  one.add(1, 9);
+  one.add(2, 9);
+  const std::uint64_t cart = one.reserve({{sku(1), 1}, {sku(2), 1}}).reservation;
+  one.confirm(cart);
+  ReservationTable& table = one.ledger.memory().reservations;
+  table.free_slot(table.take_slot());  // the third slot goes behind the cart's
+  // A thread that has taken the cart's first slot, and has lost its processor before it used it.
+  const std::uint32_t first = table.take_slot();
+  REQUIRE(first == table.slot_of(cart));
+  const std::uint64_t other = one.reserve(2, 5).reservation;
+  one.confirm(other);
+  CHECK(one.give_back(cart) == ResolveResult::kUnknown);
+  CHECK((one.holds(1, 8, 0, 1) && one.holds(2, 3, 0, 6)));
+  // The same, with the slot as a later line of another cart.
+  table.free_slot(first);
+  table.free_slot(table.take_slot());
+  const std::uint64_t carts = one.reserve({{sku(1), 1}, {sku(2), 1}}).reservation;
+  REQUIRE(carts != 0);
+  one.confirm(carts);
+  CHECK(one.give_back(cart) == ResolveResult::kUnknown);
+  CHECK(one.audited());
+}
+
+TEST_CASE("parts of one reservation confirmed and cancelled by threads without a pause add up to it") {
+  SLUICE_PRINT_SEED_ON_FAILURE();
+  constexpr unsigned kThreads = 4;
+  const std::uint64_t units = repetitions(200'000);
+  TestLedger one(kShape);
+  one.add(1, units, units);
+  one.add(2, units, 0, 3);
+  const std::uint64_t id = one.reserve({{sku(1), units}, {sku(2), units}}, 7).reservation;
+  std::atomic<std::uint64_t> sold[3] = {};
+  in_threads(kThreads, [&](unsigned index) {
+    ThreadLine* line = one.ledger.lines().acquire();
+    Random random(index);
+    for (bool ended = false; !ended;) {
+      const std::uint64_t which = random.between(1, 2);
+      const StockRequest::Line wish{sku(which), 1};
+      const bool confirms = !random.once_in(4);
+      const ResolveResult result =
+          confirms ? one.ledger.confirm_part(*line, id, one.now, {&wish, 1, 0}, Rest::kHold).result
+                   : one.ledger.cancel_part(*line, id, one.now, {&wish, 1, 0}).result;
+      if (result == ResolveResult::kDone && confirms) ++sold[which];
+      ended = result != ResolveResult::kDone && result != ResolveResult::kBadQuantity;
+    }
+  });
+  for (const std::uint64_t which : {1, 2}) {
+    CHECK(one.holds(which, units - sold[which], 0, sold[which]));
+  }
+  CHECK(one.audited());
+}
+
 TEST_CASE("a restored ledger has the same parts held and bought, and takes the same returns") {
   TestLedger one(kShape);
   one.add(1, 20, 9);
