@@ -246,8 +246,8 @@ class Admission {
 
   // Puts the keys of texts in place of those of numbers: the same as of the same texts given to the ledger itself. `sku`:
   // nullptr if it is not asked for. kAdmitted, or what is wrong.
-  static Outcome read_texts(const Parts& parts, const AdmissionFields& fields, const std::byte* record,
-                            Key* sku, StockRequest& request) noexcept {
+  SLUICE_APART static Outcome read_texts(const Parts& parts, const AdmissionFields& fields,
+                                         const std::byte* record, Key* sku, StockRequest& request) noexcept {
     const KeySecret& secret = parts.stock->secret();
     if (fields.sku.is_text() && sku != nullptr) {
       const std::string_view text = fields.sku.text(record, kSkuTextMax);
@@ -319,14 +319,15 @@ class Admission {
     Result result{static_cast<Outcome>(answer.result)};
     result.line = answer.line;
     result.reservation = answer.reservation;
-    if (answer.result == ReserveResult::kDuplicate) {
-      result.outcome =
-          answer.requeued
-              ? Outcome::kRequeued
-              : of_the_past(
-                    parts.stock->standing(answer.reservation, now == kLater ? parts.clock.now() : now).phase);
-    }
+    if (answer.result == ReserveResult::kDuplicate) result.outcome = repeated(parts, answer, now);
     return result;
+  }
+  // Apart, so that what first admissions run stays small enough to be inlined.
+  SLUICE_APART static Outcome repeated(const Parts& parts, const StockAnswer& answer,
+                                       std::uint64_t now) noexcept {
+    if (answer.requeued) return Outcome::kRequeued;
+    if (now == kLater) now = parts.clock.now();
+    return of_the_past(parts.stock->standing(answer.reservation, now).phase);
   }
   // What an order that was admitted earlier is told, by what its reservation is now.
   static Outcome of_the_past(Phase phase) noexcept {

@@ -121,10 +121,7 @@ class StockLedger {
   Answer reserve(ThreadLine& line, const Request& request, std::uint64_t now, Publish&& publish) noexcept {
     const auto reserve_now = [&] { return reserve_once(line, request, now, publish); };
     const auto requeue = [&](std::uint64_t reservation) {
-      return standing(reservation, now).phase == Phase::kHeld &&
-             Resolver(memory_, line, now).extend(reservation, now + request.hold_ns) ==
-                 ResolveResult::kDone &&
-             publish(reservation);
+      return hold_again(line, reservation, now, now + request.hold_ns) && publish(reservation);
     };
     const Inside inside(memory_, line);
     const Answer answer = request.has_id() ? with_id(request, reserve_now, requeue) : reserve_now();
@@ -352,6 +349,13 @@ class StockLedger {
                        refusal.result == ReserveResult::kUserLimit ||
                        refusal.result == ReserveResult::kItemClosed;
     if (final && !SLUICE_PLANTED(kForgetFailure)) id.remember_refused(request.body(secret()));
+  }
+
+  // Whether the reservation was held, and now is until `until` at least.
+  SLUICE_APART bool hold_again(ThreadLine& line, std::uint64_t id, std::uint64_t now,
+                               std::uint64_t until) noexcept {
+    return standing(id, now).phase == Phase::kHeld &&
+           Resolver(memory_, line, now).extend(id, until) == ResolveResult::kDone;
   }
 
   void sweep_in_passing(ThreadLine& line, ReserveResult result, std::uint64_t now) noexcept {

@@ -320,6 +320,24 @@ TEST_CASE("no order is told that its item is sold out because of one that then f
   CHECK(gate.queue.permits() == 0);
 }
 
+TEST_CASE("a text of a record is read as far as its field reaches, whatever length stands in it") {
+  std::byte record[16] = {};
+  const RequestField text{NumberType::kText, 4, 6};
+  const auto read = [&](std::uint16_t length, std::size_t max) {
+    std::memcpy(record + 4, &length, sizeof length);
+    std::memcpy(record + 6, "abcdef", 6);
+    return text.text(record, max);
+  };
+  CHECK(read(6, 64) == "abcdef");
+  CHECK(read(3, 3) == "abc");
+  CHECK(read(0, 64).empty());
+  CHECK(read(4, 3).empty());
+  CHECK(read(7, 64).empty());
+  CHECK(read(65'535, 65'535).empty());
+  CHECK(text.within(12));
+  CHECK_FALSE(text.within(11));
+}
+
 TEST_CASE(
     "orders of a restored ledger are queued again once each, by however many threads they are asked again") {
   SLUICE_PRINT_SEED_ON_FAILURE();
@@ -328,7 +346,7 @@ TEST_CASE(
   for (std::uint64_t round = 0; round < repetitions(200); ++round) {
     Shape shape;
     shape.ids = true;
-    shape.capacity = kOrders;
+    shape.capacity = 4 * kOrders;
     shape.units = kOrders;
     std::vector<std::uint64_t> words;
     {
