@@ -20,6 +20,8 @@ export interface NativeAudit {
   readonly usersOff: number;
   /** Shards whose own reservations do not add up. */
   readonly shardsOff: number;
+  /** Reservations that nothing would find when they are due. */
+  readonly neverDue: number;
   readonly mismatch?: StockCounts & { sku: number | string; reservedFound: number; usersFound: number };
 }
 
@@ -81,6 +83,8 @@ export interface NativeStock {
     slot: number,
     states: number,
   ): { readonly next: number; readonly found: readonly NativeReservation[] } | number | undefined;
+  expire(): number;
+  /** Expires what is due, as far as looking at `slots` places goes; 1 if something was left. */
   sweep(slots: number): number;
   addItem(): number;
   restock(): number;

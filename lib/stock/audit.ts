@@ -15,7 +15,7 @@ export function checkedReport(report: NativeAudit): AuditReport {
 }
 
 function problemOf(report: NativeAudit): string | undefined {
-  const { mismatch, lines, free, slots, users, usersCounted, usersOff, shardsOff } = report;
+  const { mismatch, lines, free, slots, users, usersCounted, usersOff, shardsOff, neverDue } = report;
   if (mismatch !== undefined) {
     const { sku, total, available, reserved, sold, reservedFound, usersFound } = mismatch;
     return (
@@ -27,5 +27,6 @@ function problemOf(report: NativeAudit): string | undefined {
   if (users !== usersCounted) return `${users} users with units, but ${usersCounted} counted`;
   if (usersOff > 0) return `${usersOff} users have other counts than they hold and have bought`;
   if (shardsOff > 0) return `${shardsOff} shards whose own reservations do not add up`;
+  if (neverDue > 0) return `${neverDue} reservations that would not be found when they are due`;
   return undefined;
 }

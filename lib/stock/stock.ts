@@ -198,6 +198,10 @@ export class Stock implements Disposable {
    * 'sold-out', 'user-limit' and 'item-closed' are remembered as failures; after the other refusals the same id may be
    * tried again. An id that a gate admitted is refused as 'admitted-by-gate': its order is decided by whoever consumes
    * the gate's queue.
+   *
+   * What is refused for want of units, of room in a table or by the user's limit looks at holds that are over first: they
+   * expire, and the request is tried again. One call looks at no more than some hundred; where more are over, its refusal
+   * is not remembered for the id.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
    */
   reserve(request: ReserveOptions): Reserved | Refused {
@@ -306,11 +310,12 @@ export class Stock implements Disposable {
 
   /**
    * Expires every reservation that is due, and returns how many there were. This also happens by itself, unless the
-   * clock is a manual one: an unreferenced timer of each attached thread passes over 65,536 places of the table every
-   * 100 ms, and whoever reserves passes over a few.
+   * clock is a manual one: an unreferenced timer of each attached thread does it every 100 ms, and so does now and then a
+   * thread that reserves. On either clock a reservation also expires when somebody confirms, cancels or extends it, and
+   * when it stands in the way of a request: see `reserve`.
    */
   expire(): number {
-    return this.#checked(this.#native.sweep(this.#native.slots));
+    return this.#checked(this.#native.expire());
   }
 
   /**

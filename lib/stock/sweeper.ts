@@ -1,18 +1,26 @@
-import { clearInterval, setInterval } from 'node:timers';
+import { clearInterval, setImmediate, setInterval } from 'node:timers';
 import { Weak } from '../memory.js';
 import { DISPOSED, type NativeStock } from '../native/index.js';
 
-/** Due reservations expire at the latest this long after their deadline, plus a pass over the table. */
+/** What is due expires at the latest this long after its deadline. */
 const sweepIntervalMs = 100;
-/** Places of the table looked at per pass, a cache line each. */
-const sweepSlots = 65_536;
+/** What one pass may cost in places looked at, a cache line each: about two milliseconds. The rest is next turn's. */
+const sweepSlots = 16_384;
 
 /** Sweeps until the ledger is disposed of or collected: the timer does not keep it. */
 export function sweepRegularly(stock: NativeStock): NodeJS.Timeout {
   const reference = new Weak(stock);
-  const timer = setInterval(() => {
-    const alive = reference.deref();
-    if (alive === undefined || alive.sweep(sweepSlots) === DISPOSED) clearInterval(timer);
-  }, sweepIntervalMs);
+  let goesOn = false;
+  const sweep = (): void => {
+    const left = reference.deref()?.sweep(sweepSlots) ?? DISPOSED;
+    if (left === DISPOSED) clearInterval(timer);
+    if (left !== 1 || goesOn) return;
+    goesOn = true;
+    setImmediate(() => {
+      goesOn = false;
+      sweep();
+    }).unref();
+  };
+  const timer = setInterval(sweep, sweepIntervalMs);
   return timer.unref();
 }

@@ -33,15 +33,17 @@ napi_value reserve(napi_env env, napi_callback_info info) {
                              StagedKey(words, kId).key(ledger.secret()),
                              hold_ns != 0 ? hold_ns : ledger.hold_ns(),
                              StagedKey(words, kId).text()};
-  const StockAnswer verdict = ledger.peek(request);
+  CallTime time(self.clock());
+  StockAnswer verdict = ledger.peek(request);
+  if (verdict.provisional) verdict = ledger.peek_past_due(self.line(), request, time);
   const StockAnswer answer =
       verdict.result != ReserveResult::kReserved
           ? ledger.refuse(self.line(), request, verdict)
-          : ledger.reserve(self.line(), request, self.clock().now(), [](std::uint64_t) { return true; });
+          : ledger.reserve(self.line(), request, time.now(), [](std::uint64_t) { return true; });
   words.put(kReservation, answer.reservation);
   words.put(kLine, static_cast<std::uint64_t>(answer.line));
   if (answer.result == ReserveResult::kDuplicate) {
-    const Standing standing = ledger.standing(answer.reservation, self.clock().now());
+    const Standing standing = ledger.standing(answer.reservation, time.now());
     words.put(kHoldNs, standing.left_ns);
     words.put(kLine, static_cast<std::uint64_t>(standing.phase));
   } else {
@@ -50,13 +52,21 @@ napi_value reserve(napi_env env, napi_callback_info info) {
   return number(env, static_cast<std::int32_t>(answer.result));
 }
 
-// sweep(slots): how many of the next `slots` slots were due and have expired
+// expire(): how many were due and have expired
+napi_value expire(napi_env env, napi_callback_info info) {
+  auto& self = attachment<StockAttachment>(env, info);
+  if (self.detached()) return number(env, kDisposed);
+  return number(env, static_cast<std::int32_t>(self.ledger().expire_due(self.line(), self.clock().now())));
+}
+
+// sweep(slots): expires what is due as far as looking at `slots` slots goes; 1 if something was left, else 0
 napi_value sweep(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<StockAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
-  const std::uint32_t slots = std::min(arguments[0], self.ledger().slots());
-  return number(env, static_cast<std::int32_t>(self.ledger().sweep(self.line(), self.clock().now(), slots)));
+  const std::uint64_t now = self.clock().now();
+  self.ledger().expire_due(self.line(), now, arguments[0]);
+  return number(env, self.ledger().due(now) ? 1 : 0);
 }
 
 // addItem(): 0 added, 1 the sku exists, 2 no room, 3 no room in its group, or kUnknownGroup; the sku in the first line, and
@@ -210,6 +220,7 @@ napi_value audit_report(napi_env env, napi_callback_info info) {
   result.Set("usersCounted", static_cast<double>(report.users_counted));
   result.Set("usersOff", static_cast<double>(report.users_off));
   result.Set("shardsOff", static_cast<double>(report.shards_off));
+  result.Set("neverDue", static_cast<double>(report.never_due));
   if (report.item != kNoItem) {
     Napi::Object mismatch = counts_object(env, report.counts);
     mismatch.Set("sku", sku_of(env, self.ledger().items()[report.item]));
@@ -298,6 +309,7 @@ napi_value dispose(napi_env env, napi_callback_info info) {
 
 constexpr HotFunction kStockFunctions[] = {
     {"reserve", reserve},
+    {"expire", expire},
     {"sweep", sweep},
     {"addItem", add_item},
     {"restock", restock},

@@ -1,6 +1,7 @@
 // The gate's one step: limiter, stock and queue, all or nothing.
 //
-//   1 peek at the stock and the queue (read only)    refused here: nothing was charged, no shared line written
+//   1 peek at the stock and the queue (read only)    refused here: nothing was charged, no shared line written; where
+//                                                    holds that are over stand in the way, those expire first
 //   2 read the clock
 //   3 limiter                                        refused here: nothing was charged
 //   4 queue: have room promised (with a stock)       refused here: the limiter is refunded
@@ -191,6 +192,7 @@ class Admission {
     Queue& queue = *parts.queue;
     const Key* const key = kPlain ? nullptr : asked.key;
     if (queue.closed()) return {Outcome::kClosed};
+    CallTime time(parts.clock);
     StockRequest::Line line;
     StockRequest request{&line, 1, {}, {}, 0};
     request.by_gate = true;
@@ -213,7 +215,8 @@ class Admission {
       }
       parts.stock->prefetch(request);
       request.hold_ns = asked.hold_ns != 0 ? asked.hold_ns : parts.stock->hold_ns();
-      const StockAnswer verdict = parts.stock->peek(request);
+      StockAnswer verdict = parts.stock->peek(request);
+      if (verdict.provisional) verdict = parts.stock->peek_past_due(*parts.stock_line, request, time);
       if (verdict.result != ReserveResult::kReserved) {
         const StockAnswer answer = parts.stock->refuse(*parts.stock_line, request, verdict);
         const Result refused = answered(parts, answer, kLater);
@@ -223,7 +226,7 @@ class Admission {
     if (queue.ring().looks_full()) return busy(parts, request, {Outcome::kQueueFull}, kLater);
 
     const bool needs_time = parts.limiter != nullptr || parts.stock != nullptr || queue.shape().needs_time();
-    const std::uint64_t now = needs_time ? parts.clock.now() : 0;
+    const std::uint64_t now = needs_time ? time.now() : 0;
     Limiter::Decision decision;
     if (parts.limiter != nullptr) {
       const std::uint64_t depth = parts.depth_queue == nullptr ? 0 : parts.depth_queue->depth();

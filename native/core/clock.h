@@ -40,4 +40,23 @@ class Clock {
   const ManualClock* manual_ = nullptr;
 };
 
+// The time of one call: read when it is first asked for, and the same from then on.
+class CallTime {
+ public:
+  explicit CallTime(const Clock& clock) : clock_(clock) {}
+
+  std::uint64_t now() noexcept {
+    if (!read_) {
+      now_ = clock_.now();
+      read_ = true;
+    }
+    return now_;
+  }
+
+ private:
+  const Clock& clock_;
+  std::uint64_t now_ = 0;
+  bool read_ = false;
+};
+
 }  // namespace sluice

@@ -149,6 +149,17 @@ class ItemTable {
     return under_way == 0 ? Look::kSoldOut : Look::kUnsettled;
   }
 
+  // Whether units are reserved, which may come back.
+  bool any_reserved(const Item& item) const noexcept {
+    if (item.shards == 1) [[likely]]
+      return StockLine::reserved_in(lines_[item.first_line].word.load(std::memory_order_relaxed)) != 0;
+    std::uint64_t reserved = 0;
+    for_shards(item, [&](StockLine& line) {
+      reserved |= StockLine::reserved_in(line.word.load(std::memory_order_relaxed));
+    });
+    return reserved != 0;
+  }
+
   StockCounts counts(const Item& item) const noexcept {
     StockCounts counts{};
     spin_wait<A>([&] {

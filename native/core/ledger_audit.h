@@ -19,10 +19,11 @@ struct LedgerAudit {
   std::uint64_t users = 0, users_counted = 0;         // pairs with a count, and what the table says
   std::uint64_t users_off = 0;   // pairs whose count is not what they hold and have bought
   std::uint64_t shards_off = 0;  // stock lines whose own reservations do not add up
+  std::uint64_t never_due = 0;   // reservations that no look would find when they are due
 
   bool adds_up(std::uint64_t slots) const noexcept {
     return item == kNoItem && lines + free_slots == slots && users == users_counted && users_off == 0 &&
-           shards_off == 0;
+           shards_off == 0 && never_due == 0;
   }
 };
 
@@ -43,6 +44,8 @@ inline LedgerAudit audit(LedgerMemory& memory) {
   for (std::uint32_t slot = 0; slot < table.size(); ++slot) {
     if (table.held_in(slot) == 0) continue;
     ++report.held;
+    const std::uint64_t deadline = table[slot].deadline_ns.load(std::memory_order_relaxed);
+    report.never_due += !table.deadlines().covers(slot, deadline);
     LineReserver::for_each_line(
         memory, slot, [&](std::uint32_t at, std::uint32_t quantity, std::uint32_t entry) {
           ++report.lines;

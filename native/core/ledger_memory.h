@@ -35,8 +35,8 @@ struct LedgerShape {
   std::uint32_t movements = 0;
 };
 
-// kByPassers: those who reserve expire what is due, a few places of the table at a time. kAsked: nothing expires unless
-// somebody asks for it, as on a manual clock.
+// kByPassers: those who reserve expire what is due, a few at a time. kAsked: what is due expires only when it is asked for
+// or stands in the way of a request, as on a manual clock.
 enum class Sweeping : std::uint8_t { kAsked, kByPassers };
 
 struct LedgerControl {
@@ -45,7 +45,6 @@ struct LedgerControl {
   Sweeping sweeping;
   std::atomic<std::uint64_t> hold_ns;  // how long a reservation is held unless it says otherwise
   Quiesce<> quiesce;
-  alignas(kCacheLine) std::atomic<std::uint32_t> sweep_cursor;
   SpinLock<> returns;  // of those who return what was bought
 };
 
@@ -78,7 +77,7 @@ class LedgerMemory {
         groups(after(memory, bytes(shape) - GroupTable::bytes())) {}
 
   void format(const LedgerShape& shape, std::uint64_t hold_ns, const KeySecret& secret, Sweeping sweeping) {
-    new (control) LedgerControl{shape, secret, sweeping, hold_ns, {}, {}, {}};
+    new (control) LedgerControl{shape, secret, sweeping, hold_ns, {}, {}};
     reservations.format();
   }
 

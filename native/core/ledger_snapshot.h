@@ -128,7 +128,6 @@ class LedgerSnapshot {
       put(control.hold_ns.load(std::memory_order_relaxed));
       put(control.secret.words[0]);
       put(control.secret.words[1]);
-      put(control.sweep_cursor.load(std::memory_order_relaxed));
       list([&](auto&& one_more) { write_groups(one_more); });
       list([&](auto&& one_more) { write_items(one_more); });
       list([&](auto&& one_more) { write_users(one_more); });
@@ -240,8 +239,6 @@ class LedgerSnapshot {
       const std::uint64_t hold_ns = take();
       const std::uint64_t secret = take();
       memory.format(shape, hold_ns, KeySecret{{secret, take()}}, sweeping);
-      // The same place of a table of another size.
-      memory.control->sweep_cursor.store(below(1ULL << 32) % written.reservations, std::memory_order_relaxed);
       for (std::uint64_t left = take(); sound && left != 0; --left) read_group();
       for (std::uint64_t left = take(); sound && left != 0; --left) read_item();
       for (std::uint64_t left = take(); sound && left != 0; --left) read_user();

@@ -24,17 +24,25 @@ class LineReserver {
   // The slot of the first line.
   std::uint32_t first() const noexcept { return first_; }
 
-  // What take() would refuse now of a line of the request, read without writing anything.
+  // What take() would refuse now of a line of the request, read without writing anything. `held`: set where it is refused for
+  // want of units or by the user's limit, and units of the item are reserved, which may come back.
   static ReserveResult peek(const LedgerMemory& memory, const StockRequest::Line& line,
-                            const StockRequest& request) noexcept {
+                            const StockRequest& request, bool& held) noexcept {
     const std::uint32_t number = memory.items.find(line.sku);
     if (number == kNoItem) return ReserveResult::kUnknownSku;
     const Item<>& item = memory.items[number];
     if (item.closed.load(std::memory_order_relaxed) != 0) return ReserveResult::kItemClosed;
-    if (memory.items.look(item, line.quantity) == Look::kSoldOut) return ReserveResult::kSoldOut;
-    return item.counts_users.load(std::memory_order_relaxed) == 0
-               ? ReserveResult::kReserved
-               : UserLimits::peek(memory, item, number, request, line.quantity);
+    if (memory.items.look(item, line.quantity) == Look::kSoldOut) {
+      held = memory.items.any_reserved(item);
+      // If none is, the last ones may have come back since the first look.
+      if (held || memory.items.look(item, line.quantity) == Look::kSoldOut) return ReserveResult::kSoldOut;
+    }
+    if (item.counts_users.load(std::memory_order_relaxed) == 0) return ReserveResult::kReserved;
+    const auto limits = [&] { return UserLimits::peek(memory, item, number, request, line.quantity); };
+    const ReserveResult result = limits();
+    if (result != ReserveResult::kUserLimit) return result;
+    held = item.group != 0 || memory.items.any_reserved(item);
+    return held ? result : limits();
   }
 
   // Takes one more line of the request, or nothing. Stock last: an attempt that fails for another reason has then not shown

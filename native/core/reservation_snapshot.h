@@ -137,6 +137,7 @@ class ReservationsReader {
       last = slot;
     }
     words_.sound = words_.sound && last != kNoSlot;
+    if (words_.sound) table_.index(head);
   }
 
   std::uint32_t read_free() {

@@ -20,6 +20,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "core/deadline_index.h"
 #include "core/free_list.h"
 #include "core/ledger_key.h"
 #include "core/planted.h"
@@ -110,16 +111,21 @@ class ReservationTable {
  public:
   static constexpr std::uint64_t bytes(std::uint32_t slots) {
     return FreeList<>::bytes(slots) + round_up(slots * sizeof(Reservation), kCacheLine) +
-           round_up(slots * sizeof(StoredId), kCacheLine);
+           round_up(slots * sizeof(StoredId), kCacheLine) + DeadlineIndex<>::bytes(slots);
   }
 
   ReservationTable(void* memory, std::uint32_t slots)
       : free_(memory, slots),
         slots_(reinterpret_cast<Reservation*>(static_cast<std::byte*>(memory) + FreeList<>::bytes(slots))),
         ids_(reinterpret_cast<StoredId*>(slots_ + slots)),
+        deadlines_(reinterpret_cast<std::byte*>(ids_) + round_up(slots * sizeof(StoredId), kCacheLine),
+                   slots),
         size_(slots) {}
 
-  void format() { free_.format(size_); }
+  void format() {
+    free_.format(size_);
+    deadlines_.format();
+  }
 
   std::uint32_t take_slot() noexcept { return free_.take(); }
   void free_slot(std::uint32_t slot) noexcept { free_.put(slot); }
@@ -144,7 +150,12 @@ class ReservationTable {
     const std::uint64_t state = reservation.state.load(std::memory_order_relaxed);
     // REL state: pairs with ACQ in state(): the fields are written before the reservation can be found.
     reservation.state.store(with_phase(state, Phase::kHeld), std::memory_order_release);
+    index(slot);
     return id_of(slot, state);
+  }
+  // Has the hold in `slot` found when it is due. After it has been published.
+  void index(std::uint32_t slot) noexcept {
+    deadlines_.insert(slot, slots_[slot].deadline_ns.load(std::memory_order_relaxed));
   }
   // The id of a reservation whose first slot is in use: what hold() gives.
   std::uint64_t id_in(std::uint32_t slot) const noexcept {
@@ -263,6 +274,9 @@ class ReservationTable {
     return phase == Phase::kHeld || phase == Phase::kChanging ? id_of(slot, state) : 0;
   }
 
+  DeadlineIndex<>& deadlines() noexcept { return deadlines_; }
+  const DeadlineIndex<>& deadlines() const noexcept { return deadlines_; }
+
   std::uint32_t free_slots() const noexcept { return free_.size(); }
   template <class Visit>
   void for_each_free(Visit&& visit) const {
@@ -286,6 +300,7 @@ class ReservationTable {
   FreeList<> free_;
   Reservation* slots_;
   StoredId* ids_;  // of the reservations whose client gave one
+  DeadlineIndex<> deadlines_;
   std::uint32_t size_;
 };
 

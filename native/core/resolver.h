@@ -1,6 +1,7 @@
 // The end of reservations: confirmed, cancelled or expired, exactly once; or held for longer.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -37,21 +38,27 @@ class Resolver {
     });
   }
 
-  // Expires what is due among the next `slots` slots from `slot` on, going round the table. Returns how many.
-  std::uint32_t sweep(std::uint32_t slot, std::uint32_t slots) noexcept {
-    const ReservationTable& table = memory_.reservations;
+  // Expires what is due, in the order of slots, until the budget is spent. Returns how many.
+  std::uint32_t expire_due(LookBudget& budget) noexcept {
     std::uint32_t expired = 0;
-    for (; slots != 0; --slots) {
-      if (const std::uint64_t id = table.held_in(slot); id != 0) {
-        const std::uint64_t seen = table.state(id);
-        if (ReservationTable::phase_in(seen) == Phase::kHeld && due(slot) &&
-            settle(slot, seen, Phase::kExpired)) {
-          ++expired;
-        }
-      }
-      slot = slot + 1 == table.size() ? 0 : slot + 1;
-    }
+    memory_.reservations.deadlines().look(now_, budget, [&](std::uint32_t slot, std::uint32_t end) {
+      std::uint64_t earliest = DeadlineIndex<>::kNever;
+      for (; slot < end; ++slot) earliest = std::min(earliest, expire_in(slot, budget, expired));
+      return earliest;
+    });
     return expired;
+  }
+
+  // Whether the reservation is held; if its hold is over, it expires now.
+  bool still_held(std::uint64_t id) noexcept {
+    const ReservationTable& table = memory_.reservations;
+    for (;;) {
+      const std::uint64_t seen = table.state(id);
+      if (ReservationTable::phase_in(seen) != Phase::kHeld) return false;
+      const std::uint32_t slot = table.slot_of(id);
+      if (!due(slot)) return true;
+      if (settle(slot, seen, Phase::kExpired)) return false;
+    }
   }
 
   // What becomes of a reservation: the answer of `attempt(slot, state seen)` while it is held (none: the state was
@@ -83,6 +90,23 @@ class Resolver {
   }
 
  private:
+  // Expires what is held in `slot` if it is due and there is budget left. Returns the deadline of what is held there
+  // afterwards (or an earlier one, if that was extended or has ended meanwhile), or kNever.
+  std::uint64_t expire_in(std::uint32_t slot, LookBudget& budget, std::uint32_t& expired) noexcept {
+    const ReservationTable& table = memory_.reservations;
+    for (;;) {
+      const std::uint64_t id = table.held_in(slot);
+      if (id == 0) return DeadlineIndex<>::kNever;
+      const std::uint64_t seen = table.state(id);
+      if (ReservationTable::phase_in(seen) != Phase::kHeld) continue;
+      const std::uint64_t deadline = table[slot].deadline_ns.load(std::memory_order_relaxed);
+      if (!due(slot) || !budget.left()) return deadline;
+      const std::uint32_t before = lines_ended_;
+      if (settle(slot, seen, Phase::kExpired)) ++expired;
+      budget.spend(lines_ended_ - before);
+    }
+  }
+
   // Read after a state that is then resolved by comparing with it: the deadline of that version.
   bool due(std::uint32_t slot) const noexcept {
     const std::uint64_t early = SLUICE_PLANTED(kExpireEarly) ? 1 : 0;
@@ -102,6 +126,7 @@ class Resolver {
                                   if (held != 0 && to != Phase::kConfirmed)
                                     units.put_back(at, entry, held, kind);
                                   table.free_slot(at);
+                                  ++lines_ended_;
                                 });
     line_.count(to == Phase::kConfirmed ? kConfirmed : to == Phase::kCancelled ? kCancelled : kExpired);
     return true;
@@ -110,6 +135,7 @@ class Resolver {
   LedgerMemory& memory_;
   ThreadLine& line_;
   std::uint64_t now_;
+  std::uint32_t lines_ended_ = 0;
 };
 
 }  // namespace sluice

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "core/clock.h"
 #include "core/ledger_memory.h"
 #include "core/line_reserver.h"
 #include "core/part_resolver.h"
@@ -58,13 +59,30 @@ class StockLedger {
   std::uint32_t slots() const noexcept { return memory_.reservations.size(); }
 
   // What reserve() would refuse right now for want of stock, read without writing anything: kReserved if
-  // nothing stands in the way.
+  // nothing stands in the way. Provisional where holds may be over: then peek_past_due() says more.
   Answer peek(const Request& request) const noexcept {
     for (std::uint32_t i = 0; i < request.line_count; ++i) {
-      const ReserveResult verdict = LineReserver::peek(memory_, request.lines[i], request);
-      if (verdict != ReserveResult::kReserved) return {verdict, 0, i};
+      bool held = false;
+      const ReserveResult verdict = LineReserver::peek(memory_, request.lines[i], request, held);
+      if (verdict == ReserveResult::kReserved) continue;
+      Answer refused{verdict, 0, i};
+      refused.provisional = held;
+      return refused;
     }
     return {};
+  }
+
+  // What peek(), whose refusal is provisional, says once holds that are over do not stand in the way any more: those are
+  // looked at first, as far as kLookSlots goes. It writes nothing if no hold is over.
+  Answer peek_past_due(ThreadLine& line, const Request& request, CallTime& time) noexcept {
+    bool left = due(time.now());
+    if (left && !SLUICE_PLANTED(kSkipLook)) {
+      expire_due(line, time.now(), kLookSlots);
+      left = due(time.now());
+    }
+    Answer answer = peek(request);
+    answer.provisional = left;
+    return answer;
   }
 
   // Answers a request that peek() refused with `verdict`. With an id, what the id was told before comes first,
@@ -73,12 +91,7 @@ class StockLedger {
     Answer answer = verdict;
     if (request.has_id()) {
       const Inside inside(memory_, line);
-      IdTable::Visit id(memory_.ids, request.hashed_id(secret()));
-      if (!id.locked()) {
-        answer = {ReserveResult::kIdBusy, 0, 0};
-      } else if (!told_before(id, request, answer)) {
-        remember_refused(id, request, verdict);
-      }
+      answer = refuse_id(request, verdict);
     }
     count(line, answer.result);
     return answer;
@@ -112,21 +125,35 @@ class StockLedger {
     return reservation;
   }
 
-  // Reserves all lines, or changes nothing. `publish(reservation)` is the last step, inside the operation: if it
+  // Reserves all lines, or changes nothing. Refused where holds that are over may stand in the way, it looks at those, as
+  // far as kLookSlots goes, and tries once more. `publish(reservation)` is the last step, inside the operation: if it
   // returns false, everything is undone and the id, if any, is not remembered. The undoing cannot fail; while it
   // lasts (some tens of nanoseconds a line) others may find the units taken.
   //
   // A gate's order that is still held, but in no queue, is published again, once, and held as long as a new one.
   template <class Publish>
   Answer reserve(ThreadLine& line, const Request& request, std::uint64_t now, Publish&& publish) noexcept {
-    const auto reserve_now = [&] { return reserve_once(line, request, now, publish); };
+    const auto reserve_now = [&] { return reserve_past_due(line, request, now, publish); };
     const auto requeue = [&](std::uint64_t reservation) {
       return hold_again(line, reservation, now, now + request.hold_ns) && publish(reservation);
     };
     const Inside inside(memory_, line);
-    const Answer answer = request.has_id() ? with_id(request, reserve_now, requeue) : reserve_now();
+    Answer answer;
+    for (bool looked = false;; looked = true) {
+      answer = request.has_id() ? with_id(line, request, now, reserve_now, requeue) : reserve_now();
+      if (!answer.provisional || looked) [[likely]]
+        break;
+      // Not within with_id(), whose bucket others are waiting for.
+      if (expire_due(line, now, kLookSlots) != 0 || due(now)) continue;
+      // Nothing was due, or another thread has been faster.
+      answer.provisional = false;
+      if (of_full_table(answer.result)) break;
+      if (peek(request).result == ReserveResult::kReserved) continue;
+      if (request.has_id()) answer = refuse_id(request, answer);
+      break;
+    }
     count(line, answer.result);
-    sweep_in_passing(line, answer.result, now);
+    expire_in_passing(line, answer.result, now);
     return answer;
   }
 
@@ -183,12 +210,16 @@ class StockLedger {
     return table[table.slot_of(id)].deadline_ns.load(std::memory_order_relaxed);
   }
 
-  // Expires the due ones among the next `slots` slots, going round the table. Returns how many.
-  std::uint32_t sweep(ThreadLine& line, std::uint64_t now, std::uint32_t slots) noexcept {
+  // Whether a hold is over and has not expired yet, or is just being expired.
+  bool due(std::uint64_t now) const noexcept { return memory_.reservations.deadlines().due(now); }
+
+  // Expires what is due, in the order of slots, as far as looking at `slots` slots goes. Returns how many.
+  std::uint32_t expire_due(ThreadLine& line, std::uint64_t now,
+                           std::uint32_t slots = LookBudget::kUnlimited) noexcept {
+    if (!due(now)) return 0;
     const Inside inside(memory_, line);
-    // Relaxed: where to look is a matter of taste.
-    const std::uint32_t cursor = memory_.control->sweep_cursor.fetch_add(slots, std::memory_order_relaxed);
-    return Resolver(memory_, line, now).sweep(cursor % this->slots(), slots);
+    LookBudget budget(slots);
+    return Resolver(memory_, line, now).expire_due(budget);
   }
 
   ItemTable<>::Added add_item(ThreadLine& line, const ItemSpec& spec, std::uint64_t now) noexcept {
@@ -252,8 +283,26 @@ class StockLedger {
   }
 
  private:
-  // On average one place for each reservation, so that a thread too busy for its timers keeps up with itself.
-  static constexpr std::uint32_t kPassEvery = 64, kPassSlots = 64;
+  // What one refusal, or one reservation of kPassEvery, spends on what is due: up to 512 reservations expire, which is more
+  // than are made meanwhile; a thread too busy for its timers keeps up with itself.
+  static constexpr std::uint32_t kLookSlots = 512, kPassEvery = 64;
+
+  static bool of_stock(ReserveResult refusal) noexcept {
+    return refusal == ReserveResult::kSoldOut || refusal == ReserveResult::kUserLimit;
+  }
+  static bool of_full_table(ReserveResult refusal) noexcept {
+    return refusal == ReserveResult::kLedgerFull || refusal == ReserveResult::kUsersFull;
+  }
+
+  // Provisional if a hold that is over may be the reason for a refusal: if any was due before the attempt.
+  template <class Publish>
+  Answer reserve_past_due(ThreadLine& line, const Request& request, std::uint64_t now,
+                          Publish&& publish) noexcept {
+    const bool left = due(now);
+    Answer answer = reserve_once(line, request, now, publish);
+    answer.provisional = left && (of_stock(answer.result) || of_full_table(answer.result));
+    return answer;
+  }
 
   template <class Publish>
   Answer reserve_once(ThreadLine& line, const Request& request, std::uint64_t now,
@@ -297,7 +346,8 @@ class StockLedger {
   // What the id was told before, else what `decide` says now, remembered if it is final. Of an order in no queue
   // `requeue(reservation)` is asked first: whether it is in one now.
   template <class Decide, class Requeue>
-  Answer with_id(const Request& request, Decide&& decide, Requeue&& requeue) noexcept {
+  Answer with_id(ThreadLine& line, const Request& request, std::uint64_t now, Decide&& decide,
+                 Requeue&& requeue) noexcept {
     IdTable::Visit id(memory_.ids, request.hashed_id(secret()));
     Answer answer;
     if (!id.locked()) return {ReserveResult::kIdBusy, 0, 0};
@@ -311,8 +361,9 @@ class StockLedger {
       return answer;
     }
     // Room before units are taken: an id that is admitted is remembered.
-    const IdTable::Room room = id.find_room([this](std::uint64_t reservation) {
-      return memory_.reservations.phase(reservation) == Phase::kHeld;
+    const IdTable::Room room = id.find_room([&](std::uint64_t reservation) {
+      return memory_.reservations.phase(reservation) == Phase::kHeld &&
+             Resolver(memory_, line, now).still_held(reservation);
     });
     if (room == IdTable::Room::kBusy) return {ReserveResult::kIdBusy, 0, 0};
     if (room == IdTable::Room::kNone) return {ReserveResult::kIdsFull, 0, 0};
@@ -343,12 +394,23 @@ class StockLedger {
     return {result, known.reservation(), 0, known.in_no_queue(), false};
   }
 
-  // Only what the stock decided is final for the id. After a full table or queue the client may try again.
+  // What the id of a request that is refused was told before, else the refusal, remembered if it is final.
+  Answer refuse_id(const Request& request, const Answer& refusal) noexcept {
+    Answer answer = refusal;
+    IdTable::Visit id(memory_.ids, request.hashed_id(secret()));
+    if (!id.locked()) return {ReserveResult::kIdBusy, 0, 0};
+    if (!told_before(id, request, answer)) remember_refused(id, request, refusal);
+    return answer;
+  }
+
+  // Only what the stock decided is final for the id, and only if no hold that is over can have stood in the way. After a
+  // full table or queue the client may try again.
   void remember_refused(IdTable::Visit& id, const Request& request, const Answer& refusal) const noexcept {
     const bool final = refusal.result == ReserveResult::kSoldOut ||
                        refusal.result == ReserveResult::kUserLimit ||
                        refusal.result == ReserveResult::kItemClosed;
-    if (final && !SLUICE_PLANTED(kForgetFailure)) id.remember_refused(request.body(secret()));
+    if (final && !refusal.provisional && !SLUICE_PLANTED(kForgetFailure))
+      id.remember_refused(request.body(secret()));
   }
 
   // Whether the reservation was held, and now is until `until` at least.
@@ -358,12 +420,12 @@ class StockLedger {
            Resolver(memory_, line, now).extend(id, until) == ResolveResult::kDone;
   }
 
-  void sweep_in_passing(ThreadLine& line, ReserveResult result, std::uint64_t now) noexcept {
+  void expire_in_passing(ThreadLine& line, ReserveResult result, std::uint64_t now) noexcept {
     const bool turn = result == ReserveResult::kReserved &&
                       line.counters[kReserved].load(std::memory_order_relaxed) % kPassEvery == 0;
-    if (!turn && result != ReserveResult::kLedgerFull) [[likely]]
+    if (!turn) [[likely]]
       return;
-    if (memory_.control->sweeping == Sweeping::kByPassers) sweep(line, now, std::min(kPassSlots, slots()));
+    if (memory_.control->sweeping == Sweeping::kByPassers) expire_due(line, now, kLookSlots);
   }
 
   static void count(ThreadLine& line, ReserveResult result) noexcept {

@@ -98,6 +98,7 @@ struct StockAnswer {
   bool in_no_queue =
       false;              // kDuplicate, asked by a gate: its order is in no queue, so nobody will handle it
   bool requeued = false;  // kDuplicate: it was in no queue, and has been published again
+  bool provisional = false;  // refused, perhaps because of holds that are over: not remembered
 };
 
 }  // namespace sluice

@@ -46,6 +46,23 @@ struct TestLedger {
                       std::uint64_t id = 0, std::uint64_t hold = kHold) {
     return reserve({{sku(number), quantity}}, user, id, hold);
   }
+  // As the addon asks: what peek() refuses is refused, once holds that are over do not stand in the way.
+  StockAnswer ask(std::vector<StockRequest::Line> lines, std::uint64_t user = 0, std::uint64_t id = 0) {
+    const StockRequest request{lines.data(), static_cast<std::uint32_t>(lines.size()),
+                               user == 0 ? LedgerUser{} : LedgerUser::number(user),
+                               id == 0 ? Key{} : number_key(id), kHold};
+    const ManualClock manual(now);
+    const Clock clock(&manual);
+    CallTime time(clock);
+    StockAnswer verdict = ledger.peek(request);
+    if (verdict.provisional) verdict = ledger.peek_past_due(*line, request, time);
+    if (verdict.result != ReserveResult::kReserved) return ledger.refuse(*line, request, verdict);
+    return ledger.reserve(*line, request, now, [](std::uint64_t) { return true; });
+  }
+  StockAnswer ask(std::uint64_t number, std::uint64_t quantity, std::uint64_t user = 0,
+                  std::uint64_t id = 0) {
+    return ask({{sku(number), quantity}}, user, id);
+  }
   StockAnswer peek(std::uint64_t number, std::uint64_t quantity, std::uint64_t user = 0) {
     const StockRequest::Line one{sku(number), quantity};
     return ledger.peek({&one, 1, user == 0 ? LedgerUser{} : LedgerUser::number(user), Key{}, kHold});
@@ -78,7 +95,7 @@ struct TestLedger {
     return {lines.data(), static_cast<std::uint32_t>(lines.size()), 0};
   }
   ResolveResult cancel(std::uint64_t id) { return ledger.cancel(*line, id, now); }
-  std::uint32_t expire() { return ledger.sweep(*line, now, ledger.slots()); }
+  std::uint32_t expire() { return ledger.expire_due(*line, now); }
 
   std::uint32_t item(std::uint64_t number) { return ledger.items().find(sku(number)); }
   StockCounts counts(std::uint64_t number) { return ledger.items().counts(ledger.items()[item(number)]); }

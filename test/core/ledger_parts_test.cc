@@ -376,7 +376,7 @@ TEST_CASE("parts confirmed, cancelled and returned from several threads, and exp
               strange += record.user.key.low >= 5 || record.client_id.tag != ReservationId::kNumber ||
                          record.client_id.words[0] % 5 != record.user.key.low;
             }
-            if (random.once_in(3)) ended += one.ledger.sweep(*line, now + kHold, one.ledger.slots());
+            if (random.once_in(3)) ended += one.ledger.expire_due(*line, now + kHold);
             break;
         }
         strange += result == ResolveResult::kUnknown || result == ResolveResult::kBadLine;

@@ -69,7 +69,7 @@ TEST_CASE(
           break;
         case 4:
           // Due for this caller, unless it was extended.
-          won += one.ledger.sweep(*line, now + kHold, one.ledger.slots());
+          won += one.ledger.expire_due(*line, now + kHold);
           break;
         default:
           audits_failed += !one.audited();

@@ -134,7 +134,7 @@ TEST_CASE("units that expired during the last step of a reservation are not give
   one.reserve(1, 5, 8);  // without these, what is given back twice would be noticed at once
   const StockAnswer refused = one.reserve_and({{sku(1), 3}}, 7, 0, 1, [&](std::uint64_t id) {
     // Another thread's sweep, after the hold of 1 ns.
-    CHECK(one.ledger.sweep(*one.line, one.now + 1, one.ledger.slots()) == 1);
+    CHECK(one.ledger.expire_due(*one.line, one.now + 1) == 1);
     CHECK(one.ledger.cancel(*one.line, id, one.now + 1) == ResolveResult::kExpired);
     return false;
   });
@@ -263,28 +263,6 @@ TEST_CASE("the lines of a cart may come in another order, the body of its id is 
   CHECK(one.reserve({{sku(2), 1}, {sku(1), 2}}, 7, 5).result == ReserveResult::kIdMismatch);
   CHECK(one.reserve({{sku(1), 1}, {sku(2), 2}}, 8, 5).result == ReserveResult::kIdMismatch);
   CHECK(one.reserve({{sku(1), 1}}, 7, 5).result == ReserveResult::kIdMismatch);
-}
-
-TEST_CASE("those who reserve expire what is due in passing, a bounded number of places at a time") {
-  TestLedger one({4, 256, 4, 4, 0}, Sweeping::kByPassers);
-  one.add(1, 1'000'000);
-  for (int i = 0; i < 256; ++i) one.reserve(1, 1);
-  one.now += kHold - 1;
-  CHECK(one.reserve(1, 1).result == ReserveResult::kLedgerFull);
-  CHECK(one.holds(1, 1'000'000 - 256, 256, 0));  // never early
-  one.now += 1;
-  CHECK(one.reserve(1, 1).result == ReserveResult::kLedgerFull);
-  CHECK(one.sum(StockLedger::kExpired) == 64);
-  // From now on each 64th reservation passes over 64 places.
-  for (int i = 0; i < 64; ++i) REQUIRE(one.reserve(1, 1).result == ReserveResult::kReserved);
-  CHECK(one.sum(StockLedger::kExpired) == 128);
-  CHECK(one.audited());
-  TestLedger manual({4, 1, 4, 4, 0}, Sweeping::kAsked);
-  manual.add(1, 10);
-  manual.reserve(1, 1);
-  manual.now += kHold;
-  CHECK(manual.reserve(1, 1).result == ReserveResult::kLedgerFull);
-  CHECK(manual.sum(StockLedger::kExpired) == 0);
 }
 
 TEST_CASE("peek sees what reserve would refuse, and changes nothing") {

@@ -10,8 +10,14 @@ const weaker = {
   release: ['relaxed'],
   consume: ['relaxed'],
   acq_rel: ['acquire', 'release'],
-  seq_cst: ['acq_rel'], // of a fence; loads and stores are never seq_cst here (see `refuse`)
 };
+
+/** A fence, a load and an exchange that are seq_cst are each weakened to the strongest that is not. */
+function weakerSeqCst(code) {
+  if (code.includes('fence(')) return ['acq_rel'];
+  if (code.includes('.load(')) return ['acquire'];
+  return code.includes('.store(') ? ['release'] : ['acq_rel'];
+}
 
 /** Every way to weaken one order of `header` (a path below native/), found by reading its text. */
 export async function mutantsOf(header) {
@@ -23,9 +29,8 @@ export async function mutantsOf(header) {
     for (const match of code.matchAll(/memory_order(?:_|::)(\w+)/g)) {
       const order = match[1];
       if (order === 'relaxed') continue;
-      if (order === 'seq_cst' && !code.includes('fence('))
-        refuse(header, index, 'only a fence may be seq_cst');
-      for (const weak of weaker[order] ?? refuse(header, index, `unknown order ${order}`)) {
+      const weakened = order === 'seq_cst' ? weakerSeqCst(code) : weaker[order];
+      for (const weak of weakened ?? refuse(header, index, `unknown order ${order}`)) {
         const at = match.index + match[0].length - order.length;
         const changed = line.slice(0, at) + weak + line.slice(at + order.length);
         mutants.push({

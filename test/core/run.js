@@ -35,6 +35,7 @@ const models = [
   { name: 'queue', headers: ['core/ring.h', 'core/doorbell.h'] },
   { name: 'waiting', headers: ['core/waiting_line.h', 'core/spin_lock.h'] },
   { name: 'quiesce', headers: ['core/quiesce.h'] },
+  { name: 'deadlines', headers: ['core/deadline_index.h'] },
   // user_table.h is explored too, but its orders are not mutated: no scenario of the model tells them apart yet.
   {
     name: 'ledger',

@@ -58,6 +58,26 @@ describe('admit', () => {
     expect(stock.expire()).toBe(1);
   });
 
+  it('does not refuse because of holds that are over: they expire first', () => {
+    const clock = new ManualClock();
+    const queue = Queue.create(Order, { capacity: 10, clock });
+    const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 1, burst: 3 }, clock });
+    const stock = Stock.create({ items: [{ sku: 1, quantity: 1, perUser: 1 }], clock, holdMs: 100 });
+    const gate = Gate.create({ queue, limiter, stock, fields });
+    expect(gate.admit(order(1))).toMatchObject({ outcome: 'admitted' });
+    clock.advance(99);
+    expect(gate.admit(order(2))).toEqual({ outcome: 'sold-out' });
+    clock.advance(1);
+    expect(gate.admit(order(3))).toMatchObject({ outcome: 'admitted', duplicate: false });
+    expect(gate.stats()).toMatchObject({ admitted: 2, soldOut: 1 });
+    // The second is charged and queued as any other.
+    expect(queue.depth).toBe(2);
+    expect(limiter.tryAcquire()).toMatchObject({ allowed: true });
+    expect(limiter.tryAcquire()).toMatchObject({ allowed: false });
+    expect(stock.stats()).toMatchObject({ reserved: 2, expired: 1 });
+    stock.audit();
+  });
+
   it('reads its fields from every type of whole number', () => {
     const Wide = record({ flag: bool, a: u8, b: u16, c: u32, d: u53, e: u64 });
     const values = { flag: true, a: 1, b: 1, c: 1, d: 1, e: 1n };

@@ -19,6 +19,7 @@ const faults = {
   kDropTooEarly: 'drop-oldest drops one too many',
   kStarveLanes: 'lanes do not get their share',
   kExpireEarly: 'a reservation expires a nanosecond early',
+  kSkipLook: 'a refusal does not look at holds that are over',
   kSameGeneration: 'a place is used again without a new generation',
   kShorterHold: 'an extension can shorten a hold',
   kKeepUserCount: 'an expired reservation still counts for its user',

@@ -82,6 +82,72 @@ describe('a reservation expires', () => {
     expect(stock.audit()).toEqual({ items: 1, held: 0 });
   });
 
+  it('when it would stand in the way of another: nobody is refused because of it', () => {
+    const clock = new ManualClock();
+    const stock = Stock.create({ items: [{ sku: 1, quantity: 2, perUser: 2 }], holdMs: 100, clock });
+    reserved(stock.reserve({ sku: 1, quantity: 2, user: 1 }));
+    clock.advance(100 - nanosecond);
+    expect(stock.reserve({ sku: 1, quantity: 1, user: 2, id: 1 })).toEqual({ ok: false, reason: 'sold-out' });
+    clock.advance(nanosecond);
+    reserved(stock.reserve({ sku: 1, quantity: 1, user: 2, id: 2 }));
+    stock.restock(1, 10);
+    reserved(stock.reserve({ sku: 1, quantity: 2, user: 1 }));
+    expect(stock.reserve({ sku: 1, quantity: 1, user: 1, id: 3 })).toEqual({
+      ok: false,
+      reason: 'user-limit',
+    });
+    clock.advance(100);
+    reserved(stock.reserveAll([{ sku: 1, quantity: 2 }], { user: 1, id: 4 }));
+    expect(stock.reserve({ sku: 1, quantity: 1, user: 2, id: 1 })).toEqual({
+      ok: false,
+      reason: 'already-failed',
+    });
+    expect(stock.stats()).toMatchObject({ reserved: 4, expired: 3 });
+    stock.audit();
+  });
+
+  it('when it fills a table that another needs a place in', () => {
+    const clock = new ManualClock();
+    const small = { maxReservations: 1, maxUsers: 1, holdMs: 1, clock };
+    const stock = Stock.create({ items: [{ sku: 1, quantity: 9, perUser: 1 }], ...small });
+    for (let user = 0; user < 5; user++) {
+      reserved(stock.reserve({ sku: 1, quantity: 1, user, id: user }));
+      const other = { sku: 1, quantity: 1, user: 9, id: 9 };
+      expect(stock.reserve(other)).toEqual({ ok: false, reason: 'users-full' });
+      clock.advance(1);
+    }
+    const ids = Stock.create({ items: [{ sku: 1, quantity: 99 }], maxIds: 1, holdMs: 1, clock });
+    let id = 0;
+    while (ids.reserve({ sku: 1, quantity: 1, id }).ok) id++;
+    expect(ids.reserve({ sku: 1, quantity: 1, id })).toEqual({ ok: false, reason: 'ids-full' });
+    clock.advance(1);
+    reserved(ids.reserve({ sku: 1, quantity: 1, id }));
+    stock.audit();
+    ids.audit();
+  });
+
+  it('in parts where very many are over at once: an id is not told for good what may still change', () => {
+    const clock = new ManualClock();
+    const items = [
+      { sku: 1, quantity: 1e6 },
+      { sku: 2, quantity: 1 },
+    ];
+    const stock = Stock.create({ items, maxReservations: 10_000, holdMs: 1, clock });
+    for (let i = 0; i < 5_000; i++) reserved(stock.reserve({ sku: 1, quantity: 1 }));
+    reserved(stock.reserve({ sku: 2, quantity: 1 }));
+    clock.advance(1);
+    const last = { sku: 2, quantity: 1, id: 5 };
+    let refused = 0;
+    for (let answer = stock.reserve(last); !answer.ok; answer = stock.reserve(last)) {
+      expect(answer.reason).toBe('sold-out');
+      refused++;
+    }
+    expect(refused).toBeGreaterThan(5);
+    expect(refused).toBeLessThan(50);
+    expect(stock.stats().expired).toBe(5_001);
+    stock.audit();
+  });
+
   it('never by itself on a manual clock', async () => {
     const clock = new ManualClock();
     const stock = Stock.create({ items: [{ sku: 1, quantity: 1 }], holdMs: 1, clock });

@@ -39,12 +39,17 @@ export class LedgerModel {
   /** What the ledger must answer: a refusal, an earlier reservation, or 'new'. */
   expectReserve({ sku, quantity, user, id }: ReserveOptions): Refusal | bigint | 'new' {
     const body = JSON.stringify([sku, quantity, user]);
+    const asked = { sku, quantity, user: user as number };
+    // What is over and may stand in the way expires first.
+    const hindered = ['sold-out', 'user-limit'].includes(this.#refusal(asked) ?? '');
+    if (hindered && this.units(sku, 'held') > 0) this.expire();
     const known = typeof id === 'number' ? this.#answers.get(id) : undefined;
     if (known !== undefined) {
       if (known.body !== body) return 'id-mismatch';
       return known.answer === 'failed' ? 'already-failed' : known.answer;
     }
-    const refusal = this.#refusal({ sku, quantity, user: user as number });
+    const first = this.#refusal(asked);
+    const refusal = first === 'ledger-full' && this.expire() > 0 ? this.#refusal(asked) : first;
     const final = refusal === 'sold-out' || refusal === 'user-limit';
     if (final && typeof id === 'number') this.#answers.set(id, { body, answer: 'failed' });
     return refusal ?? 'new';

@@ -80,10 +80,9 @@ export class GateAuditor<T> {
     if (ledger !== undefined) {
       if (lines.some(({ quantity }) => quantity === 0)) return { error: 'ERR_SLUICE_FIELD' };
       // Sold out comes before all else, and charges nothing.
+      const objection = ledger.objectionPastDue(lines, user, now);
       const stranded = ledger.stranded(lines, who, now) !== undefined;
-      if (!stranded && ledger.objection(lines, user)) {
-        return answered(ledger.reserve(name, now, lines, who, holdNs));
-      }
+      if (!stranded && objection) return answered(ledger.reserve(name, now, lines, who, holdNs));
     }
     const stranded = ledger?.stranded(lines, who, now);
     const recalled = stranded === undefined ? ledger?.recall(lines, who) : undefined;

@@ -110,6 +110,22 @@ export class Ledger {
     return answer;
   }
 
+  /**
+   * What the stock has against a cart, once holds that are over do not stand in its way: if units of the item in question
+   * are held, all that is due expires first.
+   */
+  objectionPastDue(cart: readonly Line[], user: string | undefined, now: number): Answer | undefined {
+    const objection = this.objection(cart, user);
+    if (objection === undefined || !('reason' in objection)) return objection;
+    const { reason, sku } = objection;
+    if (reason !== 'sold-out' && reason !== 'user-limit') return objection;
+    const { reserved, group } = this.#item(sku as Sku);
+    const ofGroup = reason === 'user-limit' && group !== undefined;
+    if (reserved === 0 && !ofGroup) return objection;
+    this.expire(now);
+    return this.objection(cart, user);
+  }
+
   /** Until when a reservation is held; undefined if it is not. */
   heldUntil(name: number): number | undefined {
     return this.phase(name) === 'held' ? this.reservations.get(name)?.deadline : undefined;
@@ -161,19 +177,30 @@ export class Ledger {
   }
 
   #answer(name: number, now: number, lines: readonly Line[], who: Who, holdNs: number): Answer {
+    this.objectionPastDue(lines, who.user, now);
     const recalled = this.recall(lines, who);
     if (recalled !== undefined) return recalled;
     const { id, user } = who;
-    const held = (answer: number): boolean => this.phase(answer) === 'held';
+    const held = (answer: number): boolean => {
+      if (this.phase(answer) === 'held' && this.#isDue(answer, now)) this.#expire(answer, now);
+      return this.phase(answer) === 'held';
+    };
     const objection = this.objection(lines, user);
     if (objection === undefined && id !== undefined && !this.ids.hasRoom(held))
       return { ok: false, reason: 'ids-full' };
-    const answer = objection ?? this.#take(name, now, lines, who, holdNs);
+    const answer = objection ?? this.#takePastDue(name, now, lines, who, holdNs);
     if (id === undefined || !('ok' in answer)) return answer;
     const body = bodyOf(lines, user);
     if (answer.ok) this.ids.admit(id, body, name, who.byGate === true, held);
     else if (final.has(answer.reason)) this.ids.refuse(id, body);
     return answer;
+  }
+
+  /** If it is refused, what is due expires, and it is tried again. */
+  #takePastDue(name: number, now: number, lines: readonly Line[], who: Who, holdNs: number): Answer {
+    const answer = this.#take(name, now, lines, who, holdNs);
+    const again = 'reason' in answer && this.expire(now) > 0;
+    return again ? this.#take(name, now, lines, who, holdNs) : answer;
   }
 
   #take(name: number, now: number, lines: readonly Line[], { user, id }: Who, holdNs: number): Answer {

@@ -1,0 +1,194 @@
+// The index of deadlines under Relacy: holds that are inserted while others look. Usage and exit codes as in
+// queue_model.cc.
+#include <algorithm>
+#include <memory>
+
+#include "core/deadline_index.h"
+#include "explore.h"
+
+namespace sluice::model {
+
+// Slots of a table, each with the deadline of what is held in it, under an index of two leaves.
+template <std::uint32_t kGroup>
+class IndexModel {
+ public:
+  using Index = DeadlineIndex<RelacyAtomics, kGroup>;
+  static constexpr std::uint32_t kSlots = 2 * kGroup;
+  static constexpr std::uint64_t kFree = Index::kNever;
+
+  IndexModel() : index(made(), kSlots) {
+    index.format();
+    for (auto& deadline : deadlines) deadline.store(kFree, std::memory_order_relaxed);
+  }
+  ~IndexModel() {
+    index.for_words([](auto& word) { std::destroy_at(&word); });
+  }
+
+  void hold(std::uint32_t slot, std::uint64_t deadline) {
+    deadlines[slot].store(deadline, std::memory_order_release);
+    index.insert(slot, deadline);
+  }
+  // Leaves its bound, as a hold that was confirmed does.
+  void end(std::uint32_t slot) { deadlines[slot].store(kFree, std::memory_order_relaxed); }
+  void look(std::uint64_t now, std::uint32_t slots = LookBudget::kUnlimited) {
+    LookBudget budget(slots);
+    index.look(now, budget, [&](std::uint32_t slot, std::uint32_t end) {
+      std::uint64_t earliest = kFree;
+      for (; slot < end; ++slot) {
+        // Relaxed: the order between this and the words is the index's business.
+        std::uint64_t deadline = deadlines[slot].load(std::memory_order_relaxed);
+        if (deadline <= now && deadlines[slot].compare_exchange_strong(
+                                   deadline, kFree, std::memory_order_relaxed, std::memory_order_relaxed)) {
+          deadline = kFree;
+        }
+        earliest = std::min(earliest, deadline);
+      }
+      return earliest;
+    });
+  }
+  bool held(std::uint32_t slot, std::uint64_t deadline) {
+    return deadlines[slot].load(std::memory_order_relaxed) == deadline;
+  }
+  // Every hold is found when it is due.
+  void check() {
+    for (std::uint32_t slot = 0; slot < kSlots; ++slot) {
+      const std::uint64_t deadline = deadlines[slot].load(std::memory_order_relaxed);
+      require(deadline == kFree || index.covers(slot, deadline), "a hold is found when it is due");
+    }
+  }
+
+  Index index;
+  Atomic<std::uint64_t> deadlines[kSlots];
+
+ private:
+  static void* made() {
+    Index(memory_, kSlots).for_words([](auto& word) { std::construct_at(&word); });
+    return memory_;
+  }
+  alignas(kCacheLine) static inline std::byte memory_[4'096];
+};
+
+// A hold is inserted under bounds that a look is just raising.
+struct InsertWhileLooking : rl::test_suite<InsertWhileLooking, 2> {
+  IndexModel<1> model;
+
+  void before() {
+    model.hold(0, 1);
+    model.end(0);
+    model.hold(1, 9);
+  }
+  void thread(unsigned index) {
+    if (index == 0) {
+      model.hold(0, 5);
+    } else {
+      model.look(2);
+    }
+  }
+  void after() { model.check(); }
+};
+
+// A hold is inserted under a leaf that the look need not visit: the order between the levels alone decides.
+template <std::uint32_t kGroup>
+struct RaiseTheRoot : rl::test_suite<RaiseTheRoot<kGroup>, kGroup + 1> {
+  IndexModel<kGroup> model;
+
+  void before() {
+    for (const std::uint32_t slot : {0u, kGroup}) {
+      model.hold(slot, 1);
+      model.end(slot);
+    }
+    model.look(2, kGroup);  // raises the first leaf only: the root is still early
+  }
+  void thread(unsigned index) {
+    if (index == kGroup) {
+      model.look(2);
+      return;
+    }
+    model.hold(index, 5 + index);
+    if (index == 0) return;
+    model.look(6);
+    require(!model.held(index, 6) || model.index.due(6), "who looks when a hold is due finds it");
+  }
+  void after() { model.check(); }
+};
+
+// Two of one leaf, and a look: who finds that another has lowered a bound relies on it.
+template <bool kEmpty>
+struct TwoInsert : rl::test_suite<TwoInsert<kEmpty>, 3> {
+  IndexModel<2> model;
+
+  void before() {
+    if (kEmpty) return;
+    model.hold(2, 1);
+    model.hold(0, 1);
+    model.end(0);
+  }
+  void thread(unsigned index) {
+    if (index == 0) {
+      model.hold(0, 5);
+    } else if (index == 1) {
+      model.hold(1, 6);
+      // From now on it is found, or another look is not over yet.
+      model.look(6);
+      require(!model.held(1, 6) || model.index.due(6), "who looks when a hold is due finds it");
+    } else {
+      model.look(kEmpty ? 5 : 2);
+    }
+  }
+  void after() { model.check(); }
+};
+
+// Two look at what is due while a third inserts. What is due is gone when nothing is due any more.
+struct TwoLook : rl::test_suite<TwoLook, 3> {
+  IndexModel<1> model;
+
+  void before() {
+    model.hold(0, 1);
+    model.hold(1, 2);
+  }
+  void thread(unsigned index) {
+    if (index == 2) {
+      model.hold(0, 4);
+      return;
+    }
+    model.look(2);
+    if (model.index.due(2)) return;  // another one is at it
+    require(!model.held(1, 2), "nothing is due once what was due has expired");
+  }
+  void after() { model.check(); }
+};
+
+// Who finds nothing due sees what became of that which was, whichever look it was.
+struct SeeWhatExpired : rl::test_suite<SeeWhatExpired, 3> {
+  IndexModel<1> model;
+  PlainWord units{0};
+
+  void before() { model.hold(0, 1); }
+  void thread(unsigned index) {
+    const Site here = Site::current();
+    if (index == 2) {
+      if (!model.index.due(1)) require(units(info(here)).load() != 0, "the units are back");
+      return;
+    }
+    LookBudget budget(LookBudget::kUnlimited);
+    model.index.look(1, budget, [&](std::uint32_t, std::uint32_t) {
+      // One look at a time.
+      units(info(here)).store(units(info(here)).load() + 1);
+      return IndexModel<1>::kFree;
+    });
+  }
+};
+
+}  // namespace sluice::model
+
+int main(int count, char** arguments) {
+  using namespace sluice::model;
+  const unsigned long executions = executions_wanted(count, arguments);
+  explore<InsertWhileLooking>("a hold is inserted under a look", executions);
+  explore<RaiseTheRoot<1>>("a hold is inserted under a word that is being raised", executions);
+  explore<RaiseTheRoot<2>>("two holds are inserted under a word that is being raised", executions);
+  explore<TwoInsert<false>>("two holds are inserted under a look", executions);
+  explore<TwoInsert<true>>("two holds are inserted where nothing was", executions);
+  explore<TwoLook>("two look, and a hold is inserted", executions);
+  explore<SeeWhatExpired>("who finds nothing due sees what has expired", executions);
+}
