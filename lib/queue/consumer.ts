@@ -121,7 +121,7 @@ export class Consumer<T> {
       throw optionError('Queue.drain: max', 'a whole number from 0', max, typeof max !== 'number');
     }
     this.#notDraining();
-    const { view } = this.#out;
+    const view = this.#out.view();
     const before = this.#busy;
     let visited = 0;
     const mayExpire = this.#freshMs < Infinity;

@@ -269,7 +269,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   /**
    * Calls `visit` with the records in the queue, oldest first, at most `max` of them (default: as many as the queue
    * can hold, so that it ends however fast others push), and returns how many. The view is reused: it is good until
-   * `visit` returns; `toObject()` copies. Allocates nothing. A record leaves the queue after its visit, at the latest
+   * `visit` returns; `toObject()`, `{ ...view }` and `structuredClone(view)` copy. Allocates nothing. A record leaves the queue after its visit, at the latest
    * with the end of its batch of 64; if `visit` throws, the record it was called with is gone and the others stay.
    * With `ttlMs`, deadlines are looked at again after a visit that took more than 0.1 ms. `visit` must not consume
    * from this queue.

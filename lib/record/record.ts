@@ -6,7 +6,10 @@ import { type Field, isField, type NumberKind, type Place } from './fields.js';
 import { OctetsCodec } from './octets.js';
 import { jsonText, TextCodec } from './text.js';
 
-/** A record in a buffer: reads its fields in place. Reused for the next record, so copy what you keep. */
+/**
+ * A record in a buffer: reads its fields in place. Reused for the next record, so copy what you keep: `toObject()`,
+ * `{ ...view }` and `structuredClone(view)` do. In JSON and on the console it is the record.
+ */
 export type RecordView<T> = Readonly<T> & { toObject(): T };
 
 /** Encodes to and decodes from one buffer. Positions are bytes from its start. */
@@ -16,8 +19,8 @@ export interface Codec<T> {
   /** As `encode`, for `count` values of `list` from index `first`: one behind the other from the start, the last first. */
   encodeMany(list: readonly T[], first: number, count: number): void;
   decode(at: number): T;
-  /** Reads the record at the position given to `move`. */
-  readonly view: RecordView<T>;
+  /** Reads the record at the position given to `move`. Always the same. */
+  view(): RecordView<T>;
   move(at: number): void;
 }
 
@@ -185,7 +188,7 @@ function compile<T>(
     encode.push(`if (!(${field.check.replaceAll(/\bv\b/g, v)})) ${failed};`);
     encode.push(field.writeTells ? `if (!${write}) ${failed};` : `${write};`);
     object.push(`${key}: ${field.read(`at + ${offset}`)}`);
-    getters.push(`get [${key}]() { return ${field.read(`this.#at + ${offset}`)}; }`);
+    getters.push(`get [${key}]() { return ${field.read(`shownAt + ${offset}`)}; }`);
   }
   // Stands in the loop too: as a function it would be too long for V8 to inline.
   const body = `
@@ -195,14 +198,18 @@ function compile<T>(
       ${encode.join('\n')}`;
   const source = `'use strict';
     ${[...kinds].map((kind) => `const as${kind} = new arrays.${kind}Array(buffer);`).join('\n')}
-    let move;
-    class View {
-      #at = 0;
-      ${getters.join('\n')}
-      toObject() { return decode(this.#at); }
-      static {
-        move = (view, at) => { view.#at = at; };
-      }
+    let shown;
+    let shownAt = 0;
+    // The fields are its own, so that they are copied with it. With a prototype of its own, so that V8 does not take
+    // it for an object of another codec with other getters, and keeps it fast.
+    function show() {
+      return shown ??= Object.freeze({
+        __proto__: {
+          toObject() { return decode(shownAt); },
+          [Symbol.for('nodejs.util.inspect.custom')]() { return decode(shownAt); },
+        },
+        ${getters.join(',\n')}
+      });
     }
     function encode(record, at) {
       ${body}
@@ -215,8 +222,7 @@ function compile<T>(
       }
     }
     function decode(at) { return { ${object.join(', ')} }; }
-    const shown = new View();
-    return { encode, encodeMany, decode, view: shown, move(at) { move(shown, at); } };`;
+    return { encode, encodeMany, decode, view: show, move(at) { shownAt = at; } };`;
   return new Function(...parameters, source) as CodecFactory<T>;
 }
 

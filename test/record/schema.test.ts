@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { bytes, type Field, oneOf, Queue, RecordType, record, u8, u16, u32, utf8 } from 'sluice';
 import { describe, expect, it } from 'vitest';
 import { expectError, thrown } from '../thrown.js';
@@ -212,6 +213,43 @@ describe('the view of a record', () => {
     expect(copies).toStrictEqual(rows);
   });
 
+  it('is copied whole when it is spread, cloned, stringified, listed or shown', () => {
+    const queue = Queue.create(Row, { capacity: 8 });
+    queue.tryPushMany(rows);
+    const copiers: Array<(view: object) => unknown> = [
+      (view) => ({ ...view }),
+      (view) => structuredClone(view),
+      (view) => Object.assign({}, view),
+      (view) => Object.fromEntries(Object.entries(view)),
+      ({ ...rest }) => rest,
+    ];
+    const copies: unknown[] = [];
+    const printed: string[] = [];
+    queue.drain((view) => {
+      copies.push(copiers[view.number]?.(view));
+      printed.push(inspect(view), JSON.stringify(view));
+    });
+    queue.tryPush({ number: 99, text: 'later', blob: Uint8Array.of(9) });
+    queue.tryPop();
+    expect(copies).toStrictEqual(rows);
+    expect(printed).toEqual(rows.flatMap((row) => [inspect(row), JSON.stringify(row)]));
+  });
+
+  it('of one queue is not that of another', () => {
+    const queues = [1, 2, 3].map((number) => {
+      const queue = Queue.create(Row, { capacity: 1 });
+      queue.tryPush({ number, text: '', blob: new Uint8Array() });
+      return queue;
+    });
+    const seen: number[] = [];
+    queues[0]?.drain((first) => {
+      queues[1]?.drain((second) => {
+        queues[2]?.drain((third) => seen.push(first.number, second.number, third.number));
+      });
+    });
+    expect(seen).toEqual([1, 2, 3]);
+  });
+
   it('cannot be written to', () => {
     const queue = Queue.create(Row, { capacity: 8 });
     queue.tryPushMany(rows);
@@ -219,6 +257,7 @@ describe('the view of a record', () => {
       expect(() => {
         (view as { number: number }).number = 7;
       }).toThrow(TypeError);
+      expect(() => Object.assign(view, { other: 7 })).toThrow(TypeError);
     }, 1);
   });
 
