@@ -28,7 +28,7 @@ export const group = {
       cases: all.map(({ title: subject, file }) => ({
         subject,
         run: async ({ quick }) => {
-          const extent = quick ? { runs: 2, warmUpRuns: 6 } : { runs: 16, warmUpRuns: 16 };
+          const extent = quick ? { runs: 2, warmUpRuns: 6 } : { runs: 16, warmUpRuns: 32 };
           const { push, drain, perMillion } = await measureAllocation(file, extent);
           return { [ids.push]: push, [ids.drain]: drain, [ids.collections]: perMillion };
         },

@@ -21,7 +21,10 @@ export function made<T extends object>(what: string, answer: T | string): T {
         `${what}: the record differs from the one the queue was created with`,
       );
     case 'too-many-threads':
-      throw new SluiceError('ERR_SLUICE_THREADS', `${what}: attached 256 times already, which is the most`);
+      throw new SluiceError(
+        'ERR_SLUICE_THREADS',
+        `${what}: 256 threads have it attached already, which is the most`,
+      );
     case 'no-memory':
       throw new SluiceError('ERR_SLUICE_MEMORY', `${what}: the system has no memory to give`);
     case 'queue-gated':

@@ -133,8 +133,8 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   /**
    * The queue of another thread (or of this one), by its handle.
    * @throws TypeError (`ERR_SLUICE_OPTION`) if it is no queue's handle; SluiceError `ERR_SLUICE_HANDLE` if the queue
-   *   is gone, `ERR_SLUICE_SCHEMA` if it was created with another record, `ERR_SLUICE_THREADS` if it is attached
-   *   256 times already.
+   *   is gone, `ERR_SLUICE_SCHEMA` if it was created with another record, `ERR_SLUICE_THREADS` if 256 threads
+   *   have it attached; however often one does, it counts once.
    */
   static attach<T>(record: RecordType<T>, handle: QueueHandle, options?: AttachOptions<T>): Queue<T> {
     const where = 'Queue.attach';

@@ -2,6 +2,8 @@
 
 #include <vector>
 
+#include "addon/registry.h"
+
 namespace sluice {
 
 Attachment::Attachment(Environment& environment) : environment_(environment) {
@@ -17,7 +19,9 @@ void Attachment::detach() {
   on_detach();
 }
 
-Environment::Environment(napi_env env) : env_(env) { napi_get_uv_event_loop(env, &loop_); }
+Environment::Environment(napi_env env) : env_(env), number_(Registry::instance().next_number()) {
+  napi_get_uv_event_loop(env, &loop_);
+}
 
 void Environment::install(napi_env env) {
   auto* environment = new Environment(env);

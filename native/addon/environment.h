@@ -5,6 +5,7 @@
 #include <node_api.h>
 #include <uv.h>
 
+#include <cstdint>
 #include <unordered_set>
 
 namespace sluice {
@@ -39,6 +40,8 @@ class Environment {
   static Environment& of(napi_env env);
 
   napi_env env() const { return env_; }
+  // Its number among the owners of thread lines: all that this thread attaches of one object shares a line.
+  std::uint64_t number() const { return number_; }
   uv_loop_t* loop() const { return loop_; }
 
   // A loop handle is being closed / has been closed. The thread's end waits for the last one.
@@ -52,6 +55,7 @@ class Environment {
   void finish_if_done();
 
   napi_env env_;
+  const std::uint64_t number_;
   uv_loop_t* loop_ = nullptr;
   std::unordered_set<Attachment*> attachments_;
   unsigned closing_ = 0;

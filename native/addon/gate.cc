@@ -31,7 +31,7 @@ GateAttachment::GateAttachment(Environment& environment, std::shared_ptr<SharedG
 
 GateAttachment* GateAttachment::make(Environment& environment, std::shared_ptr<SharedGate> shared,
                                      const GateParts& parts) {
-  ThreadLine* line = shared->lines().acquire();
+  ThreadLine* line = shared->lines().acquire(environment.number());
   return line == nullptr ? nullptr : new GateAttachment(environment, std::move(shared), parts, line);
 }
 

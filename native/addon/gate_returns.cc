@@ -3,20 +3,28 @@
 namespace sluice {
 
 GateReturns::~GateReturns() {
-  if (limiter_) limiter_->limiter.lines().release(limiter_->line);
-  if (stock_) stock_->ledger.lines().release(stock_->line);
+  if (limiter_) {
+    const std::lock_guard<std::mutex> guard(limiter_->shared->returns_mutex);
+    limiter_->limiter.lines().release(limiter_->line);
+  }
+  if (stock_) {
+    const std::lock_guard<std::mutex> guard(stock_->shared->returns_mutex);
+    stock_->ledger.lines().release(stock_->line);
+  }
 }
 
 bool GateReturns::open(std::shared_ptr<SharedLimiter> limiter, std::shared_ptr<SharedStock> stock) {
   if (limiter != nullptr) {
+    const std::lock_guard<std::mutex> guard(limiter->returns_mutex);
     Limiter view = limiter->view();
-    ThreadLine* line = view.lines().acquire();
+    ThreadLine* line = view.lines().acquire(ThreadLines::kReturns);
     if (line == nullptr) return false;
     limiter_.emplace(LimiterView{std::move(limiter), view, line});
   }
   if (stock != nullptr) {
+    const std::lock_guard<std::mutex> guard(stock->returns_mutex);
     StockLedger view = stock->view();
-    ThreadLine* line = view.lines().acquire();
+    ThreadLine* line = view.lines().acquire(ThreadLines::kReturns);
     if (line == nullptr) return false;
     stock_.emplace(StockView{std::move(stock), view, line});
   }
@@ -25,6 +33,7 @@ bool GateReturns::open(std::shared_ptr<SharedLimiter> limiter, std::shared_ptr<S
 
 void GateReturns::give_back(const AdmittedOrder& order) {
   if (stock_ && order.reserved()) {
+    const std::lock_guard<std::mutex> guard(stock_->shared->returns_mutex);
     stock_->ledger.cancel(*stock_->line, order.reservation, stock_->shared->time.clock().now());
   }
   release_place(order);
@@ -33,6 +42,7 @@ void GateReturns::give_back(const AdmittedOrder& order) {
 void GateReturns::release_place(const AdmittedOrder& order) {
   if (!limiter_ || !order.admitted()) return;
   auto& [shared, limiter, line] = *limiter_;
+  const std::lock_guard<std::mutex> guard(shared->returns_mutex);
   const Key* key = order.key == Key{} ? nullptr : &order.key;
   const std::uint32_t waiting_max = shared->config.waiting_max;
   if (!limiter.release(*line, 1, key) || waiting_max == 0) return;

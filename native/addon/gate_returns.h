@@ -27,7 +27,7 @@ class GateReturns : public OrderReturns {
   void release_place(const AdmittedOrder& order);
 
  private:
-  // What is shared, as these returns see it: with a line of their own.
+  // What is shared, as these returns see it: with a line that those of other gates share, too.
   struct LimiterView {
     std::shared_ptr<SharedLimiter> shared;
     Limiter limiter;

@@ -14,17 +14,17 @@ LimiterAttachment::LimiterAttachment(Environment& environment, std::shared_ptr<S
       line_of_waiters_(limiter_, shared_->line_memory(), shared_->config.waiting_max),
       line_(line),
       clock_(shared_->time.clock()),
-      number_(Registry::instance().next_attachment()),
+      number_(Registry::instance().next_number()),
       queue_(shared_->queue == nullptr ? nullptr : std::make_unique<Queue>(shared_->queue->view())),
       watched_(shared_->watched == nullptr ? nullptr : std::make_unique<Queue>(shared_->watched->view())) {
-  limiter_.overload(*line_, 0, 0);  // what an earlier owner of the line left
+  if (line_->users == 1) limiter_.overload(*line_, 0, 0);  // what an earlier owner of the line left
   if (watched_ != nullptr) {
     limiter_.watch_with(QueueWatch(shared_->watch_memory(), *watched_, shared_->config.watch));
   }
 }
 
 LimiterAttachment* LimiterAttachment::make(Environment& environment, std::shared_ptr<SharedLimiter> shared) {
-  ThreadLine* line = shared->view().lines().acquire();
+  ThreadLine* line = shared->view().lines().acquire(environment.number());
   return line == nullptr ? nullptr : new LimiterAttachment(environment, std::move(shared), line);
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <mutex>
 #include <unordered_map>
 
 #include "addon/bells.h"
@@ -23,6 +24,7 @@ struct SharedLimiter : SharedObject {
   SharedLimiter() : SharedObject(ObjectKind::kLimiter) {}
 
   Segment segment;
+  std::mutex returns_mutex;  // of the line that all GateReturns share
   LimiterConfig config;
   double max_loop_delay_ms = 0;  // 0: the adaptive tier is absent; measured in JavaScript
   double adaptive_interval_ms = 0;

@@ -16,10 +16,10 @@ QueueAttachment::QueueAttachment(Environment& environment, std::shared_ptr<Share
       consumer_(queue_),
       line_(line),
       clock_(shared_->time.clock()),
-      number_(Registry::instance().next_attachment()) {}
+      number_(Registry::instance().next_number()) {}
 
 QueueAttachment* QueueAttachment::make(Environment& environment, std::shared_ptr<SharedQueue> shared) {
-  ThreadLine* line = shared->view().lines().acquire();
+  ThreadLine* line = shared->view().lines().acquire(environment.number());
   return line == nullptr ? nullptr : new QueueAttachment(environment, std::move(shared), line);
 }
 

@@ -61,10 +61,10 @@ class Registry {
     return std::static_pointer_cast<Object>(object);
   }
 
-  // A number that no other attachment of this process has: 1, 2, ...
-  std::uint64_t next_attachment() {
+  // A number that no other attachment or environment of this process has: 1, 2, ...
+  std::uint64_t next_number() {
     const std::lock_guard<std::mutex> guard(mutex_);
-    return ++last_attachment_;
+    return ++last_number_;
   }
 
  private:
@@ -72,7 +72,7 @@ class Registry {
   std::unordered_map<std::uint64_t, std::weak_ptr<SharedObject>> objects_;
   std::size_t kept_ = 0;  // entries after the dead were last forgotten
   std::uint64_t last_id_ = 0;
-  std::uint64_t last_attachment_ = 0;
+  std::uint64_t last_number_ = 0;
 };
 
 }  // namespace sluice

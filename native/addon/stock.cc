@@ -19,7 +19,7 @@ StockAttachment::StockAttachment(Environment& environment, std::shared_ptr<Share
       clock_(shared_->time.clock()) {}
 
 StockAttachment* StockAttachment::make(Environment& environment, std::shared_ptr<SharedStock> shared) {
-  ThreadLine* line = shared->view().lines().acquire();
+  ThreadLine* line = shared->view().lines().acquire(environment.number());
   return line == nullptr ? nullptr : new StockAttachment(environment, std::move(shared), line);
 }
 

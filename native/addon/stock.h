@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 
 #include "addon/clock.h"
 #include "addon/environment.h"
@@ -16,6 +17,7 @@ struct SharedStock : SharedObject {
   SharedStock() : SharedObject(ObjectKind::kStock) {}
 
   Segment segment;
+  std::mutex returns_mutex;  // of the line that all GateReturns share
   LedgerShape shape;
   ClockSource time;
 

@@ -1,7 +1,10 @@
 // One cache line for each attached thread: counters that cost their writer no contention, and a flag that says
 // "inside an operation", so that a reader can wait for a moment at which nobody is (see quiesce.h).
 //
-//   line i: | owned | inside | counters[kThreadCounters] |      written by its owner only, read by anyone
+//   line i: | owner | inside | users | counters[kThreadCounters] |   written by its owner only, read by anyone
+//
+// An owner is a thread, by a number that no other has; all that it attaches of one object has one line, so that what
+// its garbage still holds takes no line from another thread.
 #pragma once
 
 #include <atomic>
@@ -16,8 +19,9 @@ inline constexpr std::uint32_t kThreadsMax = 256;  // attached at one time; one 
 inline constexpr std::uint32_t kThreadCounters = 14;
 
 struct alignas(kCacheLine) ThreadLine {
-  std::atomic<std::uint32_t> owned;   // 1 while a thread has this line
+  std::atomic<std::uint64_t> owner;   // 0: free
   std::atomic<std::uint32_t> inside;  // 1 while its owner is inside an operation
+  std::uint32_t users;                // how often the owner has acquired it; for the owner alone
   std::atomic<std::uint64_t> counters[kThreadCounters];
 
   // Only the owner adds, so a plain load and store do: no locked instruction.
@@ -30,21 +34,23 @@ static_assert(sizeof(ThreadLine) == kCacheLine);
 
 class ThreadLines {
  public:
-  // A line of the caller's own, or nullptr when kThreadsMax threads are attached. Its counters go on from where
-  // an earlier owner left them, so that sums never shrink.
-  ThreadLine* acquire() noexcept {
-    for (ThreadLine& line : lines_) {
-      std::uint32_t free = 0;
-      // ACQ owned: pairs with REL in release(): the new owner sees the counters of the old one.
-      if (line.owned.compare_exchange_strong(free, 1, std::memory_order_acquire, std::memory_order_relaxed)) {
-        return &line;
-      }
-    }
-    return nullptr;
+  static constexpr std::uint64_t kNameless = ~0ULL;  // whose lines are all different
+  static constexpr std::uint64_t kReturns =
+      ~1ULL;  // what gives back for gates that drop orders, under a lock
+
+  // The line of `owner`, taken if it has none; nullptr when kThreadsMax owners have one. Its counters go on from where
+  // an earlier owner left them, so that sums never shrink. Calls of one owner never overlap.
+  ThreadLine* acquire(std::uint64_t owner = kNameless) noexcept {
+    ThreadLine* line = owner == kNameless ? nullptr : find(owner);
+    if (line == nullptr) line = take(owner);
+    if (line != nullptr) ++line->users;
+    return line;
   }
+  // Once for each acquire(): after the last one the line is free.
   void release(ThreadLine* line) noexcept {
-    // REL owned: pairs with ACQ in acquire().
-    line->owned.store(0, std::memory_order_release);
+    if (--line->users != 0) return;
+    // REL owner: pairs with ACQ in take().
+    line->owner.store(0, std::memory_order_release);
   }
 
   // 0 to kThreadsMax - 1: which of the lines it is.
@@ -62,6 +68,25 @@ class ThreadLines {
   const ThreadLine* end() const noexcept { return lines_ + kThreadsMax; }
 
  private:
+  ThreadLine* find(std::uint64_t owner) noexcept {
+    for (ThreadLine& line : lines_) {
+      // Relaxed: whoever asks for its own number has written it itself.
+      if (line.owner.load(std::memory_order_relaxed) == owner) return &line;
+    }
+    return nullptr;
+  }
+  ThreadLine* take(std::uint64_t owner) noexcept {
+    for (ThreadLine& line : lines_) {
+      std::uint64_t free = 0;
+      // ACQ owner: pairs with REL in release(): the new owner sees the counters of the old one.
+      if (line.owner.compare_exchange_strong(free, owner, std::memory_order_acquire,
+                                             std::memory_order_relaxed)) {
+        return &line;
+      }
+    }
+    return nullptr;
+  }
+
   ThreadLine lines_[kThreadsMax];
 };
 

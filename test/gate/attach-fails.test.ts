@@ -1,27 +1,30 @@
-import { Gate, Queue, record, SluiceError, Stock, u32 } from 'sluice';
+import { Gate, Limiter, Queue, Stock } from 'sluice';
 import { expect, it } from 'vitest';
+import { attachElsewhere } from '../lifecycle/environments.js';
+import { WorkerThread, withThreads } from '../worker-thread.js';
+import { fields, Order } from './order.js';
 
-it('leaves no place of its parts taken when attaching a gate fails half-way', () => {
-  const Order = record({ sku: u32, quantity: u32 });
-  const queue = Queue.create(Order, { capacity: 4 });
+it('leaves no place of its parts taken when attaching a gate fails half-way', async () => {
+  const limiter = Limiter.create({ queueDepth: { max: 4 } });
   const stock = Stock.create({ items: [{ sku: 1, quantity: 9 }] });
-  const gate = Gate.create({ queue, stock, fields: { sku: 'sku', quantity: 'quantity' } });
-  const others: Stock[] = [];
-  const full = () => {
-    for (;;) others.push(Stock.attach(stock.handle));
-  };
-  expect(full).toThrow(expect.objectContaining({ code: 'ERR_SLUICE_THREADS' }));
-  for (let i = 0; i < 300; i++) {
-    let thrown: unknown;
-    try {
-      Gate.attach(Order, gate.handle);
-    } catch (error) {
-      thrown = error;
+  const gate = Gate.create({ queue: Queue.create(Order, { capacity: 4 }), limiter, stock, fields });
+  // Beside this thread's places and those of the gate itself: the limiter has one left, the stock none.
+  const elsewhere = [
+    attachElsewhere('attachLimiter', limiter.handle, 253),
+    attachElsewhere('attachStock', stock.handle, 254),
+  ];
+  const program = new URL('./workers/attaches-gate.js', import.meta.url);
+  const worker = new WorkerThread(program, { handle: gate.handle });
+  await withThreads([worker], async () => {
+    for (let i = 0; i < 30; i++) {
+      worker.post({ type: 'attach' });
+      expect(await worker.message('attached')).toMatchObject({ code: 'ERR_SLUICE_THREADS' });
+      for (const letGo of attachElsewhere('attachLimiter', limiter.handle, 1)) letGo();
     }
-    expect(thrown).toBeInstanceOf(SluiceError);
-  }
-  others[0]?.[Symbol.dispose]();
-  const attached = Gate.attach(Order, gate.handle);
-  expect(attached.admit({ sku: 1, quantity: 1 }).outcome).toBe('admitted');
-  for (const other of others) other[Symbol.dispose]();
+    elsewhere[1]?.[0]?.();
+    worker.post({ type: 'attach' });
+    expect(await worker.message('attached')).toMatchObject({ outcome: 'admitted' });
+    expect(() => attachElsewhere('attachLimiter', limiter.handle, 1)).toThrow('too-many-threads');
+  });
+  for (const letGo of elsewhere.flat()) letGo();
 });

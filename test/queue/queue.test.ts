@@ -192,19 +192,6 @@ describe('an attached queue', () => {
     expect(other.popMany(3)).toEqual(rows(1, 2));
   });
 
-  it('is refused to the 257th at a time, until one lets go', () => {
-    const queue = Queue.create(Row, { capacity: 3 });
-    const others = Array.from({ length: 255 }, () => Queue.attach(Row, queue.handle));
-    expectError(
-      thrown(() => Queue.attach(Row, queue.handle)),
-      'ERR_SLUICE_THREADS',
-    );
-    others[77]?.[Symbol.dispose]();
-    const again = Queue.attach(Row, queue.handle);
-    again.tryPush(row(1));
-    expect(queue.tryPop()).toEqual(row(1));
-  });
-
   it('needs a record that record() made', () => {
     const queue = Queue.create(Row, { capacity: 3 });
     for (const bad of [undefined, null, {}, { number: u32 }, u32]) {

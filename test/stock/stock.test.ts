@@ -314,13 +314,4 @@ describe('a ledger', () => {
       'ERR_SLUICE_HANDLE',
     );
   });
-
-  it('is refused to the 257th at a time', () => {
-    const stock = ledger();
-    for (let i = 0; i < 255; i++) Stock.attach(stock.handle);
-    expectError(
-      thrown(() => Stock.attach(stock.handle)),
-      'ERR_SLUICE_THREADS',
-    );
-  });
 });

@@ -1,0 +1,21 @@
+/** Environments of the addon, as each thread has one: what is refused to a 257th thread needs no 257 threads. */
+import { constants } from 'node:os';
+import { fileURLToPath } from 'node:url';
+
+type Attach = (handle: object, staging: ArrayBuffer) => { dispose(): void } | string;
+
+/** Attaches a stock or a limiter in `count` environments, each new. Returns what lets go of them all, one by one. */
+export function attachElsewhere(
+  name: 'attachStock' | 'attachLimiter',
+  handle: object,
+  count: number,
+): Array<() => void> {
+  const file = fileURLToPath(new URL('../../build/Release/sluice.node', import.meta.url));
+  return Array.from({ length: count }, () => {
+    const module = { exports: {} as Record<typeof name, Attach> };
+    process.dlopen(module, file, constants.dlopen.RTLD_NOW);
+    const attached = module.exports[name](handle, new ArrayBuffer(65_536));
+    if (typeof attached === 'string') throw new Error(attached);
+    return () => attached.dispose();
+  });
+}
