@@ -11,8 +11,9 @@
       "NODE_API_NO_EXTERNAL_BUFFERS_ALLOWED",
       "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"
     ],
-    "cflags_cc!": ["-std=gnu++14", "-std=gnu++17", "-std=gnu++20"],
-    "cflags_cc": ["-std=c++20", "-fvisibility=hidden", "-fvisibility-inlines-hidden", "-Wall", "-Wextra", "-Wpedantic", "-Wno-cast-function-type"],
+    "cflags!": ["-fno-exceptions"],
+    "cflags_cc!": ["-std=gnu++14", "-std=gnu++17", "-std=gnu++20", "-fno-exceptions"],
+    "cflags_cc": ["-std=c++20", "-fexceptions", "-fvisibility=hidden", "-fvisibility-inlines-hidden", "-Wall", "-Wextra", "-Wpedantic", "-Wno-cast-function-type"],
     "conditions": [
       ["OS=='linux'", {
         "ldflags": ["-Wl,-z,nodelete", "-Wl,-z,now", "-Wl,--version-script=<(module_root_dir)/native/addon/exports.map"]
@@ -21,14 +22,16 @@
         "xcode_settings": {
           "CLANG_CXX_LANGUAGE_STANDARD": "c++20",
           "CLANG_CXX_LIBRARY": "libc++",
+          "OTHER_CPLUSPLUSFLAGS": ["-fexceptions"],
           "MACOSX_DEPLOYMENT_TARGET": "11.0",
           "GCC_SYMBOLS_PRIVATE_EXTERN": "YES",
           "DEAD_CODE_STRIPPING": "YES"
         }
       }],
       ["OS=='win'", {
+        "defines!": ["_HAS_EXCEPTIONS=0"],
         "defines": ["NOMINMAX", "WIN32_LEAN_AND_MEAN"],
-        "msvs_settings": { "VCCLCompilerTool": { "AdditionalOptions": ["/std:c++20", "/Zc:__cplusplus", "/guard:cf"] } }
+        "msvs_settings": { "VCCLCompilerTool": { "AdditionalOptions": ["/std:c++20", "/EHsc", "/Zc:__cplusplus", "/guard:cf"] } }
       }],
       ["plants!=''", { "defines": ["SLUICE_PLANTS"] }],
       ["sanitize!='' and OS=='linux'", {

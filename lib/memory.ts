@@ -4,6 +4,7 @@
  * a native object. Nothing outside of lib/ gets at these classes or at an instance of them.
  */
 import { Buffer } from 'node:buffer';
+import { SluiceError } from './errors.js';
 import './symbols.js';
 
 type Class = abstract new (...given: never[]) => object;
@@ -25,7 +26,11 @@ function seal(Safe: Class, Base: Class): void {
 /** Native code reads and writes it: its contents are to be trusted, so nobody else may reach it. */
 export class Memory extends ArrayBuffer {
   constructor(bytes: number) {
-    super(bytes);
+    try {
+      super(bytes);
+    } catch {
+      throw new SluiceError('ERR_SLUICE_MEMORY', `no memory for a buffer of ${bytes} octets`);
+    }
   }
 }
 
@@ -92,6 +97,17 @@ export const arrays: {
   Float32Array,
   Float64Array,
 });
+
+const PlainBuffer = ArrayBuffer;
+
+/** A buffer for the program, not for native code to keep; undefined if there is no memory for it. */
+export function newBuffer(octets: number): ArrayBuffer | undefined {
+  try {
+    return new PlainBuffer(octets);
+  } catch {
+    return undefined;
+  }
+}
 
 /** A copy of the `length` octets of `memory` that begin at `start`. */
 export function copied(memory: ArrayBuffer, start: number, length: number): Uint8Array {

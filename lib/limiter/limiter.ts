@@ -4,13 +4,14 @@ import {
   alive,
   checkedHandle,
   DISPOSED,
-  disposed,
+  failed,
   type Handle,
   type Limits,
   made,
   type NativeHandle,
   type NativeKey,
   type NativeLimiter,
+  NO_RESOURCES,
   native,
   publicHandle,
 } from '../native/index.js';
@@ -174,7 +175,7 @@ export class Limiter implements Disposable {
   /** As `allow`, with the reason and the time to wait. */
   tryAcquire(options?: TryAcquireOptions): Decision {
     const { key, cost } = this.#request('tryAcquire', options);
-    const answer = this.#checked(this.#native.tryAcquire(cost, key));
+    const answer = this.#checked(this.#native.tryAcquire(cost, key), 'Limiter.tryAcquire');
     const remaining = this.#words[remainingWord] as number;
     if (answer !== 0 && answer < dryRun) {
       return { allowed: false, tier: tierName(answer), retryAfterMs: this.#words[retryAfterWord] as number };
@@ -201,7 +202,7 @@ export class Limiter implements Disposable {
     const { key, cost, timeoutMs, signal } = this.#waitRequest(options);
     signal?.throwIfAborted();
     this.#words[patienceWord] = timeoutMs;
-    const answer = this.#checked(this.#native.acquire(cost, key));
+    const answer = this.#checked(this.#native.acquire(cost, key), 'Limiter.acquire');
     if (answer >= waits) return this.#waiting.add(answer - waits, cost, key, timeoutMs, signal);
     if (answer !== 0 && answer < dryRun) {
       return { allowed: false, tier: tierName(answer), retryAfterMs: this.#words[retryAfterWord] as number };
@@ -277,7 +278,8 @@ export class Limiter implements Disposable {
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option or an absent tier.
    */
   configure(changes: LimiterChanges): void {
-    this.#checked(this.#native.configure(changeOptions('Limiter.configure', changes, this.#native)));
+    const where = 'Limiter.configure';
+    this.#checked(this.#native.configure(changeOptions(where, changes, this.#native)), where);
   }
 
   /** The figures of the tiers as they are now, for all threads. */
@@ -376,8 +378,8 @@ export class Limiter implements Disposable {
     throw optionError(`Limiter.${method}: ${name}`, expected, amount, typeof amount !== 'number');
   }
 
-  #checked(answer: number): number {
-    if (answer === DISPOSED) throw disposed(what);
+  #checked(answer: number, where = what): number {
+    if (answer === DISPOSED || answer === NO_RESOURCES) throw failed(where, answer);
     return answer;
   }
 }

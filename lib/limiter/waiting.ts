@@ -1,7 +1,6 @@
 import { clearTimeout, setTimeout } from 'node:timers';
 import { onAbort } from '../abort.js';
-import { SluiceError } from '../errors.js';
-import { disposed, type NativeKey, type NativeLimiter } from '../native/index.js';
+import { disposed, failed, type NativeKey, type NativeLimiter, NO_RESOURCES } from '../native/index.js';
 import { type Decision, type Denied, tierName } from './decision.js';
 
 /** Outcomes of `told()`, beside four times the waiter: see native/addon/limiter_functions.cc. */
@@ -9,6 +8,8 @@ const SERVED = 1;
 const EXPIRED = 2;
 /** Words of the staging buffer: see native/addon/limiter.h. */
 const words = { retryAfter: 0, tier: 2, now: 5, left: 6 };
+/** What `told()` answers, minus the waiter, of one that was served and had to give it back for want of memory. */
+const forgotten = -1_000;
 /** A longer timer would fire at once. */
 const timerMsMax = 2 ** 31 - 1;
 /** How often a depth is looked at that follows a queue: nobody tells when a queue gets shorter. */
@@ -68,7 +69,7 @@ export class Waiting {
     const opened = this.#native.onServed(() => this.#rung());
     if (opened !== 1) {
       this.#native.leave(index);
-      throw new SluiceError('ERR_SLUICE_MEMORY', 'Limiter.acquire: the event loop takes no more handles');
+      throw failed('Limiter.acquire', opened);
     }
     return new Promise((resolve, reject) => {
       const forget = onAbort(signal, () => {
@@ -134,6 +135,13 @@ export class Waiting {
   #hear(): void {
     for (;;) {
       const answer = this.#native.told();
+      if (answer <= forgotten) {
+        const waiter = this.#waiters.get(forgotten - answer);
+        if (waiter === undefined) continue;
+        this.#forget(waiter);
+        waiter.settle({ reason: failed('Limiter.acquire', NO_RESOURCES) });
+        continue;
+      }
       if (answer <= 0) return; // nothing more, or disposed of
       const waiter = this.#waiters.get(Math.floor(answer / 4));
       if (waiter === undefined) continue;

@@ -5,6 +5,9 @@ import { optionError, SluiceError } from '../errors.js';
 /** What every hot function answers once its object is disposed of: see native/addon/hot_function.h. */
 export const DISPOSED = -100;
 
+/** What a function answers that needed memory, or a file descriptor, which the system does not have. */
+export const NO_RESOURCES = -102;
+
 /** The object, or the typed error for what the addon said stood in the way of making or attaching `what`. */
 export function made<T extends object>(what: string, answer: T | string): T {
   if (typeof answer === 'object') return answer;
@@ -26,7 +29,7 @@ export function made<T extends object>(what: string, answer: T | string): T {
         `${what}: 256 threads have it attached already, which is the most`,
       );
     case 'no-memory':
-      throw new SluiceError('ERR_SLUICE_MEMORY', `${what}: the system has no memory to give`);
+      throw failed(what, NO_RESOURCES);
     case 'queue-gated':
       throw new SluiceError('ERR_SLUICE_GATED', `${what}: another gate feeds this queue already`);
     case 'clocks-differ':
@@ -51,9 +54,15 @@ export function disposed(what: string): SluiceError {
   return new SluiceError('ERR_SLUICE_DISPOSED', `${what}: already disposed of in this thread`);
 }
 
+/** The error of a call that native code has answered with `DISPOSED` or `NO_RESOURCES`. */
+export function failed(what: string, answer: number): SluiceError {
+  if (answer !== NO_RESOURCES) return disposed(what);
+  return new SluiceError('ERR_SLUICE_MEMORY', `${what}: the system has no memory or file descriptor to give`);
+}
+
 /** The result of a native `stats()`, `counts()` or `audit()`, unless the object is disposed of. */
 export function alive<T>(what: string, answer: T | number): T {
-  if (typeof answer === 'number') throw disposed(what);
+  if (typeof answer === 'number') throw failed(what, answer);
   return ofThisRealm(answer);
 }
 

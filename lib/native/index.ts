@@ -1,11 +1,10 @@
 export { native } from './addon.js';
-export { alive, DISPOSED, disposed, made } from './answers.js';
+export { alive, DISPOSED, disposed, failed, made, NO_RESOURCES } from './answers.js';
 export type { NativeClock } from './clock.js';
 export type { GateStats, NativeFields, NativeGate, NativeParts } from './gate.js';
 export { checkedHandle, type Handle, type NativeHandle, publicHandle } from './handle.js';
 export type { Limits, NativeKey, NativeLimiter } from './limiter.js';
 export {
-  CANNOT_PARK,
   CLOSED,
   CLOSED_WAITER,
   ENDED,

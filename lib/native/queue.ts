@@ -9,7 +9,6 @@ export const LINE_FULL = -4;
 /** Answers of `park()`. */
 export const PARKED = 1;
 export const ENDED = 2;
-export const CANNOT_PARK = 3;
 
 /** States of a waiter: `WaiterState` in native/core/waiting_line.h. */
 export const SERVED_WAITER = 2;

@@ -82,7 +82,7 @@ export interface NativeStock {
   listReservations(
     slot: number,
     states: number,
-  ): { readonly next: number; readonly found: readonly NativeReservation[] } | number | undefined;
+  ): { readonly next: number; readonly found: readonly NativeReservation[] } | number;
   expire(): number;
   /** Expires what is due, as far as looking at `slots` places goes; 1 if something was left. */
   sweep(slots: number): number;
@@ -105,7 +105,8 @@ export interface NativeStock {
   oldestMovement(): number;
   endOfMovements(): number;
   readMovement(position: number): NativeMovement | number;
-  snapshot(): ArrayBuffer | number | undefined;
+  /** In what `makeBuffer(octets)` makes. */
+  snapshot(makeBuffer: (octets: number) => ArrayBuffer | undefined): ArrayBuffer | number;
   stats(): StockStats | number;
   dispose(): void;
 }

@@ -2,7 +2,15 @@ import { performance } from 'node:perf_hooks';
 import { setImmediate } from 'node:timers';
 import { onAbort } from '../abort.js';
 import { SluiceError } from '../errors.js';
-import { CANNOT_PARK, DISPOSED, ENDED, type NativeQueue, NOT_CONSUMER, PARKED } from '../native/index.js';
+import {
+  DISPOSED,
+  ENDED,
+  failed,
+  type NativeQueue,
+  NO_RESOURCES,
+  NOT_CONSUMER,
+  PARKED,
+} from '../native/index.js';
 
 /** Records, and milliseconds, after which a loop without a pause gives timers and I/O of its thread their turn. */
 const budgetPerTurn = 1024;
@@ -107,9 +115,7 @@ export class Arrival {
   #park(): number {
     const parked = this.#native.park();
     if (parked === NOT_CONSUMER) throw notConsumer();
-    if (parked === CANNOT_PARK) {
-      throw new SluiceError('ERR_SLUICE_MEMORY', 'Queue: the event loop has no room for another handle');
-    }
+    if (parked === NO_RESOURCES) throw failed('Queue: waiting for records', parked);
     return parked === DISPOSED ? ENDED : parked;
   }
 

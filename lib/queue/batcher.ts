@@ -1,7 +1,7 @@
 import { clearImmediate, setImmediate } from 'node:timers';
 import { constructorError, SluiceError } from '../errors.js';
 import { arrays, Finalizer, Memory } from '../memory.js';
-import { CLOSED, DISPOSED, disposed, type NativeQueue } from '../native/index.js';
+import { CLOSED, DISPOSED, disposed, failed, type NativeQueue } from '../native/index.js';
 import { type Codec, codecOf, type RecordType } from '../record/index.js';
 import { closed } from './waiters.js';
 
@@ -43,7 +43,7 @@ export class Batcher<T> implements Disposable {
     this.#bytes = record.bytes;
     this.#onRefused = onRefused;
     this.#batch = native.openBatch(buffer, lane);
-    if (this.#batch === DISPOSED) throw disposed('Queue');
+    if (this.#batch < 0) throw failed('Queue.batcher', this.#batch);
     forgotten.register(this, { native, batch: this.#batch }, this);
   }
 

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { optionError, SluiceError } from '../errors.js';
 import { arrays } from '../memory.js';
-import { DISPOSED, disposed, ENDED, type NativeQueue, NOT_CONSUMER } from '../native/index.js';
+import { DISPOSED, disposed, ENDED, failed, type NativeQueue, NOT_CONSUMER } from '../native/index.js';
 import { Options } from '../options.js';
 import { type Codec, codecOf, type RecordType, type RecordView } from '../record/index.js';
 import { Arrival, notConsumer } from './arrival.js';
@@ -379,7 +379,7 @@ export class Consumer<T> {
   /** Throws for a negative answer of native code. */
   #checked(answer: number): number {
     if (answer === NOT_CONSUMER) throw notConsumer();
-    if (answer < 0) throw disposed('Queue');
+    if (answer < 0) throw failed('Queue', answer);
     return answer;
   }
 }

@@ -6,8 +6,10 @@ import {
   CLOSED_WAITER,
   DISPOSED,
   disposed,
+  failed,
   LINE_FULL,
   type NativeQueue,
+  NO_RESOURCES,
   SERVED_WAITER,
 } from '../native/index.js';
 import { Options } from '../options.js';
@@ -279,9 +281,7 @@ export class Producer<T> {
       const producer = self.deref();
       if (producer !== undefined) producer.#heard();
     };
-    if (this.#checked(this.#native.onServed(heard)) !== 1) {
-      throw new SluiceError('ERR_SLUICE_MEMORY', 'Queue: the event loop has no room for another handle');
-    }
+    this.#checked(this.#native.onServed(heard));
     this.#listening = true;
   }
 
@@ -420,8 +420,8 @@ export class Producer<T> {
 
   #error(answer: number): SluiceError {
     if (answer === CLOSED) return closed();
-    return answer === DISPOSED
-      ? disposed('Queue')
+    return answer === DISPOSED || answer === NO_RESOURCES
+      ? failed('Queue', answer)
       : new SluiceError('ERR_SLUICE_HANDLE', `Queue: answered ${answer}`);
   }
 }

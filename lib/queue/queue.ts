@@ -394,13 +394,18 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     return alive(what, this.#native.stats());
   }
 
-  /** Calls `listener` on an event: see `QueueEvents`. */
+  /** Calls `listener` on an event: see `QueueEvents`. @throws TypeError (`ERR_SLUICE_OPTION`), SluiceError (`ERR_SLUICE_MEMORY`). */
   on<Name extends keyof QueueEvents<T>>(
     event: Name,
     listener: (...values: QueueEvents<T>[Name]) => void,
   ): this {
     this.#notices.on(event, listener);
-    if (this.#notices.wantsClosed) this.#producer.listenForClose();
+    try {
+      if (this.#notices.wantsClosed) this.#producer.listenForClose();
+    } catch (error) {
+      this.#notices.off(event, listener);
+      throw error;
+    }
     return this;
   }
 

@@ -1,4 +1,4 @@
-import { optionError, SluiceError } from '../errors.js';
+import { optionError } from '../errors.js';
 import { withJson } from '../json.js';
 import { alive, type NativeReservation, type NativeStock } from '../native/index.js';
 import { Options } from '../options.js';
@@ -53,7 +53,6 @@ export interface ReservationFilter {
   readonly after?: bigint | string | undefined;
 }
 
-const what = 'Stock';
 const byReservation = 0;
 const byId = 1;
 const unknownSku = -1;
@@ -111,7 +110,7 @@ export class ReservationFinder {
     } else {
       this.#staging.reservation = checkedReservation(`${where}: reservation`, given.get('reservation'));
     }
-    const found = alive(what, this.#native.findReservation(given.has('id') ? byId : byReservation));
+    const found = alive(where, this.#native.findReservation(given.has('id') ? byId : byReservation));
     return found === undefined ? undefined : new FoundAnswer(found);
   }
 
@@ -165,11 +164,7 @@ export class ReservationFinder {
     staging.sku(sku);
     const answer = this.#native.listReservations(slot, bits);
     if (answer === unknownSku) throw optionError(`${where}: sku`, 'the sku of an item', sku, false);
-    const page = alive(what, answer);
-    if (page === undefined) {
-      throw new SluiceError('ERR_SLUICE_MEMORY', `${where}: the system has no memory to give`);
-    }
-    return page;
+    return alive(where, answer);
   }
 }
 

@@ -1,7 +1,7 @@
 import { clearInterval } from 'node:timers';
 import { isUint8Array } from 'node:util/types';
-import { constructorError, isOurs, optionError, SluiceError } from '../errors.js';
-import { isMaker, type Maker, maker } from '../memory.js';
+import { constructorError, isOurs, optionError } from '../errors.js';
+import { isMaker, type Maker, maker, newBuffer } from '../memory.js';
 import {
   alive,
   checkedHandle,
@@ -145,8 +145,13 @@ export class Stock implements Disposable {
     const stock = new Stock(maker, (staging) =>
       made('Stock.create', native.createStock(checked.native, staging)),
     );
-    for (const group of checked.groups) stock.#addGroup(group);
-    for (const item of checked.items) stock.#add('Stock.create', item);
+    try {
+      for (const group of checked.groups) stock.#addGroup(group);
+      for (const item of checked.items) stock.#add('Stock.create', item);
+    } catch (error) {
+      stock[Symbol.dispose]();
+      throw error;
+    }
     return stock;
   }
 
@@ -470,10 +475,10 @@ export class Stock implements Disposable {
   /**
    * Recomputes every count from the reservations and the users' entries. Operations of other threads wait while it
    * reads: some nanoseconds per reservation and user that the ledger has room for.
-   * @throws SluiceError (`ERR_SLUICE_AUDIT`) on a mismatch.
+   * @throws SluiceError (`ERR_SLUICE_AUDIT`) on a mismatch, (`ERR_SLUICE_MEMORY`) if there is no memory for it.
    */
   audit(): AuditReport {
-    return checkedReport(alive(what, this.#native.audit()));
+    return checkedReport(alive('Stock.audit', this.#native.audit()));
   }
 
   /**
@@ -483,11 +488,7 @@ export class Stock implements Disposable {
    * @throws SluiceError (`ERR_SLUICE_MEMORY`) if there is no memory for it.
    */
   snapshot(): Uint8Array {
-    const bytes = this.#native.snapshot();
-    if (bytes === undefined) {
-      throw new SluiceError('ERR_SLUICE_MEMORY', 'Stock.snapshot: the system has no memory to give');
-    }
-    return new Uint8Array(alive(what, bytes));
+    return new Uint8Array(alive('Stock.snapshot', this.#native.snapshot(newBuffer)));
   }
 
   /** Operations since creation, over all threads. */

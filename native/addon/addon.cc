@@ -1,5 +1,7 @@
 #include <napi.h>
 
+#include <exception>
+
 #include "addon/environment.h"
 #include "addon/objects.h"
 
@@ -26,7 +28,7 @@ void pin_library() {
 #endif
 }
 
-Napi::Object initialise(Napi::Env env, Napi::Object exports) {
+Napi::Object initialise(Napi::Env env, Napi::Object exports) try {
   pin_library();
   sluice::Environment::install(env);
   sluice::export_clock(env, exports);
@@ -34,6 +36,9 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   sluice::export_limiter(env, exports);
   sluice::export_stock(env, exports);
   sluice::export_gate(env, exports);
+  return exports;
+} catch (const std::exception&) {
+  napi_throw_error(env, nullptr, "the system has no memory to give");
   return exports;
 }
 

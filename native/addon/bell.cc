@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <new>
 
 #if defined(SLUICE_BELL_EVENTFD)
 #include <poll.h>
@@ -14,11 +15,10 @@ namespace sluice {
 
 #if defined(SLUICE_BELL_EVENTFD)
 
-Bell::Bell() : fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
-Bell::~Bell() {
-  if (fd_ >= 0) close(fd_);
+Bell::Bell() : fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+  if (fd_ < 0) throw std::bad_alloc();
 }
-bool Bell::valid() const { return fd_ >= 0; }
+Bell::~Bell() { close(fd_); }
 
 void Bell::ring() noexcept {
   const std::uint64_t one = 1;
@@ -40,7 +40,7 @@ BellListener* BellListener::open(uv_loop_t* loop, Bell& bell, Callback on_ring, 
   listener->data_ = data;
   if (uv_poll_init(loop, &listener->handle_, bell.fd_) != 0) {
     delete listener;
-    return nullptr;
+    throw std::bad_alloc();
   }
   listener->handle_.data = listener;
   uv_poll_start(&listener->handle_, UV_READABLE, [](uv_poll_t* handle, int, int) {
@@ -68,7 +68,6 @@ void BellListener::close(Bell&, Callback on_closed, void* data) {
 
 Bell::Bell() = default;
 Bell::~Bell() = default;
-bool Bell::valid() const { return true; }
 
 void Bell::ring() noexcept {
   // uv_async_send looks at its own "pending" flag first, relaxed: what the ring tells of is to be seen before that.
@@ -95,7 +94,7 @@ BellListener* BellListener::open(uv_loop_t* loop, Bell& bell, Callback on_ring, 
   });
   if (failed != 0) {
     delete listener;
-    return nullptr;
+    throw std::bad_alloc();
   }
   listener->handle_.data = listener;
   uv_unref(reinterpret_cast<uv_handle_t*>(&listener->handle_));

@@ -19,12 +19,12 @@ class BellListener;
 
 class Bell {
  public:
+  // Throws std::bad_alloc if the system has no descriptor to give.
   Bell();
   ~Bell();
   Bell(const Bell&) = delete;
   Bell& operator=(const Bell&) = delete;
 
-  bool valid() const;
   // From any thread, at any time. One system call at most.
   void ring() noexcept;
   // Sleeps until the bell rings, at most `ms` milliseconds. For a thread without a listener on this bell.
@@ -47,7 +47,7 @@ class BellListener {
  public:
   using Callback = void (*)(void* data);
 
-  // nullptr if libuv refuses. Starts unreferenced: it does not keep the loop alive.
+  // Throws std::bad_alloc if there is no memory, or libuv refuses. Starts unreferenced: it does not keep the loop alive.
   static BellListener* open(uv_loop_t* loop, Bell& bell, Callback on_ring, void* data);
   // `on_closed` runs from the loop, after which nothing of the listener remains.
   void close(Bell& bell, Callback on_closed, void* data);

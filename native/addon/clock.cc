@@ -34,8 +34,8 @@ Napi::Value attach_clock(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void export_clock(Napi::Env env, Napi::Object exports) {
-  exports.Set("createClock", Napi::Function::New(env, create_clock));
-  exports.Set("attachClock", Napi::Function::New(env, attach_clock));
+  exports.Set("createClock", Napi::Function::New(env, guarded<create_clock>));
+  exports.Set("attachClock", Napi::Function::New(env, guarded<attach_clock>));
 }
 
 }  // namespace sluice

@@ -1,21 +1,29 @@
 #include "addon/environment.h"
 
-#include <vector>
-
 #include "addon/registry.h"
 
 namespace sluice {
 
-Attachment::Attachment(Environment& environment) : environment_(environment) {
-  environment_.attachments_.insert(this);
+Attachment::Attachment(Environment& environment)
+    : environment_(environment), next_(environment.attachments_), link_(&environment.attachments_) {
+  if (next_ != nullptr) next_->link_ = &next_;
+  *link_ = this;
 }
 
-Attachment::~Attachment() = default;
+// One whose making failed half-way was never detached.
+Attachment::~Attachment() {
+  if (!detached_) unlink();
+}
+
+void Attachment::unlink() {
+  *link_ = next_;
+  if (next_ != nullptr) next_->link_ = link_;
+}
 
 void Attachment::detach() {
   if (detached_) return;
   detached_ = true;
-  environment_.attachments_.erase(this);
+  unlink();
   on_detach();
 }
 
@@ -45,8 +53,7 @@ Environment& Environment::of(napi_env env) {
 void Environment::clean_up(napi_async_cleanup_hook_handle hook) {
   ending_ = true;
   hook_ = hook;
-  const std::vector<Attachment*> attached(attachments_.begin(), attachments_.end());
-  for (Attachment* attachment : attached) attachment->detach();
+  while (attachments_ != nullptr) attachments_->detach();
   finish_if_done();
 }
 

@@ -6,7 +6,6 @@
 #include <uv.h>
 
 #include <cstdint>
-#include <unordered_set>
 
 namespace sluice {
 
@@ -30,7 +29,11 @@ class Attachment {
   Environment& environment_;
 
  private:
+  friend class Environment;
+  void unlink();
+
   bool detached_ = false;
+  Attachment *next_ = nullptr, **link_ = nullptr;  // in the environment's list
 };
 
 class Environment {
@@ -57,7 +60,7 @@ class Environment {
   napi_env env_;
   const std::uint64_t number_;
   uv_loop_t* loop_ = nullptr;
-  std::unordered_set<Attachment*> attachments_;
+  Attachment* attachments_ = nullptr;  // the newest first
   unsigned closing_ = 0;
   bool ending_ = false;
   napi_async_cleanup_hook_handle hook_ = nullptr;

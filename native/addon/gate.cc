@@ -31,8 +31,9 @@ GateAttachment::GateAttachment(Environment& environment, std::shared_ptr<SharedG
 
 GateAttachment* GateAttachment::make(Environment& environment, std::shared_ptr<SharedGate> shared,
                                      const GateParts& parts) {
-  ThreadLine* line = shared->lines().acquire(environment.number());
-  return line == nullptr ? nullptr : new GateAttachment(environment, std::move(shared), parts, line);
+  return made_with_line(shared->lines(), environment, [&](ThreadLine* line) {
+    return new GateAttachment(environment, shared, parts, line);
+  });
 }
 
 // What this thread had in hand waits in the table for the next consumer.
@@ -106,8 +107,13 @@ Napi::Value create_gate(const Napi::CallbackInfo& info) {
   if (queue->gated.exchange(true, std::memory_order_acquire)) {
     return Napi::String::New(info.Env(), "queue-gated");
   }
+  try {
+    queue->open_gate(&shared->returns);
+  } catch (...) {
+    queue->gated.store(false, std::memory_order_release);
+    throw;
+  }
   shared->queue = queue;
-  shared->queue->open_gate(&shared->returns);
   shared->table().format(in_hand_max);
   Registry::instance().add(shared);
   return attach(info.Env(), shared, parts, info[3]);
@@ -154,9 +160,9 @@ Napi::Value attach_gate(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void export_gate(Napi::Env env, Napi::Object exports) {
-  exports.Set("createGate", Napi::Function::New(env, create_gate));
-  exports.Set("gateParts", Napi::Function::New(env, gate_parts));
-  exports.Set("attachGate", Napi::Function::New(env, attach_gate));
+  exports.Set("createGate", Napi::Function::New(env, guarded<create_gate>));
+  exports.Set("gateParts", Napi::Function::New(env, guarded<gate_parts>));
+  exports.Set("attachGate", Napi::Function::New(env, guarded<attach_gate>));
 }
 
 }  // namespace sluice

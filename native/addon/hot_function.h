@@ -7,16 +7,19 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <exception>
 #include <initializer_list>
 #include <span>
 
 #include "addon/environment.h"
+#include "core/thread_lines.h"
 
 namespace sluice {
 
 // Answers of every hot function that mean the same everywhere.
 inline constexpr std::int32_t kDisposed = -100;
 inline constexpr std::int32_t kBadArgument = -101;  // which lib/ never gives
+inline constexpr std::int32_t kNoResources = -102;  // the system has no memory, or no descriptor, to give
 
 inline napi_value number(napi_env env, std::int32_t value) {
   napi_value result = nullptr;
@@ -60,6 +63,17 @@ A& attachment(napi_env env, napi_callback_info info, napi_value (&arguments)[N])
   return *static_cast<A*>(data);
 }
 
+// A function that may allocate, and then throws std::bad_alloc where the system has nothing to give. It throws before it
+// has changed anything that others see. No exception may reach Node.js, which ends the process.
+template <napi_callback Function>
+napi_value guarded(napi_env env, napi_callback_info info) noexcept {
+  try {
+    return Function(env, info);
+  } catch (const std::exception&) {
+    return number(env, kNoResources);
+  }
+}
+
 struct HotFunction {
   const char* name;
   napi_callback call;
@@ -72,6 +86,20 @@ inline void define(napi_env env, napi_value object, const char* name, napi_value
   const napi_property_descriptor property = {name,    nullptr, nullptr, nullptr,
                                              nullptr, value,   kPlain,  nullptr};
   napi_define_properties(env, object, 1, &property);
+}
+
+// The attachment that `make(line)` makes, with the line of its thread; nullptr if all are taken. Throws what `make`
+// throws, and has then given the line back.
+template <class Make>
+auto made_with_line(ThreadLines& lines, Environment& environment, Make&& make) -> decltype(make(nullptr)) {
+  ThreadLine* line = lines.acquire(environment.number());
+  if (line == nullptr) return nullptr;
+  try {
+    return make(line);
+  } catch (...) {
+    lines.release(line);
+    throw;
+  }
 }
 
 // An object with the given functions over `attachment`, which it owns: when the object is collected, or the

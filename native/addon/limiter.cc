@@ -24,8 +24,8 @@ LimiterAttachment::LimiterAttachment(Environment& environment, std::shared_ptr<S
 }
 
 LimiterAttachment* LimiterAttachment::make(Environment& environment, std::shared_ptr<SharedLimiter> shared) {
-  ThreadLine* line = shared->view().lines().acquire(environment.number());
-  return line == nullptr ? nullptr : new LimiterAttachment(environment, std::move(shared), line);
+  return made_with_line(shared->view().lines(), environment,
+                        [&](ThreadLine* line) { return new LimiterAttachment(environment, shared, line); });
 }
 
 void LimiterAttachment::on_detach() {
@@ -35,12 +35,7 @@ void LimiterAttachment::on_detach() {
       line_of_waiters_.abandon(asking, now, number_);
     });
   }
-  if (bell_ != nullptr) {
-    shared_->bells.remove(number_);
-    if (shared_->time.manual != nullptr) shared_->time.manual->ignore(bell_.get());
-    served_.drop_callback(environment_.env());
-    served_.close(environment_, *bell_);
-  }
+  drop_bell();
   // Nobody can release these decisions any more.
   for (const auto& [key, cost] : held_) release(cost, key == Key{} ? nullptr : &key);
   held_.clear();
@@ -67,9 +62,15 @@ bool LimiterAttachment::release(std::uint64_t cost, const Key* key) {
   return true;
 }
 
-void LimiterAttachment::hold(std::uint64_t cost, const Key* key) {
+bool LimiterAttachment::hold(std::uint64_t cost, const Key* key) noexcept {
   const LimiterConfig& config = shared_->config;
-  if (config.has_depth && !config.depth_of_queue) held_[key == nullptr ? Key{} : *key] += cost;
+  if (!config.has_depth || config.depth_of_queue) return true;
+  try {
+    held_[key == nullptr ? Key{} : *key] += cost;
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
 }
 
 void LimiterAttachment::let_go(std::uint64_t cost, const Key* key) {
@@ -110,8 +111,12 @@ LimiterLine::Tended LimiterAttachment::tend(std::uint32_t waiter) {
 }
 
 LimiterLine::Told LimiterAttachment::told() {
-  const auto told = line_of_waiters_.told(*line_);
-  if (told.outcome == LimiterLine::Told::kServed) hold(told.cost, &told.key);
+  auto told = line_of_waiters_.told(*line_);
+  if (told.outcome != LimiterLine::Told::kServed || hold(told.cost, &told.key)) return told;
+  const Key* key = told.key == Key{} ? nullptr : &told.key;
+  limiter_.reward(*line_, clock_.now(), told.cost, key);
+  release(told.cost, key);
+  told.outcome = LimiterLine::Told::kNothing;
   return told;
 }
 
@@ -135,20 +140,31 @@ void LimiterAttachment::wake(const LimiterLine::Woken& woken, const Key* key) {
   if (woken.full()) given_back(key == nullptr || *key == Key{} ? nullptr : key);
 }
 
-bool LimiterAttachment::on_served(napi_env env, napi_value callback) {
-  if (bell_ != nullptr) return true;
-  auto bell = std::make_unique<Bell>();
-  if (!bell->valid()) return false;
+void LimiterAttachment::on_served(napi_env env, napi_value callback) {
+  if (bell_ != nullptr) return;
   const auto on_ring = [](void* data) {
     auto* self = static_cast<LimiterAttachment*>(data);
     self->served_.call(self->environment_.env());
   };
-  if (!served_.open(environment_, *bell, on_ring, this)) return false;
-  bell_ = std::move(bell);
+  bell_ = std::make_unique<Bell>();
+  try {
+    shared_->bells.add(number_, bell_.get());
+    if (shared_->time.manual != nullptr) shared_->time.manual->listen(bell_.get());
+    served_.open(environment_, *bell_, on_ring, this);
+  } catch (...) {
+    drop_bell();
+    throw;
+  }
   served_.set_callback(env, callback);
-  shared_->bells.add(number_, bell_.get());
-  if (shared_->time.manual != nullptr) shared_->time.manual->listen(bell_.get());
-  return true;
+}
+
+void LimiterAttachment::drop_bell() {
+  if (bell_ == nullptr) return;
+  shared_->bells.remove(number_);
+  if (shared_->time.manual != nullptr) shared_->time.manual->ignore(bell_.get());
+  served_.drop_callback(environment_.env());
+  served_.close(environment_, *bell_);
+  bell_.reset();
 }
 
 const Key* LimiterAttachment::key(napi_env env, napi_value value) {
@@ -272,8 +288,8 @@ Napi::Value attach_limiter(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void export_limiter(Napi::Env env, Napi::Object exports) {
-  exports.Set("createLimiter", Napi::Function::New(env, create_limiter));
-  exports.Set("attachLimiter", Napi::Function::New(env, attach_limiter));
+  exports.Set("createLimiter", Napi::Function::New(env, guarded<create_limiter>));
+  exports.Set("attachLimiter", Napi::Function::New(env, guarded<attach_limiter>));
 }
 
 }  // namespace sluice

@@ -65,7 +65,8 @@ class LimiterAttachment : public Attachment {
   // Gives `cost` back; whoever waits for it is served. False if that much was not in flight.
   bool release(std::uint64_t cost, const Key* key = nullptr);
   // `cost` is held by a decision of this thread, which nobody else can release: given back when this detaches.
-  void hold(std::uint64_t cost, const Key* key);
+  // False, and nothing is held for it, if there is no memory to remember it.
+  bool hold(std::uint64_t cost, const Key* key) noexcept;
   void let_go(std::uint64_t cost, const Key* key);
   // Something else was given back: whoever waits for `key` may be served.
   void given_back(const Key* key = nullptr);
@@ -78,7 +79,8 @@ class LimiterAttachment : public Attachment {
   // Limits have changed.
   void review();
   void leave(std::uint32_t waiter);
-  bool on_served(napi_env env, napi_value callback);
+  // Throws std::bad_alloc, and then does not listen.
+  void on_served(napi_env env, napi_value callback);
   void keep_loop_alive(bool alive) { served_.keep_loop_alive(alive); }
   std::uint32_t waiting() const { return line_of_waiters_.waiting(); }
 
@@ -105,6 +107,7 @@ class LimiterAttachment : public Attachment {
   // Calls act(asking, now) until nobody else is to be served, and wakes those who were.
   template <class Act>
   void serve(Act&& act);
+  void drop_bell();
   // Wakes those who were served in the line of `key`, and serves the rest if they were as many as fit.
   void wake(const LimiterLine::Woken& woken, const Key* key);
 

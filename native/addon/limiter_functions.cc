@@ -50,8 +50,12 @@ napi_value allow(napi_env env, napi_callback_info info) {
 }
 
 // What a decision that allowed holds, its release() alone gives back: until then it belongs to this thread.
-void hold(const Call& call, const Limiter::Decision& decision) {
-  if (decision.refused_by == Tier::kNone) call.self->hold(call.cost(), call.key);
+// False, and the decision is undone, if there is no memory for that.
+bool hold(const Call& call, const Limiter::Decision& decision) {
+  if (decision.refused_by != Tier::kNone || call.self->hold(call.cost(), call.key)) return true;
+  call.limiter().refund(call.self->line(), decision, call.cost(), call.key);
+  call.self->given_back(call.key);
+  return false;
 }
 
 // tryAcquire(cost, key?): 0 if allowed, else the tier; kDryRun + the tier if it was allowed all the same
@@ -62,7 +66,7 @@ napi_value try_acquire(napi_env env, napi_callback_info info) {
   if (!call.sound()) return number(env, kBadArgument);
   const std::uint64_t now = self.clock().now();
   const Limiter::Decision decision = decide(call, now);
-  hold(call, decision);
+  if (!hold(call, decision)) return number(env, kNoResources);
   const Limiter::Outlook outlook =
       self.limiter().peek(self.line(), now, call.cost(), self.queue_depth(), call.key);
   self.out().put(LimiterAttachment::kRemaining, static_cast<double>(outlook.remaining));
@@ -109,7 +113,7 @@ napi_value acquire(napi_env env, napi_callback_info info) {
   self.out().put(LimiterAttachment::kRetryAfterMs, milliseconds(joined.wait));
   if (joined.waiter != LimiterLine::kNone)
     return number(env, kWaits + static_cast<std::int32_t>(joined.waiter));
-  hold(call, joined.decision);
+  if (!hold(call, joined.decision)) return number(env, kNoResources);
   const auto tier = static_cast<std::int32_t>(joined.decision.would_refuse);
   return number(env, tier != 0 && joined.decision.refused_by == Tier::kNone ? kDryRun + tier : tier);
 }
@@ -127,13 +131,16 @@ napi_value tend(napi_env env, napi_callback_info info) {
 }
 
 // told(): what has happened to a waiter of this thread: 4 * waiter + (1 served, 2 its time is over, 3 it is at the front);
-// 0: nothing more. Staging gets retryAfterMs, tier
+// 0: nothing more; kForgotten - waiter: it was served, and gave it back for want of memory. Staging gets retryAfterMs, tier
+constexpr std::int32_t kForgotten = -1'000;
 napi_value told(napi_env env, napi_callback_info info) {
   auto& self = attachment<LimiterAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
   const LimiterLine::Told told = self.told();
   self.out().put(LimiterAttachment::kRetryAfterMs, milliseconds(told.wait));
   self.out().put(LimiterAttachment::kTier, static_cast<double>(told.tier));
+  if (told.outcome == LimiterLine::Told::kNothing && told.cost != 0)
+    return number(env, kForgotten - static_cast<std::int32_t>(told.waiter));
   return number(env, static_cast<std::int32_t>(4 * told.waiter + told.outcome));
 }
 
@@ -145,12 +152,13 @@ napi_value leave(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// onServed(callback): 1, or 0 if the loop has no room for it
+// onServed(callback): 1
 napi_value on_served(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
   auto& self = attachment<LimiterAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
-  return number(env, self.on_served(env, arguments[0]) ? 1 : 0);
+  self.on_served(env, arguments[0]);
+  return number(env, 1);
 }
 
 // keepAlive(alive)
@@ -307,9 +315,9 @@ constexpr HotFunction kLimiterFunctions[] = {
     {"tend", tend},
     {"told", told},
     {"leave", leave},
-    {"onServed", on_served},
+    {"onServed", guarded<on_served>},
     {"keepAlive", keep_alive},
-    {"configure", configure},
+    {"configure", guarded<configure>},
     {"stats", stats},
     {"limits", limits},
     {"dispose", dispose},

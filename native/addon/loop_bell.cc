@@ -2,9 +2,8 @@
 
 namespace sluice {
 
-bool LoopBell::open(Environment& environment, Bell& bell, BellListener::Callback on_ring, void* data) {
+void LoopBell::open(Environment& environment, Bell& bell, BellListener::Callback on_ring, void* data) {
   if (listener_ == nullptr) listener_ = BellListener::open(environment.loop(), bell, on_ring, data);
-  return listener_ != nullptr;
 }
 
 void LoopBell::close(Environment& environment, Bell& bell) {

@@ -11,8 +11,8 @@ namespace sluice {
 // A bell that one attachment listens to from its event loop, opened when first needed.
 class LoopBell {
  public:
-  // False if the loop has no room for it.
-  bool open(Environment& environment, Bell& bell, BellListener::Callback on_ring, void* data);
+  // Throws std::bad_alloc if the loop has no room for it.
+  void open(Environment& environment, Bell& bell, BellListener::Callback on_ring, void* data);
   void close(Environment& environment, Bell& bell);
   void keep_loop_alive(bool alive) {
     if (listener_ != nullptr) listener_->keep_loop_alive(alive);

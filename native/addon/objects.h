@@ -5,6 +5,7 @@
 
 #include <napi.h>
 
+#include <exception>
 #include <memory>
 #include <string>
 
@@ -20,6 +21,16 @@ inline constexpr const char* kDeadHandle = "dead-handle";
 inline constexpr const char* kNoMemory = "no-memory";
 inline constexpr const char* kTooManyThreads = "too-many-threads";
 inline constexpr const char* kBadStaging = "bad-staging";  // which lib/ never gives
+
+// A cold call may allocate at any step; what it has begun by then is undone by destructors.
+template <Napi::Value (*Function)(const Napi::CallbackInfo&)>
+Napi::Value guarded(const Napi::CallbackInfo& info) noexcept {
+  try {
+    return Function(info);
+  } catch (const std::exception&) {
+    return Napi::String::New(info.Env(), kNoMemory);
+  }
+}
 
 // Properties of options. While a thread is being terminated none can be read any more, from one moment to the next;
 // what a call has read so far is then worthless, which it must find out by intact() before it uses any of it. No

@@ -19,8 +19,8 @@ QueueAttachment::QueueAttachment(Environment& environment, std::shared_ptr<Share
       number_(Registry::instance().next_number()) {}
 
 QueueAttachment* QueueAttachment::make(Environment& environment, std::shared_ptr<SharedQueue> shared) {
-  ThreadLine* line = shared->view().lines().acquire(environment.number());
-  return line == nullptr ? nullptr : new QueueAttachment(environment, std::move(shared), line);
+  return made_with_line(shared->view().lines(), environment,
+                        [&](ThreadLine* line) { return new QueueAttachment(environment, shared, line); });
 }
 
 bool QueueAttachment::stage(napi_env env, napi_value in, napi_value out, napi_value dropped,
@@ -76,8 +76,9 @@ void QueueAttachment::serve_waiting(std::uint32_t lane) {
 
 Bell& QueueAttachment::own_bell() {
   if (own_bell_ == nullptr) {
-    own_bell_ = std::make_unique<Bell>();
-    shared_->bells.add(number_, own_bell_.get());
+    auto bell = std::make_unique<Bell>();
+    shared_->bells.add(number_, bell.get());
+    own_bell_ = std::move(bell);
   }
   return *own_bell_;
 }
@@ -106,8 +107,8 @@ bool QueueAttachment::leave(std::uint32_t waiter) {
 
 void QueueAttachment::await_served(int ms) { own_bell().wait(ms); }
 
-bool QueueAttachment::listen_for_served() {
-  return served_.open(
+void QueueAttachment::listen_for_served() {
+  served_.open(
       environment_, own_bell(),
       [](void* data) {
         auto* self = static_cast<QueueAttachment*>(data);
@@ -138,18 +139,16 @@ void QueueAttachment::permits_returned(std::uint32_t lane) {
 }
 
 std::uint32_t QueueAttachment::open_batch(napi_env env, napi_value buffer, std::uint32_t lane) {
+  std::uint32_t batch = 0;
+  while (batch < batches_.size() && batches_[batch].buffer.data() != nullptr) ++batch;
+  if (batch == batches_.size()) batches_.emplace_back();
   Batch opened{Staging(env, buffer), lane};
   if (opened.buffer.bytes() < kBatchRecords || batch_records(opened) == 0) {
     opened.buffer.release(env);
     return kNoBatch;
   }
-  for (std::uint32_t batch = 0; batch < batches_.size(); ++batch) {
-    if (batches_[batch].buffer.data() != nullptr) continue;
-    batches_[batch] = opened;
-    return batch;
-  }
-  batches_.push_back(opened);
-  return static_cast<std::uint32_t>(batches_.size() - 1);
+  batches_[batch] = opened;
+  return batch;
 }
 
 void QueueAttachment::close_batch(std::uint32_t batch) {
@@ -217,7 +216,7 @@ void QueueAttachment::free_shown(std::uint32_t count) {
 }
 
 QueueAttachment::Park QueueAttachment::park() {
-  const bool open = arrivals_.open(
+  arrivals_.open(
       environment_, shared_->bell,
       [](void* data) {
         auto* self = static_cast<QueueAttachment*>(data);
@@ -226,7 +225,6 @@ QueueAttachment::Park QueueAttachment::park() {
         self->arrivals_.call(self->environment_.env());
       },
       this);
-  if (!open) return Park::kFailed;
   if (!consumer_.park()) {
     if (consumer_.readable()) return Park::kReady;
     tell_if_drained();

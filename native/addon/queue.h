@@ -38,12 +38,14 @@ struct SharedQueue : SharedObject {
 
   // Of a queue with a gate: one tag per slot. nullptr until there is a gate.
   std::atomic<OrderTag*> tags{nullptr};
+  // Throws std::bad_alloc, and then there is none.
   void open_gate(OrderReturns* returns) {
     const std::lock_guard<std::mutex> guard(returns_mutex_);
+    if (tag_memory_ == nullptr) {
+      tag_memory_ = std::make_unique<OrderTag[]>(slots());
+      tags.store(tag_memory_.get(), std::memory_order_release);
+    }
     returns_ = returns;
-    if (tag_memory_ != nullptr) return;
-    tag_memory_ = std::make_unique<OrderTag[]>(slots());
-    tags.store(tag_memory_.get(), std::memory_order_release);
   }
   // Orders that are still in the queue are from now on as if pushed past the gate; `left(order)` is told of each.
   template <class Left>
@@ -121,7 +123,7 @@ class QueueAttachment : public Attachment {
   bool leave(std::uint32_t waiter);
   // Sleeps until this attachment's bell rings.
   void await_served(int ms);
-  bool listen_for_served();
+  void listen_for_served();
   LoopBell& served() { return served_; }
 
   // After room that was promised is free again: whoever waits for it, or for the queue's end, looks again.
@@ -162,7 +164,7 @@ class QueueAttachment : public Attachment {
   void show_nothing() { words_.put(kDropped, 0.0); }
 
   // What the consumer may wait for: see park().
-  enum class Park : std::int32_t { kReady = 0, kParked = 1, kEnded = 2, kFailed = 3 };
+  enum class Park : std::int32_t { kReady = 0, kParked = 1, kEnded = 2 };
   Park park();
   void unpark();
   // Whether a wait for records keeps the thread's loop alive.
@@ -193,6 +195,7 @@ class QueueAttachment : public Attachment {
   }
   QueueAttachment(Environment& environment, std::shared_ptr<SharedQueue> shared, ThreadLine* line);
   bool take_lease();
+  // Made when first needed. Throws std::bad_alloc.
   Bell& own_bell();
   // After records are gone, and a fence: whoever waits for the queue to be empty, or for its end, looks again.
   void tell_if_empty() {

@@ -118,9 +118,9 @@ napi_value set_ref(napi_env env, napi_callback_info info) {
 }
 
 constexpr HotFunction kFunctions[] = {
-    {"next", next}, {"take", take},         {"takeOne", take_one},     {"wantDropped", want_dropped},
-    {"park", park}, {"unpark", unpark},     {"setRef", set_ref},       {"awaitRecord", await_record},
-    {"spin", spin}, {"consumes", consumes}, {"giveLease", give_lease}, {"onArrival", on_arrival},
+    {"next", next},          {"take", take},         {"takeOne", take_one},     {"wantDropped", want_dropped},
+    {"park", guarded<park>}, {"unpark", unpark},     {"setRef", set_ref},       {"awaitRecord", await_record},
+    {"spin", spin},          {"consumes", consumes}, {"giveLease", give_lease}, {"onArrival", on_arrival},
 };
 
 }  // namespace

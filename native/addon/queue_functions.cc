@@ -155,7 +155,7 @@ Napi::Value create_queue(const Napi::CallbackInfo& info) {
   if (!clock_option(options, shared->time)) return Napi::String::New(info.Env(), kDeadHandle);
   if (!intact(options)) return {};
   shared->segment = Segment::create(SegmentKind::kQueue, schema, Queue::bytes(shape));
-  if (!shared->segment || !shared->bell.valid()) return Napi::String::New(info.Env(), kNoMemory);
+  if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
   shared->view().format(start);
   Registry::instance().add(shared);
   return attach(info.Env(), shared, info[1].As<Napi::Object>());
@@ -174,8 +174,8 @@ Napi::Value attach_queue(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void export_queue(Napi::Env env, Napi::Object exports) {
-  exports.Set("createQueue", Napi::Function::New(env, create_queue));
-  exports.Set("attachQueue", Napi::Function::New(env, attach_queue));
+  exports.Set("createQueue", Napi::Function::New(env, guarded<create_queue>));
+  exports.Set("attachQueue", Napi::Function::New(env, guarded<attach_queue>));
 }
 
 }  // namespace sluice

@@ -110,13 +110,14 @@ napi_value await_served(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// onServed(callback): called from the loop when waiters may have been served, or the queue was closed
+// onServed(callback): 1; called from the loop when waiters may have been served, or the queue was closed
 napi_value on_served(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
+  self.listen_for_served();
   self.served().set_callback(env, arguments[0]);
-  return number(env, self.listen_for_served() ? 1 : 0);
+  return number(env, 1);
 }
 
 // keepAlive(0 | 1): whether a wait of this thread keeps its loop alive
@@ -192,17 +193,17 @@ constexpr HotFunction kFunctions[] = {
     {"push", push},
     {"pushTo", push_to},
     {"pushMany", push_many},
-    {"waitPush", wait_push},
-    {"waitReserve", wait_reserve},
+    {"waitPush", guarded<wait_push>},
+    {"waitReserve", guarded<wait_reserve>},
     {"waiterState", waiter_state},
     {"leave", leave},
     {"retire", retire},
-    {"awaitServed", await_served},
-    {"onServed", on_served},
+    {"awaitServed", guarded<await_served>},
+    {"onServed", guarded<on_served>},
     {"keepAlive", keep_alive},
     {"reserve", reserve},
     {"pushReserved", push_reserved},
-    {"openBatch", open_batch},
+    {"openBatch", guarded<open_batch>},
     {"fillBatch", fill_batch},
     {"flushBatch", flush_batch},
     {"closeBatch", close_batch},

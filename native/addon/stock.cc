@@ -19,8 +19,8 @@ StockAttachment::StockAttachment(Environment& environment, std::shared_ptr<Share
       clock_(shared_->time.clock()) {}
 
 StockAttachment* StockAttachment::make(Environment& environment, std::shared_ptr<SharedStock> shared) {
-  ThreadLine* line = shared->view().lines().acquire(environment.number());
-  return line == nullptr ? nullptr : new StockAttachment(environment, std::move(shared), line);
+  return made_with_line(shared->view().lines(), environment,
+                        [&](ThreadLine* line) { return new StockAttachment(environment, shared, line); });
 }
 
 void StockAttachment::on_detach() {
@@ -131,9 +131,9 @@ Napi::Value attach_stock(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void export_stock(Napi::Env env, Napi::Object exports) {
-  exports.Set("createStock", Napi::Function::New(env, create_stock));
-  exports.Set("restoreStock", Napi::Function::New(env, restore_stock));
-  exports.Set("attachStock", Napi::Function::New(env, attach_stock));
+  exports.Set("createStock", Napi::Function::New(env, guarded<create_stock>));
+  exports.Set("restoreStock", Napi::Function::New(env, guarded<restore_stock>));
+  exports.Set("attachStock", Napi::Function::New(env, guarded<attach_stock>));
 }
 
 }  // namespace sluice

@@ -289,15 +289,22 @@ napi_value read_movement(napi_env env, napi_callback_info info) {
   return result;
 }
 
-// snapshot(): an ArrayBuffer
+// snapshot(makeBuffer): what makeBuffer(octets) has made, filled. Node.js ends the process where native code asks it for
+// more memory than there is; a JavaScript function can be refused it.
 napi_value snapshot(napi_env env, napi_callback_info info) {
-  auto& self = attachment<StockAttachment>(env, info);
+  napi_value arguments[1];
+  auto& self = attachment<StockAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
   const std::vector<std::uint64_t> words = LedgerSnapshot::write(self.ledger().memory(), self.clock().now());
   const std::size_t bytes = words.size() * sizeof words[0];
   void* data = nullptr;
-  napi_value buffer = nullptr;
-  if (napi_create_arraybuffer(env, bytes, &data, &buffer) != napi_ok) return nullptr;
+  std::size_t room = 0;
+  napi_value octets = nullptr, undefined = nullptr, buffer = nullptr;
+  napi_create_double(env, static_cast<double>(bytes), &octets);
+  napi_get_undefined(env, &undefined);
+  if (napi_call_function(env, undefined, arguments[0], 1, &octets, &buffer) != napi_ok) return nullptr;
+  if (napi_get_arraybuffer_info(env, buffer, &data, &room) != napi_ok || room < bytes)
+    return number(env, kNoResources);
   std::memcpy(data, words.data(), bytes);
   return buffer;
 }
@@ -323,12 +330,12 @@ constexpr HotFunction kStockFunctions[] = {
     {"changeGroup", change_group},
     {"limitsUsers", limits_users},
     {"counts", counts},
-    {"audit", audit_report},
+    {"audit", guarded<audit_report>},
     {"stats", stats},
     {"oldestMovement", oldest_movement},
     {"endOfMovements", end_of_movements},
     {"readMovement", read_movement},
-    {"snapshot", snapshot},
+    {"snapshot", guarded<snapshot>},
     {"dispose", dispose},
 };
 

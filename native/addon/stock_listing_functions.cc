@@ -63,8 +63,8 @@ napi_value find_reservation(napi_env env, napi_callback_info info) {
   const std::uint64_t id =
       by[0] == 0 ? self.words().get<std::uint64_t>(kReservation)
                  : ledger.reservation_of(self.line(), StagedKey(self.words(), kId).key(ledger.secret()));
-  const std::unique_ptr<ReservationRecord> record(new (std::nothrow) ReservationRecord);
-  if (record == nullptr || !RecordReader(ledger.memory()).read(id, *record)) return nullptr;
+  const std::unique_ptr<ReservationRecord> record(new ReservationRecord);
+  if (!RecordReader(ledger.memory()).read(id, *record)) return nullptr;
   return record_object(env, self, *record, self.clock().now());
 }
 
@@ -79,8 +79,7 @@ napi_value list_reservations(napi_env env, napi_callback_info info) {
   const Key sku = staged_sku(self);
   const std::uint32_t item = sku == Key{} ? kNoItem : ledger.items().find(sku);
   if (sku != Key{} && item == kNoItem) return number(env, kUnknownSku);
-  const std::unique_ptr<ReservationRecord> record(new (std::nothrow) ReservationRecord);
-  if (record == nullptr) return nullptr;
+  const std::unique_ptr<ReservationRecord> record(new ReservationRecord);
   const std::uint64_t now = self.clock().now();
   const RecordReader reader(ledger.memory());
   const auto wanted = [&](const ReservationRecord& one) {
@@ -105,8 +104,8 @@ napi_value list_reservations(napi_env env, napi_callback_info info) {
 }
 
 constexpr HotFunction kListingFunctions[] = {
-    {"findReservation", find_reservation},
-    {"listReservations", list_reservations},
+    {"findReservation", guarded<find_reservation>},
+    {"listReservations", guarded<list_reservations>},
 };
 
 }  // namespace

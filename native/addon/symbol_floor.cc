@@ -3,8 +3,8 @@
 // brings its own. The version script keeps them to the addon. Mozilla's stdc++compat.cpp does the same.
 // `npm run check:package` finds any further name of this kind.
 
-#include <cstdlib>
 #include <memory>
+#include <new>
 #include <vector>
 
 #if defined(__GLIBC__) && defined(__GLIBCXX__)
@@ -15,8 +15,8 @@ char __libc_single_threaded = 0;
 
 namespace std {
 
-// GLIBCXX_3.4.29. The addon is built without exceptions: the library's own would end the process too.
-__attribute__((__noreturn__)) void __throw_bad_array_new_length() { abort(); }
+// GLIBCXX_3.4.29.
+__attribute__((__noreturn__)) void __throw_bad_array_new_length() { throw std::bad_alloc(); }
 
 #if !__cpp_rtti
 // GLIBCXX_3.4.26. Asked of pointers made by std::make_shared in code with RTTI; the addon shares none of those.

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "core/ledger_memory.h"
@@ -27,6 +29,7 @@ struct LedgerAudit {
   }
 };
 
+// Throws std::bad_alloc.
 inline LedgerAudit audit(LedgerMemory& memory) {
   // What a reservation's line says of a pair of a user and an item, and what the pair has that is not bought.
   struct Held {
@@ -38,7 +41,7 @@ inline LedgerAudit audit(LedgerMemory& memory) {
   const std::uint32_t most = memory.control->shape.items;
   std::vector<std::uint64_t> reserved(most), reserved_counted(most), counted(most), on_line(most);
   LedgerAudit report;
-  memory.control->quiesce.pause(*memory.lines);
+  std::optional<Paused<Quiesce<>>> paused(std::in_place, memory.control->quiesce, *memory.lines);
   ReservationTable& table = memory.reservations;
   report.free_slots = table.free_slots();
   for (std::uint32_t slot = 0; slot < table.size(); ++slot) {
@@ -88,7 +91,7 @@ inline LedgerAudit audit(LedgerMemory& memory) {
     report.reserved_found = reserved[number];
     report.users_found = counted[number];
   }
-  memory.control->quiesce.resume();
+  paused.reset();
   std::sort(pairs.begin(), pairs.end(), [](const Held& a, const Held& b) { return a.entry < b.entry; });
   for (std::size_t i = 0; i < pairs.size();) {
     const Held& pair = pairs[i];

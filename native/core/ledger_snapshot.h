@@ -38,12 +38,14 @@ class LedgerSnapshot {
   static constexpr std::uint64_t kVersion = 2;
   static constexpr std::size_t kHeaderWords = 3;
 
+  // Throws std::bad_alloc. So do open() and read().
   static std::vector<std::uint64_t> write(LedgerMemory& memory, std::uint64_t now) {
     std::vector<std::uint64_t> words;
     words.resize(kHeaderWords);
-    memory.control->quiesce.pause(*memory.lines);
-    Writer{memory, now, words}.write();
-    memory.control->quiesce.resume();
+    {
+      const Paused paused(memory.control->quiesce, *memory.lines);
+      Writer{memory, now, words}.write();
+    }
     words[0] = kMagic;
     words[1] = kVersion;
     words[2] = checksum(words);

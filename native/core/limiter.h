@@ -181,7 +181,7 @@ class Limiter {
 
   // Changes the configuration for all threads at one instant; nothing that was counted is forgotten. `change` gets
   // the present one, and changes what configure() may. Takes time in proportion to the keys, and only if a rate or
-  // the length of the window changes.
+  // the length of the window changes. Throws std::bad_alloc, and then has changed nothing.
   template <class Change>
   void configure(const Clock& clock, Change&& change) {
     const auto scratch = std::make_unique<std::uint64_t[]>(SlidingWindow::cells(kWindowBucketsMax));

@@ -74,9 +74,10 @@ class LineReserver {
     first_ = last_ = kNoSlot;
   }
 
-  // Calls `visit(slot, quantity, user entry)` for each line from `slot` on. The slot may be freed by it.
+  // Calls `visit(slot, quantity, user entry)` for each line from `slot` on. The slot may be freed by it. Throws
+  // what `visit` throws.
   template <class Visit>
-  static void for_each_line(LedgerMemory& memory, std::uint32_t slot, Visit&& visit) noexcept {
+  static void for_each_line(LedgerMemory& memory, std::uint32_t slot, Visit&& visit) {
     while (slot != kNoSlot) {
       const Reservation& line = memory.reservations[slot];
       const std::uint32_t next = line.next.load(std::memory_order_relaxed);

@@ -18,6 +18,22 @@
 
 namespace sluice {
 
+// While it lives, nobody else changes what `quiesce` guards.
+template <class Quiesce>
+class Paused {
+ public:
+  template <class Lines>
+  Paused(Quiesce& quiesce, const Lines& lines) noexcept : quiesce_(quiesce) {
+    quiesce_.pause(lines);
+  }
+  ~Paused() { quiesce_.resume(); }
+  Paused(const Paused&) = delete;
+  Paused& operator=(const Paused&) = delete;
+
+ private:
+  Quiesce& quiesce_;
+};
+
 // A `Line` has an atomic `inside`; one per thread (see thread_lines.h). `Lines` are all of them.
 template <class A = StdAtomics>
 class Quiesce {

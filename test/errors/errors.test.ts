@@ -293,9 +293,23 @@ describe('a handle', () => {
   });
 });
 
+describe('file descriptors that the process does not have', () => {
+  // Elsewhere sluice needs none.
+  it.runIf(process.platform === 'linux')('fail the waits of a moment, not those after it', async () => {
+    expectEnded(await run(new URL('./programs/no-descriptors.js', import.meta.url)), 0);
+  });
+});
+
 describe('memory that the system does not have', () => {
   // Elsewhere a process cannot be given a bound on its address space.
   it.runIf(process.platform === 'linux')('is an error, not a crash', async () => {
     expectEnded(await run(new URL('./programs/no-memory.js', import.meta.url)), 0);
   });
+
+  it.runIf(process.platform === 'linux')(
+    'is one of the call that needs it; what is there goes on',
+    async () => {
+      expectEnded(await run(new URL('./programs/full-address-space.js', import.meta.url)), 0);
+    },
+  );
 });
