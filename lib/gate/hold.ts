@@ -72,6 +72,12 @@ export class Hold {
     return this.#decide(false, 0);
   }
 
+  /** In JSON the reservation is a decimal string, which `stock.confirm` and `cancel` accept. */
+  toJSON(): { reservation?: string; deliveries: number } {
+    const { reservation, deliveries } = this;
+    return reservation === undefined ? { deliveries } : { reservation: String(reservation), deliveries };
+  }
+
   /** Whether the handler has decided. */
   get decided(): boolean {
     return this.#decided;

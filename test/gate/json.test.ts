@@ -51,3 +51,19 @@ describe('an admission in JSON', () => {
     expect(JSON.stringify(gate.admit(order(1)))).toBe('{"outcome":"sold-out"}');
   });
 });
+
+describe('a hold in JSON', () => {
+  it('has its reservation as a decimal string, if it has one', async () => {
+    const { gate, stock } = open();
+    const admitted = gate.admit(order(1));
+    gate.queue.tryPush(order(2)); // past the gate
+    gate.queue.close();
+    const told: unknown[] = [];
+    await gate.consume((_, hold) => {
+      told.push(JSON.parse(JSON.stringify(hold)));
+    });
+    const { reservation } = admitted as { reservation: bigint };
+    expect(told).toEqual([{ reservation: String(reservation), deliveries: 1 }, { deliveries: 1 }]);
+    expect(stock.confirm(String(reservation))).toBe('already-confirmed');
+  });
+});
