@@ -142,15 +142,15 @@ export class Gate<T> implements Disposable {
   /**
    * A new gate over a queue and, if given, a limiter and a stock.
    * @throws TypeError (`ERR_SLUICE_OPTION`) naming a bad, missing or unknown option, or if the parts have different
-   *   clocks; SluiceError `ERR_SLUICE_GATED` if the queue has a gate already.
+   *   clocks; SluiceError `ERR_SLUICE_GATED` if the queue has a gate already, `ERR_SLUICE_MEMORY`.
    */
   static create<T>(options: GateOptions<T>): Gate<T> {
     const where = 'Gate.create';
-    const { parts, fields, maxInHand } = checkedGate(where, options);
+    const { parts, fields, maxInHand, commit } = checkedGate(where, options);
     const { queue, limiter, stock } = parts;
     const natives = nativeParts(queue, limiter, stock);
     return new Gate(maker, parts, fields, (staging) =>
-      made(where, native.createGate(natives, fields, maxInHand, staging)),
+      made(where, native.createGate(natives, fields, maxInHand, staging, Number(commit))),
     );
   }
 

@@ -35,6 +35,12 @@ export interface GateOptions<T> {
    * `concurrency` of `consume` can be. Each takes the record's bytes and 64 more, when it is first used.
    */
   readonly maxInHand?: number;
+  /**
+   * Make all of its memory resident now (not its parts'), so that no lack of it shows later: a system that has too little refuses it or
+   * ends the process at creation. Takes some tenths of a second for each gigabyte. Default: false; the address space is
+   * taken at creation, and a page becomes resident when it is first written.
+   */
+  readonly commit?: boolean;
 }
 
 export interface AdmitOptions {
@@ -80,10 +86,11 @@ export interface CheckedGate<T> {
   readonly parts: { queue: Queue<T>; limiter: Limiter | undefined; stock: Stock | undefined };
   readonly fields: NativeFields;
   readonly maxInHand: number;
+  readonly commit: boolean;
 }
 
 export function checkedGate<T>(where: string, options: GateOptions<T>): CheckedGate<T> {
-  const given = new Options(where, options, ['queue', 'limiter', 'stock', 'fields', 'maxInHand']);
+  const given = new Options(where, options, ['queue', 'limiter', 'stock', 'fields', 'maxInHand', 'commit']);
   const { queue, limiter, stock } = given.own as Partial<GateOptions<T>>;
   if (!(queue instanceof Queue)) throw optionError(`${where}: queue`, 'a Queue', queue, true);
   if (queue.lanes > 1)
@@ -98,6 +105,7 @@ export function checkedGate<T>(where: string, options: GateOptions<T>): CheckedG
     parts: { queue, limiter, stock },
     fields,
     maxInHand: given.integer('maxInHand', 1, inHandMax, 1_024),
+    commit: given.boolean('commit', false),
   };
 }
 

@@ -61,7 +61,7 @@ export interface LimiterStats {
   readonly overflowed: number;
   /** Guests that were forgotten although they owed something, because newer ones needed their place. */
   readonly forgotten: number;
-  /** Memory taken at creation; pages that no key has touched cost nothing. */
+  /** Memory reserved at creation. Without the option `commit`, pages that no key has touched are not resident. */
   readonly bytes: number;
 }
 

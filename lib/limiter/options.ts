@@ -61,6 +61,12 @@ export interface LimiterOptions {
   readonly maxWaiting?: number;
   /** False: a dry run, which decides and counts but allows everything. Default: true. */
   readonly enforce?: boolean;
+  /**
+   * Make all of its memory resident now, so that no lack of it shows later: a system that has too little refuses it or
+   * ends the process at creation. Takes some tenths of a second for each gigabyte. Default: false; the address space is
+   * taken at creation, and a page becomes resident when it is first written.
+   */
+  readonly commit?: boolean;
   /** A manual clock for tests. Default: the machine's monotonic clock. */
   readonly clock?: ManualClock;
 }
@@ -96,6 +102,7 @@ export function creationOptions(where: string, options: LimiterOptions): object 
     'keys',
     'maxWaiting',
     'enforce',
+    'commit',
     'clock',
   ];
   const given = new Options(where, options, known);
@@ -128,6 +135,7 @@ export function creationOptions(where: string, options: LimiterOptions): object 
     keysMax: given.nested('keys', ['max'])?.integer('max', 1, 10_000_000) ?? 0,
     maxWaiting: given.integer('maxWaiting', 0, 65_536, 1_024),
     enforce: given.boolean('enforce', true) ? 1 : 0,
+    commit: given.boolean('commit', false),
     clock: nativeClock(where, given.get('clock')),
   };
 }

@@ -29,6 +29,7 @@ interface Native {
     fields: NativeFields,
     maxInHand: number,
     staging: ArrayBuffer,
+    commit: number,
   ): NativeGate | string;
   gateParts(
     handle: NativeHandle,

@@ -46,6 +46,12 @@ export interface QueueOptions<T> {
   readonly shed?: { readonly targetMs?: number; readonly intervalMs?: number };
   /** Measure how long records wait, for `stats().waitNs`: one clock reading a push and a batch. Default: false. */
   readonly latency?: boolean;
+  /**
+   * Make all of its memory resident now, so that no lack of it shows later: a system that has too little refuses it or
+   * ends the process at creation. Takes some tenths of a second for each gigabyte. Default: false; the address space is
+   * taken at creation, and a page becomes resident when it is first written.
+   */
+  readonly commit?: boolean;
   /** A manual clock for tests. Default: the machine's monotonic clock. */
   readonly clock?: ManualClock;
 }
@@ -99,7 +105,7 @@ const ttlMsMax = 86_400_000;
 export function checkedQueue(options: unknown): { native: Record<string, unknown>; onOverflow: unknown } {
   const where = 'Queue.create';
   const sizes = ['capacity', 'lanes', 'weights', 'maxWaiting'];
-  const known = [...sizes, 'ttlMs', 'overflow', 'onOverflow', 'shed', 'latency', 'clock'];
+  const known = [...sizes, 'ttlMs', 'overflow', 'onOverflow', 'shed', 'latency', 'commit', 'clock'];
   const given = new Options(where, options, known);
   const lanes = given.integer('lanes', 1, 8, 1);
   const shed = given.nested('shed', ['targetMs', 'intervalMs']);
@@ -120,6 +126,7 @@ export function checkedQueue(options: unknown): { native: Record<string, unknown
         intervalMs: shed.number('intervalMs', 0.001, 600_000, 100),
       },
       latency: given.boolean('latency', false),
+      commit: given.boolean('commit', false),
       clock: nativeClock(where, given.get('clock')),
     },
     onOverflow: given.get('onOverflow'),

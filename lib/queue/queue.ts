@@ -58,8 +58,8 @@ const pinned = new Set<Queue<unknown>>();
  * producers, one consumer. Order is first in, first out per producer, and across producers that of their claims;
  * with lanes, within each lane.
  *
- * The memory is taken at creation and never grows. An object belongs to the thread that made it; other threads
- * attach by its `handle`. A thread lets go of the queue when it ends, on `dispose`, or, if the handle was never
+ * The memory is reserved at creation and never grows (see the option `commit`). An object belongs to the thread that
+ * made it; other threads attach by its `handle`. A thread lets go of the queue when it ends, on `dispose`, or, if the handle was never
  * read, when the object is garbage collected; the memory goes with the last thread that does.
  */
 export class Queue<T> implements Disposable, AsyncDisposable {

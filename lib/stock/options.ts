@@ -59,6 +59,12 @@ export interface StockOptions {
    * 4,096.
    */
   readonly movements?: number;
+  /**
+   * Make all of its memory resident now, so that no lack of it shows later: a system that has too little refuses it or
+   * ends the process at creation. Takes some tenths of a second for each gigabyte. Default: false; the address space is
+   * taken at creation, and a page becomes resident when it is first written.
+   */
+  readonly commit?: boolean;
   /** A manual clock for tests; nothing then expires by itself. Default: the machine's monotonic clock. */
   readonly clock?: ManualClock;
 }
@@ -87,6 +93,8 @@ export interface RestoreOptions {
   readonly maxUsers?: number | undefined;
   /** At least room for the ids that are remembered. */
   readonly maxIds?: number | undefined;
+  /** As the option of `Stock.create`. */
+  readonly commit?: boolean | undefined;
   /** Any: movements begin anew. */
   readonly movements?: number | undefined;
 }
@@ -128,8 +136,11 @@ export function checkedRestoring(
   where: string,
   options: unknown,
 ): { clock?: object } & Record<string, unknown> {
-  const given = new Options(where, options, ['clock', ...Object.keys(sizes)]);
-  const native: Record<string, unknown> = { clock: nativeClock(where, given.get('clock')) };
+  const given = new Options(where, options, ['clock', 'commit', ...Object.keys(sizes)]);
+  const native: Record<string, unknown> = {
+    clock: nativeClock(where, given.get('clock')),
+    commit: given.boolean('commit', false),
+  };
   for (const [name, [least, most]] of Object.entries(sizes)) {
     if (given.has(name)) native[name] = given.integer(name, least, most);
   }
@@ -179,6 +190,7 @@ export function checkedOptions(options: StockOptions): CheckedStock {
     'maxIds',
     'holdMs',
     'movements',
+    'commit',
     'clock',
   ];
   const given = new Options(where, options, known);
@@ -215,6 +227,7 @@ export function checkedOptions(options: StockOptions): CheckedStock {
       maxIds: given.integer('maxIds', ...sizes.maxIds, 65_536),
       movements: given.integer('movements', ...sizes.movements, 4_096),
       holdMs: given.number('holdMs', 1, 86_400_000, 30_000),
+      commit: given.boolean('commit', false),
       clock: nativeClock(where, given.get('clock')),
     },
   };

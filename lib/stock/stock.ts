@@ -109,7 +109,7 @@ const pinned = new Set<Stock>();
  * resolved at most once, whoever tries.
  *
  * Time is monotonic. A reservation never expires before its deadline; from then on it can no longer be confirmed.
- * The memory is taken at creation and never grows. It lives as long as some thread holds it.
+ * The memory is reserved at creation and never grows (see the option `commit`). It lives as long as some thread holds it.
  */
 export class Stock implements Disposable {
   readonly #native: NativeStock;

@@ -81,7 +81,7 @@ RequestField field(const Napi::Object& fields, const char* name) {
 }
 
 // createGate({ queue, limiter?, stock? } (native objects), { sku, quantity, user, id } ({ type, offset }), maxInHand,
-//            staging)
+//            staging, commit)
 Napi::Value create_gate(const Napi::CallbackInfo& info) {
   const auto given = info[0].As<Napi::Object>();
   const auto fields = info[1].As<Napi::Object>();
@@ -89,6 +89,7 @@ Napi::Value create_gate(const Napi::CallbackInfo& info) {
   const AdmissionFields admission_fields = {field(fields, "sku"), field(fields, "quantity"),
                                             field(fields, "user"), field(fields, "id")};
   const auto in_hand_max = static_cast<std::uint32_t>(u64(info[2]));
+  const bool commit = u64(info[4]) != 0;
   if (!intact(given)) return {};
   if (parts.queue == nullptr || parts.detached()) return Napi::String::New(info.Env(), kPartDisposed);
   if (!admission_fields.within(parts.queue->shared()->shape.record_bytes))
@@ -102,7 +103,7 @@ Napi::Value create_gate(const Napi::CallbackInfo& info) {
     return Napi::String::New(info.Env(), kTooManyThreads);
   const std::shared_ptr<SharedQueue>& queue = parts.queue->shared();
   const std::uint64_t table_bytes = InFlightTable::bytes(in_hand_max, queue->shape.record_bytes);
-  shared->segment = Segment::create(SegmentKind::kGate, 0, sizeof(ThreadLines) + table_bytes);
+  shared->segment = Segment::create(SegmentKind::kGate, 0, sizeof(ThreadLines) + table_bytes, commit);
   if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
   if (queue->gated.exchange(true, std::memory_order_acquire)) {
     return Napi::String::New(info.Env(), "queue-gated");

@@ -222,7 +222,7 @@ Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedLimiter>& shared, 
 
 // createLimiter({ tokenBucket?: { ratePerSecond, burst, warmUpMs }, slidingWindow?: { limit, windowMs, buckets, exact },
 //                 queueDepth?: { max, queue?: handle }, adaptive?: { maxEventLoopDelayMs, queue?: handle, maxQueueWaitMs,
-//                 intervalMs }, keysMax, maxWaiting, enforce, clock? }, staging)
+//                 intervalMs }, keysMax, maxWaiting, enforce, commit, clock? }, staging)
 Napi::Value create_limiter(const Napi::CallbackInfo& info) {
   const auto options = info[0].As<Napi::Object>();
   auto shared = std::make_shared<SharedLimiter>();
@@ -239,6 +239,7 @@ Napi::Value create_limiter(const Napi::CallbackInfo& info) {
   config.keys_max = u64(options, "keysMax");
   config.waiting_max = u32(options, "maxWaiting");
   config.enforce = u32(options, "enforce") != 0;
+  const bool commit = flag(options, "commit");
   if (!adaptive.IsEmpty()) {
     shared->max_loop_delay_ms = f64(adaptive, "maxEventLoopDelayMs");
     shared->adaptive_interval_ms = f64(adaptive, "intervalMs");
@@ -269,7 +270,7 @@ Napi::Value create_limiter(const Napi::CallbackInfo& info) {
   }
   config.has_depth = !depth.IsEmpty();
   config.depth_of_queue = shared->queue != nullptr;
-  shared->segment = Segment::create(SegmentKind::kLimiter, 0, shared->bytes());
+  shared->segment = Segment::create(SegmentKind::kLimiter, 0, shared->bytes(), commit);
   if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
   shared->view().format(config, shared->time.clock().now(), random_secret());
   Limiter view = shared->view();

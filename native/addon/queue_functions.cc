@@ -129,7 +129,7 @@ std::uint64_t nanoseconds(double ms) {
 }
 
 // createQueue({ capacity, recordBytes, schema, start, lanes, weights, maxWaiting, latency, ttlMs?, overflow,
-//               shed?: { targetMs, intervalMs }, clock? }, staging)
+//               commit, shed?: { targetMs, intervalMs }, clock? }, staging)
 Napi::Value create_queue(const Napi::CallbackInfo& info) {
   const auto options = info[0].As<Napi::Object>();
   auto shared = std::make_shared<SharedQueue>();
@@ -153,8 +153,9 @@ Napi::Value create_queue(const Napi::CallbackInfo& info) {
   }
   const std::uint64_t schema = u64(options, "schema"), start = u64(options, "start") * kRingStep;
   if (!clock_option(options, shared->time)) return Napi::String::New(info.Env(), kDeadHandle);
+  const bool commit = flag(options, "commit");
   if (!intact(options)) return {};
-  shared->segment = Segment::create(SegmentKind::kQueue, schema, Queue::bytes(shape));
+  shared->segment = Segment::create(SegmentKind::kQueue, schema, Queue::bytes(shape), commit);
   if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
   shared->view().format(start);
   Registry::instance().add(shared);

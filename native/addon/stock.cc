@@ -53,7 +53,7 @@ Sweeping sweeping(const SharedStock& shared) {
   return shared.time.manual == nullptr ? Sweeping::kByPassers : Sweeping::kAsked;
 }
 
-// createStock({ maxItems, maxReservations, maxUsers, maxIds, movements, holdMs, clock? }, staging): without items yet
+// createStock({ maxItems, maxReservations, maxUsers, maxIds, movements, holdMs, commit, clock? }, staging): without items yet
 Napi::Value create_stock(const Napi::CallbackInfo& info) {
   const auto options = info[0].As<Napi::Object>();
   auto shared = std::make_shared<SharedStock>();
@@ -61,8 +61,9 @@ Napi::Value create_stock(const Napi::CallbackInfo& info) {
   shared->shape = {u32(options, "maxItems"), u32(options, "maxReservations"), u32(options, "maxUsers"),
                    u32(options, "maxIds"), u32(options, "movements")};
   const auto hold_ns = static_cast<std::uint64_t>(f64(options, "holdMs") * 1e6);
+  const bool commit = flag(options, "commit");
   if (!intact(options)) return {};
-  shared->segment = Segment::create(SegmentKind::kStock, 0, StockLedger::bytes(shared->shape));
+  shared->segment = Segment::create(SegmentKind::kStock, 0, StockLedger::bytes(shared->shape), commit);
   if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
   shared->view().format(shared->shape, hold_ns, random_secret(), sweeping(*shared));
   Registry::instance().add(shared);
@@ -95,7 +96,7 @@ void resize(const Napi::Object& options, const char* name, std::uint32_t& size) 
   if (given.IsNumber()) size = given.As<Napi::Number>().Uint32Value();
 }
 
-// restoreStock(octets, { clock?, maxItems?, maxReservations?, maxUsers?, maxIds?, movements? }, staging)
+// restoreStock(octets, { clock?, maxItems?, maxReservations?, maxUsers?, maxIds?, movements?, commit }, staging)
 Napi::Value restore_stock(const Napi::CallbackInfo& info) {
   const auto octets = info[0].As<Napi::Uint8Array>();
   const auto options = info[1].As<Napi::Object>();
@@ -110,8 +111,9 @@ Napi::Value restore_stock(const Napi::CallbackInfo& info) {
   resize(options, "maxUsers", shared->shape.users);
   resize(options, "maxIds", shared->shape.ids);
   resize(options, "movements", shared->shape.movements);
+  const bool commit = flag(options, "commit");
   if (!intact(options)) return {};
-  shared->segment = Segment::create(SegmentKind::kStock, 0, StockLedger::bytes(shared->shape));
+  shared->segment = Segment::create(SegmentKind::kStock, 0, StockLedger::bytes(shared->shape), commit);
   if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
   StockLedger ledger = shared->view();
   const SnapshotError unread = LedgerSnapshot::read(ledger.memory(), shared->shape, words,

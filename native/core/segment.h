@@ -20,6 +20,7 @@
 #include <windows.h>
 #else
 #include <sys/mman.h>
+#include <unistd.h>
 #endif
 
 namespace sluice {
@@ -90,8 +91,10 @@ class Segment {
 #endif
   }
 
-  // An empty Segment (no base) when the system has no memory to give.
-  static Segment create(SegmentKind kind, std::uint64_t layout_hash, std::uint64_t body_bytes) {
+  // An empty Segment (no base) when the system has no memory to give. `commit`: all of it is made resident now; else a
+  // page is when it is first written.
+  static Segment create(SegmentKind kind, std::uint64_t layout_hash, std::uint64_t body_bytes,
+                        bool commit = false) {
     Segment segment;
     if (body_bytes > std::numeric_limits<std::uint64_t>::max() - kSegmentBody) return segment;
     const std::uint64_t bytes = kSegmentBody + body_bytes;
@@ -104,6 +107,7 @@ class Segment {
 #endif
     segment.base_ = base;
     segment.bytes_ = bytes;
+    if (commit) segment.write_each_page();
     format_segment(base, kind, layout_hash, bytes);
     return segment;
   }
@@ -114,6 +118,18 @@ class Segment {
   std::uint64_t bytes() const { return bytes_; }
 
  private:
+  void write_each_page() noexcept {
+#if defined(_WIN32)
+    SYSTEM_INFO system;
+    GetSystemInfo(&system);
+    const std::uint64_t page = system.dwPageSize;
+#else
+    const auto page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+#endif
+    auto* octets = static_cast<volatile std::byte*>(base_);
+    for (std::uint64_t at = 0; at < bytes_; at += page) octets[at] = std::byte{0};
+  }
+
   void* base_ = nullptr;
   std::uint64_t bytes_ = 0;
 };

@@ -33,7 +33,10 @@ struct Formatted {
 };
 
 TEST_CASE("a segment is aligned, zeroed, and attaches as what it was created") {
-  const Segment segment = Segment::create(SegmentKind::kStock, kHash, 10'000);
+  bool commit = false;
+  SUBCASE("resident when it is written") {}
+  SUBCASE("resident from the start") { commit = true; }
+  const Segment segment = Segment::create(SegmentKind::kStock, kHash, 10'000, commit);
   REQUIRE(segment);
   CHECK(reinterpret_cast<std::uintptr_t>(segment.base()) % kCacheLine == 0);
   CHECK(segment.bytes() == 10'000 + kSegmentBody);
@@ -49,6 +52,7 @@ TEST_CASE("more memory than there can be gives an empty segment, not a small one
   for (const std::uint64_t bytes : {kMax, kMax - kSegmentBody, kMax - kSegmentBody + 1, kMax - 1, kMax / 2}) {
     CAPTURE(bytes);
     CHECK_FALSE(Segment::create(SegmentKind::kQueue, kHash, bytes));
+    CHECK_FALSE(Segment::create(SegmentKind::kQueue, kHash, bytes, true));
   }
 }
 

@@ -1,4 +1,4 @@
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { expectEnded, nodes, run } from '../program.js';
 
 const execArgv = ['--expose-gc'];
@@ -21,4 +21,19 @@ describe.each(nodes)('the garbage collector, on $name,', ({ node }) => {
   it('takes nothing whose handle was read', async () => {
     expectEnded(await run(new URL('./programs/pinned.js', import.meta.url), [], { node, execArgv }), 0);
   });
+});
+
+describe('the memory of an object', () => {
+  const program = new URL('./programs/committed.js', import.meta.url);
+  /** Megabytes that its process has then more. */
+  const grown = async (what: string, commit: string): Promise<number> =>
+    Number((await run(program, [what, commit])).stdout);
+
+  it.each(['queue', 'limiter', 'stock', 'restored stock', 'gate'])(
+    'is resident when a %s is created with commit, and not before it is written to without',
+    async (what) => {
+      expect(await grown(what, 'commit')).toBeGreaterThan(60);
+      expect(await grown(what, 'no')).toBeLessThan(30);
+    },
+  );
 });

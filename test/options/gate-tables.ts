@@ -49,6 +49,7 @@ export const gateTables: readonly OptionTable[] = [
       limiter: only(Limiter.create(Limiter.flashSale)),
       stock: only(newStock()),
       maxInHand: whole(1, 65_536, [1, 65_536]),
+      commit: only(true, false),
     },
     required: ['fields'],
     unknown: ['stocks', 'ledger', 'key', 'lanes', 'onExpired'],

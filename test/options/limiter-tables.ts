@@ -45,6 +45,7 @@ export const limiterTables: readonly OptionTable[] = [
     options: {
       clock: only(new ManualClock()),
       enforce: flag,
+      commit: flag,
       maxWaiting: whole(0, 65_536, [0, 65_536]),
     },
     unknown: ['tokenbucket', 'TokenBucket', 'bucket', 'maxKeys', 'key', 'queue', 'dryRun', 'exact'],

@@ -40,6 +40,7 @@ export const queueTables: readonly OptionTable[] = [
         outside: [],
       },
       latency: only(true, false),
+      commit: only(true, false),
       clock: only(new ManualClock()),
     },
     unknown: ['Capacity', 'capactiy', 'lane', 'ttl', 'maxwaiting', 'name', 'toString', '__proto__'],
