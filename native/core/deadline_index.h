@@ -155,8 +155,8 @@ class DeadlineIndex {
     for (;;) {
       // SC word: pairs with the CAS in mark(): the bound that is found here is not being raised yet, or is lowered below.
       std::uint64_t word = at.load(std::memory_order_seq_cst);
-      if (bound_in(word) <= bound) [[likely]]
-        return;
+      if (word <= word_of(bound, true)) [[likely]]
+        return;  // its bound is no later
       // SC word: pairs with the load in look_at(), of a look that marks a word above this one later.
       if (at.compare_exchange_weak(word, word_of(bound, looking(word)), std::memory_order_seq_cst,
                                    std::memory_order_relaxed)) {

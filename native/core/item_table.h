@@ -149,10 +149,22 @@ class ItemTable {
     return under_way == 0 ? Look::kSoldOut : Look::kUnsettled;
   }
 
-  // Whether units are reserved, which may come back.
+  // The same; and of an item that is sold out, whether units are reserved, which may come back.
+  Look look(const Item& item, std::uint64_t quantity, bool& reserved) const noexcept {
+    if (item.shards == 1) [[likely]] {
+      const std::uint64_t word = lines_[item.first_line].word.load(std::memory_order_relaxed);
+      if (StockLine::available_in(word) >= quantity) return Look::kEnough;
+      reserved = StockLine::reserved_in(word) != 0;
+      return Look::kSoldOut;
+    }
+    const Look first = look(item, quantity);
+    if (first != Look::kSoldOut) return first;
+    reserved = any_reserved(item);
+    // If none is, the last ones may have come back since the first look.
+    return reserved ? first : look(item, quantity);
+  }
+
   bool any_reserved(const Item& item) const noexcept {
-    if (item.shards == 1) [[likely]]
-      return StockLine::reserved_in(lines_[item.first_line].word.load(std::memory_order_relaxed)) != 0;
     std::uint64_t reserved = 0;
     for_shards(item, [&](StockLine& line) {
       reserved |= StockLine::reserved_in(line.word.load(std::memory_order_relaxed));

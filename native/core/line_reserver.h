@@ -32,11 +32,7 @@ class LineReserver {
     if (number == kNoItem) return ReserveResult::kUnknownSku;
     const Item<>& item = memory.items[number];
     if (item.closed.load(std::memory_order_relaxed) != 0) return ReserveResult::kItemClosed;
-    if (memory.items.look(item, line.quantity) == Look::kSoldOut) {
-      held = memory.items.any_reserved(item);
-      // If none is, the last ones may have come back since the first look.
-      if (held || memory.items.look(item, line.quantity) == Look::kSoldOut) return ReserveResult::kSoldOut;
-    }
+    if (memory.items.look(item, line.quantity, held) == Look::kSoldOut) return ReserveResult::kSoldOut;
     if (item.counts_users.load(std::memory_order_relaxed) == 0) return ReserveResult::kReserved;
     const auto limits = [&] { return UserLimits::peek(memory, item, number, request, line.quantity); };
     const ReserveResult result = limits();

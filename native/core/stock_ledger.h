@@ -133,25 +133,10 @@ class StockLedger {
   // A gate's order that is still held, but in no queue, is published again, once, and held as long as a new one.
   template <class Publish>
   Answer reserve(ThreadLine& line, const Request& request, std::uint64_t now, Publish&& publish) noexcept {
-    const auto reserve_now = [&] { return reserve_past_due(line, request, now, publish); };
-    const auto requeue = [&](std::uint64_t reservation) {
-      return hold_again(line, reservation, now, now + request.hold_ns) && publish(reservation);
-    };
     const Inside inside(memory_, line);
-    Answer answer;
-    for (bool looked = false;; looked = true) {
-      answer = request.has_id() ? with_id(line, request, now, reserve_now, requeue) : reserve_now();
-      if (!answer.provisional || looked) [[likely]]
-        break;
-      // Not within with_id(), whose bucket others are waiting for.
-      if (expire_due(line, now, kLookSlots) != 0 || due(now)) continue;
-      // Nothing was due, or another thread has been faster.
-      answer.provisional = false;
-      if (of_full_table(answer.result)) break;
-      if (peek(request).result == ReserveResult::kReserved) continue;
-      if (request.has_id()) answer = refuse_id(request, answer);
-      break;
-    }
+    Answer answer = attempt<false>(line, request, now, publish);
+    if (answer.provisional) [[unlikely]]
+      answer = reserve_past_due(line, request, now, answer, publish);
     count(line, answer.result);
     expire_in_passing(line, answer.result, now);
     return answer;
@@ -294,17 +279,37 @@ class StockLedger {
     return refusal == ReserveResult::kLedgerFull || refusal == ReserveResult::kUsersFull;
   }
 
-  // Provisional if a hold that is over may be the reason for a refusal: if any was due before the attempt.
-  template <class Publish>
-  Answer reserve_past_due(ThreadLine& line, const Request& request, std::uint64_t now,
-                          Publish&& publish) noexcept {
+  // One attempt to reserve; of a request that is refused, provisional if a hold that is over may be the reason: if any was
+  // due before the attempt. The first attempt and another one are functions of their own, so that the first is not called.
+  template <bool kAgain, class Publish>
+  Answer attempt(ThreadLine& line, const Request& request, std::uint64_t now, Publish&& publish) noexcept {
     const bool left = due(now);
-    Answer answer = reserve_once(line, request, now, publish);
-    answer.provisional = left && (of_stock(answer.result) || of_full_table(answer.result));
-    return answer;
+    const auto reserve_now = [&] {
+      Answer answer = reserve_once<kAgain>(line, request, now, publish);
+      if (left && (of_stock(answer.result) || of_full_table(answer.result))) [[unlikely]]
+        answer.provisional = true;
+      return answer;
+    };
+    const auto requeue = [&](std::uint64_t reservation) {
+      return hold_again(line, reservation, now, now + request.hold_ns) && publish(reservation);
+    };
+    return request.has_id() ? with_id(line, request, now, reserve_now, requeue) : reserve_now();
   }
 
+  // After a first attempt, whose refusal is provisional. Not within with_id(), whose bucket others are waiting for.
   template <class Publish>
+  SLUICE_APART Answer reserve_past_due(ThreadLine& line, const Request& request, std::uint64_t now,
+                                       Answer refusal, Publish&& publish) noexcept {
+    const bool some = expire_due(line, now, kLookSlots) != 0 || due(now);
+    if (some) return attempt<true>(line, request, now, publish);
+    // Nothing was due, or another thread has been faster.
+    refusal.provisional = false;
+    if (of_full_table(refusal.result)) return refusal;
+    if (peek(request).result == ReserveResult::kReserved) return attempt<true>(line, request, now, publish);
+    return request.has_id() ? refuse_id(request, refusal) : refusal;
+  }
+
+  template <bool kAgain, class Publish>
   Answer reserve_once(ThreadLine& line, const Request& request, std::uint64_t now,
                       Publish&& publish) noexcept {
     LineReserver lines(memory_, line);
