@@ -1,11 +1,18 @@
 import type { NativeHandle } from './handle.js';
 
-/** The units of one item. `available + reserved + sold = total`, always. */
+/**
+ * The units of one item. `available + reserved + sold = total`, always; of an item with a backorder cap
+ * `available + reserved + sold = total + backordered`, and one of `available` and `backordered` is 0.
+ */
 export interface StockCounts {
   readonly total: number;
   readonly available: number;
   readonly reserved: number;
   readonly sold: number;
+  /** The cap: how many units can be reserved and sold beyond the total. Not there if it is 0. */
+  readonly backorder?: number;
+  /** How many units are reserved and sold beyond the total: at most the cap. Not there if that is 0. */
+  readonly backordered?: number;
 }
 
 export interface NativeAudit {
@@ -89,11 +96,11 @@ export interface NativeStock {
   addItem(): number;
   restock(): number;
   withdraw(): number;
-  /** With `clamp` 1: as near to it as can be. */
+  /** A `LevelSet`; with `clamp` 1: as near to it as can be. */
   setTotal(clamp: number): number;
   closeItem(): number;
   reopenItem(): number;
-  /** `changes`: a bit for each that the staging has a new value of; see `changes` in lib/stock/stock.ts. */
+  /** `changes`: a bit for each that the staging has a new value of; see `changed` in lib/stock/stock.ts. A `LevelSet`. */
   changeItem(changes: number): number;
   configure(): number;
   addGroup(): number;

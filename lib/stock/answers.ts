@@ -70,7 +70,7 @@ export type ItemChanged =
   | { readonly ok: true; readonly counts: StockCounts }
   | {
       readonly ok: false;
-      /** Units that would go are reserved or sold: nothing was changed. */
+      /** Units that would go are reserved, sold or backordered: nothing was changed. */
       readonly reason: 'units-taken';
       readonly counts: StockCounts;
     };

@@ -10,6 +10,12 @@ export interface StockItem {
   readonly quantity: number;
   /** The most that one user can hold or have bought: 1 to 4,294,967,295. Default: no limit. */
   readonly perUser?: number;
+  /**
+   * How many units can be reserved and sold beyond the total: those that are still to come. With `quantity` at most
+   * 4,294,967,295. Default: 0, none. `Stock.counts` tells how many are; an answer of `reserve` does not tell whether its
+   * units are, because units that come fill the sum of them, not one reservation. See `Stock.changeItem`.
+   */
+  readonly backorder?: number;
   /** The name of a group (see `groups`) with whose other items it shares a limit per user, beside its own. */
   readonly group?: string;
   /**
@@ -42,8 +48,8 @@ export interface StockOptions {
   readonly maxReservations?: number;
   /**
    * Pairs of a user and an item with a per-user limit, or in a group, of which units are held or bought: 1 to 67,108,864. One more is
-   * refused: 'users-full'. A pair costs 51 to 103 bytes. Default: as many as the limited items of `items` have units,
-   * as no more users can have one, but at least 65,536 and at most 262,144. For more later: `Stock.restore`.
+   * refused: 'users-full'. A pair costs 51 to 103 bytes. Default: as many as the limited items of `items` have units
+   * and can be backordered, as no more users can have one, but at least 65,536 and at most 262,144. For more later: `Stock.restore`.
    */
   readonly maxUsers?: number;
   /**
@@ -73,6 +79,8 @@ export interface StockOptions {
 export interface ItemChanges {
   /** The most that one user can hold or have bought: 1 to 4,294,967,295; null: no limit. */
   readonly perUser?: number | null | undefined;
+  /** How many units can be reserved and sold beyond the total: 0 (none) to 4,294,967,295, with the total at most that. */
+  readonly backorder?: number | undefined;
 }
 
 /** What `Stock.configure` changes. */
@@ -104,6 +112,7 @@ export interface CheckedItem {
   readonly quantity: number;
   /** 0: no limit. */
   readonly perUser: number;
+  readonly backorder: number;
   readonly shards: number;
   readonly group: string | undefined;
 }
@@ -128,7 +137,7 @@ const usersDefault = { least: 65_536, most: 262_144 };
 /** Room for every user who can have a unit, within reason. */
 function usersFor(items: readonly CheckedItem[]): number {
   const counted = items.filter(({ perUser, group }) => perUser > 0 || group !== undefined);
-  const units = counted.reduce((sum, { quantity }) => sum + quantity, 0);
+  const units = counted.reduce((sum, { quantity, backorder }) => sum + quantity + backorder, 0);
   return Math.min(Math.max(units, usersDefault.least), usersDefault.most);
 }
 
@@ -148,21 +157,32 @@ export function checkedRestoring(
 }
 
 export function checkedItem(where: string, item: unknown): CheckedItem {
-  const one = new Options(where, item, ['sku', 'quantity', 'perUser', 'group', 'shards']);
+  const one = new Options(where, item, ['sku', 'quantity', 'perUser', 'backorder', 'group', 'shards']);
+  const sku = checkedSku(`${where}: sku`, one.get('sku'));
+  const quantity = one.integer('quantity', 0, u32Max);
   return {
-    sku: checkedSku(`${where}: sku`, one.get('sku')),
-    quantity: one.integer('quantity', 0, u32Max),
+    sku,
+    quantity,
     perUser: one.has('perUser') ? one.integer('perUser', 1, u32Max) : 0,
+    backorder: one.integer('backorder', 0, u32Max - quantity, 0),
     shards: one.integer('shards', 1, shardsMax, 1),
     group: one.has('group') ? checkedGroupName(`${where}: group`, one.get('group')) : undefined,
   };
 }
 
-/** Undefined: unchanged. */
-export function checkedChanges(where: string, changes: unknown): { perUser: number | undefined } {
-  const given = new Options(where, changes, ['perUser']);
-  if (given.get('perUser') === null) return { perUser: 0 };
-  return { perUser: given.has('perUser') ? given.integer('perUser', 1, u32Max) : undefined };
+export interface CheckedChanges {
+  /** Undefined: unchanged. */
+  readonly perUser: number | undefined;
+  readonly backorder: number | undefined;
+}
+
+export function checkedChanges(where: string, changes: unknown): CheckedChanges {
+  const given = new Options(where, changes, ['perUser', 'backorder']);
+  const limit = (): number => (given.get('perUser') === null ? 0 : given.integer('perUser', 1, u32Max));
+  return {
+    perUser: given.has('perUser') ? limit() : undefined,
+    backorder: given.has('backorder') ? given.integer('backorder', 0, u32Max) : undefined,
+  };
 }
 
 export function checkedGroup(where: string, group: unknown): StockGroup {

@@ -22,9 +22,10 @@ const at = {
   line: 24,
   perUser: 32,
   shards: 40,
-  user: 48,
-  id: 64,
-  lines: 80,
+  backorder: 48,
+  user: 56,
+  id: 72,
+  lines: 88,
 };
 const lineBytes = 24;
 const textsAt = at.lines + linesMax * lineBytes;
@@ -55,6 +56,9 @@ export class StockStaging {
   }
   shards(shards: number): void {
     this.#put(at.shards, shards);
+  }
+  backorder(backorder: number): void {
+    this.#put(at.backorder, backorder);
   }
   user(user: LedgerKey | undefined): void {
     this.#key(at.user, user);

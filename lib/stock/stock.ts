@@ -87,12 +87,15 @@ export interface ReserveOptions extends CartLine, CartOptions {}
 const what = 'Stock';
 const u32Max = 0xffff_ffff;
 const holdMsMax = 86_400_000;
+const totalExpected = `a total of at most ${u32Max}, the backorder cap included`;
 
 /** `kUnknownSku` and `kUnknownGroup` in native/addon/stock_functions.cc. */
 const unknownSku = -1;
 const unknownGroup = -2;
 /** The bits of `changeItem` there. */
-const changed = { perUser: 1 };
+const changed = { perUser: 1, backorder: 2, clamp: 4 };
+/** The numbers of `LevelSet` in native/core/item_table.h. */
+const levelSet = { done: 0, tooMany: 2 };
 
 /** For others in lib/ that build on a ledger. Nothing leads to it from the object: native code trusts its callers. */
 export let nativeStock: (stock: Stock) => NativeStock;
@@ -105,8 +108,8 @@ const pinned = new Set<Stock>();
 
 /**
  * A ledger of items for sale, shared by all threads of the process: reserve units, then confirm or cancel them, or
- * let them expire. For each item `available + reserved + sold = total` at every instant, and a reservation is
- * resolved at most once, whoever tries.
+ * let them expire. For each item `available + reserved + sold = total` at every instant (with a backorder cap
+ * `total + backordered`), and a reservation is resolved at most once, whoever tries.
  *
  * Time is monotonic. A reservation never expires before its deadline; from then on it can no longer be confirmed.
  * The memory is reserved at creation and never grows (see the option `commit`). It lives as long as some thread holds it.
@@ -379,14 +382,31 @@ export class Stock implements Disposable {
    * An item that never had a limit counts its users from its first one on: units that are held or sold by then count
    * for nobody. Other threads' operations wait, some nanoseconds for each thread, while that begins. A limit that is
    * taken away (`perUser: null`) leaves the units of which users are known counted, should it come back.
-   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also if there is no such item; nothing is changed then.
+   *
+   * `backorder` lets that many units be reserved and sold beyond the total: `counts().backordered` tells how many are.
+   * Units that come later (`restock`, `setTotal`, a cancellation) fill these first. A cap cannot be lower than what is
+   * backordered: then the answer is 'units-taken' and nothing is changed, or with `clamp: true` the cap becomes as low
+   * as it can be, so that nothing more is backordered. No movement tells a change of the cap.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also if there is no such item, or the total and `backorder`
+   *   would exceed 4,294,967,295; nothing is changed then.
    */
-  changeItem(sku: number | string, changes: ItemChanges): ItemChanged {
-    const checked = checkedChanges('Stock.changeItem', changes);
+  changeItem(
+    sku: number | string,
+    changes: ItemChanges,
+    options?: { readonly clamp?: boolean },
+  ): ItemChanged {
+    const where = 'Stock.changeItem';
+    const { perUser, backorder } = checkedChanges(where, changes);
+    const clamp = new Options(where, options, ['clamp']).boolean('clamp', false);
     this.#stageSku('changeItem', sku);
-    this.#staging.perUser(checked.perUser ?? 0);
-    const bits = checked.perUser === undefined ? 0 : changed.perUser;
-    return this.#itemChanged(sku, this.#known('changeItem', sku, this.#native.changeItem(bits)));
+    this.#staging.perUser(perUser ?? 0);
+    this.#staging.backorder(backorder ?? 0);
+    const bits =
+      (perUser === undefined ? 0 : changed.perUser) |
+      (backorder === undefined ? 0 : changed.backorder) |
+      (clamp ? changed.clamp : 0);
+    const answer = this.#known('changeItem', sku, this.#native.changeItem(bits));
+    return this.#levelSet(sku, answer, `${where}: backorder`, backorder);
   }
 
   /**
@@ -402,22 +422,22 @@ export class Stock implements Disposable {
 
   /**
    * Puts `quantity` more units (1 to 4,294,967,295) of an item on sale. Returns its counts.
-   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also if there is no such item or its total would exceed
-   *   4,294,967,295; nothing is changed then.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also if there is no such item or its total, with its backorder
+   *   cap, would exceed 4,294,967,295; nothing is changed then.
    */
   restock(sku: number | string, quantity: number): StockCounts {
     this.#stageSku('restock', sku);
     this.#stageQuantity('restock', quantity);
     const answer = this.#known('restock', sku, this.#native.restock());
     if (answer === 0) {
-      throw optionError('Stock.restock: quantity', `a total of at most ${u32Max}`, quantity, false);
+      throw optionError('Stock.restock: quantity', totalExpected, quantity, false);
     }
     return this.counts(sku);
   }
 
   /**
-   * Takes up to `quantity` units (1 to 4,294,967,295) of an item off sale: only what is available, never what is held
-   * or sold. Returns how many. @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also if there is no such item.
+   * Takes up to `quantity` units (1 to 4,294,967,295) of an item off sale: only what is available, never what is held,
+   * sold or could still be backordered. Returns how many. @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also if there is no such item.
    */
   withdraw(sku: number | string, quantity: number): number {
     this.#stageSku('withdraw', sku);
@@ -427,10 +447,11 @@ export class Stock implements Disposable {
 
   /**
    * Makes the total of an item `total` (0 to 4,294,967,295), whatever it was: what is available becomes more or less.
-   * `total` counts what is reserved and sold too, so it cannot be less than these: then the answer is 'units-taken' and
-   * nothing is changed, or with `clamp: true` the total becomes as low as it can be. Movements tell the difference, as
-   * 'restocked' or 'withdrawn'.
-   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also if there is no such item.
+   * `total` counts what is reserved and sold too, so it cannot be less than these but for what can be backordered: then
+   * the answer is 'units-taken' and nothing is changed, or with `clamp: true` the total becomes as low as it can be.
+   * Movements tell the difference, as 'restocked' or 'withdrawn'.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also if there is no such item, or `total` and its backorder cap
+   *   exceed 4,294,967,295; nothing is changed then.
    */
   setTotal(sku: number | string, total: number, options?: { readonly clamp?: boolean }): ItemChanged {
     const where = 'Stock.setTotal';
@@ -438,7 +459,8 @@ export class Stock implements Disposable {
     const clamp = new Options(where, options, ['clamp']).boolean('clamp', false);
     this.#stageSku('setTotal', sku);
     this.#staging.quantity(units);
-    return this.#itemChanged(sku, this.#known('setTotal', sku, this.#native.setTotal(clamp ? 1 : 0)));
+    const answer = this.#known('setTotal', sku, this.#native.setTotal(clamp ? 1 : 0));
+    return this.#levelSet(sku, answer, `${where}: total`, total);
   }
 
   /** The units of one item now. @throws RangeError (`ERR_SLUICE_OPTION`) if there is no such item. */
@@ -538,9 +560,10 @@ export class Stock implements Disposable {
       : { ok: false, reason };
   }
 
-  #itemChanged(sku: number | string, answer: number): ItemChanged {
+  #levelSet(sku: number | string, answer: number, option: string, level: unknown): ItemChanged {
+    if (answer === levelSet.tooMany) throw optionError(option, totalExpected, level, false);
     const counts = this.counts(sku);
-    return answer === 1 ? { ok: true, counts } : { ok: false, reason: 'units-taken', counts };
+    return answer === levelSet.done ? { ok: true, counts } : { ok: false, reason: 'units-taken', counts };
   }
 
   #addGroup({ name, perUser }: StockGroup): 'added' | 'group-exists' | 'groups-full' {
@@ -556,6 +579,7 @@ export class Stock implements Disposable {
     this.#staging.sku(item.sku);
     this.#staging.quantity(item.quantity);
     this.#staging.perUser(item.perUser);
+    this.#staging.backorder(item.backorder);
     this.#staging.shards(item.shards);
     this.#staging.group(item.group);
     const answer = this.#checked(this.#native.addItem());

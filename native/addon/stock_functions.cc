@@ -13,7 +13,7 @@ namespace sluice {
 namespace {
 
 constexpr std::int32_t kUnknownGroup = -2;
-constexpr std::uint32_t kChangePerUser = 1;
+constexpr std::uint32_t kChangePerUser = 1, kChangeBackorder = 2, kClamp = 4;
 
 // reserve(lines), with a hold of 0 for the ledger's own: the ReserveResult; the hold stands in staging. Of a repetition, what
 // is left of the hold stands there, and the phase in place of the line
@@ -84,9 +84,12 @@ napi_value add_item(napi_env env, napi_callback_info info) {
                       words.get<std::uint64_t>(kQuantity),
                       words.get<std::uint64_t>(kPerUser),
                       static_cast<std::uint32_t>(words.get<std::uint64_t>(kShards)),
-                      group};
-  if (spec.shards == 0 || spec.shards > kShardsMax || spec.quantity > kQuantityMax)
+                      group,
+                      words.get<std::uint64_t>(kBackorder)};
+  if (spec.shards == 0 || spec.shards > kShardsMax || spec.quantity > kQuantityMax ||
+      spec.backorder > kQuantityMax - spec.quantity) {
     return number(env, kBadArgument);
+  }
   return number(env,
                 static_cast<std::int32_t>(self.ledger().add_item(self.line(), spec, self.clock().now())));
 }
@@ -100,7 +103,7 @@ napi_value with_item(napi_env env, napi_callback_info info, Change&& change) {
   if (item == kNoItem) return number(env, kUnknownSku);
   return number(env, static_cast<double>(change(self, item, self.clock().now())));
 }
-// restock(): 1, or 0 if the total would be too large
+// restock(): 1, or 0 if total and backorder would be too large
 napi_value restock(napi_env env, napi_callback_info info) {
   return with_item(env, info, [](StockAttachment& self, std::uint32_t item, std::uint64_t now) {
     return self.ledger().restock(self.line(), item, self.words().get<std::uint64_t>(kQuantity), now) ? 1 : 0;
@@ -112,7 +115,7 @@ napi_value withdraw(napi_env env, napi_callback_info info) {
     return self.ledger().withdraw(self.line(), item, self.words().get<std::uint64_t>(kQuantity), now);
   });
 }
-// setTotal(clamp): 1, or 0 if more units are reserved and sold
+// setTotal(clamp): the LevelSet
 napi_value set_total(napi_env env, napi_callback_info info) {
   std::uint32_t clamp[1];
   auto& self = attachment<StockAttachment>(env, info, clamp);
@@ -120,9 +123,8 @@ napi_value set_total(napi_env env, napi_callback_info info) {
   const std::uint32_t item = self.ledger().items().find(staged_sku(self));
   if (item == kNoItem) return number(env, kUnknownSku);
   const auto total = self.words().get<std::uint64_t>(kQuantity);
-  if (total > kQuantityMax) return number(env, kBadArgument);
-  return number(env,
-                self.ledger().set_total(self.line(), item, total, clamp[0] != 0, self.clock().now()) ? 1 : 0);
+  const LevelSet set = self.ledger().set_total(self.line(), item, total, clamp[0] != 0, self.clock().now());
+  return number(env, static_cast<std::int32_t>(set));
 }
 napi_value close_item(napi_env env, napi_callback_info info) {
   return with_item(env, info, [](StockAttachment& self, std::uint32_t item, std::uint64_t now) {
@@ -136,17 +138,23 @@ napi_value reopen_item(napi_env env, napi_callback_info info) {
     return 1;
   });
 }
-// changeItem(changes, a bit each), with the new values in staging
+// changeItem(changes, a bit each), with the new values in staging: the LevelSet of the backorder; unless it is kDone nothing
+// is changed
 napi_value change_item(napi_env env, napi_callback_info info) {
   std::uint32_t changes[1];
   auto& self = attachment<StockAttachment>(env, info, changes);
   if (self.detached()) return number(env, kDisposed);
   const std::uint32_t item = self.ledger().items().find(staged_sku(self));
   if (item == kNoItem) return number(env, kUnknownSku);
-  if ((changes[0] & kChangePerUser) != 0) {
+  LevelSet set = LevelSet::kDone;
+  if ((changes[0] & kChangeBackorder) != 0) {
+    const auto backorder = self.words().get<std::uint64_t>(kBackorder);
+    set = self.ledger().set_backorder(self.line(), item, backorder, (changes[0] & kClamp) != 0);
+  }
+  if ((changes[0] & kChangePerUser) != 0 && set == LevelSet::kDone) {
     self.ledger().limit_users(item, self.words().get<std::uint64_t>(kPerUser));
   }
-  return number(env, 1);
+  return number(env, static_cast<std::int32_t>(set));
 }
 
 // configure(): the hold in staging
@@ -194,6 +202,10 @@ Napi::Object counts_object(napi_env env, const StockCounts& counts) {
   result.Set("available", static_cast<double>(counts.available));
   result.Set("reserved", static_cast<double>(counts.reserved));
   result.Set("sold", static_cast<double>(counts.sold));
+  if (counts.backorder != 0) {
+    result.Set("backorder", static_cast<double>(counts.backorder));
+    result.Set("backordered", static_cast<double>(counts.backordered));
+  }
   return result;
 }
 

@@ -14,10 +14,11 @@ namespace sluice {
 // The staging buffer; lib/stock/staging.ts writes it. A key is two words: | tag | number, or where its text stands |
 // with the tag 0: absent, 1: a number, 1 + n: a text of n octets of UTF-8.
 //
-//   | hold ns | reservation | quantity | line | perUser | shards | user's key | id's key | 64 lines of sku's key, quantity | texts
+//   | hold ns | reservation | quantity | line | perUser | shards | backorder | user's key | id's key |
+//   | 64 lines of sku's key, quantity | texts |
 inline constexpr std::size_t kHoldNs = 0, kReservation = 8, kQuantity = 16, kLine = 24, kPerUser = 32,
-                             kShards = 40;
-inline constexpr std::size_t kUser = 48, kId = 64, kLines = 80, kLineBytes = 24;
+                             kShards = 40, kBackorder = 48;
+inline constexpr std::size_t kUser = 56, kId = 72, kLines = 88, kLineBytes = 24;
 
 inline constexpr std::int32_t kUnknownSku = -1;
 

@@ -2,7 +2,10 @@
 // it do not share a line; each keeps the sum for its own part (see stock_line.h).
 //
 //   StockLine, one line each:  | available : 32 | reserved : 32 | ... |   written by every reserve, confirm, cancel, expiry
-//   Item, one line each:       | sku | name | shards | per user | closed | total |     written by restock and the like
+//   Item, one line each:       | sku | name | shards | per user | closed | total | backorder |     by restock and the like
+//
+// An item with a backorder cap can be reserved beyond its total, by that many units. The cap is in the stock lines, as
+// available units, so that a reservation need not know of it; counts() tells the two apart.
 //
 // A limit per user can come and go. Units that were reserved or sold without one count for no user: a reservation's line
 // says whether it counts, and an item that has, or had, a limit keeps the sum of its units that were sold uncounted.
@@ -29,13 +32,21 @@ inline constexpr std::uint32_t kItemsMax = 65'536;
 inline constexpr std::uint32_t kShardsMax = 16;
 inline constexpr std::size_t kSkuTextMax = 32;  // octets of UTF-8
 
+// available + reserved + sold = total + backordered, and available or backordered is 0.
 struct StockCounts {
   std::uint64_t total, available, reserved, sold;
+  std::uint64_t backorder;    // the cap; total + backorder is at most kQuantityMax
+  std::uint64_t backordered;  // reserved and sold beyond the total: at most the cap
 };
 
-// What has become of a total that was to be set.
+// What has become of a total or a backorder cap that was to be set.
+enum class LevelSet : std::uint8_t {
+  kDone,
+  kTaken,   // units that would go are reserved or sold: nothing was changed
+  kTooMany  // total and backorder would be more than kQuantityMax: nothing was changed
+};
 struct TotalSet {
-  bool done;                   // false: nothing was changed
+  LevelSet result;
   std::uint64_t added, taken;  // how many units: one of them is 0
 };
 
@@ -56,6 +67,7 @@ struct alignas(kCacheLine) Item {
   typename A::template atomic<std::uint64_t> total;
   // Of one that counts users: the units sold that no user's count has.
   typename A::template atomic<std::uint64_t> sold_uncounted;
+  typename A::template atomic<std::uint64_t> backorder;  // 0: nothing beyond the total
   SpinLock<A> lock;  // of those who change the total, and of those who gather units from several shards
 
   std::string_view name_text() const noexcept { return {name, name_length}; }
@@ -69,6 +81,7 @@ struct ItemSpec {
   std::uint64_t per_user;
   std::uint32_t shards;     // 1 to kShardsMax
   std::uint32_t group = 0;  // 1 + its number; 0: none
+  std::uint64_t backorder = 0;
 };
 
 template <class A = StdAtomics>
@@ -126,7 +139,7 @@ class ItemTable {
     }
   }
 
-  // Whether `quantity` units are available, all shards together.
+  // Whether `quantity` units can be reserved, all shards together.
   //   kSoldOut: there was an instant of this call at which they were not.
   //   kUnsettled: they were not found, but units were coming back, or may come back, from a gathering that fails.
   enum class Look : std::uint8_t { kEnough, kSoldOut, kUnsettled };
@@ -177,7 +190,9 @@ class ItemTable {
     spin_wait<A>([&] {
       // ACQ change: pairs with REL in change_total(): an even number says that total and words belong together.
       const std::uint32_t before = item.change.load(std::memory_order_acquire);
-      counts = {item.total.load(std::memory_order_relaxed), 0, 0, 0};
+      counts = {};
+      counts.total = item.total.load(std::memory_order_relaxed);
+      counts.backorder = item.backorder.load(std::memory_order_relaxed);
       for_shards(item, [&](StockLine& line) {
         const std::uint64_t word = line.word.load(std::memory_order_relaxed);
         counts.available += StockLine::available_in(word);
@@ -187,7 +202,10 @@ class ItemTable {
       A::fence(std::memory_order_acquire);
       return before % 2 == 0 && item.change.load(std::memory_order_relaxed) == before;
     });
-    counts.sold = counts.total - counts.available - counts.reserved;
+    counts.sold = counts.total + counts.backorder - counts.available - counts.reserved;
+    // What the total covers goes first: as long as more can be reserved than the cap, nothing is backordered.
+    counts.backordered = counts.backorder - std::min(counts.backorder, counts.available);
+    counts.available -= std::min(counts.available, counts.backorder);
     return counts;
   }
 
@@ -222,10 +240,11 @@ class ItemTable {
     return false;
   }
 
-  // Puts `quantity` more units on sale; false if the total would exceed kQuantityMax.
+  // Puts `quantity` more units on sale; false if total and backorder would exceed kQuantityMax.
   bool restock(Item& item, std::uint64_t quantity) noexcept {
     item.lock.lock();
-    const bool fits = quantity <= kQuantityMax - item.total.load(std::memory_order_relaxed);
+    const bool fits = fit(quantity, item.total.load(std::memory_order_relaxed) +
+                                        item.backorder.load(std::memory_order_relaxed));
     if (fits) change_total(item, [&] { return put_on_sale(item, quantity); });
     item.lock.unlock();
     return fits;
@@ -234,28 +253,42 @@ class ItemTable {
   std::uint64_t withdraw(Item& item, std::uint64_t quantity) noexcept {
     std::uint64_t taken = 0;
     item.lock.lock();
-    change_total(item, [&] { return 0 - (taken = take_up_to(item, quantity)); });
+    const std::uint64_t cap = item.backorder.load(std::memory_order_relaxed);
+    change_total(item, [&] { return 0 - (taken = take_up_to(item, quantity, cap)); });
     item.lock.unlock();
     return taken;
   }
-  // Makes the total `total` (at most kQuantityMax). It cannot be less than what is reserved and sold: then nothing is
-  // changed, or with `clamp` the total becomes as low as it can be.
+  // Makes the total `total`. With what can be backordered it cannot be less than what is reserved and sold: then nothing
+  // is changed, or with `clamp` the total becomes as low as it can be.
   TotalSet set_total(Item& item, std::uint64_t total, bool clamp) noexcept {
-    TotalSet set{true, 0, 0};
+    TotalSet set{LevelSet::kTooMany, 0, 0};
     item.lock.lock();
-    const std::uint64_t before = item.total.load(std::memory_order_relaxed);
-    change_total(item, [&] {
-      if (total >= before) return set.added = put_on_sale(item, total - before);
-      if (clamp) {
-        set.taken = take_up_to(item, before - total);
-      } else {
-        set.done = take_all(item, before - total);
-        set.taken = set.done ? before - total : 0;
-      }
-      return 0 - set.taken;
-    });
+    if (fit(total, item.backorder.load(std::memory_order_relaxed))) {
+      const std::uint64_t before = item.total.load(std::memory_order_relaxed);
+      change_total(item, [&] {
+        set = set_level(item, before, total, clamp);
+        return set.added - set.taken;
+      });
+    }
     item.lock.unlock();
     return set;
+  }
+  // Makes the backorder cap `backorder`. It cannot be less than what is backordered: then nothing is changed, or with
+  // `clamp` it becomes as low as it can be.
+  LevelSet set_backorder(Item& item, std::uint64_t backorder, bool clamp) noexcept {
+    TotalSet set{LevelSet::kTooMany, 0, 0};
+    item.lock.lock();
+    if (fit(item.total.load(std::memory_order_relaxed), backorder)) {
+      const std::uint64_t before = item.backorder.load(std::memory_order_relaxed);
+      // The total stays; but counts() must not find the cap and the words of different moments.
+      change_total(item, [&] {
+        set = set_level(item, before, backorder, clamp);
+        item.backorder.store(before + set.added - set.taken, std::memory_order_relaxed);
+        return 0;
+      });
+    }
+    item.lock.unlock();
+    return set.result;
   }
 
   // Sold units of one of its stock lines, which the caller has found to be sold, are available again.
@@ -284,17 +317,38 @@ class ItemTable {
     return quantity / shards + (shard < quantity % shards ? 1 : 0);
   }
 
-  // The next three, under the lock: units become available; as many as there are, up to `quantity`, are so no longer;
-  // or `quantity` of them, or none.
+  static bool fit(std::uint64_t some, std::uint64_t more) noexcept {
+    return some <= kQuantityMax && more <= kQuantityMax - some;
+  }
+
+  // Under the lock: as many units more, or less, can be reserved as make `before` into `after`.
+  TotalSet set_level(Item& item, std::uint64_t before, std::uint64_t after, bool clamp) noexcept {
+    if (after >= before) return {LevelSet::kDone, put_on_sale(item, after - before), 0};
+    if (clamp) return {LevelSet::kDone, 0, take_up_to(item, before - after, 0)};
+    const bool done = take_all(item, before - after);
+    return {done ? LevelSet::kDone : LevelSet::kTaken, 0, done ? before - after : 0};
+  }
+
+  // The next three, under the lock: units become available; as many as there are, up to `quantity`, are so no longer,
+  // but for `rest` of them; or `quantity` of them, or none.
   std::uint64_t put_on_sale(Item& item, std::uint64_t quantity) noexcept {
     std::uint32_t shard = 0;
     for_shards(item, [&](StockLine& line) { line.add(share(quantity, item.shards, shard++)); });
     return quantity;
   }
-  std::uint64_t take_up_to(Item& item, std::uint64_t quantity) noexcept {
+  std::uint64_t take_up_to(Item& item, std::uint64_t quantity, std::uint64_t rest) noexcept {
     std::uint64_t taken = 0;
-    for_shards(item, [&](StockLine& line) { taken += line.take_away(quantity - taken); });
-    return taken;
+    if (item.shards == 1 || rest == 0) {
+      for_shards(item, [&](StockLine& line) { taken += line.take_away(quantity - taken, rest); });
+      return taken;
+    }
+    // Others do not take for sold out what is put back below.
+    const typename StockLine::Return may_come_back(lines_[item.first_line]);
+    for_shards(item, [&](StockLine& line) { taken += line.take_away(quantity + rest - taken); });
+    // What is in hand now was there at one instant: without `rest` of it no more goes than may.
+    rest = std::min(taken, rest);
+    put_on_sale(item, rest);
+    return taken - rest;
   }
   bool take_all(Item& item, std::uint64_t quantity) noexcept {
     if (item.shards == 1) return lines_[item.first_line].take_all(quantity);
@@ -340,11 +394,9 @@ class ItemTable {
     item.counts_users.store(spec.per_user != 0 || spec.group != 0 ? 1 : 0, std::memory_order_relaxed);
     item.group = spec.group;
     item.total.store(spec.quantity, std::memory_order_relaxed);
-    std::uint32_t shard = 0;
-    for_shards(item, [&](StockLine& line) {
-      line.sharded = spec.shards > 1 ? 1 : 0;
-      line.add(share(spec.quantity, spec.shards, shard++));
-    });
+    item.backorder.store(spec.backorder, std::memory_order_relaxed);
+    for_shards(item, [&](StockLine& line) { line.sharded = spec.shards > 1 ? 1 : 0; });
+    put_on_sale(item, spec.quantity + spec.backorder);
     control_->lines += spec.shards;
     // REL items: pairs with ACQ in size().
     control_->items.store(number + 1, std::memory_order_release);
@@ -355,7 +407,8 @@ class ItemTable {
     return Added::kAdded;
   }
 
-  // Changes words and total (by what `words()` returns) so that counts() sees both or neither. Under the lock.
+  // Changes words and total (by what `words()` returns), and the backorder if `words()` does, so that counts() sees all
+  // or none of it. Under the lock.
   template <class Words>
   void change_total(Item& item, Words&& words) noexcept {
     const std::uint32_t number = item.change.load(std::memory_order_relaxed);

@@ -82,7 +82,9 @@ inline LedgerAudit audit(LedgerMemory& memory) {
         item.counts_users.load(std::memory_order_relaxed) == 0
             ? 0
             : counts.sold - item.sold_uncounted.load(std::memory_order_relaxed);
-    const bool adds_up = counts.available + counts.reserved <= counts.total &&
+    // Sold is what remains: if more units than there can be were available or reserved, it would be beyond all bounds.
+    const std::uint64_t most_taken = counts.total + counts.backorder;
+    const bool adds_up = most_taken <= kQuantityMax && counts.sold <= most_taken &&
                          counts.reserved == reserved[number] &&
                          counted[number] == reserved_counted[number] + sold_counted;
     if (adds_up || report.item != kNoItem) continue;

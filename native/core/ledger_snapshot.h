@@ -161,6 +161,7 @@ class LedgerSnapshot {
         put(item.sold_uncounted.load(std::memory_order_relaxed));
         put(item.closed.load(std::memory_order_relaxed));
         put(item.total.load(std::memory_order_relaxed));
+        put(item.backorder.load(std::memory_order_relaxed));
         for (std::uint32_t shard = 0; shard < item.shards; ++shard) {
           put(memory.items.line(item.first_line + shard).word.load(std::memory_order_relaxed));
         }
@@ -276,6 +277,7 @@ class LedgerSnapshot {
       const std::uint32_t sold_uncounted = below(kQuantityMax + 1);
       const bool closed = below(2) != 0;
       const std::uint64_t total = below(kQuantityMax + 1);
+      const std::uint64_t backorder = below(kQuantityMax - total + 1);
       sound = sound && spec.shards != 0 && ((spec.per_user == 0 && spec.group == 0) || counts_users != 0);
       if (!sound) return;
       const ItemTable<>::Added added = memory.items.add(spec, [&](std::uint32_t number) {
@@ -289,6 +291,7 @@ class LedgerSnapshot {
       item.sold_uncounted.store(sold_uncounted, std::memory_order_relaxed);
       item.closed.store(closed ? 1 : 0, std::memory_order_relaxed);
       item.total.store(total, std::memory_order_relaxed);
+      item.backorder.store(backorder, std::memory_order_relaxed);
       for (std::uint32_t shard = 0; shard < item.shards; ++shard) {
         memory.items.line(item.first_line + shard).word.store(take(), std::memory_order_relaxed);
       }

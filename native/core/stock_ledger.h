@@ -2,7 +2,8 @@
 // The model is TigerBeetle's two-phase transfers: pending -> posted | voided | timed out, resolved at most once.
 //
 // Invariants, which an audit recomputes while no operation is inside (see ledger_audit.h):
-//   per item:            available + reserved + sold = total, and reserved = the sum of its held reservations
+//   per item:            available + reserved + sold = total + backordered, available or backordered is 0, backordered
+//                        is at most the item's cap, and reserved = the sum of its held reservations
 //   per item and user:   counted = units held or bought, so their sum = reserved + sold where a limit is set
 #pragma once
 
@@ -217,7 +218,7 @@ class StockLedger {
     }
     return added;
   }
-  // False if the total would exceed kQuantityMax.
+  // False if total and backorder would exceed kQuantityMax.
   bool restock(ThreadLine& line, std::uint32_t item, std::uint64_t quantity, std::uint64_t now) noexcept {
     const Inside inside(memory_, line);
     if (!memory_.items.restock(memory_.items[item], quantity)) return false;
@@ -232,14 +233,19 @@ class StockLedger {
     if (taken != 0) memory_.move(MovementKind::kWithdrawn, item, taken, now);
     return taken;
   }
-  // Makes the total `total`: see ItemTable::set_total(). False if that is less than what is reserved and sold.
-  bool set_total(ThreadLine& line, std::uint32_t item, std::uint64_t total, bool clamp,
-                 std::uint64_t now) noexcept {
+  // Makes the total `total`: see ItemTable::set_total().
+  LevelSet set_total(ThreadLine& line, std::uint32_t item, std::uint64_t total, bool clamp,
+                     std::uint64_t now) noexcept {
     const Inside inside(memory_, line);
     const TotalSet set = memory_.items.set_total(memory_.items[item], total, clamp);
     if (set.added != 0) memory_.move(MovementKind::kRestocked, item, set.added, now);
     if (set.taken != 0) memory_.move(MovementKind::kWithdrawn, item, set.taken, now);
-    return set.done;
+    return set.result;
+  }
+  // Makes the backorder cap `backorder`: see ItemTable::set_backorder(). No units are added or taken: nothing is told.
+  LevelSet set_backorder(ThreadLine& line, std::uint32_t item, std::uint64_t backorder, bool clamp) noexcept {
+    const Inside inside(memory_, line);
+    return memory_.items.set_backorder(memory_.items[item], backorder, clamp);
   }
   void close_item(ThreadLine& line, std::uint32_t item, std::uint64_t now) noexcept {
     const Inside inside(memory_, line);

@@ -1,5 +1,7 @@
 // The units of one shard of an item, on a line of their own. One 64-bit word packs what is available and what is
 // reserved, so that available + reserved + sold = total holds at every instant: sold is what remains of the total.
+// Available here is what can still be reserved. Of an item with a backorder cap the cap is in it, as if the total were
+// that much more (see ItemTable::counts).
 //
 //   | available : 32 | reserved : 32 |   returns begun | returns ended |   (of an item with several shards)
 //
@@ -67,11 +69,12 @@ struct alignas(kCacheLine) StockLine {
     }
     return false;
   }
-  // Takes up to `quantity` available units away. Returns how many.
-  std::uint64_t take_away(std::uint64_t quantity) noexcept {
+  // Takes up to `quantity` available units away, and leaves `rest` of them. Returns how many.
+  std::uint64_t take_away(std::uint64_t quantity, std::uint64_t rest = 0) noexcept {
     std::uint64_t before = word.load(std::memory_order_relaxed);
     for (;;) {
-      const std::uint64_t taken = std::min(quantity, available_in(before));
+      const std::uint64_t available = available_in(before);
+      const std::uint64_t taken = std::min(quantity, available - std::min(available, rest));
       // REL word: as in reserve().
       if (word.compare_exchange_weak(before, before - (taken << 32), std::memory_order_release,
                                      std::memory_order_relaxed)) {

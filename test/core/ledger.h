@@ -27,8 +27,8 @@ struct TestLedger {
   }
 
   ItemTable<>::Added add(std::uint64_t number, std::uint64_t quantity, std::uint64_t per_user = 0,
-                         std::uint32_t shards = 1, std::uint32_t group = 0) {
-    return ledger.add_item(*line, {sku(number), {}, quantity, per_user, shards, group}, now);
+                         std::uint32_t shards = 1, std::uint32_t group = 0, std::uint64_t backorder = 0) {
+    return ledger.add_item(*line, {sku(number), {}, quantity, per_user, shards, group, backorder}, now);
   }
   StockAnswer reserve(std::vector<StockRequest::Line> lines, std::uint64_t user = 0, std::uint64_t id = 0,
                       std::uint64_t hold = kHold) {

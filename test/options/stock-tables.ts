@@ -75,6 +75,7 @@ export const stockTables: readonly OptionTable[] = [
       sku: sku(),
       quantity: whole(0, u32Max, [0, u32Max]),
       perUser: whole(1, u32Max, [1, u32Max]),
+      backorder: whole(0, u32Max - 10, [0, u32Max - 10]),
       group: groupName(['g'], ['none']),
       shards: whole(1, 16, [1, 16]),
     },
@@ -93,6 +94,7 @@ export const stockTables: readonly OptionTable[] = [
       sku: sku(),
       quantity: whole(0, u32Max, [0, u32Max]),
       perUser: whole(1, u32Max, [1, u32Max]),
+      backorder: whole(0, u32Max - 10, [0, u32Max - 10]),
       group: groupName(['g'], ['none']),
       shards: whole(1, 16, [1, 16]),
     },
@@ -233,8 +235,16 @@ export const stockTables: readonly OptionTable[] = [
     base: {},
     options: {
       perUser: { ...whole(1, u32Max), good: [1, u32Max, null], wrong: ['1', true, 1n, [], {}] },
+      backorder: { ...whole(0, u32Max), good: [0, u32Max - 10] },
     },
     unknown: ['quantity', 'total', 'shards', 'peruser', 'holdMs'],
+  },
+  {
+    where: 'Stock.changeItem',
+    call: (options) => ledger().changeItem(1, { backorder: 0 }, options as never),
+    base: {},
+    options: { clamp: { good: [true, false], wrong: [null, 0, 1, 'true', {}, []], outside: [] } },
+    unknown: ['backorder', 'perUser', 'force'],
   },
   {
     where: 'Stock.configure',

@@ -31,7 +31,8 @@ class ItemModel {
     control()->lines = 0;
     for (std::uint32_t i = 0; i < kShards; ++i) {
       auto* item = new (&items[i]) typename Table::Item;
-      zero(item->per_user, item->counts_users, item->closed, item->change, item->total, item->sold_uncounted);
+      zero(item->per_user, item->counts_users, item->closed, item->change, item->total, item->sold_uncounted,
+           item->backorder);
       auto* line = new (&items.line(i)) typename Table::StockLine;
       zero(line->word, line->returns_begun, line->returns_ended);
       line->sharded = 0;
@@ -45,8 +46,8 @@ class ItemModel {
     std::destroy_n(index(), kIndex);
   }
 
-  typename Table::Added add(std::uint64_t quantity) {
-    return items.add({number_key(7), {}, quantity, 0, kShards});
+  typename Table::Added add(std::uint64_t quantity, std::uint64_t backorder = 0) {
+    return items.add({number_key(7), {}, quantity, 0, kShards, 0, backorder});
   }
   typename Table::Item& item() { return items[0]; }
 
@@ -95,6 +96,24 @@ struct ChangeTotal : rl::test_suite<ChangeTotal, 2> {
   }
 };
 
+// A cap that changes is never taken for units.
+struct ChangeBackorder : rl::test_suite<ChangeBackorder, 2> {
+  ItemModel<2> model;
+
+  void before() { model.add(2); }
+  void thread(unsigned index) {
+    if (index == 0) {
+      require(model.items.set_backorder(model.item(), 3, false) == LevelSet::kDone, "it fits");
+      require(model.items.set_backorder(model.item(), 1, true) == LevelSet::kDone, "it fits");
+      return;
+    }
+    for (int i = 0; i < 2; ++i) {
+      const StockCounts counts = model.items.counts(model.item());
+      require(counts.available == 2 && counts.sold == 0 && counts.backordered == 0, "nothing was sold");
+    }
+  }
+};
+
 enum class Move { kReserve, kTakeAway, kGather };
 
 // A unit comes back to one shard before one goes from the other: the item is never sold out.
@@ -125,6 +144,25 @@ struct NeverSoldOut : rl::test_suite<NeverSoldOut<kMove, kTo>, 2> {
         require(from.take_away(1) == 1, "nobody else takes units");
       }
     }
+  }
+};
+
+// A withdrawal that finds nothing above the cap, and puts back what it took to find out: the cap is there all the time.
+struct WithdrawUnderCap : rl::test_suite<WithdrawUnderCap, 2> {
+  ItemModel<2> model;
+
+  void before() { model.add(0, 2); }
+  void thread(unsigned index) {
+    if (index == 0) {
+      require(model.items.withdraw(model.item(), 1) == 0, "nothing is withdrawn of what can be backordered");
+    } else {
+      require(model.items.look(model.item(), 1) != ItemModel<2>::Table::Look::kSoldOut,
+              "sold out is seen of an instant only at which it is true");
+    }
+  }
+  void after() {
+    const StockCounts counts = model.items.counts(model.item());
+    require(counts.total == 0 && counts.available == 0 && counts.backordered == 0, "all is as before");
   }
 };
 
@@ -317,11 +355,13 @@ int main(int count, char** arguments) {
   const unsigned long executions = executions_wanted(count, arguments);
   explore<AddItem>("an item is added while others look", executions);
   explore<ChangeTotal>("totals change while others count", executions);
+  explore<ChangeBackorder>("a cap changes while others count", executions);
   explore<NeverSoldOut<Move::kReserve, 0>>("a unit moves to the first shard by a reservation", executions);
   explore<NeverSoldOut<Move::kReserve, 1>>("a unit moves to the last shard by a reservation", executions);
   explore<NeverSoldOut<Move::kTakeAway, 0>>("a unit moves to the first shard by withdrawing", executions);
   explore<NeverSoldOut<Move::kTakeAway, 1>>("a unit moves to the last shard by withdrawing", executions);
   explore<NeverSoldOut<Move::kGather, 0>>("a gathering fails", executions);
+  explore<WithdrawUnderCap>("nothing is withdrawn under a cap", executions);
   explore<SameUser>("two threads add for one user", executions);
   explore<OneAfterTheOther<2>>("a user leaves its place to another", executions);
   explore<OneAfterTheOther<3>>("a user leaves its place to another whose key ends otherwise", executions);

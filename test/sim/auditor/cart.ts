@@ -9,6 +9,7 @@ export interface NewItem {
   readonly sku: Sku;
   readonly quantity: number;
   readonly perUser?: number;
+  readonly backorder?: number;
   readonly group?: string;
   readonly shards?: number;
 }

@@ -1,5 +1,6 @@
 // What a stock ledger promises, in maps and lists. All times in nanoseconds.
 
+import type { StockCounts } from 'sluice';
 import {
   type Answer,
   bodyOf,
@@ -36,12 +37,19 @@ interface Reservation {
 interface Item {
   readonly sku: Sku;
   total: number;
+  /** Less than nothing while units are reserved and sold beyond the total, by at most `backorder`. */
   available: number;
   reserved: number;
+  backorder: number;
   perUser: number;
   readonly group: string | undefined;
   readonly shards: number;
   closed: boolean;
+}
+/** Undefined: unchanged. */
+export interface Changes {
+  readonly perUser?: number | undefined;
+  readonly backorder?: number | undefined;
 }
 export interface LedgerShape {
   readonly maxItems: number;
@@ -139,7 +147,7 @@ export class Ledger {
       const item = this.items.get(sku);
       if (item === undefined) return about(sku, 'unknown-sku');
       if (item.closed) return about(sku, 'item-closed');
-      if (item.available < quantity) return about(sku, 'sold-out');
+      if (item.available + item.backorder < quantity) return about(sku, 'sold-out');
       if (!counts(item)) continue;
       if (user === undefined) return { error: 'ERR_SLUICE_OPTION' };
       const own = item.perUser > 0 && this.#unitsOf(user, sku) + quantity > item.perUser;
@@ -447,13 +455,13 @@ export class Ledger {
     if (known) this.groups.set(name, perUser);
     return known;
   }
-  addItem({ sku, quantity, perUser = 0, group, shards = 1 }: NewItem, now: number): string {
+  addItem({ sku, quantity, perUser = 0, backorder = 0, group, shards = 1 }: NewItem, now: number): string {
     if (group !== undefined && !this.groups.has(group)) return 'ERR_SLUICE_OPTION';
     if (this.items.has(sku)) return 'sku-exists';
     const lines = [...this.items.values()].reduce((sum, item) => sum + item.shards, 0);
     if (lines + shards > this.shape.maxItems) return 'items-full';
     const units = { total: quantity, available: quantity, reserved: 0 };
-    const item = { sku, ...units, perUser, group, shards, closed: false };
+    const item = { sku, ...units, perUser, backorder, group, shards, closed: false };
     this.items.set(sku, item);
     if (counts(item)) this.purchases.count(sku, 0);
     this.#move('added', { sku, quantity }, now);
@@ -473,17 +481,23 @@ export class Ledger {
     item.closed = false;
     return true;
   }
-  /** `perUser`: 0 for none; undefined: as it was. */
-  changeItem(sku: Sku, perUser: number | undefined): boolean {
+  /** What is left out stays; `perUser`: 0 for none. 'units-taken' if more are backordered than could be. */
+  changeItem(sku: Sku, { perUser, backorder }: Changes, clamp: boolean): 'ok' | 'units-taken' | undefined {
     const item = this.items.get(sku);
-    if (item === undefined) return false;
+    if (item === undefined) return undefined;
+    if (backorder !== undefined) {
+      const least = Math.max(0, -item.available);
+      if (item.total + backorder > unitsMax) return undefined;
+      if (backorder < least && !clamp) return 'units-taken';
+      item.backorder = Math.max(backorder, least);
+    }
     item.perUser = perUser ?? item.perUser;
     if (item.perUser > 0) this.purchases.count(sku, this.#sold(sku));
-    return true;
+    return 'ok';
   }
   restock(sku: Sku, quantity: number, now: number): boolean {
     const item = this.items.get(sku);
-    if (item === undefined || item.total + quantity > unitsMax) return false;
+    if (item === undefined || item.total + item.backorder + quantity > unitsMax) return false;
     item.total += quantity;
     item.available += quantity;
     this.#move('restocked', { sku, quantity }, now);
@@ -492,17 +506,17 @@ export class Ledger {
   withdraw(sku: Sku, quantity: number, now: number): number | undefined {
     const item = this.items.get(sku);
     if (item === undefined) return undefined;
-    const taken = Math.min(quantity, item.available);
+    const taken = Math.min(quantity, Math.max(0, item.available));
     item.total -= taken;
     item.available -= taken;
     if (taken > 0) this.#move('withdrawn', { sku, quantity: taken }, now);
     return taken;
   }
-  /** 'units-taken' if more are reserved and sold. */
+  /** 'units-taken' if more are reserved and sold than that and what can be backordered. */
   setTotal(sku: Sku, total: number, clamp: boolean, now: number): 'ok' | 'units-taken' | undefined {
     const item = this.items.get(sku);
-    if (item === undefined) return undefined;
-    const least = item.total - item.available;
+    if (item === undefined || total + item.backorder > unitsMax) return undefined;
+    const least = Math.max(0, item.total - item.available - item.backorder);
     if (total < least && !clamp) return 'units-taken';
     const by = Math.max(total, least) - item.total;
     item.total += by;
@@ -511,11 +525,17 @@ export class Ledger {
     if (by < 0) this.#move('withdrawn', { sku, quantity: -by }, now);
     return 'ok';
   }
-  counts(sku: Sku): { total: number; available: number; reserved: number; sold: number } | undefined {
+  counts(sku: Sku): StockCounts | undefined {
     const item = this.items.get(sku);
     if (item === undefined) return undefined;
-    const { total, available, reserved } = item;
-    return { total, available, reserved, sold: total - available - reserved };
+    const { total, available, reserved, backorder } = item;
+    return {
+      total,
+      available: Math.max(0, available),
+      reserved,
+      sold: this.#sold(sku),
+      ...(backorder > 0 && { backorder, backordered: Math.max(0, -available) }),
+    };
   }
   get held(): number {
     return [...this.reservations.values()].filter(({ phase }) => phase === 'held').length;

@@ -47,7 +47,13 @@ export type StockOperation =
   | (By & { readonly do: 'add'; readonly item: NewItem })
   | (By & { readonly do: 'addGroup' | 'changeGroup'; readonly group: Group })
   | (By & { readonly do: 'close' | 'reopen'; readonly sku: Sku })
-  | (By & { readonly do: 'change'; readonly sku: Sku; readonly perUser?: number | null })
+  | (By & {
+      readonly do: 'change';
+      readonly sku: Sku;
+      readonly perUser?: number | null;
+      readonly backorder?: number;
+      readonly clamp?: boolean;
+    })
   | (By & { readonly do: 'setTotal'; readonly sku: Sku; readonly total: number; readonly clamp?: boolean })
   | (By & { readonly do: 'configure'; readonly holdMs: number })
   | (By & { readonly do: 'die' })
@@ -87,12 +93,14 @@ const users: readonly KeyName[] = [1, { big: 1 }, '1', 2, 'anna', 7];
 /** `groups`: names of which it may be in one. */
 export function drawItem(random: Random, sku: Sku, sharded: boolean, groups: readonly string[]): NewItem {
   const perUser = sometimes(random, 0.5, () => random.between(1, 9));
+  const backorder = sometimes(random, 0.3, () => random.between(0, 9));
   const group = sometimes(random, groups.length === 0 ? 0 : 0.5, () => random.pick(groups));
   const shards = sharded ? random.between(1, 4) : 1;
   return {
     sku,
     quantity: random.between(0, 30),
     ...(perUser === undefined ? {} : { perUser }),
+    ...(backorder === undefined ? {} : { backorder }),
     ...(group === undefined ? {} : { group }),
     ...(shards === 1 ? {} : { shards }),
   };
@@ -200,8 +208,18 @@ export function drawStock(
     case 'reopen':
       return { ...base, do: kind, sku };
     case 'change': {
-      const perUser = sometimes(random, 0.9, () => (random.chance(0.3) ? null : random.between(1, 9)));
-      return { ...base, do: kind, sku, ...(perUser === undefined ? {} : { perUser }) };
+      const perUser = sometimes(random, 0.6, () => (random.chance(0.3) ? null : random.between(1, 9)));
+      const most = random.chance(0.05) ? 4_294_967_295 : 9;
+      const backorder = sometimes(random, 0.6, () => random.between(0, most));
+      const clamp = sometimes(random, 0.5, () => random.chance(0.5));
+      return {
+        ...base,
+        do: kind,
+        sku,
+        ...(perUser === undefined ? {} : { perUser }),
+        ...(backorder === undefined ? {} : { backorder }),
+        ...(clamp === undefined ? {} : { clamp }),
+      };
     }
     case 'setTotal': {
       const total = random.chance(0.02) ? 4_294_967_295 : random.between(0, 30);

@@ -191,11 +191,12 @@ export class StockRoom implements Room {
         same('reopenItem', stock.reopenItem(given.sku), auditor.reopenItem(given.sku, now));
         return;
       case 'change': {
-        const { sku, perUser } = given;
-        const done = auditor.changeItem(sku, perUser === null ? 0 : perUser) ? 'ok' : undefined;
+        const { sku, perUser, backorder, clamp } = given;
+        const changes = { perUser: perUser === null ? 0 : perUser, backorder };
+        const done = auditor.changeItem(sku, changes, clamp === true);
         same(
           'changeItem',
-          outcome(() => stock.changeItem(sku, perUser === undefined ? {} : { perUser })),
+          outcome(() => stock.changeItem(sku, { perUser, backorder }, clamp === undefined ? {} : { clamp })),
           this.#itemChanged(sku, done),
         );
         return;
@@ -251,8 +252,8 @@ export class StockRoom implements Room {
       const counts = stock.counts(sku);
       same(`counts of ${sku}`, counts, auditor.counts(sku));
       holds(
-        `available + reserved + sold = total of ${sku}`,
-        counts.available + counts.reserved + counts.sold === counts.total,
+        `available + reserved + sold = total + backordered of ${sku}`,
+        counts.available + counts.reserved + counts.sold === counts.total + (counts.backordered ?? 0),
       );
     }
     same('stats of the stock', stock.stats(), auditor.counters);
