@@ -101,7 +101,7 @@ export interface QueueStats {
   readonly rejected: number;
   /** Records whose time ran out before they were due. */
   readonly expired: number;
-  /** Records dropped by 'drop-oldest' and by shedding. */
+  /** Records dropped by 'drop-oldest', 'overwrite' and shedding. */
   readonly dropped: number;
   /** Of `dropped`, those shed because the queue stood. */
   readonly shed: number;

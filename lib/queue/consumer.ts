@@ -11,6 +11,7 @@ import type { ConsumeOptions } from './options.js';
 import { checkTimeout, sliceMs, staged } from './producer.js';
 
 const batchMax = 65_536;
+export const overflowOverwrite = 3;
 /** Words of the staging buffer: see native/addon/queue.h. */
 const words = { dropped: 1, reasons: 2 };
 
@@ -50,6 +51,8 @@ export class Consumer<T> {
   readonly #bytes: number;
   readonly #notices: Notices<T>;
   readonly #drops: boolean;
+  /** Producers free records, too: none stays in the queue while it is visited. */
+  readonly #overwrites: boolean;
   /** The most records that the queue can hold, with 'drop-oldest' too. */
   readonly #places: number;
   /** How long a record that was shown may wait for its visit before its time is compared once more. */
@@ -78,6 +81,7 @@ export class Consumer<T> {
     this.#bytes = record.bytes;
     this.#notices = notices;
     this.#drops = native.drops;
+    this.#overwrites = native.overflow === overflowOverwrite;
     this.#places = 2 * native.capacity * native.lanes;
     this.#freshMs = !native.expires ? Infinity : native.manualClock ? -1 : 0.1;
   }
@@ -130,7 +134,8 @@ export class Consumer<T> {
       for (;;) {
         // The last one allowed leaves the queue with the call that shows it: one call instead of two.
         const last = max - visited === 1 && this.#visited === 0;
-        const count = last
+        const leaves = last || (this.#overwrites && visited < max);
+        const count = leaves
           ? Number(this.#takeOne())
           : this.#next(this.#visited, Math.min(staged, max - visited));
         this.#visited = 0;
@@ -141,7 +146,7 @@ export class Consumer<T> {
           this.#out.move(seen * this.#bytes);
           seen++;
           visited++;
-          if (!last) this.#visited = seen;
+          if (!leaves) this.#visited = seen;
           visit(view);
           if (this.#disposed) throw disposed('Queue');
           // The visit took so long that the time of the next ones may have run out: they are shown again.

@@ -1,4 +1,5 @@
 export { Batcher } from './batcher.js';
+export { overflowOverwrite } from './consumer.js';
 export { type Call, checkedLimits, type HandlerContext } from './handlers.js';
 export type { DropReason, QueueEvents } from './notices.js';
 export type {

@@ -3,7 +3,7 @@ import { optionError } from '../errors.js';
 import { copiedList, Options } from '../options.js';
 
 /** What happens to a record that finds no room. The numbers are those of `Overflow` in native/core/queue_shape.h. */
-const overflows = { reject: 0, 'drop-oldest': 1, caller: 2 };
+const overflows = { reject: 0, 'drop-oldest': 1, caller: 2, overwrite: 3 };
 export type Overflow = keyof typeof overflows;
 
 export interface QueueOptions<T> {
@@ -30,7 +30,9 @@ export interface QueueOptions<T> {
   /**
    * 'reject' (default): a record that finds no room is refused. 'drop-oldest': it is taken, and the consumer drops
    * the oldest beyond the capacity; the memory is for twice the capacity, and if the consumer stands still for so
-   * long, it is refused all the same. 'caller': it is refused and given to `onOverflow`.
+   * long, it is refused all the same. 'overwrite': it is always taken, in exactly the capacity, and the push itself drops
+   * the oldest of its lane, which is counted and told to nobody; nobody waits for room, and no gate can feed the queue.
+   * 'caller': it is refused and given to `onOverflow`.
    */
   readonly overflow?: Overflow;
   /**
@@ -111,15 +113,21 @@ export function checkedQueue(options: unknown): { native: Record<string, unknown
   const shed = given.nested('shed', ['targetMs', 'intervalMs']);
   const overflow = given.has('overflow') ? given.get('overflow') : 'reject';
   if (typeof overflow !== 'string' || !Object.hasOwn(overflows, overflow)) {
-    throw optionError(`${where}: overflow`, "'reject', 'drop-oldest' or 'caller'", overflow, true);
+    throw optionError(
+      `${where}: overflow`,
+      "'reject', 'drop-oldest', 'overwrite' or 'caller'",
+      overflow,
+      true,
+    );
   }
+  const maxWaiting = given.integer('maxWaiting', 0, 65_536, 1_024);
   return {
     native: {
       capacity: given.integer('capacity', 1, capacityMax),
       lanes,
       weights: checkedWeights(where, given.get('weights'), lanes),
       ttlMs: given.has('ttlMs') ? checkedTtl(given) : undefined,
-      maxWaiting: given.integer('maxWaiting', 0, 65_536, 1_024),
+      maxWaiting: overflow === 'overwrite' ? 0 : maxWaiting,
       overflow: overflows[overflow as Overflow],
       shed: shed && {
         targetMs: shed.number('targetMs', 0.001, 60_000, 5),

@@ -118,7 +118,7 @@ void QueueAttachment::listen_for_served() {
 }
 
 std::uint32_t QueueAttachment::reserve(std::uint32_t lane, std::uint32_t want) {
-  const std::uint32_t count = queue_.ring(lane).reserve(want).count;
+  const std::uint32_t count = queue_.reserve(lane, want).count;
   permits_[lane] += count;
   return count;
 }
@@ -226,7 +226,8 @@ QueueAttachment::Park QueueAttachment::park() {
       },
       this);
   if (!consumer_.park()) {
-    if (consumer_.readable()) return Park::kReady;
+    // Not "is it readable": of a queue that overwrites, what was may just have been dropped for what is on its way.
+    if (!consumer_.drained()) return Park::kReady;
     tell_if_drained();
     return Park::kEnded;
   }

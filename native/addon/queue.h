@@ -160,6 +160,12 @@ class QueueAttachment : public Attachment {
   template <class Shown, class Drop>
   std::uint32_t show(std::uint32_t max, Shown&& shown, Drop&& also_dropped);
   void free_shown(std::uint32_t count);
+  // In place of show(), when there is nothing. Returns 0.
+  std::uint32_t find_nothing() {
+    consumer_.show_nothing();
+    show_nothing();
+    return 0;
+  }
   // In place of show(), for who takes what was shown before.
   void show_nothing() { words_.put(kDropped, 0.0); }
 

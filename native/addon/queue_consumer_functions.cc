@@ -15,13 +15,28 @@ std::uint32_t show(QueueAttachment& self, std::uint32_t max) {
   return self.show(max, nothing, [&shared](std::uint64_t slot) { shared.drop_order(slot); });
 }
 
-// next(consumed, max): removes the `consumed` records shown last, then shows up to `max` more
+std::uint32_t remove_shown(QueueAttachment& self, std::uint32_t max) {
+  const std::uint32_t count = show(self, max);
+  self.free_shown(count);
+  return count;
+}
+std::uint32_t remove(QueueAttachment& self, std::uint32_t max) {
+  if (!self.queue().overwrites()) [[likely]]
+    return remove_shown(self, max);
+  if (self.queue().depth() == 0) return self.find_nothing();
+  const Queue::Front front(self.queue());
+  return remove_shown(self, max);
+}
+
+// next(consumed, max): removes the `consumed` records shown last, then shows up to `max` more. Of a queue that overwrites
+// none can stay shown between two calls: it takes the lease, with max 0.
 napi_value next(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[2];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
   if (!self.consumes()) return number(env, kNotConsumer);
   if (arguments[0] > self.consumer().shown()) return number(env, kBadArgument);
+  if (self.queue().overwrites() && arguments[1] != 0) return number(env, kBadArgument);
   self.free_shown(arguments[0]);
   const std::uint32_t max = std::min(arguments[1], self.out_records());
   return number(env, static_cast<std::int32_t>(max == 0 ? 0 : show(self, max)));
@@ -33,9 +48,7 @@ napi_value take(napi_env env, napi_callback_info info) {
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
   if (!self.consumes()) return number(env, kNotConsumer);
-  const std::uint32_t count = show(self, std::min(arguments[0], self.out_records()));
-  self.free_shown(count);
-  return number(env, static_cast<std::int32_t>(count));
+  return number(env, static_cast<std::int32_t>(remove(self, std::min(arguments[0], self.out_records()))));
 }
 
 // takeOne(): removes one record: undefined, or 0 if there is none
@@ -43,9 +56,7 @@ napi_value take_one(napi_env env, napi_callback_info info) {
   auto& self = attachment<QueueAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
   if (!self.consumes()) return number(env, kNotConsumer);
-  if (show(self, 1) == 0) return number(env, 0);
-  self.free_shown(1);
-  return nullptr;
+  return remove(self, 1) == 0 ? number(env, 0) : nullptr;
 }
 
 // wantDropped(0 | 1): whether dropped records are copied out

@@ -1,5 +1,5 @@
-// The shared half of a Queue: a ring for each lane, the line of those who wait for room, the doorbell, the
-// consumer's lease and the counters. What the consumer does is in queue_consumer.h.
+// The shared half of a Queue: a ring for each lane, the line of those who wait for room, and what is in
+// queue_control.h. What the consumer does is in queue_consumer.h.
 //
 //   segment body:  | QueueControl | ThreadLines | WaitingLine | lane 0: RingControl, slots | lane 1 ... |
 #pragma once
@@ -9,39 +9,16 @@
 #include <new>
 
 #include "core/clock.h"
-#include "core/doorbell.h"
-#include "core/histogram.h"
-#include "core/lane_order.h"
 #include "core/planted.h"
+#include "core/queue_control.h"
 #include "core/queue_shape.h"
 #include "core/ring.h"
+#include "core/spin_lock.h"
+#include "core/spin_wait.h"
 #include "core/thread_lines.h"
 #include "core/waiting_line.h"
 
 namespace sluice {
-
-// Why a record left the queue without being consumed.
-enum class Dropped : std::uint8_t { kExpired = 0, kOldest = 1, kShed = 2 };
-inline constexpr std::uint32_t kDropReasons = 3;
-
-struct QueueControl {
-  QueueShape shape;     // written at creation only
-  std::uint64_t start;  // the first position: pushed and popped count from here
-  // Who consumes: 0, or a number that no other attachment of the process has.
-  alignas(kCacheLine) std::atomic<std::uint64_t> lease;
-  std::atomic<std::uint32_t> closing;         // 1 once the rings are closed: see closing()
-  std::atomic<std::uint32_t> awaiting_empty;  // how many wait until the queue is empty
-  std::atomic<std::uint64_t> emptied;         // how often it was found so while they did
-  Doorbell<> doorbell;
-  // Written by the consumer only.
-  alignas(kCacheLine) std::atomic<std::uint64_t> high_water;
-  std::atomic<std::uint64_t> wakeups;
-  std::atomic<std::uint64_t> dropped[kDropReasons];
-  LaneOrder order;
-  Shedding shedding;
-  std::uint64_t measured[kLanesMax];  // by lane: the first position whose wait is not in `waits` yet
-  Histogram waits;
-};
 
 class Queue {
  public:
@@ -57,7 +34,8 @@ class Queue {
         lines_(reinterpret_cast<ThreadLines*>(control_ + 1)),
         line_(lines_ + 1, shape.waiters, shape.payload_bytes()),
         shape_(shape),
-        meta_bytes_(shape.meta_bytes()) {
+        meta_bytes_(shape.meta_bytes()),
+        overwrites_(shape.overwrites()) {
     std::byte* lane =
         reinterpret_cast<std::byte*>(lines_ + 1) + WaitingLine<>::bytes(shape.waiters, shape.payload_bytes());
     for (std::uint32_t i = 0; i < kLanesMax; ++i) {
@@ -79,6 +57,7 @@ class Queue {
 
   ThreadLines& lines() noexcept { return *lines_; }
   const QueueShape& shape() const noexcept { return shape_; }
+  bool overwrites() const noexcept { return overwrites_; }
   Ring<>& ring(std::uint32_t lane = 0) noexcept { return rings_[lane]; }
   const Ring<>& ring(std::uint32_t lane = 0) const noexcept { return rings_[lane]; }
   WaitingLine<>& waiting_line() noexcept { return line_; }
@@ -91,12 +70,12 @@ class Queue {
   template <class Write>
   PushResult push(std::uint32_t lane, const void* record, std::uint64_t now, std::uint64_t ttl,
                   Write&& write) noexcept {
-    Ring<>& ring = rings_[lane];
-    const Ring<>::Claim claim = ring.claim(1);
-    if (claim.count == 0) return claim.closed ? PushResult::kClosed : PushResult::kFull;
-    fill(payload(ring, claim.position), record, now, ttl);
-    write(ring.slot_index(claim.position));
-    ring.publish(claim.position);
+    const Ring<>::Claim claim = rings_[lane].claim(1);
+    if (claim.count == 0) [[unlikely]] {
+      if (overwrites_ && !claim.closed) return push_over(lane, record, now, ttl, write);
+      return claim.closed ? PushResult::kClosed : PushResult::kFull;
+    }
+    put(lane, claim.position, record, now, ttl, write);
     return PushResult::kPushed;
   }
 
@@ -110,11 +89,7 @@ class Queue {
   template <class Write>
   void push_promised(std::uint32_t lane, const void* record, std::uint64_t now, std::uint64_t ttl,
                      Write&& write) noexcept {
-    Ring<>& ring = rings_[lane];
-    const std::uint64_t position = ring.claim_reserved(1, 0);
-    fill(payload(ring, position), record, now, ttl);
-    write(ring.slot_index(position));
-    ring.publish(position);
+    put(lane, rings_[lane].claim_reserved(1, 0), record, now, ttl, write);
   }
   // Then whoever waits for room is to be served, and whoever waits for the queue's end to be told.
   void break_promise(std::uint32_t lane) noexcept { rings_[lane].claim_reserved(0, 1); }
@@ -129,7 +104,7 @@ class Queue {
   // Pushes as many of `count` records, `record_bytes` apart, as find room: in order, in one claim.
   Ring<>::Claim push_many(ThreadLine& line, std::uint32_t lane, const std::byte* records, std::uint32_t count,
                           const Clock& clock, std::uint64_t ttl) noexcept {
-    const Ring<>::Claim claim = rings_[lane].claim(count);
+    const Ring<>::Claim claim = overwrites_ ? rings_[lane].claim_always(count) : rings_[lane].claim(count);
     publish_many(lane, claim.position, records, claim.count, clock, ttl);
     if (claim.count < count && !claim.closed) line.count(kRejected, count - claim.count);
     return claim;
@@ -138,7 +113,14 @@ class Queue {
   // Pushes `used` records on permits taken before, and returns `unused` more. Cannot fail, not even when closed.
   void push_reserved(std::uint32_t lane, const std::byte* records, std::uint32_t used, std::uint32_t unused,
                      const Clock& clock, std::uint64_t ttl) noexcept {
-    publish_many(lane, rings_[lane].claim_reserved(used, unused), records, used, clock, ttl);
+    Ring<>& ring = rings_[lane];
+    const std::uint64_t position =
+        overwrites_ ? ring.claim_reserved_always(used, unused) : ring.claim_reserved(used, unused);
+    publish_many(lane, position, records, used, clock, ttl);
+  }
+  // Takes up to `want` permits to push.
+  Ring<>::Claim reserve(std::uint32_t lane, std::uint32_t want) noexcept {
+    return overwrites_ ? rings_[lane].reserve_always(want) : rings_[lane].reserve(want);
   }
 
   // Joins the line for room with a record. kNoWaiter if the line is full. Then serve_waiting().
@@ -199,6 +181,19 @@ class Queue {
   // would have to read the tail, where producers write, to ask closed().
   bool closing() const noexcept { return control_->closing.load(std::memory_order_relaxed) != 0; }
   bool closed() const noexcept { return rings_[shape_.lanes - 1].closed(); }
+
+  // Of a queue that overwrites, where producers free records, too: held by the consumer from showing records until they
+  // are freed. Not to be taken while depth() is 0: a consumer that polls would starve the producers of it.
+  class Front {
+   public:
+    explicit Front(Queue& queue) noexcept : lock_(queue.control_->front) { lock_.lock(); }
+    ~Front() { lock_.unlock(); }
+    Front(const Front&) = delete;
+    Front& operator=(const Front&) = delete;
+
+   private:
+    SpinLock<>& lock_;
+  };
 
   // ---- those who wait until the queue is empty --------------------------------------------------------------
   //
@@ -324,9 +319,43 @@ class Queue {
     const std::uint64_t now = push_time(clock);
     Ring<>::Cursor at(ring, position);
     for (std::uint32_t i = 0; i < count; ++i, at.next()) {
+      if (overwrites_) make_room(lane, at.position());
       fill(at.record(), records + i * shape_.record_bytes, now, ttl);
       at.publish();
     }
+  }
+  // Writes and publishes the record of a position that was claimed, and has room.
+  template <class Write>
+  void put(std::uint32_t lane, std::uint64_t position, const void* record, std::uint64_t now,
+           std::uint64_t ttl, Write&& write) noexcept {
+    Ring<>& ring = rings_[lane];
+    fill(payload(ring, position), record, now, ttl);
+    write(ring.slot_index(position));
+    ring.publish(position);
+  }
+  // A push to a queue that overwrites, when there is no room.
+  template <class Write>
+  PushResult push_over(std::uint32_t lane, const void* record, std::uint64_t now, std::uint64_t ttl,
+                       Write&& write) noexcept {
+    const Ring<>::Claim claim = rings_[lane].claim_always(1);
+    if (claim.count == 0) return PushResult::kClosed;
+    make_room(lane, claim.position);
+    put(lane, claim.position, record, now, ttl, write);
+    return PushResult::kPushed;
+  }
+  // Of a queue that overwrites: drops the oldest records of the lane until `position`, which the caller has claimed,
+  // can be written. The oldest may be claimed and not written yet: its producer is about to, and needs nothing of
+  // whoever waits for it here, whose position is a later one.
+  void make_room(std::uint32_t lane, std::uint64_t position) noexcept {
+    if (rings_[lane].has_room_at(position)) return;
+    spin_wait<StdAtomics>([&] { return overwrite_until(lane, position); });
+  }
+  bool overwrite_until(std::uint32_t lane, std::uint64_t position) noexcept {
+    Ring<>& ring = rings_[lane];
+    const Front front(*this);
+    while (!ring.has_room_at(position) && ring.readable(ring.head()))
+      control_->drop_oldest(ring, lane, depth());
+    return ring.has_room_at(position);
   }
   std::uint32_t joined(ThreadLine& line, std::uint32_t waiter) noexcept {
     if (waiter == kNoWaiter) line.count(kWaitersRefused);
@@ -339,6 +368,7 @@ class Queue {
   Ring<> rings_[kLanesMax];
   QueueShape shape_;
   std::uint64_t meta_bytes_;  // before each record in its slot; 0: no time is needed
+  bool overwrites_;
 };
 
 }  // namespace sluice

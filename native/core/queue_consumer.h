@@ -39,6 +39,12 @@ class QueueConsumer {
     return shown_;
   }
 
+  // In place of show(), when there is nothing.
+  void show_nothing() noexcept {
+    shown_ = 0;
+    control_.shedding.idle();
+  }
+
   // How many can be freed now.
   std::uint32_t shown() const noexcept { return shown_; }
   // Frees the first `count` records shown last; the others stay, and are shown again.

@@ -13,7 +13,7 @@ namespace sluice {
 
 inline constexpr std::uint64_t kNoDeadline = ~0ULL;
 
-enum class Overflow : std::uint8_t { kReject = 0, kDropOldest = 1, kCaller = 2 };
+enum class Overflow : std::uint8_t { kReject = 0, kDropOldest = 1, kCaller = 2, kOverwrite = 3 };
 
 struct QueueShape {
   std::uint64_t capacity = 0;  // records of each lane, exact
@@ -31,6 +31,8 @@ struct QueueShape {
   bool needs_choice() const {
     return expires || shedding.target_ns != 0 || overflow == Overflow::kDropOldest;
   }
+  // Whether a push always finds room, and makes it by dropping the oldest record itself.
+  bool overwrites() const { return overflow == Overflow::kOverwrite; }
   bool stamped() const { return latency || shedding.target_ns != 0; }
   bool needs_time() const { return stamped() || expires; }
   // Whether records are simply shown in the order in which they stand.

@@ -195,6 +195,20 @@ class Ring {
     return position;
   }
 
+  // As claim() and reserve(), whatever the room: whoever writes a position first makes the room for it.
+  Claim claim_always(std::uint32_t want) noexcept { return take_always(want, kRingStep); }
+  Claim reserve_always(std::uint32_t want) noexcept { return take_always(want, kRingPermit); }
+  std::uint64_t claim_reserved_always(std::uint32_t used, std::uint32_t unused) noexcept {
+    // Relaxed: a claim publishes nothing; the stamps do.
+    return position_of(control_->tail.fetch_add(
+        used * kRingStep - (used + std::uint64_t{unused}) * kRingPermit, std::memory_order_relaxed));
+  }
+  bool has_room_at(std::uint64_t position) const noexcept {
+    // ACQ head: pairs with REL head in advance(): the reads of the slot's last record are over.
+    return static_cast<std::int64_t>(control_->head.load(std::memory_order_acquire) +
+                                     (capacity_ - 1) * kRingStep - position) >= 0;
+  }
+
   void* record(std::uint64_t position) noexcept { return Cursor(*this, position).record(); }
 
   void publish(std::uint64_t position) noexcept { Cursor(*this, position).publish(); }
@@ -328,6 +342,20 @@ class Ring {
       }
       // Relaxed: a claim publishes nothing; the stamps do.
       if (control_->tail.compare_exchange_weak(tail, tail + count * unit, std::memory_order_relaxed,
+                                               std::memory_order_relaxed)) {
+        return {position_of(tail), count, false};
+      }
+    }
+  }
+  Claim take_always(std::uint32_t want, std::uint64_t unit) noexcept {
+    // Relaxed: a claim publishes nothing; the stamps do.
+    std::uint64_t tail = control_->tail.load(std::memory_order_relaxed);
+    for (;;) {
+      if (tail & kRingClosed) return {position_of(tail), 0, true};
+      const std::uint64_t left = unit == kRingPermit ? kRingPermitsMax - permits_of(tail) : want;
+      const std::uint32_t count = left < want ? static_cast<std::uint32_t>(left) : want;
+      if (count == 0 ||
+          control_->tail.compare_exchange_weak(tail, tail + count * unit, std::memory_order_relaxed,
                                                std::memory_order_relaxed)) {
         return {position_of(tail), count, false};
       }

@@ -14,7 +14,7 @@ const config: fc.Arbitrary<Config> = fc.record({
   lanes: fc.integer({ min: 1, max: 3 }),
   maxWaiting: fc.integer({ min: 0, max: 5 }),
   ttlMs: fc.constantFrom(undefined, 10, Number.POSITIVE_INFINITY),
-  overflow: fc.constantFrom('reject', 'drop-oldest', 'caller'),
+  overflow: fc.constantFrom('reject', 'drop-oldest', 'caller', 'overwrite'),
   latency: fc.boolean(),
   weights: fc.option(fc.tuple(weight, weight, weight), { nil: undefined }),
   shed: fc.option(fc.record({ targetMs: fc.constantFrom(1, 4), intervalMs: fc.constantFrom(3, 25) }), {

@@ -50,7 +50,7 @@ function drawQueueScenario(random: Random): QueueScenario {
     lanes,
     ...(laneWeights && { laneWeights }),
     ttlMs: random.pick([0, 0, -1, 5, 100]),
-    dropOldest: random.chance(0.25),
+    overflow: random.pick(['reject', 'reject', 'drop-oldest', 'overwrite'] as const),
     latency: random.chance(0.3),
     maxWaiting: random.pick([0, 1, 3, 20]),
     objects: random.between(2, 4),

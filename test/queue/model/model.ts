@@ -5,7 +5,7 @@ export interface Config {
   readonly lanes: number;
   readonly maxWaiting: number;
   readonly ttlMs: number | undefined;
-  readonly overflow: 'reject' | 'drop-oldest' | 'caller';
+  readonly overflow: 'reject' | 'drop-oldest' | 'caller' | 'overwrite';
   readonly latency: boolean;
   /** Of lane 0, 1 and 2; undefined: the default ones. */
   readonly weights: readonly [number, number, number] | undefined;
@@ -102,6 +102,7 @@ export class Model {
     return { number, enqueued: this.now, deadline };
   }
   room(lane: Lane): number {
+    if (this.#overwrites) return Number.POSITIVE_INFINITY;
     return (
       this.config.capacity * (this.config.overflow === 'drop-oldest' ? 2 : 1) -
       lane.items.length -
@@ -113,7 +114,14 @@ export class Model {
     return lane.waiters.length > 0 ? 0 : this.room(lane);
   }
 
+  get #overwrites(): boolean {
+    return this.config.overflow === 'overwrite';
+  }
   add(lane: Lane, item: Item): void {
+    if (this.#overwrites && lane.items.length === this.config.capacity) {
+      lane.items.shift();
+      this.counts.dropped++;
+    }
     lane.items.push(item);
     this.pushed++;
     this.highWater = Math.max(this.highWater, this.depth);
@@ -306,7 +314,7 @@ export class Model {
   drain(max: number, visit: () => void = () => {}): number[] {
     const numbers: number[] = [];
     while (numbers.length < max) {
-      const shown = this.#showing(Math.min(shownMax, max - numbers.length));
+      const shown = this.#showing(this.#overwrites ? 1 : Math.min(shownMax, max - numbers.length));
       // With a time to live, time may have passed in the visit: the next ones are then looked at again.
       const visited = this.config.ttlMs === undefined ? shown : shown.slice(0, 1);
       if (visited.length === 0) break;

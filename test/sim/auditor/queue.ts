@@ -5,6 +5,8 @@ export interface QueueShape {
   readonly lanes: number;
   readonly weights: readonly number[];
   readonly dropOldest: boolean;
+  /** What is pushed always fits: the oldest of its lane goes, and is told to nobody. */
+  readonly overwrites?: boolean;
   readonly maxWaiting: number;
 }
 export interface Entry<T> {
@@ -67,10 +69,8 @@ export class QueueAuditor<T> {
   push(lane: number, list: ReadonlyArray<Entry<T>>, countsRefusals = true): number {
     if (this.closed && list.length > 0) return -1;
     const taken = Math.min(list.length, this.#roomFor(lane));
-    this.#lane(lane).entries.push(...list.slice(0, taken));
-    this.counters.pushed += taken;
+    for (const entry of list.slice(0, taken)) this.#put(lane, entry);
     if (countsRefusals) this.counters.rejected += list.length - taken;
-    this.#noteDepth();
     return taken;
   }
   /** Whether a push would be refused for want of room. */
@@ -103,9 +103,7 @@ export class QueueAuditor<T> {
     const permit = this.permits.get(name);
     if (permit === undefined || permit.left === 0) return false;
     permit.left--;
-    this.#lane(permit.lane).entries.push(entry);
-    this.counters.pushed++;
-    this.#noteDepth();
+    this.#put(permit.lane, entry);
     return true;
   }
   giveBack(name: number): void {
@@ -133,9 +131,7 @@ export class QueueAuditor<T> {
           this.permits.set(first.name, { lane: at, owner: first.owner, left: first.permits });
           this.ended.set(first.name, 'reserved');
         } else {
-          lane.entries.push(first.entry);
-          this.counters.pushed++;
-          this.#noteDepth();
+          this.#put(at, first.entry);
           this.ended.set(first.name, 'pushed');
         }
       }
@@ -244,10 +240,18 @@ export class QueueAuditor<T> {
   get #places(): number {
     return 2 * this.lanes.length * this.shape.capacity;
   }
-  #noteDepth(): void {
+  #put(at: number, entry: Entry<T>): void {
+    const { entries } = this.#lane(at);
+    if (this.shape.overwrites && entries.length === this.shape.capacity) {
+      entries.shift();
+      this.counters.dropped++;
+    }
+    entries.push(entry);
+    this.counters.pushed++;
     this.highWater = Math.max(this.highWater, this.depth);
   }
   #room(at: number): number {
+    if (this.shape.overwrites) return Number.POSITIVE_INFINITY;
     const most = this.shape.capacity * (this.shape.dropOldest ? 2 : 1);
     const promised = [...this.permits.values()].reduce(
       (sum, { lane, left }) => (lane === at ? sum + left : sum),

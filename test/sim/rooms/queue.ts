@@ -12,7 +12,7 @@ export interface QueueScenario {
   readonly laneWeights?: readonly number[];
   /** 0: records never expire; Infinity does not survive JSON, so -1 stands for it: none but those that say so. */
   readonly ttlMs: number;
-  readonly dropOldest: boolean;
+  readonly overflow: 'reject' | 'drop-oldest' | 'overwrite';
   readonly latency: boolean;
   readonly maxWaiting: number;
   readonly objects: number;
@@ -45,9 +45,11 @@ export class QueueRoom implements Room {
     readonly scenario: QueueScenario,
     readonly time: Time,
   ) {
-    const { capacity, lanes, laneWeights, ttlMs, dropOldest, latency, maxWaiting, objects } = scenario;
+    const { capacity, lanes, laneWeights, ttlMs, overflow, latency, maxWaiting, objects } = scenario;
+    const dropOldest = overflow === 'drop-oldest';
+    const overwrites = overflow === 'overwrite';
     const weights = laneWeights ?? [21 - lanes, ...Array.from({ length: lanes - 1 }, () => 1)];
-    this.auditor = new QueueAuditor({ capacity, lanes, weights, dropOldest, maxWaiting });
+    this.auditor = new QueueAuditor({ capacity, lanes, weights, dropOldest, overwrites, maxWaiting });
     const options: QueueOptions<Row> = {
       capacity,
       lanes,
@@ -56,7 +58,7 @@ export class QueueRoom implements Room {
       clock: time.clock,
       ...(laneWeights && { weights: laneWeights }),
       ...(ttlMs !== 0 && { ttlMs: ttlMs < 0 ? Number.POSITIVE_INFINITY : ttlMs }),
-      ...(dropOldest && { overflow: 'drop-oldest' }),
+      overflow,
     };
     const first = Queue.create(Row, options);
     const attached = Array.from({ length: objects - 1 }, () => Queue.attach(Row, first.handle));
@@ -259,10 +261,12 @@ export class QueueRoom implements Room {
       return;
     }
     auditor.lease = by;
-    const { dropOldest, ttlMs } = this.scenario;
-    const once = what === 'popMany' && !dropOldest && ttlMs === 0 && max <= 64;
-    // On a manual clock every visit of a drain may have taken any time: it looks again after each.
-    const most = what === 'drain' && ttlMs !== 0 ? 1 : 64;
+    const { overflow, ttlMs } = this.scenario;
+    const once = what === 'popMany' && overflow !== 'drop-oldest' && ttlMs === 0 && max <= 64;
+    // On a manual clock every visit of a drain may have taken any time: it looks again after each. So it does where a
+    // push may drop what was shown.
+    const oneByOne = what === 'drain' && (ttlMs !== 0 || overflow === 'overwrite');
+    const most = oneByOne ? 1 : 64;
     const expected = auditor.pop(max, this.time.now, { once, most });
     same(what, outcome(call), expected);
     holds('the object that consumes is alive', queue.depth >= 0);

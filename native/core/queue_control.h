@@ -1,0 +1,53 @@
+// What a queue has once for all of its lanes: the consumer's lease, the doorbell, the counters, and what the consumer
+// remembers.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "core/doorbell.h"
+#include "core/histogram.h"
+#include "core/lane_order.h"
+#include "core/queue_shape.h"
+#include "core/ring.h"
+#include "core/spin_lock.h"
+
+namespace sluice {
+
+// Why a record left the queue without being consumed.
+enum class Dropped : std::uint8_t { kExpired = 0, kOldest = 1, kShed = 2 };
+inline constexpr std::uint32_t kDropReasons = 3;
+
+struct QueueControl {
+  QueueShape shape;     // written at creation only
+  std::uint64_t start;  // the first position: pushed and popped count from here
+  // Who consumes: 0, or a number that no other attachment of the process has.
+  alignas(kCacheLine) std::atomic<std::uint64_t> lease;
+  std::atomic<std::uint32_t> closing;         // 1 once the rings are closed: see closing()
+  std::atomic<std::uint32_t> awaiting_empty;  // how many wait until the queue is empty
+  std::atomic<std::uint64_t> emptied;         // how often it was found so while they did
+  Doorbell<> doorbell;
+  // Written by the consumer only.
+  alignas(kCacheLine) std::atomic<std::uint64_t> high_water;
+  std::atomic<std::uint64_t> wakeups;
+  std::atomic<std::uint64_t> dropped[kDropReasons];
+  LaneOrder order;
+  Shedding shedding;
+  std::uint64_t measured[kLanesMax];  // by lane: the first position whose wait is not in `waits` yet
+  Histogram waits;
+  // Of a queue that overwrites: whoever moves a head has it, and with it all that only the consumer writes elsewhere.
+  alignas(kCacheLine) SpinLock<> front;
+
+  // By who has `front`: makes room in a lane for a newer record. `depth`: of all lanes.
+  void drop_oldest(Ring<>& ring, std::uint32_t lane, std::uint64_t depth) noexcept {
+    // Relaxed: they count, and one writes at a time.
+    if (high_water.load(std::memory_order_relaxed) < depth)
+      high_water.store(depth, std::memory_order_relaxed);
+    std::atomic<std::uint64_t>& count = dropped[static_cast<std::uint32_t>(Dropped::kOldest)];
+    count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    if (ring.head() == measured[lane]) measured[lane] += kRingStep;
+    ring.advance(ring.head() + kRingStep);
+  }
+};
+
+}  // namespace sluice
