@@ -68,6 +68,8 @@ export {
   type BoughtUnits,
   type CartLine,
   type CartOptions,
+  type ChangeOptions,
+  type ChangeResolution,
   type ConfirmOptions,
   type FindOptions,
   type FoundLine,

@@ -41,6 +41,8 @@ export interface StockStats {
   readonly extended: number;
   /** Parts of reservations that were confirmed or cancelled while the rest stayed held. */
   readonly parted: number;
+  /** Changes of the quantities of held reservations. */
+  readonly changed: number;
   /** Returns of bought units. */
   readonly returned: number;
   readonly refused: number;
@@ -82,6 +84,8 @@ export interface NativeStock {
   confirmPart(lines: number, hold: number): number;
   cancelPart(lines: number): number;
   giveBack(lines: number): number;
+  /** To the quantities of `lines` of them in the staging, else to its quantity. */
+  change(lines: number): number;
   giveBackOf(): number;
   /** `by`: 0, the reservation in the staging; 1, the client's id. */
   findReservation(by: number): NativeReservation | number | undefined;

@@ -174,6 +174,6 @@ export function refusalName(result: number): Refusal | undefined {
 }
 
 /** The name of a native ResolveResult, where `done` is what was asked for. */
-export function resolutionName(result: number, done: 'confirmed' | 'cancelled' | 'extended'): Resolution {
+export function resolutionName<Done extends string>(result: number, done: Done): Done | Resolution {
   return result === 0 ? done : (resolutions[result] as Resolution);
 }

@@ -10,8 +10,8 @@ export interface CartLine {
 
 const u32Max = 0xffff_ffff;
 
-/** The lines of a cart with those of the same item added up. */
-export function summed(where: string, lines: unknown): CartLine[] {
+/** The lines of a cart with those of the same item added up; `least`: of each line. */
+export function summed(where: string, lines: unknown, least = 1): CartLine[] {
   const given = copiedList(lines, 1, linesMax);
   if (given === undefined) {
     throw optionError(`${where}: lines`, `an array of 1 to ${linesMax} lines`, lines, !Array.isArray(lines));
@@ -20,7 +20,7 @@ export function summed(where: string, lines: unknown): CartLine[] {
   for (const [i, line] of given.entries()) {
     const one = new Options(`${where}: lines[${i}]`, line, ['sku', 'quantity']);
     const sku = checkedSku(`${where}: lines[${i}]: sku`, one.get('sku'));
-    const sum = one.integer('quantity', 1, u32Max) + (sums.get(sku) ?? 0);
+    const sum = one.integer('quantity', least, u32Max) + (sums.get(sku) ?? 0);
     if (sum > u32Max) {
       throw optionError(
         `${where}: lines[${i}]: quantity`,

@@ -12,8 +12,10 @@ export interface Movement {
     | 'closed'
     /** The item: units of it can be reserved again. */
     | 'reopened'
+    /** Also units that `Stock.change` has added to a reservation. */
     | 'reserved'
     | 'confirmed'
+    /** Also units that `Stock.change` has put back. */
     | 'cancelled'
     | 'expired'
     /** What was left of a reservation of which a part was confirmed. */

@@ -68,7 +68,7 @@ export class PartCalls {
     if (rest !== undefined && rest !== 'release' && rest !== 'hold') {
       throw optionError(`${where}: rest`, "'release' or 'hold'", rest, typeof rest !== 'string');
     }
-    this.#stage(where, reservation, part);
+    stagePart(this.#staging, where, reservation, part);
     const answer = this.#native.confirmPart(part.lines.length, rest === 'hold' ? 1 : 0);
     return resolutionName(this.#checked(where, part, answer, 'holds'), 'confirmed');
   }
@@ -76,7 +76,7 @@ export class PartCalls {
   cancel(reservation: unknown, options: unknown): Resolution {
     const where = 'Stock.cancel';
     const part = checkedPart(where, new Options(where, options, ['quantity', 'lines']));
-    this.#stage(where, reservation, part);
+    stagePart(this.#staging, where, reservation, part);
     const answer = this.#native.cancelPart(part.lines.length);
     return resolutionName(this.#checked(where, part, answer, 'holds'), 'cancelled');
   }
@@ -84,7 +84,7 @@ export class PartCalls {
   giveBack(reservation: unknown, options: unknown): ReturnResolution {
     const where = 'Stock.return';
     const part = checkedPart(where, new Options(where, options, ['quantity', 'lines']));
-    this.#stage(where, reservation, part);
+    stagePart(this.#staging, where, reservation, part);
     const answer = this.#native.giveBack(part.lines.length);
     return returnName(this.#checked(where, part, answer, 'has bought and not returned'));
   }
@@ -109,14 +109,6 @@ export class PartCalls {
     return returnName(answer);
   }
 
-  #stage(where: string, reservation: unknown, { lines, quantity }: CheckedPart): void {
-    const staging = this.#staging;
-    staging.reservation = checkedReservation(`${where}: reservation`, reservation);
-    staging.begin();
-    staging.quantity(quantity);
-    for (const [i, line] of lines.entries()) staging.line(i, line.sku, line.quantity);
-  }
-
   /** `has`: what the reservation does with units of which there are too few. */
   #checked(where: string, { lines, quantity }: CheckedPart, answer: number, has: string): number {
     if (answer !== badQuantity && answer !== badLine) return alive(answer);
@@ -131,6 +123,19 @@ export class PartCalls {
     const expected = `at most what the reservation ${has} of it`;
     throw optionError(`${where}: lines: quantity of ${of}`, expected, line.quantity, false);
   }
+}
+
+/** For a native call about the part. @throws TypeError. */
+export function stagePart(
+  staging: StockStaging,
+  where: string,
+  reservation: unknown,
+  { lines, quantity }: CheckedPart,
+): void {
+  staging.reservation = checkedReservation(`${where}: reservation`, reservation);
+  staging.begin();
+  staging.quantity(quantity);
+  for (const [i, line] of lines.entries()) staging.line(i, line.sku, line.quantity);
 }
 
 function checkedPart(where: string, given: Options): CheckedPart {
@@ -149,7 +154,7 @@ function returnName(answer: number): ReturnResolution {
   return answer === 8 ? 'already-returned' : answer === 7 ? 'not-bought' : 'unknown';
 }
 
-function alive(answer: number): number {
+export function alive(answer: number): number {
   if (answer === DISPOSED) throw disposed(what);
   return answer;
 }

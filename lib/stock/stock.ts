@@ -34,6 +34,7 @@ import {
 } from './answers.js';
 import { type AuditReport, checkedReport } from './audit.js';
 import { type CartLine, summed } from './cart.js';
+import { type ChangeOptions, type ChangeResolution, changeHeld } from './change.js';
 import { type LostMovements, type Movement, movements } from './movements.js';
 import {
   type CheckedItem,
@@ -258,6 +259,24 @@ export class Stock implements Disposable {
     if (options !== undefined) return this.#parts.cancel(reservation, options);
     this.#stageReservation('cancel', reservation);
     return resolutionName(this.#checked(this.#native.cancel()), 'cancelled');
+  }
+
+  /**
+   * Holds another quantity: `quantity` units of a reservation of one item, or `lines` for items of the reservation. The
+   * bigint, the deadline and what was confirmed of it stay as they are. More units are reserved as `reserve` does, less go
+   * back on sale and out of the user's count; all of it is done, or nothing. `lines` name items that the reservation has,
+   * or had; 0 takes one out of it.
+   *
+   * A reservation without a user gets no more of an item that has a limit per user by now ('user-limit'). What goes up is
+   * taken before the rest is put back, so that a refusal changes nothing: to exchange items within a limit that they
+   * share, take some back first. More units take a place of the table for a moment, also if they need none afterwards.
+   *
+   * The body of the client's id stays what it was at first: a repetition of that request gets this reservation.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also if nothing would be left (`cancel` ends a reservation), and
+   *   for an item that is not in it; nothing is changed then.
+   */
+  change(reservation: bigint | string, options: ChangeOptions): ChangeResolution {
+    return changeHeld(this.#native, this.#staging, reservation, options);
   }
 
   /**

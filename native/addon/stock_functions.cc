@@ -254,6 +254,7 @@ napi_value stats(napi_env env, napi_callback_info info) {
   result.Set("expired", static_cast<double>(lines.sum(StockLedger::kExpired)));
   result.Set("extended", static_cast<double>(lines.sum(StockLedger::kExtended)));
   result.Set("parted", static_cast<double>(lines.sum(StockLedger::kParted)));
+  result.Set("changed", static_cast<double>(lines.sum(StockLedger::kChanged)));
   result.Set("returned", static_cast<double>(lines.sum(StockLedger::kReturned)));
   result.Set("refused", static_cast<double>(lines.sum(StockLedger::kRefused)));
   return result;
@@ -354,13 +355,13 @@ constexpr HotFunction kStockFunctions[] = {
 }  // namespace
 
 std::uint32_t staged_lines(StockAttachment& stock, std::uint32_t count,
-                           StockRequest::Line (&lines)[StockRequest::kLinesMax]) {
+                           StockRequest::Line (&lines)[StockRequest::kLinesMax], std::uint64_t least) {
   count = std::min(count, StockRequest::kLinesMax);
   for (std::uint32_t i = 0; i < count; ++i) {
     const std::size_t at = kLines + i * kLineBytes;
     lines[i] = {StagedKey(stock.words(), at).key(stock.ledger().secret()),
                 stock.words().get<std::uint64_t>(at + 16)};
-    if (lines[i].quantity - 1 >= kQuantityMax) return 0;
+    if (lines[i].quantity < least || lines[i].quantity > kQuantityMax) return 0;
   }
   return count;
 }

@@ -19,8 +19,8 @@ std::span<const HotFunction> order_functions();
 std::span<const HotFunction> listing_functions();
 
 // The first `count` lines of a cart as they stand in the staging of `stock`. Returns how many there are;
-// 0 if a quantity is out of range, which lib/ never gives.
+// 0 if a quantity is out of range (below `least`), which lib/ never gives.
 std::uint32_t staged_lines(StockAttachment& stock, std::uint32_t count,
-                           StockRequest::Line (&lines)[StockRequest::kLinesMax]);
+                           StockRequest::Line (&lines)[StockRequest::kLinesMax], std::uint64_t least = 1);
 
 }  // namespace sluice

@@ -85,10 +85,29 @@ napi_value give_back_of(napi_env env, napi_callback_info info) {
                self.line(), item, self.words().get<std::uint64_t>(kQuantity), user, self.clock().now())));
 }
 
+// change(lines): to the quantities of so many lines in staging, or, without any, to the quantity of its only item. The
+// ResolveResult, or kRefusals + the ReserveResult; which line it is about stands in staging
+napi_value change(napi_env env, napi_callback_info info) {
+  std::uint32_t arguments[1];
+  auto& self = attachment<StockAttachment>(env, info, arguments);
+  if (self.detached()) return number(env, kDisposed);
+  StockRequest::Line lines[StockRequest::kLinesMax];
+  const std::uint32_t count = staged_lines(self, arguments[0], lines, 0);
+  const auto quantity = self.words().get<std::uint64_t>(kQuantity);
+  if (count != arguments[0] || (count == 0 && quantity - 1 >= kQuantityMax)) return number(env, kBadArgument);
+  const auto id = self.words().get<std::uint64_t>(kReservation);
+  const ResolveAnswer answer =
+      self.ledger().change(self.line(), id, self.clock().now(), {lines, count, count == 0 ? quantity : 0});
+  self.words().put(kLine, static_cast<std::uint64_t>(answer.line));
+  return number(env, answer.result == ResolveResult::kRefused
+                         ? kRefusals + static_cast<std::int32_t>(answer.refusal)
+                         : static_cast<std::int32_t>(answer.result));
+}
+
 constexpr HotFunction kOrderFunctions[] = {
     {"confirm", confirm},          {"cancel", cancel},          {"extend", extend},
     {"confirmPart", confirm_part}, {"cancelPart", cancel_part}, {"giveBack", give_back},
-    {"giveBackOf", give_back_of},
+    {"giveBackOf", give_back_of},  {"change", change},
 };
 
 }  // namespace

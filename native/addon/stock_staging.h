@@ -21,6 +21,7 @@ inline constexpr std::size_t kHoldNs = 0, kReservation = 8, kQuantity = 16, kLin
 inline constexpr std::size_t kUser = 56, kId = 72, kLines = 88, kLineBytes = 24;
 
 inline constexpr std::int32_t kUnknownSku = -1;
+inline constexpr std::int32_t kRefusals = 64;  // + a ReserveResult, where a ResolveResult is told too
 
 // A key as it stands in staging.
 class StagedKey {

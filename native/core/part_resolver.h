@@ -1,4 +1,4 @@
-// A part of a reservation confirmed or cancelled, and the quantity of what it holds changed.
+// A part of a reservation confirmed or cancelled.
 //
 // The reservation is `changing` meanwhile: nobody else resolves, changes or expires it, and whoever wants to waits. It
 // is held again afterwards, or resolved if nothing is left of it.
@@ -20,7 +20,7 @@ enum class Rest : std::uint8_t { kRelease = 0, kHold = 1 };
 
 class PartResolver {
  public:
-  enum Counter : std::uint32_t { kParted = 6, kChanged = 7 };
+  enum Counter : std::uint32_t { kParted = 6 };
 
   PartResolver(LedgerMemory& memory, ThreadLine& line, std::uint64_t now) noexcept
       : memory_(memory), line_(line), now_(now), resolver_(memory, line, now) {}

@@ -28,7 +28,7 @@
 
 namespace sluice {
 
-// kChanging: held, by a thread that is writing its deadline or its units (some instructions).
+// kChanging: held, by a thread that is writing its deadline or its units (some instructions; more where units are taken).
 // kLine: in use as a line of a reservation that has its state elsewhere, or that is not made yet.
 enum class Phase : std::uint8_t {
   kFree = 0,
@@ -243,8 +243,11 @@ class ReservationTable {
   // by now.
   bool begin_change(std::uint32_t slot, std::uint64_t seen) noexcept {
     // ACQ state: what is read of the fields is the last change's.
-    return slots_[slot].state.compare_exchange_strong(seen, with_phase(seen, Phase::kChanging),
-                                                      std::memory_order_acquire, std::memory_order_relaxed);
+    const bool begun = slots_[slot].state.compare_exchange_strong(
+        seen, with_phase(seen, Phase::kChanging), std::memory_order_acquire, std::memory_order_relaxed);
+    // Pairs with the fences of those who read a record: who reads what is written from now on finds the state changed.
+    std::atomic_thread_fence(std::memory_order_release);
+    return begun;
   }
   // What it is after the change that began in the state `seen`: held, or resolved; the caller then owes the slots to the
   // free list.

@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "core/clock.h"
+#include "core/hold_changer.h"
 #include "core/ledger_memory.h"
 #include "core/line_reserver.h"
 #include "core/part_resolver.h"
@@ -32,7 +33,7 @@ class StockLedger {
     kExtended = Resolver::kExtended,
     kRefused,
     kParted = PartResolver::kParted,
-    kChanged = PartResolver::kChanged,
+    kChanged = HoldChanger::kChanged,
     kReturned = Returner::kReturned,
   };
   using Request = StockRequest;
@@ -164,6 +165,16 @@ class StockLedger {
                             const Part& part) noexcept {
     const Inside inside(memory_, line);
     return PartResolver(memory_, line, now).cancel(id, part);
+  }
+  // Holds as many units of the items named as `wanted` says from now on, or of its only item, until its deadline as before.
+  ResolveAnswer change(ThreadLine& line, std::uint64_t id, std::uint64_t now, const Part& wanted) noexcept {
+    const Inside inside(memory_, line);
+    const bool left = due(now);
+    const ResolveAnswer answer = HoldChanger(memory_, line, now).change(id, wanted);
+    // Holds that are over do not stand in the way.
+    if (!left || (!of_stock(answer.refusal) && !of_full_table(answer.refusal))) return answer;
+    expire_due(line, now, kLookSlots);
+    return HoldChanger(memory_, line, now).change(id, wanted);
   }
   // What was bought with the reservation, or a part of it, is on sale again.
   ResolveAnswer give_back(ThreadLine& line, std::uint64_t id, std::uint64_t now, const Part& part) noexcept {

@@ -37,8 +37,9 @@ enum class ResolveResult : std::uint8_t {
   kBadLine = 6,      // an item that is not in the reservation
   kNotBought = 7,    // to a return: nothing of it is bought
   kAlreadyReturned = 8,
-  kNeedsUser = 9,  // to a return without one: too few units were bought that no user's count has
-  kRefused = 10,   // to a change: see the refusal
+  kNeedsUser = 9,     // to a return without one: too few units were bought that no user's count has
+  kRefused = 10,      // to a change: see the refusal
+  kNothingLeft = 11,  // to a change: it would hold nothing
 };
 
 struct StockRequest {

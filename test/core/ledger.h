@@ -81,6 +81,12 @@ struct TestLedger {
   ResolveAnswer cancel(std::uint64_t id, const std::vector<StockRequest::Line>& lines) {
     return ledger.cancel_part(*line, id, now, part_of(lines));
   }
+  ResolveAnswer change(std::uint64_t id, const std::vector<StockRequest::Line>& lines) {
+    return ledger.change(*line, id, now, part_of(lines));
+  }
+  ResolveAnswer change(std::uint64_t id, std::uint64_t quantity) {
+    return ledger.change(*line, id, now, {nullptr, 0, quantity});
+  }
   ResolveResult give_back(std::uint64_t id, std::uint64_t quantity = 0) {
     return ledger.give_back(*line, id, now, {nullptr, 0, quantity}).result;
   }

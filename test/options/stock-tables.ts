@@ -174,6 +174,22 @@ export const stockTables: readonly OptionTable[] = [
     unknown: ['rest', 'line', 'sku'],
   },
   {
+    where: 'Stock.change',
+    call: (options) => ledger().change(1n, options as never),
+    base: { quantity: 1 },
+    required: ['quantity'],
+    options: { quantity: whole(1, u32Max, [1, u32Max]) },
+    unknown: ['rest', 'line', 'sku', 'id', 'user'],
+  },
+  {
+    where: 'Stock.change: lines[1]',
+    call: (options) => ledger().change(1n, { lines: [{ sku: 1, quantity: 1 }, options as never] }),
+    base: { sku: 2, quantity: 1 },
+    required: ['sku', 'quantity'],
+    options: { sku: sku(), quantity: whole(0, u32Max, [0, 1, u32Max]) },
+    unknown: ['user', 'id', 'rest'],
+  },
+  {
     where: 'Stock.return',
     call: (options) => ledger().return(1n, options as never),
     base: {},

@@ -41,6 +41,7 @@ describe('a reservation', () => {
       expired: 0,
       extended: 0,
       parted: 0,
+      changed: 0,
       returned: 0,
       refused: 0,
     });
@@ -286,6 +287,7 @@ describe('a ledger', () => {
       expired: 0,
       extended: 0,
       parted: 0,
+      changed: 0,
       returned: 0,
       refused: 1,
     });

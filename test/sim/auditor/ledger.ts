@@ -14,7 +14,7 @@ import {
   type Who,
 } from './cart.js';
 import { IdMemory } from './ids.js';
-import { type Part, Purchases, unitsOfPart } from './parts.js';
+import { levelsOf, type Part, Purchases, unitsOf, unitsOfPart } from './parts.js';
 
 export type Phase = 'held' | 'confirmed' | 'cancelled' | 'expired';
 interface ReservedLine {
@@ -28,7 +28,7 @@ interface ReservedLine {
   readonly counted: boolean;
 }
 interface Reservation {
-  readonly lines: readonly ReservedLine[];
+  readonly lines: ReservedLine[];
   readonly user: string | undefined;
   readonly id: string | undefined;
   deadline: number;
@@ -89,6 +89,7 @@ export class Ledger {
     expired: 0,
     extended: 0,
     parted: 0,
+    changed: 0,
     returned: 0,
     refused: 0,
   };
@@ -298,6 +299,85 @@ export class Ledger {
       return 'cancelled';
     });
   }
+  /** `levels`: the quantities from now on. What goes up is taken, then what goes down is put back. */
+  change(name: number, now: number, levels: Part): string {
+    return this.#resolve(name, now, (held) => {
+      const wanted = levelsOf(held.lines, levels);
+      if (wanted === undefined) return 'ERR_SLUICE_OPTION';
+      const has = unitsOf(held.lines);
+      const ups = [...wanted].map(([sku, units]) => ({ sku, quantity: units - (has.get(sku) as number) }));
+      const more = ups.filter(({ quantity }) => quantity > 0);
+      let places = this.#takeMore(more, held.user);
+      // A hold that is over may be the reason, unless the item is closed or counts users and there is none.
+      const final = places === 'item-closed' || (places === 'user-limit' && held.user === undefined);
+      if (typeof places === 'string' && !final && this.expire(now) > 0) {
+        places = this.#takeMore(more, held.user);
+      }
+      if (typeof places === 'string') return places;
+      for (const line of held.lines) {
+        const down = (has.get(line.sku) as number) - (wanted.get(line.sku) ?? Number.POSITIVE_INFINITY);
+        const back = Math.min(Math.max(0, down), line.quantity);
+        this.#putBack(name, line, back, 'cancelled', now);
+        line.quantity -= back;
+        has.set(line.sku, (has.get(line.sku) as number) - back);
+      }
+      for (const [i, line] of more.entries()) this.#addLine(name, held, line, places[i] as number, now);
+      this.counters.changed++;
+      return 'changed';
+    });
+  }
+  /** Places, or why there are not enough units or places. */
+  #takeMore(lines: readonly Line[], user: string | undefined): number[] | string {
+    const places: number[] = [];
+    const users = new Map(this.users);
+    const refused = this.#countMore(lines, user, places);
+    if (refused === undefined) return places;
+    this.users = users;
+    for (const place of places) this.#free(place);
+    return refused;
+  }
+  /** As reserving does: each line in turn is looked at, counts for its user and wants a place. */
+  #countMore(lines: readonly Line[], user: string | undefined, places: number[]): string | undefined {
+    for (const { sku, quantity } of lines) {
+      const item = this.#item(sku);
+      const refusal = this.objection([{ sku, quantity }], user);
+      if (refusal !== undefined) return 'reason' in refusal ? refusal.reason : 'user-limit';
+      if (counts(item)) {
+        const who = user as string;
+        if (!this.users.has(pair(who, sku)) && this.users.size >= this.shape.maxUsers) return 'users-full';
+        this.#count(who, sku, quantity);
+      }
+      const place = this.free.shift();
+      if (place === undefined) return 'ledger-full';
+      places.push(place);
+    }
+    return undefined;
+  }
+  /** Units that are counted already; a line of the same kind has them, if there is one. */
+  #addLine(name: number, held: Reservation, { sku, quantity }: Line, place: number, now: number): void {
+    const item = this.#item(sku);
+    item.available -= quantity;
+    item.reserved += quantity;
+    this.#move('reserved', { sku, quantity }, now, name, held.user);
+    const counted = counts(item);
+    const same = held.lines.find((line) => line.sku === sku && line.counted === counted);
+    if (same === undefined) {
+      held.lines.push({ sku, quantity, sold: 0, place, counted });
+      this.tenants.set(place, name);
+    } else {
+      same.quantity += quantity;
+      this.#free(place);
+    }
+  }
+  #free(place: number): void {
+    this.free.push(place);
+    this.tenants.set(place, nobody);
+  }
+  /** Whether units that it gets now count otherwise than those that it has: which go first is up to their shards. */
+  mixes(name: number): boolean {
+    const lines = this.reservations.get(name)?.lines ?? [];
+    return lines.some(({ sku, counted }) => counted !== counts(this.#item(sku)));
+  }
   extend(name: number, now: number, ns: number): string {
     return this.#resolve(name, now, (held) => {
       held.deadline = Math.max(held.deadline, now + ns);
@@ -368,7 +448,10 @@ export class Ledger {
     if (reservation === undefined || reservation.lines.some(({ place }) => this.tenants.get(place) !== name))
       return undefined;
     const { user, id, deadline, phase } = reservation;
-    const lines = reservation.lines.map(({ sku, quantity, sold }) => ({ sku, quantity, sold }));
+    const sold = unitsOf(reservation.lines.map((line) => ({ sku: line.sku, quantity: line.sold })));
+    const lines = Array.from(unitsOf(reservation.lines), ([sku, quantity]) => {
+      return { sku, quantity, sold: sold.get(sku) as number };
+    });
     const isDue = phase === 'held' && now >= deadline;
     return {
       reservation: name,

@@ -16,14 +16,39 @@ export function unitsOfPart(
   lines: readonly Line[],
   { lines: summed, quantity }: Part,
 ): readonly number[] | undefined {
-  if (summed === undefined) {
-    if (quantity === undefined) return lines.map((line) => line.quantity);
-    return lines.length > 1 || quantity > (lines[0] as Line).quantity ? undefined : [quantity];
-  }
-  const wanted = new Map(summed.map((line) => [line.sku, line.quantity]));
-  if ([...wanted].some(([sku, units]) => !lines.some((line) => line.sku === sku && line.quantity >= units)))
-    return undefined;
-  return lines.map(({ sku }) => wanted.get(sku) ?? 0);
+  const held = unitsOf(lines);
+  if (summed === undefined && quantity === undefined) return lines.map((line) => line.quantity);
+  if (summed === undefined && held.size > 1) return undefined;
+  const [sku] = held.keys();
+  const wanted = summed === undefined ? new Map([[sku, quantity as number]]) : unitsOf(summed);
+  if ([...wanted].some(([one, units]) => (held.get(one as Sku) ?? 0) < units)) return undefined;
+  return lines.map((line) => {
+    const left = wanted.get(line.sku) ?? 0;
+    const units = Math.min(left, line.quantity);
+    wanted.set(line.sku, left - units);
+    return units;
+  });
+}
+
+/** How many units of each item a part says that the lines shall have; undefined: it is no part of this reservation. */
+export function levelsOf(
+  lines: readonly Line[],
+  { lines: summed, quantity = 0 }: Part,
+): ReadonlyMap<Sku, number> | undefined {
+  const held = unitsOf(lines);
+  const [sku] = held.keys();
+  if (summed === undefined && held.size > 1) return undefined;
+  const wanted = summed === undefined ? new Map([[sku as Sku, quantity]]) : unitsOf(summed);
+  if ([...wanted.keys()].some((one) => !held.has(one))) return undefined;
+  const rest = new Map([...held, ...wanted]);
+  return [...rest.values()].every((units) => units === 0) ? undefined : wanted;
+}
+
+/** The units of each item, in the order of first lines. */
+export function unitsOf(lines: readonly Line[]): Map<Sku, number> {
+  const units = new Map<Sku, number>();
+  for (const { sku, quantity } of lines) units.set(sku, (units.get(sku) ?? 0) + quantity);
+  return units;
 }
 
 /** Who has bought what, as far as a ledger knows. */

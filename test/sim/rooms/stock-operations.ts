@@ -37,6 +37,7 @@ export type StockOperation =
     })
   | (By & PartOf & { readonly do: 'confirm'; readonly rest?: 'release' | 'hold' })
   | (By & PartOf & { readonly do: 'cancel' | 'return' })
+  | (By & { readonly do: 'changeHeld'; readonly of: number; readonly levels: Part })
   | (By & { readonly do: 'find'; readonly of: number })
   | (By & { readonly do: 'list'; readonly state: Phase })
   | (By & { readonly do: 'returnOf'; readonly line: Line; readonly user?: KeyName })
@@ -64,6 +65,7 @@ export const stockOperations = [
   'reserve',
   'confirm',
   'cancel',
+  'changeHeld',
   'return',
   'returnOf',
   'find',
@@ -169,6 +171,13 @@ export function drawStock(
     case 'cancel':
     case 'return':
       return { ...base, do: kind, of, ...drawPart(random, scenario) };
+    case 'changeHeld': {
+      const lines = Array.from({ length: random.between(1, 3) }, () => ({
+        sku: random.chance(0.7) ? sku : random.pick(scenario.items).sku,
+        quantity: random.below(6),
+      }));
+      return { ...base, do: kind, of, levels: random.pick([{ quantity: random.between(1, 6) }, { lines }]) };
+    }
     case 'find':
       return { ...base, do: kind, of };
     case 'list':

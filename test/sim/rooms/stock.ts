@@ -100,6 +100,17 @@ export class StockRoom implements Room {
         );
         return;
       }
+      case 'changeHeld': {
+        const { of, levels } = given;
+        if (this.#parted() && auditor.mixes(of)) return;
+        const expected = auditor.change(of, now, summedPart(levels));
+        same(
+          'change',
+          resolved(() => stock.change(this.#reservations.get(of) ?? 0n, levels)),
+          expected,
+        );
+        return;
+      }
       case 'return': {
         const { of, part } = given;
         const expected = auditor.giveBack(of, now, summedPart(part));

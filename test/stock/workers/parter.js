@@ -1,4 +1,4 @@
-// Confirms, cancels and returns parts of the reservations of a shared list, as others do at the same time, until it is
+// Confirms, cancels and returns parts of the reservations of a shared list, and changes them, as others do at the same time, until it is
 // told to stop or ended. What it was told stands in shared counters: see ../part-races.test.ts.
 import { parentPort, workerData } from 'node:worker_threads';
 import { Stock } from 'sluice';
@@ -17,7 +17,7 @@ while (Atomics.load(stop, 0) === 0) {
   const line = random.below(2);
   const lines = [{ sku: skus[line], quantity }];
   try {
-    const choice = random.below(8);
+    const choice = random.below(9);
     if (choice < 3) {
       if (stock.confirm(id, { lines, rest: 'hold' }) === 'confirmed') Atomics.add(told, line, quantity);
     } else if (choice < 5) {
@@ -27,6 +27,8 @@ while (Atomics.load(stop, 0) === 0) {
     } else if (choice === 6) {
       const units = { sku: skus[line], quantity, user: random.below(4) };
       if (stock.return(units) === 'returned') Atomics.sub(told, line, quantity);
+    } else if (choice === 7) {
+      stock.change(id, { lines: [{ sku: skus[line], quantity: random.below(7) }] });
     } else {
       const cart = skus.map((sku) => ({ sku, quantity: 5 }));
       const answer = stock.reserveAll(cart, { user: random.below(4) });

@@ -1,0 +1,81 @@
+import { optionError } from '../errors.js';
+import type { NativeStock } from '../native/index.js';
+import { Options } from '../options.js';
+import {
+  badLine,
+  badQuantity,
+  type Refusal,
+  type Resolution,
+  refusalName,
+  resolutionName,
+} from './answers.js';
+import { type CartLine, summed } from './cart.js';
+import { alive, stagePart } from './parts.js';
+import type { StockStaging } from './staging.js';
+
+/** How many units are to be held from now on: one of the two. */
+export interface ChangeOptions {
+  /** Units of a reservation of one item: 1 to 4,294,967,295. */
+  readonly quantity?: number | undefined;
+  /**
+   * Units of each item, 1 to 64 lines, each 0 to 4,294,967,295; items that are not named stay as they are. Lines of the
+   * same item are added up first.
+   */
+  readonly lines?: readonly CartLine[] | undefined;
+}
+
+/** 'changed', what the reservation has become, or why there are no more units of an item: nothing was changed then. */
+export type ChangeResolution =
+  | 'changed'
+  | Exclude<Resolution, 'confirmed' | 'cancelled' | 'extended'>
+  | Extract<Refusal, 'sold-out' | 'user-limit' | 'item-closed' | 'ledger-full' | 'users-full'>;
+
+const u32Max = 0xffff_ffff;
+/** `kRefusals` in native/addon/stock_staging.h. */
+const refusals = 64;
+/** `ReserveResult::kNeedsUser`, of a reservation without a user. */
+const needsUser = 12;
+/** `ResolveResult::kNothingLeft`. */
+const nothingLeft = 11;
+
+const where = 'Stock.change';
+
+export function changeHeld(
+  native: NativeStock,
+  staging: StockStaging,
+  reservation: unknown,
+  options: unknown,
+): ChangeResolution {
+  const wanted = checkedQuantities(options);
+  stagePart(staging, where, reservation, wanted);
+  const answer = alive(native.change(wanted.lines.length));
+  if (answer >= refusals) {
+    return answer === refusals + needsUser
+      ? 'user-limit'
+      : (refusalName(answer - refusals) as ChangeResolution);
+  }
+  if (answer === nothingLeft) {
+    throw optionError(`${where}: lines`, 'a unit at least that stays held (cancel() ends it)', 0, false);
+  }
+  if (answer !== badQuantity && answer !== badLine) {
+    return resolutionName(answer, 'changed') as ChangeResolution;
+  }
+  const line = wanted.lines[staging.refusedLine];
+  if (answer === badLine && line !== undefined) {
+    throw optionError(`${where}: lines: sku`, 'an item of the reservation', line.sku, false);
+  }
+  const expected = `a reservation of one item, and at most ${u32Max} with what was bought of it`;
+  throw optionError(`${where}: quantity`, expected, line?.quantity ?? wanted.quantity, false);
+}
+
+function checkedQuantities(options: unknown): {
+  readonly lines: readonly CartLine[];
+  readonly quantity: number;
+} {
+  const given = new Options(where, options, ['quantity', 'lines']);
+  if (!given.has('lines')) return { lines: [], quantity: given.integer('quantity', 1, u32Max) };
+  if (given.has('quantity')) {
+    throw optionError(`${where}: quantity`, 'no quantity beside lines', given.get('quantity'), true);
+  }
+  return { lines: summed(where, given.get('lines'), 0), quantity: 0 };
+}
