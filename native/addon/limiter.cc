@@ -111,7 +111,7 @@ LimiterLine::Tended LimiterAttachment::tend(std::uint32_t waiter) {
 }
 
 LimiterLine::Told LimiterAttachment::told() {
-  auto told = line_of_waiters_.told(*line_);
+  auto told = line_of_waiters_.told(*line_, number_);
   if (told.outcome != LimiterLine::Told::kServed || hold(told.cost, &told.key)) return told;
   const Key* key = told.key == Key{} ? nullptr : &told.key;
   limiter_.reward(*line_, clock_.now(), told.cost, key);

@@ -7,7 +7,7 @@
 //    |                 |   +---------> expired ----|---------------------------^
 //    +-----------------+-------- leave: the charge of one that was served is refunded
 //
-// What an owner must know stands in its own list, and its bell is rung: which of its waiters were served, expired, or
+// What an owner must know stands in the list of its thread, and its bell is rung: which of its waiters were served, expired, or
 // came to the front of their line. So nothing here looks at a whole line, but review(), which follows a change of
 // limits.
 //
@@ -34,11 +34,11 @@ class LimiterLine {
   struct Waiter {
     State state;                         // changed under the lock
     bool keyed;                          // it waits for the state of `key`
-    bool listed;                         // in the list of its owner
+    bool listed;                         // in the list of its owner's thread
     Tier tier;                           // once expired: which tier would refuse it
     std::uint32_t slot;                  // the number of its owner's thread line: whose list it gets into
     std::uint32_t next, prev;            // in the line of its state; waiter + 1. `next` also in the free list
-    std::uint32_t list_next, list_prev;  // in the list of its owner; waiter + 1
+    std::uint32_t list_next, list_prev;  // in the list of its owner's thread; waiter + 1
     std::uint64_t owner;                 // the attachment that waits
     std::uint64_t cost;
     std::uint64_t deadline;  // limiter's time, or kNever
@@ -189,17 +189,19 @@ class LimiterLine {
     return tended;
   }
 
-  // The next entry of the list of the asking thread. A waiter that was served or has expired is free afterwards.
-  Told told(const ThreadLine& line) noexcept {
+  // The next entry of `owner`, whose thread has `line`. A waiter that was served or has expired is free afterwards.
+  // The list is one for all attachments of a thread: entries of others are passed over.
+  Told told(const ThreadLine& line, std::uint64_t owner) noexcept {
     const Locked locked(control_->lock);
-    const std::uint32_t first = control_->lists[limiter_.lines().number(line)].first;
-    if (first == 0) return {};
-    Waiter& waiter = waiters_[first - 1];
+    std::uint32_t entry = control_->lists[limiter_.lines().number(line)].first;
+    while (entry != 0 && waiters_[entry - 1].owner != owner) entry = waiters_[entry - 1].list_next;
+    if (entry == 0) return {};
+    Waiter& waiter = waiters_[entry - 1];
     unlist(waiter);
-    Told told{Told::kFront, first - 1, waiter.tier, waiter.wait, waiter.cost, waiter.key};
+    Told told{Told::kFront, entry - 1, waiter.tier, waiter.wait, waiter.cost, waiter.key};
     if (waiter.state != State::kWaiting) {
       told.outcome = waiter.state == State::kServed ? Told::kServed : Told::kExpired;
-      release(first - 1);
+      release(entry - 1);
     }
     return told;
   }

@@ -62,20 +62,22 @@ TEST_CASE("whatever waits is served in order, and one that leaves lets the next 
   REQUIRE(lined.line.waiting() == 3);
   REQUIRE(lined.limiter.release(*thread, 1));
   lined.line.given_back(asking, kEpoch, nullptr);
-  CHECK(lined.line.told(*thread).outcome ==
+  CHECK(lined.line.told(*thread, 2).outcome ==
         LimiterLine::Told::kFront);  // one is free, but the first wants two
-  CHECK(lined.line.told(*thread).outcome == LimiterLine::Told::kNothing);
+  CHECK(lined.line.told(*thread, 2).outcome == LimiterLine::Told::kNothing);
   woken.count = 0;
   lined.line.leave(asking, kEpoch, big.waiter);
   REQUIRE(woken.count == 2);
   CHECK(woken.owners[0] == 3);
   CHECK(woken.owners[1] == 4);  // now at the front
-  const auto served = lined.line.told(*thread), front = lined.line.told(*thread);
+  // One list for all owners of the thread: each is told its own.
+  const auto front = lined.line.told(*thread, 4), served = lined.line.told(*thread, 3);
   CHECK(served.outcome == LimiterLine::Told::kServed);
   CHECK(served.waiter == small.waiter);
   CHECK(front.outcome == LimiterLine::Told::kFront);
   CHECK(front.waiter == last.waiter);
-  CHECK(lined.line.told(*thread).outcome == LimiterLine::Told::kNothing);
+  CHECK(lined.line.told(*thread, 3).outcome == LimiterLine::Told::kNothing);
+  CHECK(lined.line.told(*thread, 4).outcome == LimiterLine::Told::kNothing);
   CHECK(lined.limiter.in_flight() == 2);
 }
 
@@ -88,16 +90,16 @@ TEST_CASE("a new front is told when the one before it leaves, and one that leave
   REQUIRE(join().waiter == LimiterLine::kNone);
   const auto first = join(), second = join(), third = join();
   lined.line.leave(asking, kEpoch, first.waiter);
-  const auto front = lined.line.told(*thread);
+  const auto front = lined.line.told(*thread, 1);
   CHECK(front.outcome == LimiterLine::Told::kFront);
   CHECK(front.waiter == second.waiter);
   REQUIRE(lined.limiter.release(*thread, 1));
   lined.line.given_back(asking, kEpoch, nullptr);   // serves the second one, which is listed now
   lined.line.leave(asking, kEpoch, second.waiter);  // before it has heard of it
-  const auto served = lined.line.told(*thread);
+  const auto served = lined.line.told(*thread, 1);
   CHECK(served.outcome == LimiterLine::Told::kServed);
   CHECK(served.waiter == third.waiter);
-  CHECK(lined.line.told(*thread).outcome == LimiterLine::Told::kNothing);
+  CHECK(lined.line.told(*thread, 1).outcome == LimiterLine::Told::kNothing);
   CHECK(lined.limiter.in_flight() == 1);
 }
 
@@ -152,8 +154,8 @@ TEST_CASE("over threads that wait, leave and release, nobody is forgotten and no
             lined.line.leave(asking, kEpoch, joined.waiter);
           } else {
             // Served by whoever releases: had a wake-up been lost, nothing would ever end this.
-            for (auto told = lined.line.told(*thread); told.outcome != LimiterLine::Told::kServed;
-                 told = lined.line.told(*thread)) {
+            for (auto told = lined.line.told(*thread, index); told.outcome != LimiterLine::Told::kServed;
+                 told = lined.line.told(*thread, index)) {
               if (told.outcome == LimiterLine::Told::kNothing) std::this_thread::yield();
             }
             held = true;

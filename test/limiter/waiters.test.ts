@@ -96,6 +96,18 @@ describe('many who wait', () => {
     expect(calls.calls).toBeLessThan(5 * 5_000);
   });
 
+  it('of several objects of one thread are each told by their own', async () => {
+    const clock = new ManualClock();
+    const first = Limiter.create({ tokenBucket: { ratePerSecond: 1, burst: 2 }, clock });
+    const second = Limiter.attach(first.handle);
+    first.allow(undefined, 2);
+    const decisions = [first.acquire(), second.acquire(), first.acquire(), second.acquire()];
+    clock.advance(2_000);
+    expect(await Promise.all(decisions.slice(0, 2))).toMatchObject([{ allowed: true }, { allowed: true }]);
+    clock.advance(2_000);
+    expect(await Promise.all(decisions)).toMatchObject(Array(4).fill({ allowed: true }));
+  });
+
   it('leave and expire for a few native calls each, and the rest goes on', async () => {
     const clock = new ManualClock();
     const limiter = Limiter.create({ queueDepth: { max: 1 }, maxWaiting: 4_000, clock });
