@@ -13,8 +13,8 @@ namespace sluice {
 class UserLimits {
  public:
   // What count() would refuse now. Writes nothing.
-  SLUICE_APART static ReserveResult peek(const LedgerMemory& memory, const Item<>& item, std::uint32_t number,
-                                         const StockRequest& request, std::uint64_t quantity) noexcept {
+  static ReserveResult peek(const LedgerMemory& memory, const Item<>& item, std::uint32_t number,
+                            const StockRequest& request, std::uint64_t quantity) noexcept {
     const std::uint64_t own = item.per_user.load(std::memory_order_relaxed);
     if (own == 0 && item.group == 0) return ReserveResult::kReserved;
     if (!request.has_user()) return ReserveResult::kNeedsUser;
