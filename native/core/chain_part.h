@@ -28,6 +28,7 @@ class ChainPart {
   // Once all lines have been offered: kDone, or why they are not enough for the part. `line`: of the part.
   ResolveResult verdict(std::uint32_t& line) noexcept {
     line = 0;
+    if (too_many_) return ResolveResult::kBadQuantity;
     if (part_.line_count == 0) {
       // Of several items a number alone says nothing.
       if (part_.quantity != 0 && (count_ != 1 || part_.quantity > offered_))
@@ -73,7 +74,10 @@ class ChainPart {
     std::uint64_t wanted, left, offered;
   };
 
+  // No reservation has more items than there is room for. Should one be found, nothing of it is a part.
   void add(std::uint32_t item, std::uint64_t wanted) noexcept {
+    too_many_ = too_many_ || count_ == StockRequest::kLinesMax;
+    if (too_many_) return;
     wishes_[count_++] = {item, false, wanted, wanted, 0};
   }
   std::uint32_t index_of(std::uint32_t item) noexcept {
@@ -87,6 +91,7 @@ class ChainPart {
 
   const Part part_;
   std::uint32_t count_ = 0;
+  bool too_many_ = false;
   std::uint64_t offered_ = 0;
   Wish wishes_[StockRequest::kLinesMax];
 };

@@ -73,7 +73,8 @@ class HoldChanger {
       const Reservation& reserved = memory_.reservations[slot];
       const std::uint32_t item = reserved.item.load(std::memory_order_relaxed);
       Level* level = level_of(item);
-      if (level == nullptr && wanted.line_count == 0) {
+      // Two are enough to know that there are several.
+      if (level == nullptr && wanted.line_count == 0 && count_ < 2) {
         level = &(levels_[count_++] = {item, false, wanted.quantity, 0, 0});
       }
       if (level == nullptr) {

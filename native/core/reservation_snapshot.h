@@ -8,6 +8,7 @@
 
 #include "core/ledger_memory.h"
 #include "core/line_reserver.h"
+#include "core/reservation_record.h"
 
 namespace sluice {
 
@@ -111,20 +112,49 @@ class ReservationsReader {
       if (!seen_[slot]) table_.free_slot(slot);
     }
     for (const std::uint32_t slot : used) table_.free_slot(slot);
+    words_.sound =
+        std::all_of(used.begin(), used.end(), [this](std::uint32_t slot) { return record_fits(slot); });
   }
 
  private:
+  // The items of one reservation: no more than a request can name, which who works on reservations has room for.
+  struct ItemSet {
+    // False: there is no room for it.
+    bool add(std::uint32_t item) {
+      if (std::find(items, items + count, item) != items + count) return true;
+      if (count == StockRequest::kLinesMax) return false;
+      items[count++] = item;
+      return true;
+    }
+    std::uint32_t count = 0;
+    std::uint32_t items[StockRequest::kLinesMax];
+  };
+
+  // Of a slot that is free: whether the reservation that began in it, if it is still there, could be one.
+  bool record_fits(std::uint32_t slot) const {
+    const RecordReader reader(memory_);
+    const std::uint64_t id = reader.id_at(slot);
+    ReservationRecord record;
+    if (id == 0 || !reader.read(id, record)) return true;
+    ItemSet items;
+    return std::all_of(record.lines, record.lines + record.count,
+                       [&items](const ReservationRecord::Line& line) { return items.add(line.item); });
+  }
+
   void read_held() {
     const std::uint64_t remaining = words_.take();
     const Client client = read_client();
     std::uint32_t head = kNoSlot, last = kNoSlot;
-    for (std::uint64_t left = words_.take(); words_.sound && left != 0; --left) {
+    ItemSet items;
+    const std::uint64_t lines = words_.below(ReservationRecord::kLinesMax + 1);
+    for (std::uint64_t left = lines; words_.sound && left != 0; --left) {
       const std::uint32_t slot = words_.take_slot();
       if (!words_.sound) return;
       const bool first = last == kNoSlot;
       read_state(slot, [first](Phase phase) { return phase == (first ? Phase::kHeld : Phase::kLine); });
       if (first) head = slot;
       read_line(slot, &client.user.key);
+      words_.sound = words_.sound && items.add(table_[slot].item.load(std::memory_order_relaxed));
       if (!words_.sound) return;
       table_[slot].next.store(kNoSlot, std::memory_order_relaxed);
       if (first) {

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -237,6 +238,79 @@ TEST_CASE("a forged snapshot is refused, or is a ledger that adds up: it never b
   }
   CHECK(refused > 0);
   CHECK(taken > 0);
+}
+
+// A snapshot of 65 reservations of one item each, made one of 65 lines: more than a request can name.
+struct Joined : TestLedger {
+  static constexpr std::uint64_t kItems = StockRequest::kLinesMax + 1;
+  static constexpr std::uint64_t kRemaining = 777;
+
+  Joined() : TestLedger({128, 256, 16, 16, 0}) {
+    for (std::uint64_t number = 1; number <= kItems; ++number) {
+      add(number, 10);
+      ids.push_back(reserve(number, 1, 0, 0, kRemaining).reservation);
+    }
+  }
+  static std::uint64_t as_line(std::uint64_t state) {
+    return (state & ~0xffULL) | static_cast<std::uint64_t>(Phase::kLine);
+  }
+  // Of those held: remaining, user, its text, tag, lines, then of each line 7 words.
+  std::vector<std::uint64_t> held() {
+    const std::vector<std::uint64_t> words = LedgerSnapshot::write(ledger.memory(), now);
+    const std::size_t list = find(words, {kItems, kRemaining});
+    std::vector<std::uint64_t> forged(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(list));
+    forged.insert(forged.end(), {1, kRemaining, 0, 0, 0, 0, kItems});
+    std::size_t at = list + 1;
+    for (std::uint64_t i = 0; i < kItems; ++i, at += 13) {
+      REQUIRE(words[at + 5] == 1);
+      for (std::size_t word = at + 6; word < at + 13; ++word) {
+        forged.push_back(i != 0 && word == at + 7 ? as_line(words[word]) : words[word]);
+      }
+    }
+    forged.insert(forged.end(), words.begin() + static_cast<std::ptrdiff_t>(at), words.end());
+    forged[2] = checksum(forged);
+    return forged;
+  }
+  // Of those that are sold: slot, state, next, deadline (of a line: the id), and 9 more words.
+  std::vector<std::uint64_t> sold() {
+    for (const std::uint64_t id : ids) REQUIRE(confirm(id) == ResolveResult::kDone);
+    std::vector<std::uint64_t> words = LedgerSnapshot::write(ledger.memory(), now);
+    for (std::size_t i = 0; i < kItems; ++i) {
+      const std::uint64_t slot = ledger.memory().reservations.slot_of(ids[i]);
+      const std::uint64_t state = ledger.memory().reservations[static_cast<std::uint32_t>(slot)].state;
+      const std::size_t at = find(words, {slot, state});
+      words[at + 2] = i + 1 == kItems ? kNoSlot : ledger.memory().reservations.slot_of(ids[i + 1]);
+      if (i == 0) continue;
+      words[at + 1] = as_line(state);
+      words[at + 3] = ids[0];
+    }
+    words[2] = checksum(words);
+    return words;
+  }
+  static std::size_t find(const std::vector<std::uint64_t>& words, std::vector<std::uint64_t> wanted) {
+    const auto found = std::search(words.begin(), words.end(), wanted.begin(), wanted.end());
+    REQUIRE(found != words.end());
+    return static_cast<std::size_t>(found - words.begin());
+  }
+  std::vector<std::uint64_t> ids;
+};
+
+TEST_CASE("a forged reservation of more items than a request can name is refused, held or sold") {
+  CHECK(Restored(Joined().held(), 1'000'000).error == SnapshotError::kDamaged);
+  CHECK(Restored(Joined().sold(), 1'000'000).error == SnapshotError::kDamaged);
+}
+
+TEST_CASE("a chain of more items than a request can name is refused by whoever works on it") {
+  Joined one;
+  ReservationTable& table = one.ledger.memory().reservations;
+  for (std::size_t i = 1; i < Joined::kItems; ++i) {
+    table[table.slot_of(one.ids[i - 1])].next = table.slot_of(one.ids[i]);
+    table[table.slot_of(one.ids[i])].deadline_ns = one.ids[0];
+  }
+  CHECK(one.cancel(one.ids[0], 1) == ResolveResult::kBadQuantity);
+  CHECK(one.change(one.ids[0], 1).result == ResolveResult::kBadQuantity);
+  for (const std::uint64_t id : one.ids) table[table.slot_of(id)].sold.fetch_add(1);
+  CHECK(one.give_back(one.ids[0]) == ResolveResult::kBadQuantity);
 }
 
 TEST_CASE("snapshots and audits while threads work are of one moment, in which everything adds up") {
