@@ -13,7 +13,6 @@ const { variables } = JSON.parse(readFileSync('build/config.gypi', 'utf8').repla
 const { include_dir: addonApi } = createRequire(import.meta.url)('node-addon-api');
 const flags = [
   '-std=c++20',
-  '-fno-exceptions',
   '-Inative',
   `-isystem${addonApi}`,
   `-isystem${join(variables.nodedir, 'include', 'node')}`,
