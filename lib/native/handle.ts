@@ -17,19 +17,19 @@ export function publicHandle<Kind extends string>(kind: Kind, handle: NativeHand
   return Object.freeze({ sluice: kind, id: handle.id, token: handle.token });
 }
 
-/** Checks that `value` is a handle of `kind`, as far as its form goes. */
+/**
+ * Checks that `value` is a handle of `kind`, as far as its form goes. Its copy is for native code, which must not come
+ * upon a getter or a proxy.
+ */
 export function checkedHandle<Kind extends string>(where: string, kind: Kind, value: unknown): NativeHandle {
-  const handle = value as Partial<Handle<Kind>> | null | undefined;
-  const formed =
-    typeof handle === 'object' &&
-    handle !== null &&
-    typeof handle.id === 'number' &&
-    typeof handle.token === 'bigint';
-  if (!formed) throw optionError(`${where}: handle`, `the handle of a ${kind}`, value, true);
-  const named: unknown = handle.sluice;
+  const isObject = typeof value === 'object' && value !== null;
+  const { sluice: named, id, token } = (isObject ? value : {}) as Readonly<Record<string, unknown>>;
+  if (typeof id !== 'number' || typeof token !== 'bigint') {
+    throw optionError(`${where}: handle`, `the handle of a ${kind}`, value, true);
+  }
   if (named !== kind) {
     const received = typeof named === 'string' ? `the handle of a ${named}` : value;
     throw optionError(`${where}: handle`, `the handle of a ${kind}`, received, true);
   }
-  return value as Handle<Kind>;
+  return { id, token };
 }

@@ -9,13 +9,13 @@ namespace {
 // attachClock(handle)  -> the same
 Napi::Value clock_object(Napi::Env env, const std::shared_ptr<SharedClock>& shared) {
   Napi::Object object = Napi::Object::New(env);
-  object.Set("handle", handle_of(env, *shared));
-  object.Set("now", Napi::Function::New(env, [shared](const Napi::CallbackInfo& info) {
-               return Napi::Number::New(info.Env(), static_cast<double>(shared->clock.now()));
-             }));
-  object.Set("advance", Napi::Function::New(env, [shared](const Napi::CallbackInfo& info) {
-               return Napi::Number::New(info.Env(), static_cast<double>(shared->advance(u64(info[0]))));
-             }));
+  put(object, "handle", handle_of(env, *shared));
+  put(object, "now", Napi::Function::New(env, [shared](const Napi::CallbackInfo& info) {
+        return Napi::Number::New(info.Env(), static_cast<double>(shared->clock.now()));
+      }));
+  put(object, "advance", Napi::Function::New(env, [shared](const Napi::CallbackInfo& info) {
+        return Napi::Number::New(info.Env(), static_cast<double>(shared->advance(u64(info[0]))));
+      }));
   return object;
 }
 
@@ -34,8 +34,8 @@ Napi::Value attach_clock(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void export_clock(Napi::Env env, Napi::Object exports) {
-  exports.Set("createClock", Napi::Function::New(env, guarded<create_clock>));
-  exports.Set("attachClock", Napi::Function::New(env, guarded<attach_clock>));
+  put(exports, "createClock", Napi::Function::New(env, guarded<create_clock>));
+  put(exports, "attachClock", Napi::Function::New(env, guarded<attach_clock>));
 }
 
 }  // namespace sluice

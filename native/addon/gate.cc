@@ -122,9 +122,9 @@ Napi::Value create_gate(const Napi::CallbackInfo& info) {
 
 Napi::Object field_object(Napi::Env env, const RequestField& field) {
   Napi::Object object = Napi::Object::New(env);
-  object.Set("type", static_cast<double>(field.type));
-  object.Set("offset", static_cast<double>(field.offset));
-  object.Set("textRoom", static_cast<double>(field.text_room));
+  put(object, "type", static_cast<double>(field.type));
+  put(object, "offset", static_cast<double>(field.offset));
+  put(object, "textRoom", static_cast<double>(field.text_room));
   return object;
 }
 
@@ -133,17 +133,17 @@ Napi::Value gate_parts(const Napi::CallbackInfo& info) {
   const auto shared = find_handle<SharedGate>(ObjectKind::kGate, info[0]);
   if (shared == nullptr) return Napi::String::New(info.Env(), kDeadHandle);
   Napi::Object parts = Napi::Object::New(info.Env());
-  parts.Set("queue", handle_of(info.Env(), *shared->queue));
-  if (shared->limiter != nullptr) parts.Set("limiter", handle_of(info.Env(), *shared->limiter));
-  if (shared->stock != nullptr) parts.Set("stock", handle_of(info.Env(), *shared->stock));
+  put(parts, "queue", handle_of(info.Env(), *shared->queue));
+  if (shared->limiter != nullptr) put(parts, "limiter", handle_of(info.Env(), *shared->limiter));
+  if (shared->stock != nullptr) put(parts, "stock", handle_of(info.Env(), *shared->stock));
   Napi::Object fields = Napi::Object::New(info.Env());
   const AdmissionFields& given = shared->fields;
-  if (given.sku.type != NumberType::kNone) fields.Set("sku", field_object(info.Env(), given.sku));
+  if (given.sku.type != NumberType::kNone) put(fields, "sku", field_object(info.Env(), given.sku));
   if (given.quantity.type != NumberType::kNone)
-    fields.Set("quantity", field_object(info.Env(), given.quantity));
-  if (given.user.type != NumberType::kNone) fields.Set("user", field_object(info.Env(), given.user));
-  if (given.id.type != NumberType::kNone) fields.Set("id", field_object(info.Env(), given.id));
-  parts.Set("fields", fields);
+    put(fields, "quantity", field_object(info.Env(), given.quantity));
+  if (given.user.type != NumberType::kNone) put(fields, "user", field_object(info.Env(), given.user));
+  if (given.id.type != NumberType::kNone) put(fields, "id", field_object(info.Env(), given.id));
+  put(parts, "fields", fields);
   return parts;
 }
 
@@ -161,9 +161,9 @@ Napi::Value attach_gate(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void export_gate(Napi::Env env, Napi::Object exports) {
-  exports.Set("createGate", Napi::Function::New(env, guarded<create_gate>));
-  exports.Set("gateParts", Napi::Function::New(env, guarded<gate_parts>));
-  exports.Set("attachGate", Napi::Function::New(env, guarded<attach_gate>));
+  put(exports, "createGate", Napi::Function::New(env, guarded<create_gate>));
+  put(exports, "gateParts", Napi::Function::New(env, guarded<gate_parts>));
+  put(exports, "attachGate", Napi::Function::New(env, guarded<attach_gate>));
 }
 
 }  // namespace sluice

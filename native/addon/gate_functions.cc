@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "addon/objects.h"
 #include "addon/queue_functions.h"
 #include "addon/stock_functions.h"
 
@@ -98,16 +99,16 @@ napi_value stats(napi_env env, napi_callback_info info) {
   if (!self.usable()) return number(env, kDisposed);
   const ThreadLines& lines = self.lines();
   Napi::Object result = Napi::Object::New(env);
-  result.Set("admitted", static_cast<double>(lines.sum(Admission::kAdmittedCount)));
-  result.Set("requeued", static_cast<double>(lines.sum(Admission::kRequeuedCount)));
-  result.Set("duplicates", static_cast<double>(lines.sum(Admission::kDuplicateCount)));
-  result.Set("rateLimited", static_cast<double>(lines.sum(Admission::kRateLimitedCount)));
-  result.Set("queueFull", static_cast<double>(lines.sum(Admission::kQueueFullCount)));
-  result.Set("soldOut", static_cast<double>(lines.sum(Admission::kSoldOutCount)));
-  result.Set("userLimit", static_cast<double>(lines.sum(Admission::kUserLimitCount)));
-  result.Set("otherwiseRefused", static_cast<double>(lines.sum(Admission::kOtherCount)));
-  result.Set("inHand", static_cast<double>(self.table().used()));
-  result.Set("redelivered", static_cast<double>(self.table().redelivered()));
+  put(result, "admitted", static_cast<double>(lines.sum(Admission::kAdmittedCount)));
+  put(result, "requeued", static_cast<double>(lines.sum(Admission::kRequeuedCount)));
+  put(result, "duplicates", static_cast<double>(lines.sum(Admission::kDuplicateCount)));
+  put(result, "rateLimited", static_cast<double>(lines.sum(Admission::kRateLimitedCount)));
+  put(result, "queueFull", static_cast<double>(lines.sum(Admission::kQueueFullCount)));
+  put(result, "soldOut", static_cast<double>(lines.sum(Admission::kSoldOutCount)));
+  put(result, "userLimit", static_cast<double>(lines.sum(Admission::kUserLimitCount)));
+  put(result, "otherwiseRefused", static_cast<double>(lines.sum(Admission::kOtherCount)));
+  put(result, "inHand", static_cast<double>(self.table().used()));
+  put(result, "redelivered", static_cast<double>(self.table().redelivered()));
   return result;
 }
 

@@ -289,8 +289,8 @@ Napi::Value attach_limiter(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void export_limiter(Napi::Env env, Napi::Object exports) {
-  exports.Set("createLimiter", Napi::Function::New(env, guarded<create_limiter>));
-  exports.Set("attachLimiter", Napi::Function::New(env, guarded<attach_limiter>));
+  put(exports, "createLimiter", Napi::Function::New(env, guarded<create_limiter>));
+  put(exports, "attachLimiter", Napi::Function::New(env, guarded<attach_limiter>));
 }
 
 }  // namespace sluice

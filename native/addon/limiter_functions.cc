@@ -258,7 +258,7 @@ napi_value stats(napi_env env, napi_callback_info info) {
   const std::uint64_t in_flight = config.depth_of_queue ? self.queue_depth() : self.limiter().in_flight();
   Napi::Object result = Napi::Object::New(env);
   const auto set = [&result](const char* name, std::uint64_t value) {
-    result.Set(name, static_cast<double>(value));
+    put(result, name, static_cast<double>(value));
   };
   set("allowed", lines.sum(Limiter::kAllowed));
   set("tokenBucket", lines.sum(Limiter::kByTokenBucket));
@@ -285,14 +285,14 @@ napi_value limits(napi_env env, napi_callback_info info) {
   const LimiterConfig config = self.limiter().current_config(self.line());
   Napi::Object result = Napi::Object::New(env);
   if (config.has_bucket) {
-    result.Set("ratePerSecond", config.bucket.per_second);
-    result.Set("burst", static_cast<double>(config.bucket.burst));
+    put(result, "ratePerSecond", config.bucket.per_second);
+    put(result, "burst", static_cast<double>(config.bucket.burst));
   }
   if (config.has_window) {
-    result.Set("limit", static_cast<double>(config.window.limit));
-    result.Set("windowMs", static_cast<double>(config.window.bucket_ns * config.window.buckets) / 1e6);
+    put(result, "limit", static_cast<double>(config.window.limit));
+    put(result, "windowMs", static_cast<double>(config.window.bucket_ns * config.window.buckets) / 1e6);
   }
-  if (config.has_depth) result.Set("max", static_cast<double>(config.depth_max));
+  if (config.has_depth) put(result, "max", static_cast<double>(config.depth_max));
   return result;
 }
 

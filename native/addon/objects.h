@@ -32,11 +32,23 @@ Napi::Value guarded(const Napi::CallbackInfo& info) noexcept {
   }
 }
 
-// Properties of options. While a thread is being terminated none can be read any more, from one moment to the next;
-// what a call has read so far is then worthless, which it must find out by intact() before it uses any of it. No
-// property is asked of an object that could not be read itself: node-addon-api would end the process.
+// Properties of options, own ones only: native code is in the middle of its work and must call nobody, and a getter that a
+// program has put into Object.prototype would be handed the object, with all the native objects in it. (lib/ makes these
+// objects; they have no getters of their own.)
+//
+// While a thread is being terminated none can be read any more, from one moment to the next; what a call has read so far
+// is then worthless, which it must find out by intact() before it uses any of it. No property is asked of an object that
+// could not be read itself: node-addon-api would end the process.
+inline napi_status own(const Napi::Object& object, const char* name, napi_value& key, bool& has) {
+  const napi_status status = napi_create_string_utf8(object.Env(), name, NAPI_AUTO_LENGTH, &key);
+  return status == napi_ok ? napi_has_own_property(object.Env(), object, key, &has) : status;
+}
 inline Napi::Value get(const Napi::Object& object, const char* name) {
-  return object.IsEmpty() ? Napi::Value() : object.Get(name);
+  napi_value key = nullptr, value = nullptr;
+  bool has = false;
+  if (object.IsEmpty() || own(object, name, key, has) != napi_ok || !has) return {};
+  return napi_get_property(object.Env(), object, key, &value) == napi_ok ? Napi::Value(object.Env(), value)
+                                                                         : Napi::Value();
 }
 // The object under `name`; empty if there is none.
 inline Napi::Object nested(const Napi::Object& object, const char* name) {
@@ -45,8 +57,9 @@ inline Napi::Object nested(const Napi::Object& object, const char* name) {
 }
 // Whether all that was read until now is what it says.
 inline bool intact(const Napi::Object& options) {
-  napi_value ignored = nullptr;
-  return napi_get_named_property(options.Env(), options, "", &ignored) == napi_ok;
+  napi_value key = nullptr;
+  bool has = false;
+  return own(options, "", key, has) == napi_ok;
 }
 
 inline std::uint64_t u64(const Napi::Value& value) {
@@ -69,15 +82,21 @@ inline bool flag(const Napi::Object& object, const char* name) {
   return value.IsBoolean() && value.As<Napi::Boolean>();
 }
 
+// The only way in which native code gives an object or an array something: Napi::Object::Set would call a setter that a
+// program has put into Object.prototype or Array.prototype, and that may dispose of what the caller is working on.
 template <class T>
 void put(const Napi::Object& object, const char* name, const T& value) {
   define(object.Env(), object, name, Napi::Value::From(object.Env(), value));
 }
+template <class T>
+void put(const Napi::Array& array, std::uint32_t index, const T& value) {
+  put(array, std::to_string(index).c_str(), value);
+}
 
 inline Napi::Object handle_of(Napi::Env env, const SharedObject& object) {
   Napi::Object handle = Napi::Object::New(env);
-  handle.Set("id", Napi::Number::New(env, static_cast<double>(object.id)));
-  handle.Set("token", Napi::BigInt::New(env, object.token));
+  put(handle, "id", Napi::Number::New(env, static_cast<double>(object.id)));
+  put(handle, "token", Napi::BigInt::New(env, object.token));
   return handle;
 }
 
@@ -90,7 +109,7 @@ std::shared_ptr<Object> find_handle(ObjectKind kind, const Napi::Value& handle) 
 
 // The clock named by `options.clock` (a manual clock's handle), or the monotonic one. False: a dead handle.
 inline bool clock_option(const Napi::Object& options, ClockSource& source) {
-  const Napi::Value handle = options.Get("clock");
+  const Napi::Value handle = get(options, "clock");
   if (!handle.IsObject()) return true;
   source.manual = find_handle<SharedClock>(ObjectKind::kClock, handle);
   return source.manual != nullptr;

@@ -60,29 +60,29 @@ napi_value stats(napi_env env, napi_callback_info info) {
   const Queue& queue = self.queue();
   const Histogram& waits = queue.waits();
   Napi::Object wait = Napi::Object::New(env);
-  wait.Set("count", static_cast<double>(waits.count()));
-  wait.Set("mean", waits.mean());
-  wait.Set("p50", static_cast<double>(waits.at(0.5)));
-  wait.Set("p90", static_cast<double>(waits.at(0.9)));
-  wait.Set("p99", static_cast<double>(waits.at(0.99)));
-  wait.Set("p999", static_cast<double>(waits.at(0.999)));
-  wait.Set("max", static_cast<double>(waits.max()));
+  put(wait, "count", static_cast<double>(waits.count()));
+  put(wait, "mean", waits.mean());
+  put(wait, "p50", static_cast<double>(waits.at(0.5)));
+  put(wait, "p90", static_cast<double>(waits.at(0.9)));
+  put(wait, "p99", static_cast<double>(waits.at(0.99)));
+  put(wait, "p999", static_cast<double>(waits.at(0.999)));
+  put(wait, "max", static_cast<double>(waits.max()));
   const auto oldest = static_cast<double>(queue.dropped(Dropped::kOldest));
   const auto shed = static_cast<double>(queue.dropped(Dropped::kShed));
   Napi::Object result = Napi::Object::New(env);
-  result.Set("depth", static_cast<double>(queue.depth()));
-  result.Set("highWater", static_cast<double>(queue.high_water()));
-  result.Set("pushed", static_cast<double>(queue.pushed()));
-  result.Set("popped", static_cast<double>(queue.popped()));
-  result.Set("rejected", static_cast<double>(queue.rejected()));
-  result.Set("expired", static_cast<double>(queue.dropped(Dropped::kExpired)));
-  result.Set("dropped", oldest + shed);
-  result.Set("shed", shed);
-  result.Set("waiting", static_cast<double>(queue.waiting()));
-  result.Set("waitersRefused", static_cast<double>(queue.waiters_refused()));
-  result.Set("permits", static_cast<double>(queue.permits()));
-  result.Set("wakeups", static_cast<double>(queue.wakeups()));
-  result.Set("waitNs", wait);
+  put(result, "depth", static_cast<double>(queue.depth()));
+  put(result, "highWater", static_cast<double>(queue.high_water()));
+  put(result, "pushed", static_cast<double>(queue.pushed()));
+  put(result, "popped", static_cast<double>(queue.popped()));
+  put(result, "rejected", static_cast<double>(queue.rejected()));
+  put(result, "expired", static_cast<double>(queue.dropped(Dropped::kExpired)));
+  put(result, "dropped", oldest + shed);
+  put(result, "shed", shed);
+  put(result, "waiting", static_cast<double>(queue.waiting()));
+  put(result, "waitersRefused", static_cast<double>(queue.waiters_refused()));
+  put(result, "permits", static_cast<double>(queue.permits()));
+  put(result, "wakeups", static_cast<double>(queue.wakeups()));
+  put(result, "waitNs", wait);
   return result;
 }
 
@@ -149,7 +149,7 @@ Napi::Value create_queue(const Napi::CallbackInfo& info) {
     shape.shedding = {nanoseconds(f64(shed, "targetMs")), nanoseconds(f64(shed, "intervalMs"))};
   }
   for (std::uint32_t lane = 0; lane < shape.lanes && !weights.IsEmpty(); ++lane) {
-    shape.weights[lane] = static_cast<std::uint32_t>(u64(weights.Get(lane)));
+    shape.weights[lane] = static_cast<std::uint32_t>(u64(weights, std::to_string(lane).c_str()));
   }
   const std::uint64_t schema = u64(options, "schema"), start = u64(options, "start") * kRingStep;
   if (!clock_option(options, shared->time)) return Napi::String::New(info.Env(), kDeadHandle);
@@ -175,8 +175,8 @@ Napi::Value attach_queue(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void export_queue(Napi::Env env, Napi::Object exports) {
-  exports.Set("createQueue", Napi::Function::New(env, guarded<create_queue>));
-  exports.Set("attachQueue", Napi::Function::New(env, guarded<attach_queue>));
+  put(exports, "createQueue", Napi::Function::New(env, guarded<create_queue>));
+  put(exports, "attachQueue", Napi::Function::New(env, guarded<attach_queue>));
 }
 
 }  // namespace sluice

@@ -133,9 +133,9 @@ Napi::Value attach_stock(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void export_stock(Napi::Env env, Napi::Object exports) {
-  exports.Set("createStock", Napi::Function::New(env, guarded<create_stock>));
-  exports.Set("restoreStock", Napi::Function::New(env, guarded<restore_stock>));
-  exports.Set("attachStock", Napi::Function::New(env, guarded<attach_stock>));
+  put(exports, "createStock", Napi::Function::New(env, guarded<create_stock>));
+  put(exports, "restoreStock", Napi::Function::New(env, guarded<restore_stock>));
+  put(exports, "attachStock", Napi::Function::New(env, guarded<attach_stock>));
 }
 
 }  // namespace sluice

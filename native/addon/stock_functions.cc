@@ -198,13 +198,13 @@ napi_value limits_users(napi_env env, napi_callback_info info) {
 
 Napi::Object counts_object(napi_env env, const StockCounts& counts) {
   Napi::Object result = Napi::Object::New(env);
-  result.Set("total", static_cast<double>(counts.total));
-  result.Set("available", static_cast<double>(counts.available));
-  result.Set("reserved", static_cast<double>(counts.reserved));
-  result.Set("sold", static_cast<double>(counts.sold));
+  put(result, "total", static_cast<double>(counts.total));
+  put(result, "available", static_cast<double>(counts.available));
+  put(result, "reserved", static_cast<double>(counts.reserved));
+  put(result, "sold", static_cast<double>(counts.sold));
   if (counts.backorder != 0) {
-    result.Set("backorder", static_cast<double>(counts.backorder));
-    result.Set("backordered", static_cast<double>(counts.backordered));
+    put(result, "backorder", static_cast<double>(counts.backorder));
+    put(result, "backordered", static_cast<double>(counts.backordered));
   }
   return result;
 }
@@ -223,22 +223,22 @@ napi_value audit_report(napi_env env, napi_callback_info info) {
   if (self.detached()) return number(env, kDisposed);
   const LedgerAudit report = audit(self.ledger().memory());
   Napi::Object result = Napi::Object::New(env);
-  result.Set("items", static_cast<double>(self.ledger().items().size()));
-  result.Set("held", static_cast<double>(report.held));
-  result.Set("lines", static_cast<double>(report.lines));
-  result.Set("free", static_cast<double>(report.free_slots));
-  result.Set("slots", static_cast<double>(self.ledger().slots()));
-  result.Set("users", static_cast<double>(report.users));
-  result.Set("usersCounted", static_cast<double>(report.users_counted));
-  result.Set("usersOff", static_cast<double>(report.users_off));
-  result.Set("shardsOff", static_cast<double>(report.shards_off));
-  result.Set("neverDue", static_cast<double>(report.never_due));
+  put(result, "items", static_cast<double>(self.ledger().items().size()));
+  put(result, "held", static_cast<double>(report.held));
+  put(result, "lines", static_cast<double>(report.lines));
+  put(result, "free", static_cast<double>(report.free_slots));
+  put(result, "slots", static_cast<double>(self.ledger().slots()));
+  put(result, "users", static_cast<double>(report.users));
+  put(result, "usersCounted", static_cast<double>(report.users_counted));
+  put(result, "usersOff", static_cast<double>(report.users_off));
+  put(result, "shardsOff", static_cast<double>(report.shards_off));
+  put(result, "neverDue", static_cast<double>(report.never_due));
   if (report.item != kNoItem) {
     Napi::Object mismatch = counts_object(env, report.counts);
-    mismatch.Set("sku", sku_of(env, self.ledger().items()[report.item]));
-    mismatch.Set("reservedFound", static_cast<double>(report.reserved_found));
-    mismatch.Set("usersFound", static_cast<double>(report.users_found));
-    result.Set("mismatch", mismatch);
+    put(mismatch, "sku", sku_of(env, self.ledger().items()[report.item]));
+    put(mismatch, "reservedFound", static_cast<double>(report.reserved_found));
+    put(mismatch, "usersFound", static_cast<double>(report.users_found));
+    put(result, "mismatch", mismatch);
   }
   return result;
 }
@@ -248,15 +248,15 @@ napi_value stats(napi_env env, napi_callback_info info) {
   if (self.detached()) return number(env, kDisposed);
   const ThreadLines& lines = self.ledger().lines();
   Napi::Object result = Napi::Object::New(env);
-  result.Set("reserved", static_cast<double>(lines.sum(StockLedger::kReserved)));
-  result.Set("confirmed", static_cast<double>(lines.sum(StockLedger::kConfirmed)));
-  result.Set("cancelled", static_cast<double>(lines.sum(StockLedger::kCancelled)));
-  result.Set("expired", static_cast<double>(lines.sum(StockLedger::kExpired)));
-  result.Set("extended", static_cast<double>(lines.sum(StockLedger::kExtended)));
-  result.Set("parted", static_cast<double>(lines.sum(StockLedger::kParted)));
-  result.Set("changed", static_cast<double>(lines.sum(StockLedger::kChanged)));
-  result.Set("returned", static_cast<double>(lines.sum(StockLedger::kReturned)));
-  result.Set("refused", static_cast<double>(lines.sum(StockLedger::kRefused)));
+  put(result, "reserved", static_cast<double>(lines.sum(StockLedger::kReserved)));
+  put(result, "confirmed", static_cast<double>(lines.sum(StockLedger::kConfirmed)));
+  put(result, "cancelled", static_cast<double>(lines.sum(StockLedger::kCancelled)));
+  put(result, "expired", static_cast<double>(lines.sum(StockLedger::kExpired)));
+  put(result, "extended", static_cast<double>(lines.sum(StockLedger::kExtended)));
+  put(result, "parted", static_cast<double>(lines.sum(StockLedger::kParted)));
+  put(result, "changed", static_cast<double>(lines.sum(StockLedger::kChanged)));
+  put(result, "returned", static_cast<double>(lines.sum(StockLedger::kReturned)));
+  put(result, "refused", static_cast<double>(lines.sum(StockLedger::kRefused)));
   return result;
 }
 
@@ -291,12 +291,12 @@ napi_value read_movement(napi_env env, napi_callback_info info) {
       break;
   }
   Napi::Object result = Napi::Object::New(env);
-  result.Set("kind", static_cast<double>(movement.kind));
-  result.Set("sku", sku_of(env, self.ledger().items()[movement.item]));
-  result.Set("quantity", static_cast<double>(movement.quantity));
-  result.Set("timeMs", static_cast<double>(movement.when_ns) / 1e6);
+  put(result, "kind", static_cast<double>(movement.kind));
+  put(result, "sku", sku_of(env, self.ledger().items()[movement.item]));
+  put(result, "quantity", static_cast<double>(movement.quantity));
+  put(result, "timeMs", static_cast<double>(movement.when_ns) / 1e6);
   if (movement.reservation != 0) {
-    result.Set("reservation", Napi::BigInt::New(env, movement.reservation));
+    put(result, "reservation", Napi::BigInt::New(env, movement.reservation));
   }
   set_user(env, result, movement.user);
   return result;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "addon/objects.h"
 #include "addon/stock_functions.h"
 #include "addon/stock_staging.h"
 #include "core/reservation_record.h"
@@ -21,14 +22,14 @@ Napi::Object record_object(napi_env env, StockAttachment& self, const Reservatio
                            std::uint64_t now) {
   Napi::Object result = Napi::Object::New(env);
   const Phase phase = record.phase_at(now);
-  result.Set("reservation", Napi::BigInt::New(env, record.id));
-  result.Set("state", static_cast<double>(phase));
-  result.Set("leftMs", phase == Phase::kHeld ? static_cast<double>(record.deadline_ns - now) / 1e6 : 0);
+  put(result, "reservation", Napi::BigInt::New(env, record.id));
+  put(result, "state", static_cast<double>(phase));
+  put(result, "leftMs", phase == Phase::kHeld ? static_cast<double>(record.deadline_ns - now) / 1e6 : 0);
   set_user(env, result, record.user);
   const ReservationId& id = record.client_id;
-  if (id.tag == ReservationId::kNumber) result.Set("id", Napi::BigInt::New(env, id.words[0]));
+  if (id.tag == ReservationId::kNumber) put(result, "id", Napi::BigInt::New(env, id.words[0]));
   if (id.tag > ReservationId::kNumber) {
-    result.Set("id", Napi::String::New(env, id.text().data(), id.text().size()));
+    put(result, "id", Napi::String::New(env, id.text().data(), id.text().size()));
   }
   Napi::Array lines = Napi::Array::New(env);
   std::uint32_t count = 0;
@@ -45,12 +46,12 @@ Napi::Object record_object(napi_env env, StockAttachment& self, const Reservatio
       sold += Reservation::units_in(line->sold);
     }
     Napi::Object line = Napi::Object::New(env);
-    line.Set("sku", sku_of(env, self.ledger().items()[record.lines[i].item]));
-    line.Set("quantity", static_cast<double>(quantity));
-    line.Set("sold", static_cast<double>(sold));
-    lines.Set(count++, line);
+    put(line, "sku", sku_of(env, self.ledger().items()[record.lines[i].item]));
+    put(line, "quantity", static_cast<double>(quantity));
+    put(line, "sold", static_cast<double>(sold));
+    put(lines, count++, line);
   }
-  result.Set("lines", lines);
+  put(result, "lines", lines);
   return result;
 }
 
@@ -94,12 +95,12 @@ napi_value list_reservations(napi_env env, napi_callback_info info) {
   for (; slot != end && count != kFoundAtATime; ++slot) {
     const std::uint64_t id = reader.id_at(slot);
     if (id != 0 && reader.read(id, *record) && wanted(*record)) {
-      found.Set(count++, record_object(env, self, *record, now));
+      put(found, count++, record_object(env, self, *record, now));
     }
   }
   Napi::Object result = Napi::Object::New(env);
-  result.Set("next", static_cast<double>(slot));
-  result.Set("found", found);
+  put(result, "next", static_cast<double>(slot));
+  put(result, "found", found);
   return result;
 }
 

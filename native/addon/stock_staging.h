@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "addon/objects.h"
 #include "addon/stock.h"
 
 namespace sluice {
@@ -65,9 +66,9 @@ inline Napi::Value sku_of(napi_env env, const Item<>& item) {
 // A user that was named, as `user`.
 inline void set_user(napi_env env, Napi::Object& result, const LedgerUser& user) {
   if (user.text_length != 0) {
-    result.Set("user", Napi::String::New(env, reinterpret_cast<const char*>(user.text), user.text_length));
+    put(result, "user", Napi::String::New(env, reinterpret_cast<const char*>(user.text), user.text_length));
   } else if (is_number(user.key)) {
-    result.Set("user", Napi::BigInt::New(env, user.key.low));
+    put(result, "user", Napi::BigInt::New(env, user.key.low));
   }
 }
 

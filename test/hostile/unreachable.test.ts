@@ -1,4 +1,5 @@
-import { describe, it } from 'vitest';
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
 import { expectEnded, nodes, run } from '../program.js';
 
 const program = (name: string) => new URL(`programs/${name}.js`, import.meta.url);
@@ -16,4 +17,22 @@ describe.each(nodes)('what code beside sluice can do to it, Node.js $name', ({ n
     expectEnded(await run(program('arguments'), ['1'], { node }), 0);
     expectEnded(await run(program('arguments'), ['2'], { node }), 0);
   });
+
+  it('is not called, by a setter on a prototype, in the middle of an answer of native code', async () => {
+    expectEnded(await run(program('prototypes'), ['setters'], { node }), 0);
+  });
+
+  it('is handed no native object by a getter on Object.prototype', async () => {
+    expectEnded(await run(program('prototypes'), ['getters'], { node }), 0);
+  });
+});
+
+it('native code gives objects own properties, and reads own ones, by the helpers of objects.h alone', () => {
+  const folder = new URL('../../native/addon/', import.meta.url);
+  const callsOut =
+    /\.(?:Set|Get|Has|Delete|ToObject|ToNumber|ToString)\(|\bnapi_(?:set_(?:named_property|property|element)|get_(?:named_property|element|property_names)|has_(?:named_property|property|element)|coerce_\w+)\(/g;
+  const found = readdirSync(folder).flatMap((file) =>
+    (readFileSync(new URL(file, folder), 'utf8').match(callsOut) ?? []).map((call) => `${file}: ${call}`),
+  );
+  expect(found).toEqual([]);
 });
