@@ -1,5 +1,9 @@
 import { optionError } from './errors.js';
 
+/** As they were when sluice was loaded, whatever takes their places. */
+export const isInteger: typeof Number.isInteger = Number.isInteger;
+export const isSafeInteger: typeof Number.isSafeInteger = Number.isSafeInteger;
+
 /**
  * The options given to `where`, checked one by one: a misspelled or unknown one is refused by name, never
  * ignored; so is a value of the wrong type or out of range. Own properties only, each read once: what an object
@@ -44,7 +48,7 @@ export class Options {
     const value = this.#required(name, fallback);
     const expected = `a whole number from ${min} to ${max}`;
     if (typeof value !== 'number') throw optionError(this.#name(name), expected, value, true);
-    if (!Number.isInteger(value) || value < min || value > max) {
+    if (!(isInteger(value) && value >= min && value <= max)) {
       throw optionError(this.#name(name), expected, value, false);
     }
     return value;

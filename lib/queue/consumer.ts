@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { optionError, SluiceError } from '../errors.js';
 import { arrays } from '../memory.js';
 import { DISPOSED, disposed, ENDED, failed, type NativeQueue, NOT_CONSUMER } from '../native/index.js';
-import { Options } from '../options.js';
+import { isInteger, Options } from '../options.js';
 import { type Codec, codecOf, type RecordType, type RecordView } from '../record/index.js';
 import { Arrival, notConsumer } from './arrival.js';
 import { type Call, checkedLimits, type HandlerContext, Handlers, type Limits } from './handlers.js';
@@ -92,7 +92,7 @@ export class Consumer<T> {
   }
 
   popMany(max: number): T[] {
-    if (!Number.isInteger(max) || max < 1 || max > batchMax) {
+    if (!(isInteger(max) && max >= 1 && max <= batchMax)) {
       throw optionError(
         'Queue.popMany: max',
         `a whole number from 1 to ${batchMax}`,
@@ -121,7 +121,7 @@ export class Consumer<T> {
 
   drain(visit: (record: RecordView<T>) => void, max: number): number {
     if (typeof visit !== 'function') throw optionError('Queue.drain: visit', 'a function', visit, true);
-    if (!Number.isInteger(max) || max < 0) {
+    if (!(isInteger(max) && max >= 0)) {
       throw optionError('Queue.drain: max', 'a whole number from 0', max, typeof max !== 'number');
     }
     this.#notDraining();

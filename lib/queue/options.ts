@@ -1,6 +1,6 @@
 import { type ManualClock, nativeClock } from '../clock/index.js';
 import { optionError } from '../errors.js';
-import { copiedList, Options } from '../options.js';
+import { copiedList, isInteger, Options } from '../options.js';
 
 /** What happens to a record that finds no room. The numbers are those of `Overflow` in native/core/queue_shape.h. */
 const overflows = { reject: 0, 'drop-oldest': 1, caller: 2, overwrite: 3 };
@@ -170,7 +170,7 @@ function checkedWeights(where: string, weights: unknown, lanes: number): number[
   if (weights === undefined) return Array.from({ length: lanes }, (_, lane) => (lane === 0 ? 21 - lanes : 1));
   const copied = copiedList(weights, lanes, lanes);
   const isWeight = (weight: unknown): weight is number =>
-    typeof weight === 'number' && Number.isInteger(weight) && weight >= 1 && weight <= 1_000;
+    typeof weight === 'number' && isInteger(weight) && weight >= 1 && weight <= 1_000;
   if (copied?.every(isWeight)) return copied;
   throw optionError(`${where}: weights`, `${lanes} whole numbers from 1 to 1000`, weights, true);
 }

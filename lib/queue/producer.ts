@@ -12,7 +12,7 @@ import {
   NO_RESOURCES,
   SERVED_WAITER,
 } from '../native/index.js';
-import { Options } from '../options.js';
+import { isInteger, Options } from '../options.js';
 import { type Codec, codecOf, type RecordType } from '../record/index.js';
 import { Batcher } from './batcher.js';
 import type { Notices } from './notices.js';
@@ -400,7 +400,7 @@ export class Producer<T> {
 
   #checkCount(where: string, count: unknown): void {
     const most = Math.min(permitsMax, this.#native.capacity);
-    if (typeof count === 'number' && Number.isInteger(count) && count >= 1 && count <= most) return;
+    if (typeof count === 'number' && isInteger(count) && count >= 1 && count <= most) return;
     throw optionError(
       `${where}: count`,
       `a whole number from 1 to ${most}`,

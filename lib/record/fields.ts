@@ -1,6 +1,6 @@
 /** The types of a record's fields: what each holds, and the code that checks, writes and reads it. */
 import { optionError } from '../errors.js';
-import { Options } from '../options.js';
+import { isInteger, Options } from '../options.js';
 
 /**
  * A field that holds values of type `T` in a fixed number of bytes.
@@ -171,7 +171,7 @@ const lengthBytes = 2;
 const lengthMax = 65_535;
 
 function checkedMax(field: string, max: number): number {
-  if (!Number.isInteger(max) || max < 1 || max > lengthMax) {
+  if (!(isInteger(max) && max >= 1 && max <= lengthMax)) {
     throw optionError(`${field}: max`, `a whole number from 1 to ${lengthMax}`, max, typeof max !== 'number');
   }
   return max;

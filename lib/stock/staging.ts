@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { optionError } from '../errors.js';
 import { arrays, Memory, Octets } from '../memory.js';
+import { isInteger, isSafeInteger } from '../options.js';
 
 /** A whole number (0 to 2^53 - 1), a bigint (0n to 2^64 - 1) or a text. `1` and `1n` are the same key, `'1'` is another. */
 export type LedgerKey = number | bigint | string;
@@ -126,7 +127,7 @@ export class StockStaging {
 /** A user or an id. @throws TypeError, RangeError naming it. */
 export function checkedKey(option: string, value: unknown, max: number): LedgerKey {
   const expected = `a whole number from 0 to 2^53 - 1, a bigint from 0n to 2^64 - 1, or a text of 1 to ${max} bytes`;
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+  if (typeof value === 'number' && isSafeInteger(value) && value >= 0) return value;
   if (typeof value === 'bigint' && value >= 0n && value <= keyMax) return value;
   if (typeof value === 'string' && isText(value, max)) return value;
   const wrongType = !['number', 'bigint', 'string'].includes(typeof value);
@@ -149,7 +150,7 @@ export function checkedGroupName(option: string, value: unknown): string {
 /** @throws TypeError, RangeError naming it. */
 export function checkedSku(option: string, value: unknown): number | string {
   const expected = `a whole number from 0 to ${u32Max} or a text of 1 to ${textMax.sku} bytes`;
-  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= u32Max) return value;
+  if (typeof value === 'number' && isInteger(value) && value >= 0 && value <= u32Max) return value;
   if (typeof value === 'string' && isText(value, textMax.sku)) return value;
   throw optionError(option, expected, value, typeof value !== 'number' && typeof value !== 'string');
 }

@@ -45,6 +45,7 @@ void GateAttachment::on_detach() {
 
 namespace {
 
+constexpr std::uint64_t kInHandMax = 65'536;
 constexpr const char* kPartDisposed = "disposed";
 
 // The attachment behind the native object of a part, or nullptr if there is none.
@@ -88,10 +89,11 @@ Napi::Value create_gate(const Napi::CallbackInfo& info) {
   const GateParts parts = parts_of(given);
   const AdmissionFields admission_fields = {field(fields, "sku"), field(fields, "quantity"),
                                             field(fields, "user"), field(fields, "id")};
-  const auto in_hand_max = static_cast<std::uint32_t>(u64(info[2]));
+  const std::uint64_t in_hand_max = u64(info[2]);
   const bool commit = u64(info[4]) != 0;
   if (!intact(given)) return {};
   if (parts.queue == nullptr || parts.detached()) return Napi::String::New(info.Env(), kPartDisposed);
+  if (!within<std::uint64_t>(in_hand_max, 1, kInHandMax)) return Napi::String::New(info.Env(), kBadRange);
   if (!admission_fields.within(parts.queue->shared()->shape.record_bytes))
     return Napi::String::New(info.Env(), kBadStaging);
   if (!parts.share_a_clock()) return Napi::String::New(info.Env(), "clocks-differ");
@@ -102,7 +104,8 @@ Napi::Value create_gate(const Napi::CallbackInfo& info) {
   if (!shared->returns.open(shared->limiter, shared->stock))
     return Napi::String::New(info.Env(), kTooManyThreads);
   const std::shared_ptr<SharedQueue>& queue = parts.queue->shared();
-  const std::uint64_t table_bytes = InFlightTable::bytes(in_hand_max, queue->shape.record_bytes);
+  const std::uint64_t table_bytes =
+      InFlightTable::bytes(static_cast<std::uint32_t>(in_hand_max), queue->shape.record_bytes);
   shared->segment = Segment::create(SegmentKind::kGate, 0, sizeof(ThreadLines) + table_bytes, commit);
   if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
   if (queue->gated.exchange(true, std::memory_order_acquire)) {
@@ -115,7 +118,7 @@ Napi::Value create_gate(const Napi::CallbackInfo& info) {
     throw;
   }
   shared->queue = queue;
-  shared->table().format(in_hand_max);
+  shared->table().format(static_cast<std::uint32_t>(in_hand_max));
   Registry::instance().add(shared);
   return attach(info.Env(), shared, parts, info[3]);
 }

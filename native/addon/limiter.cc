@@ -220,6 +220,10 @@ Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedLimiter>& shared, 
   return object;
 }
 
+constexpr std::uint64_t kCostMax = 0xffff'ffff;
+constexpr std::uint32_t kWaitingMax = 65'536;
+constexpr double kDayMs = 86'400'000;
+
 // createLimiter({ tokenBucket?: { ratePerSecond, burst, warmUpMs }, slidingWindow?: { limit, windowMs, buckets, exact },
 //                 queueDepth?: { max, queue?: handle }, adaptive?: { maxEventLoopDelayMs, queue?: handle, maxQueueWaitMs,
 //                 intervalMs }, keysMax, maxWaiting, enforce, commit, clock? }, staging)
@@ -234,7 +238,8 @@ Napi::Value create_limiter(const Napi::CallbackInfo& info) {
   const double rate = f64(bucket, "ratePerSecond"), warm_up_ms = f64(bucket, "warmUpMs"),
                window_ms = f64(window, "windowMs");
   const std::uint64_t burst = u64(bucket, "burst"), limit = u64(window, "limit");
-  const std::uint32_t buckets = u32(window, "buckets"), exact = u32(window, "exact");
+  const std::uint32_t buckets = u32(window, "buckets");
+  config.exact = !window.IsEmpty() && u32(window, "exact") != 0;
   config.depth_max = u64(depth, "max");
   config.keys_max = u64(options, "keysMax");
   config.waiting_max = u32(options, "maxWaiting");
@@ -243,8 +248,7 @@ Napi::Value create_limiter(const Napi::CallbackInfo& info) {
   if (!adaptive.IsEmpty()) {
     shared->max_loop_delay_ms = f64(adaptive, "maxEventLoopDelayMs");
     shared->adaptive_interval_ms = f64(adaptive, "intervalMs");
-    config.watch = {static_cast<std::uint64_t>(f64(adaptive, "maxQueueWaitMs") * 1e6),
-                    static_cast<std::uint64_t>(shared->adaptive_interval_ms * 1e6)};
+    config.watch = {nanoseconds(f64(adaptive, "maxQueueWaitMs")), nanoseconds(shared->adaptive_interval_ms)};
   }
   if (!depth_queue.IsEmpty()) shared->queue = find_handle<SharedQueue>(ObjectKind::kQueue, depth_queue);
   if (!watched_queue.IsEmpty()) {
@@ -255,16 +259,23 @@ Napi::Value create_limiter(const Napi::CallbackInfo& info) {
       (!watched_queue.IsEmpty() && shared->watched == nullptr)) {
     return Napi::String::New(info.Env(), kDeadHandle);
   }
+  const bool sound =
+      (bucket.IsEmpty() || (within(rate, 1e-6, 1e7) && within<std::uint64_t>(burst, 1, kCostMax) &&
+                            within(warm_up_ms, 0.0, kDayMs))) &&
+      (window.IsEmpty() || (within<std::uint64_t>(limit, 1, config.exact ? kLogLimitMax : kWindowLimitMax) &&
+                            within(window_ms, 1.0, kDayMs) && within(buckets, 1U, kWindowBucketsMax))) &&
+      (depth.IsEmpty() || within<std::uint64_t>(config.depth_max, 1, kCostMax)) &&
+      config.keys_max <= kKeysMax && config.waiting_max <= kWaitingMax;
+  if (!sound) return Napi::String::New(info.Env(), kBadRange);
   if (!bucket.IsEmpty()) {
     config.has_bucket = true;
     config.bucket.per_second = rate;
     config.bucket.rate = TokenRate::per_second(rate);
     config.bucket.burst = burst;
-    config.bucket.warm_up_ns = static_cast<std::uint64_t>(warm_up_ms * 1e6);
+    config.bucket.warm_up_ns = nanoseconds(warm_up_ms);
   }
   if (!window.IsEmpty()) {
     config.has_window = true;
-    config.exact = exact != 0;
     config.window = {limit, bucket_ns(window_ms, buckets), buckets};
     if (config.exact) config.log_capacity = limit;
   }

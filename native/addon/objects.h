@@ -5,6 +5,7 @@
 
 #include <napi.h>
 
+#include <algorithm>
 #include <exception>
 #include <memory>
 #include <string>
@@ -20,7 +21,9 @@ namespace sluice {
 inline constexpr const char* kDeadHandle = "dead-handle";
 inline constexpr const char* kNoMemory = "no-memory";
 inline constexpr const char* kTooManyThreads = "too-many-threads";
-inline constexpr const char* kBadStaging = "bad-staging";  // which lib/ never gives
+// Which lib/ never gives:
+inline constexpr const char* kBadStaging = "bad-staging";
+inline constexpr const char* kBadRange = "bad-range";  // a size that memory is made for, or a time
 
 // A cold call may allocate at any step; what it has begun by then is undone by destructors.
 template <Napi::Value (*Function)(const Napi::CallbackInfo&)>
@@ -62,12 +65,24 @@ inline bool intact(const Napi::Object& options) {
   return own(options, "", key, has) == napi_ok;
 }
 
+template <class Number>
+bool within(Number number, Number least, Number most) {
+  return number >= least && number <= most;  // so that NaN is not
+}
+// Milliseconds to nanoseconds; of no such time, as Infinity, the largest.
+inline std::uint64_t nanoseconds(double ms) {
+  return ms >= 0 && ms < 1e13 ? static_cast<std::uint64_t>(ms * 1e6) : ~0ULL;
+}
+
+// 0 of what is no number, the largest of one that is no whole number of 64 bits or 32.
 inline std::uint64_t u64(const Napi::Value& value) {
   if (value.IsBigInt()) {
     bool lossless = false;
     return value.As<Napi::BigInt>().Uint64Value(&lossless);
   }
-  return value.IsNumber() ? static_cast<std::uint64_t>(value.As<Napi::Number>().DoubleValue()) : 0;
+  if (!value.IsNumber()) return 0;
+  const double number = value.As<Napi::Number>().DoubleValue();
+  return number >= 0 && number < 0x1p64 ? static_cast<std::uint64_t>(number) : ~0ULL;
 }
 inline std::uint64_t u64(const Napi::Object& object, const char* name) { return u64(get(object, name)); }
 inline double f64(const Napi::Object& object, const char* name) {
@@ -75,7 +90,7 @@ inline double f64(const Napi::Object& object, const char* name) {
   return value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : 0;
 }
 inline std::uint32_t u32(const Napi::Object& object, const char* name) {
-  return static_cast<std::uint32_t>(u64(object, name));
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(u64(object, name), ~0U));
 }
 inline bool flag(const Napi::Object& object, const char* name) {
   const Napi::Value value = get(object, name);

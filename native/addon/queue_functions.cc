@@ -123,10 +123,8 @@ Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedQueue>& shared, co
   return object;
 }
 
-// Milliseconds to nanoseconds; Infinity is kNoDeadline.
-std::uint64_t nanoseconds(double ms) {
-  return ms >= 1e13 ? kNoDeadline : static_cast<std::uint64_t>(ms * 1e6);
-}
+constexpr std::uint64_t kCapacityMax = 1U << 24, kRecordBytesMax = 1ULL << 32;
+constexpr std::uint32_t kWaitersMax = 65'536, kWeightMax = 1'000;
 
 // createQueue({ capacity, recordBytes, schema, start, lanes, weights, maxWaiting, latency, ttlMs?, overflow,
 //               commit, shed?: { targetMs, intervalMs }, clock? }, staging)
@@ -137,19 +135,25 @@ Napi::Value create_queue(const Napi::CallbackInfo& info) {
   shape.capacity = u64(options, "capacity");
   shape.record_bytes = u64(options, "recordBytes");
   shape.lanes = u32(options, "lanes");
-  if (shape.lanes == 0 || shape.lanes > kLanesMax || shape.record_bytes == 0)
-    return Napi::String::New(info.Env(), kBadStaging);
   shape.waiters = u32(options, "maxWaiting");
+  const std::uint32_t overflow = u32(options, "overflow");
+  if (!within<std::uint64_t>(shape.capacity, 1, kCapacityMax) ||
+      !within<std::uint64_t>(shape.record_bytes, 1, kRecordBytesMax) || !within(shape.lanes, 1U, kLanesMax) ||
+      shape.waiters > kWaitersMax || overflow > static_cast<std::uint32_t>(Overflow::kOverwrite)) {
+    return Napi::String::New(info.Env(), kBadRange);
+  }
   shape.latency = flag(options, "latency");
   shape.expires = get(options, "ttlMs").IsNumber();
   if (shape.expires) shape.ttl_ns = nanoseconds(f64(options, "ttlMs"));
-  shape.overflow = static_cast<Overflow>(u32(options, "overflow"));
+  shape.overflow = static_cast<Overflow>(overflow);
   const Napi::Object shed = nested(options, "shed"), weights = nested(options, "weights");
   if (!shed.IsEmpty()) {
     shape.shedding = {nanoseconds(f64(shed, "targetMs")), nanoseconds(f64(shed, "intervalMs"))};
   }
   for (std::uint32_t lane = 0; lane < shape.lanes && !weights.IsEmpty(); ++lane) {
-    shape.weights[lane] = static_cast<std::uint32_t>(u64(weights, std::to_string(lane).c_str()));
+    const std::uint64_t weight = u64(weights, std::to_string(lane).c_str());
+    if (!within<std::uint64_t>(weight, 1, kWeightMax)) return Napi::String::New(info.Env(), kBadRange);
+    shape.weights[lane] = static_cast<std::uint32_t>(weight);
   }
   const std::uint64_t schema = u64(options, "schema"), start = u64(options, "start") * kRingStep;
   if (!clock_option(options, shared->time)) return Napi::String::New(info.Env(), kDeadHandle);

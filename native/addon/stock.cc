@@ -53,6 +53,8 @@ Sweeping sweeping(const SharedStock& shared) {
   return shared.time.manual == nullptr ? Sweeping::kByPassers : Sweeping::kAsked;
 }
 
+constexpr double kHoldMsMax = 86'400'000;
+
 // createStock({ maxItems, maxReservations, maxUsers, maxIds, movements, holdMs, commit, clock? }, staging): without items yet
 Napi::Value create_stock(const Napi::CallbackInfo& info) {
   const auto options = info[0].As<Napi::Object>();
@@ -60,12 +62,14 @@ Napi::Value create_stock(const Napi::CallbackInfo& info) {
   if (!clock_option(options, shared->time)) return Napi::String::New(info.Env(), kDeadHandle);
   shared->shape = {u32(options, "maxItems"), u32(options, "maxReservations"), u32(options, "maxUsers"),
                    u32(options, "maxIds"), u32(options, "movements")};
-  const auto hold_ns = static_cast<std::uint64_t>(f64(options, "holdMs") * 1e6);
+  const double hold_ms = f64(options, "holdMs");
   const bool commit = flag(options, "commit");
   if (!intact(options)) return {};
+  if (!shared->shape.sound() || !within(hold_ms, 1.0, kHoldMsMax))
+    return Napi::String::New(info.Env(), kBadRange);
   shared->segment = Segment::create(SegmentKind::kStock, 0, StockLedger::bytes(shared->shape), commit);
   if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
-  shared->view().format(shared->shape, hold_ns, random_secret(), sweeping(*shared));
+  shared->view().format(shared->shape, nanoseconds(hold_ms), random_secret(), sweeping(*shared));
   Registry::instance().add(shared);
   return attach(info.Env(), shared, info[1]);
 }
@@ -92,8 +96,7 @@ const char* reason(SnapshotError error) {
 
 // Changes a size to that of an option, where it is given.
 void resize(const Napi::Object& options, const char* name, std::uint32_t& size) {
-  const Napi::Value given = get(options, name);
-  if (given.IsNumber()) size = given.As<Napi::Number>().Uint32Value();
+  if (get(options, name).IsNumber()) size = u32(options, name);
 }
 
 // restoreStock(octets, { clock?, maxItems?, maxReservations?, maxUsers?, maxIds?, movements?, commit }, staging)
@@ -113,6 +116,7 @@ Napi::Value restore_stock(const Napi::CallbackInfo& info) {
   resize(options, "movements", shared->shape.movements);
   const bool commit = flag(options, "commit");
   if (!intact(options)) return {};
+  if (!shared->shape.sound()) return Napi::String::New(info.Env(), kBadRange);
   shared->segment = Segment::create(SegmentKind::kStock, 0, StockLedger::bytes(shared->shape), commit);
   if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
   StockLedger ledger = shared->view();

@@ -33,6 +33,12 @@ struct LedgerShape {
   std::uint32_t users = 0;
   std::uint32_t ids = 0;
   std::uint32_t movements = 0;
+
+  // Whether a ledger is made for it.
+  bool sound() const {
+    return items != 0 && items <= kItemsMax && reservations != 0 && reservations <= kReservationsMax &&
+           users != 0 && users <= kUsersMax && ids != 0 && ids <= kIdsMax && movements <= kMovementsMax;
+  }
 };
 
 // kByPassers: those who reserve expire what is due, a few at a time. kAsked: what is due expires only when it is asked for

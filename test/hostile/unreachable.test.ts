@@ -13,6 +13,10 @@ describe.each(nodes)('what code beside sluice can do to it, Node.js $name', ({ n
     expectEnded(await run(program('patched'), [], { node }), 0);
   });
 
+  it('makes nothing of a size that is none, whoever says so', async () => {
+    expectEnded(await run(program('sizes'), [], { node }), 0);
+  });
+
   it('finds that native functions survive every argument, and whatever stands in their memory', async () => {
     expectEnded(await run(program('arguments'), ['1'], { node }), 0);
     expectEnded(await run(program('arguments'), ['2'], { node }), 0);

@@ -1,0 +1,150 @@
+/** Makes objects of sizes and times that are none, through sluice and natively, and says ok if each is refused. */
+
+import { bytes, Gate, Limiter, Queue, record, Stock, u32, utf8 } from 'sluice';
+import { native } from '../../../dist/native/index.js';
+import { insideQueue } from '../../../dist/queue/index.js';
+
+const { isInteger, isSafeInteger } = Number;
+const bad = [NaN, -1, 2 ** 53, 1e300, Infinity];
+/** @type {string[]} */
+const taken = [];
+
+// Checks that rely on what a program can replace.
+Number.isInteger = () => true;
+Number.isSafeInteger = () => true;
+const Order = record({ sku: u32 });
+const queue = Queue.create(Order, { capacity: 4 });
+const bucket = { ratePerSecond: 1, burst: 1 };
+const items = [{ sku: 1, quantity: 1 }];
+/** @type {Record<string, (size: number) => unknown>} */
+const makers = {
+  capacity: (capacity) => Queue.create(Order, { capacity }),
+  lanes: (lanes) => Queue.create(Order, { capacity: 4, lanes }),
+  weights: (weight) => Queue.create(Order, { capacity: 4, lanes: 2, weights: [1, weight] }),
+  maxWaiting: (maxWaiting) => Queue.create(Order, { capacity: 4, maxWaiting }),
+  bytes: (max) => record({ seal: bytes(max) }),
+  utf8: (max) => record({ name: utf8(max) }),
+  burst: (burst) => Limiter.create({ tokenBucket: { ratePerSecond: 1, burst } }),
+  limit: (limit) => Limiter.create({ slidingWindow: { limit, windowMs: 1000 } }),
+  log: (limit) => Limiter.create({ slidingWindow: { limit, windowMs: 1000, exact: true } }),
+  buckets: (buckets) => Limiter.create({ slidingWindow: { limit: 1, windowMs: 1000, buckets } }),
+  keys: (max) => Limiter.create({ tokenBucket: bucket, keys: { max } }),
+  line: (maxWaiting) => Limiter.create({ tokenBucket: bucket, maxWaiting }),
+  maxReservations: (maxReservations) => Stock.create({ items, maxReservations }),
+  maxUsers: (maxUsers) => Stock.create({ items, maxUsers }),
+  maxIds: (maxIds) => Stock.create({ items, maxIds }),
+  maxItems: (maxItems) => Stock.create({ items, maxItems }),
+  movements: (movements) => Stock.create({ items, movements }),
+  shards: (shards) => Stock.create({ items: [{ sku: 1, quantity: 1, shards }] }),
+  maxInHand: (maxInHand) => Gate.create({ queue, maxInHand }),
+  popMany: (max) => queue.popMany(max),
+};
+for (const [name, make] of Object.entries(makers)) {
+  for (const size of bad) {
+    try {
+      make(size);
+      taken.push(`${name} ${size}`);
+    } catch (error) {
+      if (!(error instanceof RangeError || error instanceof TypeError)) throw error;
+    }
+  }
+}
+Number.isInteger = isInteger;
+Number.isSafeInteger = isSafeInteger;
+
+// Native code, which does not rely on those checks.
+const memory = (/** @type {number} */ size) => new ArrayBuffer(size);
+const staging = { in: memory(4096), out: memory(4096), dropped: memory(4096), words: memory(66 * 8) };
+const queueOptions = {
+  capacity: 4,
+  recordBytes: Order.bytes,
+  schema: Order.schema,
+  start: 0,
+  lanes: 2,
+  weights: [1, 1],
+  maxWaiting: 4,
+  overflow: 0,
+};
+const limiterOptions = {
+  tokenBucket: { ratePerSecond: 1, burst: 1, warmUpMs: 0 },
+  slidingWindow: { limit: 1, windowMs: 1000, buckets: 2, exact: 0 },
+  queueDepth: { max: 1 },
+  keysMax: 4,
+  maxWaiting: 4,
+  enforce: 1,
+};
+const stockOptions = {
+  maxItems: 4,
+  maxReservations: 4,
+  maxUsers: 4,
+  maxIds: 4,
+  movements: 4,
+  holdMs: 1000,
+};
+/**
+ * @param {Record<string, any>} options
+ * @param {(options: object) => unknown} make
+ * @param {readonly string[]} numbers
+ */
+function refuses(options, make, numbers) {
+  const whole = make(options);
+  if (typeof whole !== 'object') taken.push(`refused: ${whole}`);
+  for (const path of numbers) {
+    for (const size of bad) {
+      const changed = structuredClone(options);
+      const names = path.split('.');
+      const last = /** @type {string} */ (names.pop());
+      names.reduce((object, name) => object[name], changed)[last] = size;
+      if (make(changed) !== 'bad-range') taken.push(`native ${path} ${size}`);
+    }
+  }
+}
+refuses(queueOptions, (options) => native.createQueue(options, staging), [
+  'capacity',
+  'recordBytes',
+  'lanes',
+  'weights.1',
+  'maxWaiting',
+  'overflow',
+]);
+refuses(limiterOptions, (options) => native.createLimiter(options, memory(64)), [
+  'tokenBucket.ratePerSecond',
+  'tokenBucket.burst',
+  'tokenBucket.warmUpMs',
+  'slidingWindow.limit',
+  'slidingWindow.windowMs',
+  'slidingWindow.buckets',
+  'queueDepth.max',
+  'keysMax',
+  'maxWaiting',
+]);
+refuses(stockOptions, (options) => native.createStock(options, memory(8192)), [
+  'maxItems',
+  'maxReservations',
+  'maxUsers',
+  'maxIds',
+  'movements',
+  'holdMs',
+]);
+const snapshot = Stock.create({ items }).snapshot();
+refuses(
+  { maxItems: 4, maxReservations: 4, maxUsers: 4, maxIds: 4, movements: 4 },
+  (options) => native.restoreStock(snapshot, options, memory(8192)),
+  ['maxItems', 'maxReservations', 'maxUsers', 'maxIds', 'movements'],
+);
+const parts = { queue: insideQueue(queue).native };
+refuses(
+  { maxInHand: 4 },
+  (options) =>
+    native.createGate(
+      /** @type {any} */ (parts),
+      {},
+      /** @type {{ maxInHand: number }} */ (options).maxInHand,
+      memory(1056),
+      0,
+    ),
+  ['maxInHand'],
+);
+
+for (const what of taken) console.log(what);
+console.log(taken.length === 0 ? 'ok' : 'not ok');
