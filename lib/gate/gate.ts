@@ -94,6 +94,8 @@ export class Gate<T> implements Disposable {
   /** Of the parts that it was made with, whatever `queue` and `stock` are set to. */
   readonly #producer: QueueInside<T>['producer'];
   readonly #ledger: Stock | undefined;
+  /** Whether the limiter has keys; undefined: there is none. */
+  readonly #keyed: boolean | undefined;
   /** Native code has pointers to them: they stay as long as the gate. */
   readonly #parts: NativeParts<NativeQueue, NativeLimiter, NativeStock>;
   #disposed = false;
@@ -132,7 +134,8 @@ export class Gate<T> implements Disposable {
     const byHand = this.#parts.stock?.manualClock === true;
     this.#loop = new OrderLoop(consumer, this.#native, staging, !byHand);
     this.#stage = (order) => producer.stage(order);
-    this.#needed = parts.limiter?.keyed
+    this.#keyed = this.#parts.limiter?.keyed;
+    this.#needed = this.#keyed
       ? 'key'
       : parts.stock !== undefined && fields.sku === undefined
         ? 'lines'
@@ -278,11 +281,11 @@ export class Gate<T> implements Disposable {
     const { key, holdMs, lines } = isPlain(options)
       ? options
       : (new Options('Gate.admit', options, ['key', 'holdMs', 'lines']).own as AdmitOptions);
-    const { keyed } = this.limiter ?? {};
-    if (!takesKey(key, keyed === true)) throw this.#missing('key', key);
+    const keyed = this.#keyed === true;
+    if (!takesKey(key, keyed)) throw this.#missing('key', key);
     const holdNs = holdMs === undefined ? 0 : Math.round(checkedHold(holdMs) * 1e6);
     const cart = lines === undefined ? undefined : this.#cart(lines);
-    if (cart === undefined && this.stock !== undefined && this.#fields.sku === undefined) {
+    if (cart === undefined && this.#ledger !== undefined && this.#fields.sku === undefined) {
       throw this.#missing('lines', undefined);
     }
     this.#stage(order);
@@ -296,7 +299,7 @@ export class Gate<T> implements Disposable {
   }
 
   #cart(lines: readonly CartLine[]): CartLine[] {
-    if (this.stock !== undefined) return summed('Gate.admit', lines);
+    if (this.#ledger !== undefined) return summed('Gate.admit', lines);
     throw optionError('Gate.admit: lines', 'undefined (the gate has no stock)', lines, true);
   }
 
@@ -324,8 +327,8 @@ export class Gate<T> implements Disposable {
 
   #missing(option: 'key' | 'lines', given: unknown): Error {
     const where = `Gate.admit: ${option}`;
-    if (option === 'key' && this.limiter !== undefined) {
-      return keyError(where, given, this.limiter.keyed, 'the limiter');
+    if (option === 'key' && this.#keyed !== undefined) {
+      return keyError(where, given, this.#keyed, 'the limiter');
     }
     const expected =
       option === 'lines'

@@ -30,10 +30,17 @@ napi_value answered(napi_env env, const GateAttachment& self, const Admission::R
   return number(env, static_cast<std::int32_t>(result.outcome));
 }
 
+// Whether a key is given where the limiter has keys, and none elsewhere: lib/ gives nothing else.
+bool key_fits(const GateAttachment& self, const Key* key) {
+  const LimiterAttachment* limiter = self.parts().limiter;
+  return limiter == nullptr || (key != nullptr) == (limiter->shared()->config.keys_max != 0);
+}
+
 // admit(), with the record in the queue's staging
 napi_value admit(napi_env env, napi_callback_info info) {
   auto& self = attachment<GateAttachment>(env, info);
   if (!self.usable()) return number(env, kDisposed);
+  if (!key_fits(self, nullptr)) return number(env, kBadArgument);
   return answered(env, self, self.admit());
 }
 
@@ -48,6 +55,7 @@ napi_value admit_with(napi_env env, napi_callback_info info) {
   napi_get_value_uint32(env, values[1], &lines);
   const GateParts& parts = self.parts();
   const Key* key = parts.limiter != nullptr ? parts.limiter->key(env, values[2]) : nullptr;
+  if (!key_fits(self, key)) return number(env, kBadArgument);
   const auto hold = static_cast<std::uint64_t>(hold_ns);
   if (lines == 0 || parts.stock == nullptr) return answered(env, self, self.admit(hold, key));
   StockRequest::Line cart[StockRequest::kLinesMax];

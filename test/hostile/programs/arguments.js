@@ -74,6 +74,16 @@ for (const limiter of limiters) {
     if (made !== 'bad-staging') throw new Error(`${type} ${offset}: ${made}`);
   }
 }
+// A key where the limiter has none, and none where it has keys.
+for (const i of [2, 3]) {
+  const parts = { queue: insideQueue(Queue.create(Order, { capacity: 8 })).native, limiter: all[i]?.native };
+  const gate = attached(native.createGate(parts, {}, 4, memory(1056), 0));
+  const answers = i === 2 ? [gate.admitWith(0, 0, 'k')] : [gate.admit(), gate.admitWith(0, 0)];
+  for (const answer of answers) {
+    if (!(answer < 0) || nativeLimiter(/** @type {Limiter} */ (limiters[i - 2])).stats().allowed !== 0)
+      throw new Error(`limiter ${i - 2}: a gate was answered ${answer}`);
+  }
+}
 // Too small, or none.
 for (const staging of [{}, { in: memory(1), out: memory(1), dropped: memory(1), words: memory(1) }]) {
   const made = native.attachQueue(all[0]?.native.handle, Order.schema, /** @type {any} */ (staging));
