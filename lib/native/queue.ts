@@ -31,7 +31,7 @@ export interface NativeQueue {
   waitReserve(lane: number, permits: number): number;
   waiterState(waiter: number): number;
   leave(waiter: number): number;
-  retire(waiter: number, lane: number, permits: number): void;
+  retire(waiter: number): void;
   awaitServed(ms: number): void;
   onServed(callback: () => void): number;
   keepAlive(alive: number): void;

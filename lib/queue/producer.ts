@@ -138,7 +138,7 @@ export class Producer<T> {
     signal?.throwIfAborted(); // a getter of the record may have aborted it
     this.#listen();
     const waiter = this.#joined(this.#native.waitPush(lane, hasTtl), lane);
-    await this.#waiters.wait(waiter, lane, 0, timeoutMs, signal);
+    await this.#waiters.wait(waiter, lane, timeoutMs, signal);
   }
 
   pushSync(value: T, timeoutMs: number, options: PushOptions | undefined): boolean {
@@ -161,7 +161,7 @@ export class Producer<T> {
       for (;;) {
         const state = this.#native.waiterState(waiter);
         if (state === SERVED_WAITER || state === CLOSED_WAITER) {
-          this.#native.retire(waiter, lane, 0);
+          this.#native.retire(waiter);
           if (state === CLOSED_WAITER) throw closed();
           return true;
         }
@@ -205,7 +205,7 @@ export class Producer<T> {
     if (timeoutMs === 0) throw this.#timedOut(timeoutMs);
     this.#listen();
     const waiter = this.#joined(this.#native.waitReserve(lane, count), lane);
-    await this.#waiters.wait(waiter, lane, count, timeoutMs, signal);
+    await this.#waiters.wait(waiter, lane, timeoutMs, signal);
     if (signal?.aborted !== true) return new Permit(this, lane, count, signal);
     // Aborted between being served and hearing of it.
     this.returnReserved(lane, count);

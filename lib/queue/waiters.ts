@@ -4,7 +4,6 @@ import { SluiceError } from '../errors.js';
 import { CLOSED_WAITER, type NativeQueue, SERVED_WAITER } from '../native/index.js';
 
 interface Waiter {
-  readonly permits: number;
   readonly settle: (failure?: Failure) => void;
 }
 
@@ -33,7 +32,6 @@ export class Waiters {
   wait(
     index: number,
     lane: number,
-    permits: number,
     timeoutMs: number | undefined,
     signal: AbortSignal | undefined,
   ): Promise<void> {
@@ -54,7 +52,7 @@ export class Waiters {
         if (failure === undefined) resolve();
         else reject(failure.error);
       };
-      (this.#lanes[lane] as Map<number, Waiter>).set(index, { permits, settle });
+      (this.#lanes[lane] as Map<number, Waiter>).set(index, { settle });
       this.#keepAlive(1);
       this.served();
     });
@@ -63,13 +61,13 @@ export class Waiters {
   /** Settles those who have been served or closed. Called when this thread's bell rings. */
   served(): void {
     for (const [lane, waiters] of this.#lanes.entries()) {
-      for (const [index, { permits }] of waiters) {
+      for (const index of waiters.keys()) {
         const state = this.#native.waiterState(index);
         if (state === SERVED_WAITER) {
-          this.#native.retire(index, lane, permits);
+          this.#native.retire(index);
           this.#settle(lane, index);
         } else if (state === CLOSED_WAITER) {
-          this.#native.retire(index, lane, 0);
+          this.#native.retire(index);
           this.#settle(lane, index, { error: closed() });
         } else {
           break;

@@ -121,6 +121,10 @@ class QueueAttachment : public Attachment {
   std::uint32_t wait_to_push(std::uint32_t lane, std::uint64_t ttl);
   std::uint32_t wait_to_reserve(std::uint32_t lane, std::uint32_t permits);
   bool leave(std::uint32_t waiter);
+  // Of places in line this attachment speaks of its own alone.
+  bool owns(std::uint32_t waiter) {
+    return waiter < waiters() && queue_.waiting_line().is_of(waiter, number_);
+  }
   // Sleeps until this attachment's bell rings.
   void await_served(int ms);
   void listen_for_served();

@@ -78,7 +78,7 @@ napi_value waiter_state(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
-  if (arguments[0] >= self.waiters()) return number(env, kBadArgument);
+  if (!self.owns(arguments[0])) return number(env, kBadArgument);
   return number(env, static_cast<std::int32_t>(self.queue().waiting_line().state(arguments[0])));
 }
 
@@ -87,18 +87,20 @@ napi_value leave(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
-  if (arguments[0] >= self.waiters()) return number(env, kBadArgument);
+  if (!self.owns(arguments[0])) return number(env, kBadArgument);
   return number(env, self.leave(arguments[0]) ? 1 : 0);
 }
 
-// retire(waiter, lane, permits): it has been served `permits` (0: a push) or closed, and its owner knows
+// retire(waiter): it has been served or closed, and its owner knows; what it was served is the attachment's
 napi_value retire(napi_env env, napi_callback_info info) {
-  std::uint32_t arguments[3];
+  std::uint32_t arguments[1];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
-  if (arguments[0] >= self.waiters() || arguments[1] >= self.lanes()) return number(env, kBadArgument);
-  self.queue().waiting_line().retire(arguments[0]);
-  self.took_permits(arguments[1], arguments[2]);
+  auto& line = self.queue().waiting_line();
+  if (!self.owns(arguments[0]) || line.state(arguments[0]) == WaiterState::kWaiting)
+    return number(env, kBadArgument);
+  const auto served = line.retire(arguments[0]);
+  self.took_permits(served.lane, served.permits);
   return nullptr;
 }
 

@@ -150,11 +150,27 @@ class WaitingLine {
     return waiting;
   }
 
-  // The owner has seen that it was served or closed: its place is free again.
-  void retire(std::uint32_t index) noexcept {
+  // Whether this is a waiter of `owner`, who alone may speak of it: nobody else frees its place.
+  bool is_of(std::uint32_t index, std::uint64_t owner) const noexcept {
     control_->lock.lock();
+    const bool is = waiter(index).owner == owner &&
+                    waiter(index).state.load(std::memory_order_relaxed) != WaiterState::kFree;
+    control_->lock.unlock();
+    return is;
+  }
+
+  // The owner has seen that it was served or closed: its place is free again. Returns the permits that it was served.
+  struct Served {
+    std::uint32_t lane = 0, permits = 0;
+  };
+  Served retire(std::uint32_t index) noexcept {
+    control_->lock.lock();
+    const Waiter<A>& left = waiter(index);
+    const bool served = left.state.load(std::memory_order_relaxed) == WaiterState::kServed;
+    const Served got{left.lane, served ? left.permits : 0};
     release(index);
     control_->lock.unlock();
+    return got;
   }
 
   // All who wait learn that the queue is closed. At most Woken::kMax a call.

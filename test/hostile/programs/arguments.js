@@ -74,6 +74,29 @@ for (const limiter of limiters) {
     if (made !== 'bad-staging') throw new Error(`${type} ${offset}: ${made}`);
   }
 }
+// A place in line of another object, or one where somebody still waits.
+{
+  const full = Queue.create(Order, { capacity: 1, maxWaiting: 2 });
+  full.tryPush({ sku: 1, note: '' });
+  const inside = insideQueue(full).native;
+  const waiter = inside.waitReserve(0, 1);
+  const staging = { in: memory(8192), out: memory(8192), dropped: memory(8192), words: memory(66 * 8) };
+  const other = attached(native.attachQueue(inside.handle, Order.schema, staging));
+  const asked = () => [
+    other.waiterState(waiter),
+    other.leave(waiter),
+    other.retire(waiter),
+    inside.retire(7),
+  ];
+  if (asked().some((answer) => !(answer < 0))) throw new Error('it spoke of the place of another');
+  if (!(Number(inside.retire(waiter)) < 0)) throw new Error('who waits was retired');
+  full.tryPop();
+  if (asked().some((answer) => !(answer < 0))) throw new Error('it spoke of the served place of another');
+  inside.retire(.../** @type {[number]} */ ([waiter, 0, 1000]));
+  if (full.stats().permits !== 1) throw new Error('not one permit');
+  full[Symbol.dispose]();
+  if (other.stats().permits !== 0 || other.stats().depth !== 0) throw new Error('permits were forged');
+}
 // A key where the limiter has none, and none where it has keys.
 for (const i of [2, 3]) {
   const parts = { queue: insideQueue(Queue.create(Order, { capacity: 8 })).native, limiter: all[i]?.native };
