@@ -96,8 +96,6 @@ export class Gate<T> implements Disposable {
   readonly #ledger: Stock | undefined;
   /** Whether the limiter has keys; undefined: there is none. */
   readonly #keyed: boolean | undefined;
-  /** Native code has pointers to them: they stay as long as the gate. */
-  readonly #parts: NativeParts<NativeQueue, NativeLimiter, NativeStock>;
   #disposed = false;
   /** The hot function in a field of its own, which V8 finds faster. */
   readonly #admit: NativeGate['admit'];
@@ -130,11 +128,10 @@ export class Gate<T> implements Disposable {
     const { producer, consumer } = insideQueue(parts.queue);
     this.#producer = producer;
     this.#ledger = parts.stock;
-    this.#parts = nativeParts(parts.queue, parts.limiter, parts.stock);
-    const byHand = this.#parts.stock?.manualClock === true;
+    const byHand = parts.stock !== undefined && nativeStock(parts.stock).manualClock;
     this.#loop = new OrderLoop(consumer, this.#native, staging, !byHand);
     this.#stage = (order) => producer.stage(order);
-    this.#keyed = this.#parts.limiter?.keyed;
+    this.#keyed = parts.limiter && nativeLimiter(parts.limiter).keyed;
     this.#needed = this.#keyed
       ? 'key'
       : parts.stock !== undefined && fields.sku === undefined

@@ -60,8 +60,9 @@ GateParts parts_of(const Napi::Object& parts) {
           attachment_of<StockAttachment>(parts, "stock")};
 }
 
+// `given`: the native objects of the parts.
 Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedGate>& shared, const GateParts& parts,
-                   const Napi::Value& words) {
+                   const Napi::Object& given, const Napi::Value& words) {
   GateAttachment* attached = GateAttachment::make(Environment::of(env), shared, parts);
   if (attached == nullptr) return Napi::String::New(env, kTooManyThreads);
   if (!attached->stage(env, words)) {
@@ -72,6 +73,8 @@ Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedGate>& shared, con
   Napi::Object object(env, gate_object(env, attached));
   put(object, "handle", handle_of(env, *shared));
   put(object, "maxInHand", static_cast<double>(shared->table().capacity()));
+  // The attachment has pointers to theirs. So they stay for as long as anything has this object, a Hold for one.
+  put(object, "parts", given);
   return object;
 }
 
@@ -120,7 +123,7 @@ Napi::Value create_gate(const Napi::CallbackInfo& info) {
   shared->queue = queue;
   shared->table().format(static_cast<std::uint32_t>(in_hand_max));
   Registry::instance().add(shared);
-  return attach(info.Env(), shared, parts, info[3]);
+  return attach(info.Env(), shared, parts, given, info[3]);
 }
 
 Napi::Object field_object(Napi::Env env, const RequestField& field) {
@@ -158,7 +161,7 @@ Napi::Value attach_gate(const Napi::CallbackInfo& info) {
   const GateParts parts = parts_of(given);
   if (!intact(given)) return {};
   if (!parts.are_of(*shared)) return Napi::String::New(info.Env(), kPartDisposed);
-  return attach(info.Env(), shared, parts, info[2]);
+  return attach(info.Env(), shared, parts, given, info[2]);
 }
 
 }  // namespace

@@ -18,6 +18,11 @@ describe.each(nodes)('the garbage collector, on $name,', ({ node }) => {
     expectEnded(await run(new URL('./programs/garbage.js', import.meta.url), [what], { node, execArgv }), 0);
   });
 
+  it('takes nothing of a gate that a hold still needs', async () => {
+    const program = new URL('./programs/outliving-hold.js', import.meta.url);
+    expectEnded(await run(program, [], { node, execArgv }), 0);
+  });
+
   it('takes nothing whose handle was read', async () => {
     expectEnded(await run(new URL('./programs/pinned.js', import.meta.url), [], { node, execArgv }), 0);
   });
