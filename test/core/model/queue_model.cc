@@ -157,6 +157,34 @@ struct WatchDepth : rl::test_suite<WatchDepth, 3> {
   }
 };
 
+// Claims whatever the room: a producer writes once the consumer has made room for its position.
+struct ClaimWhateverTheRoom : rl::test_suite<ClaimWhateverTheRoom, 3> {
+  static constexpr unsigned kEach = 2;
+  QueueModel<1> queue;
+  Arrivals arrivals;
+
+  void thread(unsigned index) {
+    if (index < 2) {
+      for (unsigned i = 0; i < kEach; ++i) {
+        const auto claim = queue.ring.claim_always(1);
+        require(claim.count == 1 && !claim.closed, "such a claim is refused only when the ring is closed");
+        while (!queue.ring.has_room_at(claim.position)) RelacyAtomics::pause();
+        const std::uint64_t value = Arrivals::record(index, i);
+        RelacyAtomics::write_bytes(queue.ring.record(claim.position), &value, sizeof value);
+        queue.ring.publish(claim.position);
+        queue.ring_if_parked();
+      }
+    } else {
+      for (std::uint64_t seen = 0; seen < 2 * kEach;) {
+        const std::uint64_t count = queue.drain([this](std::uint64_t value) { arrivals.expect(value); });
+        require(count <= 1, "no more than the capacity is readable at a time");
+        seen += count;
+        if (count == 0) queue.sleep();
+      }
+    }
+  }
+};
+
 }  // namespace sluice::model
 
 int main(int count, char** arguments) {
@@ -168,5 +196,6 @@ int main(int count, char** arguments) {
   explore<CloseWhilePushing>("a close while another producer pushes", executions);
   explore<UsePermits<false>>("permits beside claims", executions);
   explore<UsePermits<true>>("permits after a close", executions);
+  explore<ClaimWhateverTheRoom>("claims whatever the room, capacity 1", executions);
   explore<WatchDepth>("a third thread watches the depth", executions);
 }
