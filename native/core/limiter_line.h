@@ -167,18 +167,19 @@ class LimiterLine {
     return joined;
   }
 
-  // Serves the line of a waiter, and ends the waiter's own wait if its deadline has passed; by its owner.
+  // Serves the line of a waiter, and ends the waiter's own wait if its deadline has passed, or cannot be met by the
+  // front that it is; by its owner.
   Tended tend(const Asking& asking, std::uint64_t now, std::uint32_t index) noexcept {
     Waiter& waiter = waiters_[index];
     Tended tended{kNever, kNever, waiter.key};
     visit(asking.line, now, waiter, [&](Tiers& tiers, std::uint64_t time, bool) {
       const Locked locked(control_->lock);
       serve(tiers, asking, time);
-      if (waiter.state == State::kWaiting && waiter.deadline != kNever) {
-        if (time >= waiter.deadline) {
+      if (waiter.state == State::kWaiting) {
+        if (too_late(tiers, time, waiter)) {
           expire(tiers, asking, time, waiter);
           serve(tiers, asking, time);
-        } else {
+        } else if (waiter.deadline != kNever) {
           tended.left = waiter.deadline - time;
         }
       }
@@ -316,6 +317,14 @@ class LimiterLine {
     }
     if (served) tell_front(state, asking);
     return served;
+  }
+
+  // Only of the front is it known how long it will wait.
+  bool too_late(const Tiers& tiers, std::uint64_t time, const Waiter& waiter) const noexcept {
+    if (waiter.deadline != kNever && time >= waiter.deadline) return true;
+    if (waiter.prev != 0) return false;
+    const std::uint64_t wait = tiers.least_wait(0, waiter.cost, time);
+    return wait == kNever || (waiter.deadline != kNever && wait > waiter.deadline - time);
   }
 
   void expire(Tiers& tiers, const Asking& asking, std::uint64_t time, Waiter& waiter) noexcept {

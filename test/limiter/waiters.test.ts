@@ -108,6 +108,16 @@ describe('many who wait', () => {
     expect(await Promise.all(decisions)).toMatchObject(Array(4).fill({ allowed: true }));
   });
 
+  it('end at once when what others were charged has put their turn beyond their deadline', async () => {
+    const clock = new ManualClock();
+    const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 1, burst: 6 }, clock });
+    limiter.block(undefined, 5);
+    const decision = limiter.acquire({ timeoutMs: 12 });
+    limiter.penalty(6);
+    clock.advance(1);
+    expect(await decision).toMatchObject({ allowed: false });
+  });
+
   it('leave and expire for a few native calls each, and the rest goes on', async () => {
     const clock = new ManualClock();
     const limiter = Limiter.create({ queueDepth: { max: 1 }, maxWaiting: 4_000, clock });
