@@ -16,11 +16,16 @@ namespace {
 thread_local std::int64_t fails_at = -1;  // so many allocations from now; negative: none does
 thread_local std::int64_t live = 0;       // allocations of this thread that it has not freed
 
-void* allocate(std::size_t bytes) {
-  if (fails_at >= 0 && fails_at-- == 0) throw std::bad_alloc();
+// nullptr if it fails.
+void* try_to_allocate(std::size_t bytes) noexcept {
+  if (fails_at >= 0 && fails_at-- == 0) return nullptr;
   void* memory = std::malloc(bytes == 0 ? 1 : bytes);
+  if (memory != nullptr) ++live;
+  return memory;
+}
+void* allocate(std::size_t bytes) {
+  void* memory = try_to_allocate(bytes);
   if (memory == nullptr) throw std::bad_alloc();
-  ++live;
   return memory;
 }
 void release(void* memory) noexcept {
@@ -32,6 +37,9 @@ void release(void* memory) noexcept {
 
 void* operator new(std::size_t bytes) { return allocate(bytes); }
 void* operator new[](std::size_t bytes) { return allocate(bytes); }
+// The standard library uses these too, std::stable_sort for one.
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept { return try_to_allocate(bytes); }
+void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept { return try_to_allocate(bytes); }
 void operator delete(void* memory) noexcept { release(memory); }
 void operator delete[](void* memory) noexcept { release(memory); }
 void operator delete(void* memory, std::size_t) noexcept { release(memory); }
