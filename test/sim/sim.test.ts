@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Operation } from './operation.js';
 import { shrink } from './shrink.js';
 import { explore, replay, type Trace } from './simulation.js';
 
@@ -23,6 +24,26 @@ describe('The simulator', () => {
       const operations = trace.operations.filter((_, i) => i % kept === 0);
       expect(await replay({ ...trace, operations })).toBeUndefined();
     }
+  });
+
+  it('knows which places a refused cart has used, where a hold that is over was found before', async () => {
+    const lines = [
+      { sku: 1, quantity: 4 },
+      { sku: 2, quantity: 3 },
+    ];
+    const by = { room: 'stock', by: 0 };
+    const operations: Operation[] = [
+      { ...by, name: 1, do: 'reserve', lines: lines.slice(0, 1), cart: true, user: 'anna', holdMs: 5 },
+      { room: 'time', name: 2, do: 'advance', ns: 5e6 },
+      { ...by, name: 3, do: 'confirm', of: 1 },
+      { ...by, name: 4, do: 'reserve', lines, cart: true, user: 1, holdMs: 5 },
+      { ...by, name: 5, do: 'find', of: 1 },
+    ] as Operation[];
+    const items = [1, 2].map((sku) => ({ sku, quantity: 9, group: '1' }));
+    const sizes = { maxItems: 7, maxReservations: 2, maxUsers: 100, maxIds: 1_000 };
+    const groups = [{ name: '1', perUser: 6 }];
+    const stock = { items, groups, ...sizes, holdMs: 10, movements: 0, objects: 1, weights: {} };
+    expect(await replay({ scenario: { rooms: {}, stock }, operations })).toBeUndefined();
   });
 
   it('shrinks a failure to the operations that it needs', async () => {

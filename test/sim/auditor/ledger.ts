@@ -13,6 +13,7 @@ import {
   summed,
   type Who,
 } from './cart.js';
+import { DueTimes } from './due.js';
 import { IdMemory } from './ids.js';
 import { levelsOf, type Part, Purchases, unitsOf, unitsOfPart } from './parts.js';
 
@@ -82,6 +83,7 @@ export class Ledger {
   users: Map<string, number> = new Map();
   purchases = new Purchases();
   ids: IdMemory;
+  readonly due = new DueTimes();
   counters = {
     reserved: 0,
     confirmed: 0,
@@ -205,10 +207,15 @@ export class Ledger {
     return answer;
   }
 
-  /** If it is refused, what is due expires, and it is tried again. */
+  /**
+   * If it is refused, what is due expires, and it is tried again. What the stock refuses is, though nothing was due, if
+   * each line by itself finds enough.
+   */
   #takePastDue(name: number, now: number, lines: readonly Line[], who: Who, holdNs: number): Answer {
+    const mayBeDue = this.due.mayBeDue(now);
     const answer = this.#take(name, now, lines, who, holdNs);
-    const again = 'reason' in answer && this.expire(now) > 0;
+    if (!('reason' in answer) || !mayBeDue) return answer;
+    const again = this.expire(now) > 0 || answer.reason === 'user-limit';
     return again ? this.#take(name, now, lines, who, holdNs) : answer;
   }
 
@@ -230,6 +237,7 @@ export class Ledger {
       if (counted) this.#count(user as string, sku, quantity);
     }
     for (const place of places) this.tenants.set(place, name);
+    this.due.add(places[0] as number, now + holdNs);
     this.reservations.set(name, { lines: taken, user, id, deadline: now + holdNs, phase: 'held' });
     for (const line of taken) this.#move('reserved', line, now, name, user);
     return { ok: true, name, duplicate: false };
@@ -307,10 +315,12 @@ export class Ledger {
       const has = unitsOf(held.lines);
       const ups = [...wanted].map(([sku, units]) => ({ sku, quantity: units - (has.get(sku) as number) }));
       const more = ups.filter(({ quantity }) => quantity > 0);
+      const mayBeDue = this.due.mayBeDue(now);
       let places = this.#takeMore(more, held.user);
       // A hold that is over may be the reason, unless the item is closed or counts users and there is none.
       const final = places === 'item-closed' || (places === 'user-limit' && held.user === undefined);
-      if (typeof places === 'string' && !final && this.expire(now) > 0) {
+      if (typeof places === 'string' && !final && mayBeDue) {
+        this.expire(now);
         places = this.#takeMore(more, held.user);
       }
       if (typeof places === 'string') return places;
@@ -391,7 +401,12 @@ export class Ledger {
       .filter(([name]) => this.#isDue(name, now))
       .sort(([, a], [, b]) => placeOf(a) - placeOf(b));
     for (const [name] of due) this.#expire(name, now);
+    this.due.looked(now, this.#holds());
     return due.length;
+  }
+  #holds(): Array<{ place: number; deadline: number }> {
+    const held = [...this.reservations.values()].filter(({ phase }) => phase === 'held');
+    return held.map((reservation) => ({ place: placeOf(reservation), deadline: reservation.deadline }));
   }
 
   #isDue(name: number, now: number): boolean {
@@ -643,6 +658,7 @@ export class Ledger {
     for (const reservation of copy.reservations.values()) {
       if (reservation.phase !== 'held') continue;
       reservation.deadline = now + Math.max(0, reservation.deadline - then);
+      copy.due.add(placeOf(reservation), reservation.deadline);
     }
     // Places that are new come after those that were never used, which are taken in the order of their numbers.
     let unused = 0;
