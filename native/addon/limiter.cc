@@ -14,7 +14,7 @@ LimiterAttachment::LimiterAttachment(Environment& environment, std::shared_ptr<S
       line_of_waiters_(limiter_, shared_->line_memory(), shared_->config.waiting_max),
       line_(line),
       clock_(shared_->time.clock()),
-      number_(Registry::instance().next_number()),
+      owner_{Registry::instance().next_number()},
       queue_(shared_->queue == nullptr ? nullptr : std::make_unique<Queue>(shared_->queue->view())),
       watched_(shared_->watched == nullptr ? nullptr : std::make_unique<Queue>(shared_->watched->view())) {
   if (line_->users == 1) limiter_.overload(*line_, 0, 0);  // what an earlier owner of the line left
@@ -32,7 +32,7 @@ void LimiterAttachment::on_detach() {
   // Also those whose thread was stopped before it could listen.
   if (waits_) {
     serve([this](const LimiterLine::Asking& asking, std::uint64_t now) {
-      line_of_waiters_.abandon(asking, now, number_);
+      line_of_waiters_.abandon(asking, now, owner_);
     });
   }
   drop_bell();
@@ -94,7 +94,7 @@ LimiterLine::Joined LimiterAttachment::join(std::uint64_t cost, std::uint64_t pa
   LimiterLine::Woken woken;
   const std::uint64_t now = clock_.now();
   const auto joined =
-      line_of_waiters_.join({*line_, clock_, queue_depth(), woken}, now, cost, patience_ns, number_, key);
+      line_of_waiters_.join({*line_, clock_, queue_depth(), woken}, now, cost, patience_ns, owner_, key);
   out_.put(kNowMs, static_cast<double>(now) / 1e6);
   wake(woken, key);
   waits_ = waits_ || joined.waiter != LimiterLine::kNone;
@@ -111,7 +111,7 @@ LimiterLine::Tended LimiterAttachment::tend(std::uint32_t waiter) {
 }
 
 LimiterLine::Told LimiterAttachment::told() {
-  auto told = line_of_waiters_.told(*line_, number_);
+  auto told = line_of_waiters_.told(owner_);
   if (told.outcome != LimiterLine::Told::kServed || hold(told.cost, &told.key)) return told;
   const Key* key = told.key == Key{} ? nullptr : &told.key;
   limiter_.reward(*line_, clock_.now(), told.cost, key);
@@ -148,7 +148,7 @@ void LimiterAttachment::on_served(napi_env env, napi_value callback) {
   };
   bell_ = std::make_unique<Bell>();
   try {
-    shared_->bells.add(number_, bell_.get());
+    shared_->bells.add(owner_.number, bell_.get());
     if (shared_->time.manual != nullptr) shared_->time.manual->listen(bell_.get());
     served_.open(environment_, *bell_, on_ring, this);
   } catch (...) {
@@ -160,7 +160,7 @@ void LimiterAttachment::on_served(napi_env env, napi_value callback) {
 
 void LimiterAttachment::drop_bell() {
   if (bell_ == nullptr) return;
-  shared_->bells.remove(number_);
+  shared_->bells.remove(owner_.number);
   if (shared_->time.manual != nullptr) shared_->time.manual->ignore(bell_.get());
   served_.drop_callback(environment_.env());
   served_.close(environment_, *bell_);

@@ -116,7 +116,7 @@ class LimiterAttachment : public Attachment {
   LimiterLine line_of_waiters_;
   ThreadLine* line_;
   Clock clock_;
-  const std::uint64_t number_;  // of this attachment: the owner of its waiters
+  LimiterLine::Owner owner_;  // of this attachment's waiters
   std::unique_ptr<Bell> bell_;
   LoopBell served_;     // some of this thread's waiters may have been served
   bool waits_ = false;  // has ever waited

@@ -7,9 +7,12 @@
 //    |                 |   +---------> expired ----|---------------------------^
 //    +-----------------+-------- leave: the charge of one that was served is refunded
 //
-// What an owner must know stands in the list of its thread, and its bell is rung: which of its waiters were served, expired, or
-// came to the front of their line. So nothing here looks at a whole line, but review(), which follows a change of
-// limits.
+// What an owner must know stands in its list, and its bell is rung: which of its waiters were served, expired, or came
+// to the front of their line. An owner has a list while one of its waiters has a place, so there are as many lists as
+// places, however many owners there are. Nothing here looks at a whole line or list, but review(), which follows a
+// change of limits.
+//
+//   | Control | Waiter[max] | List[max] |
 //
 // No background thread serves waiters. Owners do, by tend(), when the time has passed that it returned for the front;
 // and so does any thread that gives capacity back. No wake-up is lost: join() marks the state as waited for, then a
@@ -34,11 +37,11 @@ class LimiterLine {
   struct Waiter {
     State state;                         // changed under the lock
     bool keyed;                          // it waits for the state of `key`
-    bool listed;                         // in the list of its owner's thread
+    bool listed;                         // in the list of its owner
     Tier tier;                           // once expired: which tier would refuse it
-    std::uint32_t slot;                  // the number of its owner's thread line: whose list it gets into
+    std::uint32_t list;                  // of its owner
     std::uint32_t next, prev;            // in the line of its state; waiter + 1. `next` also in the free list
-    std::uint32_t list_next, list_prev;  // in the list of its owner's thread; waiter + 1
+    std::uint32_t list_next, list_prev;  // in the list of its owner; waiter + 1
     std::uint64_t owner;                 // the attachment that waits
     std::uint64_t cost;
     std::uint64_t deadline;  // limiter's time, or kNever
@@ -47,16 +50,19 @@ class LimiterLine {
     SlidingWindow::Charge charge;  // once served
   };
   struct List {
+    std::uint64_t owner;        // 0: free
     std::uint32_t first, last;  // waiter + 1
+    std::uint32_t waiters;      // places that the owner has, listed or not
+    std::uint32_t next;         // in the free list; list + 1
   };
   struct alignas(kCacheLine) Control {
     SpinLock<> lock;
-    std::uint32_t free;  // waiter + 1
+    std::uint32_t free;        // waiter + 1
+    std::uint32_t free_lists;  // list + 1; never 0 while a waiter is free
     std::atomic<std::uint32_t> waiting;
-    List lists[kThreadsMax];
   };
 
-  static_assert(sizeof(Control) % alignof(Waiter) == 0);
+  static_assert(sizeof(Control) % alignof(Waiter) == 0 && sizeof(Waiter) % alignof(List) == 0);
 
   // Owners to be woken, for a bounded number of entries in their lists.
   struct Woken {
@@ -80,6 +86,11 @@ class LimiterLine {
   };
 
   static constexpr std::uint32_t kNone = ~0u;
+  // Who waits: an attachment, in the words of its own thread.
+  struct Owner {
+    const std::uint64_t number;  // which no other has or had; not 0
+    std::uint32_t list = kNone;  // its list, as long as that list's owner is it
+  };
   struct Joined {
     Limiter::Decision decision;  // refused_by: of who was refused; and of who waits, why
     std::uint32_t waiter = kNone;
@@ -102,25 +113,26 @@ class LimiterLine {
   };
 
   static std::uint64_t bytes(std::uint32_t max) {
-    return round_up(sizeof(Control) + max * sizeof(Waiter), kCacheLine);
+    return round_up(sizeof(Control) + max * (sizeof(Waiter) + sizeof(List)), kCacheLine);
   }
 
   LimiterLine(Limiter& limiter, void* memory, std::uint32_t max)
       : limiter_(limiter),
         control_(static_cast<Control*>(memory)),
         waiters_(reinterpret_cast<Waiter*>(control_ + 1)),
+        lists_(reinterpret_cast<List*>(waiters_ + max)),
         max_(max) {}
 
   void format() noexcept {
-    control_->free = max_ == 0 ? 0 : 1;
-    for (std::uint32_t i = 0; i < max_; ++i) waiters_[i].next = i + 1 == max_ ? 0 : i + 2;
+    control_->free = control_->free_lists = max_ == 0 ? 0 : 1;
+    for (std::uint32_t i = 0; i < max_; ++i) waiters_[i].next = lists_[i].next = i + 1 == max_ ? 0 : i + 2;
   }
   std::uint32_t waiting() const noexcept { return control_->waiting.load(std::memory_order_relaxed); }
 
   // Allows `cost` now, or refuses it because it cannot be allowed within `patience` ns (or ever, or the line is
   // full), or lets it wait.
   Joined join(const Asking& asking, std::uint64_t now, std::uint64_t cost, std::uint64_t patience,
-              std::uint64_t owner, const Key* key) noexcept {
+              Owner& owner, const Key* key) noexcept {
     Joined joined;
     limiter_.visit(
         asking.line, now, key, Limiter::Need::kUse, [&](Tiers& tiers, std::uint64_t time, bool may_wait) {
@@ -151,9 +163,10 @@ class LimiterLine {
           waiter = {};
           waiter.state = State::kWaiting;
           waiter.keyed = key != nullptr;
-          waiter.slot = limiter_.lines().number(asking.line);
+          waiter.list = list_of(owner);
+          ++lists_[waiter.list].waiters;
           waiter.prev = state.last;
-          waiter.owner = owner;
+          waiter.owner = owner.number;
           waiter.cost = cost;
           waiter.deadline = deadline;
           if (key != nullptr) waiter.key = *key;
@@ -190,12 +203,10 @@ class LimiterLine {
     return tended;
   }
 
-  // The next entry of `owner`, whose thread has `line`. A waiter that was served or has expired is free afterwards.
-  // The list is one for all attachments of a thread: entries of others are passed over.
-  Told told(const ThreadLine& line, std::uint64_t owner) noexcept {
+  // The next entry in the list of `owner`. A waiter that was served or has expired is free afterwards.
+  Told told(const Owner& owner) noexcept {
     const Locked locked(control_->lock);
-    std::uint32_t entry = control_->lists[limiter_.lines().number(line)].first;
-    while (entry != 0 && waiters_[entry - 1].owner != owner) entry = waiters_[entry - 1].list_next;
+    const std::uint32_t entry = has_list(owner) ? lists_[owner.list].first : 0;
     if (entry == 0) return {};
     Waiter& waiter = waiters_[entry - 1];
     unlist(waiter);
@@ -237,10 +248,10 @@ class LimiterLine {
   }
 
   // Nothing of `owner` remains. Call again while `asking.woken` came back full.
-  void abandon(const Asking& asking, std::uint64_t now, std::uint64_t owner) noexcept {
+  void abandon(const Asking& asking, std::uint64_t now, const Owner& owner) noexcept {
     for (std::uint32_t index = 0; index < max_ && !asking.woken.full(); ++index) {
       control_->lock.lock();
-      const bool own = waiters_[index].state != State::kFree && waiters_[index].owner == owner;
+      const bool own = waiters_[index].state != State::kFree && waiters_[index].owner == owner.number;
       control_->lock.unlock();
       if (own) leave(asking, now, index);
     }
@@ -364,7 +375,7 @@ class LimiterLine {
   void tell(Waiter& waiter, const Asking& asking) noexcept {
     asking.woken.add(waiter.owner);
     if (waiter.listed) return;
-    List& list = control_->lists[waiter.slot];
+    List& list = lists_[waiter.list];
     const std::uint32_t index = number(waiter);
     waiter.listed = true;
     waiter.list_next = 0;
@@ -377,7 +388,7 @@ class LimiterLine {
     if (state.first != 0 && !asking.woken.full()) tell(waiters_[state.first - 1], asking);
   }
   void unlist(Waiter& waiter) noexcept {
-    List& list = control_->lists[waiter.slot];
+    List& list = lists_[waiter.list];
     (waiter.list_prev == 0 ? list.first : waiters_[waiter.list_prev - 1].list_next) = waiter.list_next;
     (waiter.list_next == 0 ? list.last : waiters_[waiter.list_next - 1].list_prev) = waiter.list_prev;
     waiter.listed = false;
@@ -393,15 +404,36 @@ class LimiterLine {
     state.waiting.fetch_sub(1, std::memory_order_relaxed);
     control_->waiting.fetch_sub(1, std::memory_order_relaxed);
   }
+  // The place of a waiter that is in no line and no list any more.
   void release(std::uint32_t index) noexcept {
-    waiters_[index].state = State::kFree;
-    waiters_[index].next = control_->free;
+    Waiter& waiter = waiters_[index];
+    waiter.state = State::kFree;
+    waiter.next = control_->free;
     control_->free = index + 1;
+    List& list = lists_[waiter.list];
+    if (--list.waiters != 0) return;
+    list.owner = 0;
+    list.next = control_->free_lists;
+    control_->free_lists = waiter.list + 1;
+  }
+
+  bool has_list(const Owner& owner) const noexcept {
+    return owner.list != kNone && lists_[owner.list].owner == owner.number;
+  }
+  // The list of an owner that gets a place, taken if it has none.
+  std::uint32_t list_of(Owner& owner) noexcept {
+    if (has_list(owner)) return owner.list;
+    owner.list = control_->free_lists - 1;
+    List& list = lists_[owner.list];
+    control_->free_lists = list.next;
+    list = {owner.number, 0, 0, 0, 0};
+    return owner.list;
   }
 
   Limiter& limiter_;
   Control* control_;
   Waiter* waiters_;
+  List* lists_;
   std::uint32_t max_;
 };
 

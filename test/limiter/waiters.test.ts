@@ -108,6 +108,38 @@ describe('many who wait', () => {
     expect(await Promise.all(decisions)).toMatchObject(Array(4).fill({ allowed: true }));
   });
 
+  it('of two objects of one thread are each told by their own, for a few native calls each', async () => {
+    const first = Limiter.create({ queueDepth: { max: 8_000 }, maxWaiting: 8_000 });
+    const second = Limiter.attach(first.handle);
+    first.allow(undefined, 8_000);
+    const calls = [counted(first), counted(second)];
+    const [late, early] = [waiters(second, 4_000), waiters(first, 4_000)];
+    first.release(8_000);
+    await Promise.all([...late.waits, ...early.waits]);
+    expect([late.served, early.served]).toEqual([ascending(4_000), ascending(4_000)]);
+    for (const { calls: count } of calls) expect(count).toBeLessThan(5 * 4_000);
+    expect(first.stats()).toMatchObject({ waiting: 0, inFlight: 8_000 });
+  });
+
+  it('of one object are left alone when another object of the thread is disposed of', async () => {
+    const clock = new ManualClock();
+    const stays = Limiter.create({ queueDepth: { max: 2 }, clock });
+    const goes = Limiter.attach(stays.handle);
+    stays.allow(undefined, 2);
+    const ended = Promise.allSettled([goes.acquire(), goes.acquire({ timeoutMs: 10 })]);
+    const waits = [stays.acquire(), stays.acquire({ timeoutMs: 10 }), stays.acquire()];
+    goes[Symbol.dispose]();
+    const disposed = { status: 'rejected', reason: { code: 'ERR_SLUICE_DISPOSED' } };
+    expect(await ended).toMatchObject([disposed, disposed]);
+    expect(stays.stats().waiting).toBe(3);
+    stays.release();
+    clock.advance(10);
+    expect(await Promise.all(waits.slice(0, 2))).toMatchObject([{ allowed: true }, { allowed: false }]);
+    stays.release();
+    expect(await waits[2]).toMatchObject({ allowed: true });
+    expect(stays.stats()).toMatchObject({ waiting: 0, inFlight: 2 });
+  });
+
   it('end at once when what others were charged has put their turn beyond their deadline', async () => {
     const clock = new ManualClock();
     const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 1, burst: 6 }, clock });
