@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Operation } from './operation.js';
+import type { StockOperation } from './rooms/stock-operations.js';
 import { shrink } from './shrink.js';
 import { explore, replay, type Trace } from './simulation.js';
 
@@ -31,14 +31,15 @@ describe('The simulator', () => {
       { sku: 1, quantity: 4 },
       { sku: 2, quantity: 3 },
     ];
-    const by = { room: 'stock', by: 0 };
-    const operations: Operation[] = [
+    const by = { room: 'stock', by: 0 } as const;
+    const advance = { room: 'time', name: 2, do: 'advance', ns: 5e6 };
+    const operations: Array<StockOperation | typeof advance> = [
       { ...by, name: 1, do: 'reserve', lines: lines.slice(0, 1), cart: true, user: 'anna', holdMs: 5 },
-      { room: 'time', name: 2, do: 'advance', ns: 5e6 },
+      advance,
       { ...by, name: 3, do: 'confirm', of: 1 },
       { ...by, name: 4, do: 'reserve', lines, cart: true, user: 1, holdMs: 5 },
       { ...by, name: 5, do: 'find', of: 1 },
-    ] as Operation[];
+    ];
     const items = [1, 2].map((sku) => ({ sku, quantity: 9, group: '1' }));
     const sizes = { maxItems: 7, maxReservations: 2, maxUsers: 100, maxIds: 1_000 };
     const groups = [{ name: '1', perUser: 6 }];
