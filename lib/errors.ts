@@ -83,7 +83,7 @@ export function isOurs(type: { readonly name: string }): void {
 
 function shownObject(value: object): string {
   try {
-    if (Array.isArray(value)) return 'an array';
+    if (Array.isArray(value)) return `an array of ${value.length}`;
     if (isUint8Array(value)) return `a Uint8Array of ${value.byteLength} bytes`;
     const type: unknown = value.constructor;
     const name = value.constructor?.name ?? 'Object';

@@ -30,7 +30,7 @@ export interface FoundLine {
   readonly sku: number | string;
   /** Units that it holds; of one that has ended, that it held until then. */
   readonly quantity: number;
-  /** Units that were bought with it and not returned. */
+  /** Units that were bought with it and not returned by it; a return by user leaves this as it is. */
   readonly sold: number;
 }
 
@@ -98,12 +98,14 @@ export class ReservationFinder {
   find(by: unknown): FoundReservation | FoundReservation[] | undefined {
     const where = 'Stock.find';
     const given = new Options(where, by, ['reservation', 'id', 'user', 'sku']);
-    const keys = ['reservation', 'id', 'user'].filter((key) => given.has(key));
-    if (keys.length !== 1) {
-      throw optionError(where, 'one of reservation, id and user', keys.join(' and ') || 'none', true);
+    const [key, ...others] = ['reservation', 'id', 'user'].filter((name) => given.has(name));
+    if (key === undefined) throw optionError(where, 'reservation, id or user', by, true);
+    if (key !== 'user' && given.has('sku')) others.push('sku');
+    const other = others[0];
+    if (other !== undefined) {
+      throw optionError(`${where}: ${other}`, `undefined (beside ${key})`, given.get(other), true);
     }
-    if (given.has('user')) return [...this.list({ user: given.get('user'), sku: given.get('sku') }, where)];
-    given.restrict(keys);
+    if (key === 'user') return [...this.list({ user: given.get('user'), sku: given.get('sku') }, where)];
     this.#staging.begin();
     if (given.has('id')) {
       this.#staging.id(checkedKey(`${where}: id`, given.get('id'), textMax.id));

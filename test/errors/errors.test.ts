@@ -62,7 +62,7 @@ describe('an error of sluice', () => {
       ['five', '"five"'],
       [Symbol('five'), 'Symbol(five)'],
       [() => 5, 'a function'],
-      [[5], 'an array'],
+      [[5], 'an array of 1'],
       [{ five: 5 }, 'an instance of Object'],
       [Object.create(null), 'an instance of Object'],
       [new Map(), 'an instance of Map'],
