@@ -62,17 +62,27 @@ class SluiceRangeError extends RangeError {
 }
 
 const shownEnd = 2n ** 128n;
+const shownMax = 40;
+
+/** A text that callers chose, short enough for a message: what a client has sent may be in it. */
+function cut(text: string): string {
+  return text.length > shownMax ? `${text.slice(0, shownMax)}...` : text;
+}
+
+/** The same in quotes: on one line, whatever its characters. */
+export function quoted(text: string): string {
+  return JSON.stringify(cut(text));
+}
 
 /** What came, short enough for a message. */
 function shown(value: unknown): string {
-  if (typeof value === 'string')
-    return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);
+  if (typeof value === 'string') return quoted(value);
   if (typeof value === 'bigint') {
     // The digits of a long one take long to find.
     return value < shownEnd && value > -shownEnd ? `${value}n` : 'a bigint of more than 128 bits';
   }
   if (typeof value === 'function') return 'a function';
-  return typeof value === 'object' && value !== null ? shownObject(value) : String(value);
+  return typeof value === 'object' && value !== null ? shownObject(value) : cut(String(value));
 }
 
 /** The public classes of this copy of the package. */
@@ -86,9 +96,10 @@ function shownObject(value: object): string {
     if (Array.isArray(value)) return `an array of ${value.length}`;
     if (isUint8Array(value)) return `a Uint8Array of ${value.byteLength} bytes`;
     const type: unknown = value.constructor;
-    const name = value.constructor?.name ?? 'Object';
+    const name: unknown = value.constructor?.name ?? 'Object';
+    if (typeof name !== 'string') return 'an object';
     if (ours.has(name) && ours.get(name) !== type) return `a ${name} of another copy of sluice`;
-    return `an instance of ${name}`;
+    return `an instance of ${cut(name)}`;
   } catch {
     return 'an object that cannot be looked at'; // a revoked proxy, a getter that throws
   }
@@ -110,7 +121,7 @@ export function constructorError(name: string, instead: string): Error {
 
 /** A field of a record with a value that it cannot hold. `error.field` is the field's name. */
 export function fieldError(field: string, expected: string, received: unknown, wrongType: boolean): Error {
-  const message = `field "${field}": expected ${expected}, got ${shown(received)}`;
+  const message = `field ${quoted(field)}: expected ${expected}, got ${shown(received)}`;
   const error = wrongType
     ? new SluiceTypeError('ERR_SLUICE_FIELD', message)
     : new SluiceRangeError('ERR_SLUICE_FIELD', message);

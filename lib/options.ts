@@ -1,4 +1,4 @@
-import { optionError } from './errors.js';
+import { optionError, quoted } from './errors.js';
 
 /** As they were when sluice was loaded, whatever takes their places. */
 export const isInteger: typeof Number.isInteger = Number.isInteger;
@@ -32,7 +32,7 @@ export class Options {
     for (const name of Object.keys(this.#given)) {
       if (known.includes(name)) continue;
       const names = known.length === 0 ? 'no options' : `one of ${known.join(', ')}`;
-      throw optionError(`${this.#where}: unknown option "${name}"`, names, name, true);
+      throw optionError(`${this.#where}: unknown option ${quoted(name)}`, names, name, true);
     }
   }
 

@@ -136,7 +136,7 @@ function stockFields<T>(
     const field = typeof name === 'string' ? record.fields[name] : undefined;
     const textRoom = part === 'quantity' ? 0 : Number(/^utf8\((\d+)\)$/.exec(field?.type ?? '')?.[1] ?? 0);
     const type = textRoom > 0 ? textType : numberTypes[field?.type ?? ''];
-    const offset = record.offsetOf(String(name));
+    const offset = typeof name === 'string' ? record.offsetOf(name) : undefined;
     if (type === undefined || offset === undefined) {
       const or = part === 'quantity' ? ' or u64' : ', u64 or utf8';
       const expected = `the name of a field of type u8, u16, u32, u53${or}`;

@@ -1,5 +1,5 @@
 /** The types of a record's fields: what each holds, and the code that checks, writes and reads it. */
-import { optionError } from '../errors.js';
+import { optionError, quoted } from '../errors.js';
 import { isInteger, Options } from '../options.js';
 
 /**
@@ -242,7 +242,7 @@ export function oneOf<const Choices extends readonly string[]>(...choices: Choic
   return made({
     type: `oneOf(${list.slice(1, -1)})`,
     bytes: 1,
-    accepts: `one of ${list.slice(1, -1)}`,
+    accepts: `one of ${choices.map(quoted).join(',')}`,
     typeOf: 'string',
     check: `${list}.includes(v)`,
     write: (v, at) => `${at.element('Uint8')} = ${list}.indexOf(${v})`,

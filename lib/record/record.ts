@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { isUint8Array } from 'node:util/types';
-import { constructorError, fieldError, isOurs, optionError, recordError } from '../errors.js';
+import { constructorError, fieldError, isOurs, optionError, quoted, recordError } from '../errors.js';
 import { arrays, View } from '../memory.js';
 import { type Field, isField, type NumberKind, type Place } from './fields.js';
 import { OctetsCodec } from './octets.js';
@@ -132,7 +132,7 @@ export function record<F extends Record<string, Field<unknown>>>(fields: F): Rec
       throw optionError('record', 'a field name other than "", "__proto__" and "toObject"', name, true);
     }
     if (!isField(field)) {
-      throw optionError(`record: field "${name}"`, 'a field type such as u32 or utf8(24)', field, true);
+      throw optionError(`record: field ${quoted(name)}`, 'a field type such as u32 or utf8(24)', field, true);
     }
   }
   return new RecordType<ValuesOf<F>>(fields, maker);

@@ -3,6 +3,7 @@ import {
   type GateHandle,
   Limiter,
   ManualClock,
+  oneOf,
   Queue,
   type QueueHandle,
   RecordType,
@@ -74,6 +75,66 @@ describe('an error of sluice', () => {
         `Queue.create: capacity: expected a whole number from 1 to 16777216, got ${shown}`,
       );
     }
+  });
+});
+
+describe('the text of an error', () => {
+  const long = 'x'.repeat(100_000);
+  const queue = Queue.create(Row, { capacity: 1 });
+  const nothing = async (): Promise<void> => {};
+  const Long = record({ [long]: u32, choice: oneOf(long, 'short') });
+  const choices = Queue.create(Long, { capacity: 1 });
+  class Renamed {
+    static override readonly name = long;
+  }
+  const errors: Array<[string, (given: never) => unknown, unknown]> = [
+    ['an unknown option', (given) => Queue.create(Row, given), { capacity: 1, [long]: 1 }],
+    ['an unknown nested option', (given) => Limiter.create(given), { queueDepth: { [long]: 1 } }],
+    ['an unknown option of an adapter', (given) => fetchLimit(nothing as never, given), { [long]: 1 }],
+    ['a long string', (given) => Queue.create(Row, { capacity: given }), long],
+    ['a long symbol', (given) => Queue.create(Row, { capacity: given }), Symbol(long)],
+    ['an instance of a long name', (given) => Queue.create(Row, { capacity: given }), new Renamed()],
+    ['JSON with a constructor', (given) => queue.tryPush({ number: given }), { constructor: { name: long } }],
+    [
+      'a constructor whose name is made',
+      (given) => queue.tryPush({ number: given }),
+      { constructor: { name: { toString: () => long } } },
+    ],
+    ['a value in a list', (given) => queue.tryPushMany([{ number: given }]), Symbol(long)],
+    ['a field of a long name', (given) => choices.tryPush({ [long]: given, choice: 'short' } as never), -1],
+    [
+      'a choice beside long ones',
+      (given) => choices.tryPush({ [long]: 1, choice: given } as never),
+      `${long}!`,
+    ],
+    ['no field, of a long name', (given) => record({ [long]: given }), 5],
+    ['a field name of a gate', (given) => gateOf({ sku: given, quantity: given }), long],
+    [
+      'a field name that is an object',
+      (given) => gateOf({ sku: given, quantity: given }),
+      Object.create(null),
+    ],
+    ['the handle of something long', (given) => Limiter.attach(given), { sluice: long, id: 1, token: 1n }],
+    ['a long sku', (given) => Stock.create({ items: [{ sku: given, quantity: 1 }] }), long],
+    [
+      'a reservation of many digits',
+      (given) => Stock.create({ items: [] }).confirm(given),
+      '9'.repeat(100_000),
+    ],
+    ['a key of many digits', (given) => Limiter.create(Limiter.flashSale).allow(given), 10n ** 10_000n],
+    ['an event', (given) => queue.on(given, () => {}), long],
+  ];
+  function gateOf(fields: object): unknown {
+    const stock = Stock.create({ items: [{ sku: 1, quantity: 1 }] });
+    return Gate.create({ queue: Queue.create(Row, { capacity: 1 }), stock, fields } as never);
+  }
+
+  it.each(errors)('is short whatever came: %s', (_, act, given) => {
+    const error = thrown(() => act(given as never));
+    expectError(error, error.code as string);
+    expect(error.code).toMatch(/OPTION|FIELD/);
+    expect(error.message.length).toBeLessThan(400);
+    expect((error.option ?? '').length).toBeLessThan(400);
   });
 });
 
