@@ -70,7 +70,7 @@ export class Arrival {
         yield batch;
         this.#budget -= batch.length;
       } else if (spin === 0 || this.#native.spin(spin) !== 1) {
-        if (signal?.aborted) continue; // by a listener that `take` called
+        if (this.#ended || signal?.aborted) continue; // by a listener that `take` called
         const parked = this.#park();
         if (parked === ENDED) return;
         // Something is there: it came just now, or `take` has dropped records and not looked further.

@@ -58,7 +58,8 @@ export class Consumer<T> {
   /** How long a record that was shown may wait for its visit before its time is compared once more. */
   readonly #freshMs: number;
   #wantsDropped = false;
-  #busy: 'draining' | 'consuming' | undefined;
+  /** A visit of drain(), or a listener, is being called. */
+  #draining = false;
   /** The loop that consumes. */
   #loop: ConsumeLoop | undefined;
   /** Of the batch that drain() is visiting: how many leave the queue with it. */
@@ -106,7 +107,7 @@ export class Consumer<T> {
 
   popSync(timeoutMs: number): T | undefined {
     checkTimeout('Queue.popSync', timeoutMs);
-    if (this.#busy !== undefined) throw this.#reentrant('Queue.popSync');
+    if (this.#isBusy) throw this.#reentrant('Queue.popSync');
     let deadline: number | undefined; // no clock is read while there is something
     for (;;) {
       if (this.#takeOne()) return this.#out.decode(0);
@@ -126,10 +127,10 @@ export class Consumer<T> {
     }
     this.#notDraining();
     const view = this.#out.view();
-    const before = this.#busy;
+    const loop = this.#loop;
     let visited = 0;
     const mayExpire = this.#freshMs < Infinity;
-    this.#busy = 'draining';
+    this.#draining = true;
     try {
       for (;;) {
         // The last one allowed leaves the queue with the call that shows it: one call instead of two.
@@ -139,7 +140,8 @@ export class Consumer<T> {
           ? Number(this.#takeOne())
           : this.#next(this.#visited, Math.min(staged, max - visited));
         this.#visited = 0;
-        if (count === 0) return visited;
+        // A loop that was left meanwhile has taken the lease with it: what stays in the queue is the next consumer's.
+        if (count === 0 || (!leaves && this.#loop !== loop)) return visited;
         const shownAt = mayExpire ? performance.now() : 0;
         let seen = 0;
         while (seen < count) {
@@ -149,13 +151,14 @@ export class Consumer<T> {
           if (!leaves) this.#visited = seen;
           visit(view);
           if (this.#disposed) throw disposed('Queue');
+          if (this.#loop !== loop) return visited;
           // The visit took so long that the time of the next ones may have run out: they are shown again.
           if (mayExpire && performance.now() - shownAt > this.#freshMs) break;
         }
         if (last) return visited;
       }
     } finally {
-      this.#busy = before;
+      this.#draining = false;
       this.#freeVisited();
     }
   }
@@ -241,23 +244,24 @@ export class Consumer<T> {
   }
 
   releaseLease(): void {
-    if (this.#busy !== undefined) throw this.#reentrant('Queue.releaseLease');
+    if (this.#isBusy) throw this.#reentrant('Queue.releaseLease');
     this.#native.giveLease();
   }
 
   /** Gives up being the consumer unless a loop of this object consumes. */
   releaseIdle(): void {
-    if (this.#busy === undefined) this.#native.giveLease();
+    if (!this.#isBusy) this.#native.giveLease();
   }
 
   /**
    * Gives up being the consumer, in the middle of a loop too: its handlers' signals abort with `reason`, and another
-   * loop can consume at once. With `owner`, if it is the owner's loop.
+   * loop can consume at once. With `owner`, if it is the owner's loop. What a drain has visited has left the queue.
    */
   leave(reason: unknown, owner?: object): void {
     const loop = this.#loop;
     if (loop === undefined || (owner !== undefined && loop.owner !== owner)) return;
     loop.stop?.(reason);
+    this.#freeVisited();
     this.#end(loop);
   }
 
@@ -322,12 +326,12 @@ export class Consumer<T> {
     for (let i = 0; i < dropped; i++) {
       told.push([this.#dropped.decode(i * this.#bytes), this.#words[words.reasons + i] as number]);
     }
-    const before = this.#busy;
-    this.#busy = 'draining';
+    const before = this.#draining;
+    this.#draining = true;
     try {
       for (const [record, reason] of told) this.#notices.dropped(record, reason);
     } finally {
-      this.#busy = before;
+      this.#draining = before;
     }
   }
 
@@ -351,10 +355,9 @@ export class Consumer<T> {
   }
 
   #begin(owner?: object, leaving?: () => void): ConsumeLoop {
-    if (this.#busy !== undefined) throw this.#reentrant('Queue');
+    if (this.#isBusy) throw this.#reentrant('Queue');
     const loop = { arrival: new Arrival(this.#native), owner, leaving };
     loop.arrival.begin();
-    this.#busy = 'consuming';
     this.#loop = loop;
     return loop;
   }
@@ -363,13 +366,12 @@ export class Consumer<T> {
   #end(loop: ConsumeLoop): void {
     if (this.#loop !== loop) return;
     this.#loop = undefined;
-    this.#busy = undefined;
     loop.leaving?.();
     loop.arrival.end();
   }
 
   #notDraining(): void {
-    if (this.#busy === 'draining') {
+    if (this.#draining) {
       throw new SluiceError(
         'ERR_SLUICE_REENTRANT',
         'Queue: neither the visit of drain() nor a listener must consume',
@@ -377,8 +379,13 @@ export class Consumer<T> {
     }
   }
 
+  get #isBusy(): boolean {
+    return this.#draining || this.#loop !== undefined;
+  }
+
   #reentrant(where: string): SluiceError {
-    return new SluiceError('ERR_SLUICE_REENTRANT', `${where}: this object is already ${this.#busy}`);
+    const does = this.#draining ? 'draining' : 'consuming';
+    return new SluiceError('ERR_SLUICE_REENTRANT', `${where}: this object is already ${does}`);
   }
 
   /** Throws for a negative answer of native code. */

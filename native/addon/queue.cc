@@ -195,6 +195,7 @@ void QueueAttachment::give_lease() {
   arrivals_.close(environment_, shared_->bell);
   if (!has_lease_) return;
   has_lease_ = false;
+  consumer_.forget_shown();
   queue_.give_lease(number_);
   // Between the lease and "closed", as whoever closes has its CAS between "closed" and a look at the lease.
   std::atomic_thread_fence(std::memory_order_seq_cst);

@@ -45,6 +45,9 @@ class QueueConsumer {
     control_.shedding.idle();
   }
 
+  // What was shown is not to be freed: it is the next consumer's.
+  void forget_shown() noexcept { shown_ = 0; }
+
   // How many can be freed now.
   std::uint32_t shown() const noexcept { return shown_; }
   // Frees the first `count` records shown last; the others stay, and are shown again.

@@ -1,0 +1,66 @@
+// A gate that is disposed of while its queue object visits, or tells of, records: the loop that consumes, and with it the
+// lease, is given up in the middle of another call of the same object.
+import { setImmediate as immediate } from 'node:timers/promises';
+import { Gate, ManualClock, Queue } from 'sluice';
+import { describe, expect, it } from 'vitest';
+import { expectError, rejected } from '../thrown.js';
+import { Order, order } from './order.js';
+
+const number = ({ id }: { readonly id: bigint }): number => Number(id);
+
+describe('a gate that is disposed of', () => {
+  it('in a visit of drain() within its handler ends the drain; nothing is handed out twice', async () => {
+    const queue = Queue.create(Order, { capacity: 64 });
+    const other = Queue.attach(Order, queue.handle);
+    const gate = Gate.create({ queue });
+    for (let id = 0; id < 10; id++) gate.admit(order(id));
+    const seen: number[] = [];
+    const consumed = gate.consume(
+      (taken) => {
+        seen.push(number(taken));
+        const visited = queue.drain((view) => {
+          seen.push(number(view));
+          if (seen.length < 4) return;
+          gate[Symbol.dispose]();
+          seen.push(...other.popMany(3).map(number));
+          other.releaseLease();
+        });
+        expect(visited).toBe(3);
+      },
+      { batchSize: 1 },
+    );
+    expectError(await rejected(consumed), 'ERR_SLUICE_DISPOSED');
+    seen.push(...queue.popMany(64).map(number));
+    expect(seen).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(queue.stats()).toMatchObject({ depth: 0, pushed: 10, popped: 10 });
+    expect(queue.tryPush(order(10))).toBe(true);
+    expect(queue.tryPop()).toMatchObject({ id: 10n });
+  });
+
+  it.each(['a visit', 'a listener'])('in %s leaves its queue object to other loops', async (where) => {
+    const clock = new ManualClock();
+    const queue = Queue.create(Order, { capacity: 64, ttlMs: 5, clock });
+    const gate = Gate.create({ queue });
+    gate.admit(order(0));
+    const dispose = (): void => {
+      gate[Symbol.dispose]();
+      // Not before the visit, or the listener, has returned.
+      expect(() => queue.tryPop()).toThrow('must consume');
+    };
+    if (where === 'a listener') {
+      clock.advance(6);
+      queue.on('expired', dispose);
+      await gate.consume(() => {}).catch(() => {});
+    } else {
+      gate.admit(order(1));
+      await gate.consume(() => queue.drain(dispose), { batchSize: 1 }).catch(() => {});
+    }
+    queue.tryPush(order(2));
+    const batches: number[][] = [];
+    const consumed = queue.consume((batch) => void batches.push(batch.map(number)));
+    await immediate();
+    queue.close();
+    await consumed;
+    expect(batches).toEqual([[2]]);
+  });
+});
