@@ -84,9 +84,7 @@ describe('the text of an error', () => {
   const nothing = async (): Promise<void> => {};
   const Long = record({ [long]: u32, choice: oneOf(long, 'short') });
   const choices = Queue.create(Long, { capacity: 1 });
-  class Renamed {
-    static override readonly name = long;
-  }
+  const Renamed = Object.defineProperty(class {}, 'name', { value: long });
   const errors: Array<[string, (given: never) => unknown, unknown]> = [
     ['an unknown option', (given) => Queue.create(Row, given), { capacity: 1, [long]: 1 }],
     ['an unknown nested option', (given) => Limiter.create(given), { queueDepth: { [long]: 1 } }],
