@@ -104,7 +104,7 @@ export interface NativeStock {
   setTotal(clamp: number): number;
   closeItem(): number;
   reopenItem(): number;
-  /** `changes`: a bit for each that the staging has a new value of; see `changed` in lib/stock/stock.ts. A `LevelSet`. */
+  /** `changes`: a bit for each that the staging has a new value of; see `changed` in lib/stock/items.ts. A `LevelSet`. */
   changeItem(changes: number): number;
   configure(): number;
   addGroup(): number;

@@ -1,5 +1,5 @@
 import { withJson } from '../json.js';
-import type { StockCounts } from '../native/index.js';
+import { DISPOSED, disposed, type StockCounts } from '../native/index.js';
 
 /** In JSON, as JSON.stringify() makes it, the reservation is a decimal string, which `confirm` and its like accept. */
 export interface Reserved {
@@ -162,6 +162,12 @@ export const badLine = 6;
 
 /** By the numbers of `Phase` in native/core/reservation_table.h. */
 const states: readonly ReservationState[] = ['unknown', 'held', 'confirmed', 'cancelled', 'expired'];
+
+/** What a native function answered, unless the ledger is disposed of. @throws SluiceError. */
+export function checkedAnswer(answer: number): number {
+  if (answer === DISPOSED) throw disposed('Stock');
+  return answer;
+}
 
 /** The name of a native Phase. */
 export function stateName(phase: number): ReservationState {

@@ -4,13 +4,14 @@ import { Options } from '../options.js';
 import {
   badLine,
   badQuantity,
+  checkedAnswer,
   type Refusal,
   type Resolution,
   refusalName,
   resolutionName,
 } from './answers.js';
 import { type CartLine, summed } from './cart.js';
-import { alive, stagePart } from './parts.js';
+import { stagePart } from './parts.js';
 import type { StockStaging } from './staging.js';
 
 /** How many units are to be held from now on: one of the two. */
@@ -48,7 +49,7 @@ export function changeHeld(
 ): ChangeResolution {
   const wanted = checkedQuantities(options);
   stagePart(staging, where, reservation, wanted);
-  const answer = alive(native.change(wanted.lines.length));
+  const answer = checkedAnswer(native.change(wanted.lines.length));
   if (answer >= refusals) {
     return answer === refusals + needsUser
       ? 'user-limit'

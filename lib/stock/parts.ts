@@ -1,7 +1,14 @@
 import { optionError } from '../errors.js';
-import { DISPOSED, disposed, type NativeStock } from '../native/index.js';
+import type { NativeStock } from '../native/index.js';
 import { Options } from '../options.js';
-import { badLine, badQuantity, type Resolution, type ReturnResolution, resolutionName } from './answers.js';
+import {
+  badLine,
+  badQuantity,
+  checkedAnswer,
+  type Resolution,
+  type ReturnResolution,
+  resolutionName,
+} from './answers.js';
 import { type CartLine, summed } from './cart.js';
 import {
   checkedKey,
@@ -37,7 +44,6 @@ export interface BoughtUnits {
   readonly user?: LedgerKey | undefined;
 }
 
-const what = 'Stock';
 const u32Max = 0xffff_ffff;
 const returned = 0;
 /** `ResolveResult::kNeedsUser` in native/core/stock_request.h. */
@@ -101,7 +107,7 @@ export class PartCalls {
     this.#staging.sku(sku);
     this.#staging.user(user);
     this.#staging.quantity(quantity);
-    const answer = alive(this.#native.giveBackOf());
+    const answer = checkedAnswer(this.#native.giveBackOf());
     if (answer === unknownSku) throw optionError(`${where}: sku`, 'the sku of an item', sku, false);
     if (answer === needsUser) {
       throw optionError(`${where}: user`, 'a user (the item has, or had, a per-user limit)', user, true);
@@ -111,7 +117,7 @@ export class PartCalls {
 
   /** `has`: what the reservation does with units of which there are too few. */
   #checked(where: string, { lines, quantity }: CheckedPart, answer: number, has: string): number {
-    if (answer !== badQuantity && answer !== badLine) return alive(answer);
+    if (answer !== badQuantity && answer !== badLine) return checkedAnswer(answer);
     const line = lines[this.#staging.refusedLine];
     if (line === undefined) {
       const expected = `at most what the reservation ${has}, and a reservation of one item`;
@@ -152,9 +158,4 @@ function checkedPart(where: string, given: Options): CheckedPart {
 function returnName(answer: number): ReturnResolution {
   if (answer === returned) return 'returned';
   return answer === 8 ? 'already-returned' : answer === 7 ? 'not-bought' : 'unknown';
-}
-
-export function alive(answer: number): number {
-  if (answer === DISPOSED) throw disposed(what);
-  return answer;
 }

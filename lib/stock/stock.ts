@@ -5,8 +5,6 @@ import { isMaker, type Maker, maker, newBuffer } from '../memory.js';
 import {
   alive,
   checkedHandle,
-  DISPOSED,
-  disposed,
   type Handle,
   made,
   type NativeHandle,
@@ -21,6 +19,7 @@ import {
   AdmittedByGate,
   aboutOneItem,
   byGate,
+  checkedAnswer,
   type ItemChanged,
   needsUser,
   type Refused,
@@ -35,10 +34,9 @@ import {
 import { type AuditReport, checkedReport } from './audit.js';
 import { type CartLine, summed } from './cart.js';
 import { type ChangeOptions, type ChangeResolution, changeHeld } from './change.js';
+import { ItemCalls } from './items.js';
 import { type LostMovements, type Movement, movements } from './movements.js';
 import {
-  type CheckedItem,
-  checkedChanges,
   checkedGroup,
   checkedItem,
   checkedOptions,
@@ -58,7 +56,6 @@ import {
   ReservationFinder,
 } from './reservations.js';
 import {
-  checkedGroupName,
   checkedKey,
   checkedReservation,
   checkedSku,
@@ -88,15 +85,6 @@ export interface ReserveOptions extends CartLine, CartOptions {}
 const what = 'Stock';
 const u32Max = 0xffff_ffff;
 const holdMsMax = 86_400_000;
-const totalExpected = `a total of at most ${u32Max}, the backorder cap included`;
-
-/** `kUnknownSku` and `kUnknownGroup` in native/addon/stock_functions.cc. */
-const unknownSku = -1;
-const unknownGroup = -2;
-/** The bits of `changeItem` there. */
-const changed = { perUser: 1, backorder: 2, clamp: 4 };
-/** The numbers of `LevelSet` in native/core/item_table.h. */
-const levelSet = { done: 0, tooMany: 2 };
 
 /** For others in lib/ that build on a ledger. Nothing leads to it from the object: native code trusts its callers. */
 export let nativeStock: (stock: Stock) => NativeStock;
@@ -118,6 +106,7 @@ const pinned = new Set<Stock>();
 export class Stock implements Disposable {
   readonly #native: NativeStock;
   readonly #staging: StockStaging;
+  readonly #items: ItemCalls;
   readonly #parts: PartCalls;
   readonly #finder: ReservationFinder;
   readonly #sweeper: NodeJS.Timeout | undefined;
@@ -129,6 +118,7 @@ export class Stock implements Disposable {
     }
     this.#staging = new StockStaging();
     this.#native = attach(this.#staging.buffer);
+    this.#items = new ItemCalls(this.#native, this.#staging);
     this.#parts = new PartCalls(this.#native, this.#staging);
     this.#finder = new ReservationFinder(this.#native, this.#staging);
     if (!this.#native.manualClock) this.#sweeper = sweepRegularly(this.#native);
@@ -150,8 +140,8 @@ export class Stock implements Disposable {
       made('Stock.create', native.createStock(checked.native, staging)),
     );
     try {
-      for (const group of checked.groups) stock.#addGroup(group);
-      for (const item of checked.items) stock.#add('Stock.create', item);
+      for (const group of checked.groups) stock.#items.addGroup(group);
+      for (const item of checked.items) stock.#items.add('Stock.create', item);
     } catch (error) {
       stock[Symbol.dispose]();
       throw error;
@@ -246,7 +236,7 @@ export class Stock implements Disposable {
   confirm(reservation: bigint | string, options?: ConfirmOptions): Resolution {
     if (options !== undefined) return this.#parts.confirm(reservation, options);
     this.#stageReservation('confirm', reservation);
-    return resolutionName(this.#checked(this.#native.confirm()), 'confirmed');
+    return resolutionName(checkedAnswer(this.#native.confirm()), 'confirmed');
   }
 
   /**
@@ -258,7 +248,7 @@ export class Stock implements Disposable {
   cancel(reservation: bigint | string, options?: PartOptions): Resolution {
     if (options !== undefined) return this.#parts.cancel(reservation, options);
     this.#stageReservation('cancel', reservation);
-    return resolutionName(this.#checked(this.#native.cancel()), 'cancelled');
+    return resolutionName(checkedAnswer(this.#native.cancel()), 'cancelled');
   }
 
   /**
@@ -332,7 +322,7 @@ export class Stock implements Disposable {
   extend(reservation: bigint | string, ms: number): Resolution {
     this.#stageReservation('extend', reservation);
     this.#staging.hold(new Options('Stock.extend', { ms }, ['ms']).number('ms', 1, holdMsMax));
-    return resolutionName(this.#checked(this.#native.extend()), 'extended');
+    return resolutionName(checkedAnswer(this.#native.extend()), 'extended');
   }
 
   /**
@@ -342,7 +332,7 @@ export class Stock implements Disposable {
    * when it stands in the way of a request: see `reserve`.
    */
   expire(): number {
-    return this.#checked(this.#native.expire());
+    return checkedAnswer(this.#native.expire());
   }
 
   /**
@@ -351,7 +341,8 @@ export class Stock implements Disposable {
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also for a group that is not there.
    */
   addItem(item: StockItem): 'added' | 'sku-exists' | 'items-full' | 'group-full' {
-    return this.#add('Stock.addItem', checkedItem('Stock.addItem', item));
+    const where = 'Stock.addItem';
+    return this.#items.add(where, checkedItem(where, item));
   }
 
   /**
@@ -359,7 +350,7 @@ export class Stock implements Disposable {
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`).
    */
   addGroup(group: StockGroup): 'added' | 'group-exists' | 'groups-full' {
-    return this.#addGroup(checkedGroup('Stock.addGroup', group));
+    return this.#items.addGroup(checkedGroup('Stock.addGroup', group));
   }
 
   /**
@@ -367,13 +358,7 @@ export class Stock implements Disposable {
    * there is no such group. @throws TypeError, RangeError (`ERR_SLUICE_OPTION`).
    */
   changeGroup(name: string, changes: { readonly perUser: number }): boolean {
-    const where = 'Stock.changeGroup';
-    const group = checkedGroupName(`${where}: name`, name);
-    const perUser = new Options(where, changes, ['perUser']).integer('perUser', 1, u32Max);
-    this.#staging.begin();
-    this.#staging.sku(group);
-    this.#staging.perUser(perUser);
-    return this.#checked(this.#native.changeGroup()) === 1;
+    return this.#items.changeGroup(name, changes);
   }
 
   /**
@@ -381,8 +366,7 @@ export class Stock implements Disposable {
    * be confirmed. False if there is no such item. @throws TypeError, RangeError (`ERR_SLUICE_OPTION`).
    */
   closeItem(sku: number | string): boolean {
-    this.#stageSku('closeItem', sku);
-    return this.#checked(this.#native.closeItem()) === 1;
+    return this.#items.close(sku);
   }
 
   /**
@@ -390,8 +374,7 @@ export class Stock implements Disposable {
    * 'item-closed' stays refused. False if there is no such item. @throws TypeError, RangeError (`ERR_SLUICE_OPTION`).
    */
   reopenItem(sku: number | string): boolean {
-    this.#stageSku('reopenItem', sku);
-    return this.#checked(this.#native.reopenItem()) === 1;
+    return this.#items.reopen(sku);
   }
 
   /**
@@ -414,18 +397,7 @@ export class Stock implements Disposable {
     changes: ItemChanges,
     options?: { readonly clamp?: boolean },
   ): ItemChanged {
-    const where = 'Stock.changeItem';
-    const { perUser, backorder } = checkedChanges(where, changes);
-    const clamp = new Options(where, options, ['clamp']).boolean('clamp', false);
-    this.#stageSku('changeItem', sku);
-    this.#staging.perUser(perUser ?? 0);
-    this.#staging.backorder(backorder ?? 0);
-    const bits =
-      (perUser === undefined ? 0 : changed.perUser) |
-      (backorder === undefined ? 0 : changed.backorder) |
-      (clamp ? changed.clamp : 0);
-    const answer = this.#known('changeItem', sku, this.#native.changeItem(bits));
-    return this.#levelSet(sku, answer, `${where}: backorder`, backorder);
+    return this.#items.change(sku, changes, options);
   }
 
   /**
@@ -436,7 +408,7 @@ export class Stock implements Disposable {
     const given = new Options('Stock.configure', changes, ['holdMs']);
     if (!given.has('holdMs')) return;
     this.#staging.hold(given.number('holdMs', 1, holdMsMax));
-    this.#checked(this.#native.configure());
+    checkedAnswer(this.#native.configure());
   }
 
   /**
@@ -445,13 +417,7 @@ export class Stock implements Disposable {
    *   cap, would exceed 4,294,967,295; nothing is changed then.
    */
   restock(sku: number | string, quantity: number): StockCounts {
-    this.#stageSku('restock', sku);
-    this.#stageQuantity('restock', quantity);
-    const answer = this.#known('restock', sku, this.#native.restock());
-    if (answer === 0) {
-      throw optionError('Stock.restock: quantity', totalExpected, quantity, false);
-    }
-    return this.counts(sku);
+    return this.#items.restock(sku, quantity);
   }
 
   /**
@@ -459,9 +425,7 @@ export class Stock implements Disposable {
    * sold or could still be backordered. Returns how many. @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also if there is no such item.
    */
   withdraw(sku: number | string, quantity: number): number {
-    this.#stageSku('withdraw', sku);
-    this.#stageQuantity('withdraw', quantity);
-    return this.#known('withdraw', sku, this.#native.withdraw());
+    return this.#items.withdraw(sku, quantity);
   }
 
   /**
@@ -473,21 +437,12 @@ export class Stock implements Disposable {
    *   exceed 4,294,967,295; nothing is changed then.
    */
   setTotal(sku: number | string, total: number, options?: { readonly clamp?: boolean }): ItemChanged {
-    const where = 'Stock.setTotal';
-    const units = new Options(where, { total }, ['total']).integer('total', 0, u32Max);
-    const clamp = new Options(where, options, ['clamp']).boolean('clamp', false);
-    this.#stageSku('setTotal', sku);
-    this.#staging.quantity(units);
-    const answer = this.#known('setTotal', sku, this.#native.setTotal(clamp ? 1 : 0));
-    return this.#levelSet(sku, answer, `${where}: total`, total);
+    return this.#items.setTotal(sku, total, options);
   }
 
   /** The units of one item now. @throws RangeError (`ERR_SLUICE_OPTION`) if there is no such item. */
   counts(sku: number | string): StockCounts {
-    this.#stageSku('counts', sku);
-    const counts = alive(what, this.#native.counts());
-    if (counts === undefined) throw optionError('Stock.counts: sku', 'the sku of an item', sku, false);
-    return counts;
+    return this.#items.counts(sku);
   }
 
   /**
@@ -562,7 +517,7 @@ export class Stock implements Disposable {
     staging.id(id);
     staging.hold(holdMs);
     for (const [i, { sku, quantity }] of lines.entries()) staging.line(i, sku, quantity);
-    const result = this.#checked(this.#native.reserve(lines.length));
+    const result = checkedAnswer(this.#native.reserve(lines.length));
     if (result === needsUser) {
       throw optionError(`${where}: user`, 'a user (the item has a per-user limit)', undefined, true);
     }
@@ -579,59 +534,8 @@ export class Stock implements Disposable {
       : { ok: false, reason };
   }
 
-  #levelSet(sku: number | string, answer: number, option: string, level: unknown): ItemChanged {
-    if (answer === levelSet.tooMany) throw optionError(option, totalExpected, level, false);
-    const counts = this.counts(sku);
-    return answer === levelSet.done ? { ok: true, counts } : { ok: false, reason: 'units-taken', counts };
-  }
-
-  #addGroup({ name, perUser }: StockGroup): 'added' | 'group-exists' | 'groups-full' {
-    this.#staging.begin();
-    this.#staging.sku(name);
-    this.#staging.perUser(perUser);
-    const answer = this.#checked(this.#native.addGroup());
-    return answer === 0 ? 'added' : answer === 1 ? 'group-exists' : 'groups-full';
-  }
-
-  #add(where: string, item: CheckedItem): 'added' | 'sku-exists' | 'items-full' | 'group-full' {
-    this.#staging.begin();
-    this.#staging.sku(item.sku);
-    this.#staging.quantity(item.quantity);
-    this.#staging.perUser(item.perUser);
-    this.#staging.backorder(item.backorder);
-    this.#staging.shards(item.shards);
-    this.#staging.group(item.group);
-    const answer = this.#checked(this.#native.addItem());
-    if (answer === unknownGroup)
-      throw optionError(`${where}: group`, 'the name of a group', item.group, false);
-    return (['added', 'sku-exists', 'items-full', 'group-full'] as const)[answer] ?? 'items-full';
-  }
-
   #stageReservation(method: string, reservation: unknown): void {
     this.#staging.reservation = checkedReservation(`Stock.${method}: reservation`, reservation);
-  }
-
-  #stageSku(method: string, sku: unknown): void {
-    const checked = checkedSku(`Stock.${method}: sku`, sku);
-    this.#staging.begin();
-    this.#staging.sku(checked);
-  }
-
-  #stageQuantity(method: string, quantity: unknown): void {
-    const given = new Options(`Stock.${method}`, { quantity }, ['quantity']);
-    this.#staging.quantity(given.integer('quantity', 1, u32Max));
-  }
-
-  #known(method: string, sku: unknown, answer: number): number {
-    if (answer === unknownSku) {
-      throw optionError(`Stock.${method}: sku`, 'the sku of an item', sku, false);
-    }
-    return this.#checked(answer);
-  }
-
-  #checked(answer: number): number {
-    if (answer === DISPOSED) throw disposed(what);
-    return answer;
   }
 }
 isOurs(Stock);

@@ -1,0 +1,141 @@
+import { optionError } from '../errors.js';
+import { alive, type NativeStock, type StockCounts } from '../native/index.js';
+import { Options } from '../options.js';
+import { checkedAnswer, type ItemChanged } from './answers.js';
+import { type CheckedItem, checkedChanges, type StockGroup } from './options.js';
+import { checkedGroupName, checkedSku, type StockStaging } from './staging.js';
+
+const what = 'Stock';
+const u32Max = 0xffff_ffff;
+const totalExpected = `a total of at most ${u32Max}, the backorder cap included`;
+
+/** `kUnknownSku` and `kUnknownGroup` in native/addon/stock_functions.cc. */
+const unknownSku = -1;
+const unknownGroup = -2;
+/** The bits of the native `changeItem`. */
+const changed = { perUser: 1, backorder: 2, clamp: 4 };
+/** The numbers of `LevelSet` in native/core/item_table.h. */
+const levelSet = { done: 0, tooMany: 2 };
+
+/** The calls that are about what is on sale. What they promise is documented on `Stock`. */
+export class ItemCalls {
+  readonly #native: NativeStock;
+  readonly #staging: StockStaging;
+
+  constructor(native: NativeStock, staging: StockStaging) {
+    this.#native = native;
+    this.#staging = staging;
+  }
+
+  add(where: string, item: CheckedItem): 'added' | 'sku-exists' | 'items-full' | 'group-full' {
+    this.#staging.begin();
+    this.#staging.sku(item.sku);
+    this.#staging.quantity(item.quantity);
+    this.#staging.perUser(item.perUser);
+    this.#staging.backorder(item.backorder);
+    this.#staging.shards(item.shards);
+    this.#staging.group(item.group);
+    const answer = checkedAnswer(this.#native.addItem());
+    if (answer === unknownGroup)
+      throw optionError(`${where}: group`, 'the name of a group', item.group, false);
+    return (['added', 'sku-exists', 'items-full', 'group-full'] as const)[answer] ?? 'items-full';
+  }
+
+  addGroup({ name, perUser }: StockGroup): 'added' | 'group-exists' | 'groups-full' {
+    this.#staging.begin();
+    this.#staging.sku(name);
+    this.#staging.perUser(perUser);
+    const answer = checkedAnswer(this.#native.addGroup());
+    return answer === 0 ? 'added' : answer === 1 ? 'group-exists' : 'groups-full';
+  }
+
+  changeGroup(name: unknown, changes: unknown): boolean {
+    const where = 'Stock.changeGroup';
+    const group = checkedGroupName(`${where}: name`, name);
+    const perUser = new Options(where, changes, ['perUser']).integer('perUser', 1, u32Max);
+    this.#staging.begin();
+    this.#staging.sku(group);
+    this.#staging.perUser(perUser);
+    return checkedAnswer(this.#native.changeGroup()) === 1;
+  }
+
+  close(sku: unknown): boolean {
+    this.#stageSku('Stock.closeItem', sku);
+    return checkedAnswer(this.#native.closeItem()) === 1;
+  }
+
+  reopen(sku: unknown): boolean {
+    this.#stageSku('Stock.reopenItem', sku);
+    return checkedAnswer(this.#native.reopenItem()) === 1;
+  }
+
+  change(sku: number | string, changes: unknown, options: unknown): ItemChanged {
+    const where = 'Stock.changeItem';
+    const { perUser, backorder } = checkedChanges(where, changes);
+    const clamp = new Options(where, options, ['clamp']).boolean('clamp', false);
+    this.#stageSku(where, sku);
+    this.#staging.perUser(perUser ?? 0);
+    this.#staging.backorder(backorder ?? 0);
+    const bits =
+      (perUser === undefined ? 0 : changed.perUser) |
+      (backorder === undefined ? 0 : changed.backorder) |
+      (clamp ? changed.clamp : 0);
+    const answer = this.#known(where, sku, this.#native.changeItem(bits));
+    return this.#levelSet(sku, answer, `${where}: backorder`, backorder);
+  }
+
+  restock(sku: number | string, quantity: unknown): StockCounts {
+    const where = 'Stock.restock';
+    this.#stageSku(where, sku);
+    this.#stageQuantity(where, quantity);
+    const answer = this.#known(where, sku, this.#native.restock());
+    if (answer === 0) throw optionError(`${where}: quantity`, totalExpected, quantity, false);
+    return this.counts(sku);
+  }
+
+  withdraw(sku: unknown, quantity: unknown): number {
+    const where = 'Stock.withdraw';
+    this.#stageSku(where, sku);
+    this.#stageQuantity(where, quantity);
+    return this.#known(where, sku, this.#native.withdraw());
+  }
+
+  setTotal(sku: number | string, total: unknown, options: unknown): ItemChanged {
+    const where = 'Stock.setTotal';
+    const units = new Options(where, { total }, ['total']).integer('total', 0, u32Max);
+    const clamp = new Options(where, options, ['clamp']).boolean('clamp', false);
+    this.#stageSku(where, sku);
+    this.#staging.quantity(units);
+    const answer = this.#known(where, sku, this.#native.setTotal(clamp ? 1 : 0));
+    return this.#levelSet(sku, answer, `${where}: total`, total);
+  }
+
+  counts(sku: unknown): StockCounts {
+    this.#stageSku('Stock.counts', sku);
+    const counts = alive(what, this.#native.counts());
+    if (counts === undefined) throw optionError('Stock.counts: sku', 'the sku of an item', sku, false);
+    return counts;
+  }
+
+  #levelSet(sku: number | string, answer: number, option: string, level: unknown): ItemChanged {
+    if (answer === levelSet.tooMany) throw optionError(option, totalExpected, level, false);
+    const counts = this.counts(sku);
+    return answer === levelSet.done ? { ok: true, counts } : { ok: false, reason: 'units-taken', counts };
+  }
+
+  #stageSku(where: string, sku: unknown): void {
+    const checked = checkedSku(`${where}: sku`, sku);
+    this.#staging.begin();
+    this.#staging.sku(checked);
+  }
+
+  #stageQuantity(where: string, quantity: unknown): void {
+    const given = new Options(where, { quantity }, ['quantity']);
+    this.#staging.quantity(given.integer('quantity', 1, u32Max));
+  }
+
+  #known(where: string, sku: unknown, answer: number): number {
+    if (answer === unknownSku) throw optionError(`${where}: sku`, 'the sku of an item', sku, false);
+    return checkedAnswer(answer);
+  }
+}
