@@ -63,6 +63,9 @@ export class Finalizer<T> extends FinalizationRegistry<T> {
   }
 }
 
+/** Objects that bear a mark. */
+export class Marks extends (WeakSet as new () => WeakSet<object>) {}
+
 for (const name of ['utf8Write', 'utf8Slice'] as const) {
   const method = Object.getOwnPropertyDescriptor(Buffer.prototype, name) as PropertyDescriptor;
   Object.defineProperty(Octets.prototype, name, method);
@@ -72,6 +75,7 @@ seal(Octets, Uint8Array);
 seal(View, DataView);
 seal(Weak, WeakRef);
 seal(Finalizer, FinalizationRegistry);
+seal(Marks, WeakSet);
 
 /** Arrays over a `Memory`, of which nothing but the elements may be used: their methods can be replaced. */
 export const arrays: {

@@ -1,11 +1,16 @@
 /** The types of a record's fields: what each holds, and the code that checks, writes and reads it. */
 import { optionError, quoted } from '../errors.js';
+import { Marks } from '../memory.js';
 import { isInteger, Options } from '../options.js';
+
+/** As they were when sluice was loaded: what they answer becomes code. */
+const { stringify } = JSON;
+const { freeze } = Object;
 
 /**
  * A field that holds values of type `T` in a fixed number of bytes.
  *
- * The three code properties are JavaScript expressions over a value `v` and a byte position `at`, from which
+ * The code properties give JavaScript expressions over a value `v` and a byte position `at`, from which
  * `record()` compiles an encoder and a decoder specialised to its schema.
  */
 export interface Field<T> {
@@ -21,7 +26,7 @@ export interface Field<T> {
   /** @internal What `check` and `write` get in place of the value; undefined if it has the wrong type. */
   readonly prepare?: (v: string) => string;
   /** @internal True if `v` is acceptable, as far as can be told without writing it. */
-  readonly check: string;
+  readonly check: (v: string) => string;
   /** @internal Writes `v` at `at`. */
   readonly write: (v: string, at: Place) => string;
   /** @internal Whether `write` is false for a value that turns out to be unacceptable. */
@@ -32,12 +37,13 @@ export interface Field<T> {
   readonly __value?: T;
 }
 
-const genuine = new WeakSet<object>();
+const genuine = new Marks();
 
-/** Only what is made here is a field: its properties become code. */
-function made<T>(field: Field<T>): Field<T> {
+/** Only what is made here is a field: its properties, none of them inherited, become code. */
+function made<T>(properties: Field<T>): Field<T> {
+  const field: Field<T> = freeze({ __proto__: null, ...properties });
   genuine.add(field);
-  return Object.freeze(field);
+  return field;
 }
 
 /** @internal */
@@ -56,70 +62,94 @@ export interface Place {
 /** The kinds of number that typed arrays hold, as in the names of `Uint8Array` and `DataView.prototype.getUint8`. */
 export type NumberKind = `${'Uint' | 'Int'}${8 | 16 | 32}` | `${'BigUint' | 'BigInt'}64` | `Float${32 | 64}`;
 
+/** Of how many bytes an element is: the power of two. */
+export const shifts: Readonly<Record<NumberKind, number>> = freeze({
+  Uint8: 0,
+  Int8: 0,
+  Uint16: 1,
+  Int16: 1,
+  Uint32: 2,
+  Int32: 2,
+  Float32: 2,
+  BigUint64: 3,
+  BigInt64: 3,
+  Float64: 3,
+});
+
 function typed<T extends number | bigint>(
   type: string,
   typeOf: 'number' | 'bigint',
   kind: NumberKind,
   accepts: string,
-  check: string,
+  check: (v: string) => string,
 ): Field<T> {
-  const bytes = Number(/\d+$/.exec(kind)?.[0]) / 8;
+  const bytes = 1 << shifts[kind];
   return made({
     type,
     bytes,
     align: bytes,
     accepts,
     typeOf,
-    check: `typeof v === '${typeOf}' && ${check}`,
+    check: (v) => `typeof ${v} === '${typeOf}' && ${check(v)}`,
     write: (v, at) => `${at.element(kind)} = ${v}`,
     read: (at) => `view.get${kind}(${at}, true)`,
   });
 }
 
-function numeric(type: string, kind: NumberKind, accepts: string, check: string): Field<number> {
+function numeric(
+  type: string,
+  kind: NumberKind,
+  accepts: string,
+  check: (v: string) => string,
+): Field<number> {
   return typed(type, 'number', kind, accepts, check);
 }
 
-function big(type: string, kind: NumberKind, accepts: string, check: string): Field<bigint> {
+function big(type: string, kind: NumberKind, accepts: string, check: (v: string) => string): Field<bigint> {
   return typed(type, 'bigint', kind, accepts, check);
 }
 
 /** A whole number from 0 to 255. One byte. */
-export const u8: Field<number> = numeric('u8', 'Uint8', 'a whole number from 0 to 255', '(v & 0xff) === v');
+export const u8: Field<number> = numeric(
+  'u8',
+  'Uint8',
+  'a whole number from 0 to 255',
+  (v) => `(${v} & 0xff) === ${v}`,
+);
 /** A whole number from 0 to 65,535. Two bytes. */
 export const u16: Field<number> = numeric(
   'u16',
   'Uint16',
   'a whole number from 0 to 65535',
-  '(v & 0xffff) === v',
+  (v) => `(${v} & 0xffff) === ${v}`,
 );
 /** A whole number from 0 to 4,294,967,295. Four bytes. */
 export const u32: Field<number> = numeric(
   'u32',
   'Uint32',
   'a whole number from 0 to 4294967295',
-  'v >>> 0 === v',
+  (v) => `${v} >>> 0 === ${v}`,
 );
 /** A whole number from -128 to 127. One byte. */
 export const i8: Field<number> = numeric(
   'i8',
   'Int8',
   'a whole number from -128 to 127',
-  '(v << 24) >> 24 === v',
+  (v) => `(${v} << 24) >> 24 === ${v}`,
 );
 /** A whole number from -32,768 to 32,767. Two bytes. */
 export const i16: Field<number> = numeric(
   'i16',
   'Int16',
   'a whole number from -32768 to 32767',
-  '(v << 16) >> 16 === v',
+  (v) => `(${v} << 16) >> 16 === ${v}`,
 );
 /** A whole number from -2,147,483,648 to 2,147,483,647. Four bytes. */
 export const i32: Field<number> = numeric(
   'i32',
   'Int32',
   'a whole number from -2147483648 to 2147483647',
-  '(v | 0) === v',
+  (v) => `(${v} | 0) === ${v}`,
 );
 /** A whole number from 0 to 2^53 - 1, as a JavaScript number. Eight bytes. */
 export const u53: Field<number> = made({
@@ -128,7 +158,7 @@ export const u53: Field<number> = made({
     'Float64',
     'a whole number from 0 to 9007199254740991',
     // The first part adds nothing but speed: most numbers are u32.
-    '(v >>> 0 === v || v >= 0 && Number.isSafeInteger(v))',
+    (v) => `(${v} >>> 0 === ${v} || ${v} >= 0 && isSafeInteger(${v}))`,
   ),
   write: (v, at) => `${at.element('Float64')} = ${v} + 0`, // + 0: -0 is written as 0
 });
@@ -138,23 +168,29 @@ export const f32: Field<number> = numeric(
   'Float32',
   'a number within the range of a 32-bit float',
   // From this magnitude, half a unit above the largest, a finite number would be rounded to infinity.
-  '(v > -3.4028235677973366e38 && v < 3.4028235677973366e38 || v === Infinity || v === -Infinity)',
+  (v) =>
+    `(${v} > -3.4028235677973366e38 && ${v} < 3.4028235677973366e38 || ${v} === Infinity || ${v} === -Infinity)`,
 );
 /** Any number but NaN. Eight bytes. */
-export const f64: Field<number> = numeric('f64', 'Float64', 'a number other than NaN', 'v === v');
+export const f64: Field<number> = numeric(
+  'f64',
+  'Float64',
+  'a number other than NaN',
+  (v) => `${v} === ${v}`,
+);
 /** A bigint from 0 to 2^64 - 1. Eight bytes. */
 export const u64: Field<bigint> = big(
   'u64',
   'BigUint64',
   'a bigint from 0n to 18446744073709551615n',
-  'v >= 0n && v <= 18446744073709551615n',
+  (v) => `${v} >= 0n && ${v} <= 18446744073709551615n`,
 );
 /** A bigint from -2^63 to 2^63 - 1. Eight bytes. */
 export const i64: Field<bigint> = big(
   'i64',
   'BigInt64',
   'a bigint from -9223372036854775808n to 9223372036854775807n',
-  'v >= -9223372036854775808n && v <= 9223372036854775807n',
+  (v) => `${v} >= -9223372036854775808n && ${v} <= 9223372036854775807n`,
 );
 /** `true` or `false`. One byte. */
 export const bool: Field<boolean> = made({
@@ -162,7 +198,7 @@ export const bool: Field<boolean> = made({
   bytes: 1,
   accepts: 'true or false',
   typeOf: 'boolean',
-  check: `typeof v === 'boolean'`,
+  check: (v) => `typeof ${v} === 'boolean'`,
   write: (v, at) => `${at.element('Uint8')} = ${v} ? 1 : 0`,
   read: (at) => `view.getUint8(${at}) === 1`,
 });
@@ -188,7 +224,7 @@ export function utf8(maxBytes: number): Field<string> {
     bytes: lengthBytes + max,
     accepts: `a well-formed string of at most ${max} bytes of UTF-8`,
     typeOf: 'string',
-    check: `typeof v === 'string'`,
+    check: (v) => `typeof ${v} === 'string'`,
     write: (v, at) => `text.write(${v}, ${at.byte}, ${max})`,
     writeTells: true,
     read: (at) => `text.read(${at})`,
@@ -203,7 +239,7 @@ export function bytes(maxBytes: number): Field<Uint8Array> {
     bytes: lengthBytes + max,
     accepts: `a Uint8Array of at most ${max} bytes`,
     typeOf: 'Uint8Array',
-    check: 'true',
+    check: () => 'true',
     write: (v, at) => `octets.write(${v}, ${at.byte}, ${max})`,
     writeTells: true,
     read: (at) => `octets.read(${at})`,
@@ -224,7 +260,7 @@ export function json<T>(options: { readonly maxBytes: number }): Field<T> {
     accepts: `a value with at most ${max} bytes of JSON`,
     typeOf: 'JSON',
     prepare: (v) => `jsonText(${v})`,
-    check: 'v !== undefined',
+    check: (v) => `${v} !== undefined`,
     write: (v, at) => `text.write(${v}, ${at.byte}, ${max})`,
     writeTells: true,
     read: (at) => `JSON.parse(text.read(${at}))`,
@@ -238,13 +274,13 @@ export function oneOf<const Choices extends readonly string[]>(...choices: Choic
   if (!valid || choices.length < 1 || choices.length > 255) {
     throw optionError('oneOf', '1 to 255 different strings', choices, true);
   }
-  const list = JSON.stringify(choices);
+  const list = stringify(choices);
   return made({
     type: `oneOf(${list.slice(1, -1)})`,
     bytes: 1,
     accepts: `one of ${choices.map(quoted).join(',')}`,
     typeOf: 'string',
-    check: `${list}.includes(v)`,
+    check: (v) => `${list}.includes(${v})`,
     write: (v, at) => `${at.element('Uint8')} = ${list}.indexOf(${v})`,
     read: (at) => `${list}[view.getUint8(${at})]`,
   });

@@ -2,7 +2,8 @@ import { Buffer } from 'node:buffer';
 import { isUint8Array } from 'node:util/types';
 import { constructorError, fieldError, isOurs, optionError, quoted, recordError } from '../errors.js';
 import { arrays, View } from '../memory.js';
-import { type Field, isField, type NumberKind, type Place } from './fields.js';
+import { isSafeInteger } from '../options.js';
+import { type Field, isField, type NumberKind, type Place, shifts } from './fields.js';
 import { OctetsCodec } from './octets.js';
 import { jsonText, TextCodec } from './text.js';
 
@@ -31,11 +32,23 @@ type CodecFactory<T> = (
   octets: OctetsCodec,
   text: TextCodec,
   toJsonText: typeof jsonText,
+  safeInteger: typeof isSafeInteger,
   fail: (field: string, value: unknown, prepared?: unknown) => Error,
 ) => Codec<T>;
 
 const maker: unique symbol = Symbol('record');
-const parameters = ['buffer', 'view', 'arrays', 'octets', 'text', 'jsonText', 'fail'];
+
+/**
+ * As they were when sluice was loaded. A codec's code reaches memory, so nothing that a program can replace may have a
+ * say in it: neither these, nor a method or an iterator of a prototype.
+ */
+const Compiled = Function;
+const { stringify } = JSON;
+const { defineProperty: define, freeze, keys } = Object;
+const kinds = freeze(keys(shifts) as NumberKind[]);
+const strictestFirst = freeze([8, 4, 2, 1]);
+
+type Fields = Readonly<Record<string, Field<unknown>>>;
 
 /** A codec over `buffer`. For lib/ alone: not to be replaced in, or reached from, a record. */
 export let codecOf: <T>(record: RecordType<T>, buffer: ArrayBuffer) => Codec<T>;
@@ -54,14 +67,14 @@ export class RecordType<T> {
   constructor(fields: Readonly<Record<string, Field<unknown>>>, by?: typeof maker) {
     // The fields become code: record() has looked at them.
     if (by !== maker) throw constructorError('RecordType', 'record()');
-    this.fields = Object.freeze({ ...fields });
-    const { offsets, bytes } = layOut(this.fields);
-    this.bytes = Math.ceil(bytes / 8) * 8;
-    this.#offsets = offsets;
+    this.fields = fields;
+    const { offsets, bytes } = layOut(fields);
+    this.bytes = bytes;
+    this.#offsets = new Map(Object.entries(offsets));
     const signature = Object.entries(fields).map(([name, { type }]) => `${JSON.stringify(name)}:${type}`);
     this.schema = fnv1a64(signature.join(','));
-    this.#factory = compile<T>(this.fields, offsets, this.bytes);
-    Object.freeze(this);
+    this.#factory = compile<T>(fields, offsets, bytes);
+    freeze(this);
   }
 
   /** Only what was made here, whatever its prototype says. */
@@ -99,6 +112,7 @@ export class RecordType<T> {
       new OctetsCodec(buffer),
       new TextCodec(buffer),
       jsonText,
+      isSafeInteger,
       fail,
     );
   }
@@ -124,33 +138,38 @@ export type ValuesOf<F extends Record<string, Field<unknown>>> = {
  */
 export function record<F extends Record<string, Field<unknown>>>(fields: F): RecordType<ValuesOf<F>> {
   const isObject = typeof fields === 'object' && fields !== null && !Array.isArray(fields);
-  if (!isObject || Object.keys(fields).length === 0) {
-    throw optionError('record', 'an object with at least one field', fields, true);
-  }
-  for (const [name, field] of Object.entries(fields)) {
+  const given: Fields = freeze({ ...(isObject ? fields : {}) });
+  const names = keys(given);
+  if (names.length === 0) throw optionError('record', 'an object with at least one field', fields, true);
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i] as string;
     if (name === '__proto__' || name === 'toObject' || name === '') {
       throw optionError('record', 'a field name other than "", "__proto__" and "toObject"', name, true);
     }
+    const field = given[name];
     if (!isField(field)) {
       throw optionError(`record: field ${quoted(name)}`, 'a field type such as u32 or utf8(24)', field, true);
     }
   }
-  return new RecordType<ValuesOf<F>>(fields, maker);
+  return new RecordType<ValuesOf<F>>(given, maker);
 }
 
 /** Where each field begins: those of the strictest alignment first, so that all are aligned without gaps. */
-function layOut(fields: Readonly<Record<string, Field<unknown>>>): {
-  offsets: ReadonlyMap<string, number>;
-  bytes: number;
-} {
-  const offsets = new Map<string, number>();
+function layOut(fields: Fields): { offsets: Readonly<Record<string, number>>; bytes: number } {
+  const names = keys(fields);
+  const offsets: Record<string, number> = {};
   let bytes = 0;
-  const strictestFirst = Object.entries(fields).sort(([, a], [, b]) => (b.align ?? 1) - (a.align ?? 1));
-  for (const [name, field] of strictestFirst) {
-    offsets.set(name, bytes);
-    bytes += field.bytes;
+  for (let a = 0; a < strictestFirst.length; a++) {
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i] as string;
+      const field = fields[name] as Field<unknown>;
+      if ((field.align ?? 1) !== strictestFirst[a]) continue;
+      // Not by assignment, which a setter of that name on Object.prototype would get.
+      define(offsets, name, { value: bytes, enumerable: true });
+      bytes += field.bytes;
+    }
   }
-  return { offsets, bytes };
+  return { offsets, bytes: bytes + (-bytes & 7) };
 }
 
 /**
@@ -160,44 +179,52 @@ function layOut(fields: Readonly<Record<string, Field<unknown>>>): {
  * was measured.
  */
 function compile<T>(
-  fields: Readonly<Record<string, Field<unknown>>>,
-  offsets: ReadonlyMap<string, number>,
+  fields: Fields,
+  offsets: Readonly<Record<string, number>>,
   recordBytes: number,
 ): CodecFactory<T> {
-  const kinds = new Set<NumberKind>();
-  const values: string[] = [];
-  const encode: string[] = [];
-  const object: string[] = [];
-  const getters: string[] = [];
-  for (const [i, [name, field]] of Object.entries(fields).entries()) {
-    const key = JSON.stringify(name);
-    const offset = offsets.get(name) as number; // every field has one
-    values.push(`v${i} = record[${key}]`);
-    if (field.prepare !== undefined) values.push(`p${i} = ${field.prepare(`v${i}`)}`);
+  const names = keys(fields);
+  const used: Partial<Record<NumberKind, true>> & { __proto__: null } = { __proto__: null };
+  let values = '';
+  let encode = '';
+  let object = '';
+  let getters = '';
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i] as string;
+    const field = fields[name] as Field<unknown>;
+    const key = stringify(name);
+    const offset = offsets[name] as number; // every field has one
+    const comma = i === 0 ? '' : ', ';
+    values += `${comma}v${i} = record[${key}]`;
+    if (field.prepare !== undefined) values += `, p${i} = ${field.prepare(`v${i}`)}`;
     const v = `${field.prepare === undefined ? 'v' : 'p'}${i}`;
     const place: Place = {
       byte: `at + ${offset}`,
       element: (kind) => {
-        kinds.add(kind);
-        const bytes = Number(/\d+$/.exec(kind)?.[0]) / 8;
-        return `as${kind}[(at >>> ${Math.log2(bytes)}) + ${offset / bytes}]`;
+        used[kind] = true;
+        return `as${kind}[(at >>> ${shifts[kind]}) + ${offset / 2 ** shifts[kind]}]`;
       },
     };
     const write = field.write(v, place);
     const failed = `throw fail(${key}, v${i}, ${v})`;
-    encode.push(`if (!(${field.check.replaceAll(/\bv\b/g, v)})) ${failed};`);
-    encode.push(field.writeTells ? `if (!${write}) ${failed};` : `${write};`);
-    object.push(`${key}: ${field.read(`at + ${offset}`)}`);
-    getters.push(`get [${key}]() { return ${field.read(`shownAt + ${offset}`)}; }`);
+    encode += `if (!(${field.check(v)})) ${failed};\n`;
+    encode += field.writeTells ? `if (!${write}) ${failed};\n` : `${write};\n`;
+    object += `${comma}${key}: ${field.read(`at + ${offset}`)}`;
+    getters += `get [${key}]() { return ${field.read(`shownAt + ${offset}`)}; },\n`;
+  }
+  let asKinds = '';
+  for (let i = 0; i < kinds.length; i++) {
+    const kind = kinds[i] as NumberKind;
+    if (used[kind]) asKinds += `const as${kind} = new arrays.${kind}Array(buffer);\n`;
   }
   // Stands in the loop too: as a function it would be too long for V8 to inline.
   const body = `
       if (typeof record !== 'object' || record === null) throw fail('', record);
       // All values first: a getter or toJSON of the record may push another one through the same buffer.
-      const ${values.join(', ')};
-      ${encode.join('\n')}`;
+      const ${values};
+      ${encode}`;
   const source = `'use strict';
-    ${[...kinds].map((kind) => `const as${kind} = new arrays.${kind}Array(buffer);`).join('\n')}
+    ${asKinds}
     let shown;
     let shownAt = 0;
     // The fields are its own, so that they are copied with it. With a prototype of its own, so that V8 does not take
@@ -208,7 +235,7 @@ function compile<T>(
           toObject() { return decode(shownAt); },
           [Symbol.for('nodejs.util.inspect.custom')]() { return decode(shownAt); },
         },
-        ${getters.join(',\n')}
+        ${getters}
       });
     }
     function encode(record, at) {
@@ -221,9 +248,19 @@ function compile<T>(
         ${body}
       }
     }
-    function decode(at) { return { ${object.join(', ')} }; }
+    function decode(at) { return { ${object} }; }
     return { encode, encodeMany, decode, view: show, move(at) { shownAt = at; } };`;
-  return new Function(...parameters, source) as CodecFactory<T>;
+  return new Compiled(
+    'buffer',
+    'view',
+    'arrays',
+    'octets',
+    'text',
+    'jsonText',
+    'isSafeInteger',
+    'fail',
+    source,
+  ) as CodecFactory<T>;
 }
 
 /** FNV-1a, 64 bits (G. Fowler, L. C. Noll, K.-P. Vo). */

@@ -13,6 +13,10 @@ describe.each(nodes)('what code beside sluice can do to it, Node.js $name', ({ n
     expectEnded(await run(program('patched'), [], { node }), 0);
   });
 
+  it('has no say in the code of a record, whatever it has replaced when that is made', async () => {
+    expectEnded(await run(program('compiled'), [], { node }), 0);
+  });
+
   it('cannot be told that a gate has another limiter than it was made with', async () => {
     expectEnded(await run(program('keyed'), [], { node }), 0);
   });
