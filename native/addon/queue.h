@@ -32,11 +32,14 @@ struct SharedQueue : SharedObject {
   Segment segment;
   QueueShape shape;
   ClockSource time;
-  Bell bell;                       // the consumer's
-  Bells bells;                     // of attachments that wait for room or want to hear of the end
-  std::atomic<bool> gated{false};  // a gate feeds it: a queue has at most one
+  Bell bell;    // the consumer's
+  Bells bells;  // of attachments that wait for room or want to hear of the end
+  // A gate feeds it: a queue has at most one. The exchange of the next gate acquires what the end of the last one
+  // releases: its orders are cleared.
+  std::atomic<bool> gated{false};
 
-  // Of a queue with a gate: one tag per slot. nullptr until there is a gate.
+  // Of a queue with a gate: one tag per slot. nullptr until there is a gate. REL in open_gate() pairs with ACQ of each
+  // load: the tags are made before they are found.
   std::atomic<OrderTag*> tags{nullptr};
   // Throws std::bad_alloc, and then there is none.
   void open_gate(OrderReturns* returns) {

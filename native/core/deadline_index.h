@@ -157,7 +157,7 @@ class DeadlineIndex {
       std::uint64_t word = at.load(std::memory_order_seq_cst);
       if (word <= word_of(bound, true)) [[likely]]
         return;  // its bound is no later
-      // SC word: pairs with the load in look_at(), of a look that marks a word above this one later.
+      // SC word: pairs with the load in read(), of a look that marks a word above this one later.
       if (at.compare_exchange_weak(word, word_of(bound, looking(word)), std::memory_order_seq_cst,
                                    std::memory_order_relaxed)) {
         return;
@@ -181,13 +181,13 @@ class DeadlineIndex {
   // Takes the mark away: no hold that is left below is due before `bound`.
   static void finish(AtomicU64& at, std::uint64_t bound) noexcept {
     std::uint64_t word = at.load(std::memory_order_relaxed);
-    // REL word: pairs with the loads in look_at() and due(): what has expired below is seen.
+    // REL word: pairs with the loads in read() and due(): what has expired below is seen.
     while (!at.compare_exchange_weak(word, word_of(std::min(bound_in(word), bound), false),
                                      std::memory_order_release, std::memory_order_relaxed)) {
     }
   }
 
-  // What a look is told of a word below one that it has marked.
+  // A word below one that this look has marked.
   static std::uint64_t read(const AtomicU64& below) noexcept {
     // SC word: pairs with the CAS in lower() and with REL in finish().
     return below.load(std::memory_order_seq_cst);

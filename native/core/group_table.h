@@ -1,8 +1,8 @@
 // Groups of items that share a limit per user: of all items of a group together one user can hold or have bought so many.
 //
-// A group has no counts of its own. What a user has of it is the sum of what he has of its items, so whatever returns
-// units to a user's count returns them to the group. For the sum not to grow between the look and the step that adds,
-// those who add for one user do so one at a time, under one of some locks that the user's key chooses.
+// A group has no counts of its own. What a user has of it is the sum of what the user has of its items, so whatever
+// returns units to a user's count returns them to the group. For the sum not to grow between the look and the step that
+// adds, threads that add for one user do so one at a time, under one of some locks that the user's key chooses.
 #pragma once
 
 #include <atomic>
@@ -77,13 +77,13 @@ class GroupTable {
   template <class Count>
   static std::uint64_t sum(const Group& group, Count&& count) noexcept {
     std::uint64_t sum = 0;
-    // ACQ members: pairs with REL in join(). Who has found an item finds it here.
+    // ACQ members: pairs with REL in join(). A thread that has found an item finds it here.
     const std::uint32_t members = group.members.load(std::memory_order_acquire);
     for (std::uint32_t i = 0; i < members; ++i) sum += count(group.items[i]);
     return sum;
   }
 
-  // The lock of those who add for a user with this hash.
+  // The lock under which threads add for a user with this hash.
   SpinLock<>& lock_of(std::uint64_t hash) const noexcept { return locks_[hash % kLocks].lock; }
 
   Group& operator[](std::uint32_t number) const noexcept { return groups_[number]; }

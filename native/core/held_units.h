@@ -8,7 +8,7 @@
 
 namespace sluice {
 
-// Its caller alone may resolve or change the reservation.
+// For the one thread that may resolve or change the reservation now.
 class HeldUnits {
  public:
   // `head`: the first slot of the reservation `id`, of which nothing is freed yet.
@@ -27,7 +27,7 @@ class HeldUnits {
     } else {
       memory_.items.sold_uncounted(memory_.items[line.item.load(std::memory_order_relaxed)], units);
     }
-    // REL sold: pairs with ACQ in read_record(): who finds these units bought finds them counted as such.
+    // REL sold: pairs with ACQ in RecordReader::copy(): a return that finds these units bought finds them counted as such.
     line.sold.fetch_add(units, std::memory_order_release);
     memory_.move(MovementKind::kConfirmed, slot, id_, units, user_, now_);
   }

@@ -1,7 +1,8 @@
 // The quantities of a held reservation changed: more units are taken as a reservation takes them, fewer are put back.
 //
-// The reservation is `changing` meanwhile: nobody else resolves, changes or expires it, and whoever wants to waits. What
-// is waited for here (the lock of an item or of a user of a group) is never held by one who waits for a reservation.
+// The reservation is `changing` meanwhile: no other thread resolves, changes or expires it; one that wants to waits. What
+// is waited for here (the lock of an item or of a user of a group) is never held by a thread that waits for a reservation.
+// Accesses to its lines are relaxed: begin_change() acquires what the last change released in end_change().
 #pragma once
 
 #include <algorithm>
@@ -138,7 +139,7 @@ class HoldChanger {
           if (same != kNoSlot) {
             std::atomic<std::uint32_t>& quantity = table[same].quantity;
             quantity.store(quantity.load(std::memory_order_relaxed) + units, std::memory_order_relaxed);
-            // Of a line that held nothing the entry may be another's by now.
+            // The entry of a line that held nothing may be another pair's by now.
             table[same].user_entry.store(entry, std::memory_order_relaxed);
             table.free_slot(slot);
             return;

@@ -1,7 +1,7 @@
 // The client ids already answered, so that asking again with the same id gives the same answer.
 //
 // Buckets of 17 entries; an id lives in its home, the bucket that its keyed hash names. An entry is of an id that was
-// admitted (its answer is a reservation, of whatever phase by now) or of one that was refused. Who makes room:
+// admitted (its answer is a reservation, of whatever phase by now) or of one that was refused. What makes room:
 //
 //   for an admitted id   a free entry or the oldest refused one, as long as fewer than 16 are of admitted ids; else the
 //                        oldest admitted one whose reservation is not held any more; else the 17th entry; else, where
@@ -12,12 +12,12 @@
 // admitted id takes before it must. Nothing that is held is ever forgotten.
 //
 // There are twice as many entries as `capacity` in homes, so that a home is full of held ids only by bad luck (one in
-// 270 at `capacity` held ids), and one spill bucket for 16 homes, which is full by worse luck than anybody has: see
+// 270 at `capacity` held ids), and one spill bucket for 16 homes, which is full by chance in practically no table: see
 // docs/guarantees.md. A home counts what it has in spill buckets; one with nothing there is all that is looked at.
 //
 // A bucket is locked while one id in it is decided: a few hundred nanoseconds of native code that calls nothing
 // and cannot be interrupted by JavaScript. The home first, then the spill bucket, so nobody waits in a circle. A thread
-// that finds a bucket locked for longer (its holder was preempted) is told so instead of waiting.
+// that finds a bucket locked for longer (its holder was preempted) says so (locked(), kBusy) instead of waiting.
 //
 //   bucket:  | clock, spilled, lock | ids[17] | answers[17] | bodies[17] | ages[17] |
 #pragma once
@@ -86,7 +86,8 @@ class IdTable {
       if (way_ != kWays) {
         bucket_ = home_;
       } else if (home.spilled.load(std::memory_order_relaxed) != 0) {
-        // Relaxed: it grows under the lock of the home. Who finds a count that has fallen meanwhile looks in vain.
+        // Relaxed: it grows under the lock of the home. A thread that finds a count that has fallen meanwhile looks in
+        // vain.
         if (!lock_spill()) {
           unlock_all();
           return;

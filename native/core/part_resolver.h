@@ -1,7 +1,8 @@
 // A part of a reservation confirmed or cancelled.
 //
-// The reservation is `changing` meanwhile: nobody else resolves, changes or expires it, and whoever wants to waits. It
-// is held again afterwards, or resolved if nothing is left of it.
+// The reservation is `changing` meanwhile: no other thread resolves, changes or expires it; one that wants to waits. It
+// is held again afterwards, or resolved if nothing is left of it. Accesses to its lines are relaxed: begin_change()
+// acquires what the last change released in end_change().
 #pragma once
 
 #include <cstdint>

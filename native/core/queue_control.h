@@ -35,10 +35,11 @@ struct QueueControl {
   Shedding shedding;
   std::uint64_t measured[kLanesMax];  // by lane: the first position whose wait is not in `waits` yet
   Histogram waits;
-  // Of a queue that overwrites: whoever moves a head has it, and with it all that only the consumer writes elsewhere.
+  // Of a queue that overwrites: a thread that moves a head holds it, and may then write what elsewhere only the consumer
+  // writes.
   alignas(kCacheLine) SpinLock<> front;
 
-  // By who has `front`: makes room in a lane for a newer record. `depth`: of all lanes.
+  // Makes room in a lane for a newer record. The caller holds `front`. `depth`: of all lanes.
   void drop_oldest(Ring<>& ring, std::uint32_t lane, std::uint64_t depth) noexcept {
     // Relaxed: they count, and one writes at a time.
     if (high_water.load(std::memory_order_relaxed) < depth)

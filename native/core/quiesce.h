@@ -18,7 +18,7 @@
 
 namespace sluice {
 
-// While it lives, nobody else changes what `quiesce` guards.
+// While it lives, no other thread changes what `quiesce` guards.
 template <class Quiesce>
 class Paused {
  public:

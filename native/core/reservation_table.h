@@ -130,7 +130,7 @@ class ReservationTable {
   std::uint32_t take_slot() noexcept { return free_.take(); }
   void free_slot(std::uint32_t slot) noexcept { free_.put(slot); }
 
-  // A taken slot begins a new use: whoever reads what stood in it finds it gone from now on.
+  // A taken slot begins a new use: a reader of what stood in it finds it gone from now on.
   void begin_use(std::uint32_t slot) noexcept {
     Reservation& reservation = slots_[slot];
     auto generation = static_cast<std::uint32_t>(reservation.state.load(std::memory_order_relaxed) >> 32) + 1;
@@ -139,8 +139,8 @@ class ReservationTable {
     reservation.state.store(state_of(generation, Phase::kLine), std::memory_order_relaxed);
     // Relaxed, no compare and swap: a return that came first has taken its units, a later one finds another generation.
     reservation.sold.store(std::uint64_t{generation} << 32, std::memory_order_relaxed);
-    // Pairs with the fences of those who read a record: who reads what is written to the slot from now on finds its
-    // state and its generation changed.
+    // Pairs with the acquire fences of standing() and RecordReader: a reader of what is written to the slot from now on
+    // finds its state and its generation changed.
     std::atomic_thread_fence(std::memory_order_release);
   }
 
@@ -239,20 +239,21 @@ class ReservationTable {
                                                       std::memory_order_relaxed);
   }
 
-  // Held (in the state seen), and nobody else resolves or changes it until end_change(); false if the state is another
-  // by now.
+  // Held (in the state seen), and no other thread resolves or changes it until end_change(); false if the state is
+  // another by now.
   bool begin_change(std::uint32_t slot, std::uint64_t seen) noexcept {
-    // ACQ state: what is read of the fields is the last change's.
+    // ACQ state: pairs with REL in hold() and end_change(): the fields are the last change's.
     const bool begun = slots_[slot].state.compare_exchange_strong(
         seen, with_phase(seen, Phase::kChanging), std::memory_order_acquire, std::memory_order_relaxed);
-    // Pairs with the fences of those who read a record: who reads what is written from now on finds the state changed.
+    // Pairs with the acquire fences of standing() and RecordReader: a reader of what is written from now on finds the
+    // state changed.
     std::atomic_thread_fence(std::memory_order_release);
     return begun;
   }
   // What it is after the change that began in the state `seen`: held, or resolved; the caller then owes the slots to the
   // free list.
   void end_change(std::uint32_t slot, std::uint64_t seen, Phase phase) noexcept {
-    // REL state: pairs with ACQ in state(). A new version: who saw the old deadline as due cannot resolve.
+    // REL state: pairs with ACQ in state(). A new version: a thread that saw the old deadline as due cannot resolve.
     const std::uint64_t version = ((seen >> 8) + 1) & 0xffffff;
     slots_[slot].state.store((seen >> 32 << 32) | version << 8 | static_cast<std::uint64_t>(phase),
                              std::memory_order_release);

@@ -8,8 +8,8 @@
 
 namespace sluice {
 
-// Of items that have, or had, a limit: others count nobody. Relaxed: a limit is as good as the moment at which it is
-// looked at.
+// Only for items that have, or had, a limit: others count no users. Relaxed: a limit holds for the moment at which it is
+// read.
 class UserLimits {
  public:
   // What count() would refuse now. Writes nothing.

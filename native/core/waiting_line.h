@@ -150,7 +150,7 @@ class WaitingLine {
     return waiting;
   }
 
-  // Whether this is a waiter of `owner`, who alone may speak of it: nobody else frees its place.
+  // Whether this is a waiter of `owner`, which alone frees its place.
   bool is_of(std::uint32_t index, std::uint64_t owner) const noexcept {
     control_->lock.lock();
     const bool is = waiter(index).owner == owner &&
