@@ -108,6 +108,26 @@ describe('orders that a consumer had in hand when it ended', () => {
     expect(all.limiter.stats().inFlight).toBe(0);
   });
 
+  it('come again when the handler had resolved the reservation alone: the order is decided by its hold', async () => {
+    const { gate, queue, stock } = open(2);
+    const other = Gate.attach(Order, gate.handle);
+    const consumed = other.consume(({ id }, { reservation }) => {
+      if (id === 1n) return;
+      stock.confirm(reservation as bigint);
+      other[Symbol.dispose]();
+    });
+    await expect(consumed).rejects.toMatchObject({ code: 'ERR_SLUICE_DISPOSED' });
+    other.queue[Symbol.dispose]();
+    queue.close();
+    const seen: unknown[] = [];
+    await gate.consume(({ id }, hold) => void seen.push([Number(id), hold.deliveries, hold.confirm()]));
+    expect(seen).toEqual([
+      [0, 2, 'already-confirmed'],
+      [1, 1, 'confirmed'],
+    ]);
+    expect(stock.counts(1)).toMatchObject({ sold: 2, reserved: 0 });
+  });
+
   it('are not decided by a hold of the dead consumer once the next one has them', async () => {
     const all = open(1);
     const holds: Hold[] = [];
