@@ -36,9 +36,9 @@ export interface GateOptions<T> {
    */
   readonly maxInHand?: number;
   /**
-   * Make all of its memory resident now (not its parts'), so that no lack of it shows later: a system that has too little refuses it or
-   * ends the process at creation. Takes some tenths of a second for each gigabyte. Default: false; the address space is
-   * taken at creation, and a page becomes resident when it is first written.
+   * Make all of its memory resident now (not its parts'), so that no lack of it shows later: a system that has too
+   * little refuses it or ends the process at creation. Takes some tenths of a second for each gigabyte. Default: false;
+   * the address space is taken at creation, and a page becomes resident when it is first written.
    */
   readonly commit?: boolean;
 }

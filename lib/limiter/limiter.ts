@@ -163,7 +163,8 @@ export class Limiter implements Disposable {
   /**
    * Whether one more (or `cost` more: 1 to 2^32 - 1) is allowed now; if so, it is charged, and what the depth tier
    * counts is held until `release(cost, key)`, by whichever thread has done the work: a thread that ends without it
-   * leaves it held (a decision of `tryAcquire` does not). One native call; allocates nothing. `key` is needed if the limiter has keys, and must be undefined if not.
+   * leaves it held (a decision of `tryAcquire` does not). One native call; allocates nothing. `key` is needed if the
+   * limiter has keys, and must be undefined if not.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) for a bad cost or key.
    */
   allow(key?: Key, cost = 1): boolean {
@@ -193,8 +194,9 @@ export class Limiter implements Disposable {
    *
    * Answers a refusal at once, without waiting, if `timeoutMs` cannot be met whatever happens but a change of
    * limits (counting those who wait before it), if the cost exceeds a tier, or ('waiting-line') if `maxWaiting` wait
-   * already (of keys for which there is no place: if as many of them are blocked or wait as may be); and later, when `timeoutMs` is over or a changed limit has put it out of reach. A wait for the depth of
-   * a queue looks at it every 5 ms.
+   * already (of keys for which there is no place: if as many of them are blocked or wait as may be); and later, when
+   * `timeoutMs` is over or a changed limit has put it out of reach. A wait for the depth of a queue looks at it every 5
+   * ms.
    * @throws (rejects) the signal's reason on abort: nothing remains charged; TypeError, RangeError
    *   (`ERR_SLUICE_OPTION`); SluiceError `ERR_SLUICE_DISPOSED` if the limiter is disposed of in this thread meanwhile.
    */

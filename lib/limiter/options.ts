@@ -42,7 +42,8 @@ export interface LimiterOptions {
    *   and refuses for itself, until an interval is better;
    * - `queue` stands: all through the interval there was something in it that had waited longer than `maxQueueWaitMs`
    *   (0.001 to 3,600,000), be its consumer slow or gone. Measured when somebody asks, for all threads, and over at
-   *   most a quarter of the shorter of both times after nothing waits so long any more. Of a queue with lanes, the one that waits the longest counts.
+   *   most a quarter of the shorter of both times after nothing waits so long any more. Of a queue with lanes, the one
+   *   that waits the longest counts.
    */
   readonly adaptive?: {
     readonly maxEventLoopDelayMs?: number;

@@ -55,8 +55,8 @@ export class Batcher<T> implements Disposable {
   /**
    * Gathers a record. False if the queue has no room for it.
    * @throws TypeError, RangeError (`ERR_SLUICE_FIELD`) naming a field with a bad value; SluiceError
-   *   `ERR_SLUICE_CLOSED` if the queue is closed and the room taken before is used up, `ERR_SLUICE_DISPOSED`; `ERR_SLUICE_REENTRANT` from within a getter
-   *   of a record that is being gathered.
+   *   `ERR_SLUICE_CLOSED` if the queue is closed and the room taken before is used up, `ERR_SLUICE_DISPOSED`;
+   *   `ERR_SLUICE_REENTRANT` from within a getter of a record that is being gathered.
    */
   push(value: T): boolean {
     if (this.#encoding || this.#disposed) throw this.#unusable();

@@ -59,8 +59,8 @@ const pinned = new Set<Queue<unknown>>();
  * with lanes, within each lane.
  *
  * The memory is reserved at creation and never grows (see the option `commit`). An object belongs to the thread that
- * made it; other threads attach by its `handle`. A thread lets go of the queue when it ends, on `dispose`, or, if the handle was never
- * read, when the object is garbage collected; the memory goes with the last thread that does.
+ * made it; other threads attach by its `handle`. A thread lets go of the queue when it ends, on `dispose`, or, if the
+ * handle was never read, when the object is garbage collected; the memory goes with the last thread that does.
  */
 export class Queue<T> implements Disposable, AsyncDisposable {
   readonly record: RecordType<T>;
@@ -269,10 +269,11 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   /**
    * Calls `visit` with the records in the queue, oldest first, at most `max` of them (default: as many as the queue
    * can hold, so that it ends however fast others push), and returns how many. The view is reused: it is good until
-   * `visit` returns; `toObject()`, `{ ...view }` and `structuredClone(view)` copy. Allocates nothing. A record leaves the queue after its visit, at the latest
-   * with the end of its batch of 64; if `visit` throws, the record it was called with is gone and the others stay.
-   * With `ttlMs`, deadlines are looked at again after a visit that took more than 0.1 ms. `visit` must not consume
-   * from this queue.
+   * `visit` returns; `toObject()`, `{ ...view }` and `structuredClone(view)` copy. Allocates nothing. A record leaves
+   * the queue after its visit, at the latest with the end of its batch of 64; the last of `max`, and each record of a
+   * queue that overwrites, leaves it before. If `visit` throws, the record it was called with is gone and the others
+   * stay. With `ttlMs`, deadlines are looked at again after a visit that took more
+   * than 0.1 ms. `visit` must not consume from this queue.
    * @throws as `tryPop`; whatever `visit` throws.
    */
   drain(visit: (record: RecordView<T>) => void, max: number = this.capacity * this.lanes): number {
@@ -394,7 +395,10 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     return alive(what, this.#native.stats());
   }
 
-  /** Calls `listener` on an event: see `QueueEvents`. @throws TypeError (`ERR_SLUICE_OPTION`), SluiceError (`ERR_SLUICE_MEMORY`). */
+  /**
+   * Calls `listener` on an event: see `QueueEvents`. @throws TypeError (`ERR_SLUICE_OPTION`), SluiceError
+   * (`ERR_SLUICE_MEMORY`).
+   */
   on<Name extends keyof QueueEvents<T>>(
     event: Name,
     listener: (...values: QueueEvents<T>[Name]) => void,

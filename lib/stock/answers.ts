@@ -111,7 +111,9 @@ export type Resolution =
 export type ReturnResolution =
   /** The units are on sale again. */
   | 'returned'
-  /** All of the reservation has been returned before, or a part of what was asked for, by user; nothing is returned now. */
+  /**
+   * All of the reservation has been returned before, or a part of what was asked for, by user; nothing is returned now.
+   */
   | 'already-returned'
   /** There is no such purchase: nothing of the reservation is sold, or the user has not bought as much. */
   | 'not-bought'

@@ -2,7 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { withJson } from '../json.js';
 import { DISPOSED, type NativeMovement, type NativeStock } from '../native/index.js';
 
-/** A change of stock: see `Stock.movements`. In JSON its bigints are decimal strings; a user up to 2^53 - 1 is a number. */
+/**
+ * A change of stock: see `Stock.movements`. In JSON its bigints are decimal strings; a user up to 2^53 - 1 is a number.
+ */
 export interface Movement {
   readonly kind: /** An item, with its first units. */
     | 'added'

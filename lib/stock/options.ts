@@ -47,9 +47,10 @@ export interface StockOptions {
    */
   readonly maxReservations?: number;
   /**
-   * Pairs of a user and an item with a per-user limit, or in a group, of which units are held or bought: 1 to 67,108,864. One more is
-   * refused: 'users-full'. A pair costs 59 to 119 bytes. Default: as many as the limited items of `items` have units
-   * and can be backordered, as no more users can have one, but at least 65,536 and at most 262,144. For more later: `Stock.restore`.
+   * Pairs of a user and an item with a per-user limit, or in a group, of which units are held or bought: 1 to
+   * 67,108,864. One more is refused: 'users-full'. A pair costs 59 to 119 bytes. Default: as many as the limited items
+   * of `items` have units and can be backordered, as no more users can have one, but at least 65,536 and at most
+   * 262,144. For more later: `Stock.restore`.
    */
   readonly maxUsers?: number;
   /**

@@ -3,7 +3,9 @@ import { optionError } from '../errors.js';
 import { arrays, Memory, Octets } from '../memory.js';
 import { isInteger, isSafeInteger } from '../options.js';
 
-/** A whole number (0 to 2^53 - 1), a bigint (0n to 2^64 - 1) or a text. `1` and `1n` are the same key, `'1'` is another. */
+/**
+ * A whole number (0 to 2^53 - 1), a bigint (0n to 2^64 - 1) or a text. `1` and `1n` are the same key, `'1'` is another.
+ */
 export type LedgerKey = number | bigint | string;
 
 /** The most octets of UTF-8 that a text can have; `kSkuTextMax` and `LedgerUser::kTextMax` in native/core. */

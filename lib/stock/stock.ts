@@ -71,7 +71,8 @@ export interface CartOptions {
   /**
    * Who: a whole number from 0 to 2^53 - 1, a bigint from 0n to 2^64 - 1, or a text of 1 to 64 bytes of UTF-8. `1` and
    * `1n` are the same user, `'1'` is another. Needed where an item has a per-user limit.
-   * Texts are compared octet by octet: 'é' in two Unicode normal forms is two users. `text.normalize()` before makes it one.
+   * Texts are compared octet by octet: 'é' in two Unicode normal forms is two users. `text.normalize()` before makes it
+   * one.
    */
   readonly user?: LedgerKey;
   /** As `user`; a text has up to 256 bytes. The same id with the same body always gets the same answer. */
@@ -328,7 +329,7 @@ export class Stock implements Disposable {
   /**
    * Expires every reservation that is due, and returns how many there were. This also happens by itself, unless the
    * clock is a manual one: an unreferenced timer of each attached thread does it every 100 ms, and so does now and then a
-   * thread that reserves. On either clock a reservation also expires when somebody confirms, cancels or extends it, and
+   * thread that reserves. On either clock a reservation also expires when a call would resolve or change it, and
    * when it stands in the way of a request: see `reserve`.
    */
   expire(): number {
@@ -382,7 +383,7 @@ export class Stock implements Disposable {
    * gets no more.
    *
    * An item that never had a limit counts its users from its first one on: units that are held or sold by then count
-   * for nobody. Other threads' operations wait, some nanoseconds for each thread, while that begins. A limit that is
+   * for no user. Other threads' operations wait, some nanoseconds for each thread, while that begins. A limit that is
    * taken away (`perUser: null`) leaves the units of which users are known counted, should it come back.
    *
    * `backorder` lets that many units be reserved and sold beyond the total: `counts().backordered` tells how many are.
@@ -422,7 +423,8 @@ export class Stock implements Disposable {
 
   /**
    * Takes up to `quantity` units (1 to 4,294,967,295) of an item off sale: only what is available, never what is held,
-   * sold or could still be backordered. Returns how many. @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also if there is no such item.
+   * sold or could still be backordered. Returns how many. @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also if
+   * there is no such item.
    */
   withdraw(sku: number | string, quantity: number): number {
     return this.#items.withdraw(sku, quantity);
