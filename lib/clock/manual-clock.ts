@@ -11,6 +11,9 @@ import {
 
 export type ManualClockHandle = Handle<'clock'>;
 
+/** Not by the public getter, in whose place a program may have put another one. */
+let handleOf: (clock: ManualClock) => NativeHandle;
+
 /** For so long the arithmetic of rates is exact: see native/core/token_rate.h. */
 const endMs = 1.1e12;
 
@@ -38,6 +41,10 @@ export class ManualClock {
   /** Only what was made here, whatever its prototype says. */
   static [Symbol.hasInstance](value: unknown): value is ManualClock {
     return typeof value === 'object' && value !== null && #native in value;
+  }
+
+  static {
+    handleOf = (clock) => clock.#native.handle;
   }
 
   /** The clock of another thread, by its handle. */
@@ -79,5 +86,5 @@ isOurs(ManualClock);
 export function nativeClock(where: string, clock: unknown): NativeHandle | undefined {
   if (clock === undefined) return undefined;
   if (!(clock instanceof ManualClock)) throw optionError(`${where}: clock`, 'a ManualClock', clock, true);
-  return clock.handle;
+  return handleOf(clock);
 }

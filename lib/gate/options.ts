@@ -93,11 +93,11 @@ export function checkedGate<T>(where: string, options: GateOptions<T>): CheckedG
   const given = new Options(where, options, ['queue', 'limiter', 'stock', 'fields', 'maxInHand', 'commit']);
   const { queue, limiter, stock } = given.own as Partial<GateOptions<T>>;
   if (!(queue instanceof Queue)) throw optionError(`${where}: queue`, 'a Queue', queue, true);
-  if (insideQueue(queue).native.overflow === overflowOverwrite) {
+  const { lanes, overflow } = insideQueue(queue).native; // whatever the queue object says
+  if (overflow === overflowOverwrite) {
     throw optionError(`${where}: queue`, "a Queue whose overflow is not 'overwrite'", 'overwrite', true);
   }
-  if (queue.lanes > 1)
-    throw optionError(`${where}: queue`, 'a Queue of one lane', `${queue.lanes} lanes`, true);
+  if (lanes > 1) throw optionError(`${where}: queue`, 'a Queue of one lane', `${lanes} lanes`, true);
   if (limiter !== undefined && !(limiter instanceof Limiter)) {
     throw optionError(`${where}: limiter`, 'a Limiter', limiter, true);
   }

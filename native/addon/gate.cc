@@ -99,6 +99,9 @@ Napi::Value create_gate(const Napi::CallbackInfo& info) {
   if (!within<std::uint64_t>(in_hand_max, 1, kInHandMax)) return Napi::String::New(info.Env(), kBadRange);
   if (!admission_fields.within(parts.queue->shared()->shape.record_bytes))
     return Napi::String::New(info.Env(), kBadStaging);
+  const QueueShape& shape = parts.queue->shared()->shape;
+  if (shape.lanes != 1 || shape.overflow == Overflow::kOverwrite)  // tags are those of one lane's slots
+    return Napi::String::New(info.Env(), kBadRange);
   if (!parts.share_a_clock()) return Napi::String::New(info.Env(), "clocks-differ");
   auto shared = std::make_shared<SharedGate>();
   shared->fields = admission_fields;

@@ -17,7 +17,7 @@ describe.each(nodes)('what code beside sluice can do to it, Node.js $name', ({ n
     expectEnded(await run(program('compiled'), [], { node }), 0);
   });
 
-  it('cannot be told that a gate has another limiter than it was made with', async () => {
+  it('cannot be told that a gate has another limiter or queue than it was made with', async () => {
     expectEnded(await run(program('keyed'), [], { node }), 0);
   });
 

@@ -73,6 +73,8 @@ for (const limiter of limiters) {
     const made = native.createGate({ queue: all[1]?.native }, { id: { type, offset } }, 4, memory(1056));
     if (made !== 'bad-staging') throw new Error(`${type} ${offset}: ${made}`);
   }
+  const lanes = native.createGate({ queue: all[1]?.native }, {}, 4, memory(1056), 0);
+  if (lanes !== 'bad-range') throw new Error(`a gate of three lanes: ${lanes}`);
 }
 // A place in line of another object, or one where somebody still waits.
 {

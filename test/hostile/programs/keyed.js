@@ -1,4 +1,4 @@
-/** Says of a gate's limiter what is not true, admits, and says ok if native code has done nothing of it. */
+/** Says of a gate's limiter and queue what is not true, and says ok if native code has done nothing of it. */
 import { Gate, Limiter, Queue, record, u32 } from 'sluice';
 
 const Order = record({ sku: u32 });
@@ -36,6 +36,15 @@ for (const keyed of [false, true]) {
     if (limiter.stats().allowed !== 1)
       wrong.push(`keyed ${keyed}, ${when}: ${limiter.stats().allowed} allowed`);
   }
+}
+
+const lanes = Queue.create(Order, { capacity: 8, lanes: 2 });
+Object.defineProperty(lanes, 'lanes', { value: 1 });
+try {
+  Gate.create({ queue: lanes });
+  wrong.push('a gate was made over two lanes');
+} catch (error) {
+  if (!(error instanceof TypeError)) throw error;
 }
 for (const what of new Set(wrong)) console.log(what);
 console.log(wrong.length === 0 ? 'ok' : 'not ok');
