@@ -2,7 +2,7 @@ import { optionError } from '../errors.js';
 import { type Key, Limiter } from '../limiter/index.js';
 import type { NativeFields } from '../native/index.js';
 import { Options } from '../options.js';
-import { insideQueue, overflowOverwrite, Queue } from '../queue/index.js';
+import { insideQueue, overflows, Queue } from '../queue/index.js';
 import type { RecordType } from '../record/index.js';
 import { type CartLine, nativeStock, Stock } from '../stock/index.js';
 
@@ -94,7 +94,7 @@ export function checkedGate<T>(where: string, options: GateOptions<T>): CheckedG
   const { queue, limiter, stock } = given.own as Partial<GateOptions<T>>;
   if (!(queue instanceof Queue)) throw optionError(`${where}: queue`, 'a Queue', queue, true);
   const { lanes, overflow } = insideQueue(queue).native; // whatever the queue object says
-  if (overflow === overflowOverwrite) {
+  if (overflow === overflows.overwrite) {
     throw optionError(`${where}: queue`, "a Queue whose overflow is not 'overwrite'", 'overwrite', true);
   }
   if (lanes > 1) throw optionError(`${where}: queue`, 'a Queue of one lane', `${lanes} lanes`, true);

@@ -7,11 +7,10 @@ import { type Codec, codecOf, type RecordType, type RecordView } from '../record
 import { Arrival, notConsumer } from './arrival.js';
 import { type Call, checkedLimits, type HandlerContext, Handlers, type Limits } from './handlers.js';
 import type { Notices } from './notices.js';
-import type { ConsumeOptions } from './options.js';
-import { checkTimeout, sliceMs, staged } from './producer.js';
+import { type ConsumeOptions, checkTimeout, overflows } from './options.js';
+import { sliceMs, staged } from './producer.js';
 
 const batchMax = 65_536;
-export const overflowOverwrite = 3;
 /** Words of the staging buffer: see native/addon/queue.h. */
 const words = { dropped: 1, reasons: 2 };
 
@@ -82,7 +81,7 @@ export class Consumer<T> {
     this.#bytes = record.bytes;
     this.#notices = notices;
     this.#drops = native.drops;
-    this.#overwrites = native.overflow === overflowOverwrite;
+    this.#overwrites = native.overflow === overflows.overwrite;
     this.#places = 2 * native.capacity * native.lanes;
     this.#freshMs = !native.expires ? Infinity : native.manualClock ? -1 : 0.1;
   }

@@ -1,14 +1,14 @@
 export { Batcher } from './batcher.js';
-export { overflowOverwrite } from './consumer.js';
 export { type Call, checkedLimits, type HandlerContext } from './handlers.js';
 export type { DropReason, QueueEvents } from './notices.js';
-export type {
-  AttachOptions,
-  ConsumeOptions,
-  Overflow,
-  PushOptions,
-  QueueOptions,
-  WaitOptions,
+export {
+  type AttachOptions,
+  type ConsumeOptions,
+  type Overflow,
+  overflows,
+  type PushOptions,
+  type QueueOptions,
+  type WaitOptions,
 } from './options.js';
 export { Permit } from './permit.js';
 export { insideQueue, Queue, type QueueHandle, type QueueInside } from './queue.js';

@@ -3,7 +3,7 @@ import { optionError } from '../errors.js';
 import { copiedList, isInteger, Options } from '../options.js';
 
 /** What happens to a record that finds no room. The numbers are those of `Overflow` in native/core/queue_shape.h. */
-const overflows = { reject: 0, 'drop-oldest': 1, caller: 2, overwrite: 3 };
+export const overflows = { reject: 0, 'drop-oldest': 1, caller: 2, overwrite: 3 } as const;
 export type Overflow = keyof typeof overflows;
 
 export interface QueueOptions<T> {
@@ -165,6 +165,26 @@ export function checkedTtl(given: Options): number {
 
 /** The delay of a timer, which runs at once if it is longer. */
 export const timeoutMsMax = 2_147_483_647;
+
+/** `timeoutMs` and `signal` of these options. */
+export function checkedWait(given: Options): {
+  timeoutMs: number | undefined;
+  signal: AbortSignal | undefined;
+} {
+  const timeoutMs = given.has('timeoutMs') ? given.number('timeoutMs', 0, timeoutMsMax) : undefined;
+  return { timeoutMs, signal: given.signal() };
+}
+
+/** The time that a call which blocks its thread may take. */
+export function checkTimeout(where: string, timeoutMs: unknown): void {
+  if (typeof timeoutMs === 'number' && timeoutMs >= 0 && timeoutMs <= timeoutMsMax) return;
+  throw optionError(
+    `${where}: timeoutMs`,
+    `a number from 0 to ${timeoutMsMax}`,
+    timeoutMs,
+    typeof timeoutMs !== 'number',
+  );
+}
 
 function checkedWeights(where: string, weights: unknown, lanes: number): number[] {
   if (weights === undefined) return Array.from({ length: lanes }, (_, lane) => (lane === 0 ? 21 - lanes : 1));

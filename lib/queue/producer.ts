@@ -16,7 +16,14 @@ import { isInteger, Options } from '../options.js';
 import { type Codec, codecOf, type RecordType } from '../record/index.js';
 import { Batcher } from './batcher.js';
 import type { Notices } from './notices.js';
-import { checkedTtl, type PushOptions, timeoutMsMax, type WaitOptions } from './options.js';
+import {
+  checkedTtl,
+  checkedWait,
+  checkTimeout,
+  overflows,
+  type PushOptions,
+  type WaitOptions,
+} from './options.js';
 import { Permit } from './permit.js';
 import { closed, Waiters } from './waiters.js';
 
@@ -25,7 +32,6 @@ export const staged = 64;
 /** The longest that a native wait lasts before JavaScript, and with it `worker.terminate()`, gets its turn. */
 export const sliceMs = 50;
 const permitsMax = 16_383;
-const overflowCaller = 2;
 /** Producers that something waits for: they stay, even if the program forgets their queue object. */
 const awaited = new Set<Producer<unknown>>();
 
@@ -63,7 +69,7 @@ export class Producer<T> {
     this.#bytes = record.bytes;
     this.#words = new arrays.BigUint64Array(staging.words);
     this.#notices = notices;
-    this.#onOverflow = native.overflow === overflowCaller ? onOverflow : undefined;
+    this.#onOverflow = native.overflow === overflows.caller ? onOverflow : undefined;
     this.#waiters = new Waiters(native, native.lanes, (by) => this.keepAlive(by));
   }
 
@@ -424,19 +430,4 @@ export class Producer<T> {
       ? failed('Queue', answer)
       : new SluiceError('ERR_SLUICE_HANDLE', `Queue: answered ${answer}`);
   }
-}
-
-function checkedWait(given: Options): { timeoutMs: number | undefined; signal: AbortSignal | undefined } {
-  const timeoutMs = given.has('timeoutMs') ? given.number('timeoutMs', 0, timeoutMsMax) : undefined;
-  return { timeoutMs, signal: given.signal() };
-}
-
-export function checkTimeout(where: string, timeoutMs: unknown): void {
-  if (typeof timeoutMs === 'number' && timeoutMs >= 0 && timeoutMs <= timeoutMsMax) return;
-  throw optionError(
-    `${where}: timeoutMs`,
-    `a number from 0 to ${timeoutMsMax}`,
-    timeoutMs,
-    typeof timeoutMs !== 'number',
-  );
 }

@@ -26,9 +26,10 @@ import {
   type ConsumeOptions,
   checkedOverflow,
   checkedQueue,
+  checkedWait,
+  overflows,
   type PushOptions,
   type QueueOptions,
-  timeoutMsMax,
   type WaitOptions,
 } from './options.js';
 import type { Permit } from './permit.js';
@@ -38,7 +39,7 @@ import { readableOf, writableTo } from './streams.js';
 export type QueueHandle = Handle<'queue'>;
 
 const what = 'Queue';
-const overflowCaller = 2;
+const waitOptions = ['timeoutMs', 'signal'];
 /** Words of the staging buffer: see native/addon/queue.h. */
 const stagingWords = 2 + staged;
 
@@ -91,7 +92,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     this.capacity = this.#native.capacity;
     let listener: ((record: T) => void) | undefined;
     try {
-      listener = checkedOverflow<T>(where, onOverflow, this.#native.overflow === overflowCaller);
+      listener = checkedOverflow<T>(where, onOverflow, this.#native.overflow === overflows.caller);
     } catch (error) {
       this.#native.dispose();
       throw error;
@@ -365,7 +366,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
    */
   async drained(options?: WaitOptions): Promise<void> {
     const where = 'Queue.drained';
-    const { timeoutMs, signal } = checkedWait(where, options);
+    const { timeoutMs, signal } = checkedWait(new Options(where, options, waitOptions));
     const isDrained = (): boolean => this.#checked(this.#native.drained()) === 1;
     await this.#endings.until(where, isDrained, timeoutMs, signal);
   }
@@ -379,7 +380,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
    */
   async empty(options?: WaitOptions): Promise<void> {
     const where = 'Queue.empty';
-    const { timeoutMs, signal } = checkedWait(where, options);
+    const { timeoutMs, signal } = checkedWait(new Options(where, options, waitOptions));
     const before = this.#checked(this.#native.awaitEmpty(1));
     const isEmpty = (): boolean =>
       this.#checked(this.#native.empty()) === 1 || this.#native.emptied() !== before;
@@ -463,13 +464,4 @@ isOurs(Queue);
 function checkRecord(where: string, record: unknown): void {
   if (!(record instanceof RecordType))
     throw optionError(`${where}: record`, 'what record() returns', record, true);
-}
-
-function checkedWait(
-  where: string,
-  options: unknown,
-): { timeoutMs: number | undefined; signal: AbortSignal | undefined } {
-  const given = new Options(where, options, ['timeoutMs', 'signal']);
-  const timeoutMs = given.has('timeoutMs') ? given.number('timeoutMs', 0, timeoutMsMax) : undefined;
-  return { timeoutMs, signal: given.signal() };
 }
