@@ -194,9 +194,9 @@ export class Limiter implements Disposable {
    *
    * Answers a refusal at once, without waiting, if `timeoutMs` cannot be met whatever happens but a change of
    * limits (counting those who wait before it), if the cost exceeds a tier, or ('waiting-line') if `maxWaiting` wait
-   * already (of keys for which there is no place: if as many of them are blocked or wait as may be); and later, when
-   * `timeoutMs` is over or a changed limit has put it out of reach. A wait for the depth of a queue looks at it every 5
-   * ms.
+   * already, or `maxWaitingPerKey` for this key (of keys for which there is no place: if as many of them are blocked or
+   * wait as may be); and later, when `timeoutMs` is over or a changed limit has put it out of reach. A wait for the depth
+   * of a queue looks at it every 5 ms.
    * @throws (rejects) the signal's reason on abort: nothing remains charged; TypeError, RangeError
    *   (`ERR_SLUICE_OPTION`); SluiceError `ERR_SLUICE_DISPOSED` if the limiter is disposed of in this thread meanwhile.
    */

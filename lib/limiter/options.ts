@@ -56,8 +56,11 @@ export interface LimiterOptions {
    * remembered. A key is forgotten when that changes nothing for it (its bucket is full, its window empty, nothing in
    * flight). Keys for which there is no place, because too many owe something, are guests: each has a limit of its own
    * too, but is forgotten after half of `max` (at least 64) newer guests. See "Keys" in docs/limiter.md.
+   *
+   * `maxWaitingPerKey`: how many `acquire()` may wait for one key at one time, over all threads: 1 to 65,536. So one key
+   * does not take all places of `maxWaiting` from the others. Default: a sixteenth of `maxWaiting`, at least 16.
    */
-  readonly keys?: { readonly max: number };
+  readonly keys?: { readonly max: number; readonly maxWaitingPerKey?: number };
   /** How many `acquire()` may wait at one time, over all threads and keys: 0 to 65,536. Default: 1,024. */
   readonly maxWaiting?: number;
   /** False: a dry run, which decides and counts but allows everything. Default: true. */
@@ -90,6 +93,7 @@ export const costMax = 0xffff_ffff;
 const windowLimitMax = 2 ** 30 - 1;
 const logLimitMax = 1_000_000;
 const dayMs = 86_400_000;
+const waitingMax = 65_536;
 const rates = [1e-6, 1e7] as const;
 /** What stays as it is. */
 const unchanged = Number.NaN;
@@ -107,6 +111,8 @@ export function creationOptions(where: string, options: LimiterOptions): object 
     'clock',
   ];
   const given = new Options(where, options, known);
+  const keys = given.nested('keys', ['max', 'maxWaitingPerKey']);
+  const maxWaiting = given.integer('maxWaiting', 0, waitingMax, 1_024);
   const bucket = given.nested('tokenBucket', ['ratePerSecond', 'burst', 'warmUpMs']);
   const window = given.nested('slidingWindow', ['limit', 'windowMs', 'exact', 'buckets']);
   const exact = window?.get('exact') === true;
@@ -133,8 +139,9 @@ export function creationOptions(where: string, options: LimiterOptions): object 
       queue: queueHandle(`${where}: queueDepth`, depth.get('queue')),
     },
     adaptive: adaptive && adaptiveOptions(where, adaptive),
-    keysMax: given.nested('keys', ['max'])?.integer('max', 1, 10_000_000) ?? 0,
-    maxWaiting: given.integer('maxWaiting', 0, 65_536, 1_024),
+    keysMax: keys?.integer('max', 1, 10_000_000) ?? 0,
+    maxWaiting,
+    maxWaitingPerKey: keys?.integer('maxWaitingPerKey', 1, waitingMax, Math.max(16, maxWaiting >> 4)) ?? 0,
     enforce: given.boolean('enforce', true) ? 1 : 0,
     commit: given.boolean('commit', false),
     clock: nativeClock(where, given.get('clock')),

@@ -226,7 +226,7 @@ constexpr double kDayMs = 86'400'000;
 
 // createLimiter({ tokenBucket?: { ratePerSecond, burst, warmUpMs }, slidingWindow?: { limit, windowMs, buckets, exact },
 //                 queueDepth?: { max, queue?: handle }, adaptive?: { maxEventLoopDelayMs, queue?: handle, maxQueueWaitMs,
-//                 intervalMs }, keysMax, maxWaiting, enforce, commit, clock? }, staging)
+//                 intervalMs }, keysMax, maxWaiting, maxWaitingPerKey, enforce, commit, clock? }, staging)
 Napi::Value create_limiter(const Napi::CallbackInfo& info) {
   const auto options = info[0].As<Napi::Object>();
   auto shared = std::make_shared<SharedLimiter>();
@@ -243,6 +243,7 @@ Napi::Value create_limiter(const Napi::CallbackInfo& info) {
   config.depth_max = u64(depth, "max");
   config.keys_max = u64(options, "keysMax");
   config.waiting_max = u32(options, "maxWaiting");
+  config.waiting_per_key = u32(options, "maxWaitingPerKey");
   config.enforce = u32(options, "enforce") != 0;
   const bool commit = flag(options, "commit");
   if (!adaptive.IsEmpty()) {

@@ -30,7 +30,8 @@ struct LimiterConfig {
   std::uint64_t log_capacity = 0;  // exact: the largest limit
   std::uint64_t keys_max = 0;      // 0: one state for all
   std::uint32_t waiting_max = 0;
-  QueueWatchConfig watch;  // of the adaptive tier
+  std::uint32_t waiting_per_key = ~0U;  // how many may wait for one key
+  QueueWatchConfig watch;               // of the adaptive tier
   // Changed by configure().
   bool enforce = true;  // false: decide and count, but allow
   TokenBucketConfig bucket;

@@ -145,13 +145,14 @@ class LimiterLine {
             return;
           }
           // Pairs with the fence in given_back().
-          state.waiting.fetch_add(1, std::memory_order_relaxed);
+          const std::uint32_t before = state.waiting.fetch_add(1, std::memory_order_relaxed);
           std::atomic_thread_fence(std::memory_order_seq_cst);
           joined.wait = tiers.least_wait(state.cost.load(std::memory_order_relaxed), cost, time);
           const bool hopeless = joined.decision.refused_by == Tier::kAdaptive || joined.wait == kNever ||
                                 joined.wait > patience;
           const std::uint32_t index = control_->free;
-          if (hopeless || index == 0 || !may_wait) {
+          const bool full = index == 0 || (key != nullptr && before >= limiter_.config().waiting_per_key);
+          if (hopeless || full || !may_wait) {
             state.waiting.fetch_sub(1, std::memory_order_relaxed);
             if (!hopeless) joined.decision.refused_by = joined.decision.would_refuse = Tier::kLine;
             limiter_.count(asking.line, joined.decision, cost, false);

@@ -200,6 +200,52 @@ describe('Limiter.acquire', () => {
     await until(() => names.length === 2);
   });
 
+  it.each([
+    [undefined, 1_024, 64],
+    [undefined, 100, 16],
+    [3, 1_024, 3],
+  ])(
+    'of one key leaves the places to wait to others: %s of %i',
+    async (maxWaitingPerKey, maxWaiting, most) => {
+      const limiter = Limiter.create({
+        queueDepth: { max: 1 },
+        keys: { max: 100, ...(maxWaitingPerKey && { maxWaitingPerKey }) },
+        maxWaiting,
+        clock,
+      });
+      for (const key of ['greedy', 'honest']) limiter.allow(key);
+      const controller = new AbortController();
+      const { signal } = controller;
+      const greedy = Array.from({ length: most }, () => limiter.acquire({ key: 'greedy', signal }));
+      const settled = Promise.allSettled(greedy);
+      const more = limiter.acquire({ key: 'greedy', signal });
+      expect(limiter.stats().waiting).toBe(most);
+      expect(await more).toMatchObject({ allowed: false, tier: 'waiting-line' });
+      const honest = limiter.acquire({ key: 'honest' });
+      expect(limiter.stats().waiting).toBe(most + 1);
+      limiter.release(1, 'honest');
+      expect(await honest).toMatchObject({ allowed: true });
+      // A place that is left can be taken again.
+      limiter.release(1, 'greedy');
+      expect(await greedy[0]).toMatchObject({ allowed: true });
+      const next = limiter.acquire({ key: 'greedy', signal }).catch(() => 'waited');
+      expect(limiter.stats().waiting).toBe(most);
+      controller.abort();
+      expect(await next).toBe('waited');
+      await settled;
+    },
+  );
+
+  it('without keys is bounded by maxWaiting alone', async () => {
+    const limiter = Limiter.create({ queueDepth: { max: 1 }, maxWaiting: 100, clock });
+    limiter.allow();
+    const waits = Array.from({ length: 100 }, () => limiter.acquire());
+    const settled = Promise.allSettled(waits);
+    expect(limiter.stats().waiting).toBe(100);
+    limiter[Symbol.dispose]();
+    await settled;
+  });
+
   it('on the real clock comes when the token does', async () => {
     const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 200, burst: 1 } });
     for (let i = 0; i < 5; i++) expect(await limiter.acquire()).toMatchObject({ allowed: true });

@@ -123,7 +123,10 @@ export const limiterTables: readonly OptionTable[] = [
     call: (options) => Limiter.create({ ...base, keys: options as never }),
     base: { max: 10 },
     required: ['max'],
-    options: { max: whole(1, 10_000_000, [1, 1_000]) },
+    options: {
+      max: whole(1, 10_000_000, [1, 1_000]),
+      maxWaitingPerKey: whole(1, 65_536, [1, 65_536]),
+    },
     unknown: ['size', 'idleMs'],
   },
   {

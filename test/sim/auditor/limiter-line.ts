@@ -24,6 +24,7 @@ export class LimiterAuditor {
   constructor(
     readonly states: readonly LimitAuditor[],
     readonly maxWaiting: number,
+    readonly maxWaitingPerKey: number,
     public enforce: boolean,
   ) {}
 
@@ -127,7 +128,11 @@ export class LimiterAuditor {
     if (refused === undefined || !this.enforce) {
       this.#decide(state, cost, now);
       this.ended.set(name, 'allowed');
-    } else if (hopeless || this.waiting === this.maxWaiting) {
+    } else if (
+      hopeless ||
+      this.waiting === this.maxWaiting ||
+      state.waiters.length >= this.maxWaitingPerKey
+    ) {
       const tier = hopeless ? refused : 'waiting-line';
       this.#count(tier);
       this.ended.set(name, { tier, never });

@@ -53,12 +53,20 @@ export class LimiterRoom implements Room {
     };
     const followed = scenario.followsQueue && queueDepth !== undefined ? queue : undefined;
     const length = followed && ((): number => followed.auditor.depth);
+    const maxWaitingPerKey = 1 + (maxWaiting >> 2);
     const states = Array.from({ length: keys?.length ?? 1 }, () => new LimitAuditor(tiers, length));
-    this.auditor = new LimiterAuditor(states, maxWaiting, enforce);
+    this.auditor = new LimiterAuditor(
+      states,
+      maxWaiting,
+      keys === undefined ? Infinity : maxWaitingPerKey,
+      enforce,
+    );
     const queueDepthOf = queueDepth &&
       followed && { queueDepth: { ...queueDepth, queue: followed.object(0) } };
     const options = { ...tiers, ...queueDepthOf, maxWaiting, enforce, clock: time.clock };
-    const first = Limiter.create(keys === undefined ? options : { ...options, keys: { max: 100 } });
+    const first = Limiter.create(
+      keys === undefined ? options : { ...options, keys: { max: 100, maxWaitingPerKey } },
+    );
     this.objects = [first];
     while (this.objects.length < objects) this.objects.push(Limiter.attach(first.handle));
   }
