@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 #include <vector>
 
@@ -66,6 +67,16 @@ struct TestLedger {
   StockAnswer peek(std::uint64_t number, std::uint64_t quantity, std::uint64_t user = 0) {
     const StockRequest::Line one{sku(number), quantity};
     return ledger.peek({&one, 1, user == 0 ? LedgerUser{} : LedgerUser::number(user), Key{}, kHold});
+  }
+
+  // Becomes the same ledger as another of its shape, by way of a snapshot.
+  bool restores(TestLedger& other) {
+    const std::vector<std::uint64_t> words = LedgerSnapshot::write(other.ledger.memory(), other.now);
+    std::memset(memory, 0, StockLedger::bytes(shape));
+    now = other.now;
+    const SnapshotError error = LedgerSnapshot::read(ledger.memory(), shape, words, now, Sweeping::kAsked);
+    line = ledger.lines().acquire();
+    return error == SnapshotError::kNone;
   }
 
   ResolveResult confirm(std::uint64_t id) { return ledger.confirm(*line, id, now); }

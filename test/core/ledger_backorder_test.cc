@@ -163,8 +163,7 @@ TEST_CASE("a snapshot has the cap and what is backordered; one whose cap is too 
   const std::uint64_t held = one.reserve(1, 8, 7).reservation;
   std::vector<std::uint64_t> words = LedgerSnapshot::write(one.ledger.memory(), one.now);
   TestLedger restored(one.shape);
-  REQUIRE(LedgerSnapshot::read(restored.ledger.memory(), one.shape, words, one.now, Sweeping::kAsked) ==
-          SnapshotError::kNone);
+  REQUIRE(restored.restores(one));
   CHECK(restored.counts(1).backordered == 3);
   CHECK(restored.counts(1).backorder == 4);
   CHECK(restored.reserve(1, 2, 8).result == ReserveResult::kSoldOut);

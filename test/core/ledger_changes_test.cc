@@ -233,12 +233,8 @@ TEST_CASE("a restored ledger goes on with what was changed") {
   one.add(2, 20);
   const std::uint64_t id = one.reserve({{sku(1), 1}, {sku(2), 3}}, 7, 5).reservation;
   CHECK(done(one.change(id, {{sku(1), 14}, {sku(2), 0}})));
-  const std::vector<std::uint64_t> words = LedgerSnapshot::write(one.ledger.memory(), one.now);
   TestLedger copy(kShape);
-  std::memset(copy.memory, 0, StockLedger::bytes(kShape));
-  REQUIRE(LedgerSnapshot::read(copy.ledger.memory(), kShape, words, copy.now, Sweeping::kAsked) ==
-          SnapshotError::kNone);
-  copy.line = copy.ledger.lines().acquire();
+  REQUIRE(copy.restores(one));
   for (TestLedger* each : {&one, &copy}) {
     CHECK(each->reserve({{sku(1), 1}, {sku(2), 3}}, 7, 5).result == ReserveResult::kDuplicate);
     CHECK(refused(each->change(id, {{sku(1), 16}}), ReserveResult::kUserLimit));

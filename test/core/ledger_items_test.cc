@@ -15,14 +15,6 @@ namespace {
 using namespace sluice;
 using namespace sluice::test;
 
-// The same ledger by way of a snapshot.
-bool restores_as(TestLedger& one, TestLedger& copy) {
-  const std::vector<std::uint64_t> words = LedgerSnapshot::write(one.ledger.memory(), one.now);
-  copy.now = one.now;
-  return LedgerSnapshot::read(copy.ledger.memory(), copy.shape, words, one.now, Sweeping::kAsked) ==
-         SnapshotError::kNone;
-}
-
 TEST_CASE("a closed item is sold again once it is opened, and each is told once") {
   TestLedger one({8, 8, 8, 8, 8});
   one.add(1, 3);
@@ -60,7 +52,7 @@ TEST_CASE("a limit that comes late counts what is reserved from then on, and not
   CHECK(one.reserve(1, 1, 7).result == ReserveResult::kUserLimit);
   CHECK(one.audited());
   TestLedger copy(one.shape);
-  REQUIRE(restores_as(one, copy));
+  REQUIRE(copy.restores(one));
   for (TestLedger* ledger : {&one, &copy}) {
     CHECK(ledger->confirm(to_sell) == ResolveResult::kDone);
     CHECK(ledger->cancel(to_cancel) == ResolveResult::kDone);
@@ -210,7 +202,7 @@ TEST_CASE("a group's limit is over all its items, beside their own, and comes ba
   CHECK(one.reserve({{sku(1), 4}, {sku(2), 2}}, 9, 99).result == ReserveResult::kAlreadyFailed);
   CHECK(one.reserve({{sku(1), 3}, {sku(2), 2}}, 9).result == ReserveResult::kReserved);
   TestLedger copy(one.shape);
-  REQUIRE(restores_as(one, copy));
+  REQUIRE(copy.restores(one));
   for (TestLedger* ledger : {&one, &copy}) {
     CHECK(ledger->reserve(1, 1, 7).result == ReserveResult::kUserLimit);
     CHECK(ledger->cancel(held) == ResolveResult::kDone);
@@ -291,7 +283,7 @@ TEST_CASE("the hold of reservations to come can be changed") {
   one.ledger.set_hold_ns(77);
   CHECK(one.ledger.hold_ns() == 77);
   TestLedger copy(one.shape);
-  REQUIRE(restores_as(one, copy));
+  REQUIRE(copy.restores(one));
   CHECK(copy.ledger.hold_ns() == 77);
 }
 

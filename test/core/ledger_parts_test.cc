@@ -286,12 +286,8 @@ TEST_CASE("a restored ledger has the same parts held and bought, and takes the s
   one.confirm(gone);
   CHECK(one.give_back(gone) == ResolveResult::kDone);
 
-  const std::vector<std::uint64_t> words = LedgerSnapshot::write(one.ledger.memory(), one.now);
   TestLedger copy(kShape);
-  std::memset(copy.memory, 0, StockLedger::bytes(kShape));
-  REQUIRE(LedgerSnapshot::read(copy.ledger.memory(), kShape, words, copy.now, Sweeping::kAsked) ==
-          SnapshotError::kNone);
-  copy.line = copy.ledger.lines().acquire();
+  REQUIRE(copy.restores(one));
   for (TestLedger* each : {&one, &copy}) {
     CHECK(each->give_back(gone) == ResolveResult::kAlreadyReturned);
     CHECK(each->give_back(done, {{sku(1), 1}, {sku(2), 2}}).result == ResolveResult::kDone);
