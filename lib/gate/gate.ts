@@ -27,7 +27,7 @@ import {
   publicHandle,
 } from '../native/index.js';
 import { Options } from '../options.js';
-import { insideQueue, Queue, type QueueInside } from '../queue/index.js';
+import { type AttachOptions, insideQueue, Queue, type QueueInside } from '../queue/index.js';
 import type { RecordType } from '../record/index.js';
 import {
   aboutOneItem,
@@ -155,10 +155,11 @@ export class Gate<T> implements Disposable {
   }
 
   /**
-   * The gate of another thread, with its queue, limiter and stock, by its handle.
+   * The gate of another thread, with its queue, limiter and stock, by its handle. A queue whose overflow policy is
+   * 'caller' needs `onOverflow` for what this thread pushes past the gate, as `Queue.attach` does.
    * @throws as `Queue.attach`.
    */
-  static attach<T>(record: RecordType<T>, handle: GateHandle): Gate<T> {
+  static attach<T>(record: RecordType<T>, handle: GateHandle, options?: AttachOptions<T>): Gate<T> {
     const where = 'Gate.attach';
     const checked = checkedHandle(where, 'gate', handle);
     const handles = made(where, native.gateParts(checked));
@@ -168,7 +169,7 @@ export class Gate<T> implements Disposable {
       return part;
     };
     try {
-      const queue = own(Queue.attach(record, publicHandle('queue', handles.queue)));
+      const queue = own(Queue.attach(record, publicHandle('queue', handles.queue), options));
       const limiter = handles.limiter && own(attachLimiter(handles.limiter));
       const stock = handles.stock && own(attachStock(handles.stock));
       const parts = nativeParts(queue, limiter, stock);

@@ -269,6 +269,20 @@ describe('a gate', () => {
     expect(other.stock?.counts(1)).toEqual(stock.counts(1));
   });
 
+  it('of a queue that hands back what does not fit is attached with a listener of its own', () => {
+    const queue = Queue.create(Order, { capacity: 1, overflow: 'caller', onOverflow: () => undefined });
+    const { handle } = Gate.create({ queue, stock: Stock.create({ items }), fields });
+    const refused: unknown[] = [];
+    const other = Gate.attach(Order, handle, { onOverflow: (one) => refused.push(one.id) });
+    expect(other.admit(order(1))).toMatchObject({ outcome: 'admitted' });
+    expect(other.queue.tryPush(order(2))).toBe(false);
+    expect(refused).toEqual([2n]);
+    expect(thrown(() => Gate.attach(Order, handle))).toMatchObject({
+      code: 'ERR_SLUICE_OPTION',
+      message: expect.stringContaining('onOverflow'),
+    });
+  });
+
   it('is not attached with another record, nor by the handle of something else', () => {
     const queue = Queue.create(Order, { capacity: 4 });
     const gate = Gate.create({ queue });
