@@ -52,6 +52,7 @@ function drawQueueScenario(random: Random): QueueScenario {
     ttlMs: random.pick([0, 0, -1, 5, 100]),
     overflow: random.pick(['reject', 'reject', 'drop-oldest', 'overwrite'] as const),
     latency: random.chance(0.3),
+    commit: random.chance(0.1),
     maxWaiting: random.pick([0, 1, 3, 20]),
     objects: random.between(2, 4),
     weights: drawWeights(random, queueOperations, ['push', 'popOne']),
@@ -62,7 +63,10 @@ function drawLimiterScenario(random: Random, ofGate: boolean, hasQueue: boolean)
   // Nobody tells a limiter on a manual clock that a queue has become shorter: then nobody waits for it.
   const followsQueue = hasQueue && random.chance(0.4);
   const keys: KeyName[] = [1, { big: 1 }, '1', 'anna', 2.5, -7];
-  const keyed = sometimes(random, 0.4, () => keys.slice(0, random.between(1, keys.length)));
+  // More of them than a limiter of one key has room for, but for guests: too few to push one out.
+  const guests = random.chance(0.3);
+  if (guests) keys.push(...Array.from({ length: 40 }, (_, i) => 100 + i));
+  const keyed = sometimes(random, 0.4, () => keys.slice(0, random.between(guests ? 30 : 1, keys.length)));
   const tokenBucket = sometimes(random, 0.6, () => ({
     ratePerSecond: random.pick(rates),
     burst: random.between(1, 12),
@@ -80,7 +84,8 @@ function drawLimiterScenario(random: Random, ofGate: boolean, hasQueue: boolean)
     ...(tokenBucket && { tokenBucket }),
     ...(slidingWindow && { slidingWindow }),
     ...(queueDepth && { queueDepth }),
-    ...(keyed && { keys: keyed }),
+    ...(keyed && { keys: keyed, maxKeys: guests ? 1 : 100 }),
+    commit: random.chance(0.1),
     followsQueue,
     maxWaiting: followsQueue ? 0 : random.pick([0, 1, 1, 3, 20]),
     enforce: !random.chance(0.1),
@@ -109,6 +114,7 @@ function drawStockScenario(random: Random): StockScenario {
     maxIds: random.pick([1, 8, 1_000]),
     holdMs: random.pick([1, 10, 500, 30_000]),
     movements: random.pick([0, 4_096]),
+    commit: random.chance(0.1),
     objects: random.between(2, 4),
     weights: sharded ? { ...weights, restore: 0 } : weights,
   };
@@ -123,6 +129,8 @@ function drawGateScenario(random: Random): GateScenario {
     stocked: random.chance(0.8),
     user: true,
     id: random.chance(0.7),
+    texts: random.chance(0.3),
+    commit: random.chance(0.1),
     ofOneItem: random.chance(0.8),
     maxInHand: random.pick([1, 2, 3, 20]),
     objects: random.between(2, 3),

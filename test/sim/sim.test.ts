@@ -43,7 +43,16 @@ describe('The simulator', () => {
     const items = [1, 2].map((sku) => ({ sku, quantity: 9, group: '1' }));
     const sizes = { maxItems: 7, maxReservations: 2, maxUsers: 100, maxIds: 1_000 };
     const groups = [{ name: '1', perUser: 6 }];
-    const stock = { items, groups, ...sizes, holdMs: 10, movements: 0, objects: 1, weights: {} };
+    const stock = {
+      items,
+      groups,
+      ...sizes,
+      holdMs: 10,
+      movements: 0,
+      commit: false,
+      objects: 1,
+      weights: {},
+    };
     expect(await replay({ scenario: { rooms: {}, stock }, operations })).toBeUndefined();
   });
 

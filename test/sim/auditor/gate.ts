@@ -130,6 +130,18 @@ export class GateAuditor<T> {
     return resolution;
   }
 
+  /** An order is decided by selling some of its units; 'ERR_SLUICE_OPTION': it is not. */
+  sell(order: Queued<T>, quantity: number, now: number): string {
+    const ledger = this.ledger();
+    const { reservation, admitted, keyAt } = order;
+    if (ledger === undefined || reservation === undefined) return this.resolve(order, true, now);
+    const sold = ledger.confirm(reservation, now, { quantity });
+    if (sold === 'ERR_SLUICE_OPTION') return sold;
+    if (admitted) this.limiter?.release(keyAt, 1, now);
+    this.inHand.remove(order);
+    return sold;
+  }
+
   /** Holds what is in hand for as long again, where half of the hold is over. Nanoseconds until the next is due. */
   renew(now: number): number {
     let next = Number.POSITIVE_INFINITY;

@@ -477,6 +477,16 @@ export class Ledger {
       lines,
     };
   }
+  /** Which reservation a client's id was told of. */
+  reservationOf(id: string): number | undefined {
+    const answer = this.ids.find(id)?.answer;
+    return answer === 'failed' ? undefined : answer;
+  }
+  /** Where a reservation that is known stands; -1: nowhere. */
+  place(name: number): number {
+    const reservation = this.reservations.get(name);
+    return reservation === undefined ? -1 : placeOf(reservation);
+  }
   /** Which are known, in the order of their places. */
   listed(): number[] {
     const whole = [...this.reservations].filter(([name, { lines }]) =>

@@ -44,6 +44,8 @@ export class QueueAuditor<T> {
   closed = false;
   /** Which object consumes. */
   lease: number | undefined;
+  /** Who waits until nothing is in it, by name: through which object. */
+  readonly emptiers = new Map<number, number>();
   /** How waits have ended since this was last looked at, by name. */
   readonly ended = new Map<number, unknown>();
   /** What consuming has dropped since this was last looked at, in order. */
@@ -112,6 +114,7 @@ export class QueueAuditor<T> {
   }
 
   leave(name: number): boolean {
+    if (this.emptiers.delete(name)) return true;
     for (const lane of this.lanes) {
       const waiters = lane.waiters.filter((waiter) => waiter.name !== name);
       if (waiters.length === lane.waiters.length) continue;
@@ -178,7 +181,13 @@ export class QueueAuditor<T> {
       shown.push(this.#lane(at).entries[from[at] as number]?.value as T);
       (from[at] as number)++;
     }
+    // What was dropped is gone before what is shown: who waits for its room pushes there.
+    if (this.drops.length + shownMax > dropsMax) {
+      this.#tellEmpty();
+      this.serve();
+    }
     for (const [at, count] of from.entries()) this.#lane(at).entries.splice(0, count);
+    this.#tellEmpty();
     this.counters.popped += shown.length;
     return shown;
   }
@@ -213,6 +222,17 @@ export class QueueAuditor<T> {
     return due ?? urgent;
   }
 
+  /** Waits until there is a moment at which nothing is in it. */
+  awaitEmpty(name: number, owner: number): void {
+    this.emptiers.set(name, owner);
+    this.#tellEmpty();
+  }
+  #tellEmpty(): void {
+    if (this.depth > 0) return;
+    for (const name of this.emptiers.keys()) this.ended.set(name, 'empty');
+    this.emptiers.clear();
+  }
+
   // ---- the end -----------------------------------------------------------------------------------------------
 
   close(): boolean {
@@ -229,6 +249,11 @@ export class QueueAuditor<T> {
     const left = this.lanes.flatMap(({ waiters }) => waiters.filter((waiter) => waiter.owner === owner));
     for (const { name } of left) {
       this.leave(name);
+      this.ended.set(name, { error: 'ERR_SLUICE_DISPOSED' });
+    }
+    for (const [name, of] of this.emptiers) {
+      if (of !== owner) continue;
+      this.emptiers.delete(name);
       this.ended.set(name, { error: 'ERR_SLUICE_DISPOSED' });
     }
     if (this.lease === owner) this.lease = undefined;

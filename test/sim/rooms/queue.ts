@@ -14,6 +14,7 @@ export interface QueueScenario {
   readonly ttlMs: number;
   readonly overflow: 'reject' | 'drop-oldest' | 'overwrite';
   readonly latency: boolean;
+  readonly commit: boolean;
   readonly maxWaiting: number;
   readonly objects: number;
   readonly weights: Readonly<Record<string, number>>;
@@ -45,7 +46,7 @@ export class QueueRoom implements Room {
     readonly scenario: QueueScenario,
     readonly time: Time,
   ) {
-    const { capacity, lanes, laneWeights, ttlMs, overflow, latency, maxWaiting, objects } = scenario;
+    const { capacity, lanes, laneWeights, ttlMs, overflow, latency, maxWaiting, objects, commit } = scenario;
     const dropOldest = overflow === 'drop-oldest';
     const overwrites = overflow === 'overwrite';
     const weights = laneWeights ?? [21 - lanes, ...Array.from({ length: lanes - 1 }, () => 1)];
@@ -55,6 +56,7 @@ export class QueueRoom implements Room {
       lanes,
       latency,
       maxWaiting,
+      commit,
       clock: time.clock,
       ...(laneWeights && { weights: laneWeights }),
       ...(ttlMs !== 0 && { ttlMs: ttlMs < 0 ? Number.POSITIVE_INFINITY : ttlMs }),
@@ -181,6 +183,12 @@ export class QueueRoom implements Room {
           return seen;
         });
         return;
+      case 'empty': {
+        const promise = queue.empty({ signal: this.#abortable(given.name) });
+        this.#waits.add(given.name, promise, () => 'empty');
+        auditor.awaitEmpty(given.name, by);
+        return;
+      }
       case 'releaseLease':
         if (auditor.lease === by) auditor.lease = undefined;
         queue.releaseLease();

@@ -26,6 +26,15 @@ interface PartOf {
   readonly part?: Part;
 }
 type By = Operation & { readonly by: number };
+/** What is left out does not matter. */
+export type List = By & {
+  readonly do: 'list';
+  readonly state?: Phase;
+  readonly user?: KeyName;
+  readonly sku?: Sku;
+  readonly limit?: number;
+  readonly after?: number;
+};
 export type StockOperation =
   | (By & {
       readonly do: 'reserve';
@@ -39,7 +48,8 @@ export type StockOperation =
   | (By & PartOf & { readonly do: 'cancel' | 'return' })
   | (By & { readonly do: 'changeHeld'; readonly of: number; readonly levels: Part })
   | (By & { readonly do: 'find'; readonly of: number })
-  | (By & { readonly do: 'list'; readonly state: Phase })
+  | (By & { readonly do: 'findId'; readonly id: KeyName })
+  | List
   | (By & { readonly do: 'returnOf'; readonly line: Line; readonly user?: KeyName })
   | (By & { readonly do: 'extend'; readonly of: number; readonly ms: number })
   | (By & { readonly do: 'stranger'; readonly id: string })
@@ -69,6 +79,7 @@ export const stockOperations = [
   'return',
   'returnOf',
   'find',
+  'findId',
   'list',
   'extend',
   'stranger',
@@ -106,6 +117,10 @@ export function drawItem(random: Random, sku: Sku, sharded: boolean, groups: rea
     ...(group === undefined ? {} : { group }),
     ...(shards === 1 ? {} : { shards }),
   };
+}
+
+function drawId(random: Random): KeyName {
+  return random.pick<KeyName>([random.below(24), `id${random.below(12)}`]);
 }
 
 /** Mostly none: the whole. */
@@ -147,9 +162,7 @@ export function drawStock(
         quantity: random.between(1, random.chance(0.1) ? 40 : 3),
       }));
       const user = sometimes(random, 0.95, () => random.pick(users));
-      const id = sometimes(random, 0.4, () =>
-        random.pick<KeyName>([random.below(24), `id${random.below(12)}`]),
-      );
+      const id = sometimes(random, 0.4, () => drawId(random));
       const holdMs = sometimes(random, 0.3, () => random.pick([1, 5, 100, 1_000.5]));
       const options = {
         ...(user === undefined ? {} : { user }),
@@ -180,8 +193,26 @@ export function drawStock(
     }
     case 'find':
       return { ...base, do: kind, of };
-    case 'list':
-      return { ...base, do: kind, state: random.pick<Phase>(['held', 'confirmed', 'cancelled', 'expired']) };
+    case 'findId':
+      return { ...base, do: kind, id: drawId(random) };
+    case 'list': {
+      const state = sometimes(random, 0.6, () =>
+        random.pick<Phase>(['held', 'confirmed', 'cancelled', 'expired']),
+      );
+      const user = sometimes(random, 0.4, () => random.pick(users));
+      const item = sometimes(random, 0.4, () => sku);
+      const limit = sometimes(random, 0.3, () => random.between(1, 4));
+      const after = sometimes(random, 0.3, () => of);
+      return {
+        ...base,
+        do: kind,
+        ...(state !== undefined && { state }),
+        ...(user !== undefined && { user }),
+        ...(item !== undefined && { sku: item }),
+        ...(limit !== undefined && { limit }),
+        ...(after !== undefined && { after }),
+      };
+    }
     case 'returnOf': {
       const user = sometimes(random, 0.8, () => random.pick(users));
       const line = { sku, quantity: random.between(1, 4) };

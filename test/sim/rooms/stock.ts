@@ -10,11 +10,18 @@ import {
   type Sku,
   summed,
 } from '../auditor/cart.js';
-import { Ledger, type LedgerShape } from '../auditor/ledger.js';
+import { type Found, Ledger, type LedgerShape } from '../auditor/ledger.js';
 import type { Part } from '../auditor/parts.js';
 import { holds, outcome, same } from '../divergence.js';
 import type { Operation, Random, Room } from '../operation.js';
-import { drawStock, type Growth, type KeyName, keyOf, type StockOperation } from './stock-operations.js';
+import {
+  drawStock,
+  type Growth,
+  type KeyName,
+  keyOf,
+  type List,
+  type StockOperation,
+} from './stock-operations.js';
 import type { Time } from './time.js';
 
 export interface StockScenario extends LedgerShape {
@@ -22,6 +29,7 @@ export interface StockScenario extends LedgerShape {
   readonly groups: readonly Group[];
   readonly holdMs: number;
   readonly movements: number;
+  readonly commit: boolean;
   /** Threads: objects of the same ledger. */
   readonly objects: number;
   readonly weights: Readonly<Record<string, number>>;
@@ -49,9 +57,11 @@ export class StockRoom implements Room {
     readonly scenario: StockScenario,
     readonly time: Time,
   ) {
-    const { items, groups, holdMs, movements, maxItems, maxReservations, maxUsers, maxIds } = scenario;
-    this.auditor = new Ledger({ maxItems, maxReservations, maxUsers, maxIds }, holdMs);
-    const options = { maxItems, maxReservations, maxUsers, maxIds, holdMs, movements, clock: time.clock };
+    const { items, groups, holdMs, movements, commit, maxItems, maxReservations, maxUsers, maxIds } =
+      scenario;
+    const shape = { maxItems, maxReservations, maxUsers, maxIds };
+    this.auditor = new Ledger(shape, holdMs);
+    const options = { ...shape, holdMs, movements, commit, clock: time.clock };
     const given = items.map((item) => ({ ...item }));
     this.objects = this.#attached(Stock.create({ ...options, items: given, groups }));
     for (const group of groups) this.auditor.addGroup(group);
@@ -126,16 +136,17 @@ export class StockRoom implements Room {
         same('find', found && this.#listed(found), auditor.found(given.of, now));
         return;
       }
+      case 'findId': {
+        const name = auditor.reservationOf(textOf(given.id) as string);
+        const found = stock.find({ id: keyOf(given.id) });
+        const expected = name === undefined ? undefined : auditor.found(name, now);
+        same('find by id', found && this.#listed(found), expected);
+        return;
+      }
       case 'list': {
         // Which places the parts of a sharded item take is the ledger's business, and so is their order.
         if (this.#parted()) return;
-        const found = [...stock.reservations({ state: given.state })].map((one) => this.#listed(one));
-        const expected = auditor.listed().map((name) => auditor.found(name, now));
-        same(
-          'reservations',
-          found,
-          expected.filter((one) => one?.state === given.state),
-        );
+        this.#list(given, stock, now);
         return;
       }
       case 'returnOf': {
@@ -291,6 +302,35 @@ export class StockRoom implements Room {
     return this.objects[by % this.objects.length] as Stock;
   }
 
+  #list({ state, user, sku, limit, after }: List, stock: Stock, now: number): void {
+    const last = after === undefined ? undefined : this.#reservations.get(after);
+    const filter = {
+      ...(state !== undefined && { state }),
+      ...(user !== undefined && { user: keyOf(user) }),
+      ...(sku !== undefined && { sku }),
+    };
+    const page = { ...(limit !== undefined && { limit }), ...(last !== undefined && { after: last }) };
+    // Without a state or a page it is the other way of asking.
+    const asks = user !== undefined && state === undefined && limit === undefined && last === undefined;
+    const found = outcome(() => {
+      const list = asks ? stock.find({ user: keyOf(user), ...(sku !== undefined && { sku }) }) : undefined;
+      return (list ?? [...stock.reservations({ ...filter, ...page })]).map((one) => this.#listed(one));
+    });
+    const { auditor } = this;
+    if (sku !== undefined && !auditor.items.has(sku)) {
+      same('reservations of no item', found, { error: 'ERR_SLUICE_OPTION' });
+      return;
+    }
+    const from = last === undefined ? -1 : auditor.place(after as number);
+    const all = auditor.listed().filter((name) => auditor.place(name) > from);
+    const expected = all
+      .map((name) => auditor.found(name, now) as Found)
+      .filter((one) => state === undefined || one.state === state)
+      .filter((one) => user === undefined || isSameKey(one.user, user))
+      .filter((one) => sku === undefined || one.lines.some((line) => line.sku === sku));
+    same('reservations', found, expected.slice(0, limit));
+  }
+
   /** Compares what the ledger, or a gate over it, answered; `actual` is in the form of `Stock.reserve`. */
   compareReserved(what: string, expected: Answer, actual: unknown, holdMs: number): void {
     if (!('ok' in expected) || !expected.ok) {
@@ -424,6 +464,10 @@ function optionsOf({ user, id, holdMs }: { user?: KeyName; id?: KeyName; holdMs?
 
 function textOf(key: KeyName | undefined): string | undefined {
   return key === undefined ? undefined : keyText(keyOf(key));
+}
+
+function isSameKey(told: bigint | string | undefined, key: KeyName): boolean {
+  return told !== undefined && keyText(told) === textOf(key);
 }
 
 /** A refusal of one item needs not say of which. */
