@@ -12,6 +12,7 @@
 #include "core/held_units.h"
 #include "core/ledger_memory.h"
 #include "core/line_reserver.h"
+#include "core/planted.h"
 #include "core/resolver.h"
 #include "core/stock_request.h"
 
@@ -121,7 +122,8 @@ class HoldChanger {
           const std::uint64_t back = std::min<std::uint64_t>(held, level->held - level->wanted);
           if (back == 0) return;
           units.put_back(slot, entry, back, MovementKind::kCancelled);
-          line.quantity.store(static_cast<std::uint32_t>(held - back), std::memory_order_relaxed);
+          const std::uint64_t left = held - (SLUICE_PLANTED(kKeepChanged) ? 0 : back);
+          line.quantity.store(static_cast<std::uint32_t>(left), std::memory_order_relaxed);
           level->held -= back;
         });
   }
@@ -140,7 +142,7 @@ class HoldChanger {
             std::atomic<std::uint32_t>& quantity = table[same].quantity;
             quantity.store(quantity.load(std::memory_order_relaxed) + units, std::memory_order_relaxed);
             // The entry of a line that held nothing may be another pair's by now.
-            table[same].user_entry.store(entry, std::memory_order_relaxed);
+            if (!SLUICE_PLANTED(kStaleEntry)) table[same].user_entry.store(entry, std::memory_order_relaxed);
             table.free_slot(slot);
             return;
           }

@@ -21,6 +21,7 @@
 #include "core/atomics.h"
 #include "core/hash.h"
 #include "core/ledger_key.h"
+#include "core/planted.h"
 #include "core/spin_lock.h"
 #include "core/spin_wait.h"
 #include "core/stock_line.h"
@@ -253,7 +254,8 @@ class ItemTable {
   std::uint64_t withdraw(Item& item, std::uint64_t quantity) noexcept {
     std::uint64_t taken = 0;
     item.lock.lock();
-    const std::uint64_t cap = item.backorder.load(std::memory_order_relaxed);
+    const std::uint64_t cap =
+        SLUICE_PLANTED(kWithdrawBackorder) ? 0 : item.backorder.load(std::memory_order_relaxed);
     change_total(item, [&] { return 0 - (taken = take_up_to(item, quantity, cap)); });
     item.lock.unlock();
     return taken;

@@ -355,6 +355,8 @@ class Queue {
     const Front front(*this);
     while (!ring.has_room_at(position) && ring.readable(ring.head()))
       control_->drop_oldest(ring, lane, depth());
+    if (SLUICE_PLANTED(kOverwriteTwo) && ring.readable(ring.head()))
+      control_->drop_oldest(ring, lane, depth());
     return ring.has_room_at(position);
   }
   std::uint32_t joined(ThreadLine& line, std::uint32_t waiter) noexcept {

@@ -10,6 +10,7 @@
 
 #include "core/chain_part.h"
 #include "core/ledger_memory.h"
+#include "core/planted.h"
 #include "core/reservation_record.h"
 #include "core/stock_request.h"
 
@@ -93,7 +94,8 @@ class Returner {
     }
     for_each_line(record, [&](ReservationRecord::Line& line) {
       if (line.taken == 0) return true;
-      if (line.entry != kNoUser) memory_.users.put_back(line.entry, line.taken);
+      if (line.entry != kNoUser && !SLUICE_PLANTED(kKeepReturned))
+        memory_.users.put_back(line.entry, line.taken);
       memory_.items.give_back(memory_.items[line.item], line.stock_line, line.taken);
       memory_.movements.append(
           {MovementKind::kReversed, line.item, line.taken, now_, record.id, record.user});
@@ -133,7 +135,8 @@ class Returner {
 
   // From the record of a line, unless its slot was used again.
   bool take_sold(const ReservationRecord::Line& line) noexcept {
-    return line.taken == 0 || change_sold(line, 0 - std::uint64_t{line.taken});
+    return line.taken == 0 || SLUICE_PLANTED(kReturnAgain) ||
+           change_sold(line, 0 - std::uint64_t{line.taken});
   }
   void put_back_sold(const ReservationRecord::Line& line) noexcept { change_sold(line, line.taken); }
   bool change_sold(const ReservationRecord::Line& line, std::uint64_t by) noexcept {

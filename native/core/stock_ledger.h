@@ -378,7 +378,7 @@ class StockLedger {
       if (stranded && requeue(answer.reservation)) {
         answer.in_no_queue = false;
         answer.requeued = true;
-        id.change(id.answer().queued());
+        if (!SLUICE_PLANTED(kRequeueAgain)) id.change(id.answer().queued());
       }
       return answer;
     }
