@@ -5,11 +5,33 @@ export const Order = record({ id: u53, user: u53, sku: u32, quantity: u32 });
 export const fields = /** @type {const} */ ({ sku: 'sku', quantity: 'quantity', user: 'user', id: 'id' });
 export const skus = [1, 2, 3];
 export const perUser = 10;
+/** Of the first two items together. */
+export const group = { name: 'pair', perUser: 15 };
 /** More ids than a run of three minutes uses. */
 export const idsMax = 2 ** 24;
 
 /** @param {number} id */
 export const userOf = (id) => Math.floor(id / 64);
+
+/**
+ * What is ordered under an id, always the same; `lines`: in place of the order's own.
+ * @param {number} id
+ */
+export function orderOf(id) {
+  const bits = Math.imul(id ^ 0x9e37_79b9, 2_654_435_761) >>> 0;
+  const order = { id, user: userOf(id), sku: skus[bits % 3] ?? 1, quantity: 1 + ((bits >>> 8) % 3) };
+  const isCart = (bits >>> 16) % 5 === 0;
+  const lines = [
+    { sku: 1, quantity: 1 },
+    { sku: 3, quantity: 1 + ((bits >>> 20) % 2) },
+  ];
+  return { order, lines: isCart ? lines : undefined };
+}
+
+/** Whether a clerk works on the reservation while the order is on its way. @param {number} id */
+export const isClerks = (id) => id % 4 === 3;
+/** Whether its handler does, through the stock. @param {number} id */
+const isWorkedOn = (id) => id % 4 === 2;
 
 /** Words of the shared memory; then one byte for each id: how often it was handled. */
 const words = { stop: 0, nextId: 1, violation: 2, handled: 16 };
@@ -46,28 +68,66 @@ export class SoakMemory {
   }
 }
 
-export const violations = { undercounted: 1, decidedTwice: 2, admittedTwice: 3 };
+export const violations = { undercounted: 1, decidedTwice: 2, admittedTwice: 3, mixedUp: 4 };
+
+export const handlerTimeoutMs = 400;
+
+/**
+ * Something that is done with a reservation on its way, through the stock. What it asks for may not be there any more.
+ * @param {import('sluice').Stock} stock
+ * @param {import('../seeded-random.js').SeededRandom} random
+ * @param {bigint} reservation
+ */
+export function workOn(stock, random, reservation) {
+  const sku = random.pick(skus);
+  const part = random.chance(0.5) ? { quantity: 1 } : { lines: [{ sku, quantity: 1 }] };
+  const works = [
+    () => stock.confirm(reservation, { ...part, rest: 'hold' }),
+    () => stock.cancel(reservation, part),
+    () => stock.change(reservation, { quantity: random.between(1, 3) }),
+    () => stock.change(reservation, { lines: [{ sku, quantity: random.between(0, 2) }] }),
+    () => stock.return(reservation, part),
+    () => stock.return(reservation),
+  ];
+  try {
+    return random.pick(works)();
+  } catch (error) {
+    if (error instanceof RangeError) return 'no such part';
+    throw error;
+  }
+}
 
 /**
  * Handles an order in one of the ways in which handlers do.
  * @param {SoakMemory} memory
  * @param {import('../seeded-random.js').SeededRandom} random
  * @param {(ms: number) => Promise<unknown>} sleep
+ * @param {import('sluice').Stock} stock
  */
-export function handler(memory, random, sleep) {
+export function handler(memory, random, sleep, stock) {
   /** @param {{ id: number }} order @param {import('sluice').Hold} hold */
   return async ({ id }, hold) => {
     const before = memory.countHandled(id);
     if (hold.deliveries <= before) memory.violate(violations.undercounted, id);
     if (random.chance(0.3)) await sleep(random.between(1, 5));
     if (random.chance(0.02)) await sleep(random.between(50, 250)); // longer than a short hold: it is renewed
+    if (random.chance(0.005)) return sleep(2 * handlerTimeoutMs); // what comes of it is ignored
+    for (let works = isWorkedOn(id) ? random.below(4) : 0; works > 0; works--) {
+      workOn(stock, random, hold.reservation ?? 0n);
+      if (random.chance(0.3)) await sleep(1);
+    }
     const way = random.below(10);
     if (way < 2) throw new Error('declined');
-    if (way > 3) return;
+    if (way > 4) return undefined;
     // After it ran out, its place may have been used again.
-    const expected = [way === 2 ? 'confirmed' : 'cancelled', 'expired', 'unknown'];
-    const decided = way === 2 ? hold.confirm() : hold.cancel();
+    const expected = [way === 3 ? 'cancelled' : 'confirmed', 'expired', 'unknown'];
+    // Others may have sold or put back all of it.
+    if (isWorkedOn(id) || isClerks(id)) expected.push('already-confirmed', 'already-cancelled');
+    const isWhole = isWorkedOn(id) || isClerks(id) || orderOf(id).lines !== undefined;
+    const part = isWhole ? {} : { quantity: 1 };
+    const decided = way === 3 ? hold.cancel() : way === 2 ? hold.confirm() : hold.confirm(part);
     if (!expected.includes(decided)) memory.violate(violations.decidedTwice, id);
     if (random.chance(0.1)) await sleep(1);
+    return undefined;
   };
 }

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Gate, Limiter, type Movement, Queue, Stock } from 'sluice';
+import { Gate, Limiter, ManualClock, type Movement, Queue, Stock, type StockCounts } from 'sluice';
 import { describe, expect, it } from 'vitest';
 import { replay, seed } from '../seed.js';
 import { SeededRandom } from '../seeded-random.js';
 import { WorkerThread } from '../worker-thread.js';
-import { fields, handler, Order, perUser, SoakMemory, skus, userOf } from './soak.js';
+import { fields, group, handler, Order, orderOf, perUser, SoakMemory, skus, userOf } from './soak.js';
 
 /** `npm run soak` for longer: `SLUICE_SOAK_SECONDS=180 npm run soak`. */
 const seconds = Number(process.env['SLUICE_SOAK_SECONDS'] ?? 20);
@@ -19,10 +19,15 @@ class Books {
   readonly sold = new Map<number | string, number>();
   readonly soldTo = new Map<string, number>();
   readonly problems: string[] = [];
-  readonly ends = { confirmed: 0, returned: 0, cancelled: 0, expired: 0 };
-  reservations = 0;
+  readonly ends = { confirmed: 0, returned: 0, cancelled: 0, expired: 0, reversed: 0 };
+  /** Units, by item. */
+  readonly totals = new Map<number | string, number>();
+  readonly #reservations = new Set<bigint>();
   readonly #open = new Map<string, number>();
 
+  get reservations(): number {
+    return this.#reservations.size;
+  }
   get held(): number {
     return this.#open.size;
   }
@@ -32,12 +37,21 @@ class Books {
       this.problems.push(`${movement.count} movements were lost: the books are worthless`);
       return;
     }
-    if (movement.reservation === undefined) return;
     const { kind, sku, quantity, reservation, user } = movement;
+    const more = { added: quantity, restocked: quantity, withdrawn: -quantity }[kind as 'added'];
+    if (more !== undefined) this.totals.set(sku, (this.totals.get(sku) ?? 0) + more);
+    const buyer = `${user} ${sku}`;
+    if (kind === 'confirmed' || kind === 'reversed') {
+      const units = kind === 'confirmed' ? quantity : -quantity;
+      this.sold.set(sku, (this.sold.get(sku) ?? 0) + units);
+      this.soldTo.set(buyer, (this.soldTo.get(buyer) ?? 0) + units);
+      if ((this.soldTo.get(buyer) ?? 0) < 0) this.problems.push(`more came back than was bought: ${buyer}`);
+    }
+    if (kind === 'reversed') this.ends.reversed++;
+    if (kind === 'reversed' || reservation === undefined) return;
     const line = `${reservation} ${sku}`;
     if (kind === 'reserved') {
-      // All lines of a cart are told before any of them ends.
-      if (!skus.some((other) => this.#open.has(`${reservation} ${other}`))) this.reservations++;
+      this.#reservations.add(reservation);
       this.#open.set(line, (this.#open.get(line) ?? 0) + quantity);
       return;
     }
@@ -46,11 +60,94 @@ class Books {
     if (left === 0) this.#open.delete(line);
     else this.#open.set(line, left);
     this.ends[kind as keyof Books['ends']]++;
-    if (kind !== 'confirmed') return;
-    this.sold.set(sku, (this.sold.get(sku) ?? 0) + quantity);
-    const buyer = `${user} ${sku}`;
-    this.soldTo.set(buyer, (this.soldTo.get(buyer) ?? 0) + quantity);
   }
+}
+
+/** What operators do meanwhile. Limits per user only become lower than they are at the end. */
+class Operator {
+  readonly totals = new Map(skus.map((sku) => [sku, 2_000]));
+  readonly backorders = new Map(skus.map((sku) => [sku, 0]));
+  /** The most that was sold or held beyond a total. */
+  backordered = 0;
+  #closed: number | undefined;
+
+  constructor(
+    readonly stock: Stock,
+    readonly random: SeededRandom,
+  ) {}
+
+  act(): void {
+    const { stock, random } = this;
+    const sku = random.pick(skus);
+    const more = random.between(1, 400);
+    if (random.chance(0.8)) this.#told(sku, stock.restock(sku, more));
+    if (random.chance(0.2)) stock.withdraw(sku, random.between(1, 50));
+    if (random.chance(0.2)) stock.setTotal(sku, random.between(0, 5_000), { clamp: true });
+    if (random.chance(0.4)) stock.changeItem(sku, { backorder: random.between(0, 300) }, { clamp: true });
+    if (random.chance(0.3)) stock.changeItem(sku, { perUser: random.between(perUser / 2, perUser) });
+    if (random.chance(0.3)) stock.changeGroup(group.name, { perUser: random.between(8, group.perUser) });
+    if (random.chance(0.2)) stock.configure({ holdMs: random.between(300, 1_000) });
+    if (this.#closed !== undefined) stock.reopenItem(this.#closed);
+    this.#closed = random.chance(0.2) ? sku : undefined;
+    if (this.#closed !== undefined) stock.closeItem(sku);
+    for (const each of skus) this.#told(each, stock.counts(each));
+  }
+
+  /** As it is in the end. */
+  end(): void {
+    if (this.#closed !== undefined) this.stock.reopenItem(this.#closed);
+    for (const sku of skus) this.stock.changeItem(sku, { perUser });
+    this.stock.changeGroup(group.name, { perUser: group.perUser });
+  }
+
+  /** Nobody else changes these. */
+  #told(
+    sku: number,
+    { total, available, reserved, sold, backorder = 0, backordered = 0 }: StockCounts,
+  ): void {
+    expect([available + reserved + sold, backordered <= backorder], replay).toEqual([
+      total + backordered,
+      true,
+    ]);
+    this.backordered = Math.max(this.backordered, backordered);
+    this.totals.set(sku, total);
+    this.backorders.set(sku, backorder);
+  }
+}
+
+/**
+ * A ledger is saved in the middle of everything, and restored with larger tables: each order that is held is queued
+ * again exactly once, though who asks for that is terminated again and again.
+ */
+async function requeued(stock: Stock, random: SeededRandom): Promise<number> {
+  const clock = new ManualClock(); // nothing runs out before it is asked for
+  const restored = Stock.restore(stock.snapshot(), { maxReservations: 8_192, maxItems: 40, clock });
+  const queue = Queue.create(Order, { capacity: 8_192, clock });
+  const gate = Gate.create({ queue, stock: restored, fields });
+  const ids = [...restored.reservations({ state: 'held' })].map(({ id }) => Number(id));
+  if (ids.length > 0) {
+    for (let i = 0; i < 3; i++) {
+      const url = new URL('./workers/soak-requeuer.js', import.meta.url);
+      const data = { handle: gate.handle, ids, seed: random.between(1, 1_000) };
+      const thread = new WorkerThread(url, data);
+      await sleep(random.between(20, 80));
+      await thread.terminate();
+    }
+  }
+  for (const id of ids) {
+    const { order, lines } = orderOf(id);
+    expect(gate.admit(order, { lines }), `${replay}: order ${id}`).toMatchObject({ outcome: 'admitted' });
+  }
+  expect(gate.stats(), replay).toMatchObject({ requeued: ids.length, admitted: 0 });
+  queue.close();
+  const seen: number[] = [];
+  await gate.consume(({ id }) => void seen.push(id));
+  const inOrder = (numbers: readonly number[]): number[] => numbers.toSorted((a, b) => a - b);
+  expect(inOrder(seen), replay).toEqual(inOrder(ids));
+  restored.expire(); // what had run out when it was saved
+  expect(restored.audit().held, replay).toBe(0);
+  for (const object of [gate, queue, restored]) object[Symbol.dispose]();
+  return ids.length;
 }
 
 describe('a gate under load', () => {
@@ -63,8 +160,10 @@ describe('a gate under load', () => {
       queueDepth: { max: 150 },
       keys: { max: 64 },
     });
+    const items = skus.map((sku) => ({ sku, quantity: 2_000, perUser, shards: sku }));
     const stock = Stock.create({
-      items: skus.map((sku) => ({ sku, quantity: 2_000, perUser, shards: sku })),
+      items: items.map((item) => (item.sku < 3 ? { ...item, group: group.name } : item)),
+      groups: [group],
       holdMs: 1_000,
       maxReservations: 4_096,
       maxUsers: 1 << 19,
@@ -74,7 +173,7 @@ describe('a gate under load', () => {
     const gate = Gate.create({ queue, limiter, stock, fields, maxInHand: 64 });
     const memory = new SoakMemory();
     const random = new SeededRandom(seed);
-    const total = new Map(skus.map((sku) => [sku, 2_000]));
+    const operator = new Operator(stock, random);
 
     const books = new Books();
     const reading = new AbortController();
@@ -88,29 +187,27 @@ describe('a gate under load', () => {
       return new WorkerThread(url, { handle: gate.handle, shared: memory.buffer, seed: seed + ++started });
     };
     const threads = Array.from({ length: admitters }, () => start('admitter'));
-    threads.push(start('consumer'));
+    threads.push(start('consumer'), start('clerk'));
     let terminated = 0;
+    let again = 0;
     const fails = (): unknown =>
-      memory.violation || books.problems[0] || threads.find(({ failure }) => failure);
+      memory.violation || books.problems[0] || threads.find(({ failure }) => failure)?.failure;
     try {
       const end = performance.now() + seconds * 1_000;
       while (performance.now() < end && !fails()) {
         await sleep(replacedEveryMs);
-        const which = random.chance(0.25) ? admitters : random.below(admitters);
+        const which = random.chance(0.4)
+          ? random.between(admitters, threads.length - 1)
+          : random.below(admitters);
         await threads[which]?.terminate();
         terminated++;
-        threads[which] = start(which === admitters ? 'consumer' : 'admitter');
-        const sku = random.pick(skus);
-        const more = random.between(1, 400);
-        stock.restock(sku, more);
-        total.set(sku, (total.get(sku) ?? 0) + more);
+        threads[which] = start(which < admitters ? 'admitter' : which === admitters ? 'consumer' : 'clerk');
+        operator.act();
         stock.audit();
-        for (const each of skus) {
-          const counts = stock.counts(each);
-          const sum = counts.available + counts.reserved + counts.sold;
-          expect([sum, counts.total], replay).toEqual([total.get(each), total.get(each)]);
-        }
+        if (terminated % 10 === 5) again += await requeued(stock, random);
       }
+      expect(fails(), replay).toBeUndefined();
+      operator.end();
       memory.stop();
       await Promise.all(threads.slice(0, admitters).map(({ exited }) => exited));
     } finally {
@@ -120,7 +217,7 @@ describe('a gate under load', () => {
 
     // What is left is handled by one that nobody terminates.
     queue.close();
-    await gate.consume(handler(memory, random, sleep), { concurrency: 16 });
+    await gate.consume(handler(memory, random, sleep, stock), { concurrency: 16 });
     const { pushed, popped, expired, dropped, depth } = queue.stats();
     const { admitted, inHand, redelivered } = gate.stats();
     expect([depth, inHand, limiter.stats().inFlight], replay).toEqual([0, 0, 0]);
@@ -144,14 +241,22 @@ describe('a gate under load', () => {
     expect([books.problems, books.held, books.reservations], replay).toEqual([[], 0, admitted]);
     for (const sku of skus) {
       const sold = books.sold.get(sku) ?? 0;
-      const all = total.get(sku) ?? 0;
-      expect(stock.counts(sku), replay).toEqual({ total: all, available: all - sold, reserved: 0, sold });
+      const total = operator.totals.get(sku) ?? 0;
+      const backorder = operator.backorders.get(sku) ?? 0;
+      expect(books.totals.get(sku), replay).toBe(total);
+      expect(stock.counts(sku), replay).toEqual({
+        total,
+        available: Math.max(0, total - sold),
+        reserved: 0,
+        sold,
+        ...(backorder > 0 && { backorder, backordered: Math.max(0, sold - total) }),
+      });
     }
     expectUsers(stock, books, memory.ids, random);
     stock.audit();
     console.log(
       `${seconds} s: ${admitted} admitted, ${popped} handled (${redelivered} again), ${expired} expired in the ` +
-        `queue, ${JSON.stringify(books.ends)}, ${stock.stats().extended} renewed, ${terminated} terminated`,
+        `queue, ${JSON.stringify(books.ends)}, ${JSON.stringify(stock.stats())}, up to ${operator.backordered} backordered, ${again} queued again, ${terminated} terminated`,
     );
     for (const object of [gate, stock, limiter, queue]) object[Symbol.dispose]();
   });
@@ -170,8 +275,10 @@ function expectUsers(stock: Stock, books: Books, ids: number, random: SeededRand
   for (const sku of skus) stock.restock(sku, 100);
   for (let i = 0; i < 500; i++) {
     const user = userOf(random.below(ids));
+    const bought = (sku: number): number => books.soldTo.get(`${user} ${sku}`) ?? 0;
     for (const sku of skus) {
-      const left = perUser - (books.soldTo.get(`${user} ${sku}`) ?? 0);
+      const ofGroup = sku < 3 ? group.perUser - bought(1) - bought(2) : perUser;
+      const left = Math.min(perUser - bought(sku), ofGroup);
       const over = stock.reserve({ sku, quantity: left + 1, user });
       expect(over, `${replay}: user ${user}, sku ${sku}`).toEqual({ ok: false, reason: 'user-limit' });
       if (left === 0) continue;

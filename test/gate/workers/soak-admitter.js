@@ -3,32 +3,31 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { workerData } from 'node:worker_threads';
 import { Gate } from 'sluice';
 import { SeededRandom } from '../../seeded-random.js';
-import { Order, SoakMemory, skus, userOf, violations } from '../soak.js';
+import { Order, orderOf, SoakMemory, violations } from '../soak.js';
 
 const { handle, shared, seed } = workerData;
 const gate = Gate.attach(Order, handle);
 const memory = new SoakMemory(shared);
 const random = new SeededRandom(seed);
 /** Refusals after which the same id may come again. */
-const again = ['rate-limited', 'queue-full', 'ledger-full', 'users-full', 'ids-full', 'in-progress'];
+const again = [
+  'rate-limited',
+  'queue-full',
+  'ledger-full',
+  'users-full',
+  'ids-full',
+  'in-progress',
+  'item-closed',
+];
 
 // No top-level await: Node.js 20 aborts if a thread is terminated just when such a module begins.
 async function admit() {
   let id = memory.nextId();
   while (!memory.stopped) {
     for (let i = random.between(1, 40); i > 0 && !memory.stopped; i--) {
-      const user = userOf(id);
-      const order = { id, user, sku: random.pick(skus), quantity: random.between(1, 3) };
-      const options = {
-        key: user % 8,
-        holdMs: random.chance(0.2) ? random.between(20, 60) : undefined,
-        lines: random.chance(0.2)
-          ? [
-              { sku: 1, quantity: 1 },
-              { sku: 3, quantity: random.between(1, 2) },
-            ]
-          : undefined,
-      };
+      const { order, lines } = orderOf(id);
+      const holdMs = random.chance(0.2) ? random.between(20, 60) : undefined;
+      const options = { key: order.user % 8, holdMs, lines };
       const admission = gate.admit(order, options);
       if (admission.outcome === 'admitted') {
         if (random.chance(0.1)) {

@@ -3,11 +3,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Gate } from 'sluice';
 import { SeededRandom } from '../../seeded-random.js';
-import { handler, Order, SoakMemory } from '../soak.js';
+import { handler, handlerTimeoutMs, Order, SoakMemory } from '../soak.js';
 
 const { handle, shared, seed } = workerData;
 const gate = Gate.attach(Order, handle);
 const memory = new SoakMemory(shared);
 parentPort?.postMessage({ type: 'consumes' });
 // Not awaited: see soak-admitter.js.
-void gate.consume(handler(memory, new SeededRandom(seed), sleep), { concurrency: 16, batchSize: 16 });
+const handleOrder = handler(
+  memory,
+  new SeededRandom(seed),
+  sleep,
+  /** @type {import('sluice').Stock} */ (gate.stock),
+);
+void gate.consume(handleOrder, { concurrency: 16, batchSize: 16, handlerTimeoutMs });

@@ -646,7 +646,17 @@ export class Ledger {
     };
   }
   get held(): number {
-    return [...this.reservations.values()].filter(({ phase }) => phase === 'held').length;
+    return this.heldLines().length;
+  }
+  heldLines(): Array<{ name: number; skus: Sku[] }> {
+    const held = [...this.reservations].filter(([, { phase }]) => phase === 'held');
+    return held.map(([name, { lines }]) => ({ name, skus: lines.map(({ sku }) => sku) }));
+  }
+  /** Lines of which units were bought and not returned by their reservation. */
+  bought(): Array<{ name: number; sku: Sku; user: string | undefined }> {
+    return [...this.reservations].flatMap(([name, { lines, user }]) =>
+      lines.filter(({ sold }) => sold > 0).map(({ sku }) => ({ name, sku, user })),
+    );
   }
   deadlines(): number[] {
     const held = [...this.reservations.values()].filter(({ phase }) => phase === 'held');

@@ -90,7 +90,8 @@ export function drawGate(
       const key = random.below(6);
       const holdMs = sometimes(random, 0.3, () => random.pick([1, 20, 1_000]));
       if (scenario.id && asked.length > 0 && random.chance(0.5)) {
-        const again = random.pick(asked);
+        // Often more than once.
+        const again = random.pick(random.chance(0.5) ? asked.slice(-4) : asked);
         return { ...base, do: kind, ...again, ...(holdMs && { holdMs }), ...(key > 0 && { key }) };
       }
       const cart = scenario.stocked && (!scenario.ofOneItem || random.chance(0.3));

@@ -1,4 +1,4 @@
-import type { Group, Line, NewItem, Sku } from '../auditor/cart.js';
+import { type Group, keyText, type Line, type NewItem, type Sku } from '../auditor/cart.js';
 import type { Phase } from '../auditor/ledger.js';
 import type { Part } from '../auditor/parts.js';
 import { drawByWeight, type Operation, type Random, sometimes } from '../operation.js';
@@ -7,6 +7,10 @@ import type { StockScenario } from './stock.js';
 
 /** A key as plain data; `{ big }` stands for a bigint. */
 export type KeyName = number | string | { readonly big: number };
+
+export function textOf(key: KeyName | undefined): string | undefined {
+  return key === undefined ? undefined : keyText(keyOf(key));
+}
 
 export function keyOf(key: KeyName): number | string | bigint {
   return typeof key === 'object' ? BigInt(key.big) : key;
@@ -123,6 +127,27 @@ function drawId(random: Random): KeyName {
   return random.pick<KeyName>([random.below(24), `id${random.below(12)}`]);
 }
 
+/** By name. */
+interface KnownReservations {
+  readonly reservations: readonly number[];
+  /** Each with the items of its lines. */
+  readonly held: ReadonlyArray<{ readonly name: number; readonly skus: readonly Sku[] }>;
+  /** Of which something was bought and not returned. */
+  readonly bought: ReadonlyArray<{
+    readonly name: number;
+    readonly sku: Sku;
+    readonly user: string | undefined;
+  }>;
+}
+
+/** Mostly what the operation is for, or else what is new; now and then what has long been resolved. */
+function drawReservation(random: Random, kind: string | undefined, known: KnownReservations): number {
+  const fit = (kind === 'return' ? known.bought : known.held).map(({ name }) => name);
+  if (fit.length > 0 && random.chance(0.6)) return random.pick(fit);
+  const recent = known.reservations.slice(-12);
+  return recent.length === 0 ? 0 : random.pick(random.chance(0.8) ? recent : known.reservations);
+}
+
 /** Mostly none: the whole. */
 function drawPart(random: Random, scenario: StockScenario): { part?: Part } {
   const quantity = random.between(1, 3);
@@ -137,14 +162,12 @@ export function drawStock(
   random: Random,
   name: number,
   scenario: StockScenario,
-  known: { reservations: readonly number[]; snapshots: readonly number[] },
+  known: KnownReservations & { readonly snapshots: readonly number[] },
 ): StockOperation | undefined {
   const by = random.below(scenario.objects);
   const base = { room: 'stock', name, by };
   const kind = drawByWeight(random, scenario.weights);
-  // Mostly what is new; now and then what has long been resolved.
-  const recent = known.reservations.slice(-12);
-  const of = recent.length === 0 ? 0 : random.pick(random.chance(0.8) ? recent : known.reservations);
+  const of = drawReservation(random, kind, known);
   const sku = random.pick(random.chance(0.9) ? scenario.items.map((item) => item.sku).concat(1) : skus);
   switch (kind) {
     case 'reserve': {
@@ -185,9 +208,10 @@ export function drawStock(
     case 'return':
       return { ...base, do: kind, of, ...drawPart(random, scenario) };
     case 'changeHeld': {
-      const lines = Array.from({ length: random.between(1, 3) }, () => ({
-        sku: random.chance(0.7) ? sku : random.pick(scenario.items).sku,
-        quantity: random.below(6),
+      const own = known.held.find(({ name: held }) => held === of)?.skus ?? [sku];
+      const lines = Array.from({ length: random.between(1, 2) }, () => ({
+        sku: random.chance(0.8) ? random.pick(own) : random.pick(scenario.items).sku,
+        quantity: random.chance(0.3) ? 0 : random.below(6),
       }));
       return { ...base, do: kind, of, levels: random.pick([{ quantity: random.between(1, 6) }, { lines }]) };
     }
@@ -214,8 +238,10 @@ export function drawStock(
       };
     }
     case 'returnOf': {
-      const user = sometimes(random, 0.8, () => random.pick(users));
-      const line = { sku, quantity: random.between(1, 4) };
+      const buyer = known.bought.length > 0 && random.chance(0.6) ? random.pick(known.bought) : undefined;
+      const ofBuyer = users.find((one) => textOf(one) === buyer?.user);
+      const user = sometimes(random, 0.8, () => ofBuyer ?? random.pick(users));
+      const line = { sku: buyer?.sku ?? sku, quantity: random.between(1, 4) };
       return { ...base, do: kind, line, ...(user === undefined ? {} : { user }) };
     }
     case 'extend':

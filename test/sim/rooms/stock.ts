@@ -21,6 +21,7 @@ import {
   keyOf,
   type List,
   type StockOperation,
+  textOf,
 } from './stock-operations.js';
 import type { Time } from './time.js';
 
@@ -71,6 +72,8 @@ export class StockRoom implements Room {
   draw(random: Random, name: number): Operation | undefined {
     const known = {
       reservations: [...this.#reservations.keys()],
+      held: this.auditor.heldLines(),
+      bought: this.auditor.bought(),
       snapshots: this.#snapshots.map((s) => s.name),
     };
     return drawStock(random, name, this.scenario, known);
@@ -460,10 +463,6 @@ function optionsOf({ user, id, holdMs }: { user?: KeyName; id?: KeyName; holdMs?
     ...(id === undefined ? {} : { id: keyOf(id) }),
     ...(holdMs === undefined ? {} : { holdMs }),
   };
-}
-
-function textOf(key: KeyName | undefined): string | undefined {
-  return key === undefined ? undefined : keyText(keyOf(key));
 }
 
 function isSameKey(told: bigint | string | undefined, key: KeyName): boolean {

@@ -1,0 +1,35 @@
+// Works on reservations while their orders are on their way, and on what was bought, until it is terminated.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { workerData } from 'node:worker_threads';
+import { Gate } from 'sluice';
+import { SeededRandom } from '../../seeded-random.js';
+import { isClerks, Order, SoakMemory, skus, userOf, violations, workOn } from '../soak.js';
+
+const { handle, shared, seed } = workerData;
+const stock = /** @type {import('sluice').Stock} */ (Gate.attach(Order, handle).stock);
+const memory = new SoakMemory(shared);
+const random = new SeededRandom(seed);
+
+/** @param {import('sluice').FoundReservation} found */
+function look({ reservation, user, id, lines }) {
+  const number = Number(id);
+  const isWhole = lines.length > 0 && lines.every(({ sku }) => skus.includes(Number(sku)));
+  if (Number(user) !== userOf(number) || !isWhole) memory.violate(violations.mixedUp, number);
+  if (isClerks(number) && random.chance(0.5)) workOn(stock, random, reservation);
+}
+
+// Not awaited: see soak-admitter.js.
+async function work() {
+  while (!memory.stopped) {
+    for (const found of stock.reservations({ state: random.pick(['held', 'confirmed']), limit: 200 }))
+      look(found);
+    for (let i = 0; i < 20; i++) {
+      const id = Math.max(0, memory.ids - 1 - random.below(5_000));
+      const found = stock.find({ id });
+      if (found !== undefined) look(found);
+      stock.return({ sku: random.pick(skus), quantity: 1, user: userOf(id) });
+    }
+    await sleep(random.between(1, 4));
+  }
+}
+void work();
