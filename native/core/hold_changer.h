@@ -142,7 +142,7 @@ class HoldChanger {
             std::atomic<std::uint32_t>& quantity = table[same].quantity;
             quantity.store(quantity.load(std::memory_order_relaxed) + units, std::memory_order_relaxed);
             // The entry of a line that held nothing may be another pair's by now.
-            if (!SLUICE_PLANTED(kStaleEntry)) table[same].user_entry.store(entry, std::memory_order_relaxed);
+            table[same].user_entry.store(entry, std::memory_order_relaxed);
             table.free_slot(slot);
             return;
           }

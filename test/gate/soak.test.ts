@@ -23,6 +23,8 @@ class Books {
   /** Units, by item. */
   readonly totals = new Map<number | string, number>();
   readonly #reservations = new Set<bigint>();
+  /** Units bought and not returned by their reservation. */
+  readonly #boughtBy = new Map<string, number>();
   readonly #open = new Map<string, number>();
 
   get reservations(): number {
@@ -47,9 +49,16 @@ class Books {
       this.soldTo.set(buyer, (this.soldTo.get(buyer) ?? 0) + units);
       if ((this.soldTo.get(buyer) ?? 0) < 0) this.problems.push(`more came back than was bought: ${buyer}`);
     }
-    if (kind === 'reversed') this.ends.reversed++;
-    if (kind === 'reversed' || reservation === undefined) return;
     const line = `${reservation} ${sku}`;
+    if (kind === 'confirmed') this.#boughtBy.set(line, (this.#boughtBy.get(line) ?? 0) + quantity);
+    if (kind === 'reversed') {
+      this.ends.reversed++;
+      const left = (this.#boughtBy.get(line) ?? 0) - quantity;
+      if (reservation !== undefined && left < 0) this.problems.push(`returned twice: ${line}`);
+      this.#boughtBy.set(line, left);
+      return;
+    }
+    if (reservation === undefined) return;
     if (kind === 'reserved') {
       this.#reservations.add(reservation);
       this.#open.set(line, (this.#open.get(line) ?? 0) + quantity);
@@ -130,7 +139,8 @@ async function requeued(stock: Stock, random: SeededRandom): Promise<number> {
       const url = new URL('./workers/soak-requeuer.js', import.meta.url);
       const data = { handle: gate.handle, ids, seed: random.between(1, 1_000) };
       const thread = new WorkerThread(url, data);
-      await sleep(random.between(20, 80));
+      await thread.message('asks');
+      await sleep(random.between(0, 5));
       await thread.terminate();
     }
   }

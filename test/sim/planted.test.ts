@@ -30,7 +30,6 @@ const faults = {
   kReturnAgain: 'units that were returned can be returned again by their reservation',
   kKeepReturned: 'units that were returned still count for their user',
   kKeepChanged: 'what a change puts back on sale is still held as well',
-  kStaleEntry: 'a line that is changed from nothing counts for whoever has the entry of its user by now',
   kRequeueAgain: 'an order of a restored ledger is queued again each time it is asked for',
   kOverwriteTwo: 'a push to a full lane that overwrites drops two',
   kGroupForgets: 'the limit of a group looks at the new units alone',

@@ -25,6 +25,18 @@ function ledger(options: Partial<StockOptions> = {}) {
 }
 
 describe('the quantity of a held reservation', () => {
+  it('counts for its user again after it was nothing, whoever has the place of that count by now', () => {
+    // Room for two counts: bob gets the one that anna has left.
+    const { stock, cart } = ledger({ maxUsers: 2 });
+    const id = cart();
+    expect(stock.change(id, { lines: [{ sku: 1, quantity: 0 }] })).toBe('changed');
+    reserved(stock.reserve({ sku: 1, quantity: 6, user: 'bob' }));
+    expect(stock.change(id, { lines: [{ sku: 1, quantity: 2 }] })).toBe('changed');
+    expect(stock.cancel(id)).toBe('cancelled');
+    stock.audit();
+    expect(stock.reserve({ sku: 1, quantity: 1, user: 'bob' })).toMatchObject({ reason: 'user-limit' });
+  });
+
   it('goes up and down; bigint, deadline and the answer to the id stay', () => {
     const { clock, stock } = ledger();
     const request = { sku: 1, quantity: 2, user: 'anna', id: 'order-1' };
