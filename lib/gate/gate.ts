@@ -119,7 +119,7 @@ export class Gate<T> implements Disposable {
     this.queue = parts.queue;
     this.limiter = parts.limiter;
     this.stock = parts.stock;
-    this.#fields = fields;
+    this.#fields = { __proto__: null, ...fields } as NativeFields; // what is inherited is no field
     this.#numbers = new arrays.Float64Array(staging);
     this.#bigints = new arrays.BigUint64Array(staging);
     this.#halves = new arrays.Uint32Array(staging);
@@ -134,7 +134,7 @@ export class Gate<T> implements Disposable {
     this.#keyed = parts.limiter && nativeLimiter(parts.limiter).keyed;
     this.#needed = this.#keyed
       ? 'key'
-      : parts.stock !== undefined && fields.sku === undefined
+      : parts.stock !== undefined && this.#fields.sku === undefined
         ? 'lines'
         : undefined;
   }

@@ -171,7 +171,7 @@ export class Stock implements Disposable {
     const checked = checkedRestoring(where, options);
     return new Stock(maker, (staging) => {
       const answer = native.restoreStock(snapshot, checked, staging);
-      if (typeof answer !== 'string' || !(answer in checked)) return made(where, answer);
+      if (typeof answer !== 'string' || !Object.hasOwn(checked, answer)) return made(where, answer);
       throw optionError(`${where}: ${answer}`, 'room for what the snapshot has', checked[answer], false);
     });
   }

@@ -12,7 +12,8 @@ GateAttachment::GateAttachment(Environment& environment, std::shared_ptr<SharedG
       parts_(parts),
       line_(line),
       admission_{},
-      table_(shared_->table()) {
+      table_(shared_->table()),
+      fits_record_alone_(fits(nullptr, 0)) {
   admission_.queue = &parts.queue->queue();
   admission_.queue_line = &parts.queue->line();
   admission_.clock = parts.queue->clock();

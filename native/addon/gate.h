@@ -72,6 +72,15 @@ class GateAttachment : public Attachment {
                               const GateParts& parts);
 
   bool usable() const { return !detached() && !parts_.detached(); }
+  // Whether an order has a key where the limiter has keys, and no other, and lines, or a field, for the stock: lib/ asks
+  // nothing else.
+  bool fits(const Key* key, std::uint32_t cart_lines) const {
+    const bool keyed = parts_.limiter != nullptr && parts_.limiter->shared()->config.keys_max != 0;
+    if ((key != nullptr) != keyed) return false;
+    if (parts_.stock == nullptr) return cart_lines == 0;
+    return cart_lines != 0 || shared_->fields.sku.type != NumberType::kNone;
+  }
+  bool fits_record_alone() const { return fits_record_alone_; }
   // The order is the record in the queue's staging; see AdmissionRequest.
   Admission::Result admit(std::uint64_t hold_ns = 0, const Key* key = nullptr,
                           const StockRequest::Line* cart = nullptr, std::uint32_t cart_lines = 0);
@@ -124,6 +133,7 @@ class GateAttachment : public Attachment {
   ThreadLine* line_;
   Admission::Parts admission_;
   InFlightTable table_;
+  bool fits_record_alone_;             // fits(nullptr, 0)
   std::uint64_t session_ = 0;          // 0: has not consumed yet
   std::uint64_t renewal_at_ = kNever;  // when JavaScript calls renew()
   Staging words_;

@@ -14,6 +14,7 @@ namespace {
 
 // What a refusal by the limiter is answered with, and the tier that refused added to it.
 constexpr std::int32_t kTier = 64;
+constexpr double kHoldNsMax = 86'400e9;
 
 // Nothing if the order was admitted, else the Outcome, or kTier + the tier that refused; results stand in staging.
 napi_value answered(napi_env env, const GateAttachment& self, const Admission::Result& result) {
@@ -30,17 +31,11 @@ napi_value answered(napi_env env, const GateAttachment& self, const Admission::R
   return number(env, static_cast<std::int32_t>(result.outcome));
 }
 
-// Whether a key is given where the limiter has keys, and none elsewhere: lib/ gives nothing else.
-bool key_fits(const GateAttachment& self, const Key* key) {
-  const LimiterAttachment* limiter = self.parts().limiter;
-  return limiter == nullptr || (key != nullptr) == (limiter->shared()->config.keys_max != 0);
-}
-
 // admit(), with the record in the queue's staging
 napi_value admit(napi_env env, napi_callback_info info) {
   auto& self = attachment<GateAttachment>(env, info);
   if (!self.usable()) return number(env, kDisposed);
-  if (!key_fits(self, nullptr)) return number(env, kBadArgument);
+  if (!self.fits_record_alone()) return number(env, kBadArgument);
   return answered(env, self, self.admit());
 }
 
@@ -55,9 +50,9 @@ napi_value admit_with(napi_env env, napi_callback_info info) {
   napi_get_value_uint32(env, values[1], &lines);
   const GateParts& parts = self.parts();
   const Key* key = parts.limiter != nullptr ? parts.limiter->key(env, values[2]) : nullptr;
-  if (!key_fits(self, key)) return number(env, kBadArgument);
+  if (!self.fits(key, lines) || !within(hold_ns, 0.0, kHoldNsMax)) return number(env, kBadArgument);
   const auto hold = static_cast<std::uint64_t>(hold_ns);
-  if (lines == 0 || parts.stock == nullptr) return answered(env, self, self.admit(hold, key));
+  if (lines == 0) return answered(env, self, self.admit(hold, key));
   StockRequest::Line cart[StockRequest::kLinesMax];
   const std::uint32_t staged = staged_lines(*parts.stock, lines, cart);
   if (staged == 0) return number(env, kBadArgument);

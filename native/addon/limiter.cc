@@ -224,6 +224,14 @@ constexpr std::uint64_t kCostMax = 0xffff'ffff;
 constexpr std::uint32_t kWaitingMax = 65'536;
 constexpr double kDayMs = 86'400'000;
 
+// A sign that is not watched for has 0.
+bool sound_adaptive(const SharedLimiter& limiter, double max_queue_wait_ms) {
+  const double max_delay_ms = limiter.max_loop_delay_ms;
+  return (max_delay_ms == 0 || within(max_delay_ms, 1.0, 60'000.0)) &&
+         within(limiter.adaptive_interval_ms, 10.0, 60'000.0) &&
+         (limiter.watched == nullptr || within(max_queue_wait_ms, 0.001, 3'600'000.0));
+}
+
 // createLimiter({ tokenBucket?: { ratePerSecond, burst, warmUpMs }, slidingWindow?: { limit, windowMs, buckets, exact },
 //                 queueDepth?: { max, queue?: handle }, adaptive?: { maxEventLoopDelayMs, queue?: handle, maxQueueWaitMs,
 //                 intervalMs }, keysMax, maxWaiting, maxWaitingPerKey, enforce, commit, clock? }, staging)
@@ -246,10 +254,11 @@ Napi::Value create_limiter(const Napi::CallbackInfo& info) {
   config.waiting_per_key = u32(options, "maxWaitingPerKey");
   config.enforce = u32(options, "enforce") != 0;
   const bool commit = flag(options, "commit");
+  const double max_queue_wait_ms = f64(adaptive, "maxQueueWaitMs");
   if (!adaptive.IsEmpty()) {
     shared->max_loop_delay_ms = f64(adaptive, "maxEventLoopDelayMs");
     shared->adaptive_interval_ms = f64(adaptive, "intervalMs");
-    config.watch = {nanoseconds(f64(adaptive, "maxQueueWaitMs")), nanoseconds(shared->adaptive_interval_ms)};
+    config.watch = {nanoseconds(max_queue_wait_ms), nanoseconds(shared->adaptive_interval_ms)};
   }
   if (!depth_queue.IsEmpty()) shared->queue = find_handle<SharedQueue>(ObjectKind::kQueue, depth_queue);
   if (!watched_queue.IsEmpty()) {
@@ -266,7 +275,8 @@ Napi::Value create_limiter(const Napi::CallbackInfo& info) {
       (window.IsEmpty() || (within<std::uint64_t>(limit, 1, config.exact ? kLogLimitMax : kWindowLimitMax) &&
                             within(window_ms, 1.0, kDayMs) && within(buckets, 1U, kWindowBucketsMax))) &&
       (depth.IsEmpty() || within<std::uint64_t>(config.depth_max, 1, kCostMax)) &&
-      config.keys_max <= kKeysMax && config.waiting_max <= kWaitingMax;
+      (adaptive.IsEmpty() || sound_adaptive(*shared, max_queue_wait_ms)) && config.keys_max <= kKeysMax &&
+      config.waiting_max <= kWaitingMax;
   if (!sound) return Napi::String::New(info.Env(), kBadRange);
   if (!bucket.IsEmpty()) {
     config.has_bucket = true;

@@ -1,7 +1,21 @@
 /** Says of a gate's limiter and queue what is not true, and says ok if native code has done nothing of it. */
-import { Gate, Limiter, Queue, record, u32 } from 'sluice';
+import { Gate, Limiter, Queue, record, Stock, u32 } from 'sluice';
+import { native } from '../../../dist/native/index.js';
+import { insideQueue } from '../../../dist/queue/index.js';
+import { nativeStock } from '../../../dist/stock/index.js';
 
 const Order = record({ sku: u32 });
+
+/** A gate without fields, natively. @param {Stock} stock */
+function nativeGate(stock) {
+  const parts = {
+    queue: insideQueue(Queue.create(Order, { capacity: 8 })).native,
+    stock: nativeStock(stock),
+  };
+  const gate = native.createGate(/** @type {any} */ (parts), {}, 4, new ArrayBuffer(1056), 0);
+  if (typeof gate !== 'object') throw new Error(gate);
+  return gate;
+}
 const isKeyed = /** @type {() => boolean} */ (
   Object.getOwnPropertyDescriptor(Limiter.prototype, 'keyed')?.get
 );
@@ -37,6 +51,37 @@ for (const keyed of [false, true]) {
       wrong.push(`keyed ${keyed}, ${when}: ${limiter.stats().allowed} allowed`);
   }
 }
+
+// A gate whose record has no sku is given carts alone, also where everything has a sku.
+const ledger = Stock.create({ items: [{ sku: 0, quantity: 9 }] });
+const carts = Gate.create({ queue: Queue.create(Order, { capacity: 8 }), stock: ledger });
+const before = nativeGate(ledger);
+Object.defineProperty(Object.prototype, 'sku', {
+  value: { type: 3, offset: 0, textRoom: 0 },
+  configurable: true,
+});
+const after = Gate.attach(Order, carts.handle);
+for (const gate of [carts, after]) {
+  for (const options of [undefined, {}, { holdMs: 1000 }]) {
+    try {
+      gate.admit({ sku: 0 }, options);
+      wrong.push('an order without a cart was taken');
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+    }
+  }
+}
+Reflect.deleteProperty(Object.prototype, 'sku');
+ledger.reserveAll([{ sku: 0, quantity: 1 }]); // whose lines are in the staging now
+for (const [hold, count] of [
+  [0, 0],
+  [NaN, 1],
+  [-1, 1],
+  [1e300, 1],
+]) {
+  if ((before.admitWith(hold, count) ?? 0) >= 0) wrong.push(`native admitWith(${hold}, ${count}) was taken`);
+}
+if ((before.admit() ?? 0) >= 0) wrong.push('native admit() without a sku was taken');
 
 const lanes = Queue.create(Order, { capacity: 8, lanes: 2 });
 Object.defineProperty(lanes, 'lanes', { value: 1 });

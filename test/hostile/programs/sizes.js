@@ -1,6 +1,6 @@
 /** Makes objects of sizes and times that are none, through sluice and natively, and says ok if each is refused. */
 
-import { bytes, Gate, Limiter, Queue, record, Stock, u32, utf8 } from 'sluice';
+import { bytes, Gate, Limiter, ManualClock, Queue, record, Stock, u32, utf8 } from 'sluice';
 import { native } from '../../../dist/native/index.js';
 import { insideQueue } from '../../../dist/queue/index.js';
 
@@ -118,6 +118,12 @@ refuses(limiterOptions, (options) => native.createLimiter(options, memory(64)), 
   'keysMax',
   'maxWaiting',
 ]);
+const watching = { queue: insideQueue(queue).native.handle, maxQueueWaitMs: 5 };
+refuses(
+  { ...limiterOptions, adaptive: { maxEventLoopDelayMs: 100, intervalMs: 500, ...watching } },
+  (options) => native.createLimiter(options, memory(64)),
+  ['adaptive.maxEventLoopDelayMs', 'adaptive.intervalMs', 'adaptive.maxQueueWaitMs'],
+);
 refuses(stockOptions, (options) => native.createStock(options, memory(8192)), [
   'maxItems',
   'maxReservations',
@@ -132,6 +138,17 @@ refuses(
   (options) => native.restoreStock(snapshot, options, memory(8192)),
   ['maxItems', 'maxReservations', 'maxUsers', 'maxIds', 'movements'],
 );
+
+// What every object inherits is no size.
+const clock = new ManualClock(); // at which all are alike
+const usual = Stock.restore(snapshot, { clock }).snapshot();
+for (const name of ['maxItems', 'maxReservations', 'maxUsers', 'maxIds', 'movements']) {
+  Object.defineProperty(Object.prototype, name, { value: 1, configurable: true, enumerable: true });
+  const restored = Stock.restore(snapshot, { clock }).snapshot();
+  Reflect.deleteProperty(Object.prototype, name);
+  if (Buffer.compare(restored, usual) !== 0) taken.push(`inherited ${name}`);
+}
+
 const parts = { queue: insideQueue(queue).native };
 refuses(
   { maxInHand: 4 },
