@@ -93,7 +93,7 @@ export class Waiting {
       waiter.line.waiters.add(waiter);
       this.#native.keepAlive(1);
       if (timeoutMs !== Infinity) this.#await(waiter, timeoutMs);
-      // Whoever is not the first of its line here finds a timer, and a bell that was listened to when it joined.
+      // A waiter behind others finds their timer, and a bell that this thread listened to when it joined.
       if (waiter.line.waiters.size > 1) return;
       this.#tend(waiter.line);
       this.#hear();
