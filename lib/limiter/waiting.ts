@@ -72,11 +72,12 @@ export class Waiting {
       throw failed('Limiter.acquire', opened);
     }
     return new Promise((resolve, reject) => {
-      const forget = onAbort(signal, () => {
+      let forget: (() => void) | undefined;
+      const leave = (reason: unknown): void => {
         this.#native.leave(index);
         this.#forget(waiter);
-        waiter.settle({ reason: signal?.reason });
-      });
+        waiter.settle({ reason });
+      };
       const waiter: Waiter = {
         index,
         cost,
@@ -84,7 +85,7 @@ export class Waiting {
         deadline: now + timeoutMs,
         timer: undefined,
         settle: (outcome) => {
-          forget();
+          forget?.();
           if ('reason' in outcome) reject(outcome.reason);
           else resolve(outcome);
         },
@@ -92,6 +93,13 @@ export class Waiting {
       this.#waiters.set(index, waiter);
       waiter.line.waiters.add(waiter);
       this.#native.keepAlive(1);
+      // Only now: the methods of a signal may be anybody's.
+      try {
+        forget = onAbort(signal, () => leave(signal?.reason));
+      } catch (error) {
+        if (this.#waiters.has(index)) leave(error);
+      }
+      if (!this.#waiters.has(index)) return;
       if (timeoutMs !== Infinity) this.#await(waiter, timeoutMs);
       // A waiter behind others finds their timer, and a bell that this thread listened to when it joined.
       if (waiter.line.waiters.size > 1) return;

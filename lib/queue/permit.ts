@@ -40,7 +40,12 @@ export class Permit<T> implements Disposable {
       },
     };
     this.#state = state;
-    this.#forgetSignal = onAbort(signal, this.#aborted);
+    try {
+      this.#forgetSignal = onAbort(signal, this.#aborted);
+    } catch (error) {
+      state.give(); // a method of the signal's own has thrown
+      throw error;
+    }
     forgotten.register(this, state, state);
   }
 

@@ -141,7 +141,7 @@ export class Producer<T> {
       this.#notices.full(lane);
       throw this.#timedOut(timeoutMs);
     }
-    signal?.throwIfAborted(); // a getter of the record may have aborted it
+    // What is staged goes into the line: nothing of the caller's, its signal neither, runs before that.
     this.#listen();
     const waiter = this.#joined(this.#native.waitPush(lane, hasTtl), lane);
     await this.#waiters.wait(waiter, lane, timeoutMs, signal);

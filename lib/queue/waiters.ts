@@ -45,15 +45,22 @@ export class Waiters {
         timeoutMs === undefined
           ? undefined
           : setTimeout(() => leave(timedOut(timeoutMs)), Math.max(1, Math.ceil(timeoutMs)));
-      const forget = onAbort(signal, () => leave(signal?.reason));
+      let forget: (() => void) | undefined;
       const settle = (failure?: Failure): void => {
         clearTimeout(timer);
-        forget();
+        forget?.();
         if (failure === undefined) resolve();
         else reject(failure.error);
       };
       (this.#lanes[lane] as Map<number, Waiter>).set(index, { settle });
       this.#keepAlive(1);
+      // Only now: the methods of a signal may be anybody's.
+      try {
+        forget = onAbort(signal, () => leave(signal?.reason));
+        if (signal?.aborted) leave(signal.reason); // before it was listened to, by a getter of the record
+      } catch (error) {
+        leave(error);
+      }
       this.served();
     });
   }

@@ -31,6 +31,9 @@ export class OctetsCodec {
     } catch {
       return false; // detached: the only array of a fitting length that cannot be copied
     }
+    // Shared memory that another thread has made longer meanwhile: more was copied, within the buffer, but beyond the
+    // field. It is never made shorter.
+    if (lengthOf(value) !== length) return false;
     this.#view.setUint16(at, length, true);
     return true;
   }

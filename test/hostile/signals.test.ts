@@ -1,0 +1,76 @@
+import { Limiter, Queue, record, u32 } from 'sluice';
+import { describe, expect, it } from 'vitest';
+import { rejected } from '../thrown.js';
+
+const Row = record({ number: u32 });
+
+function full(): Queue<{ number: number }> {
+  const queue = Queue.create(Row, { capacity: 1 });
+  queue.tryPush({ number: 0 });
+  return queue;
+}
+
+/** A signal with a method of its own in place of `name`. */
+function signalWith(name: string, method: () => void): AbortSignal {
+  const { signal } = new AbortController();
+  Object.defineProperty(signal, name, { value: method });
+  return signal;
+}
+
+const failure = new Error('of the signal');
+const fails = (): never => {
+  throw failure;
+};
+
+describe('a signal whose methods are its own', () => {
+  it.each(['throwIfAborted', 'addEventListener'])('puts no record in place of another by %s', async (name) => {
+    const queue = full();
+    const signal = signalWith(name, () => queue.tryPush({ number: 666 }));
+    const waits = queue.push({ number: 1 }, { signal });
+    expect(queue.tryPop()).toEqual({ number: 0 });
+    await waits;
+    expect(queue.tryPop()).toEqual({ number: 1 });
+  });
+
+  it('leaves nobody in line for room, by a method that throws', async () => {
+    const queue = full();
+    const signal = signalWith('addEventListener', fails);
+    expect(await rejected(queue.push({ number: 1 }, { signal }))).toBe(failure);
+    expect(await rejected(queue.reserve(1, { signal }))).toBe(failure);
+    expect(queue.stats().waiting).toBe(0);
+    queue.tryPop();
+    expect(await rejected(queue.reserve(1, { signal }))).toBe(failure);
+    expect(queue.stats()).toMatchObject({ permits: 0, depth: 0 });
+    expect(queue.tryPush({ number: 2 })).toBe(true);
+  });
+
+  it('leaves nobody in the line of a limiter, by a method that throws', async () => {
+    const limiter = Limiter.create({ queueDepth: { max: 1 } });
+    const first = await limiter.acquire();
+    const signal = signalWith('addEventListener', fails);
+    expect(await rejected(limiter.acquire({ signal }))).toBe(failure);
+    expect(limiter.stats().waiting).toBe(0);
+    if (first.allowed) first.release();
+    expect(limiter.tryAcquire().allowed).toBe(true);
+  });
+
+  it('ends no wait for a limiter without an answer, by a method that disposes of it', async () => {
+    const limiter = Limiter.create({ queueDepth: { max: 1 } });
+    limiter.tryAcquire();
+    const signal = signalWith('addEventListener', () => limiter[Symbol.dispose]());
+    expect(await rejected(limiter.acquire({ signal }))).toMatchObject({ code: 'ERR_SLUICE_DISPOSED' });
+  });
+});
+
+it('a record whose getter aborts the signal does not wait for room', async () => {
+  const queue = full();
+  const controller = new AbortController();
+  const value = {
+    get number() {
+      controller.abort(failure);
+      return 1;
+    },
+  };
+  expect(await rejected(queue.push(value, { signal: controller.signal }))).toBe(failure);
+  expect(queue.stats()).toMatchObject({ waiting: 0, depth: 1 });
+});
