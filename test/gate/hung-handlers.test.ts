@@ -224,6 +224,20 @@ describe('handlerTimeoutMs', () => {
     },
   );
 
+  it('ignores what a handler throws after its time', async () => {
+    subscribe('sluice:gate:handler-failed', onFailed);
+    const { gate, queue } = sale(1);
+    queue.close();
+    let fail = (_: Error): void => {};
+    const hangs = new Promise<void>((_, reject) => {
+      fail = reject;
+    });
+    await gate.consume(() => hangs, { handlerTimeoutMs: 5 });
+    fail(new Error('late'));
+    await immediate();
+    expect(failed.map(({ error }) => (error as { code?: string }).code)).toEqual(['ERR_SLUICE_TIMEOUT']);
+  });
+
   it('lets a listener of the signal decide, whose decision stands', async () => {
     const { gate, queue, stock } = sale(1);
     queue.close();
