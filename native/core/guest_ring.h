@@ -96,6 +96,12 @@ class GuestRing {
     return kNone;
   }
 
+  // What the guest in `from` owes is owed in `to`, which was taken for the same key.
+  void move(std::uint32_t from, std::uint32_t to) noexcept {
+    std::memcpy(state(to), state(from), state_bytes_);
+    remove(from);
+  }
+
   void remove(std::uint32_t slot) noexcept {
     Entry& entry = entries_[slot];
     std::atomic<std::uint32_t>& first = head(entry.key);

@@ -343,9 +343,8 @@ class Limiter {
       if (!locked) guests_.lock();
       locked = true;
       const std::uint32_t slot = take_in(line, key, need == Need::kStay, time);
-      if (is_guest && slot != GuestRing::kNone) {  // it has moved: no key has two
-        forget(line, tiers_at(guests_.state(guest)), time);
-        guests_.remove(guest);
+      if (is_guest && slot != GuestRing::kNone) {  // it moves, with all that it owes: no key has two
+        guests_.move(guest, slot);
         line.count(kPlaces, ~0ULL);
       }
       guest = slot;

@@ -171,6 +171,25 @@ TEST_CASE("a guest that is blocked stays, and newcomers still find a slot howeve
   CHECK(small.ask(101) == Tier::kNone);
 }
 
+TEST_CASE("a guest that was blocked owes what it owed before, whichever slot it had") {
+  for (const bool by_window : {false, true}) {
+    Keyed small(by_window ? keyed(8, 9, 1, 9) : keyed(8, 1, 0, 9));
+    for (std::uint64_t key = 0; key < KeyTable::kWays; ++key) REQUIRE(small.ask(key) == Tier::kNone);
+    // One of them has a slot that never holds a guest which stays.
+    for (std::uint64_t number = 100; number < 100 + GuestRing::kStride; ++number) {
+      REQUIRE(small.ask(number) == Tier::kNone);
+      const Key key = small.key(number);
+      REQUIRE(small.limiter.block(*small.line, small.clock.now(), 1, &key));
+    }
+    small.manual.advance(1);
+    for (std::uint64_t number = 100; number < 100 + GuestRing::kStride; ++number) {
+      CHECK(small.ask(number) == (by_window ? Tier::kSlidingWindow : Tier::kTokenBucket));
+    }
+    CHECK(small.sum(Limiter::kForgotten) == 0);
+    CHECK(small.sum(Limiter::kPlaces) == KeyTable::kWays + GuestRing::kStride);
+  }
+}
+
 TEST_CASE(
     "a key that is equal to a fresh one gives its place to a new one, and a guest that owes nothing takes "
     "it") {
