@@ -29,8 +29,8 @@ export type Admission =
       readonly outcome: 'already-ended';
       readonly reservation: bigint;
       /**
-       * 'cancelled': by its handler, by `stock.cancel`, or because the queue dropped it. 'expired': its hold ran out.
-       * 'unknown': so long ago that its place in the ledger has been used again.
+       * 'cancelled': by its handler, by `stock.cancel`, or because the queue dropped it, for a newer order, say.
+       * 'expired': its hold ran out. 'unknown': so long ago that its place in the ledger has been used again.
        */
       readonly state: 'cancelled' | 'expired' | 'unknown';
     }

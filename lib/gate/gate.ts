@@ -233,10 +233,10 @@ export class Gate<T> implements Disposable {
    * again. A handler that must not act in vain calls `hold.confirm()` before it does; otherwise such an order is
    * published on `sluice:gate:not-confirmed`.
    *
-   * What the queue drops (its time is over, shed, dropped as the oldest) goes back on sale when it is dropped. A
-   * caller that takes orders from the queue itself (`tryPop`, `drain`, ...) while it has a gate must do what the gate
-   * would: confirm or cancel the reservation that `admit` returned, else it runs out; and call `limiter.release` if the
-   * limiter counts what is in flight.
+   * What the queue drops (its time is over, shed, dropped as the oldest, overwritten) goes back on sale when it is
+   * dropped. A caller that takes orders from the queue itself (`tryPop`, `drain`, ...) while it has a gate must do what the
+   * gate would: confirm or cancel the reservation that `admit` returned, else it runs out; and call `limiter.release` if
+   * the limiter counts what is in flight.
    *
    * A handler that takes longer than `handlerTimeoutMs` has failed: `hold.signal` aborts, and unless the order is decided
    * by then it is cancelled and published as a failure; what the handler returns later is ignored.

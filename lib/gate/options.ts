@@ -2,7 +2,7 @@ import { optionError } from '../errors.js';
 import { type Key, Limiter } from '../limiter/index.js';
 import type { NativeFields } from '../native/index.js';
 import { Options } from '../options.js';
-import { insideQueue, overflows, Queue } from '../queue/index.js';
+import { insideQueue, Queue } from '../queue/index.js';
 import type { RecordType } from '../record/index.js';
 import { type CartLine, nativeStock, Stock } from '../stock/index.js';
 
@@ -12,7 +12,10 @@ type NumberFieldOf<T> = { [K in keyof T]: T[K] extends number | bigint ? K : nev
 type KeyFieldOf<T> = { [K in keyof T]: T[K] extends number | bigint | string ? K : never }[keyof T] & string;
 
 export interface GateOptions<T> {
-  /** What is admitted goes here: a queue of one lane, which has at most one gate; not one that overwrites. */
+  /**
+   * What is admitted goes here: a queue of one lane, which has at most one gate. With its overflow 'overwrite' an order
+   * that finds no room is admitted all the same, for the oldest in the queue, whose hold is cancelled.
+   */
   readonly queue: Queue<T>;
   /** Absent: no limit. One with keys needs a `key` in each `admit`. */
   readonly limiter?: Limiter;
@@ -93,10 +96,7 @@ export function checkedGate<T>(where: string, options: GateOptions<T>): CheckedG
   const given = new Options(where, options, ['queue', 'limiter', 'stock', 'fields', 'maxInHand', 'commit']);
   const { queue, limiter, stock } = given.own as Partial<GateOptions<T>>;
   if (!(queue instanceof Queue)) throw optionError(`${where}: queue`, 'a Queue', queue, true);
-  const { lanes, overflow } = insideQueue(queue).native; // whatever the queue object says
-  if (overflow === overflows.overwrite) {
-    throw optionError(`${where}: queue`, "a Queue whose overflow is not 'overwrite'", 'overwrite', true);
-  }
+  const { lanes } = insideQueue(queue).native; // whatever the queue object says
   if (lanes > 1) throw optionError(`${where}: queue`, 'a Queue of one lane', `${lanes} lanes`, true);
   if (limiter !== undefined && !(limiter instanceof Limiter)) {
     throw optionError(`${where}: limiter`, 'a Limiter', limiter, true);

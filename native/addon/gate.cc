@@ -27,7 +27,7 @@ GateAttachment::GateAttachment(Environment& environment, std::shared_ptr<SharedG
     admission_.stock_line = &parts.stock->line();
   }
   admission_.line = line_;
-  admission_.tags = shared_->queue->tags.load(std::memory_order_acquire);
+  admission_.tags = shared_->queue->tags.all();
 }
 
 GateAttachment* GateAttachment::make(Environment& environment, std::shared_ptr<SharedGate> shared,
@@ -101,7 +101,7 @@ Napi::Value create_gate(const Napi::CallbackInfo& info) {
   if (!admission_fields.within(parts.queue->shared()->shape.record_bytes))
     return Napi::String::New(info.Env(), kBadStaging);
   const QueueShape& shape = parts.queue->shared()->shape;
-  if (shape.lanes != 1 || shape.overflow == Overflow::kOverwrite)  // tags are those of one lane's slots
+  if (shape.lanes != 1)  // tags are those of one lane's slots
     return Napi::String::New(info.Env(), kBadRange);
   if (!parts.share_a_clock()) return Napi::String::New(info.Env(), "clocks-differ");
   auto shared = std::make_shared<SharedGate>();
@@ -119,7 +119,7 @@ Napi::Value create_gate(const Napi::CallbackInfo& info) {
     return Napi::String::New(info.Env(), "queue-gated");
   }
   try {
-    queue->open_gate(&shared->returns);
+    queue->tags.open(&shared->returns, queue->slots());
   } catch (...) {
     queue->gated.store(false, std::memory_order_release);
     throw;

@@ -23,7 +23,7 @@ struct SharedGate : SharedObject {
   ~SharedGate() override {
     if (queue == nullptr) return;
     const auto release = [this](const AdmittedOrder& order) { returns.release_place(order); };
-    queue->close_gate(release);
+    queue->tags.close(release);
     table().for_each([&release](const InFlightTable::Entry& entry) { release(entry.order); });
     queue->gated.store(false, std::memory_order_release);
   }
@@ -81,7 +81,8 @@ class GateAttachment : public Attachment {
     return cart_lines != 0 || shared_->fields.sku.type != NumberType::kNone;
   }
   bool fits_record_alone() const { return fits_record_alone_; }
-  // The order is the record in the queue's staging; see AdmissionRequest.
+  // The order is the record in the queue's staging; see AdmissionRequest. `kOver`: to a queue that overwrites.
+  template <bool kOver>
   Admission::Result admit(std::uint64_t hold_ns = 0, const Key* key = nullptr,
                           const StockRequest::Line* cart = nullptr, std::uint32_t cart_lines = 0);
 
@@ -120,10 +121,18 @@ class GateAttachment : public Attachment {
   GateAttachment(Environment& environment, std::shared_ptr<SharedGate> shared, const GateParts& parts,
                  ThreadLine* line);
 
+  // What others are to hear of after an admission.
+  Admission::Result done(const Admission::Result& result, const Key* key);
   // Whether this thread is the consumer in whose session the table's entries are in hand.
   bool in_session() const { return parts_.queue->has_lease() && session_ != 0; }
   std::uint32_t take_again(std::uint32_t max, std::uint64_t now);
   std::uint32_t take_new(std::uint32_t max, std::uint64_t now);
+  std::uint32_t take_new_over(std::uint32_t max, std::uint64_t now);
+  // Takes what the queue shows; dropped(slot) is told of what it drops.
+  template <class Drop>
+  std::uint32_t take_shown(std::uint32_t max, std::uint64_t now, Drop&& dropped);
+  // An order that the queue drops was admitted: its hold ends at once.
+  void give_back(const AdmittedOrder& order);
   void hand_out(std::uint32_t i, std::uint32_t entry, std::uint64_t now);
   ResolveResult resolve_reservation(std::uint64_t reservation, bool confirm, std::uint32_t quantity = 0);
   void release_place(const AdmittedOrder& order);
@@ -140,10 +149,20 @@ class GateAttachment : public Attachment {
 };
 
 // Here, so that the hot functions inline it: as a call it takes a tenth longer.
-inline Admission::Result GateAttachment::admit(std::uint64_t hold_ns, const Key* key,
-                                               const StockRequest::Line* cart, std::uint32_t cart_lines) {
-  const Admission::Result result =
-      Admission::admit(admission_, shared_->fields, {parts_.queue->in(), hold_ns, key, cart, cart_lines});
+template <bool kOver>
+Admission::Result GateAttachment::admit(std::uint64_t hold_ns, const Key* key, const StockRequest::Line* cart,
+                                        std::uint32_t cart_lines) {
+  const AdmissionRequest asked{parts_.queue->in(), hold_ns, key, cart, cart_lines};
+  if constexpr (kOver) {
+    AdmittedOrder overwritten;
+    const Admission::Result result = Admission::admit_over(admission_, shared_->fields, asked, overwritten);
+    release_place(overwritten);
+    return done(result, key);
+  } else {
+    return done(Admission::admit(admission_, shared_->fields, asked), key);
+  }
+}
+inline Admission::Result GateAttachment::done(const Admission::Result& result, const Key* key) {
   if (result.outcome == Outcome::kAdmitted || result.outcome == Outcome::kRequeued) [[likely]] {
     parts_.queue->ring_if_parked();
     return result;

@@ -32,14 +32,16 @@ napi_value answered(napi_env env, const GateAttachment& self, const Admission::R
 }
 
 // admit(), with the record in the queue's staging
+template <bool kOver>
 napi_value admit(napi_env env, napi_callback_info info) {
   auto& self = attachment<GateAttachment>(env, info);
   if (!self.usable()) return number(env, kDisposed);
   if (!self.fits_record_alone()) return number(env, kBadArgument);
-  return answered(env, self, self.admit());
+  return answered(env, self, self.admit<kOver>());
 }
 
 // admitWith(holdNs, lines, key?): a hold of 0 is the stock's; `lines` of a cart (0: none) stand in the stock's staging
+template <bool kOver>
 napi_value admit_with(napi_env env, napi_callback_info info) {
   napi_value values[3];
   auto& self = attachment<GateAttachment>(env, info, values);
@@ -52,11 +54,11 @@ napi_value admit_with(napi_env env, napi_callback_info info) {
   const Key* key = parts.limiter != nullptr ? parts.limiter->key(env, values[2]) : nullptr;
   if (!self.fits(key, lines) || !within(hold_ns, 0.0, kHoldNsMax)) return number(env, kBadArgument);
   const auto hold = static_cast<std::uint64_t>(hold_ns);
-  if (lines == 0) return answered(env, self, self.admit(hold, key));
+  if (lines == 0) return answered(env, self, self.admit<kOver>(hold, key));
   StockRequest::Line cart[StockRequest::kLinesMax];
   const std::uint32_t staged = staged_lines(*parts.stock, lines, cart);
   if (staged == 0) return number(env, kBadArgument);
-  return answered(env, self, self.admit(hold, key, cart, staged));
+  return answered(env, self, self.admit<kOver>(hold, key, cart, staged));
 }
 
 // take(max, begins): how many orders were taken
@@ -121,14 +123,18 @@ napi_value dispose(napi_env env, napi_callback_info info) {
 }
 
 constexpr HotFunction kGateFunctions[] = {
-    {"admit", admit},      {"admitWith", admit_with}, {"take", take},   {"resolve", resolve},
-    {"putBack", put_back}, {"renew", renew},          {"stats", stats}, {"dispose", dispose},
+    {"take", take},   {"resolve", resolve}, {"putBack", put_back},
+    {"renew", renew}, {"stats", stats},     {"dispose", dispose},
 };
+// Two pairs, so that a plain gate pays nothing for those that overwrite.
+constexpr HotFunction kAdmit[] = {{"admit", admit<false>}, {"admitWith", admit_with<false>}};
+constexpr HotFunction kAdmitOver[] = {{"admit", admit<true>}, {"admitWith", admit_with<true>}};
 
 }  // namespace
 
 napi_value gate_object(napi_env env, GateAttachment* attachment) {
-  return hot_object(env, attachment, {kGateFunctions});
+  const bool over = attachment->parts().queue->queue().overwrites();
+  return hot_object(env, attachment, {over ? kAdmitOver : kAdmit, kGateFunctions});
 }
 
 }  // namespace sluice

@@ -34,25 +34,44 @@ std::uint32_t GateAttachment::take_again(std::uint32_t max, std::uint64_t now) {
   return count;
 }
 
-std::uint32_t GateAttachment::take_new(std::uint32_t max, std::uint64_t now) {
+template <class Drop>
+std::uint32_t GateAttachment::take_shown(std::uint32_t max, std::uint64_t now, Drop&& dropped) {
   QueueAttachment& queue = *parts_.queue;
   const std::uint64_t record_bytes = shared_->queue->shape.record_bytes;
-  OrderTag* tags = admission_.tags;
   const std::uint32_t count = queue.show(
       std::min(max, table_.room()),
       [&](std::uint32_t i, std::uint32_t, std::uint64_t slot) {
-        hand_out(i, table_.take(tags[slot].get(), queue.out() + i * record_bytes), now);
+        hand_out(i, table_.take(admission_.tags[slot].get(), queue.out() + i * record_bytes), now);
       },
-      // What the queue drops was admitted: it is given back at once.
-      [&](std::uint64_t slot) {
-        const AdmittedOrder order = tags[slot].get();
-        tags[slot].clear();
-        if (order.reserved()) resolve_reservation(order.reservation, false);
-        release_place(order);
-        if (SLUICE_PLANTED(kReleaseTwice)) release_place(order);
-      });
+      dropped);
   queue.free_shown(count);
   return count;
+}
+
+std::uint32_t GateAttachment::take_new(std::uint32_t max, std::uint64_t now) {
+  if (parts_.queue->queue().overwrites()) return take_new_over(max, now);
+  return take_shown(max, now, [this](std::uint64_t slot) { give_back(admission_.tags[slot].take()); });
+}
+
+std::uint32_t GateAttachment::take_new_over(std::uint32_t max, std::uint64_t now) {
+  QueueAttachment& queue = *parts_.queue;
+  if (queue.queue().depth() == 0) return queue.find_nothing();
+  AdmittedOrder dropped[QueueAttachment::kDroppedMax];
+  std::uint32_t drops = 0;
+  std::uint32_t count = 0;
+  {
+    const Queue::Front front(queue.queue());
+    count =
+        take_shown(max, now, [&](std::uint64_t slot) { dropped[drops++] = admission_.tags[slot].take(); });
+  }
+  for (std::uint32_t i = 0; i < drops; ++i) give_back(dropped[i]);
+  return count;
+}
+
+void GateAttachment::give_back(const AdmittedOrder& order) {
+  if (order.reserved()) resolve_reservation(order.reservation, false);
+  release_place(order);
+  if (SLUICE_PLANTED(kReleaseTwice)) release_place(order);
 }
 
 void GateAttachment::hand_out(std::uint32_t i, std::uint32_t entry, std::uint64_t now) {

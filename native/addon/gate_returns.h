@@ -21,7 +21,7 @@ class GateReturns : public OrderReturns {
   // False if limiter or stock have no line for one more. Either may be nullptr.
   bool open(std::shared_ptr<SharedLimiter> limiter, std::shared_ptr<SharedStock> stock);
 
-  // One call at a time, like those of release_place().
+  // Calls may overlap, like those of release_place().
   void give_back(const AdmittedOrder& order) override;
   // The order is no longer in flight; its reservation runs out by itself.
   void release_place(const AdmittedOrder& order);

@@ -44,7 +44,7 @@ void QueueAttachment::on_detach() {
   queue_.abandon(number_, [this](std::uint32_t lane, std::uint32_t permits) { permits_[lane] += permits; });
   for (std::uint32_t lane = 0; lane < shared_->shape.lanes; ++lane) {
     const bool returns = permits_[lane] != 0 && !SLUICE_PLANTED(kKeepPermits);
-    if (returns) queue_.push_reserved(lane, nullptr, 0, permits_[lane], clock_, 0);
+    if (returns) queue_.return_permits(lane, permits_[lane]);
     permits_[lane] = 0;
     serve_waiting(lane);
   }
@@ -67,6 +67,47 @@ void QueueAttachment::on_detach() {
 }
 
 // ---- producing ---------------------------------------------------------------------------------------------
+
+PushResult QueueAttachment::push_when_full(std::uint32_t lane, std::uint64_t now, std::uint64_t ttl,
+                                           bool waits) {
+  if (queue_.overwrites()) {
+    CarriedOrders<1> dropped(shared_->tags);
+    return queue_.push_over(
+        lane, in(), now, ttl, [](std::uint64_t) {}, dropped);
+  }
+  if (!waits) line_->count(Queue::kRejected);
+  return PushResult::kFull;
+}
+
+Ring<>::Claim QueueAttachment::push_many(std::uint32_t lane, std::uint32_t count, std::uint32_t more,
+                                         std::uint64_t ttl) {
+  const std::uint64_t now = queue_.push_time(clock_);
+  Ring<>::Claim claim = queue_.push_many(lane, in(), count, now, ttl);
+  if (claim.count == count || claim.closed) return claim;
+  if (!queue_.overwrites()) {
+    line_->count(Queue::kRejected, count - claim.count + more);
+    return claim;
+  }
+  const std::byte* rest = in() + claim.count * shared_->shape.record_bytes;
+  claim.count += push_over(lane, rest, count - claim.count, false, now, ttl);
+  claim.closed = claim.count == 0;
+  return claim;
+}
+
+std::uint32_t QueueAttachment::push_over(std::uint32_t lane, const std::byte* records, std::uint32_t count,
+                                         bool on_permits, std::uint64_t now, std::uint64_t ttl) {
+  const std::uint64_t record_bytes = shared_->shape.record_bytes;
+  std::uint32_t pushed = 0;
+  while (pushed < count) {
+    Carried dropped(shared_->tags);
+    const std::uint32_t some = std::min(count - pushed, kDroppedMax);
+    const Ring<>::Claim claim =
+        queue_.push_many_over(lane, records + pushed * record_bytes, some, on_permits, now, ttl, dropped);
+    if (claim.count == 0) break;
+    pushed += claim.count;
+  }
+  return pushed;
+}
 
 void QueueAttachment::serve_waiting(std::uint32_t lane) {
   if (shared_->shape.waiters == 0) return;
@@ -127,7 +168,13 @@ void QueueAttachment::push_reserved(std::uint32_t lane, const std::byte* records
                                     std::uint32_t unused, std::uint64_t ttl) {
   SLUICE_CHECK(permits_[lane] >= used + unused, "no more permits are used than were taken");
   permits_[lane] -= used + unused;
-  queue_.push_reserved(lane, records, used, unused, clock_, ttl);
+  const std::uint64_t now = used == 0 ? 0 : queue_.push_time(clock_);
+  if (queue_.overwrites()) {
+    push_over(lane, records, used, true, now, ttl);
+    if (unused != 0) queue_.return_permits(lane, unused);
+  } else {
+    queue_.push_reserved(lane, records, used, unused, now, ttl);
+  }
   // Permits that were used count too: a lane has room for so many permits, whatever its capacity.
   permits_returned(lane);
 }
@@ -205,7 +252,7 @@ void QueueAttachment::give_lease() {
 void QueueAttachment::free_shown(std::uint32_t count) {
   if (count == 0) return;
   // A gate's queue has one lane.
-  if (OrderTag* tags = shared_->tags.load(std::memory_order_acquire); tags != nullptr) {
+  if (OrderTag* tags = shared_->tags.all(); tags != nullptr) {
     const Ring<>& ring = queue_.ring();
     for (std::uint32_t i = 0; i < count; ++i) tags[ring.slot_index(ring.head() + i * kRingStep)].clear();
   }

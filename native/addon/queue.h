@@ -4,7 +4,6 @@
 #include <atomic>
 #include <bit>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "addon/bells.h"
@@ -13,18 +12,12 @@
 #include "addon/hot_function.h"
 #include "addon/loop_bell.h"
 #include "addon/registry.h"
-#include "core/order_tag.h"
+#include "core/order_tags.h"
 #include "core/queue.h"
 #include "core/queue_consumer.h"
 #include "core/segment.h"
 
 namespace sluice {
-
-// What a gate does with an order that the queue drops while somebody else than the gate consumes. One call at a time.
-struct OrderReturns {
-  virtual ~OrderReturns() = default;
-  virtual void give_back(const AdmittedOrder& order) = 0;
-};
 
 struct SharedQueue : SharedObject {
   SharedQueue() : SharedObject(ObjectKind::kQueue) {}
@@ -38,45 +31,10 @@ struct SharedQueue : SharedObject {
   // releases: its orders are cleared.
   std::atomic<bool> gated{false};
 
-  // Of a queue with a gate: one tag per slot. nullptr until there is a gate. REL in open_gate() pairs with ACQ of each
-  // load: the tags are made before they are found.
-  std::atomic<OrderTag*> tags{nullptr};
-  // Throws std::bad_alloc, and then there is none.
-  void open_gate(OrderReturns* returns) {
-    const std::lock_guard<std::mutex> guard(returns_mutex_);
-    if (tag_memory_ == nullptr) {
-      tag_memory_ = std::make_unique<OrderTag[]>(slots());
-      tags.store(tag_memory_.get(), std::memory_order_release);
-    }
-    returns_ = returns;
-  }
-  // Orders that are still in the queue are from now on as if pushed past the gate; `left(order)` is told of each.
-  template <class Left>
-  void close_gate(Left&& left) {
-    const std::lock_guard<std::mutex> guard(returns_mutex_);
-    returns_ = nullptr;
-    for (std::uint64_t slot = 0; slot < slots(); ++slot) {
-      left(tag_memory_[slot].get());
-      tag_memory_[slot].clear();
-    }
-  }
-  // A record is dropped while somebody consumes past the gate.
-  void drop_order(std::uint64_t slot) {
-    OrderTag& tag = tags.load(std::memory_order_acquire)[slot];
-    const std::lock_guard<std::mutex> guard(returns_mutex_);
-    const AdmittedOrder order = tag.get();
-    tag.clear();
-    if (returns_ != nullptr && order.admitted()) returns_->give_back(order);
-  }
+  OrderTags tags;  // of the orders of its gate
 
-  Queue view() const { return Queue(segment.body(), shape); }
-
- private:
   std::uint64_t slots() const { return std::bit_ceil(shape.ring_capacity()); }
-
-  std::unique_ptr<OrderTag[]> tag_memory_;
-  std::mutex returns_mutex_;
-  OrderReturns* returns_ = nullptr;  // of the gate, while there is one
+  Queue view() const { return Queue(segment.body(), shape); }
 };
 
 class QueueAttachment : public Attachment {
@@ -112,6 +70,8 @@ class QueueAttachment : public Attachment {
   static constexpr std::size_t kTtlNs = 0, kDropped = 8, kReasons = 16;
   static constexpr std::uint32_t kDroppedMax = 64;
   void want_dropped(bool wanted) { wants_dropped_ = wanted; }
+  // What a show() drops, or a push to a queue that overwrites: each at most kDroppedMax.
+  using Carried = CarriedOrders<kDroppedMax>;
 
   // ---- producing ----
 
@@ -119,6 +79,15 @@ class QueueAttachment : public Attachment {
   void ring_if_parked() {
     if (queue_.must_ring()) shared_->bell.ring();
   }
+  // Pushes what stands in staging; whoever is ready to wait for room is not counted as rejected.
+  PushResult push(std::uint32_t lane, std::uint64_t ttl, bool waits = false) {
+    const std::uint64_t now = queue_.push_time(clock_);
+    const PushResult result = queue_.push(lane, in(), now, ttl, [](std::uint64_t) {});
+    return result == PushResult::kFull ? push_when_full(lane, now, ttl, waits) : result;
+  }
+  // How many of the `count` in staging were pushed, and whether none was because the queue is closed. `more` are to follow
+  // if there is room for these.
+  Ring<>::Claim push_many(std::uint32_t lane, std::uint32_t count, std::uint32_t more, std::uint64_t ttl);
   // After freeing room in `lane`.
   void serve_waiting(std::uint32_t lane);
   std::uint32_t wait_to_push(std::uint32_t lane, std::uint64_t ttl);
@@ -207,6 +176,10 @@ class QueueAttachment : public Attachment {
     return static_cast<std::uint32_t>((batch.buffer.bytes() - kBatchRecords) / shared_->shape.record_bytes);
   }
   QueueAttachment(Environment& environment, std::shared_ptr<SharedQueue> shared, ThreadLine* line);
+  PushResult push_when_full(std::uint32_t lane, std::uint64_t now, std::uint64_t ttl, bool waits);
+  // Of a queue that overwrites. Returns how many were pushed: all, unless it was closed.
+  std::uint32_t push_over(std::uint32_t lane, const std::byte* records, std::uint32_t count, bool on_permits,
+                          std::uint64_t now, std::uint64_t ttl);
   bool take_lease();
   // Made when first needed. Throws std::bad_alloc.
   Bell& own_bell();
@@ -241,7 +214,6 @@ class QueueAttachment : public Attachment {
 
 template <class Shown, class Drop>
 std::uint32_t QueueAttachment::show(std::uint32_t max, Shown&& shown, Drop&& also_dropped) {
-  const std::uint32_t dropped_max = wants_dropped_ ? kDroppedMax : 1'024;
   const std::uint64_t record_bytes = shared_->shape.record_bytes;
   dropped_ = 0;
   const std::uint32_t count =
@@ -252,7 +224,9 @@ std::uint32_t QueueAttachment::show(std::uint32_t max, Shown&& shown, Drop&& als
                          words_.put(kReasons + dropped_ * sizeof(std::uint64_t), static_cast<double>(reason));
                        }
                        also_dropped(slot);
-                       return ++dropped_ < dropped_max;
+                       // Copied out, or carried from under `front`.
+                       const bool kept = wants_dropped_ || queue_.overwrites();
+                       return ++dropped_ < (kept ? kDroppedMax : 1'024);
                      });
   words_.put(kDropped, static_cast<double>(dropped_));
   if (dropped_ != 0) {

@@ -6,26 +6,29 @@
 namespace sluice {
 namespace {
 
+constexpr auto kNothing = [](auto...) {};
+
 // Shows records to whoever consumes the queue itself. The reservations of orders that a gate admitted do not go with
 // them; those of orders that are dropped are given back.
 std::uint32_t show(QueueAttachment& self, std::uint32_t max) {
-  constexpr auto nothing = [](auto...) {};
-  SharedQueue& shared = *self.shared();
-  if (shared.tags.load(std::memory_order_acquire) == nullptr) return self.show(max, nothing, nothing);
-  return self.show(max, nothing, [&shared](std::uint64_t slot) { shared.drop_order(slot); });
+  OrderTags& tags = self.shared()->tags;
+  if (tags.all() == nullptr) return self.show(max, kNothing, kNothing);
+  return self.show(max, kNothing,
+                   [&tags](std::uint64_t slot) { const CarriedOrders<1> dropped(tags, slot); });
 }
 
-std::uint32_t remove_shown(QueueAttachment& self, std::uint32_t max) {
-  const std::uint32_t count = show(self, max);
+std::uint32_t remove(QueueAttachment& self, std::uint32_t max) {
+  if (!self.queue().overwrites()) [[likely]] {
+    const std::uint32_t count = show(self, max);
+    self.free_shown(count);
+    return count;
+  }
+  if (self.queue().depth() == 0) return self.find_nothing();
+  QueueAttachment::Carried dropped(self.shared()->tags);
+  const Queue::Front front(self.queue());
+  const std::uint32_t count = self.show(max, kNothing, dropped);
   self.free_shown(count);
   return count;
-}
-std::uint32_t remove(QueueAttachment& self, std::uint32_t max) {
-  if (!self.queue().overwrites()) [[likely]]
-    return remove_shown(self, max);
-  if (self.queue().depth() == 0) return self.find_nothing();
-  const Queue::Front front(self.queue());
-  return remove_shown(self, max);
 }
 
 // next(consumed, max): removes the `consumed` records shown last, then shows up to `max` more. Of a queue that overwrites

@@ -22,7 +22,7 @@ napi_value pushed(napi_env env, QueueAttachment& self, PushResult result) {
 napi_value push(napi_env env, napi_callback_info info) {
   auto& self = attachment<QueueAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
-  return pushed(env, self, self.queue().push(self.line(), 0, self.in(), self.clock(), self.ttl(false)));
+  return pushed(env, self, self.push(0, self.ttl(false)));
 }
 
 // pushTo(lane, hasTtl, waits): whoever is ready to wait for room is not rejected by a full queue
@@ -31,11 +31,7 @@ napi_value push_to(napi_env env, napi_callback_info info) {
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
   if (arguments[0] >= self.lanes()) return number(env, kBadArgument);
-  Queue& queue = self.queue();
-  const PushResult result = queue.push(arguments[0], self.in(), queue.push_time(self.clock()),
-                                       self.ttl(arguments[1] != 0), [](std::uint64_t) {});
-  if (result == PushResult::kFull && arguments[2] == 0) self.line().count(Queue::kRejected);
-  return pushed(env, self, result);
+  return pushed(env, self, self.push(arguments[0], self.ttl(arguments[1] != 0), arguments[2] != 0));
 }
 
 // pushMany(count, lane, hasTtl, more): how many were taken. `more` records are to follow if there is room for these.
@@ -46,10 +42,8 @@ napi_value push_many(napi_env env, napi_callback_info info) {
   if (arguments[1] >= self.lanes()) return number(env, kBadArgument);
   const std::uint32_t count = std::min(arguments[0], self.in_records());
   if (count == 0) return number(env, 0);
-  const auto claim = self.queue().push_many(self.line(), arguments[1], self.in(), count, self.clock(),
-                                            self.ttl(arguments[2] != 0));
+  const auto claim = self.push_many(arguments[1], count, arguments[3], self.ttl(arguments[2] != 0));
   if (claim.count != 0) self.ring_if_parked();
-  if (claim.count < count && !claim.closed) self.line().count(Queue::kRejected, arguments[3]);
   return number(env, claim.closed ? kClosed : static_cast<std::int32_t>(claim.count));
 }
 

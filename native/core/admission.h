@@ -21,6 +21,7 @@
 
 #include "core/clock.h"
 #include "core/limiter.h"
+#include "core/order_push.h"
 #include "core/order_tag.h"
 #include "core/planted.h"
 #include "core/queue.h"
@@ -169,26 +170,33 @@ class Admission {
 
   static Result admit(const Parts& parts, const AdmissionFields& fields,
                       const AdmissionRequest& asked) noexcept {
-    if (asked.key == nullptr && asked.cart == nullptr) return counted<true>(parts, fields, asked);
-    return counted<false>(parts, fields, asked);
+    if (asked.key == nullptr && asked.cart == nullptr)
+      return counted<true>(parts, fields, asked, PushIntoRoom{});
+    return counted<false>(parts, fields, asked, PushIntoRoom{});
+  }
+  // As admit(), to a queue that overwrites. If an order was dropped for this one, its hold is over, and `overwritten` is
+  // what it was: its place in flight is the caller's to release.
+  static Result admit_over(const Parts& parts, const AdmissionFields& fields, const AdmissionRequest& asked,
+                           AdmittedOrder& overwritten) noexcept {
+    return counted<false>(parts, fields, asked, PushOver{overwritten});
   }
 
  private:
   static constexpr std::uint64_t kLater = ~0ULL;
 
   // `kPlain`: without a key and a cart, which the compiler then makes nothing of.
-  template <bool kPlain>
-  static Result counted(const Parts& parts, const AdmissionFields& fields,
-                        const AdmissionRequest& asked) noexcept {
-    const Result result = decide<kPlain>(parts, fields, asked);
+  template <bool kPlain, class Push>
+  static Result counted(const Parts& parts, const AdmissionFields& fields, const AdmissionRequest& asked,
+                        Push way) noexcept {
+    const Result result = decide<kPlain>(parts, fields, asked, way);
     parts.line->count(counter_of(result.outcome));
     if (result.outcome == Outcome::kQueueFull) parts.queue_line->count(Queue::kRejected);
     return result;
   }
 
-  template <bool kPlain>
-  static Result decide(const Parts& parts, const AdmissionFields& fields,
-                       const AdmissionRequest& asked) noexcept {
+  template <bool kPlain, class Push>
+  static Result decide(const Parts& parts, const AdmissionFields& fields, const AdmissionRequest& asked,
+                       Push way) noexcept {
     Queue& queue = *parts.queue;
     const Key* const key = kPlain ? nullptr : asked.key;
     if (queue.closed()) return {Outcome::kClosed};
@@ -223,7 +231,7 @@ class Admission {
         if (!to_requeue(answer, refused)) return refused;
       }
     }
-    if (queue.ring().looks_full()) return busy(parts, request, {Outcome::kQueueFull}, kLater);
+    if (way.looks_full(queue)) return busy(parts, request, {Outcome::kQueueFull}, kLater);
 
     const bool needs_time = parts.limiter != nullptr || parts.stock != nullptr || queue.shape().needs_time();
     const std::uint64_t now = needs_time ? time.now() : 0;
@@ -238,8 +246,8 @@ class Admission {
       }
     }
     AdmittedOrder order{kNoReservation, request.hold_ns, key == nullptr ? Key{} : *key};
-    Result result = parts.stock != nullptr ? reserve_and_push(parts, request, asked, now, order)
-                                           : push(parts, asked, now, order);
+    Result result = parts.stock != nullptr ? reserve_and_push(parts, request, asked, now, order, way)
+                                           : push(parts, asked, now, order, way);
     if (!queued(result.outcome) && parts.limiter != nullptr && !SLUICE_PLANTED(kKeepAdmissionCharge)) {
       parts.limiter->refund(*parts.limiter_line, decision, 1, key);
       result.refunded = true;
@@ -271,19 +279,23 @@ class Admission {
     return Outcome::kAdmitted;
   }
 
+  template <class Push>
   static Result reserve_and_push(const Parts& parts, const StockRequest& request,
-                                 const AdmissionRequest& asked, std::uint64_t now,
-                                 AdmittedOrder& order) noexcept {
+                                 const AdmissionRequest& asked, std::uint64_t now, AdmittedOrder& order,
+                                 Push way) noexcept {
     Queue& queue = *parts.queue;
-    const PushResult room = queue.promise_room(0);
+    const PushResult room = way.promise(queue);
     if (room != PushResult::kPushed) return busy(parts, request, {refusal_of(room)}, now);
     const StockAnswer answer =
         parts.stock->reserve(*parts.stock_line, request, now, [&](std::uint64_t reservation) {
           order.reservation = reservation;
-          queue.push_promised(0, asked.record, now, queue.shape().ttl_ns,
-                              [&](std::uint64_t slot) { parts.tags[slot].put(order); });
+          way.push_promised(queue, parts.tags, asked.record, now, order);
           return true;
         });
+    // Not before: the ledger has this thread's operation behind it now, and the queue its record.
+    way.settle([&](const AdmittedOrder& overwritten) {
+      parts.stock->cancel(*parts.stock_line, overwritten.reservation, now);
+    });
     Result result = answered(parts, answer, now);
     if (!queued(result.outcome)) {
       queue.break_promise(0);
@@ -292,11 +304,10 @@ class Admission {
     return result;
   }
 
+  template <class Push>
   static Result push(const Parts& parts, const AdmissionRequest& asked, std::uint64_t now,
-                     const AdmittedOrder& order) noexcept {
-    Queue& queue = *parts.queue;
-    const PushResult pushed = queue.push(0, asked.record, now, queue.shape().ttl_ns,
-                                         [&](std::uint64_t slot) { parts.tags[slot].put(order); });
+                     const AdmittedOrder& order, Push way) noexcept {
+    const PushResult pushed = way.push(*parts.queue, parts.tags, asked.record, now, order);
     return {pushed == PushResult::kPushed ? Outcome::kAdmitted : refusal_of(pushed)};
   }
 

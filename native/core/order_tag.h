@@ -33,6 +33,12 @@ struct OrderTag {
     const std::uint64_t given = reservation.load(std::memory_order_relaxed);
     return given == 0 ? AdmittedOrder{} : AdmittedOrder{given, hold_ns, key};
   }
+  // As get(), and the tag is cleared, by whoever is the first of those who take it: the order is theirs to give back.
+  AdmittedOrder take() noexcept {
+    // ACQ, REL reservation: of two who take, the one that finds it taken sees what the other did before.
+    const std::uint64_t given = reservation.exchange(0, std::memory_order_acq_rel);
+    return given == 0 ? AdmittedOrder{} : AdmittedOrder{given, hold_ns, key};
+  }
   // What comes into the slot next may be pushed past the gate, and then has no tag.
   void clear() noexcept { reservation.store(0, std::memory_order_relaxed); }
 

@@ -9,12 +9,11 @@
 #include <new>
 
 #include "core/clock.h"
+#include "core/overwriting.h"
 #include "core/planted.h"
 #include "core/queue_control.h"
 #include "core/queue_shape.h"
 #include "core/ring.h"
-#include "core/spin_lock.h"
-#include "core/spin_wait.h"
 #include "core/thread_lines.h"
 #include "core/waiting_line.h"
 
@@ -66,62 +65,82 @@ class Queue {
 
   std::uint64_t push_time(const Clock& clock) const noexcept { return meta_bytes_ != 0 ? clock.now() : 0; }
 
-  // Pushes one record; `write(slot index)` may write beside it, under the same stamp.
+  // Pushes one record; `write(slot index)` may write beside it, under the same stamp. kFull also of a queue that overwrites:
+  // then push_over() it.
   template <class Write>
   PushResult push(std::uint32_t lane, const void* record, std::uint64_t now, std::uint64_t ttl,
                   Write&& write) noexcept {
     const Ring<>::Claim claim = rings_[lane].claim(1);
-    if (claim.count == 0) [[unlikely]] {
-      if (overwrites_ && !claim.closed) return push_over(lane, record, now, ttl, write);
+    if (claim.count == 0) [[unlikely]]
       return claim.closed ? PushResult::kClosed : PushResult::kFull;
-    }
     put(lane, claim.position, record, now, ttl, write);
     return PushResult::kPushed;
   }
 
   // Room for one record, promised to the caller, who then calls push_promised() or break_promise(), which cannot fail.
   // kFull also when 16,383 promises (see Ring) are out.
-  PushResult promise_room(std::uint32_t lane) noexcept {
-    const Ring<>::Claim claim = rings_[lane].reserve(1);
-    if (claim.count != 0) return PushResult::kPushed;
-    return claim.closed ? PushResult::kClosed : PushResult::kFull;
-  }
+  PushResult promise_room(std::uint32_t lane) noexcept { return promised(rings_[lane].reserve(1)); }
   template <class Write>
   void push_promised(std::uint32_t lane, const void* record, std::uint64_t now, std::uint64_t ttl,
                      Write&& write) noexcept {
     put(lane, rings_[lane].claim_reserved(1, 0), record, now, ttl, write);
   }
   // Then whoever waits for room is to be served, and whoever waits for the queue's end to be told.
-  void break_promise(std::uint32_t lane) noexcept { rings_[lane].claim_reserved(0, 1); }
-
-  PushResult push(ThreadLine& line, std::uint32_t lane, const void* record, const Clock& clock,
-                  std::uint64_t ttl) noexcept {
-    const PushResult result = push(lane, record, push_time(clock), ttl, [](std::uint64_t) {});
-    if (result == PushResult::kFull) line.count(kRejected);
-    return result;
-  }
+  void break_promise(std::uint32_t lane) noexcept { rings_[lane].return_permits(1); }
 
   // Pushes as many of `count` records, `record_bytes` apart, as find room: in order, in one claim.
-  Ring<>::Claim push_many(ThreadLine& line, std::uint32_t lane, const std::byte* records, std::uint32_t count,
-                          const Clock& clock, std::uint64_t ttl) noexcept {
-    const Ring<>::Claim claim = overwrites_ ? rings_[lane].claim_always(count) : rings_[lane].claim(count);
-    publish_many(lane, claim.position, records, claim.count, clock, ttl);
-    if (claim.count < count && !claim.closed) line.count(kRejected, count - claim.count);
+  Ring<>::Claim push_many(std::uint32_t lane, const std::byte* records, std::uint32_t count,
+                          std::uint64_t now, std::uint64_t ttl) noexcept {
+    const Ring<>::Claim claim = rings_[lane].claim(count);
+    publish_many(lane, claim.position, records, claim.count, now, ttl);
     return claim;
   }
 
   // Pushes `used` records on permits taken before, and returns `unused` more. Cannot fail, not even when closed.
   void push_reserved(std::uint32_t lane, const std::byte* records, std::uint32_t used, std::uint32_t unused,
-                     const Clock& clock, std::uint64_t ttl) noexcept {
-    Ring<>& ring = rings_[lane];
-    const std::uint64_t position =
-        overwrites_ ? ring.claim_reserved_always(used, unused) : ring.claim_reserved(used, unused);
-    publish_many(lane, position, records, used, clock, ttl);
+                     std::uint64_t now, std::uint64_t ttl) noexcept {
+    const std::uint64_t position = rings_[lane].claim_reserved(used, unused);
+    publish_many(lane, position, records, used, now, ttl);
   }
   // Takes up to `want` permits to push.
   Ring<>::Claim reserve(std::uint32_t lane, std::uint32_t want) noexcept {
     return overwrites_ ? rings_[lane].reserve_always(want) : rings_[lane].reserve(want);
   }
+  void return_permits(std::uint32_t lane, std::uint32_t count) noexcept {
+    rings_[lane].return_permits(count);
+  }
+
+  // ---- producers of a queue that overwrites: what finds no room drops the oldest of its lane -------------------
+  //
+  // `drop(slot index)` is called for each record that goes, at most one for each that is pushed. It must wait for
+  // nothing: see overwriting.h.
+
+  // Pushes one record. Only a closed queue refuses it.
+  template <class Write, class Drop>
+  PushResult push_over(std::uint32_t lane, const void* record, std::uint64_t now, std::uint64_t ttl,
+                       Write&& write, Drop&& drop) noexcept {
+    const Ring<>::Claim claim = claim_over(lane, 1, false, drop);
+    if (claim.count == 0) return PushResult::kClosed;
+    put(lane, claim.position, record, now, ttl, write);
+    return PushResult::kPushed;
+  }
+  // As promise_room(), of what takes no room yet.
+  PushResult promise_over(std::uint32_t lane) noexcept { return promised(rings_[lane].reserve_always(1)); }
+  template <class Write, class Drop>
+  void push_promised_over(std::uint32_t lane, const void* record, std::uint64_t now, std::uint64_t ttl,
+                          Write&& write, Drop&& drop) noexcept {
+    put(lane, claim_over(lane, 1, true, drop).position, record, now, ttl, write);
+  }
+  // Pushes 1 to `count` records; none if the queue is closed, unless it is on permits taken before.
+  template <class Drop>
+  Ring<>::Claim push_many_over(std::uint32_t lane, const std::byte* records, std::uint32_t count,
+                               bool on_permits, std::uint64_t now, std::uint64_t ttl, Drop&& drop) noexcept {
+    const Ring<>::Claim claim = claim_over(lane, count, on_permits, drop);
+    publish_many(lane, claim.position, records, claim.count, now, ttl);
+    return claim;
+  }
+
+  // ---- those who wait for room ------------------------------------------------------------------------------
 
   // Joins the line for room with a record. kNoWaiter if the line is full. Then serve_waiting().
   std::uint32_t wait_to_push(ThreadLine& line, std::uint32_t lane, std::uint64_t owner, const void* record,
@@ -183,16 +202,11 @@ class Queue {
   bool closed() const noexcept { return rings_[shape_.lanes - 1].closed(); }
 
   // Of a queue that overwrites, where producers free records, too: held by the consumer from showing records until they
-  // are freed. Not to be taken while depth() is 0: a consumer that polls would starve the producers of it.
-  class Front {
+  // are freed. Not to be taken while depth() is 0: a consumer that polls would starve the producers of it. Nothing is
+  // waited for meanwhile: see overwriting.h.
+  class Front : public sluice::Front {
    public:
-    explicit Front(Queue& queue) noexcept : lock_(queue.control_->front) { lock_.lock(); }
-    ~Front() { lock_.unlock(); }
-    Front(const Front&) = delete;
-    Front& operator=(const Front&) = delete;
-
-   private:
-    SpinLock<>& lock_;
+    explicit Front(Queue& queue) noexcept : sluice::Front(*queue.control_) {}
   };
 
   // ---- those who wait until the queue is empty --------------------------------------------------------------
@@ -313,13 +327,10 @@ class Queue {
     std::memcpy(payload + meta_bytes_, record, shape_.record_bytes);
   }
   void publish_many(std::uint32_t lane, std::uint64_t position, const std::byte* records, std::uint32_t count,
-                    const Clock& clock, std::uint64_t ttl) noexcept {
+                    std::uint64_t now, std::uint64_t ttl) noexcept {
     if (count == 0) return;
-    Ring<>& ring = rings_[lane];
-    const std::uint64_t now = push_time(clock);
-    Ring<>::Cursor at(ring, position);
+    Ring<>::Cursor at(rings_[lane], position);
     for (std::uint32_t i = 0; i < count; ++i, at.next()) {
-      if (overwrites_) make_room(lane, at.position());
       fill(at.record(), records + i * shape_.record_bytes, now, ttl);
       at.publish();
     }
@@ -333,31 +344,14 @@ class Queue {
     write(ring.slot_index(position));
     ring.publish(position);
   }
-  // A push to a queue that overwrites, when there is no room.
-  template <class Write>
-  PushResult push_over(std::uint32_t lane, const void* record, std::uint64_t now, std::uint64_t ttl,
-                       Write&& write) noexcept {
-    const Ring<>::Claim claim = rings_[lane].claim_always(1);
-    if (claim.count == 0) return PushResult::kClosed;
-    make_room(lane, claim.position);
-    put(lane, claim.position, record, now, ttl, write);
-    return PushResult::kPushed;
+  template <class Drop>
+  Ring<>::Claim claim_over(std::uint32_t lane, std::uint32_t want, bool on_permits, Drop& drop) noexcept {
+    return sluice::claim_over(*control_, rings_[lane], lane, want, on_permits, drop,
+                              [this] { return depth(); });
   }
-  // Of a queue that overwrites: drops the oldest records of the lane until `position`, which the caller has claimed,
-  // can be written. The oldest may be claimed and not written yet: its producer is about to, and needs nothing of
-  // whoever waits for it here, whose position is a later one.
-  void make_room(std::uint32_t lane, std::uint64_t position) noexcept {
-    if (rings_[lane].has_room_at(position)) return;
-    spin_wait<StdAtomics>([&] { return overwrite_until(lane, position); });
-  }
-  bool overwrite_until(std::uint32_t lane, std::uint64_t position) noexcept {
-    Ring<>& ring = rings_[lane];
-    const Front front(*this);
-    while (!ring.has_room_at(position) && ring.readable(ring.head()))
-      control_->drop_oldest(ring, lane, depth());
-    if (SLUICE_PLANTED(kOverwriteTwo) && ring.readable(ring.head()))
-      control_->drop_oldest(ring, lane, depth());
-    return ring.has_room_at(position);
+  static PushResult promised(const Ring<>::Claim& claim) noexcept {
+    if (claim.count != 0) return PushResult::kPushed;
+    return claim.closed ? PushResult::kClosed : PushResult::kFull;
   }
   std::uint32_t joined(ThreadLine& line, std::uint32_t waiter) noexcept {
     if (waiter == kNoWaiter) line.count(kWaitersRefused);

@@ -195,18 +195,51 @@ class Ring {
     return position;
   }
 
-  // As claim() and reserve(), whatever the room: whoever writes a position first makes the room for it.
-  Claim claim_always(std::uint32_t want) noexcept { return take_always(want, kRingStep); }
-  Claim reserve_always(std::uint32_t want) noexcept { return take_always(want, kRingPermit); }
-  std::uint64_t claim_reserved_always(std::uint32_t used, std::uint32_t unused) noexcept {
-    // Relaxed: a claim publishes nothing; the stamps do.
-    return position_of(control_->tail.fetch_add(
-        used * kRingStep - (used + std::uint64_t{unused}) * kRingPermit, std::memory_order_relaxed));
+  // Returns promises that are not used.
+  void return_permits(std::uint32_t count) noexcept {
+    // Relaxed: permits say nothing of memory.
+    control_->tail.fetch_sub(count * kRingPermit, std::memory_order_relaxed);
   }
-  bool has_room_at(std::uint64_t position) const noexcept {
-    // ACQ head: pairs with REL head in advance(): the reads of the slot's last record are over.
-    return static_cast<std::int64_t>(control_->head.load(std::memory_order_acquire) +
-                                     (capacity_ - 1) * kRingStep - position) >= 0;
+
+  // ---- where permits take no room: see overwriting.h --------------------------------------------------------
+
+  // Promises up to `want` times that a claim will not be refused, whatever the room.
+  Claim reserve_always(std::uint32_t want) noexcept {
+    // Relaxed: a promise publishes nothing.
+    std::uint64_t tail = control_->tail.load(std::memory_order_relaxed);
+    for (;;) {
+      if (tail & kRingClosed) return {position_of(tail), 0, true};
+      const std::uint64_t left = kRingPermitsMax - permits_of(tail);
+      const std::uint32_t count = left < want ? static_cast<std::uint32_t>(left) : want;
+      if (count == 0 ||
+          control_->tail.compare_exchange_weak(tail, tail + count * kRingPermit, std::memory_order_relaxed,
+                                               std::memory_order_relaxed)) {
+        return {position_of(tail), count, false};
+      }
+    }
+  }
+  // The caller holds the lock without which no thread moves head; so what others freed under it has been read. Claims up
+  // to `want` positions (on as many permits, closed or not). The last `over` of them have no room until the caller frees as
+  // many of the oldest records, which are published. It claims none where the oldest is not.
+  Claim claim_over(std::uint32_t want, bool on_permits, std::uint32_t& over) noexcept {
+    if (want > capacity_) want = static_cast<std::uint32_t>(capacity_);
+    const std::uint64_t unit = on_permits ? kRingStep - kRingPermit : kRingStep;
+    std::uint32_t old = 0;  // of the oldest records, so many are published
+    // Relaxed: a claim publishes nothing; the stamps do.
+    std::uint64_t tail = control_->tail.load(std::memory_order_relaxed);
+    for (;;) {
+      if ((tail & kRingClosed) && !on_permits) return {position_of(tail), 0, true};
+      const auto room = static_cast<std::uint32_t>((head() + capacity_ * kRingStep - position_of(tail)) >>
+                                                   kRingPositionShift);
+      while (room + old < want && readable(head() + old * kRingStep)) ++old;
+      const std::uint32_t count = room + old < want ? room + old : want;
+      over = count > room ? count - room : 0;
+      if (count == 0 ||
+          control_->tail.compare_exchange_weak(tail, tail + count * unit, std::memory_order_relaxed,
+                                               std::memory_order_relaxed)) {
+        return {position_of(tail), count, false};
+      }
+    }
   }
 
   void* record(std::uint64_t position) noexcept { return Cursor(*this, position).record(); }
@@ -342,20 +375,6 @@ class Ring {
       }
       // Relaxed: a claim publishes nothing; the stamps do.
       if (control_->tail.compare_exchange_weak(tail, tail + count * unit, std::memory_order_relaxed,
-                                               std::memory_order_relaxed)) {
-        return {position_of(tail), count, false};
-      }
-    }
-  }
-  Claim take_always(std::uint32_t want, std::uint64_t unit) noexcept {
-    // Relaxed: a claim publishes nothing; the stamps do.
-    std::uint64_t tail = control_->tail.load(std::memory_order_relaxed);
-    for (;;) {
-      if (tail & kRingClosed) return {position_of(tail), 0, true};
-      const std::uint64_t left = unit == kRingPermit ? kRingPermitsMax - permits_of(tail) : want;
-      const std::uint32_t count = left < want ? static_cast<std::uint32_t>(left) : want;
-      if (count == 0 ||
-          control_->tail.compare_exchange_weak(tail, tail + count * unit, std::memory_order_relaxed,
                                                std::memory_order_relaxed)) {
         return {position_of(tail), count, false};
       }

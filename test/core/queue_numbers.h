@@ -31,6 +31,7 @@ struct Numbers {
     bool operator==(const Drop&) const = default;
   };
 
+  static constexpr auto kNothing = [](std::uint64_t) {};
   static constexpr std::uint64_t kStart = 0 - 4 * kRingStep;  // positions wrap around after four records
 
   explicit Numbers(const QueueShape& shape)
@@ -43,15 +44,27 @@ struct Numbers {
     return push(number, lane, queue.shape().ttl_ns);
   }
   PushResult push(std::uint64_t number, std::uint32_t lane, std::uint64_t ttl) {
-    return queue.push(*line, lane, &number, clock, ttl);
+    const std::uint64_t now = queue.push_time(clock);
+    PushResult result = queue.push(lane, &number, now, ttl, kNothing);
+    if (result == PushResult::kFull && queue.overwrites())
+      result = queue.push_over(lane, &number, now, ttl, kNothing, kNothing);
+    if (result == PushResult::kFull) line->count(Queue::kRejected);
+    return result;
   }
   Ring<>::Claim push_many(const List& numbers, std::uint32_t lane = 0) {
-    return queue.push_many(*line, lane, reinterpret_cast<const std::byte*>(numbers.data()),
-                           static_cast<std::uint32_t>(numbers.size()), clock, queue.shape().ttl_ns);
+    const auto count = static_cast<std::uint32_t>(numbers.size());
+    Ring<>::Claim claim = queue.push_many(lane, octets(numbers), count, queue.push_time(clock), ttl());
+    while (queue.overwrites() && !claim.closed && claim.count < count)
+      claim.count += push_over(numbers, claim.count, false, lane);
+    if (!claim.closed) line->count(Queue::kRejected, count - claim.count);
+    return claim;
   }
   void push_reserved(const List& numbers, std::uint32_t unused, std::uint32_t lane = 0) {
-    queue.push_reserved(lane, reinterpret_cast<const std::byte*>(numbers.data()),
-                        static_cast<std::uint32_t>(numbers.size()), unused, clock, queue.shape().ttl_ns);
+    const auto used = static_cast<std::uint32_t>(numbers.size());
+    if (!queue.overwrites())
+      return queue.push_reserved(lane, octets(numbers), used, unused, queue.push_time(clock), ttl());
+    for (std::uint32_t pushed = 0; pushed < used;) pushed += push_over(numbers, pushed, true, lane);
+    queue.return_permits(lane, unused);
   }
   // Leaves what it shows in the queue.
   List show(std::uint32_t max) {
@@ -74,11 +87,24 @@ struct Numbers {
     consumer.free_shown(static_cast<std::uint32_t>(numbers.size()));
     return numbers;
   }
+  // How many of the numbers from `from` on were pushed.
+  std::uint32_t push_over(const List& numbers, std::uint32_t from, bool on_permits, std::uint32_t lane) {
+    const auto rest = static_cast<std::uint32_t>(numbers.size() - from);
+    return queue
+        .push_many_over(lane, octets(numbers) + from * sizeof(std::uint64_t), rest, on_permits,
+                        queue.push_time(clock), ttl(), kNothing)
+        .count;
+  }
   bool conserved() const {
     return queue.pushed() == queue.popped() + queue.dropped(Dropped::kExpired) +
                                  queue.dropped(Dropped::kOldest) + queue.dropped(Dropped::kShed) +
                                  queue.depth();
   }
+
+  static const std::byte* octets(const List& numbers) {
+    return reinterpret_cast<const std::byte*>(numbers.data());
+  }
+  std::uint64_t ttl() const { return queue.shape().ttl_ns; }
 
   ZeroedMemory memory;
   Queue queue;

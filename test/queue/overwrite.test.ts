@@ -1,4 +1,4 @@
-import { Gate, ManualClock, Queue } from 'sluice';
+import { ManualClock, Queue } from 'sluice';
 import { describe, expect, it } from 'vitest';
 import { SeededRandom } from '../seeded-random.js';
 import { expectError, thrown } from '../thrown.js';
@@ -78,12 +78,6 @@ describe("the policy 'overwrite'", () => {
     permit?.send({ number: 6 });
     permit?.[Symbol.dispose]();
     expect(numbers(queue.popMany(9))).toEqual([1, 6]);
-  });
-
-  it('is no policy for a gate, whose orders would be gone without a word', () => {
-    const error = thrown(() => Gate.create({ queue: overwriting(2) }));
-    expectError(error, 'ERR_SLUICE_OPTION', TypeError);
-    expect(error.message).toContain("Gate.create: queue: expected a Queue whose overflow is not 'overwrite'");
   });
 
   it('tells once of a record whose time ran out, however often it is looked at afterwards', () => {

@@ -10,6 +10,8 @@ const faults = {
   kWholeWindow: 'retryAfterMs is the whole window',
   kKeepAdmissionCharge: 'the gate does not refund the limiter when the stock refuses',
   kReleaseTwice: 'an order that the queue drops leaves the limiter twice',
+  kKeepOverwritten: 'an order that another one overwrites keeps its hold',
+  kKeepDropped: 'an order that is dropped past the gate keeps its hold and its place',
   kForgetInHand: 'what a dead consumer of the gate had in hand is not handed out again',
   kPublishBeforeCopy: 'a record is published before it is copied',
   kOneTooMany: 'the capacity is off by one',

@@ -121,10 +121,12 @@ function drawStockScenario(random: Random): StockScenario {
 }
 
 function drawGateScenario(random: Random): GateScenario {
+  const overflow = random.pick(['reject', 'drop-oldest', 'overwrite'] as const);
   return {
-    capacity: random.pick([1, 2, 3, 4, 7, 50]),
+    // Seldom does anything else leave so many orders in the queue that some are overwritten.
+    capacity: random.pick(overflow === 'overwrite' ? [1, 1, 1, 2, 3] : [1, 2, 3, 4, 7, 50]),
     ttlMs: random.pick([0, 1, 50]),
-    dropOldest: random.chance(0.25),
+    overflow,
     limited: random.chance(0.7),
     stocked: random.chance(0.8),
     user: true,

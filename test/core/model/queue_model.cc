@@ -1,5 +1,6 @@
 // The ring and the doorbell under Relacy. Usage: queue_model [executions per scenario]
 // Exit code: 0 no defect found; 3 a defect, described on stdout.
+#include "core/spin_lock.h"
 #include "explore.h"
 #include "queue.h"
 
@@ -157,29 +158,53 @@ struct WatchDepth : rl::test_suite<WatchDepth, 3> {
   }
 };
 
-// Claims whatever the room: a producer writes once the consumer has made room for its position.
-struct ClaimWhateverTheRoom : rl::test_suite<ClaimWhateverTheRoom, 3> {
+// Producers that find no room drop the oldest under a lock that the consumer has, too, as claim_over() in
+// core/overwriting.h does.
+template <std::uint64_t kCapacity>
+struct ClaimOver : rl::test_suite<ClaimOver<kCapacity>, 3> {
   static constexpr unsigned kEach = 2;
-  QueueModel<1> queue;
+  QueueModel<kCapacity> queue;
+  SpinLock<RelacyAtomics> front;
   Arrivals arrivals;
+  std::uint64_t gone = 0;
 
+  bool claim_over(std::uint64_t& position) {
+    front.lock();
+    std::uint32_t over = 0;
+    const auto claim = queue.ring.claim_over(1, false, over);
+    require(over <= claim.count && claim.count <= 1, "no more is dropped than is claimed");
+    if (over != 0) {
+      std::uint64_t oldest = 0;
+      queue.ring.read(queue.ring.head(), &oldest);
+      arrivals.expect(oldest);
+      ++gone;
+      queue.ring.advance(queue.ring.head() + kRingStep);
+    }
+    front.unlock();
+    position = claim.position;
+    return claim.count != 0;
+  }
   void thread(unsigned index) {
     if (index < 2) {
       for (unsigned i = 0; i < kEach; ++i) {
-        const auto claim = queue.ring.claim_always(1);
-        require(claim.count == 1 && !claim.closed, "such a claim is refused only when the ring is closed");
-        while (!queue.ring.has_room_at(claim.position)) RelacyAtomics::pause();
+        auto claim = queue.ring.claim(1);
+        if (claim.count == 0) {
+          while (!claim_over(claim.position)) RelacyAtomics::pause();
+        }
         const std::uint64_t value = Arrivals::record(index, i);
         RelacyAtomics::write_bytes(queue.ring.record(claim.position), &value, sizeof value);
         queue.ring.publish(claim.position);
         queue.ring_if_parked();
       }
     } else {
-      for (std::uint64_t seen = 0; seen < 2 * kEach;) {
+      for (bool all = false; !all;) {
+        front.lock();
         const std::uint64_t count = queue.drain([this](std::uint64_t value) { arrivals.expect(value); });
-        require(count <= 1, "no more than the capacity is readable at a time");
-        seen += count;
-        if (count == 0) queue.sleep();
+        require(count <= kCapacity, "no more than the capacity is readable at a time");
+        gone += count;
+        all = gone == 2 * kEach;
+        front.unlock();
+        if (count == 0 && !all) queue.sleep();
       }
     }
   }
@@ -196,6 +221,7 @@ int main(int count, char** arguments) {
   explore<CloseWhilePushing>("a close while another producer pushes", executions);
   explore<UsePermits<false>>("permits beside claims", executions);
   explore<UsePermits<true>>("permits after a close", executions);
-  explore<ClaimWhateverTheRoom>("claims whatever the room, capacity 1", executions);
+  explore<ClaimOver<1>>("claims over the oldest, capacity 1", executions);
+  explore<ClaimOver<2>>("claims over the oldest, capacity 2", executions);
   explore<WatchDepth>("a third thread watches the depth", executions);
 }

@@ -66,6 +66,7 @@ export class GateAuditor<T> {
 
   admit(name: number, order: T, deadline: number, request: Request, now: number): Admission {
     const admission = this.#decide(name, order, deadline, request, now);
+    this.#settleOverwritten(now);
     this.#count(admission);
     return admission;
   }
@@ -106,6 +107,14 @@ export class GateAuditor<T> {
     const value = { order, reservation, admitted: true, keyAt, holdNs };
     this.queue.push(0, [{ value, deadline }]);
     return { outcome: 'admitted', name: reservation, duplicate: false, state: 'held' };
+  }
+
+  /** A push to the queue that nobody asks the gate for: whether it was taken; undefined: closed. */
+  pushPast(order: T, deadline: number, now: number): boolean | undefined {
+    const value = { order, reservation: undefined, admitted: false, keyAt: 0, holdNs: 0 };
+    const taken = this.queue.push(0, [{ value, deadline }]);
+    this.#settleOverwritten(now);
+    return taken < 0 ? undefined : taken === 1;
   }
 
   /** Takes up to `max` orders: first what an earlier consumer left. What the queue drops goes back on sale. */
@@ -170,6 +179,10 @@ export class GateAuditor<T> {
     for (const counter of Object.keys(this.counters)) this.counters[counter as 'admitted'] = 0;
   }
 
+  /** What has gone for a newer order goes back on sale. */
+  #settleOverwritten(now: number): void {
+    for (const order of this.queue.overwritten.splice(0)) this.#settle(order, false, now);
+  }
   #settle({ reservation, admitted, keyAt }: Queued<T>, confirm: boolean, now: number): string {
     const ledger = this.ledger();
     const decided = confirm ? 'confirmed' : 'cancelled';

@@ -50,6 +50,8 @@ export class QueueAuditor<T> {
   readonly ended = new Map<number, unknown>();
   /** What consuming has dropped since this was last looked at, in order. */
   drops: Array<Dropped<T>> = [];
+  /** What pushes have overwritten since this was last looked at. */
+  overwritten: T[] = [];
 
   constructor(readonly shape: QueueShape) {
     this.lanes = shape.weights.map(() => ({ entries: [], waiters: [], earned: 0 }));
@@ -268,7 +270,8 @@ export class QueueAuditor<T> {
   #put(at: number, entry: Entry<T>): void {
     const { entries } = this.#lane(at);
     if (this.shape.overwrites && entries.length === this.shape.capacity) {
-      entries.shift();
+      const oldest = entries.shift();
+      if (oldest !== undefined) this.overwritten.push(oldest.value);
       this.counters.dropped++;
     }
     entries.push(entry);

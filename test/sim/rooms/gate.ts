@@ -25,7 +25,7 @@ import type { Time } from './time.js';
 export interface GateScenario {
   readonly capacity: number;
   readonly ttlMs: number;
-  readonly dropOldest: boolean;
+  readonly overflow: 'reject' | 'drop-oldest' | 'overwrite';
   readonly limited: boolean;
   readonly stocked: boolean;
   /** Whether the record says who, and which request it is. */
@@ -71,10 +71,12 @@ export class GateRoom implements Room {
     stock: StockRoom | undefined,
     limiter: LimiterRoom | undefined,
   ) {
-    const { capacity, ttlMs, dropOldest } = scenario;
+    const { capacity, ttlMs, overflow } = scenario;
     this.#stock = scenario.stocked ? stock : undefined;
     this.#limiter = scenario.limited ? limiter : undefined;
-    const shape = { capacity, lanes: 1, weights: [20], dropOldest, maxWaiting: 0 };
+    const dropOldest = overflow === 'drop-oldest';
+    const overwrites = overflow === 'overwrite';
+    const shape = { capacity, lanes: 1, weights: [20], dropOldest, overwrites, maxWaiting: 0 };
     this.auditor = new GateAuditor(
       shape,
       scenario.maxInHand,
@@ -87,7 +89,7 @@ export class GateRoom implements Room {
       commit: scenario.commit,
       clock: time.clock,
       ...(ttlMs !== 0 && { ttlMs }),
-      ...(dropOldest && { overflow: 'drop-oldest' }),
+      overflow,
     };
     this.#queue = Queue.create(this.#record, options);
     this.#open();
@@ -137,9 +139,8 @@ export class GateRoom implements Room {
         );
       }
       case 'pushPast': {
-        const value = { order: given.order, reservation: undefined, admitted: false, keyAt: 0, holdNs: 0 };
-        const taken = this.auditor.queue.push(0, [{ value, deadline: this.#deadline() }]);
-        const expected = taken < 0 ? { error: 'ERR_SLUICE_CLOSED' } : taken === 1;
+        const taken = this.auditor.pushPast(given.order, this.#deadline(), this.time.now);
+        const expected = taken ?? { error: 'ERR_SLUICE_CLOSED' };
         return same(
           'push past the gate',
           outcome(() => gate.queue.tryPush(this.#given(given.order))),
