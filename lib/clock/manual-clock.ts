@@ -35,7 +35,7 @@ export class ManualClock {
         typeof startMs !== 'number',
       );
     }
-    this.#native = native.createClock(Math.round(startMs * 1e6));
+    this.#native = made('ManualClock', native.createClock(Math.round(startMs * 1e6)));
   }
 
   /** Only what was made here, whatever its prototype says. */

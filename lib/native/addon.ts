@@ -15,7 +15,7 @@ const require = createRequire(import.meta.url);
 
 /** Cold calls answer a string where something stood in the way: see `made()`. */
 interface Native {
-  createClock(startNs: number): NativeClock;
+  createClock(startNs: number): NativeClock | string;
   attachClock(handle: NativeHandle): NativeClock | string;
   createQueue(options: object, staging: QueueStaging): NativeQueue | string;
   attachQueue(handle: NativeHandle, schema: bigint, staging: QueueStaging): NativeQueue | string;

@@ -56,6 +56,7 @@ void QueueAttachment::on_detach() {
     shared_->bells.remove(number_);
     served_.drop_callback(env);
     served_.close(environment_, *own_bell_);
+    own_bell_.reset();  // its descriptor is free now, not when the object is collected
   }
   give_lease();
   queue_.lines().release(line_);

@@ -23,14 +23,17 @@ const fails = (): never => {
 };
 
 describe('a signal whose methods are its own', () => {
-  it.each(['throwIfAborted', 'addEventListener'])('puts no record in place of another by %s', async (name) => {
-    const queue = full();
-    const signal = signalWith(name, () => queue.tryPush({ number: 666 }));
-    const waits = queue.push({ number: 1 }, { signal });
-    expect(queue.tryPop()).toEqual({ number: 0 });
-    await waits;
-    expect(queue.tryPop()).toEqual({ number: 1 });
-  });
+  it.each(['throwIfAborted', 'addEventListener'])(
+    'puts no record in place of another by %s',
+    async (name) => {
+      const queue = full();
+      const signal = signalWith(name, () => queue.tryPush({ number: 666 }));
+      const waits = queue.push({ number: 1 }, { signal });
+      expect(queue.tryPop()).toEqual({ number: 0 });
+      await waits;
+      expect(queue.tryPop()).toEqual({ number: 1 });
+    },
+  );
 
   it('leaves nobody in line for room, by a method that throws', async () => {
     const queue = full();

@@ -1,7 +1,7 @@
 // Waits while the process has no file descriptor left: each fails with a typed error, and works once there are some.
 // Starts itself again with a bound on its descriptors.
 import { spawnSync } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Limiter, Queue, record, u8 } from 'sluice';
 
@@ -93,4 +93,16 @@ for (const { name, wait, subject } of subjects) {
   ]);
   if (ended !== 'ended') throw new Error(`${name}: ${ended}`);
 }
+
+// A queue that is disposed of gives its descriptors back then, not when the object is collected.
+const descriptors = () => readdirSync('/proc/self/fd').length;
+const before = descriptors();
+const disposed = Array.from({ length: 8 }, fullQueue);
+for (const queue of disposed) {
+  const waits = queue.push({ number: 2 });
+  queue.tryPop();
+  await waits;
+  queue[Symbol.dispose]();
+}
+if (descriptors() !== before) throw new Error(`${descriptors()} descriptors, ${before} before`);
 console.log('ok');
