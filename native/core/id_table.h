@@ -19,7 +19,12 @@
 // and cannot be interrupted by JavaScript. The home first, then the spill bucket, so nobody waits in a circle. A thread
 // that finds a bucket locked for longer (its holder was preempted) says so (locked(), kBusy) instead of waiting.
 //
-//   bucket:  | clock, spilled, lock | ids[17] | answers[17] | bodies[17] | ages[17] |
+// An entry is replaced, but never freed, so the free entries of a bucket are those after the used ones.
+//
+// Each way has a tag, some bits of its id's hash: hardly any other id is compared. The first 64 bytes of a bucket tell, as a
+// rule, that an id is not there.
+//
+//   bucket:  | admitted, spilled, lock, used | tags[17] | order[17] | ids[17] | answers[17] | bodies[17] |
 #pragma once
 
 #include <algorithm>
@@ -35,16 +40,18 @@ namespace sluice {
 
 class IdTable {
  public:
-  static constexpr std::uint32_t kWays = 17, kAdmittedWays = 16;
+  static constexpr std::uint32_t kWays = 17, kAdmittedWays = 16, kTagWords = (kWays + 7) / 8;
 
   struct alignas(kCacheLine) Bucket {
-    std::uint32_t clock;                 // grows with each entry made
+    std::uint32_t admitted;              // a bit for each way: its id was admitted
     std::atomic<std::uint16_t> spilled;  // of a home: how many of its ids are in spill buckets
     std::atomic<std::uint8_t> locked;
-    Key ids[kWays];  // {0, 0}: free
+    std::uint8_t used;              // the ways below are in use
+    std::uint64_t tags[kTagWords];  // an octet for each way, the lowest first; 0: free
+    std::uint8_t order[kWays];      // the used ways, the oldest entry first
+    Key ids[kWays];
     IdAnswer answers[kWays];
     std::uint64_t bodies[kWays];
-    std::uint32_t ages[kWays];  // the clock when the entry was made
   };
 
   static constexpr std::uint64_t homes(std::uint32_t capacity) {
@@ -82,7 +89,7 @@ class IdTable {
       Bucket& home = table.home(id);
       if (!lock(home)) return;
       home_ = &home;
-      way_ = find(home, id.key);
+      way_ = find(home, id);
       if (way_ != kWays) {
         bucket_ = home_;
       } else if (home.spilled.load(std::memory_order_relaxed) != 0) {
@@ -92,7 +99,7 @@ class IdTable {
           unlock_all();
           return;
         }
-        way_ = find(*spill_, id.key);
+        way_ = find(*spill_, id);
         if (way_ != kWays) bucket_ = spill_;
       }
     }
@@ -113,22 +120,22 @@ class IdTable {
     template <class Held>
     Room find_room(Held&& held) noexcept {
       room_ = home_;
-      room_way_ = admitted_room(*home_, held);
-      if (room_way_ != kWays) return Room::kFound;
+      place_ = admitted_place(*home_, held);
+      if (place_ != kWays) return Room::kFound;
       if (home_->spilled.load(std::memory_order_relaxed) == kSpilledMax) return Room::kNone;
       if (spill_ == nullptr && !lock_spill()) return Room::kBusy;
       room_ = spill_;
-      room_way_ = admitted_room(*spill_, held);
-      return room_way_ != kWays ? Room::kFound : Room::kNone;
+      place_ = admitted_place(*spill_, held);
+      return place_ != kWays ? Room::kFound : Room::kNone;
     }
     // Remembers the id as admitted, in the room that was found.
     void remember(std::uint64_t body, IdAnswer answer) noexcept {
-      table_.put(*room_, room_way_, *home_, id_.key, body, answer);
+      table_.put(*room_, place_, *home_, id_, body, answer);
     }
     // Remembers the id as refused, if there is room for that.
     void remember_refused(std::uint64_t body) noexcept {
-      const std::uint32_t way = spare(*home_);
-      if (way != kWays) table_.put(*home_, way, *home_, id_.key, body, IdAnswer::refused());
+      const std::uint32_t place = spare_place(*home_);
+      if (place != kWays) table_.put(*home_, place, *home_, id_, body, IdAnswer::refused());
     }
 
    private:
@@ -150,7 +157,7 @@ class IdTable {
     Bucket* spill_ = nullptr;  // if it is locked
     Bucket* bucket_ = nullptr;
     Bucket* room_ = nullptr;
-    std::uint32_t way_ = kWays, room_way_ = kWays;
+    std::uint32_t way_ = kWays, place_ = kWays;
   };
 
   // Calls `visit(id, body, answer, spilled)` for each remembered id, the oldest of a bucket first. For snapshots, while
@@ -159,14 +166,8 @@ class IdTable {
   void for_each(Visitor&& visit) const {
     for (std::uint64_t at = 0; at < homes_ + spills_; ++at) {
       const Bucket& bucket = buckets_[at];
-      std::uint32_t ways[kWays], known = 0;
-      for (std::uint32_t way = 0; way < kWays; ++way) {
-        if (bucket.ids[way] != Key{}) ways[known++] = way;
-      }
-      std::sort(ways, ways + known,
-                [&bucket](std::uint32_t a, std::uint32_t b) { return age(bucket, a) > age(bucket, b); });
-      for (std::uint32_t i = 0; i < known; ++i) {
-        const std::uint32_t way = ways[i];
+      for (std::uint32_t place = 0; place < bucket.used; ++place) {
+        const std::uint32_t way = bucket.order[place];
         visit(bucket.ids[way], bucket.bodies[way], bucket.answers[way], at >= homes_);
       }
     }
@@ -176,14 +177,14 @@ class IdTable {
     const HashedKey id(secret_, key);
     Bucket& at_home = home(id);
     Bucket& at_spill = spill(id);
-    if (key == Key{} || find(at_home, key) != kWays || find(at_spill, key) != kWays) return false;
-    const std::uint32_t home_way = find(at_home, Key{}), spill_way = find(at_spill, Key{});
-    if (home_way != kWays && !(spilled && spill_way != kWays)) {
-      put(at_home, home_way, at_home, key, body, answer);
+    if (key == Key{} || find(at_home, id) != kWays || find(at_spill, id) != kWays) return false;
+    const bool home_has_room = at_home.used < kWays, spill_has_room = at_spill.used < kWays;
+    if (home_has_room && !(spilled && spill_has_room)) {
+      put(at_home, at_home.used, at_home, id, body, answer);
       return true;
     }
-    if (spill_way == kWays || at_home.spilled.load(std::memory_order_relaxed) == kSpilledMax) return false;
-    put(at_spill, spill_way, at_home, key, body, answer);
+    if (!spill_has_room || at_home.spilled.load(std::memory_order_relaxed) == kSpilledMax) return false;
+    put(at_spill, at_spill.used, at_home, id, body, answer);
     return true;
   }
 
@@ -207,64 +208,74 @@ class IdTable {
     return false;
   }
 
-  // The entry of `key`, or kWays.
-  static std::uint32_t find(const Bucket& bucket, const Key& key) noexcept {
-    for (std::uint32_t way = 0; way < kWays; ++way) {
-      if (bucket.ids[way] == key) return way;
+  // Of no bit that homes and spill buckets are chosen by. With its top set, so that find() never takes a free way for one
+  // in use.
+  static std::uint64_t tag_of(const HashedKey& id) noexcept { return id.hash >> 56 | 0x80; }
+
+  // The way of `id`, or kWays.
+  static std::uint32_t find(const Bucket& bucket, const HashedKey& id) noexcept {
+    constexpr std::uint64_t kOnes = 0x0101010101010101, kTops = kOnes << 7;
+    const std::uint64_t tags = tag_of(id) * kOnes;
+    for (std::uint32_t word = 0; word < kTagWords; ++word) {
+      const std::uint64_t differences = bucket.tags[word] ^ tags;
+      // The tops of octets without a difference; perhaps some more, above one of those.
+      std::uint64_t same = (differences - kOnes) & ~differences & kTops;
+      for (; same != 0; same &= same - 1) {
+        const std::uint32_t way = word * 8 + static_cast<std::uint32_t>(std::countr_zero(same)) / 8;
+        if (bucket.ids[way] == id.key) return way;
+      }
     }
     return kWays;
   }
-  static std::uint32_t age(const Bucket& bucket, std::uint32_t way) noexcept {
-    return bucket.clock - bucket.ages[way];
-  }
 
-  // A free entry, else that of the refused id that is the oldest, else kWays.
-  static std::uint32_t spare(const Bucket& bucket) noexcept {
-    std::uint32_t oldest = kWays;
-    for (std::uint32_t way = 0; way < kWays; ++way) {
-      if (bucket.ids[way] == Key{}) return way;
-      if (!bucket.answers[way].is_refusal()) continue;
-      if (oldest == kWays || age(bucket, way) > age(bucket, oldest)) oldest = way;
+  // Places for one more entry are told by the order: that of the entry to be replaced, or the one after the last for a free
+  // entry; kWays: there is none.
+
+  // A free entry, else the oldest refused one.
+  static std::uint32_t spare_place(const Bucket& bucket) noexcept {
+    if (bucket.used < kWays) return bucket.used;
+    for (std::uint32_t place = 0; place < kWays; ++place) {
+      if ((bucket.admitted >> bucket.order[place] & 1) == 0) return place;
     }
-    return oldest;
+    return kWays;
   }
 
   // Where an admitted id can be remembered; kWays: all that are there are held.
   template <class Held>
-  static std::uint32_t admitted_room(const Bucket& bucket, Held&& held) noexcept {
-    std::uint32_t admitted = 0;  // a bit for each way
-    for (std::uint32_t way = 0; way < kWays; ++way) {
-      if (bucket.ids[way] != Key{} && !bucket.answers[way].is_refusal()) admitted |= 1U << way;
+  static std::uint32_t admitted_place(const Bucket& bucket, Held&& held) noexcept {
+    const std::uint32_t others = ~bucket.admitted & ((1U << kWays) - 1);
+    const bool enough = (others & (others - 1)) == 0;  // one at most
+    // The oldest is asked first, and as a rule is the last one asked: to know of an answer is a look at memory far away.
+    for (std::uint32_t place = 0; enough && place < bucket.used; ++place) {
+      const std::uint32_t way = bucket.order[place];
+      const bool admitted = (bucket.admitted >> way & 1) != 0;
+      if (admitted && !held(bucket.answers[way].reservation())) return place;
     }
-    if (std::popcount(admitted) >= static_cast<int>(kAdmittedWays)) {
-      // The oldest is asked first, and as a rule is the last one asked: to know of an answer is a look at memory far away.
-      for (std::uint32_t left = admitted; left != 0;) {
-        std::uint32_t oldest = kWays;
-        for (std::uint32_t way = 0; way < kWays; ++way) {
-          if ((left >> way & 1) == 0) continue;
-          if (oldest == kWays || age(bucket, way) > age(bucket, oldest)) oldest = way;
-        }
-        if (!held(bucket.answers[oldest].reservation())) return oldest;
-        left &= ~(1U << oldest);
-      }
-    }
-    return spare(bucket);
+    return spare_place(bucket);
   }
 
   // Makes an entry of an id with this home. Both buckets are locked.
-  void put(Bucket& bucket, std::uint32_t way, Bucket& home_of_id, const Key& id, std::uint64_t body,
+  void put(Bucket& bucket, std::uint32_t place, Bucket& home_of_id, const HashedKey& id, std::uint64_t body,
            IdAnswer answer) noexcept {
+    const bool replaces = place < bucket.used;
+    const std::uint32_t way = replaces ? bucket.order[place] : bucket.used++;
     if (&bucket != &home_of_id) {
       // Relaxed: see Visit(). The home of what was here is not locked, but one that counts too much only looks in vain.
-      if (bucket.ids[way] != Key{}) {
+      if (replaces) {
         home({secret_, bucket.ids[way]}).spilled.fetch_sub(1, std::memory_order_relaxed);
       }
       home_of_id.spilled.fetch_add(1, std::memory_order_relaxed);
     }
-    bucket.ids[way] = id;
+    std::uint64_t& tags = bucket.tags[way / 8];
+    const std::uint32_t shift = way % 8 * 8;
+    tags = (tags & ~(0xffULL << shift)) | tag_of(id) << shift;
+    bucket.ids[way] = id.key;
     bucket.bodies[way] = body;
     bucket.answers[way] = answer;
-    bucket.ages[way] = ++bucket.clock;
+    const std::uint32_t bit = 1U << way;
+    bucket.admitted = answer.is_refusal() ? bucket.admitted & ~bit : bucket.admitted | bit;
+    std::copy(bucket.order + place + 1, bucket.order + bucket.used, bucket.order + place);
+    bucket.order[bucket.used - 1] = static_cast<std::uint8_t>(way);
   }
 
   const KeySecret& secret_;
