@@ -50,8 +50,9 @@ struct HashedKey {
   std::uint64_t hash = 0;
 
   HashedKey(const Key& key, std::uint64_t hash) noexcept : key(key), hash(hash) {}
+  // Of a text the low half of its fingerprint, which is a keyed hash already.
   HashedKey(const KeySecret& secret, const Key& key) noexcept
-      : HashedKey(key, KeyHash::of(secret, HashOf::kPlace, key.low, key.high)) {}
+      : HashedKey(key, is_number(key) ? KeyHash::of(secret, HashOf::kPlace, key.low) : key.low) {}
 };
 
 // The hash of a key, computed when it is first asked for.

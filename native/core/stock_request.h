@@ -48,6 +48,11 @@ struct StockRequest {
   struct Line {
     Key sku;
     std::uint64_t quantity;  // 1 to kQuantityMax
+
+    // Of the 112 bits of a sku 96 are hashed. The others are of a text's fingerprint, of which these are enough.
+    std::uint64_t hash(const KeySecret& secret) const noexcept {
+      return KeyHash::of(secret, HashOf::kLine, sku.low, sku.high << 32 | quantity);
+    }
   };
 
   const Line* lines;         // each sku once
@@ -68,11 +73,8 @@ struct StockRequest {
   // of keyed hashes does not depend on the order, and without the secret another body with the same sum is found by
   // luck only: one in 2^64.
   std::uint64_t body(const KeySecret& secret) const noexcept {
-    std::uint64_t sum = hashed_user(secret).hash;
-    for (std::uint32_t i = 0; i < line_count; ++i) {
-      const Line& line = lines[i];
-      sum += KeyHash::of(secret, HashOf::kLine, line.sku.low, line.sku.high, line.quantity);
-    }
+    std::uint64_t sum = has_user() ? hashed_user(secret).hash : 0;
+    for (std::uint32_t i = 0; i < line_count; ++i) sum += lines[i].hash(secret);
     return sum;
   }
 };
