@@ -19,6 +19,12 @@
 #else
 #define SLUICE_APART __attribute__((noinline))
 #endif
+// Of a function that is called often and does little, and that compilers do not inline by themselves in large files.
+#if defined(_MSC_VER)
+#define SLUICE_INLINE __forceinline
+#else
+#define SLUICE_INLINE inline __attribute__((always_inline))
+#endif
 
 namespace sluice {
 

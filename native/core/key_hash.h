@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "core/atomics.h"
+
 namespace sluice {
 
 struct KeySecret {
@@ -64,7 +66,7 @@ class KeyHash {
     return (word << by) | (word >> (64 - by));
   }
 
-  void round() noexcept {
+  SLUICE_INLINE void round() noexcept {
     v0_ += v1_;
     v1_ = rotate(v1_, 13) ^ v0_;
     v0_ = rotate(v0_, 32);
@@ -76,7 +78,7 @@ class KeyHash {
     v1_ = rotate(v1_, 17) ^ v2_;
     v2_ = rotate(v2_, 32);
   }
-  void absorb(std::uint64_t word) noexcept {
+  SLUICE_INLINE void absorb(std::uint64_t word) noexcept {
     v3_ ^= word;
     round();
     v0_ ^= word;
