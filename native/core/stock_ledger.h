@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 
 #include "core/clock.h"
 #include "core/hold_changer.h"
@@ -300,20 +301,30 @@ class StockLedger {
   // due before the attempt. The first attempt and another one are functions of their own, so that the first is not called.
   template <bool kAgain, class Publish>
   Answer attempt(ThreadLine& line, const Request& request, std::uint64_t now, Publish&& publish) noexcept {
+    return request.has_id() ? attempt_with_id<kAgain>(line, request, now, publish)
+                            : attempt_now<kAgain>(line, request, now, publish);
+  }
+  template <bool kAgain, class Publish>
+  SLUICE_APART Answer attempt_with_id(ThreadLine& line, const Request& request, std::uint64_t now,
+                                      Publish&& publish) noexcept {
+    IdTable::Visit id(memory_.ids, request.hashed_id(secret()));
+    Answer answer;
+    if (answered_by_id(id, line, request, now, publish, answer)) return answer;
+    answer = attempt_now<kAgain>(line, request, now, publish);
+    remember(id, request, answer);
+    return answer;
+  }
+  template <bool kAgain, class Publish>
+  Answer attempt_now(ThreadLine& line, const Request& request, std::uint64_t now,
+                     Publish&& publish) noexcept {
     const bool left = due(now);
-    const auto reserve_now = [&] {
-      Answer answer = reserve_once<kAgain>(line, request, now, publish);
-      if (left && (of_stock(answer.result) || of_full_table(answer.result))) [[unlikely]]
-        answer.provisional = true;
-      return answer;
-    };
-    const auto requeue = [&](std::uint64_t reservation) {
-      return hold_again(line, reservation, now, now + request.hold_ns) && publish(reservation);
-    };
-    return request.has_id() ? with_id(line, request, now, reserve_now, requeue) : reserve_now();
+    Answer answer = reserve_once<kAgain>(line, request, now, publish);
+    if (left && (of_stock(answer.result) || of_full_table(answer.result))) [[unlikely]]
+      answer.provisional = true;
+    return answer;
   }
 
-  // After a first attempt, whose refusal is provisional. Not within with_id(), whose bucket others are waiting for.
+  // After a first attempt, whose refusal is provisional. Not within attempt(), while others wait for the bucket of its id.
   template <class Publish>
   SLUICE_APART Answer reserve_past_due(ThreadLine& line, const Request& request, std::uint64_t now,
                                        Answer refusal, Publish&& publish) noexcept {
@@ -365,37 +376,41 @@ class StockLedger {
                                 });
   }
 
-  // What the id was told before, else what `decide` says now, remembered if it is final. Of an order in no queue
-  // `requeue(reservation)` is asked first: whether it is in one now.
-  template <class Decide, class Requeue>
-  Answer with_id(ThreadLine& line, const Request& request, std::uint64_t now, Decide&& decide,
-                 Requeue&& requeue) noexcept {
-    IdTable::Visit id(memory_.ids, request.hashed_id(secret()));
-    Answer answer;
-    if (!id.locked()) return {ReserveResult::kIdBusy, 0, 0};
+  // Whether its id alone decides the request; if so, `answer` is what it is told. Else there is room to remember the id. An
+  // order in no queue is published again.
+  template <class Publish>
+  bool answered_by_id(IdTable::Visit& id, ThreadLine& line, const Request& request, std::uint64_t now,
+                      Publish&& publish, Answer& answer) noexcept {
+    if (!id.locked()) {
+      answer = {ReserveResult::kIdBusy, 0, 0};
+      return true;
+    }
     if (told_before(id, request, answer)) {
       const bool stranded = answer.result == ReserveResult::kDuplicate && answer.in_no_queue;
-      if (stranded && requeue(answer.reservation)) {
+      if (stranded && hold_again(line, answer.reservation, now, now + request.hold_ns) &&
+          publish(answer.reservation)) {
         answer.in_no_queue = false;
         answer.requeued = true;
         if (!SLUICE_PLANTED(kRequeueAgain)) id.change(id.answer().queued());
       }
-      return answer;
+      return true;
     }
     // Room before units are taken: an id that is admitted is remembered.
     const IdTable::Room room = id.find_room([&](std::uint64_t reservation) {
       return memory_.reservations.phase(reservation) == Phase::kHeld &&
              Resolver(memory_, line, now).still_held(reservation);
     });
-    if (room == IdTable::Room::kBusy) return {ReserveResult::kIdBusy, 0, 0};
-    if (room == IdTable::Room::kNone) return {ReserveResult::kIdsFull, 0, 0};
-    answer = decide();
+    if (room == IdTable::Room::kFound) return false;
+    answer = {room == IdTable::Room::kBusy ? ReserveResult::kIdBusy : ReserveResult::kIdsFull, 0, 0};
+    return true;
+  }
+
+  void remember(IdTable::Visit& id, const Request& request, const Answer& answer) const noexcept {
     if (answer.result == ReserveResult::kReserved) {
       id.remember(request.body(secret()), IdAnswer::reserved(answer.reservation, request.by_gate));
     } else {
       remember_refused(id, request, answer);
     }
-    return answer;
   }
 
   // Whether the id has been answered; if so, `answer` is what it is told now.
