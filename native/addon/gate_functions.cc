@@ -55,7 +55,7 @@ napi_value admit_with(napi_env env, napi_callback_info info) {
   if (!self.fits(key, lines) || !within(hold_ns, 0.0, kHoldNsMax)) return number(env, kBadArgument);
   const auto hold = static_cast<std::uint64_t>(hold_ns);
   if (lines == 0) return answered(env, self, self.admit<kOver>(hold, key));
-  StockRequest::Line cart[StockRequest::kLinesMax];
+  auto& cart = parts.stock->lines();
   const std::uint32_t staged = staged_lines(*parts.stock, lines, cart);
   if (staged == 0) return number(env, kBadArgument);
   return answered(env, self, self.admit<kOver>(hold, key, cart, staged));

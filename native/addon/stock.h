@@ -36,6 +36,9 @@ class StockAttachment : public Attachment {
   // False: not a buffer of the size that native code reads and writes.
   bool stage(napi_env env, napi_value buffer);
   const Staging& words() const { return words_; }
+  // Room for the lines of one call, made once: to clear it each time would cost 190 instructions.
+  using Lines = StockRequest::Line[StockRequest::kLinesMax];
+  Lines& lines() { return lines_; }
 
  protected:
   void on_detach() override;
@@ -48,6 +51,7 @@ class StockAttachment : public Attachment {
   ThreadLine* line_;
   Clock clock_;
   Staging words_;
+  Lines lines_;
 };
 
 }  // namespace sluice

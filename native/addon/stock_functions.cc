@@ -23,7 +23,7 @@ napi_value reserve(napi_env env, napi_callback_info info) {
   if (self.detached()) return number(env, kDisposed);
   const Staging& words = self.words();
   StockLedger& ledger = self.ledger();
-  StockRequest::Line lines[StockRequest::kLinesMax];
+  auto& lines = self.lines();
   const std::uint32_t count = staged_lines(self, arguments[0], lines);
   if (count == 0) return number(env, kBadArgument);
   const auto hold_ns = words.get<std::uint64_t>(kHoldNs);

@@ -42,7 +42,7 @@ napi_value resolve_part(napi_env env, napi_callback_info info, Resolve&& resolve
   std::uint32_t arguments[2];
   auto& self = attachment<StockAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
-  StockRequest::Line lines[StockRequest::kLinesMax];
+  auto& lines = self.lines();
   const std::uint32_t count = staged_lines(self, arguments[0], lines);
   const Part part{lines, count, count == 0 ? self.words().get<std::uint64_t>(kQuantity) : 0};
   const ResolveAnswer answer =
@@ -91,7 +91,7 @@ napi_value change(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<StockAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
-  StockRequest::Line lines[StockRequest::kLinesMax];
+  auto& lines = self.lines();
   const std::uint32_t count = staged_lines(self, arguments[0], lines, 0);
   const auto quantity = self.words().get<std::uint64_t>(kQuantity);
   if (count != arguments[0] || (count == 0 && quantity - 1 >= kQuantityMax)) return number(env, kBadArgument);
