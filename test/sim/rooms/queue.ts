@@ -2,7 +2,7 @@ import { type Permit, Queue, type QueueOptions, record, u32, u53, utf8 } from 's
 import { type Dropped, type Entry, QueueAuditor } from '../auditor/queue.js';
 import { holds, outcome, same } from '../divergence.js';
 import type { Operation, Random, Room } from '../operation.js';
-import { aborted, Waits } from '../waits.js';
+import { aborted, inTime, Waits } from '../waits.js';
 import { drawQueue, type QueueOperation } from './queue-operations.js';
 import type { Time } from './time.js';
 
@@ -212,10 +212,11 @@ export class QueueRoom implements Room {
     const controller = new AbortController();
     const empty = this.object(0).empty({ signal: controller.signal });
     controller.abort(aborted);
-    const isEmpty = await empty.then(
+    const looked = empty.then(
       () => true,
       () => false,
     );
+    const isEmpty = await inTime(looked, 'an aborted wait for the end should have ended');
     same('empty', isEmpty, auditor.depth === 0);
   }
 

@@ -14,6 +14,7 @@ import { type Found, Ledger, type LedgerShape } from '../auditor/ledger.js';
 import type { Part } from '../auditor/parts.js';
 import { holds, outcome, same } from '../divergence.js';
 import type { Operation, Random, Room } from '../operation.js';
+import { inTime } from '../waits.js';
 import {
   drawStock,
   type Growth,
@@ -260,7 +261,7 @@ export class StockRoom implements Room {
     // Of an item of several shards a movement may be told in parts.
     const parted = this.#parted();
     while (actual.length < expected.length || (parted && sum(actual) < sum(expected))) {
-      const next = await this.#told.next();
+      const next = await inTime(this.#told.next(), 'a movement should have come');
       holds('the movements end', next.done !== true);
       const told = next.value as Told;
       holds('no movement is lost', (told.kind as string) !== 'lost', told);
