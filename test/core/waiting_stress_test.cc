@@ -73,7 +73,7 @@ class Producer {
   void push_some(std::uint64_t most, bool patient) {
     switch (random_.below(4)) {
       case 0:
-        return pushed(queue_.push(*line_, 0, &next_, clock_, kNoDeadline) == PushResult::kPushed);
+        return pushed(push_one());
       case 1:
         return push_on_permits(most, patient);
       default:
@@ -87,8 +87,12 @@ class Producer {
     if (was) shared_.ring_if_parked(queue_);
     if (!was) std::this_thread::yield();
   }
+  bool push_one() {
+    const std::uint64_t now = queue_.push_time(clock_);
+    return queue_.push(0, &next_, now, kNoDeadline, [](std::uint64_t) {}) == PushResult::kPushed;
+  }
   void push_waiting(bool patient) {
-    if (queue_.push(*line_, 0, &next_, clock_, kNoDeadline) == PushResult::kPushed) return pushed(true);
+    if (push_one()) return pushed(true);
     std::byte scratch[64];
     const std::uint32_t waiter = queue_.wait_to_push(*line_, 0, index_, &next_, scratch, clock_, kNoDeadline);
     next_ += waiter != kNoWaiter && served(waiter, patient);
@@ -100,8 +104,8 @@ class Producer {
     const auto used = static_cast<std::uint32_t>(random_.below(std::min<std::uint64_t>(wanted, most) + 1));
     List numbers(used);
     for (std::uint64_t& number : numbers) number = next_++;
-    queue_.push_reserved(0, reinterpret_cast<const std::byte*>(numbers.data()), used, wanted - used, clock_,
-                         kNoDeadline);
+    queue_.push_reserved(0, reinterpret_cast<const std::byte*>(numbers.data()), used, wanted - used,
+                         queue_.push_time(clock_), kNoDeadline);
     if (used != wanted) shared_.serve(queue_);
     shared_.ring_if_parked(queue_);
   }
