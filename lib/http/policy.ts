@@ -26,7 +26,8 @@ export interface LimitOptions<Request> {
   readonly skip?: (request: Request) => boolean;
   /**
    * Which responses stay charged: all, those with a status of 400 and above, or those below. Others are given back
-   * (`reward`) when they end. Default: 'all'.
+   * (`reward`) when they end. A response that its client does not wait for has failed: so 'successful' is no limit for
+   * clients that mean ill. Default: 'all'.
    */
   readonly count?: 'all' | 'failed' | 'successful';
   /** The status of a refusal by the depth or the adaptive tier: 429 or 503. Default: 429. */

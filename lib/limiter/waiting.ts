@@ -73,7 +73,9 @@ export class Waiting {
     }
     return new Promise((resolve, reject) => {
       let forget: (() => void) | undefined;
+      const isSettled = (): boolean => this.#waiters.get(index) !== waiter; // then its place may be another's
       const leave = (reason: unknown): void => {
+        if (isSettled()) return;
         this.#native.leave(index);
         this.#forget(waiter);
         waiter.settle({ reason });
@@ -97,9 +99,9 @@ export class Waiting {
       try {
         forget = onAbort(signal, () => leave(signal?.reason));
       } catch (error) {
-        if (this.#waiters.has(index)) leave(error);
+        leave(error);
       }
-      if (!this.#waiters.has(index)) return;
+      if (isSettled()) return;
       if (timeoutMs !== Infinity) this.#await(waiter, timeoutMs);
       // A waiter behind others finds their timer, and a bell that this thread listened to when it joined.
       if (waiter.line.waiters.size > 1) return;

@@ -31,9 +31,10 @@ export class Endings {
     if (isEnded()) return;
     this.#ears.listen(this.#onRing);
     await new Promise<void>((resolve, reject) => {
+      let forget: (() => void) | undefined;
       const settle = (failure?: { readonly error: unknown }): void => {
         clearTimeout(timer);
-        forget();
+        forget?.();
         this.#looks.delete(look);
         this.#ears.keepAlive(-1);
         if (failure === undefined) resolve();
@@ -50,10 +51,15 @@ export class Endings {
         timeoutMs === undefined
           ? undefined
           : setTimeout(() => settle({ error: notWithin(where, timeoutMs) }), timeoutMs);
-      const forget = onAbort(signal, () => settle({ error: signal?.reason }));
       this.#looks.add(look);
       this.#ears.keepAlive(1);
-      look();
+      // Only now: the methods of a signal may be anybody's.
+      try {
+        forget = onAbort(signal, () => settle({ error: signal?.reason }));
+      } catch (error) {
+        if (this.#looks.has(look)) settle({ error });
+      }
+      if (this.#looks.has(look)) look();
     });
   }
 

@@ -36,7 +36,9 @@ export class Waiters {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     return new Promise((resolve, reject) => {
+      const waiters = this.#lanes[lane] as Map<number, Waiter>;
       const leave = (error: unknown): void => {
+        if (waiters.get(index)?.settle !== settle) return; // settled: its place may be another's
         // Not in line any more: it was served, or closed, just before.
         if (this.#native.leave(index) !== 1) this.served();
         else this.#settle(lane, index, { error });
@@ -52,7 +54,7 @@ export class Waiters {
         if (failure === undefined) resolve();
         else reject(failure.error);
       };
-      (this.#lanes[lane] as Map<number, Waiter>).set(index, { settle });
+      waiters.set(index, { settle });
       this.#keepAlive(1);
       // Only now: the methods of a signal may be anybody's.
       try {

@@ -47,6 +47,17 @@ describe('a signal whose methods are its own', () => {
     expect(queue.tryPush({ number: 2 })).toBe(true);
   });
 
+  it.each(['drained', 'empty'] as const)('leaves no wait for the end behind: %s', async (name) => {
+    const queue = full();
+    const signal = signalWith('addEventListener', fails);
+    expect(await rejected(queue[name]({ signal, timeoutMs: 1 }))).toBe(failure);
+    // A timer that it had left would have fired by now, and thrown.
+    expect(await rejected(queue[name]({ timeoutMs: 20 }))).toMatchObject({ code: 'ERR_SLUICE_TIMEOUT' });
+    queue.close();
+    queue.tryPop();
+    await queue[name]();
+  });
+
   it('leaves nobody in the line of a limiter, by a method that throws', async () => {
     const limiter = Limiter.create({ queueDepth: { max: 1 } });
     const first = await limiter.acquire();
