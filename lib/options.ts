@@ -22,9 +22,9 @@ export class Options {
     this.restrict(known);
   }
 
-  /** What was given. */
+  /** What was given, without a prototype. */
   get own(): Readonly<Record<string, unknown>> {
-    return this.#given;
+    return { __proto__: null, ...this.#given };
   }
 
   /** Refuses all but `known`: for options that others exclude. */

@@ -380,7 +380,9 @@ function isPlain(options: AdmitOptions): boolean {
   // Not Object.getPrototypeOf, which is slower. An own property of this name is found below.
   const { __proto__: inherited } = options as { readonly __proto__?: unknown };
   let plain = typeof options === 'object' && inherited === Object.prototype;
-  for (const name in options) plain &&= name === 'key' || name === 'holdMs' || name === 'lines';
+  for (const name in options) {
+    plain &&= (name === 'key' || name === 'holdMs' || name === 'lines') && Object.hasOwn(options, name);
+  }
   return plain;
 }
 
