@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { optionError } from '../errors.js';
 import { decideFor } from './index.js';
-import { type LimitOptions, Policy, type Verdict } from './policy.js';
+import { isRefused, type LimitOptions, Policy, type Verdict } from './policy.js';
 import { onResponseEnd } from './response-end.js';
 
 export type { LimitOptions } from './policy.js';
@@ -69,7 +69,7 @@ function hookOf<Request extends FastifyRequest>(policy: Policy<Request>): OnRequ
       return done(error as Error);
     }
     if (verdict === undefined) return done();
-    if ('refusal' in verdict) {
+    if (isRefused(verdict)) {
       const { status, headers, body } = verdict.refusal;
       reply.code(status).headers(headers).send(body);
       return;

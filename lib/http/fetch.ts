@@ -1,6 +1,6 @@
 import { ServerResponse } from 'node:http';
 import { optionError } from '../errors.js';
-import { type LimitOptions, type Passed, Policy } from './policy.js';
+import { isRefused, type LimitOptions, type Passed, Policy } from './policy.js';
 import { onResponseEnd } from './response-end.js';
 
 export type { LimitOptions } from './policy.js';
@@ -62,7 +62,7 @@ function decideFor<T>(policy: Policy<T>, subject: T, request: Request): Passed |
     header: (name) => request.headers.get(name) ?? '',
   });
   if (verdict === undefined) return undefined;
-  if ('passed' in verdict) return verdict.passed;
+  if (!isRefused(verdict)) return verdict.passed;
   const { status, headers, body } = verdict.refusal;
   return new Response(request.method === 'HEAD' ? null : body, { status, headers });
 }

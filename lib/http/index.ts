@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { addressKey, clientAddress } from './address.js';
-import { type LimitOptions, Policy, type Verdict } from './policy.js';
+import { isRefused, type LimitOptions, Policy, type Verdict } from './policy.js';
 import { onResponseEnd } from './response-end.js';
 
 export type { LimitOptions } from './policy.js';
@@ -33,7 +33,7 @@ export function limit<Request extends IncomingMessage = IncomingMessage>(
       return next(error);
     }
     if (verdict === undefined) return next();
-    if ('refusal' in verdict) {
+    if (isRefused(verdict)) {
       const { status, headers, body } = verdict.refusal;
       response.statusCode = status;
       for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);

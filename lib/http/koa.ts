@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { decideFor } from './index.js';
-import { type LimitOptions, Policy } from './policy.js';
+import { isRefused, type LimitOptions, Policy } from './policy.js';
 import { onResponseEnd } from './response-end.js';
 
 export type { LimitOptions } from './policy.js';
@@ -25,13 +25,13 @@ export function koaLimit<Context extends KoaContext>(
   return async (context, next) => {
     const verdict = decideFor(policy, context, context.req);
     if (verdict !== undefined) {
-      const { headers } = 'refusal' in verdict ? verdict.refusal : verdict.passed;
-      if ('refusal' in verdict) {
+      const { headers } = isRefused(verdict) ? verdict.refusal : verdict.passed;
+      if (isRefused(verdict)) {
         context.status = verdict.refusal.status;
         context.body = verdict.refusal.body;
       }
       for (const [name, value] of Object.entries(headers)) context.set(name, value);
-      if ('refusal' in verdict) return;
+      if (isRefused(verdict)) return;
       const { end } = verdict.passed;
       onResponseEnd(context.res, () => end(context.res.writableFinished ? context.res.statusCode : 499));
     }

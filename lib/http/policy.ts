@@ -71,6 +71,11 @@ export interface Passed {
 
 export type Verdict = { readonly refusal: Refusal } | { readonly passed: Passed };
 
+/** By its own property: a polluted Object.prototype has no say. */
+export function isRefused(verdict: Verdict): verdict is { readonly refusal: Refusal } {
+  return Object.hasOwn(verdict, 'refusal');
+}
+
 /** The part of limiting that knows no framework: options, decision, headers and body. */
 export class Policy<Request> {
   readonly trustedProxies: number;

@@ -15,6 +15,14 @@ const timerMsMax = 2 ** 31 - 1;
 /** How often a depth is looked at that follows a queue: nobody tells when a queue gets shorter. */
 const queuePollMs = 5;
 
+/** What a wait rejects with. A class: a polluted Object.prototype makes no decision look like one. */
+class Failure {
+  readonly reason: unknown;
+  constructor(reason: unknown) {
+    this.reason = reason;
+  }
+}
+
 interface Waiter {
   readonly index: number;
   readonly cost: number;
@@ -22,7 +30,7 @@ interface Waiter {
   /** In milliseconds of the limiter's clock, or Infinity. */
   readonly deadline: number;
   /** Settles the promise and lets go of the signal. */
-  readonly settle: (outcome: Decision | { readonly reason: unknown }) => void;
+  readonly settle: (outcome: Decision | Failure) => void;
   timer: NodeJS.Timeout | undefined;
 }
 
@@ -78,7 +86,7 @@ export class Waiting {
         if (isSettled()) return;
         this.#native.leave(index);
         this.#forget(waiter);
-        waiter.settle({ reason });
+        waiter.settle(new Failure(reason));
       };
       const waiter: Waiter = {
         index,
@@ -88,7 +96,7 @@ export class Waiting {
         timer: undefined,
         settle: (outcome) => {
           forget?.();
-          if ('reason' in outcome) reject(outcome.reason);
+          if (outcome instanceof Failure) reject(outcome.reason);
           else resolve(outcome);
         },
       };
@@ -114,7 +122,7 @@ export class Waiting {
   end(): void {
     for (const waiter of [...this.#waiters.values()]) {
       this.#forget(waiter);
-      waiter.settle({ reason: disposed('Limiter') });
+      waiter.settle(new Failure(disposed('Limiter')));
     }
   }
 
@@ -149,7 +157,7 @@ export class Waiting {
         const waiter = this.#waiters.get(forgotten - answer);
         if (waiter === undefined) continue;
         this.#forget(waiter);
-        waiter.settle({ reason: failed('Limiter.acquire', NO_RESOURCES) });
+        waiter.settle(new Failure(failed('Limiter.acquire', NO_RESOURCES)));
         continue;
       }
       if (answer <= 0) return; // nothing more, or disposed of

@@ -1,7 +1,19 @@
-import { type AdmitOptions, Gate, ManualClock, Queue, record, Stock, u32 } from 'sluice';
+import { type AdmitOptions, Gate, Limiter, ManualClock, Queue, record, Stock, u32 } from 'sluice';
+import { fetchLimit } from 'sluice/fetch';
 import { expect, it } from 'vitest';
 
 const Order = record({ sku: u32, quantity: u32 });
+
+/** What `act` returns while Object.prototype has a property more. */
+async function polluted<T>(name: string, value: unknown, act: () => Promise<T>): Promise<T> {
+  // Not a name that test frameworks read, nor one that they list.
+  Object.defineProperty(Object.prototype, name, { value, configurable: true, writable: true });
+  try {
+    return await act();
+  } finally {
+    Reflect.deleteProperty(Object.prototype, name);
+  }
+}
 
 it.each([
   ['holdMs', 1],
@@ -24,4 +36,19 @@ it.each([
   clock.advance(2);
   expect(stock.expire()).toBe(0);
   expect(stock.counts(1).reserved).toBe(3);
+});
+
+it.each(['passed', 'refusal'])('a limit of requests is as without it: %s', async (name) => {
+  const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 0.001, burst: 1 } });
+  const handler = fetchLimit(() => new Response('fine'), { limiter });
+  const ask = async () => (await handler(new Request('http://localhost/'))).status;
+  expect(await polluted(name, {}, async () => [await ask(), await ask()])).toEqual([200, 429]);
+});
+
+it('a wait for a limiter is as without it', async () => {
+  const limiter = Limiter.create({ queueDepth: { max: 1 } });
+  expect(limiter.allow()).toBe(true);
+  const waits = limiter.acquire();
+  limiter.release();
+  expect(await polluted('reason', 'none', () => waits)).toMatchObject({ allowed: true });
 });
