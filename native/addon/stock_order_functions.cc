@@ -44,6 +44,7 @@ napi_value resolve_part(napi_env env, napi_callback_info info, Resolve&& resolve
   if (self.detached()) return number(env, kDisposed);
   auto& lines = self.lines();
   const std::uint32_t count = staged_lines(self, arguments[0], lines);
+  if (count != arguments[0]) return number(env, kBadArgument);
   const Part part{lines, count, count == 0 ? self.words().get<std::uint64_t>(kQuantity) : 0};
   const ResolveAnswer answer =
       resolve(self, self.words().get<std::uint64_t>(kReservation), self.clock().now(), part, arguments[1]);
