@@ -4,6 +4,11 @@ import { optionError, quoted } from './errors.js';
 export const isInteger: typeof Number.isInteger = Number.isInteger;
 export const isSafeInteger: typeof Number.isSafeInteger = Number.isSafeInteger;
 
+/** A copy of `given` without a prototype: what it does not have, Object.prototype does not add. */
+export function bare<T extends object>(given: T): T {
+  return { __proto__: null, ...given };
+}
+
 /**
  * The options given to `where`, checked one by one: a misspelled or unknown one is refused by name, never
  * ignored; so is a value of the wrong type or out of range. Own properties only, each read once: what an object
@@ -24,7 +29,7 @@ export class Options {
 
   /** What was given, without a prototype. */
   get own(): Readonly<Record<string, unknown>> {
-    return { __proto__: null, ...this.#given };
+    return bare(this.#given);
   }
 
   /** Refuses all but `known`: for options that others exclude. */

@@ -26,7 +26,7 @@ import {
   native,
   publicHandle,
 } from '../native/index.js';
-import { Options } from '../options.js';
+import { bare, Options } from '../options.js';
 import { type AttachOptions, insideQueue, Queue, type QueueInside } from '../queue/index.js';
 import type { RecordType } from '../record/index.js';
 import {
@@ -119,7 +119,7 @@ export class Gate<T> implements Disposable {
     this.queue = parts.queue;
     this.limiter = parts.limiter;
     this.stock = parts.stock;
-    this.#fields = { __proto__: null, ...fields } as NativeFields; // what is inherited is no field
+    this.#fields = bare(fields); // what is inherited is no field
     this.#numbers = new arrays.Float64Array(staging);
     this.#bigints = new arrays.BigUint64Array(staging);
     this.#halves = new arrays.Uint32Array(staging);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { optionError } from '../errors.js';
 import { type Allowed, fitsKey, type Key, Limiter, type Tier, uncharge } from '../limiter/index.js';
 import type { Limits } from '../native/index.js';
-import { Options } from '../options.js';
+import { bare, Options } from '../options.js';
 
 /** What all of sluice's HTTP adapters take; `Request` is what the framework hands to a function of one's own. */
 export interface LimitOptions<Request> {
@@ -230,7 +230,7 @@ function policiesOf(limits: Limits): QuotaPolicy[] {
     const whole = Math.min(integerMax, Math.max(1, Math.ceil(seconds)));
     policies.push({ name, quota, windowSeconds: whole, rest: `;w=${whole}` });
   };
-  const { burst, ratePerSecond, limit, windowMs, max } = limits;
+  const { burst, ratePerSecond, limit, windowMs, max } = bare(limits);
   // A bucket gives its burst anew in the time that fills it.
   if (burst !== undefined && ratePerSecond !== undefined) timed('bucket', burst, burst / ratePerSecond);
   if (limit !== undefined && windowMs !== undefined) timed('window', limit, windowMs / 1_000);

@@ -323,7 +323,7 @@ export class Limiter implements Disposable {
   }
 
   #uncharge(decision: Allowed, cost: number, key: Key | undefined): void {
-    if (decision.wouldRefuse !== undefined) return; // a dry run charged nothing
+    if (Object.hasOwn(decision, 'wouldRefuse')) return; // a dry run charged nothing
     this.#native.reward(cost, key);
   }
 

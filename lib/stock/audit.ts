@@ -1,5 +1,6 @@
 import { SluiceError } from '../errors.js';
 import type { NativeAudit } from '../native/index.js';
+import { bare } from '../options.js';
 
 export interface AuditReport {
   readonly items: number;
@@ -15,7 +16,7 @@ export function checkedReport(report: NativeAudit): AuditReport {
 }
 
 function problemOf(report: NativeAudit): string | undefined {
-  const { mismatch, lines, free, slots, users, usersCounted, usersOff, shardsOff, neverDue } = report;
+  const { mismatch, lines, free, slots, users, usersCounted, usersOff, shardsOff, neverDue } = bare(report);
   if (mismatch !== undefined) {
     const { sku, total, available, reserved, sold, reservedFound, usersFound } = mismatch;
     return (

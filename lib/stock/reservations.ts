@@ -1,7 +1,7 @@
 import { optionError } from '../errors.js';
 import { withJson } from '../json.js';
 import { alive, type NativeReservation, type NativeStock } from '../native/index.js';
-import { Options } from '../options.js';
+import { bare, Options } from '../options.js';
 import { type ReservationState, stateName } from './answers.js';
 import {
   checkedKey,
@@ -72,7 +72,8 @@ const FoundAnswer: new (native: NativeReservation) => FoundReservation = withJso
     declare readonly user?: bigint | string;
     declare readonly id?: bigint | string;
     declare readonly lines: readonly FoundLine[];
-    constructor({ reservation, state, leftMs, user, id, lines }: NativeReservation) {
+    constructor(found: NativeReservation) {
+      const { reservation, state, leftMs, user, id, lines } = bare(found);
       this.reservation = reservation;
       this.state = stateName(state) as FoundReservation['state'];
       this.expiresInMs = leftMs;

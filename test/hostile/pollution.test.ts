@@ -38,11 +38,15 @@ it.each([
   expect(stock.counts(1).reserved).toBe(3);
 });
 
-it.each(['passed', 'refusal'])('a limit of requests is as without it: %s', async (name) => {
+it.each([
+  ['passed', {}],
+  ['refusal', {}],
+  ['max', 'no\nvalue of a header'],
+])('a limit of requests is as without it: %s', async (name, value) => {
   const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 0.001, burst: 1 } });
   const handler = fetchLimit(() => new Response('fine'), { limiter });
   const ask = async () => (await handler(new Request('http://localhost/'))).status;
-  expect(await polluted(name, {}, async () => [await ask(), await ask()])).toEqual([200, 429]);
+  expect(await polluted(name, value, async () => [await ask(), await ask()])).toEqual([200, 429]);
 });
 
 it('a wait for a limiter is as without it', async () => {
@@ -51,4 +55,14 @@ it('a wait for a limiter is as without it', async () => {
   const waits = limiter.acquire();
   limiter.release();
   expect(await polluted('reason', 'none', () => waits)).toMatchObject({ allowed: true });
+});
+
+it('an audit is as without it, and so is what is found', async () => {
+  const stock = Stock.create({ items: [{ sku: 1, quantity: 9 }] });
+  const reserved = stock.reserve({ sku: 1, quantity: 1 });
+  if (!reserved.ok) throw new Error(reserved.reason);
+  const { reservation } = reserved;
+  expect(await polluted('mismatch', {}, async () => stock.audit())).toMatchObject({ held: 1 });
+  const found = await polluted('user', 'somebody', async () => stock.find({ reservation }));
+  expect(Object.keys(found ?? {})).toEqual(['reservation', 'state', 'expiresInMs', 'lines']);
 });
