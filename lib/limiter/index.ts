@@ -7,6 +7,8 @@ export {
   type LimiterHandle,
   type LimiterStats,
   nativeLimiter,
+  type Room,
+  roomsOf,
   type TryAcquireOptions,
   uncharge,
 } from './limiter.js';

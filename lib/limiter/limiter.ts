@@ -72,6 +72,8 @@ const retryAfterWord = 0;
 const remainingWord = 1;
 const patienceWord = 3;
 const tightestWord = 4;
+/** Of bucket, window and depth what is left, and the milliseconds until one more is. */
+const roomsWord = 7;
 /** Added to the tier where a dry run allowed what the tier would have refused. */
 const dryRun = 32;
 /** Added to the number of a waiter. */
@@ -85,6 +87,20 @@ export let attachLimiter: (handle: NativeHandle) => Limiter;
  * disposed of meanwhile.
  */
 export let uncharge: (limiter: Limiter, decision: Allowed, cost: number, key: Key | undefined) => void;
+
+/** What one tier by itself would allow now, and in how many milliseconds one more: Infinity if no clock tells. */
+export interface Room {
+  readonly left: number;
+  readonly moreInMs: number;
+}
+/**
+ * What each tier has left for a key, whatever a block, a queue or an overload says; of an absent tier nothing of use.
+ * Charges nothing.
+ */
+export let roomsOf: (
+  limiter: Limiter,
+  key: Key | undefined,
+) => Readonly<Record<'bucket' | 'window' | 'depth', Room>>;
 
 /** Objects whose handle was read: they stay, so that another thread can attach, until disposed of. */
 const pinned = new Set<Limiter>();
@@ -111,7 +127,7 @@ export class Limiter implements Disposable {
 
   private constructor(by: Maker, attach: (staging: ArrayBuffer) => NativeLimiter) {
     if (!isMaker(by)) throw constructorError('Limiter', 'Limiter.create() or Limiter.attach()');
-    const staging = new Memory(64);
+    const staging = new Memory(128);
     this.#words = new arrays.Float64Array(staging);
     this.#native = attach(staging);
     this.#keyed = this.#native.keyed;
@@ -142,6 +158,7 @@ export class Limiter implements Disposable {
   static {
     nativeLimiter = (limiter) => limiter.#native;
     attachLimiter = Limiter.#attach;
+    roomsOf = (limiter, key) => limiter.#rooms(key);
     uncharge = (limiter, decision, cost, key) => limiter.#uncharge(decision, cost, key);
   }
 
@@ -320,6 +337,15 @@ export class Limiter implements Disposable {
     this.#waiting.end();
     this.#native.dispose();
     pinned.delete(this);
+  }
+
+  #rooms(key: Key | undefined): ReturnType<typeof roomsOf> {
+    this.#checked(this.#native.rooms(0, key));
+    const room = (at: number): Room => ({
+      left: this.#words[roomsWord + at] as number,
+      moreInMs: this.#words[roomsWord + at + 1] as number,
+    });
+    return { bucket: room(0), window: room(2), depth: room(4) };
   }
 
   #uncharge(decision: Allowed, cost: number, key: Key | undefined): void {

@@ -20,6 +20,7 @@ export interface NativeLimiter {
   allow(cost: number, key?: NativeKey): number;
   tryAcquire(cost: number, key?: NativeKey): number;
   peek(cost: number, key?: NativeKey): number;
+  rooms(unused: number, key?: NativeKey): number;
   release(cost: number, key?: NativeKey): number;
   penalize(points: number, key?: NativeKey): number;
   reward(points: number, key?: NativeKey): number;

@@ -87,10 +87,12 @@ class LimiterAttachment : public Attachment {
   // Words of the staging: results of tryAcquire, peek, acquire, tend and told; the patience of acquire.
   static constexpr std::size_t kRetryAfterMs = 0, kRemaining = 8, kTier = 16, kPatienceMs = 24,
                                kTightest = 32, kNowMs = 40, kLeftMs = 48;
+  // Results of rooms: of bucket, window and depth what is left, and the milliseconds until one more is.
+  static constexpr std::size_t kRooms = 56, kRoomsEnd = kRooms + 6 * sizeof(double);
   // False: not a buffer of the size that native code writes to.
   bool stage(napi_env env, napi_value buffer) {
     out_ = Staging(env, buffer);
-    return out_.bytes() >= kLeftMs + sizeof(double);
+    return out_.bytes() >= kRoomsEnd;
   }
   const Staging& out() const { return out_; }
 

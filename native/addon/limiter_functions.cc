@@ -90,6 +90,23 @@ napi_value peek(napi_env env, napi_callback_info info) {
   return number(env, static_cast<std::int32_t>(outlook.refused_by));
 }
 
+// rooms(0, key?): 1; staging: see kRooms
+napi_value rooms(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  LimiterAttachment& self = *call.self;
+  if (self.detached()) return number(env, kDisposed);
+  if (!call.key_fits()) return number(env, kBadArgument);
+  const Tiers::Rooms rooms =
+      self.limiter().rooms(self.line(), self.clock().now(), self.queue_depth(), call.key);
+  std::size_t at = LimiterAttachment::kRooms;
+  for (const Tiers::Room& room : {rooms.bucket, rooms.window, rooms.depth}) {
+    self.out().put(at, static_cast<double>(room.left));
+    self.out().put(at + sizeof(double), milliseconds(room.more_in));
+    at += 2 * sizeof(double);
+  }
+  return number(env, 1);
+}
+
 // release(cost, key?): 1, or 0 if that much was not in flight
 napi_value release(napi_env env, napi_callback_info info) {
   const Call call(env, info);
@@ -305,6 +322,7 @@ constexpr HotFunction kLimiterFunctions[] = {
     {"allow", allow},
     {"tryAcquire", try_acquire},
     {"peek", peek},
+    {"rooms", rooms},
     {"release", release},
     {"penalize", penalize},
     {"reward", reward},

@@ -149,6 +149,15 @@ class Limiter {
     return outlook;
   }
 
+  // What each tier has left for the key; charges nothing.
+  Tiers::Rooms rooms(ThreadLine& line, std::uint64_t now, std::uint64_t queue_depth,
+                     const Key* key = nullptr) noexcept {
+    Tiers::Rooms rooms;
+    visit(line, now, key, Need::kState,
+          [&](Tiers& tiers, std::uint64_t time, bool) { rooms = tiers.rooms(time, queue_depth); });
+    return rooms;
+  }
+
   // Charges `cost` whether or not it fits, or gives it back; the depth is left alone.
   void penalize(ThreadLine& line, const Clock& clock, std::uint64_t now, std::uint64_t cost,
                 const Key* key = nullptr) noexcept {

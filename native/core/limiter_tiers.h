@@ -125,6 +125,29 @@ class Tiers {
     return left;
   }
 
+  // What one tier by itself would allow now, and when one more than that: kNever if no clock tells.
+  struct Room {
+    std::uint64_t left = kNever;  // of an absent tier
+    std::uint64_t more_in = kNever;
+  };
+  struct Rooms {
+    Room bucket, window, depth;
+  };
+  // Whether or not a block, a queue or an overload refuses everything.
+  Rooms rooms(std::uint64_t now, std::uint64_t queue_depth) const noexcept {
+    Rooms rooms;
+    if (config_.has_bucket) {
+      rooms.bucket.left = state_.bucket->remaining(config_.bucket, now);
+      rooms.bucket.more_in = state_.bucket->retry_after(config_.bucket, rooms.bucket.left + 1, now);
+    }
+    if (config_.has_window) {
+      rooms.window.left = config_.exact ? log().remaining(now) : window().remaining(now);
+      rooms.window.more_in = window_retry_after(rooms.window.left + 1, now);
+    }
+    if (config_.has_depth) rooms.depth.left = depth_left(queue_depth);
+    return rooms;
+  }
+
   // The tier that remaining() is of; kNone without tiers.
   Tier tightest(std::uint64_t now, std::uint64_t queue_depth) const noexcept {
     const std::uint64_t left = remaining(now, queue_depth);

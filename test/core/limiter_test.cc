@@ -125,6 +125,37 @@ TEST_CASE("what remains is what the tightest tier would still allow") {
   CHECK(timed.remaining() == 3);  // of the window
 }
 
+TEST_CASE("each tier by itself says what it has left, and when one more") {
+  Timed timed(config_of(2, 30, 20, 10));
+  const auto rooms = [&] { return timed.limiter.rooms(*timed.line, timed.clock.now(), 0); };
+  // Full: nothing more comes.
+  CHECK(rooms().bucket.left == 30);
+  CHECK(rooms().window.left == 20);
+  CHECK(rooms().depth.left == 10);
+  CHECK(rooms().bucket.more_in == kNever);
+  CHECK(rooms().window.more_in == kNever);
+  REQUIRE(timed.ask(7) == Tier::kNone);
+  timed.manual.advance(kSecond / 4);
+  CHECK(rooms().bucket.left == 23);
+  CHECK(rooms().bucket.more_in == kSecond / 4);
+  CHECK(rooms().window.left == 13);
+  CHECK(rooms().window.more_in == kSecond * 4 / 5);  // when the bucket of 50 ms is over, too
+  CHECK(rooms().depth.left == 3);
+  CHECK(rooms().depth.more_in == kNever);  // no clock tells
+  // A block is none of theirs.
+  timed.limiter.block(*timed.line, timed.clock.now(), kSecond);
+  CHECK(timed.remaining() == 0);
+  CHECK(rooms().bucket.left == 23);
+}
+
+TEST_CASE("a tier that is absent has room for everything") {
+  Timed timed(config_of(0, 0, 0, 4));
+  const auto rooms = timed.limiter.rooms(*timed.line, timed.clock.now(), 0);
+  CHECK(rooms.bucket.left == kNever);
+  CHECK(rooms.window.left == kNever);
+  CHECK(rooms.depth.left == 4);
+}
+
 TEST_CASE("the depth is held until it is released, and cannot be released twice") {
   Timed timed(config_of(0, 0, 0, 2));
   REQUIRE(timed.ask() == Tier::kNone);

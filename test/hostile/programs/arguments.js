@@ -53,7 +53,7 @@ for (const queue of queues) {
   attached(native.attachQueue(inside.handle, Order.schema, staging), ...Object.values(staging));
 }
 for (const limiter of limiters) {
-  const out = memory(64);
+  const out = memory(128);
   attached(native.attachLimiter(nativeLimiter(limiter).handle, out), out);
 }
 {

@@ -107,7 +107,7 @@ refuses(queueOptions, (options) => native.createQueue(options, staging), [
   'maxWaiting',
   'overflow',
 ]);
-refuses(limiterOptions, (options) => native.createLimiter(options, memory(64)), [
+refuses(limiterOptions, (options) => native.createLimiter(options, memory(128)), [
   'tokenBucket.ratePerSecond',
   'tokenBucket.burst',
   'tokenBucket.warmUpMs',
@@ -121,7 +121,7 @@ refuses(limiterOptions, (options) => native.createLimiter(options, memory(64)), 
 const watching = { queue: insideQueue(queue).native.handle, maxQueueWaitMs: 5 };
 refuses(
   { ...limiterOptions, adaptive: { maxEventLoopDelayMs: 100, intervalMs: 500, ...watching } },
-  (options) => native.createLimiter(options, memory(64)),
+  (options) => native.createLimiter(options, memory(128)),
   ['adaptive.maxEventLoopDelayMs', 'adaptive.intervalMs', 'adaptive.maxQueueWaitMs'],
 );
 refuses(stockOptions, (options) => native.createStock(options, memory(8192)), [
