@@ -1,50 +1,105 @@
-import type { IncomingMessage } from 'node:http';
-import { isIPv6 } from 'node:net';
+import { isIP, isIPv4, isIPv6 } from 'node:net';
+import { optionError } from '../errors.js';
+import { Options } from '../options.js';
+
+export interface AddressKeyOptions {
+  /** IPv6 addresses of one network of this many bits are one key: 32 to 128. Default: 56. */
+  readonly ipv6Prefix?: number;
+}
+
+const ipv6PrefixDefault = 56;
 
 /**
- * The address that asks: the socket's, or, behind `trustedProxies` proxies of one's own, the entry of
- * X-Forwarded-For that the outermost of them wrote (the n-th from the right). Entries further left are the client's
- * own words and never believed.
+ * The key that `limit()` and its like use for a client's address, so that `limiter.block(addressKey(request.ip))` means
+ * the same client. A `key` function that returns an address needs it, too: `(request) => request.user ??
+ * addressKey(request.ip)`.
+ *
+ * - An IPv6 address stands for its network of `ipv6Prefix` bits, such as '2001:db8:0:0:0:0:0:0/56': a home or a host
+ *   has a whole one.
+ * - An address that stands for an IPv4 address is that: of ::ffff:0:0/96 (a server that listens on `::`), of
+ *   ::ffff:0:0:0/96 and 64:ff9b::/96 (a translator, NAT64), and of 2002::/16 (6to4, where one IPv4 address has 256
+ *   networks of 56 bits). In 64:ff9b:1::/48, which operators divide as they like, the last 32 bits are the IPv4 address;
+ *   where the last 24 are zero, as they are if the prefix is shorter than 96 bits, the whole address is the key.
+ * - A zone (`%eth0`), brackets and a port are no part of the key.
+ * - A text that is no address is its own key, up to 256 characters; without an address the key is ''.
+ *
+ * @param address an IPv4 or IPv6 address as text, such as Express's and Fastify's `request.ip`, Koa's `context.ip` or
+ *   `socket.remoteAddress`.
+ * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option, or an address that is neither a
+ *   string nor undefined.
  */
-export function clientAddress(request: IncomingMessage, trustedProxies: number): string {
-  const peer = request.socket.remoteAddress ?? '';
-  if (trustedProxies === 0) return peer;
-  const header = request.headers['x-forwarded-for'];
-  const text = Array.isArray(header) ? header.join(',') : (header ?? '');
-  // From the right, so that what a client wrote on the left is not even looked at.
-  let end = text.length;
-  let begin = text.lastIndexOf(',', end - 1);
-  for (let left = trustedProxies; left > 1; left--) {
-    if (begin === -1) return peer; // fewer entries than proxies
-    end = begin;
-    begin = end === 0 ? -1 : text.lastIndexOf(',', end - 1);
+export function addressKey(address: string | undefined, options?: AddressKeyOptions): string {
+  if (address !== undefined && typeof address !== 'string') {
+    throw optionError('addressKey: address', 'a string or undefined', address, true);
   }
-  const entry = text.slice(begin + 1, end).trim();
-  return entry === '' ? peer : withoutPort(entry);
+  const prefix =
+    options === undefined
+      ? ipv6PrefixDefault
+      : ipv6PrefixOf(new Options('addressKey', options, ['ipv6Prefix']));
+  return keyOfAddress(address ?? '', prefix);
 }
 
-/** Some proxies write the client's port, too: each connection would be a key of its own. */
-function withoutPort(entry: string): string {
-  const [, bracketed, plain] = /^\[(.*)\](?::\d+)?$|^([^:]*):\d+$/.exec(entry) ?? [];
-  return bracketed ?? plain ?? entry;
+/** The option `ipv6Prefix`, checked. */
+export function ipv6PrefixOf(given: Options): number {
+  return given.integer('ipv6Prefix', 32, 128, ipv6PrefixDefault);
 }
 
-/**
- * The address as a key: an IPv6 address stands for its network of `prefix` bits (a home or a host has a whole one,
- * usually a /56 or /64), one that maps an IPv4 address for that address.
- */
-export function addressKey(address: string, prefix: number): string {
-  const bare = address.replace(/%.*$/, '');
-  if (!isIPv6(bare)) return bare;
+const invalidLengthMax = 256;
+
+/** As `addressKey`, with a prefix that has been checked. */
+export function keyOfAddress(address: string, prefix: number): string {
+  const bare = bareAddress(address);
+  if (!isIPv6(bare)) return bare.slice(0, invalidLengthMax);
   const words = ipv6Words(bare);
-  if (words.slice(0, 5).every((word) => word === 0) && words[5] === 0xffff) {
-    const [high = 0, low = 0] = words.slice(6);
-    return `${high >> 8}.${high & 0xff}.${low >> 8}.${low & 0xff}`;
-  }
+  const ipv4 = embeddedIpv4(words);
+  if (ipv4 !== undefined) return ipv4;
+  const bits = startsWith(words, localTranslation) ? 128 : prefix;
   const network = words.map(
-    (word, i) => word & (0xffff << Math.min(16, Math.max(0, 16 * (i + 1) - prefix))) & 0xffff,
+    (word, i) => word & (0xffff << Math.min(16, Math.max(0, 16 * (i + 1) - bits))) & 0xffff,
   );
-  return `${network.map((word) => word.toString(16)).join(':')}/${prefix}`;
+  return `${network.map((word) => word.toString(16)).join(':')}/${bits}`;
+}
+
+/**
+ * An address without its zone, and without brackets and a port, which some proxies write: each connection would be a
+ * key of its own. Any other text is returned as it is.
+ */
+export function bareAddress(text: string): string {
+  if (isIPv4(text)) return text;
+  const [, bracketed, plain] = /^\[(.*)\](?::\d+)?$|^([^:]*):\d+$/.exec(text) ?? [];
+  const bare = (bracketed ?? plain ?? text).replace(/%.*$/, '');
+  return isIP(bare) === 0 ? text : bare;
+}
+
+/** The IPv4 address that a server on `::` sees as ::ffff:a.b.c.d; any other address as it is. */
+export function unmapped(address: string): string {
+  if (!isIPv6(address)) return address;
+  const words = ipv6Words(address);
+  return startsWith(words, mapped) ? ipv4Of(words, 6) : address;
+}
+
+const mapped = [0, 0, 0, 0, 0, 0xffff]; // ::ffff:0:0/96, RFC 4291
+const translated = [0, 0, 0, 0, 0xffff, 0]; // ::ffff:0:0:0/96, RFC 2765
+const nat64 = [0x64, 0xff9b, 0, 0, 0, 0]; // 64:ff9b::/96, RFC 6052
+const localTranslation = [0x64, 0xff9b, 1]; // 64:ff9b:1::/48, RFC 8215
+const sixToFour = [0x2002]; // 2002::/16, RFC 3056
+
+function embeddedIpv4(words: readonly number[]): string | undefined {
+  if ([mapped, translated, nat64].some((prefix) => startsWith(words, prefix))) return ipv4Of(words, 6);
+  if (startsWith(words, sixToFour)) return ipv4Of(words, 1);
+  const [high = 0, low = 0] = words.slice(6);
+  const last24Zero = (high & 0xff) === 0 && low === 0;
+  return startsWith(words, localTranslation) && !last24Zero ? ipv4Of(words, 6) : undefined;
+}
+
+function startsWith(words: readonly number[], prefix: readonly number[]): boolean {
+  return prefix.every((word, i) => words[i] === word);
+}
+
+/** The 32 bits from the word `at` on. */
+function ipv4Of(words: readonly number[], at: number): string {
+  const [high = 0, low = 0] = words.slice(at);
+  return `${high >> 8}.${high & 0xff}.${low >> 8}.${low & 0xff}`;
 }
 
 /** The eight 16-bit words of a valid IPv6 address. */

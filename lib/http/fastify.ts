@@ -9,6 +9,8 @@ export type { LimitOptions } from './policy.js';
 /** What is used of Fastify: versions 4 and 5. */
 export interface FastifyRequest {
   readonly raw: IncomingMessage;
+  /** The client's address, by the server's option `trustProxy`. */
+  readonly ip?: string;
 }
 export interface FastifyReply {
   readonly raw: ServerResponse;
@@ -64,7 +66,7 @@ function hookOf<Request extends FastifyRequest>(policy: Policy<Request>): OnRequ
   return (request, reply, done) => {
     let verdict: Verdict | undefined;
     try {
-      verdict = decideFor(policy, request, request.raw);
+      verdict = decideFor(policy, request, request.raw, () => request.ip);
     } catch (error) {
       return done(error as Error);
     }

@@ -1,9 +1,11 @@
 import { Buffer } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { addressKey, clientAddress } from './address.js';
+import { keyOfAddress } from './address.js';
+import { clientAddress, expressAddress, tellNoAddress } from './client-address.js';
 import { isRefused, type LimitOptions, Policy, type Verdict } from './policy.js';
 import { onResponseEnd } from './response-end.js';
 
+export { type AddressKeyOptions, addressKey } from './address.js';
 export type { LimitOptions } from './policy.js';
 
 /** Middleware of node:http, Connect and Express. */
@@ -28,7 +30,7 @@ export function limit<Request extends IncomingMessage = IncomingMessage>(
     if (response.headersSent) return next();
     let verdict: Verdict | undefined;
     try {
-      verdict = decideFor(policy, request, request);
+      verdict = decideFor(policy, request, request, () => expressAddress(request));
     } catch (error) {
       return next(error);
     }
@@ -48,14 +50,22 @@ export function limit<Request extends IncomingMessage = IncomingMessage>(
   };
 }
 
-/** @internal Decides about a request of node:http; `request` is what the framework calls it. */
+/**
+ * @internal Decides about a request of node:http; `request` is what the framework calls it, `own` returns what the
+ * framework takes for its client's address.
+ */
 export function decideFor<Request>(
   policy: Policy<Request>,
   request: Request,
   raw: IncomingMessage,
+  own: () => string | undefined,
 ): Verdict | undefined {
   return policy.decide(request, {
-    address: () => addressKey(clientAddress(raw, policy.trustedProxies), policy.ipv6Prefix),
+    address: () => {
+      const address = clientAddress(raw, policy.trustedProxies, own);
+      if (address === '') tellNoAddress(policy.where, raw);
+      return keyOfAddress(address, policy.ipv6Prefix);
+    },
     header: (name) => {
       const value = raw.headers[name];
       return Array.isArray(value) ? value.join(', ') : (value ?? '');

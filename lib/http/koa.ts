@@ -9,6 +9,8 @@ export type { LimitOptions } from './policy.js';
 export interface KoaContext {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
+  /** The client's address, by the application's `proxy`. */
+  readonly ip?: string;
   status: number;
   body: unknown;
   set(name: string, value: string): void;
@@ -23,9 +25,9 @@ export function koaLimit<Context extends KoaContext>(
 ): (context: Context, next: () => Promise<unknown>) => Promise<void> {
   const policy = new Policy<Context>('koaLimit', options, 'address');
   return async (context, next) => {
-    const verdict = decideFor(policy, context, context.req);
+    const verdict = decideFor(policy, context, context.req, () => context.ip);
     if (verdict !== undefined) {
-      const { headers } = isRefused(verdict) ? verdict.refusal : verdict.passed;
+      const headers = isRefused(verdict) ? verdict.refusal.headers : verdict.passed.headers;
       if (isRefused(verdict)) {
         context.status = verdict.refusal.status;
         context.body = verdict.refusal.body;

@@ -3,6 +3,8 @@ import { optionError } from '../errors.js';
 import { type Allowed, fitsKey, type Key, Limiter, type Tier, uncharge } from '../limiter/index.js';
 import type { Limits } from '../native/index.js';
 import { bare, Options } from '../options.js';
+import { ipv6PrefixOf } from './address.js';
+import { type TrustedProxies, trustedProxiesOf } from './client-address.js';
 
 /** What all of sluice's HTTP adapters take; `Request` is what the framework hands to a function of one's own. */
 export interface LimitOptions<Request> {
@@ -11,13 +13,20 @@ export interface LimitOptions<Request> {
   /**
    * Whose limit it is, for a limiter with keys: 'address' (the default where there is a socket), a header's value, or
    * what a function says. Without a value (an absent header, undefined) the key is the empty string; one that is longer
-   * than limiters take (see `Key`) is replaced by its SHA-256.
+   * than limiters take (see `Key`) is replaced by its SHA-256. A function that returns an address makes its key by
+   * `addressKey`: one client can have many IPv6 addresses.
    */
   readonly key?: 'address' | { readonly header: string } | ((request: Request) => Key | undefined);
   /**
-   * How many proxies of one's own stand before this server: 0 to 16. Default: 0, X-Forwarded-For is not believed.
+   * Which proxies of one's own stand before this server, and so how much of X-Forwarded-For is believed: how many (0 to
+   * 16), or their addresses and ranges (`['10.0.0.0/8', 'fd00::/8', '192.0.2.7']`; 'loopback', which includes unix
+   * sockets, and 'private' stand for the usual ones). With addresses the client is the first entry from the right, the
+   * peer itself before it, that is none of them; of more than 32 entries the 32nd.
+   *
+   * Default: what the framework takes for the client's address (`request.ip` of Express by its setting 'trust proxy', of
+   * Fastify by `trustProxy`; `context.ip` of Koa by `app.proxy`), or the peer.
    */
-  readonly trustedProxies?: number;
+  readonly trustedProxies?: number | readonly string[];
   /** IPv6 addresses of one network of this many bits are one key: 32 to 128. Default: 56. */
   readonly ipv6Prefix?: number;
   /** What a request costs. Default: 1. */
@@ -78,9 +87,9 @@ export function isRefused(verdict: Verdict): verdict is { readonly refusal: Refu
 
 /** The part of limiting that knows no framework: options, decision, headers and body. */
 export class Policy<Request> {
-  readonly trustedProxies: number;
+  readonly where: string;
+  readonly trustedProxies: TrustedProxies | undefined;
   readonly ipv6Prefix: number;
-  readonly #where: string;
   readonly #limiter: Limiter;
   readonly #key: LimitOptions<Request>['key'];
   readonly #cost: number | ((request: Request) => number);
@@ -92,14 +101,14 @@ export class Policy<Request> {
   readonly #legacy: boolean;
 
   constructor(where: string, options: LimitOptions<Request> | undefined, defaultKey?: 'address') {
-    this.#where = where;
+    this.where = where;
     const given = new Options(where, options, defaultKey === undefined ? known : knownOfAddresses);
     const limiter = given.get('limiter') ?? Limiter.create(Limiter.flashSale);
     if (!(limiter instanceof Limiter)) throw optionError(`${where}: limiter`, 'a Limiter', limiter, true);
     this.#limiter = limiter;
     this.#key = checkedKey(where, given, limiter, defaultKey);
-    this.trustedProxies = given.integer('trustedProxies', 0, 16, 0);
-    this.ipv6Prefix = given.integer('ipv6Prefix', 32, 128, 56);
+    this.trustedProxies = trustedProxiesOf(where, given);
+    this.ipv6Prefix = ipv6PrefixOf(given);
     const { cost, skip } = given.own as LimitOptions<Request>;
     this.#cost = typeof cost === 'function' ? cost : given.integer('cost', 1, 2 ** 32 - 1, 1);
     if (skip !== undefined && typeof skip !== 'function') {
@@ -146,7 +155,7 @@ export class Policy<Request> {
     const answer: unknown = this.#skip?.(request) ?? false;
     // A promise would be taken for yes, and nothing be limited.
     if (typeof answer !== 'boolean')
-      throw optionError(`${this.#where}: skip: its result`, 'true or false', answer, true);
+      throw optionError(`${this.where}: skip: its result`, 'true or false', answer, true);
     return answer;
   }
 

@@ -1,0 +1,157 @@
+import { channel } from 'node:diagnostics_channel';
+import type { IncomingMessage } from 'node:http';
+import { BlockList, isIPv4, isIPv6, type Socket } from 'node:net';
+import { optionError } from '../errors.js';
+import { copiedList, type Options } from '../options.js';
+import { bareAddress, unmapped } from './address.js';
+
+/** Whether the proxy at an address is one of one's own; '' is a peer on a unix socket. */
+type Trust = (address: string) => boolean;
+/** How many proxies of one's own stand before a server, or which addresses they have. */
+export type TrustedProxies = number | Trust;
+
+const hopsMax = 16;
+/** Entries of X-Forwarded-For that are looked at: proxies of one's own in a row. */
+const entriesMax = 32;
+const rangesMax = 10_000;
+
+interface Ranges {
+  readonly ipv4: BlockList;
+  readonly ipv6: BlockList;
+}
+/** Names of ranges in `trustedProxies`. */
+const rangesOf: Readonly<Record<string, readonly string[]>> = {
+  loopback: ['127.0.0.0/8', '::1/128'],
+  private: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'],
+};
+
+/** The option `trustedProxies`, checked; undefined if it was not given. */
+export function trustedProxiesOf(where: string, given: Options): TrustedProxies | undefined {
+  const value = given.get('trustedProxies');
+  if (value === undefined) return undefined;
+  const name = `${where}: trustedProxies`;
+  if (typeof value === 'number') return given.integer('trustedProxies', 0, hopsMax);
+  if (!Array.isArray(value)) throw optionError(name, 'a number of proxies or a list of ranges', value, true);
+  const list = copiedList(value, 0, rangesMax);
+  if (list === undefined) throw optionError(name, `at most ${rangesMax} addresses and ranges`, value, false);
+  // One for each family: a range of IPv6 addresses that holds the mapped ones is none of IPv4.
+  const ranges: Ranges = { ipv4: new BlockList(), ipv6: new BlockList() };
+  for (const one of list) {
+    if (typeof one !== 'string') throw rangeError(name, one);
+    for (const range of Object.hasOwn(rangesOf, one) ? (rangesOf[one] ?? []) : [one]) {
+      if (!addRange(ranges, range)) throw rangeError(name, one);
+    }
+  }
+  const unixSockets = list.includes('loopback');
+  return (address) => {
+    if (address === '') return unixSockets;
+    const bare = unmapped(bareAddress(address));
+    const family = familyOf(bare);
+    return family !== undefined && ranges[family].check(bare, family);
+  };
+}
+
+function rangeError(name: string, range: unknown): Error {
+  const expected = `an address, a range such as 10.0.0.0/8, or ${Object.keys(rangesOf).join(' or ')}`;
+  return optionError(name, expected, range, typeof range !== 'string');
+}
+
+/** False: `range` is none. A prefix of 0 bits is refused: it would believe what every client writes. */
+function addRange(ranges: Ranges, range: string): boolean {
+  const [given = '', bits, ...rest] = range.split('/');
+  if (familyOf(given) === undefined || given.includes('%') || rest.length > 0) return false;
+  const address = unmapped(given); // a range of mapped addresses is one of IPv4
+  const family = isIPv4(address) ? 'ipv4' : 'ipv6';
+  const most = family === 'ipv4' ? 32 : 128;
+  const ipv6Bits = address === given ? 0 : 96; // what of a prefix is before the IPv4 address
+  const prefix = bits === undefined ? most : /^\d{1,3}$/.test(bits) ? Number(bits) - ipv6Bits : 0;
+  if (prefix < 1 || prefix > most) return false;
+  ranges[family].addSubnet(address, prefix, family);
+  return true;
+}
+
+function familyOf(address: string): 'ipv4' | 'ipv6' | undefined {
+  if (isIPv4(address)) return 'ipv4';
+  return isIPv6(address) ? 'ipv6' : undefined;
+}
+
+/**
+ * The address that asks, as text, or ''. Without `trusted` it is what `own` returns, the framework's view, or the
+ * socket's. With a number *n* it is the *n*-th entry of X-Forwarded-For from the right, which the outermost of *n*
+ * proxies wrote; with a function, the first from the right that is no proxy of one's own. Entries further left are the
+ * client's own words and never believed.
+ */
+export function clientAddress(
+  request: IncomingMessage,
+  trusted: TrustedProxies | undefined,
+  own?: () => string | undefined,
+): string {
+  const peer = request.socket.remoteAddress ?? '';
+  if (trusted === undefined) return own?.() ?? peer;
+  return typeof trusted === 'number'
+    ? behindHops(request, peer, trusted)
+    : behindTrusted(request, peer, trusted);
+}
+
+function behindHops(request: IncomingMessage, peer: string, hops: number): string {
+  if (hops === 0) return peer;
+  let left = hops;
+  for (const entry of forwardedFor(request)) {
+    if (--left === 0) return entry === '' ? peer : entry;
+  }
+  return peer; // fewer entries than proxies
+}
+
+function behindTrusted(request: IncomingMessage, peer: string, trusted: Trust): string {
+  // A connection that is gone has no address either: only a peer on a unix socket never had one.
+  if ((peer === '' && !isUnix(request.socket)) || !trusted(peer)) return peer;
+  let client = peer;
+  let left = entriesMax;
+  for (const entry of forwardedFor(request)) {
+    if (entry === '') return client; // that proxy did not say
+    client = entry;
+    if (--left === 0 || !trusted(entry)) return client;
+  }
+  return client;
+}
+
+/** The entries of X-Forwarded-For, without ports, from the right: what is further left is not even looked at. */
+function* forwardedFor(request: IncomingMessage): Generator<string> {
+  const header = request.headers['x-forwarded-for'];
+  const text = Array.isArray(header) ? header.join(',') : (header ?? '');
+  for (let end = text.length; end >= 0; ) {
+    const comma = end === 0 ? -1 : text.lastIndexOf(',', end - 1);
+    yield bareAddress(text.slice(comma + 1, end).trim());
+    end = comma;
+  }
+}
+
+function isUnix(socket: Socket): boolean {
+  return !socket.destroyed && socket.remoteAddress === undefined && socket.localAddress === undefined;
+}
+
+const noAddress = channel('sluice:http:no-address');
+let told = false;
+
+/** What Express takes for the client's address, by its setting 'trust proxy'; undefined without Express. */
+export function expressAddress(request: IncomingMessage): string | undefined {
+  const { app } = request as { app?: { get?: unknown } };
+  if (typeof app?.get !== 'function' || typeof app.get('trust proxy fn') !== 'function') return undefined;
+  const { ip } = request as { ip?: unknown };
+  return typeof ip === 'string' ? ip : undefined;
+}
+
+/**
+ * To be called for a request that is limited by its address and has none. If that is because the server listens on a
+ * unix socket, all clients are one key: the first time, a process warning `SLUICE_HTTP_NO_ADDRESS` and a message
+ * `{ request }` on the diagnostics channel `sluice:http:no-address` say so.
+ */
+export function tellNoAddress(where: string, request: IncomingMessage): void {
+  if (told || !isUnix(request.socket)) return;
+  told = true;
+  if (noAddress.hasSubscribers) noAddress.publish({ request });
+  process.emitWarning(
+    `${where}: requests on a unix socket have no address, so all clients share one limit; set trustedProxies (such as ['loopback']) or key`,
+    { type: 'SluiceWarning', code: 'SLUICE_HTTP_NO_ADDRESS' },
+  );
+}
