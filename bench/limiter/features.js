@@ -90,7 +90,7 @@ const rows = [
   ['clock', 'monotonic', 'wall', 'wall', 'wall', 'wall', 'monotonic', 'monotonic'],
   [
     'header fields',
-    'draft-10, X-RateLimit, Retry-After',
+    'draft-6 to 11, X-RateLimit, Retry-After',
     'none',
     'draft-6 to 8, X-RateLimit, Retry-After',
     'draft-6, X-RateLimit, Retry-After',

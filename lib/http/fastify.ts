@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { optionError } from '../errors.js';
 import { decideFor } from './index.js';
 import { isRefused, type LimitOptions, Policy, type Verdict } from './policy.js';
+import { presentIn } from './present.js';
 import { onResponseEnd } from './response-end.js';
 
 export type { LimitOptions } from './policy.js';
@@ -15,6 +16,7 @@ export interface FastifyRequest {
 export interface FastifyReply {
   readonly raw: ServerResponse;
   code(status: number): FastifyReply;
+  getHeader(name: string): unknown;
   headers(values: Record<string, string>): FastifyReply;
   send(body: unknown): FastifyReply;
 }
@@ -64,9 +66,10 @@ Object.assign(fastifyLimit, {
 
 function hookOf<Request extends FastifyRequest>(policy: Policy<Request>): OnRequest<Request> {
   return (request, reply, done) => {
+    const present = presentIn(reply);
     let verdict: Verdict | undefined;
     try {
-      verdict = decideFor(policy, request, request.raw, () => request.ip);
+      verdict = decideFor(policy, request, request.raw, present, () => request.ip);
     } catch (error) {
       return done(error as Error);
     }
@@ -77,7 +80,7 @@ function hookOf<Request extends FastifyRequest>(policy: Policy<Request>): OnRequ
       return;
     }
     const { headers, end } = verdict.passed;
-    reply.headers(headers);
+    reply.headers(headers(present));
     onResponseEnd(reply.raw, () => end(reply.raw.writableFinished ? reply.raw.statusCode : 499));
     done();
   };

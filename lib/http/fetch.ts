@@ -58,6 +58,7 @@ export function honoLimit<Context extends HonoContext>(
 
 function decideFor<T>(policy: Policy<T>, subject: T, request: Request): Passed | Response | undefined {
   const verdict = policy.decide(subject, {
+    present: () => undefined,
     address: () => '',
     header: (name) => request.headers.get(name) ?? '',
   });
@@ -139,7 +140,8 @@ function withFields(
   if (response.type === 'error') return response; // no status, and no fields
   const { status, statusText } = response;
   const headers = new Headers(response.headers);
-  for (const [name, value] of Object.entries(passed.headers)) headers.set(name, value);
+  const fields = passed.headers((name) => headers.get(name) ?? undefined);
+  for (const [name, value] of Object.entries(fields)) headers.set(name, value);
   return new Response(body, { status, statusText, headers });
 }
 

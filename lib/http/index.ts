@@ -3,9 +3,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { keyOfAddress } from './address.js';
 import { clientAddress, expressAddress, tellNoAddress } from './client-address.js';
 import { isRefused, type LimitOptions, Policy, type Verdict } from './policy.js';
+import { type Present, presentIn } from './present.js';
 import { onResponseEnd } from './response-end.js';
 
 export { type AddressKeyOptions, addressKey } from './address.js';
+export type { HeadersForm } from './fields.js';
 export type { LimitOptions } from './policy.js';
 
 /** Middleware of node:http, Connect and Express. */
@@ -28,9 +30,10 @@ export function limit<Request extends IncomingMessage = IncomingMessage>(
   const policy = new Policy<Request>('limit', options, 'address');
   return (request, response, next) => {
     if (response.headersSent) return next();
+    const present = presentIn(response);
     let verdict: Verdict | undefined;
     try {
-      verdict = decideFor(policy, request, request, () => expressAddress(request));
+      verdict = decideFor(policy, request, request, present, () => expressAddress(request));
     } catch (error) {
       return next(error);
     }
@@ -44,7 +47,7 @@ export function limit<Request extends IncomingMessage = IncomingMessage>(
       return;
     }
     const { headers, end } = verdict.passed;
-    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+    for (const [name, value] of Object.entries(headers(present))) response.setHeader(name, value);
     onResponseEnd(response, () => end(response.writableFinished ? response.statusCode : 499));
     next();
   };
@@ -58,9 +61,11 @@ export function decideFor<Request>(
   policy: Policy<Request>,
   request: Request,
   raw: IncomingMessage,
+  present: Present,
   own: () => string | undefined,
 ): Verdict | undefined {
   return policy.decide(request, {
+    present,
     address: () => {
       const address = clientAddress(raw, policy.trustedProxies, own);
       if (address === '') tellNoAddress(policy.where, raw);

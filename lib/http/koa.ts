@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { decideFor } from './index.js';
 import { isRefused, type LimitOptions, Policy } from './policy.js';
+import { presentIn } from './present.js';
 import { onResponseEnd } from './response-end.js';
 
 export type { LimitOptions } from './policy.js';
@@ -25,9 +26,10 @@ export function koaLimit<Context extends KoaContext>(
 ): (context: Context, next: () => Promise<unknown>) => Promise<void> {
   const policy = new Policy<Context>('koaLimit', options, 'address');
   return async (context, next) => {
-    const verdict = decideFor(policy, context, context.req, () => context.ip);
+    const present = presentIn(context.res);
+    const verdict = decideFor(policy, context, context.req, present, () => context.ip);
     if (verdict !== undefined) {
-      const headers = isRefused(verdict) ? verdict.refusal.headers : verdict.passed.headers;
+      const headers = isRefused(verdict) ? verdict.refusal.headers : verdict.passed.headers(present);
       if (isRefused(verdict)) {
         context.status = verdict.refusal.status;
         context.body = verdict.refusal.body;

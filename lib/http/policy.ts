@@ -1,10 +1,19 @@
 import { createHash } from 'node:crypto';
 import { optionError } from '../errors.js';
 import { type Allowed, fitsKey, type Key, Limiter, type Tier, uncharge } from '../limiter/index.js';
-import type { Limits } from '../native/index.js';
-import { bare, Options } from '../options.js';
+import { Options } from '../options.js';
 import { ipv6PrefixOf } from './address.js';
 import { type TrustedProxies, trustedProxiesOf } from './client-address.js';
+import {
+  type HeadersForm,
+  headersOption,
+  limitFields,
+  nameOption,
+  policyNames,
+  type Told,
+} from './fields.js';
+import type { Present } from './present.js';
+import { partitionOf, quotasOf, type Refused, wholeSeconds } from './quotas.js';
 
 /** What all of sluice's HTTP adapters take; `Request` is what the framework hands to a function of one's own. */
 export interface LimitOptions<Request> {
@@ -43,9 +52,18 @@ export interface LimitOptions<Request> {
   readonly overloadStatus?: 429 | 503;
   /** The body as RFC 9457 problem details instead of `{"error":"rate limited"}`. */
   readonly problem?: boolean;
-  /** RateLimit and RateLimit-Policy of draft-ietf-httpapi-ratelimit-headers-10. Default: true. */
-  readonly headers?: boolean;
-  /** X-RateLimit-Limit, -Remaining and -Reset as well. Default: false. */
+  /**
+   * The limiter's name in the header fields: 1 to 64 printable ASCII characters without quotes and backslashes. Each of
+   * several tiers adds its own: 'buy-bucket', 'buy-window', 'buy-concurrency'. Default: the tiers' names alone, with a
+   * number ('bucket-2') if another limiter has told of such a tier on the same response.
+   */
+  readonly name?: string;
+  /**
+   * The form of the header fields that tell of the limit, or several that write no field differently: see `HeadersForm`.
+   * True is 'draft-10', false none. Default: true.
+   */
+  readonly headers?: boolean | HeadersForm | readonly HeadersForm[];
+  /** The form 'legacy' as well: X-RateLimit-Limit, -Remaining and -Reset. Default: false. */
   readonly legacyHeaders?: boolean;
 }
 
@@ -57,6 +75,7 @@ const known = [
   'count',
   'overloadStatus',
   'problem',
+  'name',
   'headers',
   'legacyHeaders',
 ];
@@ -64,6 +83,16 @@ const known = [
 const knownOfAddresses = [...known, 'trustedProxies', 'ipv6Prefix'];
 /** The name of a header field: RFC 9110, section 5.6.2. */
 const token = /^[!#$%&'*+.^_`|~\w-]+$/;
+
+/** What a policy reads of a request and its response. */
+export interface Reader {
+  /** The client's address as a key. */
+  address(): string;
+  /** A header field of the request by its name in lower case, or ''. */
+  header(name: string): string;
+  /** Of the response. */
+  readonly present: Present;
+}
 
 /** A refusal as a response. */
 export interface Refusal {
@@ -73,7 +102,8 @@ export interface Refusal {
 }
 
 export interface Passed {
-  readonly headers: Record<string, string>;
+  /** The fields for a response that has `present` already. */
+  headers(present: Present): Record<string, string>;
   /** To be called when the response has ended, with its status; once, further calls do nothing. */
   end(status: number): void;
 }
@@ -97,8 +127,8 @@ export class Policy<Request> {
   readonly #count: 'all' | 'failed' | 'successful';
   readonly #overloadStatus: number;
   readonly #problem: boolean;
-  readonly #headers: boolean;
-  readonly #legacy: boolean;
+  readonly #name: string | undefined;
+  readonly #forms: readonly HeadersForm[];
 
   constructor(where: string, options: LimitOptions<Request> | undefined, defaultKey?: 'address') {
     this.where = where;
@@ -118,37 +148,41 @@ export class Policy<Request> {
     this.#count = oneOf(where, given, 'count', ['all', 'failed', 'successful']);
     this.#overloadStatus = oneOf(where, given, 'overloadStatus', [429, 503]);
     this.#problem = given.boolean('problem', false);
-    this.#headers = given.boolean('headers', true);
-    this.#legacy = given.boolean('legacyHeaders', false);
+    this.#name = nameOption(where, given.get('name'));
+    this.#forms = headersOption(where, given.get('headers'), given.boolean('legacyHeaders', false));
   }
 
   /**
-   * Decides about a request: undefined if it is not limited. `read` reads what the key is made of.
+   * Decides about a request: undefined if it is not limited. `read` reads what the key is made of, and what a refusal
+   * finds on its response.
    * @throws what `skip`, `cost` or `key` throws.
    */
-  decide(request: Request, read: { address(): string; header(name: string): string }): Verdict | undefined {
+  decide(request: Request, read: Reader): Verdict | undefined {
     if (this.#skips(request)) return undefined;
     const cost = typeof this.#cost === 'function' ? this.#cost(request) : this.#cost;
     const key = this.#limiter.keyed ? this.#keyOf(request, read) : undefined;
     const decision = this.#limiter.tryAcquire({ key, cost });
-    const limits = this.#headers || this.#legacy ? this.#limiter.limits() : {};
-    const partition = key === undefined ? '' : partitionKey(key);
     if (decision.allowed) {
+      const told = this.#told(key);
       return {
-        passed: { headers: this.#fields(limits, partition, key), end: this.#ender(decision, cost, key) },
+        passed: {
+          headers: (present) => limitFields(this.#forms, told, present),
+          end: this.#ender(decision, cost, key),
+        },
       };
     }
-    const seconds = wholeSeconds(decision.retryAfterMs);
-    const overloaded = decision.tier === 'queue-depth' || decision.tier === 'adaptive';
+    const { tier, retryAfterMs } = decision;
+    const seconds = retryAfterMs === Infinity ? 3_600 : wholeSeconds(retryAfterMs); // an hour: no waiting helps
+    const overloaded = tier === 'queue-depth' || tier === 'adaptive';
     const status = overloaded ? this.#overloadStatus : 429;
+    const told = this.#told(key, { tier, seconds });
     const headers = {
       'Retry-After': String(seconds),
-      ...this.#fields(limits, partition, key, { tier: decision.tier, seconds }),
+      ...limitFields(this.#forms, told, read.present),
       'Content-Type': this.#problem ? 'application/problem+json' : 'application/json',
     };
-    return {
-      refusal: { status, headers, body: this.#problem ? problem(status, decision.tier) : plainBody },
-    };
+    const body = this.#problem ? problem(status, tier, violated(told, read.present)) : plainBody;
+    return { refusal: { status, headers, body } };
   }
 
   #skips(request: Request): boolean {
@@ -159,7 +193,7 @@ export class Policy<Request> {
     return answer;
   }
 
-  #keyOf(request: Request, read: { address(): string; header(name: string): string }): Key {
+  #keyOf(request: Request, read: Reader): Key {
     if (typeof this.#key === 'function') return bounded(this.#key(request) ?? '');
     return bounded(typeof this.#key === 'object' ? read.header(this.#key.header) : read.address());
   }
@@ -175,85 +209,14 @@ export class Policy<Request> {
     };
   }
 
-  #fields(
-    limits: Limits,
-    partition: string,
-    key: Key | undefined,
-    refusal?: { tier: Tier; seconds: number },
-  ): Record<string, string> {
-    if (!this.#headers && !this.#legacy) return {};
-    const policies = policiesOf(limits);
-    const outlook = this.#limiter.peek({ key });
-    const name = names[refusal?.tier ?? outlook.tightest] ?? names[outlook.tightest];
-    const policy = policies.find((one) => one.name === name) ?? policies[0];
-    if (policy === undefined) return {};
-    const remaining = refusal === undefined ? outlook.remaining : 0;
-    // Some comes back sooner, but a client that spreads what remains over this time stays below the rate: see
-    // "Resource exhaustion" in the draft.
-    const reset = refusal?.seconds ?? policy.windowSeconds;
-    const fields: Record<string, string> = {};
-    if (this.#headers) {
-      fields['RateLimit-Policy'] = policies
-        .map((one) => `"${one.name}";q=${one.quota}${one.rest}${partition}`)
-        .join(', ');
-      const time = reset === undefined ? '' : `;t=${reset}`;
-      fields['RateLimit'] = `"${policy.name}";r=${remaining}${time}${partition}`;
-    }
-    if (this.#legacy) {
-      fields['X-RateLimit-Limit'] = String(policy.quota);
-      fields['X-RateLimit-Remaining'] = String(remaining);
-      fields['X-RateLimit-Reset'] = String(reset ?? 1);
-    }
-    return fields;
+  #told(key: Key | undefined, refused?: Refused): Told {
+    if (this.#forms.length === 0 && !(this.#problem && refused !== undefined)) return { quotas: [] };
+    const quotas = quotasOf(this.#limiter, key, refused);
+    return { name: this.#name, quotas, partition: key === undefined ? undefined : partitionOf(key) };
   }
-}
-
-/**
- * For Retry-After: at least a second; an hour where no waiting helps. Less than a microsecond above a whole second is
- * none (a rate such as 1 / 86,400 is not exact in binary): the response is longer on its way.
- */
-function wholeSeconds(ms: number): number {
-  return ms === Infinity ? 3_600 : Math.max(1, Math.ceil(ms / 1_000 - 1e-6));
 }
 
 const plainBody = '{"error":"rate limited"}';
-/** The largest integer of a structured field: RFC 9651. */
-const integerMax = 999_999_999_999_999;
-/** Names of the policies in the header fields. */
-const names: Partial<Record<Tier, string>> = {
-  'token-bucket': 'bucket',
-  'sliding-window': 'window',
-  'queue-depth': 'concurrency',
-};
-
-interface QuotaPolicy {
-  readonly name: string;
-  readonly quota: number;
-  readonly windowSeconds: number | undefined;
-  readonly rest: string;
-}
-
-function policiesOf(limits: Limits): QuotaPolicy[] {
-  const policies: QuotaPolicy[] = [];
-  const timed = (name: string, quota: number, seconds: number): void => {
-    const whole = Math.min(integerMax, Math.max(1, Math.ceil(seconds)));
-    policies.push({ name, quota, windowSeconds: whole, rest: `;w=${whole}` });
-  };
-  const { burst, ratePerSecond, limit, windowMs, max } = bare(limits);
-  // A bucket gives its burst anew in the time that fills it.
-  if (burst !== undefined && ratePerSecond !== undefined) timed('bucket', burst, burst / ratePerSecond);
-  if (limit !== undefined && windowMs !== undefined) timed('window', limit, windowMs / 1_000);
-  if (max !== undefined) {
-    policies.push({
-      name: 'concurrency',
-      quota: max,
-      windowSeconds: undefined,
-      rest: ';qu="concurrent-requests"',
-    });
-  }
-  return policies;
-}
-
 /**
  * In place of a key that is longer than limiters take, its SHA-256 as a bigint: as different as the keys, and different
  * from every text that a client can send.
@@ -268,30 +231,22 @@ function bounded(key: Key): Key {
   return BigInt(`0x${digest}`);
 }
 
-/**
- * The partition key as a structured-fields byte sequence: the first 12 octets of SHA-256 of `type:key`, such as
- * "string:192.0.2.1". A hash, because a key may be a secret.
- */
-function partitionKey(key: Key): string {
-  const digest = createHash('sha256')
-    .update(`${typeof key}:${key}`)
-    .digest()
-    .subarray(0, 12);
-  return `;pk=:${digest.toString('base64')}:`;
+/** The names of the quotas that refused. */
+function violated(told: Told, present: Present): string[] {
+  return policyNames(told, present).filter((_, i) => told.quotas[i]?.refused === true);
 }
 
 /** RFC 9457; the types are those that the draft registers. */
-function problem(status: number, tier: Tier): string {
+function problem(status: number, tier: Tier, policies: readonly string[]): string {
   if (tier === 'blocked') return JSON.stringify({ type: 'about:blank', title: 'Too Many Requests', status });
   const reduced = status === 503 || tier === 'adaptive';
-  const violated = names[tier];
   return JSON.stringify({
     type: `https://iana.org/assignments/http-problem-types#${reduced ? 'temporary-reduced-capacity' : 'quota-exceeded'}`,
     title: reduced
       ? 'Request cannot be satisfied due to temporary server capacity constraints'
       : 'Request cannot be satisfied as assigned quota has been exceeded',
     status,
-    ...(violated !== undefined ? { 'violated-policies': [violated] } : {}),
+    ...(tier !== 'adaptive' ? { 'violated-policies': policies } : {}),
   });
 }
 

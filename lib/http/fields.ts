@@ -1,0 +1,265 @@
+import { optionError } from '../errors.js';
+import { copiedList } from '../options.js';
+import { type Present, parsedList, quotaItem, stringItem } from './present.js';
+
+/**
+ * A form of the header fields that tell clients of a limit.
+ *
+ * - 'draft-10': `RateLimit` and `RateLimit-Policy` as lists of named items, of draft-ietf-httpapi-ratelimit-headers-10
+ *   (September 2025) and -11 (May 2026, the newest).
+ * - 'draft-8': the same syntax, as -08 and -09 (and express-rate-limit's 'draft-8') have it.
+ * - 'draft-7': `RateLimit: limit=100, remaining=99, reset=1` and `RateLimit-Policy: 100;w=1`.
+ * - 'draft-6': `RateLimit-Limit`, `RateLimit-Remaining`, `RateLimit-Reset` and the same `RateLimit-Policy`.
+ * - 'legacy': `X-RateLimit-Limit`, `X-RateLimit-Remaining` and `X-RateLimit-Reset`, this in seconds since 1970.
+ */
+export type HeadersForm = 'draft-10' | 'draft-8' | 'draft-7' | 'draft-6' | 'legacy';
+
+/** One tier of a limiter, as clients are told of it. */
+export interface Quota {
+  /** The tier's name, unique within its limiter: printable ASCII without quotes and backslashes. */
+  readonly tier: string;
+  /** Units that the tier allows in its window, or at once: at least 0. */
+  readonly quota: number;
+  /** The window in seconds, rounded up, at least 1; undefined if no clock gives units back. */
+  readonly windowSeconds?: number | undefined;
+  /** What a unit is: of the draft's registry. Undefined: a request. */
+  readonly unit?: 'content-bytes' | 'concurrent-requests' | undefined;
+  /** Units left. Undefined: not known; such a tier is told of in RateLimit-Policy only. */
+  readonly remaining?: number | undefined;
+  /** Seconds until more is left, rounded up; undefined if no clock tells. */
+  readonly resetSeconds?: number | undefined;
+  /** Whether this tier refused the request. */
+  readonly refused?: boolean | undefined;
+}
+
+/** A limiter's tiers, as clients are told of them. */
+export interface Told {
+  /** The limiter's name. Default: none, its items have the names of its tiers. */
+  readonly name?: string | undefined;
+  readonly quotas: readonly Quota[];
+  /** The partition key: octets in base64. */
+  readonly partition?: string | undefined;
+}
+
+const nameLengthMax = 64;
+/** What a String of structured fields can hold (RFC 9651), without what it would have to escape. */
+const plainText = /^[ !#-[\]-~]+$/;
+/** The largest integer of a structured field: RFC 9651. */
+const integerMax = 999_999_999_999_999;
+
+/**
+ * The option `name` of a middleware.
+ * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming it.
+ */
+export function nameOption(where: string, name: unknown): string | undefined {
+  if (name === undefined) return undefined;
+  const expected = `1 to ${nameLengthMax} printable ASCII characters without quotes and backslashes`;
+  if (typeof name !== 'string') throw optionError(`${where}: name`, expected, name, true);
+  if (name.length > nameLengthMax || !plainText.test(name)) {
+    throw optionError(`${where}: name`, expected, name, false);
+  }
+  return name;
+}
+
+/** Forms whose lists have named items, and forms whose policies are numbers: they share names of fields. */
+const named: readonly HeadersForm[] = ['draft-10', 'draft-8'];
+const numbered: readonly HeadersForm[] = ['draft-7', 'draft-6'];
+const forms: readonly HeadersForm[] = [...named, ...numbered, 'legacy'];
+
+/**
+ * The options `headers` and `legacyHeaders` of a middleware, as the forms to write.
+ * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming `headers`: no form, no list of forms, or forms that write
+ *   one field with two syntaxes.
+ */
+export function headersOption(where: string, headers: unknown, legacyHeaders: boolean): HeadersForm[] {
+  const name = `${where}: headers`;
+  const chosen = new Set(Array.isArray(headers) ? listedForms(name, headers) : oneForm(name, headers));
+  const ofNames = named.filter((form) => chosen.has(form));
+  const ofNumbers = numbered.filter((form) => chosen.has(form));
+  if (ofNames.length + Math.min(ofNumbers.length, 1) > 1) {
+    const field = chosen.has('draft-7') || ofNames.length > 1 ? 'RateLimit' : 'RateLimit-Policy';
+    const together = [...ofNames, ...ofNumbers].join(' with ');
+    throw optionError(name, `no two forms that write ${field} differently`, together, false);
+  }
+  if (legacyHeaders) chosen.add('legacy');
+  return [...chosen];
+}
+
+function oneForm(name: string, form: unknown): HeadersForm[] {
+  if (form === undefined || form === true) return ['draft-10'];
+  if (form === false) return [];
+  return [checkedForm(name, `true, false, ${forms.join(', ')} or a list of forms`, form)];
+}
+
+function listedForms(name: string, headers: unknown[]): HeadersForm[] {
+  const list = copiedList(headers, 1, forms.length);
+  if (list === undefined) throw optionError(name, `a list of 1 to ${forms.length} forms`, headers, false);
+  return list.map((form) => checkedForm(`${name}: a form`, forms.join(', '), form));
+}
+
+function checkedForm(name: string, expected: string, form: unknown): HeadersForm {
+  const found = forms.find((one) => one === form);
+  if (found === undefined) throw optionError(name, expected, form, typeof form !== 'string');
+  return found;
+}
+
+/**
+ * The header fields that tell of a limiter, in all of `chosen`: they are to replace those of the same name, whose
+ * values `present` returns. A list keeps the items that are there. Where a form has room for one quota, that is the one
+ * that refused, or else the one of which the least share is left, those that are told of already included.
+ */
+export function limitFields(
+  chosen: readonly HeadersForm[],
+  told: Told,
+  present: Present,
+  now: number = Date.now(),
+): Record<string, string> {
+  const fields: Record<string, string> = {};
+  for (const form of chosen) {
+    if (named.includes(form)) Object.assign(fields, namedFields(told, present));
+    else Object.assign(fields, numberedFields(form, told.quotas, present, now));
+  }
+  return fields;
+}
+
+/**
+ * The names of the items of a limiter, in the order of its quotas: its own name, with the tier's if it has several;
+ * without one those of the tiers. If one of them is taken on this response, each gets the same number, from 2 on.
+ */
+export function policyNames({ name, quotas }: Told, present: Present): string[] {
+  const taken = new Set<string>();
+  for (const field of ['RateLimit-Policy', 'RateLimit']) {
+    for (const { value } of parsedList(present(field), stringItem) ?? []) taken.add(value);
+  }
+  const bases = quotas.map(({ tier }) => {
+    if (name === undefined) return tier;
+    return quotas.length === 1 ? name : `${name}-${tier}`;
+  });
+  for (let number = 1; ; number++) {
+    const names = number === 1 ? bases : bases.map((base) => `${base}-${number}`);
+    if (!names.some((one) => taken.has(one))) return names;
+  }
+}
+
+/**
+ * The lists of draft-8 to draft-11, whose items are Strings:
+ * https://www.ietf.org/archive/id/draft-ietf-httpapi-ratelimit-headers-11.html
+ */
+function namedFields(told: Told, present: Present): Record<string, string> {
+  const names = policyNames(told, present);
+  const key = told.partition === undefined ? '' : `;pk=:${told.partition}:`;
+  const policies: string[] = [];
+  const limits: string[] = [];
+  for (const [i, quota] of told.quotas.entries()) {
+    const unit = quota.unit === undefined ? '' : `;qu="${quota.unit}"`;
+    const window = quota.windowSeconds === undefined ? '' : `;w=${positive(quota.windowSeconds)}`;
+    policies.push(`"${names[i]}";q=${integer(quota.quota)}${unit}${window}${key}`);
+    if (quota.remaining === undefined) continue;
+    const reset = quota.resetSeconds === undefined ? '' : `;t=${integer(quota.resetSeconds)}`;
+    limits.push(`"${names[i]}";r=${whole(quota.remaining)}${reset}${key}`);
+  }
+  return {
+    ...withItems('RateLimit-Policy', policies, present),
+    ...withItems('RateLimit', limits, present),
+  };
+}
+
+function withItems(field: string, items: readonly string[], present: Present): Record<string, string> {
+  if (items.length === 0) return {};
+  const earlier = parsedList(present(field), stringItem) ?? []; // of another form: replaced
+  return { [field]: [...earlier.map(({ text }) => text), ...items].join(', ') };
+}
+
+/** The fields of draft-6, draft-7 and X-RateLimit have room for one quota: the "expiring limit" of the drafts. */
+function numberedFields(
+  form: HeadersForm,
+  quotas: readonly Quota[],
+  present: Present,
+  now: number,
+): Record<string, string> {
+  const policies = form === 'legacy' ? {} : policiesByQuota(quotas, present);
+  const quota = expiring(quotas);
+  if (quota === undefined || standsBefore(form, quota, present)) return policies;
+  const limit = integer(quota.quota);
+  const remaining = whole(quota.remaining ?? 0);
+  const reset = integer(quota.resetSeconds ?? quota.windowSeconds ?? 1);
+  if (form === 'draft-7') {
+    return { ...policies, RateLimit: `limit=${limit}, remaining=${remaining}, reset=${reset}` };
+  }
+  const prefix = form === 'legacy' ? 'X-RateLimit' : 'RateLimit';
+  return {
+    ...policies,
+    [`${prefix}-Limit`]: String(limit),
+    [`${prefix}-Remaining`]: String(remaining),
+    [`${prefix}-Reset`]: String(form === 'legacy' ? Math.ceil(now / 1_000) + reset : reset),
+  };
+}
+
+/**
+ * RateLimit-Policy of draft-6 and draft-7: `100;w=60`. A policy needs a window, and no two may have the same quota: of
+ * two, the one with the longer window says more.
+ */
+function policiesByQuota(quotas: readonly Quota[], present: Present): Record<string, string> {
+  const field = 'RateLimit-Policy';
+  const byQuota = new Map<number, { readonly window: number; readonly text: string }>();
+  const add = (quota: number, window: number, text: string): void => {
+    if ((byQuota.get(quota)?.window ?? 0) < window) byQuota.set(quota, { window, text });
+  };
+  for (const { value, text } of parsedList(present(field), quotaItem) ?? []) {
+    add(Number(value), Number(/; *w=(\d+)/.exec(text)?.[1] ?? 1), text);
+  }
+  for (const { quota, windowSeconds } of quotas) {
+    if (windowSeconds === undefined) continue;
+    const window = positive(windowSeconds);
+    add(integer(quota), window, `${integer(quota)};w=${window}`);
+  }
+  return byQuota.size === 0 ? {} : { [field]: [...byQuota.values()].map(({ text }) => text).join(', ') };
+}
+
+/** The quota that refused, or else that of which the least share is left: the first of equals. */
+function expiring(quotas: readonly Quota[]): Quota | undefined {
+  let found: Quota | undefined;
+  for (const quota of quotas) {
+    if (quota.refused === true) return quota;
+    if (quota.remaining === undefined) continue;
+    if (found === undefined || shareLeft(quota) < shareLeft(found)) found = quota;
+  }
+  return found;
+}
+
+/** Whether what the response says already is to stay: a limiter refused before, or less is left of its quota. */
+function standsBefore(form: HeadersForm, quota: Quota, present: Present): boolean {
+  if (quota.refused === true) return false;
+  const earlier = toldBefore(form, present);
+  if (earlier === undefined) return false;
+  return present('Retry-After') !== undefined || shareLeft(earlier) <= shareLeft(quota);
+}
+
+/** The quota that the fields of a form with room for one tell of. */
+function toldBefore(form: HeadersForm, present: Present): Pick<Quota, 'quota' | 'remaining'> | undefined {
+  const prefix = form === 'legacy' ? 'X-RateLimit' : 'RateLimit';
+  const text =
+    form === 'draft-7'
+      ? present('RateLimit')
+      : `limit=${present(`${prefix}-Limit`)}, remaining=${present(`${prefix}-Remaining`)}, reset=0`;
+  const figures = /^limit=(\d{1,15}), *remaining=(\d{1,15}), *reset=\d{1,15}$/.exec(text ?? '');
+  return figures === null ? undefined : { quota: Number(figures[1]), remaining: Number(figures[2]) };
+}
+
+function shareLeft({ quota, remaining = 0 }: Pick<Quota, 'quota' | 'remaining'>): number {
+  return quota <= 0 ? 0 : remaining / quota;
+}
+
+/** A figure as structured fields can hold it. */
+function integer(figure: number): number {
+  return Math.min(integerMax, Math.max(0, Math.ceil(figure)));
+}
+
+/** What is left, rounded down: a part of a unit allows nothing. */
+function whole(remaining: number): number {
+  return integer(Math.floor(remaining));
+}
+
+function positive(figure: number): number {
+  return Math.max(1, integer(figure));
+}
