@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { optionError } from '../errors.js';
-import { type Allowed, fitsKey, type Key, Limiter, type Tier, uncharge } from '../limiter/index.js';
+import { type Allowed, fitsKey, type Key, Limiter, type Tier } from '../limiter/index.js';
 import { Options } from '../options.js';
 import { ipv6PrefixOf } from './address.js';
 import { type TrustedProxies, trustedProxiesOf } from './client-address.js';
@@ -44,8 +44,8 @@ export interface LimitOptions<Request> {
   readonly skip?: (request: Request) => boolean;
   /**
    * Which responses stay charged: all, those with a status of 400 and above, or those below. Others are given back
-   * (`reward`) when they end. A response that its client does not wait for has failed: so 'successful' is no limit for
-   * clients that mean ill. Default: 'all'.
+   * (`refund`, as far as they are still in force) when they end. A response that its client does not wait for has
+   * failed: so 'successful' is no limit for clients that mean ill. Default: 'all'.
    */
   readonly count?: 'all' | 'failed' | 'successful';
   /** The status of a refusal by the depth or the adaptive tier: 429 or 503. Default: 429. */
@@ -167,7 +167,7 @@ export class Policy<Request> {
       return {
         passed: {
           headers: (present) => limitFields(this.#forms, told, present),
-          end: this.#ender(decision, cost, key),
+          end: this.#ender(decision),
         },
       };
     }
@@ -198,14 +198,14 @@ export class Policy<Request> {
     return bounded(typeof this.#key === 'object' ? read.header(this.#key.header) : read.address());
   }
 
-  #ender(decision: Allowed, cost: number, key: Key | undefined): (status: number) => void {
+  #ender(decision: Allowed): (status: number) => void {
     let ended = false;
     return (status) => {
       if (ended) return;
       ended = true;
-      decision.release();
       const counted = this.#count === 'all' || (this.#count === 'failed') === status >= 400;
-      if (!counted) uncharge(this.#limiter, decision, cost, key);
+      if (counted) decision.release();
+      else decision.refund();
     };
   }
 

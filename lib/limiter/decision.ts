@@ -34,6 +34,15 @@ export interface Allowed {
    * when the thread ends in whatever way, or lets go of the limiter, what is left is given back for it.
    */
   release(): void;
+  /**
+   * As `release()`, and gives back what this decision charged, as far as it is still in force: its entries in an exact
+   * window; its count in a bucket of a window that has not ended; of the token bucket what has not accrued again since,
+   * less what was given back meanwhile of charges before it. What others have charged stays charged, and what was
+   * charged before a `reset()`, before a change of the rate or of the window's length, or for a key that was forgotten
+   * since, is not in force any more. Once; further calls do nothing, nor does `release()` after it; after `release()`
+   * it gives back the rest. Does nothing once the limiter is disposed of in this thread.
+   */
+  refund(): void;
 }
 
 export interface Denied {

@@ -10,6 +10,5 @@ export {
   type Room,
   roomsOf,
   type TryAcquireOptions,
-  uncharge,
 } from './limiter.js';
 export type { LimiterChanges, LimiterOptions } from './options.js';

@@ -26,6 +26,7 @@ import {
   type LimiterChanges,
   type LimiterOptions,
 } from './options.js';
+import { returnsOf } from './returns.js';
 import { Waiting } from './waiting.js';
 
 export type LimiterHandle = Handle<'limiter'>;
@@ -82,11 +83,6 @@ const waits = 64;
 /** For others in lib/ that build on a limiter. Nothing leads to it from the object: native code trusts its callers. */
 export let nativeLimiter: (limiter: Limiter) => NativeLimiter;
 export let attachLimiter: (handle: NativeHandle) => Limiter;
-/**
- * Gives back to bucket and window what a decision of `tryAcquire` charged. Nothing happens when the limiter was
- * disposed of meanwhile.
- */
-export let uncharge: (limiter: Limiter, decision: Allowed, cost: number, key: Key | undefined) => void;
 
 /** What one tier by itself would allow now, and in how many milliseconds one more: Infinity if no clock tells. */
 export interface Room {
@@ -121,6 +117,7 @@ export class Limiter implements Disposable {
   readonly #native: NativeLimiter;
   readonly #keyed: boolean;
   readonly #words: Float64Array;
+  readonly #halves: Int32Array;
   readonly #waiting: Waiting;
   readonly #unwatch: (() => void) | undefined;
   #disposed = false;
@@ -129,10 +126,11 @@ export class Limiter implements Disposable {
     if (!isMaker(by)) throw constructorError('Limiter', 'Limiter.create() or Limiter.attach()');
     const staging = new Memory(128);
     this.#words = new arrays.Float64Array(staging);
+    this.#halves = new arrays.Int32Array(staging);
     this.#native = attach(staging);
     this.#keyed = this.#native.keyed;
     if (this.#native.maxEventLoopDelayMs > 0) this.#unwatch = watchEventLoop(this, this.#native);
-    this.#waiting = new Waiting(this.#native, this.#words, (cost, key) => this.#allowed(cost, key));
+    this.#waiting = new Waiting(this.#native, this.#words, (cost, key) => this.#allowed(cost, key, true));
   }
 
   /** Only what was made here, whatever its prototype says. */
@@ -159,7 +157,6 @@ export class Limiter implements Disposable {
     nativeLimiter = (limiter) => limiter.#native;
     attachLimiter = Limiter.#attach;
     roomsOf = (limiter, key) => limiter.#rooms(key);
-    uncharge = (limiter, decision, cost, key) => limiter.#uncharge(decision, cost, key);
   }
 
   static #attach(this: void, handle: NativeHandle): Limiter {
@@ -198,9 +195,9 @@ export class Limiter implements Disposable {
     if (answer !== 0 && answer < dryRun) {
       return { allowed: false, tier: tierName(answer), retryAfterMs: this.#words[retryAfterWord] as number };
     }
-    const release = this.#releaser(cost, key);
-    if (answer === 0) return { allowed: true, remaining, release };
-    return { allowed: true, remaining, wouldRefuse: tierName(answer - dryRun), release };
+    const { release, refund } = returnsOf(this.#native, this.#halves, cost, key, answer === 0);
+    if (answer === 0) return { allowed: true, remaining, release, refund };
+    return { allowed: true, remaining, wouldRefuse: tierName(answer - dryRun), release, refund };
   }
 
   /**
@@ -214,7 +211,7 @@ export class Limiter implements Disposable {
    * already, or `maxWaitingPerKey` for this key (of keys for which there is no place: if as many of them are blocked or
    * wait as may be); and later, when `timeoutMs` is over or a changed limit has put it out of reach. A wait for the depth
    * of a queue looks at it every 5 ms.
-   * @throws (rejects) the signal's reason on abort: nothing remains charged; TypeError, RangeError
+   * @throws (rejects) the signal's reason on abort: nothing of it remains in force; TypeError, RangeError
    *   (`ERR_SLUICE_OPTION`); SluiceError `ERR_SLUICE_DISPOSED` if the limiter is disposed of in this thread meanwhile.
    */
   async acquire(options?: AcquireOptions): Promise<Decision> {
@@ -226,7 +223,7 @@ export class Limiter implements Disposable {
     if (answer !== 0 && answer < dryRun) {
       return { allowed: false, tier: tierName(answer), retryAfterMs: this.#words[retryAfterWord] as number };
     }
-    const decision = this.#allowed(cost, key);
+    const decision = this.#allowed(cost, key, answer === 0);
     return answer === 0 ? decision : { ...decision, wouldRefuse: tierName(answer - dryRun) };
   }
 
@@ -265,7 +262,11 @@ export class Limiter implements Disposable {
     this.#checked(this.#native.penalize(points, key));
   }
 
-  /** Gives `points` (1 to 2^32 - 1) back to bucket and window, as far as they were charged. */
+  /**
+   * Gives `points` (1 to 2^32 - 1) back to bucket and window, as far as they were charged, by whomever. Given for a
+   * decision that was made some time ago, they may be what others have charged since: for that there is the decision's
+   * own `refund()`.
+   */
   reward(points: number, key?: Key): void {
     this.#check('reward', key, points, 'points');
     this.#checked(this.#native.reward(points, key));
@@ -348,18 +349,10 @@ export class Limiter implements Disposable {
     return { bucket: room(0), window: room(2), depth: room(4) };
   }
 
-  #uncharge(decision: Allowed, cost: number, key: Key | undefined): void {
-    if (Object.hasOwn(decision, 'wouldRefuse')) return; // a dry run charged nothing
-    this.#native.reward(cost, key);
-  }
-
-  #allowed(cost: number, key: NativeKey | undefined): Allowed {
+  #allowed(cost: number, key: NativeKey | undefined, charged: boolean): Allowed {
     this.#native.peek(cost, key);
-    return {
-      allowed: true,
-      remaining: this.#words[remainingWord] as number,
-      release: this.#releaser(cost, key),
-    };
+    const { release, refund } = returnsOf(this.#native, this.#halves, cost, key, charged);
+    return { allowed: true, remaining: this.#words[remainingWord] as number, release, refund };
   }
 
   #waitRequest(options: AcquireOptions | undefined): {
@@ -375,14 +368,6 @@ export class Limiter implements Disposable {
     const signal = given.signal();
     this.#check('acquire', key, cost, 'cost');
     return { key, cost, timeoutMs, signal };
-  }
-
-  #releaser(cost: number, key: NativeKey | undefined): () => void {
-    let held = true;
-    return () => {
-      if (held) this.#native.release(cost, key);
-      held = false;
-    };
   }
 
   #request(method: string, options: TryAcquireOptions | undefined): { key: Key | undefined; cost: number } {

@@ -24,6 +24,8 @@ export interface NativeLimiter {
   release(cost: number, key?: NativeKey): number;
   penalize(points: number, key?: NativeKey): number;
   reward(points: number, key?: NativeKey): number;
+  /** With the receipt in the staging buffer. */
+  refund(cost: number, key?: NativeKey): number;
   reset(unused: number, key?: NativeKey): number;
   block(ns: number, key?: NativeKey): number;
   overload(ns: number): number;

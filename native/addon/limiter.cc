@@ -114,7 +114,7 @@ LimiterLine::Told LimiterAttachment::told() {
   auto told = line_of_waiters_.told(owner_);
   if (told.outcome != LimiterLine::Told::kServed || hold(told.cost, &told.key)) return told;
   const Key* key = told.key == Key{} ? nullptr : &told.key;
-  limiter_.reward(*line_, clock_.now(), told.cost, key);
+  limiter_.refund(*line_, clock_.now(), told.receipt, told.cost, key);
   release(told.cost, key);
   told.outcome = LimiterLine::Told::kNothing;
   return told;

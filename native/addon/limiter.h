@@ -89,10 +89,24 @@ class LimiterAttachment : public Attachment {
                                kTightest = 32, kNowMs = 40, kLeftMs = 48;
   // Results of rooms: of bucket, window and depth what is left, and the milliseconds until one more is.
   static constexpr std::size_t kRooms = 56, kRoomsEnd = kRooms + 6 * sizeof(double);
+  // The receipt of what was allowed, which JavaScript keeps and hands back to refund as it is: two words of 64 bits and
+  // one of 32.
+  static constexpr std::size_t kChargedAt = kRoomsEnd, kSlot = kChargedAt + 8, kSerial = kSlot + 8,
+                               kStagingBytes = kSerial + 8;
+  void put_receipt(const Receipt& receipt) const {
+    out_.put(kChargedAt, receipt.window.bucket);
+    out_.put(kSlot, receipt.slot.end);
+    out_.put(kSerial, receipt.serial);
+  }
+  Receipt receipt() const {
+    return {{out_.get<std::uint64_t>(kChargedAt), true},
+            {out_.get<std::uint64_t>(kSlot)},
+            out_.get<std::uint32_t>(kSerial)};
+  }
   // False: not a buffer of the size that native code writes to.
   bool stage(napi_env env, napi_value buffer) {
     out_ = Staging(env, buffer);
-    return out_.bytes() >= kRoomsEnd;
+    return out_.bytes() >= kStagingBytes;
   }
   const Staging& out() const { return out_; }
 

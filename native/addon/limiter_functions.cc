@@ -52,8 +52,9 @@ napi_value allow(napi_env env, napi_callback_info info) {
 // What a decision that allowed holds, its release() alone gives back: until then it belongs to this thread.
 // False, and the decision is undone, if there is no memory for that.
 bool hold(const Call& call, const Limiter::Decision& decision) {
+  call.self->put_receipt(decision.receipt);
   if (decision.refused_by != Tier::kNone || call.self->hold(call.cost(), call.key)) return true;
-  call.limiter().refund(call.self->line(), decision, call.cost(), call.key);
+  call.limiter().undo(call.self->line(), call.self->clock().now(), decision, call.cost(), call.key);
   call.self->given_back(call.key);
   return false;
 }
@@ -156,6 +157,7 @@ napi_value told(napi_env env, napi_callback_info info) {
   const LimiterLine::Told told = self.told();
   self.out().put(LimiterAttachment::kRetryAfterMs, milliseconds(told.wait));
   self.out().put(LimiterAttachment::kTier, static_cast<double>(told.tier));
+  self.put_receipt(told.receipt);
   if (told.outcome == LimiterLine::Told::kNothing && told.cost != 0)
     return number(env, kForgotten - static_cast<std::int32_t>(told.waiter));
   return number(env, static_cast<std::int32_t>(4 * told.waiter + told.outcome));
@@ -202,6 +204,17 @@ napi_value reward(napi_env env, napi_callback_info info) {
   if (!call.sound()) return number(env, kBadArgument);
   call.limiter().reward(call.self->line(), call.self->clock().now(), call.cost(), call.key);
   call.self->given_back(call.key);
+  return number(env, 1);
+}
+
+// refund(cost, key?), with the receipt of what charged that in staging: 1
+napi_value refund(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  LimiterAttachment& self = *call.self;
+  if (self.detached()) return number(env, kDisposed);
+  if (!call.sound()) return number(env, kBadArgument);
+  self.limiter().refund(self.line(), self.clock().now(), self.receipt(), call.cost(), call.key);
+  self.given_back(call.key);
   return number(env, 1);
 }
 
@@ -326,6 +339,7 @@ constexpr HotFunction kLimiterFunctions[] = {
     {"release", release},
     {"penalize", penalize},
     {"reward", reward},
+    {"refund", refund},
     {"reset", reset},
     {"block", block},
     {"overload", overload},

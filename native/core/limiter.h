@@ -54,7 +54,7 @@ class Limiter {
   struct Decision {
     Tier refused_by = Tier::kNone;
     Tier would_refuse = Tier::kNone;  // the same, but for a dry run
-    SlidingWindow::Charge window{0, false};
+    Receipt receipt;                  // of what was charged
   };
 
   static std::uint64_t bytes(const LimiterConfig& config) {
@@ -78,7 +78,7 @@ class Limiter {
   void watch_with(const QueueWatch& watch) { watch_ = watch; }
 
   void format(const LimiterConfig& config, std::uint64_t now, const KeySecret& secret = {}) {
-    new (control_) LimiterControl{config, now, secret, {}, {}, {}, {}, {}, {}};
+    new (control_) LimiterControl{config, now, secret, {}, {}, {}, {}, {}, {}, {}, {}};
   }
 
   // Only the parts that are fixed at creation may be read at any time.
@@ -100,17 +100,25 @@ class Limiter {
     return decision;
   }
 
-  // Undoes an allowed decision, as if it had never been asked for. Cannot fail.
-  void refund(ThreadLine& line, const Decision& decision, std::uint64_t cost,
-              const Key* key = nullptr) noexcept {
+  // Undoes an allowed decision in the instant in which it was made, `now`, as if it had never been asked for. Cannot fail.
+  void undo(ThreadLine& line, std::uint64_t now, const Decision& decision, std::uint64_t cost,
+            const Key* key = nullptr) noexcept {
     bool left = false;
-    visit(line, control_->epoch_ns, key, Need::kFound, [&](Tiers& tiers, std::uint64_t, bool) {
+    visit(line, now, key, Need::kFound, [&](Tiers& tiers, std::uint64_t time, bool) {
       left = leave(line, tiers, cost);
-      if (decision.would_refuse == Tier::kNone) tiers.refund_rates(decision.window, cost);
+      if (decision.would_refuse == Tier::kNone) tiers.undo_rates(decision.receipt, cost, time);
     });
     if (!left) leave_behind(line, cost);
     line.count(kAllowed + static_cast<std::uint32_t>(decision.would_refuse), ~0ULL);  // one less
     if (decision.would_refuse != Tier::kNone) line.count(kDryRefusals, ~0ULL);
+  }
+
+  // Gives back to bucket and window what of an allowed decision's charge is still in force at `now`; the depth is left
+  // alone.
+  void refund(ThreadLine& line, std::uint64_t now, const Receipt& receipt, std::uint64_t cost,
+              const Key* key = nullptr) noexcept {
+    visit(line, now, key, Need::kFound,
+          [&](Tiers& tiers, std::uint64_t time, bool) { tiers.refund_rates(receipt, cost, time); });
   }
 
   // Work of `cost` is done. False if that much was not in flight.
@@ -170,8 +178,14 @@ class Limiter {
   }
   // As new, but for what is in flight.
   void reset(ThreadLine& line, const Key* key = nullptr) noexcept {
+    if (key == nullptr) {
+      // At one instant: a charge is of before, with the serial of before, or of after.
+      const Paused paused(control_->quiesce, *lines_);
+      Tiers(control_->config, shared_state()).reset(next_serial());
+      return;
+    }
     visit(line, control_->epoch_ns, key, Need::kFound,
-          [&](Tiers& tiers, std::uint64_t, bool) { tiers.reset(); });
+          [&](Tiers& tiers, std::uint64_t, bool) { tiers.reset(next_serial()); });
   }
   // Refuses everything for `ns`; 0 ends a block. False: the key is a guest, and no guest more can stay.
   bool block(ThreadLine& line, std::uint64_t now, std::uint64_t ns, const Key* key = nullptr) noexcept {
@@ -198,19 +212,20 @@ class Limiter {
     const std::uint64_t time = clock.now() - control_->epoch_ns;
     LimiterConfig next = control_->config;
     change(next, time);
-    Tiers(control_->config, shared_state()).rebase(next, time, scratch.get());
     const bool moved = !next.bucket.accrues_as(control_->config.bucket) ||
                        next.window.bucket_ns != control_->config.window.bucket_ns;
+    const std::uint32_t serial = moved ? next_serial() : 0;
+    if (moved) Tiers(control_->config, shared_state()).rebase(next, time, scratch.get(), serial);
     for (std::uint64_t i = 0; moved && i < keys_.count(); ++i) {
       KeyTable::Set& set = keys_.set(i);
       for (std::uint32_t way = 0; way < KeyTable::kWays; ++way) {
         if (set.keys[way] == Key{}) continue;
-        Tiers(control_->config, key_state(keys_.state(set, way))).rebase(next, time, scratch.get());
+        Tiers(control_->config, key_state(keys_.state(set, way))).rebase(next, time, scratch.get(), serial);
       }
     }
     for (std::uint32_t slot = 0; moved && slot < guests_.size(); ++slot) {
       if (!guests_.used(slot)) continue;
-      Tiers(control_->config, key_state(guests_.state(slot))).rebase(next, time, scratch.get());
+      Tiers(control_->config, key_state(guests_.state(slot))).rebase(next, time, scratch.get(), serial);
     }
     control_->config = next;
     control_->quiesce.resume();
@@ -228,6 +243,11 @@ class Limiter {
 
  private:
   friend class LimiterLine;
+
+  // Relaxed: only that no two are the same matters.
+  std::uint32_t next_serial() noexcept {
+    return control_->serial.fetch_add(1, std::memory_order_relaxed) + 1;
+  }
 
   SinceEpoch since_epoch(const Clock& clock) const noexcept { return {clock, control_->epoch_ns}; }
 
@@ -250,7 +270,7 @@ class Limiter {
     } else {
       taken = tiers.take(cost, time, queue_depth, since_epoch(clock));
     }
-    Decision decision{taken.refused_by, taken.refused_by, taken.window};
+    Decision decision{taken.refused_by, taken.refused_by, taken.receipt};
     if (taken.refused_by != Tier::kNone && !control_->config.enforce) {
       tiers.force_depth(cost);  // it will be released like any other
       decision.refused_by = Tier::kNone;
@@ -286,6 +306,7 @@ class Limiter {
   bool take_place(ThreadLine& line, KeyTable::Place& place, const Key& key, std::uint64_t time) noexcept {
     const KeyTable::Taken taken =
         keys_.take(place, key, [&](std::byte* state) { return tiers_at(state).fresh(time); });
+    if (taken != KeyTable::Taken::kNone) key_state(keys_.state(place)).line->serial = next_serial();
     if (taken == KeyTable::Taken::kFree) line.count(kPlaces);
     if (taken == KeyTable::Taken::kEvicted) line.count(kEvicted);
     return taken != KeyTable::Taken::kNone;
@@ -300,7 +321,9 @@ class Limiter {
           evicted = true;
           forget(line, tiers_at(state), time);
         });
-    if (slot != GuestRing::kNone) line.count(evicted ? kEvicted : kPlaces);
+    if (slot == GuestRing::kNone) return slot;
+    key_state(guests_.state(slot)).line->serial = next_serial();
+    line.count(evicted ? kEvicted : kPlaces);
     return slot;
   }
   void forget(ThreadLine& line, Tiers tiers, std::uint64_t time) noexcept {
@@ -373,11 +396,12 @@ class Limiter {
 
   Tiers tiers_at(std::byte* state) const noexcept { return Tiers(control_->config, key_state(state)); }
   LimiterState shared_state() const noexcept {
-    return {&control_->bucket, &control_->depth, &control_->blocked_until, &control_->line, window_};
+    return {&control_->bucket, &control_->depth, &control_->blocked_until,
+            &control_->line,   window_,          &control_->refunds};
   }
   static LimiterState key_state(std::byte* state) noexcept {
     auto* at = reinterpret_cast<KeyState*>(state);
-    return {&at->bucket, &at->depth, &at->blocked_until, &at->line, state + sizeof(KeyState)};
+    return {&at->bucket, &at->depth, &at->blocked_until, &at->line, state + sizeof(KeyState), nullptr};
   }
 
   LimiterControl* control_;

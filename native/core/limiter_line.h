@@ -47,7 +47,7 @@ class LimiterLine {
     std::uint64_t deadline;  // limiter's time, or kNever
     std::uint64_t wait;      // once expired: what somebody new would wait
     Key key;
-    SlidingWindow::Charge charge;  // once served
+    Receipt receipt;  // once served
   };
   struct List {
     std::uint64_t owner;        // 0: free
@@ -103,7 +103,8 @@ class LimiterLine {
     Tier tier;
     std::uint64_t wait;
     std::uint64_t cost;
-    Key key;  // {}: of a limiter without keys
+    Key key;          // {}: of a limiter without keys
+    Receipt receipt;  // of one that was served
   };
   struct Tended {
     std::uint64_t wait;  // ns until the front of the line may be served; kNever if no clock tells
@@ -211,7 +212,7 @@ class LimiterLine {
     if (entry == 0) return {};
     Waiter& waiter = waiters_[entry - 1];
     unlist(waiter);
-    Told told{Told::kFront, entry - 1, waiter.tier, waiter.wait, waiter.cost, waiter.key};
+    Told told{Told::kFront, entry - 1, waiter.tier, waiter.wait, waiter.cost, waiter.key, waiter.receipt};
     if (waiter.state != State::kWaiting) {
       told.outcome = waiter.state == State::kServed ? Told::kServed : Told::kExpired;
       release(entry - 1);
@@ -233,7 +234,7 @@ class LimiterLine {
         if (front) tell_front(tiers.line(), asking);
       } else if (waiter.state == State::kServed) {
         left = limiter_.leave(asking.line, tiers, waiter.cost);
-        tiers.refund_rates(waiter.charge, waiter.cost);
+        tiers.refund_rates(waiter.receipt, waiter.cost, time);
       }
       serve(tiers, asking, time);
     });
@@ -319,7 +320,7 @@ class LimiterLine {
       const Tiers::Taken taken =
           tiers.take(front.cost, time, asking.queue_depth, limiter_.since_epoch(asking.clock));
       if (taken.refused_by != Tier::kNone) break;
-      front.charge = taken.window;
+      front.receipt = taken.receipt;
       unlink(state, front);
       front.state = State::kServed;
       asking.line.count(Limiter::kAllowed);

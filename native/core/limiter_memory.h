@@ -15,7 +15,9 @@ struct LimiterControl {
   std::uint64_t epoch_ns;  // the limiter's time 0
   KeySecret secret;
   Quiesce<> quiesce;
+  std::atomic<std::uint32_t> serial;       // the last that a state was given
   alignas(kCacheLine) TokenBucket bucket;  // the shared state
+  SpinLock<> refunds;
   alignas(kCacheLine) DepthGate depth;
   alignas(kCacheLine) std::atomic<std::uint64_t> blocked_until;
   StateLine line;

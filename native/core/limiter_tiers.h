@@ -17,7 +17,15 @@ namespace sluice {
 struct StateLine {
   std::atomic<std::uint32_t> waiting;
   std::uint32_t first, last;        // waiter + 1
+  std::uint32_t serial;             // of the state: another one when what was charged to it is forgotten
   std::atomic<std::uint64_t> cost;  // of all who wait
+};
+
+// What a decision charged, to give it back, and it alone.
+struct Receipt {
+  SlidingWindow::Charge window{0, false};
+  TokenBucket::Slot slot;
+  std::uint32_t serial = 0;
 };
 
 // Where the parts of one state are.
@@ -27,13 +35,14 @@ struct LimiterState {
   std::atomic<std::uint64_t>* blocked_until;  // limiter's time
   StateLine* line;
   std::byte* window;
+  SpinLock<>* refunds;  // of those who give back to the bucket; nullptr: whoever is here is alone
 };
 
 class Tiers {
  public:
   struct Taken {
     Tier refused_by = Tier::kNone;
-    SlidingWindow::Charge window{0, false};
+    Receipt receipt;
   };
 
   Tiers(const LimiterConfig& config, const LimiterState& state) : config_(config), state_(state) {}
@@ -43,23 +52,33 @@ class Tiers {
   Taken take(std::uint64_t cost, std::uint64_t now, std::uint64_t queue_depth,
              ReadClock&& clock_now) noexcept {
     Taken taken;
+    taken.receipt.serial = state_.line->serial;
     if (now < state_.blocked_until->load(std::memory_order_relaxed)) {
       taken.refused_by = Tier::kBlocked;
-    } else if (config_.has_bucket && !state_.bucket->take(config_.bucket, cost, now)) {
+    } else if (config_.has_bucket && !state_.bucket->take(config_.bucket, cost, now, taken.receipt.slot)) {
       taken.refused_by = Tier::kTokenBucket;
-    } else if (config_.has_window && !(taken.window = take_window(cost, now, clock_now)).taken) {
-      if (config_.has_bucket && !SLUICE_PLANTED(kSkipRefund)) state_.bucket->refund(config_.bucket, cost);
+    } else if (config_.has_window && !(taken.receipt.window = take_window(cost, now, clock_now)).taken) {
+      if (config_.has_bucket && !SLUICE_PLANTED(kSkipRefund)) undo_bucket(taken.receipt, cost);
       taken.refused_by = Tier::kSlidingWindow;
     } else if (config_.has_depth && !enter_depth(cost, queue_depth)) {
-      refund_rates(taken.window, cost);
+      undo_rates(taken.receipt, cost, now);
       taken.refused_by = Tier::kQueueDepth;
     }
     return taken;
   }
 
-  void refund_rates(const SlidingWindow::Charge& charge, std::uint64_t cost) noexcept {
-    if (config_.has_window) config_.exact ? log().refund(charge, cost) : window().refund(charge, cost);
-    if (config_.has_bucket) state_.bucket->refund(config_.bucket, cost);
+  // As if it had never been asked for, in the instant in which it was.
+  void undo_rates(const Receipt& receipt, std::uint64_t cost, std::uint64_t now) noexcept {
+    if (receipt.serial != state_.line->serial) return;
+    if (config_.has_window) refund_window(receipt, cost, now);
+    if (config_.has_bucket) undo_bucket(receipt, cost);
+  }
+  // The same later: gives back what of the charge is still in force.
+  void refund_rates(const Receipt& receipt, std::uint64_t cost, std::uint64_t now) noexcept {
+    if (SLUICE_PLANTED(kRefundOthers)) return reward(cost, now);
+    if (receipt.serial != state_.line->serial) return;
+    if (config_.has_window) refund_window(receipt, cost, now);
+    if (config_.has_bucket) state_.bucket->refund(config_.bucket, cost, now, receipt.slot, state_.refunds);
   }
   // Whether the depth tier counts what is in flight.
   bool holds_depth() const noexcept { return config_.has_depth && !config_.depth_of_queue; }
@@ -171,8 +190,9 @@ class Tiers {
   }
 
   void block(std::uint64_t until) noexcept { state_.blocked_until->store(until, std::memory_order_relaxed); }
-  // As new, but for what is in flight.
-  void reset() noexcept {
+  // As new, but for what is in flight. While nobody else is inside, or with the key's lock.
+  void reset(std::uint32_t serial) noexcept {
+    state_.line->serial = serial;
     block(0);
     if (config_.has_bucket) state_.bucket->clear();
     if (config_.has_window) config_.exact ? log().clear() : window().clear();
@@ -183,12 +203,15 @@ class Tiers {
     if (config_.has_window) config_.exact ? log().add(cost, now) : window().add(cost, now, clock_now);
   }
   void reward(std::uint64_t cost, std::uint64_t now) noexcept {
-    if (config_.has_bucket) state_.bucket->refund(config_.bucket, cost);
+    if (config_.has_bucket) state_.bucket->give(config_.bucket, cost, state_.refunds);
     if (config_.has_window) config_.exact ? log().forget(cost) : window().forget(cost, now);
   }
 
-  // Goes over from this configuration to another. While nobody else is inside.
-  void rebase(const LimiterConfig& to, std::uint64_t now, std::uint64_t* scratch) noexcept {
+  // Goes over from this configuration to another, on whose scales what was charged before cannot be told any more. While
+  // nobody else is inside.
+  void rebase(const LimiterConfig& to, std::uint64_t now, std::uint64_t* scratch,
+              std::uint32_t serial) noexcept {
+    state_.line->serial = serial;
     if (config_.has_bucket && !to.bucket.accrues_as(config_.bucket)) {
       state_.bucket->rebase(config_.bucket, to.bucket, now);
     }
@@ -198,6 +221,12 @@ class Tiers {
   }
 
  private:
+  void undo_bucket(const Receipt& receipt, std::uint64_t cost) noexcept {
+    state_.bucket->undo(config_.bucket, cost, receipt.slot, state_.refunds);
+  }
+  void refund_window(const Receipt& receipt, std::uint64_t cost, std::uint64_t now) noexcept {
+    config_.exact ? log().refund(receipt.window, cost, now) : window().refund(receipt.window, cost, now);
+  }
   SlidingWindow window() const noexcept {
     return SlidingWindow(config_.window, reinterpret_cast<SlidingWindow::Cell*>(state_.window));
   }

@@ -77,8 +77,11 @@ class SlidingWindow {
     }
   }
 
-  // Undoes a take(). Cannot fail: a bucket that has left the window needs no refund.
-  void refund(const Charge& charge, std::uint64_t cost) noexcept {
+  // Undoes a take(), however late. Cannot fail: a bucket that has left the window needs no refund.
+  void refund(const Charge& charge, std::uint64_t cost, std::uint64_t now) noexcept {
+    const std::uint64_t running = bucket_of(now);
+    // Told by the whole number: that of a cell comes again.
+    if (running > charge.bucket && running - charge.bucket > config_.buckets) return;
     Cell& charged = cell(charge.bucket);
     std::uint64_t word = charged.load(std::memory_order_relaxed);
     while (bucket_in(word) == number(charge.bucket)) {

@@ -4,12 +4,18 @@
 // `spent` is the number of token units handed out, on the same scale as the units accrued since the epoch.
 // While the bucket is full, accrual is lost: spent is taken to be at least what has accrued.
 // A request passes if spent + cost <= accrued + burst.
+//
+// What a request took is its slot: the last `cost` units of what was spent then. A late refund() gives back what of the
+// slot has not been accrued yet. It moves the slots behind it down, so that those end earlier than they say: `moved`
+// sums up by how much, and a slot is taken to have been behind all that was given back since. That errs on the strict
+// side: a bucket never has more left than if whoever is refunded had never asked.
 #pragma once
 
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
 
+#include "core/spin_lock.h"
 #include "core/token_rate.h"
 
 namespace sluice {
@@ -84,30 +90,62 @@ inline constexpr std::uint64_t kTokenDebtMax = 1ULL << 33;
 
 class TokenBucket {
  public:
+  // What take() leaves behind: where the units that were taken end, with what `moved` was before.
+  struct Slot {
+    std::uint64_t end = 0;
+  };
+
   // Takes `cost` tokens at time `now` (ns since the limiter's epoch), or nothing.
   bool take(const TokenBucketConfig& config, std::uint64_t cost, std::uint64_t now) noexcept {
+    Slot slot;
+    return take(config, cost, now, slot);
+  }
+  bool take(const TokenBucketConfig& config, std::uint64_t cost, std::uint64_t now, Slot& slot) noexcept {
     if (cost > config.burst) return false;  // and its units might not fit in a word
     const std::uint64_t accrued = config.accrued(now);
     const std::uint64_t most = accrued + config.rate.units(config.burst);
     const std::uint64_t units = config.rate.units(cost);
+    // ACQ moved: pairs with REL in lower(): of a slot that follows it in `spent_`, what it lowered is no part.
+    const std::uint64_t moved = moved_.load(std::memory_order_acquire);
     // Relaxed throughout: the word is all there is to this state, and it publishes nothing else.
     std::uint64_t spent = spent_.load(std::memory_order_relaxed);
     for (;;) {
       const std::uint64_t after = (spent > accrued ? spent : accrued) + units;
       if (after > most) return false;
       if (spent_.compare_exchange_weak(spent, after, std::memory_order_relaxed, std::memory_order_relaxed)) {
+        slot.end = after + moved;
         return true;
       }
     }
   }
 
-  // Undoes a take(), or rewards. Cannot fail. Returning tokens to a bucket that has filled changes nothing.
-  void refund(const TokenBucketConfig& config, std::uint64_t cost) noexcept {
+  // Undoes a take() in the instant in which it took, or is a reward, which has no slot. Cannot fail. Returning tokens to
+  // a bucket that has filled changes nothing.
+  void undo(const TokenBucketConfig& config, std::uint64_t cost, const Slot& slot,
+            SpinLock<>* lock) noexcept {
     const std::uint64_t units = config.rate.units(cost);
-    std::uint64_t spent = spent_.load(std::memory_order_relaxed);
-    while (!spent_.compare_exchange_weak(spent, spent > units ? spent - units : 0, std::memory_order_relaxed,
-                                         std::memory_order_relaxed)) {
+    std::uint64_t end = slot.end - moved_.load(std::memory_order_relaxed);
+    // Nobody came in between, so nothing is behind the slot. (Or, in these nanoseconds, a refund and a take of the same
+    // size came: then that one's slot may be taken to end too late, by no more than `cost`.)
+    if (spent_.compare_exchange_strong(end, end - units, std::memory_order_relaxed,
+                                       std::memory_order_relaxed)) {
+      return;
     }
+    give(config, cost, lock);
+  }
+  void give(const TokenBucketConfig& config, std::uint64_t cost, SpinLock<>* lock) noexcept {
+    const Locked locked(lock);
+    lower(config.rate.units(cost), kNowhere);
+  }
+  // Gives back what of a slot is still to come at `now`.
+  void refund(const TokenBucketConfig& config, std::uint64_t cost, std::uint64_t now, const Slot& slot,
+              SpinLock<>* lock) noexcept {
+    const Locked locked(lock);
+    const std::uint64_t end = slot.end - moved_.load(std::memory_order_relaxed);
+    const auto left =
+        static_cast<std::int64_t>(end - config.accrued(now));  // numbers below 2^63, or a difference
+    if (left <= 0) return;
+    lower(std::min(config.rate.units(cost), static_cast<std::uint64_t>(left)), end);
   }
 
   // Takes `cost` tokens whether or not they are there: the bucket may come to owe, up to kTokenDebtMax.
@@ -162,7 +200,36 @@ class TokenBucket {
   }
 
  private:
+  static constexpr std::uint64_t kNowhere = ~0ULL;
+
+  // `lock` orders those who give back where nothing else does: each must know how far the others have moved its slot.
+  class Locked {
+   public:
+    explicit Locked(SpinLock<>* lock) noexcept : lock_(lock) {
+      if (lock_ != nullptr) lock_->lock();
+    }
+    ~Locked() {
+      if (lock_ != nullptr) lock_->unlock();
+    }
+    Locked(const Locked&) = delete;
+    Locked& operator=(const Locked&) = delete;
+
+   private:
+    SpinLock<>* lock_;
+  };
+
+  // Behind a slot that ends where all ends there is none to be moved.
+  void lower(std::uint64_t units, std::uint64_t end) noexcept {
+    std::uint64_t spent = spent_.load(std::memory_order_relaxed);
+    while (!spent_.compare_exchange_weak(spent, spent > units ? spent - units : 0, std::memory_order_relaxed,
+                                         std::memory_order_relaxed)) {
+    }
+    // REL moved: pairs with ACQ in take(). Afterwards: who does not see it counts what was lowered before it took, too.
+    if (spent != end) moved_.store(moved_.load(std::memory_order_relaxed) + units, std::memory_order_release);
+  }
+
   std::atomic<std::uint64_t> spent_{0};
+  std::atomic<std::uint64_t> moved_{0};
 };
 
 }  // namespace sluice

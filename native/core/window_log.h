@@ -45,15 +45,31 @@ class WindowLog {
     return {time, true};
   }
 
-  // Undoes a take(): `charge.bucket` is its time.
-  void refund(const SlidingWindow::Charge& charge, std::uint64_t cost) noexcept {
+  // Undoes a take(), however late: `charge.bucket` is its time. Moves all newer times.
+  void refund(const SlidingWindow::Charge& charge, std::uint64_t cost, std::uint64_t now) noexcept {
+    if (now > charge.bucket && now - charge.bucket >= config_.bucket_ns) return;
     const Locked locked(head_.lock);
+    // How many are newer.
     std::uint64_t age = 0;
-    while (age < head_.kept && newest(age) > charge.bucket) ++age;
+    for (std::uint64_t end = head_.kept; age < end;) {
+      const std::uint64_t middle = age + (end - age) / 2;
+      if (newest(middle) > charge.bucket) {
+        age = middle + 1;
+      } else {
+        end = middle;
+      }
+    }
     std::uint64_t removed = 0;
     while (removed < cost && age + removed < head_.kept && newest(age + removed) == charge.bucket) ++removed;
-    // The newer times move down over the removed ones.
-    for (std::uint64_t i = age; i-- > 0;) times_[index(i + removed)] = newest(i);
+    if (removed != 0 && age != 0) {
+      // The newer times move down over the removed ones.
+      std::uint64_t from = index(age - 1), to = index(age - 1 + removed);
+      for (std::uint64_t i = 0; i < age; ++i) {
+        times_[to] = times_[from];
+        if (++from == capacity_) from = 0;
+        if (++to == capacity_) to = 0;
+      }
+    }
     drop(removed);
   }
 

@@ -100,13 +100,13 @@ TEST_CASE("a refusal by the depth leaves bucket and window uncharged") {
   }
 }
 
-TEST_CASE("a refund undoes a decision in every tier and in the count of what was allowed") {
+TEST_CASE("an undone decision has left no trace in any tier and in the count of what was allowed") {
   Timed timed(config_of(1, 5, 6, 7));
   const Limiter::Decision decision = timed.decide(4);
   REQUIRE(decision.refused_by == Tier::kNone);
   CHECK(timed.remaining() == 1);
   CHECK(timed.limiter.in_flight() == 4);
-  timed.limiter.refund(*timed.line, decision, 4);
+  timed.limiter.undo(*timed.line, timed.clock.now(), decision, 4);
   CHECK(timed.remaining() == 5);
   CHECK(timed.limiter.in_flight() == 0);
   CHECK(timed.sum(Limiter::kAllowed) == 0);
@@ -223,7 +223,7 @@ TEST_CASE("under contention every tier is charged for what passed and for nothin
         const auto decision = timed.limiter.decide(*line, timed.clock, kEpoch, cost, 0);
         if (decision.refused_by != Tier::kNone) continue;
         if (random.once_in(3)) {
-          timed.limiter.refund(*line, decision, cost);
+          timed.limiter.undo(*line, kEpoch, decision, cost);
         } else {
           passed += cost;
           timed.limiter.release(*line, cost);

@@ -57,7 +57,7 @@ void take_until(const std::atomic<bool>& stopped, Shared& shared, unsigned index
       // Give the processor to whoever moves the clock.
       if (random.once_in(8)) std::this_thread::yield();
     } else if (random.once_in(8)) {
-      window.refund(charge, cost);
+      window.refund(charge, cost, time);
     } else {
       admissions.audit.admit(time, cost);
       admissions.misdated += charge.bucket != time / shared.config.bucket_ns + shared.config.buckets + 1;
@@ -116,7 +116,7 @@ TEST_CASE("threads that ask at the same time are given the limit exactly, and af
         if (!charge.taken) {
           ++refused;
         } else if (random.once_in(3)) {
-          window.refund(charge, 1);
+          window.refund(charge, 1, 0);
         } else {
           taken += 1;
         }

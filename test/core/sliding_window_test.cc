@@ -183,12 +183,12 @@ TEST_CASE("a refund frees its place at once, in the running bucket and in an old
   REQUIRE(first.taken);
   REQUIRE(second.taken);
   CHECK_FALSE(timed.take());
-  timed.window.refund(second, 4);
+  timed.window.refund(second, 4, timed.now);
   CHECK(timed.window.remaining(timed.now) == 4);
   timed.now = 250;
   CHECK(timed.take(4));
   CHECK_FALSE(timed.take());
-  timed.window.refund(first, 6);
+  timed.window.refund(first, 6, timed.now);
   CHECK(timed.window.remaining(timed.now) == 6);
   CHECK(timed.take_all() == 6);
 }
@@ -199,7 +199,7 @@ TEST_CASE("a refund of a bucket that has left the window changes nothing") {
     const auto old = timed.charge(10);
     timed.now = later;
     REQUIRE(timed.take(10));
-    timed.window.refund(old, 10);
+    timed.window.refund(old, 10, timed.now);
     CHECK(timed.window.remaining(timed.now) == 0);
     CHECK_FALSE(timed.take());
   }

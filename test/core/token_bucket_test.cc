@@ -134,18 +134,18 @@ TEST_CASE("a refused request takes nothing") {
   CHECK(bucket.take(config, 2, 0));
 }
 
-TEST_CASE("a refund gives back what was taken, and no more than fills the bucket") {
+TEST_CASE("a reward gives back what was taken, and no more than fills the bucket") {
   TokenBucket bucket;
   const TokenBucketConfig config = config_of(1, 5);
   REQUIRE(bucket.take(config, 5, 0));
-  bucket.refund(config, 2);
+  bucket.give(config, 2, nullptr);
   CHECK(bucket.remaining(config, 0) == 2);
-  bucket.refund(config, 3);
+  bucket.give(config, 3, nullptr);
   CHECK(bucket.remaining(config, 0) == 5);
-  // Taken, then idle until full again: the refund changes nothing.
+  // Taken, then idle until full again: the reward changes nothing.
   REQUIRE(bucket.take(config, 5, 0));
   CHECK(bucket.remaining(config, kDay) == 5);
-  bucket.refund(config, 5);
+  bucket.give(config, 5, nullptr);
   CHECK(bucket.remaining(config, kDay) == 5);
   CHECK(take_all(bucket, config, kDay) == 5);
 }
@@ -163,10 +163,11 @@ TEST_CASE("the largest burst at the largest rate does not overflow, even after 3
   CHECK(bucket.remaining(config, end) == 0);
 }
 
-TEST_CASE("threads that take and refund at the same time share exactly what there is") {
+TEST_CASE("threads that take and undo at the same time share exactly what there is") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   TokenBucket bucket;
   const TokenBucketConfig config = config_of(1'000, 50);
+  SpinLock<> undoing;
   ManualClock clock;
   std::atomic<std::uint64_t> taken{0};
   constexpr unsigned kThreads = 4;
@@ -182,9 +183,10 @@ TEST_CASE("threads that take and refund at the same time share exactly what ther
     }
     for (std::uint64_t i = 0; i < steps; ++i) {
       const std::uint64_t cost = random.between(1, 3);
-      if (!bucket.take(config, cost, clock.now())) continue;
+      TokenBucket::Slot slot;
+      if (!bucket.take(config, cost, clock.now(), slot)) continue;
       if (random.once_in(3)) {
-        bucket.refund(config, cost);
+        bucket.undo(config, cost, slot, &undoing);
       } else {
         taken += cost;
       }

@@ -6,6 +6,7 @@ import type { Trace } from './simulation.js';
 /** Each is `SLUICE_PLANTED(...)` somewhere in native/, but for kLastLineCounts: see planted-build.ts. */
 const faults = {
   kSkipRefund: 'a refusal by the window leaves the bucket charged',
+  kRefundOthers: 'what is given back late is what others were charged',
   kShortWindow: 'a window forgets a bucket too early',
   kWholeWindow: 'retryAfterMs is the whole window',
   kKeepAdmissionCharge: 'the gate does not refund the limiter when the stock refuses',

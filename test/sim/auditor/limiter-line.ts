@@ -16,6 +16,8 @@ export class LimiterAuditor {
     refused: Object.fromEntries(tierNames.map((tier) => [tier, 0])) as Record<string, number>,
     dryRefusals: 0,
   };
+  /** What admissions have charged, by the name of who asked; not what a dry run let through. */
+  readonly charges = new Map<number, Charge>();
   /** How waits have ended since this was last looked at, by name. */
   readonly ended = new Map<number, unknown>();
   /** Those who wait look at their time only when something has happened to it, not when others are charged. */
@@ -40,9 +42,11 @@ export class LimiterAuditor {
     keyAt: number,
     cost: number,
     now: number,
+    name?: number,
   ): { allowed: boolean; retryAfterNs: number; [more: string]: unknown } {
     const state = this.#state(keyAt);
-    const { tier } = this.#decide(state, cost, now);
+    const { tier, charge } = this.#decide(state, cost, now);
+    this.#note(name, charge);
     if (tier !== undefined && this.enforce) {
       return { allowed: false, tier, retryAfterNs: state.retryAfter(cost, now) };
     }
@@ -103,6 +107,13 @@ export class LimiterAuditor {
     this.serve(now);
     return released;
   }
+  /** Gives back what of an admission's charge is still in force: once. */
+  refund(keyAt: number, name: number, now: number): void {
+    const charge = this.charges.get(name);
+    if (charge !== undefined) this.#state(keyAt).refund(charge, now);
+    this.charges.delete(name);
+    this.serve(now);
+  }
   block(keyAt: number, until: number): void {
     this.#state(keyAt).blockedUntil = until;
     this.woken = true;
@@ -126,7 +137,7 @@ export class LimiterAuditor {
     const never = wait === Infinity;
     const hopeless = never || wait > patience;
     if (refused === undefined || !this.enforce) {
-      this.#decide(state, cost, now);
+      this.#note(name, this.#decide(state, cost, now).charge);
       this.ended.set(name, 'allowed');
     } else if (
       hopeless ||
@@ -158,7 +169,7 @@ export class LimiterAuditor {
       if (this.woken) this.#dismiss(state, now, ({ cost }) => state.retryAfter(cost, now) === Infinity);
       for (const { name, cost } of [...state.waiters]) {
         if (state.refuses(cost, now) !== undefined) break;
-        state.take(cost, now);
+        this.#note(name, state.take(cost, now));
         this.leave(name);
         this.counters.allowed++;
         this.ended.set(name, 'allowed');
@@ -180,6 +191,9 @@ export class LimiterAuditor {
     }
   }
 
+  #note(name: number | undefined, charge: Charge | undefined): void {
+    if (name !== undefined && charge !== undefined) this.charges.set(name, charge);
+  }
   #state(keyAt: number): LimitAuditor {
     return this.states[keyAt % this.states.length] as LimitAuditor;
   }

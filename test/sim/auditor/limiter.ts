@@ -33,6 +33,14 @@ export interface Waiter {
 export interface Charge {
   readonly cost: number;
   readonly bucket: number | undefined;
+  readonly slot: bigint | undefined;
+  /** Nothing is given back in another one. */
+  readonly era: number;
+  readonly admitted: Admitted;
+}
+interface Admitted {
+  readonly at: number;
+  cost: number;
 }
 
 export function windowNs(windowMs: number): number {
@@ -48,7 +56,8 @@ export class LimitAuditor {
   blockedUntil = 0;
   waiters: Waiter[] = [];
   /** Every admission that still counts, to see that no true window holds more than its limit. */
-  #admitted: Array<{ at: number; cost: number }> = [];
+  #admitted: Admitted[] = [];
+  #era = 0;
 
   /** `queueLength`: of the queue whose depth is compared in place of what is in flight. */
   constructor(
@@ -74,18 +83,28 @@ export class LimitAuditor {
     return undefined;
   }
   take(cost: number, now: number): Charge {
-    this.bucket?.take(cost, now);
+    const slot = this.bucket?.take(cost, now);
     const bucket = this.window?.take(cost, now);
     this.enterDepth(cost);
-    this.#admitted.push({ at: now, cost });
-    return { cost, bucket };
+    const admitted = { at: now, cost };
+    this.#admitted.push(admitted);
+    return { cost, bucket, slot, era: this.#era, admitted };
   }
-  /** As if it had never been asked for. */
+  /** As if it had never been asked for, in the same instant. */
   giveBack({ cost, bucket }: Charge, now: number): void {
     this.bucket?.giveBack(cost);
-    if (bucket !== undefined) this.window?.giveBack(bucket, cost);
+    if (bucket !== undefined) this.window?.giveBack(bucket, cost, now);
     this.release(cost);
     this.#unadmit(cost, now);
+  }
+  /** Gives back what of the charge is still in force; the depth is left alone. */
+  refund({ cost, bucket, slot, era, admitted }: Charge, now: number): void {
+    if (era !== this.#era) return;
+    if (slot !== undefined) this.bucket?.refund(cost, slot, now);
+    if (bucket !== undefined) this.window?.giveBack(bucket, cost, now);
+    const own = Math.min(cost, admitted.cost);
+    admitted.cost -= own;
+    this.#unadmit(cost - own, now);
   }
   /** What the depth tier compares with its limit. */
   get depth(): number {
@@ -108,17 +127,20 @@ export class LimitAuditor {
     this.window?.charge(points, now);
   }
   reward(points: number, now: number): void {
-    this.bucket?.giveBack(points);
+    this.bucket?.reward(points);
     this.window?.forget(points, now);
     this.#unadmit(points, now);
   }
   reset(): void {
+    this.#era++;
     this.blockedUntil = 0;
     this.bucket?.clear();
     this.window?.clear();
     this.#admitted = [];
   }
   configure({ tokenBucket, slidingWindow, queueDepth }: Changes, now: number): void {
+    const newRate = tokenBucket?.ratePerSecond !== undefined && this.bucket !== undefined;
+    if (newRate || this.window?.isChangedBy(slidingWindow?.windowMs)) this.#era++;
     if (tokenBucket?.ratePerSecond !== undefined) this.bucket?.changeRate(tokenBucket.ratePerSecond, now);
     if (tokenBucket?.burst !== undefined && this.bucket) this.bucket.burst = tokenBucket.burst;
     if (slidingWindow?.windowMs !== undefined && this.window) {

@@ -6,20 +6,35 @@ const parts = 1n << 20n;
 export class TokenBucketAuditor {
   #origin = 0; // time at which nothing had come back yet
   #spent = 0n; // parts of tokens taken, on the scale of what has come back
+  #moved = 0n; // how far slots may have moved down since they were taken, in all
 
   constructor(
     public rate: number,
     public burst: number,
   ) {}
 
-  take(cost: number, now: number): boolean {
-    if (this.wait(cost, now) !== 0) return false;
+  /** Where the slot of what was taken ends, for `refund`. */
+  take(cost: number, now: number): bigint | undefined {
+    if (this.wait(cost, now) !== 0) return undefined;
     this.#spent = this.#used(now) + BigInt(cost) * parts;
-    return true;
+    return this.#spent + this.#moved;
   }
   giveBack(cost: number): void {
-    const left = this.#spent - BigInt(cost) * parts;
-    this.#spent = left < 0n ? 0n : left;
+    this.#lower(BigInt(cost) * parts);
+  }
+  reward(cost: number): void {
+    this.#lower(BigInt(cost) * parts);
+    this.#moved += BigInt(cost) * parts;
+  }
+  /** Of a slot what has not come back since. All that was given back meanwhile is taken to have been before it. */
+  refund(cost: number, slot: bigint, now: number): void {
+    const end = slot - this.#moved;
+    const left = end - this.#accrued(now);
+    if (left <= 0n) return;
+    const given = -larger(-left, -BigInt(cost) * parts);
+    const isLast = end === this.#spent;
+    this.#lower(given);
+    if (!isLast) this.#moved += given;
   }
   charge(cost: number, now: number): void {
     const used = this.#used(now);
@@ -59,6 +74,9 @@ export class TokenBucketAuditor {
     return Math.max(0, due - now);
   }
 
+  #lower(units: bigint): void {
+    this.#spent = larger(0n, this.#spent - units);
+  }
   #accrued(now: number): bigint {
     return now <= this.#origin ? 0n : (BigInt(now - this.#origin) * BigInt(this.rate) * parts) / second;
   }

@@ -29,8 +29,8 @@ export class WindowAuditor {
     this.#count(cost, now);
     return this.#bucketOf(now);
   }
-  giveBack(bucket: number, cost: number): void {
-    const entry = this.#entries.find((one) => one.bucket === bucket);
+  giveBack(bucket: number, cost: number, now: number): void {
+    const entry = this.#entries.find((one) => one.bucket === bucket && this.#leaves(one) > now);
     if (entry !== undefined) entry.cost -= Math.min(cost, entry.cost);
   }
   charge(cost: number, now: number): void {
@@ -53,6 +53,12 @@ export class WindowAuditor {
   }
   clear(): void {
     this.#entries = [];
+  }
+  /** Whether buckets would last for another time. */
+  isChangedBy(windowMs: number | undefined): boolean {
+    if (windowMs === undefined) return false;
+    const buckets = Math.max(1, this.buckets);
+    return Math.ceil(Math.floor(windowMs * 1e6) / buckets) !== Math.ceil(this.windowNs / buckets);
   }
   /** What an old bucket has counted is taken to have come at its end. */
   changeLength(windowNs: number, now: number): void {

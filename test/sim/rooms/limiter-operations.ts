@@ -11,7 +11,7 @@ export type LimiterOperation =
       readonly do: 'allow' | 'tryAcquire' | 'peek' | 'giveBack' | 'penalty' | 'reward';
       readonly cost: number;
     })
-  | (By & { readonly do: 'abort' | 'release'; readonly of: number })
+  | (By & { readonly do: 'abort' | 'release' | 'refund'; readonly of: number })
   | (By & { readonly do: 'reset' | 'die' })
   | (By & { readonly do: 'block'; readonly ms: number })
   | (By & { readonly do: 'configure'; readonly changes: Changes; readonly enforce?: boolean });
@@ -60,10 +60,11 @@ export function drawLimiter(
     }
     case 'abort':
       return known.waiting.length === 0 ? undefined : { ...base, do: kind, of: random.pick(known.waiting) };
-    case 'release':
-      return known.held.length === 0
-        ? undefined
-        : { ...base, do: kind, of: random.pick(known.held.slice(-20)) };
+    case 'release': {
+      if (known.held.length === 0) return undefined;
+      const of = random.pick(known.held.slice(-20));
+      return { ...base, do: of % 3 === 0 ? 'refund' : kind, of };
+    }
     case 'reset':
     case 'die':
       return { ...base, do: kind };

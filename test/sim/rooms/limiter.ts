@@ -1,4 +1,4 @@
-import { type Decision, type Key, Limiter } from 'sluice';
+import { type Allowed, type Decision, type Key, Limiter } from 'sluice';
 import { type Changes, LimitAuditor, type Limits } from '../auditor/limiter.js';
 import { LimiterAuditor } from '../auditor/limiter-line.js';
 import { holds, outcome, same } from '../divergence.js';
@@ -28,6 +28,8 @@ interface Held {
   readonly keyAt: number;
   readonly cost: number;
   readonly release: () => void;
+  /** Of a decision. */
+  readonly refund?: () => void;
   released: boolean;
 }
 
@@ -107,10 +109,10 @@ export class LimiterRoom implements Room {
         return;
       }
       case 'tryAcquire': {
-        const expected = auditor.ask(keyAt, given.cost, now);
+        const expected = auditor.ask(keyAt, given.cost, now, given.name);
         const actual = limiter.tryAcquire(asked);
         this.#compare('tryAcquire', keyAt, actual, expected);
-        if (actual.allowed) this.#hold(given.name, limiter, keyAt, given.cost, actual.release);
+        if (actual.allowed) this.#hold(given.name, limiter, keyAt, given.cost, actual);
         return;
       }
       case 'acquire':
@@ -129,16 +131,19 @@ export class LimiterRoom implements Room {
         holds('the tightest tier', tiers.includes(tightest), { tightest, tiers });
         return;
       }
-      case 'release': {
+      case 'release':
+      case 'refund': {
         const held = this.#held.get(given.of);
         if (held === undefined) return;
+        const refund = given.do === 'refund' ? held.refund : undefined;
+        if (refund !== undefined && !this.#dead.has(held.owner)) auditor.refund(held.keyAt, given.of, now);
         if (!held.released && !this.#dead.has(held.owner)) {
           this.#countDecisions(held.owner, held.keyAt, -held.cost);
           auditor.release(held.keyAt, held.cost, now);
         }
         held.released = true;
         // One that was given back past the auditor's count is an error of `release`, and nothing to a decision.
-        outcome(held.release);
+        outcome(refund ?? held.release);
         return;
       }
       case 'giveBack': {
@@ -230,8 +235,8 @@ export class LimiterRoom implements Room {
     return keys === undefined ? undefined : keyOf(keys[at % keys.length] as KeyName);
   }
 
-  #hold(name: number, owner: Limiter, keyAt: number, cost: number, release: () => void): void {
-    this.#held.set(name, { owner, keyAt, cost, release, released: false });
+  #hold(name: number, owner: Limiter, keyAt: number, cost: number, { release, refund }: Allowed): void {
+    this.#held.set(name, { owner, keyAt, cost, release, refund, released: false });
     this.#countDecisions(owner, keyAt, cost);
   }
 
@@ -252,7 +257,7 @@ export class LimiterRoom implements Room {
     });
     this.#aborts.set(name, { owner: limiter, controller });
     this.#waits.add(name, promise, (decision) => {
-      if (decision.allowed) this.#hold(name, limiter, keyAt, cost, decision.release);
+      if (decision.allowed) this.#hold(name, limiter, keyAt, cost, decision);
       return decision.allowed
         ? 'allowed'
         : { tier: decision.tier, never: decision.retryAfterMs === Infinity };
@@ -278,7 +283,15 @@ export class LimiterRoom implements Room {
 
   /** While others wait the time to wait is a forecast: no less than without them. */
   #compare(what: string, keyAt: number, actual: object, expected: { retryAfterNs: number } & object): void {
-    const { release: _, ...answer } = actual as { release?: unknown; retryAfterMs?: number };
+    const {
+      release: _,
+      refund: __,
+      ...answer
+    } = actual as {
+      release?: unknown;
+      refund?: unknown;
+      retryAfterMs?: number;
+    };
     const { retryAfterNs, ...rest } = expected;
     const retryAfterMs = retryAfterNs / 1e6;
     if (!('retryAfterMs' in answer)) {
