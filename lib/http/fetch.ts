@@ -26,7 +26,7 @@ export function fetchLimit<Rest extends unknown[]>(
   if (typeof handler !== 'function') throw optionError('fetchLimit: handler', 'a function', handler, true);
   const policy = new Policy<Request>('fetchLimit', options);
   return async (request, ...rest) => {
-    const outcome = decideFor(policy, request, request);
+    const outcome = decideFor(policy, request, request, [request]);
     if (outcome === undefined) return handler(request, ...rest);
     if (outcome instanceof Response) return outcome;
     return finished(outcome, request, rest[0], async () => handler(request, ...rest));
@@ -39,7 +39,8 @@ export function honoLimit<Context extends HonoContext>(
 ): (context: Context, next: () => Promise<void>) => Promise<Response | undefined> {
   const policy = new Policy<Context>('honoLimit', options);
   return async (context, next) => {
-    const outcome = decideFor(policy, context, context.req.raw);
+    // Both: some middlewares put another Request in the place of `raw`.
+    const outcome = decideFor(policy, context, context.req.raw, [context.req, context.req.raw]);
     if (outcome instanceof Response) return outcome;
     if (outcome === undefined) {
       await next();
@@ -56,8 +57,14 @@ export function honoLimit<Context extends HonoContext>(
   };
 }
 
-function decideFor<T>(policy: Policy<T>, subject: T, request: Request): Passed | Response | undefined {
+function decideFor<T>(
+  policy: Policy<T>,
+  subject: T,
+  request: Request,
+  identities: readonly object[],
+): Passed | Response | undefined {
   const verdict = policy.decide(subject, {
+    identities,
     present: () => undefined,
     address: () => '',
     header: (name) => request.headers.get(name) ?? '',

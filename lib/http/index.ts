@@ -65,6 +65,7 @@ export function decideFor<Request>(
   own: () => string | undefined,
 ): Verdict | undefined {
   return policy.decide(request, {
+    identities: [raw],
     present,
     address: () => {
       const address = clientAddress(raw, policy.trustedProxies, own);

@@ -4,6 +4,7 @@ import { type Allowed, fitsKey, type Key, Limiter, type Tier } from '../limiter/
 import { Options } from '../options.js';
 import { ipv6PrefixOf } from './address.js';
 import { type TrustedProxies, trustedProxiesOf } from './client-address.js';
+import { hasPassed, markPassed } from './decided.js';
 import {
   type HeadersForm,
   headersOption,
@@ -17,7 +18,11 @@ import { partitionOf, quotasOf, type Refused, wholeSeconds } from './quotas.js';
 
 /** What all of sluice's HTTP adapters take; `Request` is what the framework hands to a function of one's own. */
 export interface LimitOptions<Request> {
-  /** Default: a limiter of the middleware's own with the figures of `Limiter.flashSale`, one limit for all. */
+  /**
+   * It decides about a request once for a key: of several middlewares with one limiter (a middleware of the application
+   * that is one of a router, too) the first charges, by its options, and the others let the request through.
+   * Default: a limiter of the middleware's own with the figures of `Limiter.flashSale`, one limit for all.
+   */
   readonly limiter?: Limiter;
   /**
    * Whose limit it is, for a limiter with keys: 'address' (the default where there is a socket), a header's value, or
@@ -86,6 +91,8 @@ const token = /^[!#$%&'*+.^_`|~\w-]+$/;
 
 /** What a policy reads of a request and its response. */
 export interface Reader {
+  /** The objects that stand for the request, whichever middleware is asked about it. */
+  readonly identities: readonly object[];
   /** The client's address as a key. */
   address(): string;
   /** A header field of the request by its name in lower case, or ''. */
@@ -153,16 +160,18 @@ export class Policy<Request> {
   }
 
   /**
-   * Decides about a request: undefined if it is not limited. `read` reads what the key is made of, and what a refusal
-   * finds on its response.
+   * Decides about a request: undefined if it is not limited, or if the limiter has let it through for its key already.
+   * `read` reads what the key is made of, and what a refusal finds on its response.
    * @throws what `skip`, `cost` or `key` throws.
    */
   decide(request: Request, read: Reader): Verdict | undefined {
     if (this.#skips(request)) return undefined;
-    const cost = typeof this.#cost === 'function' ? this.#cost(request) : this.#cost;
     const key = this.#limiter.keyed ? this.#keyOf(request, read) : undefined;
+    if (hasPassed(read.identities, this.#limiter, key)) return undefined;
+    const cost = typeof this.#cost === 'function' ? this.#cost(request) : this.#cost;
     const decision = this.#limiter.tryAcquire({ key, cost });
     if (decision.allowed) {
+      markPassed(read.identities, this.#limiter, key);
       const told = this.#told(key);
       return {
         passed: {

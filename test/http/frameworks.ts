@@ -17,6 +17,10 @@ interface ExpressApp {
   (request: IncomingMessage, response: ServerResponse): void;
   use(middleware: unknown): void;
 }
+interface Express {
+  (): ExpressApp;
+  Router(): ExpressApp;
+}
 interface KoaApp {
   use(middleware: (context: { body: unknown }, next: () => Promise<void>) => unknown): void;
   on(event: 'error', listener: () => void): void;
@@ -63,11 +67,25 @@ const plain =
     }, next);
   };
 
-function express(name: 'express' | 'express4') {
-  return (options: SharedOptions, answer: Answer) => {
-    const app = (require(name) as () => ExpressApp)();
-    app.use(limit(options));
-    app.use(plain(answer));
+/** A middleware for each options, and the same one for the same options. */
+function madeOnce<Middleware>(
+  make: (options: SharedOptions) => Middleware,
+  all: readonly SharedOptions[],
+): Middleware[] {
+  const made = new Map([...new Set(all)].map((options) => [options, make(options)]));
+  return all.map((options) => made.get(options) as Middleware);
+}
+
+function express(name: 'express' | 'express4'): Start {
+  return (options, answer, ...further) => {
+    const make = require(name) as Express;
+    const app = make();
+    const [outer, ...inner] = madeOnce(limit, [options, ...further]);
+    app.use(outer);
+    const router = make.Router();
+    for (const one of inner) router.use(one);
+    router.use(plain(answer));
+    app.use(router);
     app.use((_error: unknown, _request: unknown, response: ServerResponse, _next: unknown) => {
       response.statusCode = 500;
       response.end();
@@ -76,9 +94,12 @@ function express(name: 'express' | 'express4') {
   };
 }
 
-export const frameworks: Record<string, (options: SharedOptions, answer: Answer) => Promise<Running>> = {
-  'node:http': (options, answer) => {
-    const limited = limit(options);
+/** A server with a limit; those of `further` are its routes' own: of a router, a scope, an application within. */
+export type Start = (options: SharedOptions, answer: Answer, ...further: SharedOptions[]) => Promise<Running>;
+
+export const frameworks: Record<string, Start> = {
+  'node:http': (options, answer, ...further) => {
+    const all = madeOnce(limit, [options, ...further]);
     const app = plain(answer);
     return listening(
       createServer((request, response) => {
@@ -86,49 +107,63 @@ export const frameworks: Record<string, (options: SharedOptions, answer: Answer)
           response.statusCode = 500;
           response.end();
         };
-        limited(request, response, (error) =>
-          error === undefined ? app(request, response, failed) : failed(),
-        );
+        const from = (at: number): void => {
+          const limited = all[at];
+          if (limited === undefined) app(request, response, failed);
+          else limited(request, response, (error) => (error === undefined ? from(at + 1) : failed()));
+        };
+        from(0);
       }),
     );
   },
   'Express 5': express('express'),
   'Express 4': express('express4'),
-  Fastify: async (options, answer) => {
+  Fastify: async (options, answer, ...further) => {
     const fastify = Fastify({ forceCloseConnections: true });
     await fastify.register(fastifyLimit as never, options as never);
-    fastify.get('*', async (request, reply) => {
-      const { status, body } = await answer(request.url);
-      return reply.code(status).send(body);
+    fastify.register((scope, _options, done) => {
+      for (const one of further) scope.register(fastifyLimit as never, one as never);
+      scope.after(() => {
+        scope.get('*', async (request, reply) => {
+          const { status, body } = await answer(request.url);
+          return reply.code(status).send(body);
+        });
+      });
+      done();
     });
     const url = await fastify.listen({ port: 0, host: '127.0.0.1' });
     return { url, port: Number(new URL(url).port), close: () => fastify.close() };
   },
-  Koa: (options, answer) => {
+  Koa: (options, answer, ...further) => {
     const app = new (require('koa') as new () => KoaApp)();
     app.on('error', () => {});
-    app.use(koaLimit(options) as never);
+    for (const one of madeOnce(koaLimit, [options, ...further])) app.use(one as never);
     app.use(async (context) => {
       const { status, body } = await answer((context as unknown as { url: string }).url);
       Object.assign(context, { status, body });
     });
     return listening(createServer(app.callback()));
   },
-  Hono: (options, answer) => {
+  Hono: (options, answer, ...further) => {
     const app = new Hono();
     app.onError((_error, context) => context.text('', 500));
-    app.use(honoLimit(options as never) as never);
-    app.get('*', async (context) => {
+    const within = new Hono();
+    const [outer, ...inner] = madeOnce((one) => honoLimit(one as never), [options, ...further]);
+    app.use(outer as never);
+    for (const one of inner) within.use(one as never);
+    within.get('*', async (context) => {
       const { status, body } = await answer(new URL(context.req.url).pathname);
       return context.text(body, status as 200);
     });
+    app.route('/', within);
     return listening(createServer(getRequestListener(app.fetch)));
   },
-  'a fetch handler': (options, answer) => {
-    const handler = fetchLimit(async (request: Request) => {
+  'a fetch handler': (options, answer, ...further) => {
+    let handler = async (request: Request): Promise<Response> => {
       const { status, body } = await answer(new URL(request.url).pathname);
       return new Response(body, { status });
-    }, options as never);
+    };
+    for (const one of [options, ...further].reverse()) handler = fetchLimit(handler, one as never);
     const errorHandler = () => new Response('', { status: 500 });
     return listening(createServer(getRequestListener(handler, { errorHandler })));
   },

@@ -1,0 +1,28 @@
+import type { Key, Limiter } from '../limiter/index.js';
+
+interface Passage {
+  readonly limiter: Limiter;
+  readonly key: Key | undefined;
+}
+
+/** By which limiters, and for which of their keys, a request has been let through. */
+const passages = new WeakMap<object, Passage[]>();
+
+/**
+ * Whether `limiter` has let a request through for `key` already: it decides once, whichever middlewares ask. `identities`
+ * are the objects that stand for the request as long as it is handled.
+ */
+export function hasPassed(identities: readonly object[], limiter: Limiter, key: Key | undefined): boolean {
+  return identities.some((identity) =>
+    passages.get(identity)?.some((one) => one.limiter === limiter && one.key === key),
+  );
+}
+
+/** Remembers that `limiter` has let a request through for `key`. */
+export function markPassed(identities: readonly object[], limiter: Limiter, key: Key | undefined): void {
+  for (const identity of identities) {
+    const earlier = passages.get(identity);
+    if (earlier === undefined) passages.set(identity, [{ limiter, key }]);
+    else earlier.push({ limiter, key });
+  }
+}
