@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { optionError } from '../errors.js';
+import { bare } from '../options.js';
 import { decideFor } from './index.js';
 import { isRefused, type LimitOptions, Policy, type Verdict } from './policy.js';
 import { presentIn } from './present.js';
@@ -7,11 +8,16 @@ import { onResponseEnd } from './response-end.js';
 
 export type { LimitOptions } from './policy.js';
 
-/** What is used of Fastify: versions 4 and 5. */
+/** What is used of Fastify: versions 4 (from 4.10) and 5. */
 export interface FastifyRequest {
   readonly raw: IncomingMessage;
   /** The client's address, by the server's option `trustProxy`. */
   readonly ip?: string;
+  /** From the hook 'preValidation' on. */
+  readonly body?: unknown;
+  /** Whether no route has been found. */
+  readonly is404?: boolean;
+  readonly routeOptions?: { readonly config?: unknown };
 }
 export interface FastifyReply {
   readonly raw: ServerResponse;
@@ -20,68 +26,110 @@ export interface FastifyReply {
   headers(values: Record<string, string>): FastifyReply;
   send(body: unknown): FastifyReply;
 }
-interface RouteOptions {
-  config?: unknown;
-  onRequest?: unknown;
-}
+/** When a request is limited: Fastify's hooks before the handler, in their order. */
+export type FastifyHook = 'onRequest' | 'preParsing' | 'preValidation' | 'preHandler';
 export interface FastifyInstance {
-  addHook(name: 'onRoute', hook: (route: RouteOptions) => void): unknown;
+  addHook(name: 'onRoute', hook: (route: { config?: unknown }) => void): unknown;
+  addHook(name: FastifyHook, hook: (request: never, reply: never, ...rest: never[]) => void): unknown;
 }
 
-type OnRequest<Request> = (request: Request, reply: FastifyReply, done: (error?: Error) => void) => void;
+export interface FastifyLimitOptions<Request> extends LimitOptions<Request> {
+  /**
+   * The hook in which requests are limited. 'onRequest' limits before anything is read of a body, 'preParsing' after the
+   * onRequest hooks of others (of authentication, say); 'preValidation' and 'preHandler' know `request.body`, but limit
+   * only what has been parsed (and, 'preHandler', is valid). Default: 'onRequest'.
+   */
+  readonly hook?: FastifyHook;
+  /** Whether requests that no route is found for are limited. Default: true. */
+  readonly notFound?: boolean;
+}
+
+const hooks: readonly FastifyHook[] = ['onRequest', 'preParsing', 'preValidation', 'preHandler'];
 
 /**
- * A Fastify plugin that limits the routes of the scope it is registered in, and of scopes within, that are declared
- * after it. A route's `config.limit` replaces single options for that route (its own `limiter`, a `cost`), or
- * excepts it with `false`. Functions among the options get Fastify's request. Otherwise as `limit` of sluice/http.
- * @throws (rejects) TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option, when registered or, for a
- *   route's, when the route is declared.
+ * A Fastify plugin that limits all routes of the scope it is registered in, and of scopes within, whenever they are
+ * declared. Several are asked in the order in which they are registered. A route's `config.limit` replaces single
+ * options for that route (a `cost`, its own `limiter`), or excepts it with `false`; what it leaves out, or has as
+ * undefined, is the plugin's. Functions among the options get Fastify's request. Otherwise as `limit` of sluice/http.
+ * @throws (rejects) TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option, when registered. For a
+ *   route's, when the route is declared; if it was declared before the plugin was loaded, each of its requests fails with
+ *   that error.
  */
 export async function fastifyLimit<Request extends FastifyRequest = FastifyRequest>(
   fastify: FastifyInstance,
-  options: LimitOptions<Request>,
+  options: FastifyLimitOptions<Request>,
 ): Promise<void> {
-  const policy = new Policy<Request>('fastifyLimit', options, 'address');
-  fastify.addHook('onRoute', (route) => {
-    const own = (route.config as { readonly limit?: LimitOptions<Request> | false } | undefined)?.limit;
-    if (own === false) return;
-    if (own !== undefined && (typeof own !== 'object' || own === null || Array.isArray(own))) {
-      throw optionError('fastifyLimit: config.limit', 'false, or an object of options', own, true);
+  const { hook = 'onRequest', notFound = true, ...shared } = bare({ ...options });
+  if (!hooks.includes(hook)) {
+    throw optionError('fastifyLimit: hook', hooks.join(', '), hook, typeof hook !== 'string');
+  }
+  if (typeof notFound !== 'boolean') {
+    throw optionError('fastifyLimit: notFound', 'true or false', notFound, true);
+  }
+  const policyOf = policies<Request>(shared);
+  const limited = (request: Request, reply: FastifyReply, done: (error?: Error) => void): void => {
+    let policy: Policy<Request> | undefined;
+    let verdict: Verdict | undefined;
+    const present = presentIn(reply);
+    try {
+      if (notFound || request.is404 !== true) policy = policyOf(request.routeOptions?.config);
+      if (policy !== undefined) verdict = decideFor(policy, request, request.raw, present, () => request.ip);
+    } catch (error) {
+      done(error as Error);
+      return;
     }
-    const routePolicy =
-      own === undefined
-        ? policy
-        : new Policy<Request>('fastifyLimit: config.limit', { ...options, ...own }, 'address');
-    const earlier = route.onRequest === undefined ? [] : [route.onRequest].flat();
-    route.onRequest = [hookOf(routePolicy), ...earlier];
+    if (verdict !== undefined && isRefused(verdict)) {
+      const { status, headers, body } = verdict.refusal;
+      reply.code(status).headers(headers).send(body);
+      return;
+    }
+    if (verdict !== undefined) {
+      const { headers, end } = verdict.passed;
+      reply.headers(headers(present));
+      onResponseEnd(reply.raw, () => end(reply.raw.writableFinished ? reply.raw.statusCode : 499));
+    }
+    done();
+  };
+  fastify.addHook('onRoute', ({ config }) => {
+    policyOf(config); // a mistake in it is to be known where it is
   });
+  if (hook !== 'preParsing') fastify.addHook(hook, limited);
+  else fastify.addHook(hook, (request, reply, _payload, done) => limited(request, reply, done));
 }
 
 // As fastify-plugin does: the hooks are those of the scope that registers the plugin.
 Object.assign(fastifyLimit, {
   [Symbol.for('skip-override')]: true,
   [Symbol.for('fastify.display-name')]: 'sluice-limit',
-  [Symbol.for('plugin-meta')]: { name: 'sluice-limit', fastify: '4.x || 5.x' },
+  [Symbol.for('plugin-meta')]: { name: 'sluice-limit', fastify: '^4.10.0 || 5.x' },
 });
 
-function hookOf<Request extends FastifyRequest>(policy: Policy<Request>): OnRequest<Request> {
-  return (request, reply, done) => {
-    const present = presentIn(reply);
-    let verdict: Verdict | undefined;
-    try {
-      verdict = decideFor(policy, request, request.raw, present, () => request.ip);
-    } catch (error) {
-      return done(error as Error);
+/** The policy for a route by its `config`, or undefined if it is excepted: one for all routes without `config.limit`. */
+function policies<Request extends FastifyRequest>(
+  shared: LimitOptions<Request>,
+): (config: unknown) => Policy<Request> | undefined {
+  const common = new Policy<Request>('fastifyLimit', shared, 'address');
+  const ofRoutes = new WeakMap<object, Policy<Request>>();
+  return (config) => {
+    const own = ownLimit(config);
+    if (own === undefined) return common;
+    if (own === false) return undefined;
+    if (typeof own !== 'object' || own === null || Array.isArray(own)) {
+      throw optionError('fastifyLimit: config.limit', 'false, or an object of options', own, true);
     }
-    if (verdict === undefined) return done();
-    if (isRefused(verdict)) {
-      const { status, headers, body } = verdict.refusal;
-      reply.code(status).headers(headers).send(body);
-      return;
+    let policy = ofRoutes.get(own);
+    if (policy === undefined) {
+      const given = Object.entries(own).filter(([, value]) => value !== undefined);
+      const options = { ...shared, limiter: common.limiter, ...Object.fromEntries(given) };
+      policy = new Policy<Request>('fastifyLimit: config.limit', options, 'address');
+      ofRoutes.set(own, policy);
     }
-    const { headers, end } = verdict.passed;
-    reply.headers(headers(present));
-    onResponseEnd(reply.raw, () => end(reply.raw.writableFinished ? reply.raw.statusCode : 499));
-    done();
+    return policy;
   };
+}
+
+/** By its own property: what a `config` inherits excepts nothing. */
+function ownLimit(config: unknown): unknown {
+  if (typeof config !== 'object' || config === null || !Object.hasOwn(config, 'limit')) return undefined;
+  return (config as { readonly limit: unknown }).limit;
 }

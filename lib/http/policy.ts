@@ -159,6 +159,10 @@ export class Policy<Request> {
     this.#forms = headersOption(where, given.get('headers'), given.boolean('legacyHeaders', false));
   }
 
+  get limiter(): Limiter {
+    return this.#limiter;
+  }
+
   /**
    * Decides about a request: undefined if it is not limited, or if the limiter has let it through for its key already.
    * `read` reads what the key is made of, and what a refusal finds on its response.

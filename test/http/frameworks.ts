@@ -67,6 +67,9 @@ const plain =
     }, next);
   };
 
+/** A server with a limit; those of `further` are its routes' own: of a router, a scope, an application within. */
+export type Start = (options: SharedOptions, answer: Answer, ...further: SharedOptions[]) => Promise<Running>;
+
 /** A middleware for each options, and the same one for the same options. */
 function madeOnce<Middleware>(
   make: (options: SharedOptions) => Middleware,
@@ -94,8 +97,22 @@ function express(name: 'express' | 'express4'): Start {
   };
 }
 
-/** A server with a limit; those of `further` are its routes' own: of a router, a scope, an application within. */
-export type Start = (options: SharedOptions, answer: Answer, ...further: SharedOptions[]) => Promise<Running>;
+function fastify(make: typeof Fastify): Start {
+  return async (options, answer, ...further) => {
+    const app = make({ forceCloseConnections: true });
+    app.register(fastifyLimit as never, options as never); // not awaited
+    app.register((scope, _options, done) => {
+      for (const one of further) scope.register(fastifyLimit as never, one as never);
+      scope.get('*', async (request, reply) => {
+        const { status, body } = await answer(request.url);
+        return reply.code(status).send(body);
+      });
+      done();
+    });
+    const url = await app.listen({ port: 0, host: '127.0.0.1' });
+    return { url, port: Number(new URL(url).port), close: () => app.close() };
+  };
+}
 
 export const frameworks: Record<string, Start> = {
   'node:http': (options, answer, ...further) => {
@@ -118,22 +135,8 @@ export const frameworks: Record<string, Start> = {
   },
   'Express 5': express('express'),
   'Express 4': express('express4'),
-  Fastify: async (options, answer, ...further) => {
-    const fastify = Fastify({ forceCloseConnections: true });
-    await fastify.register(fastifyLimit as never, options as never);
-    fastify.register((scope, _options, done) => {
-      for (const one of further) scope.register(fastifyLimit as never, one as never);
-      scope.after(() => {
-        scope.get('*', async (request, reply) => {
-          const { status, body } = await answer(request.url);
-          return reply.code(status).send(body);
-        });
-      });
-      done();
-    });
-    const url = await fastify.listen({ port: 0, host: '127.0.0.1' });
-    return { url, port: Number(new URL(url).port), close: () => fastify.close() };
-  },
+  'Fastify 5': fastify(Fastify),
+  'Fastify 4': fastify(require('fastify4') as typeof Fastify),
   Koa: (options, answer, ...further) => {
     const app = new (require('koa') as new () => KoaApp)();
     app.on('error', () => {});

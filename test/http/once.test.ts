@@ -41,9 +41,9 @@ describe.each(Object.entries(frameworks))('one limiter decides a request once: %
     expect(limiter.stats()).toMatchObject({ allowed: 2 });
   });
 
-  it('where another middleware has the same limiter', async () => {
+  it('where another middleware has the same limiter: the first has its say', async () => {
     const limiter = Limiter.create(bucket(10));
-    const url = await serve({ limiter, cost: 2 }, { limiter, cost: 2, name: 'other' });
+    const url = await serve({ limiter, cost: 2 }, { limiter, cost: 5, name: 'other' });
     expect(await status(url)).toBe(200);
     expect(limiter.peek().remaining).toBe(8);
   });
