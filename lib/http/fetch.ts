@@ -29,7 +29,9 @@ export function fetchLimit<Rest extends unknown[]>(
     const outcome = decideFor(policy, request, request, [request]);
     if (outcome === undefined) return handler(request, ...rest);
     if (outcome instanceof Response) return outcome;
-    return finished(outcome, request, rest[0], async () => handler(request, ...rest));
+    const respond = async () => checkedResponse(await handler(request, ...rest));
+    if (!policy.givesBack) return withFields(await respond(), outcome);
+    return finished(outcome, request, rest[0], respond);
   };
 }
 
@@ -46,10 +48,14 @@ export function honoLimit<Context extends HonoContext>(
       await next();
       return undefined;
     }
-    const response = await finished(outcome, context.req.raw, context.env, async () => {
+    const respond = async () => {
       await next();
       return context.res;
-    });
+    };
+    const response = policy.givesBack
+      ? await finished(outcome, context.req.raw, context.env, respond)
+      : withFields(await respond(), outcome);
+    if (response === context.res) return undefined;
     // Hono merges the headers of a response that is replaced into the new one: it is to have none.
     (context as { res: Response | undefined }).res = undefined;
     context.res = response;
@@ -75,7 +81,7 @@ function decideFor<T>(
   return new Response(request.method === 'HEAD' ? null : body, { status, headers });
 }
 
-/** The response with the fields of the limit; tells `passed` when it has ended. */
+/** The response with the fields of the limit; tells `passed` when it has ended. Only where something is given back. */
 async function finished(
   passed: Passed,
   request: Request,
@@ -86,8 +92,7 @@ async function finished(
   if (!(outgoing instanceof ServerResponse)) return finishedWithItsBody(passed, request, respond);
   // Known better than from the request's signal: that is silent about requests further back in a pipeline.
   onResponseEnd(outgoing, () => passed.end(outgoing.writableFinished ? outgoing.statusCode : 499));
-  const response = checkedResponse(await respond());
-  return withFields(response, response.body, passed);
+  return withFields(await respond(), passed);
 }
 
 async function finishedWithItsBody(
@@ -108,7 +113,7 @@ async function finishedWithItsBody(
     // Of the answer to a HEAD request nobody reads the body.
     if (response.body === null || method === 'HEAD') {
       end(status === 0 ? 500 : status);
-      return withFields(response, response.body, passed);
+      return withFields(response, passed);
     }
     const reader = response.body.getReader();
     const body = new ReadableStream<Uint8Array>({
@@ -128,28 +133,35 @@ async function finishedWithItsBody(
         return reader.cancel(reason);
       },
     });
-    return withFields(response, body, passed);
+    return withFields(new Response(body, response), passed);
   };
   try {
-    return limited(checkedResponse(await respond()));
+    return limited(await respond());
   } catch (error) {
     end(500); // also where the handler answered with what is no response, or one whose body is used
     throw error;
   }
 }
 
-/** The response with `body` and the fields of the limit. */
-function withFields(
-  response: Response,
-  body: ConstructorParameters<typeof Response>[0],
-  passed: Passed,
-): Response {
-  if (response.type === 'error') return response; // no status, and no fields
-  const { status, statusText } = response;
-  const headers = new Headers(response.headers);
-  const fields = passed.headers((name) => headers.get(name) ?? undefined);
-  for (const [name, value] of Object.entries(fields)) headers.set(name, value);
-  return new Response(body, { status, statusText, headers });
+/**
+ * The response with the fields of the limit, set in place: a response made of its body would be one of a stream, whose
+ * length no server knows. Copied are those without a body, which a handler can return again and again, and those whose
+ * fields cannot be set (of `fetch`).
+ */
+function withFields(response: Response, passed: Passed): Response {
+  if (response.status === 0) return response; // a network error has no fields
+  const fields = Object.entries(passed.headers((name) => response.headers.get(name) ?? undefined));
+  const set = (one: Response): Response => {
+    for (const [name, value] of fields) one.headers.set(name, value);
+    return one;
+  };
+  const copied = () => set(new Response(response.body, response));
+  if (response.body === null) return copied();
+  try {
+    return set(response);
+  } catch {
+    return copied();
+  }
 }
 
 /** Not by instanceof: there is more than one class of responses. */

@@ -15,6 +15,7 @@ export interface KoaContext {
   status: number;
   body: unknown;
   set(name: string, value: string): void;
+  onerror?(error: Error | null | undefined): void;
 }
 
 /**
@@ -36,9 +37,32 @@ export function koaLimit<Context extends KoaContext>(
       }
       for (const [name, value] of Object.entries(headers)) context.set(name, value);
       if (isRefused(verdict)) return;
+      keepOnError(context, Object.keys(headers));
       const { end } = verdict.passed;
       onResponseEnd(context.res, () => end(context.res.writableFinished ? context.res.statusCode : 499));
     }
     await next();
+  };
+}
+
+/**
+ * Koa answers an error without the fields that were set before. Those of the limit are set again when the head of that
+ * answer is written, as they are now: not every error takes `headers`, and some are thrown for several requests.
+ */
+function keepOnError(context: KoaContext, names: readonly string[]): void {
+  const { onerror, res } = context;
+  if (onerror === undefined || names.length === 0) return;
+  context.onerror = (error) => {
+    if (error !== null && error !== undefined && !res.headersSent) {
+      const kept = names.map((name) => [name, res.getHeader(name)] as const);
+      const { writeHead } = res;
+      res.writeHead = (...head: unknown[]) => {
+        for (const [name, value] of kept) {
+          if (value !== undefined && !res.headersSent && !res.hasHeader(name)) res.setHeader(name, value);
+        }
+        return Reflect.apply(writeHead, res, head);
+      };
+    }
+    Reflect.apply(onerror, context, [error]);
   };
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { optionError } from '../errors.js';
 import { type Allowed, fitsKey, type Key, Limiter, type Tier } from '../limiter/index.js';
-import { Options } from '../options.js';
+import { bare, Options } from '../options.js';
 import { ipv6PrefixOf } from './address.js';
 import { type TrustedProxies, trustedProxiesOf } from './client-address.js';
 import { hasPassed, markPassed } from './decided.js';
@@ -161,6 +161,11 @@ export class Policy<Request> {
 
   get limiter(): Limiter {
     return this.#limiter;
+  }
+
+  /** Whether a response may give something back when it ends. */
+  get givesBack(): boolean {
+    return this.#count !== 'all' || bare(this.#limiter.limits()).max !== undefined;
   }
 
   /**

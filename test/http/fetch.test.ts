@@ -1,3 +1,4 @@
+import { Hono } from 'hono';
 import { Limiter, ManualClock } from 'sluice';
 import { fetchLimit, honoLimit } from 'sluice/fetch';
 import { describe, expect, it } from 'vitest';
@@ -40,6 +41,66 @@ describe.each([
       'ERR_SLUICE_OPTION',
       TypeError,
     );
+  });
+});
+
+describe('a response that holds nothing', () => {
+  const limiter = () =>
+    Limiter.create({ slidingWindow: { limit: 10, windowMs: 1_000, exact: true }, clock: new ManualClock() });
+
+  it('is the handler’s own, with the fields set in place', async () => {
+    const response = new Response(chunks(3), { headers: { 'Content-Length': '300' } });
+    const { body } = response;
+    const handler = fetchLimit(() => response, { limiter: limiter() });
+    expect(await handler(get())).toBe(response);
+    expect(response.body).toBe(body);
+    expect(response.headers.get('ratelimit')).toBe('"window";r=9;t=1');
+    expect(response.headers.get('content-length')).toBe('300');
+  });
+
+  it('is the handler’s own in Hono, too, and none of its fields is lost', async () => {
+    const app = new Hono();
+    app.use(honoLimit({ limiter: limiter() }) as never);
+    let own: Response | undefined;
+    app.get('/', () => {
+      own = new Response('fine', { headers: { 'Set-Cookie': 'a=b', 'Content-Length': '4' } });
+      return own;
+    });
+    const response = await app.request('/');
+    expect(response).toBe(own);
+    expect([...response.headers.keys()].sort()).toEqual([
+      'content-length',
+      'content-type',
+      'ratelimit',
+      'ratelimit-policy',
+      'set-cookie',
+    ]);
+  });
+
+  it('is copied if its fields cannot be set', async () => {
+    const immutable = await fetch('data:text/plain,fine');
+    const handler = fetchLimit(() => immutable, { limiter: limiter() });
+    const response = await handler(get());
+    expect(response.headers.get('ratelimit')).toBe('"window";r=9;t=1');
+    expect([response.headers.get('content-type'), await response.text()]).toEqual(['text/plain', 'fine']);
+  });
+
+  it('is copied if it can be returned again', async () => {
+    const none = new Response(null, { status: 404 });
+    const handler = fetchLimit(() => none, { limiter: limiter() });
+    await handler(get());
+    const response = await handler(get());
+    expect([response.status, response.headers.get('ratelimit')]).toEqual([404, '"window";r=8;t=1']);
+    expect([...none.headers]).toEqual([]);
+  });
+
+  it('is not so if its status decides what stays charged', async () => {
+    const window = limiter();
+    const handler = fetchLimit(() => new Response(chunks(3)), { limiter: window, count: 'failed' });
+    const response = await handler(get());
+    expect(window.peek().remaining).toBe(9);
+    await response.arrayBuffer();
+    expect(window.peek().remaining).toBe(10);
   });
 });
 

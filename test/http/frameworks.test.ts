@@ -5,27 +5,31 @@ import { Limiter, ManualClock } from 'sluice';
 import { parseItem, parseList } from 'structured-headers';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Answer, frameworks, type Running, type SharedOptions } from './frameworks.js';
+import { items } from './items.js';
 
 const ok: Answer = async () => ({ status: 200, body: 'fine' });
 const closing: Running[] = [];
 afterEach(async () => {
   await Promise.all(closing.splice(0).map((running) => running.close()));
 });
+const bucket = (burst: number) => ({
+  tokenBucket: { ratePerSecond: 0.1, burst },
+  clock: new ManualClock(),
+});
 async function until(done: () => boolean): Promise<void> {
   while (!done()) await delay(1);
 }
 
 describe.each(Object.entries(frameworks))('%s', (_name, start) => {
-  const serve = async (options: SharedOptions, answer: Answer = ok): Promise<Running> => {
-    const running = await start(options, answer);
+  const serve = async (
+    options: SharedOptions,
+    answer: Answer = ok,
+    ...further: SharedOptions[]
+  ): Promise<Running> => {
+    const running = await start(options, answer, ...further);
     closing.push(running);
     return running;
   };
-  const bucket = (burst: number) => ({
-    tokenBucket: { ratePerSecond: 0.1, burst },
-    clock: new ManualClock(),
-  });
-
   it('answers what passes, and 429 with Retry-After in whole seconds what does not', async () => {
     const { url } = await serve({ limiter: Limiter.create(bucket(2)) });
     for (const remaining of [1, 0]) {
@@ -153,6 +157,15 @@ describe.each(Object.entries(frameworks))('%s', (_name, start) => {
     }
   });
 
+  it('leaves an answer its Content-Length', async () => {
+    for (const tiers of [{}, { queueDepth: { max: 5 } }]) {
+      const { url } = await serve({ limiter: Limiter.create({ ...bucket(9), ...tiers }) });
+      const response = await fetch(url);
+      expect([response.headers.get('content-length'), await response.text()]).toEqual(['4', 'fine']);
+      expect(response.headers.get('ratelimit')).toContain('"bucket";r=8;t=10');
+    }
+  });
+
   it('gives the depth back of a request whose handler fails', async () => {
     const limiter = Limiter.create({ queueDepth: { max: 50 } });
     const { url } = await serve({ limiter }, async () => {
@@ -200,5 +213,39 @@ describe.each(Object.entries(frameworks))('%s', (_name, start) => {
     expect(result.non2xx).toBeGreaterThan(0);
     expect(limiter.stats().allowed).toBe(150);
     await until(() => limiter.stats().inFlight === 0);
+  });
+});
+
+// Who answers what a fetch handler throws is out of the limit's reach.
+const answering = Object.entries(frameworks).filter(([name]) => name !== 'a fetch handler');
+describe.each(answering)('the answer to an error: %s', (_name, start) => {
+  it('tells of the limit on the answer to an error, too', async () => {
+    const limiter = Limiter.create(bucket(9));
+    const other = Limiter.create(bucket(5));
+    const failing = async () => {
+      throw new Error('handler');
+    };
+    const running = await start({ limiter, name: 'all', legacyHeaders: true }, failing, {
+      limiter: other,
+      name: 'own',
+    });
+    closing.push(running);
+    for (const [all, own] of [
+      [8, 4],
+      [7, 3],
+    ]) {
+      const { status, headers } = await fetch(running.url);
+      expect(status).toBe(500);
+      const list = items(headers.get('ratelimit')).map(([item, parameters]) => [
+        item,
+        (parameters as { r?: unknown }).r,
+      ]);
+      expect(list.sort()).toEqual([
+        ['all', all],
+        ['own', own],
+      ]);
+      expect(headers.get('ratelimit-policy')).toContain('"own";q=5');
+      expect(headers.get('x-ratelimit-remaining')).toBe(String(all));
+    }
   });
 });
