@@ -1,5 +1,6 @@
 import { ServerResponse } from 'node:http';
 import { optionError } from '../errors.js';
+import { bare } from '../options.js';
 import { isRefused, type LimitOptions, type Passed, Policy } from './policy.js';
 import { onResponseEnd } from './response-end.js';
 
@@ -78,7 +79,7 @@ function decideFor<T>(
   if (verdict === undefined) return undefined;
   if (!isRefused(verdict)) return verdict.passed;
   const { status, headers, body } = verdict.refusal;
-  return new Response(request.method === 'HEAD' ? null : body, { status, headers });
+  return new Response(request.method === 'HEAD' ? null : body, bare({ status, headers }));
 }
 
 /** The response with the fields of the limit; tells `passed` when it has ended. Only where something is given back. */
@@ -116,8 +117,8 @@ async function finishedWithItsBody(
       return withFields(response, passed);
     }
     const reader = response.body.getReader();
-    const body = new ReadableStream<Uint8Array>({
-      async pull(controller) {
+    const source = {
+      async pull(controller: ReadableStreamDefaultController<Uint8Array>) {
         try {
           const { done, value } = await reader.read();
           if (!done) return controller.enqueue(value);
@@ -128,12 +129,13 @@ async function finishedWithItsBody(
           controller.error(error);
         }
       },
-      cancel(reason) {
+      cancel(reason: unknown) {
         end(499);
         return reader.cancel(reason);
       },
-    });
-    return withFields(new Response(body, response), passed);
+    };
+    // A platform reads what a dictionary inherits, too.
+    return withFields(new Response(new ReadableStream(bare(source)), response), passed);
   };
   try {
     return limited(await respond());

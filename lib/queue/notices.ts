@@ -92,12 +92,17 @@ export class Notices<T> {
    * it, which has more records in hand or has closed the queue already: it becomes an uncaught exception.
    */
   #tell(event: string, ...values: unknown[]): void {
-    for (const listener of this.#emitter.listeners(event)) call(listener as Listener, values);
+    for (const listener of this.#listeners(event)) call(listener, values);
   }
 
   /** One who listens since the others were told of the end. */
   #tellLate(listener: Listener): void {
-    if (this.#emitter.listeners('closed').includes(listener)) call(listener, []);
+    if (this.#listeners('closed').includes(listener)) call(listener, []);
+  }
+
+  /** Not by listeners(), which takes a property \`listener\` of Object.prototype for what was wrapped. */
+  #listeners(event: string): Listener[] {
+    return this.#emitter.rawListeners(event) as Listener[];
   }
 }
 

@@ -102,7 +102,7 @@ export class ReservationFinder {
     const [key, ...others] = ['reservation', 'id', 'user'].filter((name) => given.has(name));
     if (key === undefined) throw optionError(where, 'reservation, id or user', by, true);
     if (key !== 'user' && given.has('sku')) others.push('sku');
-    const other = others[0];
+    const [other] = others; // none: whatever Array.prototype has
     if (other !== undefined) {
       throw optionError(`${where}: ${other}`, `undefined (beside ${key})`, given.get(other), true);
     }

@@ -42,11 +42,53 @@ it.each([
   ['passed', {}],
   ['refusal', {}],
   ['max', 'no\nvalue of a header'],
+  ['type', 'none of a stream'],
+  ['start', 1],
 ])('a limit of requests is as without it: %s', async (name, value) => {
   const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 0.001, burst: 1 } });
   const handler = fetchLimit(() => new Response('fine'), { limiter });
   const ask = async () => (await handler(new Request('http://localhost/'))).status;
   expect(await polluted(name, value, async () => [await ask(), await ask()])).toEqual([200, 429]);
+});
+
+it('a refusal says nothing that Object.prototype has', async () => {
+  const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 1, burst: 1 } });
+  limiter.block(undefined, 1_000);
+  const handler = fetchLimit(() => new Response('fine'), { limiter, problem: true });
+  const request = new Request('http://localhost/');
+  expect((await polluted('statusText', 'polluted', () => handler(request))).statusText).toBe('');
+  const limited = await polluted('blocked', 'polluted', () => handler(request));
+  expect([...limited.headers].join()).not.toContain('polluted');
+});
+
+it('the listeners of a queue are called as without it', async () => {
+  const clock = new ManualClock();
+  const queue = Queue.create(Order, { capacity: 4, ttlMs: 1, clock });
+  const heard: unknown[] = [];
+  queue.on('expired', (order) => heard.push(order));
+  queue.on('closed', () => heard.push('closed'));
+  queue.tryPush({ sku: 1, quantity: 2 });
+  clock.advance(2);
+  await polluted('listener', {}, async () => {
+    queue.tryPop();
+    queue.close();
+    queue.on('closed', () => heard.push('late'));
+    await Promise.resolve();
+  });
+  expect(heard).toEqual([{ sku: 1, quantity: 2 }, 'closed', 'late']);
+});
+
+it('what Array.prototype has is no option beside another one', () => {
+  const stock = Stock.create({ items: [{ sku: 1, quantity: 9 }] });
+  stock.reserve({ sku: 1, quantity: 2, user: 7 });
+  Object.defineProperty(Array.prototype, '0', { value: 'anything', configurable: true, writable: true });
+  let found: unknown[];
+  try {
+    found = stock.find({ user: 7 });
+  } finally {
+    Reflect.deleteProperty(Array.prototype, '0');
+  }
+  expect(found).toMatchObject([{ state: 'held', user: 7n }]);
 });
 
 it('a wait for a limiter is as without it', async () => {
