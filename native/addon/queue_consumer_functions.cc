@@ -11,10 +11,10 @@ constexpr auto kNothing = [](auto...) {};
 // Shows records to whoever consumes the queue itself. The reservations of orders that a gate admitted do not go with
 // them; those of orders that are dropped are given back.
 std::uint32_t show(QueueAttachment& self, std::uint32_t max) {
-  OrderTags& tags = self.shared()->tags;
-  if (tags.all() == nullptr) return self.show(max, kNothing, kNothing);
-  return self.show(max, kNothing,
-                   [&tags](std::uint64_t slot) { const CarriedOrders<1> dropped(tags, slot); });
+  // Whether there is a gate is looked up for each that is dropped: the first one may be made meanwhile.
+  return self.show(max, kNothing, [&tags = self.shared()->tags](std::uint64_t slot) {
+    const CarriedOrders<1> dropped(tags, slot);
+  });
 }
 
 std::uint32_t remove(QueueAttachment& self, std::uint32_t max) {
