@@ -288,13 +288,20 @@ class Limiter {
   // over; one to write to; the state that it would have; or nothing, for there is nothing to do.
   enum class Need : std::uint8_t { kUse, kStay, kPlace, kState, kFound };
 
+  // Of a key that was forgotten in between, a part of it may be of the state that it had before.
   bool leave(ThreadLine& line, Tiers& tiers, std::uint64_t cost) noexcept {
-    if (!tiers.leave_depth(cost)) return false;
-    if (control_->config.keys_max != 0 && tiers.holds_depth()) line.count(kInFlight, 0 - cost);
+    const bool keyed = control_->config.keys_max != 0 && tiers.holds_depth();
+    if (!tiers.leave_depth(cost) && !(keyed && leave_in_parts(tiers, cost))) return false;
+    if (keyed) line.count(kInFlight, 0 - cost);
     return true;
   }
+  // All that the state, which is locked, has in flight, and the rest from what was left behind; or nothing.
+  SLUICE_APART bool leave_in_parts(Tiers& tiers, std::uint64_t cost) noexcept {
+    const std::uint64_t here = tiers.in_flight();
+    return here != 0 && control_->left_behind.leave(cost - here) && tiers.leave_depth(here);
+  }
 
-  // The same for what a key had in flight when it was forgotten.
+  // The same for what a key had in flight when it was forgotten, and has no state.
   bool leave_behind(ThreadLine& line, std::uint64_t cost) noexcept {
     const LimiterConfig& config = control_->config;
     if (!config.has_depth || config.depth_of_queue) return true;

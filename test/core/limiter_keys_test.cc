@@ -241,6 +241,30 @@ TEST_CASE("what is in flight is released where it was entered, and also when its
   CHECK(small.remaining(5'000) == 2);
 }
 
+TEST_CASE("so is what a key had in flight in part before it was forgotten, whatever is released at a time") {
+  Keyed flooded(keyed(1, 0, 0, 4));
+  const auto release = [&](std::uint64_t number, std::uint64_t cost) {
+    const Key key = flooded.key(number);
+    return flooded.limiter.release(*flooded.line, cost, &key);
+  };
+  constexpr std::uint64_t kVictim = 1'000;
+  for (std::uint64_t key = 0; key < 16; ++key) REQUIRE(flooded.ask(key) == Tier::kNone);  // the table is full
+  for (const bool at_once : {true, false}) {
+    REQUIRE(flooded.ask(kVictim, 1) == Tier::kNone);
+    for (std::uint64_t key = 100; key < 164; ++key) {
+      REQUIRE(flooded.ask(key) == Tier::kNone);
+      REQUIRE(release(key, 1));
+    }
+    REQUIRE(flooded.ask(kVictim, 2) == Tier::kNone);
+    CHECK_FALSE(release(kVictim, 4));  // more than that
+    CHECK(flooded.limiter.in_flight() == 16 + 3);
+    CHECK((at_once ? release(kVictim, 3) : release(kVictim, 1) && release(kVictim, 2)));
+    CHECK(flooded.limiter.in_flight() == 16);
+    CHECK(flooded.remaining(kVictim) == 4);
+    CHECK_FALSE(release(kVictim, 1));
+  }
+}
+
 TEST_CASE("over threads that come and go as guests, the totals are exact") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   for (std::uint64_t round = 0; round < repetitions(20); ++round) {
