@@ -41,14 +41,31 @@ it.each([
 it.each([
   ['passed', {}],
   ['refusal', {}],
-  ['max', 'no\nvalue of a header'],
+  ['max', 5],
   ['type', 'none of a stream'],
   ['start', 1],
 ])('a limit of requests is as without it: %s', async (name, value) => {
-  const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 0.001, burst: 1 } });
-  const handler = fetchLimit(() => new Response('fine'), { limiter });
-  const ask = async () => (await handler(new Request('http://localhost/'))).status;
-  expect(await polluted(name, value, async () => [await ask(), await ask()])).toEqual([200, 429]);
+  const tokenBucket = { ratePerSecond: 0.001, burst: 1 };
+  const answers = async () => {
+    const shown: unknown[] = [];
+    // The body of a response is wrapped where a place in flight is held until its end.
+    for (const tiers of [{ tokenBucket }, { tokenBucket, queueDepth: { max: 9 } }]) {
+      const handler = fetchLimit(() => new Response('fine'), { limiter: Limiter.create(tiers) });
+      for (let i = 0; i < 2; i++) {
+        const response = await handler(new Request('http://localhost/'));
+        shown.push([response.status, await response.text(), response.headers.get('RateLimit-Policy')]);
+      }
+    }
+    return shown;
+  };
+  const bucket = '"bucket";q=1;w=1000';
+  const both = `${bucket}, "concurrency";q=9;qu="concurrent-requests"`;
+  expect(await polluted(name, value, answers)).toEqual([
+    [200, 'fine', bucket],
+    [429, '{"error":"rate limited"}', bucket],
+    [200, 'fine', both],
+    [429, '{"error":"rate limited"}', both],
+  ]);
 });
 
 it('a refusal says nothing that Object.prototype has', async () => {

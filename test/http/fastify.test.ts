@@ -2,15 +2,13 @@ import { createRequire } from 'node:module';
 import Fastify5, { type FastifyInstance } from 'fastify';
 import { Limiter, ManualClock } from 'sluice';
 import { type FastifyLimitOptions, type FastifyRequest, fastifyLimit } from 'sluice/fastify';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { expectError, rejected } from '../thrown.js';
+import { closedAfterEach } from './closing.js';
 import { items } from './items.js';
 
 const Fastify4 = createRequire(import.meta.url)('fastify4') as typeof Fastify5;
-const closing: FastifyInstance[] = [];
-afterEach(async () => {
-  await Promise.all(closing.splice(0).map((app) => app.close()));
-});
+const closing = closedAfterEach();
 const bucket = (burst: number) =>
   Limiter.create({ tokenBucket: { ratePerSecond: 0.1, burst }, clock: new ManualClock() });
 const none = () => {

@@ -3,15 +3,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import autocannon from 'autocannon';
 import { Limiter, ManualClock } from 'sluice';
 import { parseItem, parseList } from 'structured-headers';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { closedAfterEach } from './closing.js';
 import { type Answer, frameworks, type Running, type SharedOptions } from './frameworks.js';
 import { items } from './items.js';
 
 const ok: Answer = async () => ({ status: 200, body: 'fine' });
-const closing: Running[] = [];
-afterEach(async () => {
-  await Promise.all(closing.splice(0).map((running) => running.close()));
-});
+const closing = closedAfterEach();
 const bucket = (burst: number) => ({
   tokenBucket: { ratePerSecond: 0.1, burst },
   clock: new ManualClock(),

@@ -2,8 +2,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { createRequire } from 'node:module';
 import { Limiter, ManualClock } from 'sluice';
 import { koaLimit } from 'sluice/koa';
-import { afterEach, describe, expect, it } from 'vitest';
-import { listening, type Running } from './frameworks.js';
+import { describe, expect, it } from 'vitest';
+import { closedAfterEach } from './closing.js';
+import { listening } from './frameworks.js';
 
 interface Context {
   body: unknown;
@@ -16,10 +17,7 @@ interface KoaApp {
 }
 const Koa = createRequire(import.meta.url)('koa') as new () => KoaApp;
 
-const closing: Running[] = [];
-afterEach(async () => {
-  await Promise.all(closing.splice(0).map((running) => running.close()));
-});
+const closing = closedAfterEach();
 
 async function failing(handler: (context: Context) => unknown): Promise<Response> {
   const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 0.1, burst: 5 }, clock: new ManualClock() });

@@ -1,13 +1,11 @@
 /** What is given back when a response ends is what its own request was charged, and only while it is in force. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { Limiter, type LimiterOptions, ManualClock } from 'sluice';
-import { afterEach, describe, expect, it } from 'vitest';
-import { frameworks, type Running } from './frameworks.js';
+import { describe, expect, it } from 'vitest';
+import { closedAfterEach } from './closing.js';
+import { frameworks } from './frameworks.js';
 
-const closing: Running[] = [];
-afterEach(async () => {
-  await Promise.all(closing.splice(0).map((running) => running.close()));
-});
+const closing = closedAfterEach();
 async function until(done: () => boolean): Promise<void> {
   while (!done()) await delay(1);
 }

@@ -10,14 +10,12 @@ import { fastifyLimit } from 'sluice/fastify';
 import { fetchLimit } from 'sluice/fetch';
 import { type LimitOptions, limit } from 'sluice/http';
 import { parseList } from 'structured-headers';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { expectError, thrown } from '../thrown.js';
+import { closedAfterEach } from './closing.js';
 import { listening, type Running } from './frameworks.js';
 
-const closing: Array<{ close(): Promise<unknown> }> = [];
-afterEach(async () => {
-  await Promise.all(closing.splice(0).map((running) => running.close()));
-});
+const closing = closedAfterEach();
 async function until(done: () => boolean): Promise<void> {
   while (!done()) await delay(1);
 }

@@ -3,14 +3,12 @@ import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { Limiter, ManualClock } from 'sluice';
 import { fetchLimit, honoLimit } from 'sluice/fetch';
-import { afterEach, describe, expect, it } from 'vitest';
-import { frameworks, type Running, type SharedOptions } from './frameworks.js';
+import { describe, expect, it } from 'vitest';
+import { closedAfterEach } from './closing.js';
+import { frameworks, type SharedOptions } from './frameworks.js';
 import { items } from './items.js';
 
-const closing: Running[] = [];
-afterEach(async () => {
-  await Promise.all(closing.splice(0).map((running) => running.close()));
-});
+const closing = closedAfterEach();
 const bucket = (burst: number) => ({
   tokenBucket: { ratePerSecond: 0.1, burst },
   clock: new ManualClock(),

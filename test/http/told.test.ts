@@ -10,15 +10,13 @@ import { fastifyLimit } from 'sluice/fastify';
 import { honoLimit } from 'sluice/fetch';
 import { type HeadersForm, type LimitOptions, limit } from 'sluice/http';
 import { koaLimit } from 'sluice/koa';
-import { afterEach, describe, expect, it } from 'vitest';
-import { listening, type Running } from './frameworks.js';
+import { describe, expect, it } from 'vitest';
+import { closedAfterEach } from './closing.js';
+import { listening } from './frameworks.js';
 import { items } from './items.js';
 
 const require = createRequire(import.meta.url);
-const closing: Running[] = [];
-afterEach(async () => {
-  await Promise.all(closing.splice(0).map((running) => running.close()));
-});
+const closing = closedAfterEach();
 
 interface KoaApp {
   use(middleware: (context: { body: unknown }) => void): void;
@@ -250,7 +248,7 @@ describe('several limiters on one request', () => {
     });
     const koa = await listening(createServer(app.callback()));
     const { port } = fastify.server.address() as AddressInfo;
-    closing.push(koa, { url: '', port, close: () => fastify.close() });
+    closing.push(koa, fastify);
     for (const url of [koa.url, `http://127.0.0.1:${port}`]) {
       const { headers } = await fetch(url);
       const names = items(headers.get('RateLimit')).map(([name]) => String(name));
