@@ -13,8 +13,8 @@ type KeyFieldOf<T> = { [K in keyof T]: T[K] extends number | bigint | string ? K
 
 export interface GateOptions<T> {
   /**
-   * What is admitted goes here: a queue of one lane, which has at most one gate. With its overflow 'overwrite' an order
-   * that finds no room is admitted all the same, for the oldest in the queue, whose hold is cancelled.
+   * The queue that admitted orders go to. It has one lane, and at most one gate. A queue with the overflow 'overwrite'
+   * takes an order that finds no room, too: the gate then cancels the hold of the oldest order in it.
    */
   readonly queue: Queue<T>;
   /** Absent: no limit. One with keys needs a `key` in each `admit`. */

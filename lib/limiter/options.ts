@@ -41,9 +41,9 @@ export interface LimiterOptions {
    * - a thread's event loop is late, on average by more than `maxEventLoopDelayMs` (1 to 60,000). Each thread measures
    *   and refuses for itself, until an interval is better;
    * - `queue` stands: all through the interval there was something in it that had waited longer than `maxQueueWaitMs`
-   *   (0.001 to 3,600,000), be its consumer slow or gone. Measured when somebody asks, for all threads, and over at
-   *   most a quarter of the shorter of both times after nothing waits so long any more. Of a queue with lanes, the one
-   *   that waits the longest counts.
+   *   (0.001 to 3,600,000), be its consumer slow or gone. A decision measures it, for all threads. The tier refuses no
+   *   longer than a quarter of the shorter of both times after the last record that had waited so long has left. Each
+   *   lane is measured, and the one that waits the longest counts.
    */
   readonly adaptive?: {
     readonly maxEventLoopDelayMs?: number;

@@ -254,7 +254,8 @@ export class Consumer<T> {
 
   /**
    * Gives up being the consumer, in the middle of a loop too: its handlers' signals abort with `reason`, and another
-   * loop can consume at once. With `owner`, if it is the owner's loop. What a drain has visited has left the queue.
+   * loop can consume at once. A loop of another owner than `owner`, if that is given, goes on. Records that a drain has
+   * visited leave the queue.
    */
   leave(reason: unknown, owner?: object): void {
     const loop = this.#loop;

@@ -31,8 +31,8 @@ export interface QueueOptions<T> {
    * 'reject' (default): a record that finds no room is refused. 'drop-oldest': it is taken, and the consumer drops
    * the oldest beyond the capacity; the memory is for twice the capacity, and if the consumer stands still for so
    * long, it is refused all the same. 'overwrite': it is always taken, in exactly the capacity, and the push itself drops
-   * the oldest of its lane, which is counted and not told; no push waits for room. What a gate's order holds that is
-   * dropped is given back at once.
+   * the oldest record of its lane, which `stats()` counts and no event tells; no push waits for room. A gate gives back at
+   * once what a dropped order holds.
    * 'caller': it is refused and given to `onOverflow`.
    */
   readonly overflow?: Overflow;

@@ -141,7 +141,7 @@ export class Producer<T> {
       this.#notices.full(lane);
       throw this.#timedOut(timeoutMs);
     }
-    // What is staged goes into the line: nothing of the caller's, its signal neither, runs before that.
+    // The staged record joins the line before any code of the caller's runs, such as a method of its signal.
     this.#listen();
     const waiter = this.#joined(this.#native.waitPush(lane, hasTtl), lane);
     await this.#waiters.wait(waiter, lane, timeoutMs, signal);

@@ -128,7 +128,7 @@ class GateAttachment : public Attachment {
   std::uint32_t take_again(std::uint32_t max, std::uint64_t now);
   std::uint32_t take_new(std::uint32_t max, std::uint64_t now);
   std::uint32_t take_new_over(std::uint32_t max, std::uint64_t now);
-  // Takes what the queue shows; dropped(slot) is told of what it drops.
+  // Takes the orders that the queue shows. The queue calls dropped(slot) for each order that it drops.
   template <class Drop>
   std::uint32_t take_shown(std::uint32_t max, std::uint64_t now, Drop&& dropped);
   // An order that the queue drops was admitted: its hold ends at once.

@@ -70,7 +70,7 @@ class QueueAttachment : public Attachment {
   static constexpr std::size_t kTtlNs = 0, kDropped = 8, kReasons = 16;
   static constexpr std::uint32_t kDroppedMax = 64;
   void want_dropped(bool wanted) { wants_dropped_ = wanted; }
-  // What a show() drops, or a push to a queue that overwrites: each at most kDroppedMax.
+  // The orders that one show() drops, or one push to a queue that overwrites: at most kDroppedMax.
   using Carried = CarriedOrders<kDroppedMax>;
 
   // ---- producing ----
@@ -177,7 +177,7 @@ class QueueAttachment : public Attachment {
   }
   QueueAttachment(Environment& environment, std::shared_ptr<SharedQueue> shared, ThreadLine* line);
   PushResult push_when_full(std::uint32_t lane, std::uint64_t now, std::uint64_t ttl, bool waits);
-  // Of a queue that overwrites. Returns how many were pushed: all, unless it was closed.
+  // Pushes to a queue that overwrites. Returns how many records it took: all, unless it is closed.
   std::uint32_t push_over(std::uint32_t lane, const std::byte* records, std::uint32_t count, bool on_permits,
                           std::uint64_t now, std::uint64_t ttl);
   bool take_lease();

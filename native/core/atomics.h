@@ -19,7 +19,7 @@
 #else
 #define SLUICE_APART __attribute__((noinline))
 #endif
-// Of a function that is called often and does little, and that compilers do not inline by themselves in large files.
+// Marks a short function that is called often: in large files compilers do not inline it by themselves.
 #if defined(_MSC_VER)
 #define SLUICE_INLINE __forceinline
 #else
