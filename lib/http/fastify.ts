@@ -86,7 +86,7 @@ export async function fastifyLimit<Request extends FastifyRequest = FastifyReque
     if (verdict !== undefined) {
       const { headers, end } = verdict.passed;
       reply.headers(headers(present));
-      onResponseEnd(reply.raw, () => end(reply.raw.writableFinished ? reply.raw.statusCode : 499));
+      if (end !== undefined) onResponseEnd(reply.raw, end);
     }
     done();
   };

@@ -31,8 +31,7 @@ export function fetchLimit<Rest extends unknown[]>(
     if (outcome === undefined) return handler(request, ...rest);
     if (outcome instanceof Response) return outcome;
     const respond = async () => checkedResponse(await handler(request, ...rest));
-    if (!policy.givesBack) return withFields(await respond(), outcome);
-    return finished(outcome, request, rest[0], respond);
+    return finished(outcome, [request], request, rest[0], respond);
   };
 }
 
@@ -43,7 +42,8 @@ export function honoLimit<Context extends HonoContext>(
   const policy = new Policy<Context>('honoLimit', options);
   return async (context, next) => {
     // Both: some middlewares put another Request in the place of `raw`.
-    const outcome = decideFor(policy, context, context.req.raw, [context.req, context.req.raw]);
+    const identities = [context.req, context.req.raw];
+    const outcome = decideFor(policy, context, context.req.raw, identities);
     if (outcome instanceof Response) return outcome;
     if (outcome === undefined) {
       await next();
@@ -53,9 +53,7 @@ export function honoLimit<Context extends HonoContext>(
       await next();
       return context.res;
     };
-    const response = policy.givesBack
-      ? await finished(outcome, context.req.raw, context.env, respond)
-      : withFields(await respond(), outcome);
+    const response = await finished(outcome, identities, context.req.raw, context.env, respond);
     if (response === context.res) return undefined;
     // Hono merges the headers of a response that is replaced into the new one: it is to have none.
     (context as { res: Response | undefined }).res = undefined;
@@ -82,22 +80,42 @@ function decideFor<T>(
   return new Response(request.method === 'HEAD' ? null : body, bare({ status, headers }));
 }
 
-/** The response with the fields of the limit; tells `passed` when it has ended. Only where something is given back. */
+/** What is told of the end of a request's answer, by what stands for the request: its body is wrapped once. */
+const endings = new WeakMap<object, Array<(status: number) => void>>();
+
+/** The response with the fields of the limit; tells `passed` when it has ended, where something is given back then. */
 async function finished(
   passed: Passed,
+  identities: readonly object[],
   request: Request,
   env: unknown,
   respond: () => Promise<Response>,
 ): Promise<Response> {
+  const { end } = passed;
+  if (end === undefined) return withFields(await respond(), passed);
   const outgoing = (env as { readonly outgoing?: unknown } | null | undefined)?.outgoing;
-  if (!(outgoing instanceof ServerResponse)) return finishedWithItsBody(passed, request, respond);
-  // Known better than from the request's signal: that is silent about requests further back in a pipeline.
-  onResponseEnd(outgoing, () => passed.end(outgoing.writableFinished ? outgoing.statusCode : 499));
-  return withFields(await respond(), passed);
+  if (outgoing instanceof ServerResponse) {
+    // Known better than from the request's signal: that is silent about requests further back in a pipeline.
+    onResponseEnd(outgoing, end);
+    return withFields(await respond(), passed);
+  }
+  const around = identities.map((one) => endings.get(one)).find((one) => one !== undefined);
+  if (around !== undefined) {
+    around.push(end);
+    return withFields(await respond(), passed);
+  }
+  const ends = [end];
+  for (const one of identities) endings.set(one, ends);
+  const ended = (status: number): void => {
+    for (const one of identities) endings.delete(one);
+    for (const one of ends.splice(0)) one(status);
+  };
+  return finishedWithItsBody(passed, ended, request, respond);
 }
 
 async function finishedWithItsBody(
   passed: Passed,
+  ended: (status: number) => void,
   { signal, method }: Request,
   respond: () => Promise<Response>,
 ): Promise<Response> {
@@ -105,7 +123,7 @@ async function finishedWithItsBody(
   const gone = (): void => end(499);
   const end = (status: number): void => {
     signal.removeEventListener('abort', gone);
-    passed.end(status);
+    ended(status);
   };
   signal.addEventListener('abort', gone);
   if (signal.aborted) gone();

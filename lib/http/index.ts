@@ -48,7 +48,7 @@ export function limit<Request extends IncomingMessage = IncomingMessage>(
     }
     const { headers, end } = verdict.passed;
     for (const [name, value] of Object.entries(headers(present))) response.setHeader(name, value);
-    onResponseEnd(response, () => end(response.writableFinished ? response.statusCode : 499));
+    if (end !== undefined) onResponseEnd(response, end);
     next();
   };
 }

@@ -39,7 +39,7 @@ export function koaLimit<Context extends KoaContext>(
       if (isRefused(verdict)) return;
       keepOnError(context, Object.keys(headers));
       const { end } = verdict.passed;
-      onResponseEnd(context.res, () => end(context.res.writableFinished ? context.res.statusCode : 499));
+      if (end !== undefined) onResponseEnd(context.res, end);
     }
     await next();
   };

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { optionError } from '../errors.js';
-import { type Allowed, fitsKey, type Key, Limiter, type Tier } from '../limiter/index.js';
-import { bare, Options } from '../options.js';
+import { type Allowed, fitsKey, holdsDepth, type Key, Limiter, type Tier } from '../limiter/index.js';
+import { Options } from '../options.js';
 import { ipv6PrefixOf } from './address.js';
 import { type TrustedProxies, trustedProxiesOf } from './client-address.js';
 import { hasPassed, markPassed } from './decided.js';
@@ -111,8 +111,11 @@ export interface Refusal {
 export interface Passed {
   /** The fields for a response that has `present` already. */
   headers(present: Present): Record<string, string>;
-  /** To be called when the response has ended, with its status; once, further calls do nothing. */
-  end(status: number): void;
+  /**
+   * To be called when the response has ended, with its status; once, further calls do nothing. Undefined: the end of the
+   * response gives nothing back.
+   */
+  readonly end: ((status: number) => void) | undefined;
 }
 
 export type Verdict = { readonly refusal: Refusal } | { readonly passed: Passed };
@@ -163,11 +166,6 @@ export class Policy<Request> {
     return this.#limiter;
   }
 
-  /** Whether a response may give something back when it ends. */
-  get givesBack(): boolean {
-    return this.#count !== 'all' || bare(this.#limiter.limits()).max !== undefined;
-  }
-
   /**
    * Decides about a request: undefined if it is not limited, or if the limiter has let it through for its key already.
    * `read` reads what the key is made of, and what a refusal finds on its response.
@@ -216,7 +214,8 @@ export class Policy<Request> {
     return bounded(typeof this.#key === 'object' ? read.header(this.#key.header) : read.address());
   }
 
-  #ender(decision: Allowed): (status: number) => void {
+  #ender(decision: Allowed): ((status: number) => void) | undefined {
+    if (this.#count === 'all' && !holdsDepth(this.#limiter)) return undefined;
     let ended = false;
     return (status) => {
       if (ended) return;

@@ -3,6 +3,7 @@ export { fitsKey, type Key, keyError, takesKey } from './key.js';
 export {
   type AcquireOptions,
   attachLimiter,
+  holdsDepth,
   Limiter,
   type LimiterHandle,
   type LimiterStats,

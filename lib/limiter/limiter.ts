@@ -84,6 +84,9 @@ const waits = 64;
 export let nativeLimiter: (limiter: Limiter) => NativeLimiter;
 export let attachLimiter: (handle: NativeHandle) => Limiter;
 
+/** Whether a decision holds something until its `release()`: a depth that follows a queue holds nothing. */
+export let holdsDepth: (limiter: Limiter) => boolean;
+
 /** What one tier by itself would allow now, and in how many milliseconds one more: Infinity if no clock tells. */
 export interface Room {
   readonly left: number;
@@ -156,6 +159,7 @@ export class Limiter implements Disposable {
   static {
     nativeLimiter = (limiter) => limiter.#native;
     attachLimiter = Limiter.#attach;
+    holdsDepth = (limiter) => limiter.#native.hasDepth && !limiter.#native.followsQueue;
     roomsOf = (limiter, key) => limiter.#rooms(key);
   }
 
