@@ -4,9 +4,11 @@ import { bare } from '../options.js';
 import { decideFor } from './index.js';
 import { isRefused, type LimitOptions, Policy, type Verdict } from './policy.js';
 import { presentIn } from './present.js';
+import { rateLimitsOn } from './rate-limits.js';
 import { onResponseEnd } from './response-end.js';
 
 export type { LimitOptions } from './policy.js';
+export type { RateLimit } from './rate-limits.js';
 
 /** What is used of Fastify: versions 4 (from 4.10) and 5. */
 export interface FastifyRequest {
@@ -73,7 +75,12 @@ export async function fastifyLimit<Request extends FastifyRequest = FastifyReque
     const present = presentIn(reply);
     try {
       if (notFound || request.is404 !== true) policy = policyOf(request.routeOptions?.config);
-      if (policy !== undefined) verdict = decideFor(policy, request, request.raw, present, () => request.ip);
+      if (policy !== undefined) {
+        verdict = decideFor(policy, request, request.raw, present, {
+          address: () => request.ip,
+          rateLimits: () => rateLimitsOn(request),
+        });
+      }
     } catch (error) {
       done(error as Error);
       return;

@@ -2,15 +2,47 @@ import { ServerResponse } from 'node:http';
 import { optionError } from '../errors.js';
 import { bare } from '../options.js';
 import { isRefused, type LimitOptions, type Passed, Policy } from './policy.js';
+import type { RateLimit } from './rate-limits.js';
 import { onResponseEnd } from './response-end.js';
 
 export type { LimitOptions } from './policy.js';
+export type { RateLimit } from './rate-limits.js';
 
 /** What is used of a Hono context. */
 export interface HonoContext {
   readonly req: { readonly raw: Request };
   readonly env?: unknown;
   res: Response;
+  get(key: 'rateLimit'): unknown;
+  set(key: 'rateLimit', value: RateLimit[]): void;
+}
+
+/** What limiters have decided about requests: a Request has no place for it. */
+const decided = new WeakMap<Request, RateLimit[]>();
+
+/**
+ * What the limiters of `fetchLimit` have decided about a request, in their order; an empty list if none has. Of
+ * `honoLimit` that is `context.get('rateLimit')`.
+ */
+export function rateLimitOf(request: Request): readonly RateLimit[] {
+  return decided.get(request) ?? [];
+}
+
+function rateLimitsOf(request: Request): RateLimit[] {
+  let list = decided.get(request);
+  if (list === undefined) {
+    list = [];
+    decided.set(request, list);
+  }
+  return list;
+}
+
+function rateLimitsIn(context: HonoContext): RateLimit[] {
+  const found = context.get('rateLimit');
+  if (Array.isArray(found)) return found as RateLimit[];
+  const list: RateLimit[] = [];
+  context.set('rateLimit', list);
+  return list;
 }
 
 /**
@@ -27,7 +59,7 @@ export function fetchLimit<Rest extends unknown[]>(
   if (typeof handler !== 'function') throw optionError('fetchLimit: handler', 'a function', handler, true);
   const policy = new Policy<Request>('fetchLimit', options);
   return async (request, ...rest) => {
-    const outcome = decideFor(policy, request, request, [request]);
+    const outcome = decideFor(policy, request, request, [request], () => rateLimitsOf(request));
     if (outcome === undefined) return handler(request, ...rest);
     if (outcome instanceof Response) return outcome;
     const respond = async () => checkedResponse(await handler(request, ...rest));
@@ -43,7 +75,7 @@ export function honoLimit<Context extends HonoContext>(
   return async (context, next) => {
     // Both: some middlewares put another Request in the place of `raw`.
     const identities = [context.req, context.req.raw];
-    const outcome = decideFor(policy, context, context.req.raw, identities);
+    const outcome = decideFor(policy, context, context.req.raw, identities, () => rateLimitsIn(context));
     if (outcome instanceof Response) return outcome;
     if (outcome === undefined) {
       await next();
@@ -67,10 +99,12 @@ function decideFor<T>(
   subject: T,
   request: Request,
   identities: readonly object[],
+  rateLimits: () => RateLimit[],
 ): Passed | Response | undefined {
   const verdict = policy.decide(subject, {
     identities,
     present: () => undefined,
+    rateLimits,
     address: () => '',
     header: (name) => request.headers.get(name) ?? '',
   });

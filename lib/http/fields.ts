@@ -28,6 +28,8 @@ export interface Quota {
   readonly remaining?: number | undefined;
   /** Seconds until more is left, rounded up; undefined if no clock tells. */
   readonly resetSeconds?: number | undefined;
+  /** The same in milliseconds; undefined if no clock tells. */
+  readonly resetMs?: number | undefined;
   /** Whether this tier refused the request. */
   readonly refused?: boolean | undefined;
 }
@@ -126,11 +128,16 @@ export function limitFields(
  * The names of the items of a limiter, in the order of its quotas: its own name, with the tier's if it has several;
  * without one those of the tiers. If one of them is taken on this response, each gets the same number, from 2 on.
  */
-export function policyNames({ name, quotas }: Told, present: Present): string[] {
+export function policyNames(told: Told, present: Present): string[] {
   const taken = new Set<string>();
   for (const field of ['RateLimit-Policy', 'RateLimit']) {
     for (const { value } of parsedList(present(field), stringItem) ?? []) taken.add(value);
   }
+  return freeNames(told, taken);
+}
+
+/** As `policyNames`, of names that are not among `taken`. */
+export function freeNames({ name, quotas }: Told, taken: ReadonlySet<string>): string[] {
   const bases = quotas.map(({ tier }) => {
     if (name === undefined) return tier;
     return quotas.length === 1 ? name : `${name}-${tier}`;

@@ -4,11 +4,13 @@ import { keyOfAddress } from './address.js';
 import { clientAddress, expressAddress, tellNoAddress } from './client-address.js';
 import { isRefused, type LimitOptions, Policy, type Verdict } from './policy.js';
 import { type Present, presentIn } from './present.js';
+import { type RateLimit, rateLimitsOn } from './rate-limits.js';
 import { onResponseEnd } from './response-end.js';
 
 export { type AddressKeyOptions, addressKey } from './address.js';
 export type { HeadersForm } from './fields.js';
 export type { LimitOptions } from './policy.js';
+export type { RateLimit } from './rate-limits.js';
 
 /** Middleware of node:http, Connect and Express. */
 export type LimitMiddleware<Request extends IncomingMessage = IncomingMessage> = (
@@ -33,7 +35,10 @@ export function limit<Request extends IncomingMessage = IncomingMessage>(
     const present = presentIn(response);
     let verdict: Verdict | undefined;
     try {
-      verdict = decideFor(policy, request, request, present, () => expressAddress(request));
+      verdict = decideFor(policy, request, request, present, {
+        address: () => expressAddress(request),
+        rateLimits: () => rateLimitsOn(request),
+      });
     } catch (error) {
       return next(error);
     }
@@ -54,21 +59,29 @@ export function limit<Request extends IncomingMessage = IncomingMessage>(
 }
 
 /**
- * @internal Decides about a request of node:http; `request` is what the framework calls it, `own` returns what the
- * framework takes for its client's address.
+ * What a framework has of its own: what it takes for its client's address, and the list that its handlers find.
+ *
+ * @internal
  */
+export interface OwnReader {
+  readonly address: () => string | undefined;
+  readonly rateLimits: () => RateLimit[];
+}
+
+/** @internal Decides about a request of node:http; `request` is what the framework calls it. */
 export function decideFor<Request>(
   policy: Policy<Request>,
   request: Request,
   raw: IncomingMessage,
   present: Present,
-  own: () => string | undefined,
+  own: OwnReader,
 ): Verdict | undefined {
   return policy.decide(request, {
     identities: [raw],
     present,
+    rateLimits: own.rateLimits,
     address: () => {
-      const address = clientAddress(raw, policy.trustedProxies, own);
+      const address = clientAddress(raw, policy.trustedProxies, own.address);
       if (address === '') tellNoAddress(policy.where, raw);
       return keyOfAddress(address, policy.ipv6Prefix);
     },

@@ -2,9 +2,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { decideFor } from './index.js';
 import { isRefused, type LimitOptions, Policy } from './policy.js';
 import { presentIn } from './present.js';
+import { rateLimitsOn } from './rate-limits.js';
 import { onResponseEnd } from './response-end.js';
 
 export type { LimitOptions } from './policy.js';
+export type { RateLimit } from './rate-limits.js';
 
 /** What is used of a Koa context. */
 export interface KoaContext {
@@ -12,6 +14,8 @@ export interface KoaContext {
   readonly res: ServerResponse;
   /** The client's address, by the application's `proxy`. */
   readonly ip?: string;
+  /** Has the list `rateLimit` for further middlewares. */
+  readonly state: object;
   status: number;
   body: unknown;
   set(name: string, value: string): void;
@@ -28,7 +32,10 @@ export function koaLimit<Context extends KoaContext>(
   const policy = new Policy<Context>('koaLimit', options, 'address');
   return async (context, next) => {
     const present = presentIn(context.res);
-    const verdict = decideFor(policy, context, context.req, present, () => context.ip);
+    const verdict = decideFor(policy, context, context.req, present, {
+      address: () => context.ip,
+      rateLimits: () => rateLimitsOn(context.state),
+    });
     if (verdict !== undefined) {
       const headers = isRefused(verdict) ? verdict.refusal.headers : verdict.passed.headers(present);
       if (isRefused(verdict)) {

@@ -15,6 +15,8 @@ import {
 } from './fields.js';
 import type { Present } from './present.js';
 import { partitionOf, quotasOf, type Refused, wholeSeconds } from './quotas.js';
+import { addRateLimits } from './rate-limits.js';
+import type { Reader } from './reader.js';
 
 /** What all of sluice's HTTP adapters take; `Request` is what the framework hands to a function of one's own. */
 export interface LimitOptions<Request> {
@@ -88,18 +90,6 @@ const known = [
 const knownOfAddresses = [...known, 'trustedProxies', 'ipv6Prefix'];
 /** The name of a header field: RFC 9110, section 5.6.2. */
 const token = /^[!#$%&'*+.^_`|~\w-]+$/;
-
-/** What a policy reads of a request and its response. */
-export interface Reader {
-  /** The objects that stand for the request, whichever middleware is asked about it. */
-  readonly identities: readonly object[];
-  /** The client's address as a key. */
-  address(): string;
-  /** A header field of the request by its name in lower case, or ''. */
-  header(name: string): string;
-  /** Of the response. */
-  readonly present: Present;
-}
 
 /** A refusal as a response. */
 export interface Refusal {
@@ -180,6 +170,9 @@ export class Policy<Request> {
     if (decision.allowed) {
       markPassed(read.identities, this.#limiter, key);
       const told = this.#told(key);
+      const { wouldRefuse } = decision;
+      const list = wouldRefuse === undefined ? told : this.#told(key, { tier: wouldRefuse, seconds: 1 });
+      addRateLimits(read.rateLimits(), list);
       return {
         passed: {
           headers: (present) => limitFields(this.#forms, told, present),
@@ -192,6 +185,7 @@ export class Policy<Request> {
     const overloaded = tier === 'queue-depth' || tier === 'adaptive';
     const status = overloaded ? this.#overloadStatus : 429;
     const told = this.#told(key, { tier, seconds });
+    addRateLimits(read.rateLimits(), told);
     const headers = {
       'Retry-After': String(seconds),
       ...limitFields(this.#forms, told, read.present),
@@ -226,10 +220,13 @@ export class Policy<Request> {
     };
   }
 
+  #partitionOf(key: Key | undefined): string | undefined {
+    return key === undefined || this.#forms.length === 0 ? undefined : partitionOf(key);
+  }
+
   #told(key: Key | undefined, refused?: Refused): Told {
-    if (this.#forms.length === 0 && !(this.#problem && refused !== undefined)) return { quotas: [] };
     const quotas = quotasOf(this.#limiter, key, refused);
-    return { name: this.#name, quotas, partition: key === undefined ? undefined : partitionOf(key) };
+    return { name: this.#name, quotas, partition: this.#partitionOf(key) };
   }
 }
 

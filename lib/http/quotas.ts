@@ -27,7 +27,8 @@ export function quotasOf(limiter: Limiter, key: Key | undefined, refused?: Refus
   const add = (tier: QuotaTier, quota: number, { left, moreInMs }: Room, windowMs?: number): void => {
     const windowSeconds = windowMs === undefined ? undefined : wholeSeconds(windowMs);
     const mine = refused !== undefined && (refused.tier === tier || !Object.hasOwn(names, refused.tier));
-    const resetSeconds = moreInMs < Infinity ? wholeSeconds(moreInMs) : windowSeconds;
+    const resetMs = moreInMs < Infinity ? moreInMs : windowMs;
+    const resetSeconds = resetMs === undefined ? undefined : wholeSeconds(resetMs);
     quotas.push({
       tier: names[tier],
       quota,
@@ -35,6 +36,7 @@ export function quotasOf(limiter: Limiter, key: Key | undefined, refused?: Refus
       unit: tier === 'queue-depth' ? 'concurrent-requests' : undefined,
       remaining: mine && refused.tier !== tier ? 0 : left,
       resetSeconds: mine && (refused.tier !== tier || moreInMs === Infinity) ? refused.seconds : resetSeconds,
+      resetMs: mine && refused.tier !== tier ? refused.seconds * 1_000 : resetMs,
       refused: mine,
     });
   };

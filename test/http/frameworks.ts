@@ -6,7 +6,7 @@ import { getRequestListener } from '@hono/node-server';
 import Fastify from 'fastify';
 import { Hono } from 'hono';
 import { fastifyLimit } from 'sluice/fastify';
-import { fetchLimit, honoLimit } from 'sluice/fetch';
+import { fetchLimit, honoLimit, rateLimitOf } from 'sluice/fetch';
 import { type LimitOptions, limit } from 'sluice/http';
 import { koaLimit } from 'sluice/koa';
 
@@ -33,8 +33,10 @@ export type SharedOptions = Omit<LimitOptions<never>, 'key' | 'cost' | 'skip'> &
   cost?: number | (() => number);
   skip?: () => boolean;
 };
-/** What answers a request that passed: after a while, perhaps with an error. */
-export type Answer = (path: string) => Promise<{ status: number; body: string }>;
+/** What answers a request that passed: after a while, perhaps with an error. It gets what limiters have decided. */
+export type Answer = (path: string, rateLimits: unknown) => Promise<{ status: number; body: string }>;
+/** What a framework's request has for its handlers. */
+type Limited = { readonly rateLimit?: unknown };
 
 export interface Running {
   readonly url: string;
@@ -61,7 +63,7 @@ export async function listening(server: Server): Promise<Running> {
 const plain =
   (answer: Answer) =>
   (request: IncomingMessage, response: ServerResponse, next: (error: unknown) => void): void => {
-    answer(request.url ?? '').then(({ status, body }) => {
+    answer(request.url ?? '', (request as Limited).rateLimit).then(({ status, body }) => {
       response.statusCode = status;
       response.end(body);
     }, next);
@@ -104,7 +106,7 @@ function fastify(make: typeof Fastify): Start {
     app.register((scope, _options, done) => {
       for (const one of further) scope.register(fastifyLimit as never, one as never);
       scope.get('*', async (request, reply) => {
-        const { status, body } = await answer(request.url);
+        const { status, body } = await answer(request.url, (request as Limited).rateLimit);
         return reply.code(status).send(body);
       });
       done();
@@ -142,7 +144,8 @@ export const frameworks: Record<string, Start> = {
     app.on('error', () => {});
     for (const one of madeOnce(koaLimit, [options, ...further])) app.use(one as never);
     app.use(async (context) => {
-      const { status, body } = await answer((context as unknown as { url: string }).url);
+      const { url, state } = context as unknown as { url: string; state: Limited };
+      const { status, body } = await answer(url, state.rateLimit);
       Object.assign(context, { status, body });
     });
     return listening(createServer(app.callback()));
@@ -155,7 +158,10 @@ export const frameworks: Record<string, Start> = {
     app.use(outer as never);
     for (const one of inner) within.use(one as never);
     within.get('*', async (context) => {
-      const { status, body } = await answer(new URL(context.req.url).pathname);
+      const { status, body } = await answer(
+        new URL(context.req.url).pathname,
+        context.get('rateLimit' as never),
+      );
       return context.text(body, status as 200);
     });
     app.route('/', within);
@@ -163,7 +169,7 @@ export const frameworks: Record<string, Start> = {
   },
   'a fetch handler': (options, answer, ...further) => {
     let handler = async (request: Request): Promise<Response> => {
-      const { status, body } = await answer(new URL(request.url).pathname);
+      const { status, body } = await answer(new URL(request.url).pathname, rateLimitOf(request));
       return new Response(body, { status });
     };
     for (const one of [options, ...further].reverse()) handler = fetchLimit(handler, one as never);
