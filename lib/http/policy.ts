@@ -13,6 +13,7 @@ import {
   policyNames,
   type Told,
 } from './fields.js';
+import { held, holdMsMax } from './held.js';
 import type { Present } from './present.js';
 import { partitionOf, quotasOf, type Refused, wholeSeconds } from './quotas.js';
 import { addRateLimits } from './rate-limits.js';
@@ -55,6 +56,13 @@ export interface LimitOptions<Request> {
    * failed: so 'successful' is no limit for clients that mean ill. Default: 'all'.
    */
   readonly count?: 'all' | 'failed' | 'successful';
+  /**
+   * How long a request holds its place in the limiter's depth at most, in milliseconds: 1 to 2,147,483,647. A request
+   * that takes longer goes on, and its place is another's; so a client with idle uploads does not refuse everybody for as
+   * long as the server lets it. What `count` gives back waits for the end all the same. Without a depth that holds places
+   * it does nothing. Default: until the response has ended.
+   */
+  readonly holdMs?: number;
   /** The status of a refusal by the depth or the adaptive tier: 429 or 503. Default: 429. */
   readonly overloadStatus?: 429 | 503;
   /** The body as RFC 9457 problem details instead of `{"error":"rate limited"}`. */
@@ -80,6 +88,7 @@ const known = [
   'cost',
   'skip',
   'count',
+  'holdMs',
   'overloadStatus',
   'problem',
   'name',
@@ -125,6 +134,7 @@ export class Policy<Request> {
   readonly #cost: number | ((request: Request) => number);
   readonly #skip: ((request: Request) => boolean) | undefined;
   readonly #count: 'all' | 'failed' | 'successful';
+  readonly #holdMs: number | undefined;
   readonly #overloadStatus: number;
   readonly #problem: boolean;
   readonly #name: string | undefined;
@@ -146,6 +156,7 @@ export class Policy<Request> {
     }
     this.#skip = skip;
     this.#count = oneOf(where, given, 'count', ['all', 'failed', 'successful']);
+    this.#holdMs = given.has('holdMs') ? given.number('holdMs', 1, holdMsMax) : undefined;
     this.#overloadStatus = oneOf(where, given, 'overloadStatus', [429, 503]);
     this.#problem = given.boolean('problem', false);
     this.#name = nameOption(where, given.get('name'));
@@ -209,15 +220,10 @@ export class Policy<Request> {
   }
 
   #ender(decision: Allowed): ((status: number) => void) | undefined {
-    if (this.#count === 'all' && !holdsDepth(this.#limiter)) return undefined;
-    let ended = false;
-    return (status) => {
-      if (ended) return;
-      ended = true;
-      const counted = this.#count === 'all' || (this.#count === 'failed') === status >= 400;
-      if (counted) decision.release();
-      else decision.refund();
-    };
+    const holds = holdsDepth(this.#limiter);
+    if (this.#count === 'all' && !holds) return undefined;
+    const end = held(decision, holds ? this.#holdMs : undefined);
+    return (status) => end(this.#count !== 'all' && (this.#count === 'failed') !== status >= 400);
   }
 
   #partitionOf(key: Key | undefined): string | undefined {

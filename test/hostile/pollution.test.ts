@@ -44,6 +44,7 @@ it.each([
   ['max', 5],
   ['type', 'none of a stream'],
   ['start', 1],
+  ['holdMs', 'no number'],
 ])('a limit of requests is as without it: %s', async (name, value) => {
   const tokenBucket = { ratePerSecond: 0.001, burst: 1 };
   const answers = async () => {

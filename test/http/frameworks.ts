@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { getRequestListener } from '@hono/node-server';
-import Fastify from 'fastify';
+import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
 import { Hono } from 'hono';
 import { fastifyLimit } from 'sluice/fastify';
 import { fetchLimit, honoLimit, rateLimitOf } from 'sluice/fetch';
@@ -22,7 +23,7 @@ interface Express {
   Router(): ExpressApp;
 }
 interface KoaApp {
-  use(middleware: (context: { body: unknown }, next: () => Promise<void>) => unknown): void;
+  use(middleware: (context: { req: IncomingMessage }, next: () => Promise<void>) => unknown): void;
   on(event: 'error', listener: () => void): void;
   callback(): (request: IncomingMessage, response: ServerResponse) => void;
 }
@@ -33,7 +34,10 @@ export type SharedOptions = Omit<LimitOptions<never>, 'key' | 'cost' | 'skip'> &
   cost?: number | (() => number);
   skip?: () => boolean;
 };
-/** What answers a request that passed: after a while, perhaps with an error. It gets what limiters have decided. */
+/**
+ * What answers a request that passed, when its body has been read: after a while, perhaps with an error. It gets what
+ * limiters have decided.
+ */
 export type Answer = (path: string, rateLimits: unknown) => Promise<{ status: number; body: string }>;
 /** What a framework's request has for its handlers. */
 type Limited = { readonly rateLimit?: unknown };
@@ -63,11 +67,16 @@ export async function listening(server: Server): Promise<Running> {
 const plain =
   (answer: Answer) =>
   (request: IncomingMessage, response: ServerResponse, next: (error: unknown) => void): void => {
-    answer(request.url ?? '', (request as Limited).rateLimit).then(({ status, body }) => {
+    answered(request, request as Limited, answer).then(({ status, body }) => {
       response.statusCode = status;
       response.end(body);
     }, next);
   };
+
+async function answered(request: IncomingMessage, limited: Limited, answer: Answer): ReturnType<Answer> {
+  if (request.method === 'POST') await text(request);
+  return answer(request.url ?? '', limited.rateLimit);
+}
 
 /** A server with a limit; those of `further` are its routes' own: of a router, a scope, an application within. */
 export type Start = (options: SharedOptions, answer: Answer, ...further: SharedOptions[]) => Promise<Running>;
@@ -105,10 +114,11 @@ function fastify(make: typeof Fastify): Start {
     app.register(fastifyLimit as never, options as never); // not awaited
     app.register((scope, _options, done) => {
       for (const one of further) scope.register(fastifyLimit as never, one as never);
-      scope.get('*', async (request, reply) => {
+      const handler = async (request: FastifyRequest, reply: FastifyReply) => {
         const { status, body } = await answer(request.url, (request as Limited).rateLimit);
         return reply.code(status).send(body);
-      });
+      };
+      scope.route({ method: ['GET', 'POST'], url: '*', handler });
       done();
     });
     const url = await app.listen({ port: 0, host: '127.0.0.1' });
@@ -144,8 +154,8 @@ export const frameworks: Record<string, Start> = {
     app.on('error', () => {});
     for (const one of madeOnce(koaLimit, [options, ...further])) app.use(one as never);
     app.use(async (context) => {
-      const { url, state } = context as unknown as { url: string; state: Limited };
-      const { status, body } = await answer(url, state.rateLimit);
+      const { req, state } = context as unknown as { req: IncomingMessage; state: Limited };
+      const { status, body } = await answered(req, state, answer);
       Object.assign(context, { status, body });
     });
     return listening(createServer(app.callback()));
@@ -157,7 +167,8 @@ export const frameworks: Record<string, Start> = {
     const [outer, ...inner] = madeOnce((one) => honoLimit(one as never), [options, ...further]);
     app.use(outer as never);
     for (const one of inner) within.use(one as never);
-    within.get('*', async (context) => {
+    within.on(['GET', 'POST'], '*', async (context) => {
+      await context.req.text();
       const { status, body } = await answer(
         new URL(context.req.url).pathname,
         context.get('rateLimit' as never),
@@ -169,6 +180,7 @@ export const frameworks: Record<string, Start> = {
   },
   'a fetch handler': (options, answer, ...further) => {
     let handler = async (request: Request): Promise<Response> => {
+      await request.text();
       const { status, body } = await answer(new URL(request.url).pathname, rateLimitOf(request));
       return new Response(body, { status });
     };
