@@ -46,7 +46,7 @@ export interface LimitOptions<Request> {
   readonly trustedProxies?: number | readonly string[];
   /** IPv6 addresses of one network of this many bits are one key: 32 to 128. Default: 56. */
   readonly ipv6Prefix?: number;
-  /** What a request costs. Default: 1. */
+  /** What a request costs: 0 charges nothing. Default: 1. */
   readonly cost?: number | ((request: Request) => number);
   /** Requests that are not limited. */
   readonly skip?: (request: Request) => boolean;
@@ -65,6 +65,11 @@ export interface LimitOptions<Request> {
   readonly holdMs?: number;
   /** The status of a refusal by the depth or the adaptive tier: 429 or 503. Default: 429. */
   readonly overloadStatus?: 429 | 503;
+  /**
+   * The status of a refusal that no waiting changes, because the cost exceeds the burst, a window's limit or the depth's
+   * `max`: 413 or 400. Such a response has no Retry-After. Default: 413.
+   */
+  readonly oversizedStatus?: 413 | 400;
   /** The body as RFC 9457 problem details instead of `{"error":"rate limited"}`. */
   readonly problem?: boolean;
   /**
@@ -90,6 +95,7 @@ const known = [
   'count',
   'holdMs',
   'overloadStatus',
+  'oversizedStatus',
   'problem',
   'name',
   'headers',
@@ -136,6 +142,7 @@ export class Policy<Request> {
   readonly #count: 'all' | 'failed' | 'successful';
   readonly #holdMs: number | undefined;
   readonly #overloadStatus: number;
+  readonly #oversizedStatus: number;
   readonly #problem: boolean;
   readonly #name: string | undefined;
   readonly #forms: readonly HeadersForm[];
@@ -150,7 +157,7 @@ export class Policy<Request> {
     this.trustedProxies = trustedProxiesOf(where, given);
     this.ipv6Prefix = ipv6PrefixOf(given);
     const { cost, skip } = given.own as LimitOptions<Request>;
-    this.#cost = typeof cost === 'function' ? cost : given.integer('cost', 1, 2 ** 32 - 1, 1);
+    this.#cost = typeof cost === 'function' ? cost : given.integer('cost', 0, 2 ** 32 - 1, 1);
     if (skip !== undefined && typeof skip !== 'function') {
       throw optionError(`${where}: skip`, 'a function', skip, true);
     }
@@ -158,6 +165,7 @@ export class Policy<Request> {
     this.#count = oneOf(where, given, 'count', ['all', 'failed', 'successful']);
     this.#holdMs = given.has('holdMs') ? given.number('holdMs', 1, holdMsMax) : undefined;
     this.#overloadStatus = oneOf(where, given, 'overloadStatus', [429, 503]);
+    this.#oversizedStatus = oneOf(where, given, 'oversizedStatus', [413, 400]);
     this.#problem = given.boolean('problem', false);
     this.#name = nameOption(where, given.get('name'));
     this.#forms = headersOption(where, given.get('headers'), given.boolean('legacyHeaders', false));
@@ -191,18 +199,19 @@ export class Policy<Request> {
         },
       };
     }
-    const { tier, retryAfterMs } = decision;
-    const seconds = retryAfterMs === Infinity ? 3_600 : wholeSeconds(retryAfterMs); // an hour: no waiting helps
+    const { tier, oversized } = decision;
+    const seconds = oversized ? undefined : wholeSeconds(Math.min(decision.retryAfterMs, knownMs));
     const overloaded = tier === 'queue-depth' || tier === 'adaptive';
-    const status = overloaded ? this.#overloadStatus : 429;
+    const status = oversized ? this.#oversizedStatus : overloaded ? this.#overloadStatus : 429;
     const told = this.#told(key, { tier, seconds });
     addRateLimits(read.rateLimits(), told);
     const headers = {
-      'Retry-After': String(seconds),
+      ...(seconds !== undefined && { 'Retry-After': String(seconds) }),
       ...limitFields(this.#forms, told, read.present),
       'Content-Type': this.#problem ? 'application/problem+json' : 'application/json',
     };
-    const body = this.#problem ? problem(status, tier, violated(told, read.present)) : plainBody;
+    const plain = oversized ? oversizedBody : plainBody;
+    const body = this.#problem ? problem(status, tier, oversized, violated(told, read.present)) : plain;
     return { refusal: { status, headers, body } };
   }
 
@@ -237,6 +246,9 @@ export class Policy<Request> {
 }
 
 const plainBody = '{"error":"rate limited"}';
+const oversizedBody = '{"error":"costs more than its limit"}';
+/** A limiter knows no longer waits: 36 years. */
+const knownMs = 2 ** 60 / 1e6;
 /**
  * In place of a key that is longer than limiters take, its SHA-256 as a bigint: as different as the keys, and different
  * from every text that a client can send.
@@ -257,7 +269,12 @@ function violated(told: Told, present: Present): string[] {
 }
 
 /** RFC 9457; the types are those that the draft registers. */
-function problem(status: number, tier: Tier, policies: readonly string[]): string {
+function problem(status: number, tier: Tier, oversized: boolean, policies: readonly string[]): string {
+  if (oversized) {
+    const title = status === 413 ? 'Content Too Large' : 'Bad Request';
+    const detail = 'The request costs more than its limit allows at any time';
+    return JSON.stringify({ type: 'about:blank', title, status, detail, 'violated-policies': policies });
+  }
   if (tier === 'blocked') return JSON.stringify({ type: 'about:blank', title: 'Too Many Requests', status });
   const reduced = status === 503 || tier === 'adaptive';
   return JSON.stringify({

@@ -14,8 +14,8 @@ type QuotaTier = keyof typeof names;
 /** A refusal, as clients are told of it. */
 export interface Refused {
   readonly tier: Tier;
-  /** What Retry-After says. */
-  readonly seconds: number;
+  /** What Retry-After says; undefined of a cost that can never pass. */
+  readonly seconds: number | undefined;
 }
 
 /**
@@ -36,7 +36,7 @@ export function quotasOf(limiter: Limiter, key: Key | undefined, refused?: Refus
       unit: tier === 'queue-depth' ? 'concurrent-requests' : undefined,
       remaining: mine && refused.tier !== tier ? 0 : left,
       resetSeconds: mine && (refused.tier !== tier || moreInMs === Infinity) ? refused.seconds : resetSeconds,
-      resetMs: mine && refused.tier !== tier ? refused.seconds * 1_000 : resetMs,
+      resetMs: mine && refused.tier !== tier ? (refused.seconds ?? Infinity) * 1_000 : resetMs,
       refused: mine,
     });
   };

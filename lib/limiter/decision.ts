@@ -23,6 +23,24 @@ export function tierName(tier: number): Tier {
   return tiers[tier - 1] as Tier;
 }
 
+/** What native code answers of a refusal: see native/addon/limiter_functions.cc. */
+const oversizedFlag = 8;
+const dryRunFlag = 64;
+
+/** Whether an answer is a refusal that was none, for it was a dry run. */
+export function isForgiven(answer: number): boolean {
+  return (answer & dryRunFlag) !== 0;
+}
+/** The tier of a refusal. */
+export function tierOf(answer: number): Tier {
+  return tierName(answer & (oversizedFlag - 1));
+}
+/** A refusal, as native code answers it. */
+export function denied(answer: number, retryAfterMs: number): Denied {
+  const oversized = (answer & oversizedFlag) !== 0;
+  return { allowed: false, tier: tierOf(answer), oversized, retryAfterMs };
+}
+
 export interface Allowed {
   readonly allowed: true;
   /** What the tightest tier would still allow now. */
@@ -47,12 +65,17 @@ export interface Allowed {
 
 export interface Denied {
   readonly allowed: false;
-  /** The first tier that refused. */
+  /** The first tier that refused; of an oversized cost, the first whose limit it exceeds. */
   readonly tier: Tier;
   /**
+   * Whether the cost exceeds all that `tier` allows at one time (its burst, its limit, its `max`): then no waiting helps,
+   * only a `configure` to more.
+   */
+  readonly oversized: boolean;
+  /**
    * Milliseconds until every tier with a clock would allow it, if nobody else asked: the largest over the tiers; 0
-   * if only the depth tier or a standing queue refuses (no clock tells when work ends), Infinity if the cost exceeds a
-   * tier's whole size, or if it is more than 36 years.
+   * if only the depth tier or a standing queue refuses (no clock tells when work ends), Infinity if it is `oversized`, or
+   * if it is more than 36 years.
    */
   readonly retryAfterMs: number;
 }
@@ -66,8 +89,10 @@ export interface Outlook {
   readonly remaining: number;
   /** Which tier that is. */
   readonly tightest: Tier;
-  /** Which tier would refuse. */
+  /** Which tier would refuse: as `Denied.tier`. */
   readonly tier?: Tier;
+  /** As `Denied.oversized`; false if it would be allowed. */
+  readonly oversized: boolean;
   /** As `Denied.retryAfterMs`; 0 if it would be allowed. */
   readonly retryAfterMs: number;
 }

@@ -17,7 +17,16 @@ import {
 } from '../native/index.js';
 import { Options } from '../options.js';
 import { watchEventLoop } from './adaptive.js';
-import { type Allowed, type Decision, type Outlook, type Tier, tierName } from './decision.js';
+import {
+  type Allowed,
+  type Decision,
+  denied,
+  isForgiven,
+  type Outlook,
+  type Tier,
+  tierName,
+  tierOf,
+} from './decision.js';
 import { type Key, keyError, takesKey } from './key.js';
 import {
   changeOptions,
@@ -34,7 +43,7 @@ export type LimiterHandle = Handle<'limiter'>;
 export interface TryAcquireOptions {
   /** Needed if the limiter has keys, and only then. */
   readonly key?: Key | undefined;
-  /** 1 to 2^32 - 1. Default: 1. */
+  /** 0 to 2^32 - 1. What costs 0 charges nothing and is refused by a block and an overload only. Default: 1. */
   readonly cost?: number;
 }
 
@@ -75,10 +84,8 @@ const patienceWord = 3;
 const tightestWord = 4;
 /** Of bucket, window and depth what is left, and the milliseconds until one more is. */
 const roomsWord = 7;
-/** Added to the tier where a dry run allowed what the tier would have refused. */
-const dryRun = 32;
 /** Added to the number of a waiter. */
-const waits = 64;
+const waits = 128;
 
 /** For others in lib/ that build on a limiter. Nothing leads to it from the object: native code trusts its callers. */
 export let nativeLimiter: (limiter: Limiter) => NativeLimiter;
@@ -179,7 +186,7 @@ export class Limiter implements Disposable {
   }
 
   /**
-   * Whether one more (or `cost` more: 1 to 2^32 - 1) is allowed now; if so, it is charged, and what the depth tier
+   * Whether one more (or `cost` more: 0 to 2^32 - 1) is allowed now; if so, it is charged, and what the depth tier
    * counts is held until `release(cost, key)`, by whichever thread has done the work: a thread that ends without it
    * leaves it held (a decision of `tryAcquire` does not). One native call; allocates nothing. `key` is needed if the
    * limiter has keys, and must be undefined if not.
@@ -196,12 +203,10 @@ export class Limiter implements Disposable {
     const { key, cost } = this.#request('tryAcquire', options);
     const answer = this.#checked(this.#native.tryAcquire(cost, key), 'Limiter.tryAcquire');
     const remaining = this.#words[remainingWord] as number;
-    if (answer !== 0 && answer < dryRun) {
-      return { allowed: false, tier: tierName(answer), retryAfterMs: this.#words[retryAfterWord] as number };
-    }
+    if (answer !== 0 && !isForgiven(answer)) return denied(answer, this.#words[retryAfterWord] as number);
     const { release, refund } = returnsOf(this.#native, this.#halves, cost, key, answer === 0);
     if (answer === 0) return { allowed: true, remaining, release, refund };
-    return { allowed: true, remaining, wouldRefuse: tierName(answer - dryRun), release, refund };
+    return { allowed: true, remaining, wouldRefuse: tierOf(answer), release, refund };
   }
 
   /**
@@ -224,22 +229,21 @@ export class Limiter implements Disposable {
     this.#words[patienceWord] = timeoutMs;
     const answer = this.#checked(this.#native.acquire(cost, key), 'Limiter.acquire');
     if (answer >= waits) return this.#waiting.add(answer - waits, cost, key, timeoutMs, signal);
-    if (answer !== 0 && answer < dryRun) {
-      return { allowed: false, tier: tierName(answer), retryAfterMs: this.#words[retryAfterWord] as number };
-    }
+    if (answer !== 0 && !isForgiven(answer)) return denied(answer, this.#words[retryAfterWord] as number);
     const decision = this.#allowed(cost, key, answer === 0);
-    return answer === 0 ? decision : { ...decision, wouldRefuse: tierName(answer - dryRun) };
+    return answer === 0 ? decision : { ...decision, wouldRefuse: tierOf(answer) };
   }
 
   /** What `tryAcquire` would answer now; charges nothing. In a dry run: what it would answer if it were none. */
   peek(options?: TryAcquireOptions): Outlook {
     const { key, cost } = this.#request('peek', options);
-    const tier = this.#checked(this.#native.peek(cost, key));
+    const answer = this.#checked(this.#native.peek(cost, key));
     const remaining = this.#words[remainingWord] as number;
     const retryAfterMs = this.#words[retryAfterWord] as number;
     const tightest = tierName(this.#words[tightestWord] as number);
-    if (tier === 0) return { allowed: true, remaining, tightest, retryAfterMs };
-    return { allowed: false, remaining, tightest, tier: tierName(tier), retryAfterMs };
+    if (answer === 0) return { allowed: true, remaining, tightest, oversized: false, retryAfterMs };
+    const { tier, oversized } = denied(answer, retryAfterMs);
+    return { allowed: false, remaining, tightest, tier, oversized, retryAfterMs };
   }
 
   /**
@@ -258,7 +262,7 @@ export class Limiter implements Disposable {
   }
 
   /**
-   * Charges `points` (1 to 2^32 - 1) to bucket and window whether or not they fit: the bucket may come to owe, up to
+   * Charges `points` (0 to 2^32 - 1) to bucket and window whether or not they fit: the bucket may come to owe, up to
    * 2^33 tokens.
    */
   penalty(points: number, key?: Key): void {
@@ -267,7 +271,7 @@ export class Limiter implements Disposable {
   }
 
   /**
-   * Gives `points` (1 to 2^32 - 1) back to bucket and window, as far as they were charged, by whomever. Given for a
+   * Gives `points` (0 to 2^32 - 1) back to bucket and window, as far as they were charged, by whomever. Given for a
    * decision that was made some time ago, they may be what others have charged since: for that there is the decision's
    * own `refund()`.
    */
@@ -283,7 +287,8 @@ export class Limiter implements Disposable {
   }
 
   /**
-   * Refuses everything for `ms` (0 to 31 days; 0 ends a block) from now, with the tier 'blocked'. False, and nothing
+   * Refuses everything for `ms` (0 to 31 days; 0 ends a block) from now, with the tier 'blocked' (but an oversized cost
+   * as always). False, and nothing
    * was done: so many keys owe something that this one has no place, and as many more are blocked or wait as may be.
    */
   block(key: Key | undefined, ms: number): boolean {
@@ -367,7 +372,7 @@ export class Limiter implements Disposable {
   } {
     const given = new Options('Limiter.acquire', options, ['key', 'cost', 'timeoutMs', 'signal']);
     const key = given.get('key');
-    const cost = given.integer('cost', 1, costMax, 1);
+    const cost = given.integer('cost', 0, costMax, 1);
     const timeoutMs = given.has('timeoutMs') ? given.number('timeoutMs', 0, 1e12) : Infinity;
     const signal = given.signal();
     this.#check('acquire', key, cost, 'cost');
@@ -380,7 +385,7 @@ export class Limiter implements Disposable {
     if (options !== undefined) {
       const given = new Options(`Limiter.${method}`, options, ['key', 'cost']);
       key = given.get('key');
-      cost = given.integer('cost', 1, costMax, 1);
+      cost = given.integer('cost', 0, costMax, 1);
     }
     this.#check(method, key, cost, 'cost');
     return { key, cost };
@@ -390,8 +395,8 @@ export class Limiter implements Disposable {
     if (!takesKey(key, this.#keyed)) {
       throw keyError(`Limiter.${method}: key`, key, this.#keyed, 'this limiter');
     }
-    if (typeof amount === 'number' && amount >= 1 && amount >>> 0 === amount) return;
-    const expected = `a whole number from 1 to ${costMax}`;
+    if (typeof amount === 'number' && amount >>> 0 === amount) return;
+    const expected = `a whole number from 0 to ${costMax}`;
     throw optionError(`Limiter.${method}: ${name}`, expected, amount, typeof amount !== 'number');
   }
 

@@ -1,7 +1,7 @@
 import { clearTimeout, setTimeout } from 'node:timers';
 import { onAbort } from '../abort.js';
 import { disposed, failed, type NativeKey, type NativeLimiter, NO_RESOURCES } from '../native/index.js';
-import { type Decision, type Denied, tierName } from './decision.js';
+import { type Decision, denied } from './decision.js';
 
 /** Outcomes of `told()`, beside four times the waiter: see native/addon/limiter_functions.cc. */
 const SERVED = 1;
@@ -168,14 +168,9 @@ export class Waiting {
         this.#forget(waiter);
         waiter.settle(this.#allowed(waiter.cost, waiter.line.key));
       } else if (outcome === EXPIRED) {
-        const tier = tierName(this.#words[words.tier] as number);
-        const denied: Denied = {
-          allowed: false,
-          tier,
-          retryAfterMs: this.#words[words.retryAfter] as number,
-        };
+        const refusal = denied(this.#words[words.tier] as number, this.#words[words.retryAfter] as number);
         this.#forget(waiter);
-        waiter.settle(denied);
+        waiter.settle(refusal);
       } else {
         this.#tend(waiter.line);
       }

@@ -64,7 +64,7 @@ bool LimiterAttachment::release(std::uint64_t cost, const Key* key) {
 
 bool LimiterAttachment::hold(std::uint64_t cost, const Key* key) noexcept {
   const LimiterConfig& config = shared_->config;
-  if (!config.has_depth || config.depth_of_queue) return true;
+  if (!config.has_depth || config.depth_of_queue || cost == 0) return true;
   try {
     held_[key == nullptr ? Key{} : *key] += cost;
     return true;

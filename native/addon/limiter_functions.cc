@@ -26,7 +26,7 @@ struct Call {
   }
 
   // A cost, and a key where there are keys: lib/ gives nothing else.
-  bool sound() const { return number >= 1 && number <= 4'294'967'295.0 && key_fits(); }
+  bool sound() const { return number >= 0 && number <= 4'294'967'295.0 && key_fits(); }
   bool key_fits() const { return (key != nullptr) == (self->shared()->config.keys_max != 0); }
 
   LimiterAttachment* self = nullptr;
@@ -34,7 +34,16 @@ struct Call {
   const Key* key = nullptr;
 };
 
-constexpr std::int32_t kDryRun = 32;  // added to the tier that would have refused
+// What is answered of a refusal: the tier, kOversized added if its limit is below the cost, and kDryRun if it was allowed
+// all the same.
+constexpr std::int32_t kOversized = 8, kDryRun = 64;
+std::int32_t refusal(Tier tier, bool oversized) {
+  return static_cast<std::int32_t>(tier) + (oversized ? kOversized : 0);
+}
+std::int32_t answer_of(const Limiter::Decision& decision) {
+  const bool forgiven = decision.would_refuse != decision.refused_by;
+  return refusal(decision.would_refuse, decision.oversized) + (forgiven ? kDryRun : 0);
+}
 
 Limiter::Decision decide(const Call& call, std::uint64_t now) {
   LimiterAttachment& self = *call.self;
@@ -59,7 +68,7 @@ bool hold(const Call& call, const Limiter::Decision& decision) {
   return false;
 }
 
-// tryAcquire(cost, key?): 0 if allowed, else the tier; kDryRun + the tier if it was allowed all the same
+// tryAcquire(cost, key?): 0 if allowed, else the refusal
 napi_value try_acquire(napi_env env, napi_callback_info info) {
   const Call call(env, info);
   LimiterAttachment& self = *call.self;
@@ -73,11 +82,10 @@ napi_value try_acquire(napi_env env, napi_callback_info info) {
   self.out().put(LimiterAttachment::kRemaining, static_cast<double>(outlook.remaining));
   self.out().put(LimiterAttachment::kTightest, static_cast<double>(outlook.tightest));
   self.out().put(LimiterAttachment::kRetryAfterMs, milliseconds(outlook.retry_after));
-  const auto tier = static_cast<std::int32_t>(decision.would_refuse);
-  return number(env, tier != 0 && decision.refused_by == Tier::kNone ? kDryRun + tier : tier);
+  return number(env, answer_of(decision));
 }
 
-// peek(cost, key?): the tier that would refuse, or 0; staging as of tryAcquire
+// peek(cost, key?): the refusal, or 0; staging as of tryAcquire
 napi_value peek(napi_env env, napi_callback_info info) {
   const Call call(env, info);
   LimiterAttachment& self = *call.self;
@@ -88,7 +96,7 @@ napi_value peek(napi_env env, napi_callback_info info) {
   self.out().put(LimiterAttachment::kRemaining, static_cast<double>(outlook.remaining));
   self.out().put(LimiterAttachment::kTightest, static_cast<double>(outlook.tightest));
   self.out().put(LimiterAttachment::kRetryAfterMs, milliseconds(outlook.retry_after));
-  return number(env, static_cast<std::int32_t>(outlook.refused_by));
+  return number(env, refusal(outlook.refused_by, outlook.oversized));
 }
 
 // rooms(0, key?): 1; staging: see kRooms
@@ -119,7 +127,7 @@ napi_value release(napi_env env, napi_callback_info info) {
 
 // acquire(cost, key?), with the patience in staging: as tryAcquire; kWaits + the waiter if it is to wait, then
 // see tend() and told()
-constexpr std::int32_t kWaits = 64;
+constexpr std::int32_t kWaits = 128;
 napi_value acquire(napi_env env, napi_callback_info info) {
   const Call call(env, info);
   LimiterAttachment& self = *call.self;
@@ -132,8 +140,7 @@ napi_value acquire(napi_env env, napi_callback_info info) {
   if (joined.waiter != LimiterLine::kNone)
     return number(env, kWaits + static_cast<std::int32_t>(joined.waiter));
   if (!hold(call, joined.decision)) return number(env, kNoResources);
-  const auto tier = static_cast<std::int32_t>(joined.decision.would_refuse);
-  return number(env, tier != 0 && joined.decision.refused_by == Tier::kNone ? kDryRun + tier : tier);
+  return number(env, answer_of(joined.decision));
 }
 
 // tend(waiter): 0; staging gets retryAfterMs of the front of its line, leftMs of its own deadline, nowMs
@@ -149,14 +156,14 @@ napi_value tend(napi_env env, napi_callback_info info) {
 }
 
 // told(): what has happened to a waiter of this thread: 4 * waiter + (1 served, 2 its time is over, 3 it is at the front);
-// 0: nothing more; kForgotten - waiter: it was served, and gave it back for want of memory. Staging gets retryAfterMs, tier
+// 0: nothing more; kForgotten - waiter: it was served, and gave it back for want of memory. Staging gets retryAfterMs and the refusal
 constexpr std::int32_t kForgotten = -1'000;
 napi_value told(napi_env env, napi_callback_info info) {
   auto& self = attachment<LimiterAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
   const LimiterLine::Told told = self.told();
   self.out().put(LimiterAttachment::kRetryAfterMs, milliseconds(told.wait));
-  self.out().put(LimiterAttachment::kTier, static_cast<double>(told.tier));
+  self.out().put(LimiterAttachment::kTier, static_cast<double>(refusal(told.tier, told.oversized)));
   self.put_receipt(told.receipt);
   if (told.outcome == LimiterLine::Told::kNothing && told.cost != 0)
     return number(env, kForgotten - static_cast<std::int32_t>(told.waiter));

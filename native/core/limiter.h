@@ -54,6 +54,7 @@ class Limiter {
   struct Decision {
     Tier refused_by = Tier::kNone;
     Tier would_refuse = Tier::kNone;  // the same, but for a dry run
+    bool oversized = false;           // the cost exceeds that tier's limit: it can never pass
     Receipt receipt;                  // of what was charged
   };
 
@@ -89,11 +90,11 @@ class Limiter {
   }
 
   // Decides at `now` for `cost`; `key` is needed if the limiter has keys. `queue_depth` is read only if the depth
-  // tier follows a queue.
+  // tier follows a queue. A cost of 0 takes nothing, no place for its key either; only a block and an overload refuse it.
   Decision decide(ThreadLine& line, const Clock& clock, std::uint64_t now, std::uint64_t cost,
                   std::uint64_t queue_depth, const Key* key = nullptr) noexcept {
     Decision decision;
-    visit(line, now, key, Need::kUse, [&](Tiers& tiers, std::uint64_t time, bool) {
+    visit(line, now, key, need_of(cost), [&](Tiers& tiers, std::uint64_t time, bool) {
       decision = decide_in(tiers, line, clock, time, cost, queue_depth);
       count(line, decision, cost, key != nullptr && tiers.holds_depth());
     });
@@ -143,16 +144,18 @@ class Limiter {
     std::uint64_t remaining;
     std::uint64_t retry_after;
     Tier tightest;  // the tier that `remaining` is of
+    bool oversized;
   };
   // What decide() would say, charging nothing.
   Outlook peek(ThreadLine& line, std::uint64_t now, std::uint64_t cost, std::uint64_t queue_depth,
                const Key* key = nullptr) noexcept {
     Outlook outlook{};
     visit(line, now, key, Need::kState, [&](Tiers& tiers, std::uint64_t time, bool) {
-      outlook = {overloaded(line, time) ? Tier::kAdaptive : tiers.refuses(cost, time, queue_depth),
-                 tiers.remaining(time, queue_depth),
-                 std::max(recovers_in(line, time), tiers.wait(cost, time)),
-                 tiers.tightest(time, queue_depth)};
+      const Tiers::Refusal refusal = tiers.named(
+          overloaded(line, time) ? Tier::kAdaptive : tiers.refuses(cost, time, queue_depth), cost);
+      outlook = {refusal.tier, tiers.remaining(time, queue_depth),
+                 std::max(recovers_in(line, time), tiers.wait(cost, time)), tiers.tightest(time, queue_depth),
+                 refusal.oversized};
     });
     return outlook;
   }
@@ -265,13 +268,14 @@ class Limiter {
     Tiers::Taken taken;
     if (overloaded(line, time)) [[unlikely]] {
       taken.refused_by = Tier::kAdaptive;
-    } else if (tiers.line().waiting.load(std::memory_order_relaxed) != 0) [[unlikely]] {
+    } else if (tiers.line().waiting.load(std::memory_order_relaxed) != 0 && cost != 0) [[unlikely]] {
       taken.refused_by = Tier::kLine;
     } else {
       taken = tiers.take(cost, time, queue_depth, since_epoch(clock));
     }
-    Decision decision{taken.refused_by, taken.refused_by, taken.receipt};
-    if (taken.refused_by != Tier::kNone && !control_->config.enforce) {
+    const Tiers::Refusal refusal = tiers.named(taken.refused_by, cost);
+    Decision decision{refusal.tier, refusal.tier, refusal.oversized, taken.receipt};
+    if (refusal.tier != Tier::kNone && !control_->config.enforce) {
       tiers.force_depth(cost);  // it will be released like any other
       decision.refused_by = Tier::kNone;
     }
@@ -287,6 +291,7 @@ class Limiter {
   // What an operation needs of a key without a state: one to use; one that is kept until the operation's effect is
   // over; one to write to; the state that it would have; or nothing, for there is nothing to do.
   enum class Need : std::uint8_t { kUse, kStay, kPlace, kState, kFound };
+  static Need need_of(std::uint64_t cost) noexcept { return cost == 0 ? Need::kState : Need::kUse; }
 
   // Of a key that was forgotten in between, a part of it may be of the state that it had before.
   bool leave(ThreadLine& line, Tiers& tiers, std::uint64_t cost) noexcept {

@@ -39,6 +39,7 @@ class LimiterLine {
     bool keyed;                          // it waits for the state of `key`
     bool listed;                         // in the list of its owner
     Tier tier;                           // once expired: which tier would refuse it
+    bool oversized;                      // once expired: its cost exceeds that tier's limit
     std::uint32_t list;                  // of its owner
     std::uint32_t next, prev;            // in the line of its state; waiter + 1. `next` also in the free list
     std::uint32_t list_next, list_prev;  // in the list of its owner; waiter + 1
@@ -101,6 +102,7 @@ class LimiterLine {
     enum Outcome : std::uint8_t { kNothing, kServed, kExpired, kFront } outcome;
     std::uint32_t waiter;
     Tier tier;
+    bool oversized;
     std::uint64_t wait;
     std::uint64_t cost;
     Key key;          // {}: of a limiter without keys
@@ -136,13 +138,18 @@ class LimiterLine {
               Owner& owner, const Key* key) noexcept {
     Joined joined;
     limiter_.visit(
-        asking.line, now, key, Limiter::Need::kUse, [&](Tiers& tiers, std::uint64_t time, bool may_wait) {
+        asking.line, now, key, Limiter::need_of(cost), [&](Tiers& tiers, std::uint64_t time, bool may_wait) {
           const Locked locked(control_->lock);
           StateLine& state = tiers.line();
           joined.decision =
               limiter_.decide_in(tiers, asking.line, asking.clock, time, cost, asking.queue_depth);
           if (joined.decision.refused_by == Tier::kNone) {
             limiter_.count(asking.line, joined.decision, cost, key != nullptr && tiers.holds_depth());
+            return;
+          }
+          if (cost == 0 && !may_wait) {  // an overload: of nothing that is here
+            joined.wait = tiers.retry_after(cost, time);
+            limiter_.count(asking.line, joined.decision, cost, false);
             return;
           }
           // Pairs with the fence in given_back().
@@ -212,7 +219,8 @@ class LimiterLine {
     if (entry == 0) return {};
     Waiter& waiter = waiters_[entry - 1];
     unlist(waiter);
-    Told told{Told::kFront, entry - 1, waiter.tier, waiter.wait, waiter.cost, waiter.key, waiter.receipt};
+    Told told{Told::kFront, entry - 1,   waiter.tier, waiter.oversized,
+              waiter.wait,  waiter.cost, waiter.key,  waiter.receipt};
     if (waiter.state != State::kWaiting) {
       told.outcome = waiter.state == State::kServed ? Told::kServed : Told::kExpired;
       release(entry - 1);
@@ -343,7 +351,10 @@ class LimiterLine {
   void expire(Tiers& tiers, const Asking& asking, std::uint64_t time, Waiter& waiter) noexcept {
     StateLine& state = tiers.line();
     const bool front = waiter.prev == 0;
-    waiter.tier = tiers.refuses(waiter.cost, time, asking.queue_depth);
+    const Tiers::Refusal refusal =
+        tiers.named(tiers.refuses(waiter.cost, time, asking.queue_depth), waiter.cost);
+    waiter.tier = refusal.tier;
+    waiter.oversized = refusal.oversized;
     unlink(state, waiter);
     waiter.wait = tiers.least_wait(state.cost.load(std::memory_order_relaxed), waiter.cost, time);
     waiter.state = State::kExpired;

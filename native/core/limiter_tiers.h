@@ -40,6 +40,11 @@ struct LimiterState {
 
 class Tiers {
  public:
+  // Which tier refuses, or would.
+  struct Refusal {
+    Tier tier = Tier::kNone;
+    bool oversized = false;  // the cost exceeds what the tier allows at most: it can never pass
+  };
   struct Taken {
     Tier refused_by = Tier::kNone;
     Receipt receipt;
@@ -55,6 +60,8 @@ class Tiers {
     taken.receipt.serial = state_.line->serial;
     if (now < state_.blocked_until->load(std::memory_order_relaxed)) {
       taken.refused_by = Tier::kBlocked;
+    } else if (cost == 0) [[unlikely]] {
+      return taken;  // it takes nothing, whatever is owed
     } else if (config_.has_bucket && !state_.bucket->take(config_.bucket, cost, now, taken.receipt.slot)) {
       taken.refused_by = Tier::kTokenBucket;
     } else if (config_.has_window && !(taken.receipt.window = take_window(cost, now, clock_now)).taken) {
@@ -93,9 +100,25 @@ class Tiers {
 
   StateLine& line() noexcept { return *state_.line; }
 
+  // The first tier whose limit `cost` exceeds, as the limits are now.
+  Refusal exceeded(std::uint64_t cost) const noexcept {
+    if (config_.has_bucket && cost > config_.bucket.burst) return {Tier::kTokenBucket, true};
+    if (config_.has_window && cost > config_.window.limit) return {Tier::kSlidingWindow, true};
+    if (config_.has_depth && cost > config_.depth_max) return {Tier::kQueueDepth, true};
+    return {};
+  }
+  // What a refusal of `cost` by `tier` is called: a cost that can never pass is refused by the tier that it exceeds,
+  // whatever refuses it besides.
+  Refusal named(Tier tier, std::uint64_t cost) const noexcept {
+    if (tier == Tier::kNone) return {};
+    const Refusal never = exceeded(cost);
+    return never.oversized ? never : Refusal{tier, false};
+  }
+
   // Which tier would refuse `cost` now; kNone if none. Charges nothing.
   Tier refuses(std::uint64_t cost, std::uint64_t now, std::uint64_t queue_depth) const noexcept {
     if (now < state_.blocked_until->load(std::memory_order_relaxed)) return Tier::kBlocked;
+    if (cost == 0) return Tier::kNone;
     if (config_.has_bucket && state_.bucket->retry_after(config_.bucket, cost, now) != 0)
       return Tier::kTokenBucket;
     if (config_.has_window && window_retry_after(cost, now) != 0) return Tier::kSlidingWindow;
@@ -108,6 +131,7 @@ class Tiers {
   // when work ends, which no clock tells, so it adds nothing.
   std::uint64_t retry_after(std::uint64_t cost, std::uint64_t now) const noexcept {
     std::uint64_t wait = blocked_for(now);
+    if (cost == 0) return wait;
     if (config_.has_bucket) wait = std::max(wait, state_.bucket->retry_after(config_.bucket, cost, now));
     if (config_.has_window) wait = std::max(wait, window_retry_after(cost, now));
     if (config_.has_depth && cost > config_.depth_max) wait = kNever;
@@ -129,7 +153,7 @@ class Tiers {
 
   // The wait of somebody new, behind those who wait already. Their cost is read without the lock: a forecast.
   std::uint64_t wait(std::uint64_t cost, std::uint64_t now) const noexcept {
-    if (state_.line->waiting.load(std::memory_order_relaxed) == 0) return retry_after(cost, now);
+    if (state_.line->waiting.load(std::memory_order_relaxed) == 0 || cost == 0) return retry_after(cost, now);
     return least_wait(state_.line->cost.load(std::memory_order_relaxed), cost, now);
   }
 

@@ -47,6 +47,33 @@ struct Timed {
   ThreadLine* line = nullptr;
 };
 
+TEST_CASE("a cost beyond a tier is refused by that tier, whatever refuses it besides") {
+  Timed limited(config_of(1, 5, 4, 3));
+  const auto asked = [&](std::uint64_t cost) { return limited.decide(cost); };
+  CHECK(asked(6).refused_by == Tier::kTokenBucket);
+  CHECK(asked(6).oversized);
+  CHECK(asked(5).refused_by == Tier::kSlidingWindow);
+  CHECK(asked(4).refused_by == Tier::kQueueDepth);
+  CHECK(asked(3).refused_by == Tier::kNone);
+  CHECK_FALSE(asked(3).oversized);
+  CHECK(asked(4).refused_by == Tier::kQueueDepth);
+  limited.limiter.block(*limited.line, limited.clock.now(), kSecond);
+  CHECK(asked(5).refused_by == Tier::kSlidingWindow);
+  CHECK(asked(3).refused_by == Tier::kBlocked);
+  CHECK_FALSE(asked(3).oversized);
+}
+
+TEST_CASE("a cost of 0 passes whatever is owed, and only a block refuses it") {
+  Timed limited(config_of(1, 5, 4, 3));
+  REQUIRE(limited.decide(3).refused_by == Tier::kNone);
+  limited.limiter.penalize(*limited.line, limited.clock, limited.clock.now(), 50);
+  CHECK(limited.decide(1).refused_by == Tier::kTokenBucket);
+  CHECK(limited.decide(0).refused_by == Tier::kNone);
+  CHECK(limited.limiter.peek(*limited.line, limited.clock.now(), 0, 0).retry_after == 0);
+  limited.limiter.block(*limited.line, limited.clock.now(), kSecond);
+  CHECK(limited.decide(0).refused_by == Tier::kBlocked);
+}
+
 TEST_CASE("without any tier everything passes") {
   Timed timed(config_of(0, 0, 0, 0));
   for (int i = 0; i < 1'000; ++i) REQUIRE(timed.ask(1'000) == Tier::kNone);

@@ -46,6 +46,25 @@ describe.each(Object.entries(frameworks))('%s', (_name, start) => {
     expect(Object.fromEntries(parameters)).toMatchObject({ r: 0, t: 10 });
   });
 
+  it('answers 413 without Retry-After what can never pass, and charges nothing for a cost of 0', async () => {
+    const costs = [3, 0, 2, 0, 1];
+    const { url } = await serve({ limiter: Limiter.create(bucket(2)), cost: () => costs.shift() ?? 1 });
+    const told: unknown[] = [];
+    while (costs.length > 0) {
+      const response = await fetch(url);
+      const [, parameters] = parseItem(response.headers.get('ratelimit') ?? '');
+      const left = Object.fromEntries(parameters)['r'];
+      told.push([response.status, left, response.headers.get('retry-after'), await response.text()]);
+    }
+    expect(told).toEqual([
+      [413, 2, null, '{"error":"costs more than its limit"}'],
+      [200, 2, null, 'fine'],
+      [200, 0, null, 'fine'],
+      [200, 0, null, 'fine'],
+      [429, 0, '10', '{"error":"rate limited"}'],
+    ]);
+  });
+
   it('says its policies as structured fields: quota, window, units, partition', async () => {
     const limiter = Limiter.create({ ...Limiter.flashSale, keys: { max: 10 } });
     const { url } = await serve({ limiter, key: { header: 'X-User' }, legacyHeaders: true });

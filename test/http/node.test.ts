@@ -246,7 +246,8 @@ describe('functions among the options', () => {
     const keyless = Limiter.create(Limiter.flashSale);
     for (const [options, kind] of [
       [{ limiter: {} }, TypeError],
-      [{ cost: 0 }, RangeError],
+      [{ cost: -1 }, RangeError],
+      [{ oversizedStatus: 429 }, RangeError],
       [{ skip: true }, TypeError],
       [{ count: 'none' }, RangeError],
       [{ overloadStatus: 500 }, RangeError],
@@ -302,9 +303,37 @@ describe('a refusal', () => {
     expect((await refusal(limiter)).response.headers.get('retry-after')).toBe('15');
   });
 
-  it('that no waiting helps is for an hour', async () => {
-    const limiter = Limiter.create({ queueDepth: { max: 1 } });
-    expect((await refusal(limiter, { cost: 2 })).response.headers.get('retry-after')).toBe('3600');
+  it('of a cost that can never pass tells no time, and the policy that it exceeds', async () => {
+    const tiers = {
+      bucket: { tokenBucket: { ratePerSecond: 1, burst: 10 } },
+      window: { slidingWindow: { limit: 10, windowMs: 1_000 } },
+      concurrency: { queueDepth: { max: 10 } },
+    };
+    for (const [policy, options] of Object.entries(tiers)) {
+      const limiter = Limiter.create({ ...options, clock });
+      limiter.allow(undefined, 7);
+      for (const [more, title] of [
+        [{}, 'Content Too Large'],
+        [{ oversizedStatus: 400, overloadStatus: 503 }, 'Bad Request'],
+      ] as const) {
+        const { response, problem } = await refusal(limiter, { cost: 11, ...more });
+        const status = title === 'Bad Request' ? 400 : 413;
+        expect(response.status).toBe(status);
+        expect(response.headers.has('retry-after')).toBe(false);
+        expect(problem).toEqual({
+          type: 'about:blank',
+          title,
+          status,
+          detail: expect.any(String),
+          'violated-policies': [policy],
+        });
+        const [, parameters] = parseList(response.headers.get('ratelimit') ?? '')[0] ?? [];
+        const told = Object.fromEntries(parameters as Map<string, unknown>);
+        expect(told['r']).toBe(3);
+        if (policy === 'concurrency') expect(told).not.toHaveProperty('t');
+        else expect(told['t']).toBeLessThanOrEqual(2);
+      }
+    }
   });
 
   it('has a problem type by its cause, and names the policy that it violates', async () => {

@@ -85,7 +85,7 @@ describe('Limiter.acquire', () => {
   it('fails at once if the time is too short for itself and those before it', async () => {
     const limiter = Limiter.create(rate(1, 1));
     limiter.allow();
-    expect(await limiter.acquire({ timeoutMs: 999 })).toEqual({
+    expect(await limiter.acquire({ timeoutMs: 999 })).toMatchObject({
       allowed: false,
       tier: 'token-bucket',
       retryAfterMs: 1_000,

@@ -59,7 +59,7 @@ describe('the adaptive tier, by the wait of a queue', () => {
     for (let number = 0; number < 10; number++) queue.tryPush({ number });
     expect(refusedIn(115)).toBe(0); // it has been late for less than the interval
     expect(refusedIn(1_000)).toBeGreaterThanOrEqual(195);
-    expect(limiter.tryAcquire()).toEqual({ allowed: false, tier: 'adaptive', retryAfterMs: 0 });
+    expect(limiter.tryAcquire()).toMatchObject({ allowed: false, tier: 'adaptive', retryAfterMs: 0 });
     expect(limiter.peek()).toMatchObject({ allowed: false, tier: 'adaptive' });
     while (queue.tryPop() !== undefined);
     expect(refusedIn(1_000)).toBe(0);

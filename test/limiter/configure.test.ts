@@ -146,6 +146,7 @@ describe('peek, penalty, reward, reset and block', () => {
     for (let i = 0; i < 20; i++) {
       expect(limiter.peek()).toEqual({
         allowed: true,
+        oversized: false,
         remaining: 10,
         tightest: 'token-bucket',
         retryAfterMs: 0,
@@ -153,6 +154,7 @@ describe('peek, penalty, reward, reset and block', () => {
     }
     expect(limiter.peek({ cost: 11 })).toEqual({
       allowed: false,
+      oversized: true,
       remaining: 10,
       tightest: 'token-bucket',
       tier: 'token-bucket',
@@ -180,7 +182,7 @@ describe('peek, penalty, reward, reset and block', () => {
     const limiter = Limiter.create(all(clock));
     expect(limiter.block(undefined, 1_500)).toBe(true);
     clock.advance(1_000);
-    expect(limiter.tryAcquire()).toEqual({ allowed: false, tier: 'blocked', retryAfterMs: 500 });
+    expect(limiter.tryAcquire()).toMatchObject({ allowed: false, tier: 'blocked', retryAfterMs: 500 });
     expect(limiter.peek().remaining).toBe(0);
     clock.advance(500);
     expect(limiter.allow()).toBe(true);

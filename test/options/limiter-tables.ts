@@ -77,7 +77,7 @@ export const limiterTables: readonly OptionTable[] = [
     where: 'Limiter.tryAcquire',
     call: (options) => Limiter.create(base).tryAcquire(options as never),
     base: {},
-    options: { cost: whole(1, u32Max, [1, u32Max]) },
+    options: { cost: whole(0, u32Max, [0, 1, u32Max]) },
     unknown: ['costs', 'keys', 'timeoutMs', 'signal'],
   },
   {
@@ -85,7 +85,7 @@ export const limiterTables: readonly OptionTable[] = [
     call: (options) => Limiter.create(base).acquire(options as never),
     base: {},
     options: {
-      cost: whole(1, u32Max, [1, 50, u32Max]),
+      cost: whole(0, u32Max, [0, 1, 50, u32Max]),
       timeoutMs: {
         good: [0, 0.5, 1e12],
         wrong: ['1', null, true],
@@ -114,7 +114,7 @@ export const limiterTables: readonly OptionTable[] = [
     where: 'Limiter.peek',
     call: (options) => Limiter.create({ ...base, keys: { max: 10 } }).peek(options as never),
     base: { key: 'key' },
-    options: { cost: whole(1, u32Max, [1, u32Max]) },
+    options: { cost: whole(0, u32Max, [0, 1, u32Max]) },
     required: ['key'],
     unknown: ['costs', 'keys', 'timeoutMs', 'signal'],
   },

@@ -48,7 +48,8 @@ export class LimiterAuditor {
     const { tier, charge } = this.#decide(state, cost, now);
     this.#note(name, charge);
     if (tier !== undefined && this.enforce) {
-      return { allowed: false, tier, retryAfterNs: state.retryAfter(cost, now) };
+      const oversized = state.exceeded(cost) !== undefined;
+      return { allowed: false, tier, oversized, retryAfterNs: state.retryAfter(cost, now) };
     }
     const wouldRefuse = tier === undefined ? {} : { wouldRefuse: tier };
     return { allowed: true, remaining: state.remaining(now), retryAfterNs: 0, ...wouldRefuse };
@@ -83,8 +84,13 @@ export class LimiterAuditor {
     now: number,
   ): { allowed: boolean; retryAfterNs: number; [more: string]: unknown } {
     const state = this.#state(keyAt);
-    const tier = state.refuses(cost, now) ?? (state.waiters.length > 0 ? 'waiting-line' : undefined);
-    const common = { remaining: state.remaining(now), retryAfterNs: state.retryAfter(cost, now) };
+    const refuses = state.refuses(cost, now) ?? (this.#isBehind(state, cost) ? 'waiting-line' : undefined);
+    const tier = this.#named(state, refuses, cost);
+    const common = {
+      oversized: tier !== undefined && state.exceeded(cost) !== undefined,
+      remaining: state.remaining(now),
+      retryAfterNs: state.retryAfter(cost, now),
+    };
     return tier === undefined ? { allowed: true, ...common } : { allowed: false, tier, ...common };
   }
 
@@ -184,7 +190,7 @@ export class LimiterAuditor {
 
   #dismiss(state: LimitAuditor, now: number, isHopeless: (waiter: Waiter) => boolean): void {
     for (const { name, cost } of state.waiters.filter(isHopeless)) {
-      const tier = state.refuses(cost, now) ?? 'waiting-line';
+      const tier = this.#named(state, state.refuses(cost, now), cost) ?? 'waiting-line';
       this.leave(name);
       this.#count(tier);
       this.ended.set(name, { tier, never: state.retryAfter(cost, now) === Infinity });
@@ -198,7 +204,16 @@ export class LimiterAuditor {
     return this.states[keyAt % this.states.length] as LimitAuditor;
   }
   #objection(state: LimitAuditor, cost: number, now: number): string | undefined {
-    return state.waiters.length > 0 ? 'waiting-line' : state.refuses(cost, now);
+    const refuses = this.#isBehind(state, cost) ? 'waiting-line' : state.refuses(cost, now);
+    return this.#named(state, refuses, cost);
+  }
+  /** Whether others come first: not before what takes nothing from them. */
+  #isBehind(state: LimitAuditor, cost: number): boolean {
+    return state.waiters.length > 0 && cost > 0;
+  }
+  /** A cost that can never pass is refused by the tier that it exceeds. */
+  #named(state: LimitAuditor, tier: string | undefined, cost: number): string | undefined {
+    return tier === undefined ? undefined : (state.exceeded(cost) ?? tier);
   }
   /** Charges if it is allowed; of a dry run only the depth. */
   #decide(state: LimitAuditor, cost: number, now: number): { tier?: string; charge?: Charge } {

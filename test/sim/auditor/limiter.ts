@@ -44,7 +44,7 @@ interface Admitted {
 }
 
 export function windowNs(windowMs: number): number {
-  return Math.floor(windowMs * 1e6);
+  return Math.round(windowMs * 1e6);
 }
 
 /** The limit of all, or of one key. */
@@ -74,9 +74,16 @@ export class LimitAuditor {
     this.depthMax = queueDepth?.max;
   }
 
+  /** The first tier that could not let `cost` through if nothing were charged. */
+  exceeded(cost: number): string | undefined {
+    if (this.bucket !== undefined && cost > this.bucket.burst) return 'token-bucket';
+    if (this.window !== undefined && cost > this.window.limit) return 'sliding-window';
+    return this.depthMax !== undefined && cost > this.depthMax ? 'queue-depth' : undefined;
+  }
   /** Which tier refuses `cost`, charging nothing. */
   refuses(cost: number, now: number): string | undefined {
     if (now < this.blockedUntil) return 'blocked';
+    if (cost === 0) return undefined;
     if (this.bucket !== undefined && this.bucket.wait(cost, now) !== 0) return 'token-bucket';
     if (this.window !== undefined && this.window.wait(cost, now) !== 0) return 'sliding-window';
     if (this.depthMax !== undefined && this.depth + cost > this.depthMax) return 'queue-depth';
@@ -163,6 +170,7 @@ export class LimitAuditor {
   retryAfter(cost: number, now: number): number {
     if (this.depthMax !== undefined && cost > this.depthMax) return Infinity;
     const blocked = Math.max(0, this.blockedUntil - now);
+    if (cost === 0) return blocked;
     return Math.max(blocked, this.bucket?.wait(cost, now) ?? 0, this.window?.wait(cost, now) ?? 0);
   }
 

@@ -44,7 +44,7 @@ export function drawLimiter(
   const key = random.below(scenario.keys?.length ?? 1);
   const base = { room: 'limiter', name, by, ...(key === 0 ? {} : { key }) };
   const kind = drawByWeight(random, scenario.weights);
-  const cost = random.chance(0.7) ? 1 : random.between(2, 12);
+  const cost = random.chance(0.7) ? 1 : random.between(0, 12);
   switch (kind) {
     case 'allow':
     case 'tryAcquire':
