@@ -13,9 +13,9 @@
  * thread cannot be terminated within it. What was admitted stands in the queue, with its reservation.
  *
  * Here 4 threads with 16 buyers each go for 40 items; between two steps the buyers await, as one does for a database
- * or a socket. The queue is small and its consumer slow, so that it is often full. In the second load threads are
- * terminated, all 4 at a time, and others go on. Afterwards units deducted, orders delivered and units that there
- * were are compared.
+ * or a socket. In the second load the queue is small and its consumer comes late, when half of the attempts are made,
+ * so that it is full. In the third threads are terminated, all 4 at a time, and others go on. Afterwards units
+ * deducted, orders delivered and units that there were are compared.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Gate, Queue, record, Stock, u32, u53 } from '../../dist/index.js';
@@ -101,10 +101,11 @@ function gateBuyer(handle) {
  * @property {number} units of each item
  * @property {number} capacity of the queue
  * @property {number} generations how often all threads are terminated, in equal parts of the attempts
+ * @property {number} consumedFrom the share of the attempts that are made before the consumer begins
  */
 
 /** @param {Version} version @param {Load} load */
-async function run(version, { attempts, units, capacity, generations }) {
+async function run(version, { attempts, units, capacity, generations, consumedFrom }) {
   const words = new Int32Array(new SharedArrayBuffer(4 * (LEFT + ITEMS))).fill(units, LEFT);
   const queue = Queue.create(Order, { capacity });
   const items = Array.from({ length: ITEMS }, (_, sku) => ({ sku, quantity: units }));
@@ -116,17 +117,20 @@ async function run(version, { attempts, units, capacity, generations }) {
     await nextTurn();
     delivered[sku]++;
   };
-  const consumed =
-    version === 'gate'
-      ? gate.consume(deliver, { batchSize: 4 })
-      : queue.consume(([order]) => deliver(/** @type {{ sku: number }} */ (order)), { batchSize: 1 });
+  const consume = async () => {
+    await attempted(words, attempts * consumedFrom);
+    if (version === 'gate') await gate.consume(deliver, { batchSize: 4 });
+    else await queue.consume(([order]) => deliver(/** @type {{ sku: number }} */ (order)), { batchSize: 1 });
+  };
+  const consumed = consume();
 
   const handle = version === 'gate' ? gate.handle : queue.handle;
   for (let generation = 1; generation <= generations; generation++) {
     const threads = Array.from({ length: THREADS }, () =>
       thread(import.meta.url, 'buyers', { version, words, handle, rush: attempts / ITEMS }),
     );
-    while (Atomics.load(words, ATTEMPTS) < (attempts * generation) / generations) await nextTurn();
+    // Beyond its share by what is under way at one time: so the last item has had its rush, too.
+    await attempted(words, (attempts * generation) / generations + 2 * THREADS * BUYERS);
     await Promise.all(threads.map((one) => one.terminate()));
   }
   queue.close();
@@ -146,6 +150,11 @@ async function run(version, { attempts, units, capacity, generations }) {
   };
 }
 
+/** @param {Int32Array} words @param {number} count */
+async function attempted(words, count) {
+  while (Atomics.load(words, ATTEMPTS) < count) await nextTurn();
+}
+
 /** @typedef {Awaited<ReturnType<typeof run>>} Ran */
 /** @typedef {{ twoSteps: Ran[], gate: Ran[] }} Runs */
 
@@ -156,9 +165,9 @@ const newRuns = () => ({ twoSteps: [], gate: [] });
 async function measure({ quick, rounds }) {
   const attempts = quick ? 2_000 : 10_000;
   const units = quick ? 5 : 25;
-  const soldOut = { attempts, units, capacity: LARGE, generations: 1 };
-  const full = { attempts, units, capacity: SMALL, generations: 1 };
-  const dying = { attempts, units: attempts, capacity: SMALL, generations: quick ? 2 : 3 };
+  const soldOut = { attempts, units, capacity: LARGE, generations: 1, consumedFrom: 0 };
+  const full = { attempts, units, capacity: SMALL, generations: 1, consumedFrom: 0.5 };
+  const dying = { attempts, units: attempts, capacity: SMALL, generations: quick ? 2 : 3, consumedFrom: 0 };
   const oversold = newRuns();
   const ghosts = newRuns();
   const ghostsOfTheDead = newRuns();
