@@ -1,32 +1,69 @@
 // What the threads of the soak test share beside the gate.
-import { record, u32, u53 } from 'sluice';
+import { record, u32, u53, utf8 } from 'sluice';
 
-export const Order = record({ id: u53, user: u53, sku: u32, quantity: u32 });
 export const fields = /** @type {const} */ ({ sku: 'sku', quantity: 'quantity', user: 'user', id: 'id' });
-export const skus = [1, 2, 3];
 export const perUser = 10;
 /** Of the first two items together. */
 export const group = { name: 'pair', perUser: 15 };
 /** More ids than a run of three minutes uses. */
 export const idsMax = 2 ** 24;
 
-/** @param {number} id */
-export const userOf = (id) => Math.floor(id / 64);
+const Numbers = record({ id: u53, user: u53, sku: u32, quantity: u32 });
+const Texts = record({ id: utf8(24), user: utf8(24), sku: utf8(16), quantity: u32 });
 
-/**
- * What is ordered under an id, always the same; `lines`: in place of the order's own.
- * @param {number} id
- */
-export function orderOf(id) {
-  const bits = Math.imul(id ^ 0x9e37_79b9, 2_654_435_761) >>> 0;
-  const order = { id, user: userOf(id), sku: skus[bits % 3] ?? 1, quantity: 1 + ((bits >>> 8) % 3) };
-  const isCart = (bits >>> 16) % 5 === 0;
-  const lines = [
-    { sku: 1, quantity: 1 },
-    { sku: 3, quantity: 1 + ((bits >>> 20) % 2) },
-  ];
-  return { order, lines: isCart ? lines : undefined };
+/** What is ordered: orders, users and items have numbers, or are told as texts with these numbers. */
+export class Shop {
+  /** @param {boolean} texts */
+  constructor(texts) {
+    this.texts = texts;
+    /** @type {readonly (number | string)[]} */
+    this.skus = [1, 2, 3].map((n) => this.#named('é', n));
+  }
+  /** Fields whose values are numbers or texts. */
+  get Order() {
+    return /** @type {import('sluice').RecordType<Ordered>} */ (
+      /** @type {unknown} */ (this.texts ? Texts : Numbers)
+    );
+  }
+  /** @param {number} n */
+  idOf(n) {
+    return this.#named('order', n);
+  }
+  /** Of an id or a user. @param {unknown} name */
+  numberOf(name) {
+    return Number(String(name).split(' ').at(-1));
+  }
+  /** @param {number} n of an order */
+  userOf(n) {
+    return this.#named('user', Math.floor(n / 64));
+  }
+  /** @param {number | string} sku */
+  isOfGroup(sku) {
+    return this.skus.indexOf(sku) < 2;
+  }
+
+  /**
+   * What is ordered under an id, always the same; `lines`: in place of the order's own.
+   * @param {number} n
+   */
+  orderOf(n) {
+    const bits = Math.imul(n ^ 0x9e37_79b9, 2_654_435_761) >>> 0;
+    const sku = this.skus[bits % 3] ?? 0;
+    const order = { id: this.idOf(n), user: this.userOf(n), sku, quantity: 1 + ((bits >>> 8) % 3) };
+    const isCart = (bits >>> 16) % 5 === 0;
+    const lines = [
+      { sku: this.skus[0] ?? 0, quantity: 1 },
+      { sku: this.skus[2] ?? 0, quantity: 1 + ((bits >>> 20) % 2) },
+    ];
+    return { order, lines: isCart ? lines : undefined };
+  }
+
+  /** @param {string} what @param {number} n */
+  #named(what, n) {
+    return this.texts ? `${what} ${n}` : n;
+  }
 }
+/** @typedef {{ id: number | string, user: number | string, sku: number | string, quantity: number }} Ordered */
 
 /** Whether a clerk works on the reservation while the order is on its way. @param {number} id */
 export const isClerks = (id) => id % 4 === 3;
@@ -74,12 +111,13 @@ export const handlerTimeoutMs = 400;
 
 /**
  * Something that is done with a reservation on its way, through the stock. What it asks for may not be there any more.
+ * @param {Shop} shop
  * @param {import('sluice').Stock} stock
  * @param {import('../seeded-random.js').SeededRandom} random
  * @param {bigint} reservation
  */
-export function workOn(stock, random, reservation) {
-  const sku = random.pick(skus);
+export function workOn(shop, stock, random, reservation) {
+  const sku = random.pick(shop.skus);
   const part = random.chance(0.5) ? { quantity: 1 } : { lines: [{ sku, quantity: 1 }] };
   const works = [
     () => stock.confirm(reservation, { ...part, rest: 'hold' }),
@@ -99,21 +137,23 @@ export function workOn(stock, random, reservation) {
 
 /**
  * Handles an order in one of the ways in which handlers do.
+ * @param {Shop} shop
  * @param {SoakMemory} memory
  * @param {import('../seeded-random.js').SeededRandom} random
  * @param {(ms: number) => Promise<unknown>} sleep
  * @param {import('sluice').Stock} stock
  */
-export function handler(memory, random, sleep, stock) {
-  /** @param {{ id: number }} order @param {import('sluice').Hold} hold */
-  return async ({ id }, hold) => {
+export function handler(shop, memory, random, sleep, stock) {
+  /** @param {Ordered} order @param {import('sluice').Hold} hold */
+  return async (order, hold) => {
+    const id = shop.numberOf(order.id);
     const before = memory.countHandled(id);
     if (hold.deliveries <= before) memory.violate(violations.undercounted, id);
     if (random.chance(0.3)) await sleep(random.between(1, 5));
     if (random.chance(0.02)) await sleep(random.between(50, 250)); // longer than a short hold: it is renewed
     if (random.chance(0.005)) return sleep(2 * handlerTimeoutMs); // what comes of it is ignored
     for (let works = isWorkedOn(id) ? random.below(4) : 0; works > 0; works--) {
-      workOn(stock, random, hold.reservation ?? 0n);
+      workOn(shop, stock, random, hold.reservation ?? 0n);
       if (random.chance(0.3)) await sleep(1);
     }
     const way = random.below(10);
@@ -123,7 +163,7 @@ export function handler(memory, random, sleep, stock) {
     const expected = [way === 3 ? 'cancelled' : 'confirmed', 'expired', 'unknown'];
     // Others may have sold or put back all of it.
     if (isWorkedOn(id) || isClerks(id)) expected.push('already-confirmed', 'already-cancelled');
-    const isWhole = isWorkedOn(id) || isClerks(id) || orderOf(id).lines !== undefined;
+    const isWhole = isWorkedOn(id) || isClerks(id) || shop.orderOf(id).lines !== undefined;
     const part = isWhole ? {} : { quantity: 1 };
     const decided = way === 3 ? hold.cancel() : way === 2 ? hold.confirm() : hold.confirm(part);
     if (!expected.includes(decided)) memory.violate(violations.decidedTwice, id);

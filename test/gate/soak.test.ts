@@ -4,10 +4,10 @@ import { describe, expect, it } from 'vitest';
 import { replay, seed } from '../seed.js';
 import { SeededRandom } from '../seeded-random.js';
 import { WorkerThread } from '../worker-thread.js';
-import { fields, group, handler, Order, orderOf, perUser, SoakMemory, skus, userOf } from './soak.js';
+import { fields, group, handler, perUser, Shop, SoakMemory } from './soak.js';
 
-/** `npm run soak` for longer: `SLUICE_SOAK_SECONDS=180 npm run soak`. */
-const seconds = Number(process.env['SLUICE_SOAK_SECONDS'] ?? 20);
+/** Of both runs. `npm run soak` for longer: `SLUICE_SOAK_SECONDS=180 npm run soak`. */
+const seconds = Number(process.env['SLUICE_SOAK_SECONDS'] ?? 20) / 2;
 const admitters = 4;
 const replacedEveryMs = 200;
 
@@ -74,19 +74,24 @@ class Books {
 
 /** What operators do meanwhile. Limits per user only become lower than they are at the end. */
 class Operator {
-  readonly totals = new Map(skus.map((sku) => [sku, 2_000]));
-  readonly backorders = new Map(skus.map((sku) => [sku, 0]));
+  readonly totals: Map<number | string, number>;
+  readonly backorders: Map<number | string, number>;
   /** The most that was sold or held beyond a total. */
   backordered = 0;
-  #closed: number | undefined;
+  #closed: number | string | undefined;
 
   constructor(
+    readonly shop: Shop,
     readonly stock: Stock,
     readonly random: SeededRandom,
-  ) {}
+  ) {
+    this.totals = new Map(shop.skus.map((sku) => [sku, 2_000]));
+    this.backorders = new Map(shop.skus.map((sku) => [sku, 0]));
+  }
 
   act(): void {
     const { stock, random } = this;
+    const { skus } = this.shop;
     const sku = random.pick(skus);
     const more = random.between(1, 400);
     if (random.chance(0.8)) this.#told(sku, stock.restock(sku, more));
@@ -105,13 +110,13 @@ class Operator {
   /** As it is in the end. */
   end(): void {
     if (this.#closed !== undefined) this.stock.reopenItem(this.#closed);
-    for (const sku of skus) this.stock.changeItem(sku, { perUser });
+    for (const sku of this.shop.skus) this.stock.changeItem(sku, { perUser });
     this.stock.changeGroup(group.name, { perUser: group.perUser });
   }
 
   /** Nobody else changes these. */
   #told(
-    sku: number,
+    sku: number | string,
     { total, available, reserved, sold, backorder = 0, backordered = 0 }: StockCounts,
   ): void {
     expect([available + reserved + sold, backordered <= backorder], replay).toEqual([
@@ -128,16 +133,16 @@ class Operator {
  * A ledger is saved in the middle of everything, and restored with larger tables: each order that is held is queued
  * again exactly once, though who asks for that is terminated again and again.
  */
-async function requeued(stock: Stock, random: SeededRandom): Promise<number> {
+async function requeued(shop: Shop, stock: Stock, random: SeededRandom): Promise<number> {
   const clock = new ManualClock(); // nothing runs out before it is asked for
   const restored = Stock.restore(stock.snapshot(), { maxReservations: 8_192, maxItems: 40, clock });
-  const queue = Queue.create(Order, { capacity: 8_192, clock });
+  const queue = Queue.create(shop.Order, { capacity: 8_192, clock });
   const gate = Gate.create({ queue, stock: restored, fields });
-  const ids = [...restored.reservations({ state: 'held' })].map(({ id }) => Number(id));
+  const ids = [...restored.reservations({ state: 'held' })].map(({ id }) => shop.numberOf(id));
   if (ids.length > 0) {
     for (let i = 0; i < 3; i++) {
       const url = new URL('./workers/soak-requeuer.js', import.meta.url);
-      const data = { handle: gate.handle, ids, seed: random.between(1, 1_000) };
+      const data = { handle: gate.handle, ids, seed: random.between(1, 1_000), texts: shop.texts };
       const thread = new WorkerThread(url, data);
       await thread.message('asks');
       await sleep(random.between(0, 5));
@@ -145,13 +150,13 @@ async function requeued(stock: Stock, random: SeededRandom): Promise<number> {
     }
   }
   for (const id of ids) {
-    const { order, lines } = orderOf(id);
+    const { order, lines } = shop.orderOf(id);
     expect(gate.admit(order, { lines }), `${replay}: order ${id}`).toMatchObject({ outcome: 'admitted' });
   }
   expect(gate.stats(), replay).toMatchObject({ requeued: ids.length, admitted: 0 });
   queue.close();
   const seen: number[] = [];
-  await gate.consume(({ id }) => void seen.push(id));
+  await gate.consume(({ id }) => void seen.push(shop.numberOf(id)));
   const inOrder = (numbers: readonly number[]): number[] => numbers.toSorted((a, b) => a - b);
   expect(inOrder(seen), replay).toEqual(inOrder(ids));
   restored.expire(); // what had run out when it was saved
@@ -161,115 +166,142 @@ async function requeued(stock: Stock, random: SeededRandom): Promise<number> {
 }
 
 describe('a gate under load', () => {
-  it(`has exact totals after ${seconds} s in which its threads, the consumer too, are terminated all the time`, {
-    timeout: seconds * 1_000 + 120_000,
-  }, async () => {
-    const queue = Queue.create(Order, { capacity: 512, ttlMs: 900 });
-    const limiter = Limiter.create({
-      tokenBucket: { ratePerSecond: 1_500, burst: 200 },
-      queueDepth: { max: 150 },
-      keys: { max: 64 },
-    });
-    const items = skus.map((sku) => ({ sku, quantity: 2_000, perUser, shards: sku }));
-    const stock = Stock.create({
-      items: items.map((item) => (item.sku < 3 ? { ...item, group: group.name } : item)),
-      groups: [group],
-      holdMs: 1_000,
-      maxReservations: 4_096,
-      maxUsers: 1 << 19,
-      maxIds: 1 << 20,
-      movements: 1 << 17,
-    });
-    const gate = Gate.create({ queue, limiter, stock, fields, maxInHand: 64 });
-    const memory = new SoakMemory();
-    const random = new SeededRandom(seed);
-    const operator = new Operator(stock, random);
-
-    const books = new Books();
-    const reading = new AbortController();
-    const read = (async () => {
-      for await (const movement of stock.movements({ signal: reading.signal })) books.add(movement);
-    })().catch(() => {}); // aborted
-
-    let started = 0;
-    const start = (name: string): WorkerThread => {
-      const url = new URL(`./workers/soak-${name}.js`, import.meta.url);
-      return new WorkerThread(url, { handle: gate.handle, shared: memory.buffer, seed: seed + ++started });
-    };
-    const threads = Array.from({ length: admitters }, () => start('admitter'));
-    threads.push(start('consumer'), start('clerk'));
-    let terminated = 0;
-    let again = 0;
-    const fails = (): unknown =>
-      memory.violation || books.problems[0] || threads.find(({ failure }) => failure)?.failure;
-    try {
-      const end = performance.now() + seconds * 1_000;
-      while (performance.now() < end && !fails()) {
-        await sleep(replacedEveryMs);
-        const which = random.chance(0.4)
-          ? random.between(admitters, threads.length - 1)
-          : random.below(admitters);
-        await threads[which]?.terminate();
-        terminated++;
-        threads[which] = start(which < admitters ? 'admitter' : which === admitters ? 'consumer' : 'clerk');
-        operator.act();
-        stock.audit();
-        if (terminated % 10 === 5) again += await requeued(stock, random);
-      }
-      expect(fails(), replay).toBeUndefined();
-      operator.end();
-      memory.stop();
-      await Promise.all(threads.slice(0, admitters).map(({ exited }) => exited));
-    } finally {
-      await Promise.all(threads.map((thread) => thread.terminate()));
-    }
-    expect([memory.violation, books.problems], replay).toEqual([0, []]);
-
-    // What is left is handled by one that nobody terminates.
-    queue.close();
-    await gate.consume(handler(memory, random, sleep, stock), { concurrency: 16 });
-    const { pushed, popped, expired, dropped, depth } = queue.stats();
-    const { admitted, inHand, redelivered } = gate.stats();
-    expect([depth, inHand, limiter.stats().inFlight], replay).toEqual([0, 0, 0]);
-    expect([pushed, limiter.stats().allowed, stock.stats().reserved], replay).toEqual([
-      admitted,
-      admitted,
-      admitted,
-    ]);
-    expect(popped + expired + dropped, replay).toBe(pushed);
-    // At least once: as many different orders were handled as ever left the queue for a handler.
-    const times = memory.handled.subarray(0, memory.ids);
-    const handled = times.reduce((sum, count) => sum + (count > 0 ? 1 : 0), 0);
-    const handlings = times.reduce((sum, count) => sum + count, 0);
-    expect(handled, replay).toBe(popped);
-    expect(handlings, replay).toBeLessThanOrEqual(popped + redelivered);
-
-    expect(stock.audit().held, replay).toBe(0);
-    await settled(books, admitted);
-    reading.abort();
-    await read;
-    expect([books.problems, books.held, books.reservations], replay).toEqual([[], 0, admitted]);
-    for (const sku of skus) {
-      const sold = books.sold.get(sku) ?? 0;
-      const total = operator.totals.get(sku) ?? 0;
-      const backorder = operator.backorders.get(sku) ?? 0;
-      expect(books.totals.get(sku), replay).toBe(total);
-      expect(stock.counts(sku), replay).toEqual({
-        total,
-        available: Math.max(0, total - sold),
-        reserved: 0,
-        sold,
-        ...(backorder > 0 && { backorder, backordered: Math.max(0, sold - total) }),
+  it.each([
+    { orders: 'numbers', overflow: 'reject' as const, capacity: 512 },
+    { orders: 'texts', overflow: 'overwrite' as const, capacity: 64 },
+  ])(
+    `has exact totals after ${seconds} s in which its threads, the consumer too, are terminated: $orders, $overflow`,
+    {
+      timeout: seconds * 1_000 + 120_000,
+    },
+    async ({ orders, overflow, capacity }) => {
+      const shop = new Shop(orders === 'texts');
+      const { skus } = shop;
+      const queue = Queue.create(shop.Order, { capacity, overflow, ttlMs: 900 });
+      const limiter = Limiter.create({
+        tokenBucket: { ratePerSecond: 1_500, burst: 200 },
+        queueDepth: { max: 150 },
+        keys: { max: 64 },
       });
-    }
-    expectUsers(stock, books, memory.ids, random);
-    stock.audit();
-    console.log(
-      `${seconds} s: ${admitted} admitted, ${popped} handled (${redelivered} again), ${expired} expired in the ` +
-        `queue, ${JSON.stringify(books.ends)}, ${JSON.stringify(stock.stats())}, up to ${operator.backordered} backordered, ${again} queued again, ${terminated} terminated`,
-    );
-    for (const object of [gate, stock, limiter, queue]) object[Symbol.dispose]();
-  });
+      const items = skus.map((sku, i) => ({ sku, quantity: 2_000, perUser, shards: i + 1 }));
+      const stock = Stock.create({
+        items: items.map((item) => (shop.isOfGroup(item.sku) ? { ...item, group: group.name } : item)),
+        groups: [group],
+        holdMs: 1_000,
+        maxReservations: 4_096,
+        maxUsers: 1 << 19,
+        maxIds: 1 << 20,
+        movements: 1 << 17,
+      });
+      const gate = Gate.create({ queue, limiter, stock, fields, maxInHand: 64 });
+      const memory = new SoakMemory();
+      const random = new SeededRandom(seed);
+      const operator = new Operator(shop, stock, random);
+
+      const books = new Books();
+      const reading = new AbortController();
+      const read = (async () => {
+        for await (const movement of stock.movements({ signal: reading.signal })) books.add(movement);
+      })().catch(() => {}); // aborted
+
+      let started = 0;
+      const start = (name: string): WorkerThread => {
+        const url = new URL(`./workers/soak-${name}.js`, import.meta.url);
+        return new WorkerThread(url, {
+          handle: gate.handle,
+          shared: memory.buffer,
+          seed: seed + ++started,
+          texts: shop.texts,
+        });
+      };
+      const threads = Array.from({ length: admitters }, () => start('admitter'));
+      threads.push(start('consumer'), start('clerk'));
+      let terminated = 0;
+      let again = 0;
+      const waits: Promise<unknown>[] = [];
+      const ended = { empty: 0, ERR_SLUICE_TIMEOUT: 0 } as Record<string, number>;
+      const awaitEmpty = (timeoutMs: number): void => {
+        const wait = queue.empty({ timeoutMs }).then(
+          () => 'empty',
+          ({ code }) => String(code),
+        );
+        waits.push(wait.then((end) => (ended[end] = (ended[end] ?? 0) + 1)));
+      };
+      const fails = (): unknown =>
+        memory.violation || books.problems[0] || threads.find(({ failure }) => failure)?.failure;
+      try {
+        const end = performance.now() + seconds * 1_000;
+        while (performance.now() < end && !fails()) {
+          await sleep(replacedEveryMs);
+          const which = random.chance(0.4)
+            ? random.between(admitters, threads.length - 1)
+            : random.below(admitters);
+          await threads[which]?.terminate();
+          terminated++;
+          threads[which] = start(which < admitters ? 'admitter' : which === admitters ? 'consumer' : 'clerk');
+          operator.act();
+          awaitEmpty(random.between(1, 2_000));
+          stock.audit();
+          if (terminated % 10 === 5) again += await requeued(shop, stock, random);
+        }
+        expect(fails(), replay).toBeUndefined();
+        operator.end();
+        memory.stop();
+        await Promise.all(threads.slice(0, admitters).map(({ exited }) => exited));
+      } finally {
+        await Promise.all(threads.map((thread) => thread.terminate()));
+      }
+      expect([memory.violation, books.problems], replay).toEqual([0, []]);
+
+      // What is left is handled by one that nobody terminates.
+      const last = queue.empty();
+      queue.close();
+      await gate.consume(handler(shop, memory, random, sleep, stock), { concurrency: 16 });
+      await Promise.all([last, ...waits]);
+      expect(Object.keys(ended), replay).toEqual(['empty', 'ERR_SLUICE_TIMEOUT']);
+      const { pushed, popped, expired, dropped, depth } = queue.stats();
+      const { admitted, inHand, redelivered } = gate.stats();
+      expect([depth, inHand, limiter.stats().inFlight], replay).toEqual([0, 0, 0]);
+      expect([pushed, limiter.stats().allowed, stock.stats().reserved], replay).toEqual([
+        admitted,
+        admitted,
+        admitted,
+      ]);
+      expect(popped + expired + dropped, replay).toBe(pushed);
+      // At least once: as many different orders were handled as ever left the queue for a handler.
+      const times = memory.handled.subarray(0, memory.ids);
+      const handled = times.reduce((sum, count) => sum + (count > 0 ? 1 : 0), 0);
+      const handlings = times.reduce((sum, count) => sum + count, 0);
+      expect(handled, replay).toBe(popped);
+      expect(handlings, replay).toBeLessThanOrEqual(popped + redelivered);
+
+      expect(stock.audit().held, replay).toBe(0);
+      await settled(books, admitted);
+      reading.abort();
+      await read;
+      expect([books.problems, books.held, books.reservations], replay).toEqual([[], 0, admitted]);
+      for (const sku of skus) {
+        const sold = books.sold.get(sku) ?? 0;
+        const total = operator.totals.get(sku) ?? 0;
+        const backorder = operator.backorders.get(sku) ?? 0;
+        expect(books.totals.get(sku), replay).toBe(total);
+        expect(stock.counts(sku), replay).toEqual({
+          total,
+          available: Math.max(0, total - sold),
+          reserved: 0,
+          sold,
+          ...(backorder > 0 && { backorder, backordered: Math.max(0, sold - total) }),
+        });
+      }
+      expectUsers(shop, stock, books, memory.ids, random);
+      stock.audit();
+      console.log(
+        `${seconds} s: ${admitted} admitted, ${popped} handled (${redelivered} again), ${expired} expired in the ` +
+          `queue, ${JSON.stringify(books.ends)}, ${JSON.stringify(stock.stats())}, up to ${operator.backordered} backordered, ${again} queued again, ${ended['empty']} of ${waits.length} waits saw it empty, ${terminated} terminated`,
+      );
+      for (const object of [gate, stock, limiter, queue]) object[Symbol.dispose]();
+    },
+  );
 });
 
 /** Waits until the books have been told of everything. */
@@ -281,13 +313,15 @@ async function settled(books: Books, reservations: number): Promise<void> {
 }
 
 /** Of each of some users and items exactly what is missing to the limit can still be reserved. */
-function expectUsers(stock: Stock, books: Books, ids: number, random: SeededRandom): void {
+function expectUsers(shop: Shop, stock: Stock, books: Books, ids: number, random: SeededRandom): void {
+  const { skus } = shop;
   for (const sku of skus) stock.restock(sku, 100);
   for (let i = 0; i < 500; i++) {
-    const user = userOf(random.below(ids));
-    const bought = (sku: number): number => books.soldTo.get(`${user} ${sku}`) ?? 0;
+    const user = shop.userOf(random.below(ids));
+    const bought = (sku: number | string): number => books.soldTo.get(`${user} ${sku}`) ?? 0;
     for (const sku of skus) {
-      const ofGroup = sku < 3 ? group.perUser - bought(1) - bought(2) : perUser;
+      const ofPair = bought(skus[0] as number) + bought(skus[1] as number);
+      const ofGroup = shop.isOfGroup(sku) ? group.perUser - ofPair : perUser;
       const left = Math.min(perUser - bought(sku), ofGroup);
       const over = stock.reserve({ sku, quantity: left + 1, user });
       expect(over, `${replay}: user ${user}, sku ${sku}`).toEqual({ ok: false, reason: 'user-limit' });

@@ -3,10 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { workerData } from 'node:worker_threads';
 import { Gate } from 'sluice';
 import { SeededRandom } from '../../seeded-random.js';
-import { Order, orderOf, SoakMemory, violations } from '../soak.js';
+import { Shop, SoakMemory, violations } from '../soak.js';
 
-const { handle, shared, seed } = workerData;
-const gate = Gate.attach(Order, handle);
+const { handle, shared, seed, texts } = workerData;
+const shop = new Shop(texts);
+const gate = Gate.attach(shop.Order, handle);
 const memory = new SoakMemory(shared);
 const random = new SeededRandom(seed);
 /** Refusals after which the same id may come again. */
@@ -25,9 +26,9 @@ async function admit() {
   let id = memory.nextId();
   while (!memory.stopped) {
     for (let i = random.between(1, 40); i > 0 && !memory.stopped; i--) {
-      const { order, lines } = orderOf(id);
+      const { order, lines } = shop.orderOf(id);
       const holdMs = random.chance(0.2) ? random.between(20, 60) : undefined;
-      const options = { key: order.user % 8, holdMs, lines };
+      const options = { key: shop.numberOf(order.user) % 8, holdMs, lines };
       const admission = gate.admit(order, options);
       if (admission.outcome === 'admitted') {
         if (random.chance(0.1)) {

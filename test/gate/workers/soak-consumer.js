@@ -3,14 +3,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Gate } from 'sluice';
 import { SeededRandom } from '../../seeded-random.js';
-import { handler, handlerTimeoutMs, Order, SoakMemory } from '../soak.js';
+import { handler, handlerTimeoutMs, Shop, SoakMemory } from '../soak.js';
 
-const { handle, shared, seed } = workerData;
-const gate = Gate.attach(Order, handle);
+const { handle, shared, seed, texts } = workerData;
+const shop = new Shop(texts);
+const gate = Gate.attach(shop.Order, handle);
 const memory = new SoakMemory(shared);
 parentPort?.postMessage({ type: 'consumes' });
 // Not awaited: see soak-admitter.js.
 const handleOrder = handler(
+  shop,
   memory,
   new SeededRandom(seed),
   sleep,

@@ -2,13 +2,14 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { Gate } from 'sluice';
 import { SeededRandom } from '../../seeded-random.js';
-import { Order, orderOf } from '../soak.js';
+import { Shop } from '../soak.js';
 
-const { handle, ids, seed } = workerData;
-const gate = Gate.attach(Order, handle);
+const { handle, ids, seed, texts } = workerData;
+const shop = new Shop(texts);
+const gate = Gate.attach(shop.Order, handle);
 const random = new SeededRandom(seed);
 parentPort?.postMessage({ type: 'asks' });
 for (let i = 0; i < 1_000 * ids.length; i++) {
-  const { order, lines } = orderOf(random.pick(ids));
+  const { order, lines } = shop.orderOf(random.pick(ids));
   gate.admit(order, { lines });
 }
