@@ -3,13 +3,15 @@
 // the one that came first, whatever its key, and nobody can learn which keys push out which.
 //
 // A guest that waits or is blocked stays: the hand passes over it. One slot in kStride never holds such a guest, so the
-// hand finds a slot within kStride steps, and a newcomer always gets one.
+// hand finds a slot within kStride steps, and a newcomer always gets one. A guest that has such a slot and is to stay
+// changes places with one of the next.
 //
 //   | Control | heads[2 x slots] | Entry[slots] | states[slots], `state_bytes` each |
 //
 // One lock for all of it, taken inside the lock of the key's set.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -88,18 +90,32 @@ class GuestRing {
         remove(slot);
       }
       std::memset(state(slot), 0, cleared_bytes_);
-      std::atomic<std::uint32_t>& first = head(key);
-      entries_[slot] = {key, first.load(std::memory_order_relaxed)};
-      first.store(slot + 1, std::memory_order_relaxed);
+      link(slot, key);
       return slot;
     }
     return kNone;
   }
 
-  // What the guest in `from` owes is owed in `to`, which was taken for the same key.
-  void move(std::uint32_t from, std::uint32_t to) noexcept {
-    std::memcpy(state(to), state(from), state_bytes_);
-    remove(from);
+  // Moves the guest in `from` to a slot where it may stay; whoever has that slot, and does not stay, gets its own. So
+  // nobody is forgotten. kNone: none of the next slots is free for that.
+  template <class Stays>
+  std::uint32_t settle(std::uint32_t from, Stays&& stays) noexcept {
+    for (std::uint32_t step = 1; step < 2 * kStride; ++step) {
+      const std::uint32_t to = (from + step) % slots_;
+      if (!may_stay(to) || (used(to) && stays(state(to)))) continue;
+      const Key guest = entries_[from].key, other = entries_[to].key;
+      remove(from);
+      if (other == Key{}) {
+        std::memcpy(state(to), state(from), state_bytes_);
+      } else {
+        remove(to);
+        std::swap_ranges(state(to), state(to) + state_bytes_, state(from));
+        link(from, other);
+      }
+      link(to, guest);
+      return to;
+    }
+    return kNone;
   }
 
   void remove(std::uint32_t slot) noexcept {
@@ -116,6 +132,12 @@ class GuestRing {
   }
 
  private:
+  void link(std::uint32_t slot, const Key& key) noexcept {
+    std::atomic<std::uint32_t>& first = head(key);
+    entries_[slot] = {key, first.load(std::memory_order_relaxed)};
+    first.store(slot + 1, std::memory_order_relaxed);
+  }
+
   static std::uint64_t entries_offset(std::uint64_t slots) {
     return sizeof(Control) + round_up(2 * slots * sizeof(std::atomic<std::uint32_t>), kCacheLine);
   }

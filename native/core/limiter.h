@@ -383,15 +383,12 @@ class Limiter {
         guests_.remove(guest);
         line.count(kPlaces, ~0ULL);  // one less
       }
-    } else if (takes && (!is_guest || (need == Need::kStay && !GuestRing::may_stay(guest)))) {
+    } else if (takes && !is_guest) {
       if (!locked) guests_.lock();
       locked = true;
-      const std::uint32_t slot = take_in(line, key, need == Need::kStay, time);
-      if (is_guest && slot != GuestRing::kNone) {  // it moves, with all that it owes: no key has two
-        guests_.move(guest, slot);
-        line.count(kPlaces, ~0ULL);
-      }
-      guest = slot;
+      guest = take_in(line, key, need == Need::kStay, time);
+    } else if (need == Need::kStay && !GuestRing::may_stay(guest)) {
+      guest = guests_.settle(guest, [&](std::byte* state) { return tiers_at(state).stays(time); });
     }
     const bool has_state = place.found() || guest != GuestRing::kNone;
     if (has_state) {

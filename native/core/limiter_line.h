@@ -137,55 +137,17 @@ class LimiterLine {
   Joined join(const Asking& asking, std::uint64_t now, std::uint64_t cost, std::uint64_t patience,
               Owner& owner, const Key* key) noexcept {
     Joined joined;
-    limiter_.visit(
-        asking.line, now, key, Limiter::need_of(cost), [&](Tiers& tiers, std::uint64_t time, bool may_wait) {
-          const Locked locked(control_->lock);
-          StateLine& state = tiers.line();
-          joined.decision =
-              limiter_.decide_in(tiers, asking.line, asking.clock, time, cost, asking.queue_depth);
-          if (joined.decision.refused_by == Tier::kNone) {
-            limiter_.count(asking.line, joined.decision, cost, key != nullptr && tiers.holds_depth());
-            return;
-          }
-          if (cost == 0 && !may_wait) {  // an overload: of nothing that is here
-            joined.wait = tiers.retry_after(cost, time);
-            limiter_.count(asking.line, joined.decision, cost, false);
-            return;
-          }
-          // Pairs with the fence in given_back().
-          const std::uint32_t before = state.waiting.fetch_add(1, std::memory_order_relaxed);
-          std::atomic_thread_fence(std::memory_order_seq_cst);
-          joined.wait = tiers.least_wait(state.cost.load(std::memory_order_relaxed), cost, time);
-          const bool hopeless = joined.decision.refused_by == Tier::kAdaptive || joined.wait == kNever ||
-                                joined.wait > patience;
-          const std::uint32_t index = control_->free;
-          const bool full = index == 0 || (key != nullptr && before >= limiter_.config().waiting_per_key);
-          if (hopeless || full || !may_wait) {
-            state.waiting.fetch_sub(1, std::memory_order_relaxed);
-            if (!hopeless) joined.decision.refused_by = joined.decision.would_refuse = Tier::kLine;
-            limiter_.count(asking.line, joined.decision, cost, false);
-            return;
-          }
-          Waiter& waiter = waiters_[index - 1];
-          control_->free = waiter.next;
-          const std::uint64_t deadline = patience == kNever ? kNever : time + patience;
-          waiter = {};
-          waiter.state = State::kWaiting;
-          waiter.keyed = key != nullptr;
-          waiter.list = list_of(owner);
-          ++lists_[waiter.list].waiters;
-          waiter.prev = state.last;
-          waiter.owner = owner.number;
-          waiter.cost = cost;
-          waiter.deadline = deadline;
-          if (key != nullptr) waiter.key = *key;
-          (state.last == 0 ? state.first : waiters_[state.last - 1].next) = index;
-          state.last = index;
-          state.cost.fetch_add(cost, std::memory_order_relaxed);
-          control_->waiting.fetch_add(1, std::memory_order_relaxed);
-          joined.waiter = index - 1;
-          serve(tiers, asking, time);
-        });
+    bool must_stay = false;
+    const auto ask = [&](Tiers& tiers, std::uint64_t time, bool stays) {
+      must_stay = !join_in(tiers, asking, time, cost, patience, owner, key, stays, joined);
+    };
+    limiter_.visit(asking.line, now, key, Limiter::need_of(cost), ask);
+    if (!must_stay) return joined;
+    // A guest in a slot of those that stay nowhere. It asks anew in one where it may, if there is one.
+    if (!limiter_.visit(asking.line, now, key, Limiter::Need::kStay, ask)) {
+      joined.decision.refused_by = joined.decision.would_refuse = Tier::kLine;
+      limiter_.count(asking.line, joined.decision, cost, false);
+    }
     return joined;
   }
 
@@ -317,6 +279,58 @@ class LimiterLine {
   template <class Act>
   void visit(ThreadLine& line, std::uint64_t now, const Waiter& waiter, Act&& act) noexcept {
     limiter_.visit(line, now, waiter.keyed ? &waiter.key : nullptr, Limiter::Need::kFound, act);
+  }
+
+  // join() in the state of the key. False, and nothing is done: it would wait, and the state does not stay.
+  bool join_in(Tiers& tiers, const Asking& asking, std::uint64_t time, std::uint64_t cost,
+               std::uint64_t patience, Owner& owner, const Key* key, bool stays, Joined& joined) noexcept {
+    const Locked locked(control_->lock);
+    StateLine& state = tiers.line();
+    joined.decision = limiter_.decide_in(tiers, asking.line, asking.clock, time, cost, asking.queue_depth);
+    if (joined.decision.refused_by == Tier::kNone) {
+      limiter_.count(asking.line, joined.decision, cost, key != nullptr && tiers.holds_depth());
+      return true;
+    }
+    if (cost == 0 && !stays) {  // an overload: of nothing that is here
+      joined.wait = tiers.retry_after(cost, time);
+      limiter_.count(asking.line, joined.decision, cost, false);
+      return true;
+    }
+    // Pairs with the fence in given_back().
+    const std::uint32_t before = state.waiting.fetch_add(1, std::memory_order_relaxed);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    joined.wait = tiers.least_wait(state.cost.load(std::memory_order_relaxed), cost, time);
+    const bool hopeless =
+        joined.decision.refused_by == Tier::kAdaptive || joined.wait == kNever || joined.wait > patience;
+    const std::uint32_t index = control_->free;
+    const bool full = index == 0 || (key != nullptr && before >= limiter_.config().waiting_per_key);
+    if (hopeless || full || !stays) {
+      state.waiting.fetch_sub(1, std::memory_order_relaxed);
+      if (!hopeless && !full) return false;
+      if (!hopeless) joined.decision.refused_by = joined.decision.would_refuse = Tier::kLine;
+      limiter_.count(asking.line, joined.decision, cost, false);
+      return true;
+    }
+    Waiter& waiter = waiters_[index - 1];
+    control_->free = waiter.next;
+    const std::uint64_t deadline = patience == kNever ? kNever : time + patience;
+    waiter = {};
+    waiter.state = State::kWaiting;
+    waiter.keyed = key != nullptr;
+    waiter.list = list_of(owner);
+    ++lists_[waiter.list].waiters;
+    waiter.prev = state.last;
+    waiter.owner = owner.number;
+    waiter.cost = cost;
+    waiter.deadline = deadline;
+    if (key != nullptr) waiter.key = *key;
+    (state.last == 0 ? state.first : waiters_[state.last - 1].next) = index;
+    state.last = index;
+    state.cost.fetch_add(cost, std::memory_order_relaxed);
+    control_->waiting.fetch_add(1, std::memory_order_relaxed);
+    joined.waiter = index - 1;
+    serve(tiers, asking, time);
+    return true;
   }
 
   // Serves from the front of a state's line while the tiers allow it. Whether it served somebody.

@@ -171,6 +171,24 @@ TEST_CASE("a guest that is blocked stays, and newcomers still find a slot howeve
   CHECK(small.ask(101) == Tier::kNone);
 }
 
+TEST_CASE("guests that are blocked push nobody out, and whose slot they take owes what it owed") {
+  Keyed small(keyed(8, 1, 0, 9));
+  constexpr std::uint64_t kGuests = 64;
+  for (std::uint64_t key = 0; key < KeyTable::kWays + kGuests; ++key) REQUIRE(small.ask(key) == Tier::kNone);
+  std::uint64_t blocked = 0;
+  for (std::uint64_t number = KeyTable::kWays; number < KeyTable::kWays + kGuests; ++number) {
+    const Key key = small.key(number);
+    if (small.limiter.block(*small.line, small.clock.now(), 1, &key)) ++blocked;
+  }
+  CHECK(blocked == kGuests - kGuests / GuestRing::kStride);
+  small.manual.advance(1);
+  for (std::uint64_t key = 0; key < KeyTable::kWays + kGuests; ++key) {
+    CHECK(small.ask(key) == Tier::kTokenBucket);
+  }
+  CHECK(small.sum(Limiter::kForgotten) == 0);
+  CHECK(small.sum(Limiter::kPlaces) == KeyTable::kWays + kGuests);
+}
+
 TEST_CASE("a guest that was blocked owes what it owed before, whichever slot it had") {
   for (const bool by_window : {false, true}) {
     Keyed small(by_window ? keyed(8, 9, 1, 9) : keyed(8, 1, 0, 9));

@@ -204,6 +204,40 @@ TEST_CASE(
   CHECK(lined.limiter.in_flight() == before - 1);
 }
 
+TEST_CASE("every guest may wait, whichever slot it has, until all slots that may stay are taken") {
+  Lined lined(depth_of(1, 8), 128);
+  ThreadLine* thread = lined.limiter.lines().acquire();
+  LimiterLine::Woken woken;
+  const LimiterLine::Asking asking{*thread, lined.clock, 0, woken};
+  const auto key = [&](std::uint64_t number) {
+    return lined.limiter.key(KeyKind::kNumber, &number, sizeof number);
+  };
+  LimiterLine::Owner owner{1};
+  const auto join = [&](std::uint64_t number, std::uint64_t patience) {
+    const Key asked = key(number);
+    return lined.line.join(asking, kEpoch, 1, patience, owner, &asked);
+  };
+  constexpr std::uint64_t kPlaces = 16;
+  constexpr std::uint64_t kStaying = 64 - 64 / GuestRing::kStride;
+  for (std::uint64_t number = 0; number < kPlaces + 64; ++number) {
+    const LimiterLine::Joined first = join(number, kNever);  // takes all of its limit
+    REQUIRE((first.decision.refused_by == Tier::kNone && first.waiter == LimiterLine::kNone));
+    if (number < kPlaces) continue;
+    const LimiterLine::Joined second = join(number, kNever);
+    CAPTURE(number);
+    if (number < kPlaces + kStaying) {
+      CHECK(second.waiter != LimiterLine::kNone);
+    } else {
+      CHECK(second.waiter == LimiterLine::kNone);
+      CHECK(second.decision.refused_by == Tier::kLine);
+    }
+  }
+  CHECK(lined.line.waiting() == kStaying);
+  CHECK(lined.limiter.lines().sum(Limiter::kByLine) == 64 - kStaying);
+  CHECK(lined.limiter.lines().sum(Limiter::kAllowed) == kPlaces + 64);
+  CHECK(lined.limiter.lines().sum(Limiter::kForgotten) == 0);
+}
+
 TEST_CASE("over threads that wait, leave and release, nobody is forgotten and nothing is left over") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   for (std::uint64_t round = 0; round < repetitions(60); ++round) {
