@@ -6,7 +6,7 @@ import { insideQueue, Queue } from '../queue/index.js';
 
 export interface LimiterOptions {
   /**
-   * `ratePerSecond` (0.000001 to 10,000,000) tokens come back each second, up to `burst` (1 to 2^32 - 1). With
+   * `ratePerSecond` (1 / 31,622,400, one in 366 days, to 10,000,000) tokens come back each second, up to `burst` (1 to 2^32 - 1). With
    * `warmUpMs` (up to 86,400,000; default 0) the rate climbs evenly from a third of `ratePerSecond` to all of it
    * over that time after creation; the burst is there from the start.
    */
@@ -16,7 +16,7 @@ export interface LimiterOptions {
     readonly warmUpMs?: number;
   };
   /**
-   * At most `limit` (1 to 1,073,741,823) in any window of `windowMs` (1 to 86,400,000), wherever it begins. Counted
+   * At most `limit` (1 to 1,073,741,823) in any window of `windowMs` (1 to 31,622,400,000: 366 days), wherever it begins. Counted
    * in `buckets` (1 to 1,000; default 20): a request is remembered for up to 1/buckets longer than the window, so
    * steady throughput is about that much below the limit. Memory: 8 bytes for each bucket, and for each key.
    *
@@ -93,8 +93,9 @@ export const costMax = 0xffff_ffff;
 const windowLimitMax = 2 ** 30 - 1;
 const logLimitMax = 1_000_000;
 const dayMs = 86_400_000;
+const windowMsMax = 366 * dayMs;
 const waitingMax = 65_536;
-const rates = [1e-6, 1e7] as const;
+const rates = [1 / 31_622_400, 1e7] as const;
 /** What stays as it is. */
 const unchanged = Number.NaN;
 
@@ -130,7 +131,7 @@ export function creationOptions(where: string, options: LimiterOptions): object 
     },
     slidingWindow: window && {
       limit: window.integer('limit', 1, exact ? logLimitMax : windowLimitMax),
-      windowMs: window.number('windowMs', 1, dayMs),
+      windowMs: window.number('windowMs', 1, windowMsMax),
       buckets: exact ? 1 : window.integer('buckets', 1, 1_000, 20),
       exact: window.boolean('exact', false) ? 1 : 0,
     },
@@ -168,7 +169,7 @@ export function changeOptions(where: string, changes: LimiterChanges, limiter: N
     burst: bucket?.has('burst') ? bucket.integer('burst', 1, costMax) : unchanged,
     warmUpMs: bucket?.has('warmUpMs') ? bucket.number('warmUpMs', 0, dayMs) : unchanged,
     limit: window?.has('limit') ? window.integer('limit', 1, limitMax) : unchanged,
-    windowMs: window?.has('windowMs') ? window.number('windowMs', 1, dayMs) : unchanged,
+    windowMs: window?.has('windowMs') ? window.number('windowMs', 1, windowMsMax) : unchanged,
     max: depth?.has('max') ? depth.integer('max', 1, costMax) : unchanged,
     enforce: given.has('enforce') ? Number(given.boolean('enforce', true)) : unchanged,
   };

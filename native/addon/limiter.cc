@@ -222,7 +222,7 @@ Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedLimiter>& shared, 
 
 constexpr std::uint64_t kCostMax = 0xffff'ffff;
 constexpr std::uint32_t kWaitingMax = 65'536;
-constexpr double kDayMs = 86'400'000;
+constexpr double kDayMs = 86'400'000, kWindowMsMax = 366 * kDayMs;
 
 // A sign that is not watched for has 0.
 bool sound_adaptive(const SharedLimiter& limiter, double max_queue_wait_ms) {
@@ -270,10 +270,11 @@ Napi::Value create_limiter(const Napi::CallbackInfo& info) {
     return Napi::String::New(info.Env(), kDeadHandle);
   }
   const bool sound =
-      (bucket.IsEmpty() || (within(rate, 1e-6, 1e7) && within<std::uint64_t>(burst, 1, kCostMax) &&
-                            within(warm_up_ms, 0.0, kDayMs))) &&
-      (window.IsEmpty() || (within<std::uint64_t>(limit, 1, config.exact ? kLogLimitMax : kWindowLimitMax) &&
-                            within(window_ms, 1.0, kDayMs) && within(buckets, 1U, kWindowBucketsMax))) &&
+      (bucket.IsEmpty() || (within(rate, kTokenRateMin, kTokenRateMax) &&
+                            within<std::uint64_t>(burst, 1, kCostMax) && within(warm_up_ms, 0.0, kDayMs))) &&
+      (window.IsEmpty() ||
+       (within<std::uint64_t>(limit, 1, config.exact ? kLogLimitMax : kWindowLimitMax) &&
+        within(window_ms, 1.0, kWindowMsMax) && within(buckets, 1U, kWindowBucketsMax))) &&
       (depth.IsEmpty() || within<std::uint64_t>(config.depth_max, 1, kCostMax)) &&
       (adaptive.IsEmpty() || sound_adaptive(*shared, max_queue_wait_ms)) && config.keys_max <= kKeysMax &&
       config.waiting_max <= kWaitingMax;

@@ -145,18 +145,21 @@ class LimiterAttachment : public Attachment {
   std::uint64_t words_[1 + 128];
 };
 
-// Rounded up: a window that is a few nanoseconds too long is strict, one too short is not.
+// A window to the nearest nanosecond, its buckets rounded up: a window that is a few nanoseconds too long is strict, one
+// too short is not.
 inline std::uint64_t bucket_ns(double window_ms, std::uint32_t buckets) {
-  return (static_cast<std::uint64_t>(window_ms * 1e6) + buckets - 1) / buckets;
+  return (static_cast<std::uint64_t>(std::llround(window_ms * 1e6)) + buckets - 1) / buckets;
 }
 
-// No less than `ns`, as nanoseconds again: from 26 days on a double of milliseconds is not that exact, and is the next
-// larger one. What no waiting can satisfy is Infinity.
+// No less than `ns`, as nanoseconds again: from 26 days on a double of milliseconds is not that exact, and is a larger
+// one, by some nanoseconds. What no waiting can satisfy is Infinity.
 inline double milliseconds(std::uint64_t ns) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   if (ns == kNever) return kInfinity;
-  const double ms = static_cast<double>(ns) / 1e6;
-  return ns < 1ULL << 51 ? ms : std::nextafter(ms, kInfinity);
+  double ms = static_cast<double>(ns) / 1e6;
+  if (ns < 1ULL << 51) return ms;
+  while (static_cast<std::uint64_t>(ms * 1e6) < ns) ms = std::nextafter(ms, kInfinity);
+  return ms;
 }
 
 }  // namespace sluice

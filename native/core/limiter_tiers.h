@@ -146,7 +146,9 @@ class Tiers {
     if (config_.has_window) {
       const std::uint64_t full_windows = (all - 1) / config_.window.limit;
       wait = std::max(wait, window_retry_after(std::min(all, config_.window.limit), now));
-      wait = std::max(wait, full_windows * (config_.window.bucket_ns * config_.window.buckets));
+      const std::uint64_t window_ns = config_.window.bucket_ns * config_.window.buckets;
+      if (full_windows > TokenRate::kTimeMax / window_ns) return kNever;
+      wait = std::max(wait, full_windows * window_ns);
     }
     return wait;
   }

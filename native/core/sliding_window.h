@@ -27,7 +27,7 @@ inline constexpr std::uint32_t kWindowBucketsMax = 1000;
 
 struct SlidingWindowConfig {
   std::uint64_t limit = 0;      // 1 to kWindowLimitMax
-  std::uint64_t bucket_ns = 0;  // window / buckets
+  std::uint64_t bucket_ns = 0;  // window / buckets; of all, with one more, at most 2^56: two years
   std::uint32_t buckets = 0;    // n: 1 to kWindowBucketsMax
 };
 

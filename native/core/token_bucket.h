@@ -2,7 +2,8 @@
 // arrival time kept in tokens instead of nanoseconds, so that no rate is rounded to a whole interval.
 //
 // `spent` is the number of token units handed out, on the same scale as the units accrued since the epoch.
-// While the bucket is full, accrual is lost: spent is taken to be at least what has accrued.
+// While the bucket is full, accrual is lost: spent is taken to be at least what has accrued. That is whole units, so the
+// token after a full bucket may come early by as much as a unit takes: up to 32 tokens a second 2^-28 of a token's time.
 // A request passes if spent + cost <= accrued + burst.
 //
 // What a request took is its slot: the last `cost` units of what was spent then. A late refund() gives back what of the
@@ -190,6 +191,7 @@ class TokenBucket {
   // The same for `cost` tokens taken one after the other, each as it comes: may be more than the burst.
   std::uint64_t retry_after_all(const TokenBucketConfig& config, std::uint64_t cost,
                                 std::uint64_t now) const noexcept {
+    if (!config.rate.fits(cost)) return kNever;
     const std::uint64_t spent = std::max(spent_.load(std::memory_order_relaxed), config.accrued(now));
     const std::uint64_t needed = spent + config.rate.units(cost);
     const std::uint64_t burst = config.rate.units(config.burst);

@@ -15,7 +15,7 @@
 
 namespace sluice {
 
-inline constexpr double kTokenRateMin = 1e-6;  // per second: about one in 11 days
+inline constexpr double kTokenRateMin = 1 / 31'622'400.;  // per second: one in 366 days
 inline constexpr double kTokenRateMax = 1e7;
 
 class TokenRate {
@@ -24,8 +24,8 @@ class TokenRate {
 
   static TokenRate per_second(double rate) {
     TokenRate result;
-    // As many fraction bits as keep the units of 34 years below 2^63.
-    while (result.fraction_bits_ < 20 &&
+    // As many fraction bits as keep the units of 34 years below 2^63, and those of the largest debt below 2^62.
+    while (result.fraction_bits_ < 28 &&
            std::ldexp(rate, static_cast<int>(result.fraction_bits_) + 1) <= 8589934592.0) {
       ++result.fraction_bits_;
     }
@@ -77,6 +77,9 @@ class TokenRate {
     return low;
   }
 
+  // Whether the units of so many tokens, beside those of all that has been handed out, fit in 64 bits. If not, they accrue
+  // in no less than 17 years.
+  bool fits(std::uint64_t tokens) const noexcept { return tokens <= 1ULL << (62 - fraction_bits_); }
   std::uint64_t units(std::uint64_t tokens) const noexcept { return tokens << fraction_bits_; }
   std::uint64_t whole_tokens(std::uint64_t units) const noexcept { return units >> fraction_bits_; }
 

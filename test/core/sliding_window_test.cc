@@ -107,6 +107,30 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("a window of 366 days is as strict as one of a second") {
+  SLUICE_PRINT_SEED_ON_FAILURE();
+  Random random(9);
+  constexpr std::uint64_t kDays = 86'400'000'000'000, kYear = 366 * kDays;
+  for (std::uint64_t round = 0; round < repetitions(60); ++round) {
+    const std::uint32_t buckets = std::initializer_list<std::uint32_t>{1, 20, 366, 1000}.begin()[round % 4];
+    Timed timed(random.between(1, 30), (kYear + buckets - 1) / buckets, buckets);
+    Oracle oracle(timed.config);
+    WindowAudit audit;
+    for (int i = 0; i < 400; ++i) {
+      const std::uint64_t cost = random.once_in(4) ? random.between(1, timed.config.limit) : 1;
+      const std::uint64_t wait = timed.window.retry_after(cost, timed.now);
+      const bool taken = timed.take(cost);
+      REQUIRE(taken == oracle.take(cost, timed.now));
+      REQUIRE(taken == (wait == 0));
+      if (taken) audit.admit(timed.now, cost);
+      if (!taken) REQUIRE(timed.window.retry_after(cost, timed.now + wait - 1) == 1);
+      timed.now += taken || random.once_in(2) ? random.below(random.once_in(5) ? kYear : 20 * kDays) : wait;
+      if (timed.now > 34 * kYear) break;
+    }
+    REQUIRE(audit.fullest(kYear) <= timed.config.limit);
+  }
+}
+
 TEST_CASE("no true window is above the limit, and no request is refused that the buckets allow") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   Random random(1);

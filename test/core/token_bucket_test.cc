@@ -112,6 +112,38 @@ TEST_CASE("retry_after is the exact wait: refused one nanosecond before, allowed
   }
 }
 
+TEST_CASE("one token in 366 days comes after 366 days, year after year") {
+  SLUICE_PRINT_SEED_ON_FAILURE();
+  Random random(7);
+  constexpr std::uint64_t kPeriod = 366 * kDay, kUnit = (kPeriod >> 28) + 1;
+  for (std::uint64_t round = 0; round < repetitions(200); ++round) {
+    TokenBucket bucket;
+    const TokenBucketConfig config = config_of(kTokenRateMin, 1);
+    const std::uint64_t first = random.below(2 * kPeriod);
+    std::uint64_t now = first, idle = 0;
+    for (std::uint64_t year = 0; year < 30; ++year) {
+      REQUIRE(bucket.take(config, 1, now));
+      const std::uint64_t wait = bucket.retry_after(config, 1, now);
+      REQUIRE(wait <= kPeriod);
+      REQUIRE(wait + kUnit >= kPeriod);
+      REQUIRE_FALSE(bucket.take(config, 1, now + wait - 1));
+      REQUIRE(bucket.remaining(config, now + wait) == 1);
+      now += wait;
+      // Whoever asks at the first moment keeps the rhythm to the nanosecond: one unit at most is lost, once.
+      if (round % 2 == 0) REQUIRE(now - first + kUnit + 1 >= (year + 1) * kPeriod);
+      if (round % 2 == 1) now += idle = random.below(kPeriod / 30);
+    }
+  }
+  TokenBucket bucket;
+  const TokenBucketConfig config = config_of(kTokenRateMin, 40);
+  REQUIRE(bucket.take(config, 40, 0));
+  const std::uint64_t thirty = bucket.retry_after(config, 30, 0);  // as exact as the rate is as a double
+  CHECK((thirty > 30 * kPeriod ? thirty - 30 * kPeriod : 30 * kPeriod - thirty) < 200);
+  CHECK(bucket.retry_after(config, 40, 0) == kNever);
+  // As much as many who wait can ask for.
+  CHECK(bucket.retry_after_all(config, 1ULL << 48, 0) == kNever);
+}
+
 TEST_CASE("a cost above the burst is refused for ever, however large it is") {
   TokenBucket bucket;
   const TokenBucketConfig config = config_of(1'000, 5);

@@ -52,6 +52,8 @@ describe('a token bucket', () => {
     [1 / 86_400, 1_000],
     [1e-3, 20_000],
     [1e-6, 900],
+    [1 / 31_622_400, 1],
+    [1 / 31_622_400, 30],
   ])('of %f tokens a second allows %i when it said that it would, months and years ahead', (rate, burst) => {
     for (let i = 0; i < 50; i++) {
       const clock = new ManualClock();

@@ -52,14 +52,14 @@ export const limiterTables: readonly OptionTable[] = [
   },
   tier('tokenBucket', {
     required: ['ratePerSecond', 'burst'],
-    options: { ratePerSecond: real(1e-6, 1e7), burst: whole(1, u32Max, [1, u32Max]), warmUpMs },
+    options: { ratePerSecond: real(1 / 31_622_400, 1e7), burst: whole(1, u32Max, [1, u32Max]), warmUpMs },
     unknown: ['rate', 'capacity', 'refillMs', 'warmupMs'],
   }),
   tier('slidingWindow', {
     required: ['limit', 'windowMs'],
     options: {
       limit: whole(1, 2 ** 30 - 1, [1, 2 ** 30 - 1]),
-      windowMs: real(1, 86_400_000),
+      windowMs: real(1, 31_622_400_000),
       buckets: whole(1, 1_000, [1, 1_000]),
       exact: flag,
     },
@@ -145,11 +145,11 @@ export const limiterTables: readonly OptionTable[] = [
     unknown: ['keys', 'clock', 'warmUpMs', 'limit'],
   },
   changes('tokenBucket', {
-    options: { ratePerSecond: real(1e-6, 1e7), burst: whole(1, u32Max, [1, u32Max]), warmUpMs },
+    options: { ratePerSecond: real(1 / 31_622_400, 1e7), burst: whole(1, u32Max, [1, u32Max]), warmUpMs },
     unknown: ['rate'],
   }),
   changes('slidingWindow', {
-    options: { limit: whole(1, 2 ** 30 - 1, [1, 2 ** 30 - 1]), windowMs: real(1, 86_400_000) },
+    options: { limit: whole(1, 2 ** 30 - 1, [1, 2 ** 30 - 1]), windowMs: real(1, 31_622_400_000) },
     unknown: ['buckets', 'exact'],
   }),
   changes('queueDepth', { options: { max: whole(1, u32Max, [1, u32Max]) }, unknown: ['queue'] }),

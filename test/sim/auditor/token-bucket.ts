@@ -1,12 +1,18 @@
 const second = 1_000_000_000n;
-/** The parts of a token in which a limiter of at most 8,192 tokens per second counts. */
-const parts = 1n << 20n;
+/** The parts of a token in which a limiter counts: 2^28, or as many that there are at most 2^33 a second. */
+function partsOf(rate: number): bigint {
+  return 1n << BigInt(Math.min(28, Math.floor(Math.log2(2 ** 33 / rate))));
+}
 
 /** Tokens come back at a whole rate, up to the burst; a penalty may leave it owing. */
 export class TokenBucketAuditor {
   #origin = 0; // time at which nothing had come back yet
   #spent = 0n; // parts of tokens taken, on the scale of what has come back
   #moved = 0n; // how far slots may have moved down since they were taken, in all
+
+  get #parts(): bigint {
+    return partsOf(this.rate);
+  }
 
   constructor(
     public rate: number,
@@ -16,30 +22,30 @@ export class TokenBucketAuditor {
   /** Where the slot of what was taken ends, for `refund`. */
   take(cost: number, now: number): bigint | undefined {
     if (this.wait(cost, now) !== 0) return undefined;
-    this.#spent = this.#used(now) + BigInt(cost) * parts;
+    this.#spent = this.#used(now) + BigInt(cost) * this.#parts;
     return this.#spent + this.#moved;
   }
   giveBack(cost: number): void {
-    this.#lower(BigInt(cost) * parts);
+    this.#lower(BigInt(cost) * this.#parts);
   }
   reward(cost: number): void {
-    this.#lower(BigInt(cost) * parts);
-    this.#moved += BigInt(cost) * parts;
+    this.#lower(BigInt(cost) * this.#parts);
+    this.#moved += BigInt(cost) * this.#parts;
   }
   /** Of a slot what has not come back since. All that was given back meanwhile is taken to have been before it. */
   refund(cost: number, slot: bigint, now: number): void {
     const end = slot - this.#moved;
     const left = end - this.#accrued(now);
     if (left <= 0n) return;
-    const given = -larger(-left, -BigInt(cost) * parts);
+    const given = -larger(-left, -BigInt(cost) * this.#parts);
     const isLast = end === this.#spent;
     this.#lower(given);
     if (!isLast) this.#moved += given;
   }
   charge(cost: number, now: number): void {
     const used = this.#used(now);
-    const debtMax = this.#accrued(now) + (1n << 33n) * parts;
-    const after = used + BigInt(cost) * parts;
+    const debtMax = this.#accrued(now) + (1n << 33n) * this.#parts;
+    const after = used + BigInt(cost) * this.#parts;
     this.#spent = larger(used, -larger(-after, -debtMax));
   }
   clear(): void {
@@ -47,17 +53,19 @@ export class TokenBucketAuditor {
   }
   /** What it owes it still owes at the new rate. */
   changeRate(rate: number, now: number): void {
-    this.#spent = this.#used(now) - this.#accrued(now);
+    const owed = this.#used(now) - this.#accrued(now);
+    const before = this.#parts;
     this.#origin = now;
     this.rate = rate;
+    this.#spent = (owed * this.#parts + before - 1n) / before;
   }
 
   isFull(now: number): boolean {
     return this.#spent <= this.#accrued(now);
   }
   remaining(now: number): number {
-    const left = this.#accrued(now) + BigInt(this.burst) * parts - this.#used(now);
-    return left < 0n ? 0 : Number(left / parts);
+    const left = this.#accrued(now) + BigInt(this.burst) * this.#parts - this.#used(now);
+    return left < 0n ? 0 : Number(left / this.#parts);
   }
   /** Nanoseconds until `cost` is there. */
   wait(cost: number, now: number): number {
@@ -66,10 +74,10 @@ export class TokenBucketAuditor {
   }
   /** Nanoseconds until `cost`, taken bit by bit as it comes, has been there: may be more than the burst. */
   waitForAll(cost: number, now: number): number {
-    const missing = this.#used(now) + BigInt(cost) * parts - BigInt(this.burst) * parts;
+    const missing = this.#used(now) + BigInt(cost) * this.#parts - BigInt(this.burst) * this.#parts;
     if (missing <= 0n) return 0;
     // The first nanosecond at which so much has come back.
-    const scale = BigInt(this.rate) * parts;
+    const scale = BigInt(this.rate) * this.#parts;
     const due = this.#origin + Number((missing * second + scale - 1n) / scale);
     return Math.max(0, due - now);
   }
@@ -78,7 +86,7 @@ export class TokenBucketAuditor {
     this.#spent = larger(0n, this.#spent - units);
   }
   #accrued(now: number): bigint {
-    return now <= this.#origin ? 0n : (BigInt(now - this.#origin) * BigInt(this.rate) * parts) / second;
+    return now <= this.#origin ? 0n : (BigInt(now - this.#origin) * BigInt(this.rate) * this.#parts) / second;
   }
   /** While it is full nothing comes back. */
   #used(now: number): bigint {
