@@ -1,14 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { optionError } from '../errors.js';
 import { bare } from '../options.js';
-import { decideFor } from './index.js';
+import { isPromise } from './asking.js';
+import { hasGone, NodeReader, type Own } from './node-reader.js';
 import { isRefused, type LimitOptions, Policy, type Verdict } from './policy.js';
 import { presentIn } from './present.js';
 import { rateLimitsOn } from './rate-limits.js';
+import type { Refusal, RefusalInfo } from './refusal.js';
+import { seeAnswered } from './refusing.js';
 import { onResponseEnd } from './response-end.js';
 
 export type { LimitOptions } from './policy.js';
 export type { RateLimit } from './rate-limits.js';
+export type { RefusalInfo } from './refusal.js';
 
 /** What is used of Fastify: versions 4 (from 4.10) and 5. */
 export interface FastifyRequest {
@@ -23,6 +27,7 @@ export interface FastifyRequest {
 }
 export interface FastifyReply {
   readonly raw: ServerResponse;
+  readonly sent: boolean;
   code(status: number): FastifyReply;
   getHeader(name: string): unknown;
   headers(values: Record<string, string>): FastifyReply;
@@ -35,7 +40,7 @@ export interface FastifyInstance {
   addHook(name: FastifyHook, hook: (request: never, reply: never, ...rest: never[]) => void): unknown;
 }
 
-export interface FastifyLimitOptions<Request> extends LimitOptions<Request> {
+export interface FastifyLimitOptions<Request> extends LimitOptions<Request, FastifyReply> {
   /**
    * The hook in which requests are limited. 'onRequest' limits before anything is read of a body, 'preParsing' after the
    * onRequest hooks of others (of authentication, say); 'preValidation' and 'preHandler' know `request.body`, but limit
@@ -44,6 +49,16 @@ export interface FastifyLimitOptions<Request> extends LimitOptions<Request> {
   readonly hook?: FastifyHook;
   /** Whether requests that no route is found for are limited. Default: true. */
   readonly notFound?: boolean;
+  /**
+   * Answers a refusal in place of `{"error":"rate limited"}`: by what it returns (or its promise is resolved with), by
+   * `reply.send`, at once or later, or by what it throws. The reply has the status and the fields of the limit already
+   * (`info.headers`). An async function that sends later returns the reply, as Fastify has it; if it returns nothing and
+   * has not sent, or if nothing has answered after ten seconds, the answer is the one without this option.
+   *
+   * @example
+   * fastify.register(fastifyLimit, { limiter, refuse: (info) => ({ wait: Math.ceil(info.retryAfterMs / 1_000) }) })
+   */
+  readonly refuse?: (info: RefusalInfo, request: Request, reply: FastifyReply) => unknown;
 }
 
 const hooks: readonly FastifyHook[] = ['onRequest', 'preParsing', 'preValidation', 'preHandler'];
@@ -69,39 +84,96 @@ export async function fastifyLimit<Request extends FastifyRequest = FastifyReque
     throw optionError('fastifyLimit: notFound', 'true or false', notFound, true);
   }
   const policyOf = policies<Request>(shared);
-  const limited = (request: Request, reply: FastifyReply, done: (error?: Error) => void): void => {
+  const own: Own<Request> = { address: ({ ip }) => ip, rateLimits: rateLimitsOn };
+  const limited = (request: Request, reply: FastifyReply, done: Done) => {
     let policy: Policy<Request> | undefined;
-    let verdict: Verdict | undefined;
+    let verdict: ReturnType<Policy<Request>['decide']>;
     const present = presentIn(reply);
     try {
       if (notFound || request.is404 !== true) policy = policyOf(request.routeOptions?.config);
-      if (policy !== undefined) {
-        verdict = decideFor(policy, request, request.raw, present, {
-          address: () => request.ip,
-          rateLimits: () => rateLimitsOn(request),
-        });
-      }
+      if (policy === undefined) return done();
+      const exchange = { request, raw: request.raw, response: reply, rawResponse: reply.raw, present };
+      verdict = policy.decide(request, new NodeReader(policy, exchange, own));
     } catch (error) {
-      done(error as Error);
-      return;
+      return done(error as Error);
     }
-    if (verdict !== undefined && isRefused(verdict)) {
-      const { status, headers, body } = verdict.refusal;
-      reply.code(status).headers(headers).send(body);
-      return;
-    }
-    if (verdict !== undefined) {
-      const { headers, end } = verdict.passed;
-      reply.headers(headers(present));
-      if (end !== undefined) onResponseEnd(reply.raw, end);
-    }
-    done();
+    if (isPromise(verdict)) afterwards(verdict, policy, request, reply, done);
+    else act(verdict, policy, request, reply, done);
   };
   fastify.addHook('onRoute', ({ config }) => {
     policyOf(config); // a mistake in it is to be known where it is
   });
   if (hook !== 'preParsing') fastify.addHook(hook, limited);
   else fastify.addHook(hook, (request, reply, _payload, done) => limited(request, reply, done));
+}
+
+type Done = (error?: Error) => void;
+
+function act<Request extends FastifyRequest>(
+  verdict: Verdict | undefined,
+  policy: Policy<Request>,
+  request: Request,
+  reply: FastifyReply,
+  done: Done,
+) {
+  if (verdict === undefined) return done();
+  if (isRefused(verdict)) return refuse(policy, verdict.refusal, request, reply, done);
+  const { headers, end } = verdict.passed;
+  reply.headers(headers(presentIn(reply)));
+  if (end !== undefined) onResponseEnd(reply.raw, end);
+  done();
+}
+
+/** In a function of its own: a request that is decided at once allocates no closure. */
+function afterwards<Request extends FastifyRequest>(
+  verdict: PromiseLike<Verdict | undefined>,
+  policy: Policy<Request>,
+  request: Request,
+  reply: FastifyReply,
+  done: Done,
+): void {
+  verdict.then((known) => act(known, policy, request, reply, done), done);
+}
+
+function refuse<Request extends FastifyRequest>(
+  policy: Policy<Request>,
+  refusal: Refusal,
+  request: Request,
+  reply: FastifyReply,
+  done: Done,
+) {
+  if (reply.sent) return; // somebody has answered while it was decided
+  const { status, headers, body, contentType, info } = refusal;
+  reply.code(status).headers(headers);
+  const answer = (): void => {
+    reply.headers({ 'Content-Type': contentType }).send(body);
+  };
+  if (policy.refuse === undefined || info === undefined) return answer();
+  let isFailed = false;
+  const failed = (error: unknown): void => {
+    isFailed = true;
+    done(error as Error);
+  };
+  let result: unknown;
+  try {
+    result = policy.refuse(...([info, request, reply] as unknown as [RefusalInfo, ...never[]]));
+  } catch (error) {
+    return failed(error);
+  }
+  const send = (payload: unknown) => {
+    if (reply.sent) return;
+    if (payload === undefined) answer();
+    else reply.send(payload);
+  };
+  // A reply is like a promise of having been sent.
+  if (isPromise(result)) result = result.then(send);
+  else if (result !== undefined) return send(result);
+  seeAnswered(result, {
+    isAnswered: () => isFailed || reply.sent || hasGone(reply.raw),
+    answer,
+    failed,
+    onEnd: (ended) => onResponseEnd(reply.raw, ended),
+  });
 }
 
 // As fastify-plugin does: the hooks are those of the scope that registers the plugin.

@@ -1,12 +1,17 @@
 import { ServerResponse } from 'node:http';
 import { optionError } from '../errors.js';
 import { bare } from '../options.js';
+import { isPromise, type MaybePromise } from './asking.js';
+import { hasGone, whenGone } from './node-reader.js';
 import { isRefused, type LimitOptions, type Passed, Policy } from './policy.js';
 import type { RateLimit } from './rate-limits.js';
+import type { Reader } from './reader.js';
+import type { Refusal, RefusalInfo } from './refusal.js';
 import { onResponseEnd } from './response-end.js';
 
 export type { LimitOptions } from './policy.js';
 export type { RateLimit } from './rate-limits.js';
+export type { RefusalInfo } from './refusal.js';
 
 /** What is used of a Hono context. */
 export interface HonoContext {
@@ -15,6 +20,35 @@ export interface HonoContext {
   res: Response;
   get(key: 'rateLimit'): unknown;
   set(key: 'rateLimit', value: RateLimit[]): void;
+  status(status: never): void;
+  header(name: string, value: string): void;
+}
+
+type WithoutAddress<Options> = Omit<Options, 'trustedProxies' | 'ipv6Prefix'>;
+
+/** The options of `fetchLimit`. */
+export interface FetchLimitOptions extends WithoutAddress<LimitOptions<Request, Response | undefined>> {
+  /**
+   * Answers a refusal in place of `{"error":"rate limited"}`, by the Response that it returns (or its promise is resolved
+   * with), or by what it throws. The Response gets the fields of the limit (`info.headers`) that it does not have. Without
+   * a Response the answer is the one without this option.
+   *
+   * @example
+   * fetchLimit(handler, { limiter, refuse: ({ status }) => new Response('slow down', { status }) })
+   */
+  readonly refuse?: (info: RefusalInfo, request: Request) => MaybePromise<Response | undefined>;
+}
+
+/** The options of `honoLimit`. */
+export interface HonoLimitOptions<Context> extends WithoutAddress<LimitOptions<Context, Context>> {
+  /**
+   * As of `fetchLimit`. The context has the status and the fields of the limit already, for the Response that it makes,
+   * or that `app.onError` makes of what is thrown.
+   *
+   * @example
+   * honoLimit({ limiter, refuse: (info, context) => context.json({ wait: info.retryAfterMs }) })
+   */
+  readonly refuse?: (info: RefusalInfo, context: Context) => MaybePromise<Response | undefined>;
 }
 
 /** What limiters have decided about requests: a Request has no place for it. */
@@ -54,38 +88,60 @@ function rateLimitsIn(context: HonoContext): RateLimit[] {
  */
 export function fetchLimit<Rest extends unknown[]>(
   handler: (request: Request, ...rest: Rest) => Response | Promise<Response>,
-  options?: Omit<LimitOptions<Request>, 'trustedProxies' | 'ipv6Prefix'>,
+  options?: FetchLimitOptions,
 ): (request: Request, ...rest: Rest) => Promise<Response> {
   if (typeof handler !== 'function') throw optionError('fetchLimit: handler', 'a function', handler, true);
   const policy = new Policy<Request>('fetchLimit', options);
   return async (request, ...rest) => {
-    const outcome = decideFor(policy, request, request, [request], () => rateLimitsOf(request));
-    if (outcome === undefined) return handler(request, ...rest);
-    if (outcome instanceof Response) return outcome;
-    const respond = async () => checkedResponse(await handler(request, ...rest));
-    return finished(outcome, [request], request, rest[0], respond);
+    let response: Response | undefined;
+    const respond = async () => {
+      response = checkedResponse('fetchLimit: handler', await handler(request, ...rest));
+      return response;
+    };
+    const read = reader(request, [request], rest[0], {
+      rateLimits: () => rateLimitsOf(request),
+      response: () => response,
+    });
+    const decided = policy.decide(request, read);
+    const verdict = isPromise(decided) ? await decided : decided;
+    if (verdict === undefined) return handler(request, ...rest);
+    if (isRefused(verdict)) return refused(policy, verdict.refusal, request, request);
+    return finished(verdict.passed, [request], request, rest[0], respond);
   };
 }
 
 /** Hono middleware: as `fetchLimit`; functions among the options get Hono's context. */
 export function honoLimit<Context extends HonoContext>(
-  options?: Omit<LimitOptions<Context>, 'trustedProxies' | 'ipv6Prefix'>,
+  options?: HonoLimitOptions<Context>,
 ): (context: Context, next: () => Promise<void>) => Promise<Response | undefined> {
   const policy = new Policy<Context>('honoLimit', options);
   return async (context, next) => {
+    const request = context.req.raw;
     // Both: some middlewares put another Request in the place of `raw`.
-    const identities = [context.req, context.req.raw];
-    const outcome = decideFor(policy, context, context.req.raw, identities, () => rateLimitsIn(context));
-    if (outcome instanceof Response) return outcome;
-    if (outcome === undefined) {
+    const identities = [context.req, request];
+    const read = reader(request, identities, context.env, {
+      rateLimits: () => rateLimitsIn(context),
+      response: () => context,
+    });
+    const decided = policy.decide(context, read);
+    const verdict = isPromise(decided) ? await decided : decided;
+    if (verdict === undefined) {
       await next();
       return undefined;
+    }
+    if (isRefused(verdict)) {
+      const { status, headers } = verdict.refusal;
+      if (policy.refuse !== undefined) {
+        context.status(status as never);
+        for (const [name, value] of Object.entries(headers)) context.header(name, value);
+      }
+      return refused(policy, verdict.refusal, request, context);
     }
     const respond = async () => {
       await next();
       return context.res;
     };
-    const response = await finished(outcome, identities, context.req.raw, context.env, respond);
+    const response = await finished(verdict.passed, identities, context.req.raw, context.env, respond);
     if (response === context.res) return undefined;
     // Hono merges the headers of a response that is replaced into the new one: it is to have none.
     (context as { res: Response | undefined }).res = undefined;
@@ -94,24 +150,54 @@ export function honoLimit<Context extends HonoContext>(
   };
 }
 
-function decideFor<T>(
-  policy: Policy<T>,
-  subject: T,
+/** The response of node:http, where a server on it hands that on. */
+function outgoingOf(env: unknown): ServerResponse | undefined {
+  const outgoing = (env as { readonly outgoing?: unknown } | null | undefined)?.outgoing;
+  return outgoing instanceof ServerResponse ? outgoing : undefined;
+}
+
+function reader(
   request: Request,
   identities: readonly object[],
-  rateLimits: () => RateLimit[],
-): Passed | Response | undefined {
-  const verdict = policy.decide(subject, {
+  env: unknown,
+  own: Pick<Reader, 'rateLimits' | 'response'>,
+): Reader {
+  return {
     identities,
     present: () => undefined,
-    rateLimits,
+    rateLimits: own.rateLimits,
+    response: own.response,
     address: () => '',
     header: (name) => request.headers.get(name) ?? '',
-  });
-  if (verdict === undefined) return undefined;
-  if (!isRefused(verdict)) return verdict.passed;
-  const { status, headers, body } = verdict.refusal;
-  return new Response(request.method === 'HEAD' ? null : body, bare({ status, headers }));
+    isGone: () => {
+      const outgoing = outgoingOf(env);
+      return outgoing === undefined ? request.signal.aborted : hasGone(outgoing);
+    },
+    whenGone: (gone) => {
+      const outgoing = outgoingOf(env);
+      if (outgoing !== undefined) return whenGone(outgoing, gone);
+      const { signal } = request;
+      signal.addEventListener('abort', gone);
+      return () => signal.removeEventListener('abort', gone);
+    },
+  };
+}
+
+async function refused<Subject>(
+  policy: Policy<Subject>,
+  { status, headers, body, contentType, info }: Refusal,
+  { method }: Request,
+  subject: Subject,
+): Promise<Response> {
+  if (policy.refuse !== undefined && info !== undefined) {
+    const own = await policy.refuse(...([info, subject] as unknown as [RefusalInfo, ...never[]]));
+    if (own !== undefined) {
+      const response = checkedResponse(`${policy.where}: refuse`, own);
+      return withEach(response, Object.entries(headers), (set, name) => !set.has(name));
+    }
+  }
+  const fields = { ...headers, 'Content-Type': contentType };
+  return new Response(method === 'HEAD' ? null : body, bare({ status, headers: fields }));
 }
 
 /** What is told of the end of a request's answer, by what stands for the request: its body is wrapped once. */
@@ -127,8 +213,8 @@ async function finished(
 ): Promise<Response> {
   const { end } = passed;
   if (end === undefined) return withFields(await respond(), passed);
-  const outgoing = (env as { readonly outgoing?: unknown } | null | undefined)?.outgoing;
-  if (outgoing instanceof ServerResponse) {
+  const outgoing = outgoingOf(env);
+  if (outgoing !== undefined) {
     // Known better than from the request's signal: that is silent about requests further back in a pipeline.
     onResponseEnd(outgoing, end);
     return withFields(await respond(), passed);
@@ -203,10 +289,18 @@ async function finishedWithItsBody(
  * fields cannot be set (of `fetch`).
  */
 function withFields(response: Response, passed: Passed): Response {
-  if (response.status === 0) return response; // a network error has no fields
   const fields = Object.entries(passed.headers((name) => response.headers.get(name) ?? undefined));
+  return withEach(response, fields, () => true);
+}
+
+function withEach(
+  response: Response,
+  fields: ReadonlyArray<readonly [string, string]>,
+  isSet: (headers: Headers, name: string) => boolean,
+): Response {
+  if (response.status === 0) return response; // a network error has no fields
   const set = (one: Response): Response => {
-    for (const [name, value] of fields) one.headers.set(name, value);
+    for (const [name, value] of fields) if (isSet(one.headers, name)) one.headers.set(name, value);
     return one;
   };
   const copied = () => set(new Response(response.body, response));
@@ -219,7 +313,7 @@ function withFields(response: Response, passed: Passed): Response {
 }
 
 /** Not by instanceof: there is more than one class of responses. */
-function checkedResponse(response: unknown): Response {
+function checkedResponse(what: string, response: unknown): Response {
   if (typeof response === 'object' && response !== null && 'headers' in response) return response as Response;
-  throw optionError('fetchLimit: handler', 'a function that returns a Response', response, true);
+  throw optionError(what, 'a function that returns a Response', response, true);
 }

@@ -8,7 +8,10 @@ export const holdMsMax: number = 2 ** 31 - 1;
  * and the charge as well if `refund` is true. What the depth tier holds comes back after `holdMs` at the latest, where
  * that is given; the charge waits for the end all the same.
  */
-export function held(decision: Allowed, holdMs: number | undefined): (refund: boolean) => void {
+export function held(
+  decision: Pick<Allowed, 'release' | 'refund'>,
+  holdMs: number | undefined,
+): (refund: boolean) => void {
   // The timer is the global one of the moment, which tests may have faked. Node keeps all timers of one length in one
   // list with one native timer, and so many requests cost no more of those than one.
   const timer = holdMs === undefined ? undefined : setTimeout(() => decision.release(), Math.ceil(holdMs));

@@ -1,29 +1,51 @@
 import { Buffer } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { keyOfAddress } from './address.js';
-import { clientAddress, expressAddress, tellNoAddress } from './client-address.js';
-import { isRefused, type LimitOptions, Policy, type Verdict } from './policy.js';
-import { type Present, presentIn } from './present.js';
-import { type RateLimit, rateLimitsOn } from './rate-limits.js';
+import { isPromise } from './asking.js';
+import { expressAddress } from './client-address.js';
+import { type Exchange, hasGone, NodeReader, type Own } from './node-reader.js';
+import { type LimitOptions as CommonOptions, isRefused, Policy, type Verdict } from './policy.js';
+import { presentIn } from './present.js';
+import { rateLimitsOn } from './rate-limits.js';
+import type { Refusal, RefusalInfo } from './refusal.js';
+import { seeAnswered } from './refusing.js';
 import { onResponseEnd } from './response-end.js';
 
 export { type AddressKeyOptions, addressKey } from './address.js';
 export type { HeadersForm } from './fields.js';
-export type { LimitOptions } from './policy.js';
 export type { RateLimit } from './rate-limits.js';
+export type { RefusalInfo } from './refusal.js';
+
+type Next = (error?: unknown) => void;
+
+/** The options of `limit`. */
+export interface LimitOptions<Request extends IncomingMessage = IncomingMessage>
+  extends CommonOptions<Request, ServerResponse> {
+  /**
+   * Answers a refusal in place of `{"error":"rate limited"}`: at once or later, or by `next(error)`, or by what it throws,
+   * which goes to `next`. The response has the status and the fields of the limit already (`info.headers`); not the
+   * content type. `next()` lets the request through, charged nothing. If the request is neither answered nor passed on
+   * after ten seconds, it gets the answer without this option.
+   *
+   * @example
+   * limit({ limiter, refuse: (info, request, response) => response.render('slow-down', info) })
+   */
+  readonly refuse?: (info: RefusalInfo, request: Request, response: ServerResponse, next: Next) => unknown;
+}
 
 /** Middleware of node:http, Connect and Express. */
 export type LimitMiddleware<Request extends IncomingMessage = IncomingMessage> = (
   request: Request,
   response: ServerResponse,
-  next: (error?: unknown) => void,
+  next: Next,
 ) => void;
+
+const own: Own<IncomingMessage> = { address: expressAddress, rateLimits: rateLimitsOn };
 
 /**
  * Middleware that limits requests: `(request, response, next)`, for Connect and Express (4 and 5), and for node:http
- * with the application as `next`. A refusal is answered with 429 (or as `overloadStatus` says); otherwise `next` is
- * called, and what the depth tier holds is given back once, when the response has ended in whatever way. What
- * `skip`, `cost` or `key` throws goes to `next`. A request whose response has begun already is let through.
+ * with the application as `next`. A refusal is answered with 429 (or as `overloadStatus` and `refuse` say); otherwise
+ * `next` is called, and what the depth tier holds is given back once, when the response has ended in whatever way. What
+ * a function among the options throws goes to `next`. A request whose response has begun already is let through.
  * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
  */
 export function limit<Request extends IncomingMessage = IncomingMessage>(
@@ -31,63 +53,94 @@ export function limit<Request extends IncomingMessage = IncomingMessage>(
 ): LimitMiddleware<Request> {
   const policy = new Policy<Request>('limit', options, 'address');
   return (request, response, next) => {
-    if (response.headersSent) return next();
-    const present = presentIn(response);
-    let verdict: Verdict | undefined;
-    try {
-      verdict = decideFor(policy, request, request, present, {
-        address: () => expressAddress(request),
-        rateLimits: () => rateLimitsOn(request),
-      });
-    } catch (error) {
-      return next(error);
-    }
-    if (verdict === undefined) return next();
-    if (isRefused(verdict)) {
-      const { status, headers, body } = verdict.refusal;
-      response.statusCode = status;
-      for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-      response.setHeader('Content-Length', Buffer.byteLength(body));
-      response.end(body);
+    if (response.headersSent) {
+      next();
       return;
     }
-    const { headers, end } = verdict.passed;
-    for (const [name, value] of Object.entries(headers(present))) response.setHeader(name, value);
-    if (end !== undefined) onResponseEnd(response, end);
-    next();
+    const present = presentIn(response);
+    const exchange = { request, raw: request, response, rawResponse: response, present };
+    let verdict: ReturnType<Policy<Request>['decide']>;
+    try {
+      verdict = policy.decide(request, new NodeReader(policy, exchange, own));
+    } catch (error) {
+      next(error);
+      return;
+    }
+    if (isPromise(verdict)) afterwards(verdict, policy, exchange, next);
+    else act(verdict, policy, exchange, next);
   };
 }
 
-/**
- * What a framework has of its own: what it takes for its client's address, and the list that its handlers find.
- *
- * @internal
- */
-export interface OwnReader {
-  readonly address: () => string | undefined;
-  readonly rateLimits: () => RateLimit[];
+type NodeExchange<Request> = Exchange<Request> & { readonly response: ServerResponse };
+
+function act<Request extends IncomingMessage>(
+  verdict: Verdict | undefined,
+  policy: Policy<Request>,
+  { request, response, present }: NodeExchange<Request>,
+  next: Next,
+) {
+  if (verdict === undefined) return next();
+  if (isRefused(verdict)) return refuse(policy, verdict.refusal, request, response, next);
+  const { headers, end } = verdict.passed;
+  setFields(response, headers(present));
+  if (end !== undefined) onResponseEnd(response, end);
+  next();
 }
 
-/** @internal Decides about a request of node:http; `request` is what the framework calls it. */
-export function decideFor<Request>(
+/** In a function of its own: a request that is decided at once allocates no closure. */
+function afterwards<Request extends IncomingMessage>(
+  verdict: PromiseLike<Verdict | undefined>,
   policy: Policy<Request>,
+  exchange: NodeExchange<Request>,
+  next: Next,
+): void {
+  verdict.then((known) => act(known, policy, exchange, next), next);
+}
+
+function setFields(response: ServerResponse, fields: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(fields)) response.setHeader(name, value);
+}
+
+function answer(response: ServerResponse, { body, contentType }: Refusal): void {
+  response.setHeader('Content-Type', contentType);
+  response.setHeader('Content-Length', Buffer.byteLength(body));
+  response.end(body);
+}
+
+function refuse<Request extends IncomingMessage>(
+  policy: Policy<Request>,
+  refusal: Refusal,
   request: Request,
-  raw: IncomingMessage,
-  present: Present,
-  own: OwnReader,
-): Verdict | undefined {
-  return policy.decide(request, {
-    identities: [raw],
-    present,
-    rateLimits: own.rateLimits,
-    address: () => {
-      const address = clientAddress(raw, policy.trustedProxies, own.address);
-      if (address === '') tellNoAddress(policy.where, raw);
-      return keyOfAddress(address, policy.ipv6Prefix);
-    },
-    header: (name) => {
-      const value = raw.headers[name];
-      return Array.isArray(value) ? value.join(', ') : (value ?? '');
-    },
+  response: ServerResponse,
+  next: Next,
+) {
+  if (response.headersSent) return; // somebody has answered while it was decided
+  const { info } = refusal;
+  const before = response.statusCode;
+  response.statusCode = refusal.status;
+  setFields(response, refusal.headers);
+  if (policy.refuse === undefined || info === undefined) return answer(response, refusal);
+  let passedOn = false;
+  const goOn = (error?: unknown): void => {
+    if (passedOn) return;
+    passedOn = true;
+    // Express takes these for no errors.
+    if (error === undefined || error === null || error === 'route' || error === 'router') {
+      response.statusCode = before;
+      response.removeHeader('Retry-After');
+    }
+    next(error);
+  };
+  let result: unknown;
+  try {
+    result = policy.refuse(...([info, request, response, goOn] as unknown as [RefusalInfo, ...never[]]));
+  } catch (error) {
+    return goOn(error);
+  }
+  seeAnswered(result, {
+    isAnswered: () => passedOn || hasGone(response),
+    answer: () => answer(response, refusal),
+    failed: goOn,
+    onEnd: (ended) => onResponseEnd(response, ended),
   });
 }

@@ -1,12 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { decideFor } from './index.js';
+import { isPromise } from './asking.js';
+import { NodeReader, type Own } from './node-reader.js';
 import { isRefused, type LimitOptions, Policy } from './policy.js';
 import { presentIn } from './present.js';
 import { rateLimitsOn } from './rate-limits.js';
+import type { Refusal, RefusalInfo } from './refusal.js';
 import { onResponseEnd } from './response-end.js';
 
 export type { LimitOptions } from './policy.js';
 export type { RateLimit } from './rate-limits.js';
+export type { RefusalInfo } from './refusal.js';
 
 /** What is used of a Koa context. */
 export interface KoaContext {
@@ -18,8 +21,23 @@ export interface KoaContext {
   readonly state: object;
   status: number;
   body: unknown;
+  /** False: the program answers by itself. */
+  readonly respond?: boolean;
   set(name: string, value: string): void;
   onerror?(error: Error | null | undefined): void;
+}
+
+/** The options of `koaLimit`. */
+export interface KoaLimitOptions<Context extends KoaContext> extends LimitOptions<Context, Context> {
+  /**
+   * Answers a refusal in place of `{"error":"rate limited"}`: sets `context.body` (and the status, if another one is to
+   * be), or throws. The context has the status and the fields of the limit already (`info.headers`). Without a body and
+   * with the status unchanged, the answer is the one without this option.
+   *
+   * @example
+   * koaLimit({ limiter, refuse: (info, context) => context.throw(429, `wait ${info.retryAfterMs} ms`) })
+   */
+  readonly refuse?: (info: RefusalInfo, context: Context) => unknown;
 }
 
 /**
@@ -27,29 +45,48 @@ export interface KoaContext {
  * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
  */
 export function koaLimit<Context extends KoaContext>(
-  options?: LimitOptions<Context>,
+  options?: KoaLimitOptions<Context>,
 ): (context: Context, next: () => Promise<unknown>) => Promise<void> {
   const policy = new Policy<Context>('koaLimit', options, 'address');
+  const own: Own<Context> = { address: ({ ip }) => ip, rateLimits: ({ state }) => rateLimitsOn(state) };
   return async (context, next) => {
-    const present = presentIn(context.res);
-    const verdict = decideFor(policy, context, context.req, present, {
-      address: () => context.ip,
-      rateLimits: () => rateLimitsOn(context.state),
-    });
+    const { req: raw, res: rawResponse } = context;
+    const present = presentIn(rawResponse);
+    const exchange = { request: context, raw, response: context, rawResponse, present };
+    const decided = policy.decide(context, new NodeReader(policy, exchange, own));
+    const verdict = isPromise(decided) ? await decided : decided;
     if (verdict !== undefined) {
-      const headers = isRefused(verdict) ? verdict.refusal.headers : verdict.passed.headers(present);
-      if (isRefused(verdict)) {
-        context.status = verdict.refusal.status;
-        context.body = verdict.refusal.body;
-      }
-      for (const [name, value] of Object.entries(headers)) context.set(name, value);
-      if (isRefused(verdict)) return;
-      keepOnError(context, Object.keys(headers));
-      const { end } = verdict.passed;
-      if (end !== undefined) onResponseEnd(context.res, end);
+      if (isRefused(verdict)) return refuse(policy, verdict.refusal, context);
+      const { headers, end } = verdict.passed;
+      setFields(context, headers(present));
+      if (end !== undefined) onResponseEnd(rawResponse, end);
     }
     await next();
   };
+}
+
+/** They stay on the answer to an error, too. */
+function setFields(context: KoaContext, fields: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(fields)) context.set(name, value);
+  keepOnError(context, Object.keys(fields));
+}
+
+async function refuse<Context extends KoaContext>(
+  policy: Policy<Context>,
+  refusal: Refusal,
+  context: Context,
+): Promise<void> {
+  const { status, headers, body, contentType, info } = refusal;
+  if (context.res.headersSent) return; // somebody has answered while it was decided
+  context.status = status;
+  setFields(context, headers);
+  if (policy.refuse !== undefined && info !== undefined) {
+    await policy.refuse(...([info, context] as unknown as [RefusalInfo, ...never[]]));
+    const untouched = context.status === status && (context.body === undefined || context.body === null);
+    if (!untouched || context.respond === false || context.res.headersSent) return;
+  }
+  context.body = body;
+  context.set('Content-Type', contentType);
 }
 
 /**

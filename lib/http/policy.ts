@@ -1,10 +1,19 @@
-import { createHash } from 'node:crypto';
 import { optionError } from '../errors.js';
-import { type Allowed, fitsKey, holdsDepth, type Key, Limiter, type Tier } from '../limiter/index.js';
+import type { Decision, Denied, Key, Limiter, Tier } from '../limiter/index.js';
 import { Options } from '../options.js';
 import { ipv6PrefixOf } from './address.js';
+import {
+  Asking,
+  type AskingOptions,
+  isPromise,
+  knownOfAsking,
+  type MaybePromise,
+  type Question,
+} from './asking.js';
+import { type BlockOptions, blockOption, type Refusals } from './block.js';
 import { type TrustedProxies, trustedProxiesOf } from './client-address.js';
-import { hasPassed, markPassed } from './decided.js';
+import { markPassed } from './decided.js';
+import { type DelayOptions, delayed, delayOption } from './delay.js';
 import {
   type HeadersForm,
   headersOption,
@@ -13,27 +22,24 @@ import {
   policyNames,
   type Told,
 } from './fields.js';
-import { held, holdMsMax } from './held.js';
+import { Notices } from './notices.js';
 import type { Present } from './present.js';
 import { partitionOf, quotasOf, type Refused, wholeSeconds } from './quotas.js';
-import { addRateLimits } from './rate-limits.js';
+import { addRateLimits, type RateLimit } from './rate-limits.js';
 import type { Reader } from './reader.js';
+import { gone, type Refusal, type RefusalInfo } from './refusal.js';
+import { dryRefusal, knownOfSettling, Settling, type SettlingOptions } from './settling.js';
 
-/** What all of sluice's HTTP adapters take; `Request` is what the framework hands to a function of one's own. */
-export interface LimitOptions<Request> {
-  /**
-   * It decides about a request once for a key: of several middlewares with one limiter (a middleware of the application
-   * that is one of a router, too) the first charges, by its options, and the others let the request through.
-   * Default: a limiter of the middleware's own with the figures of `Limiter.flashSale`, one limit for all.
-   */
-  readonly limiter?: Limiter;
-  /**
-   * Whose limit it is, for a limiter with keys: 'address' (the default where there is a socket), a header's value, or
-   * what a function says. Without a value (an absent header, undefined) the key is the empty string; one that is longer
-   * than limiters take (see `Key`) is replaced by its SHA-256. A function that returns an address makes its key by
-   * `addressKey`: one client can have many IPv6 addresses.
-   */
-  readonly key?: 'address' | { readonly header: string } | ((request: Request) => Key | undefined);
+/**
+ * What all of sluice's HTTP adapters take; `Request` and `Response` are what the framework hands to functions of one's
+ * own. What these throw, or their promises are rejected with, goes to the framework's error handling, and nothing is
+ * charged. A client that goes away while a promise is waited for is charged nothing, and its request handled no further.
+ */
+export interface LimitOptions<Request, Response = never>
+  extends AskingOptions<Request>,
+    SettlingOptions<Request, Response>,
+    DelayOptions,
+    BlockOptions {
   /**
    * Which proxies of one's own stand before this server, and so how much of X-Forwarded-For is believed: how many (0 to
    * 16), or their addresses and ranges (`['10.0.0.0/8', 'fd00::/8', '192.0.2.7']`; 'loopback', which includes unix
@@ -46,23 +52,13 @@ export interface LimitOptions<Request> {
   readonly trustedProxies?: number | readonly string[];
   /** IPv6 addresses of one network of this many bits are one key: 32 to 128. Default: 56. */
   readonly ipv6Prefix?: number;
-  /** What a request costs: 0 charges nothing. Default: 1. */
-  readonly cost?: number | ((request: Request) => number);
-  /** Requests that are not limited. */
-  readonly skip?: (request: Request) => boolean;
   /**
-   * Which responses stay charged: all, those with a status of 400 and above, or those below. Others are given back
-   * (`refund`, as far as they are still in force) when they end. A response that its client does not wait for has
-   * failed: so 'successful' is no limit for clients that mean ill. Default: 'all'.
+   * Called for each refusal before it is answered, also for those that a dry run (`enforce: false`) lets pass
+   * (`info.dryRun`), and by the channel `sluice:http:refused` of node:diagnostics_channel (`{ request, info }`) without this
+   * option. Whatever it throws changes no answer: it goes to the channel `sluice:http:callback-failed` (`{ request, option,
+   * error }`), and the first time the process is warned of it (`SLUICE_HTTP_CALLBACK`).
    */
-  readonly count?: 'all' | 'failed' | 'successful';
-  /**
-   * How long a request holds its place in the limiter's depth at most, in milliseconds: 1 to 2,147,483,647. A request
-   * that takes longer goes on, and its place is another's; so a client with idle uploads does not refuse everybody for as
-   * long as the server lets it. What `count` gives back waits for the end all the same. Without a depth that holds places
-   * it does nothing. Default: until the response has ended.
-   */
-  readonly holdMs?: number;
+  readonly onRefused?: (info: RefusalInfo, request: Request) => unknown;
   /** The status of a refusal by the depth or the adaptive tier: 429 or 503. Default: 429. */
   readonly overloadStatus?: 429 | 503;
   /**
@@ -88,12 +84,12 @@ export interface LimitOptions<Request> {
 }
 
 const known = [
-  'limiter',
-  'key',
-  'cost',
-  'skip',
-  'count',
-  'holdMs',
+  ...knownOfAsking,
+  ...knownOfSettling,
+  'delay',
+  'block',
+  'refuse',
+  'onRefused',
   'overloadStatus',
   'oversizedStatus',
   'problem',
@@ -103,16 +99,6 @@ const known = [
 ];
 /** Where there is a socket with an address. */
 const knownOfAddresses = [...known, 'trustedProxies', 'ipv6Prefix'];
-/** The name of a header field: RFC 9110, section 5.6.2. */
-const token = /^[!#$%&'*+.^_`|~\w-]+$/;
-
-/** A refusal as a response. */
-export interface Refusal {
-  readonly status: number;
-  readonly headers: Record<string, string>;
-  readonly body: string;
-}
-
 export interface Passed {
   /** The fields for a response that has `present` already. */
   headers(present: Present): Record<string, string>;
@@ -135,12 +121,12 @@ export class Policy<Request> {
   readonly where: string;
   readonly trustedProxies: TrustedProxies | undefined;
   readonly ipv6Prefix: number;
-  readonly #limiter: Limiter;
-  readonly #key: LimitOptions<Request>['key'];
-  readonly #cost: number | ((request: Request) => number);
-  readonly #skip: ((request: Request) => boolean) | undefined;
-  readonly #count: 'all' | 'failed' | 'successful';
-  readonly #holdMs: number | undefined;
+  readonly refuse: ((info: RefusalInfo, ...rest: never[]) => unknown) | undefined;
+  readonly #asking: Asking<Request>;
+  readonly #settling: Settling<Request>;
+  readonly #notices: Notices<Request>;
+  readonly #delayMs: number | undefined;
+  readonly #refusals: Refusals | undefined;
   readonly #overloadStatus: number;
   readonly #oversizedStatus: number;
   readonly #problem: boolean;
@@ -150,20 +136,19 @@ export class Policy<Request> {
   constructor(where: string, options: LimitOptions<Request> | undefined, defaultKey?: 'address') {
     this.where = where;
     const given = new Options(where, options, defaultKey === undefined ? known : knownOfAddresses);
-    const limiter = given.get('limiter') ?? Limiter.create(Limiter.flashSale);
-    if (!(limiter instanceof Limiter)) throw optionError(`${where}: limiter`, 'a Limiter', limiter, true);
-    this.#limiter = limiter;
-    this.#key = checkedKey(where, given, limiter, defaultKey);
+    this.#asking = new Asking(where, given, defaultKey);
+    const { limiter, plans } = this.#asking;
+    this.#notices = new Notices(where, given.get('onRefused'));
+    this.#settling = new Settling(where, given, plans, this.#notices);
+    this.#delayMs = delayOption(where, given);
+    this.#refusals = blockOption(where, given, [limiter, ...plans]);
+    const { refuse } = given.own as { refuse?: Policy<Request>['refuse'] };
+    if (refuse !== undefined && typeof refuse !== 'function') {
+      throw optionError(`${where}: refuse`, 'a function', refuse, true);
+    }
+    this.refuse = refuse;
     this.trustedProxies = trustedProxiesOf(where, given);
     this.ipv6Prefix = ipv6PrefixOf(given);
-    const { cost, skip } = given.own as LimitOptions<Request>;
-    this.#cost = typeof cost === 'function' ? cost : given.integer('cost', 0, 2 ** 32 - 1, 1);
-    if (skip !== undefined && typeof skip !== 'function') {
-      throw optionError(`${where}: skip`, 'a function', skip, true);
-    }
-    this.#skip = skip;
-    this.#count = oneOf(where, given, 'count', ['all', 'failed', 'successful']);
-    this.#holdMs = given.has('holdMs') ? given.number('holdMs', 1, holdMsMax) : undefined;
     this.#overloadStatus = oneOf(where, given, 'overloadStatus', [429, 503]);
     this.#oversizedStatus = oneOf(where, given, 'oversizedStatus', [413, 400]);
     this.#problem = given.boolean('problem', false);
@@ -171,76 +156,108 @@ export class Policy<Request> {
     this.#forms = headersOption(where, given.get('headers'), given.boolean('legacyHeaders', false));
   }
 
-  get limiter(): Limiter {
-    return this.#limiter;
+  /** Of all who take their options from this one. */
+  get limiter(): Asking<Request>['limiter'] {
+    return this.#asking.limiter;
   }
 
   /**
    * Decides about a request: undefined if it is not limited, or if the limiter has let it through for its key already.
-   * `read` reads what the key is made of, and what a refusal finds on its response.
-   * @throws what `skip`, `cost` or `key` throws.
+   * A promise only where a function among the options returns one, and with `delay`.
+   * @throws (or rejects) what a function among the options throws.
    */
-  decide(request: Request, read: Reader): Verdict | undefined {
-    if (this.#skips(request)) return undefined;
-    const key = this.#limiter.keyed ? this.#keyOf(request, read) : undefined;
-    if (hasPassed(read.identities, this.#limiter, key)) return undefined;
-    const cost = typeof this.#cost === 'function' ? this.#cost(request) : this.#cost;
-    const decision = this.#limiter.tryAcquire({ key, cost });
-    if (decision.allowed) {
-      markPassed(read.identities, this.#limiter, key);
-      const told = this.#told(key);
-      const { wouldRefuse } = decision;
-      const list = wouldRefuse === undefined ? told : this.#told(key, { tier: wouldRefuse, seconds: 1 });
-      addRateLimits(read.rateLimits(), list);
-      return {
-        passed: {
-          headers: (present) => limitFields(this.#forms, told, present),
-          end: this.#ender(decision),
-        },
-      };
+  decide(request: Request, read: Reader): MaybePromise<Verdict | undefined> {
+    const question = this.#asking.ask(request, read);
+    if (isPromise(question)) return this.#afterAsking(question, request, read);
+    return question === undefined ? undefined : this.#answer(question, request, read);
+  }
+
+  async #afterAsking(
+    asked: PromiseLike<Question | undefined>,
+    request: Request,
+    read: Reader,
+  ): Promise<Verdict | undefined> {
+    const question = await asked;
+    if (question === undefined) return undefined;
+    return read.isGone() ? { refusal: gone } : this.#answer(question, request, read);
+  }
+
+  #answer(question: Question, request: Request, read: Reader): MaybePromise<Verdict> {
+    if (this.#delayMs !== undefined) return this.#afterDelay(this.#delayMs, question, request, read);
+    const { limiter, key, cost } = question;
+    return this.#verdict(question, limiter.tryAcquire({ key, cost }), request, read);
+  }
+
+  async #afterDelay(maxMs: number, question: Question, request: Request, read: Reader): Promise<Verdict> {
+    const decision = await delayed(question, maxMs, read);
+    return decision === undefined ? { refusal: gone } : this.#verdict(question, decision, request, read);
+  }
+
+  #verdict(question: Question, decision: Decision, request: Request, read: Reader): Verdict {
+    const { limiter, key, cost } = question;
+    if (!decision.allowed) return { refusal: this.#refused(question, decision, request, read) };
+    markPassed(read.identities, limiter, key);
+    const told = this.#told(limiter, key);
+    const wouldRefuse = dryRefusal(decision);
+    if (wouldRefuse === undefined) {
+      addRateLimits(read.rateLimits(), told);
+    } else {
+      addRateLimits(read.rateLimits(), this.#told(limiter, key, { tier: wouldRefuse, seconds: 1 }));
+      if (this.#notices.heard) {
+        const { oversized, retryAfterMs } = limiter.peek({ key, cost });
+        const denied = { allowed: false, tier: wouldRefuse, oversized, retryAfterMs } as const;
+        this.#notices.refused(this.#info(question, denied, 0, true, read.present), request);
+      }
     }
-    const { tier, oversized } = decision;
-    const seconds = oversized ? undefined : wholeSeconds(Math.min(decision.retryAfterMs, knownMs));
+    return {
+      passed: {
+        headers: (present) => limitFields(this.#forms, told, present),
+        end: this.#settling.ender(question, decision, request, read),
+      },
+    };
+  }
+
+  #refused(question: Question, decision: Denied, request: Request, read: Reader): Refusal {
+    const { limiter, key } = question;
+    const { plans } = this.#asking;
+    const blockedMs = this.#refusals?.add(plans.length === 0 ? [limiter] : plans, key, decision) ?? 0;
+    const info = this.#info(question, decision, blockedMs, false, read.present, read.rateLimits());
+    this.#notices.refused(info, request);
+    return { ...info, info };
+  }
+
+  #info(
+    { limiter, key, cost }: Question,
+    { tier, oversized, retryAfterMs: waitMs }: Denied,
+    blockedMs: number,
+    dryRun: boolean,
+    present: Present,
+    list?: RateLimit[],
+  ): RefusalInfo {
+    const retryAfterMs = Math.max(waitMs, blockedMs);
+    const seconds = oversized ? undefined : wholeSeconds(Math.min(retryAfterMs, knownMs));
     const overloaded = tier === 'queue-depth' || tier === 'adaptive';
     const status = oversized ? this.#oversizedStatus : overloaded ? this.#overloadStatus : 429;
-    const told = this.#told(key, { tier, seconds });
-    addRateLimits(read.rateLimits(), told);
+    const told = this.#told(limiter, key, { tier: blockedMs > 0 ? 'blocked' : tier, seconds });
+    if (list !== undefined) addRateLimits(list, told);
     const headers = {
       ...(seconds !== undefined && { 'Retry-After': String(seconds) }),
-      ...limitFields(this.#forms, told, read.present),
-      'Content-Type': this.#problem ? 'application/problem+json' : 'application/json',
+      ...limitFields(this.#forms, told, present),
     };
     const plain = oversized ? oversizedBody : plainBody;
-    const body = this.#problem ? problem(status, tier, oversized, violated(told, read.present)) : plain;
-    return { refusal: { status, headers, body } };
-  }
-
-  #skips(request: Request): boolean {
-    const answer: unknown = this.#skip?.(request) ?? false;
-    // A promise would be taken for yes, and nothing be limited.
-    if (typeof answer !== 'boolean')
-      throw optionError(`${this.where}: skip: its result`, 'true or false', answer, true);
-    return answer;
-  }
-
-  #keyOf(request: Request, read: Reader): Key {
-    if (typeof this.#key === 'function') return bounded(this.#key(request) ?? '');
-    return bounded(typeof this.#key === 'object' ? read.header(this.#key.header) : read.address());
-  }
-
-  #ender(decision: Allowed): ((status: number) => void) | undefined {
-    const holds = holdsDepth(this.#limiter);
-    if (this.#count === 'all' && !holds) return undefined;
-    const end = held(decision, holds ? this.#holdMs : undefined);
-    return (status) => end(this.#count !== 'all' && (this.#count === 'failed') !== status >= 400);
+    const body = this.#problem ? problem(status, tier, oversized, violated(told, present)) : plain;
+    const contentType = this.#problem ? 'application/problem+json' : 'application/json';
+    const name = this.#name;
+    const asked = { name, limiter, key, cost };
+    return { ...asked, status, tier, oversized, retryAfterMs, headers, body, contentType, dryRun, blockedMs };
   }
 
   #partitionOf(key: Key | undefined): string | undefined {
     return key === undefined || this.#forms.length === 0 ? undefined : partitionOf(key);
   }
 
-  #told(key: Key | undefined, refused?: Refused): Told {
-    const quotas = quotasOf(this.#limiter, key, refused);
+  #told(limiter: Limiter, key: Key | undefined, refused?: Refused): Told {
+    const quotas = quotasOf(limiter, key, refused);
     return { name: this.#name, quotas, partition: this.#partitionOf(key) };
   }
 }
@@ -249,20 +266,6 @@ const plainBody = '{"error":"rate limited"}';
 const oversizedBody = '{"error":"costs more than its limit"}';
 /** A limiter knows no longer waits: 36 years. */
 const knownMs = 2 ** 60 / 1e6;
-/**
- * In place of a key that is longer than limiters take, its SHA-256 as a bigint: as different as the keys, and different
- * from every text that a client can send.
- */
-function bounded(key: Key): Key {
-  if (fitsKey(key)) return key; // or none at all, about which the limiter complains
-  const text = typeof key === 'string' ? key : `${key < 0 ? '-' : '+'}${key.toString(16)}`;
-  const digest = createHash('sha256')
-    .update(`${typeof key}:`)
-    .update(text, 'utf16le')
-    .digest('hex');
-  return BigInt(`0x${digest}`);
-}
-
 /** The names of the quotas that refused. */
 function violated(told: Told, present: Present): string[] {
   return policyNames(told, present).filter((_, i) => told.quotas[i]?.refused === true);
@@ -285,26 +288,6 @@ function problem(status: number, tier: Tier, oversized: boolean, policies: reado
     status,
     ...(tier !== 'adaptive' ? { 'violated-policies': policies } : {}),
   });
-}
-
-function checkedKey<Request>(
-  where: string,
-  given: Options,
-  limiter: Limiter,
-  fallback: 'address' | undefined,
-): LimitOptions<Request>['key'] {
-  const key = given.get('key');
-  if (key !== undefined && !limiter.keyed) {
-    throw optionError(`${where}: key`, 'undefined (the limiter has no keys)', key, true);
-  }
-  if (key === undefined && (fallback !== undefined || !limiter.keyed)) return fallback;
-  if (typeof key === 'function') return key as (request: Request) => Key | undefined;
-  if (key === 'address' && fallback !== undefined) return key;
-  const header =
-    key !== 'address' && typeof key === 'object' ? given.nested('key', ['header'])?.get('header') : undefined;
-  if (typeof header === 'string' && token.test(header)) return { header: header.toLowerCase() };
-  const expected = `${fallback === undefined ? '' : "'address', "}{ header } or a function`;
-  throw optionError(`${where}: key`, expected, key, true);
 }
 
 function oneOf<T extends string | number>(

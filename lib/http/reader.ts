@@ -13,4 +13,10 @@ export interface Reader {
   readonly present: Present;
   /** What limiters have decided about the request so far: the list that its handlers find. */
   rateLimits(): RateLimit[];
+  /** What the framework calls the response, for functions among the options. */
+  response(): unknown;
+  /** Whether nobody waits for an answer any more, or it has begun already. */
+  isGone(): boolean;
+  /** Calls `gone` when the client goes away, at most once. Returns what ends that. */
+  whenGone(gone: () => void): () => void;
 }

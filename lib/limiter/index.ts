@@ -13,3 +13,4 @@ export {
   type TryAcquireOptions,
 } from './limiter.js';
 export type { LimiterChanges, LimiterOptions } from './options.js';
+export { refundPart } from './returns.js';

@@ -1,4 +1,21 @@
 import type { NativeKey, NativeLimiter } from '../native/index.js';
+import type { Allowed } from './decision.js';
+
+/** A part of a charge: what else a program may hand to `refund` (of an event, say) is none. */
+class Part {
+  readonly units: number;
+  constructor(units: number) {
+    this.units = units;
+  }
+}
+
+/**
+ * Gives back `units` (a whole number, at least 0) of what a decision charged, as far as they are still in force, and
+ * keeps what the depth tier holds; no more than was charged, however often.
+ */
+export function refundPart(decision: Allowed, units: number): void {
+  (decision.refund as (part: Part) => void)(new Part(units));
+}
 
 /** Of the staging buffer in words of 32 bits: the receipt, five of them. See native/addon/limiter.h. */
 const receiptWord = 26;
@@ -13,7 +30,7 @@ export function returnsOf(
   cost: number,
   key: NativeKey | undefined,
   charged: boolean,
-): { release: () => void; refund: () => void } {
+): { release: () => void; refund: (part?: unknown) => void } {
   // Numbers that are kept by value: nothing is allocated for them.
   const a = staging[receiptWord] as number;
   const b = staging[receiptWord + 1] as number;
@@ -21,22 +38,24 @@ export function returnsOf(
   const d = staging[receiptWord + 3] as number;
   const e = staging[receiptWord + 4] as number;
   let held = true;
-  let owed = charged;
+  let owed = charged ? cost : 0;
   const release = (): void => {
     if (held) native.release(cost, key);
     held = false;
   };
-  const refund = (): void => {
-    if (owed) {
+  const refund = (part?: unknown): void => {
+    const isPart = part instanceof Part;
+    const units = isPart ? Math.min(part.units, owed) : owed;
+    if (units > 0) {
       staging[receiptWord] = a;
       staging[receiptWord + 1] = b;
       staging[receiptWord + 2] = c;
       staging[receiptWord + 3] = d;
       staging[receiptWord + 4] = e;
-      native.refund(cost, key);
+      native.refund(units, key);
     }
-    owed = false;
-    release();
+    owed -= units;
+    if (!isPart) release();
   };
   return { release, refund };
 }

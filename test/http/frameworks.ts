@@ -6,9 +6,10 @@ import { text } from 'node:stream/consumers';
 import { getRequestListener } from '@hono/node-server';
 import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
 import { Hono } from 'hono';
+import type { Key, Limiter } from 'sluice';
 import { fastifyLimit } from 'sluice/fastify';
 import { fetchLimit, honoLimit, rateLimitOf } from 'sluice/fetch';
-import { type LimitOptions, limit } from 'sluice/http';
+import { type LimitOptions, limit, type RefusalInfo } from 'sluice/http';
 import { koaLimit } from 'sluice/koa';
 
 const require = createRequire(import.meta.url);
@@ -29,11 +30,20 @@ interface KoaApp {
 }
 
 /** The options that mean the same in all frameworks. */
-export type SharedOptions = Omit<LimitOptions<never>, 'key' | 'cost' | 'skip'> & {
-  key?: { header: string };
-  cost?: number | (() => number);
-  skip?: () => boolean;
+export type SharedOptions = Omit<
+  LimitOptions,
+  'limiter' | 'key' | 'cost' | 'skip' | 'count' | 'finalCost' | 'refuse' | 'onRefused'
+> & {
+  limiter?: Limiter | ((request: unknown) => MaybePromise<Limiter | undefined>);
+  key?: { header: string } | ((request: unknown) => MaybePromise<Key | undefined>);
+  cost?: number | ((request: unknown) => MaybePromise<number>);
+  skip?: (request: unknown) => MaybePromise<boolean>;
+  count?: 'all' | 'failed' | 'successful' | ((response: unknown, status: number) => boolean);
+  finalCost?: (response: unknown, status: number) => number;
+  refuse?: (info: RefusalInfo, ...rest: unknown[]) => never;
+  onRefused?: (info: RefusalInfo, request: unknown) => unknown;
 };
+type MaybePromise<T> = T | Promise<T>;
 /**
  * What answers a request that passed, when its body has been read: after a while, perhaps with an error. It gets what
  * limiters have decided.

@@ -1,0 +1,210 @@
+import { createHash } from 'node:crypto';
+import { optionError } from '../errors.js';
+import { fitsKey, type Key, Limiter } from '../limiter/index.js';
+import { copiedList, type Options } from '../options.js';
+import { hasPassed } from './decided.js';
+import type { Reader } from './reader.js';
+
+/** What a function among the options may return: at once, or when something else has answered. */
+export type MaybePromise<T> = T | PromiseLike<T>;
+
+/** What a limiter is asked about a request. */
+export interface Question {
+  readonly limiter: Limiter;
+  readonly key: Key | undefined;
+  readonly cost: number;
+}
+
+/** Which limiter, which key, which cost: the options that are asked about each request. */
+export interface AskingOptions<Request> {
+  /**
+   * It decides about a request once for a key: of several middlewares with one limiter (a middleware of the application
+   * that is one of a router, too) the first charges, by its options, and the others let the request through.
+   * Default: a limiter of the middleware's own with the figures of `Limiter.flashSale`, one limit for all.
+   *
+   * A function chooses one for each request: by plan, say. Without one (undefined) the request is not limited. Each
+   * limiter counts by itself, if `plans` does not say otherwise.
+   *
+   * @example
+   * limit({ limiter: (request) => (request.user?.plan === 'pro' ? pro : free), plans: [free, pro], key })
+   */
+  readonly limiter?: Limiter | ((request: Request) => MaybePromise<Limiter | undefined>);
+  /**
+   * The limiters among which `limiter`, a function, chooses: 2 to 16, all with keys or all without. What passes one of
+   * them is charged to the others, too, as if they had been asked, but they refuse nothing: whoever comes to another
+   * plan stands where he would stand if he had always had it. What a response gives back it gives back to all.
+   */
+  readonly plans?: readonly Limiter[];
+  /**
+   * Whose limit it is, for a limiter with keys: 'address' (the default where there is a socket), a header's value, or
+   * what a function says. Without a value (an absent header, undefined) the key is the empty string; one that is longer
+   * than limiters take (see `Key`) is replaced by its SHA-256. A function that returns an address makes its key by
+   * `addressKey`: one client can have many IPv6 addresses.
+   */
+  readonly key?:
+    | 'address'
+    | { readonly header: string }
+    | ((request: Request) => MaybePromise<Key | undefined>);
+  /** What a request costs: 0 charges nothing. Default: 1. */
+  readonly cost?: number | ((request: Request) => MaybePromise<number>);
+  /** Requests that are not limited. */
+  readonly skip?: (request: Request) => MaybePromise<boolean>;
+}
+
+export const knownOfAsking: readonly string[] = ['limiter', 'plans', 'key', 'cost', 'skip'];
+/** The name of a header field: RFC 9110, section 5.6.2. */
+const token = /^[!#$%&'*+.^_`|~\w-]+$/;
+const plansMax = 16;
+
+/** By what promises have, of whatever realm or library. */
+export function isPromise<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+}
+
+/**
+ * Asks the options about requests, in the order skip, limiter, key, cost. As long as no function returns a promise,
+ * nothing is put off and no promise made.
+ */
+export class Asking<Request> {
+  readonly limiter: Limiter | ((request: Request) => MaybePromise<Limiter | undefined>);
+  readonly plans: readonly Limiter[];
+  readonly #where: string;
+  readonly #key: AskingOptions<Request>['key'];
+  readonly #cost: number | ((request: Request) => MaybePromise<number>);
+  readonly #skip: ((request: Request) => MaybePromise<boolean>) | undefined;
+
+  constructor(where: string, given: Options, defaultKey: 'address' | undefined) {
+    this.#where = where;
+    const { limiter = Limiter.create(Limiter.flashSale), cost, skip } = given.own as AskingOptions<Request>;
+    if (typeof limiter !== 'function' && !(limiter instanceof Limiter)) {
+      throw optionError(`${where}: limiter`, 'a Limiter, or a function that returns one', limiter, true);
+    }
+    this.limiter = limiter;
+    this.plans = checkedPlans(where, given.get('plans'), limiter);
+    this.#key = checkedKey(where, given, limiter, defaultKey);
+    this.#cost = typeof cost === 'function' ? cost : given.integer('cost', 0, 2 ** 32 - 1, 1);
+    if (skip !== undefined && typeof skip !== 'function') {
+      throw optionError(`${where}: skip`, 'a function', skip, true);
+    }
+    this.#skip = skip;
+  }
+
+  /**
+   * What is to be asked about a request; undefined if it is not limited, or if the limiter has let it through for its
+   * key already.
+   * @throws (or rejects) what a function among the options throws, and TypeErrors of what it must not return.
+   */
+  ask(request: Request, read: Reader): MaybePromise<Question | undefined> {
+    const skipped = this.#skip === undefined ? false : this.#skip(request);
+    if (!isPromise(skipped)) return this.#afterSkip(skipped, request, read);
+    return skipped.then((known) => this.#afterSkip(known, request, read));
+  }
+
+  #afterSkip(
+    skipped: boolean | undefined,
+    request: Request,
+    read: Reader,
+  ): MaybePromise<Question | undefined> {
+    const isSkipped: unknown = skipped ?? false; // a function that has nothing to say
+    if (typeof isSkipped !== 'boolean') {
+      throw optionError(`${this.#where}: skip: its result`, 'true or false', isSkipped, true);
+    }
+    if (isSkipped) return undefined;
+    if (typeof this.limiter !== 'function') return this.#afterLimiter(this.limiter, request, read);
+    const limiter = this.limiter(request);
+    if (!isPromise(limiter)) return this.#afterLimiter(limiter, request, read);
+    return later(limiter, (known) => this.#afterLimiter(known, request, read));
+  }
+
+  #afterLimiter(limiter: unknown, request: Request, read: Reader): MaybePromise<Question | undefined> {
+    if (limiter === undefined) return undefined;
+    if (!(limiter instanceof Limiter)) {
+      throw optionError(`${this.#where}: limiter: its result`, 'a Limiter or undefined', limiter, true);
+    }
+    if (this.plans.length > 0 && !this.plans.includes(limiter)) {
+      throw optionError(`${this.#where}: limiter: its result`, 'one of plans', limiter, false);
+    }
+    if (!limiter.keyed) return this.#afterKey(limiter, undefined, request, read);
+    const key = this.#keyOf(request, read);
+    if (!isPromise(key)) return this.#afterKey(limiter, bounded(key ?? ''), request, read);
+    return later(key, (known) => this.#afterKey(limiter, bounded(known ?? ''), request, read));
+  }
+
+  #keyOf(request: Request, read: Reader): MaybePromise<Key | undefined> {
+    if (typeof this.#key === 'function') return this.#key(request);
+    if (typeof this.#key === 'object') return read.header(this.#key.header);
+    if (this.#key === 'address') return read.address();
+    throw optionError(`${this.#where}: key`, keysExpected(undefined), undefined, true);
+  }
+
+  #afterKey(
+    limiter: Limiter,
+    key: Key | undefined,
+    request: Request,
+    read: Reader,
+  ): MaybePromise<Question | undefined> {
+    if (hasPassed(read.identities, limiter, key)) return undefined;
+    const cost = typeof this.#cost === 'function' ? this.#cost(request) : this.#cost;
+    return isPromise(cost) ? later(cost, (known) => ({ limiter, key, cost: known })) : { limiter, key, cost };
+  }
+}
+
+/** In a function of its own: one that makes a closure allocates what the closure sees, whether it is made or not. */
+function later<T, R>(promise: PromiseLike<T>, next: (known: T) => MaybePromise<R>): PromiseLike<R> {
+  return promise.then(next);
+}
+
+/**
+ * In place of a key that is longer than limiters take, its SHA-256 as a bigint: as different as the keys, and different
+ * from every text that a client can send.
+ */
+function bounded(key: Key): Key {
+  if (fitsKey(key)) return key; // or none at all, about which the limiter complains
+  const text = typeof key === 'string' ? key : `${key < 0 ? '-' : '+'}${key.toString(16)}`;
+  const digest = createHash('sha256')
+    .update(`${typeof key}:`)
+    .update(text, 'utf16le')
+    .digest('hex');
+  return BigInt(`0x${digest}`);
+}
+
+function checkedPlans(where: string, plans: unknown, limiter: unknown): readonly Limiter[] {
+  if (plans === undefined) return [];
+  const name = `${where}: plans`;
+  if (typeof limiter !== 'function') {
+    throw optionError(name, 'undefined (limiter is no function that chooses)', plans, true);
+  }
+  const list = copiedList(plans, 2, plansMax);
+  if (list === undefined || !list.every((one): one is Limiter => one instanceof Limiter)) {
+    throw optionError(name, `a list of 2 to ${plansMax} Limiters`, plans, !Array.isArray(plans));
+  }
+  if (new Set(list).size < list.length) throw optionError(name, 'Limiters that differ', plans, false);
+  if (list.some(({ keyed }) => keyed !== list[0]?.keyed)) {
+    throw optionError(name, 'Limiters that all have keys, or none', plans, false);
+  }
+  return list;
+}
+
+function keysExpected(fallback: 'address' | undefined): string {
+  return `${fallback === undefined ? '' : "'address', "}{ header } or a function`;
+}
+
+function checkedKey<Request>(
+  where: string,
+  given: Options,
+  limiter: AskingOptions<Request>['limiter'],
+  fallback: 'address' | undefined,
+): AskingOptions<Request>['key'] {
+  const key = given.get('key');
+  const keyed = limiter instanceof Limiter ? limiter.keyed : undefined; // not known of what a function will choose
+  if (key !== undefined && keyed === false) {
+    throw optionError(`${where}: key`, 'undefined (the limiter has no keys)', key, true);
+  }
+  if (key === undefined && (fallback !== undefined || keyed !== true)) return fallback;
+  if (typeof key === 'function') return key as (request: Request) => Key | undefined;
+  if (key === 'address' && fallback !== undefined) return key;
+  const header =
+    key !== 'address' && typeof key === 'object' ? given.nested('key', ['header'])?.get('header') : undefined;
+  if (typeof header === 'string' && token.test(header)) return { header: header.toLowerCase() };
+  throw optionError(`${where}: key`, keysExpected(fallback), key, true);
+}

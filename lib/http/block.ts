@@ -1,0 +1,62 @@
+import { optionError } from '../errors.js';
+import { type Denied, type Key, Limiter, type Tier } from '../limiter/index.js';
+import type { Options } from '../options.js';
+
+export interface BlockOptions {
+  /**
+   * Whoever has been refused `afterRefusals` times (1 to 10,000) within `withinMs` is blocked for `forMs` (both 1 to
+   * 86,400,000) by the limiter, which has to have keys: `limiter.block`, so that `limiter.reset(key)` ends it. What
+   * counts are refusals by bucket, window and depth; in a block nothing does. The refusals of at most `maxKeys` keys (1 to
+   * 10,000,000; default 10,000) are remembered, as a limiter remembers keys, by each middleware for itself.
+   */
+  readonly block?: {
+    readonly afterRefusals: number;
+    readonly withinMs: number;
+    readonly forMs: number;
+    readonly maxKeys?: number;
+  };
+}
+
+const dayMs = 86_400_000;
+/** Not what the server has too much of, nor who is blocked already. */
+const counted: readonly Tier[] = ['token-bucket', 'sliding-window', 'queue-depth'];
+
+/** Counts refusals of keys, by a limiter: no flood of keys makes it grow. */
+export class Refusals {
+  readonly #counts: Limiter;
+  readonly #forMs: number;
+
+  constructor(given: Options) {
+    const limit = given.integer('afterRefusals', 1, 10_000);
+    const windowMs = given.number('withinMs', 1, dayMs);
+    this.#forMs = given.number('forMs', 1, dayMs);
+    const max = given.integer('maxKeys', 1, 10_000_000, 10_000);
+    this.#counts = Limiter.create({ slidingWindow: { limit, windowMs }, keys: { max } });
+  }
+
+  /** Blocks a key that has been refused once too often. Returns for how long, or 0. */
+  add(limiters: readonly Limiter[], key: Key | undefined, { tier, oversized }: Denied): number {
+    if (key === undefined || oversized || !counted.includes(tier)) return 0;
+    const decision = this.#counts.tryAcquire({ key });
+    if (decision.allowed && decision.remaining > 0) return 0;
+    this.#counts.reset(key);
+    let blocked = false;
+    for (const limiter of limiters) blocked = limiter.block(key, this.#forMs) || blocked;
+    return blocked ? this.#forMs : 0;
+  }
+}
+
+/** The option `block`. @throws TypeError, RangeError (`ERR_SLUICE_OPTION`). */
+export function blockOption(
+  where: string,
+  given: Options,
+  limiters: readonly unknown[],
+): Refusals | undefined {
+  const block = given.nested('block', ['afterRefusals', 'withinMs', 'forMs', 'maxKeys']);
+  if (block === undefined) return undefined;
+  if (limiters.some((one) => one instanceof Limiter && !one.keyed)) {
+    const expected = 'undefined (the limiter has no keys: a block would be one of everybody)';
+    throw optionError(`${where}: block`, expected, given.get('block'), true);
+  }
+  return new Refusals(block);
+}

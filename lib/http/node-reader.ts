@@ -1,0 +1,91 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { keyOfAddress } from './address.js';
+import { clientAddress, tellNoAddress } from './client-address.js';
+import type { Policy } from './policy.js';
+import type { Present } from './present.js';
+import type { RateLimit } from './rate-limits.js';
+import type { Reader } from './reader.js';
+import { onResponseEnd } from './response-end.js';
+
+/** What a framework on node:http has of its own, by what it calls the request. */
+export interface Own<Request> {
+  /** What it takes for the client's address. */
+  address(request: Request): string | undefined;
+  /** The list that handlers find. */
+  rateLimits(request: Request): RateLimit[];
+}
+
+/** A request of node:http and its response. */
+export interface Exchange<Request> {
+  /** What the framework calls it. */
+  readonly request: Request;
+  readonly raw: IncomingMessage;
+  /** What the framework calls it. */
+  readonly response: unknown;
+  readonly rawResponse: ServerResponse;
+  readonly present: Present;
+}
+
+/** Of requests of node:http. A class: no request allocates these functions anew. */
+export class NodeReader<Request> implements Reader {
+  readonly identities: readonly object[];
+  readonly present: Present;
+  readonly #policy: Policy<Request>;
+  readonly #exchange: Exchange<Request>;
+  readonly #own: Own<Request>;
+
+  constructor(policy: Policy<Request>, exchange: Exchange<Request>, own: Own<Request>) {
+    this.identities = [exchange.raw];
+    this.present = exchange.present;
+    this.#policy = policy;
+    this.#exchange = exchange;
+    this.#own = own;
+  }
+
+  address(): string {
+    const { request, raw } = this.#exchange;
+    const { where, trustedProxies, ipv6Prefix } = this.#policy;
+    const address = clientAddress(raw, trustedProxies, () => this.#own.address(request));
+    if (address === '') tellNoAddress(where, raw);
+    return keyOfAddress(address, ipv6Prefix);
+  }
+
+  header(name: string): string {
+    const value = this.#exchange.raw.headers[name];
+    return Array.isArray(value) ? value.join(', ') : (value ?? '');
+  }
+
+  rateLimits(): RateLimit[] {
+    return this.#own.rateLimits(this.#exchange.request);
+  }
+
+  response(): unknown {
+    return this.#exchange.response;
+  }
+
+  isGone(): boolean {
+    return hasGone(this.#exchange.rawResponse);
+  }
+
+  whenGone(gone: () => void): () => void {
+    return whenGone(this.#exchange.rawResponse, gone);
+  }
+}
+
+/** Whether nobody waits for a response any more, or somebody has begun it. */
+export function hasGone(response: ServerResponse): boolean {
+  return (
+    response.headersSent || response.writableEnded || response.destroyed || response.req.socket.destroyed
+  );
+}
+
+/** As `Reader.whenGone`. */
+export function whenGone(response: ServerResponse, gone: () => void): () => void {
+  let waits = true;
+  onResponseEnd(response, () => {
+    if (waits) gone();
+  });
+  return () => {
+    waits = false;
+  };
+}

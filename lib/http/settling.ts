@@ -1,0 +1,173 @@
+import { optionError } from '../errors.js';
+import { type Allowed, holdsDepth, type Key, type Limiter, refundPart, type Tier } from '../limiter/index.js';
+import { isSafeInteger, type Options } from '../options.js';
+import type { Question } from './asking.js';
+import { held, holdMsMax } from './held.js';
+import type { Notices } from './notices.js';
+import type { Reader } from './reader.js';
+
+/** What becomes of a charge when the response has ended. */
+export interface SettlingOptions<Request, Response> {
+  /**
+   * Which responses stay charged: all, those with a status of 400 and above, or those below. Others are given back
+   * (`refund`, as far as they are still in force) when they end. A response that its client does not wait for has
+   * failed: so 'successful' is no limit for clients that mean ill. Default: 'all'.
+   *
+   * A function returns true for what stays charged, false for what is given back. It gets the framework's response
+   * (node's, Fastify's reply, the context of Koa and Hono, or the Response; undefined if a fetch handler has thrown), the
+   * status (499 if the client has gone away before the end), and the request.
+   *
+   * @example
+   * limit({ limiter, count: (response) => response.statusCode === 401 })
+   */
+  readonly count?:
+    | 'all'
+    | 'failed'
+    | 'successful'
+    | ((response: Response, status: number, request: Request) => boolean);
+  /**
+   * What a request has cost, where that is known only when its response has ended: a whole number from 0 to 2^32 - 1.
+   * `cost` is what it is charged before. More is charged then, whether or not it is left, as by `penalty`; less is given
+   * back, as far as it is still in force. Only for responses that `count` leaves charged. Arguments as of `count`.
+   *
+   * @example
+   * limit({ limiter, cost: 100, finalCost: (response) => response.locals.tokens })
+   */
+  readonly finalCost?: (response: Response, status: number, request: Request) => number;
+  /**
+   * How long a request holds its place in the limiter's depth at most, in milliseconds: 1 to 2,147,483,647. A request
+   * that takes longer goes on, and its place is another's; so a client with idle uploads does not refuse everybody for as
+   * long as the server lets it. What `count` gives back waits for the end all the same. Without a depth that holds places
+   * it does nothing. Default: until the response has ended.
+   */
+  readonly holdMs?: number;
+}
+
+export const knownOfSettling: readonly string[] = ['count', 'finalCost', 'holdMs'];
+const costMax = 2 ** 32 - 1;
+const counts = ['all', 'failed', 'successful'] as const;
+type Judge<Request, Result> = (response: never, status: number, request: Request) => Result;
+
+/** What a request has been charged by the limiter that decided, and by the other plans. */
+interface Charge {
+  readonly limiter: Limiter;
+  readonly decision: Allowed;
+}
+
+/** Ends charges when responses have ended. */
+export class Settling<Request> {
+  readonly #where: string;
+  readonly #notices: Notices<Request>;
+  readonly #plans: readonly Limiter[];
+  readonly #count: (typeof counts)[number] | Judge<Request, boolean>;
+  readonly #finalCost: Judge<Request, number> | undefined;
+  readonly #holdMs: number | undefined;
+
+  constructor(where: string, given: Options, plans: readonly Limiter[], notices: Notices<Request>) {
+    this.#where = where;
+    this.#notices = notices;
+    this.#plans = plans;
+    const { count = 'all', finalCost } = given.own as SettlingOptions<Request, never>;
+    if (typeof count !== 'function' && !counts.includes(count)) {
+      const expected = `${counts.join(' or ')} or a function`;
+      throw optionError(`${where}: count`, expected, count, typeof count !== 'string');
+    }
+    if (finalCost !== undefined && typeof finalCost !== 'function') {
+      throw optionError(`${where}: finalCost`, 'a function', finalCost, true);
+    }
+    this.#count = count;
+    this.#finalCost = finalCost;
+    this.#holdMs = given.has('holdMs') ? given.number('holdMs', 1, holdMsMax) : undefined;
+  }
+
+  /**
+   * To be called with the status of the response when that has ended, once; further calls do nothing. Undefined: nothing
+   * changes then. The other plans are charged here.
+   */
+  ender(
+    question: Question,
+    decision: Allowed,
+    request: Request,
+    read: Reader,
+  ): ((status: number) => void) | undefined {
+    const charges = this.#plans.length === 0 ? [] : this.#ofOtherPlans(question);
+    const { limiter, key, cost } = question;
+    const holds = holdsDepth(limiter) || charges.some((one) => holdsDepth(one.limiter));
+    if (this.#count === 'all' && this.#finalCost === undefined && !holds) return undefined;
+    charges.unshift({ limiter, decision });
+    const end = held(charges.length === 1 ? decision : together(charges), holds ? this.#holdMs : undefined);
+    let ended = false;
+    return (status) => {
+      if (ended) return;
+      ended = true;
+      const counted = this.#counts(status, request, read);
+      const final = counted ? this.#finalCostOf(cost, status, request, read) : cost;
+      for (const one of charges) adjust(one, key, cost, final);
+      end(!counted);
+    };
+  }
+
+  #ofOtherPlans({ limiter, key, cost }: Question): Charge[] {
+    const charges: Charge[] = [];
+    for (const other of this.#plans) {
+      if (other === limiter) continue;
+      const decision = other.tryAcquire({ key, cost });
+      if (decision.allowed) charges.push({ limiter: other, decision });
+    }
+    return charges;
+  }
+
+  #counts(status: number, request: Request, read: Reader): boolean {
+    const count = this.#count;
+    if (count === 'all') return true;
+    if (typeof count !== 'function') return (count === 'failed') === status >= 400;
+    try {
+      const counted: unknown = count(read.response() as never, status, request);
+      if (typeof counted === 'boolean') return counted;
+      throw optionError(`${this.#where}: count: its result`, 'true or false', counted, true);
+    } catch (error) {
+      this.#notices.failed('count', error, request);
+      return true;
+    }
+  }
+
+  /** What has been charged, if the function fails. */
+  #finalCostOf(charged: number, status: number, request: Request, read: Reader): number {
+    if (this.#finalCost === undefined) return charged;
+    try {
+      const cost: unknown = this.#finalCost(read.response() as never, status, request);
+      if (isSafeInteger(cost) && (cost as number) >= 0 && (cost as number) <= costMax) return cost as number;
+      const expected = `a whole number from 0 to ${costMax}`;
+      throw optionError(`${this.#where}: finalCost: its result`, expected, cost, typeof cost !== 'number');
+    } catch (error) {
+      this.#notices.failed('finalCost', error, request);
+      return charged;
+    }
+  }
+}
+
+/** The tier that would have refused what a dry run allowed: its own, whatever Object.prototype has. */
+export function dryRefusal(decision: Allowed): Tier | undefined {
+  return Object.hasOwn(decision, 'wouldRefuse') ? decision.wouldRefuse : undefined;
+}
+
+function together(charges: readonly Charge[]): Pick<Allowed, 'release' | 'refund'> {
+  return {
+    release: () => {
+      for (const { decision } of charges) decision.release();
+    },
+    refund: () => {
+      for (const { decision } of charges) decision.refund();
+    },
+  };
+}
+
+function adjust({ limiter, decision }: Charge, key: Key | undefined, charged: number, cost: number) {
+  if (cost === charged || dryRefusal(decision) !== undefined) return; // in a dry run it has not been charged
+  if (cost < charged) return refundPart(decision, charged - cost);
+  try {
+    limiter.penalty(cost - charged, key);
+  } catch {
+    // It has been disposed of meanwhile.
+  }
+}

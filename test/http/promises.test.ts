@@ -1,0 +1,122 @@
+/** Functions among the options that answer later, and which limiter they choose. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { Limiter, ManualClock } from 'sluice';
+import { describe, expect, it } from 'vitest';
+import { closedAfterEach } from './closing.js';
+import { frameworks, type Running, type SharedOptions } from './frameworks.js';
+import { clientGone } from './leaving.js';
+
+const closing = closedAfterEach();
+async function until(done: () => boolean): Promise<void> {
+  while (!done()) await delay(1);
+}
+const bucket = (burst: number) => ({
+  tokenBucket: { ratePerSecond: 1e-6, burst },
+  clock: new ManualClock(),
+});
+
+describe.each(Object.entries(frameworks))('%s', (_name, start) => {
+  let handled = 0;
+  const serve = async (options: SharedOptions, ...further: SharedOptions[]): Promise<Running> => {
+    handled = 0;
+    const answer = async () => {
+      handled++;
+      return { status: 200, body: 'fine' };
+    };
+    const running = await start(options, answer, ...further);
+    closing.push(running);
+    return running;
+  };
+  const status = async ({ url }: Running, init: RequestInit = {}): Promise<number> => {
+    const response = await fetch(url, init);
+    await response.arrayBuffer();
+    return response.status;
+  };
+
+  it('waits for promises of skip, limiter, key and cost', async () => {
+    const limiter = Limiter.create({ ...bucket(5), keys: { max: 10 } });
+    const asked: string[] = [];
+    const later = async <T>(name: string, value: T): Promise<T> => {
+      await delay(1);
+      asked.push(name);
+      return value;
+    };
+    let skipped = false;
+    const running = await serve({
+      skip: () => later('skip', skipped),
+      limiter: () => later('limiter', limiter),
+      key: () => later('key', 'ann'),
+      cost: () => later('cost', 3),
+    });
+    expect([await status(running), await status(running)]).toEqual([200, 429]);
+    expect(asked.slice(0, 4)).toEqual(['skip', 'limiter', 'key', 'cost']);
+    expect(limiter.peek({ key: 'ann' }).remaining).toBe(2);
+    skipped = true;
+    expect(await status(running)).toBe(200);
+    expect(handled).toBe(2);
+  });
+
+  it('one that is decided by promises is decided once', async () => {
+    const limiter = Limiter.create(bucket(5));
+    const running = await serve({ limiter, cost: async () => 2 }, { limiter, cost: async () => 2 });
+    expect(await status(running)).toBe(200);
+    expect(limiter.peek().remaining).toBe(3);
+  });
+
+  it('answers an error, charging nothing, where a promise is rejected or of nothing usable', async () => {
+    const limiter = Limiter.create({ queueDepth: { max: 50 }, keys: { max: 9 } });
+    const failing = async (): Promise<never> => {
+      throw new Error('option');
+    };
+    const hopeless: SharedOptions[] = [
+      { skip: failing },
+      { skip: (async () => 'no') as never },
+      { limiter: failing },
+      { limiter: (async () => ({})) as never },
+      { limiter: (() => null) as never },
+      { key: failing },
+      { key: (async () => ({})) as never },
+      { cost: failing },
+      { cost: async () => Number.NaN },
+      { cost: (async () => '1') as never },
+    ];
+    for (const options of hopeless) {
+      expect(await status(await serve({ limiter, key: () => 'ann', ...options }))).toBe(500);
+      expect(handled).toBe(0);
+    }
+    expect(limiter.stats()).toMatchObject({ allowed: 0, inFlight: 0 });
+  });
+
+  it('charges nobody who has gone away meanwhile, and handles his request no further', async () => {
+    const limiter = Limiter.create({ ...bucket(5), queueDepth: { max: 50 } });
+    const controller = new AbortController();
+    let leaves = true;
+    const running = await serve({
+      limiter,
+      cost: async (subject) => {
+        if (!leaves) return 1;
+        leaves = false;
+        controller.abort();
+        await clientGone(subject);
+        return 1;
+      },
+    });
+    expect(await status(running, { signal: controller.signal }).catch(() => 0)).toBe(0);
+    expect(await status(running)).toBe(200);
+    await until(() => limiter.stats().inFlight === 0);
+    expect(limiter.stats().allowed).toBe(1);
+    expect(handled).toBe(1);
+  });
+
+  it('limits by the limiter that a function chooses, and not at all without one', async () => {
+    const large = Limiter.create(bucket(2));
+    const small = Limiter.create(bucket(1));
+    let chosen: Limiter | undefined = small;
+    const running = await serve({ limiter: () => chosen });
+    expect([await status(running), await status(running)]).toEqual([200, 429]);
+    chosen = large;
+    expect([await status(running), await status(running), await status(running)]).toEqual([200, 200, 429]);
+    chosen = undefined;
+    expect(await status(running)).toBe(200);
+  });
+});
