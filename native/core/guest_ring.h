@@ -62,7 +62,8 @@ class GuestRing {
   static bool may_stay(std::uint32_t slot) noexcept { return slot % kStride != 0; }
 
   // False: `key` is no guest. Asked under the lock of the key's set, which everybody holds that makes the key a guest;
-  // so relaxed: a guest that this set's lock does not order before us has another key.
+  // so relaxed: a guest that this set's lock does not order before us has another key. settle() moves others without the
+  // lock of their set, but the head of a chain is 0 only when nobody is in it.
   bool may_know(const Key& key) const noexcept { return head(key).load(std::memory_order_relaxed) != 0; }
 
   void lock() noexcept { control_->lock.lock(); }
@@ -108,9 +109,10 @@ class GuestRing {
       if (other == Key{}) {
         std::memcpy(state(to), state(from), state_bytes_);
       } else {
+        // In this order: the lock of its set may be another thread's, who looks whether it is a guest.
+        link(from, other);
         remove(to);
         std::swap_ranges(state(to), state(to) + state_bytes_, state(from));
-        link(from, other);
       }
       link(to, guest);
       return to;
