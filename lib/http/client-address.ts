@@ -86,7 +86,7 @@ export function clientAddress(
   trusted: TrustedProxies | undefined,
   own?: () => string | undefined,
 ): string {
-  const peer = request.socket.remoteAddress ?? '';
+  const peer = (request.socket as Socket | undefined)?.remoteAddress ?? '';
   if (trusted === undefined) return own?.() ?? peer;
   return typeof trusted === 'number'
     ? behindHops(request, peer, trusted)
@@ -126,8 +126,9 @@ function* forwardedFor(request: IncomingMessage): Generator<string> {
   }
 }
 
-function isUnix(socket: Socket): boolean {
-  return !socket.destroyed && socket.remoteAddress === undefined && socket.localAddress === undefined;
+function isUnix(socket: Socket | undefined): boolean {
+  if (socket === undefined || socket.destroyed) return false; // injected, or gone
+  return socket.remoteAddress === undefined && socket.localAddress === undefined;
 }
 
 const noAddress = channel('sluice:http:no-address');

@@ -8,7 +8,8 @@ import { presentIn } from './present.js';
 import { rateLimitsOn } from './rate-limits.js';
 import type { Refusal, RefusalInfo } from './refusal.js';
 import { seeAnswered } from './refusing.js';
-import { onResponseEnd } from './response-end.js';
+import { anythingWritten, markUpgrade, onResponseEnd } from './response-end.js';
+import { hangUp } from './upgrade.js';
 
 export type { LimitOptions } from './policy.js';
 export type { RateLimit } from './rate-limits.js';
@@ -21,6 +22,8 @@ export interface FastifyRequest {
   readonly ip?: string;
   /** From the hook 'preValidation' on. */
   readonly body?: unknown;
+  /** Whether it came as an upgrade: of @fastify/websocket. */
+  readonly ws?: unknown;
   /** Whether no route has been found. */
   readonly is404?: boolean;
   readonly routeOptions?: { readonly config?: unknown };
@@ -89,6 +92,7 @@ export async function fastifyLimit<Request extends FastifyRequest = FastifyReque
     let policy: Policy<Request> | undefined;
     let verdict: ReturnType<Policy<Request>['decide']>;
     const present = presentIn(reply);
+    if (request.raw.headers.upgrade !== undefined) markUpgradeOf(request);
     try {
       if (notFound || request.is404 !== true) policy = policyOf(request.routeOptions?.config);
       if (policy === undefined) return done();
@@ -145,6 +149,7 @@ function refuse<Request extends FastifyRequest>(
   if (reply.sent) return; // somebody has answered while it was decided
   const { status, headers, body, contentType, info } = refusal;
   reply.code(status).headers(headers);
+  if (request.raw.headers.upgrade !== undefined) hangUpAfter(reply);
   const answer = (): void => {
     reply.headers({ 'Content-Type': contentType }).send(body);
   };
@@ -182,6 +187,24 @@ Object.assign(fastifyLimit, {
   [Symbol.for('fastify.display-name')]: 'sluice-limit',
   [Symbol.for('plugin-meta')]: { name: 'sluice-limit', fastify: '^4.10.0 || 5.x' },
 });
+
+/** An upgrade of @fastify/websocket is one by `ws`, from that plugin's own hook on. */
+function markUpgradeOf(request: FastifyRequest): void {
+  const written = anythingWritten(request.raw);
+  markUpgrade(request.raw, () => (request.ws === true ? written() : undefined));
+}
+
+/**
+ * An upgrade that is refused before the hook of @fastify/websocket is not known to it, and not to the server either:
+ * nobody would close the connection.
+ */
+function hangUpAfter({ raw }: FastifyReply): void {
+  raw.setHeader('Connection', 'close');
+  raw.once('finish', () => {
+    const { socket } = raw;
+    if (socket !== null && !socket.writableEnded) hangUp(socket);
+  });
+}
 
 /** The policy for a route by its `config`, or undefined if it is excepted: one for all routes without `config.limit`. */
 function policies<Request extends FastifyRequest>(

@@ -1,4 +1,4 @@
-import { ServerResponse } from 'node:http';
+import { IncomingMessage, ServerResponse } from 'node:http';
 import { optionError } from '../errors.js';
 import { bare } from '../options.js';
 import { isPromise, type MaybePromise } from './asking.js';
@@ -7,7 +7,7 @@ import { isRefused, type LimitOptions, type Passed, Policy } from './policy.js';
 import type { RateLimit } from './rate-limits.js';
 import type { Reader } from './reader.js';
 import type { Refusal, RefusalInfo } from './refusal.js';
-import { onResponseEnd } from './response-end.js';
+import { anythingWritten, onResponseEnd, onUpgradeEnd } from './response-end.js';
 
 export type { LimitOptions } from './policy.js';
 export type { RateLimit } from './rate-limits.js';
@@ -110,6 +110,39 @@ export function fetchLimit<Rest extends unknown[]>(
   };
 }
 
+/** What `fetchUpgrade` has decided. */
+export type UpgradeDecision =
+  | {
+      readonly allowed: true;
+      /** Gives back what is held, once, with the status that the request was answered with: 101 by default. */
+      end(status?: number): void;
+    }
+  | { readonly allowed: false; readonly response: Response };
+
+/**
+ * Limits requests that a server makes into websockets by itself, such as `server.upgrade(request)` of Bun and
+ * `Deno.upgradeWebSocket(request)`: it cannot be seen when they end. Takes the options of `fetchLimit`. What is held is
+ * held until `end()` of the decision is called: when the websocket is closed, or where there was none after all.
+ *
+ * @example
+ * const decision = await limited(request);
+ * if (!decision.allowed) return decision.response;
+ * if (!server.upgrade(request, { data: { end: decision.end } })) decision.end(400);
+ * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
+ */
+export function fetchUpgrade(options?: FetchLimitOptions): (request: Request) => Promise<UpgradeDecision> {
+  const policy = new Policy<Request>('fetchUpgrade', options);
+  return async (request) => {
+    const own = { rateLimits: () => rateLimitsOf(request), response: () => undefined };
+    const decided = policy.decide(request, reader(request, [request], undefined, own));
+    const verdict = isPromise(decided) ? await decided : decided;
+    if (verdict !== undefined && isRefused(verdict)) {
+      return { allowed: false, response: await refused(policy, verdict.refusal, request, request) };
+    }
+    return { allowed: true, end: (status = 101) => verdict?.passed.end?.(status) };
+  };
+}
+
 /** Hono middleware: as `fetchLimit`; functions among the options get Hono's context. */
 export function honoLimit<Context extends HonoContext>(
   options?: HonoLimitOptions<Context>,
@@ -154,6 +187,13 @@ export function honoLimit<Context extends HonoContext>(
 function outgoingOf(env: unknown): ServerResponse | undefined {
   const outgoing = (env as { readonly outgoing?: unknown } | null | undefined)?.outgoing;
   return outgoing instanceof ServerResponse ? outgoing : undefined;
+}
+
+/** The upgrade, where @hono/node-ws hands one on. */
+function upgradeOf(env: unknown): IncomingMessage | undefined {
+  const { incoming, outgoing } = (env ?? {}) as { readonly incoming?: unknown; readonly outgoing?: unknown };
+  if (outgoing !== undefined || !(incoming instanceof IncomingMessage)) return undefined;
+  return incoming.headers.upgrade === undefined ? undefined : incoming;
 }
 
 function reader(
@@ -219,6 +259,8 @@ async function finished(
     onResponseEnd(outgoing, end);
     return withFields(await respond(), passed);
   }
+  const upgrade = upgradeOf(env);
+  if (upgrade !== undefined) return finishedWithItsSocket(passed, end, upgrade, respond);
   const around = identities.map((one) => endings.get(one)).find((one) => one !== undefined);
   if (around !== undefined) {
     around.push(end);
@@ -231,6 +273,21 @@ async function finished(
     for (const one of ends.splice(0)) one(status);
   };
   return finishedWithItsBody(passed, ended, request, respond);
+}
+
+/** Of an upgrade by @hono/node-ws: a websocket begins after a response that nobody sends, or one without a body is. */
+async function finishedWithItsSocket(
+  passed: Passed,
+  end: (status: number) => void,
+  incoming: IncomingMessage,
+  respond: () => Promise<Response>,
+): Promise<Response> {
+  const written = anythingWritten(incoming);
+  let refusal: number | undefined;
+  onUpgradeEnd(incoming, () => (written() === undefined ? undefined : (refusal ?? 101)), end);
+  const response = withFields(await respond(), passed);
+  if (!response.ok) refusal = response.status;
+  return response;
 }
 
 async function finishedWithItsBody(

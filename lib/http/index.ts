@@ -9,11 +9,13 @@ import { rateLimitsOn } from './rate-limits.js';
 import type { Refusal, RefusalInfo } from './refusal.js';
 import { seeAnswered } from './refusing.js';
 import { onResponseEnd } from './response-end.js';
+import { type UpgradeMiddleware, upgradesBy } from './upgrade.js';
 
 export { type AddressKeyOptions, addressKey } from './address.js';
 export type { HeadersForm } from './fields.js';
 export type { RateLimit } from './rate-limits.js';
 export type { RefusalInfo } from './refusal.js';
+export type { UpgradeMiddleware } from './upgrade.js';
 
 type Next = (error?: unknown) => void;
 
@@ -51,7 +53,61 @@ const own: Own<IncomingMessage> = { address: expressAddress, rateLimits: rateLim
 export function limit<Request extends IncomingMessage = IncomingMessage>(
   options?: LimitOptions<Request>,
 ): LimitMiddleware<Request> {
-  const policy = new Policy<Request>('limit', options, 'address');
+  return middleware('limit', options);
+}
+
+/**
+ * Limits upgrades: `(request, socket, head, next)`, for the event 'upgrade' of a server of node:http or node:https (and
+ * 'connect'), before a websocket server gets them. Takes the options of `limit`, and with the same limiter a client's
+ * requests and websockets are one limit. What the depth tier holds is given back when the connection is closed. A
+ * refusal is answered on the socket as `limit` answers a request, and the client has a second to hang up then. `next` is
+ * called for what passes.
+ *
+ * What `skip`, `cost` or `key` throws goes to `next`, when the client has been answered with 500: the socket takes no
+ * handshake any more. An upgrade that is pipelined behind a request without an answer is hung up on.
+ *
+ * @example
+ * const limited = limitUpgrade({ limiter });
+ * server.on('upgrade', (request, socket, head) => {
+ *   limited(request, socket, head, () => {
+ *     wss.handleUpgrade(request, socket, head, (ws) => wss.emit('connection', ws, request));
+ *   });
+ * });
+ * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
+ */
+export function limitUpgrade<Request extends IncomingMessage = IncomingMessage>(
+  options?: LimitOptions<Request>,
+): UpgradeMiddleware<Request> {
+  return upgradesBy(middleware('limitUpgrade', options));
+}
+
+/**
+ * As `limitUpgrade`, for the option `verifyClient` of a `WebSocketServer` of ws that handles the upgrades of a server by
+ * itself. What `skip`, `cost` or `key` throws is a process warning.
+ *
+ * @example
+ * const wss = new WebSocketServer({ server, verifyClient: verifyClient({ limiter }) });
+ * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
+ */
+export function verifyClient<Request extends IncomingMessage = IncomingMessage>(
+  options?: LimitOptions<Request>,
+): (info: { req: Request }, verified: (result: boolean) => void) => void {
+  const limited = upgradesBy(middleware<Request>('verifyClient', options));
+  // Two parameters: ws would take the result of a function with one for its answer.
+  return ({ req }, verified) => {
+    limited(req, req.socket, none, (error) => {
+      if (error === undefined) verified(true);
+      else process.emitWarning(error instanceof Error ? error : String(error));
+    });
+  };
+}
+const none = new Uint8Array();
+
+function middleware<Request extends IncomingMessage>(
+  where: string,
+  options: LimitOptions<Request> | undefined,
+): LimitMiddleware<Request> {
+  const policy = new Policy<Request>(where, options, 'address');
   return (request, response, next) => {
     if (response.headersSent) {
       next();

@@ -5,7 +5,7 @@ import type { Policy } from './policy.js';
 import type { Present } from './present.js';
 import type { RateLimit } from './rate-limits.js';
 import type { Reader } from './reader.js';
-import { onResponseEnd } from './response-end.js';
+import { onResponseEnd, socketOf } from './response-end.js';
 
 /** What a framework on node:http has of its own, by what it calls the request. */
 export interface Own<Request> {
@@ -74,9 +74,7 @@ export class NodeReader<Request> implements Reader {
 
 /** Whether nobody waits for a response any more, or somebody has begun it. */
 export function hasGone(response: ServerResponse): boolean {
-  return (
-    response.headersSent || response.writableEnded || response.destroyed || response.req.socket.destroyed
-  );
+  return response.headersSent || response.writableEnded || response.destroyed || socketOf(response).destroyed;
 }
 
 /** As `Reader.whenGone`. */

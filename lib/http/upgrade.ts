@@ -1,0 +1,107 @@
+import { Buffer } from 'node:buffer';
+import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type Answered, markUpgrade } from './response-end.js';
+
+/** What limits an upgrade, before the server of websockets gets it. */
+export type UpgradeMiddleware<Request extends IncomingMessage = IncomingMessage> = (
+  request: Request,
+  socket: Duplex,
+  head: Uint8Array,
+  next: (error?: unknown) => void,
+) => void;
+
+type Middleware<Request> = (
+  request: Request,
+  response: ServerResponse,
+  next: (error?: unknown) => void,
+) => void;
+
+/** How long a refused client may take to hang up. */
+const lingerMs = 1_000;
+
+/** One for an upgrade, whichever limiters are asked: a refusal has the fields of all. */
+const responses = new WeakMap<IncomingMessage, ServerResponse>();
+
+/** The middleware of requests as one of upgrades. */
+export function upgradesBy<Request extends IncomingMessage>(
+  limited: Middleware<Request>,
+): UpgradeMiddleware<Request> {
+  return (request, socket, _head, next) => {
+    if (socket.destroyed) return;
+    let response = responses.get(request);
+    if (response === undefined) {
+      response = responseTo(request, socket);
+      markUpgrade(request, answerOn(socket));
+    }
+    // Node takes its own listener away before it tells of an upgrade: a connection reset now would end the process.
+    socket.on('error', ignored);
+    try {
+      response.assignSocket(socket as Parameters<ServerResponse['assignSocket']>[0]);
+    } catch {
+      // An earlier request in the pipeline is not answered yet: the answer to this one would stand within that one's.
+      socket.destroy();
+      return;
+    }
+    const answer = response;
+    limited(request, answer, (error) => {
+      if (error !== undefined) {
+        answer.statusCode = 500;
+        answer.end();
+        next(error);
+        return;
+      }
+      answer.detachSocket(socket as Parameters<ServerResponse['detachSocket']>[0]);
+      if (socket.destroyed) return;
+      socket.off('error', ignored);
+      next();
+    });
+  };
+}
+
+function ignored(): void {}
+
+function responseTo(request: IncomingMessage, socket: Duplex): ServerResponse {
+  const response = new ServerResponse(request);
+  response.shouldKeepAlive = false;
+  responses.set(request, response);
+  response.once('prefinish', () => hangUp(socket));
+  return response;
+}
+
+/** The status of the first that is written to a socket: whoever admits an upgrade, or refuses it after all, writes. */
+function answerOn(socket: Duplex): Answered {
+  let status: number | undefined;
+  const { write, end } = socket;
+  const seen = (chunk: unknown): void => {
+    Object.assign(socket, { write, end });
+    const text =
+      typeof chunk === 'string'
+        ? chunk.slice(0, 12)
+        : Buffer.isBuffer(chunk)
+          ? chunk.toString('latin1', 0, 12)
+          : '';
+    status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(text)?.[1] ?? 101);
+  };
+  const watched =
+    <Args extends unknown[]>(method: (...args: Args) => unknown) =>
+    (...args: Args): unknown => {
+      seen(args[0]);
+      return Reflect.apply(method, socket, args);
+    };
+  Object.assign(socket, { write: watched(write), end: watched(end) });
+  return () => status;
+}
+
+/**
+ * Ends a connection when what was written has been sent. What the client still sends is discarded until it hangs up, too:
+ * a connection that is closed with something unread is reset, and the client may lose the answer. A client that does not
+ * hang up, or does not even read, is cut off.
+ */
+export function hangUp(socket: Duplex): void {
+  socket.resume();
+  socket.end();
+  const timer = setTimeout(() => socket.destroy(), lingerMs);
+  timer.unref?.();
+  socket.once('close', () => clearTimeout(timer));
+}

@@ -1,0 +1,153 @@
+/** Servers of websockets behind a limit, and clients of them. */
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createRequire } from 'node:module';
+import fastifyWebsocket from '@fastify/websocket';
+import { serve } from '@hono/node-server';
+import { createNodeWebSocket } from '@hono/node-ws';
+import Fastify from 'fastify';
+import { Hono } from 'hono';
+import { fastifyLimit } from 'sluice/fastify';
+import { honoLimit } from 'sluice/fetch';
+import { type LimitOptions, limit, limitUpgrade, verifyClient } from 'sluice/http';
+import { WebSocket, WebSocketServer } from 'ws';
+import { listening, type Running } from './frameworks.js';
+
+export type SocketOptions = Omit<LimitOptions<IncomingMessage>, 'key' | 'cost' | 'skip'>;
+/** A server that echoes, and its sockets as they were opened. */
+export interface SocketServer extends Running {
+  readonly opened: WebSocket[];
+}
+/** The path '/refused' is refused by the server itself, with 401, after the limit. */
+export type StartSockets = (options: SocketOptions) => Promise<SocketServer>;
+
+const require = createRequire(import.meta.url);
+const unauthorized = 'HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
+
+function echo(opened: WebSocket[]): (socket: WebSocket) => void {
+  return (socket) => {
+    opened.push(socket);
+    socket.on('error', () => {});
+    socket.on('message', (message) => socket.send(String(message)));
+  };
+}
+
+/** The upgrades of `server` are limited, then handled by ws. */
+function limitedUpgrades(server: Server, options: SocketOptions): WebSocket[] {
+  const opened: WebSocket[] = [];
+  const sockets = new WebSocketServer({ noServer: true });
+  const limited = limitUpgrade(options);
+  server.on('upgrade', (request, socket, head) => {
+    limited(request, socket, head, () => {
+      if (request.url === '/refused') socket.end(unauthorized);
+      else sockets.handleUpgrade(request, socket, head, echo(opened));
+    });
+  });
+  return opened;
+}
+
+export const socketServers: Record<string, StartSockets> = {
+  'ws without a server': async (options) => {
+    const server = createServer((_, response) => response.end('fine'));
+    const opened = limitedUpgrades(server, options);
+    return { ...(await listening(server)), opened };
+  },
+  'ws with a server': async (options) => {
+    const server = createServer((_, response) => response.end('fine'));
+    const verify = verifyClient(options);
+    const sockets = new WebSocketServer({
+      server,
+      verifyClient: (info: { req: IncomingMessage }, verified: (result: boolean, code?: number) => void) =>
+        verify(info, (result) => verified(result && info.req.url !== '/refused', 401)),
+    });
+    const opened: WebSocket[] = [];
+    sockets.on('connection', echo(opened));
+    return { ...(await listening(server)), opened };
+  },
+  'Express and ws': async (options) => {
+    const app = (require('express') as () => { use(middleware: unknown): void })();
+    app.use(limit({ limiter: options.limiter as never }));
+    const server = createServer(app as never);
+    const opened = limitedUpgrades(server, options);
+    return { ...(await listening(server)), opened };
+  },
+  '@fastify/websocket': async (options) => {
+    const opened: WebSocket[] = [];
+    const app = Fastify({ forceCloseConnections: true });
+    app.register(fastifyLimit as never, options as never);
+    app.register(fastifyWebsocket);
+    app.register((scope, _options, done) => {
+      scope.get('/', { websocket: true }, echo(opened));
+      const preValidation = async (_: unknown, reply: { code(status: number): { send(): unknown } }) =>
+        reply.code(401).send();
+      scope.get('/refused', { websocket: true, preValidation: preValidation as never }, () => {});
+      done();
+    });
+    const url = await app.listen({ port: 0, host: '127.0.0.1' });
+    return { url, port: Number(new URL(url).port), close: () => app.close(), opened };
+  },
+  '@hono/node-ws': async (options) => {
+    const opened: WebSocket[] = [];
+    const app = new Hono();
+    const { injectWebSocket, upgradeWebSocket } = createNodeWebSocket({ app });
+    app.use(honoLimit(options as never) as never);
+    app.get('/refused', (context) => context.text('', 401));
+    app.get(
+      '/',
+      upgradeWebSocket(() => ({
+        onOpen: (_, { raw }) => {
+          opened.push(raw as WebSocket);
+        },
+        onMessage: (event, socket) => socket.send(String(event.data)),
+      })),
+    );
+    const server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }) as Server;
+    injectWebSocket(server);
+    await once(server, 'listening');
+    const running = await listeningAlready(server);
+    return { ...running, opened };
+  },
+};
+
+async function listeningAlready(server: Server): Promise<Running> {
+  const { port } = server.address() as { port: number };
+  const close = async () => {
+    const closed = once(server, 'close');
+    server.close();
+    server.closeAllConnections();
+    await closed;
+  };
+  return { url: `http://127.0.0.1:${port}`, port, close };
+}
+
+/** A websocket that is open, or the refusal of one. */
+export type Tried = { readonly socket: WebSocket } | { readonly refused: IncomingMessage };
+
+export async function trySocket(
+  port: number,
+  path = '/',
+  headers: Record<string, string> = {},
+): Promise<Tried> {
+  const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`, { headers });
+  return new Promise((resolve, reject) => {
+    socket.on('open', () => resolve({ socket }));
+    socket.on('unexpected-response', (_, response) => resolve({ refused: response }));
+    socket.on('error', reject);
+  });
+}
+export async function openSocket(port: number): Promise<WebSocket> {
+  const tried = await trySocket(port);
+  if ('refused' in tried) throw new Error(`refused with ${tried.refused.statusCode}`);
+  return tried.socket;
+}
+/** The status of an upgrade that is closed again if it is admitted. */
+export async function statusOf(
+  port: number,
+  path = '/',
+  headers: Record<string, string> = {},
+): Promise<number> {
+  const tried = await trySocket(port, path, headers);
+  if ('socket' in tried) tried.socket.terminate();
+  else tried.refused.resume();
+  return 'refused' in tried ? (tried.refused.statusCode ?? 0) : 101;
+}
