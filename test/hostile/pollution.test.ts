@@ -40,6 +40,16 @@ it.each([
 
 it.each([
   ['passed', {}],
+  ['skip', () => true],
+  ['plans', []],
+  ['refuse', () => new Response('polluted')],
+  ['onRefused', 'no function'],
+  ['count', () => false],
+  ['finalCost', () => 0],
+  ['delay', true],
+  ['block', { afterRefusals: 1, withinMs: 1, forMs: 1 }],
+  ['wouldRefuse', 'token-bucket'],
+  ['info', {}],
   ['refusal', {}],
   ['max', 5],
   ['type', 'none of a stream'],
