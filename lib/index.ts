@@ -20,11 +20,14 @@ export {
   type LimiterHandle,
   type LimiterOptions,
   type LimiterStats,
+  type Limits,
   type Outlook,
+  type SlidingWindow,
   type Tier,
   type TryAcquireOptions,
+  type WindowChanges,
 } from './limiter/index.js';
-export type { GateStats, Limits, QueueStats, StockCounts, StockStats, WaitStats } from './native/index.js';
+export type { GateStats, QueueStats, StockCounts, StockStats, WaitStats } from './native/index.js';
 export {
   type AttachOptions,
   type Batcher,

@@ -43,6 +43,8 @@ export type Admission =
   | {
       readonly outcome: 'rate-limited';
       readonly tier: Tier;
+      /** Of 'sliding-window' which one: its index in the limiter's option. */
+      readonly window: number | undefined;
       /** As `Decision.retryAfterMs` of the limiter. */
       readonly retryAfterMs: number;
     }

@@ -6,7 +6,8 @@ import {
   type Limiter,
   nativeLimiter,
   takesKey,
-  tierName,
+  tierOf,
+  windowOf,
 } from '../limiter/index.js';
 import { arrays, isMaker, type Maker, Memory, maker } from '../memory.js';
 import {
@@ -307,8 +308,9 @@ export class Gate<T> implements Disposable {
 
   #otherwise(answer: number, cart: readonly CartLine[] | undefined): Admission {
     if (answer > outcomes.rateLimited) {
-      const tier = tierName(answer - outcomes.rateLimited);
-      return { outcome: 'rate-limited', tier, retryAfterMs: this.#numbers[words.retryAfterMs] as number };
+      const refusal = answer - outcomes.rateLimited;
+      const retryAfterMs = this.#numbers[words.retryAfterMs] as number;
+      return { outcome: 'rate-limited', tier: tierOf(refusal), window: windowOf(refusal), retryAfterMs };
     }
     const refusal = refused[answer];
     if (refusal === undefined) {

@@ -202,10 +202,11 @@ export class Policy<Request> {
     if (wouldRefuse === undefined) {
       addRateLimits(read.rateLimits(), told);
     } else {
-      addRateLimits(read.rateLimits(), this.#told(limiter, key, { tier: wouldRefuse, seconds: 1 }));
+      const { window } = decision;
+      addRateLimits(read.rateLimits(), this.#told(limiter, key, { tier: wouldRefuse, window, seconds: 1 }));
       if (this.#notices.heard) {
         const { oversized, retryAfterMs } = limiter.peek({ key, cost });
-        const denied = { allowed: false, tier: wouldRefuse, oversized, retryAfterMs } as const;
+        const denied = { allowed: false, tier: wouldRefuse, window, oversized, retryAfterMs } as const;
         this.#notices.refused(this.#info(question, denied, 0, true, read.present), request);
       }
     }
@@ -228,7 +229,7 @@ export class Policy<Request> {
 
   #info(
     { limiter, key, cost }: Question,
-    { tier, oversized, retryAfterMs: waitMs }: Denied,
+    { tier, window, oversized, retryAfterMs: waitMs }: Denied,
     blockedMs: number,
     dryRun: boolean,
     present: Present,
@@ -238,7 +239,7 @@ export class Policy<Request> {
     const seconds = oversized ? undefined : wholeSeconds(Math.min(retryAfterMs, knownMs));
     const overloaded = tier === 'queue-depth' || tier === 'adaptive';
     const status = oversized ? this.#oversizedStatus : overloaded ? this.#overloadStatus : 429;
-    const told = this.#told(limiter, key, { tier: blockedMs > 0 ? 'blocked' : tier, seconds });
+    const told = this.#told(limiter, key, { tier: blockedMs > 0 ? 'blocked' : tier, window, seconds });
     if (list !== undefined) addRateLimits(list, told);
     const headers = {
       ...(seconds !== undefined && { 'Retry-After': String(seconds) }),

@@ -14,6 +14,8 @@ type QuotaTier = keyof typeof names;
 /** A refusal, as clients are told of it. */
 export interface Refused {
   readonly tier: Tier;
+  /** Of 'sliding-window' which one. */
+  readonly window?: number | undefined;
   /** What Retry-After says; undefined of a cost that can never pass. */
   readonly seconds: number | undefined;
 }
@@ -24,13 +26,21 @@ export interface Refused {
  */
 export function quotasOf(limiter: Limiter, key: Key | undefined, refused?: Refused): Quota[] {
   const quotas: Quota[] = [];
-  const add = (tier: QuotaTier, quota: number, { left, moreInMs }: Room, windowMs?: number): void => {
+  const add = (
+    tier: QuotaTier,
+    quota: number,
+    { left, moreInMs }: Room,
+    windowMs?: number,
+    index = 0,
+  ): void => {
     const windowSeconds = windowMs === undefined ? undefined : wholeSeconds(windowMs);
-    const mine = refused !== undefined && (refused.tier === tier || !Object.hasOwn(names, refused.tier));
+    const mine =
+      refused !== undefined &&
+      (refused.tier === tier ? (refused.window ?? 0) === index : !Object.hasOwn(names, refused.tier));
     const resetMs = moreInMs < Infinity ? moreInMs : windowMs;
     const resetSeconds = resetMs === undefined ? undefined : wholeSeconds(resetMs);
     quotas.push({
-      tier: names[tier],
+      tier: index === 0 ? names[tier] : `${names[tier]}-${index + 1}`,
       quota,
       windowSeconds,
       unit: tier === 'queue-depth' ? 'concurrent-requests' : undefined,
@@ -40,13 +50,15 @@ export function quotasOf(limiter: Limiter, key: Key | undefined, refused?: Refus
       refused: mine,
     });
   };
-  const { burst, ratePerSecond, limit, windowMs, max } = bare(limiter.limits());
-  const { bucket, window, depth } = roomsOf(limiter, key);
+  const { burst, ratePerSecond, windows, max } = bare(limiter.limits());
+  const { bucket, windows: rooms, depth } = roomsOf(limiter, key);
   // A bucket gives its burst anew in the time that fills it.
   if (burst !== undefined && ratePerSecond !== undefined) {
     add('token-bucket', burst, bucket, (burst / ratePerSecond) * 1_000);
   }
-  if (limit !== undefined && windowMs !== undefined) add('sliding-window', limit, window, windowMs);
+  for (const [i, { limit, windowMs }] of windows.entries()) {
+    add('sliding-window', limit, rooms[i] as Room, windowMs, i);
+  }
   if (max !== undefined) add('queue-depth', max, depth);
   return quotas;
 }

@@ -23,8 +23,10 @@ export function tierName(tier: number): Tier {
   return tiers[tier - 1] as Tier;
 }
 
-/** What native code answers of a refusal: see native/addon/limiter_functions.cc. */
+/** What native code answers of a refusal: see `answer_of` in native/addon/limiter.h. */
 const oversizedFlag = 8;
+const windowUnit = 16;
+const windowMask = 3;
 const dryRunFlag = 64;
 
 /** Whether an answer is a refusal that was none, for it was a dry run. */
@@ -35,10 +37,14 @@ export function isForgiven(answer: number): boolean {
 export function tierOf(answer: number): Tier {
   return tierName(answer & (oversizedFlag - 1));
 }
+/** Of a refusal by a sliding window which one it was. */
+export function windowOf(answer: number): number | undefined {
+  return tierOf(answer) === 'sliding-window' ? (answer / windowUnit) & windowMask : undefined;
+}
 /** A refusal, as native code answers it. */
 export function denied(answer: number, retryAfterMs: number): Denied {
   const oversized = (answer & oversizedFlag) !== 0;
-  return { allowed: false, tier: tierOf(answer), oversized, retryAfterMs };
+  return { allowed: false, tier: tierOf(answer), window: windowOf(answer), oversized, retryAfterMs };
 }
 
 export interface Allowed {
@@ -47,6 +53,8 @@ export interface Allowed {
   readonly remaining: number;
   /** In a dry run (`enforce: false`): the tier that would have refused. Nothing but the depth was charged then. */
   readonly wouldRefuse?: Tier;
+  /** Beside `wouldRefuse`: as `Denied.window`. */
+  readonly window?: number | undefined;
   /**
    * Gives back what the depth tier holds for this decision: once; further calls do nothing. It belongs to this thread:
    * when the thread ends in whatever way, or lets go of the limiter, what is left is given back for it.
@@ -67,6 +75,8 @@ export interface Denied {
   readonly allowed: false;
   /** The first tier that refused; of an oversized cost, the first whose limit it exceeds. */
   readonly tier: Tier;
+  /** Of 'sliding-window' which one: its index in the option; 0 of a limiter with one window. */
+  readonly window: number | undefined;
   /**
    * Whether the cost exceeds all that `tier` allows at one time (its burst, its limit, its `max`): then no waiting helps,
    * only a `configure` to more.
@@ -91,6 +101,8 @@ export interface Outlook {
   readonly tightest: Tier;
   /** Which tier would refuse: as `Denied.tier`. */
   readonly tier?: Tier;
+  /** As `Denied.window`. */
+  readonly window?: number | undefined;
   /** As `Denied.oversized`; false if it would be allowed. */
   readonly oversized: boolean;
   /** As `Denied.retryAfterMs`; 0 if it would be allowed. */

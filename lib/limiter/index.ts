@@ -1,4 +1,12 @@
-export { type Allowed, type Decision, type Denied, type Outlook, type Tier, tierName } from './decision.js';
+export {
+  type Allowed,
+  type Decision,
+  type Denied,
+  type Outlook,
+  type Tier,
+  tierOf,
+  windowOf,
+} from './decision.js';
 export { fitsKey, type Key, keyError, takesKey } from './key.js';
 export {
   type AcquireOptions,
@@ -7,6 +15,7 @@ export {
   Limiter,
   type LimiterHandle,
   type LimiterStats,
+  type Limits,
   nativeLimiter,
   type Room,
   roomsOf,
@@ -14,3 +23,4 @@ export {
 } from './limiter.js';
 export type { LimiterChanges, LimiterOptions } from './options.js';
 export { refundPart } from './returns.js';
+export type { SlidingWindow, WindowChanges } from './windows.js';

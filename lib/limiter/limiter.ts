@@ -6,7 +6,6 @@ import {
   DISPOSED,
   failed,
   type Handle,
-  type Limits,
   made,
   type NativeHandle,
   type NativeKey,
@@ -26,6 +25,7 @@ import {
   type Tier,
   tierName,
   tierOf,
+  windowOf,
 } from './decision.js';
 import { type Key, keyError, takesKey } from './key.js';
 import {
@@ -37,6 +37,7 @@ import {
 } from './options.js';
 import { returnsOf } from './returns.js';
 import { Waiting } from './waiting.js';
+import type { SlidingWindow } from './windows.js';
 
 export type LimiterHandle = Handle<'limiter'>;
 
@@ -82,10 +83,23 @@ const retryAfterWord = 0;
 const remainingWord = 1;
 const patienceWord = 3;
 const tightestWord = 4;
-/** Of bucket, window and depth what is left, and the milliseconds until one more is. */
+/** Of bucket, depth and each window what is left, and the milliseconds until one more is. */
 const roomsWord = 7;
+const stagingBytes = 208;
 /** Added to the number of a waiter. */
 const waits = 128;
+
+/** The figures of a limiter's tiers as they are now; those of an absent tier are absent. */
+export interface Limits {
+  readonly ratePerSecond?: number;
+  readonly burst?: number;
+  /** Of the first window. */
+  readonly limit?: number;
+  readonly windowMs?: number;
+  /** Of all windows: empty without one. */
+  readonly windows: readonly { readonly limit: number; readonly windowMs: number }[];
+  readonly max?: number;
+}
 
 /** For others in lib/ that build on a limiter. Nothing leads to it from the object: native code trusts its callers. */
 export let nativeLimiter: (limiter: Limiter) => NativeLimiter;
@@ -99,14 +113,16 @@ export interface Room {
   readonly left: number;
   readonly moreInMs: number;
 }
+export interface Rooms {
+  readonly bucket: Room;
+  readonly depth: Room;
+  readonly windows: readonly Room[];
+}
 /**
  * What each tier has left for a key, whatever a block, a queue or an overload says; of an absent tier nothing of use.
  * Charges nothing.
  */
-export let roomsOf: (
-  limiter: Limiter,
-  key: Key | undefined,
-) => Readonly<Record<'bucket' | 'window' | 'depth', Room>>;
+export let roomsOf: (limiter: Limiter, key: Key | undefined) => Rooms;
 
 /** Objects whose handle was read: they stay, so that another thread can attach, until disposed of. */
 const pinned = new Set<Limiter>();
@@ -118,7 +134,7 @@ const pinned = new Set<Limiter>();
  */
 export class Limiter implements Disposable {
   /** Options for a flash sale: 100 per second with bursts of 100, 120 in any second, 50 in flight. */
-  static readonly flashSale: LimiterOptions = Object.freeze({
+  static readonly flashSale: LimiterOptions & { readonly slidingWindow: SlidingWindow } = Object.freeze({
     tokenBucket: Object.freeze({ ratePerSecond: 100, burst: 100 }),
     slidingWindow: Object.freeze({ limit: 120, windowMs: 1_000, buckets: 20 }),
     queueDepth: Object.freeze({ max: 50 }),
@@ -129,16 +145,19 @@ export class Limiter implements Disposable {
   readonly #words: Float64Array;
   readonly #halves: Int32Array;
   readonly #waiting: Waiting;
+  /** How many windows there are after the first. */
+  readonly #furtherWindows: number;
   readonly #unwatch: (() => void) | undefined;
   #disposed = false;
 
   private constructor(by: Maker, attach: (staging: ArrayBuffer) => NativeLimiter) {
     if (!isMaker(by)) throw constructorError('Limiter', 'Limiter.create() or Limiter.attach()');
-    const staging = new Memory(128);
+    const staging = new Memory(stagingBytes);
     this.#words = new arrays.Float64Array(staging);
     this.#halves = new arrays.Int32Array(staging);
     this.#native = attach(staging);
     this.#keyed = this.#native.keyed;
+    this.#furtherWindows = Math.max(0, this.#native.windows.length - 1);
     if (this.#native.maxEventLoopDelayMs > 0) this.#unwatch = watchEventLoop(this, this.#native);
     this.#waiting = new Waiting(this.#native, this.#words, (cost, key) => this.#allowed(cost, key, true));
   }
@@ -204,9 +223,23 @@ export class Limiter implements Disposable {
     const answer = this.#checked(this.#native.tryAcquire(cost, key), 'Limiter.tryAcquire');
     const remaining = this.#words[remainingWord] as number;
     if (answer !== 0 && !isForgiven(answer)) return denied(answer, this.#words[retryAfterWord] as number);
-    const { release, refund } = returnsOf(this.#native, this.#halves, cost, key, answer === 0);
+    const { release, refund } = returnsOf(
+      this.#native,
+      this.#halves,
+      this.#furtherWindows,
+      cost,
+      key,
+      answer === 0,
+    );
     if (answer === 0) return { allowed: true, remaining, release, refund };
-    return { allowed: true, remaining, wouldRefuse: tierOf(answer), release, refund };
+    return {
+      allowed: true,
+      remaining,
+      wouldRefuse: tierOf(answer),
+      window: windowOf(answer),
+      release,
+      refund,
+    };
   }
 
   /**
@@ -231,7 +264,7 @@ export class Limiter implements Disposable {
     if (answer >= waits) return this.#waiting.add(answer - waits, cost, key, timeoutMs, signal);
     if (answer !== 0 && !isForgiven(answer)) return denied(answer, this.#words[retryAfterWord] as number);
     const decision = this.#allowed(cost, key, answer === 0);
-    return answer === 0 ? decision : { ...decision, wouldRefuse: tierOf(answer) };
+    return answer === 0 ? decision : { ...decision, wouldRefuse: tierOf(answer), window: windowOf(answer) };
   }
 
   /** What `tryAcquire` would answer now; charges nothing. In a dry run: what it would answer if it were none. */
@@ -242,8 +275,7 @@ export class Limiter implements Disposable {
     const retryAfterMs = this.#words[retryAfterWord] as number;
     const tightest = tierName(this.#words[tightestWord] as number);
     if (answer === 0) return { allowed: true, remaining, tightest, oversized: false, retryAfterMs };
-    const { tier, oversized } = denied(answer, retryAfterMs);
-    return { allowed: false, remaining, tightest, tier, oversized, retryAfterMs };
+    return { remaining, tightest, ...denied(answer, retryAfterMs) };
   }
 
   /**
@@ -313,7 +345,8 @@ export class Limiter implements Disposable {
 
   /** The figures of the tiers as they are now, for all threads. */
   limits(): Limits {
-    return alive(what, this.#native.limits());
+    const limits = alive(what, this.#native.limits());
+    return { ...limits, ...limits.windows[0] };
   }
 
   /** Decisions since creation, over all threads. */
@@ -355,12 +388,20 @@ export class Limiter implements Disposable {
       left: this.#words[roomsWord + at] as number,
       moreInMs: this.#words[roomsWord + at + 1] as number,
     });
-    return { bucket: room(0), window: room(2), depth: room(4) };
+    const windows = this.#native.windows.map((_, i) => room(4 + 2 * i));
+    return { bucket: room(0), depth: room(2), windows };
   }
 
   #allowed(cost: number, key: NativeKey | undefined, charged: boolean): Allowed {
     this.#native.peek(cost, key);
-    const { release, refund } = returnsOf(this.#native, this.#halves, cost, key, charged);
+    const { release, refund } = returnsOf(
+      this.#native,
+      this.#halves,
+      this.#furtherWindows,
+      cost,
+      key,
+      charged,
+    );
     return { allowed: true, remaining: this.#words[remainingWord] as number, release, refund };
   }
 

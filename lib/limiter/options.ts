@@ -3,6 +3,7 @@ import { optionError } from '../errors.js';
 import type { NativeHandle, NativeLimiter } from '../native/index.js';
 import { Options } from '../options.js';
 import { insideQueue, Queue } from '../queue/index.js';
+import { type SlidingWindow, type WindowChanges, windowChanges, windowOptions } from './windows.js';
 
 export interface LimiterOptions {
   /**
@@ -22,13 +23,11 @@ export interface LimiterOptions {
    *
    * With `exact` a request counts for exactly the length of the window: its time is kept in a log, at 8 bytes times
    * `limit` (then at most 1,000,000), for each key. It has no buckets.
+   *
+   * A list of 1 to 4 windows (10 a second and 100 a minute, say): a request must fit in all of them, and is charged to all
+   * or none.
    */
-  readonly slidingWindow?: {
-    readonly limit: number;
-    readonly windowMs: number;
-    readonly buckets?: number;
-    readonly exact?: boolean;
-  };
+  readonly slidingWindow?: SlidingWindow | readonly SlidingWindow[];
   /**
    * At most `max` (1 to 2^32 - 1) in flight: held until `release()`. With `queue`, the queue's depth is compared
    * with `max` instead, and nothing needs to be released.
@@ -83,17 +82,17 @@ export interface LimiterChanges {
     readonly burst?: number;
     readonly warmUpMs?: number;
   };
-  /** An exact window's `limit` is at most the one it was made with. */
-  readonly slidingWindow?: { readonly limit?: number; readonly windowMs?: number };
+  /**
+   * An exact window's `limit` is at most the one it was made with. Of several windows a list of as many; `{}` leaves one as
+   * it is.
+   */
+  readonly slidingWindow?: WindowChanges | readonly WindowChanges[];
   readonly queueDepth?: { readonly max?: number };
   readonly enforce?: boolean;
 }
 
 export const costMax = 0xffff_ffff;
-const windowLimitMax = 2 ** 30 - 1;
-const logLimitMax = 1_000_000;
 const dayMs = 86_400_000;
-const windowMsMax = 366 * dayMs;
 const waitingMax = 65_536;
 const rates = [1 / 31_622_400, 1e7] as const;
 /** What stays as it is. */
@@ -115,12 +114,10 @@ export function creationOptions(where: string, options: LimiterOptions): object 
   const keys = given.nested('keys', ['max', 'maxWaitingPerKey']);
   const maxWaiting = given.integer('maxWaiting', 0, waitingMax, 1_024);
   const bucket = given.nested('tokenBucket', ['ratePerSecond', 'burst', 'warmUpMs']);
-  const window = given.nested('slidingWindow', ['limit', 'windowMs', 'exact', 'buckets']);
-  const exact = window?.get('exact') === true;
-  if (exact) window?.restrict(['limit', 'windowMs', 'exact']);
+  const windows = windowOptions(where, given);
   const depth = given.nested('queueDepth', ['max', 'queue']);
   const adaptive = given.nested('adaptive', ['maxEventLoopDelayMs', 'queue', 'maxQueueWaitMs', 'intervalMs']);
-  if (bucket === undefined && window === undefined && depth === undefined) {
+  if (bucket === undefined && windows.length === 0 && depth === undefined) {
     throw optionError(where, 'at least one of tokenBucket, slidingWindow, queueDepth', options, true);
   }
   return {
@@ -129,12 +126,7 @@ export function creationOptions(where: string, options: LimiterOptions): object 
       burst: bucket.integer('burst', 1, costMax),
       warmUpMs: bucket.number('warmUpMs', 0, dayMs, 0),
     },
-    slidingWindow: window && {
-      limit: window.integer('limit', 1, exact ? logLimitMax : windowLimitMax),
-      windowMs: window.number('windowMs', 1, windowMsMax),
-      buckets: exact ? 1 : window.integer('buckets', 1, 1_000, 20),
-      exact: window.boolean('exact', false) ? 1 : 0,
-    },
+    windows,
     queueDepth: depth && {
       max: depth.integer('max', 1, costMax),
       queue: queueHandle(`${where}: queueDepth`, depth.get('queue')),
@@ -161,15 +153,13 @@ export function changeOptions(where: string, changes: LimiterChanges, limiter: N
     );
   };
   const bucket = tier('tokenBucket', limiter.hasBucket, ['ratePerSecond', 'burst', 'warmUpMs']);
-  const window = tier('slidingWindow', limiter.hasWindow, ['limit', 'windowMs']);
+  const windows = windowChanges(where, given, limiter);
   const depth = tier('queueDepth', limiter.hasDepth, ['max']);
-  const limitMax = limiter.logCapacity === 0 ? windowLimitMax : limiter.logCapacity;
   return {
     ratePerSecond: bucket?.has('ratePerSecond') ? bucket.number('ratePerSecond', ...rates) : unchanged,
     burst: bucket?.has('burst') ? bucket.integer('burst', 1, costMax) : unchanged,
     warmUpMs: bucket?.has('warmUpMs') ? bucket.number('warmUpMs', 0, dayMs) : unchanged,
-    limit: window?.has('limit') ? window.integer('limit', 1, limitMax) : unchanged,
-    windowMs: window?.has('windowMs') ? window.number('windowMs', 1, windowMsMax) : unchanged,
+    windows,
     max: depth?.has('max') ? depth.integer('max', 1, costMax) : unchanged,
     enforce: given.has('enforce') ? Number(given.boolean('enforce', true)) : unchanged,
   };

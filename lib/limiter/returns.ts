@@ -17,8 +17,8 @@ export function refundPart(decision: Allowed, units: number): void {
   (decision.refund as (part: Part) => void)(new Part(units));
 }
 
-/** Of the staging buffer in words of 32 bits: the receipt, five of them. See native/addon/limiter.h. */
-const receiptWord = 26;
+/** Of the staging buffer in words of 32 bits: the receipt. See native/addon/limiter.h. */
+const words = { slot: 38, serial: 40, charged: 42 };
 
 /**
  * What gives back the decision that native code has just made, whose receipt is in the staging buffer. `charged`: not in
@@ -27,16 +27,19 @@ const receiptWord = 26;
 export function returnsOf(
   native: NativeLimiter,
   staging: Int32Array,
+  furtherWindows: number,
   cost: number,
   key: NativeKey | undefined,
   charged: boolean,
 ): { release: () => void; refund: (part?: unknown) => void } {
   // Numbers that are kept by value: nothing is allocated for them.
-  const a = staging[receiptWord] as number;
-  const b = staging[receiptWord + 1] as number;
-  const c = staging[receiptWord + 2] as number;
-  const d = staging[receiptWord + 3] as number;
-  const e = staging[receiptWord + 4] as number;
+  const a = staging[words.slot] as number;
+  const b = staging[words.slot + 1] as number;
+  const c = staging[words.serial] as number;
+  const d = staging[words.charged] as number;
+  const e = staging[words.charged + 1] as number;
+  const rest = words.charged + 2;
+  const more = furtherWindows === 0 ? undefined : staging.slice(rest, rest + 2 * furtherWindows);
   let held = true;
   let owed = charged ? cost : 0;
   const release = (): void => {
@@ -47,11 +50,12 @@ export function returnsOf(
     const isPart = part instanceof Part;
     const units = isPart ? Math.min(part.units, owed) : owed;
     if (units > 0) {
-      staging[receiptWord] = a;
-      staging[receiptWord + 1] = b;
-      staging[receiptWord + 2] = c;
-      staging[receiptWord + 3] = d;
-      staging[receiptWord + 4] = e;
+      staging[words.slot] = a;
+      staging[words.slot + 1] = b;
+      staging[words.serial] = c;
+      staging[words.charged] = d;
+      staging[words.charged + 1] = e;
+      if (more !== undefined) staging.set(more, rest);
       native.refund(units, key);
     }
     owed -= units;

@@ -8,10 +8,8 @@ export interface NativeLimiter {
   /** What is fixed at creation. */
   readonly keyed: boolean;
   readonly hasBucket: boolean;
-  readonly hasWindow: boolean;
   readonly hasDepth: boolean;
-  /** The largest limit of an exact window; 0: the window is not exact. */
-  readonly logCapacity: number;
+  readonly windows: readonly NativeWindow[];
   readonly followsQueue: boolean;
   /** 0: without the adaptive tier. */
   readonly maxEventLoopDelayMs: number;
@@ -37,16 +35,21 @@ export interface NativeLimiter {
   keepAlive(alive: number): void;
   configure(changes: object): number;
   stats(): NativeLimiterStats | number;
-  limits(): Limits | number;
+  limits(): NativeLimits | number;
   dispose(): void;
 }
 
+/** What is fixed of a window. */
+export interface NativeWindow {
+  /** The largest limit of an exact window; 0: it is not exact. */
+  readonly logCapacity: number;
+}
+
 /** The figures of a limiter's tiers as they are now; those of an absent tier are absent. */
-export interface Limits {
+export interface NativeLimits {
   readonly ratePerSecond?: number;
   readonly burst?: number;
-  readonly limit?: number;
-  readonly windowMs?: number;
+  readonly windows: readonly { readonly limit: number; readonly windowMs: number }[];
   readonly max?: number;
 }
 

@@ -12,11 +12,11 @@ namespace sluice {
 
 namespace {
 
-// What a refusal by the limiter is answered with, and the tier that refused added to it.
+// What a refusal by the limiter is answered with, and answer_of() the refusal added to it.
 constexpr std::int32_t kTier = 64;
 constexpr double kHoldNsMax = 86'400e9;
 
-// Nothing if the order was admitted, else the Outcome, or kTier + the tier that refused; results stand in staging.
+// Nothing if the order was admitted, else the Outcome, or kTier + the refusal; results stand in staging.
 napi_value answered(napi_env env, const GateAttachment& self, const Admission::Result& result) {
   if (result.outcome == Outcome::kAdmitted) [[likely]] {
     self.words().put(GateAttachment::kReservation, result.reservation);
@@ -24,7 +24,7 @@ napi_value answered(napi_env env, const GateAttachment& self, const Admission::R
   }
   if (result.outcome == Outcome::kRateLimited) {
     self.words().put(GateAttachment::kRetryAfterMs, milliseconds(result.retry_after));
-    return number(env, kTier + static_cast<std::int32_t>(result.tier));
+    return number(env, kTier + answer_of(Tiers::Refusal{result.tier, false, result.window}));
   }
   self.words().put(GateAttachment::kReservation, result.reservation);
   self.words().put(GateAttachment::kLine, result.line);

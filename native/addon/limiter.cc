@@ -195,6 +195,17 @@ const Key* LimiterAttachment::key(napi_env env, napi_value value) {
 
 namespace {
 
+// What is fixed of each window.
+Napi::Array fixed_windows(Napi::Env env, const LimiterConfig& config) {
+  Napi::Array windows = Napi::Array::New(env);
+  for (std::uint32_t i = 0; i < config.window_count; ++i) {
+    Napi::Object window = Napi::Object::New(env);
+    put(window, "logCapacity", static_cast<double>(config.windows[i].log_capacity));
+    put(windows, i, window);
+  }
+  return windows;
+}
+
 Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedLimiter>& shared, const Napi::Value& out) {
   LimiterAttachment* attached = LimiterAttachment::make(Environment::of(env), shared);
   if (attached == nullptr) return Napi::String::New(env, kTooManyThreads);
@@ -210,13 +221,12 @@ Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedLimiter>& shared, 
   const LimiterConfig& config = shared->config;
   put(object, "keyed", config.keys_max != 0);
   put(object, "hasBucket", config.has_bucket);
-  put(object, "hasWindow", config.has_window);
   put(object, "hasDepth", config.has_depth);
   put(object, "maxEventLoopDelayMs", shared->max_loop_delay_ms);
   put(object, "adaptiveIntervalMs", shared->adaptive_interval_ms);
   put(object, "followsQueue", config.depth_of_queue);
   put(object, "manualClock", shared->time.manual != nullptr);
-  put(object, "logCapacity", static_cast<double>(config.log_capacity));
+  put(object, "windows", fixed_windows(env, config));
   return object;
 }
 
@@ -232,7 +242,22 @@ bool sound_adaptive(const SharedLimiter& limiter, double max_queue_wait_ms) {
          (limiter.watched == nullptr || within(max_queue_wait_ms, 0.001, 3'600'000.0));
 }
 
-// createLimiter({ tokenBucket?: { ratePerSecond, burst, warmUpMs }, slidingWindow?: { limit, windowMs, buckets, exact },
+// A window of { limit, windowMs, buckets, exact }. False: out of range.
+bool read_window(const Napi::Object& given, WindowConfig& window) {
+  const double window_ms = f64(given, "windowMs");
+  const std::uint64_t limit = u64(given, "limit");
+  const std::uint32_t buckets = u32(given, "buckets");
+  window.exact = u32(given, "exact") != 0;
+  if (!within<std::uint64_t>(limit, 1, window.exact ? kLogLimitMax : kWindowLimitMax) ||
+      !within(window_ms, 1.0, kWindowMsMax) || !within(buckets, 1U, kWindowBucketsMax)) {
+    return false;
+  }
+  window.sliding = {limit, bucket_ns(window_ms, buckets), buckets};
+  if (window.exact) window.log_capacity = limit;
+  return true;
+}
+
+// createLimiter({ tokenBucket?: { ratePerSecond, burst, warmUpMs }, windows: [{ limit, windowMs, buckets, exact }],
 //                 queueDepth?: { max, queue?: handle }, adaptive?: { maxEventLoopDelayMs, queue?: handle, maxQueueWaitMs,
 //                 intervalMs }, keysMax, maxWaiting, maxWaitingPerKey, enforce, commit, clock? }, staging)
 Napi::Value create_limiter(const Napi::CallbackInfo& info) {
@@ -240,14 +265,16 @@ Napi::Value create_limiter(const Napi::CallbackInfo& info) {
   auto shared = std::make_shared<SharedLimiter>();
   LimiterConfig& config = shared->config;
   if (!clock_option(options, shared->time)) return Napi::String::New(info.Env(), kDeadHandle);
-  const auto bucket = nested(options, "tokenBucket"), window = nested(options, "slidingWindow"),
+  const auto bucket = nested(options, "tokenBucket"), windows = nested(options, "windows"),
              depth = nested(options, "queueDepth"), depth_queue = nested(depth, "queue"),
              adaptive = nested(options, "adaptive"), watched_queue = nested(adaptive, "queue");
-  const double rate = f64(bucket, "ratePerSecond"), warm_up_ms = f64(bucket, "warmUpMs"),
-               window_ms = f64(window, "windowMs");
-  const std::uint64_t burst = u64(bucket, "burst"), limit = u64(window, "limit");
-  const std::uint32_t buckets = u32(window, "buckets");
-  config.exact = !window.IsEmpty() && u32(window, "exact") != 0;
+  const double rate = f64(bucket, "ratePerSecond"), warm_up_ms = f64(bucket, "warmUpMs");
+  const std::uint64_t burst = u64(bucket, "burst");
+  config.window_count = std::min(u32(windows, "length"), kWindowsMax);
+  bool sound_windows = true;
+  for (std::uint32_t i = 0; i < config.window_count; ++i) {
+    sound_windows &= read_window(nested(windows, std::to_string(i).c_str()), config.windows[i]);
+  }
   config.depth_max = u64(depth, "max");
   config.keys_max = u64(options, "keysMax");
   config.waiting_max = u32(options, "maxWaiting");
@@ -272,10 +299,7 @@ Napi::Value create_limiter(const Napi::CallbackInfo& info) {
   const bool sound =
       (bucket.IsEmpty() || (within(rate, kTokenRateMin, kTokenRateMax) &&
                             within<std::uint64_t>(burst, 1, kCostMax) && within(warm_up_ms, 0.0, kDayMs))) &&
-      (window.IsEmpty() ||
-       (within<std::uint64_t>(limit, 1, config.exact ? kLogLimitMax : kWindowLimitMax) &&
-        within(window_ms, 1.0, kWindowMsMax) && within(buckets, 1U, kWindowBucketsMax))) &&
-      (depth.IsEmpty() || within<std::uint64_t>(config.depth_max, 1, kCostMax)) &&
+      sound_windows && (depth.IsEmpty() || within<std::uint64_t>(config.depth_max, 1, kCostMax)) &&
       (adaptive.IsEmpty() || sound_adaptive(*shared, max_queue_wait_ms)) && config.keys_max <= kKeysMax &&
       config.waiting_max <= kWaitingMax;
   if (!sound) return Napi::String::New(info.Env(), kBadRange);
@@ -285,11 +309,6 @@ Napi::Value create_limiter(const Napi::CallbackInfo& info) {
     config.bucket.rate = TokenRate::per_second(rate);
     config.bucket.burst = burst;
     config.bucket.warm_up_ns = nanoseconds(warm_up_ms);
-  }
-  if (!window.IsEmpty()) {
-    config.has_window = true;
-    config.window = {limit, bucket_ns(window_ms, buckets), buckets};
-    if (config.exact) config.log_capacity = limit;
   }
   config.has_depth = !depth.IsEmpty();
   config.depth_of_queue = shared->queue != nullptr;

@@ -87,21 +87,27 @@ class LimiterAttachment : public Attachment {
   // Words of the staging: results of tryAcquire, peek, acquire, tend and told; the patience of acquire.
   static constexpr std::size_t kRetryAfterMs = 0, kRemaining = 8, kTier = 16, kPatienceMs = 24,
                                kTightest = 32, kNowMs = 40, kLeftMs = 48;
-  // Results of rooms: of bucket, window and depth what is left, and the milliseconds until one more is.
-  static constexpr std::size_t kRooms = 56, kRoomsEnd = kRooms + 6 * sizeof(double);
-  // The receipt of what was allowed, which JavaScript keeps and hands back to refund as it is: two words of 64 bits and
-  // one of 32.
-  static constexpr std::size_t kChargedAt = kRoomsEnd, kSlot = kChargedAt + 8, kSerial = kSlot + 8,
-                               kStagingBytes = kSerial + 8;
+  // Results of rooms: of bucket, depth and each window what is left, and the milliseconds until one more is.
+  static constexpr std::size_t kRooms = 56, kRoomsEnd = kRooms + (2 + kWindowsMax) * 2 * sizeof(double);
+  // The receipt of what was allowed, which JavaScript keeps and hands back to refund as it is: the slot of the bucket, the
+  // serial (32 bits), and a word of 64 bits for each window.
+  static constexpr std::size_t kSlot = kRoomsEnd, kSerial = kSlot + 8, kCharged = kSerial + 8,
+                               kStagingBytes = kCharged + kWindowsMax * 8;
   void put_receipt(const Receipt& receipt) const {
-    out_.put(kChargedAt, receipt.window.bucket);
     out_.put(kSlot, receipt.slot.end);
     out_.put(kSerial, receipt.serial);
+    for (std::uint32_t i = 0; i < shared_->config.window_count; ++i) {
+      out_.put(kCharged + 8 * i, receipt.charged[i]);
+    }
   }
   Receipt receipt() const {
-    return {{out_.get<std::uint64_t>(kChargedAt), true},
-            {out_.get<std::uint64_t>(kSlot)},
-            out_.get<std::uint32_t>(kSerial)};
+    Receipt receipt;
+    receipt.slot.end = out_.get<std::uint64_t>(kSlot);
+    receipt.serial = out_.get<std::uint32_t>(kSerial);
+    for (std::uint32_t i = 0; i < shared_->config.window_count; ++i) {
+      receipt.charged[i] = out_.get<std::uint64_t>(kCharged + 8 * i);
+    }
+    return receipt;
   }
   // False: not a buffer of the size that native code writes to.
   bool stage(napi_env env, napi_value buffer) {
@@ -144,6 +150,12 @@ class LimiterAttachment : public Attachment {
   char16_t text_[1024 + 1];
   std::uint64_t words_[1 + 128];
 };
+
+// What JavaScript is answered of a refusal: the tier, 8 added if its limit is below the cost, and 16 times the number of
+// the window that refused.
+inline std::int32_t answer_of(const Tiers::Refusal& refusal) {
+  return static_cast<std::int32_t>(refusal.tier) + (refusal.oversized ? 8 : 0) + 16 * refusal.window;
+}
 
 // A window to the nearest nanosecond, its buckets rounded up: a window that is a few nanoseconds too long is strict, one
 // too short is not.

@@ -34,15 +34,12 @@ struct Call {
   const Key* key = nullptr;
 };
 
-// What is answered of a refusal: the tier, kOversized added if its limit is below the cost, and kDryRun if it was allowed
-// all the same.
-constexpr std::int32_t kOversized = 8, kDryRun = 64;
-std::int32_t refusal(Tier tier, bool oversized) {
-  return static_cast<std::int32_t>(tier) + (oversized ? kOversized : 0);
-}
+// kDryRun is added to a refusal that was allowed all the same.
+constexpr std::int32_t kDryRun = 64;
 std::int32_t answer_of(const Limiter::Decision& decision) {
   const bool forgiven = decision.would_refuse != decision.refused_by;
-  return refusal(decision.would_refuse, decision.oversized) + (forgiven ? kDryRun : 0);
+  return answer_of(Tiers::Refusal{decision.would_refuse, decision.oversized, decision.window}) +
+         (forgiven ? kDryRun : 0);
 }
 
 Limiter::Decision decide(const Call& call, std::uint64_t now) {
@@ -96,7 +93,7 @@ napi_value peek(napi_env env, napi_callback_info info) {
   self.out().put(LimiterAttachment::kRemaining, static_cast<double>(outlook.remaining));
   self.out().put(LimiterAttachment::kTightest, static_cast<double>(outlook.tightest));
   self.out().put(LimiterAttachment::kRetryAfterMs, milliseconds(outlook.retry_after));
-  return number(env, refusal(outlook.refused_by, outlook.oversized));
+  return number(env, answer_of(outlook.refusal));
 }
 
 // rooms(0, key?): 1; staging: see kRooms
@@ -108,11 +105,14 @@ napi_value rooms(napi_env env, napi_callback_info info) {
   const Tiers::Rooms rooms =
       self.limiter().rooms(self.line(), self.clock().now(), self.queue_depth(), call.key);
   std::size_t at = LimiterAttachment::kRooms;
-  for (const Tiers::Room& room : {rooms.bucket, rooms.window, rooms.depth}) {
+  const auto put_room = [&](const Tiers::Room& room) {
     self.out().put(at, static_cast<double>(room.left));
     self.out().put(at + sizeof(double), milliseconds(room.more_in));
     at += 2 * sizeof(double);
-  }
+  };
+  put_room(rooms.bucket);
+  put_room(rooms.depth);
+  for (std::uint32_t i = 0; i < self.shared()->config.window_count; ++i) put_room(rooms.windows[i]);
   return number(env, 1);
 }
 
@@ -163,7 +163,7 @@ napi_value told(napi_env env, napi_callback_info info) {
   if (self.detached()) return number(env, kDisposed);
   const LimiterLine::Told told = self.told();
   self.out().put(LimiterAttachment::kRetryAfterMs, milliseconds(told.wait));
-  self.out().put(LimiterAttachment::kTier, static_cast<double>(refusal(told.tier, told.oversized)));
+  self.out().put(LimiterAttachment::kTier, static_cast<double>(answer_of(told.refusal)));
   self.put_receipt(told.receipt);
   if (told.outcome == LimiterLine::Told::kNothing && told.cost != 0)
     return number(env, kForgotten - static_cast<std::int32_t>(told.waiter));
@@ -254,15 +254,21 @@ napi_value overload(napi_env env, napi_callback_info info) {
   return number(env, 1);
 }
 
-// configure({ ratePerSecond, burst, warmUpMs, limit, windowMs, max, enforce }): 1. NaN: stays as it is.
+// configure({ ratePerSecond, burst, warmUpMs, windows: [{ limit, windowMs }], max, enforce }): 1. NaN: stays as it is.
 napi_value configure(napi_env env, napi_callback_info info) {
   const Napi::CallbackInfo call(env, info);
   auto& self = attachment<LimiterAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
   const auto given = call[0].As<Napi::Object>();
   const double rate = f64(given, "ratePerSecond"), burst = f64(given, "burst"),
-               warm_up_ms = f64(given, "warmUpMs"), limit = f64(given, "limit"),
-               window_ms = f64(given, "windowMs"), max = f64(given, "max"), enforce = f64(given, "enforce");
+               warm_up_ms = f64(given, "warmUpMs"), max = f64(given, "max"), enforce = f64(given, "enforce");
+  const Napi::Object windows = nested(given, "windows");
+  double limits[kWindowsMax], lengths_ms[kWindowsMax];
+  for (std::uint32_t i = 0; i < kWindowsMax; ++i) {
+    const Napi::Object window = nested(windows, std::to_string(i).c_str());
+    limits[i] = window.IsEmpty() ? std::nan("") : f64(window, "limit");
+    lengths_ms[i] = window.IsEmpty() ? std::nan("") : f64(window, "windowMs");
+  }
   if (!intact(given)) return nullptr;
   const auto set = [](double value, std::uint64_t& figure) {
     if (!std::isnan(value)) figure = static_cast<std::uint64_t>(value);
@@ -277,10 +283,13 @@ napi_value configure(napi_env env, napi_callback_info info) {
       config.bucket.warm_up_ns = static_cast<std::uint64_t>(warm_up_ms * 1e6);
       config.bucket.warm_up_from = now;
     }
-    if (!std::isnan(window_ms)) config.window.bucket_ns = bucket_ns(window_ms, config.window.buckets);
     if (!std::isnan(enforce)) config.enforce = enforce != 0;
     set(burst, config.bucket.burst);
-    set(limit, config.window.limit);
+    for (std::uint32_t i = 0; i < config.window_count; ++i) {
+      SlidingWindowConfig& window = config.windows[i].sliding;
+      set(limits[i], window.limit);
+      if (!std::isnan(lengths_ms[i])) window.bucket_ns = bucket_ns(lengths_ms[i], window.buckets);
+    }
     set(max, config.depth_max);
   });
   self.review();
@@ -315,7 +324,7 @@ napi_value stats(napi_env env, napi_callback_info info) {
   return result;
 }
 
-// limits(): { ratePerSecond?, burst?, limit?, windowMs?, max? } as they are now
+// limits(): { ratePerSecond?, burst?, windows: [{ limit, windowMs }], max? } as they are now
 napi_value limits(napi_env env, napi_callback_info info) {
   auto& self = attachment<LimiterAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
@@ -325,10 +334,15 @@ napi_value limits(napi_env env, napi_callback_info info) {
     put(result, "ratePerSecond", config.bucket.per_second);
     put(result, "burst", static_cast<double>(config.bucket.burst));
   }
-  if (config.has_window) {
-    put(result, "limit", static_cast<double>(config.window.limit));
-    put(result, "windowMs", static_cast<double>(config.window.bucket_ns * config.window.buckets) / 1e6);
+  Napi::Array windows = Napi::Array::New(env);
+  for (std::uint32_t i = 0; i < config.window_count; ++i) {
+    const SlidingWindowConfig& sliding = config.windows[i].sliding;
+    Napi::Object window = Napi::Object::New(env);
+    put(window, "limit", static_cast<double>(sliding.limit));
+    put(window, "windowMs", static_cast<double>(sliding.bucket_ns * sliding.buckets) / 1e6);
+    put(windows, i, window);
   }
+  put(result, "windows", windows);
   if (config.has_depth) put(result, "max", static_cast<double>(config.depth_max));
   return result;
 }

@@ -161,6 +161,7 @@ class Admission {
   struct Result {
     Outcome outcome;
     Tier tier = Tier::kNone;        // kRateLimited: which tier
+    std::uint8_t window = 0;        // which window, if that is one
     bool broke_promise = false;     // see Queue::break_promise()
     bool refunded = false;          // the limiter was charged and refunded
     std::uint32_t line = 0;         // for a refusal that concerns one: which line of the cart
@@ -240,7 +241,7 @@ class Admission {
       const std::uint64_t depth = parts.depth_queue == nullptr ? 0 : parts.depth_queue->depth();
       decision = parts.limiter->decide(*parts.limiter_line, parts.clock, now, 1, depth, key);
       if (decision.refused_by != Tier::kNone) {
-        Result refusal{Outcome::kRateLimited, decision.refused_by};
+        Result refusal{Outcome::kRateLimited, decision.refused_by, decision.window};
         refusal.retry_after = parts.limiter->retry_after(*parts.limiter_line, now, 1, key);
         return busy(parts, request, refusal, now);
       }

@@ -6,7 +6,7 @@
 // Every operation is inside a Quiesce section, so that configure() finds a moment at which nobody is: it changes
 // the configuration and re-bases every state at one instant, for all threads.
 //
-//   segment body:  | LimiterControl | ThreadLines | window of the shared state | KeyTable | GuestRing |
+//   segment body:  | LimiterControl | ThreadLines | windows of the shared state | KeyTable | GuestRing |
 #pragma once
 
 #include <atomic>
@@ -55,6 +55,7 @@ class Limiter {
     Tier refused_by = Tier::kNone;
     Tier would_refuse = Tier::kNone;  // the same, but for a dry run
     bool oversized = false;           // the cost exceeds that tier's limit: it can never pass
+    std::uint8_t window = 0;          // which window, if that tier is one
     Receipt receipt;                  // of what was charged
   };
 
@@ -140,22 +141,23 @@ class Limiter {
   }
 
   struct Outlook {
-    Tier refused_by;
+    Tiers::Refusal refusal;
     std::uint64_t remaining;
     std::uint64_t retry_after;
     Tier tightest;  // the tier that `remaining` is of
-    bool oversized;
   };
   // What decide() would say, charging nothing.
   Outlook peek(ThreadLine& line, std::uint64_t now, std::uint64_t cost, std::uint64_t queue_depth,
                const Key* key = nullptr) noexcept {
     Outlook outlook{};
     visit(line, now, key, Need::kState, [&](Tiers& tiers, std::uint64_t time, bool) {
-      const Tiers::Refusal refusal = tiers.named(
-          overloaded(line, time) ? Tier::kAdaptive : tiers.refuses(cost, time, queue_depth), cost);
-      outlook = {refusal.tier, tiers.remaining(time, queue_depth),
-                 std::max(recovers_in(line, time), tiers.wait(cost, time)), tiers.tightest(time, queue_depth),
-                 refusal.oversized};
+      const Tiers::Refusal refusal =
+          overloaded(line, time) ? Tiers::Refusal{Tier::kAdaptive} : tiers.refuses(cost, time, queue_depth);
+      const Tiers::Tightest tightest = tiers.tightest(time, queue_depth);
+      // What nothing refuses waits for nothing.
+      const std::uint64_t wait =
+          refusal.tier == Tier::kNone ? 0 : std::max(recovers_in(line, time), tiers.wait(cost, time));
+      outlook = {tiers.named(refusal, cost), tightest.left, wait, tightest.tier};
     });
     return outlook;
   }
@@ -215,8 +217,10 @@ class Limiter {
     const std::uint64_t time = clock.now() - control_->epoch_ns;
     LimiterConfig next = control_->config;
     change(next, time);
-    const bool moved = !next.bucket.accrues_as(control_->config.bucket) ||
-                       next.window.bucket_ns != control_->config.window.bucket_ns;
+    bool moved = !next.bucket.accrues_as(control_->config.bucket);
+    for (std::uint32_t i = 0; i < next.window_count; ++i) {
+      moved |= next.windows[i].sliding.bucket_ns != control_->config.windows[i].sliding.bucket_ns;
+    }
     const std::uint32_t serial = moved ? next_serial() : 0;
     if (moved) Tiers(control_->config, shared_state()).rebase(next, time, scratch.get(), serial);
     for (std::uint64_t i = 0; moved && i < keys_.count(); ++i) {
@@ -273,8 +277,8 @@ class Limiter {
     } else {
       taken = tiers.take(cost, time, queue_depth, since_epoch(clock));
     }
-    const Tiers::Refusal refusal = tiers.named(taken.refused_by, cost);
-    Decision decision{refusal.tier, refusal.tier, refusal.oversized, taken.receipt};
+    const Tiers::Refusal refusal = tiers.named({taken.refused_by, false, taken.window}, cost);
+    Decision decision{refusal.tier, refusal.tier, refusal.oversized, refusal.window, taken.receipt};
     if (refusal.tier != Tier::kNone && !control_->config.enforce) {
       tiers.force_depth(cost);  // it will be released like any other
       decision.refused_by = Tier::kNone;

@@ -3,10 +3,9 @@
 
 #include <cstdint>
 
+#include "core/limiter_window.h"
 #include "core/queue_watch.h"
-#include "core/sliding_window.h"
 #include "core/token_bucket.h"
-#include "core/window_log.h"
 
 namespace sluice {
 
@@ -23,11 +22,9 @@ enum class Tier : std::uint8_t {
 struct LimiterConfig {
   // Fixed at creation: they shape the memory.
   bool has_bucket = false;
-  bool has_window = false;
   bool has_depth = false;
   bool depth_of_queue = false;     // the depth tier reads a queue instead of counting what is in flight
-  bool exact = false;              // the window is a log of times
-  std::uint64_t log_capacity = 0;  // exact: the largest limit
+  std::uint32_t window_count = 0;  // at most kWindowsMax
   std::uint64_t keys_max = 0;      // 0: one state for all
   std::uint32_t waiting_max = 0;
   std::uint32_t waiting_per_key = ~0U;  // how many may wait for one key
@@ -35,17 +32,21 @@ struct LimiterConfig {
   // Changed by configure().
   bool enforce = true;  // false: decide and count, but allow
   TokenBucketConfig bucket;
-  SlidingWindowConfig window;  // exact: one bucket as long as the window
+  WindowConfig windows[kWindowsMax];
   std::uint64_t depth_max = 0;
 
-  // The window of one state; and the part of it that is zeroed for a new one: of a log not the times, which nobody reads.
-  std::uint64_t window_bytes() const {
-    if (!has_window) return 0;
-    return exact ? WindowLog::bytes(log_capacity)
-                 : SlidingWindow::cells(window.buckets) * sizeof(SlidingWindow::Cell);
+  // The windows of one state:  | what is zeroed for a new one, of each | times of each that is exact |
+  std::uint64_t window_bytes() const { return window_cleared_bytes() + times_before(window_count); }
+  std::uint64_t window_cleared_bytes() const { return cells_before(window_count); }
+  std::uint64_t cells_before(std::uint32_t window) const {
+    std::uint64_t bytes = 0;
+    for (std::uint32_t i = 0; i < window; ++i) bytes += windows[i].cleared_bytes();
+    return bytes;
   }
-  std::uint64_t window_cleared_bytes() const {
-    return has_window && exact ? sizeof(WindowLog::Head) : window_bytes();
+  std::uint64_t times_before(std::uint32_t window) const {
+    std::uint64_t bytes = 0;
+    for (std::uint32_t i = 0; i < window; ++i) bytes += windows[i].times_bytes();
+    return bytes;
   }
 };
 

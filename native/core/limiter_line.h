@@ -38,8 +38,7 @@ class LimiterLine {
     State state;                         // changed under the lock
     bool keyed;                          // it waits for the state of `key`
     bool listed;                         // in the list of its owner
-    Tier tier;                           // once expired: which tier would refuse it
-    bool oversized;                      // once expired: its cost exceeds that tier's limit
+    Tiers::Refusal refusal;              // once expired: what would refuse it
     std::uint32_t list;                  // of its owner
     std::uint32_t next, prev;            // in the line of its state; waiter + 1. `next` also in the free list
     std::uint32_t list_next, list_prev;  // in the list of its owner; waiter + 1
@@ -101,8 +100,7 @@ class LimiterLine {
   struct Told {
     enum Outcome : std::uint8_t { kNothing, kServed, kExpired, kFront } outcome;
     std::uint32_t waiter;
-    Tier tier;
-    bool oversized;
+    Tiers::Refusal refusal;
     std::uint64_t wait;
     std::uint64_t cost;
     Key key;          // {}: of a limiter without keys
@@ -181,8 +179,7 @@ class LimiterLine {
     if (entry == 0) return {};
     Waiter& waiter = waiters_[entry - 1];
     unlist(waiter);
-    Told told{Told::kFront, entry - 1,   waiter.tier, waiter.oversized,
-              waiter.wait,  waiter.cost, waiter.key,  waiter.receipt};
+    Told told{Told::kFront, entry - 1, waiter.refusal, waiter.wait, waiter.cost, waiter.key, waiter.receipt};
     if (waiter.state != State::kWaiting) {
       told.outcome = waiter.state == State::kServed ? Told::kServed : Told::kExpired;
       release(entry - 1);
@@ -365,14 +362,11 @@ class LimiterLine {
   void expire(Tiers& tiers, const Asking& asking, std::uint64_t time, Waiter& waiter) noexcept {
     StateLine& state = tiers.line();
     const bool front = waiter.prev == 0;
-    const Tiers::Refusal refusal =
-        tiers.named(tiers.refuses(waiter.cost, time, asking.queue_depth), waiter.cost);
-    waiter.tier = refusal.tier;
-    waiter.oversized = refusal.oversized;
+    waiter.refusal = tiers.named(tiers.refuses(waiter.cost, time, asking.queue_depth), waiter.cost);
     unlink(state, waiter);
     waiter.wait = tiers.least_wait(state.cost.load(std::memory_order_relaxed), waiter.cost, time);
     waiter.state = State::kExpired;
-    asking.line.count(Limiter::kAllowed + static_cast<std::uint32_t>(waiter.tier));
+    asking.line.count(Limiter::kAllowed + static_cast<std::uint32_t>(waiter.refusal.tier));
     tell(waiter, asking);
     if (front) tell_front(state, asking);
   }

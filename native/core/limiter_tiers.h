@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/atomics.h"
 #include "core/depth_gate.h"
 #include "core/limiter_config.h"
 #include "core/planted.h"
@@ -23,7 +24,7 @@ struct StateLine {
 
 // What a decision charged, to give it back, and it alone.
 struct Receipt {
-  SlidingWindow::Charge window{0, false};
+  std::uint64_t charged[kWindowsMax]{};  // of each window: SlidingWindow::Charge::bucket
   TokenBucket::Slot slot;
   std::uint32_t serial = 0;
 };
@@ -43,10 +44,12 @@ class Tiers {
   // Which tier refuses, or would.
   struct Refusal {
     Tier tier = Tier::kNone;
-    bool oversized = false;  // the cost exceeds what the tier allows at most: it can never pass
+    bool oversized = false;   // the cost exceeds what the tier allows at most: it can never pass
+    std::uint8_t window = 0;  // which one, if it is a window
   };
   struct Taken {
     Tier refused_by = Tier::kNone;
+    std::uint8_t window = 0;  // which one refused
     Receipt receipt;
   };
 
@@ -64,7 +67,7 @@ class Tiers {
       return taken;  // it takes nothing, whatever is owed
     } else if (config_.has_bucket && !state_.bucket->take(config_.bucket, cost, now, taken.receipt.slot)) {
       taken.refused_by = Tier::kTokenBucket;
-    } else if (config_.has_window && !(taken.receipt.window = take_window(cost, now, clock_now)).taken) {
+    } else if (config_.window_count != 0 && !take_windows(cost, now, clock_now, taken)) {
       if (config_.has_bucket && !SLUICE_PLANTED(kSkipRefund)) undo_bucket(taken.receipt, cost);
       taken.refused_by = Tier::kSlidingWindow;
     } else if (config_.has_depth && !enter_depth(cost, queue_depth)) {
@@ -77,14 +80,14 @@ class Tiers {
   // As if it had never been asked for, in the instant in which it was.
   void undo_rates(const Receipt& receipt, std::uint64_t cost, std::uint64_t now) noexcept {
     if (receipt.serial != state_.line->serial) return;
-    if (config_.has_window) refund_window(receipt, cost, now);
+    refund_windows(config_.window_count, receipt, cost, now);
     if (config_.has_bucket) undo_bucket(receipt, cost);
   }
   // The same later: gives back what of the charge is still in force.
   void refund_rates(const Receipt& receipt, std::uint64_t cost, std::uint64_t now) noexcept {
     if (SLUICE_PLANTED(kRefundOthers)) return reward(cost, now);
     if (receipt.serial != state_.line->serial) return;
-    if (config_.has_window) refund_window(receipt, cost, now);
+    refund_windows(config_.window_count, receipt, cost, now);
     if (config_.has_bucket) state_.bucket->refund(config_.bucket, cost, now, receipt.slot, state_.refunds);
   }
   // Whether the depth tier counts what is in flight.
@@ -103,28 +106,32 @@ class Tiers {
   // The first tier whose limit `cost` exceeds, as the limits are now.
   Refusal exceeded(std::uint64_t cost) const noexcept {
     if (config_.has_bucket && cost > config_.bucket.burst) return {Tier::kTokenBucket, true};
-    if (config_.has_window && cost > config_.window.limit) return {Tier::kSlidingWindow, true};
+    for (std::uint32_t i = 0; i < config_.window_count; ++i) {
+      if (cost > config_.windows[i].sliding.limit) return of_window(i, true);
+    }
     if (config_.has_depth && cost > config_.depth_max) return {Tier::kQueueDepth, true};
     return {};
   }
-  // What a refusal of `cost` by `tier` is called: a cost that can never pass is refused by the tier that it exceeds,
-  // whatever refuses it besides.
-  Refusal named(Tier tier, std::uint64_t cost) const noexcept {
-    if (tier == Tier::kNone) return {};
+  // What a refusal of `cost` is called: a cost that can never pass is refused by the tier that it exceeds, whatever
+  // refuses it besides.
+  Refusal named(const Refusal& refusal, std::uint64_t cost) const noexcept {
+    if (refusal.tier == Tier::kNone) return {};
     const Refusal never = exceeded(cost);
-    return never.oversized ? never : Refusal{tier, false};
+    return never.oversized ? never : refusal;
   }
 
   // Which tier would refuse `cost` now; kNone if none. Charges nothing.
-  Tier refuses(std::uint64_t cost, std::uint64_t now, std::uint64_t queue_depth) const noexcept {
-    if (now < state_.blocked_until->load(std::memory_order_relaxed)) return Tier::kBlocked;
-    if (cost == 0) return Tier::kNone;
+  Refusal refuses(std::uint64_t cost, std::uint64_t now, std::uint64_t queue_depth) const noexcept {
+    if (now < state_.blocked_until->load(std::memory_order_relaxed)) return {Tier::kBlocked};
+    if (cost == 0) return {};
     if (config_.has_bucket && state_.bucket->retry_after(config_.bucket, cost, now) != 0)
-      return Tier::kTokenBucket;
-    if (config_.has_window && window_retry_after(cost, now) != 0) return Tier::kSlidingWindow;
-    if (config_.has_depth && depth_left(queue_depth) < cost) return Tier::kQueueDepth;
-    if (state_.line->waiting.load(std::memory_order_relaxed) != 0) return Tier::kLine;
-    return Tier::kNone;
+      return {Tier::kTokenBucket};
+    for (std::uint32_t i = 0; i < config_.window_count; ++i) {
+      if (window(i).retry_after(cost, now) != 0) return of_window(i, false);
+    }
+    if (config_.has_depth && depth_left(queue_depth) < cost) return {Tier::kQueueDepth};
+    if (state_.line->waiting.load(std::memory_order_relaxed) != 0) return {Tier::kLine};
+    return {};
   }
 
   // Nanoseconds until every tier that knows its time would allow `cost`: the largest over the tiers. Depth frees up
@@ -133,7 +140,9 @@ class Tiers {
     std::uint64_t wait = blocked_for(now);
     if (cost == 0) return wait;
     if (config_.has_bucket) wait = std::max(wait, state_.bucket->retry_after(config_.bucket, cost, now));
-    if (config_.has_window) wait = std::max(wait, window_retry_after(cost, now));
+    for (std::uint32_t i = 0; i < config_.window_count; ++i) {
+      wait = std::max(wait, window(i).retry_after(cost, now));
+    }
     if (config_.has_depth && cost > config_.depth_max) wait = kNever;
     return wait;
   }
@@ -143,12 +152,8 @@ class Tiers {
     if (wait == kNever || ahead == 0) return wait;
     const std::uint64_t all = ahead + cost;
     if (config_.has_bucket) wait = std::max(wait, state_.bucket->retry_after_all(config_.bucket, all, now));
-    if (config_.has_window) {
-      const std::uint64_t full_windows = (all - 1) / config_.window.limit;
-      wait = std::max(wait, window_retry_after(std::min(all, config_.window.limit), now));
-      const std::uint64_t window_ns = config_.window.bucket_ns * config_.window.buckets;
-      if (full_windows > TokenRate::kTimeMax / window_ns) return kNever;
-      wait = std::max(wait, full_windows * window_ns);
+    for (std::uint32_t i = 0; i < config_.window_count; ++i) {
+      wait = std::max(wait, window(i).least_wait(all, now));
     }
     return wait;
   }
@@ -159,15 +164,23 @@ class Tiers {
     return least_wait(state_.line->cost.load(std::memory_order_relaxed), cost, now);
   }
 
-  // What the tightest tier would still allow now.
-  std::uint64_t remaining(std::uint64_t now, std::uint64_t queue_depth) const noexcept {
-    if (blocked_for(now) != 0) return 0;
-    std::uint64_t left = kNever;
-    if (config_.has_bucket) left = std::min(left, state_.bucket->remaining(config_.bucket, now));
-    if (config_.has_window)
-      left = std::min(left, config_.exact ? log().remaining(now) : window().remaining(now));
-    if (config_.has_depth) left = std::min(left, depth_left(queue_depth));
-    return left;
+  // What the tightest tier would still allow now, and which that is; kNone without tiers.
+  struct Tightest {
+    Tier tier;
+    std::uint64_t left;
+  };
+  Tightest tightest(std::uint64_t now, std::uint64_t queue_depth) const noexcept {
+    if (blocked_for(now) != 0) return {Tier::kBlocked, 0};
+    Tightest found{Tier::kNone, kNever};
+    const auto consider = [&](Tier tier, std::uint64_t left) {
+      if (left < found.left) found = {tier, left};
+    };
+    if (config_.has_bucket) consider(Tier::kTokenBucket, state_.bucket->remaining(config_.bucket, now));
+    if (config_.has_depth) consider(Tier::kQueueDepth, depth_left(queue_depth));
+    for (std::uint32_t i = 0; i < config_.window_count; ++i) {
+      consider(Tier::kSlidingWindow, window(i).remaining(now));
+    }
+    return found;
   }
 
   // What one tier by itself would allow now, and when one more than that: kNever if no clock tells.
@@ -176,7 +189,7 @@ class Tiers {
     std::uint64_t more_in = kNever;
   };
   struct Rooms {
-    Room bucket, window, depth;
+    Room bucket, depth, windows[kWindowsMax];
   };
   // Whether or not a block, a queue or an overload refuses everything.
   Rooms rooms(std::uint64_t now, std::uint64_t queue_depth) const noexcept {
@@ -185,22 +198,12 @@ class Tiers {
       rooms.bucket.left = state_.bucket->remaining(config_.bucket, now);
       rooms.bucket.more_in = state_.bucket->retry_after(config_.bucket, rooms.bucket.left + 1, now);
     }
-    if (config_.has_window) {
-      rooms.window.left = config_.exact ? log().remaining(now) : window().remaining(now);
-      rooms.window.more_in = window_retry_after(rooms.window.left + 1, now);
+    for (std::uint32_t i = 0; i < config_.window_count; ++i) {
+      rooms.windows[i].left = window(i).remaining(now);
+      rooms.windows[i].more_in = window(i).retry_after(rooms.windows[i].left + 1, now);
     }
     if (config_.has_depth) rooms.depth.left = depth_left(queue_depth);
     return rooms;
-  }
-
-  // The tier that remaining() is of; kNone without tiers.
-  Tier tightest(std::uint64_t now, std::uint64_t queue_depth) const noexcept {
-    const std::uint64_t left = remaining(now, queue_depth);
-    if (blocked_for(now) != 0) return Tier::kBlocked;
-    if (config_.has_bucket && state_.bucket->remaining(config_.bucket, now) == left)
-      return Tier::kTokenBucket;
-    if (config_.has_depth && depth_left(queue_depth) == left) return Tier::kQueueDepth;
-    return config_.has_window ? Tier::kSlidingWindow : Tier::kNone;
   }
 
   // Whether this state cannot be forgotten at all: it is blocked, or waited for.
@@ -211,8 +214,7 @@ class Tiers {
   bool fresh(std::uint64_t now) const noexcept {
     return blocked_for(now) == 0 && state_.line->waiting.load(std::memory_order_relaxed) == 0 &&
            (!config_.has_depth || state_.depth->in_flight() == 0) &&
-           (!config_.has_bucket || state_.bucket->full(config_.bucket, now)) &&
-           (!config_.has_window || (config_.exact ? log().empty(now) : window().empty(now)));
+           (!config_.has_bucket || state_.bucket->full(config_.bucket, now)) && windows_empty(now);
   }
 
   void block(std::uint64_t until) noexcept { state_.blocked_until->store(until, std::memory_order_relaxed); }
@@ -221,16 +223,16 @@ class Tiers {
     state_.line->serial = serial;
     block(0);
     if (config_.has_bucket) state_.bucket->clear();
-    if (config_.has_window) config_.exact ? log().clear() : window().clear();
+    for (std::uint32_t i = 0; i < config_.window_count; ++i) window(i).clear();
   }
   template <class ReadClock>
   void penalize(std::uint64_t cost, std::uint64_t now, ReadClock&& clock_now) noexcept {
     if (config_.has_bucket) state_.bucket->charge(config_.bucket, cost, now);
-    if (config_.has_window) config_.exact ? log().add(cost, now) : window().add(cost, now, clock_now);
+    for (std::uint32_t i = 0; i < config_.window_count; ++i) window(i).add(cost, now, clock_now);
   }
   void reward(std::uint64_t cost, std::uint64_t now) noexcept {
     if (config_.has_bucket) state_.bucket->give(config_.bucket, cost, state_.refunds);
-    if (config_.has_window) config_.exact ? log().forget(cost) : window().forget(cost, now);
+    for (std::uint32_t i = 0; i < config_.window_count; ++i) window(i).forget(cost, now);
   }
 
   // Goes over from this configuration to another, on whose scales what was charged before cannot be told any more. While
@@ -241,29 +243,55 @@ class Tiers {
     if (config_.has_bucket && !to.bucket.accrues_as(config_.bucket)) {
       state_.bucket->rebase(config_.bucket, to.bucket, now);
     }
-    if (config_.has_window && !config_.exact && to.window.bucket_ns != config_.window.bucket_ns) {
-      window().rebase(to.window, now, scratch);
-    }
+    for (std::uint32_t i = 0; i < config_.window_count; ++i) window(i).rebase(to.windows[i], now, scratch);
   }
 
  private:
   void undo_bucket(const Receipt& receipt, std::uint64_t cost) noexcept {
     state_.bucket->undo(config_.bucket, cost, receipt.slot, state_.refunds);
   }
-  void refund_window(const Receipt& receipt, std::uint64_t cost, std::uint64_t now) noexcept {
-    config_.exact ? log().refund(receipt.window, cost, now) : window().refund(receipt.window, cost, now);
+  // Of the first `count` windows.
+  void refund_windows(std::uint32_t count, const Receipt& receipt, std::uint64_t cost,
+                      std::uint64_t now) noexcept {
+    for (std::uint32_t i = 0; i < count; ++i) window(i).refund(receipt.charged[i], cost, now);
   }
-  SlidingWindow window() const noexcept {
-    return SlidingWindow(config_.window, reinterpret_cast<SlidingWindow::Cell*>(state_.window));
+  LimiterWindow window(std::uint32_t i) const noexcept {
+    const std::uint64_t cells = i == 0 ? 0 : config_.cells_before(i);
+    const std::uint64_t times =
+        config_.windows[i].exact ? config_.window_cleared_bytes() + config_.times_before(i) : 0;
+    return LimiterWindow(config_.windows[i], state_.window + cells, state_.window + times);
   }
-  WindowLog log() const noexcept { return WindowLog(config_.window, config_.log_capacity, state_.window); }
+  static Refusal of_window(std::uint32_t i, bool oversized) noexcept {
+    return {Tier::kSlidingWindow, oversized, static_cast<std::uint8_t>(i)};
+  }
+  bool windows_empty(std::uint64_t now) const noexcept {
+    for (std::uint32_t i = 0; i < config_.window_count; ++i) {
+      if (!window(i).empty(now)) return false;
+    }
+    return true;
+  }
 
+  // Charges all windows, or none.
   template <class ReadClock>
-  SlidingWindow::Charge take_window(std::uint64_t cost, std::uint64_t now, ReadClock&& clock_now) noexcept {
-    return config_.exact ? log().take(cost, now) : window().take(cost, now, clock_now);
+  bool take_windows(std::uint64_t cost, std::uint64_t now, ReadClock&& clock_now, Taken& taken) noexcept {
+    const SlidingWindow::Charge charge = window(0).take(cost, now, clock_now);
+    taken.receipt.charged[0] = charge.bucket;
+    if (!charge.taken || config_.window_count == 1) [[likely]]
+      return charge.taken;
+    return take_further_windows(cost, now, clock_now, taken);
   }
-  std::uint64_t window_retry_after(std::uint64_t cost, std::uint64_t now) const noexcept {
-    return config_.exact ? log().retry_after(cost, now) : window().retry_after(cost, now);
+  template <class ReadClock>
+  SLUICE_APART bool take_further_windows(std::uint64_t cost, std::uint64_t now, ReadClock&& clock_now,
+                                         Taken& taken) noexcept {
+    for (std::uint32_t i = 1; i < config_.window_count; ++i) {
+      const SlidingWindow::Charge charge = window(i).take(cost, now, clock_now);
+      taken.receipt.charged[i] = charge.bucket;
+      if (charge.taken) continue;
+      taken.window = static_cast<std::uint8_t>(i);
+      refund_windows(i, taken.receipt, cost, now);
+      return false;
+    }
+    return true;
   }
   std::uint64_t blocked_for(std::uint64_t now) const noexcept {
     const std::uint64_t until = state_.blocked_until->load(std::memory_order_relaxed);

@@ -4,7 +4,6 @@
 // `times` is a circle, newest at head - 1, never decreasing. A request of cost c passes if, of the last limit - c + 1
 // times, the oldest has left the window; so only the last `limit` times are ever needed.
 //
-//   | WindowLogHead | times[capacity] |
 #pragma once
 
 #include <algorithm>
@@ -26,14 +25,12 @@ class WindowLog {
     std::uint32_t kept;  // how many times are known, at most the capacity
     std::uint64_t head;  // where the next goes, modulo the capacity
   };
-  static constexpr std::uint64_t bytes(std::uint64_t capacity) { return sizeof(Head) + capacity * 8; }
-
   // `config.buckets` is 1 and `config.bucket_ns` the window; `config.limit` is at most `capacity`.
-  WindowLog(const SlidingWindowConfig& config, std::uint64_t capacity, std::byte* memory)
+  WindowLog(const SlidingWindowConfig& config, std::uint64_t capacity, std::byte* head, std::byte* times)
       : config_(config),
         capacity_(capacity),
-        head_(*reinterpret_cast<Head*>(memory)),
-        times_(reinterpret_cast<std::uint64_t*>(memory + sizeof(Head))) {}
+        head_(*reinterpret_cast<Head*>(head)),
+        times_(reinterpret_cast<std::uint64_t*>(times)) {}
 
   SlidingWindow::Charge take(std::uint64_t cost, std::uint64_t now) noexcept {
     if (cost > config_.limit) return {now, false};

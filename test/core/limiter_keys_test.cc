@@ -383,7 +383,7 @@ TEST_CASE("a window that becomes longer or shorter forgets nothing too early") {
       if (random.once_in(40)) {
         window = random.between(kSecond / 4, 4 * kSecond);
         changed.limiter.configure(changed.clock, [&](LimiterConfig& config, std::uint64_t) {
-          config.window.bucket_ns = (window + 19) / 20;
+          config.windows[0].sliding.bucket_ns = (window + 19) / 20;
         });
         // Only what the shorter of both windows still knows can be demanded.
         count = 0;
@@ -401,8 +401,9 @@ TEST_CASE("a window that is changed back and forth remembers what it counted") {
   Keyed changed(keyed(4, 0, 5, 0));
   for (int i = 0; i < 5; ++i) REQUIRE(changed.ask(7) == Tier::kNone);
   for (const std::uint64_t window : {4 * kSecond, kSecond, 3 * kSecond, 2 * kSecond}) {
-    changed.limiter.configure(
-        changed.clock, [&](LimiterConfig& config, std::uint64_t) { config.window.bucket_ns = window / 20; });
+    changed.limiter.configure(changed.clock, [&](LimiterConfig& config, std::uint64_t) {
+      config.windows[0].sliding.bucket_ns = window / 20;
+    });
     REQUIRE(changed.ask(7) == Tier::kSlidingWindow);
     REQUIRE(changed.remaining(7) == 0);
   }
@@ -431,9 +432,9 @@ TEST_CASE("an exact window admits its limit in any window and not one less") {
   Random random(11);
   for (std::uint64_t round = 0; round < repetitions(200); ++round) {
     LimiterConfig config = keyed(round % 2 == 0 ? 4 : 0, 0, 12, 0);
-    config.exact = true;
-    config.window = {12, kSecond, 1};
-    config.log_capacity = 12;
+    config.windows[0].exact = true;
+    config.windows[0].sliding = {12, kSecond, 1};
+    config.windows[0].log_capacity = 12;
     Keyed exact(config);
     const Key seven = exact.key(7);
     const Key* key = config.keys_max == 0 ? nullptr : &seven;
@@ -460,9 +461,9 @@ TEST_CASE("an exact window admits its limit in any window and not one less") {
 
 TEST_CASE("an exact window whose place goes to another key begins empty") {
   LimiterConfig config = keyed(8, 0, 5, 0);  // one set
-  config.exact = true;
-  config.window = {5, kSecond, 1};
-  config.log_capacity = 5;
+  config.windows[0].exact = true;
+  config.windows[0].sliding = {5, kSecond, 1};
+  config.windows[0].log_capacity = 5;
   Keyed small(config);
   for (std::uint64_t first = 0; first < 10 * KeyTable::kWays; first += KeyTable::kWays) {
     for (std::uint64_t key = first; key < first + KeyTable::kWays; ++key) {

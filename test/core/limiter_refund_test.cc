@@ -26,9 +26,9 @@ using sluice::test::ZeroedMemory;
 
 LimiterConfig exact_of(std::uint64_t limit) {
   LimiterConfig config = config_of(0, 0, limit, 0);
-  config.exact = true;
-  config.window = {limit, kSecond, 1};
-  config.log_capacity = limit;
+  config.windows[0].exact = true;
+  config.windows[0].sliding = {limit, kSecond, 1};
+  config.windows[0].log_capacity = limit;
   return config;
 }
 LimiterConfig with_keys(LimiterConfig config, std::uint64_t max) {
@@ -191,7 +191,7 @@ TEST_CASE("no window has more than its limit, what was refunded in time left out
         if (!kept.forgotten && !kept.refunded && kept.time + kSecond > now) inside += kept.cost;
       }
       REQUIRE(inside <= 7);
-      if (limited.limiter.config().exact) REQUIRE(limited.remaining() == 7 - inside);
+      if (limited.limiter.config().windows[0].exact) REQUIRE(limited.remaining() == 7 - inside);
     }
   }
 }
@@ -208,7 +208,7 @@ TEST_CASE("what was charged before a reset, or before a limit went over to other
           limited.limiter.configure(limited.clock, [&](LimiterConfig& config, std::uint64_t now) {
             config.bucket.origin = now;
             config.bucket.rate = TokenRate::per_second(50);
-            config.window.bucket_ns /= 2;
+            config.windows[0].sliding.bucket_ns /= 2;
           });
           limited.manual.advance(kSecond);
         }
@@ -271,7 +271,7 @@ TEST_CASE("threads that are refunded late, while others reset, share no more tha
     });
     if (resets) continue;
     REQUIRE(kept <= 30);
-    REQUIRE(limited.limiter.rooms(*limited.line, kEpoch, 0, limited.key).window.left == 30 - kept);
+    REQUIRE(limited.limiter.rooms(*limited.line, kEpoch, 0, limited.key).windows[0].left == 30 - kept);
     // When the window has forgotten, the bucket has what was not kept, and three seconds' worth more.
     limited.manual.advance(3 * kSecond);
     REQUIRE(limited.take_all() <= std::min<std::uint64_t>(30, 40 - kept + 3));

@@ -157,16 +157,16 @@ TEST_CASE("each tier by itself says what it has left, and when one more") {
   const auto rooms = [&] { return timed.limiter.rooms(*timed.line, timed.clock.now(), 0); };
   // Full: nothing more comes.
   CHECK(rooms().bucket.left == 30);
-  CHECK(rooms().window.left == 20);
+  CHECK(rooms().windows[0].left == 20);
   CHECK(rooms().depth.left == 10);
   CHECK(rooms().bucket.more_in == kNever);
-  CHECK(rooms().window.more_in == kNever);
+  CHECK(rooms().windows[0].more_in == kNever);
   REQUIRE(timed.ask(7) == Tier::kNone);
   timed.manual.advance(kSecond / 4);
   CHECK(rooms().bucket.left == 23);
   CHECK(rooms().bucket.more_in == kSecond / 4);
-  CHECK(rooms().window.left == 13);
-  CHECK(rooms().window.more_in == kSecond * 4 / 5);  // when the bucket of 50 ms is over, too
+  CHECK(rooms().windows[0].left == 13);
+  CHECK(rooms().windows[0].more_in == kSecond * 4 / 5);  // when the bucket of 50 ms is over, too
   CHECK(rooms().depth.left == 3);
   CHECK(rooms().depth.more_in == kNever);  // no clock tells
   // A block is none of theirs.
@@ -179,7 +179,7 @@ TEST_CASE("a tier that is absent has room for everything") {
   Timed timed(config_of(0, 0, 0, 4));
   const auto rooms = timed.limiter.rooms(*timed.line, timed.clock.now(), 0);
   CHECK(rooms.bucket.left == kNever);
-  CHECK(rooms.window.left == kNever);
+  CHECK(rooms.windows[0].left == kNever);
   CHECK(rooms.depth.left == 4);
 }
 
@@ -223,7 +223,8 @@ TEST_CASE("retry_after is exact over bucket and window together") {
     Timed timed(config_of(rate, random.between(1, 40), random.between(1, 40), 0));
     const LimiterConfig& config = timed.limiter.config();
     for (int i = 0; i < 100; ++i) {
-      const std::uint64_t cost = random.between(1, std::min(config.bucket.burst, config.window.limit));
+      const std::uint64_t cost =
+          random.between(1, std::min(config.bucket.burst, config.windows[0].sliding.limit));
       const std::uint64_t wait = timed.retry_after(cost);
       if (wait != 0) {
         REQUIRE(timed.ask(cost) != Tier::kNone);

@@ -17,8 +17,8 @@ inline LimiterConfig config_of(double rate, std::uint64_t burst, std::uint64_t w
   LimiterConfig config;
   config.has_bucket = burst != 0;
   if (config.has_bucket) config.bucket = {TokenRate::per_second(rate), burst};
-  config.has_window = window_limit != 0;
-  if (config.has_window) config.window = {window_limit, kSecond / 20, 20};
+  config.window_count = window_limit != 0 ? 1 : 0;
+  if (window_limit != 0) config.windows[0].sliding = {window_limit, kSecond / 20, 20};
   config.has_depth = depth_max != 0;
   config.depth_max = depth_max;
   return config;

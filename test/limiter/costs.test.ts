@@ -12,7 +12,8 @@ describe('a cost that can never pass', () => {
   it.each(Object.entries(tiers))('is told at once as that: %s', async (tier, options) => {
     const clock = new ManualClock();
     const limiter = Limiter.create({ ...options, clock });
-    const never = { allowed: false, tier, oversized: true, retryAfterMs: Infinity };
+    const window = tier === 'sliding-window' ? 0 : undefined;
+    const never = { allowed: false, tier, window, oversized: true, retryAfterMs: Infinity };
     expect(limiter.tryAcquire({ cost: 6 })).toEqual(never);
     expect(await limiter.acquire({ cost: 6 })).toEqual(never);
     expect(limiter.peek({ cost: 6 })).toMatchObject(never);

@@ -151,7 +151,8 @@ describe('a cost', () => {
       [{ queueDepth: deep }, 'queue-depth'],
     ] as const) {
       const limiter = Limiter.create({ ...options, clock });
-      const never = { allowed: false, tier, oversized: true, retryAfterMs: Infinity };
+      const window = tier === 'sliding-window' ? 0 : undefined;
+      const never = { allowed: false, tier, window, oversized: true, retryAfterMs: Infinity };
       expect(limiter.tryAcquire({ cost: 1_001 })).toEqual(never);
       expect(limiter.tryAcquire({ cost: 2 ** 32 - 1 })).toEqual(never);
       expect(allowed(limiter, 2_000)).toBe(1_000);

@@ -43,6 +43,16 @@ const loads: Record<string, Load> = {
     keys: 5,
     costMax: 2,
   },
+  'two windows': {
+    options: {
+      slidingWindow: [
+        { limit: 100, windowMs: 40 },
+        { limit: 200, windowMs: 100, exact: true },
+      ],
+    },
+    keys: 0,
+    costMax: 2,
+  },
   'all tiers': {
     options: {
       tokenBucket: { ratePerSecond: 1_500, burst: 150 },
@@ -110,8 +120,7 @@ describe('thirty seconds of random load', () => {
         const { byKey, slots } = gathered(parts, keys);
         const { tokenBucket, slidingWindow } = options;
         let perSecond = Infinity;
-        if (slidingWindow !== undefined) {
-          const { limit, windowMs } = slidingWindow;
+        for (const { limit, windowMs } of [slidingWindow ?? []].flat()) {
           perSecond = Math.min(perSecond, (limit / windowMs) * 1_000);
           for (const one of byKey) {
             expect(fullestWindow(one, windowMs * 1e6), where).toBeLessThanOrEqual(limit);

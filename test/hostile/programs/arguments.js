@@ -28,7 +28,10 @@ const queues = [
 const limiters = [
   Limiter.create({ queueDepth: { max: 4 }, maxWaiting: 3 }),
   Limiter.create({
-    slidingWindow: { limit: 5, windowMs: 1000 },
+    slidingWindow: [
+      { limit: 5, windowMs: 1000 },
+      { limit: 9, windowMs: 5000, exact: true },
+    ],
     queueDepth: { max: 4 },
     keys: { max: 9 },
     maxWaiting: 3,
@@ -53,7 +56,7 @@ for (const queue of queues) {
   attached(native.attachQueue(inside.handle, Order.schema, staging), ...Object.values(staging));
 }
 for (const limiter of limiters) {
-  const out = memory(128);
+  const out = memory(208);
   attached(native.attachLimiter(nativeLimiter(limiter).handle, out), out);
 }
 {

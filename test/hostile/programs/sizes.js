@@ -67,7 +67,7 @@ const queueOptions = {
 };
 const limiterOptions = {
   tokenBucket: { ratePerSecond: 1, burst: 1, warmUpMs: 0 },
-  slidingWindow: { limit: 1, windowMs: 1000, buckets: 2, exact: 0 },
+  windows: [{ limit: 1, windowMs: 1000, buckets: 2, exact: 0 }],
   queueDepth: { max: 1 },
   keysMax: 4,
   maxWaiting: 4,
@@ -107,13 +107,13 @@ refuses(queueOptions, (options) => native.createQueue(options, staging), [
   'maxWaiting',
   'overflow',
 ]);
-refuses(limiterOptions, (options) => native.createLimiter(options, memory(128)), [
+refuses(limiterOptions, (options) => native.createLimiter(options, memory(208)), [
   'tokenBucket.ratePerSecond',
   'tokenBucket.burst',
   'tokenBucket.warmUpMs',
-  'slidingWindow.limit',
-  'slidingWindow.windowMs',
-  'slidingWindow.buckets',
+  'windows.0.limit',
+  'windows.0.windowMs',
+  'windows.0.buckets',
   'queueDepth.max',
   'keysMax',
   'maxWaiting',
@@ -121,7 +121,7 @@ refuses(limiterOptions, (options) => native.createLimiter(options, memory(128)),
 const watching = { queue: insideQueue(queue).native.handle, maxQueueWaitMs: 5 };
 refuses(
   { ...limiterOptions, adaptive: { maxEventLoopDelayMs: 100, intervalMs: 500, ...watching } },
-  (options) => native.createLimiter(options, memory(128)),
+  (options) => native.createLimiter(options, memory(208)),
   ['adaptive.maxEventLoopDelayMs', 'adaptive.intervalMs', 'adaptive.maxQueueWaitMs'],
 );
 refuses(stockOptions, (options) => native.createStock(options, memory(8192)), [

@@ -1,0 +1,76 @@
+import { optionError } from '../errors.js';
+import type { NativeLimiter } from '../native/index.js';
+import { copiedList, Options } from '../options.js';
+
+/** A bound on what any window of a length lets through: see `LimiterOptions.slidingWindow`. */
+export interface SlidingWindow {
+  readonly limit: number;
+  readonly windowMs: number;
+  readonly buckets?: number;
+  readonly exact?: boolean;
+}
+/** What `configure` changes of a window. */
+export interface WindowChanges {
+  readonly limit?: number;
+  readonly windowMs?: number;
+}
+
+const limitMax = 2 ** 30 - 1;
+const logLimitMax = 1_000_000;
+const lengthMsMax = 366 * 86_400_000;
+const windowsMax = 4;
+const unchanged = Number.NaN;
+
+/** The option `slidingWindow` of `Limiter.create`: one window, or a list of them. */
+export function windowOptions(where: string, given: Options): object[] {
+  return listed(where, given.get('slidingWindow')).map(([name, window]) => windowOption(name, window));
+}
+
+function windowOption(where: string, given: unknown): object {
+  const window = new Options(where, given, ['limit', 'windowMs', 'exact', 'buckets']);
+  const exact = window.boolean('exact', false);
+  if (exact) window.restrict(['limit', 'windowMs', 'exact']);
+  return {
+    limit: window.integer('limit', 1, exact ? logLimitMax : limitMax),
+    windowMs: window.number('windowMs', 1, lengthMsMax),
+    buckets: exact ? 1 : window.integer('buckets', 1, 1_000, 20),
+    exact: exact ? 1 : 0,
+  };
+}
+
+/** The option `slidingWindow` of `Limiter.configure`: as many as the limiter has. */
+export function windowChanges(where: string, given: Options, { windows }: NativeLimiter): object[] {
+  const value = given.get('slidingWindow');
+  const name = `${where}: slidingWindow`;
+  if (value !== undefined && windows.length === 0) {
+    throw optionError(name, 'undefined (the limiter was made without it)', value, true);
+  }
+  const changes = listed(where, value);
+  if (changes.length !== 0 && changes.length !== windows.length) {
+    const expected = `a list of ${windows.length} (the limiter has so many windows)`;
+    throw optionError(name, expected, value, !Array.isArray(value));
+  }
+  return changes.map(([one, change], i) => {
+    const window = new Options(one, change, ['limit', 'windowMs']);
+    const most = windows[i]?.logCapacity || limitMax;
+    return {
+      limit: window.has('limit') ? window.integer('limit', 1, most) : unchanged,
+      windowMs: window.has('windowMs') ? window.number('windowMs', 1, lengthMsMax) : unchanged,
+    };
+  });
+}
+
+/** Each of the windows given, with its name in errors. */
+function listed(where: string, given: unknown): Array<[string, unknown]> {
+  const name = `${where}: slidingWindow`;
+  if (given === undefined) return [];
+  if (!Array.isArray(given)) return [[name, given]];
+  const list = copiedList(given, 1, windowsMax);
+  if (list === undefined) {
+    throw optionError(name, `a window, or a list of 1 to ${windowsMax}`, given, given.length === 0);
+  }
+  return list.map((one, i) => {
+    if (one === undefined) throw optionError(`${name}[${i}]`, 'an object of options', one, true);
+    return [`${name}[${i}]`, one];
+  });
+}
