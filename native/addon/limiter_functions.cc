@@ -60,7 +60,8 @@ napi_value allow(napi_env env, napi_callback_info info) {
 bool hold(const Call& call, const Limiter::Decision& decision) {
   call.self->put_receipt(decision.receipt);
   if (decision.refused_by != Tier::kNone || call.self->hold(call.cost(), call.key)) return true;
-  call.limiter().undo(call.self->line(), call.self->clock().now(), decision, call.cost(), call.key);
+  const Clock& clock = call.self->clock();
+  call.limiter().undo(call.self->line(), clock, clock.now(), decision, call.cost(), call.key);
   call.self->given_back(call.key);
   return false;
 }

@@ -250,7 +250,7 @@ class Admission {
     Result result = parts.stock != nullptr ? reserve_and_push(parts, request, asked, now, order, way)
                                            : push(parts, asked, now, order, way);
     if (!queued(result.outcome) && parts.limiter != nullptr && !SLUICE_PLANTED(kKeepAdmissionCharge)) {
-      parts.limiter->undo(*parts.limiter_line, now, decision, 1, key);
+      parts.limiter->undo(*parts.limiter_line, parts.clock, now, decision, 1, key);
       result.refunded = true;
     }
     return result;

@@ -102,13 +102,14 @@ class Limiter {
     return decision;
   }
 
-  // Undoes an allowed decision in the instant in which it was made, `now`, as if it had never been asked for. Cannot fail.
-  void undo(ThreadLine& line, std::uint64_t now, const Decision& decision, std::uint64_t cost,
-            const Key* key = nullptr) noexcept {
+  // Undoes an allowed decision that was just made, at `now`, as if it had never been asked for. Cannot fail.
+  void undo(ThreadLine& line, const Clock& clock, std::uint64_t now, const Decision& decision,
+            std::uint64_t cost, const Key* key = nullptr) noexcept {
     bool left = false;
     visit(line, now, key, Need::kFound, [&](Tiers& tiers, std::uint64_t time, bool) {
       left = leave(line, tiers, cost);
-      if (decision.would_refuse == Tier::kNone) tiers.undo_rates(decision.receipt, cost, time);
+      if (decision.would_refuse == Tier::kNone)
+        tiers.undo_rates(decision.receipt, cost, time, since_epoch(clock));
     });
     if (!left) leave_behind(line, cost);
     line.count(kAllowed + static_cast<std::uint32_t>(decision.would_refuse), ~0ULL);  // one less
@@ -234,7 +235,7 @@ class Limiter {
       if (!guests_.used(slot)) continue;
       Tiers(control_->config, key_state(guests_.state(slot))).rebase(next, time, scratch.get(), serial);
     }
-    control_->config = next;
+    control_->config.change_to(next);
     control_->quiesce.resume();
   }
   LimiterConfig current_config(ThreadLine& line) noexcept {

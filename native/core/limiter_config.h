@@ -1,6 +1,7 @@
 // What a limiter was made with, and what can refuse.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "core/limiter_window.h"
@@ -34,6 +35,14 @@ struct LimiterConfig {
   TokenBucketConfig bucket;
   WindowConfig windows[kWindowsMax];
   std::uint64_t depth_max = 0;
+
+  // Takes over what configure() changes. The rest is not written: it may be read at any time.
+  void change_to(const LimiterConfig& next) {
+    enforce = next.enforce;
+    bucket = next.bucket;
+    std::copy_n(next.windows, kWindowsMax, windows);
+    depth_max = next.depth_max;
+  }
 
   // The windows of one state:  | what is zeroed for a new one, of each | times of each that is exact |
   std::uint64_t window_bytes() const { return window_cleared_bytes() + times_before(window_count); }

@@ -68,20 +68,23 @@ class Tiers {
     } else if (config_.has_bucket && !state_.bucket->take(config_.bucket, cost, now, taken.receipt.slot)) {
       taken.refused_by = Tier::kTokenBucket;
     } else if (config_.window_count != 0 && !take_windows(cost, now, clock_now, taken)) {
-      if (config_.has_bucket && !SLUICE_PLANTED(kSkipRefund)) undo_bucket(taken.receipt, cost);
+      if (config_.has_bucket && !SLUICE_PLANTED(kSkipRefund))
+        undo_bucket(taken.receipt, cost, now, clock_now);
       taken.refused_by = Tier::kSlidingWindow;
     } else if (config_.has_depth && !enter_depth(cost, queue_depth)) {
-      undo_rates(taken.receipt, cost, now);
+      undo_rates(taken.receipt, cost, now, clock_now);
       taken.refused_by = Tier::kQueueDepth;
     }
     return taken;
   }
 
-  // As if it had never been asked for, in the instant in which it was.
-  void undo_rates(const Receipt& receipt, std::uint64_t cost, std::uint64_t now) noexcept {
+  // As if it had never been asked for, as soon as can be. `now`: when it was.
+  template <class ReadClock>
+  void undo_rates(const Receipt& receipt, std::uint64_t cost, std::uint64_t now,
+                  ReadClock&& clock_now) noexcept {
     if (receipt.serial != state_.line->serial) return;
     refund_windows(config_.window_count, receipt, cost, now);
-    if (config_.has_bucket) undo_bucket(receipt, cost);
+    if (config_.has_bucket) undo_bucket(receipt, cost, now, clock_now);
   }
   // The same later: gives back what of the charge is still in force.
   void refund_rates(const Receipt& receipt, std::uint64_t cost, std::uint64_t now) noexcept {
@@ -247,8 +250,10 @@ class Tiers {
   }
 
  private:
-  void undo_bucket(const Receipt& receipt, std::uint64_t cost) noexcept {
-    state_.bucket->undo(config_.bucket, cost, receipt.slot, state_.refunds);
+  template <class ReadClock>
+  void undo_bucket(const Receipt& receipt, std::uint64_t cost, std::uint64_t then,
+                   ReadClock&& clock_now) noexcept {
+    state_.bucket->undo(config_.bucket, cost, then, receipt.slot, state_.refunds, clock_now);
   }
   // Of the first `count` windows.
   void refund_windows(std::uint32_t count, const Receipt& receipt, std::uint64_t cost,

@@ -120,10 +120,11 @@ class TokenBucket {
     }
   }
 
-  // Undoes a take() in the instant in which it took, or is a reward, which has no slot. Cannot fail. Returning tokens to
-  // a bucket that has filled changes nothing.
-  void undo(const TokenBucketConfig& config, std::uint64_t cost, const Slot& slot,
-            SpinLock<>* lock) noexcept {
+  // Undoes a take() that was made at `then`, as soon as can be. Cannot fail. Returning tokens to a bucket that has filled
+  // changes nothing. `clock_now` reads the clock anew, and is called only if others came in between.
+  template <class ReadClock>
+  void undo(const TokenBucketConfig& config, std::uint64_t cost, std::uint64_t then, const Slot& slot,
+            SpinLock<>* lock, ReadClock&& clock_now) noexcept {
     const std::uint64_t units = config.rate.units(cost);
     std::uint64_t end = slot.end - moved_.load(std::memory_order_relaxed);
     // Nobody came in between, so nothing is behind the slot. (Or, in these nanoseconds, a refund and a take of the same
@@ -132,7 +133,12 @@ class TokenBucket {
                                        std::memory_order_relaxed)) {
       return;
     }
-    give(config, cost, lock);
+    // No more of the slot than this has accrued again, and may be what others have taken, if this thread has lost the
+    // processor.
+    const std::uint64_t gone = config.accrued(clock_now()) - config.accrued(then);
+    if (gone >= units) return;
+    const Locked locked(lock);
+    lower(units - gone, kNowhere);
   }
   void give(const TokenBucketConfig& config, std::uint64_t cost, SpinLock<>* lock) noexcept {
     const Locked locked(lock);
@@ -143,10 +149,10 @@ class TokenBucket {
               SpinLock<>* lock) noexcept {
     const Locked locked(lock);
     const std::uint64_t end = slot.end - moved_.load(std::memory_order_relaxed);
-    const auto left =
-        static_cast<std::int64_t>(end - config.accrued(now));  // numbers below 2^63, or a difference
-    if (left <= 0) return;
-    lower(std::min(config.rate.units(cost), static_cast<std::uint64_t>(left)), end);
+    const std::uint64_t accrued = config.accrued(now);
+    // Beyond all that was spent: more than up to its end was given back since, so the difference is one below 0.
+    if (end <= accrued || end > spent_.load(std::memory_order_relaxed)) return;
+    lower(std::min(config.rate.units(cost), end - accrued), end);
   }
 
   // Takes `cost` tokens whether or not they are there: the bucket may come to owe, up to kTokenDebtMax.
@@ -226,8 +232,9 @@ class TokenBucket {
     while (!spent_.compare_exchange_weak(spent, spent > units ? spent - units : 0, std::memory_order_relaxed,
                                          std::memory_order_relaxed)) {
     }
+    const std::uint64_t moved = moved_.load(std::memory_order_relaxed) + std::min(units, spent);
     // REL moved: pairs with ACQ in take(). Afterwards: who does not see it counts what was lowered before it took, too.
-    if (spent != end) moved_.store(moved_.load(std::memory_order_relaxed) + units, std::memory_order_release);
+    if (spent != end) moved_.store(moved, std::memory_order_release);
   }
 
   std::atomic<std::uint64_t> spent_{0};

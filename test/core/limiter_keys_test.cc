@@ -251,7 +251,7 @@ TEST_CASE("what is in flight is released where it was entered, and also when its
   CHECK(release(100, 2));
   CHECK(release(101, 1));
   const Key key = small.key(102);
-  small.limiter.undo(*small.line, small.clock.now(), refunded, 2, &key);
+  small.limiter.undo(*small.line, small.clock, small.clock.now(), refunded, 2, &key);
   CHECK(release(1'000, 1));  // forgotten when 100 came back
   CHECK_FALSE(release(100, 1));
   CHECK_FALSE(release(101, 1));
@@ -330,7 +330,7 @@ TEST_CASE("over threads, each key is charged for exactly what passed") {
         const auto decision = shared.limiter.decide(*line, shared.clock, kEpoch, cost, 0, &key);
         if (decision.refused_by != Tier::kNone) continue;
         if (random.once_in(4)) {
-          shared.limiter.undo(*line, kEpoch, decision, cost, &key);
+          shared.limiter.undo(*line, shared.clock, kEpoch, decision, cost, &key);
         } else {
           passed[number] += cost;
         }
@@ -451,7 +451,7 @@ TEST_CASE("an exact window admits its limit in any window and not one less") {
       REQUIRE((wait == 0) == (inside + cost <= 12));
       if (decision.refused_by != Tier::kNone) continue;
       if (random.once_in(5)) {
-        exact.limiter.undo(*exact.line, now, decision, cost, key);
+        exact.limiter.undo(*exact.line, exact.clock, now, decision, cost, key);
       } else {
         times.insert(times.end(), cost, now);
       }

@@ -121,6 +121,29 @@ TEST_CASE("of a bucket's slot what has accrued stays taken") {
   CHECK(two.remaining() == 0);
 }
 
+TEST_CASE("what is undone late, by a thread that had lost the processor, is not taken from others") {
+  for (const LimiterConfig& shape : all_shapes()) {
+    for (const std::uint64_t keys : {0, 8}) {
+      Charged limited(with_keys(shape, keys));
+      const std::uint64_t then = limited.clock.now();
+      const auto late = limited.decide(5);
+      limited.manual.advance(2 * kSecond);
+      REQUIRE(limited.take_all() == 5);
+      limited.limiter.undo(*limited.line, limited.clock, then, late, 5, limited.key);
+      CHECK(limited.take_all() == 0);
+    }
+  }
+}
+
+TEST_CASE("what was rewarded away, however much, is not given back again") {
+  Charged limited(config_of(1, 5, 0, 0));
+  const auto before = limited.decide(5);
+  for (int i = 0; i < 12; ++i) limited.limiter.reward(*limited.line, limited.clock.now(), 0xffff'ffff);
+  REQUIRE(limited.take_all() == 5);
+  limited.refund(before, 5);
+  CHECK(limited.take_all() == 0);
+}
+
 TEST_CASE("short requests that are given back take nothing from a long one") {
   Charged limited(config_of(1, 10, 0, 0));
   const auto slow = limited.decide();
@@ -242,7 +265,7 @@ TEST_CASE("a dry run that would have refused has charged nothing to give back") 
   for (int i = 0; i < 5; ++i) REQUIRE(limited.decide().would_refuse == Tier::kNone);
   const auto decision = limited.decide();
   REQUIRE(decision.would_refuse == Tier::kSlidingWindow);
-  limited.limiter.undo(*limited.line, kEpoch, decision, 1);
+  limited.limiter.undo(*limited.line, limited.clock, kEpoch, decision, 1);
   CHECK(limited.remaining() == 0);
 }
 

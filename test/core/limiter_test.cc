@@ -133,7 +133,7 @@ TEST_CASE("an undone decision has left no trace in any tier and in the count of 
   REQUIRE(decision.refused_by == Tier::kNone);
   CHECK(timed.remaining() == 1);
   CHECK(timed.limiter.in_flight() == 4);
-  timed.limiter.undo(*timed.line, timed.clock.now(), decision, 4);
+  timed.limiter.undo(*timed.line, timed.clock, timed.clock.now(), decision, 4);
   CHECK(timed.remaining() == 5);
   CHECK(timed.limiter.in_flight() == 0);
   CHECK(timed.sum(Limiter::kAllowed) == 0);
@@ -251,7 +251,7 @@ TEST_CASE("under contention every tier is charged for what passed and for nothin
         const auto decision = timed.limiter.decide(*line, timed.clock, kEpoch, cost, 0);
         if (decision.refused_by != Tier::kNone) continue;
         if (random.once_in(3)) {
-          timed.limiter.undo(*line, kEpoch, decision, cost);
+          timed.limiter.undo(*line, timed.clock, kEpoch, decision, cost);
         } else {
           passed += cost;
           timed.limiter.release(*line, cost);
