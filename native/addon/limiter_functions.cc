@@ -122,8 +122,9 @@ napi_value release(napi_env env, napi_callback_info info) {
   const Call call(env, info);
   if (call.self->detached()) return number(env, kDisposed);
   if (!call.sound()) return number(env, kBadArgument);
+  if (!call.self->release(call.cost(), call.key)) return number(env, 0);
   call.self->let_go(call.cost(), call.key);
-  return number(env, call.self->release(call.cost(), call.key) ? 1 : 0);
+  return number(env, 1);
 }
 
 // acquire(cost, key?), with the patience in staging: as tryAcquire; kWaits + the waiter if it is to wait, then

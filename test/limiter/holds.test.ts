@@ -102,6 +102,19 @@ describe('what the depth tier holds', () => {
     expect(limiter.stats().inFlight).toBe(1);
   });
 
+  it('comes back as well after a release of more than there is, which gives back nothing', () => {
+    const limiter = depth(10);
+    const other = Limiter.attach(limiter.handle);
+    other.tryAcquire({ cost: 3 });
+    expectError(
+      thrown(() => other.release(4)),
+      'ERR_SLUICE_RELEASE',
+    );
+    expect(limiter.stats().inFlight).toBe(3);
+    other[Symbol.dispose]();
+    expect(limiter.stats().inFlight).toBe(0);
+  });
+
   it('in a dry run comes back as well', async () => {
     const limiter = depth(1, { enforce: false });
     const worker = await thread(limiter, 'for (let i = 0; i < 5; i++) limiter.tryAcquire();');
