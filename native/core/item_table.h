@@ -140,6 +140,16 @@ class ItemTable {
     }
   }
 
+  // How many places are looked at to find it. Where nobody could choose the skus, some tens at most.
+  static constexpr std::uint64_t kStepsMax = 1'024;
+  std::uint64_t steps_to(const Key& sku) const noexcept {
+    std::uint64_t steps = 1;
+    for (std::uint64_t slot = place(sku); index_[slot].load(std::memory_order_relaxed) != 0; ++steps) {
+      slot = (slot + 1) & mask_;
+    }
+    return steps;
+  }
+
   // Whether `quantity` units can be reserved, all shards together.
   //   kSoldOut: there was an instant of this call at which they were not.
   //   kUnsettled: they were not found, but units were coming back, or may come back, from a gathering that fails.

@@ -213,7 +213,7 @@ TEST_CASE("threads that share several windows get no more than the limit of each
         const auto decision = timed.limiter.decide(*line, timed.clock, before, 1, 0, timed.key);
         if (decision.refused_by != Tier::kNone) continue;
         if (i % 3 == 0) {
-          timed.limiter.undo(*line, before, decision, 1, timed.key);
+          timed.limiter.undo(*line, timed.clock, before, decision, 1, timed.key);
         } else if (timed.clock.now() == before) {
           own.admit(before, 1);  // another one is counted no earlier than it was
         }
