@@ -42,6 +42,8 @@ export class OrderLoop<T> {
   /** What was taken last, and how many of it were handed to a handler. */
   #batch: Array<Taken<T>> = [];
   #started = 0;
+  /** What was taken just now, and is in no batch yet. */
+  #unseen = 0;
   readonly #resolve = (
     confirm: boolean,
     entry: number | undefined,
@@ -134,16 +136,23 @@ export class OrderLoop<T> {
 
   /** Ends the consumption of this gate object, if it consumes, and frees the queue for another consumer at once. */
   leave(reason: SluiceError): void {
+    this.#consumer.freeVisited(); // by a drain: whoever visited them has taken them from the gate
     this.#consumer.leave(reason, this);
   }
 
   #take(max: number, begins: boolean): Array<Taken<T>> {
-    const count = this.#consumer.showing(() => this.#native.take(max, begins ? 1 : 0), true);
+    const count = this.#consumer.showing(() => {
+      this.#unseen = this.#native.take(max, begins ? 1 : 0);
+      return this.#unseen;
+    }, true);
+    // A listener, told of what was dropped, has disposed of the gate: #leaving() has put them back.
+    if (this.#unseen !== count) return [];
+    this.#unseen = 0;
     const renewInMs = this.#numbers[words.renewInMs] as number;
     const batch = this.#consumer.taken(count).map((order, i) => {
       const at = words.taken + words.each * i;
       const reservation = this.#bigints[at] as bigint;
-      const entry = this.#halves[2 * at + 2] as number;
+      const entry = this.#entryAt(i);
       const deliveries = this.#halves[2 * at + 3] as number;
       const hold = new Hold(reservation === 0n ? undefined : reservation, deliveries, entry, this.#resolve);
       return { order, hold };
@@ -153,11 +162,18 @@ export class OrderLoop<T> {
     return batch;
   }
 
+  /** Where the gate keeps the i-th order that was taken just now. */
+  #entryAt(i: number): number {
+    return this.#halves[2 * (words.taken + words.each * i) + 2] as number;
+  }
+
   /** What no handler was given has not been delivered; it is the next consumer's, in its order. */
   #leaving(): void {
     for (const { hold } of this.#batch.slice(this.#started))
       hold.putBack((entry) => this.#native.putBack(entry));
     this.#batch = [];
+    for (let i = 0; i < this.#unseen; i++) this.#native.putBack(this.#entryAt(i));
+    this.#unseen = -1;
     this.#renewIn(Infinity);
   }
 

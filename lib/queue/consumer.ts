@@ -151,6 +151,8 @@ export class Consumer<T> {
           visit(view);
           if (this.#disposed) throw disposed('Queue');
           if (this.#loop !== loop) return visited;
+          // They have left the queue: what was shown behind them is shown again.
+          if (!leaves && this.#visited !== seen) break;
           // The visit took so long that the time of the next ones may have run out: they are shown again.
           if (mayExpire && performance.now() - shownAt > this.#freshMs) break;
         }
@@ -158,7 +160,7 @@ export class Consumer<T> {
       }
     } finally {
       this.#draining = false;
-      this.#freeVisited();
+      this.freeVisited();
     }
   }
 
@@ -261,18 +263,19 @@ export class Consumer<T> {
     const loop = this.#loop;
     if (loop === undefined || (owner !== undefined && loop.owner !== owner)) return;
     loop.stop?.(reason);
-    this.#freeVisited();
+    this.freeVisited();
     this.#end(loop);
   }
 
   /** Before the native object lets go: what a drain has visited has left the queue, and it visits nothing more. */
   dispose(): void {
-    this.#freeVisited();
+    this.freeVisited();
     this.#disposed = true;
     this.leave(disposed('Queue'));
   }
 
-  #freeVisited(): void {
+  /** What a drain has visited leaves the queue now, in the middle of the drain too. */
+  freeVisited(): void {
     const visited = this.#visited;
     this.#visited = 0;
     if (visited > 0) this.#native.next(visited, 0);

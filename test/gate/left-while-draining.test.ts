@@ -1,7 +1,7 @@
 // A gate that is disposed of while its queue object visits, or tells of, records: the loop that consumes, and with it the
 // lease, is given up in the middle of another call of the same object.
 import { setImmediate as immediate } from 'node:timers/promises';
-import { Gate, ManualClock, Queue } from 'sluice';
+import { Gate, Limiter, ManualClock, Queue } from 'sluice';
 import { describe, expect, it } from 'vitest';
 import { expectError, rejected } from '../thrown.js';
 import { Order, order } from './order.js';
@@ -62,5 +62,42 @@ describe('a gate that is disposed of', () => {
     queue.close();
     await consumed;
     expect(batches).toEqual([[2]]);
+  });
+
+  it.each([4, 10])('in visit %i of a drain past it leaves the places of others taken', (last) => {
+    const queue = Queue.create(Order, { capacity: 64 });
+    const limiter = Limiter.create({ queueDepth: { max: 64 } });
+    const gate = Gate.create({ queue, limiter });
+    for (let place = 0; place < 5; place++) limiter.allow();
+    for (let id = 0; id < 10; id++) gate.admit(order(id));
+    const seen: number[] = [];
+    queue.drain((view) => {
+      seen.push(number(view));
+      // Who takes an order past the gate gives its place back; the gate those that are in the queue when it goes.
+      if (seen.length <= last) limiter.release();
+      if (seen.length === last) gate[Symbol.dispose]();
+    });
+    expect(seen).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(limiter.stats().inFlight).toBe(5);
+    expect(queue.stats()).toMatchObject({ depth: 0, popped: 10 });
+  });
+
+  it('by a listener, while it takes orders, has delivered none of them', async () => {
+    const clock = new ManualClock();
+    const queue = Queue.create(Order, { capacity: 64, ttlMs: 5, clock });
+    const gate = Gate.create({ queue });
+    const next = Gate.attach(Order, gate.handle);
+    gate.admit(order(0));
+    clock.advance(6);
+    for (const id of [1, 2]) gate.admit(order(id));
+    queue.on('expired', () => gate[Symbol.dispose]());
+    await gate.consume(() => {}).catch(() => {});
+    queue.close();
+    const deliveries: number[][] = [];
+    await next.consume((taken, hold) => void deliveries.push([number(taken), hold.deliveries]));
+    expect(deliveries).toEqual([
+      [1, 1],
+      [2, 1],
+    ]);
   });
 });
