@@ -4,6 +4,7 @@
  * a native object. Nothing outside of lib/ gets at these classes or at an instance of them.
  */
 import { Buffer } from 'node:buffer';
+import * as types from 'node:util/types';
 import { SluiceError } from './errors.js';
 import './symbols.js';
 
@@ -101,6 +102,9 @@ export const arrays: {
   Float32Array,
   Float64Array,
 });
+
+/** As it was when sluice was loaded: syncBuiltinESMExports() changes what others have imported. */
+export const isUint8Array: typeof types.isUint8Array = types.isUint8Array;
 
 const PlainBuffer = ArrayBuffer;
 

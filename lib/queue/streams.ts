@@ -1,4 +1,5 @@
 import { ReadableStream, WritableStream } from 'node:stream/web';
+import { bare } from '../options.js';
 
 /** The records of a consuming loop as a Web Stream, which takes one when its reader asks for one, not before. */
 export function readableOf<T>(records: AsyncGenerator<T, void, void>): ReadableStream<T> {
@@ -10,10 +11,13 @@ export function writableTo<T>(
   push: (value: T, signal: AbortSignal) => Promise<void>,
   close: () => void,
 ): WritableStream<T> {
-  return new WritableStream<T>({
-    // The types of Node 20 lack the signal, which it has had since version 18.
-    write: (value, controller) =>
-      push(value, (controller as unknown as { readonly signal: AbortSignal }).signal),
-    close,
-  });
+  // Without a prototype: the stream reads more properties than these.
+  return new WritableStream<T>(
+    bare({
+      // The types of Node 20 lack the signal, which it has had since version 18.
+      write: (value: T, controller: object) =>
+        push(value, (controller as { readonly signal: AbortSignal }).signal),
+      close,
+    }),
+  );
 }

@@ -1,7 +1,6 @@
 import { Buffer } from 'node:buffer';
-import { isUint8Array } from 'node:util/types';
 import { constructorError, fieldError, isOurs, optionError, quoted, recordError } from '../errors.js';
-import { arrays, View } from '../memory.js';
+import { arrays, isUint8Array, View } from '../memory.js';
 import { isSafeInteger } from '../options.js';
 import { type Field, isField, type NumberKind, type Place, shifts } from './fields.js';
 import { OctetsCodec } from './octets.js';

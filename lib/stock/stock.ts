@@ -1,7 +1,6 @@
 import { clearInterval } from 'node:timers';
-import { isUint8Array } from 'node:util/types';
 import { constructorError, isOurs, optionError } from '../errors.js';
-import { isMaker, type Maker, maker, newBuffer } from '../memory.js';
+import { isMaker, isUint8Array, type Maker, maker, newBuffer } from '../memory.js';
 import {
   alive,
   checkedHandle,

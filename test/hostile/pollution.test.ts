@@ -136,3 +136,13 @@ it('an audit is as without it, and so is what is found', async () => {
   const found = await polluted('user', 'somebody', async () => stock.find({ reservation }));
   expect(Object.keys(found ?? {})).toEqual(['reservation', 'state', 'expiresInMs', 'lines']);
 });
+
+it.each(['type', 'start', 'abort'])('a stream into a queue is as without it: %s', async (name) => {
+  const queue = Queue.create(Order, { capacity: 4 });
+  const stream = await polluted(name, {}, async () => queue.writable({ close: true }));
+  const writer = stream.getWriter();
+  await writer.write({ sku: 1, quantity: 2 });
+  await writer.close();
+  expect(queue.tryPop()).toEqual({ sku: 1, quantity: 2 });
+  expect(queue.closed).toBe(true);
+});
