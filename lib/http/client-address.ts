@@ -1,9 +1,9 @@
 import { channel } from 'node:diagnostics_channel';
-import type { IncomingMessage } from 'node:http';
 import { BlockList, isIPv4, isIPv6, type Socket } from 'node:net';
 import { optionError } from '../errors.js';
 import { copiedList, type Options } from '../options.js';
 import { bareAddress, unmapped } from './address.js';
+import type { HttpRequest } from './messages.js';
 
 /** Whether the proxy at an address is one of one's own; '' is a peer on a unix socket. */
 type Trust = (address: string) => boolean;
@@ -82,7 +82,7 @@ function familyOf(address: string): 'ipv4' | 'ipv6' | undefined {
  * client's own words and never believed.
  */
 export function clientAddress(
-  request: IncomingMessage,
+  request: HttpRequest,
   trusted: TrustedProxies | undefined,
   own?: () => string | undefined,
 ): string {
@@ -93,7 +93,7 @@ export function clientAddress(
     : behindTrusted(request, peer, trusted);
 }
 
-function behindHops(request: IncomingMessage, peer: string, hops: number): string {
+function behindHops(request: HttpRequest, peer: string, hops: number): string {
   if (hops === 0) return peer;
   let left = hops;
   for (const entry of forwardedFor(request)) {
@@ -102,7 +102,7 @@ function behindHops(request: IncomingMessage, peer: string, hops: number): strin
   return peer; // fewer entries than proxies
 }
 
-function behindTrusted(request: IncomingMessage, peer: string, trusted: Trust): string {
+function behindTrusted(request: HttpRequest, peer: string, trusted: Trust): string {
   // A connection that is gone has no address either: only a peer on a unix socket never had one.
   if ((peer === '' && !isUnix(request.socket)) || !trusted(peer)) return peer;
   let client = peer;
@@ -116,7 +116,7 @@ function behindTrusted(request: IncomingMessage, peer: string, trusted: Trust): 
 }
 
 /** The entries of X-Forwarded-For, without ports, from the right: what is further left is not even looked at. */
-function* forwardedFor(request: IncomingMessage): Generator<string> {
+function* forwardedFor(request: HttpRequest): Generator<string> {
   const header = request.headers['x-forwarded-for'];
   const text = Array.isArray(header) ? header.join(',') : (header ?? '');
   for (let end = text.length; end >= 0; ) {
@@ -135,7 +135,7 @@ const noAddress = channel('sluice:http:no-address');
 let told = false;
 
 /** What Express takes for the client's address, by its setting 'trust proxy'; undefined without Express. */
-export function expressAddress(request: IncomingMessage): string | undefined {
+export function expressAddress(request: HttpRequest): string | undefined {
   const { app } = request as { app?: { get?: unknown } };
   if (typeof app?.get !== 'function' || typeof app.get('trust proxy fn') !== 'function') return undefined;
   const { ip } = request as { ip?: unknown };
@@ -147,7 +147,7 @@ export function expressAddress(request: IncomingMessage): string | undefined {
  * unix socket, all clients are one key: the first time, a process warning `SLUICE_HTTP_NO_ADDRESS` and a message
  * `{ request }` on the diagnostics channel `sluice:http:no-address` say so.
  */
-export function tellNoAddress(where: string, request: IncomingMessage): void {
+export function tellNoAddress(where: string, request: HttpRequest): void {
   if (told || !isUnix(request.socket)) return;
   told = true;
   if (noAddress.hasSubscribers) noAddress.publish({ request });

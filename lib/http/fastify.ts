@@ -1,11 +1,14 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+// biome-ignore lint/suspicious/noTsIgnore: the types of a framework that need not be installed, in the .d.ts too
+/** @ts-ignore: only where it is installed */
+import type { FastifyReply as InstalledReply, FastifyRequest as InstalledRequest } from 'fastify';
 import { optionError } from '../errors.js';
 import { bare } from '../options.js';
 import { isPromise } from './asking.js';
+import type { HttpRequest, HttpResponse, Installed } from './messages.js';
 import { hasGone, NodeReader, type Own } from './node-reader.js';
 import { isRefused, type LimitOptions, Policy, type Verdict } from './policy.js';
 import { presentIn } from './present.js';
-import { rateLimitsOn } from './rate-limits.js';
+import { type RateLimit, rateLimitsOn } from './rate-limits.js';
 import type { Refusal, RefusalInfo } from './refusal.js';
 import { seeAnswered } from './refusing.js';
 import { anythingWritten, markUpgrade, onResponseEnd } from './response-end.js';
@@ -17,7 +20,7 @@ export type { RefusalInfo } from './refusal.js';
 
 /** What is used of Fastify: versions 4 (from 4.10) and 5. */
 export interface FastifyRequest {
-  readonly raw: IncomingMessage;
+  readonly raw: HttpRequest;
   /** The client's address, by the server's option `trustProxy`. */
   readonly ip?: string;
   /** From the hook 'preValidation' on. */
@@ -29,7 +32,7 @@ export interface FastifyRequest {
   readonly routeOptions?: { readonly config?: unknown };
 }
 export interface FastifyReply {
-  readonly raw: ServerResponse;
+  readonly raw: HttpResponse;
   readonly sent: boolean;
   code(status: number): FastifyReply;
   getHeader(name: string): unknown;
@@ -39,11 +42,19 @@ export interface FastifyReply {
 /** When a request is limited: Fastify's hooks before the handler, in their order. */
 export type FastifyHook = 'onRequest' | 'preParsing' | 'preValidation' | 'preHandler';
 export interface FastifyInstance {
+  addHook(...hook: never[]): unknown;
+}
+interface Hooks {
   addHook(name: 'onRoute', hook: (route: { config?: unknown }) => void): unknown;
   addHook(name: FastifyHook, hook: (request: never, reply: never, ...rest: never[]) => void): unknown;
 }
 
-export interface FastifyLimitOptions<Request> extends LimitOptions<Request, FastifyReply> {
+/** Fastify's own request and reply, with what the program has declared that they are decorated with. */
+type OwnRequest = Installed<InstalledRequest, FastifyRequest>;
+type OwnReply = Installed<InstalledReply, FastifyReply>;
+
+/** The options of `fastifyLimit`. */
+export interface FastifyLimitOptions<Request> extends LimitOptions<Request, OwnReply> {
   /**
    * The hook in which requests are limited. 'onRequest' limits before anything is read of a body, 'preParsing' after the
    * onRequest hooks of others (of authentication, say); 'preValidation' and 'preHandler' know `request.body`, but limit
@@ -61,7 +72,27 @@ export interface FastifyLimitOptions<Request> extends LimitOptions<Request, Fast
    * @example
    * fastify.register(fastifyLimit, { limiter, refuse: (info) => ({ wait: Math.ceil(info.retryAfterMs / 1_000) }) })
    */
-  readonly refuse?: (info: RefusalInfo, request: Request, reply: FastifyReply) => unknown;
+  readonly refuse?: (info: RefusalInfo, request: Request, reply: OwnReply) => unknown;
+}
+
+/** The options of `fastifyLimit` that a route's `config.limit` can replace. */
+type RouteOptions<Request> = Omit<FastifyLimitOptions<Request>, 'hook' | 'notFound'>;
+/** What a route's `config.limit` can be. */
+export type FastifyRouteLimit<Request> =
+  | false
+  | { readonly [Name in keyof RouteOptions<Request>]?: RouteOptions<Request>[Name] | undefined };
+
+// biome-ignore lint/suspicious/noTsIgnore: as above
+/** @ts-ignore: only where it is installed */
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What `fastifyLimit` of sluice/fastify does for this route: other options, or nothing. */
+    limit?: FastifyRouteLimit<OwnRequest> | undefined;
+  }
+  interface FastifyRequest {
+    /** What the limiters of sluice/fastify have decided about it, in their order. */
+    rateLimit?: RateLimit[];
+  }
 }
 
 const hooks: readonly FastifyHook[] = ['onRequest', 'preParsing', 'preValidation', 'preHandler'];
@@ -70,12 +101,22 @@ const hooks: readonly FastifyHook[] = ['onRequest', 'preParsing', 'preValidation
  * A Fastify plugin that limits all routes of the scope it is registered in, and of scopes within, whenever they are
  * declared. Several are asked in the order in which they are registered. A route's `config.limit` replaces single
  * options for that route (a `cost`, its own `limiter`), or excepts it with `false`; what it leaves out, or has as
- * undefined, is the plugin's. Functions among the options get Fastify's request. Otherwise as `limit` of sluice/http.
+ * undefined, is the plugin's. Functions among the options get Fastify's request; where it is one of a route's own types,
+ * `fastifyLimit<FastifyRequest<{ Body: Order }>>` says so. Otherwise as `limit` of sluice/http.
  * @throws (rejects) TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option, when registered. For a
  *   route's, when the route is declared; if it was declared before the plugin was loaded, each of its requests fails with
  *   that error.
  */
-export async function fastifyLimit<Request extends FastifyRequest = FastifyRequest>(
+export function fastifyLimit<Request extends FastifyRequest>(
+  fastify: FastifyInstance,
+  options: FastifyLimitOptions<Request>,
+): Promise<void>;
+// `register` takes the types of options from the last signature, and only if that is not generic.
+export function fastifyLimit(
+  fastify: FastifyInstance,
+  options: FastifyLimitOptions<OwnRequest>,
+): Promise<void>;
+export async function fastifyLimit<Request extends FastifyRequest>(
   fastify: FastifyInstance,
   options: FastifyLimitOptions<Request>,
 ): Promise<void> {
@@ -104,11 +145,12 @@ export async function fastifyLimit<Request extends FastifyRequest = FastifyReque
     if (isPromise(verdict)) afterwards(verdict, policy, request, reply, done);
     else act(verdict, policy, request, reply, done);
   };
-  fastify.addHook('onRoute', ({ config }) => {
+  const scope: Hooks = fastify;
+  scope.addHook('onRoute', ({ config }) => {
     policyOf(config); // a mistake in it is to be known where it is
   });
-  if (hook !== 'preParsing') fastify.addHook(hook, limited);
-  else fastify.addHook(hook, (request, reply, _payload, done) => limited(request, reply, done));
+  if (hook !== 'preParsing') scope.addHook(hook, limited);
+  else scope.addHook(hook, (request, reply, _payload, done) => limited(request, reply, done));
 }
 
 type Done = (error?: Error) => void;

@@ -1,7 +1,11 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
+// biome-ignore lint/suspicious/noTsIgnore: the types of a framework that need not be installed, in the .d.ts too
+/** @ts-ignore: only where it is installed */
+import type { Context as InstalledContext } from 'hono';
 import { optionError } from '../errors.js';
 import { bare } from '../options.js';
 import { isPromise, type MaybePromise } from './asking.js';
+import type { Installed } from './messages.js';
 import { hasGone, whenGone } from './node-reader.js';
 import { isRefused, type LimitOptions, type Passed, Policy } from './policy.js';
 import type { RateLimit } from './rate-limits.js';
@@ -13,21 +17,41 @@ export type { LimitOptions } from './policy.js';
 export type { RateLimit } from './rate-limits.js';
 export type { RefusalInfo } from './refusal.js';
 
+// biome-ignore lint/suspicious/noTsIgnore: as above
+/** @ts-ignore: only where it is installed */
+declare module 'hono' {
+  interface ContextVariableMap {
+    /** What the limiters of `honoLimit` have decided about the request, in their order. */
+    rateLimit: readonly RateLimit[] | undefined;
+  }
+}
+
 /** What is used of a Hono context. */
 export interface HonoContext {
   readonly req: { readonly raw: Request };
   readonly env?: unknown;
   res: Response;
-  get(key: 'rateLimit'): unknown;
-  set(key: 'rateLimit', value: RateLimit[]): void;
+  get(key: never): unknown;
+  set(key: never, value: never): void;
   status(status: never): void;
   header(name: string, value: string): void;
 }
 
-type WithoutAddress<Options> = Omit<Options, 'trustedProxies' | 'ipv6Prefix'>;
+/** As the limiters know it: what an application has declared of its variables is nothing to them. */
+interface Variables {
+  get(key: 'rateLimit'): unknown;
+  set(key: 'rateLimit', value: RateLimit[]): void;
+}
+
+/** There is no socket with an address. */
+interface WithoutAddress<Request, Response>
+  extends Omit<LimitOptions<Request, Response>, 'trustedProxies' | 'ipv6Prefix' | 'key'> {
+  /** Whose limit it is, for a limiter with keys: a header's value, or what a function says. */
+  readonly key?: Exclude<LimitOptions<Request>['key'], 'address' | undefined>;
+}
 
 /** The options of `fetchLimit`. */
-export interface FetchLimitOptions extends WithoutAddress<LimitOptions<Request, Response | undefined>> {
+export interface FetchLimitOptions<Own = Request> extends WithoutAddress<Own, Response | undefined> {
   /**
    * Answers a refusal in place of `{"error":"rate limited"}`, by the Response that it returns (or its promise is resolved
    * with), or by what it throws. The Response gets the fields of the limit (`info.headers`) that it does not have. Without
@@ -36,11 +60,11 @@ export interface FetchLimitOptions extends WithoutAddress<LimitOptions<Request, 
    * @example
    * fetchLimit(handler, { limiter, refuse: ({ status }) => new Response('slow down', { status }) })
    */
-  readonly refuse?: (info: RefusalInfo, request: Request) => MaybePromise<Response | undefined>;
+  readonly refuse?: (info: RefusalInfo, request: Own) => MaybePromise<Response | undefined>;
 }
 
 /** The options of `honoLimit`. */
-export interface HonoLimitOptions<Context> extends WithoutAddress<LimitOptions<Context, Context>> {
+export interface HonoLimitOptions<Context> extends WithoutAddress<Context, Context> {
   /**
    * As of `fetchLimit`. The context has the status and the fields of the limit already, for the Response that it makes,
    * or that `app.onError` makes of what is thrown.
@@ -71,7 +95,7 @@ function rateLimitsOf(request: Request): RateLimit[] {
   return list;
 }
 
-function rateLimitsIn(context: HonoContext): RateLimit[] {
+function rateLimitsIn(context: Variables): RateLimit[] {
   const found = context.get('rateLimit');
   if (Array.isArray(found)) return found as RateLimit[];
   const list: RateLimit[] = [];
@@ -86,12 +110,12 @@ function rateLimitsIn(context: HonoContext): RateLimit[] {
  * node:http as `outgoing` (as @hono/node-server gives it), when that has ended in whatever way.
  * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
  */
-export function fetchLimit<Rest extends unknown[]>(
-  handler: (request: Request, ...rest: Rest) => Response | Promise<Response>,
-  options?: FetchLimitOptions,
-): (request: Request, ...rest: Rest) => Promise<Response> {
+export function fetchLimit<Own extends Request, Rest extends unknown[]>(
+  handler: (request: Own, ...rest: Rest) => Response | Promise<Response>,
+  options?: FetchLimitOptions<Own>,
+): (request: Own, ...rest: Rest) => Promise<Response> {
   if (typeof handler !== 'function') throw optionError('fetchLimit: handler', 'a function', handler, true);
-  const policy = new Policy<Request>('fetchLimit', options);
+  const policy = new Policy<Own>('fetchLimit', options);
   return async (request, ...rest) => {
     let response: Response | undefined;
     const respond = async () => {
@@ -143,8 +167,11 @@ export function fetchUpgrade(options?: FetchLimitOptions): (request: Request) =>
   };
 }
 
-/** Hono middleware: as `fetchLimit`; functions among the options get Hono's context. */
-export function honoLimit<Context extends HonoContext>(
+/**
+ * Hono middleware: as `fetchLimit`; functions among the options get Hono's context. An application that has types of its
+ * own for its variables and bindings says so: `honoLimit<Context<Env>>`.
+ */
+export function honoLimit<Context extends HonoContext = Installed<InstalledContext, HonoContext>>(
   options?: HonoLimitOptions<Context>,
 ): (context: Context, next: () => Promise<void>) => Promise<Response | undefined> {
   const policy = new Policy<Context>('honoLimit', options);

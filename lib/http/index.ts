@@ -1,7 +1,9 @@
 import { Buffer } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import { isPromise } from './asking.js';
 import { expressAddress } from './client-address.js';
+import type { HttpRequest, HttpResponse } from './messages.js';
 import { type Exchange, hasGone, NodeReader, type Own } from './node-reader.js';
 import { type LimitOptions as CommonOptions, isRefused, Policy, type Verdict } from './policy.js';
 import { presentIn } from './present.js';
@@ -13,15 +15,23 @@ import { type UpgradeMiddleware, upgradesBy } from './upgrade.js';
 
 export { type AddressKeyOptions, addressKey } from './address.js';
 export type { HeadersForm } from './fields.js';
+export type { HttpRequest, HttpResponse } from './messages.js';
 export type { RateLimit } from './rate-limits.js';
 export type { RefusalInfo } from './refusal.js';
 export type { UpgradeMiddleware } from './upgrade.js';
 
 type Next = (error?: unknown) => void;
 
+/** The response to a request: Express's requests know of which type theirs is. */
+export type ResponseTo<Request> = 'res' extends keyof Request
+  ? NonNullable<Request['res']>
+  : Request extends Http2ServerRequest
+    ? Http2ServerResponse
+    : ServerResponse;
+
 /** The options of `limit`. */
-export interface LimitOptions<Request extends IncomingMessage = IncomingMessage>
-  extends CommonOptions<Request, ServerResponse> {
+export interface LimitOptions<Request extends HttpRequest = IncomingMessage>
+  extends CommonOptions<Request, ResponseTo<Request>> {
   /**
    * Answers a refusal in place of `{"error":"rate limited"}`: at once or later, or by `next(error)`, or by what it throws,
    * which goes to `next`. The response has the status and the fields of the limit already (`info.headers`); not the
@@ -31,17 +41,29 @@ export interface LimitOptions<Request extends IncomingMessage = IncomingMessage>
    * @example
    * limit({ limiter, refuse: (info, request, response) => response.render('slow-down', info) })
    */
-  readonly refuse?: (info: RefusalInfo, request: Request, response: ServerResponse, next: Next) => unknown;
+  readonly refuse?: (
+    info: RefusalInfo,
+    request: Request,
+    response: ResponseTo<Request>,
+    next: Next,
+  ) => unknown;
 }
 
-/** Middleware of node:http, Connect and Express. */
-export type LimitMiddleware<Request extends IncomingMessage = IncomingMessage> = (
-  request: Request,
-  response: ServerResponse,
+/**
+ * Middleware of node:http, Connect and Express. The request that a response knows is in its type for TypeScript's sake:
+ * in `app.get('/:id', limit({ key: (request) => request.ip }))` that is where Express says which type its requests have.
+ */
+export type LimitMiddleware<Request extends HttpRequest = IncomingMessage> = (
+  request: Handed<Request>,
+  response: HttpResponse & { readonly req?: Request | HttpRequest },
   next: Next,
 ) => void;
+/** Of Express's requests not the parameters: the handlers after a limit have them as the path says. */
+type Handed<Request> = Request extends { readonly app: infer App }
+  ? HttpRequest & { readonly app: App }
+  : Request;
 
-const own: Own<IncomingMessage> = { address: expressAddress, rateLimits: rateLimitsOn };
+const own: Own<HttpRequest> = { address: expressAddress, rateLimits: rateLimitsOn };
 
 /**
  * Middleware that limits requests: `(request, response, next)`, for Connect and Express (4 and 5), and for node:http
@@ -50,10 +72,10 @@ const own: Own<IncomingMessage> = { address: expressAddress, rateLimits: rateLim
  * a function among the options throws goes to `next`. A request whose response has begun already is let through.
  * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
  */
-export function limit<Request extends IncomingMessage = IncomingMessage>(
+export function limit<Request extends HttpRequest = IncomingMessage>(
   options?: LimitOptions<Request>,
 ): LimitMiddleware<Request> {
-  return middleware('limit', options);
+  return middleware('limit', options) as LimitMiddleware<Request>;
 }
 
 /**
@@ -103,10 +125,10 @@ export function verifyClient<Request extends IncomingMessage = IncomingMessage>(
 }
 const none = new Uint8Array();
 
-function middleware<Request extends IncomingMessage>(
+function middleware<Request extends HttpRequest>(
   where: string,
   options: LimitOptions<Request> | undefined,
-): LimitMiddleware<Request> {
+): (request: Request, response: HttpResponse, next: Next) => void {
   const policy = new Policy<Request>(where, options, 'address');
   return (request, response, next) => {
     if (response.headersSent) {
@@ -127,9 +149,9 @@ function middleware<Request extends IncomingMessage>(
   };
 }
 
-type NodeExchange<Request> = Exchange<Request> & { readonly response: ServerResponse };
+type NodeExchange<Request> = Exchange<Request> & { readonly response: HttpResponse };
 
-function act<Request extends IncomingMessage>(
+function act<Request extends HttpRequest>(
   verdict: Verdict | undefined,
   policy: Policy<Request>,
   { request, response, present }: NodeExchange<Request>,
@@ -144,7 +166,7 @@ function act<Request extends IncomingMessage>(
 }
 
 /** In a function of its own: a request that is decided at once allocates no closure. */
-function afterwards<Request extends IncomingMessage>(
+function afterwards<Request extends HttpRequest>(
   verdict: PromiseLike<Verdict | undefined>,
   policy: Policy<Request>,
   exchange: NodeExchange<Request>,
@@ -153,21 +175,21 @@ function afterwards<Request extends IncomingMessage>(
   verdict.then((known) => act(known, policy, exchange, next), next);
 }
 
-function setFields(response: ServerResponse, fields: Readonly<Record<string, string>>): void {
+function setFields(response: HttpResponse, fields: Readonly<Record<string, string>>): void {
   for (const [name, value] of Object.entries(fields)) response.setHeader(name, value);
 }
 
-function answer(response: ServerResponse, { body, contentType }: Refusal): void {
+function answer(response: HttpResponse, { body, contentType }: Refusal): void {
   response.setHeader('Content-Type', contentType);
   response.setHeader('Content-Length', Buffer.byteLength(body));
   response.end(body);
 }
 
-function refuse<Request extends IncomingMessage>(
+function refuse<Request extends HttpRequest>(
   policy: Policy<Request>,
   refusal: Refusal,
   request: Request,
-  response: ServerResponse,
+  response: HttpResponse,
   next: Next,
 ) {
   if (response.headersSent) return; // somebody has answered while it was decided

@@ -1,5 +1,8 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+// biome-ignore lint/suspicious/noTsIgnore: the types of a framework that need not be installed, in the .d.ts too
+/** @ts-ignore: only where it is installed */
+import type { Context as InstalledContext } from 'koa';
 import { isPromise } from './asking.js';
+import type { HttpRequest, HttpResponse, Installed } from './messages.js';
 import { NodeReader, type Own } from './node-reader.js';
 import { isRefused, type LimitOptions, Policy } from './policy.js';
 import { presentIn } from './present.js';
@@ -13,8 +16,8 @@ export type { RefusalInfo } from './refusal.js';
 
 /** What is used of a Koa context. */
 export interface KoaContext {
-  readonly req: IncomingMessage;
-  readonly res: ServerResponse;
+  readonly req: HttpRequest;
+  readonly res: HttpResponse;
   /** The client's address, by the application's `proxy`. */
   readonly ip?: string;
   /** Has the list `rateLimit` for further middlewares. */
@@ -22,7 +25,7 @@ export interface KoaContext {
   status: number;
   body: unknown;
   /** False: the program answers by itself. */
-  readonly respond?: boolean;
+  readonly respond?: boolean | undefined;
   set(name: string, value: string): void;
   onerror?(error: Error | null | undefined): void;
 }
@@ -41,10 +44,11 @@ export interface KoaLimitOptions<Context extends KoaContext> extends LimitOption
 }
 
 /**
- * Koa middleware: as `limit` of sluice/http. Functions among the options get the context; what they throw is thrown.
+ * Koa middleware: as `limit` of sluice/http. Functions among the options get the context; what they throw is thrown. An
+ * application that has types of its own for its state says so: `koaLimit<ParameterizedContext<State>>`.
  * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
  */
-export function koaLimit<Context extends KoaContext>(
+export function koaLimit<Context extends KoaContext = Installed<InstalledContext, KoaContext>>(
   options?: KoaLimitOptions<Context>,
 ): (context: Context, next: () => Promise<unknown>) => Promise<void> {
   const policy = new Policy<Context>('koaLimit', options, 'address');

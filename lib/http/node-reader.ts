@@ -1,6 +1,6 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { keyOfAddress } from './address.js';
 import { clientAddress, tellNoAddress } from './client-address.js';
+import type { HttpRequest, HttpResponse } from './messages.js';
 import type { Policy } from './policy.js';
 import type { Present } from './present.js';
 import type { RateLimit } from './rate-limits.js';
@@ -19,10 +19,10 @@ export interface Own<Request> {
 export interface Exchange<Request> {
   /** What the framework calls it. */
   readonly request: Request;
-  readonly raw: IncomingMessage;
+  readonly raw: HttpRequest;
   /** What the framework calls it. */
   readonly response: unknown;
-  readonly rawResponse: ServerResponse;
+  readonly rawResponse: HttpResponse;
   readonly present: Present;
 }
 
@@ -73,12 +73,12 @@ export class NodeReader<Request> implements Reader {
 }
 
 /** Whether nobody waits for a response any more, or somebody has begun it. */
-export function hasGone(response: ServerResponse): boolean {
+export function hasGone(response: HttpResponse): boolean {
   return response.headersSent || response.writableEnded || response.destroyed || socketOf(response).destroyed;
 }
 
 /** As `Reader.whenGone`. */
-export function whenGone(response: ServerResponse, gone: () => void): () => void {
+export function whenGone(response: HttpResponse, gone: () => void): () => void {
   let waits = true;
   onResponseEnd(response, () => {
     if (waits) gone();

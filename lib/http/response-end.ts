@@ -1,10 +1,10 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { HttpRequest, HttpResponse } from './messages.js';
 
 type Ended = (status: number) => void;
 
 /** What is called when a response has ended: one listener an event, however many limiters a request has. */
-const endings = new WeakMap<ServerResponse, Ended[]>();
+const endings = new WeakMap<HttpResponse, Ended[]>();
 /** Responses that have not ended, by their socket: one listener a socket, however many requests are pipelined. */
 const open = new WeakMap<Socket, Set<() => void>>();
 
@@ -12,10 +12,10 @@ const open = new WeakMap<Socket, Set<() => void>>();
 export type Answered = () => number | undefined;
 
 /** Of requests that came as upgrades. */
-const upgrades = new WeakMap<IncomingMessage, Answered>();
+const upgrades = new WeakMap<HttpRequest, Answered>();
 
 /** Says of a request that it came as an upgrade, which something other than its response may answer. Once. */
-export function markUpgrade(request: IncomingMessage, answered: Answered): void {
+export function markUpgrade(request: HttpRequest, answered: Answered): void {
   if (!upgrades.has(request)) upgrades.set(request, answered);
 }
 
@@ -24,7 +24,7 @@ export function markUpgrade(request: IncomingMessage, answered: Answered): void 
  * its connection gone before its turn came in a pipeline (a response in a queue gets no event of its own then). An upgrade
  * ends with its connection, with the status that it was answered with.
  */
-export function onResponseEnd(response: ServerResponse, ended: Ended): void {
+export function onResponseEnd(response: HttpResponse, ended: Ended): void {
   const socket = socketOf(response);
   const answered = upgrades.get(response.req);
   const status = (): number => {
@@ -53,20 +53,20 @@ export function onResponseEnd(response: ServerResponse, ended: Ended): void {
 }
 
 /** Calls `ended` once when the connection of an upgrade is gone, with the status: 499 if it has got no answer. */
-export function onUpgradeEnd({ socket }: IncomingMessage, answered: Answered, ended: Ended): void {
+export function onUpgradeEnd({ socket }: HttpRequest, answered: Answered, ended: Ended): void {
   const end = (): void => ended(answered() ?? 499);
   if (socket.destroyed) end();
   else onSocketClose(socket, end);
 }
 
 /** For upgrades whose answer cannot be seen: 101 if anything has been written to the connection from now on. */
-export function anythingWritten({ socket }: IncomingMessage): Answered {
+export function anythingWritten({ socket }: HttpRequest): Answered {
   const before = (socket as Socket | undefined)?.bytesWritten;
   return () => (before !== undefined && socket.bytesWritten > before ? 101 : undefined);
 }
 
 /** The request's; @fastify/websocket's `injectWS` has none there. */
-export function socketOf(response: ServerResponse): Socket {
+export function socketOf(response: HttpResponse): Socket {
   return (response.req.socket as Socket | undefined) ?? (response.socket as Socket);
 }
 
