@@ -154,8 +154,10 @@ export type UpgradeDecision =
  * if (!server.upgrade(request, { data: { end: decision.end } })) decision.end(400);
  * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
  */
-export function fetchUpgrade(options?: FetchLimitOptions): (request: Request) => Promise<UpgradeDecision> {
-  const policy = new Policy<Request>('fetchUpgrade', options);
+export function fetchUpgrade<Own extends Request = Request>(
+  options?: FetchLimitOptions<Own>,
+): (request: Own) => Promise<UpgradeDecision> {
+  const policy = new Policy<Own>('fetchUpgrade', options);
   return async (request) => {
     const own = { rateLimits: () => rateLimitsOf(request), response: () => undefined };
     const decided = policy.decide(request, reader(request, [request], undefined, own));

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Key } from 'sluice';
 import { addressKey } from 'sluice/http';
 import { describe, expect, it } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { expectError, thrown } from '../thrown.js';
 import { ask, one, serve } from './asking.js';
 
@@ -88,11 +89,11 @@ describe('addressKey', () => {
     for (const [act, kind] of [
       [() => addressKey('::1', { ipv6Prefix: 31 }), RangeError],
       [() => addressKey('::1', { ipv6Prefix: 129 }), RangeError],
-      [() => addressKey('::1', { ipv6Prefix: '64' as never }), TypeError],
-      [() => addressKey('::1', { prefix: 64 } as never), TypeError],
-      [() => addressKey('::1', 64 as never), TypeError],
-      [() => addressKey(5 as never), TypeError],
-      [() => addressKey(null as never), TypeError],
+      [() => addressKey('::1', { ipv6Prefix: mistyped('64') }), TypeError],
+      [() => addressKey('::1', mistyped({ prefix: 64 })), TypeError],
+      [() => addressKey('::1', mistyped(64)), TypeError],
+      [() => addressKey(mistyped(5)), TypeError],
+      [() => addressKey(mistyped(null)), TypeError],
     ] as const) {
       expectError(thrown(act), 'ERR_SLUICE_OPTION', kind);
     }

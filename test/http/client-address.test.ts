@@ -1,18 +1,21 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import { createRequire } from 'node:module';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type Express from 'express';
 import Fastify from 'fastify';
+import Koa from 'koa';
 import type { Limiter } from 'sluice';
 import { fastifyLimit } from 'sluice/fastify';
 import { limit } from 'sluice/http';
 import { koaLimit } from 'sluice/koa';
 import { describe, expect, it } from 'vitest';
 import { clientAddress, tellNoAddress } from '../../lib/http/client-address.js';
+import { mistyped } from '../mistyped.js';
 import { expectError, thrown } from '../thrown.js';
 import { ask, closing, listenAt, one, serve } from './asking.js';
 import { listening } from './frameworks.js';
@@ -94,7 +97,7 @@ describe('trustedProxies', () => {
     }
     for (const bad of [[5], [undefined], 'loopback', true, { length: 1 }]) {
       expectError(
-        thrown(() => limit({ trustedProxies: bad as never })),
+        thrown(() => limit({ trustedProxies: mistyped(bad) })),
         'ERR_SLUICE_OPTION',
         TypeError,
       );
@@ -110,14 +113,14 @@ describe('the client’s address, as a framework has it,', () => {
   const starts: Record<string, Start> = {
     Fastify: async (options, proxied) => {
       const fastify = Fastify({ forceCloseConnections: true, trustProxy: proxied ? '127.0.0.1' : false });
-      await fastify.register(fastifyLimit as never, options as never);
+      await fastify.register(fastifyLimit, options);
       fastify.get('/', async () => 'fine');
       closing.push(fastify);
       return Number(new URL(await fastify.listen({ port: 0, host: '127.0.0.1' })).port);
     },
     Koa: async (options, proxied) => {
-      const app = new (require('koa') as new (options: object) => KoaApp)({ proxy: proxied, maxIpsCount: 1 });
-      app.use(koaLimit(options) as never);
+      const app = new Koa({ proxy: proxied, maxIpsCount: 1 });
+      app.use(koaLimit(options));
       app.use((context) => {
         context.body = 'fine';
       });
@@ -126,24 +129,18 @@ describe('the client’s address, as a framework has it,', () => {
       return running.port;
     },
   };
-  interface KoaApp {
-    use(middleware: (context: { body: unknown }) => void): void;
-    callback(): (request: IncomingMessage, response: unknown) => void;
-  }
   for (const name of ['express', 'express4']) {
     starts[name] = async (options, proxied) => {
-      const app = (require(name) as () => ExpressApp)();
+      const app = (require(name) as typeof Express)();
       if (proxied) app.set('trust proxy', 1);
       app.use(limit(options));
-      app.use((_request: unknown, response: ServerResponse) => response.end('fine'));
-      const running = await listening(createServer(app as never));
+      app.use((_request, response) => {
+        response.end('fine');
+      });
+      const running = await listening(createServer(app));
       closing.push(running);
       return running.port;
     };
-  }
-  interface ExpressApp {
-    set(name: string, value: unknown): void;
-    use(middleware: unknown): void;
   }
 
   describe.each(Object.entries(starts))('%s', (_name, start) => {
@@ -212,11 +209,9 @@ describe('a server on a unix socket', () => {
     // As the kernel has it then: no peer any more, and not yet destroyed.
     const socket = { destroyed: false, remoteAddress: undefined, localAddress: '127.0.0.1' };
     const headers = { 'x-forwarded-for': '1.1.1.1' };
-    expect(clientAddress({ socket, headers } as unknown as IncomingMessage, () => true)).toBe('');
+    expect(clientAddress(mistyped({ socket, headers }), () => true)).toBe('');
     const unix = { ...socket, localAddress: undefined };
-    expect(clientAddress({ socket: unix, headers } as unknown as IncomingMessage, () => true)).toBe(
-      '1.1.1.1',
-    );
+    expect(clientAddress(mistyped({ socket: unix, headers }), () => true)).toBe('1.1.1.1');
   });
 
   it('is not what a connection is told of that is gone', () => {

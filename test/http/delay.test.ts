@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Limiter, ManualClock } from 'sluice';
 import { describe, expect, it } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { closedAfterEach } from './closing.js';
 import { frameworks, type SharedOptions } from './frameworks.js';
 
@@ -106,7 +107,7 @@ describe.each(Object.entries(frameworks))('delay: %s', (_name, start) => {
   });
 
   it('does not let a client wait without being asked to', async () => {
-    for (const options of [{ delay: false }, { delay: undefined as never }]) {
+    for (const options of [{ delay: false }, { delay: mistyped(undefined) }]) {
       const { ask } = await serve(options, { tokenBucket: { ratePerSecond: 1, burst: 1 } });
       expect([(await ask()).status, (await ask()).status]).toEqual([200, 429]);
     }

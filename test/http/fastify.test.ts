@@ -1,8 +1,9 @@
 import { createRequire } from 'node:module';
-import Fastify5, { type FastifyInstance } from 'fastify';
+import Fastify5, { type FastifyContextConfig, type FastifyInstance, type FastifyRequest } from 'fastify';
 import { Limiter, ManualClock } from 'sluice';
-import { type FastifyLimitOptions, type FastifyRequest, fastifyLimit } from 'sluice/fastify';
+import { type FastifyLimitOptions, fastifyLimit } from 'sluice/fastify';
 import { describe, expect, it, vi } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { expectError, rejected } from '../thrown.js';
 import { closedAfterEach } from './closing.js';
 import { items } from './items.js';
@@ -22,8 +23,9 @@ const scoped = (app: FastifyInstance, path: string) =>
     scope.get(path, async () => 'fine');
     done();
   });
-type Config = { config: never };
-const config = (limit: unknown): Config => ({ config: { limit } as never });
+const config = (limit: FastifyContextConfig['limit']): { config: FastifyContextConfig } => ({
+  config: { limit },
+});
 
 describe.each([
   ['5', Fastify5],
@@ -35,7 +37,7 @@ describe.each([
     return app;
   };
   const limit = (app: FastifyInstance, options: FastifyLimitOptions<FastifyRequest>) =>
-    app.register(fastifyLimit as never, options as never);
+    app.register(fastifyLimit, options);
   const asked = (app: FastifyInstance) => async (path: string) => (await app.inject(path)).statusCode;
 
   it('limits all routes of its scope, whenever they are declared', async () => {
@@ -177,14 +179,14 @@ describe.each([
 
   it('names a mistake of a route where it is declared, or else refuses to answer it', async () => {
     const app = created();
-    app.get('/before', config({ costs: 2 }), async () => 'fine');
+    app.get('/before', config(mistyped({ costs: 2 })), async () => 'fine');
     await limit(app, { limiter: bucket(5) });
     for (const [limitOf, text] of [
       [{ costs: 2 }, /config.limit: unknown option "costs"/],
       [{ hook: 'preHandler' }, /config.limit: unknown option "hook"/],
       [true, /config.limit: expected false, or an object/],
     ] as const) {
-      expect(() => app.get('/', config(limitOf), async () => 'fine')).toThrow(text);
+      expect(() => app.get('/', config(mistyped(limitOf)), async () => 'fine')).toThrow(text);
     }
     const { statusCode, json } = await app.inject('/before');
     expect([statusCode, json()]).toMatchObject([500, { code: 'ERR_SLUICE_OPTION' }]);
@@ -197,7 +199,7 @@ describe.each([
     [{ limit: 3 }, TypeError, 'unknown option "limit"'],
   ])('refuses %j', async (options, kind, text) => {
     const app = make();
-    const error = await rejected(Promise.resolve(limit(app, options as never)));
+    const error = await rejected(Promise.resolve(limit(app, mistyped(options))));
     expectError(error as Error, 'ERR_SLUICE_OPTION', kind);
     expect((error as Error).message).toContain(text);
   });

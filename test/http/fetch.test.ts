@@ -2,6 +2,7 @@ import { Hono } from 'hono';
 import { Limiter, ManualClock } from 'sluice';
 import { fetchLimit, honoLimit } from 'sluice/fetch';
 import { describe, expect, it } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { expectError, rejected, thrown } from '../thrown.js';
 
 /** A handler behind a limit of depth and window, called as a server would that is not Node's. */
@@ -60,7 +61,7 @@ describe('a response that holds nothing', () => {
 
   it('is the handler’s own in Hono, too, and none of its fields is lost', async () => {
     const app = new Hono();
-    app.use(honoLimit({ limiter: limiter() }) as never);
+    app.use(honoLimit({ limiter: limiter() }));
     let own: Response | undefined;
     app.get('/', () => {
       own = new Response('fine', { headers: { 'Set-Cookie': 'a=b', 'Content-Length': '4' } });
@@ -147,7 +148,7 @@ describe('fetchLimit, where no response of node:http is at hand,', () => {
   });
 
   it.each([undefined, null, 5, {}])('takes %s of a handler for the mistake that it is', async (answer) => {
-    const { limiter, handler } = limited((() => answer) as unknown as () => Response);
+    const { limiter, handler } = limited(mistyped(() => answer));
     const error = await rejected(handler(get()));
     expectError(error as Error, 'ERR_SLUICE_OPTION', TypeError);
     expect((error as Error).message).toContain('fetchLimit: handler');

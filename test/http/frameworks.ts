@@ -1,49 +1,26 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createRequire } from 'node:module';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server as NetServer } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { getRequestListener } from '@hono/node-server';
+import type Express from 'express';
 import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
 import { Hono } from 'hono';
-import type { Key, Limiter } from 'sluice';
+import Koa from 'koa';
 import { fastifyLimit } from 'sluice/fastify';
-import { fetchLimit, honoLimit, rateLimitOf } from 'sluice/fetch';
-import { type LimitOptions, limit, type RefusalInfo } from 'sluice/http';
+import { type FetchLimitOptions, fetchLimit, honoLimit, rateLimitOf } from 'sluice/fetch';
+import { limit, type RefusalInfo } from 'sluice/http';
 import { koaLimit } from 'sluice/koa';
 
 const require = createRequire(import.meta.url);
 
-/** What the tests use of packages without types. */
-interface ExpressApp {
-  (request: IncomingMessage, response: ServerResponse): void;
-  use(middleware: unknown): void;
-}
-interface Express {
-  (): ExpressApp;
-  Router(): ExpressApp;
-}
-interface KoaApp {
-  use(middleware: (context: { req: IncomingMessage }, next: () => Promise<void>) => unknown): void;
-  on(event: 'error', listener: () => void): void;
-  callback(): (request: IncomingMessage, response: ServerResponse) => void;
-}
-
 /** The options that mean the same in all frameworks. */
-export type SharedOptions = Omit<
-  LimitOptions,
-  'limiter' | 'key' | 'cost' | 'skip' | 'count' | 'finalCost' | 'refuse' | 'onRefused'
-> & {
-  limiter?: Limiter | ((request: unknown) => MaybePromise<Limiter | undefined>);
-  key?: { header: string } | ((request: unknown) => MaybePromise<Key | undefined>);
-  cost?: number | ((request: unknown) => MaybePromise<number>);
-  skip?: (request: unknown) => MaybePromise<boolean>;
+export type SharedOptions = Omit<FetchLimitOptions<unknown>, 'count' | 'finalCost' | 'refuse'> & {
   count?: 'all' | 'failed' | 'successful' | ((response: unknown, status: number) => boolean);
   finalCost?: (response: unknown, status: number) => number;
   refuse?: (info: RefusalInfo, ...rest: unknown[]) => never;
-  onRefused?: (info: RefusalInfo, request: unknown) => unknown;
 };
-type MaybePromise<T> = T | Promise<T>;
 /**
  * What answers a request that passed, when its body has been read: after a while, perhaps with an error. It gets what
  * limiters have decided.
@@ -58,7 +35,7 @@ export interface Running {
   close(): Promise<void>;
 }
 
-export async function listening(server: Server): Promise<Running> {
+export async function listening(server: NetServer & { closeAllConnections?(): void }): Promise<Running> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -94,17 +71,23 @@ export type Start = (options: SharedOptions, answer: Answer, ...further: SharedO
 /** A middleware for each options, and the same one for the same options. */
 function madeOnce<Middleware>(
   make: (options: SharedOptions) => Middleware,
-  all: readonly SharedOptions[],
-): Middleware[] {
-  const made = new Map([...new Set(all)].map((options) => [options, make(options)]));
-  return all.map((options) => made.get(options) as Middleware);
+  first: SharedOptions,
+  further: readonly SharedOptions[],
+): [Middleware, ...Middleware[]] {
+  const made = new Map<SharedOptions, Middleware>();
+  const of = (options: SharedOptions): Middleware => {
+    const one = made.get(options) ?? make(options);
+    made.set(options, one);
+    return one;
+  };
+  return [of(first), ...further.map(of)];
 }
 
 function express(name: 'express' | 'express4'): Start {
   return (options, answer, ...further) => {
-    const make = require(name) as Express;
+    const make = require(name) as typeof Express;
     const app = make();
-    const [outer, ...inner] = madeOnce(limit, [options, ...further]);
+    const [outer, ...inner] = madeOnce((one) => limit(one), options, further);
     app.use(outer);
     const router = make.Router();
     for (const one of inner) router.use(one);
@@ -121,11 +104,11 @@ function express(name: 'express' | 'express4'): Start {
 function fastify(make: typeof Fastify): Start {
   return async (options, answer, ...further) => {
     const app = make({ forceCloseConnections: true });
-    app.register(fastifyLimit as never, options as never); // not awaited
+    app.register(fastifyLimit, options); // not awaited
     app.register((scope, _options, done) => {
-      for (const one of further) scope.register(fastifyLimit as never, one as never);
+      for (const one of further) scope.register(fastifyLimit, one);
       const handler = async (request: FastifyRequest, reply: FastifyReply) => {
-        const { status, body } = await answer(request.url, (request as Limited).rateLimit);
+        const { status, body } = await answer(request.url, request.rateLimit);
         return reply.code(status).send(body);
       };
       scope.route({ method: ['GET', 'POST'], url: '*', handler });
@@ -138,7 +121,7 @@ function fastify(make: typeof Fastify): Start {
 
 export const frameworks: Record<string, Start> = {
   'node:http': (options, answer, ...further) => {
-    const all = madeOnce(limit, [options, ...further]);
+    const all = madeOnce((one) => limit(one), options, further);
     const app = plain(answer);
     return listening(
       createServer((request, response) => {
@@ -160,11 +143,11 @@ export const frameworks: Record<string, Start> = {
   'Fastify 5': fastify(Fastify),
   'Fastify 4': fastify(require('fastify4') as typeof Fastify),
   Koa: (options, answer, ...further) => {
-    const app = new (require('koa') as new () => KoaApp)();
+    const app = new Koa();
     app.on('error', () => {});
-    for (const one of madeOnce(koaLimit, [options, ...further])) app.use(one as never);
+    for (const one of madeOnce((one) => koaLimit(one), options, further)) app.use(one);
     app.use(async (context) => {
-      const { req, state } = context as unknown as { req: IncomingMessage; state: Limited };
+      const { req, state } = context;
       const { status, body } = await answered(req, state, answer);
       Object.assign(context, { status, body });
     });
@@ -174,15 +157,12 @@ export const frameworks: Record<string, Start> = {
     const app = new Hono();
     app.onError((_error, context) => context.text('', 500));
     const within = new Hono();
-    const [outer, ...inner] = madeOnce((one) => honoLimit(one as never), [options, ...further]);
-    app.use(outer as never);
-    for (const one of inner) within.use(one as never);
+    const [outer, ...inner] = madeOnce((one) => honoLimit(one), options, further);
+    app.use(outer);
+    for (const one of inner) within.use(one);
     within.on(['GET', 'POST'], '*', async (context) => {
       await context.req.text();
-      const { status, body } = await answer(
-        new URL(context.req.url).pathname,
-        context.get('rateLimit' as never),
-      );
+      const { status, body } = await answer(new URL(context.req.url).pathname, context.get('rateLimit'));
       return context.text(body, status as 200);
     });
     app.route('/', within);
@@ -194,7 +174,7 @@ export const frameworks: Record<string, Start> = {
       const { status, body } = await answer(new URL(request.url).pathname, rateLimitOf(request));
       return new Response(body, { status });
     };
-    for (const one of [options, ...further].reverse()) handler = fetchLimit(handler, one as never);
+    for (const one of [options, ...further].reverse()) handler = fetchLimit(handler, one);
     const errorHandler = () => new Response('', { status: 500 });
     return listening(createServer(getRequestListener(handler, { errorHandler })));
   },

@@ -5,6 +5,7 @@ import { Limiter, ManualClock } from 'sluice';
 import { fetchLimit } from 'sluice/fetch';
 import { limit } from 'sluice/http';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { expectError, thrown } from '../thrown.js';
 import { closedAfterEach } from './closing.js';
 import { frameworks } from './frameworks.js';
@@ -144,7 +145,7 @@ describe('holdMs', () => {
     [null, TypeError],
     [5n, TypeError],
   ])('is a number of milliseconds that a timer can wait, not %s', (holdMs, kind) => {
-    const error = thrown(() => limit({ holdMs } as never));
+    const error = thrown(() => limit(mistyped({ holdMs })));
     expectError(error, 'ERR_SLUICE_OPTION', kind);
     expect(error.message).toContain('limit: holdMs');
   });

@@ -1,21 +1,10 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { createRequire } from 'node:module';
+import { createServer } from 'node:http';
+import Koa, { type Context } from 'koa';
 import { Limiter, ManualClock } from 'sluice';
 import { koaLimit } from 'sluice/koa';
 import { describe, expect, it } from 'vitest';
 import { closedAfterEach } from './closing.js';
 import { listening } from './frameworks.js';
-
-interface Context {
-  body: unknown;
-  set(name: string, value: string): void;
-}
-interface KoaApp {
-  use(middleware: unknown): void;
-  on(event: 'error', listener: () => void): void;
-  callback(): (request: IncomingMessage, response: ServerResponse) => void;
-}
-const Koa = createRequire(import.meta.url)('koa') as new () => KoaApp;
 
 const closing = closedAfterEach();
 

@@ -1,7 +1,11 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import {
+  connect as connectHttp2,
+  createServer as createHttp2Server,
+  type Http2ServerRequest,
+} from 'node:http2';
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import Fastify from 'fastify';
@@ -11,6 +15,7 @@ import { fetchLimit } from 'sluice/fetch';
 import { type LimitOptions, limit } from 'sluice/http';
 import { parseList } from 'structured-headers';
 import { describe, expect, it } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { expectError, thrown } from '../thrown.js';
 import { closedAfterEach } from './closing.js';
 import { listening, type Running } from './frameworks.js';
@@ -257,7 +262,7 @@ describe('functions among the options', () => {
       [{ limiter: keyless, key: 'address' }, TypeError],
     ] as const) {
       expectError(
-        thrown(() => limit(options as never)),
+        thrown(() => limit(mistyped(options))),
         'ERR_SLUICE_OPTION',
         kind,
       );
@@ -442,13 +447,13 @@ describe('count', () => {
 describe('over HTTP/2', () => {
   it('limits streams, and gives back those that are reset', async () => {
     const limiter = Limiter.create({ queueDepth: { max: 2 } });
-    const limited = limit({ limiter });
+    const limited = limit<Http2ServerRequest>({ limiter });
     const running = await listening(
       createHttp2Server((request, response) =>
-        limited(request as never, response as never, () => {
+        limited(request, response, () => {
           if (request.url !== '/never') response.end('fine');
         }),
-      ) as unknown as Server,
+      ),
     );
     const client = connectHttp2(running.url);
     const ask = async (path: string) => {
@@ -489,10 +494,10 @@ describe('fastifyLimit', () => {
     const some = Limiter.create({ tokenBucket: { ratePerSecond: 1e-6, burst: 2 } });
     fastify.get('/outside', async () => 'fine');
     fastify.register((scope, _options, done) => {
-      scope.register(fastifyLimit as never, { limiter: none } as never).after(() => {
+      scope.register(fastifyLimit, { limiter: none }).after(() => {
         scope.get('/inside', async () => 'fine');
-        scope.get('/free', { config: { limit: false } as never }, async () => 'fine');
-        scope.get('/own', { config: { limit: { limiter: some, cost: 2 } } as never }, async () => 'fine');
+        scope.get('/free', { config: { limit: false } }, async () => 'fine');
+        scope.get('/own', { config: { limit: { limiter: some, cost: 2 } } }, async () => 'fine');
         scope.register((within, _none, ready) => {
           within.get('/within', async () => 'fine');
           ready();
@@ -512,13 +517,13 @@ describe('fastifyLimit', () => {
     expect([await status('/own'), await status('/own')]).toEqual([200, 429]);
     await expect(
       Fastify()
-        .register(fastifyLimit as never, { limit: 3 } as never)
+        .register(fastifyLimit, mistyped({ limit: 3 }))
         .ready(),
     ).rejects.toThrow(/unknown option "limit"/);
     const misspelled = Fastify();
-    await misspelled.register(fastifyLimit as never, { limiter: some } as never);
+    await misspelled.register(fastifyLimit, { limiter: some });
     expect(() =>
-      misspelled.get('/', { config: { limit: { costs: 2 } } as never }, async () => 'fine'),
+      misspelled.get('/', { config: mistyped({ limit: { costs: 2 } }) }, async () => 'fine'),
     ).toThrow(/fastifyLimit: config.limit: unknown option "costs"/);
   });
 });

@@ -63,7 +63,7 @@ describe('honoLimit', () => {
   it('knows a request again whose Request another middleware has replaced', async () => {
     const limiter = Limiter.create(bucket(2));
     const app = new Hono();
-    const limited = honoLimit({ limiter }) as never;
+    const limited = honoLimit({ limiter });
     app.use(limited, bodyLimit({ maxSize: 100 }), limited);
     app.post('/', async (context) => context.text(await context.req.text()));
     const body = new ReadableStream({
@@ -80,7 +80,7 @@ describe('honoLimit', () => {
   it('knows what fetchLimit has let through', async () => {
     const limiter = Limiter.create(bucket(2));
     const app = new Hono();
-    app.use(honoLimit({ limiter }) as never);
+    app.use(honoLimit({ limiter }));
     app.get('/', (context) => context.text('fine'));
     const handler = fetchLimit((request: Request) => app.fetch(request), { limiter });
     expect((await handler(new Request('http://x/'))).status).toBe(200);

@@ -2,6 +2,7 @@
 import { Limiter } from 'sluice';
 import { limit } from 'sluice/http';
 import { describe, expect, it } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { expectError, thrown } from '../thrown.js';
 
 const limiter = Limiter.create({ queueDepth: { max: 1 } });
@@ -35,7 +36,7 @@ describe('limit refuses', () => {
     ['block: maxKeys', { limiter: keyed, block: { ...block, maxKeys: 0.5 } }, RangeError],
     ['block: unknown option "for"', { limiter: keyed, block: { ...block, for: 1 } }, TypeError],
   ])('a bad option by its name: %s', (name, options, kind) => {
-    const error = thrown(() => limit(options as never));
+    const error = thrown(() => limit(mistyped(options)));
     expectError(error, 'ERR_SLUICE_OPTION', kind);
     expect(error.message).toContain(`limit: ${name}`);
   });

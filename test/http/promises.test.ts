@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Limiter, ManualClock } from 'sluice';
 import { describe, expect, it } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { closedAfterEach } from './closing.js';
 import { frameworks, type Running, type SharedOptions } from './frameworks.js';
 import { clientGone } from './leaving.js';
@@ -70,15 +71,15 @@ describe.each(Object.entries(frameworks))('%s', (_name, start) => {
     };
     const hopeless: SharedOptions[] = [
       { skip: failing },
-      { skip: (async () => 'no') as never },
+      { skip: mistyped(async () => 'no') },
       { limiter: failing },
-      { limiter: (async () => ({})) as never },
-      { limiter: (() => null) as never },
+      { limiter: mistyped(async () => ({})) },
+      { limiter: mistyped(() => null) },
       { key: failing },
-      { key: (async () => ({})) as never },
+      { key: mistyped(async () => ({})) },
       { cost: failing },
       { cost: async () => Number.NaN },
-      { cost: (async () => '1') as never },
+      { cost: mistyped(async () => '1') },
     ];
     for (const options of hopeless) {
       expect(await status(await serve({ limiter, key: () => 'ann', ...options }))).toBe(500);

@@ -1,8 +1,9 @@
 /** What handlers find of the limiters' decisions. */
 import { Limiter, ManualClock } from 'sluice';
 import { rateLimitOf } from 'sluice/fetch';
-import { type LimitOptions, limit } from 'sluice/http';
+import { limit } from 'sluice/http';
 import { describe, expect, it } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { closedAfterEach } from './closing.js';
 import { frameworks, type SharedOptions } from './frameworks.js';
 
@@ -71,13 +72,13 @@ describe.each(Object.entries(frameworks))('handlers find what limiters have deci
 describe('the list', () => {
   it('is the request’s own, whatever Object.prototype has or others have put there', () => {
     const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 1, burst: 9 }, clock: new ManualClock() });
-    const middleware = limit({ limiter, headers: false } as LimitOptions<never>);
+    const middleware = limit({ limiter, headers: false });
     const request = Object.assign(Object.create(null), { socket: {}, headers: {}, rateLimit: { limit: 1 } });
     const response = { getHeader: () => undefined, req: request, once: () => response, destroyed: true };
     const polluted: unknown[] = [];
     Object.defineProperty(Object.prototype, 'rateLimit', { value: polluted, configurable: true });
     try {
-      middleware(request as never, response as never, () => {});
+      middleware(request, mistyped(response), () => {});
     } finally {
       Reflect.deleteProperty(Object.prototype, 'rateLimit');
     }

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Limiter, ManualClock } from 'sluice';
 import type { RefusalInfo } from 'sluice/http';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { closedAfterEach } from './closing.js';
 import { frameworks, type SharedOptions, type Start } from './frameworks.js';
 
@@ -53,7 +54,7 @@ const answersErrors = (name: string) => name !== 'a fetch handler';
 
 async function asked(start: Start, options: SharedOptions, refuse: Refuse) {
   const answer = async () => ({ status: 200, body: 'fine' });
-  const running = await start({ ...options, refuse: refuse as never }, answer);
+  const running = await start({ ...options, refuse: mistyped(refuse) }, answer);
   closing.push(running);
   const response = await fetch(running.url);
   const { status, headers } = response;
@@ -172,7 +173,7 @@ describe.each(['node:http', 'Express 5', 'Express 4'])('refuse of %s', (name) =>
       next();
       throw new Error('late');
     };
-    const running = await start({ limiter: full(), refuse: refuse as never }, answer);
+    const running = await start({ limiter: full(), refuse: mistyped(refuse) }, answer);
     closing.push(running);
     const response = await fetch(running.url);
     expect([response.status, await response.text()]).toEqual([200, 'fine']);

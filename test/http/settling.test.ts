@@ -3,6 +3,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Limiter, ManualClock } from 'sluice';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { closedAfterEach } from './closing.js';
 import { frameworks, type SharedOptions } from './frameworks.js';
 
@@ -97,13 +98,13 @@ describe.each(Object.entries(frameworks))('%s', (_name, start) => {
     };
     const hopeless: SharedOptions[] = [
       { count: failing },
-      { count: (() => 'no') as never },
-      { count: (async () => false) as never },
+      { count: mistyped(() => 'no') },
+      { count: mistyped(async () => false) },
       { finalCost: failing },
       { finalCost: () => -1 },
       { finalCost: () => 0.5 },
       { finalCost: () => 2 ** 32 },
-      { finalCost: (async () => 1) as never },
+      { finalCost: mistyped(async () => 1) },
     ];
     for (const options of hopeless) {
       const { limiter } = made();

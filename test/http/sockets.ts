@@ -1,19 +1,19 @@
 /** Servers of websockets behind a limit, and clients of them. */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import { createRequire } from 'node:module';
 import fastifyWebsocket from '@fastify/websocket';
 import { serve } from '@hono/node-server';
 import { createNodeWebSocket } from '@hono/node-ws';
+import express from 'express';
 import Fastify from 'fastify';
 import { Hono } from 'hono';
 import { fastifyLimit } from 'sluice/fastify';
 import { honoLimit } from 'sluice/fetch';
-import { type LimitOptions, limit, limitUpgrade, verifyClient } from 'sluice/http';
+import { limit, limitUpgrade, verifyClient } from 'sluice/http';
 import { WebSocket, WebSocketServer } from 'ws';
-import { listening, type Running } from './frameworks.js';
+import { listening, type Running, type SharedOptions } from './frameworks.js';
 
-export type SocketOptions = Omit<LimitOptions<IncomingMessage>, 'key' | 'cost' | 'skip'>;
+export type SocketOptions = Omit<SharedOptions, 'key' | 'cost' | 'skip'>;
 /** A server that echoes, and its sockets as they were opened. */
 export interface SocketServer extends Running {
   readonly opened: WebSocket[];
@@ -21,7 +21,6 @@ export interface SocketServer extends Running {
 /** The path '/refused' is refused by the server itself, with 401, after the limit. */
 export type StartSockets = (options: SocketOptions) => Promise<SocketServer>;
 
-const require = createRequire(import.meta.url);
 const unauthorized = 'HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
 
 function echo(opened: WebSocket[]): (socket: WebSocket) => void {
@@ -65,22 +64,23 @@ export const socketServers: Record<string, StartSockets> = {
     return { ...(await listening(server)), opened };
   },
   'Express and ws': async (options) => {
-    const app = (require('express') as () => { use(middleware: unknown): void })();
-    app.use(limit({ limiter: options.limiter as never }));
-    const server = createServer(app as never);
+    const app = express();
+    const { limiter } = options;
+    app.use(limit(limiter === undefined ? {} : { limiter }));
+    const server = createServer(app);
     const opened = limitedUpgrades(server, options);
     return { ...(await listening(server)), opened };
   },
   '@fastify/websocket': async (options) => {
     const opened: WebSocket[] = [];
     const app = Fastify({ forceCloseConnections: true });
-    app.register(fastifyLimit as never, options as never);
+    app.register(fastifyLimit, options);
     app.register(fastifyWebsocket);
     app.register((scope, _options, done) => {
       scope.get('/', { websocket: true }, echo(opened));
       const preValidation = async (_: unknown, reply: { code(status: number): { send(): unknown } }) =>
         reply.code(401).send();
-      scope.get('/refused', { websocket: true, preValidation: preValidation as never }, () => {});
+      scope.get('/refused', { websocket: true, preValidation }, () => {});
       done();
     });
     const url = await app.listen({ port: 0, host: '127.0.0.1' });
@@ -90,7 +90,7 @@ export const socketServers: Record<string, StartSockets> = {
     const opened: WebSocket[] = [];
     const app = new Hono();
     const { injectWebSocket, upgradeWebSocket } = createNodeWebSocket({ app });
-    app.use(honoLimit(options as never) as never);
+    app.use(honoLimit(options));
     app.get('/refused', (context) => context.text('', 401));
     app.get(
       '/',

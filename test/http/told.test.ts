@@ -1,9 +1,10 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { createRequire } from 'node:module';
+import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import express, { type RequestHandler } from 'express';
 import { rateLimit } from 'express-rate-limit';
 import Fastify from 'fastify';
 import { Hono } from 'hono';
+import Koa from 'koa';
 import { parseRateLimit } from 'ratelimit-header-parser';
 import { Limiter, ManualClock } from 'sluice';
 import { fastifyLimit } from 'sluice/fastify';
@@ -15,21 +16,16 @@ import { closedAfterEach } from './closing.js';
 import { listening } from './frameworks.js';
 import { items } from './items.js';
 
-const require = createRequire(import.meta.url);
 const closing = closedAfterEach();
 
-interface KoaApp {
-  use(middleware: (context: { body: unknown }) => void): void;
-  callback(): (request: IncomingMessage, response: unknown) => void;
-}
-type Middleware = (request: IncomingMessage, response: ServerResponse, next: () => void) => unknown;
 /** A server of node:http, or of Express, with several middlewares before the answer. */
-async function serve(...middlewares: Middleware[]): Promise<string> {
-  const express = require('express') as () => Middleware & { use(middleware: Middleware): void };
+async function serve(...middlewares: RequestHandler[]): Promise<string> {
   const app = express();
   for (const one of middlewares) app.use(one);
-  app.use((_request, response) => response.end('fine'));
-  const running = await listening(createServer(app as never));
+  app.use((_request, response) => {
+    response.end('fine');
+  });
+  const running = await listening(createServer(app));
   closing.push(running);
   return running.url;
 }
@@ -46,7 +42,7 @@ describe('beside express-rate-limit 8.7.4', () => {
       identifier: 'five',
     });
     const limiter = Limiter.create({ ...used(5), keys: { max: 10 }, clock });
-    const urls = [await serve(theirs as never), await serve(limit({ limiter, name: 'five', headers: form }))];
+    const urls = [await serve(theirs), await serve(limit({ limiter, name: 'five', headers: form }))];
     return Promise.all(
       urls.map(async (url) => {
         await (await fetch(url)).text();
@@ -97,7 +93,7 @@ describe('beside express-rate-limit 8.7.4', () => {
       [theirs, ours],
       [ours, theirs],
     ]) {
-      const url = await serve(...(order as unknown as Middleware[]));
+      const url = await serve(...order);
       const list = items((await fetch(url)).headers.get('RateLimit'));
       expect(list.map(([name]) => name).sort()).toEqual(['9-in-5sec', 'window']);
     }
@@ -108,7 +104,7 @@ describe('beside express-rate-limit 8.7.4', () => {
       rateLimit({ limit: max, windowMs: 5_000, standardHeaders: 'draft-8', legacyHeaders: false }),
     );
     const ours = limit({ limiter: Limiter.create({ ...used(5), clock }) });
-    const url = await serve(...(theirs as unknown as Middleware[]), ours);
+    const url = await serve(...theirs, ours);
     const list = items((await fetch(url)).headers.get('RateLimit'));
     expect(list.map(([name]) => name)).toEqual(['7-in-5sec', '8-in-5sec', 'window']);
   });
@@ -232,16 +228,16 @@ describe('several limiters on one request', () => {
   it('do so in Fastify and Koa, too', async () => {
     const { all, strict } = limiters();
     const fastify = Fastify({ forceCloseConnections: true });
-    await fastify.register(fastifyLimit as never, { limiter: all, name: 'all' } as never);
-    await fastify.register(fastifyLimit as never, { limiter: strict, name: 'buy' } as never);
+    await fastify.register(fastifyLimit, { limiter: all, name: 'all' });
+    await fastify.register(fastifyLimit, { limiter: strict, name: 'buy' });
     fastify.get('/', async () => 'fine');
     await fastify.listen({ port: 0, host: '127.0.0.1' });
-    const app = new (require('koa') as new () => KoaApp)();
+    const app = new Koa();
     for (const options of [
       { limiter: all, name: 'all' },
       { limiter: strict, name: 'buy' },
     ]) {
-      app.use(koaLimit(options) as never);
+      app.use(koaLimit(options));
     }
     app.use((context) => {
       context.body = 'fine';
@@ -259,8 +255,8 @@ describe('several limiters on one request', () => {
   it('do so where the response comes from within', async () => {
     const { all, strict } = limiters();
     const app = new Hono();
-    app.use(honoLimit({ limiter: all, name: 'all', headers: ['draft-10', 'legacy'] }) as never);
-    app.use(honoLimit({ limiter: strict, name: 'buy', headers: ['draft-10', 'legacy'] }) as never);
+    app.use(honoLimit({ limiter: all, name: 'all', headers: ['draft-10', 'legacy'] }));
+    app.use(honoLimit({ limiter: strict, name: 'buy', headers: ['draft-10', 'legacy'] }));
     app.get('*', (context) => context.text('fine'));
     for (const [status, remaining] of [
       [200, '1'],

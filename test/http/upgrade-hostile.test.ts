@@ -7,6 +7,7 @@ import { Limiter, ManualClock } from 'sluice';
 import { type LimitOptions, limit, limitUpgrade, verifyClient } from 'sluice/http';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { WebSocketServer } from 'ws';
+import { mistyped } from '../mistyped.js';
 import { expectError, thrown } from '../thrown.js';
 import { closedAfterEach } from './closing.js';
 import { listening } from './frameworks.js';
@@ -189,7 +190,7 @@ describe.each(Object.entries(ways))('%s', (name, limitWith) => {
 
   it('checks its options by name', () => {
     const act = name === 'verifyClient' ? verifyClient : limitUpgrade;
-    const error = thrown(() => act({ limit: 5 } as never));
+    const error = thrown(() => act(mistyped({ limit: 5 })));
     expectError(error, 'ERR_SLUICE_OPTION', TypeError);
     expect(error.message).toContain(`${name}: unknown option "limit"`);
   });

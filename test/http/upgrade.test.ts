@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import type { Server } from 'node:http';
 import {
   connect as connectHttp2,
   createServer as createHttp2Server,
@@ -14,6 +13,7 @@ import { fastifyLimit } from 'sluice/fastify';
 import { fetchUpgrade } from 'sluice/fetch';
 import { limit } from 'sluice/http';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { expectError, thrown } from '../thrown.js';
 import { closedAfterEach } from './closing.js';
 import { listening } from './frameworks.js';
@@ -116,7 +116,7 @@ describe('an injected upgrade of @fastify/websocket', () => {
     closing.push(app);
     const limiter = Limiter.create({ queueDepth: { max: 1 }, keys: { max: 8 } });
     await app.register(fastifyWebsocket);
-    await app.register(fastifyLimit as never, { limiter } as never);
+    await app.register(mistyped(fastifyLimit), mistyped({ limiter }));
     app.get('/', { websocket: true }, () => {});
     await app.ready();
     const socket = await app.injectWS('/');
@@ -135,13 +135,13 @@ describe('websockets over HTTP/2', () => {
       response.end('fine'),
     );
     server.on('connect', (request: Http2ServerRequest, response: Http2ServerResponse) => {
-      limited(request as never, response as never, () => {
+      limited(mistyped(request), mistyped(response), () => {
         response.writeHead(200);
         response.stream.on('data', (chunk) => response.stream.write(chunk));
         response.stream.on('end', () => response.stream.end());
       });
     });
-    const running = await listening(server as unknown as Server);
+    const running = await listening(server);
     const client = connectHttp2(running.url);
     await once(client, 'remoteSettings');
     const open = async () => {
@@ -203,7 +203,7 @@ describe('fetchUpgrade', () => {
   });
 
   it('checks its options by name, and rejects with what a function throws', async () => {
-    const error = thrown(() => fetchUpgrade({ limit: 5 } as never));
+    const error = thrown(() => fetchUpgrade(mistyped({ limit: 5 })));
     expectError(error, 'ERR_SLUICE_OPTION', TypeError);
     expect(error.message).toContain('fetchUpgrade: unknown option "limit"');
     const throwing = fetchUpgrade({
