@@ -7,6 +7,7 @@ import { createNodeWebSocket } from '@hono/node-ws';
 import express from 'express';
 import Fastify from 'fastify';
 import { Hono } from 'hono';
+import type { UpgradeWebSocket } from 'hono/ws';
 import { fastifyLimit } from 'sluice/fastify';
 import { honoLimit } from 'sluice/fetch';
 import { limit, limitUpgrade, verifyClient } from 'sluice/http';
@@ -104,12 +105,38 @@ export const socketServers: Record<string, StartSockets> = {
     const server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }) as Server;
     injectWebSocket(server);
     await once(server, 'listening');
-    const running = await listeningAlready(server);
-    return { ...running, opened };
+    return { ...listeningAlready(server), opened };
   },
 };
 
-async function listeningAlready(server: Server): Promise<Running> {
+/** Behind @hono/node-server of the next major version, which has websockets of its own. */
+socketServers['@hono/node-server 2'] = async (options) => {
+  const opened: WebSocket[] = [];
+  const app = new Hono();
+  const next = require('hono-node-server2') as { serve: typeof serve; upgradeWebSocket: UpgradeWebSocket };
+  app.use(honoLimit(options as never) as never);
+  app.get('/refused', (context) => context.text('', 401));
+  app.get(
+    '/',
+    next.upgradeWebSocket(() => ({
+      onOpen: (_, { raw }) => {
+        opened.push(raw as WebSocket);
+      },
+      onMessage: (event, socket) => socket.send(String(event.data)),
+    })),
+  );
+  const websocket = { server: new WebSocketServer({ noServer: true }) };
+  const server = next.serve({
+    fetch: app.fetch,
+    port: 0,
+    hostname: '127.0.0.1',
+    websocket,
+  } as never) as Server;
+  await once(server, 'listening');
+  return { ...listeningAlready(server), opened };
+};
+
+function listeningAlready(server: Server): Running {
   const { port } = server.address() as { port: number };
   const close = async () => {
     const closed = once(server, 'close');

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, request, type Server } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -322,6 +322,33 @@ describe.each(Object.entries(ways))('%s', (name, limitWith) => {
 });
 
 describe('limitUpgrade', () => {
+  it('limits tunnels, too: the event "connect" has the same arguments', async () => {
+    const limiter = Limiter.create({ queueDepth: { max: 1 } });
+    const limited = limitUpgrade({ limiter });
+    const server = createServer();
+    server.on('connect', (incoming, socket, head) => {
+      limited(incoming, socket, head, () => {
+        socket.on('error', () => {}).write('HTTP/1.1 200 Connection Established\r\n\r\n');
+        socket.pipe(socket);
+      });
+    });
+    const running = await listening(server);
+    closing.push(running);
+    const tunnel = async () => {
+      const asked = request({ port: running.port, host: '127.0.0.1', method: 'CONNECT', path: 'x:80' }).end();
+      const [response, socket] = (await once(asked, 'connect')) as [IncomingMessage, Socket];
+      clients.push(socket);
+      return { status: response.statusCode, socket };
+    };
+    const first = await tunnel();
+    expect([first.status, (await tunnel()).status]).toEqual([200, 429]);
+    first.socket.write('hello');
+    expect(String((await once(first.socket, 'data'))[0])).toBe('hello');
+    expect(limiter.stats().inFlight).toBe(1);
+    first.socket.destroy();
+    await until(() => limiter.stats().inFlight === 0);
+  });
+
   it('does not ask about a connection that is gone', async () => {
     const limiter = bucket(1);
     const limited = limitUpgrade({ limiter });
@@ -373,5 +400,21 @@ describe('limitUpgrade', () => {
       await once(socket, 'close');
     }
     expect(seen).toEqual([[0, 0, 0], new Error('skip')]);
+  });
+});
+
+describe('verifyClient', () => {
+  it('is what ws takes', async () => {
+    const limiter = Limiter.create({ queueDepth: { max: 1 } });
+    const sockets = new WebSocketServer({ port: 0, verifyClient: verifyClient({ limiter }) });
+    await once(sockets, 'listening');
+    const { port } = sockets.address() as { port: number };
+    const first = await trySocket(port);
+    expect(await statusOf(port)).toBe(429);
+    if ('socket' in first) first.socket.terminate();
+    await until(() => limiter.stats().inFlight === 0);
+    const closed = once(sockets, 'close');
+    sockets.close();
+    await closed;
   });
 });
