@@ -264,7 +264,10 @@ function policies<Request extends FastifyRequest>(
     let policy = ofRoutes.get(own);
     if (policy === undefined) {
       const given = Object.entries(own).filter(([, value]) => value !== undefined);
-      const options = { ...shared, limiter: common.limiter, ...Object.fromEntries(given) };
+      // A route with a limiter of its own has left the plans among which the plugin's function chooses.
+      const { plans: _plans, ...withoutPlans } = shared;
+      const plugins = given.some(([name]) => name === 'limiter') ? withoutPlans : shared;
+      const options = { ...plugins, limiter: common.limiter, ...Object.fromEntries(given) };
       policy = new Policy<Request>('fastifyLimit: config.limit', options, 'address');
       ofRoutes.set(own, policy);
     }

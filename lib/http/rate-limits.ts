@@ -19,13 +19,14 @@ export interface RateLimit {
   readonly resetMs: number;
 }
 
+const none: ReadonlySet<string> = new Set();
+
 /** Adds a limiter's tiers to what others have decided about the request. */
 export function addRateLimits(list: RateLimit[], told: Told): void {
-  const taken = new Set<string>();
-  for (const { name } of list) taken.add(name);
-  const names = freeNames(told, taken);
-  for (const [i, { quota, remaining = 0, resetMs = Infinity, refused = false }] of told.quotas.entries()) {
-    list.push({ name: names[i] as string, allowed: !refused, remaining, limit: quota, resetMs });
+  const names = freeNames(told, list.length === 0 ? none : new Set(list.map(({ name }) => name)));
+  let at = 0;
+  for (const { quota, remaining = 0, resetMs = Infinity, refused = false } of told.quotas) {
+    list.push({ name: names[at++] as string, allowed: !refused, remaining, limit: quota, resetMs });
   }
 }
 

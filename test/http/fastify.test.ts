@@ -177,6 +177,22 @@ describe.each([
     }
   });
 
+  it('a route may have an answer and a limiter of its own beside a plugin that chooses', async () => {
+    const app = created();
+    const plans = [none(), bucket(9)];
+    await limit(app, { limiter: () => plans[0] as Limiter, plans, refuse: () => 'of the plugin' });
+    app.get('/', async () => 'fine');
+    app.get('/mine', config({ refuse: () => 'of the route' }), async () => 'fine');
+    app.get('/own', config({ limiter: bucket(9) }), async () => 'fine');
+    const answers = await Promise.all(['/', '/mine', '/own'].map((url) => app.inject(url)));
+    expect(answers.map(({ statusCode, body }) => [statusCode, body])).toEqual([
+      [429, 'of the plugin'],
+      [429, 'of the route'],
+      [200, 'fine'],
+    ]);
+    expect(plans[1]?.peek().remaining).toBe(9);
+  });
+
   it('names a mistake of a route where it is declared, or else refuses to answer it', async () => {
     const app = created();
     app.get('/before', config(mistyped({ costs: 2 })), async () => 'fine');

@@ -1,7 +1,9 @@
 /** Functions among the options that answer later, and which limiter they choose. */
+import { type IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Limiter, ManualClock } from 'sluice';
-import { describe, expect, it } from 'vitest';
+import { limit } from 'sluice/http';
+import { describe, expect, it, vi } from 'vitest';
 import { mistyped } from '../mistyped.js';
 import { closedAfterEach } from './closing.js';
 import { frameworks, type Running, type SharedOptions } from './frameworks.js';
@@ -119,5 +121,32 @@ describe.each(Object.entries(frameworks))('%s', (_name, start) => {
     expect([await status(running), await status(running), await status(running)]).toEqual([200, 200, 429]);
     chosen = undefined;
     expect(await status(running)).toBe(200);
+  });
+});
+
+describe('limit', () => {
+  it('decides at once where no function returns a promise', async () => {
+    const limiter = Limiter.create({ ...bucket(5), keys: { max: 5 } });
+    const request = { socket: { remoteAddress: '192.0.2.1' }, headers: {} } as unknown as IncomingMessage;
+    const response = new ServerResponse(request);
+    const nexts: unknown[] = [];
+    const next = (error?: unknown) => nexts.push(error);
+    limit({ limiter: () => limiter, key: () => 'ann', cost: () => 1, skip: () => false })(
+      request,
+      response,
+      next,
+    );
+    expect(nexts).toEqual([undefined]);
+    const { prototype } = Promise;
+    const then = vi.spyOn(prototype, 'then');
+    limit({ limiter, key: () => 'bob' })(request, response, next);
+    const thens = then.mock.calls.length;
+    then.mockRestore();
+    expect(thens).toBe(0);
+    expect(nexts).toEqual([undefined, undefined]);
+    limit({ limiter, key: async () => 'eve' })(request, response, next);
+    expect(nexts).toHaveLength(2);
+    await until(() => nexts.length === 3);
+    expect(nexts[2]).toBeUndefined();
   });
 });
