@@ -88,53 +88,49 @@ export const socketServers: Record<string, StartSockets> = {
     return { url, port: Number(new URL(url).port), close: () => app.close(), opened };
   },
   '@hono/node-ws': async (options) => {
-    const opened: WebSocket[] = [];
     const app = new Hono();
     const { injectWebSocket, upgradeWebSocket } = createNodeWebSocket({ app });
-    app.use(honoLimit(options));
-    app.get('/refused', (context) => context.text('', 401));
-    app.get(
-      '/',
-      upgradeWebSocket(() => ({
-        onOpen: (_, { raw }) => {
-          opened.push(raw as WebSocket);
-        },
-        onMessage: (event, socket) => socket.send(String(event.data)),
-      })),
-    );
+    const opened = limitedHono(app, upgradeWebSocket, options);
     const server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }) as Server;
     injectWebSocket(server);
     await once(server, 'listening');
     return { ...listeningAlready(server), opened };
   },
+  // The next major version has websockets of its own.
+  '@hono/node-server 2': async (options) => {
+    const next = require('hono-node-server2') as {
+      serve: Serve2;
+      upgradeWebSocket: UpgradeWebSocket<WebSocket>;
+    };
+    const app = new Hono();
+    const opened = limitedHono(app, next.upgradeWebSocket, options);
+    const websocket = { server: new WebSocketServer({ noServer: true }) };
+    const server = next.serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1', websocket }) as Server;
+    await once(server, 'listening');
+    return { ...listeningAlready(server), opened };
+  },
 };
+type Serve2 = (options: Parameters<typeof serve>[0] & { websocket: object }) => ReturnType<typeof serve>;
 
-/** Behind @hono/node-server of the next major version, which has websockets of its own. */
-socketServers['@hono/node-server 2'] = async (options) => {
+function limitedHono(
+  app: Hono,
+  upgradeWebSocket: UpgradeWebSocket<WebSocket>,
+  options: SocketOptions,
+): WebSocket[] {
   const opened: WebSocket[] = [];
-  const app = new Hono();
-  const next = require('hono-node-server2') as { serve: typeof serve; upgradeWebSocket: UpgradeWebSocket };
-  app.use(honoLimit(options as never) as never);
+  app.use(honoLimit(options));
   app.get('/refused', (context) => context.text('', 401));
   app.get(
     '/',
-    next.upgradeWebSocket(() => ({
+    upgradeWebSocket(() => ({
       onOpen: (_, { raw }) => {
-        opened.push(raw as WebSocket);
+        if (raw !== undefined) opened.push(raw);
       },
       onMessage: (event, socket) => socket.send(String(event.data)),
     })),
   );
-  const websocket = { server: new WebSocketServer({ noServer: true }) };
-  const server = next.serve({
-    fetch: app.fetch,
-    port: 0,
-    hostname: '127.0.0.1',
-    websocket,
-  } as never) as Server;
-  await once(server, 'listening');
-  return { ...listeningAlready(server), opened };
-};
+  return opened;
+}
 
 function listeningAlready(server: Server): Running {
   const { port } = server.address() as { port: number };
@@ -178,3 +174,8 @@ export async function statusOf(
   else tried.refused.resume();
   return 'refused' in tried ? (tried.refused.statusCode ?? 0) : 101;
 }
+
+/** The request for a websocket, as it is sent. */
+export const handshake = (path = '/', more = '') =>
+  `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${more}` +
+  'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';

@@ -1,7 +1,6 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, request, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Limiter, ManualClock } from 'sluice';
 import { type LimitOptions, limit, limitUpgrade, verifyClient } from 'sluice/http';
@@ -12,7 +11,7 @@ import { expectError, thrown } from '../thrown.js';
 import { closedAfterEach } from './closing.js';
 import { listening } from './frameworks.js';
 import { items } from './items.js';
-import { statusOf, trySocket } from './sockets.js';
+import { handshake, statusOf, trySocket } from './sockets.js';
 
 const closing = closedAfterEach();
 const clients: Socket[] = [];
@@ -32,9 +31,6 @@ const fakeTimers = () => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout
 async function until(done: () => boolean): Promise<void> {
   while (!done()) await delay(1);
 }
-const handshake = (path = '/', more = '') =>
-  `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${more}` +
-  'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
 const bucket = (burst: number) =>
   Limiter.create({ tokenBucket: { ratePerSecond: 1e-6, burst }, clock: new ManualClock() });
 function nothing(): Limiter {
@@ -318,103 +314,5 @@ describe.each(Object.entries(ways))('%s', (name, limitWith) => {
     expect(limiter.stats().allowed - 1).toBe(admitted);
     await until(() => sockets.every((socket) => socket.destroyed));
     limiter.release(3);
-  });
-});
-
-describe('limitUpgrade', () => {
-  it('limits tunnels, too: the event "connect" has the same arguments', async () => {
-    const limiter = Limiter.create({ queueDepth: { max: 1 } });
-    const limited = limitUpgrade({ limiter });
-    const server = createServer();
-    server.on('connect', (incoming, socket, head) => {
-      limited(incoming, socket, head, () => {
-        socket.on('error', () => {}).write('HTTP/1.1 200 Connection Established\r\n\r\n');
-        socket.pipe(socket);
-      });
-    });
-    const running = await listening(server);
-    closing.push(running);
-    const tunnel = async () => {
-      const asked = request({ port: running.port, host: '127.0.0.1', method: 'CONNECT', path: 'x:80' }).end();
-      const [response, socket] = (await once(asked, 'connect')) as [IncomingMessage, Socket];
-      clients.push(socket);
-      return { status: response.statusCode, socket };
-    };
-    const first = await tunnel();
-    expect([first.status, (await tunnel()).status]).toEqual([200, 429]);
-    first.socket.write('hello');
-    expect(String((await once(first.socket, 'data'))[0])).toBe('hello');
-    expect(limiter.stats().inFlight).toBe(1);
-    first.socket.destroy();
-    await until(() => limiter.stats().inFlight === 0);
-  });
-
-  it('does not ask about a connection that is gone', async () => {
-    const limiter = bucket(1);
-    const limited = limitUpgrade({ limiter });
-    const server = createServer();
-    const closed: Duplex[] = [];
-    let passed = 0;
-    server.on('upgrade', (request, socket, head) => {
-      socket.on('error', () => {}).destroy();
-      limited(request, socket, head, () => {
-        passed++;
-      });
-      closed.push(socket);
-    });
-    const running = await listening(server);
-    closing.push(running);
-    const socket = connect(running.port, '127.0.0.1');
-    clients.push(socket);
-    socket.on('error', () => {}).write(handshake());
-    await until(() => closed.length === 1);
-    expect([passed, limiter.peek().remaining]).toEqual([0, 1]);
-  });
-
-  it('leaves the listeners of a socket that passes as they were, and says what was thrown', async () => {
-    const limited = limitUpgrade({
-      limiter: bucket(5),
-      skip: (request) => {
-        if (request.url === '/throw') throw new Error('skip');
-        return false;
-      },
-    });
-    const server = createServer();
-    const seen: unknown[] = [];
-    server.on('upgrade', (request, socket, head) => {
-      const before = ['error', 'close', 'end'].map((event) => socket.listenerCount(event));
-      limited(request, socket, head, (error) => {
-        const after = ['error', 'close', 'end'].map((event) => socket.listenerCount(event));
-        seen.push(error ?? after.map((count, i) => count - (before[i] as number)));
-        if (error === undefined) socket.destroy();
-      });
-    });
-    const running = await listening(server);
-    closing.push(running);
-    for (const path of ['/', '/throw']) {
-      const socket = connect(running.port, '127.0.0.1');
-      socket
-        .on('error', () => {})
-        .resume()
-        .write(handshake(path));
-      await once(socket, 'close');
-    }
-    expect(seen).toEqual([[0, 0, 0], new Error('skip')]);
-  });
-});
-
-describe('verifyClient', () => {
-  it('is what ws takes', async () => {
-    const limiter = Limiter.create({ queueDepth: { max: 1 } });
-    const sockets = new WebSocketServer({ port: 0, verifyClient: verifyClient({ limiter }) });
-    await once(sockets, 'listening');
-    const { port } = sockets.address() as { port: number };
-    const first = await trySocket(port);
-    expect(await statusOf(port)).toBe(429);
-    if ('socket' in first) first.socket.terminate();
-    await until(() => limiter.stats().inFlight === 0);
-    const closed = once(sockets, 'close');
-    sockets.close();
-    await closed;
   });
 });
