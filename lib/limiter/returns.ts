@@ -1,3 +1,4 @@
+import { arrays } from '../memory.js';
 import type { NativeKey, NativeLimiter } from '../native/index.js';
 import type { Allowed } from './decision.js';
 
@@ -39,7 +40,10 @@ export function returnsOf(
   const d = staging[words.charged] as number;
   const e = staging[words.charged + 1] as number;
   const rest = words.charged + 2;
-  const more = furtherWindows === 0 ? undefined : staging.slice(rest, rest + 2 * furtherWindows);
+  const count = 2 * furtherWindows;
+  const more = count === 0 ? undefined : new arrays.Int32Array(count);
+  // One by one: a method would be handed the staging buffer, and can be replaced.
+  if (more !== undefined) for (let i = 0; i < count; i++) more[i] = staging[rest + i] as number;
   let held = true;
   let owed = charged ? cost : 0;
   const release = (): void => {
@@ -55,7 +59,7 @@ export function returnsOf(
       staging[words.serial] = c;
       staging[words.charged] = d;
       staging[words.charged + 1] = e;
-      if (more !== undefined) staging.set(more, rest);
+      if (more !== undefined) for (let i = 0; i < count; i++) staging[rest + i] = more[i] as number;
       native.refund(units, key);
     }
     owed -= units;

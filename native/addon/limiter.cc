@@ -230,9 +230,7 @@ Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedLimiter>& shared, 
   return object;
 }
 
-constexpr std::uint64_t kCostMax = 0xffff'ffff;
 constexpr std::uint32_t kWaitingMax = 65'536;
-constexpr double kDayMs = 86'400'000, kWindowMsMax = 366 * kDayMs;
 
 // A sign that is not watched for has 0.
 bool sound_adaptive(const SharedLimiter& limiter, double max_queue_wait_ms) {

@@ -20,6 +20,10 @@
 
 namespace sluice {
 
+// What options may be at most.
+inline constexpr std::uint64_t kCostMax = 0xffff'ffff;
+inline constexpr double kDayMs = 86'400'000, kWindowMsMax = 366 * kDayMs;
+
 struct SharedLimiter : SharedObject {
   SharedLimiter() : SharedObject(ObjectKind::kLimiter) {}
 

@@ -256,6 +256,11 @@ napi_value overload(napi_env env, napi_callback_info info) {
   return number(env, 1);
 }
 
+// Whether a figure stays as it is, or becomes one of `least` to `most`.
+bool may_become(double value, double least, double most) {
+  return std::isnan(value) || within(value, least, most);
+}
+
 // configure({ ratePerSecond, burst, warmUpMs, windows: [{ limit, windowMs }], max, enforce }): 1. NaN: stays as it is.
 napi_value configure(napi_env env, napi_callback_info info) {
   const Napi::CallbackInfo call(env, info);
@@ -265,13 +270,21 @@ napi_value configure(napi_env env, napi_callback_info info) {
   const double rate = f64(given, "ratePerSecond"), burst = f64(given, "burst"),
                warm_up_ms = f64(given, "warmUpMs"), max = f64(given, "max"), enforce = f64(given, "enforce");
   const Napi::Object windows = nested(given, "windows");
+  const LimiterConfig& made = self.shared()->config;
+  bool sound = may_become(rate, kTokenRateMin, kTokenRateMax) && may_become(burst, 1, kCostMax) &&
+               may_become(warm_up_ms, 0, kDayMs) && may_become(max, 1, kCostMax);
   double limits[kWindowsMax], lengths_ms[kWindowsMax];
-  for (std::uint32_t i = 0; i < kWindowsMax; ++i) {
+  for (std::uint32_t i = 0; i < made.window_count; ++i) {
     const Napi::Object window = nested(windows, std::to_string(i).c_str());
     limits[i] = window.IsEmpty() ? std::nan("") : f64(window, "limit");
     lengths_ms[i] = window.IsEmpty() ? std::nan("") : f64(window, "windowMs");
+    const WindowConfig& as_made = made.windows[i];
+    const std::uint64_t limit_max = as_made.exact ? as_made.log_capacity : kWindowLimitMax;
+    sound &= may_become(limits[i], 1, static_cast<double>(limit_max)) &&
+             may_become(lengths_ms[i], 1, kWindowMsMax);
   }
   if (!intact(given)) return nullptr;
+  if (!sound) return number(env, kBadArgument);
   const auto set = [](double value, std::uint64_t& figure) {
     if (!std::isnan(value)) figure = static_cast<std::uint64_t>(value);
   };

@@ -193,15 +193,12 @@ const noise = (/** @type {ArrayBuffer} */ buffer) => {
             : 0n;
   }
 };
-/** Numbers that lead to no memory, which lib/ alone checks. */
-const changes = {
-  ratePerSecond: NaN,
-  burst: NaN,
-  warmUpMs: NaN,
-  limit: NaN,
-  windowMs: NaN,
-  max: 5,
-  enforce: NaN,
+const names = ['ratePerSecond', 'burst', 'warmUpMs', 'max', 'enforce', 'limit', 'windowMs'];
+/** What configure() may be told: each figure NaN, for it stays, or any number. */
+const changes = () => {
+  const one = () => (random(3) === 0 ? numbers[random(numbers.length)] : NaN);
+  const figures = () => Object.fromEntries(names.map((name) => [name, one()]));
+  return { ...figures(), windows: [figures(), figures()] };
 };
 /** Batches: memory that native code reads a count from. */
 const batches = [memory(8 + 4 * Order.bytes), memory(8 + 64 * Order.bytes)];
@@ -218,7 +215,7 @@ for (let round = 0; round < 6_000; round++) {
   if (name === 'openBatch') given[0] = batches[random(2)];
   // Of a place that exists, only its owner speaks.
   if (owned.has(name) || (name === 'release' && random(2) === 0)) given[0] = 5000;
-  if (name === 'configure') given[0] = changes;
+  if (name === 'configure') given[0] = changes();
   try {
     object[name](...given);
   } catch (error) {

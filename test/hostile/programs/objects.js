@@ -29,6 +29,12 @@ export function objects() {
     queueDepth: { max: 9 },
     keys: { max: 100 },
   });
+  const windows = Limiter.create({
+    slidingWindow: [
+      { limit: 100, windowMs: 1000 },
+      { limit: 200, windowMs: 60_000, exact: true },
+    ],
+  });
   const stock = Stock.create({
     items: [
       { sku: 1, quantity: 100, perUser: 50 },
@@ -46,7 +52,7 @@ export function objects() {
     fields: { sku: 'sku', quantity: 'quantity', user: 'user' },
   });
   const clock = new ManualClock();
-  return { Order, order, queue, plain, limiter, keyed, stock, gate, clock };
+  return { Order, order, queue, plain, limiter, keyed, windows, stock, gate, clock };
 }
 
 /** Names of functions that only native objects have. */

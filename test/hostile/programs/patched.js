@@ -116,7 +116,7 @@ console.log(leaks.length === 0 ? 'ok' : 'not ok');
 process.exit(0);
 
 async function use(
-  /** @type {ReturnType<typeof objects>} */ { order, gate, queue, plain, limiter, keyed, stock },
+  /** @type {ReturnType<typeof objects>} */ { order, gate, queue, plain, limiter, keyed, windows, stock },
 ) {
   const record = order();
   mine.add(record.seal).add(record.seal.buffer);
@@ -137,6 +137,8 @@ async function use(
   queue.stats();
   limiter.allow();
   keyed.tryAcquire({ key: 'é'.repeat(500) });
+  const decision = windows.tryAcquire();
+  if (decision.allowed) decision.refund();
   stock.reserve({ sku: 'mug', quantity: 1, user: 'é', id: 'id' });
   stock.reserveAll([{ sku: 1, quantity: 1 }], { user: 'é' });
   stock.counts('mug');

@@ -1,6 +1,7 @@
 /** Makes objects of sizes and times that are none, through sluice and natively, and says ok if each is refused. */
 
 import { bytes, Gate, Limiter, ManualClock, Queue, record, Stock, u32, utf8 } from 'sluice';
+import { nativeLimiter } from '../../../dist/limiter/index.js';
 import { native } from '../../../dist/native/index.js';
 import { insideQueue } from '../../../dist/queue/index.js';
 
@@ -138,6 +139,38 @@ refuses(
   (options) => native.restoreStock(snapshot, options, memory(8192)),
   ['maxItems', 'maxReservations', 'maxUsers', 'maxIds', 'movements'],
 );
+
+// Changes of a limiter's figures: each that is none is refused natively, whatever stands beside it.
+const limiter = Limiter.create({
+  tokenBucket: bucket,
+  slidingWindow: [
+    { limit: 1, windowMs: 1000 },
+    { limit: 5, windowMs: 1000, exact: true },
+  ],
+  queueDepth: { max: 1 },
+});
+const same = { ratePerSecond: NaN, burst: NaN, warmUpMs: NaN, max: NaN, enforce: NaN };
+const windows = [
+  { limit: NaN, windowMs: NaN },
+  { limit: NaN, windowMs: NaN },
+];
+const figures = JSON.stringify(limiter.limits());
+for (const size of [-1, 1e-9, 2 ** 53, 1e300, Infinity]) {
+  const wrong = Object.keys(same).map((name) => ({ ...same, windows, [name]: size }));
+  for (const name of ['limit', 'windowMs']) {
+    const window = { limit: NaN, windowMs: NaN, [name]: size };
+    wrong.push({ ...same, windows: [window, windows[1]] }, { ...same, windows: [windows[0], window] });
+  }
+  for (const changes of wrong) {
+    const { enforce, warmUpMs } = changes;
+    if (!Number.isNaN(enforce) || warmUpMs === 1e-9) continue; // sound
+    const answer = nativeLimiter(limiter).configure(changes);
+    if (answer !== -101 || JSON.stringify(limiter.limits()) !== figures)
+      taken.push(`configure ${JSON.stringify(changes)}: ${answer}`);
+  }
+}
+const beyond = { ...same, windows: [windows[0], { limit: 6, windowMs: NaN }] };
+if (nativeLimiter(limiter).configure(beyond) !== -101) taken.push('configure: more than a log has room for');
 
 // What every object inherits is no size.
 const clock = new ManualClock(); // at which all are alike
