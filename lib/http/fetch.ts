@@ -1,17 +1,16 @@
-import { IncomingMessage, ServerResponse } from 'node:http';
 // biome-ignore lint/suspicious/noTsIgnore: the types of a framework that need not be installed, in the .d.ts too
 /** @ts-ignore: only where it is installed */
 import type { Context as InstalledContext } from 'hono';
 import { optionError } from '../errors.js';
 import { bare } from '../options.js';
 import { isPromise, type MaybePromise } from './asking.js';
+import { checkedResponse, finished, outgoingOf, withEach } from './fetch-answer.js';
 import type { Installed } from './messages.js';
 import { hasGone, whenGone } from './node-reader.js';
-import { isRefused, type LimitOptions, type Passed, Policy } from './policy.js';
+import { isRefused, type LimitOptions, Policy } from './policy.js';
 import type { RateLimit } from './rate-limits.js';
 import type { Reader } from './reader.js';
 import type { Refusal, RefusalInfo } from './refusal.js';
-import { anythingWritten, onResponseEnd, onUpgradeEnd } from './response-end.js';
 
 export type { LimitOptions } from './policy.js';
 export type { RateLimit } from './rate-limits.js';
@@ -212,19 +211,6 @@ export function honoLimit<Context extends HonoContext = Installed<InstalledConte
   };
 }
 
-/** The response of node:http, where a server on it hands that on. */
-function outgoingOf(env: unknown): ServerResponse | undefined {
-  const outgoing = (env as { readonly outgoing?: unknown } | null | undefined)?.outgoing;
-  return outgoing instanceof ServerResponse ? outgoing : undefined;
-}
-
-/** The upgrade, where @hono/node-ws hands one on. */
-function upgradeOf(env: unknown): IncomingMessage | undefined {
-  const { incoming, outgoing } = (env ?? {}) as { readonly incoming?: unknown; readonly outgoing?: unknown };
-  if (outgoing !== undefined || !(incoming instanceof IncomingMessage)) return undefined;
-  return incoming.headers.upgrade === undefined ? undefined : incoming;
-}
-
 function reader(
   request: Request,
   identities: readonly object[],
@@ -267,139 +253,4 @@ async function refused<Subject>(
   }
   const fields = { ...headers, 'Content-Type': contentType };
   return new Response(method === 'HEAD' ? null : body, bare({ status, headers: fields }));
-}
-
-/** What is told of the end of a request's answer, by what stands for the request: its body is wrapped once. */
-const endings = new WeakMap<object, Array<(status: number) => void>>();
-
-/** The response with the fields of the limit; tells `passed` when it has ended, where something is given back then. */
-async function finished(
-  passed: Passed,
-  identities: readonly object[],
-  request: Request,
-  env: unknown,
-  respond: () => Promise<Response>,
-): Promise<Response> {
-  const { end } = passed;
-  if (end === undefined) return withFields(await respond(), passed);
-  const outgoing = outgoingOf(env);
-  if (outgoing !== undefined) {
-    // Known better than from the request's signal: that is silent about requests further back in a pipeline.
-    onResponseEnd(outgoing, end);
-    return withFields(await respond(), passed);
-  }
-  const upgrade = upgradeOf(env);
-  if (upgrade !== undefined) return finishedWithItsSocket(passed, end, upgrade, respond);
-  const around = identities.map((one) => endings.get(one)).find((one) => one !== undefined);
-  if (around !== undefined) {
-    around.push(end);
-    return withFields(await respond(), passed);
-  }
-  const ends = [end];
-  for (const one of identities) endings.set(one, ends);
-  const ended = (status: number): void => {
-    for (const one of identities) endings.delete(one);
-    for (const one of ends.splice(0)) one(status);
-  };
-  return finishedWithItsBody(passed, ended, request, respond);
-}
-
-/** Of an upgrade by @hono/node-ws: a websocket begins after a response that nobody sends, or one without a body is. */
-async function finishedWithItsSocket(
-  passed: Passed,
-  end: (status: number) => void,
-  incoming: IncomingMessage,
-  respond: () => Promise<Response>,
-): Promise<Response> {
-  const written = anythingWritten(incoming);
-  let refusal: number | undefined;
-  onUpgradeEnd(incoming, () => (written() === undefined ? undefined : (refusal ?? 101)), end);
-  const response = withFields(await respond(), passed);
-  if (!response.ok) refusal = response.status;
-  return response;
-}
-
-async function finishedWithItsBody(
-  passed: Passed,
-  ended: (status: number) => void,
-  { signal, method }: Request,
-  respond: () => Promise<Response>,
-): Promise<Response> {
-  // Where the client is gone, servers abort the request and may neither read the body nor cancel it.
-  const gone = (): void => end(499);
-  const end = (status: number): void => {
-    signal.removeEventListener('abort', gone);
-    ended(status);
-  };
-  signal.addEventListener('abort', gone);
-  if (signal.aborted) gone();
-  const limited = (response: Response): Response => {
-    const { status } = response;
-    // Of the answer to a HEAD request nobody reads the body.
-    if (response.body === null || method === 'HEAD') {
-      end(status === 0 ? 500 : status);
-      return withFields(response, passed);
-    }
-    const reader = response.body.getReader();
-    const source = {
-      async pull(controller: ReadableStreamDefaultController<Uint8Array>) {
-        try {
-          const { done, value } = await reader.read();
-          if (!done) return controller.enqueue(value);
-          end(status);
-          controller.close();
-        } catch (error) {
-          end(500);
-          controller.error(error);
-        }
-      },
-      cancel(reason: unknown) {
-        end(499);
-        return reader.cancel(reason);
-      },
-    };
-    // A platform reads what a dictionary inherits, too.
-    return withFields(new Response(new ReadableStream(bare(source)), response), passed);
-  };
-  try {
-    return limited(await respond());
-  } catch (error) {
-    end(500); // also where the handler answered with what is no response, or one whose body is used
-    throw error;
-  }
-}
-
-/**
- * The response with the fields of the limit, set in place: a response made of its body would be one of a stream, whose
- * length no server knows. Copied are those without a body, which a handler can return again and again, and those whose
- * fields cannot be set (of `fetch`).
- */
-function withFields(response: Response, passed: Passed): Response {
-  const fields = Object.entries(passed.headers((name) => response.headers.get(name) ?? undefined));
-  return withEach(response, fields, () => true);
-}
-
-function withEach(
-  response: Response,
-  fields: ReadonlyArray<readonly [string, string]>,
-  isSet: (headers: Headers, name: string) => boolean,
-): Response {
-  if (response.status === 0) return response; // a network error has no fields
-  const set = (one: Response): Response => {
-    for (const [name, value] of fields) if (isSet(one.headers, name)) one.headers.set(name, value);
-    return one;
-  };
-  const copied = () => set(new Response(response.body, response));
-  if (response.body === null) return copied();
-  try {
-    return set(response);
-  } catch {
-    return copied();
-  }
-}
-
-/** Not by instanceof: there is more than one class of responses. */
-function checkedResponse(what: string, response: unknown): Response {
-  if (typeof response === 'object' && response !== null && 'headers' in response) return response as Response;
-  throw optionError(what, 'a function that returns a Response', response, true);
 }
