@@ -12,6 +12,8 @@ export {
 export {
   type AcquireOptions,
   type Allowed,
+  type CalendarPeriod,
+  type CalendarWindow,
   type Decision,
   type Denied,
   type Key,
@@ -26,6 +28,8 @@ export {
   type Tier,
   type TryAcquireOptions,
   type WindowChanges,
+  type WindowLimits,
+  type WindowOption,
 } from './limiter/index.js';
 export type { GateStats, QueueStats, StockCounts, StockStats, WaitStats } from './native/index.js';
 export {

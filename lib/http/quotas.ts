@@ -1,5 +1,12 @@
 import { createHash } from 'node:crypto';
-import { type Key, type Limiter, type Room, roomsOf, type Tier } from '../limiter/index.js';
+import {
+  type Key,
+  type Limiter,
+  type Room,
+  roomsOf,
+  type Tier,
+  type WindowLimits,
+} from '../limiter/index.js';
 import { bare } from '../options.js';
 import type { Quota } from './fields.js';
 
@@ -10,6 +17,12 @@ const names = {
   'queue-depth': 'concurrency',
 } as const satisfies Partial<Record<Tier, string>>;
 type QuotaTier = keyof typeof names;
+
+type CalendarLimits = Extract<WindowLimits, { readonly every: unknown }>;
+type LengthLimits = Exclude<WindowLimits, CalendarLimits>;
+const dayMs = 86_400_000;
+/** The longest periods of a calendar. */
+const calendarMs = { day: dayMs, week: 7 * dayMs, month: 31 * dayMs, year: 366 * dayMs } as const;
 
 /** A refusal, as clients are told of it. */
 export interface Refused {
@@ -56,8 +69,9 @@ export function quotasOf(limiter: Limiter, key: Key | undefined, refused?: Refus
   if (burst !== undefined && ratePerSecond !== undefined) {
     add('token-bucket', burst, bucket, (burst / ratePerSecond) * 1_000);
   }
-  for (const [i, { limit, windowMs }] of windows.entries()) {
-    add('sliding-window', limit, rooms[i] as Room, windowMs, i);
+  for (const [i, window] of windows.entries()) {
+    const lengthMs = 'every' in bare(window) ? calendarMs[(window as CalendarLimits).every] : undefined;
+    add('sliding-window', window.limit, rooms[i] as Room, lengthMs ?? (window as LengthLimits).windowMs, i);
   }
   if (max !== undefined) add('queue-depth', max, depth);
   return quotas;

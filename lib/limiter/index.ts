@@ -23,4 +23,11 @@ export {
 } from './limiter.js';
 export type { LimiterChanges, LimiterOptions } from './options.js';
 export { refundPart } from './returns.js';
-export type { SlidingWindow, WindowChanges } from './windows.js';
+export type {
+  CalendarPeriod,
+  CalendarWindow,
+  SlidingWindow,
+  WindowChanges,
+  WindowLimits,
+  WindowOption,
+} from './windows.js';

@@ -14,7 +14,7 @@ import {
   native,
   publicHandle,
 } from '../native/index.js';
-import { Options } from '../options.js';
+import { bare, Options } from '../options.js';
 import { watchEventLoop } from './adaptive.js';
 import {
   type Allowed,
@@ -37,7 +37,7 @@ import {
 } from './options.js';
 import { returnsOf } from './returns.js';
 import { Waiting } from './waiting.js';
-import type { SlidingWindow } from './windows.js';
+import { periodOf, type SlidingWindow, type WindowLimits } from './windows.js';
 
 export type LimiterHandle = Handle<'limiter'>;
 
@@ -93,11 +93,11 @@ const waits = 128;
 export interface Limits {
   readonly ratePerSecond?: number;
   readonly burst?: number;
-  /** Of the first window. */
+  /** Of the first window; `windowMs` not of a calendar window. */
   readonly limit?: number;
   readonly windowMs?: number;
   /** Of all windows: empty without one. */
-  readonly windows: readonly { readonly limit: number; readonly windowMs: number }[];
+  readonly windows: readonly WindowLimits[];
   readonly max?: number;
 }
 
@@ -346,7 +346,13 @@ export class Limiter implements Disposable {
   /** The figures of the tiers as they are now, for all threads. */
   limits(): Limits {
     const limits = alive(what, this.#native.limits());
-    return { ...limits, ...limits.windows[0] };
+    const windows = limits.windows.map((window, i): WindowLimits => {
+      const fixed = this.#native.windows[i];
+      const every = periodOf(fixed);
+      const { limit, windowMs = 0 } = bare(window);
+      return every === undefined ? { limit, windowMs } : { limit, every, timeZone: fixed?.timeZone ?? '' };
+    });
+    return { ...limits, ...limits.windows[0], windows };
   }
 
   /** Decisions since creation, over all threads. */

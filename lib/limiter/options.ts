@@ -3,7 +3,7 @@ import { optionError } from '../errors.js';
 import type { NativeHandle, NativeLimiter } from '../native/index.js';
 import { Options } from '../options.js';
 import { insideQueue, Queue } from '../queue/index.js';
-import { type SlidingWindow, type WindowChanges, windowChanges, windowOptions } from './windows.js';
+import { type WindowChanges, type WindowOption, windowChanges, windowOptions } from './windows.js';
 
 export interface LimiterOptions {
   /**
@@ -24,10 +24,14 @@ export interface LimiterOptions {
    * With `exact` a request counts for exactly the length of the window: its time is kept in a log, at 8 bytes times
    * `limit` (then at most 1,000,000), for each key. It has no buckets.
    *
+   * With `every` it is a calendar window: at most `limit` in each 'day', 'week' (from Monday), 'month' or 'year' of
+   * `timeZone` (of the IANA database; default 'UTC'), by the wall clock; a ManualClock's milliseconds count from 1970. 8
+   * bytes for each key. See "Calendar windows" in docs/limiter.md.
+   *
    * A list of 1 to 4 windows (10 a second and 100 a minute, say): a request must fit in all of them, and is charged to all
    * or none.
    */
-  readonly slidingWindow?: SlidingWindow | readonly SlidingWindow[];
+  readonly slidingWindow?: WindowOption | readonly WindowOption[];
   /**
    * At most `max` (1 to 2^32 - 1) in flight: held until `release()`. With `queue`, the queue's depth is compared
    * with `max` instead, and nothing needs to be released.

@@ -14,6 +14,8 @@ const forgotten = -1_000;
 const timerMsMax = 2 ** 31 - 1;
 /** How often a depth is looked at that follows a queue: nobody tells when a queue gets shorter. */
 const queuePollMs = 5;
+/** How often the wall clock of a calendar window is looked at: nobody tells when it is set. */
+const calendarPollMs = 60_000;
 
 /** What a wait rejects with. A class: a polluted Object.prototype makes no decision look like one. */
 class Failure {
@@ -185,7 +187,11 @@ export class Waiting {
     if (this.#native.manualClock) return;
     clearTimeout(line.timer);
     const ms = this.#words[words.retryAfter] as number;
-    const due = Math.min(ms, this.#native.followsQueue ? queuePollMs : Infinity);
+    const due = Math.min(
+      ms,
+      this.#native.followsQueue ? queuePollMs : Infinity,
+      this.#native.windows.some(({ every }) => every !== 0) ? calendarPollMs : Infinity,
+    );
     if (due === Infinity) return; // whoever gives back tells
     line.timer = setTimeout(
       () => {

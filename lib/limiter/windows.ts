@@ -1,6 +1,7 @@
 import { optionError } from '../errors.js';
-import type { NativeLimiter } from '../native/index.js';
+import type { NativeLimiter, NativeWindow } from '../native/index.js';
 import { copiedList, Options } from '../options.js';
+import { zoneChanges } from './zone.js';
 
 /** A bound on what any window of a length lets through: see `LimiterOptions.slidingWindow`. */
 export interface SlidingWindow {
@@ -9,10 +10,30 @@ export interface SlidingWindow {
   readonly buckets?: number;
   readonly exact?: boolean;
 }
-/** What `configure` changes of a window. */
+/** A bound on what each period of a calendar lets through: see `LimiterOptions.slidingWindow`. */
+export interface CalendarWindow {
+  readonly limit: number;
+  readonly every: CalendarPeriod;
+  readonly timeZone?: string;
+}
+export type CalendarPeriod = 'day' | 'week' | 'month' | 'year';
+export type WindowOption = SlidingWindow | CalendarWindow;
+/** What `configure` changes of a window; of a calendar window the limit only. */
 export interface WindowChanges {
   readonly limit?: number;
   readonly windowMs?: number;
+}
+/** A window as `limits()` shows it. */
+export type WindowLimits =
+  | { readonly limit: number; readonly windowMs: number }
+  | { readonly limit: number; readonly every: CalendarPeriod; readonly timeZone: string };
+
+/** Their native numbers are one more: see `Every` in native/core/calendar.h. */
+const periods: readonly CalendarPeriod[] = ['day', 'week', 'month', 'year'];
+
+/** The name of a calendar window's periods; undefined of another window. */
+export function periodOf(window: NativeWindow | undefined): CalendarPeriod | undefined {
+  return window === undefined ? undefined : periods[window.every - 1];
 }
 
 const limitMax = 2 ** 30 - 1;
@@ -27,7 +48,8 @@ export function windowOptions(where: string, given: Options): object[] {
 }
 
 function windowOption(where: string, given: unknown): object {
-  const window = new Options(where, given, ['limit', 'windowMs', 'exact', 'buckets']);
+  const window = new Options(where, given, ['limit', 'windowMs', 'exact', 'buckets', 'every', 'timeZone']);
+  if (window.has('every') || window.has('timeZone')) return calendarOption(where, window);
   const exact = window.boolean('exact', false);
   if (exact) window.restrict(['limit', 'windowMs', 'exact']);
   return {
@@ -36,6 +58,23 @@ function windowOption(where: string, given: unknown): object {
     buckets: exact ? 1 : window.integer('buckets', 1, 1_000, 20),
     exact: exact ? 1 : 0,
   };
+}
+
+function calendarOption(where: string, window: Options): object {
+  window.restrict(['limit', 'every', 'timeZone']);
+  const every = window.get('every');
+  const number = periods.indexOf(every as CalendarPeriod) + 1;
+  if (number === 0)
+    throw optionError(`${where}: every`, periods.join(', '), every, typeof every !== 'string');
+  const timeZone = window.has('timeZone') ? window.get('timeZone') : 'UTC';
+  const expected = "a time zone of the IANA database, such as 'Europe/Berlin'";
+  if (typeof timeZone !== 'string') throw optionError(`${where}: timeZone`, expected, timeZone, true);
+  const limit = window.integer('limit', 1, limitMax);
+  try {
+    return { limit, every: number, timeZone, zone: zoneChanges(timeZone) };
+  } catch {
+    throw optionError(`${where}: timeZone`, expected, timeZone, false);
+  }
 }
 
 /** The option `slidingWindow` of `Limiter.configure`: as many as the limiter has. */
@@ -52,6 +91,7 @@ export function windowChanges(where: string, given: Options, { windows }: Native
   }
   return changes.map(([one, change], i) => {
     const window = new Options(one, change, ['limit', 'windowMs']);
+    if (periodOf(windows[i]) !== undefined) window.restrict(['limit']);
     const most = windows[i]?.logCapacity || limitMax;
     return {
       limit: window.has('limit') ? window.integer('limit', 1, most) : unchanged,

@@ -3,7 +3,7 @@ export { alive, DISPOSED, disposed, failed, made, NO_RESOURCES } from './answers
 export type { NativeClock } from './clock.js';
 export type { GateStats, NativeFields, NativeGate, NativeParts } from './gate.js';
 export { checkedHandle, type Handle, type NativeHandle, publicHandle } from './handle.js';
-export type { NativeKey, NativeLimiter, NativeLimits } from './limiter.js';
+export type { NativeKey, NativeLimiter, NativeLimits, NativeWindow } from './limiter.js';
 export {
   CLOSED,
   CLOSED_WAITER,

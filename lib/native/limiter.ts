@@ -43,13 +43,16 @@ export interface NativeLimiter {
 export interface NativeWindow {
   /** The largest limit of an exact window; 0: it is not exact. */
   readonly logCapacity: number;
+  /** Of a calendar window its periods: `Every` in native/core/calendar.h; else 0. */
+  readonly every: number;
+  readonly timeZone: string;
 }
 
 /** The figures of a limiter's tiers as they are now; those of an absent tier are absent. */
 export interface NativeLimits {
   readonly ratePerSecond?: number;
   readonly burst?: number;
-  readonly windows: readonly { readonly limit: number; readonly windowMs: number }[];
+  readonly windows: readonly { readonly limit: number; readonly windowMs?: number }[];
   readonly max?: number;
 }
 

@@ -196,11 +196,14 @@ const Key* LimiterAttachment::key(napi_env env, napi_value value) {
 namespace {
 
 // What is fixed of each window.
-Napi::Array fixed_windows(Napi::Env env, const LimiterConfig& config) {
+Napi::Array fixed_windows(Napi::Env env, const SharedLimiter& shared) {
+  const LimiterConfig& config = shared.config;
   Napi::Array windows = Napi::Array::New(env);
   for (std::uint32_t i = 0; i < config.window_count; ++i) {
     Napi::Object window = Napi::Object::New(env);
     put(window, "logCapacity", static_cast<double>(config.windows[i].log_capacity));
+    put(window, "every", static_cast<double>(config.windows[i].every));
+    put(window, "timeZone", shared.time_zones[i]);
     put(windows, i, window);
   }
   return windows;
@@ -226,7 +229,7 @@ Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedLimiter>& shared, 
   put(object, "adaptiveIntervalMs", shared->adaptive_interval_ms);
   put(object, "followsQueue", config.depth_of_queue);
   put(object, "manualClock", shared->time.manual != nullptr);
-  put(object, "windows", fixed_windows(env, config));
+  put(object, "windows", fixed_windows(env, *shared));
   return object;
 }
 
@@ -240,8 +243,35 @@ bool sound_adaptive(const SharedLimiter& limiter, double max_queue_wait_ms) {
          (limiter.watched == nullptr || within(max_queue_wait_ms, 0.001, 3'600'000.0));
 }
 
-// A window of { limit, windowMs, buckets, exact }. False: out of range.
-bool read_window(const Napi::Object& given, WindowConfig& window) {
+constexpr std::uint32_t kZoneChangesMax = 4'096;
+
+// A window of { limit, windowMs, buckets, exact }, or { limit, every, timeZone, zone: [ms, offset in ms, ...] }. False: out
+// of range.
+bool read_window(const Napi::Object& given, WindowConfig& window, std::string& time_zone,
+                 std::vector<ZoneChange>& changes) {
+  const std::uint32_t every = u32(given, "every");
+  if (every != 0) {
+    const Napi::Object zone = nested(given, "zone");
+    const Napi::Value name = get(given, "timeZone");
+    const std::uint32_t count = u32(zone, "length") / 2;
+    window.sliding.limit = u64(given, "limit");
+    if (!within<std::uint64_t>(window.sliding.limit, 1, kWindowLimitMax) || every > 4 || !name.IsString() ||
+        !within(count, 1U, kZoneChangesMax)) {
+      return false;
+    }
+    window.every = static_cast<Every>(every);
+    window.zone_changes = count;
+    window.first_change = static_cast<std::uint32_t>(changes.size());
+    time_zone = name.As<Napi::String>().Utf8Value();
+    for (std::uint32_t i = 0; i < count; ++i) {
+      const double at = f64(zone, std::to_string(2 * i).c_str()),
+                   offset = f64(zone, std::to_string(2 * i + 1).c_str());
+      if (!within(at, -9e12, 9e12) || !within(offset, -2e8, 2e8)) return false;
+      changes.push_back(
+          {static_cast<std::int64_t>(at) * 1'000'000, static_cast<std::int64_t>(offset) * 1'000'000});
+    }
+    return true;
+  }
   const double window_ms = f64(given, "windowMs");
   const std::uint64_t limit = u64(given, "limit");
   const std::uint32_t buckets = u32(given, "buckets");
@@ -255,7 +285,7 @@ bool read_window(const Napi::Object& given, WindowConfig& window) {
   return true;
 }
 
-// createLimiter({ tokenBucket?: { ratePerSecond, burst, warmUpMs }, windows: [{ limit, windowMs, buckets, exact }],
+// createLimiter({ tokenBucket?: { ratePerSecond, burst, warmUpMs }, windows (see read_window()),
 //                 queueDepth?: { max, queue?: handle }, adaptive?: { maxEventLoopDelayMs, queue?: handle, maxQueueWaitMs,
 //                 intervalMs }, keysMax, maxWaiting, maxWaitingPerKey, enforce, commit, clock? }, staging)
 Napi::Value create_limiter(const Napi::CallbackInfo& info) {
@@ -269,9 +299,12 @@ Napi::Value create_limiter(const Napi::CallbackInfo& info) {
   const double rate = f64(bucket, "ratePerSecond"), warm_up_ms = f64(bucket, "warmUpMs");
   const std::uint64_t burst = u64(bucket, "burst");
   config.window_count = std::min(u32(windows, "length"), kWindowsMax);
+  config.is_manual = shared->time.manual != nullptr;
   bool sound_windows = true;
+  std::vector<ZoneChange> changes;
   for (std::uint32_t i = 0; i < config.window_count; ++i) {
-    sound_windows &= read_window(nested(windows, std::to_string(i).c_str()), config.windows[i]);
+    sound_windows &= read_window(nested(windows, std::to_string(i).c_str()), config.windows[i],
+                                 shared->time_zones[i], changes);
   }
   config.depth_max = u64(depth, "max");
   config.keys_max = u64(options, "keysMax");
@@ -312,8 +345,9 @@ Napi::Value create_limiter(const Napi::CallbackInfo& info) {
   config.depth_of_queue = shared->queue != nullptr;
   shared->segment = Segment::create(SegmentKind::kLimiter, 0, shared->bytes(), commit);
   if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
-  shared->view().format(config, shared->time.clock().now(), random_secret());
   Limiter view = shared->view();
+  view.format(config, shared->time.clock().now(), random_secret());
+  std::copy(changes.begin(), changes.end(), view.zone_changes());
   LimiterLine(view, shared->line_memory(), config.waiting_max).format();
   Registry::instance().add(shared);
   return attach(info.Env(), shared, info[1]);

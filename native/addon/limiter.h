@@ -5,7 +5,9 @@
 #include <limits>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "addon/bells.h"
 #include "addon/clock.h"
@@ -30,7 +32,8 @@ struct SharedLimiter : SharedObject {
   Segment segment;
   std::mutex returns_mutex;  // of the line that all GateReturns share
   LimiterConfig config;
-  double max_loop_delay_ms = 0;  // 0: the adaptive tier is absent; measured in JavaScript
+  std::string time_zones[kWindowsMax];  // of calendar windows, as they were given
+  double max_loop_delay_ms = 0;         // 0: the adaptive tier is absent; measured in JavaScript
   double adaptive_interval_ms = 0;
   ClockSource time;
   std::shared_ptr<SharedQueue> queue;    // whose depth the third tier follows, if it does

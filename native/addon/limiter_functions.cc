@@ -281,7 +281,8 @@ napi_value configure(napi_env env, napi_callback_info info) {
     const WindowConfig& as_made = made.windows[i];
     const std::uint64_t limit_max = as_made.exact ? as_made.log_capacity : kWindowLimitMax;
     sound &= may_become(limits[i], 1, static_cast<double>(limit_max)) &&
-             may_become(lengths_ms[i], 1, kWindowMsMax);
+             may_become(lengths_ms[i], 1, kWindowMsMax) &&
+             (as_made.every == Every::kNone || std::isnan(lengths_ms[i]));
   }
   if (!intact(given)) return nullptr;
   if (!sound) return number(env, kBadArgument);
@@ -354,7 +355,9 @@ napi_value limits(napi_env env, napi_callback_info info) {
     const SlidingWindowConfig& sliding = config.windows[i].sliding;
     Napi::Object window = Napi::Object::New(env);
     put(window, "limit", static_cast<double>(sliding.limit));
-    put(window, "windowMs", static_cast<double>(sliding.bucket_ns * sliding.buckets) / 1e6);
+    if (config.windows[i].every == Every::kNone) {
+      put(window, "windowMs", static_cast<double>(sliding.bucket_ns * sliding.buckets) / 1e6);
+    }
     put(windows, i, window);
   }
   put(result, "windows", windows);

@@ -1,4 +1,4 @@
-// Monotonic time in nanoseconds. The wall clock never decides anything.
+// Monotonic time in nanoseconds. The wall clock decides nothing but the periods of calendar windows.
 #pragma once
 
 #include <atomic>
@@ -39,6 +39,13 @@ class Clock {
  private:
   const ManualClock* manual_ = nullptr;
 };
+
+// Nanoseconds since 1970 by the machine's wall clock, which may be set.
+inline std::uint64_t wall_clock_ns() noexcept {
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                        std::chrono::system_clock::now().time_since_epoch())
+                                        .count());
+}
 
 // The time of one call: read when it is first asked for, and the same from then on.
 class CallTime {

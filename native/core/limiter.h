@@ -6,7 +6,7 @@
 // Every operation is inside a Quiesce section, so that configure() finds a moment at which nobody is: it changes
 // the configuration and re-bases every state at one instant, for all threads.
 //
-//   segment body:  | LimiterControl | ThreadLines | windows of the shared state | KeyTable | GuestRing |
+//   segment body:  | LimiterControl | ThreadLines | windows of the shared state | KeyTable | GuestRing | CalendarMemory |
 #pragma once
 
 #include <atomic>
@@ -62,7 +62,8 @@ class Limiter {
   static std::uint64_t bytes(const LimiterConfig& config) {
     return sizeof(LimiterControl) + sizeof(ThreadLines) + round_up(config.window_bytes(), kCacheLine) +
            KeyTable::bytes(config.keys_max, KeyState::bytes(config)) +
-           GuestRing::bytes(config.keys_max, KeyState::bytes(config));
+           GuestRing::bytes(config.keys_max, KeyState::bytes(config)) +
+           round_up(config.calendar_bytes(), kCacheLine);
   }
 
   // A view of the limiter at `memory`; `config` must have the shape of the one it was formatted with.
@@ -74,14 +75,20 @@ class Limiter {
               sizeof(KeyState) + config.window_cleared_bytes()),
         guests_(window_ + round_up(config.window_bytes(), kCacheLine) +
                     KeyTable::bytes(config.keys_max, KeyState::bytes(config)),
-                config.keys_max, KeyState::bytes(config), sizeof(KeyState) + config.window_cleared_bytes()) {}
+                config.keys_max, KeyState::bytes(config), sizeof(KeyState) + config.window_cleared_bytes()),
+        calendars_(reinterpret_cast<CalendarMemory*>(static_cast<std::byte*>(memory) + bytes(config) -
+                                                     round_up(config.calendar_bytes(), kCacheLine))) {}
 
   // The adaptive tier refuses while the queue stands that `watch` watches.
   void watch_with(const QueueWatch& watch) { watch_ = watch; }
 
   void format(const LimiterConfig& config, std::uint64_t now, const KeySecret& secret = {}) {
     new (control_) LimiterControl{config, now, secret, {}, {}, {}, {}, {}, {}, {}, {}};
+    if (config.calendar_bytes() != 0) new (calendars_) CalendarMemory{now, config.is_manual, {}};
   }
+
+  // Of all calendar windows, to be filled in before the limiter is used.
+  ZoneChange* zone_changes() noexcept { return calendars_->changes(); }
 
   // Only the parts that are fixed at creation may be read at any time.
   const LimiterConfig& config() const noexcept { return control_->config; }
@@ -410,12 +417,13 @@ class Limiter {
 
   Tiers tiers_at(std::byte* state) const noexcept { return Tiers(control_->config, key_state(state)); }
   LimiterState shared_state() const noexcept {
-    return {&control_->bucket, &control_->depth, &control_->blocked_until,
-            &control_->line,   window_,          &control_->refunds};
+    return {&control_->bucket, &control_->depth, &control_->blocked_until, &control_->line,
+            window_,           calendars_,       &control_->refunds};
   }
-  static LimiterState key_state(std::byte* state) noexcept {
+  LimiterState key_state(std::byte* state) const noexcept {
     auto* at = reinterpret_cast<KeyState*>(state);
-    return {&at->bucket, &at->depth, &at->blocked_until, &at->line, state + sizeof(KeyState), nullptr};
+    return {&at->bucket, &at->depth, &at->blocked_until, &at->line, state + sizeof(KeyState),
+            calendars_,  nullptr};
   }
 
   LimiterControl* control_;
@@ -423,6 +431,7 @@ class Limiter {
   std::byte* window_;
   KeyTable keys_;
   GuestRing guests_;
+  CalendarMemory* calendars_;
   QueueWatch watch_;
 };
 

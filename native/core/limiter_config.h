@@ -26,6 +26,7 @@ struct LimiterConfig {
   bool has_depth = false;
   bool depth_of_queue = false;     // the depth tier reads a queue instead of counting what is in flight
   std::uint32_t window_count = 0;  // at most kWindowsMax
+  bool is_manual = false;          // its clock is a manual one: see CalendarMemory
   std::uint64_t keys_max = 0;      // 0: one state for all
   std::uint32_t waiting_max = 0;
   std::uint32_t waiting_per_key = ~0U;  // how many may wait for one key
@@ -47,6 +48,11 @@ struct LimiterConfig {
   // The windows of one state:  | what is zeroed for a new one, of each | times of each that is exact |
   std::uint64_t window_bytes() const { return window_cleared_bytes() + times_before(window_count); }
   std::uint64_t window_cleared_bytes() const { return cells_before(window_count); }
+  std::uint64_t calendar_bytes() const {
+    std::uint64_t changes = 0;
+    for (std::uint32_t i = 0; i < window_count; ++i) changes += windows[i].zone_changes;
+    return changes == 0 ? 0 : sizeof(CalendarMemory) + changes * sizeof(ZoneChange);
+  }
   std::uint64_t cells_before(std::uint32_t window) const {
     std::uint64_t bytes = 0;
     for (std::uint32_t i = 0; i < window; ++i) bytes += windows[i].cleared_bytes();

@@ -36,6 +36,7 @@ struct LimiterState {
   std::atomic<std::uint64_t>* blocked_until;  // limiter's time
   StateLine* line;
   std::byte* window;
+  CalendarMemory* calendars;
   SpinLock<>* refunds;  // of those who give back to the bucket; nullptr: whoever is here is alone
 };
 
@@ -203,7 +204,7 @@ class Tiers {
     }
     for (std::uint32_t i = 0; i < config_.window_count; ++i) {
       rooms.windows[i].left = window(i).remaining(now);
-      rooms.windows[i].more_in = window(i).retry_after(rooms.windows[i].left + 1, now);
+      rooms.windows[i].more_in = window(i).more_in(rooms.windows[i].left, now);
     }
     if (config_.has_depth) rooms.depth.left = depth_left(queue_depth);
     return rooms;
@@ -264,7 +265,8 @@ class Tiers {
     const std::uint64_t cells = i == 0 ? 0 : config_.cells_before(i);
     const std::uint64_t times =
         config_.windows[i].exact ? config_.window_cleared_bytes() + config_.times_before(i) : 0;
-    return LimiterWindow(config_.windows[i], state_.window + cells, state_.window + times);
+    return LimiterWindow(config_.windows[i], state_.window + cells, state_.window + times, state_.calendars,
+                         i);
   }
   static Refusal of_window(std::uint32_t i, bool oversized) noexcept {
     return {Tier::kSlidingWindow, oversized, static_cast<std::uint8_t>(i)};

@@ -79,6 +79,38 @@ it.each([
   ]);
 });
 
+it.each([
+  ['every', 'day'],
+  ['timeZone', 'Asia/Tokyo'],
+  ['exact', true],
+  ['oversizedStatus', 400],
+  ['oversized', true],
+  ['windowMs', 5],
+  ['hour12', true],
+])('windows and costs are as without it: %s', async (name, value) => {
+  const answers = async () => {
+    const slidingWindow = [
+      { limit: 2, windowMs: 60_000 },
+      { limit: 9, every: 'year' },
+    ] as const;
+    const limiter = Limiter.create({ slidingWindow, clock: new ManualClock() });
+    let cost = 3;
+    const handler = fetchLimit(() => new Response('fine'), { limiter, cost: () => cost });
+    const statuses: unknown[] = [];
+    for (cost of [3, 2, 1, 0]) statuses.push((await handler(new Request('http://localhost/'))).status);
+    limiter.configure({ slidingWindow: [{}, { limit: 8 }] });
+    return [...statuses, ...limiter.limits().windows];
+  };
+  expect(await polluted(name, value, answers)).toEqual([
+    413,
+    200,
+    429,
+    200,
+    { limit: 2, windowMs: 60_000 },
+    { limit: 8, every: 'year', timeZone: 'UTC' },
+  ]);
+});
+
 it('a refusal says nothing that Object.prototype has', async () => {
   const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 1, burst: 1 } });
   limiter.block(undefined, 1_000);

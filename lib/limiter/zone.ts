@@ -1,0 +1,47 @@
+/** `Date` and `Intl` as they were when sluice was loaded, whatever takes their places: tests replace them. */
+const { DateTimeFormat } = Intl;
+const { now } = Date;
+const dayMs = 86_400_000;
+/** No zone has changed its offset to and fro within less: the shortest was a month of Ramadan. */
+const stepMs = 14 * dayMs;
+const yearsAhead = 30;
+
+const known = new Map<string, readonly number[]>();
+
+/**
+ * The offsets of a time zone from 1970 to 30 years from now, as Intl knows them, in one list: from when on, and how far
+ * ahead of UTC, both in milliseconds. The first is from the beginning of time, the last for ever.
+ * @throws RangeError if there is no such zone.
+ */
+export function zoneChanges(timeZone: string): readonly number[] {
+  const found = known.get(timeZone);
+  if (found !== undefined) return found;
+  const options: Intl.DateTimeFormatOptions = { timeZone, timeZoneName: 'longOffset' };
+  const format = new DateTimeFormat('en-US', Object.assign(Object.create(null), options));
+  const offsetAt = (ms: number): number => offsetOf(format.format(ms));
+  let offset = offsetAt(0);
+  const changes = [-9e12, offset];
+  const end = now() + yearsAhead * 366 * dayMs;
+  for (let from = 0; from < end; from += stepMs) {
+    if (offsetAt(from + stepMs) === offset) continue;
+    let low = from;
+    let high = from + stepMs;
+    while (high - low > 1) {
+      const middle = Math.floor((low + high) / 2);
+      if (offsetAt(middle) === offset) low = middle;
+      else high = middle;
+    }
+    offset = offsetAt(high);
+    changes.push(high, offset);
+  }
+  known.set(timeZone, changes);
+  return changes;
+}
+
+/** Of a date such as '1/1/1970, GMT-05:00'. */
+function offsetOf(text: string): number {
+  const parts = /GMT(?:([+-])(\d\d):(\d\d)(?::(\d\d))?)?$/.exec(text);
+  const [, sign, hours = 0, minutes = 0, seconds = 0] = parts ?? [];
+  const ms = ((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1_000;
+  return sign === '-' ? -ms : ms;
+}
