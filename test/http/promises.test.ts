@@ -127,7 +127,7 @@ describe.each(Object.entries(frameworks))('%s', (_name, start) => {
 describe('limit', () => {
   it('decides at once where no function returns a promise', async () => {
     const limiter = Limiter.create({ ...bucket(5), keys: { max: 5 } });
-    const request = { socket: { remoteAddress: '192.0.2.1' }, headers: {} } as unknown as IncomingMessage;
+    const request: IncomingMessage = mistyped({ socket: { remoteAddress: '192.0.2.1' }, headers: {} });
     const response = new ServerResponse(request);
     const nexts: unknown[] = [];
     const next = (error?: unknown) => nexts.push(error);
