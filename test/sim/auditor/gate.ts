@@ -1,6 +1,7 @@
 import type { Answer, Line } from './cart.js';
 import { InHand } from './in-hand.js';
 import type { Ledger } from './ledger.js';
+import type { Refusal } from './limiter.js';
 import type { LimiterAuditor } from './limiter-line.js';
 import { QueueAuditor, type QueueShape } from './queue.js';
 
@@ -34,7 +35,7 @@ export type Admission =
     }
   | { readonly outcome: 'already-ended'; readonly name: number; readonly state: string }
   | { readonly outcome: 'reserved-directly'; readonly name: number }
-  | { readonly outcome: 'rate-limited'; readonly tier: string; readonly retryAfterNs: number }
+  | (Refusal & { readonly outcome: 'rate-limited'; readonly retryAfterNs: number })
   | { readonly outcome: string; readonly sku?: number | string }
   | { readonly error: string };
 

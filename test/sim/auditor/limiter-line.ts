@@ -1,4 +1,4 @@
-import type { Changes, Charge, LimitAuditor, Waiter } from './limiter.js';
+import { by, type Changes, type Charge, type LimitAuditor, type Refusal, type Waiter } from './limiter.js';
 
 const tierNames = [
   'token-bucket',
@@ -45,32 +45,32 @@ export class LimiterAuditor {
     name?: number,
   ): { allowed: boolean; retryAfterNs: number; [more: string]: unknown } {
     const state = this.#state(keyAt);
-    const { tier, charge } = this.#decide(state, cost, now);
+    const { refusal, charge } = this.#decide(state, cost, now);
     this.#note(name, charge);
-    if (tier !== undefined && this.enforce) {
+    if (refusal !== undefined && this.enforce) {
       const oversized = state.exceeded(cost) !== undefined;
-      return { allowed: false, tier, oversized, retryAfterNs: state.retryAfter(cost, now) };
+      return { allowed: false, ...refusal, oversized, retryAfterNs: state.retryAfter(cost, now) };
     }
-    const wouldRefuse = tier === undefined ? {} : { wouldRefuse: tier };
-    return { allowed: true, remaining: state.remaining(now), retryAfterNs: 0, ...wouldRefuse };
+    return { allowed: true, remaining: state.remaining(now), retryAfterNs: 0, ...forgiven(refusal) };
   }
 
   /** Asks for 1 as a gate does: charges, and says how to take that back. */
   admit(
     keyAt: number,
     now: number,
-  ): { readonly refund: () => void } | { readonly tier: string; readonly retryAfterNs: number } {
+  ): { readonly refund: () => void } | (Refusal & { readonly retryAfterNs: number }) {
     const state = this.#state(keyAt);
-    const { tier, charge } = this.#decide(state, 1, now);
-    if (tier === undefined) {
+    const { refusal, charge } = this.#decide(state, 1, now);
+    if (refusal === undefined) {
       const refund = (): void => {
         state.giveBack(charge as Charge, now);
         this.counters.allowed--;
       };
       return { refund };
     }
-    if (this.enforce) return { tier, retryAfterNs: state.retryAfter(1, now) };
+    if (this.enforce) return { ...refusal, retryAfterNs: state.retryAfter(1, now) };
     const refund = (): void => {
+      const { tier } = refusal;
       state.release(1);
       this.counters.refused[tier] = (this.counters.refused[tier] ?? 0) - 1;
       this.counters.dryRefusals--;
@@ -84,14 +84,14 @@ export class LimiterAuditor {
     now: number,
   ): { allowed: boolean; retryAfterNs: number; [more: string]: unknown } {
     const state = this.#state(keyAt);
-    const refuses = state.refuses(cost, now) ?? (this.#isBehind(state, cost) ? 'waiting-line' : undefined);
-    const tier = this.#named(state, refuses, cost);
+    const refuses = state.refuses(cost, now) ?? this.#lineRefuses(state, cost);
+    const refusal = this.#named(state, refuses, cost);
     const common = {
-      oversized: tier !== undefined && state.exceeded(cost) !== undefined,
+      oversized: refusal !== undefined && state.exceeded(cost) !== undefined,
       remaining: state.remaining(now),
       retryAfterNs: state.retryAfter(cost, now),
     };
-    return tier === undefined ? { allowed: true, ...common } : { allowed: false, tier, ...common };
+    return refusal === undefined ? { allowed: true, ...common } : { allowed: false, ...refusal, ...common };
   }
 
   /** The tiers that allow least. */
@@ -144,15 +144,15 @@ export class LimiterAuditor {
     const hopeless = never || wait > patience;
     if (refused === undefined || !this.enforce) {
       this.#note(name, this.#decide(state, cost, now).charge);
-      this.ended.set(name, 'allowed');
+      this.ended.set(name, { allowed: true, ...forgiven(refused) });
     } else if (
       hopeless ||
       this.waiting === this.maxWaiting ||
       state.waiters.length >= this.maxWaitingPerKey
     ) {
-      const tier = hopeless ? refused : 'waiting-line';
-      this.#count(tier);
-      this.ended.set(name, { tier, never });
+      const refusal = hopeless ? refused : by('waiting-line');
+      this.#count(refusal);
+      this.ended.set(name, { ...refusal, never });
     } else {
       state.waiters.push({ name, cost, deadline: now + patience });
       this.woken = true; // it looks at once; who is refused looks at nobody else's time
@@ -178,7 +178,7 @@ export class LimiterAuditor {
         this.#note(name, state.take(cost, now));
         this.leave(name);
         this.counters.allowed++;
-        this.ended.set(name, 'allowed');
+        this.ended.set(name, { allowed: true });
       }
       // Who cannot be served in time learns so.
       const tooLate = ({ cost, deadline }: Waiter): boolean =>
@@ -190,10 +190,10 @@ export class LimiterAuditor {
 
   #dismiss(state: LimitAuditor, now: number, isHopeless: (waiter: Waiter) => boolean): void {
     for (const { name, cost } of state.waiters.filter(isHopeless)) {
-      const tier = this.#named(state, state.refuses(cost, now), cost) ?? 'waiting-line';
+      const refusal = this.#named(state, state.refuses(cost, now), cost) ?? by('waiting-line');
       this.leave(name);
-      this.#count(tier);
-      this.ended.set(name, { tier, never: state.retryAfter(cost, now) === Infinity });
+      this.#count(refusal);
+      this.ended.set(name, { ...refusal, never: state.retryAfter(cost, now) === Infinity });
     }
   }
 
@@ -203,33 +203,37 @@ export class LimiterAuditor {
   #state(keyAt: number): LimitAuditor {
     return this.states[keyAt % this.states.length] as LimitAuditor;
   }
-  #objection(state: LimitAuditor, cost: number, now: number): string | undefined {
-    const refuses = this.#isBehind(state, cost) ? 'waiting-line' : state.refuses(cost, now);
-    return this.#named(state, refuses, cost);
+  #objection(state: LimitAuditor, cost: number, now: number): Refusal | undefined {
+    return this.#named(state, this.#lineRefuses(state, cost) ?? state.refuses(cost, now), cost);
   }
-  /** Whether others come first: not before what takes nothing from them. */
-  #isBehind(state: LimitAuditor, cost: number): boolean {
-    return state.waiters.length > 0 && cost > 0;
+  /** Others come first: but not before what takes nothing from them. */
+  #lineRefuses(state: LimitAuditor, cost: number): Refusal | undefined {
+    return state.waiters.length > 0 && cost > 0 ? by('waiting-line') : undefined;
   }
   /** A cost that can never pass is refused by the tier that it exceeds. */
-  #named(state: LimitAuditor, tier: string | undefined, cost: number): string | undefined {
-    return tier === undefined ? undefined : (state.exceeded(cost) ?? tier);
+  #named(state: LimitAuditor, refusal: Refusal | undefined, cost: number): Refusal | undefined {
+    return refusal === undefined ? undefined : (state.exceeded(cost) ?? refusal);
   }
   /** Charges if it is allowed; of a dry run only the depth. */
-  #decide(state: LimitAuditor, cost: number, now: number): { tier?: string; charge?: Charge } {
-    const tier = this.#objection(state, cost, now);
-    if (tier === undefined) {
+  #decide(state: LimitAuditor, cost: number, now: number): { refusal?: Refusal; charge?: Charge } {
+    const refusal = this.#objection(state, cost, now);
+    if (refusal === undefined) {
       this.counters.allowed++;
       return { charge: state.take(cost, now) };
     }
-    this.#count(tier);
+    this.#count(refusal);
     if (!this.enforce) {
       this.counters.dryRefusals++;
       state.enterDepth(cost);
     }
-    return { tier };
+    return { refusal };
   }
-  #count(tier: string): void {
+  #count({ tier }: Refusal): void {
     this.counters.refused[tier] = (this.counters.refused[tier] ?? 0) + 1;
   }
+}
+
+/** What a dry run says of a refusal. */
+function forgiven(refusal: Refusal | undefined): { wouldRefuse?: string; window?: number | undefined } {
+  return refusal === undefined ? {} : { wouldRefuse: refusal.tier, window: refusal.window };
 }

@@ -18,10 +18,11 @@ export interface Changes {
   readonly slidingWindow?: { readonly limit?: number; readonly windowMs?: number };
   readonly queueDepth?: { readonly max?: number };
 }
-export interface Verdict {
-  readonly tier: string | undefined;
-  readonly retryAfterNs: number;
-  readonly remaining: number;
+/** What refuses. */
+export interface Refusal {
+  readonly tier: string;
+  /** Of 'sliding-window' which one. */
+  readonly window: number | undefined;
 }
 export interface Waiter {
   readonly name: number;
@@ -41,6 +42,10 @@ export interface Charge {
 interface Admitted {
   readonly at: number;
   cost: number;
+}
+
+export function by(tier: string, window?: number): Refusal {
+  return { tier, window };
 }
 
 export function windowNs(windowMs: number): number {
@@ -75,18 +80,18 @@ export class LimitAuditor {
   }
 
   /** The first tier that could not let `cost` through if nothing were charged. */
-  exceeded(cost: number): string | undefined {
-    if (this.bucket !== undefined && cost > this.bucket.burst) return 'token-bucket';
-    if (this.window !== undefined && cost > this.window.limit) return 'sliding-window';
-    return this.depthMax !== undefined && cost > this.depthMax ? 'queue-depth' : undefined;
+  exceeded(cost: number): Refusal | undefined {
+    if (this.bucket !== undefined && cost > this.bucket.burst) return by('token-bucket');
+    if (this.window !== undefined && cost > this.window.limit) return by('sliding-window', 0);
+    return this.depthMax !== undefined && cost > this.depthMax ? by('queue-depth') : undefined;
   }
   /** Which tier refuses `cost`, charging nothing. */
-  refuses(cost: number, now: number): string | undefined {
-    if (now < this.blockedUntil) return 'blocked';
+  refuses(cost: number, now: number): Refusal | undefined {
+    if (now < this.blockedUntil) return by('blocked');
     if (cost === 0) return undefined;
-    if (this.bucket !== undefined && this.bucket.wait(cost, now) !== 0) return 'token-bucket';
-    if (this.window !== undefined && this.window.wait(cost, now) !== 0) return 'sliding-window';
-    if (this.depthMax !== undefined && this.depth + cost > this.depthMax) return 'queue-depth';
+    if (this.bucket !== undefined && this.bucket.wait(cost, now) !== 0) return by('token-bucket');
+    if (this.window !== undefined && this.window.wait(cost, now) !== 0) return by('sliding-window', 0);
+    if (this.depthMax !== undefined && this.depth + cost > this.depthMax) return by('queue-depth');
     return undefined;
   }
   take(cost: number, now: number): Charge {

@@ -138,8 +138,8 @@ export class LimiterRoom implements Room {
         const refund = given.do === 'refund' ? held.refund : undefined;
         if (refund !== undefined && !this.#dead.has(held.owner)) auditor.refund(held.keyAt, given.of, now);
         if (!held.released && !this.#dead.has(held.owner)) {
-          this.#countDecisions(held.owner, held.keyAt, -held.cost);
-          auditor.release(held.keyAt, held.cost, now);
+          const released = auditor.release(held.keyAt, held.cost, now);
+          if (released) this.#countDecisions(held.owner, held.keyAt, -held.cost);
         }
         held.released = true;
         // One that was given back past the auditor's count is an error of `release`, and nothing to a decision.
@@ -147,10 +147,9 @@ export class LimiterRoom implements Room {
         return;
       }
       case 'giveBack': {
-        this.#countDecisions(limiter, keyAt, -given.cost);
-        const expected = auditor.release(keyAt, given.cost, now)
-          ? undefined
-          : { error: 'ERR_SLUICE_RELEASE' };
+        const released = auditor.release(keyAt, given.cost, now);
+        if (released) this.#countDecisions(limiter, keyAt, -given.cost);
+        const expected = released ? undefined : { error: 'ERR_SLUICE_RELEASE' };
         same(
           'release',
           outcome(() => limiter.release(given.cost, key)),
@@ -257,10 +256,12 @@ export class LimiterRoom implements Room {
     });
     this.#aborts.set(name, { owner: limiter, controller });
     this.#waits.add(name, promise, (decision) => {
-      if (decision.allowed) this.#hold(name, limiter, keyAt, cost, decision);
-      return decision.allowed
-        ? 'allowed'
-        : { tier: decision.tier, never: decision.retryAfterMs === Infinity };
+      if (!decision.allowed) {
+        return { tier: decision.tier, window: decision.window, never: decision.retryAfterMs === Infinity };
+      }
+      this.#hold(name, limiter, keyAt, cost, decision);
+      const { release: _, refund: __, remaining: ___, ...answer } = decision;
+      return answer;
     });
     const patience = timeoutMs === undefined ? Infinity : Math.floor(timeoutMs * 1e6);
     this.auditor.acquire(keyAt, name, cost, this.time.now, patience);
