@@ -12,6 +12,7 @@ import { type RateLimit, rateLimitsOn } from './rate-limits.js';
 import type { Refusal, RefusalInfo } from './refusal.js';
 import { seeAnswered } from './refusing.js';
 import { anythingWritten, markUpgrade, onResponseEnd } from './response-end.js';
+import { errorOf } from './thrown.js';
 import { hangUp } from './upgrade.js';
 
 export type { LimitOptions } from './policy.js';
@@ -199,7 +200,7 @@ function refuse<Request extends FastifyRequest>(
   let isFailed = false;
   const failed = (error: unknown): void => {
     isFailed = true;
-    done(error as Error);
+    done(errorOf(policy.where, error) as Error);
   };
   let result: unknown;
   try {

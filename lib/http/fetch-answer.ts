@@ -107,7 +107,7 @@ async function finishedWithItsBody(
       },
     };
     // A platform reads what a dictionary inherits, too.
-    return withFields(new Response(new ReadableStream(bare(source)), response), passed);
+    return withFields(remade(response, new ReadableStream(bare(source))), passed);
   };
   try {
     return limited(await respond());
@@ -137,13 +137,18 @@ export function withEach(
     for (const [name, value] of fields) if (isSet(one.headers, name)) one.headers.set(name, value);
     return one;
   };
-  const copied = () => set(new Response(response.body, response));
+  const copied = () => set(remade(response, response.body));
   if (response.body === null) return copied();
   try {
     return set(response);
   } catch {
     return copied();
   }
+}
+
+/** Its headers are copied: a server's own class of responses may keep those that it is given, which may be immutable. */
+function remade({ status, statusText, headers }: Response, body: ReadableStream | null): Response {
+  return new Response(body, bare({ status, statusText, headers: new Headers(headers) }));
 }
 
 /** Not by instanceof: there is more than one class of responses. */

@@ -11,6 +11,7 @@ import { isRefused, type LimitOptions, Policy } from './policy.js';
 import type { RateLimit } from './rate-limits.js';
 import type { Reader } from './reader.js';
 import type { Refusal, RefusalInfo } from './refusal.js';
+import { errorOf } from './thrown.js';
 
 export type { LimitOptions } from './policy.js';
 export type { RateLimit } from './rate-limits.js';
@@ -245,7 +246,12 @@ async function refused<Subject>(
   subject: Subject,
 ): Promise<Response> {
   if (policy.refuse !== undefined && info !== undefined) {
-    const own = await policy.refuse(...([info, subject] as unknown as [RefusalInfo, ...never[]]));
+    let own: unknown;
+    try {
+      own = await policy.refuse(...([info, subject] as unknown as [RefusalInfo, ...never[]]));
+    } catch (error) {
+      throw errorOf(policy.where, error);
+    }
     if (own !== undefined) {
       const response = checkedResponse(`${policy.where}: refuse`, own);
       return withEach(response, Object.entries(headers), (set, name) => !set.has(name));

@@ -39,6 +39,8 @@ export interface Told {
   /** The limiter's name. Default: none, its items have the names of its tiers. */
   readonly name?: string | undefined;
   readonly quotas: readonly Quota[];
+  /** The names of its items, as its place among the limiters that decided has it. Default: by `name` and the tiers. */
+  readonly names?: readonly string[];
   /** The partition key: octets in base64. */
   readonly partition?: string | undefined;
 }
@@ -137,8 +139,9 @@ export function policyNames(told: Told, present: Present): string[] {
 }
 
 /** As `policyNames`, of names that are not among `taken`. */
-export function freeNames({ name, quotas }: Told, taken: ReadonlySet<string>): string[] {
-  const bases = quotas.map(({ tier }) => {
+export function freeNames({ name, names: given, quotas }: Told, taken: ReadonlySet<string>): string[] {
+  const bases = quotas.map(({ tier }, i) => {
+    if (given !== undefined) return given[i] as string;
     if (name === undefined) return tier;
     return quotas.length === 1 ? name : `${name}-${tier}`;
   });

@@ -11,6 +11,7 @@ import { rateLimitsOn } from './rate-limits.js';
 import type { Refusal, RefusalInfo } from './refusal.js';
 import { seeAnswered } from './refusing.js';
 import { onResponseEnd } from './response-end.js';
+import { errorOf } from './thrown.js';
 import { type UpgradeMiddleware, upgradesBy } from './upgrade.js';
 
 export { type AddressKeyOptions, addressKey } from './address.js';
@@ -213,12 +214,12 @@ function refuse<Request extends HttpRequest>(
   try {
     result = policy.refuse(...([info, request, response, goOn] as unknown as [RefusalInfo, ...never[]]));
   } catch (error) {
-    return goOn(error);
+    return goOn(errorOf(policy.where, error));
   }
   seeAnswered(result, {
     isAnswered: () => passedOn || hasGone(response),
     answer: () => answer(response, refusal),
-    failed: goOn,
+    failed: (error) => goOn(errorOf(policy.where, error)),
     onEnd: (ended) => onResponseEnd(response, ended),
   });
 }

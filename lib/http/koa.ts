@@ -9,6 +9,7 @@ import { presentIn } from './present.js';
 import { rateLimitsOn } from './rate-limits.js';
 import type { Refusal, RefusalInfo } from './refusal.js';
 import { onResponseEnd } from './response-end.js';
+import { errorOf } from './thrown.js';
 
 export type { LimitOptions } from './policy.js';
 export type { RateLimit } from './rate-limits.js';
@@ -85,7 +86,11 @@ async function refuse<Context extends KoaContext>(
   context.status = status;
   setFields(context, headers);
   if (policy.refuse !== undefined && info !== undefined) {
-    await policy.refuse(...([info, context] as unknown as [RefusalInfo, ...never[]]));
+    try {
+      await policy.refuse(...([info, context] as unknown as [RefusalInfo, ...never[]]));
+    } catch (error) {
+      throw errorOf(policy.where, error);
+    }
     const untouched = context.status === status && (context.body === undefined || context.body === null);
     if (!untouched || context.respond === false || context.res.headersSent) return;
   }

@@ -29,6 +29,7 @@ import { addRateLimits, type RateLimit } from './rate-limits.js';
 import type { Reader } from './reader.js';
 import { gone, type Refusal, type RefusalInfo } from './refusal.js';
 import { dryRefusal, knownOfSettling, Settling, type SettlingOptions } from './settling.js';
+import { errorOf } from './thrown.js';
 
 /**
  * What all of sluice's HTTP adapters take; `Request` and `Response` are what the framework hands to functions of one's
@@ -164,12 +165,16 @@ export class Policy<Request> {
   /**
    * Decides about a request: undefined if it is not limited, or if the limiter has let it through for its key already.
    * A promise only where a function among the options returns one, and with `delay`.
-   * @throws (or rejects) what a function among the options throws.
+   * @throws (or rejects) what a function among the options throws, if it is no object as an Error.
    */
   decide(request: Request, read: Reader): MaybePromise<Verdict | undefined> {
-    const question = this.#asking.ask(request, read);
-    if (isPromise(question)) return this.#afterAsking(question, request, read);
-    return question === undefined ? undefined : this.#answer(question, request, read);
+    try {
+      const question = this.#asking.ask(request, read);
+      if (isPromise(question)) return this.#afterAsking(question, request, read);
+      return question === undefined ? undefined : this.#answer(question, request, read);
+    } catch (error) {
+      throw errorOf(this.where, error);
+    }
   }
 
   async #afterAsking(
@@ -177,7 +182,12 @@ export class Policy<Request> {
     request: Request,
     read: Reader,
   ): Promise<Verdict | undefined> {
-    const question = await asked;
+    let question: Question | undefined;
+    try {
+      question = await asked;
+    } catch (error) {
+      throw errorOf(this.where, error);
+    }
     if (question === undefined) return undefined;
     return read.isGone() ? { refusal: gone } : this.#answer(question, request, read);
   }
@@ -199,11 +209,13 @@ export class Policy<Request> {
     markPassed(read.identities, limiter, key);
     const told = this.#told(limiter, key);
     const wouldRefuse = dryRefusal(decision);
+    let names: readonly string[];
     if (wouldRefuse === undefined) {
-      addRateLimits(read.rateLimits(), told);
+      names = addRateLimits(read.rateLimits(), told);
     } else {
       const { window } = decision;
-      addRateLimits(read.rateLimits(), this.#told(limiter, key, { tier: wouldRefuse, window, seconds: 1 }));
+      const refused = this.#told(limiter, key, { tier: wouldRefuse, window, seconds: 1 });
+      names = addRateLimits(read.rateLimits(), refused);
       if (this.#notices.heard) {
         const { oversized, retryAfterMs } = limiter.peek({ key, cost });
         const denied = { allowed: false, tier: wouldRefuse, window, oversized, retryAfterMs } as const;
@@ -212,7 +224,7 @@ export class Policy<Request> {
     }
     return {
       passed: {
-        headers: (present) => limitFields(this.#forms, told, present),
+        headers: (present) => limitFields(this.#forms, { ...told, names }, present),
         end: this.#settling.ender(question, decision, request, read),
       },
     };
@@ -239,8 +251,8 @@ export class Policy<Request> {
     const seconds = oversized ? undefined : wholeSeconds(Math.min(retryAfterMs, knownMs));
     const overloaded = tier === 'queue-depth' || tier === 'adaptive';
     const status = oversized ? this.#oversizedStatus : overloaded ? this.#overloadStatus : 429;
-    const told = this.#told(limiter, key, { tier: blockedMs > 0 ? 'blocked' : tier, window, seconds });
-    if (list !== undefined) addRateLimits(list, told);
+    let told = this.#told(limiter, key, { tier: blockedMs > 0 ? 'blocked' : tier, window, seconds });
+    if (list !== undefined) told = { ...told, names: addRateLimits(list, told) };
     const headers = {
       ...(seconds !== undefined && { 'Retry-After': String(seconds) }),
       ...limitFields(this.#forms, told, present),

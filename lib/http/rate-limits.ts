@@ -21,13 +21,14 @@ export interface RateLimit {
 
 const none: ReadonlySet<string> = new Set();
 
-/** Adds a limiter's tiers to what others have decided about the request. */
-export function addRateLimits(list: RateLimit[], told: Told): void {
+/** Adds a limiter's tiers to what others have decided about the request. Returns their names. */
+export function addRateLimits(list: RateLimit[], told: Told): readonly string[] {
   const names = freeNames(told, list.length === 0 ? none : new Set(list.map(({ name }) => name)));
   let at = 0;
   for (const { quota, remaining = 0, resetMs = Infinity, refused = false } of told.quotas) {
     list.push({ name: names[at++] as string, allowed: !refused, remaining, limit: quota, resetMs });
   }
+  return names;
 }
 
 /** The list that is the property `rateLimit` of `holder`, made if there is none. What others had put there goes. */

@@ -90,6 +90,28 @@ describe.each(Object.entries(frameworks))('%s', (_name, start) => {
     expect(limiter.stats()).toMatchObject({ allowed: 0, inFlight: 0 });
   });
 
+  // Frameworks take some of these for no error, and would handle the request.
+  it.each([undefined, null, 0, '', 'route', 'router'])(
+    'handles no request whose options throw %o',
+    async (value) => {
+      const limiter = Limiter.create(bucket(5));
+      const thrower = (): never => {
+        throw value;
+      };
+      const rejecter = async (): Promise<never> => thrower();
+      for (const failing of [thrower, rejecter]) {
+        for (const options of [{ skip: failing }, { cost: failing }, { limiter: failing }]) {
+          expect(await status(await serve({ limiter, ...options }))).toBe(500);
+        }
+        const refuse = mistyped<SharedOptions['refuse']>(failing);
+        const running = await serve({ limiter: Limiter.create(bucket(1)), refuse });
+        expect([await status(running), await status(running)].at(-1)).toBeOneOf([429, 500]);
+        expect(handled).toBe(1);
+      }
+      expect(limiter.stats().allowed).toBe(0);
+    },
+  );
+
   it('charges nobody who has gone away meanwhile, and handles his request no further', async () => {
     const limiter = Limiter.create({ ...bucket(5), queueDepth: { max: 50 } });
     const controller = new AbortController();

@@ -6,11 +6,12 @@ import { describe, expect, it } from 'vitest';
 import { mistyped } from '../mistyped.js';
 import { closedAfterEach } from './closing.js';
 import { frameworks, type SharedOptions } from './frameworks.js';
+import { items } from './items.js';
 
 const closing = closedAfterEach();
 
 describe.each(Object.entries(frameworks))('handlers find what limiters have decided: %s', (_name, start) => {
-  const found = async (options: SharedOptions, ...further: SharedOptions[]): Promise<unknown> => {
+  const asked = async (options: SharedOptions, ...further: SharedOptions[]) => {
     let lists: unknown;
     const answer = async (_path: string, rateLimits: unknown) => {
       lists = rateLimits;
@@ -21,8 +22,10 @@ describe.each(Object.entries(frameworks))('handlers find what limiters have deci
     const response = await fetch(running.url);
     await response.arrayBuffer();
     expect(response.status).toBe(200);
-    return lists;
+    return { list: lists, headers: response.headers };
   };
+  const found = async (...options: [SharedOptions, ...SharedOptions[]]): Promise<unknown> =>
+    (await asked(...options)).list;
 
   it('one item for each tier, with limit, what is left and the time until more is', async () => {
     const limiter = Limiter.create({
@@ -51,6 +54,23 @@ describe.each(Object.entries(frameworks))('handlers find what limiters have deci
       { name: 'all', remaining: 8 },
       { name: 'bucket', remaining: 4 },
       { name: 'bucket-2', remaining: 1 },
+    ]);
+  });
+
+  it('by the names that the header fields have', async () => {
+    const bucket = () =>
+      Limiter.create({ tokenBucket: { ratePerSecond: 1, burst: 9 }, clock: new ManualClock() });
+    const [outer, inner] = [bucket(), bucket()];
+    inner.penalty(4);
+    const { list, headers } = await asked({ limiter: outer }, { limiter: inner });
+    expect(list).toMatchObject([
+      { name: 'bucket', remaining: 8 },
+      { name: 'bucket-2', remaining: 4 },
+    ]);
+    const fields = items(headers.get('RateLimit'));
+    expect(fields.toSorted()).toMatchObject([
+      ['bucket', { r: 8 }],
+      ['bucket-2', { r: 4 }],
     ]);
   });
 

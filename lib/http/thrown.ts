@@ -1,0 +1,8 @@
+/**
+ * What a function among the options has thrown, or rejected with, as an error for a framework: they take some values for
+ * none (`undefined`, and Express the text 'route') and would handle the request.
+ */
+export function errorOf(where: string, thrown: unknown): object {
+  if (typeof thrown === 'object' && thrown !== null) return thrown;
+  return new Error(`${where}: a function among the options has thrown ${String(thrown)}`, { cause: thrown });
+}
