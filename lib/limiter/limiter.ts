@@ -352,6 +352,7 @@ export class Limiter implements Disposable {
       const { limit, windowMs = 0 } = bare(window);
       return every === undefined ? { limit, windowMs } : { limit, every, timeZone: fixed?.timeZone ?? '' };
     });
+    if (windows.length === 0) return { ...limits, windows }; // [0] would be what Array.prototype has
     return { ...limits, ...limits.windows[0], windows };
   }
 

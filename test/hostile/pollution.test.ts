@@ -151,6 +151,19 @@ it('what Array.prototype has is no option beside another one', () => {
   expect(found).toMatchObject([{ state: 'held', user: 7n }]);
 });
 
+it('what Array.prototype has is no window of a limiter', () => {
+  const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 1, burst: 5 } });
+  const value = { limit: 1, burst: 9 };
+  Object.defineProperty(Array.prototype, '0', { value, configurable: true, writable: true });
+  let limits: unknown;
+  try {
+    limits = limiter.limits();
+  } finally {
+    Reflect.deleteProperty(Array.prototype, '0');
+  }
+  expect(limits).toEqual({ ratePerSecond: 1, burst: 5, windows: [] });
+});
+
 it('a wait for a limiter is as without it', async () => {
   const limiter = Limiter.create({ queueDepth: { max: 1 } });
   expect(limiter.allow()).toBe(true);
