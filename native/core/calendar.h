@@ -196,7 +196,8 @@ class CalendarWindow {
     return used(time) + cost <= limit_ ? 0 : until(1, time);
   }
   std::uint64_t least_wait(std::uint64_t all, std::uint64_t time) const noexcept {
-    const std::uint64_t periods = (used(time) + all - 1) / limit_;
+    // What is beyond the limit goes with the period, as all of it does.
+    const std::uint64_t periods = (std::min(used(time), limit_) + all - 1) / limit_;
     if (periods == 0) return 0;
     return periods > 15'000 ? kNever : until(static_cast<std::int64_t>(periods), time);  // 41 years of days
   }

@@ -162,6 +162,19 @@ describe('a calendar window', () => {
     }
   });
 
+  it('lets all wait for the next period who fit there, however far beyond the limit the present one is', async () => {
+    const clock = new ManualClock(noon);
+    const limiter = Limiter.create({ slidingWindow: { limit: 10, every: 'day' }, clock });
+    limiter.penalty(95);
+    const timeoutMs = 12 * hour;
+    const waits = [limiter.acquire({ cost: 9, timeoutMs }), limiter.acquire({ timeoutMs })];
+    const tooMany = await limiter.acquire({ timeoutMs });
+    expect(tooMany).toMatchObject({ allowed: false, retryAfterMs: 36 * hour });
+    limiter.configure({ slidingWindow: { limit: 11 } });
+    clock.advance(timeoutMs);
+    expect(await Promise.all(waits)).toMatchObject([{ allowed: true }, { allowed: true }]);
+  });
+
   it('is told over HTTP with the time until its period ends', async () => {
     const clock = new ManualClock(noon);
     const limiter = Limiter.create({ slidingWindow: { limit: 2, every: 'year' }, clock });
