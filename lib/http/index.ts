@@ -7,7 +7,7 @@ import type { HttpRequest, HttpResponse } from './messages.js';
 import { type Exchange, hasGone, NodeReader, type Own } from './node-reader.js';
 import { type LimitOptions as CommonOptions, isRefused, Policy, type Verdict } from './policy.js';
 import { presentIn } from './present.js';
-import { rateLimitsOn } from './rate-limits.js';
+import { type RateLimit, rateLimitsOn } from './rate-limits.js';
 import type { Refusal, RefusalInfo } from './refusal.js';
 import { seeAnswered } from './refusing.js';
 import { onResponseEnd } from './response-end.js';
@@ -20,6 +20,16 @@ export type { HttpRequest, HttpResponse } from './messages.js';
 export type { RateLimit } from './rate-limits.js';
 export type { RefusalInfo } from './refusal.js';
 export type { UpgradeMiddleware } from './upgrade.js';
+
+declare global {
+  // @types/express has such declarations in this namespace.
+  namespace Express {
+    interface Request {
+      /** What the limiters of sluice/http have decided about it, in their order. */
+      rateLimit?: RateLimit[];
+    }
+  }
+}
 
 type Next = (error?: unknown) => void;
 

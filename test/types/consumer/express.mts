@@ -29,6 +29,8 @@ app.use(
 );
 app.use(limit({ refuse: (info, _request, _response, next) => next(info.tier), key: async ({ ip }) => ip }));
 
+app.get('/left', (request, response) => response.send(text(String(request.rateLimit?.[0]?.remaining))));
+
 const standing = limit<Request>({ key: (request) => request.get('x-user') });
 app.use(standing);
 app.get('/u/:id', standing, (request, response) => {
