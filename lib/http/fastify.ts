@@ -166,8 +166,8 @@ function act<Request extends FastifyRequest>(
   if (verdict === undefined) return done();
   if (isRefused(verdict)) return refuse(policy, verdict.refusal, request, reply, done);
   const { headers, end } = verdict.passed;
-  reply.headers(headers(presentIn(reply)));
   if (end !== undefined) onResponseEnd(reply.raw, end);
+  reply.headers(headers(presentIn(reply)));
   done();
 }
 

@@ -171,8 +171,8 @@ function act<Request extends HttpRequest>(
   if (verdict === undefined) return next();
   if (isRefused(verdict)) return refuse(policy, verdict.refusal, request, response, next);
   const { headers, end } = verdict.passed;
-  setFields(response, headers(present));
   if (end !== undefined) onResponseEnd(response, end);
+  setFields(response, headers(present));
   next();
 }
 

@@ -63,8 +63,8 @@ export function koaLimit<Context extends KoaContext = Installed<InstalledContext
     if (verdict !== undefined) {
       if (isRefused(verdict)) return refuse(policy, verdict.refusal, context);
       const { headers, end } = verdict.passed;
-      setFields(context, headers(present));
       if (end !== undefined) onResponseEnd(rawResponse, end);
+      setFields(context, headers(present));
     }
     await next();
   };

@@ -23,11 +23,6 @@ export class Notices<Request> {
     this.#onRefused = onRefused as ((info: RefusalInfo, request: Request) => unknown) | undefined;
   }
 
-  /** Whether anybody would hear of a refusal now. */
-  get heard(): boolean {
-    return this.#onRefused !== undefined || refused.hasSubscribers;
-  }
-
   refused(info: RefusalInfo, request: Request): void {
     if (refused.hasSubscribers) refused.publish({ request, info });
     try {

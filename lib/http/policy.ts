@@ -1,5 +1,5 @@
 import { optionError } from '../errors.js';
-import type { Decision, Denied, Key, Limiter, Tier } from '../limiter/index.js';
+import type { Allowed, Decision, Denied, Key, Limiter, Tier } from '../limiter/index.js';
 import { Options } from '../options.js';
 import { ipv6PrefixOf } from './address.js';
 import {
@@ -204,30 +204,34 @@ export class Policy<Request> {
   }
 
   #verdict(question: Question, decision: Decision, request: Request, read: Reader): Verdict {
-    const { limiter, key, cost } = question;
     if (!decision.allowed) return { refusal: this.#refused(question, decision, request, read) };
-    markPassed(read.identities, limiter, key);
-    const told = this.#told(limiter, key);
-    const wouldRefuse = dryRefusal(decision);
-    let names: readonly string[];
-    if (wouldRefuse === undefined) {
-      names = addRateLimits(read.rateLimits(), told);
-    } else {
-      const { window } = decision;
-      const refused = this.#told(limiter, key, { tier: wouldRefuse, window, seconds: 1 });
-      names = addRateLimits(read.rateLimits(), refused);
-      if (this.#notices.heard) {
-        const { oversized, retryAfterMs } = limiter.peek({ key, cost });
-        const denied = { allowed: false, tier: wouldRefuse, window, oversized, retryAfterMs } as const;
-        this.#notices.refused(this.#info(question, denied, 0, true, read.present), request);
-      }
+    try {
+      return { passed: this.#passed(question, decision, request, read) };
+    } catch (error) {
+      decision.refund(); // the request ends in an error, and its end would give nothing back
+      throw error;
     }
-    return {
-      passed: {
-        headers: (present) => limitFields(this.#forms, { ...told, names }, present),
-        end: this.#settling.ender(question, decision, request, read),
-      },
-    };
+  }
+
+  #passed(question: Question, decision: Allowed, request: Request, read: Reader): Passed {
+    const { limiter, key, cost } = question;
+    const told = this.#told(limiter, key);
+    const list = read.rateLimits();
+    const tier = dryRefusal(decision);
+    let names: readonly string[];
+    if (tier === undefined) {
+      names = addRateLimits(list, told);
+    } else {
+      const { oversized, retryAfterMs } = limiter.peek({ key, cost });
+      const denied: Denied = { allowed: false, tier, window: decision.window, oversized, retryAfterMs };
+      const before = list.length;
+      const info = this.#info(question, denied, 0, true, read.present, list);
+      names = list.slice(before).map(({ name }) => name);
+      this.#notices.refused(info, request);
+    }
+    const end = this.#settling.ender(question, decision, request, read);
+    markPassed(read.identities, limiter, key);
+    return { headers: (present) => limitFields(this.#forms, { ...told, names }, present), end };
   }
 
   #refused(question: Question, decision: Denied, request: Request, read: Reader): Refusal {
@@ -245,14 +249,14 @@ export class Policy<Request> {
     blockedMs: number,
     dryRun: boolean,
     present: Present,
-    list?: RateLimit[],
+    list: RateLimit[],
   ): RefusalInfo {
     const retryAfterMs = Math.max(waitMs, blockedMs);
     const seconds = oversized ? undefined : wholeSeconds(Math.min(retryAfterMs, knownMs));
     const overloaded = tier === 'queue-depth' || tier === 'adaptive';
     const status = oversized ? this.#oversizedStatus : overloaded ? this.#overloadStatus : 429;
     let told = this.#told(limiter, key, { tier: blockedMs > 0 ? 'blocked' : tier, window, seconds });
-    if (list !== undefined) told = { ...told, names: addRateLimits(list, told) };
+    told = { ...told, names: addRateLimits(list, told) };
     const headers = {
       ...(seconds !== undefined && { 'Retry-After': String(seconds) }),
       ...limitFields(this.#forms, told, present),

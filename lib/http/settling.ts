@@ -109,10 +109,15 @@ export class Settling<Request> {
 
   #ofOtherPlans({ limiter, key, cost }: Question): Charge[] {
     const charges: Charge[] = [];
-    for (const other of this.#plans) {
-      if (other === limiter) continue;
-      const decision = other.tryAcquire({ key, cost });
-      if (decision.allowed) charges.push({ limiter: other, decision });
+    try {
+      for (const other of this.#plans) {
+        if (other === limiter) continue;
+        const decision = other.tryAcquire({ key, cost });
+        if (decision.allowed) charges.push({ limiter: other, decision });
+      }
+    } catch (error) {
+      together(charges).refund();
+      throw error;
     }
     return charges;
   }

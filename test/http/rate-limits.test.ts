@@ -87,6 +87,15 @@ describe.each(Object.entries(frameworks))('handlers find what limiters have deci
       { name: 'window', allowed: true, remaining: 2 },
     ]);
   });
+
+  it('until when a block would refuse in a dry run', async () => {
+    const clock = new ManualClock();
+    const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 1, burst: 1 }, enforce: false, clock });
+    limiter.block(undefined, 5_000);
+    expect(await found({ limiter })).toEqual([
+      { name: 'bucket', allowed: false, limit: 1, remaining: 0, resetMs: 5_000 },
+    ]);
+  });
 });
 
 describe('the list', () => {
