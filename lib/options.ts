@@ -74,6 +74,15 @@ export class Options {
     return value;
   }
 
+  /** A function, of what type the caller says; undefined if there is none. */
+  callback<F>(name: string): F | undefined {
+    const value = this.get(name);
+    if (value !== undefined && typeof value !== 'function') {
+      throw optionError(this.#name(name), 'a function', value, true);
+    }
+    return value as F | undefined;
+  }
+
   signal(): AbortSignal | undefined {
     const value = this.get('signal');
     if (value !== undefined && !isSignal(value)) {

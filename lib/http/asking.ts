@@ -75,7 +75,7 @@ export class Asking<Request> {
 
   constructor(where: string, given: Options, defaultKey: 'address' | undefined) {
     this.#where = where;
-    const { limiter = Limiter.create(Limiter.flashSale), cost, skip } = given.own as AskingOptions<Request>;
+    const { limiter = Limiter.create(Limiter.flashSale), cost } = given.own as AskingOptions<Request>;
     if (typeof limiter !== 'function' && !(limiter instanceof Limiter)) {
       throw optionError(`${where}: limiter`, 'a Limiter, or a function that returns one', limiter, true);
     }
@@ -83,10 +83,7 @@ export class Asking<Request> {
     this.plans = checkedPlans(where, given.get('plans'), limiter);
     this.#key = checkedKey(where, given, limiter, defaultKey);
     this.#cost = typeof cost === 'function' ? cost : given.integer('cost', 0, 2 ** 32 - 1, 1);
-    if (skip !== undefined && typeof skip !== 'function') {
-      throw optionError(`${where}: skip`, 'a function', skip, true);
-    }
-    this.#skip = skip;
+    this.#skip = given.callback('skip');
   }
 
   /**

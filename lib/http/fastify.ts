@@ -204,7 +204,7 @@ function refuse<Request extends FastifyRequest>(
   };
   let result: unknown;
   try {
-    result = policy.refuse(...([info, request, reply] as unknown as [RefusalInfo, ...never[]]));
+    result = policy.refuse(info, request, reply);
   } catch (error) {
     return failed(error);
   }

@@ -76,21 +76,21 @@ export interface HonoLimitOptions<Context> extends WithoutAddress<Context, Conte
 }
 
 /** What limiters have decided about requests: a Request has no place for it. */
-const decided = new WeakMap<Request, RateLimit[]>();
+const rateLimits = new WeakMap<Request, RateLimit[]>();
 
 /**
  * What the limiters of `fetchLimit` have decided about a request, in their order; an empty list if none has. Of
  * `honoLimit` that is `context.get('rateLimit')`.
  */
 export function rateLimitOf(request: Request): readonly RateLimit[] {
-  return decided.get(request) ?? [];
+  return rateLimits.get(request) ?? [];
 }
 
 function rateLimitsOf(request: Request): RateLimit[] {
-  let list = decided.get(request);
+  let list = rateLimits.get(request);
   if (list === undefined) {
     list = [];
-    decided.set(request, list);
+    rateLimits.set(request, list);
   }
   return list;
 }
@@ -248,7 +248,7 @@ async function refused<Subject>(
   if (policy.refuse !== undefined && info !== undefined) {
     let own: unknown;
     try {
-      own = await policy.refuse(...([info, subject] as unknown as [RefusalInfo, ...never[]]));
+      own = await policy.refuse(info, subject);
     } catch (error) {
       throw errorOf(policy.where, error);
     }

@@ -222,7 +222,7 @@ function refuse<Request extends HttpRequest>(
   };
   let result: unknown;
   try {
-    result = policy.refuse(...([info, request, response, goOn] as unknown as [RefusalInfo, ...never[]]));
+    result = policy.refuse(info, request, response, goOn);
   } catch (error) {
     return goOn(errorOf(policy.where, error));
   }

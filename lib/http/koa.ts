@@ -87,7 +87,7 @@ async function refuse<Context extends KoaContext>(
   setFields(context, headers);
   if (policy.refuse !== undefined && info !== undefined) {
     try {
-      await policy.refuse(...([info, context] as unknown as [RefusalInfo, ...never[]]));
+      await policy.refuse(info, context);
     } catch (error) {
       throw errorOf(policy.where, error);
     }

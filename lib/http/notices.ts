@@ -1,5 +1,5 @@
 import { channel } from 'node:diagnostics_channel';
-import { optionError } from '../errors.js';
+import type { Options } from '../options.js';
 import { isPromise } from './asking.js';
 import type { RefusalInfo } from './refusal.js';
 
@@ -15,12 +15,9 @@ export class Notices<Request> {
   /** The options whose failure the process was warned of: it is once. */
   readonly #warned = new Set<string>();
 
-  constructor(where: string, onRefused: unknown) {
+  constructor(where: string, given: Options) {
     this.#where = where;
-    if (onRefused !== undefined && typeof onRefused !== 'function') {
-      throw optionError(`${where}: onRefused`, 'a function', onRefused, true);
-    }
-    this.#onRefused = onRefused as ((info: RefusalInfo, request: Request) => unknown) | undefined;
+    this.#onRefused = given.callback('onRefused');
   }
 
   refused(info: RefusalInfo, request: Request): void {

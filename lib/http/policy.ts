@@ -122,7 +122,7 @@ export class Policy<Request> {
   readonly where: string;
   readonly trustedProxies: TrustedProxies | undefined;
   readonly ipv6Prefix: number;
-  readonly refuse: ((info: RefusalInfo, ...rest: never[]) => unknown) | undefined;
+  readonly refuse: ((info: RefusalInfo, ...rest: unknown[]) => unknown) | undefined;
   readonly #asking: Asking<Request>;
   readonly #settling: Settling<Request>;
   readonly #notices: Notices<Request>;
@@ -139,15 +139,11 @@ export class Policy<Request> {
     const given = new Options(where, options, defaultKey === undefined ? known : knownOfAddresses);
     this.#asking = new Asking(where, given, defaultKey);
     const { limiter, plans } = this.#asking;
-    this.#notices = new Notices(where, given.get('onRefused'));
+    this.#notices = new Notices(where, given);
     this.#settling = new Settling(where, given, plans, this.#notices);
     this.#delayMs = delayOption(where, given);
     this.#refusals = blockOption(where, given, [limiter, ...plans]);
-    const { refuse } = given.own as { refuse?: Policy<Request>['refuse'] };
-    if (refuse !== undefined && typeof refuse !== 'function') {
-      throw optionError(`${where}: refuse`, 'a function', refuse, true);
-    }
-    this.refuse = refuse;
+    this.refuse = given.callback('refuse');
     this.trustedProxies = trustedProxiesOf(where, given);
     this.ipv6Prefix = ipv6PrefixOf(given);
     this.#overloadStatus = oneOf(where, given, 'overloadStatus', [429, 503]);
@@ -266,7 +262,8 @@ export class Policy<Request> {
     const contentType = this.#problem ? 'application/problem+json' : 'application/json';
     const name = this.#name;
     const asked = { name, limiter, key, cost };
-    return { ...asked, status, tier, oversized, retryAfterMs, headers, body, contentType, dryRun, blockedMs };
+    const refused = { status, tier, window, oversized, retryAfterMs, dryRun, blockedMs };
+    return { ...asked, ...refused, headers, body, contentType };
   }
 
   #partitionOf(key: Key | undefined): string | undefined {

@@ -6,6 +6,8 @@ export interface RefusalInfo {
   readonly status: number;
   /** The tier that refused; of a request that a client is blocked for, the tier that refused the request. */
   readonly tier: Tier;
+  /** Of 'sliding-window' which one: its index in the limiter's option; 0 of a limiter with one window. */
+  readonly window: number | undefined;
   /** Whether the cost exceeds all that the tier allows at one time: no waiting helps. */
   readonly oversized: boolean;
   /** Milliseconds until the request would pass, if nobody else asked: as of the limiter's decision, or of the block. */

@@ -67,16 +67,13 @@ export class Settling<Request> {
     this.#where = where;
     this.#notices = notices;
     this.#plans = plans;
-    const { count = 'all', finalCost } = given.own as SettlingOptions<Request, never>;
+    const { count = 'all' } = given.own as SettlingOptions<Request, never>;
     if (typeof count !== 'function' && !counts.includes(count)) {
       const expected = `${counts.join(' or ')} or a function`;
       throw optionError(`${where}: count`, expected, count, typeof count !== 'string');
     }
-    if (finalCost !== undefined && typeof finalCost !== 'function') {
-      throw optionError(`${where}: finalCost`, 'a function', finalCost, true);
-    }
     this.#count = count;
-    this.#finalCost = finalCost;
+    this.#finalCost = given.callback('finalCost');
     this.#holdMs = given.has('holdMs') ? given.number('holdMs', 1, holdMsMax) : undefined;
   }
 

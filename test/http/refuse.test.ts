@@ -123,6 +123,7 @@ describe.each(Object.entries(frameworks))('refuse: %s', (name, start) => {
       {
         status: 503,
         tier: 'queue-depth',
+        window: undefined,
         oversized: false,
         retryAfterMs: 0,
         name: 'buy',

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { Gate, Limiter, ManualClock, Queue, record, u32 } from 'sluice';
-import { fetchLimit } from 'sluice/fetch';
+import { fetchLimit, type RefusalInfo } from 'sluice/fetch';
 import { describe, expect, it } from 'vitest';
 import { items } from '../http/items.js';
 import { seed } from '../seed.js';
@@ -161,7 +161,9 @@ describe('a limiter of several windows', () => {
     const gate = Gate.create({ queue, limiter });
     for (let id = 0; id < 3; id++) expect(gate.admit({ id }).outcome).toBe('admitted');
     expect(gate.admit({ id: 4 })).toMatchObject({ outcome: 'rate-limited', window: 1, retryAfterMs: 1_000 });
-    const handler = fetchLimit(() => new Response(), { limiter, problem: true });
+    const told: unknown[] = [];
+    const onRefused = ({ tier, window }: RefusalInfo) => told.push([tier, window]);
+    const handler = fetchLimit(() => new Response(), { limiter, problem: true, onRefused });
     const refused = await handler(new Request('http://localhost/'));
     expect(refused.status).toBe(429);
     expect(refused.headers.get('retry-after')).toBe('1');
@@ -174,5 +176,6 @@ describe('a limiter of several windows', () => {
       ['window-2', { q: 3, w: 1 }],
     ]);
     expect(await refused.json()).toMatchObject({ 'violated-policies': ['window-2'] });
+    expect(told).toEqual([['sliding-window', 1]]);
   });
 });
