@@ -1,12 +1,5 @@
 import { createHash } from 'node:crypto';
-import {
-  type Key,
-  type Limiter,
-  type Room,
-  roomsOf,
-  type Tier,
-  type WindowLimits,
-} from '../limiter/index.js';
+import { type Key, type Limiter, type Room, roomsOf, type Tier, windowLengthMs } from '../limiter/index.js';
 import { bare } from '../options.js';
 import type { Quota } from './fields.js';
 
@@ -17,12 +10,6 @@ const names = {
   'queue-depth': 'concurrency',
 } as const satisfies Partial<Record<Tier, string>>;
 type QuotaTier = keyof typeof names;
-
-type CalendarLimits = Extract<WindowLimits, { readonly every: unknown }>;
-type LengthLimits = Exclude<WindowLimits, CalendarLimits>;
-const dayMs = 86_400_000;
-/** The longest periods of a calendar. */
-const calendarMs = { day: dayMs, week: 7 * dayMs, month: 31 * dayMs, year: 366 * dayMs } as const;
 
 /** A refusal, as clients are told of it. */
 export interface Refused {
@@ -39,6 +26,7 @@ export interface Refused {
  */
 export function quotasOf(limiter: Limiter, key: Key | undefined, refused?: Refused): Quota[] {
   const quotas: Quota[] = [];
+  const hasNoQuota = refused !== undefined && !Object.hasOwn(names, refused.tier);
   const add = (
     tier: QuotaTier,
     quota: number,
@@ -47,9 +35,7 @@ export function quotasOf(limiter: Limiter, key: Key | undefined, refused?: Refus
     index = 0,
   ): void => {
     const windowSeconds = windowMs === undefined ? undefined : wholeSeconds(windowMs);
-    const mine =
-      refused !== undefined &&
-      (refused.tier === tier ? (refused.window ?? 0) === index : !Object.hasOwn(names, refused.tier));
+    const mine = hasNoQuota || (refused?.tier === tier && (refused.window ?? 0) === index);
     const resetMs = moreInMs < Infinity ? moreInMs : windowMs;
     const resetSeconds = resetMs === undefined ? undefined : wholeSeconds(resetMs);
     quotas.push({
@@ -57,9 +43,9 @@ export function quotasOf(limiter: Limiter, key: Key | undefined, refused?: Refus
       quota,
       windowSeconds,
       unit: tier === 'queue-depth' ? 'concurrent-requests' : undefined,
-      remaining: mine && refused.tier !== tier ? 0 : left,
-      resetSeconds: mine && (refused.tier !== tier || moreInMs === Infinity) ? refused.seconds : resetSeconds,
-      resetMs: mine && refused.tier !== tier ? (refused.seconds ?? Infinity) * 1_000 : resetMs,
+      remaining: hasNoQuota ? 0 : left,
+      resetSeconds: hasNoQuota || (mine && moreInMs === Infinity) ? refused?.seconds : resetSeconds,
+      resetMs: hasNoQuota ? (refused?.seconds ?? Infinity) * 1_000 : resetMs,
       refused: mine,
     });
   };
@@ -70,8 +56,7 @@ export function quotasOf(limiter: Limiter, key: Key | undefined, refused?: Refus
     add('token-bucket', burst, bucket, (burst / ratePerSecond) * 1_000);
   }
   for (const [i, window] of windows.entries()) {
-    const lengthMs = 'every' in bare(window) ? calendarMs[(window as CalendarLimits).every] : undefined;
-    add('sliding-window', window.limit, rooms[i] as Room, lengthMs ?? (window as LengthLimits).windowMs, i);
+    add('sliding-window', window.limit, rooms[i] as Room, windowLengthMs(window), i);
   }
   if (max !== undefined) add('queue-depth', max, depth);
   return quotas;

@@ -23,11 +23,12 @@ export {
 } from './limiter.js';
 export type { LimiterChanges, LimiterOptions } from './options.js';
 export { refundPart } from './returns.js';
-export type {
-  CalendarPeriod,
-  CalendarWindow,
-  SlidingWindow,
-  WindowChanges,
-  WindowLimits,
-  WindowOption,
+export {
+  type CalendarPeriod,
+  type CalendarWindow,
+  type SlidingWindow,
+  type WindowChanges,
+  type WindowLimits,
+  type WindowOption,
+  windowLengthMs,
 } from './windows.js';

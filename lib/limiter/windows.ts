@@ -1,6 +1,6 @@
 import { optionError } from '../errors.js';
 import type { NativeLimiter, NativeWindow } from '../native/index.js';
-import { copiedList, Options } from '../options.js';
+import { bare, copiedList, Options } from '../options.js';
 import { zoneChanges } from './zone.js';
 
 /** A bound on what any window of a length lets through: see `LimiterOptions.slidingWindow`. */
@@ -36,9 +36,18 @@ export function periodOf(window: NativeWindow | undefined): CalendarPeriod | und
   return window === undefined ? undefined : periods[window.every - 1];
 }
 
+const dayMs = 86_400_000;
+const longestMs = { day: dayMs, week: 7 * dayMs, month: 31 * dayMs, year: 366 * dayMs } as const;
+
+/** The length of a window in milliseconds; of a calendar window the length of its longest period. */
+export function windowLengthMs(window: WindowLimits): number {
+  const { every, windowMs } = bare<{ every?: CalendarPeriod; windowMs?: number }>(window);
+  return every === undefined ? (windowMs ?? Infinity) : longestMs[every];
+}
+
 const limitMax = 2 ** 30 - 1;
 const logLimitMax = 1_000_000;
-const lengthMsMax = 366 * 86_400_000;
+const lengthMsMax = 366 * dayMs;
 const windowsMax = 4;
 const unchanged = Number.NaN;
 
