@@ -4,10 +4,10 @@ import type { Options } from '../options.js';
 
 export interface BlockOptions {
   /**
-   * Whoever has been refused `afterRefusals` times (1 to 10,000) within `withinMs` is blocked for `forMs` (both 1 to
-   * 86,400,000) by the limiter, which has to have keys: `limiter.block`, so that `limiter.reset(key)` ends it. What
-   * counts are refusals by bucket, window and depth; in a block nothing does. The refusals of at most `maxKeys` keys (1 to
-   * 10,000,000; default 10,000) are remembered, as a limiter remembers keys, by each middleware for itself.
+   * The limiter blocks a key for `forMs` that was refused `afterRefusals` times (1 to 10,000) within `withinMs` (both 1 to
+   * 86,400,000). It has to have keys. `limiter.reset(key)` ends the block. Only refusals by bucket, window and depth count;
+   * during a block none does. Each middleware remembers the refusals of at most `maxKeys` keys (1 to 10,000,000; default
+   * 10,000), as a limiter remembers keys, and by the machine's clock, whatever clock the limiter has.
    */
   readonly block?: {
     readonly afterRefusals: number;
@@ -18,11 +18,11 @@ export interface BlockOptions {
 }
 
 const dayMs = 86_400_000;
-/** Not what the server has too much of, nor who is blocked already. */
+/** Neither an overload of the server nor a block is the key's doing. */
 const counted: readonly Tier[] = ['token-bucket', 'sliding-window', 'queue-depth'];
 
-/** Counts refusals of keys, by a limiter: no flood of keys makes it grow. */
-export class Refusals {
+/** Blocks keys that are refused too often. A limiter counts their refusals, so no flood of keys makes it grow. */
+export class Blocker {
   readonly #counts: Limiter;
   readonly #forMs: number;
 
@@ -34,8 +34,8 @@ export class Refusals {
     this.#counts = Limiter.create({ slidingWindow: { limit, windowMs }, keys: { max } });
   }
 
-  /** Blocks a key that has been refused once too often. Returns for how long, or 0. */
-  add(limiters: readonly Limiter[], key: Key | undefined, { tier, oversized }: Denied): number {
+  /** Counts a refusal, and blocks its key if that was one too many. Returns for how long in milliseconds, or 0. */
+  refused(limiters: readonly Limiter[], key: Key | undefined, { tier, oversized }: Denied): number {
     if (key === undefined || oversized || !counted.includes(tier)) return 0;
     const decision = this.#counts.tryAcquire({ key });
     if (decision.allowed && decision.remaining > 0) return 0;
@@ -51,12 +51,12 @@ export function blockOption(
   where: string,
   given: Options,
   limiters: readonly unknown[],
-): Refusals | undefined {
+): Blocker | undefined {
   const block = given.nested('block', ['afterRefusals', 'withinMs', 'forMs', 'maxKeys']);
   if (block === undefined) return undefined;
   if (limiters.some((one) => one instanceof Limiter && !one.keyed)) {
     const expected = 'undefined (the limiter has no keys: a block would be one of everybody)';
     throw optionError(`${where}: block`, expected, given.get('block'), true);
   }
-  return new Refusals(block);
+  return new Blocker(block);
 }

@@ -130,12 +130,17 @@ export function limitFields(
  * The names of the items of a limiter, in the order of its quotas: its own name, with the tier's if it has several;
  * without one those of the tiers. If one of them is taken on this response, each gets the same number, from 2 on.
  */
-export function policyNames(told: Told, present: Present): string[] {
+function policyNames(told: Told, present: Present): string[] {
   const taken = new Set<string>();
   for (const field of ['RateLimit-Policy', 'RateLimit']) {
     for (const { value } of parsedList(present(field), stringItem) ?? []) taken.add(value);
   }
   return freeNames(told, taken);
+}
+
+/** The names of the items whose quotas refused. */
+export function refusingNames(told: Told, present: Present): string[] {
+  return policyNames(told, present).filter((_, i) => told.quotas[i]?.refused === true);
 }
 
 /** As `policyNames`, of names that are not among `taken`. */

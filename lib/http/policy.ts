@@ -1,5 +1,5 @@
 import { optionError } from '../errors.js';
-import type { Allowed, Decision, Denied, Key, Limiter, Tier } from '../limiter/index.js';
+import type { Allowed, Decision, Denied, Key, Limiter } from '../limiter/index.js';
 import { Options } from '../options.js';
 import { ipv6PrefixOf } from './address.js';
 import {
@@ -10,7 +10,7 @@ import {
   type MaybePromise,
   type Question,
 } from './asking.js';
-import { type BlockOptions, blockOption, type Refusals } from './block.js';
+import { type Blocker, type BlockOptions, blockOption } from './block.js';
 import { type TrustedProxies, trustedProxiesOf } from './client-address.js';
 import { markPassed } from './decided.js';
 import { type DelayOptions, delayed, delayOption } from './delay.js';
@@ -19,7 +19,7 @@ import {
   headersOption,
   limitFields,
   nameOption,
-  policyNames,
+  refusingNames,
   type Told,
 } from './fields.js';
 import { Notices } from './notices.js';
@@ -28,6 +28,7 @@ import { partitionOf, quotasOf, type Refused, wholeSeconds } from './quotas.js';
 import { addRateLimits, type RateLimit } from './rate-limits.js';
 import type { Reader } from './reader.js';
 import { gone, type Refusal, type RefusalInfo } from './refusal.js';
+import { plainBody, problemDetails } from './refusal-body.js';
 import { dryRefusal, knownOfSettling, Settling, type SettlingOptions } from './settling.js';
 import { errorOf } from './thrown.js';
 
@@ -127,7 +128,7 @@ export class Policy<Request> {
   readonly #settling: Settling<Request>;
   readonly #notices: Notices<Request>;
   readonly #delayMs: number | undefined;
-  readonly #refusals: Refusals | undefined;
+  readonly #blocker: Blocker | undefined;
   readonly #overloadStatus: number;
   readonly #oversizedStatus: number;
   readonly #problem: boolean;
@@ -142,7 +143,7 @@ export class Policy<Request> {
     this.#notices = new Notices(where, given);
     this.#settling = new Settling(where, given, plans, this.#notices);
     this.#delayMs = delayOption(where, given);
-    this.#refusals = blockOption(where, given, [limiter, ...plans]);
+    this.#blocker = blockOption(where, given, [limiter, ...plans]);
     this.refuse = given.callback('refuse');
     this.trustedProxies = trustedProxiesOf(where, given);
     this.ipv6Prefix = ipv6PrefixOf(given);
@@ -233,7 +234,7 @@ export class Policy<Request> {
   #refused(question: Question, decision: Denied, request: Request, read: Reader): Refusal {
     const { limiter, key } = question;
     const { plans } = this.#asking;
-    const blockedMs = this.#refusals?.add(plans.length === 0 ? [limiter] : plans, key, decision) ?? 0;
+    const blockedMs = this.#blocker?.refused(plans.length === 0 ? [limiter] : plans, key, decision) ?? 0;
     const info = this.#info(question, decision, blockedMs, false, read.present, read.rateLimits());
     this.#notices.refused(info, request);
     return { ...info, info };
@@ -257,9 +258,9 @@ export class Policy<Request> {
       ...(seconds !== undefined && { 'Retry-After': String(seconds) }),
       ...limitFields(this.#forms, told, present),
     };
-    const plain = oversized ? oversizedBody : plainBody;
-    const body = this.#problem ? problem(status, tier, oversized, violated(told, present)) : plain;
-    const contentType = this.#problem ? 'application/problem+json' : 'application/json';
+    const { body, contentType } = this.#problem
+      ? problemDetails(status, tier, oversized, refusingNames(told, present))
+      : plainBody(oversized);
     const name = this.#name;
     const asked = { name, limiter, key, cost };
     const refused = { status, tier, window, oversized, retryAfterMs, dryRun, blockedMs };
@@ -276,33 +277,8 @@ export class Policy<Request> {
   }
 }
 
-const plainBody = '{"error":"rate limited"}';
-const oversizedBody = '{"error":"costs more than its limit"}';
 /** A limiter knows no longer waits: 36 years. */
 const knownMs = 2 ** 60 / 1e6;
-/** The names of the quotas that refused. */
-function violated(told: Told, present: Present): string[] {
-  return policyNames(told, present).filter((_, i) => told.quotas[i]?.refused === true);
-}
-
-/** RFC 9457; the types are those that the draft registers. */
-function problem(status: number, tier: Tier, oversized: boolean, policies: readonly string[]): string {
-  if (oversized) {
-    const title = status === 413 ? 'Content Too Large' : 'Bad Request';
-    const detail = 'The request costs more than its limit allows at any time';
-    return JSON.stringify({ type: 'about:blank', title, status, detail, 'violated-policies': policies });
-  }
-  if (tier === 'blocked') return JSON.stringify({ type: 'about:blank', title: 'Too Many Requests', status });
-  const reduced = status === 503 || tier === 'adaptive';
-  return JSON.stringify({
-    type: `https://iana.org/assignments/http-problem-types#${reduced ? 'temporary-reduced-capacity' : 'quota-exceeded'}`,
-    title: reduced
-      ? 'Request cannot be satisfied due to temporary server capacity constraints'
-      : 'Request cannot be satisfied as assigned quota has been exceeded',
-    status,
-    ...(tier !== 'adaptive' ? { 'violated-policies': policies } : {}),
-  });
-}
 
 function oneOf<T extends string | number>(
   where: string,
