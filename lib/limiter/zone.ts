@@ -1,3 +1,5 @@
+import { bare } from '../options.js';
+
 /** `Date` and `Intl` as they were when sluice was loaded, whatever takes their places: tests replace them. */
 const { DateTimeFormat } = Intl;
 const { now } = Date;
@@ -6,6 +8,7 @@ const dayMs = 86_400_000;
 const stepMs = 14 * dayMs;
 const yearsAhead = 30;
 
+/** By the names that Intl gives the zones: there are some hundreds, and an offset as a zone has one of some thousands. */
 const known = new Map<string, readonly number[]>();
 
 /**
@@ -14,10 +17,10 @@ const known = new Map<string, readonly number[]>();
  * @throws RangeError if there is no such zone.
  */
 export function zoneChanges(timeZone: string): readonly number[] {
-  const found = known.get(timeZone);
+  const format = new DateTimeFormat('en-US', bare({ timeZone, timeZoneName: 'longOffset' } as const));
+  const name = format.resolvedOptions().timeZone; // 'europe/berlin' is the same zone
+  const found = known.get(name);
   if (found !== undefined) return found;
-  const options: Intl.DateTimeFormatOptions = { timeZone, timeZoneName: 'longOffset' };
-  const format = new DateTimeFormat('en-US', Object.assign(Object.create(null), options));
   const offsetAt = (ms: number): number => offsetOf(format.format(ms));
   let offset = offsetAt(0);
   const changes = [-9e12, offset];
@@ -34,14 +37,15 @@ export function zoneChanges(timeZone: string): readonly number[] {
     offset = offsetAt(high);
     changes.push(high, offset);
   }
-  known.set(timeZone, changes);
+  known.set(name, changes);
   return changes;
 }
 
 /** Of a date such as '1/1/1970, GMT-05:00'. */
 function offsetOf(text: string): number {
   const parts = /GMT(?:([+-])(\d\d):(\d\d)(?::(\d\d))?)?$/.exec(text);
-  const [, sign, hours = 0, minutes = 0, seconds = 0] = parts ?? [];
+  if (parts === null) throw new RangeError(`no offset in ${text}`);
+  const [, sign, hours = 0, minutes = 0, seconds = 0] = parts;
   const ms = ((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1_000;
   return sign === '-' ? -ms : ms;
 }
