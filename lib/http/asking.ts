@@ -3,10 +3,8 @@ import { optionError } from '../errors.js';
 import { fitsKey, type Key, Limiter } from '../limiter/index.js';
 import { copiedList, type Options } from '../options.js';
 import { hasPassed } from './decided.js';
+import { isPromise, type MaybePromise } from './promises.js';
 import type { Reader } from './reader.js';
-
-/** What a function among the options may return: at once, or when something else has answered. */
-export type MaybePromise<T> = T | PromiseLike<T>;
 
 /** What a limiter is asked about a request. */
 export interface Question {
@@ -55,11 +53,6 @@ export const knownOfAsking: readonly string[] = ['limiter', 'plans', 'key', 'cos
 /** The name of a header field: RFC 9110, section 5.6.2. */
 const token = /^[!#$%&'*+.^_`|~\w-]+$/;
 const plansMax = 16;
-
-/** By what promises have, of whatever realm or library. */
-export function isPromise<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
-}
 
 /**
  * Asks the options about requests, in the order skip, limiter, key, cost. As long as no function returns a promise,

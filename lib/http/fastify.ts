@@ -3,11 +3,11 @@
 import type { FastifyReply as InstalledReply, FastifyRequest as InstalledRequest } from 'fastify';
 import { optionError } from '../errors.js';
 import { bare } from '../options.js';
-import { isPromise } from './asking.js';
 import type { HttpRequest, HttpResponse, Installed } from './messages.js';
 import { hasGone, NodeReader, type Own } from './node-reader.js';
 import { isRefused, type LimitOptions, Policy, type Verdict } from './policy.js';
 import { presentIn } from './present.js';
+import { isPromise } from './promises.js';
 import { type RateLimit, rateLimitsOn } from './rate-limits.js';
 import type { Refusal, RefusalInfo } from './refusal.js';
 import { seeAnswered } from './refusing.js';

@@ -3,11 +3,11 @@
 import type { Context as InstalledContext } from 'hono';
 import { optionError } from '../errors.js';
 import { bare } from '../options.js';
-import { isPromise, type MaybePromise } from './asking.js';
 import { checkedResponse, finished, outgoingOf, withEach } from './fetch-answer.js';
 import type { Installed } from './messages.js';
 import { hasGone, whenGone } from './node-reader.js';
 import { isRefused, type LimitOptions, Policy } from './policy.js';
+import { isPromise, type MaybePromise } from './promises.js';
 import type { RateLimit } from './rate-limits.js';
 import type { Reader } from './reader.js';
 import type { Refusal, RefusalInfo } from './refusal.js';

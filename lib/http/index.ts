@@ -1,12 +1,12 @@
 import { Buffer } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
-import { isPromise } from './asking.js';
 import { expressAddress } from './client-address.js';
 import type { HttpRequest, HttpResponse } from './messages.js';
 import { type Exchange, hasGone, NodeReader, type Own } from './node-reader.js';
 import { type LimitOptions as CommonOptions, isRefused, Policy, type Verdict } from './policy.js';
 import { presentIn } from './present.js';
+import { isPromise } from './promises.js';
 import { type RateLimit, rateLimitsOn } from './rate-limits.js';
 import type { Refusal, RefusalInfo } from './refusal.js';
 import { seeAnswered } from './refusing.js';

@@ -1,11 +1,11 @@
 // biome-ignore lint/suspicious/noTsIgnore: the types of a framework that need not be installed, in the .d.ts too
 /** @ts-ignore: only where it is installed */
 import type { Context as InstalledContext } from 'koa';
-import { isPromise } from './asking.js';
 import type { HttpRequest, HttpResponse, Installed } from './messages.js';
 import { NodeReader, type Own } from './node-reader.js';
 import { isRefused, type LimitOptions, Policy } from './policy.js';
 import { presentIn } from './present.js';
+import { isPromise } from './promises.js';
 import { rateLimitsOn } from './rate-limits.js';
 import type { Refusal, RefusalInfo } from './refusal.js';
 import { onResponseEnd } from './response-end.js';

@@ -1,6 +1,6 @@
 import { channel } from 'node:diagnostics_channel';
 import type { Options } from '../options.js';
-import { isPromise } from './asking.js';
+import { isPromise } from './promises.js';
 import type { RefusalInfo } from './refusal.js';
 
 /** Told of each refusal, those of dry runs included: `{ request, info }`, the second a `RefusalInfo`. */

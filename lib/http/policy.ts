@@ -2,14 +2,7 @@ import { optionError } from '../errors.js';
 import type { Allowed, Decision, Denied, Key, Limiter } from '../limiter/index.js';
 import { Options } from '../options.js';
 import { ipv6PrefixOf } from './address.js';
-import {
-  Asking,
-  type AskingOptions,
-  isPromise,
-  knownOfAsking,
-  type MaybePromise,
-  type Question,
-} from './asking.js';
+import { Asking, type AskingOptions, knownOfAsking, type Question } from './asking.js';
 import { type Blocker, type BlockOptions, blockOption } from './block.js';
 import { type TrustedProxies, trustedProxiesOf } from './client-address.js';
 import { markPassed } from './decided.js';
@@ -24,6 +17,7 @@ import {
 } from './fields.js';
 import { Notices } from './notices.js';
 import type { Present } from './present.js';
+import { isPromise, type MaybePromise } from './promises.js';
 import { partitionOf, quotasOf, type Refused, wholeSeconds } from './quotas.js';
 import { addRateLimits, type RateLimit } from './rate-limits.js';
 import type { Reader } from './reader.js';

@@ -1,4 +1,4 @@
-import { isPromise } from './asking.js';
+import { isPromise } from './promises.js';
 
 /** How long `refuse` of a framework in which it may answer at any time has for it. */
 export const refuseMs = 10_000;
