@@ -223,14 +223,7 @@ export class Limiter implements Disposable {
     const answer = this.#checked(this.#native.tryAcquire(cost, key), 'Limiter.tryAcquire');
     const remaining = this.#words[remainingWord] as number;
     if (answer !== 0 && !isForgiven(answer)) return denied(answer, this.#words[retryAfterWord] as number);
-    const { release, refund } = returnsOf(
-      this.#native,
-      this.#halves,
-      this.#furtherWindows,
-      cost,
-      key,
-      answer === 0,
-    );
+    const { release, refund } = this.#returns(cost, key, answer === 0);
     if (answer === 0) return { allowed: true, remaining, release, refund };
     return {
       allowed: true,
@@ -320,8 +313,8 @@ export class Limiter implements Disposable {
 
   /**
    * Refuses everything for `ms` (0 to 31 days; 0 ends a block) from now, with the tier 'blocked' (but an oversized cost
-   * as always). False, and nothing
-   * was done: so many keys owe something that this one has no place, and as many more are blocked or wait as may be.
+   * as always). False, and nothing was done: so many keys owe something that this one has no place, and as many more are
+   * blocked or wait as may be.
    */
   block(key: Key | undefined, ms: number): boolean {
     this.#check('block', key, 1, 'cost');
@@ -399,16 +392,13 @@ export class Limiter implements Disposable {
     return { bucket: room(0), depth: room(2), windows };
   }
 
+  #returns(cost: number, key: NativeKey | undefined, charged: boolean): ReturnType<typeof returnsOf> {
+    return returnsOf(this.#native, this.#halves, this.#furtherWindows, cost, key, charged);
+  }
+
   #allowed(cost: number, key: NativeKey | undefined, charged: boolean): Allowed {
     this.#native.peek(cost, key);
-    const { release, refund } = returnsOf(
-      this.#native,
-      this.#halves,
-      this.#furtherWindows,
-      cost,
-      key,
-      charged,
-    );
+    const { release, refund } = this.#returns(cost, key, charged);
     return { allowed: true, remaining: this.#words[remainingWord] as number, release, refund };
   }
 

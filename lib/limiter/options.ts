@@ -7,9 +7,9 @@ import { type WindowChanges, type WindowOption, windowChanges, windowOptions } f
 
 export interface LimiterOptions {
   /**
-   * `ratePerSecond` (1 / 31,622,400, one in 366 days, to 10,000,000) tokens come back each second, up to `burst` (1 to 2^32 - 1). With
-   * `warmUpMs` (up to 86,400,000; default 0) the rate climbs evenly from a third of `ratePerSecond` to all of it
-   * over that time after creation; the burst is there from the start.
+   * `ratePerSecond` (1 / 31,622,400, one in 366 days, to 10,000,000) tokens come back each second, up to `burst` (1 to
+   * 2^32 - 1). With `warmUpMs` (up to 86,400,000; default 0) the rate climbs evenly from a third of `ratePerSecond` to
+   * all of it over that time after creation; the burst is there from the start.
    */
   readonly tokenBucket?: {
     readonly ratePerSecond: number;
@@ -17,8 +17,8 @@ export interface LimiterOptions {
     readonly warmUpMs?: number;
   };
   /**
-   * At most `limit` (1 to 1,073,741,823) in any window of `windowMs` (1 to 31,622,400,000: 366 days), wherever it begins. Counted
-   * in `buckets` (1 to 1,000; default 20): a request is remembered for up to 1/buckets longer than the window, so
+   * At most `limit` (1 to 1,073,741,823) in any window of `windowMs` (1 to 31,622,400,000: 366 days), wherever it begins.
+   * Counted in `buckets` (1 to 1,000; default 20): a request is remembered for up to 1/buckets longer than the window, so
    * steady throughput is about that much below the limit. Memory: 8 bytes for each bucket, and for each key.
    *
    * With `exact` a request counts for exactly the length of the window: its time is kept in a log, at 8 bytes times

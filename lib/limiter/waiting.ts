@@ -52,6 +52,8 @@ export class Waiting {
   readonly #native: NativeLimiter;
   readonly #words: Float64Array;
   readonly #allowed: (cost: number, key: NativeKey | undefined) => Decision;
+  /** How often what nobody tells of is looked at. */
+  readonly #pollMs: number;
   readonly #waiters = new Map<number, Waiter>();
   readonly #lines = new Map<NativeKey | undefined, Line>();
   /** On a manual clock: no deadline is earlier. */
@@ -65,6 +67,8 @@ export class Waiting {
     this.#native = native;
     this.#words = staging;
     this.#allowed = allowed;
+    const hasCalendar = native.windows.some(({ every }) => every !== 0);
+    this.#pollMs = native.followsQueue ? queuePollMs : hasCalendar ? calendarPollMs : Infinity;
   }
 
   /** Waits for a waiter that native code has let into the line. */
@@ -187,11 +191,7 @@ export class Waiting {
     if (this.#native.manualClock) return;
     clearTimeout(line.timer);
     const ms = this.#words[words.retryAfter] as number;
-    const due = Math.min(
-      ms,
-      this.#native.followsQueue ? queuePollMs : Infinity,
-      this.#native.windows.some(({ every }) => every !== 0) ? calendarPollMs : Infinity,
-    );
+    const due = Math.min(ms, this.#pollMs);
     if (due === Infinity) return; // whoever gives back tells
     line.timer = setTimeout(
       () => {

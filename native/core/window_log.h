@@ -3,7 +3,6 @@
 //
 // `times` is a circle, newest at head - 1, never decreasing. A request of cost c passes if, of the last limit - c + 1
 // times, the oldest has left the window; so only the last `limit` times are ever needed.
-//
 #pragma once
 
 #include <algorithm>
