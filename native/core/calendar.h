@@ -187,6 +187,11 @@ class CalendarWindow {
     const std::uint64_t word = cell_.load(std::memory_order_acquire);
     return period_in(word) == present(time) ? word & kCountMax : 0;
   }
+  // Whether nothing is counted, so that the state may be forgotten: for good, though the wall clock be set back.
+  bool empty(std::uint64_t time) noexcept {
+    period_.enter(calendar_.period_at(wall_), time, calendar_.longest_ns());
+    return used(time) == 0;
+  }
   std::uint64_t remaining(std::uint64_t time) const noexcept {
     const std::uint64_t counted = used(time);
     return counted >= limit_ ? 0 : limit_ - counted;

@@ -106,7 +106,7 @@ class LimiterWindow {
     return config_.exact ? log().remaining(now) : buckets().remaining(now);
   }
   bool empty(std::uint64_t now) const noexcept {
-    if (by_calendar()) return calendar(now).used(now) == 0;
+    if (by_calendar()) return calendar(now).empty(now);
     return config_.exact ? log().empty(now) : buckets().empty(now);
   }
 

@@ -211,6 +211,26 @@ TEST_CASE("a wall clock that is set back gives no second quota, and locks nobody
   REQUIRE(taken(noon + 3 * kDay) == 5);
 }
 
+TEST_CASE(
+    "who was forgotten because a period was over gets no second quota in it, though the clock is set back") {
+  const std::vector<ZoneChange> utc{{kBeginning, 0}};
+  const Calendar calendar(Every::kDay, utc.data(), 1);
+  CalendarPeriod period{};
+  CalendarWindow::Cell cell{0};
+  constexpr std::int64_t noon = 1'000 * kDay + 12 * kHour;
+  const auto at = [&](std::int64_t wall) {
+    return CalendarWindow(5, calendar, period, cell, static_cast<std::uint64_t>(wall));
+  };
+  REQUIRE(at(noon).take(5, 1) != 0);
+  CHECK_FALSE(at(noon).empty(1));
+  CHECK(at(noon + kDay).remaining(1) == 5);  // a look begins no period
+  CHECK_FALSE(at(noon).empty(1));
+  REQUIRE(at(noon + kDay).empty(1));
+  cell.store(0);                      // its place went to another key, and is its own again
+  REQUIRE(at(noon).take(5, 2) != 0);  // of the day that has begun
+  CHECK(at(noon + kDay).remaining(2) == 0);
+}
+
 TEST_CASE("a key is forgotten when its period is over, not before") {
   const std::vector<ZoneChange> utc{{kBeginning, 0}};
   Timed timed(Every::kMonth, 5, utc, 400 * kDay, 8);
