@@ -44,7 +44,8 @@ export function quotasOf(limiter: Limiter, key: Key | undefined, refused?: Refus
       windowSeconds,
       unit: tier === 'queue-depth' ? 'concurrent-requests' : undefined,
       remaining: hasNoQuota ? 0 : left,
-      resetSeconds: hasNoQuota || (mine && moreInMs === Infinity) ? refused?.seconds : resetSeconds,
+      resetSeconds:
+        hasNoQuota || (mine && moreInMs === Infinity) ? (refused?.seconds ?? resetSeconds) : resetSeconds,
       resetMs: hasNoQuota ? (refused?.seconds ?? Infinity) * 1_000 : resetMs,
       refused: mine,
     });

@@ -10,8 +10,8 @@ import type { Reader } from './reader.js';
 export interface SettlingOptions<Request, Response> {
   /**
    * Which responses stay charged: all, those with a status of 400 and above, or those below. Others are given back
-   * (`refund`, as far as they are still in force) when they end. A response that its client does not wait for has
-   * failed: so 'successful' is no limit for clients that mean ill. Default: 'all'.
+   * (`refund`, as far as they are still in force) when they end. A response that its client does not wait for stays
+   * charged in any case: else whoever aborts his requests would have no limit. Default: 'all'.
    *
    * A function returns true for what stays charged, false for what is given back. It gets the framework's response
    * (node's, Fastify's reply, the context of Koa and Hono, or the Response; undefined if a fetch handler has thrown), the
@@ -45,6 +45,8 @@ export interface SettlingOptions<Request, Response> {
 
 export const knownOfSettling: readonly string[] = ['count', 'finalCost', 'holdMs'];
 const costMax = 2 ** 32 - 1;
+/** Of a response that its client did not wait for. */
+const goneStatus = 499;
 const counts = ['all', 'failed', 'successful'] as const;
 type Judge<Request, Result> = (response: never, status: number, request: Request) => Result;
 
@@ -122,7 +124,8 @@ export class Settling<Request> {
   #counts(status: number, request: Request, read: Reader): boolean {
     const count = this.#count;
     if (count === 'all') return true;
-    if (typeof count !== 'function') return (count === 'failed') === status >= 400;
+    // Else whoever goes away would be charged nothing, and could ask again and again.
+    if (typeof count !== 'function') return status === goneStatus || (count === 'failed') === status >= 400;
     try {
       const counted: unknown = count(read.response() as never, status, request);
       if (typeof counted === 'boolean') return counted;

@@ -339,6 +339,8 @@ describe('a refusal', () => {
         else expect(told['t']).toBeLessThanOrEqual(2);
       }
     }
+    const full = Limiter.create({ ...tiers.window, clock });
+    expect((await refusal(full, { cost: 11 })).response.headers.get('ratelimit')).toBe('"window";r=10;t=1');
   });
 
   it('has a problem type by its cause, and names the policy that it violates', async () => {
