@@ -244,34 +244,38 @@ bool sound_adaptive(const SharedLimiter& limiter, double max_queue_wait_ms) {
 }
 
 constexpr std::uint32_t kZoneChangesMax = 4'096;
+constexpr double kZoneTimeMsMax = 9e12, kZoneOffsetMsMax = 2e8;  // 285 years from 1970; two days
 
-// A window of { limit, windowMs, buckets, exact }, or { limit, every, timeZone, zone: [ms, offset in ms, ...] }. False: out
-// of range.
-bool read_window(const Napi::Object& given, WindowConfig& window, std::string& time_zone,
-                 std::vector<ZoneChange>& changes) {
+// A calendar window of { limit, every, timeZone, zone: [ms, offset in ms, ...] }. False: out of range.
+bool read_calendar_window(const Napi::Object& given, WindowConfig& window, std::string& time_zone,
+                          std::vector<ZoneChange>& changes) {
   const std::uint32_t every = u32(given, "every");
-  if (every != 0) {
-    const Napi::Object zone = nested(given, "zone");
-    const Napi::Value name = get(given, "timeZone");
-    const std::uint32_t count = u32(zone, "length") / 2;
-    window.sliding.limit = u64(given, "limit");
-    if (!within<std::uint64_t>(window.sliding.limit, 1, kWindowLimitMax) || every > 4 || !name.IsString() ||
-        !within(count, 1U, kZoneChangesMax)) {
-      return false;
-    }
-    window.every = static_cast<Every>(every);
-    window.zone_changes = count;
-    window.first_change = static_cast<std::uint32_t>(changes.size());
-    time_zone = name.As<Napi::String>().Utf8Value();
-    for (std::uint32_t i = 0; i < count; ++i) {
-      const double at = f64(zone, std::to_string(2 * i).c_str()),
-                   offset = f64(zone, std::to_string(2 * i + 1).c_str());
-      if (!within(at, -9e12, 9e12) || !within(offset, -2e8, 2e8)) return false;
-      changes.push_back(
-          {static_cast<std::int64_t>(at) * 1'000'000, static_cast<std::int64_t>(offset) * 1'000'000});
-    }
-    return true;
+  const Napi::Object zone = nested(given, "zone");
+  const Napi::Value name = get(given, "timeZone");
+  const std::uint32_t count = u32(zone, "length") / 2;
+  window.sliding.limit = u64(given, "limit");
+  if (!within<std::uint64_t>(window.sliding.limit, 1, kWindowLimitMax) ||
+      every > static_cast<std::uint32_t>(Every::kYear) || !name.IsString() ||
+      !within(count, 1U, kZoneChangesMax)) {
+    return false;
   }
+  window.every = static_cast<Every>(every);
+  window.zone_changes = count;
+  window.first_change = static_cast<std::uint32_t>(changes.size());
+  time_zone = name.As<Napi::String>().Utf8Value();
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const double at = f64(zone, std::to_string(2 * i).c_str()),
+                 offset = f64(zone, std::to_string(2 * i + 1).c_str());
+    if (!within(at, -kZoneTimeMsMax, kZoneTimeMsMax) || !within(offset, -kZoneOffsetMsMax, kZoneOffsetMsMax))
+      return false;
+    changes.push_back(
+        {static_cast<std::int64_t>(at) * 1'000'000, static_cast<std::int64_t>(offset) * 1'000'000});
+  }
+  return true;
+}
+
+// A window of { limit, windowMs, buckets, exact }. False: out of range.
+bool read_sliding_window(const Napi::Object& given, WindowConfig& window) {
   const double window_ms = f64(given, "windowMs");
   const std::uint64_t limit = u64(given, "limit");
   const std::uint32_t buckets = u32(given, "buckets");
@@ -285,9 +289,9 @@ bool read_window(const Napi::Object& given, WindowConfig& window, std::string& t
   return true;
 }
 
-// createLimiter({ tokenBucket?: { ratePerSecond, burst, warmUpMs }, windows (see read_window()),
-//                 queueDepth?: { max, queue?: handle }, adaptive?: { maxEventLoopDelayMs, queue?: handle, maxQueueWaitMs,
-//                 intervalMs }, keysMax, maxWaiting, maxWaitingPerKey, enforce, commit, clock? }, staging)
+// createLimiter({ tokenBucket?: { ratePerSecond, burst, warmUpMs }, windows: see above, queueDepth?: { max, queue?: handle },
+//                 adaptive?: { maxEventLoopDelayMs, queue?: handle, maxQueueWaitMs, intervalMs }, keysMax, maxWaiting,
+//                 maxWaitingPerKey, enforce, commit, clock? }, staging)
 Napi::Value create_limiter(const Napi::CallbackInfo& info) {
   const auto options = info[0].As<Napi::Object>();
   auto shared = std::make_shared<SharedLimiter>();
@@ -303,8 +307,10 @@ Napi::Value create_limiter(const Napi::CallbackInfo& info) {
   bool sound_windows = true;
   std::vector<ZoneChange> changes;
   for (std::uint32_t i = 0; i < config.window_count; ++i) {
-    sound_windows &= read_window(nested(windows, std::to_string(i).c_str()), config.windows[i],
-                                 shared->time_zones[i], changes);
+    const Napi::Object window = nested(windows, std::to_string(i).c_str());
+    sound_windows &= u32(window, "every") == 0
+                         ? read_sliding_window(window, config.windows[i])
+                         : read_calendar_window(window, config.windows[i], shared->time_zones[i], changes);
   }
   config.depth_max = u64(depth, "max");
   config.keys_max = u64(options, "keysMax");

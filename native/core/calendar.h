@@ -110,20 +110,20 @@ class Calendar {
 
 // Which period a calendar window is in, for all its states and threads: that of the wall clock, but not an earlier one
 // than it was in, until the longest period has passed by the monotonic clock. So a wall clock that is set back gives no
-// period a second quota within that time, and locks nobody out for longer.
+// period a second quota within that time, and locks no key out for longer.
 struct CalendarPeriod {
   std::atomic<std::int64_t> period;
   std::atomic<std::uint64_t> since;  // limiter's time
-  SpinLock<> lock;                   // of those who change it
+  SpinLock<> lock;                   // held by the thread that changes it
 
-  // The period for who reads `of_wall` from the wall clock.
+  // The period for a thread that reads `of_wall` from the wall clock.
   std::int64_t now(std::int64_t of_wall, std::uint64_t time, std::uint64_t longest) const noexcept {
     const std::int64_t present = period.load(std::memory_order_relaxed);
     return of_wall >= present || is_over(time, longest) ? of_wall : present;
   }
   // The same, from then on for all.
   std::int64_t enter(std::int64_t of_wall, std::uint64_t time, std::uint64_t longest) noexcept {
-    // Relaxed: who reads a state's word that was written in a later period (ACQ there) sees that period here.
+    // Relaxed: a thread that has read a state's word of a later period (ACQ there) sees that period here.
     if (period.load(std::memory_order_relaxed) == of_wall) [[likely]]
       return of_wall;
     lock.lock();
@@ -174,6 +174,7 @@ class CalendarWindow {
     std::uint64_t word = cell_.load(std::memory_order_relaxed);
     while (period_in(word) == charged) {
       const std::uint64_t given = std::min(cost, word & kCountMax);
+      // REL cell: pairs with ACQ in count() and used().
       if (cell_.compare_exchange_weak(word, word - given, std::memory_order_release,
                                       std::memory_order_relaxed)) {
         return;
@@ -181,9 +182,11 @@ class CalendarWindow {
     }
   }
   void forget(std::uint64_t cost, std::uint64_t time) noexcept { refund(present(time), cost); }
+  // Of no period, so nothing is to be seen with it.
   void clear() noexcept { cell_.store(0, std::memory_order_release); }
 
   std::uint64_t used(std::uint64_t time) const noexcept {
+    // ACQ cell: as in count(), for present().
     const std::uint64_t word = cell_.load(std::memory_order_acquire);
     return period_in(word) == present(time) ? word & kCountMax : 0;
   }
@@ -218,7 +221,8 @@ class CalendarWindow {
   // The period in which `cost` was counted; 0: it does not fit below `most`.
   std::uint64_t count(std::uint64_t cost, std::uint64_t time, std::uint64_t most) noexcept {
     const std::int64_t of_wall = calendar_.period_at(wall_);
-    // ACQ cell: pairs with REL below: who sees a count of a later period sees that period, too, in enter().
+    // ACQ cell: pairs with REL below, and in refund(): a thread that sees a count of a later period sees that period, too,
+    // in enter().
     std::uint64_t word = cell_.load(std::memory_order_acquire);
     for (;;) {
       const auto period = static_cast<std::uint64_t>(period_.enter(of_wall, time, calendar_.longest_ns()));

@@ -97,8 +97,8 @@ class GuestRing {
     return kNone;
   }
 
-  // Moves the guest in `from` to a slot where it may stay; whoever has that slot, and does not stay, gets its own. So
-  // nobody is forgotten. kNone: none of the next slots is free for that.
+  // Moves the guest in `from` to a slot where it may stay; a guest that has that slot, and does not stay, gets its own. So
+  // no guest is forgotten. kNone: none of the next slots is free for that.
   template <class Stays>
   std::uint32_t settle(std::uint32_t from, Stays&& stays) noexcept {
     for (std::uint32_t step = 1; step < 2 * kStride; ++step) {
@@ -109,7 +109,7 @@ class GuestRing {
       if (other == Key{}) {
         std::memcpy(state(to), state(from), state_bytes_);
       } else {
-        // In this order: the lock of its set may be another thread's, who looks whether it is a guest.
+        // In this order: another thread, with the lock of its set, may look whether it is a guest.
         link(from, other);
         remove(to);
         std::swap_ranges(state(to), state(to) + state_bytes_, state(from));

@@ -285,7 +285,7 @@ class LedgerSnapshot {
       });
       sound = added == ItemTable<>::Added::kAdded || added == ItemTable<>::Added::kFull;
       require_room(added == ItemTable<>::Added::kAdded, shape.items, written.items, SnapshotError::kItems);
-      // Who forges a snapshot can choose the secret too, and so skus and users that meet in one place: to restore very many
+      // A forger of snapshots can choose the secret too, and so skus and users that meet in one place: to restore very many
       // of them would take for ever.
       sound = sound && memory.items.steps_to(spec.sku) <= ItemTable<>::kStepsMax;
       if (!sound) return;

@@ -21,8 +21,7 @@ struct WindowConfig {
   std::uint32_t zone_changes = 0;  // how many, and which is the first: see CalendarMemory
   std::uint32_t first_change = 0;
 
-  // Of one state: the part that is zeroed for a new one, and the times of a log, which nobody reads before they are
-  // written.
+  // Of one state: the part that is zeroed for a new one, and the times of a log, which are written before they are read.
   std::uint64_t cleared_bytes() const {
     if (every != Every::kNone) return sizeof(CalendarWindow::Cell);
     return exact ? sizeof(WindowLog::Head)
@@ -110,7 +109,7 @@ class LimiterWindow {
     return config_.exact ? log().empty(now) : buckets().empty(now);
   }
 
-  // Goes over to another length. While nobody else is inside.
+  // Goes over to another length. While no other thread is inside.
   void rebase(const WindowConfig& to, std::uint64_t now, std::uint64_t* scratch) noexcept {
     if (!by_calendar() && !config_.exact && to.sliding.bucket_ns != config_.sliding.bucket_ns) {
       buckets().rebase(to.sliding, now, scratch);
