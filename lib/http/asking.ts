@@ -29,8 +29,8 @@ export interface AskingOptions<Request> {
   readonly limiter?: Limiter | ((request: Request) => MaybePromise<Limiter | undefined>);
   /**
    * The limiters among which `limiter`, a function, chooses: 2 to 16, all with keys or all without. What passes one of
-   * them is charged to the others, too, as if they had been asked, but they refuse nothing: whoever comes to another
-   * plan stands where he would stand if he had always had it. What a response gives back it gives back to all.
+   * them is charged to the others, too, as if they had been asked, but they refuse nothing: a key that comes to another
+   * plan stands where it would stand if it had always had that one. What a response gives back it gives back to all.
    */
   readonly plans?: readonly Limiter[];
   /**

@@ -1,29 +1,29 @@
 import type { Decision } from '../limiter/index.js';
-import { Options } from '../options.js';
+import type { Options } from '../options.js';
 import type { Question } from './asking.js';
 import type { Reader } from './reader.js';
 
 export interface DelayOptions {
   /**
    * Requests wait until they pass, instead of being refused: in the order in which they came, for each key by itself, for
-   * `maxMs` (1 to 3,600,000) at the longest; true is 5,000. Whoever could not be served in that time is refused at once,
-   * and so is whoever finds as many waiting as the limiter's `maxWaiting` and `keys.maxWaitingPerKey` say. A client that
-   * goes away leaves the line and is charged nothing. Default: false.
+   * `maxMs` (1 to 3,600,000) at the longest; true is 5,000. A request is refused at once if it could not be served in that
+   * time, or if as many wait already as the limiter's `maxWaiting` and `keys.maxWaitingPerKey` say. A client that goes
+   * away leaves the line and is charged nothing. Default: false.
    */
   readonly delay?: boolean | { readonly maxMs: number };
 }
 
 const defaultMs = 5_000;
 
-/** The option `delay` in milliseconds; undefined: nobody waits. */
-export function delayOption(where: string, given: Options): number | undefined {
+/** The option `delay` in milliseconds; undefined: no request waits. */
+export function delayOption(given: Options): number | undefined {
   const delay = given.get('delay');
   if (delay === undefined || delay === false) return undefined;
   if (delay === true) return defaultMs;
-  return new Options(`${where}: delay`, delay, ['maxMs']).number('maxMs', 1, 3_600_000);
+  return given.nested('delay', ['maxMs'])?.number('maxMs', 1, 3_600_000);
 }
 
-/** Waits for a limiter; undefined if the client goes away meanwhile, who is charged nothing then. */
+/** Waits for a limiter. Undefined: the client has gone away meanwhile, and is charged nothing. */
 export async function delayed(
   { limiter, key, cost }: Question,
   timeoutMs: number,
@@ -34,7 +34,7 @@ export async function delayed(
   try {
     const decision = await limiter.acquire({ key, cost, timeoutMs, signal: controller.signal });
     if (!read.isGone()) return decision;
-    if (decision.allowed) decision.refund(); // he went in the moment in which it was his turn
+    if (decision.allowed) decision.refund(); // the client went in the moment of its turn
     return undefined;
   } catch (error) {
     if (controller.signal.aborted) return undefined;

@@ -189,7 +189,7 @@ function refuse<Request extends FastifyRequest>(
   reply: FastifyReply,
   done: Done,
 ) {
-  if (reply.sent) return; // somebody has answered while it was decided
+  if (reply.sent) return; // something else has answered while it was decided
   const { status, headers, body, contentType, info } = refusal;
   reply.code(status).headers(headers);
   if (request.raw.headers.upgrade !== undefined) hangUpAfter(reply);
@@ -239,7 +239,7 @@ function markUpgradeOf(request: FastifyRequest): void {
 
 /**
  * An upgrade that is refused before the hook of @fastify/websocket is not known to it, and not to the server either:
- * nobody would close the connection.
+ * neither would close the connection.
  */
 function hangUpAfter({ raw }: FastifyReply): void {
   raw.setHeader('Connection', 'close');

@@ -52,7 +52,7 @@ export async function finished(
   return finishedWithItsBody(passed, ended, request, respond);
 }
 
-/** Of an upgrade by @hono/node-ws: a websocket begins after a response that nobody sends, or one without a body is. */
+/** Of an upgrade by @hono/node-ws, which begins a websocket after a response, and sends no response or no body of one. */
 async function finishedWithItsSocket(
   passed: Passed,
   end: (status: number) => void,
@@ -83,7 +83,7 @@ async function finishedWithItsBody(
   if (signal.aborted) gone();
   const limited = (response: Response): Response => {
     const { status } = response;
-    // Of the answer to a HEAD request nobody reads the body.
+    // Servers do not read the body of an answer to HEAD.
     if (response.body === null || method === 'HEAD') {
       end(status === 0 ? 500 : status);
       return withFields(response, passed);

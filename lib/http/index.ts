@@ -203,7 +203,7 @@ function refuse<Request extends HttpRequest>(
   response: HttpResponse,
   next: Next,
 ) {
-  if (response.headersSent) return; // somebody has answered while it was decided
+  if (response.headersSent) return; // something else has answered while it was decided
   const { info } = refusal;
   const before = response.statusCode;
   response.statusCode = refusal.status;

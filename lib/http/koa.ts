@@ -82,7 +82,7 @@ async function refuse<Context extends KoaContext>(
   context: Context,
 ): Promise<void> {
   const { status, headers, body, contentType, info } = refusal;
-  if (context.res.headersSent) return; // somebody has answered while it was decided
+  if (context.res.headersSent) return; // something else has answered while it was decided
   context.status = status;
   setFields(context, headers);
   if (policy.refuse !== undefined && info !== undefined) {

@@ -72,7 +72,7 @@ export class NodeReader<Request> implements Reader {
   }
 }
 
-/** Whether nobody waits for a response any more, or somebody has begun it. */
+/** Whether the client has gone, or the response has been begun: then the request cannot be answered any more. */
 export function hasGone(response: HttpResponse): boolean {
   return response.headersSent || response.writableEnded || response.destroyed || socketOf(response).destroyed;
 }

@@ -136,7 +136,7 @@ export class Policy<Request> {
     const { limiter, plans } = this.#asking;
     this.#notices = new Notices(where, given);
     this.#settling = new Settling(where, given, plans, this.#notices);
-    this.#delayMs = delayOption(where, given);
+    this.#delayMs = delayOption(given);
     this.#blocker = blockOption(where, given, [limiter, ...plans]);
     this.refuse = given.callback('refuse');
     this.trustedProxies = trustedProxiesOf(where, given);
@@ -148,7 +148,7 @@ export class Policy<Request> {
     this.#forms = headersOption(where, given.get('headers'), given.boolean('legacyHeaders', false));
   }
 
-  /** Of all who take their options from this one. */
+  /** The option, or its default: what routes without a limiter of their own share. */
   get limiter(): Asking<Request>['limiter'] {
     return this.#asking.limiter;
   }

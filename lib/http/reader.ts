@@ -15,7 +15,7 @@ export interface Reader {
   rateLimits(): RateLimit[];
   /** What the framework calls the response, for functions among the options. */
   response(): unknown;
-  /** Whether nobody waits for an answer any more, or it has begun already. */
+  /** Whether the client has gone, or the answer has been begun: then the request cannot be answered any more. */
   isGone(): boolean;
   /** Calls `gone` when the client goes away, at most once. Returns what ends that. */
   whenGone(gone: () => void): () => void;

@@ -10,14 +10,14 @@ export interface RefusalInfo {
   readonly window: number | undefined;
   /** Whether the cost exceeds all that the tier allows at one time: no waiting helps. */
   readonly oversized: boolean;
-  /** Milliseconds until the request would pass, if nobody else asked: as of the limiter's decision, or of the block. */
+  /** Milliseconds until the request would pass if no other came: as of the limiter's decision, or of the block. */
   readonly retryAfterMs: number;
   /** The limiter's `name` among the options. */
   readonly name: string | undefined;
   readonly limiter: Limiter;
   readonly key: Key | undefined;
   readonly cost: number;
-  /** Retry-After and the fields that tell of the limit: they stand on the answer, whoever gives it. */
+  /** Retry-After and the fields that tell of the limit: they stand on the answer, also on one by `refuse`. */
   readonly headers: Readonly<Record<string, string>>;
   /** The answer that is given without `refuse`. */
   readonly body: string;
@@ -28,17 +28,17 @@ export interface RefusalInfo {
   readonly blockedMs: number;
 }
 
-/** What the adapters answer: a refusal, or nothing to a client who is gone. */
+/** What the adapters answer: a refusal, or nothing to a client that is gone. */
 export interface Refusal {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
   readonly contentType: string;
-  /** Undefined: the client is gone; nobody is told. */
+  /** Undefined: the client is gone, and neither `refuse` nor `onRefused` is called. */
   readonly info: RefusalInfo | undefined;
 }
 
-/** For a client who has gone away before it was decided: 499 is for the logs. */
+/** For a client that has gone away before it was decided: 499 is for the logs. */
 export const gone: Refusal = Object.freeze({
   status: 499,
   headers: Object.freeze({}),

@@ -36,7 +36,7 @@ export interface SettlingOptions<Request, Response> {
   readonly finalCost?: (response: Response, status: number, request: Request) => number;
   /**
    * How long a request holds its place in the limiter's depth at most, in milliseconds: 1 to 2,147,483,647. A request
-   * that takes longer goes on, and its place is another's; so a client with idle uploads does not refuse everybody for as
+   * that takes longer goes on, and its place is another's; so a client with idle uploads does not keep others out for as
    * long as the server lets it. What `count` gives back waits for the end all the same. Without a depth that holds places
    * it does nothing. Default: until the response has ended.
    */

@@ -69,7 +69,7 @@ function responseTo(request: IncomingMessage, socket: Duplex): ServerResponse {
   return response;
 }
 
-/** The status of the first that is written to a socket: whoever admits an upgrade, or refuses it after all, writes. */
+/** The status in the first that is written to a socket: to admit an upgrade or to refuse it after all is to write. */
 function answerOn(socket: Duplex): Answered {
   let status: number | undefined;
   const { write, end } = socket;

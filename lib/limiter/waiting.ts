@@ -14,7 +14,7 @@ const forgotten = -1_000;
 const timerMsMax = 2 ** 31 - 1;
 /** How often a depth is looked at that follows a queue: nobody tells when a queue gets shorter. */
 const queuePollMs = 5;
-/** How often the wall clock of a calendar window is looked at: nobody tells when it is set. */
+/** How often the wall clock of a calendar window is looked at: no bell tells when it is set. */
 const calendarPollMs = 60_000;
 
 /** What a wait rejects with. A class: a polluted Object.prototype makes no decision look like one. */
@@ -52,7 +52,7 @@ export class Waiting {
   readonly #native: NativeLimiter;
   readonly #words: Float64Array;
   readonly #allowed: (cost: number, key: NativeKey | undefined) => Decision;
-  /** How often what nobody tells of is looked at. */
+  /** How often a line looks at what no bell tells of: a queue's depth, a wall clock. */
   readonly #pollMs: number;
   readonly #waiters = new Map<number, Waiter>();
   readonly #lines = new Map<NativeKey | undefined, Line>();
