@@ -85,7 +85,7 @@ const patienceWord = 3;
 const tightestWord = 4;
 /** Of bucket, depth and each window what is left, and the milliseconds until one more is. */
 const roomsWord = 7;
-const stagingBytes = 208;
+const stagingBytes = 200;
 /** Added to the number of a waiter. */
 const waits = 128;
 
