@@ -1,7 +1,7 @@
 import { optionError } from '../errors.js';
 import { type Key, Limiter } from '../limiter/index.js';
 import type { NativeFields } from '../native/index.js';
-import { Options } from '../options.js';
+import { bare, Options } from '../options.js';
 import { insideQueue, Queue } from '../queue/index.js';
 import type { RecordType } from '../record/index.js';
 import { type CartLine, nativeStock, Stock } from '../stock/index.js';
@@ -125,7 +125,7 @@ function stockFields<T>(
     }
     return {};
   }
-  const result: NativeFields = {};
+  const result: NativeFields = bare({}); // without a prototype, whose setters would be given it
   const ofOneItem = fields?.has('sku') || fields?.has('quantity');
   for (const part of ['sku', 'quantity', 'user', 'id'] as const) {
     const name = fields?.get(part);

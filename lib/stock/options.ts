@@ -1,6 +1,6 @@
 import { type ManualClock, nativeClock } from '../clock/index.js';
 import { optionError } from '../errors.js';
-import { copiedList, Options } from '../options.js';
+import { bare, copiedList, Options } from '../options.js';
 import { checkedGroupName, checkedSku } from './staging.js';
 
 export interface StockItem {
@@ -147,10 +147,11 @@ export function checkedRestoring(
   options: unknown,
 ): { clock?: object } & Record<string, unknown> {
   const given = new Options(where, options, ['clock', 'commit', ...Object.keys(sizes)]);
-  const native: Record<string, unknown> = {
+  // Without a prototype, whose setters would be given it.
+  const native: Record<string, unknown> = bare({
     clock: nativeClock(where, given.get('clock')),
     commit: given.boolean('commit', false),
-  };
+  });
   for (const [name, [least, most]] of Object.entries(sizes)) {
     if (given.has(name)) native[name] = given.integer(name, least, most);
   }

@@ -270,7 +270,9 @@ napi_value configure(napi_env env, napi_callback_info info) {
   const double rate = f64(given, "ratePerSecond"), burst = f64(given, "burst"),
                warm_up_ms = f64(given, "warmUpMs"), max = f64(given, "max"), enforce = f64(given, "enforce");
   const Napi::Object windows = nested(given, "windows");
-  const LimiterConfig& made = self.shared()->config;
+  // Kept: a getter that a program has smuggled into the list of windows may dispose of this object.
+  const std::shared_ptr<SharedLimiter> shared = self.shared();
+  const LimiterConfig& made = shared->config;
   bool sound = may_become(rate, kTokenRateMin, kTokenRateMax) && may_become(burst, 1, kCostMax) &&
                may_become(warm_up_ms, 0, kDayMs) && may_become(max, 1, kCostMax);
   double limits[kWindowsMax], lengths_ms[kWindowsMax];
@@ -285,6 +287,7 @@ napi_value configure(napi_env env, napi_callback_info info) {
              (as_made.every == Every::kNone || std::isnan(lengths_ms[i]));
   }
   if (!intact(given)) return nullptr;
+  if (self.detached()) return number(env, kDisposed);
   if (!sound) return number(env, kBadArgument);
   const auto set = [](double value, std::uint64_t& figure) {
     if (!std::isnan(value)) figure = static_cast<std::uint64_t>(value);

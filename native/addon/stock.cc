@@ -101,11 +101,12 @@ void resize(const Napi::Object& options, const char* name, std::uint32_t& size) 
 
 // restoreStock(octets, { clock?, maxItems?, maxReservations?, maxUsers?, maxIds?, movements?, commit }, staging)
 Napi::Value restore_stock(const Napi::CallbackInfo& info) {
-  const auto octets = info[0].As<Napi::Uint8Array>();
   const auto options = info[1].As<Napi::Object>();
   auto shared = std::make_shared<SharedStock>();
   if (!clock_option(options, shared->time)) return Napi::String::New(info.Env(), kDeadHandle);
   if (!intact(options)) return {};
+  // Asked for its address only now: a getter that a program has smuggled into the options may take the memory away.
+  const auto octets = info[0].As<Napi::Uint8Array>();
   std::vector<std::uint64_t> words;
   const SnapshotError error = LedgerSnapshot::open(octets.Data(), octets.ByteLength(), words, shared->shape);
   if (error != SnapshotError::kNone) return Napi::String::New(info.Env(), reason(error));

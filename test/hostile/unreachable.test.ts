@@ -37,6 +37,10 @@ describe.each(nodes)('what code beside sluice can do to it, Node.js $name', ({ n
   it('is handed no native object by a getter on Object.prototype', async () => {
     expectEnded(await run(program('prototypes'), ['getters'], { node }), 0);
   });
+
+  it('takes nothing away from native code by a getter in the options that it is reading', async () => {
+    expectEnded(await run(program('prototypes'), ['own'], { node }), 0);
+  });
 });
 
 it('native code gives objects own properties, and reads own ones, by the helpers of objects.h alone', () => {

@@ -1,7 +1,8 @@
 /**
  * Puts accessors into Object.prototype and Array.prototype, and says ok if native code has called none of them:
  * `setters`, of all that native functions answer, each of which disposes of the object that is answering; `getters`, of
- * all that native functions read, which look for native objects.
+ * all that native functions read, which look for native objects. `own`: native functions read options with getters of
+ * their own, as a replaced built-in can give them, which take away what the function is working on.
  */
 import { Gate, Limiter, ManualClock, Queue, record, Stock, u32 } from 'sluice';
 import { nativeLimiter } from '../../../dist/limiter/index.js';
@@ -206,6 +207,42 @@ function getters() {
   }
 }
 
+/** Whoever has been called, native code goes on with memory that is there. */
+function own() {
+  const inner = nativeLimiter(Limiter.create({ ...limits, keys: { max: 5_000 } }));
+  const window = {
+    windowMs: 2_000,
+    get limit() {
+      inner.dispose();
+      return 5;
+    },
+  };
+  if (inner.configure({ windows: [window] }) !== -100) called.add('configure goes on with what is gone');
+
+  const stock = Stock.create({ ...stockOptions, maxReservations: 100_000 });
+  for (let i = 0; i < 100_000; i++) {
+    const reserved = stock.reserve({ sku: 1, quantity: 1, user: 7 });
+    if (reserved.outcome === 'reserved') stock.cancel(reserved.reservation);
+  }
+  const snapshot = stock.snapshot();
+  const take = () => structuredClone(snapshot.buffer, { transfer: [snapshot.buffer] });
+  const clock = { get: () => [take(), undefined][1] };
+  const asked = Object.defineProperty({ commit: false }, 'clock', clock);
+  if (native.restoreStock(snapshot, asked, new ArrayBuffer(8192)) !== 'no-snapshot') {
+    called.add('restoreStock reads memory that is gone');
+  }
+
+  // The options of lib/ are not shown to a setter, which could give them such a getter.
+  for (const name of ['maxIds', 'maxUsers', 'movements', 'sku', 'user']) {
+    const set = (/** @type {unknown} */ value) => called.add(`setter ${name} is called with ${value}`);
+    Object.defineProperty(Object.prototype, name, { configurable: true, set });
+    Stock.restore(Stock.create(stockOptions).snapshot(), { maxIds: 32, maxUsers: 32, movements: 16 });
+    const fields = /** @type {const} */ ({ sku: 'sku', quantity: 'quantity', user: 'user' });
+    Gate.create({ queue: Queue.create(Order, { capacity: 8 }), stock: Stock.create(stockOptions), fields });
+    Reflect.deleteProperty(Object.prototype, name);
+  }
+}
+
 /** A handle is read once, before native code sees it. */
 function handles() {
   const made = shop();
@@ -223,8 +260,8 @@ function handles() {
   }
 }
 
-if (process.argv[2] === 'setters') setters();
-else getters();
+const modes = { setters, getters, own };
+modes[/** @type {keyof typeof modes} */ (process.argv[2])]();
 handles();
 for (const what of called) console.log(what);
 console.log(called.size === 0 ? 'ok' : 'not ok');
