@@ -7,6 +7,7 @@ export {
   tierOf,
   windowOf,
 } from './decision.js';
+export type { LimiterStats, Limits } from './figures.js';
 export { fitsKey, type Key, keyError, takesKey } from './key.js';
 export {
   type AcquireOptions,
@@ -14,8 +15,6 @@ export {
   holdsDepth,
   Limiter,
   type LimiterHandle,
-  type LimiterStats,
-  type Limits,
   nativeLimiter,
   type Room,
   roomsOf,

@@ -1,7 +1,6 @@
 import { constructorError, isOurs, optionError, SluiceError } from '../errors.js';
 import { arrays, isMaker, type Maker, Memory, maker } from '../memory.js';
 import {
-  alive,
   checkedHandle,
   DISPOSED,
   failed,
@@ -14,7 +13,7 @@ import {
   native,
   publicHandle,
 } from '../native/index.js';
-import { bare, Options } from '../options.js';
+import { Options } from '../options.js';
 import { watchEventLoop } from './adaptive.js';
 import {
   type Allowed,
@@ -22,11 +21,11 @@ import {
   denied,
   isForgiven,
   type Outlook,
-  type Tier,
   tierName,
   tierOf,
   windowOf,
 } from './decision.js';
+import { type LimiterStats, type Limits, limitsOf, statsOf } from './figures.js';
 import { type Key, keyError, takesKey } from './key.js';
 import {
   changeOptions,
@@ -37,7 +36,7 @@ import {
 } from './options.js';
 import { returnsOf } from './returns.js';
 import { Waiting } from './waiting.js';
-import { periodOf, type SlidingWindow, type WindowLimits } from './windows.js';
+import type { SlidingWindow } from './windows.js';
 
 export type LimiterHandle = Handle<'limiter'>;
 
@@ -54,28 +53,6 @@ export interface AcquireOptions extends TryAcquireOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface LimiterStats {
-  /** Decisions that allowed, dry runs that would have refused not included. */
-  readonly allowed: number;
-  /** Refusals by tier, those of dry runs included. */
-  readonly refused: Readonly<Record<Tier, number>>;
-  /** Refusals that a dry run allowed all the same. */
-  readonly dryRefusals: number;
-  /** Calls of `acquire` that wait now, in all threads. */
-  readonly waiting: number;
-  /** What the depth tier counts now, over all keys. */
-  readonly inFlight: number;
-  /** Keys that have a limit of their own now (0 without keys); places that went from a forgotten key to a new one. */
-  readonly keys: number;
-  readonly evicted: number;
-  /** Decisions about keys for which there was no place among those that owe something: guests (docs/limiter.md). */
-  readonly overflowed: number;
-  /** Guests that were forgotten although they owed something, because newer ones needed their place. */
-  readonly forgotten: number;
-  /** Memory reserved at creation. Without the option `commit`, pages that no key has touched are not resident. */
-  readonly bytes: number;
-}
-
 const what = 'Limiter';
 const blockMsMax = 31 * 86_400_000;
 /** Words of the staging buffer: see native/addon/limiter.h. */
@@ -88,18 +65,6 @@ const roomsWord = 7;
 const stagingBytes = 200;
 /** Added to the number of a waiter. */
 const waits = 128;
-
-/** The figures of a limiter's tiers as they are now; those of an absent tier are absent. */
-export interface Limits {
-  readonly ratePerSecond?: number;
-  readonly burst?: number;
-  /** Of the first window; `windowMs` not of a calendar window. */
-  readonly limit?: number;
-  readonly windowMs?: number;
-  /** Of all windows: empty without one. */
-  readonly windows: readonly WindowLimits[];
-  readonly max?: number;
-}
 
 /** For others in lib/ that build on a limiter. Nothing leads to it from the object: native code trusts its callers. */
 export let nativeLimiter: (limiter: Limiter) => NativeLimiter;
@@ -338,39 +303,12 @@ export class Limiter implements Disposable {
 
   /** The figures of the tiers as they are now, for all threads. */
   limits(): Limits {
-    const limits = alive(what, this.#native.limits());
-    const windows = limits.windows.map((window, i): WindowLimits => {
-      const fixed = this.#native.windows[i];
-      const every = periodOf(fixed);
-      const { limit, windowMs = 0 } = bare(window);
-      return every === undefined ? { limit, windowMs } : { limit, every, timeZone: fixed?.timeZone ?? '' };
-    });
-    if (windows.length === 0) return { ...limits, windows }; // [0] would be what Array.prototype has
-    return { ...limits, ...limits.windows[0], windows };
+    return limitsOf(this.#native);
   }
 
   /** Decisions since creation, over all threads. */
   stats(): LimiterStats {
-    const stats = alive(what, this.#native.stats());
-    return {
-      allowed: stats.allowed,
-      refused: {
-        'token-bucket': stats.tokenBucket,
-        'sliding-window': stats.slidingWindow,
-        'queue-depth': stats.queueDepth,
-        blocked: stats.blocked,
-        adaptive: stats.adaptive,
-        'waiting-line': stats.waitingLine,
-      },
-      dryRefusals: stats.dryRefusals,
-      waiting: stats.waiting,
-      inFlight: stats.inFlight,
-      keys: stats.places,
-      evicted: stats.evicted,
-      overflowed: stats.overflowed,
-      forgotten: stats.forgotten,
-      bytes: stats.bytes,
-    };
+    return statsOf(this.#native);
   }
 
   /** Lets go of the limiter, and of what its decisions hold, in this thread at once. Other threads keep it. */
