@@ -295,7 +295,7 @@ class Tiers {
       taken.receipt.charged[i] = charge.bucket;
       if (charge.taken) continue;
       taken.window = static_cast<std::uint8_t>(i);
-      refund_windows(i, taken.receipt, cost, now);
+      if (!SLUICE_PLANTED(kKeepEarlierWindows)) refund_windows(i, taken.receipt, cost, now);
       return false;
     }
     return true;

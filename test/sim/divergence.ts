@@ -15,6 +15,13 @@ export function same(what: string, actual: unknown, expected: unknown): void {
   throw new Divergence(`${what}\n  the auditor: ${shown(expected)}\n  sluice:      ${shown(actual)}`);
 }
 
+/** Times to wait: of more than 26 days milliseconds are no double to the nanosecond, and sluice tells a longer one. */
+export function sameWait(what: string, actualMs: number, expectedNs: number): void {
+  const expected = expectedNs / 1e6;
+  if (expectedNs < 2 ** 51 || expected === Infinity) same(what, actualMs, expected);
+  else holds(what, Math.abs(actualMs - expected) < 1e-4, { actualMs, expected });
+}
+
 function plain(value: unknown): unknown {
   const isAnswer = typeof value === 'object' && value !== null && 'toJSON' in value;
   return isAnswer ? { ...value } : value;

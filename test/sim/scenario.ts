@@ -1,8 +1,9 @@
+import { listed } from './auditor/limiter.js';
 import { drawWeights, type Random, sometimes, type Weights } from './operation.js';
 import type { GateScenario } from './rooms/gate.js';
 import { gateOperations } from './rooms/gate-operations.js';
 import type { LimiterScenario } from './rooms/limiter.js';
-import { limiterOperations, rates } from './rooms/limiter-operations.js';
+import { drawWindows, limiterOperations, rates } from './rooms/limiter-operations.js';
 import type { QueueScenario } from './rooms/queue.js';
 import { queueOperations } from './rooms/queue-operations.js';
 import type { StockScenario } from './rooms/stock.js';
@@ -12,11 +13,23 @@ import { drawItem, groupNames, type KeyName, stockOperations } from './rooms/sto
 export interface Scenario {
   /** How often each room is the one that something happens in. */
   readonly rooms: Weights;
+  /** What the clock begins with, in milliseconds since 1970: 0 if absent. */
+  readonly beganMs?: number;
   readonly queue?: QueueScenario;
   readonly limiter?: LimiterScenario;
   readonly stock?: StockScenario;
   readonly gate?: GateScenario;
 }
+
+/** Before days of 23 and of 25 hours in New York, and ends of weeks, months and years. */
+const beginnings = [
+  '1970-01-01T00:00Z',
+  '1970-04-25T12:00Z',
+  '1970-10-24T12:00Z',
+  '1970-12-30T23:00Z',
+  '1996-02-28T12:00Z',
+  '1999-12-31T20:00Z',
+];
 
 export function drawScenario(random: Random): Scenario {
   // Most runs are about one room: the fewer there are, the further each is taken.
@@ -30,6 +43,8 @@ export function drawScenario(random: Random): Scenario {
     : undefined;
   const sells = isThere('stock') || gate?.stocked === true;
   const stock = sells ? drawStockScenario(random) : undefined;
+  const hasCalendar = listed(limiter?.slidingWindow).some((window) => 'every' in window);
+  const beganMs = hasCalendar ? Date.parse(random.pick(beginnings)) : undefined;
   const parts = {
     ...(queue && { queue }),
     ...(limiter && { limiter }),
@@ -39,7 +54,8 @@ export function drawScenario(random: Random): Scenario {
   const weights = Object.keys(parts).map(
     (name) => [name, random.between(1, name === about ? 20 : 6)] as const,
   );
-  return { rooms: { ...Object.fromEntries(weights), time: random.between(1, 6) }, ...parts };
+  const rooms = { ...Object.fromEntries(weights), time: random.between(1, 6) };
+  return { rooms, ...(beganMs !== undefined && { beganMs }), ...parts };
 }
 
 function drawQueueScenario(random: Random): QueueScenario {
@@ -71,12 +87,7 @@ function drawLimiterScenario(random: Random, ofGate: boolean, hasQueue: boolean)
     ratePerSecond: random.pick(rates),
     burst: random.between(1, 12),
   }));
-  const exact = random.chance(0.4);
-  const slidingWindow = sometimes(random, 0.6, () => ({
-    limit: random.between(1, 12),
-    windowMs: random.pick([1, 9.5, 100, 1_000]),
-    ...(exact ? { exact } : { buckets: random.pick([1, 2, 3, 10, 20]) }),
-  }));
+  const slidingWindow = sometimes(random, 0.6, () => drawWindows(random));
   const weights = drawWeights(random, limiterOperations, ['tryAcquire']);
   const none = tokenBucket === undefined && slidingWindow === undefined;
   const queueDepth = sometimes(random, none ? 1 : 0.5, () => ({ max: random.between(1, 8) }));

@@ -1,4 +1,3 @@
-import { ManualClock } from 'sluice';
 import type { Operation, Random, Room } from './operation.js';
 import { drawByWeight } from './operation.js';
 import { GateRoom } from './rooms/gate.js';
@@ -16,7 +15,7 @@ export class World {
 
   constructor(scenario: Scenario) {
     this.#scenario = scenario;
-    this.#time = new Time(new ManualClock());
+    this.#time = new Time(scenario.beganMs ?? 0);
     const { queue, limiter, stock, gate } = scenario;
     const queueRoom = queue && new QueueRoom(queue, this.#time);
     const limiterRoom = limiter && new LimiterRoom(limiter, this.#time, queueRoom);
@@ -25,7 +24,7 @@ export class World {
     if (limiterRoom !== undefined) this.#rooms.set('limiter', limiterRoom);
     if (stockRoom !== undefined) this.#rooms.set('stock', stockRoom);
     if (gate !== undefined) this.#rooms.set('gate', new GateRoom(gate, this.#time, stockRoom, limiterRoom));
-    this.#rooms.set('time', new TimeRoom(this.#time, () => this.#dueTimes()));
+    this.#rooms.set('time', new TimeRoom(this.#time, () => this.#dueTimes(), scenario.beganMs !== undefined));
   }
 
   draw(random: Random, name: number): Operation | undefined {

@@ -98,11 +98,12 @@ export class LimiterAuditor {
   tightest(keyAt: number, now: number): string[] {
     const state = this.#state(keyAt);
     if (now < state.blockedUntil) return ['blocked'];
-    const depth = state.depthMax === undefined ? Infinity : Math.max(0, state.depthMax - state.depth);
+    const depth = state.depthMax === undefined ? undefined : Math.max(0, state.depthMax - state.depth);
+    const ofWindows = state.windows.map((window) => window.remaining(now));
     const left = {
       'token-bucket': state.bucket?.remaining(now),
-      'sliding-window': state.window?.remaining(now),
-      'queue-depth': state.depthMax === undefined ? undefined : depth,
+      'sliding-window': ofWindows.length === 0 ? undefined : Math.min(...ofWindows),
+      'queue-depth': depth,
     };
     return Object.entries(left).flatMap(([tier, count]) => (count === state.remaining(now) ? [tier] : []));
   }

@@ -1,22 +1,44 @@
 // What a limiter promises. Times in nanoseconds of the limiter, which begins at 0.
 
+import { CalendarAuditor, type CalendarWindow } from './calendar-window.js';
 import { TokenBucketAuditor } from './token-bucket.js';
-import { WindowAuditor } from './window.js';
+import { type Admitted, TrueWindow } from './true-window.js';
+import { type SlidingWindow, WindowAuditor, windowNs } from './window.js';
 
+export type WindowOption = SlidingWindow | CalendarWindow;
+export interface WindowChanges {
+  readonly limit?: number;
+  readonly windowMs?: number;
+}
 export interface Limits {
   readonly tokenBucket?: { readonly ratePerSecond: number; readonly burst: number };
-  readonly slidingWindow?: {
-    readonly limit: number;
-    readonly windowMs: number;
-    readonly buckets?: number;
-    readonly exact?: boolean;
-  };
+  readonly slidingWindow?: WindowOption | readonly WindowOption[];
   readonly queueDepth?: { readonly max: number };
 }
 export interface Changes {
   readonly tokenBucket?: { readonly ratePerSecond?: number; readonly burst?: number };
-  readonly slidingWindow?: { readonly limit?: number; readonly windowMs?: number };
+  readonly slidingWindow?: WindowChanges | readonly WindowChanges[];
   readonly queueDepth?: { readonly max?: number };
+}
+/** One of a limiter's windows, of whatever kind. */
+interface Window {
+  limit: number;
+  /** Undefined if it does not fit; else where it was counted. */
+  take(cost: number, now: number): number | undefined;
+  giveBack(counted: number, cost: number, now: number): void;
+  charge(cost: number, now: number): void;
+  /** Forgets the newest. */
+  forget(cost: number, now: number): void;
+  clear(): void;
+  /** Whether what was charged cannot be told any more with another length. */
+  isChangedBy(windowMs: number | undefined): boolean;
+  changeLength(windowNs: number, now: number): void;
+  remaining(now: number): number;
+  /** Nanoseconds until `cost` fits. */
+  wait(cost: number, now: number): number;
+  leaveTimes(now: number): number[];
+  /** As they are shown. */
+  readonly limits: object;
 }
 /** What refuses. */
 export interface Refusal {
@@ -33,56 +55,60 @@ export interface Waiter {
 /** What an admission charged, for giving it back. */
 export interface Charge {
   readonly cost: number;
-  readonly bucket: number | undefined;
+  /** Where each window has counted it. */
+  readonly counted: ReadonlyArray<number | undefined>;
   readonly slot: bigint | undefined;
   /** Nothing is given back in another one. */
   readonly era: number;
-  readonly admitted: Admitted;
-}
-interface Admitted {
-  readonly at: number;
-  cost: number;
+  readonly admitted: readonly Admitted[];
 }
 
 export function by(tier: string, window?: number): Refusal {
   return { tier, window };
 }
 
-export function windowNs(windowMs: number): number {
-  return Math.round(windowMs * 1e6);
+/** The windows of an option that is one, or a list of them. */
+export function listed<T extends object>(given: T | readonly T[] | undefined): readonly T[] {
+  if (given === undefined) return [];
+  return Array.isArray(given) ? (given as readonly T[]) : [given as T];
 }
 
 /** The limit of all, or of one key. */
 export class LimitAuditor {
   readonly bucket: TokenBucketAuditor | undefined;
-  readonly window: WindowAuditor | undefined;
+  readonly windows: readonly Window[];
   depthMax: number | undefined;
   inFlight = 0;
   blockedUntil = 0;
   waiters: Waiter[] = [];
-  /** Every admission that still counts, to see that no true window holds more than its limit. */
-  #admitted: Admitted[] = [];
+  readonly #trueWindows: readonly TrueWindow[];
   #era = 0;
 
-  /** `queueLength`: of the queue whose depth is compared in place of what is in flight. */
+  /**
+   * `beganMs`: the limiter's time 0, in milliseconds since 1970. `queueLength`: of the queue whose depth is compared in
+   * place of what is in flight.
+   */
   constructor(
     { tokenBucket, slidingWindow, queueDepth }: Limits,
+    beganMs: number,
     readonly queueLength?: () => number,
   ) {
     if (tokenBucket !== undefined) {
       this.bucket = new TokenBucketAuditor(tokenBucket.ratePerSecond, tokenBucket.burst);
     }
-    if (slidingWindow !== undefined) {
-      const { limit, windowMs, buckets = 20, exact = false } = slidingWindow;
-      this.window = new WindowAuditor(limit, windowNs(windowMs), exact ? 0 : buckets);
-    }
+    this.windows = listed(slidingWindow).map((option) =>
+      'every' in option ? new CalendarAuditor(option, beganMs) : new WindowAuditor(option),
+    );
+    const sliding = this.windows.filter((window) => window instanceof WindowAuditor);
+    this.#trueWindows = sliding.map((window) => new TrueWindow(window));
     this.depthMax = queueDepth?.max;
   }
 
   /** The first tier that could not let `cost` through if nothing were charged. */
   exceeded(cost: number): Refusal | undefined {
     if (this.bucket !== undefined && cost > this.bucket.burst) return by('token-bucket');
-    if (this.window !== undefined && cost > this.window.limit) return by('sliding-window', 0);
+    const window = this.windows.findIndex(({ limit }) => cost > limit);
+    if (window !== -1) return by('sliding-window', window);
     return this.depthMax !== undefined && cost > this.depthMax ? by('queue-depth') : undefined;
   }
   /** Which tier refuses `cost`, charging nothing. */
@@ -90,33 +116,32 @@ export class LimitAuditor {
     if (now < this.blockedUntil) return by('blocked');
     if (cost === 0) return undefined;
     if (this.bucket !== undefined && this.bucket.wait(cost, now) !== 0) return by('token-bucket');
-    if (this.window !== undefined && this.window.wait(cost, now) !== 0) return by('sliding-window', 0);
+    const window = this.windows.findIndex((one) => one.wait(cost, now) !== 0);
+    if (window !== -1) return by('sliding-window', window);
     if (this.depthMax !== undefined && this.depth + cost > this.depthMax) return by('queue-depth');
     return undefined;
   }
   take(cost: number, now: number): Charge {
     const slot = this.bucket?.take(cost, now);
-    const bucket = this.window?.take(cost, now);
+    const counted = this.windows.map((window) => window.take(cost, now));
     this.enterDepth(cost);
-    const admitted = { at: now, cost };
-    this.#admitted.push(admitted);
-    return { cost, bucket, slot, era: this.#era, admitted };
+    const admitted = this.#trueWindows.map((window) => window.admit(cost, now));
+    return { cost, counted, slot, era: this.#era, admitted };
   }
   /** As if it had never been asked for, in the same instant. */
-  giveBack({ cost, bucket }: Charge, now: number): void {
-    this.bucket?.giveBack(cost);
-    if (bucket !== undefined) this.window?.giveBack(bucket, cost, now);
-    this.release(cost);
-    this.#unadmit(cost, now);
+  giveBack(charge: Charge, now: number): void {
+    this.bucket?.giveBack(charge.cost);
+    this.#uncount(charge, now);
+    this.release(charge.cost);
+    for (const window of this.#trueWindows) window.forget(charge.cost);
   }
   /** Gives back what of the charge is still in force; the depth is left alone. */
-  refund({ cost, bucket, slot, era, admitted }: Charge, now: number): void {
+  refund(charge: Charge, now: number): void {
+    const { cost, slot, era, admitted } = charge;
     if (era !== this.#era) return;
     if (slot !== undefined) this.bucket?.refund(cost, slot, now);
-    if (bucket !== undefined) this.window?.giveBack(bucket, cost, now);
-    const own = Math.min(cost, admitted.cost);
-    admitted.cost -= own;
-    this.#unadmit(cost - own, now);
+    this.#uncount(charge, now);
+    for (const [i, window] of this.#trueWindows.entries()) window.giveBack(admitted[i] as Admitted, cost);
   }
   /** What the depth tier compares with its limit. */
   get depth(): number {
@@ -136,33 +161,34 @@ export class LimitAuditor {
   }
   penalize(points: number, now: number): void {
     this.bucket?.charge(points, now);
-    this.window?.charge(points, now);
+    for (const window of this.windows) window.charge(points, now);
   }
   reward(points: number, now: number): void {
     this.bucket?.reward(points);
-    this.window?.forget(points, now);
-    this.#unadmit(points, now);
+    for (const window of this.windows) window.forget(points, now);
+    for (const window of this.#trueWindows) window.forget(points);
   }
   reset(): void {
     this.#era++;
     this.blockedUntil = 0;
     this.bucket?.clear();
-    this.window?.clear();
-    this.#admitted = [];
+    for (const window of [...this.windows, ...this.#trueWindows]) window.clear();
   }
   configure({ tokenBucket, slidingWindow, queueDepth }: Changes, now: number): void {
     const newRate = tokenBucket?.ratePerSecond !== undefined && this.bucket !== undefined;
-    if (newRate || this.window?.isChangedBy(slidingWindow?.windowMs)) this.#era++;
+    const changes = listed(slidingWindow);
+    if (newRate || this.windows.some((window, i) => window.isChangedBy(changes[i]?.windowMs))) this.#era++;
     if (tokenBucket?.ratePerSecond !== undefined) this.bucket?.changeRate(tokenBucket.ratePerSecond, now);
     if (tokenBucket?.burst !== undefined && this.bucket) this.bucket.burst = tokenBucket.burst;
-    if (slidingWindow?.windowMs !== undefined && this.window) {
-      // What the old window has forgotten the new one cannot remember.
-      this.#admitted = this.#admitted.filter(({ at }) => at + (this.window as WindowAuditor).windowNs > now);
-      this.window.changeLength(windowNs(slidingWindow.windowMs), now);
-    }
-    if (slidingWindow?.limit !== undefined && this.window) {
-      this.window.limit = slidingWindow.limit;
-      this.#admitted = [];
+    for (const [i, window] of this.windows.entries()) {
+      const { limit = window.limit, windowMs } = changes[i] ?? {};
+      const trueWindow = this.#trueWindows.find((one) => one.window === window);
+      if (windowMs !== undefined) {
+        trueWindow?.forgetBefore(now);
+        window.changeLength(windowNs(windowMs), now);
+      }
+      if (limit !== window.limit) trueWindow?.clear();
+      window.limit = limit;
     }
     if (queueDepth?.max !== undefined) this.depthMax = queueDepth.max;
   }
@@ -170,35 +196,31 @@ export class LimitAuditor {
   remaining(now: number): number {
     if (now < this.blockedUntil) return 0;
     const depth = this.depthMax === undefined ? Infinity : Math.max(0, this.depthMax - this.depth);
-    return Math.min(this.bucket?.remaining(now) ?? Infinity, this.window?.remaining(now) ?? Infinity, depth);
+    const ofWindows = this.windows.map((window) => window.remaining(now));
+    return Math.min(this.bucket?.remaining(now) ?? Infinity, depth, ...ofWindows);
   }
   retryAfter(cost: number, now: number): number {
     if (this.depthMax !== undefined && cost > this.depthMax) return Infinity;
     const blocked = Math.max(0, this.blockedUntil - now);
     if (cost === 0) return blocked;
-    return Math.max(blocked, this.bucket?.wait(cost, now) ?? 0, this.window?.wait(cost, now) ?? 0);
+    const ofWindows = this.windows.map((window) => window.wait(cost, now));
+    return Math.max(blocked, this.bucket?.wait(cost, now) ?? 0, ...ofWindows);
   }
 
-  /** Admissions of the last true window, against its limit. */
-  inTrueWindow(now: number): { readonly admitted: number; readonly limit: number } {
-    const length = this.window?.windowNs ?? 0;
-    this.#admitted = this.#admitted.filter(({ at }) => at + length > now);
-    const admitted = this.#admitted.reduce((sum, { cost }) => sum + cost, 0);
-    return { admitted, limit: this.window?.limit ?? Infinity };
+  /** Admissions of each last true window, against its limit. */
+  inTrueWindows(now: number): ReadonlyArray<{ readonly admitted: number; readonly limit: number }> {
+    return this.#trueWindows.map((window) => ({ admitted: window.sum(now), limit: window.window.limit }));
   }
   dueTimes(now: number): number[] {
-    const times = [this.blockedUntil, ...(this.window?.leaveTimes() ?? [])];
+    const times = [this.blockedUntil, ...this.windows.flatMap((window) => window.leaveTimes(now))];
     if (this.bucket !== undefined) times.push(now + this.bucket.wait(1, now));
     return times;
   }
 
-  #unadmit(cost: number, now: number): void {
-    let left = cost;
-    for (const one of this.#admitted.toReversed()) {
-      const given = Math.min(left, one.cost);
-      one.cost -= given;
-      left -= given;
+  #uncount({ cost, counted }: Charge, now: number): void {
+    for (const [i, window] of this.windows.entries()) {
+      const at = counted[i];
+      if (at !== undefined) window.giveBack(at, cost, now);
     }
-    this.inTrueWindow(now);
   }
 }

@@ -4,7 +4,18 @@ interface Entry {
   cost: number;
 }
 
+export interface SlidingWindow {
+  readonly limit: number;
+  readonly windowMs: number;
+  readonly buckets?: number;
+  readonly exact?: boolean;
+}
+
 const countMax = 2 ** 30 - 1;
+
+export function windowNs(windowMs: number): number {
+  return Math.round(windowMs * 1e6);
+}
 
 /**
  * A strict sliding window: each cost is remembered until the window has passed over the whole bucket that it came in;
@@ -13,13 +24,15 @@ const countMax = 2 ** 30 - 1;
 export class WindowAuditor {
   #entries: Entry[] = []; // oldest first
   readonly #capacity: number;
+  limit: number;
+  windowNs: number;
+  /** 0: exact. */
+  readonly buckets: number;
 
-  /** `buckets` 0: exact. */
-  constructor(
-    public limit: number,
-    public windowNs: number,
-    readonly buckets: number,
-  ) {
+  constructor({ limit, windowMs, buckets = 20, exact = false }: SlidingWindow) {
+    this.limit = limit;
+    this.windowNs = windowNs(windowMs);
+    this.buckets = exact ? 0 : buckets;
     this.#capacity = limit;
   }
 
@@ -96,6 +109,11 @@ export class WindowAuditor {
   }
   leaveTimes(): number[] {
     return this.#entries.map((entry) => this.#leaves(entry));
+  }
+  /** The length as all buckets have it. */
+  get limits(): object {
+    const ns = this.buckets === 0 ? this.windowNs : this.#bucketNs * this.buckets;
+    return { limit: this.limit, windowMs: ns / 1e6 };
   }
 
   get #bucketNs(): number {

@@ -14,7 +14,7 @@ import {
 } from 'sluice';
 import { keyText } from '../auditor/cart.js';
 import { type Admission, GateAuditor, type Queued } from '../auditor/gate.js';
-import { codeOf, Divergence, holds, outcome, same } from '../divergence.js';
+import { codeOf, Divergence, holds, outcome, same, sameWait } from '../divergence.js';
 import type { Operation, Random, Room } from '../operation.js';
 import { aborted, inTime } from '../waits.js';
 import { type Asked, type Consume, type Decision, drawGate, type GateOperation } from './gate-operations.js';
@@ -249,7 +249,7 @@ export class GateRoom implements Room {
       same('admit', others, rest);
       const waiting = this.#limiter?.auditor.waiting ?? 0;
       if (waiting === 0) {
-        same('admit: retryAfterMs', retryAfterMs, retryAfterNs / 1e6);
+        sameWait('admit: retryAfterMs', retryAfterMs, retryAfterNs);
         return;
       }
       holds('admit: retryAfterMs is no less than without those who wait', retryAfterMs >= retryAfterNs / 1e6);

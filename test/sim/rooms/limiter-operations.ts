@@ -1,4 +1,4 @@
-import type { Changes } from '../auditor/limiter.js';
+import { type Changes, listed, type WindowChanges, type WindowOption } from '../auditor/limiter.js';
 import { drawByWeight, type Operation, type Random, sometimes } from '../operation.js';
 import type { LimiterScenario } from './limiter.js';
 
@@ -33,6 +33,25 @@ export const limiterOperations = [
 ];
 
 export const rates = [1, 3, 10, 100, 999, 8_000];
+const lengthsMs = [1, 9.5, 100, 1_000];
+
+/** One window, or a list of them. */
+export function drawWindows(random: Random): WindowOption | readonly WindowOption[] {
+  if (random.chance(0.5)) return drawWindow(random, lengthsMs);
+  const lengths = [...lengthsMs, 30_000, 40 * 86_400_000];
+  return Array.from({ length: random.pick([1, 2, 2, 3, 4]) }, () => drawWindow(random, lengths));
+}
+function drawWindow(random: Random, lengths: readonly number[]): WindowOption {
+  const limit = random.between(1, 12);
+  if (random.chance(0.25)) {
+    const every = random.pick(['day', 'day', 'day', 'week', 'month', 'year'] as const);
+    return { limit, every, ...(random.chance(0.6) && { timeZone: 'America/New_York' }) };
+  }
+  const windowMs = random.pick(lengths);
+  return random.chance(0.4)
+    ? { limit, windowMs, exact: true }
+    : { limit, windowMs, buckets: random.pick([1, 2, 3, 10, 20]) };
+}
 
 export function drawLimiter(
   random: Random,
@@ -81,22 +100,30 @@ function drawChanges(random: Random, scenario: LimiterScenario): { changes: Chan
   const { tokenBucket, slidingWindow, queueDepth } = scenario;
   const rate = sometimes(random, 0.5, () => random.pick(rates));
   const burst = sometimes(random, 0.5, () => random.between(1, 12));
-  const most = slidingWindow?.exact === true ? slidingWindow.limit : 12;
-  const limit = sometimes(random, 0.5, () => random.between(1, most));
-  const windowMs = sometimes(random, 0.5, () => random.pick([1, 9.5, 100, 1_000]));
+  const windows = listed(slidingWindow);
+  const several = windows.length > 1 || queueDepth !== undefined;
+  const changed = windows.map((window) => drawWindowChanges(random, window, several));
   const max = sometimes(random, 0.5, () => random.between(1, 8));
   const enforce = sometimes(random, 0.1, () => random.chance(0.5));
   const bucket = { ...(rate && { ratePerSecond: rate }), ...(burst && { burst }) };
-  // An exact window keeps as many times as its limit: what the depth refuses may push out one that only a longer window
-  // would ask for. The auditor remembers all of them, so the two are not compared.
-  const forgets = slidingWindow?.exact === true && queueDepth !== undefined;
-  const window = { ...(limit && { limit }), ...(windowMs && !forgets && { windowMs }) };
   return {
     changes: {
       ...(tokenBucket && { tokenBucket: bucket }),
-      ...(slidingWindow && { slidingWindow: window }),
+      ...(slidingWindow && {
+        slidingWindow: changed.length === 1 && random.chance(0.7) ? (changed[0] ?? {}) : changed,
+      }),
       ...(queueDepth && max && { queueDepth: { max } }),
     },
     ...(enforce === undefined ? {} : { enforce }),
   };
+}
+
+function drawWindowChanges(random: Random, window: WindowOption, several: boolean): WindowChanges {
+  const exact = 'exact' in window;
+  const limit = sometimes(random, 0.5, () => random.between(1, exact ? window.limit : 12));
+  const windowMs = sometimes(random, 0.5, () => random.pick(lengthsMs));
+  // An exact window keeps as many times as its limit: what a later tier refuses may push out one that only a longer
+  // window would ask for. The auditor remembers all of them, so the two are not compared.
+  const forgets = 'every' in window || (exact && several);
+  return { ...(limit && { limit }), ...(windowMs && !forgets && { windowMs }) };
 }

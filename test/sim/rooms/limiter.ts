@@ -1,7 +1,7 @@
 import { type Allowed, type Decision, type Key, Limiter } from 'sluice';
 import { type Changes, LimitAuditor, type Limits } from '../auditor/limiter.js';
 import { LimiterAuditor } from '../auditor/limiter-line.js';
-import { holds, outcome, same } from '../divergence.js';
+import { holds, outcome, same, sameWait } from '../divergence.js';
 import type { Operation, Random, Room } from '../operation.js';
 import { aborted, Waits } from '../waits.js';
 import { type Acquire, drawLimiter, type LimiterOperation } from './limiter-operations.js';
@@ -69,7 +69,10 @@ export class LimiterRoom implements Room {
     const followed = scenario.followsQueue && queueDepth !== undefined ? queue : undefined;
     const length = followed && ((): number => followed.auditor.depth);
     const maxWaitingPerKey = 1 + (maxWaiting >> 2);
-    const states = Array.from({ length: keys?.length ?? 1 }, () => new LimitAuditor(tiers, length));
+    const states = Array.from(
+      { length: keys?.length ?? 1 },
+      () => new LimitAuditor(tiers, time.beganMs, length),
+    );
     this.auditor = new LimiterAuditor(
       states,
       maxWaiting,
@@ -210,9 +213,12 @@ export class LimiterRoom implements Room {
         forgotten: 0,
       },
     );
+    const windows = auditor.states[0]?.windows.map((window) => window.limits);
+    same('the limits of windows', this.object(0).limits().windows, windows);
     for (const state of auditor.states) {
-      const { admitted, limit } = state.inTrueWindow(this.time.now);
-      holds('no true window admits more than its limit', admitted <= limit, { admitted, limit });
+      for (const { admitted, limit } of state.inTrueWindows(this.time.now)) {
+        holds('no true window admits more than its limit', admitted <= limit, { admitted, limit });
+      }
     }
   }
 
@@ -283,7 +289,12 @@ export class LimiterRoom implements Room {
   }
 
   /** While others wait the time to wait is a forecast: no less than without them. */
-  #compare(what: string, keyAt: number, actual: object, expected: { retryAfterNs: number } & object): void {
+  #compare(
+    what: string,
+    keyAt: number,
+    actual: object,
+    expected: { allowed: boolean; retryAfterNs: number },
+  ): void {
     const {
       release: _,
       refund: __,
@@ -291,23 +302,20 @@ export class LimiterRoom implements Room {
     } = actual as {
       release?: unknown;
       refund?: unknown;
-      retryAfterMs?: number;
+      retryAfterMs: number;
     };
     const { retryAfterNs, ...rest } = expected;
-    const retryAfterMs = retryAfterNs / 1e6;
-    if (!('retryAfterMs' in answer)) {
-      same(what, answer, rest);
-      return;
-    }
-    if (this.auditor.states[keyAt]?.waiters.length === 0) {
-      same(what, answer, { ...rest, retryAfterMs });
-      return;
-    }
-    const { retryAfterMs: forecast = 0, ...others } = answer;
+    const { retryAfterMs, ...others } = answer;
     same(what, others, rest);
-    holds(`${what}: retryAfterMs is at least what it is without those who wait`, forecast >= retryAfterMs, {
-      forecast,
+    if (expected.allowed && !('retryAfterMs' in answer)) return;
+    if (this.auditor.states[keyAt]?.waiters.length === 0) {
+      sameWait(`${what}: retryAfterMs`, retryAfterMs, retryAfterNs);
+      return;
+    }
+    const alone = retryAfterNs / 1e6;
+    holds(`${what}: retryAfterMs is at least what it is without those who wait`, retryAfterMs >= alone, {
       retryAfterMs,
+      alone,
     });
   }
 }

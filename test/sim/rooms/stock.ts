@@ -255,7 +255,9 @@ export class StockRoom implements Room {
   }
 
   async settle(): Promise<void> {
-    const expected = this.auditor.movements.splice(0);
+    const expected = this.auditor.movements
+      .splice(0)
+      .map((one) => ({ ...one, timeMs: this.time.shownMs(Math.round(one.timeMs * 1e6)) }));
     if (this.scenario.movements === 0) return;
     const actual: Movement[] = [];
     // Of an item of several shards a movement may be told in parts.

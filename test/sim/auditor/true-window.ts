@@ -1,0 +1,46 @@
+import type { WindowAuditor } from './window.js';
+
+/** What was admitted in one step. */
+export interface Admitted {
+  readonly at: number;
+  cost: number;
+}
+
+/** Every admission that still counts, to see that no true window holds more than its limit. */
+export class TrueWindow {
+  #admitted: Admitted[] = []; // oldest first
+
+  constructor(readonly window: WindowAuditor) {}
+
+  admit(cost: number, now: number): Admitted {
+    const admitted = { at: now, cost };
+    this.#admitted.push(admitted);
+    return admitted;
+  }
+  /** Gives back one of its own, as far as nothing else has: the rest may be of others. */
+  giveBack(admitted: Admitted, cost: number): void {
+    const own = Math.min(cost, admitted.cost);
+    admitted.cost -= own;
+    this.forget(cost - own);
+  }
+  /** Forgets the newest. */
+  forget(cost: number): void {
+    let left = cost;
+    for (const one of this.#admitted.toReversed()) {
+      const given = Math.min(left, one.cost);
+      one.cost -= given;
+      left -= given;
+    }
+  }
+  clear(): void {
+    this.#admitted = [];
+  }
+  /** What the window has forgotten it cannot remember when it becomes longer. */
+  forgetBefore(now: number): void {
+    this.#admitted = this.#admitted.filter(({ at }) => at + this.window.windowNs > now);
+  }
+  sum(now: number): number {
+    this.forgetBefore(now);
+    return this.#admitted.reduce((sum, { cost }) => sum + cost, 0);
+  }
+}
