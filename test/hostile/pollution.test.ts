@@ -111,6 +111,24 @@ it.each([
   ]);
 });
 
+it.each([
+  ['numberingSystem', 'arab'],
+  ['timeZoneName', 'long'],
+  ['hour', 'numeric'],
+])('offsets of a time zone are as without it: %s', async (name, value) => {
+  // A zone of its own: what is known of one is not asked again.
+  const timeZone = { numberingSystem: 'Asia/Tokyo', timeZoneName: 'Asia/Seoul', hour: 'Japan' }[name] ?? '';
+  const answers = async () => {
+    const limiter = Limiter.create({
+      slidingWindow: { limit: 1, every: 'day', timeZone },
+      clock: new ManualClock(),
+    });
+    limiter.allow();
+    return limiter.peek().retryAfterMs;
+  };
+  expect(await polluted(name, value, answers)).toBe(15 * 3_600_000);
+});
+
 it('a refusal says nothing that Object.prototype has', async () => {
   const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 1, burst: 1 } });
   limiter.block(undefined, 1_000);

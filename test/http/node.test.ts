@@ -253,6 +253,7 @@ describe('functions among the options', () => {
       [{ limiter: {} }, TypeError],
       [{ cost: -1 }, RangeError],
       [{ oversizedStatus: 429 }, RangeError],
+      [{ oversizedStatus: 500 }, RangeError],
       [{ skip: true }, TypeError],
       [{ count: 'none' }, RangeError],
       [{ overloadStatus: 500 }, RangeError],

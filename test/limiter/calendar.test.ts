@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { type CalendarPeriod, Limiter, ManualClock } from 'sluice';
 import { fetchLimit } from 'sluice/fetch';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { items } from '../http/items.js';
 import { seed } from '../seed.js';
 import { expectError, thrown } from '../thrown.js';
@@ -119,6 +119,26 @@ describe('a calendar window', () => {
       clock.advance(limiter.peek().retryAfterMs);
       expect(limiter.allow()).toBe(true);
       expect(limiter.peek().retryAfterMs).toBe(hours * hour);
+    }
+  });
+
+  it('knows its zone whatever has taken the places of Date and Intl', () => {
+    const fakes = [
+      vi.spyOn(Date, 'now').mockReturnValue(-1e12),
+      vi.spyOn(Intl, 'DateTimeFormat').mockImplementation(() => {
+        throw new RangeError('a fake');
+      }),
+    ];
+    try {
+      const clock = new ManualClock(Date.UTC(1999, 2, 27, 23));
+      const limiter = Limiter.create({
+        slidingWindow: { limit: 1, every: 'day', timeZone: 'Europe/Vienna' },
+        clock,
+      });
+      limiter.allow();
+      expect(limiter.peek().retryAfterMs).toBe(23 * hour);
+    } finally {
+      for (const fake of fakes) fake.mockRestore();
     }
   });
 

@@ -81,6 +81,19 @@ describe('a limiter of several windows', () => {
     );
   });
 
+  it('says in a dry run which would have refused', async () => {
+    const limiter = Limiter.create({
+      slidingWindow: [day, second],
+      enforce: false,
+      clock: new ManualClock(),
+    });
+    expect(limiter.tryAcquire({ cost: 3 })).not.toHaveProperty('window');
+    const forgiven = { allowed: true, wouldRefuse: 'sliding-window', window: 1 };
+    expect(limiter.tryAcquire()).toMatchObject(forgiven);
+    expect(await limiter.acquire()).toMatchObject(forgiven);
+    expect(await limiter.acquire({ cost: 16 })).toMatchObject({ ...forgiven, window: 0 });
+  });
+
   it('serves who waits when all of them have room', async () => {
     const clock = new ManualClock();
     const limiter = Limiter.create({ slidingWindow: [second, { ...minute, limit: 4 }], clock });
@@ -143,6 +156,7 @@ describe('a limiter of several windows', () => {
       [create([{ ...second, buckets: 2 }]), TypeError, 'slidingWindow[0]: unknown option'],
       [configure({ limit: 2 }), TypeError, 'slidingWindow'],
       [configure([{}, {}]), RangeError, 'slidingWindow'],
+      [configure([{}, undefined, {}]), TypeError, 'slidingWindow[1]'],
       [configure([{}, {}, { limit: 0 }]), RangeError, 'slidingWindow[2]: limit'],
       [configure([{ limit: 4 }, {}, {}]), RangeError, 'slidingWindow[0]: limit'],
       [configure([{}, {}, { buckets: 2 }]), TypeError, 'slidingWindow[2]: unknown option'],
@@ -152,6 +166,12 @@ describe('a limiter of several windows', () => {
       expect(error.message).toContain(`: ${name}`);
     }
     expect(limiter.limits().windows.map(({ limit }) => limit)).toEqual([3, 10, 15]);
+    const none = Limiter.create({ queueDepth: { max: 1 } });
+    for (const slidingWindow of [{ limit: 1 }, [{ limit: 1 }], []]) {
+      const error = thrown(() => none.configure({ slidingWindow }));
+      expectError(error, 'ERR_SLUICE_OPTION', TypeError);
+      expect(error.message).toContain('slidingWindow: expected undefined (the limiter was made without it)');
+    }
   });
 
   it('is told by a gate, and over HTTP as an item of each', async () => {
