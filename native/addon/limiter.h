@@ -80,7 +80,11 @@ class LimiterAttachment : public Attachment {
 
   // Waiting, for this thread.
   LimiterLine::Joined join(std::uint64_t cost, std::uint64_t patience_ns, const Key* key);
-  bool is_waiter(double number) const { return number >= 0 && number < shared_->config.waiting_max; }
+  // Of places in line this attachment speaks of its own alone.
+  bool is_waiter(double number) const {
+    return number >= 0 && number < shared_->config.waiting_max &&
+           line_of_waiters_.is_of(static_cast<std::uint32_t>(number), owner_);
+  }
   LimiterLine::Tended tend(std::uint32_t waiter);
   LimiterLine::Told told();
   // Limits have changed.

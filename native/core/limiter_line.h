@@ -130,6 +130,12 @@ class LimiterLine {
   }
   std::uint32_t waiting() const noexcept { return control_->waiting.load(std::memory_order_relaxed); }
 
+  // Whether this is a waiter of `owner`, which alone frees its place.
+  bool is_of(std::uint32_t index, const Owner& owner) const noexcept {
+    const Locked locked(control_->lock);
+    return waiters_[index].state != State::kFree && waiters_[index].owner == owner.number;
+  }
+
   // Allows `cost` now, or refuses it because it cannot be allowed within `patience` ns (or ever, or the line is
   // full), or lets it wait.
   Joined join(const Asking& asking, std::uint64_t now, std::uint64_t cost, std::uint64_t patience,
