@@ -1,5 +1,6 @@
 import { Limiter, ManualClock } from 'sluice';
 import { describe, expect, it } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { expectError, thrown } from '../thrown.js';
 import { WorkerThread, withThreads } from '../worker-thread.js';
 
@@ -42,12 +43,12 @@ describe('a manual clock', () => {
     }
     for (const ms of ['1', null, 1n]) {
       expectError(
-        thrown(() => new ManualClock(ms as never)),
+        thrown(() => new ManualClock(mistyped(ms))),
         'ERR_SLUICE_OPTION',
         TypeError,
       );
       expectError(
-        thrown(() => clock.advance(ms as never)),
+        thrown(() => clock.advance(mistyped(ms))),
         'ERR_SLUICE_OPTION',
         TypeError,
       );
@@ -73,7 +74,7 @@ describe('a manual clock', () => {
   it('is not known by the handle of something else', () => {
     const limiter = Limiter.create(Limiter.flashSale);
     expectError(
-      thrown(() => ManualClock.attach(limiter.handle as never)),
+      thrown(() => ManualClock.attach(mistyped(limiter.handle))),
       'ERR_SLUICE_OPTION',
       TypeError,
     );

@@ -14,6 +14,7 @@ import {
 } from 'sluice';
 import { fetchLimit } from 'sluice/fetch';
 import { describe, expect, it } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { expectEnded, run } from '../program.js';
 import { expectError, rejected, thrown } from '../thrown.js';
 
@@ -21,7 +22,7 @@ const Row = record({ number: u32 });
 
 describe('an error of sluice', () => {
   it('is a SluiceError with a code, also where it is a TypeError or a RangeError', () => {
-    const type = thrown(() => Queue.create(Row, { capacity: '1' as never }));
+    const type = thrown(() => Queue.create(Row, { capacity: mistyped('1') }));
     const range = thrown(() => Queue.create(Row, { capacity: 0 }));
     const state = thrown(() => {
       const queue = Queue.create(Row, { capacity: 1 });
@@ -70,7 +71,7 @@ describe('an error of sluice', () => {
       [new Uint8Array(5), 'a Uint8Array of 5 bytes'],
     ];
     for (const [value, shown] of came) {
-      const error = thrown(() => Queue.create(Row, { capacity: value as never }));
+      const error = thrown(() => Queue.create(Row, { capacity: mistyped(value) }));
       expect(error.message).toBe(
         `Queue.create: capacity: expected a whole number from 1 to 16777216, got ${shown}`,
       );
@@ -88,7 +89,7 @@ describe('the text of an error', () => {
   const errors: Array<[string, (given: never) => unknown, unknown]> = [
     ['an unknown option', (given) => Queue.create(Row, given), { capacity: 1, [long]: 1 }],
     ['an unknown nested option', (given) => Limiter.create(given), { queueDepth: { [long]: 1 } }],
-    ['an unknown option of an adapter', (given) => fetchLimit(nothing as never, given), { [long]: 1 }],
+    ['an unknown option of an adapter', (given) => fetchLimit(mistyped(nothing), given), { [long]: 1 }],
     ['a long string', (given) => Queue.create(Row, { capacity: given }), long],
     ['a long symbol', (given) => Queue.create(Row, { capacity: given }), Symbol(long)],
     ['an instance of a long name', (given) => Queue.create(Row, { capacity: given }), new Renamed()],
@@ -99,10 +100,10 @@ describe('the text of an error', () => {
       { constructor: { name: { toString: () => long } } },
     ],
     ['a value in a list', (given) => queue.tryPushMany([{ number: given }]), Symbol(long)],
-    ['a field of a long name', (given) => choices.tryPush({ [long]: given, choice: 'short' } as never), -1],
+    ['a field of a long name', (given) => choices.tryPush(mistyped({ [long]: given, choice: 'short' })), -1],
     [
       'a choice beside long ones',
-      (given) => choices.tryPush({ [long]: 1, choice: given } as never),
+      (given) => choices.tryPush(mistyped({ [long]: 1, choice: given })),
       `${long}!`,
     ],
     ['no field, of a long name', (given) => record({ [long]: given }), 5],
@@ -124,11 +125,11 @@ describe('the text of an error', () => {
   ];
   function gateOf(fields: object): unknown {
     const stock = Stock.create({ items: [{ sku: 1, quantity: 1 }] });
-    return Gate.create({ queue: Queue.create(Row, { capacity: 1 }), stock, fields } as never);
+    return Gate.create(mistyped({ queue: Queue.create(Row, { capacity: 1 }), stock, fields }));
   }
 
   it.each(errors)('is short whatever came: %s', (_, act, given) => {
-    const error = thrown(() => act(given as never));
+    const error = thrown(() => act(mistyped(given)));
     expectError(error, error.code as string);
     expect(error.code).toMatch(/OPTION|FIELD/);
     expect(error.message.length).toBeLessThan(400);
@@ -196,13 +197,13 @@ describe('an error about what cannot be shown', () => {
 
   it.each(hostile)('is about the option, or the field: %s', (_, value) => {
     expectError(
-      thrown(() => Queue.create(Row, { capacity: value as never })),
+      thrown(() => Queue.create(Row, { capacity: mistyped(value) })),
       'ERR_SLUICE_OPTION',
       TypeError,
     );
     const queue = Queue.create(Row, { capacity: 1 });
     expectError(
-      thrown(() => queue.tryPush({ number: value as never })),
+      thrown(() => queue.tryPush({ number: mistyped(value) })),
       'ERR_SLUICE_FIELD',
       TypeError,
     );
@@ -231,7 +232,7 @@ describe('what only looks like an object of sluice', () => {
   it.each(takers)('is refused as %s', (_, real, act) => {
     for (const fake of [Object.create(Object.getPrototypeOf(real)), new Proxy(real, {})]) {
       expectError(
-        thrown(() => act(fake as never)),
+        thrown(() => act(mistyped(fake))),
         'ERR_SLUICE_OPTION',
         TypeError,
       );
@@ -288,7 +289,7 @@ describe('a handle', () => {
     ];
     for (const form of forms)
       expectError(
-        thrown(() => act(form as never)),
+        thrown(() => act(mistyped(form))),
         'ERR_SLUICE_OPTION',
         TypeError,
       );
@@ -297,12 +298,12 @@ describe('a handle', () => {
   it.each(attach)('of something else is not taken for that of a %s', (kind, act) => {
     for (const [other, handle] of Object.entries(real)) {
       if (other === kind) continue;
-      const error = thrown(() => act(handle as never));
+      const error = thrown(() => act(mistyped(handle)));
       expectError(error, 'ERR_SLUICE_OPTION', TypeError);
       expect(error.message).toContain(`the handle of a ${other}`);
       // Nor if it lies about itself.
       expectError(
-        thrown(() => act({ ...handle, sluice: kind } as never)),
+        thrown(() => act(mistyped({ ...handle, sluice: kind }))),
         'ERR_SLUICE_HANDLE',
       );
     }
@@ -313,12 +314,12 @@ describe('a handle', () => {
     const ids = [0, -1, -0, 0.5, id + 1e6, 2 ** 53, 2 ** 60, 2 ** 64, 1e300, Number.NaN, Infinity, -Infinity];
     for (const other of ids)
       expectError(
-        thrown(() => act({ sluice: kind, id: other, token } as never)),
+        thrown(() => act(mistyped({ sluice: kind, id: other, token }))),
         'ERR_SLUICE_HANDLE',
       );
     for (const other of [token + 1n, 0n, -1n, -token, token ^ 1n]) {
       expectError(
-        thrown(() => act({ sluice: kind, id, token: other } as never)),
+        thrown(() => act(mistyped({ sluice: kind, id, token: other }))),
         'ERR_SLUICE_HANDLE',
       );
     }
@@ -339,7 +340,7 @@ describe('a handle', () => {
       };
       // Read as often as the library pleases: an attached object, or the error; never a crash.
       try {
-        act(hostile as never);
+        act(mistyped(hostile));
         expect(reads).toBeLessThanOrEqual(good);
       } catch (error) {
         expect(error).toBe(failure);

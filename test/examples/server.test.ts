@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { OrderServer } from '../../examples/flash-sale/server.js';
+import { mistyped } from '../mistyped.js';
 
 type Limits = ConstructorParameters<typeof OrderServer>[1];
 const closing: Array<() => Promise<void>> = [];
@@ -10,7 +11,7 @@ afterEach(async () => {
 });
 
 async function started(limits?: Limits): Promise<{ url: string; open: (text?: string) => Promise<Socket> }> {
-  const server = new OrderServer(() => ({ status: 201, outcome: 'admitted', body: {} }) as never, limits);
+  const server = new OrderServer(() => mistyped({ status: 201, outcome: 'admitted', body: {} }), limits);
   const url = await server.listen();
   const sockets: Socket[] = [];
   closing.push(async () => {

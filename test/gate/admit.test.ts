@@ -1,5 +1,6 @@
 import { bool, Gate, Limiter, ManualClock, Queue, record, Stock, u8, u16, u32, u53, u64 } from 'sluice';
 import { describe, expect, it } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { expectError, thrown } from '../thrown.js';
 import { fields, Order, order } from './order.js';
 
@@ -177,7 +178,7 @@ describe('a bad order', () => {
     ['note', 'much too long'],
   ])('is an error that names the field %s, and does nothing', (field, value) => {
     const { queue, stock, gate } = make();
-    const error = thrown(() => gate.admit({ ...order(1), [field]: value } as never));
+    const error = thrown(() => gate.admit(mistyped({ ...order(1), [field]: value })));
     expectError(error, 'ERR_SLUICE_FIELD', RangeError);
     expect(error.field).toBe(field);
     expect([queue.depth, stock.counts(1).reserved, stock.stats().refused]).toEqual([0, 0, 0]);
@@ -291,7 +292,7 @@ describe('a gate', () => {
       'ERR_SLUICE_SCHEMA',
     );
     expectError(
-      thrown(() => Gate.attach(Order, queue.handle as never)),
+      thrown(() => Gate.attach(Order, mistyped(queue.handle))),
       'ERR_SLUICE_OPTION',
       TypeError,
     );
@@ -322,11 +323,13 @@ describe('a gate', () => {
       if (part === 'gate') continue;
       expectError(
         thrown(() =>
-          Gate.create({
-            queue: Queue.create(Order, { capacity: 4 }),
-            ...{ [part]: { queue, limiter, stock }[part] },
-            ...(part === 'stock' && { fields }),
-          } as never),
+          Gate.create(
+            mistyped({
+              queue: Queue.create(Order, { capacity: 4 }),
+              ...{ [part]: { queue, limiter, stock }[part] },
+              ...(part === 'stock' && { fields }),
+            }),
+          ),
         ),
         'ERR_SLUICE_DISPOSED',
       );

@@ -2,6 +2,7 @@ import { channel } from 'node:diagnostics_channel';
 import { setImmediate as immediate } from 'node:timers/promises';
 import { Gate, type Hold, Limiter, ManualClock, Queue, Stock } from 'sluice';
 import { afterEach, describe, expect, it } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { expectError, rejected, thrown } from '../thrown.js';
 import { fields, Order, order } from './order.js';
 
@@ -168,7 +169,7 @@ describe('consume', () => {
 
   it.each([undefined, null, {}, 'handler'])('refuses %s in place of a handler', async (handler) => {
     const { gate } = admitted(0);
-    expectError(await rejected(gate.consume(handler as never)), 'ERR_SLUICE_OPTION', TypeError);
+    expectError(await rejected(gate.consume(mistyped(handler))), 'ERR_SLUICE_OPTION', TypeError);
   });
 
   it('fails when its stock is disposed of under its hands', async () => {
@@ -219,7 +220,7 @@ describe('a handler that has sold its order, or a part of it', () => {
         );
       }
       expectError(
-        thrown(() => hold.confirm({ units: 1 } as never)),
+        thrown(() => hold.confirm(mistyped({ units: 1 }))),
         'ERR_SLUICE_OPTION',
         TypeError,
       );

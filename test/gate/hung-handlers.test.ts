@@ -2,6 +2,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setImmediate as immediate } from 'node:timers/promises';
 import { Gate, type Hold, Limiter, Queue, Stock } from 'sluice';
 import { afterEach, describe, expect, it } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { until } from '../queue/until.js';
 import { expectError, rejected, thrown } from '../thrown.js';
 import { fields, Order, order } from './order.js';
@@ -258,7 +259,7 @@ describe('handlerTimeoutMs', () => {
     [{ graceMs: null }, TypeError],
   ])('and its kind refuse %o', async (options, kind) => {
     const { gate, queue } = sale(0);
-    expectError(await rejected(gate.consume(() => {}, options as never)), 'ERR_SLUICE_OPTION', kind);
-    expectError(await rejected(queue.consume(() => {}, options as never)), 'ERR_SLUICE_OPTION', kind);
+    expectError(await rejected(gate.consume(() => {}, mistyped(options))), 'ERR_SLUICE_OPTION', kind);
+    expectError(await rejected(queue.consume(() => {}, mistyped(options))), 'ERR_SLUICE_OPTION', kind);
   });
 });

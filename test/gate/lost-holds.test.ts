@@ -1,6 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Gate, ManualClock, Queue, record, Stock, u32, u53 } from 'sluice';
 import { describe, expect, it } from 'vitest';
+import { mistyped } from '../mistyped.js';
 
 const Order = record({ id: u53, sku: u32, quantity: u32 });
 
@@ -44,6 +45,6 @@ describe('Gate.consume', () => {
   );
 
   it('refuses to be made of nothing with an error that names what is missing', () => {
-    expect(() => Gate.create(undefined as never)).toThrow(/queue: expected a Queue/);
+    expect(() => Gate.create(mistyped(undefined))).toThrow(/queue: expected a Queue/);
   });
 });

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { Gate, Limiter, type LimiterOptions, ManualClock, Queue, record, u32 } from 'sluice';
 import { describe, expect, it } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { expectError, thrown } from '../thrown.js';
 
 const Row = record({ number: u32 });
@@ -151,7 +152,7 @@ describe('the adaptive tier, by the wait of a queue', () => {
       { queue, maxQueueWait: 5 },
     ]) {
       expectError(
-        thrown(() => Limiter.create({ ...deep, adaptive } as never)),
+        thrown(() => Limiter.create(mistyped({ ...deep, adaptive }))),
         'ERR_SLUICE_OPTION',
         TypeError,
       );

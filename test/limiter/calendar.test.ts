@@ -3,6 +3,7 @@ import { type CalendarPeriod, Limiter, ManualClock } from 'sluice';
 import { fetchLimit } from 'sluice/fetch';
 import { describe, expect, it, vi } from 'vitest';
 import { items } from '../http/items.js';
+import { mistyped } from '../mistyped.js';
 import { seed } from '../seed.js';
 import { expectError, thrown } from '../thrown.js';
 
@@ -104,7 +105,7 @@ describe.each(zones)('a calendar window of %s', (timeZone) => {
 
 describe('a calendar window', () => {
   const noon = Date.UTC(1999, 11, 30, 12);
-  const create = (slidingWindow: unknown) => () => Limiter.create({ slidingWindow } as never);
+  const create = (slidingWindow: unknown) => () => Limiter.create(mistyped({ slidingWindow }));
 
   it('knows days of 23 and of 25 hours', () => {
     for (const [date, hours] of [
@@ -177,7 +178,7 @@ describe('a calendar window', () => {
     expect(limiter.tryAcquire()).toMatchObject({ window: 1, retryAfterMs: day });
     expect(limiter.tryAcquire({ cost: 2 })).toMatchObject({ window: 1, oversized: true });
     for (const change of [{ windowMs: 5 }, { every: 'day' }, { timeZone: 'UTC' }]) {
-      const call = () => limiter.configure({ slidingWindow: [{}, change, {}] } as never);
+      const call = () => limiter.configure(mistyped({ slidingWindow: [{}, change, {}] }));
       expectError(thrown(call), 'ERR_SLUICE_OPTION', TypeError);
     }
   });

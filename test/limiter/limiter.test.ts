@@ -1,5 +1,6 @@
 import { Limiter, type LimiterOptions, ManualClock, Queue, record, u32 } from 'sluice';
 import { describe, expect, it } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { expectError, thrown } from '../thrown.js';
 
 /** How many of `attempts` are allowed now. */
@@ -170,8 +171,8 @@ describe('a cost', () => {
   it.each(['1', null, 1n, {}])('is refused if it is no number: %s', (cost) => {
     const limiter = Limiter.create({ queueDepth: deep });
     for (const call of [
-      () => limiter.allow(undefined, cost as never),
-      () => limiter.release(cost as never),
+      () => limiter.allow(undefined, mistyped(cost)),
+      () => limiter.release(mistyped(cost)),
     ]) {
       expectError(thrown(call), 'ERR_SLUICE_OPTION', TypeError);
     }
@@ -179,7 +180,7 @@ describe('a cost', () => {
 
   it('has no key: keys come with a later version and are refused, not ignored', () => {
     const limiter = Limiter.create({ queueDepth: deep });
-    const calls = [() => limiter.allow('user 7' as never), () => limiter.release(1, 'user 7' as never)];
+    const calls = [() => limiter.allow(mistyped('user 7')), () => limiter.release(1, mistyped('user 7'))];
     for (const call of calls) expectError(thrown(call), 'ERR_SLUICE_OPTION', TypeError);
     expect(limiter.stats().allowed).toBe(0);
   });

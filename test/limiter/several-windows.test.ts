@@ -3,6 +3,7 @@ import { Gate, Limiter, ManualClock, Queue, record, u32 } from 'sluice';
 import { fetchLimit, type RefusalInfo } from 'sluice/fetch';
 import { describe, expect, it } from 'vitest';
 import { items } from '../http/items.js';
+import { mistyped } from '../mistyped.js';
 import { seed } from '../seed.js';
 import { expectError, thrown } from '../thrown.js';
 
@@ -144,9 +145,9 @@ describe('a limiter of several windows', () => {
   });
 
   it('checks its options, naming the window', () => {
-    const create = (slidingWindow: unknown) => () => Limiter.create({ slidingWindow } as never);
+    const create = (slidingWindow: unknown) => () => Limiter.create(mistyped({ slidingWindow }));
     const limiter = Limiter.create({ slidingWindow: three });
-    const configure = (slidingWindow: unknown) => () => limiter.configure({ slidingWindow } as never);
+    const configure = (slidingWindow: unknown) => () => limiter.configure(mistyped({ slidingWindow }));
     for (const [call, kind, name] of [
       [create([]), TypeError, 'slidingWindow'],
       [create(Array(5).fill(second)), RangeError, 'slidingWindow'],

@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { type Decision, Limiter, ManualClock } from 'sluice';
 import { describe, expect, it } from 'vitest';
 import { nativeLimiter } from '../../dist/limiter/index.js';
+import { mistyped } from '../mistyped.js';
 
 /** Lets the event loop turn until `done`. */
 async function until(done: () => boolean): Promise<void> {
@@ -11,7 +12,7 @@ async function until(done: () => boolean): Promise<void> {
 
 /** Counts the native calls that serving takes. */
 function counted(limiter: Limiter): { calls: number } {
-  const native = nativeLimiter(limiter as never) as unknown as Record<
+  const native = nativeLimiter(mistyped(limiter)) as unknown as Record<
     string,
     (...given: unknown[]) => unknown
   >;

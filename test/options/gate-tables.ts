@@ -1,4 +1,5 @@
 import { bool, Gate, i32, Limiter, Queue, record, Stock, u8, u16, u32, u53, u64, utf8 } from 'sluice';
+import { mistyped } from '../mistyped.js';
 import { type OptionTable, only, real, whole } from './option-table.js';
 
 const Order = record({
@@ -38,7 +39,7 @@ export const gateTables: readonly OptionTable[] = [
   {
     where: 'Gate.create',
     // A queue has at most one gate: each call its own.
-    call: (options) => Gate.create((isPlain(options) ? { queue: newQueue(), ...options } : options) as never),
+    call: (options) => Gate.create(mistyped(isPlain(options) ? { queue: newQueue(), ...options } : options)),
     base: { stock: newStock(), fields },
     options: {
       queue: {
@@ -56,7 +57,7 @@ export const gateTables: readonly OptionTable[] = [
   },
   {
     where: 'Gate.create: fields',
-    call: (options) => Gate.create({ queue: newQueue(), stock: newStock(), fields: options as never }),
+    call: (options) => Gate.create({ queue: newQueue(), stock: newStock(), fields: mistyped(options) }),
     base: fields,
     required: ['sku', 'quantity', 'user'],
     options: { sku: keyField, quantity: field, user: keyField, id: keyField },
@@ -65,7 +66,7 @@ export const gateTables: readonly OptionTable[] = [
   {
     where: 'Gate.admit',
     call: (options) =>
-      Gate.create({ queue: newQueue(), stock: newStock(), fields }).admit(order, options as never),
+      Gate.create({ queue: newQueue(), stock: newStock(), fields }).admit(order, mistyped(options)),
     base: {},
     options: {
       holdMs: real(1, 86_400_000),
@@ -91,7 +92,7 @@ export const gateTables: readonly OptionTable[] = [
     where: 'Gate.admit',
     call: (options) => {
       const limiter = Limiter.create({ queueDepth: { max: 4 }, keys: { max: 10 } });
-      return Gate.create({ queue: newQueue(), limiter }).admit(order, options as never);
+      return Gate.create({ queue: newQueue(), limiter }).admit(order, mistyped(options));
     },
     base: { key: 1 },
     required: ['key'],
@@ -110,7 +111,7 @@ export const gateTables: readonly OptionTable[] = [
     call: (options) => {
       const queue = newQueue();
       queue.close();
-      return Gate.create({ queue }).consume(() => {}, options as never);
+      return Gate.create({ queue }).consume(() => {}, mistyped(options));
     },
     base: {},
     options: {

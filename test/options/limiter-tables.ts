@@ -1,4 +1,5 @@
 import { Limiter, ManualClock, Queue, record, u32 } from 'sluice';
+import { mistyped } from '../mistyped.js';
 import { type OptionTable, only, real, whole } from './option-table.js';
 
 const u32Max = 2 ** 32 - 1;
@@ -21,7 +22,7 @@ const warmUpMs = {
 function changes(name: keyof typeof base, rest: Pick<OptionTable, 'options' | 'unknown'>): OptionTable {
   return {
     where: `Limiter.configure: ${name}`,
-    call: (options) => Limiter.create(base).configure({ [name]: options as never }),
+    call: (options) => Limiter.create(base).configure({ [name]: mistyped(options) }),
     base: {},
     ...rest,
   };
@@ -31,7 +32,7 @@ function changes(name: keyof typeof base, rest: Pick<OptionTable, 'options' | 'u
 function tier(name: keyof typeof base, rest: Omit<OptionTable, 'where' | 'call' | 'base'>): OptionTable {
   return {
     where: `Limiter.create: ${name}`,
-    call: (options) => Limiter.create({ ...base, [name]: options as never }),
+    call: (options) => Limiter.create({ ...base, [name]: mistyped(options) }),
     base: base[name],
     ...rest,
   };
@@ -40,7 +41,7 @@ function tier(name: keyof typeof base, rest: Omit<OptionTable, 'where' | 'call' 
 export const limiterTables: readonly OptionTable[] = [
   {
     where: 'Limiter.create',
-    call: (options) => Limiter.create(options as never),
+    call: (options) => Limiter.create(mistyped(options)),
     base,
     options: {
       clock: only(new ManualClock()),
@@ -75,14 +76,14 @@ export const limiterTables: readonly OptionTable[] = [
   }),
   {
     where: 'Limiter.tryAcquire',
-    call: (options) => Limiter.create(base).tryAcquire(options as never),
+    call: (options) => Limiter.create(base).tryAcquire(mistyped(options)),
     base: {},
     options: { cost: whole(0, u32Max, [0, 1, u32Max]) },
     unknown: ['costs', 'keys', 'timeoutMs', 'signal'],
   },
   {
     where: 'Limiter.acquire',
-    call: (options) => Limiter.create(base).acquire(options as never),
+    call: (options) => Limiter.create(base).acquire(mistyped(options)),
     base: {},
     options: {
       cost: whole(0, u32Max, [0, 1, 50, u32Max]),
@@ -97,14 +98,14 @@ export const limiterTables: readonly OptionTable[] = [
   },
   {
     where: 'Limiter.create: adaptive',
-    call: (options) => Limiter.create({ ...base, adaptive: options as never })[Symbol.dispose](),
+    call: (options) => Limiter.create({ ...base, adaptive: mistyped(options) })[Symbol.dispose](),
     base: { maxEventLoopDelayMs: 100 },
     options: { maxEventLoopDelayMs: real(1, 60_000), intervalMs: real(10, 60_000) },
     unknown: ['maxDelayMs', 'maxEventLoopUtilization'],
   },
   {
     where: 'Limiter.create: adaptive',
-    call: (options) => Limiter.create({ ...base, adaptive: options as never })[Symbol.dispose](),
+    call: (options) => Limiter.create({ ...base, adaptive: mistyped(options) })[Symbol.dispose](),
     base: { queue, maxQueueWaitMs: 5 },
     required: ['queue', 'maxQueueWaitMs'],
     options: { queue: only(queue), maxQueueWaitMs: real(0.001, 3_600_000) },
@@ -112,7 +113,7 @@ export const limiterTables: readonly OptionTable[] = [
   },
   {
     where: 'Limiter.peek',
-    call: (options) => Limiter.create({ ...base, keys: { max: 10 } }).peek(options as never),
+    call: (options) => Limiter.create({ ...base, keys: { max: 10 } }).peek(mistyped(options)),
     base: { key: 'key' },
     options: { cost: whole(0, u32Max, [0, 1, u32Max]) },
     required: ['key'],
@@ -120,7 +121,7 @@ export const limiterTables: readonly OptionTable[] = [
   },
   {
     where: 'Limiter.create: keys',
-    call: (options) => Limiter.create({ ...base, keys: options as never }),
+    call: (options) => Limiter.create({ ...base, keys: mistyped(options) }),
     base: { max: 10 },
     required: ['max'],
     options: {
@@ -131,7 +132,7 @@ export const limiterTables: readonly OptionTable[] = [
   },
   {
     where: 'Limiter.create: slidingWindow',
-    call: (options) => Limiter.create({ slidingWindow: options as never }),
+    call: (options) => Limiter.create({ slidingWindow: mistyped(options) }),
     base: { limit: 10, windowMs: 1_000, exact: true },
     required: ['limit', 'windowMs'],
     options: { limit: whole(1, 1_000_000, [1, 1_000_000]) },
@@ -139,7 +140,7 @@ export const limiterTables: readonly OptionTable[] = [
   },
   {
     where: 'Limiter.configure',
-    call: (options) => Limiter.create(base).configure(options as never),
+    call: (options) => Limiter.create(base).configure(mistyped(options)),
     base: {},
     options: { enforce: flag },
     unknown: ['keys', 'clock', 'warmUpMs', 'limit'],

@@ -1,4 +1,5 @@
 import { ManualClock, Queue, record, u32 } from 'sluice';
+import { mistyped } from '../mistyped.js';
 import { type OptionTable, only, real, whole } from './option-table.js';
 
 const Row = record({ number: u32 });
@@ -24,7 +25,7 @@ const ttlMs = {
 export const queueTables: readonly OptionTable[] = [
   {
     where: 'Queue.create',
-    call: (options) => Queue.create(Row, options as never),
+    call: (options) => Queue.create(Row, mistyped(options)),
     base: { capacity: 4 },
     required: ['capacity'],
     options: {
@@ -47,70 +48,70 @@ export const queueTables: readonly OptionTable[] = [
   },
   {
     where: 'Queue.tryPush',
-    call: (options) => waiting().tryPush({ number: 1 }, options as never),
+    call: (options) => waiting().tryPush({ number: 1 }, mistyped(options)),
     base: {},
     options: { lane, ttlMs },
     unknown: ['lanes', 'ttl', 'timeoutMs', 'signal'],
   },
   {
     where: 'Queue.tryPushMany',
-    call: (options) => waiting().tryPushMany([{ number: 1 }], options as never),
+    call: (options) => waiting().tryPushMany([{ number: 1 }], mistyped(options)),
     base: {},
     options: { lane, ttlMs },
     unknown: ['lanes', 'ttl', 'timeoutMs', 'signal'],
   },
   {
     where: 'Queue.push',
-    call: (options) => waiting().push({ number: 1 }, options as never),
+    call: (options) => waiting().push({ number: 1 }, mistyped(options)),
     base: {},
     options: { lane, ttlMs, timeoutMs, signal },
     unknown: ['lanes', 'timeout', 'timeoutMS', 'abort'],
   },
   {
     where: 'Queue.pushSync',
-    call: (options) => waiting().pushSync({ number: 1 }, 0, options as never),
+    call: (options) => waiting().pushSync({ number: 1 }, 0, mistyped(options)),
     base: {},
     options: { lane, ttlMs },
     unknown: ['lanes', 'timeoutMs', 'signal'],
   },
   {
     where: 'Queue.reserve',
-    call: (options) => waiting().reserve(1, options as never),
+    call: (options) => waiting().reserve(1, mistyped(options)),
     base: {},
     options: { lane, timeoutMs, signal },
     unknown: ['lanes', 'timeout', 'ttlMs', 'count'],
   },
   {
     where: 'Queue.tryReserve',
-    call: (options) => waiting().tryReserve(1, options as never),
+    call: (options) => waiting().tryReserve(1, mistyped(options)),
     base: {},
     options: { lane },
     unknown: ['lanes', 'timeoutMs', 'signal'],
   },
   {
     where: 'Queue.batcher',
-    call: (options) => waiting().batcher(options as never),
+    call: (options) => waiting().batcher(mistyped(options)),
     base: {},
     options: { lane, max: whole(1, 4_096, [1, 4_096]) },
     unknown: ['lanes', 'size', 'ttlMs'],
   },
   {
     where: 'Queue.drained',
-    call: (options) => closed().drained(options as never),
+    call: (options) => closed().drained(mistyped(options)),
     base: {},
     options: { timeoutMs, signal },
     unknown: ['timeout', 'lane'],
   },
   {
     where: 'Queue.writable',
-    call: (options) => waiting().writable(options as never),
+    call: (options) => waiting().writable(mistyped(options)),
     base: {},
     options: { close: only(true, false) },
     unknown: ['closes', 'signal'],
   },
   {
     where: 'Queue.consume',
-    call: (options) => closed().consume(() => {}, options as never),
+    call: (options) => closed().consume(() => {}, mistyped(options)),
     base: {},
     options: {
       batchSize: whole(1, 65_536, [1, 65_536]),

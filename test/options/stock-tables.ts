@@ -1,4 +1,5 @@
 import { ManualClock, Stock } from 'sluice';
+import { mistyped } from '../mistyped.js';
 import { key, type OptionRules, type OptionTable, only, real, sku, whole } from './option-table.js';
 
 const u32Max = 2 ** 32 - 1;
@@ -33,7 +34,7 @@ const carts = {
 export const stockTables: readonly OptionTable[] = [
   {
     where: 'Stock.create',
-    call: (options) => Stock.create(options as never),
+    call: (options) => Stock.create(mistyped(options)),
     base,
     required: ['items'],
     options: {
@@ -66,7 +67,7 @@ export const stockTables: readonly OptionTable[] = [
     where: 'Stock.create: items[1]',
     call: (options) =>
       Stock.create({
-        items: [{ sku: 7, quantity: 1 }, options as never],
+        items: [{ sku: 7, quantity: 1 }, mistyped(options)],
         groups: [{ name: 'g', perUser: 1 }],
       }),
     base: { sku: 1, quantity: 10, perUser: 1 },
@@ -86,7 +87,7 @@ export const stockTables: readonly OptionTable[] = [
     call: (options) => {
       const stock = ledger();
       stock.addGroup({ name: 'g', perUser: 1 });
-      return stock.addItem(options as never);
+      return stock.addItem(mistyped(options));
     },
     base: { sku: 2, quantity: 10 },
     required: ['sku', 'quantity'],
@@ -102,7 +103,7 @@ export const stockTables: readonly OptionTable[] = [
   },
   {
     where: 'Stock.reserve',
-    call: (options) => ledger().reserve(options as never),
+    call: (options) => ledger().reserve(mistyped(options)),
     base: reserve,
     required: ['sku', 'quantity', 'user'],
     options: {
@@ -116,7 +117,7 @@ export const stockTables: readonly OptionTable[] = [
   },
   {
     where: 'Stock.reserveAll',
-    call: (options) => ledger().reserveAll([{ sku: 1, quantity: 1 }], options as never),
+    call: (options) => ledger().reserveAll([{ sku: 1, quantity: 1 }], mistyped(options)),
     base: { user: 1 },
     required: ['user'],
     options: { user: key(64), id: key(256), holdMs: real(1, 86_400_000) },
@@ -124,7 +125,7 @@ export const stockTables: readonly OptionTable[] = [
   },
   {
     where: 'Stock.reserveAll: lines[1]',
-    call: (options) => ledger().reserveAll([{ sku: 1, quantity: 1 }, options as never], { user: 1 }),
+    call: (options) => ledger().reserveAll([{ sku: 1, quantity: 1 }, mistyped(options)], { user: 1 }),
     base: { sku: 2, quantity: 1 },
     required: ['sku', 'quantity'],
     options: { sku: sku(), quantity: whole(1, u32Max, [1, u32Max]) },
@@ -132,7 +133,7 @@ export const stockTables: readonly OptionTable[] = [
   },
   {
     where: 'Stock.confirm',
-    call: (options) => ledger().confirm(1n, options as never),
+    call: (options) => ledger().confirm(1n, mistyped(options)),
     base: {},
     options: {
       quantity: whole(1, u32Max, [1, u32Max]),
@@ -146,14 +147,14 @@ export const stockTables: readonly OptionTable[] = [
   },
   {
     where: 'Stock.confirm',
-    call: (options) => ledger().confirm(1n, options as never),
+    call: (options) => ledger().confirm(1n, mistyped(options)),
     base: {},
     options: { lines: carts },
     unknown: [],
   },
   {
     where: 'Stock.reservations',
-    call: (options) => ledger().reservations(options as never),
+    call: (options) => ledger().reservations(mistyped(options)),
     base: {},
     options: {
       user: key(64),
@@ -168,14 +169,14 @@ export const stockTables: readonly OptionTable[] = [
   },
   {
     where: 'Stock.cancel',
-    call: (options) => ledger().cancel(1n, options as never),
+    call: (options) => ledger().cancel(1n, mistyped(options)),
     base: {},
     options: { quantity: whole(1, u32Max, [1, u32Max]) },
     unknown: ['rest', 'line', 'sku'],
   },
   {
     where: 'Stock.change',
-    call: (options) => ledger().change(1n, options as never),
+    call: (options) => ledger().change(1n, mistyped(options)),
     base: { quantity: 1 },
     required: ['quantity'],
     options: { quantity: whole(1, u32Max, [1, u32Max]) },
@@ -183,7 +184,7 @@ export const stockTables: readonly OptionTable[] = [
   },
   {
     where: 'Stock.change: lines[1]',
-    call: (options) => ledger().change(1n, { lines: [{ sku: 1, quantity: 1 }, options as never] }),
+    call: (options) => ledger().change(1n, { lines: [{ sku: 1, quantity: 1 }, mistyped(options)] }),
     base: { sku: 2, quantity: 1 },
     required: ['sku', 'quantity'],
     options: { sku: sku(), quantity: whole(0, u32Max, [0, 1, u32Max]) },
@@ -191,14 +192,14 @@ export const stockTables: readonly OptionTable[] = [
   },
   {
     where: 'Stock.return',
-    call: (options) => ledger().return(1n, options as never),
+    call: (options) => ledger().return(1n, mistyped(options)),
     base: {},
     options: { quantity: whole(1, u32Max, [1, u32Max]) },
     unknown: ['rest', 'line', 'sku', 'user'],
   },
   {
     where: 'Stock.return',
-    call: (options) => bought().return(options as never),
+    call: (options) => bought().return(mistyped(options)),
     base: { sku: 1, quantity: 1, user: 1 },
     required: ['sku', 'quantity', 'user'],
     options: { sku: { ...sku(), good: [1] }, quantity: whole(1, u32Max, [1, 5, u32Max]), user: key(64) },
@@ -206,7 +207,7 @@ export const stockTables: readonly OptionTable[] = [
   },
   {
     where: 'Stock.movements',
-    call: (options) => ledger().movements(options as never),
+    call: (options) => ledger().movements(mistyped(options)),
     base: {},
     options: {
       from: whole(0, 1, [0, 1]), // at most the position of the next movement
@@ -216,7 +217,7 @@ export const stockTables: readonly OptionTable[] = [
   },
   {
     where: 'Stock.create: groups[0]',
-    call: (options) => Stock.create({ items: [], groups: [options as never] }),
+    call: (options) => Stock.create({ items: [], groups: [mistyped(options)] }),
     base: { name: 'g', perUser: 1 },
     required: ['name', 'perUser'],
     options: { name: groupName(['g', 'ü'.repeat(16)], []), perUser: whole(1, u32Max, [1, u32Max]) },
@@ -224,7 +225,7 @@ export const stockTables: readonly OptionTable[] = [
   },
   {
     where: 'Stock.addGroup',
-    call: (options) => ledger().addGroup(options as never),
+    call: (options) => ledger().addGroup(mistyped(options)),
     base: { name: 'g', perUser: 1 },
     required: ['name', 'perUser'],
     options: { name: groupName(['g', 'ü'.repeat(16)], []), perUser: whole(1, u32Max, [1, u32Max]) },
@@ -232,7 +233,7 @@ export const stockTables: readonly OptionTable[] = [
   },
   {
     where: 'Stock.changeGroup',
-    call: (options) => ledger().changeGroup('g', options as never),
+    call: (options) => ledger().changeGroup('g', mistyped(options)),
     base: { perUser: 1 },
     required: ['perUser'],
     options: { perUser: whole(1, u32Max, [1, u32Max]) },
@@ -240,14 +241,14 @@ export const stockTables: readonly OptionTable[] = [
   },
   {
     where: 'Stock.setTotal',
-    call: (options) => ledger().setTotal(1, 5, options as never),
+    call: (options) => ledger().setTotal(1, 5, mistyped(options)),
     base: {},
     options: { clamp: { good: [true, false], wrong: [null, 0, 1, 'true', {}, []], outside: [] } },
     unknown: ['total', 'force', 'quantity'],
   },
   {
     where: 'Stock.changeItem',
-    call: (options) => ledger().changeItem(1, options as never),
+    call: (options) => ledger().changeItem(1, mistyped(options)),
     base: {},
     options: {
       perUser: { ...whole(1, u32Max), good: [1, u32Max, null], wrong: ['1', true, 1n, [], {}] },
@@ -257,21 +258,21 @@ export const stockTables: readonly OptionTable[] = [
   },
   {
     where: 'Stock.changeItem',
-    call: (options) => ledger().changeItem(1, { backorder: 0 }, options as never),
+    call: (options) => ledger().changeItem(1, { backorder: 0 }, mistyped(options)),
     base: {},
     options: { clamp: { good: [true, false], wrong: [null, 0, 1, 'true', {}, []], outside: [] } },
     unknown: ['backorder', 'perUser', 'force'],
   },
   {
     where: 'Stock.configure',
-    call: (options) => ledger().configure(options as never),
+    call: (options) => ledger().configure(mistyped(options)),
     base: {},
     options: { holdMs: real(1, 86_400_000) },
     unknown: ['hold', 'maxUsers', 'perUser', 'sku'],
   },
   {
     where: 'Stock.restore',
-    call: (options) => Stock.restore(ledger().snapshot(), options as never),
+    call: (options) => Stock.restore(ledger().snapshot(), mistyped(options)),
     base: {},
     options: {
       clock: only(new ManualClock()),

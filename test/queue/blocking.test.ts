@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { Queue } from 'sluice';
 import { afterEach, describe, expect, it } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { expectError, thrown } from '../thrown.js';
 import { nativeOf } from './native-of.js';
 import { RemoteQueue } from './remote-queue.js';
@@ -108,12 +109,12 @@ describe('popSync', () => {
     const queue = Queue.create(Row, { capacity: 1 });
     const kind = typeof timeoutMs === 'number' ? RangeError : TypeError;
     expectError(
-      thrown(() => queue.popSync(timeoutMs as never)),
+      thrown(() => queue.popSync(mistyped(timeoutMs))),
       'ERR_SLUICE_OPTION',
       kind,
     );
     expectError(
-      thrown(() => queue.pushSync({ number: 1 }, timeoutMs as never)),
+      thrown(() => queue.pushSync({ number: 1 }, mistyped(timeoutMs))),
       'ERR_SLUICE_OPTION',
       kind,
     );

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { ManualClock, Queue } from 'sluice';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { seed } from '../seed.js';
 import { commands } from './model/commands.js';
 import { type Config, Model } from './model/model.js';
@@ -68,7 +69,7 @@ describe('any sequence of calls, by two objects, with time passing', () => {
               : {};
           const queue = Queue.createAt(
             Row,
-            {
+            mistyped({
               ...options,
               clock,
               overflow,
@@ -76,10 +77,10 @@ describe('any sequence of calls, by two objects, with time passing', () => {
               ...(weights && { weights: weights.slice(0, given.lanes) }),
               ...(shed && { shed }),
               ...spill,
-            } as never,
+            }),
             start,
           );
-          const objects = [queue, Queue.attach(Row, queue.handle, spill as never)] as const;
+          const objects = [queue, Queue.attach(Row, queue.handle, mistyped(spill))] as const;
           const model = new Model(given);
           const real = new Real(objects, clock, spilled);
           try {

@@ -1,6 +1,7 @@
 import { setImmediate as immediate } from 'node:timers/promises';
 import { Queue } from 'sluice';
 import { describe, expect, it } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { expectError, rejected } from '../thrown.js';
 import { filled, type Latch, latch, Row, range, until } from './small-queue.js';
 
@@ -178,7 +179,7 @@ describe('consume', () => {
   });
 
   it.each([undefined, null, {}, 'handler'])('refuses %s in place of a handler', async (handler) => {
-    expectError(await rejected(filled(0).consume(handler as never)), 'ERR_SLUICE_OPTION', TypeError);
+    expectError(await rejected(filled(0).consume(mistyped(handler))), 'ERR_SLUICE_OPTION', TypeError);
   });
 });
 

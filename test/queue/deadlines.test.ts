@@ -1,5 +1,6 @@
 import { ManualClock, Queue } from 'sluice';
 import { describe, expect, it } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { expectError, thrown } from '../thrown.js';
 import { Row, rows } from './row.js';
 import { expectConserved, numbers } from './until.js';
@@ -296,7 +297,7 @@ describe('lanes', () => {
     [null],
   ])('are two: not with the weights %j', (weights) => {
     expectError(
-      thrown(() => Queue.create(Row, { capacity: 1, lanes: 2, weights: weights as never })),
+      thrown(() => Queue.create(Row, { capacity: 1, lanes: 2, weights: mistyped(weights) })),
       'ERR_SLUICE_OPTION',
       TypeError,
     );

@@ -1,5 +1,6 @@
 import { ManualClock, Queue, record, u32 } from 'sluice';
 import { describe, expect, it } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { expectError, rejected, thrown } from '../thrown.js';
 
 const Row = record({ number: u32 });
@@ -90,7 +91,7 @@ describe('drain', () => {
     const queue = filled(3);
     for (const visit of [undefined, null, {}, 'visit']) {
       expectError(
-        thrown(() => queue.drain(visit as never)),
+        thrown(() => queue.drain(mistyped(visit))),
         'ERR_SLUICE_OPTION',
         TypeError,
       );
@@ -103,7 +104,7 @@ describe('drain', () => {
       );
     }
     expectError(
-      thrown(() => queue.drain(() => {}, '3' as never)),
+      thrown(() => queue.drain(() => {}, mistyped('3'))),
       'ERR_SLUICE_OPTION',
       TypeError,
     );

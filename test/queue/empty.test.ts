@@ -2,6 +2,7 @@ import { getEventListeners } from 'node:events';
 import { setImmediate as immediate } from 'node:timers/promises';
 import { ManualClock, Queue } from 'sluice';
 import { describe, expect, it } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { expectError, rejected } from '../thrown.js';
 import { WorkerThread, withThreads } from '../worker-thread.js';
 import { filled, latch, Row, until } from './small-queue.js';
@@ -92,7 +93,7 @@ describe('empty', () => {
     expectError(await disposed, 'ERR_SLUICE_DISPOSED');
     expectError(await rejected(queue.empty()), 'ERR_SLUICE_DISPOSED');
     expectError(await rejected(other.empty({ timeoutMs: -1 })), 'ERR_SLUICE_OPTION', RangeError);
-    expectError(await rejected(other.empty({ until: 1 } as never)), 'ERR_SLUICE_OPTION', TypeError);
+    expectError(await rejected(other.empty(mistyped({ until: 1 }))), 'ERR_SLUICE_OPTION', TypeError);
     other.tryPop();
     await other.empty();
   });

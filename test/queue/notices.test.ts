@@ -2,6 +2,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setImmediate as immediate } from 'node:timers/promises';
 import { ManualClock, Queue } from 'sluice';
 import { afterEach, describe, expect, it } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { expectError, rejected, thrown } from '../thrown.js';
 import { nativeOf } from './native-of.js';
 import { Row, rows } from './row.js';
@@ -172,7 +173,7 @@ describe('on', () => {
 
   it.each(['close', 'expire', '', 'toString', undefined])('knows no event %j', (event) => {
     expectError(
-      thrown(() => queueOf().on(event as never, () => {})),
+      thrown(() => queueOf().on(mistyped(event), () => {})),
       'ERR_SLUICE_OPTION',
       TypeError,
     );
@@ -180,7 +181,7 @@ describe('on', () => {
 
   it('needs a function', () => {
     expectError(
-      thrown(() => queueOf().on('closed', 'listener' as never)),
+      thrown(() => queueOf().on('closed', mistyped('listener'))),
       'ERR_SLUICE_OPTION',
       TypeError,
     );

@@ -1,5 +1,6 @@
 import { ManualClock, Queue, type QueueOptions } from 'sluice';
 import { describe, expect, it } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { expectError, rejected, thrown } from '../thrown.js';
 import { RemoteQueue } from './remote-queue.js';
 import { Row, rows } from './row.js';
@@ -37,8 +38,8 @@ describe("the policy 'drop-oldest'", () => {
 
   it('drops in whatever way the records are consumed', async () => {
     const consumers: Array<(queue: Queue<{ number: number }>) => unknown> = [
-      (queue) => numbers([queue.tryPop(), queue.tryPop()] as never),
-      (queue) => numbers([queue.popSync(0), queue.popSync(0)] as never),
+      (queue) => numbers(mistyped([queue.tryPop(), queue.tryPop()])),
+      (queue) => numbers(mistyped([queue.popSync(0), queue.popSync(0)])),
       (queue) => {
         const seen: number[] = [];
         queue.drain(({ number }) => seen.push(number));

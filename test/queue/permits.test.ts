@@ -3,6 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Queue } from 'sluice';
 import { describe, expect, it } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { expectError, rejected, thrown } from '../thrown.js';
 import { nativeOf } from './native-of.js';
 import { RemoteQueue } from './remote-queue.js';
@@ -177,11 +178,11 @@ describe('a permit', () => {
     const queue = queueOf(10);
     const kind = typeof count === 'number' ? RangeError : TypeError;
     expectError(
-      thrown(() => queue.tryReserve(count as never)),
+      thrown(() => queue.tryReserve(mistyped(count))),
       'ERR_SLUICE_OPTION',
       kind,
     );
-    expectError(await rejected(queue.reserve(count as never)), 'ERR_SLUICE_OPTION', kind);
+    expectError(await rejected(queue.reserve(mistyped(count))), 'ERR_SLUICE_OPTION', kind);
   });
 });
 

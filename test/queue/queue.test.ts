@@ -1,5 +1,6 @@
 import { Queue, record, u32, utf8 } from 'sluice';
 import { describe, expect, it } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { expectError, thrown } from '../thrown.js';
 
 const Row = record({ number: u32, text: utf8(12) });
@@ -69,7 +70,7 @@ describe('tryPushMany', () => {
   it.each([undefined, null, 'rows', {}, new Set([row(1)])])('refuses %s in place of an array', (list) => {
     const queue = Queue.create(Row, { capacity: 2 });
     expectError(
-      thrown(() => queue.tryPushMany(list as never)),
+      thrown(() => queue.tryPushMany(mistyped(list))),
       'ERR_SLUICE_OPTION',
       TypeError,
     );
@@ -97,7 +98,7 @@ describe('popMany', () => {
     }
     for (const max of ['1', null, undefined, 1n]) {
       expectError(
-        thrown(() => queue.popMany(max as never)),
+        thrown(() => queue.popMany(mistyped(max))),
         'ERR_SLUICE_OPTION',
         TypeError,
       );
@@ -195,10 +196,10 @@ describe('an attached queue', () => {
   it('needs a record that record() made', () => {
     const queue = Queue.create(Row, { capacity: 3 });
     for (const bad of [undefined, null, {}, { number: u32 }, u32]) {
-      const error = thrown(() => Queue.attach(bad as never, queue.handle));
+      const error = thrown(() => Queue.attach(mistyped(bad), queue.handle));
       expectError(error, 'ERR_SLUICE_OPTION', TypeError);
       expectError(
-        thrown(() => Queue.create(bad as never, { capacity: 1 })),
+        thrown(() => Queue.create(mistyped(bad), { capacity: 1 })),
         'ERR_SLUICE_OPTION',
         TypeError,
       );

@@ -20,6 +20,7 @@ import {
   utf8,
 } from 'sluice';
 import { describe, expect, it } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { expectError, thrown } from '../thrown.js';
 
 const notNumbers = ['1', 1n, true, null, undefined, [], [1], {}, Symbol('1'), () => 1, Object(1)];
@@ -154,7 +155,7 @@ describe('a bad value', () => {
     const queue = Queue.create(Row, { capacity: 4 });
     for (const name of ['a', 'b', 'c'] as const) {
       const { [name]: _left, ...rest } = { a: 1, b: 2, c: 3 };
-      const error = thrown(() => queue.tryPush(rest as never));
+      const error = thrown(() => queue.tryPush(mistyped(rest)));
       expectError(error, 'ERR_SLUICE_FIELD', TypeError);
       expect(error.field).toBe(name);
       expect(error.message).toContain('got undefined');
@@ -179,12 +180,12 @@ describe('a bad value', () => {
     (value) => {
       const queue = Queue.create(record({ a: u8 }), { capacity: 4 });
       expectError(
-        thrown(() => queue.tryPush(value as never)),
+        thrown(() => queue.tryPush(mistyped(value))),
         'ERR_SLUICE_OPTION',
         TypeError,
       );
       expectError(
-        thrown(() => queue.tryPushMany([{ a: 1 }, value as never])),
+        thrown(() => queue.tryPushMany([{ a: 1 }, mistyped(value)])),
         'ERR_SLUICE_OPTION',
         TypeError,
       );

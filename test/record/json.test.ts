@@ -1,5 +1,6 @@
 import { type Infer, json, Queue, record, u32 } from 'sluice';
 import { describe, expect, it } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { expectError, thrown } from '../thrown.js';
 
 interface Cart {
@@ -40,7 +41,7 @@ describe('a json field', () => {
   it('says what JSON says of values that JSON knows in another form', () => {
     const queue = queueOf();
     const date = new Date(0);
-    queue.tryPush({ id: 1, cart: { date, nan: Number.NaN, gone: undefined } as never, last: 2 });
+    queue.tryPush({ id: 1, cart: mistyped({ date, nan: Number.NaN, gone: undefined }), last: 2 });
     expect(queue.tryPop()?.cart).toEqual({ date: date.toISOString(), nan: null });
   });
 
@@ -71,11 +72,11 @@ describe('a json field', () => {
   it('takes a text of exactly maxBytes bytes and refuses one more with a RangeError, counted in UTF-8', () => {
     const queue = queueOf();
     for (const letter of ['x', 'ü', '€']) {
-      const fits = letter.repeat(Math.floor(98 / Buffer.byteLength(letter))) as never; // beside two quotes
-      const padded = `${fits}${'x'.repeat(98 - Buffer.byteLength(fits))}` as never;
+      const fits = mistyped(letter.repeat(Math.floor(98 / Buffer.byteLength(letter)))); // beside two quotes
+      const padded = mistyped(`${fits}${'x'.repeat(98 - Buffer.byteLength(fits))}`);
       expect(queue.tryPush({ id: 1, cart: padded, last: 2 })).toBe(true);
       expect(queue.tryPop()?.cart).toBe(padded);
-      const error = thrown(() => queue.tryPush({ id: 1, cart: `${padded}x` as never, last: 2 }));
+      const error = thrown(() => queue.tryPush({ id: 1, cart: mistyped(`${padded}x`), last: 2 }));
       expectError(error, 'ERR_SLUICE_FIELD', RangeError);
       expect(error.field).toBe('cart');
       expect(error.message).toContain('at most 100 bytes of JSON');
@@ -91,7 +92,7 @@ describe('a json field', () => {
         return typed;
       },
     };
-    queue.tryPush({ id: 1, cart: nested as never, last: 2 });
+    queue.tryPush({ id: 1, cart: mistyped(nested), last: 2 });
     expect(queue.popMany(9)).toEqual([
       { id: 7, cart, last: 8 },
       { id: 1, cart: { lines: [] }, last: 2 },
@@ -108,7 +109,7 @@ describe('a json field', () => {
     }
     for (const bad of [undefined, {}, { maxBytes: '1' }, { max: 3 }]) {
       expectError(
-        thrown(() => json(bad as never)),
+        thrown(() => json(mistyped(bad))),
         'ERR_SLUICE_OPTION',
         TypeError,
       );
@@ -116,7 +117,7 @@ describe('a json field', () => {
     const queue = queueOf();
     const other = record({ id: u32, cart: json<Cart>({ maxBytes: 101 }), last: u32 });
     expectError(
-      thrown(() => Queue.attach(other as never, queue.handle)),
+      thrown(() => Queue.attach(mistyped(other), queue.handle)),
       'ERR_SLUICE_SCHEMA',
     );
   });

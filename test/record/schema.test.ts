@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { bytes, type Field, oneOf, Queue, RecordType, record, u8, u16, u32, utf8 } from 'sluice';
 import { describe, expect, it } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { expectError, thrown } from '../thrown.js';
 
 describe('the name of a field', () => {
@@ -41,14 +42,14 @@ describe('the name of a field', () => {
   it.each(hostile)('may be anything, such as %j', (name) => {
     const Row = record({ first: u8, [name]: u32, last: utf8(4) });
     const queue = Queue.create(Row, { capacity: 4 });
-    const row = { first: 1, [name]: 70_000, last: 'last' } as never;
+    const row = mistyped({ first: 1, [name]: 70_000, last: 'last' });
     queue.tryPush(row);
     queue.tryPush(row);
     expect(queue.tryPop()).toStrictEqual(row);
     const seen: unknown[] = [];
     queue.drain((view) => seen.push((view as Record<string, unknown>)[name], view.toObject()));
     expect(seen).toStrictEqual([70_000, row]);
-    const error = thrown(() => queue.tryPush({ first: 1, [name]: -1, last: '' } as never));
+    const error = thrown(() => queue.tryPush(mistyped({ first: 1, [name]: -1, last: '' })));
     expectError(error, 'ERR_SLUICE_FIELD', RangeError);
     expect(error.field).toBe(name);
   });
@@ -59,7 +60,7 @@ describe('the name of a field', () => {
       Object.defineProperty(fields, key, { value: u8, enumerable: true });
     }
     expectError(
-      thrown(() => record(fields as never)),
+      thrown(() => record(mistyped(fields))),
       'ERR_SLUICE_OPTION',
       TypeError,
     );
@@ -80,7 +81,7 @@ describe('record', () => {
     'refuses %s in place of its fields',
     (fields) => {
       expectError(
-        thrown(() => record(fields as never)),
+        thrown(() => record(mistyped(fields))),
         'ERR_SLUICE_OPTION',
         TypeError,
       );
@@ -88,7 +89,7 @@ describe('record', () => {
   );
 
   it.each([undefined, null, 'u8', 8, utf8, {}])('refuses a field that is %s, by its name', (field) => {
-    const error = thrown(() => record({ ok: u8, 'not a field': field as never }));
+    const error = thrown(() => record({ ok: u8, 'not a field': mistyped(field) }));
     expectError(error, 'ERR_SLUICE_OPTION', TypeError);
     expect(error.message).toContain('not a field');
   });
@@ -139,7 +140,7 @@ describe('the parameter of a field type', () => {
   it.each(['24', null, undefined, 24n])('is refused if it is no number: %s', (max) => {
     for (const type of [utf8, bytes]) {
       expectError(
-        thrown(() => type(max as never)),
+        thrown(() => type(mistyped(max))),
         'ERR_SLUICE_OPTION',
         TypeError,
       );
@@ -171,16 +172,16 @@ describe('two records', () => {
 
   const base = { a: u8, b: utf8(4), c: oneOf('x', 'y') };
   it.each<[string, Record<string, Field<never>>]>([
-    ['a name', { a: u8, B: utf8(4), c: oneOf('x', 'y') } as never],
-    ['a type', { a: u16, b: utf8(4), c: oneOf('x', 'y') } as never],
-    ['a length', { a: u8, b: utf8(5), c: oneOf('x', 'y') } as never],
-    ['bytes for text', { a: u8, b: bytes(4), c: oneOf('x', 'y') } as never],
-    ['a choice', { a: u8, b: utf8(4), c: oneOf('x', 'z') } as never],
-    ['the order of choices', { a: u8, b: utf8(4), c: oneOf('y', 'x') } as never],
-    ['the order of fields', { b: utf8(4), a: u8, c: oneOf('x', 'y') } as never],
-    ['one field more', { ...base, d: u8 } as never],
-    ['one field less', { a: u8, b: utf8(4) } as never],
-    ['a name that spells out another schema', { 'a":u8,"b': utf8(4), c: oneOf('x', 'y') } as never],
+    ['a name', mistyped({ a: u8, B: utf8(4), c: oneOf('x', 'y') })],
+    ['a type', mistyped({ a: u16, b: utf8(4), c: oneOf('x', 'y') })],
+    ['a length', mistyped({ a: u8, b: utf8(5), c: oneOf('x', 'y') })],
+    ['bytes for text', mistyped({ a: u8, b: bytes(4), c: oneOf('x', 'y') })],
+    ['a choice', mistyped({ a: u8, b: utf8(4), c: oneOf('x', 'z') })],
+    ['the order of choices', mistyped({ a: u8, b: utf8(4), c: oneOf('y', 'x') })],
+    ['the order of fields', mistyped({ b: utf8(4), a: u8, c: oneOf('x', 'y') })],
+    ['one field more', mistyped({ ...base, d: u8 })],
+    ['one field less', mistyped({ a: u8, b: utf8(4) })],
+    ['a name that spells out another schema', mistyped({ 'a":u8,"b': utf8(4), c: oneOf('x', 'y') })],
   ])('are two schemas if they differ in %s, and one cannot attach to a queue of the other', (_, fields) => {
     const queue = Queue.create(record(base), { capacity: 1 });
     const Other = record(fields);

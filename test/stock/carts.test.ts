@@ -1,5 +1,6 @@
 import { ManualClock, Stock, type StockOptions } from 'sluice';
 import { describe, expect, it } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { replay, seed } from '../seed.js';
 import { expectError, thrown } from '../thrown.js';
 import { WorkerThread, withThreads } from '../worker-thread.js';
@@ -71,7 +72,7 @@ describe('a cart', () => {
     expect([stock.counts(1).reserved, stock.counts(159).reserved]).toEqual([0, 1]);
     for (const length of [Number.NaN, -1, 'one', undefined, 65, Infinity]) {
       const get = (target: object[], key: string) => (key === 'length' ? length : Reflect.get(target, key));
-      const lying = new Proxy([{ sku: 1, quantity: 1 }], { get: get as never });
+      const lying = new Proxy([{ sku: 1, quantity: 1 }], { get: mistyped(get) });
       expectError(
         thrown(() => stock.reserveAll(lying)),
         'ERR_SLUICE_OPTION',
@@ -126,7 +127,7 @@ describe('a cart', () => {
       RangeError,
     );
     expectError(
-      thrown(() => stock.reserveAll('items' as never)),
+      thrown(() => stock.reserveAll(mistyped('items'))),
       'ERR_SLUICE_OPTION',
       TypeError,
     );

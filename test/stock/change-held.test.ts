@@ -1,5 +1,6 @@
 import { ManualClock, Stock, type StockOptions } from 'sluice';
 import { describe, expect, it } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { expectError, thrown } from '../thrown.js';
 import { reserved } from './reserved.js';
 
@@ -172,7 +173,7 @@ describe('the quantity of a held reservation', () => {
       ],
     ];
     for (const [options, message, type] of bad) {
-      const call = () => stock.change(id, options as never);
+      const call = () => stock.change(id, mistyped(options));
       expectError(thrown(call), 'ERR_SLUICE_OPTION', type);
       expect(call).toThrow(message);
     }

@@ -1,5 +1,6 @@
 import { Gate, ManualClock, Queue, record, Stock, type StockOptions, u32 } from 'sluice';
 import { describe, expect, it } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { seed } from '../seed.js';
 import { expectError, thrown } from '../thrown.js';
 import { WorkerThread, withThreads } from '../worker-thread.js';
@@ -66,7 +67,7 @@ describe('setTotal', () => {
 
   it.each([-1, 0.5, 2 ** 32, Number.NaN, '1', undefined])('takes 0 to 2^32 - 1, not %s', (total) => {
     const stock = ledger();
-    const error = thrown(() => stock.setTotal(1, total as never));
+    const error = thrown(() => stock.setTotal(1, mistyped(total)));
     expectError(error, 'ERR_SLUICE_OPTION');
     expect(error.message).toContain('Stock.setTotal: total');
     expect(stock.counts(1).total).toBe(100);

@@ -1,5 +1,6 @@
 import { ManualClock, Stock, type StockOptions } from 'sluice';
 import { describe, expect, it } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { expectError, thrown } from '../thrown.js';
 import { reserved } from './reserved.js';
 
@@ -38,11 +39,11 @@ describe('restock', () => {
   it.each([0, -1, 1.5, 2 ** 32, Number.NaN, '1', 1n])('takes 1 to 2^32 - 1 units, not %s', (quantity) => {
     const stock = ledger();
     expectError(
-      thrown(() => stock.restock(1, quantity as never)),
+      thrown(() => stock.restock(1, mistyped(quantity))),
       'ERR_SLUICE_OPTION',
     );
     expectError(
-      thrown(() => stock.withdraw(1, quantity as never)),
+      thrown(() => stock.withdraw(1, mistyped(quantity))),
       'ERR_SLUICE_OPTION',
     );
     expect(stock.counts(1).total).toBe(10);
@@ -117,7 +118,7 @@ describe('a sku', () => {
     expect(stock.audit()).toEqual({ items: 7, held: 7 });
     for (const sku of ['', 'x'.repeat(33), 'ü'.repeat(17), '\ud800', -1, 2 ** 32, 1.5, null, 1n]) {
       expectError(
-        thrown(() => stock.counts(sku as never)),
+        thrown(() => stock.counts(mistyped(sku))),
         'ERR_SLUICE_OPTION',
       );
     }

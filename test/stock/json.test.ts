@@ -1,5 +1,6 @@
 import { ManualClock, type Movement, Stock } from 'sluice';
 import { describe, expect, it } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { expectError, thrown } from '../thrown.js';
 import { reserved } from './reserved.js';
 
@@ -15,7 +16,7 @@ describe('the answer of reserve in JSON', () => {
     const sent = overJson<Array<{ reservation: string }>>(answers);
     expect(sent[0]).toEqual({
       ok: true,
-      reservation: String(reserved(answers[0] as never)),
+      reservation: String(reserved(mistyped(answers[0]))),
       expiresInMs: 30_000,
       duplicate: false,
       state: 'held',
@@ -61,7 +62,7 @@ describe('the answer of reserve in JSON', () => {
     const stock = ledger();
     for (const method of ['confirm', 'cancel', 'extend'] as const) {
       const error = thrown(() =>
-        stock[method](value as string, (method === 'extend' ? 1 : undefined) as never),
+        stock[method](value as string, mistyped(method === 'extend' ? 1 : undefined)),
       );
       expectError(error, 'ERR_SLUICE_OPTION', TypeError);
       expect(error.message).toContain(`Stock.${method}: reservation`);

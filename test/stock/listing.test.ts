@@ -1,5 +1,6 @@
 import { ManualClock, Stock, type StockOptions } from 'sluice';
 import { describe, expect, it } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { expectError, thrown } from '../thrown.js';
 import { reserved } from './reserved.js';
 
@@ -152,15 +153,15 @@ describe('a listing', () => {
   it('refuses what it cannot look for by its name, before the first step', () => {
     const { stock } = ledger();
     const bad: ReadonlyArray<[() => unknown, typeof TypeError | typeof RangeError, RegExp]> = [
-      [() => stock.find({} as never), TypeError, /^Stock\.find: expected reservation, id or user, got an/],
-      [() => stock.find({ id: 1, user: 2 } as never), TypeError, /^Stock\.find: user: .*beside id.*got 2/],
-      [() => stock.find({ id: 1, sku: 3 } as never), TypeError, /^Stock\.find: sku: .*beside id.*got 3/],
+      [() => stock.find(mistyped({})), TypeError, /^Stock\.find: expected reservation, id or user, got an/],
+      [() => stock.find(mistyped({ id: 1, user: 2 })), TypeError, /^Stock\.find: user: .*beside id.*got 2/],
+      [() => stock.find(mistyped({ id: 1, sku: 3 })), TypeError, /^Stock\.find: sku: .*beside id.*got 3/],
       [() => stock.find({ id: -1 }), RangeError, /^Stock\.find: id/],
-      [() => stock.find({ reservation: 1 as never }), TypeError, /^Stock\.find: reservation/],
+      [() => stock.find({ reservation: mistyped(1) }), TypeError, /^Stock\.find: reservation/],
       [() => stock.find({ user: 1, sku: 9 }), RangeError, /^Stock\.find: sku/],
       [() => stock.reservations({ sku: 9 }), RangeError, /^Stock\.reservations: sku/],
-      [() => stock.reservations({ state: 'gone' as never }), RangeError, /: state/],
-      [() => stock.reservations({ state: 1 as never }), TypeError, /: state/],
+      [() => stock.reservations({ state: mistyped('gone') }), RangeError, /: state/],
+      [() => stock.reservations({ state: mistyped(1) }), TypeError, /: state/],
       [() => stock.reservations({ limit: 0 }), RangeError, /: limit/],
       [() => stock.reservations({ after: 'x' }), TypeError, /: after/],
     ];

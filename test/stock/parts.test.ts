@@ -1,5 +1,6 @@
 import { ManualClock, Stock, type StockOptions } from 'sluice';
 import { describe, expect, it } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { expectError, thrown } from '../thrown.js';
 import { reserved } from './reserved.js';
 
@@ -206,8 +207,8 @@ describe('what was bought', () => {
     };
     refuses(() => stock.return({ sku: 9, quantity: 1 }), RangeError, /^Stock\.return: sku/);
     refuses(() => stock.return({ sku: 1, quantity: 1 }), TypeError, /^Stock\.return: user/);
-    refuses(() => stock.return({ sku: 1 } as never), TypeError, /^Stock\.return: quantity/);
-    refuses(() => stock.return(null as never), TypeError, /^Stock\.return: reservation/);
+    refuses(() => stock.return(mistyped({ sku: 1 })), TypeError, /^Stock\.return: quantity/);
+    refuses(() => stock.return(mistyped(null)), TypeError, /^Stock\.return: reservation/);
   });
 
   it('stays to be returned when the ledger is restored, with the parts that are still held', () => {

@@ -1,6 +1,7 @@
 import { setImmediate as immediate } from 'node:timers/promises';
 import { ManualClock, Queue, record, Stock, u32 } from 'sluice';
 import { describe, expect, it } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { replay, seed } from '../seed.js';
 import { expectError, thrown } from '../thrown.js';
 import { WorkerThread, withThreads } from '../worker-thread.js';
@@ -205,7 +206,7 @@ describe('what is no whole snapshot is refused with the reason', () => {
       Queue.create(record({ a: u32 }), { capacity: 2 }),
     ]) {
       expectError(
-        thrown(() => Stock.restore(value as never)),
+        thrown(() => Stock.restore(mistyped(value))),
         'ERR_SLUICE_OPTION',
         TypeError,
       );

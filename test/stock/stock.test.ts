@@ -1,5 +1,6 @@
 import { ManualClock, type Reserved, Stock, type StockOptions } from 'sluice';
 import { describe, expect, it } from 'vitest';
+import { mistyped } from '../mistyped.js';
 import { expectError, thrown } from '../thrown.js';
 
 const item = { sku: 1, quantity: 10 };
@@ -87,7 +88,7 @@ describe('a reservation', () => {
     'is a bigint that reserve gave out, not %s',
     (value) => {
       const stock = ledger();
-      for (const call of [() => stock.confirm(value as never), () => stock.cancel(value as never)]) {
+      for (const call of [() => stock.confirm(mistyped(value)), () => stock.cancel(mistyped(value))]) {
         expectError(thrown(call), 'ERR_SLUICE_OPTION', TypeError);
       }
     },
