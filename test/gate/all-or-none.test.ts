@@ -150,6 +150,7 @@ describe('an order that is refused', () => {
       outcome: 'rate-limited',
       tier: expect.any(String),
       retryAfterMs: expect.any(Number),
+      ...(tier === 'window' && { window: 0 }),
     });
     const asked = limiter.tryAcquire();
     if (asked.allowed || refused.outcome !== 'rate-limited') throw new Error('allowed');
