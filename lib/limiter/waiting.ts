@@ -39,8 +39,18 @@ interface Waiter {
 /** Those of this thread who wait for one key. */
 interface Line {
   readonly key: NativeKey | undefined;
+  readonly name: string;
   readonly waiters: Set<Waiter>;
   timer: NodeJS.Timeout | undefined;
+}
+
+/**
+ * A key as a text, which no other key has: a Map hashes numbers, and bigints by their last 64 bits, without a secret, so
+ * that a client could choose many that meet.
+ */
+function nameOf(key: NativeKey | undefined): string {
+  if (typeof key === 'bigint') return `bigint ${key.toString(16)}`;
+  return `${typeof key} ${key}`;
 }
 
 /**
@@ -55,7 +65,7 @@ export class Waiting {
   /** How often a line looks at what no bell tells of: a queue's depth, a wall clock. */
   readonly #pollMs: number;
   readonly #waiters = new Map<number, Waiter>();
-  readonly #lines = new Map<NativeKey | undefined, Line>();
+  readonly #lines = new Map<string, Line>();
   /** On a manual clock: no deadline is earlier. */
   #earliest = Infinity;
 
@@ -220,10 +230,11 @@ export class Waiting {
   }
 
   #line(key: NativeKey | undefined): Line {
-    let line = this.#lines.get(key);
+    const name = nameOf(key);
+    let line = this.#lines.get(name);
     if (line === undefined) {
-      line = { key, waiters: new Set(), timer: undefined };
-      this.#lines.set(key, line);
+      line = { key, name, waiters: new Set(), timer: undefined };
+      this.#lines.set(name, line);
     }
     return line;
   }
@@ -235,7 +246,7 @@ export class Waiting {
     line.waiters.delete(waiter);
     if (line.waiters.size === 0) {
       clearTimeout(line.timer);
-      this.#lines.delete(line.key);
+      this.#lines.delete(line.name);
     }
     if (this.#waiters.size === 0) this.#native.keepAlive(0);
   }

@@ -1,9 +1,10 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { type Decision, Limiter, ManualClock } from 'sluice';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { nativeLimiter } from '../../dist/limiter/index.js';
 import { mistyped } from '../mistyped.js';
+import { rejected } from '../thrown.js';
 
 /** Lets the event loop turn until `done`. */
 async function until(done: () => boolean): Promise<void> {
@@ -235,5 +236,19 @@ describe('many who wait', () => {
     const wait = limiter.acquire({ cost: 500_000 });
     limiter.reward(499_999);
     expect(await wait).toMatchObject({ allowed: true });
+  });
+
+  it('are found by texts, which a Map hashes with a secret, whatever their keys are', async () => {
+    const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 0.001, burst: 1 }, keys: { max: 9 } });
+    const keys = [5, 5n, '5', -(1n << 70n)];
+    for (const key of keys) limiter.allow(key);
+    const set = vi.spyOn(Map.prototype, 'set');
+    const waits = keys.map((key) => rejected(limiter.acquire({ key })));
+    const lines = set.mock.calls.filter(([, value]) => Object.hasOwn(Object(value), 'waiters'));
+    set.mockRestore();
+    expect(lines.map(([name]) => typeof name)).toEqual(keys.map(() => 'string'));
+    expect(new Set(lines.map(([name]) => name)).size).toBe(keys.length);
+    limiter[Symbol.dispose]();
+    for (const wait of waits) expect((await wait).code).toBe('ERR_SLUICE_DISPOSED');
   });
 });
