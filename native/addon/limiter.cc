@@ -249,13 +249,13 @@ constexpr double kZoneTimeMsMax = 9e12, kZoneOffsetMsMax = 2e8;  // 285 years fr
 // A calendar window of { limit, every, timeZone, zone: [ms, offset in ms, ...] }. False: out of range.
 bool read_calendar_window(const Napi::Object& given, WindowConfig& window, std::string& time_zone,
                           std::vector<ZoneChange>& changes) {
-  const std::uint32_t every = u32(given, "every");
+  const std::uint32_t every = u32(given, "every");  // which a getter may tell otherwise than before
   const Napi::Object zone = nested(given, "zone");
   const Napi::Value name = get(given, "timeZone");
   const std::uint32_t count = u32(zone, "length") / 2;
   window.sliding.limit = u64(given, "limit");
   if (!within<std::uint64_t>(window.sliding.limit, 1, kWindowLimitMax) ||
-      every > static_cast<std::uint32_t>(Every::kYear) || !name.IsString() ||
+      !within(every, 1U, static_cast<std::uint32_t>(Every::kYear)) || !name.IsString() ||
       !within(count, 1U, kZoneChangesMax)) {
     return false;
   }

@@ -119,6 +119,18 @@ refuses(limiterOptions, (options) => native.createLimiter(options, memory(208)),
   'keysMax',
   'maxWaiting',
 ]);
+const kinds = [1, 0];
+const calendar = {
+  limit: 1,
+  timeZone: 'UTC',
+  zone: [-9e12, 0],
+  get every() {
+    return kinds.shift();
+  },
+};
+if (native.createLimiter({ ...limiterOptions, windows: [calendar] }, memory(208)) !== 'bad-range') {
+  taken.push('a window that is of one kind, then of another');
+}
 const watching = { queue: insideQueue(queue).native.handle, maxQueueWaitMs: 5 };
 refuses(
   { ...limiterOptions, adaptive: { maxEventLoopDelayMs: 100, intervalMs: 500, ...watching } },
