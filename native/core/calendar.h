@@ -42,6 +42,11 @@ class Calendar {
   }
   // The first moment of a period.
   std::int64_t begin(std::int64_t period) const noexcept { return first_at(first_day(period) * kDayNs); }
+  // No period is shorter, but for what daylight saving takes of it.
+  std::uint64_t shortest_ns() const noexcept {
+    constexpr std::int64_t days[] = {0, 1, 7, 28, 365};
+    return static_cast<std::uint64_t>(days[static_cast<int>(every_)] * kDayNs);
+  }
   // No period lasts longer, nor does a clock that is set back by daylight saving make it seem so.
   std::uint64_t longest_ns() const noexcept {
     constexpr std::int64_t days[] = {0, 1, 7, 31, 366};
@@ -207,7 +212,8 @@ class CalendarWindow {
     // What is beyond the limit goes with the period, as all of it does.
     const std::uint64_t periods = (std::min(used(time), limit_) + all - 1) / limit_;
     if (periods == 0) return 0;
-    return periods > 15'000 ? kNever : until(static_cast<std::int64_t>(periods), time);  // 41 years of days
+    if (periods > TokenRate::kTimeMax / calendar_.shortest_ns()) return kNever;
+    return until(static_cast<std::int64_t>(periods), time);
   }
   // Until the present period is over.
   std::uint64_t more_in(std::uint64_t time) const noexcept { return until(1, time); }

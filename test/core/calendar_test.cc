@@ -176,6 +176,24 @@ TEST_CASE("each period has its limit, and who is refused waits for the next one 
   }
 }
 
+TEST_CASE("what takes more than some 36 years is never, however many wait") {
+  const ZoneChange utc{kBeginning, 0};
+  constexpr std::uint64_t in_a_year[] = {0, 365, 52, 12, 1};
+  constexpr auto year = static_cast<std::uint64_t>(365 * kDay);
+  for (const Every every : kAll) {
+    CalendarPeriod period{};
+    CalendarWindow::Cell cell{};
+    CalendarWindow window(1, Calendar(every, &utc, 1), period, cell, 56 * year);
+    REQUIRE(window.take(1, 1) != 0);
+    const std::uint64_t periods = in_a_year[static_cast<int>(every)];
+    CHECK(window.least_wait(30 * periods, 1) > 28 * year);
+    CHECK(window.least_wait(30 * periods, 1) < 32 * year);
+    for (const std::uint64_t years : {41, 250, 300, 10'000, 100'000'000}) {
+      CHECK(window.least_wait(years * periods, 1) == kNever);
+    }
+  }
+}
+
 TEST_CASE("a wall clock that is set back gives no second quota, and locks nobody out for ever") {
   const std::vector<ZoneChange> utc{{kBeginning, 0}};
   const Calendar calendar(Every::kDay, utc.data(), 1);
