@@ -163,7 +163,7 @@ export class Gate<T> implements Disposable {
   static attach<T>(record: RecordType<T>, handle: GateHandle, options?: AttachOptions<T>): Gate<T> {
     const where = 'Gate.attach';
     const checked = checkedHandle(where, 'gate', handle);
-    const handles = made(where, native.gateParts(checked));
+    const handles = bare(made(where, native.gateParts(checked))); // what is inherited is no part
     const attached: Disposable[] = [];
     const own = <Part extends Disposable>(part: Part): Part => {
       attached.push(part);

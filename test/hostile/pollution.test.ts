@@ -169,6 +169,14 @@ it('what Array.prototype has is no option beside another one', () => {
   expect(found).toMatchObject([{ state: 'held', user: 7n }]);
 });
 
+it.each(['limiter', 'stock'])('a gate is attached without what it has not: %s', async (name) => {
+  const queue = Queue.create(Order, { capacity: 4 });
+  const { handle } = Gate.create({ queue });
+  const gate = await polluted(name, {}, async () => Gate.attach(Order, handle));
+  expect(gate.admit({ sku: 1, quantity: 1 }).outcome).toBe('admitted');
+  expect([gate.limiter, gate.stock]).toEqual([undefined, undefined]);
+});
+
 it('what Array.prototype has is no window of a limiter', () => {
   const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 1, burst: 5 } });
   const value = { limit: 1, burst: 9 };
