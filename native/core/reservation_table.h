@@ -46,7 +46,7 @@ struct alignas(kCacheLine) Reservation {
   static constexpr std::uint32_t kHasId = 1U << 31;
 
   std::atomic<std::uint64_t>
-      state;  // | generation : 32 | version : 24 | phase : 8 |; every change makes a version
+      state;  // | generation : 32 | version : 29 | phase : 3 |; every change makes a version
   std::atomic<std::uint64_t> deadline_ns;  // of a line that is not the first: the id of its reservation
   // | generation : 32 | units bought and not returned : 32 |; changed by compare and swap, so that who takes units
   // from the record of a slot that is used again meanwhile fails.
@@ -228,7 +228,7 @@ class ReservationTable {
   static std::uint64_t id_of(std::uint32_t slot, std::uint64_t state) noexcept {
     return (state >> 32 << 32) | (slot + 1ULL);
   }
-  static Phase phase_in(std::uint64_t state) noexcept { return static_cast<Phase>(state & 0xff); }
+  static Phase phase_in(std::uint64_t state) noexcept { return static_cast<Phase>(state & kPhaseMask); }
 
   // Held (in the state seen) -> `to`, if it is this caller who does it: false if the state seen is another, or is past.
   // The winner owes the slots to the free list.
@@ -253,9 +253,11 @@ class ReservationTable {
   // What it is after the change that began in the state `seen`: held, or resolved; the caller then owes the slots to the
   // free list.
   void end_change(std::uint32_t slot, std::uint64_t seen, Phase phase) noexcept {
-    // REL state: pairs with ACQ in state(). A new version: a thread that saw the old deadline as due cannot resolve.
-    const std::uint64_t version = ((seen >> 8) + 1) & 0xffffff;
-    slots_[slot].state.store((seen >> 32 << 32) | version << 8 | static_cast<std::uint64_t>(phase),
+    // A new version: a thread that saw the old deadline as due cannot resolve, unless it stands between its look and its
+    // CAS for exactly 2^29 changes. It comes round within the lower half.
+    const auto version = static_cast<std::uint32_t>(seen & ~kPhaseMask) + (1U << kPhaseBits);
+    // REL state: pairs with ACQ in state().
+    slots_[slot].state.store((seen >> 32 << 32) | version | static_cast<std::uint64_t>(phase),
                              std::memory_order_release);
   }
 
@@ -290,11 +292,14 @@ class ReservationTable {
   std::uint32_t size() const noexcept { return size_; }
 
  private:
+  static constexpr int kPhaseBits = 3;
+  static constexpr std::uint64_t kPhaseMask = (1ULL << kPhaseBits) - 1;
+
   static std::uint64_t state_of(std::uint64_t generation, Phase phase) noexcept {
     return (generation << 32) | static_cast<std::uint64_t>(phase);
   }
   static std::uint64_t with_phase(std::uint64_t state, Phase phase) noexcept {
-    return (state & ~0xffULL) | static_cast<std::uint64_t>(phase);
+    return (state & ~kPhaseMask) | static_cast<std::uint64_t>(phase);
   }
 
   struct StoredId {

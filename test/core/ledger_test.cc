@@ -204,6 +204,31 @@ TEST_CASE("who saw a deadline that was extended meanwhile cannot expire the rese
   CHECK(one.audited());
 }
 
+TEST_CASE("a state is another one for many millions of changes") {
+  TestLedger one(kShape);
+  one.add(1, 1);
+  const std::uint64_t id = one.reserve(1, 1).reservation;
+  ReservationTable& table = one.ledger.memory().reservations;
+  const std::uint32_t slot = table.slot_of(id);
+  const std::uint64_t seen = table.state(id);
+  const auto change = [&](std::uint64_t state) {
+    if (!table.begin_change(slot, state)) return false;
+    table.end_change(slot, state, Phase::kHeld);
+    return true;
+  };
+  std::uint64_t changes = 0;
+  while (changes < 1U << 24 && change(table.state(id))) ++changes;
+  REQUIRE(changes == 1U << 24);
+  CHECK_FALSE(table.resolve(slot, seen, Phase::kExpired));
+  // The last version of all: the reservation is the same one after it.
+  const std::uint64_t last = seen | 0xffff'fff8;
+  table[slot].state = last;
+  REQUIRE(change(last));
+  CHECK(table.state(id) == (seen & ~std::uint64_t{0xffff'fff8}));
+  CHECK(one.confirm(id) == ResolveResult::kDone);
+  CHECK(one.audited());
+}
+
 TEST_CASE("a reservation's standing tells what is left of its hold, and what became of it") {
   TestLedger one({8, 2, 4, 4, 0});
   one.add(1, 9);
