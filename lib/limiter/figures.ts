@@ -40,12 +40,15 @@ export interface LimiterStats {
 /** See `Limiter.limits`. */
 export function limitsOf(native: NativeLimiter): Limits {
   const limits = alive('Limiter', native.limits());
-  const windows = limits.windows.map((window, i): WindowLimits => {
+  const windows: WindowLimits[] = []; // of this realm, as the list of native code may not be
+  for (const [i, window] of limits.windows.entries()) {
     const fixed = native.windows[i];
     const every = periodOf(fixed);
     const { limit, windowMs = 0 } = bare(window);
-    return every === undefined ? { limit, windowMs } : { limit, every, timeZone: fixed?.timeZone ?? '' };
-  });
+    windows.push(
+      every === undefined ? { limit, windowMs } : { limit, every, timeZone: fixed?.timeZone ?? '' },
+    );
+  }
   if (windows.length === 0) return { ...limits, windows }; // [0] would be what Array.prototype has
   return { ...limits, ...limits.windows[0], windows };
 }

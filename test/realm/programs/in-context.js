@@ -54,11 +54,13 @@ const program = add(
   import { Gate, Limiter, ManualClock, Queue, record, Stock, u32 } from '../../../dist/index.js';
   const Order = record({ sku: u32, quantity: u32 });
   const queue = Queue.create(Order, { capacity: 4 });
-  const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 10, burst: 10 } });
+  const slidingWindow = [{ limit: 9, windowMs: 1_000 }, { limit: 99, every: 'day' }];
+  const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 10, burst: 10 }, slidingWindow });
   const stock = Stock.create({ items: [{ sku: 1, quantity: 9 }], maxReservations: 8, maxUsers: 8, maxIds: 8 });
   const gate = Gate.create({ queue, limiter, stock, fields: { sku: 'sku', quantity: 'quantity' } });
   const plain = (name, value) => {
-    if (Object.getPrototypeOf(value) !== Object.prototype) throw new Error(name + ' is of another realm');
+    const own = Array.isArray(value) ? Array.prototype : Object.prototype;
+    if (Object.getPrototypeOf(value) !== own) throw new Error(name + ' is of another realm');
     for (const [key, member] of Object.entries(value)) {
       if (typeof member === 'object' && member !== null) plain(name + '.' + key, member);
     }
