@@ -99,15 +99,15 @@ class LimiterAttachment : public Attachment {
   static constexpr std::size_t kRetryAfterMs = 0, kRemaining = 8, kTier = 16, kPatienceMs = 24,
                                kTightest = 32, kNowMs = 40, kLeftMs = 48;
   // Results of rooms: of bucket, depth and each window what is left, and the milliseconds until one more is.
-  static constexpr std::size_t kRooms = 56, kRoomsEnd = kRooms + (2 + kWindowsMax) * 2 * sizeof(double);
+  static constexpr std::size_t kRooms = 56, kRoomsEnd = kRooms + sizeof(double) * 2 * (2 + kWindowsMax);
   // The receipt of what was allowed, which JavaScript keeps and hands back to refund as it is: the slot of the bucket, the
   // serial (32 bits), and a word of 64 bits for each window.
   static constexpr std::size_t kSlot = kRoomsEnd, kSerial = kSlot + 8, kCharged = kSerial + 8,
-                               kStagingBytes = kCharged + kWindowsMax * 8;
+                               kStagingBytes = kCharged + std::size_t{8} * kWindowsMax;
   void put_receipt(const Receipt& receipt) const {
     out_.put(kSlot, receipt.slot.end);
     out_.put(kSerial, receipt.serial);
-    for (std::uint32_t i = 0; i < shared_->config.window_count; ++i) {
+    for (std::size_t i = 0; i < shared_->config.window_count; ++i) {
       out_.put(kCharged + 8 * i, receipt.charged[i]);
     }
   }
@@ -115,7 +115,7 @@ class LimiterAttachment : public Attachment {
     Receipt receipt;
     receipt.slot.end = out_.get<std::uint64_t>(kSlot);
     receipt.serial = out_.get<std::uint32_t>(kSerial);
-    for (std::uint32_t i = 0; i < shared_->config.window_count; ++i) {
+    for (std::size_t i = 0; i < shared_->config.window_count; ++i) {
       receipt.charged[i] = out_.get<std::uint64_t>(kCharged + 8 * i);
     }
     return receipt;
