@@ -140,7 +140,9 @@ export class LimiterAuditor {
   acquire(keyAt: number, name: number, cost: number, now: number, patience: number): void {
     const state = this.#state(keyAt);
     const refused = this.#objection(state, cost, now);
-    const wait = state.retryAfter(cost, now);
+    // What costs nothing is not refused by the line, but the forecast counts those before it all the same.
+    const before = cost === 0 ? state.waiters.reduce((sum, waiter) => sum + waiter.cost, 0) : 0;
+    const wait = state.retryAfter(cost + before, now);
     const never = wait === Infinity;
     const hopeless = never || wait > patience;
     if (refused === undefined || !this.enforce) {
