@@ -101,9 +101,14 @@ class GuestRing {
   // no guest is forgotten. kNone: none of the next slots is free for that.
   template <class Stays>
   std::uint32_t settle(std::uint32_t from, Stays&& stays) noexcept {
-    for (std::uint32_t step = 1; step < 2 * kStride; ++step) {
-      const std::uint32_t to = (from + step) % slots_;
-      if (!may_stay(to) || (used(to) && stays(state(to)))) continue;
+    for (std::uint32_t tried = 0; tried < 6 * kStride; ++tried) {
+      // First ahead, then behind, and only then past the hand, where it is soon the next to be forgotten once it stays no
+      // longer.
+      const std::uint32_t step = 1 + tried % (2 * kStride);
+      const bool behind = tried >= 2 * kStride && tried < 4 * kStride;
+      const std::uint32_t to = (from + (behind ? slots_ - step : step)) % slots_;
+      const bool passes = behind ? due(to) + step != due(from) : due(to) != due(from) + step;
+      if (!takes(to, stays) || (passes && tried < 4 * kStride)) continue;
       const Key guest = entries_[from].key, other = entries_[to].key;
       remove(from);
       if (other == Key{}) {
@@ -134,6 +139,13 @@ class GuestRing {
   }
 
  private:
+  // How many slots the hand visits before this one.
+  std::uint32_t due(std::uint32_t slot) const noexcept { return (slot + slots_ - control_->hand) % slots_; }
+  template <class Stays>
+  bool takes(std::uint32_t slot, Stays& stays) const noexcept {
+    return may_stay(slot) && !(used(slot) && stays(state(slot)));
+  }
+
   void link(std::uint32_t slot, const Key& key) noexcept {
     std::atomic<std::uint32_t>& first = head(key);
     entries_[slot] = {key, first.load(std::memory_order_relaxed)};

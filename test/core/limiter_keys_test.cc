@@ -189,6 +189,20 @@ TEST_CASE("guests that are blocked push nobody out, and whose slot they take owe
   CHECK(small.sum(Limiter::kPlaces) == KeyTable::kWays + kGuests);
 }
 
+TEST_CASE("a guest that changed slots to be blocked is not the next to be forgotten") {
+  Keyed small(keyed(8, 1, 0, 0));
+  const std::uint64_t last = KeyTable::kWays + GuestRing::kStride;  // in a slot where nobody stays
+  for (std::uint64_t number = 0; number <= last; ++number) REQUIRE(small.ask(number) == Tier::kNone);
+  const Key key = small.key(last);
+  REQUIRE(small.limiter.block(*small.line, small.clock.now(), 1, &key));
+  small.manual.advance(1);
+  for (std::uint64_t newer = 1; newer < 64 - 2 * GuestRing::kStride; ++newer) {
+    REQUIRE(small.ask(last + newer) == Tier::kNone);
+    REQUIRE(small.ask(last) == Tier::kTokenBucket);
+  }
+  CHECK(small.sum(Limiter::kForgotten) == 0);
+}
+
 TEST_CASE("a guest that was blocked owes what it owed before, whichever slot it had") {
   for (const bool by_window : {false, true}) {
     Keyed small(by_window ? keyed(8, 9, 1, 9) : keyed(8, 1, 0, 9));
