@@ -29,8 +29,8 @@ export interface AskingOptions<Request> {
   readonly limiter?: Limiter | ((request: Request) => MaybePromise<Limiter | undefined>);
   /**
    * The limiters among which `limiter`, a function, chooses: 2 to 16, all with keys or all without. What passes one of
-   * them is charged to the others, too, as if they had been asked, but they refuse nothing: a key that comes to another
-   * plan stands where it would stand if it had always had that one. What a response gives back it gives back to all.
+   * them is charged to the others, too, as if they had been asked, but they refuse nothing. So each plan has counted
+   * all requests of a key, whichever was its plan then. What a response gives back goes back to all of them.
    */
   readonly plans?: readonly Limiter[];
   /**
@@ -80,8 +80,8 @@ export class Asking<Request> {
   }
 
   /**
-   * What is to be asked about a request; undefined if it is not limited, or if the limiter has let it through for its
-   * key already.
+   * The question that a request puts to a limiter. Undefined if the request is not limited, or if the limiter has let
+   * it through for its key already.
    * @throws (or rejects) what a function among the options throws, and TypeErrors of what it must not return.
    */
   ask(request: Request, read: Reader): MaybePromise<Question | undefined> {

@@ -145,8 +145,9 @@ export type UpgradeDecision =
 
 /**
  * Limits requests that a server makes into websockets by itself, such as `server.upgrade(request)` of Bun and
- * `Deno.upgradeWebSocket(request)`: it cannot be seen when they end. Takes the options of `fetchLimit`. What is held is
- * held until `end()` of the decision is called: when the websocket is closed, or where there was none after all.
+ * `Deno.upgradeWebSocket(request)`. Sluice cannot see when such a websocket ends: the program calls `end()` of the decision
+ * when it is closed, or when there is none after all. Until then the place in the depth is held. Takes the options of
+ * `fetchLimit`.
  *
  * @example
  * const decision = await limited(request);

@@ -26,9 +26,10 @@ export interface SettlingOptions<Request, Response> {
     | 'successful'
     | ((response: Response, status: number, request: Request) => boolean);
   /**
-   * What a request has cost, where that is known only when its response has ended: a whole number from 0 to 2^32 - 1.
-   * `cost` is what it is charged before. More is charged then, whether or not it is left, as by `penalty`; less is given
-   * back, as far as it is still in force. Only for responses that `count` leaves charged. Arguments as of `count`.
+   * Returns what a request has cost, where only its ended response tells: a whole number from 0 to 2^32 - 1. The request
+   * is charged its `cost` before. If it has cost more, the difference is charged, whether or not so much is left (as by
+   * `penalty`); if less, the difference is given back, as far as it is still in force. Asked only of responses that
+   * `count` leaves charged. The arguments are those of `count`.
    *
    * @example
    * limit({ limiter, cost: 100, finalCost: (response) => response.locals.tokens })

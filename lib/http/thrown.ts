@@ -1,6 +1,6 @@
 /**
- * What a function among the options has thrown, or rejected with, as an error for a framework: they take some values for
- * none (`undefined`, and Express the text 'route') and would handle the request.
+ * An error for a framework, of what a function among the options has thrown or rejected with. Frameworks take some values
+ * for no error (`undefined`, and Express the text 'route'), and would handle the request.
  */
 export function errorOf(where: string, thrown: unknown): object {
   if (typeof thrown === 'object' && thrown !== null) return thrown;

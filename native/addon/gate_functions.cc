@@ -12,7 +12,7 @@ namespace sluice {
 
 namespace {
 
-// What a refusal by the limiter is answered with, and answer_of() the refusal added to it.
+// The answer to a refusal by the limiter. answer_of() of that refusal is added to it.
 constexpr std::int32_t kTier = 64;
 constexpr double kHoldNsMax = 86'400e9;
 

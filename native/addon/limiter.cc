@@ -195,7 +195,7 @@ const Key* LimiterAttachment::key(napi_env env, napi_value value) {
 
 namespace {
 
-// What is fixed of each window.
+// Of each window what configure() cannot change.
 Napi::Array fixed_windows(Napi::Env env, const SharedLimiter& shared) {
   const LimiterConfig& config = shared.config;
   Napi::Array windows = Napi::Array::New(env);

@@ -158,7 +158,8 @@ napi_value tend(napi_env env, napi_callback_info info) {
 }
 
 // told(): what has happened to a waiter of this thread: 4 * waiter + (1 served, 2 its time is over, 3 it is at the front);
-// 0: nothing more; kForgotten - waiter: it was served, and gave it back for want of memory. Staging gets retryAfterMs and the refusal
+// 0: nothing more; kForgotten - waiter: it was served, and gave it back for want of memory. The staging gets retryAfterMs
+// and the refusal.
 constexpr std::int32_t kForgotten = -1'000;
 napi_value told(napi_env env, napi_callback_info info) {
   auto& self = attachment<LimiterAttachment>(env, info);
