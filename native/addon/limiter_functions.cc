@@ -267,13 +267,13 @@ napi_value configure(napi_env env, napi_callback_info info) {
   const Napi::CallbackInfo call(env, info);
   auto& self = attachment<LimiterAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
+  // Kept: a getter that a program has smuggled into the list of windows may dispose of this object.
+  const std::shared_ptr<SharedLimiter> shared = self.shared();
+  const LimiterConfig& made = shared->config;
   const auto given = call[0].As<Napi::Object>();
   const double rate = f64(given, "ratePerSecond"), burst = f64(given, "burst"),
                warm_up_ms = f64(given, "warmUpMs"), max = f64(given, "max"), enforce = f64(given, "enforce");
   const Napi::Object windows = nested(given, "windows");
-  // Kept: a getter that a program has smuggled into the list of windows may dispose of this object.
-  const std::shared_ptr<SharedLimiter> shared = self.shared();
-  const LimiterConfig& made = shared->config;
   bool sound = may_become(rate, kTokenRateMin, kTokenRateMax) && may_become(burst, 1, kCostMax) &&
                may_become(warm_up_ms, 0, kDayMs) && may_become(max, 1, kCostMax);
   double limits[kWindowsMax], lengths_ms[kWindowsMax];

@@ -209,15 +209,13 @@ function getters() {
 
 /** Whoever has been called, native code goes on with memory that is there. */
 function own() {
-  const inner = nativeLimiter(Limiter.create({ ...limits, keys: { max: 5_000 } }));
-  const window = {
-    windowMs: 2_000,
-    get limit() {
-      inner.dispose();
-      return 5;
-    },
-  };
-  if (inner.configure({ windows: [window] }) !== -100) called.add('configure goes on with what is gone');
+  for (const place of ['burst', 'windows']) {
+    const inner = nativeLimiter(Limiter.create({ ...limits, keys: { max: 5_000 } }));
+    const changes = { burst: 5, windows: [{ windowMs: 2_000, limit: 5 }] };
+    const [object, name] = place === 'burst' ? [changes, 'burst'] : [changes.windows[0], 'limit'];
+    Object.defineProperty(object, name, { get: () => [inner.dispose(), 5][1] });
+    if (inner.configure(changes) !== -100) called.add('configure goes on with what is gone');
+  }
 
   const stock = Stock.create({ ...stockOptions, maxReservations: 100_000 });
   for (let i = 0; i < 100_000; i++) {
