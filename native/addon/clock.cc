@@ -1,9 +1,14 @@
 #include "addon/clock.h"
 
+#include <algorithm>
+
 #include "addon/objects.h"
 
 namespace sluice {
 namespace {
+
+// What lib/ lets a manual clock show. Calendars and rates are exact that far, and periods of the past have numbers.
+constexpr std::uint64_t kStartNsMax = 1'000'000'000'000'000'000, kEndNs = 1'100'000'000'000'000'000;
 
 // createClock(startNs) -> { handle, now(): ns, advance(ns): ns }
 // attachClock(handle)  -> the same
@@ -14,13 +19,17 @@ Napi::Value clock_object(Napi::Env env, const std::shared_ptr<SharedClock>& shar
         return Napi::Number::New(info.Env(), static_cast<double>(shared->clock.now()));
       }));
   put(object, "advance", Napi::Function::New(env, [shared](const Napi::CallbackInfo& info) {
-        return Napi::Number::New(info.Env(), static_cast<double>(shared->advance(u64(info[0]))));
+        const std::uint64_t left = kEndNs - std::min(kEndNs, shared->clock.now());
+        return Napi::Number::New(info.Env(),
+                                 static_cast<double>(shared->advance(std::min(u64(info[0]), left))));
       }));
   return object;
 }
 
 Napi::Value create_clock(const Napi::CallbackInfo& info) {
-  const auto shared = std::make_shared<SharedClock>(u64(info[0]));
+  const std::uint64_t start = u64(info[0]);
+  if (start > kStartNsMax) return Napi::String::New(info.Env(), kBadRange);
+  const auto shared = std::make_shared<SharedClock>(start);
   Registry::instance().add(shared);
   return clock_object(info.Env(), shared);
 }

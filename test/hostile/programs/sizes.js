@@ -131,6 +131,12 @@ const calendar = {
 if (native.createLimiter({ ...limiterOptions, windows: [calendar] }, memory(208)) !== 'bad-range') {
   taken.push('a window that is of one kind, then of another');
 }
+for (const start of [NaN, -1, 1e18 + 1e6, 1e300, Infinity]) {
+  if (native.createClock(start) !== 'bad-range') taken.push(`a clock that begins at ${start}`);
+}
+const late = native.createClock(1e18);
+if (typeof late !== 'object') throw new Error(late);
+for (const by of [NaN, -1, 1e300]) if (late.advance(by) !== 1.1e18) taken.push(`a clock set on by ${by}`);
 const watching = { queue: insideQueue(queue).native.handle, maxQueueWaitMs: 5 };
 refuses(
   { ...limiterOptions, adaptive: { maxEventLoopDelayMs: 100, intervalMs: 500, ...watching } },
