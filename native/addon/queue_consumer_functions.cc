@@ -89,7 +89,8 @@ napi_value await_record(napi_env env, napi_callback_info info) {
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
   if (!self.consumes()) return number(env, kNotConsumer);
-  return number(env, static_cast<std::int32_t>(self.await_record(static_cast<int>(arguments[0]))));
+  const int ms = static_cast<int>(std::min(arguments[0], kSleepMsMax));
+  return number(env, static_cast<std::int32_t>(self.await_record(ms)));
 }
 
 // spin(pauses): 1 as soon as there is something to read, 0 after so many pauses

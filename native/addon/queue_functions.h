@@ -14,6 +14,9 @@ inline constexpr std::int32_t kClosed = -1;
 inline constexpr std::int32_t kNotConsumer = -2;
 inline constexpr std::int32_t kLineFull = -4;
 
+// The longest that one call sleeps, whatever it is asked for: a thread that is being terminated is not woken.
+inline constexpr std::uint32_t kSleepMsMax = 100;
+
 std::span<const HotFunction> queue_producer_functions();
 std::span<const HotFunction> queue_consumer_functions();
 

@@ -102,7 +102,7 @@ napi_value retire(napi_env env, napi_callback_info info) {
 napi_value await_served(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
-  if (!self.detached()) self.await_served(static_cast<int>(arguments[0]));
+  if (!self.detached()) self.await_served(static_cast<int>(std::min(arguments[0], kSleepMsMax)));
   return nullptr;
 }
 

@@ -234,6 +234,11 @@ if (one.tend(waiter) !== -101 || waiting() !== 1) throw new Error("another's pla
 other.leave(waiter);
 if (waiting() !== 0) throw new Error('a place in line was not given up');
 
+// Whatever it is asked for, a call sleeps for a moment only: terminate() waits for its end.
+const sleeper = insideQueue(Queue.create(Order, { capacity: 1 })).native;
+sleeper.awaitServed(0xffff_ffff);
+sleeper.awaitRecord(0xffff_ffff);
+
 for (const { native: object } of all) for (const name of waits) if (name !== 'dispose') object[name]?.(0, 0);
 for (const { native: object } of all) {
   object.dispose();
