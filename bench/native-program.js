@@ -58,16 +58,16 @@ export async function answer(running) {
 }
 
 /**
- * A copy of core/atomics.h in which words written by different threads are not kept apart, in a directory that the
+ * A copy of core/base/atomics.h in which words written by different threads are not kept apart, in a directory that the
  * compiler is to search first (`-I`): with it, every header of the core is laid out without padding.
  */
 export async function withoutPadding() {
-  const header = await readFile(`${native}/core/atomics.h`, 'utf8');
+  const header = await readFile(`${native}/core/base/atomics.h`, 'utf8');
   const padded = 'inline constexpr std::size_t kCacheLine = 128;';
-  if (!header.includes(padded)) throw new Error(`core/atomics.h has no line "${padded}"`);
+  if (!header.includes(padded)) throw new Error(`core/base/atomics.h has no line "${padded}"`);
   const copy = join(scratch(), 'without-padding');
-  await mkdir(join(copy, 'core'), { recursive: true });
-  await writeFile(join(copy, 'core/atomics.h'), header.replace(padded, padded.replace('128', '8')));
+  await mkdir(join(copy, 'core/base'), { recursive: true });
+  await writeFile(join(copy, 'core/base/atomics.h'), header.replace(padded, padded.replace('128', '8')));
   return `-I${copy}`;
 }
 

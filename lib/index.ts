@@ -1,5 +1,5 @@
+export type { GateStats, QueueStats, StockCounts, StockStats, WaitStats } from './binding/index.js';
 export { ManualClock, type ManualClockHandle } from './clock/index.js';
-export { SluiceError, type SluiceErrorCode } from './errors.js';
 export {
   type Admission,
   type AdmitOptions,
@@ -9,6 +9,7 @@ export {
   type GateOptions,
   type Hold,
 } from './gate/index.js';
+export { SluiceError, type SluiceErrorCode } from './input/index.js';
 export {
   type AcquireOptions,
   type Allowed,
@@ -31,7 +32,6 @@ export {
   type WindowLimits,
   type WindowOption,
 } from './limiter/index.js';
-export type { GateStats, QueueStats, StockCounts, StockStats, WaitStats } from './native/index.js';
 export {
   type AttachOptions,
   type Batcher,

@@ -1,4 +1,4 @@
-// Lints the C++ sources: every translation unit of the addon, and through them the headers of the core.
+// Lints the C++ sources: every translation unit below native/, and through them the headers of the core.
 // The checks are in .clang-tidy. Run it after `npm run build:native`, which knows where Node's headers are.
 
 import { execFile } from 'node:child_process';
@@ -20,7 +20,7 @@ const flags = [
   '-DNAPI_DISABLE_CPP_EXCEPTIONS',
 ];
 
-const files = sourcesIn(['native/addon'], /\.cc$/);
+const files = sourcesIn(['native'], /\.cc$/);
 const waiting = [...files];
 
 /** @param {string} file @returns {Promise<boolean>} whether clang-tidy has nothing to say of it */

@@ -1,5 +1,5 @@
 // Makes prebuilds/<platform>-<arch>/sluice[.<libc>].node, the binary that goes into the tarball, under the
-// name lib/native/addon.ts looks for. `npm pack` and `npm publish` run it before packing, and run it with
+// name lib/binding/addon.ts looks for. `npm pack` and `npm publish` run it before packing, and run it with
 // --remove afterwards: a prebuild left behind in a checkout would be loaded instead of later builds.
 // For another platform set PREBUILD_PLATFORM, PREBUILD_ARCH and PREBUILD_LIBC beside CC and CXX.
 

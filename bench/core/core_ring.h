@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <new>
 
-#include "core/ring.h"
+#include "core/queue/ring.h"
 
 namespace bench {
 

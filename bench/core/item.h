@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "core/atomics.h"
+#include "core/base/atomics.h"
 
 namespace bench {
 

@@ -17,7 +17,7 @@
 #include <thread>
 #include <vector>
 
-#include "core/atomics.h"
+#include "core/base/atomics.h"
 #include "core_ring.h"
 #include "item.h"
 #include "mutex_deque.h"

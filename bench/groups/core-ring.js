@@ -25,7 +25,7 @@ export const group = {
   title: 'The core ring alone, in C++',
   about:
     'Producer threads push items as fast as they can, the consumer has a processor of its own and spins; every word ' +
-    'of every item is checked. Beside the ring of the core (native/core/ring.h): a ring after Vyukov whose ' +
+    'of every item is checked. Beside the ring of the core (native/core/queue/ring.h): a ring after Vyukov whose ' +
     'consumer releases each slot, and a mutex with a std::deque, both with batches. Capacity 65,536. Instructions ' +
     'are counted by callgrind, in one thread, the making and checking of the item included.',
   comparisons: [

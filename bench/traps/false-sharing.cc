@@ -11,7 +11,7 @@
 #include <new>
 #include <thread>
 
-#include "core/atomics.h"
+#include "core/base/atomics.h"
 #include "processors.h"
 
 namespace {

@@ -14,7 +14,7 @@
 #include <new>
 #include <thread>
 
-#include "core/segment.h"
+#include "core/base/segment.h"
 #include "processors.h"
 
 namespace {

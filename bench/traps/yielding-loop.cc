@@ -19,9 +19,9 @@
 #include <thread>
 #include <vector>
 
-#include "core/clock.h"
-#include "core/doorbell.h"
-#include "core/ring.h"
+#include "core/base/clock.h"
+#include "core/queue/doorbell.h"
+#include "core/queue/ring.h"
 #include "processors.h"
 
 namespace {

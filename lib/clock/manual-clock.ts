@@ -1,4 +1,3 @@
-import { isOurs, optionError } from '../errors.js';
 import {
   checkedHandle,
   type Handle,
@@ -7,14 +6,15 @@ import {
   type NativeHandle,
   native,
   publicHandle,
-} from '../native/index.js';
+} from '../binding/index.js';
+import { isOurs, optionError } from '../input/index.js';
 
 export type ManualClockHandle = Handle<'clock'>;
 
 /** Not by the public getter, in whose place a program may have put another one. */
 let handleOf: (clock: ManualClock) => NativeHandle;
 
-/** For so long the arithmetic of rates is exact: see native/core/token_rate.h. */
+/** For so long the arithmetic of rates is exact: see native/core/limiter/token_rate.h. */
 const endMs = 1.1e12;
 
 /**

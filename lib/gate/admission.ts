@@ -54,7 +54,7 @@ export type Admission =
       readonly sku?: number | string;
     };
 
-/** Answers of the native `admit`: `Outcome` in native/core/admission.h; undefined is admitted. */
+/** Answers of the native `admit`: `Outcome` in native/core/gate/admission.h; undefined is admitted. */
 export const outcomes = {
   duplicate: 1,
   needsUser: 12,

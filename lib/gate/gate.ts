@@ -1,4 +1,26 @@
-import { constructorError, fieldError, isOurs, optionError } from '../errors.js';
+import {
+  alive,
+  arrays,
+  checkedHandle,
+  DISPOSED,
+  disposed,
+  type GateStats,
+  type Handle,
+  isMaker,
+  type Maker,
+  Memory,
+  made,
+  maker,
+  type NativeFields,
+  type NativeGate,
+  type NativeLimiter,
+  type NativeParts,
+  type NativeQueue,
+  type NativeStock,
+  native,
+  publicHandle,
+} from '../binding/index.js';
+import { bare, constructorError, fieldError, isOurs, Options, optionError } from '../input/index.js';
 import {
   attachLimiter,
   type Key,
@@ -9,25 +31,6 @@ import {
   tierOf,
   windowOf,
 } from '../limiter/index.js';
-import { arrays, isMaker, type Maker, Memory, maker } from '../memory.js';
-import {
-  alive,
-  checkedHandle,
-  DISPOSED,
-  disposed,
-  type GateStats,
-  type Handle,
-  made,
-  type NativeFields,
-  type NativeGate,
-  type NativeLimiter,
-  type NativeParts,
-  type NativeQueue,
-  type NativeStock,
-  native,
-  publicHandle,
-} from '../native/index.js';
-import { bare, Options } from '../options.js';
 import { type AttachOptions, insideQueue, Queue, type QueueInside } from '../queue/index.js';
 import type { RecordType } from '../record/index.js';
 import {

@@ -1,5 +1,4 @@
-import { constructorError, SluiceError } from '../errors.js';
-import { Options } from '../options.js';
+import { constructorError, Options, SluiceError } from '../input/index.js';
 import type { Call } from '../queue/index.js';
 import type { Resolution } from '../stock/index.js';
 

@@ -1,7 +1,6 @@
-import { optionError } from '../errors.js';
+import type { NativeFields } from '../binding/index.js';
+import { bare, Options, optionError } from '../input/index.js';
 import { type Key, Limiter } from '../limiter/index.js';
-import type { NativeFields } from '../native/index.js';
-import { bare, Options } from '../options.js';
 import { insideQueue, Queue } from '../queue/index.js';
 import type { RecordType } from '../record/index.js';
 import { type CartLine, nativeStock, Stock } from '../stock/index.js';
@@ -81,7 +80,7 @@ export interface GateConsumeOptions {
 
 export const inHandMax = 65_536;
 export const holdMsMax = 86_400_000;
-/** `NumberType` in native/core/admission.h. */
+/** `NumberType` in native/core/gate/admission.h. */
 const numberTypes: Readonly<Record<string, number>> = { u8: 1, u16: 2, u32: 3, u53: 4, u64: 5 };
 const textType = 6;
 

@@ -1,10 +1,8 @@
 import { channel } from 'node:diagnostics_channel';
 import { performance } from 'node:perf_hooks';
 import { clearTimeout, setTimeout } from 'node:timers';
-import { optionError, type SluiceError } from '../errors.js';
-import { arrays } from '../memory.js';
-import { DISPOSED, disposed, type NativeGate } from '../native/index.js';
-import { Options } from '../options.js';
+import { arrays, DISPOSED, disposed, type NativeGate } from '../binding/index.js';
+import { Options, optionError, type SluiceError } from '../input/index.js';
 import { type Call, checkedLimits, type QueueInside } from '../queue/index.js';
 import { badQuantity, type Resolution, resolutionName } from '../stock/index.js';
 import { Hold } from './hold.js';

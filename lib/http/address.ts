@@ -1,6 +1,5 @@
 import { isIP, isIPv4, isIPv6 } from 'node:net';
-import { optionError } from '../errors.js';
-import { Options } from '../options.js';
+import { Options, optionError } from '../input/index.js';
 
 export interface AddressKeyOptions {
   /** IPv6 addresses of one network of this many bits are one key: 32 to 128. Default: 56. */

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { optionError } from '../errors.js';
+import { copiedList, type Options, optionError } from '../input/index.js';
 import { fitsKey, type Key, Limiter } from '../limiter/index.js';
-import { copiedList, type Options } from '../options.js';
 import { hasPassed } from './decided.js';
 import { isPromise, type MaybePromise } from './promises.js';
 import type { Reader } from './reader.js';

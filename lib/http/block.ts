@@ -1,6 +1,5 @@
-import { optionError } from '../errors.js';
+import { type Options, optionError } from '../input/index.js';
 import { type Denied, type Key, Limiter, type Tier } from '../limiter/index.js';
-import type { Options } from '../options.js';
 
 export interface BlockOptions {
   /**

@@ -1,7 +1,6 @@
 import { channel } from 'node:diagnostics_channel';
 import { BlockList, isIPv4, isIPv6, type Socket } from 'node:net';
-import { optionError } from '../errors.js';
-import { copiedList, type Options } from '../options.js';
+import { copiedList, type Options, optionError } from '../input/index.js';
 import { bareAddress, unmapped } from './address.js';
 import type { HttpRequest } from './messages.js';
 

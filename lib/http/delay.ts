@@ -1,5 +1,5 @@
+import type { Options } from '../input/index.js';
 import type { Decision } from '../limiter/index.js';
-import type { Options } from '../options.js';
 import type { Question } from './asking.js';
 import type { Reader } from './reader.js';
 

@@ -1,8 +1,7 @@
 // biome-ignore lint/suspicious/noTsIgnore: the types of a framework that need not be installed, in the .d.ts too
 /** @ts-ignore: only where it is installed */
 import type { FastifyReply as InstalledReply, FastifyRequest as InstalledRequest } from 'fastify';
-import { optionError } from '../errors.js';
-import { bare } from '../options.js';
+import { bare, optionError } from '../input/index.js';
 import type { HttpRequest, HttpResponse, Installed } from './messages.js';
 import { hasGone, NodeReader, type Own } from './node-reader.js';
 import { isRefused, type LimitOptions, Policy, type Verdict } from './policy.js';

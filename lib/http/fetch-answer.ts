@@ -1,6 +1,5 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
-import { optionError } from '../errors.js';
-import { bare } from '../options.js';
+import { bare, optionError } from '../input/index.js';
 import type { Passed } from './policy.js';
 import { anythingWritten, onResponseEnd, onUpgradeEnd } from './response-end.js';
 

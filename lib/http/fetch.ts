@@ -1,8 +1,7 @@
 // biome-ignore lint/suspicious/noTsIgnore: the types of a framework that need not be installed, in the .d.ts too
 /** @ts-ignore: only where it is installed */
 import type { Context as InstalledContext } from 'hono';
-import { optionError } from '../errors.js';
-import { bare } from '../options.js';
+import { bare, optionError } from '../input/index.js';
 import { checkedResponse, finished, outgoingOf, withEach } from './fetch-answer.js';
 import type { Installed } from './messages.js';
 import { hasGone, whenGone } from './node-reader.js';

@@ -1,5 +1,4 @@
-import { optionError } from '../errors.js';
-import { copiedList } from '../options.js';
+import { copiedList, optionError } from '../input/index.js';
 import { type Present, parsedList, quotaItem, stringItem } from './present.js';
 
 /**

@@ -1,5 +1,5 @@
 import { channel } from 'node:diagnostics_channel';
-import type { Options } from '../options.js';
+import type { Options } from '../input/index.js';
 import { isPromise } from './promises.js';
 import type { RefusalInfo } from './refusal.js';
 

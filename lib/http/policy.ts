@@ -1,6 +1,5 @@
-import { optionError } from '../errors.js';
+import { Options, optionError } from '../input/index.js';
 import type { Allowed, Decision, Denied, Key, Limiter } from '../limiter/index.js';
-import { Options } from '../options.js';
 import { ipv6PrefixOf } from './address.js';
 import { Asking, type AskingOptions, knownOfAsking, type Question } from './asking.js';
 import { type Blocker, type BlockOptions, blockOption } from './block.js';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import { bare } from '../input/index.js';
 import { type Key, type Limiter, type Room, roomsOf, type Tier, windowLengthMs } from '../limiter/index.js';
-import { bare } from '../options.js';
 import type { Quota } from './fields.js';
 
 /** The tiers that have a quota, by the names that clients see. */

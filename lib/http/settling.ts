@@ -1,6 +1,5 @@
-import { optionError } from '../errors.js';
+import { isSafeInteger, type Options, optionError } from '../input/index.js';
 import { type Allowed, holdsDepth, type Key, type Limiter, refundPart, type Tier } from '../limiter/index.js';
-import { isSafeInteger, type Options } from '../options.js';
 import type { Question } from './asking.js';
 import { held, holdMsMax } from './held.js';
 import type { Notices } from './notices.js';

@@ -1,7 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { clearInterval, setInterval } from 'node:timers';
-import { Weak } from '../memory.js';
-import type { NativeLimiter } from '../native/index.js';
+import { type NativeLimiter, Weak } from '../binding/index.js';
 
 /** How often the delay is sampled; the histogram counts this much as delay, too. */
 const resolutionMs = 10;

@@ -1,6 +1,6 @@
 /**
  * What can refuse, in the order in which it is asked; the numbers are those of `Tier` in
- * native/core/limiter_config.h. 'blocked': by `block()`. 'adaptive': this thread is overloaded, or a queue stands.
+ * native/core/limiter/limiter_config.h. 'blocked': by `block()`. 'adaptive': this thread is overloaded, or a queue stands.
  */
 export type Tier =
   | 'token-bucket'
@@ -23,7 +23,7 @@ export function tierName(tier: number): Tier {
   return tiers[tier - 1] as Tier;
 }
 
-/** What native code answers of a refusal: see `answer_of` in native/addon/limiter.h. */
+/** What native code answers of a refusal: see `answer_of` in native/addon/limiter_attachment.h. */
 const oversizedFlag = 8;
 const windowUnit = 16;
 const windowMask = 3;

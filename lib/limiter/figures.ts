@@ -1,5 +1,5 @@
-import { alive, type NativeLimiter } from '../native/index.js';
-import { bare } from '../options.js';
+import { alive, type NativeLimiter } from '../binding/index.js';
+import { bare } from '../input/index.js';
 import type { Tier } from './decision.js';
 import { periodOf, type WindowLimits } from './windows.js';
 

@@ -1,4 +1,4 @@
-import { optionError } from '../errors.js';
+import { optionError } from '../input/index.js';
 
 /**
  * Whose limit is asked: a string of at most 1,024 characters (UTF-16 code units), a number (not NaN) or a bigint of at

@@ -1,19 +1,23 @@
-import { constructorError, isOurs, optionError, SluiceError } from '../errors.js';
-import { arrays, isMaker, type Maker, Memory, maker } from '../memory.js';
 import {
+  arrays,
   checkedHandle,
   DISPOSED,
   failed,
   type Handle,
+  isMaker,
+  type Maker,
+  Memory,
   made,
+  maker,
   type NativeHandle,
   type NativeKey,
   type NativeLimiter,
   NO_RESOURCES,
   native,
   publicHandle,
-} from '../native/index.js';
-import { Options } from '../options.js';
+} from '../binding/index.js';
+import { constructorError, isOurs, Options, optionError, SluiceError } from '../input/index.js';
+import { Waiting } from './acquire-waits.js';
 import { watchEventLoop } from './adaptive.js';
 import {
   type Allowed,
@@ -35,7 +39,6 @@ import {
   type LimiterOptions,
 } from './options.js';
 import { returnsOf } from './returns.js';
-import { Waiting } from './waiting.js';
 import type { SlidingWindow } from './windows.js';
 
 export type LimiterHandle = Handle<'limiter'>;
@@ -55,7 +58,7 @@ export interface AcquireOptions extends TryAcquireOptions {
 
 const what = 'Limiter';
 const blockMsMax = 31 * 86_400_000;
-/** Words of the staging buffer: see native/addon/limiter.h. */
+/** Words of the staging buffer: see native/addon/limiter_attachment.h. */
 const retryAfterWord = 0;
 const remainingWord = 1;
 const patienceWord = 3;

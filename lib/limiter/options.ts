@@ -1,7 +1,6 @@
+import type { NativeHandle, NativeLimiter } from '../binding/index.js';
 import { type ManualClock, nativeClock } from '../clock/index.js';
-import { optionError } from '../errors.js';
-import type { NativeHandle, NativeLimiter } from '../native/index.js';
-import { Options } from '../options.js';
+import { Options, optionError } from '../input/index.js';
 import { insideQueue, Queue } from '../queue/index.js';
 import { type WindowChanges, type WindowOption, windowChanges, windowOptions } from './windows.js';
 

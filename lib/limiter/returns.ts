@@ -1,5 +1,4 @@
-import { arrays } from '../memory.js';
-import type { NativeKey, NativeLimiter } from '../native/index.js';
+import { arrays, type NativeKey, type NativeLimiter } from '../binding/index.js';
 import type { Allowed } from './decision.js';
 
 /** A part of a charge: what else a program may hand to `refund` (of an event, say) is none. */
@@ -18,7 +17,7 @@ export function refundPart(decision: Allowed, units: number): void {
   (decision.refund as (part: Part) => void)(new Part(units));
 }
 
-/** Of the staging buffer in words of 32 bits: the receipt. See native/addon/limiter.h. */
+/** Of the staging buffer in words of 32 bits: the receipt. See native/addon/limiter_attachment.h. */
 const words = { slot: 38, serial: 40, charged: 42 };
 
 /**

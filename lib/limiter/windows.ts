@@ -1,6 +1,5 @@
-import { optionError } from '../errors.js';
-import type { NativeLimiter, NativeWindow } from '../native/index.js';
-import { bare, copiedList, Options } from '../options.js';
+import type { NativeLimiter, NativeWindow } from '../binding/index.js';
+import { bare, copiedList, Options, optionError } from '../input/index.js';
 import { zoneChanges } from './zone.js';
 
 /** A bound on what any window of a length lets through: see `LimiterOptions.slidingWindow`. */
@@ -28,7 +27,7 @@ export type WindowLimits =
   | { readonly limit: number; readonly windowMs: number }
   | { readonly limit: number; readonly every: CalendarPeriod; readonly timeZone: string };
 
-/** Their native numbers are one more: see `Every` in native/core/calendar.h. */
+/** Their native numbers are one more: see `Every` in native/core/limiter/calendar.h. */
 const periods: readonly CalendarPeriod[] = ['day', 'week', 'month', 'year'];
 
 /** The name of a calendar window's periods; undefined of another window. */

@@ -1,4 +1,4 @@
-import { bare } from '../options.js';
+import { bare } from '../input/index.js';
 
 /** `Date` and `Intl` as they were when sluice was loaded, whatever takes their places: tests replace them. */
 const { DateTimeFormat } = Intl;

@@ -1,11 +1,19 @@
 import { clearImmediate, setImmediate } from 'node:timers';
-import { constructorError, SluiceError } from '../errors.js';
-import { arrays, Finalizer, Memory } from '../memory.js';
-import { CLOSED, DISPOSED, disposed, failed, type NativeQueue } from '../native/index.js';
+import {
+  arrays,
+  CLOSED,
+  DISPOSED,
+  disposed,
+  Finalizer,
+  failed,
+  Memory,
+  type NativeQueue,
+} from '../binding/index.js';
+import { constructorError, SluiceError } from '../input/index.js';
 import { type Codec, codecOf, type RecordType } from '../record/index.js';
-import { closed } from './waiters.js';
+import { closed } from './room-waits.js';
 
-/** Words at the front of a batch's buffer: see native/addon/queue.h. */
+/** Words at the front of a batch's buffer: see native/addon/queue_attachment.h. */
 const header = { count: 0, permits: 1, bytes: 8 };
 
 /**

@@ -1,17 +1,23 @@
 import { performance } from 'node:perf_hooks';
-import { optionError, SluiceError } from '../errors.js';
-import { arrays } from '../memory.js';
-import { DISPOSED, disposed, ENDED, failed, type NativeQueue, NOT_CONSUMER } from '../native/index.js';
-import { isInteger, Options } from '../options.js';
+import {
+  arrays,
+  DISPOSED,
+  disposed,
+  ENDED,
+  failed,
+  type NativeQueue,
+  NOT_CONSUMER,
+} from '../binding/index.js';
+import { isInteger, Options, optionError, SluiceError } from '../input/index.js';
 import { type Codec, codecOf, type RecordType, type RecordView } from '../record/index.js';
-import { Arrival, notConsumer } from './arrival.js';
+import { Arrival, notConsumer } from './consume-loop.js';
+import type { Notices } from './events.js';
 import { type Call, checkedLimits, type HandlerContext, Handlers, type Limits } from './handlers.js';
-import type { Notices } from './notices.js';
 import { type ConsumeOptions, checkTimeout, overflows } from './options.js';
 import { sliceMs, staged } from './producer.js';
 
 const batchMax = 65_536;
-/** Words of the staging buffer: see native/addon/queue.h. */
+/** Words of the staging buffer: see native/addon/queue_attachment.h. */
 const words = { dropped: 1, reasons: 2 };
 
 /** A loop that consumes, until it is left. */

@@ -1,8 +1,5 @@
 import { clearTimeout, setTimeout } from 'node:timers';
-import { onAbort } from '../abort.js';
-import { SluiceError } from '../errors.js';
-import type { Options } from '../options.js';
-import { isThenable } from '../thenable.js';
+import { isThenable, type Options, onAbort, SluiceError } from '../input/index.js';
 import { timeoutMsMax } from './options.js';
 
 /** How many handlers run at a time, and how long a loop waits for one. */

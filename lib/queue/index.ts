@@ -1,6 +1,6 @@
 export { Batcher } from './batcher.js';
+export type { DropReason, QueueEvents } from './events.js';
 export { type Call, checkedLimits, type HandlerContext } from './handlers.js';
-export type { DropReason, QueueEvents } from './notices.js';
 export {
   type AttachOptions,
   type ConsumeOptions,

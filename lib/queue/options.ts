@@ -1,8 +1,7 @@
 import { type ManualClock, nativeClock } from '../clock/index.js';
-import { optionError } from '../errors.js';
-import { copiedList, isInteger, Options } from '../options.js';
+import { copiedList, isInteger, Options, optionError } from '../input/index.js';
 
-/** What happens to a record that finds no room. The numbers are those of `Overflow` in native/core/queue_shape.h. */
+/** What happens to a record that finds no room. The numbers are those of `Overflow` in native/core/queue/queue_shape.h. */
 export const overflows = { reject: 0, 'drop-oldest': 1, caller: 2, overwrite: 3 } as const;
 export type Overflow = keyof typeof overflows;
 

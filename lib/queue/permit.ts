@@ -1,6 +1,5 @@
-import { onAbort } from '../abort.js';
-import { constructorError, SluiceError } from '../errors.js';
-import { Finalizer } from '../memory.js';
+import { Finalizer } from '../binding/index.js';
+import { constructorError, onAbort, SluiceError } from '../input/index.js';
 
 /** @internal What a permit does with its queue. */
 export interface PermitQueue<T> {

@@ -1,7 +1,6 @@
 import { performance } from 'node:perf_hooks';
-import { isRecordError, listedError, optionError, SluiceError } from '../errors.js';
-import { arrays, Weak } from '../memory.js';
 import {
+  arrays,
   CLOSED,
   CLOSED_WAITER,
   DISPOSED,
@@ -11,11 +10,12 @@ import {
   type NativeQueue,
   NO_RESOURCES,
   SERVED_WAITER,
-} from '../native/index.js';
-import { isInteger, Options } from '../options.js';
+  Weak,
+} from '../binding/index.js';
+import { isInteger, isRecordError, listedError, Options, optionError, SluiceError } from '../input/index.js';
 import { type Codec, codecOf, type RecordType } from '../record/index.js';
 import { Batcher } from './batcher.js';
-import type { Notices } from './notices.js';
+import type { Notices } from './events.js';
 import {
   checkedTtl,
   checkedWait,
@@ -25,7 +25,7 @@ import {
   type WaitOptions,
 } from './options.js';
 import { Permit } from './permit.js';
-import { closed, Waiters } from './waiters.js';
+import { closed, Waiters } from './room-waits.js';
 
 /** Records staged for one native call. */
 export const staged = 64;

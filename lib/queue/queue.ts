@@ -1,26 +1,28 @@
 import type { ReadableStream, WritableStream } from 'node:stream/web';
-import { constructorError, isOurs, optionError } from '../errors.js';
-import { isMaker, type Maker, Memory, maker } from '../memory.js';
 import {
   alive,
   checkedHandle,
   DISPOSED,
   disposed,
   type Handle,
+  isMaker,
+  type Maker,
+  Memory,
   made,
+  maker,
   type NativeQueue,
   native,
   publicHandle,
   type QueueStaging,
   type QueueStats,
-} from '../native/index.js';
-import { Options } from '../options.js';
+} from '../binding/index.js';
+import { constructorError, isOurs, Options, optionError } from '../input/index.js';
 import { RecordType, type RecordView } from '../record/index.js';
 import type { Batcher } from './batcher.js';
 import { Consumer } from './consumer.js';
-import { Endings } from './endings.js';
+import { Endings } from './drain-waits.js';
+import { Notices, type QueueEvents } from './events.js';
 import type { HandlerContext } from './handlers.js';
-import { Notices, type QueueEvents } from './notices.js';
 import {
   type AttachOptions,
   type ConsumeOptions,
@@ -40,7 +42,7 @@ export type QueueHandle = Handle<'queue'>;
 
 const what = 'Queue';
 const waitOptions = ['timeoutMs', 'signal'];
-/** Words of the staging buffer: see native/addon/queue.h. */
+/** Words of the staging buffer: see native/addon/queue_attachment.h. */
 const stagingWords = 2 + staged;
 
 /** What others in lib/ build on. Nothing leads to it from a queue object: native code trusts its callers. */

@@ -1,5 +1,5 @@
 import { ReadableStream, WritableStream } from 'node:stream/web';
-import { bare } from '../options.js';
+import { bare } from '../input/index.js';
 
 /** The records of a consuming loop as a Web Stream, which takes one when its reader asks for one, not before. */
 export function readableOf<T>(records: AsyncGenerator<T, void, void>): ReadableStream<T> {

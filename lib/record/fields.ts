@@ -1,7 +1,7 @@
 /** The types of a record's fields: what each holds, and the code that checks, writes and reads it. */
-import { optionError, quoted } from '../errors.js';
-import { Marks } from '../memory.js';
-import { isInteger, Options } from '../options.js';
+
+import { Marks } from '../binding/index.js';
+import { isInteger, Options, optionError, quoted } from '../input/index.js';
 
 /** As they were when sluice was loaded: what they answer becomes code. */
 const { stringify } = JSON;

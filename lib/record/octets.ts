@@ -1,5 +1,5 @@
 /** Byte strings with a 16-bit length in front, over one buffer. */
-import { copied, isUint8Array, Octets, View } from '../memory.js';
+import { copied, isUint8Array, Octets, View } from '../binding/index.js';
 
 const lengthBytes = 2;
 /** A subclass or an own property may say anything of `length`; this is what `set` copies. */

@@ -1,7 +1,14 @@
 import { Buffer } from 'node:buffer';
-import { constructorError, fieldError, isOurs, optionError, quoted, recordError } from '../errors.js';
-import { arrays, isUint8Array, View } from '../memory.js';
-import { isSafeInteger } from '../options.js';
+import { arrays, isUint8Array, View } from '../binding/index.js';
+import {
+  constructorError,
+  fieldError,
+  isOurs,
+  isSafeInteger,
+  optionError,
+  quoted,
+  recordError,
+} from '../input/index.js';
 import { type Field, isField, type NumberKind, type Place, shifts } from './fields.js';
 import { OctetsCodec } from './octets.js';
 import { jsonText, TextCodec } from './text.js';

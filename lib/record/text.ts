@@ -1,6 +1,6 @@
 /** Strings as UTF-8 with a 16-bit length in front, over one buffer. */
 import { Buffer } from 'node:buffer';
-import { Octets, View } from '../memory.js';
+import { Octets, View } from '../binding/index.js';
 
 const lengthBytes = 2;
 /** Up to this length a loop over character codes beats a call into the runtime (measured on ASCII). */

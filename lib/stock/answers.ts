@@ -1,5 +1,5 @@
+import { DISPOSED, disposed, type StockCounts } from '../binding/index.js';
 import { withJson } from '../json.js';
-import { DISPOSED, disposed, type StockCounts } from '../native/index.js';
 
 /** In JSON, as JSON.stringify() makes it, the reservation is a decimal string, which `confirm` and its like accept. */
 export interface Reserved {
@@ -120,7 +120,7 @@ export type ReturnResolution =
   /** Never given out, or so long ago that its place has been used again. */
   | 'unknown';
 
-/** By the numbers of `ReserveResult` in native/core/stock_request.h; 0 and 1 are no refusals. */
+/** By the numbers of `ReserveResult` in native/core/stock/stock_request.h; 0 and 1 are no refusals. */
 const refusals: readonly (Refusal | undefined)[] = [
   undefined,
   undefined,
@@ -162,7 +162,7 @@ export const badQuantity = 5;
 /** `ResolveResult::kBadLine`. */
 export const badLine = 6;
 
-/** By the numbers of `Phase` in native/core/reservation_table.h. */
+/** By the numbers of `Phase` in native/core/stock/reservation_table.h. */
 const states: readonly ReservationState[] = ['unknown', 'held', 'confirmed', 'cancelled', 'expired'];
 
 /** What a native function answered, unless the ledger is disposed of. @throws SluiceError. */

@@ -1,6 +1,5 @@
-import { SluiceError } from '../errors.js';
-import type { NativeAudit } from '../native/index.js';
-import { bare } from '../options.js';
+import type { NativeAudit } from '../binding/index.js';
+import { bare, SluiceError } from '../input/index.js';
 
 export interface AuditReport {
   readonly items: number;

@@ -1,5 +1,4 @@
-import { optionError } from '../errors.js';
-import { copiedList, Options } from '../options.js';
+import { copiedList, Options, optionError } from '../input/index.js';
 import { checkedSku, linesMax } from './staging.js';
 
 export interface CartLine {

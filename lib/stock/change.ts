@@ -1,6 +1,5 @@
-import { optionError } from '../errors.js';
-import type { NativeStock } from '../native/index.js';
-import { Options } from '../options.js';
+import type { NativeStock } from '../binding/index.js';
+import { Options, optionError } from '../input/index.js';
 import {
   badLine,
   badQuantity,

@@ -1,6 +1,5 @@
-import { optionError } from '../errors.js';
-import { alive, type NativeStock, type StockCounts } from '../native/index.js';
-import { Options } from '../options.js';
+import { alive, type NativeStock, type StockCounts } from '../binding/index.js';
+import { Options, optionError } from '../input/index.js';
 import { checkedAnswer, type ItemChanged } from './answers.js';
 import { type CheckedItem, checkedChanges, type StockGroup } from './options.js';
 import { checkedGroupName, checkedSku, type StockStaging } from './staging.js';
@@ -14,7 +13,7 @@ const unknownSku = -1;
 const unknownGroup = -2;
 /** The bits of the native `changeItem`. */
 const changed = { perUser: 1, backorder: 2, clamp: 4 };
-/** The numbers of `LevelSet` in native/core/item_table.h. */
+/** The numbers of `LevelSet` in native/core/stock/item_table.h. */
 const levelSet = { done: 0, tooMany: 2 };
 
 /** The calls that are about what is on sale. What they promise is documented on `Stock`. */

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { DISPOSED, type NativeMovement, type NativeStock } from '../binding/index.js';
 import { withJson } from '../json.js';
-import { DISPOSED, type NativeMovement, type NativeStock } from '../native/index.js';
 
 /**
  * A change of stock: see `Stock.movements`. In JSON its bigints are decimal strings; a user up to 2^53 - 1 is a number.
@@ -44,7 +44,7 @@ export interface LostMovements {
   readonly count: number;
 }
 
-/** By the numbers of `MovementKind` in native/core/movement_log.h. */
+/** By the numbers of `MovementKind` in native/core/stock/movement_log.h. */
 const kinds: readonly Movement['kind'][] = [
   'added',
   'restocked',

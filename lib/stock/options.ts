@@ -1,6 +1,5 @@
 import { type ManualClock, nativeClock } from '../clock/index.js';
-import { optionError } from '../errors.js';
-import { bare, copiedList, Options } from '../options.js';
+import { bare, copiedList, Options, optionError } from '../input/index.js';
 import { checkedGroupName, checkedSku } from './staging.js';
 
 export interface StockItem {
@@ -121,7 +120,7 @@ export interface CheckedItem {
 const u32Max = 0xffff_ffff;
 const itemsMax = 65_536;
 const shardsMax = 16;
-/** `GroupTable::kGroupsMax` and `kMembersMax` in native/core/group_table.h. */
+/** `GroupTable::kGroupsMax` and `kMembersMax` in native/core/stock/group_table.h. */
 const groupsMax = 64;
 const membersMax = 64;
 

@@ -1,6 +1,5 @@
-import { optionError } from '../errors.js';
-import type { NativeStock } from '../native/index.js';
-import { Options } from '../options.js';
+import type { NativeStock } from '../binding/index.js';
+import { Options, optionError } from '../input/index.js';
 import {
   badLine,
   badQuantity,
@@ -46,7 +45,7 @@ export interface BoughtUnits {
 
 const u32Max = 0xffff_ffff;
 const returned = 0;
-/** `ResolveResult::kNeedsUser` in native/core/stock_request.h. */
+/** `ResolveResult::kNeedsUser` in native/core/stock/stock_request.h. */
 const needsUser = 9;
 const unknownSku = -1;
 

@@ -1,7 +1,6 @@
-import { optionError } from '../errors.js';
+import { alive, type NativeReservation, type NativeStock } from '../binding/index.js';
+import { bare, Options, optionError } from '../input/index.js';
 import { withJson } from '../json.js';
-import { alive, type NativeReservation, type NativeStock } from '../native/index.js';
-import { bare, Options } from '../options.js';
 import { type ReservationState, stateName } from './answers.js';
 import {
   checkedKey,
@@ -56,7 +55,7 @@ export interface ReservationFilter {
 const byReservation = 0;
 const byId = 1;
 const unknownSku = -1;
-/** By the numbers of `Phase` in native/core/reservation_table.h. */
+/** By the numbers of `Phase` in native/core/stock/reservation_table.h. */
 const states: Readonly<Record<FoundReservation['state'], number>> = {
   held: 1,
   confirmed: 2,

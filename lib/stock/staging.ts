@@ -1,7 +1,6 @@
 import { Buffer } from 'node:buffer';
-import { optionError } from '../errors.js';
-import { arrays, Memory, Octets } from '../memory.js';
-import { isInteger, isSafeInteger } from '../options.js';
+import { arrays, Memory, Octets } from '../binding/index.js';
+import { isInteger, isSafeInteger, optionError } from '../input/index.js';
 
 /**
  * A whole number (0 to 2^53 - 1), a bigint (0n to 2^64 - 1) or a text. `1` and `1n` are the same key, `'1'` is another.

@@ -1,19 +1,22 @@
 import { clearInterval } from 'node:timers';
-import { constructorError, isOurs, optionError } from '../errors.js';
-import { isMaker, isUint8Array, type Maker, maker, newBuffer } from '../memory.js';
 import {
   alive,
   checkedHandle,
   type Handle,
+  isMaker,
+  isUint8Array,
+  type Maker,
   made,
+  maker,
   type NativeHandle,
   type NativeStock,
   native,
+  newBuffer,
   publicHandle,
   type StockCounts,
   type StockStats,
-} from '../native/index.js';
-import { Options } from '../options.js';
+} from '../binding/index.js';
+import { constructorError, isOurs, Options, optionError } from '../input/index.js';
 import {
   AdmittedByGate,
   aboutOneItem,

@@ -1,6 +1,5 @@
 import { clearInterval, setImmediate, setInterval } from 'node:timers';
-import { Weak } from '../memory.js';
-import { DISPOSED, type NativeStock } from '../native/index.js';
+import { DISPOSED, type NativeStock, Weak } from '../binding/index.js';
 
 /** What is due expires at the latest this long after its deadline. */
 const sweepIntervalMs = 100;

@@ -5,9 +5,9 @@
 #include <mutex>
 #include <unordered_set>
 
-#include "addon/bell.h"
 #include "addon/registry.h"
-#include "core/clock.h"
+#include "core/base/clock.h"
+#include "platform/bell.h"
 
 namespace sluice {
 

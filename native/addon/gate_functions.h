@@ -3,7 +3,7 @@
 
 #include <node_api.h>
 
-#include "addon/gate.h"
+#include "addon/gate_attachment.h"
 
 namespace sluice {
 

@@ -1,8 +1,8 @@
 // The orders that a gate's consumer has in hand: taking, holding and resolving them.
 #include <algorithm>
 
-#include "addon/gate.h"
-#include "core/planted.h"
+#include "addon/gate_attachment.h"
+#include "core/base/planted.h"
 
 namespace sluice {
 

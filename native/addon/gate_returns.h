@@ -5,9 +5,9 @@
 #include <memory>
 #include <optional>
 
-#include "addon/limiter.h"
-#include "addon/queue.h"
-#include "addon/stock.h"
+#include "addon/limiter_attachment.h"
+#include "addon/queue_attachment.h"
+#include "addon/stock_attachment.h"
 
 namespace sluice {
 

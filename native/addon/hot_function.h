@@ -12,7 +12,7 @@
 #include <span>
 
 #include "addon/environment.h"
-#include "core/thread_lines.h"
+#include "core/base/thread_slots.h"
 
 namespace sluice {
 

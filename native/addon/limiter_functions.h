@@ -3,7 +3,7 @@
 
 #include <node_api.h>
 
-#include "addon/limiter.h"
+#include "addon/limiter_attachment.h"
 
 namespace sluice {
 

@@ -3,8 +3,8 @@
 
 #include <node_api.h>
 
-#include "addon/bell.h"
 #include "addon/environment.h"
+#include "platform/bell.h"
 
 namespace sluice {
 

@@ -1,4 +1,4 @@
-// Cold calls between lib/native/addon.ts and the classes of this folder: creating, attaching, handles, errors.
+// Cold calls between lib/binding/addon.ts and the classes of this folder: creating, attaching, handles, errors.
 //
 // A cold call answers an object, or a string that says what stood in the way; lib/ makes the typed error of it.
 #pragma once
@@ -14,7 +14,7 @@
 #include "addon/environment.h"
 #include "addon/hot_function.h"
 #include "addon/registry.h"
-#include "core/segment.h"
+#include "core/base/segment.h"
 
 namespace sluice {
 

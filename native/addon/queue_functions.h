@@ -5,7 +5,7 @@
 #include <span>
 
 #include "addon/hot_function.h"
-#include "addon/queue.h"
+#include "addon/queue_attachment.h"
 
 namespace sluice {
 

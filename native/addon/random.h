@@ -11,8 +11,8 @@
 
 #include <cstdint>
 
-#include "core/check.h"
-#include "core/key_hash.h"
+#include "core/base/check.h"
+#include "core/base/key_hash.h"
 
 namespace sluice {
 

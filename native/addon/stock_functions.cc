@@ -5,8 +5,8 @@
 
 #include "addon/objects.h"
 #include "addon/stock_staging.h"
-#include "core/ledger_audit.h"
-#include "core/ledger_snapshot.h"
+#include "core/stock/ledger_audit.h"
+#include "core/stock/ledger_snapshot.h"
 
 namespace sluice {
 

@@ -6,7 +6,7 @@
 #include <span>
 
 #include "addon/hot_function.h"
-#include "addon/stock.h"
+#include "addon/stock_attachment.h"
 
 namespace sluice {
 

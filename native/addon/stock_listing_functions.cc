@@ -8,7 +8,7 @@
 #include "addon/objects.h"
 #include "addon/stock_functions.h"
 #include "addon/stock_staging.h"
-#include "core/reservation_record.h"
+#include "core/stock/reservation_record.h"
 
 namespace sluice {
 

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "addon/objects.h"
-#include "addon/stock.h"
+#include "addon/stock_attachment.h"
 
 namespace sluice {
 

@@ -2,7 +2,7 @@
 // that the order is needed: then it lacks a scenario, or the order is stronger than it has to be.
 
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { native } from './compiler.js';
 
 const weaker = {
@@ -48,7 +48,7 @@ export async function mutantsOf(header) {
 
 /** Writes a mutant where `-I <directory>` finds it before the original. */
 export async function writeMutant(mutant, directory) {
-  await mkdir(`${directory}/core`, { recursive: true });
+  await mkdir(dirname(`${directory}/${mutant.header}`), { recursive: true });
   await writeFile(`${directory}/${mutant.header}`, mutant.text);
 }
 

@@ -1,5 +1,5 @@
 // `npm run test:core`: the native core without Node.
-//   1. every *_test.cc here, in four builds: plain, with ASan and UBSan, with TSan, and for aarch64, run by qemu.
+//   1. every *_test.cc below here, in four builds: plain, with ASan and UBSan, with TSan, and for aarch64, run by qemu.
 //      The last one finds faults of alignment and what an instruction set can do; not what a weak memory order
 //      does, because qemu runs on the order of the machine below it: that is for the models;
 //   2. the models under model/, explored by Relacy;
@@ -32,14 +32,19 @@ const builds = [
   { name: 'aarch64', flags: ['-O1', '-static', '-DSLUICE_EMULATED'], target: aarch64 },
 ];
 const models = [
-  { name: 'queue', headers: ['core/ring.h', 'core/doorbell.h'] },
-  { name: 'waiting', headers: ['core/waiting_line.h', 'core/spin_lock.h'] },
-  { name: 'quiesce', headers: ['core/quiesce.h'] },
-  { name: 'deadlines', headers: ['core/deadline_index.h'] },
+  { name: 'queue', headers: ['core/queue/ring.h', 'core/queue/doorbell.h'] },
+  { name: 'waiting', headers: ['core/queue/room_waiters.h', 'core/base/spin_lock.h'] },
+  { name: 'quiesce', headers: ['core/base/quiesce.h'] },
+  { name: 'deadlines', headers: ['core/stock/deadline_index.h'] },
   // user_table.h is explored too, but its orders are not mutated: no scenario of the model tells them apart yet.
   {
     name: 'ledger',
-    headers: ['core/stock_line.h', 'core/item_table.h', 'core/movement_log.h', 'core/free_list.h'],
+    headers: [
+      'core/stock/stock_shard.h',
+      'core/stock/item_table.h',
+      'core/stock/movement_log.h',
+      'core/base/free_list.h',
+    ],
   },
 ];
 /**
@@ -47,7 +52,7 @@ const models = [
  * and in Relacy these are always in the order in which they are executed.
  */
 const beyondRelacy = [
-  { header: 'core/movement_log.h', line: 'entry.stamp.load(std::memory_order_acquire) == before' }, // append()
+  { header: 'core/stock/movement_log.h', line: 'entry.stamp.load(std::memory_order_acquire) == before' }, // append()
 ];
 const executions = process.env.SLUICE_MODEL_EXECUTIONS ?? '300000';
 const mutantExecutions = '10000'; // the slowest to be found needs about a hundred
@@ -92,8 +97,10 @@ console.log(`test:core: ${total.passed} passed, ${total.failed} failed, ${total.
 process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
 
 async function startSuites() {
-  const sources = (await readdir(here)).filter((name) => name.endsWith('_test.cc')).sort();
-  const includes = [`-I${native}`, `-I${here}`, '-isystem', await doctestAlone()];
+  const sources = (await readdir(here, { recursive: true }))
+    .filter((name) => name.endsWith('_test.cc'))
+    .sort();
+  const includes = [`-I${native}`, `-I${here}/support`, '-isystem', await doctestAlone()];
   // doctest itself is the same in every build, and the slowest thing to compile in a sanitized one.
   const main = (target) => {
     const object = `${scratch}/main-${target.compiler.replaceAll('/', '')}.o`;
@@ -114,7 +121,7 @@ async function startSuites() {
       return;
     }
     try {
-      const objects = sources.map((source) => `${scratch}/${name}-${source}.o`);
+      const objects = sources.map((source) => `${scratch}/${name}-${source.replaceAll('/', '-')}.o`);
       const build = (source, i) =>
         compile([...flags, ...includes, '-c', `${here}/${source}`, '-o', objects[i]], target);
       const [mainObject] = await Promise.all([

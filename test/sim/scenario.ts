@@ -1,13 +1,13 @@
 import { listed } from './auditor/limiter.js';
+import type { GateScenario } from './drivers/gate.js';
+import { gateOperations } from './drivers/gate-operations.js';
+import type { LimiterScenario } from './drivers/limiter.js';
+import { drawWindows, limiterOperations, rates } from './drivers/limiter-operations.js';
+import type { QueueScenario } from './drivers/queue.js';
+import { queueOperations } from './drivers/queue-operations.js';
+import type { StockScenario } from './drivers/stock.js';
+import { drawItem, groupNames, type KeyName, stockOperations } from './drivers/stock-operations.js';
 import { drawWeights, type Random, sometimes, type Weights } from './operation.js';
-import type { GateScenario } from './rooms/gate.js';
-import { gateOperations } from './rooms/gate-operations.js';
-import type { LimiterScenario } from './rooms/limiter.js';
-import { drawWindows, limiterOperations, rates } from './rooms/limiter-operations.js';
-import type { QueueScenario } from './rooms/queue.js';
-import { queueOperations } from './rooms/queue-operations.js';
-import type { StockScenario } from './rooms/stock.js';
-import { drawItem, groupNames, type KeyName, stockOperations } from './rooms/stock-operations.js';
 
 /** What a run is made of: small, so that every corner is reached, and different for each seed. */
 export interface Scenario {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { StockOperation } from './rooms/stock-operations.js';
+import type { StockOperation } from './drivers/stock-operations.js';
 import { shrink } from './shrink.js';
 import { explore, replay, type Trace } from './simulation.js';
 

@@ -1,10 +1,10 @@
+import { GateRoom } from './drivers/gate.js';
+import { LimiterRoom } from './drivers/limiter.js';
+import { QueueRoom } from './drivers/queue.js';
+import { StockRoom } from './drivers/stock.js';
+import { Time, TimeRoom } from './drivers/time.js';
 import type { Operation, Random, Room } from './operation.js';
 import { drawByWeight } from './operation.js';
-import { GateRoom } from './rooms/gate.js';
-import { LimiterRoom } from './rooms/limiter.js';
-import { QueueRoom } from './rooms/queue.js';
-import { StockRoom } from './rooms/stock.js';
-import { Time, TimeRoom } from './rooms/time.js';
 import type { Scenario } from './scenario.js';
 
 /** Everything that is simulated, on one clock that moves only by operations. */

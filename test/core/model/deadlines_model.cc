@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <memory>
 
-#include "core/deadline_index.h"
+#include "core/stock/deadline_index.h"
 #include "explore.h"
 
 namespace sluice::model {

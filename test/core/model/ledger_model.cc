@@ -2,10 +2,10 @@
 // Usage and exit codes as in queue_model.cc.
 #include <memory>
 
-#include "core/free_list.h"
-#include "core/item_table.h"
-#include "core/movement_log.h"
-#include "core/user_table.h"
+#include "core/base/free_list.h"
+#include "core/stock/item_table.h"
+#include "core/stock/movement_log.h"
+#include "core/stock/user_table.h"
 #include "explore.h"
 
 namespace sluice::model {

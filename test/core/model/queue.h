@@ -6,8 +6,8 @@
 #include <memory>
 #include <new>
 
-#include "core/doorbell.h"
-#include "core/ring.h"
+#include "core/queue/doorbell.h"
+#include "core/queue/ring.h"
 #include "relacy_atomics.h"
 
 namespace sluice::model {
@@ -75,7 +75,7 @@ class QueueModel {
 
   // ---- the consumer ----
 
-  // As QueueConsumer::park() in core/queue_consumer.h, word for word.
+  // As QueueConsumer::park() in core/queue/queue_consumer.h, word for word.
   bool park() {
     doorbell->park();
     if (!ring.readable(ring.head()) && !ring.drained()) return true;

@@ -1,6 +1,6 @@
 // The ring and the doorbell under Relacy. Usage: queue_model [executions per scenario]
 // Exit code: 0 no defect found; 3 a defect, described on stdout.
-#include "core/spin_lock.h"
+#include "core/base/spin_lock.h"
 #include "explore.h"
 #include "queue.h"
 
@@ -159,7 +159,7 @@ struct WatchDepth : rl::test_suite<WatchDepth, 3> {
 };
 
 // Producers that find no room drop the oldest under a lock that the consumer has, too, as claim_over() in
-// core/overwriting.h does.
+// core/queue/overwriting.h does.
 template <std::uint64_t kCapacity>
 struct ClaimOver : rl::test_suite<ClaimOver<kCapacity>, 3> {
   static constexpr unsigned kEach = 2;

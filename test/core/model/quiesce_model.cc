@@ -1,6 +1,6 @@
 // Quiesce under Relacy: operations of two threads, and two readers that must see the tables between operations.
 // Usage and exit codes as in queue_model.cc.
-#include "core/quiesce.h"
+#include "core/base/quiesce.h"
 #include "explore.h"
 
 namespace sluice::model {

@@ -4,7 +4,7 @@
 
 #include <ostream>
 
-#include "core/waiting_line.h"
+#include "core/queue/room_waiters.h"
 #include "queue.h"
 
 namespace sluice {
@@ -37,7 +37,7 @@ class WaitingModel : public QueueModel<kCapacity> {
     std::destroy_at(reinterpret_cast<typename ModelLine::Control*>(memory_));
   }
 
-  // Serves those who wait, as Queue::serve_waiting() in core/queue.h and its caller do.
+  // Serves those who wait, as Queue::serve_waiting() in core/queue/queue.h and its caller do.
   void serve() {
     typename ModelLine::Woken woken;
     line.serve(ring, 0, woken);

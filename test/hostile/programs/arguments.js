@@ -1,8 +1,8 @@
 /** Calls every native function with every kind of argument, over memory full of noise, and says ok. */
 
 import { Limiter, Queue, record, Stock, u32, utf8 } from 'sluice';
+import { native } from '../../../dist/binding/index.js';
 import { nativeLimiter } from '../../../dist/limiter/index.js';
-import { native } from '../../../dist/native/index.js';
 import { insideQueue } from '../../../dist/queue/index.js';
 import { nativeStock } from '../../../dist/stock/index.js';
 

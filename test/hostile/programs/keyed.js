@@ -1,6 +1,6 @@
 /** Says of a gate's limiter and queue what is not true, and says ok if native code has done nothing of it. */
 import { Gate, Limiter, Queue, record, Stock, u32 } from 'sluice';
-import { native } from '../../../dist/native/index.js';
+import { native } from '../../../dist/binding/index.js';
 import { insideQueue } from '../../../dist/queue/index.js';
 import { nativeStock } from '../../../dist/stock/index.js';
 

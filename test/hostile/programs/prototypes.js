@@ -5,8 +5,8 @@
  * their own, as a replaced built-in can give them, which take away what the function is working on.
  */
 import { Gate, Limiter, ManualClock, Queue, record, Stock, u32 } from 'sluice';
+import { native } from '../../../dist/binding/index.js';
 import { nativeLimiter } from '../../../dist/limiter/index.js';
-import { native } from '../../../dist/native/index.js';
 import { insideQueue } from '../../../dist/queue/index.js';
 import { nativeStock } from '../../../dist/stock/index.js';
 import { isNative } from './objects.js';

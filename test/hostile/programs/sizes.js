@@ -1,8 +1,8 @@
 /** Makes objects of sizes and times that are none, through sluice and natively, and says ok if each is refused. */
 
 import { bytes, Gate, Limiter, ManualClock, Queue, record, Stock, u32, utf8 } from 'sluice';
+import { native } from '../../../dist/binding/index.js';
 import { nativeLimiter } from '../../../dist/limiter/index.js';
-import { native } from '../../../dist/native/index.js';
 import { insideQueue } from '../../../dist/queue/index.js';
 
 const { isInteger, isSafeInteger } = Number;

@@ -192,7 +192,7 @@ export class Model {
     this.listens[object] = true; // that of the next object in its place
   }
 
-  // ---- consuming: as native/core/queue_consumer.h says it ---------------------------------------------------------
+  // ---- consuming: as native/core/queue/queue_consumer.h says it ---------------------------------------------------------
 
   get #drops(): boolean {
     const { ttlMs, overflow, shed } = this.config;
@@ -253,7 +253,7 @@ export class Model {
     if (this.config.overflow === 'drop-oldest' && beyond) return true;
     return this.config.shed !== undefined && this.#sheds(this.config.shed, this.now - enqueued);
   }
-  /** CoDel, as native/core/shedding.h has it. */
+  /** CoDel, as native/core/queue/shedding.h has it. */
   #sheds({ targetMs, intervalMs }: { targetMs: number; intervalMs: number }, waited: number): boolean {
     const shedding = this.#shedding;
     if (this.now >= shedding.intervalEnd) {

@@ -1,0 +1,83 @@
+/** The one file that loads the addon. Nothing outside of it knows that there is a `.node` file. */
+import { Buffer } from 'node:buffer';
+import { closeSync, openSync, readSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import process from 'node:process';
+import { SluiceError } from '../input/index.js';
+import type { NativeClock } from './clock.js';
+import type { NativeFields, NativeGate, NativeParts } from './gate.js';
+import type { NativeHandle } from './handle.js';
+import type { NativeLimiter } from './limiter.js';
+import type { NativeQueue, QueueStaging } from './queue.js';
+import type { NativeStock } from './stock.js';
+
+const require = createRequire(import.meta.url);
+
+/** Cold calls answer a string where something stood in the way: see `made()`. */
+interface Native {
+  createClock(startNs: number): NativeClock | string;
+  attachClock(handle: NativeHandle): NativeClock | string;
+  createQueue(options: object, staging: QueueStaging): NativeQueue | string;
+  attachQueue(handle: NativeHandle, schema: bigint, staging: QueueStaging): NativeQueue | string;
+  createLimiter(options: object, staging: ArrayBuffer): NativeLimiter | string;
+  attachLimiter(handle: NativeHandle, staging: ArrayBuffer): NativeLimiter | string;
+  createStock(options: object, staging: ArrayBuffer): NativeStock | string;
+  restoreStock(snapshot: Uint8Array, options: object, staging: ArrayBuffer): NativeStock | string;
+  attachStock(handle: NativeHandle, staging: ArrayBuffer): NativeStock | string;
+  createGate(
+    parts: NativeParts<NativeQueue, NativeLimiter, NativeStock>,
+    fields: NativeFields,
+    maxInHand: number,
+    staging: ArrayBuffer,
+    commit: number,
+  ): NativeGate | string;
+  gateParts(
+    handle: NativeHandle,
+  ): (NativeParts<NativeHandle, NativeHandle, NativeHandle> & { fields: NativeFields }) | string;
+  attachGate(
+    handle: NativeHandle,
+    parts: NativeParts<NativeQueue, NativeLimiter, NativeStock>,
+    staging: ArrayBuffer,
+  ): NativeGate | string;
+}
+
+/** Whether this process runs on musl: its program interpreter says so in the first page of the executable. */
+function isMusl(): boolean {
+  const page = Buffer.alloc(4096);
+  try {
+    const file = openSync('/proc/self/exe', 'r');
+    try {
+      readSync(file, page, 0, page.length, 0);
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return false;
+  }
+  return page.includes('/ld-musl-');
+}
+
+function load(): Native {
+  const platform = `${process.platform}-${process.arch}`;
+  const file = process.platform === 'linux' ? `sluice.${isMusl() ? 'musl' : 'glibc'}.node` : 'sluice.node';
+  const attempts = [`../../prebuilds/${platform}/${file}`, '../../build/Release/sluice.node'];
+  const failures: Error[] = [];
+  for (const attempt of attempts) {
+    try {
+      return require(attempt) as Native;
+    } catch (error) {
+      failures.push(error as Error);
+    }
+  }
+  const reasons = attempts.map((attempt, i) => `  ${attempt}: ${failures[i]?.message.split('\n')[0]}`);
+  throw new SluiceError(
+    'ERR_SLUICE_LOAD',
+    `sluice has no working binary for ${platform} (${file}).\nTried:\n${reasons.join('\n')}\n` +
+      'What to do: reinstall sluice without omitting files; if the platform has no prebuilt binary, clone the ' +
+      'repository and run "npm install", which needs a C++20 compiler and Python; in a bundle, mark sluice as ' +
+      'external so that its binary stays beside it.',
+    { cause: new AggregateError(failures) },
+  );
+}
+
+export const native: Native = load();

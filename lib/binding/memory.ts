@@ -1,0 +1,131 @@
+/**
+ * Memory that JavaScript shares with native code, and the built-ins that lead to it, as they were when sluice was
+ * loaded: what a program does to `ArrayBuffer`, `Buffer.prototype` or `WeakRef` later is never handed such memory, nor
+ * a native object. Nothing outside of lib/ gets at these classes or at an instance of them.
+ */
+import { Buffer } from 'node:buffer';
+import * as types from 'node:util/types';
+import { SluiceError } from '../input/index.js';
+import '../symbols.js';
+
+type Class = abstract new (...given: never[]) => object;
+
+/** Gives `Safe` the members of `Base` as its own, and no prototype: nothing that it inherits can be replaced. */
+function seal(Safe: Class, Base: Class): void {
+  const own: object = Safe.prototype;
+  for (let from: object | null = Base.prototype; from !== null; from = Object.getPrototypeOf(from)) {
+    for (const name of Reflect.ownKeys(from)) {
+      if (Object.hasOwn(own, name)) continue;
+      Object.defineProperty(own, name, Object.getOwnPropertyDescriptor(from, name) as PropertyDescriptor);
+    }
+  }
+  Object.setPrototypeOf(own, null);
+  Object.freeze(own);
+  Object.freeze(Safe);
+}
+
+/** Native code reads and writes it: its contents are to be trusted, so nobody else may reach it. */
+export class Memory extends ArrayBuffer {
+  constructor(bytes: number) {
+    try {
+      super(bytes);
+    } catch {
+      throw new SluiceError('ERR_SLUICE_MEMORY', `no memory for a buffer of ${bytes} octets`);
+    }
+  }
+}
+
+/** Octets of a `Memory`, with the methods of a Buffer that turn text into octets and back. */
+export class Octets extends Uint8Array {
+  constructor(memory: ArrayBuffer) {
+    super(memory);
+  }
+
+  /** Writes at most `length` octets of UTF-8 at `offset`, whole characters only. Returns how many. */
+  declare utf8Write: (text: string, offset: number, length: number) => number;
+  declare utf8Slice: (start: number, end: number) => string;
+}
+
+export class View extends (DataView as new (memory: ArrayBuffer) => DataView) {
+  constructor(memory: ArrayBuffer) {
+    super(memory);
+  }
+}
+
+export class Weak<T extends object> extends WeakRef<T> {
+  constructor(target: T) {
+    super(target);
+  }
+}
+
+export class Finalizer<T> extends FinalizationRegistry<T> {
+  constructor(cleanUp: (held: T) => void) {
+    super(cleanUp);
+  }
+}
+
+/** Objects that bear a mark. */
+export class Marks extends (WeakSet as new () => WeakSet<object>) {}
+
+for (const name of ['utf8Write', 'utf8Slice'] as const) {
+  const method = Object.getOwnPropertyDescriptor(Buffer.prototype, name) as PropertyDescriptor;
+  Object.defineProperty(Octets.prototype, name, method);
+}
+seal(Memory, ArrayBuffer);
+seal(Octets, Uint8Array);
+seal(View, DataView);
+seal(Weak, WeakRef);
+seal(Finalizer, FinalizationRegistry);
+seal(Marks, WeakSet);
+
+/** Arrays over a `Memory`, of which nothing but the elements may be used: their methods can be replaced. */
+export const arrays: {
+  readonly Uint8Array: Uint8ArrayConstructor;
+  readonly Uint16Array: Uint16ArrayConstructor;
+  readonly Uint32Array: Uint32ArrayConstructor;
+  readonly Int8Array: Int8ArrayConstructor;
+  readonly Int16Array: Int16ArrayConstructor;
+  readonly Int32Array: Int32ArrayConstructor;
+  readonly BigUint64Array: BigUint64ArrayConstructor;
+  readonly BigInt64Array: BigInt64ArrayConstructor;
+  readonly Float32Array: Float32ArrayConstructor;
+  readonly Float64Array: Float64ArrayConstructor;
+} = Object.freeze({
+  Uint8Array,
+  Uint16Array,
+  Uint32Array,
+  Int8Array,
+  Int16Array,
+  Int32Array,
+  BigUint64Array,
+  BigInt64Array,
+  Float32Array,
+  Float64Array,
+});
+
+/** As it was when sluice was loaded: syncBuiltinESMExports() changes what others have imported. */
+export const isUint8Array: typeof types.isUint8Array = types.isUint8Array;
+
+const PlainBuffer = ArrayBuffer;
+
+/** A buffer for the program, not for native code to keep; undefined if there is no memory for it. */
+export function newBuffer(octets: number): ArrayBuffer | undefined {
+  try {
+    return new PlainBuffer(octets);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A copy of the `length` octets of `memory` that begin at `start`. */
+export function copied(memory: ArrayBuffer, start: number, length: number): Uint8Array {
+  return new arrays.Uint8Array(new arrays.Uint8Array(memory, start, length));
+}
+
+const maker: unique symbol = Symbol('sluice');
+/** What lib/ shows to its constructors, which nobody else can call. */
+export type Maker = typeof maker;
+export function isMaker(by: unknown): by is Maker {
+  return by === maker;
+}
+export { maker };

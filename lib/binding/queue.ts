@@ -1,0 +1,118 @@
+import type { NativeHandle } from './handle.js';
+
+/** What hot functions of a queue answer, beside counts: see native/addon/queue_functions.h. */
+export const CLOSED = -1;
+export const NOT_CONSUMER = -2;
+/** The line of those who wait for room is full. */
+export const LINE_FULL = -4;
+
+/** Answers of `park()`. */
+export const PARKED = 1;
+export const ENDED = 2;
+
+/** States of a waiter: `WaiterState` in native/core/queue/room_waiters.h. */
+export const SERVED_WAITER = 2;
+export const CLOSED_WAITER = 3;
+
+export interface NativeQueue {
+  readonly handle: NativeHandle;
+  readonly capacity: number;
+  readonly lanes: number;
+  readonly expires: boolean;
+  readonly manualClock: boolean;
+  /** Whether the queue may drop records: see `on`. */
+  readonly drops: boolean;
+  readonly overflow: number;
+  /** Undefined once it is pushed. */
+  push(): number | undefined;
+  pushTo(lane: number, hasTtl: number, waits: number): number | undefined;
+  pushMany(count: number, lane: number, hasTtl: number, more: number): number;
+  waitPush(lane: number, hasTtl: number): number;
+  waitReserve(lane: number, permits: number): number;
+  waiterState(waiter: number): number;
+  leave(waiter: number): number;
+  retire(waiter: number): void;
+  awaitServed(ms: number): void;
+  onServed(callback: () => void): number;
+  keepAlive(alive: number): void;
+  reserve(lane: number, want: number): number;
+  pushReserved(lane: number, used: number, unused: number, hasTtl: number): number;
+  openBatch(buffer: ArrayBuffer, lane: number): number;
+  fillBatch(batch: number): number;
+  flushBatch(batch: number): number;
+  closeBatch(batch: number): void;
+  next(consumed: number, max: number): number;
+  take(max: number): number;
+  /** As take(1), but undefined for one. */
+  takeOne(): number | undefined;
+  wantDropped(wanted: number): void;
+  park(): number;
+  unpark(): void;
+  setRef(keepsAlive: number): void;
+  awaitRecord(ms: number): number;
+  spin(pauses: number): number;
+  consumes(): number;
+  giveLease(): void;
+  onArrival(callback: () => void): void;
+  close(): number;
+  closed(): number;
+  drained(): number;
+  consumed(): number;
+  empty(): number;
+  awaitEmpty(begins: number): number;
+  emptied(): number;
+  depth(): number;
+  stats(): QueueStats | number;
+  dispose(): void;
+}
+
+/** Memory that JavaScript and native code share for one queue object. */
+export interface QueueStaging {
+  readonly in: ArrayBuffer;
+  readonly out: ArrayBuffer;
+  readonly dropped: ArrayBuffer;
+  readonly words: ArrayBuffer;
+}
+
+/** How long records waited between push and removal, in nanoseconds; quantiles are within 1.6 %. */
+export interface WaitStats {
+  readonly count: number;
+  readonly mean: number;
+  readonly p50: number;
+  readonly p90: number;
+  readonly p99: number;
+  readonly p999: number;
+  readonly max: number;
+}
+
+/**
+ * Counters since creation, over all threads. While nothing moves,
+ * `pushed = popped + expired + dropped + depth`.
+ */
+export interface QueueStats {
+  /** Records in the queue now. */
+  readonly depth: number;
+  /** The largest depth so far. */
+  readonly highWater: number;
+  readonly pushed: number;
+  /** Records consumed. */
+  readonly popped: number;
+  /** Records refused at once because the queue was full; not those that waited for room in vain. */
+  readonly rejected: number;
+  /** Records whose time ran out before they were due. */
+  readonly expired: number;
+  /** Records dropped by 'drop-oldest', 'overwrite' and shedding. */
+  readonly dropped: number;
+  /** Of `dropped`, those shed because the queue stood. */
+  readonly shed: number;
+  /** Those who wait for room now. */
+  readonly waiting: number;
+  /** Those who could not even wait, because `maxWaiting` did. */
+  readonly waitersRefused: number;
+  /** Room taken ahead and not used yet. */
+  readonly permits: number;
+  /** How often a sleeping consumer was woken. */
+  readonly wakeups: number;
+  /** Only counted with the option `latency`. */
+  readonly waitNs: WaitStats;
+}

@@ -1,0 +1,15 @@
+export { onAbort } from './abort.js';
+export {
+  constructorError,
+  fieldError,
+  isOurs,
+  isRecordError,
+  listedError,
+  optionError,
+  quoted,
+  recordError,
+  SluiceError,
+  type SluiceErrorCode,
+} from './errors.js';
+export { bare, copiedList, isInteger, isSafeInteger, Options } from './option-reader.js';
+export { isThenable } from './thenable.js';

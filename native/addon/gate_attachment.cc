@@ -1,0 +1,179 @@
+#include "addon/gate_attachment.h"
+
+#include "addon/gate_functions.h"
+#include "addon/objects.h"
+
+namespace sluice {
+
+GateAttachment::GateAttachment(Environment& environment, std::shared_ptr<SharedGate> shared,
+                               const GateParts& parts, ThreadLine* line)
+    : Attachment(environment),
+      shared_(std::move(shared)),
+      parts_(parts),
+      line_(line),
+      admission_{},
+      table_(shared_->table()),
+      fits_record_alone_(fits(nullptr, 0)) {
+  admission_.queue = &parts.queue->queue();
+  admission_.queue_line = &parts.queue->line();
+  admission_.clock = parts.queue->clock();
+  if (parts.limiter != nullptr) {
+    admission_.limiter = &parts.limiter->limiter();
+    admission_.limiter_line = &parts.limiter->line();
+    admission_.depth_queue = parts.limiter->queue();
+  }
+  if (parts.stock != nullptr) {
+    admission_.stock = &parts.stock->ledger();
+    admission_.stock_line = &parts.stock->line();
+  }
+  admission_.line = line_;
+  admission_.tags = shared_->queue->tags.all();
+}
+
+GateAttachment* GateAttachment::make(Environment& environment, std::shared_ptr<SharedGate> shared,
+                                     const GateParts& parts) {
+  return made_with_line(shared->lines(), environment, [&](ThreadLine* line) {
+    return new GateAttachment(environment, shared, parts, line);
+  });
+}
+
+// What this thread had in hand waits in the table for the next consumer.
+void GateAttachment::on_detach() {
+  shared_->lines().release(line_);
+  words_.release(environment_.env());
+  shared_.reset();
+}
+
+namespace {
+
+constexpr std::uint64_t kInHandMax = 65'536;
+constexpr const char* kPartDisposed = "disposed";
+
+// The attachment behind the native object of a part, or nullptr if there is none.
+template <class A>
+A* attachment_of(const Napi::Object& parts, const char* name) {
+  const Napi::Value attachment = get(nested(parts, name), "attachment");
+  return attachment.IsExternal() ? attachment.As<Napi::External<A>>().Data() : nullptr;
+}
+
+GateParts parts_of(const Napi::Object& parts) {
+  return {attachment_of<QueueAttachment>(parts, "queue"), attachment_of<LimiterAttachment>(parts, "limiter"),
+          attachment_of<StockAttachment>(parts, "stock")};
+}
+
+// `given`: the native objects of the parts.
+Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedGate>& shared, const GateParts& parts,
+                   const Napi::Object& given, const Napi::Value& words) {
+  GateAttachment* attached = GateAttachment::make(Environment::of(env), shared, parts);
+  if (attached == nullptr) return Napi::String::New(env, kTooManyThreads);
+  if (!attached->stage(env, words)) {
+    attached->detach();
+    delete attached;
+    return Napi::String::New(env, kBadStaging);
+  }
+  Napi::Object object(env, gate_object(env, attached));
+  put(object, "handle", handle_of(env, *shared));
+  put(object, "maxInHand", static_cast<double>(shared->table().capacity()));
+  // The attachment has pointers to theirs. So they stay for as long as anything has this object, a Hold for one.
+  put(object, "parts", given);
+  return object;
+}
+
+RequestField field(const Napi::Object& fields, const char* name) {
+  const Napi::Object object = nested(fields, name);
+  if (object.IsEmpty()) return {};
+  return {static_cast<NumberType>(u32(object, "type")), u32(object, "offset"), u32(object, "textRoom")};
+}
+
+// createGate({ queue, limiter?, stock? } (native objects), { sku, quantity, user, id } ({ type, offset }), maxInHand,
+//            staging, commit)
+Napi::Value create_gate(const Napi::CallbackInfo& info) {
+  const auto given = info[0].As<Napi::Object>();
+  const auto fields = info[1].As<Napi::Object>();
+  const GateParts parts = parts_of(given);
+  const AdmissionFields admission_fields = {field(fields, "sku"), field(fields, "quantity"),
+                                            field(fields, "user"), field(fields, "id")};
+  const std::uint64_t in_hand_max = u64(info[2]);
+  const bool commit = u64(info[4]) != 0;
+  if (!intact(given)) return {};
+  if (parts.queue == nullptr || parts.detached()) return Napi::String::New(info.Env(), kPartDisposed);
+  if (!within<std::uint64_t>(in_hand_max, 1, kInHandMax)) return Napi::String::New(info.Env(), kBadRange);
+  if (!admission_fields.within(parts.queue->shared()->shape.record_bytes))
+    return Napi::String::New(info.Env(), kBadStaging);
+  const QueueShape& shape = parts.queue->shared()->shape;
+  if (shape.lanes != 1)  // tags are those of one lane's slots
+    return Napi::String::New(info.Env(), kBadRange);
+  if (!parts.share_a_clock()) return Napi::String::New(info.Env(), "clocks-differ");
+  auto shared = std::make_shared<SharedGate>();
+  shared->fields = admission_fields;
+  if (parts.limiter != nullptr) shared->limiter = parts.limiter->shared();
+  if (parts.stock != nullptr) shared->stock = parts.stock->shared();
+  if (!shared->returns.open(shared->limiter, shared->stock))
+    return Napi::String::New(info.Env(), kTooManyThreads);
+  const std::shared_ptr<SharedQueue>& queue = parts.queue->shared();
+  const std::uint64_t table_bytes =
+      InFlightTable::bytes(static_cast<std::uint32_t>(in_hand_max), queue->shape.record_bytes);
+  shared->segment = Segment::create(SegmentKind::kGate, 0, sizeof(ThreadLines) + table_bytes, commit);
+  if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
+  if (queue->gated.exchange(true, std::memory_order_acquire)) {
+    return Napi::String::New(info.Env(), "queue-gated");
+  }
+  try {
+    queue->tags.open(&shared->returns, queue->slots());
+  } catch (...) {
+    queue->gated.store(false, std::memory_order_release);
+    throw;
+  }
+  shared->queue = queue;
+  shared->table().format(static_cast<std::uint32_t>(in_hand_max));
+  Registry::instance().add(shared);
+  return attach(info.Env(), shared, parts, given, info[3]);
+}
+
+Napi::Object field_object(Napi::Env env, const RequestField& field) {
+  Napi::Object object = Napi::Object::New(env);
+  put(object, "type", static_cast<double>(field.type));
+  put(object, "offset", static_cast<double>(field.offset));
+  put(object, "textRoom", static_cast<double>(field.text_room));
+  return object;
+}
+
+// gateParts(handle): the handles of { queue, limiter?, stock? }, and its fields
+Napi::Value gate_parts(const Napi::CallbackInfo& info) {
+  const auto shared = find_handle<SharedGate>(ObjectKind::kGate, info[0]);
+  if (shared == nullptr) return Napi::String::New(info.Env(), kDeadHandle);
+  Napi::Object parts = Napi::Object::New(info.Env());
+  put(parts, "queue", handle_of(info.Env(), *shared->queue));
+  if (shared->limiter != nullptr) put(parts, "limiter", handle_of(info.Env(), *shared->limiter));
+  if (shared->stock != nullptr) put(parts, "stock", handle_of(info.Env(), *shared->stock));
+  Napi::Object fields = Napi::Object::New(info.Env());
+  const AdmissionFields& given = shared->fields;
+  if (given.sku.type != NumberType::kNone) put(fields, "sku", field_object(info.Env(), given.sku));
+  if (given.quantity.type != NumberType::kNone)
+    put(fields, "quantity", field_object(info.Env(), given.quantity));
+  if (given.user.type != NumberType::kNone) put(fields, "user", field_object(info.Env(), given.user));
+  if (given.id.type != NumberType::kNone) put(fields, "id", field_object(info.Env(), given.id));
+  put(parts, "fields", fields);
+  return parts;
+}
+
+// attachGate(handle, { queue, limiter?, stock? } (native objects), staging)
+Napi::Value attach_gate(const Napi::CallbackInfo& info) {
+  const auto shared = find_handle<SharedGate>(ObjectKind::kGate, info[0]);
+  if (shared == nullptr) return Napi::String::New(info.Env(), kDeadHandle);
+  const auto given = info[1].As<Napi::Object>();
+  const GateParts parts = parts_of(given);
+  if (!intact(given)) return {};
+  if (!parts.are_of(*shared)) return Napi::String::New(info.Env(), kPartDisposed);
+  return attach(info.Env(), shared, parts, given, info[2]);
+}
+
+}  // namespace
+
+void export_gate(Napi::Env env, Napi::Object exports) {
+  put(exports, "createGate", Napi::Function::New(env, guarded<create_gate>));
+  put(exports, "gateParts", Napi::Function::New(env, guarded<gate_parts>));
+  put(exports, "attachGate", Napi::Function::New(env, guarded<attach_gate>));
+}
+
+}  // namespace sluice

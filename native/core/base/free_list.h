@@ -1,0 +1,118 @@
+// The free slots of a table, first in first out, so that a slot is used again as late as possible.
+// A bounded MPMC queue of slot numbers with a sequence per cell (D. Vyukov), made simpler by what is known of it: it never
+// holds more numbers than there are slots, and has twice as many cells. So the cell in which a number is put was taken
+// from before, by a position that is past; and a taker reads the number before it takes the position, so that nobody
+// has to wait for it. Putting back cannot fail and waits for nobody.
+//
+//   cell:  | sequence : 32 | slot : 32 |   written by put(), the position + 1 as its sequence
+#pragma once
+
+#include <atomic>
+#include <bit>
+#include <cstdint>
+
+#include "core/base/atomics.h"
+
+namespace sluice {
+
+inline constexpr std::uint32_t kNoSlot = ~0u;
+
+template <class A = StdAtomics>
+class FreeList {
+ public:
+  using Cell = typename A::template atomic<std::uint64_t>;
+  struct Control {
+    alignas(kCacheLine) typename A::template atomic<std::uint64_t> taken;
+    alignas(kCacheLine) typename A::template atomic<std::uint64_t> put;
+  };
+
+  static constexpr std::uint32_t cells(std::uint32_t slots) { return std::bit_ceil(slots * 2); }
+  static constexpr std::uint64_t bytes(std::uint32_t slots) {
+    return sizeof(Control) + round_up(cells(slots) * sizeof(Cell), kCacheLine);
+  }
+
+  FreeList(void* memory, std::uint32_t slots)
+      : control_(static_cast<Control*>(memory)),
+        cells_(reinterpret_cast<Cell*>(control_ + 1)),
+        mask_(cells(slots) - 1) {}
+
+  // All of 0 .. slots - 1 are free.
+  void format(std::uint32_t slots) noexcept { format(slots, 0); }
+  // As if this many numbers had been put and taken before; a multiple of the cells.
+  void format(std::uint32_t slots, std::uint64_t past) noexcept {
+    for (std::uint32_t i = 0; i <= mask_; ++i) {
+      // What has not been put yet has the sequence of the round before.
+      const std::uint64_t position = past + i - (i < slots ? 0 : mask_ + 1ULL);
+      cells_[i].store(cell_of(position, i), std::memory_order_relaxed);
+    }
+    control_->taken.store(past, std::memory_order_relaxed);
+    control_->put.store(past + slots, std::memory_order_relaxed);
+  }
+
+  // Exact while nobody takes or puts.
+  std::uint32_t size() const noexcept {
+    return static_cast<std::uint32_t>(control_->put.load(std::memory_order_relaxed) -
+                                      control_->taken.load(std::memory_order_relaxed));
+  }
+
+  // Calls `visit(slot)` for each, in the order in which they will be taken. While nobody takes or puts.
+  template <class Visit>
+  void for_each(Visit&& visit) const {
+    const std::uint64_t end = control_->put.load(std::memory_order_relaxed);
+    for (std::uint64_t at = control_->taken.load(std::memory_order_relaxed); at != end; ++at) {
+      visit(slot_in(cells_[at & mask_].load(std::memory_order_relaxed)));
+    }
+  }
+
+  // The slot that has been free for longest, or kNoSlot: there is none, or a thread that is putting back the next one
+  // has lost the processor.
+  std::uint32_t take() noexcept {
+    std::uint64_t position = control_->taken.load(std::memory_order_relaxed);
+    for (int spins = 0;;) {
+      // ACQ cell: pairs with REL in put(): what the putter did with the slot is done.
+      const std::uint64_t cell = cells_[position & mask_].load(std::memory_order_acquire);
+      if (sequence_in(cell) == sequence_of(position)) {
+        // Relaxed: whoever wins the position has read its number above. The positions have 64 bits: none comes again.
+        if (control_->taken.compare_exchange_weak(position, position + 1, std::memory_order_relaxed,
+                                                  std::memory_order_relaxed)) {
+          return slot_in(cell);
+        }
+        continue;
+      }
+      const std::uint64_t now = control_->taken.load(std::memory_order_relaxed);
+      if (now == position) {
+        if (control_->put.load(std::memory_order_relaxed) <= position || ++spins == kSpinsMax) return kNoSlot;
+        A::pause();
+      }
+      position = now;
+    }
+  }
+
+  void put(std::uint32_t slot) noexcept {
+    // Relaxed: the cell orders what is put. No more numbers are in the list or on their way into it than there are
+    // slots, so the position is less than all the cells ahead of the next one to be taken: this cell is past.
+    const std::uint64_t position = control_->put.fetch_add(1, std::memory_order_relaxed);
+    // REL cell: pairs with ACQ in take().
+    cells_[position & mask_].store(cell_of(position, slot), std::memory_order_release);
+  }
+
+ private:
+  static constexpr int kSpinsMax = 1000;  // about 10 us of pauses, for what takes two instructions
+
+  static std::uint32_t sequence_of(std::uint64_t position) noexcept {
+    return static_cast<std::uint32_t>(position + 1);
+  }
+  static std::uint64_t cell_of(std::uint64_t position, std::uint32_t slot) noexcept {
+    return static_cast<std::uint64_t>(sequence_of(position)) << 32 | slot;
+  }
+  static std::uint32_t sequence_in(std::uint64_t cell) noexcept {
+    return static_cast<std::uint32_t>(cell >> 32);
+  }
+  static std::uint32_t slot_in(std::uint64_t cell) noexcept { return static_cast<std::uint32_t>(cell); }
+
+  Control* control_;
+  Cell* cells_;
+  std::uint64_t mask_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,28 @@
+// A lock for what is rare and short: a bounded spin, then short sleeps, never a yield loop. It is not on the way of
+// a push that finds room or of a pop.
+#pragma once
+
+#include <cstdint>
+
+#include "core/base/atomics.h"
+#include "core/base/spin_wait.h"
+
+namespace sluice {
+
+template <class A = StdAtomics>
+class SpinLock {
+ public:
+  void lock() noexcept {
+    // ACQ locked: pairs with REL in unlock().
+    while (locked_.exchange(1, std::memory_order_acquire) != 0) {
+      spin_wait<A>([this] { return locked_.load(std::memory_order_relaxed) == 0; });
+    }
+  }
+  // REL locked: pairs with ACQ in lock().
+  void unlock() noexcept { locked_.store(0, std::memory_order_release); }
+
+ private:
+  typename A::template atomic<std::uint32_t> locked_{0};
+};
+
+}  // namespace sluice

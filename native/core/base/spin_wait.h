@@ -1,0 +1,23 @@
+// How to wait for what another thread does within nanoseconds, unless it was preempted: a bounded spin, then short
+// sleeps. Never a yield loop.
+#pragma once
+
+#include <chrono>
+#include <thread>
+
+#include "core/base/atomics.h"
+
+namespace sluice {
+
+template <class A = StdAtomics, class Done>
+void spin_wait(Done&& done) noexcept {
+  for (int spins = 0; !done(); ++spins) {
+    if (spins < 1000) {
+      A::pause();
+    } else {
+      std::this_thread::sleep_for(std::chrono::microseconds(50));
+    }
+  }
+}
+
+}  // namespace sluice

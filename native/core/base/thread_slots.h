@@ -1,0 +1,93 @@
+// One cache line for each attached thread: counters that cost their writer no contention, and a flag that says
+// "inside an operation", so that a reader can wait for a moment at which nobody is (see quiesce.h).
+//
+//   line i: | owner | inside | users | counters[kThreadCounters] |   written by its owner only, read by anyone
+//
+// An owner is a thread, by a number that no other has; all that it attaches of one object has one line, so that what
+// its garbage still holds takes no line from another thread.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "core/base/atomics.h"
+
+namespace sluice {
+
+inline constexpr std::uint32_t kThreadsMax = 256;  // attached at one time; one more is refused
+inline constexpr std::uint32_t kThreadCounters = 14;
+
+struct alignas(kCacheLine) ThreadLine {
+  std::atomic<std::uint64_t> owner;   // 0: free
+  std::atomic<std::uint32_t> inside;  // 1 while its owner is inside an operation
+  std::uint32_t users;                // how often the owner has acquired it; for the owner alone
+  std::atomic<std::uint64_t> counters[kThreadCounters];
+
+  // Only the owner adds, so a plain load and store do: no locked instruction.
+  void count(std::uint32_t counter, std::uint64_t by = 1) noexcept {
+    counters[counter].store(counters[counter].load(std::memory_order_relaxed) + by,
+                            std::memory_order_relaxed);
+  }
+};
+static_assert(sizeof(ThreadLine) == kCacheLine);
+
+class ThreadLines {
+ public:
+  static constexpr std::uint64_t kNameless = ~0ULL;  // whose lines are all different
+  static constexpr std::uint64_t kReturns =
+      ~1ULL;  // what gives back for gates that drop orders, under a lock
+
+  // The line of `owner`, taken if it has none; nullptr when kThreadsMax owners have one. Its counters go on from where
+  // an earlier owner left them, so that sums never shrink. Calls of one owner never overlap.
+  ThreadLine* acquire(std::uint64_t owner = kNameless) noexcept {
+    ThreadLine* line = owner == kNameless ? nullptr : find(owner);
+    if (line == nullptr) line = take(owner);
+    if (line != nullptr) ++line->users;
+    return line;
+  }
+  // Once for each acquire(): after the last one the line is free.
+  void release(ThreadLine* line) noexcept {
+    if (--line->users != 0) return;
+    // REL owner: pairs with ACQ in take().
+    line->owner.store(0, std::memory_order_release);
+  }
+
+  // 0 to kThreadsMax - 1: which of the lines it is.
+  std::uint32_t number(const ThreadLine& line) const noexcept {
+    return static_cast<std::uint32_t>(&line - lines_);
+  }
+
+  std::uint64_t sum(std::uint32_t counter) const noexcept {
+    std::uint64_t total = 0;
+    for (const ThreadLine& line : lines_) total += line.counters[counter].load(std::memory_order_relaxed);
+    return total;
+  }
+
+  const ThreadLine* begin() const noexcept { return lines_; }
+  const ThreadLine* end() const noexcept { return lines_ + kThreadsMax; }
+
+ private:
+  ThreadLine* find(std::uint64_t owner) noexcept {
+    for (ThreadLine& line : lines_) {
+      // Relaxed: whoever asks for its own number has written it itself.
+      if (line.owner.load(std::memory_order_relaxed) == owner) return &line;
+    }
+    return nullptr;
+  }
+  ThreadLine* take(std::uint64_t owner) noexcept {
+    for (ThreadLine& line : lines_) {
+      std::uint64_t free = 0;
+      // ACQ owner: pairs with REL in release(): the new owner sees the counters of the old one.
+      if (line.owner.compare_exchange_strong(free, owner, std::memory_order_acquire,
+                                             std::memory_order_relaxed)) {
+        return &line;
+      }
+    }
+    return nullptr;
+  }
+
+  ThreadLine lines_[kThreadsMax];
+};
+
+}  // namespace sluice

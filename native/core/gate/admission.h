@@ -1,0 +1,392 @@
+// The gate's one step: limiter, stock and queue, all or nothing.
+//
+//   1 peek at the stock and the queue (read only)    refused here: nothing was charged, no shared line written; where
+//                                                    holds that are over stand in the way, those expire first
+//   2 read the clock
+//   3 limiter                                        refused here: nothing was charged
+//   4 queue: have room promised (with a stock)       refused here: the limiter is refunded
+//   5 stock: reserve                                 refused here: the promise is returned, the limiter refunded
+//   6 queue: push, as the last part of reserving     cannot fail
+//
+// Units are taken when nothing can fail any more, so that no roll-back ever shows others an item as sold out that is
+// not (which they would be told for good, where they have an id). What a roll-back can show others, for some tens of
+// nanoseconds, is a limit or a queue that is full by one, which they may ask again; and, of a cart that fails for
+// want of its later lines, the units of its earlier ones (see line_reserver.h).
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <iterator>
+#include <string_view>
+
+#include "core/base/clock.h"
+#include "core/base/planted.h"
+#include "core/gate/order_push.h"
+#include "core/gate/order_tag.h"
+#include "core/limiter/limiter.h"
+#include "core/queue/queue.h"
+#include "core/stock/stock_ledger.h"
+
+namespace sluice {
+
+enum class NumberType : std::uint8_t {
+  kNone = 0,
+  kU8 = 1,
+  kU16 = 2,
+  kU32 = 3,
+  kU53 = 4,
+  kU64 = 5,
+  kText = 6
+};
+
+// Where a whole number, or a text, stands in a record. A text of kText is UTF-8, with its length in 16 bits in front.
+struct RequestField {
+  NumberType type = NumberType::kNone;
+  std::uint32_t offset = 0;
+  std::uint32_t text_room = 0;  // of kText: the most octets that there is room for
+
+  bool is_text() const noexcept { return type == NumberType::kText; }
+
+  // The text, if it has 1 to `max` octets, all of them within the record; else an empty one.
+  std::string_view text(const std::byte* record, std::size_t max) const noexcept {
+    const std::uint16_t length = read_as<std::uint16_t>(record);
+    if (length > max || length > text_room) return {};
+    return {reinterpret_cast<const char*>(record) + offset + sizeof length, length};
+  }
+
+  std::uint64_t read(const std::byte* record) const noexcept {
+    switch (type) {
+      case NumberType::kU8:
+        return read_as<std::uint8_t>(record);
+      case NumberType::kU16:
+        return read_as<std::uint16_t>(record);
+      case NumberType::kU32:
+        return read_as<std::uint32_t>(record);
+      case NumberType::kU53:
+        return static_cast<std::uint64_t>(read_as<double>(record));
+      case NumberType::kU64:
+        return read_as<std::uint64_t>(record);
+      case NumberType::kNone:
+      case NumberType::kText:
+        return 0;
+    }
+    return 0;
+  }
+  bool within(std::uint64_t record_bytes) const noexcept {
+    constexpr std::uint64_t kBytes[] = {0, 1, 2, 4, 8, 8, sizeof(std::uint16_t)};
+    const auto kind = static_cast<std::size_t>(type);
+    return kind < std::size(kBytes) && offset + kBytes[kind] + text_room <= record_bytes;
+  }
+
+ private:
+  template <class T>
+  T read_as(const std::byte* record) const noexcept {
+    T value;
+    std::memcpy(&value, record + offset, sizeof value);
+    return value;
+  }
+};
+
+struct AdmissionFields {
+  RequestField sku, quantity, user, id;
+  bool has_text = false;
+
+  AdmissionFields() = default;
+  AdmissionFields(const RequestField& sku, const RequestField& quantity, const RequestField& user,
+                  const RequestField& id) noexcept
+      : sku(sku),
+        quantity(quantity),
+        user(user),
+        id(id),
+        has_text(sku.is_text() || user.is_text() || id.is_text()) {}
+
+  bool within(std::uint64_t record_bytes) const noexcept {
+    return sku.within(record_bytes) && quantity.within(record_bytes) && user.within(record_bytes) &&
+           id.within(record_bytes);
+  }
+};
+
+// What asks to be admitted.
+struct AdmissionRequest {
+  const std::byte* record;
+  std::uint64_t hold_ns = 0;                 // 0: as the stock says
+  const Key* key = nullptr;                  // of the limiter, if that has keys
+  const StockRequest::Line* cart = nullptr;  // in place of the record's own sku and quantity
+  std::uint32_t cart_lines = 0;
+};
+
+enum class Outcome : std::uint8_t {
+  kAdmitted = 0,
+  kDuplicate = 1,  // admitted earlier under this id, and held: nothing done now
+  // 2 to 31: as ReserveResult
+  kRateLimited = 32,
+  kQueueFull,
+  kClosed,
+  kBadQuantity,         // not in 1 .. kQuantityMax
+  kRequeued,            // admitted earlier, held, but in no queue: queued now, as a new order is
+  kDuplicateConfirmed,  // admitted earlier, and sold
+  kCancelledBefore,  // admitted earlier, and on sale again; its hold is over; nobody knows what became of it
+  kExpiredBefore,
+  kUnknownBefore,
+  kBadSku,  // a text that is empty, or longer than the ledger takes
+  kBadUser,
+  kBadId,
+};
+
+class Admission {
+ public:
+  enum Counter : std::uint32_t {
+    kAdmittedCount,
+    kDuplicateCount,
+    kRateLimitedCount,
+    kQueueFullCount,
+    kSoldOutCount,
+    kUserLimitCount,
+    kOtherCount,
+    kRequeuedCount
+  };
+
+  struct Parts {
+    Queue* queue;
+    Limiter* limiter;    // nullptr: no limiter
+    StockLedger* stock;  // nullptr: no stock
+    ThreadLine* line;    // of this thread in the gate, queue, limiter and stock
+    ThreadLine* queue_line;
+    ThreadLine* limiter_line;
+    ThreadLine* stock_line;
+    OrderTag* tags;            // one per slot of the ring
+    const Queue* depth_queue;  // whose depth the limiter's third tier follows, or nullptr
+    Clock clock;
+  };
+  struct Result {
+    Outcome outcome;
+    Tier tier = Tier::kNone;        // kRateLimited: which tier
+    std::uint8_t window = 0;        // which window, if that is one
+    bool broke_promise = false;     // see Queue::break_promise()
+    bool refunded = false;          // the limiter was charged and refunded
+    std::uint32_t line = 0;         // for a refusal that concerns one: which line of the cart
+    std::uint64_t retry_after = 0;  // kRateLimited: ns, or kNever
+    std::uint64_t reservation = 0;  // for an order that has one, or had
+  };
+
+  static Result admit(const Parts& parts, const AdmissionFields& fields,
+                      const AdmissionRequest& asked) noexcept {
+    if (asked.key == nullptr && asked.cart == nullptr)
+      return counted<true>(parts, fields, asked, PushIntoRoom{});
+    return counted<false>(parts, fields, asked, PushIntoRoom{});
+  }
+  // As admit(), to a queue that overwrites. If an order was dropped for this one, its hold is over, and `overwritten` is
+  // what it was: its place in flight is the caller's to release.
+  static Result admit_over(const Parts& parts, const AdmissionFields& fields, const AdmissionRequest& asked,
+                           AdmittedOrder& overwritten) noexcept {
+    return counted<false>(parts, fields, asked, PushOver{overwritten});
+  }
+
+ private:
+  static constexpr std::uint64_t kLater = ~0ULL;
+
+  // `kPlain`: without a key and a cart, which the compiler then makes nothing of.
+  template <bool kPlain, class Push>
+  static Result counted(const Parts& parts, const AdmissionFields& fields, const AdmissionRequest& asked,
+                        Push way) noexcept {
+    const Result result = decide<kPlain>(parts, fields, asked, way);
+    parts.line->count(counter_of(result.outcome));
+    if (result.outcome == Outcome::kQueueFull) parts.queue_line->count(Queue::kRejected);
+    return result;
+  }
+
+  template <bool kPlain, class Push>
+  static Result decide(const Parts& parts, const AdmissionFields& fields, const AdmissionRequest& asked,
+                       Push way) noexcept {
+    Queue& queue = *parts.queue;
+    const Key* const key = kPlain ? nullptr : asked.key;
+    if (queue.closed()) return {Outcome::kClosed};
+    CallTime time(parts.clock);
+    StockRequest::Line line;
+    StockRequest request{&line, 1, {}, {}, 0};
+    request.by_gate = true;
+    if (parts.stock != nullptr) {
+      const bool of_one_item = kPlain || asked.cart == nullptr;
+      if (of_one_item) {
+        line = {number_key(fields.sku.read(asked.record)), fields.quantity.read(asked.record)};
+        if (line.quantity < 1 || line.quantity > kQuantityMax) return {Outcome::kBadQuantity};
+      } else {
+        request.lines = asked.cart;
+        request.line_count = asked.cart_lines;
+      }
+      if (fields.user.type != NumberType::kNone)
+        request.user = LedgerUser::number(fields.user.read(asked.record));
+      if (fields.id.type != NumberType::kNone) request.id = number_key(fields.id.read(asked.record));
+      if (fields.has_text) [[unlikely]] {
+        const Outcome read =
+            read_texts(parts, fields, asked.record, of_one_item ? &line.sku : nullptr, request);
+        if (read != Outcome::kAdmitted) return {read};
+      }
+      parts.stock->prefetch(request);
+      request.hold_ns = asked.hold_ns != 0 ? asked.hold_ns : parts.stock->hold_ns();
+      StockAnswer verdict = parts.stock->peek(request);
+      if (verdict.provisional) verdict = parts.stock->peek_past_due(*parts.stock_line, request, time);
+      if (verdict.result != ReserveResult::kReserved) {
+        const StockAnswer answer = parts.stock->refuse(*parts.stock_line, request, verdict);
+        const Result refused = answered(parts, answer, kLater);
+        if (!to_requeue(answer, refused)) return refused;
+      }
+    }
+    if (way.looks_full(queue)) return busy(parts, request, {Outcome::kQueueFull}, kLater);
+
+    const bool needs_time = parts.limiter != nullptr || parts.stock != nullptr || queue.shape().needs_time();
+    const std::uint64_t now = needs_time ? time.now() : 0;
+    Limiter::Decision decision;
+    if (parts.limiter != nullptr) {
+      const std::uint64_t depth = parts.depth_queue == nullptr ? 0 : parts.depth_queue->depth();
+      decision = parts.limiter->decide(*parts.limiter_line, parts.clock, now, 1, depth, key);
+      if (decision.refused_by != Tier::kNone) {
+        Result refusal{Outcome::kRateLimited, decision.refused_by, decision.window};
+        refusal.retry_after = parts.limiter->retry_after(*parts.limiter_line, now, 1, key);
+        return busy(parts, request, refusal, now);
+      }
+    }
+    AdmittedOrder order{kNoReservation, request.hold_ns, key == nullptr ? Key{} : *key};
+    Result result = parts.stock != nullptr ? reserve_and_push(parts, request, asked, now, order, way)
+                                           : push(parts, asked, now, order, way);
+    if (!queued(result.outcome) && parts.limiter != nullptr && !SLUICE_PLANTED(kKeepAdmissionCharge)) {
+      parts.limiter->undo(*parts.limiter_line, parts.clock, now, decision, 1, key);
+      result.refunded = true;
+    }
+    return result;
+  }
+
+  // Puts the keys of texts in place of those of numbers: the same as of the same texts given to the ledger itself. `sku`:
+  // nullptr if it is not asked for. kAdmitted, or what is wrong.
+  SLUICE_APART static Outcome read_texts(const Parts& parts, const AdmissionFields& fields,
+                                         const std::byte* record, Key* sku, StockRequest& request) noexcept {
+    const KeySecret& secret = parts.stock->secret();
+    if (fields.sku.is_text() && sku != nullptr) {
+      const std::string_view text = fields.sku.text(record, kSkuTextMax);
+      if (text.empty()) return Outcome::kBadSku;
+      *sku = text_key(secret, text);
+    }
+    if (fields.user.is_text()) {
+      const std::string_view text = fields.user.text(record, LedgerUser::kTextMax);
+      if (text.empty()) return Outcome::kBadUser;
+      request.user = LedgerUser::named(secret, text);
+    }
+    if (fields.id.is_text()) {
+      const std::string_view text = fields.id.text(record, kIdTextMax);
+      if (text.empty()) return Outcome::kBadId;
+      request.id = text_key(secret, text);
+      request.id_text = text;
+    }
+    return Outcome::kAdmitted;
+  }
+
+  template <class Push>
+  static Result reserve_and_push(const Parts& parts, const StockRequest& request,
+                                 const AdmissionRequest& asked, std::uint64_t now, AdmittedOrder& order,
+                                 Push way) noexcept {
+    Queue& queue = *parts.queue;
+    const PushResult room = way.promise(queue);
+    if (room != PushResult::kPushed) return busy(parts, request, {refusal_of(room)}, now);
+    const StockAnswer answer =
+        parts.stock->reserve(*parts.stock_line, request, now, [&](std::uint64_t reservation) {
+          order.reservation = reservation;
+          way.push_promised(queue, parts.tags, asked.record, now, order);
+          return true;
+        });
+    // Not before: the ledger has this thread's operation behind it now, and the queue its record.
+    way.settle([&](const AdmittedOrder& overwritten) {
+      parts.stock->cancel(*parts.stock_line, overwritten.reservation, now);
+    });
+    Result result = answered(parts, answer, now);
+    if (!queued(result.outcome)) {
+      queue.break_promise(0);
+      result.broke_promise = true;
+    }
+    return result;
+  }
+
+  template <class Push>
+  static Result push(const Parts& parts, const AdmissionRequest& asked, std::uint64_t now,
+                     const AdmittedOrder& order, Push way) noexcept {
+    const PushResult pushed = way.push(*parts.queue, parts.tags, asked.record, now, order);
+    return {pushed == PushResult::kPushed ? Outcome::kAdmitted : refusal_of(pushed)};
+  }
+
+  // However busy we are: an id that was answered before gets that answer; but not that its order is on its way when it
+  // is in no queue.
+  static Result busy(const Parts& parts, const StockRequest& request, const Result& refusal,
+                     std::uint64_t now) noexcept {
+    if (parts.stock == nullptr) return refusal;
+    const StockAnswer earlier = parts.stock->recall(*parts.stock_line, request);
+    if (earlier.result == ReserveResult::kReserved) return refusal;
+    const Result result = answered(parts, earlier, now);
+    return to_requeue(earlier, result) ? refusal : result;
+  }
+  static bool to_requeue(const StockAnswer& earlier, const Result& result) noexcept {
+    return result.outcome == Outcome::kDuplicate && earlier.in_no_queue;
+  }
+
+  static Outcome refusal_of(PushResult pushed) noexcept {
+    return pushed == PushResult::kClosed ? Outcome::kClosed : Outcome::kQueueFull;
+  }
+  // `now`: or kLater, if the clock has not been read and only an order of the past needs it.
+  static Result answered(const Parts& parts, const StockAnswer& answer, std::uint64_t now) noexcept {
+    Result result{static_cast<Outcome>(answer.result)};
+    result.line = answer.line;
+    result.reservation = answer.reservation;
+    if (answer.result == ReserveResult::kDuplicate) result.outcome = repeated(parts, answer, now);
+    return result;
+  }
+  // Apart, so that what first admissions run stays small enough to be inlined.
+  SLUICE_APART static Outcome repeated(const Parts& parts, const StockAnswer& answer,
+                                       std::uint64_t now) noexcept {
+    if (answer.requeued) return Outcome::kRequeued;
+    if (now == kLater) now = parts.clock.now();
+    return of_the_past(parts.stock->standing(answer.reservation, now).phase);
+  }
+  // What an order that was admitted earlier is told, by what its reservation is now.
+  static Outcome of_the_past(Phase phase) noexcept {
+    switch (phase) {
+      case Phase::kHeld:
+        return Outcome::kDuplicate;
+      case Phase::kConfirmed:
+        return Outcome::kDuplicateConfirmed;
+      case Phase::kCancelled:
+        return Outcome::kCancelledBefore;
+      case Phase::kExpired:
+        return Outcome::kExpiredBefore;
+      default:
+        return Outcome::kUnknownBefore;
+    }
+  }
+  static bool queued(Outcome outcome) noexcept {
+    return outcome == Outcome::kAdmitted || outcome == Outcome::kRequeued;
+  }
+  static Counter counter_of(Outcome outcome) noexcept {
+    switch (outcome) {
+      case Outcome::kAdmitted:
+        return kAdmittedCount;
+      case Outcome::kRateLimited:
+        return kRateLimitedCount;
+      case Outcome::kQueueFull:
+        return kQueueFullCount;
+      case Outcome::kDuplicate:
+      case Outcome::kDuplicateConfirmed:
+        return kDuplicateCount;
+      case Outcome::kRequeued:
+        return kRequeuedCount;
+      default:
+        break;
+    }
+    switch (static_cast<ReserveResult>(outcome)) {
+      case ReserveResult::kSoldOut:
+        return kSoldOutCount;
+      case ReserveResult::kUserLimit:
+        return kUserLimitCount;
+      default:
+        return kOtherCount;
+    }
+  }
+};
+
+}  // namespace sluice

@@ -1,0 +1,51 @@
+// What travels beside an admitted order in its slot of the ring, under the stamp that publishes the record: what the
+// gate must know again when the order is decided or dropped.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "core/base/key_hash.h"
+
+namespace sluice {
+
+// In place of a reservation: admitted without a stock.
+inline constexpr std::uint64_t kNoReservation = ~0ULL;
+
+struct AdmittedOrder {
+  std::uint64_t reservation = 0;  // or kNoReservation; 0: pushed past the gate
+  std::uint64_t hold_ns = 0;      // how long it was asked to be held
+  Key key;                        // whose depth the limiter counts it in; {0, 0}: nobody's in particular
+
+  bool admitted() const noexcept { return reservation != 0; }
+  bool reserved() const noexcept { return admitted() && reservation != kNoReservation; }
+};
+
+// One per slot. Written by the slot's producer and cleared by the consumer, like the record, and ordered as it is. The
+// reservation is atomic because a gate that is made or goes clears all of them, whatever the consumer does meanwhile.
+struct OrderTag {
+  void put(const AdmittedOrder& order) noexcept {
+    reservation.store(order.reservation, std::memory_order_relaxed);
+    hold_ns = order.hold_ns;
+    key = order.key;
+  }
+  AdmittedOrder get() const noexcept {
+    const std::uint64_t given = reservation.load(std::memory_order_relaxed);
+    return given == 0 ? AdmittedOrder{} : AdmittedOrder{given, hold_ns, key};
+  }
+  // As get(), and the tag is cleared, by whoever is the first of those who take it: the order is theirs to give back.
+  AdmittedOrder take() noexcept {
+    // ACQ, REL reservation: of two who take, the one that finds it taken sees what the other did before.
+    const std::uint64_t given = reservation.exchange(0, std::memory_order_acq_rel);
+    return given == 0 ? AdmittedOrder{} : AdmittedOrder{given, hold_ns, key};
+  }
+  // What comes into the slot next may be pushed past the gate, and then has no tag.
+  void clear() noexcept { reservation.store(0, std::memory_order_relaxed); }
+
+  std::atomic<std::uint64_t> reservation{0};
+  std::uint64_t hold_ns = 0;
+  Key key;
+};
+static_assert(sizeof(OrderTag) == 32);
+
+}  // namespace sluice

@@ -1,0 +1,174 @@
+// Keys for which the table of keys has no place, because what is there owes something: each is a guest with a state of
+// its own. A newcomer takes the slot that the hand points at, and the hand moves on: so the guest that is forgotten is
+// the one that came first, whatever its key, and nobody can learn which keys push out which.
+//
+// A guest that waits or is blocked stays: the hand passes over it. One slot in kStride never holds such a guest, so the
+// hand finds a slot within kStride steps, and a newcomer always gets one. A guest that has such a slot and is to stay
+// changes places with one of the next.
+//
+//   | Control | heads[2 x slots] | Entry[slots] | states[slots], `state_bytes` each |
+//
+// One lock for all of it, taken inside the lock of the key's set.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "core/base/atomics.h"
+#include "core/base/key_hash.h"
+#include "core/base/spin_lock.h"
+
+namespace sluice {
+
+class GuestRing {
+ public:
+  static constexpr std::uint32_t kNone = ~0u;
+  static constexpr std::uint32_t kStride = 16;
+
+  struct alignas(kCacheLine) Control {
+    SpinLock<> lock;
+    std::uint32_t hand;
+  };
+  struct Entry {
+    Key key;             // {0, 0}: nobody has been here
+    std::uint32_t next;  // of its chain; slot + 1
+  };
+
+  // Half of `max`, and no fewer than 64.
+  static std::uint64_t slots(std::uint64_t max) {
+    return round_up(max / 2 < 64 ? std::uint64_t{64} : max / 2, std::uint64_t{kStride});
+  }
+  static std::uint64_t bytes(std::uint64_t max, std::uint64_t state_bytes) {
+    return max == 0 ? 0 : states_offset(slots(max)) + round_up(slots(max) * state_bytes, kCacheLine);
+  }
+
+  // Of a state the first `cleared_bytes` are zeroed when it goes to a new key.
+  GuestRing(void* memory, std::uint64_t max, std::uint64_t state_bytes, std::uint64_t cleared_bytes)
+      : control_(static_cast<Control*>(memory)),
+        heads_(reinterpret_cast<std::atomic<std::uint32_t>*>(control_ + 1)),
+        slots_(max == 0 ? 0 : static_cast<std::uint32_t>(slots(max))),
+        entries_(reinterpret_cast<Entry*>(static_cast<std::byte*>(memory) + entries_offset(slots_))),
+        states_(static_cast<std::byte*>(memory) + states_offset(slots_)),
+        state_bytes_(state_bytes),
+        cleared_bytes_(cleared_bytes) {}
+
+  std::uint32_t size() const noexcept { return slots_; }
+  bool used(std::uint32_t slot) const noexcept { return !(entries_[slot].key == Key{}); }
+  std::byte* state(std::uint32_t slot) const noexcept { return states_ + slot * state_bytes_; }
+  // Whether the guest of this slot may wait or be blocked.
+  static bool may_stay(std::uint32_t slot) noexcept { return slot % kStride != 0; }
+
+  // False: `key` is no guest. Asked under the lock of the key's set, which everybody holds that makes the key a guest;
+  // so relaxed: a guest that this set's lock does not order before us has another key. settle() moves others without the
+  // lock of their set, but the head of a chain is 0 only when nobody is in it.
+  bool may_know(const Key& key) const noexcept { return head(key).load(std::memory_order_relaxed) != 0; }
+
+  void lock() noexcept { control_->lock.lock(); }
+  void unlock() noexcept { control_->lock.unlock(); }
+
+  // The rest is done under the lock.
+
+  std::uint32_t find(const Key& key) const noexcept {
+    std::uint32_t at = head(key).load(std::memory_order_relaxed);
+    while (at != 0 && !(entries_[at - 1].key == key)) at = entries_[at - 1].next;
+    return at == 0 ? kNone : at - 1;
+  }
+
+  // Makes `key` a guest with a zeroed state; kNone if it is `to_stay` and the next slots are all taken by guests that
+  // stay. `stays(state)` says which those are; `leave(state)` is told of the one that is forgotten.
+  template <class Stays, class Leave>
+  std::uint32_t take(const Key& key, bool to_stay, Stays&& stays, Leave&& leave) noexcept {
+    for (std::uint32_t step = 0; step < 2 * kStride; ++step) {
+      const std::uint32_t slot = control_->hand;
+      control_->hand = slot + 1 == slots_ ? 0 : slot + 1;
+      if (to_stay && !may_stay(slot)) continue;
+      if (used(slot)) {
+        if (stays(state(slot))) continue;
+        leave(state(slot));
+        remove(slot);
+      }
+      std::memset(state(slot), 0, cleared_bytes_);
+      link(slot, key);
+      return slot;
+    }
+    return kNone;
+  }
+
+  // Moves the guest in `from` to a slot where it may stay; a guest that has that slot, and does not stay, gets its own. So
+  // no guest is forgotten. kNone: none of the next slots is free for that.
+  template <class Stays>
+  std::uint32_t settle(std::uint32_t from, Stays&& stays) noexcept {
+    for (std::uint32_t tried = 0; tried < 6 * kStride; ++tried) {
+      // First ahead, then behind, and only then past the hand, where it is soon the next to be forgotten once it stays no
+      // longer.
+      const std::uint32_t step = 1 + tried % (2 * kStride);
+      const bool behind = tried >= 2 * kStride && tried < 4 * kStride;
+      const std::uint32_t to = (from + (behind ? slots_ - step : step)) % slots_;
+      const bool passes = behind ? due(to) + step != due(from) : due(to) != due(from) + step;
+      if (!takes(to, stays) || (passes && tried < 4 * kStride)) continue;
+      const Key guest = entries_[from].key, other = entries_[to].key;
+      remove(from);
+      if (other == Key{}) {
+        std::memcpy(state(to), state(from), state_bytes_);
+      } else {
+        // In this order: another thread, with the lock of its set, may look whether it is a guest.
+        link(from, other);
+        remove(to);
+        std::swap_ranges(state(to), state(to) + state_bytes_, state(from));
+      }
+      link(to, guest);
+      return to;
+    }
+    return kNone;
+  }
+
+  void remove(std::uint32_t slot) noexcept {
+    Entry& entry = entries_[slot];
+    std::atomic<std::uint32_t>& first = head(entry.key);
+    std::uint32_t at = first.load(std::memory_order_relaxed);
+    if (at == slot + 1) {
+      first.store(entry.next, std::memory_order_relaxed);
+    } else {
+      while (entries_[at - 1].next != slot + 1) at = entries_[at - 1].next;
+      entries_[at - 1].next = entry.next;
+    }
+    entry = {};
+  }
+
+ private:
+  // How many slots the hand visits before this one.
+  std::uint32_t due(std::uint32_t slot) const noexcept { return (slot + slots_ - control_->hand) % slots_; }
+  template <class Stays>
+  bool takes(std::uint32_t slot, Stays& stays) const noexcept {
+    return may_stay(slot) && !(used(slot) && stays(state(slot)));
+  }
+
+  void link(std::uint32_t slot, const Key& key) noexcept {
+    std::atomic<std::uint32_t>& first = head(key);
+    entries_[slot] = {key, first.load(std::memory_order_relaxed)};
+    first.store(slot + 1, std::memory_order_relaxed);
+  }
+
+  static std::uint64_t entries_offset(std::uint64_t slots) {
+    return sizeof(Control) + round_up(2 * slots * sizeof(std::atomic<std::uint32_t>), kCacheLine);
+  }
+  static std::uint64_t states_offset(std::uint64_t slots) {
+    return entries_offset(slots) + round_up(slots * sizeof(Entry), kCacheLine);
+  }
+  std::atomic<std::uint32_t>& head(const Key& key) const noexcept {
+    return heads_[(static_cast<std::uint64_t>(static_cast<std::uint32_t>(key.high)) * (2ULL * slots_)) >> 32];
+  }
+
+  Control* control_;
+  std::atomic<std::uint32_t>* heads_;
+  std::uint32_t slots_;
+  Entry* entries_;
+  std::byte* states_;
+  std::uint64_t state_bytes_;
+  std::uint64_t cleared_bytes_;
+};
+
+}  // namespace sluice

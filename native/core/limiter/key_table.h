@@ -1,0 +1,106 @@
+// The states of the keys of a limiter: a bounded table in sets of 16, a key lives in the set its hash names.
+//
+// A new key takes a free place, or that of an entry that is equal to a fresh one, which forgets nothing. If there is
+// none, the key becomes a guest: see guest_ring.h. So a flood of new keys can neither make the limiter forget a key
+// that has a place and owes something, nor keep a newcomer from a state of its own.
+//
+// Reclaiming is part of taking a place: at most 16 entries are looked at, and there are no timers. The table has
+// room for twice `max` keys: with `max` keys that owe something, fewer than 1 in 1,000 of them are guests.
+//
+// A set is locked while one key in it is decided: a few hundred nanoseconds of native code that calls nothing and
+// cannot be interrupted by JavaScript.
+//
+//   set:  | lock | keys[16] | states[16], `state_bytes` each |
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "core/base/atomics.h"
+#include "core/base/key_hash.h"
+#include "core/base/spin_lock.h"
+
+namespace sluice {
+
+inline constexpr std::uint64_t kKeysMax = 10'000'000;
+
+class KeyTable {
+ public:
+  static constexpr std::uint32_t kWays = 16;
+
+  struct alignas(kCacheLine) Set {
+    SpinLock<> lock;
+    Key keys[kWays];  // {0, 0}: free
+  };
+
+  // A place in a locked set.
+  struct Place {
+    Set* set;
+    std::uint32_t way;
+    bool found() const noexcept { return way != kWays; }
+  };
+
+  static std::uint64_t sets(std::uint64_t max) { return (2 * max + kWays - 1) / kWays; }
+  static std::uint64_t set_bytes(std::uint64_t state_bytes) {
+    return round_up(sizeof(Set) + kWays * state_bytes, kCacheLine);
+  }
+  static std::uint64_t bytes(std::uint64_t max, std::uint64_t state_bytes) {
+    return max == 0 ? 0 : sets(max) * set_bytes(state_bytes);
+  }
+
+  // Of a state the first `cleared_bytes` are zeroed when it goes to a new key.
+  KeyTable(void* memory, std::uint64_t max, std::uint64_t state_bytes, std::uint64_t cleared_bytes)
+      : sets_(static_cast<std::byte*>(memory)),
+        count_(sets(max)),
+        set_bytes_(set_bytes(state_bytes)),
+        state_bytes_(state_bytes),
+        cleared_bytes_(cleared_bytes) {}
+
+  std::uint64_t count() const noexcept { return count_; }
+  Set& set(std::uint64_t index) const noexcept { return *reinterpret_cast<Set*>(sets_ + index * set_bytes_); }
+  std::byte* state(Set& set, std::uint32_t way) const noexcept {
+    return reinterpret_cast<std::byte*>(&set) + sizeof(Set) + way * state_bytes_;
+  }
+  std::byte* state(const Place& place) const noexcept { return state(*place.set, place.way); }
+
+  // The key's set, locked, and its place in it, if it has one.
+  Place lock(const Key& key) noexcept {
+    Set& home = set((static_cast<std::uint64_t>(static_cast<std::uint32_t>(key.low)) * count_) >> 32);
+    home.lock.lock();
+    std::uint32_t way = 0;
+    while (way != kWays && !(home.keys[way] == key)) ++way;
+    return {&home, way};
+  }
+  static void unlock(const Place& place) noexcept { place.set->lock.unlock(); }
+
+  enum class Taken : std::uint8_t { kNone, kFree, kEvicted };
+
+  // Gives the key of a locked set without a place one, zeroed, if there is one to give. `fresh(state)` says whether
+  // forgetting a state changes nothing.
+  template <class Fresh>
+  Taken take(Place& place, const Key& key, Fresh&& fresh) noexcept {
+    Set& home = *place.set;
+    std::uint32_t way = 0;
+    while (way != kWays && !(home.keys[way] == Key{})) ++way;
+    const bool free = way != kWays;
+    if (!free) {
+      way = 0;
+      while (way != kWays && !fresh(state(home, way))) ++way;
+      if (way == kWays) return Taken::kNone;
+    }
+    std::memset(state(home, way), 0, cleared_bytes_);
+    home.keys[way] = key;
+    place.way = way;
+    return free ? Taken::kFree : Taken::kEvicted;
+  }
+
+ private:
+  std::byte* sets_;
+  std::uint64_t count_;
+  std::uint64_t set_bytes_;
+  std::uint64_t state_bytes_;
+  std::uint64_t cleared_bytes_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,68 @@
+// What a limiter was made with, and what can refuse.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "core/limiter/limiter_window.h"
+#include "core/limiter/token_bucket.h"
+#include "core/queue/queue_watch.h"
+
+namespace sluice {
+
+enum class Tier : std::uint8_t {
+  kNone = 0,
+  kTokenBucket = 1,
+  kSlidingWindow = 2,
+  kQueueDepth = 3,
+  kBlocked = 4,   // the key, or the limiter, is blocked for a time
+  kAdaptive = 5,  // the asking thread is overloaded, or a queue stands
+  kLine = 6,      // others wait in line, or the line is full
+};
+
+struct LimiterConfig {
+  // Fixed at creation: they shape the memory.
+  bool has_bucket = false;
+  bool has_depth = false;
+  bool depth_of_queue = false;     // the depth tier reads a queue instead of counting what is in flight
+  std::uint32_t window_count = 0;  // at most kWindowsMax
+  bool is_manual = false;          // its clock is a manual one: see CalendarMemory
+  std::uint64_t keys_max = 0;      // 0: one state for all
+  std::uint32_t waiting_max = 0;
+  std::uint32_t waiting_per_key = ~0U;  // how many may wait for one key
+  QueueWatchConfig watch;               // of the adaptive tier
+  // Changed by configure().
+  bool enforce = true;  // false: decide and count, but allow
+  TokenBucketConfig bucket;
+  WindowConfig windows[kWindowsMax];
+  std::uint64_t depth_max = 0;
+
+  // Takes over what configure() changes. The rest is not written: it may be read at any time.
+  void change_to(const LimiterConfig& next) {
+    enforce = next.enforce;
+    bucket = next.bucket;
+    std::copy_n(next.windows, kWindowsMax, windows);
+    depth_max = next.depth_max;
+  }
+
+  // The windows of one state:  | what is zeroed for a new one, of each | times of each that is exact |
+  std::uint64_t window_bytes() const { return window_cleared_bytes() + times_before(window_count); }
+  std::uint64_t window_cleared_bytes() const { return cells_before(window_count); }
+  std::uint64_t calendar_bytes() const {
+    std::uint64_t changes = 0;
+    for (std::uint32_t i = 0; i < window_count; ++i) changes += windows[i].zone_changes;
+    return changes == 0 ? 0 : sizeof(CalendarMemory) + changes * sizeof(ZoneChange);
+  }
+  std::uint64_t cells_before(std::uint32_t window) const {
+    std::uint64_t bytes = 0;
+    for (std::uint32_t i = 0; i < window; ++i) bytes += windows[i].cleared_bytes();
+    return bytes;
+  }
+  std::uint64_t times_before(std::uint32_t window) const {
+    std::uint64_t bytes = 0;
+    for (std::uint32_t i = 0; i < window; ++i) bytes += windows[i].times_bytes();
+    return bytes;
+  }
+};
+
+}  // namespace sluice

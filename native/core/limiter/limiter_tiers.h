@@ -1,0 +1,320 @@
+// The tiers of one limiter state (of the whole limiter, or of one key), decided as one step, all or nothing: a
+// refusal by a later tier refunds the earlier ones, so that whoever is refused is charged nothing.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "core/base/atomics.h"
+#include "core/base/planted.h"
+#include "core/limiter/depth_gate.h"
+#include "core/limiter/limiter_config.h"
+
+namespace sluice {
+
+// Those who wait for one state: see limiter_line.h. Zeroed: nobody.
+struct StateLine {
+  std::atomic<std::uint32_t> waiting;
+  std::uint32_t first, last;        // waiter + 1
+  std::uint32_t serial;             // of the state: another one when what was charged to it is forgotten
+  std::atomic<std::uint64_t> cost;  // of all who wait
+};
+
+// What a decision charged, to give it back, and it alone.
+struct Receipt {
+  std::uint64_t charged[kWindowsMax]{};  // of each window: SlidingWindow::Charge::bucket
+  TokenBucket::Slot slot;
+  std::uint32_t serial = 0;
+};
+
+// Where the parts of one state are.
+struct LimiterState {
+  TokenBucket* bucket;
+  DepthGate* depth;
+  std::atomic<std::uint64_t>* blocked_until;  // limiter's time
+  StateLine* line;
+  std::byte* window;
+  CalendarMemory* calendars;
+  SpinLock<>* refunds;  // of those who give back to the bucket; nullptr: whoever is here is alone
+};
+
+class Tiers {
+ public:
+  // Which tier refuses, or would.
+  struct Refusal {
+    Tier tier = Tier::kNone;
+    bool oversized = false;   // the cost exceeds what the tier allows at most: it can never pass
+    std::uint8_t window = 0;  // which one, if it is a window
+  };
+  struct Taken {
+    Tier refused_by = Tier::kNone;
+    std::uint8_t window = 0;  // which one refused
+    Receipt receipt;
+  };
+
+  Tiers(const LimiterConfig& config, const LimiterState& state) : config_(config), state_(state) {}
+
+  // Charges every tier, or none.
+  template <class ReadClock>
+  Taken take(std::uint64_t cost, std::uint64_t now, std::uint64_t queue_depth,
+             ReadClock&& clock_now) noexcept {
+    Taken taken;
+    taken.receipt.serial = state_.line->serial;
+    if (now < state_.blocked_until->load(std::memory_order_relaxed)) {
+      taken.refused_by = Tier::kBlocked;
+    } else if (cost == 0) [[unlikely]] {
+      return taken;  // it takes nothing, whatever is owed
+    } else if (config_.has_bucket && !state_.bucket->take(config_.bucket, cost, now, taken.receipt.slot)) {
+      taken.refused_by = Tier::kTokenBucket;
+    } else if (config_.window_count != 0 && !take_windows(cost, now, clock_now, taken)) {
+      if (config_.has_bucket && !SLUICE_PLANTED(kSkipRefund))
+        undo_bucket(taken.receipt, cost, now, clock_now);
+      taken.refused_by = Tier::kSlidingWindow;
+    } else if (config_.has_depth && !enter_depth(cost, queue_depth)) {
+      undo_rates(taken.receipt, cost, now, clock_now);
+      taken.refused_by = Tier::kQueueDepth;
+    }
+    return taken;
+  }
+
+  // As if it had never been asked for, as soon as can be. `now`: when it was.
+  template <class ReadClock>
+  void undo_rates(const Receipt& receipt, std::uint64_t cost, std::uint64_t now,
+                  ReadClock&& clock_now) noexcept {
+    if (receipt.serial != state_.line->serial) return;
+    refund_windows(config_.window_count, receipt, cost, now);
+    if (config_.has_bucket) undo_bucket(receipt, cost, now, clock_now);
+  }
+  // The same later: gives back what of the charge is still in force.
+  void refund_rates(const Receipt& receipt, std::uint64_t cost, std::uint64_t now) noexcept {
+    if (SLUICE_PLANTED(kRefundOthers)) return reward(cost, now);
+    if (receipt.serial != state_.line->serial) return;
+    refund_windows(config_.window_count, receipt, cost, now);
+    if (config_.has_bucket) state_.bucket->refund(config_.bucket, cost, now, receipt.slot, state_.refunds);
+  }
+  // Whether the depth tier counts what is in flight.
+  bool holds_depth() const noexcept { return config_.has_depth && !config_.depth_of_queue; }
+  // Counts as in flight whatever the limit.
+  void force_depth(std::uint64_t cost) noexcept {
+    if (holds_depth()) state_.depth->force(cost);
+  }
+  // False if less than that is in flight.
+  bool leave_depth(std::uint64_t cost) noexcept { return !holds_depth() || state_.depth->leave(cost); }
+
+  std::uint64_t in_flight() const noexcept { return state_.depth->in_flight(); }
+
+  StateLine& line() noexcept { return *state_.line; }
+
+  // The first tier whose limit `cost` exceeds, as the limits are now.
+  Refusal exceeded(std::uint64_t cost) const noexcept {
+    if (config_.has_bucket && cost > config_.bucket.burst) return {Tier::kTokenBucket, true};
+    for (std::uint32_t i = 0; i < config_.window_count; ++i) {
+      if (cost > config_.windows[i].sliding.limit) return of_window(i, true);
+    }
+    if (config_.has_depth && cost > config_.depth_max) return {Tier::kQueueDepth, true};
+    return {};
+  }
+  // What a refusal of `cost` is called: a cost that can never pass is refused by the tier that it exceeds, whatever
+  // refuses it besides.
+  Refusal named(const Refusal& refusal, std::uint64_t cost) const noexcept {
+    if (refusal.tier == Tier::kNone) return {};
+    const Refusal never = exceeded(cost);
+    return never.oversized ? never : refusal;
+  }
+
+  // Which tier would refuse `cost` now; kNone if none. Charges nothing.
+  Refusal refuses(std::uint64_t cost, std::uint64_t now, std::uint64_t queue_depth) const noexcept {
+    if (now < state_.blocked_until->load(std::memory_order_relaxed)) return {Tier::kBlocked};
+    if (cost == 0) return {};
+    if (config_.has_bucket && state_.bucket->retry_after(config_.bucket, cost, now) != 0)
+      return {Tier::kTokenBucket};
+    for (std::uint32_t i = 0; i < config_.window_count; ++i) {
+      if (window(i).retry_after(cost, now) != 0) return of_window(i, false);
+    }
+    if (config_.has_depth && depth_left(queue_depth) < cost) return {Tier::kQueueDepth};
+    if (state_.line->waiting.load(std::memory_order_relaxed) != 0) return {Tier::kLine};
+    return {};
+  }
+
+  // Nanoseconds until every tier that knows its time would allow `cost`: the largest over the tiers. Depth frees up
+  // when work ends, which no clock tells, so it adds nothing.
+  std::uint64_t retry_after(std::uint64_t cost, std::uint64_t now) const noexcept {
+    std::uint64_t wait = blocked_for(now);
+    if (cost == 0) return wait;
+    if (config_.has_bucket) wait = std::max(wait, state_.bucket->retry_after(config_.bucket, cost, now));
+    for (std::uint32_t i = 0; i < config_.window_count; ++i) {
+      wait = std::max(wait, window(i).retry_after(cost, now));
+    }
+    if (config_.has_depth && cost > config_.depth_max) wait = kNever;
+    return wait;
+  }
+  // No less than this passes until `cost` that follows `ahead`, one request after the other, can be allowed.
+  std::uint64_t least_wait(std::uint64_t ahead, std::uint64_t cost, std::uint64_t now) const noexcept {
+    std::uint64_t wait = retry_after(cost, now);
+    if (wait == kNever || ahead == 0) return wait;
+    const std::uint64_t all = ahead + cost;
+    if (config_.has_bucket) wait = std::max(wait, state_.bucket->retry_after_all(config_.bucket, all, now));
+    for (std::uint32_t i = 0; i < config_.window_count; ++i) {
+      wait = std::max(wait, window(i).least_wait(all, now));
+    }
+    return wait;
+  }
+
+  // The wait of somebody new, behind those who wait already. Their cost is read without the lock: a forecast.
+  std::uint64_t wait(std::uint64_t cost, std::uint64_t now) const noexcept {
+    if (state_.line->waiting.load(std::memory_order_relaxed) == 0 || cost == 0) return retry_after(cost, now);
+    return least_wait(state_.line->cost.load(std::memory_order_relaxed), cost, now);
+  }
+
+  // What the tightest tier would still allow now, and which that is; kNone without tiers.
+  struct Tightest {
+    Tier tier;
+    std::uint64_t left;
+  };
+  Tightest tightest(std::uint64_t now, std::uint64_t queue_depth) const noexcept {
+    if (blocked_for(now) != 0) return {Tier::kBlocked, 0};
+    Tightest found{Tier::kNone, kNever};
+    const auto consider = [&](Tier tier, std::uint64_t left) {
+      if (left < found.left) found = {tier, left};
+    };
+    if (config_.has_bucket) consider(Tier::kTokenBucket, state_.bucket->remaining(config_.bucket, now));
+    if (config_.has_depth) consider(Tier::kQueueDepth, depth_left(queue_depth));
+    for (std::uint32_t i = 0; i < config_.window_count; ++i) {
+      consider(Tier::kSlidingWindow, window(i).remaining(now));
+    }
+    return found;
+  }
+
+  // What one tier by itself would allow now, and when one more than that: kNever if no clock tells.
+  struct Room {
+    std::uint64_t left = kNever;  // of an absent tier
+    std::uint64_t more_in = kNever;
+  };
+  struct Rooms {
+    Room bucket, depth, windows[kWindowsMax];
+  };
+  // Whether or not a block, a queue or an overload refuses everything.
+  Rooms rooms(std::uint64_t now, std::uint64_t queue_depth) const noexcept {
+    Rooms rooms;
+    if (config_.has_bucket) {
+      rooms.bucket.left = state_.bucket->remaining(config_.bucket, now);
+      rooms.bucket.more_in = state_.bucket->retry_after(config_.bucket, rooms.bucket.left + 1, now);
+    }
+    for (std::uint32_t i = 0; i < config_.window_count; ++i) {
+      rooms.windows[i].left = window(i).remaining(now);
+      rooms.windows[i].more_in = window(i).more_in(rooms.windows[i].left, now);
+    }
+    if (config_.has_depth) rooms.depth.left = depth_left(queue_depth);
+    return rooms;
+  }
+
+  // Whether this state cannot be forgotten at all: it is blocked, or waited for.
+  bool stays(std::uint64_t now) const noexcept {
+    return blocked_for(now) != 0 || state_.line->waiting.load(std::memory_order_relaxed) != 0;
+  }
+  // Whether this state is equal to a zeroed one: forgetting it would change nothing.
+  bool fresh(std::uint64_t now) const noexcept {
+    return blocked_for(now) == 0 && state_.line->waiting.load(std::memory_order_relaxed) == 0 &&
+           (!config_.has_depth || state_.depth->in_flight() == 0) &&
+           (!config_.has_bucket || state_.bucket->full(config_.bucket, now)) && windows_empty(now);
+  }
+
+  void block(std::uint64_t until) noexcept { state_.blocked_until->store(until, std::memory_order_relaxed); }
+  // As new, but for what is in flight. While nobody else is inside, or with the key's lock.
+  void reset(std::uint32_t serial) noexcept {
+    state_.line->serial = serial;
+    block(0);
+    if (config_.has_bucket) state_.bucket->clear();
+    for (std::uint32_t i = 0; i < config_.window_count; ++i) window(i).clear();
+  }
+  template <class ReadClock>
+  void penalize(std::uint64_t cost, std::uint64_t now, ReadClock&& clock_now) noexcept {
+    if (config_.has_bucket) state_.bucket->charge(config_.bucket, cost, now);
+    for (std::uint32_t i = 0; i < config_.window_count; ++i) window(i).add(cost, now, clock_now);
+  }
+  void reward(std::uint64_t cost, std::uint64_t now) noexcept {
+    if (config_.has_bucket) state_.bucket->give(config_.bucket, cost, state_.refunds);
+    for (std::uint32_t i = 0; i < config_.window_count; ++i) window(i).forget(cost, now);
+  }
+
+  // Goes over from this configuration to another, on whose scales what was charged before cannot be told any more. While
+  // nobody else is inside.
+  void rebase(const LimiterConfig& to, std::uint64_t now, std::uint64_t* scratch,
+              std::uint32_t serial) noexcept {
+    state_.line->serial = serial;
+    if (config_.has_bucket && !to.bucket.accrues_as(config_.bucket)) {
+      state_.bucket->rebase(config_.bucket, to.bucket, now);
+    }
+    for (std::uint32_t i = 0; i < config_.window_count; ++i) window(i).rebase(to.windows[i], now, scratch);
+  }
+
+ private:
+  template <class ReadClock>
+  void undo_bucket(const Receipt& receipt, std::uint64_t cost, std::uint64_t then,
+                   ReadClock&& clock_now) noexcept {
+    state_.bucket->undo(config_.bucket, cost, then, receipt.slot, state_.refunds, clock_now);
+  }
+  // Of the first `count` windows.
+  void refund_windows(std::uint32_t count, const Receipt& receipt, std::uint64_t cost,
+                      std::uint64_t now) noexcept {
+    for (std::uint32_t i = 0; i < count; ++i) window(i).refund(receipt.charged[i], cost, now);
+  }
+  LimiterWindow window(std::uint32_t i) const noexcept {
+    const std::uint64_t cells = i == 0 ? 0 : config_.cells_before(i);
+    const std::uint64_t times =
+        config_.windows[i].exact ? config_.window_cleared_bytes() + config_.times_before(i) : 0;
+    return LimiterWindow(config_.windows[i], state_.window + cells, state_.window + times, state_.calendars,
+                         i);
+  }
+  static Refusal of_window(std::uint32_t i, bool oversized) noexcept {
+    return {Tier::kSlidingWindow, oversized, static_cast<std::uint8_t>(i)};
+  }
+  bool windows_empty(std::uint64_t now) const noexcept {
+    for (std::uint32_t i = 0; i < config_.window_count; ++i) {
+      if (!window(i).empty(now)) return false;
+    }
+    return true;
+  }
+
+  // Charges all windows, or none.
+  template <class ReadClock>
+  bool take_windows(std::uint64_t cost, std::uint64_t now, ReadClock&& clock_now, Taken& taken) noexcept {
+    const SlidingWindow::Charge charge = window(0).take(cost, now, clock_now);
+    taken.receipt.charged[0] = charge.bucket;
+    if (!charge.taken || config_.window_count == 1) [[likely]]
+      return charge.taken;
+    return take_further_windows(cost, now, clock_now, taken);
+  }
+  template <class ReadClock>
+  SLUICE_APART bool take_further_windows(std::uint64_t cost, std::uint64_t now, ReadClock&& clock_now,
+                                         Taken& taken) noexcept {
+    for (std::uint32_t i = 1; i < config_.window_count; ++i) {
+      const SlidingWindow::Charge charge = window(i).take(cost, now, clock_now);
+      taken.receipt.charged[i] = charge.bucket;
+      if (charge.taken) continue;
+      taken.window = static_cast<std::uint8_t>(i);
+      if (!SLUICE_PLANTED(kKeepEarlierWindows)) refund_windows(i, taken.receipt, cost, now);
+      return false;
+    }
+    return true;
+  }
+  std::uint64_t blocked_for(std::uint64_t now) const noexcept {
+    const std::uint64_t until = state_.blocked_until->load(std::memory_order_relaxed);
+    return until > now ? until - now : 0;
+  }
+  std::uint64_t depth_left(std::uint64_t queue_depth) const noexcept {
+    const std::uint64_t used = config_.depth_of_queue ? queue_depth : state_.depth->in_flight();
+    return used >= config_.depth_max ? 0 : config_.depth_max - used;
+  }
+  bool enter_depth(std::uint64_t cost, std::uint64_t queue_depth) noexcept {
+    if (config_.depth_of_queue) return cost <= config_.depth_max && queue_depth <= config_.depth_max - cost;
+    return state_.depth->enter(config_.depth_max, cost);
+  }
+
+  const LimiterConfig& config_;
+  LimiterState state_;
+};
+
+}  // namespace sluice

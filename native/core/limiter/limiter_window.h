@@ -1,0 +1,138 @@
+// One of a limiter's windows, of whichever kind.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/base/clock.h"
+#include "core/limiter/calendar.h"
+#include "core/limiter/sliding_window.h"
+#include "core/limiter/window_log.h"
+
+namespace sluice {
+
+inline constexpr std::uint32_t kWindowsMax = 4;  // that a limiter can have
+
+struct WindowConfig {
+  SlidingWindowConfig sliding;     // exact: one bucket as long as the window; of a calendar window the limit
+  bool exact = false;              // a log of times
+  std::uint64_t log_capacity = 0;  // exact: the largest limit
+  Every every = Every::kNone;      // of a calendar window its periods
+  std::uint32_t zone_changes = 0;  // how many, and which is the first: see CalendarMemory
+  std::uint32_t first_change = 0;
+
+  // Of one state: the part that is zeroed for a new one, and the times of a log, which are written before they are read.
+  std::uint64_t cleared_bytes() const {
+    if (every != Every::kNone) return sizeof(CalendarWindow::Cell);
+    return exact ? sizeof(WindowLog::Head)
+                 : SlidingWindow::cells(sliding.buckets) * sizeof(SlidingWindow::Cell);
+  }
+  std::uint64_t times_bytes() const { return exact ? log_capacity * sizeof(std::uint64_t) : 0; }
+
+  // The least time in which `full` times the limit passes.
+  std::uint64_t least_time(std::uint64_t full) const noexcept {
+    const std::uint64_t window_ns = sliding.bucket_ns * sliding.buckets;
+    return full > TokenRate::kTimeMax / window_ns ? kNever : full * window_ns;
+  }
+};
+
+// Where all states of a limiter with calendar windows find the time, the periods and the zones:
+//   | CalendarMemory | ZoneChange[], those of each window |
+struct CalendarMemory {
+  std::uint64_t epoch_ns;  // the limiter's time 0 by its clock
+  bool is_manual;          // that clock shows nanoseconds since 1970
+  CalendarPeriod periods[kWindowsMax];
+
+  std::uint64_t wall(std::uint64_t time) const noexcept {
+    return is_manual ? epoch_ns + time : wall_clock_ns();
+  }
+  ZoneChange* changes() noexcept { return reinterpret_cast<ZoneChange*>(this + 1); }
+};
+
+class LimiterWindow {
+ public:
+  // `cells` and `times` point to so many bytes as the configuration says.
+  LimiterWindow(const WindowConfig& config, std::byte* cells, std::byte* times, CalendarMemory* calendars,
+                std::uint32_t index)
+      : config_(config), cells_(cells), times_(times), calendars_(calendars), index_(index) {}
+
+  template <class ReadClock>
+  SlidingWindow::Charge take(std::uint64_t cost, std::uint64_t now, ReadClock&& clock_now) noexcept {
+    if (by_calendar()) [[unlikely]] {
+      const std::uint64_t charged = calendar(now).take(cost, now);
+      return {charged, charged != 0};
+    }
+    return config_.exact ? log().take(cost, now) : buckets().take(cost, now, clock_now);
+  }
+  // Gives back what of a charge is still in force.
+  void refund(std::uint64_t charged, std::uint64_t cost, std::uint64_t now) noexcept {
+    if (by_calendar()) return calendar(now).refund(charged, cost);
+    const SlidingWindow::Charge charge{charged, true};
+    config_.exact ? log().refund(charge, cost, now) : buckets().refund(charge, cost, now);
+  }
+  template <class ReadClock>
+  void add(std::uint64_t cost, std::uint64_t now, ReadClock&& clock_now) noexcept {
+    if (by_calendar()) return calendar(now).add(cost, now);
+    config_.exact ? log().add(cost, now) : buckets().add(cost, now, clock_now);
+  }
+  void forget(std::uint64_t cost, std::uint64_t now) noexcept {
+    if (by_calendar()) return calendar(now).forget(cost, now);
+    config_.exact ? log().forget(cost) : buckets().forget(cost, now);
+  }
+  void clear() noexcept {
+    if (by_calendar()) return calendar(0).clear();
+    config_.exact ? log().clear() : buckets().clear();
+  }
+
+  std::uint64_t retry_after(std::uint64_t cost, std::uint64_t now) const noexcept {
+    if (by_calendar()) [[unlikely]]
+      return calendar(now).retry_after(cost, now);
+    return config_.exact ? log().retry_after(cost, now) : buckets().retry_after(cost, now);
+  }
+  // No less than this passes until `all`, one request after the other, has been allowed.
+  std::uint64_t least_wait(std::uint64_t all, std::uint64_t now) const noexcept {
+    if (by_calendar()) return calendar(now).least_wait(all, now);
+    const std::uint64_t limit = config_.sliding.limit;
+    return std::max(retry_after(std::min(all, limit), now), config_.least_time((all - 1) / limit));
+  }
+  // Of what is left, and one more than that: a calendar window has all anew when its period ends.
+  std::uint64_t more_in(std::uint64_t left, std::uint64_t now) const noexcept {
+    return by_calendar() ? calendar(now).more_in(now) : retry_after(left + 1, now);
+  }
+  std::uint64_t remaining(std::uint64_t now) const noexcept {
+    if (by_calendar()) [[unlikely]]
+      return calendar(now).remaining(now);
+    return config_.exact ? log().remaining(now) : buckets().remaining(now);
+  }
+  bool empty(std::uint64_t now) const noexcept {
+    if (by_calendar()) return calendar(now).empty(now);
+    return config_.exact ? log().empty(now) : buckets().empty(now);
+  }
+
+  // Goes over to another length. While no other thread is inside.
+  void rebase(const WindowConfig& to, std::uint64_t now, std::uint64_t* scratch) noexcept {
+    if (!by_calendar() && !config_.exact && to.sliding.bucket_ns != config_.sliding.bucket_ns) {
+      buckets().rebase(to.sliding, now, scratch);
+    }
+  }
+
+ private:
+  bool by_calendar() const noexcept { return config_.every != Every::kNone; }
+  CalendarWindow calendar(std::uint64_t now) const noexcept {
+    const Calendar zone(config_.every, calendars_->changes() + config_.first_change, config_.zone_changes);
+    return CalendarWindow(config_.sliding.limit, zone, calendars_->periods[index_],
+                          *reinterpret_cast<CalendarWindow::Cell*>(cells_), calendars_->wall(now));
+  }
+  SlidingWindow buckets() const noexcept {
+    return SlidingWindow(config_.sliding, reinterpret_cast<SlidingWindow::Cell*>(cells_));
+  }
+  WindowLog log() const noexcept { return WindowLog(config_.sliding, config_.log_capacity, cells_, times_); }
+
+  const WindowConfig& config_;
+  std::byte* cells_;
+  std::byte* times_;
+  CalendarMemory* calendars_;
+  std::uint32_t index_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,51 @@
+// The doorbell: wakes a sleeping consumer, and costs an awake one nothing but a fence.
+//
+//   producer                          consumer
+//   publish a record                  found nothing to read
+//   fence (seq_cst)        <----->    parked = 1
+//   parked == 1 ?                     fence (seq_cst)
+//     exchange it to 0; ring          look again: something there?  yes: parked = 0, go on
+//                                                                   no:  sleep
+//
+// Of "producer reads parked" and "consumer looks again" at least one sees the other side's store, because a
+// full fence stands between store and load on both sides. Without it a store may still sit in the store buffer
+// when the load is done, and the wake-up is lost. A system call is made only by whoever takes `parked` from
+// 1 to 0, so a burst rings once. How the bell sounds (an eventfd, a uv_async) is not the core's business.
+//
+// A consumer that dies asleep leaves parked = 1: one useless ring, and the next consumer looks before it parks.
+#pragma once
+
+#include <cstdint>
+
+#include "core/base/atomics.h"
+
+namespace sluice {
+
+template <class A = StdAtomics>
+class Doorbell {
+ public:
+  // Producer, after publishing (or closing): whether the caller must sound the bell.
+  bool must_ring() noexcept {
+    // Pairs with the fence in park().
+    A::fence(std::memory_order_seq_cst);
+    // Relaxed: the fence orders it; and the exchange decides.
+    if (parked_.load(std::memory_order_relaxed) == 0) return false;
+    // Relaxed: only the winner of 1 -> 0 rings; the record travels by its stamp, not by this word.
+    return parked_.exchange(0, std::memory_order_relaxed) != 0;
+  }
+
+  // Consumer, having found nothing: announces that it is about to sleep. It must look again before it does.
+  void park() noexcept {
+    parked_.store(1, std::memory_order_relaxed);
+    // Pairs with the fence in must_ring().
+    A::fence(std::memory_order_seq_cst);
+  }
+
+  // Consumer: it is awake. A producer that had read 1 just before rings once for nothing.
+  void unpark() noexcept { parked_.store(0, std::memory_order_relaxed); }
+
+ private:
+  alignas(kCacheLine) typename A::template atomic<std::uint32_t> parked_{0};
+};
+
+}  // namespace sluice

@@ -1,0 +1,37 @@
+// Which lane is served next: strictly the most urgent one (lane 0 first), except that every lane is guaranteed its
+// share. For each record that another lane gets while a lane has something to give, the lane earns its weight; when
+// it has earned the sum of all weights it is served out of turn. Weight / sum is thus the least share of a lane
+// that always has something to give, and no lane starves.
+// A form of weighted round robin with credits (deficit round robin, M. Shreedhar and G. Varghese).
+#pragma once
+
+#include <bit>
+#include <cstdint>
+
+#include "core/base/planted.h"
+#include "core/queue/room_waiters.h"  // kLanesMax
+
+namespace sluice {
+
+class LaneOrder {
+ public:
+  // `ready`: bit i is set if lane i has something to give; not 0. Written by the consumer only.
+  std::uint32_t next(std::uint32_t ready, const std::uint32_t (&weights)[kLanesMax],
+                     std::uint32_t sum) noexcept {
+    const auto urgent = static_cast<std::uint32_t>(std::countr_zero(ready));
+    std::uint32_t chosen = urgent;
+    for (std::uint32_t others = ready & (ready - 1); others != 0; others &= others - 1) {
+      const auto lane = static_cast<std::uint32_t>(std::countr_zero(others));
+      earned_[lane] += weights[lane];
+      if (chosen == urgent && earned_[lane] >= sum) chosen = lane;
+    }
+    if (SLUICE_PLANTED(kStarveLanes)) return urgent;
+    if (chosen != urgent) earned_[chosen] -= sum;
+    return chosen;
+  }
+
+ private:
+  std::uint32_t earned_[kLanesMax] = {};
+};
+
+}  // namespace sluice

@@ -1,0 +1,370 @@
+// The shared half of a Queue: a ring for each lane, the line of those who wait for room, and what is in
+// queue_control.h. What the consumer does is in queue_consumer.h.
+//
+//   segment body:  | QueueControl | ThreadLines | WaitingLine | lane 0: RingControl, slots | lane 1 ... |
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <new>
+
+#include "core/base/clock.h"
+#include "core/base/planted.h"
+#include "core/base/thread_slots.h"
+#include "core/queue/overwriting.h"
+#include "core/queue/queue_control.h"
+#include "core/queue/queue_shape.h"
+#include "core/queue/ring.h"
+#include "core/queue/room_waiters.h"
+
+namespace sluice {
+
+class Queue {
+ public:
+  enum Counter : std::uint32_t { kRejected, kWaitersRefused };
+
+  static std::uint64_t bytes(const QueueShape& shape) {
+    return sizeof(QueueControl) + sizeof(ThreadLines) +
+           WaitingLine<>::bytes(shape.waiters, shape.payload_bytes()) + shape.lanes * lane_bytes(shape);
+  }
+
+  Queue(void* memory, const QueueShape& shape)
+      : control_(static_cast<QueueControl*>(memory)),
+        lines_(reinterpret_cast<ThreadLines*>(control_ + 1)),
+        line_(lines_ + 1, shape.waiters, shape.payload_bytes()),
+        shape_(shape),
+        meta_bytes_(shape.meta_bytes()),
+        overwrites_(shape.overwrites()) {
+    std::byte* lane =
+        reinterpret_cast<std::byte*>(lines_ + 1) + WaitingLine<>::bytes(shape.waiters, shape.payload_bytes());
+    for (std::uint32_t i = 0; i < kLanesMax; ++i) {
+      rings_[i] = Ring<>(lane, shape.ring_capacity(), shape.payload_bytes());
+      if (i + 1 < shape.lanes) lane += lane_bytes(shape);
+    }
+  }
+
+  void format(std::uint64_t start) {
+    new (control_) QueueControl{};
+    control_->shape = shape_;
+    control_->start = start;
+    line_.format();
+    for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
+      control_->measured[lane] = start;
+      rings_[lane].format(start);
+    }
+  }
+
+  ThreadLines& lines() noexcept { return *lines_; }
+  const QueueShape& shape() const noexcept { return shape_; }
+  bool overwrites() const noexcept { return overwrites_; }
+  Ring<>& ring(std::uint32_t lane = 0) noexcept { return rings_[lane]; }
+  const Ring<>& ring(std::uint32_t lane = 0) const noexcept { return rings_[lane]; }
+  WaitingLine<>& waiting_line() noexcept { return line_; }
+
+  // ---- producers: each push that succeeds may owe a ring of the bell: see must_ring() ---------------------
+
+  std::uint64_t push_time(const Clock& clock) const noexcept { return meta_bytes_ != 0 ? clock.now() : 0; }
+
+  // Pushes one record; `write(slot index)` may write beside it, under the same stamp. kFull also of a queue that overwrites:
+  // then push_over() it.
+  template <class Write>
+  PushResult push(std::uint32_t lane, const void* record, std::uint64_t now, std::uint64_t ttl,
+                  Write&& write) noexcept {
+    const Ring<>::Claim claim = rings_[lane].claim(1);
+    if (claim.count == 0) [[unlikely]]
+      return claim.closed ? PushResult::kClosed : PushResult::kFull;
+    put(lane, claim.position, record, now, ttl, write);
+    return PushResult::kPushed;
+  }
+
+  // Room for one record, promised to the caller, who then calls push_promised() or break_promise(), which cannot fail.
+  // kFull also when 16,383 promises (see Ring) are out.
+  PushResult promise_room(std::uint32_t lane) noexcept { return promised(rings_[lane].reserve(1)); }
+  template <class Write>
+  void push_promised(std::uint32_t lane, const void* record, std::uint64_t now, std::uint64_t ttl,
+                     Write&& write) noexcept {
+    put(lane, rings_[lane].claim_reserved(1, 0), record, now, ttl, write);
+  }
+  // Then whoever waits for room is to be served, and whoever waits for the queue's end to be told.
+  void break_promise(std::uint32_t lane) noexcept { rings_[lane].return_permits(1); }
+
+  // Pushes as many of `count` records, `record_bytes` apart, as find room: in order, in one claim.
+  Ring<>::Claim push_many(std::uint32_t lane, const std::byte* records, std::uint32_t count,
+                          std::uint64_t now, std::uint64_t ttl) noexcept {
+    const Ring<>::Claim claim = rings_[lane].claim(count);
+    publish_many(lane, claim.position, records, claim.count, now, ttl);
+    return claim;
+  }
+
+  // Pushes `used` records on permits taken before, and returns `unused` more. Cannot fail, not even when closed.
+  void push_reserved(std::uint32_t lane, const std::byte* records, std::uint32_t used, std::uint32_t unused,
+                     std::uint64_t now, std::uint64_t ttl) noexcept {
+    const std::uint64_t position = rings_[lane].claim_reserved(used, unused);
+    publish_many(lane, position, records, used, now, ttl);
+  }
+  // Takes up to `want` permits to push.
+  Ring<>::Claim reserve(std::uint32_t lane, std::uint32_t want) noexcept {
+    return overwrites_ ? rings_[lane].reserve_always(want) : rings_[lane].reserve(want);
+  }
+  void return_permits(std::uint32_t lane, std::uint32_t count) noexcept {
+    rings_[lane].return_permits(count);
+  }
+
+  // ---- producers of a queue that overwrites: what finds no room drops the oldest of its lane -------------------
+  //
+  // `drop(slot index)` is called for each record that goes, at most one for each that is pushed. It must wait for
+  // nothing: see overwriting.h.
+
+  // Pushes one record. Only a closed queue refuses it.
+  template <class Write, class Drop>
+  PushResult push_over(std::uint32_t lane, const void* record, std::uint64_t now, std::uint64_t ttl,
+                       Write&& write, Drop&& drop) noexcept {
+    const Ring<>::Claim claim = claim_over(lane, 1, false, drop);
+    if (claim.count == 0) return PushResult::kClosed;
+    put(lane, claim.position, record, now, ttl, write);
+    return PushResult::kPushed;
+  }
+  // As promise_room(), of what takes no room yet.
+  PushResult promise_over(std::uint32_t lane) noexcept { return promised(rings_[lane].reserve_always(1)); }
+  template <class Write, class Drop>
+  void push_promised_over(std::uint32_t lane, const void* record, std::uint64_t now, std::uint64_t ttl,
+                          Write&& write, Drop&& drop) noexcept {
+    put(lane, claim_over(lane, 1, true, drop).position, record, now, ttl, write);
+  }
+  // Pushes 1 to `count` records; none if the queue is closed, unless it is on permits taken before.
+  template <class Drop>
+  Ring<>::Claim push_many_over(std::uint32_t lane, const std::byte* records, std::uint32_t count,
+                               bool on_permits, std::uint64_t now, std::uint64_t ttl, Drop&& drop) noexcept {
+    const Ring<>::Claim claim = claim_over(lane, count, on_permits, drop);
+    publish_many(lane, claim.position, records, claim.count, now, ttl);
+    return claim;
+  }
+
+  // ---- those who wait for room ------------------------------------------------------------------------------
+
+  // Joins the line for room with a record. kNoWaiter if the line is full. Then serve_waiting().
+  std::uint32_t wait_to_push(ThreadLine& line, std::uint32_t lane, std::uint64_t owner, const void* record,
+                             std::byte* scratch, const Clock& clock, std::uint64_t ttl) noexcept {
+    fill(scratch, record, push_time(clock), ttl);
+    return joined(line, line_.join(rings_[lane], lane, owner, 0, scratch));
+  }
+  std::uint32_t wait_to_reserve(ThreadLine& line, std::uint32_t lane, std::uint64_t owner,
+                                std::uint32_t permits) noexcept {
+    return joined(line, line_.join(rings_[lane], lane, owner, permits, nullptr));
+  }
+
+  // Serves those who wait for room in `lane`. `wake(owner)` is called for each whose thread is to be woken; the
+  // caller then rings for the consumer if must_ring().
+  template <class Wake>
+  void serve_waiting(std::uint32_t lane, Wake&& wake) noexcept {
+    WaitingLine<>::Woken woken;
+    do {
+      woken = {};
+      line_.serve(rings_[lane], lane, woken);
+      for (std::uint32_t i = 0; i < woken.count; ++i) wake(woken.owners[i]);
+    } while (woken.count == WaitingLine<>::Woken::kMax);
+  }
+  // A waiter of `owner` leaves: see WaitingLine. `lane` is told which one it left.
+  bool leave(std::uint32_t waiter, std::uint32_t& lane) noexcept {
+    return line_.leave([this](std::uint32_t of) -> Ring<>& { return rings_[of]; }, waiter, lane);
+  }
+  template <class GiveBack>
+  void abandon(std::uint64_t owner, GiveBack&& give_back) noexcept {
+    line_.abandon([this](std::uint32_t of) -> Ring<>& { return rings_[of]; }, owner, give_back);
+  }
+
+  bool somebody_waits(std::uint32_t lane) const noexcept { return rings_[lane].somebody_waits(); }
+
+  // After pushing or closing: whether the caller must sound the bell.
+  bool must_ring() noexcept { return control_->doorbell.must_ring(); }
+
+  // No push succeeds after this; who waits for room is told by `wake(owner)`. Returns whether this call closed it.
+  template <class Wake>
+  bool close(Wake&& wake) noexcept {
+    bool closed = false;
+    for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
+      closed = rings_[lane].close();  // of two who close at a time, who closes the last lane has done it
+      WaitingLine<>::Woken woken;
+      do {
+        woken = {};
+        line_.close(rings_[lane], lane, woken);
+        for (std::uint32_t i = 0; i < woken.count; ++i) wake(woken.owners[i]);
+      } while (woken.count == WaitingLine<>::Woken::kMax);
+    }
+    // A fence after it, as freed_room() is one before whoever pops looks at it.
+    control_->closing.store(1, std::memory_order_relaxed);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    return closed;
+  }
+  // Whether close() has come so far that whoever it wakes finds what was popped before. For the consumer, which
+  // would have to read the tail, where producers write, to ask closed().
+  bool closing() const noexcept { return control_->closing.load(std::memory_order_relaxed) != 0; }
+  bool closed() const noexcept { return rings_[shape_.lanes - 1].closed(); }
+
+  // Of a queue that overwrites, where producers free records, too: held by the consumer from showing records until they
+  // are freed. Not to be taken while depth() is 0: a consumer that polls would starve the producers of it. Nothing is
+  // waited for meanwhile: see overwriting.h.
+  class Front : public sluice::Front {
+   public:
+    explicit Front(Queue& queue) noexcept : sluice::Front(*queue.control_) {}
+  };
+
+  // ---- those who wait until the queue is empty --------------------------------------------------------------
+  //
+  //   waiter                          consumer
+  //   awaiting_empty + 1              head = ... (records freed)
+  //   fence (seq_cst)      <----->    fence (seq_cst), in QueueConsumer::somebody_waits()
+  //   empty() ?                       awaiting_empty != 0 and empty() ?  emptied + 1, and rings
+  //
+  // Of the two looks at least one finds what the other side has written. A waiter compares `emptied` with what it was
+  // when it began, so that a moment between two of its looks counts, too. Only the consumer makes a queue empty.
+
+  void await_empty() noexcept {
+    control_->awaiting_empty.fetch_add(1, std::memory_order_relaxed);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+  }
+  void stop_awaiting_empty(std::uint32_t count) noexcept {
+    control_->awaiting_empty.fetch_sub(count, std::memory_order_relaxed);
+  }
+  std::uint64_t emptied() const noexcept { return control_->emptied.load(std::memory_order_relaxed); }
+  // The consumer, after freeing records and the fence: whether those who wait are to be told.
+  bool note_empty() noexcept {
+    if (control_->awaiting_empty.load(std::memory_order_relaxed) == 0 || !empty()) return false;
+    // Relaxed: it counts, and says nothing of other memory.
+    control_->emptied.fetch_add(1, std::memory_order_relaxed);
+    return true;
+  }
+  // Whether there was a moment during the call at which nothing was pushed and not consumed, in any lane.
+  bool empty() const noexcept {
+    std::uint64_t before = 0;
+    if (!all_consumed(before)) return false;
+    // Of several lanes one may have got a record while another was looked at: if nothing was claimed meanwhile, all
+    // were empty at the end of the first round. Positions only grow, so that an equal sum is no change.
+    std::uint64_t after = 0;
+    return shape_.lanes == 1 || (all_consumed(after) && after == before);
+  }
+
+  // ---- the consumer's lease ------------------------------------------------------------------------------
+
+  bool take_lease(std::uint64_t owner) noexcept {
+    std::uint64_t holder = 0;
+    // ACQ lease: pairs with REL in give_lease(): the new consumer sees what the old one consumed.
+    return control_->lease.compare_exchange_strong(holder, owner, std::memory_order_acquire,
+                                                   std::memory_order_acquire) ||
+           holder == owner;
+  }
+  void give_lease(std::uint64_t owner) noexcept {
+    std::uint64_t holder = owner;
+    // REL lease: pairs with ACQ in take_lease().
+    control_->lease.compare_exchange_strong(holder, 0, std::memory_order_release, std::memory_order_relaxed);
+  }
+
+  bool leased() const noexcept { return control_->lease.load(std::memory_order_relaxed) != 0; }
+
+  // ---- anyone --------------------------------------------------------------------------------------------
+
+  std::uint64_t depth() const noexcept {
+    std::uint64_t total = 0;
+    for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) total += rings_[lane].depth();
+    return total;
+  }
+  std::uint64_t pushed() const noexcept {
+    std::uint64_t total = 0;
+    for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
+      total += (rings_[lane].claimed() - control_->start) >> kRingPositionShift;
+    }
+    return total;
+  }
+  std::uint64_t dropped(Dropped reason) const noexcept {
+    return control_->dropped[static_cast<std::uint32_t>(reason)].load(std::memory_order_relaxed);
+  }
+  std::uint64_t popped() const noexcept {
+    std::uint64_t total = 0;
+    for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
+      total += (rings_[lane].head() - control_->start) >> kRingPositionShift;
+    }
+    const std::uint64_t drops =
+        dropped(Dropped::kExpired) + dropped(Dropped::kOldest) + dropped(Dropped::kShed);
+    return total > drops ? total - drops : 0;  // a drop is counted a moment before head moves
+  }
+  std::uint64_t permits() const noexcept {
+    std::uint64_t total = 0;
+    for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) total += rings_[lane].permits();
+    return total;
+  }
+  std::uint64_t rejected() const noexcept { return lines_->sum(kRejected); }
+  std::uint64_t waiters_refused() const noexcept { return lines_->sum(kWaitersRefused); }
+  std::uint32_t waiting() const noexcept { return line_.waiting(); }
+  std::uint64_t wakeups() const noexcept { return control_->wakeups.load(std::memory_order_relaxed); }
+  std::uint64_t high_water() const noexcept {
+    const std::uint64_t seen = control_->high_water.load(std::memory_order_relaxed);
+    const std::uint64_t now = depth();
+    return now > seen ? now : seen;
+  }
+  const Histogram& waits() const noexcept { return control_->waits; }
+
+ private:
+  friend class QueueConsumer;
+
+  // Adds up what was claimed.
+  bool all_consumed(std::uint64_t& claimed) const noexcept {
+    for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
+      if (rings_[lane].depth() != 0) return false;
+      claimed += (rings_[lane].claimed() - control_->start) >> kRingPositionShift;
+    }
+    return true;
+  }
+  static std::uint64_t lane_bytes(const QueueShape& shape) {
+    return round_up(Ring<>::bytes(shape.ring_capacity(), shape.payload_bytes()), kCacheLine);
+  }
+  static std::byte* payload(Ring<>& ring, std::uint64_t position) noexcept {
+    return static_cast<std::byte*>(ring.record(position));
+  }
+  void fill(std::byte* payload, const void* record, std::uint64_t now, std::uint64_t ttl) const noexcept {
+    if (meta_bytes_ != 0) shape_.write_times(payload, now, ttl);
+    // One thread cannot see that a copy comes after its publication: planted, it does not come at all.
+    if (SLUICE_PLANTED(kPublishBeforeCopy)) return;
+    std::memcpy(payload + meta_bytes_, record, shape_.record_bytes);
+  }
+  void publish_many(std::uint32_t lane, std::uint64_t position, const std::byte* records, std::uint32_t count,
+                    std::uint64_t now, std::uint64_t ttl) noexcept {
+    if (count == 0) return;
+    Ring<>::Cursor at(rings_[lane], position);
+    for (std::uint32_t i = 0; i < count; ++i, at.next()) {
+      fill(at.record(), records + i * shape_.record_bytes, now, ttl);
+      at.publish();
+    }
+  }
+  // Writes and publishes the record of a position that was claimed, and has room.
+  template <class Write>
+  void put(std::uint32_t lane, std::uint64_t position, const void* record, std::uint64_t now,
+           std::uint64_t ttl, Write&& write) noexcept {
+    Ring<>& ring = rings_[lane];
+    fill(payload(ring, position), record, now, ttl);
+    write(ring.slot_index(position));
+    ring.publish(position);
+  }
+  template <class Drop>
+  Ring<>::Claim claim_over(std::uint32_t lane, std::uint32_t want, bool on_permits, Drop& drop) noexcept {
+    return sluice::claim_over(*control_, rings_[lane], lane, want, on_permits, drop,
+                              [this] { return depth(); });
+  }
+  static PushResult promised(const Ring<>::Claim& claim) noexcept {
+    if (claim.count != 0) return PushResult::kPushed;
+    return claim.closed ? PushResult::kClosed : PushResult::kFull;
+  }
+  std::uint32_t joined(ThreadLine& line, std::uint32_t waiter) noexcept {
+    if (waiter == kNoWaiter) line.count(kWaitersRefused);
+    return waiter;
+  }
+
+  QueueControl* control_;
+  ThreadLines* lines_;
+  WaitingLine<> line_;
+  Ring<> rings_[kLanesMax];
+  QueueShape shape_;
+  std::uint64_t meta_bytes_;  // before each record in its slot; 0: no time is needed
+  bool overwrites_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,230 @@
+// The consumer's side of a Queue: shows records in their order, drops those that are not to be consumed, and frees
+// what has been consumed. It belongs to whoever holds the lease, and keeps what it has shown between two calls.
+//
+// A record is dropped only from the head of its lane, before anything of that lane is shown, so that what is shown
+// and what is freed stay the first records of each lane.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+
+#include "core/base/check.h"
+#include "core/base/planted.h"
+#include "core/queue/queue.h"
+
+namespace sluice {
+
+class QueueConsumer {
+ public:
+  static constexpr std::uint32_t kShownMax = 64;
+
+  explicit QueueConsumer(Queue& queue)
+      : queue_(queue), shape_(queue.shape()), control_(*queue.control_), plain_(shape_.plain()) {}
+
+  // Copies up to `max` (at most kShownMax) records from the front to `out`, `record_bytes` apart, and leaves them in
+  // the queue. `shown(i, lane, slot index)` is called for each, and for each record that is dropped first
+  // `dropped(reason, record, lane, slot index)`, which returns whether it can take another one.
+  template <class Shown, class Drop>
+  std::uint32_t show(std::byte* out, std::uint32_t max, const Clock& clock, Shown&& shown,
+                     Drop&& dropped) noexcept {
+    max = std::min(max, kShownMax);
+    shown_ = 0;
+    if (plain_) {
+      show_plain(out, max, shown);
+    } else {
+      show_chosen(out, max, clock, shown, dropped);
+    }
+    return shown_;
+  }
+
+  // In place of show(), when there is nothing.
+  void show_nothing() noexcept {
+    shown_ = 0;
+    control_.shedding.idle();
+  }
+
+  // What was shown is not to be freed: it is the next consumer's.
+  void forget_shown() noexcept { shown_ = 0; }
+
+  // How many can be freed now.
+  std::uint32_t shown() const noexcept { return shown_; }
+  // Frees the first `count` records shown last; the others stay, and are shown again.
+  void free_shown(std::uint32_t count) noexcept {
+    if (count == 0) return;
+    SLUICE_CHECK(count <= shown_, "only what was shown is freed");
+    note_depth();
+    if (shape_.lanes == 1) {
+      advance(0, count);
+    } else {
+      // A lane has been served when its record is freed, not when it is shown: the choices are made once more.
+      std::uint32_t of_lane[kLanesMax] = {};
+      const std::uint32_t sum = weight_sum();
+      for (std::uint32_t i = 0; i < count; ++i)
+        ++of_lane[control_.order.next(ready_[i], shape_.weights, sum)];
+      for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
+        if (of_lane[lane] != 0) advance(lane, of_lane[lane]);
+      }
+    }
+    shown_ = 0;
+  }
+
+  // After records were freed or dropped: whether somebody waits for the room. Ask once per batch. Its fence also
+  // stands between the heads and closing(), as close() has one between the two: of the last pop and the close at
+  // least one finds the queue drained.
+  bool somebody_waits() noexcept {
+    WaitingLine<>::freed_room();
+    return queue_.waiting() != 0;
+  }
+
+  bool readable() const noexcept {
+    for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
+      if (queue_.ring(lane).readable(queue_.ring(lane).head())) return true;
+    }
+    return false;
+  }
+  bool drained() const noexcept {
+    for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
+      if (!queue_.ring(lane).drained()) return false;
+    }
+    return true;
+  }
+
+  // Announces sleep. False, and nothing announced, if there is something to do: a record, or the end.
+  bool park() noexcept {
+    control_.doorbell.park();
+    if (!readable() && !drained()) return true;
+    control_.doorbell.unpark();
+    return false;
+  }
+  void unpark() noexcept { control_.doorbell.unpark(); }
+  void woke() noexcept { add(control_.wakeups, 1); }
+
+ private:
+  static void add(std::atomic<std::uint64_t>& word, std::uint64_t by) noexcept {
+    word.store(word.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+  }
+  void advance(std::uint32_t lane, std::uint32_t count) noexcept {
+    Ring<>& ring = queue_.ring(lane);
+    ring.advance(ring.head() + count * kRingStep);
+  }
+  // Depth is largest just before head moves, so this is where the high-water mark is taken. A plain queue with
+  // nothing to read behind what is shown holds that much: no look at the tail, which producers write.
+  void note_depth() noexcept {
+    Ring<>& ring = queue_.ring(0);
+    const bool ends = plain_ && !ring.readable(ring.head() + shown_ * kRingStep);
+    const std::uint64_t depth = ends ? shown_ : queue_.depth();
+    if (depth > control_.high_water.load(std::memory_order_relaxed)) {
+      control_.high_water.store(depth, std::memory_order_relaxed);
+    }
+  }
+
+  template <class Shown>
+  void show_plain(std::byte* out, std::uint32_t max, Shown&& shown) noexcept {
+    Ring<>& ring = queue_.ring(0);
+    for (Ring<>::Cursor at(ring, ring.head()); shown_ < max && at.readable(); at.next()) {
+      std::memcpy(out + shown_ * shape_.record_bytes, at.record(), shape_.record_bytes);
+      at.own_line();
+      shown(shown_, 0, ring.slot_index(at.position()));
+      ++shown_;
+    }
+  }
+
+  template <class Shown, class Drop>
+  void show_chosen(std::byte* out, std::uint32_t max, const Clock& clock, Shown&& shown,
+                   Drop&& dropped) noexcept {
+    std::uint64_t position[kLanesMax];
+    std::uint32_t open = 0;  // lanes that may still have something to show in this call
+    for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
+      position[lane] = queue_.ring(lane).head();
+      open |= 1u << lane;
+    }
+    if (!readable()) return control_.shedding.idle();
+    const std::uint64_t now = shape_.needs_time() ? clock.now() : 0;
+    LaneOrder order = control_.order;
+    room_for_dropped_ = true;
+    const std::uint32_t sum = weight_sum();
+    while (shown_ < max) {
+      std::uint32_t ready = 0;
+      for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
+        if ((open >> lane & 1) != 0 && queue_.ring(lane).readable(position[lane])) ready |= 1u << lane;
+      }
+      if (ready == 0) return;
+      // Drops do not count as service: look at every ready lane's head before one is chosen.
+      bool changed = false;
+      for (std::uint32_t rest = ready; rest != 0 && !changed; rest &= rest - 1) {
+        const auto lane = static_cast<std::uint32_t>(std::countr_zero(rest));
+        Dropped reason;
+        if (!must_drop(lane, position[lane], now, reason)) continue;
+        changed = true;
+        Ring<>& ring = queue_.ring(lane);
+        if (position[lane] != ring.head() || !room_for_dropped_) {
+          open &= ~(1u << lane);  // not the head any more: the next call drops it
+          continue;
+        }
+        const auto* payload = static_cast<const std::byte*>(ring.record(position[lane]));
+        room_for_dropped_ = dropped(reason, shape_.record(payload), lane, ring.slot_index(position[lane]));
+        note_depth();
+        add(control_.dropped[static_cast<std::uint32_t>(reason)], 1);
+        if (position[lane] == control_.measured[lane]) control_.measured[lane] += kRingStep;
+        advance(lane, 1);
+        position[lane] += kRingStep;
+      }
+      if (changed) continue;
+      const std::uint32_t lane = shape_.lanes == 1 ? 0 : order.next(ready, shape_.weights, sum);
+      Ring<>& ring = queue_.ring(lane);
+      const Ring<>::Cursor at(ring, position[lane]);
+      const std::byte* payload = at.record();
+      if (shape_.latency && position[lane] == control_.measured[lane]) {  // not shown before
+        control_.waits.record(waited(payload, now));
+        control_.measured[lane] += kRingStep;
+      }
+      std::memcpy(out + shown_ * shape_.record_bytes, shape_.record(payload), shape_.record_bytes);
+      at.own_line();
+      shown(shown_, lane, ring.slot_index(position[lane]));
+      ready_[shown_] = static_cast<std::uint8_t>(ready);
+      ++shown_;
+      position[lane] += kRingStep;
+    }
+  }
+
+  bool must_drop(std::uint32_t lane, std::uint64_t position, std::uint64_t now, Dropped& reason) noexcept {
+    Ring<>& ring = queue_.ring(lane);
+    const auto* payload = static_cast<const std::byte*>(ring.record(position));
+    const std::uint64_t late = SLUICE_PLANTED(kExpireLate) ? 1 : 0;
+    if (shape_.expires && now >= late && now - late >= shape_.deadline(payload)) {
+      reason = Dropped::kExpired;
+      return true;
+    }
+    if (shape_.overflow == Overflow::kDropOldest &&
+        ((ring.claimed() - position) >> kRingPositionShift) + (SLUICE_PLANTED(kDropTooEarly) ? 1 : 0) >
+            shape_.capacity) {
+      reason = Dropped::kOldest;
+      return true;
+    }
+    reason = Dropped::kShed;
+    return shape_.shedding.target_ns != 0 &&
+           control_.shedding.drops(shape_.shedding, waited(payload, now), now);
+  }
+
+  std::uint64_t waited(const std::byte* payload, std::uint64_t now) const noexcept {
+    const std::uint64_t enqueued = shape_.enqueued(payload);
+    return now > enqueued ? now - enqueued : 0;
+  }
+  std::uint32_t weight_sum() const noexcept {
+    std::uint32_t sum = 0;
+    for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) sum += shape_.weights[lane];
+    return sum;
+  }
+
+  Queue& queue_;
+  const QueueShape& shape_;
+  QueueControl& control_;
+  const bool plain_;
+  std::uint32_t shown_ = 0;
+  std::uint8_t ready_[kShownMax] = {};  // for each record shown, the lanes that had something to give
+  bool room_for_dropped_ = true;
+};
+
+}  // namespace sluice

@@ -1,0 +1,54 @@
+// What a queue has once for all of its lanes: the consumer's lease, the doorbell, the counters, and what the consumer
+// remembers.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "core/base/histogram.h"
+#include "core/base/spin_lock.h"
+#include "core/queue/doorbell.h"
+#include "core/queue/lane_order.h"
+#include "core/queue/queue_shape.h"
+#include "core/queue/ring.h"
+
+namespace sluice {
+
+// Why a record left the queue without being consumed.
+enum class Dropped : std::uint8_t { kExpired = 0, kOldest = 1, kShed = 2 };
+inline constexpr std::uint32_t kDropReasons = 3;
+
+struct QueueControl {
+  QueueShape shape;     // written at creation only
+  std::uint64_t start;  // the first position: pushed and popped count from here
+  // Who consumes: 0, or a number that no other attachment of the process has.
+  alignas(kCacheLine) std::atomic<std::uint64_t> lease;
+  std::atomic<std::uint32_t> closing;         // 1 once the rings are closed: see closing()
+  std::atomic<std::uint32_t> awaiting_empty;  // how many wait until the queue is empty
+  std::atomic<std::uint64_t> emptied;         // how often it was found so while they did
+  Doorbell<> doorbell;
+  // Written by the consumer only.
+  alignas(kCacheLine) std::atomic<std::uint64_t> high_water;
+  std::atomic<std::uint64_t> wakeups;
+  std::atomic<std::uint64_t> dropped[kDropReasons];
+  LaneOrder order;
+  Shedding shedding;
+  std::uint64_t measured[kLanesMax];  // by lane: the first position whose wait is not in `waits` yet
+  Histogram waits;
+  // Of a queue that overwrites: a thread that moves a head holds it (see overwriting.h), and may then write what elsewhere
+  // only the consumer writes.
+  alignas(kCacheLine) SpinLock<> front;
+
+  // Makes room in a lane for a newer record. The caller holds `front`. `depth`: of all lanes.
+  void drop_oldest(Ring<>& ring, std::uint32_t lane, std::uint64_t depth) noexcept {
+    // Relaxed: they count, and one writes at a time.
+    if (high_water.load(std::memory_order_relaxed) < depth)
+      high_water.store(depth, std::memory_order_relaxed);
+    std::atomic<std::uint64_t>& count = dropped[static_cast<std::uint32_t>(Dropped::kOldest)];
+    count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    if (ring.head() == measured[lane]) measured[lane] += kRingStep;
+    ring.advance(ring.head() + kRingStep);
+  }
+};
+
+}  // namespace sluice

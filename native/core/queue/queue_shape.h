@@ -1,0 +1,65 @@
+// What a queue was created with, and what stands in a slot beside the record.
+//
+//   in a slot:  | stamp | enqueued_ns, if waits matter | deadline_ns, if records can expire | record |
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#include "core/queue/room_waiters.h"
+#include "core/queue/shedding.h"
+
+namespace sluice {
+
+inline constexpr std::uint64_t kNoDeadline = ~0ULL;
+
+enum class Overflow : std::uint8_t { kReject = 0, kDropOldest = 1, kCaller = 2, kOverwrite = 3 };
+
+struct QueueShape {
+  std::uint64_t capacity = 0;  // records of each lane, exact
+  std::uint64_t record_bytes = 0;
+  std::uint32_t lanes = 1;
+  std::uint32_t waiters = 0;           // the most who wait for room; 0: nobody can
+  bool latency = false;                // whether waits are measured
+  bool expires = false;                // whether records can have a deadline
+  std::uint64_t ttl_ns = kNoDeadline;  // of a record that says nothing else
+  Overflow overflow = Overflow::kReject;
+  SheddingConfig shedding;
+  std::uint32_t weights[kLanesMax] = {};
+
+  // Whether the consumer must look at each record before it shows it.
+  bool needs_choice() const {
+    return expires || shedding.target_ns != 0 || overflow == Overflow::kDropOldest;
+  }
+  // Whether a push always finds room, and makes it by dropping the oldest record itself.
+  bool overwrites() const { return overflow == Overflow::kOverwrite; }
+  bool stamped() const { return latency || shedding.target_ns != 0; }
+  bool needs_time() const { return stamped() || expires; }
+  // Whether records are simply shown in the order in which they stand.
+  bool plain() const { return lanes == 1 && !needs_choice() && !latency; }
+  std::uint64_t time_bytes() const { return stamped() ? sizeof(std::uint64_t) : 0; }
+  std::uint64_t meta_bytes() const { return time_bytes() + (expires ? sizeof(std::uint64_t) : 0); }
+  std::uint64_t payload_bytes() const { return meta_bytes() + record_bytes; }
+  // With drop-oldest a producer overtakes the consumer by up to one more capacity; the consumer drops the surplus.
+  std::uint64_t ring_capacity() const { return overflow == Overflow::kDropOldest ? 2 * capacity : capacity; }
+
+  void write_times(std::byte* payload, std::uint64_t now, std::uint64_t ttl) const noexcept {
+    if (stamped()) std::memcpy(payload, &now, sizeof now);
+    if (expires) {
+      const std::uint64_t deadline = ttl > kNoDeadline - now ? kNoDeadline : now + ttl;
+      std::memcpy(payload + time_bytes(), &deadline, sizeof deadline);
+    }
+  }
+  std::uint64_t enqueued(const std::byte* payload) const noexcept { return word(payload); }
+  std::uint64_t deadline(const std::byte* payload) const noexcept { return word(payload + time_bytes()); }
+  const std::byte* record(const std::byte* payload) const noexcept { return payload + meta_bytes(); }
+
+ private:
+  static std::uint64_t word(const std::byte* at) noexcept {
+    std::uint64_t value;
+    std::memcpy(&value, at, sizeof value);
+    return value;
+  }
+};
+
+}  // namespace sluice

@@ -1,0 +1,111 @@
+// Whether a queue stands: whether, over a whole interval, there was always a record in it that had waited longer than
+// a target. A burst passes; a queue whose shortest wait stays long is one whose consumer is past its capacity (the
+// argument of CoDel, K. Nichols and V. Jacobson).
+//
+// Nothing is measured at the records, nor by a timer: whoever asks looks now and then, at positions only. A mark is
+// where the producers had got to at some time. Is the consumer not yet there when the mark is as old as the target,
+// then a record has waited that long; this is the only proof that counts, so in doubt the queue does not stand.
+//
+//   time          now - target                    now
+//   position   ..... mark ......... head? ....... tail      head before the mark: something waits longer than the target
+//
+// With several lanes the one that waits the longest counts. One that stands still for want of a consumer stands, too.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+
+#include "core/queue/queue.h"
+
+namespace sluice {
+
+struct QueueWatchConfig {
+  std::uint64_t target_ns = 0;  // 0: nothing is watched
+  std::uint64_t interval_ns = 0;
+};
+
+class QueueWatch {
+ public:
+  // So many, a quarter of the target apart, that one of them is as old as the target and hardly older.
+  static constexpr std::uint32_t kMarks = 8;
+
+  struct Mark {
+    std::uint64_t time;
+    std::uint64_t tails[kLanesMax];
+  };
+  // Zeroed: nothing was looked at yet.
+  struct alignas(kCacheLine) Control {
+    std::atomic<std::uint64_t> next_look;
+    std::atomic<std::uint64_t>
+        late_since;  // as far as looks have proved; 0: nothing waits longer than the target
+    std::atomic<std::uint32_t> looking;
+    std::uint32_t count;  // marks made; written, like them, by who is looking
+    Mark marks[kMarks];
+  };
+
+  QueueWatch() = default;
+  QueueWatch(Control* control, const Queue& queue, const QueueWatchConfig& config)
+      : control_(control), queue_(&queue), config_(config) {}
+
+  // Whether the queue stands at `time`, of a clock that begins with the control.
+  bool standing(std::uint64_t time) noexcept {
+    if (control_ == nullptr) return false;
+    // Relaxed: the words say nothing about other memory. While another thread looks, nobody knows.
+    if (time >= control_->next_look.load(std::memory_order_relaxed) && !look(time)) return false;
+    const std::uint64_t since = control_->late_since.load(std::memory_order_relaxed);
+    return since != 0 && time > since && time - since >= config_.interval_ns;
+  }
+
+ private:
+  bool look(std::uint64_t time) noexcept {
+    // ACQ looking: pairs with REL below: the marks are those that the last one left.
+    if (control_->looking.exchange(1, std::memory_order_acquire) != 0) return false;
+    const std::uint64_t pause = std::min(config_.target_ns, config_.interval_ns) / 4;
+    control_->next_look.store(time + std::max<std::uint64_t>(pause, 1), std::memory_order_relaxed);
+    const Mark* mark = mark_before(time);
+    if (mark == nullptr || passed(*mark)) {
+      control_->late_since.store(0, std::memory_order_relaxed);
+    } else if (control_->late_since.load(std::memory_order_relaxed) == 0) {
+      // Late from the moment at which the mark was as old as the target, for however long nobody looked.
+      control_->late_since.store(mark->time + config_.target_ns, std::memory_order_relaxed);
+    }
+    if (control_->count == 0 || older(newest(), time, config_.target_ns / 4)) make_mark(time);
+    control_->looking.store(0, std::memory_order_release);
+    return true;
+  }
+
+  // The youngest mark that is as old as the target.
+  const Mark* mark_before(std::uint64_t time) const noexcept {
+    for (std::uint32_t age = 0; age < std::min(control_->count, kMarks); ++age) {
+      const Mark& mark = control_->marks[(control_->count - 1 - age) % kMarks];
+      if (older(mark, time, config_.target_ns)) return &mark;
+    }
+    return nullptr;
+  }
+  bool passed(const Mark& mark) const noexcept {
+    for (std::uint32_t lane = 0; lane < queue_->shape().lanes; ++lane) {
+      if (static_cast<std::int64_t>(queue_->ring(lane).head() - mark.tails[lane]) < 0) return false;
+    }
+    return true;
+  }
+  const Mark& newest() const noexcept { return control_->marks[(control_->count - 1) % kMarks]; }
+  void make_mark(std::uint64_t time) noexcept {
+    Mark& mark = control_->marks[control_->count % kMarks];
+    mark.time = time;
+    for (std::uint32_t lane = 0; lane < queue_->shape().lanes; ++lane) {
+      mark.tails[lane] = queue_->ring(lane).claimed();
+    }
+    // Never so large that it begins again.
+    control_->count = control_->count == 2 * kMarks - 1 ? kMarks : control_->count + 1;
+  }
+  static bool older(const Mark& mark, std::uint64_t time, std::uint64_t age) noexcept {
+    return time > mark.time && time - mark.time >= age;
+  }
+
+  Control* control_ = nullptr;
+  const Queue* queue_ = nullptr;
+  QueueWatchConfig config_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,183 @@
+// Takes the units of a reservation, line by line, or gives all of them back.
+//
+// The lines on the way are a chain of reservation slots, which nobody else can see yet; it is also the list of what
+// is to be undone. Undoing is subtractions that cannot fail.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "core/base/planted.h"
+#include "core/base/spin_wait.h"
+#include "core/stock/ledger_memory.h"
+#include "core/stock/stock_request.h"
+#include "core/stock/user_limits.h"
+
+namespace sluice {
+
+class LineReserver {
+ public:
+  // `line`: of this thread, which names the shard that it tries first.
+  LineReserver(LedgerMemory& memory, const ThreadLine& line) noexcept
+      : memory_(memory), shard_(memory.lines->number(line)) {}
+
+  // The slot of the first line.
+  std::uint32_t first() const noexcept { return first_; }
+
+  // What take() would refuse now of a line of the request, read without writing anything. `held`: set where it is refused for
+  // want of units or by the user's limit, and units of the item are reserved, which may come back.
+  static ReserveResult peek(const LedgerMemory& memory, const StockRequest::Line& line,
+                            const StockRequest& request, bool& held) noexcept {
+    const std::uint32_t number = memory.items.find(line.sku);
+    if (number == kNoItem) return ReserveResult::kUnknownSku;
+    const Item<>& item = memory.items[number];
+    if (item.closed.load(std::memory_order_relaxed) != 0) return ReserveResult::kItemClosed;
+    if (memory.items.look(item, line.quantity, held) == Look::kSoldOut) return ReserveResult::kSoldOut;
+    if (item.counts_users.load(std::memory_order_relaxed) == 0) return ReserveResult::kReserved;
+    const auto limits = [&] { return UserLimits::peek(memory, item, number, request, line.quantity); };
+    const ReserveResult result = limits();
+    if (result != ReserveResult::kUserLimit) return result;
+    held = item.group != 0 || memory.items.any_reserved(item);
+    return held ? result : limits();
+  }
+
+  // Takes one more line of the request, or nothing. Stock last: an attempt that fails for another reason has then not shown
+  // anybody fewer units.
+  ReserveResult take(const StockRequest::Line& line, const StockRequest& request) noexcept {
+    const std::uint32_t number = memory_.items.find(line.sku);
+    if (number == kNoItem) return ReserveResult::kUnknownSku;
+    const Item<>& item = memory_.items[number];
+    if (item.closed.load(std::memory_order_relaxed) != 0) return ReserveResult::kItemClosed;
+    if (memory_.items.look(item, line.quantity) == Look::kSoldOut) return ReserveResult::kSoldOut;
+    std::uint32_t entry = kNoUser;
+    if (item.counts_users.load(std::memory_order_relaxed) != 0) {
+      const ReserveResult refusal = UserLimits::count(memory_, item, number, request, line.quantity, entry);
+      if (refusal != ReserveResult::kReserved) return refusal;
+    }
+    const ReserveResult result = item.shards == 1 ? append(number, item.first_line, line.quantity, entry)
+                                                  : take_from_shards(number, line.quantity, entry);
+    if (result != ReserveResult::kReserved && entry != kNoUser) memory_.users.put_back(entry, line.quantity);
+    return result;
+  }
+
+  // Gives everything back, the slots too.
+  void undo() noexcept {
+    for_each_line(memory_, first_, [this](std::uint32_t, std::uint32_t quantity, std::uint32_t entry) {
+      if (quantity != 0 && entry != kNoUser && !SLUICE_PLANTED(kKeepCartUsers))
+        memory_.users.put_back(entry, quantity);
+    });
+    put_back_stock(first_);
+    first_ = last_ = kNoSlot;
+  }
+
+  // Calls `visit(slot, quantity, user entry)` for each line from `slot` on. The slot may be freed by it. Throws
+  // what `visit` throws.
+  template <class Visit>
+  static void for_each_line(LedgerMemory& memory, std::uint32_t slot, Visit&& visit) {
+    while (slot != kNoSlot) {
+      const Reservation& line = memory.reservations[slot];
+      const std::uint32_t next = line.next.load(std::memory_order_relaxed);
+      visit(slot, line.quantity.load(std::memory_order_relaxed),
+            line.user_entry.load(std::memory_order_relaxed));
+      slot = next;
+    }
+  }
+
+ private:
+  using Look = ItemTable<>::Look;
+
+  // Takes units of one stock line as the next line of the chain.
+  ReserveResult append(std::uint32_t item, std::uint32_t stock_line, std::uint64_t quantity,
+                       std::uint32_t entry) noexcept {
+    ReservationTable& table = memory_.reservations;
+    const std::uint32_t slot = table.take_slot();
+    if (slot == kNoSlot) return ReserveResult::kLedgerFull;
+    if (!memory_.items.line(stock_line).reserve(quantity)) {
+      table.free_slot(slot);
+      return ReserveResult::kSoldOut;
+    }
+    table.begin_use(slot);
+    Reservation& line = table[slot];
+    line.item.store(item, std::memory_order_relaxed);
+    line.stock_line.store(stock_line, std::memory_order_relaxed);
+    line.quantity.store(static_cast<std::uint32_t>(quantity), std::memory_order_relaxed);
+    line.user_entry.store(entry, std::memory_order_relaxed);
+    line.next.store(kNoSlot, std::memory_order_relaxed);
+    if (last_ == kNoSlot) {
+      first_ = slot;
+    } else {
+      line.deadline_ns.store(table.id_in(first_), std::memory_order_relaxed);
+      table[last_].next.store(slot, std::memory_order_relaxed);
+    }
+    last_ = slot;
+    return ReserveResult::kReserved;
+  }
+
+  // From the thread's own shard, else from any other, else from several together.
+  ReserveResult take_from_shards(std::uint32_t number, std::uint64_t quantity, std::uint32_t entry) noexcept {
+    Item<>& item = memory_.items[number];
+    for (std::uint32_t i = 0; i < item.shards; ++i) {
+      const std::uint32_t stock_line = item.first_line + (shard_ + i) % item.shards;
+      if (memory_.items.line(stock_line).available() < quantity) continue;
+      const ReserveResult result = append(number, stock_line, quantity, entry);
+      if (result != ReserveResult::kSoldOut) return result;
+    }
+    // One thread at a time gathers, so that none finds the item sold out because another, which will fail, holds
+    // the units that it needs.
+    item.lock.lock();
+    ReserveResult result = ReserveResult::kSoldOut;
+    // Again where units were coming back meanwhile: only an instant without them is one at which it is sold out.
+    spin_wait([&] {
+      result = gather(number, quantity, entry);
+      return result != ReserveResult::kSoldOut || memory_.items.look(item, quantity) == Look::kSoldOut;
+    });
+    item.lock.unlock();
+    return result;
+  }
+
+  ReserveResult gather(std::uint32_t number, std::uint64_t quantity, std::uint32_t entry) noexcept {
+    const Item<>& item = memory_.items[number];
+    // Others do not take for sold out what is only held by a gathering that may fail.
+    const StockLine<>::Return may_come_back(memory_.items.line(item.first_line));
+    const std::uint32_t before = last_;
+    ReserveResult result = ReserveResult::kSoldOut;
+    for (std::uint32_t shard = 0; shard < item.shards && quantity != 0; ++shard) {
+      const std::uint32_t stock_line = item.first_line + shard;
+      const std::uint64_t part = std::min(quantity, memory_.items.line(stock_line).available());
+      if (part == 0) continue;
+      result = append(number, stock_line, part, entry);
+      if (result == ReserveResult::kLedgerFull) break;
+      if (result == ReserveResult::kReserved) quantity -= part;
+    }
+    if (quantity == 0) return ReserveResult::kReserved;
+    cut_after(before);
+    return result == ReserveResult::kLedgerFull ? result : ReserveResult::kSoldOut;
+  }
+
+  // Gives back what was taken after the line in slot `last`, but for the user's count, which is the caller's.
+  void cut_after(std::uint32_t last) noexcept {
+    std::uint32_t cut = first_;
+    if (last == kNoSlot) {
+      first_ = kNoSlot;
+    } else {
+      cut = memory_.reservations[last].next.exchange(kNoSlot, std::memory_order_relaxed);
+    }
+    last_ = last;
+    put_back_stock(cut);
+  }
+
+  void put_back_stock(std::uint32_t slot) noexcept {
+    for_each_line(memory_, slot, [this](std::uint32_t at, std::uint32_t quantity, std::uint32_t) {
+      memory_.items.line(memory_.reservations[at].stock_line.load(std::memory_order_relaxed))
+          .put_back(quantity);
+      memory_.reservations.free_slot(at);
+    });
+  }
+
+  LedgerMemory& memory_;
+  std::uint32_t shard_;
+  std::uint32_t first_ = kNoSlot;
+  std::uint32_t last_ = kNoSlot;
+};
+
+}  // namespace sluice

@@ -1,0 +1,99 @@
+// Which units of a reservation's lines a request for a part of it means.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "core/stock/ledger_memory.h"
+#include "core/stock/stock_request.h"
+
+namespace sluice {
+
+class ChainPart {
+ public:
+  ChainPart(const LedgerMemory& memory, const Part& part) noexcept : part_(part) {
+    for (std::uint32_t i = 0; i < part.line_count; ++i) {
+      add(memory.items.find(part.lines[i].sku), part.lines[i].quantity);
+    }
+  }
+
+  // One line of the chain, and how many units of it there are to have.
+  void offer(std::uint32_t item, std::uint64_t units) noexcept {
+    offered_ += units;
+    std::uint32_t i = index_of(item);
+    if (i == count_ && part_.line_count == 0) add(item, 0);
+    if (i < count_) wishes_[i].offered += units;
+  }
+
+  // Once all lines have been offered: kDone, or why they are not enough for the part. `line`: of the part.
+  ResolveResult verdict(std::uint32_t& line) noexcept {
+    line = 0;
+    if (too_many_) return ResolveResult::kBadQuantity;
+    if (part_.line_count == 0) {
+      // Of several items a number alone says nothing.
+      if (part_.quantity != 0 && (count_ != 1 || part_.quantity > offered_))
+        return ResolveResult::kBadQuantity;
+      for (std::uint32_t i = 0; i < count_; ++i) {
+        wishes_[i].wanted = wishes_[i].left = part_.quantity != 0 ? part_.quantity : wishes_[i].offered;
+      }
+      return ResolveResult::kDone;
+    }
+    for (; line < count_; ++line) {
+      if (!wishes_[line].is_there) return ResolveResult::kBadLine;
+      if (wishes_[line].offered < wishes_[line].wanted) return ResolveResult::kBadQuantity;
+    }
+    return ResolveResult::kDone;
+  }
+
+  // How many of a line's units belong to the part. Each line once, after the verdict.
+  std::uint64_t take(std::uint32_t item, std::uint64_t units) noexcept {
+    const std::uint32_t i = index_of(item);
+    if (i == count_) return 0;
+    const std::uint64_t taken = std::min(units, wishes_[i].left);
+    wishes_[i].left -= taken;
+    return taken;
+  }
+
+  // Whether the part is all there is.
+  bool is_whole() const noexcept {
+    std::uint64_t wanted = 0;
+    for (std::uint32_t i = 0; i < count_; ++i) wanted += wishes_[i].wanted;
+    return wanted == offered_;
+  }
+
+  // Calls `visit(item, units wanted)` for each item of the part.
+  template <class Visit>
+  void for_each_item(Visit&& visit) const {
+    for (std::uint32_t i = 0; i < count_; ++i) visit(wishes_[i].item, wishes_[i].wanted);
+  }
+
+ private:
+  struct Wish {
+    std::uint32_t item;
+    bool is_there;  // in the chain
+    std::uint64_t wanted, left, offered;
+  };
+
+  // No reservation has more items than there is room for. Should one be found, nothing of it is a part.
+  void add(std::uint32_t item, std::uint64_t wanted) noexcept {
+    too_many_ = too_many_ || count_ == StockRequest::kLinesMax;
+    if (too_many_) return;
+    wishes_[count_++] = {item, false, wanted, wanted, 0};
+  }
+  std::uint32_t index_of(std::uint32_t item) noexcept {
+    for (std::uint32_t i = 0; i < count_; ++i) {
+      if (wishes_[i].item != item) continue;
+      wishes_[i].is_there = true;
+      return i;
+    }
+    return count_;
+  }
+
+  const Part part_;
+  std::uint32_t count_ = 0;
+  bool too_many_ = false;
+  std::uint64_t offered_ = 0;
+  Wish wishes_[StockRequest::kLinesMax];
+};
+
+}  // namespace sluice

@@ -1,0 +1,112 @@
+// Groups of items that share a limit per user: of all items of a group together one user can hold or have bought so many.
+//
+// A group has no counts of its own. What a user has of it is the sum of what the user has of its items, so whatever
+// returns units to a user's count returns them to the group. For the sum not to grow between the look and the step that
+// adds, threads that add for one user do so one at a time, under one of some locks that the user's key chooses.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string_view>
+
+#include "core/base/atomics.h"
+#include "core/base/spin_lock.h"
+#include "core/stock/item_table.h"
+#include "core/stock/ledger_key.h"
+
+namespace sluice {
+
+class GroupTable {
+ public:
+  static constexpr std::uint32_t kGroupsMax = 64, kMembersMax = 64, kLocks = 64;
+
+  struct alignas(kCacheLine) Group {
+    // Written before the group can be found, then never again.
+    char name[kSkuTextMax];
+    std::uint32_t name_length;
+    std::atomic<std::uint32_t> members;
+    std::atomic<std::uint64_t> per_user;
+    std::uint32_t items[kMembersMax];  // their numbers
+
+    std::string_view name_text() const noexcept { return {name, name_length}; }
+  };
+  struct Control {
+    alignas(kCacheLine) std::atomic<std::uint32_t> groups;
+    SpinLock<> lock;  // of those who add
+  };
+  struct alignas(kCacheLine) UserLock {
+    SpinLock<> lock;
+  };
+  enum class Added : std::uint8_t { kAdded, kExists, kFull };
+
+  static constexpr std::uint64_t bytes() {
+    return sizeof(Control) + kLocks * sizeof(UserLock) + kGroupsMax * sizeof(Group);
+  }
+
+  explicit GroupTable(void* memory)
+      : control_(static_cast<Control*>(memory)),
+        locks_(reinterpret_cast<UserLock*>(control_ + 1)),
+        groups_(reinterpret_cast<Group*>(locks_ + kLocks)) {}
+
+  Added add(std::string_view name, std::uint64_t per_user) noexcept {
+    control_->lock.lock();
+    const Added added = add_locked(name, per_user);
+    control_->lock.unlock();
+    return added;
+  }
+
+  // 1 + the number of the group with this name; 0: there is none.
+  std::uint32_t find(std::string_view name) const noexcept {
+    for (std::uint32_t number = size(); number != 0; --number) {
+      if (groups_[number - 1].name_text() == name) return number;
+    }
+    return 0;
+  }
+
+  // Makes an item, which cannot be found yet, one of the group; false if that has no room. Callers come one at a time.
+  bool join(Group& group, std::uint32_t item) noexcept {
+    const std::uint32_t members = group.members.load(std::memory_order_relaxed);
+    if (members == kMembersMax) return false;
+    group.items[members] = item;
+    // REL members: pairs with ACQ in sum().
+    group.members.store(members + 1, std::memory_order_release);
+    return true;
+  }
+
+  // What `count(item)` sums up to over the group's items.
+  template <class Count>
+  static std::uint64_t sum(const Group& group, Count&& count) noexcept {
+    std::uint64_t sum = 0;
+    // ACQ members: pairs with REL in join(). A thread that has found an item finds it here.
+    const std::uint32_t members = group.members.load(std::memory_order_acquire);
+    for (std::uint32_t i = 0; i < members; ++i) sum += count(group.items[i]);
+    return sum;
+  }
+
+  // The lock under which threads add for a user with this hash.
+  SpinLock<>& lock_of(std::uint64_t hash) const noexcept { return locks_[hash % kLocks].lock; }
+
+  Group& operator[](std::uint32_t number) const noexcept { return groups_[number]; }
+  // ACQ groups: pairs with REL in add().
+  std::uint32_t size() const noexcept { return control_->groups.load(std::memory_order_acquire); }
+
+ private:
+  Added add_locked(std::string_view name, std::uint64_t per_user) noexcept {
+    if (find(name) != 0) return Added::kExists;
+    const std::uint32_t number = control_->groups.load(std::memory_order_relaxed);
+    if (number == kGroupsMax) return Added::kFull;
+    Group& group = groups_[number];
+    name.copy(group.name, sizeof group.name);
+    group.name_length = static_cast<std::uint32_t>(name.size());
+    group.per_user.store(per_user, std::memory_order_relaxed);
+    // REL groups: pairs with ACQ in size().
+    control_->groups.store(number + 1, std::memory_order_release);
+    return Added::kAdded;
+  }
+
+  Control* control_;
+  UserLock* locks_;
+  Group* groups_;
+};
+
+}  // namespace sluice

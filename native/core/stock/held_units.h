@@ -1,0 +1,56 @@
+// What becomes of units that a line of a reservation holds: sold, or back on sale.
+#pragma once
+
+#include <cstdint>
+
+#include "core/base/planted.h"
+#include "core/stock/ledger_memory.h"
+
+namespace sluice {
+
+// For the one thread that may resolve or change the reservation now.
+class HeldUnits {
+ public:
+  // `head`: the first slot of the reservation `id`, of which nothing is freed yet.
+  HeldUnits(LedgerMemory& memory, std::uint32_t head, std::uint64_t id, std::uint64_t now) noexcept
+      : memory_(memory),
+        id_(id),
+        now_(now),
+        user_(memory.movements.keeps() ? memory.reservations[head].user() : LedgerUser{}) {}
+
+  // `entry`: of the line, in the user table.
+  void sell(std::uint32_t slot, std::uint32_t entry, std::uint64_t units) noexcept {
+    Reservation& line = memory_.reservations[slot];
+    stock_of(line).sell(units);
+    if (entry != kNoUser) {
+      memory_.bought.add(entry, units);
+    } else {
+      memory_.items.sold_uncounted(memory_.items[line.item.load(std::memory_order_relaxed)], units);
+    }
+    // REL sold: pairs with ACQ in RecordReader::copy(): a return that finds these units bought finds them counted as such.
+    line.sold.fetch_add(units, std::memory_order_release);
+    memory_.move(MovementKind::kConfirmed, slot, id_, units, user_, now_);
+  }
+
+  void put_back(std::uint32_t slot, std::uint32_t entry, std::uint64_t units, MovementKind kind) noexcept {
+    if (!SLUICE_PLANTED(kLosePart) || kind != MovementKind::kReturned) {
+      stock_of(memory_.reservations[slot]).put_back(units);
+    }
+    const bool counts =
+        entry != kNoUser && !(SLUICE_PLANTED(kKeepUserCount) && kind == MovementKind::kExpired);
+    if (counts) memory_.users.put_back(entry, units);
+    memory_.move(kind, slot, id_, units, user_, now_);
+  }
+
+ private:
+  StockLine<>& stock_of(const Reservation& line) noexcept {
+    return memory_.items.line(line.stock_line.load(std::memory_order_relaxed));
+  }
+
+  LedgerMemory& memory_;
+  std::uint64_t id_;
+  std::uint64_t now_;
+  const LedgerUser user_;
+};
+
+}  // namespace sluice

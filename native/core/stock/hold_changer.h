@@ -1,0 +1,186 @@
+// The quantities of a held reservation changed: more units are taken as a reservation takes them, fewer are put back.
+//
+// The reservation is `changing` meanwhile: no other thread resolves, changes or expires it; one that wants to waits. What
+// is waited for here (the lock of an item or of a user of a group) is never held by a thread that waits for a reservation.
+// Accesses to its lines are relaxed: begin_change() acquires what the last change released in end_change().
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+
+#include "core/base/planted.h"
+#include "core/stock/cart_reserver.h"
+#include "core/stock/held_units.h"
+#include "core/stock/ledger_memory.h"
+#include "core/stock/resolver.h"
+#include "core/stock/stock_request.h"
+
+namespace sluice {
+
+class HoldChanger {
+ public:
+  enum Counter : std::uint32_t { kChanged = 7 };
+
+  HoldChanger(LedgerMemory& memory, ThreadLine& line, std::uint64_t now) noexcept
+      : memory_(memory), line_(line), now_(now) {}
+
+  // Holds as many units of each item named as `wanted` says, or of its only item; of others as many as before. All of it,
+  // or nothing: what goes up is taken before anything is put back.
+  ResolveAnswer change(std::uint64_t id, const Part& wanted) noexcept {
+    ResolveAnswer answer;
+    const auto attempt = [&](std::uint32_t head, std::uint64_t seen) -> std::optional<ResolveResult> {
+      if (!memory_.reservations.begin_change(head, seen)) return std::nullopt;
+      const ResolveResult result = change_held(head, id, wanted, answer);
+      if (result == ResolveResult::kDone) line_.count(kChanged);
+      memory_.reservations.end_change(head, seen, Phase::kHeld);
+      return result;
+    };
+    answer.result = Resolver(memory_, line_, now_).decide(id, attempt);
+    return answer;
+  }
+
+ private:
+  struct Level {
+    std::uint32_t item = kNoItem;
+    bool is_there = false;  // in the reservation
+    std::uint64_t wanted = 0, held = 0, bought = 0;
+  };
+
+  ResolveResult change_held(std::uint32_t head, std::uint64_t id, const Part& wanted,
+                            ResolveAnswer& answer) noexcept {
+    const ResolveResult verdict = find_levels(head, wanted, answer.line);
+    if (verdict != ResolveResult::kDone) return verdict;
+    const LedgerUser user = memory_.reservations[head].user();
+    LineReserver more(memory_, line_);
+    answer.refusal = take_more(more, user, answer.line);
+    if (answer.refusal != ReserveResult::kReserved) {
+      more.undo();
+      return ResolveResult::kRefused;
+    }
+    // From here on nothing can fail.
+    put_back_less(head, id);
+    append(head, id, more.first(), user);
+    return ResolveResult::kDone;
+  }
+
+  // `line`: of the part, which the verdict is about.
+  ResolveResult find_levels(std::uint32_t head, const Part& wanted, std::uint32_t& line) noexcept {
+    count_ = wanted.line_count;
+    for (std::uint32_t i = 0; i < count_; ++i) {
+      levels_[i] = {memory_.items.find(wanted.lines[i].sku), false, wanted.lines[i].quantity, 0, 0};
+    }
+    std::uint64_t left = 0;
+    LineReserver::for_each_line(memory_, head, [&](std::uint32_t slot, std::uint32_t held, std::uint32_t) {
+      const Reservation& reserved = memory_.reservations[slot];
+      const std::uint32_t item = reserved.item.load(std::memory_order_relaxed);
+      Level* level = level_of(item);
+      // Two are enough to know that there are several.
+      if (level == nullptr && wanted.line_count == 0 && count_ < 2) {
+        level = &(levels_[count_++] = {item, false, wanted.quantity, 0, 0});
+      }
+      if (level == nullptr) {
+        left += held;
+        return;
+      }
+      level->is_there = true;
+      level->held += held;
+      level->bought += Reservation::units_in(reserved.sold.load(std::memory_order_relaxed));
+    });
+    line = 0;
+    // Of several items a number alone says nothing.
+    if (wanted.line_count == 0 && count_ != 1) return ResolveResult::kBadQuantity;
+    for (; line < count_; ++line) {
+      const Level& level = levels_[line];
+      if (!level.is_there) return ResolveResult::kBadLine;
+      // What was bought and what is held stand in words of 32 bits, together once all of it is bought.
+      if (level.bought + level.wanted > kQuantityMax) return ResolveResult::kBadQuantity;
+      left += level.wanted;
+    }
+    return left == 0 ? ResolveResult::kNothingLeft : ResolveResult::kDone;
+  }
+
+  ReserveResult take_more(LineReserver& more, const LedgerUser& user, std::uint32_t& line) noexcept {
+    const StockRequest request{nullptr, 0, user, Key{}, 0};
+    for (line = 0; line < count_; ++line) {
+      const Level& level = levels_[line];
+      if (level.wanted <= level.held) continue;
+      const ReserveResult result =
+          more.take({memory_.items[level.item].sku, level.wanted - level.held}, request);
+      if (result != ReserveResult::kReserved) return result;
+    }
+    return ReserveResult::kReserved;
+  }
+
+  void put_back_less(std::uint32_t head, std::uint64_t id) noexcept {
+    HeldUnits units(memory_, head, id, now_);
+    LineReserver::for_each_line(
+        memory_, head, [&](std::uint32_t slot, std::uint32_t held, std::uint32_t entry) {
+          Reservation& line = memory_.reservations[slot];
+          Level* const level = level_of(line.item.load(std::memory_order_relaxed));
+          if (level == nullptr || level->held <= level->wanted) return;
+          const std::uint64_t back = std::min<std::uint64_t>(held, level->held - level->wanted);
+          if (back == 0) return;
+          units.put_back(slot, entry, back, MovementKind::kCancelled);
+          const std::uint64_t left = held - (SLUICE_PLANTED(kKeepChanged) ? 0 : back);
+          line.quantity.store(static_cast<std::uint32_t>(left), std::memory_order_relaxed);
+          level->held -= back;
+        });
+  }
+
+  // Lines that were taken become the reservation's: units of a shard of which it has a line already go there, so that
+  // however often it is changed, it has no more lines than RecordReader has room for.
+  void append(std::uint32_t head, std::uint64_t id, std::uint32_t taken, const LedgerUser& user) noexcept {
+    ReservationTable& table = memory_.reservations;
+    LineReserver::for_each_line(
+        memory_, taken, [&](std::uint32_t slot, std::uint32_t units, std::uint32_t entry) {
+          memory_.move(MovementKind::kReserved, slot, id, units, user, now_);
+          Reservation& line = table[slot];
+          std::uint32_t last = kNoSlot;
+          const std::uint32_t same = find_same(head, line, last);
+          if (same != kNoSlot) {
+            std::atomic<std::uint32_t>& quantity = table[same].quantity;
+            quantity.store(quantity.load(std::memory_order_relaxed) + units, std::memory_order_relaxed);
+            // The entry of a line that held nothing may be another pair's by now.
+            table[same].user_entry.store(entry, std::memory_order_relaxed);
+            table.free_slot(slot);
+            return;
+          }
+          line.deadline_ns.store(id, std::memory_order_relaxed);
+          line.next.store(kNoSlot, std::memory_order_relaxed);
+          table[last].next.store(slot, std::memory_order_relaxed);
+        });
+  }
+
+  // The line of the reservation with units of the same shard, which count for the user as those of `like` do, or kNoSlot;
+  // `last`: its last line, if there is none.
+  std::uint32_t find_same(std::uint32_t head, const Reservation& like, std::uint32_t& last) noexcept {
+    const std::uint32_t stock_line = like.stock_line.load(std::memory_order_relaxed);
+    const bool counts = like.user_entry.load(std::memory_order_relaxed) != kNoUser;
+    for (std::uint32_t slot = head; slot != kNoSlot;) {
+      const Reservation& line = memory_.reservations[slot];
+      if (line.stock_line.load(std::memory_order_relaxed) == stock_line &&
+          (line.user_entry.load(std::memory_order_relaxed) != kNoUser) == counts) {
+        return slot;
+      }
+      last = slot;
+      slot = line.next.load(std::memory_order_relaxed);
+    }
+    return kNoSlot;
+  }
+
+  Level* level_of(std::uint32_t item) noexcept {
+    Level* const end = levels_ + count_;
+    Level* const found =
+        std::find_if(levels_, end, [item](const Level& level) { return level.item == item; });
+    return found == end ? nullptr : found;
+  }
+
+  LedgerMemory& memory_;
+  ThreadLine& line_;
+  std::uint64_t now_;
+  std::uint32_t count_ = 0;
+  Level levels_[StockRequest::kLinesMax];
+};
+
+}  // namespace sluice

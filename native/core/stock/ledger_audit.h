@@ -1,0 +1,109 @@
+// Recomputes the counts of a stock ledger from its reservations and user entries, while no operation is inside.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "core/stock/cart_reserver.h"
+#include "core/stock/ledger_memory.h"
+
+namespace sluice {
+
+struct LedgerAudit {
+  std::uint32_t item = kNoItem;                       // the first item that does not add up
+  StockCounts counts{};                               // of that item
+  std::uint64_t reserved_found = 0, users_found = 0;  // what its reservations and user entries add up to
+  std::uint64_t held = 0;                             // reservations
+  std::uint64_t lines = 0, free_slots = 0;            // together: the table's slots
+  std::uint64_t users = 0, users_counted = 0;         // pairs with a count, and what the table says
+  std::uint64_t users_off = 0;   // pairs whose count is not what they hold and have bought
+  std::uint64_t shards_off = 0;  // stock lines whose own reservations do not add up
+  std::uint64_t never_due = 0;   // reservations that no look would find when they are due
+
+  bool adds_up(std::uint64_t slots) const noexcept {
+    return item == kNoItem && lines + free_slots == slots && users == users_counted && users_off == 0 &&
+           shards_off == 0 && never_due == 0;
+  }
+};
+
+// Throws std::bad_alloc.
+inline LedgerAudit audit(LedgerMemory& memory) {
+  // What a reservation's line says of a pair of a user and an item, and what the pair has that is not bought.
+  struct Held {
+    std::uint32_t entry, quantity;
+    std::uint64_t count;
+  };
+  std::vector<Held> pairs;
+  std::uint64_t held_by_users = 0, unaccounted = 0;
+  const std::uint32_t most = memory.control->shape.items;
+  std::vector<std::uint64_t> reserved(most), reserved_counted(most), counted(most), on_line(most);
+  LedgerAudit report;
+  std::optional<Paused<Quiesce<>>> paused(std::in_place, memory.control->quiesce, *memory.lines);
+  ReservationTable& table = memory.reservations;
+  report.free_slots = table.free_slots();
+  for (std::uint32_t slot = 0; slot < table.size(); ++slot) {
+    if (table.held_in(slot) == 0) continue;
+    ++report.held;
+    const std::uint64_t deadline = table[slot].deadline_ns.load(std::memory_order_relaxed);
+    report.never_due += !table.deadlines().covers(slot, deadline);
+    LineReserver::for_each_line(
+        memory, slot, [&](std::uint32_t at, std::uint32_t quantity, std::uint32_t entry) {
+          ++report.lines;
+          const std::uint32_t item = table[at].item.load(std::memory_order_relaxed);
+          reserved[item] += quantity;
+          if (entry != kNoUser) reserved_counted[item] += quantity;
+          on_line[table[at].stock_line.load(std::memory_order_relaxed)] += quantity;
+          if (entry == kNoUser || quantity == 0) return;
+          held_by_users += quantity;
+          pairs.push_back({entry, quantity, memory.users.count_of(entry) - memory.bought.of(entry)});
+        });
+  }
+  for (std::uint32_t entry = 0; entry < memory.users.size(); ++entry) {
+    const std::uint64_t count = memory.users.count_of(entry);
+    const std::uint64_t bought = memory.bought.of(entry);
+    report.users_off += bought > count;
+    unaccounted += count - bought;
+    if (count == 0) continue;
+    ++report.users;
+    counted[memory.users.item_of(entry)] += count;
+  }
+  report.users_counted = memory.users.used();
+  for (std::uint32_t number = 0; number < memory.items.size(); ++number) {
+    const Item<>& item = memory.items[number];
+    const StockCounts counts = memory.items.counts(item);
+    for (std::uint32_t i = item.first_line; i < item.first_line + item.shards; ++i) {
+      const std::uint64_t word = memory.items.line(i).word.load(std::memory_order_relaxed);
+      report.shards_off += StockLine<>::reserved_in(word) != on_line[i];
+    }
+    const std::uint64_t sold_counted =
+        item.counts_users.load(std::memory_order_relaxed) == 0
+            ? 0
+            : counts.sold - item.sold_uncounted.load(std::memory_order_relaxed);
+    // Sold is what remains: if more units than there can be were available or reserved, it would be beyond all bounds.
+    const std::uint64_t most_taken = counts.total + counts.backorder;
+    const bool adds_up = most_taken <= kQuantityMax && counts.sold <= most_taken &&
+                         counts.reserved == reserved[number] &&
+                         counted[number] == reserved_counted[number] + sold_counted;
+    if (adds_up || report.item != kNoItem) continue;
+    report.item = number;
+    report.counts = counts;
+    report.reserved_found = reserved[number];
+    report.users_found = counted[number];
+  }
+  paused.reset();
+  std::sort(pairs.begin(), pairs.end(), [](const Held& a, const Held& b) { return a.entry < b.entry; });
+  for (std::size_t i = 0; i < pairs.size();) {
+    const Held& pair = pairs[i];
+    std::uint64_t holds = 0;
+    for (; i < pairs.size() && pairs[i].entry == pair.entry; ++i) holds += pairs[i].quantity;
+    report.users_off += holds != pair.count;
+  }
+  // If each pair of the reservations has what they hold, this is of those that none holds anything for.
+  report.users_off += unaccounted != held_by_users;
+  return report;
+}
+
+}  // namespace sluice

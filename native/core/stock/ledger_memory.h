@@ -1,0 +1,137 @@
+// The memory of a stock ledger: which tables it has and where, and what every operation on them begins and ends with.
+//
+//   segment body:  | LedgerControl | ThreadLines | ItemTable | UserTable | IdTable | ReservationTable | MovementLog |
+//                  | BoughtUnits | GroupTable |
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <new>
+
+#include "core/base/quiesce.h"
+#include "core/base/spin_lock.h"
+#include "core/base/thread_slots.h"
+#include "core/stock/bought_units.h"
+#include "core/stock/group_table.h"
+#include "core/stock/id_answer.h"
+#include "core/stock/id_table.h"
+#include "core/stock/item_table.h"
+#include "core/stock/movement_log.h"
+#include "core/stock/reservation_table.h"
+#include "core/stock/user_table.h"
+
+namespace sluice {
+
+// The most of each that a ledger is made for.
+inline constexpr std::uint32_t kReservationsMax = 1U << 24, kUsersMax = 1U << 26, kIdsMax = 1U << 26,
+                               kMovementsMax = 1U << 24;
+static_assert(kReservationsMax < 1U << IdAnswer::kSlotBits);
+
+struct LedgerShape {
+  std::uint32_t items = 0;  // stock lines: an item has one for each of its shards
+  std::uint32_t reservations = 0;
+  std::uint32_t users = 0;
+  std::uint32_t ids = 0;
+  std::uint32_t movements = 0;
+
+  // Whether a ledger is made for it.
+  bool sound() const {
+    return items != 0 && items <= kItemsMax && reservations != 0 && reservations <= kReservationsMax &&
+           users != 0 && users <= kUsersMax && ids != 0 && ids <= kIdsMax && movements <= kMovementsMax;
+  }
+};
+
+// kByPassers: those who reserve expire what is due, a few at a time. kAsked: what is due expires only when it is asked for
+// or stands in the way of a request, as on a manual clock.
+enum class Sweeping : std::uint8_t { kAsked, kByPassers };
+
+struct LedgerControl {
+  LedgerShape shape;  // written at creation only, like the next two
+  KeySecret secret;   // of the hashes of keys
+  Sweeping sweeping;
+  std::atomic<std::uint64_t> hold_ns;  // how long a reservation is held unless it says otherwise
+  Quiesce<> quiesce;
+  SpinLock<> returns;  // of those who return what was bought
+};
+
+class LedgerMemory {
+ public:
+  static std::uint64_t bytes(const LedgerShape& shape) {
+    return sizeof(LedgerControl) + sizeof(ThreadLines) + ItemTable<>::bytes(shape.items) +
+           UserTable<>::bytes(shape.users) + IdTable::bytes(shape.ids) +
+           ReservationTable::bytes(shape.reservations) + MovementLog<>::bytes(shape.movements) +
+           BoughtUnits::bytes(UserTable<>::entries(shape.users)) + GroupTable::bytes();
+  }
+
+  LedgerMemory(void* memory, const LedgerShape& shape)
+      : control(static_cast<LedgerControl*>(memory)),
+        lines(reinterpret_cast<ThreadLines*>(control + 1)),
+        items(lines + 1, shape.items, control->secret),
+        users(after(lines + 1, ItemTable<>::bytes(shape.items)), shape.users),
+        ids(after(lines + 1, ItemTable<>::bytes(shape.items) + UserTable<>::bytes(shape.users)), shape.ids,
+            control->secret),
+        reservations(after(lines + 1, ItemTable<>::bytes(shape.items) + UserTable<>::bytes(shape.users) +
+                                          IdTable::bytes(shape.ids)),
+                     shape.reservations),
+        movements(
+            after(lines + 1, ItemTable<>::bytes(shape.items) + UserTable<>::bytes(shape.users) +
+                                 IdTable::bytes(shape.ids) + ReservationTable::bytes(shape.reservations)),
+            shape.movements),
+        bought(after(lines + 1, ItemTable<>::bytes(shape.items) + UserTable<>::bytes(shape.users) +
+                                    IdTable::bytes(shape.ids) + ReservationTable::bytes(shape.reservations) +
+                                    MovementLog<>::bytes(shape.movements))),
+        groups(after(memory, bytes(shape) - GroupTable::bytes())) {}
+
+  void format(const LedgerShape& shape, std::uint64_t hold_ns, const KeySecret& secret, Sweeping sweeping) {
+    new (control) LedgerControl{shape, secret, sweeping, hold_ns, {}, {}};
+    reservations.format();
+  }
+
+  // Tells of a change of an item.
+  void move(MovementKind kind, std::uint32_t item, std::uint64_t quantity, std::uint64_t now) noexcept {
+    movements.append({kind, item, quantity, now, 0, {}});
+  }
+  // Tells of what happened to some units of a reservation's line.
+  void move(MovementKind kind, std::uint32_t slot, std::uint64_t id, std::uint64_t quantity,
+            const LedgerUser& user, std::uint64_t now) noexcept {
+    const std::uint32_t item = reservations[slot].item.load(std::memory_order_relaxed);
+    movements.append({kind, item, quantity, now, id, user});
+  }
+
+  LedgerControl* control;
+  ThreadLines* lines;
+  ItemTable<> items;
+  UserTable<> users;
+  IdTable ids;
+  ReservationTable reservations;
+  MovementLog<> movements;
+  BoughtUnits bought;  // of the entries of `users`
+  GroupTable groups;
+
+ private:
+  static void* after(void* memory, std::uint64_t bytes) { return static_cast<std::byte*>(memory) + bytes; }
+};
+
+// While it lives, this thread is inside an operation, which audits and snapshots wait for. An operation within another
+// (the last step of a reservation may resolve others) is part of it.
+class Inside {
+ public:
+  Inside(LedgerMemory& memory, ThreadLine& line) noexcept
+      : quiesce_(memory.control->quiesce),
+        line_(line),
+        outermost_(line.inside.load(std::memory_order_relaxed) == 0) {
+    if (outermost_) quiesce_.enter(line_);
+  }
+  ~Inside() {
+    if (outermost_) quiesce_.leave(line_);
+  }
+  Inside(const Inside&) = delete;
+  Inside& operator=(const Inside&) = delete;
+
+ private:
+  Quiesce<>& quiesce_;
+  ThreadLine& line_;
+  bool outermost_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,113 @@
+// A part of a reservation confirmed or cancelled.
+//
+// The reservation is `changing` meanwhile: no other thread resolves, changes or expires it; one that wants to waits. It
+// is held again afterwards, or resolved if nothing is left of it. Accesses to its lines are relaxed: begin_change()
+// acquires what the last change released in end_change().
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "core/stock/cart_reserver.h"
+#include "core/stock/chain_part.h"
+#include "core/stock/held_units.h"
+#include "core/stock/ledger_memory.h"
+#include "core/stock/resolver.h"
+#include "core/stock/stock_request.h"
+
+namespace sluice {
+
+enum class Rest : std::uint8_t { kRelease = 0, kHold = 1 };
+
+class PartResolver {
+ public:
+  enum Counter : std::uint32_t { kParted = 6 };
+
+  PartResolver(LedgerMemory& memory, ThreadLine& line, std::uint64_t now) noexcept
+      : memory_(memory), line_(line), now_(now), resolver_(memory, line, now) {}
+
+  // Sells the part; the rest is on sale again, or stays held.
+  ResolveAnswer confirm(std::uint64_t id, const Part& part, Rest rest) noexcept {
+    return change_held(id, part, [&](HeldUnits& units, ChainPart& chosen, std::uint32_t head) {
+      const bool ends = rest == Rest::kRelease || chosen.is_whole();
+      for_each_line(
+          head, [&](Reservation& line, std::uint32_t slot, std::uint32_t held, std::uint32_t entry) {
+            const std::uint64_t sold = chosen.take(line.item.load(std::memory_order_relaxed), held);
+            if (sold != 0) units.sell(slot, entry, sold);
+            if (!ends) {
+              line.quantity.store(static_cast<std::uint32_t>(held - sold), std::memory_order_relaxed);
+            } else if (held != sold) {
+              units.put_back(slot, entry, held - sold, MovementKind::kReturned);
+            }
+          });
+      return ends ? Phase::kConfirmed : Phase::kHeld;
+    });
+  }
+
+  // Puts the part back on sale; the rest stays held.
+  ResolveAnswer cancel(std::uint64_t id, const Part& part) noexcept {
+    return change_held(id, part, [&](HeldUnits& units, ChainPart& chosen, std::uint32_t head) {
+      const bool ends = chosen.is_whole();
+      for_each_line(
+          head, [&](Reservation& line, std::uint32_t slot, std::uint32_t held, std::uint32_t entry) {
+            const std::uint64_t back = chosen.take(line.item.load(std::memory_order_relaxed), held);
+            if (back != 0) units.put_back(slot, entry, back, MovementKind::kCancelled);
+            if (!ends)
+              line.quantity.store(static_cast<std::uint32_t>(held - back), std::memory_order_relaxed);
+          });
+      return ends ? Phase::kCancelled : Phase::kHeld;
+    });
+  }
+
+ private:
+  // `change(units, part, first slot)`: the phase in which it leaves a reservation of which the part is there.
+  template <class Change>
+  ResolveAnswer change_held(std::uint64_t id, const Part& part, Change&& change) noexcept {
+    ResolveAnswer answer;
+    answer.result =
+        resolver_.decide(id, [&](std::uint32_t head, std::uint64_t seen) -> std::optional<ResolveResult> {
+          ReservationTable& table = memory_.reservations;
+          if (!table.begin_change(head, seen)) return std::nullopt;
+          ChainPart chosen(memory_, part);
+          for_each_line(head, [&](Reservation& line, std::uint32_t, std::uint32_t held, std::uint32_t) {
+            chosen.offer(line.item.load(std::memory_order_relaxed), held);
+          });
+          const ResolveResult verdict = chosen.verdict(answer.line);
+          if (verdict != ResolveResult::kDone) {
+            table.end_change(head, seen, Phase::kHeld);
+            return verdict;
+          }
+          HeldUnits units(memory_, head, id, now_);
+          end(head, seen, change(units, chosen, head));
+          return ResolveResult::kDone;
+        });
+    return answer;
+  }
+
+  void end(std::uint32_t head, std::uint64_t seen, Phase phase) noexcept {
+    line_.count(phase == Phase::kHeld        ? static_cast<std::uint32_t>(kParted)
+                : phase == Phase::kConfirmed ? static_cast<std::uint32_t>(Resolver::kConfirmed)
+                                             : static_cast<std::uint32_t>(Resolver::kCancelled));
+    // Before the first slot is free: with that its state is that of another use.
+    memory_.reservations.end_change(head, seen, phase);
+    if (phase == Phase::kHeld) return;
+    LineReserver::for_each_line(memory_, head, [&](std::uint32_t slot, std::uint32_t, std::uint32_t) {
+      memory_.reservations.free_slot(slot);
+    });
+  }
+
+  template <class Visit>
+  void for_each_line(std::uint32_t head, Visit&& visit) noexcept {
+    LineReserver::for_each_line(memory_, head,
+                                [&](std::uint32_t slot, std::uint32_t held, std::uint32_t entry) {
+                                  visit(memory_.reservations[slot], slot, held, entry);
+                                });
+  }
+
+  LedgerMemory& memory_;
+  ThreadLine& line_;
+  std::uint64_t now_;
+  Resolver resolver_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,105 @@
+// What stands in the slots of a reservation, read as a whole without keeping anybody from anything: held, or ended and
+// not yet overwritten by a later use of its slots.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "core/stock/ledger_memory.h"
+#include "core/stock/stock_request.h"
+
+namespace sluice {
+
+struct ReservationRecord {
+  // An item has a line for each of its shards, and two where its limit for a user came or went in between.
+  static constexpr std::uint32_t kLinesMax = StockRequest::kLinesMax * kShardsMax * 2;
+
+  struct Line {
+    std::uint64_t sold;  // the word: see Reservation
+    std::uint32_t slot, item, stock_line, quantity, entry;
+    std::uint32_t taken;  // for the reader
+  };
+
+  // What it is at `now`: from its deadline on it has expired, whether that was noticed or not.
+  Phase phase_at(std::uint64_t now) const noexcept {
+    return phase == Phase::kHeld && now >= deadline_ns ? Phase::kExpired : phase;
+  }
+
+  std::uint64_t id;
+  Phase phase;
+  std::uint64_t deadline_ns;
+  LedgerUser user;
+  ReservationId client_id;
+  std::uint32_t count;
+  Line lines[kLinesMax];
+};
+
+class RecordReader {
+ public:
+  explicit RecordReader(const LedgerMemory& memory) noexcept : table_(memory.reservations) {}
+
+  // The id of the reservation whose first slot this is, held or ended; 0: there is none.
+  std::uint64_t id_at(std::uint32_t slot) const noexcept {
+    const std::uint64_t state = table_[slot].state.load(std::memory_order_relaxed);
+    const Phase phase = ReservationTable::phase_in(state);
+    return phase == Phase::kFree || phase == Phase::kLine ? 0 : ReservationTable::id_of(slot, state);
+  }
+
+  // False if nothing is left of the reservation, or not all of it.
+  bool read(std::uint64_t id, ReservationRecord& record) const noexcept {
+    for (;;) {
+      const std::uint64_t state = table_.state(id);
+      record.phase = ReservationTable::phase_in(state);
+      if (record.phase == Phase::kFree || record.phase == Phase::kLine) return false;
+      record.id = id;
+      const bool whole = copy(record);
+      // Pairs with the fence in begin_use(), and with REL in end_change(): what was copied was of this state.
+      std::atomic_thread_fence(std::memory_order_acquire);
+      const std::uint64_t now = table_[table_.slot_of(id)].state.load(std::memory_order_relaxed);
+      if (now == state) return whole && lines_are_its_own(record);
+    }
+  }
+
+ private:
+  // Whatever stands there. False if the chain is no chain of this reservation.
+  bool copy(ReservationRecord& record) const noexcept {
+    const std::uint32_t head = table_.slot_of(record.id);
+    const Reservation& first = table_[head];
+    record.deadline_ns = first.deadline_ns.load(std::memory_order_relaxed);
+    record.user = first.user();
+    record.client_id = table_.id_stored(head);
+    record.count = 0;
+    for (std::uint32_t slot = head; slot != kNoSlot;) {
+      if (record.count == ReservationRecord::kLinesMax || slot >= table_.size()) return false;
+      const Reservation& line = table_[slot];
+      // ACQ sold: pairs with REL in HeldUnits::sell().
+      const std::uint64_t sold = line.sold.load(std::memory_order_acquire);
+      if (slot == head ? sold >> 32 != record.id >> 32
+                       : line.deadline_ns.load(std::memory_order_relaxed) != record.id) {
+        return false;
+      }
+      record.lines[record.count++] = {sold,
+                                      slot,
+                                      line.item.load(std::memory_order_relaxed),
+                                      line.stock_line.load(std::memory_order_relaxed),
+                                      line.quantity.load(std::memory_order_relaxed),
+                                      line.user_entry.load(std::memory_order_relaxed),
+                                      0};
+      slot = line.next.load(std::memory_order_relaxed);
+    }
+    return true;
+  }
+
+  // After the fence: none of the lines was used again while it was copied.
+  bool lines_are_its_own(const ReservationRecord& record) const noexcept {
+    for (std::uint32_t i = 0; i < record.count; ++i) {
+      const ReservationRecord::Line& line = record.lines[i];
+      if (table_[line.slot].sold.load(std::memory_order_relaxed) >> 32 != line.sold >> 32) return false;
+    }
+    return true;
+  }
+
+  const ReservationTable& table_;
+};
+
+}  // namespace sluice

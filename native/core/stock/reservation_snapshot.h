@@ -1,0 +1,253 @@
+// The reservations in a snapshot of a stock ledger: those held, and what stands in the free slots, in the order in which
+// they will be taken. All accesses are relaxed: no operation is half done while a snapshot is taken or restored.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "core/stock/cart_reserver.h"
+#include "core/stock/ledger_memory.h"
+#include "core/stock/reservation_record.h"
+
+namespace sluice {
+
+// `Words` takes what is written: put(), put_text(), list().
+template <class Words>
+class ReservationsWriter {
+ public:
+  ReservationsWriter(LedgerMemory& memory, std::uint64_t now, Words& words)
+      : memory_(memory), now_(now), words_(words) {}
+
+  void write() {
+    words_.list([&](auto&& one_more) { write_held(one_more); });
+    words_.list([&](auto&& one_more) { write_free(one_more); });
+  }
+
+ private:
+  template <class OneMore>
+  void write_held(OneMore&& one_more) {
+    const ReservationTable& table = memory_.reservations;
+    for (std::uint32_t slot = 0; slot < table.size(); ++slot) {
+      if (table.held_in(slot) == 0) continue;
+      one_more();
+      const std::uint64_t deadline = table[slot].deadline_ns.load(std::memory_order_relaxed);
+      words_.put(deadline > now_ ? deadline - now_ : 0);
+      write_client(slot);
+      words_.list([&](auto&& one_more_line) {
+        LineReserver::for_each_line(memory_, slot, [&](std::uint32_t at, std::uint32_t, std::uint32_t) {
+          one_more_line();
+          words_.put(at);
+          words_.put(state_of(at));
+          write_line(at);
+        });
+      });
+    }
+  }
+
+  // Without the slots at the beginning that were not used yet, whose order is that of their numbers.
+  template <class OneMore>
+  void write_free(OneMore&& one_more) {
+    bool unused = true;
+    std::uint64_t after = 0;
+    memory_.reservations.for_each_free([&](std::uint32_t slot) {
+      unused = unused && state_of(slot) == 0 && slot >= after;
+      after = slot + 1ULL;
+      if (unused) return;
+      one_more();
+      const Reservation& line = memory_.reservations[slot];
+      words_.put(slot);
+      words_.put(state_of(slot));
+      if (state_of(slot) == 0) return;
+      words_.put(line.next.load(std::memory_order_relaxed));
+      words_.put(line.deadline_ns.load(std::memory_order_relaxed));  // matters as the id of its reservation
+      write_client(slot);
+      write_line(slot);
+    });
+  }
+
+  std::uint64_t state_of(std::uint32_t slot) const {
+    return memory_.reservations[slot].state.load(std::memory_order_relaxed);
+  }
+  void write_client(std::uint32_t slot) {
+    const LedgerUser user = memory_.reservations[slot].user();
+    words_.put(user.key);
+    words_.put_text(user.text, user.text_length);
+    const ReservationId id = memory_.reservations.id_stored(slot);
+    words_.put(id.tag);
+    if (id.tag == ReservationId::kNumber) words_.put(id.words[0]);
+    if (id.tag > ReservationId::kNumber)
+      words_.put_text(id.words, static_cast<std::uint32_t>(id.text().size()));
+  }
+  void write_line(std::uint32_t slot) {
+    const Reservation& line = memory_.reservations[slot];
+    words_.put(line.item.load(std::memory_order_relaxed));
+    words_.put(line.stock_line.load(std::memory_order_relaxed));
+    words_.put(line.quantity.load(std::memory_order_relaxed));
+    words_.put(Reservation::units_in(line.sold.load(std::memory_order_relaxed)));
+    words_.put(line.user_entry.load(std::memory_order_relaxed) == kNoUser ? 0 : 1);
+  }
+
+  LedgerMemory& memory_;
+  std::uint64_t now_;
+  Words& words_;
+};
+
+// `Words` gives what was written, and is unsound once something contradicts itself: take(), below(), take_key(),
+// take_text(), take_slot(), sound.
+template <class Words>
+class ReservationsReader {
+ public:
+  ReservationsReader(LedgerMemory& memory, std::uint64_t now, Words& words)
+      : memory_(memory), table_(memory.reservations), now_(now), words_(words), seen_(table_.size()) {}
+
+  // Into formatted tables that have their items and users already.
+  void read() {
+    for (std::uint64_t left = words_.take(); words_.sound && left != 0; --left) read_held();
+    std::vector<std::uint32_t> used;
+    for (std::uint64_t left = words_.take(); words_.sound && left != 0; --left) used.push_back(read_free());
+    if (!words_.sound) return;
+    for (std::uint32_t i = 0; i < table_.size(); ++i) table_.take_slot();
+    for (std::uint32_t slot = 0; slot < table_.size(); ++slot) {
+      if (!seen_[slot]) table_.free_slot(slot);
+    }
+    for (const std::uint32_t slot : used) table_.free_slot(slot);
+    words_.sound =
+        std::all_of(used.begin(), used.end(), [this](std::uint32_t slot) { return record_fits(slot); });
+  }
+
+ private:
+  // The items of one reservation: no more than a request can name, which who works on reservations has room for.
+  struct ItemSet {
+    // False: there is no room for it.
+    bool add(std::uint32_t item) {
+      if (std::find(items, items + count, item) != items + count) return true;
+      if (count == StockRequest::kLinesMax) return false;
+      items[count++] = item;
+      return true;
+    }
+    std::uint32_t count = 0;
+    std::uint32_t items[StockRequest::kLinesMax];
+  };
+
+  // Of a slot that is free: whether the reservation that began in it, if it is still there, could be one.
+  bool record_fits(std::uint32_t slot) const {
+    const RecordReader reader(memory_);
+    const std::uint64_t id = reader.id_at(slot);
+    ReservationRecord record;
+    if (id == 0 || !reader.read(id, record)) return true;
+    ItemSet items;
+    return std::all_of(record.lines, record.lines + record.count,
+                       [&items](const ReservationRecord::Line& line) { return items.add(line.item); });
+  }
+
+  void read_held() {
+    const std::uint64_t remaining = words_.take();
+    const Client client = read_client();
+    std::uint32_t head = kNoSlot, last = kNoSlot;
+    ItemSet items;
+    const std::uint64_t lines = words_.below(ReservationRecord::kLinesMax + 1);
+    for (std::uint64_t left = lines; words_.sound && left != 0; --left) {
+      const std::uint32_t slot = words_.take_slot();
+      if (!words_.sound) return;
+      const bool first = last == kNoSlot;
+      read_state(slot, [first](Phase phase) { return phase == (first ? Phase::kHeld : Phase::kLine); });
+      if (first) head = slot;
+      read_line(slot, &client.user.key);
+      words_.sound = words_.sound && items.add(table_[slot].item.load(std::memory_order_relaxed));
+      if (!words_.sound) return;
+      table_[slot].next.store(kNoSlot, std::memory_order_relaxed);
+      if (first) {
+        table_[slot].deadline_ns.store(now_ + remaining, std::memory_order_relaxed);
+        put_client(slot, client);
+      } else {
+        table_[slot].deadline_ns.store(table_.id_in(head), std::memory_order_relaxed);
+        table_[last].next.store(slot, std::memory_order_relaxed);
+      }
+      last = slot;
+    }
+    words_.sound = words_.sound && last != kNoSlot;
+    if (words_.sound) table_.index(head);
+  }
+
+  std::uint32_t read_free() {
+    const std::uint32_t slot = words_.take_slot();
+    if (!words_.sound) return slot;
+    read_state(slot, [](Phase phase) {
+      return phase == Phase::kFree || phase == Phase::kLine ||
+             (phase >= Phase::kConfirmed && phase <= Phase::kExpired);
+    });
+    if (!words_.sound || table_[slot].state.load(std::memory_order_relaxed) == 0) return slot;
+    table_[slot].next.store(words_.below(1ULL << 32), std::memory_order_relaxed);
+    table_[slot].deadline_ns.store(words_.take(), std::memory_order_relaxed);
+    put_client(slot, read_client());
+    read_line(slot, nullptr);
+    return slot;
+  }
+
+  // A slot is in one place only, and its state is one that it can have there.
+  template <class Fits>
+  void read_state(std::uint32_t slot, Fits&& fits) {
+    const std::uint64_t state = words_.take();
+    words_.sound = words_.sound && !seen_[slot] && fits(ReservationTable::phase_in(state)) &&
+                   (state == 0 || state >> 32 != 0);
+    if (!words_.sound) return;
+    seen_[slot] = true;
+    table_[slot].state.store(state, std::memory_order_relaxed);
+  }
+
+  struct Client {
+    LedgerUser user;
+    Key id;
+    char text[ReservationId::kTextMax];
+    std::uint32_t text_length = 0;
+  };
+  Client read_client() {
+    Client client;
+    client.user.key = words_.take_key();
+    client.user.text_length = words_.take_text(client.user.text, sizeof client.user.text);
+    const std::uint64_t tag = words_.take();
+    if (tag == ReservationId::kNumber) client.id = number_key(words_.take());
+    if (tag > ReservationId::kNumber) client.text_length = words_.take_text(client.text, sizeof client.text);
+    return client;
+  }
+  void put_client(std::uint32_t slot, const Client& client) {
+    const bool has_id = client.id != Key{} || client.text_length != 0;
+    table_[slot].put_user(client.user, has_id);
+    if (has_id) table_.put_id(slot, client.id, {client.text, client.text_length});
+  }
+
+  // `user`: of a reservation that is held, which counts for it.
+  void read_line(std::uint32_t slot, const Key* user) {
+    const std::uint32_t number = words_.below(memory_.items.size());
+    const std::uint64_t stock_line = words_.take();
+    const std::uint32_t quantity = words_.below(kQuantityMax + 1);
+    const std::uint64_t sold = words_.below(kQuantityMax + 1);
+    const bool counts = words_.below(2) != 0;
+    if (!words_.sound) return;
+    const Item<>& item = memory_.items[number];
+    // After the end, and where nothing is held, only that there is one matters.
+    std::uint32_t entry = counts ? 0 : kNoUser;
+    if (counts && user != nullptr && quantity != 0) {
+      entry = memory_.users.entry_of({memory_.control->secret, *user}, number);
+      words_.sound = entry != kNoUser;
+    }
+    words_.sound =
+        words_.sound && stock_line >= item.first_line && stock_line < item.first_line + item.shards;
+    Reservation& line = table_[slot];
+    line.sold.store((line.state.load(std::memory_order_relaxed) >> 32 << 32) | sold,
+                    std::memory_order_relaxed);
+    line.item.store(number, std::memory_order_relaxed);
+    line.stock_line.store(static_cast<std::uint32_t>(stock_line), std::memory_order_relaxed);
+    line.quantity.store(quantity, std::memory_order_relaxed);
+    line.user_entry.store(entry, std::memory_order_relaxed);
+  }
+
+  LedgerMemory& memory_;
+  ReservationTable& table_;
+  std::uint64_t now_;
+  Words& words_;
+  std::vector<bool> seen_;
+};
+
+}  // namespace sluice

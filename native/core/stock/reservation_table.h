@@ -1,0 +1,316 @@
+// Reservations: held, then resolved at most once, by one CAS on their state.
+//
+//                                    extend, part, change
+//                                  +-------+
+//           take a free slot       v       |   resolve (exactly one wins)
+//   free ------------------------> held ---+---------------------------> confirmed | cancelled | expired
+//    ^                                                                              |
+//    +------------------------------------------------------------------------------+  slots freed; used again last
+//
+// An id is | generation : 32 | slot + 1 : 32 |. The generation changes with every use of the slot, so an id from
+// an earlier use finds another generation and is `unknown`: a recycled slot cannot be confused with its past.
+//
+// A reservation of several lines is a chain of slots: its first has the state, and all go together. What stands in the
+// slots stays there after the end, until they are used again: what was bought can be returned, and listed, until then.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+#include "core/base/free_list.h"
+#include "core/base/planted.h"
+#include "core/base/spin_wait.h"
+#include "core/stock/deadline_index.h"
+#include "core/stock/ledger_key.h"
+
+namespace sluice {
+
+// kChanging: held, by a thread that is writing its deadline or its units (some instructions; more where units are taken).
+// kLine: in use as a line of a reservation that has its state elsewhere, or that is not made yet.
+enum class Phase : std::uint8_t {
+  kFree = 0,
+  kHeld = 1,
+  kConfirmed = 2,
+  kCancelled = 3,
+  kExpired = 4,
+  kChanging = 5,
+  kLine = 6
+};
+
+// Fields other than the state are written while the slot is free, and read under a state that proves they belong to
+// the generation asked for. Atomic (relaxed) because a late reader may look while the slot is being used again.
+struct alignas(kCacheLine) Reservation {
+  static constexpr std::uint32_t kHasId = 1U << 31;
+
+  std::atomic<std::uint64_t>
+      state;  // | generation : 32 | version : 29 | phase : 3 |; every change makes a version
+  std::atomic<std::uint64_t> deadline_ns;  // of a line that is not the first: the id of its reservation
+  // | generation : 32 | units bought and not returned : 32 |; changed by compare and swap, so that who takes units
+  // from the record of a slot that is used again meanwhile fails.
+  std::atomic<std::uint64_t> sold;
+  // Who reserved: see LedgerUser. The text is there only where the length is not 0.
+  std::atomic<std::uint64_t> user_low, user_high;
+  std::atomic<std::uint32_t>
+      text_length;  // with kHasId: the client gave an id, which stands beside the table
+  // Of a line.
+  std::atomic<std::uint32_t> item;
+  std::atomic<std::uint32_t> stock_line;
+  std::atomic<std::uint32_t> quantity;  // held; after the end: what was held until then
+  std::atomic<std::uint32_t>
+      user_entry;                   // in the user table, or kNoUser; that of another if the quantity is 0
+  std::atomic<std::uint32_t> next;  // the slot of the next line, or kNoSlot
+  std::atomic<std::uint64_t> text[LedgerUser::kWords];
+
+  static std::uint64_t units_in(std::uint64_t sold) noexcept { return sold & 0xffffffff; }
+
+  void put_user(const LedgerUser& user, bool has_id) noexcept {
+    user_low.store(user.key.low, std::memory_order_relaxed);
+    user_high.store(user.key.high, std::memory_order_relaxed);
+    text_length.store(user.text_length | (has_id ? kHasId : 0), std::memory_order_relaxed);
+    for (std::uint32_t i = 0; i < user.text_words(); ++i) {
+      text[i].store(user.text[i], std::memory_order_relaxed);
+    }
+  }
+  LedgerUser user() const noexcept {
+    LedgerUser user;
+    user.key = {user_low.load(std::memory_order_relaxed), user_high.load(std::memory_order_relaxed)};
+    user.text_length = std::min(text_length.load(std::memory_order_relaxed) & ~kHasId,
+                                static_cast<std::uint32_t>(LedgerUser::kTextMax));
+    for (std::uint32_t i = 0; i < user.text_words(); ++i) {
+      user.text[i] = text[i].load(std::memory_order_relaxed);
+    }
+    return user;
+  }
+};
+static_assert(sizeof(Reservation) == kCacheLine);
+
+// What a reservation is at an instant: kFree if its place has been used again, kExpired from its deadline on.
+struct Standing {
+  Phase phase;
+  std::uint64_t left_ns;  // of its hold; 0 unless it is held
+};
+
+// The client's id of a reservation, as a listing shows it: a number, or a text of at most kTextMax octets.
+struct ReservationId {
+  static constexpr std::size_t kWords = 7, kTextMax = kWords * sizeof(std::uint64_t);
+  static constexpr std::uint64_t kNone = 0, kNumber = 1;  // 1 + n: a text of n octets
+
+  std::uint64_t tag = kNone;
+  std::uint64_t words[kWords] = {};
+
+  std::string_view text() const noexcept {
+    return {reinterpret_cast<const char*>(words),
+            tag <= kNumber ? 0 : std::min<std::size_t>(tag - 1, kTextMax)};
+  }
+};
+
+class ReservationTable {
+ public:
+  static constexpr std::uint64_t bytes(std::uint32_t slots) {
+    return FreeList<>::bytes(slots) + round_up(slots * sizeof(Reservation), kCacheLine) +
+           round_up(slots * sizeof(StoredId), kCacheLine) + DeadlineIndex<>::bytes(slots);
+  }
+
+  ReservationTable(void* memory, std::uint32_t slots)
+      : free_(memory, slots),
+        slots_(reinterpret_cast<Reservation*>(static_cast<std::byte*>(memory) + FreeList<>::bytes(slots))),
+        ids_(reinterpret_cast<StoredId*>(slots_ + slots)),
+        deadlines_(reinterpret_cast<std::byte*>(ids_) + round_up(slots * sizeof(StoredId), kCacheLine),
+                   slots),
+        size_(slots) {}
+
+  void format() {
+    free_.format(size_);
+    deadlines_.format();
+  }
+
+  std::uint32_t take_slot() noexcept { return free_.take(); }
+  void free_slot(std::uint32_t slot) noexcept { free_.put(slot); }
+
+  // A taken slot begins a new use: a reader of what stood in it finds it gone from now on.
+  void begin_use(std::uint32_t slot) noexcept {
+    Reservation& reservation = slots_[slot];
+    auto generation = static_cast<std::uint32_t>(reservation.state.load(std::memory_order_relaxed) >> 32) + 1;
+    if (SLUICE_PLANTED(kSameGeneration)) generation = 1;
+    if (generation == 0) generation = 1;  // no id has generation 0
+    reservation.state.store(state_of(generation, Phase::kLine), std::memory_order_relaxed);
+    // Relaxed, no compare and swap: a return that came first has taken its units, a later one finds another generation.
+    reservation.sold.store(std::uint64_t{generation} << 32, std::memory_order_relaxed);
+    // Pairs with the acquire fences of standing() and RecordReader: a reader of what is written to the slot from now on
+    // finds its state and its generation changed.
+    std::atomic_thread_fence(std::memory_order_release);
+  }
+
+  // Publishes a slot in use, filled in by the caller, as a held reservation. Returns its id.
+  std::uint64_t hold(std::uint32_t slot) noexcept {
+    Reservation& reservation = slots_[slot];
+    const std::uint64_t state = reservation.state.load(std::memory_order_relaxed);
+    // REL state: pairs with ACQ in state(): the fields are written before the reservation can be found.
+    reservation.state.store(with_phase(state, Phase::kHeld), std::memory_order_release);
+    index(slot);
+    return id_of(slot, state);
+  }
+  // Has the hold in `slot` found when it is due. After it has been published.
+  void index(std::uint32_t slot) noexcept {
+    deadlines_.insert(slot, slots_[slot].deadline_ns.load(std::memory_order_relaxed));
+  }
+  // The id of a reservation whose first slot is in use: what hold() gives.
+  std::uint64_t id_in(std::uint32_t slot) const noexcept {
+    return id_of(slot, slots_[slot].state.load(std::memory_order_relaxed));
+  }
+
+  // Keeps the client's id, in the reach of whoever then holds the slot; a longer text is kept as none.
+  void put_id(std::uint32_t slot, const Key& id, std::string_view text) noexcept {
+    StoredId& stored = ids_[slot];
+    if (text.empty()) {
+      stored.words[0].store(is_number(id) ? ReservationId::kNumber : ReservationId::kNone,
+                            std::memory_order_relaxed);
+      stored.words[1].store(id.low, std::memory_order_relaxed);
+      return;
+    }
+    const bool fits = text.size() <= ReservationId::kTextMax;
+    stored.words[0].store(fits ? 1 + text.size() : ReservationId::kNone, std::memory_order_relaxed);
+    for (std::size_t at = 0; fits && at < text.size(); at += sizeof(std::uint64_t)) {
+      std::uint64_t word = 0;
+      std::memcpy(&word, text.data() + at, std::min(sizeof word, text.size() - at));
+      stored.words[1 + at / sizeof word].store(word, std::memory_order_relaxed);
+    }
+  }
+  // As much as there is; what it belongs to is the caller's to know.
+  ReservationId id_stored(std::uint32_t slot) const noexcept {
+    ReservationId id;
+    const Reservation& reservation = slots_[slot];
+    if ((reservation.text_length.load(std::memory_order_relaxed) & Reservation::kHasId) == 0) return id;
+    id.tag = ids_[slot].words[0].load(std::memory_order_relaxed);
+    for (std::size_t i = 0; i < ReservationId::kWords; ++i) {
+      id.words[i] = ids_[slot].words[1 + i].load(std::memory_order_relaxed);
+    }
+    return id;
+  }
+
+  // The slot an id names, or kNoSlot if it is no id that this table could have given out.
+  std::uint32_t slot_of(std::uint64_t id) const noexcept {
+    const std::uint64_t slot = (id & 0xffffffff) - 1;
+    return slot < size_ && (id >> 32) != 0 ? static_cast<std::uint32_t>(slot) : kNoSlot;
+  }
+
+  // The state of the reservation with this id, once nobody is changing it; its phase is kFree if its slot has another
+  // generation by now.
+  std::uint64_t state(std::uint64_t id) const noexcept {
+    const std::uint32_t slot = slot_of(id);
+    if (slot == kNoSlot) return 0;
+    std::uint64_t state = 0;
+    spin_wait([&] {
+      // ACQ state: pairs with REL in hold() and end_change().
+      state = slots_[slot].state.load(std::memory_order_acquire);
+      return (state >> 32) != (id >> 32) || phase_in(state) != Phase::kChanging;
+    });
+    return (state >> 32) == (id >> 32) ? state : 0;
+  }
+  Phase phase(std::uint64_t id) const noexcept { return phase_in(state(id)); }
+  // What the reservation is at `now`. Advisory: another thread may extend or resolve it at once.
+  Standing standing(std::uint64_t id, std::uint64_t now) const noexcept {
+    for (;;) {
+      const std::uint64_t seen = state(id);
+      if (phase_in(seen) != Phase::kHeld) return {phase_in(seen), 0};
+      const std::uint64_t deadline = slots_[slot_of(id)].deadline_ns.load(std::memory_order_relaxed);
+      // Pairs with the fence in begin_use(): if the deadline is of a later generation, the state is found
+      // changed. Of an extension under way the later deadline may be read, which is then about to hold.
+      std::atomic_thread_fence(std::memory_order_acquire);
+      if (state(id) != seen) continue;
+      return deadline > now ? Standing{Phase::kHeld, deadline - now} : Standing{Phase::kExpired, 0};
+    }
+  }
+  // The id of a reservation in this state, whose first slot it is.
+  static std::uint64_t id_of(std::uint32_t slot, std::uint64_t state) noexcept {
+    return (state >> 32 << 32) | (slot + 1ULL);
+  }
+  static Phase phase_in(std::uint64_t state) noexcept { return static_cast<Phase>(state & kPhaseMask); }
+
+  // Held (in the state seen) -> `to`, if it is this caller who does it: false if the state seen is another, or is past.
+  // The winner owes the slots to the free list.
+  bool resolve(std::uint32_t slot, std::uint64_t seen, Phase to) noexcept {
+    // ACQ_REL state: what the caller read of the fields stays before it; one winner among all resolvers.
+    return phase_in(seen) == Phase::kHeld &&
+           slots_[slot].state.compare_exchange_strong(seen, with_phase(seen, to), std::memory_order_acq_rel,
+                                                      std::memory_order_relaxed);
+  }
+
+  // Held (in the state seen), and no other thread resolves or changes it until end_change(); false if the state is
+  // another by now.
+  bool begin_change(std::uint32_t slot, std::uint64_t seen) noexcept {
+    // ACQ state: pairs with REL in hold() and end_change(): the fields are the last change's.
+    const bool begun = slots_[slot].state.compare_exchange_strong(
+        seen, with_phase(seen, Phase::kChanging), std::memory_order_acquire, std::memory_order_relaxed);
+    // Pairs with the acquire fences of standing() and RecordReader: a reader of what is written from now on finds the
+    // state changed.
+    std::atomic_thread_fence(std::memory_order_release);
+    return begun;
+  }
+  // What it is after the change that began in the state `seen`: held, or resolved; the caller then owes the slots to the
+  // free list.
+  void end_change(std::uint32_t slot, std::uint64_t seen, Phase phase) noexcept {
+    // A new version: a thread that saw the old deadline as due cannot resolve, unless it stands between its look and its
+    // CAS for exactly 2^29 changes. It comes round within the lower half.
+    const auto version = static_cast<std::uint32_t>(seen & ~kPhaseMask) + (1U << kPhaseBits);
+    // REL state: pairs with ACQ in state().
+    slots_[slot].state.store((seen >> 32 << 32) | version | static_cast<std::uint64_t>(phase),
+                             std::memory_order_release);
+  }
+
+  // Held (in the state seen) with its deadline no earlier than `deadline_ns`; false if the state is another by now.
+  bool extend(std::uint32_t slot, std::uint64_t seen, std::uint64_t deadline_ns) noexcept {
+    if (!begin_change(slot, seen)) return false;
+    std::atomic<std::uint64_t>& deadline = slots_[slot].deadline_ns;
+    deadline.store(SLUICE_PLANTED(kShorterHold)
+                       ? deadline_ns
+                       : std::max(deadline.load(std::memory_order_relaxed), deadline_ns),
+                   std::memory_order_relaxed);
+    end_change(slot, seen, Phase::kHeld);
+    return true;
+  }
+
+  // The id of the reservation that is held in `slot` now, or 0.
+  std::uint64_t held_in(std::uint32_t slot) const noexcept {
+    const std::uint64_t state = slots_[slot].state.load(std::memory_order_acquire);
+    const Phase phase = phase_in(state);
+    return phase == Phase::kHeld || phase == Phase::kChanging ? id_of(slot, state) : 0;
+  }
+
+  DeadlineIndex<>& deadlines() noexcept { return deadlines_; }
+  const DeadlineIndex<>& deadlines() const noexcept { return deadlines_; }
+
+  std::uint32_t free_slots() const noexcept { return free_.size(); }
+  template <class Visit>
+  void for_each_free(Visit&& visit) const {
+    free_.for_each(visit);
+  }
+  Reservation& operator[](std::uint32_t slot) const noexcept { return slots_[slot]; }
+  std::uint32_t size() const noexcept { return size_; }
+
+ private:
+  static constexpr int kPhaseBits = 3;
+  static constexpr std::uint64_t kPhaseMask = (1ULL << kPhaseBits) - 1;
+
+  static std::uint64_t state_of(std::uint64_t generation, Phase phase) noexcept {
+    return (generation << 32) | static_cast<std::uint64_t>(phase);
+  }
+  static std::uint64_t with_phase(std::uint64_t state, Phase phase) noexcept {
+    return (state & ~kPhaseMask) | static_cast<std::uint64_t>(phase);
+  }
+
+  struct StoredId {
+    std::atomic<std::uint64_t> words[1 + ReservationId::kWords];
+  };
+
+  FreeList<> free_;
+  Reservation* slots_;
+  StoredId* ids_;  // of the reservations whose client gave one
+  DeadlineIndex<> deadlines_;
+  std::uint32_t size_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,141 @@
+// The end of reservations: confirmed, cancelled or expired, exactly once; or held for longer.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+
+#include "core/base/planted.h"
+#include "core/stock/cart_reserver.h"
+#include "core/stock/held_units.h"
+#include "core/stock/ledger_memory.h"
+#include "core/stock/stock_request.h"
+
+namespace sluice {
+
+class Resolver {
+ public:
+  enum Counter : std::uint32_t { kConfirmed = 1, kCancelled, kExpired, kExtended };
+
+  // `line`: of this thread, which is inside an operation. `now` decides what is due.
+  Resolver(LedgerMemory& memory, ThreadLine& line, std::uint64_t now) noexcept
+      : memory_(memory), line_(line), now_(now) {}
+
+  // Confirms or cancels all that it holds.
+  ResolveResult resolve(std::uint64_t id, Phase to) noexcept {
+    return decide(id, [&](std::uint32_t slot, std::uint64_t seen) -> std::optional<ResolveResult> {
+      if (!settle(slot, seen, to)) return std::nullopt;
+      return ResolveResult::kDone;
+    });
+  }
+
+  // Holds it until `until` at least.
+  ResolveResult extend(std::uint64_t id, std::uint64_t until) noexcept {
+    return decide(id, [&](std::uint32_t slot, std::uint64_t seen) -> std::optional<ResolveResult> {
+      if (!memory_.reservations.extend(slot, seen, until)) return std::nullopt;
+      line_.count(kExtended);
+      return ResolveResult::kDone;
+    });
+  }
+
+  // Expires what is due, in the order of slots, until the budget is spent. Returns how many.
+  std::uint32_t expire_due(LookBudget& budget) noexcept {
+    std::uint32_t expired = 0;
+    memory_.reservations.deadlines().look(now_, budget, [&](std::uint32_t slot, std::uint32_t end) {
+      std::uint64_t earliest = DeadlineIndex<>::kNever;
+      for (; slot < end; ++slot) earliest = std::min(earliest, expire_in(slot, budget, expired));
+      return earliest;
+    });
+    return expired;
+  }
+
+  // Whether the reservation is held; if its hold is over, it expires now.
+  bool still_held(std::uint64_t id) noexcept {
+    const ReservationTable& table = memory_.reservations;
+    for (;;) {
+      const std::uint64_t seen = table.state(id);
+      if (ReservationTable::phase_in(seen) != Phase::kHeld) return false;
+      const std::uint32_t slot = table.slot_of(id);
+      if (!due(slot)) return true;
+      if (settle(slot, seen, Phase::kExpired)) return false;
+    }
+  }
+
+  // What becomes of a reservation: the answer of `attempt(slot, state seen)` while it is held (none: the state was
+  // another by then), else what it was before. Past its deadline it expires, whoever looks at it first.
+  template <class Attempt>
+  ResolveResult decide(std::uint64_t id, Attempt&& attempt) noexcept {
+    const ReservationTable& table = memory_.reservations;
+    for (;;) {
+      const std::uint64_t seen = table.state(id);
+      switch (ReservationTable::phase_in(seen)) {
+        case Phase::kConfirmed:
+          return ResolveResult::kAlreadyConfirmed;
+        case Phase::kCancelled:
+          return ResolveResult::kAlreadyCancelled;
+        case Phase::kExpired:
+          return ResolveResult::kExpired;
+        case Phase::kHeld:
+          break;
+        default:
+          return ResolveResult::kUnknown;
+      }
+      const std::uint32_t slot = table.slot_of(id);
+      if (due(slot)) {
+        if (settle(slot, seen, Phase::kExpired)) return ResolveResult::kExpired;
+        continue;
+      }
+      if (const std::optional<ResolveResult> answer = attempt(slot, seen)) return *answer;
+    }
+  }
+
+ private:
+  // Expires what is held in `slot` if it is due and there is budget left. Returns the deadline of what is held there
+  // afterwards (or an earlier one, if that was extended or has ended meanwhile), or kNever.
+  std::uint64_t expire_in(std::uint32_t slot, LookBudget& budget, std::uint32_t& expired) noexcept {
+    const ReservationTable& table = memory_.reservations;
+    for (;;) {
+      const std::uint64_t id = table.held_in(slot);
+      if (id == 0) return DeadlineIndex<>::kNever;
+      const std::uint64_t seen = table.state(id);
+      if (ReservationTable::phase_in(seen) != Phase::kHeld) continue;
+      const std::uint64_t deadline = table[slot].deadline_ns.load(std::memory_order_relaxed);
+      if (!due(slot) || !budget.left()) return deadline;
+      const std::uint32_t before = lines_ended_;
+      if (settle(slot, seen, Phase::kExpired)) ++expired;
+      budget.spend(lines_ended_ - before);
+    }
+  }
+
+  // Read after a state that is then resolved by comparing with it: the deadline of that version.
+  bool due(std::uint32_t slot) const noexcept {
+    const std::uint64_t early = SLUICE_PLANTED(kExpireEarly) ? 1 : 0;
+    return now_ + early >= memory_.reservations[slot].deadline_ns.load(std::memory_order_relaxed);
+  }
+
+  // Held -> `to` with all that follows from it. False if somebody else was first.
+  bool settle(std::uint32_t slot, std::uint64_t seen, Phase to) noexcept {
+    ReservationTable& table = memory_.reservations;
+    if (!table.resolve(slot, seen, to)) return false;
+    // Nobody else touches the slots until they are free.
+    HeldUnits units(memory_, slot, ReservationTable::id_of(slot, seen), now_);
+    const MovementKind kind = to == Phase::kCancelled ? MovementKind::kCancelled : MovementKind::kExpired;
+    LineReserver::for_each_line(memory_, slot,
+                                [&](std::uint32_t at, std::uint32_t held, std::uint32_t entry) {
+                                  if (held != 0 && to == Phase::kConfirmed) units.sell(at, entry, held);
+                                  if (held != 0 && to != Phase::kConfirmed)
+                                    units.put_back(at, entry, held, kind);
+                                  table.free_slot(at);
+                                  ++lines_ended_;
+                                });
+    line_.count(to == Phase::kConfirmed ? kConfirmed : to == Phase::kCancelled ? kCancelled : kExpired);
+    return true;
+  }
+
+  LedgerMemory& memory_;
+  ThreadLine& line_;
+  std::uint64_t now_;
+  std::uint32_t lines_ended_ = 0;
+};
+
+}  // namespace sluice

@@ -1,0 +1,107 @@
+// What is asked of a stock ledger, and what it answers.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "core/stock/ledger_key.h"
+
+namespace sluice {
+
+enum class ReserveResult : std::uint8_t {
+  kReserved = 0,
+  kDuplicate = 1,  // this id with this body was reserved before: the same reservation
+  kSoldOut = 2,
+  kUserLimit = 3,
+  kUnknownSku = 4,
+  kLedgerFull = 5,     // not enough free reservation slots
+  kUsersFull = 6,      // no free entry in the user table
+  kIdsFull = 7,        // every id that shares this one's bucket is still held
+  kIdMismatch = 8,     // this id was used with another body
+  kAlreadyFailed = 9,  // this id was refused before, and stays refused
+  kIdBusy = 10,        // another thread has been deciding an id of this bucket for unusually long
+  kItemClosed = 11,
+  kNeedsUser = 12,     // the item has a limit per user, and the request has no user
+  kNotPublished = 13,  // the caller's publish step refused: everything was undone
+  kByGate = 14,        // a gate admitted this id: its order is the gate's
+  kNotByGate = 15,     // asked by a gate: this id was reserved directly, and has no order in a queue
+};
+
+enum class ResolveResult : std::uint8_t {
+  kDone = 0,
+  kAlreadyConfirmed = 1,
+  kAlreadyCancelled = 2,
+  kExpired = 3,
+  kUnknown = 4,
+  kBadQuantity = 5,  // more than is held or bought of it, or a quantity of a reservation of several items
+  kBadLine = 6,      // an item that is not in the reservation
+  kNotBought = 7,    // to a return: nothing of it is bought
+  kAlreadyReturned = 8,
+  kNeedsUser = 9,     // to a return without one: too few units were bought that no user's count has
+  kRefused = 10,      // to a change: see the refusal
+  kNothingLeft = 11,  // to a change: it would hold nothing
+};
+
+struct StockRequest {
+  static constexpr std::uint32_t kLinesMax = 64;
+
+  struct Line {
+    Key sku;
+    std::uint64_t quantity;  // 1 to kQuantityMax
+
+    // Of the 112 bits of a sku 96 are hashed. The others are of a text's fingerprint, of which these are enough.
+    std::uint64_t hash(const KeySecret& secret) const noexcept {
+      return KeyHash::of(secret, HashOf::kLine, sku.low, sku.high << 32 | quantity);
+    }
+  };
+
+  const Line* lines;         // each sku once
+  std::uint32_t line_count;  // 1 to kLinesMax
+  LedgerUser user;
+  Key id;  // {0, 0}: none
+  std::uint64_t hold_ns;
+  std::string_view id_text = {};  // of an id that is a text: kept for listings
+  bool by_gate = false;           // whether a gate asks, which queues what it reserves
+  mutable HashOnce user_hash{}, id_hash{};
+
+  bool has_user() const noexcept { return user.key != Key{}; }
+  bool has_id() const noexcept { return id != Key{}; }
+  HashedKey hashed_user(const KeySecret& secret) const noexcept { return user_hash.of(secret, user.key); }
+  HashedKey hashed_id(const KeySecret& secret) const noexcept { return id_hash.of(secret, id); }
+
+  // What a repetition with the same id must ask for as well: the same lines, in any order, for the same user. The sum
+  // of keyed hashes does not depend on the order, and without the secret another body with the same sum is found by
+  // luck only: one in 2^64.
+  std::uint64_t body(const KeySecret& secret) const noexcept {
+    std::uint64_t sum = has_user() ? hashed_user(secret).hash : 0;
+    for (std::uint32_t i = 0; i < line_count; ++i) sum += lines[i].hash(secret);
+    return sum;
+  }
+};
+
+// Which units of a reservation are meant: those of `lines`, or `quantity` units of its only item, or all of them.
+struct Part {
+  const StockRequest::Line* lines = nullptr;  // each sku once
+  std::uint32_t line_count = 0;               // 0: no lines
+  std::uint64_t quantity = 0;                 // 0: all
+
+  bool is_all() const noexcept { return line_count == 0 && quantity == 0; }
+};
+
+struct ResolveAnswer {
+  ResolveResult result = ResolveResult::kDone;
+  std::uint32_t line = 0;                            // for kBadQuantity and kBadLine: which line of the part
+  ReserveResult refusal = ReserveResult::kReserved;  // for kRefused
+};
+
+struct StockAnswer {
+  ReserveResult result = ReserveResult::kReserved;
+  std::uint64_t reservation = 0;  // for kReserved, kDuplicate, kByGate and kNotByGate
+  std::uint32_t line = 0;         // for a refusal that concerns one: which line of the request
+  bool in_no_queue =
+      false;              // kDuplicate, asked by a gate: its order is in no queue, so nobody will handle it
+  bool requeued = false;  // kDuplicate: it was in no queue, and has been published again
+  bool provisional = false;  // refused, perhaps because of holds that are over: not remembered
+};
+
+}  // namespace sluice

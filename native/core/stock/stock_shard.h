@@ -1,0 +1,105 @@
+// The units of one shard of an item, on a line of their own. One 64-bit word packs what is available and what is
+// reserved, so that available + reserved + sold = total holds at every instant: sold is what remains of the total.
+// Available here is what can still be reserved. Of an item with a backorder cap the cap is in it, as if the total were
+// that much more (see ItemTable::counts).
+//
+//   | available : 32 | reserved : 32 |   returns begun | returns ended |   (of an item with several shards)
+//
+// Of an item with several shards nobody can read all words at one instant. So whoever makes units available again
+// says so before and after: who has read the words, and finds that no return was under way meanwhile, knows that
+// units only went, and that at the end no more were there than it has read (see ItemTable::look).
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+
+#include "core/base/atomics.h"
+#include "core/base/check.h"
+
+namespace sluice {
+
+inline constexpr std::uint64_t kQuantityMax = (1ULL << 32) - 1;
+
+template <class A = StdAtomics>
+struct alignas(kCacheLine) StockLine {
+  typename A::template atomic<std::uint64_t> word;
+  typename A::template atomic<std::uint32_t> returns_begun, returns_ended;
+  std::uint32_t sharded;  // 1: of an item with several shards; written before the item can be found
+
+  static constexpr std::uint64_t available_in(std::uint64_t word) { return word >> 32; }
+  static constexpr std::uint64_t reserved_in(std::uint64_t word) { return word & kQuantityMax; }
+
+  std::uint64_t available() const noexcept { return available_in(word.load(std::memory_order_relaxed)); }
+
+  bool reserve(std::uint64_t quantity) noexcept {
+    std::uint64_t before = word.load(std::memory_order_relaxed);
+    while (available_in(before) >= quantity) {
+      // REL word: pairs with ACQ in look(): who finds these units gone finds what was returned before they went.
+      if (word.compare_exchange_weak(before, before - (quantity << 32) + quantity, std::memory_order_release,
+                                     std::memory_order_relaxed)) {
+        return true;
+      }
+    }
+    return false;
+  }
+  // Reserved units become available again. Cannot fail.
+  void put_back(std::uint64_t quantity) noexcept {
+    const Return one(*this);
+    const std::uint64_t before = word.fetch_add((quantity << 32) - quantity, std::memory_order_relaxed);
+    SLUICE_CHECK(reserved_in(before) >= quantity, "no more is put back than is reserved");
+  }
+  // Reserved units are sold. Cannot fail.
+  void sell(std::uint64_t quantity) noexcept {
+    const std::uint64_t before = word.fetch_sub(quantity, std::memory_order_relaxed);
+    SLUICE_CHECK(reserved_in(before) >= quantity, "no more is sold than is reserved");
+  }
+  void add(std::uint64_t quantity) noexcept {
+    const Return one(*this);
+    word.fetch_add(quantity << 32, std::memory_order_relaxed);
+  }
+  // Takes `quantity` available units away, or none; of an item of one shard. Relaxed: its word is all there is to look at.
+  bool take_all(std::uint64_t quantity) noexcept {
+    std::uint64_t before = word.load(std::memory_order_relaxed);
+    while (available_in(before) >= quantity) {
+      if (word.compare_exchange_weak(before, before - (quantity << 32), std::memory_order_relaxed,
+                                     std::memory_order_relaxed)) {
+        return true;
+      }
+    }
+    return false;
+  }
+  // Takes up to `quantity` available units away, and leaves `rest` of them. Returns how many.
+  std::uint64_t take_away(std::uint64_t quantity, std::uint64_t rest = 0) noexcept {
+    std::uint64_t before = word.load(std::memory_order_relaxed);
+    for (;;) {
+      const std::uint64_t available = available_in(before);
+      const std::uint64_t taken = std::min(quantity, available - std::min(available, rest));
+      // REL word: as in reserve().
+      if (word.compare_exchange_weak(before, before - (taken << 32), std::memory_order_release,
+                                     std::memory_order_relaxed)) {
+        return taken;
+      }
+    }
+  }
+
+  // While one lives, units may come back to a shard of the item.
+  class Return {
+   public:
+    explicit Return(StockLine& line) noexcept : line_(line) {
+      // Relaxed: REL of whoever takes units later carries it.
+      if (line_.sharded != 0) line_.returns_begun.fetch_add(1, std::memory_order_relaxed);
+    }
+    // REL ended: pairs with ACQ in look(): what has come back is found there.
+    ~Return() {
+      if (line_.sharded != 0) line_.returns_ended.fetch_add(1, std::memory_order_release);
+    }
+    Return(const Return&) = delete;
+    Return& operator=(const Return&) = delete;
+
+   private:
+    StockLine& line_;
+  };
+};
+
+}  // namespace sluice

@@ -1,0 +1,70 @@
+// The limits per user that an item has: its own, and that of its group.
+#pragma once
+
+#include <cstdint>
+
+#include "core/base/planted.h"
+#include "core/stock/ledger_memory.h"
+#include "core/stock/stock_request.h"
+
+namespace sluice {
+
+// Only for items that have, or had, a limit: others count no users. Relaxed: a limit holds for the moment at which it is
+// read.
+class UserLimits {
+ public:
+  // What count() would refuse now. Writes nothing.
+  static ReserveResult peek(const LedgerMemory& memory, const Item<>& item, std::uint32_t number,
+                            const StockRequest& request, std::uint64_t quantity) noexcept {
+    const std::uint64_t own = item.per_user.load(std::memory_order_relaxed);
+    if (own == 0 && item.group == 0) return ReserveResult::kReserved;
+    if (!request.has_user()) return ReserveResult::kNeedsUser;
+    const HashedKey user = request.hashed_user(memory.control->secret);
+    const bool exceeded = (own != 0 && memory.users.count(user, number) + quantity > own) ||
+                          (item.group != 0 && group_exceeded(memory, item.group, user, quantity));
+    return exceeded ? ReserveResult::kUserLimit : ReserveResult::kReserved;
+  }
+
+  // Counts `quantity` units more for the user, in `entry` of the user table; or says why not, and changes nothing.
+  static ReserveResult count(LedgerMemory& memory, const Item<>& item, std::uint32_t number,
+                             const StockRequest& request, std::uint64_t quantity,
+                             std::uint32_t& entry) noexcept {
+    const std::uint64_t own = item.per_user.load(std::memory_order_relaxed);
+    if (own == 0 && item.group == 0) return ReserveResult::kReserved;
+    if (!request.has_user()) return ReserveResult::kNeedsUser;
+    const HashedKey user = request.hashed_user(memory.control->secret);
+    const UserTable<>::Added added = item.group == 0
+                                         ? memory.users.add(user, number, quantity, own)
+                                         : count_in_group(memory, item.group, number, user, quantity, own);
+    if (added.result == UserTable<>::Add::kLimit) return ReserveResult::kUserLimit;
+    if (added.result == UserTable<>::Add::kFull) return ReserveResult::kUsersFull;
+    entry = added.entry;
+    return ReserveResult::kReserved;
+  }
+
+ private:
+  using Added = UserTable<>::Added;
+
+  SLUICE_APART static Added count_in_group(LedgerMemory& memory, std::uint32_t group, std::uint32_t number,
+                                           const HashedKey& user, std::uint64_t quantity,
+                                           std::uint64_t own) noexcept {
+    SpinLock<>& lock = memory.groups.lock_of(user.hash);
+    lock.lock();
+    const Added added = group_exceeded(memory, group, user, quantity)
+                            ? Added{UserTable<>::Add::kLimit, kNoUser}
+                            : memory.users.add(user, number, quantity, own == 0 ? kQuantityMax : own);
+    lock.unlock();
+    return added;
+  }
+
+  SLUICE_APART static bool group_exceeded(const LedgerMemory& memory, std::uint32_t group,
+                                          const HashedKey& user, std::uint64_t quantity) noexcept {
+    const GroupTable::Group& limited = memory.groups[group - 1];
+    const std::uint64_t has =
+        GroupTable::sum(limited, [&](std::uint32_t item) { return memory.users.count(user, item); });
+    return (SLUICE_PLANTED(kGroupForgets) ? 0 : has) + quantity >
+           limited.per_user.load(std::memory_order_relaxed);
+  }
+};
+
+}  // namespace sluice

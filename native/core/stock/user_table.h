@@ -1,0 +1,226 @@
+// How many units of an item each user holds or has bought: counted in the step that reserves them, so that a
+// double click cannot pass twice.
+//
+// At most `capacity` pairs of a user and an item have a count; one more is refused, never an overwrite. A pair
+// whose count is back at nothing leaves its place to another.
+//
+//   bucket, one line:  | lock : 32 | reach : 32 | 5 entries of | low : 64 | item : 16, high : 48 | generation : 32, count : 32 | |
+//
+// A pair lives in the bucket that the user's keyed hash and the item name (its home), or in one of the `reach` buckets
+// after it. To enter a pair takes the home's lock, so that two threads cannot enter it twice. To add to a pair that has
+// a count is one CAS without the lock: while the count is not 0, the entry can be nobody else's. To give back is one
+// subtraction. The generation is odd while an entry's pair is being written, and another one afterwards, so that a thread
+// that read a pair of the entry's past fails its CAS. It comes round after 2^31 other pairs have had the entry; a thread
+// would have to stand between its look and its CAS for all of them, and find the count of then.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cstdint>
+
+#include "core/base/atomics.h"
+#include "core/base/check.h"
+#include "core/base/spin_lock.h"
+#include "core/stock/ledger_key.h"
+
+namespace sluice {
+
+inline constexpr std::uint32_t kNoUser = ~0u;
+
+template <class A = StdAtomics>
+class UserTable {
+ public:
+  using AtomicU32 = typename A::template atomic<std::uint32_t>;
+  using AtomicU64 = typename A::template atomic<std::uint64_t>;
+
+  static constexpr std::uint32_t kWays = 5;
+
+  struct Entry {
+    AtomicU64 low, high;  // the user's key, with the item above it
+    AtomicU64 held;
+  };
+  struct alignas(kCacheLine) Bucket {
+    SpinLock<A> lock;
+    AtomicU32 reach;
+    Entry entries[kWays];
+  };
+  struct Control {
+    alignas(kCacheLine) AtomicU32 used;
+  };
+
+  enum class Add : std::uint8_t { kAdded, kLimit, kFull };
+  struct Added {
+    Add result;
+    std::uint32_t entry;  // if added
+  };
+
+  static constexpr std::uint64_t buckets(std::uint32_t capacity) {
+    return std::bit_ceil((capacity * 2ULL + kWays - 1) / kWays);
+  }
+  static constexpr std::uint64_t entries(std::uint32_t capacity) { return buckets(capacity) * kWays; }
+  static constexpr std::uint64_t bytes(std::uint32_t capacity) {
+    return sizeof(Control) + buckets(capacity) * sizeof(Bucket);
+  }
+
+  UserTable(void* memory, std::uint32_t capacity)
+      : control_(static_cast<Control*>(memory)),
+        buckets_(reinterpret_cast<Bucket*>(control_ + 1)),
+        capacity_(capacity),
+        mask_(buckets(capacity) - 1) {}
+
+  // What the pair holds or has bought now. Writes nothing.
+  std::uint64_t count(const HashedKey& user, std::uint32_t item) const noexcept {
+    std::uint64_t held = 0;
+    return find(user, item, held) == kNoUser ? 0 : count_in(held);
+  }
+
+  // Adds `quantity` (not 0) to the pair, unless that makes more than `limit`.
+  Added add(const HashedKey& user, std::uint32_t item, std::uint64_t quantity, std::uint64_t limit) noexcept {
+    Added added = add_to_known(user, item, quantity, limit);
+    if (added.result != Add::kFull) return added;
+    if (quantity > limit) return {Add::kLimit, kNoUser};
+    SpinLock<A>& lock = buckets_[home(user, item)].lock;
+    lock.lock();
+    added = add_to_known(user, item, quantity, limit);
+    if (added.result == Add::kFull) added = enter(user, item, quantity);
+    lock.unlock();
+    return added;
+  }
+
+  // Gives `quantity` back. Cannot fail.
+  void put_back(std::uint32_t entry, std::uint64_t quantity) noexcept {
+    const std::uint64_t before = at(entry).held.fetch_sub(quantity, std::memory_order_relaxed);
+    SLUICE_CHECK(count_in(before) >= quantity, "a user gives back no more than was counted");
+    if (count_in(before) == quantity) control_->used.fetch_sub(1, std::memory_order_relaxed);
+  }
+
+  // The entry of a pair that has a count, or kNoUser.
+  std::uint32_t entry_of(const HashedKey& user, std::uint32_t item) const noexcept {
+    std::uint64_t held = 0;
+    return find(user, item, held);
+  }
+
+  // How many buckets after its home a pair of that home is looked for. Of users that nobody could choose, at the fullest,
+  // it was 9 at most in a million buckets.
+  static constexpr std::uint32_t kReachMax = 64;
+  std::uint32_t reach(const HashedKey& user, std::uint32_t item) const noexcept {
+    return buckets_[home(user, item)].reach.load(std::memory_order_relaxed);
+  }
+
+  // For audits and snapshots, while nobody adds.
+  std::uint32_t size() const noexcept { return static_cast<std::uint32_t>((mask_ + 1) * kWays); }
+  std::uint32_t used() const noexcept { return control_->used.load(std::memory_order_relaxed); }
+  std::uint32_t item_of(std::uint32_t entry) const noexcept {
+    return static_cast<std::uint32_t>(at(entry).high.load(std::memory_order_relaxed) >> kKeyBits);
+  }
+  std::uint64_t count_of(std::uint32_t entry) const noexcept { return count_in(word(entry)); }
+  Key user_of(std::uint32_t entry) const noexcept {
+    const std::uint64_t high = at(entry).high.load(std::memory_order_relaxed);
+    return {at(entry).low.load(std::memory_order_relaxed), high & ((1ULL << kKeyBits) - 1)};
+  }
+
+ private:
+  static std::uint32_t generation_in(std::uint64_t held) noexcept {
+    return static_cast<std::uint32_t>(held >> 32);
+  }
+  static std::uint64_t count_in(std::uint64_t held) noexcept { return held & 0xffffffff; }
+  static std::uint64_t held_of(std::uint32_t generation, std::uint64_t count) noexcept {
+    return static_cast<std::uint64_t>(generation) << 32 | count;
+  }
+  static std::uint64_t high_of(const Key& user, std::uint32_t item) noexcept {
+    return user.high | static_cast<std::uint64_t>(item) << kKeyBits;
+  }
+  std::uint64_t home(const HashedKey& user, std::uint32_t item) const noexcept {
+    return (user.hash + item * 0x9e3779b97f4a7c15ULL) & mask_;
+  }
+  Entry& at(std::uint32_t entry) const noexcept { return buckets_[entry / kWays].entries[entry % kWays]; }
+  std::uint64_t word(std::uint32_t entry) const noexcept {
+    return at(entry).held.load(std::memory_order_relaxed);
+  }
+
+  // The entry of the pair if it has a count, and the word in which that was seen; else kNoUser.
+  std::uint32_t find(const HashedKey& user, std::uint32_t item, std::uint64_t& held) const noexcept {
+    const std::uint64_t first = home(user, item);
+    // Relaxed: whoever told this thread of the pair has made it visible, and so has the home's lock.
+    const std::uint64_t reach = buckets_[first].reach.load(std::memory_order_relaxed);
+    for (std::uint64_t distance = 0; distance <= reach; ++distance) {
+      const std::uint64_t bucket = (first + distance) & mask_;
+      for (std::uint32_t way = 0; way < kWays; ++way) {
+        const Entry& entry = buckets_[bucket].entries[way];
+        // ACQ held: pairs with REL in enter(): the key is that of this generation, or of a later one.
+        held = entry.held.load(std::memory_order_acquire);
+        if (count_in(held) == 0 || generation_in(held) % 2 != 0) continue;
+        // ACQ key: pairs with REL in enter(): who reads a later key finds a later generation from then on.
+        if (entry.low.load(std::memory_order_acquire) != user.key.low ||
+            entry.high.load(std::memory_order_acquire) != high_of(user.key, item)) {
+          continue;
+        }
+        const std::uint64_t now = entry.held.load(std::memory_order_relaxed);
+        if (generation_in(now) != generation_in(held) || count_in(now) == 0) continue;
+        held = now;
+        return static_cast<std::uint32_t>(bucket * kWays + way);
+      }
+    }
+    return kNoUser;
+  }
+
+  // Adds to a pair that has a count; kFull: it has none.
+  Added add_to_known(const HashedKey& user, std::uint32_t item, std::uint64_t quantity,
+                     std::uint64_t limit) noexcept {
+    std::uint64_t held = 0;
+    for (;;) {
+      const std::uint32_t entry = find(user, item, held);
+      if (entry == kNoUser) return {Add::kFull, kNoUser};
+      if (count_in(held) + quantity > limit) return {Add::kLimit, kNoUser};
+      // Relaxed: the count is all there is to this state. The whole word is compared, generation and all.
+      if (at(entry).held.compare_exchange_weak(held, held + quantity, std::memory_order_relaxed,
+                                               std::memory_order_relaxed)) {
+        return {Add::kAdded, entry};
+      }
+    }
+  }
+
+  // Gives the pair, which has no count and whose home is locked, a place.
+  Added enter(const HashedKey& user, std::uint32_t item, std::uint64_t quantity) noexcept {
+    if (control_->used.fetch_add(1, std::memory_order_relaxed) >= capacity_) {
+      control_->used.fetch_sub(1, std::memory_order_relaxed);
+      return {Add::kFull, kNoUser};
+    }
+    const std::uint64_t first = home(user, item);
+    // There are at least twice as many places as pairs, so a free one is near.
+    for (std::uint64_t distance = 0;; ++distance) {
+      const std::uint64_t bucket = (first + distance) & mask_;
+      for (std::uint32_t way = 0; way < kWays; ++way) {
+        Entry& entry = buckets_[bucket].entries[way];
+        std::uint64_t held = entry.held.load(std::memory_order_relaxed);
+        const std::uint32_t generation = generation_in(held);
+        if (count_in(held) != 0 || generation % 2 != 0) continue;
+        // ACQ held: the REL of the pair that had it before, so that its key is not written after this one's.
+        if (!entry.held.compare_exchange_strong(held, held_of(generation + 1, 0), std::memory_order_acquire,
+                                                std::memory_order_relaxed)) {
+          continue;
+        }
+        // REL key: pairs with ACQ in find().
+        entry.low.store(user.key.low, std::memory_order_release);
+        entry.high.store(high_of(user.key, item), std::memory_order_release);
+        AtomicU32& reach = buckets_[first].reach;
+        // Relaxed: see find(). Grows only, under the home's lock.
+        reach.store(std::max(reach.load(std::memory_order_relaxed), static_cast<std::uint32_t>(distance)),
+                    std::memory_order_relaxed);
+        // REL held: pairs with ACQ in find().
+        entry.held.store(held_of(generation + 2, quantity), std::memory_order_release);
+        return {Add::kAdded, static_cast<std::uint32_t>(bucket * kWays + way)};
+      }
+    }
+  }
+
+  Control* control_;
+  Bucket* buckets_;
+  std::uint32_t capacity_;
+  std::uint64_t mask_;
+};
+
+static_assert(sizeof(UserTable<>::Bucket) == kCacheLine);
+
+}  // namespace sluice

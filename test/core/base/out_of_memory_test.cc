@@ -1,0 +1,151 @@
+// Every allocation fails once: the first of a call, then the second, and so on. The global allocator is replaced for all
+// suites of the binary; it fails in none of the others.
+#include <doctest/doctest.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <new>
+#include <vector>
+
+#include "core/limiter/limiter.h"
+#include "ledger.h"
+#include "limiter_tiers.h"
+
+namespace {
+
+thread_local std::int64_t fails_at = -1;  // so many allocations from now; negative: none does
+thread_local std::int64_t live = 0;       // allocations of this thread that it has not freed
+
+// nullptr if it fails.
+void* try_to_allocate(std::size_t bytes) noexcept {
+  if (fails_at >= 0 && fails_at-- == 0) return nullptr;
+  void* memory = std::malloc(bytes == 0 ? 1 : bytes);
+  if (memory != nullptr) ++live;
+  return memory;
+}
+void* allocate(std::size_t bytes) {
+  void* memory = try_to_allocate(bytes);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+void release(void* memory) noexcept {
+  if (memory != nullptr) --live;
+  std::free(memory);
+}
+
+}  // namespace
+
+void* operator new(std::size_t bytes) { return allocate(bytes); }
+void* operator new[](std::size_t bytes) { return allocate(bytes); }
+// The standard library uses these too, std::stable_sort for one.
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept { return try_to_allocate(bytes); }
+void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept { return try_to_allocate(bytes); }
+void operator delete(void* memory) noexcept { release(memory); }
+void operator delete[](void* memory) noexcept { release(memory); }
+void operator delete(void* memory, std::size_t) noexcept { release(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { release(memory); }
+
+TEST_SUITE_BEGIN("out of memory");
+
+namespace {
+
+using namespace sluice;
+using namespace sluice::test;
+
+// Calls `act` with its first allocation failing, then with its second, until it has all that it asks for. After each
+// failure nothing of it may be left, and `sound` is called. `act` asserts nothing: that would catch what is thrown. Returns how often it failed.
+template <class Act, class Sound>
+int fail_each_allocation(Act&& act, Sound&& sound) {
+  for (int failures = 0;; ++failures) {
+    const std::int64_t before = live;
+    bool failed = false;
+    fails_at = failures;
+    try {
+      act();
+    } catch (const std::bad_alloc&) {
+      failed = true;
+    }
+    fails_at = -1;
+    const std::int64_t after = live;
+    REQUIRE(after == before);
+    sound();
+    if (!failed) return failures;
+  }
+}
+
+constexpr LedgerShape kShape{4, 200, 200, 64, 8};
+
+struct Used : TestLedger {
+  Used() : TestLedger(kShape) {
+    add(1, 1'000, 20, 2);
+    add(2, 1'000);
+    for (std::uint64_t user = 1; user <= 60; ++user) {
+      const StockAnswer answer = reserve({{sku(1), 1}, {sku(2), 2}}, user, 100 + user);
+      if (user % 4 == 0) confirm(answer.reservation);
+    }
+  }
+  // Were it still paused, each of these would wait for ever.
+  void works() {
+    const StockAnswer answer = reserve(1, 1, 7);
+    REQUIRE(answer.result == ReserveResult::kReserved);
+    REQUIRE(cancel(answer.reservation) == ResolveResult::kDone);
+    REQUIRE(audited());
+  }
+};
+
+TEST_CASE("an audit that gets no memory leaves the ledger as it was") {
+  Used one;
+  const int failures = fail_each_allocation([&] { audit(one.ledger.memory()); }, [&] { one.works(); });
+  CHECK(failures > 10);  // also while it holds up the others
+}
+
+TEST_CASE("a snapshot that gets no memory leaves the ledger as it was") {
+  Used one;
+  const int failures = fail_each_allocation([&] { LedgerSnapshot::write(one.ledger.memory(), one.now); },
+                                            [&] { one.works(); });
+  CHECK(failures > 8);
+}
+
+TEST_CASE("a snapshot is not restored where there is no memory for it, and is where there is") {
+  Used one;
+  const std::vector<std::uint64_t> words = LedgerSnapshot::write(one.ledger.memory(), one.now);
+  int restored = 0;
+  const int failures = fail_each_allocation(
+      [&] {
+        std::vector<std::uint64_t> opened;
+        LedgerShape shape;
+        if (LedgerSnapshot::open(words.data(), words.size() * 8, opened, shape) != SnapshotError::kNone)
+          return;
+        ZeroedMemory memory(StockLedger::bytes(shape));
+        StockLedger ledger(memory, shape);
+        restored += LedgerSnapshot::read(ledger.memory(), shape, opened, one.now, Sweeping::kAsked) ==
+                    SnapshotError::kNone;
+      },
+      [] {});
+  CHECK(failures > 10);
+  CHECK(restored == 1);
+}
+
+TEST_CASE("a limiter whose change gets no memory goes on under the old limits") {
+  const LimiterConfig config = config_of(1'000, 10, 0, 0);
+  ZeroedMemory memory(Limiter::bytes(config));
+  Limiter limiter(memory, config);
+  ManualClock manual(kEpoch);
+  const Clock clock(&manual);
+  limiter.format(config, kEpoch);
+  ThreadLine* line = limiter.lines().acquire();
+  std::uint64_t expected = 10;
+  const auto change = [&] {
+    limiter.configure(clock, [](LimiterConfig& changed, std::uint64_t) { changed.bucket.burst = 20; });
+    expected = 20;
+  };
+  const int failures = fail_each_allocation(change, [&] {
+    CHECK(limiter.current_config(*line).bucket.burst == expected);
+    CHECK(limiter.decide(*line, clock, clock.now(), 1, 0).refused_by == Tier::kNone);
+  });
+  CHECK(failures > 0);
+}
+
+}  // namespace
+
+TEST_SUITE_END();

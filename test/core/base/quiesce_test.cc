@@ -1,0 +1,91 @@
+#include "core/base/quiesce.h"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "core/base/thread_slots.h"
+#include "stress.h"
+
+TEST_SUITE_BEGIN("quiesce");
+
+namespace {
+
+using namespace sluice;
+using sluice::test::in_threads;
+using sluice::test::Random;
+using sluice::test::repetitions;
+
+TEST_CASE("a reader that nobody disturbs pauses at once, again and again") {
+  Quiesce<> quiesce;
+  const auto lines = std::make_unique<ThreadLines>();
+  ThreadLine* line = lines->acquire();
+  for (int i = 0; i < 3; ++i) {
+    quiesce.enter(*line);
+    CHECK(line->inside == 1);
+    quiesce.leave(*line);
+    CHECK(line->inside == 0);
+    quiesce.pause(*lines);
+    quiesce.resume();
+  }
+}
+
+TEST_CASE("readers never see an operation half done, and operations never run beside a reader") {
+  SLUICE_PRINT_SEED_ON_FAILURE();
+  // One reader hands over to the next through a fence, which the thread sanitizer does not see (the model does).
+#if defined(__SANITIZE_THREAD__)
+  constexpr unsigned kOperators = 3, kReaders = 1;
+#else
+  constexpr unsigned kOperators = 3, kReaders = 2;
+#endif
+  Quiesce<> quiesce;
+  const auto lines = std::make_unique<ThreadLines>();
+  // Plain on purpose: the protocol alone has to order them. Each operation makes a pair equal again.
+  struct alignas(kCacheLine) Pair {
+    std::uint64_t first = 0, second = 0;
+  };
+  Pair pairs[kOperators];
+  std::atomic<unsigned> operating{kOperators};
+  std::uint64_t torn[kReaders] = {}, shrunk[kReaders] = {};
+  in_threads(kOperators + kReaders, [&](unsigned index) {
+    if (index < kOperators) {
+      ThreadLine* line = lines->acquire();
+      Random random(index);
+      for (std::uint64_t i = 0; i < repetitions(1'000'000); ++i) {
+        quiesce.enter(*line);
+        ++pairs[index].first;
+        if (random.once_in(1'000)) std::this_thread::yield();
+        ++pairs[index].second;
+        quiesce.leave(*line);
+      }
+      lines->release(line);
+      --operating;
+      return;
+    }
+    const unsigned reader = index - kOperators;
+    std::uint64_t before = 0;
+    do {
+      quiesce.pause(*lines);
+      std::uint64_t sum = 0;
+      for (const Pair& pair : pairs) {
+        torn[reader] += pair.first != pair.second;
+        sum += pair.first;
+      }
+      shrunk[reader] += sum < before;
+      before = sum;
+      quiesce.resume();
+      std::this_thread::yield();
+    } while (operating != 0);
+  });
+  for (unsigned reader = 0; reader < kReaders; ++reader) {
+    CHECK(torn[reader] == 0);
+    CHECK(shrunk[reader] == 0);
+  }
+  for (const Pair& pair : pairs) CHECK(pair.first == repetitions(1'000'000));
+}
+
+}  // namespace
+
+TEST_SUITE_END();

@@ -1,0 +1,553 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+#include "core/limiter/limiter.h"
+#include "limiter_tiers.h"
+#include "stress.h"
+#include "zeroed_memory.h"
+
+TEST_SUITE_BEGIN("limiter keys");
+
+namespace {
+
+using namespace sluice;
+using sluice::test::config_of;
+using sluice::test::in_threads;
+using sluice::test::kEpoch;
+using sluice::test::kSecond;
+using sluice::test::Random;
+using sluice::test::repetitions;
+using sluice::test::ZeroedMemory;
+
+LimiterConfig keyed(std::uint64_t max, std::uint64_t burst, std::uint64_t window_limit,
+                    std::uint64_t depth_max) {
+  LimiterConfig config = config_of(1, burst, window_limit, depth_max);
+  config.keys_max = max;
+  return config;
+}
+
+struct Keyed {
+  explicit Keyed(const LimiterConfig& config)
+      : memory(Limiter::bytes(config)), limiter(memory, config), manual(kEpoch), clock(&manual) {
+    limiter.format(config, kEpoch, KeySecret{{1, 2}});
+    line = limiter.lines().acquire();
+  }
+  Key key(std::uint64_t number) const { return limiter.key(KeyKind::kNumber, &number, sizeof number); }
+  Limiter::Decision decide(std::uint64_t number, std::uint64_t cost = 1) {
+    const Key asked = key(number);
+    return limiter.decide(*line, clock, clock.now(), cost, 0, &asked);
+  }
+  Tier ask(std::uint64_t number, std::uint64_t cost = 1) { return decide(number, cost).refused_by; }
+  std::uint64_t remaining(std::uint64_t number) {
+    const Key asked = key(number);
+    return limiter.peek(*line, clock.now(), 1, 0, &asked).remaining;
+  }
+  std::uint64_t sum(Limiter::Counter counter) { return limiter.lines().sum(counter); }
+
+  ZeroedMemory memory;
+  Limiter limiter;
+  ManualClock manual;
+  Clock clock;
+  ThreadLine* line = nullptr;
+};
+
+TEST_CASE("the fingerprint of a key depends on its octets, its kind and the limiter's secret") {
+  const char text[] = "0123456789abcdefg";
+  const KeySecret secret{{1, 2}}, other{{1, 3}};
+  const Key key = KeyHash::of(secret, KeyKind::kString, text, 16);
+  CHECK(key == KeyHash::of(secret, KeyKind::kString, text, 16));
+  CHECK_FALSE(key == KeyHash::of(secret, KeyKind::kString, text, 15));
+  CHECK_FALSE(key == KeyHash::of(secret, KeyKind::kString, text, 17));
+  CHECK_FALSE(key == KeyHash::of(secret, KeyKind::kString, text + 1, 16));
+  CHECK_FALSE(key == KeyHash::of(secret, KeyKind::kNumber, text, 16));
+  CHECK_FALSE(key == KeyHash::of(other, KeyKind::kString, text, 16));
+}
+
+TEST_CASE("each key has its own limit, and the keys together have none") {
+  Keyed keyed_limiter(keyed(100, 3, 0, 0));
+  for (std::uint64_t key = 0; key < 100; ++key) {
+    for (int i = 0; i < 3; ++i) REQUIRE(keyed_limiter.ask(key) == Tier::kNone);
+    REQUIRE(keyed_limiter.ask(key) == Tier::kTokenBucket);
+  }
+  CHECK(keyed_limiter.sum(Limiter::kOverflowed) == 0);
+}
+
+TEST_CASE("a million fresh keys make it forget no key that had a place: what it owes, that it is blocked") {
+  Keyed flooded(keyed(1'000, 3, 100, 0));
+  constexpr std::uint64_t kSpender = 1, kBlocked = 3;
+  const Key blocked = flooded.key(kBlocked);
+  REQUIRE(flooded.limiter.block(*flooded.line, flooded.clock.now(), 1'000'000 * kSecond, &blocked));
+  std::uint64_t spender_passed = 0;
+  while (flooded.ask(kSpender) == Tier::kNone) ++spender_passed;
+  REQUIRE(spender_passed == 3);
+  const std::uint64_t flood = repetitions(1'000'000);
+  for (std::uint64_t i = 0; i < flood; ++i) {
+    flooded.ask(1'000 + i);
+    if (i % (flood / 100) != 0) continue;
+    flooded.manual.advance(kSecond / 10);  // every 100th part of the flood
+    REQUIRE(flooded.ask(kBlocked) == Tier::kBlocked);
+    if (flooded.ask(kSpender) == Tier::kNone) ++spender_passed;
+  }
+  CHECK(spender_passed <= 3 + 10);  // one a second, as if there had been no flood
+  CHECK(spender_passed >= 3 + 9);
+  CHECK(flooded.sum(Limiter::kForgotten) > 0);
+}
+
+// What a flood does with each of its keys.
+struct Flood {
+  const char* name;
+  int uses;
+  bool keeps_charged;  // comes back to its keys, so that they never recover
+  bool holds;          // and never releases what is in flight
+};
+
+TEST_CASE("whatever a flood does with its keys, no first request of a newcomer is refused") {
+  for (const Flood& flood : {Flood{"once", 1, false, false}, Flood{"twice", 2, false, false},
+                             Flood{"three times", 3, false, false}, Flood{"to the limit", 9, false, false},
+                             Flood{"kept charged", 3, true, false}, Flood{"kept in flight", 3, true, true}}) {
+    CAPTURE(flood.name);
+    Keyed flooded(keyed(1'000, 5, 50, flood.holds ? 5 : 0));
+    std::uint64_t refused = 0, next = 1'000'000;
+    for (std::uint64_t newcomer = 0; newcomer < 1'000; ++newcomer) {
+      for (int i = 0; i < 20; ++i, ++next) {
+        for (int use = 0; use < flood.uses; ++use) flooded.ask(next);
+        if (flood.keeps_charged) flooded.ask(1'000'000 + next % 3'000);
+      }
+      flooded.manual.advance(kSecond / 1'000);
+      if (flooded.ask(newcomer) != Tier::kNone) ++refused;
+    }
+    CHECK(refused == 0);
+    CHECK(flooded.sum(Limiter::kOverflowed) > 0);
+  }
+}
+
+TEST_CASE("a guest is forgotten after as many newer guests as there are slots, and not one sooner") {
+  Keyed small(keyed(8, 1, 0, 0));  // one set, 64 guests
+  const std::uint64_t guests = GuestRing::slots(8);
+  REQUIRE(guests == 64);
+  for (std::uint64_t key = 0; key < KeyTable::kWays; ++key) REQUIRE(small.ask(key) == Tier::kNone);
+  REQUIRE(small.ask(100) == Tier::kNone);
+  for (std::uint64_t newer = 1; newer < guests; ++newer) {
+    REQUIRE(small.ask(100 + newer) == Tier::kNone);
+    REQUIRE(small.ask(100) == Tier::kTokenBucket);
+  }
+  CHECK(small.sum(Limiter::kForgotten) == 0);
+  REQUIRE(small.ask(100 + guests) == Tier::kNone);
+  CHECK(small.sum(Limiter::kForgotten) == 1);
+  CHECK(small.ask(100) == Tier::kNone);
+  for (std::uint64_t key = 0; key < KeyTable::kWays; ++key) REQUIRE(small.ask(key) == Tier::kTokenBucket);
+  CHECK(small.sum(Limiter::kPlaces) == KeyTable::kWays + guests);
+}
+
+TEST_CASE("with as many keys as it was made for, all of them owing, not one is forgotten") {
+  Keyed honest(keyed(20'000, 1, 0, 0));
+  for (std::uint64_t key = 0; key < 20'000; ++key) REQUIRE(honest.ask(key) == Tier::kNone);
+  for (std::uint64_t key = 0; key < 20'000; ++key) REQUIRE(honest.ask(key) == Tier::kTokenBucket);
+  CHECK(honest.sum(Limiter::kForgotten) == 0);
+  CHECK(honest.sum(Limiter::kOverflowed) < 2 * 20'000 / 1'000);  // each asked twice
+}
+
+TEST_CASE("a guest that is blocked stays, and newcomers still find a slot however many are") {
+  Keyed small(keyed(8, 1, 0, 0));
+  for (std::uint64_t key = 0; key < KeyTable::kWays; ++key) REQUIRE(small.ask(key) == Tier::kNone);
+  std::uint64_t blocked = 0;
+  for (std::uint64_t number = 100; number < 300; ++number) {
+    const Key key = small.key(number);
+    if (number % 2 == 0) REQUIRE(small.ask(number) == Tier::kNone);  // it is a guest already
+    if (small.limiter.block(*small.line, small.clock.now(), 9 * kSecond, &key)) ++blocked;
+  }
+  CHECK(blocked == 60);  // all slots but those that never hold one
+  std::uint64_t still = 0;
+  for (std::uint64_t number = 1'000; number < 2'000; ++number) REQUIRE(small.ask(number) == Tier::kNone);
+  for (std::uint64_t number = 100; number < 300; ++number)
+    still += small.ask(number) == Tier::kBlocked ? 1 : 0;
+  CHECK(still == blocked);
+  small.manual.advance(9 * kSecond);
+  for (std::uint64_t number = 3'000; number < 3'000 + 64; ++number) REQUIRE(small.ask(number) == Tier::kNone);
+  CHECK(small.ask(101) == Tier::kNone);
+}
+
+TEST_CASE("guests that are blocked push nobody out, and whose slot they take owes what it owed") {
+  Keyed small(keyed(8, 1, 0, 9));
+  constexpr std::uint64_t kGuests = 64;
+  for (std::uint64_t key = 0; key < KeyTable::kWays + kGuests; ++key) REQUIRE(small.ask(key) == Tier::kNone);
+  std::uint64_t blocked = 0;
+  for (std::uint64_t number = KeyTable::kWays; number < KeyTable::kWays + kGuests; ++number) {
+    const Key key = small.key(number);
+    if (small.limiter.block(*small.line, small.clock.now(), 1, &key)) ++blocked;
+  }
+  CHECK(blocked == kGuests - kGuests / GuestRing::kStride);
+  small.manual.advance(1);
+  for (std::uint64_t key = 0; key < KeyTable::kWays + kGuests; ++key) {
+    CHECK(small.ask(key) == Tier::kTokenBucket);
+  }
+  CHECK(small.sum(Limiter::kForgotten) == 0);
+  CHECK(small.sum(Limiter::kPlaces) == KeyTable::kWays + kGuests);
+}
+
+TEST_CASE("a guest that changed slots to be blocked is not the next to be forgotten") {
+  Keyed small(keyed(8, 1, 0, 0));
+  const std::uint64_t last = KeyTable::kWays + GuestRing::kStride;  // in a slot where nobody stays
+  for (std::uint64_t number = 0; number <= last; ++number) REQUIRE(small.ask(number) == Tier::kNone);
+  const Key key = small.key(last);
+  REQUIRE(small.limiter.block(*small.line, small.clock.now(), 1, &key));
+  small.manual.advance(1);
+  for (std::uint64_t newer = 1; newer < 64 - 2 * GuestRing::kStride; ++newer) {
+    REQUIRE(small.ask(last + newer) == Tier::kNone);
+    REQUIRE(small.ask(last) == Tier::kTokenBucket);
+  }
+  CHECK(small.sum(Limiter::kForgotten) == 0);
+}
+
+TEST_CASE("a guest that was blocked owes what it owed before, whichever slot it had") {
+  for (const bool by_window : {false, true}) {
+    Keyed small(by_window ? keyed(8, 9, 1, 9) : keyed(8, 1, 0, 9));
+    for (std::uint64_t key = 0; key < KeyTable::kWays; ++key) REQUIRE(small.ask(key) == Tier::kNone);
+    // One of them has a slot that never holds a guest which stays.
+    for (std::uint64_t number = 100; number < 100 + GuestRing::kStride; ++number) {
+      REQUIRE(small.ask(number) == Tier::kNone);
+      const Key key = small.key(number);
+      REQUIRE(small.limiter.block(*small.line, small.clock.now(), 1, &key));
+    }
+    small.manual.advance(1);
+    for (std::uint64_t number = 100; number < 100 + GuestRing::kStride; ++number) {
+      CHECK(small.ask(number) == (by_window ? Tier::kSlidingWindow : Tier::kTokenBucket));
+    }
+    CHECK(small.sum(Limiter::kForgotten) == 0);
+    CHECK(small.sum(Limiter::kPlaces) == KeyTable::kWays + GuestRing::kStride);
+  }
+}
+
+TEST_CASE(
+    "a key that is equal to a fresh one gives its place to a new one, and a guest that owes nothing takes "
+    "it") {
+  Keyed small(keyed(8, 1, 0, 0));  // one set
+  for (std::uint64_t key = 0; key < KeyTable::kWays; ++key) REQUIRE(small.ask(key) == Tier::kNone);
+  REQUIRE(small.ask(100) == Tier::kNone);
+  CHECK(small.sum(Limiter::kOverflowed) == 1);
+  small.manual.advance(kSecond);
+  CHECK(small.ask(102) == Tier::kNone);
+  CHECK(small.ask(100) == Tier::kNone);
+  CHECK(small.ask(100) == Tier::kTokenBucket);
+  CHECK(small.sum(Limiter::kEvicted) == 2);
+  CHECK(small.sum(Limiter::kOverflowed) == 1);
+  CHECK(small.sum(Limiter::kPlaces) == KeyTable::kWays);
+}
+
+TEST_CASE("a look at a key that nobody has used takes no place") {
+  Keyed small(keyed(8, 3, 0, 0));
+  for (std::uint64_t key = 0; key < 1'000; ++key) REQUIRE(small.remaining(key) == 3);
+  CHECK(small.sum(Limiter::kPlaces) == 0);
+}
+
+TEST_CASE("what is in flight is released where it was entered, and also when its key was forgotten") {
+  Keyed small(keyed(8, 0, 0, 2));
+  for (std::uint64_t key = 0; key < KeyTable::kWays; ++key) REQUIRE(small.ask(key) == Tier::kNone);
+  REQUIRE(small.ask(100, 2) == Tier::kNone);
+  REQUIRE(small.ask(100) == Tier::kQueueDepth);
+  REQUIRE(small.ask(101, 1) == Tier::kNone);
+  const Limiter::Decision refunded = small.decide(102, 2);
+  small.manual.advance(1'000'000 * kSecond);
+  for (std::uint64_t key = 1'000; key < 1'000 + 64; ++key) REQUIRE(small.ask(key) == Tier::kNone);
+  CHECK(small.sum(Limiter::kForgotten) == 3);
+  REQUIRE(small.ask(100) == Tier::kNone);  // it has come back
+  CHECK(small.limiter.in_flight() == KeyTable::kWays + 2 + 1 + 2 + 64 + 1);
+  const auto release = [&](std::uint64_t number, std::uint64_t cost) {
+    const Key key = small.key(number);
+    return small.limiter.release(*small.line, cost, &key);
+  };
+  CHECK(release(0, 1));
+  CHECK(release(100, 1));
+  CHECK(release(100, 2));
+  CHECK(release(101, 1));
+  const Key key = small.key(102);
+  small.limiter.undo(*small.line, small.clock, small.clock.now(), refunded, 2, &key);
+  CHECK(release(1'000, 1));  // forgotten when 100 came back
+  CHECK_FALSE(release(100, 1));
+  CHECK_FALSE(release(101, 1));
+  CHECK(small.limiter.in_flight() == KeyTable::kWays - 1 + 63);
+  CHECK(small.remaining(5'000) == 2);
+}
+
+TEST_CASE("so is what a key had in flight in part before it was forgotten, whatever is released at a time") {
+  Keyed flooded(keyed(1, 0, 0, 4));
+  const auto release = [&](std::uint64_t number, std::uint64_t cost) {
+    const Key key = flooded.key(number);
+    return flooded.limiter.release(*flooded.line, cost, &key);
+  };
+  constexpr std::uint64_t kVictim = 1'000;
+  for (std::uint64_t key = 0; key < 16; ++key) REQUIRE(flooded.ask(key) == Tier::kNone);  // the table is full
+  for (const bool at_once : {true, false}) {
+    REQUIRE(flooded.ask(kVictim, 1) == Tier::kNone);
+    for (std::uint64_t key = 100; key < 164; ++key) {
+      REQUIRE(flooded.ask(key) == Tier::kNone);
+      REQUIRE(release(key, 1));
+    }
+    REQUIRE(flooded.ask(kVictim, 2) == Tier::kNone);
+    CHECK_FALSE(release(kVictim, 4));  // more than that
+    CHECK(flooded.limiter.in_flight() == 16 + 3);
+    CHECK((at_once ? release(kVictim, 3) : release(kVictim, 1) && release(kVictim, 2)));
+    CHECK(flooded.limiter.in_flight() == 16);
+    CHECK(flooded.remaining(kVictim) == 4);
+    CHECK_FALSE(release(kVictim, 1));
+  }
+}
+
+TEST_CASE("over threads that come and go as guests, the totals are exact") {
+  SLUICE_PRINT_SEED_ON_FAILURE();
+  for (std::uint64_t round = 0; round < repetitions(20); ++round) {
+    Keyed shared(keyed(8, 0, 0, 3));
+    in_threads(4, [&](unsigned index) {
+      Random random(round * 4 + index);
+      ThreadLine* line = shared.limiter.lines().acquire();
+      std::vector<std::uint64_t> held;
+      for (int i = 0; i < 2'000; ++i) {
+        const std::uint64_t number = random.below(200);
+        const Key key = shared.key(number);
+        const auto decision = shared.limiter.decide(*line, shared.clock, kEpoch, 1, 0, &key);
+        if (decision.refused_by == Tier::kNone) held.push_back(number);
+        if (held.size() < 20) continue;
+        const Key back = shared.key(held[random.below(held.size())]);
+        std::swap(held[random.below(held.size())], held.back());
+        const Key last = shared.key(held.back());
+        REQUIRE(shared.limiter.release(*line, 1, &last));
+        held.pop_back();
+        shared.limiter.peek(*line, kEpoch, 1, 0, &back);
+      }
+      for (const std::uint64_t number : held) {
+        const Key key = shared.key(number);
+        REQUIRE(shared.limiter.release(*line, 1, &key));
+      }
+      shared.limiter.lines().release(line);
+    });
+    REQUIRE(shared.limiter.in_flight() == 0);
+    REQUIRE(shared.sum(Limiter::kPlaces) <= KeyTable::kWays + 64);
+  }
+}
+
+TEST_CASE("over threads, each key is charged for exactly what passed") {
+  SLUICE_PRINT_SEED_ON_FAILURE();
+  for (std::uint64_t round = 0; round < repetitions(40); ++round) {
+    constexpr std::uint64_t kKeys = 20;
+    Keyed shared(keyed(1'000, 100, 90, 0));
+    std::atomic<std::uint64_t> passed[kKeys] = {};
+    in_threads(4, [&](unsigned index) {
+      Random random(round * 4 + index);
+      ThreadLine* line = shared.limiter.lines().acquire();
+      for (int i = 0; i < 1'500; ++i) {
+        const std::uint64_t number = random.below(kKeys), cost = random.between(1, 3);
+        const Key key = shared.key(number);
+        const auto decision = shared.limiter.decide(*line, shared.clock, kEpoch, cost, 0, &key);
+        if (decision.refused_by != Tier::kNone) continue;
+        if (random.once_in(4)) {
+          shared.limiter.undo(*line, shared.clock, kEpoch, decision, cost, &key);
+        } else {
+          passed[number] += cost;
+        }
+      }
+      shared.limiter.lines().release(line);
+    });
+    for (std::uint64_t number = 0; number < kKeys; ++number) {
+      REQUIRE(passed[number] <= 90);
+      REQUIRE(shared.remaining(number) == 90 - passed[number]);
+    }
+  }
+}
+
+TEST_CASE("a changed rate takes effect at once, and what is owed stays owed") {
+  SLUICE_PRINT_SEED_ON_FAILURE();
+  Random random(9);
+  for (std::uint64_t round = 0; round < repetitions(200); ++round) {
+    Keyed changed(keyed(4, 100, 0, 0));
+    // A model in doubles: what is owed shrinks at the rate of the time.
+    double owed = 0, rate = 1;
+    for (int i = 0; i < 200; ++i) {
+      const std::uint64_t wait = random.below(3 * kSecond);
+      changed.manual.advance(wait);
+      owed = std::max(0.0, owed - static_cast<double>(wait) / 1e9 * rate);
+      if (random.once_in(4)) {
+        rate = static_cast<double>(random.between(1, 20'000'000)) / 1'000;
+        changed.limiter.configure(changed.clock, [&](LimiterConfig& config, std::uint64_t time) {
+          config.bucket.rate = TokenRate::per_second(rate);
+          config.bucket.origin = time;
+        });
+      }
+      const std::uint64_t cost = random.between(1, 40);
+      const bool passed = changed.ask(7, cost) == Tier::kNone;
+      const double left = 100 - owed - static_cast<double>(cost);
+      if (left > 0.1 || left < -0.1) REQUIRE(passed == (left > 0));
+      if (passed) owed += static_cast<double>(cost);
+    }
+  }
+}
+
+TEST_CASE("a window that becomes longer or shorter forgets nothing too early") {
+  SLUICE_PRINT_SEED_ON_FAILURE();
+  Random random(10);
+  for (std::uint64_t round = 0; round < repetitions(300); ++round) {
+    Keyed changed(keyed(4, 0, 10, 0));
+    std::uint64_t window = kSecond;
+    std::uint64_t times[400], count = 0;
+    for (int i = 0; i < 400; ++i) {
+      changed.manual.advance(random.below(kSecond / 8));
+      if (random.once_in(40)) {
+        window = random.between(kSecond / 4, 4 * kSecond);
+        changed.limiter.configure(changed.clock, [&](LimiterConfig& config, std::uint64_t) {
+          config.windows[0].sliding.bucket_ns = (window + 19) / 20;
+        });
+        // Only what the shorter of both windows still knows can be demanded.
+        count = 0;
+      }
+      if (changed.ask(7) != Tier::kNone) continue;
+      times[count++] = changed.clock.now();
+      std::uint64_t inside = 0;
+      for (std::uint64_t j = 0; j < count; ++j) inside += times[j] + window > times[count - 1] ? 1 : 0;
+      REQUIRE(inside <= 10);
+    }
+  }
+}
+
+TEST_CASE("a window that is changed back and forth remembers what it counted") {
+  Keyed changed(keyed(4, 0, 5, 0));
+  for (int i = 0; i < 5; ++i) REQUIRE(changed.ask(7) == Tier::kNone);
+  for (const std::uint64_t window : {4 * kSecond, kSecond, 3 * kSecond, 2 * kSecond}) {
+    changed.limiter.configure(changed.clock, [&](LimiterConfig& config, std::uint64_t) {
+      config.windows[0].sliding.bucket_ns = window / 20;
+    });
+    REQUIRE(changed.ask(7) == Tier::kSlidingWindow);
+    REQUIRE(changed.remaining(7) == 0);
+  }
+  changed.manual.advance(2 * kSecond + kSecond / 10 + 1);
+  CHECK(changed.ask(7, 5) == Tier::kNone);
+}
+
+TEST_CASE("during a warm-up tokens come at a third of the rate first, and at all of it in the end") {
+  LimiterConfig config = keyed(0, 1, 0, 0);
+  config.bucket.rate = TokenRate::per_second(300);
+  config.bucket.warm_up_ns = 10 * kSecond;
+  TokenBucket bucket;
+  REQUIRE(bucket.take(config.bucket, 1, 0));
+  CHECK(config.bucket.accrued(kSecond + 10) / config.bucket.rate.units(1) == 110);        // 1/3 + 1/30
+  CHECK(config.bucket.accrued(10 * kSecond + 10) / config.bucket.rate.units(1) == 2000);  // 2/3 of 3000
+  CHECK(config.bucket.accrued(11 * kSecond + 10) / config.bucket.rate.units(1) == 2300);
+  for (std::uint64_t now = 0; now < 12 * kSecond; now += kSecond / 7) {
+    const std::uint64_t wait = bucket.retry_after(config.bucket, 1, now);
+    if (wait != 0) REQUIRE_FALSE(bucket.take(config.bucket, 1, now + wait - 1));
+    REQUIRE(bucket.take(config.bucket, 1, now + wait));
+  }
+}
+
+TEST_CASE("an exact window admits its limit in any window and not one less") {
+  SLUICE_PRINT_SEED_ON_FAILURE();
+  Random random(11);
+  for (std::uint64_t round = 0; round < repetitions(200); ++round) {
+    LimiterConfig config = keyed(round % 2 == 0 ? 4 : 0, 0, 12, 0);
+    config.windows[0].exact = true;
+    config.windows[0].sliding = {12, kSecond, 1};
+    config.windows[0].log_capacity = 12;
+    Keyed exact(config);
+    const Key seven = exact.key(7);
+    const Key* key = config.keys_max == 0 ? nullptr : &seven;
+    std::vector<std::uint64_t> times;
+    for (int i = 0; i < 500; ++i) {
+      exact.manual.advance(random.once_in(3) ? 0 : random.below(kSecond / 5));
+      const std::uint64_t now = exact.clock.now(), cost = random.between(1, 4);
+      std::uint64_t inside = 0;
+      for (const std::uint64_t time : times) inside += time + kSecond > now ? 1 : 0;
+      REQUIRE(exact.limiter.peek(*exact.line, now, 1, 0, key).remaining == 12 - inside);
+      const std::uint64_t wait = exact.limiter.retry_after(*exact.line, now, cost, key);
+      const auto decision = exact.limiter.decide(*exact.line, exact.clock, now, cost, 0, key);
+      REQUIRE((decision.refused_by == Tier::kNone) == (inside + cost <= 12));
+      REQUIRE((wait == 0) == (inside + cost <= 12));
+      if (decision.refused_by != Tier::kNone) continue;
+      if (random.once_in(5)) {
+        exact.limiter.undo(*exact.line, exact.clock, now, decision, cost, key);
+      } else {
+        times.insert(times.end(), cost, now);
+      }
+    }
+  }
+}
+
+TEST_CASE("an exact window whose place goes to another key begins empty") {
+  LimiterConfig config = keyed(8, 0, 5, 0);  // one set
+  config.windows[0].exact = true;
+  config.windows[0].sliding = {5, kSecond, 1};
+  config.windows[0].log_capacity = 5;
+  Keyed small(config);
+  for (std::uint64_t first = 0; first < 10 * KeyTable::kWays; first += KeyTable::kWays) {
+    for (std::uint64_t key = first; key < first + KeyTable::kWays; ++key) {
+      REQUIRE(small.remaining(key) == 5);
+      REQUIRE(small.ask(key, 3) == Tier::kNone);
+      REQUIRE(small.ask(key, 3) == Tier::kSlidingWindow);
+      REQUIRE(small.ask(key, 2) == Tier::kNone);
+      REQUIRE(small.remaining(key) == 0);
+    }
+    small.manual.advance(100 * kSecond);
+  }
+  CHECK(small.sum(Limiter::kEvicted) == 9 * KeyTable::kWays);
+}
+
+TEST_CASE("penalties are owed, rewards given back, a reset forgets both") {
+  Keyed limiter(keyed(4, 10, 20, 0));
+  const Key key = limiter.key(7);
+  limiter.limiter.penalize(*limiter.line, limiter.clock, kEpoch, 15, &key);
+  CHECK(limiter.remaining(7) == 0);
+  CHECK(limiter.limiter.retry_after(*limiter.line, kEpoch, 1, &key) == 6 * kSecond);
+  limiter.limiter.reward(*limiter.line, kEpoch, 8, &key);
+  CHECK(limiter.remaining(7) == 3);
+  limiter.limiter.reward(*limiter.line, kEpoch, 100, &key);
+  CHECK(limiter.remaining(7) == 10);
+  for (int i = 0; i < 3; ++i) limiter.limiter.penalize(*limiter.line, limiter.clock, kEpoch, ~0u, &key);
+  CHECK(limiter.ask(7) == Tier::kTokenBucket);
+  limiter.limiter.reset(*limiter.line, &key);
+  CHECK(limiter.remaining(7) == 10);
+}
+
+TEST_CASE("a dry run allows everything, charges what it would allow and counts what it would refuse") {
+  LimiterConfig config = keyed(4, 2, 0, 3);
+  config.enforce = false;
+  Keyed dry(config);
+  for (int i = 0; i < 5; ++i) REQUIRE(dry.ask(7) == Tier::kNone);
+  CHECK(dry.decide(7).would_refuse == Tier::kTokenBucket);
+  CHECK(dry.sum(Limiter::kAllowed) == 2);
+  CHECK(dry.sum(Limiter::kByTokenBucket) == 4);
+  CHECK(dry.sum(Limiter::kDryRefusals) == 4);
+  CHECK(dry.limiter.in_flight() == 6);
+  const Key key = dry.key(7);
+  for (int i = 0; i < 6; ++i) CHECK(dry.limiter.release(*dry.line, 1, &key));
+  CHECK_FALSE(dry.limiter.release(*dry.line, 1, &key));
+}
+
+TEST_CASE("while one thread changes the rate, the others never see more than the rates allow") {
+  SLUICE_PRINT_SEED_ON_FAILURE();
+  for (std::uint64_t round = 0; round < repetitions(40); ++round) {
+    Keyed shared(keyed(16, 1'000, 0, 0));
+    std::atomic<std::uint64_t> passed{0};
+    in_threads(3, [&](unsigned index) {
+      Random random(round * 3 + index);
+      ThreadLine* line = shared.limiter.lines().acquire();
+      const Key key = shared.key(7);
+      for (int i = 0; i < 600; ++i) {
+        if (index == 0 && i % 20 == 0) {
+          shared.limiter.configure(shared.clock, [&](LimiterConfig& config, std::uint64_t time) {
+            config.bucket.rate = TokenRate::per_second(static_cast<double>(random.between(1, 10'000'000)));
+            config.bucket.origin = time;
+          });
+        }
+        const auto decision = shared.limiter.decide(*line, shared.clock, kEpoch, 1, 0, &key);
+        if (decision.refused_by == Tier::kNone) ++passed;
+      }
+      shared.limiter.lines().release(line);
+    });
+    REQUIRE(passed == 1'000);  // the clock stands still
+  }
+}
+
+}  // namespace
+
+TEST_SUITE_END();

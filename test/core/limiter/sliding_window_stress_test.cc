@@ -1,0 +1,133 @@
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+#include "core/base/clock.h"
+#include "core/limiter/sliding_window.h"
+#include "stress.h"
+#include "window_audit.h"
+#include "zeroed_memory.h"
+
+TEST_SUITE_BEGIN("sliding window under threads");
+
+namespace {
+
+using namespace sluice;
+using sluice::test::in_threads;
+using sluice::test::Random;
+using sluice::test::repetitions;
+using sluice::test::WindowAudit;
+using sluice::test::ZeroedMemory;
+
+constexpr unsigned kThreads = 4;
+
+struct Shared {
+  Shared(std::uint64_t limit, std::uint64_t bucket_ns, std::uint32_t buckets, std::uint64_t start_ns)
+      : config{limit, bucket_ns, buckets},
+        memory(SlidingWindow::cells(buckets) * sizeof(SlidingWindow::Cell)),
+        clock(start_ns) {}
+  SlidingWindow window() const { return {config, reinterpret_cast<SlidingWindow::Cell*>(memory.get())}; }
+  std::uint64_t length() const { return config.bucket_ns * config.buckets; }
+
+  SlidingWindowConfig config;
+  ZeroedMemory memory;
+  ManualClock clock;
+};
+
+// What one thread was let through, at the times it was charged for.
+struct Admissions {
+  WindowAudit audit;
+  std::uint64_t misdated = 0;  // charged to another bucket than that of the time read last
+};
+
+// Takes, and refunds some of it, until the clock has stopped.
+void take_until(const std::atomic<bool>& stopped, Shared& shared, unsigned index, Admissions& admissions) {
+  Random random(index);
+  SlidingWindow window = shared.window();
+  while (!stopped.load(std::memory_order_relaxed)) {
+    const std::uint64_t cost = random.once_in(4) ? 2 : 1;
+    std::uint64_t time = shared.clock.now();
+    // Preempted between reading the time and using it, now and then.
+    if (random.once_in(64)) std::this_thread::yield();
+    const auto charge = window.take(cost, time, [&] { return time = shared.clock.now(); });
+    if (!charge.taken) {
+      // Give the processor to whoever moves the clock.
+      if (random.once_in(8)) std::this_thread::yield();
+    } else if (random.once_in(8)) {
+      window.refund(charge, cost, time);
+    } else {
+      admissions.audit.admit(time, cost);
+      admissions.misdated += charge.bucket != time / shared.config.bucket_ns + shared.config.buckets + 1;
+    }
+  }
+}
+
+TEST_CASE("no true window is above the limit while threads race each other into new buckets") {
+  SLUICE_PRINT_SEED_ON_FAILURE();
+  Random random(100);
+  for (std::uint64_t round = 0; round < 12; ++round) {
+    const std::uint32_t buckets[] = {1, 2, 3, 20};
+    const std::uint64_t bucket_ns = random.between(1'000, 3'000);
+    // Some begin where the numbers of the buckets wrap around.
+    const std::uint64_t start =
+        round % 3 == 0 ? ((1ULL << 33) - 2'000) * bucket_ns : random.below(1ULL << 40);
+    Shared shared(random.between(1, 40), bucket_ns, buckets[round % 4], start);
+    CAPTURE(shared.config.limit);
+    CAPTURE(shared.config.bucket_ns);
+    CAPTURE(shared.config.buckets);
+    std::vector<Admissions> admissions(kThreads);
+    std::atomic<bool> stopped{false};
+    in_threads(kThreads + 1, [&](unsigned index) {
+      if (index < kThreads) return take_until(stopped, shared, index, admissions[index]);
+      // Mostly within a bucket, sometimes into the next, rarely past the window.
+      Random steps(200 + round);
+      for (std::uint64_t i = 0; i < repetitions(20'000); ++i) {
+        const std::uint64_t reach = steps.once_in(500) ? 3 * shared.length() : bucket_ns / 2;
+        shared.clock.advance(steps.below(reach));
+        if (steps.once_in(4)) std::this_thread::yield();
+      }
+      stopped = true;
+    });
+    WindowAudit all;
+    std::uint64_t misdated = 0;
+    for (const Admissions& one : admissions) {
+      all.add(one.audit);
+      misdated += one.misdated;
+    }
+    REQUIRE(all.total() > 0);
+    REQUIRE(all.fullest(shared.length()) <= shared.config.limit);
+    REQUIRE(misdated == 0);
+  }
+}
+
+TEST_CASE("threads that ask at the same time are given the limit exactly, and after refunds again") {
+  SLUICE_PRINT_SEED_ON_FAILURE();
+  for (std::uint64_t round = 0; round < repetitions(200); ++round) {
+    Shared shared(1 + round % 60, 1'000, 5, 0);
+    std::atomic<std::uint64_t> taken{0};
+    in_threads(kThreads, [&](unsigned index) {
+      Random random(round * kThreads + index);
+      SlidingWindow window = shared.window();
+      for (int refused = 0; refused < 3;) {
+        const auto charge = window.take(1, 0, [] { return std::uint64_t{0}; });
+        if (!charge.taken) {
+          ++refused;
+        } else if (random.once_in(3)) {
+          window.refund(charge, 1, 0);
+        } else {
+          taken += 1;
+        }
+      }
+    });
+    // A refund in flight may have refused somebody; what is left can be had now.
+    while (shared.window().take(1, 0, [] { return std::uint64_t{0}; }).taken) taken += 1;
+    REQUIRE(taken.load() == shared.config.limit);
+  }
+}
+
+}  // namespace
+
+TEST_SUITE_END();

@@ -1,0 +1,167 @@
+#include "core/queue/queue_watch.h"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+
+#include "queue_numbers.h"
+#include "stress.h"
+#include "zeroed_memory.h"
+
+TEST_SUITE_BEGIN("queue watch");
+
+namespace {
+
+using namespace sluice;
+using sluice::test::in_threads;
+using sluice::test::Numbers;
+using sluice::test::Random;
+using sluice::test::repetitions;
+using sluice::test::shape_of;
+using sluice::test::ZeroedMemory;
+
+constexpr std::uint64_t kMs = 1'000'000;
+
+struct Watched {
+  explicit Watched(const QueueWatchConfig& config, std::uint32_t lanes = 1)
+      : numbers(shape_of(1'000, lanes)),
+        memory(sizeof(QueueWatch::Control)),
+        watch(&control(), numbers.queue, config) {}
+  QueueWatch::Control& control() { return *reinterpret_cast<QueueWatch::Control*>(memory.get()); }
+
+  // Asks every millisecond until `end`; when the queue stood for the first time, or 0.
+  std::uint64_t asked_until(std::uint64_t end) {
+    std::uint64_t stood = 0;
+    for (; time < end; time += kMs) {
+      if (watch.standing(time) && stood == 0) stood = time;
+    }
+    return stood;
+  }
+
+  Numbers numbers;
+  ZeroedMemory memory;
+  QueueWatch watch;
+  std::uint64_t time = 0;
+};
+
+TEST_CASE(
+    "a queue stands once something has waited longer than the target for a whole interval, not sooner") {
+  Watched watched({20 * kMs, 100 * kMs});
+  watched.asked_until(1'000 * kMs);
+  watched.numbers.push(1);
+  const std::uint64_t stood = watched.asked_until(2'000 * kMs);
+  // The marks are a quarter of the target apart, and so are the looks.
+  CHECK(stood >= 1'000 * kMs + 120 * kMs);
+  CHECK(stood <= 1'000 * kMs + 120 * kMs + 2 * 5 * kMs);
+}
+
+TEST_CASE(
+    "a queue that stood no longer does when nothing in it has waited so long, although it is not empty") {
+  Watched watched({20 * kMs, 100 * kMs});
+  watched.numbers.push(1);
+  REQUIRE(watched.asked_until(1'000 * kMs) != 0);
+  watched.numbers.push(2);
+  watched.numbers.take(1);
+  watched.time += 5 * kMs;
+  CHECK_FALSE(watched.watch.standing(watched.time));
+}
+
+TEST_CASE("a burst that is gone within an interval is none, however long it was") {
+  Watched watched({20 * kMs, 100 * kMs});
+  for (int burst = 0; burst < 20; ++burst) {
+    for (std::uint64_t i = 0; i < 900; ++i) watched.numbers.push(i);
+    REQUIRE(watched.asked_until(watched.time + 90 * kMs) == 0);
+    while (watched.numbers.take(64).size() == 64) {
+    }
+    REQUIRE(watched.asked_until(watched.time + 30 * kMs) == 0);
+  }
+}
+
+TEST_CASE(
+    "whoever asks rarely is told of a queue that stands, and not of one that moves but is never empty") {
+  Watched still({20 * kMs, 100 * kMs}), moving({20 * kMs, 100 * kMs});
+  still.numbers.push(1);
+  for (std::uint64_t time = 0; time <= 10'000 * kMs; time += 1'000 * kMs) {
+    CHECK(still.watch.standing(time) == (time > 0));
+    moving.numbers.push(time);
+    CHECK_FALSE(moving.watch.standing(time));
+    moving.numbers.push(time);
+    while (moving.numbers.queue.depth() > 1) moving.numbers.take(1);
+  }
+}
+
+TEST_CASE("of several lanes the one that waits the longest counts") {
+  Watched watched({20 * kMs, 100 * kMs}, 3);
+  watched.numbers.push(1, 2);
+  for (; watched.time < 200 * kMs; watched.time += kMs) {
+    watched.numbers.push(2, 0);
+    watched.watch.standing(watched.time);
+    Ring<>& urgent = watched.numbers.queue.ring(0);
+    urgent.advance(urgent.head() + kRingStep);  // served at once
+  }
+  CHECK(watched.watch.standing(watched.time));
+  watched.numbers.take(1);
+  CHECK_FALSE(watched.watch.standing(watched.time + 5 * kMs));
+}
+
+TEST_CASE("it says that a queue stands only if it has, and always if it has for long enough") {
+  SLUICE_PRINT_SEED_ON_FAILURE();
+  Random random(1);
+  std::uint64_t stood = 0, moved = 0;
+  for (std::uint64_t round = 0; round < repetitions(100); ++round) {
+    const QueueWatchConfig config{random.between(1, 60) * kMs, random.between(10, 100) * kMs};
+    Watched watched(config);
+    std::deque<std::uint64_t> pushed;  // times of what is in the queue
+    std::uint64_t seen_short = 0;  // when somebody looked and nothing had waited longer than the target, last
+    std::uint64_t surely_short = 0;  // when nothing had waited longer than that and what the marks blur
+    for (int step = 0; step < 2'000; ++step) {
+      watched.time += random.below(2 * kMs);
+      const std::uint64_t busy = random.between(1, 8);
+      if (random.once_in(busy)) {
+        watched.numbers.push(1);
+        pushed.push_back(watched.time);
+      }
+      // The consumer pauses now and then.
+      if (step % 500 < 300 && random.once_in(2) && !pushed.empty()) {
+        watched.numbers.take(1);
+        pushed.pop_front();
+      }
+      const std::uint64_t waited = pushed.empty() ? 0 : watched.time - pushed.front();
+      const bool looks = watched.time >= watched.control().next_look;
+      const bool stands = watched.watch.standing(watched.time);
+      if (looks && waited < config.target_ns) seen_short = watched.time;
+      if (waited <= config.target_ns * 3 / 2 + 4 * kMs) surely_short = watched.time;
+      const std::uint64_t blur = std::min(config.target_ns, config.interval_ns) / 4 + 4 * kMs;
+      if (stands) REQUIRE(watched.time - seen_short >= config.interval_ns);
+      if (watched.time - surely_short > config.interval_ns + blur) REQUIRE(stands);
+      ++(stands ? stood : moved);
+    }
+  }
+  CHECK(stood > 100);
+  CHECK(moved > 100);
+}
+
+TEST_CASE("threads that ask while the queue is worked on are not told that one stands that moves") {
+  SLUICE_PRINT_SEED_ON_FAILURE();
+  Watched watched({4 * kMs, 8 * kMs});
+  std::atomic<std::uint64_t> time{0};
+  std::atomic<std::uint64_t> stood{0};
+  in_threads(4, [&](unsigned index) {
+    for (std::uint64_t i = 0; i < repetitions(20'000); ++i) {
+      if (index == 0) {
+        watched.numbers.push(i);
+        watched.numbers.take(1);
+        time.fetch_add(kMs / 8, std::memory_order_relaxed);
+      } else if (watched.watch.standing(time.load(std::memory_order_relaxed))) {
+        ++stood;
+      }
+    }
+  });
+  CHECK(stood == 0);
+}
+
+}  // namespace
+
+TEST_SUITE_END();

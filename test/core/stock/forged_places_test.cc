@@ -1,0 +1,78 @@
+// Snapshots whose forger has chosen what meets in one place of a table: who restores them must not work for ever.
+#include <doctest/doctest.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "core/base/hash.h"
+#include "core/stock/ledger_snapshot.h"
+#include "ledger.h"
+
+TEST_SUITE_BEGIN("forged places");
+
+namespace {
+
+using namespace sluice;
+using namespace sluice::test;
+
+constexpr std::uint64_t kText = 1ULL << (kKeyBits - 1);  // a text's key, whose place its low half names
+
+// A snapshot without reservations and ids: the skus of items, and the low halves of users who have bought a unit of the
+// first one each.
+std::vector<std::uint64_t> forged(const std::vector<std::uint64_t>& skus,
+                                  const std::vector<std::uint64_t>& users) {
+  std::vector<std::uint64_t> words = {LedgerSnapshot::kMagic, LedgerSnapshot::kVersion, 0};
+  const auto put = [&words](std::initializer_list<std::uint64_t> more) { words.insert(words.end(), more); };
+  put({skus.size(), 16, users.empty() ? 16 : users.size(), 16, 0});
+  put({kHold, 0, 0});  // the secret is 0
+  put({0, skus.size()});
+  for (std::size_t i = 0; i < skus.size(); ++i) {
+    const std::uint64_t sold = i == 0 ? users.size() : 0;
+    put({skus[i], 1, 0, 1, 0, 1, 1, 0, 0, sold, 0, 0});
+  }
+  put({users.size()});
+  for (const std::uint64_t user : users) put({user, kText, 0, 1, 1});
+  put({0, 0, 0});
+  std::uint64_t sum = mix(words.size());
+  for (std::size_t i = LedgerSnapshot::kHeaderWords; i < words.size(); ++i) sum = mix(sum ^ words[i]);
+  words[2] = sum;
+  return words;
+}
+
+SnapshotError restored(const std::vector<std::uint64_t>& snapshot) {
+  std::vector<std::uint64_t> words;
+  LedgerShape shape;
+  REQUIRE(LedgerSnapshot::open(snapshot.data(), snapshot.size() * 8, words, shape) == SnapshotError::kNone);
+  TestLedger one(shape);
+  std::memset(one.memory, 0, StockLedger::bytes(shape));
+  return LedgerSnapshot::read(one.ledger.memory(), shape, words, 0, Sweeping::kAsked);
+}
+
+TEST_CASE("users who were chosen to live in one bucket are no honest ledger's") {
+  std::vector<std::uint64_t> spread, together;
+  for (std::uint64_t i = 1; i <= 1'000; ++i) {
+    spread.push_back(mix(i));
+    together.push_back(i << 32);
+  }
+  CHECK(restored(forged({1}, spread)) == SnapshotError::kNone);
+  CHECK(restored(forged({1}, together)) == SnapshotError::kDamaged);
+  // As many as are found within the reach.
+  together.resize(UserTable<>::kWays * (UserTable<>::kReachMax + 1));
+  CHECK(restored(forged({1}, together)) == SnapshotError::kNone);
+}
+
+TEST_CASE("skus that were chosen to stand in one row are no honest ledger's") {
+  std::vector<std::uint64_t> numbers, together;
+  for (std::uint64_t i = 0; i < 2'000; ++i) numbers.push_back(i);
+  // With a secret of 0 a number's place is that of mix(number), up to what mix(1) adds.
+  const std::uint64_t mask = ItemTable<>::index_size(2'000) - 1;
+  for (std::uint64_t number = 0; together.size() < 2'000; ++number) {
+    if ((mix(number) & mask) == 0) together.push_back(number);
+  }
+  CHECK(restored(forged(numbers, {})) == SnapshotError::kNone);
+  CHECK(restored(forged(together, {})) == SnapshotError::kDamaged);
+}
+
+}  // namespace
+
+TEST_SUITE_END();

@@ -1,0 +1,451 @@
+// Parts of reservations confirmed, cancelled and returned.
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "core/stock/reservation_record.h"
+#include "ledger.h"
+#include "stress.h"
+
+TEST_SUITE_BEGIN("ledger parts");
+
+namespace {
+
+using namespace sluice;
+using namespace sluice::test;
+
+constexpr LedgerShape kShape{16, 16, 8, 64, 64};
+
+std::vector<MovementKind> kinds_since(TestLedger& one, std::uint64_t position) {
+  std::vector<MovementKind> kinds;
+  Movement movement;
+  while (one.ledger.movements().read(position, movement) == MovementLog<>::Read::kRead) {
+    kinds.push_back(movement.kind);
+    ++position;
+  }
+  return kinds;
+}
+
+TEST_CASE("a shipment in two parts: the rest stays held until it is confirmed too") {
+  for (const std::uint32_t shards : {1u, 3u}) {
+    TestLedger one(kShape);
+    one.add(1, 9, 9, shards);
+    const std::uint64_t id = one.reserve(1, 8, 7).reservation;
+    const std::uint64_t from = one.ledger.movements().end();
+    CHECK(one.confirm(id, 5, Rest::kHold) == ResolveResult::kDone);
+    CHECK(one.holds(1, 1, 3, 5));
+    CHECK(one.audited());
+    CHECK(one.confirm(id, 4, Rest::kHold) == ResolveResult::kBadQuantity);
+    CHECK(one.reserve(1, 1, 7).result == ReserveResult::kReserved);
+    CHECK(one.confirm(id, 2, Rest::kHold) == ResolveResult::kDone);
+    CHECK(one.holds(1, 0, 2, 7));
+    CHECK(one.confirm(id, 1, Rest::kHold) == ResolveResult::kDone);
+    CHECK(one.holds(1, 0, 1, 8));
+    CHECK(one.confirm(id, 1, Rest::kHold) == ResolveResult::kAlreadyConfirmed);
+    CHECK(one.confirm(id) == ResolveResult::kAlreadyConfirmed);
+    CHECK(one.sum(StockLedger::kConfirmed) == 1);
+    CHECK(one.sum(StockLedger::kParted) == 2);
+    if (shards == 1) {
+      using enum MovementKind;
+      CHECK(kinds_since(one, from) == std::vector{kConfirmed, kReserved, kConfirmed, kConfirmed});
+    }
+    CHECK(one.audited());
+  }
+}
+
+TEST_CASE("of a cart, lines are confirmed and cancelled by their item, each no further than it is held") {
+  TestLedger one(kShape);
+  one.add(1, 10, 10);
+  one.add(2, 5, 3);
+  one.add(3, 2);
+  const std::uint64_t id = one.reserve({{sku(1), 4}, {sku(2), 2}, {sku(3), 1}}, 7).reservation;
+  CHECK(one.confirm(id, 1, Rest::kHold) == ResolveResult::kBadQuantity);
+  CHECK(one.cancel(id, 1) == ResolveResult::kBadQuantity);
+  const ResolveAnswer strange = one.confirm(id, {{sku(1), 1}, {sku(9), 1}}, Rest::kHold);
+  CHECK((strange.result == ResolveResult::kBadLine && strange.line == 1));
+  const ResolveAnswer more = one.cancel(id, {{sku(1), 4}, {sku(2), 2}, {sku(3), 2}});
+  CHECK((more.result == ResolveResult::kBadQuantity && more.line == 2));
+  CHECK((one.holds(1, 6, 4, 0) && one.holds(2, 3, 2, 0) && one.holds(3, 1, 1, 0)));
+
+  CHECK(one.confirm(id, {{sku(2), 1}, {sku(1), 1}}, Rest::kHold).result == ResolveResult::kDone);
+  CHECK(one.cancel(id, {{sku(1), 1}, {sku(3), 1}}).result == ResolveResult::kDone);
+  CHECK((one.holds(1, 7, 2, 1) && one.holds(2, 3, 1, 1) && one.holds(3, 2, 0, 0)));
+  CHECK(one.audited());
+  CHECK(one.reserve(2, 2, 7).result == ReserveResult::kUserLimit);
+  CHECK(one.reserve(2, 1, 7).result == ReserveResult::kReserved);
+
+  SUBCASE("a part confirmed puts the rest back on sale unless it is to be held") {
+    CHECK(one.confirm(id, {{sku(1), 1}}, Rest::kRelease).result == ResolveResult::kDone);
+    CHECK((one.holds(1, 8, 0, 2) && one.holds(2, 3, 1, 1) && one.holds(3, 2, 0, 0)));
+    CHECK(one.cancel(id) == ResolveResult::kAlreadyConfirmed);
+  }
+  SUBCASE("all of it confirmed is the rest of it") {
+    CHECK(one.confirm(id) == ResolveResult::kDone);
+    CHECK((one.holds(1, 7, 0, 3) && one.holds(2, 2, 1, 2) && one.holds(3, 2, 0, 0)));
+  }
+  SUBCASE("what expires is the rest of it, and what was bought stays bought") {
+    one.now += kHold;
+    CHECK(one.confirm(id, {{sku(1), 1}}, Rest::kHold).result == ResolveResult::kExpired);
+    CHECK((one.holds(1, 9, 0, 1) && one.holds(2, 3, 1, 1)));
+  }
+  SUBCASE("the last part cancelled ends it") {
+    CHECK(one.cancel(id, {{sku(1), 2}}).result == ResolveResult::kDone);
+    CHECK(one.cancel(id, {{sku(2), 1}}).result == ResolveResult::kDone);
+    CHECK(one.cancel(id, {{sku(2), 1}}).result == ResolveResult::kAlreadyCancelled);
+    CHECK((one.holds(1, 9, 0, 1) && one.holds(2, 3, 1, 1)));
+  }
+  CHECK(one.audited());
+}
+
+TEST_CASE("what was bought goes back on sale and out of the user's count, no unit twice") {
+  for (const std::uint32_t shards : {1u, 3u}) {
+    TestLedger one(kShape);
+    one.add(1, 9, 4, shards);
+    one.add(2, 9);
+    const std::uint64_t id = one.reserve({{sku(1), 4}, {sku(2), 3}}, 7).reservation;
+    CHECK(one.give_back(id) == ResolveResult::kNotBought);
+    CHECK(one.confirm(id, {{sku(1), 1}, {sku(2), 1}}, Rest::kHold).result == ResolveResult::kDone);
+    // Also while the rest of it is held.
+    CHECK(one.give_back(id, {{sku(1), 2}}).result == ResolveResult::kBadQuantity);
+    CHECK(one.give_back(id, {{sku(1), 1}}).result == ResolveResult::kDone);
+    CHECK(one.give_back(id, {{sku(1), 1}}).result == ResolveResult::kBadQuantity);
+    CHECK((one.holds(1, 6, 3, 0) && one.holds(2, 6, 2, 1)));
+    CHECK(one.confirm(id) == ResolveResult::kDone);
+    CHECK((one.holds(1, 6, 0, 3) && one.holds(2, 6, 0, 3)));
+    CHECK(one.reserve(1, 2, 7).result == ReserveResult::kUserLimit);
+    const ResolveAnswer more = one.give_back(id, {{sku(2), 3}, {sku(1), 4}});
+    CHECK((more.result == ResolveResult::kBadQuantity && more.line == 1));
+    CHECK(one.give_back(id, {{sku(8), 1}}).result == ResolveResult::kBadLine);
+    CHECK(one.give_back(id, 1) == ResolveResult::kBadQuantity);
+    const std::uint64_t from = one.ledger.movements().end();
+    CHECK(one.give_back(id, {{sku(2), 3}, {sku(1), 2}}).result == ResolveResult::kDone);
+    if (shards == 1) {
+      CHECK(kinds_since(one, from) == std::vector{MovementKind::kReversed, MovementKind::kReversed});
+    }
+    CHECK((one.holds(1, 8, 0, 1) && one.holds(2, 9, 0, 0)));
+    CHECK(one.audited());
+    CHECK(one.reserve(1, 3, 7).result == ReserveResult::kReserved);
+    CHECK(one.give_back(id) == ResolveResult::kDone);
+    CHECK(one.give_back(id) == ResolveResult::kAlreadyReturned);
+    CHECK(one.holds(1, 6, 3, 0));
+    CHECK(one.sum(StockLedger::kReturned) == 3);
+    CHECK(one.audited());
+  }
+}
+
+TEST_CASE(
+    "what is returned by the user's account cannot be returned by its reservation, and the other way round") {
+  TestLedger one(kShape);
+  one.add(1, 9, 6);
+  one.add(2, 9);
+  const std::uint64_t first = one.reserve({{sku(1), 2}, {sku(2), 1}}, 7).reservation;
+  const std::uint64_t second = one.reserve(1, 3, 7).reservation;
+  CHECK(one.give_back_of(7, 1, 1) == ResolveResult::kNotBought);
+  one.confirm(first);
+  const std::uint64_t other = one.reserve(1, 1, 8).reservation;
+  one.confirm(other);
+  CHECK(one.give_back_of(7, 1, 3) == ResolveResult::kNotBought);  // one of the three is another's
+  CHECK(one.give_back_of(0, 1, 1) == ResolveResult::kNeedsUser);
+  CHECK(one.give_back_of(9, 1, 1) == ResolveResult::kNotBought);
+  CHECK(one.give_back_of(7, 1, 1) == ResolveResult::kDone);
+  CHECK(one.holds(1, 4, 3, 2));
+  CHECK(one.give_back(first) == ResolveResult::kAlreadyReturned);  // all or nothing: one of its two is
+  CHECK((one.holds(1, 4, 3, 2) && one.holds(2, 8, 0, 1)));
+  CHECK(one.audited());
+  CHECK(one.give_back(first, {{sku(1), 1}, {sku(2), 1}}).result == ResolveResult::kDone);
+  CHECK(one.give_back_of(7, 1, 1) == ResolveResult::kNotBought);
+  CHECK(one.cancel(second) == ResolveResult::kDone);
+  CHECK(one.audited());
+  // An item without a limit knows no users.
+  CHECK(one.give_back_of(0, 2, 1) == ResolveResult::kNotBought);
+  const std::uint64_t third = one.reserve(2, 2).reservation;
+  one.confirm(third);
+  CHECK(one.give_back_of(0, 2, 2) == ResolveResult::kDone);
+  CHECK(one.give_back(third) == ResolveResult::kAlreadyReturned);
+  CHECK(one.holds(2, 9, 0, 0));
+  CHECK(one.audited());
+}
+
+TEST_CASE("units that were bought before an item counted its users are returned as nobody's") {
+  TestLedger one(kShape);
+  one.add(1, 9);
+  const std::uint64_t before = one.reserve(1, 3, 7).reservation;
+  const std::uint64_t held = one.reserve(1, 1, 7).reservation;
+  one.confirm(before);
+  one.ledger.limit_users(one.item(1), 2);
+  const std::uint64_t after = one.reserve(1, 2, 7).reservation;
+  CHECK(one.confirm(after) == ResolveResult::kDone);
+  CHECK(one.give_back_of(7, 1, 3) == ResolveResult::kNotBought);
+  CHECK(one.give_back_of(0, 1, 4) == ResolveResult::kNeedsUser);
+  CHECK(one.give_back_of(0, 1, 1) == ResolveResult::kDone);
+  CHECK(one.audited());
+  CHECK(one.give_back(before) == ResolveResult::kAlreadyReturned);
+  CHECK(one.give_back(before, 2) == ResolveResult::kDone);
+  CHECK(one.audited());
+  CHECK(one.reserve(1, 1, 7).result == ReserveResult::kUserLimit);
+  CHECK(one.confirm(held) == ResolveResult::kDone);
+  CHECK(one.give_back(held) == ResolveResult::kDone);
+  CHECK(one.reserve(1, 1, 7).result == ReserveResult::kUserLimit);
+  CHECK(one.give_back(after, 1) == ResolveResult::kDone);
+  CHECK(one.reserve(1, 1, 7).result == ReserveResult::kReserved);
+  CHECK(one.holds(1, 7, 1, 1));
+  CHECK(one.audited());
+}
+
+TEST_CASE("a reservation can be returned until one of its slots is used again, then it is unknown") {
+  TestLedger one({4, 3, 4, 4, 0});
+  one.add(1, 9, 9);
+  one.add(2, 9);
+  const std::uint64_t cart = one.reserve({{sku(1), 1}, {sku(2), 1}}, 7).reservation;
+  one.confirm(cart);
+  const auto use_again = [&] { CHECK(one.cancel(one.reserve(2, 1).reservation) == ResolveResult::kDone); };
+  use_again();  // the third slot
+  CHECK(one.give_back(cart, {{sku(2), 1}}).result == ResolveResult::kDone);
+  use_again();  // the cart's first
+  CHECK(one.give_back(cart) == ResolveResult::kUnknown);
+  CHECK(one.confirm(cart) == ResolveResult::kUnknown);
+  CHECK(one.give_back_of(7, 1, 1) == ResolveResult::kDone);
+  // As the second line of another cart, too.
+  const std::uint64_t single = one.reserve(1, 1, 7).reservation;
+  one.confirm(single);
+  const std::uint64_t held = one.reserve(2, 1).reservation;
+  const std::uint64_t over = one.reserve({{sku(2), 1}, {sku(1), 1}}, 7).reservation;
+  REQUIRE((held != 0 && over != 0));
+  CHECK(one.give_back(single) == ResolveResult::kUnknown);
+  CHECK(one.confirm(single) == ResolveResult::kUnknown);
+  CHECK(one.audited());
+}
+
+TEST_CASE("a line whose slot is another's by now is not returned, though the first slot still stands") {
+  TestLedger one({4, 3, 4, 4, 0});
+  one.add(1, 9);
+  one.add(2, 9);
+  const std::uint64_t cart = one.reserve({{sku(1), 1}, {sku(2), 1}}).reservation;
+  one.confirm(cart);
+  ReservationTable& table = one.ledger.memory().reservations;
+  table.free_slot(table.take_slot());  // the third slot goes behind the cart's
+  // A thread that has taken the cart's first slot, and has lost its processor before it used it.
+  const std::uint32_t first = table.take_slot();
+  REQUIRE(first == table.slot_of(cart));
+  const std::uint64_t other = one.reserve(2, 5).reservation;
+  one.confirm(other);
+  CHECK(one.give_back(cart) == ResolveResult::kUnknown);
+  CHECK((one.holds(1, 8, 0, 1) && one.holds(2, 3, 0, 6)));
+  // The same, with the slot as a later line of another cart.
+  table.free_slot(first);
+  table.free_slot(table.take_slot());
+  const std::uint64_t carts = one.reserve({{sku(1), 1}, {sku(2), 1}}).reservation;
+  REQUIRE(carts != 0);
+  one.confirm(carts);
+  CHECK(one.give_back(cart) == ResolveResult::kUnknown);
+  CHECK(one.audited());
+}
+
+TEST_CASE("parts of one reservation confirmed and cancelled by threads without a pause add up to it") {
+  SLUICE_PRINT_SEED_ON_FAILURE();
+  constexpr unsigned kThreads = 4;
+  const std::uint64_t units = repetitions(200'000);
+  TestLedger one(kShape);
+  one.add(1, units, units);
+  one.add(2, units, 0, 3);
+  const std::uint64_t id = one.reserve({{sku(1), units}, {sku(2), units}}, 7).reservation;
+  std::atomic<std::uint64_t> sold[3] = {};
+  in_threads(kThreads, [&](unsigned index) {
+    ThreadLine* line = one.ledger.lines().acquire();
+    Random random(index);
+    for (bool ended = false; !ended;) {
+      const std::uint64_t which = random.between(1, 2);
+      const StockRequest::Line wish{sku(which), 1};
+      const bool confirms = !random.once_in(4);
+      const ResolveResult result =
+          confirms ? one.ledger.confirm_part(*line, id, one.now, {&wish, 1, 0}, Rest::kHold).result
+                   : one.ledger.cancel_part(*line, id, one.now, {&wish, 1, 0}).result;
+      if (result == ResolveResult::kDone && confirms) ++sold[which];
+      ended = result != ResolveResult::kDone && result != ResolveResult::kBadQuantity;
+    }
+  });
+  for (const std::uint64_t which : {1, 2}) {
+    CHECK(one.holds(which, units - sold[which], 0, sold[which]));
+  }
+  CHECK(one.audited());
+}
+
+TEST_CASE("a restored ledger has the same parts held and bought, and takes the same returns") {
+  TestLedger one(kShape);
+  one.add(1, 20, 9);
+  one.add(2, 20);
+  const std::uint64_t half = one.reserve({{sku(1), 3}, {sku(2), 3}}, 7, 5).reservation;
+  CHECK(one.confirm(half, {{sku(1), 3}, {sku(2), 1}}, Rest::kHold).result == ResolveResult::kDone);
+  const std::uint64_t done = one.reserve({{sku(1), 2}, {sku(2), 2}}, 7).reservation;
+  one.confirm(done);
+  const std::uint64_t gone = one.reserve(1, 2, 8).reservation;
+  one.confirm(gone);
+  CHECK(one.give_back(gone) == ResolveResult::kDone);
+
+  TestLedger copy(kShape);
+  REQUIRE(copy.restores(one));
+  for (TestLedger* each : {&one, &copy}) {
+    CHECK(each->give_back(gone) == ResolveResult::kAlreadyReturned);
+    CHECK(each->give_back(done, {{sku(1), 1}, {sku(2), 2}}).result == ResolveResult::kDone);
+    CHECK(each->give_back_of(7, 1, 5) == ResolveResult::kNotBought);
+    CHECK(each->give_back(half, {{sku(1), 4}}).result == ResolveResult::kBadQuantity);
+    CHECK(each->give_back(half, {{sku(1), 1}}).result == ResolveResult::kDone);
+    CHECK(each->confirm(half) == ResolveResult::kDone);
+    CHECK(each->give_back(half) == ResolveResult::kDone);
+    CHECK(each->give_back_of(7, 1, 1) == ResolveResult::kDone);
+    CHECK((each->holds(1, 20, 0, 0) && each->holds(2, 20, 0, 0)));
+    CHECK(each->audited());
+  }
+}
+
+TEST_CASE("parts confirmed, cancelled and returned from several threads, and expiry: each unit ends once") {
+  SLUICE_PRINT_SEED_ON_FAILURE();
+  constexpr unsigned kThreads = 4;
+  constexpr std::uint64_t kUnits = 6;
+  const std::uint64_t rounds = repetitions(8'000);
+  TestLedger one({8, 12, 64, 64, 256});
+  one.add(1, 1'000'000, 1'000'000, 2);
+  one.add(2, 1'000'000);
+  std::atomic<std::uint64_t> current{0}, round{0}, done{0};
+  std::atomic<std::uint64_t> strange{0}, audits_failed{0};
+  std::atomic<std::int64_t> sold[3] = {}, cancelled[3] = {}, ended{0};
+  in_threads(kThreads, [&](unsigned index) {
+    ThreadLine* line = one.ledger.lines().acquire();
+    Random random(index);
+    const auto space = std::make_unique<ReservationRecord>();
+    ReservationRecord& record = *space;
+    std::uint64_t last[4] = {};
+    const std::uint64_t start = one.now;
+    for (std::uint64_t i = 1; i <= rounds; ++i) {
+      const std::uint64_t now = start + i * 10 * kHold;
+      if (index == 0) {
+        const StockRequest::Line wishes[] = {{sku(1), kUnits}, {sku(2), kUnits}};
+        const StockRequest request{wishes, 2, LedgerUser::number(i % 5), number_key(i), kHold};
+        current = one.ledger.reserve(*line, request, now, [](std::uint64_t) { return true; }).reservation;
+        strange += current == 0;
+        done = 0;
+        round.store(i, std::memory_order_release);
+      } else {
+        while (round.load(std::memory_order_acquire) != i) std::this_thread::yield();
+      }
+      const std::uint64_t id = current;
+      last[i % 4] = id;
+      for (int step = 0; step < 3; ++step) {
+        const std::uint64_t which = random.between(1, 2), units = random.between(1, 3);
+        const StockRequest::Line wish{sku(which), units};
+        const Part part{&wish, 1, 0};
+        const auto n = static_cast<std::int64_t>(units);
+        ResolveResult result = ResolveResult::kDone;
+        switch (random.below(6)) {
+          case 0:
+          case 1:
+            result = one.ledger.confirm_part(*line, id, now + 1, part, Rest::kHold).result;
+            if (result == ResolveResult::kDone) sold[which] += n;
+            break;
+          case 2:
+            result = one.ledger.cancel_part(*line, id, now + 1, part).result;
+            if (result == ResolveResult::kDone) cancelled[which] += n;
+            break;
+          case 3:
+            result = one.ledger.give_back(*line, id, now + 1, part).result;
+            if (result == ResolveResult::kDone) sold[which] -= n;
+            break;
+          case 4:
+            result = one.ledger.give_back(*line, one.item(which), units, LedgerUser::number(i % 5), now + 1);
+            if (result == ResolveResult::kDone) sold[which] -= n;
+            break;
+          default:
+            if (random.once_in(3)) audits_failed += !one.audited();
+            // Whoever reads it finds it whole, while others change it.
+            if (RecordReader(one.ledger.memory())
+                    .read(random.once_in(2) ? id : last[random.below(4)], record)) {
+              std::uint64_t units[3] = {};
+              for (std::uint32_t n_line = 0; n_line < record.count; ++n_line) {
+                const ReservationRecord::Line& found = record.lines[n_line];
+                units[found.item + 1] += found.quantity + Reservation::units_in(found.sold);
+              }
+              strange += units[1] > 2 * kUnits || units[2] > 2 * kUnits || units[1] + units[2] == 0;
+              strange += record.user.key.low >= 5 || record.client_id.tag != ReservationId::kNumber ||
+                         record.client_id.words[0] % 5 != record.user.key.low;
+            }
+            if (random.once_in(3)) ended += one.ledger.expire_due(*line, now + kHold);
+            break;
+        }
+        strange += result == ResolveResult::kUnknown || result == ResolveResult::kBadLine;
+      }
+      // All are through: what nobody ended is cancelled, before the next one begins.
+      if (done.fetch_add(1) + 1 == kThreads) {
+        one.ledger.cancel(*line, id, now + 1);
+        done.store(~0ULL, std::memory_order_release);
+      }
+      while (index == 0 && done.load(std::memory_order_acquire) != ~0ULL) std::this_thread::yield();
+    }
+  });
+  CHECK(strange == 0);
+  CHECK(audits_failed == 0);
+  for (std::uint64_t which : {1, 2}) {
+    const auto left = static_cast<std::uint64_t>(sold[which].load());
+    CHECK(one.holds(which, 1'000'000 - left, 0, left));
+  }
+  CHECK(one.sum(StockLedger::kConfirmed) + one.sum(StockLedger::kCancelled) +
+            one.sum(StockLedger::kExpired) ==
+        rounds);
+  CHECK(one.audited());
+}
+
+TEST_CASE("a return beside reservations that use the same slots again gives back its own units, or none") {
+  SLUICE_PRINT_SEED_ON_FAILURE();
+  constexpr unsigned kThreads = 4;
+  TestLedger one({8, 12, 64, 64, 64});
+  one.add(1, 1'000'000, 1'000'000);
+  one.add(2, 1'000'000, 0, 3);
+  std::atomic<std::uint64_t> last[kThreads] = {}, sold[3] = {}, returned{0}, strange{0};
+  in_threads(kThreads, [&](unsigned index) {
+    ThreadLine* line = one.ledger.lines().acquire();
+    Random random(index);
+    for (std::uint64_t i = 0; i < repetitions(60'000); ++i) {
+      // Carts of one thread have twice the units of those of another: so a wrong record would be noticed.
+      const std::uint64_t units = index % 2 + 1;
+      const StockRequest::Line wishes[] = {{sku(1), units}, {sku(2), 10 * units}};
+      const StockRequest request{wishes, 2, LedgerUser::number(index), Key{}, kHold};
+      const StockAnswer cart =
+          one.ledger.reserve(*line, request, one.now, [](std::uint64_t) { return true; });
+      if (cart.result == ReserveResult::kReserved) {
+        strange += one.ledger.confirm(*line, cart.reservation, one.now) != ResolveResult::kDone;
+        sold[1] += units;
+        sold[2] += 10 * units;
+        last[index] = cart.reservation;
+      }
+      const std::uint64_t whose = random.below(kThreads), id = last[whose];
+      if (id == 0) continue;
+      const std::uint64_t back = whose % 2 + 1;
+      switch (one.ledger.give_back(*line, id, one.now, {}).result) {
+        case ResolveResult::kDone:
+          sold[1] -= back;
+          sold[2] -= 10 * back;
+          ++returned;
+          break;
+        case ResolveResult::kAlreadyReturned:
+        case ResolveResult::kUnknown:
+          break;
+        default:
+          ++strange;
+          break;
+      }
+    }
+  });
+  CHECK(strange == 0);
+  CHECK(returned > 0);
+  for (std::uint64_t which : {1, 2}) {
+    CHECK(one.holds(which, 1'000'000 - sold[which], 0, sold[which]));
+  }
+  CHECK(one.audited());
+}
+
+}  // namespace
+
+TEST_SUITE_END();

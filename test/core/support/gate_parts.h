@@ -1,0 +1,131 @@
+// A gate's parts in memory of their own, for tests of admissions.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "core/gate/admission.h"
+#include "zeroed_memory.h"
+
+namespace sluice::test {
+
+inline constexpr std::uint64_t kSecond = 1'000'000'000;
+
+struct Record {
+  std::uint64_t sku, quantity, user, id;
+  const std::byte* bytes() const { return reinterpret_cast<const std::byte*>(this); }
+};
+inline RequestField field(std::size_t offset) {
+  return {NumberType::kU64, static_cast<std::uint32_t>(offset)};
+}
+
+struct Shape {
+  std::uint64_t capacity = 8;
+  std::uint64_t units = 8;
+  std::uint64_t per_user = 0;
+  std::uint64_t burst = 1'000'000;
+  std::uint64_t keys = 0;
+  bool ids = false;
+  Overflow overflow = Overflow::kReject;
+  std::uint64_t ttl_ns = 0;  // 0: orders do not expire in the queue
+};
+
+// A gate's parts in memory of their own, which a test can look at as a whole.
+struct Gate {
+  explicit Gate(const Shape& shape)
+      : queue_shape(queue_of(shape)),
+        limits(limits_of(shape)),
+        ledger_shape{4, 64, 64, 64, 64},
+        lines_memory(sizeof(ThreadLines)),
+        queue_memory(Queue::bytes(queue_shape)),
+        limiter_memory(Limiter::bytes(limits)),
+        stock_memory(StockLedger::bytes(ledger_shape)),
+        queue(queue_memory, queue_shape),
+        limiter(limiter_memory, limits),
+        stock(stock_memory, ledger_shape),
+        tags(std::bit_ceil(shape.capacity)),
+        manual(kSecond),
+        clock(&manual) {
+    queue.format(0);
+    limiter.format(limits, clock.now(), KeySecret{{1, 2}});
+    stock.format(ledger_shape, 30 * kSecond, KeySecret{{3, 4}}, Sweeping::kByPassers);
+    ThreadLine* line = stock.lines().acquire();
+    for (const std::uint64_t sku : {1, 2}) {
+      stock.add_item(*line, {number_key(sku), {}, shape.units, shape.per_user, 1}, clock.now());
+    }
+    stock.lines().release(line);
+    fields = {field(offsetof(Record, sku)), field(offsetof(Record, quantity)), field(offsetof(Record, user)),
+              shape.ids ? field(offsetof(Record, id)) : RequestField{}};
+  }
+  static QueueShape queue_of(const Shape& shape) {
+    QueueShape queue;
+    queue.capacity = shape.capacity;
+    queue.record_bytes = sizeof(Record);
+    queue.weights[0] = 1;
+    queue.overflow = shape.overflow;
+    queue.expires = shape.ttl_ns != 0;
+    if (queue.expires) queue.ttl_ns = shape.ttl_ns;
+    return queue;
+  }
+  static LimiterConfig limits_of(const Shape& shape) {
+    LimiterConfig config;
+    config.has_bucket = config.has_depth = true;
+    config.bucket = {TokenRate::per_second(1), shape.burst};
+    config.depth_max = 1'000'000;
+    config.keys_max = shape.keys;
+    return config;
+  }
+  ThreadLines& lines() const { return *static_cast<ThreadLines*>(static_cast<void*>(lines_memory)); }
+
+  Admission::Parts attach() {
+    Admission::Parts parts{&queue,
+                           &limiter,
+                           &stock,
+                           lines().acquire(),
+                           queue.lines().acquire(),
+                           limiter.lines().acquire(),
+                           stock.lines().acquire(),
+                           tags.data(),
+                           nullptr,
+                           clock};
+    return parts;
+  }
+  Admission::Result admit(const Admission::Parts& parts, const Record& record, const Key* key = nullptr) {
+    return Admission::admit(parts, fields, {record.bytes(), 0, key});
+  }
+
+  // Everything that threads share, but for what only the owner of `parts` writes.
+  std::vector<std::byte> shared(const Admission::Parts& parts) const {
+    std::vector<std::byte> all;
+    const auto append = [&all](const std::byte* from, std::uint64_t bytes, const ThreadLine* own) {
+      const std::size_t at = all.size();
+      all.insert(all.end(), from, from + bytes);
+      const auto* own_at = reinterpret_cast<const std::byte*>(own);
+      std::memset(all.data() + at + (own_at - from), 0, sizeof *own);
+    };
+    append(lines_memory.get(), sizeof(ThreadLines), parts.line);
+    append(queue_memory.get(), Queue::bytes(queue_shape), parts.queue_line);
+    append(limiter_memory.get(), Limiter::bytes(limits), parts.limiter_line);
+    append(stock_memory.get(), StockLedger::bytes(ledger_shape), parts.stock_line);
+    const auto* tag = reinterpret_cast<const std::byte*>(tags.data());
+    all.insert(all.end(), tag, tag + tags.size() * sizeof(OrderTag));
+    return all;
+  }
+
+  QueueShape queue_shape;
+  LimiterConfig limits;
+  LedgerShape ledger_shape;
+  ZeroedMemory lines_memory, queue_memory, limiter_memory, stock_memory;
+  Queue queue;
+  Limiter limiter;
+  StockLedger stock;
+  std::vector<OrderTag> tags;
+  ManualClock manual;
+  Clock clock;
+  AdmissionFields fields;
+};
+
+}  // namespace sluice::test
