@@ -39,7 +39,7 @@ class alignas(sluice::kCacheLine) CoreRing {  // read by all: it must not lie be
     std::uint32_t count = 0;
     for (; count < kBatch && at.readable(); ++count, at.next()) {
       visit(*reinterpret_cast<const Item*>(at.record()));
-      at.own_line();
+      at.pull_stamp_line();
     }
     if (count != 0) ring_.advance(at.position());
     return count;

@@ -139,7 +139,7 @@ export class OrderLoop<T> {
   }
 
   #take(max: number, begins: boolean): Array<Taken<T>> {
-    const count = this.#consumer.showing(() => {
+    const count = this.#consumer.takeReportingDrops(() => {
       this.#unseen = this.#native.take(max, begins ? 1 : 0);
       return this.#unseen;
     }, true);

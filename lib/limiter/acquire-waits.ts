@@ -58,7 +58,7 @@ function nameOf(key: NativeKey | undefined): string {
  * deadline, and one listener on its signal. Native code tells which waiters were served, so that serving one costs the
  * same however many wait.
  */
-export class Waiting {
+export class AcquireWaits {
   readonly #native: NativeLimiter;
   readonly #words: Float64Array;
   readonly #allowed: (cost: number, key: NativeKey | undefined) => Decision;

@@ -17,7 +17,7 @@ import {
   publicHandle,
 } from '../binding/index.js';
 import { constructorError, isOurs, Options, optionError, SluiceError } from '../input/index.js';
-import { Waiting } from './acquire-waits.js';
+import { AcquireWaits } from './acquire-waits.js';
 import { watchEventLoop } from './adaptive.js';
 import {
   type Allowed,
@@ -112,7 +112,7 @@ export class Limiter implements Disposable {
   readonly #keyed: boolean;
   readonly #words: Float64Array;
   readonly #halves: Int32Array;
-  readonly #waiting: Waiting;
+  readonly #waiting: AcquireWaits;
   /** How many windows there are after the first. */
   readonly #furtherWindows: number;
   readonly #unwatch: (() => void) | undefined;
@@ -127,7 +127,9 @@ export class Limiter implements Disposable {
     this.#keyed = this.#native.keyed;
     this.#furtherWindows = Math.max(0, this.#native.windows.length - 1);
     if (this.#native.maxEventLoopDelayMs > 0) this.#unwatch = watchEventLoop(this, this.#native);
-    this.#waiting = new Waiting(this.#native, this.#words, (cost, key) => this.#allowed(cost, key, true));
+    this.#waiting = new AcquireWaits(this.#native, this.#words, (cost, key) =>
+      this.#allowed(cost, key, true),
+    );
   }
 
   /** Only what was made here, whatever its prototype says. */

@@ -11,7 +11,7 @@ import {
 import { isInteger, Options, optionError, SluiceError } from '../input/index.js';
 import { type Codec, codecOf, type RecordType, type RecordView } from '../record/index.js';
 import { Arrival, notConsumer } from './consume-loop.js';
-import type { Notices } from './events.js';
+import type { Events } from './events.js';
 import { type Call, checkedLimits, type HandlerContext, Handlers, type Limits } from './handlers.js';
 import { type ConsumeOptions, checkTimeout, overflows } from './options.js';
 import { sliceMs, staged } from './producer.js';
@@ -54,7 +54,7 @@ export class Consumer<T> {
   readonly #dropped: Codec<T>;
   readonly #words: Float64Array;
   readonly #bytes: number;
-  readonly #notices: Notices<T>;
+  readonly #events: Events<T>;
   readonly #drops: boolean;
   /** Producers free records, too: none stays in the queue while it is visited. */
   readonly #overwrites: boolean;
@@ -75,7 +75,7 @@ export class Consumer<T> {
     native: NativeQueue,
     record: RecordType<T>,
     staging: { out: ArrayBuffer; dropped: ArrayBuffer; words: ArrayBuffer },
-    notices: Notices<T>,
+    events: Events<T>,
   ) {
     this.#native = native;
     this.#takeNative = native.take;
@@ -85,7 +85,7 @@ export class Consumer<T> {
     this.#dropped = codecOf(record, staging.dropped);
     this.#words = new arrays.Float64Array(staging.words);
     this.#bytes = record.bytes;
-    this.#notices = notices;
+    this.#events = events;
     this.#drops = native.drops;
     this.#overwrites = native.overflow === overflows.overwrite;
     this.#places = 2 * native.capacity * native.lanes;
@@ -293,9 +293,9 @@ export class Consumer<T> {
    * the queue can hold, everything that was there at the call is gone. With `once`, it may show none after having
    * dropped some, so that the event loop gets a turn.
    */
-  showing(call: () => number, once: boolean): number {
+  takeReportingDrops(call: () => number, once: boolean): number {
     if (!this.#drops) return this.#checked(call());
-    const wants = this.#notices.wantsDropped;
+    const wants = this.#events.wantsDropped;
     if (wants !== this.#wantsDropped) this.#native.wantDropped(wants ? 1 : 0);
     this.#wantsDropped = wants;
     for (let left = this.#places; left > 0; ) {
@@ -310,7 +310,7 @@ export class Consumer<T> {
 
   #take(max: number, once = false): number {
     if (!this.#drops) return this.#checked(this.#takeNative(max));
-    return this.showing(() => this.#native.take(max), once);
+    return this.takeReportingDrops(() => this.#native.take(max), once);
   }
 
   #takeOne(): boolean {
@@ -323,7 +323,7 @@ export class Consumer<T> {
     // With max 0 native code only frees: it neither drops nor says how many.
     if (!this.#drops || max === 0) return this.#checked(this.#nextNative(consumed, max));
     let freed = consumed;
-    return this.showing(() => {
+    return this.takeReportingDrops(() => {
       const count = this.#native.next(freed, max);
       freed = 0;
       return count;
@@ -338,7 +338,7 @@ export class Consumer<T> {
     const before = this.#draining;
     this.#draining = true;
     try {
-      for (const [record, reason] of told) this.#notices.dropped(record, reason);
+      for (const [record, reason] of told) this.#events.dropped(record, reason);
     } finally {
       this.#draining = before;
     }

@@ -3,17 +3,17 @@ import { onAbort, SluiceError } from '../input/index.js';
 import type { Producer } from './producer.js';
 
 /** What keeps this thread's event loop awake and listening. */
-type Ears = Pick<Producer<unknown>, 'listen' | 'keepAlive'>;
+type Wakeful = Pick<Producer<unknown>, 'listen' | 'keepAlive'>;
 
 /** Those of a queue object who wait for the end of the queue, or until it is empty. */
-export class Endings {
-  readonly #ears: Ears;
+export class DrainWaits {
+  readonly #loop: Wakeful;
   readonly #looks = new Set<() => void>();
   /** Made here: a closure of `until` would keep the last signal alive. */
   readonly #onRing = (): void => this.look();
 
-  constructor(ears: Ears) {
-    this.#ears = ears;
+  constructor(loop: Wakeful) {
+    this.#loop = loop;
   }
 
   /**
@@ -28,14 +28,14 @@ export class Endings {
   ): Promise<void> {
     signal?.throwIfAborted();
     if (isEnded()) return;
-    this.#ears.listen(this.#onRing);
+    this.#loop.listen(this.#onRing);
     await new Promise<void>((resolve, reject) => {
       let forget: (() => void) | undefined;
       const settle = (failure?: { readonly error: unknown }): void => {
         clearTimeout(timer);
         forget?.();
         this.#looks.delete(look);
-        this.#ears.keepAlive(-1);
+        this.#loop.keepAlive(-1);
         if (failure === undefined) resolve();
         else reject(failure.error);
       };
@@ -51,7 +51,7 @@ export class Endings {
           ? undefined
           : setTimeout(() => settle({ error: notWithin(where, timeoutMs) }), timeoutMs);
       this.#looks.add(look);
-      this.#ears.keepAlive(1);
+      this.#loop.keepAlive(1);
       // Only now: the methods of a signal may be anybody's.
       try {
         forget = onAbort(signal, () => settle({ error: signal?.reason }));

@@ -28,7 +28,7 @@ const channels = {
 };
 
 /** Tells listeners of one queue object, and the subscribers of `diagnostics_channel`, what happens to its records. */
-export class Notices<T> {
+export class Events<T> {
   readonly #emitter = new EventEmitter();
   readonly #queue: object;
   #toldClosed = false;

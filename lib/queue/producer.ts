@@ -15,7 +15,7 @@ import {
 import { isInteger, isRecordError, listedError, Options, optionError, SluiceError } from '../input/index.js';
 import { type Codec, codecOf, type RecordType } from '../record/index.js';
 import { Batcher } from './batcher.js';
-import type { Notices } from './events.js';
+import type { Events } from './events.js';
 import {
   checkedTtl,
   checkedWait,
@@ -25,7 +25,7 @@ import {
   type WaitOptions,
 } from './options.js';
 import { Permit } from './permit.js';
-import { closed, Waiters } from './room-waits.js';
+import { closed, RoomWaits } from './room-waits.js';
 
 /** Records staged for one native call. */
 export const staged = 64;
@@ -45,10 +45,10 @@ export class Producer<T> {
   readonly #record: RecordType<T>;
   readonly #bytes: number;
   readonly #words: BigUint64Array;
-  readonly #notices: Notices<T>;
+  readonly #events: Events<T>;
   /** Takes a T. Said so, it would keep a Queue<Order> from being a Queue<unknown>. */
   readonly #onOverflow: ((record: never) => void) | undefined;
-  readonly #waiters: Waiters;
+  readonly #waiters: RoomWaits;
   #listening = false;
   #listing = false;
   #waits = 0;
@@ -58,7 +58,7 @@ export class Producer<T> {
     native: NativeQueue,
     record: RecordType<T>,
     staging: { in: ArrayBuffer; words: ArrayBuffer },
-    notices: Notices<T>,
+    events: Events<T>,
     onOverflow: ((record: T) => void) | undefined,
   ) {
     this.#native = native;
@@ -68,9 +68,9 @@ export class Producer<T> {
     this.#in = codecOf(record, staging.in);
     this.#bytes = record.bytes;
     this.#words = new arrays.BigUint64Array(staging.words);
-    this.#notices = notices;
+    this.#events = events;
     this.#onOverflow = native.overflow === overflows.caller ? onOverflow : undefined;
-    this.#waiters = new Waiters(native, native.lanes, (by) => this.keepAlive(by));
+    this.#waiters = new RoomWaits(native, native.lanes, (by) => this.keepAlive(by));
   }
 
   /** Writes `value` where the next native push takes it from. */
@@ -138,7 +138,7 @@ export class Producer<T> {
     if (pushed === undefined) return;
     if (pushed < 0) throw this.#error(pushed);
     if (timeoutMs === 0) {
-      this.#notices.full(lane);
+      this.#events.full(lane);
       throw this.#timedOut(timeoutMs);
     }
     // The staged record joins the line before any code of the caller's runs, such as a method of its signal.
@@ -158,7 +158,7 @@ export class Producer<T> {
     if (pushed === undefined) return true;
     if (pushed < 0) throw this.#error(pushed);
     if (timeoutMs === 0) {
-      this.#notices.full(lane);
+      this.#events.full(lane);
       return false;
     }
     const waiter = this.#joined(this.#native.waitPush(lane, hasTtl), lane);
@@ -244,7 +244,7 @@ export class Producer<T> {
 
   /** Tells those who listen that the queue is closed, once. */
   tellClosed(): void {
-    this.#notices.closed();
+    this.#events.closed();
     this.release();
   }
 
@@ -270,7 +270,7 @@ export class Producer<T> {
   }
 
   release(): void {
-    if (this.#waits === 0 && !this.#notices.wantsClosed) awaited.delete(this as Producer<unknown>);
+    if (this.#waits === 0 && !this.#events.wantsClosed) awaited.delete(this as Producer<unknown>);
   }
 
   /** Before native code lets go of the queue. */
@@ -358,7 +358,7 @@ export class Producer<T> {
   }
 
   #full(value: T, lane: number): void {
-    this.#notices.full(lane);
+    this.#events.full(lane);
     this.#onOverflow?.(value as never);
   }
 
@@ -377,7 +377,7 @@ export class Producer<T> {
 
   #joined(waiter: number, lane: number): number {
     if (waiter === LINE_FULL) {
-      this.#notices.waiterRefused(lane);
+      this.#events.waiterRefused(lane);
       throw new SluiceError('ERR_SLUICE_WAITERS', 'Queue: as many as may (maxWaiting) wait for room already');
     }
     return this.#checked(waiter);

@@ -20,8 +20,8 @@ import { constructorError, isOurs, Options, optionError } from '../input/index.j
 import { RecordType, type RecordView } from '../record/index.js';
 import type { Batcher } from './batcher.js';
 import { Consumer } from './consumer.js';
-import { Endings } from './drain-waits.js';
-import { Notices, type QueueEvents } from './events.js';
+import { DrainWaits } from './drain-waits.js';
+import { Events, type QueueEvents } from './events.js';
 import type { HandlerContext } from './handlers.js';
 import {
   type AttachOptions,
@@ -70,10 +70,10 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   /** The most records of a lane. */
   readonly capacity: number;
   readonly #native: NativeQueue;
-  readonly #notices: Notices<T> = new Notices<T>(this);
+  readonly #events: Events<T> = new Events<T>(this);
   readonly #producer: Producer<T>;
   readonly #consumer: Consumer<T>;
-  readonly #endings: Endings;
+  readonly #drainWaits: DrainWaits;
 
   private constructor(
     by: Maker,
@@ -99,9 +99,9 @@ export class Queue<T> implements Disposable, AsyncDisposable {
       this.#native.dispose();
       throw error;
     }
-    this.#producer = new Producer(this.#native, record, staging, this.#notices, listener);
-    this.#consumer = new Consumer(this.#native, record, staging, this.#notices);
-    this.#endings = new Endings(this.#producer);
+    this.#producer = new Producer(this.#native, record, staging, this.#events, listener);
+    this.#consumer = new Consumer(this.#native, record, staging, this.#events);
+    this.#drainWaits = new DrainWaits(this.#producer);
   }
 
   /** Only what was made here, whatever its prototype says. */
@@ -370,7 +370,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     const where = 'Queue.drained';
     const { timeoutMs, signal } = checkedWait(new Options(where, options, waitOptions));
     const isDrained = (): boolean => this.#checked(this.#native.drained()) === 1;
-    await this.#endings.until(where, isDrained, timeoutMs, signal);
+    await this.#drainWaits.until(where, isDrained, timeoutMs, signal);
   }
 
   /**
@@ -387,7 +387,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     const isEmpty = (): boolean =>
       this.#checked(this.#native.empty()) === 1 || this.#native.emptied() !== before;
     try {
-      await this.#endings.until(where, isEmpty, timeoutMs, signal);
+      await this.#drainWaits.until(where, isEmpty, timeoutMs, signal);
     } finally {
       this.#native.awaitEmpty(0);
     }
@@ -406,11 +406,11 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     event: Name,
     listener: (...values: QueueEvents<T>[Name]) => void,
   ): this {
-    this.#notices.on(event, listener);
+    this.#events.on(event, listener);
     try {
-      if (this.#notices.wantsClosed) this.#producer.listenForClose();
+      if (this.#events.wantsClosed) this.#producer.listenForClose();
     } catch (error) {
-      this.#notices.off(event, listener);
+      this.#events.off(event, listener);
       throw error;
     }
     return this;
@@ -420,7 +420,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     event: Name,
     listener: (...values: QueueEvents<T>[Name]) => void,
   ): this {
-    this.#notices.off(event, listener);
+    this.#events.off(event, listener);
     this.#producer.release();
     return this;
   }
@@ -430,7 +430,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     this.#producer.dispose();
     this.#consumer.dispose();
     this.#native.dispose();
-    this.#endings.look();
+    this.#drainWaits.look();
     pinned.delete(this as Queue<unknown>);
   }
 
@@ -439,7 +439,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     if (this.#native.closed() === DISPOSED) return;
     this.close();
     this.#consumer.releaseIdle();
-    await this.#endings.until(
+    await this.#drainWaits.until(
       'Queue',
       () => this.#native.consumed() !== 1 || this.#native.drained() === 1,
       undefined,

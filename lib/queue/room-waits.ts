@@ -12,7 +12,7 @@ interface Failure {
 }
 
 /** The promises of this thread's waiters for room. Where they stand in line is native; here is who to tell. */
-export class Waiters {
+export class RoomWaits {
   readonly #native: NativeQueue;
   /** By lane, in the order in which they joined, which is the order in which a lane serves them. */
   readonly #lanes: Map<number, Waiter>[] = [];

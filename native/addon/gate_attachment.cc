@@ -6,7 +6,7 @@
 namespace sluice {
 
 GateAttachment::GateAttachment(Environment& environment, std::shared_ptr<SharedGate> shared,
-                               const GateParts& parts, ThreadLine* line)
+                               const GateParts& parts, ThreadSlot* line)
     : Attachment(environment),
       shared_(std::move(shared)),
       parts_(parts),
@@ -19,12 +19,12 @@ GateAttachment::GateAttachment(Environment& environment, std::shared_ptr<SharedG
   admission_.clock = parts.queue->clock();
   if (parts.limiter != nullptr) {
     admission_.limiter = &parts.limiter->limiter();
-    admission_.limiter_line = &parts.limiter->line();
+    admission_.limiter_waiters = &parts.limiter->line();
     admission_.depth_queue = parts.limiter->queue();
   }
   if (parts.stock != nullptr) {
     admission_.stock = &parts.stock->ledger();
-    admission_.stock_line = &parts.stock->line();
+    admission_.stock_shard = &parts.stock->line();
   }
   admission_.line = line_;
   admission_.tags = shared_->queue->tags.all();
@@ -32,7 +32,7 @@ GateAttachment::GateAttachment(Environment& environment, std::shared_ptr<SharedG
 
 GateAttachment* GateAttachment::make(Environment& environment, std::shared_ptr<SharedGate> shared,
                                      const GateParts& parts) {
-  return made_with_line(shared->lines(), environment, [&](ThreadLine* line) {
+  return made_with_line(shared->lines(), environment, [&](ThreadSlot* line) {
     return new GateAttachment(environment, shared, parts, line);
   });
 }
@@ -113,7 +113,7 @@ Napi::Value create_gate(const Napi::CallbackInfo& info) {
   const std::shared_ptr<SharedQueue>& queue = parts.queue->shared();
   const std::uint64_t table_bytes =
       InFlightTable::bytes(static_cast<std::uint32_t>(in_hand_max), queue->shape.record_bytes);
-  shared->segment = Segment::create(SegmentKind::kGate, 0, sizeof(ThreadLines) + table_bytes, commit);
+  shared->segment = Segment::create(SegmentKind::kGate, 0, sizeof(ThreadSlots) + table_bytes, commit);
   if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
   if (queue->gated.exchange(true, std::memory_order_acquire)) {
     return Napi::String::New(info.Env(), "queue-gated");

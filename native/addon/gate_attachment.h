@@ -16,7 +16,7 @@
 
 namespace sluice {
 
-//   segment body:  | ThreadLines | InFlightTable |
+//   segment body:  | ThreadSlots | InFlightTable |
 struct SharedGate : SharedObject {
   SharedGate() : SharedObject(ObjectKind::kGate) {}
   // What is left, in the queue or by a consumer that died, is no longer in flight. Its reservations run out.
@@ -28,9 +28,9 @@ struct SharedGate : SharedObject {
     queue->gated.store(false, std::memory_order_release);
   }
 
-  ThreadLines& lines() const { return *reinterpret_cast<ThreadLines*>(segment.body()); }
+  ThreadSlots& lines() const { return *reinterpret_cast<ThreadSlots*>(segment.body()); }
   InFlightTable table() const {
-    return InFlightTable(segment.body() + sizeof(ThreadLines), queue->shape.record_bytes);
+    return InFlightTable(segment.body() + sizeof(ThreadSlots), queue->shape.record_bytes);
   }
 
   Segment segment;
@@ -99,7 +99,7 @@ class GateAttachment : public Attachment {
 
   const GateParts& parts() const { return parts_; }
   const SharedGate& shared() const { return *shared_; }
-  ThreadLines& lines() const { return shared_->lines(); }
+  ThreadSlots& lines() const { return shared_->lines(); }
   const InFlightTable& table() const { return table_; }
 
   // False: not a buffer with room for one order.
@@ -119,7 +119,7 @@ class GateAttachment : public Attachment {
 
  private:
   GateAttachment(Environment& environment, std::shared_ptr<SharedGate> shared, const GateParts& parts,
-                 ThreadLine* line);
+                 ThreadSlot* line);
 
   // What others are to hear of after an admission.
   Admission::Result done(const Admission::Result& result, const Key* key);
@@ -139,7 +139,7 @@ class GateAttachment : public Attachment {
 
   std::shared_ptr<SharedGate> shared_;
   GateParts parts_;
-  ThreadLine* line_;
+  ThreadSlot* line_;
   Admission::Parts admission_;
   InFlightTable table_;
   bool fits_record_alone_;             // fits(nullptr, 0)

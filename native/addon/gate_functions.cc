@@ -102,7 +102,7 @@ napi_value renew(napi_env env, napi_callback_info info) {
 napi_value stats(napi_env env, napi_callback_info info) {
   auto& self = attachment<GateAttachment>(env, info);
   if (!self.usable()) return number(env, kDisposed);
-  const ThreadLines& lines = self.lines();
+  const ThreadSlots& lines = self.lines();
   Napi::Object result = Napi::Object::New(env);
   put(result, "admitted", static_cast<double>(lines.sum(Admission::kAdmittedCount)));
   put(result, "requeued", static_cast<double>(lines.sum(Admission::kRequeuedCount)));

@@ -17,14 +17,14 @@ bool GateReturns::open(std::shared_ptr<SharedLimiter> limiter, std::shared_ptr<S
   if (limiter != nullptr) {
     const std::lock_guard<std::mutex> guard(limiter->returns_mutex);
     Limiter view = limiter->view();
-    ThreadLine* line = view.lines().acquire(ThreadLines::kReturns);
+    ThreadSlot* line = view.lines().acquire(ThreadSlots::kReturns);
     if (line == nullptr) return false;
     limiter_.emplace(LimiterView{std::move(limiter), view, line});
   }
   if (stock != nullptr) {
     const std::lock_guard<std::mutex> guard(stock->returns_mutex);
     StockLedger view = stock->view();
-    ThreadLine* line = view.lines().acquire(ThreadLines::kReturns);
+    ThreadSlot* line = view.lines().acquire(ThreadSlots::kReturns);
     if (line == nullptr) return false;
     stock_.emplace(StockView{std::move(stock), view, line});
   }
@@ -47,12 +47,12 @@ void GateReturns::release_place(const AdmittedOrder& order) {
   const std::uint32_t waiting_max = shared->config.waiting_max;
   if (!limiter.release(*line, 1, key) || waiting_max == 0) return;
   // Whoever waits for the place is served, in whatever thread.
-  LimiterLine waiters(limiter, shared->line_memory(), waiting_max);
+  LimiterWaiters waiters(limiter, shared->line_memory(), waiting_max);
   const Clock clock = shared->time.clock();
   for (bool more = true; more;) {
-    LimiterLine::Woken woken;
+    LimiterWaiters::Woken woken;
     const std::uint64_t depth = shared->queue == nullptr ? 0 : shared->queue->view().depth();
-    waiters.given_back(LimiterLine::Asking{*line, clock, depth, woken}, clock.now(), key);
+    waiters.given_back(LimiterWaiters::Asking{*line, clock, depth, woken}, clock.now(), key);
     more = woken.full();
     shared->wake(woken);
   }

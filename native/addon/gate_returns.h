@@ -31,12 +31,12 @@ class GateReturns : public OrderReturns {
   struct LimiterView {
     std::shared_ptr<SharedLimiter> shared;
     Limiter limiter;
-    ThreadLine* line;
+    ThreadSlot* line;
   };
   struct StockView {
     std::shared_ptr<SharedStock> shared;
     StockLedger ledger;
-    ThreadLine* line;
+    ThreadSlot* line;
   };
 
   std::optional<LimiterView> limiter_;

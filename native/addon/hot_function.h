@@ -91,8 +91,8 @@ inline void define(napi_env env, napi_value object, const char* name, napi_value
 // The attachment that `make(line)` makes, with the line of its thread; nullptr if all are taken. Throws what `make`
 // throws, and has then given the line back.
 template <class Make>
-auto made_with_line(ThreadLines& lines, Environment& environment, Make&& make) -> decltype(make(nullptr)) {
-  ThreadLine* line = lines.acquire(environment.number());
+auto made_with_line(ThreadSlots& lines, Environment& environment, Make&& make) -> decltype(make(nullptr)) {
+  ThreadSlot* line = lines.acquire(environment.number());
   if (line == nullptr) return nullptr;
   try {
     return make(line);

@@ -7,7 +7,7 @@
 namespace sluice {
 
 LimiterAttachment::LimiterAttachment(Environment& environment, std::shared_ptr<SharedLimiter> shared,
-                                     ThreadLine* line)
+                                     ThreadSlot* line)
     : Attachment(environment),
       shared_(std::move(shared)),
       limiter_(shared_->view()),
@@ -25,13 +25,13 @@ LimiterAttachment::LimiterAttachment(Environment& environment, std::shared_ptr<S
 
 LimiterAttachment* LimiterAttachment::make(Environment& environment, std::shared_ptr<SharedLimiter> shared) {
   return made_with_line(shared->view().lines(), environment,
-                        [&](ThreadLine* line) { return new LimiterAttachment(environment, shared, line); });
+                        [&](ThreadSlot* line) { return new LimiterAttachment(environment, shared, line); });
 }
 
 void LimiterAttachment::on_detach() {
   // Also those whose thread was stopped before it could listen.
   if (waits_) {
-    serve([this](const LimiterLine::Asking& asking, std::uint64_t now) {
+    serve([this](const LimiterWaiters::Asking& asking, std::uint64_t now) {
       line_of_waiters_.abandon(asking, now, owner_);
     });
   }
@@ -49,8 +49,8 @@ void LimiterAttachment::on_detach() {
 template <class Act>
 void LimiterAttachment::serve(Act&& act) {
   for (bool more = true; more;) {
-    LimiterLine::Woken woken;
-    act(LimiterLine::Asking{*line_, clock_, queue_depth(), woken}, clock_.now());
+    LimiterWaiters::Woken woken;
+    act(LimiterWaiters::Asking{*line_, clock_, queue_depth(), woken}, clock_.now());
     more = woken.full();
     shared_->wake(woken);
   }
@@ -85,24 +85,25 @@ void LimiterAttachment::let_go(std::uint64_t cost, const Key* key) {
 
 void LimiterAttachment::given_back(const Key* key) {
   if (shared_->config.waiting_max == 0) return;
-  serve([this, key](const LimiterLine::Asking& asking, std::uint64_t now) {
+  serve([this, key](const LimiterWaiters::Asking& asking, std::uint64_t now) {
     line_of_waiters_.given_back(asking, now, key);
   });
 }
 
-LimiterLine::Joined LimiterAttachment::join(std::uint64_t cost, std::uint64_t patience_ns, const Key* key) {
-  LimiterLine::Woken woken;
+LimiterWaiters::Joined LimiterAttachment::join(std::uint64_t cost, std::uint64_t patience_ns,
+                                               const Key* key) {
+  LimiterWaiters::Woken woken;
   const std::uint64_t now = clock_.now();
   const auto joined =
       line_of_waiters_.join({*line_, clock_, queue_depth(), woken}, now, cost, patience_ns, owner_, key);
   out_.put(kNowMs, static_cast<double>(now) / 1e6);
   wake(woken, key);
-  waits_ = waits_ || joined.waiter != LimiterLine::kNone;
+  waits_ = waits_ || joined.waiter != LimiterWaiters::kNone;
   return joined;
 }
 
-LimiterLine::Tended LimiterAttachment::tend(std::uint32_t waiter) {
-  LimiterLine::Woken woken;
+LimiterWaiters::Tended LimiterAttachment::tend(std::uint32_t waiter) {
+  LimiterWaiters::Woken woken;
   const std::uint64_t now = clock_.now();
   const auto tended = line_of_waiters_.tend({*line_, clock_, queue_depth(), woken}, now, waiter);
   out_.put(kNowMs, static_cast<double>(now) / 1e6);
@@ -110,32 +111,32 @@ LimiterLine::Tended LimiterAttachment::tend(std::uint32_t waiter) {
   return tended;
 }
 
-LimiterLine::Told LimiterAttachment::told() {
+LimiterWaiters::Told LimiterAttachment::told() {
   auto told = line_of_waiters_.told(owner_);
-  if (told.outcome != LimiterLine::Told::kServed || hold(told.cost, &told.key)) return told;
+  if (told.outcome != LimiterWaiters::Told::kServed || hold(told.cost, &told.key)) return told;
   const Key* key = told.key == Key{} ? nullptr : &told.key;
   limiter_.refund(*line_, clock_.now(), told.receipt, told.cost, key);
   release(told.cost, key);
-  told.outcome = LimiterLine::Told::kNothing;
+  told.outcome = LimiterWaiters::Told::kNothing;
   return told;
 }
 
 void LimiterAttachment::review() {
   if (shared_->config.waiting_max == 0) return;
   for (std::uint32_t next = 0; next < shared_->config.waiting_max;) {
-    LimiterLine::Woken woken;
+    LimiterWaiters::Woken woken;
     next = line_of_waiters_.review({*line_, clock_, queue_depth(), woken}, clock_.now(), next);
     shared_->wake(woken);
   }
 }
 
 void LimiterAttachment::leave(std::uint32_t waiter) {
-  LimiterLine::Woken woken;
+  LimiterWaiters::Woken woken;
   const Key key = line_of_waiters_.leave({*line_, clock_, queue_depth(), woken}, clock_.now(), waiter);
   wake(woken, &key);
 }
 
-void LimiterAttachment::wake(const LimiterLine::Woken& woken, const Key* key) {
+void LimiterAttachment::wake(const LimiterWaiters::Woken& woken, const Key* key) {
   shared_->wake(woken);
   if (woken.full()) given_back(key == nullptr || *key == Key{} ? nullptr : key);
 }
@@ -354,7 +355,7 @@ Napi::Value create_limiter(const Napi::CallbackInfo& info) {
   Limiter view = shared->view();
   view.format(config, shared->time.clock().now(), random_secret());
   std::copy(changes.begin(), changes.end(), view.zone_changes());
-  LimiterLine(view, shared->line_memory(), config.waiting_max).format();
+  LimiterWaiters(view, shared->line_memory(), config.waiting_max).format();
   Registry::instance().add(shared);
   return attach(info.Env(), shared, info[1]);
 }

@@ -39,18 +39,18 @@ struct SharedLimiter : SharedObject {
   std::shared_ptr<SharedQueue> queue;    // whose depth the third tier follows, if it does
   std::shared_ptr<SharedQueue> watched;  // whose wait the adaptive tier watches, if it does
 
-  //   segment body:  | Limiter | LimiterLine | QueueWatch::Control |
+  //   segment body:  | Limiter | LimiterWaiters | QueueWatch::Control |
   Limiter view() const { return Limiter(segment.body(), config); }
   void* line_memory() const { return segment.body() + line_offset(); }
   QueueWatch::Control* watch_memory() const {
     return reinterpret_cast<QueueWatch::Control*>(segment.body() + watch_offset());
   }
   std::uint64_t line_offset() const { return round_up(Limiter::bytes(config), kCacheLine); }
-  std::uint64_t watch_offset() const { return line_offset() + LimiterLine::bytes(config.waiting_max); }
+  std::uint64_t watch_offset() const { return line_offset() + LimiterWaiters::bytes(config.waiting_max); }
   std::uint64_t bytes() const { return watch_offset() + sizeof(QueueWatch::Control); }
 
   Bells bells;  // of attachments that wait
-  void wake(const LimiterLine::Woken& woken) {
+  void wake(const LimiterWaiters::Woken& woken) {
     for (std::uint32_t i = 0; i < woken.count; ++i) bells.ring(woken.owners[i]);
   }
 };
@@ -60,7 +60,7 @@ class LimiterAttachment : public Attachment {
   static LimiterAttachment* make(Environment& environment, std::shared_ptr<SharedLimiter> shared);
 
   Limiter& limiter() { return limiter_; }
-  ThreadLine& line() { return *line_; }
+  ThreadSlot& line() { return *line_; }
   const Clock& clock() const { return clock_; }
   const std::shared_ptr<SharedLimiter>& shared() const { return shared_; }
   std::uint64_t queue_depth() const { return queue_ == nullptr ? 0 : queue_->depth(); }
@@ -79,14 +79,14 @@ class LimiterAttachment : public Attachment {
   void given_back(const Key* key = nullptr);
 
   // Waiting, for this thread.
-  LimiterLine::Joined join(std::uint64_t cost, std::uint64_t patience_ns, const Key* key);
+  LimiterWaiters::Joined join(std::uint64_t cost, std::uint64_t patience_ns, const Key* key);
   // Of places in line this attachment speaks of its own alone.
   bool is_waiter(double number) const {
     return number >= 0 && number < shared_->config.waiting_max &&
            line_of_waiters_.is_of(static_cast<std::uint32_t>(number), owner_);
   }
-  LimiterLine::Tended tend(std::uint32_t waiter);
-  LimiterLine::Told told();
+  LimiterWaiters::Tended tend(std::uint32_t waiter);
+  LimiterWaiters::Told told();
   // Limits have changed.
   void review();
   void leave(std::uint32_t waiter);
@@ -135,21 +135,21 @@ class LimiterAttachment : public Attachment {
     std::size_t operator()(const Key& key) const { return static_cast<std::size_t>(key.low); }
   };
 
-  LimiterAttachment(Environment& environment, std::shared_ptr<SharedLimiter> shared, ThreadLine* line);
+  LimiterAttachment(Environment& environment, std::shared_ptr<SharedLimiter> shared, ThreadSlot* line);
 
   // Calls act(asking, now) until nobody else is to be served, and wakes those who were.
   template <class Act>
   void serve(Act&& act);
   void drop_bell();
   // Wakes those who were served in the line of `key`, and serves the rest if they were as many as fit.
-  void wake(const LimiterLine::Woken& woken, const Key* key);
+  void wake(const LimiterWaiters::Woken& woken, const Key* key);
 
   std::shared_ptr<SharedLimiter> shared_;
   Limiter limiter_;
-  LimiterLine line_of_waiters_;
-  ThreadLine* line_;
+  LimiterWaiters line_of_waiters_;
+  ThreadSlot* line_;
   Clock clock_;
-  LimiterLine::Owner owner_;  // of this attachment's waiters
+  LimiterWaiters::Owner owner_;  // of this attachment's waiters
   std::unique_ptr<Bell> bell_;
   LoopBell served_;     // some of this thread's waiters may have been served
   bool waits_ = false;  // has ever waited

@@ -137,9 +137,9 @@ napi_value acquire(napi_env env, napi_callback_info info) {
   if (!call.sound()) return number(env, kBadArgument);
   const double patience_ms = self.out().get<double>(LimiterAttachment::kPatienceMs);
   const std::uint64_t patience = patience_ms < 1e12 ? static_cast<std::uint64_t>(patience_ms * 1e6) : kNever;
-  const LimiterLine::Joined joined = self.join(call.cost(), patience, call.key);
+  const LimiterWaiters::Joined joined = self.join(call.cost(), patience, call.key);
   self.out().put(LimiterAttachment::kRetryAfterMs, milliseconds(joined.wait));
-  if (joined.waiter != LimiterLine::kNone)
+  if (joined.waiter != LimiterWaiters::kNone)
     return number(env, kWaits + static_cast<std::int32_t>(joined.waiter));
   if (!hold(call, joined.decision)) return number(env, kNoResources);
   return number(env, answer_of(joined.decision));
@@ -151,7 +151,7 @@ napi_value tend(napi_env env, napi_callback_info info) {
   LimiterAttachment& self = *call.self;
   if (self.detached()) return number(env, kDisposed);
   if (!self.is_waiter(call.number)) return number(env, kBadArgument);
-  const LimiterLine::Tended tended = self.tend(static_cast<std::uint32_t>(call.number));
+  const LimiterWaiters::Tended tended = self.tend(static_cast<std::uint32_t>(call.number));
   self.out().put(LimiterAttachment::kRetryAfterMs, milliseconds(tended.wait));
   self.out().put(LimiterAttachment::kLeftMs, milliseconds(tended.left));
   return number(env, 0);
@@ -164,11 +164,11 @@ constexpr std::int32_t kForgotten = -1'000;
 napi_value told(napi_env env, napi_callback_info info) {
   auto& self = attachment<LimiterAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
-  const LimiterLine::Told told = self.told();
+  const LimiterWaiters::Told told = self.told();
   self.out().put(LimiterAttachment::kRetryAfterMs, milliseconds(told.wait));
   self.out().put(LimiterAttachment::kTier, static_cast<double>(answer_of(told.refusal)));
   self.put_receipt(told.receipt);
-  if (told.outcome == LimiterLine::Told::kNothing && told.cost != 0)
+  if (told.outcome == LimiterWaiters::Told::kNothing && told.cost != 0)
     return number(env, kForgotten - static_cast<std::int32_t>(told.waiter));
   return number(env, static_cast<std::int32_t>(4 * told.waiter + told.outcome));
 }
@@ -319,7 +319,7 @@ napi_value configure(napi_env env, napi_callback_info info) {
 napi_value stats(napi_env env, napi_callback_info info) {
   auto& self = attachment<LimiterAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
-  ThreadLines& lines = self.limiter().lines();
+  ThreadSlots& lines = self.limiter().lines();
   const LimiterConfig& config = self.limiter().config();
   const std::uint64_t in_flight = config.depth_of_queue ? self.queue_depth() : self.limiter().in_flight();
   Napi::Object result = Napi::Object::New(env);

@@ -9,7 +9,7 @@
 namespace sluice {
 
 QueueAttachment::QueueAttachment(Environment& environment, std::shared_ptr<SharedQueue> shared,
-                                 ThreadLine* line)
+                                 ThreadSlot* line)
     : Attachment(environment),
       shared_(std::move(shared)),
       queue_(shared_->view()),
@@ -20,7 +20,7 @@ QueueAttachment::QueueAttachment(Environment& environment, std::shared_ptr<Share
 
 QueueAttachment* QueueAttachment::make(Environment& environment, std::shared_ptr<SharedQueue> shared) {
   return made_with_line(shared->view().lines(), environment,
-                        [&](ThreadLine* line) { return new QueueAttachment(environment, shared, line); });
+                        [&](ThreadSlot* line) { return new QueueAttachment(environment, shared, line); });
 }
 
 bool QueueAttachment::stage(napi_env env, napi_value in, napi_value out, napi_value dropped,

@@ -44,7 +44,7 @@ class QueueAttachment : public Attachment {
 
   Queue& queue() { return queue_; }
   QueueConsumer& consumer() { return consumer_; }
-  ThreadLine& line() { return *line_; }
+  ThreadSlot& line() { return *line_; }
   const Clock& clock() const { return clock_; }
   const std::shared_ptr<SharedQueue>& shared() const { return shared_; }
 
@@ -95,7 +95,7 @@ class QueueAttachment : public Attachment {
   bool leave(std::uint32_t waiter);
   // Of places in line this attachment speaks of its own alone.
   bool owns(std::uint32_t waiter) {
-    return waiter < waiters() && queue_.waiting_line().is_of(waiter, number_);
+    return waiter < waiters() && queue_.room_waiters().is_of(waiter, number_);
   }
   // Sleeps until this attachment's bell rings.
   void await_served(int ms);
@@ -175,7 +175,7 @@ class QueueAttachment : public Attachment {
   std::uint32_t batch_records(const Batch& batch) const {
     return static_cast<std::uint32_t>((batch.buffer.bytes() - kBatchRecords) / shared_->shape.record_bytes);
   }
-  QueueAttachment(Environment& environment, std::shared_ptr<SharedQueue> shared, ThreadLine* line);
+  QueueAttachment(Environment& environment, std::shared_ptr<SharedQueue> shared, ThreadSlot* line);
   PushResult push_when_full(std::uint32_t lane, std::uint64_t now, std::uint64_t ttl, bool waits);
   // Pushes to a queue that overwrites. Returns how many records it took: all, unless it is closed.
   std::uint32_t push_over(std::uint32_t lane, const std::byte* records, std::uint32_t count, bool on_permits,
@@ -195,7 +195,7 @@ class QueueAttachment : public Attachment {
   std::shared_ptr<SharedQueue> shared_;
   Queue queue_;
   QueueConsumer consumer_;
-  ThreadLine* line_;
+  ThreadSlot* line_;
   Clock clock_;
   const std::uint64_t number_;  // of this attachment: the owner of its lease and of its waiters
   bool has_lease_ = false;

@@ -73,7 +73,7 @@ napi_value waiter_state(napi_env env, napi_callback_info info) {
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
   if (!self.owns(arguments[0])) return number(env, kBadArgument);
-  return number(env, static_cast<std::int32_t>(self.queue().waiting_line().state(arguments[0])));
+  return number(env, static_cast<std::int32_t>(self.queue().room_waiters().state(arguments[0])));
 }
 
 // leave(waiter): 1, or 0 if it has been served or closed
@@ -90,7 +90,7 @@ napi_value retire(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
-  auto& line = self.queue().waiting_line();
+  auto& line = self.queue().room_waiters();
   if (!self.owns(arguments[0]) || line.state(arguments[0]) == WaiterState::kWaiting)
     return number(env, kBadArgument);
   const auto served = line.retire(arguments[0]);

@@ -11,7 +11,7 @@
 namespace sluice {
 
 StockAttachment::StockAttachment(Environment& environment, std::shared_ptr<SharedStock> shared,
-                                 ThreadLine* line)
+                                 ThreadSlot* line)
     : Attachment(environment),
       shared_(std::move(shared)),
       ledger_(shared_->view()),
@@ -20,7 +20,7 @@ StockAttachment::StockAttachment(Environment& environment, std::shared_ptr<Share
 
 StockAttachment* StockAttachment::make(Environment& environment, std::shared_ptr<SharedStock> shared) {
   return made_with_line(shared->view().lines(), environment,
-                        [&](ThreadLine* line) { return new StockAttachment(environment, shared, line); });
+                        [&](ThreadSlot* line) { return new StockAttachment(environment, shared, line); });
 }
 
 void StockAttachment::on_detach() {

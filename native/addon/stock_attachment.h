@@ -29,7 +29,7 @@ class StockAttachment : public Attachment {
   static StockAttachment* make(Environment& environment, std::shared_ptr<SharedStock> shared);
 
   StockLedger& ledger() { return ledger_; }
-  ThreadLine& line() { return *line_; }
+  ThreadSlot& line() { return *line_; }
   const Clock& clock() const { return clock_; }
   const std::shared_ptr<SharedStock>& shared() const { return shared_; }
 
@@ -44,11 +44,11 @@ class StockAttachment : public Attachment {
   void on_detach() override;
 
  private:
-  StockAttachment(Environment& environment, std::shared_ptr<SharedStock> shared, ThreadLine* line);
+  StockAttachment(Environment& environment, std::shared_ptr<SharedStock> shared, ThreadSlot* line);
 
   std::shared_ptr<SharedStock> shared_;
   StockLedger ledger_;
-  ThreadLine* line_;
+  ThreadSlot* line_;
   Clock clock_;
   Staging words_;
   Lines lines_;

@@ -246,7 +246,7 @@ napi_value audit_report(napi_env env, napi_callback_info info) {
 napi_value stats(napi_env env, napi_callback_info info) {
   auto& self = attachment<StockAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
-  const ThreadLines& lines = self.ledger().lines();
+  const ThreadSlots& lines = self.ledger().lines();
   Napi::Object result = Napi::Object::New(env);
   put(result, "reserved", static_cast<double>(lines.sum(StockLedger::kReserved)));
   put(result, "confirmed", static_cast<double>(lines.sum(StockLedger::kConfirmed)));

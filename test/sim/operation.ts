@@ -6,14 +6,14 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
  * refers to (by the `name` of the step that made it) is skipped if it is not there.
  */
 export interface Operation {
-  readonly room: string;
+  readonly driver: string;
   readonly name: number;
   readonly do: string;
 }
 
 /** A part of the simulated world with its auditor. */
-export interface Room {
-  /** Draws an operation for the state that the room is in; undefined: none comes to mind. */
+export interface Driver {
+  /** Draws an operation for the state that the driver is in; undefined: none comes to mind. */
   draw(random: Random, name: number): Operation | undefined;
   /** Runs it, here and in the auditor, and compares the answers. */
   run(operation: Operation): void | Promise<void>;

@@ -11,8 +11,8 @@ import { drawWeights, type Random, sometimes, type Weights } from './operation.j
 
 /** What a run is made of: small, so that every corner is reached, and different for each seed. */
 export interface Scenario {
-  /** How often each room is the one that something happens in. */
-  readonly rooms: Weights;
+  /** How often each driver is the one that something happens in. */
+  readonly drivers: Weights;
   /** What the clock begins with, in milliseconds since 1970: 0 if absent. */
   readonly beganMs?: number;
   readonly queue?: QueueScenario;
@@ -32,9 +32,9 @@ const beginnings = [
 ];
 
 export function drawScenario(random: Random): Scenario {
-  // Most runs are about one room: the fewer there are, the further each is taken.
+  // Most runs are about one driver: the fewer there are, the further each is taken.
   const about = random.pick(['queue', 'limiter', 'stock', 'gate']);
-  const isThere = (room: string): boolean => room === about || random.chance(0.15);
+  const isThere = (driver: string): boolean => driver === about || random.chance(0.15);
   const gate = isThere('gate') ? drawGateScenario(random) : undefined;
   const queue = isThere('queue') ? drawQueueScenario(random) : undefined;
   const limits = isThere('limiter') || gate?.limited === true;
@@ -54,8 +54,8 @@ export function drawScenario(random: Random): Scenario {
   const weights = Object.keys(parts).map(
     (name) => [name, random.between(1, name === about ? 20 : 6)] as const,
   );
-  const rooms = { ...Object.fromEntries(weights), time: random.between(1, 6) };
-  return { rooms, ...(beganMs !== undefined && { beganMs }), ...parts };
+  const drivers = { ...Object.fromEntries(weights), time: random.between(1, 6) };
+  return { drivers, ...(beganMs !== undefined && { beganMs }), ...parts };
 }
 
 function drawQueueScenario(random: Random): QueueScenario {

@@ -31,8 +31,8 @@ describe('The simulator', () => {
       { sku: 1, quantity: 4 },
       { sku: 2, quantity: 3 },
     ];
-    const by = { room: 'stock', by: 0 } as const;
-    const advance = { room: 'time', name: 2, do: 'advance', ns: 5e6 };
+    const by = { driver: 'stock', by: 0 } as const;
+    const advance = { driver: 'time', name: 2, do: 'advance', ns: 5e6 };
     const operations: Array<StockOperation | typeof advance> = [
       { ...by, name: 1, do: 'reserve', lines: lines.slice(0, 1), cart: true, user: 'anna', holdMs: 5 },
       advance,
@@ -53,13 +53,13 @@ describe('The simulator', () => {
       objects: 1,
       weights: {},
     };
-    expect(await replay({ scenario: { rooms: {}, stock }, operations })).toBeUndefined();
+    expect(await replay({ scenario: { drivers: {}, stock }, operations })).toBeUndefined();
   });
 
   it('shrinks a failure to the operations that it needs', async () => {
     const { scenario, operations } = await recorded(3);
-    // An operation that no room can run, in the middle of those that all can.
-    const broken = { room: 'time', name: 1_000, do: 'advance', ns: 'soon' };
+    // An operation that no driver can run, in the middle of those that all can.
+    const broken = { driver: 'time', name: 1_000, do: 'advance', ns: 'soon' };
     const trace = { scenario, operations: operations.toSpliced(60, 0, broken) };
     const error = (await replay(trace)) as Error;
     expect((await shrink({ trace, error })).trace.operations).toEqual([broken]);

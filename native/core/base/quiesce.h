@@ -34,7 +34,7 @@ class Paused {
   Quiesce& quiesce_;
 };
 
-// A `Line` has an atomic `inside`; one per thread (see thread_lines.h). `Lines` are all of them.
+// A `Line` has an atomic `inside`; one per thread (see thread_slots.h). `Lines` are all of them.
 template <class A = StdAtomics>
 class Quiesce {
  public:

@@ -18,7 +18,7 @@ namespace sluice {
 inline constexpr std::uint32_t kThreadsMax = 256;  // attached at one time; one more is refused
 inline constexpr std::uint32_t kThreadCounters = 14;
 
-struct alignas(kCacheLine) ThreadLine {
+struct alignas(kCacheLine) ThreadSlot {
   std::atomic<std::uint64_t> owner;   // 0: free
   std::atomic<std::uint32_t> inside;  // 1 while its owner is inside an operation
   std::uint32_t users;                // how often the owner has acquired it; for the owner alone
@@ -30,9 +30,9 @@ struct alignas(kCacheLine) ThreadLine {
                             std::memory_order_relaxed);
   }
 };
-static_assert(sizeof(ThreadLine) == kCacheLine);
+static_assert(sizeof(ThreadSlot) == kCacheLine);
 
-class ThreadLines {
+class ThreadSlots {
  public:
   static constexpr std::uint64_t kNameless = ~0ULL;  // whose lines are all different
   static constexpr std::uint64_t kReturns =
@@ -40,43 +40,43 @@ class ThreadLines {
 
   // The line of `owner`, taken if it has none; nullptr when kThreadsMax owners have one. Its counters go on from where
   // an earlier owner left them, so that sums never shrink. Calls of one owner never overlap.
-  ThreadLine* acquire(std::uint64_t owner = kNameless) noexcept {
-    ThreadLine* line = owner == kNameless ? nullptr : find(owner);
+  ThreadSlot* acquire(std::uint64_t owner = kNameless) noexcept {
+    ThreadSlot* line = owner == kNameless ? nullptr : find(owner);
     if (line == nullptr) line = take(owner);
     if (line != nullptr) ++line->users;
     return line;
   }
   // Once for each acquire(): after the last one the line is free.
-  void release(ThreadLine* line) noexcept {
+  void release(ThreadSlot* line) noexcept {
     if (--line->users != 0) return;
     // REL owner: pairs with ACQ in take().
     line->owner.store(0, std::memory_order_release);
   }
 
   // 0 to kThreadsMax - 1: which of the lines it is.
-  std::uint32_t number(const ThreadLine& line) const noexcept {
+  std::uint32_t number(const ThreadSlot& line) const noexcept {
     return static_cast<std::uint32_t>(&line - lines_);
   }
 
   std::uint64_t sum(std::uint32_t counter) const noexcept {
     std::uint64_t total = 0;
-    for (const ThreadLine& line : lines_) total += line.counters[counter].load(std::memory_order_relaxed);
+    for (const ThreadSlot& line : lines_) total += line.counters[counter].load(std::memory_order_relaxed);
     return total;
   }
 
-  const ThreadLine* begin() const noexcept { return lines_; }
-  const ThreadLine* end() const noexcept { return lines_ + kThreadsMax; }
+  const ThreadSlot* begin() const noexcept { return lines_; }
+  const ThreadSlot* end() const noexcept { return lines_ + kThreadsMax; }
 
  private:
-  ThreadLine* find(std::uint64_t owner) noexcept {
-    for (ThreadLine& line : lines_) {
+  ThreadSlot* find(std::uint64_t owner) noexcept {
+    for (ThreadSlot& line : lines_) {
       // Relaxed: whoever asks for its own number has written it itself.
       if (line.owner.load(std::memory_order_relaxed) == owner) return &line;
     }
     return nullptr;
   }
-  ThreadLine* take(std::uint64_t owner) noexcept {
-    for (ThreadLine& line : lines_) {
+  ThreadSlot* take(std::uint64_t owner) noexcept {
+    for (ThreadSlot& line : lines_) {
       std::uint64_t free = 0;
       // ACQ owner: pairs with REL in release(): the new owner sees the counters of the old one.
       if (line.owner.compare_exchange_strong(free, owner, std::memory_order_acquire,
@@ -87,7 +87,7 @@ class ThreadLines {
     return nullptr;
   }
 
-  ThreadLine lines_[kThreadsMax];
+  ThreadSlot lines_[kThreadsMax];
 };
 
 }  // namespace sluice

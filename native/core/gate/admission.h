@@ -11,7 +11,7 @@
 // Units are taken when nothing can fail any more, so that no roll-back ever shows others an item as sold out that is
 // not (which they would be told for good, where they have an id). What a roll-back can show others, for some tens of
 // nanoseconds, is a limit or a queue that is full by one, which they may ask again; and, of a cart that fails for
-// want of its later lines, the units of its earlier ones (see line_reserver.h).
+// want of its later lines, the units of its earlier ones (see cart_reserver.h).
 #pragma once
 
 #include <cstdint>
@@ -150,10 +150,10 @@ class Admission {
     Queue* queue;
     Limiter* limiter;    // nullptr: no limiter
     StockLedger* stock;  // nullptr: no stock
-    ThreadLine* line;    // of this thread in the gate, queue, limiter and stock
-    ThreadLine* queue_line;
-    ThreadLine* limiter_line;
-    ThreadLine* stock_line;
+    ThreadSlot* line;    // of this thread in the gate, queue, limiter and stock
+    ThreadSlot* queue_line;
+    ThreadSlot* limiter_waiters;
+    ThreadSlot* stock_shard;
     OrderTag* tags;            // one per slot of the ring
     const Queue* depth_queue;  // whose depth the limiter's third tier follows, or nullptr
     Clock clock;
@@ -225,9 +225,9 @@ class Admission {
       parts.stock->prefetch(request);
       request.hold_ns = asked.hold_ns != 0 ? asked.hold_ns : parts.stock->hold_ns();
       StockAnswer verdict = parts.stock->peek(request);
-      if (verdict.provisional) verdict = parts.stock->peek_past_due(*parts.stock_line, request, time);
+      if (verdict.provisional) verdict = parts.stock->peek_past_due(*parts.stock_shard, request, time);
       if (verdict.result != ReserveResult::kReserved) {
-        const StockAnswer answer = parts.stock->refuse(*parts.stock_line, request, verdict);
+        const StockAnswer answer = parts.stock->refuse(*parts.stock_shard, request, verdict);
         const Result refused = answered(parts, answer, kLater);
         if (!to_requeue(answer, refused)) return refused;
       }
@@ -239,10 +239,10 @@ class Admission {
     Limiter::Decision decision;
     if (parts.limiter != nullptr) {
       const std::uint64_t depth = parts.depth_queue == nullptr ? 0 : parts.depth_queue->depth();
-      decision = parts.limiter->decide(*parts.limiter_line, parts.clock, now, 1, depth, key);
+      decision = parts.limiter->decide(*parts.limiter_waiters, parts.clock, now, 1, depth, key);
       if (decision.refused_by != Tier::kNone) {
         Result refusal{Outcome::kRateLimited, decision.refused_by, decision.window};
-        refusal.retry_after = parts.limiter->retry_after(*parts.limiter_line, now, 1, key);
+        refusal.retry_after = parts.limiter->retry_after(*parts.limiter_waiters, now, 1, key);
         return busy(parts, request, refusal, now);
       }
     }
@@ -250,7 +250,7 @@ class Admission {
     Result result = parts.stock != nullptr ? reserve_and_push(parts, request, asked, now, order, way)
                                            : push(parts, asked, now, order, way);
     if (!queued(result.outcome) && parts.limiter != nullptr && !SLUICE_PLANTED(kKeepAdmissionCharge)) {
-      parts.limiter->undo(*parts.limiter_line, parts.clock, now, decision, 1, key);
+      parts.limiter->undo(*parts.limiter_waiters, parts.clock, now, decision, 1, key);
       result.refunded = true;
     }
     return result;
@@ -288,14 +288,14 @@ class Admission {
     const PushResult room = way.promise(queue);
     if (room != PushResult::kPushed) return busy(parts, request, {refusal_of(room)}, now);
     const StockAnswer answer =
-        parts.stock->reserve(*parts.stock_line, request, now, [&](std::uint64_t reservation) {
+        parts.stock->reserve(*parts.stock_shard, request, now, [&](std::uint64_t reservation) {
           order.reservation = reservation;
           way.push_promised(queue, parts.tags, asked.record, now, order);
           return true;
         });
     // Not before: the ledger has this thread's operation behind it now, and the queue its record.
     way.settle([&](const AdmittedOrder& overwritten) {
-      parts.stock->cancel(*parts.stock_line, overwritten.reservation, now);
+      parts.stock->cancel(*parts.stock_shard, overwritten.reservation, now);
     });
     Result result = answered(parts, answer, now);
     if (!queued(result.outcome)) {
@@ -317,7 +317,7 @@ class Admission {
   static Result busy(const Parts& parts, const StockRequest& request, const Result& refusal,
                      std::uint64_t now) noexcept {
     if (parts.stock == nullptr) return refusal;
-    const StockAnswer earlier = parts.stock->recall(*parts.stock_line, request);
+    const StockAnswer earlier = parts.stock->recall(*parts.stock_shard, request);
     if (earlier.result == ReserveResult::kReserved) return refusal;
     const Result result = answered(parts, earlier, now);
     return to_requeue(earlier, result) ? refusal : result;

@@ -6,7 +6,7 @@
 // Every operation is inside a Quiesce section, so that configure() finds a moment at which nobody is: it changes
 // the configuration and re-bases every state at one instant, for all threads.
 //
-//   segment body:  | LimiterControl | ThreadLines | windows of the shared state | KeyTable | GuestRing | CalendarMemory |
+//   segment body:  | LimiterControl | ThreadSlots | windows of the shared state | KeyTable | GuestRing | CalendarMemory |
 #pragma once
 
 #include <atomic>
@@ -60,7 +60,7 @@ class Limiter {
   };
 
   static std::uint64_t bytes(const LimiterConfig& config) {
-    return sizeof(LimiterControl) + sizeof(ThreadLines) + round_up(config.window_bytes(), kCacheLine) +
+    return sizeof(LimiterControl) + sizeof(ThreadSlots) + round_up(config.window_bytes(), kCacheLine) +
            KeyTable::bytes(config.keys_max, KeyState::bytes(config)) +
            GuestRing::bytes(config.keys_max, KeyState::bytes(config)) +
            round_up(config.calendar_bytes(), kCacheLine);
@@ -69,7 +69,7 @@ class Limiter {
   // A view of the limiter at `memory`; `config` must have the shape of the one it was formatted with.
   Limiter(void* memory, const LimiterConfig& config)
       : control_(static_cast<LimiterControl*>(memory)),
-        lines_(reinterpret_cast<ThreadLines*>(control_ + 1)),
+        lines_(reinterpret_cast<ThreadSlots*>(control_ + 1)),
         window_(reinterpret_cast<std::byte*>(lines_ + 1)),
         keys_(window_ + round_up(config.window_bytes(), kCacheLine), config.keys_max, KeyState::bytes(config),
               sizeof(KeyState) + config.window_cleared_bytes()),
@@ -92,14 +92,14 @@ class Limiter {
 
   // Only the parts that are fixed at creation may be read at any time.
   const LimiterConfig& config() const noexcept { return control_->config; }
-  ThreadLines& lines() noexcept { return *lines_; }
+  ThreadSlots& lines() noexcept { return *lines_; }
   Key key(KeyKind kind, const void* octets, std::size_t size) const noexcept {
     return KeyHash::of(control_->secret, kind, octets, size);
   }
 
   // Decides at `now` for `cost`; `key` is needed if the limiter has keys. `queue_depth` is read only if the depth
   // tier follows a queue. A cost of 0 takes nothing, no place for its key either; only a block and an overload refuse it.
-  Decision decide(ThreadLine& line, const Clock& clock, std::uint64_t now, std::uint64_t cost,
+  Decision decide(ThreadSlot& line, const Clock& clock, std::uint64_t now, std::uint64_t cost,
                   std::uint64_t queue_depth, const Key* key = nullptr) noexcept {
     Decision decision;
     visit(line, now, key, need_of(cost), [&](Tiers& tiers, std::uint64_t time, bool) {
@@ -110,7 +110,7 @@ class Limiter {
   }
 
   // Undoes an allowed decision that was just made, at `now`, as if it had never been asked for. Cannot fail.
-  void undo(ThreadLine& line, const Clock& clock, std::uint64_t now, const Decision& decision,
+  void undo(ThreadSlot& line, const Clock& clock, std::uint64_t now, const Decision& decision,
             std::uint64_t cost, const Key* key = nullptr) noexcept {
     bool left = false;
     visit(line, now, key, Need::kFound, [&](Tiers& tiers, std::uint64_t time, bool) {
@@ -125,21 +125,21 @@ class Limiter {
 
   // Gives back to bucket and window what of an allowed decision's charge is still in force at `now`; the depth is left
   // alone.
-  void refund(ThreadLine& line, std::uint64_t now, const Receipt& receipt, std::uint64_t cost,
+  void refund(ThreadSlot& line, std::uint64_t now, const Receipt& receipt, std::uint64_t cost,
               const Key* key = nullptr) noexcept {
     visit(line, now, key, Need::kFound,
           [&](Tiers& tiers, std::uint64_t time, bool) { tiers.refund_rates(receipt, cost, time); });
   }
 
   // Work of `cost` is done. False if that much was not in flight.
-  bool release(ThreadLine& line, std::uint64_t cost, const Key* key = nullptr) noexcept {
+  bool release(ThreadSlot& line, std::uint64_t cost, const Key* key = nullptr) noexcept {
     bool left = false;
     visit(line, control_->epoch_ns, key, Need::kFound,
           [&](Tiers& tiers, std::uint64_t, bool) { left = leave(line, tiers, cost); });
     return left || leave_behind(line, cost);
   }
 
-  std::uint64_t retry_after(ThreadLine& line, std::uint64_t now, std::uint64_t cost,
+  std::uint64_t retry_after(ThreadSlot& line, std::uint64_t now, std::uint64_t cost,
                             const Key* key = nullptr) noexcept {
     std::uint64_t wait = 0;
     visit(line, now, key, Need::kState, [&](Tiers& tiers, std::uint64_t time, bool) {
@@ -155,7 +155,7 @@ class Limiter {
     Tier tightest;  // the tier that `remaining` is of
   };
   // What decide() would say, charging nothing.
-  Outlook peek(ThreadLine& line, std::uint64_t now, std::uint64_t cost, std::uint64_t queue_depth,
+  Outlook peek(ThreadSlot& line, std::uint64_t now, std::uint64_t cost, std::uint64_t queue_depth,
                const Key* key = nullptr) noexcept {
     Outlook outlook{};
     visit(line, now, key, Need::kState, [&](Tiers& tiers, std::uint64_t time, bool) {
@@ -171,7 +171,7 @@ class Limiter {
   }
 
   // What each tier has left for the key; charges nothing.
-  Tiers::Rooms rooms(ThreadLine& line, std::uint64_t now, std::uint64_t queue_depth,
+  Tiers::Rooms rooms(ThreadSlot& line, std::uint64_t now, std::uint64_t queue_depth,
                      const Key* key = nullptr) noexcept {
     Tiers::Rooms rooms;
     visit(line, now, key, Need::kState,
@@ -180,17 +180,17 @@ class Limiter {
   }
 
   // Charges `cost` whether or not it fits, or gives it back; the depth is left alone.
-  void penalize(ThreadLine& line, const Clock& clock, std::uint64_t now, std::uint64_t cost,
+  void penalize(ThreadSlot& line, const Clock& clock, std::uint64_t now, std::uint64_t cost,
                 const Key* key = nullptr) noexcept {
     visit(line, now, key, Need::kPlace,
           [&](Tiers& tiers, std::uint64_t time, bool) { tiers.penalize(cost, time, since_epoch(clock)); });
   }
-  void reward(ThreadLine& line, std::uint64_t now, std::uint64_t cost, const Key* key = nullptr) noexcept {
+  void reward(ThreadSlot& line, std::uint64_t now, std::uint64_t cost, const Key* key = nullptr) noexcept {
     visit(line, now, key, Need::kFound,
           [&](Tiers& tiers, std::uint64_t time, bool) { tiers.reward(cost, time); });
   }
   // As new, but for what is in flight.
-  void reset(ThreadLine& line, const Key* key = nullptr) noexcept {
+  void reset(ThreadSlot& line, const Key* key = nullptr) noexcept {
     if (key == nullptr) {
       // At one instant: a charge is of before, with the serial of before, or of after.
       const Paused paused(control_->quiesce, *lines_);
@@ -201,7 +201,7 @@ class Limiter {
           [&](Tiers& tiers, std::uint64_t, bool) { tiers.reset(next_serial()); });
   }
   // Refuses everything for `ns`; 0 ends a block. False: the key is a guest, and no guest more can stay.
-  bool block(ThreadLine& line, std::uint64_t now, std::uint64_t ns, const Key* key = nullptr) noexcept {
+  bool block(ThreadSlot& line, std::uint64_t now, std::uint64_t ns, const Key* key = nullptr) noexcept {
     if (ns == 0) {
       visit(line, now, key, Need::kFound, [](Tiers& tiers, std::uint64_t, bool) { tiers.block(0); });
       return true;
@@ -210,7 +210,7 @@ class Limiter {
                  [&](Tiers& tiers, std::uint64_t time, bool) { tiers.block(time + ns); });
   }
   // This thread refuses everything for `ns`.
-  void overload(ThreadLine& line, std::uint64_t now, std::uint64_t ns) noexcept {
+  void overload(ThreadSlot& line, std::uint64_t now, std::uint64_t ns) noexcept {
     line.counters[kOverloadedUntil].store(ns == 0 ? 0 : now - control_->epoch_ns + ns,
                                           std::memory_order_relaxed);
   }
@@ -245,7 +245,7 @@ class Limiter {
     control_->config.change_to(next);
     control_->quiesce.resume();
   }
-  LimiterConfig current_config(ThreadLine& line) noexcept {
+  LimiterConfig current_config(ThreadSlot& line) noexcept {
     control_->quiesce.enter(line);
     const LimiterConfig config = control_->config;
     control_->quiesce.leave(line);
@@ -257,7 +257,7 @@ class Limiter {
   }
 
  private:
-  friend class LimiterLine;
+  friend class LimiterWaiters;
 
   // Relaxed: only that no two are the same matters.
   std::uint32_t next_serial() noexcept {
@@ -266,16 +266,16 @@ class Limiter {
 
   SinceEpoch since_epoch(const Clock& clock) const noexcept { return {clock, control_->epoch_ns}; }
 
-  static std::uint64_t recovers_in(const ThreadLine& line, std::uint64_t time) noexcept {
+  static std::uint64_t recovers_in(const ThreadSlot& line, std::uint64_t time) noexcept {
     const std::uint64_t until = line.counters[kOverloadedUntil].load(std::memory_order_relaxed);
     return until > time ? until - time : 0;
   }
-  bool overloaded(const ThreadLine& line, std::uint64_t time) noexcept {
+  bool overloaded(const ThreadSlot& line, std::uint64_t time) noexcept {
     return recovers_in(line, time) != 0 || watch_.standing(time);
   }
 
   // Decides about one state, counting nothing. While somebody waits for it, nobody else is allowed.
-  Decision decide_in(Tiers& tiers, ThreadLine& line, const Clock& clock, std::uint64_t time,
+  Decision decide_in(Tiers& tiers, ThreadSlot& line, const Clock& clock, std::uint64_t time,
                      std::uint64_t cost, std::uint64_t queue_depth) noexcept {
     Tiers::Taken taken;
     if (overloaded(line, time)) [[unlikely]] {
@@ -293,7 +293,7 @@ class Limiter {
     }
     return decision;
   }
-  static void count(ThreadLine& line, const Decision& decision, std::uint64_t cost, bool in_flight) noexcept {
+  static void count(ThreadSlot& line, const Decision& decision, std::uint64_t cost, bool in_flight) noexcept {
     line.count(kAllowed + static_cast<std::uint32_t>(decision.would_refuse));
     if (decision.refused_by != Tier::kNone) return;
     if (decision.would_refuse != Tier::kNone) line.count(kDryRefusals);
@@ -306,7 +306,7 @@ class Limiter {
   static Need need_of(std::uint64_t cost) noexcept { return cost == 0 ? Need::kState : Need::kUse; }
 
   // Of a key that was forgotten in between, a part of it may be of the state that it had before.
-  bool leave(ThreadLine& line, Tiers& tiers, std::uint64_t cost) noexcept {
+  bool leave(ThreadSlot& line, Tiers& tiers, std::uint64_t cost) noexcept {
     const bool keyed = control_->config.keys_max != 0 && tiers.holds_depth();
     if (!tiers.leave_depth(cost) && !(keyed && leave_in_parts(tiers, cost))) return false;
     if (keyed) line.count(kInFlight, 0 - cost);
@@ -319,7 +319,7 @@ class Limiter {
   }
 
   // The same for what a key had in flight when it was forgotten, and has no state.
-  bool leave_behind(ThreadLine& line, std::uint64_t cost) noexcept {
+  bool leave_behind(ThreadSlot& line, std::uint64_t cost) noexcept {
     const LimiterConfig& config = control_->config;
     if (!config.has_depth || config.depth_of_queue) return true;
     if (config.keys_max == 0 || !control_->left_behind.leave(cost)) return false;
@@ -327,7 +327,7 @@ class Limiter {
     return true;
   }
 
-  bool take_place(ThreadLine& line, KeyTable::Place& place, const Key& key, std::uint64_t time) noexcept {
+  bool take_place(ThreadSlot& line, KeyTable::Place& place, const Key& key, std::uint64_t time) noexcept {
     const KeyTable::Taken taken =
         keys_.take(place, key, [&](std::byte* state) { return tiers_at(state).fresh(time); });
     if (taken != KeyTable::Taken::kNone) key_state(keys_.state(place)).line->serial = next_serial();
@@ -337,7 +337,7 @@ class Limiter {
   }
 
   // Makes a guest of the key; kNone if it is `to_stay` and there is no room for that.
-  std::uint32_t take_in(ThreadLine& line, const Key& key, bool to_stay, std::uint64_t time) noexcept {
+  std::uint32_t take_in(ThreadSlot& line, const Key& key, bool to_stay, std::uint64_t time) noexcept {
     bool evicted = false;
     const std::uint32_t slot = guests_.take(
         key, to_stay, [&](std::byte* state) { return tiers_at(state).stays(time); },
@@ -350,7 +350,7 @@ class Limiter {
     line.count(evicted ? kEvicted : kPlaces);
     return slot;
   }
-  void forget(ThreadLine& line, Tiers tiers, std::uint64_t time) noexcept {
+  void forget(ThreadSlot& line, Tiers tiers, std::uint64_t time) noexcept {
     if (!tiers.fresh(time)) line.count(kForgotten);
     if (tiers.holds_depth()) control_->left_behind.force(tiers.in_flight());
   }
@@ -358,7 +358,7 @@ class Limiter {
   // Calls act(tiers, limiter's time, whether the state may be waited for) for the state of `key`. False if the key
   // had none.
   template <class Act>
-  bool visit(ThreadLine& line, std::uint64_t now, const Key* key, Need need, Act&& act) noexcept {
+  bool visit(ThreadSlot& line, std::uint64_t now, const Key* key, Need need, Act&& act) noexcept {
     const std::uint64_t time = now - control_->epoch_ns;
     control_->quiesce.enter(line);
     bool found = true;
@@ -381,7 +381,7 @@ class Limiter {
 
   // The same for a key that has no place in its set, which is locked.
   template <class Act>
-  bool visit_other(ThreadLine& line, KeyTable::Place& place, const Key& key, Need need, std::uint64_t time,
+  bool visit_other(ThreadSlot& line, KeyTable::Place& place, const Key& key, Need need, std::uint64_t time,
                    Act& act) noexcept {
     bool locked = guests_.may_know(key);
     if (locked) guests_.lock();
@@ -427,7 +427,7 @@ class Limiter {
   }
 
   LimiterControl* control_;
-  ThreadLines* lines_;
+  ThreadSlots* lines_;
   std::byte* window_;
   KeyTable keys_;
   GuestRing guests_;

@@ -14,7 +14,7 @@
 
 namespace sluice {
 
-// Those who wait for one state: see limiter_line.h. Zeroed: nobody.
+// Those who wait for one state: see limiter_waiters.h. Zeroed: nobody.
 struct StateLine {
   std::atomic<std::uint32_t> waiting;
   std::uint32_t first, last;        // waiter + 1

@@ -30,7 +30,7 @@
 
 namespace sluice {
 
-class LimiterLine {
+class LimiterWaiters {
  public:
   enum class State : std::uint8_t { kFree = 0, kWaiting = 1, kServed = 2, kExpired = 3 };
 
@@ -79,7 +79,7 @@ class LimiterLine {
 
   // What is asked for, by whom: of one call.
   struct Asking {
-    ThreadLine& line;
+    ThreadSlot& line;
     const Clock& clock;
     std::uint64_t queue_depth;
     Woken& woken;
@@ -117,7 +117,7 @@ class LimiterLine {
     return round_up(sizeof(Control) + max * (sizeof(Waiter) + sizeof(List)), kCacheLine);
   }
 
-  LimiterLine(Limiter& limiter, void* memory, std::uint32_t max)
+  LimiterWaiters(Limiter& limiter, void* memory, std::uint32_t max)
       : limiter_(limiter),
         control_(static_cast<Control*>(memory)),
         waiters_(reinterpret_cast<Waiter*>(control_ + 1)),
@@ -280,7 +280,7 @@ class LimiterLine {
   };
 
   template <class Act>
-  void visit(ThreadLine& line, std::uint64_t now, const Waiter& waiter, Act&& act) noexcept {
+  void visit(ThreadSlot& line, std::uint64_t now, const Waiter& waiter, Act&& act) noexcept {
     limiter_.visit(line, now, waiter.keyed ? &waiter.key : nullptr, Limiter::Need::kFound, act);
   }
 

@@ -1,7 +1,7 @@
 // The shared half of a Queue: a ring for each lane, the line of those who wait for room, and what is in
 // queue_control.h. What the consumer does is in queue_consumer.h.
 //
-//   segment body:  | QueueControl | ThreadLines | WaitingLine | lane 0: RingControl, slots | lane 1 ... |
+//   segment body:  | QueueControl | ThreadSlots | RoomWaiters | lane 0: RingControl, slots | lane 1 ... |
 #pragma once
 
 #include <atomic>
@@ -24,19 +24,19 @@ class Queue {
   enum Counter : std::uint32_t { kRejected, kWaitersRefused };
 
   static std::uint64_t bytes(const QueueShape& shape) {
-    return sizeof(QueueControl) + sizeof(ThreadLines) +
-           WaitingLine<>::bytes(shape.waiters, shape.payload_bytes()) + shape.lanes * lane_bytes(shape);
+    return sizeof(QueueControl) + sizeof(ThreadSlots) +
+           RoomWaiters<>::bytes(shape.waiters, shape.payload_bytes()) + shape.lanes * lane_bytes(shape);
   }
 
   Queue(void* memory, const QueueShape& shape)
       : control_(static_cast<QueueControl*>(memory)),
-        lines_(reinterpret_cast<ThreadLines*>(control_ + 1)),
+        lines_(reinterpret_cast<ThreadSlots*>(control_ + 1)),
         line_(lines_ + 1, shape.waiters, shape.payload_bytes()),
         shape_(shape),
         meta_bytes_(shape.meta_bytes()),
         overwrites_(shape.overwrites()) {
     std::byte* lane =
-        reinterpret_cast<std::byte*>(lines_ + 1) + WaitingLine<>::bytes(shape.waiters, shape.payload_bytes());
+        reinterpret_cast<std::byte*>(lines_ + 1) + RoomWaiters<>::bytes(shape.waiters, shape.payload_bytes());
     for (std::uint32_t i = 0; i < kLanesMax; ++i) {
       rings_[i] = Ring<>(lane, shape.ring_capacity(), shape.payload_bytes());
       if (i + 1 < shape.lanes) lane += lane_bytes(shape);
@@ -54,12 +54,12 @@ class Queue {
     }
   }
 
-  ThreadLines& lines() noexcept { return *lines_; }
+  ThreadSlots& lines() noexcept { return *lines_; }
   const QueueShape& shape() const noexcept { return shape_; }
   bool overwrites() const noexcept { return overwrites_; }
   Ring<>& ring(std::uint32_t lane = 0) noexcept { return rings_[lane]; }
   const Ring<>& ring(std::uint32_t lane = 0) const noexcept { return rings_[lane]; }
-  WaitingLine<>& waiting_line() noexcept { return line_; }
+  RoomWaiters<>& room_waiters() noexcept { return line_; }
 
   // ---- producers: each push that succeeds may owe a ring of the bell: see must_ring() ---------------------
 
@@ -143,12 +143,12 @@ class Queue {
   // ---- those who wait for room ------------------------------------------------------------------------------
 
   // Joins the line for room with a record. kNoWaiter if the line is full. Then serve_waiting().
-  std::uint32_t wait_to_push(ThreadLine& line, std::uint32_t lane, std::uint64_t owner, const void* record,
+  std::uint32_t wait_to_push(ThreadSlot& line, std::uint32_t lane, std::uint64_t owner, const void* record,
                              std::byte* scratch, const Clock& clock, std::uint64_t ttl) noexcept {
     fill(scratch, record, push_time(clock), ttl);
     return joined(line, line_.join(rings_[lane], lane, owner, 0, scratch));
   }
-  std::uint32_t wait_to_reserve(ThreadLine& line, std::uint32_t lane, std::uint64_t owner,
+  std::uint32_t wait_to_reserve(ThreadSlot& line, std::uint32_t lane, std::uint64_t owner,
                                 std::uint32_t permits) noexcept {
     return joined(line, line_.join(rings_[lane], lane, owner, permits, nullptr));
   }
@@ -157,14 +157,14 @@ class Queue {
   // caller then rings for the consumer if must_ring().
   template <class Wake>
   void serve_waiting(std::uint32_t lane, Wake&& wake) noexcept {
-    WaitingLine<>::Woken woken;
+    RoomWaiters<>::Woken woken;
     do {
       woken = {};
       line_.serve(rings_[lane], lane, woken);
       for (std::uint32_t i = 0; i < woken.count; ++i) wake(woken.owners[i]);
-    } while (woken.count == WaitingLine<>::Woken::kMax);
+    } while (woken.count == RoomWaiters<>::Woken::kMax);
   }
-  // A waiter of `owner` leaves: see WaitingLine. `lane` is told which one it left.
+  // A waiter of `owner` leaves: see RoomWaiters. `lane` is told which one it left.
   bool leave(std::uint32_t waiter, std::uint32_t& lane) noexcept {
     return line_.leave([this](std::uint32_t of) -> Ring<>& { return rings_[of]; }, waiter, lane);
   }
@@ -184,12 +184,12 @@ class Queue {
     bool closed = false;
     for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
       closed = rings_[lane].close();  // of two who close at a time, who closes the last lane has done it
-      WaitingLine<>::Woken woken;
+      RoomWaiters<>::Woken woken;
       do {
         woken = {};
         line_.close(rings_[lane], lane, woken);
         for (std::uint32_t i = 0; i < woken.count; ++i) wake(woken.owners[i]);
-      } while (woken.count == WaitingLine<>::Woken::kMax);
+      } while (woken.count == RoomWaiters<>::Woken::kMax);
     }
     // A fence after it, as freed_room() is one before whoever pops looks at it.
     control_->closing.store(1, std::memory_order_relaxed);
@@ -353,14 +353,14 @@ class Queue {
     if (claim.count != 0) return PushResult::kPushed;
     return claim.closed ? PushResult::kClosed : PushResult::kFull;
   }
-  std::uint32_t joined(ThreadLine& line, std::uint32_t waiter) noexcept {
+  std::uint32_t joined(ThreadSlot& line, std::uint32_t waiter) noexcept {
     if (waiter == kNoWaiter) line.count(kWaitersRefused);
     return waiter;
   }
 
   QueueControl* control_;
-  ThreadLines* lines_;
-  WaitingLine<> line_;
+  ThreadSlots* lines_;
+  RoomWaiters<> line_;
   Ring<> rings_[kLanesMax];
   QueueShape shape_;
   std::uint64_t meta_bytes_;  // before each record in its slot; 0: no time is needed

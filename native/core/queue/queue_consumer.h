@@ -74,7 +74,7 @@ class QueueConsumer {
   // stands between the heads and closing(), as close() has one between the two: of the last pop and the close at
   // least one finds the queue drained.
   bool somebody_waits() noexcept {
-    WaitingLine<>::freed_room();
+    RoomWaiters<>::freed_room();
     return queue_.waiting() != 0;
   }
 
@@ -125,7 +125,7 @@ class QueueConsumer {
     Ring<>& ring = queue_.ring(0);
     for (Ring<>::Cursor at(ring, ring.head()); shown_ < max && at.readable(); at.next()) {
       std::memcpy(out + shown_ * shape_.record_bytes, at.record(), shape_.record_bytes);
-      at.own_line();
+      at.pull_stamp_line();
       shown(shown_, 0, ring.slot_index(at.position()));
       ++shown_;
     }
@@ -181,7 +181,7 @@ class QueueConsumer {
         control_.measured[lane] += kRingStep;
       }
       std::memcpy(out + shown_ * shape_.record_bytes, shape_.record(payload), shape_.record_bytes);
-      at.own_line();
+      at.pull_stamp_line();
       shown(shown_, lane, ring.slot_index(position[lane]));
       ready_[shown_] = static_cast<std::uint8_t>(ready);
       ++shown_;

@@ -17,7 +17,7 @@
 // sequence. Nobody waits for an earlier claim: a preempted producer makes its own slot "empty for now" and
 // nothing more. The consumer reads stamps and stores head once per batch.
 //
-// A consumer that has read a record also writes to its slot what is there already, the stamp: Cursor::own_line(). That
+// A consumer that has read a record also writes to its slot what is there already, the stamp: Cursor::pull_stamp_line(). That
 // says nothing to anyone, it only leaves the stamp's cache line in one core. A line that its reader keeps a copy of,
 // too, is dearer to write in the next lap: between cores that share no cache, the whole ring was 1.5 to 2.4 times
 // slower (AMD EPYC).
@@ -102,7 +102,7 @@ class Ring {
     // the cache line from the producer that wrote it.
     // Relaxed: REL head orders it before the next lap. Who reads this stamp in place of the producer's is the same
     // consumer, or the next one, whom the lease orders.
-    void own_line() const noexcept { stamp().store(position_ + kRingStep, std::memory_order_relaxed); }
+    void pull_stamp_line() const noexcept { stamp().store(position_ + kRingStep, std::memory_order_relaxed); }
     void next() noexcept {
       position_ += kRingStep;
       slot_ += slot_bytes_;
@@ -285,7 +285,7 @@ class Ring {
 
   // ---- whoever keeps the line of those who wait for room, under its lock -----------------------------------
 
-  // Somebody waits: claims fail until stop_waiting(). For the handshake with whoever frees room see WaitingLine.
+  // Somebody waits: claims fail until stop_waiting(). For the handshake with whoever frees room see RoomWaiters.
   void start_waiting() noexcept { control_->tail.fetch_or(kRingWaiting, std::memory_order_relaxed); }
   void stop_waiting() noexcept { control_->tail.fetch_and(~kRingWaiting, std::memory_order_relaxed); }
   bool somebody_waits() const noexcept {

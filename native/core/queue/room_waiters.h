@@ -47,7 +47,7 @@ struct Waiter {
 };
 
 template <class A = StdAtomics>
-class WaitingLine {
+class RoomWaiters {
  public:
   struct Control {
     alignas(kCacheLine) SpinLock<A> lock;
@@ -75,7 +75,7 @@ class WaitingLine {
     return sizeof(Control) + round_up(max * waiter_bytes(payload), kCacheLine);
   }
 
-  WaitingLine(void* memory, std::uint32_t max, std::uint64_t payload)
+  RoomWaiters(void* memory, std::uint32_t max, std::uint64_t payload)
       : control_(static_cast<Control*>(memory)),
         waiters_(reinterpret_cast<std::byte*>(control_ + 1)),
         max_(max),

@@ -15,10 +15,10 @@
 
 namespace sluice {
 
-class LineReserver {
+class CartReserver {
  public:
   // `line`: of this thread, which names the shard that it tries first.
-  LineReserver(LedgerMemory& memory, const ThreadLine& line) noexcept
+  CartReserver(LedgerMemory& memory, const ThreadSlot& line) noexcept
       : memory_(memory), shard_(memory.lines->number(line)) {}
 
   // The slot of the first line.
@@ -87,19 +87,19 @@ class LineReserver {
   using Look = ItemTable<>::Look;
 
   // Takes units of one stock line as the next line of the chain.
-  ReserveResult append(std::uint32_t item, std::uint32_t stock_line, std::uint64_t quantity,
+  ReserveResult append(std::uint32_t item, std::uint32_t stock_shard, std::uint64_t quantity,
                        std::uint32_t entry) noexcept {
     ReservationTable& table = memory_.reservations;
     const std::uint32_t slot = table.take_slot();
     if (slot == kNoSlot) return ReserveResult::kLedgerFull;
-    if (!memory_.items.line(stock_line).reserve(quantity)) {
+    if (!memory_.items.line(stock_shard).reserve(quantity)) {
       table.free_slot(slot);
       return ReserveResult::kSoldOut;
     }
     table.begin_use(slot);
     Reservation& line = table[slot];
     line.item.store(item, std::memory_order_relaxed);
-    line.stock_line.store(stock_line, std::memory_order_relaxed);
+    line.stock_shard.store(stock_shard, std::memory_order_relaxed);
     line.quantity.store(static_cast<std::uint32_t>(quantity), std::memory_order_relaxed);
     line.user_entry.store(entry, std::memory_order_relaxed);
     line.next.store(kNoSlot, std::memory_order_relaxed);
@@ -117,9 +117,9 @@ class LineReserver {
   ReserveResult take_from_shards(std::uint32_t number, std::uint64_t quantity, std::uint32_t entry) noexcept {
     Item<>& item = memory_.items[number];
     for (std::uint32_t i = 0; i < item.shards; ++i) {
-      const std::uint32_t stock_line = item.first_line + (shard_ + i) % item.shards;
-      if (memory_.items.line(stock_line).available() < quantity) continue;
-      const ReserveResult result = append(number, stock_line, quantity, entry);
+      const std::uint32_t stock_shard = item.first_line + (shard_ + i) % item.shards;
+      if (memory_.items.line(stock_shard).available() < quantity) continue;
+      const ReserveResult result = append(number, stock_shard, quantity, entry);
       if (result != ReserveResult::kSoldOut) return result;
     }
     // One thread at a time gathers, so that none finds the item sold out because another, which will fail, holds
@@ -138,14 +138,14 @@ class LineReserver {
   ReserveResult gather(std::uint32_t number, std::uint64_t quantity, std::uint32_t entry) noexcept {
     const Item<>& item = memory_.items[number];
     // Others do not take for sold out what is only held by a gathering that may fail.
-    const StockLine<>::Return may_come_back(memory_.items.line(item.first_line));
+    const StockShard<>::Return may_come_back(memory_.items.line(item.first_line));
     const std::uint32_t before = last_;
     ReserveResult result = ReserveResult::kSoldOut;
     for (std::uint32_t shard = 0; shard < item.shards && quantity != 0; ++shard) {
-      const std::uint32_t stock_line = item.first_line + shard;
-      const std::uint64_t part = std::min(quantity, memory_.items.line(stock_line).available());
+      const std::uint32_t stock_shard = item.first_line + shard;
+      const std::uint64_t part = std::min(quantity, memory_.items.line(stock_shard).available());
       if (part == 0) continue;
-      result = append(number, stock_line, part, entry);
+      result = append(number, stock_shard, part, entry);
       if (result == ReserveResult::kLedgerFull) break;
       if (result == ReserveResult::kReserved) quantity -= part;
     }
@@ -168,7 +168,7 @@ class LineReserver {
 
   void put_back_stock(std::uint32_t slot) noexcept {
     for_each_line(memory_, slot, [this](std::uint32_t at, std::uint32_t quantity, std::uint32_t) {
-      memory_.items.line(memory_.reservations[at].stock_line.load(std::memory_order_relaxed))
+      memory_.items.line(memory_.reservations[at].stock_shard.load(std::memory_order_relaxed))
           .put_back(quantity);
       memory_.reservations.free_slot(at);
     });

@@ -29,7 +29,7 @@ class HeldUnits {
     }
     // REL sold: pairs with ACQ in RecordReader::copy(): a return that finds these units bought finds them counted as such.
     line.sold.fetch_add(units, std::memory_order_release);
-    memory_.move(MovementKind::kConfirmed, slot, id_, units, user_, now_);
+    memory_.record_movement(MovementKind::kConfirmed, slot, id_, units, user_, now_);
   }
 
   void put_back(std::uint32_t slot, std::uint32_t entry, std::uint64_t units, MovementKind kind) noexcept {
@@ -39,12 +39,12 @@ class HeldUnits {
     const bool counts =
         entry != kNoUser && !(SLUICE_PLANTED(kKeepUserCount) && kind == MovementKind::kExpired);
     if (counts) memory_.users.put_back(entry, units);
-    memory_.move(kind, slot, id_, units, user_, now_);
+    memory_.record_movement(kind, slot, id_, units, user_, now_);
   }
 
  private:
-  StockLine<>& stock_of(const Reservation& line) noexcept {
-    return memory_.items.line(line.stock_line.load(std::memory_order_relaxed));
+  StockShard<>& stock_of(const Reservation& line) noexcept {
+    return memory_.items.line(line.stock_shard.load(std::memory_order_relaxed));
   }
 
   LedgerMemory& memory_;

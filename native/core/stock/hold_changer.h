@@ -22,7 +22,7 @@ class HoldChanger {
  public:
   enum Counter : std::uint32_t { kChanged = 7 };
 
-  HoldChanger(LedgerMemory& memory, ThreadLine& line, std::uint64_t now) noexcept
+  HoldChanger(LedgerMemory& memory, ThreadSlot& line, std::uint64_t now) noexcept
       : memory_(memory), line_(line), now_(now) {}
 
   // Holds as many units of each item named as `wanted` says, or of its only item; of others as many as before. All of it,
@@ -52,7 +52,7 @@ class HoldChanger {
     const ResolveResult verdict = find_levels(head, wanted, answer.line);
     if (verdict != ResolveResult::kDone) return verdict;
     const LedgerUser user = memory_.reservations[head].user();
-    LineReserver more(memory_, line_);
+    CartReserver more(memory_, line_);
     answer.refusal = take_more(more, user, answer.line);
     if (answer.refusal != ReserveResult::kReserved) {
       more.undo();
@@ -71,7 +71,7 @@ class HoldChanger {
       levels_[i] = {memory_.items.find(wanted.lines[i].sku), false, wanted.lines[i].quantity, 0, 0};
     }
     std::uint64_t left = 0;
-    LineReserver::for_each_line(memory_, head, [&](std::uint32_t slot, std::uint32_t held, std::uint32_t) {
+    CartReserver::for_each_line(memory_, head, [&](std::uint32_t slot, std::uint32_t held, std::uint32_t) {
       const Reservation& reserved = memory_.reservations[slot];
       const std::uint32_t item = reserved.item.load(std::memory_order_relaxed);
       Level* level = level_of(item);
@@ -100,7 +100,7 @@ class HoldChanger {
     return left == 0 ? ResolveResult::kNothingLeft : ResolveResult::kDone;
   }
 
-  ReserveResult take_more(LineReserver& more, const LedgerUser& user, std::uint32_t& line) noexcept {
+  ReserveResult take_more(CartReserver& more, const LedgerUser& user, std::uint32_t& line) noexcept {
     const StockRequest request{nullptr, 0, user, Key{}, 0};
     for (line = 0; line < count_; ++line) {
       const Level& level = levels_[line];
@@ -114,7 +114,7 @@ class HoldChanger {
 
   void put_back_less(std::uint32_t head, std::uint64_t id) noexcept {
     HeldUnits units(memory_, head, id, now_);
-    LineReserver::for_each_line(
+    CartReserver::for_each_line(
         memory_, head, [&](std::uint32_t slot, std::uint32_t held, std::uint32_t entry) {
           Reservation& line = memory_.reservations[slot];
           Level* const level = level_of(line.item.load(std::memory_order_relaxed));
@@ -132,9 +132,9 @@ class HoldChanger {
   // however often it is changed, it has no more lines than RecordReader has room for.
   void append(std::uint32_t head, std::uint64_t id, std::uint32_t taken, const LedgerUser& user) noexcept {
     ReservationTable& table = memory_.reservations;
-    LineReserver::for_each_line(
+    CartReserver::for_each_line(
         memory_, taken, [&](std::uint32_t slot, std::uint32_t units, std::uint32_t entry) {
-          memory_.move(MovementKind::kReserved, slot, id, units, user, now_);
+          memory_.record_movement(MovementKind::kReserved, slot, id, units, user, now_);
           Reservation& line = table[slot];
           std::uint32_t last = kNoSlot;
           const std::uint32_t same = find_same(head, line, last);
@@ -155,11 +155,11 @@ class HoldChanger {
   // The line of the reservation with units of the same shard, which count for the user as those of `like` do, or kNoSlot;
   // `last`: its last line, if there is none.
   std::uint32_t find_same(std::uint32_t head, const Reservation& like, std::uint32_t& last) noexcept {
-    const std::uint32_t stock_line = like.stock_line.load(std::memory_order_relaxed);
+    const std::uint32_t stock_shard = like.stock_shard.load(std::memory_order_relaxed);
     const bool counts = like.user_entry.load(std::memory_order_relaxed) != kNoUser;
     for (std::uint32_t slot = head; slot != kNoSlot;) {
       const Reservation& line = memory_.reservations[slot];
-      if (line.stock_line.load(std::memory_order_relaxed) == stock_line &&
+      if (line.stock_shard.load(std::memory_order_relaxed) == stock_shard &&
           (line.user_entry.load(std::memory_order_relaxed) != kNoUser) == counts) {
         return slot;
       }
@@ -177,7 +177,7 @@ class HoldChanger {
   }
 
   LedgerMemory& memory_;
-  ThreadLine& line_;
+  ThreadSlot& line_;
   std::uint64_t now_;
   std::uint32_t count_ = 0;
   Level levels_[StockRequest::kLinesMax];

@@ -1,7 +1,7 @@
 // The items on sale. The units of a hot item are split over several stock lines (shards), so that threads that reserve
-// it do not share a line; each keeps the sum for its own part (see stock_line.h).
+// it do not share a line; each keeps the sum for its own part (see stock_shard.h).
 //
-//   StockLine, one line each:  | available : 32 | reserved : 32 | ... |   written by every reserve, confirm, cancel, expiry
+//   StockShard, one line each:  | available : 32 | reserved : 32 | ... |   written by every reserve, confirm, cancel, expiry
 //   Item, one line each:       | sku | name | shards | per user | closed | total | backorder |     by restock and the like
 //
 // An item with a backorder cap can be reserved beyond its total, by that many units. The cap is in the stock lines, as
@@ -89,7 +89,7 @@ template <class A = StdAtomics>
 class ItemTable {
  public:
   using Item = sluice::Item<A>;
-  using StockLine = sluice::StockLine<A>;
+  using StockShard = sluice::StockShard<A>;
   using AtomicU32 = typename A::template atomic<std::uint32_t>;
 
   // kNotJoined: `join` said so.
@@ -104,7 +104,7 @@ class ItemTable {
   static constexpr std::uint64_t index_size(std::uint32_t items) { return std::bit_ceil(items * 2ULL); }
   // Room for `items` lines, of which an item takes one for each of its shards.
   static constexpr std::uint64_t bytes(std::uint32_t items) {
-    return sizeof(Control) + items * (sizeof(Item) + sizeof(StockLine)) +
+    return sizeof(Control) + items * (sizeof(Item) + sizeof(StockShard)) +
            round_up(index_size(items) * sizeof(AtomicU32), kCacheLine);
   }
 
@@ -113,7 +113,7 @@ class ItemTable {
       : secret_(secret),
         control_(static_cast<Control*>(memory)),
         items_(reinterpret_cast<Item*>(control_ + 1)),
-        lines_(reinterpret_cast<StockLine*>(items_ + items)),
+        lines_(reinterpret_cast<StockShard*>(items_ + items)),
         index_(reinterpret_cast<AtomicU32*>(lines_ + items)),
         room_(items),
         mask_(index_size(items) - 1) {}
@@ -161,15 +161,15 @@ class ItemTable {
     std::uint32_t under_way = 0;
     // ACQ ended: pairs with REL in ~Return(): the words below have what came back.
     for_shards(item,
-               [&](StockLine& line) { under_way -= line.returns_ended.load(std::memory_order_acquire); });
+               [&](StockShard& line) { under_way -= line.returns_ended.load(std::memory_order_acquire); });
     std::uint64_t sum = 0;
     // ACQ word: pairs with REL in reserve(): the returns that were before a unit went are counted below.
-    for_shards(item, [&](StockLine& line) {
-      sum += StockLine::available_in(line.word.load(std::memory_order_acquire));
+    for_shards(item, [&](StockShard& line) {
+      sum += StockShard::available_in(line.word.load(std::memory_order_acquire));
     });
     if (sum >= quantity) return Look::kEnough;
     for_shards(item,
-               [&](StockLine& line) { under_way += line.returns_begun.load(std::memory_order_relaxed); });
+               [&](StockShard& line) { under_way += line.returns_begun.load(std::memory_order_relaxed); });
     return under_way == 0 ? Look::kSoldOut : Look::kUnsettled;
   }
 
@@ -177,8 +177,8 @@ class ItemTable {
   Look look(const Item& item, std::uint64_t quantity, bool& reserved) const noexcept {
     if (item.shards == 1) [[likely]] {
       const std::uint64_t word = lines_[item.first_line].word.load(std::memory_order_relaxed);
-      if (StockLine::available_in(word) >= quantity) return Look::kEnough;
-      reserved = StockLine::reserved_in(word) != 0;
+      if (StockShard::available_in(word) >= quantity) return Look::kEnough;
+      reserved = StockShard::reserved_in(word) != 0;
       return Look::kSoldOut;
     }
     const Look first = look(item, quantity);
@@ -190,8 +190,8 @@ class ItemTable {
 
   bool any_reserved(const Item& item) const noexcept {
     std::uint64_t reserved = 0;
-    for_shards(item, [&](StockLine& line) {
-      reserved |= StockLine::reserved_in(line.word.load(std::memory_order_relaxed));
+    for_shards(item, [&](StockShard& line) {
+      reserved |= StockShard::reserved_in(line.word.load(std::memory_order_relaxed));
     });
     return reserved != 0;
   }
@@ -204,10 +204,10 @@ class ItemTable {
       counts = {};
       counts.total = item.total.load(std::memory_order_relaxed);
       counts.backorder = item.backorder.load(std::memory_order_relaxed);
-      for_shards(item, [&](StockLine& line) {
+      for_shards(item, [&](StockShard& line) {
         const std::uint64_t word = line.word.load(std::memory_order_relaxed);
-        counts.available += StockLine::available_in(word);
-        counts.reserved += StockLine::reserved_in(word);
+        counts.available += StockShard::available_in(word);
+        counts.reserved += StockShard::reserved_in(word);
       });
       // Pairs with the fence in change_total(): of a change that the sum has seen, the number is seen too.
       A::fence(std::memory_order_acquire);
@@ -304,18 +304,18 @@ class ItemTable {
   }
 
   // Sold units of one of its stock lines, which the caller has found to be sold, are available again.
-  void give_back(Item& item, std::uint32_t stock_line, std::uint64_t quantity) noexcept {
+  void give_back(Item& item, std::uint32_t stock_shard, std::uint64_t quantity) noexcept {
     item.lock.lock();
     // The total stays; but who sums up the shards must not find the units sold in one and available in another.
     change_total(item, [&] {
-      lines_[stock_line].add(quantity);
+      lines_[stock_shard].add(quantity);
       return 0;
     });
     item.lock.unlock();
   }
 
   Item& operator[](std::uint32_t number) const noexcept { return items_[number]; }
-  StockLine& line(std::uint32_t number) const noexcept { return lines_[number]; }
+  StockShard& line(std::uint32_t number) const noexcept { return lines_[number]; }
   // ACQ items: pairs with REL in add().
   std::uint32_t size() const noexcept { return control_->items.load(std::memory_order_acquire); }
 
@@ -345,18 +345,18 @@ class ItemTable {
   // but for `rest` of them; or `quantity` of them, or none.
   std::uint64_t put_on_sale(Item& item, std::uint64_t quantity) noexcept {
     std::uint32_t shard = 0;
-    for_shards(item, [&](StockLine& line) { line.add(share(quantity, item.shards, shard++)); });
+    for_shards(item, [&](StockShard& line) { line.add(share(quantity, item.shards, shard++)); });
     return quantity;
   }
   std::uint64_t take_up_to(Item& item, std::uint64_t quantity, std::uint64_t rest) noexcept {
     std::uint64_t taken = 0;
     if (item.shards == 1 || rest == 0) {
-      for_shards(item, [&](StockLine& line) { taken += line.take_away(quantity - taken, rest); });
+      for_shards(item, [&](StockShard& line) { taken += line.take_away(quantity - taken, rest); });
       return taken;
     }
     // Others do not take for sold out what is put back below.
-    const typename StockLine::Return may_come_back(lines_[item.first_line]);
-    for_shards(item, [&](StockLine& line) { taken += line.take_away(quantity + rest - taken); });
+    const typename StockShard::Return may_come_back(lines_[item.first_line]);
+    for_shards(item, [&](StockShard& line) { taken += line.take_away(quantity + rest - taken); });
     // What is in hand now was there at one instant: without `rest` of it no more goes than may.
     rest = std::min(taken, rest);
     put_on_sale(item, rest);
@@ -374,13 +374,13 @@ class ItemTable {
   }
   bool gather(Item& item, std::uint64_t quantity) noexcept {
     // Others do not take for sold out what may be put back below.
-    const typename StockLine::Return may_come_back(lines_[item.first_line]);
+    const typename StockShard::Return may_come_back(lines_[item.first_line]);
     std::uint64_t parts[kShardsMax];
     std::uint32_t shard = 0;
-    for_shards(item, [&](StockLine& line) { quantity -= parts[shard++] = line.take_away(quantity); });
+    for_shards(item, [&](StockShard& line) { quantity -= parts[shard++] = line.take_away(quantity); });
     if (quantity == 0) return true;
     shard = 0;
-    for_shards(item, [&](StockLine& line) { line.add(parts[shard++]); });
+    for_shards(item, [&](StockShard& line) { line.add(parts[shard++]); });
     return false;
   }
 
@@ -407,7 +407,7 @@ class ItemTable {
     item.group = spec.group;
     item.total.store(spec.quantity, std::memory_order_relaxed);
     item.backorder.store(spec.backorder, std::memory_order_relaxed);
-    for_shards(item, [&](StockLine& line) { line.sharded = spec.shards > 1 ? 1 : 0; });
+    for_shards(item, [&](StockShard& line) { line.sharded = spec.shards > 1 ? 1 : 0; });
     put_on_sale(item, spec.quantity + spec.backorder);
     control_->lines += spec.shards;
     // REL items: pairs with ACQ in size().
@@ -436,7 +436,7 @@ class ItemTable {
   const KeySecret& secret_;
   Control* control_;
   Item* items_;
-  StockLine* lines_;
+  StockShard* lines_;
   AtomicU32* index_;  // item number + 1; 0: free; open addressing
   std::uint32_t room_;
   std::uint64_t mask_;

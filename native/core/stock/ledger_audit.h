@@ -49,13 +49,13 @@ inline LedgerAudit audit(LedgerMemory& memory) {
     ++report.held;
     const std::uint64_t deadline = table[slot].deadline_ns.load(std::memory_order_relaxed);
     report.never_due += !table.deadlines().covers(slot, deadline);
-    LineReserver::for_each_line(
+    CartReserver::for_each_line(
         memory, slot, [&](std::uint32_t at, std::uint32_t quantity, std::uint32_t entry) {
           ++report.lines;
           const std::uint32_t item = table[at].item.load(std::memory_order_relaxed);
           reserved[item] += quantity;
           if (entry != kNoUser) reserved_counted[item] += quantity;
-          on_line[table[at].stock_line.load(std::memory_order_relaxed)] += quantity;
+          on_line[table[at].stock_shard.load(std::memory_order_relaxed)] += quantity;
           if (entry == kNoUser || quantity == 0) return;
           held_by_users += quantity;
           pairs.push_back({entry, quantity, memory.users.count_of(entry) - memory.bought.of(entry)});
@@ -76,7 +76,7 @@ inline LedgerAudit audit(LedgerMemory& memory) {
     const StockCounts counts = memory.items.counts(item);
     for (std::uint32_t i = item.first_line; i < item.first_line + item.shards; ++i) {
       const std::uint64_t word = memory.items.line(i).word.load(std::memory_order_relaxed);
-      report.shards_off += StockLine<>::reserved_in(word) != on_line[i];
+      report.shards_off += StockShard<>::reserved_in(word) != on_line[i];
     }
     const std::uint64_t sold_counted =
         item.counts_users.load(std::memory_order_relaxed) == 0

@@ -1,6 +1,6 @@
 // The memory of a stock ledger: which tables it has and where, and what every operation on them begins and ends with.
 //
-//   segment body:  | LedgerControl | ThreadLines | ItemTable | UserTable | IdTable | ReservationTable | MovementLog |
+//   segment body:  | LedgerControl | ThreadSlots | ItemTable | UserTable | IdTable | ReservationTable | MovementLog |
 //                  | BoughtUnits | GroupTable |
 #pragma once
 
@@ -57,7 +57,7 @@ struct LedgerControl {
 class LedgerMemory {
  public:
   static std::uint64_t bytes(const LedgerShape& shape) {
-    return sizeof(LedgerControl) + sizeof(ThreadLines) + ItemTable<>::bytes(shape.items) +
+    return sizeof(LedgerControl) + sizeof(ThreadSlots) + ItemTable<>::bytes(shape.items) +
            UserTable<>::bytes(shape.users) + IdTable::bytes(shape.ids) +
            ReservationTable::bytes(shape.reservations) + MovementLog<>::bytes(shape.movements) +
            BoughtUnits::bytes(UserTable<>::entries(shape.users)) + GroupTable::bytes();
@@ -65,7 +65,7 @@ class LedgerMemory {
 
   LedgerMemory(void* memory, const LedgerShape& shape)
       : control(static_cast<LedgerControl*>(memory)),
-        lines(reinterpret_cast<ThreadLines*>(control + 1)),
+        lines(reinterpret_cast<ThreadSlots*>(control + 1)),
         items(lines + 1, shape.items, control->secret),
         users(after(lines + 1, ItemTable<>::bytes(shape.items)), shape.users),
         ids(after(lines + 1, ItemTable<>::bytes(shape.items) + UserTable<>::bytes(shape.users)), shape.ids,
@@ -88,18 +88,19 @@ class LedgerMemory {
   }
 
   // Tells of a change of an item.
-  void move(MovementKind kind, std::uint32_t item, std::uint64_t quantity, std::uint64_t now) noexcept {
+  void record_movement(MovementKind kind, std::uint32_t item, std::uint64_t quantity,
+                       std::uint64_t now) noexcept {
     movements.append({kind, item, quantity, now, 0, {}});
   }
   // Tells of what happened to some units of a reservation's line.
-  void move(MovementKind kind, std::uint32_t slot, std::uint64_t id, std::uint64_t quantity,
-            const LedgerUser& user, std::uint64_t now) noexcept {
+  void record_movement(MovementKind kind, std::uint32_t slot, std::uint64_t id, std::uint64_t quantity,
+                       const LedgerUser& user, std::uint64_t now) noexcept {
     const std::uint32_t item = reservations[slot].item.load(std::memory_order_relaxed);
     movements.append({kind, item, quantity, now, id, user});
   }
 
   LedgerControl* control;
-  ThreadLines* lines;
+  ThreadSlots* lines;
   ItemTable<> items;
   UserTable<> users;
   IdTable ids;
@@ -116,7 +117,7 @@ class LedgerMemory {
 // (the last step of a reservation may resolve others) is part of it.
 class Inside {
  public:
-  Inside(LedgerMemory& memory, ThreadLine& line) noexcept
+  Inside(LedgerMemory& memory, ThreadSlot& line) noexcept
       : quiesce_(memory.control->quiesce),
         line_(line),
         outermost_(line.inside.load(std::memory_order_relaxed) == 0) {
@@ -130,7 +131,7 @@ class Inside {
 
  private:
   Quiesce<>& quiesce_;
-  ThreadLine& line_;
+  ThreadSlot& line_;
   bool outermost_;
 };
 

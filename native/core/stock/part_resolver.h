@@ -23,7 +23,7 @@ class PartResolver {
  public:
   enum Counter : std::uint32_t { kParted = 6 };
 
-  PartResolver(LedgerMemory& memory, ThreadLine& line, std::uint64_t now) noexcept
+  PartResolver(LedgerMemory& memory, ThreadSlot& line, std::uint64_t now) noexcept
       : memory_(memory), line_(line), now_(now), resolver_(memory, line, now) {}
 
   // Sells the part; the rest is on sale again, or stays held.
@@ -91,21 +91,21 @@ class PartResolver {
     // Before the first slot is free: with that its state is that of another use.
     memory_.reservations.end_change(head, seen, phase);
     if (phase == Phase::kHeld) return;
-    LineReserver::for_each_line(memory_, head, [&](std::uint32_t slot, std::uint32_t, std::uint32_t) {
+    CartReserver::for_each_line(memory_, head, [&](std::uint32_t slot, std::uint32_t, std::uint32_t) {
       memory_.reservations.free_slot(slot);
     });
   }
 
   template <class Visit>
   void for_each_line(std::uint32_t head, Visit&& visit) noexcept {
-    LineReserver::for_each_line(memory_, head,
+    CartReserver::for_each_line(memory_, head,
                                 [&](std::uint32_t slot, std::uint32_t held, std::uint32_t entry) {
                                   visit(memory_.reservations[slot], slot, held, entry);
                                 });
   }
 
   LedgerMemory& memory_;
-  ThreadLine& line_;
+  ThreadSlot& line_;
   std::uint64_t now_;
   Resolver resolver_;
 };

@@ -16,7 +16,7 @@ struct ReservationRecord {
 
   struct Line {
     std::uint64_t sold;  // the word: see Reservation
-    std::uint32_t slot, item, stock_line, quantity, entry;
+    std::uint32_t slot, item, stock_shard, quantity, entry;
     std::uint32_t taken;  // for the reader
   };
 
@@ -81,7 +81,7 @@ class RecordReader {
       record.lines[record.count++] = {sold,
                                       slot,
                                       line.item.load(std::memory_order_relaxed),
-                                      line.stock_line.load(std::memory_order_relaxed),
+                                      line.stock_shard.load(std::memory_order_relaxed),
                                       line.quantity.load(std::memory_order_relaxed),
                                       line.user_entry.load(std::memory_order_relaxed),
                                       0};

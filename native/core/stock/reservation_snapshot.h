@@ -35,7 +35,7 @@ class ReservationsWriter {
       words_.put(deadline > now_ ? deadline - now_ : 0);
       write_client(slot);
       words_.list([&](auto&& one_more_line) {
-        LineReserver::for_each_line(memory_, slot, [&](std::uint32_t at, std::uint32_t, std::uint32_t) {
+        CartReserver::for_each_line(memory_, slot, [&](std::uint32_t at, std::uint32_t, std::uint32_t) {
           one_more_line();
           words_.put(at);
           words_.put(state_of(at));
@@ -82,7 +82,7 @@ class ReservationsWriter {
   void write_line(std::uint32_t slot) {
     const Reservation& line = memory_.reservations[slot];
     words_.put(line.item.load(std::memory_order_relaxed));
-    words_.put(line.stock_line.load(std::memory_order_relaxed));
+    words_.put(line.stock_shard.load(std::memory_order_relaxed));
     words_.put(line.quantity.load(std::memory_order_relaxed));
     words_.put(Reservation::units_in(line.sold.load(std::memory_order_relaxed)));
     words_.put(line.user_entry.load(std::memory_order_relaxed) == kNoUser ? 0 : 1);
@@ -220,7 +220,7 @@ class ReservationsReader {
   // `user`: of a reservation that is held, which counts for it.
   void read_line(std::uint32_t slot, const Key* user) {
     const std::uint32_t number = words_.below(memory_.items.size());
-    const std::uint64_t stock_line = words_.take();
+    const std::uint64_t stock_shard = words_.take();
     const std::uint32_t quantity = words_.below(kQuantityMax + 1);
     const std::uint64_t sold = words_.below(kQuantityMax + 1);
     const bool counts = words_.below(2) != 0;
@@ -233,12 +233,12 @@ class ReservationsReader {
       words_.sound = entry != kNoUser;
     }
     words_.sound =
-        words_.sound && stock_line >= item.first_line && stock_line < item.first_line + item.shards;
+        words_.sound && stock_shard >= item.first_line && stock_shard < item.first_line + item.shards;
     Reservation& line = table_[slot];
     line.sold.store((line.state.load(std::memory_order_relaxed) >> 32 << 32) | sold,
                     std::memory_order_relaxed);
     line.item.store(number, std::memory_order_relaxed);
-    line.stock_line.store(static_cast<std::uint32_t>(stock_line), std::memory_order_relaxed);
+    line.stock_shard.store(static_cast<std::uint32_t>(stock_shard), std::memory_order_relaxed);
     line.quantity.store(quantity, std::memory_order_relaxed);
     line.user_entry.store(entry, std::memory_order_relaxed);
   }

@@ -57,7 +57,7 @@ struct alignas(kCacheLine) Reservation {
       text_length;  // with kHasId: the client gave an id, which stands beside the table
   // Of a line.
   std::atomic<std::uint32_t> item;
-  std::atomic<std::uint32_t> stock_line;
+  std::atomic<std::uint32_t> stock_shard;
   std::atomic<std::uint32_t> quantity;  // held; after the end: what was held until then
   std::atomic<std::uint32_t>
       user_entry;                   // in the user table, or kNoUser; that of another if the quantity is 0

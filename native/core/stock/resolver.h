@@ -18,7 +18,7 @@ class Resolver {
   enum Counter : std::uint32_t { kConfirmed = 1, kCancelled, kExpired, kExtended };
 
   // `line`: of this thread, which is inside an operation. `now` decides what is due.
-  Resolver(LedgerMemory& memory, ThreadLine& line, std::uint64_t now) noexcept
+  Resolver(LedgerMemory& memory, ThreadSlot& line, std::uint64_t now) noexcept
       : memory_(memory), line_(line), now_(now) {}
 
   // Confirms or cancels all that it holds.
@@ -120,7 +120,7 @@ class Resolver {
     // Nobody else touches the slots until they are free.
     HeldUnits units(memory_, slot, ReservationTable::id_of(slot, seen), now_);
     const MovementKind kind = to == Phase::kCancelled ? MovementKind::kCancelled : MovementKind::kExpired;
-    LineReserver::for_each_line(memory_, slot,
+    CartReserver::for_each_line(memory_, slot,
                                 [&](std::uint32_t at, std::uint32_t held, std::uint32_t entry) {
                                   if (held != 0 && to == Phase::kConfirmed) units.sell(at, entry, held);
                                   if (held != 0 && to != Phase::kConfirmed)
@@ -133,7 +133,7 @@ class Resolver {
   }
 
   LedgerMemory& memory_;
-  ThreadLine& line_;
+  ThreadSlot& line_;
   std::uint64_t now_;
   std::uint32_t lines_ended_ = 0;
 };

@@ -20,7 +20,7 @@ class Returner {
  public:
   enum Counter : std::uint32_t { kReturned = 8 };
 
-  Returner(LedgerMemory& memory, ThreadLine& line, std::uint64_t now) noexcept
+  Returner(LedgerMemory& memory, ThreadSlot& line, std::uint64_t now) noexcept
       : memory_(memory), line_(line), now_(now) {
     memory.control->returns.lock();
   }
@@ -96,7 +96,7 @@ class Returner {
       if (line.taken == 0) return true;
       if (line.entry != kNoUser && !SLUICE_PLANTED(kKeepReturned))
         memory_.users.put_back(line.entry, line.taken);
-      memory_.items.give_back(memory_.items[line.item], line.stock_line, line.taken);
+      memory_.items.give_back(memory_.items[line.item], line.stock_shard, line.taken);
       memory_.movements.append(
           {MovementKind::kReversed, line.item, line.taken, now_, record.id, record.user});
       return true;
@@ -161,7 +161,7 @@ class Returner {
   }
 
   LedgerMemory& memory_;
-  ThreadLine& line_;
+  ThreadSlot& line_;
   std::uint64_t now_;
 };
 

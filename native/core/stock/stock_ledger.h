@@ -51,7 +51,7 @@ class StockLedger {
   LedgerMemory& memory() noexcept { return memory_; }
   ItemTable<>& items() noexcept { return memory_.items; }
   GroupTable& groups() noexcept { return memory_.groups; }
-  ThreadLines& lines() noexcept { return *memory_.lines; }
+  ThreadSlots& lines() noexcept { return *memory_.lines; }
   const MovementLog<>& movements() const noexcept { return memory_.movements; }
   std::uint64_t hold_ns() const noexcept { return memory_.control->hold_ns.load(std::memory_order_relaxed); }
   // For reservations to come. Relaxed: it orders nothing.
@@ -66,7 +66,7 @@ class StockLedger {
   Answer peek(const Request& request) const noexcept {
     for (std::uint32_t i = 0; i < request.line_count; ++i) {
       bool held = false;
-      const ReserveResult verdict = LineReserver::peek(memory_, request.lines[i], request, held);
+      const ReserveResult verdict = CartReserver::peek(memory_, request.lines[i], request, held);
       if (verdict == ReserveResult::kReserved) continue;
       Answer refused{verdict, 0, i};
       refused.provisional = held;
@@ -77,7 +77,7 @@ class StockLedger {
 
   // What peek(), whose refusal is provisional, says once holds that are over do not stand in the way any more: those are
   // looked at first, as far as kLookSlots goes. It writes nothing if no hold is over.
-  Answer peek_past_due(ThreadLine& line, const Request& request, CallTime& time) noexcept {
+  Answer peek_past_due(ThreadSlot& line, const Request& request, CallTime& time) noexcept {
     bool left = due(time.now());
     if (left && !SLUICE_PLANTED(kSkipLook)) {
       expire_due(line, time.now(), kLookSlots);
@@ -90,7 +90,7 @@ class StockLedger {
 
   // Answers a request that peek() refused with `verdict`. With an id, what the id was told before comes first,
   // and a refusal for want of stock is remembered; without one, no shared line is written.
-  Answer refuse(ThreadLine& line, const Request& request, const Answer& verdict) noexcept {
+  Answer refuse(ThreadSlot& line, const Request& request, const Answer& verdict) noexcept {
     Answer answer = verdict;
     if (request.has_id()) {
       const Inside inside(memory_, line);
@@ -106,7 +106,7 @@ class StockLedger {
   }
 
   // What the id of the request was told before: kReserved if nothing (or if there is no id). Changes nothing.
-  Answer recall(ThreadLine& line, const Request& request) noexcept {
+  Answer recall(ThreadSlot& line, const Request& request) noexcept {
     Answer answer;
     if (!request.has_id()) return answer;
     const Inside inside(memory_, line);
@@ -116,7 +116,7 @@ class StockLedger {
   }
 
   // The reservation that an id was told of; 0: none, or it was refused, or is forgotten.
-  std::uint64_t reservation_of(ThreadLine& line, const Key& id) noexcept {
+  std::uint64_t reservation_of(ThreadSlot& line, const Key& id) noexcept {
     const Inside inside(memory_, line);
     std::uint64_t reservation = 0;
     // Another thread may be deciding an id of the same neighbourhood.
@@ -135,7 +135,7 @@ class StockLedger {
   //
   // A gate's order that is still held, but in no queue, is published again, once, and held as long as a new one.
   template <class Publish>
-  Answer reserve(ThreadLine& line, const Request& request, std::uint64_t now, Publish&& publish) noexcept {
+  Answer reserve(ThreadSlot& line, const Request& request, std::uint64_t now, Publish&& publish) noexcept {
     const Inside inside(memory_, line);
     Answer answer = attempt<false>(line, request, now, publish);
     if (answer.provisional) [[unlikely]]
@@ -146,29 +146,29 @@ class StockLedger {
   }
 
   // Sells what is held.
-  ResolveResult confirm(ThreadLine& line, std::uint64_t id, std::uint64_t now) noexcept {
+  ResolveResult confirm(ThreadSlot& line, std::uint64_t id, std::uint64_t now) noexcept {
     const Inside inside(memory_, line);
     return Resolver(memory_, line, now).resolve(id, Phase::kConfirmed);
   }
   // Puts what is held back on sale.
-  ResolveResult cancel(ThreadLine& line, std::uint64_t id, std::uint64_t now) noexcept {
+  ResolveResult cancel(ThreadSlot& line, std::uint64_t id, std::uint64_t now) noexcept {
     const Inside inside(memory_, line);
     return Resolver(memory_, line, now).resolve(id, Phase::kCancelled);
   }
   // Sells a part; the rest is available again, or stays held.
-  ResolveAnswer confirm_part(ThreadLine& line, std::uint64_t id, std::uint64_t now, const Part& part,
+  ResolveAnswer confirm_part(ThreadSlot& line, std::uint64_t id, std::uint64_t now, const Part& part,
                              Rest rest) noexcept {
     const Inside inside(memory_, line);
     return PartResolver(memory_, line, now).confirm(id, part, rest);
   }
   // Puts a part back on sale; the rest stays held.
-  ResolveAnswer cancel_part(ThreadLine& line, std::uint64_t id, std::uint64_t now,
+  ResolveAnswer cancel_part(ThreadSlot& line, std::uint64_t id, std::uint64_t now,
                             const Part& part) noexcept {
     const Inside inside(memory_, line);
     return PartResolver(memory_, line, now).cancel(id, part);
   }
   // Holds as many units of the items named as `wanted` says from now on, or of its only item, until its deadline as before.
-  ResolveAnswer change(ThreadLine& line, std::uint64_t id, std::uint64_t now, const Part& wanted) noexcept {
+  ResolveAnswer change(ThreadSlot& line, std::uint64_t id, std::uint64_t now, const Part& wanted) noexcept {
     const Inside inside(memory_, line);
     const bool left = due(now);
     const ResolveAnswer answer = HoldChanger(memory_, line, now).change(id, wanted);
@@ -178,18 +178,18 @@ class StockLedger {
     return HoldChanger(memory_, line, now).change(id, wanted);
   }
   // What was bought with the reservation, or a part of it, is on sale again.
-  ResolveAnswer give_back(ThreadLine& line, std::uint64_t id, std::uint64_t now, const Part& part) noexcept {
+  ResolveAnswer give_back(ThreadSlot& line, std::uint64_t id, std::uint64_t now, const Part& part) noexcept {
     const Inside inside(memory_, line);
     return Returner(memory_, line, now).give_back(id, part);
   }
   // Bought units of an item are on sale again: those of the user, or those that no user's count has.
-  ResolveResult give_back(ThreadLine& line, std::uint32_t item, std::uint64_t quantity,
+  ResolveResult give_back(ThreadSlot& line, std::uint32_t item, std::uint64_t quantity,
                           const LedgerUser& user, std::uint64_t now) noexcept {
     const Inside inside(memory_, line);
     return Returner(memory_, line, now).give_back(item, quantity, user);
   }
   // Holds the reservation until `until` at least.
-  ResolveResult extend(ThreadLine& line, std::uint64_t id, std::uint64_t now, std::uint64_t until) noexcept {
+  ResolveResult extend(ThreadSlot& line, std::uint64_t id, std::uint64_t now, std::uint64_t until) noexcept {
     const Inside inside(memory_, line);
     return Resolver(memory_, line, now).extend(id, until);
   }
@@ -212,7 +212,7 @@ class StockLedger {
   bool due(std::uint64_t now) const noexcept { return memory_.reservations.deadlines().due(now); }
 
   // Expires what is due, in the order of slots, as far as looking at `slots` slots goes. Returns how many.
-  std::uint32_t expire_due(ThreadLine& line, std::uint64_t now,
+  std::uint32_t expire_due(ThreadSlot& line, std::uint64_t now,
                            std::uint32_t slots = LookBudget::kUnlimited) noexcept {
     if (!due(now)) return 0;
     const Inside inside(memory_, line);
@@ -220,57 +220,57 @@ class StockLedger {
     return Resolver(memory_, line, now).expire_due(budget);
   }
 
-  ItemTable<>::Added add_item(ThreadLine& line, const ItemSpec& spec, std::uint64_t now) noexcept {
+  ItemTable<>::Added add_item(ThreadSlot& line, const ItemSpec& spec, std::uint64_t now) noexcept {
     const Inside inside(memory_, line);
     const ItemTable<>::Added added = memory_.items.add(spec, [&](std::uint32_t number) {
       return spec.group == 0 || memory_.groups.join(memory_.groups[spec.group - 1], number);
     });
     if (added == ItemTable<>::Added::kAdded) {
-      memory_.move(MovementKind::kAdded, memory_.items.find(spec.sku), spec.quantity, now);
+      memory_.record_movement(MovementKind::kAdded, memory_.items.find(spec.sku), spec.quantity, now);
     }
     return added;
   }
   // False if total and backorder would exceed kQuantityMax.
-  bool restock(ThreadLine& line, std::uint32_t item, std::uint64_t quantity, std::uint64_t now) noexcept {
+  bool restock(ThreadSlot& line, std::uint32_t item, std::uint64_t quantity, std::uint64_t now) noexcept {
     const Inside inside(memory_, line);
     if (!memory_.items.restock(memory_.items[item], quantity)) return false;
-    memory_.move(MovementKind::kRestocked, item, quantity, now);
+    memory_.record_movement(MovementKind::kRestocked, item, quantity, now);
     return true;
   }
   // Takes up to `quantity` available units off sale. Returns how many.
-  std::uint64_t withdraw(ThreadLine& line, std::uint32_t item, std::uint64_t quantity,
+  std::uint64_t withdraw(ThreadSlot& line, std::uint32_t item, std::uint64_t quantity,
                          std::uint64_t now) noexcept {
     const Inside inside(memory_, line);
     const std::uint64_t taken = memory_.items.withdraw(memory_.items[item], quantity);
-    if (taken != 0) memory_.move(MovementKind::kWithdrawn, item, taken, now);
+    if (taken != 0) memory_.record_movement(MovementKind::kWithdrawn, item, taken, now);
     return taken;
   }
   // Makes the total `total`: see ItemTable::set_total().
-  LevelSet set_total(ThreadLine& line, std::uint32_t item, std::uint64_t total, bool clamp,
+  LevelSet set_total(ThreadSlot& line, std::uint32_t item, std::uint64_t total, bool clamp,
                      std::uint64_t now) noexcept {
     const Inside inside(memory_, line);
     const TotalSet set = memory_.items.set_total(memory_.items[item], total, clamp);
-    if (set.added != 0) memory_.move(MovementKind::kRestocked, item, set.added, now);
-    if (set.taken != 0) memory_.move(MovementKind::kWithdrawn, item, set.taken, now);
+    if (set.added != 0) memory_.record_movement(MovementKind::kRestocked, item, set.added, now);
+    if (set.taken != 0) memory_.record_movement(MovementKind::kWithdrawn, item, set.taken, now);
     return set.result;
   }
   // Makes the backorder cap `backorder`: see ItemTable::set_backorder(). No units are added or taken: nothing is told.
-  LevelSet set_backorder(ThreadLine& line, std::uint32_t item, std::uint64_t backorder, bool clamp) noexcept {
+  LevelSet set_backorder(ThreadSlot& line, std::uint32_t item, std::uint64_t backorder, bool clamp) noexcept {
     const Inside inside(memory_, line);
     return memory_.items.set_backorder(memory_.items[item], backorder, clamp);
   }
-  void close_item(ThreadLine& line, std::uint32_t item, std::uint64_t now) noexcept {
+  void close_item(ThreadSlot& line, std::uint32_t item, std::uint64_t now) noexcept {
     const Inside inside(memory_, line);
     // Relaxed: a reservation on its way may still pass.
     if (memory_.items[item].closed.exchange(1, std::memory_order_relaxed) == 0) {
-      memory_.move(MovementKind::kClosed, item, 0, now);
+      memory_.record_movement(MovementKind::kClosed, item, 0, now);
     }
   }
-  void reopen_item(ThreadLine& line, std::uint32_t item, std::uint64_t now) noexcept {
+  void reopen_item(ThreadSlot& line, std::uint32_t item, std::uint64_t now) noexcept {
     const Inside inside(memory_, line);
     // Relaxed: as in close_item().
     if (memory_.items[item].closed.exchange(0, std::memory_order_relaxed) != 0) {
-      memory_.move(MovementKind::kReopened, item, 0, now);
+      memory_.record_movement(MovementKind::kReopened, item, 0, now);
     }
   }
   // The most units of an item that one user can hold or have bought, from now on; 0: no limit. Where there was never one,
@@ -300,12 +300,12 @@ class StockLedger {
   // One attempt to reserve; of a request that is refused, provisional if a hold that is over may be the reason: if any was
   // due before the attempt. The first attempt and another one are functions of their own, so that the first is not called.
   template <bool kAgain, class Publish>
-  Answer attempt(ThreadLine& line, const Request& request, std::uint64_t now, Publish&& publish) noexcept {
+  Answer attempt(ThreadSlot& line, const Request& request, std::uint64_t now, Publish&& publish) noexcept {
     return request.has_id() ? attempt_with_id<kAgain>(line, request, now, publish)
                             : attempt_now<kAgain>(line, request, now, publish);
   }
   template <bool kAgain, class Publish>
-  SLUICE_APART Answer attempt_with_id(ThreadLine& line, const Request& request, std::uint64_t now,
+  SLUICE_APART Answer attempt_with_id(ThreadSlot& line, const Request& request, std::uint64_t now,
                                       Publish&& publish) noexcept {
     IdTable::Visit id(memory_.ids, request.hashed_id(secret()));
     Answer answer;
@@ -315,7 +315,7 @@ class StockLedger {
     return answer;
   }
   template <bool kAgain, class Publish>
-  Answer attempt_now(ThreadLine& line, const Request& request, std::uint64_t now,
+  Answer attempt_now(ThreadSlot& line, const Request& request, std::uint64_t now,
                      Publish&& publish) noexcept {
     const bool left = due(now);
     Answer answer = reserve_once<kAgain>(line, request, now, publish);
@@ -326,7 +326,7 @@ class StockLedger {
 
   // After a first attempt, whose refusal is provisional. Not within attempt(), while others wait for the bucket of its id.
   template <class Publish>
-  SLUICE_APART Answer reserve_past_due(ThreadLine& line, const Request& request, std::uint64_t now,
+  SLUICE_APART Answer reserve_past_due(ThreadSlot& line, const Request& request, std::uint64_t now,
                                        Answer refusal, Publish&& publish) noexcept {
     const bool some = expire_due(line, now, kLookSlots) != 0 || due(now);
     if (some) return attempt<true>(line, request, now, publish);
@@ -338,9 +338,9 @@ class StockLedger {
   }
 
   template <bool kAgain, class Publish>
-  Answer reserve_once(ThreadLine& line, const Request& request, std::uint64_t now,
+  Answer reserve_once(ThreadSlot& line, const Request& request, std::uint64_t now,
                       Publish&& publish) noexcept {
-    LineReserver lines(memory_, line);
+    CartReserver lines(memory_, line);
     for (std::uint32_t i = 0; i < request.line_count; ++i) {
       const ReserveResult result = lines.take(request.lines[i], request);
       if (result == ReserveResult::kReserved) continue;
@@ -370,16 +370,16 @@ class StockLedger {
   void tell(MovementKind kind, std::uint32_t head, std::uint64_t id, const LedgerUser& user,
             std::uint64_t now) noexcept {
     if (!memory_.movements.keeps()) return;
-    LineReserver::for_each_line(memory_, head,
+    CartReserver::for_each_line(memory_, head,
                                 [&](std::uint32_t slot, std::uint32_t quantity, std::uint32_t) {
-                                  memory_.move(kind, slot, id, quantity, user, now);
+                                  memory_.record_movement(kind, slot, id, quantity, user, now);
                                 });
   }
 
   // Whether its id alone decides the request; if so, `answer` is what it is told. Else there is room to remember the id. An
   // order in no queue is published again.
   template <class Publish>
-  bool answered_by_id(IdTable::Visit& id, ThreadLine& line, const Request& request, std::uint64_t now,
+  bool answered_by_id(IdTable::Visit& id, ThreadSlot& line, const Request& request, std::uint64_t now,
                       Publish&& publish, Answer& answer) noexcept {
     if (!id.locked()) {
       answer = {ReserveResult::kIdBusy, 0, 0};
@@ -451,13 +451,13 @@ class StockLedger {
   }
 
   // Whether the reservation was held, and now is until `until` at least.
-  SLUICE_APART bool hold_again(ThreadLine& line, std::uint64_t id, std::uint64_t now,
+  SLUICE_APART bool hold_again(ThreadSlot& line, std::uint64_t id, std::uint64_t now,
                                std::uint64_t until) noexcept {
     return standing(id, now).phase == Phase::kHeld &&
            Resolver(memory_, line, now).extend(id, until) == ResolveResult::kDone;
   }
 
-  void expire_in_passing(ThreadLine& line, ReserveResult result, std::uint64_t now) noexcept {
+  void expire_in_passing(ThreadSlot& line, ReserveResult result, std::uint64_t now) noexcept {
     const bool turn = result == ReserveResult::kReserved &&
                       line.counters[kReserved].load(std::memory_order_relaxed) % kPassEvery == 0;
     if (!turn) [[likely]]
@@ -465,7 +465,7 @@ class StockLedger {
     if (memory_.control->sweeping == Sweeping::kByPassers) expire_due(line, now, kLookSlots);
   }
 
-  static void count(ThreadLine& line, ReserveResult result) noexcept {
+  static void count(ThreadSlot& line, ReserveResult result) noexcept {
     if (result == ReserveResult::kReserved) {
       line.count(kReserved);
     } else if (result != ReserveResult::kDuplicate) {

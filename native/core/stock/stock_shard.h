@@ -22,7 +22,7 @@ namespace sluice {
 inline constexpr std::uint64_t kQuantityMax = (1ULL << 32) - 1;
 
 template <class A = StdAtomics>
-struct alignas(kCacheLine) StockLine {
+struct alignas(kCacheLine) StockShard {
   typename A::template atomic<std::uint64_t> word;
   typename A::template atomic<std::uint32_t> returns_begun, returns_ended;
   std::uint32_t sharded;  // 1: of an item with several shards; written before the item can be found
@@ -86,7 +86,7 @@ struct alignas(kCacheLine) StockLine {
   // While one lives, units may come back to a shard of the item.
   class Return {
    public:
-    explicit Return(StockLine& line) noexcept : line_(line) {
+    explicit Return(StockShard& line) noexcept : line_(line) {
       // Relaxed: REL of whoever takes units later carries it.
       if (line_.sharded != 0) line_.returns_begun.fetch_add(1, std::memory_order_relaxed);
     }
@@ -98,7 +98,7 @@ struct alignas(kCacheLine) StockLine {
     Return& operator=(const Return&) = delete;
 
    private:
-    StockLine& line_;
+    StockShard& line_;
   };
 };
 

@@ -133,7 +133,7 @@ TEST_CASE("a limiter whose change gets no memory goes on under the old limits") 
   ManualClock manual(kEpoch);
   const Clock clock(&manual);
   limiter.format(config, kEpoch);
-  ThreadLine* line = limiter.lines().acquire();
+  ThreadSlot* line = limiter.lines().acquire();
   std::uint64_t expected = 10;
   const auto change = [&] {
     limiter.configure(clock, [](LimiterConfig& changed, std::uint64_t) { changed.bucket.burst = 20; });

@@ -20,8 +20,8 @@ using sluice::test::repetitions;
 
 TEST_CASE("a reader that nobody disturbs pauses at once, again and again") {
   Quiesce<> quiesce;
-  const auto lines = std::make_unique<ThreadLines>();
-  ThreadLine* line = lines->acquire();
+  const auto lines = std::make_unique<ThreadSlots>();
+  ThreadSlot* line = lines->acquire();
   for (int i = 0; i < 3; ++i) {
     quiesce.enter(*line);
     CHECK(line->inside == 1);
@@ -41,7 +41,7 @@ TEST_CASE("readers never see an operation half done, and operations never run be
   constexpr unsigned kOperators = 3, kReaders = 2;
 #endif
   Quiesce<> quiesce;
-  const auto lines = std::make_unique<ThreadLines>();
+  const auto lines = std::make_unique<ThreadSlots>();
   // Plain on purpose: the protocol alone has to order them. Each operation makes a pair equal again.
   struct alignas(kCacheLine) Pair {
     std::uint64_t first = 0, second = 0;
@@ -51,7 +51,7 @@ TEST_CASE("readers never see an operation half done, and operations never run be
   std::uint64_t torn[kReaders] = {}, shrunk[kReaders] = {};
   in_threads(kOperators + kReaders, [&](unsigned index) {
     if (index < kOperators) {
-      ThreadLine* line = lines->acquire();
+      ThreadSlot* line = lines->acquire();
       Random random(index);
       for (std::uint64_t i = 0; i < repetitions(1'000'000); ++i) {
         quiesce.enter(*line);

@@ -18,10 +18,10 @@ using sluice::test::in_threads;
 using sluice::test::repetitions;
 
 TEST_CASE("every attached thread has a line of its own, and one too many has none") {
-  const auto lines = std::make_unique<ThreadLines>();
-  std::set<ThreadLine*> owned;
+  const auto lines = std::make_unique<ThreadSlots>();
+  std::set<ThreadSlot*> owned;
   for (std::uint32_t i = 0; i < kThreadsMax; ++i) {
-    ThreadLine* line = lines->acquire();
+    ThreadSlot* line = lines->acquire();
     REQUIRE(line != nullptr);
     REQUIRE(owned.insert(line).second);
   }
@@ -32,11 +32,11 @@ TEST_CASE("every attached thread has a line of its own, and one too many has non
 }
 
 TEST_CASE("all that one owner acquires is one line, which is free after as many releases") {
-  const auto lines = std::make_unique<ThreadLines>();
-  ThreadLine* line = lines->acquire(7);
+  const auto lines = std::make_unique<ThreadSlots>();
+  ThreadSlot* line = lines->acquire(7);
   REQUIRE(line != nullptr);
   for (int i = 0; i < 1'000; ++i) CHECK(lines->acquire(7) == line);
-  std::set<ThreadLine*> others;
+  std::set<ThreadSlot*> others;
   for (std::uint64_t owner = 100; owner < 99 + kThreadsMax; ++owner) {
     REQUIRE(others.insert(lines->acquire(owner)).second);
   }
@@ -51,12 +51,12 @@ TEST_CASE("all that one owner acquires is one line, which is free after as many 
 }
 
 TEST_CASE("a line given back keeps its counters, so that sums never shrink") {
-  const auto lines = std::make_unique<ThreadLines>();
-  ThreadLine* first = lines->acquire();
+  const auto lines = std::make_unique<ThreadSlots>();
+  ThreadSlot* first = lines->acquire();
   REQUIRE(first != nullptr);
   first->count(3, 10);
   lines->release(first);
-  ThreadLine* second = lines->acquire();
+  ThreadSlot* second = lines->acquire();
   REQUIRE(second != nullptr);
   second->count(3);
   CHECK(lines->sum(3) == 11);
@@ -65,11 +65,11 @@ TEST_CASE("a line given back keeps its counters, so that sums never shrink") {
 }
 
 TEST_CASE("no count is lost when threads come, attach more than once, count and go") {
-  const auto lines = std::make_unique<ThreadLines>();
+  const auto lines = std::make_unique<ThreadSlots>();
   std::atomic<std::uint64_t> shared{0};
   in_threads(6, [&](unsigned thread) {
     for (std::uint64_t i = 0; i < repetitions(5'000); ++i) {
-      ThreadLine* line = lines->acquire(1 + thread);
+      ThreadSlot* line = lines->acquire(1 + thread);
       shared += lines->acquire(1 + thread) != line;
       shared += line->inside.exchange(1) != 0;
       for (int n = 0; n < 5; ++n) line->count(1);

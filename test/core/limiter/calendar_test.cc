@@ -135,7 +135,7 @@ struct Timed {
   Limiter limiter;
   ManualClock manual;
   Clock clock;
-  ThreadLine* line = nullptr;
+  ThreadSlot* line = nullptr;
   Key seven;
   const Key* key = nullptr;
 };
@@ -288,7 +288,7 @@ TEST_CASE("threads that cross into another period get the limit of each, once") 
         }
         return;
       }
-      ThreadLine* line = timed.limiter.lines().acquire();
+      ThreadSlot* line = timed.limiter.lines().acquire();
       while (taken.load() < days * 60) {
         if (timed.limiter.decide(*line, timed.clock, timed.clock.now(), 1, 0, timed.key).refused_by ==
             Tier::kNone) {

@@ -52,7 +52,7 @@ struct Keyed {
   Limiter limiter;
   ManualClock manual;
   Clock clock;
-  ThreadLine* line = nullptr;
+  ThreadSlot* line = nullptr;
 };
 
 TEST_CASE("the fingerprint of a key depends on its octets, its kind and the limiter's secret") {
@@ -303,7 +303,7 @@ TEST_CASE("over threads that come and go as guests, the totals are exact") {
     Keyed shared(keyed(8, 0, 0, 3));
     in_threads(4, [&](unsigned index) {
       Random random(round * 4 + index);
-      ThreadLine* line = shared.limiter.lines().acquire();
+      ThreadSlot* line = shared.limiter.lines().acquire();
       std::vector<std::uint64_t> held;
       for (int i = 0; i < 2'000; ++i) {
         const std::uint64_t number = random.below(200);
@@ -337,7 +337,7 @@ TEST_CASE("over threads, each key is charged for exactly what passed") {
     std::atomic<std::uint64_t> passed[kKeys] = {};
     in_threads(4, [&](unsigned index) {
       Random random(round * 4 + index);
-      ThreadLine* line = shared.limiter.lines().acquire();
+      ThreadSlot* line = shared.limiter.lines().acquire();
       for (int i = 0; i < 1'500; ++i) {
         const std::uint64_t number = random.below(kKeys), cost = random.between(1, 3);
         const Key key = shared.key(number);
@@ -530,7 +530,7 @@ TEST_CASE("while one thread changes the rate, the others never see more than the
     std::atomic<std::uint64_t> passed{0};
     in_threads(3, [&](unsigned index) {
       Random random(round * 3 + index);
-      ThreadLine* line = shared.limiter.lines().acquire();
+      ThreadSlot* line = shared.limiter.lines().acquire();
       const Key key = shared.key(7);
       for (int i = 0; i < 600; ++i) {
         if (index == 0 && i % 20 == 0) {

@@ -64,7 +64,7 @@ struct Charged {
   Limiter limiter;
   ManualClock manual;
   Clock clock;
-  ThreadLine* line = nullptr;
+  ThreadSlot* line = nullptr;
   Key seven;
   const Key* key = nullptr;
 };
@@ -277,7 +277,7 @@ TEST_CASE("threads that are refunded late, while others reset, share no more tha
     std::atomic<std::uint64_t> kept{0};
     in_threads(4, [&](unsigned index) {
       Random random(round * 4 + index);
-      ThreadLine* line = limited.limiter.lines().acquire();
+      ThreadSlot* line = limited.limiter.lines().acquire();
       std::vector<Receipt> charges;
       for (int i = 0; i < 300; ++i) {
         const auto decision = limited.limiter.decide(*line, limited.clock, kEpoch, 1, 0, limited.key);

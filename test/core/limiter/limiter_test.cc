@@ -44,7 +44,7 @@ struct Timed {
   Limiter limiter;
   ManualClock manual;
   Clock clock;
-  ThreadLine* line = nullptr;
+  ThreadSlot* line = nullptr;
 };
 
 TEST_CASE("a cost beyond a tier is refused by that tier, whatever refuses it besides") {
@@ -245,7 +245,7 @@ TEST_CASE("under contention every tier is charged for what passed and for nothin
     std::atomic<std::uint64_t> passed{0};
     in_threads(4, [&](unsigned index) {
       Random random(round * 4 + index);
-      ThreadLine* line = timed.limiter.lines().acquire();
+      ThreadSlot* line = timed.limiter.lines().acquire();
       for (int i = 0; i < 200; ++i) {
         const std::uint64_t cost = random.between(1, 3);
         const auto decision = timed.limiter.decide(*line, timed.clock, kEpoch, cost, 0);

@@ -28,7 +28,7 @@ constexpr std::uint64_t kEpoch = 77 * kSecond;
 struct Lined {
   Lined(const LimiterConfig& config, std::uint32_t max)
       : memory(Limiter::bytes(config)),
-        line_memory(LimiterLine::bytes(max)),
+        line_memory(LimiterWaiters::bytes(max)),
         limiter(memory, config),
         line(limiter, line_memory, max),
         manual(kEpoch),
@@ -39,7 +39,7 @@ struct Lined {
 
   ZeroedMemory memory, line_memory;
   Limiter limiter;
-  LimiterLine line;
+  LimiterWaiters line;
   ManualClock manual;
   Clock clock;
 };
@@ -54,56 +54,56 @@ LimiterConfig depth_of(std::uint64_t max, std::uint64_t keys) {
 
 TEST_CASE("whatever waits is served in order, and one that leaves lets the next one move up") {
   Lined lined(depth_of(2, 0), 4);
-  ThreadLine* thread = lined.limiter.lines().acquire();
-  LimiterLine::Woken woken;
-  const LimiterLine::Asking asking{*thread, lined.clock, 0, woken};
-  LimiterLine::Owner owners[4]{{1}, {2}, {3}, {4}};
-  const auto join = [&](std::uint64_t cost, LimiterLine::Owner& owner) {
+  ThreadSlot* thread = lined.limiter.lines().acquire();
+  LimiterWaiters::Woken woken;
+  const LimiterWaiters::Asking asking{*thread, lined.clock, 0, woken};
+  LimiterWaiters::Owner owners[4]{{1}, {2}, {3}, {4}};
+  const auto join = [&](std::uint64_t cost, LimiterWaiters::Owner& owner) {
     return lined.line.join(asking, kEpoch, cost, kNever, owner, nullptr);
   };
   const auto told = [&](std::uint64_t owner) { return lined.line.told(owners[owner - 1]); };
-  REQUIRE(join(2, owners[0]).waiter == LimiterLine::kNone);
+  REQUIRE(join(2, owners[0]).waiter == LimiterWaiters::kNone);
   const auto big = join(2, owners[1]), small = join(1, owners[2]), last = join(1, owners[3]);
   REQUIRE(lined.line.waiting() == 3);
   REQUIRE(lined.limiter.release(*thread, 1));
   lined.line.given_back(asking, kEpoch, nullptr);
-  CHECK(told(2).outcome == LimiterLine::Told::kFront);  // one is free, but the first wants two
-  CHECK(told(2).outcome == LimiterLine::Told::kNothing);
+  CHECK(told(2).outcome == LimiterWaiters::Told::kFront);  // one is free, but the first wants two
+  CHECK(told(2).outcome == LimiterWaiters::Told::kNothing);
   woken.count = 0;
   lined.line.leave(asking, kEpoch, big.waiter);
   REQUIRE(woken.count == 2);
   CHECK(woken.owners[0] == 3);
   CHECK(woken.owners[1] == 4);  // now at the front
   const auto front = told(4), served = told(3);
-  CHECK(served.outcome == LimiterLine::Told::kServed);
+  CHECK(served.outcome == LimiterWaiters::Told::kServed);
   CHECK(served.waiter == small.waiter);
-  CHECK(front.outcome == LimiterLine::Told::kFront);
+  CHECK(front.outcome == LimiterWaiters::Told::kFront);
   CHECK(front.waiter == last.waiter);
-  CHECK(told(3).outcome == LimiterLine::Told::kNothing);
-  CHECK(told(4).outcome == LimiterLine::Told::kNothing);
+  CHECK(told(3).outcome == LimiterWaiters::Told::kNothing);
+  CHECK(told(4).outcome == LimiterWaiters::Told::kNothing);
   CHECK(lined.limiter.in_flight() == 2);
 }
 
 TEST_CASE("a new front is told when the one before it leaves, and one that leaves is told nothing more") {
   Lined lined(depth_of(1, 0), 4);
-  ThreadLine* thread = lined.limiter.lines().acquire();
-  LimiterLine::Woken woken;
-  const LimiterLine::Asking asking{*thread, lined.clock, 0, woken};
-  LimiterLine::Owner owner{1};
+  ThreadSlot* thread = lined.limiter.lines().acquire();
+  LimiterWaiters::Woken woken;
+  const LimiterWaiters::Asking asking{*thread, lined.clock, 0, woken};
+  LimiterWaiters::Owner owner{1};
   const auto join = [&] { return lined.line.join(asking, kEpoch, 1, kNever, owner, nullptr); };
-  REQUIRE(join().waiter == LimiterLine::kNone);
+  REQUIRE(join().waiter == LimiterWaiters::kNone);
   const auto first = join(), second = join(), third = join();
   lined.line.leave(asking, kEpoch, first.waiter);
   const auto front = lined.line.told(owner);
-  CHECK(front.outcome == LimiterLine::Told::kFront);
+  CHECK(front.outcome == LimiterWaiters::Told::kFront);
   CHECK(front.waiter == second.waiter);
   REQUIRE(lined.limiter.release(*thread, 1));
   lined.line.given_back(asking, kEpoch, nullptr);   // serves the second one, which is listed now
   lined.line.leave(asking, kEpoch, second.waiter);  // before it has heard of it
   const auto served = lined.line.told(owner);
-  CHECK(served.outcome == LimiterLine::Told::kServed);
+  CHECK(served.outcome == LimiterWaiters::Told::kServed);
   CHECK(served.waiter == third.waiter);
-  CHECK(lined.line.told(owner).outcome == LimiterLine::Told::kNothing);
+  CHECK(lined.line.told(owner).outcome == LimiterWaiters::Told::kNothing);
   CHECK(lined.limiter.in_flight() == 1);
 }
 
@@ -111,12 +111,13 @@ TEST_CASE("a new front is told when the one before it leaves, and one that leave
 TEST_CASE("what one owner is told takes no step through what others are told") {
   constexpr std::uint32_t kOthers = 1000, kOwn = 20;
   Lined lined(depth_of(kOthers + kOwn, 0), kOthers + kOwn);
-  ThreadLine* thread = lined.limiter.lines().acquire();
-  LimiterLine::Woken woken;
-  const LimiterLine::Asking asking{*thread, lined.clock, 0, woken};
-  LimiterLine::Owner other{1}, own{2};
-  REQUIRE(lined.line.join(asking, kEpoch, kOthers + kOwn, kNever, own, nullptr).waiter == LimiterLine::kNone);
-  const auto join = [&](LimiterLine::Owner& owner) {
+  ThreadSlot* thread = lined.limiter.lines().acquire();
+  LimiterWaiters::Woken woken;
+  const LimiterWaiters::Asking asking{*thread, lined.clock, 0, woken};
+  LimiterWaiters::Owner other{1}, own{2};
+  REQUIRE(lined.line.join(asking, kEpoch, kOthers + kOwn, kNever, own, nullptr).waiter ==
+          LimiterWaiters::kNone);
+  const auto join = [&](LimiterWaiters::Owner& owner) {
     return lined.line.join(asking, kEpoch, 1, kNever, owner, nullptr).waiter;
   };
   for (std::uint32_t i = 0; i < kOthers; ++i) REQUIRE(join(other) == i);  // whose entries come first
@@ -129,59 +130,59 @@ TEST_CASE("what one owner is told takes no step through what others are told") {
   REQUIRE(lined.line.waiting() == 0);
 
   const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
-  std::byte* waiters = lined.line_memory.get() + sizeof(LimiterLine::Control);
+  std::byte* waiters = lined.line_memory.get() + sizeof(LimiterWaiters::Control);
   const std::uintptr_t at = reinterpret_cast<std::uintptr_t>(waiters);
   const std::uintptr_t begin = (at + page - 1) / page * page;
-  const std::uintptr_t end = (at + kOthers * sizeof(LimiterLine::Waiter)) / page * page;
+  const std::uintptr_t end = (at + kOthers * sizeof(LimiterWaiters::Waiter)) / page * page;
   REQUIRE(begin < end);
   const auto allow = [&](int protection) {
     return mprotect(waiters + (begin - at), end - begin, protection) == 0;
   };
   REQUIRE(allow(PROT_NONE));
   std::uint32_t heard = 0;
-  while (lined.line.told(own).outcome == LimiterLine::Told::kServed) ++heard;
+  while (lined.line.told(own).outcome == LimiterWaiters::Told::kServed) ++heard;
   REQUIRE(allow(PROT_READ | PROT_WRITE));
   CHECK(heard == kOwn);
-  for (heard = 0; lined.line.told(other).outcome == LimiterLine::Told::kServed;) ++heard;
+  for (heard = 0; lined.line.told(other).outcome == LimiterWaiters::Told::kServed;) ++heard;
   CHECK(heard == kOthers);
 }
 
 TEST_CASE("owners that come and go share the lists, and an old one hears nothing of who has its list now") {
   Lined lined(depth_of(1, 0), 2);
-  ThreadLine* thread = lined.limiter.lines().acquire();
-  LimiterLine::Woken woken;
-  const LimiterLine::Asking asking{*thread, lined.clock, 0, woken};
-  LimiterLine::Owner first{1}, stays{2};
-  const auto join = [&](LimiterLine::Owner& owner) {
+  ThreadSlot* thread = lined.limiter.lines().acquire();
+  LimiterWaiters::Woken woken;
+  const LimiterWaiters::Asking asking{*thread, lined.clock, 0, woken};
+  LimiterWaiters::Owner first{1}, stays{2};
+  const auto join = [&](LimiterWaiters::Owner& owner) {
     return lined.line.join(asking, kEpoch, 1, kNever, owner, nullptr).waiter;
   };
-  REQUIRE(join(first) == LimiterLine::kNone);
-  REQUIRE(join(stays) != LimiterLine::kNone);
+  REQUIRE(join(first) == LimiterWaiters::kNone);
+  REQUIRE(join(stays) != LimiterWaiters::kNone);
   lined.line.leave(asking, kEpoch, join(first));
   for (std::uint64_t number = 3; number < 100; ++number) {
-    LimiterLine::Owner passing{number};
+    LimiterWaiters::Owner passing{number};
     const std::uint32_t waiter = join(passing);
-    REQUIRE(waiter != LimiterLine::kNone);
+    REQUIRE(waiter != LimiterWaiters::kNone);
     REQUIRE(passing.list == first.list);
     lined.line.leave(asking, kEpoch, waiter);
   }
-  LimiterLine::Owner last{100};
-  REQUIRE(join(last) != LimiterLine::kNone);
+  LimiterWaiters::Owner last{100};
+  REQUIRE(join(last) != LimiterWaiters::kNone);
   lined.line.abandon(asking, kEpoch, stays);
   REQUIRE(lined.limiter.release(*thread, 1));
   lined.line.given_back(asking, kEpoch, nullptr);
-  CHECK(lined.line.told(first).outcome == LimiterLine::Told::kNothing);
-  CHECK(lined.line.told(stays).outcome == LimiterLine::Told::kNothing);
-  CHECK(lined.line.told(last).outcome == LimiterLine::Told::kServed);
-  CHECK(lined.line.told(last).outcome == LimiterLine::Told::kNothing);
+  CHECK(lined.line.told(first).outcome == LimiterWaiters::Told::kNothing);
+  CHECK(lined.line.told(stays).outcome == LimiterWaiters::Told::kNothing);
+  CHECK(lined.line.told(last).outcome == LimiterWaiters::Told::kServed);
+  CHECK(lined.line.told(last).outcome == LimiterWaiters::Told::kNothing);
 }
 
 TEST_CASE(
     "one that was served and leaves gives back what it holds, also when its key was forgotten meanwhile") {
   Lined lined(depth_of(1, 8), 4);
-  ThreadLine* thread = lined.limiter.lines().acquire();
-  LimiterLine::Woken woken;
-  const LimiterLine::Asking asking{*thread, lined.clock, 0, woken};
+  ThreadSlot* thread = lined.limiter.lines().acquire();
+  LimiterWaiters::Woken woken;
+  const LimiterWaiters::Asking asking{*thread, lined.clock, 0, woken};
   const auto key = [&](std::uint64_t number) {
     return lined.limiter.key(KeyKind::kNumber, &number, sizeof number);
   };
@@ -191,9 +192,9 @@ TEST_CASE(
   };
   for (std::uint64_t number = 0; number < 16 + 2; ++number) REQUIRE(decide(number));
   const Key guest = key(17);
-  LimiterLine::Owner owner{1};
+  LimiterWaiters::Owner owner{1};
   const auto joined = lined.line.join(asking, kEpoch, 1, kNever, owner, &guest);
-  REQUIRE(joined.waiter != LimiterLine::kNone);
+  REQUIRE(joined.waiter != LimiterWaiters::kNone);
   REQUIRE(lined.limiter.release(*thread, 1, &guest));
   lined.line.given_back(asking, kEpoch, &guest);
   REQUIRE(woken.count == 1);
@@ -206,13 +207,13 @@ TEST_CASE(
 
 TEST_CASE("every guest may wait, whichever slot it has, until all slots that may stay are taken") {
   Lined lined(depth_of(1, 8), 128);
-  ThreadLine* thread = lined.limiter.lines().acquire();
-  LimiterLine::Woken woken;
-  const LimiterLine::Asking asking{*thread, lined.clock, 0, woken};
+  ThreadSlot* thread = lined.limiter.lines().acquire();
+  LimiterWaiters::Woken woken;
+  const LimiterWaiters::Asking asking{*thread, lined.clock, 0, woken};
   const auto key = [&](std::uint64_t number) {
     return lined.limiter.key(KeyKind::kNumber, &number, sizeof number);
   };
-  LimiterLine::Owner owner{1};
+  LimiterWaiters::Owner owner{1};
   const auto join = [&](std::uint64_t number, std::uint64_t patience) {
     const Key asked = key(number);
     return lined.line.join(asking, kEpoch, 1, patience, owner, &asked);
@@ -220,15 +221,15 @@ TEST_CASE("every guest may wait, whichever slot it has, until all slots that may
   constexpr std::uint64_t kPlaces = 16;
   constexpr std::uint64_t kStaying = 64 - 64 / GuestRing::kStride;
   for (std::uint64_t number = 0; number < kPlaces + 64; ++number) {
-    const LimiterLine::Joined first = join(number, kNever);  // takes all of its limit
-    REQUIRE((first.decision.refused_by == Tier::kNone && first.waiter == LimiterLine::kNone));
+    const LimiterWaiters::Joined first = join(number, kNever);  // takes all of its limit
+    REQUIRE((first.decision.refused_by == Tier::kNone && first.waiter == LimiterWaiters::kNone));
     if (number < kPlaces) continue;
-    const LimiterLine::Joined second = join(number, kNever);
+    const LimiterWaiters::Joined second = join(number, kNever);
     CAPTURE(number);
     if (number < kPlaces + kStaying) {
-      CHECK(second.waiter != LimiterLine::kNone);
+      CHECK(second.waiter != LimiterWaiters::kNone);
     } else {
-      CHECK(second.waiter == LimiterLine::kNone);
+      CHECK(second.waiter == LimiterWaiters::kNone);
       CHECK(second.decision.refused_by == Tier::kLine);
     }
   }
@@ -247,25 +248,25 @@ TEST_CASE("over threads that wait, leave and release, nobody is forgotten and no
     std::atomic<std::uint64_t> done{0};
     in_threads(kThreads, [&](unsigned index) {
       Random random(round * kThreads + index);
-      ThreadLine* thread = lined.limiter.lines().acquire();
-      LimiterLine::Owner owner{index + 1};
+      ThreadSlot* thread = lined.limiter.lines().acquire();
+      LimiterWaiters::Owner owner{index + 1};
       for (int i = 0; i < 200; ++i) {
-        LimiterLine::Woken woken;
-        const LimiterLine::Asking asking{*thread, lined.clock, 0, woken};
+        LimiterWaiters::Woken woken;
+        const LimiterWaiters::Asking asking{*thread, lined.clock, 0, woken};
         const std::uint64_t number = random.below(2);
         const Key chosen = lined.limiter.key(KeyKind::kNumber, &number, sizeof number);
         const Key* key = keyed ? &chosen : nullptr;
         const std::uint64_t cost = random.between(1, 2);
         const auto joined = lined.line.join(asking, kEpoch, cost, kNever, owner, key);
         bool held = joined.decision.refused_by == Tier::kNone;
-        if (joined.waiter != LimiterLine::kNone) {
+        if (joined.waiter != LimiterWaiters::kNone) {
           if (random.once_in(5)) {
             lined.line.leave(asking, kEpoch, joined.waiter);
           } else {
             // Served by whoever releases: had a wake-up been lost, nothing would ever end this.
-            for (auto told = lined.line.told(owner); told.outcome != LimiterLine::Told::kServed;
+            for (auto told = lined.line.told(owner); told.outcome != LimiterWaiters::Told::kServed;
                  told = lined.line.told(owner)) {
-              if (told.outcome == LimiterLine::Told::kNothing) std::this_thread::yield();
+              if (told.outcome == LimiterWaiters::Told::kNothing) std::this_thread::yield();
             }
             held = true;
           }

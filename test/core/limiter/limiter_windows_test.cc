@@ -65,7 +65,7 @@ struct Timed {
   Limiter limiter;
   ManualClock manual;
   Clock clock;
-  ThreadLine* line = nullptr;
+  ThreadSlot* line = nullptr;
   Key seven;
   const Key* key = nullptr;
 };
@@ -206,7 +206,7 @@ TEST_CASE("threads that share several windows get no more than the limit of each
         while (running.load() != 0) timed.manual.advance(kSecond / 1'000);
         return;
       }
-      ThreadLine* line = timed.limiter.lines().acquire();
+      ThreadSlot* line = timed.limiter.lines().acquire();
       WindowAudit own;
       for (std::uint64_t i = 0; i < repetitions(20'000); ++i) {
         const std::uint64_t before = timed.clock.now();

@@ -33,7 +33,7 @@ class ItemModel {
       auto* item = new (&items[i]) typename Table::Item;
       zero(item->per_user, item->counts_users, item->closed, item->change, item->total, item->sold_uncounted,
            item->backorder);
-      auto* line = new (&items.line(i)) typename Table::StockLine;
+      auto* line = new (&items.line(i)) typename Table::StockShard;
       zero(line->word, line->returns_begun, line->returns_ended);
       line->sharded = 0;
     }
@@ -133,7 +133,7 @@ struct NeverSoldOut : rl::test_suite<NeverSoldOut<kMove, kTo>, 2> {
               "sold out is seen of an instant only at which it is true");
     } else if (kMove == Move::kGather) {
       // Of a gathering that fails.
-      const typename ItemModel<2>::Table::StockLine::Return may_come_back(model.items.line(0));
+      const typename ItemModel<2>::Table::StockShard::Return may_come_back(model.items.line(0));
       require(from.reserve(1), "nobody else takes units");
       from.put_back(1);
     } else {

@@ -96,7 +96,7 @@ class QueueModel {
     for (; at.readable(); at.next(), ++count) {
       std::uint64_t value = 0;
       ring.read(at.position(), &value);
-      at.own_line();
+      at.pull_stamp_line();
       visit(value);
     }
     if (count != 0) ring.advance(at.position());

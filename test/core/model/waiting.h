@@ -21,7 +21,7 @@ namespace sluice::model {
 template <std::uint64_t kCapacity, std::uint32_t kWaiters, unsigned kOwners>
 class WaitingModel : public QueueModel<kCapacity> {
  public:
-  using ModelLine = WaitingLine<RelacyAtomics>;
+  using ModelLine = RoomWaiters<RelacyAtomics>;
   using Base = QueueModel<kCapacity>;
   using Base::ring;
 

@@ -74,7 +74,7 @@ std::uint64_t drain(Ring<>& ring, Audit& audit, std::uint64_t max) {
   for (; count < max && at.readable(); at.next(), ++count) {
     Record record;
     ring.read(at.position(), &record);
-    at.own_line();
+    at.pull_stamp_line();
     audit.see(record);
   }
   if (count != 0) ring.advance(at.position());

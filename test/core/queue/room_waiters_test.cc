@@ -59,8 +59,8 @@ struct Full : sluice::test::Numbers {
     serve(lane);
     return true;
   }
-  WaiterState state(std::uint32_t waiter) { return queue.waiting_line().state(waiter); }
-  void retire(std::uint32_t waiter) { queue.waiting_line().retire(waiter); }
+  WaiterState state(std::uint32_t waiter) { return queue.room_waiters().state(waiter); }
+  void retire(std::uint32_t waiter) { queue.room_waiters().retire(waiter); }
   bool close() {
     return queue.close([this](std::uint64_t owner) { woken.push_back(owner); });
   }

@@ -27,7 +27,7 @@ TEST_CASE("who comes to wait and who frees room never miss each other") {
   Queue queues[2] = {Queue(memory.get(), shape), Queue(memory.get(), shape)};
   queues[0].format(0);
   QueueConsumer consumer(queues[1]);
-  ThreadLine* line = queues[0].lines().acquire();
+  ThreadSlot* line = queues[0].lines().acquire();
   const Clock clock;
   alignas(kCacheLine) std::atomic<std::uint64_t> rounds[2] = {};
   // Lines that both write, so that the consumer's stores queue up before that of head and it becomes visible late.
@@ -60,7 +60,7 @@ TEST_CASE("who comes to wait and who frees room never miss each other") {
       if (self == 0) {
         waiter = queues[0].wait_to_push(*line, 0, 0, &number, scratch, clock, kNoDeadline);
         queues[0].serve_waiting(0, [](std::uint64_t) {});
-        served = queues[0].waiting_line().state(waiter) == WaiterState::kServed;
+        served = queues[0].room_waiters().state(waiter) == WaiterState::kServed;
       } else {
         consumer.show(
             reinterpret_cast<std::byte*>(&number), 1, clock, [](auto...) {}, [](auto...) { return true; });
@@ -77,7 +77,7 @@ TEST_CASE("who comes to wait and who frees room never miss each other") {
         consumer.free_shown(1);
       }
       meet(self, 3 * round);
-      if (self == 0) queues[0].waiting_line().retire(waiter);
+      if (self == 0) queues[0].room_waiters().retire(waiter);
     }
   });
   CHECK(lost == 0);

@@ -112,7 +112,7 @@ class Producer {
   // Sleeps until the waiter is served. False if it left before, which only the impatient do.
   bool served(std::uint32_t waiter, bool patient) {
     shared_.serve(queue_);
-    while (queue_.waiting_line().state(waiter) == WaiterState::kWaiting) {
+    while (queue_.room_waiters().state(waiter) == WaiterState::kWaiting) {
       if (!patient && random_.once_in(2)) {
         std::uint32_t lane = 0;
         if (!queue_.leave(waiter, lane)) break;
@@ -121,7 +121,7 @@ class Producer {
       }
       hear(shared_.bells[index_]);
     }
-    queue_.waiting_line().retire(waiter);
+    queue_.room_waiters().retire(waiter);
     return true;
   }
 
@@ -131,7 +131,7 @@ class Producer {
   std::uint64_t next_;
   Random random_;
   Clock clock_;
-  ThreadLine* line_;
+  ThreadSlot* line_;
 };
 
 // The thread that consumes until it has seen `wanted` numbers; it sleeps whenever there are none.
@@ -215,7 +215,7 @@ TEST_CASE("a close tells everyone who waits, wherever it falls, and what was ser
       Queue queue = shared.view();
       Random random(round * 8 + index);
       if (index < kProducers) {
-        ThreadLine* line = queue.lines().acquire();
+        ThreadSlot* line = queue.lines().acquire();
         for (;;) {
           const std::uint64_t number = index;
           std::byte scratch[64];
@@ -226,11 +226,11 @@ TEST_CASE("a close tells everyone who waits, wherever it falls, and what was ser
             continue;
           }
           shared.serve(queue);
-          while (queue.waiting_line().state(waiter) == WaiterState::kWaiting) {
+          while (queue.room_waiters().state(waiter) == WaiterState::kWaiting) {
             hear(shared.bells[index]);
           }
-          const bool was_served = queue.waiting_line().state(waiter) == WaiterState::kServed;
-          queue.waiting_line().retire(waiter);
+          const bool was_served = queue.room_waiters().state(waiter) == WaiterState::kServed;
+          queue.room_waiters().retire(waiter);
           if (!was_served) break;
           ++served[index];
         }

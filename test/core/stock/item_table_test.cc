@@ -65,7 +65,7 @@ TEST_CASE("a look at shards says sold out of no moment at which units were comin
   CHECK(items.look(item, 1) == Look::kEnough);
   CHECK(items.look(item, 2) == Look::kSoldOut);
   {
-    const StockLine<>::Return one_back(items.line(item.first_line + 1));
+    const StockShard<>::Return one_back(items.line(item.first_line + 1));
     CHECK(items.look(item, 2) == Look::kUnsettled);
     CHECK(items.look(item, 1) == Look::kEnough);
     // A peek does not refuse then: the reservation decides.
@@ -126,7 +126,7 @@ TEST_CASE("no thread finds an item sold out while a unit of it is always there")
   std::uint64_t looks = 0;
   std::atomic<std::uint64_t> false_alarms{0};
   in_threads(3, [&](unsigned index) {
-    ThreadLine* line = one.ledger.lines().acquire();
+    ThreadSlot* line = one.ledger.lines().acquire();
     const StockRequest::Line unit{sku(1), 1};
     const StockRequest request{&unit, 1, {}, {}, kHold};
     const auto take = [&] {
@@ -155,7 +155,7 @@ TEST_CASE("no thread finds an item sold out while a unit of it is always there")
 TEST_CASE("a gathering says that units may come back for as long as it lasts, since it may fail") {
   TestLedger one({16, 64, 8, 8, 0});
   one.add(1, 4, 0, 2);
-  const StockLine<>& first = one.ledger.items().line(0);
+  const StockShard<>& first = one.ledger.items().line(0);
   const std::uint32_t before = first.returns_begun;
   one.reserve(1, 4);  // nothing comes back
   CHECK(first.returns_begun == before + 1);
@@ -171,7 +171,7 @@ TEST_CASE("counts add up at every instant, while units are restocked, withdrawn,
   std::atomic<unsigned> changing{2};
   std::uint64_t wrong = 0, sold = 0;
   in_threads(3, [&](unsigned index) {
-    ThreadLine* line = one.ledger.lines().acquire();
+    ThreadSlot* line = one.ledger.lines().acquire();
     Random random(index);
     if (index == 2) {
       std::uint64_t sold_before = 0;

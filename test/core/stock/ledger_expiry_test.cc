@@ -130,12 +130,12 @@ TEST_CASE(
   one.add(1, 0);
   one.add(2, 5);
   one.ask(2, 5);
-  const std::vector<std::byte> before(one.memory.get() + sizeof(LedgerControl) + sizeof(ThreadLines),
+  const std::vector<std::byte> before(one.memory.get() + sizeof(LedgerControl) + sizeof(ThreadSlots),
                                       one.memory.get() + StockLedger::bytes(kShape));
   CHECK(one.ask(2, 1).result == ReserveResult::kSoldOut);
   one.now += kHold;
   CHECK(one.ask(1, 1).result == ReserveResult::kSoldOut);
-  const std::vector<std::byte> after(one.memory.get() + sizeof(LedgerControl) + sizeof(ThreadLines),
+  const std::vector<std::byte> after(one.memory.get() + sizeof(LedgerControl) + sizeof(ThreadSlots),
                                      one.memory.get() + StockLedger::bytes(kShape));
   CHECK(before == after);
   CHECK(one.expire() == 1);
@@ -204,7 +204,7 @@ TEST_CASE("as many as there are units each get one when all holds are over, and 
   std::atomic<std::uint64_t> ready{0}, failed{0};
   const std::uint64_t rounds = repetitions(20'000);
   in_threads(kThreads, [&](unsigned index) {
-    ThreadLine* line = one.ledger.lines().acquire();
+    ThreadSlot* line = one.ledger.lines().acquire();
     const StockRequest::Line unit{sku(1), 1};
     for (std::uint64_t round = 1; round <= rounds; ++round) {
       ready.fetch_add(1);

@@ -334,7 +334,7 @@ TEST_CASE("snapshots and audits while threads work are of one moment, in which e
       } while (working != 0);
       return;
     }
-    ThreadLine* line = one.ledger.lines().acquire();
+    ThreadSlot* line = one.ledger.lines().acquire();
     Random random(index);
     for (std::uint64_t i = 0; i < repetitions(100'000); ++i) {
       const StockRequest::Line wishes[] = {{sku(2), random.between(1, 9)}, {sku(1), 1}};

@@ -39,7 +39,7 @@ struct Gate {
       : queue_shape(queue_of(shape)),
         limits(limits_of(shape)),
         ledger_shape{4, 64, 64, 64, 64},
-        lines_memory(sizeof(ThreadLines)),
+        lines_memory(sizeof(ThreadSlots)),
         queue_memory(Queue::bytes(queue_shape)),
         limiter_memory(Limiter::bytes(limits)),
         stock_memory(StockLedger::bytes(ledger_shape)),
@@ -52,7 +52,7 @@ struct Gate {
     queue.format(0);
     limiter.format(limits, clock.now(), KeySecret{{1, 2}});
     stock.format(ledger_shape, 30 * kSecond, KeySecret{{3, 4}}, Sweeping::kByPassers);
-    ThreadLine* line = stock.lines().acquire();
+    ThreadSlot* line = stock.lines().acquire();
     for (const std::uint64_t sku : {1, 2}) {
       stock.add_item(*line, {number_key(sku), {}, shape.units, shape.per_user, 1}, clock.now());
     }
@@ -78,7 +78,7 @@ struct Gate {
     config.keys_max = shape.keys;
     return config;
   }
-  ThreadLines& lines() const { return *static_cast<ThreadLines*>(static_cast<void*>(lines_memory)); }
+  ThreadSlots& lines() const { return *static_cast<ThreadSlots*>(static_cast<void*>(lines_memory)); }
 
   Admission::Parts attach() {
     Admission::Parts parts{&queue,
@@ -100,16 +100,16 @@ struct Gate {
   // Everything that threads share, but for what only the owner of `parts` writes.
   std::vector<std::byte> shared(const Admission::Parts& parts) const {
     std::vector<std::byte> all;
-    const auto append = [&all](const std::byte* from, std::uint64_t bytes, const ThreadLine* own) {
+    const auto append = [&all](const std::byte* from, std::uint64_t bytes, const ThreadSlot* own) {
       const std::size_t at = all.size();
       all.insert(all.end(), from, from + bytes);
       const auto* own_at = reinterpret_cast<const std::byte*>(own);
       std::memset(all.data() + at + (own_at - from), 0, sizeof *own);
     };
-    append(lines_memory.get(), sizeof(ThreadLines), parts.line);
+    append(lines_memory.get(), sizeof(ThreadSlots), parts.line);
     append(queue_memory.get(), Queue::bytes(queue_shape), parts.queue_line);
-    append(limiter_memory.get(), Limiter::bytes(limits), parts.limiter_line);
-    append(stock_memory.get(), StockLedger::bytes(ledger_shape), parts.stock_line);
+    append(limiter_memory.get(), Limiter::bytes(limits), parts.limiter_waiters);
+    append(stock_memory.get(), StockLedger::bytes(ledger_shape), parts.stock_shard);
     const auto* tag = reinterpret_cast<const std::byte*>(tags.data());
     all.insert(all.end(), tag, tag + tags.size() * sizeof(OrderTag));
     return all;

@@ -127,7 +127,7 @@ struct TestLedger {
   LedgerShape shape;
   ZeroedMemory memory;
   StockLedger ledger;
-  ThreadLine* line = nullptr;
+  ThreadSlot* line = nullptr;
   std::uint64_t now = 1'000'000;
 };
 

@@ -111,7 +111,7 @@ struct Numbers {
   QueueConsumer consumer{queue};
   ManualClock manual{1'000};
   Clock clock;
-  ThreadLine* line = nullptr;
+  ThreadSlot* line = nullptr;
   std::vector<std::uint32_t> lanes;  // of what was shown last
   std::vector<Drop> drops;           // by all calls of show()
   std::size_t drops_max = ~std::size_t{0};

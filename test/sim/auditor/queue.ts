@@ -37,7 +37,7 @@ const shownMax = 64;
 
 export class QueueAuditor<T> {
   readonly lanes: Array<Lane<T>>;
-  /** Room taken ahead, by the step that took it. */
+  /** Driver taken ahead, by the step that took it. */
   readonly permits = new Map<number, { lane: number; owner: number; left: number }>();
   readonly counters = { pushed: 0, popped: 0, rejected: 0, expired: 0, dropped: 0, waitersRefused: 0 };
   highWater = 0;

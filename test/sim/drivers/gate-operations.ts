@@ -70,7 +70,7 @@ export function drawGate(
   depth: number,
   asked: readonly Asked[],
 ): GateOperation | undefined {
-  const base = { room: 'gate', name, by: random.below(scenario.objects) };
+  const base = { driver: 'gate', name, by: random.below(scenario.objects) };
   const kind = drawByWeight(random, scenario.weights);
   const id = random.below(20);
   const order: Order = {

@@ -15,11 +15,11 @@ import {
 import { keyText } from '../auditor/cart.js';
 import { type Admission, GateAuditor, type Queued } from '../auditor/gate.js';
 import { codeOf, Divergence, holds, outcome, same, sameWait } from '../divergence.js';
-import type { Operation, Random, Room } from '../operation.js';
+import type { Driver, Operation, Random } from '../operation.js';
 import { aborted, inTime } from '../waits.js';
 import { type Asked, type Consume, type Decision, drawGate, type GateOperation } from './gate-operations.js';
-import type { LimiterRoom } from './limiter.js';
-import type { StockRoom } from './stock.js';
+import type { LimiterDriver } from './limiter.js';
+import type { StockDriver } from './stock.js';
 import type { Time } from './time.js';
 
 export interface GateScenario {
@@ -54,13 +54,13 @@ export interface Order {
   readonly mark: number;
 }
 
-/** A gate by several objects, beside its auditor, over the limiter and the stock of the other rooms. */
-export class GateRoom implements Room {
+/** A gate by several objects, beside its auditor, over the limiter and the stock of the other drivers. */
+export class GateDriver implements Driver {
   readonly auditor: GateAuditor<Order>;
   readonly #record: RecordType<GivenOrder>;
   readonly #queue: Queue<GivenOrder>;
-  readonly #stock: StockRoom | undefined;
-  readonly #limiter: LimiterRoom | undefined;
+  readonly #stock: StockDriver | undefined;
+  readonly #limiter: LimiterDriver | undefined;
   #objects: Gate<GivenOrder>[] = [];
   /** The last orders, to be asked again. */
   readonly #asked: Asked[] = [];
@@ -68,8 +68,8 @@ export class GateRoom implements Room {
   constructor(
     readonly scenario: GateScenario,
     readonly time: Time,
-    stock: StockRoom | undefined,
-    limiter: LimiterRoom | undefined,
+    stock: StockDriver | undefined,
+    limiter: LimiterDriver | undefined,
   ) {
     const { capacity, ttlMs, overflow } = scenario;
     this.#stock = scenario.stocked ? stock : undefined;
@@ -229,7 +229,7 @@ export class GateRoom implements Room {
       ...(stock && { stock, fields }),
     };
     const creator = Gate.create(options);
-    // The creator shares the objects of other rooms, which may be disposed of: it only opens the door for the others.
+    // The creator shares the objects of other drivers, which may be disposed of: it only opens the door for the others.
     this.#objects = Array.from({ length: objects }, () => Gate.attach(this.#record, creator.handle));
     creator[Symbol.dispose]();
   }

@@ -61,7 +61,7 @@ export function drawLimiter(
 ): LimiterOperation | undefined {
   const by = random.below(scenario.objects);
   const key = random.below(scenario.keys?.length ?? 1);
-  const base = { room: 'limiter', name, by, ...(key === 0 ? {} : { key }) };
+  const base = { driver: 'limiter', name, by, ...(key === 0 ? {} : { key }) };
   const kind = drawByWeight(random, scenario.weights);
   const cost = random.chance(0.7) ? 1 : random.between(0, 12);
   switch (kind) {

@@ -2,10 +2,10 @@ import { type Allowed, type Decision, type Key, Limiter } from 'sluice';
 import { type Changes, LimitAuditor, type Limits } from '../auditor/limiter.js';
 import { LimiterAuditor } from '../auditor/limiter-line.js';
 import { holds, outcome, same, sameWait } from '../divergence.js';
-import type { Operation, Random, Room } from '../operation.js';
+import type { Driver, Operation, Random } from '../operation.js';
 import { aborted, Waits } from '../waits.js';
 import { type Acquire, drawLimiter, type LimiterOperation } from './limiter-operations.js';
-import type { QueueRoom } from './queue.js';
+import type { QueueDriver } from './queue.js';
 import { type KeyName, keyOf } from './stock-operations.js';
 import type { Time } from './time.js';
 
@@ -15,7 +15,7 @@ export interface LimiterScenario extends Limits {
   /** For how many keys it is made. */
   readonly maxKeys?: number;
   readonly commit: boolean;
-  /** Whether the depth tier follows the queue of the other room. */
+  /** Whether the depth tier follows the queue of the other driver. */
   readonly followsQueue: boolean;
   readonly maxWaiting: number;
   readonly enforce: boolean;
@@ -34,7 +34,7 @@ interface Held {
 }
 
 /** A limiter by several objects, beside its auditor. */
-export class LimiterRoom implements Room {
+export class LimiterDriver implements Driver {
   readonly auditor: LimiterAuditor;
   readonly objects: Limiter[];
   readonly #held = new Map<number, Held>();
@@ -48,7 +48,7 @@ export class LimiterRoom implements Room {
   constructor(
     readonly scenario: LimiterScenario,
     readonly time: Time,
-    queue: QueueRoom | undefined,
+    queue: QueueDriver | undefined,
   ) {
     const {
       keys,

@@ -36,7 +36,7 @@ export function drawQueue(
 ): QueueOperation | undefined {
   const by = random.below(scenario.objects);
   const consumer = random.chance(0.9) ? (known.lease ?? by) : by;
-  const base = { room: 'queue', name, by };
+  const base = { driver: 'queue', name, by };
   const kind = drawByWeight(random, scenario.weights);
   const lane = random.below(scenario.lanes);
   const ttlMs =

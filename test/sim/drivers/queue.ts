@@ -1,7 +1,7 @@
 import { type Permit, Queue, type QueueOptions, record, u32, u53, utf8 } from 'sluice';
 import { type Dropped, type Entry, QueueAuditor } from '../auditor/queue.js';
 import { holds, outcome, same } from '../divergence.js';
-import type { Operation, Random, Room } from '../operation.js';
+import type { Driver, Operation, Random } from '../operation.js';
 import { aborted, inTime, Waits } from '../waits.js';
 import { drawQueue, type QueueOperation } from './queue-operations.js';
 import type { Time } from './time.js';
@@ -34,7 +34,7 @@ function row(name: number, i = 0): Row {
 }
 
 /** A queue by several objects, of which one at a time consumes, beside its auditor. */
-export class QueueRoom implements Room {
+export class QueueDriver implements Driver {
   readonly auditor: QueueAuditor<Row>;
   readonly objects: Queue<Row>[];
   readonly #dropped: Array<Dropped<Row>> = [];

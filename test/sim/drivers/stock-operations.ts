@@ -165,7 +165,7 @@ export function drawStock(
   known: KnownReservations & { readonly snapshots: readonly number[] },
 ): StockOperation | undefined {
   const by = random.below(scenario.objects);
-  const base = { room: 'stock', name, by };
+  const base = { driver: 'stock', name, by };
   const kind = drawByWeight(random, scenario.weights);
   const of = drawReservation(random, kind, known);
   const sku = random.pick(random.chance(0.9) ? scenario.items.map((item) => item.sku).concat(1) : skus);

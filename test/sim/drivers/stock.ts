@@ -13,7 +13,7 @@ import {
 import { type Found, Ledger, type LedgerShape } from '../auditor/ledger.js';
 import type { Part } from '../auditor/parts.js';
 import { holds, outcome, same } from '../divergence.js';
-import type { Operation, Random, Room } from '../operation.js';
+import type { Driver, Operation, Random } from '../operation.js';
 import { inTime } from '../waits.js';
 import {
   drawStock,
@@ -38,7 +38,7 @@ export interface StockScenario extends LedgerShape {
 }
 
 /** A ledger by several objects, beside its auditor. */
-export class StockRoom implements Room {
+export class StockDriver implements Driver {
   auditor: Ledger;
   objects: Stock[];
   /** Calls those who build on the ledger when another one takes its place. */

@@ -1,6 +1,6 @@
 import { ManualClock } from 'sluice';
 import { same } from '../divergence.js';
-import type { Operation, Random, Room } from '../operation.js';
+import type { Driver, Operation, Random } from '../operation.js';
 
 /** The clock as both sides see it: nanoseconds since it began, `beganMs` after 1970. */
 export class Time {
@@ -36,7 +36,7 @@ interface Advance extends Operation {
 }
 
 /** Time goes by: mostly to the very moment at which something is due, or a nanosecond to either side of it. */
-export class TimeRoom implements Room {
+export class TimeDriver implements Driver {
   constructor(
     readonly time: Time,
     readonly due: () => number[],
@@ -51,7 +51,7 @@ export class TimeRoom implements Room {
     const far = this.long && this.time.now < farthest && random.chance(0.5);
     const jump = random.pick(far ? farJumps : jumps);
     const exact = random.chance(this.long ? 0.4 : 0.7) && at !== undefined;
-    return { room: 'time', name, do: 'advance', ns: exact ? Math.max(0, at - this.time.now) : jump };
+    return { driver: 'time', name, do: 'advance', ns: exact ? Math.max(0, at - this.time.now) : jump };
   }
   run(operation: Operation): void {
     this.time.advance((operation as Advance).ns);
