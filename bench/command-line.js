@@ -15,7 +15,7 @@ promises whether it is met.
   --no-guard      begin each comparison at once, however busy the machine is
   --json          the results as one JSON object on stdout, instead of tables
   --html FILE     also writes a page with charts
-  --write-docs    writes the table of bars into docs/benchmarks.md (in the repository)
+  --write-docs    writes the table of bars into docs/guide/benchmarks.md (in the repository)
   --check         exit with 1 if a bar is missed or was not measured
   --help          this text
 

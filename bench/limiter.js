@@ -1,4 +1,4 @@
-// `npm run bench:limiter`: sluice's limiter beside its peers. Measures, and rewrites the tables in docs/limiter.md
+// `npm run bench:limiter`: sluice's limiter beside its peers. Measures, and rewrites the tables in docs/guide/limiter.md
 // between their marks: what each does (read, see limiter/features.js), what a call costs, what any true second lets
 // through under patterns that are known to break limiters, and the memory of a key.
 import { execFile } from 'node:child_process';
@@ -17,7 +17,7 @@ const help = `Usage: npm run bench:limiter -- [options]
 
   --rounds N   rounds of the costs, each of which measures all limiters in turn (default 7)
   --quick      one short round that does not insist on an idle machine, for seeing it run
-  --print      print the tables, leave docs/limiter.md alone
+  --print      print the tables, leave docs/guide/limiter.md alone
   --help       this text
 
 Takes about five minutes. Each round waits for an idle machine, for two minutes in all.`;
@@ -97,10 +97,10 @@ function shown(samples) {
 }
 
 // Before anything is measured in vain.
-const file = new URL('../docs/limiter.md', import.meta.url);
+const file = new URL('../docs/guide/limiter.md', import.meta.url);
 const document = await readFile(file, 'utf8');
 const marks = /(<!-- bench\/limiter\.js -->\n)[\s\S]*(\n<!-- \/bench\/limiter\.js -->)/;
-if (!marks.test(document)) throw new Error('docs/limiter.md has lost its marks');
+if (!marks.test(document)) throw new Error('docs/guide/limiter.md has lost its marks');
 
 const started = new Date();
 const { table, outdated } = features();
@@ -148,6 +148,6 @@ if (values.print) {
     file,
     document.replace(marks, (_, begin, end) => `${begin}\n${text}${end}`),
   );
-  say('docs/limiter.md is rewritten');
+  say('docs/guide/limiter.md is rewritten');
 }
 process.exit(); // timers of the peers

@@ -54,7 +54,7 @@ async function measured(groups, { rounds, scale, guard: limits, json, html, writ
     guard,
   };
   if (html !== undefined) writeFileSync(html, page(run));
-  if (isForDocs) writeDocs(new URL('../docs/benchmarks.md', import.meta.url), run);
+  if (isForDocs) writeDocs(new URL('../docs/guide/benchmarks.md', import.meta.url), run);
   console.log(json ? JSON.stringify(jsonReport(run), null, 2) : `\n${terminalReport(run)}`);
   const barsHold = groups
     .flatMap((group) => judge(group, results.samples))

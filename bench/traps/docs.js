@@ -1,8 +1,8 @@
-/** Puts figures into docs/traps.md, between the markers of each trap. */
+/** Puts figures into docs/guide/traps.md, between the markers of each trap. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { head, row } from './text.js';
 
-const file = new URL('../../docs/traps.md', import.meta.url);
+const file = new URL('../../docs/guide/traps.md', import.meta.url);
 
 /**
  * @param {import('./trap.js').Result[]} results
@@ -26,7 +26,7 @@ export function withFigures(text, { trap, figures, missing }, machine) {
   const from = text.indexOf(begin);
   const to = text.indexOf(end);
   if (from < 0 || to < from)
-    throw new Error(`docs/traps.md: the markers "${begin}" and "${end}" are not there`);
+    throw new Error(`docs/guide/traps.md: the markers "${begin}" and "${end}" are not there`);
   const rows = [head, ['---', '---:', '---:', '---:'], ...figures.map(row)].map(
     (cells) => `| ${cells.join(' | ')} |`,
   );

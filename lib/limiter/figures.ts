@@ -29,7 +29,7 @@ export interface LimiterStats {
   /** Keys that have a limit of their own now (0 without keys); places that went from a forgotten key to a new one. */
   readonly keys: number;
   readonly evicted: number;
-  /** Decisions about keys for which there was no place among those that owe something: guests (docs/limiter.md). */
+  /** Decisions about keys for which there was no place among those that owe something: guests (docs/guide/limiter.md). */
   readonly overflowed: number;
   /** Guests that were forgotten although they owed something, because newer ones needed their place. */
   readonly forgotten: number;

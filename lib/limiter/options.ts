@@ -25,7 +25,7 @@ export interface LimiterOptions {
    *
    * With `every` it is a calendar window: at most `limit` in each 'day', 'week' (from Monday), 'month' or 'year' of
    * `timeZone` (of the IANA database; default 'UTC'), by the wall clock; a ManualClock's milliseconds count from 1970. 8
-   * bytes for each key. See "Calendar windows" in docs/limiter.md.
+   * bytes for each key. See "Calendar windows" in docs/guide/limiter.md.
    *
    * A list of 1 to 4 windows (10 a second and 100 a minute, say): a request must fit in all of them, and is charged to all
    * or none.
@@ -57,7 +57,7 @@ export interface LimiterOptions {
    * One limit for each key instead of one for all: `max` (1 to 10,000,000) keys that owe something at one time are
    * remembered. A key is forgotten when that changes nothing for it (its bucket is full, its window empty, nothing in
    * flight). Keys for which there is no place, because too many owe something, are guests: each has a limit of its own
-   * too, but is forgotten after half of `max` (at least 64) newer guests. See "Keys" in docs/limiter.md.
+   * too, but is forgotten after half of `max` (at least 64) newer guests. See "Keys" in docs/guide/limiter.md.
    *
    * `maxWaitingPerKey`: how many `acquire()` may wait for one key at one time, over all threads: 1 to 65,536. So one key
    * does not take all places of `maxWaiting` from the others. Default: a sixteenth of `maxWaiting`, at least 16.

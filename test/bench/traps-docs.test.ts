@@ -5,7 +5,7 @@ import { withFigures } from '../../bench/traps/docs.js';
 import { ratioOf, row } from '../../bench/traps/text.js';
 import type { Figure, Result } from '../../bench/traps/trap.js';
 
-const docs = readFileSync(new URL('../../docs/traps.md', import.meta.url), 'utf8');
+const docs = readFileSync(new URL('../../docs/guide/traps.md', import.meta.url), 'utf8');
 
 function resultOf(trap: string, figures: Figure[]): Result {
   return { trap, title: 'a title', figures, seen: [], series: [], missing: ['perf'] };
@@ -21,7 +21,7 @@ const figure: Figure = {
 };
 
 describe('figures of the traps', () => {
-  it('have a place for each trap in docs/traps.md', () => {
+  it('have a place for each trap in docs/guide/traps.md', () => {
     for (const trap of traps) {
       const written = withFigures(docs, resultOf(trap, [figure]), 'a machine');
       expect(written).toContain('| a figure | 30.0 ns (20.0 ns to 40.0 ns) | 10.0 ns | 3.00 x (>= 2: met) |');

@@ -3,11 +3,11 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const text = readFileSync(`${root}docs/guarantees.md`, 'utf8');
+const text = readFileSync(`${root}docs/guide/guarantees.md`, 'utf8');
 /** The rows of the tables of promises, without their heads. */
 const promises = text.split('\n').filter((line) => line.startsWith('| ') && !line.startsWith('| promise'));
 
-describe('docs/guarantees.md', () => {
+describe('docs/guide/guarantees.md', () => {
   it('names for each promise the tests that hold it, and they exist', () => {
     expect(promises.length).toBeGreaterThan(20);
     for (const promise of promises) {

@@ -5,7 +5,7 @@ import { closedAfterEach } from '../http/closing.js';
 import { type Peer, peers, type Setup, started, windowMs } from './peers.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const [, after = ''] = readFileSync(`${root}docs/http.md`, 'utf8').split('\n## Beside the others\n');
+const [, after = ''] = readFileSync(`${root}docs/guide/http.md`, 'utf8').split('\n## Beside the others\n');
 /** The table's rows by their first cells. */
 const shown = new Map(
   (/^\|[\s\S]*?\n\n/m.exec(after)?.[0] ?? '')
@@ -83,7 +83,7 @@ const rows: Record<string, { readonly setup: Setup; see(peer: Peer): Promise<str
   },
 };
 
-describe('docs/http.md says of the others what is seen:', () => {
+describe('docs/guide/http.md says of the others what is seen:', () => {
   it('their names and versions, in rows that are all run', () => {
     const { devDependencies } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'));
     const named = peers.map((name) => (name === 'sluice' ? name : `${name} ${devDependencies[name]}`));

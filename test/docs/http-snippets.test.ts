@@ -14,7 +14,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run } from '../program.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const page = readFileSync(join(root, 'docs/http.md'), 'utf8');
+const page = readFileSync(join(root, 'docs/guide/http.md'), 'utf8');
 const snippets = [...page.matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(([, snippet = '']) => snippet);
 
 /** What the snippets speak of, where they do not declare it: by name, what declares it. */
@@ -50,7 +50,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(project, { recursive: true, force: true }));
 
-describe('docs/http.md shows a program that runs:', () => {
+describe('docs/guide/http.md shows a program that runs:', () => {
   it.each(snippets.map((snippet) => [snippet.trim().split('\n')[0], snippet] as const))(
     '%s',
     async (_first, snippet) => {

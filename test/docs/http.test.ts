@@ -6,7 +6,7 @@ import { addressKey, type LimitOptions, limit } from 'sluice/http';
 import { afterEach, describe, expect, it } from 'vitest';
 import { listening, type Running } from '../http/frameworks.js';
 
-const text = readFileSync(fileURLToPath(new URL('../../docs/http.md', import.meta.url)), 'utf8');
+const text = readFileSync(fileURLToPath(new URL('../../docs/guide/http.md', import.meta.url)), 'utf8');
 const closing: Running[] = [];
 afterEach(async () => {
   await Promise.all(closing.splice(0).map((running) => running.close()));
@@ -42,7 +42,7 @@ async function answer(count: number, ...options: LimitOptions<IncomingMessage>[]
 const window = (max: number) => ({ slidingWindow: { limit: max, windowMs: 60_000 } });
 const clock = new ManualClock();
 
-describe('docs/http.md', () => {
+describe('docs/guide/http.md', () => {
   it('shows the fields of its two limiters', async () => {
     const all = Limiter.create({ ...window(1_000), clock });
     const strict = Limiter.create({ tokenBucket: { ratePerSecond: 0.1, burst: 2 }, ...window(4), clock });

@@ -1,4 +1,4 @@
-/** Servers behind the limiters that docs/http.md compares, all with the same limit, and a clock that tests move. */
+/** Servers behind the limiters that docs/guide/http.md compares, all with the same limit, and a clock that tests move. */
 import { once } from 'node:events';
 import { Agent, createServer, type IncomingMessage, request } from 'node:http';
 import { createRequire } from 'node:module';

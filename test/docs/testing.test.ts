@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { nodes, run } from '../program.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const text = readFileSync(join(root, 'docs/testing.md'), 'utf8');
-/** The programs of docs/testing.md, as they stand there, by the name that the first line of each gives. */
+const text = readFileSync(join(root, 'docs/guide/testing.md'), 'utf8');
+/** The programs of docs/guide/testing.md, as they stand there, by the name that the first line of each gives. */
 const programs = new Map(
   [...text.matchAll(/^```js\n(\/\/ (\S+\.mjs)\n[\s\S]*?)^```$/gm)].map(
     ([, program, name]) => [name, program] as [string, string],
@@ -62,7 +62,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(project, { recursive: true, force: true }));
 
-describe.each(nodes)('docs/testing.md ($name)', ({ node }) => {
+describe.each(nodes)('docs/guide/testing.md ($name)', ({ node }) => {
   it('shows no JavaScript but programs with a name', () => {
     expect([...programs.keys()]).toEqual([
       'service.mjs',

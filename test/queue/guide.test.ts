@@ -5,8 +5,8 @@ import { expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-it('the example of docs/queue.md prints what its comment says', () => {
-  const [, example] = /```js\n([\s\S]*?)```/.exec(readFileSync(`${root}docs/queue.md`, 'utf8')) ?? [];
+it('the example of docs/guide/queue.md prints what its comment says', () => {
+  const [, example] = /```js\n([\s\S]*?)```/.exec(readFileSync(`${root}docs/guide/queue.md`, 'utf8')) ?? [];
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     ['--input-type=module', '--eval', example ?? ''],

@@ -13,7 +13,7 @@
 //
 // There are twice as many entries as `capacity` in homes, so that a home is full of held ids only by bad luck (one in
 // 270 at `capacity` held ids), and one spill bucket for 16 homes, which is full by chance in practically no table: see
-// docs/guarantees.md. A home counts what it has in spill buckets; one with nothing there is all that is looked at.
+// docs/guide/guarantees.md. A home counts what it has in spill buckets; one with nothing there is all that is looked at.
 //
 // A bucket is locked while one id in it is decided: a few hundred nanoseconds of native code that calls nothing
 // and cannot be interrupted by JavaScript. The home first, then the spill bucket, so nobody waits in a circle. A thread
