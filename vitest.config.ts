@@ -2,7 +2,7 @@ import { configDefaults, defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts', 'bench/**/*.test.js'],
+    include: ['test/**/*.test.ts', 'test/bench/**/*.test.js'],
     exclude: [...configDefaults.exclude, 'test/package/**'], // slow; `npm run test:package` runs these
     pool: 'forks',
     // Each file starts worker threads of its own: two files at once would only crowd each other out.

@@ -1,18 +1,18 @@
 /** `npm run bench` and `sluice bench`: see command-line.js for what it does, or run it with --help. */
 import { writeFileSync } from 'node:fs';
-import { parseCommandLine } from './command-line.js';
-import { loadGroups } from './groups.js';
-import { writeDocs } from './report/docs-table.js';
-import { jsonReport } from './report/json.js';
-import { describeMachine, machineLine } from './report/machine.js';
-import { page } from './report/page.js';
-import { terminalReport } from './report/terminal.js';
-import { checkGroups } from './runner/check-groups.js';
-import { IdleGuard } from './runner/idle-guard.js';
-import { judge } from './runner/judge.js';
-import { runGroups } from './runner/run-groups.js';
+import { loadGroups } from './cases/index.js';
+import { parseCommandLine } from './harness/command-line.js';
+import { writeDocs } from './harness/report/docs-table.js';
+import { jsonReport } from './harness/report/json.js';
+import { describeMachine, machineLine } from './harness/report/machine.js';
+import { page } from './harness/report/page.js';
+import { terminalReport } from './harness/report/terminal.js';
+import { checkGroups } from './harness/runner/check-groups.js';
+import { IdleGuard } from './harness/runner/idle-guard.js';
+import { judge } from './harness/runner/judge.js';
+import { runGroups } from './harness/runner/run-groups.js';
 
-/** @typedef {import('./command-line.js').Settings} Settings */
+/** @typedef {import('./harness/command-line.js').Settings} Settings */
 
 /**
  * @param {string[]} args
@@ -36,7 +36,7 @@ export async function bench(args) {
   return measured(groups, settings);
 }
 
-/** @param {import('./runner/group.js').Group[]} groups @param {Settings} settings */
+/** @param {import('./harness/runner/group.js').Group[]} groups @param {Settings} settings */
 async function measured(groups, { rounds, scale, guard: limits, json, html, writeDocs: isForDocs, check }) {
   const machine = describeMachine();
   const guard = new IdleGuard(limits);

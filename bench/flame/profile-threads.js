@@ -1,8 +1,8 @@
 /** CPU profiles of one producer thread and one consumer thread of a contender, while it is flooded. */
 import { existsSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { withThreads } from '../threads/start-threads.js';
-import { assertDelivered } from '../traffic.js';
+import { withThreads } from '../harness/threads/start-threads.js';
+import { assertDelivered } from '../harness/traffic.js';
 
 const WRITTEN_WITHIN_MS = 30_000;
 const thread = new URL('./profiled-thread.js', import.meta.url);
@@ -21,13 +21,13 @@ export async function profileThreads({ contender, measuredMs, profiles }) {
     phasesMs: [measuredMs],
     consumerFile: thread,
     consumerData: {
-      file: new URL('../throughput/consumer.js', import.meta.url).href,
+      file: new URL('../cases/throughput/consumer.js', import.meta.url).href,
       spins: false,
       profile: profiles.consumer,
     },
     producerFile: thread,
     producerData: {
-      file: new URL('../threads/producer.js', import.meta.url).href,
+      file: new URL('../harness/threads/producer.js', import.meta.url).href,
       batch: 1,
       profile: profiles.producer,
     },

@@ -6,20 +6,23 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { load } from '../contenders/contender.js';
+import { load } from '../harness/contender.js';
 import { callTree } from './call-tree.js';
 import { drawFlameGraphs } from './draw.js';
 import { profileThreads } from './profile-threads.js';
 
 const MEASURED_MS = 2_000;
-const contenders = ['message-port', 'atomics-ring', 'sluice'];
+const contenders = {
+  'message-port': 'rivals/built-in/message-port.js',
+  'atomics-ring': 'rivals/atomics-ring/contender.js',
+  sluice: 'cases/queues/sluice.js',
+};
 const roles = /** @type {const} */ (['producer', 'consumer']);
 const folder = fileURLToPath(new URL('../results/flame', import.meta.url));
 
 mkdirSync(folder, { recursive: true });
 const graphs = [];
-for (const name of contenders) {
-  const contender = `./${name}.js`;
+for (const [name, contender] of Object.entries(contenders)) {
   const { about } = await load(contender);
   const profiles = {
     producer: join(folder, `${name}-producer.cpuprofile`),

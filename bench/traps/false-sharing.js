@@ -17,7 +17,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { parentPort } from 'node:worker_threads';
-import { answer, program, whyNot, withoutPadding } from '../native-program.js';
+import { answer, program, whyNot, withoutPadding } from '../harness/repository-only/native/native-program.js';
 import { answerOf, runTrap, thread } from './trap.js';
 
 const NEAR = 8;
@@ -108,8 +108,10 @@ async function measure({ quick, rounds }) {
 
 /** The core's ring, packed and as it is. @param {number} rounds @param {number} milliseconds */
 async function rings(rounds, milliseconds) {
-  const packed = await program('bench/core/rings.cc', { more: [await withoutPadding()] });
-  const padded = await program('bench/core/rings.cc');
+  const packed = await program('bench/cases/repository-only/core-ring/rings.cc', {
+    more: [await withoutPadding()],
+  });
+  const padded = await program('bench/cases/repository-only/core-ring/rings.cc');
   const figures = [];
   for (const producers of [1, 4]) {
     const pair = await inTurn(rounds, async (isPadded) => {
@@ -122,7 +124,7 @@ async function rings(rounds, milliseconds) {
   return figures;
 }
 
-/** What `perf` counts for the locked add; or why it does not. @param {import('../native-program.js').Program} counters @param {number} operations */
+/** What `perf` counts for the locked add; or why it does not. @param {import('../harness/repository-only/native/native-program.js').Program} counters @param {number} operations */
 async function cacheMisses(counters, operations) {
   /** @type {number[]} */
   const perThousand = [];

@@ -18,7 +18,7 @@
  * With a cross compiler and qemu the same source runs on aarch64 as well.
  */
 import { aarch64, host } from '../../test/core/compiler.js';
-import { answer, ProgramFailed, program, whyNot } from '../native-program.js';
+import { answer, ProgramFailed, program, whyNot } from '../harness/repository-only/native/native-program.js';
 import { runTrap } from './trap.js';
 
 const source = 'bench/traps/misaligned-atomics.cc';
@@ -27,7 +27,7 @@ const title = 'Misaligned atomics: torn, slow or fatal, or refused';
 const ACROSS = 60;
 const ALIGNED = 0;
 
-/** @typedef {import('../native-program.js').Program} Program */
+/** @typedef {import('../harness/repository-only/native/native-program.js').Program} Program */
 
 /** The program's answer, or what killed it. @param {ReturnType<Program>} running */
 async function answerOrEnd(running) {

@@ -7,7 +7,7 @@
  * on every machine; bars on timings do not decide it.
  */
 import { parseArgs } from 'node:util';
-import { describeMachine, machineLine } from '../report/machine.js';
+import { describeMachine, machineLine } from '../harness/report/machine.js';
 import { runTrapNamed, traps } from './all.js';
 import { writeDocs } from './docs.js';
 import { head, resultText, row, table } from './text.js';

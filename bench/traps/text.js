@@ -1,6 +1,6 @@
 /** Results of traps as text. */
-import { spread } from '../runner/statistics.js';
-import { digits, formOf, valueText } from '../runner/units.js';
+import { spread } from '../harness/runner/statistics.js';
+import { digits, formOf, valueText } from '../harness/runner/units.js';
 
 /** @typedef {import('./trap.js').Figure} Figure */
 /** @typedef {import('./trap.js').Result} Result */
@@ -66,7 +66,7 @@ function ratioText(figure) {
   return `${digits(ratio)} x${bar}`;
 }
 
-/** @param {number[] | string} samples @param {import('../runner/units.js').Unit} unit */
+/** @param {number[] | string} samples @param {import('../harness/runner/units.js').Unit} unit */
 function samplesText(samples, unit) {
   if (typeof samples === 'string') return samples;
   const { median, min, max } = spread(samples);
@@ -90,7 +90,7 @@ function seriesText({ what, unit, atMs, naive, sluice }) {
   ];
 }
 
-/** @param {number} value @param {import('../runner/units.js').Unit} unit */
+/** @param {number} value @param {import('../harness/runner/units.js').Unit} unit */
 function textOf(value, unit) {
   return unit === 'count' && Number.isInteger(value) ? value.toLocaleString('en-US') : valueText(value, unit);
 }

@@ -10,7 +10,7 @@
  * @typedef {object} Figure
  * @property {string} id
  * @property {string} what
- * @property {import('../runner/units.js').Unit} unit
+ * @property {import('../harness/runner/units.js').Unit} unit
  * @property {false} [compare] there is no better and no worse
  * @property {number[] | string} naive a sample for each round; or, in words, what became of it
  * @property {number[] | string} sluice
@@ -18,7 +18,7 @@
  *
  * @typedef {object} Series the same over time, on both sides
  * @property {string} what
- * @property {import('../runner/units.js').Unit} unit
+ * @property {import('../harness/runner/units.js').Unit} unit
  * @property {number[]} atMs
  * @property {number[]} naive
  * @property {number[]} sluice

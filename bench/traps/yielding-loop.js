@@ -18,7 +18,7 @@
 import { availableParallelism } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import { Queue, record, u53 } from '../../dist/index.js';
-import { answer, program, whyNot } from '../native-program.js';
+import { answer, program, whyNot } from '../harness/repository-only/native/native-program.js';
 import { answerOf, runTrap, thread } from './trap.js';
 
 const APART_MS = 1;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Browser, chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { page } from '../../bench/report/page.js';
+import { page } from '../../bench/harness/report/page.js';
 import { chromiumPath } from './chromium.js';
 import { sampleRun } from './sample-run.js';
 

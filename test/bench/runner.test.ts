@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { parseCommandLine } from '../../bench/command-line.js';
-import { barsTable, markers, withTable } from '../../bench/report/docs-table.js';
-import { jsonReport } from '../../bench/report/json.js';
-import { terminalReport } from '../../bench/report/terminal.js';
-import { checkGroups } from '../../bench/runner/check-groups.js';
-import { judge } from '../../bench/runner/judge.js';
-import { Samples } from '../../bench/runner/samples.js';
-import { valueText } from '../../bench/runner/units.js';
+import { parseCommandLine } from '../../bench/harness/command-line.js';
+import { barsTable, markers, withTable } from '../../bench/harness/report/docs-table.js';
+import { jsonReport } from '../../bench/harness/report/json.js';
+import { terminalReport } from '../../bench/harness/report/terminal.js';
+import { checkGroups } from '../../bench/harness/runner/check-groups.js';
+import { judge } from '../../bench/harness/runner/judge.js';
+import { Samples } from '../../bench/harness/runner/samples.js';
+import { valueText } from '../../bench/harness/runner/units.js';
 import { groups, sampleRun } from './sample-run.js';
 
 const run = await sampleRun();

@@ -1,7 +1,7 @@
-import type { Run } from '../../bench/report/run.js';
-import type { Group } from '../../bench/runner/group.js';
-import { IdleGuard } from '../../bench/runner/idle-guard.js';
-import { runGroups } from '../../bench/runner/run-groups.js';
+import type { Run } from '../../bench/harness/report/run.js';
+import type { Group } from '../../bench/harness/runner/group.js';
+import { IdleGuard } from '../../bench/harness/runner/idle-guard.js';
+import { runGroups } from '../../bench/harness/runner/run-groups.js';
 
 const speed = (subject: string, ...values: number[]) => {
   let round = 0;

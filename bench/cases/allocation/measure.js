@@ -1,0 +1,23 @@
+/** Runs program.js twice. */
+import { inChildProcess } from '../../harness/threads/in-child-process.js';
+
+/** A young generation that holds what the greediest allocates while bytes are counted. */
+const SPACE_MB = 1_024;
+const COUNTING_BYTES = [
+  '--expose-gc',
+  `--min-semi-space-size=${SPACE_MB}`,
+  `--max-semi-space-size=${SPACE_MB}`,
+];
+const program = new URL('./program.js', import.meta.url);
+
+/**
+ * @param {string} contender its file
+ * @param {{ runs: number, warmUpRuns: number }} extent
+ * @returns {Promise<{ push: number, drain: number, perMillion: number }>} bytes for each record pushed and drained,
+ *   and collections for a million of both
+ */
+export async function measureAllocation(contender, extent) {
+  const bytes = await inChildProcess(program, { contender, collections: false, ...extent }, COUNTING_BYTES);
+  const collections = await inChildProcess(program, { contender, collections: true, ...extent });
+  return { ...bytes, ...collections };
+}

@@ -1,0 +1,77 @@
+/**
+ * A process that counts what one contender allocates on V8's heap, in one thread, and sends it to its parent. It is
+ * started twice: with a young generation so large that nothing is collected while it counts bytes, and
+ * (`collections`) with the usual one, to count collections.
+ */
+import { GCProfiler, getHeapStatistics } from 'node:v8';
+import { load } from '../../harness/contender.js';
+import { OrderSource } from '../../harness/traffic.js';
+
+/** Pushed, then drained: half of what a queue holds. */
+const RUN = 32_768;
+
+const { contender, collections, runs, warmUpRuns } = JSON.parse(process.argv[2] ?? '');
+const { connect, openInlet, openOutlet } = await load(contender);
+const link = connect(1);
+const inlet = openInlet(link.producers[0]?.data);
+const outlet = openOutlet(link.consumer.data);
+const [order] = /** @type {[import('../../harness/traffic.js').Order]} */ (new OrderSource(0, 1).orders);
+let skus = 0;
+/** @type {import('../../harness/contender.js').Visit} */
+const visit = ({ sku }) => {
+  skus += sku;
+};
+
+function push() {
+  for (let i = 0; i < RUN; i++) inlet.push(order);
+  inlet.flush?.();
+}
+/** As a consumer on its event loop drains: some at a time. */
+function drain() {
+  for (let i = 0; i < RUN; i += 4_096) outlet.drain(visit, 4_096);
+}
+
+for (let i = 0; i < warmUpRuns; i++) {
+  grownBy(push);
+  grownBy(drain);
+}
+const profiler = new GCProfiler();
+const result = collections ? countCollections() : countBytes();
+link.dispose();
+if (skus === 0) throw new Error('nothing was delivered');
+process.send?.(result);
+process.disconnect?.();
+
+function countBytes() {
+  globalThis.gc?.(); // what the warm-up left would fill the space that must last
+  profiler.start();
+  const looking = grownBy(() => {});
+  let pushed = 0;
+  let drained = 0;
+  for (let i = 0; i < runs; i++) {
+    pushed += grownBy(push) - looking;
+    drained += grownBy(drain) - looking;
+  }
+  const collected = profiler.stop().statistics.length;
+  if (collected > 0) throw new Error(`${collected} collections while bytes were counted`);
+  // What V8 allocates meanwhile for itself is not a hundredth of a byte for each of so many.
+  const each = (/** @type {number} */ bytes) => Math.round((bytes / runs / RUN) * 100) / 100;
+  return { push: each(pushed), drain: each(drained) };
+}
+
+function countCollections() {
+  profiler.start();
+  for (let i = 0; i < runs; i++) {
+    push();
+    drain();
+  }
+  const collected = profiler.stop().statistics.length;
+  return { perMillion: (collected / (runs * RUN)) * 1e6 };
+}
+
+/** @param {() => void} act @returns {number} bytes by which the heap is larger after it */
+function grownBy(act) {
+  const before = getHeapStatistics().used_heap_size;
+  act();
+  return getHeapStatistics().used_heap_size - before;
+}

@@ -1,0 +1,28 @@
+/**
+ * The consumer thread: beside visiting and checking orders, its event loop has a timer of 1 ms, and it keeps the
+ * longest time between two of its ticks.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { load } from '../../harness/contender.js';
+import { deliveryCheck } from '../../harness/traffic.js';
+
+const { contender, link, producers } = workerData;
+const { openOutlet } = await load(contender);
+let tickedAt = performance.now();
+let longestGapMs = 0;
+
+function tick() {
+  const now = performance.now();
+  longestGapMs = Math.max(longestGapMs, now - tickedAt);
+  tickedAt = now;
+}
+
+const visit = deliveryCheck(producers, (received) => {
+  tick(); // the time since the last one counts too
+  parentPort?.postMessage({ ...received, longestGapMs });
+  longestGapMs = 0;
+});
+
+setInterval(tick, 1);
+parentPort?.postMessage('ready');
+await openOutlet(link).consume(visit);

@@ -1,0 +1,74 @@
+/** What a flood does to the consumer's event loop and to memory. */
+
+import { contenders } from '../../harness/contender.js';
+import { inChildProcess } from '../../harness/threads/in-child-process.js';
+import { about as unbounded } from '../../rivals/built-in/message-port-unbounded.js';
+import { producersText } from '../throughput/comparison.js';
+
+/** A flood lasts so many times as long as other groups measure. */
+const LENGTH = 6;
+const unboundedPort = { ...unbounded, file: 'rivals/built-in/message-port-unbounded.js' };
+const all = [...(await contenders()).filter(({ producersMax }) => producersMax > 0), unboundedPort];
+
+/** @type {import('../../harness/runner/group.js').Group} */
+export const group = {
+  name: 'flood',
+  title: 'A flooded consumer',
+  about:
+    'Producers push one at a time as fast as they can, for six times as long as other groups measure (3 s), in a process ' +
+    "of their own. A timer of 1 ms runs on the consumer's loop: the gap is the longest time between two ticks. Growth is " +
+    'of resident memory after a warm-up. "MessagePort, unbounded" is a port as programs use it, without the bound that ' +
+    'it is given here to keep up; its gap and its memory grow with the length of the flood.',
+  comparisons: [comparison(1), comparison(4)],
+  bars: [1, 4].flatMap((producers) => [
+    {
+      ...bar(
+        producers,
+        `${producersText(producers)}: largest timer gap of a flooded consumer`,
+        unbounded.title,
+      ),
+      atMost: 1 / 50,
+    },
+    bar(producers, `${producersText(producers)}: the same`, 'MessagePort'),
+  ]),
+};
+
+/** @param {number} producers @returns {import('../../harness/runner/group.js').Comparison} */
+function comparison(producers) {
+  const growth = `flood/${producers}p/growth`;
+  return {
+    title: `${producersText(producers)}, one at a time`,
+    figures: [
+      { id: gapOf(producers), title: 'Largest gap of a 1 ms timer', unit: 'ns' },
+      { id: growth, title: 'Growth of resident memory', unit: 'bytes' },
+    ],
+    cases: all
+      .filter(({ producersMax }) => producersMax >= producers)
+      .map(({ title: subject, file: contender }) => ({
+        subject,
+        run: async ({ warmUpMs, measuredMs }, plot) => {
+          const program = new URL('./program.js', import.meta.url);
+          const run = { contender, producers, warmUpMs, measuredMs: measuredMs * LENGTH };
+          const measured = await inChildProcess(program, run);
+          const title = `Resident memory of a consumer flooded by ${producersText(producers)}`;
+          plot(title, 'bytes', measured.points);
+          return { [gapOf(producers)]: measured.gapNs, [growth]: measured.growth };
+        },
+      })),
+  };
+}
+
+/** @param {number} producers */
+function gapOf(producers) {
+  return `flood/${producers}p/timer-gap`;
+}
+
+/** @param {number} producers @param {string} claim @param {string} subject */
+function bar(producers, claim, subject) {
+  const figure = gapOf(producers);
+  return {
+    claim: `${claim}, vs ${subject}`,
+    of: { figure, subject: 'sluice' },
+    to: { figure, subject },
+  };
+}

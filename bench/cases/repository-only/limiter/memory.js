@@ -1,0 +1,25 @@
+// `node --expose-gc bench/cases/repository-only/limiter/memory.js <contender>`: bytes for each of 20,000 keys, once asked: growth of the
+// heap and of what is outside it, and for sluice the whole segment. In a process of its own, so that nothing else
+// grows meanwhile. Prints the number.
+import { contender, keysOf } from './contenders.js';
+
+const KEYS = 20_000;
+const { ask, bytes } = contender(process.argv[2] ?? '')({ limit: 100, windowMs: 60_000, keys: KEYS });
+const keys = keysOf(KEYS);
+
+const used = () => {
+  globalThis.gc?.();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+};
+const before = used();
+const promises = [];
+for (const key of keys) {
+  const answer = ask(key);
+  if (typeof answer !== 'boolean') promises.push(answer);
+  if (promises.length === 1_000) await Promise.all(promises.splice(0));
+}
+const grown = used() - before + (bytes?.() ?? 0);
+await ask(keys[0] ?? ''); // until here it was in use
+console.log(grown / keys.length);
+process.exit(); // timers of the peers

@@ -1,0 +1,74 @@
+/**
+ * sluice's Limiter, one token bucket that never runs out: for everyone, by keys that are numbers, by keys that are
+ * strings (of 1,000 keys, as for the peers), and with the reason and the time to wait for each answer.
+ */
+import { Limiter } from 'sluice';
+import { keys, numberKeys, PLENTY } from '../../../harness/repository-only/loads/limiter-load.js';
+
+const CALLS = 10_000;
+const tokenBucket = { ratePerSecond: 1e7, burst: 2 ** 32 - 1 };
+const three = {
+  tokenBucket,
+  slidingWindow: { limit: PLENTY, windowMs: 1_000 },
+  queueDepth: { max: 2 ** 32 - 1 },
+};
+
+/**
+ * @param {import('sluice').LimiterOptions} options
+ * @param {(limiter: Limiter) => number} askAll asks CALLS times and returns how often it was allowed
+ * @returns {import('../../../harness/repository-only/caller.js').Case}
+ */
+function limiterCase(options, askAll) {
+  return {
+    share() {
+      const limiter = Limiter.create(options);
+      return { data: limiter.handle, dispose: () => limiter[Symbol.dispose]() };
+    },
+    open(handle) {
+      const limiter = Limiter.attach(handle);
+      let allowed = 0;
+      return {
+        calls: CALLS,
+        turn() {
+          allowed += askAll(limiter);
+        },
+        check(calls) {
+          if (allowed !== calls) throw new Error(`${calls} calls, ${allowed} allowed`);
+        },
+      };
+    },
+  };
+}
+
+export const cases = {
+  'allow()': limiterCase({ tokenBucket }, (limiter) => {
+    let allowed = 0;
+    for (let i = 0; i < CALLS; i++) if (limiter.allow()) allowed++;
+    return allowed;
+  }),
+  'allow(number)': limiterCase({ tokenBucket, keys: { max: 10_000 } }, (limiter) => {
+    let allowed = 0;
+    for (let i = 0; i < CALLS; i++) {
+      if (limiter.allow(/** @type {number} */ (numberKeys[i % numberKeys.length]))) allowed++;
+    }
+    return allowed;
+  }),
+  'allow(string)': limiterCase({ tokenBucket, keys: { max: 10_000 } }, (limiter) => {
+    let allowed = 0;
+    for (let i = 0; i < CALLS; i++) {
+      if (limiter.allow(/** @type {string} */ (keys[i % keys.length]))) allowed++;
+    }
+    return allowed;
+  }),
+  'allow(), three tiers': limiterCase(three, (limiter) => {
+    let allowed = 0;
+    for (let i = 0; i < CALLS; i++) if (limiter.allow()) allowed++;
+    limiter.release(CALLS);
+    return allowed;
+  }),
+  'tryAcquire()': limiterCase({ tokenBucket }, (limiter) => {
+    let allowed = 0;
+    for (let i = 0; i < CALLS; i++) if (limiter.tryAcquire().allowed) allowed++;
+    return allowed;
+  }),
+};

@@ -1,0 +1,36 @@
+/** `npm run bench:micro`: benny's suite of push and drain in one thread, every contender. */
+import benny from 'benny';
+import { CAPACITY, contenders, load } from '../../../harness/contender.js';
+import { OrderSource } from '../../../harness/traffic.js';
+
+const BATCH = 64;
+const { orders } = new OrderSource(0, BATCH);
+const [order] = /** @type {[import('../../../harness/traffic.js').Order]} */ (orders);
+let skus = 0;
+/** @type {import('../../../harness/contender.js').Visit} */
+const visit = ({ sku }) => {
+  skus += sku;
+};
+
+/** @type {Record<'one' | 'many', ReturnType<typeof benny.add>[]>} */
+const cases = { one: [], many: [] };
+for (const { file, title, batches } of await contenders()) {
+  const { connect, openInlet, openOutlet } = await load(file);
+  const link = connect(1);
+  const inlet = openInlet(link.producers[0]?.data);
+  const outlet = openOutlet(link.consumer.data);
+  const one = () => {
+    inlet.push(order);
+    outlet.drain(visit, 1);
+  };
+  const many = () => {
+    inlet.pushMany(orders);
+    outlet.drain(visit, BATCH);
+  };
+  if (inlet.flush === undefined) cases.one.push(benny.add(title, one)); // else one at a time is not one at a time
+  if (batches) cases.many.push(benny.add(title, many));
+}
+await benny.suite('push and drain, one at a time', ...cases.one, benny.cycle(), benny.complete());
+await benny.suite(`push and drain, ${BATCH} at a time`, ...cases.many, benny.cycle(), benny.complete());
+if (!(skus > CAPACITY)) throw new Error('nothing was delivered');
+process.exit(); // open ports

@@ -1,0 +1,20 @@
+/**
+ * The consumer thread: visits and checks orders. On request it stalls: its event loop stands still, as in a long
+ * computation, until it is released.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { load } from '../../harness/contender.js';
+import { deliveryCheck } from '../../harness/traffic.js';
+import { STALL } from './stall.js';
+
+const { contender, link, producers, stall } = workerData;
+const { openOutlet } = await load(contender);
+const visit = deliveryCheck(producers, (received) => parentPort?.postMessage(received));
+
+parentPort?.on('message', () => {
+  Atomics.store(stall, 0, STALL.stalled);
+  Atomics.notify(stall, 0);
+  Atomics.wait(stall, 0, STALL.stalled);
+});
+parentPort?.postMessage('ready');
+await openOutlet(link).consume(visit);

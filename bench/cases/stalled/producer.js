@@ -1,0 +1,72 @@
+/**
+ * The producer thread. At its start it rehearses: it offers messages to links of its own that nobody drains, until
+ * they are full and long after, so that V8 has compiled all of it; what that takes stays taken. First phase: as many
+ * orders as go round every ring several times, all delivered, so that all memory that a ring has is in use. Second
+ * phase: `attempts` orders for a consumer that stands still, each offered once; a full queue refuses, and that is
+ * that. When all are offered it says so and has the consumer released.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { load } from '../../harness/contender.js';
+import { PHASE } from '../../harness/threads/start-signal.js';
+import { OrderSource } from '../../harness/traffic.js';
+
+/** See threads/producer.js. */
+const FULL_PAUSE_MS = 0.1;
+
+/** More than any ring takes. */
+const REHEARSED = 80_000;
+/** The first time is not the last that V8 compiles it: each link's functions are others. */
+const REHEARSALS = 4;
+
+const { contender, link, producer, control, warmUpOrders, attempts, offered } = workerData;
+const { connect, openInlet } = await load(contender);
+const rehearsals = Array.from({ length: REHEARSALS }, () => connect(1));
+for (const { producers } of rehearsals) {
+  offer(openInlet(producers[0]?.data), new OrderSource(producer, 1), REHEARSED);
+}
+
+const inlet = openInlet(link);
+const source = new OrderSource(producer, 1);
+const neverWoken = new Int32Array(new SharedArrayBuffer(4));
+
+parentPort?.postMessage('ready');
+Atomics.wait(control, PHASE, 0);
+for (let i = 0; i < warmUpOrders; i++) for (const order of source.next()) deliver(order);
+end(0);
+
+Atomics.wait(control, PHASE, 1);
+const refused = offer(inlet, source, attempts);
+Atomics.store(offered, 0, 1);
+Atomics.notify(offered, 0);
+end(refused);
+
+/**
+ * @param {import('../../harness/contender.js').Inlet} to
+ * @param {OrderSource} from
+ * @param {number} times
+ * @returns {number} how many were refused
+ */
+function offer(to, from, times) {
+  const [order] = /** @type {[import('../../harness/traffic.js').Order]} */ (from.orders);
+  let no = 0;
+  for (let i = 0; i < times; i++) {
+    const { count, checksum } = from;
+    from.next();
+    if (to.push(order)) continue;
+    no++;
+    from.count = count; // never sent: its number goes to the next
+    from.checksum = checksum;
+  }
+  return no;
+}
+
+/** @param {import('../../harness/traffic.js').Order} given */
+function deliver(given) {
+  while (!inlet.push(given)) Atomics.wait(neverWoken, 0, 0, FULL_PAUSE_MS);
+}
+
+/** @param {number} refusals */
+function end(refusals) {
+  deliver(source.last());
+  parentPort?.postMessage({ ...source.report(), refused: refusals });
+}

@@ -1,0 +1,61 @@
+/**
+ * A process in which a million messages meet a stalled consumer of one contender. Sends its parent by how much its
+ * resident memory grew meanwhile, and how many messages were taken.
+ */
+import { residentBytes } from '../../harness/threads/resident-memory.js';
+import { withThreads } from '../../harness/threads/start-threads.js';
+import { assertDelivered } from '../../harness/traffic.js';
+import { STALL } from './stall.js';
+
+/** Four laps of every ring, and enough for V8 to have compiled what runs. */
+const WARM_UP_ORDERS = 262_144;
+
+const EVERY_MS = 20;
+
+const { contender, attempts } = JSON.parse(process.argv[2] ?? '');
+const stall = new Int32Array(new SharedArrayBuffer(4));
+const offered = new Int32Array(new SharedArrayBuffer(4));
+const threads = {
+  contender,
+  producers: 1,
+  phasesMs: [5_000, 10_000], // at most
+  consumerFile: new URL('./consumer.js', import.meta.url),
+  consumerData: { stall },
+  producerFile: new URL('./producer.js', import.meta.url),
+  producerData: { warmUpOrders: WARM_UP_ORDERS, attempts, offered },
+};
+const result = await withThreads(threads, async (nextPhase, consumer) => {
+  const warm = await nextPhase();
+  assertDelivered(warm.sent, warm.received);
+
+  consumer.postMessage('stall');
+  Atomics.wait(stall, 0, STALL.running);
+  for (let i = 0; i < 50; i++) residentBytes(); // compiled by now
+  const before = residentBytes();
+  const phase = nextPhase();
+  const points = growthUntilOffered(before);
+  Atomics.store(stall, 0, STALL.released);
+  Atomics.notify(stall, 0);
+  const { received, sent } = await phase;
+  assertDelivered(sent, received);
+  const growth = Math.max(...points.map(([, bytes]) => bytes));
+  return { points, growth, taken: attempts - sent[0].refused };
+});
+process.send?.(result);
+process.disconnect?.();
+
+/**
+ * Blocks this thread meanwhile, so that it takes next to no memory itself.
+ * @param {number} before
+ * @returns {Array<[atMs: number, growth: number]>}
+ */
+function growthUntilOffered(before) {
+  const start = performance.now();
+  /** @type {Array<[number, number]>} */
+  const points = [[0, 0]];
+  while (Atomics.wait(offered, 0, 0, EVERY_MS) === 'timed-out') {
+    points.push([performance.now() - start, residentBytes() - before]);
+  }
+  points.push([performance.now() - start, residentBytes() - before]);
+  return points;
+}

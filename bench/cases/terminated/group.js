@@ -1,0 +1,48 @@
+/** Threads terminated while they push. */
+import { countWedged } from './measure.js';
+
+const WORKERS = 150;
+const WORKERS_QUICK = 15;
+const figure = 'terminated/wedged';
+const measured = [
+  { subject: 'sluice', contender: 'cases/queues/sluice.js' },
+  { subject: 'Atomics ring', contender: 'rivals/atomics-ring/contender.js' },
+];
+
+/** @type {import('../../harness/runner/group.js').Group} */
+export const group = {
+  name: 'terminated',
+  title: 'Producers terminated while they push',
+  about:
+    `${WORKERS} workers (with --quick ${WORKERS_QUICK}), one after the other, are terminated while they push one at a time to a ring of their own. ` +
+    'Counted are the rings whose consumer never gets anything again, because a slot was claimed and not published. ' +
+    'JavaScript can be interrupted between two statements; a native call cannot.',
+  roundsMax: 1,
+  comparisons: [
+    {
+      title: 'rings left wedged by terminated workers',
+      figures: [{ id: figure, title: 'Rings left wedged', unit: 'count' }],
+      cases: measured.map(({ subject, contender }) => ({
+        subject,
+        run: async ({ quick }) => ({
+          [figure]: await countWedged({
+            contender,
+            workers: quick ? WORKERS_QUICK : WORKERS,
+            random: Math.random,
+          }),
+        }),
+      })),
+    },
+  ],
+  bars: [
+    {
+      claim: 'workers terminated while pushing that leave the pure-JS ring wedged',
+      of: { figure, subject: 'Atomics ring' },
+    },
+    {
+      claim: "workers terminated while pushing that leave sluice's ring wedged",
+      of: { figure, subject: 'sluice' },
+      atMost: 0,
+    },
+  ],
+};

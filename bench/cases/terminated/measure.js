@@ -1,0 +1,65 @@
+/** Whether a ring still works after a thread was terminated while it pushed. */
+import { once } from 'node:events';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import { load } from '../../harness/contender.js';
+import { OrderSource } from '../../harness/traffic.js';
+
+/** The longest that a pusher is left alone before it is terminated. */
+const PUSHING_MS_MAX = 2;
+
+/**
+ * @param {object} run
+ * @param {string} run.contender its file
+ * @param {number} run.workers one after the other, each with a ring of its own
+ * @param {() => number} run.random from 0 to 1: when each is terminated
+ * @returns {Promise<number>} how many left a ring whose consumer never gets what is pushed from then on
+ */
+export async function countWedged({ contender, workers, random }) {
+  let wedged = 0;
+  for (let i = 0; i < workers; i++) wedged += (await isWedged(contender, random() * PUSHING_MS_MAX)) ? 1 : 0;
+  return wedged;
+}
+
+/** @param {string} contender @param {number} pushingMs */
+async function isWedged(contender, pushingMs) {
+  const { connect, openInlet, openOutlet } = await load(contender);
+  const link = connect(2);
+  const [end, probeEnd] = link.producers;
+  const outlet = openOutlet(link.consumer.data);
+  const worker = new Worker(new URL('./pusher.js', import.meta.url), {
+    workerData: { contender, link: end?.data },
+    transferList: end?.transfer ?? [],
+  });
+  let draining = true;
+  const drained = drainUntil(() => !draining);
+  await once(worker, 'message');
+  const terminateAt = performance.now() + pushingMs;
+  while (performance.now() < terminateAt) await nextTurn();
+  await worker.terminate();
+  draining = false;
+  await drained;
+
+  // Now nobody else pushes. What the worker has published is taken; if it died between claim and publish, the
+  // consumer stops there for good, and never gets to the probe.
+  while (outlet.drain(() => {}, 65_536) > 0);
+  const probe = { ...new OrderSource(1, 1).last(), orderId: 12_345 };
+  const inlet = openInlet(probeEnd?.data);
+  let arrived = false;
+  if (inlet.push(probe)) {
+    outlet.drain(({ orderId }) => {
+      arrived ||= orderId === probe.orderId;
+    }, 65_536);
+  }
+  // This thread goes on: what it has attached would stay until it is collected, a ring for each worker.
+  for (const end of [inlet, outlet, link]) end.dispose?.();
+  return !arrived;
+
+  /** Keeps the ring from filling up: a pusher that is refused claims nothing. @param {() => boolean} isOver */
+  async function drainUntil(isOver) {
+    while (!isOver()) {
+      outlet.drain(() => {}, 4_096);
+      await nextTurn();
+    }
+  }
+}

@@ -1,0 +1,17 @@
+/** A producer thread that pushes one at a time for ever, until it is terminated in the middle of it. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { load } from '../../harness/contender.js';
+import { OrderSource } from '../../harness/traffic.js';
+
+/** After so many it says that it is at it. */
+const UNDER_WAY = 1_000;
+
+const { contender, link } = workerData;
+const { openInlet } = await load(contender);
+const inlet = openInlet(link);
+const source = new OrderSource(0, 1);
+
+for (let pushed = 0; ; pushed++) {
+  for (const order of source.next()) inlet.push(order);
+  if (pushed === UNDER_WAY) parentPort?.postMessage('under way');
+}

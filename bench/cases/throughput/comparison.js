@@ -1,0 +1,54 @@
+/** One comparison of throughputs: all contenders that can do it. */
+import { contenders } from '../../harness/contender.js';
+import { measureThroughput } from './measure.js';
+
+const all = await contenders();
+
+/** @typedef {'one' | '64'} Pattern records a push */
+
+/**
+ * @param {object} what
+ * @param {string} what.id of the figure
+ * @param {string} what.title
+ * @param {number} what.producers
+ * @param {Pattern} what.pattern
+ * @param {number} [what.recordBytes]
+ * @param {boolean} [what.spins]
+ * @returns {import('../../harness/runner/group.js').Comparison}
+ */
+export function throughputComparison({ id, title, producers, pattern, recordBytes = 64, spins = false }) {
+  const able = all.filter(
+    ({ producersMax, batches, recordBytes: takes }) =>
+      producersMax >= producers &&
+      (batches || pattern === 'one') &&
+      (takes === 'any' || takes === recordBytes),
+  );
+  return {
+    title,
+    figures: [{ id, title, unit: '1/s' }],
+    cases: able.map(({ title: subject, file: contender }) => ({
+      subject,
+      run: async ({ warmUpMs, measuredMs }) => ({
+        [id]: await measureThroughput({
+          contender,
+          producers,
+          batch: pattern === 'one' ? 1 : 64,
+          recordBytes,
+          spins,
+          warmUpMs,
+          measuredMs,
+        }),
+      }),
+    })),
+  };
+}
+
+/** @param {number} count */
+export function producersText(count) {
+  return `${count} producer${count === 1 ? '' : 's'}`;
+}
+
+/** @param {Pattern} pattern */
+export function patternText(pattern) {
+  return pattern === 'one' ? 'one at a time' : 'in batches of 64';
+}

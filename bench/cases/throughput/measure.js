@@ -1,0 +1,56 @@
+/**
+ * Throughput between threads. A warm-up phase, then the measured one: from the release of the producers to the
+ * moment the consumer has finished the last record. Nothing counts that was not delivered, once, unaltered and in
+ * its producer's order.
+ */
+import { withThreads } from '../../harness/threads/start-threads.js';
+import { assertDelivered } from '../../harness/traffic.js';
+
+/**
+ * @typedef {object} Run
+ * @property {string} contender its file
+ * @property {number} producers
+ * @property {number} batch records a push
+ * @property {number} recordBytes
+ * @property {boolean} spins the consumer looks for records without end, instead of being woken on its event loop
+ * @property {number} warmUpMs
+ * @property {number} measuredMs
+ */
+
+/**
+ * @param {Run} run
+ * @returns {Promise<number>} records finished a second
+ */
+export function measureThroughput(run) {
+  const { threads, measure } = throughputOf(run);
+  return withThreads(threads, measure);
+}
+
+/**
+ * The threads of a measurement, and what is measured of them.
+ * @param {Run} run
+ */
+export function throughputOf({ contender, producers, batch, recordBytes, spins, warmUpMs, measuredMs }) {
+  const phasesMs = [warmUpMs, measuredMs];
+  const threads = {
+    contender,
+    producers,
+    recordBytes,
+    phasesMs,
+    consumerFile: new URL('./consumer.js', import.meta.url),
+    consumerData: { spins },
+    producerFile: new URL('../../harness/threads/producer.js', import.meta.url),
+    producerData: { batch },
+  };
+  /** @param {() => Promise<{ startedAt: bigint, received: any, sent: any[] }>} nextPhase */
+  const measure = async (nextPhase) => {
+    let perSecond = 0;
+    for (const _ of phasesMs) {
+      const { startedAt, received, sent } = await nextPhase();
+      assertDelivered(sent, received);
+      perSecond = received.count / (Number(received.finishedAt - startedAt) / 1e9);
+    }
+    return perSecond;
+  };
+  return { threads, measure };
+}

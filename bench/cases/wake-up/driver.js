@@ -1,0 +1,36 @@
+/**
+ * One end of the round trips: it sends an order, and when the answer has come through its event loop, after a pause
+ * or at once, the next. It keeps how long each took.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { load } from '../../harness/contender.js';
+import { OrderSource } from '../../harness/traffic.js';
+
+const { contender, there, back, pauseMs, warmUpMs, measuredMs } = workerData;
+const { openInlet, openOutlet } = await load(contender);
+const inlet = openInlet(there);
+const source = new OrderSource(0, 1);
+/** @type {number[]} */
+const tripsMs = [];
+const warmAt = performance.now() + warmUpMs;
+const endAt = warmAt + measuredMs;
+let sentAt = 0;
+
+function send() {
+  sentAt = performance.now();
+  for (const order of source.next()) {
+    if (!inlet.push(order)) throw new Error('full, with one order under way');
+  }
+}
+
+function answered() {
+  const now = performance.now();
+  if (sentAt >= warmAt) tripsMs.push(now - sentAt);
+  if (now >= endAt && tripsMs.length > 0) parentPort?.postMessage({ tripsMs: Float64Array.from(tripsMs) });
+  else if (pauseMs === 0) send();
+  else setTimeout(send, pauseMs);
+}
+
+const consuming = openOutlet(back).consume(answered);
+send();
+await consuming;

@@ -1,0 +1,15 @@
+/** The other end: an event loop that is idle until an order comes, and sends it back. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { load } from '../../harness/contender.js';
+import { OrderSource } from '../../harness/traffic.js';
+
+const { contender, there, back } = workerData;
+const { openInlet, openOutlet } = await load(contender);
+const inlet = openInlet(back);
+const source = new OrderSource(0, 1);
+
+const consuming = openOutlet(there).consume(() => {
+  for (const order of source.next()) inlet.push(order);
+});
+parentPort?.postMessage('ready');
+await consuming;

@@ -1,0 +1,57 @@
+/** Waking an idle event loop. */
+import { contenders } from '../../harness/contender.js';
+import { IDLE_MS, measureWakeUp } from './measure.js';
+
+const all = (await contenders()).filter(({ producersMax, gathers }) => producersMax > 0 && gathers !== true);
+
+/** @type {import('../../harness/runner/group.js').Group} */
+export const group = {
+  name: 'wake-up',
+  title: 'Waking an idle event loop',
+  about:
+    'Round trips of one message between two threads whose event loops have nothing else to do: each trip wakes ' +
+    `both. Back to back the processors are still awake; after ${IDLE_MS} ms of idleness they may sleep, and what is ` +
+    'measured is mostly how they come to.',
+  comparisons: [
+    comparison('back-to-back', 'back to back', 0),
+    comparison('idle', `after ${IDLE_MS} ms idle`, IDLE_MS),
+  ],
+  bars: [
+    bar(
+      'wake-up of a parked consumer loop, back to back, round trip p50, MessagePort vs sluice',
+      'back-to-back',
+    ),
+    bar(`the same, after ${IDLE_MS} ms of idleness`, 'idle'),
+  ],
+};
+
+/** @param {string} name @param {string} title @param {number} pauseMs @returns {import('../../harness/runner/group.js').Comparison} */
+function comparison(name, title, pauseMs) {
+  const id = `wake-up/${name}`;
+  return {
+    title: `Round trip, ${title}`,
+    chart: 'log',
+    figures: [
+      { id: `${id}/p50`, title: 'p50', unit: 'ns' },
+      { id: `${id}/p99`, title: 'p99', unit: 'ns' },
+    ],
+    cases: all.map(({ title: subject, file: contender }) => ({
+      subject,
+      run: async ({ warmUpMs, measuredMs }) => {
+        const { p50, p99 } = await measureWakeUp({ contender, pauseMs, warmUpMs, measuredMs });
+        return { [`${id}/p50`]: p50, [`${id}/p99`]: p99 };
+      },
+    })),
+  };
+}
+
+/** @param {string} claim @param {string} name @returns {import('../../harness/runner/group.js').Bar} */
+function bar(claim, name) {
+  const figure = `wake-up/${name}/p50`;
+  return {
+    claim,
+    of: { figure, subject: 'MessagePort' },
+    to: { figure, subject: 'sluice' },
+    atLeast: 1.5,
+  };
+}

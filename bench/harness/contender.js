@@ -1,0 +1,68 @@
+/**
+ * What the harness knows of a contender. Each is one file that exports these, and one line of the list below;
+ * worker threads load it by its file.
+ *
+ * @typedef {import('./traffic.js').Order} Order
+ * @typedef {(order: Readonly<Order>) => void} Visit
+ *
+ * @typedef {object} About what it can do, and so what is measured of it
+ * @property {string} title as the reports print it
+ * @property {number} producersMax threads that can push to one consumer; 0: it works within one thread only
+ * @property {boolean} batches whether `pushMany` costs less than as many `push`
+ * @property {true} [gathers] `push` publishes many records at once, at a later push: no latency is measured of it
+ * @property {'any' | 64} recordBytes whether it takes records of other sizes than the 64 bytes of an order
+ *
+ * @typedef {object} End what one thread needs to open its end: `data` goes by structured clone
+ * @property {unknown} data
+ * @property {import('node:worker_threads').TransferListItem[]} transfer
+ *
+ * @typedef {object} Inlet a producer's end. Full is an answer, not an error: the harness backs off and tries again
+ * @property {(order: Order) => boolean} push
+ * @property {(orders: Order[]) => number} pushMany how many were taken, from the front
+ * @property {() => void} [flush] publishes what `push` has gathered
+ * @property {() => void} [dispose] lets go of what this thread has attached, as its end does
+ *
+ * @typedef {object} Outlet the consumer's end
+ * @property {(visit: Visit, max: number) => number} drain visits what is there, now
+ * @property {(visit: Visit) => Promise<void>} consume visits on the event loop, without starving it, for ever
+ * @property {() => void} [dispose] as an inlet's
+ *
+ * @typedef {object} Contender
+ * @property {About} about
+ * @property {(producers: number, recordBytes?: number) => { consumer: End, producers: End[], dispose(): void }} connect
+ *   record sizes are those of traffic.js; default 64
+ * @property {(data: any) => Inlet} openInlet
+ * @property {(data: any) => Outlet} openOutlet
+ */
+import { existsSync } from 'node:fs';
+
+/** In the order in which each round runs them. Those that are not in this copy of sluice are left out. */
+const files = [
+  'cases/queues/sluice.js',
+  'cases/queues/sluice-batcher.js',
+  'rivals/atomics-ring/contender.js',
+  'rivals/built-in/message-port.js',
+  'rivals/built-in/array-queue.js',
+];
+
+/** The most records in flight, for every contender. */
+export const CAPACITY = 65_536;
+
+/**
+ * @param {string} file relative to bench/
+ * @returns {Promise<Contender>}
+ */
+export async function load(file) {
+  return import(urlOf(file).href);
+}
+
+/** @returns {Promise<Array<About & { file: string }>>} all that are here */
+export async function contenders() {
+  const here = files.filter((file) => existsSync(urlOf(file)));
+  return Promise.all(here.map(async (file) => ({ file, ...(await load(file)).about })));
+}
+
+/** @param {string} file relative to bench/ */
+function urlOf(file) {
+  return new URL(`../${file}`, import.meta.url);
+}

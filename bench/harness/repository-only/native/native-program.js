@@ -1,0 +1,80 @@
+/** The C++ programs of the benchmarks: made by the local compiler when they are needed, and gone with the process. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { compile, host, native, root, run, runOn } from '../../../../test/core/compiler.js';
+
+/** @typedef {import('../../../../test/core/compiler.js').Target} Target */
+
+/** @typedef {import('../../../../test/core/compiler.js').Ended} Ended */
+
+/** Runs it; or what stands in `under` runs it. @typedef {(args: (string | number)[], under?: string[]) => Promise<Ended>} Program */
+
+/** A program that did not end well. */
+export class ProgramFailed extends Error {}
+
+const flags = ['-O2', '-DNDEBUG', `-I${native}`, `-I${root}bench/harness/repository-only/native`, '-pthread'];
+
+/** @type {string | undefined} */
+let directory;
+let programs = 0;
+
+/**
+ * Why no program for `target` can be made or run here; undefined: it can.
+ * @param {Target} [target]
+ */
+export async function whyNot({ compiler, emulator } = host) {
+  for (const needed of emulator === undefined ? [compiler] : [compiler, emulator]) {
+    if ((await run(needed, ['--version'])).code !== 0) return `there is no ${needed}`;
+  }
+  return undefined;
+}
+
+/**
+ * Makes a program of one source file.
+ * @param {string} source path from the root of the repository
+ * @param {{ target?: Target, more?: string[] }} [options] `more`: flags before all others
+ * @returns {Promise<Program>}
+ */
+export async function program(source, { target = host, more = [] } = {}) {
+  const output = join(scratch(), `program-${programs++}`);
+  await compile([...more, ...flags, `${root}${source}`, '-o', output], target);
+  return (args, under = []) => {
+    const [command, ...rest] = [...under, output, ...args.map(String)];
+    return runOn(target, /** @type {string} */ (command), rest);
+  };
+}
+
+/**
+ * The JSON object that a program writes.
+ * @param {Promise<Ended>} running
+ * @throws ProgramFailed with what it said, if it did not end with 0
+ */
+export async function answer(running) {
+  const { code, output, problem } = await running;
+  if (code !== 0) throw new ProgramFailed(`exit code ${code}: ${problem} ${output}`);
+  return JSON.parse(output);
+}
+
+/**
+ * A copy of core/base/atomics.h in which words written by different threads are not kept apart, in a directory that the
+ * compiler is to search first (`-I`): with it, every header of the core is laid out without padding.
+ */
+export async function withoutPadding() {
+  const header = await readFile(`${native}/core/base/atomics.h`, 'utf8');
+  const padded = 'inline constexpr std::size_t kCacheLine = 128;';
+  if (!header.includes(padded)) throw new Error(`core/base/atomics.h has no line "${padded}"`);
+  const copy = join(scratch(), 'without-padding');
+  await mkdir(join(copy, 'core/base'), { recursive: true });
+  await writeFile(join(copy, 'core/base/atomics.h'), header.replace(padded, padded.replace('128', '8')));
+  return `-I${copy}`;
+}
+
+function scratch() {
+  if (directory !== undefined) return directory;
+  const made = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
+  directory = made;
+  process.once('exit', () => rmSync(made, { recursive: true, force: true }));
+  return made;
+}

@@ -1,0 +1,51 @@
+/**
+ * Throughput of a contender that starts its consumer itself, in a thread of its own, and belongs to the one thread that
+ * started it: one producer thread, which has an event loop, to one consumer. What is measured is what
+ * throughput/measure.js measures of the others, and delivery is checked alike.
+ *
+ * @typedef {object} Spawner what its file exports as `open`, once for each measurement
+ * @property {(order: import('../../traffic.js').Order) => void | Promise<unknown>} push a promise: it is full, until then
+ * @property {(orders: import('../../traffic.js').Order[]) => void | Promise<unknown>} pushMany
+ * @property {() => Promise<import('./consumer.js').Report>} allArrived what the consumer has received, once that was the
+ *   last order of a phase
+ */
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { assertDelivered } from '../../traffic.js';
+
+/** A run that takes this much longer than its phases is given up. */
+const GRACE_MS = 20_000;
+
+/**
+ * @param {object} run
+ * @param {string} run.file of the contender, relative to bench/
+ * @param {number} run.batch records a push
+ * @param {number} run.warmUpMs
+ * @param {number} run.measuredMs
+ * @returns {Promise<number>} records finished a second
+ */
+export async function measureSpawning({ file, batch, warmUpMs, measuredMs }) {
+  const phasesMs = [warmUpMs, measuredMs];
+  const signal = AbortSignal.timeout(warmUpMs + measuredMs + GRACE_MS);
+  const producer = new Worker(new URL('./producer.js', import.meta.url), {
+    workerData: { file, batch, phasesMs },
+  });
+  const ended = once(producer, 'exit').then(([code]) => {
+    throw new Error(`the producer thread ended with code ${code}`);
+  });
+  ended.catch(() => {}); // also when it is terminated, at the end
+  try {
+    let perSecond = 0;
+    for (const _ of phasesMs) {
+      const [{ startedAt, sent, received }] = await Promise.race([
+        once(producer, 'message', { signal }),
+        ended,
+      ]);
+      assertDelivered([sent], received);
+      perSecond = received.count / (Number(received.finishedAt - startedAt) / 1e9);
+    }
+    return perSecond;
+  } finally {
+    await producer.terminate();
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * MessagePort as programs use it: postMessage without a bound, one 'message' event for each. The queue grows as long
+ * as the producer is faster, and the receiver's loop hands out all of it before anything else has its turn.
+ */
+import { connect as connectPorts } from './message-port.js';
+import { packedView, valuesOf } from './packed-orders.js';
+
+export const connect = connectPorts;
+
+/** @type {import('../../harness/contender.js').About} */
+export const about = {
+  title: 'MessagePort, unbounded',
+  producersMax: Number.POSITIVE_INFINITY,
+  batches: false,
+  recordBytes: 64,
+};
+
+/** @type {import('../../harness/contender.js').Contender['openInlet']} */
+export function openInlet({ port, recordBytes }) {
+  const valuesOfOrder = valuesOf(recordBytes);
+  return {
+    push(order) {
+      port.postMessage(valuesOfOrder(order));
+      return true;
+    },
+    pushMany: () => {
+      throw new Error('one message a record');
+    },
+  };
+}
+
+/** @type {import('../../harness/contender.js').Contender['openOutlet']} */
+export function openOutlet({ ports, recordBytes }) {
+  const view = packedView(recordBytes);
+  const order = /** @type {import('../../harness/contender.js').Order} */ (view);
+  return {
+    drain: () => {
+      throw new Error('a port with a listener hands out by itself');
+    },
+    consume(visit) {
+      for (const port of ports) {
+        port.on('message', (/** @type {number[]} */ values) => {
+          view.values = values;
+          visit(order);
+        });
+      }
+      return new Promise(() => {});
+    },
+  };
+}

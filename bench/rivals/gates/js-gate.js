@@ -1,0 +1,152 @@
+/**
+ * A gate made of what npm has, for one thread: rate-limiter-flexible in memory, the stock as a Map, fastq as the queue.
+ *
+ * Put together as well as we know how. The stock and the room in the queue are looked at first, without waiting, so
+ * that such a refusal costs nothing more and charges no limit. Only then is the limiter awaited; since other requests
+ * may have run meanwhile, both are looked at again before the stock is taken, which from there on nothing can
+ * interrupt. What was charged in vain goes back by `reward`. fastq counts its tasks by walking through all of them, so
+ * the gate keeps a count of its own.
+ *
+ * What it lacks: other threads and processes, reservations that expire, identities that make a retry safe.
+ */
+import fastq from 'fastq';
+import {
+  assertAll,
+  CAPACITY,
+  ordersToPlace,
+  SKU,
+  settings,
+} from '../../harness/repository-only/loads/gate-load.js';
+import { EVERYONE } from '../../harness/repository-only/loads/limiter-load.js';
+import { memoryLimiter } from '../limiters/rate-limiter-flexible.js';
+
+/** @typedef {import('../../harness/repository-only/loads/gate-load.js').Order} Order */
+/** @typedef {import('../../harness/repository-only/loads/gate-load.js').Outcome} Outcome */
+
+export class JsGate {
+  sold = 0;
+  #depth = 0;
+  /** @type {{ order: Order, done: import('fastq').done } | undefined} */
+  #inHand;
+  #capacity;
+  #limiter;
+  /** @type {Map<number, number>} */
+  #stock;
+  #queue;
+
+  /** @param {import('../../harness/repository-only/loads/gate-load.js').Setting} setting */
+  constructor({ stock, perSecond, atOnce, capacity }) {
+    this.#capacity = capacity;
+    this.#stock = new Map([[SKU, stock]]);
+    this.#limiter = memoryLimiter(atOnce, atOnce / perSecond);
+    // The worker has one order in hand until it is sold. (One that is done at once would, with a full queue, be
+    // called from within itself until the stack is used up.)
+    this.#queue = fastq((/** @type {Order} */ order, done) => {
+      this.#inHand = { order, done };
+    }, 1);
+  }
+
+  /**
+   * @param {Order} order
+   * @returns {Outcome | Promise<Outcome>}
+   */
+  admit(order) {
+    const refusal = this.#refusal(order);
+    return refusal ?? this.#admitIfAllowed(order);
+  }
+
+  /** Sells what is queued. */
+  drain() {
+    while (this.#inHand !== undefined) {
+      const { order, done } = this.#inHand;
+      this.#inHand = undefined;
+      this.#depth--;
+      this.sold += order.quantity;
+      done(null);
+    }
+  }
+
+  /** Points taken from the limit. */
+  async charged() {
+    return (await this.#limiter.get(EVERYONE))?.consumedPoints ?? 0;
+  }
+
+  /** @param {Order} order */
+  available({ sku }) {
+    return this.#stock.get(sku) ?? 0;
+  }
+
+  /**
+   * By `then` with both outcomes: a rejection that is caught costs more.
+   * @param {Order} order
+   * @returns {Promise<Outcome>}
+   */
+  #admitIfAllowed(order) {
+    return this.#limiter.consume(EVERYONE).then(() => this.#admitNow(order), rateLimited);
+  }
+
+  /**
+   * @param {Order} order
+   * @returns {Outcome | Promise<Outcome>}
+   */
+  #admitNow(order) {
+    const refusal = this.#refusal(order);
+    if (refusal !== undefined) return this.#limiter.reward(EVERYONE).then(() => refusal);
+    this.#stock.set(order.sku, this.available(order) - order.quantity);
+    this.#depth++;
+    this.#queue.push(order);
+    return 'admitted';
+  }
+
+  /**
+   * @param {Order} order
+   * @returns {Outcome | undefined}
+   */
+  #refusal(order) {
+    if (this.available(order) < order.quantity) return 'sold-out';
+    if (this.#depth >= this.#capacity) return 'queue-full';
+    return undefined;
+  }
+}
+
+/** @returns {Outcome} */
+const rateLimited = () => 'rate-limited';
+
+/**
+ * @param {Outcome} outcome
+ * @returns {import('../../harness/repository-only/caller.js').Case}
+ */
+function admits(outcome) {
+  return {
+    async open() {
+      const gate = new JsGate(settings[outcome]);
+      const orders = ordersToPlace();
+      // The first takes the limiter's only point, or the queue's only place.
+      if (outcome === 'rate-limited' || outcome === 'queue-full') {
+        await gate.admit(/** @type {Order} */ (orders[0]));
+      }
+      let counted = 0;
+      return {
+        calls: CAPACITY,
+        async turn() {
+          for (const order of orders) {
+            const answer = gate.admit(order);
+            if ((typeof answer === 'string' ? answer : await answer) === outcome) counted++;
+          }
+        },
+        rest: () => (outcome === 'admitted' ? gate.drain() : undefined),
+        check(calls) {
+          assertAll(outcome, counted, calls);
+          if (outcome === 'admitted') assertAll('sold', gate.sold, calls);
+        },
+      };
+    },
+  };
+}
+
+export const cases = {
+  admitted: admits('admitted'),
+  'sold-out': admits('sold-out'),
+  'rate-limited': admits('rate-limited'),
+  'queue-full': admits('queue-full'),
+};

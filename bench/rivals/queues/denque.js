@@ -1,0 +1,47 @@
+/**
+ * denque: a double-ended queue within one thread, in an array used as a ring. `push` and `shift`, as its README has it.
+ * It takes references and no copies, and lets nobody wait, so it is the least that a queue can cost in JavaScript.
+ */
+import Denque from 'denque';
+
+/** @typedef {import('../../harness/traffic.js').Order} Order */
+
+/** @type {import('../../harness/contender.js').About} */
+export const about = { title: 'denque', producersMax: 0, batches: false, recordBytes: 'any' };
+
+/** @type {import('../../harness/contender.js').Contender['connect']} */
+export function connect() {
+  const end = { data: new Denque(), transfer: [] };
+  return { consumer: end, producers: [end], dispose() {} };
+}
+
+/** @type {import('../../harness/contender.js').Contender['openInlet']} */
+export function openInlet(/** @type {Denque<Order>} */ queue) {
+  return {
+    push(order) {
+      queue.push(order);
+      return true;
+    },
+    pushMany() {
+      throw new Error('denque takes one item at a time');
+    },
+  };
+}
+
+/** @type {import('../../harness/contender.js').Contender['openOutlet']} */
+export function openOutlet(/** @type {Denque<Order>} */ queue) {
+  return {
+    drain(visit, max) {
+      let visited = 0;
+      for (; visited < max; visited++) {
+        const order = queue.shift();
+        if (order === undefined) break;
+        visit(order);
+      }
+      return visited;
+    },
+    consume() {
+      throw new Error('denque works within one thread');
+    },
+  };
+}

@@ -1,0 +1,109 @@
+/**
+ * ringbuf.js: a ring of numbers in a SharedArrayBuffer for one producer and one consumer, that wakes nobody.
+ *
+ * For several producers it takes a ring each, and the consumer looks into all of them: the capacity is divided. An
+ * order is nine elements of a Float64Array ring. They are written in place by `writeCallbackWithOffset`, its form
+ * without a copy and without garbage, after `availableWrite()` has told that all of them fit (as its own
+ * ParameterWriter does: a push may be partial). Rings are a whole number of orders long, so none is split. Reading has
+ * no such form: `pop` copies, into one array that is reused. Its consumer polls, in every turn of its event loop.
+ */
+import { RingBuffer } from 'ringbuf.js';
+import { CAPACITY } from '../../harness/contender.js';
+import { NUMBERS, packedView, writeNumbers } from '../built-in/packed-orders.js';
+import { poll } from './poll.js';
+
+/** @typedef {import('../../harness/traffic.js').Order} Order */
+/** @typedef {Parameters<RingBuffer['writeCallbackWithOffset']>[1]} Write for arrays of every type */
+
+/** Orders popped at a time: they fit into the first-level cache. */
+const POP_ORDERS = 256;
+
+/** @type {import('../../harness/contender.js').About} */
+export const about = {
+  title: 'ringbuf.js',
+  producersMax: Number.POSITIVE_INFINITY,
+  batches: true,
+  recordBytes: 64,
+};
+
+/** @type {import('../../harness/contender.js').Contender['connect']} */
+export function connect(producers) {
+  const elements = Math.floor(CAPACITY / producers) * NUMBERS;
+  // It keeps one element free, and so makes room for one more than asked for.
+  const rings = Array.from({ length: producers }, () =>
+    RingBuffer.getStorageForCapacity(elements - 1, Float64Array),
+  );
+  return {
+    consumer: { data: rings, transfer: [] },
+    producers: rings.map((ring) => ({ data: ring, transfer: [] })),
+    dispose() {},
+  };
+}
+
+/** @type {import('../../harness/contender.js').Contender['openInlet']} */
+export function openInlet(memory) {
+  const ring = new RingBuffer(memory, Float64Array);
+  /** @type {Order} */
+  let pushed;
+  /** @type {Order[]} */
+  let batch;
+  let taken = 0;
+
+  /** @param {Float64Array} storage @param {number} at */
+  const writeOne = (storage, at) => writeNumbers(pushed, storage, at);
+  /** @param {Float64Array} storage @param {number} at @param {number} first @param {number} next */
+  const writeMany = (storage, at, first, next) => {
+    const firstOrders = first / NUMBERS;
+    for (let i = 0; i < taken; i++) {
+      const order = /** @type {Order} */ (batch[i]);
+      writeNumbers(order, storage, i < firstOrders ? at + i * NUMBERS : next + (i - firstOrders) * NUMBERS);
+    }
+  };
+
+  return {
+    push(order) {
+      if (ring.availableWrite() < NUMBERS) return false;
+      pushed = order;
+      ring.writeCallbackWithOffset(NUMBERS, /** @type {Write} */ (/** @type {unknown} */ (writeOne)));
+      return true;
+    },
+    pushMany(orders) {
+      taken = Math.min(orders.length, Math.floor(ring.availableWrite() / NUMBERS));
+      if (taken === 0) return 0;
+      batch = orders;
+      ring.writeCallbackWithOffset(
+        taken * NUMBERS,
+        /** @type {Write} */ (/** @type {unknown} */ (writeMany)),
+      );
+      return taken;
+    },
+  };
+}
+
+/** @type {import('../../harness/contender.js').Contender['openOutlet']} */
+export function openOutlet(memories) {
+  const rings = memories.map(
+    (/** @type {SharedArrayBuffer} */ memory) => new RingBuffer(memory, Float64Array),
+  );
+  const popped = new Float64Array(POP_ORDERS * NUMBERS);
+  const view = packedView(64);
+  const order = /** @type {Order} */ (view);
+  view.values = popped;
+
+  /** @type {import('../../harness/contender.js').Outlet['drain']} */
+  function drain(visit, max) {
+    let visited = 0;
+    for (const ring of rings) {
+      for (;;) {
+        const orders = Math.min(POP_ORDERS, max - visited);
+        const end = orders === 0 ? 0 : ring.pop(popped, orders * NUMBERS);
+        if (end === 0) break;
+        for (view.at = 0; view.at < end; view.at += NUMBERS) visit(order);
+        visited += end / NUMBERS;
+      }
+    }
+    return visited;
+  }
+
+  return { drain, consume: (visit) => poll((max) => drain(visit, max)) };
+}

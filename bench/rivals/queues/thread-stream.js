@@ -1,0 +1,47 @@
+/**
+ * thread-stream: a stream of text from one thread to a worker that it starts, over a SharedArrayBuffer.
+ *
+ * It carries text: what is written is decoded as UTF-8 on the other side, so bytes do not survive, and there are no
+ * messages in it. Of the forms that do (JSON, numbers with commas, base64) base64 takes the least time: an order is 57
+ * bytes (one is unused), so it is 76 characters without padding, and any run of orders is decoded at once. A batch is
+ * one write. The producer writes until `write` returns false, then waits for 'drain', as for any stream. Many writes are
+ * copied together, in the next turn of its event loop (`sync: true` would copy each at once, with some ten Atomics
+ * calls). The buffer is as large as all orders in flight elsewhere.
+ */
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import ThreadStream from 'thread-stream';
+import { CAPACITY } from '../../harness/contender.js';
+import { writeBytes } from './order-bytes.js';
+import { TEXT_BYTES, TEXT_CHARACTERS } from './order-text.js';
+
+/** @returns {Promise<import('../../harness/repository-only/spawning/measure.js').Spawner>} */
+export async function open() {
+  const stream = new ThreadStream({
+    filename: fileURLToPath(new URL('./thread-stream-destination.js', import.meta.url)),
+    bufferSize: CAPACITY * TEXT_CHARACTERS,
+  });
+  await once(stream, 'ready');
+  let message = Buffer.alloc(0);
+  let bytes = new DataView(message.buffer, 0, 0);
+
+  /** @param {import('../../harness/traffic.js').Order[]} orders */
+  function writeAll(orders) {
+    if (message.length !== orders.length * TEXT_BYTES) {
+      message = Buffer.alloc(orders.length * TEXT_BYTES);
+      bytes = new DataView(message.buffer, message.byteOffset, message.length);
+    }
+    let at = 0;
+    for (const order of orders) {
+      writeBytes(order, bytes, at);
+      at += TEXT_BYTES;
+    }
+    return stream.write(message.toString('base64')) ? undefined : once(stream, 'drain');
+  }
+
+  return {
+    push: (order) => writeAll([order]),
+    pushMany: writeAll,
+    allArrived: async () => (await once(stream, 'arrived'))[0],
+  };
+}
