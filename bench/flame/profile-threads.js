@@ -1,4 +1,4 @@
-/** CPU profiles of one producer thread and one consumer thread of a contender, while it is flooded. */
+/** CPU profiles of one producer thread and one consumer thread of a rival, while it is flooded. */
 import { existsSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { withThreads } from '../harness/threads/start-threads.js';
@@ -9,14 +9,14 @@ const thread = new URL('./profiled-thread.js', import.meta.url);
 
 /**
  * @param {object} run
- * @param {string} run.contender its file
+ * @param {string} run.rival its file
  * @param {number} run.measuredMs
  * @param {{ producer: string, consumer: string }} run.profiles the files to write
  */
-export async function profileThreads({ contender, measuredMs, profiles }) {
+export async function profileThreads({ rival, measuredMs, profiles }) {
   for (const file of Object.values(profiles)) rmSync(file, { force: true });
   const threads = {
-    contender,
+    rival,
     producers: 1,
     phasesMs: [measuredMs],
     consumerFile: thread,
@@ -38,7 +38,7 @@ export async function profileThreads({ contender, measuredMs, profiles }) {
     consumer.postMessage('write the profile');
     const giveUpAt = performance.now() + WRITTEN_WITHIN_MS;
     while (!Object.values(profiles).every((file) => existsSync(file))) {
-      if (performance.now() > giveUpAt) throw new Error(`${contender}: no profile was written`);
+      if (performance.now() > giveUpAt) throw new Error(`${rival}: no profile was written`);
       await sleep(10);
     }
   });

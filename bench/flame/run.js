@@ -6,15 +6,15 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { load } from '../harness/contender.js';
+import { load } from '../harness/rival.js';
 import { callTree } from './call-tree.js';
 import { drawFlameGraphs } from './draw.js';
 import { profileThreads } from './profile-threads.js';
 
 const MEASURED_MS = 2_000;
-const contenders = {
+const rivals = {
   'message-port': 'rivals/built-in/message-port.js',
-  'atomics-ring': 'rivals/atomics-ring/contender.js',
+  'atomics-ring': 'rivals/atomics-ring/rival.js',
   sluice: 'cases/queues/sluice.js',
 };
 const roles = /** @type {const} */ (['producer', 'consumer']);
@@ -22,13 +22,13 @@ const folder = fileURLToPath(new URL('../results/flame', import.meta.url));
 
 mkdirSync(folder, { recursive: true });
 const graphs = [];
-for (const [name, contender] of Object.entries(contenders)) {
-  const { about } = await load(contender);
+for (const [name, rival] of Object.entries(rivals)) {
+  const { about } = await load(rival);
   const profiles = {
     producer: join(folder, `${name}-producer.cpuprofile`),
     consumer: join(folder, `${name}-consumer.cpuprofile`),
   };
-  await profileThreads({ contender, measuredMs: MEASURED_MS, profiles });
+  await profileThreads({ rival, measuredMs: MEASURED_MS, profiles });
   for (const role of roles) {
     const tree = callTree(JSON.parse(readFileSync(profiles[role], 'utf8')));
     graphs.push({ title: `${about.title}: the ${role}`, tree, file: join(folder, `${name}-${role}.svg`) });

@@ -1,11 +1,11 @@
 /** What is left for the garbage collector. */
 import { existsSync } from 'node:fs';
-import { contenders, load } from '../../harness/contender.js';
+import { load, rivals } from '../../harness/rival.js';
 import { measureAllocation } from './measure.js';
 
 const ids = { push: 'allocation/push', drain: 'allocation/drain', collections: 'allocation/collections' };
 const fastq = 'rivals/queues/fastq.js';
-const all = await contenders();
+const all = await rivals();
 if (existsSync(new URL(`../../${fastq}`, import.meta.url)))
   all.push({ file: fastq, ...(await load(fastq)).about });
 

@@ -11,13 +11,13 @@ const COUNTING_BYTES = [
 const program = new URL('./program.js', import.meta.url);
 
 /**
- * @param {string} contender its file
+ * @param {string} rival its file
  * @param {{ runs: number, warmUpRuns: number }} extent
  * @returns {Promise<{ push: number, drain: number, perMillion: number }>} bytes for each record pushed and drained,
  *   and collections for a million of both
  */
-export async function measureAllocation(contender, extent) {
-  const bytes = await inChildProcess(program, { contender, collections: false, ...extent }, COUNTING_BYTES);
-  const collections = await inChildProcess(program, { contender, collections: true, ...extent });
+export async function measureAllocation(rival, extent) {
+  const bytes = await inChildProcess(program, { rival, collections: false, ...extent }, COUNTING_BYTES);
+  const collections = await inChildProcess(program, { rival, collections: true, ...extent });
   return { ...bytes, ...collections };
 }

@@ -1,23 +1,23 @@
 /**
- * A process that counts what one contender allocates on V8's heap, in one thread, and sends it to its parent. It is
+ * A process that counts what one rival allocates on V8's heap, in one thread, and sends it to its parent. It is
  * started twice: with a young generation so large that nothing is collected while it counts bytes, and
  * (`collections`) with the usual one, to count collections.
  */
 import { GCProfiler, getHeapStatistics } from 'node:v8';
-import { load } from '../../harness/contender.js';
+import { load } from '../../harness/rival.js';
 import { OrderSource } from '../../harness/traffic.js';
 
 /** Pushed, then drained: half of what a queue holds. */
 const RUN = 32_768;
 
-const { contender, collections, runs, warmUpRuns } = JSON.parse(process.argv[2] ?? '');
-const { connect, openInlet, openOutlet } = await load(contender);
+const { rival, collections, runs, warmUpRuns } = JSON.parse(process.argv[2] ?? '');
+const { connect, openInlet, openOutlet } = await load(rival);
 const link = connect(1);
 const inlet = openInlet(link.producers[0]?.data);
 const outlet = openOutlet(link.consumer.data);
 const [order] = /** @type {[import('../../harness/traffic.js').Order]} */ (new OrderSource(0, 1).orders);
 let skus = 0;
-/** @type {import('../../harness/contender.js').Visit} */
+/** @type {import('../../harness/rival.js').Visit} */
 const visit = ({ sku }) => {
   skus += sku;
 };

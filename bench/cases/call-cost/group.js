@@ -1,10 +1,10 @@
 /** What push and drain cost in one thread. */
 
-import { contenders } from '../../harness/contender.js';
+import { rivals } from '../../harness/rival.js';
 import { measureCallCost } from './measure.js';
 
 const BATCH = 64;
-const all = await contenders();
+const all = await rivals();
 
 /** @type {import('../../harness/runner/group.js').Group} */
 export const group = {
@@ -38,7 +38,7 @@ function comparison(pattern, title, batch, measured) {
     cases: measured.map(({ title: subject, file }) => ({
       subject,
       run: async (/** @type {import('../../harness/runner/group.js').Scale} */ { warmUpMs, measuredMs }) => ({
-        [figure]: await measureCallCost({ contender: file, batch, warmUpMs, measuredMs }),
+        [figure]: await measureCallCost({ rival: file, batch, warmUpMs, measuredMs }),
       }),
     })),
   };

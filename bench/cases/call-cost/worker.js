@@ -1,18 +1,18 @@
 /**
- * A worker that times one contender's push and drain in one thread: what the calls cost, the codec included, not a
- * throughput. One case per worker, so that no contender runs on code compiled for another.
+ * A worker that times one rival's push and drain in one thread: what the calls cost, the codec included, not a
+ * throughput. One case per worker, so that no rival runs on code compiled for another.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { load } from '../../harness/contender.js';
+import { load } from '../../harness/rival.js';
 import { OrderSource } from '../../harness/traffic.js';
 
 /** Records between two looks at the clock: some ten microseconds. */
 const STRETCH = 512;
 
-const { contender, batch, warmUpMs, measuredMs } = workerData;
-const { connect, openInlet, openOutlet } = await load(contender);
+const { rival, batch, warmUpMs, measuredMs } = workerData;
+const { connect, openInlet, openOutlet } = await load(rival);
 const link = connect(1);
-const inlet = openInlet(/** @type {import('../../harness/contender.js').End} */ (link.producers[0]).data);
+const inlet = openInlet(/** @type {import('../../harness/rival.js').End} */ (link.producers[0]).data);
 const outlet = openOutlet(link.consumer.data);
 
 const { orders } = new OrderSource(0, batch);
@@ -20,7 +20,7 @@ const [order] = /** @type {[import('../../harness/traffic.js').Order]} */ (order
 let calls = 0;
 let visits = 0;
 let skus = 0;
-/** @type {import('../../harness/contender.js').Visit} Little more than nothing: what is timed is the calls. */
+/** @type {import('../../harness/rival.js').Visit} Little more than nothing: what is timed is the calls. */
 const visit = ({ sku }) => {
   visits++;
   skus += sku;

@@ -3,11 +3,11 @@
  * longest time between two of its ticks.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { load } from '../../harness/contender.js';
+import { load } from '../../harness/rival.js';
 import { deliveryCheck } from '../../harness/traffic.js';
 
-const { contender, link, producers } = workerData;
-const { openOutlet } = await load(contender);
+const { rival, link, producers } = workerData;
+const { openOutlet } = await load(rival);
 let tickedAt = performance.now();
 let longestGapMs = 0;
 

@@ -1,6 +1,6 @@
 /** What a flood does to the consumer's event loop and to memory. */
 
-import { contenders } from '../../harness/contender.js';
+import { rivals } from '../../harness/rival.js';
 import { inChildProcess } from '../../harness/threads/in-child-process.js';
 import { about as unbounded } from '../../rivals/built-in/message-port-unbounded.js';
 import { producersText } from '../throughput/comparison.js';
@@ -8,7 +8,7 @@ import { producersText } from '../throughput/comparison.js';
 /** A flood lasts so many times as long as other groups measure. */
 const LENGTH = 6;
 const unboundedPort = { ...unbounded, file: 'rivals/built-in/message-port-unbounded.js' };
-const all = [...(await contenders()).filter(({ producersMax }) => producersMax > 0), unboundedPort];
+const all = [...(await rivals()).filter(({ producersMax }) => producersMax > 0), unboundedPort];
 
 /** @type {import('../../harness/runner/group.js').Group} */
 export const group = {
@@ -44,11 +44,11 @@ function comparison(producers) {
     ],
     cases: all
       .filter(({ producersMax }) => producersMax >= producers)
-      .map(({ title: subject, file: contender }) => ({
+      .map(({ title: subject, file: rival }) => ({
         subject,
         run: async ({ warmUpMs, measuredMs }, plot) => {
           const program = new URL('./program.js', import.meta.url);
-          const run = { contender, producers, warmUpMs, measuredMs: measuredMs * LENGTH };
+          const run = { rival, producers, warmUpMs, measuredMs: measuredMs * LENGTH };
           const measured = await inChildProcess(program, run);
           const title = `Resident memory of a consumer flooded by ${producersText(producers)}`;
           plot(title, 'bytes', measured.points);

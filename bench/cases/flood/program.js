@@ -1,12 +1,12 @@
-/** A process that floods one contender's consumer, and sends its parent the timer gap and the memory it took. */
+/** A process that floods one rival's consumer, and sends its parent the timer gap and the memory it took. */
 import { memoryCurve } from '../../harness/threads/memory-curve.js';
 import { withThreads } from '../../harness/threads/start-threads.js';
 import { assertDelivered } from '../../harness/traffic.js';
 
-const { contender, producers, warmUpMs, measuredMs } = JSON.parse(process.argv[2] ?? '');
+const { rival, producers, warmUpMs, measuredMs } = JSON.parse(process.argv[2] ?? '');
 const phasesMs = [warmUpMs, measuredMs];
 const threads = {
-  contender,
+  rival,
   producers,
   phasesMs,
   consumerFile: new URL('./consumer.js', import.meta.url),

@@ -1,6 +1,6 @@
 /** The consumer thread: on its event loop it checks every order, and keeps how long ago it was pushed. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { load } from '../../harness/contender.js';
+import { load } from '../../harness/rival.js';
 import { clockFrom } from '../../harness/threads/clock.js';
 import { deliveryCheck } from '../../harness/traffic.js';
 
@@ -8,8 +8,8 @@ import { deliveryCheck } from '../../harness/traffic.js';
 const STRIDE_SATURATED = 16;
 const KEPT_MAX = 1_000_000;
 
-const { contender, link, producers, epoch, perSecond } = workerData;
-const { openOutlet } = await load(contender);
+const { rival, link, producers, epoch, perSecond } = workerData;
+const { openOutlet } = await load(rival);
 const stride = perSecond === Number.POSITIVE_INFINITY ? STRIDE_SATURATED : 1;
 const latenciesMs = new Float64Array(KEPT_MAX);
 const now = clockFrom(epoch);

@@ -1,9 +1,9 @@
 /** From push to handler. */
-import { contenders } from '../../harness/contender.js';
+import { rivals } from '../../harness/rival.js';
 import { measureLatency } from './measure.js';
 
 const MODERATE = 50_000;
-const all = await contenders();
+const all = await rivals();
 
 /** @type {import('../../harness/runner/group.js').Group} */
 export const group = {
@@ -39,11 +39,11 @@ function comparison(name, title, producers, perSecond) {
     ],
     cases: all
       .filter(({ producersMax, gathers }) => producersMax >= producers && gathers !== true)
-      .map(({ title: subject, file: contender }) => ({
+      .map(({ title: subject, file: rival }) => ({
         subject,
         run: async ({ warmUpMs, measuredMs }) => {
           const { p50, p99, p999 } = await measureLatency({
-            contender,
+            rival,
             producers,
             perSecond,
             warmUpMs,

@@ -4,17 +4,17 @@ import { assertDelivered } from '../../harness/traffic.js';
 
 /**
  * @param {object} run
- * @param {string} run.contender its file
+ * @param {string} run.rival its file
  * @param {number} run.producers
  * @param {number} run.perSecond for each producer; infinite: as many as it can
  * @param {number} run.warmUpMs
  * @param {number} run.measuredMs
  */
-export function measureLatency({ contender, producers, perSecond, warmUpMs, measuredMs }) {
+export function measureLatency({ rival, producers, perSecond, warmUpMs, measuredMs }) {
   const phasesMs = [warmUpMs, measuredMs];
   const data = { epoch: process.hrtime.bigint(), perSecond };
   const threads = {
-    contender,
+    rival,
     producers,
     phasesMs,
     consumerFile: new URL('./consumer.js', import.meta.url),

@@ -3,7 +3,7 @@
  * infinite rate as many as it can. It keeps to its rate by spinning: a sleep is longer than the time between two.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { load } from '../../harness/contender.js';
+import { load } from '../../harness/rival.js';
 import { clockFrom } from '../../harness/threads/clock.js';
 import { PHASE } from '../../harness/threads/start-signal.js';
 import { OrderSource } from '../../harness/traffic.js';
@@ -11,8 +11,8 @@ import { OrderSource } from '../../harness/traffic.js';
 /** See threads/producer.js. */
 const FULL_PAUSE_MS = 0.1;
 
-const { contender, link, producer, phasesMs, control, epoch, perSecond } = workerData;
-const { openInlet } = await load(contender);
+const { rival, link, producer, phasesMs, control, epoch, perSecond } = workerData;
+const { openInlet } = await load(rival);
 const inlet = openInlet(link);
 const source = new OrderSource(producer, 1);
 const neverWoken = new Int32Array(new SharedArrayBuffer(4));

@@ -3,7 +3,7 @@ import { attach } from './sluice.js';
 
 export { connect, openOutlet } from './sluice.js';
 
-/** @type {import('../../harness/contender.js').About} */
+/** @type {import('../../harness/rival.js').About} */
 export const about = {
   title: 'sluice batcher()',
   producersMax: Number.POSITIVE_INFINITY,
@@ -12,7 +12,7 @@ export const about = {
   recordBytes: 'any',
 };
 
-/** @type {import('../../harness/contender.js').Contender['openInlet']} */
+/** @type {import('../../harness/rival.js').Rival['openInlet']} */
 export function openInlet(data) {
   const batcher = attach(data).batcher();
   return {

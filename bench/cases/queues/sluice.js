@@ -4,13 +4,13 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { bytes, f64, Queue, record, u16, u32, u53 } from 'sluice';
-import { CAPACITY } from '../../harness/contender.js';
+import { CAPACITY } from '../../harness/rival.js';
 import { numberFields, payloadBytes } from '../../harness/traffic.js';
 
 /** Records drained before the event loop gets its turn. */
 const TURN_RECORDS = 4_096;
 
-/** @type {import('../../harness/contender.js').About} */
+/** @type {import('../../harness/rival.js').About} */
 export const about = {
   title: 'sluice',
   producersMax: Number.POSITIVE_INFINITY,
@@ -23,7 +23,7 @@ export const about = {
  * @typedef {{ handle: import('sluice').QueueHandle, recordBytes: number }} Data
  */
 
-/** @type {import('../../harness/contender.js').Contender['connect']} */
+/** @type {import('../../harness/rival.js').Rival['connect']} */
 export function connect(producers, recordBytes = 64) {
   const queue = Queue.create(orderType(recordBytes), { capacity: CAPACITY });
   const end = { data: { handle: queue.handle, recordBytes }, transfer: [] };
@@ -39,7 +39,7 @@ export function attach({ handle, recordBytes }) {
   return Queue.attach(orderType(recordBytes), handle);
 }
 
-/** @type {import('../../harness/contender.js').Contender['openInlet']} */
+/** @type {import('../../harness/rival.js').Rival['openInlet']} */
 export function openInlet(data) {
   const queue = attach(data);
   return {
@@ -49,7 +49,7 @@ export function openInlet(data) {
   };
 }
 
-/** @type {import('../../harness/contender.js').Contender['openOutlet']} */
+/** @type {import('../../harness/rival.js').Rival['openOutlet']} */
 export function openOutlet(data) {
   const queue = attach(data);
   return {

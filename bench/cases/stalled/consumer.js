@@ -3,12 +3,12 @@
  * computation, until it is released.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { load } from '../../harness/contender.js';
+import { load } from '../../harness/rival.js';
 import { deliveryCheck } from '../../harness/traffic.js';
 import { STALL } from './stall.js';
 
-const { contender, link, producers, stall } = workerData;
-const { openOutlet } = await load(contender);
+const { rival, link, producers, stall } = workerData;
+const { openOutlet } = await load(rival);
 const visit = deliveryCheck(producers, (received) => parentPort?.postMessage(received));
 
 parentPort?.on('message', () => {

@@ -1,5 +1,5 @@
 /** Memory while messages meet a consumer that stands still. */
-import { contenders } from '../../harness/contender.js';
+import { rivals } from '../../harness/rival.js';
 import { inChildProcess } from '../../harness/threads/in-child-process.js';
 import { about as unbounded } from '../../rivals/built-in/message-port-unbounded.js';
 
@@ -7,7 +7,7 @@ const ATTEMPTS = 1_000_000;
 const growth = 'stalled/growth';
 const taken = 'stalled/taken';
 const all = [
-  ...(await contenders()).filter(({ producersMax, gathers }) => producersMax > 0 && gathers !== true),
+  ...(await rivals()).filter(({ producersMax, gathers }) => producersMax > 0 && gathers !== true),
   { ...unbounded, file: 'rivals/built-in/message-port-unbounded.js' },
 ];
 
@@ -27,12 +27,12 @@ export const group = {
         { id: growth, title: 'Growth of resident memory', unit: 'bytes' },
         { id: taken, title: 'Messages taken', unit: 'count' },
       ],
-      cases: all.map(({ title: subject, file: contender }) => ({
+      cases: all.map(({ title: subject, file: rival }) => ({
         subject,
         run: async ({ quick }, plot) => {
           const program = new URL('./program.js', import.meta.url);
           const attempts = quick ? ATTEMPTS / 5 : ATTEMPTS;
-          const measured = await inChildProcess(program, { contender, attempts });
+          const measured = await inChildProcess(program, { rival, attempts });
           plot('Resident memory while the consumer is stalled', 'bytes', measured.points);
           return {
             [growth]: measured.growth,

@@ -6,7 +6,7 @@
  * that. When all are offered it says so and has the consumer released.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { load } from '../../harness/contender.js';
+import { load } from '../../harness/rival.js';
 import { PHASE } from '../../harness/threads/start-signal.js';
 import { OrderSource } from '../../harness/traffic.js';
 
@@ -18,8 +18,8 @@ const REHEARSED = 80_000;
 /** The first time is not the last that V8 compiles it: each link's functions are others. */
 const REHEARSALS = 4;
 
-const { contender, link, producer, control, warmUpOrders, attempts, offered } = workerData;
-const { connect, openInlet } = await load(contender);
+const { rival, link, producer, control, warmUpOrders, attempts, offered } = workerData;
+const { connect, openInlet } = await load(rival);
 const rehearsals = Array.from({ length: REHEARSALS }, () => connect(1));
 for (const { producers } of rehearsals) {
   offer(openInlet(producers[0]?.data), new OrderSource(producer, 1), REHEARSED);
@@ -41,7 +41,7 @@ Atomics.notify(offered, 0);
 end(refused);
 
 /**
- * @param {import('../../harness/contender.js').Inlet} to
+ * @param {import('../../harness/rival.js').Inlet} to
  * @param {OrderSource} from
  * @param {number} times
  * @returns {number} how many were refused

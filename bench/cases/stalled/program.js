@@ -1,5 +1,5 @@
 /**
- * A process in which a million messages meet a stalled consumer of one contender. Sends its parent by how much its
+ * A process in which a million messages meet a stalled consumer of one rival. Sends its parent by how much its
  * resident memory grew meanwhile, and how many messages were taken.
  */
 import { residentBytes } from '../../harness/threads/resident-memory.js';
@@ -12,11 +12,11 @@ const WARM_UP_ORDERS = 262_144;
 
 const EVERY_MS = 20;
 
-const { contender, attempts } = JSON.parse(process.argv[2] ?? '');
+const { rival, attempts } = JSON.parse(process.argv[2] ?? '');
 const stall = new Int32Array(new SharedArrayBuffer(4));
 const offered = new Int32Array(new SharedArrayBuffer(4));
 const threads = {
-  contender,
+  rival,
   producers: 1,
   phasesMs: [5_000, 10_000], // at most
   consumerFile: new URL('./consumer.js', import.meta.url),

@@ -5,8 +5,8 @@ const WORKERS = 150;
 const WORKERS_QUICK = 15;
 const figure = 'terminated/wedged';
 const measured = [
-  { subject: 'sluice', contender: 'cases/queues/sluice.js' },
-  { subject: 'Atomics ring', contender: 'rivals/atomics-ring/contender.js' },
+  { subject: 'sluice', rival: 'cases/queues/sluice.js' },
+  { subject: 'Atomics ring', rival: 'rivals/atomics-ring/rival.js' },
 ];
 
 /** @type {import('../../harness/runner/group.js').Group} */
@@ -22,11 +22,11 @@ export const group = {
     {
       title: 'rings left wedged by terminated workers',
       figures: [{ id: figure, title: 'Rings left wedged', unit: 'count' }],
-      cases: measured.map(({ subject, contender }) => ({
+      cases: measured.map(({ subject, rival }) => ({
         subject,
         run: async ({ quick }) => ({
           [figure]: await countWedged({
-            contender,
+            rival,
             workers: quick ? WORKERS_QUICK : WORKERS,
             random: Math.random,
           }),

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { load } from '../../harness/contender.js';
+import { load } from '../../harness/rival.js';
 import { OrderSource } from '../../harness/traffic.js';
 
 /** The longest that a pusher is left alone before it is terminated. */
@@ -10,25 +10,25 @@ const PUSHING_MS_MAX = 2;
 
 /**
  * @param {object} run
- * @param {string} run.contender its file
+ * @param {string} run.rival its file
  * @param {number} run.workers one after the other, each with a ring of its own
  * @param {() => number} run.random from 0 to 1: when each is terminated
  * @returns {Promise<number>} how many left a ring whose consumer never gets what is pushed from then on
  */
-export async function countWedged({ contender, workers, random }) {
+export async function countWedged({ rival, workers, random }) {
   let wedged = 0;
-  for (let i = 0; i < workers; i++) wedged += (await isWedged(contender, random() * PUSHING_MS_MAX)) ? 1 : 0;
+  for (let i = 0; i < workers; i++) wedged += (await isWedged(rival, random() * PUSHING_MS_MAX)) ? 1 : 0;
   return wedged;
 }
 
-/** @param {string} contender @param {number} pushingMs */
-async function isWedged(contender, pushingMs) {
-  const { connect, openInlet, openOutlet } = await load(contender);
+/** @param {string} rival @param {number} pushingMs */
+async function isWedged(rival, pushingMs) {
+  const { connect, openInlet, openOutlet } = await load(rival);
   const link = connect(2);
   const [end, probeEnd] = link.producers;
   const outlet = openOutlet(link.consumer.data);
   const worker = new Worker(new URL('./pusher.js', import.meta.url), {
-    workerData: { contender, link: end?.data },
+    workerData: { rival, link: end?.data },
     transferList: end?.transfer ?? [],
   });
   let draining = true;

@@ -1,13 +1,13 @@
 /** A producer thread that pushes one at a time for ever, until it is terminated in the middle of it. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { load } from '../../harness/contender.js';
+import { load } from '../../harness/rival.js';
 import { OrderSource } from '../../harness/traffic.js';
 
 /** After so many it says that it is at it. */
 const UNDER_WAY = 1_000;
 
-const { contender, link } = workerData;
-const { openInlet } = await load(contender);
+const { rival, link } = workerData;
+const { openInlet } = await load(rival);
 const inlet = openInlet(link);
 const source = new OrderSource(0, 1);
 

@@ -1,8 +1,8 @@
-/** One comparison of throughputs: all contenders that can do it. */
-import { contenders } from '../../harness/contender.js';
+/** One comparison of throughputs: all rivals that can do it. */
+import { rivals } from '../../harness/rival.js';
 import { measureThroughput } from './measure.js';
 
-const all = await contenders();
+const all = await rivals();
 
 /** @typedef {'one' | '64'} Pattern records a push */
 
@@ -26,11 +26,11 @@ export function throughputComparison({ id, title, producers, pattern, recordByte
   return {
     title,
     figures: [{ id, title, unit: '1/s' }],
-    cases: able.map(({ title: subject, file: contender }) => ({
+    cases: able.map(({ title: subject, file: rival }) => ({
       subject,
       run: async ({ warmUpMs, measuredMs }) => ({
         [id]: await measureThroughput({
-          contender,
+          rival,
           producers,
           batch: pattern === 'one' ? 1 : 64,
           recordBytes,

@@ -3,14 +3,14 @@
  * On its event loop, or spinning: looking for records without end, with no event loop at all.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { load } from '../../harness/contender.js';
+import { load } from '../../harness/rival.js';
 import { deliveryCheck } from '../../harness/traffic.js';
 
 /** Records that a spinning consumer takes at a time. */
 const TURN_RECORDS = 4_096;
 
-const { contender, link, producers, recordBytes, phasesMs, spins } = workerData;
-const { openOutlet } = await load(contender);
+const { rival, link, producers, recordBytes, phasesMs, spins } = workerData;
+const { openOutlet } = await load(rival);
 let ended = 0;
 const visit = deliveryCheck(
   producers,

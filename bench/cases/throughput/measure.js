@@ -8,7 +8,7 @@ import { assertDelivered } from '../../harness/traffic.js';
 
 /**
  * @typedef {object} Run
- * @property {string} contender its file
+ * @property {string} rival its file
  * @property {number} producers
  * @property {number} batch records a push
  * @property {number} recordBytes
@@ -30,10 +30,10 @@ export function measureThroughput(run) {
  * The threads of a measurement, and what is measured of them.
  * @param {Run} run
  */
-export function throughputOf({ contender, producers, batch, recordBytes, spins, warmUpMs, measuredMs }) {
+export function throughputOf({ rival, producers, batch, recordBytes, spins, warmUpMs, measuredMs }) {
   const phasesMs = [warmUpMs, measuredMs];
   const threads = {
-    contender,
+    rival,
     producers,
     recordBytes,
     phasesMs,

@@ -3,11 +3,11 @@
  * or at once, the next. It keeps how long each took.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { load } from '../../harness/contender.js';
+import { load } from '../../harness/rival.js';
 import { OrderSource } from '../../harness/traffic.js';
 
-const { contender, there, back, pauseMs, warmUpMs, measuredMs } = workerData;
-const { openInlet, openOutlet } = await load(contender);
+const { rival, there, back, pauseMs, warmUpMs, measuredMs } = workerData;
+const { openInlet, openOutlet } = await load(rival);
 const inlet = openInlet(there);
 const source = new OrderSource(0, 1);
 /** @type {number[]} */

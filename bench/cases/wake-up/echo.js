@@ -1,10 +1,10 @@
 /** The other end: an event loop that is idle until an order comes, and sends it back. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { load } from '../../harness/contender.js';
+import { load } from '../../harness/rival.js';
 import { OrderSource } from '../../harness/traffic.js';
 
-const { contender, there, back } = workerData;
-const { openInlet, openOutlet } = await load(contender);
+const { rival, there, back } = workerData;
+const { openInlet, openOutlet } = await load(rival);
 const inlet = openInlet(back);
 const source = new OrderSource(0, 1);
 

@@ -1,8 +1,8 @@
 /** Waking an idle event loop. */
-import { contenders } from '../../harness/contender.js';
+import { rivals } from '../../harness/rival.js';
 import { IDLE_MS, measureWakeUp } from './measure.js';
 
-const all = (await contenders()).filter(({ producersMax, gathers }) => producersMax > 0 && gathers !== true);
+const all = (await rivals()).filter(({ producersMax, gathers }) => producersMax > 0 && gathers !== true);
 
 /** @type {import('../../harness/runner/group.js').Group} */
 export const group = {
@@ -35,10 +35,10 @@ function comparison(name, title, pauseMs) {
       { id: `${id}/p50`, title: 'p50', unit: 'ns' },
       { id: `${id}/p99`, title: 'p99', unit: 'ns' },
     ],
-    cases: all.map(({ title: subject, file: contender }) => ({
+    cases: all.map(({ title: subject, file: rival }) => ({
       subject,
       run: async ({ warmUpMs, measuredMs }) => {
-        const { p50, p99 } = await measureWakeUp({ contender, pauseMs, warmUpMs, measuredMs });
+        const { p50, p99 } = await measureWakeUp({ rival, pauseMs, warmUpMs, measuredMs });
         return { [`${id}/p50`]: p50, [`${id}/p99`]: p99 };
       },
     })),

@@ -1,7 +1,7 @@
 /** How long it takes to wake an event loop and to be woken by it: round trips between two idle threads. */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { load } from '../../harness/contender.js';
+import { load } from '../../harness/rival.js';
 import { quantile } from '../latency/measure.js';
 
 const GRACE_MS = 20_000;
@@ -10,18 +10,18 @@ export const IDLE_MS = 2;
 
 /**
  * @param {object} run
- * @param {string} run.contender its file
+ * @param {string} run.rival its file
  * @param {number} run.pauseMs between the end of one trip and the start of the next
  * @param {number} run.warmUpMs
  * @param {number} run.measuredMs
  * @returns {Promise<{ p50: number, p99: number }>} nanoseconds
  */
-export async function measureWakeUp({ contender, pauseMs, warmUpMs, measuredMs }) {
-  const { connect } = await load(contender);
+export async function measureWakeUp({ rival, pauseMs, warmUpMs, measuredMs }) {
+  const { connect } = await load(rival);
   const there = connect(1);
   const back = connect(1);
   const deadline = AbortSignal.timeout(warmUpMs + measuredMs + GRACE_MS);
-  const data = { contender, pauseMs, warmUpMs, measuredMs };
+  const data = { rival, pauseMs, warmUpMs, measuredMs };
   const [toEcho] = there.producers;
   const [toDriver] = back.producers;
   if (toEcho === undefined || toDriver === undefined) throw new Error('no producer end');

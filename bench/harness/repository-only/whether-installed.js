@@ -1,4 +1,4 @@
-/** Whether a peer can be measured here. */
+/** Whether a rival can be measured here. */
 import { missingPackage } from './missing-package.js';
 
 /**

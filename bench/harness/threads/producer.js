@@ -3,7 +3,7 @@
  * is the last, and reports what it sent.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { load } from '../contender.js';
+import { load } from '../rival.js';
 import { OrderSource } from '../traffic.js';
 import { PHASE } from './start-signal.js';
 
@@ -16,8 +16,8 @@ const FULL_PAUSE_MS = 0.1;
 /** Records between two looks at the clock. */
 const STRETCH = 256;
 
-const { contender, link, producer, batch, recordBytes, phasesMs, control } = workerData;
-const { openInlet } = await load(contender);
+const { rival, link, producer, batch, recordBytes, phasesMs, control } = workerData;
+const { openInlet } = await load(rival);
 const inlet = openInlet(link);
 const source = new OrderSource(producer, batch, recordBytes);
 const neverWoken = new Int32Array(new SharedArrayBuffer(4));

@@ -1,10 +1,10 @@
 /**
- * The threads of a measurement: producer workers and one consumer worker, all fresh, so that no contender runs on
+ * The threads of a measurement: producer workers and one consumer worker, all fresh, so that no rival runs on
  * code that was compiled for another.
  */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { load } from '../contender.js';
+import { load } from '../rival.js';
 import { controlWords, startNextPhase } from './start-signal.js';
 
 /** A run that takes this much longer than its phases is given up. */
@@ -12,13 +12,13 @@ const GRACE_MS = 20_000;
 
 /**
  * @typedef {object} Threads
- * @property {string} contender its file
+ * @property {string} rival its file
  * @property {number} producers
  * @property {number} [recordBytes]
  * @property {number[]} phasesMs how long each phase lasts
- * @property {URL} consumerFile gets { contender, link, producers, recordBytes, phasesMs, ...consumerData }
+ * @property {URL} consumerFile gets { rival, link, producers, recordBytes, phasesMs, ...consumerData }
  * @property {object} [consumerData]
- * @property {URL} producerFile gets { contender, link, producer, recordBytes, phasesMs, control, ...producerData }
+ * @property {URL} producerFile gets { rival, link, producer, recordBytes, phasesMs, control, ...producerData }
  * @property {object} [producerData]
  */
 
@@ -31,15 +31,15 @@ const GRACE_MS = 20_000;
  * @returns {Promise<Result>}
  */
 export async function withThreads(threads, measure) {
-  const { contender, producers, recordBytes = 64, phasesMs } = threads;
+  const { rival, producers, recordBytes = 64, phasesMs } = threads;
   const control = controlWords();
-  const link = (await load(contender)).connect(producers, recordBytes);
+  const link = (await load(rival)).connect(producers, recordBytes);
   const deadline = AbortSignal.timeout(phasesMs.reduce((sum, ms) => sum + ms, GRACE_MS));
 
-  /** @param {URL} file @param {import('../contender.js').End} end @param {object} data */
+  /** @param {URL} file @param {import('../rival.js').End} end @param {object} data */
   const start = (file, end, data) =>
     new Worker(file, {
-      workerData: { contender, link: end.data, recordBytes, phasesMs, ...data },
+      workerData: { rival, link: end.data, recordBytes, phasesMs, ...data },
       transferList: end.transfer,
     });
   const consumer = start(threads.consumerFile, link.consumer, { producers, ...threads.consumerData });

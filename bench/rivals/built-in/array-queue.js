@@ -3,20 +3,20 @@
  * record that waits needs an object of its own, so each push makes one.
  */
 
-/** @type {import('../../harness/contender.js').About} */
+/** @type {import('../../harness/rival.js').About} */
 export const about = { title: 'array queue', producersMax: 0, batches: false, recordBytes: 64 };
 
-/** @type {import('../../harness/contender.js').Order[]} */
+/** @type {import('../../harness/rival.js').Order[]} */
 const items = [];
 let front = 0;
 
-/** @type {import('../../harness/contender.js').Contender['connect']} */
+/** @type {import('../../harness/rival.js').Rival['connect']} */
 export function connect() {
   const end = { data: undefined, transfer: [] };
   return { consumer: end, producers: [end], dispose() {} };
 }
 
-/** @type {import('../../harness/contender.js').Contender['openInlet']} */
+/** @type {import('../../harness/rival.js').Rival['openInlet']} */
 export function openInlet() {
   return {
     push(order) {
@@ -39,13 +39,13 @@ export function openInlet() {
   };
 }
 
-/** @type {import('../../harness/contender.js').Contender['openOutlet']} */
+/** @type {import('../../harness/rival.js').Rival['openOutlet']} */
 export function openOutlet() {
   return {
     drain(visit, max) {
       const end = Math.min(items.length, front + max);
       const visited = end - front;
-      while (front < end) visit(/** @type {import('../../harness/contender.js').Order} */ (items[front++]));
+      while (front < end) visit(/** @type {import('../../harness/rival.js').Order} */ (items[front++]));
       if (front === items.length) {
         items.length = 0;
         front = 0;

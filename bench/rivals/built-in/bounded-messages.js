@@ -8,11 +8,11 @@
  * producers may overshoot by a batch each): flooding an unbounded port is slower, and takes memory without end.
  */
 import { receiveMessageOnPort } from 'node:worker_threads';
-import { CAPACITY } from '../../harness/contender.js';
+import { CAPACITY } from '../../harness/rival.js';
 import { numbersOf, pack, packedView, valuesOf } from './packed-orders.js';
 
-/** @typedef {import('../../harness/contender.js').Order} Order */
-/** @typedef {import('../../harness/contender.js').Visit} Visit */
+/** @typedef {import('../../harness/rival.js').Order} Order */
+/** @typedef {import('../../harness/rival.js').Visit} Visit */
 
 /** @typedef {{ inFlight: Int32Array, recordBytes: number }} Bound what all ends of a link share */
 
@@ -28,7 +28,7 @@ export function newBound(recordBytes) {
 /**
  * @param {{ postMessage(message: unknown): void }} port
  * @param {Bound} bound
- * @returns {import('../../harness/contender.js').Inlet}
+ * @returns {import('../../harness/rival.js').Inlet}
  */
 export function boundedInlet(port, { inFlight, recordBytes }) {
   const valuesOfOrder = valuesOf(recordBytes);
@@ -63,7 +63,7 @@ export function boundedInlet(port, { inFlight, recordBytes }) {
  * @param {Port[]} ports one of each producer
  * @param {Bound} bound
  * @param {(port: Port, receive: (values: ArrayLike<number>) => void) => void} listen calls `receive` with each message
- * @returns {import('../../harness/contender.js').Outlet}
+ * @returns {import('../../harness/rival.js').Outlet}
  */
 export function boundedOutlet(ports, { inFlight, recordBytes }, listen) {
   const view = packedView(recordBytes);

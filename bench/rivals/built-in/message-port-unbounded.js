@@ -7,7 +7,7 @@ import { packedView, valuesOf } from './packed-orders.js';
 
 export const connect = connectPorts;
 
-/** @type {import('../../harness/contender.js').About} */
+/** @type {import('../../harness/rival.js').About} */
 export const about = {
   title: 'MessagePort, unbounded',
   producersMax: Number.POSITIVE_INFINITY,
@@ -15,7 +15,7 @@ export const about = {
   recordBytes: 64,
 };
 
-/** @type {import('../../harness/contender.js').Contender['openInlet']} */
+/** @type {import('../../harness/rival.js').Rival['openInlet']} */
 export function openInlet({ port, recordBytes }) {
   const valuesOfOrder = valuesOf(recordBytes);
   return {
@@ -29,10 +29,10 @@ export function openInlet({ port, recordBytes }) {
   };
 }
 
-/** @type {import('../../harness/contender.js').Contender['openOutlet']} */
+/** @type {import('../../harness/rival.js').Rival['openOutlet']} */
 export function openOutlet({ ports, recordBytes }) {
   const view = packedView(recordBytes);
-  const order = /** @type {import('../../harness/contender.js').Order} */ (view);
+  const order = /** @type {import('../../harness/rival.js').Order} */ (view);
   return {
     drain: () => {
       throw new Error('a port with a listener hands out by itself');

@@ -5,7 +5,7 @@ import { boundedInlet, boundedOutlet, newBound } from './bounded-messages.js';
 /** @typedef {import('node:worker_threads').MessagePort} MessagePort */
 /** @typedef {import('./bounded-messages.js').Bound} Bound */
 
-/** @type {import('../../harness/contender.js').About} */
+/** @type {import('../../harness/rival.js').About} */
 export const about = {
   title: 'MessagePort',
   producersMax: Number.POSITIVE_INFINITY,
@@ -13,7 +13,7 @@ export const about = {
   recordBytes: 'any',
 };
 
-/** @type {import('../../harness/contender.js').Contender['connect']} */
+/** @type {import('../../harness/rival.js').Rival['connect']} */
 export function connect(producers, recordBytes = 64) {
   const bound = newBound(recordBytes);
   const channels = Array.from({ length: producers }, () => new MessageChannel());

@@ -9,7 +9,7 @@ import { boundedInlet, boundedOutlet, newBound } from '../built-in/bounded-messa
 
 /** @typedef {import('../built-in/bounded-messages.js').Bound} Bound */
 
-/** @type {import('../../harness/contender.js').About} */
+/** @type {import('../../harness/rival.js').About} */
 export const about = {
   title: 'BroadcastChannel',
   producersMax: Number.POSITIVE_INFINITY,
@@ -19,7 +19,7 @@ export const about = {
 
 let links = 0;
 
-/** @type {import('../../harness/contender.js').Contender['connect']} */
+/** @type {import('../../harness/rival.js').Rival['connect']} */
 export function connect(producers) {
   const link = links++;
   const bound = newBound(64);

@@ -6,16 +6,16 @@ import Denque from 'denque';
 
 /** @typedef {import('../../harness/traffic.js').Order} Order */
 
-/** @type {import('../../harness/contender.js').About} */
+/** @type {import('../../harness/rival.js').About} */
 export const about = { title: 'denque', producersMax: 0, batches: false, recordBytes: 'any' };
 
-/** @type {import('../../harness/contender.js').Contender['connect']} */
+/** @type {import('../../harness/rival.js').Rival['connect']} */
 export function connect() {
   const end = { data: new Denque(), transfer: [] };
   return { consumer: end, producers: [end], dispose() {} };
 }
 
-/** @type {import('../../harness/contender.js').Contender['openInlet']} */
+/** @type {import('../../harness/rival.js').Rival['openInlet']} */
 export function openInlet(/** @type {Denque<Order>} */ queue) {
   return {
     push(order) {
@@ -28,7 +28,7 @@ export function openInlet(/** @type {Denque<Order>} */ queue) {
   };
 }
 
-/** @type {import('../../harness/contender.js').Contender['openOutlet']} */
+/** @type {import('../../harness/rival.js').Rival['openOutlet']} */
 export function openOutlet(/** @type {Denque<Order>} */ queue) {
   return {
     drain(visit, max) {

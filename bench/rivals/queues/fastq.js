@@ -10,7 +10,7 @@ import fastq from 'fastq';
 
 /** @typedef {import('../../harness/traffic.js').Order} Order */
 
-/** @type {import('../../harness/contender.js').About} */
+/** @type {import('../../harness/rival.js').About} */
 export const about = { title: 'fastq', producersMax: 0, batches: false, recordBytes: 'any' };
 
 class HandedQueue {
@@ -24,13 +24,13 @@ class HandedQueue {
   }, 1);
 }
 
-/** @type {import('../../harness/contender.js').Contender['connect']} */
+/** @type {import('../../harness/rival.js').Rival['connect']} */
 export function connect() {
   const end = { data: new HandedQueue(), transfer: [] };
   return { consumer: end, producers: [end], dispose() {} };
 }
 
-/** @type {import('../../harness/contender.js').Contender['openInlet']} */
+/** @type {import('../../harness/rival.js').Rival['openInlet']} */
 export function openInlet({ queue }) {
   return {
     push(order) {
@@ -43,7 +43,7 @@ export function openInlet({ queue }) {
   };
 }
 
-/** @type {import('../../harness/contender.js').Contender['openOutlet']} */
+/** @type {import('../../harness/rival.js').Rival['openOutlet']} */
 export function openOutlet(/** @type {HandedQueue} */ handed) {
   return {
     drain(visit, max) {

@@ -1,5 +1,5 @@
 /**
- * An order as 56 bytes, for peers that carry bytes. Through a DataView, since not all of them align what they carry;
+ * An order as 56 bytes, for rivals that carry bytes. Through a DataView, since not all of them align what they carry;
  * little-endian by name, so that it costs no swap where it is native.
  */
 

@@ -8,7 +8,7 @@
  * no such form: `pop` copies, into one array that is reused. Its consumer polls, in every turn of its event loop.
  */
 import { RingBuffer } from 'ringbuf.js';
-import { CAPACITY } from '../../harness/contender.js';
+import { CAPACITY } from '../../harness/rival.js';
 import { NUMBERS, packedView, writeNumbers } from '../built-in/packed-orders.js';
 import { poll } from './poll.js';
 
@@ -18,7 +18,7 @@ import { poll } from './poll.js';
 /** Orders popped at a time: they fit into the first-level cache. */
 const POP_ORDERS = 256;
 
-/** @type {import('../../harness/contender.js').About} */
+/** @type {import('../../harness/rival.js').About} */
 export const about = {
   title: 'ringbuf.js',
   producersMax: Number.POSITIVE_INFINITY,
@@ -26,7 +26,7 @@ export const about = {
   recordBytes: 64,
 };
 
-/** @type {import('../../harness/contender.js').Contender['connect']} */
+/** @type {import('../../harness/rival.js').Rival['connect']} */
 export function connect(producers) {
   const elements = Math.floor(CAPACITY / producers) * NUMBERS;
   // It keeps one element free, and so makes room for one more than asked for.
@@ -40,7 +40,7 @@ export function connect(producers) {
   };
 }
 
-/** @type {import('../../harness/contender.js').Contender['openInlet']} */
+/** @type {import('../../harness/rival.js').Rival['openInlet']} */
 export function openInlet(memory) {
   const ring = new RingBuffer(memory, Float64Array);
   /** @type {Order} */
@@ -80,7 +80,7 @@ export function openInlet(memory) {
   };
 }
 
-/** @type {import('../../harness/contender.js').Contender['openOutlet']} */
+/** @type {import('../../harness/rival.js').Rival['openOutlet']} */
 export function openOutlet(memories) {
   const rings = memories.map(
     (/** @type {SharedArrayBuffer} */ memory) => new RingBuffer(memory, Float64Array),
@@ -90,7 +90,7 @@ export function openOutlet(memories) {
   const order = /** @type {Order} */ (view);
   view.values = popped;
 
-  /** @type {import('../../harness/contender.js').Outlet['drain']} */
+  /** @type {import('../../harness/rival.js').Outlet['drain']} */
   function drain(visit, max) {
     let visited = 0;
     for (const ring of rings) {

@@ -11,7 +11,7 @@
  */
 import { existsSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { CAPACITY } from '../../harness/contender.js';
+import { CAPACITY } from '../../harness/rival.js';
 import { ORDER_BYTES, OrderBytes, writeBytes } from './order-bytes.js';
 import { poll } from './poll.js';
 
@@ -24,7 +24,7 @@ const NO_CONSUMER = -1;
 const TRIES = 32;
 const PAUSE_MS = 0.1;
 
-/** @type {import('../../harness/contender.js').About} */
+/** @type {import('../../harness/rival.js').About} */
 export const about = {
   title: 'shared-memory-disruptor',
   producersMax: Number.POSITIVE_INFINITY,
@@ -39,7 +39,7 @@ function open(name, consumer, creates = false) {
   return new Disruptor(name, CAPACITY, ORDER_BYTES, CONSUMERS, consumer, creates, false);
 }
 
-/** @type {import('../../harness/contender.js').Contender['connect']} */
+/** @type {import('../../harness/rival.js').Rival['connect']} */
 export function connect(producers) {
   const name = `/sluice-bench-${process.pid}-${rings++}`;
   const ring = open(name, NO_CONSUMER, true);
@@ -56,7 +56,7 @@ export function connect(producers) {
   };
 }
 
-/** @type {import('../../harness/contender.js').Contender['openInlet']} */
+/** @type {import('../../harness/rival.js').Rival['openInlet']} */
 export function openInlet(name) {
   const ring = open(name, NO_CONSUMER);
   const neverWoken = new Int32Array(new SharedArrayBuffer(4));
@@ -96,12 +96,12 @@ export function openInlet(name) {
   };
 }
 
-/** @type {import('../../harness/contender.js').Contender['openOutlet']} */
+/** @type {import('../../harness/rival.js').Rival['openOutlet']} */
 export function openOutlet(name) {
   const ring = open(name, 0);
   const view = new OrderBytes(new DataView(new ArrayBuffer(0)));
 
-  /** Takes all there is, for one call takes all: `max` cannot be asked for. @type {import('../../harness/contender.js').Outlet['drain']} */
+  /** Takes all there is, for one call takes all: `max` cannot be asked for. @type {import('../../harness/rival.js').Outlet['drain']} */
   function drain(visit) {
     let visited = 0;
     for (const elements of ring.consumeNewSync()) {

@@ -11,7 +11,7 @@
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import ThreadStream from 'thread-stream';
-import { CAPACITY } from '../../harness/contender.js';
+import { CAPACITY } from '../../harness/rival.js';
 import { writeBytes } from './order-bytes.js';
 import { TEXT_BYTES, TEXT_CHARACTERS } from './order-text.js';
 

@@ -12,7 +12,7 @@
  * A worker thread that has a socket open cannot be terminated: the process aborts. It is measured in one of its own.
  */
 import { Pull, Push } from 'zeromq';
-import { CAPACITY } from '../../harness/contender.js';
+import { CAPACITY } from '../../harness/rival.js';
 import { ORDER_BYTES, OrderBytes, writeBytes } from './order-bytes.js';
 
 /** @typedef {import('../../harness/traffic.js').Order} Order */
@@ -20,7 +20,7 @@ import { ORDER_BYTES, OrderBytes, writeBytes } from './order-bytes.js';
 const IN_FLIGHT = 0;
 const PART_BYTES = 2 * ORDER_BYTES;
 
-/** @type {import('../../harness/contender.js').About} */
+/** @type {import('../../harness/rival.js').About} */
 export const about = {
   title: 'zeromq push/pull',
   producersMax: Number.POSITIVE_INFINITY,
@@ -30,14 +30,14 @@ export const about = {
 
 let sockets = 0;
 
-/** @type {import('../../harness/contender.js').Contender['connect']} */
+/** @type {import('../../harness/rival.js').Rival['connect']} */
 export function connect(producers) {
   const address = `inproc://sluice-bench-${sockets++}`;
   const end = { data: { address, inFlight: new Int32Array(new SharedArrayBuffer(4)) }, transfer: [] };
   return { consumer: end, producers: new Array(producers).fill(end), dispose() {} };
 }
 
-/** @type {import('../../harness/contender.js').Contender['openInlet']} */
+/** @type {import('../../harness/rival.js').Rival['openInlet']} */
 export function openInlet({ address, inFlight }) {
   const socket = new Push({ sendHighWaterMark: 0, sendTimeout: 0, linger: 0 });
   socket.connect(address);
@@ -88,14 +88,14 @@ function viewOf({ buffer, byteOffset, length }) {
   return new DataView(buffer, byteOffset, length);
 }
 
-/** @type {import('../../harness/contender.js').Contender['openOutlet']} */
+/** @type {import('../../harness/rival.js').Rival['openOutlet']} */
 export function openOutlet({ address, inFlight }) {
   const socket = new Pull({ receiveHighWaterMark: 0, linger: 0 });
   const view = new OrderBytes(viewOf(Buffer.alloc(0)));
 
   /**
    * @param {Buffer} part
-   * @param {import('../../harness/contender.js').Visit} visit
+   * @param {import('../../harness/rival.js').Visit} visit
    */
   function visitAll(part, visit) {
     view.bytes = viewOf(part);

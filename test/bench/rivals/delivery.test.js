@@ -24,7 +24,7 @@ async function missing(file) {
 
 /** @param {string} file @param {{ producers: number, batch: number }} pattern */
 function run(file, pattern) {
-  return { contender: file, recordBytes: 64, spins: false, ...short, ...pattern };
+  return { rival: file, recordBytes: 64, spins: false, ...short, ...pattern };
 }
 
 for (const file of [...throughThreads, ...ownProcess]) {
@@ -57,7 +57,7 @@ for (const file of ownConsumer) {
 for (const file of oneThread) {
   describe.skipIf(await missing(file))(file, () => {
     it('delivers within one thread', async () => {
-      const pattern = { contender: file, batch: 1, ...short };
+      const pattern = { rival: file, batch: 1, ...short };
       expect(await measureCallCost(pattern)).toBeGreaterThan(0);
     });
   });
@@ -72,16 +72,16 @@ describe.skipIf(await missing('rivals/limiters/rate-limiter-flexible.js'))(
   },
 );
 
-describe('a peer that is not installed', () => {
+describe('a rival that is not installed', () => {
   /** @param {string} what */
   const errorOf = (what) => import(/* @vite-ignore */ what).catch((error) => error);
 
   it('is told from one that is broken', async () => {
-    expect(missingPackage(await errorOf('no-such-peer'))).toBe('not installed');
+    expect(missingPackage(await errorOf('no-such-rival'))).toBe('not installed');
     const unbuilt = new Error('Could not locate the bindings file. Tried: build/disruptor.node');
     expect(missingPackage(unbuilt)).toBe('not installed: its binary was not built');
     expect(
-      missingPackage(await errorOf(new URL('../../../bench/peers/no-such-file.js', import.meta.url).href)),
+      missingPackage(await errorOf(new URL('../../../bench/rivals/no-such-file.js', import.meta.url).href)),
     ).toBeUndefined();
     expect(missingPackage(new TypeError('Disruptor is not a constructor'))).toBeUndefined();
   });

@@ -1,5 +1,5 @@
 /**
- * sluice's Gate: limiter, stock and queue in one step. The limiter is a token bucket, as the peers' gate has one limit;
+ * sluice's Gate: limiter, stock and queue in one step. The limiter is a token bucket, as the rivals' gate has one limit;
  * what all three tiers cost is a case of its own, and what a limit per user and an id of the order cost another. Admitted orders are consumed and confirmed between the turns.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';

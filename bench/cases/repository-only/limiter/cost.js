@@ -1,4 +1,4 @@
-import { contender, keysOf } from './contenders.js';
+import { keysOf, limiterNamed } from './limiters.js';
 
 const keys = keysOf(1_000);
 
@@ -18,7 +18,7 @@ export async function cost(name, answer, durationMs) {
       : name === 'sluice, exact window'
         ? { limit: 1_000, windowMs: 1, keys: 10_000 }
         : { limit: 10_000_000, windowMs: 1_000, keys: 10_000 };
-  const { ask } = contender(name)(figures);
+  const { ask } = limiterNamed(name)(figures);
   await round(ask);
   await round(ask);
   let calls = 0;

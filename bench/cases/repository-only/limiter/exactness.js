@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { contender } from './contenders.js';
+import { limiterNamed } from './limiters.js';
 
 const LIMIT = 100;
 const WINDOW = 1_000;
@@ -34,7 +34,7 @@ export const patterns = {
  * @param {Pattern} pattern
  */
 export async function worstSecond(name, pattern) {
-  const { ask, delays } = contender(name)({ limit: LIMIT, windowMs: WINDOW, keys: 100, delays: true });
+  const { ask, delays } = limiterNamed(name)({ limit: LIMIT, windowMs: WINDOW, keys: 100, delays: true });
   /** @type {Array<{ before: number, after: number }>} */
   const passed = [];
   const start = performance.now();

@@ -101,7 +101,7 @@ const rows = [
   ['IPv6 keys', '/56', 'address', '/56', '/64', '-', '-', '-'],
 ];
 
-/** The table in Markdown, and the peers that are installed in another version than was read. */
+/** The table in Markdown, and the rivals that are installed in another version than was read. */
 export function features() {
   /** @type {string[]} */
   const outdated = [];

@@ -84,7 +84,7 @@ export const group = {
 };
 
 /**
- * The peer's cost as a multiple of sluice's.
+ * The rival's cost as a multiple of sluice's.
  * @param {string} claim
  * @param {string} ours
  * @param {string} theirs

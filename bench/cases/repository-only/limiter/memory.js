@@ -1,10 +1,10 @@
-// `node --expose-gc bench/cases/repository-only/limiter/memory.js <contender>`: bytes for each of 20,000 keys, once asked: growth of the
+// `node --expose-gc bench/cases/repository-only/limiter/memory.js <limiter>`: bytes for each of 20,000 keys, once asked: growth of the
 // heap and of what is outside it, and for sluice the whole segment. In a process of its own, so that nothing else
 // grows meanwhile. Prints the number.
-import { contender, keysOf } from './contenders.js';
+import { keysOf, limiterNamed } from './limiters.js';
 
 const KEYS = 20_000;
-const { ask, bytes } = contender(process.argv[2] ?? '')({ limit: 100, windowMs: 60_000, keys: KEYS });
+const { ask, bytes } = limiterNamed(process.argv[2] ?? '')({ limit: 100, windowMs: 60_000, keys: KEYS });
 const keys = keysOf(KEYS);
 
 const used = () => {
@@ -22,4 +22,4 @@ for (const key of keys) {
 const grown = used() - before + (bytes?.() ?? 0);
 await ask(keys[0] ?? ''); // until here it was in use
 console.log(grown / keys.length);
-process.exit(); // timers of the peers
+process.exit(); // timers of the rivals

@@ -1,4 +1,4 @@
-// `npm run bench:limiter`: sluice's limiter beside its peers. Measures, and rewrites the tables in docs/guide/limiter.md
+// `npm run bench:limiter`: sluice's limiter beside its rivals. Measures, and rewrites the tables in docs/guide/limiter.md
 // between their marks: what each does (read, see limiter/features.js), what a call costs, what any true second lets
 // through under patterns that are known to break limiters, and the memory of a key.
 import { execFile } from 'node:child_process';
@@ -8,10 +8,10 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { IdleGuard } from '../../../harness/runner/idle-guard.js';
 import { spread } from '../../../harness/runner/statistics.js';
-import { contenders } from './contenders.js';
 import { cost } from './cost.js';
 import { patterns, worstSecond } from './exactness.js';
 import { features } from './features.js';
+import { limiters } from './limiters.js';
 
 const help = `Usage: npm run bench:limiter -- [options]
 
@@ -35,7 +35,7 @@ if (values.help || !Number.isInteger(rounds) || rounds < 1) {
   console.log(help);
   process.exit(values.help ? 0 : 1);
 }
-const names = Object.keys(contenders);
+const names = Object.keys(limiters);
 const guard = new IdleGuard(
   values.quick ? { patienceMs: 0, sampleMs: 100 } : { patienceMs: 120_000, sampleMs: 1_000 },
 );
@@ -150,4 +150,4 @@ if (values.print) {
   );
   say('docs/guide/limiter.md is rewritten');
 }
-process.exit(); // timers of the peers
+process.exit(); // timers of the rivals

@@ -1,20 +1,20 @@
-/** `npm run bench:micro`: benny's suite of push and drain in one thread, every contender. */
+/** `npm run bench:micro`: benny's suite of push and drain in one thread, every rival. */
 import benny from 'benny';
-import { CAPACITY, contenders, load } from '../../../harness/contender.js';
+import { CAPACITY, load, rivals } from '../../../harness/rival.js';
 import { OrderSource } from '../../../harness/traffic.js';
 
 const BATCH = 64;
 const { orders } = new OrderSource(0, BATCH);
 const [order] = /** @type {[import('../../../harness/traffic.js').Order]} */ (orders);
 let skus = 0;
-/** @type {import('../../../harness/contender.js').Visit} */
+/** @type {import('../../../harness/rival.js').Visit} */
 const visit = ({ sku }) => {
   skus += sku;
 };
 
 /** @type {Record<'one' | 'many', ReturnType<typeof benny.add>[]>} */
 const cases = { one: [], many: [] };
-for (const { file, title, batches } of await contenders()) {
+for (const { file, title, batches } of await rivals()) {
   const { connect, openInlet, openOutlet } = await load(file);
   const link = connect(1);
   const inlet = openInlet(link.producers[0]?.data);

@@ -11,7 +11,7 @@ import { measureIsolated } from './isolated.js';
 /** @typedef {(pattern: Pattern & { warmUpMs: number, measuredMs: number }) => Promise<number>} Measure */
 
 /**
- * @typedef {object} Peer
+ * @typedef {object} Rival
  * @property {string} subject
  * @property {string} file relative to bench/
  * @property {Measure} measure
@@ -20,8 +20,8 @@ import { measureIsolated } from './isolated.js';
 
 const disruptor = 'shared-memory-disruptor';
 
-/** @type {Peer[]} */
-const peers = [
+/** @type {Rival[]} */
+const rivals = [
   threads('sluice', 'cases/queues/sluice.js'),
   isolated(disruptor, 'rivals/queues/shared-memory-disruptor.js'),
   threads('ringbuf.js', 'rivals/queues/ringbuf.js'),
@@ -32,7 +32,7 @@ const peers = [
   spawning('piscina', 'rivals/queues/piscina.js'),
 ];
 
-const spinning = peers.filter(({ subject }) => ['sluice', disruptor, 'ringbuf.js'].includes(subject));
+const spinning = rivals.filter(({ subject }) => ['sluice', disruptor, 'ringbuf.js'].includes(subject));
 
 /** @type {import('../../../harness/runner/group.js').Group} */
 export const group = {
@@ -83,38 +83,38 @@ export const group = {
 };
 
 /**
- * A peer that fits the harness of all queues.
+ * A rival that fits the harness of all queues.
  * @param {string} subject
  * @param {string} file
- * @returns {Peer}
+ * @returns {Rival}
  */
 function threads(subject, file) {
   return {
     subject,
     file,
-    measure: (pattern) => measureThroughput({ contender: file, recordBytes: 64, ...pattern }),
+    measure: (pattern) => measureThroughput({ rival: file, recordBytes: 64, ...pattern }),
   };
 }
 
 /**
- * A peer that does not survive the end of its threads.
+ * A rival that does not survive the end of its threads.
  * @param {string} subject
  * @param {string} file
- * @returns {Peer}
+ * @returns {Rival}
  */
 function isolated(subject, file) {
   return {
     subject,
     file,
-    measure: (pattern) => measureIsolated({ contender: file, recordBytes: 64, ...pattern }),
+    measure: (pattern) => measureIsolated({ rival: file, recordBytes: 64, ...pattern }),
   };
 }
 
 /**
- * A peer that starts its consumer itself.
+ * A rival that starts its consumer itself.
  * @param {string} subject
  * @param {string} file
- * @returns {Peer}
+ * @returns {Rival}
  */
 function spawning(subject, file) {
   return {
@@ -130,10 +130,10 @@ function spawning(subject, file) {
  * @param {string} id
  * @param {string} title
  * @param {Pattern} pattern
- * @param {Peer[]} [measured]
+ * @param {Rival[]} [measured]
  * @returns {Promise<import('../../../harness/runner/group.js').Comparison>}
  */
-async function throughput(id, title, pattern, measured = peers) {
+async function throughput(id, title, pattern, measured = rivals) {
   const figure = `peers/${id}`;
   return {
     title,
@@ -162,7 +162,7 @@ async function oneThread(subject, file) {
     subject,
     ...skipped(await whyNotInstalled(file)),
     run: async ({ warmUpMs, measuredMs }) => ({
-      'peers/one-thread': await measureCallCost({ contender: file, batch: 1, warmUpMs, measuredMs }),
+      'peers/one-thread': await measureCallCost({ rival: file, batch: 1, warmUpMs, measuredMs }),
     }),
   };
 }

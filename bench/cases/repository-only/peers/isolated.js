@@ -1,5 +1,5 @@
 /**
- * Throughput of a contender that cannot be measured in the benchmark's own process, because it does not survive the
+ * Throughput of a rival that cannot be measured in the benchmark's own process, because it does not survive the
  * end of its threads: measured as all others, in a child process that is killed when it has its result.
  */
 import { fork } from 'node:child_process';

@@ -35,8 +35,8 @@ function comparison(name, title, pauseMs) {
       {
         subject: 'sluice',
         run: async ({ warmUpMs, measuredMs }) => {
-          const contender = 'cases/queues/sluice.js';
-          return { [id]: (await measureWakeUp({ contender, pauseMs, warmUpMs, measuredMs })).p50 };
+          const rival = 'cases/queues/sluice.js';
+          return { [id]: (await measureWakeUp({ rival, pauseMs, warmUpMs, measuredMs })).p50 };
         },
       },
       {

@@ -1,4 +1,4 @@
-/** What the consumer thread of a contender does that started it itself. */
+/** What the consumer thread of a rival does that started it itself. */
 import { deliveryCheck } from '../../traffic.js';
 
 /** @typedef {import('../../traffic.js').Received & { finishedAt: bigint }} Report */

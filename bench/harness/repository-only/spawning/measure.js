@@ -1,5 +1,5 @@
 /**
- * Throughput of a contender that starts its consumer itself, in a thread of its own, and belongs to the one thread that
+ * Throughput of a rival that starts its consumer itself, in a thread of its own, and belongs to the one thread that
  * started it: one producer thread, which has an event loop, to one consumer. What is measured is what
  * throughput/measure.js measures of the others, and delivery is checked alike.
  *
@@ -18,7 +18,7 @@ const GRACE_MS = 20_000;
 
 /**
  * @param {object} run
- * @param {string} run.file of the contender, relative to bench/
+ * @param {string} run.file of the rival, relative to bench/
  * @param {number} run.batch records a push
  * @param {number} run.warmUpMs
  * @param {number} run.measuredMs

@@ -8,21 +8,21 @@ const STRETCH = 256;
 const { file, batch, phasesMs } = workerData;
 const { open } = await import(new URL(`../../../${file}`, import.meta.url).href);
 /** @type {import('./measure.js').Spawner} */
-const peer = await open();
+const rival = await open();
 const source = new OrderSource(0, batch);
 
 for (const durationMs of phasesMs) {
-  const arriving = peer.allArrived();
+  const arriving = rival.allArrived();
   const startedAt = process.hrtime.bigint();
   const end = performance.now() + durationMs;
   while (performance.now() < end) {
     for (let i = 0; i < STRETCH; i += batch) {
       const orders = source.next();
-      const room = batch === 1 ? peer.push(/** @type {any} */ (orders[0])) : peer.pushMany(orders);
+      const room = batch === 1 ? rival.push(/** @type {any} */ (orders[0])) : rival.pushMany(orders);
       if (room !== undefined) await room;
     }
   }
-  await peer.push(source.last());
+  await rival.push(source.last());
   const sent = source.report();
   parentPort?.postMessage({ startedAt, sent, received: await arriving });
 }

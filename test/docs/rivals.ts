@@ -27,7 +27,7 @@ interface Answer {
   readonly status: number;
   readonly headers: IncomingMessage['headers'];
 }
-export interface Peer extends Running {
+export interface Rival extends Running {
   ask(address?: string): Promise<Answer>;
   /** Milliseconds go by. */
   pass(ms: number): void;
@@ -108,9 +108,9 @@ const starts: Record<string, (setup: Setup) => Promise<Running>> = {
       }),
     ),
 };
-export const peers: readonly string[] = Object.keys(starts);
+export const rivals: readonly string[] = Object.keys(starts);
 
-export async function started(name: string, setup: Setup): Promise<Peer> {
+export async function started(name: string, setup: Setup): Promise<Rival> {
   const running = await (starts[name] as (typeof starts)[string])(setup);
   return {
     ...running,

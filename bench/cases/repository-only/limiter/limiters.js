@@ -20,7 +20,7 @@ const LocalStore = require('@fastify/rate-limit/store/LocalStore.js');
 /** @typedef {{ ask: (key: string) => boolean | Promise<boolean>, bytes?: () => number, delays?: boolean }} Asked */
 
 /** @type {Record<string, (figures: Figures) => Asked>} */
-export const contenders = {
+export const limiters = {
   'sluice, window': ({ limit, windowMs, keys }) => {
     const limiter = Limiter.create({ slidingWindow: { limit, windowMs }, keys: { max: keys } });
     return { ask: (key) => limiter.allow(key), bytes: () => limiter.stats().bytes };
@@ -92,9 +92,9 @@ export const contenders = {
 };
 
 /** @param {string} name @returns {(figures: Figures) => Asked} */
-export function contender(name) {
-  const make = contenders[name];
-  if (make === undefined) throw new RangeError(`no contender ${name}`);
+export function limiterNamed(name) {
+  const make = limiters[name];
+  if (make === undefined) throw new RangeError(`no limiter ${name}`);
   return make;
 }
 

@@ -1,12 +1,12 @@
-/** The pure-JS ring as a contender. */
+/** The pure-JS ring as a rival. */
 
-import { CAPACITY } from '../../harness/contender.js';
+import { CAPACITY } from '../../harness/rival.js';
 import { numberFields, payloadBytes } from '../../harness/traffic.js';
 import { consume } from './consume.js';
 import { record } from './record.js';
 import { Ring } from './ring.js';
 
-/** @type {import('../../harness/contender.js').About} */
+/** @type {import('../../harness/rival.js').About} */
 export const about = {
   title: 'Atomics ring',
   producersMax: Number.POSITIVE_INFINITY,
@@ -19,20 +19,20 @@ export const about = {
  * @typedef {{ handle: import('./ring.js').Handle, recordBytes: number }} Data
  */
 
-/** @type {import('../../harness/contender.js').Contender['connect']} */
+/** @type {import('../../harness/rival.js').Rival['connect']} */
 export function connect(producers, recordBytes = 64) {
   const ring = Ring.create(orderType(recordBytes), { capacity: CAPACITY });
   const end = { data: { handle: ring.handle, recordBytes }, transfer: [] };
   return { consumer: end, producers: new Array(producers).fill(end), dispose() {} };
 }
 
-/** @type {import('../../harness/contender.js').Contender['openInlet']} */
+/** @type {import('../../harness/rival.js').Rival['openInlet']} */
 export function openInlet(data) {
   const ring = attach(data);
   return { push: (order) => ring.tryPush(order), pushMany: (orders) => ring.tryPushMany(orders) };
 }
 
-/** @type {import('../../harness/contender.js').Contender['openOutlet']} */
+/** @type {import('../../harness/rival.js').Rival['openOutlet']} */
 export function openOutlet(data) {
   const ring = attach(data);
   return { drain: (visit, max) => ring.drain(visit, max), consume: (visit) => consume(ring, visit) };

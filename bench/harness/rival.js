@@ -1,5 +1,5 @@
 /**
- * What the harness knows of a contender. Each is one file that exports these, and one line of the list below;
+ * What the harness knows of a rival. Each is one file that exports these, and one line of the list below;
  * worker threads load it by its file.
  *
  * @typedef {import('./traffic.js').Order} Order
@@ -27,7 +27,7 @@
  * @property {(visit: Visit) => Promise<void>} consume visits on the event loop, without starving it, for ever
  * @property {() => void} [dispose] as an inlet's
  *
- * @typedef {object} Contender
+ * @typedef {object} Rival
  * @property {About} about
  * @property {(producers: number, recordBytes?: number) => { consumer: End, producers: End[], dispose(): void }} connect
  *   record sizes are those of traffic.js; default 64
@@ -40,24 +40,24 @@ import { existsSync } from 'node:fs';
 const files = [
   'cases/queues/sluice.js',
   'cases/queues/sluice-batcher.js',
-  'rivals/atomics-ring/contender.js',
+  'rivals/atomics-ring/rival.js',
   'rivals/built-in/message-port.js',
   'rivals/built-in/array-queue.js',
 ];
 
-/** The most records in flight, for every contender. */
+/** The most records in flight, for every rival. */
 export const CAPACITY = 65_536;
 
 /**
  * @param {string} file relative to bench/
- * @returns {Promise<Contender>}
+ * @returns {Promise<Rival>}
  */
 export async function load(file) {
   return import(urlOf(file).href);
 }
 
 /** @returns {Promise<Array<About & { file: string }>>} all that are here */
-export async function contenders() {
+export async function rivals() {
   const here = files.filter((file) => existsSync(urlOf(file)));
   return Promise.all(here.map(async (file) => ({ file, ...(await load(file)).about })));
 }
