@@ -149,9 +149,15 @@ export type UpgradeDecision =
  * `fetchLimit`.
  *
  * @example
- * const decision = await limited(request);
- * if (!decision.allowed) return decision.response;
- * if (!server.upgrade(request, { data: { end: decision.end } })) decision.end(400);
+ * const limited = fetchUpgrade({ limiter, key: { header: 'x-api-key' } });
+ * Bun.serve({
+ *   async fetch(request, server) {
+ *     const decision = await limited(request);
+ *     if (!decision.allowed) return decision.response;
+ *     if (!server.upgrade(request, { data: { end: decision.end } })) decision.end(400);
+ *   },
+ *   websocket: { close: (socket) => socket.data.end() },
+ * });
  * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
  */
 export function fetchUpgrade<Own extends Request = Request>(

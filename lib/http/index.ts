@@ -50,7 +50,7 @@ export interface LimitOptions<Request extends HttpRequest = IncomingMessage>
    * after ten seconds, it gets the answer without this option.
    *
    * @example
-   * limit({ limiter, refuse: (info, request, response) => response.render('slow-down', info) })
+   * app.use(limit({ limiter, refuse: (info, request, response) => response.render('slow-down', info) }));
    */
   readonly refuse?: (
     info: RefusalInfo,
