@@ -1,28 +1,32 @@
-/** The groups of figures. A new one is one line here; see runner/group.js for what it exports. */
+/** The groups of figures, in the order of the reports. A new one is one import and one name here. */
 import { existsSync } from 'node:fs';
+import { group as allocation } from './allocation/group.js';
+import { group as callCost } from './call-cost/group.js';
+import { group as flood } from './flood/group.js';
+import { group as latency } from './latency/group.js';
+import { group as sizes } from './sizes/group.js';
+import { group as spinning } from './spinning/group.js';
+import { group as stalled } from './stalled/group.js';
+import { group as terminated } from './terminated/group.js';
+import { group as throughput } from './throughput/group.js';
+import { group as wakeUp } from './wake-up/group.js';
 
-/** In the order of the reports. Those that are not in this copy of sluice (they need its repository) are left out. */
-const files = [
-  './call-cost/group.js',
-  './throughput/group.js',
-  './spinning/group.js',
-  './sizes/group.js',
-  './latency/group.js',
-  './flood/group.js',
-  './stalled/group.js',
-  './wake-up/group.js',
-  './terminated/group.js',
-  './allocation/group.js',
-  './repository-only/wake-up-floor/group.js',
-  './repository-only/peers/group.js',
-  './repository-only/limiter/group.js',
-  './repository-only/gate/group.js',
-  './repository-only/core-ring/group.js',
-  './repository-only/traps/group.js',
+const published = [
+  callCost,
+  throughput,
+  spinning,
+  sizes,
+  latency,
+  flood,
+  stalled,
+  wakeUp,
+  terminated,
+  allocation,
 ];
 
-/** @returns {Promise<import('../harness/runner/group.js').Group[]>} all that are here */
+/** @returns {Promise<import('../harness/runner/group.js').Group[]>} all that are here; in the repository there are more */
 export async function loadGroups() {
-  const here = files.filter((file) => existsSync(new URL(file, import.meta.url)));
-  return Promise.all(here.map(async (file) => (await import(file)).group));
+  if (!existsSync(new URL('./repository-only/index.js', import.meta.url))) return published;
+  const { groups } = await import('./repository-only/index.js');
+  return [...published, ...groups];
 }

@@ -9,7 +9,7 @@ const thread = new URL('./profiled-thread.js', import.meta.url);
 
 /**
  * @param {object} run
- * @param {string} run.rival its file
+ * @param {string} run.rival its URL
  * @param {number} run.measuredMs
  * @param {{ producer: string, consumer: string }} run.profiles the files to write
  */

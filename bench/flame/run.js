@@ -6,24 +6,21 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { load } from '../harness/rival.js';
+import * as sluice from '../cases/queues/sluice.js';
+import * as atomicsRing from '../rivals/atomics-ring/rival.js';
+import * as messagePort from '../rivals/built-in/message-port.js';
 import { callTree } from './call-tree.js';
 import { drawFlameGraphs } from './draw.js';
 import { profileThreads } from './profile-threads.js';
 
 const MEASURED_MS = 2_000;
-const rivals = {
-  'message-port': 'rivals/built-in/message-port.js',
-  'atomics-ring': 'rivals/atomics-ring/rival.js',
-  sluice: 'cases/queues/sluice.js',
-};
+const rivals = { 'message-port': messagePort, 'atomics-ring': atomicsRing, sluice };
 const roles = /** @type {const} */ (['producer', 'consumer']);
 const folder = fileURLToPath(new URL('../results/flame', import.meta.url));
 
 mkdirSync(folder, { recursive: true });
 const graphs = [];
-for (const [name, rival] of Object.entries(rivals)) {
-  const { about } = await load(rival);
+for (const [name, { about, file: rival }] of Object.entries(rivals)) {
   const profiles = {
     producer: join(folder, `${name}-producer.cpuprofile`),
     consumer: join(folder, `${name}-consumer.cpuprofile`),

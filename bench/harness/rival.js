@@ -1,6 +1,5 @@
 /**
- * What the harness knows of a rival. Each is one file that exports these, and one line of the list below;
- * worker threads load it by its file.
+ * What the harness knows of a rival: a module that exports these. Worker threads load it by its file.
  *
  * @typedef {import('./traffic.js').Order} Order
  * @typedef {(order: Readonly<Order>) => void} Visit
@@ -28,41 +27,21 @@
  * @property {() => void} [dispose] as an inlet's
  *
  * @typedef {object} Rival
+ * @property {string} file its URL
  * @property {About} about
  * @property {(producers: number, recordBytes?: number) => { consumer: End, producers: End[], dispose(): void }} connect
  *   record sizes are those of traffic.js; default 64
  * @property {(data: any) => Inlet} openInlet
  * @property {(data: any) => Outlet} openOutlet
  */
-import { existsSync } from 'node:fs';
-
-/** In the order in which each round runs them. Those that are not in this copy of sluice are left out. */
-const files = [
-  'cases/queues/sluice.js',
-  'cases/queues/sluice-batcher.js',
-  'rivals/atomics-ring/rival.js',
-  'rivals/built-in/message-port.js',
-  'rivals/built-in/array-queue.js',
-];
 
 /** The most records in flight, for every rival. */
 export const CAPACITY = 65_536;
 
 /**
- * @param {string} file relative to bench/
+ * @param {string} file the rival's URL
  * @returns {Promise<Rival>}
  */
 export async function load(file) {
-  return import(urlOf(file).href);
-}
-
-/** @returns {Promise<Array<About & { file: string }>>} all that are here */
-export async function rivals() {
-  const here = files.filter((file) => existsSync(urlOf(file)));
-  return Promise.all(here.map(async (file) => ({ file, ...(await load(file)).about })));
-}
-
-/** @param {string} file relative to bench/ */
-function urlOf(file) {
-  return new URL(`../${file}`, import.meta.url);
+  return import(file);
 }

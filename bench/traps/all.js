@@ -4,16 +4,19 @@ import { runNode } from './child.js';
 
 /** @typedef {import('./trap.js').Result} Result */
 
-export const traps = [
-  'leaked-senders',
-  'false-sharing',
-  'yielding-loop',
-  'unbounded-queue',
-  'misaligned-atomics',
-  'several-consumers',
-  'two-steps',
-  'no-ttl',
-];
+/** @type {Record<string, URL>} */
+const files = {
+  'leaked-senders': new URL('./leaked-senders.js', import.meta.url),
+  'false-sharing': new URL('./false-sharing.js', import.meta.url),
+  'yielding-loop': new URL('./yielding-loop.js', import.meta.url),
+  'unbounded-queue': new URL('./unbounded-queue.js', import.meta.url),
+  'misaligned-atomics': new URL('./misaligned-atomics.js', import.meta.url),
+  'several-consumers': new URL('./several-consumers.js', import.meta.url),
+  'two-steps': new URL('./two-steps.js', import.meta.url),
+  'no-ttl': new URL('./no-ttl.js', import.meta.url),
+};
+
+export const traps = Object.keys(files);
 
 /** A trap that takes longer than this is killed. */
 const PATIENCE_MS = 300_000;
@@ -26,7 +29,9 @@ const PATIENCE_MS = 300_000;
  * @throws if it failed, with what it wrote
  */
 export async function runTrapNamed(name, { quick = false, rounds } = {}) {
-  const args = [fileURLToPath(new URL(`${name}.js`, import.meta.url)), '--json'];
+  const file = files[name];
+  if (file === undefined) throw new RangeError(`no trap ${name}`);
+  const args = [fileURLToPath(file), '--json'];
   if (quick) args.push('--quick');
   if (rounds !== undefined) args.push(`--rounds=${rounds}`);
   const { code, signal, output, errors } = await runNode(args, PATIENCE_MS);

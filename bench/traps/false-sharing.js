@@ -20,6 +20,9 @@ import { parentPort } from 'node:worker_threads';
 import { answer, program, whyNot, withoutPadding } from '../harness/repository-only/native/native-program.js';
 import { answerOf, runTrap, thread } from './trap.js';
 
+/** The core's ring, for the benchmark of it alone. */
+const ringsSource = new URL('../cases/repository-only/core-ring/rings.cc', import.meta.url);
+
 const NEAR = 8;
 const FAR = 128;
 const title = 'False sharing: words of different threads 8 bytes apart, or 128';
@@ -79,7 +82,7 @@ async function measure({ quick, rounds }) {
   const inJs = await inTurn(rounds, (padded) => inJavaScript(padded ? FAR : NEAR, operations));
   const noCompiler = await whyNot();
   if (noCompiler === undefined) {
-    const counters = await program('bench/traps/false-sharing.cc');
+    const counters = await program(new URL('./false-sharing.cc', import.meta.url));
     const perOperation = async (/** @type {string} */ how, /** @type {boolean} */ padded) =>
       (await answer(counters([how, padded ? FAR : NEAR, operations]))).nsPerOperation;
     const add = await inTurn(rounds, (padded) => perOperation('add', padded));
@@ -108,10 +111,8 @@ async function measure({ quick, rounds }) {
 
 /** The core's ring, packed and as it is. @param {number} rounds @param {number} milliseconds */
 async function rings(rounds, milliseconds) {
-  const packed = await program('bench/cases/repository-only/core-ring/rings.cc', {
-    more: [await withoutPadding()],
-  });
-  const padded = await program('bench/cases/repository-only/core-ring/rings.cc');
+  const packed = await program(ringsSource, { more: [await withoutPadding()] });
+  const padded = await program(ringsSource);
   const figures = [];
   for (const producers of [1, 4]) {
     const pair = await inTurn(rounds, async (isPadded) => {

@@ -21,7 +21,7 @@ import { aarch64, host } from '../../test/core/compiler.js';
 import { answer, ProgramFailed, program, whyNot } from '../harness/repository-only/native/native-program.js';
 import { runTrap } from './trap.js';
 
-const source = 'bench/traps/misaligned-atomics.cc';
+const source = new URL('./misaligned-atomics.cc', import.meta.url);
 const title = 'Misaligned atomics: torn, slow or fatal, or refused';
 /** From the start of a cache line: the naive word lies half in this one and half in the next. */
 const ACROSS = 60;

@@ -132,7 +132,7 @@ async function measure({ quick, rounds }) {
   const noProgram =
     process.platform === 'linux' ? await whyNot() : 'the program uses eventfd, which Linux has';
   if (noProgram === undefined) {
-    const run = await program('bench/traps/yielding-loop.cc');
+    const run = await program(new URL('./yielding-loop.cc', import.meta.url));
     /** @type {(where: 'alone' | 'beside') => Promise<{ naive: Native[], sluice: Native[] }>} */
     const waiting = (where) =>
       inTurn(rounds, (side) =>

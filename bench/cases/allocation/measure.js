@@ -11,7 +11,7 @@ const COUNTING_BYTES = [
 const program = new URL('./program.js', import.meta.url);
 
 /**
- * @param {string} rival its file
+ * @param {string} rival its URL
  * @param {{ runs: number, warmUpRuns: number }} extent
  * @returns {Promise<{ push: number, drain: number, perMillion: number }>} bytes for each record pushed and drained,
  *   and collections for a million of both

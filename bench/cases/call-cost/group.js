@@ -1,10 +1,9 @@
 /** What push and drain cost in one thread. */
 
-import { rivals } from '../../harness/rival.js';
+import { queues } from '../queues/index.js';
 import { measureCallCost } from './measure.js';
 
 const BATCH = 64;
-const all = await rivals();
 
 /** @type {import('../../harness/runner/group.js').Group} */
 export const group = {
@@ -14,12 +13,12 @@ export const group = {
     'Typed push and drain in one thread, the codec included, per record of 64 bytes. This is what the calls ' +
     'cost, not a throughput: nothing crosses from one processor to another.',
   comparisons: [
-    comparison('one', 'one at a time', 1, all),
+    comparison('one', 'one at a time', 1, queues),
     comparison(
       '64',
       'batches of 64',
       BATCH,
-      all.filter(({ batches }) => batches),
+      queues.filter(({ batches }) => batches),
     ),
   ],
   bars: [
@@ -29,7 +28,7 @@ export const group = {
   ],
 };
 
-/** @param {string} pattern @param {string} title @param {number} batch @param {typeof all} measured */
+/** @param {string} pattern @param {string} title @param {number} batch @param {typeof queues} measured */
 function comparison(pattern, title, batch, measured) {
   const figure = `call-cost/${pattern}`;
   return {

@@ -7,7 +7,7 @@ const GRACE_MS = 20_000;
 
 /**
  * @param {object} run
- * @param {string} run.rival its file
+ * @param {string} run.rival its URL
  * @param {number} run.batch records a call
  * @param {number} run.warmUpMs
  * @param {number} run.measuredMs

@@ -1,14 +1,12 @@
 /** What a flood does to the consumer's event loop and to memory. */
 
-import { rivals } from '../../harness/rival.js';
 import { inChildProcess } from '../../harness/threads/in-child-process.js';
-import { about as unbounded } from '../../rivals/built-in/message-port-unbounded.js';
+import { queues, unbounded } from '../queues/index.js';
 import { producersText } from '../throughput/comparison.js';
 
 /** A flood lasts so many times as long as other groups measure. */
 const LENGTH = 6;
-const unboundedPort = { ...unbounded, file: 'rivals/built-in/message-port-unbounded.js' };
-const all = [...(await rivals()).filter(({ producersMax }) => producersMax > 0), unboundedPort];
+const all = [...queues.filter(({ producersMax }) => producersMax > 0), unbounded];
 
 /** @type {import('../../harness/runner/group.js').Group} */
 export const group = {

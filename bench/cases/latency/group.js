@@ -1,9 +1,8 @@
 /** From push to handler. */
-import { rivals } from '../../harness/rival.js';
+import { queues } from '../queues/index.js';
 import { measureLatency } from './measure.js';
 
 const MODERATE = 50_000;
-const all = await rivals();
 
 /** @type {import('../../harness/runner/group.js').Group} */
 export const group = {
@@ -37,7 +36,7 @@ function comparison(name, title, producers, perSecond) {
       { id: `${id}/p99`, title: 'p99', unit: 'ns' },
       { id: `${id}/p99.9`, title: 'p99.9', unit: 'ns' },
     ],
-    cases: all
+    cases: queues
       .filter(({ producersMax, gathers }) => producersMax >= producers && gathers !== true)
       .map(({ title: subject, file: rival }) => ({
         subject,

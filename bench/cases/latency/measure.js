@@ -4,7 +4,7 @@ import { assertDelivered } from '../../harness/traffic.js';
 
 /**
  * @param {object} run
- * @param {string} run.rival its file
+ * @param {string} run.rival its URL
  * @param {number} run.producers
  * @param {number} run.perSecond for each producer; infinite: as many as it can
  * @param {number} run.warmUpMs

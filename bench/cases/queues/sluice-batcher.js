@@ -3,6 +3,8 @@ import { attach } from './sluice.js';
 
 export { connect, openOutlet } from './sluice.js';
 
+export const file = import.meta.url;
+
 /** @type {import('../../harness/rival.js').About} */
 export const about = {
   title: 'sluice batcher()',

@@ -10,6 +10,8 @@ import { numberFields, payloadBytes } from '../../harness/traffic.js';
 /** Records drained before the event loop gets its turn. */
 const TURN_RECORDS = 4_096;
 
+export const file = import.meta.url;
+
 /** @type {import('../../harness/rival.js').About} */
 export const about = {
   title: 'sluice',

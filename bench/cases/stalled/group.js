@@ -1,14 +1,14 @@
 /** Memory while messages meet a consumer that stands still. */
-import { rivals } from '../../harness/rival.js';
+
 import { inChildProcess } from '../../harness/threads/in-child-process.js';
-import { about as unbounded } from '../../rivals/built-in/message-port-unbounded.js';
+import { queues, unbounded } from '../queues/index.js';
 
 const ATTEMPTS = 1_000_000;
 const growth = 'stalled/growth';
 const taken = 'stalled/taken';
 const all = [
-  ...(await rivals()).filter(({ producersMax, gathers }) => producersMax > 0 && gathers !== true),
-  { ...unbounded, file: 'rivals/built-in/message-port-unbounded.js' },
+  ...queues.filter(({ producersMax, gathers }) => producersMax > 0 && gathers !== true),
+  unbounded,
 ];
 
 /** @type {import('../../harness/runner/group.js').Group} */

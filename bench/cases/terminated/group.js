@@ -1,12 +1,14 @@
 /** Threads terminated while they push. */
+import { file as atomicsRing } from '../../rivals/atomics-ring/rival.js';
+import { file as sluice } from '../queues/sluice.js';
 import { countWedged } from './measure.js';
 
 const WORKERS = 150;
 const WORKERS_QUICK = 15;
 const figure = 'terminated/wedged';
 const measured = [
-  { subject: 'sluice', rival: 'cases/queues/sluice.js' },
-  { subject: 'Atomics ring', rival: 'rivals/atomics-ring/rival.js' },
+  { subject: 'sluice', rival: sluice },
+  { subject: 'Atomics ring', rival: atomicsRing },
 ];
 
 /** @type {import('../../harness/runner/group.js').Group} */

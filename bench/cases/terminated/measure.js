@@ -10,7 +10,7 @@ const PUSHING_MS_MAX = 2;
 
 /**
  * @param {object} run
- * @param {string} run.rival its file
+ * @param {string} run.rival its URL
  * @param {number} run.workers one after the other, each with a ring of its own
  * @param {() => number} run.random from 0 to 1: when each is terminated
  * @returns {Promise<number>} how many left a ring whose consumer never gets what is pushed from then on

@@ -1,8 +1,6 @@
 /** One comparison of throughputs: all rivals that can do it. */
-import { rivals } from '../../harness/rival.js';
+import { queues } from '../queues/index.js';
 import { measureThroughput } from './measure.js';
-
-const all = await rivals();
 
 /** @typedef {'one' | '64'} Pattern records a push */
 
@@ -17,7 +15,7 @@ const all = await rivals();
  * @returns {import('../../harness/runner/group.js').Comparison}
  */
 export function throughputComparison({ id, title, producers, pattern, recordBytes = 64, spins = false }) {
-  const able = all.filter(
+  const able = queues.filter(
     ({ producersMax, batches, recordBytes: takes }) =>
       producersMax >= producers &&
       (batches || pattern === 'one') &&

@@ -8,7 +8,7 @@ import { assertDelivered } from '../../harness/traffic.js';
 
 /**
  * @typedef {object} Run
- * @property {string} rival its file
+ * @property {string} rival its URL
  * @property {number} producers
  * @property {number} batch records a push
  * @property {number} recordBytes

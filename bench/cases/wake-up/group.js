@@ -1,8 +1,8 @@
 /** Waking an idle event loop. */
-import { rivals } from '../../harness/rival.js';
+import { queues } from '../queues/index.js';
 import { IDLE_MS, measureWakeUp } from './measure.js';
 
-const all = (await rivals()).filter(({ producersMax, gathers }) => producersMax > 0 && gathers !== true);
+const all = queues.filter(({ producersMax, gathers }) => producersMax > 0 && gathers !== true);
 
 /** @type {import('../../harness/runner/group.js').Group} */
 export const group = {

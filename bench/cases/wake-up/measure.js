@@ -10,7 +10,7 @@ export const IDLE_MS = 2;
 
 /**
  * @param {object} run
- * @param {string} run.rival its file
+ * @param {string} run.rival its URL
  * @param {number} run.pauseMs between the end of one trip and the start of the next
  * @param {number} run.warmUpMs
  * @param {number} run.measuredMs

@@ -1,5 +1,5 @@
 /**
- * What is known of a call whose cost or rate is measured. A file of cases exports `cases`, by name; workers load
+ * What is known of a call whose cost or rate is measured. A module exports `cases`, by name; workers load
  * them by file and name, so that each is measured in threads of its own.
  *
  * @typedef {object} Caller one thread's end
@@ -19,30 +19,29 @@
  * @property {() => Shared | Promise<Shared>} [share] once for each measurement
  * @property {() => string | undefined} [unavailable] why it cannot be measured here
  *
+ * @typedef {object} Calls a module with cases
+ * @property {string} file its URL
+ * @property {Record<string, Case>} cases
+ *
  * @typedef {object} CaseName
- * @property {string} file relative to bench/
+ * @property {string} file of its module
  * @property {string} name
  */
-
-import { whyNotInstalled } from './whether-installed.js';
 
 /**
  * @param {CaseName} which
  * @returns {Promise<Case>}
  */
 export async function loadCase({ file, name }) {
-  /** @type {{ cases: Record<string, Case> }} */
-  const { cases } = await import(new URL(`../../${file}`, import.meta.url).href);
-  const found = cases[name];
-  if (found === undefined) throw new Error(`${file} has no case ${name}`);
-  return found;
+  return caseNamed(await import(file), name);
 }
 
 /**
- * @param {CaseName} which
- * @returns {Promise<string | undefined>} why it cannot be measured here
+ * @param {Calls} calls
+ * @param {string} name
  */
-export async function whyNotHere(which) {
-  const missing = await whyNotInstalled(which.file);
-  return missing ?? (await loadCase(which)).unavailable?.();
+export function caseNamed({ file, cases }, name) {
+  const found = cases[name];
+  if (found === undefined) throw new Error(`${file} has no case ${name}`);
+  return found;
 }

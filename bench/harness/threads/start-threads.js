@@ -12,7 +12,7 @@ const GRACE_MS = 20_000;
 
 /**
  * @typedef {object} Threads
- * @property {string} rival its file
+ * @property {string} rival its URL
  * @property {number} producers
  * @property {number} [recordBytes]
  * @property {number[]} phasesMs how long each phase lasts

@@ -6,6 +6,8 @@ import { consume } from './consume.js';
 import { record } from './record.js';
 import { Ring } from './ring.js';
 
+export const file = import.meta.url;
+
 /** @type {import('../../harness/rival.js').About} */
 export const about = {
   title: 'Atomics ring',

@@ -3,6 +3,8 @@
  * record that waits needs an object of its own, so each push makes one.
  */
 
+export const file = import.meta.url;
+
 /** @type {import('../../harness/rival.js').About} */
 export const about = { title: 'array queue', producersMax: 0, batches: false, recordBytes: 64 };
 

@@ -7,6 +7,8 @@ import { packedView, valuesOf } from './packed-orders.js';
 
 export const connect = connectPorts;
 
+export const file = import.meta.url;
+
 /** @type {import('../../harness/rival.js').About} */
 export const about = {
   title: 'MessagePort, unbounded',

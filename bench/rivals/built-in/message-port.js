@@ -5,6 +5,8 @@ import { boundedInlet, boundedOutlet, newBound } from './bounded-messages.js';
 /** @typedef {import('node:worker_threads').MessagePort} MessagePort */
 /** @typedef {import('./bounded-messages.js').Bound} Bound */
 
+export const file = import.meta.url;
+
 /** @type {import('../../harness/rival.js').About} */
 export const about = {
   title: 'MessagePort',

@@ -144,6 +144,8 @@ function admits(outcome) {
   };
 }
 
+export const file = import.meta.url;
+
 export const cases = {
   admitted: admits('admitted'),
   'sold-out': admits('sold-out'),

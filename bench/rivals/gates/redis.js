@@ -97,6 +97,8 @@ function admits(outcome, inFlight) {
   };
 }
 
+export const file = import.meta.url;
+
 export const cases = {
   'admitted, 1 in flight': admits('admitted', 1),
   'admitted, 256 in flight': admits('admitted', 256),

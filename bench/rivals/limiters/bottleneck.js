@@ -45,6 +45,8 @@ function schedules(calls, inFlight) {
   };
 }
 
+export const file = import.meta.url;
+
 export const cases = {
   'schedule, one in flight': schedules(10, 1),
   'schedule, 50 in flight': schedules(50, 50),

@@ -12,6 +12,8 @@ import { keys, PLENTY } from '../../harness/repository-only/loads/limiter-load.j
 const CALLS = 2_000;
 const WINDOW_MS = 3_600_000;
 
+export const file = import.meta.url;
+
 /** @type {Record<string, import('../../harness/repository-only/caller.js').Case>} */
 export const cases = {
   'MemoryStore.increment(string)': {

@@ -32,6 +32,8 @@ function tries(make) {
   };
 }
 
+export const file = import.meta.url;
+
 export const cases = {
   'RateLimiter.tryRemoveTokens': tries(
     () => new RateLimiter({ tokensPerInterval: PLENTY, interval: 'second' }),

@@ -46,4 +46,6 @@ function consumes(asked) {
   };
 }
 
+export const file = import.meta.url;
+
 export const cases = { 'consume, one key': consumes([EVERYONE]), 'consume(string)': consumes(keys) };

@@ -9,6 +9,8 @@ import { boundedInlet, boundedOutlet, newBound } from '../built-in/bounded-messa
 
 /** @typedef {import('../built-in/bounded-messages.js').Bound} Bound */
 
+export const file = import.meta.url;
+
 /** @type {import('../../harness/rival.js').About} */
 export const about = {
   title: 'BroadcastChannel',

@@ -6,6 +6,8 @@ import Denque from 'denque';
 
 /** @typedef {import('../../harness/traffic.js').Order} Order */
 
+export const file = import.meta.url;
+
 /** @type {import('../../harness/rival.js').About} */
 export const about = { title: 'denque', producersMax: 0, batches: false, recordBytes: 'any' };
 

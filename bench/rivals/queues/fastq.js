@@ -10,6 +10,8 @@ import fastq from 'fastq';
 
 /** @typedef {import('../../harness/traffic.js').Order} Order */
 
+export const file = import.meta.url;
+
 /** @type {import('../../harness/rival.js').About} */
 export const about = { title: 'fastq', producersMax: 0, batches: false, recordBytes: 'any' };
 

@@ -16,6 +16,8 @@ const IN_FLIGHT_MAX = 256;
 const IN_PORT = 16;
 const values = valuesOf(64);
 
+export const file = import.meta.url;
+
 /** @returns {Promise<import('../../harness/repository-only/spawning/measure.js').Spawner>} */
 export async function open() {
   const pool = new Piscina({

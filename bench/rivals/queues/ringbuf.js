@@ -18,6 +18,8 @@ import { poll } from './poll.js';
 /** Orders popped at a time: they fit into the first-level cache. */
 const POP_ORDERS = 256;
 
+export const file = import.meta.url;
+
 /** @type {import('../../harness/rival.js').About} */
 export const about = {
   title: 'ringbuf.js',

@@ -24,6 +24,8 @@ const NO_CONSUMER = -1;
 const TRIES = 32;
 const PAUSE_MS = 0.1;
 
+export const file = import.meta.url;
+
 /** @type {import('../../harness/rival.js').About} */
 export const about = {
   title: 'shared-memory-disruptor',

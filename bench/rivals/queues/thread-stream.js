@@ -15,6 +15,8 @@ import { CAPACITY } from '../../harness/rival.js';
 import { writeBytes } from './order-bytes.js';
 import { TEXT_BYTES, TEXT_CHARACTERS } from './order-text.js';
 
+export const file = import.meta.url;
+
 /** @returns {Promise<import('../../harness/repository-only/spawning/measure.js').Spawner>} */
 export async function open() {
   const stream = new ThreadStream({

@@ -20,6 +20,8 @@ import { ORDER_BYTES, OrderBytes, writeBytes } from './order-bytes.js';
 const IN_FLIGHT = 0;
 const PART_BYTES = 2 * ORDER_BYTES;
 
+export const file = import.meta.url;
+
 /** @type {import('../../harness/rival.js').About} */
 export const about = {
   title: 'zeromq push/pull',

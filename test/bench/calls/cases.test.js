@@ -1,32 +1,36 @@
 import { describe, expect, it } from 'vitest';
-import { loadCase, whyNotHere } from '../../../bench/harness/repository-only/caller.js';
-import { whyNotInstalled } from '../../../bench/harness/repository-only/whether-installed.js';
+import * as emptyCall from '../../../bench/cases/repository-only/empty-call/empty-call.js';
+import * as sluiceGate from '../../../bench/cases/repository-only/gate/sluice-gate.js';
+import * as sluiceLimiter from '../../../bench/cases/repository-only/limiter/sluice-limiter.js';
+import { loadCase } from '../../../bench/harness/repository-only/caller.js';
+import { ifInstalled } from '../../../bench/harness/repository-only/if-installed.js';
 
-/** Every file of cases: what is not asked correctly here must not be measured. */
-const files = [
-  'cases/repository-only/limiter/sluice-limiter.js',
-  'cases/repository-only/gate/sluice-gate.js',
-  'cases/repository-only/empty-call/empty-call.js',
-  'rivals/limiters/bottleneck.js',
-  'rivals/limiters/express-rate-limit.js',
-  'rivals/gates/js-gate.js',
-  'rivals/limiters/limiter.js',
-  'rivals/limiters/rate-limiter-flexible.js',
-  'rivals/gates/redis.js',
-];
+/** Every module of cases: what is not asked correctly here must not be measured. */
+const modules = {
+  'sluice-limiter': { module: sluiceLimiter },
+  'sluice-gate': { module: sluiceGate },
+  'empty-call': { module: emptyCall },
+  bottleneck: await ifInstalled(() => import('../../../bench/rivals/limiters/bottleneck.js')),
+  'express-rate-limit': await ifInstalled(
+    () => import('../../../bench/rivals/limiters/express-rate-limit.js'),
+  ),
+  'js-gate': await ifInstalled(() => import('../../../bench/rivals/gates/js-gate.js')),
+  limiter: await ifInstalled(() => import('../../../bench/rivals/limiters/limiter.js')),
+  'rate-limiter-flexible': await ifInstalled(
+    () => import('../../../bench/rivals/limiters/rate-limiter-flexible.js'),
+  ),
+  redis: await ifInstalled(() => import('../../../bench/rivals/gates/redis.js')),
+};
 
-const cases = (
-  await Promise.all(
-    files.map(async (file) => {
-      const missing = await whyNotInstalled(file);
-      if (missing !== undefined) return [{ file, name: 'all of it', missing }];
-      const { cases: found } = await import(new URL(`../../../bench/${file}`, import.meta.url).href);
-      return Promise.all(
-        Object.keys(found).map(async (name) => ({ file, name, missing: await whyNotHere({ file, name }) })),
-      );
-    }),
-  )
-).flat();
+const named = Object.entries(modules).flatMap(([title, found]) => {
+  /** @type {import('../../../bench/cases/repository-only/calls/figure.js').Found} */
+  const { module, missing } = found;
+  if (module === undefined) return [{ title, file: '', name: 'all of it', missing }];
+  const { file, cases } = module;
+  return Object.entries(cases).map(([name, { unavailable }]) => {
+    return { title, file, name, missing: unavailable?.() };
+  });
+});
 
 /** @param {import('../../../bench/harness/repository-only/caller.js').Caller} caller @param {number} turns */
 async function take(caller, turns) {
@@ -37,7 +41,7 @@ async function take(caller, turns) {
   return caller.calls * turns;
 }
 
-describe.each(cases)('$file, $name', ({ file, name, missing }) => {
+describe.each(named)('$title, $name', ({ file, name, missing }) => {
   it.skipIf(missing !== undefined)(
     'has the outcome it is named after in every call, and notices a call without it',
     async () => {

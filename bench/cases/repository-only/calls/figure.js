@@ -1,43 +1,48 @@
-/** Figures of calls, as cases of a group: see runner/group.js. */
-import { whyNotHere } from '../../../harness/repository-only/caller.js';
+/** Figures of calls, as cases of a group: see harness/runner/group.js. */
+import { caseNamed } from '../../../harness/repository-only/caller.js';
 import { measureCalls } from './measure.js';
 
 /** @typedef {import('../../../harness/runner/group.js').Case} FigureCase */
+/** @typedef {import('../../../harness/repository-only/caller.js').Calls} Calls */
+/** @typedef {import('../../../harness/repository-only/if-installed.js').Found<Calls>} Found */
 
 /**
  * What a call costs in one thread, in nanoseconds.
  * @param {string} figure its id
  * @param {string} subject
- * @param {string} file relative to bench/
+ * @param {Found} found the module of the case
  * @param {string} name of the case there
- * @returns {Promise<FigureCase>}
+ * @returns {FigureCase}
  */
-export async function cost(figure, subject, file, name) {
-  return called(subject, { file, name }, 1, (perSecond) => ({ [figure]: 1e9 / perSecond }));
+export function cost(figure, subject, found, name) {
+  return called(subject, found, name, 1, (perSecond) => ({ [figure]: 1e9 / perSecond }));
 }
 
 /**
  * How many calls `threads` make together, a second.
  * @param {string} figure its id
  * @param {string} subject
- * @param {string} file relative to bench/
+ * @param {Found} found the module of the case
  * @param {string} name of the case there
  * @param {number} threads
- * @returns {Promise<FigureCase>}
+ * @returns {FigureCase}
  */
-export async function rate(figure, subject, file, name, threads) {
-  return called(subject, { file, name }, threads, (perSecond) => ({ [figure]: perSecond }));
+export function rate(figure, subject, found, name, threads) {
+  return called(subject, found, name, threads, (perSecond) => ({ [figure]: perSecond }));
 }
 
 /**
  * @param {string} subject
- * @param {import('../../../harness/repository-only/caller.js').CaseName} which
+ * @param {Found} found
+ * @param {string} name
  * @param {number} threads
  * @param {(perSecond: number) => Record<string, number>} shown
- * @returns {Promise<FigureCase>}
+ * @returns {FigureCase}
  */
-async function called(subject, which, threads, shown) {
-  const skip = await whyNotHere(which);
+function called(subject, { module, missing }, name, threads, shown) {
+  if (module === undefined) return { subject, skip: missing, run: () => Promise.reject(new Error(missing)) };
+  const skip = caseNamed(module, name).unavailable?.();
+  const which = { file: module.file, name };
   return {
     subject,
     ...(skip === undefined ? {} : { skip }),

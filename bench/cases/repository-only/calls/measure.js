@@ -3,6 +3,7 @@
  * fresh for each measurement, so that nothing runs on code that was compiled for another case.
  */
 import { once } from 'node:events';
+import { basename } from 'node:path/posix';
 import { Worker } from 'node:worker_threads';
 import { loadCase } from '../../../harness/repository-only/caller.js';
 
@@ -43,7 +44,7 @@ export async function measureCalls({ which, threads, warmUpMs, measuredMs }) {
     return perSecond;
   } catch (cause) {
     const what = deadline.aborted ? 'did not finish in time' : 'failed';
-    throw new Error(`${which.file}, ${which.name}, ${threads} threads: ${what}`, { cause });
+    throw new Error(`${basename(which.file)}, ${which.name}, ${threads} threads: ${what}`, { cause });
   } finally {
     await Promise.all(workers.map((worker) => worker.terminate()));
     await shared.dispose();

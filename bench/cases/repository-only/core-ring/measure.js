@@ -7,7 +7,7 @@ import { answer, program } from '../../../harness/repository-only/native/native-
 let made;
 
 function rings() {
-  made ??= program('bench/cases/repository-only/core-ring/rings.cc');
+  made ??= program(new URL('./rings.cc', import.meta.url));
   return made;
 }
 

@@ -12,6 +12,8 @@ const folder = fileURLToPath(new URL('.', import.meta.url));
 const binary = fileURLToPath(new URL('./build/Release/empty_call.node', import.meta.url));
 const CALLS = 10_000;
 
+export const file = import.meta.url;
+
 /** @type {Record<string, import('../../../harness/repository-only/caller.js').Case>} */
 export const cases = {
   'empty call': {

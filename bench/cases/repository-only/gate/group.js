@@ -1,9 +1,13 @@
 /** The gate: what an answer costs, beside a gate put together from packages, and beside Redis. */
+import { ifInstalled } from '../../../harness/repository-only/if-installed.js';
 import { cost, rate } from '../calls/figure.js';
+import * as emptyCallModule from '../empty-call/empty-call.js';
+import * as sluiceModule from './sluice-gate.js';
 
-const sluice = 'cases/repository-only/gate/sluice-gate.js';
-const js = 'rivals/gates/js-gate.js';
-const redis = 'rivals/gates/redis.js';
+const sluice = { module: sluiceModule };
+const emptyCall = { module: emptyCallModule };
+const js = await ifInstalled(() => import('../../../rivals/gates/js-gate.js'));
+const redis = await ifInstalled(() => import('../../../rivals/gates/redis.js'));
 const packages = 'rate-limiter-flexible + Map + fastq';
 const gate = 'sluice admit()';
 const empty = 'an empty Node-API call';
@@ -30,41 +34,38 @@ export const group = {
     {
       title: 'Admitting, one thread',
       figures: [{ id: admitted, title: 'One order admitted', unit: 'ns' }],
-      cases: await Promise.all([
+      cases: [
         cost(admitted, gate, sluice, 'admitted'),
         cost(admitted, 'sluice admit(), three tiers', sluice, 'admitted, three tiers'),
         cost(admitted, 'sluice admit(), user limit and id', sluice, 'admitted, user limit and id'),
-        cost(admitted, empty, 'cases/repository-only/empty-call/empty-call.js', 'empty call'),
+        cost(admitted, empty, emptyCall, 'empty call'),
         cost(admitted, packages, js, 'admitted'),
         cost(admitted, oneInFlight, redis, 'admitted, 1 in flight'),
         cost(admitted, manyInFlight, redis, 'admitted, 256 in flight'),
-      ]),
+      ],
     },
     {
       title: 'Refusing: sold out, one thread',
       figures: [{ id: soldOut, title: 'One order refused: sold out', unit: 'ns' }],
-      cases: await Promise.all([
+      cases: [
         cost(soldOut, gate, sluice, 'sold-out'),
         cost(soldOut, packages, js, 'sold-out'),
         cost(soldOut, oneInFlight, redis, 'sold-out, 1 in flight'),
         cost(soldOut, manyInFlight, redis, 'sold-out, 256 in flight'),
-      ]),
+      ],
     },
     refusing('Refusing: rate-limited, one thread', limited, [
-      await cost(limited, gate, sluice, 'rate-limited'),
-      await cost(limited, packages, js, 'rate-limited'),
+      cost(limited, gate, sluice, 'rate-limited'),
+      cost(limited, packages, js, 'rate-limited'),
     ]),
     refusing('Refusing: queue full, one thread', full, [
-      await cost(full, gate, sluice, 'queue-full'),
-      await cost(full, packages, js, 'queue-full'),
+      cost(full, gate, sluice, 'queue-full'),
+      cost(full, packages, js, 'queue-full'),
     ]),
     {
       title: 'A storm of refusals: sold out',
       figures: [{ id: storm, title: 'Orders refused by all threads together', unit: '1/s' }],
-      cases: await Promise.all([
-        rate(storm, oneThread, sluice, 'sold-out', 1),
-        rate(storm, twoThreads, sluice, 'sold-out', 2),
-      ]),
+      cases: [rate(storm, oneThread, sluice, 'sold-out', 1), rate(storm, twoThreads, sluice, 'sold-out', 2)],
     },
   ],
   bars: [

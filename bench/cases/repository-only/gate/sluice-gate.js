@@ -98,6 +98,8 @@ function open(gate, outcome, identified) {
   };
 }
 
+export const file = import.meta.url;
+
 export const cases = {
   admitted: admits('admitted'),
   'admitted, three tiers': admits('admitted', {

@@ -1,12 +1,15 @@
 /** Limiters: what an answer costs in one thread, and how many answers threads or processes get that share a limit. */
 
-import { whyNotInstalled } from '../../../harness/repository-only/whether-installed.js';
+import { ifInstalled } from '../../../harness/repository-only/if-installed.js';
 import { measureCluster } from '../../../rivals/limiters/rate-limiter-flexible-cluster.js';
 import { cost, rate } from '../calls/figure.js';
+import * as sluiceModule from './sluice-limiter.js';
 
-const sluice = 'cases/repository-only/limiter/sluice-limiter.js';
-const flexible = 'rivals/limiters/rate-limiter-flexible.js';
-const limiter = 'rivals/limiters/limiter.js';
+const sluice = { module: sluiceModule };
+const flexible = await ifInstalled(() => import('../../../rivals/limiters/rate-limiter-flexible.js'));
+const limiter = await ifInstalled(() => import('../../../rivals/limiters/limiter.js'));
+const express = await ifInstalled(() => import('../../../rivals/limiters/express-rate-limit.js'));
+const bottleneck = await ifInstalled(() => import('../../../rivals/limiters/bottleneck.js'));
 const call = 'limiter/call';
 const shared = 'limiter/shared';
 const flexibleKey = 'rate-limiter-flexible consume(string)';
@@ -28,7 +31,7 @@ export const group = {
     {
       title: 'One answer, one thread',
       figures: [{ id: call, title: 'One answer', unit: 'ns' }],
-      cases: await Promise.all([
+      cases: [
         cost(call, 'sluice allow()', sluice, 'allow()'),
         cost(call, 'sluice allow(number)', sluice, 'allow(number)'),
         cost(call, 'sluice allow(string)', sluice, 'allow(string)'),
@@ -38,28 +41,18 @@ export const group = {
         cost(call, 'limiter RateLimiter.tryRemoveTokens()', limiter, 'RateLimiter.tryRemoveTokens'),
         cost(call, flexibleKey, flexible, 'consume(string)'),
         cost(call, 'rate-limiter-flexible consume, one key', flexible, 'consume, one key'),
-        cost(call, expressStore, 'rivals/limiters/express-rate-limit.js', 'MemoryStore.increment(string)'),
-        cost(
-          call,
-          'bottleneck schedule, 1 in flight',
-          'rivals/limiters/bottleneck.js',
-          'schedule, one in flight',
-        ),
-        cost(
-          call,
-          'bottleneck schedule, 50 in flight',
-          'rivals/limiters/bottleneck.js',
-          'schedule, 50 in flight',
-        ),
-      ]),
+        cost(call, expressStore, express, 'MemoryStore.increment(string)'),
+        cost(call, 'bottleneck schedule, 1 in flight', bottleneck, 'schedule, one in flight'),
+        cost(call, 'bottleneck schedule, 50 in flight', bottleneck, 'schedule, 50 in flight'),
+      ],
     },
     {
       title: 'One limit, shared by two',
       figures: [{ id: shared, title: 'Answers of both together', unit: '1/s' }],
       cases: [
-        await rate(shared, threads, sluice, 'allow()', 2),
-        await cluster(oneInFlight, 1),
-        await cluster(manyInFlight, 64),
+        rate(shared, threads, sluice, 'allow()', 2),
+        cluster(oneInFlight, 1),
+        cluster(manyInFlight, 64),
       ],
     },
   ],
@@ -96,10 +89,10 @@ function cheaper(claim, ours, theirs) {
 /**
  * @param {string} subject
  * @param {number} inFlight
- * @returns {Promise<import('../../../harness/runner/group.js').Case>}
+ * @returns {import('../../../harness/runner/group.js').Case}
  */
-async function cluster(subject, inFlight) {
-  const skip = await whyNotInstalled(flexible);
+function cluster(subject, inFlight) {
+  const skip = flexible.missing;
   return {
     subject,
     ...(skip === undefined ? {} : { skip }),

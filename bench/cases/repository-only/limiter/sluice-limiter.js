@@ -40,6 +40,8 @@ function limiterCase(options, askAll) {
   };
 }
 
+export const file = import.meta.url;
+
 export const cases = {
   'allow()': limiterCase({ tokenBucket }, (limiter) => {
     let allowed = 0;

@@ -1,7 +1,8 @@
 /** `npm run bench:micro`: benny's suite of push and drain in one thread, every rival. */
 import benny from 'benny';
-import { CAPACITY, load, rivals } from '../../../harness/rival.js';
+import { CAPACITY, load } from '../../../harness/rival.js';
 import { OrderSource } from '../../../harness/traffic.js';
+import { queues } from '../../queues/index.js';
 
 const BATCH = 64;
 const { orders } = new OrderSource(0, BATCH);
@@ -14,7 +15,7 @@ const visit = ({ sku }) => {
 
 /** @type {Record<'one' | 'many', ReturnType<typeof benny.add>[]>} */
 const cases = { one: [], many: [] };
-for (const { file, title, batches } of await rivals()) {
+for (const { file, title, batches } of queues) {
   const { connect, openInlet, openOutlet } = await load(file);
   const link = connect(1);
   const inlet = openInlet(link.producers[0]?.data);

@@ -1,19 +1,23 @@
 /** Queues of other packages, each in the best form that its documentation has: see bench/rivals. */
-
+import { ifInstalled } from '../../../harness/repository-only/if-installed.js';
 import { measureSpawning } from '../../../harness/repository-only/spawning/measure.js';
-import { whyNotInstalled } from '../../../harness/repository-only/whether-installed.js';
+import * as arrayQueue from '../../../rivals/built-in/array-queue.js';
+import * as messagePort from '../../../rivals/built-in/message-port.js';
+import * as broadcastChannel from '../../../rivals/queues/broadcast-channel.js';
 import { measureCallCost } from '../../call-cost/measure.js';
+import * as sluice from '../../queues/sluice.js';
 import { measureThroughput } from '../../throughput/measure.js';
 import { measureIsolated } from './isolated.js';
 
 /** @typedef {import('../../../harness/runner/group.js').Case} Case */
+/** @typedef {import('../../../harness/repository-only/if-installed.js').Found<{ file: string }>} Found */
 /** @typedef {{ producers: number, batch: number, spins: boolean }} Pattern */
 /** @typedef {(pattern: Pattern & { warmUpMs: number, measuredMs: number }) => Promise<number>} Measure */
 
 /**
  * @typedef {object} Rival
  * @property {string} subject
- * @property {string} file relative to bench/
+ * @property {Found} found
  * @property {Measure} measure
  * @property {(pattern: Pattern) => string | undefined} [cannot] why it cannot do it
  */
@@ -22,14 +26,14 @@ const disruptor = 'shared-memory-disruptor';
 
 /** @type {Rival[]} */
 const rivals = [
-  threads('sluice', 'cases/queues/sluice.js'),
-  isolated(disruptor, 'rivals/queues/shared-memory-disruptor.js'),
-  threads('ringbuf.js', 'rivals/queues/ringbuf.js'),
-  threads('MessagePort', 'rivals/built-in/message-port.js'),
-  threads('BroadcastChannel', 'rivals/queues/broadcast-channel.js'),
-  isolated('zeromq push/pull inproc', 'rivals/queues/zeromq.js'),
-  spawning('thread-stream', 'rivals/queues/thread-stream.js'),
-  spawning('piscina', 'rivals/queues/piscina.js'),
+  threads('sluice', { module: sluice }),
+  isolated(disruptor, await ifInstalled(() => import('../../../rivals/queues/shared-memory-disruptor.js'))),
+  threads('ringbuf.js', await ifInstalled(() => import('../../../rivals/queues/ringbuf.js'))),
+  threads('MessagePort', { module: messagePort }),
+  threads('BroadcastChannel', { module: broadcastChannel }),
+  isolated('zeromq push/pull inproc', await ifInstalled(() => import('../../../rivals/queues/zeromq.js'))),
+  spawning('thread-stream', await ifInstalled(() => import('../../../rivals/queues/thread-stream.js'))),
+  spawning('piscina', await ifInstalled(() => import('../../../rivals/queues/piscina.js'))),
 ];
 
 const spinning = rivals.filter(({ subject }) => ['sluice', disruptor, 'ringbuf.js'].includes(subject));
@@ -44,11 +48,11 @@ export const group = {
     'turn and keep a processor busy. ringbuf.js has a ring for each producer. zeromq and shared-memory-disruptor, which may ' +
     'abort the process when a thread of theirs is ended, are measured in processes of their own.',
   comparisons: [
-    await throughput('1p/one', '1 producer, one at a time', { producers: 1, batch: 1, spins: false }),
-    await throughput('1p/64', '1 producer, in batches of 64', { producers: 1, batch: 64, spins: false }),
-    await throughput('4p/one', '4 producers, one at a time', { producers: 4, batch: 1, spins: false }),
-    await throughput('4p/64', '4 producers, in batches of 64', { producers: 4, batch: 64, spins: false }),
-    await throughput(
+    throughput('1p/one', '1 producer, one at a time', { producers: 1, batch: 1, spins: false }),
+    throughput('1p/64', '1 producer, in batches of 64', { producers: 1, batch: 64, spins: false }),
+    throughput('4p/one', '4 producers, one at a time', { producers: 4, batch: 1, spins: false }),
+    throughput('4p/64', '4 producers, in batches of 64', { producers: 4, batch: 64, spins: false }),
+    throughput(
       'spins/64',
       '1 producer, in batches of 64, to a consumer that spins',
       { producers: 1, batch: 64, spins: true },
@@ -57,12 +61,12 @@ export const group = {
     {
       title: 'Push and take within one thread, one at a time',
       figures: [{ id: 'peers/one-thread', title: 'Push and take within one thread', unit: 'ns' }],
-      cases: await Promise.all([
-        oneThread('sluice', 'cases/queues/sluice.js'),
-        oneThread('array queue', 'rivals/built-in/array-queue.js'),
-        oneThread('denque', 'rivals/queues/denque.js'),
-        oneThread('fastq', 'rivals/queues/fastq.js'),
-      ]),
+      cases: [
+        oneThread('sluice', { module: sluice }),
+        oneThread('array queue', { module: arrayQueue }),
+        oneThread('denque', await ifInstalled(() => import('../../../rivals/queues/denque.js'))),
+        oneThread('fastq', await ifInstalled(() => import('../../../rivals/queues/fastq.js'))),
+      ],
     },
   ],
   bars: [
@@ -85,42 +89,43 @@ export const group = {
 /**
  * A rival that fits the harness of all queues.
  * @param {string} subject
- * @param {string} file
+ * @param {Found} found
  * @returns {Rival}
  */
-function threads(subject, file) {
+function threads(subject, found) {
   return {
     subject,
-    file,
-    measure: (pattern) => measureThroughput({ rival: file, recordBytes: 64, ...pattern }),
+    found,
+    measure: (pattern) => measureThroughput({ rival: fileOf(found), recordBytes: 64, ...pattern }),
   };
 }
 
 /**
  * A rival that does not survive the end of its threads.
  * @param {string} subject
- * @param {string} file
+ * @param {Found} found
  * @returns {Rival}
  */
-function isolated(subject, file) {
+function isolated(subject, found) {
   return {
     subject,
-    file,
-    measure: (pattern) => measureIsolated({ rival: file, recordBytes: 64, ...pattern }),
+    found,
+    measure: (pattern) => measureIsolated({ rival: fileOf(found), recordBytes: 64, ...pattern }),
   };
 }
 
 /**
  * A rival that starts its consumer itself.
  * @param {string} subject
- * @param {string} file
+ * @param {Found} found
  * @returns {Rival}
  */
-function spawning(subject, file) {
+function spawning(subject, found) {
   return {
     subject,
-    file,
-    measure: ({ batch, warmUpMs, measuredMs }) => measureSpawning({ file, batch, warmUpMs, measuredMs }),
+    found,
+    measure: ({ batch, warmUpMs, measuredMs }) =>
+      measureSpawning({ file: fileOf(found), batch, warmUpMs, measuredMs }),
     cannot: ({ producers }) =>
       producers > 1 ? 'cannot: its consumer belongs to the one thread that started it' : undefined,
   };
@@ -131,40 +136,44 @@ function spawning(subject, file) {
  * @param {string} title
  * @param {Pattern} pattern
  * @param {Rival[]} [measured]
- * @returns {Promise<import('../../../harness/runner/group.js').Comparison>}
+ * @returns {import('../../../harness/runner/group.js').Comparison}
  */
-async function throughput(id, title, pattern, measured = rivals) {
+function throughput(id, title, pattern, measured = rivals) {
   const figure = `peers/${id}`;
   return {
     title,
     figures: [{ id: figure, title, unit: '1/s' }],
-    cases: await Promise.all(
-      measured.map(async ({ subject, file, measure, cannot }) => ({
-        subject,
-        ...skipped((await whyNotInstalled(file)) ?? cannot?.(pattern)),
-        run: async (
-          /** @type {import('../../../harness/runner/group.js').Scale} */ { warmUpMs, measuredMs },
-        ) => ({
-          [figure]: await measure({ ...pattern, warmUpMs, measuredMs }),
-        }),
-      })),
-    ),
+    cases: measured.map(({ subject, found, measure, cannot }) => ({
+      subject,
+      ...skipped(found.missing ?? cannot?.(pattern)),
+      run: async (
+        /** @type {import('../../../harness/runner/group.js').Scale} */ { warmUpMs, measuredMs },
+      ) => ({
+        [figure]: await measure({ ...pattern, warmUpMs, measuredMs }),
+      }),
+    })),
   };
 }
 
 /**
  * @param {string} subject
- * @param {string} file
- * @returns {Promise<Case>}
+ * @param {Found} found
+ * @returns {Case}
  */
-async function oneThread(subject, file) {
+function oneThread(subject, found) {
   return {
     subject,
-    ...skipped(await whyNotInstalled(file)),
+    ...skipped(found.missing),
     run: async ({ warmUpMs, measuredMs }) => ({
-      'peers/one-thread': await measureCallCost({ rival: file, batch: 1, warmUpMs, measuredMs }),
+      'peers/one-thread': await measureCallCost({ rival: fileOf(found), batch: 1, warmUpMs, measuredMs }),
     }),
   };
+}
+
+/** @param {Found} found */
+function fileOf({ module, missing }) {
+  if (module === undefined) throw new Error(missing);
+  return module.file;
 }
 
 /** @param {string | undefined} skip */

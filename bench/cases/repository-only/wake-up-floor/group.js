@@ -1,5 +1,6 @@
 /** What the system takes of a wake-up: the rest is the event loop's and ours. */
 import { answer, program, whyNot } from '../../../harness/repository-only/native/native-program.js';
+import { file as rival } from '../../queues/sluice.js';
 import { IDLE_MS, measureWakeUp } from '../../wake-up/measure.js';
 
 const FLOOR = 'eventfd alone, in C++';
@@ -35,7 +36,6 @@ function comparison(name, title, pauseMs) {
       {
         subject: 'sluice',
         run: async ({ warmUpMs, measuredMs }) => {
-          const rival = 'cases/queues/sluice.js';
           return { [id]: (await measureWakeUp({ rival, pauseMs, warmUpMs, measuredMs })).p50 };
         },
       },
@@ -43,7 +43,7 @@ function comparison(name, title, pauseMs) {
         subject: FLOOR,
         ...(skip === undefined ? {} : { skip }),
         run: async ({ warmUpMs, measuredMs }) => {
-          made ??= program('bench/cases/repository-only/wake-up-floor/eventfd.cc');
+          made ??= program(new URL('./eventfd.cc', import.meta.url));
           return { [id]: (await answer((await made)([pauseMs, warmUpMs, measuredMs]))).p50 };
         },
       },

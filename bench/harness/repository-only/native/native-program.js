@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { compile, host, native, root, run, runOn } from '../../../../test/core/compiler.js';
+import { fileURLToPath } from 'node:url';
+import { compile, host, native, run, runOn } from '../../../../test/core/compiler.js';
 
 /** @typedef {import('../../../../test/core/compiler.js').Target} Target */
 
@@ -14,7 +15,13 @@ import { compile, host, native, root, run, runOn } from '../../../../test/core/c
 /** A program that did not end well. */
 export class ProgramFailed extends Error {}
 
-const flags = ['-O2', '-DNDEBUG', `-I${native}`, `-I${root}bench/harness/repository-only/native`, '-pthread'];
+const flags = [
+  '-O2',
+  '-DNDEBUG',
+  `-I${native}`,
+  `-I${fileURLToPath(new URL('.', import.meta.url))}`,
+  '-pthread',
+];
 
 /** @type {string | undefined} */
 let directory;
@@ -33,13 +40,13 @@ export async function whyNot({ compiler, emulator } = host) {
 
 /**
  * Makes a program of one source file.
- * @param {string} source path from the root of the repository
+ * @param {URL} source
  * @param {{ target?: Target, more?: string[] }} [options] `more`: flags before all others
  * @returns {Promise<Program>}
  */
 export async function program(source, { target = host, more = [] } = {}) {
   const output = join(scratch(), `program-${programs++}`);
-  await compile([...more, ...flags, `${root}${source}`, '-o', output], target);
+  await compile([...more, ...flags, fileURLToPath(source), '-o', output], target);
   return (args, under = []) => {
     const [command, ...rest] = [...under, output, ...args.map(String)];
     return runOn(target, /** @type {string} */ (command), rest);

@@ -3,7 +3,7 @@
  * started it: one producer thread, which has an event loop, to one consumer. What is measured is what
  * throughput/measure.js measures of the others, and delivery is checked alike.
  *
- * @typedef {object} Spawner what its file exports as `open`, once for each measurement
+ * @typedef {object} Spawner what its module exports as `open`, beside `file`, its URL; once for each measurement
  * @property {(order: import('../../traffic.js').Order) => void | Promise<unknown>} push a promise: it is full, until then
  * @property {(orders: import('../../traffic.js').Order[]) => void | Promise<unknown>} pushMany
  * @property {() => Promise<import('./consumer.js').Report>} allArrived what the consumer has received, once that was the
@@ -18,7 +18,7 @@ const GRACE_MS = 20_000;
 
 /**
  * @param {object} run
- * @param {string} run.file of the rival, relative to bench/
+ * @param {string} run.file the rival's URL
  * @param {number} run.batch records a push
  * @param {number} run.warmUpMs
  * @param {number} run.measuredMs

@@ -6,7 +6,7 @@ import { OrderSource } from '../../traffic.js';
 const STRETCH = 256;
 
 const { file, batch, phasesMs } = workerData;
-const { open } = await import(new URL(`../../../${file}`, import.meta.url).href);
+const { open } = await import(file);
 /** @type {import('./measure.js').Spawner} */
 const rival = await open();
 const source = new OrderSource(0, batch);

@@ -1,0 +1,23 @@
+/** Loads what may not be installed here: a rival from npm. */
+import { missingPackage } from './missing-package.js';
+
+/**
+ * @template Module
+ * @typedef {{ module: Module, missing?: never } | { module?: never, missing: string }} Found `missing`: why it is not here
+ */
+
+/**
+ * @template Module
+ * @param {() => Promise<Module>} load its import
+ * @returns {Promise<Found<Module>>}
+ * @throws what the import throws, unless that says that a package is not installed
+ */
+export async function ifInstalled(load) {
+  try {
+    return { module: await load() };
+  } catch (error) {
+    const missing = missingPackage(error);
+    if (missing === undefined) throw error;
+    return { missing };
+  }
+}
