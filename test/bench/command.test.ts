@@ -13,7 +13,11 @@ const temporary = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
 afterAll(() => rmSync(temporary, { recursive: true, force: true }));
 
 function sluice(...args: string[]) {
-  return spawnSync(process.execPath, [command, ...args], { encoding: 'utf8', timeout: 120_000 });
+  return sluiceWith(process.env, ...args);
+}
+
+function sluiceWith(env: NodeJS.ProcessEnv, ...args: string[]) {
+  return spawnSync(process.execPath, [command, ...args], { encoding: 'utf8', timeout: 120_000, env });
 }
 
 test('a quick run measures every subject, judges every bar and writes the page', { timeout: 120_000 }, () => {
@@ -55,6 +59,16 @@ test.each([
   const { status, stderr } = sluice('bench', ...options);
   expect(status).toBe(2);
   expect(stderr).toContain(message);
+});
+
+test('a checkout without a compiler has all groups', () => {
+  const { status, stdout, stderr } = sluiceWith(
+    { ...process.env, CXX: 'no-such-compiler' },
+    'bench',
+    '--list',
+  );
+  expect(status, stderr).toBe(0);
+  expect(stdout).toBe(sluice('bench', '--list').stdout);
 });
 
 test('a command that does not exist is answered with the usage', () => {

@@ -56,6 +56,13 @@ const chosen = {
 };
 const noCompiler = await whyNot();
 
+const lockedAdd = {
+  claim: 'false sharing: a locked add beside another, 8 bytes apart vs 128',
+  of: { figure: 'traps/false-sharing/add', subject: NAIVE },
+  to: { figure: 'traps/false-sharing/add', subject: SLUICE },
+  atLeast: 3,
+};
+
 /** @type {import('../../../harness/runner/group.js').Group} */
 export const group = {
   name: 'traps',
@@ -65,14 +72,7 @@ export const group = {
     'bench/traps that explains itself; `npm run traps` shows all of their figures.',
   roundsMax: 3,
   comparisons: Object.entries(chosen).map(([trap, figures]) => comparison(trap, figures)),
-  bars: [
-    {
-      claim: 'false sharing: a locked add beside another, 8 bytes apart vs 128',
-      of: { figure: 'traps/false-sharing/add', subject: NAIVE },
-      to: { figure: 'traps/false-sharing/add', subject: SLUICE },
-      atLeast: 3,
-    },
-  ],
+  bars: noCompiler === undefined ? [lockedAdd] : [],
 };
 
 /** A trap measures both sides at once: the first case runs it, the second has its other half. @param {string} trap @param {TrapFigure[]} figures */
