@@ -3,12 +3,10 @@
 #include <algorithm>
 
 #include "addon/objects.h"
+#include "contract/limits.h"
 
 namespace sluice {
 namespace {
-
-// What lib/ lets a manual clock show. Calendars and rates are exact that far, and periods of the past have numbers.
-constexpr std::uint64_t kStartNsMax = 1'000'000'000'000'000'000, kEndNs = 1'100'000'000'000'000'000;
 
 // createClock(startNs) -> { handle, now(): ns, advance(ns): ns }
 // attachClock(handle)  -> the same
@@ -19,7 +17,7 @@ Napi::Value clock_object(Napi::Env env, const std::shared_ptr<SharedClock>& shar
         return Napi::Number::New(info.Env(), static_cast<double>(shared->clock.now()));
       }));
   put(object, "advance", Napi::Function::New(env, [shared](const Napi::CallbackInfo& info) {
-        const std::uint64_t left = kEndNs - std::min(kEndNs, shared->clock.now());
+        const std::uint64_t left = kClockEndNs - std::min(kClockEndNs, shared->clock.now());
         return Napi::Number::New(info.Env(),
                                  static_cast<double>(shared->advance(std::min(u64(info[0]), left))));
       }));
@@ -28,7 +26,7 @@ Napi::Value clock_object(Napi::Env env, const std::shared_ptr<SharedClock>& shar
 
 Napi::Value create_clock(const Napi::CallbackInfo& info) {
   const std::uint64_t start = u64(info[0]);
-  if (start > kStartNsMax) return Napi::String::New(info.Env(), kBadRange);
+  if (start > kClockStartNsMax) return Napi::String::New(info.Env(), kBadRange);
   const auto shared = std::make_shared<SharedClock>(start);
   Registry::instance().add(shared);
   return clock_object(info.Env(), shared);

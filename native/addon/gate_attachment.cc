@@ -2,6 +2,7 @@
 
 #include "addon/gate_functions.h"
 #include "addon/objects.h"
+#include "contract/limits.h"
 
 namespace sluice {
 
@@ -45,9 +46,6 @@ void GateAttachment::on_detach() {
 }
 
 namespace {
-
-constexpr std::uint64_t kInHandMax = 65'536;
-constexpr const char* kPartDisposed = "disposed";
 
 // The attachment behind the native object of a part, or nullptr if there is none.
 template <class A>
@@ -103,7 +101,7 @@ Napi::Value create_gate(const Napi::CallbackInfo& info) {
   const QueueShape& shape = parts.queue->shared()->shape;
   if (shape.lanes != 1)  // tags are those of one lane's slots
     return Napi::String::New(info.Env(), kBadRange);
-  if (!parts.share_a_clock()) return Napi::String::New(info.Env(), "clocks-differ");
+  if (!parts.share_a_clock()) return Napi::String::New(info.Env(), kClocksDiffer);
   auto shared = std::make_shared<SharedGate>();
   shared->fields = admission_fields;
   if (parts.limiter != nullptr) shared->limiter = parts.limiter->shared();
@@ -116,7 +114,7 @@ Napi::Value create_gate(const Napi::CallbackInfo& info) {
   shared->segment = Segment::create(SegmentKind::kGate, 0, sizeof(ThreadSlots) + table_bytes, commit);
   if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
   if (queue->gated.exchange(true, std::memory_order_acquire)) {
-    return Napi::String::New(info.Env(), "queue-gated");
+    return Napi::String::New(info.Env(), kQueueGated);
   }
   try {
     queue->tags.open(&shared->returns, queue->slots());

@@ -10,6 +10,7 @@
 #include "addon/queue_attachment.h"
 #include "addon/registry.h"
 #include "addon/stock_attachment.h"
+#include "contract/staging.h"
 #include "core/base/segment.h"
 #include "core/gate/admission.h"
 #include "core/gate/in_flight_table.h"
@@ -102,17 +103,12 @@ class GateAttachment : public Attachment {
   ThreadSlots& lines() const { return shared_->lines(); }
   const InFlightTable& table() const { return table_; }
 
-  // False: not a buffer with room for one order.
+  // False: not a buffer of the size that native code writes to.
   bool stage(napi_env env, napi_value buffer) {
     words_ = Staging(env, buffer);
-    return words_.bytes() >= kTaken + kTakenBytes;
+    return words_.bytes() >= GateStaging::kBytes;
   }
   const Staging& words() const { return words_; }
-
-  // The staging words: a result's reservation, retryAfterMs and line; after take() in how many ms to renew() at the
-  // latest (-1: as known before), then for each order taken its reservation (0: none), its entry, and its deliveries.
-  static constexpr std::size_t kReservation = 0, kRetryAfterMs = 8, kLine = 16, kRenewInMs = 24, kTaken = 32,
-                               kTakenBytes = 16;
 
  protected:
   void on_detach() override;

@@ -7,27 +7,26 @@
 #include "addon/objects.h"
 #include "addon/queue_functions.h"
 #include "addon/stock_functions.h"
+#include "contract/limits.h"
 
 namespace sluice {
 
 namespace {
 
-// The answer to a refusal by the limiter. answer_of() of that refusal is added to it.
-constexpr std::int32_t kTier = 64;
-constexpr double kHoldNsMax = 86'400e9;
+constexpr double kHoldNsMax = kHoldMsMax * 1e6;
 
-// Nothing if the order was admitted, else the Outcome, or kTier + the refusal; results stand in staging.
+// Nothing if the order was admitted, else the Outcome, or kLimited + the refusal; results stand in staging.
 napi_value answered(napi_env env, const GateAttachment& self, const Admission::Result& result) {
   if (result.outcome == Outcome::kAdmitted) [[likely]] {
-    self.words().put(GateAttachment::kReservation, result.reservation);
+    self.words().put(GateStaging::kReservation, result.reservation);
     return nullptr;
   }
   if (result.outcome == Outcome::kRateLimited) {
-    self.words().put(GateAttachment::kRetryAfterMs, milliseconds(result.retry_after));
-    return number(env, kTier + answer_of(Tiers::Refusal{result.tier, false, result.window}));
+    self.words().put(GateStaging::kRetryAfterMs, milliseconds(result.retry_after));
+    return number(env, kLimited + answer_of(Tiers::Refusal{result.tier, false, result.window}));
   }
-  self.words().put(GateAttachment::kReservation, result.reservation);
-  self.words().put(GateAttachment::kLine, result.line);
+  self.words().put(GateStaging::kReservation, result.reservation);
+  self.words().put(GateStaging::kLine, result.line);
   return number(env, static_cast<std::int32_t>(result.outcome));
 }
 
@@ -67,8 +66,8 @@ napi_value take(napi_env env, napi_callback_info info) {
   auto& self = attachment<GateAttachment>(env, info, arguments);
   if (!self.usable()) return number(env, kDisposed);
   if (!self.parts().queue->consumes()) return number(env, kNotConsumer);
-  const auto room = static_cast<std::uint32_t>((self.words().bytes() - GateAttachment::kTaken) /
-                                               GateAttachment::kTakenBytes);
+  const auto room =
+      static_cast<std::uint32_t>((self.words().bytes() - GateStaging::kTaken) / GateStaging::kTakenBytes);
   const std::uint32_t max = std::min({arguments[0], self.parts().queue->out_records(), room});
   return number(env, static_cast<std::int32_t>(self.take(max, arguments[1] != 0)));
 }
@@ -79,7 +78,7 @@ napi_value resolve(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[3];
   auto& self = attachment<GateAttachment>(env, info, arguments);
   if (!self.usable()) return number(env, kDisposed);
-  const auto reservation = self.words().get<std::uint64_t>(GateAttachment::kReservation);
+  const auto reservation = self.words().get<std::uint64_t>(GateStaging::kReservation);
   return number(env, static_cast<std::int32_t>(
                          self.resolve(arguments[1], reservation, arguments[0] != 0, arguments[2])));
 }

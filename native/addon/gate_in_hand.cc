@@ -16,7 +16,8 @@ std::uint32_t GateAttachment::take(std::uint32_t max, bool begins) {
   std::uint32_t count = take_again(max, now);
   if (count == 0) count = take_new(max, now);
   const bool sooner = renewal_at_ < renewal_before;
-  words_.put(kRenewInMs, sooner ? milliseconds(renewal_at_ > now ? renewal_at_ - now : 0) : -1.0);
+  words_.put(GateStaging::kRenewInMs,
+             sooner ? milliseconds(renewal_at_ > now ? renewal_at_ - now : 0) : -1.0);
   return count;
 }
 
@@ -56,7 +57,7 @@ std::uint32_t GateAttachment::take_new(std::uint32_t max, std::uint64_t now) {
 std::uint32_t GateAttachment::take_new_over(std::uint32_t max, std::uint64_t now) {
   QueueAttachment& queue = *parts_.queue;
   if (queue.queue().depth() == 0) return queue.find_nothing();
-  AdmittedOrder dropped[QueueAttachment::kDroppedMax];
+  AdmittedOrder dropped[kDroppedMax];
   std::uint32_t drops = 0;
   std::uint32_t count = 0;
   {
@@ -77,10 +78,10 @@ void GateAttachment::give_back(const AdmittedOrder& order) {
 void GateAttachment::hand_out(std::uint32_t i, std::uint32_t entry, std::uint64_t now) {
   InFlightTable::Entry& taken = table_[entry];
   const AdmittedOrder& order = taken.order;
-  const std::size_t at = kTaken + i * kTakenBytes;
+  const std::size_t at = GateStaging::kTaken + i * GateStaging::kTakenBytes;
   words_.put(at, order.reserved() ? order.reservation : std::uint64_t{0});
-  words_.put(at + 8, entry);
-  words_.put(at + 12, taken.deliveries);
+  words_.put(at + GateStaging::kTakenEntry, entry);
+  words_.put(at + GateStaging::kTakenDeliveries, taken.deliveries);
   taken.renew_at = kNever;
   if (admission_.stock == nullptr || !order.reserved()) return;
   const std::uint64_t until = admission_.stock->held_until(order.reservation);

@@ -12,14 +12,10 @@
 #include <span>
 
 #include "addon/environment.h"
+#include "contract/answers.h"
 #include "core/base/thread_slots.h"
 
 namespace sluice {
-
-// Answers of every hot function that mean the same everywhere.
-inline constexpr std::int32_t kDisposed = -100;
-inline constexpr std::int32_t kBadArgument = -101;  // which lib/ never gives
-inline constexpr std::int32_t kNoResources = -102;  // the system has no memory, or no descriptor, to give
 
 inline napi_value number(napi_env env, std::int32_t value) {
   napi_value result = nullptr;

@@ -96,7 +96,7 @@ LimiterWaiters::Joined LimiterAttachment::join(std::uint64_t cost, std::uint64_t
   const std::uint64_t now = clock_.now();
   const auto joined =
       line_of_waiters_.join({*line_, clock_, queue_depth(), woken}, now, cost, patience_ns, owner_, key);
-  out_.put(kNowMs, static_cast<double>(now) / 1e6);
+  out_.put(LimiterStaging::kNowMs, static_cast<double>(now) / 1e6);
   wake(woken, key);
   waits_ = waits_ || joined.waiter != LimiterWaiters::kNone;
   return joined;
@@ -106,7 +106,7 @@ LimiterWaiters::Tended LimiterAttachment::tend(std::uint32_t waiter) {
   LimiterWaiters::Woken woken;
   const std::uint64_t now = clock_.now();
   const auto tended = line_of_waiters_.tend({*line_, clock_, queue_depth(), woken}, now, waiter);
-  out_.put(kNowMs, static_cast<double>(now) / 1e6);
+  out_.put(LimiterStaging::kNowMs, static_cast<double>(now) / 1e6);
   wake(woken, &tended.key);
   return tended;
 }
@@ -234,18 +234,13 @@ Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedLimiter>& shared, 
   return object;
 }
 
-constexpr std::uint32_t kWaitingMax = 65'536;
-
 // A sign that is not watched for has 0.
 bool sound_adaptive(const SharedLimiter& limiter, double max_queue_wait_ms) {
   const double max_delay_ms = limiter.max_loop_delay_ms;
-  return (max_delay_ms == 0 || within(max_delay_ms, 1.0, 60'000.0)) &&
-         within(limiter.adaptive_interval_ms, 10.0, 60'000.0) &&
-         (limiter.watched == nullptr || within(max_queue_wait_ms, 0.001, 3'600'000.0));
+  return (max_delay_ms == 0 || within(max_delay_ms, kLoopDelayMsMin, kLoopDelayMsMax)) &&
+         within(limiter.adaptive_interval_ms, kAdaptiveMsMin, kAdaptiveMsMax) &&
+         (limiter.watched == nullptr || within(max_queue_wait_ms, kQueueWaitMsMin, kQueueWaitMsMax));
 }
-
-constexpr std::uint32_t kZoneChangesMax = 4'096;
-constexpr double kZoneTimeMsMax = 9e12, kZoneOffsetMsMax = 2e8;  // 285 years from 1970; two days
 
 // A calendar window of { limit, every, timeZone, zone: [ms, offset in ms, ...] }. False: out of range.
 bool read_calendar_window(const Napi::Object& given, WindowConfig& window, std::string& time_zone,
@@ -339,7 +334,7 @@ Napi::Value create_limiter(const Napi::CallbackInfo& info) {
                             within<std::uint64_t>(burst, 1, kCostMax) && within(warm_up_ms, 0.0, kDayMs))) &&
       sound_windows && (depth.IsEmpty() || within<std::uint64_t>(config.depth_max, 1, kCostMax)) &&
       (adaptive.IsEmpty() || sound_adaptive(*shared, max_queue_wait_ms)) && config.keys_max <= kKeysMax &&
-      config.waiting_max <= kWaitingMax;
+      config.waiting_max <= kWaitersMax;
   if (!sound) return Napi::String::New(info.Env(), kBadRange);
   if (!bucket.IsEmpty()) {
     config.has_bucket = true;

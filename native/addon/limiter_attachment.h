@@ -15,16 +15,14 @@
 #include "addon/loop_bell.h"
 #include "addon/queue_attachment.h"
 #include "addon/registry.h"
+#include "contract/limits.h"
+#include "contract/staging.h"
 #include "core/base/segment.h"
 #include "core/limiter/limiter.h"
 #include "core/limiter/limiter_waiters.h"
 #include "platform/bells.h"
 
 namespace sluice {
-
-// What options may be at most.
-inline constexpr std::uint64_t kCostMax = 0xffff'ffff;
-inline constexpr double kDayMs = 86'400'000, kWindowMsMax = 366 * kDayMs;
 
 struct SharedLimiter : SharedObject {
   SharedLimiter() : SharedObject(ObjectKind::kLimiter) {}
@@ -95,35 +93,26 @@ class LimiterAttachment : public Attachment {
   void keep_loop_alive(bool alive) { served_.keep_loop_alive(alive); }
   std::uint32_t waiting() const { return line_of_waiters_.waiting(); }
 
-  // Words of the staging: results of tryAcquire, peek, acquire, tend and told; the patience of acquire.
-  static constexpr std::size_t kRetryAfterMs = 0, kRemaining = 8, kTier = 16, kPatienceMs = 24,
-                               kTightest = 32, kNowMs = 40, kLeftMs = 48;
-  // Results of rooms: of bucket, depth and each window what is left, and the milliseconds until one more is.
-  static constexpr std::size_t kRooms = 56, kRoomsEnd = kRooms + sizeof(double) * 2 * (2 + kWindowsMax);
-  // The receipt of what was allowed, which JavaScript keeps and hands back to refund as it is: the slot of the bucket, the
-  // serial (32 bits), and a word of 64 bits for each window.
-  static constexpr std::size_t kSlot = kRoomsEnd, kSerial = kSlot + 8, kCharged = kSerial + 8,
-                               kStagingBytes = kCharged + std::size_t{8} * kWindowsMax;
   void put_receipt(const Receipt& receipt) const {
-    out_.put(kSlot, receipt.slot.end);
-    out_.put(kSerial, receipt.serial);
+    out_.put(LimiterStaging::kSlot, receipt.slot.end);
+    out_.put(LimiterStaging::kSerial, receipt.serial);
     for (std::size_t i = 0; i < shared_->config.window_count; ++i) {
-      out_.put(kCharged + 8 * i, receipt.charged[i]);
+      out_.put(LimiterStaging::kCharged + 8 * i, receipt.charged[i]);
     }
   }
   Receipt receipt() const {
     Receipt receipt;
-    receipt.slot.end = out_.get<std::uint64_t>(kSlot);
-    receipt.serial = out_.get<std::uint32_t>(kSerial);
+    receipt.slot.end = out_.get<std::uint64_t>(LimiterStaging::kSlot);
+    receipt.serial = out_.get<std::uint32_t>(LimiterStaging::kSerial);
     for (std::size_t i = 0; i < shared_->config.window_count; ++i) {
-      receipt.charged[i] = out_.get<std::uint64_t>(kCharged + 8 * i);
+      receipt.charged[i] = out_.get<std::uint64_t>(LimiterStaging::kCharged + 8 * i);
     }
     return receipt;
   }
   // False: not a buffer of the size that native code writes to.
   bool stage(napi_env env, napi_value buffer) {
     out_ = Staging(env, buffer);
-    return out_.bytes() >= kStagingBytes;
+    return out_.bytes() >= LimiterStaging::kBytes;
   }
   const Staging& out() const { return out_; }
 
@@ -157,15 +146,15 @@ class LimiterAttachment : public Attachment {
   std::unordered_map<Key, std::uint64_t, HashOfKey> held_;  // without keys: under Key{}
   Staging out_;
   Key key_;
-  // As long as JavaScript lets keys be: see lib/limiter/key.ts.
-  char16_t text_[1024 + 1];
-  std::uint64_t words_[1 + 128];
+  // As long as JavaScript lets keys be.
+  char16_t text_[kKeyTextMax + 1];
+  std::uint64_t words_[1 + kKeyBitsMax / 64];
 };
 
-// What JavaScript is answered of a refusal: the tier, 8 added if its limit is below the cost, and 16 times the number of
-// the window that refused.
+// What JavaScript is answered of a refusal.
 inline std::int32_t answer_of(const Tiers::Refusal& refusal) {
-  return static_cast<std::int32_t>(refusal.tier) + (refusal.oversized ? 8 : 0) + 16 * refusal.window;
+  return static_cast<std::int32_t>(refusal.tier) + (refusal.oversized ? kOversized : 0) +
+         kWindowUnit * refusal.window;
 }
 
 // A window to the nearest nanosecond, its buckets rounded up: a window that is a few nanoseconds too long is strict, one

@@ -26,7 +26,7 @@ struct Call {
   }
 
   // A cost, and a key where there are keys: lib/ gives nothing else.
-  bool sound() const { return number >= 0 && number <= 4'294'967'295.0 && key_fits(); }
+  bool sound() const { return number >= 0 && number <= static_cast<double>(kCostMax) && key_fits(); }
   bool key_fits() const { return (key != nullptr) == (self->shared()->config.keys_max != 0); }
 
   LimiterAttachment* self = nullptr;
@@ -34,8 +34,6 @@ struct Call {
   const Key* key = nullptr;
 };
 
-// kDryRun is added to a refusal that was allowed all the same.
-constexpr std::int32_t kDryRun = 64;
 std::int32_t answer_of(const Limiter::Decision& decision) {
   const bool forgiven = decision.would_refuse != decision.refused_by;
   return answer_of(Tiers::Refusal{decision.would_refuse, decision.oversized, decision.window}) +
@@ -77,9 +75,9 @@ napi_value try_acquire(napi_env env, napi_callback_info info) {
   if (!hold(call, decision)) return number(env, kNoResources);
   const Limiter::Outlook outlook =
       self.limiter().peek(self.line(), now, call.cost(), self.queue_depth(), call.key);
-  self.out().put(LimiterAttachment::kRemaining, static_cast<double>(outlook.remaining));
-  self.out().put(LimiterAttachment::kTightest, static_cast<double>(outlook.tightest));
-  self.out().put(LimiterAttachment::kRetryAfterMs, milliseconds(outlook.retry_after));
+  self.out().put(LimiterStaging::kRemaining, static_cast<double>(outlook.remaining));
+  self.out().put(LimiterStaging::kTightest, static_cast<double>(outlook.tightest));
+  self.out().put(LimiterStaging::kRetryAfterMs, milliseconds(outlook.retry_after));
   return number(env, answer_of(decision));
 }
 
@@ -91,9 +89,9 @@ napi_value peek(napi_env env, napi_callback_info info) {
   if (!call.sound()) return number(env, kBadArgument);
   const Limiter::Outlook outlook =
       self.limiter().peek(self.line(), self.clock().now(), call.cost(), self.queue_depth(), call.key);
-  self.out().put(LimiterAttachment::kRemaining, static_cast<double>(outlook.remaining));
-  self.out().put(LimiterAttachment::kTightest, static_cast<double>(outlook.tightest));
-  self.out().put(LimiterAttachment::kRetryAfterMs, milliseconds(outlook.retry_after));
+  self.out().put(LimiterStaging::kRemaining, static_cast<double>(outlook.remaining));
+  self.out().put(LimiterStaging::kTightest, static_cast<double>(outlook.tightest));
+  self.out().put(LimiterStaging::kRetryAfterMs, milliseconds(outlook.retry_after));
   return number(env, answer_of(outlook.refusal));
 }
 
@@ -105,11 +103,11 @@ napi_value rooms(napi_env env, napi_callback_info info) {
   if (!call.key_fits()) return number(env, kBadArgument);
   const Tiers::Rooms rooms =
       self.limiter().rooms(self.line(), self.clock().now(), self.queue_depth(), call.key);
-  std::size_t at = LimiterAttachment::kRooms;
+  std::size_t at = LimiterStaging::kRooms;
   const auto put_room = [&](const Tiers::Room& room) {
     self.out().put(at, static_cast<double>(room.left));
     self.out().put(at + sizeof(double), milliseconds(room.more_in));
-    at += 2 * sizeof(double);
+    at += LimiterStaging::kRoomBytes;
   };
   put_room(rooms.bucket);
   put_room(rooms.depth);
@@ -129,16 +127,15 @@ napi_value release(napi_env env, napi_callback_info info) {
 
 // acquire(cost, key?), with the patience in staging: as tryAcquire; kWaits + the waiter if it is to wait, then
 // see tend() and told()
-constexpr std::int32_t kWaits = 128;
 napi_value acquire(napi_env env, napi_callback_info info) {
   const Call call(env, info);
   LimiterAttachment& self = *call.self;
   if (self.detached()) return number(env, kDisposed);
   if (!call.sound()) return number(env, kBadArgument);
-  const double patience_ms = self.out().get<double>(LimiterAttachment::kPatienceMs);
+  const double patience_ms = self.out().get<double>(LimiterStaging::kPatienceMs);
   const std::uint64_t patience = patience_ms < 1e12 ? static_cast<std::uint64_t>(patience_ms * 1e6) : kNever;
   const LimiterWaiters::Joined joined = self.join(call.cost(), patience, call.key);
-  self.out().put(LimiterAttachment::kRetryAfterMs, milliseconds(joined.wait));
+  self.out().put(LimiterStaging::kRetryAfterMs, milliseconds(joined.wait));
   if (joined.waiter != LimiterWaiters::kNone)
     return number(env, kWaits + static_cast<std::int32_t>(joined.waiter));
   if (!hold(call, joined.decision)) return number(env, kNoResources);
@@ -152,25 +149,24 @@ napi_value tend(napi_env env, napi_callback_info info) {
   if (self.detached()) return number(env, kDisposed);
   if (!self.is_waiter(call.number)) return number(env, kBadArgument);
   const LimiterWaiters::Tended tended = self.tend(static_cast<std::uint32_t>(call.number));
-  self.out().put(LimiterAttachment::kRetryAfterMs, milliseconds(tended.wait));
-  self.out().put(LimiterAttachment::kLeftMs, milliseconds(tended.left));
+  self.out().put(LimiterStaging::kRetryAfterMs, milliseconds(tended.wait));
+  self.out().put(LimiterStaging::kLeftMs, milliseconds(tended.left));
   return number(env, 0);
 }
 
-// told(): what has happened to a waiter of this thread: 4 * waiter + (1 served, 2 its time is over, 3 it is at the front);
+// told(): what has happened to a waiter of this thread: kToldUnit * waiter + the Outcome;
 // 0: nothing more; kForgotten - waiter: it was served, and gave it back for want of memory. The staging gets retryAfterMs
 // and the refusal.
-constexpr std::int32_t kForgotten = -1'000;
 napi_value told(napi_env env, napi_callback_info info) {
   auto& self = attachment<LimiterAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
   const LimiterWaiters::Told told = self.told();
-  self.out().put(LimiterAttachment::kRetryAfterMs, milliseconds(told.wait));
-  self.out().put(LimiterAttachment::kTier, static_cast<double>(answer_of(told.refusal)));
+  self.out().put(LimiterStaging::kRetryAfterMs, milliseconds(told.wait));
+  self.out().put(LimiterStaging::kTier, static_cast<double>(answer_of(told.refusal)));
   self.put_receipt(told.receipt);
   if (told.outcome == LimiterWaiters::Told::kNothing && told.cost != 0)
     return number(env, kForgotten - static_cast<std::int32_t>(told.waiter));
-  return number(env, static_cast<std::int32_t>(4 * told.waiter + told.outcome));
+  return number(env, static_cast<std::int32_t>(kToldUnit * told.waiter + told.outcome));
 }
 
 // leave(waiter)

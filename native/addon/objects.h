@@ -14,16 +14,9 @@
 #include "addon/environment.h"
 #include "addon/hot_function.h"
 #include "addon/registry.h"
-#include "core/base/segment.h"
+#include "contract/reasons.h"
 
 namespace sluice {
-
-inline constexpr const char* kDeadHandle = "dead-handle";
-inline constexpr const char* kNoMemory = "no-memory";
-inline constexpr const char* kTooManyThreads = "too-many-threads";
-// Which lib/ never gives:
-inline constexpr const char* kBadStaging = "bad-staging";
-inline constexpr const char* kBadRange = "bad-range";  // a size that memory is made for, or a time
 
 // A cold call may allocate at any step; what it has begun by then is undone by destructors.
 template <Napi::Value (*Function)(const Napi::CallbackInfo&)>
@@ -128,26 +121,6 @@ inline bool clock_option(const Napi::Object& options, ClockSource& source) {
   if (!handle.IsObject()) return true;
   source.manual = find_handle<SharedClock>(ObjectKind::kClock, handle);
   return source.manual != nullptr;
-}
-
-inline const char* reason(AttachError error) {
-  switch (error) {
-    case AttachError::kNone:
-      return "none";
-    case AttachError::kMisaligned:
-      return "misaligned";
-    case AttachError::kTooSmall:
-      return "too-small";
-    case AttachError::kBadMagic:
-      return "bad-magic";
-    case AttachError::kBadVersion:
-      return "bad-version";
-    case AttachError::kBadKind:
-      return "bad-kind";
-    case AttachError::kBadLayoutHash:
-      return "bad-schema";
-  }
-  return "unknown";
 }
 
 void export_clock(Napi::Env env, Napi::Object exports);

@@ -31,7 +31,7 @@ bool QueueAttachment::stage(napi_env env, napi_value in, napi_value out, napi_va
   words_ = Staging(env, words);
   return in_records() > 0 && out_records() > 0 &&
          dropped_records_.bytes() >= kDroppedMax * shared_->shape.record_bytes &&
-         words_.bytes() >= kReasons + kDroppedMax * sizeof(std::uint64_t);
+         words_.bytes() >= QueueStaging::kBytes;
 }
 
 void QueueAttachment::on_detach() {
@@ -191,7 +191,7 @@ std::uint32_t QueueAttachment::open_batch(napi_env env, napi_value buffer, std::
   while (batch < batches_.size() && batches_[batch].buffer.data() != nullptr) ++batch;
   if (batch == batches_.size()) batches_.emplace_back();
   Batch opened{Staging(env, buffer), lane};
-  if (opened.buffer.bytes() < kBatchRecords || batch_records(opened) == 0) {
+  if (opened.buffer.bytes() < BatchStaging::kRecords || batch_records(opened) == 0) {
     opened.buffer.release(env);
     return kNoBatch;
   }
@@ -208,9 +208,9 @@ void QueueAttachment::close_batch(std::uint32_t batch) {
 std::uint32_t QueueAttachment::fill_batch(std::uint32_t batch) {
   Batch& filled = batches_[batch];
   const std::uint32_t most = batch_records(filled);
-  const auto has = filled.buffer.get<std::uint32_t>(kBatchPermits);
+  const auto has = filled.buffer.get<std::uint32_t>(BatchStaging::kPermits);
   const std::uint32_t permits = has >= most ? has : has + reserve(filled.lane, most - has);
-  filled.buffer.put(kBatchPermits, permits);
+  filled.buffer.put(BatchStaging::kPermits, permits);
   return permits;
 }
 
@@ -218,13 +218,13 @@ std::uint32_t QueueAttachment::flush_batch(std::uint32_t batch) {
   Batch& flushed = batches_[batch];
   if (flushed.buffer.data() == nullptr) return 0;  // closed
   const std::uint32_t permits =
-      std::min(flushed.buffer.get<std::uint32_t>(kBatchPermits), permits_[flushed.lane]);
+      std::min(flushed.buffer.get<std::uint32_t>(BatchStaging::kPermits), permits_[flushed.lane]);
   const std::uint32_t count =
-      std::min({flushed.buffer.get<std::uint32_t>(kBatchCount), permits, batch_records(flushed)});
+      std::min({flushed.buffer.get<std::uint32_t>(BatchStaging::kCount), permits, batch_records(flushed)});
   if (permits == 0) return 0;
-  flushed.buffer.put(kBatchCount, std::uint32_t{0});
-  flushed.buffer.put(kBatchPermits, std::uint32_t{0});
-  push_reserved(flushed.lane, flushed.buffer.data() + kBatchRecords, count, permits - count,
+  flushed.buffer.put(BatchStaging::kCount, std::uint32_t{0});
+  flushed.buffer.put(BatchStaging::kPermits, std::uint32_t{0});
+  push_reserved(flushed.lane, flushed.buffer.data() + BatchStaging::kRecords, count, permits - count,
                 shared_->shape.ttl_ns);
   return count;
 }
@@ -264,7 +264,7 @@ void QueueAttachment::free_shown(std::uint32_t count) {
   for (std::uint32_t lane = 0; lane < shared_->shape.lanes; ++lane) serve_waiting(lane);
 }
 
-QueueAttachment::Park QueueAttachment::park() {
+Park QueueAttachment::park() {
   arrivals_.open(
       environment_, shared_->bell,
       [](void* data) {
@@ -296,7 +296,7 @@ void QueueAttachment::set_ref(bool ref) {
   if (parked_) arrivals_.keep_loop_alive(ref);
 }
 
-QueueAttachment::Park QueueAttachment::await_record(int ms) {
+Park QueueAttachment::await_record(int ms) {
   if (consumer_.park()) {
     shared_->bell.wait(ms);
     consumer_.unpark();

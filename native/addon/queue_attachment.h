@@ -11,6 +11,7 @@
 #include "addon/hot_function.h"
 #include "addon/loop_bell.h"
 #include "addon/registry.h"
+#include "contract/staging.h"
 #include "core/base/segment.h"
 #include "core/gate/order_tags.h"
 #include "core/queue/queue.h"
@@ -49,7 +50,7 @@ class QueueAttachment : public Attachment {
   const std::shared_ptr<SharedQueue>& shared() const { return shared_; }
 
   // Staging: `in` holds records to push, `out` records shown, `dropped` records dropped, each a whole number of
-  // records; `words` are numbers: see kTtlNs and what follows.
+  // records; `words` are numbers: see QueueStaging.
   // False: not buffers of the size that native code writes to.
   bool stage(napi_env env, napi_value in, napi_value out, napi_value dropped, napi_value words);
   std::byte* in() const { return in_.data(); }
@@ -63,12 +64,9 @@ class QueueAttachment : public Attachment {
     return static_cast<std::uint32_t>(out_.bytes() / shared_->shape.record_bytes);
   }
   std::uint64_t ttl(bool given) const {
-    return given ? words_.get<std::uint64_t>(kTtlNs) : shared_->shape.ttl_ns;
+    return given ? words_.get<std::uint64_t>(QueueStaging::kTtlNs) : shared_->shape.ttl_ns;
   }
 
-  // Words of the staging: a push's ttl; how many records the last show() dropped; then each one's reason.
-  static constexpr std::size_t kTtlNs = 0, kDropped = 8, kReasons = 16;
-  static constexpr std::uint32_t kDroppedMax = 64;
   void want_dropped(bool wanted) { wants_dropped_ = wanted; }
   // The orders that one show() drops, or one push to a queue that overwrites: at most kDroppedMax.
   using Carried = CarriedOrders<kDroppedMax>;
@@ -114,7 +112,7 @@ class QueueAttachment : public Attachment {
   void push_reserved(std::uint32_t lane, const std::byte* records, std::uint32_t used, std::uint32_t unused,
                      std::uint64_t ttl);
 
-  // A batch gathers records in a JavaScript buffer: | count : u32 | permits : u32 | records ... |.
+  // A batch gathers records in a JavaScript buffer: see BatchStaging.
   static constexpr std::uint32_t kNoBatch = ~0u;
   // kNoBatch: there is no buffer, or none with room for a record.
   std::uint32_t open_batch(napi_env env, napi_value buffer, std::uint32_t lane);
@@ -143,10 +141,9 @@ class QueueAttachment : public Attachment {
     return 0;
   }
   // In place of show(), for who takes what was shown before.
-  void show_nothing() { words_.put(kDropped, 0.0); }
+  void show_nothing() { words_.put(QueueStaging::kDropped, 0.0); }
 
-  // What the consumer may wait for: see park().
-  enum class Park : std::int32_t { kReady = 0, kParked = 1, kEnded = 2 };
+  // See consumer_.park().
   Park park();
   void unpark();
   // Whether a wait for records keeps the thread's loop alive.
@@ -169,11 +166,10 @@ class QueueAttachment : public Attachment {
     Staging buffer;
     std::uint32_t lane;
   };
-  static constexpr std::size_t kBatchCount = 0, kBatchPermits = 4, kBatchRecords = 8;
-
   // As many as fit into the buffer, whatever is written in front of them.
   std::uint32_t batch_records(const Batch& batch) const {
-    return static_cast<std::uint32_t>((batch.buffer.bytes() - kBatchRecords) / shared_->shape.record_bytes);
+    return static_cast<std::uint32_t>((batch.buffer.bytes() - BatchStaging::kRecords) /
+                                      shared_->shape.record_bytes);
   }
   QueueAttachment(Environment& environment, std::shared_ptr<SharedQueue> shared, ThreadSlot* line);
   PushResult push_when_full(std::uint32_t lane, std::uint64_t now, std::uint64_t ttl, bool waits);
@@ -221,14 +217,15 @@ std::uint32_t QueueAttachment::show(std::uint32_t max, Shown&& shown, Drop&& als
                      [&](Dropped reason, const std::byte* record, std::uint32_t, std::uint64_t slot) {
                        if (wants_dropped_) {
                          std::memcpy(dropped_records_.data() + dropped_ * record_bytes, record, record_bytes);
-                         words_.put(kReasons + dropped_ * sizeof(std::uint64_t), static_cast<double>(reason));
+                         words_.put(QueueStaging::kReasons + dropped_ * QueueStaging::kReasonBytes,
+                                    static_cast<double>(reason));
                        }
                        also_dropped(slot);
                        // Copied out, or carried from under `front`.
                        const bool kept = wants_dropped_ || queue_.overwrites();
                        return ++dropped_ < (kept ? kDroppedMax : 1'024);
                      });
-  words_.put(kDropped, static_cast<double>(dropped_));
+  words_.put(QueueStaging::kDropped, static_cast<double>(dropped_));
   if (dropped_ != 0) {
     const bool somebody_waits = consumer_.somebody_waits();
     tell_if_empty();

@@ -123,9 +123,6 @@ Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedQueue>& shared, co
   return object;
 }
 
-constexpr std::uint64_t kCapacityMax = 1U << 24, kRecordBytesMax = 1ULL << 32;
-constexpr std::uint32_t kWaitersMax = 65'536, kWeightMax = 1'000;
-
 // createQueue({ capacity, recordBytes, schema, start, lanes, weights, maxWaiting, latency, ttlMs?, overflow,
 //               commit, shed?: { targetMs, intervalMs }, clock? }, staging)
 Napi::Value create_queue(const Napi::CallbackInfo& info) {

@@ -6,6 +6,7 @@
 #include "addon/objects.h"
 #include "addon/random.h"
 #include "addon/stock_functions.h"
+#include "contract/limits.h"
 #include "core/stock/ledger_snapshot.h"
 
 namespace sluice {
@@ -53,8 +54,6 @@ Sweeping sweeping(const SharedStock& shared) {
   return shared.time.manual == nullptr ? Sweeping::kByPassers : Sweeping::kAsked;
 }
 
-constexpr double kHoldMsMax = 86'400'000;
-
 // createStock({ maxItems, maxReservations, maxUsers, maxIds, movements, holdMs, commit, clock? }, staging): without items yet
 Napi::Value create_stock(const Napi::CallbackInfo& info) {
   const auto options = info[0].As<Napi::Object>();
@@ -72,26 +71,6 @@ Napi::Value create_stock(const Napi::CallbackInfo& info) {
   shared->view().format(shared->shape, nanoseconds(hold_ms), random_secret(), sweeping(*shared));
   Registry::instance().add(shared);
   return attach(info.Env(), shared, info[1]);
-}
-
-// Of a table that is too small, the option.
-const char* reason(SnapshotError error) {
-  switch (error) {
-    case SnapshotError::kNoSnapshot:
-      return "no-snapshot";
-    case SnapshotError::kVersion:
-      return "snapshot-version";
-    case SnapshotError::kItems:
-      return "maxItems";
-    case SnapshotError::kReservations:
-      return "maxReservations";
-    case SnapshotError::kUsers:
-      return "maxUsers";
-    case SnapshotError::kIds:
-      return "maxIds";
-    default:
-      return "snapshot-damaged";
-  }
 }
 
 // Changes a size to that of an option, where it is given.

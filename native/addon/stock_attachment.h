@@ -8,6 +8,7 @@
 #include "addon/environment.h"
 #include "addon/hot_function.h"
 #include "addon/registry.h"
+#include "contract/staging.h"
 #include "core/base/segment.h"
 #include "core/stock/stock_ledger.h"
 

@@ -12,9 +12,6 @@ namespace sluice {
 
 namespace {
 
-constexpr std::int32_t kUnknownGroup = -2;
-constexpr std::uint32_t kChangePerUser = 1, kChangeBackorder = 2, kClamp = 4;
-
 // reserve(lines), with a hold of 0 for the ledger's own: the ReserveResult; the hold stands in staging. Of a repetition, what
 // is left of the hold stands there, and the phase in place of the line
 napi_value reserve(napi_env env, napi_callback_info info) {
@@ -26,13 +23,13 @@ napi_value reserve(napi_env env, napi_callback_info info) {
   auto& lines = self.lines();
   const std::uint32_t count = staged_lines(self, arguments[0], lines);
   if (count == 0) return number(env, kBadArgument);
-  const auto hold_ns = words.get<std::uint64_t>(kHoldNs);
+  const auto hold_ns = words.get<std::uint64_t>(StockStaging::kHoldNs);
   const StockRequest request{lines,
                              count,
-                             StagedKey(words, kUser).user(ledger.secret()),
-                             StagedKey(words, kId).key(ledger.secret()),
+                             StagedKey(words, StockStaging::kUser).user(ledger.secret()),
+                             StagedKey(words, StockStaging::kId).key(ledger.secret()),
                              hold_ns != 0 ? hold_ns : ledger.hold_ns(),
-                             StagedKey(words, kId).text()};
+                             StagedKey(words, StockStaging::kId).text()};
   CallTime time(self.clock());
   StockAnswer verdict = ledger.peek(request);
   if (verdict.provisional) verdict = ledger.peek_past_due(self.line(), request, time);
@@ -40,14 +37,14 @@ napi_value reserve(napi_env env, napi_callback_info info) {
       verdict.result != ReserveResult::kReserved
           ? ledger.refuse(self.line(), request, verdict)
           : ledger.reserve(self.line(), request, time.now(), [](std::uint64_t) { return true; });
-  words.put(kReservation, answer.reservation);
-  words.put(kLine, static_cast<std::uint64_t>(answer.line));
+  words.put(StockStaging::kReservation, answer.reservation);
+  words.put(StockStaging::kLine, static_cast<std::uint64_t>(answer.line));
   if (answer.result == ReserveResult::kDuplicate) {
     const Standing standing = ledger.standing(answer.reservation, time.now());
-    words.put(kHoldNs, standing.left_ns);
-    words.put(kLine, static_cast<std::uint64_t>(standing.phase));
+    words.put(StockStaging::kHoldNs, standing.left_ns);
+    words.put(StockStaging::kLine, static_cast<std::uint64_t>(standing.phase));
   } else {
-    words.put(kHoldNs, request.hold_ns);
+    words.put(StockStaging::kHoldNs, request.hold_ns);
   }
   return number(env, static_cast<std::int32_t>(answer.result));
 }
@@ -75,17 +72,17 @@ napi_value add_item(napi_env env, napi_callback_info info) {
   auto& self = attachment<StockAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
   const Staging& words = self.words();
-  const StagedKey sku(words, kLines);
-  const std::string_view group_name = StagedKey(words, kUser).sku();
+  const StagedKey sku(words, StockStaging::kLines);
+  const std::string_view group_name = StagedKey(words, StockStaging::kUser).sku();
   const std::uint32_t group = group_name.empty() ? 0 : self.ledger().groups().find(group_name);
   if (group == 0 && !group_name.empty()) return number(env, kUnknownGroup);
   const ItemSpec spec{sku.key(self.ledger().secret()),
                       sku.sku(),
-                      words.get<std::uint64_t>(kQuantity),
-                      words.get<std::uint64_t>(kPerUser),
-                      static_cast<std::uint32_t>(words.get<std::uint64_t>(kShards)),
+                      words.get<std::uint64_t>(StockStaging::kQuantity),
+                      words.get<std::uint64_t>(StockStaging::kPerUser),
+                      static_cast<std::uint32_t>(words.get<std::uint64_t>(StockStaging::kShards)),
                       group,
-                      words.get<std::uint64_t>(kBackorder)};
+                      words.get<std::uint64_t>(StockStaging::kBackorder)};
   if (spec.shards == 0 || spec.shards > kShardsMax || spec.quantity > kQuantityMax ||
       spec.backorder > kQuantityMax - spec.quantity) {
     return number(env, kBadArgument);
@@ -106,13 +103,17 @@ napi_value with_item(napi_env env, napi_callback_info info, Change&& change) {
 // restock(): 1, or 0 if total and backorder would be too large
 napi_value restock(napi_env env, napi_callback_info info) {
   return with_item(env, info, [](StockAttachment& self, std::uint32_t item, std::uint64_t now) {
-    return self.ledger().restock(self.line(), item, self.words().get<std::uint64_t>(kQuantity), now) ? 1 : 0;
+    return self.ledger().restock(self.line(), item, self.words().get<std::uint64_t>(StockStaging::kQuantity),
+                                 now)
+               ? 1
+               : 0;
   });
 }
 // withdraw(): how many units
 napi_value withdraw(napi_env env, napi_callback_info info) {
   return with_item(env, info, [](StockAttachment& self, std::uint32_t item, std::uint64_t now) {
-    return self.ledger().withdraw(self.line(), item, self.words().get<std::uint64_t>(kQuantity), now);
+    return self.ledger().withdraw(self.line(), item, self.words().get<std::uint64_t>(StockStaging::kQuantity),
+                                  now);
   });
 }
 // setTotal(clamp): the LevelSet
@@ -122,7 +123,7 @@ napi_value set_total(napi_env env, napi_callback_info info) {
   if (self.detached()) return number(env, kDisposed);
   const std::uint32_t item = self.ledger().items().find(staged_sku(self));
   if (item == kNoItem) return number(env, kUnknownSku);
-  const auto total = self.words().get<std::uint64_t>(kQuantity);
+  const auto total = self.words().get<std::uint64_t>(StockStaging::kQuantity);
   const LevelSet set = self.ledger().set_total(self.line(), item, total, clamp[0] != 0, self.clock().now());
   return number(env, static_cast<std::int32_t>(set));
 }
@@ -148,11 +149,11 @@ napi_value change_item(napi_env env, napi_callback_info info) {
   if (item == kNoItem) return number(env, kUnknownSku);
   LevelSet set = LevelSet::kDone;
   if ((changes[0] & kChangeBackorder) != 0) {
-    const auto backorder = self.words().get<std::uint64_t>(kBackorder);
+    const auto backorder = self.words().get<std::uint64_t>(StockStaging::kBackorder);
     set = self.ledger().set_backorder(self.line(), item, backorder, (changes[0] & kClamp) != 0);
   }
   if ((changes[0] & kChangePerUser) != 0 && set == LevelSet::kDone) {
-    self.ledger().limit_users(item, self.words().get<std::uint64_t>(kPerUser));
+    self.ledger().limit_users(item, self.words().get<std::uint64_t>(StockStaging::kPerUser));
   }
   return number(env, static_cast<std::int32_t>(set));
 }
@@ -161,7 +162,7 @@ napi_value change_item(napi_env env, napi_callback_info info) {
 napi_value configure(napi_env env, napi_callback_info info) {
   auto& self = attachment<StockAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
-  self.ledger().set_hold_ns(self.words().get<std::uint64_t>(kHoldNs));
+  self.ledger().set_hold_ns(self.words().get<std::uint64_t>(StockStaging::kHoldNs));
   return number(env, 0);
 }
 
@@ -169,8 +170,8 @@ napi_value configure(napi_env env, napi_callback_info info) {
 napi_value add_group(napi_env env, napi_callback_info info) {
   auto& self = attachment<StockAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
-  const StagedKey name(self.words(), kLines);
-  const auto per_user = self.words().get<std::uint64_t>(kPerUser);
+  const StagedKey name(self.words(), StockStaging::kLines);
+  const auto per_user = self.words().get<std::uint64_t>(StockStaging::kPerUser);
   return number(env, static_cast<std::int32_t>(self.ledger().groups().add(name.sku(), per_user)));
 }
 // changeGroup(): 1, or 0 if there is none of this name
@@ -178,10 +179,11 @@ napi_value change_group(napi_env env, napi_callback_info info) {
   auto& self = attachment<StockAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
   GroupTable& groups = self.ledger().groups();
-  const std::uint32_t group = groups.find(StagedKey(self.words(), kLines).sku());
+  const std::uint32_t group = groups.find(StagedKey(self.words(), StockStaging::kLines).sku());
   if (group == 0) return number(env, 0);
   // Relaxed: see UserLimits.
-  groups[group - 1].per_user.store(self.words().get<std::uint64_t>(kPerUser), std::memory_order_relaxed);
+  groups[group - 1].per_user.store(self.words().get<std::uint64_t>(StockStaging::kPerUser),
+                                   std::memory_order_relaxed);
   return number(env, 1);
 }
 
@@ -358,9 +360,9 @@ std::uint32_t staged_lines(StockAttachment& stock, std::uint32_t count,
                            StockRequest::Line (&lines)[StockRequest::kLinesMax], std::uint64_t least) {
   count = std::min(count, StockRequest::kLinesMax);
   for (std::uint32_t i = 0; i < count; ++i) {
-    const std::size_t at = kLines + i * kLineBytes;
+    const std::size_t at = StockStaging::kLines + i * StockStaging::kLineBytes;
     lines[i] = {StagedKey(stock.words(), at).key(stock.ledger().secret()),
-                stock.words().get<std::uint64_t>(at + 16)};
+                stock.words().get<std::uint64_t>(at + StockStaging::kLineQuantity)};
     if (lines[i].quantity < least || lines[i].quantity > kQuantityMax) return 0;
   }
   return count;
@@ -368,7 +370,7 @@ std::uint32_t staged_lines(StockAttachment& stock, std::uint32_t count,
 
 bool StockAttachment::stage(napi_env env, napi_value buffer) {
   words_ = Staging(env, buffer);
-  return words_.bytes() >= kLines + StockRequest::kLinesMax * kLineBytes;
+  return words_.bytes() >= StockStaging::kBytes;
 }
 
 napi_value stock_object(napi_env env, StockAttachment* attachment) {

@@ -55,15 +55,17 @@ Napi::Object record_object(napi_env env, StockAttachment& self, const Reservatio
   return result;
 }
 
-// findReservation(by: 0 the reservation, 1 the client's id in staging): undefined if nothing is known of it
+// findReservation(kByReservation or kById, which stands in staging): undefined if nothing is known of it
 napi_value find_reservation(napi_env env, napi_callback_info info) {
   std::uint32_t by[1];
   auto& self = attachment<StockAttachment>(env, info, by);
   if (self.detached()) return number(env, kDisposed);
   StockLedger& ledger = self.ledger();
   const std::uint64_t id =
-      by[0] == 0 ? self.words().get<std::uint64_t>(kReservation)
-                 : ledger.reservation_of(self.line(), StagedKey(self.words(), kId).key(ledger.secret()));
+      by[0] == kByReservation
+          ? self.words().get<std::uint64_t>(StockStaging::kReservation)
+          : ledger.reservation_of(self.line(),
+                                  StagedKey(self.words(), StockStaging::kId).key(ledger.secret()));
   const std::unique_ptr<ReservationRecord> record(new ReservationRecord);
   if (!RecordReader(ledger.memory()).read(id, *record)) return nullptr;
   return record_object(env, self, *record, self.clock().now());
@@ -76,7 +78,7 @@ napi_value list_reservations(napi_env env, napi_callback_info info) {
   auto& self = attachment<StockAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
   StockLedger& ledger = self.ledger();
-  const Key user = StagedKey(self.words(), kUser).key(ledger.secret());
+  const Key user = StagedKey(self.words(), StockStaging::kUser).key(ledger.secret());
   const Key sku = staged_sku(self);
   const std::uint32_t item = sku == Key{} ? kNoItem : ledger.items().find(sku);
   if (sku != Key{} && item == kNoItem) return number(env, kUnknownSku);

@@ -16,8 +16,8 @@ napi_value resolve(napi_env env, napi_callback_info info, Resolve&& resolve) {
   auto& self = attachment<StockAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
   const std::uint64_t now = self.clock().now();
-  return number(env,
-                static_cast<std::int32_t>(resolve(self, self.words().get<std::uint64_t>(kReservation), now)));
+  return number(env, static_cast<std::int32_t>(
+                         resolve(self, self.words().get<std::uint64_t>(StockStaging::kReservation), now)));
 }
 napi_value confirm(napi_env env, napi_callback_info info) {
   return resolve(env, info, [](StockAttachment& self, std::uint64_t id, std::uint64_t now) {
@@ -31,7 +31,8 @@ napi_value cancel(napi_env env, napi_callback_info info) {
 }
 napi_value extend(napi_env env, napi_callback_info info) {
   return resolve(env, info, [](StockAttachment& self, std::uint64_t id, std::uint64_t now) {
-    return self.ledger().extend(self.line(), id, now, now + self.words().get<std::uint64_t>(kHoldNs));
+    return self.ledger().extend(self.line(), id, now,
+                                now + self.words().get<std::uint64_t>(StockStaging::kHoldNs));
   });
 }
 
@@ -45,10 +46,10 @@ napi_value resolve_part(napi_env env, napi_callback_info info, Resolve&& resolve
   auto& lines = self.lines();
   const std::uint32_t count = staged_lines(self, arguments[0], lines);
   if (count != arguments[0]) return number(env, kBadArgument);
-  const Part part{lines, count, count == 0 ? self.words().get<std::uint64_t>(kQuantity) : 0};
-  const ResolveAnswer answer =
-      resolve(self, self.words().get<std::uint64_t>(kReservation), self.clock().now(), part, arguments[1]);
-  self.words().put(kLine, static_cast<std::uint64_t>(answer.line));
+  const Part part{lines, count, count == 0 ? self.words().get<std::uint64_t>(StockStaging::kQuantity) : 0};
+  const ResolveAnswer answer = resolve(self, self.words().get<std::uint64_t>(StockStaging::kReservation),
+                                       self.clock().now(), part, arguments[1]);
+  self.words().put(StockStaging::kLine, static_cast<std::uint64_t>(answer.line));
   return number(env, static_cast<std::int32_t>(answer.result));
 }
 // confirmPart(lines, 1: what is left stays held)
@@ -79,11 +80,12 @@ napi_value give_back_of(napi_env env, napi_callback_info info) {
   if (self.detached()) return number(env, kDisposed);
   const std::uint32_t item = self.ledger().items().find(staged_sku(self));
   if (item == kNoItem) return number(env, kUnknownSku);
-  if (self.words().get<std::uint64_t>(kQuantity) - 1 >= kQuantityMax) return number(env, kBadArgument);
-  const LedgerUser user = StagedKey(self.words(), kUser).user(self.ledger().secret());
-  return number(
-      env, static_cast<std::int32_t>(self.ledger().give_back(
-               self.line(), item, self.words().get<std::uint64_t>(kQuantity), user, self.clock().now())));
+  if (self.words().get<std::uint64_t>(StockStaging::kQuantity) - 1 >= kQuantityMax)
+    return number(env, kBadArgument);
+  const LedgerUser user = StagedKey(self.words(), StockStaging::kUser).user(self.ledger().secret());
+  return number(env, static_cast<std::int32_t>(self.ledger().give_back(
+                         self.line(), item, self.words().get<std::uint64_t>(StockStaging::kQuantity), user,
+                         self.clock().now())));
 }
 
 // change(lines): to the quantities of so many lines in staging, or, without any, to the quantity of its only item. The
@@ -94,12 +96,12 @@ napi_value change(napi_env env, napi_callback_info info) {
   if (self.detached()) return number(env, kDisposed);
   auto& lines = self.lines();
   const std::uint32_t count = staged_lines(self, arguments[0], lines, 0);
-  const auto quantity = self.words().get<std::uint64_t>(kQuantity);
+  const auto quantity = self.words().get<std::uint64_t>(StockStaging::kQuantity);
   if (count != arguments[0] || (count == 0 && quantity - 1 >= kQuantityMax)) return number(env, kBadArgument);
-  const auto id = self.words().get<std::uint64_t>(kReservation);
+  const auto id = self.words().get<std::uint64_t>(StockStaging::kReservation);
   const ResolveAnswer answer =
       self.ledger().change(self.line(), id, self.clock().now(), {lines, count, count == 0 ? quantity : 0});
-  self.words().put(kLine, static_cast<std::uint64_t>(answer.line));
+  self.words().put(StockStaging::kLine, static_cast<std::uint64_t>(answer.line));
   return number(env, answer.result == ResolveResult::kRefused
                          ? kRefusals + static_cast<std::int32_t>(answer.refusal)
                          : static_cast<std::int32_t>(answer.result));

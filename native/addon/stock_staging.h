@@ -12,19 +12,7 @@
 
 namespace sluice {
 
-// The staging buffer; lib/stock/staging.ts writes it. A key is two words: | tag | number, or where its text stands |
-// with the tag 0: absent, 1: a number, 1 + n: a text of n octets of UTF-8.
-//
-//   | hold ns | reservation | quantity | line | perUser | shards | backorder | user's key | id's key |
-//   | 64 lines of sku's key, quantity | texts |
-inline constexpr std::size_t kHoldNs = 0, kReservation = 8, kQuantity = 16, kLine = 24, kPerUser = 32,
-                             kShards = 40, kBackorder = 48;
-inline constexpr std::size_t kUser = 56, kId = 72, kLines = 88, kLineBytes = 24;
-
-inline constexpr std::int32_t kUnknownSku = -1;
-inline constexpr std::int32_t kRefusals = 64;  // + a ReserveResult, where a ResolveResult is told too
-
-// A key as it stands in staging.
+// A key as it stands in staging: see StockStaging.
 class StagedKey {
  public:
   StagedKey(const Staging& words, std::size_t at)
@@ -55,7 +43,7 @@ class StagedKey {
 };
 
 inline Key staged_sku(StockAttachment& self) {
-  return StagedKey(self.words(), kLines).key(self.ledger().secret());
+  return StagedKey(self.words(), StockStaging::kLines).key(self.ledger().secret());
 }
 
 inline Napi::Value sku_of(napi_env env, const Item<>& item) {

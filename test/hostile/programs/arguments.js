@@ -1,6 +1,7 @@
 /** Calls every native function with every kind of argument, over memory full of noise, and says ok. */
 
 import { Limiter, Queue, record, Stock, u32, utf8 } from 'sluice';
+import { gateStaging, limiterStaging, queueStaging, stockStaging } from '../../../dist/binding/contract.js';
 import { native } from '../../../dist/binding/index.js';
 import { nativeLimiter } from '../../../dist/limiter/index.js';
 import { insideQueue } from '../../../dist/queue/index.js';
@@ -50,21 +51,21 @@ for (const queue of queues) {
     in: memory(64 * Order.bytes),
     out: memory(64 * Order.bytes),
     dropped: memory(64 * Order.bytes),
-    words: memory(66 * 8),
+    words: memory(queueStaging.bytes),
   };
   const inside = insideQueue(queue).native;
   attached(native.attachQueue(inside.handle, Order.schema, staging), ...Object.values(staging));
 }
 for (const limiter of limiters) {
-  const out = memory(208);
+  const out = memory(limiterStaging.bytes);
   attached(native.attachLimiter(nativeLimiter(limiter).handle, out), out);
 }
 {
-  const words = memory(8192);
+  const words = memory(stockStaging.bytes);
   attached(native.attachStock(nativeStock(stock).handle, words), words);
 }
 {
-  const words = memory(1056);
+  const words = memory(gateStaging.bytes);
   const parts = { queue: all[0]?.native, limiter: all[2]?.native, stock: all[4]?.native };
   const fields = { sku: { type: 3, offset: Order.offsetOf('sku') ?? 0 }, quantity: { type: 1, offset: 5 } };
   attached(native.createGate(parts, fields, 4, words), words);
@@ -73,10 +74,15 @@ for (const limiter of limiters) {
     [9, 0],
     [5, Order.bytes - 4],
   ]) {
-    const made = native.createGate({ queue: all[1]?.native }, { id: { type, offset } }, 4, memory(1056));
+    const made = native.createGate(
+      { queue: all[1]?.native },
+      { id: { type, offset } },
+      4,
+      memory(gateStaging.bytes),
+    );
     if (made !== 'bad-staging') throw new Error(`${type} ${offset}: ${made}`);
   }
-  const lanes = native.createGate({ queue: all[1]?.native }, {}, 4, memory(1056), 0);
+  const lanes = native.createGate({ queue: all[1]?.native }, {}, 4, memory(gateStaging.bytes), 0);
   if (lanes !== 'bad-range') throw new Error(`a gate of three lanes: ${lanes}`);
 }
 // A place in line of another object, or one where somebody still waits.
@@ -85,7 +91,12 @@ for (const limiter of limiters) {
   full.tryPush({ sku: 1, note: '' });
   const inside = insideQueue(full).native;
   const waiter = inside.waitReserve(0, 1);
-  const staging = { in: memory(8192), out: memory(8192), dropped: memory(8192), words: memory(66 * 8) };
+  const staging = {
+    in: memory(8192),
+    out: memory(8192),
+    dropped: memory(8192),
+    words: memory(queueStaging.bytes),
+  };
   const other = attached(native.attachQueue(inside.handle, Order.schema, staging));
   const asked = () => [
     other.waiterState(waiter),
@@ -105,7 +116,7 @@ for (const limiter of limiters) {
 // A key where the limiter has none, and none where it has keys.
 for (const i of [2, 3]) {
   const parts = { queue: insideQueue(Queue.create(Order, { capacity: 8 })).native, limiter: all[i]?.native };
-  const gate = attached(native.createGate(parts, {}, 4, memory(1056), 0));
+  const gate = attached(native.createGate(parts, {}, 4, memory(gateStaging.bytes), 0));
   const answers = i === 2 ? [gate.admitWith(0, 0, 'k')] : [gate.admit(), gate.admitWith(0, 0)];
   for (const answer of answers) {
     if (!(answer < 0) || nativeLimiter(/** @type {Limiter} */ (limiters[i - 2])).stats().allowed !== 0)
@@ -222,7 +233,7 @@ for (let round = 0; round < 6_000; round++) {
 }
 
 // Of a place in line only its owner speaks.
-const out = memory(208);
+const out = memory(limiterStaging.bytes);
 const one = nativeLimiter(Limiter.create({ tokenBucket: { ratePerSecond: 1, burst: 1 } }));
 const other = attached(native.attachLimiter(one.handle, out), out);
 one.allow(1);

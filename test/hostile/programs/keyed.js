@@ -1,5 +1,6 @@
 /** Says of a gate's limiter and queue what is not true, and says ok if native code has done nothing of it. */
 import { Gate, Limiter, Queue, record, Stock, u32 } from 'sluice';
+import { gateStaging } from '../../../dist/binding/contract.js';
 import { native } from '../../../dist/binding/index.js';
 import { insideQueue } from '../../../dist/queue/index.js';
 import { nativeStock } from '../../../dist/stock/index.js';
@@ -12,7 +13,7 @@ function nativeGate(stock) {
     queue: insideQueue(Queue.create(Order, { capacity: 8 })).native,
     stock: nativeStock(stock),
   };
-  const gate = native.createGate(/** @type {any} */ (parts), {}, 4, new ArrayBuffer(1056), 0);
+  const gate = native.createGate(/** @type {any} */ (parts), {}, 4, new ArrayBuffer(gateStaging.bytes), 0);
   if (typeof gate !== 'object') throw new Error(gate);
   return gate;
 }

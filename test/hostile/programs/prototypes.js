@@ -5,6 +5,7 @@
  * their own, as a replaced built-in can give them, which take away what the function is working on.
  */
 import { Gate, Limiter, ManualClock, Queue, record, Stock, u32 } from 'sluice';
+import { gateStaging, stockStaging } from '../../../dist/binding/contract.js';
 import { native } from '../../../dist/binding/index.js';
 import { nativeLimiter } from '../../../dist/limiter/index.js';
 import { insideQueue } from '../../../dist/queue/index.js';
@@ -99,7 +100,7 @@ const nativeGate = () => {
     quantity: { type: 3, offset: 4 },
     user: { type: 3, offset: 8 },
   };
-  const gate = native.createGate(parts, fields, 4, new ArrayBuffer(1056), 0);
+  const gate = native.createGate(parts, fields, 4, new ArrayBuffer(gateStaging.bytes), 0);
   if (typeof gate !== 'object') throw new Error(gate);
   return gate;
 };
@@ -114,7 +115,7 @@ answers['gateParts'] = () => {
 answers['createClock'] = () => ({ call: () => native.createClock(0), dispose: () => {} });
 answers['attachStock'] = () => {
   const { stock, nativeLedger } = shop();
-  const words = new ArrayBuffer(8192);
+  const words = new ArrayBuffer(stockStaging.bytes);
   return {
     call: () => native.attachStock(nativeLedger.handle, words),
     dispose: () => stock[Symbol.dispose](),
@@ -226,7 +227,7 @@ function own() {
   const take = () => structuredClone(snapshot.buffer, { transfer: [snapshot.buffer] });
   const clock = { get: () => [take(), undefined][1] };
   const asked = Object.defineProperty({ commit: false }, 'clock', clock);
-  if (native.restoreStock(snapshot, asked, new ArrayBuffer(8192)) !== 'no-snapshot') {
+  if (native.restoreStock(snapshot, asked, new ArrayBuffer(stockStaging.bytes)) !== 'no-snapshot') {
     called.add('restoreStock reads memory that is gone');
   }
 

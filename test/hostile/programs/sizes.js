@@ -1,6 +1,7 @@
 /** Makes objects of sizes and times that are none, through sluice and natively, and says ok if each is refused. */
 
 import { bytes, Gate, Limiter, ManualClock, Queue, record, Stock, u32, utf8 } from 'sluice';
+import { gateStaging, limiterStaging, queueStaging } from '../../../dist/binding/contract.js';
 import { native } from '../../../dist/binding/index.js';
 import { nativeLimiter } from '../../../dist/limiter/index.js';
 import { insideQueue } from '../../../dist/queue/index.js';
@@ -55,7 +56,12 @@ Number.isSafeInteger = isSafeInteger;
 
 // Native code, which does not rely on those checks.
 const memory = (/** @type {number} */ size) => new ArrayBuffer(size);
-const staging = { in: memory(4096), out: memory(4096), dropped: memory(4096), words: memory(66 * 8) };
+const staging = {
+  in: memory(4096),
+  out: memory(4096),
+  dropped: memory(4096),
+  words: memory(queueStaging.bytes),
+};
 const queueOptions = {
   capacity: 4,
   recordBytes: Order.bytes,
@@ -108,7 +114,7 @@ refuses(queueOptions, (options) => native.createQueue(options, staging), [
   'maxWaiting',
   'overflow',
 ]);
-refuses(limiterOptions, (options) => native.createLimiter(options, memory(208)), [
+refuses(limiterOptions, (options) => native.createLimiter(options, memory(limiterStaging.bytes)), [
   'tokenBucket.ratePerSecond',
   'tokenBucket.burst',
   'tokenBucket.warmUpMs',
@@ -128,7 +134,10 @@ const calendar = {
     return kinds.shift();
   },
 };
-if (native.createLimiter({ ...limiterOptions, windows: [calendar] }, memory(208)) !== 'bad-range') {
+if (
+  native.createLimiter({ ...limiterOptions, windows: [calendar] }, memory(limiterStaging.bytes)) !==
+  'bad-range'
+) {
   taken.push('a window that is of one kind, then of another');
 }
 for (const start of [NaN, -1, 1e18 + 1e6, 1e300, Infinity]) {
@@ -140,7 +149,7 @@ for (const by of [NaN, -1, 1e300]) if (late.advance(by) !== 1.1e18) taken.push(`
 const watching = { queue: insideQueue(queue).native.handle, maxQueueWaitMs: 5 };
 refuses(
   { ...limiterOptions, adaptive: { maxEventLoopDelayMs: 100, intervalMs: 500, ...watching } },
-  (options) => native.createLimiter(options, memory(208)),
+  (options) => native.createLimiter(options, memory(limiterStaging.bytes)),
   ['adaptive.maxEventLoopDelayMs', 'adaptive.intervalMs', 'adaptive.maxQueueWaitMs'],
 );
 refuses(stockOptions, (options) => native.createStock(options, memory(8192)), [
@@ -208,7 +217,7 @@ refuses(
       /** @type {any} */ (parts),
       {},
       /** @type {{ maxInHand: number }} */ (options).maxInHand,
-      memory(1056),
+      memory(gateStaging.bytes),
       0,
     ),
   ['maxInHand'],

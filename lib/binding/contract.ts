@@ -1,0 +1,373 @@
+/** What TypeScript and C++ share. Printed by `npm run contract` from native/contract; not to be edited. */
+
+/** Of all that follows. The addon has one of its own: see addon.ts. */
+export const contractHash = '9049090311d59a5d';
+
+/** What hot functions answer in place of a count. */
+export const answers = {
+  disposed: -100,
+  badArgument: -101,
+  noResources: -102,
+  closed: -1,
+  notConsumer: -2,
+  lineFull: -4,
+  unknownSku: -1,
+  unknownGroup: -2,
+} as const;
+
+/** Why a cold call did not make or attach an object. */
+export type Reason =
+  | 'dead-handle'
+  | 'no-memory'
+  | 'too-many-threads'
+  | 'disposed'
+  | 'queue-gated'
+  | 'clocks-differ'
+  | 'bad-staging'
+  | 'bad-range'
+  | 'bad-schema'
+  | 'misaligned'
+  | 'too-small'
+  | 'bad-magic'
+  | 'bad-version'
+  | 'bad-kind'
+  | 'no-snapshot'
+  | 'snapshot-version'
+  | 'snapshot-damaged'
+  | 'maxItems'
+  | 'maxReservations'
+  | 'maxUsers'
+  | 'maxIds';
+
+/** What becomes of a record that finds no room. */
+export const overflows = {
+  reject: 0,
+  'drop-oldest': 1,
+  caller: 2,
+  overwrite: 3,
+} as const;
+
+/** Why a record left the queue without being consumed. */
+export const dropReasons = {
+  expired: 0,
+  oldest: 1,
+  shed: 2,
+} as const;
+
+/** What has become of a wait for room. */
+export const waiterStates = {
+  free: 0,
+  waiting: 1,
+  served: 2,
+  closed: 3,
+} as const;
+
+/** What a consumer that found nothing may do. */
+export const parks = {
+  ready: 0,
+  parked: 1,
+  ended: 2,
+} as const;
+
+/** What can refuse, in the order in which it is asked. */
+export const tiers = {
+  'token-bucket': 1,
+  'sliding-window': 2,
+  'queue-depth': 3,
+  blocked: 4,
+  adaptive: 5,
+  'waiting-line': 6,
+} as const;
+
+/** What is added to the tier of a refusal; a window as often as its number says. */
+export const refusalBits = {
+  oversized: 8,
+  window: 16,
+  dryRun: 64,
+} as const;
+
+/** Added to the number of a waiter that acquire() answers. */
+export const waits = 128;
+
+/** What told() answers, added to `toldUnit` times the waiter. */
+export const told = {
+  nothing: 0,
+  served: 1,
+  expired: 2,
+  front: 3,
+} as const;
+
+/** See `told`. */
+export const toldUnit = 4;
+
+/** What told() answers, minus the waiter, of one that had to give back what it was served. */
+export const forgotten = -1000;
+
+/** The periods of a calendar window; of another window 0. */
+export const periods = {
+  day: 1,
+  week: 2,
+  month: 3,
+  year: 4,
+} as const;
+
+/** What a request to the stock is answered. */
+export const reserveResults = {
+  reserved: 0,
+  duplicate: 1,
+  'sold-out': 2,
+  'user-limit': 3,
+  'unknown-sku': 4,
+  'ledger-full': 5,
+  'users-full': 6,
+  'ids-full': 7,
+  'id-mismatch': 8,
+  'already-failed': 9,
+  'in-progress': 10,
+  'item-closed': 11,
+  'needs-user': 12,
+  'admitted-by-gate': 14,
+  'reserved-directly': 15,
+} as const;
+
+/** What becomes of a reservation. */
+export const resolveResults = {
+  done: 0,
+  'already-confirmed': 1,
+  'already-cancelled': 2,
+  expired: 3,
+  unknown: 4,
+  'bad-quantity': 5,
+  'bad-line': 6,
+  'not-bought': 7,
+  'already-returned': 8,
+  'needs-user': 9,
+  'nothing-left': 11,
+} as const;
+
+/** Added to a reserve result where a resolve result may be answered, too. */
+export const refusals = 64;
+
+/** What a reservation is. */
+export const phases = {
+  unknown: 0,
+  held: 1,
+  confirmed: 2,
+  cancelled: 3,
+  expired: 4,
+} as const;
+
+/** What becomes of an item that is added. */
+export const itemsAdded = {
+  added: 0,
+  'sku-exists': 1,
+  'items-full': 2,
+  'group-full': 3,
+} as const;
+
+/** What becomes of a group that is added. */
+export const groupsAdded = {
+  added: 0,
+  'group-exists': 1,
+  'groups-full': 2,
+} as const;
+
+/** What becomes of a total, or a cap, that is set. */
+export const levelsSet = {
+  done: 0,
+  'units-taken': 1,
+  'too-many': 2,
+} as const;
+
+/** Changes of stock. */
+export const movementKinds = {
+  added: 1,
+  restocked: 2,
+  withdrawn: 3,
+  closed: 4,
+  reserved: 5,
+  confirmed: 6,
+  cancelled: 7,
+  expired: 8,
+  returned: 9,
+  reopened: 10,
+  reversed: 11,
+} as const;
+
+/** What changeItem() changes: a bit each. */
+export const itemChanges = {
+  perUser: 1,
+  backorder: 2,
+  clamp: 4,
+} as const;
+
+/** What findReservation() looks for. */
+export const finds = {
+  reservation: 0,
+  id: 1,
+} as const;
+
+/** Types of the fields that are a request to the stock. */
+export const fieldTypes = {
+  u8: 1,
+  u16: 2,
+  u32: 3,
+  u53: 4,
+  u64: 5,
+  utf8: 6,
+} as const;
+
+/** What admit() answers beside a reserve result; undefined is admitted. */
+export const outcomes = {
+  duplicate: 1,
+  'queue-full': 33,
+  closed: 34,
+  'bad-quantity': 35,
+  requeued: 36,
+  confirmed: 37,
+  cancelled: 38,
+  expired: 39,
+  unknown: 40,
+  'bad-sku': 41,
+  'bad-user': 42,
+  'bad-id': 43,
+} as const;
+
+/** Added to the refusal of the limiter. */
+export const limited = 64;
+
+/** In place of the entry of an order that is not in hand. */
+export const noEntry = 4294967295;
+
+/** Offsets in the words of a queue, in bytes. */
+export const queueStaging = {
+  ttlNs: 0,
+  dropped: 8,
+  reasons: 16,
+  reasonBytes: 8,
+  bytes: 528,
+} as const;
+
+/** Offsets in a batch, in bytes. */
+export const batchStaging = {
+  count: 0,
+  permits: 4,
+  records: 8,
+} as const;
+
+/** Offsets in the buffer of a limiter, in bytes. */
+export const limiterStaging = {
+  retryAfterMs: 0,
+  remaining: 8,
+  tier: 16,
+  patienceMs: 24,
+  tightest: 32,
+  nowMs: 40,
+  leftMs: 48,
+  rooms: 56,
+  roomBytes: 16,
+  slot: 152,
+  serial: 160,
+  charged: 168,
+  bytes: 200,
+} as const;
+
+/** Offsets in the buffer of a stock ledger, in bytes. */
+export const stockStaging = {
+  holdNs: 0,
+  reservation: 8,
+  quantity: 16,
+  line: 24,
+  perUser: 32,
+  shards: 40,
+  backorder: 48,
+  user: 56,
+  id: 72,
+  lines: 88,
+  lineQuantity: 16,
+  lineBytes: 24,
+  texts: 1624,
+  bytes: 3992,
+} as const;
+
+/** Offsets in the buffer of a gate, in bytes. */
+export const gateStaging = {
+  reservation: 0,
+  retryAfterMs: 8,
+  line: 16,
+  renewInMs: 24,
+  taken: 32,
+  takenEntry: 8,
+  takenDeliveries: 12,
+  takenBytes: 16,
+  bytes: 1056,
+} as const;
+
+/** Threads that have an object attached. */
+export const threadsMax = 256;
+
+/** Records that one native call takes from JavaScript or gives to it. */
+export const stagedRecords = 64;
+
+/** The most that a queue has. */
+export const queueLimits = {
+  capacity: 16777216,
+  lanes: 8,
+  weight: 1000,
+  waiters: 65536,
+  permits: 16383,
+  droppedAtOnce: 64,
+} as const;
+
+/** The most, and the least, that a limiter has. */
+export const limiterLimits = {
+  rateMin: 3.1623153207852664e-8,
+  rate: 10000000,
+  cost: 4294967295,
+  warmUpMs: 86400000,
+  windows: 4,
+  windowLimit: 1073741823,
+  windowMs: 31622400000,
+  buckets: 1000,
+  logLimit: 1000000,
+  keys: 10000000,
+  keyText: 1024,
+  keyBits: 8192,
+  waiters: 65536,
+  loopDelayMsMin: 1,
+  loopDelayMs: 60000,
+  queueWaitMsMin: 0.001,
+  queueWaitMs: 3600000,
+  adaptiveMsMin: 10,
+  adaptiveMs: 60000,
+} as const;
+
+/** The most that a stock ledger has. */
+export const stockLimits = {
+  items: 65536,
+  shards: 16,
+  groups: 64,
+  groupMembers: 64,
+  reservations: 16777216,
+  users: 67108864,
+  ids: 67108864,
+  movements: 16777216,
+  quantity: 4294967295,
+  lines: 64,
+  skuText: 32,
+  userText: 64,
+  idText: 256,
+  holdMs: 86400000,
+} as const;
+
+/** The most that a gate has. */
+export const gateLimits = {
+  inHand: 65536,
+  holdMs: 86400000,
+} as const;
+
+/** What a manual clock shows, in milliseconds. */
+export const clockLimits = {
+  startMs: 1000000000000,
+  endMs: 1100000000000,
+} as const;

@@ -1,0 +1,228 @@
+// Every number, layout and name that C++ and TypeScript share, gathered from where C++ uses it. print.cc prints it as
+// lib/binding/contract.ts. Its hash is in that file and in the addon, which are compared when the addon is loaded.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "contract/answers.h"
+#include "contract/limits.h"
+#include "contract/reasons.h"
+#include "contract/staging.h"
+#include "contract/typescript.h"
+#include "contract/words.h"
+#include "core/base/thread_slots.h"
+#include "core/gate/in_flight_table.h"
+#include "core/limiter/key_table.h"
+#include "core/limiter/limiter_window.h"
+#include "core/limiter/token_rate.h"
+#include "core/queue/ring.h"
+#include "core/stock/ledger_memory.h"
+
+namespace sluice::contract {
+
+inline void describe_answers(TypeScript& to) {
+  to.numbers("answers", "What hot functions answer in place of a count.",
+             {{"disposed", kDisposed},
+              {"badArgument", kBadArgument},
+              {"noResources", kNoResources},
+              {"closed", kClosed},
+              {"notConsumer", kNotConsumer},
+              {"lineFull", kLineFull},
+              {"unknownSku", kUnknownSku},
+              {"unknownGroup", kUnknownGroup}});
+  constexpr std::string_view kReasons[] = {
+      kDeadHandle,
+      kNoMemory,
+      kTooManyThreads,
+      kPartDisposed,
+      kQueueGated,
+      kClocksDiffer,
+      kBadStaging,
+      kBadRange,
+      reason(AttachError::kBadLayoutHash),
+      reason(AttachError::kMisaligned),
+      reason(AttachError::kTooSmall),
+      reason(AttachError::kBadMagic),
+      reason(AttachError::kBadVersion),
+      reason(AttachError::kBadKind),
+      reason(SnapshotError::kNoSnapshot),
+      reason(SnapshotError::kVersion),
+      reason(SnapshotError::kDamaged),
+      reason(SnapshotError::kItems),
+      reason(SnapshotError::kReservations),
+      reason(SnapshotError::kUsers),
+      reason(SnapshotError::kIds),
+  };
+  to.one_of("Reason", "Why a cold call did not make or attach an object.", kReasons);
+}
+
+inline void describe_queue(TypeScript& to) {
+  to.words<Overflow>("overflows", "What becomes of a record that finds no room.");
+  to.words<Dropped>("dropReasons", "Why a record left the queue without being consumed.");
+  to.words<WaiterState>("waiterStates", "What has become of a wait for room.");
+  to.words<Park>("parks", "What a consumer that found nothing may do.");
+}
+
+inline void describe_limiter(TypeScript& to) {
+  to.words<Tier>("tiers", "What can refuse, in the order in which it is asked.");
+  to.numbers("refusalBits", "What is added to the tier of a refusal; a window as often as its number says.",
+             {{"oversized", kOversized}, {"window", kWindowUnit}, {"dryRun", kDryRun}});
+  to.number("waits", "Added to the number of a waiter that acquire() answers.", kWaits);
+  to.words<LimiterWaiters::Told::Outcome>("told",
+                                          "What told() answers, added to `toldUnit` times the waiter.");
+  to.number("toldUnit", "See `told`.", kToldUnit);
+  to.number("forgotten",
+            "What told() answers, minus the waiter, of one that had to give back what it was served.",
+            kForgotten);
+  to.words<Every>("periods", "The periods of a calendar window; of another window 0.");
+}
+
+inline void describe_stock(TypeScript& to) {
+  to.words<ReserveResult>("reserveResults", "What a request to the stock is answered.");
+  to.words<ResolveResult>("resolveResults", "What becomes of a reservation.");
+  to.number("refusals", "Added to a reserve result where a resolve result may be answered, too.", kRefusals);
+  to.words<Phase>("phases", "What a reservation is.");
+  to.words<ItemTable<>::Added>("itemsAdded", "What becomes of an item that is added.");
+  to.words<GroupTable::Added>("groupsAdded", "What becomes of a group that is added.");
+  to.words<LevelSet>("levelsSet", "What becomes of a total, or a cap, that is set.");
+  to.words<MovementKind>("movementKinds", "Changes of stock.");
+  to.numbers("itemChanges", "What changeItem() changes: a bit each.",
+             {{"perUser", kChangePerUser}, {"backorder", kChangeBackorder}, {"clamp", kClamp}});
+  to.numbers("finds", "What findReservation() looks for.", {{"reservation", kByReservation}, {"id", kById}});
+}
+
+inline void describe_gate(TypeScript& to) {
+  to.words<NumberType>("fieldTypes", "Types of the fields that are a request to the stock.");
+  to.words<Outcome>("outcomes", "What admit() answers beside a reserve result; undefined is admitted.");
+  to.number("limited", "Added to the refusal of the limiter.", kLimited);
+  to.number("noEntry", "In place of the entry of an order that is not in hand.", InFlightTable::kNone);
+}
+
+inline void describe_staging(TypeScript& to) {
+  to.numbers("queueStaging", "Offsets in the words of a queue, in bytes.",
+             {{"ttlNs", QueueStaging::kTtlNs},
+              {"dropped", QueueStaging::kDropped},
+              {"reasons", QueueStaging::kReasons},
+              {"reasonBytes", QueueStaging::kReasonBytes},
+              {"bytes", QueueStaging::kBytes}});
+  to.numbers("batchStaging", "Offsets in a batch, in bytes.",
+             {{"count", BatchStaging::kCount},
+              {"permits", BatchStaging::kPermits},
+              {"records", BatchStaging::kRecords}});
+  to.numbers("limiterStaging", "Offsets in the buffer of a limiter, in bytes.",
+             {{"retryAfterMs", LimiterStaging::kRetryAfterMs},
+              {"remaining", LimiterStaging::kRemaining},
+              {"tier", LimiterStaging::kTier},
+              {"patienceMs", LimiterStaging::kPatienceMs},
+              {"tightest", LimiterStaging::kTightest},
+              {"nowMs", LimiterStaging::kNowMs},
+              {"leftMs", LimiterStaging::kLeftMs},
+              {"rooms", LimiterStaging::kRooms},
+              {"roomBytes", LimiterStaging::kRoomBytes},
+              {"slot", LimiterStaging::kSlot},
+              {"serial", LimiterStaging::kSerial},
+              {"charged", LimiterStaging::kCharged},
+              {"bytes", LimiterStaging::kBytes}});
+  to.numbers("stockStaging", "Offsets in the buffer of a stock ledger, in bytes.",
+             {{"holdNs", StockStaging::kHoldNs},
+              {"reservation", StockStaging::kReservation},
+              {"quantity", StockStaging::kQuantity},
+              {"line", StockStaging::kLine},
+              {"perUser", StockStaging::kPerUser},
+              {"shards", StockStaging::kShards},
+              {"backorder", StockStaging::kBackorder},
+              {"user", StockStaging::kUser},
+              {"id", StockStaging::kId},
+              {"lines", StockStaging::kLines},
+              {"lineQuantity", StockStaging::kLineQuantity},
+              {"lineBytes", StockStaging::kLineBytes},
+              {"texts", StockStaging::kTexts},
+              {"bytes", StockStaging::kBytes}});
+  to.numbers("gateStaging", "Offsets in the buffer of a gate, in bytes.",
+             {{"reservation", GateStaging::kReservation},
+              {"retryAfterMs", GateStaging::kRetryAfterMs},
+              {"line", GateStaging::kLine},
+              {"renewInMs", GateStaging::kRenewInMs},
+              {"taken", GateStaging::kTaken},
+              {"takenEntry", GateStaging::kTakenEntry},
+              {"takenDeliveries", GateStaging::kTakenDeliveries},
+              {"takenBytes", GateStaging::kTakenBytes},
+              {"bytes", GateStaging::kBytes}});
+}
+
+inline void describe_limits(TypeScript& to) {
+  to.number("threadsMax", "Threads that have an object attached.", kThreadsMax);
+  to.number("stagedRecords", "Records that one native call takes from JavaScript or gives to it.",
+            kStagedRecords);
+  to.numbers("queueLimits", "The most that a queue has.",
+             {{"capacity", kCapacityMax},
+              {"lanes", kLanesMax},
+              {"weight", kWeightMax},
+              {"waiters", kWaitersMax},
+              {"permits", kRingPermitsMax},
+              {"droppedAtOnce", kDroppedMax}});
+  to.numbers("limiterLimits", "The most, and the least, that a limiter has.",
+             {{"rateMin", kTokenRateMin},
+              {"rate", kTokenRateMax},
+              {"cost", kCostMax},
+              {"warmUpMs", kDayMs},
+              {"windows", kWindowsMax},
+              {"windowLimit", kWindowLimitMax},
+              {"windowMs", kWindowMsMax},
+              {"buckets", kWindowBucketsMax},
+              {"logLimit", kLogLimitMax},
+              {"keys", kKeysMax},
+              {"keyText", kKeyTextMax},
+              {"keyBits", kKeyBitsMax},
+              {"waiters", kWaitersMax},
+              {"loopDelayMsMin", kLoopDelayMsMin},
+              {"loopDelayMs", kLoopDelayMsMax},
+              {"queueWaitMsMin", kQueueWaitMsMin},
+              {"queueWaitMs", kQueueWaitMsMax},
+              {"adaptiveMsMin", kAdaptiveMsMin},
+              {"adaptiveMs", kAdaptiveMsMax}});
+  to.numbers("stockLimits", "The most that a stock ledger has.",
+             {{"items", kItemsMax},
+              {"shards", kShardsMax},
+              {"groups", GroupTable::kGroupsMax},
+              {"groupMembers", GroupTable::kMembersMax},
+              {"reservations", kReservationsMax},
+              {"users", kUsersMax},
+              {"ids", kIdsMax},
+              {"movements", kMovementsMax},
+              {"quantity", kQuantityMax},
+              {"lines", StockRequest::kLinesMax},
+              {"skuText", kSkuTextMax},
+              {"userText", LedgerUser::kTextMax},
+              {"idText", kIdTextMax},
+              {"holdMs", kHoldMsMax}});
+  to.numbers("gateLimits", "The most that a gate has.", {{"inHand", kInHandMax}, {"holdMs", kHoldMsMax}});
+  to.numbers("clockLimits", "What a manual clock shows, in milliseconds.",
+             {{"startMs", kClockStartNsMax / 1'000'000}, {"endMs", kClockEndNs / 1'000'000}});
+}
+
+// The contract as TypeScript, without its hash.
+inline std::string text() {
+  TypeScript to;
+  describe_answers(to);
+  describe_queue(to);
+  describe_limiter(to);
+  describe_stock(to);
+  describe_gate(to);
+  describe_staging(to);
+  describe_limits(to);
+  return to.text();
+}
+
+// Of its text, FNV-1a in hexadecimal.
+inline std::string hash_of(std::string_view text) {
+  std::uint64_t hash = 0xcbf2'9ce4'8422'2325;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100'0000'01b3;
+  std::string digits;
+  for (int shift = 60; shift >= 0; shift -= 4) digits += "0123456789abcdef"[hash >> shift & 0xf];
+  return digits;
+}
+
+}  // namespace sluice::contract

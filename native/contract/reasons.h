@@ -1,0 +1,62 @@
+// Why a cold call did not make or attach an object: a string, of which lib/binding/answers.ts makes the typed error.
+#pragma once
+
+#include "core/base/segment.h"
+#include "core/stock/ledger_snapshot.h"
+
+namespace sluice {
+
+inline constexpr const char* kDeadHandle = "dead-handle";
+inline constexpr const char* kNoMemory = "no-memory";
+inline constexpr const char* kTooManyThreads = "too-many-threads";
+inline constexpr const char* kPartDisposed = "disposed";
+inline constexpr const char* kQueueGated = "queue-gated";
+inline constexpr const char* kClocksDiffer = "clocks-differ";
+// lib/ gives no reason for these:
+inline constexpr const char* kBadStaging = "bad-staging";
+inline constexpr const char* kBadRange = "bad-range";  // a size that memory is made for, or a time
+
+constexpr const char* reason(AttachError error) {
+  switch (error) {
+    case AttachError::kNone:
+      return "none";
+    case AttachError::kMisaligned:
+      return "misaligned";
+    case AttachError::kTooSmall:
+      return "too-small";
+    case AttachError::kBadMagic:
+      return "bad-magic";
+    case AttachError::kBadVersion:
+      return "bad-version";
+    case AttachError::kBadKind:
+      return "bad-kind";
+    case AttachError::kBadLayoutHash:
+      return "bad-schema";
+  }
+  return nullptr;
+}
+
+// Of a table that is too small, the option of restoreStock().
+constexpr const char* reason(SnapshotError error) {
+  switch (error) {
+    case SnapshotError::kNone:
+      return "none";
+    case SnapshotError::kNoSnapshot:
+      return "no-snapshot";
+    case SnapshotError::kVersion:
+      return "snapshot-version";
+    case SnapshotError::kDamaged:
+      return "snapshot-damaged";
+    case SnapshotError::kItems:
+      return "maxItems";
+    case SnapshotError::kReservations:
+      return "maxReservations";
+    case SnapshotError::kUsers:
+      return "maxUsers";
+    case SnapshotError::kIds:
+      return "maxIds";
+  }
+  return nullptr;
+}
+
+}  // namespace sluice

@@ -1,0 +1,73 @@
+// Prints lib/binding/contract.ts from native/contract, or, with --check, fails where the file differs from what would be
+// printed. Without a C++ compiler it checks nothing: the file is checked in.
+
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const printed = join(root, 'lib/binding/contract.ts');
+const program = join(root, `build/contract${process.platform === 'win32' ? '.exe' : ''}`);
+/** The digest of all that went into the last check that passed: it takes seconds, and every build begins with it. */
+const checked = join(root, 'build/contract.checked');
+
+/** @param {string} command @param {readonly string[]} args */
+function run(command, args) {
+  return spawnSync(command, args, { cwd: root, encoding: 'utf8', timeout: 300_000 });
+}
+
+function digest() {
+  const hash = createHash('sha256');
+  const headers = ['native/contract', 'native/core'].flatMap((directory) =>
+    readdirSync(join(root, directory), { recursive: true, encoding: 'utf8' })
+      .filter((file) => /\.(h|cc)$/.test(file))
+      .map((file) => join(root, directory, file)),
+  );
+  for (const file of [...headers.sort(), printed]) hash.update(file).update(readFileSync(file));
+  return hash.digest('hex');
+}
+
+function wasChecked() {
+  try {
+    return readFileSync(checked, 'utf8') === digest();
+  } catch {
+    return false;
+  }
+}
+
+/** @returns {string | undefined} undefined without a compiler. */
+function contract() {
+  const [compiler = 'c++', ...flags] = (process.env.CXX ?? 'c++').split(' ');
+  if (run(compiler, [...flags, '--version']).status !== 0) return undefined;
+  mkdirSync(join(root, 'build'), { recursive: true });
+  const strict = ['-std=c++20', '-O0', '-Wall', '-Wextra', '-Werror', '-Inative'];
+  const built = run(compiler, [...flags, ...strict, 'native/contract/print.cc', '-o', program]);
+  if (built.status !== 0) throw new Error(`native/contract/print.cc does not compile:\n${built.stderr}`);
+  const { status, stdout } = run(program, []);
+  if (status !== 0) throw new Error(`${program} ended with ${status}`);
+  return stdout;
+}
+
+if (process.argv.includes('--check')) {
+  if (!wasChecked()) {
+    const text = contract();
+    if (text === undefined) {
+      console.log('contract: not checked, there is no C++ compiler (CXX)');
+    } else if (text === readFileSync(printed, 'utf8')) {
+      writeFileSync(checked, digest());
+    } else {
+      console.error(
+        'contract: lib/binding/contract.ts is stale: native/contract or native/core says something else.\n' +
+          'What to do: npm run contract, and commit what it changes.',
+      );
+      process.exitCode = 1;
+    }
+  }
+} else {
+  const text = contract();
+  if (text === undefined) throw new Error('contract: this needs a C++20 compiler: set CXX');
+  writeFileSync(printed, text);
+  writeFileSync(checked, digest());
+}
