@@ -73,7 +73,7 @@ const rows = [
     'in order; none; none',
     'in order; fails at once; refunds',
   ],
-  ['bound on who waits', 'yes', 'yes', '-', '-', 'yes', 'no', 'no'],
+  ['bound on waits', 'yes', 'yes', '-', '-', 'yes', 'no', 'no'],
   [
     'changed at run time',
     'all threads at once, state kept',
