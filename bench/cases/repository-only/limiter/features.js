@@ -55,7 +55,7 @@ const rows = [
   ],
   [
     'memory of many keys',
-    'bounded; what owes is kept',
+    'bounded; no key is locked out; keys that owe are kept, guests until the ring comes round',
     'unbounded, a timer each',
     'unbounded, two generations',
     'LRU: a flood frees what owes',
