@@ -1,5 +1,4 @@
 /** The types of a record's fields: what each holds, and the code that checks, writes and reads it. */
-
 import { Marks } from '../binding/index.js';
 import { isInteger, Options, optionError, quoted } from '../input/index.js';
 

@@ -9,9 +9,9 @@ import {
   quoted,
   recordError,
 } from '../input/index.js';
+import { OctetsCodec } from './bytes-codec.js';
 import { type Field, isField, type NumberKind, type Place, shifts } from './fields.js';
-import { OctetsCodec } from './octets.js';
-import { jsonText, TextCodec } from './text.js';
+import { jsonText, TextCodec } from './text-codec.js';
 
 /**
  * A record in a buffer: reads its fields in place. Reused for the next record, so copy what you keep: `toObject()`,
