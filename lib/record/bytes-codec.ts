@@ -7,9 +7,9 @@ const { get: lengthGetter } = Object.getOwnPropertyDescriptor(
   Object.getPrototypeOf(Uint8Array.prototype),
   'length',
 ) as { get: () => number };
-const lengthOf = Function.prototype.call.bind(lengthGetter) as (octets: Uint8Array) => number;
+const lengthOf = Function.prototype.call.bind(lengthGetter) as (array: Uint8Array) => number;
 
-export class OctetsCodec {
+export class BytesCodec {
   readonly #memory: ArrayBuffer;
   readonly #view: View;
   readonly #bytes: Octets;

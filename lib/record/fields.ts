@@ -239,9 +239,9 @@ export function bytes(maxBytes: number): Field<Uint8Array> {
     accepts: `a Uint8Array of at most ${max} bytes`,
     typeOf: 'Uint8Array',
     check: () => 'true',
-    write: (v, at) => `octets.write(${v}, ${at.byte}, ${max})`,
+    write: (v, at) => `bytes.write(${v}, ${at.byte}, ${max})`,
     writeTells: true,
-    read: (at) => `octets.read(${at})`,
+    read: (at) => `bytes.read(${at})`,
   });
 }
 

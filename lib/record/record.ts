@@ -9,7 +9,7 @@ import {
   quoted,
   recordError,
 } from '../input/index.js';
-import { OctetsCodec } from './bytes-codec.js';
+import { BytesCodec } from './bytes-codec.js';
 import { type Field, isField, type NumberKind, type Place, shifts } from './fields.js';
 import { jsonText, TextCodec } from './text-codec.js';
 
@@ -35,7 +35,7 @@ type CodecFactory<T> = (
   buffer: ArrayBuffer,
   view: View,
   arrays: object,
-  octets: OctetsCodec,
+  bytes: BytesCodec,
   text: TextCodec,
   toJsonText: typeof jsonText,
   safeInteger: typeof isSafeInteger,
@@ -115,7 +115,7 @@ export class RecordType<T> {
       buffer,
       new View(buffer),
       arrays,
-      new OctetsCodec(buffer),
+      new BytesCodec(buffer),
       new TextCodec(buffer),
       jsonText,
       isSafeInteger,
@@ -260,7 +260,7 @@ function compile<T>(
     'buffer',
     'view',
     'arrays',
-    'octets',
+    'bytes',
     'text',
     'jsonText',
     'isSafeInteger',

@@ -32,7 +32,7 @@ describe('the name of a field', () => {
     'v',
     'v0',
     'view',
-    'octets',
+    'bytes',
     'text',
     'fail',
     'position',
