@@ -1,4 +1,4 @@
-/** The types of a record's fields: what each holds, and the code that checks, writes and reads it. */
+/** The types of a record's fields: what each holds, and the code from which compile.ts makes a codec of them. */
 import { Marks } from '../binding/index.js';
 import { isInteger, Options, optionError, quoted } from '../input/index.js';
 
@@ -6,15 +6,30 @@ import { isInteger, Options, optionError, quoted } from '../input/index.js';
 const { stringify } = JSON;
 const { freeze } = Object;
 
+/** What interpret.ts knows fields by. */
+export type FieldKind =
+  | `${'u' | 'i'}${8 | 16 | 32 | 64}`
+  | 'u53'
+  | `f${32 | 64}`
+  | 'bool'
+  | 'utf8'
+  | 'bytes'
+  | 'json'
+  | 'oneOf';
+
 /**
  * A field that holds values of type `T` in a fixed number of bytes.
  *
- * The code properties give JavaScript expressions over a value `v` and a byte position `at`, from which
- * `record()` compiles an encoder and a decoder specialised to its schema.
+ * Some properties are functions that return code: JavaScript expressions over a value `v` and a byte position `at`, from
+ * which `record()` compiles an encoder and a decoder specialised to its schema.
  */
 export interface Field<T> {
   /** Name and parameters, as in a schema's signature: `u32`, `utf8(24)`. */
   readonly type: string;
+  /** @internal */
+  readonly kind: FieldKind;
+  /** @internal The values of a `oneOf`. */
+  readonly choices?: readonly string[];
   readonly bytes: number;
   /** @internal Its place in a record is a multiple of this many bytes; 1 if absent. */
   readonly align?: number;
@@ -76,36 +91,42 @@ export const shifts: Readonly<Record<NumberKind, number>> = freeze({
 });
 
 function typed<T extends number | bigint>(
-  type: string,
+  type: FieldKind,
   typeOf: 'number' | 'bigint',
-  kind: NumberKind,
+  element: NumberKind,
   accepts: string,
   check: (v: string) => string,
 ): Field<T> {
-  const bytes = 1 << shifts[kind];
+  const bytes = 1 << shifts[element];
   return made({
     type,
+    kind: type,
     bytes,
     align: bytes,
     accepts,
     typeOf,
     check: (v) => `typeof ${v} === '${typeOf}' && ${check(v)}`,
-    write: (v, at) => `${at.element(kind)} = ${v}`,
-    read: (at) => `view.get${kind}(${at}, true)`,
+    write: (v, at) => `${at.element(element)} = ${v}`,
+    read: (at) => `view.get${element}(${at}, true)`,
   });
 }
 
 function numeric(
-  type: string,
-  kind: NumberKind,
+  type: FieldKind,
+  element: NumberKind,
   accepts: string,
   check: (v: string) => string,
 ): Field<number> {
-  return typed(type, 'number', kind, accepts, check);
+  return typed(type, 'number', element, accepts, check);
 }
 
-function big(type: string, kind: NumberKind, accepts: string, check: (v: string) => string): Field<bigint> {
-  return typed(type, 'bigint', kind, accepts, check);
+function big(
+  type: FieldKind,
+  element: NumberKind,
+  accepts: string,
+  check: (v: string) => string,
+): Field<bigint> {
+  return typed(type, 'bigint', element, accepts, check);
 }
 
 /** A whole number from 0 to 255. One byte. */
@@ -194,6 +215,7 @@ export const i64: Field<bigint> = big(
 /** `true` or `false`. One byte. */
 export const bool: Field<boolean> = made({
   type: 'bool',
+  kind: 'bool',
   bytes: 1,
   accepts: 'true or false',
   typeOf: 'boolean',
@@ -202,7 +224,8 @@ export const bool: Field<boolean> = made({
   read: (at) => `view.getUint8(${at}) === 1`,
 });
 
-const lengthBytes = 2;
+/** @internal What the length of a text or of bytes takes, before them. */
+export const lengthBytes = 2;
 const lengthMax = 65_535;
 
 function checkedMax(field: string, max: number): number {
@@ -220,6 +243,7 @@ export function utf8(maxBytes: number): Field<string> {
   const max = checkedMax('utf8', maxBytes);
   return made({
     type: `utf8(${max})`,
+    kind: 'utf8',
     bytes: lengthBytes + max,
     accepts: `a well-formed string of at most ${max} bytes of UTF-8`,
     typeOf: 'string',
@@ -235,6 +259,7 @@ export function bytes(maxBytes: number): Field<Uint8Array> {
   const max = checkedMax('bytes', maxBytes);
   return made({
     type: `bytes(${max})`,
+    kind: 'bytes',
     bytes: lengthBytes + max,
     accepts: `a Uint8Array of at most ${max} bytes`,
     typeOf: 'Uint8Array',
@@ -255,6 +280,7 @@ export function json<T>(options: { readonly maxBytes: number }): Field<T> {
   const max = new Options('json', options, ['maxBytes']).integer('maxBytes', 1, lengthMax);
   return made({
     type: `json(${max})`,
+    kind: 'json',
     bytes: lengthBytes + max,
     accepts: `a value with at most ${max} bytes of JSON`,
     typeOf: 'JSON',
@@ -276,6 +302,8 @@ export function oneOf<const Choices extends readonly string[]>(...choices: Choic
   const list = stringify(choices);
   return made({
     type: `oneOf(${list.slice(1, -1)})`,
+    kind: 'oneOf',
+    choices: freeze(choices),
     bytes: 1,
     accepts: `one of ${choices.map(quoted).join(',')}`,
     typeOf: 'string',

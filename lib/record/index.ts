@@ -1,3 +1,4 @@
+export type { Codec, RecordView } from './codec.js';
 export {
   bool,
   bytes,
@@ -17,12 +18,4 @@ export {
   u64,
   utf8,
 } from './fields.js';
-export {
-  type Codec,
-  codecOf,
-  type Infer,
-  RecordType,
-  type RecordView,
-  record,
-  type ValuesOf,
-} from './record.js';
+export { codecOf, type Infer, RecordType, record, type ValuesOf } from './record.js';

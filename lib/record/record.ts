@@ -1,65 +1,27 @@
 import { Buffer } from 'node:buffer';
-import { arrays, isUint8Array, View } from '../binding/index.js';
+import { constructorError, isOurs, optionError, quoted } from '../input/index.js';
 import {
-  constructorError,
-  fieldError,
-  isOurs,
-  isSafeInteger,
-  optionError,
-  quoted,
-  recordError,
-} from '../input/index.js';
-import { BytesCodec } from './bytes-codec.js';
-import { type Field, isField, type NumberKind, type Place, shifts } from './fields.js';
-import { jsonText, TextCodec } from './text-codec.js';
-
-/**
- * A record in a buffer: reads its fields in place. Reused for the next record, so copy what you keep: `toObject()`,
- * `{ ...view }` and `structuredClone(view)` do. In JSON and on the console it is the record.
- */
-export type RecordView<T> = Readonly<T> & { toObject(): T };
-
-/** Encodes to and decodes from one buffer. Positions are bytes from its start. */
-export interface Codec<T> {
-  /** Writes `value` at `at`; throws a typed error that names the field if one has a bad value. */
-  encode(value: T, at: number): void;
-  /** As `encode`, for `count` values of `list` from index `first`: one behind the other from the start, the last first. */
-  encodeMany(list: readonly T[], first: number, count: number): void;
-  decode(at: number): T;
-  /** Reads the record at the position given to `move`. Always the same. */
-  view(): RecordView<T>;
-  move(at: number): void;
-}
-
-type CodecFactory<T> = (
-  buffer: ArrayBuffer,
-  view: View,
-  arrays: object,
-  bytes: BytesCodec,
-  text: TextCodec,
-  toJsonText: typeof jsonText,
-  safeInteger: typeof isSafeInteger,
-  fail: (field: string, value: unknown, prepared?: unknown) => Error,
-) => Codec<T>;
+  type Codec,
+  type CodecFactory,
+  type Fields,
+  failOf,
+  type Layout,
+  layOut,
+  memoryOf,
+} from './codec.js';
+import { canCompile, compile } from './compile.js';
+import { type Field, isField } from './fields.js';
+import { interpret } from './interpret.js';
 
 const maker: unique symbol = Symbol('record');
 
-/**
- * As they were when sluice was loaded. A codec's code reaches memory, so nothing that a program can replace may have a
- * say in it: neither these, nor a method or an iterator of a prototype.
- */
-const Compiled = Function;
-const { stringify } = JSON;
-const { defineProperty: define, freeze, keys } = Object;
-const kinds = freeze(keys(shifts) as NumberKind[]);
-const strictestFirst = freeze([8, 4, 2, 1]);
-
-type Fields = Readonly<Record<string, Field<unknown>>>;
+/** As they were when sluice was loaded: see codec.ts. */
+const { freeze, keys } = Object;
 
 /** A codec over `buffer`. For lib/ alone: not to be replaced in, or reached from, a record. */
 export let codecOf: <T>(record: RecordType<T>, buffer: ArrayBuffer) => Codec<T>;
 
-/** The fields of a fixed-size record, in order, and the code compiled for them. Made by `record()`. */
+/** The fields of a fixed-size record, in order, and what encodes and decodes it. Made by `record()`. */
 export class RecordType<T> {
   /** Bytes of one record: a multiple of 8. */
   readonly bytes: number;
@@ -71,15 +33,15 @@ export class RecordType<T> {
 
   /** @internal */
   constructor(fields: Readonly<Record<string, Field<unknown>>>, by?: typeof maker) {
-    // The fields become code: record() has looked at them.
+    // The fields become code: record() has checked them.
     if (by !== maker) throw constructorError('RecordType', 'record()');
     this.fields = fields;
-    const { offsets, bytes } = layOut(fields);
-    this.bytes = bytes;
-    this.#offsets = new Map(Object.entries(offsets));
+    const layout = layOut(fields);
+    this.bytes = layout.bytes;
+    this.#offsets = new Map(Object.entries(layout.offsets));
     const signature = Object.entries(fields).map(([name, { type }]) => `${JSON.stringify(name)}:${type}`);
     this.schema = fnv1a64(signature.join(','));
-    this.#factory = compile<T>(fields, offsets, bytes);
+    this.#factory = codecsOf<T>(layout);
     freeze(this);
   }
 
@@ -104,23 +66,7 @@ export class RecordType<T> {
   }
 
   #codec(buffer: ArrayBuffer): Codec<T> {
-    const fail = (name: string, value: unknown, prepared: unknown): Error => {
-      const field = this.fields[name];
-      if (field === undefined) return recordError(value);
-      if (field.prepare !== undefined) return fieldError(name, field.accepts, value, prepared === undefined);
-      const given = isUint8Array(value) ? 'Uint8Array' : value === null ? 'null' : typeof value;
-      return fieldError(name, field.accepts, value, given !== field.typeOf);
-    };
-    return this.#factory(
-      buffer,
-      new View(buffer),
-      arrays,
-      new BytesCodec(buffer),
-      new TextCodec(buffer),
-      jsonText,
-      isSafeInteger,
-      fail,
-    );
+    return this.#factory(memoryOf(buffer), failOf(this.fields));
   }
 }
 isOurs(RecordType);
@@ -136,8 +82,9 @@ export type ValuesOf<F extends Record<string, Field<unknown>>> = {
 /**
  * Declares a record of fixed size: `record({ orderId: u64, sku: u32 })`.
  *
- * Encoder and decoder are compiled for the schema with `new Function`, so a process that forbids code generation
- * from strings (`--disallow-code-generation-from-strings`) cannot use it.
+ * Encoder and decoder are compiled for the schema with `new Function`. Where code must not be generated from strings
+ * (`node --disallow-code-generation-from-strings`, a vm context with `codeGeneration: { strings: false }`) they are
+ * interpreted: they do the same, with the same errors, but slower.
  *
  * @throws TypeError (`ERR_SLUICE_OPTION`) if there are no fields, a field is none of sluice's, or its name is
  *   `__proto__`, `toObject` or empty.
@@ -160,113 +107,14 @@ export function record<F extends Record<string, Field<unknown>>>(fields: F): Rec
   return new RecordType<ValuesOf<F>>(given, maker);
 }
 
-/** Where each field begins: those of the strictest alignment first, so that all are aligned without gaps. */
-function layOut(fields: Fields): { offsets: Readonly<Record<string, number>>; bytes: number } {
-  const names = keys(fields);
-  const offsets: Record<string, number> = {};
-  let bytes = 0;
-  for (let a = 0; a < strictestFirst.length; a++) {
-    for (let i = 0; i < names.length; i++) {
-      const name = names[i] as string;
-      const field = fields[name] as Field<unknown>;
-      if ((field.align ?? 1) !== strictestFirst[a]) continue;
-      // Not by assignment, which a setter of that name on Object.prototype would get.
-      define(offsets, name, { value: bytes, enumerable: true });
-      bytes += field.bytes;
-    }
+/** Compiles the codec. Interprets it where code must not be generated from strings. */
+function codecsOf<T>(layout: Layout): CodecFactory<T> {
+  try {
+    return compile<T>(layout);
+  } catch (error) {
+    if (canCompile()) throw error;
+    return interpret<T>(layout);
   }
-  return { offsets, bytes: bytes + (-bytes & 7) };
-}
-
-/**
- * Generates and evaluates the codec of a schema. Names are quoted; everything else is this package's own code.
- *
- * Numbers are written through typed arrays and read through a DataView: of the four pairings the fastest, where this
- * was measured.
- */
-function compile<T>(
-  fields: Fields,
-  offsets: Readonly<Record<string, number>>,
-  recordBytes: number,
-): CodecFactory<T> {
-  const names = keys(fields);
-  const used: Partial<Record<NumberKind, true>> & { __proto__: null } = { __proto__: null };
-  let values = '';
-  let encode = '';
-  let object = '';
-  let getters = '';
-  for (let i = 0; i < names.length; i++) {
-    const name = names[i] as string;
-    const field = fields[name] as Field<unknown>;
-    const key = stringify(name);
-    const offset = offsets[name] as number; // every field has one
-    const comma = i === 0 ? '' : ', ';
-    values += `${comma}v${i} = record[${key}]`;
-    if (field.prepare !== undefined) values += `, p${i} = ${field.prepare(`v${i}`)}`;
-    const v = `${field.prepare === undefined ? 'v' : 'p'}${i}`;
-    const place: Place = {
-      byte: `at + ${offset}`,
-      element: (kind) => {
-        used[kind] = true;
-        return `as${kind}[(at >>> ${shifts[kind]}) + ${offset / 2 ** shifts[kind]}]`;
-      },
-    };
-    const write = field.write(v, place);
-    const failed = `throw fail(${key}, v${i}, ${v})`;
-    encode += `if (!(${field.check(v)})) ${failed};\n`;
-    encode += field.writeTells ? `if (!${write}) ${failed};\n` : `${write};\n`;
-    object += `${comma}${key}: ${field.read(`at + ${offset}`)}`;
-    getters += `get [${key}]() { return ${field.read(`shownAt + ${offset}`)}; },\n`;
-  }
-  let asKinds = '';
-  for (let i = 0; i < kinds.length; i++) {
-    const kind = kinds[i] as NumberKind;
-    if (used[kind]) asKinds += `const as${kind} = new arrays.${kind}Array(buffer);\n`;
-  }
-  // Stands in the loop too: as a function it would be too long for V8 to inline.
-  const body = `
-      if (typeof record !== 'object' || record === null) throw fail('', record);
-      // All values first: a getter or toJSON of the record may push another one through the same buffer.
-      const ${values};
-      ${encode}`;
-  const source = `'use strict';
-    ${asKinds}
-    let shown;
-    let shownAt = 0;
-    // The fields are its own, so that they are copied with it. With a prototype of its own, so that V8 does not take
-    // it for an object of another codec with other getters, and keeps it fast.
-    function show() {
-      return shown ??= Object.freeze({
-        __proto__: {
-          toObject() { return decode(shownAt); },
-          [Symbol.for('nodejs.util.inspect.custom')]() { return decode(shownAt); },
-        },
-        ${getters}
-      });
-    }
-    function encode(record, at) {
-      ${body}
-    }
-    function encodeMany(list, first, count) {
-      for (let i = count - 1; i >= 0; i--) {
-        const record = list[first + i];
-        const at = i * ${recordBytes};
-        ${body}
-      }
-    }
-    function decode(at) { return { ${object} }; }
-    return { encode, encodeMany, decode, view: show, move(at) { shownAt = at; } };`;
-  return new Compiled(
-    'buffer',
-    'view',
-    'arrays',
-    'bytes',
-    'text',
-    'jsonText',
-    'isSafeInteger',
-    'fail',
-    source,
-  ) as CodecFactory<T>;
 }
 
 /** FNV-1a, 64 bits (G. Fowler, L. C. Noll, K.-P. Vo). */

@@ -1,0 +1,87 @@
+/** What a codec does, and what one is made from. */
+import { isUint8Array, View } from '../binding/index.js';
+import { fieldError, recordError } from '../input/index.js';
+import { BytesCodec } from './bytes-codec.js';
+import type { Field } from './fields.js';
+import { TextCodec } from './text-codec.js';
+
+/**
+ * A record in a buffer: reads its fields in place. Reused for the next record, so copy what you keep: `toObject()`,
+ * `{ ...view }` and `structuredClone(view)` do. In JSON and on the console it is the record.
+ */
+export type RecordView<T> = Readonly<T> & { toObject(): T };
+
+/** Encodes to and decodes from one buffer. Positions are bytes from its start. */
+export interface Codec<T> {
+  /** Writes `value` at `at`; throws a typed error that names the field if one has a bad value. */
+  encode(value: T, at: number): void;
+  /** As `encode`, for `count` values of `list` from index `first`: one behind the other from the start, the last first. */
+  encodeMany(list: readonly T[], first: number, count: number): void;
+  decode(at: number): T;
+  /** Reads the record at the position given to `move`. Always the same. */
+  view(): RecordView<T>;
+  move(at: number): void;
+}
+
+export type Fields = Readonly<Record<string, Field<unknown>>>;
+
+/** A schema, and where each of its fields begins within a record, in bytes. */
+export interface Layout {
+  readonly fields: Fields;
+  readonly offsets: Readonly<Record<string, number>>;
+  /** Bytes of one record: a multiple of 8. */
+  readonly bytes: number;
+}
+
+/** The buffer of a codec, and all that reaches it. */
+export interface CodecMemory {
+  readonly buffer: ArrayBuffer;
+  readonly view: View;
+  readonly bytes: BytesCodec;
+  readonly text: TextCodec;
+}
+
+/** Makes the error of a field's value; of the record itself, if `field` is ''. `prepared` is what was written for it. */
+export type Fail = (field: string, value: unknown, prepared?: unknown) => Error;
+
+/** Makes a codec for one buffer. */
+export type CodecFactory<T> = (memory: CodecMemory, fail: Fail) => Codec<T>;
+
+/**
+ * As they were when sluice was loaded. A codec reaches memory, so nothing that a program can replace may have a say in
+ * it: neither these, nor a method, an iterator or a setter of a prototype.
+ */
+const { defineProperty: define, keys } = Object;
+const strictestFirst: readonly number[] = Object.freeze([8, 4, 2, 1]);
+
+/** Where each field begins: those of the strictest alignment first, so that all are aligned without gaps. */
+export function layOut(fields: Fields): Layout {
+  const names = keys(fields);
+  const offsets: Record<string, number> = {};
+  let bytes = 0;
+  for (let a = 0; a < strictestFirst.length; a++) {
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i] as string;
+      const field = fields[name] as Field<unknown>;
+      if ((field.align ?? 1) !== strictestFirst[a]) continue;
+      // Not by assignment, which a setter of that name on Object.prototype would get.
+      define(offsets, name, { value: bytes, enumerable: true });
+      bytes += field.bytes;
+    }
+  }
+  return { fields, offsets, bytes: bytes + (-bytes & 7) };
+}
+
+export function memoryOf(buffer: ArrayBuffer): CodecMemory {
+  return { buffer, view: new View(buffer), bytes: new BytesCodec(buffer), text: new TextCodec(buffer) };
+}
+
+export function failOf(fields: Fields): Fail {
+  return (name, value, prepared) => {
+    const field = fields[name];
+    if (field === undefined) return recordError(value);
+    if (field.typeOf === 'JSON') return fieldError(name, field.accepts, value, prepared === undefined);
+    const given = isUint8Array(value) ? 'Uint8Array' : value === null ? 'null' : typeof value;
+    return fieldError(name, field.accepts, value, given !== field.typeOf);
+  };
+}

@@ -1,0 +1,201 @@
+/**
+ * Makes a codec without generating code: it goes through the fields of its schema at every call. Slower than what
+ * compile.ts makes, and the same in everything else.
+ */
+import { isInteger, isSafeInteger } from '../input/index.js';
+import type { Codec, CodecFactory, CodecMemory, Layout, RecordView } from './codec.js';
+import { type Field, lengthBytes, type NumberKind } from './fields.js';
+import { jsonText } from './text-codec.js';
+
+/** As they were when sluice was loaded: see codec.ts. */
+const { defineProperty: define, freeze, keys } = Object;
+const { fround } = Math;
+const { isFinite: isPlain } = Number;
+const inspect = Symbol.for('nodejs.util.inspect.custom');
+
+/** How the values of one field are written and read. */
+interface Access {
+  /** Returns what `write` gets in place of the value; undefined if it has the wrong type. */
+  readonly prepare?: (value: unknown) => unknown;
+  /** Writes `value` at `at`. Returns false if the field cannot hold it. */
+  readonly write: (memory: CodecMemory, at: number, value: unknown) => boolean;
+  readonly read: (memory: CodecMemory, at: number) => unknown;
+}
+
+/** A field of a record, and the field after it. No array: a setter on Array.prototype could get at what is put in. */
+interface Step extends Access {
+  readonly name: string;
+  readonly offset: number;
+  readonly next: Step | undefined;
+}
+
+type Values = Record<string, unknown>;
+
+export function interpret<T>({ fields, offsets, bytes: recordBytes }: Layout): CodecFactory<T> {
+  const names = keys(fields);
+  let first: Step | undefined;
+  let isPrepared = false;
+  for (let i = names.length - 1; i >= 0; i--) {
+    const name = names[i] as string;
+    const access = accessOf(fields[name] as Field<unknown>);
+    isPrepared ||= access.prepare !== undefined;
+    first = { ...access, name, offset: offsets[name] as number, next: first };
+  }
+  // A copy of the fields has their names as own properties, in their order: to assign to these calls no setter.
+  const newValues = (): Values => ({ ...fields });
+
+  return (memory, fail) => {
+    function encode(record: T, at: number): void {
+      if (typeof record !== 'object' || record === null) throw fail('', record);
+      // All values first: a getter or toJSON of the record may push another one through the same buffer.
+      const values = newValues();
+      const prepared = isPrepared ? newValues() : values;
+      for (let step = first; step !== undefined; step = step.next) {
+        const value = (record as Values)[step.name];
+        values[step.name] = value;
+        if (isPrepared) prepared[step.name] = step.prepare === undefined ? value : step.prepare(value);
+      }
+      for (let step = first; step !== undefined; step = step.next) {
+        const value = prepared[step.name];
+        if (!step.write(memory, at + step.offset, value)) throw fail(step.name, values[step.name], value);
+      }
+    }
+
+    function encodeMany(list: readonly T[], start: number, count: number): void {
+      for (let i = count - 1; i >= 0; i--) encode(list[start + i] as T, i * recordBytes);
+    }
+
+    function decode(at: number): T {
+      const record = newValues();
+      for (let step = first; step !== undefined; step = step.next) {
+        record[step.name] = step.read(memory, at + step.offset);
+      }
+      return record as T;
+    }
+
+    let shown: RecordView<T> | undefined;
+    let shownAt = 0;
+    function view(): RecordView<T> {
+      shown ??= viewOf((step) => step.read(memory, shownAt + step.offset));
+      return shown;
+    }
+
+    /** The fields are its own properties, so that they are copied with it. */
+    function viewOf(read: (step: Step) => unknown): RecordView<T> {
+      const object = {
+        __proto__: {
+          toObject: () => decode(shownAt),
+          [inspect]: () => decode(shownAt),
+        },
+      };
+      for (let step = first; step !== undefined; step = step.next) {
+        const of = step;
+        define(object, step.name, { __proto__: null, get: () => read(of), enumerable: true } as object);
+      }
+      return freeze(object) as unknown as RecordView<T>;
+    }
+
+    const move = (at: number): void => {
+      shownAt = at;
+    };
+    return { encode, encodeMany, decode, view, move } satisfies Codec<T>;
+  };
+}
+
+function accessOf(field: Field<unknown>): Access {
+  const maxBytes = field.bytes - lengthBytes;
+  switch (field.kind) {
+    case 'u8':
+      return number('Uint8', whole(0, 0xff));
+    case 'u16':
+      return number('Uint16', whole(0, 0xffff));
+    case 'u32':
+      return number('Uint32', whole(0, 0xffff_ffff));
+    case 'i8':
+      return number('Int8', whole(-0x80, 0x7f));
+    case 'i16':
+      return number('Int16', whole(-0x8000, 0x7fff));
+    case 'i32':
+      return number('Int32', whole(-0x8000_0000, 0x7fff_ffff));
+    case 'u53': {
+      const { write, read } = number('Float64', (value) => isSafeInteger(value) && value >= 0);
+      return { write: (memory, at, value) => write(memory, at, value === 0 ? 0 : value), read }; // no -0
+    }
+    case 'f32':
+      // A finite number that would be rounded to infinity is none that it can hold.
+      return number(
+        'Float32',
+        (value) => isPlain(fround(value)) || value === Infinity || value === -Infinity,
+      );
+    case 'f64':
+      return number('Float64', (value) => isPlain(value) || value === Infinity || value === -Infinity);
+    case 'u64':
+      return bigint('BigUint64', 0n, 0xffff_ffff_ffff_ffffn);
+    case 'i64':
+      return bigint('BigInt64', -0x8000_0000_0000_0000n, 0x7fff_ffff_ffff_ffffn);
+    case 'bool':
+      return indexOf([false, true]);
+    case 'oneOf':
+      return indexOf(field.choices as readonly string[]);
+    case 'utf8':
+      return {
+        write: ({ text }, at, value) => typeof value === 'string' && text.write(value, at, maxBytes),
+        read: ({ text }, at) => text.read(at),
+      };
+    case 'bytes':
+      return {
+        write: ({ bytes }, at, value) => bytes.write(value, at, maxBytes),
+        read: ({ bytes }, at) => bytes.read(at),
+      };
+    case 'json':
+      return {
+        prepare: jsonText,
+        write: ({ text }, at, value) => typeof value === 'string' && text.write(value, at, maxBytes),
+        read: ({ text }, at) => JSON.parse(text.read(at)),
+      };
+  }
+}
+
+function whole(min: number, max: number): (value: number) => boolean {
+  return (value) => isInteger(value) && value >= min && value <= max;
+}
+
+function number(kind: NumberKind, holds: (value: number) => boolean): Access {
+  return element(kind, (value) => typeof value === 'number' && holds(value));
+}
+
+function bigint(kind: NumberKind, min: bigint, max: bigint): Access {
+  return element(kind, (value) => typeof value === 'bigint' && value >= min && value <= max);
+}
+
+/** The methods of a view, which for numbers of one byte have no third or second parameter. */
+type Elements = Record<`get${NumberKind}`, (at: number, isLittleEndian: boolean) => unknown> &
+  Record<`set${NumberKind}`, (at: number, value: unknown, isLittleEndian: boolean) => void>;
+
+function element(kind: NumberKind, holds: (value: unknown) => boolean): Access {
+  const get = `get${kind}` as const;
+  const set = `set${kind}` as const;
+  return {
+    write({ view }, at, value) {
+      if (!holds(value)) return false;
+      (view as unknown as Elements)[set](at, value, true);
+      return true;
+    },
+    read: ({ view }, at) => (view as unknown as Elements)[get](at, true),
+  };
+}
+
+/** One byte: which of the choices. */
+function indexOf(choices: readonly unknown[]): Access {
+  return {
+    write({ view }, at, value) {
+      for (let i = 0; i < choices.length; i++) {
+        if (choices[i] !== value) continue;
+        view.setUint8(at, i);
+        return true;
+      }
+      return false;
+    },
+    read: ({ view }, at) => choices[view.getUint8(at)],
+  };
+}
