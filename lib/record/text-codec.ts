@@ -1,6 +1,6 @@
 /** Strings as UTF-8 with a 16-bit length in front, over one buffer. */
 import { Buffer } from 'node:buffer';
-import { Octets, View } from '../binding/index.js';
+import { arrays, Octets, View } from '../binding/index.js';
 
 const lengthBytes = 2;
 /** Up to this length a loop over character codes beats a call into the runtime (measured on ASCII). */
@@ -9,10 +9,13 @@ const shortMax = 48;
 export class TextCodec {
   readonly #view: View;
   readonly #bytes: Octets;
+  /** The same bytes: V8 writes an element of an `Octets`, whose prototype is none of its own, by a call (35 ns). */
+  readonly #elements: Uint8Array;
 
   constructor(buffer: ArrayBuffer) {
     this.#view = new View(buffer);
     this.#bytes = new Octets(buffer);
+    this.#elements = new arrays.Uint8Array(buffer);
   }
 
   /** Writes `value` at `at`. False, with nothing of meaning written, if it is too long or not well-formed. */
@@ -24,7 +27,7 @@ export class TextCodec {
     for (let i = 0; i < length; i++) {
       const code = value.charCodeAt(i);
       if (code > 0x7f) return this.#writeLong(value, at, maxBytes);
-      this.#bytes[start + i] = code;
+      this.#elements[start + i] = code;
     }
     this.#view.setUint16(at, length, true);
     return true;
