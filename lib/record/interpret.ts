@@ -16,59 +16,63 @@ const inspect = Symbol.for('nodejs.util.inspect.custom');
 /** How the values of one field are written and read. */
 interface Access {
   /** Returns what `write` gets in place of the value; undefined if it has the wrong type. */
-  readonly prepare?: (value: unknown) => unknown;
+  readonly prepare: ((value: unknown) => unknown) | undefined;
   /** Writes `value` at `at`. Returns false if the field cannot hold it. */
   readonly write: (memory: CodecMemory, at: number, value: unknown) => boolean;
   readonly read: (memory: CodecMemory, at: number) => unknown;
 }
 
-/** A field of a record, and the field after it. No array: a setter on Array.prototype could get at what is put in. */
 interface Step extends Access {
   readonly name: string;
   readonly offset: number;
-  readonly next: Step | undefined;
 }
 
 type Values = Record<string, unknown>;
 
 export function interpret<T>({ fields, offsets, bytes: recordBytes }: Layout): CodecFactory<T> {
   const names = keys(fields);
-  let first: Step | undefined;
+  // An array and an object that have a property of their own for each field, the object in the order of the fields: a
+  // setter on a prototype is not called, and so cannot get at what is put in.
+  const newList = (): unknown[] => keys(fields);
+  const blank = { ...fields }; // V8 copies what is not frozen faster
+  const newRecord = (): Values => ({ ...blank });
+  const steps = newList() as Step[];
   let isPrepared = false;
-  for (let i = names.length - 1; i >= 0; i--) {
+  for (let i = 0; i < names.length; i++) {
     const name = names[i] as string;
-    const access = accessOf(fields[name] as Field<unknown>);
-    isPrepared ||= access.prepare !== undefined;
-    first = { ...access, name, offset: offsets[name] as number, next: first };
+    const { prepare, write, read } = accessOf(fields[name] as Field<unknown>);
+    if (prepare !== undefined) isPrepared = true;
+    steps[i] = { name, offset: offsets[name] as number, prepare, write, read };
   }
-  // A copy of the fields has their names as own properties, in their order: to assign to these calls no setter.
-  const newValues = (): Values => ({ ...fields });
 
   return (memory, fail) => {
     function encode(record: T, at: number): void {
       if (typeof record !== 'object' || record === null) throw fail('', record);
       // All values first: a getter or toJSON of the record may push another one through the same buffer.
-      const values = newValues();
-      const prepared = isPrepared ? newValues() : values;
-      for (let step = first; step !== undefined; step = step.next) {
-        const value = (record as Values)[step.name];
-        values[step.name] = value;
-        if (isPrepared) prepared[step.name] = step.prepare === undefined ? value : step.prepare(value);
+      const values = newList();
+      const prepared = isPrepared ? newList() : values;
+      for (let i = 0; i < steps.length; i++) {
+        const { name, prepare } = steps[i] as Step;
+        const value = (record as Values)[name];
+        values[i] = value;
+        prepared[i] = prepare === undefined ? value : prepare(value);
       }
-      for (let step = first; step !== undefined; step = step.next) {
-        const value = prepared[step.name];
-        if (!step.write(memory, at + step.offset, value)) throw fail(step.name, values[step.name], value);
+      for (let i = 0; i < steps.length; i++) {
+        const { name, offset, write } = steps[i] as Step;
+        const value = prepared[i];
+        if (!write(memory, at + offset, value)) throw fail(name, values[i], value);
       }
     }
 
-    function encodeMany(list: readonly T[], start: number, count: number): void {
-      for (let i = count - 1; i >= 0; i--) encode(list[start + i] as T, i * recordBytes);
+    function encodeMany(list: readonly T[], first: number, count: number): void {
+      for (let i = count - 1; i >= 0; i--) encode(list[first + i] as T, i * recordBytes);
     }
 
     function decode(at: number): T {
-      const record = newValues();
-      for (let step = first; step !== undefined; step = step.next) {
-        record[step.name] = step.read(memory, at + step.offset);
+      const record = newRecord();
+      for (let i = 0; i < steps.length; i++) {
+        const { name, offset, read } = steps[i] as Step;
+        record[name] = read(memory, at + offset);
       }
       return record as T;
     }
@@ -76,7 +80,7 @@ export function interpret<T>({ fields, offsets, bytes: recordBytes }: Layout): C
     let shown: RecordView<T> | undefined;
     let shownAt = 0;
     function view(): RecordView<T> {
-      shown ??= viewOf((step) => step.read(memory, shownAt + step.offset));
+      shown ??= viewOf(({ read, offset }) => read(memory, shownAt + offset));
       return shown;
     }
 
@@ -88,9 +92,9 @@ export function interpret<T>({ fields, offsets, bytes: recordBytes }: Layout): C
           [inspect]: () => decode(shownAt),
         },
       };
-      for (let step = first; step !== undefined; step = step.next) {
-        const of = step;
-        define(object, step.name, { __proto__: null, get: () => read(of), enumerable: true } as object);
+      for (let i = 0; i < steps.length; i++) {
+        const step = steps[i] as Step;
+        define(object, step.name, { __proto__: null, get: () => read(step), enumerable: true } as object);
       }
       return freeze(object) as unknown as RecordView<T>;
     }
@@ -118,8 +122,9 @@ function accessOf(field: Field<unknown>): Access {
     case 'i32':
       return number('Int32', whole(-0x8000_0000, 0x7fff_ffff));
     case 'u53': {
-      const { write, read } = number('Float64', (value) => isSafeInteger(value) && value >= 0);
-      return { write: (memory, at, value) => write(memory, at, value === 0 ? 0 : value), read }; // no -0
+      const { prepare, write, read } = number('Float64', (value) => isSafeInteger(value) && value >= 0);
+      // -0 is written as 0.
+      return { prepare, write: (memory, at, value) => write(memory, at, value === 0 ? 0 : value), read };
     }
     case 'f32':
       // A finite number that would be rounded to infinity is none that it can hold.
@@ -139,11 +144,13 @@ function accessOf(field: Field<unknown>): Access {
       return indexOf(field.choices as readonly string[]);
     case 'utf8':
       return {
+        prepare: undefined,
         write: ({ text }, at, value) => typeof value === 'string' && text.write(value, at, maxBytes),
         read: ({ text }, at) => text.read(at),
       };
     case 'bytes':
       return {
+        prepare: undefined,
         write: ({ bytes }, at, value) => bytes.write(value, at, maxBytes),
         read: ({ bytes }, at) => bytes.read(at),
       };
@@ -176,6 +183,7 @@ function element(kind: NumberKind, holds: (value: unknown) => boolean): Access {
   const get = `get${kind}` as const;
   const set = `set${kind}` as const;
   return {
+    prepare: undefined,
     write({ view }, at, value) {
       if (!holds(value)) return false;
       (view as unknown as Elements)[set](at, value, true);
@@ -188,6 +196,7 @@ function element(kind: NumberKind, holds: (value: unknown) => boolean): Access {
 /** One byte: which of the choices. */
 function indexOf(choices: readonly unknown[]): Access {
   return {
+    prepare: undefined,
     write({ view }, at, value) {
       for (let i = 0; i < choices.length; i++) {
         if (choices[i] !== value) continue;

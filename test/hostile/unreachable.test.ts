@@ -4,6 +4,9 @@ import { expectEnded, nodes, run } from '../program.js';
 
 const program = (name: string) => new URL(`programs/${name}.js`, import.meta.url);
 
+/** Records are interpreted, not compiled. */
+const interpreted = ['--disallow-code-generation-from-strings'];
+
 describe.each(nodes)('what code beside sluice can do to it, Node.js $name', ({ node }) => {
   it('reaches no native object, and survives a call of whatever it reaches', async () => {
     expectEnded(await run(program('reach'), [], { node }), 0);
@@ -11,10 +14,12 @@ describe.each(nodes)('what code beside sluice can do to it, Node.js $name', ({ n
 
   it('is handed no native memory and no native object by built-ins that it has replaced', async () => {
     expectEnded(await run(program('patched'), [], { node }), 0);
+    expectEnded(await run(program('patched'), [], { node, execArgv: interpreted }), 0);
   });
 
   it('has no say in the code of a record, whatever it has replaced when that is made', async () => {
     expectEnded(await run(program('compiled'), [], { node }), 0);
+    expectEnded(await run(program('compiled'), [], { node, execArgv: interpreted }), 0);
   });
 
   it('cannot be told that a gate has another limiter or queue than it was made with', async () => {

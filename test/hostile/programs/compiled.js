@@ -1,4 +1,7 @@
-/** Tries to have a say in the code of a record's codec, which reaches memory, and says ok if none came of it. */
+/**
+ * Tries to have a say in the code of a record's codec, which reaches memory, and says ok if none came of it; in what is
+ * interpreted, too, where the process generates no code from strings.
+ */
 import { Queue, record, u32, utf8 } from 'sluice';
 
 /** @type {Record<string, unknown>} what the code was made to give away, by the way in which */
@@ -87,6 +90,19 @@ const ways = {
   'Object.entries': () => replaced(Object, 'entries', () => [['id', forged]]),
   'Object.freeze': () => replaced(Object, 'freeze', () => ({ id: forged })),
   'Map.prototype.get': () => replaced(Map.prototype, 'get', () => `0, ${code}`),
+  'elements of Array.prototype': () => {
+    const take = (/** @type {unknown} */ memory) => {
+      leaked[way] = memory;
+      return true;
+    };
+    const step = { name: 'id', offset: 0, prepare: undefined, write: take, read: take };
+    Object.defineProperty(Array.prototype, '0', { get: () => step, set() {}, configurable: true });
+    try {
+      use(genuine());
+    } finally {
+      Reflect.deleteProperty(Array.prototype, '0');
+    }
+  },
   'Math.log2': () => replaced(Math, 'log2', () => `0) + (${code}, 0`),
 };
 for (const name of Object.keys(ways)) {

@@ -1,10 +1,14 @@
-/** Evaluates sluice's own modules in a vm context whose timers are no timers, as jsdom's are none of Node.js. */
+/**
+ * Evaluates sluice's own modules in a vm context whose timers are no timers, as jsdom's are none of Node.js. With the
+ * argument `no-strings`, a context in which no code is generated from strings.
+ */
 import { readFileSync } from 'node:fs';
 import vm from 'node:vm';
 
 const { SourceTextModule, SyntheticModule } = /** @type {any} */ (vm);
 const noTimers = () => 1;
-const context = vm.createContext({
+const strings = process.argv[2] !== 'no-strings';
+const globals = {
   say: console.log,
   setTimeout: noTimers,
   setInterval: noTimers,
@@ -13,7 +17,8 @@ const context = vm.createContext({
   AbortSignal,
   AbortController,
   queueMicrotask,
-});
+};
+const context = vm.createContext(globals, { codeGeneration: { strings } });
 /** @type {Map<string, any>} */
 const modules = new Map();
 
@@ -84,6 +89,13 @@ const program = add(
   }
   const second = Queue.create(Order, { capacity: 4 });
   await second[Symbol.asyncDispose]();
+  let compiles = true;
+  try {
+    new Function('');
+  } catch {
+    compiles = false;
+  }
+  if (compiles !== ${strings}) throw new Error('new Function works: ' + compiles);
   say('ok');
   `,
 );
