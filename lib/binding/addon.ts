@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import process from 'node:process';
 import { SluiceError } from '../input/index.js';
 import type { NativeClock } from './clock.js';
+import type { Reason } from './contract.js';
 import type { NativeFields, NativeGate, NativeParts } from './gate.js';
 import type { NativeHandle } from './handle.js';
 import type { NativeLimiter } from './limiter.js';
@@ -15,30 +16,30 @@ const require = createRequire(import.meta.url);
 
 /** Cold calls answer a string where something stood in the way: see `made()`. */
 interface Native {
-  createClock(startNs: number): NativeClock | string;
-  attachClock(handle: NativeHandle): NativeClock | string;
-  createQueue(options: object, staging: QueueStaging): NativeQueue | string;
-  attachQueue(handle: NativeHandle, schema: bigint, staging: QueueStaging): NativeQueue | string;
-  createLimiter(options: object, staging: ArrayBuffer): NativeLimiter | string;
-  attachLimiter(handle: NativeHandle, staging: ArrayBuffer): NativeLimiter | string;
-  createStock(options: object, staging: ArrayBuffer): NativeStock | string;
-  restoreStock(snapshot: Uint8Array, options: object, staging: ArrayBuffer): NativeStock | string;
-  attachStock(handle: NativeHandle, staging: ArrayBuffer): NativeStock | string;
+  createClock(startNs: number): NativeClock | Reason;
+  attachClock(handle: NativeHandle): NativeClock | Reason;
+  createQueue(options: object, staging: QueueStaging): NativeQueue | Reason;
+  attachQueue(handle: NativeHandle, schema: bigint, staging: QueueStaging): NativeQueue | Reason;
+  createLimiter(options: object, staging: ArrayBuffer): NativeLimiter | Reason;
+  attachLimiter(handle: NativeHandle, staging: ArrayBuffer): NativeLimiter | Reason;
+  createStock(options: object, staging: ArrayBuffer): NativeStock | Reason;
+  restoreStock(snapshot: Uint8Array, options: object, staging: ArrayBuffer): NativeStock | Reason;
+  attachStock(handle: NativeHandle, staging: ArrayBuffer): NativeStock | Reason;
   createGate(
     parts: NativeParts<NativeQueue, NativeLimiter, NativeStock>,
     fields: NativeFields,
     maxInHand: number,
     staging: ArrayBuffer,
     commit: number,
-  ): NativeGate | string;
+  ): NativeGate | Reason;
   gateParts(
     handle: NativeHandle,
-  ): (NativeParts<NativeHandle, NativeHandle, NativeHandle> & { fields: NativeFields }) | string;
+  ): (NativeParts<NativeHandle, NativeHandle, NativeHandle> & { fields: NativeFields }) | Reason;
   attachGate(
     handle: NativeHandle,
     parts: NativeParts<NativeQueue, NativeLimiter, NativeStock>,
     staging: ArrayBuffer,
-  ): NativeGate | string;
+  ): NativeGate | Reason;
 }
 
 /** Whether this process runs on musl: its program interpreter says so in the first page of the executable. */

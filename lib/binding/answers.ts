@@ -1,15 +1,16 @@
 /** What the addon answers in place of a result, and the typed errors that lib/ makes of it. */
 import { isAnyArrayBuffer } from 'node:util/types';
 import { optionError, SluiceError } from '../input/index.js';
+import { answers, type Reason, threadsMax } from './contract.js';
 
-/** What every hot function answers once its object is disposed of: see native/addon/hot_function.h. */
-export const DISPOSED = -100;
+/** What every hot function answers once its object is disposed of. */
+export const DISPOSED: typeof answers.disposed = answers.disposed;
 
 /** What a function answers that needed memory, or a file descriptor, which the system does not have. */
-export const NO_RESOURCES = -102;
+export const NO_RESOURCES: typeof answers.noResources = answers.noResources;
 
 /** The object, or the typed error for what the addon said stood in the way of making or attaching `what`. */
-export function made<T extends object>(what: string, answer: T | string): T {
+export function made<T extends object>(what: string, answer: T | Reason): T {
   if (typeof answer === 'object') return answer;
   switch (answer) {
     case 'dead-handle':
@@ -26,7 +27,7 @@ export function made<T extends object>(what: string, answer: T | string): T {
     case 'too-many-threads':
       throw new SluiceError(
         'ERR_SLUICE_THREADS',
-        `${what}: 256 threads have it attached already, which is the most`,
+        `${what}: ${threadsMax} threads have it attached already, which is the most`,
       );
     case 'no-memory':
       throw failed(what, NO_RESOURCES);

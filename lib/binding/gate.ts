@@ -34,7 +34,7 @@ export interface NativeGate {
   dispose(): void;
 }
 
-/** Where a whole number stands in a record. Types are those of `NumberType` in native/core/gate/admission.h. */
+/** Where a whole number stands in a record. Types are those of `fieldTypes`. */
 export interface NativeField {
   readonly type: number;
   readonly offset: number;

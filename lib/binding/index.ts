@@ -1,6 +1,7 @@
 export { native } from './addon.js';
 export { alive, DISPOSED, disposed, failed, made, NO_RESOURCES } from './answers.js';
 export type { NativeClock } from './clock.js';
+export * from './contract.js';
 export type { GateStats, NativeFields, NativeGate, NativeParts } from './gate.js';
 export { checkedHandle, type Handle, type NativeHandle, publicHandle } from './handle.js';
 export type { NativeKey, NativeLimiter, NativeLimits, NativeWindow } from './limiter.js';
@@ -40,3 +41,4 @@ export type {
   StockCounts,
   StockStats,
 } from './stock.js';
+export { byNumber, quoted } from './words.js';

@@ -43,7 +43,7 @@ export interface NativeLimiter {
 export interface NativeWindow {
   /** The largest limit of an exact window; 0: it is not exact. */
   readonly logCapacity: number;
-  /** Of a calendar window its periods: `Every` in native/core/limiter/calendar.h; else 0. */
+  /** Of a calendar window the number of its periods: see `periods`; else 0. */
   readonly every: number;
   readonly timeZone: string;
 }

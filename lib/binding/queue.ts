@@ -1,18 +1,19 @@
+import { answers, parks, waiterStates } from './contract.js';
 import type { NativeHandle } from './handle.js';
 
-/** What hot functions of a queue answer, beside counts: see native/addon/queue_functions.h. */
-export const CLOSED = -1;
-export const NOT_CONSUMER = -2;
-/** The line of those who wait for room is full. */
-export const LINE_FULL = -4;
+/** What hot functions of a queue answer, beside counts. */
+export const CLOSED: typeof answers.closed = answers.closed;
+export const NOT_CONSUMER: typeof answers.notConsumer = answers.notConsumer;
+/** As many as may wait for room already. */
+export const LINE_FULL: typeof answers.lineFull = answers.lineFull;
 
 /** Answers of `park()`. */
-export const PARKED = 1;
-export const ENDED = 2;
+export const PARKED: typeof parks.parked = parks.parked;
+export const ENDED: typeof parks.ended = parks.ended;
 
-/** States of a waiter: `WaiterState` in native/core/queue/room_waiters.h. */
-export const SERVED_WAITER = 2;
-export const CLOSED_WAITER = 3;
+/** States of a waiter. */
+export const SERVED_WAITER: typeof waiterStates.served = waiterStates.served;
+export const CLOSED_WAITER: typeof waiterStates.closed = waiterStates.closed;
 
 export interface NativeQueue {
   readonly handle: NativeHandle;

@@ -87,7 +87,7 @@ export interface NativeStock {
   /** To the quantities of `lines` of them in the staging, else to its quantity. */
   change(lines: number): number;
   giveBackOf(): number;
-  /** `by`: 0, the reservation in the staging; 1, the client's id. */
+  /** `by`: see `finds`. */
   findReservation(by: number): NativeReservation | number | undefined;
   /** Some places of the table from `slot` on; `states`: a bit for each `Phase`. */
   listReservations(
@@ -104,7 +104,7 @@ export interface NativeStock {
   setTotal(clamp: number): number;
   closeItem(): number;
   reopenItem(): number;
-  /** `changes`: a bit for each that the staging has a new value of; see `changed` in lib/stock/items.ts. A `LevelSet`. */
+  /** `changes`: the bits of `itemChanges` that the staging has a new value of. A `LevelSet`. */
   changeItem(changes: number): number;
   configure(): number;
   addGroup(): number;

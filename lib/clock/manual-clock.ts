@@ -1,5 +1,6 @@
 import {
   checkedHandle,
+  clockLimits,
   type Handle,
   made,
   type NativeClock,
@@ -14,9 +15,6 @@ export type ManualClockHandle = Handle<'clock'>;
 /** Not by the public getter, in whose place a program may have put another one. */
 let handleOf: (clock: ManualClock) => NativeHandle;
 
-/** For so long the arithmetic of rates is exact: see native/core/limiter/token_rate.h. */
-const endMs = 1.1e12;
-
 /**
  * A clock that moves only when told to, for tests and simulations: give it as the option `clock` of
  * `Queue.create`, `Limiter.create` or `Stock.create`. All threads that share the object share the clock.
@@ -27,7 +25,7 @@ export class ManualClock {
 
   /** A clock that stands at `startMs` milliseconds. */
   constructor(startMs = 0) {
-    if (typeof startMs !== 'number' || !(startMs >= 0 && startMs <= 1e12)) {
+    if (typeof startMs !== 'number' || !(startMs >= 0 && startMs <= clockLimits.startMs)) {
       throw optionError(
         'ManualClock: startMs',
         'a number from 0 to 1e12',
@@ -71,11 +69,16 @@ export class ManualClock {
    * all. Returns the new time.
    */
   advance(ms: number): number {
-    if (typeof ms !== 'number' || !(ms >= 0 && ms <= 1e12)) {
+    if (typeof ms !== 'number' || !(ms >= 0 && ms <= clockLimits.startMs)) {
       throw optionError('ManualClock.advance: ms', 'a number from 0 to 1e12', ms, typeof ms !== 'number');
     }
-    if (this.now() + ms > endMs) {
-      throw optionError('ManualClock.advance: ms', `at most what is left until ${endMs}`, ms, false);
+    if (this.now() + ms > clockLimits.endMs) {
+      throw optionError(
+        'ManualClock.advance: ms',
+        `at most what is left until ${clockLimits.endMs}`,
+        ms,
+        false,
+      );
     }
     return this.#native.advance(Math.round(ms * 1e6)) / 1e6;
   }

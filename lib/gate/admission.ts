@@ -1,3 +1,4 @@
+import { outcomes, reserveResults } from '../binding/index.js';
 import { withJson } from '../json.js';
 import type { Tier } from '../limiter/index.js';
 import type { Refusal } from '../stock/index.js';
@@ -54,26 +55,6 @@ export type Admission =
       readonly sku?: number | string;
     };
 
-/** Answers of the native `admit`: `Outcome` in native/core/gate/admission.h; undefined is admitted. */
-export const outcomes = {
-  duplicate: 1,
-  needsUser: 12,
-  notByGate: 15,
-  queueFull: 33,
-  closed: 34,
-  badQuantity: 35,
-  requeued: 36,
-  confirmed: 37,
-  cancelled: 38,
-  expired: 39,
-  unknown: 40,
-  badSku: 41,
-  badUser: 42,
-  badId: 43,
-  /** And the tier that refused, added to it. */
-  rateLimited: 64,
-};
-
 /** The plain objects that these admissions are, with a `toJSON`. */
 export const Admitted: new (
   reservation: bigint,
@@ -119,7 +100,7 @@ export function ofThePast(answer: number, reservation: bigint): Admission | unde
       return new Other({ outcome: 'already-ended', reservation, state: 'expired' });
     case outcomes.unknown:
       return new Other({ outcome: 'already-ended', reservation, state: 'unknown' });
-    case outcomes.notByGate:
+    case reserveResults['reserved-directly']:
       return new Other({ outcome: 'reserved-directly', reservation });
     default:
       return undefined;

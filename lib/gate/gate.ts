@@ -5,8 +5,11 @@ import {
   DISPOSED,
   disposed,
   type GateStats,
+  gateLimits,
+  gateStaging,
   type Handle,
   isMaker,
+  limited,
   type Maker,
   Memory,
   made,
@@ -18,7 +21,10 @@ import {
   type NativeQueue,
   type NativeStock,
   native,
+  outcomes,
   publicHandle,
+  reserveResults,
+  stockLimits,
 } from '../binding/index.js';
 import { bare, constructorError, fieldError, isOurs, Options, optionError } from '../input/index.js';
 import {
@@ -45,42 +51,33 @@ import {
   summed,
   textMax,
 } from '../stock/index.js';
-import { type Admission, Admitted, ofThePast, outcomes } from './admission.js';
+import { type Admission, Admitted, ofThePast } from './admission.js';
 import type { Hold } from './hold.js';
-import {
-  type AdmitOptions,
-  checkedGate,
-  type GateConsumeOptions,
-  type GateOptions,
-  holdMsMax,
-} from './options.js';
+import { type AdmitOptions, checkedGate, type GateConsumeOptions, type GateOptions } from './options.js';
 import { OrderLoop } from './order-loop.js';
-import { stagingBytes, words } from './staging.js';
+import { words } from './staging.js';
 
 export type GateHandle = Handle<'gate'>;
 
 const what = 'Gate';
 
 /** What a refusal without details is answered with, by its number: made once, for storms of them. */
-const refused: readonly (Admission | undefined)[] = Array.from(
-  { length: outcomes.badQuantity },
-  (_, answer) => {
-    const outcome =
-      answer === outcomes.queueFull
-        ? 'queue-full'
-        : answer === outcomes.closed
-          ? 'closed'
-          : refusalName(answer);
-    return outcome && (Object.freeze({ outcome }) as Admission);
-  },
-);
+const refused: readonly (Admission | undefined)[] = Array.from({ length: limited }, (_, answer) => {
+  const outcome =
+    answer === outcomes['queue-full']
+      ? 'queue-full'
+      : answer === outcomes.closed
+        ? 'closed'
+        : refusalName(answer);
+  return outcome && (Object.freeze({ outcome }) as Admission);
+});
 
 /** Which field has a value that the ledger does not take. */
 const badFields: Readonly<Record<number, 'quantity' | 'sku' | 'user' | 'id'>> = {
-  [outcomes.badQuantity]: 'quantity',
-  [outcomes.badSku]: 'sku',
-  [outcomes.badUser]: 'user',
-  [outcomes.badId]: 'id',
+  [outcomes['bad-quantity']]: 'quantity',
+  [outcomes['bad-sku']]: 'sku',
+  [outcomes['bad-user']]: 'user',
+  [outcomes['bad-id']]: 'id',
 };
 
 /** Objects whose handle was read: they stay, so that another thread can attach, until disposed of. */
@@ -119,7 +116,7 @@ export class Gate<T> implements Disposable {
     attach: (staging: ArrayBuffer) => NativeGate,
   ) {
     if (!isMaker(by)) throw constructorError('Gate', 'Gate.create() or Gate.attach()');
-    const staging = new Memory(stagingBytes);
+    const staging = new Memory(gateStaging.bytes);
     this.queue = parts.queue;
     this.limiter = parts.limiter;
     this.stock = parts.stock;
@@ -310,8 +307,8 @@ export class Gate<T> implements Disposable {
   }
 
   #otherwise(answer: number, cart: readonly CartLine[] | undefined): Admission {
-    if (answer > outcomes.rateLimited) {
-      const refusal = answer - outcomes.rateLimited;
+    if (answer > limited) {
+      const refusal = answer - limited;
       const retryAfterMs = this.#numbers[words.retryAfterMs] as number;
       return { outcome: 'rate-limited', tier: tierOf(refusal), window: windowOf(refusal), retryAfterMs };
     }
@@ -341,7 +338,7 @@ export class Gate<T> implements Disposable {
   }
 
   #badField(answer: number): Error {
-    if (answer === outcomes.needsUser) {
+    if (answer === reserveResults['needs-user']) {
       return optionError(
         'Gate.create: fields: user',
         'a field (an item has a limit per user)',
@@ -352,7 +349,7 @@ export class Gate<T> implements Disposable {
     const part = badFields[answer] ?? 'quantity';
     const accepts =
       part === 'quantity'
-        ? 'a whole number from 1 to 4294967295'
+        ? `a whole number from 1 to ${stockLimits.quantity}`
         : `a text of 1 to ${textMax[part]} bytes of UTF-8`;
     const name = this.queue.record.fieldAt(this.#fields[part]?.offset) ?? part;
     const { [name]: value } = this.#producer.staged() as { readonly [name: string]: unknown };
@@ -392,5 +389,5 @@ function isPlain(options: AdmitOptions): boolean {
 }
 
 function checkedHold(holdMs: unknown): number {
-  return new Options('Gate.admit', { holdMs }, ['holdMs']).number('holdMs', 1, holdMsMax);
+  return new Options('Gate.admit', { holdMs }, ['holdMs']).number('holdMs', 1, gateLimits.holdMs);
 }

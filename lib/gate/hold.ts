@@ -1,3 +1,4 @@
+import { stockLimits } from '../binding/index.js';
 import { constructorError, Options, SluiceError } from '../input/index.js';
 import type { Call } from '../queue/index.js';
 import type { Resolution } from '../stock/index.js';
@@ -12,8 +13,6 @@ export type Resolve = (
   reservation: bigint | undefined,
   quantity: number,
 ) => Resolution;
-
-const u32Max = 0xffff_ffff;
 
 /** An admitted order's reservation in the hands of its handler. */
 export class Hold {
@@ -60,7 +59,7 @@ export class Hold {
   confirm(options?: { readonly quantity?: number }): Resolution {
     if (options === undefined) return this.#decide(true, 0);
     const given = new Options('Hold.confirm', options, ['quantity']);
-    return this.#decide(true, given.has('quantity') ? given.integer('quantity', 1, u32Max) : 0);
+    return this.#decide(true, given.has('quantity') ? given.integer('quantity', 1, stockLimits.quantity) : 0);
   }
 
   /**

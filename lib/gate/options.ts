@@ -1,4 +1,4 @@
-import type { NativeFields } from '../binding/index.js';
+import { fieldTypes, gateLimits, type NativeFields } from '../binding/index.js';
 import { bare, Options, optionError } from '../input/index.js';
 import { type Key, Limiter } from '../limiter/index.js';
 import { insideQueue, Queue } from '../queue/index.js';
@@ -78,11 +78,9 @@ export interface GateConsumeOptions {
   readonly signal?: AbortSignal;
 }
 
-export const inHandMax = 65_536;
-export const holdMsMax = 86_400_000;
-/** `NumberType` in native/core/gate/admission.h. */
-const numberTypes: Readonly<Record<string, number>> = { u8: 1, u16: 2, u32: 3, u53: 4, u64: 5 };
-const textType = 6;
+/** `utf8` by itself: it has its room in its name. */
+const { utf8: textType, ...wholeTypes } = fieldTypes;
+const numberTypes: Readonly<Record<string, number>> = wholeTypes;
 
 export interface CheckedGate<T> {
   readonly parts: { queue: Queue<T>; limiter: Limiter | undefined; stock: Stock | undefined };
@@ -106,7 +104,7 @@ export function checkedGate<T>(where: string, options: GateOptions<T>): CheckedG
   return {
     parts: { queue, limiter, stock },
     fields,
-    maxInHand: given.integer('maxInHand', 1, inHandMax, 1_024),
+    maxInHand: given.integer('maxInHand', 1, gateLimits.inHand, 1_024),
     commit: given.boolean('commit', false),
   };
 }

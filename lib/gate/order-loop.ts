@@ -1,13 +1,21 @@
 import { channel } from 'node:diagnostics_channel';
 import { performance } from 'node:perf_hooks';
 import { clearTimeout, setTimeout } from 'node:timers';
-import { arrays, DISPOSED, disposed, type NativeGate } from '../binding/index.js';
+import {
+  arrays,
+  DISPOSED,
+  disposed,
+  type NativeGate,
+  noEntry,
+  resolveResults,
+  stagedRecords,
+} from '../binding/index.js';
 import { Options, optionError, type SluiceError } from '../input/index.js';
 import { type Call, checkedLimits, type QueueInside } from '../queue/index.js';
-import { badQuantity, type Resolution, resolutionName } from '../stock/index.js';
+import { type Resolution, resolutionName } from '../stock/index.js';
 import { Hold } from './hold.js';
 import type { GateConsumeOptions } from './options.js';
-import { takenMax, words } from './staging.js';
+import { halves, words } from './staging.js';
 
 /** Told of an order whose handler failed: `{ order, error, reservation }`. The reservation is cancelled. */
 const failures = channel('sluice:gate:handler-failed');
@@ -15,8 +23,6 @@ const failures = channel('sluice:gate:handler-failed');
 /** Told of an order that was handled but could not be confirmed: `{ order, reservation, resolution }`. */
 const unconfirmed = channel('sluice:gate:not-confirmed');
 
-/** In place of the number of an entry: what has none (any more). */
-const noEntry = 0xffff_ffff;
 const timerMsMax = 2 ** 31 - 1;
 
 /** An order in hand. */
@@ -51,7 +57,7 @@ export class OrderLoop<T> {
     this.#bigints[words.reservation] = reservation ?? 0n;
     const result = this.#native.resolve(confirm ? 1 : 0, entry ?? noEntry, quantity);
     if (result === DISPOSED) throw disposed('Gate (or its queue, limiter or stock)');
-    if (result === badQuantity) {
+    if (result === resolveResults['bad-quantity']) {
       const expected = 'at most what the reservation holds, and an order of one item';
       throw optionError('Hold.confirm: quantity', expected, quantity, false);
     }
@@ -80,7 +86,7 @@ export class OrderLoop<T> {
       throw optionError('Gate.consume: handler', 'a function', handler, true);
     const known = ['batchSize', 'concurrency', 'handlerTimeoutMs', 'graceMs', 'signal'];
     const given = new Options('Gate.consume', options, known);
-    const batchSize = given.integer('batchSize', 1, takenMax, 32);
+    const batchSize = given.integer('batchSize', 1, stagedRecords, 32);
     const limits = checkedLimits(given, given.integer('concurrency', 1, this.#native.maxInHand, 1));
     const signal = given.signal();
     let begins = true;
@@ -151,7 +157,7 @@ export class OrderLoop<T> {
       const at = words.taken + words.each * i;
       const reservation = this.#bigints[at] as bigint;
       const entry = this.#entryAt(i);
-      const deliveries = this.#halves[2 * at + 3] as number;
+      const deliveries = this.#halves[halves.taken + halves.each * i + halves.deliveries] as number;
       const hold = new Hold(reservation === 0n ? undefined : reservation, deliveries, entry, this.#resolve);
       return { order, hold };
     });
@@ -162,7 +168,7 @@ export class OrderLoop<T> {
 
   /** Where the gate keeps the i-th order that was taken just now. */
   #entryAt(i: number): number {
-    return this.#halves[2 * (words.taken + words.each * i) + 2] as number;
+    return this.#halves[halves.taken + halves.each * i + halves.entry] as number;
   }
 
   /** What no handler was given has not been delivered; it is the next consumer's, in its order. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { copiedList, type Options, optionError } from '../input/index.js';
-import { fitsKey, type Key, Limiter } from '../limiter/index.js';
+import { costMax, fitsKey, type Key, Limiter } from '../limiter/index.js';
 import { hasPassed } from './decided.js';
 import { isPromise, type MaybePromise } from './promises.js';
 import type { Reader } from './reader.js';
@@ -74,7 +74,7 @@ export class Asking<Request> {
     this.limiter = limiter;
     this.plans = checkedPlans(where, given.get('plans'), limiter);
     this.#key = checkedKey(where, given, limiter, defaultKey);
-    this.#cost = typeof cost === 'function' ? cost : given.integer('cost', 0, 2 ** 32 - 1, 1);
+    this.#cost = typeof cost === 'function' ? cost : given.integer('cost', 0, costMax, 1);
     this.#skip = given.callback('skip');
   }
 

@@ -1,5 +1,13 @@
 import { isSafeInteger, type Options, optionError } from '../input/index.js';
-import { type Allowed, holdsDepth, type Key, type Limiter, refundPart, type Tier } from '../limiter/index.js';
+import {
+  type Allowed,
+  costMax,
+  holdsDepth,
+  type Key,
+  type Limiter,
+  refundPart,
+  type Tier,
+} from '../limiter/index.js';
 import type { Question } from './asking.js';
 import { held, holdMsMax } from './held.js';
 import type { Notices } from './notices.js';
@@ -44,7 +52,6 @@ export interface SettlingOptions<Request, Response> {
 }
 
 export const knownOfSettling: readonly string[] = ['count', 'finalCost', 'holdMs'];
-const costMax = 2 ** 32 - 1;
 /** Of a response that its client did not wait for. */
 const goneStatus = 499;
 const counts = ['all', 'failed', 'successful'] as const;

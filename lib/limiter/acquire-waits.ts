@@ -1,15 +1,25 @@
 import { clearTimeout, setTimeout } from 'node:timers';
-import { disposed, failed, type NativeKey, type NativeLimiter, NO_RESOURCES } from '../binding/index.js';
+import {
+  disposed,
+  failed,
+  forgotten,
+  limiterStaging,
+  type NativeKey,
+  type NativeLimiter,
+  NO_RESOURCES,
+  told,
+  toldUnit,
+} from '../binding/index.js';
 import { onAbort } from '../input/index.js';
 import { type Decision, denied } from './decision.js';
 
-/** Outcomes of `told()`, beside four times the waiter: see native/addon/limiter_functions.cc. */
-const SERVED = 1;
-const EXPIRED = 2;
-/** Words of the staging buffer: see native/addon/limiter_attachment.h. */
-const words = { retryAfter: 0, tier: 2, now: 5, left: 6 };
-/** What `told()` answers, minus the waiter, of one that was served and had to give it back for want of memory. */
-const forgotten = -1_000;
+/** Words of the staging buffer. */
+const words = {
+  retryAfter: limiterStaging.retryAfterMs / 8,
+  tier: limiterStaging.tier / 8,
+  now: limiterStaging.nowMs / 8,
+  left: limiterStaging.leftMs / 8,
+};
 /** A longer timer would fire at once. */
 const timerMsMax = 2 ** 31 - 1;
 /** How often a depth is looked at that follows a queue: nobody tells when a queue gets shorter. */
@@ -177,13 +187,13 @@ export class AcquireWaits {
         continue;
       }
       if (answer <= 0) return; // nothing more, or disposed of
-      const waiter = this.#waiters.get(Math.floor(answer / 4));
+      const waiter = this.#waiters.get(Math.floor(answer / toldUnit));
       if (waiter === undefined) continue;
-      const outcome = answer % 4;
-      if (outcome === SERVED) {
+      const outcome = answer % toldUnit;
+      if (outcome === told.served) {
         this.#forget(waiter);
         waiter.settle(this.#allowed(waiter.cost, waiter.line.key));
-      } else if (outcome === EXPIRED) {
+      } else if (outcome === told.expired) {
         const refusal = denied(this.#words[words.tier] as number, this.#words[words.retryAfter] as number);
         this.#forget(waiter);
         waiter.settle(refusal);

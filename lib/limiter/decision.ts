@@ -1,6 +1,8 @@
+import { byNumber, refusalBits, tiers } from '../binding/index.js';
+
 /**
- * What can refuse, in the order in which it is asked; the numbers are those of `Tier` in
- * native/core/limiter/limiter_config.h. 'blocked': by `block()`. 'adaptive': this thread is overloaded, or a queue stands.
+ * What can refuse, in the order in which it is asked. 'blocked': by `block()`. 'adaptive': this thread is overloaded, or a
+ * queue stands.
  */
 export type Tier =
   | 'token-bucket'
@@ -9,25 +11,16 @@ export type Tier =
   | 'blocked'
   | 'adaptive'
   | 'waiting-line';
-const tiers: readonly Tier[] = [
-  'token-bucket',
-  'sliding-window',
-  'queue-depth',
-  'blocked',
-  'adaptive',
-  'waiting-line',
-];
+const names: readonly (Tier | undefined)[] = byNumber(tiers satisfies Record<Tier, number>);
 
 /** The name of a tier by its native number. */
 export function tierName(tier: number): Tier {
-  return tiers[tier - 1] as Tier;
+  return names[tier] as Tier;
 }
 
-/** What native code answers of a refusal: see `answer_of` in native/addon/limiter_attachment.h. */
-const oversizedFlag = 8;
-const windowUnit = 16;
-const windowMask = 3;
-const dryRunFlag = 64;
+/** Beside the tier, in the number that a refusal is. */
+const { oversized: oversizedFlag, window: windowUnit, dryRun: dryRunFlag } = refusalBits;
+const windowMask = dryRunFlag / windowUnit - 1;
 
 /** Whether an answer is a refusal that was none, for it was a dry run. */
 export function isForgiven(answer: number): boolean {

@@ -1,3 +1,4 @@
+import { limiterLimits } from '../binding/index.js';
 import { optionError } from '../input/index.js';
 
 /**
@@ -7,8 +8,7 @@ import { optionError } from '../input/index.js';
  */
 export type Key = string | number | bigint;
 
-const lengthMax = 1_024;
-const bits = 8_192;
+const { keyText: lengthMax, keyBits: bits } = limiterLimits;
 /** Comparing with it is quick, however many digits the other one has. */
 const bigintEnd = 2n ** BigInt(bits);
 const bigintStart = -bigintEnd;

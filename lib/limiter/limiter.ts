@@ -5,6 +5,7 @@ import {
   failed,
   type Handle,
   isMaker,
+  limiterStaging,
   type Maker,
   Memory,
   made,
@@ -15,6 +16,7 @@ import {
   NO_RESOURCES,
   native,
   publicHandle,
+  waits,
 } from '../binding/index.js';
 import { constructorError, isOurs, Options, optionError, SluiceError } from '../input/index.js';
 import { AcquireWaits } from './acquire-waits.js';
@@ -58,16 +60,13 @@ export interface AcquireOptions extends TryAcquireOptions {
 
 const what = 'Limiter';
 const blockMsMax = 31 * 86_400_000;
-/** Words of the staging buffer: see native/addon/limiter_attachment.h. */
-const retryAfterWord = 0;
-const remainingWord = 1;
-const patienceWord = 3;
-const tightestWord = 4;
-/** Of bucket, depth and each window what is left, and the milliseconds until one more is. */
-const roomsWord = 7;
-const stagingBytes = 200;
-/** Added to the number of a waiter. */
-const waits = 128;
+/** Words of the staging buffer. */
+const retryAfterWord = limiterStaging.retryAfterMs / 8;
+const remainingWord = limiterStaging.remaining / 8;
+const patienceWord = limiterStaging.patienceMs / 8;
+const tightestWord = limiterStaging.tightest / 8;
+const roomsWord = limiterStaging.rooms / 8;
+const roomWords = limiterStaging.roomBytes / 8;
 
 /** For others in lib/ that build on a limiter. Nothing leads to it from the object: native code trusts its callers. */
 export let nativeLimiter: (limiter: Limiter) => NativeLimiter;
@@ -120,7 +119,7 @@ export class Limiter implements Disposable {
 
   private constructor(by: Maker, attach: (staging: ArrayBuffer) => NativeLimiter) {
     if (!isMaker(by)) throw constructorError('Limiter', 'Limiter.create() or Limiter.attach()');
-    const staging = new Memory(stagingBytes);
+    const staging = new Memory(limiterStaging.bytes);
     this.#words = new arrays.Float64Array(staging);
     this.#halves = new arrays.Int32Array(staging);
     this.#native = attach(staging);
@@ -327,12 +326,12 @@ export class Limiter implements Disposable {
 
   #rooms(key: Key | undefined): ReturnType<typeof roomsOf> {
     this.#checked(this.#native.rooms(0, key));
-    const room = (at: number): Room => ({
-      left: this.#words[roomsWord + at] as number,
-      moreInMs: this.#words[roomsWord + at + 1] as number,
+    const room = (i: number): Room => ({
+      left: this.#words[roomsWord + roomWords * i] as number,
+      moreInMs: this.#words[roomsWord + roomWords * i + 1] as number,
     });
-    const windows = this.#native.windows.map((_, i) => room(4 + 2 * i));
-    return { bucket: room(0), depth: room(2), windows };
+    const windows = this.#native.windows.map((_, i) => room(2 + i));
+    return { bucket: room(0), depth: room(1), windows };
   }
 
   #returns(cost: number, key: NativeKey | undefined, charged: boolean): ReturnType<typeof returnsOf> {

@@ -1,4 +1,4 @@
-import type { NativeHandle, NativeLimiter } from '../binding/index.js';
+import { limiterLimits, type NativeHandle, type NativeLimiter } from '../binding/index.js';
 import { type ManualClock, nativeClock } from '../clock/index.js';
 import { Options, optionError } from '../input/index.js';
 import { insideQueue, Queue } from '../queue/index.js';
@@ -94,10 +94,9 @@ export interface LimiterChanges {
   readonly enforce?: boolean;
 }
 
-export const costMax = 0xffff_ffff;
-const dayMs = 86_400_000;
-const waitingMax = 65_536;
-const rates = [1 / 31_622_400, 1e7] as const;
+export const costMax: typeof limiterLimits.cost = limiterLimits.cost;
+const { waiters: waitingMax, warmUpMs: warmUpMsMax } = limiterLimits;
+const rates = [limiterLimits.rateMin, limiterLimits.rate] as const;
 /** What stays as it is. */
 const unchanged = Number.NaN;
 
@@ -127,7 +126,7 @@ export function creationOptions(where: string, options: LimiterOptions): object 
     tokenBucket: bucket && {
       ratePerSecond: bucket.number('ratePerSecond', ...rates),
       burst: bucket.integer('burst', 1, costMax),
-      warmUpMs: bucket.number('warmUpMs', 0, dayMs, 0),
+      warmUpMs: bucket.number('warmUpMs', 0, warmUpMsMax, 0),
     },
     windows,
     queueDepth: depth && {
@@ -135,7 +134,7 @@ export function creationOptions(where: string, options: LimiterOptions): object 
       queue: queueHandle(`${where}: queueDepth`, depth.get('queue')),
     },
     adaptive: adaptive && adaptiveOptions(where, adaptive),
-    keysMax: keys?.integer('max', 1, 10_000_000) ?? 0,
+    keysMax: keys?.integer('max', 1, limiterLimits.keys) ?? 0,
     maxWaiting,
     maxWaitingPerKey: keys?.integer('maxWaitingPerKey', 1, waitingMax, Math.max(16, maxWaiting >> 4)) ?? 0,
     enforce: given.boolean('enforce', true) ? 1 : 0,
@@ -161,7 +160,7 @@ export function changeOptions(where: string, changes: LimiterChanges, limiter: N
   return {
     ratePerSecond: bucket?.has('ratePerSecond') ? bucket.number('ratePerSecond', ...rates) : unchanged,
     burst: bucket?.has('burst') ? bucket.integer('burst', 1, costMax) : unchanged,
-    warmUpMs: bucket?.has('warmUpMs') ? bucket.number('warmUpMs', 0, dayMs) : unchanged,
+    warmUpMs: bucket?.has('warmUpMs') ? bucket.number('warmUpMs', 0, warmUpMsMax) : unchanged,
     windows,
     max: depth?.has('max') ? depth.integer('max', 1, costMax) : unchanged,
     enforce: given.has('enforce') ? Number(given.boolean('enforce', true)) : unchanged,
@@ -179,11 +178,13 @@ function adaptiveOptions(where: string, adaptive: Options): object {
   }
   return {
     maxEventLoopDelayMs: adaptive.has('maxEventLoopDelayMs')
-      ? adaptive.number('maxEventLoopDelayMs', 1, 60_000)
+      ? adaptive.number('maxEventLoopDelayMs', limiterLimits.loopDelayMsMin, limiterLimits.loopDelayMs)
       : 0,
     queue: queueHandle(`${where}: adaptive`, adaptive.get('queue')),
-    maxQueueWaitMs: watches ? adaptive.number('maxQueueWaitMs', 0.001, 3_600_000) : 0,
-    intervalMs: adaptive.number('intervalMs', 10, 60_000, 500),
+    maxQueueWaitMs: watches
+      ? adaptive.number('maxQueueWaitMs', limiterLimits.queueWaitMsMin, limiterLimits.queueWaitMs)
+      : 0,
+    intervalMs: adaptive.number('intervalMs', limiterLimits.adaptiveMsMin, limiterLimits.adaptiveMs, 500),
   };
 }
 

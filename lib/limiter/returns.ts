@@ -1,4 +1,4 @@
-import { arrays, type NativeKey, type NativeLimiter } from '../binding/index.js';
+import { arrays, limiterStaging, type NativeKey, type NativeLimiter } from '../binding/index.js';
 import type { Allowed } from './decision.js';
 
 /** A part of a charge: what else a program may hand to `refund` (of an event, say) is none. */
@@ -17,8 +17,12 @@ export function refundPart(decision: Allowed, units: number): void {
   (decision.refund as (part: Part) => void)(new Part(units));
 }
 
-/** Of the staging buffer in words of 32 bits: the receipt. See native/addon/limiter_attachment.h. */
-const words = { slot: 38, serial: 40, charged: 42 };
+/** Of the staging buffer in words of 32 bits: the receipt. */
+const words = {
+  slot: limiterStaging.slot / 4,
+  serial: limiterStaging.serial / 4,
+  charged: limiterStaging.charged / 4,
+};
 
 /**
  * What gives back the decision that native code has just made, whose receipt is in the staging buffer. `charged`: not in

@@ -1,4 +1,4 @@
-import type { NativeLimiter, NativeWindow } from '../binding/index.js';
+import { byNumber, limiterLimits, type NativeLimiter, type NativeWindow, periods } from '../binding/index.js';
 import { bare, copiedList, Options, optionError } from '../input/index.js';
 import { zoneChanges } from './zone.js';
 
@@ -27,12 +27,13 @@ export type WindowLimits =
   | { readonly limit: number; readonly windowMs: number }
   | { readonly limit: number; readonly every: CalendarPeriod; readonly timeZone: string };
 
-/** Their native numbers are one more: see `Every` in native/core/limiter/calendar.h. */
-const periods: readonly CalendarPeriod[] = ['day', 'week', 'month', 'year'];
+const periodNames: readonly (CalendarPeriod | undefined)[] = byNumber(
+  periods satisfies Record<CalendarPeriod, number>,
+);
 
 /** The name of a calendar window's periods; undefined of another window. */
 export function periodOf(window: NativeWindow | undefined): CalendarPeriod | undefined {
-  return window === undefined ? undefined : periods[window.every - 1];
+  return window === undefined ? undefined : periodNames[window.every];
 }
 
 const dayMs = 86_400_000;
@@ -44,10 +45,12 @@ export function windowLengthMs(window: WindowLimits): number {
   return every === undefined ? (windowMs ?? Infinity) : longestMs[every];
 }
 
-const limitMax = 2 ** 30 - 1;
-const logLimitMax = 1_000_000;
-const lengthMsMax = 366 * dayMs;
-const windowsMax = 4;
+const {
+  windowLimit: limitMax,
+  logLimit: logLimitMax,
+  windowMs: lengthMsMax,
+  windows: windowsMax,
+} = limiterLimits;
 const unchanged = Number.NaN;
 
 /** The option `slidingWindow` of `Limiter.create`: one window, or a list of them. */
@@ -63,7 +66,7 @@ function windowOption(where: string, given: unknown): object {
   return {
     limit: window.integer('limit', 1, exact ? logLimitMax : limitMax),
     windowMs: window.number('windowMs', 1, lengthMsMax),
-    buckets: exact ? 1 : window.integer('buckets', 1, 1_000, 20),
+    buckets: exact ? 1 : window.integer('buckets', 1, limiterLimits.buckets, 20),
     exact: exact ? 1 : 0,
   };
 }
@@ -71,9 +74,11 @@ function windowOption(where: string, given: unknown): object {
 function calendarOption(where: string, window: Options): object {
   window.restrict(['limit', 'every', 'timeZone']);
   const every = window.get('every');
-  const number = periods.indexOf(every as CalendarPeriod) + 1;
-  if (number === 0)
-    throw optionError(`${where}: every`, periods.join(', '), every, typeof every !== 'string');
+  if (typeof every !== 'string' || !Object.hasOwn(periods, every)) {
+    const expected = Object.keys(periods).join(', ');
+    throw optionError(`${where}: every`, expected, every, typeof every !== 'string');
+  }
+  const number = periods[every as CalendarPeriod];
   const timeZone = window.has('timeZone') ? window.get('timeZone') : 'UTC';
   const expected = "a time zone of the IANA database, such as 'Europe/Berlin'";
   if (typeof timeZone !== 'string') throw optionError(`${where}: timeZone`, expected, timeZone, true);

@@ -1,6 +1,7 @@
 import { clearImmediate, setImmediate } from 'node:timers';
 import {
   arrays,
+  batchStaging,
   CLOSED,
   DISPOSED,
   disposed,
@@ -13,8 +14,12 @@ import { constructorError, SluiceError } from '../input/index.js';
 import { type Codec, codecOf, type RecordType } from '../record/index.js';
 import { closed } from './room-waits.js';
 
-/** Words at the front of a batch's buffer: see native/addon/queue_attachment.h. */
-const header = { count: 0, permits: 1, bytes: 8 };
+/** Words of 32 bits at the front of a batch's buffer. */
+const header = {
+  count: batchStaging.count / 4,
+  permits: batchStaging.permits / 4,
+  bytes: batchStaging.records,
+};
 
 /**
  * Gathers the records of one turn of the event loop and publishes them together: when `max` are gathered, on

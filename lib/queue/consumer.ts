@@ -7,18 +7,21 @@ import {
   failed,
   type NativeQueue,
   NOT_CONSUMER,
+  overflows,
+  queueStaging,
+  stagedRecords,
 } from '../binding/index.js';
 import { isInteger, Options, optionError, SluiceError } from '../input/index.js';
 import { type Codec, codecOf, type RecordType, type RecordView } from '../record/index.js';
 import { Arrival, notConsumer } from './consume-loop.js';
 import type { Events } from './events.js';
 import { type Call, checkedLimits, type HandlerContext, Handlers, type Limits } from './handlers.js';
-import { type ConsumeOptions, checkTimeout, overflows } from './options.js';
-import { sliceMs, staged } from './producer.js';
+import { type ConsumeOptions, checkTimeout } from './options.js';
+import { sliceMs } from './producer.js';
 
 const batchMax = 65_536;
-/** Words of the staging buffer: see native/addon/queue_attachment.h. */
-const words = { dropped: 1, reasons: 2 };
+/** Words of the staging buffer. */
+const words = { dropped: queueStaging.dropped / 8, reasons: queueStaging.reasons / 8 };
 
 /** A loop that consumes, until it is left. */
 interface ConsumeLoop {
@@ -143,7 +146,7 @@ export class Consumer<T> {
         const leaves = last || (this.#overwrites && visited < max);
         const count = leaves
           ? Number(this.#takeOne())
-          : this.#next(this.#visited, Math.min(staged, max - visited));
+          : this.#next(this.#visited, Math.min(stagedRecords, max - visited));
         this.#visited = 0;
         // A loop that was left meanwhile has taken the lease with it: what stays in the queue is the next consumer's.
         if (count === 0 || (!leaves && this.#loop !== loop)) return visited;
@@ -351,12 +354,12 @@ export class Consumer<T> {
 
   #pop(max: number, once = false): T[] {
     // A record that is dropped from behind others ends what one native call takes.
-    if (max <= staged && (once || !this.#drops)) return this.taken(this.#take(max, once));
+    if (max <= stagedRecords && (once || !this.#drops)) return this.taken(this.#take(max, once));
     const values: T[] = [];
     while (values.length < max) {
       // A listener may have disposed of the queue: what was taken before is not lost.
       if (this.#drops && values.length > 0 && this.#native.closed() === DISPOSED) break;
-      const count = this.#take(Math.min(staged, max - values.length), once);
+      const count = this.#take(Math.min(stagedRecords, max - values.length), once);
       if (count === 0) break;
       for (let i = 0; i < count; i++) values.push(this.#out.decode(i * this.#bytes));
     }

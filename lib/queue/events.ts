@@ -1,10 +1,13 @@
 import { channel } from 'node:diagnostics_channel';
 import { EventEmitter } from 'node:events';
+import { byNumber, dropReasons } from '../binding/index.js';
 import { optionError } from '../input/index.js';
 
-/** Why a record left the queue without being consumed. The order is that of `Dropped` in native/core/queue/queue.h. */
+/** Why a record left the queue without being consumed. */
 export type DropReason = 'expired' | 'oldest' | 'shed';
-const reasons: readonly DropReason[] = ['expired', 'oldest', 'shed'];
+const reasons: readonly (DropReason | undefined)[] = byNumber(
+  dropReasons satisfies Record<DropReason, number>,
+);
 
 /** What `Queue.on` can be asked for, and what its listeners get. */
 export interface QueueEvents<T> {

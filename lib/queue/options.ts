@@ -1,8 +1,8 @@
+import { overflows, queueLimits, quoted } from '../binding/index.js';
 import { type ManualClock, nativeClock } from '../clock/index.js';
 import { copiedList, isInteger, Options, optionError } from '../input/index.js';
 
-/** What happens to a record that finds no room. The numbers are those of `Overflow` in native/core/queue/queue_shape.h. */
-export const overflows = { reject: 0, 'drop-oldest': 1, caller: 2, overwrite: 3 } as const;
+/** What happens to a record that finds no room. */
 export type Overflow = keyof typeof overflows;
 
 export interface QueueOptions<T> {
@@ -100,7 +100,6 @@ export interface ConsumeOptions {
   readonly signal?: AbortSignal;
 }
 
-const capacityMax = 1 << 24;
 const ttlMsMax = 86_400_000;
 
 /** What native code needs of `Queue.create`'s options. */
@@ -109,21 +108,16 @@ export function checkedQueue(options: unknown): { native: Record<string, unknown
   const sizes = ['capacity', 'lanes', 'weights', 'maxWaiting'];
   const known = [...sizes, 'ttlMs', 'overflow', 'onOverflow', 'shed', 'latency', 'commit', 'clock'];
   const given = new Options(where, options, known);
-  const lanes = given.integer('lanes', 1, 8, 1);
+  const lanes = given.integer('lanes', 1, queueLimits.lanes, 1);
   const shed = given.nested('shed', ['targetMs', 'intervalMs']);
   const overflow = given.has('overflow') ? given.get('overflow') : 'reject';
   if (typeof overflow !== 'string' || !Object.hasOwn(overflows, overflow)) {
-    throw optionError(
-      `${where}: overflow`,
-      "'reject', 'drop-oldest', 'overwrite' or 'caller'",
-      overflow,
-      true,
-    );
+    throw optionError(`${where}: overflow`, quoted(Object.keys(overflows)), overflow, true);
   }
-  const maxWaiting = given.integer('maxWaiting', 0, 65_536, 1_024);
+  const maxWaiting = given.integer('maxWaiting', 0, queueLimits.waiters, 1_024);
   return {
     native: {
-      capacity: given.integer('capacity', 1, capacityMax),
+      capacity: given.integer('capacity', 1, queueLimits.capacity),
       lanes,
       weights: checkedWeights(where, given.get('weights'), lanes),
       ttlMs: given.has('ttlMs') ? checkedTtl(given) : undefined,
@@ -190,7 +184,12 @@ function checkedWeights(where: string, weights: unknown, lanes: number): number[
   if (weights === undefined) return Array.from({ length: lanes }, (_, lane) => (lane === 0 ? 21 - lanes : 1));
   const copied = copiedList(weights, lanes, lanes);
   const isWeight = (weight: unknown): weight is number =>
-    typeof weight === 'number' && isInteger(weight) && weight >= 1 && weight <= 1_000;
+    typeof weight === 'number' && isInteger(weight) && weight >= 1 && weight <= queueLimits.weight;
   if (copied?.every(isWeight)) return copied;
-  throw optionError(`${where}: weights`, `${lanes} whole numbers from 1 to 1000`, weights, true);
+  throw optionError(
+    `${where}: weights`,
+    `${lanes} whole numbers from 1 to ${queueLimits.weight}`,
+    weights,
+    true,
+  );
 }

@@ -9,29 +9,23 @@ import {
   LINE_FULL,
   type NativeQueue,
   NO_RESOURCES,
+  overflows,
+  queueLimits,
+  queueStaging,
   SERVED_WAITER,
+  stagedRecords,
   Weak,
 } from '../binding/index.js';
 import { isInteger, isRecordError, listedError, Options, optionError, SluiceError } from '../input/index.js';
 import { type Codec, codecOf, type RecordType } from '../record/index.js';
 import { Batcher } from './batcher.js';
 import type { Events } from './events.js';
-import {
-  checkedTtl,
-  checkedWait,
-  checkTimeout,
-  overflows,
-  type PushOptions,
-  type WaitOptions,
-} from './options.js';
+import { checkedTtl, checkedWait, checkTimeout, type PushOptions, type WaitOptions } from './options.js';
 import { Permit } from './permit.js';
 import { closed, RoomWaits } from './room-waits.js';
 
-/** Records staged for one native call. */
-export const staged = 64;
 /** The longest that a native wait lasts before JavaScript, and with it `worker.terminate()`, gets its turn. */
 export const sliceMs = 50;
-const permitsMax = 16_383;
 /** Producers that something waits for: they stay, even if the program forgets their queue object. */
 const awaited = new Set<Producer<unknown>>();
 
@@ -108,10 +102,10 @@ export class Producer<T> {
     this.#stageTtl(where, given);
     const length = list.length;
     // More than one native call: look at every value before the first is added.
-    if (length > staged) this.#checkAll(list);
+    if (length > stagedRecords) this.#checkAll(list);
     let added = 0;
     while (added < length) {
-      const count = Math.min(staged, length - added);
+      const count = Math.min(stagedRecords, length - added);
       this.#stageMany(list, added, count);
       const hasTtl = this.#stageTtl(where, given);
       const taken = this.#pushMany(count, lane, hasTtl, length - added - count);
@@ -399,13 +393,13 @@ export class Producer<T> {
       );
     }
     const ttlMs = checkedTtl(given);
-    this.#words[0] =
+    this.#words[queueStaging.ttlNs / 8] =
       ttlMs === Number.POSITIVE_INFINITY ? 0xffff_ffff_ffff_ffffn : BigInt(Math.round(ttlMs * 1e6));
     return 1;
   }
 
   #checkCount(where: string, count: unknown): void {
-    const most = Math.min(permitsMax, this.#native.capacity);
+    const most = Math.min(queueLimits.permits, this.#native.capacity);
     if (typeof count === 'number' && isInteger(count) && count >= 1 && count <= most) return;
     throw optionError(
       `${where}: count`,

@@ -12,9 +12,13 @@ import {
   maker,
   type NativeQueue,
   native,
+  overflows,
   publicHandle,
   type QueueStaging,
   type QueueStats,
+  queueLimits,
+  queueStaging,
+  stagedRecords,
 } from '../binding/index.js';
 import { constructorError, isOurs, Options, optionError } from '../input/index.js';
 import { RecordType, type RecordView } from '../record/index.js';
@@ -29,21 +33,18 @@ import {
   checkedOverflow,
   checkedQueue,
   checkedWait,
-  overflows,
   type PushOptions,
   type QueueOptions,
   type WaitOptions,
 } from './options.js';
 import type { Permit } from './permit.js';
-import { Producer, staged } from './producer.js';
+import { Producer } from './producer.js';
 import { readableOf, writableTo } from './streams.js';
 
 export type QueueHandle = Handle<'queue'>;
 
 const what = 'Queue';
 const waitOptions = ['timeoutMs', 'signal'];
-/** Words of the staging buffer: see native/addon/queue_attachment.h. */
-const stagingWords = 2 + staged;
 
 /** What others in lib/ build on. Nothing leads to it from a queue object: native code trusts its callers. */
 export interface QueueInside<T> {
@@ -84,10 +85,10 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   ) {
     if (!isMaker(by)) throw constructorError('Queue', 'Queue.create() or Queue.attach()');
     const staging = {
-      in: new Memory(staged * record.bytes),
-      out: new Memory(staged * record.bytes),
-      dropped: new Memory(staged * record.bytes),
-      words: new Memory(stagingWords * 8),
+      in: new Memory(stagedRecords * record.bytes),
+      out: new Memory(stagedRecords * record.bytes),
+      dropped: new Memory(queueLimits.droppedAtOnce * record.bytes),
+      words: new Memory(queueStaging.bytes),
     };
     this.record = record;
     this.#native = attach(staging);

@@ -1,4 +1,12 @@
-import { DISPOSED, disposed, type StockCounts } from '../binding/index.js';
+import {
+  byNumber,
+  DISPOSED,
+  disposed,
+  phases,
+  reserveResults,
+  resolveResults,
+  type StockCounts,
+} from '../binding/index.js';
 import { withJson } from '../json.js';
 
 /** In JSON, as JSON.stringify() makes it, the reservation is a decimal string, which `confirm` and its like accept. */
@@ -120,27 +128,14 @@ export type ReturnResolution =
   /** Never given out, or so long ago that its place has been used again. */
   | 'unknown';
 
-/** By the numbers of `ReserveResult` in native/core/stock/stock_request.h; 0 and 1 are no refusals. */
-const refusals: readonly (Refusal | undefined)[] = [
-  undefined,
-  undefined,
-  'sold-out',
-  'user-limit',
-  'unknown-sku',
-  'ledger-full',
-  'users-full',
-  'ids-full',
-  'id-mismatch',
-  'already-failed',
-  'in-progress',
-  'item-closed',
-  undefined,
-  undefined,
-  'admitted-by-gate',
-];
-/** `ReserveResult::kNeedsUser` and `kByGate`. */
-export const needsUser = 12;
-export const byGate = 14;
+const {
+  reserved: _reserved,
+  duplicate: _duplicate,
+  'needs-user': _needsUser,
+  'reserved-directly': _direct,
+  ...refused
+} = reserveResults;
+const refusals: readonly (Refusal | undefined)[] = byNumber(refused satisfies Record<Refusal, number>);
 /** Those that are about one item. */
 export const aboutOneItem: ReadonlySet<Refusal> = new Set([
   'sold-out',
@@ -149,21 +144,10 @@ export const aboutOneItem: ReadonlySet<Refusal> = new Set([
   'item-closed',
 ]);
 
-/** By the numbers of `ResolveResult`; 0 is what was asked for. */
-const resolutions: readonly Resolution[] = [
-  'confirmed',
-  'already-confirmed',
-  'already-cancelled',
-  'expired',
-  'unknown',
-];
-/** `ResolveResult::kBadQuantity`. */
-export const badQuantity = 5;
-/** `ResolveResult::kBadLine`. */
-export const badLine = 6;
-
-/** By the numbers of `Phase` in native/core/stock/reservation_table.h. */
-const states: readonly ReservationState[] = ['unknown', 'held', 'confirmed', 'cancelled', 'expired'];
+const resolutions = byNumber(resolveResults);
+const states: readonly (ReservationState | undefined)[] = byNumber(
+  phases satisfies Record<ReservationState, number>,
+);
 
 /** What a native function answered, unless the ledger is disposed of. @throws SluiceError. */
 export function checkedAnswer(answer: number): number {
@@ -183,5 +167,5 @@ export function refusalName(result: number): Refusal | undefined {
 
 /** The name of a native ResolveResult, where `done` is what was asked for. */
 export function resolutionName<Done extends string>(result: number, done: Done): Done | Resolution {
-  return result === 0 ? done : (resolutions[result] as Resolution);
+  return result === resolveResults.done ? done : (resolutions[result] as Resolution);
 }

@@ -1,5 +1,6 @@
+import { stockLimits } from '../binding/index.js';
 import { copiedList, Options, optionError } from '../input/index.js';
-import { checkedSku, linesMax } from './staging.js';
+import { checkedSku } from './staging.js';
 
 export interface CartLine {
   readonly sku: number | string;
@@ -7,23 +8,26 @@ export interface CartLine {
   readonly quantity: number;
 }
 
-const u32Max = 0xffff_ffff;
-
 /** The lines of a cart with those of the same item added up; `least`: of each line. */
 export function summed(where: string, lines: unknown, least = 1): CartLine[] {
-  const given = copiedList(lines, 1, linesMax);
+  const given = copiedList(lines, 1, stockLimits.lines);
   if (given === undefined) {
-    throw optionError(`${where}: lines`, `an array of 1 to ${linesMax} lines`, lines, !Array.isArray(lines));
+    throw optionError(
+      `${where}: lines`,
+      `an array of 1 to ${stockLimits.lines} lines`,
+      lines,
+      !Array.isArray(lines),
+    );
   }
   const sums = new Map<number | string, number>();
   for (const [i, line] of given.entries()) {
     const one = new Options(`${where}: lines[${i}]`, line, ['sku', 'quantity']);
     const sku = checkedSku(`${where}: lines[${i}]: sku`, one.get('sku'));
-    const sum = one.integer('quantity', least, u32Max) + (sums.get(sku) ?? 0);
-    if (sum > u32Max) {
+    const sum = one.integer('quantity', least, stockLimits.quantity) + (sums.get(sku) ?? 0);
+    if (sum > stockLimits.quantity) {
       throw optionError(
         `${where}: lines[${i}]: quantity`,
-        `a sum of at most ${u32Max} for its item`,
+        `a sum of at most ${stockLimits.quantity} for its item`,
         sum,
         false,
       );

@@ -1,14 +1,6 @@
-import type { NativeStock } from '../binding/index.js';
+import { type NativeStock, refusals, reserveResults, resolveResults, stockLimits } from '../binding/index.js';
 import { Options, optionError } from '../input/index.js';
-import {
-  badLine,
-  badQuantity,
-  checkedAnswer,
-  type Refusal,
-  type Resolution,
-  refusalName,
-  resolutionName,
-} from './answers.js';
+import { checkedAnswer, type Refusal, type Resolution, refusalName, resolutionName } from './answers.js';
 import { type CartLine, summed } from './cart.js';
 import { stagePart } from './parts.js';
 import type { StockStaging } from './staging.js';
@@ -30,14 +22,6 @@ export type ChangeResolution =
   | Exclude<Resolution, 'confirmed' | 'cancelled' | 'extended'>
   | Extract<Refusal, 'sold-out' | 'user-limit' | 'item-closed' | 'ledger-full' | 'users-full'>;
 
-const u32Max = 0xffff_ffff;
-/** `kRefusals` in native/addon/stock_staging.h. */
-const refusals = 64;
-/** `ReserveResult::kNeedsUser`, of a reservation without a user. */
-const needsUser = 12;
-/** `ResolveResult::kNothingLeft`. */
-const nothingLeft = 11;
-
 const where = 'Stock.change';
 
 export function changeHeld(
@@ -50,21 +34,22 @@ export function changeHeld(
   stagePart(staging, where, reservation, wanted);
   const answer = checkedAnswer(native.change(wanted.lines.length));
   if (answer >= refusals) {
-    return answer === refusals + needsUser
+    // Of a reservation without a user.
+    return answer === refusals + reserveResults['needs-user']
       ? 'user-limit'
       : (refusalName(answer - refusals) as ChangeResolution);
   }
-  if (answer === nothingLeft) {
+  if (answer === resolveResults['nothing-left']) {
     throw optionError(`${where}: lines`, 'a unit at least that stays held (cancel() ends it)', 0, false);
   }
-  if (answer !== badQuantity && answer !== badLine) {
+  if (answer !== resolveResults['bad-quantity'] && answer !== resolveResults['bad-line']) {
     return resolutionName(answer, 'changed') as ChangeResolution;
   }
   const line = wanted.lines[staging.refusedLine];
-  if (answer === badLine && line !== undefined) {
+  if (answer === resolveResults['bad-line'] && line !== undefined) {
     throw optionError(`${where}: lines: sku`, 'an item of the reservation', line.sku, false);
   }
-  const expected = `a reservation of one item, and at most ${u32Max} with what was bought of it`;
+  const expected = `a reservation of one item, and at most ${stockLimits.quantity} with what was bought of it`;
   throw optionError(`${where}: quantity`, expected, line?.quantity ?? wanted.quantity, false);
 }
 
@@ -73,7 +58,7 @@ function checkedQuantities(options: unknown): {
   readonly quantity: number;
 } {
   const given = new Options(where, options, ['quantity', 'lines']);
-  if (!given.has('lines')) return { lines: [], quantity: given.integer('quantity', 1, u32Max) };
+  if (!given.has('lines')) return { lines: [], quantity: given.integer('quantity', 1, stockLimits.quantity) };
   if (given.has('quantity')) {
     throw optionError(`${where}: quantity`, 'no quantity beside lines', given.get('quantity'), true);
   }

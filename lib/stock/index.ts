@@ -1,6 +1,5 @@
 export {
   aboutOneItem,
-  badQuantity,
   type ItemChanged,
   type Refusal,
   type Refused,

@@ -1,20 +1,26 @@
-import { alive, type NativeStock, type StockCounts } from '../binding/index.js';
+import {
+  alive,
+  answers,
+  byNumber,
+  groupsAdded,
+  itemChanges,
+  itemsAdded,
+  levelsSet,
+  type NativeStock,
+  type StockCounts,
+  stockLimits,
+} from '../binding/index.js';
 import { Options, optionError } from '../input/index.js';
 import { checkedAnswer, type ItemChanged } from './answers.js';
 import { type CheckedItem, checkedChanges, type StockGroup } from './options.js';
 import { checkedGroupName, checkedSku, type StockStaging } from './staging.js';
 
 const what = 'Stock';
-const u32Max = 0xffff_ffff;
-const totalExpected = `a total of at most ${u32Max}, the backorder cap included`;
+const { quantity: quantityMax } = stockLimits;
+const totalExpected = `a total of at most ${quantityMax}, the backorder cap included`;
 
-/** `kUnknownSku` and `kUnknownGroup` in native/addon/stock_functions.cc. */
-const unknownSku = -1;
-const unknownGroup = -2;
-/** The bits of the native `changeItem`. */
-const changed = { perUser: 1, backorder: 2, clamp: 4 };
-/** The numbers of `LevelSet` in native/core/stock/item_table.h. */
-const levelSet = { done: 0, tooMany: 2 };
+const addedNames = byNumber(itemsAdded);
+const groupNames = byNumber(groupsAdded);
 
 /** The calls that are about what is on sale. What they promise is documented on `Stock`. */
 export class ItemCalls {
@@ -35,23 +41,22 @@ export class ItemCalls {
     this.#staging.shards(item.shards);
     this.#staging.group(item.group);
     const answer = checkedAnswer(this.#native.addItem());
-    if (answer === unknownGroup)
+    if (answer === answers.unknownGroup)
       throw optionError(`${where}: group`, 'the name of a group', item.group, false);
-    return (['added', 'sku-exists', 'items-full', 'group-full'] as const)[answer] ?? 'items-full';
+    return addedNames[answer] ?? 'items-full';
   }
 
   addGroup({ name, perUser }: StockGroup): 'added' | 'group-exists' | 'groups-full' {
     this.#staging.begin();
     this.#staging.sku(name);
     this.#staging.perUser(perUser);
-    const answer = checkedAnswer(this.#native.addGroup());
-    return answer === 0 ? 'added' : answer === 1 ? 'group-exists' : 'groups-full';
+    return groupNames[checkedAnswer(this.#native.addGroup())] ?? 'groups-full';
   }
 
   changeGroup(name: unknown, changes: unknown): boolean {
     const where = 'Stock.changeGroup';
     const group = checkedGroupName(`${where}: name`, name);
-    const perUser = new Options(where, changes, ['perUser']).integer('perUser', 1, u32Max);
+    const perUser = new Options(where, changes, ['perUser']).integer('perUser', 1, quantityMax);
     this.#staging.begin();
     this.#staging.sku(group);
     this.#staging.perUser(perUser);
@@ -76,9 +81,9 @@ export class ItemCalls {
     this.#staging.perUser(perUser ?? 0);
     this.#staging.backorder(backorder ?? 0);
     const bits =
-      (perUser === undefined ? 0 : changed.perUser) |
-      (backorder === undefined ? 0 : changed.backorder) |
-      (clamp ? changed.clamp : 0);
+      (perUser === undefined ? 0 : itemChanges.perUser) |
+      (backorder === undefined ? 0 : itemChanges.backorder) |
+      (clamp ? itemChanges.clamp : 0);
     const answer = this.#known(where, sku, this.#native.changeItem(bits));
     return this.#levelSet(sku, answer, `${where}: backorder`, backorder);
   }
@@ -101,7 +106,7 @@ export class ItemCalls {
 
   setTotal(sku: number | string, total: unknown, options: unknown): ItemChanged {
     const where = 'Stock.setTotal';
-    const units = new Options(where, { total }, ['total']).integer('total', 0, u32Max);
+    const units = new Options(where, { total }, ['total']).integer('total', 0, quantityMax);
     const clamp = new Options(where, options, ['clamp']).boolean('clamp', false);
     this.#stageSku(where, sku);
     this.#staging.quantity(units);
@@ -117,9 +122,9 @@ export class ItemCalls {
   }
 
   #levelSet(sku: number | string, answer: number, option: string, level: unknown): ItemChanged {
-    if (answer === levelSet.tooMany) throw optionError(option, totalExpected, level, false);
+    if (answer === levelsSet['too-many']) throw optionError(option, totalExpected, level, false);
     const counts = this.counts(sku);
-    return answer === levelSet.done ? { ok: true, counts } : { ok: false, reason: 'units-taken', counts };
+    return answer === levelsSet.done ? { ok: true, counts } : { ok: false, reason: 'units-taken', counts };
   }
 
   #stageSku(where: string, sku: unknown): void {
@@ -130,11 +135,11 @@ export class ItemCalls {
 
   #stageQuantity(where: string, quantity: unknown): void {
     const given = new Options(where, { quantity }, ['quantity']);
-    this.#staging.quantity(given.integer('quantity', 1, u32Max));
+    this.#staging.quantity(given.integer('quantity', 1, quantityMax));
   }
 
   #known(where: string, sku: unknown, answer: number): number {
-    if (answer === unknownSku) throw optionError(`${where}: sku`, 'the sku of an item', sku, false);
+    if (answer === answers.unknownSku) throw optionError(`${where}: sku`, 'the sku of an item', sku, false);
     return checkedAnswer(answer);
   }
 }

@@ -1,5 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { DISPOSED, type NativeMovement, type NativeStock } from '../binding/index.js';
+import {
+  byNumber,
+  DISPOSED,
+  movementKinds,
+  type NativeMovement,
+  type NativeStock,
+} from '../binding/index.js';
 import { withJson } from '../json.js';
 
 /**
@@ -44,20 +50,9 @@ export interface LostMovements {
   readonly count: number;
 }
 
-/** By the numbers of `MovementKind` in native/core/stock/movement_log.h. */
-const kinds: readonly Movement['kind'][] = [
-  'added',
-  'restocked',
-  'withdrawn',
-  'closed',
-  'reserved',
-  'confirmed',
-  'cancelled',
-  'expired',
-  'returned',
-  'reopened',
-  'reversed',
-];
+const kinds: readonly (Movement['kind'] | undefined)[] = byNumber(
+  movementKinds satisfies Record<Movement['kind'], number>,
+);
 const notYet = 0;
 
 /** How often a reader that has read everything looks again. */
@@ -104,5 +99,5 @@ const MovementAnswer = withJson(
 );
 
 function movement({ kind, ...rest }: NativeMovement, position: number): Movement {
-  return new MovementAnswer({ kind: kinds[kind - 1] as Movement['kind'], position, ...rest }) as Movement;
+  return new MovementAnswer({ kind: kinds[kind] as Movement['kind'], position, ...rest }) as Movement;
 }

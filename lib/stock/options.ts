@@ -1,3 +1,4 @@
+import { stockLimits } from '../binding/index.js';
 import { type ManualClock, nativeClock } from '../clock/index.js';
 import { bare, copiedList, Options, optionError } from '../input/index.js';
 import { checkedGroupName, checkedSku } from './staging.js';
@@ -117,20 +118,22 @@ export interface CheckedItem {
   readonly group: string | undefined;
 }
 
-const u32Max = 0xffff_ffff;
-const itemsMax = 65_536;
-const shardsMax = 16;
-/** `GroupTable::kGroupsMax` and `kMembersMax` in native/core/stock/group_table.h. */
-const groupsMax = 64;
-const membersMax = 64;
+const {
+  quantity: quantityMax,
+  items: itemsMax,
+  shards: shardsMax,
+  groups: groupsMax,
+  groupMembers: membersMax,
+  holdMs: holdMsMax,
+} = stockLimits;
 
 /** The least and the most of each table. */
 const sizes = {
   maxItems: [1, itemsMax],
-  maxReservations: [1, 1 << 24],
-  maxUsers: [1, 1 << 26],
-  maxIds: [1, 1 << 26],
-  movements: [0, 1 << 24],
+  maxReservations: [1, stockLimits.reservations],
+  maxUsers: [1, stockLimits.users],
+  maxIds: [1, stockLimits.ids],
+  movements: [0, stockLimits.movements],
 } as const;
 const usersDefault = { least: 65_536, most: 262_144 };
 
@@ -160,12 +163,12 @@ export function checkedRestoring(
 export function checkedItem(where: string, item: unknown): CheckedItem {
   const one = new Options(where, item, ['sku', 'quantity', 'perUser', 'backorder', 'group', 'shards']);
   const sku = checkedSku(`${where}: sku`, one.get('sku'));
-  const quantity = one.integer('quantity', 0, u32Max);
+  const quantity = one.integer('quantity', 0, quantityMax);
   return {
     sku,
     quantity,
-    perUser: one.has('perUser') ? one.integer('perUser', 1, u32Max) : 0,
-    backorder: one.integer('backorder', 0, u32Max - quantity, 0),
+    perUser: one.has('perUser') ? one.integer('perUser', 1, quantityMax) : 0,
+    backorder: one.integer('backorder', 0, quantityMax - quantity, 0),
     shards: one.integer('shards', 1, shardsMax, 1),
     group: one.has('group') ? checkedGroupName(`${where}: group`, one.get('group')) : undefined,
   };
@@ -179,10 +182,10 @@ export interface CheckedChanges {
 
 export function checkedChanges(where: string, changes: unknown): CheckedChanges {
   const given = new Options(where, changes, ['perUser', 'backorder']);
-  const limit = (): number => (given.get('perUser') === null ? 0 : given.integer('perUser', 1, u32Max));
+  const limit = (): number => (given.get('perUser') === null ? 0 : given.integer('perUser', 1, quantityMax));
   return {
     perUser: given.has('perUser') ? limit() : undefined,
-    backorder: given.has('backorder') ? given.integer('backorder', 0, u32Max) : undefined,
+    backorder: given.has('backorder') ? given.integer('backorder', 0, quantityMax) : undefined,
   };
 }
 
@@ -190,7 +193,7 @@ export function checkedGroup(where: string, group: unknown): StockGroup {
   const one = new Options(where, group, ['name', 'perUser']);
   return {
     name: checkedGroupName(`${where}: name`, one.get('name')),
-    perUser: one.integer('perUser', 1, u32Max),
+    perUser: one.integer('perUser', 1, quantityMax),
   };
 }
 
@@ -247,7 +250,7 @@ export function checkedOptions(options: StockOptions): CheckedStock {
       maxUsers: given.integer('maxUsers', ...sizes.maxUsers, usersFor(items)),
       maxIds: given.integer('maxIds', ...sizes.maxIds, 65_536),
       movements: given.integer('movements', ...sizes.movements, 4_096),
-      holdMs: given.number('holdMs', 1, 86_400_000, 30_000),
+      holdMs: given.number('holdMs', 1, holdMsMax, 30_000),
       commit: given.boolean('commit', false),
       clock: nativeClock(where, given.get('clock')),
     },

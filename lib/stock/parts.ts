@@ -1,13 +1,6 @@
-import type { NativeStock } from '../binding/index.js';
+import { answers, type NativeStock, resolveResults, stockLimits } from '../binding/index.js';
 import { Options, optionError } from '../input/index.js';
-import {
-  badLine,
-  badQuantity,
-  checkedAnswer,
-  type Resolution,
-  type ReturnResolution,
-  resolutionName,
-} from './answers.js';
+import { checkedAnswer, type Resolution, type ReturnResolution, resolutionName } from './answers.js';
 import { type CartLine, summed } from './cart.js';
 import {
   checkedKey,
@@ -42,12 +35,6 @@ export interface BoughtUnits {
   /** Who bought them. Needed where an item has, or had, a per-user limit. */
   readonly user?: LedgerKey | undefined;
 }
-
-const u32Max = 0xffff_ffff;
-const returned = 0;
-/** `ResolveResult::kNeedsUser` in native/core/stock/stock_request.h. */
-const needsUser = 9;
-const unknownSku = -1;
 
 interface CheckedPart {
   readonly lines: readonly CartLine[];
@@ -98,7 +85,7 @@ export class PartCalls {
     const where = 'Stock.return';
     const given = new Options(where, units, ['sku', 'quantity', 'user']);
     const sku = checkedSku(`${where}: sku`, given.get('sku'));
-    const quantity = given.integer('quantity', 1, u32Max);
+    const quantity = given.integer('quantity', 1, stockLimits.quantity);
     const user = given.has('user')
       ? checkedKey(`${where}: user`, given.get('user'), textMax.user)
       : undefined;
@@ -107,8 +94,8 @@ export class PartCalls {
     this.#staging.user(user);
     this.#staging.quantity(quantity);
     const answer = checkedAnswer(this.#native.giveBackOf());
-    if (answer === unknownSku) throw optionError(`${where}: sku`, 'the sku of an item', sku, false);
-    if (answer === needsUser) {
+    if (answer === answers.unknownSku) throw optionError(`${where}: sku`, 'the sku of an item', sku, false);
+    if (answer === resolveResults['needs-user']) {
       throw optionError(`${where}: user`, 'a user (the item has, or had, a per-user limit)', user, true);
     }
     return returnName(answer);
@@ -116,13 +103,14 @@ export class PartCalls {
 
   /** `has`: what the reservation does with units of which there are too few. */
   #checked(where: string, { lines, quantity }: CheckedPart, answer: number, has: string): number {
-    if (answer !== badQuantity && answer !== badLine) return checkedAnswer(answer);
+    if (answer !== resolveResults['bad-quantity'] && answer !== resolveResults['bad-line'])
+      return checkedAnswer(answer);
     const line = lines[this.#staging.refusedLine];
     if (line === undefined) {
       const expected = `at most what the reservation ${has}, and a reservation of one item`;
       throw optionError(`${where}: quantity`, expected, quantity, false);
     }
-    if (answer === badLine)
+    if (answer === resolveResults['bad-line'])
       throw optionError(`${where}: lines: sku`, 'an item of the reservation', line.sku, false);
     const of = typeof line.sku === 'string' ? JSON.stringify(line.sku) : line.sku;
     const expected = `at most what the reservation ${has} of it`;
@@ -145,7 +133,10 @@ export function stagePart(
 
 function checkedPart(where: string, given: Options): CheckedPart {
   if (!given.has('lines')) {
-    return { lines: [], quantity: given.has('quantity') ? given.integer('quantity', 1, u32Max) : 0 };
+    return {
+      lines: [],
+      quantity: given.has('quantity') ? given.integer('quantity', 1, stockLimits.quantity) : 0,
+    };
   }
   if (given.has('quantity')) {
     throw optionError(`${where}: quantity`, 'no quantity beside lines', given.get('quantity'), true);
@@ -153,8 +144,15 @@ function checkedPart(where: string, given: Options): CheckedPart {
   return { lines: summed(where, given.get('lines')), quantity: 0 };
 }
 
-/** By the numbers of `ResolveResult`. */
 function returnName(answer: number): ReturnResolution {
-  if (answer === returned) return 'returned';
-  return answer === 8 ? 'already-returned' : answer === 7 ? 'not-bought' : 'unknown';
+  switch (answer) {
+    case resolveResults.done:
+      return 'returned';
+    case resolveResults['already-returned']:
+      return 'already-returned';
+    case resolveResults['not-bought']:
+      return 'not-bought';
+    default:
+      return 'unknown';
+  }
 }

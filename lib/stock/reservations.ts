@@ -1,4 +1,4 @@
-import { alive, type NativeReservation, type NativeStock } from '../binding/index.js';
+import { alive, answers, finds, type NativeReservation, type NativeStock, phases } from '../binding/index.js';
 import { bare, Options, optionError } from '../input/index.js';
 import { withJson } from '../json.js';
 import { type ReservationState, stateName } from './answers.js';
@@ -52,16 +52,8 @@ export interface ReservationFilter {
   readonly after?: bigint | string | undefined;
 }
 
-const byReservation = 0;
-const byId = 1;
-const unknownSku = -1;
-/** By the numbers of `Phase` in native/core/stock/reservation_table.h. */
-const states: Readonly<Record<FoundReservation['state'], number>> = {
-  held: 1,
-  confirmed: 2,
-  cancelled: 3,
-  expired: 4,
-};
+/** What is listed: a free place is no reservation. */
+const { unknown: _, ...states } = phases;
 
 const FoundAnswer: new (native: NativeReservation) => FoundReservation = withJson(
   class implements FoundReservation {
@@ -112,7 +104,7 @@ export class ReservationFinder {
     } else {
       this.#staging.reservation = checkedReservation(`${where}: reservation`, given.get('reservation'));
     }
-    const found = alive(where, this.#native.findReservation(given.has('id') ? byId : byReservation));
+    const found = alive(where, this.#native.findReservation(given.has('id') ? finds.id : finds.reservation));
     return found === undefined ? undefined : new FoundAnswer(found);
   }
 
@@ -165,7 +157,7 @@ export class ReservationFinder {
     staging.user(user);
     staging.sku(sku);
     const answer = this.#native.listReservations(slot, bits);
-    if (answer === unknownSku) throw optionError(`${where}: sku`, 'the sku of an item', sku, false);
+    if (answer === answers.unknownSku) throw optionError(`${where}: sku`, 'the sku of an item', sku, false);
     return alive(where, answer);
   }
 }
@@ -176,7 +168,9 @@ function statesOf(where: string, given: unknown): number {
   let bits = 0;
   for (const state of list) {
     if (typeof state !== 'string' || !Object.hasOwn(states, state)) {
-      const expected = `'held', 'confirmed', 'cancelled', 'expired', or a list of these`;
+      const expected = `${Object.keys(states)
+        .map((name) => `'${name}'`)
+        .join(', ')}, or a list of these`;
       throw optionError(`${where}: state`, expected, given, typeof given !== 'string');
     }
     bits |= 1 << states[state as FoundReservation['state']];

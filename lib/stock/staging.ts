@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { arrays, Memory, Octets } from '../binding/index.js';
+import { arrays, stockStaging as at, Memory, Octets, stockLimits } from '../binding/index.js';
 import { isInteger, isSafeInteger, optionError } from '../input/index.js';
 
 /**
@@ -7,43 +7,29 @@ import { isInteger, isSafeInteger, optionError } from '../input/index.js';
  */
 export type LedgerKey = number | bigint | string;
 
-/** The most octets of UTF-8 that a text can have; `kSkuTextMax` and `LedgerUser::kTextMax` in native/core. */
-export const textMax = { sku: 32, user: 64, id: 256 };
-export const linesMax = 64;
+/** The most octets of UTF-8 that a text can have. */
+export const textMax: Readonly<Record<'sku' | 'user' | 'id', number>> = {
+  sku: stockLimits.skuText,
+  user: stockLimits.userText,
+  id: stockLimits.idText,
+};
 
-const u32Max = 0xffff_ffff;
+const skuMax = 0xffff_ffff;
 const keyMax = 0xffff_ffff_ffff_ffffn;
 /** As many digits as 64 bits can have. */
 const decimal = /^(0|[1-9][0-9]{0,19})$/;
 
-/** Where what stands in the buffer, in bytes: see native/addon/stock_functions.cc. */
-const at = {
-  holdNs: 0,
-  reservation: 8,
-  quantity: 16,
-  line: 24,
-  perUser: 32,
-  shards: 40,
-  backorder: 48,
-  user: 56,
-  id: 72,
-  lines: 88,
-};
-const lineBytes = 24;
-const textsAt = at.lines + linesMax * lineBytes;
-const bytes = textsAt + textMax.user + textMax.id + linesMax * textMax.sku;
-
 /** Through which a ledger's native functions are given their arguments. */
 export class StockStaging {
-  readonly buffer: ArrayBuffer = new Memory(bytes);
+  readonly buffer: ArrayBuffer = new Memory(at.bytes);
   readonly #words = new arrays.BigUint64Array(this.buffer);
   readonly #halves = new arrays.Uint32Array(this.buffer);
   readonly #octets = new Octets(this.buffer);
-  #textAt = textsAt;
+  #textAt = at.texts;
 
   /** Before the first key of a call. */
   begin(): void {
-    this.#textAt = textsAt;
+    this.#textAt = at.texts;
   }
 
   /** Undefined: as long as the ledger holds reservations. */
@@ -76,9 +62,9 @@ export class StockStaging {
     this.#key(at.lines, sku);
   }
   line(i: number, sku: number | string, quantity: number): void {
-    const start = at.lines + i * lineBytes;
+    const start = at.lines + i * at.lineBytes;
     this.#key(start, sku);
-    this.#put(start + 16, quantity);
+    this.#put(start + at.lineQuantity, quantity);
   }
 
   set reservation(reservation: bigint) {
@@ -114,7 +100,7 @@ export class StockStaging {
 
   #key(where: number, key: LedgerKey | undefined): void {
     if (typeof key === 'string') {
-      const length = this.#octets.utf8Write(key, this.#textAt, bytes - this.#textAt);
+      const length = this.#octets.utf8Write(key, this.#textAt, at.bytes - this.#textAt);
       this.#put(where, 1 + length);
       this.#put(where + 8, this.#textAt);
       this.#textAt += length;
@@ -150,8 +136,8 @@ export function checkedGroupName(option: string, value: unknown): string {
 
 /** @throws TypeError, RangeError naming it. */
 export function checkedSku(option: string, value: unknown): number | string {
-  const expected = `a whole number from 0 to ${u32Max} or a text of 1 to ${textMax.sku} bytes`;
-  if (typeof value === 'number' && isInteger(value) && value >= 0 && value <= u32Max) return value;
+  const expected = `a whole number from 0 to ${skuMax} or a text of 1 to ${textMax.sku} bytes`;
+  if (typeof value === 'number' && isInteger(value) && value >= 0 && value <= skuMax) return value;
   if (typeof value === 'string' && isText(value, textMax.sku)) return value;
   throw optionError(option, expected, value, typeof value !== 'number' && typeof value !== 'string');
 }

@@ -13,17 +13,17 @@ import {
   native,
   newBuffer,
   publicHandle,
+  reserveResults,
   type StockCounts,
   type StockStats,
+  stockLimits,
 } from '../binding/index.js';
 import { constructorError, isOurs, Options, optionError } from '../input/index.js';
 import {
   AdmittedByGate,
   aboutOneItem,
-  byGate,
   checkedAnswer,
   type ItemChanged,
-  needsUser,
   type Refused,
   type Reserved,
   ReservedAnswer,
@@ -86,8 +86,7 @@ export interface CartOptions {
 export interface ReserveOptions extends CartLine, CartOptions {}
 
 const what = 'Stock';
-const u32Max = 0xffff_ffff;
-const holdMsMax = 86_400_000;
+const { quantity: u32Max, holdMs: holdMsMax } = stockLimits;
 
 /** For others in lib/ that build on a ledger. Nothing leads to it from the object: native code trusts its callers. */
 export let nativeStock: (stock: Stock) => NativeStock;
@@ -522,13 +521,13 @@ export class Stock implements Disposable {
     staging.hold(holdMs);
     for (const [i, { sku, quantity }] of lines.entries()) staging.line(i, sku, quantity);
     const result = checkedAnswer(this.#native.reserve(lines.length));
-    if (result === needsUser) {
+    if (result === reserveResults['needs-user']) {
       throw optionError(`${where}: user`, 'a user (the item has a per-user limit)', undefined, true);
     }
-    if (result === byGate) return new AdmittedByGate(staging.reservation);
+    if (result === reserveResults['admitted-by-gate']) return new AdmittedByGate(staging.reservation);
     const reason = refusalName(result);
     if (reason === undefined) {
-      return result === 0
+      return result === reserveResults.reserved
         ? new ReservedAnswer(staging.reservation, holdMs ?? staging.leftMs, false, 'held')
         : new ReservedAnswer(staging.reservation, staging.leftMs, true, stateName(staging.phase));
     }
