@@ -4,12 +4,13 @@
 //      does, because qemu runs on the order of the machine below it: that is for the models;
 //   2. the models under model/, explored by Relacy;
 //   3. the mutation check: each memory order of the modelled headers weakened in turn, and found by its model.
+// With arguments, what they name of it: see selection.js, or `npm run test:core -- --help`.
 // What cannot be built for want of a header or a sanitizer is skipped and counted as such.
 // Environment: CXX, SLUICE_SEED (replays the stress tests), SLUICE_MODEL_EXECUTIONS.
 
 import { mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import {
   aarch64,
   canLink,
@@ -23,15 +24,19 @@ import {
   runOn,
 } from './compiler.js';
 import { mutantsOf, writeMutant } from './mutants.js';
+import { NothingToRun, select } from './selection.js';
 
 const here = `${root}test/core`;
-const builds = [
+const allSources = (await readdir(here, { recursive: true }))
+  .filter((name) => name.endsWith('_test.cc'))
+  .sort();
+const allBuilds = [
   { name: 'plain', flags: ['-O2'] },
   { name: 'asan', flags: ['-O1', '-g', '-fsanitize=address,undefined', '-fno-sanitize-recover=all'] },
   { name: 'tsan', flags: ['-O1', '-g', '-fsanitize=thread', '-Wno-tsan'] },
   { name: 'aarch64', flags: ['-O1', '-static', '-DSLUICE_EMULATED'], target: aarch64 },
 ];
-const models = [
+const allModels = [
   { name: 'queue', headers: ['core/queue/ring.h', 'core/queue/doorbell.h'] },
   { name: 'waiting', headers: ['core/queue/room_waiters.h', 'core/base/spin_lock.h'] },
   { name: 'quiesce', headers: ['core/base/quiesce.h'] },
@@ -67,6 +72,11 @@ function reportFailure(kind, name, error) {
   report('failed', kind, name, error instanceof Error ? error.message : String(error));
 }
 
+const selected = selection();
+const sources = allSources.filter((source) => selected.suites.includes(suiteOf(source)));
+const builds = allBuilds.filter(({ name }) => selected.builds.includes(name));
+const models = allModels.filter(({ name }) => selected.models.includes(name));
+
 const scratch = await mkdtemp(join(tmpdir(), 'sluice-core-'));
 try {
   const [hasDoctest, hasRelacy] = await Promise.all([
@@ -74,7 +84,7 @@ try {
     hasHeader('relacy/relacy.hpp', scratch),
   ]);
   const work = [];
-  if (hasDoctest) {
+  if (builds.length > 0 && hasDoctest) {
     work.push(...(await startSuites()));
   } else {
     for (const build of builds) report('skipped', build.name, 'all suites', 'doctest is not installed');
@@ -96,10 +106,27 @@ try {
 console.log(`test:core: ${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
 
+/** A suite's name: that of its file. @param {string} source */
+function suiteOf(source) {
+  return basename(source, '_test.cc');
+}
+
+function selection() {
+  try {
+    return select(process.argv.slice(2), {
+      suites: allSources.map(suiteOf),
+      builds: allBuilds.map(({ name }) => name),
+      models: allModels.map(({ name }) => name),
+    });
+  } catch (error) {
+    if (!(error instanceof NothingToRun)) throw error;
+    if (error.exitCode === 0) console.log(error.message);
+    else console.error(`test:core: ${error.message}`);
+    process.exit(error.exitCode);
+  }
+}
+
 async function startSuites() {
-  const sources = (await readdir(here, { recursive: true }))
-    .filter((name) => name.endsWith('_test.cc'))
-    .sort();
   const includes = [`-I${native}`, `-I${here}/support`, '-isystem', await doctestAlone()];
   // doctest itself is the same in every build, and the slowest thing to compile in a sanitized one.
   const main = (target) => {
