@@ -11,9 +11,9 @@
 #include "addon/registry.h"
 #include "addon/stock_attachment.h"
 #include "contract/staging.h"
-#include "core/base/segment.h"
 #include "core/gate/admission.h"
 #include "core/gate/in_flight_table.h"
+#include "platform/mapping.h"
 
 namespace sluice {
 

@@ -17,10 +17,10 @@
 #include "addon/registry.h"
 #include "contract/limits.h"
 #include "contract/staging.h"
-#include "core/base/segment.h"
 #include "core/limiter/limiter.h"
 #include "core/limiter/limiter_waiters.h"
 #include "platform/bells.h"
+#include "platform/mapping.h"
 
 namespace sluice {
 

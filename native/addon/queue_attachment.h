@@ -12,11 +12,11 @@
 #include "addon/loop_bell.h"
 #include "addon/registry.h"
 #include "contract/staging.h"
-#include "core/base/segment.h"
 #include "core/gate/order_tags.h"
 #include "core/queue/queue.h"
 #include "core/queue/queue_consumer.h"
 #include "platform/bells.h"
+#include "platform/mapping.h"
 
 namespace sluice {
 

@@ -9,8 +9,8 @@
 #include "addon/hot_function.h"
 #include "addon/registry.h"
 #include "contract/staging.h"
-#include "core/base/segment.h"
 #include "core/stock/stock_ledger.h"
+#include "platform/mapping.h"
 
 namespace sluice {
 

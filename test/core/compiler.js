@@ -7,6 +7,9 @@ import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 export const native = `${root}native`;
+/** What every program with the core in it links: see native/core/base/system.h. */
+export const system = `${native}/platform/system.cc`;
+export const mapping = `${native}/platform/mapping.cc`;
 
 /** What makes programs, and what runs them. @typedef {{ compiler: string, emulator?: string }} Target */
 

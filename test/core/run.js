@@ -18,10 +18,12 @@ import {
   fileOfHeader,
   hasHeader,
   host,
+  mapping,
   native,
   root,
   run,
   runOn,
+  system,
 } from './compiler.js';
 import { mutantsOf, writeMutant } from './mutants.js';
 import { NothingToRun, select } from './selection.js';
@@ -156,7 +158,10 @@ async function startSuites() {
         ...sources.map(build),
       ]);
       const binary = `${scratch}/${name}`;
-      await compile([...flags, mainObject, ...objects, '-pthread', '-o', binary], target);
+      await compile(
+        [...flags, ...includes, system, mapping, mainObject, ...objects, '-pthread', '-o', binary],
+        target,
+      );
       const ended = await runOn(target, binary, [], { timeoutSeconds: 600, env: sanitizerOptions() });
       reportSuites(name, ended);
     } catch (error) {
@@ -198,7 +203,7 @@ function reportSuites(build, { code, output, seconds, problem }) {
 }
 
 function compileModel(name, flags, output) {
-  return compile([...flags, `-I${native}`, `${here}/model/${name}_model.cc`, '-o', output]);
+  return compile([...flags, `-I${native}`, `${here}/model/${name}_model.cc`, system, '-o', output]);
 }
 
 async function exploreModel({ name }) {

@@ -2,13 +2,10 @@
 // and each costs one predictable branch.
 #pragma once
 
-#include <cstdio>
-#include <cstdlib>
+#include "core/base/system.h"
 
-#define SLUICE_CHECK(condition, what)                                                           \
-  do {                                                                                          \
-    if (!(condition)) [[unlikely]] {                                                            \
-      std::fprintf(stderr, "sluice: broken invariant: %s (%s:%d)\n", what, __FILE__, __LINE__); \
-      std::abort();                                                                             \
-    }                                                                                           \
+#define SLUICE_CHECK(condition, what)                     \
+  do {                                                    \
+    if (!(condition)) [[unlikely]]                        \
+      ::sluice::system::broken(what, __FILE__, __LINE__); \
   } while (false)

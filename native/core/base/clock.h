@@ -2,8 +2,9 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <cstdint>
+
+#include "core/base/system.h"
 
 namespace sluice {
 
@@ -31,21 +32,12 @@ class Clock {
   std::uint64_t now() const noexcept {
     if (manual_ != nullptr) [[unlikely]]
       return manual_->now();
-    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
-                                          std::chrono::steady_clock::now().time_since_epoch())
-                                          .count());
+    return system::monotonic_ns();
   }
 
  private:
   const ManualClock* manual_ = nullptr;
 };
-
-// Nanoseconds since 1970 by the machine's wall clock, which may be set.
-inline std::uint64_t wall_clock_ns() noexcept {
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
-                                        std::chrono::system_clock::now().time_since_epoch())
-                                        .count());
-}
 
 // The time of one call: read when it is first asked for, and the same from then on.
 class CallTime {

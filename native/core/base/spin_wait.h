@@ -2,10 +2,8 @@
 // sleeps. Never a yield loop.
 #pragma once
 
-#include <chrono>
-#include <thread>
-
 #include "core/base/atomics.h"
+#include "core/base/system.h"
 
 namespace sluice {
 
@@ -15,7 +13,7 @@ void spin_wait(Done&& done) noexcept {
     if (spins < 1000) {
       A::pause();
     } else {
-      std::this_thread::sleep_for(std::chrono::microseconds(50));
+      system::rest();
     }
   }
 }

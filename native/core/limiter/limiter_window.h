@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "core/base/clock.h"
+#include "core/base/system.h"
 #include "core/limiter/calendar.h"
 #include "core/limiter/sliding_window.h"
 #include "core/limiter/window_log.h"
@@ -44,7 +44,7 @@ struct CalendarMemory {
   CalendarPeriod periods[kWindowsMax];
 
   std::uint64_t wall(std::uint64_t time) const noexcept {
-    return is_manual ? epoch_ns + time : wall_clock_ns();
+    return is_manual ? epoch_ns + time : system::wall_ns();
   }
   ZoneChange* changes() noexcept { return reinterpret_cast<ZoneChange*>(this + 1); }
 };

@@ -4,7 +4,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { compile, host, native, run, runOn } from '../../../../test/core/compiler.js';
+import { compile, host, native, run, runOn, system } from '../../../../test/core/compiler.js';
 
 /** @typedef {import('../../../../test/core/compiler.js').Target} Target */
 
@@ -46,7 +46,7 @@ export async function whyNot({ compiler, emulator } = host) {
  */
 export async function program(source, { target = host, more = [] } = {}) {
   const output = join(scratch(), `program-${programs++}`);
-  await compile([...more, ...flags, fileURLToPath(source), '-o', output], target);
+  await compile([...more, ...flags, fileURLToPath(source), system, '-o', output], target);
   return (args, under = []) => {
     const [command, ...rest] = [...under, output, ...args.map(String)];
     return runOn(target, /** @type {string} */ (command), rest);

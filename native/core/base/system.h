@@ -1,0 +1,27 @@
+// All that the core asks of the system it runs on. The core includes no header of a system: a program that is built
+// on the core links native/platform/system.cc, and a WebAssembly module imports these functions.
+#pragma once
+
+#include <cstdint>
+
+#if defined(__wasm__)
+#define SLUICE_SYSTEM(name) __attribute__((import_module("system"), import_name(name)))
+#else
+#define SLUICE_SYSTEM(name)
+#endif
+
+namespace sluice::system {
+
+// Nanoseconds since an arbitrary start, by a clock that never goes back.
+SLUICE_SYSTEM("monotonicNs") std::uint64_t monotonic_ns() noexcept;
+
+// Nanoseconds since 1970, by a clock that may be set.
+SLUICE_SYSTEM("wallNs") std::uint64_t wall_ns() noexcept;
+
+// Gives the processor up for about 50 microseconds.
+SLUICE_SYSTEM("rest") void rest() noexcept;
+
+// Reports a broken invariant (see check.h) and ends the process.
+[[noreturn]] SLUICE_SYSTEM("broken") void broken(const char* what, const char* file, int line) noexcept;
+
+}  // namespace sluice::system

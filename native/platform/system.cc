@@ -1,0 +1,51 @@
+#include "core/base/system.h"
+
+#include <cstdio>
+#include <cstdlib>
+
+#if defined(__linux__)
+#include <ctime>
+#else
+#include <chrono>
+#include <thread>
+#endif
+
+namespace sluice::system {
+
+#if defined(__linux__)
+
+// As std::chrono does it, without a call in between: an operation's only clock read is on its hot path.
+static std::uint64_t read(clockid_t clock) noexcept {
+  timespec time;
+  clock_gettime(clock, &time);
+  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(time.tv_nsec);
+}
+std::uint64_t monotonic_ns() noexcept { return read(CLOCK_MONOTONIC); }
+std::uint64_t wall_ns() noexcept { return read(CLOCK_REALTIME); }
+
+void rest() noexcept {
+  const timespec time{0, 50'000};
+  nanosleep(&time, nullptr);
+}
+
+#else
+
+template <class Clock>
+static std::uint64_t read() noexcept {
+  const auto since_start = Clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(since_start).count());
+}
+std::uint64_t monotonic_ns() noexcept { return read<std::chrono::steady_clock>(); }
+std::uint64_t wall_ns() noexcept { return read<std::chrono::system_clock>(); }
+
+void rest() noexcept { std::this_thread::sleep_for(std::chrono::microseconds(50)); }
+
+#endif
+
+void broken(const char* what, const char* file, int line) noexcept {
+  std::fprintf(stderr, "sluice: broken invariant: %s (%s:%d)\n", what, file, line);
+  std::abort();
+}
+
+}  // namespace sluice::system
