@@ -17,7 +17,8 @@ const places = [
   '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
 ];
 
-const drawer = createRequire(import.meta.url).resolve('d3-flame-graph');
+const require = createRequire(import.meta.url);
+const drawer = require.resolve('d3-flame-graph');
 /** What it needs, in order: each comes as one file that hangs itself on the global `d3`. */
 const parts = [
   ...['dispatch', 'timer', 'color', 'interpolate', 'ease', 'selection', 'transition'],

@@ -4,7 +4,7 @@ import { CATALOGUE } from './catalogue.js';
 import { Order } from './order-schema.js';
 
 /** Small on purpose: the opening burst fills it while the cashier's first payment is still under way. */
-export const QUEUE_CAPACITY = 32;
+const QUEUE_CAPACITY = 32;
 
 /** A client that hears nothing for this long may assume that its order is off. */
 const HOLD_MS = 30_000;

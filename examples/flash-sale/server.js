@@ -5,7 +5,7 @@ import { answerToOversized, NOT_FOUND, WRONG_METHOD } from './answers.js';
 import { Tally } from './tally.js';
 
 /** An order is about 60 bytes. */
-export const BODY_BYTES_MAX = 1_024;
+const BODY_BYTES_MAX = 1_024;
 
 /**
  * Of a longer body this much is read and thrown away, so that the 413 finds its client still listening and

@@ -35,7 +35,7 @@ export interface NativeGate {
 }
 
 /** Where a whole number stands in a record. Types are those of `fieldTypes`. */
-export interface NativeField {
+interface NativeField {
   readonly type: number;
   readonly offset: number;
   /** Of a text: the most bytes that the field has room for; else 0. */

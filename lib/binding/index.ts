@@ -4,7 +4,7 @@ export type { NativeClock } from './clock.js';
 export * from './contract.js';
 export type { GateStats, NativeFields, NativeGate, NativeParts } from './gate.js';
 export { checkedHandle, type Handle, type NativeHandle, publicHandle } from './handle.js';
-export type { NativeKey, NativeLimiter, NativeLimits, NativeWindow } from './limiter.js';
+export type { NativeKey, NativeLimiter, NativeWindow } from './limiter.js';
 export {
   arrays,
   copied,

@@ -49,14 +49,14 @@ export interface NativeWindow {
 }
 
 /** The figures of a limiter's tiers as they are now; those of an absent tier are absent. */
-export interface NativeLimits {
+interface NativeLimits {
   readonly ratePerSecond?: number;
   readonly burst?: number;
   readonly windows: readonly { readonly limit: number; readonly windowMs?: number }[];
   readonly max?: number;
 }
 
-export interface NativeLimiterStats {
+interface NativeLimiterStats {
   readonly allowed: number;
   readonly tokenBucket: number;
   readonly slidingWindow: number;

@@ -1,7 +1,7 @@
 import { isPromise } from './promises.js';
 
 /** How long `refuse` of a framework in which it may answer at any time has for it. */
-export const refuseMs = 10_000;
+const refuseMs = 10_000;
 
 /** What is asked and done of an answer that `refuse` is to give. */
 export interface Answering {

@@ -7,7 +7,7 @@ const { stringify } = JSON;
 const { freeze } = Object;
 
 /** What interpret.ts knows fields by. */
-export type FieldKind =
+type FieldKind =
   | `${'u' | 'i'}${8 | 16 | 32 | 64}`
   | 'u53'
   | `f${32 | 64}`

@@ -18,4 +18,4 @@ export {
   u64,
   utf8,
 } from './fields.js';
-export { codecOf, type Infer, RecordType, record, type ValuesOf } from './record.js';
+export { codecOf, type Infer, RecordType, record } from './record.js';

@@ -16,7 +16,8 @@ import { limit } from 'sluice/http';
 import { vi } from 'vitest';
 import { listening, type Running } from '../http/frameworks.js';
 
-const koaRateLimit: (options: object) => Middleware = createRequire(import.meta.url)('koa-ratelimit');
+const require = createRequire(import.meta.url);
+const koaRateLimit: (options: object) => Middleware = require('koa-ratelimit');
 
 /** How often what is limited to `max` requests in 60 s is mounted, and whether as one limiter or as another each time. */
 export interface Setup {

@@ -6,7 +6,7 @@ export const perUser = 10;
 /** Of the first two items together. */
 export const group = { name: 'pair', perUser: 15 };
 /** More ids than a run of three minutes uses. */
-export const idsMax = 2 ** 24;
+const idsMax = 2 ** 24;
 
 const Numbers = record({ id: u53, user: u53, sku: u32, quantity: u32 });
 const Texts = record({ id: utf8(24), user: utf8(24), sku: utf8(16), quantity: u32 });

@@ -10,6 +10,11 @@ import { fields, group, handler, perUser, Shop, SoakMemory } from './soak.js';
 const seconds = Number(process.env['SLUICE_SOAK_SECONDS'] ?? 20) / 2;
 const admitters = 4;
 const replacedEveryMs = 200;
+const programs = {
+  admitter: new URL('./workers/soak-admitter.js', import.meta.url),
+  consumer: new URL('./workers/soak-consumer.js', import.meta.url),
+  clerk: new URL('./workers/soak-clerk.js', import.meta.url),
+};
 
 /**
  * The ledger as its movements tell it, in books of our own: each unit of a reservation ends exactly once. Units that
@@ -205,15 +210,13 @@ describe('a gate under load', () => {
       })().catch(() => {}); // aborted
 
       let started = 0;
-      const start = (name: string): WorkerThread => {
-        const url = new URL(`./workers/soak-${name}.js`, import.meta.url);
-        return new WorkerThread(url, {
+      const start = (name: keyof typeof programs): WorkerThread =>
+        new WorkerThread(programs[name], {
           handle: gate.handle,
           shared: memory.buffer,
           seed: seed + ++started,
           texts: shop.texts,
         });
-      };
       const threads = Array.from({ length: admitters }, () => start('admitter'));
       threads.push(start('consumer'), start('clerk'));
       let terminated = 0;

@@ -2,49 +2,53 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { expectEnded, nodes, run } from '../program.js';
 
-const program = (name: string) => new URL(`programs/${name}.js`, import.meta.url);
-
 /** Records are interpreted, not compiled. */
 const interpreted = ['--disallow-code-generation-from-strings'];
 
 describe.each(nodes)('what code beside sluice can do to it, Node.js $name', ({ node }) => {
   it('reaches no native object, and survives a call of whatever it reaches', async () => {
-    expectEnded(await run(program('reach'), [], { node }), 0);
+    expectEnded(await run(new URL('programs/reach.js', import.meta.url), [], { node }), 0);
   });
 
   it('is handed no native memory and no native object by built-ins that it has replaced', async () => {
-    expectEnded(await run(program('patched'), [], { node }), 0);
-    expectEnded(await run(program('patched'), [], { node, execArgv: interpreted }), 0);
+    expectEnded(await run(new URL('programs/patched.js', import.meta.url), [], { node }), 0);
+    expectEnded(
+      await run(new URL('programs/patched.js', import.meta.url), [], { node, execArgv: interpreted }),
+      0,
+    );
   });
 
   it('has no say in the code of a record, whatever it has replaced when that is made', async () => {
-    expectEnded(await run(program('compiled'), [], { node }), 0);
-    expectEnded(await run(program('compiled'), [], { node, execArgv: interpreted }), 0);
+    expectEnded(await run(new URL('programs/compiled.js', import.meta.url), [], { node }), 0);
+    expectEnded(
+      await run(new URL('programs/compiled.js', import.meta.url), [], { node, execArgv: interpreted }),
+      0,
+    );
   });
 
   it('cannot be told that a gate has another limiter or queue than it was made with', async () => {
-    expectEnded(await run(program('keyed'), [], { node }), 0);
+    expectEnded(await run(new URL('programs/keyed.js', import.meta.url), [], { node }), 0);
   });
 
   it('makes nothing of a size that is none, whoever says so', async () => {
-    expectEnded(await run(program('sizes'), [], { node }), 0);
+    expectEnded(await run(new URL('programs/sizes.js', import.meta.url), [], { node }), 0);
   });
 
   it('finds that native functions survive every argument, and whatever stands in their memory', async () => {
-    expectEnded(await run(program('arguments'), ['1'], { node }), 0);
-    expectEnded(await run(program('arguments'), ['2'], { node }), 0);
+    expectEnded(await run(new URL('programs/arguments.js', import.meta.url), ['1'], { node }), 0);
+    expectEnded(await run(new URL('programs/arguments.js', import.meta.url), ['2'], { node }), 0);
   });
 
   it('is not called, by a setter on a prototype, in the middle of an answer of native code', async () => {
-    expectEnded(await run(program('prototypes'), ['setters'], { node }), 0);
+    expectEnded(await run(new URL('programs/prototypes.js', import.meta.url), ['setters'], { node }), 0);
   });
 
   it('is handed no native object by a getter on Object.prototype', async () => {
-    expectEnded(await run(program('prototypes'), ['getters'], { node }), 0);
+    expectEnded(await run(new URL('programs/prototypes.js', import.meta.url), ['getters'], { node }), 0);
   });
 
   it('takes nothing away from native code by a getter in the options that it is reading', async () => {
-    expectEnded(await run(program('prototypes'), ['own'], { node }), 0);
+    expectEnded(await run(new URL('programs/prototypes.js', import.meta.url), ['own'], { node }), 0);
   });
 });
 

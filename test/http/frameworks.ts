@@ -83,9 +83,8 @@ function madeOnce<Middleware>(
   return [of(first), ...further.map(of)];
 }
 
-function express(name: 'express' | 'express4'): Start {
+function express(make: typeof Express): Start {
   return (options, answer, ...further) => {
-    const make = require(name) as typeof Express;
     const app = make();
     const [outer, ...inner] = madeOnce((one) => limit(one), options, further);
     app.use(outer);
@@ -138,8 +137,8 @@ export const frameworks: Record<string, Start> = {
       }),
     );
   },
-  'Express 5': express('express'),
-  'Express 4': express('express4'),
+  'Express 5': express(require('express') as typeof Express),
+  'Express 4': express(require('express4') as typeof Express),
   'Fastify 5': fastify(Fastify),
   'Fastify 4': fastify(require('fastify4') as typeof Fastify),
   Koa: (options, answer, ...further) => {

@@ -16,7 +16,7 @@ import { listening, type Running, type SharedOptions } from './frameworks.js';
 
 export type SocketOptions = Omit<SharedOptions, 'key' | 'cost' | 'skip'>;
 /** A server that echoes, and its sockets as they were opened. */
-export interface SocketServer extends Running {
+interface SocketServer extends Running {
   readonly opened: WebSocket[];
 }
 /** The path '/refused' is refused by the server itself, with 401, after the limit. */

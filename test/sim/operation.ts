@@ -1,6 +1,3 @@
-/** Plain data, so that a trace can be written down. */
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json };
-
 /**
  * One step of a run. It says all that it does: whatever other steps are left out, it can be run again, and what it
  * refers to (by the `name` of the step that made it) is skipped if it is not there.

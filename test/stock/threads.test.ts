@@ -16,8 +16,7 @@ interface Repeated {
 
 const threads = 4;
 
-function start(file: string, data: (index: number) => object): WorkerThread[] {
-  const url = new URL(`./workers/${file}`, import.meta.url);
+function start(url: URL, data: (index: number) => object): WorkerThread[] {
   return Array.from(
     { length: threads },
     (_, index) => new WorkerThread(url, { ...data(index), seed: seed + index }),
@@ -41,7 +40,13 @@ describe('four threads that reserve, confirm, cancel and let expire', () => {
     const items = skus.map((sku) => ({ sku, quantity, ...(sku % 2 && { perUser }) }));
     const stock = Stock.create({ items, maxReservations, maxUsers: 10_000, holdMs: 10, clock });
     const shared = new SharedArrayBuffer(8 * 12);
-    const buyers = start('buyer.js', () => ({ handle: stock.handle, skus, users, rounds: 60_000, shared }));
+    const buyers = start(new URL('./workers/buyer.js', import.meta.url), () => ({
+      handle: stock.handle,
+      skus,
+      users,
+      rounds: 60_000,
+      shared,
+    }));
     await withThreads(buyers, async () => {
       let buying = true;
       const answers = Promise.all(buyers.map((buyer) => buyer.message<Bought>('bought'))).finally(() => {
@@ -103,7 +108,11 @@ describe('four threads that reserve the same ids at the same time', () => {
       maxReservations: ids,
       holdMs: 86_400_000,
     });
-    const repeaters = start('repeater.js', () => ({ handle: stock.handle, ids, start: begin }));
+    const repeaters = start(new URL('./workers/repeater.js', import.meta.url), () => ({
+      handle: stock.handle,
+      ids,
+      start: begin,
+    }));
     await withThreads(repeaters, async () => {
       for (const repeater of repeaters) await repeater.message('ready');
       Atomics.store(new Int32Array(begin), 0, 1);

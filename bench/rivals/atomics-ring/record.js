@@ -33,7 +33,7 @@
  */
 
 /** Bytes at the start of every slot that belong to the ring, not to the record (see ring.js). */
-export const SLOT_HEADER_BYTES = 8;
+const SLOT_HEADER_BYTES = 8;
 
 const CACHE_LINE_BYTES = 64;
 

@@ -10,14 +10,15 @@
  * `consumeNewSync`; nothing wakes it, so it looks in every turn of its event loop, as the package's own streams do.
  */
 import { existsSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
+// @ts-expect-error It has no types.
+import disruptor from 'shared-memory-disruptor';
 import { CAPACITY } from '../../harness/rival.js';
 import { ORDER_BYTES, OrderBytes, writeBytes } from './order-bytes.js';
 import { poll } from './poll.js';
 
 /** @typedef {import('../../harness/traffic.js').Order} Order */
 
-const { Disruptor } = createRequire(import.meta.url)('shared-memory-disruptor');
+const { Disruptor } = disruptor;
 const CONSUMERS = 1;
 const NO_CONSUMER = -1;
 /** Tries to commit before a producer sleeps: about as long as a commit takes. */

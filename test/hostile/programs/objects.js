@@ -56,7 +56,7 @@ export function objects() {
 }
 
 /** Names of functions that only native objects have. */
-export const nativeNames = ['pushTo', 'openBatch', 'tryAcquire', 'allow', 'admitWith', 'addItem', 'reserve'];
+const nativeNames = ['pushTo', 'openBatch', 'tryAcquire', 'allow', 'admitWith', 'addItem', 'reserve'];
 /** @param {unknown} value */
 export function isNative(value) {
   const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function';

@@ -473,7 +473,7 @@ function isSameKey(told: bigint | string | undefined, key: KeyName): boolean {
 }
 
 /** A refusal of one item needs not say of which. */
-export function withoutSku(answer: Answer): Answer {
+function withoutSku(answer: Answer): Answer {
   if (!('reason' in answer)) return answer;
   const { sku: _, ...refused } = answer;
   return refused;
