@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import process from 'node:process';
 import { SluiceError } from '../input/index.js';
 import type { NativeClock } from './clock.js';
-import type { Reason } from './contract.js';
+import { contractHash, type Reason } from './contract.js';
 import type { NativeFields, NativeGate, NativeParts } from './gate.js';
 import type { NativeHandle } from './handle.js';
 import type { NativeLimiter } from './limiter.js';
@@ -16,6 +16,8 @@ const require = createRequire(import.meta.url);
 
 /** Cold calls answer a string where something stood in the way: see `made()`. */
 interface Native {
+  /** The hash of the contract that the addon was built from. */
+  readonly contract: string;
   createClock(startNs: number): NativeClock | Reason;
   attachClock(handle: NativeHandle): NativeClock | Reason;
   createQueue(options: object, staging: QueueStaging): NativeQueue | Reason;
@@ -58,6 +60,17 @@ function isMusl(): boolean {
   return page.includes('/ld-musl-');
 }
 
+/** An addon of another version: what its functions take and answer may be anything. */
+class Mismatch extends Error {}
+
+/** @throws Error if there is no addon, or none of this version. */
+function loaded(file: string): Native {
+  const addon = require(file) as Native;
+  const { contract } = addon;
+  if (contract === contractHash) return addon;
+  throw new Mismatch(`built from another version of sluice (contract ${contract}) than this lib (${contractHash})`);
+}
+
 function load(): Native {
   const platform = `${process.platform}-${process.arch}`;
   const file = process.platform === 'linux' ? `sluice.${isMusl() ? 'musl' : 'glibc'}.node` : 'sluice.node';
@@ -65,7 +78,7 @@ function load(): Native {
   const failures: Error[] = [];
   for (const attempt of attempts) {
     try {
-      return require(attempt) as Native;
+      return loaded(attempt);
     } catch (error) {
       failures.push(error as Error);
     }
@@ -73,10 +86,13 @@ function load(): Native {
   const reasons = attempts.map((attempt, i) => `  ${attempt}: ${failures[i]?.message.split('\n')[0]}`);
   throw new SluiceError(
     'ERR_SLUICE_LOAD',
-    `sluice has no working binary for ${platform} (${file}).\nTried:\n${reasons.join('\n')}\n` +
-      'What to do: reinstall sluice without omitting files; if the platform has no prebuilt binary, clone the ' +
-      'repository and run "npm install", which needs a C++20 compiler and Python; in a bundle, mark sluice as ' +
-      'external so that its binary stays beside it.',
+    `sluice has no working binary for ${platform} (${file}).\nTried:\n${reasons.join('\n')}\nWhat to do: ` +
+      (failures.some((failure) => failure instanceof Mismatch)
+        ? 'reinstall sluice, so that its binary and its lib are of one version; in its repository, "npm run build"; ' +
+          'in a bundle, copy the binary of the version that was bundled.'
+        : 'reinstall sluice without omitting files; if the platform has no prebuilt binary, clone the repository ' +
+          'and run "npm install", which needs a C++20 compiler and Python; in a bundle, mark sluice as external so ' +
+          'that its binary stays beside it.'),
     { cause: new AggregateError(failures) },
   );
 }

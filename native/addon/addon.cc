@@ -4,6 +4,7 @@
 
 #include "addon/environment.h"
 #include "addon/objects.h"
+#include "contract/contract.h"
 
 #if defined(_WIN32)
 #include <windows.h>
@@ -30,6 +31,9 @@ void pin_library() {
 
 Napi::Object initialise(Napi::Env env, Napi::Object exports) try {
   pin_library();
+  // Before anything else: lib/ calls nothing of an addon that was built from another contract.
+  sluice::put(exports, "contract",
+              Napi::String::New(env, sluice::contract::hash_of(sluice::contract::text())));
   sluice::Environment::install(env);
   sluice::export_clock(env, exports);
   sluice::export_queue(env, exports);
