@@ -68,7 +68,9 @@ function loaded(file: string): Native {
   const addon = require(file) as Native;
   const { contract } = addon;
   if (contract === contractHash) return addon;
-  throw new Mismatch(`built from another version of sluice (contract ${contract}) than this lib (${contractHash})`);
+  throw new Mismatch(
+    `built from another version of sluice (contract ${contract}) than this lib (${contractHash})`,
+  );
 }
 
 function load(): Native {

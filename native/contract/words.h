@@ -207,7 +207,6 @@ constexpr const char* word_of(Phase value) {
     case Phase::kExpired:
       return "expired";
     case Phase::kChanging:
-      return nullptr;
     case Phase::kLine:
       return nullptr;
   }
