@@ -1,5 +1,5 @@
 {
-  "variables": { "sanitize%": "", "plants%": "" },
+  "variables": { "sanitize%": "" },
   "targets": [{
     "target_name": "sluice",
     "sources": ["<!@(node -p \"['addon', 'platform'].flatMap((d) => require('fs').readdirSync('native/' + d).filter((f) => f.endsWith('.cc')).map((f) => 'native/' + d + '/' + f)).join(' ')\")"],
@@ -33,7 +33,6 @@
         "defines": ["NOMINMAX", "WIN32_LEAN_AND_MEAN"],
         "msvs_settings": { "VCCLCompilerTool": { "AdditionalOptions": ["/std:c++20", "/EHsc", "/Zc:__cplusplus", "/guard:cf"] } }
       }],
-      ["plants!=''", { "defines": ["SLUICE_PLANTS"] }],
       ["sanitize!='' and OS=='linux'", {
         "cflags+": ["-fsanitize=<(sanitize)", "-fno-omit-frame-pointer", "-g", "-O1"],
         "cflags!": ["-fomit-frame-pointer", "-O3"],

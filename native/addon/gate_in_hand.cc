@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "addon/gate_attachment.h"
-#include "core/base/planted.h"
 
 namespace sluice {
 
@@ -72,7 +71,6 @@ std::uint32_t GateAttachment::take_new_over(std::uint32_t max, std::uint64_t now
 void GateAttachment::give_back(const AdmittedOrder& order) {
   if (order.reserved()) resolve_reservation(order.reservation, false);
   release_place(order);
-  if (SLUICE_PLANTED(kReleaseTwice)) release_place(order);
 }
 
 void GateAttachment::hand_out(std::uint32_t i, std::uint32_t entry, std::uint64_t now) {

@@ -4,7 +4,6 @@
 
 #include "addon/objects.h"
 #include "core/base/check.h"
-#include "core/base/planted.h"
 
 namespace sluice {
 
@@ -43,8 +42,7 @@ void QueueAttachment::on_detach() {
   }
   queue_.abandon(number_, [this](std::uint32_t lane, std::uint32_t permits) { permits_[lane] += permits; });
   for (std::uint32_t lane = 0; lane < shared_->shape.lanes; ++lane) {
-    const bool returns = permits_[lane] != 0 && !SLUICE_PLANTED(kKeepPermits);
-    if (returns) queue_.return_permits(lane, permits_[lane]);
+    if (permits_[lane] != 0) queue_.return_permits(lane, permits_[lane]);
     permits_[lane] = 0;
     serve_waiting(lane);
   }

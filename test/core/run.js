@@ -11,6 +11,7 @@
 import { mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { writeSources } from '../support/mutated-sources.js';
 import {
   aarch64,
   canLink,
@@ -25,7 +26,7 @@ import {
   runOn,
   system,
 } from './compiler.js';
-import { mutantsOf, writeMutant } from './mutants.js';
+import { mutantsOf } from './mutants.js';
 import { NothingToRun, select } from './selection.js';
 
 const here = `${root}test/core`;
@@ -229,7 +230,7 @@ async function exploreModel({ name }) {
 
 async function checkMutants({ name, headers }) {
   try {
-    const mutants = (await Promise.all(headers.map(mutantsOf))).flat();
+    const mutants = headers.flatMap(mutantsOf);
     await Promise.all(
       mutants.map((mutant, i) => checkMutant(name, mutant, `${scratch}/${name}-mutant-${i}`)),
     );
@@ -245,7 +246,7 @@ async function checkMutant(model, mutant, directory) {
     );
     return;
   }
-  await writeMutant(mutant, directory);
+  writeSources(mutant.sources, directory); // `-I` finds it there before the original
   const built = await compileModel(model, ['-O0', `-I${directory}`], `${directory}/model`);
   const { code, output, seconds, problem } = await run(`${directory}/model`, [mutantExecutions]);
   const took = `${built.seconds.toFixed(1)} + ${seconds.toFixed(1)} s`;

@@ -1,43 +1,52 @@
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { mirrorSources, mutated, plant, readSources, type Sources } from '../support/mutated-sources.js';
+import { faults } from './faults.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 /** A package of its own: its lib loads the addon that stands beside it, as the real one does. */
 const planted = `${root}build/planted/`;
+const parts = ['package.json', 'binding.gyp', 'native', 'dist'];
+/** Whether a fault is awake: the one that the environment names. */
+const awake = `#pragma once
+#include <cstdlib>
+#include <cstring>
 
-/** A fault in the library, planted in its copy: the lines of a cart are not added up, the last one counts. */
-const lastLine = {
-  file: `${planted}dist/stock/cart.js`,
-  sound: '(sums.get(sku) ?? 0)',
-  faulty: "(process.env['SLUICE_PLANT'] === 'kLastLineCounts' ? 0 : (sums.get(sku) ?? 0))",
-};
+inline bool sluice_planted(const char* fault) noexcept {
+  static const char* const chosen = std::getenv("SLUICE_PLANT");
+  return chosen != nullptr && std::strcmp(chosen, fault) == 0;
+}
+`;
 
 export function hasCompiler(): boolean {
-  return spawnSync(process.env['CXX'] ?? 'c++', ['--version']).status === 0;
+  return spawnSync(`${process.env['CXX'] ?? 'c++'} --version`, { shell: true }).status === 0;
 }
 
-/** Builds the planted addon (again only what has changed) and the simulator beside it. */
+/** Writes the planted sources, and builds of them (again only what has changed) the addon and the simulator beside it. */
 export function buildPlanted(): void {
-  mkdirSync(planted, { recursive: true });
-  for (const part of ['package.json', 'binding.gyp', 'native', 'dist']) {
-    cpSync(root + part, planted + part, { recursive: true, preserveTimestamps: true });
-  }
-  const source = readFileSync(lastLine.file, 'utf8');
-  if (!source.includes(lastLine.sound)) throw new Error(`${lastLine.file}: nowhere to plant kLastLineCounts`);
-  writeFileSync(lastLine.file, source.replace(lastLine.sound, lastLine.faulty));
+  mirrorSources(plantedSources(), parts, planted);
   const gyp = `${root}node_modules/node-gyp/bin/node-gyp.js`;
-  expectSuccess(run(planted, [gyp, 'configure', '--', '-Dplants=1']));
-  expectSuccess(run(planted, [gyp, 'build', '--jobs', '2']));
+  expectSuccess(run(planted, [gyp, 'configure', 'build', '--jobs', '2']));
   const tsc = `${root}node_modules/typescript/bin/tsc`;
   expectSuccess(run(root, [tsc, '-p', 'test/sim/tsconfig.json', '--outDir', `${planted}build/sim`]));
 }
 
+/** The sources of the package with all faults planted, each asleep. */
+function plantedSources(): Sources {
+  const sources = readSources(root, parts);
+  const mutations = Object.entries(faults).map(([name, fault]) => plant(sources, name, fault));
+  const changed = mutated(sources, mutations);
+  for (const [file, text] of changed) {
+    sources.set(file, file.endsWith('.js') ? text : `#include "planted.h"\n${text}`);
+  }
+  return sources.set('native/planted.h', awake);
+}
+
 /** Runs the simulator with a fault awake, or none. */
-export function simulate(plant: string | undefined, ...args: string[]): SpawnSyncReturns<string> {
+export function simulate(fault: string | undefined, ...args: string[]): SpawnSyncReturns<string> {
   const { SLUICE_PLANT: _, ...env } = process.env;
   const program = `${planted}build/sim/sim/main.js`;
-  return run(planted, [program, ...args], plant === undefined ? env : { ...env, SLUICE_PLANT: plant });
+  return run(planted, [program, ...args], fault === undefined ? env : { ...env, SLUICE_PLANT: fault });
 }
 
 function run(cwd: string, args: readonly string[], env = process.env): SpawnSyncReturns<string> {

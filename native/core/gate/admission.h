@@ -20,7 +20,6 @@
 #include <string_view>
 
 #include "core/base/clock.h"
-#include "core/base/planted.h"
 #include "core/gate/order_push.h"
 #include "core/gate/order_tag.h"
 #include "core/limiter/limiter.h"
@@ -249,7 +248,7 @@ class Admission {
     AdmittedOrder order{kNoReservation, request.hold_ns, key == nullptr ? Key{} : *key};
     Result result = parts.stock != nullptr ? reserve_and_push(parts, request, asked, now, order, way)
                                            : push(parts, asked, now, order, way);
-    if (!queued(result.outcome) && parts.limiter != nullptr && !SLUICE_PLANTED(kKeepAdmissionCharge)) {
+    if (!queued(result.outcome) && parts.limiter != nullptr) {
       parts.limiter->undo(*parts.limiter_waiters, parts.clock, now, decision, 1, key);
       result.refunded = true;
     }

@@ -21,7 +21,6 @@
 
 #include "core/base/atomics.h"
 #include "core/base/check.h"
-#include "core/base/planted.h"
 #include "core/gate/order_tag.h"
 
 namespace sluice {
@@ -71,7 +70,7 @@ class InFlightTable {
 
   // A consumer begins: whatever is there is to be handed out again. Returns the number of its session.
   std::uint64_t begin() noexcept {
-    control_->cursor = SLUICE_PLANTED(kForgetInHand) ? kNone : control_->first;
+    control_->cursor = control_->first;
     return ++control_->session;
   }
 

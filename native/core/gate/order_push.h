@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "core/base/planted.h"
 #include "core/gate/order_tag.h"
 #include "core/queue/queue.h"
 
@@ -52,7 +51,7 @@ struct PushOver {
   }
   template <class Cancel>
   void settle(Cancel&& cancel) const noexcept {
-    if (overwritten.reserved() && !SLUICE_PLANTED(kKeepOverwritten)) cancel(overwritten);
+    if (overwritten.reserved()) cancel(overwritten);
   }
 };
 

@@ -8,7 +8,6 @@
 #include <cstdint>
 
 #include "core/base/atomics.h"
-#include "core/base/planted.h"
 #include "core/limiter/depth_gate.h"
 #include "core/limiter/limiter_config.h"
 
@@ -69,8 +68,7 @@ class Tiers {
     } else if (config_.has_bucket && !state_.bucket->take(config_.bucket, cost, now, taken.receipt.slot)) {
       taken.refused_by = Tier::kTokenBucket;
     } else if (config_.window_count != 0 && !take_windows(cost, now, clock_now, taken)) {
-      if (config_.has_bucket && !SLUICE_PLANTED(kSkipRefund))
-        undo_bucket(taken.receipt, cost, now, clock_now);
+      if (config_.has_bucket) undo_bucket(taken.receipt, cost, now, clock_now);
       taken.refused_by = Tier::kSlidingWindow;
     } else if (config_.has_depth && !enter_depth(cost, queue_depth)) {
       undo_rates(taken.receipt, cost, now, clock_now);
@@ -89,7 +87,6 @@ class Tiers {
   }
   // The same later: gives back what of the charge is still in force.
   void refund_rates(const Receipt& receipt, std::uint64_t cost, std::uint64_t now) noexcept {
-    if (SLUICE_PLANTED(kRefundOthers)) return reward(cost, now);
     if (receipt.serial != state_.line->serial) return;
     refund_windows(config_.window_count, receipt, cost, now);
     if (config_.has_bucket) state_.bucket->refund(config_.bucket, cost, now, receipt.slot, state_.refunds);
@@ -295,7 +292,7 @@ class Tiers {
       taken.receipt.charged[i] = charge.bucket;
       if (charge.taken) continue;
       taken.window = static_cast<std::uint8_t>(i);
-      if (!SLUICE_PLANTED(kKeepEarlierWindows)) refund_windows(i, taken.receipt, cost, now);
+      refund_windows(i, taken.receipt, cost, now);
       return false;
     }
     return true;

@@ -17,7 +17,6 @@
 #include <atomic>
 #include <cstdint>
 
-#include "core/base/planted.h"
 #include "core/limiter/token_bucket.h"  // kNever
 
 namespace sluice {
@@ -182,7 +181,6 @@ class SlidingWindow {
       used -= std::min(used, count_of(leaving));
       if (used + cost <= config_.limit) break;
     }
-    if (SLUICE_PLANTED(kWholeWindow)) return (config_.buckets + 1) * config_.bucket_ns;
     return start_of(leaving + config_.buckets + 1) - now;
   }
 
@@ -222,8 +220,7 @@ class SlidingWindow {
   std::uint64_t older_sum(std::uint64_t bucket, ReadClock&& clock_now) const noexcept {
     std::uint64_t total = 0;
     std::uint64_t at = bucket % cells(config_.buckets);  // stepped instead of divided for each cell
-    const std::uint64_t oldest = config_.buckets - (SLUICE_PLANTED(kShortWindow) ? 1 : 0);
-    for (std::uint64_t age = 1; age <= oldest; ++age) {
+    for (std::uint64_t age = 1; age <= config_.buckets; ++age) {
       at = at == 0 ? config_.buckets : at - 1;
       const std::uint64_t word = cells_[at].load(std::memory_order_relaxed);
       if (bucket_in(word) == number(bucket - age)) {

@@ -8,7 +8,6 @@
 #include <bit>
 #include <cstdint>
 
-#include "core/base/planted.h"
 #include "core/queue/room_waiters.h"  // kLanesMax
 
 namespace sluice {
@@ -25,7 +24,6 @@ class LaneOrder {
       earned_[lane] += weights[lane];
       if (chosen == urgent && earned_[lane] >= sum) chosen = lane;
     }
-    if (SLUICE_PLANTED(kStarveLanes)) return urgent;
     if (chosen != urgent) earned_[chosen] -= sum;
     return chosen;
   }

@@ -11,7 +11,6 @@
 
 #include <cstdint>
 
-#include "core/base/planted.h"
 #include "core/base/spin_lock.h"
 #include "core/base/spin_wait.h"
 #include "core/queue/queue_control.h"
@@ -43,12 +42,10 @@ Ring<>::Claim claim_over(QueueControl& control, Ring<>& ring, std::uint32_t lane
     const Front front(control);
     std::uint32_t over = 0;
     claim = ring.claim_over(want, on_permits, over);
-    const bool one_more = over != 0 && SLUICE_PLANTED(kOverwriteTwo);
     for (; over != 0; --over) {
       drop(ring.slot_index(ring.head()));
       control.drop_oldest(ring, lane, depth());
     }
-    if (one_more && ring.readable(ring.head())) control.drop_oldest(ring, lane, depth());
     return claim.count != 0 || claim.closed;
   });
   return claim;

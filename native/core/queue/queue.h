@@ -9,7 +9,6 @@
 #include <new>
 
 #include "core/base/clock.h"
-#include "core/base/planted.h"
 #include "core/base/thread_slots.h"
 #include "core/queue/overwriting.h"
 #include "core/queue/queue_control.h"
@@ -322,8 +321,6 @@ class Queue {
   }
   void fill(std::byte* payload, const void* record, std::uint64_t now, std::uint64_t ttl) const noexcept {
     if (meta_bytes_ != 0) shape_.write_times(payload, now, ttl);
-    // One thread cannot see that a copy comes after its publication: planted, it does not come at all.
-    if (SLUICE_PLANTED(kPublishBeforeCopy)) return;
     std::memcpy(payload + meta_bytes_, record, shape_.record_bytes);
   }
   void publish_many(std::uint32_t lane, std::uint64_t position, const std::byte* records, std::uint32_t count,

@@ -11,7 +11,6 @@
 #include <cstring>
 
 #include "core/base/check.h"
-#include "core/base/planted.h"
 #include "core/queue/queue.h"
 
 namespace sluice {
@@ -192,14 +191,12 @@ class QueueConsumer {
   bool must_drop(std::uint32_t lane, std::uint64_t position, std::uint64_t now, Dropped& reason) noexcept {
     Ring<>& ring = queue_.ring(lane);
     const auto* payload = static_cast<const std::byte*>(ring.record(position));
-    const std::uint64_t late = SLUICE_PLANTED(kExpireLate) ? 1 : 0;
-    if (shape_.expires && now >= late && now - late >= shape_.deadline(payload)) {
+    if (shape_.expires && now >= shape_.deadline(payload)) {
       reason = Dropped::kExpired;
       return true;
     }
     if (shape_.overflow == Overflow::kDropOldest &&
-        ((ring.claimed() - position) >> kRingPositionShift) + (SLUICE_PLANTED(kDropTooEarly) ? 1 : 0) >
-            shape_.capacity) {
+        ((ring.claimed() - position) >> kRingPositionShift) > shape_.capacity) {
       reason = Dropped::kOldest;
       return true;
     }

@@ -33,7 +33,6 @@
 #include <new>
 
 #include "core/base/atomics.h"
-#include "core/base/planted.h"
 
 namespace sluice {
 
@@ -151,7 +150,6 @@ class Ring {
   // Claims up to `want` (>= 1) consecutive positions; none while somebody waits for room. What is claimed must be
   // written and published.
   Claim claim(std::uint32_t want) noexcept {
-    if (SLUICE_PLANTED(kOvertake)) return claim_waiting(want);
     // Nothing promised, nobody waits, room below the limit: as take_room(), which handles everything else.
     std::uint64_t tail = control_->tail.load(std::memory_order_relaxed);
     const std::uint64_t end = tail + want * kRingStep;
@@ -354,7 +352,6 @@ class Ring {
       if (free < static_cast<std::int64_t>(want)) {
         // ACQ head: pairs with REL head in advance(): the consumer has finished reading what it frees.
         limit = control_->head.load(std::memory_order_acquire) + capacity_ * kRingStep;
-        if (SLUICE_PLANTED(kOneTooMany)) limit += kRingStep;
         free = room(tail, limit);
         // REL limit: hands this producer's view of head on. A slower one may overwrite it with an older
         // limit; that is only too small, and refreshed again.

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "core/base/planted.h"
 #include "core/base/spin_wait.h"
 #include "core/stock/ledger_memory.h"
 #include "core/stock/stock_request.h"
@@ -63,8 +62,7 @@ class CartReserver {
   // Gives everything back, the slots too.
   void undo() noexcept {
     for_each_line(memory_, first_, [this](std::uint32_t, std::uint32_t quantity, std::uint32_t entry) {
-      if (quantity != 0 && entry != kNoUser && !SLUICE_PLANTED(kKeepCartUsers))
-        memory_.users.put_back(entry, quantity);
+      if (quantity != 0 && entry != kNoUser) memory_.users.put_back(entry, quantity);
     });
     put_back_stock(first_);
     first_ = last_ = kNoSlot;

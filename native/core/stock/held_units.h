@@ -3,7 +3,6 @@
 
 #include <cstdint>
 
-#include "core/base/planted.h"
 #include "core/stock/ledger_memory.h"
 
 namespace sluice {
@@ -33,12 +32,8 @@ class HeldUnits {
   }
 
   void put_back(std::uint32_t slot, std::uint32_t entry, std::uint64_t units, MovementKind kind) noexcept {
-    if (!SLUICE_PLANTED(kLosePart) || kind != MovementKind::kReturned) {
-      stock_of(memory_.reservations[slot]).put_back(units);
-    }
-    const bool counts =
-        entry != kNoUser && !(SLUICE_PLANTED(kKeepUserCount) && kind == MovementKind::kExpired);
-    if (counts) memory_.users.put_back(entry, units);
+    stock_of(memory_.reservations[slot]).put_back(units);
+    if (entry != kNoUser) memory_.users.put_back(entry, units);
     memory_.record_movement(kind, slot, id_, units, user_, now_);
   }
 

@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <optional>
 
-#include "core/base/planted.h"
 #include "core/stock/cart_reserver.h"
 #include "core/stock/held_units.h"
 #include "core/stock/ledger_memory.h"
@@ -122,7 +121,7 @@ class HoldChanger {
           const std::uint64_t back = std::min<std::uint64_t>(held, level->held - level->wanted);
           if (back == 0) return;
           units.put_back(slot, entry, back, MovementKind::kCancelled);
-          const std::uint64_t left = held - (SLUICE_PLANTED(kKeepChanged) ? 0 : back);
+          const std::uint64_t left = held - back;
           line.quantity.store(static_cast<std::uint32_t>(left), std::memory_order_relaxed);
           level->held -= back;
         });

@@ -20,7 +20,6 @@
 
 #include "core/base/atomics.h"
 #include "core/base/hash.h"
-#include "core/base/planted.h"
 #include "core/base/spin_lock.h"
 #include "core/base/spin_wait.h"
 #include "core/stock/ledger_key.h"
@@ -264,8 +263,7 @@ class ItemTable {
   std::uint64_t withdraw(Item& item, std::uint64_t quantity) noexcept {
     std::uint64_t taken = 0;
     item.lock.lock();
-    const std::uint64_t cap =
-        SLUICE_PLANTED(kWithdrawBackorder) ? 0 : item.backorder.load(std::memory_order_relaxed);
+    const std::uint64_t cap = item.backorder.load(std::memory_order_relaxed);
     change_total(item, [&] { return 0 - (taken = take_up_to(item, quantity, cap)); });
     item.lock.unlock();
     return taken;

@@ -13,7 +13,6 @@
 #include <vector>
 
 #include "core/base/hash.h"
-#include "core/base/planted.h"
 #include "core/stock/ledger_audit.h"
 #include "core/stock/ledger_memory.h"
 #include "core/stock/reservation_snapshot.h"
@@ -183,7 +182,6 @@ class LedgerSnapshot {
     // The oldest of a bucket first, so that reading them in makes them as old again.
     template <class OneMore>
     void write_ids(OneMore&& one_more) {
-      if (SLUICE_PLANTED(kForgetIds)) return;
       memory.ids.for_each([&](const Key& id, std::uint64_t body, IdAnswer answer, bool spilled) {
         one_more();
         put(id);

@@ -21,7 +21,6 @@
 #include <string_view>
 
 #include "core/base/free_list.h"
-#include "core/base/planted.h"
 #include "core/base/spin_wait.h"
 #include "core/stock/deadline_index.h"
 #include "core/stock/ledger_key.h"
@@ -134,7 +133,6 @@ class ReservationTable {
   void begin_use(std::uint32_t slot) noexcept {
     Reservation& reservation = slots_[slot];
     auto generation = static_cast<std::uint32_t>(reservation.state.load(std::memory_order_relaxed) >> 32) + 1;
-    if (SLUICE_PLANTED(kSameGeneration)) generation = 1;
     if (generation == 0) generation = 1;  // no id has generation 0
     reservation.state.store(state_of(generation, Phase::kLine), std::memory_order_relaxed);
     // Relaxed, no compare and swap: a return that came first has taken its units, a later one finds another generation.
@@ -265,9 +263,7 @@ class ReservationTable {
   bool extend(std::uint32_t slot, std::uint64_t seen, std::uint64_t deadline_ns) noexcept {
     if (!begin_change(slot, seen)) return false;
     std::atomic<std::uint64_t>& deadline = slots_[slot].deadline_ns;
-    deadline.store(SLUICE_PLANTED(kShorterHold)
-                       ? deadline_ns
-                       : std::max(deadline.load(std::memory_order_relaxed), deadline_ns),
+    deadline.store(std::max(deadline.load(std::memory_order_relaxed), deadline_ns),
                    std::memory_order_relaxed);
     end_change(slot, seen, Phase::kHeld);
     return true;

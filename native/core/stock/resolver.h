@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <optional>
 
-#include "core/base/planted.h"
 #include "core/stock/cart_reserver.h"
 #include "core/stock/held_units.h"
 #include "core/stock/ledger_memory.h"
@@ -109,8 +108,7 @@ class Resolver {
 
   // Read after a state that is then resolved by comparing with it: the deadline of that version.
   bool due(std::uint32_t slot) const noexcept {
-    const std::uint64_t early = SLUICE_PLANTED(kExpireEarly) ? 1 : 0;
-    return now_ + early >= memory_.reservations[slot].deadline_ns.load(std::memory_order_relaxed);
+    return now_ >= memory_.reservations[slot].deadline_ns.load(std::memory_order_relaxed);
   }
 
   // Held -> `to` with all that follows from it. False if somebody else was first.

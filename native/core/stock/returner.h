@@ -8,7 +8,6 @@
 
 #include <cstdint>
 
-#include "core/base/planted.h"
 #include "core/stock/chain_part.h"
 #include "core/stock/ledger_memory.h"
 #include "core/stock/reservation_record.h"
@@ -94,8 +93,7 @@ class Returner {
     }
     for_each_line(record, [&](ReservationRecord::Line& line) {
       if (line.taken == 0) return true;
-      if (line.entry != kNoUser && !SLUICE_PLANTED(kKeepReturned))
-        memory_.users.put_back(line.entry, line.taken);
+      if (line.entry != kNoUser) memory_.users.put_back(line.entry, line.taken);
       memory_.items.give_back(memory_.items[line.item], line.stock_shard, line.taken);
       memory_.movements.append(
           {MovementKind::kReversed, line.item, line.taken, now_, record.id, record.user});
@@ -135,8 +133,7 @@ class Returner {
 
   // From the record of a line, unless its slot was used again.
   bool take_sold(const ReservationRecord::Line& line) noexcept {
-    return line.taken == 0 || SLUICE_PLANTED(kReturnAgain) ||
-           change_sold(line, 0 - std::uint64_t{line.taken});
+    return line.taken == 0 || change_sold(line, 0 - std::uint64_t{line.taken});
   }
   void put_back_sold(const ReservationRecord::Line& line) noexcept { change_sold(line, line.taken); }
   bool change_sold(const ReservationRecord::Line& line, std::uint64_t by) noexcept {

@@ -12,7 +12,6 @@
 #include <optional>
 
 #include "core/base/clock.h"
-#include "core/base/planted.h"
 #include "core/base/spin_wait.h"
 #include "core/stock/cart_reserver.h"
 #include "core/stock/hold_changer.h"
@@ -79,7 +78,7 @@ class StockLedger {
   // looked at first, as far as kLookSlots goes. It writes nothing if no hold is over.
   Answer peek_past_due(ThreadSlot& line, const Request& request, CallTime& time) noexcept {
     bool left = due(time.now());
-    if (left && !SLUICE_PLANTED(kSkipLook)) {
+    if (left) {
       expire_due(line, time.now(), kLookSlots);
       left = due(time.now());
     }
@@ -391,7 +390,7 @@ class StockLedger {
           publish(answer.reservation)) {
         answer.in_no_queue = false;
         answer.requeued = true;
-        if (!SLUICE_PLANTED(kRequeueAgain)) id.change(id.answer().queued());
+        id.change(id.answer().queued());
       }
       return true;
     }
@@ -446,8 +445,7 @@ class StockLedger {
     const bool final = refusal.result == ReserveResult::kSoldOut ||
                        refusal.result == ReserveResult::kUserLimit ||
                        refusal.result == ReserveResult::kItemClosed;
-    if (final && !refusal.provisional && !SLUICE_PLANTED(kForgetFailure))
-      id.remember_refused(request.body(secret()));
+    if (final && !refusal.provisional) id.remember_refused(request.body(secret()));
   }
 
   // Whether the reservation was held, and now is until `until` at least.

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 
-#include "core/base/planted.h"
 #include "core/stock/ledger_memory.h"
 #include "core/stock/stock_request.h"
 
@@ -62,8 +61,7 @@ class UserLimits {
     const GroupTable::Group& limited = memory.groups[group - 1];
     const std::uint64_t has =
         GroupTable::sum(limited, [&](std::uint32_t item) { return memory.users.count(user, item); });
-    return (SLUICE_PLANTED(kGroupForgets) ? 0 : has) + quantity >
-           limited.per_user.load(std::memory_order_relaxed);
+    return has + quantity > limited.per_user.load(std::memory_order_relaxed);
   }
 };
 
