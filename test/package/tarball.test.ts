@@ -162,6 +162,18 @@ describe('on a machine with Node.js and nothing else', () => {
     expect(status, stderr).toBe(0);
     const { groups, failures } = JSON.parse(stdout);
     expect(failures).toEqual([]);
+    expect(groups.map(({ name }: { name: string }) => name)).toEqual([
+      'call-cost',
+      'throughput',
+      'spinning',
+      'sizes',
+      'latency',
+      'flood',
+      'stalled',
+      'wake-up',
+      'terminated',
+      'allocation',
+    ]);
     const [callCost] = groups;
     const subjects = callCost.figures[0].subjects.map(({ subject }: { subject: string }) => subject);
     expect(subjects).toEqual(['sluice', 'sluice batcher()', 'Atomics ring', 'MessagePort', 'array queue']);
