@@ -1,13 +1,12 @@
 #include "addon/stock_attachment.h"
 
 #include <string_view>
-#include <vector>
 
 #include "addon/objects.h"
 #include "addon/random.h"
 #include "addon/stock_functions.h"
 #include "contract/limits.h"
-#include "core/stock/ledger_snapshot.h"
+#include "session/ledger_copies.h"
 
 namespace sluice {
 
@@ -86,8 +85,8 @@ Napi::Value restore_stock(const Napi::CallbackInfo& info) {
   if (!intact(options)) return {};
   // Asked for its address only now: a getter that a program has smuggled into the options may take the memory away.
   const auto octets = info[0].As<Napi::Uint8Array>();
-  std::vector<std::uint64_t> words;
-  const SnapshotError error = LedgerSnapshot::open(octets.Data(), octets.ByteLength(), words, shared->shape);
+  LedgerWords words;
+  const SnapshotError error = open_snapshot(octets.Data(), octets.ByteLength(), words, shared->shape);
   if (error != SnapshotError::kNone) return Napi::String::New(info.Env(), reason(error));
   resize(options, "maxItems", shared->shape.items);
   resize(options, "maxReservations", shared->shape.reservations);
@@ -100,8 +99,8 @@ Napi::Value restore_stock(const Napi::CallbackInfo& info) {
   shared->segment = Segment::create(SegmentKind::kStock, 0, StockLedger::bytes(shared->shape), commit);
   if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
   StockLedger ledger = shared->view();
-  const SnapshotError unread = LedgerSnapshot::read(ledger.memory(), shared->shape, words,
-                                                    shared->time.clock().now(), sweeping(*shared));
+  const SnapshotError unread =
+      read_snapshot(ledger.memory(), shared->shape, words, shared->time.clock().now(), sweeping(*shared));
   if (unread != SnapshotError::kNone) return Napi::String::New(info.Env(), reason(unread));
   Registry::instance().add(shared);
   return attach(info.Env(), shared, info[2]);

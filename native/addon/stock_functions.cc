@@ -5,8 +5,7 @@
 
 #include "addon/objects.h"
 #include "addon/stock_staging.h"
-#include "core/stock/ledger_audit.h"
-#include "core/stock/ledger_snapshot.h"
+#include "session/ledger_copies.h"
 
 namespace sluice {
 
@@ -310,7 +309,7 @@ napi_value snapshot(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
   auto& self = attachment<StockAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
-  const std::vector<std::uint64_t> words = LedgerSnapshot::write(self.ledger().memory(), self.clock().now());
+  const LedgerWords words = snapshot_of(self.ledger().memory(), self.clock().now());
   const std::size_t bytes = words.size() * sizeof words[0];
   void* data = nullptr;
   std::size_t room = 0;

@@ -1,11 +1,15 @@
 // Recomputes the counts of a stock ledger from its reservations and user entries, while no operation is inside.
+//
+// An audit works in memory that its caller gives it:
+//
+//   scratch:  | 4 words for each stock shard | an AuditedPair for each reservation |
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+#include <new>
 #include <optional>
 #include <utility>
-#include <vector>
 
 #include "core/stock/cart_reserver.h"
 #include "core/stock/ledger_memory.h"
@@ -29,17 +33,27 @@ struct LedgerAudit {
   }
 };
 
-// Throws std::bad_alloc.
-inline LedgerAudit audit(LedgerMemory& memory) {
-  // What a reservation's line says of a pair of a user and an item, and what the pair has that is not bought.
-  struct Held {
-    std::uint32_t entry, quantity;
-    std::uint64_t count;
-  };
-  std::vector<Held> pairs;
+// What a reservation's line says of a pair of a user and an item, and what the pair has that is not bought.
+struct AuditedPair {
+  std::uint32_t entry, quantity;
+  std::uint64_t count;
+};
+static_assert(sizeof(AuditedPair) == 2 * sizeof(std::uint64_t));
+
+// How many words of scratch an audit needs.
+inline std::uint64_t audit_words(const LedgerShape& shape) {
+  return std::uint64_t{4} * shape.items + std::uint64_t{2} * shape.reservations;
+}
+
+// `scratch` points to audit_words() words; what they hold does not matter.
+inline LedgerAudit audit(LedgerMemory& memory, std::uint64_t* scratch) noexcept {
   std::uint64_t held_by_users = 0, unaccounted = 0;
   const std::uint32_t most = memory.control->shape.items;
-  std::vector<std::uint64_t> reserved(most), reserved_counted(most), counted(most), on_line(most);
+  std::fill_n(scratch, std::uint64_t{4} * most, 0);
+  std::uint64_t *reserved = scratch, *reserved_counted = reserved + most, *counted = reserved_counted + most,
+                *on_line = counted + most;
+  auto* pairs = reinterpret_cast<AuditedPair*>(on_line + most);
+  std::uint64_t pair_count = 0;
   LedgerAudit report;
   std::optional<Paused<Quiesce<>>> paused(std::in_place, memory.control->quiesce, *memory.lines);
   ReservationTable& table = memory.reservations;
@@ -56,9 +70,11 @@ inline LedgerAudit audit(LedgerMemory& memory) {
           reserved[item] += quantity;
           if (entry != kNoUser) reserved_counted[item] += quantity;
           on_line[table[at].stock_shard.load(std::memory_order_relaxed)] += quantity;
-          if (entry == kNoUser || quantity == 0) return;
+          // Of more lines than there are slots the rest is not compared: that they do not add up is found anyway.
+          if (entry == kNoUser || quantity == 0 || pair_count == table.size()) return;
           held_by_users += quantity;
-          pairs.push_back({entry, quantity, memory.users.count_of(entry) - memory.bought.of(entry)});
+          new (&pairs[pair_count++])
+              AuditedPair{entry, quantity, memory.users.count_of(entry) - memory.bought.of(entry)};
         });
   }
   for (std::uint32_t entry = 0; entry < memory.users.size(); ++entry) {
@@ -94,11 +110,12 @@ inline LedgerAudit audit(LedgerMemory& memory) {
     report.users_found = counted[number];
   }
   paused.reset();
-  std::sort(pairs.begin(), pairs.end(), [](const Held& a, const Held& b) { return a.entry < b.entry; });
-  for (std::size_t i = 0; i < pairs.size();) {
-    const Held& pair = pairs[i];
+  std::sort(pairs, pairs + pair_count,
+            [](const AuditedPair& a, const AuditedPair& b) { return a.entry < b.entry; });
+  for (std::uint64_t i = 0; i < pair_count;) {
+    const AuditedPair& pair = pairs[i];
     std::uint64_t holds = 0;
-    for (; i < pairs.size() && pairs[i].entry == pair.entry; ++i) holds += pairs[i].quantity;
+    for (; i < pair_count && pairs[i].entry == pair.entry; ++i) holds += pairs[i].quantity;
     report.users_off += holds != pair.count;
   }
   // If each pair of the reservations has what they hold, this is of those that none holds anything for.

@@ -4,13 +4,15 @@
 //   | magic | version | checksum of the rest | rest |      words of 64 bits, little-endian
 //
 // Not in it: the counters of operations, and the movements.
+//
+// The memory is the caller's: `Words`, which grows by push_back() and holds what is written, and the scratch of read().
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <utility>
-#include <vector>
 
 #include "core/base/hash.h"
 #include "core/stock/ledger_audit.h"
@@ -37,25 +39,21 @@ class LedgerSnapshot {
   static constexpr std::uint64_t kVersion = 2;
   static constexpr std::size_t kHeaderWords = 3;
 
-  // Throws std::bad_alloc. So do open() and read().
-  static std::vector<std::uint64_t> write(LedgerMemory& memory, std::uint64_t now) {
-    std::vector<std::uint64_t> words;
-    words.resize(kHeaderWords);
+  // Into `words`, which is empty. Throws what its push_back() throws.
+  template <class Words>
+  static void write(LedgerMemory& memory, std::uint64_t now, Words& words) {
+    words.push_back(kMagic);
+    words.push_back(kVersion);
+    words.push_back(0);
     {
       const Paused paused(memory.control->quiesce, *memory.lines);
-      Writer{memory, now, words}.write();
+      Writer<Words>{memory, now, words}.write();
     }
-    words[0] = kMagic;
-    words[1] = kVersion;
     words[2] = checksum(words);
-    return words;
   }
 
-  // The words of a snapshot whose checksum holds, and the shape of its ledger.
-  static SnapshotError open(const void* octets, std::size_t size, std::vector<std::uint64_t>& words,
-                            LedgerShape& shape) {
-    words.resize(size / sizeof words[0]);
-    if (!words.empty()) std::memcpy(words.data(), octets, words.size() * sizeof words[0]);
+  // Checks the words of a snapshot of `size` octets, which are all that fit into it, and reads the shape of its ledger.
+  static SnapshotError open(std::span<const std::uint64_t> words, std::size_t size, LedgerShape& shape) {
     if (words.empty() || words[0] != kMagic) return SnapshotError::kNoSnapshot;
     if (words.size() < 2) return SnapshotError::kDamaged;
     if (words[1] != kVersion) return SnapshotError::kVersion;
@@ -74,28 +72,36 @@ class LedgerSnapshot {
     return SnapshotError::kNone;
   }
 
+  // How many words of scratch read() needs for a ledger of this shape.
+  static std::uint64_t scratch_words(const LedgerShape& shape) {
+    return std::max(audit_words(shape), ReservationsReader<Reader>::scratch_words(shape));
+  }
+
   // Into zeroed memory of `shape`, which may be another than the snapshot's. Unless the answer is kNone the memory is
   // worthless.
   static SnapshotError read(LedgerMemory& memory, const LedgerShape& shape,
-                            const std::vector<std::uint64_t>& words, std::uint64_t now, Sweeping sweeping) {
-    Reader reader{memory, shape, now, words};
+                            std::span<const std::uint64_t> words, std::uint64_t now, Sweeping sweeping,
+                            std::uint64_t* scratch) {
+    Reader reader{memory, shape, now, words, scratch};
     if (!reader.read(sweeping)) return reader.error;
-    return audit(memory).adds_up(memory.reservations.size()) ? SnapshotError::kNone : SnapshotError::kDamaged;
+    return audit(memory, scratch).adds_up(memory.reservations.size()) ? SnapshotError::kNone
+                                                                      : SnapshotError::kDamaged;
   }
 
  private:
   static constexpr std::size_t kShapeWords = 5;
 
-  static std::uint64_t checksum(const std::vector<std::uint64_t>& words) {
+  static std::uint64_t checksum(std::span<const std::uint64_t> words) {
     std::uint64_t sum = mix(words.size());
     for (std::size_t i = kHeaderWords; i < words.size(); ++i) sum = mix(sum ^ words[i]);
     return sum;
   }
 
+  template <class Words>
   struct Writer {
     LedgerMemory& memory;
     std::uint64_t now;
-    std::vector<std::uint64_t>& words;
+    Words& words;
 
     void put(std::uint64_t word) { words.push_back(word); }
     void put(const Key& key) {
@@ -196,7 +202,8 @@ class LedgerSnapshot {
     LedgerMemory& memory;
     const LedgerShape& shape;
     std::uint64_t now;
-    const std::vector<std::uint64_t>& words;
+    std::span<const std::uint64_t> words;
+    std::uint64_t* scratch;
     std::size_t at = kHeaderWords;
     bool sound = true;
     SnapshotError error = SnapshotError::kDamaged;  // unless sound
@@ -243,7 +250,7 @@ class LedgerSnapshot {
       for (std::uint64_t left = take(); sound && left != 0; --left) read_group();
       for (std::uint64_t left = take(); sound && left != 0; --left) read_item();
       for (std::uint64_t left = take(); sound && left != 0; --left) read_user();
-      ReservationsReader(memory, now, *this).read();
+      ReservationsReader(memory, now, *this, scratch).read();
       for (std::uint64_t left = take(); sound && left != 0; --left) {
         const Key id = take_key();
         const std::uint64_t body = take();

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <vector>
 
 #include "core/stock/cart_reserver.h"
 #include "core/stock/ledger_memory.h"
@@ -98,25 +97,39 @@ class ReservationsWriter {
 template <class Words>
 class ReservationsReader {
  public:
-  ReservationsReader(LedgerMemory& memory, std::uint64_t now, Words& words)
-      : memory_(memory), table_(memory.reservations), now_(now), words_(words), seen_(table_.size()) {}
+  // The memory in which it works: a bit for each slot that was seen, then the numbers of those that are free.
+  static std::uint64_t scratch_words(const LedgerShape& shape) {
+    return seen_words(shape.reservations) + (shape.reservations + 1ULL) / 2;
+  }
+
+  ReservationsReader(LedgerMemory& memory, std::uint64_t now, Words& words, std::uint64_t* scratch)
+      : memory_(memory),
+        table_(memory.reservations),
+        now_(now),
+        words_(words),
+        seen_(scratch),
+        used_(reinterpret_cast<std::uint32_t*>(scratch + seen_words(table_.size()))) {
+    std::fill_n(seen_, seen_words(table_.size()), 0);
+  }
 
   // Into formatted tables that have their items and users already.
   void read() {
     for (std::uint64_t left = words_.take(); words_.sound && left != 0; --left) read_held();
-    std::vector<std::uint32_t> used;
-    for (std::uint64_t left = words_.take(); words_.sound && left != 0; --left) used.push_back(read_free());
+    for (std::uint64_t left = words_.take(); words_.sound && left != 0; --left) read_free();
     if (!words_.sound) return;
     for (std::uint32_t i = 0; i < table_.size(); ++i) table_.take_slot();
     for (std::uint32_t slot = 0; slot < table_.size(); ++slot) {
-      if (!seen_[slot]) table_.free_slot(slot);
+      if (!seen(slot)) table_.free_slot(slot);
     }
-    for (const std::uint32_t slot : used) table_.free_slot(slot);
+    std::for_each(used_, used_ + used_count_, [this](std::uint32_t slot) { table_.free_slot(slot); });
     words_.sound =
-        std::all_of(used.begin(), used.end(), [this](std::uint32_t slot) { return record_fits(slot); });
+        std::all_of(used_, used_ + used_count_, [this](std::uint32_t slot) { return record_fits(slot); });
   }
 
  private:
+  static std::uint64_t seen_words(std::uint32_t slots) { return (slots + 63ULL) / 64; }
+  bool seen(std::uint32_t slot) const { return (seen_[slot / 64] >> slot % 64 & 1) != 0; }
+
   // The items of one reservation: no more than a request can name, which who works on reservations has room for.
   struct ItemSet {
     // False: there is no room for it.
@@ -170,29 +183,30 @@ class ReservationsReader {
     if (words_.sound) table_.index(head);
   }
 
-  std::uint32_t read_free() {
+  void read_free() {
     const std::uint32_t slot = words_.take_slot();
-    if (!words_.sound) return slot;
+    if (!words_.sound) return;
     read_state(slot, [](Phase phase) {
       return phase == Phase::kFree || phase == Phase::kLine ||
              (phase >= Phase::kConfirmed && phase <= Phase::kExpired);
     });
-    if (!words_.sound || table_[slot].state.load(std::memory_order_relaxed) == 0) return slot;
+    if (!words_.sound) return;
+    used_[used_count_++] = slot;  // no more than there are slots: none is seen twice
+    if (table_[slot].state.load(std::memory_order_relaxed) == 0) return;
     table_[slot].next.store(words_.below(1ULL << 32), std::memory_order_relaxed);
     table_[slot].deadline_ns.store(words_.take(), std::memory_order_relaxed);
     put_client(slot, read_client());
     read_line(slot, nullptr);
-    return slot;
   }
 
   // A slot is in one place only, and its state is one that it can have there.
   template <class Fits>
   void read_state(std::uint32_t slot, Fits&& fits) {
     const std::uint64_t state = words_.take();
-    words_.sound = words_.sound && !seen_[slot] && fits(ReservationTable::phase_in(state)) &&
+    words_.sound = words_.sound && !seen(slot) && fits(ReservationTable::phase_in(state)) &&
                    (state == 0 || state >> 32 != 0);
     if (!words_.sound) return;
-    seen_[slot] = true;
+    seen_[slot / 64] |= 1ULL << slot % 64;
     table_[slot].state.store(state, std::memory_order_relaxed);
   }
 
@@ -247,7 +261,9 @@ class ReservationsReader {
   ReservationTable& table_;
   std::uint64_t now_;
   Words& words_;
-  std::vector<bool> seen_;
+  std::uint64_t* seen_;
+  std::uint32_t* used_;
+  std::uint32_t used_count_ = 0;
 };
 
 }  // namespace sluice

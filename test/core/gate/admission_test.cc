@@ -251,12 +251,12 @@ TEST_CASE(
       const Admission::Parts parts = before.attach();
       for (std::uint64_t id = 1; id <= kOrders; ++id)
         REQUIRE(before.admit(parts, {1, 1, id, id}).outcome == Outcome::kAdmitted);
-      words = LedgerSnapshot::write(before.stock.memory(), kSecond);
+      words = snapshot_of(before.stock.memory(), kSecond);
     }
     Gate gate(shape);
     ZeroedMemory memory(StockLedger::bytes(gate.ledger_shape));
     StockLedger restored(memory, gate.ledger_shape);
-    REQUIRE(LedgerSnapshot::read(restored.memory(), gate.ledger_shape, words, kSecond, Sweeping::kAsked) ==
+    REQUIRE(read_snapshot(restored.memory(), gate.ledger_shape, words, kSecond, Sweeping::kAsked) ==
             SnapshotError::kNone);
     std::atomic<std::uint64_t> requeued{0}, repeated{0}, otherwise{0};
     in_threads(kThreads, [&](unsigned thread) {

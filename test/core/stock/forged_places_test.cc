@@ -42,10 +42,10 @@ std::vector<std::uint64_t> forged(const std::vector<std::uint64_t>& skus,
 SnapshotError restored(const std::vector<std::uint64_t>& snapshot) {
   std::vector<std::uint64_t> words;
   LedgerShape shape;
-  REQUIRE(LedgerSnapshot::open(snapshot.data(), snapshot.size() * 8, words, shape) == SnapshotError::kNone);
+  REQUIRE(open_snapshot(snapshot.data(), snapshot.size() * 8, words, shape) == SnapshotError::kNone);
   TestLedger one(shape);
   std::memset(one.memory, 0, StockLedger::bytes(shape));
-  return LedgerSnapshot::read(one.ledger.memory(), shape, words, 0, Sweeping::kAsked);
+  return read_snapshot(one.ledger.memory(), shape, words, 0, Sweeping::kAsked);
 }
 
 TEST_CASE("users who were chosen to live in one bucket are no honest ledger's") {

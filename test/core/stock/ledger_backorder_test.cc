@@ -161,7 +161,7 @@ TEST_CASE("a cap comes, grows and goes; it is never less than what is backordere
 TEST_CASE("a snapshot has the cap and what is backordered; one whose cap is too large is none") {
   Backordered one(5, 4, 3, 20);
   const std::uint64_t held = one.reserve(1, 8, 7).reservation;
-  std::vector<std::uint64_t> words = LedgerSnapshot::write(one.ledger.memory(), one.now);
+  std::vector<std::uint64_t> words = snapshot_of(one.ledger.memory(), one.now);
   TestLedger restored(one.shape);
   REQUIRE(restored.restores(one));
   CHECK(restored.counts(1).backordered == 3);
@@ -178,7 +178,7 @@ TEST_CASE("a snapshot has the cap and what is backordered; one whose cap is too 
          {std::uint64_t{0}, kQuantityMax - 4, kQuantityMax + 1, ~std::uint64_t{0}}) {
       word = forged;
       TestLedger another(one.shape);
-      if (LedgerSnapshot::read(another.ledger.memory(), one.shape, words, one.now, Sweeping::kAsked) ==
+      if (read_snapshot(another.ledger.memory(), one.shape, words, one.now, Sweeping::kAsked) ==
           SnapshotError::kNone) {
         const StockCounts counts = another.counts(1);
         accepted += counts.available + counts.reserved + counts.sold != counts.total + counts.backordered ||

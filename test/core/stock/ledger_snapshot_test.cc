@@ -30,13 +30,13 @@ struct Restored {
       const std::vector<std::uint64_t>& words, std::uint64_t now, std::optional<std::size_t> octets = {},
       const std::function<void(LedgerShape&)>& change = [](LedgerShape&) {}) {
     std::vector<std::uint64_t> opened;
-    error = LedgerSnapshot::open(words.data(), octets.value_or(words.size() * 8), opened, shape);
+    error = open_snapshot(words.data(), octets.value_or(words.size() * 8), opened, shape);
     if (error != SnapshotError::kNone) return;
     change(shape);
     one.emplace(shape);
     std::memset(one->memory, 0, StockLedger::bytes(shape));
     one->now = now;
-    error = LedgerSnapshot::read(one->ledger.memory(), shape, opened, now, Sweeping::kAsked);
+    error = read_snapshot(one->ledger.memory(), shape, opened, now, Sweeping::kAsked);
     if (error != SnapshotError::kNone) return;
     one->line = one->ledger.lines().acquire();
   }
@@ -88,7 +88,7 @@ TEST_CASE("the restored ledger gives the very same answers, the same new ids inc
   SLUICE_PRINT_SEED_ON_FAILURE();
   for (std::uint64_t stream = 0; stream < repetitions(200); ++stream) {
     Busy original(stream);
-    Restored copy(LedgerSnapshot::write(original.ledger.memory(), original.now), original.now);
+    Restored copy(snapshot_of(original.ledger.memory(), original.now), original.now);
     REQUIRE(copy.error == SnapshotError::kNone);
     CHECK(copy.one->audited());
     // The first thread's line, so that both take from the same shard first.
@@ -112,7 +112,7 @@ TEST_CASE("into larger tables: the same reservations, users and ids, and room fo
   for (std::uint64_t stream = 0; stream < repetitions(100); ++stream) {
     Busy original(stream);
     const auto larger = [](LedgerShape& shape) { shape = {40, 100, 1'000, 4'000, 0}; };
-    Restored copy(LedgerSnapshot::write(original.ledger.memory(), original.now), original.now, {}, larger);
+    Restored copy(snapshot_of(original.ledger.memory(), original.now), original.now, {}, larger);
     REQUIRE(copy.error == SnapshotError::kNone);
     CHECK(copy.one->audited());
     for (const std::uint64_t id : original.ids) CHECK(copy.one->confirm(id) == original.confirm(id));
@@ -137,7 +137,7 @@ TEST_CASE("into smaller tables if what is in them fits, else the one that is too
   for (std::uint64_t i = 1; i <= 6; ++i) one.confirm(one.reserve(1, 1, i, i).reservation);
   const std::uint64_t held = one.reserve({{sku(1), 1}, {sku(2), 1}}, 7, 7).reservation;
   const auto restored = [&](const std::function<void(LedgerShape&)>& change) {
-    return Restored(LedgerSnapshot::write(one.ledger.memory(), one.now), one.now, {}, change);
+    return Restored(snapshot_of(one.ledger.memory(), one.now), one.now, {}, change);
   };
   Restored tight = restored([](LedgerShape& shape) { shape = {4, 8, 7, 7, 1}; });
   REQUIRE(tight.error == SnapshotError::kNone);
@@ -156,7 +156,7 @@ TEST_CASE("what is held goes on for as long as it had left, on whatever clock") 
   one.add(1, 5);
   const std::uint64_t id = one.reserve(1, 2).reservation;
   one.now += kHold - 10;
-  Restored copy(LedgerSnapshot::write(one.ledger.memory(), one.now), 77);
+  Restored copy(snapshot_of(one.ledger.memory(), one.now), 77);
   copy.one->now = 77 + 9;
   CHECK(copy.one->expire() == 0);
   copy.one->now += 1;
@@ -166,7 +166,7 @@ TEST_CASE("what is held goes on for as long as it had left, on whatever clock") 
 
 TEST_CASE("a snapshot with any one bit changed, or cut anywhere, is refused with the reason") {
   Busy one(1);
-  const std::vector<std::uint64_t> whole = LedgerSnapshot::write(one.ledger.memory(), one.now);
+  const std::vector<std::uint64_t> whole = snapshot_of(one.ledger.memory(), one.now);
   for (std::size_t octets = 0; octets < whole.size() * 8; ++octets) {
     const SnapshotError error = Restored(whole, one.now, octets).error;
     REQUIRE(error == (octets < 8 ? SnapshotError::kNoSnapshot : SnapshotError::kDamaged));
@@ -198,7 +198,7 @@ TEST_CASE("a forged snapshot is refused, or is a ledger that adds up: it never b
   std::uint64_t refused = 0, taken = 0;
   for (std::uint64_t stream = 0; stream < repetitions(8'000); ++stream) {
     static Busy one(2);
-    std::vector<std::uint64_t> words = LedgerSnapshot::write(one.ledger.memory(), one.now);
+    std::vector<std::uint64_t> words = snapshot_of(one.ledger.memory(), one.now);
     Random random(1'000 + stream);
     for (std::uint64_t changes = random.between(1, 3); changes > 0; --changes) {
       std::uint64_t& word = words[random.between(3, words.size() - 1)];
@@ -256,7 +256,7 @@ struct Joined : TestLedger {
   }
   // Of those held: remaining, user, its text, tag, lines, then of each line 7 words.
   std::vector<std::uint64_t> held() {
-    const std::vector<std::uint64_t> words = LedgerSnapshot::write(ledger.memory(), now);
+    const std::vector<std::uint64_t> words = snapshot_of(ledger.memory(), now);
     const std::size_t list = find(words, {kItems, kRemaining});
     std::vector<std::uint64_t> forged(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(list));
     forged.insert(forged.end(), {1, kRemaining, 0, 0, 0, 0, kItems});
@@ -274,7 +274,7 @@ struct Joined : TestLedger {
   // Of those that are sold: slot, state, next, deadline (of a line: the id), and 9 more words.
   std::vector<std::uint64_t> sold() {
     for (const std::uint64_t id : ids) REQUIRE(confirm(id) == ResolveResult::kDone);
-    std::vector<std::uint64_t> words = LedgerSnapshot::write(ledger.memory(), now);
+    std::vector<std::uint64_t> words = snapshot_of(ledger.memory(), now);
     for (std::size_t i = 0; i < kItems; ++i) {
       const std::uint64_t slot = ledger.memory().reservations.slot_of(ids[i]);
       const std::uint64_t state = ledger.memory().reservations[static_cast<std::uint32_t>(slot)].state;
@@ -324,7 +324,7 @@ TEST_CASE("snapshots and audits while threads work are of one moment, in which e
   in_threads(kThreads + 1, [&](unsigned index) {
     if (index == kThreads) {
       do {
-        Restored copy(LedgerSnapshot::write(one.ledger.memory(), one.now), one.now);
+        Restored copy(snapshot_of(one.ledger.memory(), one.now), one.now);
         ++taken;
         wrong += copy.error != SnapshotError::kNone;  // read() audits what it has read
         if (copy.error == SnapshotError::kNone) {

@@ -8,9 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "core/stock/ledger_audit.h"
-#include "core/stock/ledger_snapshot.h"
 #include "core/stock/stock_ledger.h"
+#include "session/ledger_copies.h"
 #include "zeroed_memory.h"
 
 namespace sluice::test {
@@ -71,10 +70,10 @@ struct TestLedger {
 
   // Becomes the same ledger as another of its shape, by way of a snapshot.
   bool restores(TestLedger& other) {
-    const std::vector<std::uint64_t> words = LedgerSnapshot::write(other.ledger.memory(), other.now);
+    const std::vector<std::uint64_t> words = snapshot_of(other.ledger.memory(), other.now);
     std::memset(memory, 0, StockLedger::bytes(shape));
     now = other.now;
-    const SnapshotError error = LedgerSnapshot::read(ledger.memory(), shape, words, now, Sweeping::kAsked);
+    const SnapshotError error = read_snapshot(ledger.memory(), shape, words, now, Sweeping::kAsked);
     line = ledger.lines().acquire();
     return error == SnapshotError::kNone;
   }
