@@ -7,8 +7,8 @@
 
 #include "core/gate/admission.h"
 #include "core/queue/queue_consumer.h"
-#include "core/stock/ledger_audit.h"
 #include "gate_parts.h"
+#include "session/ledger_copies.h"
 #include "stress.h"
 
 TEST_SUITE_BEGIN("admission over older orders");

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "core/queue/queue_consumer.h"
-#include "core/stock/ledger_snapshot.h"
 #include "gate_parts.h"
+#include "session/ledger_copies.h"
 #include "stress.h"
 #include "zeroed_memory.h"
 

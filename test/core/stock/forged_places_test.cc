@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "core/base/hash.h"
-#include "core/stock/ledger_snapshot.h"
 #include "ledger.h"
+#include "session/ledger_copies.h"
 
 TEST_SUITE_BEGIN("forged places");
 

@@ -1,5 +1,3 @@
-#include "core/stock/ledger_snapshot.h"
-
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -13,6 +11,7 @@
 #include <vector>
 
 #include "ledger.h"
+#include "session/ledger_copies.h"
 #include "stress.h"
 
 TEST_SUITE_BEGIN("ledger snapshot");
