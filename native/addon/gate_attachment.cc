@@ -19,9 +19,9 @@ GateAttachment::GateAttachment(Environment& environment, std::shared_ptr<SharedG
   admission_.queue_line = &parts.queue->line();
   admission_.clock = parts.queue->clock();
   if (parts.limiter != nullptr) {
-    admission_.limiter = &parts.limiter->limiter();
-    admission_.limiter_waiters = &parts.limiter->line();
-    admission_.depth_queue = parts.limiter->queue();
+    admission_.limiter = &parts.limiter->session().limiter();
+    admission_.limiter_waiters = &parts.limiter->session().slot();
+    admission_.depth_queue = parts.limiter->session().depth_queue();
   }
   if (parts.stock != nullptr) {
     admission_.stock = &parts.stock->ledger();

@@ -76,7 +76,7 @@ class GateAttachment : public Attachment {
   // Whether an order has a key where the limiter has keys, and no other, and lines, or a field, for the stock: lib/ asks
   // nothing else.
   bool fits(const Key* key, std::uint32_t cart_lines) const {
-    const bool keyed = parts_.limiter != nullptr && parts_.limiter->shared()->config.keys_max != 0;
+    const bool keyed = parts_.limiter != nullptr && parts_.limiter->shared()->config().keys_max != 0;
     if ((key != nullptr) != keyed) return false;
     if (parts_.stock == nullptr) return cart_lines == 0;
     return cart_lines != 0 || shared_->fields.sku.type != NumberType::kNone;
@@ -164,7 +164,9 @@ inline Admission::Result GateAttachment::done(const Admission::Result& result, c
     return result;
   }
   if (result.broke_promise) parts_.queue->permits_returned(0);
-  if (result.refunded && parts_.limiter->waiting() != 0) parts_.limiter->given_back(key);
+  if (result.refunded && parts_.limiter->session().waiting() != 0) {
+    parts_.limiter->session().given_back(key);
+  }
   return result;
 }
 

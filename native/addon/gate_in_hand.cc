@@ -136,7 +136,7 @@ ResolveResult GateAttachment::resolve_reservation(std::uint64_t reservation, boo
 
 void GateAttachment::release_place(const AdmittedOrder& order) {
   if (parts_.limiter == nullptr || !order.admitted()) return;
-  parts_.limiter->release(1, order.key == Key{} ? nullptr : &order.key);
+  parts_.limiter->session().release_place(1, order.key == Key{} ? nullptr : &order.key);
 }
 
 }  // namespace sluice

@@ -29,9 +29,10 @@ class GateReturns : public OrderReturns {
  private:
   // What is shared, as these returns see it: with a line that those of other gates share, too.
   struct LimiterView {
+    LimiterView(const std::shared_ptr<SharedLimiter>& limiter, ThreadSlot* slot)
+        : shared(limiter), session(limiter->parts(slot), *limiter) {}
     std::shared_ptr<SharedLimiter> shared;
-    Limiter limiter;
-    ThreadSlot* line;
+    LimiterSession session;
   };
   struct StockView {
     std::shared_ptr<SharedStock> shared;

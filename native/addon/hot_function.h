@@ -135,6 +135,7 @@ class Staging {
   }
   std::byte* data() const { return data_; }
   std::size_t bytes() const { return bytes_; }
+  std::span<std::byte> span() const { return {data_, bytes_}; }
 
   template <class T>
   T get(std::size_t offset) const {

@@ -1,6 +1,7 @@
 // Runs the compiler and the programs it makes: at most two processes at a time, each bounded in time.
 
 import { spawn } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +11,11 @@ export const native = `${root}native`;
 /** What every program with the core in it links: see native/core/base/system.h. */
 export const system = `${native}/platform/system.cc`;
 export const mapping = `${native}/platform/mapping.cc`;
+/** What is one thread's use of an object: all of native/session. @type {readonly string[]} */
+export const sessions = readdirSync(`${native}/session`)
+  .filter((name) => name.endsWith('.cc'))
+  .sort()
+  .map((name) => `${native}/session/${name}`);
 
 /** What makes programs, and what runs them. @typedef {{ compiler: string, emulator?: string }} Target */
 

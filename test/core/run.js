@@ -24,6 +24,7 @@ import {
   root,
   run,
   runOn,
+  sessions,
   system,
 } from './compiler.js';
 import { mutantsOf } from './mutants.js';
@@ -160,7 +161,18 @@ async function startSuites() {
       ]);
       const binary = `${scratch}/${name}`;
       await compile(
-        [...flags, ...includes, system, mapping, mainObject, ...objects, '-pthread', '-o', binary],
+        [
+          ...flags,
+          ...includes,
+          system,
+          mapping,
+          ...sessions,
+          mainObject,
+          ...objects,
+          '-pthread',
+          '-o',
+          binary,
+        ],
         target,
       );
       const ended = await runOn(target, binary, [], { timeoutSeconds: 600, env: sanitizerOptions() });

@@ -13,6 +13,15 @@ namespace sluice {
 
 inline constexpr std::uint32_t kWindowsMax = 4;  // that a limiter can have
 
+// A window to the nearest nanosecond, its buckets rounded up: a window that is a few nanoseconds too long is strict, one
+// too short is not.
+inline std::uint64_t bucket_ns(double window_ms, std::uint32_t buckets) noexcept {
+  const double ns = window_ms * 1e6;
+  const auto below = static_cast<std::uint64_t>(ns);
+  const std::uint64_t nearest = below + (ns - static_cast<double>(below) >= 0.5 ? 1 : 0);
+  return (nearest + buckets - 1) / buckets;
+}
+
 struct WindowConfig {
   SlidingWindowConfig sliding;     // exact: one bucket as long as the window; of a calendar window the limit
   bool exact = false;              // a log of times

@@ -1,0 +1,74 @@
+// What the attachments of all kinds of shared objects have in common: from make() to dispose().
+#pragma once
+
+#include <napi.h>
+
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <utility>
+
+#include "addon/environment.h"
+#include "addon/hot_function.h"
+#include "addon/objects.h"
+
+namespace sluice {
+
+// Keeps the shared object and the staging buffer until it is detached.
+template <class Shared>
+class ObjectAttachment : public Attachment {
+ public:
+  const std::shared_ptr<Shared>& shared() const { return shared_; }
+
+ protected:
+  ObjectAttachment(Environment& environment, std::shared_ptr<Shared> shared)
+      : Attachment(environment), shared_(std::move(shared)) {}
+
+  // Gives back what other threads could miss, before the object is let go of.
+  virtual void end() = 0;
+
+  std::shared_ptr<Shared> shared_;
+  Staging staging_;
+
+ private:
+  void on_detach() final {
+    end();
+    staging_.release(environment_.env());
+    shared_.reset();
+  }
+};
+
+// The JavaScript object over a new attachment, with its functions and its handle, which describe(object) completes; or the
+// reason why there is none: `attached` is nullptr, or refuses the staging buffer.
+template <class A, class Describe>
+Napi::Value object_of(Napi::Env env, A* attached, const Napi::Value& staging,
+                      std::initializer_list<std::span<const HotFunction>> functions, Describe&& describe) {
+  if (attached == nullptr) return Napi::String::New(env, kTooManyThreads);
+  if (!attached->stage(env, staging)) {
+    attached->detach();
+    delete attached;
+    return Napi::String::New(env, kBadStaging);
+  }
+  Napi::Object object(env, hot_object(env, attached, functions));
+  put(object, "handle", handle_of(env, *attached->shared()));
+  put(object, "attachment", Napi::External<A>::New(env, attached));
+  describe(object);
+  return object;
+}
+
+// attach...(handle, staging): `attach(env, shared)` for the object that the handle names.
+template <class Shared, class Attach>
+Napi::Value attached_by_handle(const Napi::CallbackInfo& info, ObjectKind kind, Attach&& attach) {
+  const auto shared = find_handle<Shared>(kind, info[0]);
+  if (shared == nullptr) return Napi::String::New(info.Env(), kDeadHandle);
+  return attach(info.Env(), shared);
+}
+
+// dispose()
+template <class A>
+napi_value dispose(napi_env env, napi_callback_info info) {
+  attachment<A>(env, info).detach();
+  return nullptr;
+}
+
+}  // namespace sluice

@@ -1,0 +1,89 @@
+// All that the threads of a limiter share, in one block of memory:
+//
+//   segment body:  | Limiter | LimiterWaiters | QueueWatch::Control | LimiterNotes |
+//
+// The configuration stands at its beginning, so that a view needs nothing but the address.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <string_view>
+
+#include "core/limiter/limiter.h"
+#include "core/limiter/limiter_waiters.h"
+#include "core/queue/queue_watch.h"
+
+namespace sluice {
+
+// What the limiter keeps for its callers and does not use itself. Fixed at creation.
+struct LimiterNotes {
+  // The longest names of the IANA database have 32 characters.
+  static constexpr std::size_t kTimeZoneMax = 63;
+  struct TimeZone {
+    std::uint8_t length;
+    char text[kTimeZoneMax];
+  };
+
+  double max_loop_delay_ms;          // 0: the adaptive tier is absent; the caller measures
+  double adaptive_interval_ms;       // between two of its measurements
+  TimeZone time_zones[kWindowsMax];  // of calendar windows, as they were given
+
+  // False: the name is too long.
+  bool name_time_zone(std::uint32_t window, std::string_view name) noexcept {
+    if (name.size() > kTimeZoneMax) return false;
+    TimeZone& zone = time_zones[window];
+    zone.length = static_cast<std::uint8_t>(name.size());
+    name.copy(zone.text, name.size());
+    return true;
+  }
+  std::string_view time_zone(std::uint32_t window) const noexcept {
+    return {time_zones[window].text, time_zones[window].length};
+  }
+};
+
+class LimiterSegment {
+ public:
+  LimiterSegment() = default;
+  // A view of what format() has made at `body`.
+  explicit LimiterSegment(std::byte* body) noexcept : body_(body) {}
+
+  static std::uint64_t bytes(const LimiterConfig& config) {
+    return notes_offset(config) + round_up(sizeof(LimiterNotes), kCacheLine);
+  }
+  // `body`: zeroed memory of bytes(config). The zone changes of calendar windows are to be filled in.
+  static LimiterSegment format(std::byte* body, const LimiterConfig& config, const LimiterNotes& notes,
+                               std::uint64_t now, const KeySecret& secret) {
+    Limiter limiter(body, config);
+    limiter.format(config, now, secret);
+    LimiterWaiters(limiter, body + waiters_offset(config), config.waiting_max).format();
+    new (body + notes_offset(config)) LimiterNotes(notes);
+    return LimiterSegment(body);
+  }
+
+  // Only the parts that are fixed at creation may be read at any time.
+  const LimiterConfig& config() const noexcept { return reinterpret_cast<LimiterControl*>(body_)->config; }
+  Limiter limiter() const { return Limiter(body_, config()); }
+  void* waiters() const { return body_ + waiters_offset(config()); }
+  QueueWatch::Control* watch() const {
+    return reinterpret_cast<QueueWatch::Control*>(body_ + watch_offset(config()));
+  }
+  const LimiterNotes& notes() const {
+    return *reinterpret_cast<const LimiterNotes*>(body_ + notes_offset(config()));
+  }
+
+ private:
+  static std::uint64_t waiters_offset(const LimiterConfig& config) {
+    return round_up(Limiter::bytes(config), kCacheLine);
+  }
+  static std::uint64_t watch_offset(const LimiterConfig& config) {
+    return waiters_offset(config) + LimiterWaiters::bytes(config.waiting_max);
+  }
+  static std::uint64_t notes_offset(const LimiterConfig& config) {
+    return watch_offset(config) + sizeof(QueueWatch::Control);
+  }
+
+  std::byte* body_ = nullptr;
+};
+
+}  // namespace sluice

@@ -1,0 +1,105 @@
+// The calls of a limiter as its callers in JavaScript make them through any face: a number and a key in, one number out,
+// further results in the staging buffer. See LimiterStaging, and contract/answers.h.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "contract/limits.h"
+#include "contract/staging.h"
+#include "session/limiter_answers.h"
+#include "session/limiter_session.h"
+#include "session/words.h"
+
+namespace sluice {
+
+class LimiterCalls {
+ public:
+  LimiterCalls(LimiterSession& session, const Words& staging) noexcept : session_(session), words_(staging) {}
+
+  // allow(cost, key?): 1 or 0
+  std::int32_t allow(double cost, const Key* key) const noexcept {
+    if (!sound(cost, key)) return kBadArgument;
+    return session_.decide(whole(cost), key).refused_by == Tier::kNone ? 1 : 0;
+  }
+
+  // tryAcquire(cost, key?): 0 if allowed, else the refusal
+  std::int32_t try_acquire(double cost, const Key* key) const noexcept {
+    if (!sound(cost, key)) return kBadArgument;
+    const LimiterSession::Acquired acquired = session_.try_acquire(whole(cost), key);
+    put_receipt(acquired.decision.receipt);
+    if (!acquired.kept) return kNoResources;
+    put_outlook(acquired.outlook);
+    return answer_of(acquired.decision);
+  }
+
+  // peek(cost, key?): the refusal, or 0; staging as of tryAcquire
+  std::int32_t peek(double cost, const Key* key) const noexcept {
+    if (!sound(cost, key)) return kBadArgument;
+    const Limiter::Outlook outlook = session_.peek(whole(cost), key);
+    put_outlook(outlook);
+    return answer_of(outlook.refusal);
+  }
+
+  // release(cost, key?): 1, or 0 if that much was not in flight
+  std::int32_t release(double cost, const Key* key) const noexcept {
+    if (!sound(cost, key)) return kBadArgument;
+    return session_.release(whole(cost), key) ? 1 : 0;
+  }
+
+  // rooms(0, key?): 1
+  std::int32_t rooms(double, const Key* key) const noexcept;
+  // penalize(points, key?), reward(points, key?), refund(cost, key?), reset(0, key?): 1. The receipt of what a refund is of
+  // stands in staging.
+  std::int32_t penalize(double points, const Key* key) const noexcept;
+  std::int32_t reward(double points, const Key* key) const noexcept;
+  std::int32_t refund(double cost, const Key* key) const noexcept;
+  std::int32_t reset(double, const Key* key) const noexcept;
+  // block(ns, key?): 1, or 0 if the key is a guest and cannot stay
+  std::int32_t block(double ns, const Key* key) const noexcept;
+  // overload(ns): 1
+  std::int32_t overload(double ns, const Key*) const noexcept;
+
+  // acquire(cost, key?), with the patience in staging: as tryAcquire; kWaits + the waiter if it is to wait, then
+  // see tend() and told()
+  std::int32_t acquire(double cost, const Key* key) const noexcept;
+  // tend(waiter): 0; staging gets retryAfterMs of the front of its line, leftMs of its own deadline, nowMs
+  std::int32_t tend(double waiter, const Key*) const noexcept;
+  // told(): kToldUnit * what waiter of this session it is about + what has happened to it, 0: nothing more; or
+  // kForgotten - waiter. The staging gets retryAfterMs, the refusal and the receipt.
+  std::int32_t told(double, const Key*) const noexcept;
+  // leave(waiter): 0
+  std::int32_t leave(double waiter, const Key*) const noexcept;
+
+ private:
+  // 0 for what is no whole number of 64 bits, which lib/ never gives.
+  static std::uint64_t whole(double number) noexcept {
+    return number >= 0 && number < 0x1p63 ? static_cast<std::uint64_t>(number) : 0;
+  }
+  // A cost, and a key where there are keys: lib/ gives nothing else.
+  bool sound(double cost, const Key* key) const noexcept {
+    return cost >= 0 && cost <= static_cast<double>(kCostMax) && session_.fits(key);
+  }
+  bool is_waiter(double number) const noexcept {
+    return number >= 0 && number <= kWaitersMax && session_.is_waiter(static_cast<std::uint64_t>(number));
+  }
+
+  void put_outlook(const Limiter::Outlook& outlook) const noexcept {
+    words_.put(LimiterStaging::kRemaining, static_cast<double>(outlook.remaining));
+    words_.put(LimiterStaging::kTightest, static_cast<double>(outlook.tightest));
+    words_.put(LimiterStaging::kRetryAfterMs, milliseconds(outlook.retry_after));
+  }
+  void put_receipt(const Receipt& receipt) const noexcept {
+    words_.put(LimiterStaging::kSlot, receipt.slot.end);
+    words_.put(LimiterStaging::kSerial, receipt.serial);
+    for (std::size_t i = 0; i < session_.config().window_count; ++i) {
+      words_.put(LimiterStaging::kCharged + 8 * i, receipt.charged[i]);
+    }
+  }
+  Receipt receipt() const noexcept;
+
+  LimiterSession& session_;
+  Words words_;
+};
+
+}  // namespace sluice

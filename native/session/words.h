@@ -1,0 +1,38 @@
+// Numbers in a buffer that the face shares with its caller: a pointer and a length that bounds every access.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+namespace sluice {
+
+class Words {
+ public:
+  Words() = default;
+  explicit Words(std::span<std::byte> buffer) : data_(buffer.data()), bytes_(buffer.size()) {}
+
+  std::size_t bytes() const { return bytes_; }
+
+  // 0 for what is not in the buffer.
+  template <class T>
+  T get(std::size_t offset) const {
+    T value{};
+    if (fits(offset, sizeof value)) std::memcpy(&value, data_ + offset, sizeof value);
+    return value;
+  }
+  // Writes nothing beyond the buffer.
+  template <class T>
+  void put(std::size_t offset, T value) const {
+    if (fits(offset, sizeof value)) std::memcpy(data_ + offset, &value, sizeof value);
+  }
+
+ private:
+  bool fits(std::size_t offset, std::size_t bytes) const { return offset + bytes <= bytes_; }
+
+  std::byte* data_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace sluice
