@@ -1,7 +1,7 @@
 /**
  * Trap 2: false sharing.
  *
- * Two counters, each written by one thread only. Nobody shares anything, so it must be as fast as one counter alone,
+ * Two counters, each written by one thread only. The threads share nothing, so it must be as fast as one counter alone,
  * and the code looks like it. But what processors exchange is not variables but cache lines, of 64 bytes here and 128
  * elsewhere, and prefetchers fetch them in pairs. If both counters lie in one line, every write takes the line away
  * from the other processor: what costs a few cycles costs a trip between processors, 50 ns and more. Nothing in the

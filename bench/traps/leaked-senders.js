@@ -5,16 +5,16 @@
  * there is room. The usual time-out: Promise.race() with a timer. The caller then gets its answer in time, but the
  * race only stops listening: the waiter stays in the list, with its promise, its callbacks and its message. While a
  * consumer is slower than the traffic, every sender that gave up is still there, and the list has no end. Go has the
- * same trap: a goroutine blocked on a channel that nobody reads is never collected.
+ * same trap: a goroutine blocked on a channel without a reader is never collected.
  *
- * What is worse, they are not dead: as room comes, their messages go in, first those given up longest ago. The
- * consumer works for nobody, and whoever comes now waits behind them.
+ * Worse, they are not dead: as room comes, their messages go in, first those given up longest ago. The consumer works
+ * in vain, and every new sender waits behind them.
  *
  * sluice: `push(order, { timeoutMs })` takes the waiter out of the line when its time is over, and `maxWaiting` bounds
  * the line: one more is refused at once, with `ERR_SLUICE_WAITERS`. The line's memory is taken at creation.
  *
  * The load, in a process for each: every 10 ms, 200 senders come, each of which waits 100 ms at the most; the
- * consumer takes 20 in the same time. When the last has its answer, what still waits has been leaked.
+ * consumer takes 20 in the same time. When the last sender has its answer, every waiter that is left has leaked.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Queue, record, u32 } from '../../dist/index.js';
@@ -65,7 +65,7 @@ class NaiveQueue {
 }
 
 /**
- * What both versions are to the load.
+ * The face that both versions show to the load.
  * @typedef {object} Version
  * @property {(message: Message) => Promise<'sent' | 'late' | 'refused'>} send
  * @property {() => Message | undefined} take

@@ -7,7 +7,7 @@
  * What happens then depends on the processor, so that the tests of the author pass:
  *   - x86-64 goes on. A locked add across the border of two cache lines locks the bus: a hundred times the time, for
  *     every processor of the machine. And a plain load there is not atomic: it sees half of one store and half of
- *     another, a value that nobody ever wrote. There is no fault and no message.
+ *     another, a value that no thread ever wrote. There is no fault and no message.
  *   - aarch64 kills the process with SIGBUS. (Go's 64-bit atomics on 32-bit ARM are the well-known case.)
  *
  * sluice takes every segment from the system, page-aligned, and checks again at each attach: a base that is not a

@@ -2,13 +2,13 @@
  * Trap 8: requests without a deadline.
  *
  * A client waits so long and no longer: then it hangs up, and the shopper presses the button again. Its first request
- * still stands in the server's queue. A server that does not look works it off, in its turn, for nobody; the time is
+ * still stands in the server's queue. A server that does not look works it off, in its turn, in vain; the time is
  * taken from requests whose clients still wait, and when their turn comes, they have left, too. From then on the
  * server is fully busy and answers no one: every request that it works on is a zombie. The overload that began it may
  * be long over; the backlog alone keeps it so.
  *
  * sluice: a record may have a time to live (`ttlMs`), from its push. One that is late is not handed out but counted
- * (`stats().expired`), at the price of a comparison; who has not been waited for costs no work. It is compared when
+ * (`stats().expired`), at the price of a comparison; a client that has left costs no work. The queue compares when
  * the record's turn comes, by the monotonic clock, so that a blocked event loop cannot miss it, as it does a timer.
  *
  * Here is an HTTP server, one that handles an order in 5 ms, and clients of another thread, which come in waves of
@@ -24,9 +24,9 @@ import { answerOf, runTrap, thread } from './trap.js';
 const CAPACITY = 4_096;
 const HANDLING_MS = 5;
 const PATIENCE_MS = 400;
-/** Of a client's patience the part that is left for its request's way here, the work and the answer's way back. */
+/** The part of a client's patience that its request's way here, the work and the answer's way back may take. */
 const MARGIN = 0.1;
-const WAVE = 120; // takes 600 ms to handle: longer than anybody waits
+const WAVE = 120; // takes 600 ms to handle: longer than any client waits
 const WAVE_EVERY_MS = 500;
 const title = 'Requests without a deadline: worked off for clients that have left, or expired in their turn';
 

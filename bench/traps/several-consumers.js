@@ -4,17 +4,17 @@
  * The orders stand in one line, but four threads take from it. A thread takes order 17, and before it has finished
  * with it, it loses the processor, collects garbage, or waits for a database; others take 18, 19 and 20, and are
  * served first. A queue that gives each order out once and in order does not help: what counts is the order in which
- * they are finished, and that nobody keeps. At the end of the stock it shows: somebody who came later has the last
- * unit, and somebody who came earlier is told "sold out".
+ * the threads finish them, and no thread keeps that. At the end of the stock it shows: a buyer who came later has the
+ * last unit, and a buyer who came earlier gets "sold out".
  *
- * sluice: a queue has one consumer at a time. It holds a lease, which its thread gives back when it ends; whoever
- * else tries is refused with `ERR_SLUICE_CONSUMER`. Where handling means waiting, `concurrency` overlaps the waits of
- * one consumer; the decision who gets a unit is made before, in the order of the line.
+ * sluice: a queue has one consumer at a time. It holds a lease, which its thread gives back when it ends; the queue
+ * refuses every other thread with `ERR_SLUICE_CONSUMER`. Where handling means waiting, `concurrency` overlaps the waits
+ * of one consumer, which decides before, in the order of the line, which buyer gets a unit.
  *
  * Here 4 threads serve the same line of orders, each of which takes a few microseconds of work, some of them more,
  * and then one unit while there are any. Naive: the head of the line is an atomic counter, and every thread serves.
- * sluice: all 4 try, one gets the lease. Counted are orders served after one that came later, and buyers who got
- * a unit that somebody before them was refused. What the lease costs is shown as well: one thread does the work.
+ * sluice: all 4 try, one gets the lease. The trap counts orders served after one that came later, and buyers who got
+ * a unit that an earlier buyer was refused. It also shows the price of the lease: one thread does the work.
  */
 import { parentPort } from 'node:worker_threads';
 import { Queue, record, u32 } from '../../dist/index.js';

@@ -103,7 +103,7 @@ export function thread(url, role, data) {
 }
 
 /**
- * What the thread posts next; rejects when it fails or ends before.
+ * The thread's next message; rejects when the thread fails or ends before.
  * @param {Worker} worker
  * @returns {Promise<any>}
  */

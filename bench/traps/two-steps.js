@@ -4,13 +4,13 @@
  * An order needs a unit of the stock and a place in the queue. Taken one after the other, three things go wrong:
  *   - look, then take: between the look at the stock and the deduction others look too, and all of them see the last
  *     unit. More is sold than there is.
- *   - take, then find the queue full: the sender is told "try again", but the unit stays deducted. Nobody bought it,
- *     nobody can: a ghost. The sale ends with units on the shelf.
+ *   - take, then find the queue full: the sender gets "try again", but the unit stays deducted. It was not bought and
+ *     cannot be: a ghost. The sale ends with units on the shelf.
  *   - with an atomic deduction and a roll-back for a full queue, as a careful author writes it: a thread that dies
  *     between the two steps rolls nothing back. Every deployment, every crash leaves ghosts.
  *
  * sluice: `gate.admit(order)` takes limiter, stock and queue in one native call: all of it happened or none, and a
- * thread cannot be terminated within it. What was admitted stands in the queue, with its reservation.
+ * thread cannot be terminated within it. An admitted order stands in the queue, with its reservation.
  *
  * Here 4 threads with 16 buyers each go for 40 items; between two steps the buyers await, as one does for a database
  * or a socket. In the second load the queue is small and its consumer comes late, when half of the attempts are made,
@@ -129,7 +129,7 @@ async function run(version, { attempts, units, capacity, generations, consumedFr
     const threads = Array.from({ length: THREADS }, () =>
       thread(import.meta.url, 'buyers', { version, words, handle, rush: attempts / ITEMS }),
     );
-    // Beyond its share by what is under way at one time: so the last item has had its rush, too.
+    // Its share, and as many as are under way at one time: so the last item has had its rush, too.
     await attempted(words, (attempts * generation) / generations + 2 * THREADS * BUYERS);
     await Promise.all(threads.map((one) => one.terminate()));
   }

@@ -11,9 +11,10 @@
  * producer that finds it parked rings (an eventfd), and a thread that is woken from sleep is scheduled at once, before
  * those that compute. Store and load on both sides are separated by a fence, so that no ring is lost.
  *
- * In C++ (Linux): the core's ring, one item a millisecond, and a consumer that yields or parks by the core's doorbell:
- * on a processor of its own, for what it takes of it, and beside a busy thread, for how late it is. In Node.js: a consumer thread that polls a queue by
- * setImmediate(), and one that uses `consume()`, beside as many busy threads as there are processors.
+ * In C++ (Linux): the core's ring, one item a millisecond, and a consumer that yields or parks by the core's doorbell.
+ * On a processor of its own the trap measures how much of it the consumer takes; beside a busy thread, how late it is.
+ * In Node.js: a consumer thread that polls a queue by setImmediate(), and one that uses `consume()`, beside as many busy
+ * threads as there are processors.
  */
 import { availableParallelism } from 'node:os';
 import { parentPort } from 'node:worker_threads';

@@ -43,7 +43,7 @@ process.send?.(result);
 process.disconnect?.();
 
 function countBytes() {
-  globalThis.gc?.(); // what the warm-up left would fill the space that must last
+  globalThis.gc?.(); // garbage of the warm-up would fill the space that must last
   profiler.start();
   const looking = grownBy(() => {});
   let pushed = 0;

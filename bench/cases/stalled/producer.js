@@ -1,9 +1,10 @@
 /**
- * The producer thread. At its start it rehearses: it offers messages to links of its own that nobody drains, until
- * they are full and long after, so that V8 has compiled all of it; what that takes stays taken. First phase: as many
- * orders as go round every ring several times, all delivered, so that all memory that a ring has is in use. Second
- * phase: `attempts` orders for a consumer that stands still, each offered once; a full queue refuses, and that is
- * that. When all are offered it says so and has the consumer released.
+ * The producer thread. At its start it rehearses: it offers messages to links of its own without a consumer, until
+ * they are full and long after, so that V8 has compiled all of it; the memory for that stays taken.
+ *
+ * First phase: as many orders as go round every ring several times, all delivered, so that all memory that a ring has
+ * is in use. Second phase: `attempts` orders for a consumer that stands still. The producer offers each once, and does
+ * not try again when a full queue refuses it. After the last it has the consumer released.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { load } from '../../harness/rival.js';

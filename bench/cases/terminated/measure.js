@@ -13,7 +13,7 @@ const PUSHING_MS_MAX = 2;
  * @param {string} run.rival its URL
  * @param {number} run.workers one after the other, each with a ring of its own
  * @param {() => number} run.random from 0 to 1: when each is terminated
- * @returns {Promise<number>} how many left a ring whose consumer never gets what is pushed from then on
+ * @returns {Promise<number>} how many left a ring whose consumer gets nothing that is pushed from then on
  */
 export async function countWedged({ rival, workers, random }) {
   let wedged = 0;
@@ -40,8 +40,8 @@ async function isWedged(rival, pushingMs) {
   draining = false;
   await drained;
 
-  // Now nobody else pushes. What the worker has published is taken; if it died between claim and publish, the
-  // consumer stops there for good, and never gets to the probe.
+  // No other thread pushes now. The consumer takes what the worker published; if the worker died between claim and
+  // publish, the consumer stops there for good, and never gets to the probe.
   while (outlet.drain(() => {}, 65_536) > 0);
   const probe = { ...new OrderSource(1, 1).last(), orderId: 12_345 };
   const inlet = openInlet(probeEnd?.data);

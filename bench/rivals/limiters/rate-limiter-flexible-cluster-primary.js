@@ -11,7 +11,7 @@ new RateLimiterClusterMaster();
 cluster.setupPrimary({
   exec: fileURLToPath(new URL('./rate-limiter-flexible-cluster-worker.js', import.meta.url)),
 });
-process.once('disconnect', () => process.exit()); // whoever started it is gone
+process.once('disconnect', () => process.exit()); // its parent is gone
 
 const workers = Array.from({ length: count }, () => cluster.fork());
 await Promise.all(workers.map((worker) => told(worker, 'ready')));

@@ -4,7 +4,7 @@
  *
  * Set up as its documentation does: `RateLimiterClusterMaster` in the primary, in each worker a `RateLimiterCluster` of
  * one `keyPrefix` and a `timeoutMs`. The primary does nothing else. With one call in flight a worker asks, waits for the
- * answer and asks again, as whoever writes `await limiter.consume(key)` in a loop, and as sluice's `allow()` does. With
+ * answer and asks again, as a loop around `await limiter.consume(key)` does, and as sluice's `allow()` does. With
  * 64 in flight, as many requests wait in each worker at any time, and IPC is used as fully as it can be.
  */
 import { fork } from 'node:child_process';

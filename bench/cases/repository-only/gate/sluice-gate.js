@@ -1,6 +1,7 @@
 /**
- * sluice's Gate: limiter, stock and queue in one step. The limiter is a token bucket, as the rivals' gate has one limit;
- * what all three tiers cost is a case of its own, and what a limit per user and an id of the order cost another. Admitted orders are consumed and confirmed between the turns.
+ * sluice's Gate: limiter, stock and queue in one step. The limiter is a token bucket, as the rivals' gate has one limit.
+ * Two cases of their own have all three tiers, and a limit per user with an id of the order. A consumer takes and
+ * confirms the admitted orders between the turns.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Gate, Limiter, Queue, record, Stock, u16, u32, u53 } from 'sluice';

@@ -3,15 +3,15 @@ import { keysOf, limiterNamed } from './limiters.js';
 const keys = keysOf(1_000);
 
 /**
- * Nanoseconds of one call, over 1,000 keys in turn. Promises are awaited a thousand at a time, which is the best for
- * those who give them.
+ * Nanoseconds of one call, over 1,000 keys in turn. Promises are awaited a thousand at a time, which is the fastest way
+ * to ask a limiter that returns them.
  *
  * @param {string} name
  * @param {'allows' | 'refuses'} answer
  * @param {number} durationMs of measuring, at the least
  */
 export async function cost(name, answer, durationMs) {
-  // The exact window's limit is its memory, so what allows without end has a short window.
+  // The exact window's limit is its memory, so a window that allows without end is short.
   const figures =
     answer === 'refuses'
       ? { limit: 1, windowMs: 3_600_000, keys: 10_000 }

@@ -7,7 +7,7 @@ const WINDOW = 1_000;
 /** @typedef {Array<[atMs: number, asks: number]>} Pattern */
 
 /**
- * What is known to break limiters, in milliseconds from the first request.
+ * Patterns that are known to break limiters, in milliseconds from the first request.
  * @type {Record<string, Pattern>}
  */
 export const patterns = {
@@ -18,7 +18,7 @@ export const patterns = {
   ],
   'L at the end, L at the start': [
     [0, 1],
-    [1_000, 1], // whoever begins a window with this ends it with what follows
+    [1_000, 1], // a limiter whose window begins here ends it with the next two
     [1_900, LIMIT],
     [2_100, LIMIT],
   ],
@@ -26,9 +26,8 @@ export const patterns = {
 };
 
 /**
- * The most that any true second let through, in units of the limit. In real time. Of a call it is known only when it
- * began and ended, so what is counted lies within the second with both; of one that was delayed, the end is when it was
- * let through.
+ * The most that any true second let through, in units of the limit, in real time. A call counts if its begin and its end
+ * lie within the second, for nothing else is known of it; a delayed one counts from its end, when it was let through.
  *
  * @param {string} name
  * @param {Pattern} pattern

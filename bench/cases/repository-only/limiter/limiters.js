@@ -14,7 +14,7 @@ const require = createRequire(import.meta.url);
 const LocalStore = require('@fastify/rate-limit/store/LocalStore.js');
 
 /**
- * `delays`: that who cannot be let through now may wait, where the limiter is made for that.
+ * `delays`: a call that cannot pass now may wait, where the limiter is made for that.
  * @typedef {{ limit: number, windowMs: number, keys: number, delays?: boolean }} Figures
  */
 /** @typedef {{ ask: (key: string) => boolean | Promise<boolean>, bytes?: () => number, delays?: boolean }} Asked */
@@ -62,7 +62,7 @@ export const limiters = {
       },
     };
   },
-  // It schedules work: what does not run at once waits, or is dropped, which it does even to what comes at one time.
+  // It schedules work: a job that does not run at once waits, or is dropped, even if it came together with others.
   bottleneck: ({ limit, windowMs, delays = false }) => {
     const group = new Bottleneck.Group({
       reservoir: limit,

@@ -1,6 +1,5 @@
-// `node --expose-gc bench/cases/repository-only/limiter/memory.js <limiter>`: bytes for each of 20,000 keys, once asked: growth of the
-// heap and of what is outside it, and for sluice the whole segment. In a process of its own, so that nothing else
-// grows meanwhile. Prints the number.
+// `node --expose-gc memory.js <limiter>` prints the bytes for each of 20,000 keys, once asked: growth of the heap and of
+// memory outside it, and for sluice the whole segment. It has a process of its own, so that nothing else grows meanwhile.
 import { keysOf, limiterNamed } from './limiters.js';
 
 const KEYS = 20_000;

@@ -1,6 +1,6 @@
-// `npm run bench:limiter`: sluice's limiter beside its rivals. Measures, and rewrites the tables in docs/guide/limiter.md
-// between their marks: what each does (read, see limiter/features.js), what a call costs, what any true second lets
-// through under patterns that are known to break limiters, and the memory of a key.
+// `npm run bench:limiter`: sluice's limiter beside its rivals. Measures, and rewrites the tables between the marks in
+// docs/guide/limiter.md: the features of each (read, see features.js), the cost of a call, the calls that any true
+// second lets through under patterns that are known to break limiters, and the memory of a key.
 import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';

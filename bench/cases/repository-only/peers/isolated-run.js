@@ -1,8 +1,8 @@
-/** The process in which isolated.js measures: tells the result while its threads still run, and waits to be killed. */
+/** The process in which isolated.js measures. It sends the result while its threads still run, and waits to be killed. */
 import { withThreads } from '../../../harness/threads/start-threads.js';
 import { throughputOf } from '../../throughput/measure.js';
 
-process.once('disconnect', () => process.kill(process.pid, 'SIGKILL')); // whoever started it is gone
+process.once('disconnect', () => process.kill(process.pid, 'SIGKILL')); // its parent is gone
 
 const { threads, measure } = throughputOf(JSON.parse(process.env['BENCH_RUN'] ?? ''));
 await withThreads(threads, async (nextPhase) => {

@@ -1,7 +1,7 @@
 /**
- * `node bench/cases/repository-only/stock/stock.js [--rounds N] [--quick]`: a hot item on one stock line, and split over several (`shards`), while
- * 1, 2 and 4 workers reserve one unit and cancel it again, as fast as they can. The forms are measured in turn in each
- * round; printed is a Markdown table of medians (min to max), and of each form's ratio to one line in the same round.
+ * `npm run bench:stock -- [--rounds N] [--quick]`: a hot item in one shard, and split over several (`shards`), while 1, 2
+ * and 4 workers reserve one unit and cancel it again, as fast as they can. Each round measures all forms in turn. Prints
+ * a Markdown table of medians (min to max), and of each form's ratio to one shard in the same round.
  */
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -86,7 +86,7 @@ const shown = (
   digits = 2,
 ) =>
   `${(median / unit).toFixed(digits)} (${(min / unit).toFixed(digits)} to ${(max / unit).toFixed(digits)})`;
-console.log(`\n| shards | ${workerCounts.map((n) => `${n} workers, M/s | against one line`).join(' | ')} |`);
+console.log(`\n| shards | ${workerCounts.map((n) => `${n} workers, M/s | against one shard`).join(' | ')} |`);
 console.log(`|---|${'---|---|'.repeat(workerCounts.length)}`);
 for (const shards of shardCounts) {
   const cells = workerCounts.map((workers) => {
