@@ -1,5 +1,5 @@
 import { type Options, optionError } from '../input/index.js';
-import { type Denied, type Key, Limiter, type Tier } from '../limiter/index.js';
+import { type Denied, type Key, keysMax, Limiter, type Tier } from '../limiter/index.js';
 
 export interface BlockOptions {
   /**
@@ -29,7 +29,7 @@ export class Blocker {
     const limit = given.integer('afterRefusals', 1, 10_000);
     const windowMs = given.number('withinMs', 1, dayMs);
     this.#forMs = given.number('forMs', 1, dayMs);
-    const max = given.integer('maxKeys', 1, 10_000_000, 10_000);
+    const max = given.integer('maxKeys', 1, keysMax, 10_000);
     this.#counts = Limiter.create({ slidingWindow: { limit, windowMs }, keys: { max } });
   }
 

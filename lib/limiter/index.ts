@@ -20,7 +20,7 @@ export {
   roomsOf,
   type TryAcquireOptions,
 } from './limiter.js';
-export { costMax, type LimiterChanges, type LimiterOptions } from './options.js';
+export { costMax, keysMax, type LimiterChanges, type LimiterOptions } from './options.js';
 export { refundPart } from './returns.js';
 export {
   type CalendarPeriod,

@@ -95,6 +95,7 @@ export interface LimiterChanges {
 }
 
 export const costMax: typeof limiterLimits.cost = limiterLimits.cost;
+export const keysMax: typeof limiterLimits.keys = limiterLimits.keys;
 const { waiters: waitingMax, warmUpMs: warmUpMsMax } = limiterLimits;
 const rates = [limiterLimits.rateMin, limiterLimits.rate] as const;
 /** What stays as it is. */
@@ -134,7 +135,7 @@ export function creationOptions(where: string, options: LimiterOptions): object 
       queue: queueHandle(`${where}: queueDepth`, depth.get('queue')),
     },
     adaptive: adaptive && adaptiveOptions(where, adaptive),
-    keysMax: keys?.integer('max', 1, limiterLimits.keys) ?? 0,
+    keysMax: keys?.integer('max', 1, keysMax) ?? 0,
     maxWaiting,
     maxWaitingPerKey: keys?.integer('maxWaitingPerKey', 1, waitingMax, Math.max(16, maxWaiting >> 4)) ?? 0,
     enforce: given.boolean('enforce', true) ? 1 : 0,

@@ -1,0 +1,304 @@
+// Holds the structure of the sources: which part may include or import which, that nothing goes in a circle, which
+// numbers stand in the contract alone, how wide lines and how long files are, and how files are named.
+//
+//   node scripts/structure.js
+
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join, posix } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** Text by path, relative to the root. @typedef {ReadonlyMap<string, string>} Tree */
+/** What a rule finds, one entry for each place. @typedef {(tree: Tree) => Iterable<string>} Rule */
+
+/**
+ * Arrows that must never be: what a file includes or imports (a path, or the name of a system's header or package as
+ * `<name>`), by the files that must not. In this order the most specific text comes first.
+ * @type {readonly { what: string, from: RegExp, never: RegExp, but?: RegExp }[]}
+ */
+const never = [
+  {
+    what: 'the core knows only itself',
+    from: /^native\/core\//,
+    never: /^native\/(?!core\/)/,
+  },
+  {
+    what: 'the core includes no header of a system, and none that waits, starts threads or writes',
+    from: /^native\/core\//,
+    never:
+      /^<(?!(algorithm|array|atomic|bit|cmath|concepts|cstddef|cstdint|cstring|iterator|limits|memory|new|optional|span|string_view|type_traits|utility|vector|intrin\.h)>)/,
+  },
+  { what: 'the base knows no object', from: /^native\/core\/base\//, never: /^native\/core\/(?!base\/)/ },
+  {
+    what: 'the queue knows neither gate nor limiter',
+    from: /^native\/core\/queue\//,
+    never: /^native\/core\/(gate|limiter)\//,
+  },
+  {
+    what: 'the stock knows neither queue, limiter nor gate',
+    from: /^native\/core\/stock\//,
+    never: /^native\/core\/(queue|limiter|gate)\//,
+  },
+  {
+    what: 'the limiter knows neither stock nor gate',
+    from: /^native\/core\/limiter\//,
+    never: /^native\/core\/(stock|gate)\//,
+  },
+  {
+    what: 'the contract knows only the core',
+    from: /^native\/contract\//,
+    never: /^native\/(?!contract\/|core\/)/,
+  },
+  {
+    what: 'a session knows neither faces nor their libraries',
+    from: /^native\/session\//,
+    never: /^native\/(addon|wasm)\/|^<(napi|node_api|node|uv|js_native_api)/,
+  },
+  {
+    what: 'the platform knows no face and no session',
+    from: /^native\/platform\//,
+    never: /^native\/(addon|session|wasm)\//,
+  },
+  { what: 'the two faces do not know each other', from: /^native\/addon\//, never: /^native\/wasm\// },
+  { what: 'the two faces do not know each other', from: /^native\/wasm\//, never: /^native\/addon\// },
+  {
+    what: 'the binding knows no public class',
+    from: /^lib\/binding\//,
+    never: /^lib\/(?!binding\/|input\/|symbols\.ts)/,
+  },
+  { what: 'input is below all else', from: /^lib\/input\//, never: /^lib\/(?!input\/)/ },
+  {
+    what: 'http knows only limiter and input',
+    from: /^lib\/http\//,
+    never: /^lib\/(?!http\/|limiter\/|input\/)/,
+  },
+  {
+    what: 'what is built of the objects does not reach below them',
+    from: /^lib\/(redis|overflow|dispatch|observe)\//,
+    never: /^lib\/binding\//,
+  },
+  { what: 'the package imports nothing of its repository', from: /^lib\//, never: /^(?!lib\/|<)/ },
+  {
+    what: 'the harness knows no case and no rival',
+    from: /^bench\/harness\//,
+    never: /^bench\/(cases|rivals)\//,
+  },
+];
+
+/** Where sources are, and how they are named there. */
+const places = [
+  /^native\/(contract|core\/(base|queue|limiter|stock|gate)|session|platform|addon|wasm)\/[a-z0-9_]+\.(h|cc)$/,
+  /^native\/addon\/exports\.map$/,
+  /^lib\/((binding|clock|dispatch|gate|http|input|limiter|observe|overflow|queue|record|redis|stock)\/)?[a-z0-9-]+\.ts$/,
+];
+
+const columns = 120;
+/** Lines that are neither empty nor a comment: documentation may be as long as it has to. */
+const codeLinesMax = 350;
+const testLinesMax = 400;
+/**
+ * Files with more, and how many they have: a number that may only shrink.
+ * @type {Record<string, { lines: number, why: string }>}
+ */
+const longer = {
+  'lib/queue/producer.ts': { lines: 359, why: 'the one class has every way to push' },
+  'native/core/limiter/limiter.h': { lines: 358, why: 'one class: each decision needs all tiers' },
+  'native/core/limiter/limiter_waiters.h': {
+    lines: 384,
+    why: 'one list: who may serve whom is decided in one place',
+  },
+  'native/core/stock/stock_ledger.h': {
+    lines: 377,
+    why: 'the face of the ledger: one call for each operation',
+  },
+};
+
+/** Numbers that belong to all the world: powers of ten, and a minute, an hour and a day in milliseconds. */
+const units = new Set([10_000, 100_000, 1_000_000, 60_000, 3_600_000, 86_400_000]);
+/** Numbers that the contract has too, for something else. @type {Record<string, readonly number[]>} */
+const namesakes = {
+  'lib/clock/manual-clock.ts': [1e12], // in a text: how far the clock moves at once
+  'lib/limiter/limiter.ts': [1e12], // the longest timeout
+  'lib/queue/consumer.ts': [65_536], // records of a batch
+  'lib/record/fields.ts': [0xffff_ffff], // in a text: what a u32 holds
+  'lib/record/interpret.ts': [0xffff_ffff],
+  'lib/stock/options.ts': [65_536], // defaults
+  'lib/stock/staging.ts': [0xffff_ffff], // SKUs that are numbers
+};
+
+const contract = 'lib/binding/contract.ts';
+
+/** @type {Record<string, Rule>} */
+export const rules = {
+  *arrows(tree) {
+    for (const file of tree.keys()) {
+      for (const target of targetsOf(tree, file, 'all')) {
+        for (const { what, from, never: forbidden } of never) {
+          if (from.test(file) && forbidden.test(target)) yield `${file} -> ${target}: ${what}`;
+        }
+      }
+    }
+  },
+
+  *circles(tree) {
+    /** @type {Map<string, 'open' | 'done'>} */
+    const seen = new Map();
+    /** @type {string[]} */
+    const path = [];
+    /** @param {string} file @returns {Iterable<string>} */
+    function* visit(file) {
+      if (seen.get(file) === 'done') return;
+      if (seen.get(file) === 'open') {
+        yield [...path.slice(path.indexOf(file)), file].join(' -> ');
+        return;
+      }
+      seen.set(file, 'open');
+      path.push(file);
+      for (const target of targetsOf(tree, file, 'loaded')) {
+        if (tree.has(target)) yield* visit(target);
+      }
+      path.pop();
+      seen.set(file, 'done');
+    }
+    for (const file of tree.keys()) yield* visit(file);
+  },
+
+  *numbers(tree) {
+    const shared = new Set(
+      [...numbersIn(tree.get(contract) ?? '')].filter((n) => n > 1_024 && !units.has(n)),
+    );
+    for (const [file, text] of tree) {
+      if (!file.startsWith('lib/') || file === contract) continue;
+      const code = withoutComments(text);
+      for (const number of numbersIn(code)) {
+        if (shared.has(number) && !namesakes[file]?.includes(number)) {
+          yield `${file}: ${number} is a number of the contract: import it`;
+        }
+      }
+    }
+  },
+
+  *offsets(tree) {
+    const literal =
+      /\b\w*(?:staging|words|halves|view|floats|f64|u32|u64|i32)\w*\[\d+\]|\.[gs]et(?:Big)?(?:Ui|I|Flo)\w+\(\d+|new \w+Array\(\w[\w.]*, \d+/gi;
+    for (const [file, text] of tree) {
+      if (!/^lib\/(?!http\/|record\/)/.test(file)) continue;
+      for (const [found] of withoutComments(text).matchAll(literal)) {
+        yield `${file}: ${found} is an offset, which the contract has`;
+      }
+    }
+  },
+
+  *columns(tree) {
+    for (const [file, text] of tree) {
+      // Biome sees to code; what it leaves wider is a text, which stands in one piece.
+      const counts = /\.[mc]?[jt]s$/.test(file) ? /^\s*(\*|\/[/*])|[;{},)] \/\/ / : /^[^|]/;
+      for (const [index, line] of text.split('\n').entries()) {
+        if ([...line].length > columns && counts.test(line)) {
+          yield `${file}:${index + 1}: wider than ${columns} columns`;
+        }
+      }
+    }
+  },
+
+  *lengths(tree) {
+    for (const [file, text] of tree) {
+      if (file.endsWith('.md')) continue;
+      const lines = withoutComments(text).match(/^.*\S.*$/gm)?.length ?? 0;
+      const usual = file.startsWith('test/') ? testLinesMax : codeLinesMax;
+      const { lines: max = usual } = longer[file] ?? {};
+      if (lines > max) yield `${file}: ${lines} lines of code, more than ${max}`;
+      if (file in longer && (lines <= usual || lines < max - 20)) {
+        yield `${file}: has ${lines} lines of code now, say so in scripts/structure.js`;
+      }
+    }
+    for (const file of Object.keys(longer)) {
+      if (!tree.has(file)) yield `${file}: is no more, take it out of scripts/structure.js`;
+    }
+  },
+
+  *names(tree) {
+    for (const file of tree.keys()) {
+      if (/^(native|lib)\//.test(file) && !places.some((place) => place.test(file))) {
+        yield `${file}: no part of the house, or not named as its files are`;
+      }
+      if (/^bench\/(?!(harness|cases|rivals|traps|flame|results)\/|run\.js$|README\.md$)/.test(file)) {
+        yield `${file}: no part of bench/`;
+      }
+      if (/^test\/core\/.*\.cc$/.test(file) && !/(_test|_model|\/main)\.cc$/.test(file)) {
+        yield `${file}: a suite is named *_test.cc, a model *_model.cc`;
+      }
+    }
+  },
+};
+
+/**
+ * What is not as it must be, of all rules or of some.
+ * @param {Tree} tree
+ * @param {readonly string[]} [names]
+ */
+export function violations(tree, names = Object.keys(rules)) {
+  return names.flatMap((name) => [...(rules[name]?.(tree) ?? [])].map((found) => `${name}: ${found}`));
+}
+
+/** All files that git tracks, or would, and that people write. @param {string} root @returns {Map<string, string>} */
+export function readTree(root) {
+  const listed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  const written = listed
+    .split('\n')
+    .filter((file) => /\.(h|cc|cpp|ts|mts|cts|js|mjs|cjs|md|map)$/.test(file))
+    .filter((file) => !file.startsWith('bench/results/') && existsSync(join(root, file)));
+  return new Map(written.map((file) => [file, readFileSync(join(root, file), 'utf8')]));
+}
+
+/**
+ * What a file includes or imports: paths, and `<name>` of what is not in the tree. Of what is loaded with it, or of all:
+ * also types, and files that it only names.
+ * @param {Tree} tree @param {string} file @param {'loaded' | 'all'} which @returns {string[]}
+ */
+function targetsOf(tree, file, which) {
+  const text = tree.get(file) ?? '';
+  /** @param {string} path */
+  const beside = (path) => posix.join(posix.dirname(file), path);
+  if (/\.(h|cc|cpp)$/.test(file)) {
+    return [...text.matchAll(/^\s*#\s*include\s*(["<].+[">])/gm)].map(([, name = '']) => {
+      if (name.startsWith('<')) return name;
+      const path = name.slice(1, -1);
+      return tree.has(beside(path)) || path.startsWith('.') ? beside(path) : `native/${path}`;
+    });
+  }
+  if (!/\.[mc]?[jt]s$/.test(file)) return [];
+  const imports = withoutComments(text).matchAll(
+    /^\s*(?:import|export)\s(type\s)?(?:[\w\s{},*$]*\sfrom\s)?'([^']+)'|\b(new URL|import)\('([^']+)'/gm,
+  );
+  return [...imports].flatMap(([, type, name, lazy, path = name ?? '']) => {
+    if (which === 'loaded' && (type !== undefined || lazy !== undefined)) return [];
+    if (!path.startsWith('.')) return [`<${path}>`];
+    const joined = beside(path);
+    return [tree.has(joined) ? joined : joined.replace(/js$/, 'ts')];
+  });
+}
+
+/** @param {string} text */
+function withoutComments(text) {
+  return text.replace(/\/\*[\s\S]*?\*\/|(^|\s)\/\/.*/g, '$1');
+}
+
+/** @param {string} code @returns {Iterable<number>} */
+function* numbersIn(code) {
+  for (const [, base, exponent, literal = ''] of code.matchAll(
+    /\b(\d+) \*\* (\d+)(?: - 1\b)?|(?<![\w.])(0x[\da-f_]+|\d[\d_]*(?:\.\d+)?(?:e-?\d+)?)\b(?!n)/gi,
+  )) {
+    yield base === undefined ? Number(literal.replaceAll('_', '')) : Number(base) ** Number(exponent);
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const found = violations(readTree(fileURLToPath(new URL('..', import.meta.url))));
+  for (const violation of found) console.error(violation);
+  console.log(`structure: ${found.length === 0 ? 'in order' : `${found.length} violations`}`);
+  process.exitCode = found.length === 0 ? 0 : 1;
+}
