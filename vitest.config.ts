@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts', 'test/bench/**/*.test.js'],
     exclude: [...configDefaults.exclude, 'test/package/**'], // slow; `npm run test:package` runs these
+    globalSetup: 'test/fresh-builds.ts',
     pool: 'forks',
     // Each file starts worker threads of its own: two files at once would only crowd each other out.
     fileParallelism: false,

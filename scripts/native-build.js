@@ -1,0 +1,51 @@
+// Whether the addon that lib/ would load was built from the C++ that is there now. As a program, with Release or Debug,
+// it notes that this build was.
+
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { digestOf, filesBelow, root } from './digest.js';
+
+const sources = ['binding.gyp', ...filesBelow(join(root, 'native')).map((file) => `native/${file}`)];
+
+/** The addons in the order in which lib/binding/addon.ts looks for them. */
+function binaries() {
+  if (process.env.SLUICE_BUILD === 'debug') return ['build/Debug/sluice.node'];
+  const prebuilds = `prebuilds/${process.platform}-${process.arch}`;
+  const prebuilt = existsSync(join(root, prebuilds)) ? readdirSync(join(root, prebuilds)) : [];
+  return [...prebuilt.map((file) => `${prebuilds}/${file}`), 'build/Release/sluice.node'];
+}
+
+/** What an addon was made of, and what it is. @param {string} binary */
+function note(binary) {
+  return digestOf([...sources, binary]);
+}
+
+/** @param {string} binary */
+function wasNoted(binary) {
+  try {
+    return readFileSync(join(root, `${binary}.built`), 'utf8') === note(binary);
+  } catch {
+    return false;
+  }
+}
+
+/** What is wrong with the addon, and what to do; undefined if it is what the sources say. */
+export function nativeProblem() {
+  const binary = binaries().find((file) => existsSync(join(root, file)));
+  const command = process.env.SLUICE_BUILD === 'debug' ? 'npm run build:debug' : 'npm run build:native';
+  if (binary === undefined) return `There is no ${binaries().at(-1)}.\nWhat to do: ${command}`;
+  const built = statSync(join(root, binary)).mtimeMs;
+  const newer = sources.find((file) => statSync(join(root, file)).mtimeMs > built);
+  // A file that is newer and says what it said, or that nothing includes, makes no build stale.
+  if (newer === undefined || wasNoted(binary)) return undefined;
+  const remove = binary.startsWith('prebuilds/')
+    ? `remove ${binary}, which is loaded before any build, then `
+    : '';
+  return `${binary} is older than ${newer}: tests would not test what is there.\nWhat to do: ${remove}${command}`;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const binary = `build/${process.argv[2]}/sluice.node`;
+  writeFileSync(join(root, `${binary}.built`), note(binary));
+}
