@@ -11,6 +11,9 @@
       "NODE_API_NO_EXTERNAL_BUFFERS_ALLOWED",
       "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"
     ],
+    "configurations": {
+      "Debug": { "defines": ["_GLIBCXX_ASSERTIONS", "NODE_ADDON_API_ENABLE_TYPE_CHECK_ON_AS"] }
+    },
     "cflags!": ["-fno-exceptions"],
     "cflags_cc!": ["-std=gnu++14", "-std=gnu++17", "-std=gnu++20", "-fno-exceptions"],
     "cflags_cc": ["-std=c++20", "-fexceptions", "-fvisibility=hidden", "-fvisibility-inlines-hidden", "-Wall", "-Wextra", "-Wpedantic", "-Wno-cast-function-type"],

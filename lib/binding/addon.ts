@@ -76,7 +76,11 @@ function loaded(file: string): Native {
 function load(): Native {
   const platform = `${process.platform}-${process.arch}`;
   const file = process.platform === 'linux' ? `sluice.${isMusl() ? 'musl' : 'glibc'}.node` : 'sluice.node';
-  const attempts = [`../../prebuilds/${platform}/${file}`, '../../build/Release/sluice.node'];
+  // In a checkout SLUICE_BUILD=debug asks for what `npm run build:debug` built, and for nothing else.
+  const isDebug = process.env['SLUICE_BUILD'] === 'debug';
+  const attempts = isDebug
+    ? ['../../build/Debug/sluice.node']
+    : [`../../prebuilds/${platform}/${file}`, '../../build/Release/sluice.node'];
   const failures: Error[] = [];
   for (const attempt of attempts) {
     try {
@@ -89,6 +93,7 @@ function load(): Native {
   throw new SluiceError(
     'ERR_SLUICE_LOAD',
     `sluice has no working binary for ${platform} (${file}).\nTried:\n${reasons.join('\n')}\nWhat to do: ` +
+      (isDebug ? '"npm run build:debug" in a checkout, or unset SLUICE_BUILD; else ' : '') +
       (failures.some((failure) => failure instanceof Mismatch)
         ? 'reinstall sluice, so that its binary and its lib are of one version; in its repository, "npm run build"; ' +
           'in a bundle, copy the binary of the version that was bundled.'
