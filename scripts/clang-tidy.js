@@ -2,23 +2,11 @@
 // The checks are in .clang-tidy. Run it after `npm run build:native`, which knows where Node's headers are.
 
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
-import { findTool, sourcesIn } from './clang.js';
+import { addonFlags, findTool, sourcesIn } from './clang.js';
 
 const program = findTool('clang-tidy');
-const { variables } = JSON.parse(readFileSync('build/config.gypi', 'utf8').replace(/^#.*$/gm, ''));
-const { include_dir: addonApi } = createRequire(import.meta.url)('node-addon-api');
-const flags = [
-  '-std=c++20',
-  '-Inative',
-  `-isystem${addonApi}`,
-  `-isystem${join(variables.nodedir, 'include', 'node')}`,
-  '-DNAPI_VERSION=8',
-  '-DNAPI_DISABLE_CPP_EXCEPTIONS',
-];
+const flags = [...addonFlags(), '-DNAPI_DISABLE_CPP_EXCEPTIONS'];
 
 const files = sourcesIn(['native'], /\.cc$/);
 const waiting = [...files];

@@ -1,8 +1,9 @@
-// What clang-format.js and clang-tidy.js have in common: the tool, of one fixed version because every major
+// What clang-format.js, clang-tidy.js and compile-commands.js have in common: the tool, of one fixed version because every major
 // version formats and warns a little differently, and the C++ sources.
 
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
 const version = '14';
@@ -28,4 +29,17 @@ export function sourcesIn(directories, pattern) {
       .filter((file) => pattern.test(file))
       .map((file) => join(directory, file)),
   );
+}
+
+/** How node-gyp compiles the addon, as far as a tool that reads it must know. Needs a build. */
+export function addonFlags() {
+  const { variables } = JSON.parse(readFileSync('build/config.gypi', 'utf8').replace(/^#.*$/gm, ''));
+  const { include_dir: addonApi } = createRequire(import.meta.url)('node-addon-api');
+  return [
+    '-std=c++20',
+    '-Inative',
+    `-isystem${addonApi}`,
+    `-isystem${join(variables.nodedir, 'include', 'node')}`,
+    '-DNAPI_VERSION=8',
+  ];
 }
