@@ -2,7 +2,7 @@ import { isIP, isIPv4, isIPv6 } from 'node:net';
 import { Options, optionError } from '../input/index.js';
 
 export interface AddressKeyOptions {
-  /** IPv6 addresses of one network of this many bits are one key: 32 to 128. Default: 56. */
+  /** IPv6 addresses that share this many leading bits are one key: 32 to 128. Default: 56. */
   readonly ipv6Prefix?: number;
 }
 
@@ -13,14 +13,15 @@ const ipv6PrefixDefault = 56;
  * the same client. A `key` function that returns an address needs it, too: `(request) => request.user ??
  * addressKey(request.ip)`.
  *
- * - An IPv6 address stands for its network of `ipv6Prefix` bits, such as '2001:db8:0:0:0:0:0:0/56': a home or a host
- *   has a whole one.
- * - An address that stands for an IPv4 address is that: of ::ffff:0:0/96 (a server that listens on `::`), of
- *   ::ffff:0:0:0/96 and 64:ff9b::/96 (a translator, NAT64), and of 2002::/16 (6to4, where one IPv4 address has 256
- *   networks of 56 bits). In 64:ff9b:1::/48, which operators divide as they like, the last 32 bits are the IPv4 address;
- *   where the last 24 are zero, as they are if the prefix is shorter than 96 bits, the whole address is the key.
- * - A zone (`%eth0`), brackets and a port are no part of the key.
- * - A text that is no address is its own key, up to 256 characters; without an address the key is ''.
+ * - The key of an IPv6 address is its network of `ipv6Prefix` bits, such as '2001:db8:0:0:0:0:0:0/56', because a home
+ *   or a host has a whole network.
+ * - The key of an address that contains an IPv4 address is that IPv4 address: in ::ffff:0:0/96 (a server that listens
+ *   on `::`), in ::ffff:0:0:0/96 and 64:ff9b::/96 (a translator, NAT64), and in 2002::/16 (6to4, where one IPv4 address
+ *   has 256 networks of 56 bits). In 64:ff9b:1::/48, which operators divide as they like, the last 32 bits are the IPv4
+ *   address. If the last 24 bits are zero, as they are with a prefix shorter than 96 bits, the whole address is the
+ *   key.
+ * - The key leaves out a zone (`%eth0`), brackets and a port.
+ * - A text that is not an address is its own key, cut to 256 characters. Without an address the key is ''.
  *
  * @param address an IPv4 or IPv6 address as text, such as Express's and Fastify's `request.ip`, Koa's `context.ip` or
  *   `socket.remoteAddress`.
@@ -60,8 +61,8 @@ export function keyOfAddress(address: string, prefix: number): string {
 }
 
 /**
- * An address without its zone, and without brackets and a port, which some proxies write: each connection would be a
- * key of its own. Any other text is returned as it is.
+ * Returns an address without its zone, brackets and port. Some proxies write the port, and each connection would have
+ * its own key. Any other text is returned unchanged.
  */
 export function bareAddress(text: string): string {
   if (isIPv4(text)) return text;
@@ -70,7 +71,7 @@ export function bareAddress(text: string): string {
   return isIP(bare) === 0 ? text : bare;
 }
 
-/** The IPv4 address that a server on `::` sees as ::ffff:a.b.c.d; any other address as it is. */
+/** Returns the IPv4 address that a server on `::` sees as ::ffff:a.b.c.d, and any other address unchanged. */
 export function unmapped(address: string): string {
   if (!isIPv6(address)) return address;
   const words = ipv6Words(address);

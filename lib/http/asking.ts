@@ -5,46 +5,47 @@ import { hasPassed } from './decided.js';
 import { isPromise, type MaybePromise } from './promises.js';
 import type { Reader } from './reader.js';
 
-/** What a limiter is asked about a request. */
+/** What a limiter needs to decide about a request. */
 export interface Question {
   readonly limiter: Limiter;
   readonly key: Key | undefined;
   readonly cost: number;
 }
 
-/** Which limiter, which key, which cost: the options that are asked about each request. */
+/** The options that are evaluated for each request: which limiter, which key, which cost. */
 export interface AskingOptions<Request> {
   /**
-   * It decides about a request once for a key: of several middlewares with one limiter (a middleware of the application
-   * that is one of a router, too) the first charges, by its options, and the others let the request through.
-   * Default: a limiter of the middleware's own with the figures of `Limiter.flashSale`, one limit for all.
+   * The limiter that decides. It decides once for a request and key: if several middlewares have the same limiter (one
+   * of the application and one of a router, say), the first charges, by its own options, and the others let the request
+   * through. Default: a new limiter for this middleware with the figures of `Limiter.flashSale`, one limit for all
+   * clients.
    *
-   * A function chooses one for each request: by plan, say. Without one (undefined) the request is not limited. Each
-   * limiter counts by itself, if `plans` does not say otherwise.
+   * A function chooses a limiter for each request: by plan, say. If it returns undefined, the request is not limited.
+   * Each limiter counts separately, unless they are `plans`.
    *
    * @example
    * limit({ limiter: (request) => (request.user?.plan === 'pro' ? pro : free), plans: [free, pro], key })
    */
   readonly limiter?: Limiter | ((request: Request) => MaybePromise<Limiter | undefined>);
   /**
-   * The limiters among which `limiter`, a function, chooses: 2 to 16, all with keys or all without. What passes one of
-   * them is charged to the others, too, as if they had been asked, but they refuse nothing. So each plan has counted
-   * all requests of a key, whichever was its plan then. What a response gives back goes back to all of them.
+   * The limiters among which `limiter`, a function, chooses: 2 to 16, all with keys or all without. A request that one
+   * of them allows is charged to the others, too, but they refuse nothing. So each plan has counted all requests of a
+   * key, whatever plan the key had then. A charge that is given back after the response is given back to all of them.
    */
   readonly plans?: readonly Limiter[];
   /**
-   * Whose limit it is, for a limiter with keys: 'address' (the default where there is a socket), a header's value, or
-   * what a function says. Without a value (an absent header, undefined) the key is the empty string; one that is longer
-   * than limiters take (see `Key`) is replaced by its SHA-256. A function that returns an address makes its key by
-   * `addressKey`: one client can have many IPv6 addresses.
+   * The key of a request, for a limiter with keys: 'address' (the default where there is a socket), a header's value,
+   * or the result of a function. Without a value (an absent header, undefined) the key is the empty string. A key
+   * longer than limiters take (see `Key`) is replaced by its SHA-256. A function that returns an address should pass it
+   * through `addressKey`, because one client can have many IPv6 addresses.
    */
   readonly key?:
     | 'address'
     | { readonly header: string }
     | ((request: Request) => MaybePromise<Key | undefined>);
-  /** What a request costs: 0 charges nothing. Default: 1. */
+  /** The cost of a request: 0 charges nothing. Default: 1. */
   readonly cost?: number | ((request: Request) => MaybePromise<number>);
-  /** Requests that are not limited. */
+  /** Returns true for requests that are not limited. */
   readonly skip?: (request: Request) => MaybePromise<boolean>;
 }
 
@@ -54,8 +55,8 @@ const token = /^[!#$%&'*+.^_`|~\w-]+$/;
 const plansMax = 16;
 
 /**
- * Asks the options about requests, in the order skip, limiter, key, cost. As long as no function returns a promise,
- * nothing is put off and no promise made.
+ * Evaluates the options for a request, in the order skip, limiter, key, cost. While no function returns a promise, all
+ * of it happens synchronously and no promise is created.
  */
 export class Asking<Request> {
   readonly limiter: Limiter | ((request: Request) => MaybePromise<Limiter | undefined>);
@@ -79,9 +80,10 @@ export class Asking<Request> {
   }
 
   /**
-   * The question that a request puts to a limiter. Undefined if the request is not limited, or if the limiter has let
-   * it through for its key already.
-   * @throws (or rejects) what a function among the options throws, and TypeErrors of what it must not return.
+   * Returns the question for a limiter, or undefined if the request is not limited, or if the limiter has already let
+   * it through for this key.
+   * @throws (or rejects) what a function among the options throws, and a TypeError or RangeError if a function returns
+   *   a bad value.
    */
   ask(request: Request, read: Reader): MaybePromise<Question | undefined> {
     const skipped = this.#skip === undefined ? false : this.#skip(request);
@@ -94,7 +96,7 @@ export class Asking<Request> {
     request: Request,
     read: Reader,
   ): MaybePromise<Question | undefined> {
-    const isSkipped: unknown = skipped ?? false; // a function that has nothing to say
+    const isSkipped: unknown = skipped ?? false; // a function may return undefined
     if (typeof isSkipped !== 'boolean') {
       throw optionError(`${this.#where}: skip: its result`, 'true or false', isSkipped, true);
     }
@@ -138,17 +140,20 @@ export class Asking<Request> {
   }
 }
 
-/** In a function of its own: one that makes a closure allocates what the closure sees, whether it is made or not. */
+/**
+ * Separate, because a function that contains a closure allocates the closure's context even if the closure is never
+ * created.
+ */
 function later<T, R>(promise: PromiseLike<T>, next: (known: T) => MaybePromise<R>): PromiseLike<R> {
   return promise.then(next);
 }
 
 /**
- * In place of a key that is longer than limiters take, its SHA-256 as a bigint: as different as the keys, and different
- * from every text that a client can send.
+ * Replaces a key that is longer than limiters take by its SHA-256 as a bigint. Different keys have different digests,
+ * and a bigint equals no text that a client can send.
  */
 function bounded(key: Key): Key {
-  if (fitsKey(key)) return key; // or none at all, about which the limiter complains
+  if (fitsKey(key)) return key; // or not a key at all, which the limiter rejects
   const text = typeof key === 'string' ? key : `${key < 0 ? '-' : '+'}${key.toString(16)}`;
   const digest = createHash('sha256')
     .update(`${typeof key}:`)
@@ -185,7 +190,7 @@ function checkedKey<Request>(
   fallback: 'address' | undefined,
 ): AskingOptions<Request>['key'] {
   const key = given.get('key');
-  const keyed = limiter instanceof Limiter ? limiter.keyed : undefined; // not known of what a function will choose
+  const keyed = limiter instanceof Limiter ? limiter.keyed : undefined; // unknown until the function chooses
   if (key !== undefined && keyed === false) {
     throw optionError(`${where}: key`, 'undefined (the limiter has no keys)', key, true);
   }

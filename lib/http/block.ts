@@ -3,10 +3,11 @@ import { type Denied, type Key, keysMax, Limiter, type Tier } from '../limiter/i
 
 export interface BlockOptions {
   /**
-   * The limiter blocks a key for `forMs` that was refused `afterRefusals` times (1 to 10,000) within `withinMs` (both 1 to
-   * 86,400,000). It has to have keys. `limiter.reset(key)` ends the block. Only refusals by bucket, window and depth count;
-   * during a block none does. Each middleware remembers the refusals of at most `maxKeys` keys (1 to 10,000,000; default
-   * 10,000), as a limiter remembers keys, and by the machine's clock, whatever clock the limiter has.
+   * The limiter blocks a key for `forMs` after it was refused `afterRefusals` times (1 to 10,000) within `withinMs`
+   * (both 1 to 86,400,000). The limiter must have keys. `limiter.reset(key)` ends the block. Only refusals by bucket,
+   * window and depth count; no refusal during a block does. Each middleware remembers the refusals of at most `maxKeys`
+   * keys (1 to 10,000,000; default 10,000), as a limiter remembers keys. It uses the machine's clock, whatever clock
+   * the limiter has.
    */
   readonly block?: {
     readonly afterRefusals: number;
@@ -17,10 +18,10 @@ export interface BlockOptions {
 }
 
 const dayMs = 86_400_000;
-/** Neither an overload of the server nor a block is the key's doing. */
+/** The tiers whose refusals count. A key does not cause the server's overload, and a block must not extend itself. */
 const counted: readonly Tier[] = ['token-bucket', 'sliding-window', 'queue-depth'];
 
-/** Blocks keys that are refused too often. A limiter counts their refusals, so no flood of keys makes it grow. */
+/** Blocks keys that are refused too often. A limiter counts the refusals, so a flood of keys cannot make it grow. */
 export class Blocker {
   readonly #counts: Limiter;
   readonly #forMs: number;
@@ -33,7 +34,10 @@ export class Blocker {
     this.#counts = Limiter.create({ slidingWindow: { limit, windowMs }, keys: { max } });
   }
 
-  /** Counts a refusal, and blocks its key if that was one too many. Returns for how long in milliseconds, or 0. */
+  /**
+   * Counts a refusal, and blocks its key if that reached the limit. Returns the length of the block in milliseconds, or
+   * 0.
+   */
   refused(limiters: readonly Limiter[], key: Key | undefined, { tier, oversized }: Denied): number {
     if (key === undefined || oversized || !counted.includes(tier)) return 0;
     const decision = this.#counts.tryAcquire({ key });

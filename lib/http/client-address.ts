@@ -4,13 +4,13 @@ import { copiedList, type Options, optionError } from '../input/index.js';
 import { bareAddress, unmapped } from './address.js';
 import type { HttpRequest } from './messages.js';
 
-/** Whether the proxy at an address is one of one's own; '' is a peer on a unix socket. */
+/** Whether the address belongs to a trusted proxy; '' is a peer on a unix socket. */
 type Trust = (address: string) => boolean;
-/** How many proxies of one's own stand before a server, or which addresses they have. */
+/** The number of trusted proxies in front of a server, or a test of their addresses. */
 export type TrustedProxies = number | Trust;
 
 const hopsMax = 16;
-/** Entries of X-Forwarded-For that are looked at: proxies of one's own in a row. */
+/** The most entries of X-Forwarded-For that are read: trusted proxies in a row. */
 const entriesMax = 32;
 const rangesMax = 10_000;
 
@@ -33,7 +33,7 @@ export function trustedProxiesOf(where: string, given: Options): TrustedProxies 
   if (!Array.isArray(value)) throw optionError(name, 'a number of proxies or a list of ranges', value, true);
   const list = copiedList(value, 0, rangesMax);
   if (list === undefined) throw optionError(name, `at most ${rangesMax} addresses and ranges`, value, false);
-  // One for each family: a range of IPv6 addresses that holds the mapped ones is none of IPv4.
+  // One list for each family: a range of IPv6 addresses that contains the mapped ones must not match IPv4.
   const ranges: Ranges = { ipv4: new BlockList(), ipv6: new BlockList() };
   for (const one of list) {
     if (typeof one !== 'string') throw rangeError(name, one);
@@ -55,14 +55,14 @@ function rangeError(name: string, range: unknown): Error {
   return optionError(name, expected, range, typeof range !== 'string');
 }
 
-/** False: `range` is none. A prefix of 0 bits is refused: it would believe what every client writes. */
+/** Returns false if `range` is not a range. A prefix of 0 bits is refused, because it would trust every client. */
 function addRange(ranges: Ranges, range: string): boolean {
   const [given = '', bits, ...rest] = range.split('/');
   if (familyOf(given) === undefined || given.includes('%') || rest.length > 0) return false;
-  const address = unmapped(given); // a range of mapped addresses is one of IPv4
+  const address = unmapped(given); // a range of mapped addresses is an IPv4 range
   const family = isIPv4(address) ? 'ipv4' : 'ipv6';
   const most = family === 'ipv4' ? 32 : 128;
-  const ipv6Bits = address === given ? 0 : 96; // what of a prefix is before the IPv4 address
+  const ipv6Bits = address === given ? 0 : 96; // the bits of the prefix before the IPv4 address
   const prefix = bits === undefined ? most : /^\d{1,3}$/.test(bits) ? Number(bits) - ipv6Bits : 0;
   if (prefix < 1 || prefix > most) return false;
   ranges[family].addSubnet(address, prefix, family);
@@ -75,10 +75,10 @@ function familyOf(address: string): 'ipv4' | 'ipv6' | undefined {
 }
 
 /**
- * The address that asks, as text, or ''. Without `trusted` it is what `own` returns, the framework's view, or the
- * socket's. With a number *n* it is the *n*-th entry of X-Forwarded-For from the right, which the outermost of *n*
- * proxies wrote; with a function, the first from the right that is no proxy of one's own. Entries further left are the
- * client's own words and never believed.
+ * Returns the client's address as text, or ''. Without `trusted` it is the result of `own`, which is the framework's
+ * view, or else the socket's address. With a number *n* it is the *n*-th entry of X-Forwarded-For from the right, which
+ * the outermost of *n* proxies wrote. With a function it is the first entry from the right that is not a trusted proxy.
+ * Entries further left were written by the client and are never trusted.
  */
 export function clientAddress(
   request: HttpRequest,
@@ -102,19 +102,19 @@ function behindHops(request: HttpRequest, peer: string, hops: number): string {
 }
 
 function behindTrusted(request: HttpRequest, peer: string, trusted: Trust): string {
-  // A connection that is gone has no address either: only a peer on a unix socket never had one.
+  // A closed connection has no address either. Only a peer on a unix socket never had one.
   if ((peer === '' && !isUnix(request.socket)) || !trusted(peer)) return peer;
   let client = peer;
   let left = entriesMax;
   for (const entry of forwardedFor(request)) {
-    if (entry === '') return client; // that proxy did not say
+    if (entry === '') return client; // that proxy wrote no address
     client = entry;
     if (--left === 0 || !trusted(entry)) return client;
   }
   return client;
 }
 
-/** The entries of X-Forwarded-For, without ports, from the right: what is further left is not even looked at. */
+/** The entries of X-Forwarded-For, without ports, from the right. It reads only as far as the caller iterates. */
 function* forwardedFor(request: HttpRequest): Generator<string> {
   const header = request.headers['x-forwarded-for'];
   const text = Array.isArray(header) ? header.join(',') : (header ?? '');
@@ -126,14 +126,14 @@ function* forwardedFor(request: HttpRequest): Generator<string> {
 }
 
 function isUnix(socket: Socket | undefined): boolean {
-  if (socket === undefined || socket.destroyed) return false; // injected, or gone
+  if (socket === undefined || socket.destroyed) return false; // injected, or closed
   return socket.remoteAddress === undefined && socket.localAddress === undefined;
 }
 
 const noAddress = channel('sluice:http:no-address');
 let told = false;
 
-/** What Express takes for the client's address, by its setting 'trust proxy'; undefined without Express. */
+/** Returns the client's address as Express finds it by its setting 'trust proxy'; undefined without Express. */
 export function expressAddress(request: HttpRequest): string | undefined {
   const { app } = request as { app?: { get?: unknown } };
   if (typeof app?.get !== 'function' || typeof app.get('trust proxy fn') !== 'function') return undefined;
@@ -142,9 +142,9 @@ export function expressAddress(request: HttpRequest): string | undefined {
 }
 
 /**
- * To be called for a request that is limited by its address and has none. If that is because the server listens on a
- * unix socket, all clients are one key: the first time, a process warning `SLUICE_HTTP_NO_ADDRESS` and a message
- * `{ request }` on the diagnostics channel `sluice:http:no-address` say so.
+ * Call this for a request that is limited by its address and has none. If the reason is that the server listens on a
+ * unix socket, all clients share one key. The first time, this emits a process warning `SLUICE_HTTP_NO_ADDRESS` and
+ * publishes `{ request }` on the diagnostics channel `sluice:http:no-address`.
  */
 export function tellNoAddress(where: string, request: HttpRequest): void {
   if (told || !isUnix(request.socket)) return;

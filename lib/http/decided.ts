@@ -5,12 +5,12 @@ interface Passage {
   readonly key: Key | undefined;
 }
 
-/** By which limiters, and for which of their keys, a request has been let through. */
+/** The limiters that have let a request through, each with the key. */
 const passages = new WeakMap<object, Passage[]>();
 
 /**
- * Whether `limiter` has let a request through for `key` already: it decides once, whichever middlewares ask. `identities`
- * are the objects that stand for the request as long as it is handled.
+ * Whether `limiter` has already let a request through for `key`. A limiter decides once, however many middlewares ask.
+ * `identities` are the objects that identify the request while it is handled.
  */
 export function hasPassed(identities: readonly object[], limiter: Limiter, key: Key | undefined): boolean {
   return identities.some((identity) =>

@@ -5,17 +5,17 @@ import type { Reader } from './reader.js';
 
 export interface DelayOptions {
   /**
-   * Requests wait until they pass, instead of being refused: in the order in which they came, for each key by itself, for
-   * `maxMs` (1 to 3,600,000) at the longest; true is 5,000. A request is refused at once if it could not be served in that
-   * time, or if as many wait already as the limiter's `maxWaiting` and `keys.maxWaitingPerKey` say. A client that goes
-   * away leaves the line and is charged nothing. Default: false.
+   * Requests wait until the limiter allows them, instead of being refused. They pass in the order in which they came,
+   * separately for each key, and wait at most `maxMs` (1 to 3,600,000); true is 5,000. A request is refused at once if
+   * it could not pass in that time, or if the limiter's `maxWaiting` or `keys.maxWaitingPerKey` requests wait already.
+   * A client that disconnects no longer waits and is charged nothing. Default: false.
    */
   readonly delay?: boolean | { readonly maxMs: number };
 }
 
 const defaultMs = 5_000;
 
-/** The option `delay` in milliseconds; undefined: no request waits. */
+/** Returns the option `delay` in milliseconds, or undefined if no request waits. */
 export function delayOption(given: Options): number | undefined {
   const delay = given.get('delay');
   if (delay === undefined || delay === false) return undefined;
@@ -23,7 +23,7 @@ export function delayOption(given: Options): number | undefined {
   return given.nested('delay', ['maxMs'])?.number('maxMs', 1, 3_600_000);
 }
 
-/** Waits for a limiter. Undefined: the client has gone away meanwhile, and is charged nothing. */
+/** Waits for a limiter. Returns undefined if the client has disconnected meanwhile; it is charged nothing. */
 export async function delayed(
   { limiter, key, cost }: Question,
   timeoutMs: number,
@@ -34,7 +34,7 @@ export async function delayed(
   try {
     const decision = await limiter.acquire({ key, cost, timeoutMs, signal: controller.signal });
     if (!read.isGone()) return decision;
-    if (decision.allowed) decision.refund(); // the client went in the moment of its turn
+    if (decision.allowed) decision.refund(); // the client disconnected just as its turn came
     return undefined;
   } catch (error) {
     if (controller.signal.aborted) return undefined;

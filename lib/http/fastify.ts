@@ -18,16 +18,16 @@ export type { LimitOptions } from './policy.js';
 export type { RateLimit } from './rate-limits.js';
 export type { RefusalInfo } from './refusal.js';
 
-/** What is used of Fastify: versions 4 (from 4.10) and 5. */
+/** The parts of Fastify that sluice uses: versions 4 (from 4.10) and 5. */
 export interface FastifyRequest {
   readonly raw: HttpRequest;
   /** The client's address, by the server's option `trustProxy`. */
   readonly ip?: string;
   /** From the hook 'preValidation' on. */
   readonly body?: unknown;
-  /** Whether it came as an upgrade: of @fastify/websocket. */
+  /** Whether the request is an upgrade; set by @fastify/websocket. */
   readonly ws?: unknown;
-  /** Whether no route has been found. */
+  /** Whether no route matches. */
   readonly is404?: boolean;
   readonly routeOptions?: { readonly config?: unknown };
 }
@@ -39,7 +39,7 @@ export interface FastifyReply {
   headers(values: Record<string, string>): FastifyReply;
   send(body: unknown): FastifyReply;
 }
-/** When a request is limited: Fastify's hooks before the handler, in their order. */
+/** Fastify's hooks before the handler, in their order. A request is limited in one of them. */
 export type FastifyHook = 'onRequest' | 'preParsing' | 'preValidation' | 'preHandler';
 export interface FastifyInstance {
   addHook(...hook: never[]): unknown;
@@ -49,25 +49,25 @@ interface Hooks {
   addHook(name: FastifyHook, hook: (request: never, reply: never, ...rest: never[]) => void): unknown;
 }
 
-/** Fastify's own request and reply, with what the program has declared that they are decorated with. */
+/** Fastify's own request and reply, with the decorations that the program has declared. */
 type OwnRequest = Installed<InstalledRequest, FastifyRequest>;
 type OwnReply = Installed<InstalledReply, FastifyReply>;
 
 /** The options of `fastifyLimit`. */
 export interface FastifyLimitOptions<Request> extends LimitOptions<Request, OwnReply> {
   /**
-   * The hook in which requests are limited. 'onRequest' limits before anything is read of a body, 'preParsing' after the
-   * onRequest hooks of others (of authentication, say); 'preValidation' and 'preHandler' know `request.body`, but limit
-   * only what has been parsed (and, 'preHandler', is valid). Default: 'onRequest'.
+   * The hook in which requests are limited. 'onRequest' limits before any of the body is read. 'preParsing' limits
+   * after the onRequest hooks of others (authentication, say). 'preValidation' and 'preHandler' see `request.body`, but
+   * limit only requests whose body was parsed and, for 'preHandler', is valid. Default: 'onRequest'.
    */
   readonly hook?: FastifyHook;
-  /** Whether requests that no route is found for are limited. Default: true. */
+  /** Whether requests that match no route are limited. Default: true. */
   readonly notFound?: boolean;
   /**
-   * Answers a refusal in place of `{"error":"rate limited"}`: by what it returns (or its promise is resolved with), by
-   * `reply.send`, at once or later, or by what it throws. The reply has the status and the fields of the limit already
-   * (`info.headers`). An async function that sends later returns the reply, as Fastify has it; if it returns nothing and
-   * has not sent, or if nothing has answered after ten seconds, the answer is the one without this option.
+   * Answers a refusal in place of `{"error":"rate limited"}`: with its result (or the value of its promise), with
+   * `reply.send`, at once or later, or by throwing. The reply already has the status and the fields of the limit
+   * (`info.headers`). An async function that sends later returns the reply, as Fastify requires. If the function
+   * returns nothing and has not sent, or if nothing has answered after ten seconds, the default answer is sent.
    *
    * @example
    * fastify.register(fastifyLimit, { limiter, refuse: (info) => ({ wait: Math.ceil(info.retryAfterMs / 1_000) }) })
@@ -77,7 +77,7 @@ export interface FastifyLimitOptions<Request> extends LimitOptions<Request, OwnR
 
 /** The options of `fastifyLimit` that a route's `config.limit` can replace. */
 type RouteOptions<Request> = Omit<FastifyLimitOptions<Request>, 'hook' | 'notFound'>;
-/** What a route's `config.limit` can be. */
+/** The type of a route's `config.limit`. */
 export type FastifyRouteLimit<Request> =
   | false
   | { readonly [Name in keyof RouteOptions<Request>]?: RouteOptions<Request>[Name] | undefined };
@@ -86,11 +86,11 @@ export type FastifyRouteLimit<Request> =
 /** @ts-ignore: only where it is installed */
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** What `fastifyLimit` of sluice/fastify does for this route: other options, or nothing. */
+    /** The options of `fastifyLimit` of sluice/fastify for this route; false: the route is not limited. */
     limit?: FastifyRouteLimit<OwnRequest> | undefined;
   }
   interface FastifyRequest {
-    /** What the limiters of sluice/fastify have decided about it, in their order. */
+    /** The decisions of sluice/fastify's limiters about this request, in their order. */
     rateLimit?: RateLimit[];
   }
 }
@@ -98,14 +98,15 @@ declare module 'fastify' {
 const hooks: readonly FastifyHook[] = ['onRequest', 'preParsing', 'preValidation', 'preHandler'];
 
 /**
- * A Fastify plugin that limits all routes of the scope it is registered in, and of scopes within, whenever they are
- * declared. Several are asked in the order in which they are registered. A route's `config.limit` replaces single
- * options for that route (a `cost`, its own `limiter`), or excepts it with `false`; what it leaves out, or has as
- * undefined, is the plugin's. Functions among the options get Fastify's request; where it is one of a route's own types,
- * `fastifyLimit<FastifyRequest<{ Body: Order }>>` says so. Otherwise as `limit` of sluice/http.
- * @throws (rejects) TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option, when registered. For a
- *   route's, when the route is declared; if it was declared before the plugin was loaded, each of its requests fails with
- *   that error.
+ * A Fastify plugin that limits all routes of the scope in which it is registered, and of scopes within, whenever they
+ * are declared. Several plugins decide in the order in which they are registered. A route's `config.limit` replaces
+ * single options for that route (a `cost`, its own `limiter`), or exempts it with `false`. Options that it leaves out
+ * or sets to undefined are the plugin's. Functions among the options get Fastify's request;
+ * `fastifyLimit<FastifyRequest<{ Body: Order }>>` names its type. Otherwise the plugin behaves as `limit` of
+ * sluice/http.
+ * @throws (rejects) TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option, when the plugin is
+ *   registered. A bad option of a route throws when the route is declared; if the route was declared before the plugin
+ *   was loaded, each of its requests fails with that error.
  */
 export function fastifyLimit<Request extends FastifyRequest>(
   fastify: FastifyInstance,
@@ -147,7 +148,7 @@ export async function fastifyLimit<Request extends FastifyRequest>(
   };
   const scope: Hooks = fastify;
   scope.addHook('onRoute', ({ config }) => {
-    policyOf(config); // a mistake in it is to be known where it is
+    policyOf(config); // throws here, where the mistake is
   });
   if (hook !== 'preParsing') scope.addHook(hook, limited);
   else scope.addHook(hook, (request, reply, _payload, done) => limited(request, reply, done));
@@ -170,7 +171,7 @@ function act<Request extends FastifyRequest>(
   done();
 }
 
-/** In a function of its own: a request that is decided at once allocates no closure. */
+/** Separate, so that a request that is decided at once allocates no closure. */
 function afterwards<Request extends FastifyRequest>(
   verdict: PromiseLike<Verdict | undefined>,
   policy: Policy<Request>,
@@ -212,7 +213,7 @@ function refuse<Request extends FastifyRequest>(
     if (payload === undefined) answer();
     else reply.send(payload);
   };
-  // A reply is like a promise of having been sent.
+  // A reply is a thenable that resolves when it has been sent.
   if (isPromise(result)) result = result.then(send);
   else if (result !== undefined) return send(result);
   seeAnswered(result, {
@@ -230,15 +231,15 @@ Object.assign(fastifyLimit, {
   [Symbol.for('plugin-meta')]: { name: 'sluice-limit', fastify: '^4.10.0 || 5.x' },
 });
 
-/** An upgrade of @fastify/websocket is one by `ws`, from that plugin's own hook on. */
+/** @fastify/websocket sets `ws` on an upgrade in its own hook, so `ws` is read later. */
 function markUpgradeOf(request: FastifyRequest): void {
   const written = anythingWritten(request.raw);
   markUpgrade(request.raw, () => (request.ws === true ? written() : undefined));
 }
 
 /**
- * An upgrade that is refused before the hook of @fastify/websocket is not known to it, and not to the server either:
- * neither would close the connection.
+ * Closes the connection of a refused upgrade. If it is refused before the hook of @fastify/websocket, neither that
+ * plugin nor the server knows of it, and neither would close the connection.
  */
 function hangUpAfter({ raw }: FastifyReply): void {
   raw.setHeader('Connection', 'close');
@@ -248,7 +249,10 @@ function hangUpAfter({ raw }: FastifyReply): void {
   });
 }
 
-/** The policy for a route by its `config`, or undefined if it is excepted: one for all routes without `config.limit`. */
+/**
+ * Returns a function that finds the policy of a route by its `config`, or undefined if the route is exempt. Routes
+ * without `config.limit` share one policy.
+ */
 function policies<Request extends FastifyRequest>(
   shared: LimitOptions<Request>,
 ): (config: unknown) => Policy<Request> | undefined {
@@ -264,7 +268,7 @@ function policies<Request extends FastifyRequest>(
     let policy = ofRoutes.get(own);
     if (policy === undefined) {
       const given = Object.entries(own).filter(([, value]) => value !== undefined);
-      // A route with a limiter of its own has left the plans among which the plugin's function chooses.
+      // A route with its own limiter does not use the plans among which the plugin's function chooses.
       const { plans: _plans, ...withoutPlans } = shared;
       const plugins = given.some(([name]) => name === 'limiter') ? withoutPlans : shared;
       const options = { ...plugins, limiter: common.limiter, ...Object.fromEntries(given) };
@@ -275,7 +279,7 @@ function policies<Request extends FastifyRequest>(
   };
 }
 
-/** By its own property: what a `config` inherits excepts nothing. */
+/** Reads an own property only: a value that `config` inherits exempts nothing. */
 function ownLimit(config: unknown): unknown {
   if (typeof config !== 'object' || config === null || !Object.hasOwn(config, 'limit')) return undefined;
   return (config as { readonly limit: unknown }).limit;

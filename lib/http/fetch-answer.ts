@@ -3,23 +3,25 @@ import { bare, optionError } from '../input/index.js';
 import type { Passed } from './policy.js';
 import { anythingWritten, onResponseEnd, onUpgradeEnd } from './response-end.js';
 
-/** The response of node:http, where a server on it hands that on. */
+/** The response of node:http, if a server built on node:http passes it in `env`. */
 export function outgoingOf(env: unknown): ServerResponse | undefined {
   const outgoing = (env as { readonly outgoing?: unknown } | null | undefined)?.outgoing;
   return outgoing instanceof ServerResponse ? outgoing : undefined;
 }
 
-/** The upgrade, where @hono/node-ws hands one on. */
+/** The upgrade, if @hono/node-ws passes one in `env`. */
 function upgradeOf(env: unknown): IncomingMessage | undefined {
   const { incoming, outgoing } = (env ?? {}) as { readonly incoming?: unknown; readonly outgoing?: unknown };
   if (outgoing !== undefined || !(incoming instanceof IncomingMessage)) return undefined;
   return incoming.headers.upgrade === undefined ? undefined : incoming;
 }
 
-/** What is told of the end of a request's answer, by what stands for the request: its body is wrapped once. */
+/** Callbacks for the end of a request's answer, by the objects that identify the request. The body is wrapped once. */
 const endings = new WeakMap<object, Array<(status: number) => void>>();
 
-/** The response with the fields of the limit; tells `passed` when it has ended, where something is given back then. */
+/**
+ * Returns the response with the fields of the limit. If something is given back when it ends, calls `passed.end` then.
+ */
 export async function finished(
   passed: Passed,
   identities: readonly object[],
@@ -31,7 +33,7 @@ export async function finished(
   if (end === undefined) return withFields(await respond(), passed);
   const outgoing = outgoingOf(env);
   if (outgoing !== undefined) {
-    // Known better than from the request's signal: that is silent about requests further back in a pipeline.
+    // More reliable than the request's signal, which reports nothing about requests further back in a pipeline.
     onResponseEnd(outgoing, end);
     return withFields(await respond(), passed);
   }
@@ -51,7 +53,10 @@ export async function finished(
   return finishedWithItsBody(passed, ended, request, respond);
 }
 
-/** Of an upgrade by @hono/node-ws, which begins a websocket after a response, and sends no response or no body of one. */
+/**
+ * For an upgrade by @hono/node-ws. It starts a websocket after the response is returned, and then sends no response, or
+ * one without its body.
+ */
 async function finishedWithItsSocket(
   passed: Passed,
   end: (status: number) => void,
@@ -72,7 +77,7 @@ async function finishedWithItsBody(
   { signal, method }: Request,
   respond: () => Promise<Response>,
 ): Promise<Response> {
-  // Where the client is gone, servers abort the request and may neither read the body nor cancel it.
+  // When the client disconnects, servers abort the request and may neither read the body nor cancel it.
   const gone = (): void => end(499);
   const end = (status: number): void => {
     signal.removeEventListener('abort', gone);
@@ -105,21 +110,21 @@ async function finishedWithItsBody(
         return reader.cancel(reason);
       },
     };
-    // A platform reads what a dictionary inherits, too.
+    // Platforms also read inherited members of a dictionary.
     return withFields(remade(response, new ReadableStream(bare(source))), passed);
   };
   try {
     return limited(await respond());
   } catch (error) {
-    end(500); // also where the handler answered with what is no response, or one whose body is used
+    end(500); // also if the handler's result is not a response, or its body is used
     throw error;
   }
 }
 
 /**
- * The response with the fields of the limit, set in place: a response made of its body would be one of a stream, whose
- * length no server knows. Copied are those without a body, which a handler can return again and again, and those whose
- * fields cannot be set (of `fetch`).
+ * Returns the response with the fields of the limit, set in place: a copy would have a stream as its body, whose length
+ * no server knows. A response without a body is copied, because a handler can return it again and again; so is one
+ * whose fields are immutable (from `fetch`).
  */
 function withFields(response: Response, passed: Passed): Response {
   const fields = Object.entries(passed.headers((name) => response.headers.get(name) ?? undefined));
@@ -145,12 +150,12 @@ export function withEach(
   }
 }
 
-/** Its headers are copied: a server's own class of responses may keep those that it is given, which may be immutable. */
+/** Copies the headers: a server's own Response class may keep the given Headers object, which may be immutable. */
 function remade({ status, statusText, headers }: Response, body: ReadableStream | null): Response {
   return new Response(body, bare({ status, statusText, headers: new Headers(headers) }));
 }
 
-/** Not by instanceof: there is more than one class of responses. */
+/** Does not use instanceof, because there is more than one Response class. */
 export function checkedResponse(what: string, response: unknown): Response {
   if (typeof response === 'object' && response !== null && 'headers' in response) return response as Response;
   throw optionError(what, 'a function that returns a Response', response, true);

@@ -20,12 +20,12 @@ export type { RefusalInfo } from './refusal.js';
 /** @ts-ignore: only where it is installed */
 declare module 'hono' {
   interface ContextVariableMap {
-    /** What the limiters of `honoLimit` have decided about the request, in their order. */
+    /** The decisions of `honoLimit`'s limiters about the request, in their order. */
     rateLimit: readonly RateLimit[] | undefined;
   }
 }
 
-/** What is used of a Hono context. */
+/** The parts of a Hono context that sluice uses. */
 export interface HonoContext {
   readonly req: { readonly raw: Request };
   readonly env?: unknown;
@@ -36,25 +36,25 @@ export interface HonoContext {
   header(name: string, value: string): void;
 }
 
-/** As the limiters know it: what an application has declared of its variables is nothing to them. */
+/** The context's variables as the limiters use them, whatever variables an application has declared. */
 interface Variables {
   get(key: 'rateLimit'): unknown;
   set(key: 'rateLimit', value: RateLimit[]): void;
 }
 
-/** There is no socket with an address. */
+/** The options where there is no socket with an address. */
 interface WithoutAddress<Request, Response>
   extends Omit<LimitOptions<Request, Response>, 'trustedProxies' | 'ipv6Prefix' | 'key'> {
-  /** Whose limit it is, for a limiter with keys: a header's value, or what a function says. */
+  /** The key of a request, for a limiter with keys: a header's value, or the result of a function. */
   readonly key?: Exclude<LimitOptions<Request>['key'], 'address' | undefined>;
 }
 
 /** The options of `fetchLimit`. */
 export interface FetchLimitOptions<Own = Request> extends WithoutAddress<Own, Response | undefined> {
   /**
-   * Answers a refusal in place of `{"error":"rate limited"}`, by the Response that it returns (or its promise is resolved
-   * with), or by what it throws. The Response gets the fields of the limit (`info.headers`) that it does not have. Without
-   * a Response the answer is the one without this option.
+   * Answers a refusal in place of `{"error":"rate limited"}`, with the Response that it returns (or resolves to), or by
+   * throwing. The Response gets the fields of the limit (`info.headers`) that it does not have. If the function returns
+   * undefined, the default answer is sent.
    *
    * @example
    * fetchLimit(handler, { limiter, refuse: ({ status }) => new Response('slow down', { status }) })
@@ -65,8 +65,8 @@ export interface FetchLimitOptions<Own = Request> extends WithoutAddress<Own, Re
 /** The options of `honoLimit`. */
 export interface HonoLimitOptions<Context> extends WithoutAddress<Context, Context> {
   /**
-   * As of `fetchLimit`. The context has the status and the fields of the limit already, for the Response that it makes,
-   * or that `app.onError` makes of what is thrown.
+   * As `refuse` of `fetchLimit`. The context already has the status and the fields of the limit, for the Response that
+   * it makes, or that `app.onError` makes for a thrown error.
    *
    * @example
    * honoLimit({ limiter, refuse: (info, context) => context.json({ wait: info.retryAfterMs }) })
@@ -74,12 +74,12 @@ export interface HonoLimitOptions<Context> extends WithoutAddress<Context, Conte
   readonly refuse?: (info: RefusalInfo, context: Context) => MaybePromise<Response | undefined>;
 }
 
-/** What limiters have decided about requests: a Request has no place for it. */
+/** The decisions of limiters about requests. A Request has no property for them. */
 const rateLimits = new WeakMap<Request, RateLimit[]>();
 
 /**
- * What the limiters of `fetchLimit` have decided about a request, in their order; an empty list if none has. Of
- * `honoLimit` that is `context.get('rateLimit')`.
+ * Returns the decisions of `fetchLimit`'s limiters about a request, in their order; an empty list if there is none.
+ * With `honoLimit` use `context.get('rateLimit')`.
  */
 export function rateLimitOf(request: Request): readonly RateLimit[] {
   return rateLimits.get(request) ?? [];
@@ -103,10 +103,11 @@ function rateLimitsIn(context: Variables): RateLimit[] {
 }
 
 /**
- * Limits a handler of `Request` to `Response`. There is no socket: a limiter with keys needs the option `key`. What
- * the depth tier holds is given back once: when the body of the response has been read, cancelled or has failed, when
- * the handler throws, or when the request's signal aborts; or, if the handler's second argument has the response of
- * node:http as `outgoing` (as @hono/node-server gives it), when that has ended in whatever way.
+ * Limits a handler that turns a `Request` into a `Response`. There is no socket, so a limiter with keys needs the
+ * option `key`. The depth that the request holds is given back once: when the body of the response has been read, was
+ * cancelled or has failed, when the handler throws, or when the request's signal aborts. If the handler's second
+ * argument has the response of node:http as `outgoing` (as @hono/node-server passes it), the depth is given back when
+ * that response has ended in any way.
  * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
  */
 export function fetchLimit<Own extends Request, Rest extends unknown[]>(
@@ -133,20 +134,20 @@ export function fetchLimit<Own extends Request, Rest extends unknown[]>(
   };
 }
 
-/** What `fetchUpgrade` has decided. */
+/** The decision of `fetchUpgrade`. */
 export type UpgradeDecision =
   | {
       readonly allowed: true;
-      /** Gives back what is held, once, with the status that the request was answered with: 101 by default. */
+      /** Gives back the held depth, once. `status` is the status that the request was answered with: 101 by default. */
       end(status?: number): void;
     }
   | { readonly allowed: false; readonly response: Response };
 
 /**
- * Limits requests that a server makes into websockets by itself, such as `server.upgrade(request)` of Bun and
- * `Deno.upgradeWebSocket(request)`. Sluice cannot see when such a websocket ends: the program calls `end()` of the decision
- * when it is closed, or when there is none after all. Until then the place in the depth is held. Takes the options of
- * `fetchLimit`.
+ * Limits requests that the server itself upgrades to websockets, such as `server.upgrade(request)` of Bun and
+ * `Deno.upgradeWebSocket(request)`. Sluice cannot see when such a websocket ends: the program calls `end()` of the
+ * decision when the websocket is closed, or when none was opened. Until then the request holds its depth. Takes the
+ * options of `fetchLimit`.
  *
  * @example
  * const limited = fetchUpgrade({ limiter, key: { header: 'x-api-key' } });
@@ -176,8 +177,8 @@ export function fetchUpgrade<Own extends Request = Request>(
 }
 
 /**
- * Hono middleware: as `fetchLimit`; functions among the options get Hono's context. An application that has types of its
- * own for its variables and bindings says so: `honoLimit<Context<Env>>`.
+ * Hono middleware that behaves as `fetchLimit`. Functions among the options get Hono's context. An application with its
+ * own types for variables and bindings names them: `honoLimit<Context<Env>>`.
  */
 export function honoLimit<Context extends HonoContext = Installed<InstalledContext, HonoContext>>(
   options?: HonoLimitOptions<Context>,
@@ -185,7 +186,7 @@ export function honoLimit<Context extends HonoContext = Installed<InstalledConte
   const policy = new Policy<Context>('honoLimit', options);
   return async (context, next) => {
     const request = context.req.raw;
-    // Both: some middlewares put another Request in the place of `raw`.
+    // Both, because some middlewares replace `raw` by another Request.
     const identities = [context.req, request];
     const read = reader(request, identities, context.env, {
       rateLimits: () => rateLimitsIn(context),
@@ -211,7 +212,7 @@ export function honoLimit<Context extends HonoContext = Installed<InstalledConte
     };
     const response = await finished(verdict.passed, identities, context.req.raw, context.env, respond);
     if (response === context.res) return undefined;
-    // Hono merges the headers of a response that is replaced into the new one: it is to have none.
+    // Hono merges the headers of a replaced response into the new one. Clearing it first prevents that.
     (context as { res: Response | undefined }).res = undefined;
     context.res = response;
     return undefined;

@@ -2,7 +2,7 @@ import { copiedList, optionError } from '../input/index.js';
 import { type Present, parsedList, quotaItem, stringItem } from './present.js';
 
 /**
- * A form of the header fields that tell clients of a limit.
+ * A form of the header fields that report a limit to clients.
  *
  * - 'draft-10': `RateLimit` and `RateLimit-Policy` as lists of named items, of draft-ietf-httpapi-ratelimit-headers-10
  *   (September 2025) and -11 (May 2026, the newest).
@@ -13,39 +13,39 @@ import { type Present, parsedList, quotaItem, stringItem } from './present.js';
  */
 export type HeadersForm = 'draft-10' | 'draft-8' | 'draft-7' | 'draft-6' | 'legacy';
 
-/** One tier of a limiter, as clients are told of it. */
+/** One tier of a limiter, as clients see it. */
 export interface Quota {
   /** The tier's name, unique within its limiter: printable ASCII without quotes and backslashes. */
   readonly tier: string;
-  /** Units that the tier allows in its window, or at once: at least 0. */
+  /** Units that the tier allows in its window, or at one time: at least 0. */
   readonly quota: number;
-  /** The window in seconds, rounded up, at least 1; undefined if no clock gives units back. */
+  /** The window in seconds, rounded up, at least 1; undefined if units do not come back with time. */
   readonly windowSeconds?: number | undefined;
-  /** What a unit is: of the draft's registry. Undefined: a request. */
+  /** The kind of unit, from the draft's registry. Undefined: a request. */
   readonly unit?: 'content-bytes' | 'concurrent-requests' | undefined;
-  /** Units left. Undefined: not known; such a tier is told of in RateLimit-Policy only. */
+  /** Units left. Undefined: unknown; such a tier appears in RateLimit-Policy only. */
   readonly remaining?: number | undefined;
-  /** Seconds until more is left, rounded up; undefined if no clock tells. */
+  /** Seconds until more units are left, rounded up; undefined if that does not depend on time. */
   readonly resetSeconds?: number | undefined;
-  /** The same in milliseconds; undefined if no clock tells. */
+  /** The same in milliseconds; undefined if that does not depend on time. */
   readonly resetMs?: number | undefined;
   /** Whether this tier refused the request. */
   readonly refused?: boolean | undefined;
 }
 
-/** A limiter's tiers, as clients are told of them. */
+/** A limiter's tiers, as clients see them. */
 export interface Told {
-  /** The limiter's name. Default: none, its items have the names of its tiers. */
+  /** The limiter's name. Without one, its items have the names of its tiers. */
   readonly name?: string | undefined;
   readonly quotas: readonly Quota[];
-  /** The names of its items, as its place among the limiters that decided has it. Default: by `name` and the tiers. */
+  /** The names of its items, made unique among the limiters that decided. Default: made from `name` and the tiers. */
   readonly names?: readonly string[];
-  /** The partition key: octets in base64. */
+  /** The partition key in base64. */
   readonly partition?: string | undefined;
 }
 
 const nameLengthMax = 64;
-/** What a String of structured fields can hold (RFC 9651), without what it would have to escape. */
+/** The characters that a String of structured fields (RFC 9651) can contain without an escape. */
 const plainText = /^[ !#-[\]-~]+$/;
 /** The largest integer of a structured field: RFC 9651. */
 const integerMax = 999_999_999_999_999;
@@ -64,15 +64,15 @@ export function nameOption(where: string, name: unknown): string | undefined {
   return name;
 }
 
-/** Forms whose lists have named items, and forms whose policies are numbers: they share names of fields. */
+/** Forms whose lists have named items, and forms whose policies are numbers. Both use the same field names. */
 const named: readonly HeadersForm[] = ['draft-10', 'draft-8'];
 const numbered: readonly HeadersForm[] = ['draft-7', 'draft-6'];
 const forms: readonly HeadersForm[] = [...named, ...numbered, 'legacy'];
 
 /**
  * The options `headers` and `legacyHeaders` of a middleware, as the forms to write.
- * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming `headers`: no form, no list of forms, or forms that write
- *   one field with two syntaxes.
+ * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming `headers`: it is neither a form nor a list of forms, or
+ *   its forms write one field with two syntaxes.
  */
 export function headersOption(where: string, headers: unknown, legacyHeaders: boolean): HeadersForm[] {
   const name = `${where}: headers`;
@@ -107,9 +107,9 @@ function checkedForm(name: string, expected: string, form: unknown): HeadersForm
 }
 
 /**
- * The header fields that tell of a limiter, in all of `chosen`: they are to replace those of the same name, whose
- * values `present` returns. A list keeps the items that are there. Where a form has room for one quota, that is the one
- * that refused, or else the one of which the least share is left, those that are told of already included.
+ * Returns the header fields that report a limiter, in all forms of `chosen`. They replace the fields of the same name,
+ * whose values `present` returns. A list keeps the items that it has. A form with room for one quota reports the one
+ * that refused, or otherwise the one with the least share left, among those that the response reports already as well.
  */
 export function limitFields(
   chosen: readonly HeadersForm[],
@@ -126,8 +126,9 @@ export function limitFields(
 }
 
 /**
- * The names of the items of a limiter, in the order of its quotas: its own name, with the tier's if it has several;
- * without one those of the tiers. If one of them is taken on this response, each gets the same number, from 2 on.
+ * Returns the names of a limiter's items, in the order of its quotas: the limiter's name, with the tier's if there are
+ * several tiers; without a name, the tiers' names. If one of them is taken on this response, all get the same number,
+ * from 2 on.
  */
 function policyNames(told: Told, present: Present): string[] {
   const taken = new Set<string>();
@@ -137,12 +138,12 @@ function policyNames(told: Told, present: Present): string[] {
   return freeNames(told, taken);
 }
 
-/** The names of the items whose quotas refused. */
+/** Returns the names of the items whose quotas refused. */
 export function refusingNames(told: Told, present: Present): string[] {
   return policyNames(told, present).filter((_, i) => told.quotas[i]?.refused === true);
 }
 
-/** As `policyNames`, of names that are not among `taken`. */
+/** As `policyNames`, with names that are not in `taken`. */
 export function freeNames({ name, names: given, quotas }: Told, taken: ReadonlySet<string>): string[] {
   const bases = quotas.map(({ tier }, i) => {
     if (given !== undefined) return given[i] as string;
@@ -180,7 +181,7 @@ function namedFields(told: Told, present: Present): Record<string, string> {
 
 function withItems(field: string, items: readonly string[], present: Present): Record<string, string> {
   if (items.length === 0) return {};
-  const earlier = parsedList(present(field), stringItem) ?? []; // of another form: replaced
+  const earlier = parsedList(present(field), stringItem) ?? []; // [] if it has another form: replaced
   return { [field]: [...earlier.map(({ text }) => text), ...items].join(', ') };
 }
 
@@ -211,7 +212,7 @@ function numberedFields(
 
 /**
  * RateLimit-Policy of draft-6 and draft-7: `100;w=60`. A policy needs a window, and no two may have the same quota: of
- * two, the one with the longer window says more.
+ * two, the one with the longer window is kept.
  */
 function policiesByQuota(quotas: readonly Quota[], present: Present): Record<string, string> {
   const field = 'RateLimit-Policy';
@@ -230,7 +231,7 @@ function policiesByQuota(quotas: readonly Quota[], present: Present): Record<str
   return byQuota.size === 0 ? {} : { [field]: [...byQuota.values()].map(({ text }) => text).join(', ') };
 }
 
-/** The quota that refused, or else that of which the least share is left: the first of equals. */
+/** Returns the quota that refused, or otherwise the one with the least share left; of equal shares, the first. */
 function expiring(quotas: readonly Quota[]): Quota | undefined {
   let found: Quota | undefined;
   for (const quota of quotas) {
@@ -241,7 +242,7 @@ function expiring(quotas: readonly Quota[]): Quota | undefined {
   return found;
 }
 
-/** Whether what the response says already is to stay: a limiter refused before, or less is left of its quota. */
+/** Whether the response keeps the quota that it reports already: that limiter refused, or has a smaller share left. */
 function standsBefore(form: HeadersForm, quota: Quota, present: Present): boolean {
   if (quota.refused === true) return false;
   const earlier = toldBefore(form, present);
@@ -249,7 +250,7 @@ function standsBefore(form: HeadersForm, quota: Quota, present: Present): boolea
   return present('Retry-After') !== undefined || shareLeft(earlier) <= shareLeft(quota);
 }
 
-/** The quota that the fields of a form with room for one tell of. */
+/** Returns the quota that the response reports already, in a form with room for one. */
 function toldBefore(form: HeadersForm, present: Present): Pick<Quota, 'quota' | 'remaining'> | undefined {
   const prefix = form === 'legacy' ? 'X-RateLimit' : 'RateLimit';
   const text =
@@ -264,12 +265,12 @@ function shareLeft({ quota, remaining = 0 }: Pick<Quota, 'quota' | 'remaining'>)
   return quota <= 0 ? 0 : remaining / quota;
 }
 
-/** A figure as structured fields can hold it. */
+/** Rounds a figure up and limits it to the integers of structured fields. */
 function integer(figure: number): number {
   return Math.min(integerMax, Math.max(0, Math.ceil(figure)));
 }
 
-/** What is left, rounded down: a part of a unit allows nothing. */
+/** Rounds the units left down, because a part of a unit allows nothing. */
 function whole(remaining: number): number {
   return integer(Math.floor(remaining));
 }

@@ -25,7 +25,7 @@ declare global {
   // @types/express has such declarations in this namespace.
   namespace Express {
     interface Request {
-      /** What the limiters of sluice/http have decided about it, in their order. */
+      /** The decisions of sluice/http's limiters about this request, in their order. */
       rateLimit?: RateLimit[];
     }
   }
@@ -33,7 +33,7 @@ declare global {
 
 type Next = (error?: unknown) => void;
 
-/** The response to a request: Express's requests know of which type theirs is. */
+/** The type of the response to a request: Express's requests have it as the type of `res`. */
 export type ResponseTo<Request> = 'res' extends keyof Request
   ? NonNullable<Request['res']>
   : Request extends Http2ServerRequest
@@ -44,10 +44,10 @@ export type ResponseTo<Request> = 'res' extends keyof Request
 export interface LimitOptions<Request extends HttpRequest = IncomingMessage>
   extends CommonOptions<Request, ResponseTo<Request>> {
   /**
-   * Answers a refusal in place of `{"error":"rate limited"}`: at once or later, or by `next(error)`, or by what it throws,
-   * which goes to `next`. The response has the status and the fields of the limit already (`info.headers`); not the
-   * content type. `next()` lets the request through, charged nothing. If the request is neither answered nor passed on
-   * after ten seconds, it gets the answer without this option.
+   * Answers a refusal in place of `{"error":"rate limited"}`, at once or later, or calls `next(error)`, or throws an
+   * error, which goes to `next`. The response already has the status and the fields of the limit (`info.headers`), but
+   * no content type. `next()` lets the request through without a charge. If the request is neither answered nor passed
+   * on after ten seconds, the default answer is sent.
    *
    * @example
    * app.use(limit({ limiter, refuse: (info, request, response) => response.render('slow-down', info) }));
@@ -61,15 +61,15 @@ export interface LimitOptions<Request extends HttpRequest = IncomingMessage>
 }
 
 /**
- * Middleware of node:http, Connect and Express. The request that a response knows is in its type for TypeScript's sake:
- * in `app.get('/:id', limit({ key: (request) => request.ip }))` that is where Express says which type its requests have.
+ * Middleware of node:http, Connect and Express. The response's type has `req` so that TypeScript can infer the
+ * request's type: in `app.get('/:id', limit({ key: (request) => request.ip }))` Express declares it there.
  */
 export type LimitMiddleware<Request extends HttpRequest = IncomingMessage> = (
   request: Handed<Request>,
   response: HttpResponse & { readonly req?: Request | HttpRequest },
   next: Next,
 ) => void;
-/** Of Express's requests not the parameters: the handlers after a limit have them as the path says. */
+/** Leaves out the parameters of Express's requests, so that the path decides which the handlers after a limit have. */
 type Handed<Request> = Request extends { readonly app: infer App }
   ? HttpRequest & { readonly app: App }
   : Request;
@@ -78,9 +78,10 @@ const own: Own<HttpRequest> = { address: expressAddress, rateLimits: rateLimitsO
 
 /**
  * Middleware that limits requests: `(request, response, next)`, for Connect and Express (4 and 5), and for node:http
- * with the application as `next`. A refusal is answered with 429 (or as `overloadStatus` and `refuse` say); otherwise
- * `next` is called, and what the depth tier holds is given back once, when the response has ended in whatever way. What
- * a function among the options throws goes to `next`. A request whose response has begun already is let through.
+ * with the application as `next`. A refusal is answered with 429 (or as `overloadStatus` and `refuse` define).
+ * Otherwise `next` is called, and the depth that the request holds is given back once, when the response has ended in
+ * any way. If a function among the options throws, the error goes to `next`. A request whose response has already begun
+ * is let through.
  * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
  */
 export function limit<Request extends HttpRequest = IncomingMessage>(
@@ -90,14 +91,14 @@ export function limit<Request extends HttpRequest = IncomingMessage>(
 }
 
 /**
- * Limits upgrades: `(request, socket, head, next)`, for the event 'upgrade' of a server of node:http or node:https (and
- * 'connect'), before a websocket server gets them. Takes the options of `limit`, and with the same limiter a client's
- * requests and websockets are one limit. What the depth tier holds is given back when the connection is closed. A
- * refusal is answered on the socket as `limit` answers a request, and the client has a second to hang up then. `next` is
- * called for what passes.
+ * Limits upgrades: `(request, socket, head, next)`, for the event 'upgrade' (and 'connect') of a server of node:http or
+ * node:https, before a websocket server gets them. Takes the options of `limit`. With the same limiter, a client's
+ * requests and websockets share one limit. The depth that an upgrade holds is given back when the connection is closed.
+ * A refusal is answered on the socket as `limit` answers a request; then the client has a second to close the
+ * connection. An upgrade that is allowed goes to `next`.
  *
- * What `skip`, `cost` or `key` throws goes to `next`, when the client has been answered with 500: the socket takes no
- * handshake any more. An upgrade that is pipelined behind a request without an answer is hung up on.
+ * If `skip`, `cost` or `key` throws, the client is answered with 500, and then the error goes to `next`; no handshake
+ * can follow on that socket. The connection of an upgrade that is pipelined behind an unanswered request is destroyed.
  *
  * @example
  * const limited = limitUpgrade({ limiter });
@@ -115,8 +116,8 @@ export function limitUpgrade<Request extends IncomingMessage = IncomingMessage>(
 }
 
 /**
- * As `limitUpgrade`, for the option `verifyClient` of a `WebSocketServer` of ws that handles the upgrades of a server by
- * itself. What `skip`, `cost` or `key` throws is a process warning.
+ * As `limitUpgrade`, for the option `verifyClient` of a `WebSocketServer` of ws that handles a server's upgrades by
+ * itself. An error that `skip`, `cost` or `key` throws becomes a process warning.
  *
  * @example
  * const wss = new WebSocketServer({ server, verifyClient: verifyClient({ limiter }) });
@@ -126,7 +127,7 @@ export function verifyClient<Request extends IncomingMessage = IncomingMessage>(
   options?: LimitOptions<Request>,
 ): (info: { req: Request }, verified: (result: boolean) => void) => void {
   const limited = upgradesBy(middleware<Request>('verifyClient', options));
-  // Two parameters: ws would take the result of a function with one for its answer.
+  // Two parameters: with one, ws would use the function's result as its answer.
   return ({ req }, verified) => {
     limited(req, req.socket, none, (error) => {
       if (error === undefined) verified(true);
@@ -176,7 +177,7 @@ function act<Request extends HttpRequest>(
   next();
 }
 
-/** In a function of its own: a request that is decided at once allocates no closure. */
+/** Separate, so that a request that is decided at once allocates no closure. */
 function afterwards<Request extends HttpRequest>(
   verdict: PromiseLike<Verdict | undefined>,
   policy: Policy<Request>,
@@ -203,7 +204,7 @@ function refuse<Request extends HttpRequest>(
   response: HttpResponse,
   next: Next,
 ) {
-  if (response.headersSent) return; // something else has answered while it was decided
+  if (response.headersSent) return; // other code answered while the decision was pending
   const { info } = refusal;
   const before = response.statusCode;
   response.statusCode = refusal.status;
@@ -213,7 +214,7 @@ function refuse<Request extends HttpRequest>(
   const goOn = (error?: unknown): void => {
     if (passedOn) return;
     passedOn = true;
-    // Express takes these for no errors.
+    // Express does not treat these as errors.
     if (error === undefined || error === null || error === 'route' || error === 'router') {
       response.statusCode = before;
       response.removeHeader('Retry-After');

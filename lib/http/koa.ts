@@ -15,17 +15,17 @@ export type { LimitOptions } from './policy.js';
 export type { RateLimit } from './rate-limits.js';
 export type { RefusalInfo } from './refusal.js';
 
-/** What is used of a Koa context. */
+/** The parts of a Koa context that sluice uses. */
 export interface KoaContext {
   readonly req: HttpRequest;
   readonly res: HttpResponse;
   /** The client's address, by the application's `proxy`. */
   readonly ip?: string;
-  /** Has the list `rateLimit` for further middlewares. */
+  /** Gets the list `rateLimit` for later middlewares. */
   readonly state: object;
   status: number;
   body: unknown;
-  /** False: the program answers by itself. */
+  /** False: the program answers without Koa. */
   readonly respond?: boolean | undefined;
   set(name: string, value: string): void;
   onerror?(error: Error | null | undefined): void;
@@ -34,9 +34,9 @@ export interface KoaContext {
 /** The options of `koaLimit`. */
 export interface KoaLimitOptions<Context extends KoaContext> extends LimitOptions<Context, Context> {
   /**
-   * Answers a refusal in place of `{"error":"rate limited"}`: sets `context.body` (and the status, if another one is to
-   * be), or throws. The context has the status and the fields of the limit already (`info.headers`). Without a body and
-   * with the status unchanged, the answer is the one without this option.
+   * Answers a refusal in place of `{"error":"rate limited"}`: it sets `context.body` (and another status, if it likes),
+   * or throws. The context already has the status and the fields of the limit (`info.headers`). If the body is missing
+   * and the status unchanged, the default answer is sent.
    *
    * @example
    * koaLimit({ limiter, refuse: (info, context) => context.throw(429, `wait ${info.retryAfterMs} ms`) })
@@ -45,8 +45,9 @@ export interface KoaLimitOptions<Context extends KoaContext> extends LimitOption
 }
 
 /**
- * Koa middleware: as `limit` of sluice/http. Functions among the options get the context; what they throw is thrown. An
- * application that has types of its own for its state says so: `koaLimit<ParameterizedContext<State>>`.
+ * Koa middleware that behaves as `limit` of sluice/http. Functions among the options get the context; the middleware
+ * throws the errors that they throw. An application with its own type of state names it:
+ * `koaLimit<ParameterizedContext<State>>`.
  * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
  */
 export function koaLimit<Context extends KoaContext = Installed<InstalledContext, KoaContext>>(
@@ -70,7 +71,7 @@ export function koaLimit<Context extends KoaContext = Installed<InstalledContext
   };
 }
 
-/** They stay on the answer to an error, too. */
+/** Sets fields that also stay on the answer to an error. */
 function setFields(context: KoaContext, fields: Readonly<Record<string, string>>): void {
   for (const [name, value] of Object.entries(fields)) context.set(name, value);
   keepOnError(context, Object.keys(fields));
@@ -82,7 +83,7 @@ async function refuse<Context extends KoaContext>(
   context: Context,
 ): Promise<void> {
   const { status, headers, body, contentType, info } = refusal;
-  if (context.res.headersSent) return; // something else has answered while it was decided
+  if (context.res.headersSent) return; // other code answered while the decision was pending
   context.status = status;
   setFields(context, headers);
   if (policy.refuse !== undefined && info !== undefined) {
@@ -99,8 +100,9 @@ async function refuse<Context extends KoaContext>(
 }
 
 /**
- * Koa answers an error without the fields that were set before. Those of the limit are set again when the head of that
- * answer is written, as they are now: not every error takes `headers`, and some are thrown for several requests.
+ * Koa removes the fields that were set before it answers an error. This sets the fields of the limit again, with their
+ * values at the time of the error, when the head of that answer is written. The error's own `headers` are no
+ * alternative: not every error accepts them, and some errors are thrown for several requests.
  */
 function keepOnError(context: KoaContext, names: readonly string[]): void {
   const { onerror, res } = context;

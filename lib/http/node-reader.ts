@@ -7,9 +7,9 @@ import type { RateLimit } from './rate-limits.js';
 import type { Reader } from './reader.js';
 import { onResponseEnd, socketOf } from './response-end.js';
 
-/** What a framework on node:http has of its own, by what it calls the request. */
+/** The parts of a request that each framework on node:http has in its own way. `Request` is the framework's type. */
 export interface Own<Request> {
-  /** What it takes for the client's address. */
+  /** The client's address as the framework finds it. */
   address(request: Request): string | undefined;
   /** The list that handlers find. */
   rateLimits(request: Request): RateLimit[];
@@ -26,7 +26,7 @@ export interface Exchange<Request> {
   readonly present: Present;
 }
 
-/** Of requests of node:http. A class: no request allocates these functions anew. */
+/** Reads requests of node:http. It is a class so that a request does not allocate these functions again. */
 export class NodeReader<Request> implements Reader {
   readonly identities: readonly object[];
   readonly present: Present;
@@ -72,7 +72,7 @@ export class NodeReader<Request> implements Reader {
   }
 }
 
-/** Whether the client has gone, or the response has been begun: then the request cannot be answered any more. */
+/** Whether the request can no longer be answered: the client has disconnected, or the response has begun. */
 export function hasGone(response: HttpResponse): boolean {
   return response.headersSent || response.writableEnded || response.destroyed || socketOf(response).destroyed;
 }

@@ -3,16 +3,20 @@ import type { Options } from '../input/index.js';
 import { isPromise } from './promises.js';
 import type { RefusalInfo } from './refusal.js';
 
-/** Told of each refusal, those of dry runs included: `{ request, info }`, the second a `RefusalInfo`. */
+/**
+ * Gets a message for each refusal, those of dry runs included: `{ request, info }`, where `info` is a `RefusalInfo`.
+ */
 const refused = channel('sluice:http:refused');
-/** Told of what a function among the options has thrown whose failure changes no answer: `{ request, option, error }`. */
+/**
+ * Gets a message for each error of a function whose failure does not change the answer: `{ request, option, error }`.
+ */
 const callbackFailed = channel('sluice:http:callback-failed');
 
-/** Told of refusals: the program, by the option `onRefused` and a channel. */
+/** Reports refusals to the program, by the option `onRefused` and a channel. */
 export class Notices<Request> {
   readonly #where: string;
   readonly #onRefused: ((info: RefusalInfo, request: Request) => unknown) | undefined;
-  /** The options whose failure the process was warned of: it is once. */
+  /** The options whose failure has caused a process warning: one for each option. */
   readonly #warned = new Set<string>();
 
   constructor(where: string, given: Options) {
@@ -30,7 +34,7 @@ export class Notices<Request> {
     }
   }
 
-  /** A function among the options has failed, and the answer to the request does not depend on it. */
+  /** Reports that a function among the options has failed on which the answer to the request does not depend. */
   failed(option: string, error: unknown, request: Request): void {
     if (callbackFailed.hasSubscribers) callbackFailed.publish({ request, option, error });
     if (this.#warned.has(option)) return;

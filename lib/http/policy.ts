@@ -26,9 +26,10 @@ import { dryRefusal, knownOfSettling, Settling, type SettlingOptions } from './s
 import { errorOf } from './thrown.js';
 
 /**
- * What all of sluice's HTTP adapters take; `Request` and `Response` are what the framework hands to functions of one's
- * own. What these throw, or their promises are rejected with, goes to the framework's error handling, and nothing is
- * charged. A client that goes away while a promise is waited for is charged nothing, and its request handled no further.
+ * The options of all HTTP adapters of sluice. `Request` and `Response` are the objects that the framework passes to
+ * functions among the options. If such a function throws or rejects, the error goes to the framework's error handling,
+ * and nothing is charged. A client that disconnects while a promise is pending is charged nothing, and its request is
+ * not handled further.
  */
 export interface LimitOptions<Request, Response = never>
   extends AskingOptions<Request>,
@@ -36,45 +37,47 @@ export interface LimitOptions<Request, Response = never>
     DelayOptions,
     BlockOptions {
   /**
-   * Which proxies of one's own stand before this server, and so how much of X-Forwarded-For is believed: how many (0 to
-   * 16), or their addresses and ranges (`['10.0.0.0/8', 'fd00::/8', '192.0.2.7']`; 'loopback', which includes unix
-   * sockets, and 'private' stand for the usual ones). With addresses the client is the first entry from the right, the
-   * peer itself before it, that is none of them; of more than 32 entries the 32nd.
+   * The trusted proxies in front of this server, which decide how much of X-Forwarded-For is trusted. Either their
+   * number (0 to 16), or their addresses and ranges: `['10.0.0.0/8', 'fd00::/8', '192.0.2.7']`, and the names
+   * 'loopback' (which includes unix sockets) and 'private' for the usual ranges. With addresses, the client is the
+   * first address that is not among them: the peer, then the entries from right to left. At most 32 entries are read;
+   * if all are trusted, the 32nd is the client.
    *
-   * Default: what the framework takes for the client's address (`request.ip` of Express by its setting 'trust proxy', of
-   * Fastify by `trustProxy`; `context.ip` of Koa by `app.proxy`), or the peer.
+   * Default: the client's address as the framework finds it (`request.ip` of Express by its setting 'trust proxy', of
+   * Fastify by `trustProxy`; `context.ip` of Koa by `app.proxy`), or otherwise the peer.
    */
   readonly trustedProxies?: number | readonly string[];
-  /** IPv6 addresses of one network of this many bits are one key: 32 to 128. Default: 56. */
+  /** IPv6 addresses that share this many leading bits are one key: 32 to 128. Default: 56. */
   readonly ipv6Prefix?: number;
   /**
    * Called for each refusal before it is answered, also for those that a dry run (`enforce: false`) lets pass
-   * (`info.dryRun`), and by the channel `sluice:http:refused` of node:diagnostics_channel (`{ request, info }`) without this
-   * option. Whatever it throws changes no answer: it goes to the channel `sluice:http:callback-failed` (`{ request, option,
-   * error }`), and the first time the process is warned of it (`SLUICE_HTTP_CALLBACK`).
+   * (`info.dryRun`). The channel `sluice:http:refused` of node:diagnostics_channel reports the same (`{ request, info
+   * }`), also without this option. An error that the function throws does not change the answer: it goes to the channel
+   * `sluice:http:callback-failed` (`{ request, option, error }`), and the first one becomes a process warning
+   * (`SLUICE_HTTP_CALLBACK`).
    */
   readonly onRefused?: (info: RefusalInfo, request: Request) => unknown;
   /** The status of a refusal by the depth or the adaptive tier: 429 or 503. Default: 429. */
   readonly overloadStatus?: 429 | 503;
   /**
-   * The status of a refusal that no waiting changes, because the cost exceeds the burst, a window's limit or the depth's
-   * `max`: 413 or 400. Such a response has no Retry-After. Default: 413.
+   * The status of a refusal that waiting cannot change, because the cost exceeds the burst, a window's limit or the
+   * depth's `max`: 413 or 400. Such a response has no Retry-After. Default: 413.
    */
   readonly oversizedStatus?: 413 | 400;
-  /** The body as RFC 9457 problem details instead of `{"error":"rate limited"}`. */
+  /** Sends RFC 9457 problem details as the body instead of `{"error":"rate limited"}`. Default: false. */
   readonly problem?: boolean;
   /**
-   * The limiter's name in the header fields: 1 to 64 printable ASCII characters without quotes and backslashes. Each of
-   * several tiers adds its own: 'buy-bucket', 'buy-window', 'buy-concurrency'. Default: the tiers' names alone, with a
-   * number ('bucket-2') if another limiter has told of such a tier on the same response.
+   * The limiter's name in the header fields: 1 to 64 printable ASCII characters without quotes and backslashes. If the
+   * limiter has several tiers, each adds its own name: 'buy-bucket', 'buy-window', 'buy-concurrency'. Default: the
+   * tiers' names alone, with a number ('bucket-2') if another limiter has reported such a tier on the same response.
    */
   readonly name?: string;
   /**
-   * The form of the header fields that tell of the limit, or several that write no field differently: see `HeadersForm`.
-   * True is 'draft-10', false none. Default: true.
+   * The form of the header fields that report the limit, or several forms if no two write the same field differently:
+   * see `HeadersForm`. True is 'draft-10'; false sends none. Default: true.
    */
   readonly headers?: boolean | HeadersForm | readonly HeadersForm[];
-  /** The form 'legacy' as well: X-RateLimit-Limit, -Remaining and -Reset. Default: false. */
+  /** Also sends the form 'legacy': X-RateLimit-Limit, -Remaining and -Reset. Default: false. */
   readonly legacyHeaders?: boolean;
 }
 
@@ -92,26 +95,26 @@ const known = [
   'headers',
   'legacyHeaders',
 ];
-/** Where there is a socket with an address. */
+/** The options known where there is a socket with an address. */
 const knownOfAddresses = [...known, 'trustedProxies', 'ipv6Prefix'];
 export interface Passed {
-  /** The fields for a response that has `present` already. */
+  /** Returns the fields for a response that already has `present`. */
   headers(present: Present): Record<string, string>;
   /**
-   * To be called when the response has ended, with its status; once, further calls do nothing. Undefined: the end of the
-   * response gives nothing back.
+   * Call this with the status when the response has ended; further calls do nothing. Undefined: the end of the response
+   * gives nothing back.
    */
   readonly end: ((status: number) => void) | undefined;
 }
 
 export type Verdict = { readonly refusal: Refusal } | { readonly passed: Passed };
 
-/** By its own property: a polluted Object.prototype has no say. */
+/** Reads an own property only: a polluted Object.prototype does not matter. */
 export function isRefused(verdict: Verdict): verdict is { readonly refusal: Refusal } {
   return Object.hasOwn(verdict, 'refusal');
 }
 
-/** The part of limiting that knows no framework: options, decision, headers and body. */
+/** The part of limiting that is the same for all frameworks: options, decision, headers and body. */
 export class Policy<Request> {
   readonly where: string;
   readonly trustedProxies: TrustedProxies | undefined;
@@ -147,15 +150,15 @@ export class Policy<Request> {
     this.#forms = headersOption(where, given.get('headers'), given.boolean('legacyHeaders', false));
   }
 
-  /** The option, or its default: what routes without a limiter of their own share. */
+  /** The option or its default, which routes without their own limiter share. */
   get limiter(): Asking<Request>['limiter'] {
     return this.#asking.limiter;
   }
 
   /**
-   * Decides about a request: undefined if it is not limited, or if the limiter has let it through for its key already.
-   * A promise only where a function among the options returns one, and with `delay`.
-   * @throws (or rejects) what a function among the options throws, if it is no object as an Error.
+   * Decides about a request. Returns undefined if it is not limited, or if the limiter has already let it through for
+   * its key. Returns a promise only if a function among the options returns one, or with `delay`.
+   * @throws (or rejects) what a function among the options throws; an Error in its place if that is not an object.
    */
   decide(request: Request, read: Reader): MaybePromise<Verdict | undefined> {
     try {
@@ -198,7 +201,7 @@ export class Policy<Request> {
     try {
       return { passed: this.#passed(question, decision, request, read) };
     } catch (error) {
-      decision.refund(); // the request ends in an error, and its end would give nothing back
+      decision.refund(); // the request fails, so no end of a response would give the charge back
       throw error;
     }
   }
@@ -270,7 +273,7 @@ export class Policy<Request> {
   }
 }
 
-/** A limiter knows no longer waits: 36 years. */
+/** The longest wait that a limiter reports: 36 years. */
 const knownMs = 2 ** 60 / 1e6;
 
 function oneOf<T extends string | number>(

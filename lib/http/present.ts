@@ -1,7 +1,7 @@
-/** The value that a response has of a header field now, several lines joined by commas; undefined if there is none. */
+/** Returns a response's current value of a header field, several lines joined by commas; undefined if it has none. */
 export type Present = (field: string) => string | undefined;
 
-/** What a response of node:http has, or anything else with its `getHeader`. */
+/** Reads the fields of a response of node:http, or of another object with its `getHeader`. */
 export function presentIn(response: { getHeader(name: string): unknown }): Present {
   return (field) => {
     const value = response.getHeader(field);
@@ -10,27 +10,27 @@ export function presentIn(response: { getHeader(name: string): unknown }): Prese
   };
 }
 
-/** An item of a list of structured fields (RFC 9651): what it is of, and its whole text with the parameters. */
+/** An item of a list of structured fields (RFC 9651): its value, and its whole text with the parameters. */
 interface ListItem {
   readonly value: string;
   readonly text: string;
 }
 
-// None of these can match one text in two ways: a value that is no list is found to be none in one pass.
+// None of these can match a text in two ways, so one pass finds that a value is not a list.
 const string = String.raw`"(?:[ !#-\[\]-~]|\\["\\])*"`;
 const token = String.raw`[A-Za-z*][!#-'*+./:^\x60|~\w-]*`;
 const bareItem = String.raw`(?:-?\d{1,15}(?:\.\d{1,3})?|${string}|:[A-Za-z0-9+/=]*:|\?[01]|${token})`;
 const parameters = `(?:; *[a-z*][a-z0-9_.*-]*(?:=${bareItem})?)*`;
 const separator = /[ \t]*,[ \t]*/y;
 
-/** An item that is a String: of draft-8 and later. */
+/** An item that is a String: draft-8 and later. */
 export const stringItem: RegExp = new RegExp(`(${string})${parameters}`, 'y');
-/** An item that is a whole number: a quota policy of draft-6 and draft-7. */
+/** An item that is a whole number: a quota policy of draft-6 or draft-7. */
 export const quotaItem: RegExp = new RegExp(String.raw`(\d{1,15})${parameters}`, 'y');
 
 /**
- * The items of a list whose items are all of one kind, or undefined if `field` is no such list. The value of a String is
- * what it says, without quotes and escapes.
+ * Returns the items of a list whose items are all of one kind, or undefined if `field` is not such a list. The value of
+ * a String is its content without quotes and escapes.
  */
 export function parsedList(field: string | undefined, kind: RegExp): ListItem[] | undefined {
   const text = field?.trim() ?? '';

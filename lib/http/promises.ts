@@ -1,7 +1,7 @@
-/** What a function among the options may return: at once, or when something else has answered. */
+/** The result of a function among the options: a value, or a promise of one. */
 export type MaybePromise<T> = T | PromiseLike<T>;
 
-/** By what promises have, of whatever realm or library. */
+/** Checks for a `then` method, so that promises of any realm and library count. */
 export function isPromise<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }

@@ -11,18 +11,18 @@ const names = {
 } as const satisfies Partial<Record<Tier, string>>;
 type QuotaTier = keyof typeof names;
 
-/** A refusal, as clients are told of it. */
+/** A refusal, as clients see it. */
 export interface Refused {
   readonly tier: Tier;
-  /** Of 'sliding-window' which one. */
+  /** The index of the window that refused, for the tier 'sliding-window'. */
   readonly window?: number | undefined;
-  /** What Retry-After says; undefined of a cost that can never pass. */
+  /** The value of Retry-After; undefined for a cost that can never pass. */
   readonly seconds: number | undefined;
 }
 
 /**
- * The quotas of a limiter's tiers for a key, as they are now. A refusal by what has no quota (a block, an overload)
- * leaves nothing of any.
+ * Returns the current quotas of a limiter's tiers for a key. After a refusal by a tier without a quota (a block, an
+ * overload) nothing is left of any.
  */
 export function quotasOf(limiter: Limiter, key: Key | undefined, refused?: Refused): Quota[] {
   const quotas: Quota[] = [];
@@ -52,7 +52,7 @@ export function quotasOf(limiter: Limiter, key: Key | undefined, refused?: Refus
   };
   const { burst, ratePerSecond, windows, max } = bare(limiter.limits());
   const { bucket, windows: rooms, depth } = roomsOf(limiter, key);
-  // A bucket gives its burst anew in the time that fills it.
+  // The bucket's window is the time in which it fills.
   if (burst !== undefined && ratePerSecond !== undefined) {
     add('token-bucket', burst, bucket, (burst / ratePerSecond) * 1_000);
   }
@@ -64,16 +64,16 @@ export function quotasOf(limiter: Limiter, key: Key | undefined, refused?: Refus
 }
 
 /**
- * A time in seconds, rounded up, at least 1. Less than a microsecond above a whole second is none (a rate such as
- * 1 / 86,400 is not exact in binary): the response is longer on its way.
+ * Returns a time in seconds, rounded up, at least 1. An excess of less than a microsecond over a whole second is
+ * ignored (a rate such as 1 / 86,400 is not exact in binary): the response takes longer to arrive.
  */
 export function wholeSeconds(ms: number): number {
   return Math.max(1, Math.ceil(ms / 1_000 - 1e-6));
 }
 
 /**
- * The partition key in base64: the first 12 octets of SHA-256 of `type:key`, such as "string:192.0.2.1". A hash, because
- * a key may be a secret.
+ * Returns the partition key in base64: the first 12 bytes of SHA-256 of `type:key`, such as "string:192.0.2.1". It is a
+ * hash, because a key may be a secret.
  */
 export function partitionOf(key: Key): string {
   const digest = createHash('sha256')

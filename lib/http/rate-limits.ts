@@ -1,27 +1,27 @@
 import { freeNames, type Told } from './fields.js';
 
-/** What a limiter has decided about a request, for its handlers: one for each of the limiter's tiers. */
+/** The state of one tier of a limiter after it decided about a request, for the request's handlers. */
 export interface RateLimit {
   /**
-   * As in the header fields: the limiter's `name`, with the tier's ('buy-bucket') if it has several; without one the
-   * tier's alone, with a number ('bucket-2') if the list has it already.
+   * The name, as in the header fields: the limiter's `name`, with the tier's ('buy-bucket') if there are several tiers.
+   * Without a `name` it is the tier's alone, with a number ('bucket-2') if the list already has that one.
    */
   readonly name: string;
-  /** Whether this tier allowed the request. False beside a request that passed: in a dry run. */
+  /** Whether this tier allowed the request. In a dry run it can be false although the request passed. */
   readonly allowed: boolean;
   /** Units that the tier would still allow after this request. */
   readonly remaining: number;
   readonly limit: number;
   /**
-   * Milliseconds until the tier allows one unit more; of a tier that has given nothing away, its window. Infinity where
-   * no clock tells: of a depth.
+   * Milliseconds until the tier allows one unit more; the length of its window if nothing is charged. Infinity for a
+   * depth, which does not depend on time.
    */
   readonly resetMs: number;
 }
 
 const none: ReadonlySet<string> = new Set();
 
-/** Adds a limiter's tiers to what others have decided about the request. Returns their names. */
+/** Adds a limiter's tiers to the list of a request's decisions. Returns their names. */
 export function addRateLimits(list: RateLimit[], told: Told): readonly string[] {
   const names = freeNames(told, list.length === 0 ? none : new Set(list.map(({ name }) => name)));
   let at = 0;
@@ -31,10 +31,13 @@ export function addRateLimits(list: RateLimit[], told: Told): readonly string[] 
   return names;
 }
 
-/** The list that is the property `rateLimit` of `holder`, made if there is none. What others had put there goes. */
+/**
+ * Returns the list in the property `rateLimit` of `holder`, and creates it if there is none. Another value there is
+ * replaced.
+ */
 export function rateLimitsOn(holder: object): RateLimit[] {
   const held = holder as { rateLimit?: unknown };
-  // By its own property: a polluted Object.prototype would be a list for all requests.
+  // Reads an own property only: a list on a polluted Object.prototype would be shared by all requests.
   if (Object.hasOwn(held, 'rateLimit') && Array.isArray(held.rateLimit)) return held.rateLimit as RateLimit[];
   const list: RateLimit[] = [];
   // Defined, not assigned: Object.prototype might be frozen or have a setter of the name.

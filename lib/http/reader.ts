@@ -1,22 +1,22 @@
 import type { Present } from './present.js';
 import type { RateLimit } from './rate-limits.js';
 
-/** What a policy reads of a request and its response, and where it notes what it has decided. */
+/** Gives a policy access to a request and its response, and to the list for its decisions. */
 export interface Reader {
-  /** The objects that stand for the request, whichever middleware is asked about it. */
+  /** The objects that identify the request in every middleware. */
   readonly identities: readonly object[];
   /** The client's address as a key. */
   address(): string;
-  /** A header field of the request by its name in lower case, or ''. */
+  /** Returns a header field of the request, by its name in lower case, or ''. */
   header(name: string): string;
-  /** Of the response. */
+  /** Reads the header fields of the response. */
   readonly present: Present;
-  /** What limiters have decided about the request so far: the list that its handlers find. */
+  /** Returns the list of decisions about the request so far, which its handlers read. */
   rateLimits(): RateLimit[];
-  /** What the framework calls the response, for functions among the options. */
+  /** Returns the framework's response object, for functions among the options. */
   response(): unknown;
-  /** Whether the client has gone, or the answer has been begun: then the request cannot be answered any more. */
+  /** Whether the request can no longer be answered: the client has disconnected, or the answer has begun. */
   isGone(): boolean;
-  /** Calls `gone` when the client goes away, at most once. Returns what ends that. */
+  /** Calls `gone` at most once, when the client disconnects. Returns a function that cancels this. */
   whenGone(gone: () => void): () => void;
 }

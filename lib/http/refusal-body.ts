@@ -1,6 +1,6 @@
 import type { Tier } from '../limiter/index.js';
 
-/** What a refusal is answered with. */
+/** The body of the answer to a refusal. */
 interface Body {
   readonly body: string;
   readonly contentType: string;
@@ -13,8 +13,8 @@ export function plainBody(oversized: boolean): Body {
 }
 
 /**
- * Problem details (RFC 9457) of the types that the draft of RateLimit registers. `policies`: the names of the quotas that
- * refused.
+ * Returns problem details (RFC 9457) with the types that the RateLimit draft registers. `policies` are the names of the
+ * quotas that refused.
  */
 export function problemDetails(
   status: number,

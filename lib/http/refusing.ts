@@ -1,12 +1,12 @@
 import { isPromise } from './promises.js';
 
-/** How long `refuse` of a framework in which it may answer at any time has for it. */
+/** How long `refuse` may take to answer, in frameworks where it may answer later. */
 const refuseMs = 10_000;
 
-/** What is asked and done of an answer that `refuse` is to give. */
+/** How `seeAnswered` checks and completes an answer that `refuse` should give. */
 export interface Answering {
   isAnswered(): boolean;
-  /** The answer without `refuse`. */
+  /** Sends the default answer. */
   answer(): void;
   /** Hands an error to the framework. */
   failed(error: unknown): void;
@@ -15,13 +15,13 @@ export interface Answering {
 }
 
 /**
- * Sees to it that a request is answered that `refuse` was called for, whose result this is: it may answer later. If it
- * has not after ten seconds, the answer is the one without it.
+ * Makes sure that a request is answered after `refuse` was called with this `result`. `refuse` may answer later; if it
+ * has not after ten seconds, the default answer is sent.
  */
 export function seeAnswered(result: unknown, answering: Answering): void {
   if (isPromise(result)) result.then(undefined, (error) => answering.failed(error));
   if (answering.isAnswered()) return;
-  // The global one of the moment, which tests may have faked.
+  // Calls the current global setTimeout, because tests may have faked it.
   const timer = setTimeout(() => {
     if (!answering.isAnswered()) answering.answer();
   }, refuseMs);

@@ -3,26 +3,28 @@ import type { HttpRequest, HttpResponse } from './messages.js';
 
 type Ended = (status: number) => void;
 
-/** What is called when a response has ended: one listener an event, however many limiters a request has. */
+/** Callbacks for the end of a response: one listener for each event, however many limiters a request has. */
 const endings = new WeakMap<HttpResponse, Ended[]>();
-/** Responses that have not ended, by their socket: one listener a socket, however many requests are pipelined. */
+/**
+ * Callbacks of responses that have not ended, by socket: one listener for each, however many requests are pipelined.
+ */
 const open = new WeakMap<Socket, Set<() => void>>();
 
-/** The status that an upgrade has been answered with, past its response; undefined: it has not been answered yet. */
+/** Returns the status with which an upgrade was answered, not through its response; undefined: not answered yet. */
 export type Answered = () => number | undefined;
 
-/** Of requests that came as upgrades. */
+/** The requests that came as upgrades. */
 const upgrades = new WeakMap<HttpRequest, Answered>();
 
-/** Says of a request that it came as an upgrade, which something other than its response may answer. Once. */
+/** Marks a request as an upgrade, which may be answered without its response. Only the first call counts. */
 export function markUpgrade(request: HttpRequest, answered: Answered): void {
   if (!upgrades.has(request)) upgrades.set(request, answered);
 }
 
 /**
- * Calls `ended` once, with the status, when the response is finished, or (with 499) will never be: closed, destroyed, or
- * its connection gone before its turn came in a pipeline (a response in a queue gets no event of its own then). An upgrade
- * ends with its connection, with the status that it was answered with.
+ * Calls `ended` once with the status when the response is finished, or with 499 when it never will be: it was closed or
+ * destroyed, or its connection closed before its turn in a pipeline (a queued response emits no event then). An upgrade
+ * ends with its connection, with the status of its answer.
  */
 export function onResponseEnd(response: HttpResponse, ended: Ended): void {
   const socket = socketOf(response);
@@ -52,20 +54,22 @@ export function onResponseEnd(response: HttpResponse, ended: Ended): void {
   onSocketClose(socket, end);
 }
 
-/** Calls `ended` once when the connection of an upgrade is gone, with the status: 499 if it has got no answer. */
+/** Calls `ended` once with the status when the connection of an upgrade closes; 499 if it was not answered. */
 export function onUpgradeEnd({ socket }: HttpRequest, answered: Answered, ended: Ended): void {
   const end = (): void => ended(answered() ?? 499);
   if (socket.destroyed) end();
   else onSocketClose(socket, end);
 }
 
-/** For upgrades whose answer cannot be seen: 101 if anything has been written to the connection from now on. */
+/** For upgrades whose answer cannot be seen: 101 if anything is written to the connection from now on. */
 export function anythingWritten({ socket }: HttpRequest): Answered {
   const before = (socket as Socket | undefined)?.bytesWritten;
   return () => (before !== undefined && socket.bytesWritten > before ? 101 : undefined);
 }
 
-/** The request's; @fastify/websocket's `injectWS` has none there. */
+/**
+ * Returns the request's socket, or the response's, because `injectWS` of @fastify/websocket sets none on the request.
+ */
 export function socketOf(response: HttpResponse): Socket {
   return (response.req.socket as Socket | undefined) ?? (response.socket as Socket);
 }

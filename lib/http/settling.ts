@@ -13,16 +13,17 @@ import { held, holdMsMax } from './held.js';
 import type { Notices } from './notices.js';
 import type { Reader } from './reader.js';
 
-/** What becomes of a charge when the response has ended. */
+/** The options that decide about a charge when the response has ended. */
 export interface SettlingOptions<Request, Response> {
   /**
-   * Which responses stay charged: all, those with a status of 400 and above, or those below. Others are given back
-   * (`refund`, as far as they are still in force) when they end. A response that its client does not wait for stays
-   * charged in any case: else whoever aborts his requests would have no limit. Default: 'all'.
+   * Which responses stay charged: all, those with a status of 400 and above ('failed'), or those below ('successful').
+   * The charges of others are given back when they end (`refund`, as far as they are still in force). A response that
+   * its client does not wait for always stays charged, because otherwise a client that aborts its requests would have
+   * no limit. Default: 'all'.
    *
-   * A function returns true for what stays charged, false for what is given back. It gets the framework's response
-   * (node's, Fastify's reply, the context of Koa and Hono, or the Response; undefined if a fetch handler has thrown), the
-   * status (499 if the client has gone away before the end), and the request.
+   * A function returns true if the response stays charged, false if its charge is given back. It gets the framework's
+   * response (node's, Fastify's reply, the context of Koa and Hono, or the Response; undefined if a fetch handler has
+   * thrown), the status (499 if the client disconnected before the end), and the request.
    *
    * @example
    * limit({ limiter, count: (response) => response.statusCode === 401 })
@@ -33,31 +34,31 @@ export interface SettlingOptions<Request, Response> {
     | 'successful'
     | ((response: Response, status: number, request: Request) => boolean);
   /**
-   * Returns what a request has cost, where only its ended response tells: a whole number from 0 to 2^32 - 1. The request
-   * is charged its `cost` before. If it has cost more, the difference is charged, whether or not so much is left (as by
-   * `penalty`); if less, the difference is given back, as far as it is still in force. Asked only of responses that
-   * `count` leaves charged. The arguments are those of `count`.
+   * Returns the final cost of a request, if that is known only when its response has ended: a whole number from 0 to
+   * 2^32 - 1. The request is charged its `cost` first. If the final cost is higher, the difference is charged even if
+   * less is left (as by `penalty`). If it is lower, the difference is given back, as far as it is still in force.
+   * Called only for responses that `count` leaves charged, with the arguments of `count`.
    *
    * @example
    * limit({ limiter, cost: 100, finalCost: (response) => response.locals.tokens })
    */
   readonly finalCost?: (response: Response, status: number, request: Request) => number;
   /**
-   * How long a request holds its place in the limiter's depth at most, in milliseconds: 1 to 2,147,483,647. A request
-   * that takes longer goes on, and its place is another's; so a client with idle uploads does not keep others out for as
-   * long as the server lets it. What `count` gives back waits for the end all the same. Without a depth that holds places
-   * it does nothing. Default: until the response has ended.
+   * The longest time for which a request holds its place in the limiter's depth, in milliseconds: 1 to 2,147,483,647. A
+   * request that takes longer goes on without its place, which another can take. So a client with idle uploads does not
+   * keep others out for as long as the server lets it. A charge that `count` gives back still waits for the end.
+   * Without a depth that holds places it does nothing. Default: until the response has ended.
    */
   readonly holdMs?: number;
 }
 
 export const knownOfSettling: readonly string[] = ['count', 'finalCost', 'holdMs'];
-/** Of a response that its client did not wait for. */
+/** The status of a response that its client did not wait for. */
 const goneStatus = 499;
 const counts = ['all', 'failed', 'successful'] as const;
 type Judge<Request, Result> = (response: never, status: number, request: Request) => Result;
 
-/** What a request has been charged by the limiter that decided, and by the other plans. */
+/** The charge of a request to one limiter: the one that decided, or another plan. */
 interface Charge {
   readonly limiter: Limiter;
   readonly decision: Allowed;
@@ -87,8 +88,8 @@ export class Settling<Request> {
   }
 
   /**
-   * To be called with the status of the response when that has ended, once; further calls do nothing. Undefined: nothing
-   * changes then. The other plans are charged here.
+   * Charges the other plans. Returns a function to call once with the status when the response has ended (further calls
+   * do nothing), or undefined if nothing changes then.
    */
   ender(
     question: Question,
@@ -131,7 +132,7 @@ export class Settling<Request> {
   #counts(status: number, request: Request, read: Reader): boolean {
     const count = this.#count;
     if (count === 'all') return true;
-    // Else whoever goes away would be charged nothing, and could ask again and again.
+    // Otherwise a client that disconnects would be charged nothing, and could ask again and again.
     if (typeof count !== 'function') return status === goneStatus || (count === 'failed') === status >= 400;
     try {
       const counted: unknown = count(read.response() as never, status, request);
@@ -143,7 +144,7 @@ export class Settling<Request> {
     }
   }
 
-  /** What has been charged, if the function fails. */
+  /** Returns the final cost, or the cost already charged if there is no function or it fails. */
   #finalCostOf(charged: number, status: number, request: Request, read: Reader): number {
     if (this.#finalCost === undefined) return charged;
     try {
@@ -158,7 +159,10 @@ export class Settling<Request> {
   }
 }
 
-/** The tier that would have refused what a dry run allowed: its own, whatever Object.prototype has. */
+/**
+ * Returns the tier that would have refused what a dry run allowed. Reads an own property only, whatever
+ * Object.prototype has.
+ */
 export function dryRefusal(decision: Allowed): Tier | undefined {
   return Object.hasOwn(decision, 'wouldRefuse') ? decision.wouldRefuse : undefined;
 }
@@ -175,11 +179,11 @@ function together(charges: readonly Charge[]): Pick<Allowed, 'release' | 'refund
 }
 
 function adjust({ limiter, decision }: Charge, key: Key | undefined, charged: number, cost: number) {
-  if (cost === charged || dryRefusal(decision) !== undefined) return; // in a dry run it has not been charged
+  if (cost === charged || dryRefusal(decision) !== undefined) return; // a dry run has not charged it
   if (cost < charged) return refundPart(decision, charged - cost);
   try {
     limiter.penalty(cost - charged, key);
   } catch {
-    // It has been disposed of meanwhile.
+    // The limiter has been disposed of meanwhile.
   }
 }

@@ -3,7 +3,7 @@ import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type Answered, markUpgrade } from './response-end.js';
 
-/** What limits an upgrade, before the server of websockets gets it. */
+/** A function that limits an upgrade before the websocket server gets it. */
 export type UpgradeMiddleware<Request extends IncomingMessage = IncomingMessage> = (
   request: Request,
   socket: Duplex,
@@ -17,13 +17,13 @@ type Middleware<Request> = (
   next: (error?: unknown) => void,
 ) => void;
 
-/** How long a refused client may take to hang up. */
+/** How long a refused client may take to close the connection. */
 const lingerMs = 1_000;
 
-/** One for an upgrade, whichever limiters are asked: a refusal has the fields of all. */
+/** One response for each upgrade, which all limiters share: a refusal has the fields of all. */
 const responses = new WeakMap<IncomingMessage, ServerResponse>();
 
-/** The middleware of requests as one of upgrades. */
+/** Turns a middleware for requests into one for upgrades. */
 export function upgradesBy<Request extends IncomingMessage>(
   limited: Middleware<Request>,
 ): UpgradeMiddleware<Request> {
@@ -34,12 +34,13 @@ export function upgradesBy<Request extends IncomingMessage>(
       response = responseTo(request, socket);
       markUpgrade(request, answerOn(socket));
     }
-    // Node takes its own listener away before it tells of an upgrade: a connection reset now would end the process.
+    // Node removes its own listener before it emits 'upgrade', so without this a connection reset would end the
+    // process.
     socket.on('error', ignored);
     try {
       response.assignSocket(socket as Parameters<ServerResponse['assignSocket']>[0]);
     } catch {
-      // An earlier request in the pipeline is not answered yet: the answer to this one would stand within that one's.
+      // An earlier request in the pipeline is not answered yet: this answer would be written inside that one's.
       socket.destroy();
       return;
     }
@@ -69,7 +70,7 @@ function responseTo(request: IncomingMessage, socket: Duplex): ServerResponse {
   return response;
 }
 
-/** The status in the first that is written to a socket: to admit an upgrade or to refuse it after all is to write. */
+/** Returns the status in the first chunk written to a socket. Accepting an upgrade and refusing it both write one. */
 function answerOn(socket: Duplex): Answered {
   let status: number | undefined;
   const { write, end } = socket;
@@ -94,9 +95,9 @@ function answerOn(socket: Duplex): Answered {
 }
 
 /**
- * Ends a connection when what was written has been sent. What the client still sends is discarded until it hangs up, too:
- * a connection that is closed with something unread is reset, and the client may lose the answer. A client that does not
- * hang up, or does not even read, is cut off.
+ * Ends a connection after everything written has been sent. It discards what the client still sends until the client
+ * closes, too: a connection that is closed with unread data is reset, and the client may lose the answer. A client that
+ * does not close in time, or does not even read, is cut off.
  */
 export function hangUp(socket: Duplex): void {
   socket.resume();
