@@ -1,5 +1,5 @@
-// What clang-format.js, clang-tidy.js and compile-commands.js have in common: the tool, of one fixed version because every major
-// version formats and warns a little differently, and the C++ sources.
+// What clang-format.js, clang-tidy.js and compile-commands.js have in common: the tool, of one fixed version
+// because every major version formats and warns a little differently, and the C++ sources.
 
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** The files below a directory, by their paths in it, in order; none if there is no such directory. @param {string} directory */
+/** The files below a directory, by their paths in it, in order. @param {string} directory */
 export function filesBelow(directory) {
   return readdirSync(directory, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())

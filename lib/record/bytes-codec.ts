@@ -20,7 +20,7 @@ export class BytesCodec {
     this.#bytes = new Octets(memory);
   }
 
-  /** Writes `value` at `at`. False, with nothing of meaning written, if it is no `Uint8Array`, detached, or too long. */
+  /** Writes `value` at `at`. False, with nothing of meaning written, if it is no `Uint8Array`, detached or too long. */
   write(value: unknown, at: number, maxBytes: number): boolean {
     if (!isUint8Array(value)) return false;
     const length = lengthOf(value);

@@ -15,7 +15,7 @@ export type RecordView<T> = Readonly<T> & { toObject(): T };
 export interface Codec<T> {
   /** Writes `value` at `at`; throws a typed error that names the field if one has a bad value. */
   encode(value: T, at: number): void;
-  /** As `encode`, for `count` values of `list` from index `first`: one behind the other from the start, the last first. */
+  /** As `encode`, for `count` values of `list` from index `first`: one behind the other from the start; last first. */
   encodeMany(list: readonly T[], first: number, count: number): void;
   decode(at: number): T;
   /** Reads the record at the position given to `move`. Always the same. */
@@ -41,7 +41,7 @@ export interface CodecMemory {
   readonly text: TextCodec;
 }
 
-/** Makes the error of a field's value; of the record itself, if `field` is ''. `prepared` is what was written for it. */
+/** Makes the error of a field's value, or of the record itself if `field` is ''. `prepared` is what `write` got. */
 export type Fail = (field: string, value: unknown, prepared?: unknown) => Error;
 
 /** Makes a codec for one buffer. */

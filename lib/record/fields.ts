@@ -20,8 +20,8 @@ type FieldKind =
 /**
  * A field that holds values of type `T` in a fixed number of bytes.
  *
- * Some properties are functions that return code: JavaScript expressions over a value `v` and a byte position `at`, from
- * which `record()` compiles an encoder and a decoder specialised to its schema.
+ * Some properties are functions that return code: JavaScript expressions over a value `v` and a byte position `at`.
+ * `record()` compiles from them an encoder and a decoder specialised to its schema.
  */
 export interface Field<T> {
   /** Name and parameters, as in a schema's signature: `u32`, `utf8(24)`. */
