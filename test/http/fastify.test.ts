@@ -237,3 +237,46 @@ describe.each([
     }
   });
 });
+
+describe('fastifyLimit in several scopes', () => {
+  it('limits its own scope, with options per route', async () => {
+    const fastify = Fastify5({ forceCloseConnections: true });
+    closing.push(fastify);
+    const nothing = Limiter.create({ tokenBucket: { ratePerSecond: 1e-6, burst: 1 } });
+    nothing.allow();
+    const some = Limiter.create({ tokenBucket: { ratePerSecond: 1e-6, burst: 2 } });
+    fastify.get('/outside', async () => 'fine');
+    fastify.register((scope, _options, done) => {
+      scope.register(fastifyLimit, { limiter: nothing }).after(() => {
+        scope.get('/inside', async () => 'fine');
+        scope.get('/free', { config: { limit: false } }, async () => 'fine');
+        scope.get('/own', { config: { limit: { limiter: some, cost: 2 } } }, async () => 'fine');
+        scope.register((within, _none, ready) => {
+          within.get('/within', async () => 'fine');
+          ready();
+        });
+      });
+      done();
+    });
+    fastify.register((sibling, _options, done) => {
+      sibling.get('/beside', async () => 'fine');
+      done();
+    });
+    const status = async (path: string) => (await fastify.inject(path)).statusCode;
+    expect([await status('/outside'), await status('/beside')]).toEqual([200, 200]);
+    expect(await status('/inside')).toBe(429);
+    expect(await status('/within')).toBe(429);
+    expect(await status('/free')).toBe(200);
+    expect([await status('/own'), await status('/own')]).toEqual([200, 429]);
+    await expect(
+      Fastify5()
+        .register(fastifyLimit, mistyped({ limit: 3 }))
+        .ready(),
+    ).rejects.toThrow(/unknown option "limit"/);
+    const misspelled = Fastify5();
+    await misspelled.register(fastifyLimit, { limiter: some });
+    expect(() =>
+      misspelled.get('/', { config: mistyped({ limit: { costs: 2 } }) }, async () => 'fine'),
+    ).toThrow(/fastifyLimit: config.limit: unknown option "costs"/);
+  });
+});

@@ -1,112 +1,23 @@
 // What a stock ledger promises, in maps and lists. All times in nanoseconds.
 
-import type { StockCounts } from 'sluice';
+import { type Answer, bodyOf, type Line, pair, type Sku, summed, type Who } from './cart.js';
 import {
-  type Answer,
-  bodyOf,
-  type Group,
-  type Line,
-  type Movement,
-  type NewItem,
-  pair,
-  type Sku,
-  summed,
-  type Who,
-} from './cart.js';
-import { DueTimes } from './due.js';
-import { IdMemory } from './ids.js';
-import { levelsOf, type Part, Purchases, unitsOf, unitsOfPart } from './parts.js';
+  counts,
+  LedgerBook,
+  type LedgerShape,
+  type Phase,
+  placeOf,
+  type Reservation,
+  type ReservedLine,
+} from './ledger-book.js';
+import { levelsOf, type Part, unitsOf, unitsOfPart } from './parts.js';
 
-export type Phase = 'held' | 'confirmed' | 'cancelled' | 'expired';
-interface ReservedLine {
-  readonly sku: Sku;
-  /** Held; after the end: held until then. */
-  quantity: number;
-  /** Bought and not returned. */
-  sold: number;
-  readonly place: number;
-  /** By a limit per user. */
-  readonly counted: boolean;
-}
-interface Reservation {
-  readonly lines: ReservedLine[];
-  readonly user: string | undefined;
-  readonly id: string | undefined;
-  deadline: number;
-  phase: Phase;
-}
-interface Item {
-  readonly sku: Sku;
-  total: number;
-  /** Less than nothing while units are reserved and sold beyond the total, by at most `backorder`. */
-  available: number;
-  reserved: number;
-  backorder: number;
-  perUser: number;
-  readonly group: string | undefined;
-  readonly shards: number;
-  closed: boolean;
-}
-/** Undefined: unchanged. */
-export interface Changes {
-  readonly perUser?: number | undefined;
-  readonly backorder?: number | undefined;
-}
-export interface LedgerShape {
-  readonly maxItems: number;
-  readonly maxReservations: number;
-  readonly maxUsers: number;
-  readonly maxIds: number;
-}
-export interface Found {
-  readonly reservation: number;
-  readonly state: Phase;
-  readonly expiresInMs: number;
-  readonly user?: bigint | string;
-  readonly id?: bigint | string;
-  readonly lines: ReadonlyArray<Line & { readonly sold: number }>;
-}
+export type { Found, LedgerShape, Phase } from './ledger-book.js';
+
 const nobody = -1;
-const unitsMax = 4_294_967_295;
 const final = new Set(['sold-out', 'user-limit', 'item-closed']);
 
-export class Ledger {
-  items: Map<Sku, Item> = new Map();
-  /** Places of the table, the longest free first: each line of a reservation takes one. */
-  free: number[];
-  /** Which reservation a place was last given to, or `nobody` if that was not made; none: it was never used. */
-  tenants: Map<number, number> = new Map();
-  /** The limit per user of each group. */
-  groups: Map<string, number> = new Map();
-  reservations: Map<number, Reservation> = new Map();
-  /** Units held or bought, by user and item. */
-  users: Map<string, number> = new Map();
-  purchases = new Purchases();
-  ids: IdMemory;
-  readonly due = new DueTimes();
-  counters = {
-    reserved: 0,
-    confirmed: 0,
-    cancelled: 0,
-    expired: 0,
-    extended: 0,
-    parted: 0,
-    changed: 0,
-    returned: 0,
-    refused: 0,
-  };
-  /** Not yet compared with the ledger's own. */
-  movements: Movement[] = [];
-
-  constructor(
-    readonly shape: LedgerShape,
-    /** Of reservations to come. */
-    public holdMs: number,
-  ) {
-    this.free = Array.from({ length: shape.maxReservations }, (_, place) => place);
-    this.ids = new IdMemory(shape.maxIds);
-  }
-
+export class Ledger extends LedgerBook {
   // ---- reserving ---------------------------------------------------------------------------------------------
 
   reserve(name: number, now: number, cart: readonly Line[], who: Who, holdNs: number): Answer {
@@ -130,7 +41,7 @@ export class Ledger {
     if (objection === undefined || !('reason' in objection)) return objection;
     const { reason, sku } = objection;
     if (reason !== 'sold-out' && reason !== 'user-limit') return objection;
-    const { reserved, group } = this.#item(sku as Sku);
+    const { reserved, group } = this.item(sku as Sku);
     const ofGroup = reason === 'user-limit' && group !== undefined;
     if (reserved === 0 && !ofGroup) return objection;
     this.expire(now);
@@ -153,8 +64,8 @@ export class Ledger {
       if (item.available + item.backorder < quantity) return about(sku, 'sold-out');
       if (!counts(item)) continue;
       if (user === undefined) return { error: 'ERR_SLUICE_OPTION' };
-      const own = item.perUser > 0 && this.#unitsOf(user, sku) + quantity > item.perUser;
-      if (own || this.#exceedsGroup(item, user, quantity)) return about(sku, 'user-limit');
+      const own = item.perUser > 0 && this.unitsOf(user, sku) + quantity > item.perUser;
+      if (own || this.exceedsGroup(item, user, quantity)) return about(sku, 'user-limit');
     }
     return undefined;
   }
@@ -228,18 +139,18 @@ export class Ledger {
       return refused;
     }
     const taken = lines.map((line, i) => {
-      return { ...line, sold: 0, place: places[i] as number, counted: counts(this.#item(line.sku)) };
+      return { ...line, sold: 0, place: places[i] as number, counted: counts(this.item(line.sku)) };
     });
     for (const { sku, quantity, counted } of taken) {
-      const item = this.#item(sku);
+      const item = this.item(sku);
       item.available -= quantity;
       item.reserved += quantity;
-      if (counted) this.#count(user as string, sku, quantity);
+      if (counted) this.count(user as string, sku, quantity);
     }
     for (const place of places) this.tenants.set(place, name);
     this.due.add(places[0] as number, now + holdNs);
     this.reservations.set(name, { lines: taken, user, id, deadline: now + holdNs, phase: 'held' });
-    for (const line of taken) this.#move('reserved', line, now, name, user);
+    for (const line of taken) this.move('reserved', line, now, name, user);
     return { ok: true, name, duplicate: false };
   }
 
@@ -248,10 +159,10 @@ export class Ledger {
     let entries = this.users.size;
     const before = new Map<string | undefined, number>();
     for (const { sku, quantity } of lines) {
-      const item = this.#item(sku);
+      const item = this.item(sku);
       const units = (before.get(item.group) ?? 0) + quantity;
       before.set(item.group, units);
-      if (this.#exceedsGroup(item, user as string, units)) return { ok: false, reason: 'user-limit', sku };
+      if (this.exceedsGroup(item, user as string, units)) return { ok: false, reason: 'user-limit', sku };
       if (counts(item) && !this.users.has(pair(user as string, sku))) {
         if (++entries > this.shape.maxUsers) return { ok: false, reason: 'users-full' };
       }
@@ -349,13 +260,13 @@ export class Ledger {
   /** As reserving does: each line in turn is looked at, counts for its user and wants a place. */
   #countMore(lines: readonly Line[], user: string | undefined, places: number[]): string | undefined {
     for (const { sku, quantity } of lines) {
-      const item = this.#item(sku);
+      const item = this.item(sku);
       const refusal = this.objection([{ sku, quantity }], user);
       if (refusal !== undefined) return 'reason' in refusal ? refusal.reason : 'user-limit';
       if (counts(item)) {
         const who = user as string;
         if (!this.users.has(pair(who, sku)) && this.users.size >= this.shape.maxUsers) return 'users-full';
-        this.#count(who, sku, quantity);
+        this.count(who, sku, quantity);
       }
       const place = this.free.shift();
       if (place === undefined) return 'ledger-full';
@@ -365,10 +276,10 @@ export class Ledger {
   }
   /** Units that are counted already; a line of the same kind has them, if there is one. */
   #addLine(name: number, held: Reservation, { sku, quantity }: Line, place: number, now: number): void {
-    const item = this.#item(sku);
+    const item = this.item(sku);
     item.available -= quantity;
     item.reserved += quantity;
-    this.#move('reserved', { sku, quantity }, now, name, held.user);
+    this.move('reserved', { sku, quantity }, now, name, held.user);
     const counted = counts(item);
     const same = held.lines.find((line) => line.sku === sku && line.counted === counted);
     if (same === undefined) {
@@ -386,7 +297,7 @@ export class Ledger {
   /** Whether units that it gets now count otherwise than those that it has: which go first is up to their shards. */
   mixes(name: number): boolean {
     const lines = this.reservations.get(name)?.lines ?? [];
-    return lines.some(({ sku, counted }) => counted !== counts(this.#item(sku)));
+    return lines.some(({ sku, counted }) => counted !== counts(this.item(sku)));
   }
   extend(name: number, now: number, ns: number): string {
     return this.#resolve(name, now, (held) => {
@@ -425,30 +336,30 @@ export class Ledger {
   }
 
   #expire(name: number, now: number): void {
-    for (const line of this.#reservation(name).lines) {
+    for (const line of this.reservation(name).lines) {
       this.#putBack(name, line, line.quantity, 'expired', now);
     }
     this.#ended(name, 'expired');
   }
   #sell(name: number, line: ReservedLine, units: number, now: number): void {
     if (units === 0) return;
-    const { user } = this.#reservation(name);
+    const { user } = this.reservation(name);
     line.sold += units;
-    this.#item(line.sku).reserved -= units;
+    this.item(line.sku).reserved -= units;
     this.purchases.add(line.sku, line.counted ? user : undefined, units);
-    this.#move('confirmed', { sku: line.sku, quantity: units }, now, name, user);
+    this.move('confirmed', { sku: line.sku, quantity: units }, now, name, user);
   }
   #putBack(name: number, line: ReservedLine, units: number, kind: string, now: number): void {
     if (units === 0) return;
-    const { user } = this.#reservation(name);
-    const item = this.#item(line.sku);
+    const { user } = this.reservation(name);
+    const item = this.item(line.sku);
     item.reserved -= units;
     item.available += units;
-    if (line.counted) this.#count(user as string, line.sku, -units);
-    this.#move(kind, { sku: line.sku, quantity: units }, now, name, user);
+    if (line.counted) this.count(user as string, line.sku, -units);
+    this.move(kind, { sku: line.sku, quantity: units }, now, name, user);
   }
   #ended(name: number, phase: Phase): void {
-    const reservation = this.#reservation(name);
+    const reservation = this.reservation(name);
     this.counters[phase === 'held' ? 'parted' : phase]++;
     if (phase === 'held') return;
     reservation.phase = phase;
@@ -456,44 +367,6 @@ export class Ledger {
   }
 
   // ---- looking -----------------------------------------------------------------------------------------------
-
-  /** What is known of a reservation; undefined if nothing, or not all. */
-  found(name: number, now: number): Found | undefined {
-    const reservation = this.reservations.get(name);
-    if (reservation === undefined || reservation.lines.some(({ place }) => this.tenants.get(place) !== name))
-      return undefined;
-    const { user, id, deadline, phase } = reservation;
-    const sold = unitsOf(reservation.lines.map((line) => ({ sku: line.sku, quantity: line.sold })));
-    const lines = Array.from(unitsOf(reservation.lines), ([sku, quantity]) => {
-      return { sku, quantity, sold: sold.get(sku) as number };
-    });
-    const isDue = phase === 'held' && now >= deadline;
-    return {
-      reservation: name,
-      state: isDue ? 'expired' : phase,
-      expiresInMs: phase === 'held' && !isDue ? (deadline - now) / 1e6 : 0,
-      ...(user === undefined ? {} : { user: toldKey(user) }),
-      ...(id === undefined ? {} : { id: toldKey(id) }),
-      lines,
-    };
-  }
-  /** Which reservation a client's id was told of. */
-  reservationOf(id: string): number | undefined {
-    const answer = this.ids.find(id)?.answer;
-    return answer === 'failed' ? undefined : answer;
-  }
-  /** Where a reservation that is known stands; -1: nowhere. */
-  place(name: number): number {
-    const reservation = this.reservations.get(name);
-    return reservation === undefined ? -1 : placeOf(reservation);
-  }
-  /** Which are known, in the order of their places. */
-  listed(): number[] {
-    const whole = [...this.reservations].filter(([name, { lines }]) =>
-      lines.every(({ place }) => this.tenants.get(place) === name),
-    );
-    return whole.sort(([, a], [, b]) => placeOf(a) - placeOf(b)).map(([name]) => name);
-  }
 
   // ---- returning ---------------------------------------------------------------------------------------------
 
@@ -511,7 +384,7 @@ export class Ledger {
     if (units === undefined) return 'ERR_SLUICE_OPTION';
     const there = lines.every(({ sku, counted }, i) => {
       const wanted = units[i] as number;
-      return this.#sold(sku) >= wanted && this.purchases.of(sku, counted ? user : undefined) >= wanted;
+      return this.sold(sku) >= wanted && this.purchases.of(sku, counted ? user : undefined) >= wanted;
     });
     if (!there) return 'already-returned';
     for (const [i, line] of lines.entries()) {
@@ -524,7 +397,7 @@ export class Ledger {
   giveBackOf({ sku, quantity }: Line, user: string | undefined, now: number): string {
     const item = this.items.get(sku);
     if (item === undefined) return 'ERR_SLUICE_OPTION';
-    if (this.#sold(sku) < quantity) return 'not-bought';
+    if (this.sold(sku) < quantity) return 'not-bought';
     const account = this.purchases.counts(sku) ? user : undefined;
     if (this.purchases.of(sku, account) < quantity) {
       return account === undefined ? 'ERR_SLUICE_OPTION' : 'not-bought';
@@ -532,10 +405,6 @@ export class Ledger {
     this.#unsell(sku, quantity, account, now, { user });
     this.counters.returned++;
     return 'returned';
-  }
-  #sold(sku: Sku): number {
-    const { total, available, reserved } = this.#item(sku);
-    return total - available - reserved;
   }
   #unsell(
     sku: Sku,
@@ -546,121 +415,9 @@ export class Ledger {
   ): void {
     if (units === 0) return;
     this.purchases.add(sku, account, -units);
-    if (account !== undefined) this.#count(account, sku, -units);
-    this.#item(sku).available += units;
-    this.#move('reversed', { sku, quantity: units }, now, told.name, told.user);
-  }
-
-  // ---- items -------------------------------------------------------------------------------------------------
-
-  addGroup({ name, perUser }: Group): string {
-    if (this.groups.has(name)) return 'group-exists';
-    this.groups.set(name, perUser);
-    return 'added';
-  }
-  changeGroup(name: string, perUser: number): boolean {
-    const known = this.groups.has(name);
-    if (known) this.groups.set(name, perUser);
-    return known;
-  }
-  addItem({ sku, quantity, perUser = 0, backorder = 0, group, shards = 1 }: NewItem, now: number): string {
-    if (group !== undefined && !this.groups.has(group)) return 'ERR_SLUICE_OPTION';
-    if (this.items.has(sku)) return 'sku-exists';
-    const lines = [...this.items.values()].reduce((sum, item) => sum + item.shards, 0);
-    if (lines + shards > this.shape.maxItems) return 'items-full';
-    const units = { total: quantity, available: quantity, reserved: 0 };
-    const item = { sku, ...units, perUser, backorder, group, shards, closed: false };
-    this.items.set(sku, item);
-    if (counts(item)) this.purchases.count(sku, 0);
-    this.#move('added', { sku, quantity }, now);
-    return 'added';
-  }
-  closeItem(sku: Sku, now: number): boolean {
-    const item = this.items.get(sku);
-    if (item === undefined) return false;
-    if (!item.closed) this.#move('closed', { sku, quantity: 0 }, now);
-    item.closed = true;
-    return true;
-  }
-  reopenItem(sku: Sku, now: number): boolean {
-    const item = this.items.get(sku);
-    if (item === undefined) return false;
-    if (item.closed) this.#move('reopened', { sku, quantity: 0 }, now);
-    item.closed = false;
-    return true;
-  }
-  /** What is left out stays; `perUser`: 0 for none. 'units-taken' if more are backordered than could be. */
-  changeItem(sku: Sku, { perUser, backorder }: Changes, clamp: boolean): 'ok' | 'units-taken' | undefined {
-    const item = this.items.get(sku);
-    if (item === undefined) return undefined;
-    if (backorder !== undefined) {
-      const least = Math.max(0, -item.available);
-      if (item.total + backorder > unitsMax) return undefined;
-      if (backorder < least && !clamp) return 'units-taken';
-      item.backorder = Math.max(backorder, least);
-    }
-    item.perUser = perUser ?? item.perUser;
-    if (item.perUser > 0) this.purchases.count(sku, this.#sold(sku));
-    return 'ok';
-  }
-  restock(sku: Sku, quantity: number, now: number): boolean {
-    const item = this.items.get(sku);
-    if (item === undefined || item.total + item.backorder + quantity > unitsMax) return false;
-    item.total += quantity;
-    item.available += quantity;
-    this.#move('restocked', { sku, quantity }, now);
-    return true;
-  }
-  withdraw(sku: Sku, quantity: number, now: number): number | undefined {
-    const item = this.items.get(sku);
-    if (item === undefined) return undefined;
-    const taken = Math.min(quantity, Math.max(0, item.available));
-    item.total -= taken;
-    item.available -= taken;
-    if (taken > 0) this.#move('withdrawn', { sku, quantity: taken }, now);
-    return taken;
-  }
-  /** 'units-taken' if more are reserved and sold than that and what can be backordered. */
-  setTotal(sku: Sku, total: number, clamp: boolean, now: number): 'ok' | 'units-taken' | undefined {
-    const item = this.items.get(sku);
-    if (item === undefined || total + item.backorder > unitsMax) return undefined;
-    const least = Math.max(0, item.total - item.available - item.backorder);
-    if (total < least && !clamp) return 'units-taken';
-    const by = Math.max(total, least) - item.total;
-    item.total += by;
-    item.available += by;
-    if (by > 0) this.#move('restocked', { sku, quantity: by }, now);
-    if (by < 0) this.#move('withdrawn', { sku, quantity: -by }, now);
-    return 'ok';
-  }
-  counts(sku: Sku): StockCounts | undefined {
-    const item = this.items.get(sku);
-    if (item === undefined) return undefined;
-    const { total, available, reserved, backorder } = item;
-    return {
-      total,
-      available: Math.max(0, available),
-      reserved,
-      sold: this.#sold(sku),
-      ...(backorder > 0 && { backorder, backordered: Math.max(0, -available) }),
-    };
-  }
-  get held(): number {
-    return this.heldLines().length;
-  }
-  heldLines(): Array<{ name: number; skus: Sku[] }> {
-    const held = [...this.reservations].filter(([, { phase }]) => phase === 'held');
-    return held.map(([name, { lines }]) => ({ name, skus: lines.map(({ sku }) => sku) }));
-  }
-  /** Lines of which units were bought and not returned by their reservation. */
-  bought(): Array<{ name: number; sku: Sku; user: string | undefined }> {
-    return [...this.reservations].flatMap(([name, { lines, user }]) =>
-      lines.filter(({ sold }) => sold > 0).map(({ sku }) => ({ name, sku, user })),
-    );
-  }
-  deadlines(): number[] {
-    const held = [...this.reservations.values()].filter(({ phase }) => phase === 'held');
-    return held.map(({ deadline }) => deadline);
+    if (account !== undefined) this.count(account, sku, -units);
+    this.item(sku).available += units;
+    this.move('reversed', { sku, quantity: units }, now, told.name, told.user);
   }
 
   // ---- snapshots ---------------------------------------------------------------------------------------------
@@ -698,45 +455,4 @@ export class Ledger {
       place !== undefined && !this.tenants.has(place) && (at === 0 || place > (this.free[at - 1] as number))
     );
   }
-
-  #reservation(name: number): Reservation {
-    return this.reservations.get(name) as Reservation;
-  }
-  #item(sku: Sku): Item {
-    return this.items.get(sku) as Item;
-  }
-  #unitsOf(user: string, sku: Sku): number {
-    return this.users.get(pair(user, sku)) ?? 0;
-  }
-  /** Whether `quantity` units more are too many of the item's group for the user. */
-  #exceedsGroup({ group }: Item, user: string, quantity: number): boolean {
-    if (group === undefined) return false;
-    const members = [...this.items.values()].filter((item) => item.group === group);
-    const has = members.reduce((sum, { sku }) => sum + this.#unitsOf(user, sku), 0);
-    return has + quantity > (this.groups.get(group) as number);
-  }
-  #count(user: string, sku: Sku, by: number): void {
-    const units = this.#unitsOf(user, sku) + by;
-    if (units === 0) this.users.delete(pair(user, sku));
-    else this.users.set(pair(user, sku), units);
-  }
-  #move(kind: string, { sku, quantity }: Line, now: number, reservation?: number, user?: string): void {
-    const told = user === undefined ? {} : { user: toldKey(user) };
-    const about = reservation === undefined ? {} : { reservation };
-    this.movements.push({ kind, sku, quantity, timeMs: now / 1e6, ...about, ...told });
-  }
-}
-
-/** A user or an id as it is told. */
-function toldKey(key: string): bigint | string {
-  return key.startsWith('#') ? BigInt(key.slice(1)) : key.slice(1);
-}
-
-function placeOf({ lines }: Reservation): number {
-  return (lines[0] as ReservedLine).place;
-}
-
-/** Whether an item counts its users. */
-function counts({ perUser, group }: Item): boolean {
-  return perUser > 0 || group !== undefined;
 }

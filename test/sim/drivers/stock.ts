@@ -1,29 +1,22 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type CartOptions, type FoundReservation, Stock, type Movement as Told } from 'sluice';
-import {
-  type Answer,
-  type Group,
-  keyText,
-  type Line,
-  type Movement,
-  type NewItem,
-  type Sku,
-  summed,
-} from '../auditor/cart.js';
-import { type Found, Ledger, type LedgerShape } from '../auditor/ledger.js';
-import type { Part } from '../auditor/parts.js';
+import { type FoundReservation, Stock, type Movement as Told } from 'sluice';
+import type { Answer, Group, Movement, NewItem, Sku } from '../auditor/cart.js';
+import { Ledger, type LedgerShape } from '../auditor/ledger.js';
 import { holds, outcome, same } from '../divergence.js';
 import type { Driver, Operation, Random } from '../operation.js';
 import { inTime } from '../waits.js';
 import {
-  drawStock,
-  type Growth,
-  type KeyName,
-  keyOf,
-  type List,
-  type StockOperation,
-  textOf,
-} from './stock-operations.js';
+  grown,
+  listedFrom,
+  merged,
+  optionsOf,
+  reserve,
+  resolved,
+  sum,
+  summedPart,
+  withoutSku,
+} from './stock-answers.js';
+import { drawStock, type Growth, keyOf, type List, type StockOperation, textOf } from './stock-operations.js';
 import type { Time } from './time.js';
 
 export interface StockScenario extends LedgerShape {
@@ -328,12 +321,7 @@ export class StockDriver implements Driver {
       return;
     }
     const from = last === undefined ? -1 : auditor.place(after as number);
-    const all = auditor.listed().filter((name) => auditor.place(name) > from);
-    const expected = all
-      .map((name) => auditor.found(name, now) as Found)
-      .filter((one) => state === undefined || one.state === state)
-      .filter((one) => user === undefined || isSameKey(one.user, user))
-      .filter((one) => sku === undefined || one.lines.some((line) => line.sku === sku));
+    const expected = listedFrom(from, auditor, { state, user, sku }, now);
     same('reservations', found, expected.slice(0, limit));
   }
 
@@ -445,62 +433,4 @@ export class StockDriver implements Driver {
   #parted(): boolean {
     return [...this.auditor.items.values()].some(({ shards }) => shards > 1);
   }
-}
-
-function grown(shape: LedgerShape, { items, reservations, users, ids }: Growth): LedgerShape {
-  return {
-    maxItems: shape.maxItems + items,
-    maxReservations: shape.maxReservations + reservations,
-    maxUsers: shape.maxUsers + users,
-    maxIds: ids ? Math.max(shape.maxIds, 1_000) : shape.maxIds,
-  };
-}
-
-function reserve(stock: Stock, lines: readonly Line[], options: CartOptions, cart: boolean): unknown {
-  return cart ? stock.reserveAll(lines, options) : stock.reserve({ ...(lines[0] as Line), ...options });
-}
-
-function optionsOf({ user, id, holdMs }: { user?: KeyName; id?: KeyName; holdMs?: number }): CartOptions {
-  return {
-    ...(user === undefined ? {} : { user: keyOf(user) }),
-    ...(id === undefined ? {} : { id: keyOf(id) }),
-    ...(holdMs === undefined ? {} : { holdMs }),
-  };
-}
-
-function isSameKey(told: bigint | string | undefined, key: KeyName): boolean {
-  return told !== undefined && keyText(told) === textOf(key);
-}
-
-/** A refusal of one item needs not say of which. */
-function withoutSku(answer: Answer): Answer {
-  if (!('reason' in answer)) return answer;
-  const { sku: _, ...refused } = answer;
-  return refused;
-}
-
-function summedPart(part: Part | undefined): Part {
-  return part?.lines === undefined ? { ...part } : { lines: summed(part.lines) };
-}
-
-function resolved(call: () => string): string {
-  const answer = outcome(call);
-  return typeof answer === 'string' ? answer : answer.error;
-}
-
-function sum(movements: readonly Movement[]): number {
-  return movements.reduce(
-    (total, { quantity, kind }) => total + quantity + (kind === 'closed' || kind === 'reopened' ? 1 : 0),
-    0,
-  );
-}
-
-/** The units of each kind, reservation and item, whatever the order of the parts. */
-function merged(movements: readonly Movement[]): unknown {
-  const sums = new Map<string, number>();
-  for (const { kind, sku, reservation, quantity } of movements) {
-    const key = `${kind} ${keyText(sku)} ${reservation}`;
-    sums.set(key, (sums.get(key) ?? 0) + quantity);
-  }
-  return sums;
 }

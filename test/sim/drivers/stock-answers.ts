@@ -1,0 +1,88 @@
+import type { CartOptions, Stock } from 'sluice';
+import { type Answer, keyText, type Line, type Movement, summed } from '../auditor/cart.js';
+import type { Found, Ledger, LedgerShape } from '../auditor/ledger.js';
+import type { Part } from '../auditor/parts.js';
+import { outcome } from '../divergence.js';
+import { type Growth, type KeyName, keyOf, type List, textOf } from './stock-operations.js';
+
+export function grown(shape: LedgerShape, { items, reservations, users, ids }: Growth): LedgerShape {
+  return {
+    maxItems: shape.maxItems + items,
+    maxReservations: shape.maxReservations + reservations,
+    maxUsers: shape.maxUsers + users,
+    maxIds: ids ? Math.max(shape.maxIds, 1_000) : shape.maxIds,
+  };
+}
+
+export function reserve(stock: Stock, lines: readonly Line[], options: CartOptions, cart: boolean): unknown {
+  return cart ? stock.reserveAll(lines, options) : stock.reserve({ ...(lines[0] as Line), ...options });
+}
+
+export function optionsOf({
+  user,
+  id,
+  holdMs,
+}: {
+  user?: KeyName;
+  id?: KeyName;
+  holdMs?: number;
+}): CartOptions {
+  return {
+    ...(user === undefined ? {} : { user: keyOf(user) }),
+    ...(id === undefined ? {} : { id: keyOf(id) }),
+    ...(holdMs === undefined ? {} : { holdMs }),
+  };
+}
+
+function isSameKey(told: bigint | string | undefined, key: KeyName): boolean {
+  return told !== undefined && keyText(told) === textOf(key);
+}
+
+/** A refusal of one item needs not say of which. */
+export function withoutSku(answer: Answer): Answer {
+  if (!('reason' in answer)) return answer;
+  const { sku: _, ...refused } = answer;
+  return refused;
+}
+
+export function summedPart(part: Part | undefined): Part {
+  return part?.lines === undefined ? { ...part } : { lines: summed(part.lines) };
+}
+
+export function resolved(call: () => string): string {
+  const answer = outcome(call);
+  return typeof answer === 'string' ? answer : answer.error;
+}
+
+export function sum(movements: readonly Movement[]): number {
+  return movements.reduce(
+    (total, { quantity, kind }) => total + quantity + (kind === 'closed' || kind === 'reopened' ? 1 : 0),
+    0,
+  );
+}
+
+/** The units of each kind, reservation and item, whatever the order of the parts. */
+export function merged(movements: readonly Movement[]): unknown {
+  const sums = new Map<string, number>();
+  for (const { kind, sku, reservation, quantity } of movements) {
+    const key = `${kind} ${keyText(sku)} ${reservation}`;
+    sums.set(key, (sums.get(key) ?? 0) + quantity);
+  }
+  return sums;
+}
+
+/** What the auditor has from a place on, as far as the filter lets it through. */
+export function listedFrom(
+  from: number,
+  auditor: Ledger,
+  { state, user, sku }: { [name in 'state' | 'user' | 'sku']: List[name] | undefined },
+  now: number,
+): Found[] {
+  return auditor
+    .listed()
+    .filter((name) => auditor.place(name) > from)
+    .map((name) => auditor.found(name, now) as Found)
+    .filter((one) => state === undefined || one.state === state)
+    .filter((one) => user === undefined || isSameKey(one.user, user))
+    .filter((one) => sku === undefined || one.lines.some((line) => line.sku === sku));
+}
