@@ -42,6 +42,7 @@ export interface NativeQueue {
   fillBatch(batch: number): number;
   flushBatch(batch: number): number;
   closeBatch(batch: number): void;
+  /** Removes the `consumed` records shown last, and shows up to `max` more: how many, or `shownAndGone`. */
   next(consumed: number, max: number): number;
   take(max: number): number;
   /** As take(1), but undefined for one. */

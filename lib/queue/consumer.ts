@@ -9,6 +9,7 @@ import {
   NOT_CONSUMER,
   overflows,
   queueStaging,
+  shownAndGone,
   stagedRecords,
 } from '../binding/index.js';
 import { isInteger, Options, optionError, SluiceError } from '../input/index.js';
@@ -70,8 +71,10 @@ export class Consumer<T> {
   #draining = false;
   /** The loop that consumes. */
   #loop: ConsumeLoop | undefined;
-  /** Of the batch that drain() is visiting: how many leave the queue with it. */
+  /** Of the records that drain() is visiting: how many leave the queue with the next native call. */
   #visited = 0;
+  /** What drain() is visiting, a single record, has left the queue already. */
+  #gone = false;
   #disposed = false;
 
   constructor(
@@ -137,39 +140,55 @@ export class Consumer<T> {
     const view = this.#out.view();
     const loop = this.#loop;
     let visited = 0;
-    const mayExpire = this.#freshMs < Infinity;
     this.#draining = true;
     try {
       for (;;) {
-        // The last one allowed leaves the queue with the call that shows it: one call instead of two.
-        const last = max - visited === 1 && this.#visited === 0;
-        const leaves = last || (this.#overwrites && visited < max);
-        const count = leaves
-          ? Number(this.#takeOne())
-          : this.#next(this.#visited, Math.min(stagedRecords, max - visited));
-        this.#visited = 0;
+        const shown = this.#showNext(max - visited);
         // A loop that was left meanwhile has taken the lease with it: what stays in the queue is the next consumer's.
-        if (count === 0 || (!leaves && this.#loop !== loop)) return visited;
-        const shownAt = mayExpire ? performance.now() : 0;
-        let seen = 0;
-        while (seen < count) {
-          this.#out.move(seen * this.#bytes);
-          seen++;
-          visited++;
-          if (!leaves) this.#visited = seen;
-          visit(view);
-          if (this.#disposed) throw disposed('Queue');
-          if (this.#loop !== loop) return visited;
-          // They have left the queue: what was shown behind them is shown again.
-          if (!leaves && this.#visited !== seen) break;
-          // The visit took so long that the time of the next ones may have run out: they are shown again.
-          if (mayExpire && performance.now() - shownAt > this.#freshMs) break;
-        }
-        if (last) return visited;
+        if (shown === 0 || (!this.#gone && this.#loop !== loop)) return visited;
+        visited += this.#visitShown(visit, view, shown, loop);
+        if (this.#loop !== loop || (this.#gone && visited === max)) return visited;
       }
     } finally {
       this.#draining = false;
       this.freeVisited();
+    }
+  }
+
+  /**
+   * What was visited leaves the queue, and up to `left` records are shown for the next visits. Returns how many, and
+   * sets `#gone`.
+   */
+  #showNext(left: number): number {
+    const visited = this.#visited;
+    this.#visited = 0;
+    // The last one allowed leaves the queue with the call that shows it: one call instead of two.
+    this.#gone = left > 0 && (this.#overwrites || (left === 1 && visited === 0));
+    if (this.#gone) return Number(this.#takeOne());
+    const shown = this.#next(visited, Math.min(stagedRecords, left));
+    this.#gone = shown === shownAndGone;
+    return this.#gone ? 1 : shown;
+  }
+
+  /** Visits what is shown, as long as it is as it was shown. Returns how many were visited. */
+  #visitShown(
+    visit: (record: RecordView<T>) => void,
+    view: RecordView<T>,
+    shown: number,
+    loop: ConsumeLoop | undefined,
+  ): number {
+    const mayExpire = this.#freshMs < Infinity;
+    const shownAt = mayExpire ? performance.now() : 0;
+    for (let seen = 1; ; seen++) {
+      this.#out.move((seen - 1) * this.#bytes);
+      if (!this.#gone) this.#visited = seen;
+      visit(view);
+      if (this.#disposed) throw disposed('Queue');
+      if (seen === shown || this.#loop !== loop) return seen;
+      // They have left the queue: what was shown behind them is shown again.
+      if (this.#visited !== seen) return seen;
+      // The visit took so long that the time of the next ones may have run out: they are shown again.
+      if (mayExpire && performance.now() - shownAt > this.#freshMs) return seen;
     }
   }
 

@@ -275,9 +275,9 @@ export class Queue<T> implements Disposable, AsyncDisposable {
    * can hold, so that it ends however fast others push), and returns how many. The view is reused: it is good until
    * `visit` returns; `toObject()`, `{ ...view }` and `structuredClone(view)` copy. Allocates nothing. A record leaves
    * the queue after its visit, at the latest with the end of its batch of 64; the last of `max`, and each record of a
-   * queue that overwrites, leaves it before. If `visit` throws, the record it was called with is gone and the others
-   * stay. With `ttlMs`, deadlines are looked at again after a visit that took more
-   * than 0.1 ms. `visit` must not consume from this queue.
+   * queue that overwrites or has a gate, leaves it before. If `visit` throws, the record it was called with is gone and
+   * the others stay. With `ttlMs`, deadlines are looked at again after a visit that took more than 0.1 ms. `visit` must
+   * not consume from this queue.
    * @throws as `tryPop`; whatever `visit` throws.
    */
   drain(visit: (record: RecordView<T>) => void, max: number = this.capacity * this.lanes): number {

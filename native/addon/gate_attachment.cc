@@ -15,9 +15,10 @@ GateAttachment::GateAttachment(Environment& environment, std::shared_ptr<SharedG
       admission_{},
       table_(shared_->table()),
       fits_record_alone_(fits(nullptr, 0)) {
-  admission_.queue = &parts.queue->queue();
-  admission_.queue_line = &parts.queue->line();
-  admission_.clock = parts.queue->clock();
+  QueueSession& queue = parts.queue->session();
+  admission_.queue = &queue.queue();
+  admission_.queue_line = &queue.slot();
+  admission_.clock = queue.clock();
   if (parts.limiter != nullptr) {
     admission_.limiter = &parts.limiter->session().limiter();
     admission_.limiter_waiters = &parts.limiter->session().slot();
@@ -28,7 +29,7 @@ GateAttachment::GateAttachment(Environment& environment, std::shared_ptr<SharedG
     admission_.stock_shard = &parts.stock->line();
   }
   admission_.line = line_;
-  admission_.tags = shared_->queue->tags.all();
+  admission_.tags = order_tags(queue.queue());
 }
 
 GateAttachment* GateAttachment::make(Environment& environment, std::shared_ptr<SharedGate> shared,
@@ -98,8 +99,7 @@ Napi::Value create_gate(const Napi::CallbackInfo& info) {
   if (!within<std::uint64_t>(in_hand_max, 1, kInHandMax)) return Napi::String::New(info.Env(), kBadRange);
   if (!admission_fields.within(parts.queue->shared()->shape.record_bytes))
     return Napi::String::New(info.Env(), kBadStaging);
-  const QueueShape& shape = parts.queue->shared()->shape;
-  if (shape.lanes != 1)  // tags are those of one lane's slots
+  if (parts.queue->shared()->shape.tag_bytes != sizeof(OrderTag))  // it has several lanes
     return Napi::String::New(info.Env(), kBadRange);
   if (!parts.share_a_clock()) return Napi::String::New(info.Env(), kClocksDiffer);
   auto shared = std::make_shared<SharedGate>();
@@ -113,15 +113,10 @@ Napi::Value create_gate(const Napi::CallbackInfo& info) {
       InFlightTable::bytes(static_cast<std::uint32_t>(in_hand_max), queue->shape.record_bytes);
   shared->segment = Segment::create(SegmentKind::kGate, 0, sizeof(ThreadSlots) + table_bytes, commit);
   if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
-  if (queue->gated.exchange(true, std::memory_order_acquire)) {
-    return Napi::String::New(info.Env(), kQueueGated);
-  }
-  try {
-    queue->tags.open(&shared->returns, queue->slots());
-  } catch (...) {
-    queue->gated.store(false, std::memory_order_release);
-    throw;
-  }
+  Queue view = queue->view();
+  if (!view.tags().begin()) return Napi::String::New(info.Env(), kQueueGated);
+  if (commit) view.tags().commit(view.slots());
+  queue->returns.store(&shared->returns, std::memory_order_relaxed);
   shared->queue = queue;
   shared->table().format(static_cast<std::uint32_t>(in_hand_max));
   Registry::instance().add(shared);

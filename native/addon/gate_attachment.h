@@ -24,9 +24,8 @@ struct SharedGate : SharedObject {
   ~SharedGate() override {
     if (queue == nullptr) return;
     const auto release = [this](const AdmittedOrder& order) { returns.release_place(order); };
-    queue->tags.close(release);
+    queue->view().end_tags([&release](const Tag& tag) { release(AdmittedOrder::of(tag)); });
     table().for_each([&release](const InFlightTable::Entry& entry) { release(entry.order); });
-    queue->gated.store(false, std::memory_order_release);
   }
 
   ThreadSlots& lines() const { return *reinterpret_cast<ThreadSlots*>(segment.body()); }
@@ -120,7 +119,7 @@ class GateAttachment : public Attachment {
   // What others are to hear of after an admission.
   Admission::Result done(const Admission::Result& result, const Key* key);
   // Whether this thread is the consumer in whose session the table's entries are in hand.
-  bool in_session() const { return parts_.queue->has_lease() && session_ != 0; }
+  bool in_session() const { return parts_.queue->session().has_lease() && session_ != 0; }
   std::uint32_t take_again(std::uint32_t max, std::uint64_t now);
   std::uint32_t take_new(std::uint32_t max, std::uint64_t now);
   std::uint32_t take_new_over(std::uint32_t max, std::uint64_t now);
@@ -148,7 +147,7 @@ class GateAttachment : public Attachment {
 template <bool kOver>
 Admission::Result GateAttachment::admit(std::uint64_t hold_ns, const Key* key, const StockRequest::Line* cart,
                                         std::uint32_t cart_lines) {
-  const AdmissionRequest asked{parts_.queue->in(), hold_ns, key, cart, cart_lines};
+  const AdmissionRequest asked{parts_.queue->session().in(), hold_ns, key, cart, cart_lines};
   if constexpr (kOver) {
     AdmittedOrder overwritten;
     const Admission::Result result = Admission::admit_over(admission_, shared_->fields, asked, overwritten);
@@ -160,10 +159,10 @@ Admission::Result GateAttachment::admit(std::uint64_t hold_ns, const Key* key, c
 }
 inline Admission::Result GateAttachment::done(const Admission::Result& result, const Key* key) {
   if (result.outcome == Outcome::kAdmitted || result.outcome == Outcome::kRequeued) [[likely]] {
-    parts_.queue->ring_if_parked();
+    parts_.queue->session().ring_if_parked();
     return result;
   }
-  if (result.broke_promise) parts_.queue->permits_returned(0);
+  if (result.broke_promise) parts_.queue->session().permits_returned(0);
   if (result.refunded && parts_.limiter->session().waiting() != 0) {
     parts_.limiter->session().given_back(key);
   }

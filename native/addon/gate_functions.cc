@@ -65,10 +65,10 @@ napi_value take(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[2];
   auto& self = attachment<GateAttachment>(env, info, arguments);
   if (!self.usable()) return number(env, kDisposed);
-  if (!self.parts().queue->consumes()) return number(env, kNotConsumer);
+  if (!self.parts().queue->session().consumes()) return number(env, kNotConsumer);
   const auto room =
       static_cast<std::uint32_t>((self.words().bytes() - GateStaging::kTaken) / GateStaging::kTakenBytes);
-  const std::uint32_t max = std::min({arguments[0], self.parts().queue->out_records(), room});
+  const std::uint32_t max = std::min({arguments[0], self.parts().queue->session().out_records(), room});
   return number(env, static_cast<std::int32_t>(self.take(max, arguments[1] != 0)));
 }
 
@@ -132,7 +132,7 @@ constexpr HotFunction kAdmitOver[] = {{"admit", admit<true>}, {"admitWith", admi
 }  // namespace
 
 napi_value gate_object(napi_env env, GateAttachment* attachment) {
-  const bool over = attachment->parts().queue->queue().overwrites();
+  const bool over = attachment->parts().queue->session().queue().overwrites();
   return hot_object(env, attachment, {over ? kAdmitOver : kAdmit, kGateFunctions});
 }
 

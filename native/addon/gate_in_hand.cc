@@ -21,7 +21,7 @@ std::uint32_t GateAttachment::take(std::uint32_t max, bool begins) {
 }
 
 std::uint32_t GateAttachment::take_again(std::uint32_t max, std::uint64_t now) {
-  QueueAttachment& queue = *parts_.queue;
+  QueueSession& queue = parts_.queue->session();
   const std::uint64_t record_bytes = shared_->queue->shape.record_bytes;
   std::uint32_t count = 0;
   for (; count < max; ++count) {
@@ -36,7 +36,7 @@ std::uint32_t GateAttachment::take_again(std::uint32_t max, std::uint64_t now) {
 
 template <class Drop>
 std::uint32_t GateAttachment::take_shown(std::uint32_t max, std::uint64_t now, Drop&& dropped) {
-  QueueAttachment& queue = *parts_.queue;
+  QueueSession& queue = parts_.queue->session();
   const std::uint64_t record_bytes = shared_->queue->shape.record_bytes;
   const std::uint32_t count = queue.show(
       std::min(max, table_.room()),
@@ -49,12 +49,12 @@ std::uint32_t GateAttachment::take_shown(std::uint32_t max, std::uint64_t now, D
 }
 
 std::uint32_t GateAttachment::take_new(std::uint32_t max, std::uint64_t now) {
-  if (parts_.queue->queue().overwrites()) return take_new_over(max, now);
+  if (parts_.queue->session().queue().overwrites()) return take_new_over(max, now);
   return take_shown(max, now, [this](std::uint64_t slot) { give_back(admission_.tags[slot].take()); });
 }
 
 std::uint32_t GateAttachment::take_new_over(std::uint32_t max, std::uint64_t now) {
-  QueueAttachment& queue = *parts_.queue;
+  QueueSession& queue = parts_.queue->session();
   if (queue.queue().depth() == 0) return queue.find_nothing();
   AdmittedOrder dropped[kDroppedMax];
   std::uint32_t drops = 0;

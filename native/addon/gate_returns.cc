@@ -30,7 +30,8 @@ bool GateReturns::open(std::shared_ptr<SharedLimiter> limiter, std::shared_ptr<S
   return true;
 }
 
-void GateReturns::give_back(const AdmittedOrder& order) {
+void GateReturns::give_back(const Tag& tag) noexcept {
+  const AdmittedOrder order = AdmittedOrder::of(tag);
   if (stock_ && order.reserved()) {
     const std::lock_guard<std::mutex> guard(stock_->shared->returns_mutex);
     stock_->ledger.cancel(*stock_->line, order.reservation, stock_->shared->time.clock().now());

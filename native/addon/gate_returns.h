@@ -8,10 +8,11 @@
 #include "addon/limiter_attachment.h"
 #include "addon/queue_attachment.h"
 #include "addon/stock_attachment.h"
+#include "core/gate/order_tag.h"
 
 namespace sluice {
 
-class GateReturns : public OrderReturns {
+class GateReturns : public TagReturns {
  public:
   GateReturns() = default;
   ~GateReturns() override;
@@ -22,7 +23,7 @@ class GateReturns : public OrderReturns {
   bool open(std::shared_ptr<SharedLimiter> limiter, std::shared_ptr<SharedStock> stock);
 
   // Calls may overlap, like those of release_place().
-  void give_back(const AdmittedOrder& order) override;
+  void give_back(const Tag& tag) noexcept override;
   // The order is no longer in flight; its reservation runs out by itself.
   void release_place(const AdmittedOrder& order);
 

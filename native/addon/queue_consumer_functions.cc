@@ -6,43 +6,18 @@
 namespace sluice {
 namespace {
 
-constexpr auto kNothing = [](auto...) {};
-
-// Shows records to whoever consumes the queue itself. The reservations of orders that a gate admitted do not go with
-// them; those of orders that are dropped are given back.
-std::uint32_t show(QueueAttachment& self, std::uint32_t max) {
-  // Whether there is a gate is looked up for each that is dropped: the first one may be made meanwhile.
-  return self.show(max, kNothing, [&tags = self.shared()->tags](std::uint64_t slot) {
-    const CarriedOrders<1> dropped(tags, slot);
-  });
-}
-
-std::uint32_t remove(QueueAttachment& self, std::uint32_t max) {
-  if (!self.queue().overwrites()) [[likely]] {
-    const std::uint32_t count = show(self, max);
-    self.free_shown(count);
-    return count;
-  }
-  if (self.queue().depth() == 0) return self.find_nothing();
-  QueueAttachment::Carried dropped(self.shared()->tags);
-  const Queue::Front front(self.queue());
-  const std::uint32_t count = self.show(max, kNothing, dropped);
-  self.free_shown(count);
-  return count;
-}
-
-// next(consumed, max): removes the `consumed` records shown last, then shows up to `max` more. Of a queue that overwrites
-// none can stay shown between two calls: it takes the lease, with max 0.
+// next(consumed, max): removes the `consumed` records shown last, then shows up to `max` more, or one that has left the
+// queue (see QueueSession::next). Of a queue that overwrites none can stay shown between two calls: it takes the lease,
+// with max 0.
 napi_value next(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[2];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
-  if (!self.consumes()) return number(env, kNotConsumer);
-  if (arguments[0] > self.consumer().shown()) return number(env, kBadArgument);
-  if (self.queue().overwrites() && arguments[1] != 0) return number(env, kBadArgument);
-  self.free_shown(arguments[0]);
-  const std::uint32_t max = std::min(arguments[1], self.out_records());
-  return number(env, static_cast<std::int32_t>(max == 0 ? 0 : show(self, max)));
+  QueueSession& session = self.session();
+  if (!session.consumes()) return number(env, kNotConsumer);
+  if (arguments[0] > session.consumer().shown()) return number(env, kBadArgument);
+  if (session.queue().overwrites() && arguments[1] != 0) return number(env, kBadArgument);
+  return number(env, static_cast<std::int32_t>(session.next(arguments[0], arguments[1])));
 }
 
 // take(max): removes up to `max` records
@@ -50,30 +25,30 @@ napi_value take(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
-  if (!self.consumes()) return number(env, kNotConsumer);
-  return number(env, static_cast<std::int32_t>(remove(self, std::min(arguments[0], self.out_records()))));
+  if (!self.session().consumes()) return number(env, kNotConsumer);
+  return number(env, static_cast<std::int32_t>(self.session().take(arguments[0])));
 }
 
 // takeOne(): removes one record: undefined, or 0 if there is none
 napi_value take_one(napi_env env, napi_callback_info info) {
   auto& self = attachment<QueueAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
-  if (!self.consumes()) return number(env, kNotConsumer);
-  return remove(self, 1) == 0 ? number(env, 0) : nullptr;
+  if (!self.session().consumes()) return number(env, kNotConsumer);
+  return self.session().take(1) == 0 ? number(env, 0) : nullptr;
 }
 
 // wantDropped(0 | 1): whether dropped records are copied out
 napi_value want_dropped(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
-  if (!self.detached()) self.want_dropped(arguments[0] != 0);
+  if (!self.detached()) self.session().want_dropped(arguments[0] != 0);
   return nullptr;
 }
 
 napi_value park(napi_env env, napi_callback_info info) {
   auto& self = attachment<QueueAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
-  if (!self.consumes()) return number(env, kNotConsumer);
+  if (!self.session().consumes()) return number(env, kNotConsumer);
   return number(env, static_cast<std::int32_t>(self.park()));
 }
 
@@ -88,7 +63,7 @@ napi_value await_record(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
-  if (!self.consumes()) return number(env, kNotConsumer);
+  if (!self.session().consumes()) return number(env, kNotConsumer);
   const int ms = static_cast<int>(std::min(arguments[0], kSleepMsMax));
   return number(env, static_cast<std::int32_t>(self.await_record(ms)));
 }
@@ -99,16 +74,16 @@ napi_value spin(napi_env env, napi_callback_info info) {
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
   for (std::uint32_t i = 0; i < arguments[0]; ++i) {
-    if (self.consumer().readable()) return number(env, 1);
+    if (self.session().consumer().readable()) return number(env, 1);
     cpu_pause();
   }
-  return number(env, self.consumer().readable() ? 1 : 0);
+  return number(env, self.session().consumer().readable() ? 1 : 0);
 }
 
 napi_value consumes(napi_env env, napi_callback_info info) {
   auto& self = attachment<QueueAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
-  return number(env, self.consumes() ? 1 : kNotConsumer);
+  return number(env, self.session().consumes() ? 1 : kNotConsumer);
 }
 
 napi_value give_lease(napi_env env, napi_callback_info info) {

@@ -2,24 +2,25 @@
 #include "addon/queue_functions.h"
 
 #include "addon/objects.h"
+#include "core/gate/order_tag.h"
 
 namespace sluice {
 namespace {
 
 napi_value drained(napi_env env, napi_callback_info info) {
   auto& self = attachment<QueueAttachment>(env, info);
-  return number(env, self.detached() ? kDisposed : self.consumer().drained() ? 1 : 0);
+  return number(env, self.detached() ? kDisposed : self.session().consumer().drained() ? 1 : 0);
 }
 
 // consumed(): whether some thread is the consumer
 napi_value consumed(napi_env env, napi_callback_info info) {
   auto& self = attachment<QueueAttachment>(env, info);
-  return number(env, self.detached() ? kDisposed : self.queue().leased() ? 1 : 0);
+  return number(env, self.detached() ? kDisposed : self.session().queue().leased() ? 1 : 0);
 }
 
 napi_value empty(napi_env env, napi_callback_info info) {
   auto& self = attachment<QueueAttachment>(env, info);
-  return number(env, self.detached() ? kDisposed : self.queue().empty() ? 1 : 0);
+  return number(env, self.detached() ? kDisposed : self.session().queue().empty() ? 1 : 0);
 }
 
 // awaitEmpty(1 | 0): begins or ends a wait until the queue is empty; how often it was so before
@@ -27,37 +28,37 @@ napi_value await_empty(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
-  return number(env, static_cast<double>(self.await_empty(arguments[0] != 0)));
+  return number(env, static_cast<double>(self.session().await_empty(arguments[0] != 0)));
 }
 
 // emptied(): how often the queue was found empty while somebody waited for it
 napi_value emptied(napi_env env, napi_callback_info info) {
   auto& self = attachment<QueueAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
-  return number(env, static_cast<double>(self.queue().emptied()));
+  return number(env, static_cast<double>(self.session().queue().emptied()));
 }
 
 napi_value close(napi_env env, napi_callback_info info) {
   auto& self = attachment<QueueAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
-  return number(env, self.close() ? 1 : 0);
+  return number(env, self.session().close() ? 1 : 0);
 }
 
 napi_value closed(napi_env env, napi_callback_info info) {
   auto& self = attachment<QueueAttachment>(env, info);
-  return number(env, self.detached() ? kDisposed : self.queue().closed() ? 1 : 0);
+  return number(env, self.detached() ? kDisposed : self.session().queue().closed() ? 1 : 0);
 }
 
 napi_value depth(napi_env env, napi_callback_info info) {
   auto& self = attachment<QueueAttachment>(env, info);
-  return number(env,
-                static_cast<double>(self.detached() ? kDisposed : static_cast<double>(self.queue().depth())));
+  return number(env, static_cast<double>(
+                         self.detached() ? kDisposed : static_cast<double>(self.session().queue().depth())));
 }
 
 napi_value stats(napi_env env, napi_callback_info info) {
   auto& self = attachment<QueueAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
-  const Queue& queue = self.queue();
+  const Queue& queue = self.session().queue();
   const Histogram& waits = queue.waits();
   Napi::Object wait = Napi::Object::New(env);
   put(wait, "count", static_cast<double>(waits.count()));
@@ -152,6 +153,8 @@ Napi::Value create_queue(const Napi::CallbackInfo& info) {
     if (!within<std::uint64_t>(weight, 1, kWeightMax)) return Napi::String::New(info.Env(), kBadRange);
     shape.weights[lane] = static_cast<std::uint32_t>(weight);
   }
+  // The orders of a gate have tags, and a gate's queue has one lane.
+  if (shape.lanes == 1) shape.tag_bytes = sizeof(OrderTag);
   const std::uint64_t schema = u64(options, "schema"), start = u64(options, "start") * kRingStep;
   if (!clock_option(options, shared->time)) return Napi::String::New(info.Env(), kDeadHandle);
   const bool commit = flag(options, "commit");

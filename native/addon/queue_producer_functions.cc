@@ -12,7 +12,7 @@ bool permits(std::uint32_t count) { return count >= 1 && count <= kRingPermitsMa
 // Success answers undefined: a number would have to be made.
 napi_value pushed(napi_env env, QueueAttachment& self, PushResult result) {
   if (result == PushResult::kPushed) [[likely]] {
-    self.ring_if_parked();
+    self.session().ring_if_parked();
     return nullptr;
   }
   return number(env, result == PushResult::kFull ? 0 : kClosed);
@@ -22,7 +22,7 @@ napi_value pushed(napi_env env, QueueAttachment& self, PushResult result) {
 napi_value push(napi_env env, napi_callback_info info) {
   auto& self = attachment<QueueAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
-  return pushed(env, self, self.push(0, self.ttl(false)));
+  return pushed(env, self, self.session().push(0, self.session().ttl(false)));
 }
 
 // pushTo(lane, hasTtl, waits): whoever is ready to wait for room is not rejected by a full queue
@@ -30,8 +30,9 @@ napi_value push_to(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[3];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
-  if (arguments[0] >= self.lanes()) return number(env, kBadArgument);
-  return pushed(env, self, self.push(arguments[0], self.ttl(arguments[1] != 0), arguments[2] != 0));
+  if (arguments[0] >= self.session().lanes()) return number(env, kBadArgument);
+  return pushed(env, self,
+                self.session().push(arguments[0], self.session().ttl(arguments[1] != 0), arguments[2] != 0));
 }
 
 // pushMany(count, lane, hasTtl, more): how many were taken. `more` records are to follow if there is room for these.
@@ -39,11 +40,10 @@ napi_value push_many(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[4];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
-  if (arguments[1] >= self.lanes()) return number(env, kBadArgument);
-  const std::uint32_t count = std::min(arguments[0], self.in_records());
-  if (count == 0) return number(env, 0);
-  const auto claim = self.push_many(arguments[1], count, arguments[3], self.ttl(arguments[2] != 0));
-  if (claim.count != 0) self.ring_if_parked();
+  if (arguments[1] >= self.session().lanes()) return number(env, kBadArgument);
+  const auto claim = self.session().push_many(arguments[1], arguments[0], arguments[3],
+                                              self.session().ttl(arguments[2] != 0));
+  if (claim.count != 0) self.session().ring_if_parked();
   return number(env, claim.closed ? kClosed : static_cast<std::int32_t>(claim.count));
 }
 
@@ -52,8 +52,10 @@ napi_value wait_push(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[2];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
-  if (arguments[0] >= self.lanes()) return number(env, kBadArgument);
-  const std::uint32_t waiter = self.wait_to_push(arguments[0], self.ttl(arguments[1] != 0));
+  if (arguments[0] >= self.session().lanes()) return number(env, kBadArgument);
+  self.own_bell();
+  const std::uint32_t waiter =
+      self.session().wait_to_push(arguments[0], self.session().ttl(arguments[1] != 0));
   return number(env, waiter == kNoWaiter ? kLineFull : static_cast<std::int32_t>(waiter));
 }
 
@@ -62,8 +64,9 @@ napi_value wait_reserve(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[2];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
-  if (arguments[0] >= self.lanes() || !permits(arguments[1])) return number(env, kBadArgument);
-  const std::uint32_t waiter = self.wait_to_reserve(arguments[0], arguments[1]);
+  if (arguments[0] >= self.session().lanes() || !permits(arguments[1])) return number(env, kBadArgument);
+  self.own_bell();
+  const std::uint32_t waiter = self.session().wait_to_reserve(arguments[0], arguments[1]);
   return number(env, waiter == kNoWaiter ? kLineFull : static_cast<std::int32_t>(waiter));
 }
 
@@ -72,8 +75,8 @@ napi_value waiter_state(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
-  if (!self.owns(arguments[0])) return number(env, kBadArgument);
-  return number(env, static_cast<std::int32_t>(self.queue().room_waiters().state(arguments[0])));
+  if (!self.session().owns(arguments[0])) return number(env, kBadArgument);
+  return number(env, static_cast<std::int32_t>(self.session().waiter_state(arguments[0])));
 }
 
 // leave(waiter): 1, or 0 if it has been served or closed
@@ -81,8 +84,8 @@ napi_value leave(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
-  if (!self.owns(arguments[0])) return number(env, kBadArgument);
-  return number(env, self.leave(arguments[0]) ? 1 : 0);
+  if (!self.session().owns(arguments[0])) return number(env, kBadArgument);
+  return number(env, self.session().leave(arguments[0]) ? 1 : 0);
 }
 
 // retire(waiter): it has been served or closed, and its owner knows; what it was served is the attachment's
@@ -90,11 +93,8 @@ napi_value retire(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
-  auto& line = self.queue().room_waiters();
-  if (!self.owns(arguments[0]) || line.state(arguments[0]) == WaiterState::kWaiting)
+  if (!self.session().owns(arguments[0]) || !self.session().retire(arguments[0]))
     return number(env, kBadArgument);
-  const auto served = line.retire(arguments[0]);
-  self.took_permits(served.lane, served.permits);
   return nullptr;
 }
 
@@ -102,7 +102,7 @@ napi_value retire(napi_env env, napi_callback_info info) {
 napi_value await_served(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
-  if (!self.detached()) self.await_served(static_cast<int>(std::min(arguments[0], kSleepMsMax)));
+  if (!self.detached()) self.own_bell().wait(static_cast<int>(std::min(arguments[0], kSleepMsMax)));
   return nullptr;
 }
 
@@ -129,9 +129,9 @@ napi_value reserve(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[2];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
-  if (arguments[0] >= self.lanes() || !permits(arguments[1])) return number(env, kBadArgument);
-  if (self.queue().closed()) return number(env, kClosed);
-  return number(env, static_cast<std::int32_t>(self.reserve(arguments[0], arguments[1])));
+  if (arguments[0] >= self.session().lanes() || !permits(arguments[1])) return number(env, kBadArgument);
+  if (self.session().queue().closed()) return number(env, kClosed);
+  return number(env, static_cast<std::int32_t>(self.session().reserve(arguments[0], arguments[1])));
 }
 
 // pushReserved(lane, used, unused, hasTtl)
@@ -139,8 +139,9 @@ napi_value push_reserved(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[4];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
-  if (!self.has_permits(arguments[0], arguments[1], arguments[2])) return number(env, kBadArgument);
-  self.push_reserved(arguments[0], self.in(), arguments[1], arguments[2], self.ttl(arguments[3] != 0));
+  if (!self.session().has_permits(arguments[0], arguments[1], arguments[2])) return number(env, kBadArgument);
+  self.session().push_reserved(arguments[0], self.session().in(), arguments[1], arguments[2],
+                               self.session().ttl(arguments[3] != 0));
   return number(env, 1);
 }
 
@@ -151,7 +152,7 @@ napi_value open_batch(napi_env env, napi_callback_info info) {
   if (self.detached()) return number(env, kDisposed);
   std::uint32_t lane = 0;
   napi_get_value_uint32(env, arguments[1], &lane);
-  if (lane >= self.lanes()) return number(env, kBadArgument);
+  if (lane >= self.session().lanes()) return number(env, kBadArgument);
   const std::uint32_t batch = self.open_batch(env, arguments[0], lane);
   return number(env, batch == QueueAttachment::kNoBatch ? kBadArgument : static_cast<std::int32_t>(batch));
 }
@@ -161,11 +162,10 @@ napi_value fill_batch(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
-  if (!self.is_batch(arguments[0])) return number(env, kBadArgument);
-  if (self.queue().closed()) return number(env, kClosed);
-  const std::uint32_t permits = self.fill_batch(arguments[0]);
-  if (permits == 0) self.line().count(Queue::kRejected);
-  return number(env, static_cast<std::int32_t>(permits));
+  QueueSession::Batch* batch = self.batch(arguments[0]);
+  if (batch == nullptr) return number(env, kBadArgument);
+  if (self.session().queue().closed()) return number(env, kClosed);
+  return number(env, static_cast<std::int32_t>(self.session().fill_batch(*batch)));
 }
 
 // flushBatch(batch): how many records were published
@@ -173,15 +173,16 @@ napi_value flush_batch(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
-  if (!self.is_batch(arguments[0])) return number(env, kBadArgument);
-  return number(env, static_cast<std::int32_t>(self.flush_batch(arguments[0])));
+  QueueSession::Batch* batch = self.batch(arguments[0]);
+  if (batch == nullptr) return number(env, kBadArgument);
+  return number(env, static_cast<std::int32_t>(self.session().flush_batch(*batch)));
 }
 
 // closeBatch(batch)
 napi_value close_batch(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
-  if (!self.detached() && self.is_batch(arguments[0])) self.close_batch(arguments[0]);
+  if (!self.detached() && self.batch(arguments[0]) != nullptr) self.close_batch(arguments[0]);
   return nullptr;
 }
 

@@ -15,6 +15,8 @@ inline constexpr std::int32_t kNoResources = -102;  // the system has no memory,
 inline constexpr std::int32_t kClosed = -1;
 inline constexpr std::int32_t kNotConsumer = -2;
 inline constexpr std::int32_t kLineFull = -4;  // as many as may wait for room
+// next(): it shows one record, which has left the queue already. More than it ever shows.
+inline constexpr std::int32_t kShownAndGone = 65;
 
 // What a consumer that found nothing may do.
 enum class Park : std::int32_t { kReady = 0, kParked = 1, kEnded = 2 };

@@ -63,6 +63,8 @@ inline void describe_queue(TypeScript& to) {
   to.words<Dropped>("dropReasons", "Why a record left the queue without being consumed.");
   to.words<WaiterState>("waiterStates", "What has become of a wait for room.");
   to.words<Park>("parks", "What a consumer that found nothing may do.");
+  to.number("shownAndGone", "What next() answers when it shows one record that has left the queue already.",
+            kShownAndGone);
 }
 
 inline void describe_limiter(TypeScript& to) {

@@ -29,7 +29,9 @@ class Words {
   }
 
  private:
-  bool fits(std::size_t offset, std::size_t bytes) const { return offset + bytes <= bytes_; }
+  bool fits(std::size_t offset, std::size_t bytes) const {
+    return bytes <= bytes_ && offset <= bytes_ - bytes;
+  }
 
   std::byte* data_ = nullptr;
   std::size_t bytes_ = 0;

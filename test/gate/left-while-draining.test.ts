@@ -82,6 +82,47 @@ describe('a gate that is disposed of', () => {
     expect(queue.stats()).toMatchObject({ depth: 0, popped: 10 });
   });
 
+  it.each([1, 4, 10])(
+    'through another queue object in visit %i leaves the places of others taken',
+    (last) => {
+      const queue = Queue.create(Order, { capacity: 64 });
+      const limiter = Limiter.create({ queueDepth: { max: 64 } });
+      const gate = Gate.create({ queue: Queue.attach(Order, queue.handle), limiter });
+      for (let place = 0; place < 5; place++) limiter.allow();
+      for (let id = 0; id < 10; id++) gate.admit(order(id));
+      const seen: number[] = [];
+      queue.drain((view) => {
+        seen.push(number(view));
+        if (seen.length <= last) limiter.release();
+        if (seen.length === last) gate[Symbol.dispose]();
+      });
+      expect(seen).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+      expect(limiter.stats().inFlight).toBe(5);
+      expect(queue.stats()).toMatchObject({ depth: 0, popped: 10 });
+    },
+  );
+
+  it('is made, and goes, while records are shown to a drain: each place goes back once', () => {
+    const queue = Queue.create(Order, { capacity: 64 });
+    const limiter = Limiter.create({ queueDepth: { max: 64 } });
+    for (let place = 0; place < 5; place++) limiter.allow();
+    for (let id = 0; id < 3; id++) queue.tryPush(order(id));
+    let gate: Gate<ReturnType<typeof order>> | undefined;
+    const seen: number[] = [];
+    queue.drain((view) => {
+      const id = number(view);
+      seen.push(id);
+      if (id === 0) {
+        gate = Gate.create({ queue: Queue.attach(Order, queue.handle), limiter });
+        for (let next = 3; next < 7; next++) gate.admit(order(next));
+      }
+      if (id === 3 || id === 4) limiter.release();
+      if (id === 4) gate?.[Symbol.dispose]();
+    });
+    expect(seen).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    expect(limiter.stats().inFlight).toBe(5);
+  });
+
   it('by a listener, while it takes orders, has delivered none of them', async () => {
     const clock = new ManualClock();
     const queue = Queue.create(Order, { capacity: 64, ttlMs: 5, clock });

@@ -48,7 +48,7 @@ export const faults: Record<string, Fault & { finds: string }> = {
   },
   kKeepDropped: {
     finds: 'an order that is dropped past the gate keeps its hold and its place',
-    sound: 'returns_.load(std::memory_order_relaxed)->give_back(order);',
+    sound: 'returns_.give_back(carried_[i]);',
     faulty: '',
   },
   kForgetInHand: {

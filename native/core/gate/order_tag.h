@@ -1,11 +1,15 @@
-// What travels beside an admitted order in its slot of the ring, under the stamp that publishes the record: what the
-// gate must know again when the order is decided or dropped.
+// The tag of an admitted order in its slot of the ring (see core/queue/slot_tags.h), under the stamp that publishes the
+// record: what the gate must know again when the order is decided or dropped.
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <type_traits>
 
 #include "core/base/key_hash.h"
+#include "core/queue/queue.h"
 
 namespace sluice {
 
@@ -19,7 +23,14 @@ struct AdmittedOrder {
 
   bool admitted() const noexcept { return reservation != 0; }
   bool reserved() const noexcept { return admitted() && reservation != kNoReservation; }
+
+  static AdmittedOrder of(const Tag& tag) noexcept {
+    AdmittedOrder order;
+    std::memcpy(static_cast<void*>(&order), tag.bytes, sizeof order);
+    return order;
+  }
 };
+static_assert(sizeof(AdmittedOrder) == kTagBytesMax && std::is_trivially_copyable_v<AdmittedOrder>);
 
 // One per slot. Written by the slot's producer and cleared by the consumer, like the record, and ordered as it is. The
 // reservation is atomic because a gate that is made or goes clears all of them, whatever the consumer does meanwhile.
@@ -46,6 +57,13 @@ struct OrderTag {
   std::uint64_t hold_ns = 0;
   Key key;
 };
-static_assert(sizeof(OrderTag) == 32);
+static_assert(sizeof(OrderTag) == sizeof(AdmittedOrder) && offsetof(OrderTag, reservation) == 0 &&
+              offsetof(OrderTag, hold_ns) == offsetof(AdmittedOrder, hold_ns) &&
+              offsetof(OrderTag, key) == offsetof(AdmittedOrder, key));
+
+// The tags of a queue that was made with as many bytes beside each slot.
+inline OrderTag* order_tags(Queue& queue) noexcept {
+  return reinterpret_cast<OrderTag*>(queue.tags().memory());
+}
 
 }  // namespace sluice

@@ -1,10 +1,11 @@
 // The shared half of a Queue: a ring for each lane, the line of those who wait for room, and what is in
 // queue_control.h. What the consumer does is in queue_consumer.h.
 //
-//   segment body:  | QueueControl | ThreadSlots | RoomWaiters | lane 0: RingControl, slots | lane 1 ... |
+//   segment body:  | QueueControl | ThreadSlots | RoomWaiters | lane 0: RingControl, slots | lane 1 ... | tags |
 #pragma once
 
 #include <atomic>
+#include <bit>
 #include <cstdint>
 #include <new>
 
@@ -15,17 +16,20 @@
 #include "core/queue/queue_shape.h"
 #include "core/queue/ring.h"
 #include "core/queue/room_waiters.h"
+#include "core/queue/slot_tags.h"
 
 namespace sluice {
 
 class Queue {
  public:
-  enum Counter : std::uint32_t { kRejected, kWaitersRefused };
+  // Of each thread. kPermits and the counters that follow it, one for each lane, are the permits that the thread holds
+  // now.
+  enum Counter : std::uint32_t { kRejected, kWaitersRefused, kPermits };
+  static_assert(kPermits + kLanesMax <= kThreadCounters);
 
-  static std::uint64_t bytes(const QueueShape& shape) {
-    return sizeof(QueueControl) + sizeof(ThreadSlots) +
-           RoomWaiters<>::bytes(shape.waiters, shape.payload_bytes()) + shape.lanes * lane_bytes(shape);
-  }
+  static std::uint64_t bytes(const QueueShape& shape) { return tags_offset(shape) + tags_bytes(shape); }
+  // What is written at creation, or soon after: all but the tags, which are written when they are used.
+  static std::uint64_t committed_bytes(const QueueShape& shape) { return tags_offset(shape); }
 
   Queue(void* memory, const QueueShape& shape)
       : control_(static_cast<QueueControl*>(memory)),
@@ -33,7 +37,8 @@ class Queue {
         line_(lines_ + 1, shape.waiters, shape.payload_bytes()),
         shape_(shape),
         meta_bytes_(shape.meta_bytes()),
-        overwrites_(shape.overwrites()) {
+        overwrites_(shape.overwrites()),
+        tags_(control_->tags, static_cast<std::byte*>(memory) + tags_offset(shape), shape.tag_bytes) {
     std::byte* lane =
         reinterpret_cast<std::byte*>(lines_ + 1) + RoomWaiters<>::bytes(shape.waiters, shape.payload_bytes());
     for (std::uint32_t i = 0; i < kLanesMax; ++i) {
@@ -59,13 +64,15 @@ class Queue {
   Ring<>& ring(std::uint32_t lane = 0) noexcept { return rings_[lane]; }
   const Ring<>& ring(std::uint32_t lane = 0) const noexcept { return rings_[lane]; }
   RoomWaiters<>& room_waiters() noexcept { return line_; }
+  SlotTags& tags() noexcept { return tags_; }
+  std::uint64_t slots() const noexcept { return slots(shape_); }  // of each lane's ring
 
   // ---- producers: each push that succeeds may owe a ring of the bell: see must_ring() ---------------------
 
   std::uint64_t push_time(const Clock& clock) const noexcept { return meta_bytes_ != 0 ? clock.now() : 0; }
 
-  // Pushes one record; `write(slot index)` may write beside it, under the same stamp. kFull also of a queue that overwrites:
-  // then push_over() it.
+  // Pushes one record; `write(slot index)` may write beside it, under the same stamp. kFull also of a queue that
+  // overwrites: then push_over() it.
   template <class Write>
   PushResult push(std::uint32_t lane, const void* record, std::uint64_t now, std::uint64_t ttl,
                   Write&& write) noexcept {
@@ -143,13 +150,13 @@ class Queue {
 
   // Joins the line for room with a record. kNoWaiter if the line is full. Then serve_waiting().
   std::uint32_t wait_to_push(ThreadSlot& line, std::uint32_t lane, std::uint64_t owner, const void* record,
-                             std::byte* scratch, const Clock& clock, std::uint64_t ttl) noexcept {
-    fill(scratch, record, push_time(clock), ttl);
-    return joined(line, line_.join(rings_[lane], lane, owner, 0, scratch));
+                             std::uint64_t now, std::uint64_t ttl) noexcept {
+    const auto write = [&](std::byte* payload) { fill(payload, record, now, ttl); };
+    return joined(line, line_.join(rings_[lane], lane, owner, 0, write));
   }
   std::uint32_t wait_to_reserve(ThreadSlot& line, std::uint32_t lane, std::uint64_t owner,
                                 std::uint32_t permits) noexcept {
-    return joined(line, line_.join(rings_[lane], lane, owner, permits, nullptr));
+    return joined(line, line_.join(rings_[lane], lane, owner, permits, [](std::byte*) {}));
   }
 
   // Serves those who wait for room in `lane`. `wake(owner)` is called for each whose thread is to be woken; the
@@ -207,6 +214,22 @@ class Queue {
    public:
     explicit Front(Queue& queue) noexcept : sluice::Front(*queue.control_) {}
   };
+
+  // ---- the user of the tags ----------------------------------------------------------------------------------
+
+  // It ends: see SlotTags. Calls left(tag) for each record in the queue that has a tag; the record stays, as one
+  // without.
+  template <class Left>
+  void end_tags(Left&& left) noexcept {
+    const Ring<>& ring = rings_[0];
+    // Only records that were in the queue when its front was read can have one.
+    const std::uint64_t front = ring.front();
+    Tag tag;
+    for (std::uint64_t at = front, end = ring.claimed(); at != end; at += kRingStep) {
+      if (tags_.take_left(ring.slot_index(at), tag)) left(tag);
+    }
+    tags_.end();
+  }
 
   // ---- those who wait until the queue is empty --------------------------------------------------------------
   //
@@ -316,6 +339,12 @@ class Queue {
   static std::uint64_t lane_bytes(const QueueShape& shape) {
     return round_up(Ring<>::bytes(shape.ring_capacity(), shape.payload_bytes()), kCacheLine);
   }
+  static std::uint64_t tags_offset(const QueueShape& shape) {
+    return sizeof(QueueControl) + sizeof(ThreadSlots) +
+           RoomWaiters<>::bytes(shape.waiters, shape.payload_bytes()) + shape.lanes * lane_bytes(shape);
+  }
+  static std::uint64_t slots(const QueueShape& shape) { return std::bit_ceil(shape.ring_capacity()); }
+  static std::uint64_t tags_bytes(const QueueShape& shape) { return slots(shape) * shape.tag_bytes; }
   static std::byte* payload(Ring<>& ring, std::uint64_t position) noexcept {
     return static_cast<std::byte*>(ring.record(position));
   }
@@ -362,6 +391,7 @@ class Queue {
   QueueShape shape_;
   std::uint64_t meta_bytes_;  // before each record in its slot; 0: no time is needed
   bool overwrites_;
+  SlotTags tags_;
 };
 
 }  // namespace sluice

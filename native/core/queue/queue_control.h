@@ -11,6 +11,7 @@
 #include "core/queue/lane_order.h"
 #include "core/queue/queue_shape.h"
 #include "core/queue/ring.h"
+#include "core/queue/slot_tags.h"
 
 namespace sluice {
 
@@ -38,6 +39,7 @@ struct QueueControl {
   // Of a queue that overwrites: a thread that moves a head holds it (see overwriting.h), and may then write what elsewhere
   // only the consumer writes.
   alignas(kCacheLine) SpinLock<> front;
+  TagControl tags;
 
   // Makes room in a lane for a newer record. The caller holds `front`. `depth`: of all lanes.
   void drop_oldest(Ring<>& ring, std::uint32_t lane, std::uint64_t depth) noexcept {

@@ -26,6 +26,7 @@ struct QueueShape {
   Overflow overflow = Overflow::kReject;
   SheddingConfig shedding;
   std::uint32_t weights[kLanesMax] = {};
+  std::uint32_t tag_bytes = 0;  // beside each slot of a queue of one lane: see slot_tags.h
 
   // Whether the consumer must look at each record before it shows it.
   bool needs_choice() const {

@@ -95,10 +95,11 @@ class RoomWaiters {
       control_->first[lane] = control_->last[lane] = kNoWaiter;
   }
 
-  // Joins the line of `ring`'s lane with a payload to push, or a wish for `permits`. kNoWaiter: the table is full.
-  // The caller then calls serve(), which finds room that has come up meanwhile.
+  // Joins the line of `ring`'s lane with a payload to push, which `write(place)` writes, or a wish for `permits`.
+  // kNoWaiter: the table is full. The caller then calls serve(), which finds room that has come up meanwhile.
+  template <class Write>
   std::uint32_t join(Ring<A>& ring, std::uint32_t lane, std::uint64_t owner, std::uint32_t permits,
-                     const void* payload) noexcept {
+                     Write&& write) noexcept {
     control_->lock.lock();
     const std::uint32_t index = control_->free;
     if (index != kNoWaiter) {
@@ -107,7 +108,7 @@ class RoomWaiters {
       joined.lane = lane;
       joined.permits = permits;
       joined.owner = owner;
-      if (payload != nullptr) A::write_bytes(payload_of(index), payload, payload_);
+      write(payload_of(index));
       // Closed already: nobody will come to serve it.
       const bool closed = ring.closed();
       joined.state.store(closed ? WaiterState::kClosed : WaiterState::kWaiting, std::memory_order_relaxed);

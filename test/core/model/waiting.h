@@ -94,7 +94,9 @@ class WaitingModel : public QueueModel<kCapacity> {
   static constexpr std::uint64_t kStride = sizeof(Waiter<RelacyAtomics>) + round_up(sizeof(PlainWord), 8);
 
   std::uint32_t joined(unsigned owner, std::uint32_t permits, const std::uint64_t* value) {
-    const std::uint32_t waiter = line.join(ring, 0, owner, permits, value);
+    const std::uint32_t waiter = line.join(ring, 0, owner, permits, [value](void* place) {
+      if (value != nullptr) RelacyAtomics::write_bytes(place, value, sizeof *value);
+    });
     require(waiter != kNoWaiter, "there is a place for everyone who waits");
     serve();
     return waiter;

@@ -31,9 +31,8 @@ struct Full : sluice::test::Numbers {
     }
   }
   std::uint32_t wait_to_push(std::uint64_t number, std::uint64_t owner = 1, std::uint32_t lane = 0) {
-    std::byte scratch[64];
     const std::uint32_t waiter =
-        queue.wait_to_push(*line, lane, owner, &number, scratch, clock, queue.shape().ttl_ns);
+        queue.wait_to_push(*line, lane, owner, &number, clock.now(), queue.shape().ttl_ns);
     if (waiter != kNoWaiter) serve(lane);
     return waiter;
   }
@@ -276,10 +275,8 @@ TEST_CASE("a record that waits for room has its time from when it began to wait"
   sluice::test::Numbers numbers(shape);
   numbers.push(0);
   const std::uint64_t patient = 7, late = 8;
-  std::byte scratch[64];
-  REQUIRE(numbers.queue.wait_to_push(*numbers.line, 0, 1, &patient, scratch, numbers.clock, 1'000) !=
-          kNoWaiter);
-  REQUIRE(numbers.queue.wait_to_push(*numbers.line, 0, 1, &late, scratch, numbers.clock, 500) != kNoWaiter);
+  REQUIRE(numbers.queue.wait_to_push(*numbers.line, 0, 1, &patient, numbers.clock.now(), 1'000) != kNoWaiter);
+  REQUIRE(numbers.queue.wait_to_push(*numbers.line, 0, 1, &late, numbers.clock.now(), 500) != kNoWaiter);
   numbers.manual.advance(400);
   CHECK(numbers.take(1) == List{0});
   numbers.queue.serve_waiting(0, [](std::uint64_t) {});

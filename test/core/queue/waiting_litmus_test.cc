@@ -50,7 +50,6 @@ TEST_CASE("who comes to wait and who frees room never miss each other") {
     Random random(self);
     for (std::uint64_t round = 1; round <= repetitions(500'000); ++round) {
       std::uint64_t number = round;
-      std::byte scratch[64];
       if (self == 0) queues[0].push(0, &number, 0, kNoDeadline, [](std::uint64_t) {});
       if (self == 0) write_all(round);
       meet(self, 3 * round - 2);
@@ -58,7 +57,7 @@ TEST_CASE("who comes to wait and who frees room never miss each other") {
         std::atomic_signal_fence(std::memory_order_seq_cst);
       std::uint32_t waiter = 0;
       if (self == 0) {
-        waiter = queues[0].wait_to_push(*line, 0, 0, &number, scratch, clock, kNoDeadline);
+        waiter = queues[0].wait_to_push(*line, 0, 0, &number, 0, kNoDeadline);
         queues[0].serve_waiting(0, [](std::uint64_t) {});
         served = queues[0].room_waiters().state(waiter) == WaiterState::kServed;
       } else {

@@ -93,8 +93,7 @@ class Producer {
   }
   void push_waiting(bool patient) {
     if (push_one()) return pushed(true);
-    std::byte scratch[64];
-    const std::uint32_t waiter = queue_.wait_to_push(*line_, 0, index_, &next_, scratch, clock_, kNoDeadline);
+    const std::uint32_t waiter = queue_.wait_to_push(*line_, 0, index_, &next_, 0, kNoDeadline);
     next_ += waiter != kNoWaiter && served(waiter, patient);
   }
   void push_on_permits(std::uint64_t most, bool patient) {
@@ -218,9 +217,7 @@ TEST_CASE("a close tells everyone who waits, wherever it falls, and what was ser
         ThreadSlot* line = queue.lines().acquire();
         for (;;) {
           const std::uint64_t number = index;
-          std::byte scratch[64];
-          const std::uint32_t waiter =
-              queue.wait_to_push(*line, 0, index, &number, scratch, Clock(), kNoDeadline);
+          const std::uint32_t waiter = queue.wait_to_push(*line, 0, index, &number, 0, kNoDeadline);
           if (waiter == kNoWaiter) {
             std::this_thread::yield();
             continue;

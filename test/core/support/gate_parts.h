@@ -1,10 +1,10 @@
 // A gate's parts in memory of their own, for tests of admissions.
 #pragma once
 
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <vector>
 
 #include "core/gate/admission.h"
@@ -46,7 +46,7 @@ struct Gate {
         queue(queue_memory, queue_shape),
         limiter(limiter_memory, limits),
         stock(stock_memory, ledger_shape),
-        tags(std::bit_ceil(shape.capacity)),
+        tags(order_tags(queue), queue.slots()),
         manual(kSecond),
         clock(&manual) {
     queue.format(0);
@@ -65,6 +65,7 @@ struct Gate {
     queue.capacity = shape.capacity;
     queue.record_bytes = sizeof(Record);
     queue.weights[0] = 1;
+    queue.tag_bytes = sizeof(OrderTag);
     queue.overflow = shape.overflow;
     queue.expires = shape.ttl_ns != 0;
     if (queue.expires) queue.ttl_ns = shape.ttl_ns;
@@ -110,8 +111,6 @@ struct Gate {
     append(queue_memory.get(), Queue::bytes(queue_shape), parts.queue_line);
     append(limiter_memory.get(), Limiter::bytes(limits), parts.limiter_waiters);
     append(stock_memory.get(), StockLedger::bytes(ledger_shape), parts.stock_shard);
-    const auto* tag = reinterpret_cast<const std::byte*>(tags.data());
-    all.insert(all.end(), tag, tag + tags.size() * sizeof(OrderTag));
     return all;
   }
 
@@ -122,7 +121,7 @@ struct Gate {
   Queue queue;
   Limiter limiter;
   StockLedger stock;
-  std::vector<OrderTag> tags;
+  std::span<OrderTag> tags;
   ManualClock manual;
   Clock clock;
   AdmissionFields fields;

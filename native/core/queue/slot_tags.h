@@ -1,0 +1,157 @@
+// Bytes beside each slot of a queue's ring, for an object that builds on the queue: what it must know again when a
+// record is taken or dropped. The queue knows one thing of a tag: its first word is 0 where there is none.
+//
+//   tag of a slot:   put by its producer ----> cleared by the consumer that takes the record out of the queue
+//                                        \---> taken, then given back by the thread that drops the record
+//
+// A queue has one user of its tags at a time. A user that ends takes the tags that are left itself, and waits until
+// other threads have given back what they have taken: a few hundred nanoseconds of native code, unless its returns wait
+// longer.
+//
+// The memory is zeroed at creation and not touched before a tag is put, so that a queue without a user pays nothing.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "core/base/check.h"
+#include "core/base/spin_wait.h"
+
+namespace sluice {
+
+inline constexpr std::uint64_t kTagBytesMax = 32;
+
+// The copy of a tag that was taken.
+struct Tag {
+  alignas(std::uint64_t) std::byte bytes[kTagBytesMax];
+};
+
+struct TagControl {
+  std::atomic<std::uint32_t> used;     // 1 while the tags have a user
+  std::atomic<std::uint32_t> carried;  // tags taken, and not given back yet
+};
+
+// What the user of the tags does with one whose record was dropped. Calls may overlap.
+struct TagReturns {
+  virtual ~TagReturns() = default;
+  virtual void give_back(const Tag& tag) noexcept = 0;
+};
+
+class SlotTags {
+ public:
+  SlotTags() = default;
+  // `memory`: `bytes` (a multiple of 8, at most kTagBytesMax) for each slot.
+  SlotTags(TagControl& control, std::byte* memory, std::uint64_t bytes) noexcept
+      : control_(&control), memory_(memory), bytes_(bytes) {}
+
+  // The tag of slot 0; that of slot i stands i * `bytes` behind it.
+  std::byte* memory() const noexcept { return memory_; }
+
+  // ---- the user ------------------------------------------------------------------------------------------------
+
+  // Whether the caller is the tags' user from now on: there was none.
+  bool begin() noexcept {
+    // ACQ used: pairs with REL in end(): the tags that the last user left are cleared.
+    return control_->used.exchange(1, std::memory_order_acquire) == 0;
+  }
+  // The user has not put a tag yet. Makes the memory of `slots` tags resident.
+  void commit(std::uint64_t slots) noexcept {
+    for (std::uint64_t slot = 0; slot < slots; ++slot) clear(slot);
+  }
+  // No thread puts tags any more, and for each slot that may still have one `rest` has called take_left(). When this
+  // returns, no thread gives a tag back any more either.
+  void end() noexcept {
+    // ACQ carried: pairs with REL in given_back(). What was taken before take_left() looked at its tag is counted.
+    spin_wait([this] { return control_->carried.load(std::memory_order_acquire) == 0; });
+    // REL used: pairs with ACQ in begin().
+    control_->used.store(0, std::memory_order_release);
+  }
+  // For the user alone: as take(), but nothing is to be given back.
+  bool take_left(std::uint64_t slot, Tag& to) noexcept {
+    // Relaxed: looked at first, so that memory no tag was ever put into stays untouched.
+    if (word(slot).load(std::memory_order_relaxed) == 0) return false;
+    return exchange(slot, to);
+  }
+
+  // ---- the consumer, and threads that drop records ---------------------------------------------------------------
+
+  // Whether records may have tags. A thread that has read a record's stamp finds out rightly for that record.
+  bool used() const noexcept {
+    // Relaxed: the user began before it put the tag, which the record's stamp publishes.
+    return control_->used.load(std::memory_order_relaxed) != 0;
+  }
+
+  // The record is taken out of the queue. The next one in the slot may come without a tag.
+  void clear(std::uint64_t slot) noexcept { word(slot).store(0, std::memory_order_relaxed); }
+
+  // The record is dropped. If it had a tag, that is the caller's, who gives it back soon, and then calls given_back().
+  // Waits for nothing.
+  bool take(std::uint64_t slot, Tag& to) noexcept {
+    // Asked here, not when the call of the queue began: there may have been no user then.
+    if (!used()) return false;
+    // Relaxed: end() finds it counted, because take_left() finds the tag taken.
+    control_->carried.fetch_add(1, std::memory_order_relaxed);
+    const bool taken = exchange(slot, to);
+    if (!taken) given_back();
+    return taken;
+  }
+  void given_back() noexcept {
+    // REL carried: pairs with ACQ in end(), after which the user's returns are gone.
+    control_->carried.fetch_sub(1, std::memory_order_release);
+  }
+
+ private:
+  // The first word is atomic because a user that ends takes all of them, whatever the consumer does meanwhile.
+  std::atomic<std::uint64_t>& word(std::uint64_t slot) const noexcept {
+    return *reinterpret_cast<std::atomic<std::uint64_t>*>(memory_ + slot * bytes_);
+  }
+  // Of those who take a tag the first one has it.
+  bool exchange(std::uint64_t slot, Tag& to) noexcept {
+    // ACQ, REL: of two who take, the one that finds it taken sees what the other did before.
+    const std::uint64_t first = word(slot).exchange(0, std::memory_order_acq_rel);
+    if (first == 0) return false;
+    std::memcpy(to.bytes, &first, sizeof first);
+    std::memcpy(to.bytes + sizeof first, memory_ + slot * bytes_ + sizeof first, bytes_ - sizeof first);
+    return true;
+  }
+
+  TagControl* control_ = nullptr;
+  std::byte* memory_ = nullptr;
+  std::uint64_t bytes_ = 0;
+};
+
+// Tags of records that are dropped where nothing may be waited for, under `front`, say (see overwriting.h): given back
+// when this goes, which is when they can be.
+template <std::uint32_t kMax>
+class CarriedTags {
+ public:
+  CarriedTags(SlotTags& tags, TagReturns& returns) noexcept : tags_(tags), returns_(returns) {}
+  // With that of one slot.
+  CarriedTags(SlotTags& tags, TagReturns& returns, std::uint64_t slot) noexcept : CarriedTags(tags, returns) {
+    (*this)(slot);
+  }
+  ~CarriedTags() {
+    for (std::uint32_t i = 0; i < count_; ++i) {
+      returns_.give_back(carried_[i]);
+      tags_.given_back();
+    }
+  }
+  CarriedTags(const CarriedTags&) = delete;
+  CarriedTags& operator=(const CarriedTags&) = delete;
+
+  // The record of the slot is dropped.
+  void operator()(std::uint64_t slot) noexcept {
+    SLUICE_CHECK(count_ < kMax, "no more are dropped than can be carried");
+    if (tags_.take(slot, carried_[count_])) ++count_;
+  }
+
+ private:
+  SlotTags& tags_;
+  TagReturns& returns_;
+  std::uint32_t count_ = 0;
+  Tag carried_[kMax];  // not written before it is used
+};
+
+}  // namespace sluice

@@ -1,0 +1,255 @@
+#include "session/queue_session.h"
+
+#include <algorithm>
+
+#include "core/base/check.h"
+
+namespace sluice {
+
+bool QueueSession::use(const Buffers& buffers) {
+  in_ = buffers.in.data();
+  out_ = buffers.out.data();
+  dropped_records_ = buffers.dropped.data();
+  in_records_ = static_cast<std::uint32_t>(buffers.in.size() / record_bytes_);
+  out_records_ = static_cast<std::uint32_t>(buffers.out.size() / record_bytes_);
+  words_ = buffers.words;
+  return in_records_ > 0 && out_records_ > 0 && buffers.dropped.size() >= kDroppedMax * record_bytes_ &&
+         words_.bytes() >= QueueStaging::kBytes;
+}
+
+void QueueSession::end() {
+  // What was gathered was accepted: it is published, not lost. Permits that were not used are returned.
+  while (batches_ != nullptr) close_batch(*batches_);
+  queue_.abandon(number_,
+                 [this](std::uint32_t lane, std::uint32_t permits) { count_permits(lane, permits, 0); });
+  for (std::uint32_t lane = 0; lane < lanes(); ++lane) {
+    if (permits_[lane] != 0) queue_.return_permits(lane, permits_[lane]);
+    count_permits(lane, 0, permits_[lane]);
+    serve_waiting(lane);
+  }
+  ring_if_parked();
+  tell_if_drained();  // its permits held up the end
+  queue_.stop_awaiting_empty(awaits_empty_);
+  awaits_empty_ = 0;
+  give_lease();
+  queue_.lines().release(&slot_);
+}
+
+// ---- producing ---------------------------------------------------------------------------------------------
+
+PushResult QueueSession::push_when_full(std::uint32_t lane, std::uint64_t now, std::uint64_t ttl,
+                                        bool waits) {
+  if (queue_.overwrites()) {
+    CarriedTags<1> dropped(queue_.tags(), host_);
+    return queue_.push_over(
+        lane, in_, now, ttl, [](std::uint64_t) {}, dropped);
+  }
+  if (!waits) slot_.count(Queue::kRejected);
+  return PushResult::kFull;
+}
+
+Ring<>::Claim QueueSession::push_many(std::uint32_t lane, std::uint32_t count, std::uint32_t more,
+                                      std::uint64_t ttl) {
+  count = std::min(count, in_records_);
+  if (count == 0) return {0, 0, false};
+  const std::uint64_t now = queue_.push_time(clock_);
+  Ring<>::Claim claim = queue_.push_many(lane, in_, count, now, ttl);
+  if (claim.count == count || claim.closed) return claim;
+  if (!queue_.overwrites()) {
+    slot_.count(Queue::kRejected, count - claim.count + more);
+    return claim;
+  }
+  const std::byte* rest = in_ + claim.count * record_bytes_;
+  claim.count += push_over(lane, rest, count - claim.count, false, now, ttl);
+  claim.closed = claim.count == 0;
+  return claim;
+}
+
+std::uint32_t QueueSession::push_over(std::uint32_t lane, const std::byte* records, std::uint32_t count,
+                                      bool on_permits, std::uint64_t now, std::uint64_t ttl) {
+  std::uint32_t pushed = 0;
+  while (pushed < count) {
+    CarriedTags<kDroppedMax> dropped(queue_.tags(), host_);
+    const std::uint32_t some = std::min(count - pushed, kDroppedMax);
+    const Ring<>::Claim claim =
+        queue_.push_many_over(lane, records + pushed * record_bytes_, some, on_permits, now, ttl, dropped);
+    if (claim.count == 0) break;
+    pushed += claim.count;
+  }
+  return pushed;
+}
+
+// ---- waiting for room --------------------------------------------------------------------------------------
+
+void QueueSession::serve_waiting(std::uint32_t lane) {
+  if (queue_.shape().waiters == 0) return;
+  queue_.serve_waiting(lane, [this](std::uint64_t session) { host_.ring(session); });
+  ring_if_parked();
+}
+
+std::uint32_t QueueSession::wait_to_push(std::uint32_t lane, std::uint64_t ttl) {
+  const std::uint64_t now = queue_.push_time(clock_);
+  const std::uint32_t waiter = queue_.wait_to_push(slot_, lane, number_, in_, now, ttl);
+  if (waiter != kNoWaiter) serve_waiting(lane);
+  return waiter;
+}
+
+std::uint32_t QueueSession::wait_to_reserve(std::uint32_t lane, std::uint32_t permits) {
+  const std::uint32_t waiter = queue_.wait_to_reserve(slot_, lane, number_, permits);
+  if (waiter != kNoWaiter) serve_waiting(lane);
+  return waiter;
+}
+
+bool QueueSession::leave(std::uint32_t waiter) {
+  std::uint32_t lane = 0;
+  if (!queue_.leave(waiter, lane)) return false;
+  serve_waiting(lane);  // the one behind it may want less
+  return true;
+}
+
+bool QueueSession::retire(std::uint32_t waiter) {
+  RoomWaiters<>& waiters = queue_.room_waiters();
+  if (waiters.state(waiter) == WaiterState::kWaiting) return false;
+  const auto served = waiters.retire(waiter);
+  count_permits(served.lane, served.permits, 0);
+  return true;
+}
+
+// ---- permits -----------------------------------------------------------------------------------------------
+
+std::uint32_t QueueSession::reserve(std::uint32_t lane, std::uint32_t want) {
+  const std::uint32_t count = queue_.reserve(lane, want).count;
+  count_permits(lane, count, 0);
+  return count;
+}
+
+void QueueSession::push_reserved(std::uint32_t lane, const std::byte* records, std::uint32_t used,
+                                 std::uint32_t unused, std::uint64_t ttl) {
+  SLUICE_CHECK(permits_[lane] >= used + unused, "no more permits are used than were taken");
+  count_permits(lane, 0, used + unused);
+  const std::uint64_t now = used == 0 ? 0 : queue_.push_time(clock_);
+  if (queue_.overwrites()) {
+    push_over(lane, records, used, true, now, ttl);
+    if (unused != 0) queue_.return_permits(lane, unused);
+  } else {
+    queue_.push_reserved(lane, records, used, unused, now, ttl);
+  }
+  // Permits that were used count too: a lane has room for so many permits, whatever its capacity.
+  permits_returned(lane);
+}
+
+void QueueSession::permits_returned(std::uint32_t lane) {
+  if (queue_.somebody_waits(lane)) serve_waiting(lane);
+  ring_if_parked();
+  tell_if_drained();  // permits hold up the end
+}
+
+// ---- batches -----------------------------------------------------------------------------------------------
+
+bool QueueSession::open_batch(Batch& batch) {
+  if (batch.buffer.size() < BatchStaging::kRecords || batch_records(batch) == 0) return false;
+  batch.next = nullptr;
+  batch.link = last_batch_;
+  *last_batch_ = &batch;
+  last_batch_ = &batch.next;
+  return true;
+}
+
+void QueueSession::close_batch(Batch& batch) {
+  flush_batch(batch);
+  *batch.link = batch.next;
+  (batch.next != nullptr ? batch.next->link : last_batch_) = batch.link;
+}
+
+std::uint32_t QueueSession::fill_batch(Batch& batch) {
+  const Words words(batch.buffer);
+  const std::uint32_t most = batch_records(batch);
+  const std::uint32_t has = std::min(words.get<std::uint32_t>(BatchStaging::kPermits), permits_[batch.lane]);
+  const std::uint32_t permits = has >= most ? has : has + reserve(batch.lane, most - has);
+  words.put(BatchStaging::kPermits, permits);
+  if (permits == 0) slot_.count(Queue::kRejected);
+  return permits;
+}
+
+std::uint32_t QueueSession::flush_batch(Batch& batch) {
+  const Words words(batch.buffer);
+  const std::uint32_t permits =
+      std::min(words.get<std::uint32_t>(BatchStaging::kPermits), permits_[batch.lane]);
+  const std::uint32_t count =
+      std::min({words.get<std::uint32_t>(BatchStaging::kCount), permits, batch_records(batch)});
+  if (permits == 0) return 0;
+  words.put(BatchStaging::kCount, std::uint32_t{0});
+  words.put(BatchStaging::kPermits, std::uint32_t{0});
+  push_reserved(batch.lane, batch.buffer.data() + BatchStaging::kRecords, count, permits - count,
+                queue_.shape().ttl_ns);
+  return count;
+}
+
+// ---- consuming ---------------------------------------------------------------------------------------------
+
+bool QueueSession::take_lease() {
+  has_lease_ = queue_.take_lease(number_);
+  return has_lease_;
+}
+
+void QueueSession::give_lease() {
+  if (!has_lease_) return;
+  consumer_.unpark();
+  has_lease_ = false;
+  consumer_.forget_shown();
+  queue_.give_lease(number_);
+  // Between the lease and "closed", as a thread that closes has its CAS between "closed" and a look at the lease.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (queue_.closed()) host_.ring_all();  // those who wait for the end learn that nobody consumes
+}
+
+std::uint32_t QueueSession::take_over(std::uint32_t max) {
+  if (queue_.depth() == 0) return find_nothing();
+  CarriedTags<kDroppedMax> dropped(queue_.tags(), host_);
+  const Queue::Front front(queue_);
+  const std::uint32_t count = show(
+      max, [](auto...) {}, dropped);
+  free_shown(count);
+  return count;
+}
+
+std::uint32_t QueueSession::next(std::uint32_t consumed, std::uint32_t max) {
+  free_shown(consumed);
+  if (max == 0) return 0;
+  const std::uint32_t count = show_untagged(queue_.tags().used() ? 1 : max);
+  // Asked again now that their stamps were read: whether these records can have tags.
+  if (count == 0 || !queue_.tags().used()) return count;
+  free_shown(1);
+  return kShownAndGone;
+}
+
+Park QueueSession::park() {
+  if (consumer_.park()) return Park::kParked;
+  // Not "is it readable": of a queue that overwrites, what was may just have been dropped for what is on its way.
+  if (!consumer_.drained()) return Park::kReady;
+  tell_if_drained();
+  return Park::kEnded;
+}
+
+// ---- the end -----------------------------------------------------------------------------------------------
+
+bool QueueSession::close() {
+  if (!queue_.close([this](std::uint64_t session) { host_.ring(session); })) return false;
+  ring_if_parked();
+  host_.ring_all();  // those who listen for the end
+  return true;
+}
+
+std::uint64_t QueueSession::await_empty(bool begins) {
+  const std::uint64_t before = queue_.emptied();
+  if (begins) {
+    ++awaits_empty_;
+    queue_.await_empty();
+  } else if (awaits_empty_ != 0) {
+    --awaits_empty_;
+    queue_.stop_awaiting_empty(1);
+  }
+  return before;
+}
+
+}  // namespace sluice
