@@ -14,7 +14,10 @@ namespace sluice {
 class HeldCosts {
  public:
   explicit HeldCosts(LimiterHost& host) noexcept : host_(host) {}
-  ~HeldCosts() { host_.free(places_); }
+  // After give_all() nothing is held, and the host need not be there any more.
+  ~HeldCosts() {
+    if (places_ != nullptr) host_.free(places_);
+  }
   HeldCosts(const HeldCosts&) = delete;
   HeldCosts& operator=(const HeldCosts&) = delete;
 

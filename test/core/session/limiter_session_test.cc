@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <memory>
 #include <span>
 #include <string_view>
 
@@ -79,6 +80,19 @@ TEST_CASE("what decisions hold is given back when the session ends, and what all
     session.reset();
     CHECK(limiter.host.blocks == 0);
   }
+}
+
+TEST_CASE(
+    "a session that has ended calls its host no more: the face collects it when the limiter may be gone") {
+  std::unique_ptr<LimiterSession> session;
+  {
+    TestLimiter limiter(depth_of(100, 16));
+    const Key key = key_of(limiter, "a");
+    session = limiter.attach();
+    REQUIRE(takes(*session, 10, &key));
+    session->end();
+  }
+  session.reset();  // ASan: the host is freed memory
 }
 
 TEST_CASE("a session that ends serves those who waited for what it held") {
