@@ -41,7 +41,7 @@ export interface LimitOptions<Request, Response = never>
    * number (0 to 16), or their addresses and ranges: `['10.0.0.0/8', 'fd00::/8', '192.0.2.7']`, and the names
    * 'loopback' (which includes unix sockets) and 'private' for the usual ranges. With addresses, the client is the
    * first address that is not among them: the peer, then the entries from right to left. At most 32 entries are read;
-   * if all are trusted, the 32nd is the client.
+   * if all of them are trusted, the last is the client.
    *
    * Default: the client's address as the framework finds it (`request.ip` of Express by its setting 'trust proxy', of
    * Fastify by `trustProxy`; `context.ip` of Koa by `app.proxy`), or otherwise the peer.
