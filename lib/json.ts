@@ -1,13 +1,13 @@
-/** Answers that survive JSON: bigints, which it does not know, become decimal strings. */
+/** Makes answers that survive JSON: it has no bigints, so they become decimal strings. */
 
 /**
- * Gives what `Answer` makes a `toJSON`, on its prototype: an answer has the same own properties as without, is equal to
- * a plain object with these, and takes no more memory.
+ * Gives the objects of `Answer` a `toJSON`, on their prototype: an answer keeps its own properties, equals a plain
+ * object with the same properties, and takes no more memory.
  */
 export function withJson<C extends new (...args: never[]) => object>(Answer: C): C {
   Object.defineProperties(Answer.prototype, {
     toJSON: { value: toJson, writable: true, configurable: true },
-    // By which test frameworks tell types apart.
+    // Test frameworks compare types by the constructor.
     constructor: { value: Object, writable: true, configurable: true },
   });
   return Answer;
@@ -18,7 +18,7 @@ function toJson(this: object): object {
   return Object.fromEntries(entries);
 }
 
-/** A user stays a number, which is the same user, where it can: as a text it would be another one. */
+/** A user becomes a number if that is exact, because the number names the same user; a text would name another one. */
 function jsonOf(name: string, value: unknown): unknown {
   if (typeof value !== 'bigint') return value;
   return name === 'user' && value <= Number.MAX_SAFE_INTEGER ? Number(value) : String(value);

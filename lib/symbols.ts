@@ -1,7 +1,7 @@
 /**
- * Sees to it that this realm has `Symbol.dispose` and `Symbol.asyncDispose`. Node.js 20 and 22 give them to the main
- * realm alone: in a vm context (Jest, vitest's vmThreads) both are undefined, and every method under them would be
- * named 'undefined'. The symbols are those of the main realm, found where Node.js uses them.
+ * Makes sure that this realm has `Symbol.dispose` and `Symbol.asyncDispose`. Node.js 20 and 22 add them to the main
+ * realm only: in a vm context (Jest, vitest's vmThreads) both are undefined, and every method defined by them would be
+ * named 'undefined'. The symbols are those of the main realm, taken from objects on which Node.js uses them.
  */
 import { Readable } from 'node:stream';
 import { clearTimeout, setTimeout } from 'node:timers';
@@ -18,6 +18,6 @@ for (const [name, holder] of [
   const ofNode = Object.getOwnPropertySymbols(holder).find(
     ({ description }) => description === described || description === `nodejs.${name}`,
   );
-  // What esbuild and Babel look for in place of a missing one.
+  // esbuild and Babel use Symbol.for(...) in place of a missing symbol.
   Object.defineProperty(Symbol, name, { value: ofNode ?? Symbol.for(described) });
 }

@@ -12,18 +12,18 @@ import { isOurs, optionError } from '../input/index.js';
 
 export type ManualClockHandle = Handle<'clock'>;
 
-/** Not by the public getter, in whose place a program may have put another one. */
+/** Reads the private field, because a program may have replaced the public getter. */
 let handleOf: (clock: ManualClock) => NativeHandle;
 
 /**
- * A clock that moves only when told to, for tests and simulations: give it as the option `clock` of
- * `Queue.create`, `Limiter.create` or `Stock.create`. All threads that share the object share the clock.
- * Without one, everything runs on the machine's monotonic clock.
+ * A clock that moves only by `advance`, for tests and simulations. Give it as the option `clock` of `Queue.create`,
+ * `Limiter.create` or `Stock.create`. All threads that share such an object share its clock. Without the option, an
+ * object uses the machine's monotonic clock.
  */
 export class ManualClock {
   #native: NativeClock;
 
-  /** A clock that stands at `startMs` milliseconds. */
+  /** Creates a clock whose time is `startMs` milliseconds. */
   constructor(startMs = 0) {
     if (typeof startMs !== 'number' || !(startMs >= 0 && startMs <= clockLimits.startMs)) {
       throw optionError(
@@ -36,7 +36,7 @@ export class ManualClock {
     this.#native = made('ManualClock', native.createClock(Math.round(startMs * 1e6)));
   }
 
-  /** Only what was made here, whatever its prototype says. */
+  /** True only for objects that this constructor made, whatever their prototype. */
   static [Symbol.hasInstance](value: unknown): value is ManualClock {
     return typeof value === 'object' && value !== null && #native in value;
   }
@@ -45,7 +45,7 @@ export class ManualClock {
     handleOf = (clock) => clock.#native.handle;
   }
 
-  /** The clock of another thread, by its handle. */
+  /** Attaches to another thread's clock by its handle. */
   static attach(handle: ManualClockHandle): ManualClock {
     const clock = new ManualClock();
     clock.#native = made(
@@ -59,14 +59,14 @@ export class ManualClock {
     return publicHandle('clock', this.#native.handle);
   }
 
-  /** Milliseconds, fractions included. */
+  /** Returns the time in milliseconds, fractions included. */
   now(): number {
     return this.#native.now() / 1e6;
   }
 
   /**
-   * Moves the clock forward by `ms` milliseconds (fractions down to the nanosecond), to at most 1.1e12 (34 years) in
-   * all. Returns the new time.
+   * Moves the clock forward by `ms` milliseconds (fractions down to the nanosecond). The time can reach at most 1.1e12
+   * ms (34 years). Returns the new time.
    */
   advance(ms: number): number {
     if (typeof ms !== 'number' || !(ms >= 0 && ms <= clockLimits.startMs)) {
@@ -85,7 +85,7 @@ export class ManualClock {
 }
 isOurs(ManualClock);
 
-/** The native form of the option `clock` of `where`: undefined stands for the monotonic clock. */
+/** Returns the native handle of the option `clock` of `where`; undefined means the monotonic clock. */
 export function nativeClock(where: string, clock: unknown): NativeHandle | undefined {
   if (clock === undefined) return undefined;
   if (!(clock instanceof ManualClock)) throw optionError(`${where}: clock`, 'a ManualClock', clock, true);

@@ -1,4 +1,4 @@
-/** What is to be called when a signal aborts. One listener serves all of them. */
+/** The functions to call when a signal aborts. They share one listener. */
 interface Watch {
   readonly calls: Set<() => void>;
   readonly listener: () => void;
@@ -7,9 +7,9 @@ interface Watch {
 const watches = new WeakMap<AbortSignal, Watch>();
 
 /**
- * Calls `call`, which must not throw, once when `signal` aborts, until the function that is returned is called. A
- * signal has one listener for all who wait on it, gone with the last of them: many waits on one signal are no leak,
- * though Node.js 20 warns of the eleventh listener, and its limit is not ours to change.
+ * Calls `call` once when `signal` aborts; `call` must not throw. The returned function cancels that. All waits on a
+ * signal share one listener, which is removed with the last of them: Node.js 20 warns of the eleventh listener,
+ * although many waits on one signal are no leak, and its limit is the program's to change.
  */
 export function onAbort(signal: AbortSignal | undefined, call: () => void): () => void {
   if (signal === undefined) return () => {};
@@ -25,11 +25,11 @@ export function onAbort(signal: AbortSignal | undefined, call: () => void): () =
 function watch(signal: AbortSignal): Watch {
   const calls = new Set<() => void>();
   const listener = (): void => {
-    if (!signal.aborted) return; // an event of that name which somebody dispatched
+    if (!signal.aborted) return; // a dispatched event of that name
     signal.removeEventListener('abort', listener);
     watches.delete(signal);
     for (const call of calls) {
-      calls.delete(call); // before it runs: its own end finds nothing left to do
+      calls.delete(call); // before it runs, so that cancelling it meanwhile does nothing
       call();
     }
   };

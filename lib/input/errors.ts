@@ -24,8 +24,8 @@ export type SluiceErrorCode =
 /**
  * Every error that sluice throws has a stable `code` that begins with `ERR_SLUICE_`.
  *
- * Misuse is a `TypeError` or `RangeError` with such a code; `error instanceof SluiceError` holds for these too,
- * and for errors of another copy of the package, because it asks for the code.
+ * Misuse throws a `TypeError` or `RangeError` with such a code. `error instanceof SluiceError` checks the code, so it
+ * is true for these too, and for errors of another copy of the package.
  */
 export class SluiceError extends Error {
   readonly code: SluiceErrorCode;
@@ -64,28 +64,28 @@ class SluiceRangeError extends RangeError {
 const shownEnd = 2n ** 128n;
 const shownMax = 40;
 
-/** A text that callers chose, short enough for a message: what a client has sent may be in it. */
+/** Shortens a text for a message: a client may have sent it. */
 function cut(text: string): string {
   return text.length > shownMax ? `${text.slice(0, shownMax)}...` : text;
 }
 
-/** The same in quotes: on one line, whatever its characters. */
+/** The same in quotes and on one line, whatever characters it has. */
 export function quoted(text: string): string {
   return JSON.stringify(cut(text));
 }
 
-/** What came, short enough for a message. */
+/** Describes a received value, short enough for a message. */
 function shown(value: unknown): string {
   if (typeof value === 'string') return quoted(value);
   if (typeof value === 'bigint') {
-    // The digits of a long one take long to find.
+    // Formatting a long bigint takes long.
     return value < shownEnd && value > -shownEnd ? `${value}n` : 'a bigint of more than 128 bits';
   }
   if (typeof value === 'function') return 'a function';
   return typeof value === 'object' && value !== null ? shownObject(value) : cut(String(value));
 }
 
-/** The public classes of this copy of the package. */
+/** The public classes of this copy of the package, by name. */
 const ours = new Map<string, unknown>();
 export function isOurs(type: { readonly name: string }): void {
   ours.set(type.name, type);
@@ -105,7 +105,7 @@ function shownObject(value: object): string {
   }
 }
 
-/** An option or argument of the wrong type (`TypeError`) or outside its range (`RangeError`). */
+/** Makes the error for an option or argument of the wrong type (`TypeError`) or outside its range (`RangeError`). */
 export function optionError(option: string, expected: string, received: unknown, wrongType: boolean): Error {
   const message = `${option}: expected ${expected}, got ${shown(received)}`;
   const error = wrongType
@@ -114,12 +114,12 @@ export function optionError(option: string, expected: string, received: unknown,
   return Object.assign(error, { option });
 }
 
-/** A constructor that was called from outside, where `instead` is what to call. */
+/** Makes the error for a constructor that a program called; it should call `instead`. */
 export function constructorError(name: string, instead: string): Error {
   return new SluiceTypeError('ERR_SLUICE_OPTION', `new ${name}(): use ${instead}`);
 }
 
-/** A field of a record with a value that it cannot hold. `error.field` is the field's name. */
+/** Makes the error for a field of a record with a value that it cannot hold. `error.field` is the field's name. */
 export function fieldError(field: string, expected: string, received: unknown, wrongType: boolean): Error {
   const message = `field ${quoted(field)}: expected ${expected}, got ${shown(received)}`;
   const error = wrongType
@@ -128,7 +128,7 @@ export function fieldError(field: string, expected: string, received: unknown, w
   return Object.assign(error, { field });
 }
 
-/** What should be a record and is no object. */
+/** Makes the error for a record that is not an object. */
 export function recordError(received: unknown): Error {
   return optionError(noRecord, 'an object with its fields', received, true);
 }
@@ -139,13 +139,13 @@ type RecordError = (SluiceTypeError | SluiceRangeError) & {
   readonly field?: string;
 };
 
-/** Whether a record is to blame: by a field, or by being none. */
+/** Whether the cause is a bad record: a bad field, or not an object. */
 export function isRecordError(error: unknown): error is RecordError {
   if (!(error instanceof SluiceTypeError || error instanceof SluiceRangeError)) return false;
   return 'field' in error || ('option' in error && error.option === noRecord);
 }
 
-/** The error of a record that stands at `index` of a list: says so in its message, and as `error.index`. */
+/** Makes the error for the record at `index` of a list. The message and `error.index` contain the index. */
 export function listedError(error: RecordError, index: number): Error {
   const message = `list[${index}]: ${error.message}`;
   const listed =

@@ -1,18 +1,17 @@
 import { optionError, quoted } from './errors.js';
 
-/** As they were when sluice was loaded, whatever takes their places. */
+/** The functions as they were when sluice was loaded, whatever replaces them later. */
 export const isInteger: typeof Number.isInteger = Number.isInteger;
 export const isSafeInteger: typeof Number.isSafeInteger = Number.isSafeInteger;
 
-/** A copy of `given` without a prototype: what it does not have, Object.prototype does not add. */
+/** Returns a copy of `given` without a prototype, so that Object.prototype adds nothing to it. */
 export function bare<T extends object>(given: T): T {
   return { __proto__: null, ...given };
 }
 
 /**
- * The options given to `where`, checked one by one: a misspelled or unknown one is refused by name, never
- * ignored; so is a value of the wrong type or out of range. Own properties only, each read once: what an object
- * inherits is no option.
+ * The options given to `where`, checked one by one. An unknown or misspelled option throws an error with its name; so
+ * does a value of the wrong type or out of range. Only own properties are options, and each is read once.
  */
 export class Options {
   readonly #where: string;
@@ -27,12 +26,12 @@ export class Options {
     this.restrict(known);
   }
 
-  /** What was given, without a prototype. */
+  /** The given options, without a prototype. */
   get own(): Readonly<Record<string, unknown>> {
     return bare(this.#given);
   }
 
-  /** Refuses all but `known`: for options that others exclude. */
+  /** Refuses all options but `known`: for options that exclude others. */
   restrict(known: readonly string[]): void {
     for (const name of Object.keys(this.#given)) {
       if (known.includes(name)) continue;
@@ -74,7 +73,7 @@ export class Options {
     return value;
   }
 
-  /** A function, of what type the caller says; undefined if there is none. */
+  /** Returns a function, whose type the caller names; undefined if there is none. */
   callback<F>(name: string): F | undefined {
     const value = this.get(name);
     if (value !== undefined && typeof value !== 'function') {
@@ -91,7 +90,7 @@ export class Options {
     return value;
   }
 
-  /** The options nested under `name`, or undefined if there are none. */
+  /** Returns the options nested under `name`, or undefined if there are none. */
   nested(name: string, known: readonly string[]): Options | undefined {
     return this.has(name) ? new Options(this.#name(name), this.get(name), known) : undefined;
   }
@@ -110,17 +109,17 @@ function isSignal(value: unknown): value is AbortSignal {
   try {
     return value instanceof AbortSignal && typeof value.aborted === 'boolean';
   } catch {
-    return false; // it has no more of a signal than the prototype
+    return false; // it has only the prototype of a signal
   }
 }
 
 /**
- * The elements that `list` has now, holes as undefined: whatever its getters do later, it stays as long as it was.
- * Undefined if it is no array of `min` to `max` elements.
+ * Returns a copy of the current elements of `list`, holes as undefined. Its length stays the same, whatever the list's
+ * getters do. Returns undefined if `list` is not an array of `min` to `max` elements.
  */
 export function copiedList(list: unknown, min: number, max: number): unknown[] | undefined {
   if (!Array.isArray(list)) return undefined;
-  const length: unknown = list.length; // of a proxy: anything
+  const length: unknown = list.length; // a proxy may return anything
   if (typeof length !== 'number' || !(length >= min && length <= max)) return undefined;
   return Array.from({ length }, (_, i): unknown => list[i]);
 }
