@@ -1,4 +1,4 @@
-// Reads the --json report of a quick benchmark and says whether everything was measured; not how fast:
+// Reads the --json report of a quick benchmark and checks that everything was measured, but not how fast:
 //
 //   node .ci/bench.js <report> <page> <exit status of the benchmark>
 

@@ -1,4 +1,4 @@
-// Reads the report of the flash sale and says which of its verdicts hold:
+// Reads the report of the flash sale and reports which of its verdicts hold:
 //
 //   node .ci/flash-sale.js <report> <requests planned> <exit status of the sale>
 

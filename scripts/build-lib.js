@@ -1,7 +1,6 @@
-// Compiles lib/ to dist/ with tsc. With --if-stale only where dist/ is not what the last run made of the same lib/.
-//
-// dist/ is there all the time, and each of its files whole: tsc writes beside it, and what has changed takes the place
-// of what was there. A test or a server that runs meanwhile finds no file missing.
+// Compiles lib/ to dist/ with tsc. With --if-stale it does so only if lib/ or dist/ has changed since the last run.
+// dist/ exists all the time, and each of its files is complete: tsc writes into another directory, and then each
+// changed file is renamed into dist/. A test or a server that runs meanwhile finds no file missing.
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,7 +9,7 @@ import { digestOf, filesBelow, root } from './digest.js';
 
 const stamp = join(root, 'build/lib.built');
 
-/** What dist/ was made of, and what it is. @param {string} sources */
+/** Returns the digests of the sources and of dist/. @param {string} sources */
 function stampOf(sources) {
   return `${sources} ${digestOf(['dist'])}`;
 }
@@ -32,7 +31,7 @@ function content(file) {
   try {
     return readFileSync(file, 'utf8');
   } catch {
-    return undefined; // it is new
+    return undefined; // the file is new
   }
 }
 
@@ -55,7 +54,7 @@ function build() {
   // As deep as dist/: source maps hold relative paths.
   const beside = `.dist-${process.pid}`;
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
-  const before = sources(); // what is edited meanwhile is not in it
+  const before = sources(); // excludes edits during the build
   try {
     const args = [tsc, '-p', 'tsconfig.json', '--outDir', beside];
     const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });

@@ -1,5 +1,5 @@
-// Packs the package and looks at the result as a user's npm would get it: the manifest, the exact list of
-// files, what publint says, and on Linux what the binary asks of the machine that loads it.
+// Packs the package and checks the tarball that a user's npm would get: the manifest, the exact list of files, the
+// findings of publint, and on Linux what the binary needs from the machine that loads it.
 
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 
-// What the official Node.js binaries for Linux themselves need: a machine that runs Node has these.
+// The official Node.js binaries for Linux need these versions themselves, so every machine that runs Node has them.
 const symbolFloors = { GLIBC: '2.28', GLIBCXX: '3.4.21', CXXABI: '1.3.9' };
 const exportedSymbols = ['napi_register_module_v1', 'node_api_module_get_api_version_v1'];
 const libraries = ['libc.so.6', 'libgcc_s.so.1', 'libm.so.6', 'libpthread.so.0', 'libstdc++.so.6'];
@@ -57,7 +57,7 @@ function expectedFiles() {
   return ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', 'bin/sluice.js', ...compiled];
 }
 
-/** @param {string[]} files of the benchmark: it is plain JavaScript, and must run on what Node.js and sluice have */
+/** @param {string[]} files of the benchmark: it is plain JavaScript, and may import only Node.js and sluice */
 function benchFaults(files) {
   return files.flatMap((file) => {
     const imports = readFileSync(join(root, file), 'utf8').matchAll(

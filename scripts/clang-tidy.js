@@ -1,5 +1,5 @@
-// Lints the C++ sources: every translation unit below native/, and through them the headers of the core.
-// The checks are in .clang-tidy. Run it after `npm run build:native`, which knows where Node's headers are.
+// Lints the C++ sources: every translation unit below native/, and through them the headers of the core. The
+// checks are in .clang-tidy. Run it after `npm run build:native`, which finds Node's headers.
 
 import { execFile } from 'node:child_process';
 import { availableParallelism } from 'node:os';
@@ -11,7 +11,7 @@ const flags = [...addonFlags(), '-DNAPI_DISABLE_CPP_EXCEPTIONS'];
 const files = sourcesIn(['native'], /\.cc$/);
 const waiting = [...files];
 
-/** @param {string} file @returns {Promise<boolean>} whether clang-tidy has nothing to say of it */
+/** @param {string} file @returns {Promise<boolean>} whether clang-tidy reports nothing */
 function isInOrder(file) {
   return new Promise((resolve) => {
     execFile(program, ['--quiet', file, '--', ...flags], (error, stdout) => {
@@ -21,7 +21,7 @@ function isInOrder(file) {
   });
 }
 
-/** @returns {Promise<number>} how many of the files this lane took are not in order */
+/** @returns {Promise<number>} how many of the files that this lane took have faults */
 async function lane() {
   let wrong = 0;
   for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {

@@ -1,5 +1,5 @@
-// What clang-format.js, clang-tidy.js and compile-commands.js have in common: the tool, of one fixed version
-// because every major version formats and warns a little differently, and the C++ sources.
+// The shared part of clang-format.js, clang-tidy.js and compile-commands.js: the tool, in one fixed version because
+// every major version formats and warns a little differently, and the C++ sources.
 
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -9,8 +9,7 @@ import { join } from 'node:path';
 const version = '14';
 
 /**
- * Ends the process when the tool is not installed: with a visible word on a developer's machine, with an error
- * in CI.
+ * Ends the process if the tool is not installed: with a message on a developer's machine, with an error in CI.
  * @param {'clang-format' | 'clang-tidy'} tool
  */
 export function findTool(tool) {
@@ -31,7 +30,7 @@ export function sourcesIn(directories, pattern) {
   );
 }
 
-/** How node-gyp compiles the addon, as far as a tool that reads it must know. Needs a build. */
+/** Returns the flags with which node-gyp compiles the addon that a source tool needs. Requires a build. */
 export function addonFlags() {
   const { variables } = JSON.parse(readFileSync('build/config.gypi', 'utf8').replace(/^#.*$/gm, ''));
   const { include_dir: addonApi } = createRequire(import.meta.url)('node-addon-api');

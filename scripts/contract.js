@@ -1,5 +1,5 @@
-// Prints lib/binding/contract.ts from native/contract, or, with --check, fails where the file differs from what would be
-// printed. Without a C++ compiler it checks nothing: the file is checked in.
+// Writes lib/binding/contract.ts from native/contract or, with --check, fails if the file differs from what it would
+// write. Without a C++ compiler it checks nothing, because the file is checked in.
 
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -10,7 +10,10 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const printed = join(root, 'lib/binding/contract.ts');
 const program = join(root, `build/contract${process.platform === 'win32' ? '.exe' : ''}`);
-/** The digest of all that went into the last check that passed: it takes seconds, and every build begins with it. */
+/**
+ * The file with the digest of everything that the last successful check read. It saves the seconds of a check, with
+ * which every build begins.
+ */
 const checked = join(root, 'build/contract.checked');
 
 /** @param {string} command @param {readonly string[]} args */

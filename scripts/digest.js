@@ -1,4 +1,4 @@
-// What files contain, in one word: whether something was made from the files that are there now.
+// Digests of files, to find whether something was made from the current files.
 
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** The files below a directory, by their paths in it, in order. @param {string} directory */
+/** Returns the files below a directory by their relative paths, sorted. @param {string} directory */
 export function filesBelow(directory) {
   return readdirSync(directory, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())

@@ -1,5 +1,5 @@
-// Whether the addon that lib/ would load was built from the C++ that is there now. As a program, with Release or Debug,
-// it notes that this build was.
+// Checks whether the addon that lib/ would load was built from the current C++ sources. As a program, with Release or
+// Debug, it records that this build was.
 
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ function binaries() {
   return [...prebuilt.map((file) => `${prebuilds}/${file}`), 'build/Release/sluice.node'];
 }
 
-/** What an addon was made of, and what it is. @param {string} binary */
+/** Returns the digest of the sources and of an addon. @param {string} binary */
 function note(binary) {
   return digestOf([...sources, binary]);
 }
@@ -30,14 +30,14 @@ function wasNoted(binary) {
   }
 }
 
-/** What is wrong with the addon, and what to do; undefined if it is what the sources say. */
+/** Returns the problem with the addon and its remedy, or undefined if the addon matches the sources. */
 export function nativeProblem() {
   const binary = binaries().find((file) => existsSync(join(root, file)));
   const command = process.env.SLUICE_BUILD === 'debug' ? 'npm run build:debug' : 'npm run build:native';
   if (binary === undefined) return `There is no ${binaries().at(-1)}.\nWhat to do: ${command}`;
   const built = statSync(join(root, binary)).mtimeMs;
   const newer = sources.find((file) => statSync(join(root, file)).mtimeMs > built);
-  // A file that is newer and says what it said, or that nothing includes, makes no build stale.
+  // A newer file whose content is unchanged does not make the build stale.
   if (newer === undefined || wasNoted(binary)) return undefined;
   const remove = binary.startsWith('prebuilds/')
     ? `remove ${binary}, which is loaded before any build, then `

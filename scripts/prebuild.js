@@ -1,7 +1,7 @@
-// Makes prebuilds/<platform>-<arch>/sluice[.<libc>].node, the binary that goes into the tarball, under the
-// name lib/binding/addon.ts looks for. `npm pack` and `npm publish` run it before packing, and run it with
-// --remove afterwards: a prebuild left behind in a checkout would be loaded instead of later builds.
-// For another platform set PREBUILD_PLATFORM, PREBUILD_ARCH and PREBUILD_LIBC beside CC and CXX.
+// Makes prebuilds/<platform>-<arch>/sluice[.<libc>].node, the binary for the tarball, under the name that
+// lib/binding/addon.ts looks for. `npm pack` and `npm publish` run it before packing, and run it with
+// --remove afterwards: a prebuild left behind in a checkout would be loaded instead of later builds. For
+// another platform set PREBUILD_PLATFORM, PREBUILD_ARCH and PREBUILD_LIBC beside CC and CXX.
 
 import { copyFileSync, existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -18,10 +18,10 @@ const isForThisMachine = platform === process.platform && arch === process.arch;
 
 rmSync(directory, { recursive: true, force: true });
 if (process.argv.includes('--remove')) {
-  // Prebuilds of other platforms, gathered by hand, stay.
+  // Prebuilds of other platforms that were added by hand stay.
   if (existsSync('prebuilds') && readdirSync('prebuilds').length === 0) rmdirSync('prebuilds');
 } else {
-  // npm runs `prepare` next and builds dist/ anew: nothing deleted from lib/ may linger in the tarball.
+  // npm runs `prepare` next and rebuilds dist/, so that no file deleted from lib/ stays in the tarball.
   rmSync('dist', { recursive: true, force: true });
   process.env.JOBS ??= 'max';
   await promisify(prebuildify)({

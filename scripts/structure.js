@@ -1,5 +1,5 @@
-// Holds the structure of the sources: which part may include or import which, that nothing goes in a circle, which
-// numbers stand in the contract alone, how wide lines and how long files are, and how files are named.
+// Checks the structure of the sources: which part may include or import which, that there are no circles, that shared
+// numbers are in the contract only, the width of lines, the length of files, and their names.
 //
 //   node scripts/structure.js
 
@@ -9,12 +9,12 @@ import { join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** Text by path, relative to the root. @typedef {ReadonlyMap<string, string>} Tree */
-/** What a rule finds, one entry for each place. @typedef {(tree: Tree) => Iterable<string>} Rule */
+/** Returns the violations of a rule, one entry for each place. @typedef {(tree: Tree) => Iterable<string>} Rule */
 
 /**
- * Arrows that must never be: what a file includes or imports (a path, or the name of a system's header or package as
- * `<name>`), by the files that must not. In this order the most specific text comes first.
- * @type {readonly { what: string, from: RegExp, never: RegExp, but?: RegExp }[]}
+ * Forbidden arrows: a file that matches `from` must not include or import a target that matches `never`. A target is a
+ * path, or the name of a system header or package as `<name>`.
+ * @type {readonly { what: string, from: RegExp, never: RegExp }[]}
  */
 const never = [
   {
@@ -85,7 +85,7 @@ const never = [
   },
 ];
 
-/** Where sources are, and how they are named there. */
+/** The allowed places and names of sources. */
 const places = [
   /^native\/(contract|core\/(base|queue|limiter|stock|gate)|session|platform|addon|wasm)\/[a-z0-9_]+\.(h|cc)$/,
   /^native\/addon\/exports\.map$/,
@@ -93,11 +93,11 @@ const places = [
 ];
 
 const columns = 120;
-/** Lines that are neither empty nor a comment: documentation may be as long as it has to. */
+/** The most lines that are neither empty nor a comment. Documentation may be as long as it must. */
 const codeLinesMax = 350;
 const testLinesMax = 400;
 /**
- * Files with more, and how many they have: a number that may only shrink.
+ * Files with more lines, and how many they have. These numbers may only shrink.
  * @type {Record<string, { lines: number, why: string }>}
  */
 const longer = {
@@ -113,14 +113,14 @@ const longer = {
   },
 };
 
-/** Numbers that belong to all the world: powers of ten, and a minute, an hour and a day in milliseconds. */
+/** Numbers of general use: powers of ten, and a minute, an hour and a day in milliseconds. */
 const units = new Set([10_000, 100_000, 1_000_000, 60_000, 3_600_000, 86_400_000]);
-/** Numbers that the contract has too, for something else. @type {Record<string, readonly number[]>} */
+/** Numbers that are also in the contract, with another meaning. @type {Record<string, readonly number[]>} */
 const namesakes = {
-  'lib/clock/manual-clock.ts': [1e12], // in a text: how far the clock moves at once
+  'lib/clock/manual-clock.ts': [1e12], // in a message: the longest step of the clock
   'lib/limiter/limiter.ts': [1e12], // the longest timeout
   'lib/queue/consumer.ts': [65_536], // records of a batch
-  'lib/record/fields.ts': [0xffff_ffff], // in a text: what a u32 holds
+  'lib/record/fields.ts': [0xffff_ffff], // in a message: the largest u32
   'lib/record/interpret.ts': [0xffff_ffff],
   'lib/stock/options.ts': [65_536], // defaults
   'lib/stock/staging.ts': [0xffff_ffff], // SKUs that are numbers
@@ -191,7 +191,7 @@ export const rules = {
 
   *columns(tree) {
     for (const [file, text] of tree) {
-      // Biome sees to code; what it leaves wider is a text, which stands in one piece.
+      // Biome limits code. The lines that it leaves wider are texts in one piece.
       const counts = /\.[mc]?[jt]s$/.test(file) ? /^\s*(\*|\/[/*])|[;{},)] \/\/ / : /^[^|]/;
       for (const [index, line] of text.split('\n').entries()) {
         if ([...line].length > columns && counts.test(line)) {
@@ -233,7 +233,7 @@ export const rules = {
 };
 
 /**
- * What is not as it must be, of all rules or of some.
+ * Returns the violations of all rules, or of some.
  * @param {Tree} tree
  * @param {readonly string[]} [names]
  */
@@ -241,7 +241,7 @@ export function violations(tree, names = Object.keys(rules)) {
   return names.flatMap((name) => [...(rules[name]?.(tree) ?? [])].map((found) => `${name}: ${found}`));
 }
 
-/** All files that git tracks, or would, and that people write. @param {string} root @returns {Map<string, string>} */
+/** Reads all written files that git tracks or would track. @param {string} root @returns {Map<string, string>} */
 export function readTree(root) {
   const listed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
     cwd: root,
@@ -255,8 +255,8 @@ export function readTree(root) {
 }
 
 /**
- * What a file includes or imports: paths, and `<name>` of what is not in the tree. Of what is loaded with it, or of all:
- * also types, and files that it only names.
+ * Returns the targets that a file includes or imports: paths, and `<name>` for targets outside the tree. With 'loaded'
+ * only those that are loaded with the file; with 'all' also types, and files that it only names.
  * @param {Tree} tree @param {string} file @param {'loaded' | 'all'} which @returns {string[]}
  */
 function targetsOf(tree, file, which) {

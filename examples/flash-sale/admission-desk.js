@@ -15,7 +15,7 @@ import { BadOrder, parseOrder } from './order-schema.js';
 
 const FAILURES_KEPT = 10;
 
-/** Turns the text of an order into an answer by way of the gate, and writes down what was admitted. */
+/** Passes the text of an order through the gate, returns the answer, and writes down each admitted order. */
 export class AdmissionDesk {
   /** @type {import('./sale.js').Sale['gate']} */
   #gate;
@@ -23,7 +23,7 @@ export class AdmissionDesk {
   /** @type {AdmittedOrder[]} every order admitted, once, in the order of admission */
   admitted = [];
 
-  /** @type {unknown[]} what the gate threw although the order was good; the first few */
+  /** @type {unknown[]} the first few errors that the gate threw for good orders */
   failures = [];
 
   /** @param {import('./sale.js').Sale['gate']} gate */

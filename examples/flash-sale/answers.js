@@ -7,17 +7,18 @@
 /**
  * @typedef {object} Answer
  * @property {number} status
- * @property {string} outcome             what the report counts it as
+ * @property {string} outcome the name under which the report counts it
  * @property {object} body                sent as JSON
  * @property {number} [retryAfterSeconds] sent as Retry-After
  * @property {string} [allow]             sent as Allow
  */
 
-/** For refusals that pass by themselves, but at no time that could be known. */
+/** For refusals that end by themselves, at a time that cannot be known. */
 const RETRY_SOON_SECONDS = 1;
 
 /**
- * 409 is about the order: sending it again will not help. 503 is about us: it may.
+ * 409 has its cause in the order: sending it again does not help. 503 has its cause in the server: sending it
+ * again may help.
  * @type {Record<Exclude<Admission['outcome'], 'admitted' | 'already-ended' | 'rate-limited'>, 409 | 503>}
  */
 const REFUSALS = {
@@ -47,7 +48,7 @@ export function answerToAdmission(admission) {
     return { status: 202, outcome: duplicate ? 'admitted before' : 'admitted', body: admission };
   }
   if (admission.outcome === 'already-ended') {
-    // Its payment was declined, or its hold ran out: nobody handles it any more.
+    // Its payment was declined, or its hold ran out: no handler will get it again.
     const { outcome, reservation, state } = admission;
     return { status: 409, outcome, body: { error: outcome, state, reservation: String(reservation) } };
   }

@@ -7,7 +7,7 @@ import { CATALOGUE } from './catalogue.js';
  */
 
 /**
- * Brings together what each side wrote down, once nobody writes any more.
+ * Collects the books of all sides, after the last entry was written.
  * @param {object} sources
  * @param {import('./sale.js').Sale} sources.sale
  * @param {import('./admission-desk.js').AdmissionDesk} sources.desk
@@ -22,7 +22,7 @@ export function collectBooks({ sale: { stock }, desk, handled, findings, options
     admitted: desk.admitted,
     handled,
     receipts: findings?.receipts ?? [],
-    // Strangers keep their receipts, and an answer that was lost may have been a 202.
+    // Clients from outside keep their receipts, and a lost answer may have been a 202.
     receiptsComplete: findings?.unanswered === 0 && !options.serve,
     ledger: CATALOGUE.map(({ sku }) => ({ sku, ...stock.counts(sku) })),
     auditError: auditError(stock),
@@ -30,7 +30,7 @@ export function collectBooks({ sale: { stock }, desk, handled, findings, options
 }
 
 /**
- * What is no verdict, but leaves the run without worth.
+ * Returns problems that are not a verdict, but make the run worthless.
  * @param {object} sources
  * @param {import('./server.js').OrderServer} sources.server
  * @param {import('./admission-desk.js').AdmissionDesk} sources.desk

@@ -13,10 +13,10 @@ import { Payments } from './payments.js';
  * @property {number} sku
  * @property {number} quantity
  * @property {boolean} paid
- * @property {string} result      what the ledger said when asked to confirm or to cancel
- * @property {number} admittedAt  the three times are monotonicMs()
+ * @property {string} result the ledger's answer to confirm or cancel
+ * @property {number} admittedAt this and the next two times are monotonicMs()
  * @property {number} takenAt
- * @property {number} decidedAt   just before the ledger was asked
+ * @property {number} decidedAt just before confirm or cancel was called
  */
 
 if (parentPort === null) throw new Error('cashier.js runs as a worker thread: start main.js');
@@ -27,7 +27,7 @@ const payments = new Payments();
 /** @type {HandledOrder[]} in the order in which the queue handed them out */
 const handled = [];
 
-// One order at a time: the second buyer is not charged before the first one is through.
+// One order at a time: the second buyer is charged only after the first buyer's order is decided.
 const allHandled = gate.consume(
   async (order, hold) => {
     const takenAt = monotonicMs();

@@ -9,7 +9,7 @@
  */
 
 /**
- * What is on sale: 1,000 units of three items.
+ * The items on sale: 1,000 units of three items.
  * @type {readonly Item[]}
  */
 export const CATALOGUE = [

@@ -9,10 +9,10 @@ import { Pool } from 'undici';
  * @property {Record<string, unknown>} body
  */
 
-/** A server that says nothing for this long has failed. */
+/** A server that sends nothing for this long has failed. */
 const SILENCE_MS_MAX = 15_000;
 
-/** Orders over keep-alive connections, one request at a time on each. */
+/** Sends orders over keep-alive connections, one request at a time on each. */
 export class Client {
   /** @type {Pool} */
   #pool;
@@ -52,7 +52,7 @@ export class Client {
     };
   }
 
-  /** Ends what is under way with an error. */
+  /** Ends requests in flight with an error. */
   async destroy() {
     await this.#pool.destroy();
   }

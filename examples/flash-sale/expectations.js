@@ -6,7 +6,7 @@ import { fieldToBlame } from './scenario.js';
  * @typedef {import('./scenario.js').PlannedRequest} PlannedRequest
  */
 
-/** Any order may meet a limit or a full queue: these two depend on the speed of the machine. */
+/** Any order may meet a limit or a full queue, because both depend on the speed of the machine. */
 const BUSY = [429, 503];
 
 /** @type {Record<import('./scenario.js').Kind, readonly number[]>} */
@@ -21,7 +21,7 @@ const STATUSES = {
 };
 
 /**
- * What is wrong with an answer, seen with a client's eyes.
+ * Returns the fault that a client can see in an answer, or undefined.
  * @param {PlannedRequest} planned
  * @param {HeardAnswer} answer
  * @param {HeardAnswer | undefined} earlier  the answer to the first request with this id

@@ -45,7 +45,7 @@ export class LoadThreads {
     });
   }
 
-  /** Ends the load early; `result` tells what there was until then. */
+  /** Ends the load early; `result` then has the findings so far. */
   stop() {
     for (const thread of this.#threads) thread.stop();
   }

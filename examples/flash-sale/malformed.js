@@ -5,7 +5,7 @@
  */
 
 /**
- * Bodies that are no order, each with the field that the 400 has to name.
+ * Bodies that are not an order, each with the field that the 400 must name.
  * @type {readonly { field: string, write: (order: OrderRequest) => string }[]}
  */
 export const MALFORMED = [

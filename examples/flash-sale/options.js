@@ -12,14 +12,14 @@ import { parseArgs } from 'node:util';
  * @property {boolean} help
  */
 
-/** The command line is wrong; the message names the argument. */
+/** An error in the command line; the message names the argument. */
 export class BadArgument extends Error {
   name = 'BadArgument';
 }
 
 const DEFAULTS = { requests: 100_000, users: 20_000, connections: 64 };
 
-/** Requests and users end where the tables of sale.js and the patience of a reader do. */
+/** The tables of sale.js bound the users; a run of more requests would take too long. */
 const RANGES = {
   requests: { min: 1, max: 10_000_000 },
   users: { min: 1, max: 1_000_000 },

@@ -1,7 +1,7 @@
 // @ts-check
 import { f64, record, u16, u32, u53 } from 'sluice';
 
-/** An admitted order as it lies in the queue, from the server's thread to the cashier's. */
+/** An admitted order in the queue from the server's thread to the cashier's. */
 export const Order = record({
   orderId: u53,
   user: u53,
@@ -24,7 +24,7 @@ const FIELDS = [
   { name: 'quantity', max: 0xffff },
 ];
 
-/** A body that is no order. `field` is the field to blame, or 'body' when it is not even a JSON object. */
+/** A body that is not an order. `field` is the bad field, or 'body' if the body is not a JSON object. */
 export class BadOrder extends Error {
   /**
    * @param {string} field

@@ -1,13 +1,15 @@
 // @ts-check
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 
-/** The first payment waits this long for a connection to the bank: the opening burst piles up behind it. */
+/**
+ * The first payment waits this long for a connection to the bank, while the opening burst fills the queue.
+ */
 const CONNECT_MS = 300;
 
-/** One payment in this many asks the buyer for a confirmation ... */
+/** One payment in this many asks the buyer for a confirmation, which takes SLOW_MS. */
 const SLOW_ONE_IN = 50;
 
-/** ... which takes this long. All others take one turn of the event loop. */
+/** How long a confirmation takes. All other payments take one turn of the event loop. */
 const SLOW_MS = 20;
 
 const DECLINED_PERCENT = 10;

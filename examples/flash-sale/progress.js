@@ -13,10 +13,10 @@ const BAR_WIDTH_MAX = 40;
 const CLEAR_LINE = '\r\x1b[2K';
 
 /**
- * Shows how far the load is: a bar that is redrawn on a terminal, a line now and then elsewhere.
+ * Shows the progress of the load: a bar that is redrawn on a terminal, otherwise a line every two seconds.
  * @param {NodeJS.WriteStream} stream
  * @param {() => Standing} standing
- * @returns {() => void} ends it, with the last standing
+ * @returns {() => void} draws the final state and stops
  */
 export function showProgress(stream, standing) {
   const startedAt = performance.now();

@@ -8,7 +8,7 @@ import { allHold } from './verdicts.js';
  */
 
 /**
- * What is known when all is over.
+ * Everything known at the end of the sale.
  * @typedef {object} Outcome
  * @property {import('./options.js').Options} options
  * @property {number} elapsedMs       from opening to closing
@@ -19,7 +19,7 @@ import { allHold } from './verdicts.js';
  * @property {import('./verdicts.js').Verdicts} verdicts
  * @property {{ capacity: number, highWater: number }} queue
  * @property {number} rssPeakBytes
- * @property {string[]} problems      that are no verdict, but leave the run without worth
+ * @property {string[]} problems that are not a verdict, but make the run worthless
  */
 
 /**

@@ -9,7 +9,7 @@ import { trade } from './trade.js';
 import { judge } from './verdicts.js';
 import { WorkerThread } from './worker-thread.js';
 
-/** Once the server is closed, the cashier has no more than one full queue to go. */
+/** After the server has closed, the cashier has at most one full queue left. */
 const LAST_ORDERS_MS = 20_000;
 
 const BYTES_PER_KIBIBYTE = 1_024;
@@ -30,7 +30,7 @@ export async function runSale(options) {
     const url = await server.listen();
     const startedAt = performance.now();
     const failure = endOf(cashier);
-    failure.catch(() => {}); // after the closing it means nothing, and nobody listens
+    failure.catch(() => {}); // after the closing a failure has no meaning and no listener
     const findings = await trade({
       url,
       options,

@@ -6,13 +6,13 @@ import { Order } from './order-schema.js';
 /** Small on purpose: the opening burst fills it while the cashier's first payment is still under way. */
 const QUEUE_CAPACITY = 32;
 
-/** A client that hears nothing for this long may assume that its order is off. */
+/** A client that gets no answer within this time may assume that its order is void. */
 const HOLD_MS = 30_000;
 
-/** The fewest users and ids to remember: what --serve offers to clients it knows nothing about. */
+/** The fewest users and ids to remember, for the unknown clients of --serve. */
 const TABLE_SIZE_MIN = 131_072;
 
-/** The most: beyond it the oldest ids are forgotten, which this scenario's quick retries never notice. */
+/** The most. The ledger forgets the oldest ids beyond it, but the retries of this scenario come sooner. */
 const TABLE_SIZE_MAX = 1_000_000;
 
 /**

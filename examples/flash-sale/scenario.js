@@ -8,7 +8,7 @@ import { Random } from './random.js';
  */
 
 /**
- * What a request is about, and so which answers are right.
+ * The kind of a request, which decides which answers are right.
  * @typedef {'order' | 'retry' | 'reused-id' | 'too-many' | 'unknown-item' | 'malformed' | 'oversized'} Kind
  */
 
@@ -20,7 +20,7 @@ import { Random } from './random.js';
  */
 
 /**
- * One user at the counter: one request, or two, both in flight together or one after the other.
+ * One user's visit: one request, or two, either in flight together or one after the other.
  * @typedef {object} Visit
  * @property {boolean} together
  * @property {PlannedRequest[]} requests
@@ -30,7 +30,7 @@ const SEED = 20_251_128;
 const UNKNOWN_SKU = 9_999;
 const FIRST_ID = 1_000_001;
 
-/** More than the server takes. */
+/** Longer than the server accepts. */
 const OVERSIZED_NOTE_LENGTH = 2_000;
 
 /** @type {readonly (readonly ['single' | 'double-click' | Exclude<Kind, 'order'>, number])[]} */
@@ -45,7 +45,7 @@ const VISITS = [
   ['oversized', 5],
 ];
 
-/** The more there is of an item, the more want it. */
+/** An item's share of the orders is its share of the units. */
 const ITEMS = CATALOGUE.map((item) => /** @type {const} */ ([item, item.quantity]));
 
 /** One unit, or as many as one user may buy. */

@@ -8,29 +8,29 @@ import { Tally } from './tally.js';
 const BODY_BYTES_MAX = 1_024;
 
 /**
- * Of a longer body this much is read and thrown away, so that the 413 finds its client still listening and
- * the connection stays usable. Whoever sends more is cut off.
+ * The server reads and discards this much of a longer body, so that the client still gets the 413 and the connection
+ * stays usable. A client that sends more is cut off.
  */
 const DISCARDED_BYTES_MAX = 1_048_576;
 
 /** Connections that are still busy this long after close() are cut. */
 const CLOSE_GRACE_MS = 2_000;
 
-/** What a client may take before it is cut off: so that slow or idle ones cannot stand in the way for long. */
+/** Limits beyond which a client is cut off, so that slow or idle clients cannot block others for long. */
 const LIMITS = {
-  /** One more is closed at once, unanswered. More than the load of this example opens. */
+  /** A connection beyond these is closed at once, without an answer. The load of this example opens fewer. */
   connections: 1_024,
-  /** Until the header of a request is there, and until all of it is. */
+  /** The time until the header of a request is complete, and until all of it is. */
   headersMs: 2_000,
   requestMs: 4_000,
-  /** Without a byte in either direction. */
+  /** The time without a byte in either direction. */
   idleMs: 10_000,
-  /** How often the first two are looked at. */
+  /** How often the first two times are checked. */
   checkMs: 500,
   headerBytes: 4_096,
 };
 
-/** POST /orders on 127.0.0.1, in front of an admission desk. */
+/** Serves POST /orders on 127.0.0.1, in front of an admission desk. */
 export class OrderServer {
   byStatus = new Tally();
   byOutcome = new Tally();
@@ -60,7 +60,7 @@ export class OrderServer {
     this.#http.setTimeout(idleMs);
   }
 
-  /** @returns {Promise<string>} where it listens */
+  /** @returns {Promise<string>} the URL on which it listens */
   async listen() {
     this.#http.listen(0, '127.0.0.1');
     await once(this.#http, 'listening');
@@ -68,7 +68,7 @@ export class OrderServer {
     return `http://127.0.0.1:${port}`;
   }
 
-  /** Takes no more connections, finishes the requests under way, and resolves when all is closed. */
+  /** Accepts no more connections, finishes the requests in flight, and resolves when all connections are closed. */
   async close() {
     const closed = once(this.#http, 'close');
     this.#http.close();

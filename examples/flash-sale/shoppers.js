@@ -10,7 +10,7 @@ import { Tally } from './tally.js';
  */
 
 /**
- * What a client was promised by a 202.
+ * The promise of a 202 to a client.
  * @typedef {object} Receipt
  * @property {number} id
  * @property {string} reservation
@@ -33,10 +33,10 @@ import { Tally } from './tally.js';
  * @property {Float64Array<ArrayBuffer>} responseMs
  * @property {Receipt[]} receipts
  * @property {Problem[]} problems           answers that are wrong, or did not come
- * @property {string | undefined} stopped    why it ended early
+ * @property {string | undefined} stopped the reason, if it ended early
  */
 
-/** Carries out visits, with never more requests in flight than there are connections. */
+/** Carries out visits, with at most as many requests in flight as there are connections. */
 export class Shoppers {
   #client;
   #free;
@@ -94,7 +94,7 @@ export class Shoppers {
   }
 
   /**
-   * Sends nothing more and gives up what is in flight.
+   * Sends nothing more and gives up requests in flight.
    * @param {string} reason
    */
   stop(reason) {
@@ -117,7 +117,7 @@ export class Shoppers {
     };
   }
 
-  /** Sends those whose Retry-After is over. */
+  /** Sends the requests whose Retry-After is over. */
   async #sendComingBack() {
     for (;;) {
       const next = this.#comingBack[0];
@@ -133,7 +133,7 @@ export class Shoppers {
   #start(visit) {
     const taken = inFlight(visit);
     this.#free -= taken;
-    // No answer is no rejection: what rejects here is a bug, and ends the thread.
+    // A missing answer does not reject: a rejection here is a bug, and ends the thread.
     void this.#carryOut(visit).finally(() => {
       this.#free += taken;
       this.#wake();
@@ -205,7 +205,7 @@ export class Shoppers {
     while (!condition() && this.#stopped === undefined) await this.#changed();
   }
 
-  /** @returns {Promise<void>} when a visit is over, somebody is due to come back, or stop() was called */
+  /** @returns {Promise<void>} when a visit is over, a retry is due, or stop() was called */
   #changed() {
     return new Promise((resolve) => {
       const next = this.#comingBack[0];

@@ -7,13 +7,14 @@ import { showProgress } from './progress.js';
  * @property {string} url
  * @property {import('./options.js').Options} options
  * @property {import('./interruption.js').Interruption} interruption
- * @property {Promise<never>} failure  rejects when there is no point in going on
+ * @property {Promise<never>} failure rejects when the sale cannot go on
  * @property {() => number} answered
  * @property {() => number} admitted
  */
 
 /**
- * The time between opening and closing: the built-in load, or strangers' requests, or both in turn.
+ * Runs the time between opening and closing: the built-in load, or requests from outside, or first one and
+ * then the other.
  * @param {OpenSale} sale
  * @returns {Promise<import('./load-threads.js').Findings | undefined>} undefined without built-in load
  */

@@ -7,15 +7,15 @@
  */
 
 /**
- * The books of everyone who took part, each written without looking at another.
+ * The books of all sides, each written without knowledge of the others.
  * @typedef {object} Books
  * @property {readonly { sku: number, quantity: number }[]} offered
  * @property {readonly AdmittedOrder[]} admitted   the server's, in the order of admission
  * @property {readonly HandledOrder[]} handled     the cashier's, in the order of processing
  * @property {readonly Receipt[]} receipts         the clients': every 202 they heard
- * @property {boolean} receiptsComplete            whether every 202 there was is among the receipts
+ * @property {boolean} receiptsComplete whether every 202 that was sent is among the receipts
  * @property {readonly { sku: number, reserved: number, sold: number }[]} ledger  sluice's own counts
- * @property {string | undefined} auditError       what stock.audit() threw
+ * @property {string | undefined} auditError the error that stock.audit() threw
  */
 
 /**
@@ -42,8 +42,8 @@ export function allHold(verdicts) {
 }
 
 /**
- * Counted three times: by the cashier, by what clients were promised less what was declined, and at every
- * moment of the sale, not only at its end.
+ * Counts the sold units three times: by the cashier's book, by the promises to clients less the declined ones, and at
+ * every moment of the sale, not only at its end.
  * @param {Books} books
  * @returns {Verdict}
  */
@@ -76,8 +76,8 @@ function judgeSelling({ offered, admitted, handled, receipts, ledger }) {
 }
 
 /**
- * The largest sum of units that were promised and not taken back. An admission is dated after the gate's
- * answer and a cancellation before the ledger was asked, so a unit sold again is never counted twice.
+ * Returns the largest sum of units that were promised and not taken back. An admission is dated after the gate's answer
+ * and a cancellation before the call to the ledger, so a unit that is sold again is never counted twice.
  * @param {number} sku
  * @param {readonly AdmittedOrder[]} admitted
  * @param {readonly HandledOrder[]} handled
@@ -132,7 +132,7 @@ function judgeResolving({ admitted, handled, receipts, receiptsComplete, ledger 
 }
 
 /**
- * Where clients were told something else than what the server wrote down.
+ * Returns the contradictions between the clients' receipts and the server's book.
  * @param {Map<string, AdmittedOrder>} byReservation
  * @param {readonly Receipt[]} receipts
  * @param {boolean} receiptsComplete

@@ -2,7 +2,7 @@
 import { Worker } from 'node:worker_threads';
 
 /**
- * A worker thread of this program. It says `ready` once, and ends with one `result`.
+ * A worker thread of this program. It posts `ready` once, and ends with one `result`.
  * @template Result
  */
 export class WorkerThread {
@@ -37,7 +37,8 @@ export class WorkerThread {
       }),
       this.result.then(() => undefined),
     ]);
-    // Whoever waits for them hears of a failure; that nobody waits yet must not end the process.
+    // A caller that awaits these promises gets the failure. Until one does, the rejection must not end the
+    // process.
     this.result.catch(() => {});
     this.ready.catch(() => {});
   }
