@@ -92,6 +92,7 @@ const places = [
   /^lib\/((binding|clock|dispatch|gate|http|input|limiter|observe|overflow|queue|record|redis|stock)\/)?[a-z0-9-]+\.ts$/,
 ];
 
+/** Of what people write. The formatters lay code out in 110. */
 const columns = 120;
 /** The most lines that are neither empty nor a comment. Documentation may be as long as it must. */
 const codeLinesMax = 350;
