@@ -67,7 +67,9 @@ export function keyOfAddress(address: string, prefix: number): string {
 export function bareAddress(text: string): string {
   if (isIPv4(text)) return text;
   const [, bracketed, plain] = /^\[(.*)\](?::\d+)?$|^([^:]*):\d+$/.exec(text) ?? [];
-  const bare = (bracketed ?? plain ?? text).replace(/%.*$/, '');
+  const zoned = bracketed ?? plain ?? text;
+  const zone = zoned.indexOf('%'); // a pattern would look for its end from each of many
+  const bare = zone === -1 ? zoned : zoned.slice(0, zone);
   return isIP(bare) === 0 ? text : bare;
 }
 

@@ -85,6 +85,13 @@ describe('addressKey', () => {
     expect(addressKey(undefined)).toBe('');
   });
 
+  it('looks at such a text once, wherever zones could begin in it', { timeout: 10_000 }, () => {
+    // From each of them to the end it took a minute.
+    for (const end of ['\n', '\u2028', '']) {
+      expect(addressKey('%'.repeat(200_000) + end)).toBe('%'.repeat(256));
+    }
+  });
+
   it('names what is wrong', () => {
     for (const [act, kind] of [
       [() => addressKey('::1', { ipv6Prefix: 31 }), RangeError],
