@@ -1,4 +1,4 @@
-import { copiedList, optionError } from '../input/index.js';
+import { bare, copiedList, optionError } from '../input/index.js';
 import { type Present, parsedList, quotaItem, stringItem } from './present.js';
 
 /**
@@ -144,7 +144,8 @@ export function refusingNames(told: Told, present: Present): string[] {
 }
 
 /** As `policyNames`, with names that are not in `taken`. */
-export function freeNames({ name, names: given, quotas }: Told, taken: ReadonlySet<string>): string[] {
+export function freeNames(told: Told, taken: ReadonlySet<string>): string[] {
+  const { name, names: given, quotas } = bare(told);
   const bases = quotas.map(({ tier }, i) => {
     if (given !== undefined) return given[i] as string;
     if (name === undefined) return tier;

@@ -52,6 +52,7 @@ it.each([
   ['info', {}],
   ['refusal', {}],
   ['max', 5],
+  ['names', ['polluted', 'too']],
   ['type', 'none of a stream'],
   ['start', 1],
   ['holdMs', 'no number'],
