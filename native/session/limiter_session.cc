@@ -91,7 +91,7 @@ void LimiterSession::undo(const Limiter::Decision& decision, std::uint64_t cost,
 
 bool LimiterSession::block(std::uint64_t ns, const Key* key) noexcept {
   const bool placed = limiter_.block(*slot_, clock_.now(), ns, key);
-  if (waiting() != 0) review();
+  if (waiting() != 0) review(key);
   return placed;
 }
 
@@ -158,6 +158,14 @@ void LimiterSession::review() noexcept {
   for (std::uint32_t next = 0; next < config().waiting_max;) {
     LimiterWaiters::Woken woken;
     next = waiters_.review({*slot_, clock_, queue_depth(), woken}, clock_.now(), next);
+    wake(woken);
+  }
+}
+
+void LimiterSession::review(const Key* key) noexcept {
+  for (bool whole = false; !whole;) {
+    LimiterWaiters::Woken woken;
+    whole = waiters_.review_of({*slot_, clock_, queue_depth(), woken}, clock_.now(), key);
     wake(woken);
   }
 }

@@ -184,8 +184,10 @@ class LimiterSession {
   }
   void undo(const Limiter::Decision& decision, std::uint64_t cost, const Key* key) noexcept;
   void serve_waiters(const Key* key) noexcept;
-  // Those who wait look again: the limits have changed, or a key is blocked.
+  // All waiters are decided again: the limits have changed.
   void review() noexcept;
+  // The waiters of one key are decided again: it is blocked. nullptr: of a limiter without keys.
+  void review(const Key* key) noexcept;
 
   // Calls act(asking, now) until nobody else is to be served, and wakes those who were.
   template <class Act>

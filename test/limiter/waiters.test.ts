@@ -238,6 +238,24 @@ describe('many who wait', () => {
     expect(await wait).toMatchObject({ allowed: true });
   });
 
+  it('are not looked at for a block of another key, and are told of one of their own', async () => {
+    const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 0.1, burst: 1 }, keys: { max: 100 } });
+    const keys = ascending(50);
+    for (const key of keys) limiter.allow(key);
+    const { refused, waits } = waiters(limiter, keys.length, (key) => ({ key, timeoutMs: 20_000 }));
+    for (let i = 0; i < 10; i++) await turn();
+    const calls = counted(limiter);
+    limiter.block('another', 60_000);
+    for (let i = 0; i < 10; i++) await turn();
+    expect(calls.calls).toBe(0);
+    limiter.block(7, 60_000);
+    expect(await waits[7]).toMatchObject({ allowed: false, tier: 'blocked' });
+    expect(refused).toEqual([7]);
+    expect(calls.calls).toBeLessThan(5);
+    limiter[Symbol.dispose]();
+    await Promise.allSettled(waits);
+  });
+
   it('are found by texts, which a Map hashes with a secret, whatever their keys are', async () => {
     const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 0.001, burst: 1 }, keys: { max: 9 } });
     const keys = [5, 5n, '5', -(1n << 70n)];

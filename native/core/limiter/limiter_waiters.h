@@ -266,6 +266,19 @@ class LimiterWaiters {
     }
     return max_;
   }
+  // The same for those who wait for one state: that of `key`, or of a limiter without keys. To be called again as long as it
+  // returns false.
+  bool review_of(const Asking& asking, std::uint64_t now, const Key* key) noexcept {
+    if (waiting() == 0) return true;
+    bool whole = true;
+    const auto act = [&](Tiers& tiers, std::uint64_t time, bool) {
+      if (tiers.line().waiting.load(std::memory_order_relaxed) == 0) return;
+      const Locked locked(control_->lock);
+      whole = review_line(tiers, asking, time);
+    };
+    limiter_.visit(asking.line, now, key, Limiter::Need::kFound, act);
+    return whole;
+  }
 
  private:
   class Locked {
