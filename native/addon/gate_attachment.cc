@@ -25,8 +25,8 @@ GateAttachment::GateAttachment(Environment& environment, std::shared_ptr<SharedG
     admission_.depth_queue = parts.limiter->session().depth_queue();
   }
   if (parts.stock != nullptr) {
-    admission_.stock = &parts.stock->ledger();
-    admission_.stock_shard = &parts.stock->line();
+    admission_.stock = &parts.stock->session().ledger();
+    admission_.stock_shard = &parts.stock->session().slot();
   }
   admission_.line = line_;
   admission_.tags = order_tags(queue.queue());

@@ -6,7 +6,6 @@
 
 #include "addon/objects.h"
 #include "addon/queue_functions.h"
-#include "addon/stock_functions.h"
 #include "contract/limits.h"
 
 namespace sluice {
@@ -54,10 +53,10 @@ napi_value admit_with(napi_env env, napi_callback_info info) {
   if (!self.fits(key, lines) || !within(hold_ns, 0.0, kHoldNsMax)) return number(env, kBadArgument);
   const auto hold = static_cast<std::uint64_t>(hold_ns);
   if (lines == 0) return answered(env, self, self.admit<kOver>(hold, key));
-  auto& cart = parts.stock->lines();
-  const std::uint32_t staged = staged_lines(*parts.stock, lines, cart);
-  if (staged == 0) return number(env, kBadArgument);
-  return answered(env, self, self.admit<kOver>(hold, key, cart, staged));
+  const StockSession::Lines cart = parts.stock->calls().lines(lines);
+  if (cart.empty()) return number(env, kBadArgument);
+  const auto count = static_cast<std::uint32_t>(cart.size());
+  return answered(env, self, self.admit<kOver>(hold, key, cart.data(), count));
 }
 
 // take(max, begins): how many orders were taken

@@ -6,7 +6,7 @@
 namespace sluice {
 
 std::uint32_t GateAttachment::take(std::uint32_t max, bool begins) {
-  const std::uint64_t now = parts_.stock != nullptr ? parts_.stock->clock().now() : 0;
+  const std::uint64_t now = parts_.stock != nullptr ? parts_.stock->session().clock().now() : 0;
   if (begins) {
     session_ = table_.begin();
     renewal_at_ = kNever;
@@ -90,7 +90,7 @@ void GateAttachment::hand_out(std::uint32_t i, std::uint32_t entry, std::uint64_
 
 std::uint64_t GateAttachment::renew() {
   if (admission_.stock == nullptr || !in_session()) return kNever;
-  const std::uint64_t now = parts_.stock->clock().now();
+  const std::uint64_t now = parts_.stock->session().clock().now();
   renewal_at_ = kNever;
   table_.for_each_in_hand([&](InFlightTable::Entry& entry) {
     const AdmittedOrder& order = entry.order;
@@ -126,7 +126,7 @@ void GateAttachment::put_back(std::uint32_t entry) {
 ResolveResult GateAttachment::resolve_reservation(std::uint64_t reservation, bool confirm,
                                                   std::uint32_t quantity) {
   if (admission_.stock == nullptr) return ResolveResult::kDone;
-  const std::uint64_t now = parts_.stock->clock().now();
+  const std::uint64_t now = parts_.stock->session().clock().now();
   StockLedger& ledger = *admission_.stock;
   ThreadSlot& line = *admission_.stock_shard;
   if (!confirm) return ledger.cancel(line, reservation, now);

@@ -5,54 +5,52 @@
 #include <mutex>
 
 #include "addon/clock.h"
-#include "addon/environment.h"
-#include "addon/hot_function.h"
-#include "addon/registry.h"
+#include "addon/object_attachment.h"
 #include "contract/staging.h"
 #include "core/stock/stock_ledger.h"
 #include "platform/mapping.h"
+#include "session/stock_calls.h"
+#include "session/stock_session.h"
 
 namespace sluice {
 
-struct SharedStock : SharedObject {
+struct SharedStock final : SharedObject {
   SharedStock() : SharedObject(ObjectKind::kStock) {}
 
+  StockLedger view() const { return StockLedger(segment.body(), shape); }
+
   Segment segment;
-  std::mutex returns_mutex;  // of the line that all GateReturns share
+  std::mutex returns_mutex;  // of the slot that all GateReturns share
   LedgerShape shape;
   ClockSource time;
-
-  StockLedger view() const { return StockLedger(segment.body(), shape); }
 };
 
-class StockAttachment : public Attachment {
+class StockAttachment final : public ObjectAttachment<SharedStock> {
  public:
-  static StockAttachment* make(Environment& environment, std::shared_ptr<SharedStock> shared);
+  static StockAttachment* make(Environment& environment, std::shared_ptr<SharedStock> shared) {
+    return made_with_line(shared->view().lines(), environment,
+                          [&](ThreadSlot* slot) { return new StockAttachment(environment, shared, slot); });
+  }
 
-  StockLedger& ledger() { return ledger_; }
-  ThreadSlot& line() { return *line_; }
-  const Clock& clock() const { return clock_; }
-  const std::shared_ptr<SharedStock>& shared() const { return shared_; }
+  StockSession& session() { return session_; }
+  StockCalls& calls() { return calls_; }
 
   // False: not a buffer of the size that native code reads and writes.
-  bool stage(napi_env env, napi_value buffer);
-  const Staging& words() const { return words_; }
-  // Room for the lines of one call, made once: to clear it each time would cost 190 instructions.
-  using Lines = StockRequest::Line[StockRequest::kLinesMax];
-  Lines& lines() { return lines_; }
-
- protected:
-  void on_detach() override;
+  bool stage(napi_env env, napi_value buffer) {
+    staging_ = Staging(env, buffer);
+    calls_.stage(Words(staging_.span()));
+    return staging_.bytes() >= StockStaging::kBytes;
+  }
 
  private:
-  StockAttachment(Environment& environment, std::shared_ptr<SharedStock> shared, ThreadSlot* line);
+  StockAttachment(Environment& environment, std::shared_ptr<SharedStock> shared, ThreadSlot* slot)
+      : ObjectAttachment(environment, std::move(shared)),
+        session_(shared_->view(), slot, shared_->time.clock()),
+        calls_(session_) {}
+  void end() override { session_.end(); }
 
-  std::shared_ptr<SharedStock> shared_;
-  StockLedger ledger_;
-  ThreadSlot* line_;
-  Clock clock_;
-  Staging words_;
-  Lines lines_;
+  StockSession session_;
+  StockCalls calls_;
 };
 
 }  // namespace sluice

@@ -1,201 +1,50 @@
+// What a JavaScript object can do with the stock ledger it is attached to.
 #include "addon/stock_functions.h"
 
-#include <algorithm>
-#include <string_view>
+#include <napi.h>
+
+#include <cstring>
+#include <memory>
 
 #include "addon/objects.h"
-#include "addon/stock_staging.h"
+#include "addon/random.h"
+#include "addon/stock_answers.h"
+#include "addon/stock_attachment.h"
+#include "contract/limits.h"
 #include "session/ledger_copies.h"
 
 namespace sluice {
 
 namespace {
 
-// reserve(lines), with a hold of 0 for the ledger's own: the ReserveResult; the hold stands in staging. Of a repetition, what
-// is left of the hold stands there, and the phase in place of the line
-napi_value reserve(napi_env env, napi_callback_info info) {
-  std::uint32_t arguments[1];
-  auto& self = attachment<StockAttachment>(env, info, arguments);
-  if (self.detached()) return number(env, kDisposed);
-  const Staging& words = self.words();
-  StockLedger& ledger = self.ledger();
-  auto& lines = self.lines();
-  const std::uint32_t count = staged_lines(self, arguments[0], lines);
-  if (count == 0) return number(env, kBadArgument);
-  const auto hold_ns = words.get<std::uint64_t>(StockStaging::kHoldNs);
-  const StockRequest request{lines,
-                             count,
-                             StagedKey(words, StockStaging::kUser).user(ledger.secret()),
-                             StagedKey(words, StockStaging::kId).key(ledger.secret()),
-                             hold_ns != 0 ? hold_ns : ledger.hold_ns(),
-                             StagedKey(words, StockStaging::kId).text()};
-  CallTime time(self.clock());
-  StockAnswer verdict = ledger.peek(request);
-  if (verdict.provisional) verdict = ledger.peek_past_due(self.line(), request, time);
-  const StockAnswer answer =
-      verdict.result != ReserveResult::kReserved
-          ? ledger.refuse(self.line(), request, verdict)
-          : ledger.reserve(self.line(), request, time.now(), [](std::uint64_t) { return true; });
-  words.put(StockStaging::kReservation, answer.reservation);
-  words.put(StockStaging::kLine, static_cast<std::uint64_t>(answer.line));
-  if (answer.result == ReserveResult::kDuplicate) {
-    const Standing standing = ledger.standing(answer.reservation, time.now());
-    words.put(StockStaging::kHoldNs, standing.left_ns);
-    words.put(StockStaging::kLine, static_cast<std::uint64_t>(standing.phase));
-  } else {
-    words.put(StockStaging::kHoldNs, request.hold_ns);
+// A call of StockCalls: f(), f(number) or f(number, number). What is missing is 0.
+template <auto Method>
+struct StockCall;
+template <class Answer, Answer (StockCalls::*Method)() noexcept>
+struct StockCall<Method> {
+  static napi_value call(napi_env env, napi_callback_info info) {
+    auto& self = attachment<StockAttachment>(env, info);
+    return number(env, self.detached() ? Answer{kDisposed} : (self.calls().*Method)());
   }
-  return number(env, static_cast<std::int32_t>(answer.result));
-}
-
-// expire(): how many were due and have expired
-napi_value expire(napi_env env, napi_callback_info info) {
-  auto& self = attachment<StockAttachment>(env, info);
-  if (self.detached()) return number(env, kDisposed);
-  return number(env, static_cast<std::int32_t>(self.ledger().expire_due(self.line(), self.clock().now())));
-}
-
-// sweep(slots): expires what is due as far as looking at `slots` slots goes; 1 if something was left, else 0
-napi_value sweep(napi_env env, napi_callback_info info) {
-  std::uint32_t arguments[1];
-  auto& self = attachment<StockAttachment>(env, info, arguments);
-  if (self.detached()) return number(env, kDisposed);
-  const std::uint64_t now = self.clock().now();
-  self.ledger().expire_due(self.line(), now, arguments[0]);
-  return number(env, self.ledger().due(now) ? 1 : 0);
-}
-
-// addItem(): 0 added, 1 the sku exists, 2 no room, 3 no room in its group, or kUnknownGroup; the sku in the first line, and
-// the name of its group in place of the user, with the units, in staging
-napi_value add_item(napi_env env, napi_callback_info info) {
-  auto& self = attachment<StockAttachment>(env, info);
-  if (self.detached()) return number(env, kDisposed);
-  const Staging& words = self.words();
-  const StagedKey sku(words, StockStaging::kLines);
-  const std::string_view group_name = StagedKey(words, StockStaging::kUser).sku();
-  const std::uint32_t group = group_name.empty() ? 0 : self.ledger().groups().find(group_name);
-  if (group == 0 && !group_name.empty()) return number(env, kUnknownGroup);
-  const ItemSpec spec{sku.key(self.ledger().secret()),
-                      sku.sku(),
-                      words.get<std::uint64_t>(StockStaging::kQuantity),
-                      words.get<std::uint64_t>(StockStaging::kPerUser),
-                      static_cast<std::uint32_t>(words.get<std::uint64_t>(StockStaging::kShards)),
-                      group,
-                      words.get<std::uint64_t>(StockStaging::kBackorder)};
-  if (spec.shards == 0 || spec.shards > kShardsMax || spec.quantity > kQuantityMax ||
-      spec.backorder > kQuantityMax - spec.quantity) {
-    return number(env, kBadArgument);
+};
+template <std::int32_t (StockCalls::*Method)(std::uint32_t) noexcept>
+struct StockCall<Method> {
+  static napi_value call(napi_env env, napi_callback_info info) {
+    std::uint32_t given[1];
+    auto& self = attachment<StockAttachment>(env, info, given);
+    return number(env, self.detached() ? kDisposed : (self.calls().*Method)(given[0]));
   }
-  return number(env,
-                static_cast<std::int32_t>(self.ledger().add_item(self.line(), spec, self.clock().now())));
-}
-
-// For the item whose sku stands in staging: `change(self, item, now)`; kUnknownSku if there is none.
-template <class Change>
-napi_value with_item(napi_env env, napi_callback_info info, Change&& change) {
-  auto& self = attachment<StockAttachment>(env, info);
-  if (self.detached()) return number(env, kDisposed);
-  const std::uint32_t item = self.ledger().items().find(staged_sku(self));
-  if (item == kNoItem) return number(env, kUnknownSku);
-  return number(env, static_cast<double>(change(self, item, self.clock().now())));
-}
-// restock(): 1, or 0 if total and backorder would be too large
-napi_value restock(napi_env env, napi_callback_info info) {
-  return with_item(env, info, [](StockAttachment& self, std::uint32_t item, std::uint64_t now) {
-    return self.ledger().restock(self.line(), item, self.words().get<std::uint64_t>(StockStaging::kQuantity),
-                                 now)
-               ? 1
-               : 0;
-  });
-}
-// withdraw(): how many units
-napi_value withdraw(napi_env env, napi_callback_info info) {
-  return with_item(env, info, [](StockAttachment& self, std::uint32_t item, std::uint64_t now) {
-    return self.ledger().withdraw(self.line(), item, self.words().get<std::uint64_t>(StockStaging::kQuantity),
-                                  now);
-  });
-}
-// setTotal(clamp): the LevelSet
-napi_value set_total(napi_env env, napi_callback_info info) {
-  std::uint32_t clamp[1];
-  auto& self = attachment<StockAttachment>(env, info, clamp);
-  if (self.detached()) return number(env, kDisposed);
-  const std::uint32_t item = self.ledger().items().find(staged_sku(self));
-  if (item == kNoItem) return number(env, kUnknownSku);
-  const auto total = self.words().get<std::uint64_t>(StockStaging::kQuantity);
-  const LevelSet set = self.ledger().set_total(self.line(), item, total, clamp[0] != 0, self.clock().now());
-  return number(env, static_cast<std::int32_t>(set));
-}
-napi_value close_item(napi_env env, napi_callback_info info) {
-  return with_item(env, info, [](StockAttachment& self, std::uint32_t item, std::uint64_t now) {
-    self.ledger().close_item(self.line(), item, now);
-    return 1;
-  });
-}
-napi_value reopen_item(napi_env env, napi_callback_info info) {
-  return with_item(env, info, [](StockAttachment& self, std::uint32_t item, std::uint64_t now) {
-    self.ledger().reopen_item(self.line(), item, now);
-    return 1;
-  });
-}
-// changeItem(changes, a bit each), with the new values in staging: the LevelSet of the backorder; unless it is kDone nothing
-// is changed
-napi_value change_item(napi_env env, napi_callback_info info) {
-  std::uint32_t changes[1];
-  auto& self = attachment<StockAttachment>(env, info, changes);
-  if (self.detached()) return number(env, kDisposed);
-  const std::uint32_t item = self.ledger().items().find(staged_sku(self));
-  if (item == kNoItem) return number(env, kUnknownSku);
-  LevelSet set = LevelSet::kDone;
-  if ((changes[0] & kChangeBackorder) != 0) {
-    const auto backorder = self.words().get<std::uint64_t>(StockStaging::kBackorder);
-    set = self.ledger().set_backorder(self.line(), item, backorder, (changes[0] & kClamp) != 0);
+};
+template <std::int32_t (StockCalls::*Method)(std::uint32_t, std::uint32_t) noexcept>
+struct StockCall<Method> {
+  static napi_value call(napi_env env, napi_callback_info info) {
+    std::uint32_t given[2];
+    auto& self = attachment<StockAttachment>(env, info, given);
+    return number(env, self.detached() ? kDisposed : (self.calls().*Method)(given[0], given[1]));
   }
-  if ((changes[0] & kChangePerUser) != 0 && set == LevelSet::kDone) {
-    self.ledger().limit_users(item, self.words().get<std::uint64_t>(StockStaging::kPerUser));
-  }
-  return number(env, static_cast<std::int32_t>(set));
-}
-
-// configure(): the hold in staging
-napi_value configure(napi_env env, napi_callback_info info) {
-  auto& self = attachment<StockAttachment>(env, info);
-  if (self.detached()) return number(env, kDisposed);
-  self.ledger().set_hold_ns(self.words().get<std::uint64_t>(StockStaging::kHoldNs));
-  return number(env, 0);
-}
-
-// addGroup(): 0 added, 1 the name exists, 2 no room; its name in place of a sku, with its limit, in staging
-napi_value add_group(napi_env env, napi_callback_info info) {
-  auto& self = attachment<StockAttachment>(env, info);
-  if (self.detached()) return number(env, kDisposed);
-  const StagedKey name(self.words(), StockStaging::kLines);
-  const auto per_user = self.words().get<std::uint64_t>(StockStaging::kPerUser);
-  return number(env, static_cast<std::int32_t>(self.ledger().groups().add(name.sku(), per_user)));
-}
-// changeGroup(): 1, or 0 if there is none of this name
-napi_value change_group(napi_env env, napi_callback_info info) {
-  auto& self = attachment<StockAttachment>(env, info);
-  if (self.detached()) return number(env, kDisposed);
-  GroupTable& groups = self.ledger().groups();
-  const std::uint32_t group = groups.find(StagedKey(self.words(), StockStaging::kLines).sku());
-  if (group == 0) return number(env, 0);
-  // Relaxed: see UserLimits.
-  groups[group - 1].per_user.store(self.words().get<std::uint64_t>(StockStaging::kPerUser),
-                                   std::memory_order_relaxed);
-  return number(env, 1);
-}
-
-// Whether an item has a limit per user, or its group.
-napi_value limits_users(napi_env env, napi_callback_info info) {
-  auto& self = attachment<StockAttachment>(env, info);
-  if (self.detached()) return number(env, kDisposed);
-  const ItemTable<>& items = self.ledger().items();
-  for (std::uint32_t i = 0; i < items.size(); ++i) {
-    if (items[i].per_user.load(std::memory_order_relaxed) != 0 || items[i].group != 0) return number(env, 1);
-  }
-  return number(env, 0);
-}
+};
+template <auto Method>
+constexpr napi_callback kCall = StockCall<Method>::call;
 
 Napi::Object counts_object(napi_env env, const StockCounts& counts) {
   Napi::Object result = Napi::Object::New(env);
@@ -214,21 +63,21 @@ Napi::Object counts_object(napi_env env, const StockCounts& counts) {
 napi_value counts(napi_env env, napi_callback_info info) {
   auto& self = attachment<StockAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
-  const std::uint32_t item = self.ledger().items().find(staged_sku(self));
+  const std::uint32_t item = self.calls().item();
   if (item == kNoItem) return nullptr;
-  return counts_object(env, self.ledger().items().counts(self.ledger().items()[item]));
+  return counts_object(env, self.session().ledger().items().counts(self.session().ledger().items()[item]));
 }
 
 napi_value audit_report(napi_env env, napi_callback_info info) {
   auto& self = attachment<StockAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
-  const LedgerAudit report = audit(self.ledger().memory());
+  const LedgerAudit report = audit(self.session().ledger().memory());
   Napi::Object result = Napi::Object::New(env);
-  put(result, "items", static_cast<double>(self.ledger().items().size()));
+  put(result, "items", static_cast<double>(self.session().ledger().items().size()));
   put(result, "held", static_cast<double>(report.held));
   put(result, "lines", static_cast<double>(report.lines));
   put(result, "free", static_cast<double>(report.free_slots));
-  put(result, "slots", static_cast<double>(self.ledger().slots()));
+  put(result, "slots", static_cast<double>(self.session().ledger().slots()));
   put(result, "users", static_cast<double>(report.users));
   put(result, "usersCounted", static_cast<double>(report.users_counted));
   put(result, "usersOff", static_cast<double>(report.users_off));
@@ -236,7 +85,7 @@ napi_value audit_report(napi_env env, napi_callback_info info) {
   put(result, "neverDue", static_cast<double>(report.never_due));
   if (report.item != kNoItem) {
     Napi::Object mismatch = counts_object(env, report.counts);
-    put(mismatch, "sku", sku_of(env, self.ledger().items()[report.item]));
+    put(mismatch, "sku", sku_of(env, self.session().ledger().items()[report.item]));
     put(mismatch, "reservedFound", static_cast<double>(report.reserved_found));
     put(mismatch, "usersFound", static_cast<double>(report.users_found));
     put(result, "mismatch", mismatch);
@@ -247,7 +96,7 @@ napi_value audit_report(napi_env env, napi_callback_info info) {
 napi_value stats(napi_env env, napi_callback_info info) {
   auto& self = attachment<StockAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
-  const ThreadSlots& lines = self.ledger().lines();
+  const ThreadSlots& lines = self.session().ledger().lines();
   Napi::Object result = Napi::Object::New(env);
   put(result, "reserved", static_cast<double>(lines.sum(StockLedger::kReserved)));
   put(result, "confirmed", static_cast<double>(lines.sum(StockLedger::kConfirmed)));
@@ -261,20 +110,6 @@ napi_value stats(napi_env env, napi_callback_info info) {
   return result;
 }
 
-// oldestMovement(): the position of the oldest that is still there
-napi_value oldest_movement(napi_env env, napi_callback_info info) {
-  auto& self = attachment<StockAttachment>(env, info);
-  if (self.detached()) return number(env, kDisposed);
-  return number(env, static_cast<double>(self.ledger().movements().oldest()));
-}
-
-// endOfMovements(): the position of the next one to come
-napi_value end_of_movements(napi_env env, napi_callback_info info) {
-  auto& self = attachment<StockAttachment>(env, info);
-  if (self.detached()) return number(env, kDisposed);
-  return number(env, static_cast<double>(self.ledger().movements().end()));
-}
-
 // readMovement(position): { kind, sku, quantity, timeMs, reservation, user? }; 0: not there yet, 1: overwritten
 napi_value read_movement(napi_env env, napi_callback_info info) {
   napi_value values[1];
@@ -283,7 +118,7 @@ napi_value read_movement(napi_env env, napi_callback_info info) {
   double position = 0;
   napi_get_value_double(env, values[0], &position);
   Movement movement;
-  switch (self.ledger().movements().read(static_cast<std::uint64_t>(position), movement)) {
+  switch (self.session().ledger().movements().read(static_cast<std::uint64_t>(position), movement)) {
     case MovementLog<>::Read::kNothingYet:
       return number(env, 0);
     case MovementLog<>::Read::kOverwritten:
@@ -293,7 +128,7 @@ napi_value read_movement(napi_env env, napi_callback_info info) {
   }
   Napi::Object result = Napi::Object::New(env);
   put(result, "kind", static_cast<double>(movement.kind));
-  put(result, "sku", sku_of(env, self.ledger().items()[movement.item]));
+  put(result, "sku", sku_of(env, self.session().ledger().items()[movement.item]));
   put(result, "quantity", static_cast<double>(movement.quantity));
   put(result, "timeMs", static_cast<double>(movement.when_ns) / 1e6);
   if (movement.reservation != 0) {
@@ -309,7 +144,7 @@ napi_value snapshot(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
   auto& self = attachment<StockAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
-  const LedgerWords words = snapshot_of(self.ledger().memory(), self.clock().now());
+  const LedgerWords words = snapshot_of(self.session().ledger().memory(), self.session().clock().now());
   const std::size_t bytes = words.size() * sizeof words[0];
   void* data = nullptr;
   std::size_t room = 0;
@@ -323,57 +158,119 @@ napi_value snapshot(napi_env env, napi_callback_info info) {
   return buffer;
 }
 
-napi_value dispose(napi_env env, napi_callback_info info) {
-  attachment<StockAttachment>(env, info).detach();
-  return nullptr;
-}
-
 constexpr HotFunction kStockFunctions[] = {
-    {"reserve", reserve},
-    {"expire", expire},
-    {"sweep", sweep},
-    {"addItem", add_item},
-    {"restock", restock},
-    {"withdraw", withdraw},
-    {"setTotal", set_total},
-    {"closeItem", close_item},
-    {"reopenItem", reopen_item},
-    {"changeItem", change_item},
-    {"configure", configure},
-    {"addGroup", add_group},
-    {"changeGroup", change_group},
-    {"limitsUsers", limits_users},
+    {"reserve", kCall<&StockCalls::reserve>},
+    {"confirm", kCall<&StockCalls::confirm>},
+    {"cancel", kCall<&StockCalls::cancel>},
+    {"extend", kCall<&StockCalls::extend>},
+    {"confirmPart", kCall<&StockCalls::confirm_part>},
+    {"cancelPart", kCall<&StockCalls::cancel_part>},
+    {"giveBack", kCall<&StockCalls::give_back>},
+    {"giveBackOf", kCall<&StockCalls::give_back_of>},
+    {"change", kCall<&StockCalls::change>},
+    {"expire", kCall<&StockCalls::expire>},
+    {"sweep", kCall<&StockCalls::sweep>},
+    {"addItem", kCall<&StockCalls::add_item>},
+    {"restock", kCall<&StockCalls::restock>},
+    {"withdraw", kCall<&StockCalls::withdraw>},
+    {"setTotal", kCall<&StockCalls::set_total>},
+    {"closeItem", kCall<&StockCalls::close_item>},
+    {"reopenItem", kCall<&StockCalls::reopen_item>},
+    {"changeItem", kCall<&StockCalls::change_item>},
+    {"configure", kCall<&StockCalls::configure>},
+    {"addGroup", kCall<&StockCalls::add_group>},
+    {"changeGroup", kCall<&StockCalls::change_group>},
+    {"limitsUsers", kCall<&StockCalls::limits_users>},
+    {"oldestMovement", kCall<&StockCalls::oldest_movement>},
+    {"endOfMovements", kCall<&StockCalls::end_of_movements>},
     {"counts", counts},
     {"audit", guarded<audit_report>},
     {"stats", stats},
-    {"oldestMovement", oldest_movement},
-    {"endOfMovements", end_of_movements},
     {"readMovement", read_movement},
     {"snapshot", guarded<snapshot>},
-    {"dispose", dispose},
+    {"dispose", dispose<StockAttachment>},
 };
+
+Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedStock>& shared, const Napi::Value& staging) {
+  StockAttachment* attached = StockAttachment::make(Environment::of(env), shared);
+  return object_of(env, attached, staging, {kStockFunctions, listing_functions()}, [&](Napi::Object& object) {
+    put(object, "slots", static_cast<double>(shared->shape.reservations));
+    put(object, "keepsMovements", shared->shape.movements > 0);
+    put(object, "manualClock", shared->time.manual != nullptr);
+  });
+}
+
+// On a manual clock nothing expires by itself.
+Sweeping sweeping(const SharedStock& shared) {
+  return shared.time.manual == nullptr ? Sweeping::kByPassers : Sweeping::kAsked;
+}
+
+// createStock({ maxItems, maxReservations, maxUsers, maxIds, movements, holdMs, commit, clock? }, staging): without items yet
+Napi::Value create_stock(const Napi::CallbackInfo& info) {
+  const auto options = info[0].As<Napi::Object>();
+  auto shared = std::make_shared<SharedStock>();
+  if (!clock_option(options, shared->time)) return Napi::String::New(info.Env(), kDeadHandle);
+  shared->shape = {u32(options, "maxItems"), u32(options, "maxReservations"), u32(options, "maxUsers"),
+                   u32(options, "maxIds"), u32(options, "movements")};
+  const double hold_ms = f64(options, "holdMs");
+  const bool commit = flag(options, "commit");
+  if (!intact(options)) return {};
+  if (!shared->shape.sound() || !within(hold_ms, 1.0, kHoldMsMax))
+    return Napi::String::New(info.Env(), kBadRange);
+  shared->segment = Segment::create(SegmentKind::kStock, 0, StockLedger::bytes(shared->shape), commit);
+  if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
+  shared->view().format(shared->shape, nanoseconds(hold_ms), random_secret(), sweeping(*shared));
+  Registry::instance().add(shared);
+  return attach(info.Env(), shared, info[1]);
+}
+
+// Changes a size to that of an option, where it is given.
+void resize(const Napi::Object& options, const char* name, std::uint32_t& size) {
+  if (get(options, name).IsNumber()) size = u32(options, name);
+}
+
+// restoreStock(octets, { clock?, maxItems?, maxReservations?, maxUsers?, maxIds?, movements?, commit }, staging)
+Napi::Value restore_stock(const Napi::CallbackInfo& info) {
+  const auto options = info[1].As<Napi::Object>();
+  auto shared = std::make_shared<SharedStock>();
+  if (!clock_option(options, shared->time)) return Napi::String::New(info.Env(), kDeadHandle);
+  if (!intact(options)) return {};
+  // Asked for its address only now: a getter that a program has smuggled into the options may take the memory away.
+  const auto octets = info[0].As<Napi::Uint8Array>();
+  LedgerWords words;
+  const SnapshotError error = open_snapshot(octets.Data(), octets.ByteLength(), words, shared->shape);
+  if (error != SnapshotError::kNone) return Napi::String::New(info.Env(), reason(error));
+  resize(options, "maxItems", shared->shape.items);
+  resize(options, "maxReservations", shared->shape.reservations);
+  resize(options, "maxUsers", shared->shape.users);
+  resize(options, "maxIds", shared->shape.ids);
+  resize(options, "movements", shared->shape.movements);
+  const bool commit = flag(options, "commit");
+  if (!intact(options)) return {};
+  if (!shared->shape.sound()) return Napi::String::New(info.Env(), kBadRange);
+  shared->segment = Segment::create(SegmentKind::kStock, 0, StockLedger::bytes(shared->shape), commit);
+  if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
+  StockLedger ledger = shared->view();
+  const SnapshotError unread =
+      read_snapshot(ledger.memory(), shared->shape, words, shared->time.clock().now(), sweeping(*shared));
+  if (unread != SnapshotError::kNone) return Napi::String::New(info.Env(), reason(unread));
+  Registry::instance().add(shared);
+  return attach(info.Env(), shared, info[2]);
+}
+
+// attachStock(handle, staging)
+Napi::Value attach_stock(const Napi::CallbackInfo& info) {
+  return attached_by_handle<SharedStock>(info, ObjectKind::kStock, [&](Napi::Env env, const auto& shared) {
+    return attach(env, shared, info[1]);
+  });
+}
 
 }  // namespace
 
-std::uint32_t staged_lines(StockAttachment& stock, std::uint32_t count,
-                           StockRequest::Line (&lines)[StockRequest::kLinesMax], std::uint64_t least) {
-  count = std::min(count, StockRequest::kLinesMax);
-  for (std::uint32_t i = 0; i < count; ++i) {
-    const std::size_t at = StockStaging::kLines + i * StockStaging::kLineBytes;
-    lines[i] = {StagedKey(stock.words(), at).key(stock.ledger().secret()),
-                stock.words().get<std::uint64_t>(at + StockStaging::kLineQuantity)};
-    if (lines[i].quantity < least || lines[i].quantity > kQuantityMax) return 0;
-  }
-  return count;
-}
-
-bool StockAttachment::stage(napi_env env, napi_value buffer) {
-  words_ = Staging(env, buffer);
-  return words_.bytes() >= StockStaging::kBytes;
-}
-
-napi_value stock_object(napi_env env, StockAttachment* attachment) {
-  return hot_object(env, attachment, {kStockFunctions, order_functions(), listing_functions()});
+void export_stock(Napi::Env env, Napi::Object exports) {
+  put(exports, "createStock", Napi::Function::New(env, guarded<create_stock>));
+  put(exports, "restoreStock", Napi::Function::New(env, guarded<restore_stock>));
+  put(exports, "attachStock", Napi::Function::New(env, guarded<attach_stock>));
 }
 
 }  // namespace sluice

@@ -6,16 +6,13 @@
 #include <memory>
 
 #include "addon/objects.h"
+#include "addon/stock_answers.h"
 #include "addon/stock_functions.h"
-#include "addon/stock_staging.h"
 #include "core/stock/reservation_record.h"
 
 namespace sluice {
 
 namespace {
-
-// What is looked at in one call.
-constexpr std::uint32_t kSlotsAtATime = 4'096, kFoundAtATime = 64;
 
 // { reservation, state: a Phase, leftMs, user?, id?, lines: [{ sku, quantity, sold }] }; several lines of an item are one.
 Napi::Object record_object(napi_env env, StockAttachment& self, const ReservationRecord& record,
@@ -46,7 +43,7 @@ Napi::Object record_object(napi_env env, StockAttachment& self, const Reservatio
       sold += Reservation::units_in(line->sold);
     }
     Napi::Object line = Napi::Object::New(env);
-    put(line, "sku", sku_of(env, self.ledger().items()[record.lines[i].item]));
+    put(line, "sku", sku_of(env, self.session().ledger().items()[record.lines[i].item]));
     put(line, "quantity", static_cast<double>(quantity));
     put(line, "sold", static_cast<double>(sold));
     put(lines, count++, line);
@@ -60,48 +57,33 @@ napi_value find_reservation(napi_env env, napi_callback_info info) {
   std::uint32_t by[1];
   auto& self = attachment<StockAttachment>(env, info, by);
   if (self.detached()) return number(env, kDisposed);
-  StockLedger& ledger = self.ledger();
-  const std::uint64_t id =
-      by[0] == kByReservation
-          ? self.words().get<std::uint64_t>(StockStaging::kReservation)
-          : ledger.reservation_of(self.line(),
-                                  StagedKey(self.words(), StockStaging::kId).key(ledger.secret()));
+  StockCalls& calls = self.calls();
+  const std::uint64_t id = by[0] == kByReservation ? calls.reservation() : calls.reservation_of_id();
   const std::unique_ptr<ReservationRecord> record(new ReservationRecord);
-  if (!RecordReader(ledger.memory()).read(id, *record)) return nullptr;
-  return record_object(env, self, *record, self.clock().now());
+  if (!self.session().find(id, *record)) return nullptr;
+  return record_object(env, self, *record, self.session().clock().now());
 }
 
 // listReservations(slot, phases: a bit each): { next, found } of the next places of the table from `slot` on, `next` being
-// the number of places after the last; with a user, or an item's sku, in staging, of these only. kUnknownSku if there is no such item
+// the number of places after the last; with a user, or an item's sku, in staging, of these only. kUnknownSku if there is no
+// such item
 napi_value list_reservations(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[2];
   auto& self = attachment<StockAttachment>(env, info, arguments);
   if (self.detached()) return number(env, kDisposed);
-  StockLedger& ledger = self.ledger();
-  const Key user = StagedKey(self.words(), StockStaging::kUser).key(ledger.secret());
-  const Key sku = staged_sku(self);
-  const std::uint32_t item = sku == Key{} ? kNoItem : ledger.items().find(sku);
-  if (sku != Key{} && item == kNoItem) return number(env, kUnknownSku);
+  StockCalls& calls = self.calls();
+  const bool of_item = calls.sku() != Key{};
+  const StockSession::Filter filter{arguments[1], calls.user(), of_item ? calls.item() : kNoItem};
+  if (of_item && filter.item == kNoItem) return number(env, kUnknownSku);
   const std::unique_ptr<ReservationRecord> record(new ReservationRecord);
-  const std::uint64_t now = self.clock().now();
-  const RecordReader reader(ledger.memory());
-  const auto wanted = [&](const ReservationRecord& one) {
-    if ((arguments[1] >> static_cast<std::uint32_t>(one.phase_at(now)) & 1) == 0) return false;
-    if (user != Key{} && one.user.key != user) return false;
-    return item == kNoItem || std::any_of(one.lines, one.lines + one.count,
-                                          [item](const auto& line) { return line.item == item; });
-  };
   Napi::Array found = Napi::Array::New(env);
-  std::uint32_t count = 0, slot = std::min(arguments[0], ledger.slots());
-  const std::uint32_t end = slot + std::min(kSlotsAtATime, ledger.slots() - slot);
-  for (; slot != end && count != kFoundAtATime; ++slot) {
-    const std::uint64_t id = reader.id_at(slot);
-    if (id != 0 && reader.read(id, *record) && wanted(*record)) {
-      put(found, count++, record_object(env, self, *record, now));
-    }
-  }
+  std::uint32_t count = 0;
+  const std::uint32_t next = self.session().list(arguments[0], filter, *record,
+                                                 [&](const ReservationRecord& one, std::uint64_t now) {
+                                                   put(found, count++, record_object(env, self, one, now));
+                                                 });
   Napi::Object result = Napi::Object::New(env);
-  put(result, "next", static_cast<double>(slot));
+  put(result, "next", static_cast<double>(next));
   put(result, "found", found);
   return result;
 }

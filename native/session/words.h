@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <string_view>
 
 namespace sluice {
 
@@ -26,6 +27,13 @@ class Words {
   template <class T>
   void put(std::size_t offset, T value) const {
     if (fits(offset, sizeof value)) std::memcpy(data_ + offset, &value, sizeof value);
+  }
+
+  // As much of a text as is in the buffer.
+  std::string_view text(std::uint64_t offset, std::uint64_t length) const {
+    if (offset >= bytes_) return {};
+    const std::uint64_t left = bytes_ - offset;
+    return {reinterpret_cast<const char*>(data_ + offset), length < left ? length : left};
   }
 
  private:

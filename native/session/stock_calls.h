@@ -1,0 +1,159 @@
+// The calls of a stock ledger as its callers in JavaScript make them through any face: numbers in, one number out, the rest
+// in the staging buffer. See StockStaging, and contract/answers.h.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "contract/answers.h"
+#include "contract/staging.h"
+#include "session/stock_session.h"
+#include "session/words.h"
+
+namespace sluice {
+
+// A key as it stands in staging.
+class StagedKey {
+ public:
+  StagedKey(const Words& words, std::size_t at) noexcept
+      : tag_(words.get<std::uint64_t>(at)),
+        value_(words.get<std::uint64_t>(at + 8)),
+        text_(tag_ > 1 ? words.text(value_, tag_ - 1) : std::string_view()) {}
+
+  std::string_view text() const noexcept { return text_; }
+  std::string_view sku() const noexcept { return text_.substr(0, kSkuTextMax); }
+  Key key(const KeySecret& secret) const noexcept {
+    return tag_ == 0 ? Key{} : tag_ == 1 ? number_key(value_) : text_key(secret, text_);
+  }
+  LedgerUser user(const KeySecret& secret) const noexcept {
+    return tag_ == 0   ? LedgerUser{}
+           : tag_ == 1 ? LedgerUser::number(value_)
+                       : LedgerUser::named(secret, text_.substr(0, LedgerUser::kTextMax));
+  }
+
+ private:
+  std::uint64_t tag_, value_;
+  std::string_view text_;
+};
+
+class StockCalls {
+ public:
+  explicit StockCalls(StockSession& session) noexcept : session_(session) {}
+  void stage(const Words& staging) noexcept { words_ = staging; }
+
+  // The first `count` lines of a cart, as far as one can have so many; none if a quantity is out of range, which lib/ never
+  // gives. Valid until the next call.
+  StockSession::Lines lines(std::uint32_t count, std::uint64_t least = 1) noexcept {
+    count = std::min(count, StockRequest::kLinesMax);
+    for (std::uint32_t i = 0; i < count; ++i) {
+      const std::size_t at = StockStaging::kLines + i * StockStaging::kLineBytes;
+      lines_[i] = {StagedKey(words_, at).key(secret()),
+                   words_.get<std::uint64_t>(at + StockStaging::kLineQuantity)};
+    }
+    const StockSession::Lines staged(lines_, count);
+    return StockSession::sound(staged, least) ? staged : StockSession::Lines();
+  }
+
+  // reserve(lines), with a hold of 0 for the ledger's own: the ReserveResult; the hold stands in staging. Of a repetition,
+  // what is left of the hold stands there, and the phase in place of the line
+  std::int32_t reserve(std::uint32_t count) noexcept {
+    const StockSession::Lines cart = lines(count);
+    if (cart.empty()) return kBadArgument;
+    const auto hold_ns = staged(StockStaging::kHoldNs);
+    const StagedKey id(words_, StockStaging::kId);
+    const StockRequest request{cart.data(),
+                               static_cast<std::uint32_t>(cart.size()),
+                               StagedKey(words_, StockStaging::kUser).user(secret()),
+                               id.key(secret()),
+                               hold_ns != 0 ? hold_ns : session_.ledger().hold_ns(),
+                               id.text()};
+    const auto [answer, standing] = session_.reserve(request);
+    const bool repeated = answer.result == ReserveResult::kDuplicate;
+    words_.put(StockStaging::kReservation, answer.reservation);
+    words_.put(StockStaging::kLine,
+               repeated ? static_cast<std::uint64_t>(standing.phase) : std::uint64_t{answer.line});
+    words_.put(StockStaging::kHoldNs, repeated ? standing.left_ns : request.hold_ns);
+    return static_cast<std::int32_t>(answer.result);
+  }
+
+  // confirm(); cancel(); extend(), with the hold: the ResolveResult
+  std::int32_t confirm() noexcept { return answer_of(session_.confirm(reservation())); }
+  std::int32_t cancel() noexcept { return answer_of(session_.cancel(reservation())); }
+  std::int32_t extend() noexcept {
+    return answer_of(session_.extend(reservation(), staged(StockStaging::kHoldNs)));
+  }
+  // confirmPart(lines, 1: what is left stays held); cancelPart(lines); giveBack(lines), of the reservation in staging: of so
+  // many lines there; without any, of the quantity, or all. The ResolveResult; which line it is about stands in staging
+  std::int32_t confirm_part(std::uint32_t count, std::uint32_t hold) noexcept;
+  std::int32_t cancel_part(std::uint32_t count) noexcept;
+  std::int32_t give_back(std::uint32_t count) noexcept;
+  // giveBackOf(): of the item whose sku, and of the user whose key stand in staging, with the quantity; kUnknownSku if there
+  // is no such item
+  std::int32_t give_back_of() noexcept;
+  // change(lines): to the quantities of so many lines in staging, or, without any, to the quantity of its only item. The
+  // ResolveResult, or kRefusals + the ReserveResult; which line it is about stands in staging
+  std::int32_t change(std::uint32_t count) noexcept;
+
+  // expire(): how many were due and have expired
+  std::int32_t expire() noexcept { return static_cast<std::int32_t>(session_.expire()); }
+  // sweep(slots): expires what is due as far as looking at `slots` slots goes; 1 if something was left, else 0
+  std::int32_t sweep(std::uint32_t slots) noexcept { return session_.sweep(slots) ? 1 : 0; }
+
+  // addItem(): the ItemTable::Added, or kUnknownGroup; the sku in the first line, and the name of its group in place of the
+  // user, with the units, in staging
+  std::int32_t add_item() noexcept;
+  // These are about the item whose sku stands in staging: kUnknownSku if there is none.
+  // restock(): 1, or 0 if total and backorder would be too large. withdraw(): how many units. closeItem(), reopenItem(): 1
+  std::int32_t restock() noexcept;
+  double withdraw() noexcept;
+  std::int32_t close_item() noexcept;
+  std::int32_t reopen_item() noexcept;
+  // setTotal(clamp): the LevelSet
+  std::int32_t set_total(std::uint32_t clamp) noexcept;
+  // changeItem(changes, a bit each), with the new values in staging: the LevelSet of the backorder; unless it is kDone
+  // nothing is changed
+  std::int32_t change_item(std::uint32_t changes) noexcept;
+
+  // configure(): 0; the hold in staging
+  std::int32_t configure() noexcept;
+  // addGroup(): the GroupTable::Added; its name in place of a sku, with its limit, in staging
+  std::int32_t add_group() noexcept;
+  // changeGroup(): 1, or 0 if there is none of this name
+  std::int32_t change_group() noexcept;
+  // limitsUsers(): 1 if an item has a limit per user, or its group
+  std::int32_t limits_users() noexcept;
+
+  // oldestMovement(): the position of the oldest that is still there; endOfMovements(): that of the next one to come
+  double oldest_movement() noexcept { return static_cast<double>(session_.ledger().movements().oldest()); }
+  double end_of_movements() noexcept { return static_cast<double>(session_.ledger().movements().end()); }
+
+  // The item whose sku stands in staging, or kNoItem; {} is the sku where none stands.
+  Key sku() const noexcept { return StagedKey(words_, StockStaging::kLines).key(secret()); }
+  std::uint32_t item() const noexcept { return session_.ledger().items().find(sku()); }
+  // The user's key in staging, {} without one.
+  Key user() const noexcept { return StagedKey(words_, StockStaging::kUser).key(secret()); }
+  // The reservation in staging; or that of the client's id there, 0 without one.
+  std::uint64_t reservation() const noexcept { return staged(StockStaging::kReservation); }
+  std::uint64_t reservation_of_id() const noexcept {
+    return session_.reservation_of(StagedKey(words_, StockStaging::kId).key(secret()));
+  }
+
+ private:
+  static std::int32_t answer_of(ResolveResult result) noexcept { return static_cast<std::int32_t>(result); }
+  const KeySecret& secret() const noexcept { return session_.ledger().secret(); }
+  std::uint64_t staged(std::size_t at) const noexcept { return words_.get<std::uint64_t>(at); }
+  // Calls resolve(part) for the part in staging.
+  template <class Resolve>
+  std::int32_t resolve_part(std::uint32_t count, Resolve&& resolve) noexcept;
+  // Calls act(item) for the item whose sku stands in staging.
+  template <class Act>
+  std::int32_t with_item(Act&& act) noexcept;
+
+  StockSession& session_;
+  Words words_;
+  // Made once: to clear it for each call would cost 190 instructions.
+  StockRequest::Line lines_[StockRequest::kLinesMax];
+};
+
+}  // namespace sluice

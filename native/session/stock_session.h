@@ -1,0 +1,172 @@
+// One thread's use of a stock ledger: carts and parts are spans, times are read once a call. Knows nothing of the face that
+// it is used through.
+//
+// A session belongs to one thread. It is made with a thread slot of its ledger, and end() frees that slot. It holds
+// nothing: what it has reserved is the caller's, and runs out if nobody decides it.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+
+#include "core/base/clock.h"
+#include "core/stock/reservation_record.h"
+#include "core/stock/stock_ledger.h"
+
+namespace sluice {
+
+class StockSession {
+ public:
+  using Lines = std::span<const StockRequest::Line>;
+
+  StockSession(const StockLedger& ledger, ThreadSlot* slot, const Clock& clock) noexcept
+      : ledger_(ledger), slot_(slot), clock_(clock) {}
+  StockSession(const StockSession&) = delete;
+  StockSession& operator=(const StockSession&) = delete;
+
+  // Nothing may be called afterwards.
+  void end() noexcept { ledger_.lines().release(slot_); }
+
+  StockLedger& ledger() noexcept { return ledger_; }
+  ThreadSlot& slot() noexcept { return *slot_; }
+  const Clock& clock() const noexcept { return clock_; }
+
+  // Whether these are the lines of a cart, or of a part: at most kLinesMax, each of `least` to kQuantityMax units.
+  static bool sound(Lines lines, std::uint64_t least) noexcept {
+    return lines.size() <= StockRequest::kLinesMax &&
+           std::all_of(lines.begin(), lines.end(), [least](const StockRequest::Line& line) {
+             return line.quantity >= least && line.quantity <= kQuantityMax;
+           });
+  }
+
+  // ---- reservations ----------------------------------------------------------------------------------------------
+
+  struct Reserved {
+    StockAnswer answer;
+    Standing standing{};  // of a repetition: what has become of the reservation
+  };
+  Reserved reserve(const StockRequest& request) noexcept {
+    CallTime time(clock_);
+    StockAnswer verdict = ledger_.peek(request);
+    if (verdict.provisional) verdict = ledger_.peek_past_due(*slot_, request, time);
+    Reserved reserved;
+    reserved.answer = verdict.result != ReserveResult::kReserved
+                          ? ledger_.refuse(*slot_, request, verdict)
+                          : ledger_.reserve(*slot_, request, time.now(), [](std::uint64_t) { return true; });
+    if (reserved.answer.result == ReserveResult::kDuplicate) {
+      reserved.standing = ledger_.standing(reserved.answer.reservation, time.now());
+    }
+    return reserved;
+  }
+
+  ResolveResult confirm(std::uint64_t reservation) noexcept {
+    return ledger_.confirm(*slot_, reservation, clock_.now());
+  }
+  ResolveResult cancel(std::uint64_t reservation) noexcept {
+    return ledger_.cancel(*slot_, reservation, clock_.now());
+  }
+  // Held for at least `hold_ns` from now.
+  ResolveResult extend(std::uint64_t reservation, std::uint64_t hold_ns) noexcept {
+    const std::uint64_t now = clock_.now();
+    return ledger_.extend(*slot_, reservation, now, now + hold_ns);
+  }
+  // The part's lines are sound(): for change() of 0 units or more, else of 1.
+  ResolveAnswer confirm_part(std::uint64_t reservation, const Part& part, Rest rest) noexcept {
+    return ledger_.confirm_part(*slot_, reservation, clock_.now(), part, rest);
+  }
+  ResolveAnswer cancel_part(std::uint64_t reservation, const Part& part) noexcept {
+    return ledger_.cancel_part(*slot_, reservation, clock_.now(), part);
+  }
+  ResolveAnswer give_back(std::uint64_t reservation, const Part& part) noexcept {
+    return ledger_.give_back(*slot_, reservation, clock_.now(), part);
+  }
+  // Of an item that the user has bought, whatever the reservation.
+  ResolveResult give_back_of(std::uint32_t item, std::uint64_t quantity, const LedgerUser& user) noexcept {
+    return ledger_.give_back(*slot_, item, quantity, user, clock_.now());
+  }
+  ResolveAnswer change(std::uint64_t reservation, const Part& to) noexcept {
+    return ledger_.change(*slot_, reservation, clock_.now(), to);
+  }
+
+  // ---- sweeps ----------------------------------------------------------------------------------------------------
+
+  // Returns how many reservations were due, and have expired.
+  std::uint32_t expire() noexcept { return ledger_.expire_due(*slot_, clock_.now()); }
+  // The same, as far as looking at `slots` slots of the table goes. Whether something is left.
+  bool sweep(std::uint32_t slots) noexcept {
+    const std::uint64_t now = clock_.now();
+    ledger_.expire_due(*slot_, now, slots);
+    return ledger_.due(now);
+  }
+
+  // ---- items -----------------------------------------------------------------------------------------------------
+
+  static bool sound(const ItemSpec& spec) noexcept {
+    return spec.shards != 0 && spec.shards <= kShardsMax && spec.quantity <= kQuantityMax &&
+           spec.backorder <= kQuantityMax - spec.quantity;
+  }
+  ItemTable<>::Added add_item(const ItemSpec& spec) noexcept {
+    return ledger_.add_item(*slot_, spec, clock_.now());
+  }
+  bool restock(std::uint32_t item, std::uint64_t quantity) noexcept {
+    return ledger_.restock(*slot_, item, quantity, clock_.now());
+  }
+  std::uint64_t withdraw(std::uint32_t item, std::uint64_t quantity) noexcept {
+    return ledger_.withdraw(*slot_, item, quantity, clock_.now());
+  }
+  LevelSet set_total(std::uint32_t item, std::uint64_t total, bool clamp) noexcept {
+    return ledger_.set_total(*slot_, item, total, clamp, clock_.now());
+  }
+  LevelSet set_backorder(std::uint32_t item, std::uint64_t backorder, bool clamp) noexcept {
+    return ledger_.set_backorder(*slot_, item, backorder, clamp);
+  }
+  void close_item(std::uint32_t item) noexcept { ledger_.close_item(*slot_, item, clock_.now()); }
+  void reopen_item(std::uint32_t item) noexcept { ledger_.reopen_item(*slot_, item, clock_.now()); }
+
+  // ---- listing ---------------------------------------------------------------------------------------------------
+
+  // What one list() looks at, and shows, at the most.
+  static constexpr std::uint32_t kSlotsAtATime = 4'096, kFoundAtATime = 64;
+
+  struct Filter {
+    std::uint32_t phases;  // a bit for each Phase
+    Key user;              // {}: of any
+    std::uint32_t item;    // kNoItem: of any
+
+    bool admits(const ReservationRecord& record, std::uint64_t now) const noexcept {
+      if ((phases >> static_cast<std::uint32_t>(record.phase_at(now)) & 1) == 0) return false;
+      if (user != Key{} && record.user.key != user) return false;
+      return item == kNoItem || std::any_of(record.lines, record.lines + record.count,
+                                            [this](const auto& line) { return line.item == item; });
+    }
+  };
+  // Calls show(record, now) for some of the reservations from slot `from` of the table on. Returns the slot to go on with;
+  // the number of slots after the last. `record` is the caller's memory for one.
+  template <class Show>
+  std::uint32_t list(std::uint32_t from, const Filter& filter, ReservationRecord& record, Show&& show) {
+    const std::uint64_t now = clock_.now();
+    const RecordReader reader(ledger_.memory());
+    std::uint32_t slot = std::min(from, ledger_.slots()), count = 0;
+    const std::uint32_t end = slot + std::min(kSlotsAtATime, ledger_.slots() - slot);
+    for (; slot != end && count != kFoundAtATime; ++slot) {
+      const std::uint64_t id = reader.id_at(slot);
+      if (id == 0 || !reader.read(id, record) || !filter.admits(record, now)) continue;
+      ++count;
+      show(record, now);
+    }
+    return slot;
+  }
+  // False: nothing is known of it.
+  bool find(std::uint64_t reservation, ReservationRecord& record) noexcept {
+    return RecordReader(ledger_.memory()).read(reservation, record);
+  }
+  // The reservation that a client's id names; 0: none.
+  std::uint64_t reservation_of(const Key& id) noexcept { return ledger_.reservation_of(*slot_, id); }
+
+ private:
+  StockLedger ledger_;
+  ThreadSlot* slot_;
+  Clock clock_;
+};
+
+}  // namespace sluice
