@@ -316,6 +316,15 @@ TEST_CASE("held costs: many keys come and go, and the table follows") {
   CHECK(host.blocks == 0);
 }
 
+TEST_CASE("held costs: what has given all does not ask its host for anything more") {
+  auto host = std::make_unique<LimiterHostOfTests>();
+  HeldCosts held(*host);
+  const Key key{1, 2};
+  REQUIRE(held.add(&key, 3));
+  held.give_all([](const Key*, std::uint64_t) {});
+  host.reset();  // the session goes after its limiter
+}
+
 TEST_CASE("threads that come and go leave nothing in flight and nobody waiting") {
   TestLimiter limiter(depth_of(3, 4, 64));
   in_threads(4, [&](std::uint64_t thread) {
