@@ -12,8 +12,9 @@ GateAttachment::GateAttachment(Environment& environment, std::shared_ptr<SharedG
       shared_(std::move(shared)),
       parts_(parts),
       line_(line),
+      fields_(shared_->memory().fields()),
       admission_{},
-      table_(shared_->table()),
+      table_(shared_->memory().table()),
       fits_record_alone_(fits(nullptr, 0)) {
   QueueSession& queue = parts.queue->session();
   admission_.queue = &queue.queue();
@@ -34,14 +35,14 @@ GateAttachment::GateAttachment(Environment& environment, std::shared_ptr<SharedG
 
 GateAttachment* GateAttachment::make(Environment& environment, std::shared_ptr<SharedGate> shared,
                                      const GateParts& parts) {
-  return made_with_line(shared->lines(), environment, [&](ThreadSlot* line) {
+  return made_with_line(shared->memory().slots(), environment, [&](ThreadSlot* line) {
     return new GateAttachment(environment, shared, parts, line);
   });
 }
 
 // What this thread had in hand waits in the table for the next consumer.
 void GateAttachment::on_detach() {
-  shared_->lines().release(line_);
+  shared_->memory().slots().release(line_);
   words_.release(environment_.env());
   shared_.reset();
 }
@@ -72,7 +73,7 @@ Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedGate>& shared, con
   }
   Napi::Object object(env, gate_object(env, attached));
   put(object, "handle", handle_of(env, *shared));
-  put(object, "maxInHand", static_cast<double>(shared->table().capacity()));
+  put(object, "maxInHand", static_cast<double>(shared->memory().table().capacity()));
   // The attachment has pointers to theirs. So they stay for as long as anything has this object, a Hold for one.
   put(object, "parts", given);
   return object;
@@ -103,22 +104,21 @@ Napi::Value create_gate(const Napi::CallbackInfo& info) {
     return Napi::String::New(info.Env(), kBadRange);
   if (!parts.share_a_clock()) return Napi::String::New(info.Env(), kClocksDiffer);
   auto shared = std::make_shared<SharedGate>();
-  shared->fields = admission_fields;
   if (parts.limiter != nullptr) shared->limiter = parts.limiter->shared();
   if (parts.stock != nullptr) shared->stock = parts.stock->shared();
   if (!shared->returns.open(shared->limiter, shared->stock))
     return Napi::String::New(info.Env(), kTooManyThreads);
   const std::shared_ptr<SharedQueue>& queue = parts.queue->shared();
-  const std::uint64_t table_bytes =
-      InFlightTable::bytes(static_cast<std::uint32_t>(in_hand_max), queue->shape.record_bytes);
-  shared->segment = Segment::create(SegmentKind::kGate, 0, sizeof(ThreadSlots) + table_bytes, commit);
+  const auto in_hand = static_cast<std::uint32_t>(in_hand_max);
+  const std::uint64_t bytes = GateMemory::bytes(in_hand, queue->shape.record_bytes);
+  shared->segment = Segment::create(SegmentKind::kGate, 0, bytes, commit);
   if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
   Queue view = queue->view();
   if (!view.tags().begin()) return Napi::String::New(info.Env(), kQueueGated);
   if (commit) view.tags().commit(view.slots());
   queue->returns.store(&shared->returns, std::memory_order_relaxed);
   shared->queue = queue;
-  shared->table().format(static_cast<std::uint32_t>(in_hand_max));
+  shared->memory().format(admission_fields, in_hand);
   Registry::instance().add(shared);
   return attach(info.Env(), shared, parts, given, info[3]);
 }
@@ -140,7 +140,7 @@ Napi::Value gate_parts(const Napi::CallbackInfo& info) {
   if (shared->limiter != nullptr) put(parts, "limiter", handle_of(info.Env(), *shared->limiter));
   if (shared->stock != nullptr) put(parts, "stock", handle_of(info.Env(), *shared->stock));
   Napi::Object fields = Napi::Object::New(info.Env());
-  const AdmissionFields& given = shared->fields;
+  const AdmissionFields& given = shared->memory().fields();
   if (given.sku.type != NumberType::kNone) put(fields, "sku", field_object(info.Env(), given.sku));
   if (given.quantity.type != NumberType::kNone)
     put(fields, "quantity", field_object(info.Env(), given.quantity));

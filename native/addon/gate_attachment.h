@@ -11,13 +11,11 @@
 #include "addon/registry.h"
 #include "addon/stock_attachment.h"
 #include "contract/staging.h"
-#include "core/gate/admission.h"
-#include "core/gate/in_flight_table.h"
+#include "core/gate/gate_memory.h"
 #include "platform/mapping.h"
 
 namespace sluice {
 
-//   segment body:  | ThreadSlots | InFlightTable |
 struct SharedGate : SharedObject {
   SharedGate() : SharedObject(ObjectKind::kGate) {}
   // What is left, in the queue or by a consumer that died, is no longer in flight. Its reservations run out.
@@ -25,19 +23,15 @@ struct SharedGate : SharedObject {
     if (queue == nullptr) return;
     const auto release = [this](const AdmittedOrder& order) { returns.release_place(order); };
     queue->view().end_tags([&release](const Tag& tag) { release(AdmittedOrder::of(tag)); });
-    table().for_each([&release](const InFlightTable::Entry& entry) { release(entry.order); });
+    memory().table().for_each([&release](const InFlightTable::Entry& entry) { release(entry.order); });
   }
 
-  ThreadSlots& lines() const { return *reinterpret_cast<ThreadSlots*>(segment.body()); }
-  InFlightTable table() const {
-    return InFlightTable(segment.body() + sizeof(ThreadSlots), queue->shape.record_bytes);
-  }
+  GateMemory memory() const { return GateMemory(segment.body(), queue->shape.record_bytes); }
 
   Segment segment;
   std::shared_ptr<SharedQueue> queue;
   std::shared_ptr<SharedLimiter> limiter;  // nullptr: none
   std::shared_ptr<SharedStock> stock;      // nullptr: none
-  AdmissionFields fields;
   GateReturns returns;
 };
 
@@ -78,7 +72,7 @@ class GateAttachment : public Attachment {
     const bool keyed = parts_.limiter != nullptr && parts_.limiter->shared()->config().keys_max != 0;
     if ((key != nullptr) != keyed) return false;
     if (parts_.stock == nullptr) return cart_lines == 0;
-    return cart_lines != 0 || shared_->fields.sku.type != NumberType::kNone;
+    return cart_lines != 0 || fields_.sku.type != NumberType::kNone;
   }
   bool fits_record_alone() const { return fits_record_alone_; }
   // The order is the record in the queue's staging; see AdmissionRequest. `kOver`: to a queue that overwrites.
@@ -99,7 +93,7 @@ class GateAttachment : public Attachment {
 
   const GateParts& parts() const { return parts_; }
   const SharedGate& shared() const { return *shared_; }
-  ThreadSlots& lines() const { return shared_->lines(); }
+  ThreadSlots& lines() const { return shared_->memory().slots(); }
   const InFlightTable& table() const { return table_; }
 
   // False: not a buffer of the size that native code writes to.
@@ -135,6 +129,7 @@ class GateAttachment : public Attachment {
   std::shared_ptr<SharedGate> shared_;
   GateParts parts_;
   ThreadSlot* line_;
+  const AdmissionFields& fields_;
   Admission::Parts admission_;
   InFlightTable table_;
   bool fits_record_alone_;             // fits(nullptr, 0)
@@ -150,11 +145,11 @@ Admission::Result GateAttachment::admit(std::uint64_t hold_ns, const Key* key, c
   const AdmissionRequest asked{parts_.queue->session().in(), hold_ns, key, cart, cart_lines};
   if constexpr (kOver) {
     AdmittedOrder overwritten;
-    const Admission::Result result = Admission::admit_over(admission_, shared_->fields, asked, overwritten);
+    const Admission::Result result = Admission::admit_over(admission_, fields_, asked, overwritten);
     release_place(overwritten);
     return done(result, key);
   } else {
-    return done(Admission::admit(admission_, shared_->fields, asked), key);
+    return done(Admission::admit(admission_, fields_, asked), key);
   }
 }
 inline Admission::Result GateAttachment::done(const Admission::Result& result, const Key* key) {

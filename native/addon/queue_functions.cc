@@ -159,7 +159,8 @@ Napi::Value create_queue(const Napi::CallbackInfo& info) {
   if (!clock_option(options, shared->time)) return Napi::String::New(info.Env(), kDeadHandle);
   const bool commit = flag(options, "commit");
   if (!intact(options)) return {};
-  shared->segment = Segment::create(SegmentKind::kQueue, schema, Queue::bytes(shape), commit);
+  shared->segment =
+      Segment::create(SegmentKind::kQueue, schema, Queue::bytes(shape), commit, Queue::tags_bytes(shape));
   if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
   shared->view().format(start);
   Registry::instance().add(shared);

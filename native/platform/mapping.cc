@@ -44,14 +44,15 @@ void write_each_page(void* base, std::uint64_t bytes) noexcept {
 
 }  // namespace
 
-Segment Segment::create(SegmentKind kind, std::uint64_t layout_hash, std::uint64_t body_bytes, bool commit) {
+Segment Segment::create(SegmentKind kind, std::uint64_t layout_hash, std::uint64_t body_bytes, bool commit,
+                        std::uint64_t spared) {
   Segment segment;
   if (body_bytes > std::numeric_limits<std::uint64_t>::max() - kSegmentBody) return segment;
   const std::uint64_t bytes = kSegmentBody + body_bytes;
   segment.base_ = map(bytes);
   if (segment.base_ == nullptr) return segment;
   segment.bytes_ = bytes;
-  if (commit) write_each_page(segment.base_, bytes);
+  if (commit) write_each_page(segment.base_, bytes - spared);
   format_segment(segment.base_, kind, layout_hash, bytes);
   return segment;
 }

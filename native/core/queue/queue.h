@@ -28,8 +28,8 @@ class Queue {
   static_assert(kPermits + kLanesMax <= kThreadCounters);
 
   static std::uint64_t bytes(const QueueShape& shape) { return tags_offset(shape) + tags_bytes(shape); }
-  // What is written at creation, or soon after: all but the tags, which are written when they are used.
-  static std::uint64_t committed_bytes(const QueueShape& shape) { return tags_offset(shape); }
+  // The tags, at the end of it: their user makes them resident, not the thread that creates the queue.
+  static std::uint64_t tags_bytes(const QueueShape& shape) { return slots(shape) * shape.tag_bytes; }
 
   Queue(void* memory, const QueueShape& shape)
       : control_(static_cast<QueueControl*>(memory)),
@@ -344,7 +344,6 @@ class Queue {
            RoomWaiters<>::bytes(shape.waiters, shape.payload_bytes()) + shape.lanes * lane_bytes(shape);
   }
   static std::uint64_t slots(const QueueShape& shape) { return std::bit_ceil(shape.ring_capacity()); }
-  static std::uint64_t tags_bytes(const QueueShape& shape) { return slots(shape) * shape.tag_bytes; }
   static std::byte* payload(Ring<>& ring, std::uint64_t position) noexcept {
     return static_cast<std::byte*>(ring.record(position));
   }
