@@ -1,4 +1,3 @@
-export type { GateStats, QueueStats, StockCounts, StockStats, WaitStats } from './binding/index.js';
 export { ManualClock, type ManualClockHandle } from './clock/index.js';
 export {
   type Admission,
@@ -7,6 +6,7 @@ export {
   type GateConsumeOptions,
   type GateHandle,
   type GateOptions,
+  type GateStats,
   type Hold,
 } from './gate/index.js';
 export { SluiceError, type SluiceErrorCode } from './input/index.js';
@@ -45,7 +45,9 @@ export {
   type QueueEvents,
   type QueueHandle,
   type QueueOptions,
+  type QueueStats,
   type WaitOptions,
+  type WaitStats,
 } from './queue/index.js';
 export {
   bool,
@@ -98,8 +100,10 @@ export {
   type ReturnResolution,
   Stock,
   type StockChanges,
+  type StockCounts,
   type StockGroup,
   type StockHandle,
   type StockItem,
   type StockOptions,
+  type StockStats,
 } from './stock/index.js';

@@ -102,6 +102,7 @@ const testLinesMax = 400;
  * @type {Record<string, { lines: number, why: string }>}
  */
 const longer = {
+  'lib/binding/contract.ts': { lines: 500, why: 'generated: one line for each number and name' },
   'lib/queue/producer.ts': { lines: 359, why: 'the one class has every way to push' },
   'native/core/limiter/limiter.h': { lines: 358, why: 'one class: each decision needs all tiers' },
   'native/core/limiter/limiter_waiters.h': {

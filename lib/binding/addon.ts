@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import process from 'node:process';
 import { SluiceError } from '../input/index.js';
 import type { NativeClock } from './clock.js';
-import { contractHash, type Reason } from './contract.js';
+import { type addonFunctions, contractHash, type Reason } from './contract.js';
 import type { NativeFields, NativeGate, NativeParts } from './gate.js';
 import type { NativeHandle } from './handle.js';
 import type { NativeLimiter } from './limiter.js';
@@ -15,9 +15,7 @@ import type { NativeStock } from './stock.js';
 const require = createRequire(import.meta.url);
 
 /** Cold calls answer a string where something stood in the way: see `made()`. */
-interface Native {
-  /** The hash of the contract that the addon was built from. */
-  readonly contract: string;
+interface AddonCalls {
   createClock(startNs: number): NativeClock | Reason;
   attachClock(handle: NativeHandle): NativeClock | Reason;
   createQueue(options: object, staging: QueueStaging): NativeQueue | Reason;
@@ -43,6 +41,10 @@ interface Native {
     staging: ArrayBuffer,
   ): NativeGate | Reason;
 }
+type Native = Pick<AddonCalls, (typeof addonFunctions)[number]> & {
+  /** The hash of the contract that the addon was built from. */
+  readonly contract: string;
+};
 
 /** Whether this process runs on musl: its program interpreter says so in the first page of the executable. */
 function isMusl(): boolean {

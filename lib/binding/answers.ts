@@ -61,7 +61,12 @@ export function failed(what: string, answer: number): SluiceError {
   return new SluiceError('ERR_SLUICE_MEMORY', `${what}: the system has no memory or file descriptor to give`);
 }
 
-/** The result of a native `stats()`, `counts()` or `audit()`, unless the object is disposed of. */
+/** @throws SluiceError for a negative answer: nothing was done. */
+export function checkDone(what: string, answer: number): void {
+  if (answer < 0) throw failed(what, answer);
+}
+
+/** The result of a native call that answers an object, unless it is disposed of. */
 export function alive<T>(what: string, answer: T | number): T {
   if (typeof answer === 'number') throw failed(what, answer);
   return ofThisRealm(answer);

@@ -1,7 +1,11 @@
+import type { clockFunctions } from './contract.js';
 import type { NativeHandle } from './handle.js';
 
-export interface NativeClock {
-  readonly handle: NativeHandle;
+interface ClockCalls {
   now(): number;
   advance(ns: number): number;
 }
+
+export type NativeClock = Pick<ClockCalls, (typeof clockFunctions)[number]> & {
+  readonly handle: NativeHandle;
+};

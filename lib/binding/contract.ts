@@ -1,7 +1,7 @@
 /** What TypeScript and C++ share. Printed by `npm run contract` from native/contract; not to be edited. */
 
 /** Of all that follows. The addon has one of its own: see addon.ts. */
-export const contractHash = '77e6c804e8017625';
+export const contractHash = 'bb7235f5746d66ee';
 
 /** What hot functions answer in place of a count. */
 export const answers = {
@@ -248,7 +248,8 @@ export const queueStaging = {
   dropped: 8,
   reasons: 16,
   reasonBytes: 8,
-  bytes: 528,
+  figures: 528,
+  bytes: 720,
 } as const;
 
 /** Offsets in a batch, in bytes. */
@@ -272,7 +273,8 @@ export const limiterStaging = {
   slot: 152,
   serial: 160,
   charged: 168,
-  bytes: 200,
+  figures: 200,
+  bytes: 392,
 } as const;
 
 /** Offsets in the buffer of a stock ledger, in bytes. */
@@ -289,8 +291,9 @@ export const stockStaging = {
   lines: 88,
   lineQuantity: 16,
   lineBytes: 24,
-  texts: 1624,
-  bytes: 3992,
+  texts: 1816,
+  figures: 1624,
+  bytes: 4184,
 } as const;
 
 /** Offsets in the buffer of a gate, in bytes. */
@@ -303,8 +306,238 @@ export const gateStaging = {
   takenEntry: 8,
   takenDeliveries: 12,
   takenBytes: 16,
-  bytes: 1056,
+  figures: 1056,
+  bytes: 1248,
 } as const;
+
+/** Figures of Queue.stats(). */
+export const queueFigures = [
+  'depth',
+  'highWater',
+  'pushed',
+  'popped',
+  'rejected',
+  'expired',
+  'dropped',
+  'shed',
+  'waiting',
+  'waitersRefused',
+  'permits',
+  'wakeups',
+] as const;
+
+/** After them those of `waitNs`. */
+export const waitFigures = ['count', 'mean', 'p50', 'p90', 'p99', 'p999', 'max'] as const;
+
+/** Figures of Limiter.stats(). */
+export const limiterFigures = [
+  'allowed',
+  'dryRefusals',
+  'waiting',
+  'inFlight',
+  'keys',
+  'evicted',
+  'overflowed',
+  'forgotten',
+  'bytes',
+] as const;
+
+/** After them those of `refused`. */
+export const refusalFigures = [
+  'token-bucket',
+  'sliding-window',
+  'queue-depth',
+  'blocked',
+  'adaptive',
+  'waiting-line',
+] as const;
+
+/** Figures of Limiter.limits(). */
+export const limitFigures = ['ratePerSecond', 'burst', 'max'] as const;
+
+/** After them those of each window. */
+export const windowFigures = ['limit', 'windowMs'] as const;
+
+/** Figures of Stock.stats(). */
+export const stockFigures = [
+  'reserved',
+  'confirmed',
+  'cancelled',
+  'expired',
+  'extended',
+  'parted',
+  'changed',
+  'returned',
+  'refused',
+] as const;
+
+/** Figures of Stock.counts(). */
+export const countFigures = ['total', 'available', 'reserved', 'sold', 'backorder', 'backordered'] as const;
+
+/** Figures of Stock.audit(); after them the counts of an item. */
+export const auditFigures = [
+  'items',
+  'held',
+  'lines',
+  'free',
+  'slots',
+  'users',
+  'usersCounted',
+  'usersOff',
+  'shardsOff',
+  'neverDue',
+  'reservedFound',
+  'usersFound',
+] as const;
+
+/** Figures of Gate.stats(). */
+export const gateFigures = [
+  'admitted',
+  'requeued',
+  'duplicates',
+  'rateLimited',
+  'queueFull',
+  'soldOut',
+  'userLimit',
+  'otherwiseRefused',
+  'inHand',
+  'redelivered',
+] as const;
+
+/** Functions of the addon. */
+export const addonFunctions = [
+  'createClock',
+  'attachClock',
+  'createQueue',
+  'attachQueue',
+  'createLimiter',
+  'attachLimiter',
+  'createStock',
+  'restoreStock',
+  'attachStock',
+  'createGate',
+  'gateParts',
+  'attachGate',
+] as const;
+
+/** Functions of a clock. */
+export const clockFunctions = ['now', 'advance'] as const;
+
+/** Functions of a queue. */
+export const queueFunctions = [
+  'push',
+  'pushTo',
+  'pushMany',
+  'waitPush',
+  'waitReserve',
+  'waiterState',
+  'leave',
+  'retire',
+  'awaitServed',
+  'onServed',
+  'keepAlive',
+  'reserve',
+  'pushReserved',
+  'openBatch',
+  'fillBatch',
+  'flushBatch',
+  'closeBatch',
+  'next',
+  'take',
+  'takeOne',
+  'wantDropped',
+  'park',
+  'unpark',
+  'setRef',
+  'awaitRecord',
+  'spin',
+  'consumes',
+  'giveLease',
+  'onArrival',
+  'drained',
+  'consumed',
+  'empty',
+  'awaitEmpty',
+  'emptied',
+  'close',
+  'closed',
+  'depth',
+  'stats',
+  'dispose',
+] as const;
+
+/** Functions of a limiter. */
+export const limiterFunctions = [
+  'allow',
+  'tryAcquire',
+  'peek',
+  'rooms',
+  'release',
+  'penalize',
+  'reward',
+  'refund',
+  'reset',
+  'block',
+  'overload',
+  'acquire',
+  'tend',
+  'told',
+  'leave',
+  'onServed',
+  'keepAlive',
+  'configure',
+  'stats',
+  'limits',
+  'dispose',
+] as const;
+
+/** Functions of a stock ledger. */
+export const stockFunctions = [
+  'reserve',
+  'confirm',
+  'cancel',
+  'extend',
+  'confirmPart',
+  'cancelPart',
+  'giveBack',
+  'giveBackOf',
+  'change',
+  'expire',
+  'sweep',
+  'addItem',
+  'restock',
+  'withdraw',
+  'setTotal',
+  'closeItem',
+  'reopenItem',
+  'changeItem',
+  'configure',
+  'addGroup',
+  'changeGroup',
+  'limitsUsers',
+  'counts',
+  'audit',
+  'stats',
+  'oldestMovement',
+  'endOfMovements',
+  'readMovement',
+  'findReservation',
+  'listReservations',
+  'snapshot',
+  'dispose',
+] as const;
+
+/** Functions of a gate. */
+export const gateFunctions = [
+  'admit',
+  'admitWith',
+  'take',
+  'resolve',
+  'putBack',
+  'renew',
+  'stats',
+  'dispose',
+] as const;
 
 /** Threads that have an object attached. */
 export const threadsMax = 256;

@@ -1,27 +1,8 @@
+import type { gateFunctions } from './contract.js';
 import type { NativeHandle } from './handle.js';
 import type { NativeKey } from './limiter.js';
 
-/** Outcomes of `admit()`, and what became of the orders, since creation and over all threads. */
-export interface GateStats {
-  readonly admitted: number;
-  /** Asked again, while held or sold. */
-  readonly duplicates: number;
-  /** Orders of a restored stock that were asked again, and queued again. */
-  readonly requeued: number;
-  readonly rateLimited: number;
-  readonly queueFull: number;
-  readonly soldOut: number;
-  readonly userLimit: number;
-  readonly otherwiseRefused: number;
-  /** Orders that a consumer has taken and not decided now, those of one that died included. */
-  readonly inHand: number;
-  /** How often an order was handed out again, because the consumer that had it in hand ended. */
-  readonly redelivered: number;
-}
-
-export interface NativeGate {
-  readonly handle: NativeHandle;
-  readonly maxInHand: number;
+interface GateCalls {
   /** Undefined: admitted. */
   admit(): number | undefined;
   admitWith(holdNs: number, lines: number, key?: NativeKey): number | undefined;
@@ -30,9 +11,15 @@ export interface NativeGate {
   resolve(confirm: number, entry: number, quantity: number): number;
   putBack(entry: number): void;
   renew(): number;
-  stats(): GateStats | number;
+  /** 0, and the figures in the staging. */
+  stats(): number;
   dispose(): void;
 }
+
+export type NativeGate = Pick<GateCalls, (typeof gateFunctions)[number]> & {
+  readonly handle: NativeHandle;
+  readonly maxInHand: number;
+};
 
 /** Where a whole number stands in a record. Types are those of `fieldTypes`. */
 interface NativeField {

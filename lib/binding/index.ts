@@ -1,8 +1,9 @@
 export { native } from './addon.js';
-export { alive, DISPOSED, disposed, failed, made, NO_RESOURCES } from './answers.js';
+export { alive, checkDone, DISPOSED, disposed, failed, made, NO_RESOURCES } from './answers.js';
 export type { NativeClock } from './clock.js';
 export * from './contract.js';
-export type { GateStats, NativeFields, NativeGate, NativeParts } from './gate.js';
+export { bytesOf, figuresOf } from './figures.js';
+export type { NativeFields, NativeGate, NativeParts } from './gate.js';
 export { checkedHandle, type Handle, type NativeHandle, publicHandle } from './handle.js';
 export type { NativeKey, NativeLimiter, NativeWindow } from './limiter.js';
 export {
@@ -29,16 +30,11 @@ export {
   NOT_CONSUMER,
   PARKED,
   type QueueStaging,
-  type QueueStats,
   SERVED_WAITER,
-  type WaitStats,
 } from './queue.js';
 export type {
-  NativeAudit,
   NativeMovement,
   NativeReservation,
   NativeStock,
-  StockCounts,
-  StockStats,
 } from './stock.js';
 export { byNumber, quoted } from './words.js';

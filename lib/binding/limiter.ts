@@ -1,9 +1,10 @@
+import type { limiterFunctions } from './contract.js';
 import type { NativeHandle } from './handle.js';
 
 /** A key as it crosses to native code: see `Limiter`. */
 export type NativeKey = string | number | bigint;
 
-export interface NativeLimiter {
+interface LimiterProperties {
   readonly handle: NativeHandle;
   /** What is fixed at creation. */
   readonly keyed: boolean;
@@ -15,6 +16,9 @@ export interface NativeLimiter {
   readonly maxEventLoopDelayMs: number;
   readonly adaptiveIntervalMs: number;
   readonly manualClock: boolean;
+}
+
+interface LimiterCalls {
   allow(cost: number, key?: NativeKey): number;
   tryAcquire(cost: number, key?: NativeKey): number;
   peek(cost: number, key?: NativeKey): number;
@@ -34,10 +38,13 @@ export interface NativeLimiter {
   onServed(callback: () => void): number;
   keepAlive(alive: number): void;
   configure(changes: object): number;
-  stats(): NativeLimiterStats | number;
-  limits(): NativeLimits | number;
+  /** 0, and the figures in the staging, as of the next one. */
+  stats(): number;
+  limits(): number;
   dispose(): void;
 }
+
+export type NativeLimiter = LimiterProperties & Pick<LimiterCalls, (typeof limiterFunctions)[number]>;
 
 /** What is fixed of a window. */
 export interface NativeWindow {
@@ -46,30 +53,4 @@ export interface NativeWindow {
   /** Of a calendar window the number of its periods: see `periods`; else 0. */
   readonly every: number;
   readonly timeZone: string;
-}
-
-/** The figures of a limiter's tiers as they are now; those of an absent tier are absent. */
-interface NativeLimits {
-  readonly ratePerSecond?: number;
-  readonly burst?: number;
-  readonly windows: readonly { readonly limit: number; readonly windowMs?: number }[];
-  readonly max?: number;
-}
-
-interface NativeLimiterStats {
-  readonly allowed: number;
-  readonly tokenBucket: number;
-  readonly slidingWindow: number;
-  readonly queueDepth: number;
-  readonly blocked: number;
-  readonly adaptive: number;
-  readonly waitingLine: number;
-  readonly waiting: number;
-  readonly dryRefusals: number;
-  readonly overflowed: number;
-  readonly places: number;
-  readonly evicted: number;
-  readonly forgotten: number;
-  readonly bytes: number;
-  readonly inFlight: number;
 }

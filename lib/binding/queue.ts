@@ -1,4 +1,4 @@
-import { answers, parks, waiterStates } from './contract.js';
+import { answers, parks, type queueFunctions, waiterStates } from './contract.js';
 import type { NativeHandle } from './handle.js';
 
 /** What hot functions of a queue answer, beside counts. */
@@ -15,7 +15,8 @@ export const ENDED: typeof parks.ended = parks.ended;
 export const SERVED_WAITER: typeof waiterStates.served = waiterStates.served;
 export const CLOSED_WAITER: typeof waiterStates.closed = waiterStates.closed;
 
-export interface NativeQueue {
+/** What a queue is made with. */
+interface QueueProperties {
   readonly handle: NativeHandle;
   readonly capacity: number;
   readonly lanes: number;
@@ -24,6 +25,9 @@ export interface NativeQueue {
   /** Whether the queue may drop records: see `on`. */
   readonly drops: boolean;
   readonly overflow: number;
+}
+
+interface QueueCalls {
   /** Undefined once it is pushed. */
   push(): number | undefined;
   pushTo(lane: number, hasTtl: number, waits: number): number | undefined;
@@ -64,9 +68,12 @@ export interface NativeQueue {
   awaitEmpty(begins: number): number;
   emptied(): number;
   depth(): number;
-  stats(): QueueStats | number;
+  /** 0, and the figures in the staging. */
+  stats(): number;
   dispose(): void;
 }
+
+export type NativeQueue = QueueProperties & Pick<QueueCalls, (typeof queueFunctions)[number]>;
 
 /** Memory that JavaScript and native code share for one queue object. */
 export interface QueueStaging {
@@ -74,47 +81,4 @@ export interface QueueStaging {
   readonly out: ArrayBuffer;
   readonly dropped: ArrayBuffer;
   readonly words: ArrayBuffer;
-}
-
-/** How long records waited between push and removal, in nanoseconds; quantiles are within 1.6 %. */
-export interface WaitStats {
-  readonly count: number;
-  readonly mean: number;
-  readonly p50: number;
-  readonly p90: number;
-  readonly p99: number;
-  readonly p999: number;
-  readonly max: number;
-}
-
-/**
- * Counters since creation, over all threads. While nothing moves,
- * `pushed = popped + expired + dropped + depth`.
- */
-export interface QueueStats {
-  /** Records in the queue now. */
-  readonly depth: number;
-  /** The largest depth so far. */
-  readonly highWater: number;
-  readonly pushed: number;
-  /** Records consumed. */
-  readonly popped: number;
-  /** Records refused at once because the queue was full; not those that waited for room in vain. */
-  readonly rejected: number;
-  /** Records whose time ran out before they were due. */
-  readonly expired: number;
-  /** Records dropped by 'drop-oldest', 'overwrite' and shedding. */
-  readonly dropped: number;
-  /** Of `dropped`, those shed because the queue stood. */
-  readonly shed: number;
-  /** Those who wait for room now. */
-  readonly waiting: number;
-  /** Those who could not even wait, because `maxWaiting` did. */
-  readonly waitersRefused: number;
-  /** Room taken ahead and not used yet. */
-  readonly permits: number;
-  /** How often a sleeping consumer was woken. */
-  readonly wakeups: number;
-  /** Only counted with the option `latency`. */
-  readonly waitNs: WaitStats;
 }

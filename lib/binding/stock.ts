@@ -1,52 +1,5 @@
+import type { stockFunctions } from './contract.js';
 import type { NativeHandle } from './handle.js';
-
-/**
- * The units of one item. `available + reserved + sold = total`, always; of an item with a backorder cap
- * `available + reserved + sold = total + backordered`, and one of `available` and `backordered` is 0.
- */
-export interface StockCounts {
-  readonly total: number;
-  readonly available: number;
-  readonly reserved: number;
-  readonly sold: number;
-  /** The cap: how many units can be reserved and sold beyond the total. Not there if it is 0. */
-  readonly backorder?: number;
-  /** How many units are reserved and sold beyond the total: at most the cap. Not there if that is 0. */
-  readonly backordered?: number;
-}
-
-export interface NativeAudit {
-  readonly items: number;
-  readonly held: number;
-  readonly lines: number;
-  readonly free: number;
-  readonly slots: number;
-  readonly users: number;
-  readonly usersCounted: number;
-  /** Pairs of a user and an item whose count is not what their reservations hold and what they have bought. */
-  readonly usersOff: number;
-  /** Shards whose own reservations do not add up. */
-  readonly shardsOff: number;
-  /** Reservations that nothing would find when they are due. */
-  readonly neverDue: number;
-  readonly mismatch?: StockCounts & { sku: number | string; reservedFound: number; usersFound: number };
-}
-
-/** Reservations and refusals since creation, over all threads. */
-export interface StockStats {
-  readonly reserved: number;
-  readonly confirmed: number;
-  readonly cancelled: number;
-  readonly expired: number;
-  readonly extended: number;
-  /** Parts of reservations that were confirmed or cancelled while the rest stayed held. */
-  readonly parted: number;
-  /** Changes of the quantities of held reservations. */
-  readonly changed: number;
-  /** Returns of bought units. */
-  readonly returned: number;
-  readonly refused: number;
-}
 
 export interface NativeMovement {
   readonly kind: number;
@@ -71,11 +24,7 @@ export interface NativeReservation {
   }>;
 }
 
-export interface NativeStock {
-  readonly handle: NativeHandle;
-  readonly slots: number;
-  readonly keepsMovements: boolean;
-  readonly manualClock: boolean;
+interface StockCalls {
   reserve(lines: number): number;
   confirm(): number;
   cancel(): number;
@@ -111,13 +60,22 @@ export interface NativeStock {
   changeGroup(): number;
   /** 1 if an item has a per-user limit, or is in a group. */
   limitsUsers(): number;
-  counts(): StockCounts | number | undefined;
-  audit(): NativeAudit | number;
+  /** 0, and the figures in the staging, as of the next ones. */
+  counts(): number;
+  /** The sku of the first item whose counts do not add up, if there is one. */
+  audit(): number | string | undefined;
   oldestMovement(): number;
   endOfMovements(): number;
   readMovement(position: number): NativeMovement | number;
   /** In what `makeBuffer(octets)` makes. */
   snapshot(makeBuffer: (octets: number) => ArrayBuffer | undefined): ArrayBuffer | number;
-  stats(): StockStats | number;
+  stats(): number;
   dispose(): void;
 }
+
+export type NativeStock = Pick<StockCalls, (typeof stockFunctions)[number]> & {
+  readonly handle: NativeHandle;
+  readonly slots: number;
+  readonly keepsMovements: boolean;
+  readonly manualClock: boolean;
+};

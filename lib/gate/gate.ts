@@ -1,10 +1,8 @@
 import {
-  alive,
   arrays,
   checkedHandle,
   DISPOSED,
   disposed,
-  type GateStats,
   gateLimits,
   gateStaging,
   type Handle,
@@ -56,6 +54,7 @@ import type { Hold } from './hold.js';
 import { type AdmitOptions, checkedGate, type GateConsumeOptions, type GateOptions } from './options.js';
 import { OrderLoop } from './order-loop.js';
 import { words } from './staging.js';
+import { type GateStats, statsOf } from './stats.js';
 
 export type GateHandle = Handle<'gate'>;
 
@@ -265,7 +264,7 @@ export class Gate<T> implements Disposable {
 
   /** Outcomes since creation, over all threads. */
   stats(): GateStats {
-    return alive(what, this.#native.stats());
+    return statsOf(what, this.#native, this.#numbers);
   }
 
   /** Lets go of the gate in this thread, at once; not of its queue, limiter and stock. Other threads keep it. */

@@ -1,7 +1,16 @@
-import { alive, type NativeLimiter } from '../binding/index.js';
-import { bare } from '../input/index.js';
+import {
+  bytesOf,
+  checkDone,
+  figuresOf,
+  limiterFigures,
+  limiterStaging,
+  limitFigures,
+  type NativeLimiter,
+  refusalFigures,
+  windowFigures,
+} from '../binding/index.js';
 import type { Tier } from './decision.js';
-import { periodOf, type WindowLimits } from './windows.js';
+import { periodOf, type WindowLimits, windowLengthMs } from './windows.js';
 
 /** The figures of a limiter's tiers as they are now; those of an absent tier are absent. */
 export interface Limits {
@@ -38,41 +47,37 @@ export interface LimiterStats {
 }
 
 /** See `Limiter.limits`. */
-export function limitsOf(native: NativeLimiter): Limits {
-  const limits = alive('Limiter', native.limits());
-  const windows: WindowLimits[] = []; // of this realm, as the list of native code may not be
-  for (const [i, window] of limits.windows.entries()) {
-    const fixed = native.windows[i];
+export function limitsOf(native: NativeLimiter, staging: Float64Array): Limits {
+  checkDone('Limiter', native.limits());
+  const at = limiterStaging.figures;
+  const { ratePerSecond, burst, max } = figuresOf(limitFigures, staging, at);
+  // An array of this realm, as that of native code may not be.
+  const windows = Array.from(native.windows, (fixed, i): WindowLimits => {
+    const after = bytesOf(limitFigures) + i * bytesOf(windowFigures);
+    const { limit, windowMs } = figuresOf(windowFigures, staging, at + after);
     const every = periodOf(fixed);
-    const { limit, windowMs = 0 } = bare(window);
-    windows.push(
-      every === undefined ? { limit, windowMs } : { limit, every, timeZone: fixed?.timeZone ?? '' },
-    );
-  }
-  if (windows.length === 0) return { ...limits, windows }; // [0] would be what Array.prototype has
-  return { ...limits, ...limits.windows[0], windows };
+    return every === undefined ? { limit, windowMs } : { limit, every, timeZone: fixed.timeZone };
+  });
+  const first = windows.length === 0 ? undefined : windows[0]; // not what Array.prototype has
+  return {
+    ...(native.hasBucket ? { ratePerSecond, burst } : {}),
+    windows,
+    ...(native.hasDepth ? { max } : {}),
+    ...(first === undefined ? {} : lengthOf(first)),
+  };
+}
+
+/** The first window, as a limiter of one shows it. */
+function lengthOf(window: WindowLimits): { readonly limit: number; readonly windowMs?: number } {
+  const { limit } = window;
+  return Object.hasOwn(window, 'windowMs') ? { limit, windowMs: windowLengthMs(window) } : { limit };
 }
 
 /** See `Limiter.stats`. */
-export function statsOf(native: NativeLimiter): LimiterStats {
-  const stats = alive('Limiter', native.stats());
-  return {
-    allowed: stats.allowed,
-    refused: {
-      'token-bucket': stats.tokenBucket,
-      'sliding-window': stats.slidingWindow,
-      'queue-depth': stats.queueDepth,
-      blocked: stats.blocked,
-      adaptive: stats.adaptive,
-      'waiting-line': stats.waitingLine,
-    },
-    dryRefusals: stats.dryRefusals,
-    waiting: stats.waiting,
-    inFlight: stats.inFlight,
-    keys: stats.places,
-    evicted: stats.evicted,
-    overflowed: stats.overflowed,
-    forgotten: stats.forgotten,
-    bytes: stats.bytes,
-  };
+export function statsOf(native: NativeLimiter, staging: Float64Array): LimiterStats {
+  checkDone('Limiter', native.stats());
+  const at = limiterStaging.figures;
+  const { allowed, ...others } = figuresOf(limiterFigures, staging, at);
+  const refused = figuresOf(refusalFigures, staging, at + bytesOf(limiterFigures));
+  return { allowed, refused, ...others };
 }

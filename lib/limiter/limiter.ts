@@ -307,12 +307,12 @@ export class Limiter implements Disposable {
 
   /** The figures of the tiers as they are now, for all threads. */
   limits(): Limits {
-    return limitsOf(this.#native);
+    return limitsOf(this.#native, this.#words);
   }
 
   /** Decisions since creation, over all threads. */
   stats(): LimiterStats {
-    return statsOf(this.#native);
+    return statsOf(this.#native, this.#words);
   }
 
   /** Lets go of the limiter, and of what its decisions hold, in this thread at once. Other threads keep it. */

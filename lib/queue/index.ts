@@ -11,3 +11,4 @@ export type {
 } from './options.js';
 export { Permit } from './permit.js';
 export { insideQueue, Queue, type QueueHandle, type QueueInside } from './queue.js';
+export type { QueueStats, WaitStats } from './stats.js';

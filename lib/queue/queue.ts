@@ -1,6 +1,6 @@
 import type { ReadableStream, WritableStream } from 'node:stream/web';
 import {
-  alive,
+  arrays,
   checkedHandle,
   DISPOSED,
   disposed,
@@ -15,7 +15,6 @@ import {
   overflows,
   publicHandle,
   type QueueStaging,
-  type QueueStats,
   queueLimits,
   queueStaging,
   stagedRecords,
@@ -39,6 +38,7 @@ import {
 } from './options.js';
 import type { Permit } from './permit.js';
 import { Producer } from './producer.js';
+import { type QueueStats, statsOf } from './stats.js';
 import { readableOf, writableTo } from './streams.js';
 
 export type QueueHandle = Handle<'queue'>;
@@ -75,6 +75,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   readonly #producer: Producer<T>;
   readonly #consumer: Consumer<T>;
   readonly #drainWaits: DrainWaits;
+  readonly #words: Float64Array;
 
   private constructor(
     by: Maker,
@@ -91,6 +92,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
       words: new Memory(queueStaging.bytes),
     };
     this.record = record;
+    this.#words = new arrays.Float64Array(staging.words);
     this.#native = attach(staging);
     this.capacity = this.#native.capacity;
     let listener: ((record: T) => void) | undefined;
@@ -396,7 +398,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
 
   /** Counters since creation, over all threads. Times are in nanoseconds. */
   stats(): QueueStats {
-    return alive(what, this.#native.stats());
+    return statsOf(what, this.#native, this.#words);
   }
 
   /**

@@ -1,13 +1,6 @@
-import {
-  byNumber,
-  DISPOSED,
-  disposed,
-  phases,
-  reserveResults,
-  resolveResults,
-  type StockCounts,
-} from '../binding/index.js';
+import { byNumber, DISPOSED, disposed, phases, reserveResults, resolveResults } from '../binding/index.js';
 import { withJson } from '../json.js';
+import type { StockCounts } from './figures.js';
 
 /** In JSON, as JSON.stringify() makes it, the reservation is a decimal string, which `confirm` and its like accept. */
 export interface Reserved {

@@ -1,5 +1,7 @@
-import type { NativeAudit } from '../binding/index.js';
-import { bare, SluiceError } from '../input/index.js';
+import { auditFigures, bytesOf, checkDone, figuresOf, type NativeStock } from '../binding/index.js';
+import { SluiceError } from '../input/index.js';
+import { countsOf } from './figures.js';
+import type { StockStaging } from './staging.js';
 
 export interface AuditReport {
   readonly items: number;
@@ -7,22 +9,28 @@ export interface AuditReport {
   readonly held: number;
 }
 
-/** @throws SluiceError (`ERR_SLUICE_AUDIT`) if something does not add up. */
-export function checkedReport(report: NativeAudit): AuditReport {
-  const problem = problemOf(report);
+/** See `Stock.audit`. */
+export function audited(native: NativeStock, staging: StockStaging): AuditReport {
+  const answer = native.audit();
+  if (typeof answer === 'number') checkDone('Stock.audit', answer);
+  const problem = problemOf(answer, staging);
   if (problem !== undefined) throw new SluiceError('ERR_SLUICE_AUDIT', `Stock.audit: ${problem}`);
-  return { items: report.items, held: report.held };
+  const { items, held } = figuresOf(auditFigures, staging.numbers, staging.figures);
+  return { items, held };
 }
 
-function problemOf(report: NativeAudit): string | undefined {
-  const { mismatch, lines, free, slots, users, usersCounted, usersOff, shardsOff, neverDue } = bare(report);
-  if (mismatch !== undefined) {
-    const { sku, total, available, reserved, sold, reservedFound, usersFound } = mismatch;
+/** `sku`: of the item that does not add up. */
+function problemOf(sku: number | string | undefined, { numbers, figures }: StockStaging): string | undefined {
+  const report = figuresOf(auditFigures, numbers, figures);
+  if (sku !== undefined) {
+    const { reservedFound, usersFound } = report;
+    const { total, available, reserved, sold } = countsOf(numbers, figures + bytesOf(auditFigures));
     return (
       `sku ${sku}: total ${total}, available ${available}, reserved ${reserved}, sold ${sold}, but its reservations ` +
       `hold ${reservedFound} and its users ${usersFound}`
     );
   }
+  const { lines, free, slots, users, usersCounted, usersOff, shardsOff, neverDue } = report;
   if (lines + free !== slots) return `${lines} places of reservations held and ${free} free of ${slots}`;
   if (users !== usersCounted) return `${users} users with units, but ${usersCounted} counted`;
   if (usersOff > 0) return `${usersOff} users have other counts than they hold and have bought`;

@@ -13,6 +13,7 @@ export {
 export type { AuditReport } from './audit.js';
 export { type CartLine, summed } from './cart.js';
 export type { ChangeOptions, ChangeResolution } from './change.js';
+export type { StockCounts, StockStats } from './figures.js';
 export type { LostMovements, Movement } from './movements.js';
 export type {
   ItemChanges,

@@ -1,17 +1,17 @@
 import {
-  alive,
   answers,
   byNumber,
+  checkDone,
   groupsAdded,
   itemChanges,
   itemsAdded,
   levelsSet,
   type NativeStock,
-  type StockCounts,
   stockLimits,
 } from '../binding/index.js';
 import { Options, optionError } from '../input/index.js';
 import { checkedAnswer, type ItemChanged } from './answers.js';
+import { countsOf, type StockCounts } from './figures.js';
 import { type CheckedItem, checkedChanges, type StockGroup } from './options.js';
 import { checkedGroupName, checkedSku, type StockStaging } from './staging.js';
 
@@ -116,9 +116,12 @@ export class ItemCalls {
 
   counts(sku: unknown): StockCounts {
     this.#stageSku('Stock.counts', sku);
-    const counts = alive(what, this.#native.counts());
-    if (counts === undefined) throw optionError('Stock.counts: sku', 'the sku of an item', sku, false);
-    return counts;
+    const answer = this.#native.counts();
+    if (answer === answers.unknownSku) {
+      throw optionError('Stock.counts: sku', 'the sku of an item', sku, false);
+    }
+    checkDone(what, answer);
+    return countsOf(this.#staging.numbers, this.#staging.figures);
   }
 
   #levelSet(sku: number | string, answer: number, option: string, level: unknown): ItemChanged {

@@ -22,6 +22,9 @@ const decimal = /^(0|[1-9][0-9]{0,19})$/;
 /** Through which a ledger's native functions are given their arguments. */
 export class StockStaging {
   readonly buffer: ArrayBuffer = new Memory(at.bytes);
+  readonly numbers: Float64Array = new arrays.Float64Array(this.buffer);
+  /** Where native calls write figures, in bytes. */
+  readonly figures: number = at.figures;
   readonly #words = new arrays.BigUint64Array(this.buffer);
   readonly #halves = new arrays.Uint32Array(this.buffer);
   readonly #octets = new Octets(this.buffer);

@@ -14,8 +14,6 @@ import {
   newBuffer,
   publicHandle,
   reserveResults,
-  type StockCounts,
-  type StockStats,
   stockLimits,
 } from '../binding/index.js';
 import { constructorError, isOurs, Options, optionError } from '../input/index.js';
@@ -33,9 +31,10 @@ import {
   resolutionName,
   stateName,
 } from './answers.js';
-import { type AuditReport, checkedReport } from './audit.js';
+import { type AuditReport, audited } from './audit.js';
 import { type CartLine, summed } from './cart.js';
 import { type ChangeOptions, type ChangeResolution, changeHeld } from './change.js';
+import { type StockCounts, type StockStats, statsOf } from './figures.js';
 import { ItemCalls } from './items.js';
 import { type LostMovements, type Movement, movements } from './movements.js';
 import {
@@ -477,7 +476,7 @@ export class Stock implements Disposable {
    * @throws SluiceError (`ERR_SLUICE_AUDIT`) on a mismatch, (`ERR_SLUICE_MEMORY`) if there is no memory for it.
    */
   audit(): AuditReport {
-    return checkedReport(alive('Stock.audit', this.#native.audit()));
+    return audited(this.#native, this.#staging);
   }
 
   /**
@@ -492,7 +491,7 @@ export class Stock implements Disposable {
 
   /** Operations since creation, over all threads. */
   stats(): StockStats {
-    return alive(what, this.#native.stats());
+    return statsOf(what, this.#native, this.#staging);
   }
 
   /** Lets go of the ledger in this thread, at once. Other threads keep it. */

@@ -41,8 +41,8 @@ Napi::Value attach_clock(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void export_clock(Napi::Env env, Napi::Object exports) {
-  put(exports, "createClock", Napi::Function::New(env, guarded<create_clock>));
-  put(exports, "attachClock", Napi::Function::New(env, guarded<attach_clock>));
+  export_function<guarded<create_clock>>(exports, "createClock");
+  export_function<guarded<attach_clock>>(exports, "attachClock");
 }
 
 }  // namespace sluice

@@ -164,9 +164,9 @@ Napi::Value attach_gate(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void export_gate(Napi::Env env, Napi::Object exports) {
-  put(exports, "createGate", Napi::Function::New(env, guarded<create_gate>));
-  put(exports, "gateParts", Napi::Function::New(env, guarded<gate_parts>));
-  put(exports, "attachGate", Napi::Function::New(env, guarded<attach_gate>));
+  export_function<guarded<create_gate>>(exports, "createGate");
+  export_function<guarded<gate_parts>>(exports, "gateParts");
+  export_function<guarded<attach_gate>>(exports, "attachGate");
 }
 
 }  // namespace sluice

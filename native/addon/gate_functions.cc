@@ -6,6 +6,7 @@
 
 #include "addon/objects.h"
 #include "addon/queue_functions.h"
+#include "contract/figures.h"
 #include "contract/limits.h"
 
 namespace sluice {
@@ -97,22 +98,12 @@ napi_value renew(napi_env env, napi_callback_info info) {
   return number(env, milliseconds(self.renew()));
 }
 
+// stats(): 0; staging: figures::kGate
 napi_value stats(napi_env env, napi_callback_info info) {
   auto& self = attachment<GateAttachment>(env, info);
   if (!self.usable()) return number(env, kDisposed);
-  const ThreadSlots& lines = self.lines();
-  Napi::Object result = Napi::Object::New(env);
-  put(result, "admitted", static_cast<double>(lines.sum(Admission::kAdmittedCount)));
-  put(result, "requeued", static_cast<double>(lines.sum(Admission::kRequeuedCount)));
-  put(result, "duplicates", static_cast<double>(lines.sum(Admission::kDuplicateCount)));
-  put(result, "rateLimited", static_cast<double>(lines.sum(Admission::kRateLimitedCount)));
-  put(result, "queueFull", static_cast<double>(lines.sum(Admission::kQueueFullCount)));
-  put(result, "soldOut", static_cast<double>(lines.sum(Admission::kSoldOutCount)));
-  put(result, "userLimit", static_cast<double>(lines.sum(Admission::kUserLimitCount)));
-  put(result, "otherwiseRefused", static_cast<double>(lines.sum(Admission::kOtherCount)));
-  put(result, "inHand", static_cast<double>(self.table().used()));
-  put(result, "redelivered", static_cast<double>(self.table().redelivered()));
-  return result;
+  put_figures(figures::kGate, {self.lines(), self.table()}, self.words(), GateStaging::kFigures);
+  return number(env, 0);
 }
 
 napi_value dispose(napi_env env, napi_callback_info info) {
@@ -120,19 +111,21 @@ napi_value dispose(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-constexpr HotFunction kGateFunctions[] = {
+constexpr HotFunction<functions::kGate> kGateFunctions[] = {
     {"take", take},   {"resolve", resolve}, {"putBack", put_back},
     {"renew", renew}, {"stats", stats},     {"dispose", dispose},
 };
 // Two pairs, so that a plain gate pays nothing for those that overwrite.
-constexpr HotFunction kAdmit[] = {{"admit", admit<false>}, {"admitWith", admit_with<false>}};
-constexpr HotFunction kAdmitOver[] = {{"admit", admit<true>}, {"admitWith", admit_with<true>}};
+constexpr HotFunction<functions::kGate> kAdmit[] = {{"admit", admit<false>},
+                                                    {"admitWith", admit_with<false>}};
+constexpr HotFunction<functions::kGate> kAdmitOver[] = {{"admit", admit<true>},
+                                                        {"admitWith", admit_with<true>}};
 
 }  // namespace
 
 napi_value gate_object(napi_env env, GateAttachment* attachment) {
   const bool over = attachment->parts().queue->session().queue().overwrites();
-  return hot_object(env, attachment, {over ? kAdmitOver : kAdmit, kGateFunctions});
+  return hot_object<functions::kGate>(env, attachment, {over ? kAdmitOver : kAdmit, kGateFunctions});
 }
 
 }  // namespace sluice

@@ -13,7 +13,9 @@
 
 #include "addon/environment.h"
 #include "contract/answers.h"
+#include "contract/functions.h"
 #include "core/base/thread_slots.h"
+#include "session/words.h"
 
 namespace sluice {
 
@@ -70,8 +72,10 @@ napi_value guarded(napi_env env, napi_callback_info info) noexcept {
   }
 }
 
+// A function by its name in the contract's list.
+template <const auto& kNames>
 struct HotFunction {
-  const char* name;
+  NameIn<kNames> name;
   napi_callback call;
 };
 
@@ -100,16 +104,16 @@ auto made_with_line(ThreadSlots& lines, Environment& environment, Make&& make) -
 
 // An object with the given functions over `attachment`, which it owns: when the object is collected, or the
 // environment ends, the attachment is detached and freed. The functions must not outlive the object.
-template <class A>
+template <const auto& kNames, class A>
 napi_value hot_object(napi_env env, A* attachment,
-                      std::initializer_list<std::span<const HotFunction>> groups) {
+                      std::initializer_list<std::span<const HotFunction<kNames>>> groups) {
   napi_value object = nullptr;
   napi_create_object(env, &object);
-  for (const std::span<const HotFunction> functions : groups) {
-    for (const HotFunction& function : functions) {
+  for (const std::span<const HotFunction<kNames>> functions : groups) {
+    for (const HotFunction<kNames>& function : functions) {
       napi_value value = nullptr;
-      napi_create_function(env, function.name, NAPI_AUTO_LENGTH, function.call, attachment, &value);
-      define(env, object, function.name, value);
+      napi_create_function(env, function.name.text(), NAPI_AUTO_LENGTH, function.call, attachment, &value);
+      define(env, object, function.name.text(), value);
     }
   }
   napi_wrap(
@@ -137,15 +141,14 @@ class Staging {
   std::size_t bytes() const { return bytes_; }
   std::span<std::byte> span() const { return {data_, bytes_}; }
 
+  // Bounded by the buffer's own length: see Words.
   template <class T>
   T get(std::size_t offset) const {
-    T value;
-    std::memcpy(&value, data_ + offset, sizeof value);
-    return value;
+    return Words(span()).get<T>(offset);
   }
   template <class T>
   void put(std::size_t offset, T value) const {
-    std::memcpy(data_ + offset, &value, sizeof value);
+    Words(span()).put(offset, value);
   }
 
  private:

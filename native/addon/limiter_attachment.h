@@ -55,6 +55,8 @@ class LimiterAttachment final : public ObjectAttachment<SharedLimiter> {
   void on_served(napi_env env, napi_value callback);
   void keep_loop_alive(bool alive) { served_.keep_loop_alive(alive); }
 
+  const Words& words() const { return words_; }
+
   // False: not a buffer of the size that native code writes to.
   bool stage(napi_env env, napi_value buffer) {
     staging_ = Staging(env, buffer);

@@ -9,6 +9,7 @@
 #include "addon/limiter_options.h"
 #include "addon/objects.h"
 #include "addon/random.h"
+#include "contract/figures.h"
 
 namespace sluice {
 
@@ -59,59 +60,33 @@ napi_value configure(napi_env env, napi_callback_info info) {
   return number(env, self.session().configure(changes) ? 1 : kBadArgument);
 }
 
+// stats(): 0; staging: figures::kLimiter, then kRefusals
 napi_value stats(napi_env env, napi_callback_info info) {
   auto& self = attachment<LimiterAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
   LimiterSession& session = self.session();
-  const ThreadSlots& slots = session.limiter().lines();
-  Napi::Object result = Napi::Object::New(env);
-  const auto set = [&result](const char* name, std::uint64_t value) {
-    put(result, name, static_cast<double>(value));
-  };
-  set("allowed", slots.sum(Limiter::kAllowed));
-  set("tokenBucket", slots.sum(Limiter::kByTokenBucket));
-  set("slidingWindow", slots.sum(Limiter::kBySlidingWindow));
-  set("queueDepth", slots.sum(Limiter::kByQueueDepth));
-  set("blocked", slots.sum(Limiter::kByBlock));
-  set("waitingLine", slots.sum(Limiter::kByLine));
-  set("waiting", session.waiting());
-  set("adaptive", slots.sum(Limiter::kByAdaptive));
-  set("dryRefusals", slots.sum(Limiter::kDryRefusals));
-  set("overflowed", slots.sum(Limiter::kOverflowed));
-  set("places", slots.sum(Limiter::kPlaces));
-  set("evicted", slots.sum(Limiter::kEvicted));
-  set("forgotten", slots.sum(Limiter::kForgotten));
-  set("bytes", self.shared()->segment.bytes());
-  set("inFlight", session.config().depth_of_queue ? session.queue_depth() : session.limiter().in_flight());
-  return result;
+  Limiter& limiter = session.limiter();
+  const std::uint64_t in_flight =
+      session.config().depth_of_queue ? session.queue_depth() : limiter.in_flight();
+  const figures::LimiterSource source{limiter.lines(), session.waiting(), in_flight,
+                                      self.shared()->segment.bytes()};
+  const std::size_t refusals = put_figures(figures::kLimiter, source, self.words(), LimiterStaging::kFigures);
+  put_figures(figures::kRefusals, source, self.words(), refusals);
+  return number(env, 0);
 }
 
-// limits(): { ratePerSecond?, burst?, windows: [{ limit, windowMs }], max? } as they are now
+// limits(): 0; staging: figures::kLimits, then kWindowLimits of each window
 napi_value limits(napi_env env, napi_callback_info info) {
   auto& self = attachment<LimiterAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
   const LimiterConfig config = self.session().limits();
-  Napi::Object result = Napi::Object::New(env);
-  if (config.has_bucket) {
-    put(result, "ratePerSecond", config.bucket.per_second);
-    put(result, "burst", static_cast<double>(config.bucket.burst));
-  }
-  Napi::Array windows = Napi::Array::New(env);
-  for (std::uint32_t i = 0; i < config.window_count; ++i) {
-    const SlidingWindowConfig& sliding = config.windows[i].sliding;
-    Napi::Object window = Napi::Object::New(env);
-    put(window, "limit", static_cast<double>(sliding.limit));
-    if (config.windows[i].every == Every::kNone) {
-      put(window, "windowMs", static_cast<double>(sliding.bucket_ns * sliding.buckets) / 1e6);
-    }
-    put(windows, i, window);
-  }
-  put(result, "windows", windows);
-  if (config.has_depth) put(result, "max", static_cast<double>(config.depth_max));
-  return result;
+  std::size_t at = put_figures(figures::kLimits, config, self.words(), LimiterStaging::kFigures);
+  for (std::uint32_t i = 0; i < config.window_count; ++i)
+    at = put_figures(figures::kWindowLimits, config.windows[i].sliding, self.words(), at);
+  return number(env, 0);
 }
 
-constexpr HotFunction kLimiterFunctions[] = {
+constexpr HotFunction<functions::kLimiter> kLimiterFunctions[] = {
     {"allow", call<&LimiterCalls::allow>},
     {"tryAcquire", call<&LimiterCalls::try_acquire>},
     {"peek", call<&LimiterCalls::peek>},
@@ -151,17 +126,18 @@ Napi::Array fixed_windows(Napi::Env env, const SharedLimiter& shared) {
 
 Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedLimiter>& shared, const Napi::Value& staging) {
   LimiterAttachment* attached = LimiterAttachment::make(Environment::of(env), shared);
-  return object_of(env, attached, staging, {kLimiterFunctions}, [&](Napi::Object& object) {
-    const LimiterConfig& config = shared->config();
-    put(object, "keyed", config.keys_max != 0);
-    put(object, "hasBucket", config.has_bucket);
-    put(object, "hasDepth", config.has_depth);
-    put(object, "maxEventLoopDelayMs", shared->notes().max_loop_delay_ms);
-    put(object, "adaptiveIntervalMs", shared->notes().adaptive_interval_ms);
-    put(object, "followsQueue", config.depth_of_queue);
-    put(object, "manualClock", shared->time.manual != nullptr);
-    put(object, "windows", fixed_windows(env, *shared));
-  });
+  return object_of<functions::kLimiter>(
+      env, attached, staging, {kLimiterFunctions}, [&](Napi::Object& object) {
+        const LimiterConfig& config = shared->config();
+        put(object, "keyed", config.keys_max != 0);
+        put(object, "hasBucket", config.has_bucket);
+        put(object, "hasDepth", config.has_depth);
+        put(object, "maxEventLoopDelayMs", shared->notes().max_loop_delay_ms);
+        put(object, "adaptiveIntervalMs", shared->notes().adaptive_interval_ms);
+        put(object, "followsQueue", config.depth_of_queue);
+        put(object, "manualClock", shared->time.manual != nullptr);
+        put(object, "windows", fixed_windows(env, *shared));
+      });
 }
 
 // createLimiter(options, staging): see read_limiter().
@@ -192,8 +168,8 @@ Napi::Value attach_limiter(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void export_limiter(Napi::Env env, Napi::Object exports) {
-  put(exports, "createLimiter", Napi::Function::New(env, guarded<create_limiter>));
-  put(exports, "attachLimiter", Napi::Function::New(env, guarded<attach_limiter>));
+  export_function<guarded<create_limiter>>(exports, "createLimiter");
+  export_function<guarded<attach_limiter>>(exports, "attachLimiter");
 }
 
 }  // namespace sluice

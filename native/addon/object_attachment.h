@@ -40,16 +40,17 @@ class ObjectAttachment : public Attachment {
 
 // The JavaScript object over a new attachment, with its functions and its handle, which describe(object) completes; or the
 // reason why there is none: `attached` is nullptr, or refuses the staging buffer.
-template <class A, class Describe>
+template <const auto& kNames, class A, class Describe>
 Napi::Value object_of(Napi::Env env, A* attached, const Napi::Value& staging,
-                      std::initializer_list<std::span<const HotFunction>> functions, Describe&& describe) {
+                      std::initializer_list<std::span<const HotFunction<kNames>>> functions,
+                      Describe&& describe) {
   if (attached == nullptr) return Napi::String::New(env, kTooManyThreads);
   if (!attached->stage(env, staging)) {
     attached->detach();
     delete attached;
     return Napi::String::New(env, kBadStaging);
   }
-  Napi::Object object(env, hot_object(env, attached, functions));
+  Napi::Object object(env, hot_object<kNames>(env, attached, functions));
   put(object, "handle", handle_of(env, *attached->shared()));
   put(object, "attachment", Napi::External<A>::New(env, attached));
   describe(object);

@@ -123,6 +123,12 @@ inline bool clock_option(const Napi::Object& options, ClockSource& source) {
   return source.manual != nullptr;
 }
 
+// A function of the addon, by its name in the contract's list.
+template <Napi::Value (*Function)(const Napi::CallbackInfo&)>
+void export_function(Napi::Object exports, NameIn<functions::kAddon> name) {
+  put(exports, name.text(), Napi::Function::New(exports.Env(), Function));
+}
+
 void export_clock(Napi::Env env, Napi::Object exports);
 void export_queue(Napi::Env env, Napi::Object exports);
 void export_limiter(Napi::Env env, Napi::Object exports);

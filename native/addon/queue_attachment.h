@@ -49,6 +49,9 @@ class QueueAttachment : public Attachment {
   // False: not buffers of the size that native code writes to.
   bool stage(napi_env env, napi_value in, napi_value out, napi_value dropped, napi_value words);
 
+  // See QueueStaging.
+  Words words() const { return Words(words_.span()); }
+
   // Before its session waits for room. Throws std::bad_alloc.
   Bell& own_bell();
   // Throws std::bad_alloc.

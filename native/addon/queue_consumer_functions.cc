@@ -107,7 +107,7 @@ napi_value set_ref(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-constexpr HotFunction kFunctions[] = {
+constexpr HotFunction<functions::kQueue> kFunctions[] = {
     {"next", next},          {"take", take},         {"takeOne", take_one},     {"wantDropped", want_dropped},
     {"park", guarded<park>}, {"unpark", unpark},     {"setRef", set_ref},       {"awaitRecord", await_record},
     {"spin", spin},          {"consumes", consumes}, {"giveLease", give_lease}, {"onArrival", on_arrival},
@@ -115,6 +115,6 @@ constexpr HotFunction kFunctions[] = {
 
 }  // namespace
 
-std::span<const HotFunction> queue_consumer_functions() { return kFunctions; }
+std::span<const HotFunction<functions::kQueue>> queue_consumer_functions() { return kFunctions; }
 
 }  // namespace sluice

@@ -2,6 +2,7 @@
 #include "addon/queue_functions.h"
 
 #include "addon/objects.h"
+#include "contract/figures.h"
 #include "core/gate/order_tag.h"
 
 namespace sluice {
@@ -55,36 +56,14 @@ napi_value depth(napi_env env, napi_callback_info info) {
                          self.detached() ? kDisposed : static_cast<double>(self.session().queue().depth())));
 }
 
+// stats(): 0; staging: figures::kQueue, then kWaits
 napi_value stats(napi_env env, napi_callback_info info) {
   auto& self = attachment<QueueAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
-  const Queue& queue = self.session().queue();
-  const Histogram& waits = queue.waits();
-  Napi::Object wait = Napi::Object::New(env);
-  put(wait, "count", static_cast<double>(waits.count()));
-  put(wait, "mean", waits.mean());
-  put(wait, "p50", static_cast<double>(waits.at(0.5)));
-  put(wait, "p90", static_cast<double>(waits.at(0.9)));
-  put(wait, "p99", static_cast<double>(waits.at(0.99)));
-  put(wait, "p999", static_cast<double>(waits.at(0.999)));
-  put(wait, "max", static_cast<double>(waits.max()));
-  const auto oldest = static_cast<double>(queue.dropped(Dropped::kOldest));
-  const auto shed = static_cast<double>(queue.dropped(Dropped::kShed));
-  Napi::Object result = Napi::Object::New(env);
-  put(result, "depth", static_cast<double>(queue.depth()));
-  put(result, "highWater", static_cast<double>(queue.high_water()));
-  put(result, "pushed", static_cast<double>(queue.pushed()));
-  put(result, "popped", static_cast<double>(queue.popped()));
-  put(result, "rejected", static_cast<double>(queue.rejected()));
-  put(result, "expired", static_cast<double>(queue.dropped(Dropped::kExpired)));
-  put(result, "dropped", oldest + shed);
-  put(result, "shed", shed);
-  put(result, "waiting", static_cast<double>(queue.waiting()));
-  put(result, "waitersRefused", static_cast<double>(queue.waiters_refused()));
-  put(result, "permits", static_cast<double>(queue.permits()));
-  put(result, "wakeups", static_cast<double>(queue.wakeups()));
-  put(result, "waitNs", wait);
-  return result;
+  const std::size_t waits =
+      put_figures(figures::kQueue, self.session().queue(), self.words(), QueueStaging::kFigures);
+  put_figures(figures::kWaits, self.session().queue().waits(), self.words(), waits);
+  return number(env, 0);
 }
 
 napi_value dispose(napi_env env, napi_callback_info info) {
@@ -92,7 +71,7 @@ napi_value dispose(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-constexpr HotFunction kQueueFunctions[] = {
+constexpr HotFunction<functions::kQueue> kQueueFunctions[] = {
     {"drained", drained}, {"consumed", consumed}, {"empty", empty},   {"awaitEmpty", await_empty},
     {"emptied", emptied}, {"close", close},       {"closed", closed}, {"depth", depth},
     {"stats", stats},     {"dispose", dispose},
@@ -110,8 +89,8 @@ Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedQueue>& shared, co
   }
   const QueueShape& shape = shared->shape;
   Napi::Object object(
-      env,
-      hot_object(env, attached, {queue_producer_functions(), queue_consumer_functions(), kQueueFunctions}));
+      env, hot_object<functions::kQueue>(
+               env, attached, {queue_producer_functions(), queue_consumer_functions(), kQueueFunctions}));
   put(object, "handle", handle_of(env, *shared));
   put(object, "capacity", static_cast<double>(shape.capacity));
   put(object, "lanes", static_cast<double>(shape.lanes));
@@ -180,8 +159,8 @@ Napi::Value attach_queue(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void export_queue(Napi::Env env, Napi::Object exports) {
-  put(exports, "createQueue", Napi::Function::New(env, guarded<create_queue>));
-  put(exports, "attachQueue", Napi::Function::New(env, guarded<attach_queue>));
+  export_function<guarded<create_queue>>(exports, "createQueue");
+  export_function<guarded<attach_queue>>(exports, "attachQueue");
 }
 
 }  // namespace sluice

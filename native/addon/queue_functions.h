@@ -10,7 +10,7 @@
 
 namespace sluice {
 
-std::span<const HotFunction> queue_producer_functions();
-std::span<const HotFunction> queue_consumer_functions();
+std::span<const HotFunction<functions::kQueue>> queue_producer_functions();
+std::span<const HotFunction<functions::kQueue>> queue_consumer_functions();
 
 }  // namespace sluice

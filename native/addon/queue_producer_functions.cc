@@ -186,7 +186,7 @@ napi_value close_batch(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-constexpr HotFunction kFunctions[] = {
+constexpr HotFunction<functions::kQueue> kFunctions[] = {
     {"push", push},
     {"pushTo", push_to},
     {"pushMany", push_many},
@@ -208,6 +208,6 @@ constexpr HotFunction kFunctions[] = {
 
 }  // namespace
 
-std::span<const HotFunction> queue_producer_functions() { return kFunctions; }
+std::span<const HotFunction<functions::kQueue>> queue_producer_functions() { return kFunctions; }
 
 }  // namespace sluice

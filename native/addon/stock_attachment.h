@@ -35,6 +35,9 @@ class StockAttachment final : public ObjectAttachment<SharedStock> {
   StockSession& session() { return session_; }
   StockCalls& calls() { return calls_; }
 
+  // See StockStaging.
+  Words words() const { return Words(staging_.span()); }
+
   // False: not a buffer of the size that native code reads and writes.
   bool stage(napi_env env, napi_value buffer) {
     staging_ = Staging(env, buffer);

@@ -10,6 +10,7 @@
 #include "addon/random.h"
 #include "addon/stock_answers.h"
 #include "addon/stock_attachment.h"
+#include "contract/figures.h"
 #include "contract/limits.h"
 #include "session/ledger_copies.h"
 
@@ -46,68 +47,36 @@ struct StockCall<Method> {
 template <auto Method>
 constexpr napi_callback kCall = StockCall<Method>::call;
 
-Napi::Object counts_object(napi_env env, const StockCounts& counts) {
-  Napi::Object result = Napi::Object::New(env);
-  put(result, "total", static_cast<double>(counts.total));
-  put(result, "available", static_cast<double>(counts.available));
-  put(result, "reserved", static_cast<double>(counts.reserved));
-  put(result, "sold", static_cast<double>(counts.sold));
-  if (counts.backorder != 0) {
-    put(result, "backorder", static_cast<double>(counts.backorder));
-    put(result, "backordered", static_cast<double>(counts.backordered));
-  }
-  return result;
-}
-
-// counts(): of the item whose sku stands in staging; undefined if there is none
+// counts(): 0, staging: figures::kCounts of the item whose sku stands in staging; kUnknownSku if there is none
 napi_value counts(napi_env env, napi_callback_info info) {
   auto& self = attachment<StockAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
   const std::uint32_t item = self.calls().item();
-  if (item == kNoItem) return nullptr;
-  return counts_object(env, self.session().ledger().items().counts(self.session().ledger().items()[item]));
+  if (item == kNoItem) return number(env, kUnknownSku);
+  const auto& items = self.session().ledger().items();
+  put_figures(figures::kCounts, items.counts(items[item]), self.words(), StockStaging::kFigures);
+  return number(env, 0);
 }
 
+// audit(): the sku of the first item that does not add up, or undefined; staging: figures::kAudit, then kCounts of that item
 napi_value audit_report(napi_env env, napi_callback_info info) {
   auto& self = attachment<StockAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
-  const LedgerAudit report = audit(self.session().ledger().memory());
-  Napi::Object result = Napi::Object::New(env);
-  put(result, "items", static_cast<double>(self.session().ledger().items().size()));
-  put(result, "held", static_cast<double>(report.held));
-  put(result, "lines", static_cast<double>(report.lines));
-  put(result, "free", static_cast<double>(report.free_slots));
-  put(result, "slots", static_cast<double>(self.session().ledger().slots()));
-  put(result, "users", static_cast<double>(report.users));
-  put(result, "usersCounted", static_cast<double>(report.users_counted));
-  put(result, "usersOff", static_cast<double>(report.users_off));
-  put(result, "shardsOff", static_cast<double>(report.shards_off));
-  put(result, "neverDue", static_cast<double>(report.never_due));
-  if (report.item != kNoItem) {
-    Napi::Object mismatch = counts_object(env, report.counts);
-    put(mismatch, "sku", sku_of(env, self.session().ledger().items()[report.item]));
-    put(mismatch, "reservedFound", static_cast<double>(report.reserved_found));
-    put(mismatch, "usersFound", static_cast<double>(report.users_found));
-    put(result, "mismatch", mismatch);
-  }
-  return result;
+  StockLedger& ledger = self.session().ledger();
+  const LedgerAudit report = audit(ledger.memory());
+  const figures::AuditSource source{report, ledger.items().size(), ledger.slots()};
+  const std::size_t counts = put_figures(figures::kAudit, source, self.words(), StockStaging::kFigures);
+  put_figures(figures::kCounts, report.counts, self.words(), counts);
+  if (report.item == kNoItem) return nullptr;
+  return sku_of(env, ledger.items()[report.item]);
 }
 
+// stats(): 0; staging: figures::kStock
 napi_value stats(napi_env env, napi_callback_info info) {
   auto& self = attachment<StockAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
-  const ThreadSlots& lines = self.session().ledger().lines();
-  Napi::Object result = Napi::Object::New(env);
-  put(result, "reserved", static_cast<double>(lines.sum(StockLedger::kReserved)));
-  put(result, "confirmed", static_cast<double>(lines.sum(StockLedger::kConfirmed)));
-  put(result, "cancelled", static_cast<double>(lines.sum(StockLedger::kCancelled)));
-  put(result, "expired", static_cast<double>(lines.sum(StockLedger::kExpired)));
-  put(result, "extended", static_cast<double>(lines.sum(StockLedger::kExtended)));
-  put(result, "parted", static_cast<double>(lines.sum(StockLedger::kParted)));
-  put(result, "changed", static_cast<double>(lines.sum(StockLedger::kChanged)));
-  put(result, "returned", static_cast<double>(lines.sum(StockLedger::kReturned)));
-  put(result, "refused", static_cast<double>(lines.sum(StockLedger::kRefused)));
-  return result;
+  put_figures(figures::kStock, self.session().ledger().lines(), self.words(), StockStaging::kFigures);
+  return number(env, 0);
 }
 
 // readMovement(position): { kind, sku, quantity, timeMs, reservation, user? }; 0: not there yet, 1: overwritten
@@ -158,7 +127,7 @@ napi_value snapshot(napi_env env, napi_callback_info info) {
   return buffer;
 }
 
-constexpr HotFunction kStockFunctions[] = {
+constexpr HotFunction<functions::kStock> kStockFunctions[] = {
     {"reserve", kCall<&StockCalls::reserve>},
     {"confirm", kCall<&StockCalls::confirm>},
     {"cancel", kCall<&StockCalls::cancel>},
@@ -193,11 +162,12 @@ constexpr HotFunction kStockFunctions[] = {
 
 Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedStock>& shared, const Napi::Value& staging) {
   StockAttachment* attached = StockAttachment::make(Environment::of(env), shared);
-  return object_of(env, attached, staging, {kStockFunctions, listing_functions()}, [&](Napi::Object& object) {
-    put(object, "slots", static_cast<double>(shared->shape.reservations));
-    put(object, "keepsMovements", shared->shape.movements > 0);
-    put(object, "manualClock", shared->time.manual != nullptr);
-  });
+  return object_of<functions::kStock>(env, attached, staging, {kStockFunctions, listing_functions()},
+                                      [&](Napi::Object& object) {
+                                        put(object, "slots", static_cast<double>(shared->shape.reservations));
+                                        put(object, "keepsMovements", shared->shape.movements > 0);
+                                        put(object, "manualClock", shared->time.manual != nullptr);
+                                      });
 }
 
 // On a manual clock nothing expires by itself.
@@ -268,9 +238,9 @@ Napi::Value attach_stock(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void export_stock(Napi::Env env, Napi::Object exports) {
-  put(exports, "createStock", Napi::Function::New(env, guarded<create_stock>));
-  put(exports, "restoreStock", Napi::Function::New(env, guarded<restore_stock>));
-  put(exports, "attachStock", Napi::Function::New(env, guarded<attach_stock>));
+  export_function<guarded<create_stock>>(exports, "createStock");
+  export_function<guarded<restore_stock>>(exports, "restoreStock");
+  export_function<guarded<attach_stock>>(exports, "attachStock");
 }
 
 }  // namespace sluice

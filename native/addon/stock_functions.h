@@ -8,6 +8,6 @@
 namespace sluice {
 
 // Those of its functions that look for reservations.
-std::span<const HotFunction> listing_functions();
+std::span<const HotFunction<functions::kStock>> listing_functions();
 
 }  // namespace sluice

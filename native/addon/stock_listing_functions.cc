@@ -88,13 +88,13 @@ napi_value list_reservations(napi_env env, napi_callback_info info) {
   return result;
 }
 
-constexpr HotFunction kListingFunctions[] = {
+constexpr HotFunction<functions::kStock> kListingFunctions[] = {
     {"findReservation", guarded<find_reservation>},
     {"listReservations", guarded<list_reservations>},
 };
 
 }  // namespace
 
-std::span<const HotFunction> listing_functions() { return kListingFunctions; }
+std::span<const HotFunction<functions::kStock>> listing_functions() { return kListingFunctions; }
 
 }  // namespace sluice

@@ -5,8 +5,11 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "contract/answers.h"
+#include "contract/figures.h"
+#include "contract/functions.h"
 #include "contract/limits.h"
 #include "contract/reasons.h"
 #include "contract/staging.h"
@@ -21,6 +24,13 @@
 #include "core/stock/ledger_memory.h"
 
 namespace sluice::contract {
+
+template <class Source, std::size_t N>
+std::vector<std::string_view> names_of(const Figure<Source> (&figures)[N]) {
+  std::vector<std::string_view> names;
+  for (const Figure<Source>& figure : figures) names.emplace_back(figure.name);
+  return names;
+}
 
 inline void describe_answers(TypeScript& to) {
   to.numbers("answers", "What hot functions answer in place of a count.",
@@ -108,6 +118,7 @@ inline void describe_staging(TypeScript& to) {
               {"dropped", QueueStaging::kDropped},
               {"reasons", QueueStaging::kReasons},
               {"reasonBytes", QueueStaging::kReasonBytes},
+              {"figures", QueueStaging::kFigures},
               {"bytes", QueueStaging::kBytes}});
   to.numbers("batchStaging", "Offsets in a batch, in bytes.",
              {{"count", BatchStaging::kCount},
@@ -126,6 +137,7 @@ inline void describe_staging(TypeScript& to) {
               {"slot", LimiterStaging::kSlot},
               {"serial", LimiterStaging::kSerial},
               {"charged", LimiterStaging::kCharged},
+              {"figures", LimiterStaging::kFigures},
               {"bytes", LimiterStaging::kBytes}});
   to.numbers("stockStaging", "Offsets in the buffer of a stock ledger, in bytes.",
              {{"holdNs", StockStaging::kHoldNs},
@@ -141,6 +153,7 @@ inline void describe_staging(TypeScript& to) {
               {"lineQuantity", StockStaging::kLineQuantity},
               {"lineBytes", StockStaging::kLineBytes},
               {"texts", StockStaging::kTexts},
+              {"figures", StockStaging::kFigures},
               {"bytes", StockStaging::kBytes}});
   to.numbers("gateStaging", "Offsets in the buffer of a gate, in bytes.",
              {{"reservation", GateStaging::kReservation},
@@ -151,7 +164,31 @@ inline void describe_staging(TypeScript& to) {
               {"takenEntry", GateStaging::kTakenEntry},
               {"takenDeliveries", GateStaging::kTakenDeliveries},
               {"takenBytes", GateStaging::kTakenBytes},
+              {"figures", GateStaging::kFigures},
               {"bytes", GateStaging::kBytes}});
+}
+
+inline void describe_figures(TypeScript& to) {
+  to.list("queueFigures", "Figures of Queue.stats().", names_of(figures::kQueue));
+  to.list("waitFigures", "After them those of `waitNs`.", names_of(figures::kWaits));
+  to.list("limiterFigures", "Figures of Limiter.stats().", names_of(figures::kLimiter));
+  to.list("refusalFigures", "After them those of `refused`.", names_of(figures::kRefusals));
+  to.list("limitFigures", "Figures of Limiter.limits().", names_of(figures::kLimits));
+  to.list("windowFigures", "After them those of each window.", names_of(figures::kWindowLimits));
+  to.list("stockFigures", "Figures of Stock.stats().", names_of(figures::kStock));
+  to.list("countFigures", "Figures of Stock.counts().", names_of(figures::kCounts));
+  to.list("auditFigures", "Figures of Stock.audit(); after them the counts of an item.",
+          names_of(figures::kAudit));
+  to.list("gateFigures", "Figures of Gate.stats().", names_of(figures::kGate));
+}
+
+inline void describe_functions(TypeScript& to) {
+  to.list("addonFunctions", "Functions of the addon.", functions::kAddon);
+  to.list("clockFunctions", "Functions of a clock.", functions::kClock);
+  to.list("queueFunctions", "Functions of a queue.", functions::kQueue);
+  to.list("limiterFunctions", "Functions of a limiter.", functions::kLimiter);
+  to.list("stockFunctions", "Functions of a stock ledger.", functions::kStock);
+  to.list("gateFunctions", "Functions of a gate.", functions::kGate);
 }
 
 inline void describe_limits(TypeScript& to) {
@@ -214,6 +251,8 @@ inline std::string text() {
   describe_stock(to);
   describe_gate(to);
   describe_staging(to);
+  describe_figures(to);
+  describe_functions(to);
   describe_limits(to);
   return to.text();
 }

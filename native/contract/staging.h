@@ -13,10 +13,14 @@
 
 namespace sluice {
 
+// Room for what stats() and its like answer: see figures.h.
+inline constexpr std::size_t kFiguresMax = 24, kFiguresBytes = kFiguresMax * sizeof(double);
+
 // A push's ttl, in ns; how many records the last call dropped; then each one's `Dropped`, as a double.
 struct QueueStaging {
   static constexpr std::size_t kTtlNs = 0, kDropped = 8, kReasons = 16, kReasonBytes = 8,
-                               kBytes = kReasons + kDroppedMax * kReasonBytes;
+                               kFigures = kReasons + kDroppedMax * kReasonBytes,
+                               kBytes = kFigures + kFiguresBytes;
 };
 
 // A batch gathers records:  | count : u32 | permits : u32 | records ... |
@@ -34,7 +38,8 @@ struct LimiterStaging {
   // The receipt of what was allowed, which JavaScript keeps and hands back to refund as it is: the slot of the bucket, the
   // serial (32 bits), and a word for each window.
   static constexpr std::size_t kSlot = kRoomsEnd, kSerial = kSlot + 8, kCharged = kSerial + 8,
-                               kBytes = kCharged + std::size_t{8} * kWindowsMax;
+                               kFigures = kCharged + std::size_t{8} * kWindowsMax,
+                               kBytes = kFigures + kFiguresBytes;
 };
 
 // A key is two words: | tag | number, or where its text stands | with the tag 0: absent, 1: a number, 1 + n: a text of n
@@ -43,7 +48,8 @@ struct StockStaging {
   static constexpr std::size_t kHoldNs = 0, kReservation = 8, kQuantity = 16, kLine = 24, kPerUser = 32,
                                kShards = 40, kBackorder = 48, kUser = 56, kId = 72, kLines = 88,
                                kLineQuantity = 16, kLineBytes = 24;
-  static constexpr std::size_t kTexts = kLines + StockRequest::kLinesMax * kLineBytes,
+  static constexpr std::size_t kFigures = kLines + StockRequest::kLinesMax * kLineBytes,
+                               kTexts = kFigures + kFiguresBytes,
                                kBytes = kTexts + LedgerUser::kTextMax + kIdTextMax +
                                         StockRequest::kLinesMax * kSkuTextMax;
 };
@@ -53,7 +59,8 @@ struct StockStaging {
 struct GateStaging {
   static constexpr std::size_t kReservation = 0, kRetryAfterMs = 8, kLine = 16, kRenewInMs = 24, kTaken = 32,
                                kTakenEntry = 8, kTakenDeliveries = 12, kTakenBytes = 16,
-                               kBytes = kTaken + kStagedRecords * kTakenBytes;
+                               kFigures = kTaken + kStagedRecords * kTakenBytes,
+                               kBytes = kFigures + kFiguresBytes;
 };
 
 }  // namespace sluice

@@ -53,13 +53,28 @@ class TypeScript {
     append({"export type ", name, " ="});
     const std::size_t list = text_.size();
     for (const std::string_view member : members) append({list == text_.size() ? " '" : " | '", member, "'"});
-    if (text_.size() - start < kLineWidth) {
-      append({";\n"});
-      return;
+    append({";"});
+    if (text_.size() - start > kLineWidth) {
+      text_.resize(list);
+      for (const std::string_view member : members) append({"\n  | '", member, "'"});
+      append({";"});
     }
-    text_.resize(list);
-    for (const std::string_view member : members) append({"\n  | '", member, "'"});
-    append({";\n"});
+    append({"\n"});
+  }
+  // An array of these strings.
+  void list(std::string_view name, std::string_view comment, std::span<const std::string_view> members) {
+    begin(comment);
+    const std::size_t start = text_.size();
+    append({"export const ", name, " = ["});
+    const std::size_t list = text_.size();
+    for (const std::string_view member : members) append({list == text_.size() ? "'" : ", '", member, "'"});
+    append({"] as const;"});
+    if (text_.size() - start > kLineWidth) {
+      text_.resize(list);
+      for (const std::string_view member : members) append({"\n  '", member, "',"});
+      append({"\n] as const;"});
+    }
+    append({"\n"});
   }
 
  private:

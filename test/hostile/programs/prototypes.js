@@ -61,35 +61,36 @@ ofStock('stock.reservations', ({ stock, nativeLedger }) => {
   for (const _ of stock.reservations()) break;
   return () => nativeLedger.listReservations(0, 0xff);
 });
-ofStock('stock.counts', ({ stock, nativeLedger }) => {
-  stock.counts(1);
-  return () => nativeLedger.counts();
-});
+ofStock(
+  'stock.counts',
+  ({ stock }) =>
+    () =>
+      stock.counts(1),
+);
 ofStock(
   'stock.audit',
-  ({ nativeLedger }) =>
+  ({ stock }) =>
     () =>
-      nativeLedger.audit(),
+      stock.audit(),
 );
 ofStock(
   'stock.stats',
-  ({ nativeLedger }) =>
+  ({ stock }) =>
     () =>
-      nativeLedger.stats(),
+      stock.stats(),
 );
 ofStock('stock.movements', ({ nativeLedger }) => {
   const last = nativeLedger.endOfMovements() - 1;
   return () => nativeLedger.readMovement(last);
 });
 answers['queue.stats'] = () => {
-  const { queue, nativeQueue } = shop();
-  return { call: () => nativeQueue.stats(), dispose: () => queue[Symbol.dispose]() };
+  const { queue } = shop();
+  return { call: () => queue.stats(), dispose: () => queue[Symbol.dispose]() };
 };
 for (const name of /** @type {const} */ (['stats', 'limits'])) {
   answers[`limiter.${name}`] = () => {
     const { limiter } = shop();
-    const inner = nativeLimiter(limiter);
-    return { call: () => inner[name](), dispose: () => limiter[Symbol.dispose]() };
+    return { call: () => limiter[name](), dispose: () => limiter[Symbol.dispose]() };
   };
 }
 const nativeGate = () => {
@@ -105,8 +106,8 @@ const nativeGate = () => {
   return gate;
 };
 answers['gate.stats'] = () => {
-  const gate = nativeGate();
-  return { call: () => gate.stats(), dispose: () => gate.dispose() };
+  const gate = Gate.create({ queue: shop().queue });
+  return { call: () => gate.stats(), dispose: () => gate[Symbol.dispose]() };
 };
 answers['gateParts'] = () => {
   const gate = nativeGate();

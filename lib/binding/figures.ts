@@ -1,0 +1,17 @@
+/** As it was when sluice was loaded. It calls no setter that a prototype has. */
+const { fromEntries } = Object;
+
+/** The figures that a native call has written to its staging buffer, from byte `at` on, by their names. */
+export function figuresOf<Name extends string>(
+  names: readonly Name[],
+  staging: Float64Array,
+  at: number,
+): Record<Name, number> {
+  const entries = names.map((name, i) => [name, staging[at / 8 + i]]);
+  return fromEntries(entries) as Record<Name, number>;
+}
+
+/** How many bytes figures of these names take. */
+export function bytesOf(names: readonly string[]): number {
+  return names.length * 8;
+}

@@ -1,0 +1,62 @@
+import {
+  bytesOf,
+  checkDone,
+  figuresOf,
+  type NativeQueue,
+  queueFigures,
+  queueStaging,
+  waitFigures,
+} from '../binding/index.js';
+
+/** How long records waited between push and removal, in nanoseconds; quantiles are within 1.6 %. */
+export interface WaitStats {
+  readonly count: number;
+  readonly mean: number;
+  readonly p50: number;
+  readonly p90: number;
+  readonly p99: number;
+  readonly p999: number;
+  readonly max: number;
+}
+
+/**
+ * Counters since creation, over all threads. While nothing moves,
+ * `pushed = popped + expired + dropped + depth`.
+ */
+export interface QueueStats {
+  /** Records in the queue now. */
+  readonly depth: number;
+  /** The largest depth so far. */
+  readonly highWater: number;
+  readonly pushed: number;
+  /** Records consumed. */
+  readonly popped: number;
+  /** Records refused at once because the queue was full; not those that waited for room in vain. */
+  readonly rejected: number;
+  /** Records whose time ran out before they were due. */
+  readonly expired: number;
+  /** Records dropped by 'drop-oldest', 'overwrite' and shedding. */
+  readonly dropped: number;
+  /** Of `dropped`, those shed because the queue stood. */
+  readonly shed: number;
+  /** Those who wait for room now. */
+  readonly waiting: number;
+  /** Those who could not even wait, because `maxWaiting` did. */
+  readonly waitersRefused: number;
+  /** Room taken ahead and not used yet. */
+  readonly permits: number;
+  /** How often a sleeping consumer was woken. */
+  readonly wakeups: number;
+  /** Only counted with the option `latency`. */
+  readonly waitNs: WaitStats;
+}
+
+/** See `Queue.stats`. */
+export function statsOf(what: string, native: NativeQueue, staging: Float64Array): QueueStats {
+  checkDone(what, native.stats());
+  const at = queueStaging.figures;
+  return {
+    ...figuresOf(queueFigures, staging, at),
+    waitNs: figuresOf(waitFigures, staging, at + bytesOf(queueFigures)),
+  };
+}

@@ -1,0 +1,54 @@
+// The functions that JavaScript calls, by the names that it calls them by.
+#pragma once
+
+#include <string_view>
+
+namespace sluice {
+
+namespace functions {
+
+inline constexpr std::string_view kAddon[] = {"createClock",   "attachClock",   "createQueue", "attachQueue",
+                                              "createLimiter", "attachLimiter", "createStock", "restoreStock",
+                                              "attachStock",   "createGate",    "gateParts",   "attachGate"};
+inline constexpr std::string_view kClock[] = {"now", "advance"};
+inline constexpr std::string_view kQueue[] = {
+    "push",      "pushTo",      "pushMany",   "waitPush",    "waitReserve", "waiterState",  "leave",
+    "retire",    "awaitServed", "onServed",   "keepAlive",   "reserve",     "pushReserved", "openBatch",
+    "fillBatch", "flushBatch",  "closeBatch", "next",        "take",        "takeOne",      "wantDropped",
+    "park",      "unpark",      "setRef",     "awaitRecord", "spin",        "consumes",     "giveLease",
+    "onArrival", "drained",     "consumed",   "empty",       "awaitEmpty",  "emptied",      "close",
+    "closed",    "depth",       "stats",      "dispose"};
+inline constexpr std::string_view kLimiter[] = {
+    "allow",  "tryAcquire", "peek",      "rooms",     "release", "penalize", "reward",
+    "refund", "reset",      "block",     "overload",  "acquire", "tend",     "told",
+    "leave",  "onServed",   "keepAlive", "configure", "stats",   "limits",   "dispose"};
+inline constexpr std::string_view kStock[] = {
+    "reserve",   "confirm",        "cancel",         "extend",       "confirmPart",     "cancelPart",
+    "giveBack",  "giveBackOf",     "change",         "expire",       "sweep",           "addItem",
+    "restock",   "withdraw",       "setTotal",       "closeItem",    "reopenItem",      "changeItem",
+    "configure", "addGroup",       "changeGroup",    "limitsUsers",  "counts",          "audit",
+    "stats",     "oldestMovement", "endOfMovements", "readMovement", "findReservation", "listReservations",
+    "snapshot",  "dispose"};
+inline constexpr std::string_view kGate[] = {"admit",   "admitWith", "take",  "resolve",
+                                             "putBack", "renew",     "stats", "dispose"};
+
+}  // namespace functions
+
+// A name of one of these lists; any other does not compile.
+template <const auto& kNames>
+class NameIn {
+ public:
+  // NOLINTNEXTLINE(google-explicit-constructor): a table is of plain names
+  consteval NameIn(const char* name) : text_(name) {
+    for (const std::string_view known : kNames) {
+      if (known == name) return;
+    }
+    throw "this name is not in the contract";
+  }
+  constexpr const char* text() const { return text_; }
+
+ private:
+  const char* text_;
+};
+
+}  // namespace sluice
