@@ -24,7 +24,10 @@ const published = [
   allocation,
 ];
 
-/** @returns {Promise<import('../harness/runner/group.js').Group[]>} all that are here; in the repository there are more */
+/**
+ * @returns {Promise<import('../harness/runner/group.js').Group[]>} all groups that are installed; the repository has
+ * more
+ */
 export async function loadGroups() {
   if (!existsSync(new URL('./repository-only/index.js', import.meta.url))) return published;
   const { groups } = await import('./repository-only/index.js');

@@ -1,4 +1,7 @@
-/** A .cpuprofile of V8 as the tree that d3-flame-graph draws: a node's value is the time in it and in what it calls. */
+/**
+ * Turns a .cpuprofile of V8 into the tree that d3-flame-graph draws: a node's value is the time in it and in its
+ * callees.
+ */
 
 /** @typedef {{ name: string, value: number, children: CallTree[] }} CallTree values are microseconds */
 
@@ -9,7 +12,7 @@
  * @property {number[]} timeDeltas microseconds before each sample
  */
 
-/** What V8 calls the time in which a thread waits, not runs. */
+/** V8's names for the time in which a thread waits. */
 const IDLE = '(idle)';
 
 /** @param {Profile} profile @returns {CallTree} without the time in which the thread did nothing */

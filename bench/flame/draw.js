@@ -1,6 +1,6 @@
 /**
- * Flame graphs as SVG, drawn by d3-flame-graph. It draws in a browser, so a headless Chromium is started for it; no
- * kept npm package writes an SVG without one.
+ * Flame graphs as SVG, drawn by d3-flame-graph. It draws in a browser, so this starts a headless Chromium; no
+ * maintained npm package writes an SVG without one.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -19,7 +19,7 @@ const places = [
 
 const require = createRequire(import.meta.url);
 const drawer = require.resolve('d3-flame-graph');
-/** What it needs, in order: each comes as one file that hangs itself on the global `d3`. */
+/** The scripts that it needs, in order: each is one file that adds itself to the global `d3`. */
 const parts = [
   ...['dispatch', 'timer', 'color', 'interpolate', 'ease', 'selection', 'transition'],
   ...['array', 'format', 'hierarchy', 'time', 'time-format', 'scale'],
@@ -74,12 +74,12 @@ function drawInPage({ title, tree, width, cellHeight, style }) {
     .inverted(false);
   d3.select('#chart').datum(tree).call(draw);
   const svg = /** @type {SVGElement} */ (box.querySelector('svg'));
-  // The cells would grow to the width of their groups in a transition.
+  // In a transition the cells would still grow to the width of their groups.
   const still = /** @type {SVGElement} */ (svg.cloneNode(true));
   for (const cell of still.querySelectorAll('rect')) {
     cell.setAttribute('width', cell.parentElement?.getAttribute('width') ?? '0');
   }
-  // Labels are HTML inside the SVG, which only browsers show: plain text is seen everywhere.
+  // Labels are HTML inside the SVG, which only browsers show. Plain text is shown everywhere.
   for (const label of [...still.querySelectorAll('foreignObject')]) {
     const text = document.createElementNS('http://www.w3.org/2000/svg', 'text');
     const frame = label.parentElement;

@@ -1,6 +1,6 @@
 /**
- * A thread of the harness under V8's sampling profiler: runs the given file, and writes the profile when the file
- * has run to its end, or when it is told to.
+ * A thread of the harness under V8's sampling profiler: it runs the given file, and writes the profile when the file
+ * has run to its end, or when a message asks for it.
  */
 import { renameSync, writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';

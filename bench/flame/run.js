@@ -1,7 +1,7 @@
 /**
- * `npm run bench:flame`: where the time goes, one record of 64 bytes at a time, producer thread to consumer's event
- * loop. Writes for MessagePort, the Atomics ring and sluice, and for both threads, the CPU profile (which Chrome's
- * developer tools and speedscope open) and a flame graph, to bench/results/flame.
+ * `npm run bench:flame` shows where the time goes while a producer thread sends one record of 64 bytes at a time to a
+ * consumer's event loop. For MessagePort, the Atomics ring and sluice, and for both threads, it writes the CPU profile
+ * (which Chrome's developer tools and speedscope open) and a flame graph to bench/results/flame.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -36,7 +36,7 @@ Each comparison waits for an idle machine, for two minutes in all.`;
 
 /**
  * @param {string[]} args
- * @returns {Settings | string} a string is to be printed, and that is all
+ * @returns {Settings | string} a string to print, after which the program ends
  * @throws TypeError, RangeError that name the bad option
  */
 export function parseCommandLine(args) {

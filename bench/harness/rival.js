@@ -1,29 +1,29 @@
 /**
- * What the harness knows of a rival: a module that exports these. Worker threads load it by its file.
+ * The interface of a rival: a module with these exports. Worker threads load it by its file.
  *
  * @typedef {import('./traffic.js').Order} Order
  * @typedef {(order: Readonly<Order>) => void} Visit
  *
- * @typedef {object} About what it can do, and so what is measured of it
- * @property {string} title as the reports print it
- * @property {number} producersMax threads that can push to one consumer; 0: it works within one thread only
+ * @typedef {object} About its abilities, which decide what is measured
+ * @property {string} title the name in the reports
+ * @property {number} producersMax threads that can push to one consumer; 0: it works only within one thread
  * @property {boolean} batches whether `pushMany` costs less than as many `push`
- * @property {true} [gathers] `push` publishes many records at once, at a later push: no latency is measured of it
+ * @property {true} [gathers] `push` publishes many records at once, at a later push, so its latency is not measured
  * @property {'any' | 64} recordBytes whether it takes records of other sizes than the 64 bytes of an order
  *
- * @typedef {object} End what one thread needs to open its end: `data` goes by structured clone
+ * @typedef {object} End the data with which one thread opens its end; `data` is sent by structured clone
  * @property {unknown} data
  * @property {import('node:worker_threads').TransferListItem[]} transfer
  *
- * @typedef {object} Inlet a producer's end. Full is an answer, not an error: the harness backs off and tries again
+ * @typedef {object} Inlet a producer's end. Full is a result, not an error: the harness backs off and tries again
  * @property {(order: Order) => boolean} push
- * @property {(orders: Order[]) => number} pushMany how many were taken, from the front
- * @property {() => void} [flush] publishes what `push` has gathered
- * @property {() => void} [dispose] lets go of what this thread has attached, as its end does
+ * @property {(orders: Order[]) => number} pushMany returns how many were taken, from the front
+ * @property {() => void} [flush] publishes the records that `push` has gathered
+ * @property {() => void} [dispose] detaches this thread, as its end does
  *
  * @typedef {object} Outlet the consumer's end
- * @property {(visit: Visit, max: number) => number} drain visits what is there, now
- * @property {(visit: Visit) => Promise<void>} consume visits on the event loop, without starving it, for ever
+ * @property {(visit: Visit, max: number) => number} drain visits the records that are there, without waiting
+ * @property {(visit: Visit) => Promise<void>} consume visits on the event loop, without starving it and without end
  * @property {() => void} [dispose] as an inlet's
  *
  * @typedef {object} Rival

@@ -1,13 +1,13 @@
 /**
- * What is sent in every measurement, and how its delivery is checked.
+ * The records of every measurement, and the check of their delivery.
  *
- * A record of 64 bytes has 56 of its own: with the 8 bytes that each ring keeps per slot, one cache line. Its fields
- * are numbers that need no BigInt, so that the codec costs little and the same everywhere, and what is compared is
- * the transport. A record of 8 bytes has the fields that the check of its delivery takes; a longer one has a payload
- * of bytes, which its consumer reads.
+ * A record of 64 bytes has 56 bytes of fields: with the 8 bytes that each ring keeps for a slot it fills one cache
+ * line. Its fields are numbers that need no BigInt, so the codec costs little and the same everywhere, and the
+ * transport is compared. A record of 8 bytes has only the fields that the check of delivery needs. A longer record has
+ * a payload of bytes, which its consumer reads.
  */
 
-/** Bytes of a record, with what a ring keeps of it for all but the smallest. */
+/** Bytes of a record; all but the smallest include the ring's own bytes. */
 export const recordSizes = /** @type {const} */ ([8, 64, 256, 1024]);
 
 /** @typedef {'u16' | 'u32' | 'u53' | 'f64'} NumberType */
@@ -30,13 +30,13 @@ export function numberFields(recordBytes) {
   return recordBytes === 8 ? checkedFields : fields;
 }
 
-/** @param {number} recordBytes @returns {number} 0: an order of this size has none */
+/** @param {number} recordBytes @returns {number} 0: an order of this size has no payload */
 export function payloadBytes(recordBytes) {
   return recordBytes <= 64 ? 0 : recordBytes - 64 - 2; // 2: the length, which sluice keeps with it
 }
 
 /**
- * One of 8 bytes has no more than the first three of these.
+ * An order of 8 bytes has only the first three of these fields.
  * @typedef {{ -readonly [name in keyof typeof fields]: number } & { payload?: Uint8Array }} Order
  */
 
@@ -45,7 +45,7 @@ export function payloadBytes(recordBytes) {
 /** The quantity that marks a producer's last order. */
 const LAST = 0;
 
-/** One producer's orders: the same objects over and over, numbered anew, so that making them costs nothing. */
+/** One producer's orders: the same objects over and over with new numbers, so that making them costs nothing. */
 export class OrderSource {
   count = 0;
   checksum = 0;
@@ -70,14 +70,14 @@ export class OrderSource {
     return this.orders;
   }
 
-  /** One order that says it is the last. */
+  /** An order that is marked as the last. */
   last() {
     const order = { .../** @type {Order} */ (this.orders[0]), quantity: LAST };
     this.checksum = (this.checksum + this.number(order, this.count++)) | 0;
     return order;
   }
 
-  /** What was sent since the last report. @returns {Sent} */
+  /** Returns the count and checksum of the orders sent since the last report. @returns {Sent} */
   report() {
     const { count, checksum } = this;
     this.count = 0;
@@ -133,7 +133,7 @@ function sumOf(payload) {
 /** @typedef {{ count: number, checksum: number, disorder: number }} Received */
 
 /**
- * Counts and sums what arrives, and compares every order's number with the one due from its producer.
+ * Counts and sums the arriving orders, and compares every order's number with the next number of its producer.
  * @param {number} producers
  * @param {(received: Received) => void} allArrived called with the last order of the last producer
  * @param {number} [recordBytes]
@@ -170,7 +170,7 @@ function partsOf(recordBytes) {
 /**
  * @param {Sent[]} sent one per producer
  * @param {Received} received
- * @throws if anything was lost, doubled, altered or out of its producer's order
+ * @throws if an order was lost, duplicated, altered or out of its producer's order
  */
 export function assertDelivered(sent, { count, checksum, disorder }) {
   const sentCount = sent.reduce((sum, producer) => sum + producer.count, 0);

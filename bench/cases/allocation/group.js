@@ -1,4 +1,4 @@
-/** What is left for the garbage collector. */
+/** What a record leaves for the garbage collector to collect. */
 import { existsSync } from 'node:fs';
 import { asQueue, queues } from '../queues/index.js';
 import { measureAllocation } from './measure.js';

@@ -7,7 +7,7 @@ import { GCProfiler, getHeapStatistics } from 'node:v8';
 import { load } from '../../harness/rival.js';
 import { OrderSource } from '../../harness/traffic.js';
 
-/** Pushed, then drained: half of what a queue holds. */
+/** Records that are pushed and then drained: half of a queue's capacity. */
 const RUN = 32_768;
 
 const { rival, collections, runs, warmUpRuns } = JSON.parse(process.argv[2] ?? '');
@@ -26,7 +26,7 @@ function push() {
   for (let i = 0; i < RUN; i++) inlet.push(order);
   inlet.flush?.();
 }
-/** As a consumer on its event loop drains: some at a time. */
+/** Drains some records at a time, as a consumer on its event loop does. */
 function drain() {
   for (let i = 0; i < RUN; i += 4_096) outlet.drain(visit, 4_096);
 }
@@ -54,7 +54,7 @@ function countBytes() {
   }
   const collected = profiler.stop().statistics.length;
   if (collected > 0) throw new Error(`${collected} collections while bytes were counted`);
-  // What V8 allocates meanwhile for itself is not a hundredth of a byte for each of so many.
+  // V8's own allocations meanwhile are less than a hundredth of a byte for each of so many records.
   const each = (/** @type {number} */ bytes) => Math.round((bytes / runs / RUN) * 100) / 100;
   return { push: each(pushed), drain: each(drained) };
 }

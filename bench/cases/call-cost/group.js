@@ -1,4 +1,4 @@
-/** What push and drain cost in one thread. */
+/** The cost of push and drain in one thread. */
 
 import { queues } from '../queues/index.js';
 import { measureCallCost } from './measure.js';

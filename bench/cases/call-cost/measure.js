@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 
-/** A run that takes this much longer than it was given is given up. */
+/** A run that takes this much longer than it should is abandoned. */
 const GRACE_MS = 20_000;
 
 /**

@@ -1,6 +1,6 @@
 /**
- * A worker that times one rival's push and drain in one thread: what the calls cost, the codec included, not a
- * throughput. One case per worker, so that no rival runs on code compiled for another.
+ * A worker that times one rival's push and drain in one thread: the cost of the calls, the codec included, not a
+ * throughput. Each worker runs one case, so that no rival runs on code compiled for another.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { load } from '../../harness/rival.js';
@@ -20,7 +20,7 @@ const [order] = /** @type {[import('../../harness/traffic.js').Order]} */ (order
 let calls = 0;
 let visits = 0;
 let skus = 0;
-/** @type {import('../../harness/rival.js').Visit} Little more than nothing: what is timed is the calls. */
+/** @type {import('../../harness/rival.js').Visit} Does almost nothing, because only the calls should be timed. */
 const visit = ({ sku }) => {
   visits++;
   skus += sku;
@@ -33,7 +33,7 @@ const one = () => {
   }
   calls += STRETCH;
 };
-/** As many as a batcher gathers before it publishes them. */
+/** The number of records that a batcher gathers before it publishes them. */
 const gathered = () => {
   for (let i = 0; i < STRETCH; i += 64) {
     for (let j = 0; j < 64; j++) inlet.push(order);

@@ -1,6 +1,6 @@
 /**
- * The consumer thread: beside visiting and checking orders, its event loop has a timer of 1 ms, and it keeps the
- * longest time between two of its ticks.
+ * The consumer thread: it visits and checks orders. Its event loop also has a timer of 1 ms, and it keeps the longest
+ * time between two of the timer's ticks.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { load } from '../../harness/rival.js';
@@ -18,7 +18,7 @@ function tick() {
 }
 
 const visit = deliveryCheck(producers, (received) => {
-  tick(); // the time since the last one counts too
+  tick(); // the time since the last tick counts too
   parentPort?.postMessage({ ...received, longestGapMs });
   longestGapMs = 0;
 });

@@ -1,10 +1,10 @@
-/** What a flood does to the consumer's event loop and to memory. */
+/** The effect of a flood on the consumer's event loop and on memory. */
 
 import { inChildProcess } from '../../harness/threads/in-child-process.js';
 import { queues, unbounded } from '../queues/index.js';
 import { producersText } from '../throughput/comparison.js';
 
-/** A flood lasts so many times as long as other groups measure. */
+/** A flood lasts this many times as long as a measurement of other groups. */
 const LENGTH = 6;
 const all = [...queues.filter(({ producersMax }) => producersMax > 0), unbounded];
 

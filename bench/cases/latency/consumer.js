@@ -1,10 +1,13 @@
-/** The consumer thread: on its event loop it checks every order, and keeps how long ago it was pushed. */
+/** The consumer thread: on its event loop it checks every order, and records how long ago it was pushed. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { load } from '../../harness/rival.js';
 import { clockFrom } from '../../harness/threads/clock.js';
 import { deliveryCheck } from '../../harness/traffic.js';
 
-/** Of a flood one in so many is enough; it also keeps the clock from being what is measured. */
+/**
+ * In a flood, one order in this many is timed. That is enough, and keeps the cost of the clock out of the
+ * result.
+ */
 const STRIDE_SATURATED = 16;
 const KEPT_MAX = 1_000_000;
 

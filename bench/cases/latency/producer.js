@@ -1,6 +1,7 @@
 /**
  * A producer thread that stamps each order with the moment of its push, and pushes `perSecond` of them, or with an
- * infinite rate as many as it can. It keeps to its rate by spinning: a sleep is longer than the time between two.
+ * infinite rate as many as it can. It spins to keep its rate, because a sleep is longer than the time between two
+ * orders.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { load } from '../../harness/rival.js';

@@ -11,7 +11,7 @@ import * as sluiceBatcher from './sluice-batcher.js';
 
 export const queues = [sluice, sluiceBatcher, atomicsRing, messagePort, arrayQueue].map(asQueue);
 
-/** A port as programs use it, beside those that are bounded. */
+/** A port as programs usually use it, beside the bounded ones. */
 export const unbounded = asQueue(unboundedMessagePort);
 
 /**

@@ -1,6 +1,6 @@
 /**
- * The consumer thread: visits and checks orders. On request it stalls: its event loop stands still, as in a long
- * computation, until it is released.
+ * The consumer thread: visits and checks orders. On request it blocks its event loop, as a long computation does, until
+ * it is released.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { load } from '../../harness/rival.js';

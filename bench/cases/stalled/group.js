@@ -1,4 +1,4 @@
-/** Memory while messages meet a consumer that stands still. */
+/** Memory while messages are sent to a stalled consumer. */
 
 import { inChildProcess } from '../../harness/threads/in-child-process.js';
 import { queues, unbounded } from '../queues/index.js';

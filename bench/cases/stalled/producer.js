@@ -1,10 +1,10 @@
 /**
- * The producer thread. At its start it rehearses: it offers messages to links of its own without a consumer, until
- * they are full and long after, so that V8 has compiled all of it; the memory for that stays taken.
+ * The producer thread. At its start it rehearses: it offers messages to its own links without a consumer, until they
+ * are full and long after, so that V8 has compiled all of the code; that memory stays in use.
  *
  * First phase: as many orders as go round every ring several times, all delivered, so that all memory that a ring has
- * is in use. Second phase: `attempts` orders for a consumer that stands still. The producer offers each once, and does
- * not try again when a full queue refuses it. After the last it has the consumer released.
+ * is in use. Second phase: `attempts` orders for a stalled consumer. The producer offers each once, and does not try
+ * again when a full queue refuses it. After the last it releases the consumer.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { load } from '../../harness/rival.js';
@@ -14,9 +14,9 @@ import { OrderSource } from '../../harness/traffic.js';
 /** See threads/producer.js. */
 const FULL_PAUSE_MS = 0.1;
 
-/** More than any ring takes. */
+/** More than any ring holds. */
 const REHEARSED = 80_000;
-/** The first time is not the last that V8 compiles it: each link's functions are others. */
+/** Several links, because V8 compiles the code again for each link's functions. */
 const REHEARSALS = 4;
 
 const { rival, link, producer, control, warmUpOrders, attempts, offered } = workerData;

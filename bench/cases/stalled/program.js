@@ -1,13 +1,13 @@
 /**
- * A process in which a million messages meet a stalled consumer of one rival. Sends its parent by how much its
- * resident memory grew meanwhile, and how many messages were taken.
+ * A process that sends a million messages to a stalled consumer of one rival. It sends its parent the growth of its
+ * resident memory meanwhile, and the number of messages that were taken.
  */
 import { residentBytes } from '../../harness/threads/resident-memory.js';
 import { withThreads } from '../../harness/threads/start-threads.js';
 import { assertDelivered } from '../../harness/traffic.js';
 import { STALL } from './stall.js';
 
-/** Four laps of every ring, and enough for V8 to have compiled what runs. */
+/** Four laps of every ring, and enough for V8 to have compiled the code. */
 const WARM_UP_ORDERS = 262_144;
 
 const EVERY_MS = 20;
@@ -45,7 +45,7 @@ process.send?.(result);
 process.disconnect?.();
 
 /**
- * Blocks this thread meanwhile, so that it takes next to no memory itself.
+ * Blocks this thread meanwhile, so that the thread itself takes almost no memory.
  * @param {number} before
  * @returns {Array<[atMs: number, growth: number]>}
  */

@@ -5,15 +5,15 @@ import { Worker } from 'node:worker_threads';
 import { load } from '../../harness/rival.js';
 import { OrderSource } from '../../harness/traffic.js';
 
-/** The longest that a pusher is left alone before it is terminated. */
+/** The longest time for which a pusher runs before it is terminated. */
 const PUSHING_MS_MAX = 2;
 
 /**
  * @param {object} run
  * @param {string} run.rival its URL
- * @param {number} run.workers one after the other, each with a ring of its own
+ * @param {number} run.workers one after the other, each with its own ring
  * @param {() => number} run.random from 0 to 1: when each is terminated
- * @returns {Promise<number>} how many left a ring whose consumer gets nothing that is pushed from then on
+ * @returns {Promise<number>} how many left a ring whose consumer gets no record that is pushed afterwards
  */
 export async function countWedged({ rival, workers, random }) {
   let wedged = 0;
@@ -51,11 +51,11 @@ async function isWedged(rival, pushingMs) {
       arrived ||= orderId === probe.orderId;
     }, 65_536);
   }
-  // This thread goes on: what it has attached would stay until it is collected, a ring for each worker.
+  // This thread goes on: without this its attachments, a ring for each worker, would stay until they are collected.
   for (const end of [inlet, outlet, link]) end.dispose?.();
   return !arrived;
 
-  /** Keeps the ring from filling up: a pusher that is refused claims nothing. @param {() => boolean} isOver */
+  /** Keeps the ring from filling up, because a refused pusher claims nothing. @param {() => boolean} isOver */
   async function drainUntil(isOver) {
     while (!isOver()) {
       outlet.drain(() => {}, 4_096);

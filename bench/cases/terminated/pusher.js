@@ -1,9 +1,9 @@
-/** A producer thread that pushes one at a time for ever, until it is terminated in the middle of it. */
+/** A producer thread that pushes one at a time without end, until it is terminated while it pushes. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { load } from '../../harness/rival.js';
 import { OrderSource } from '../../harness/traffic.js';
 
-/** After so many it says that it is at it. */
+/** After this many records it reports that it is pushing. */
 const UNDER_WAY = 1_000;
 
 const { rival, link } = workerData;

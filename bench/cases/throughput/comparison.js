@@ -1,4 +1,4 @@
-/** One comparison of throughputs: all rivals that can do it. */
+/** One comparison of throughputs: all rivals that support the pattern. */
 import { queues } from '../queues/index.js';
 import { measureThroughput } from './measure.js';
 

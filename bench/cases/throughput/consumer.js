@@ -1,6 +1,6 @@
 /**
- * The consumer thread: it visits and checks every order, and reports each time all producers have sent their last.
- * On its event loop, or spinning: looking for records without end, with no event loop at all.
+ * The consumer thread: it visits and checks every order, and reports each time all producers have sent their last. It
+ * runs on its event loop, or spins: then it polls for records and has no event loop at all.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { load } from '../../harness/rival.js';

@@ -1,7 +1,7 @@
 /**
- * Throughput between threads. A warm-up phase, then the measured one: from the release of the producers to the
- * moment the consumer has finished the last record. Nothing counts that was not delivered, once, unaltered and in
- * its producer's order.
+ * Measures throughput between threads: a warm-up phase, then the measured one, from the release of the producers to the
+ * moment when the consumer has finished the last record. A record counts only if it was delivered once, unaltered and
+ * in its producer's order.
  */
 import { withThreads } from '../../harness/threads/start-threads.js';
 import { assertDelivered } from '../../harness/traffic.js';
@@ -12,7 +12,7 @@ import { assertDelivered } from '../../harness/traffic.js';
  * @property {number} producers
  * @property {number} batch records a push
  * @property {number} recordBytes
- * @property {boolean} spins the consumer looks for records without end, instead of being woken on its event loop
+ * @property {boolean} spins the consumer polls for records, instead of being woken on its event loop
  * @property {number} warmUpMs
  * @property {number} measuredMs
  */
@@ -27,7 +27,7 @@ export function measureThroughput(run) {
 }
 
 /**
- * The threads of a measurement, and what is measured of them.
+ * Describes the threads of a measurement and measures them.
  * @param {Run} run
  */
 export function throughputOf({ rival, producers, batch, recordBytes, spins, warmUpMs, measuredMs }) {

@@ -1,6 +1,6 @@
 /**
- * One end of the round trips: it sends an order, and when the answer has come through its event loop, after a pause
- * or at once, the next. It keeps how long each took.
+ * One end of the round trips: it sends an order, and when the answer has come through its event loop it sends the next,
+ * after a pause or at once. It records how long each trip took.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { load } from '../../harness/rival.js';

@@ -1,11 +1,14 @@
-/** How long it takes to wake an event loop and to be woken by it: round trips between two idle threads. */
+/**
+ * Measures how long it takes to wake an event loop and to be woken by it: round trips between two idle
+ * threads.
+ */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { load } from '../../harness/rival.js';
 import { quantile } from '../latency/measure.js';
 
 const GRACE_MS = 20_000;
-/** After so much idleness processors may sleep. */
+/** Processors may sleep after this much idleness. */
 export const IDLE_MS = 2;
 
 /**

@@ -1,4 +1,6 @@
-/** `--write-docs`: the bars and what was measured, as a table between two markers of docs/guide/benchmarks.md. */
+/**
+ * `--write-docs`: writes the bars and the measured values as a table between two markers of docs/guide/benchmarks.md.
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { judge } from '../runner/judge.js';
 import { digits } from '../runner/units.js';

@@ -1,4 +1,4 @@
-/** What the figures depend on besides the code. */
+/** Describes the machine, on which the figures depend besides the code. */
 import { readFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 

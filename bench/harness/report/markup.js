@@ -1,4 +1,4 @@
-/** HTML as text that cannot be broken by what is put into it. */
+/** HTML templates that no value can break. */
 
 /** Text that is markup already. */
 export class Markup {
@@ -12,7 +12,7 @@ export class Markup {
 /** @typedef {Single | Array<Single | Single[]>} Part */
 
 /**
- * A template whose values are escaped, unless they are markup; arrays are joined, undefined is nothing.
+ * A template whose values are escaped, unless they are markup. Arrays are joined; undefined adds nothing.
  * @param {TemplateStringsArray} strings
  * @param {Part[]} parts
  */

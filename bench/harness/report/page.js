@@ -1,4 +1,4 @@
-/** The results as one page that needs nothing else: --html. */
+/** `--html`: the results as one self-contained page. */
 import { readFileSync } from 'node:fs';
 import { judge } from '../runner/judge.js';
 import { valueText } from '../runner/units.js';

@@ -1,5 +1,5 @@
 /**
- * What the reports are made of.
+ * The input of the reports.
  *
  * @typedef {object} Run
  * @property {import('./machine.js').Machine} machine

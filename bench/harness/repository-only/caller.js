@@ -1,16 +1,16 @@
 /**
- * What is known of a call whose cost or rate is measured. A module exports `cases`, by name; workers load
- * them by file and name, so that each is measured in threads of its own.
+ * Describes a call whose cost or rate is measured. A module exports `cases`, by name; workers load them by file and
+ * name, so that each is measured in its own threads.
  *
  * @typedef {object} Caller one thread's end
- * @property {number} calls how many a turn makes
- * @property {() => void | Promise<void>} turn makes them: this is timed
- * @property {() => void | Promise<void>} [rest] between turns, not timed: drains what the turn filled
- * @property {(calls: number) => void | Promise<void>} check throws unless every one of the `calls` made so far had the outcome
- *   that the case is named after. Asked after the last rest
+ * @property {number} calls calls that a turn makes
+ * @property {() => void | Promise<void>} turn makes the calls: this is timed
+ * @property {() => void | Promise<void>} [rest] runs between turns, untimed: drains the queues that the turn filled
+ * @property {(calls: number) => void | Promise<void>} check throws unless all `calls` made so far had the outcome that
+ *   the case is named after. Called after the last rest
  * @property {() => void | Promise<void>} [close]
  *
- * @typedef {object} Shared what all threads of one measurement call upon
+ * @typedef {object} Shared the object that all threads of one measurement call
  * @property {unknown} data goes to each of them by structured clone
  * @property {() => void | Promise<void>} dispose
  *

@@ -1,4 +1,4 @@
-/** Loads what may not be installed here: a rival from npm. */
+/** Loads a rival from npm that may not be installed here. */
 import { missingPackage } from './missing-package.js';
 
 /**
@@ -10,7 +10,7 @@ import { missingPackage } from './missing-package.js';
  * @template Module
  * @param {() => Promise<Module>} load its import
  * @returns {Promise<Found<Module>>}
- * @throws what the import throws, unless that says that a package is not installed
+ * @throws the import's error, unless its cause is a package that is not installed
  */
 export async function ifInstalled(load) {
   try {

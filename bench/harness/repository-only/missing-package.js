@@ -1,11 +1,11 @@
 /**
- * Tells a package that is not installed from one that is broken. npm 12 installs packages without running their
- * install scripts, so that of a native one everything may be there but its binary.
+ * Distinguishes a package that is not installed from one that is broken. npm 12 installs packages without running their
+ * install scripts, so a native package may have everything but its binary.
  */
 
 /**
  * @param {unknown} error of an import
- * @returns {string | undefined} what is not installed; undefined: the error is another one
+ * @returns {string | undefined} the package or binary that is not installed; undefined: the error has another cause
  */
 export function missingPackage(error) {
   if (!(error instanceof Error)) return undefined;
@@ -15,7 +15,7 @@ export function missingPackage(error) {
     const name = message.match(/Cannot find (?:package|module) '([^']+)'/)?.[1];
     if (name !== undefined && !/^[./]|^file:/.test(name)) return 'not installed';
   }
-  // The words of `bindings` (shared-memory-disruptor) and of cmake-ts (zeromq).
+  // The messages of `bindings` (shared-memory-disruptor) and of cmake-ts (zeromq).
   if (/Could not locate the bindings file|Failed to load zeromq/i.test(message)) {
     return 'not installed: its binary was not built';
   }

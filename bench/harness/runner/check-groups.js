@@ -1,8 +1,8 @@
-/** Finds in the groups what would otherwise show as a missing figure after minutes of measuring. */
+/** Finds faults of the groups that would otherwise appear as a missing figure after minutes of measuring. */
 
 /**
  * @param {import('./group.js').Group[]} groups
- * @throws if two figures have one id, or a bar names what no case measures
+ * @throws if two figures have one id, or a bar names a figure that no case measures
  */
 export function checkGroups(groups) {
   /** @type {Map<string, Set<string>>} */

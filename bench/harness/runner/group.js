@@ -1,18 +1,19 @@
 /**
- * What a group of figures is. Each group is one file that exports `group` and is one line in bench/cases/index.js:
- * it says what it measures, how, and what must hold of it; the runner and the reports know no more than this.
+ * The interface of a group of figures. Each group is one file that exports `group`, and one line in
+ * bench/cases/index.js. It defines what it measures, how, and which bars it must meet; the runner and the reports know
+ * nothing else.
  *
  * @typedef {object} Group
- * @property {string} name what `--only` takes
+ * @property {string} name its name for `--only`
  * @property {string} title
- * @property {string} about what is measured and how, in a sentence or two: printed in the reports
+ * @property {string} about describes what is measured and how, in a sentence or two; the reports print it
  * @property {Comparison[]} comparisons
  * @property {Bar[]} bars
- * @property {number} [roundsMax] fewer rounds than the run's, for what takes long or hardly varies
+ * @property {number} [roundsMax] fewer rounds than the run's, for measurements that take long or hardly vary
  *
- * @typedef {object} Comparison things measured in turn, on a machine found idle before the first of them
+ * @typedef {object} Comparison cases measured alternately, on a machine that was idle before the first of them
  * @property {string} title
- * @property {Figure[]} figures what every case measures, all at once
+ * @property {Figure[]} figures the figures that every case measures, all at once
  * @property {Case[]} cases in the order in which each round runs them
  * @property {'bars' | 'log'} [chart] default 'bars': one for each figure. 'log': all figures on one logarithmic axis
  *
@@ -23,22 +24,22 @@
  *
  * @typedef {object} Case
  * @property {string} subject whose figures these are, as it is printed: 'sluice'
- * @property {string} [skip] why it cannot be measured here: it is listed with this reason, and not run
+ * @property {string} [skip] why it cannot be measured here: the reports list the reason, and it does not run
  * @property {(scale: Scale, plot: Plot) => Promise<Record<string, number>>} run one sample of each figure, by id.
  *   A throw is reported as this case's failure, and makes the run's exit code 1
  *
  * @typedef {object} Scale how long one case may take
- * @property {boolean} quick to see it run, not for figures
+ * @property {boolean} quick a smoke test: the figures mean nothing
  * @property {number} warmUpMs
  * @property {number} measuredMs
  *
- * @typedef {(title: string, unit: import('./units.js').Unit, points: Array<[atMs: number, value: number]>) => void} Plot
- *   a curve over time for the page; that of the last round is kept
+ * @typedef {(title: string, unit: import('./units.js').Unit, points: Array<[atMs: number, value: number]>) => void}
+ *   Plot a curve over time for the page; the last round's is kept
  *
- * @typedef {{ figure: string, subject: string }} Sample where to find one
+ * @typedef {{ figure: string, subject: string }} Sample names the samples of a figure and a subject
  *
- * @typedef {object} Bar what must hold of the median, round by round, of `of` divided by `to`, or of `of` alone.
- *   Without a limit it is reported, and nothing must hold
+ * @typedef {object} Bar a limit for the median of the rounds' quotients of `of` and `to`, or of `of` alone. Without a
+ *   limit the value is only reported
  * @property {string} claim
  * @property {Sample} of
  * @property {Sample} [to]

@@ -1,18 +1,18 @@
 /**
- * Waits until the machine has nothing else to do. What other programs take from a measurement is not noise around
- * the truth: a run on a busy machine was seen to be wrong by 20 times.
+ * Waits until the machine has nothing else to do. The influence of other programs is not noise around the right value:
+ * a run on a busy machine was once wrong by a factor of 20.
  */
 import { cpus } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** The share of all processors' time that may be taken, at the most. */
+/** The largest share of all processors' time that counts as idle. */
 const BUSY_MAX = 0.1;
 
 export class IdleGuard {
   /** How many comparisons began on an idle machine, and how many had to begin on a busy one. */
   idle = 0;
   gaveUp = 0;
-  /** The highest share that a comparison began at. */
+  /** The highest share at which a comparison began. */
   busiest = 0;
 
   #sampleMs = 0;
@@ -20,7 +20,8 @@ export class IdleGuard {
 
   /**
    * @param {{ patienceMs: number, sampleMs: number } | undefined} limits `patienceMs`: to wait for idleness in all;
-   *   once used up, every look is the last. `sampleMs`: of each look. Without limits it never looks
+   *   after it is used up, every wait ends at its first look. `sampleMs`: the time of each look. Without limits it
+   *   never looks
    */
   constructor(limits) {
     if (limits === undefined) return;
@@ -28,13 +29,13 @@ export class IdleGuard {
     this.#sampleMs = limits.sampleMs;
   }
 
-  /** What it takes for idle; undefined: it does not look. */
+  /** The share that counts as idle; undefined: it does not look. */
   get description() {
     if (this.#sampleMs === 0) return undefined;
     return `less than ${BUSY_MAX * 100} % busy over ${this.#sampleMs / 1_000} s`;
   }
 
-  /** Returns when the machine is idle, or the patience is at its end. */
+  /** Returns when the machine is idle, or the patience is used up. */
   async wait() {
     if (this.#sampleMs === 0) return;
     for (;;) {

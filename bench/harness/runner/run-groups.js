@@ -1,4 +1,4 @@
-/** Runs the cases of all groups: round by round, and within a round those that are compared one after the other. */
+/** Runs the cases of all groups: round by round, and within a round the compared cases one after the other. */
 import { Samples } from './samples.js';
 import { valueText } from './units.js';
 

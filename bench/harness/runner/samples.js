@@ -1,4 +1,4 @@
-/** The samples of a run: one a round, of each figure and subject. A case that failed leaves a hole in its round. */
+/** The samples of a run: one for each round, figure and subject. A failed case leaves a hole in its round. */
 export class Samples {
   /** @type {Map<string, number[]>} */
   #byKey = new Map();
@@ -24,7 +24,7 @@ export class Samples {
   }
 
   /**
-   * Of two things measured in turn, each round's quotient: what slows a whole round down cancels out.
+   * Returns each round's quotient of two things measured alternately: a disturbance of a whole round cancels out.
    * @param {import('./group.js').Sample} of
    * @param {import('./group.js').Sample} to
    * @returns {number[]} of the rounds that have both

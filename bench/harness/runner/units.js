@@ -48,7 +48,7 @@ export function valueText(value, unit) {
 }
 
 /**
- * Median and spread; the unit of all three is the median's.
+ * Formats median and spread; all three have the median's unit.
  * @param {import('./statistics.js').Spread} spread
  * @param {Unit} unit
  */
@@ -65,7 +65,7 @@ function scaleOf(value, unit) {
   return scales.find(([least]) => Math.abs(value) >= least) ?? last;
 }
 
-/** Three digits that mean something. @param {number} value */
+/** Formats three significant digits. @param {number} value */
 export function digits(value) {
   const size = Math.abs(value);
   if (size === 0) return '0';

@@ -1,4 +1,4 @@
-/** Runs a measurement in a process of its own, whose memory holds nothing else. */
+/** Runs a measurement in a separate process, whose memory contains nothing else. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 

@@ -4,7 +4,7 @@ import { residentBytes } from './resident-memory.js';
 
 const EVERY_MS = 10;
 
-/** Starts looking. */
+/** Starts to sample. */
 export function memoryCurve() {
   const start = performance.now();
   const before = residentBytes();
@@ -16,7 +16,7 @@ export function memoryCurve() {
   look();
   const timer = setInterval(look, EVERY_MS);
   return {
-    /** Ends it. @returns {{ points: typeof points, growth: number }} the growth is the largest seen, 0 or more */
+    /** Stops. @returns {{ points: typeof points, growth: number }} the growth is the largest seen, 0 or more */
     end() {
       clearInterval(timer);
       look();

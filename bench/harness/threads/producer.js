@@ -1,6 +1,6 @@
 /**
- * A producer thread: at each start signal it pushes orders for as long as the phase lasts, then one that says it
- * is the last, and reports what it sent.
+ * A producer thread: at each start signal it pushes orders for as long as the phase lasts, then an order that is marked
+ * as the last, and reports what it sent.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { load } from '../rival.js';
@@ -8,9 +8,9 @@ import { OrderSource } from '../traffic.js';
 import { PHASE } from './start-signal.js';
 
 /**
- * How long a producer that found its queue full sleeps before it looks again. It never spins: on two cores that
- * takes the consumer's time. A full queue holds more than half a millisecond of work for the fastest consumer
- * here, so that this does not let it run dry.
+ * How long a producer that found its queue full sleeps before it tries again. It never spins, because on two cores that
+ * takes the consumer's time. A full queue holds more than half a millisecond of work for the fastest consumer here, so
+ * it does not run empty meanwhile.
  */
 const FULL_PAUSE_MS = 0.1;
 /** Records between two looks at the clock. */

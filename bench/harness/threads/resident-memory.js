@@ -1,7 +1,9 @@
 /** The resident memory of this process. */
 import { existsSync, openSync, readSync } from 'node:fs';
 
-/** Linux counts pages for each processor and sums them up now and then; this file alone has them exactly. */
+/**
+ * Linux counts pages for each processor and sums them up only now and then; only this file has the exact sum.
+ */
 const EXACT = '/proc/self/smaps_rollup';
 const FIELD = 'Rss:';
 const SPACE = 0x20;
@@ -11,7 +13,7 @@ const file = existsSync(EXACT) ? openSync(EXACT, 'r') : undefined;
 const text = Buffer.alloc(2_048);
 
 /**
- * Allocates next to nothing itself.
+ * Returns the resident memory. It allocates almost nothing itself.
  * @returns {number} bytes; on Linux to the page, at the price of a millisecond
  */
 export function residentBytes() {

@@ -1,13 +1,13 @@
 /**
- * The threads of a measurement: producer workers and one consumer worker, all fresh, so that no rival runs on
- * code that was compiled for another.
+ * The threads of a measurement: producer workers and one consumer worker, all new, so that no rival runs on code that
+ * was compiled for another.
  */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { load } from '../rival.js';
 import { controlWords, startNextPhase } from './start-signal.js';
 
-/** A run that takes this much longer than its phases is given up. */
+/** A run that takes this much longer than its phases is abandoned. */
 const GRACE_MS = 20_000;
 
 /**
@@ -23,8 +23,8 @@ const GRACE_MS = 20_000;
  */
 
 /**
- * Starts them and runs `measure`, which is told how to run the next phase: it returns the moment (hrtime) at which
- * the producers were released, and what the consumer and each producer posted at its end.
+ * Starts the threads and runs `measure`. Its argument `nextPhase` runs the next phase: it returns the moment (hrtime)
+ * at which the producers were released, and the message that the consumer and each producer posted at the end.
  * @template Result
  * @param {Threads} threads
  * @param {(nextPhase: () => Promise<{ startedAt: bigint, received: any, sent: any[] }>, consumer: Worker) => Promise<Result>} measure

@@ -1,4 +1,4 @@
-/** A thread that calls: opens its end of a case, waits for the start, and reports how long its calls took. */
+/** A calling thread: it opens its end of a case, waits for the start, and reports how long its calls took. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { loadCase } from '../../../harness/repository-only/caller.js';
 import { REST_FACTOR } from './measure.js';
@@ -23,7 +23,7 @@ async function callFor(durationMs) {
   let timedMs = 0;
   do {
     const startedAt = performance.now();
-    // Nothing is awaited that need not be: a microtask costs more than some of the calls.
+    // Awaits only promises, because a microtask costs more than some of the calls.
     const turning = caller.turn();
     if (turning !== undefined) await turning;
     timedMs += performance.now() - startedAt;

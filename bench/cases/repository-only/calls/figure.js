@@ -7,7 +7,7 @@ import { measureCalls } from './measure.js';
 /** @typedef {import('../../../harness/repository-only/if-installed.js').Found<Calls>} Found */
 
 /**
- * What a call costs in one thread, in nanoseconds.
+ * Makes a case for the cost of a call in one thread, in nanoseconds.
  * @param {string} figure its id
  * @param {string} subject
  * @param {Found} found the module of the case
@@ -19,7 +19,7 @@ export function cost(figure, subject, found, name) {
 }
 
 /**
- * How many calls `threads` make together, a second.
+ * Makes a case for the calls a second of all `threads` together.
  * @param {string} figure its id
  * @param {string} subject
  * @param {Found} found the module of the case

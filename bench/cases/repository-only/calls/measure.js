@@ -1,15 +1,15 @@
 /**
- * Measures calls: in one thread, what a call costs; in several at once, how many they make together. Threads are
- * fresh for each measurement, so that nothing runs on code that was compiled for another case.
+ * Measures calls: the cost of a call in one thread, or the calls that several threads make together. Each measurement
+ * has new threads, so that no case runs on code that was compiled for another.
  */
 import { once } from 'node:events';
 import { basename } from 'node:path/posix';
 import { Worker } from 'node:worker_threads';
 import { loadCase } from '../../../harness/repository-only/caller.js';
 
-/** A run that takes this much longer than its phases may is given up. */
+/** A run that takes this much longer than its phases may is abandoned. */
 const GRACE_MS = 30_000;
-/** Rests are not timed, but they take time too: a phase ends after so many times what was to be timed. */
+/** Rests are not timed, but take time too: a phase ends at the latest after this many times its timed duration. */
 export const REST_FACTOR = 4;
 
 /**

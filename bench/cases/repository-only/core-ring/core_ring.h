@@ -9,8 +9,9 @@
 
 namespace bench {
 
+// All threads read it, so it must not share a cache line with words that the consumer writes.
 template <class Item>
-class alignas(sluice::kCacheLine) CoreRing {  // read by all: it must not lie beside what the consumer writes
+class alignas(sluice::kCacheLine) CoreRing {
  public:
   explicit CoreRing(std::uint64_t capacity)
       : memory_(::operator new(sluice::Ring<>::bytes(capacity, sizeof(Item)), kAlignment)),
@@ -21,7 +22,7 @@ class alignas(sluice::kCacheLine) CoreRing {  // read by all: it must not lie be
   CoreRing& operator=(const CoreRing&) = delete;
   ~CoreRing() { ::operator delete(memory_, kAlignment); }
 
-  // How many of the items were taken: the first so many.
+  // Returns how many items it took, from the front.
   std::uint32_t push(const Item* items, std::uint32_t count) noexcept {
     const auto claim = ring_.claim(count);
     sluice::Ring<>::Cursor at(ring_, claim.position);
@@ -32,7 +33,7 @@ class alignas(sluice::kCacheLine) CoreRing {  // read by all: it must not lie be
     return claim.count;
   }
 
-  // Visits what is there, up to a batch, and returns how many.
+  // Visits published items, up to a batch, and returns how many.
   template <class Visit>
   std::uint32_t drain(Visit&& visit) noexcept {
     sluice::Ring<>::Cursor at(ring_, ring_.head());
@@ -46,7 +47,7 @@ class alignas(sluice::kCacheLine) CoreRing {  // read by all: it must not lie be
   }
 
  private:
-  static constexpr std::uint32_t kBatch = 64;  // as `staged` in lib/queue/producer.ts
+  static constexpr std::uint32_t kBatch = 64;  // the same as `staged` in lib/queue/producer.ts
   static constexpr std::align_val_t kAlignment{sluice::kCacheLine};
 
   void* memory_;

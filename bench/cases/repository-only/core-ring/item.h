@@ -1,4 +1,4 @@
-// What is sent through a ring, and how its delivery is checked: every word of every item.
+// The items sent through a ring, and the check of their delivery: every word of every item.
 #pragma once
 
 #include <array>
@@ -31,8 +31,8 @@ struct Item {
 
 inline constexpr unsigned kProducersMax = 8;
 
-// Sees each item that comes out: nothing lost, doubled, altered, or out of its producer's order. It is written for
-// every item, so it keeps to lines of its own: beside something that producers read it would slow them down.
+// Checks each item that comes out: none may be lost, duplicated, altered, or out of its producer's order. It is written
+// for every item, so it has its own cache lines: beside words that producers read it would slow them down.
 class alignas(sluice::kCacheLine) Audit {
  public:
   template <std::size_t Bytes>
@@ -42,7 +42,7 @@ class alignas(sluice::kCacheLine) Audit {
     if (producer >= kProducersMax || !item.intact() || item.number() != due_[producer]++) ++wrong_;
   }
   std::uint64_t count() const { return count_; }
-  // Whether what came is what was sent.
+  // Whether the received items are the sent ones.
   bool complete(const std::array<std::uint64_t, kProducersMax>& sent_by) const {
     return wrong_ == 0 && due_ == sent_by;
   }

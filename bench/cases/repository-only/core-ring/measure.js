@@ -1,4 +1,4 @@
-/** Measures the rings of rings.cc, each in a process of its own; the program is made once. */
+/** Measures the rings of rings.cc, each in its own process; the program is compiled once. */
 import { answer, program } from '../../../harness/repository-only/native/native-program.js';
 
 /** @typedef {'core' | 'per-slot' | 'mutex'} Ring */
@@ -20,13 +20,13 @@ export async function measureRing({ ring, bytes, batch, producers, measuredMs })
   return (await answer(run([ring, bytes, batch, 'threads', producers, measuredMs]))).perSecond;
 }
 
-/** Items of the two runs whose difference is counted: it has neither the start of the program nor its end. */
+/** Items of the two runs. The difference of their counts leaves out the start and the end of the program. */
 const FEW = 64_000;
 const MANY = 128_000;
 
 /**
- * Instructions that an item takes in one thread, pushed and drained, as callgrind counts them: the same on a busy
- * machine. Filling and checking the item is part of it, and alike for all.
+ * Returns the instructions to push and drain an item in one thread, counted by callgrind, so a busy machine does not
+ * change them. They include filling and checking the item, which is the same for all rings.
  * @param {{ ring: Ring, bytes: 8 | 64, batch: number }} run
  */
 export async function countInstructions({ ring, bytes, batch }) {

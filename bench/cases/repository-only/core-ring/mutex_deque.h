@@ -1,6 +1,6 @@
-// A bounded queue of a mutex and a std::deque. Its best form: a batch is pushed under one lock, the consumer takes
-// all there is under one lock by a swap and reads it outside, and neither side takes the lock to find the queue full
-// or empty. (What the consumer has taken does not count as depth any more: that is in this queue's favour.)
+// A bounded queue of a mutex and a std::deque. Its best form: a batch is pushed under one lock, the consumer takes all
+// items by a swap under one lock and reads them outside, and neither side takes the lock to find the queue full or
+// empty. (Items that the consumer has taken no longer count as depth, which favours this queue.)
 #pragma once
 
 #include <atomic>
@@ -16,7 +16,7 @@ class MutexDeque {
   explicit MutexDeque(std::uint64_t capacity) : capacity_(capacity) {}
 
   std::uint32_t push(const Item* items, std::uint32_t count) {
-    // Relaxed: a hint; what counts is read under the lock.
+    // Relaxed: only a hint; the deciding read is under the lock.
     if (depth_.load(std::memory_order_relaxed) >= capacity_) return 0;
     const std::lock_guard lock(mutex_);
     const std::uint64_t room = capacity_ - items_.size();

@@ -1,7 +1,7 @@
 // A bounded ring after D. Vyukov, for one consumer: each slot has a sequence, which the producer moves on to publish
-// and the consumer moves on to release. Its best form: the consumer's position is its own, a batch is claimed with
-// one CAS (if the last slot of a batch is free, all before it are: they are released in order), positions stand on
-// lines of their own.
+// and the consumer moves on to release. Its best form: the consumer's position is its own, a batch is claimed with one
+// CAS (if the last slot of a batch is free, all before it are, because slots are released in order), and positions have
+// their own cache lines.
 #pragma once
 
 #include <atomic>
@@ -32,7 +32,7 @@ class PerSlotRelease {
       } else if (ahead > 0) {
         position = tail_.load(std::memory_order_relaxed);  // others have claimed it
       } else if (want > 1) {
-        want /= 2;  // not that much room
+        want /= 2;  // there is less room
       } else {
         const std::uint64_t now = tail_.load(std::memory_order_relaxed);
         if (now == position) return 0;

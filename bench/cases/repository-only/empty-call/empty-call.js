@@ -38,7 +38,7 @@ export const cases = {
   },
 };
 
-/** By way of npm, whose configuration may say where the headers of Node.js are. */
+/** Runs node-gyp through npm, whose configuration may name the directory of Node's headers. */
 function build() {
   const arguments_ = ['exec', '--offline', '--', 'node-gyp', 'rebuild', `--directory=${folder}`];
   const { status, stderr, error } = spawnSync('npm', arguments_, {

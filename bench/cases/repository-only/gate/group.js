@@ -1,4 +1,4 @@
-/** The gate: what an answer costs, beside a gate put together from packages, and beside Redis. */
+/** The gate: the cost of an answer, compared with a gate made of packages, and with Redis. */
 import { ifInstalled } from '../../../harness/repository-only/if-installed.js';
 import { cost, rate } from '../calls/figure.js';
 import * as emptyCallModule from '../empty-call/empty-call.js';
@@ -103,7 +103,7 @@ function refusing(title, figure, cases) {
 }
 
 /**
- * The other's cost as a multiple of sluice's.
+ * A bar for the rival's cost as a multiple of sluice's.
  * @param {string} claim
  * @param {string} figure
  * @param {string} theirs

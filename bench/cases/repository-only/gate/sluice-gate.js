@@ -1,6 +1,6 @@
 /**
- * sluice's Gate: limiter, stock and queue in one step. The limiter is a token bucket, as the rivals' gate has one limit.
- * Two cases of their own have all three tiers, and a limit per user with an id of the order. A consumer takes and
+ * sluice's Gate: limiter, stock and queue in one step. The limiter is a token bucket, because the rivals' gate has one
+ * limit. Two more cases have all three tiers, and a limit per user with an id of the order. A consumer takes and
  * confirms the admitted orders between the turns.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -9,7 +9,7 @@ import { assertAll, ordersToPlace, SKU, settings } from '../../../harness/reposi
 
 const Order = record({ orderId: u53, user: u53, sku: u32, quantity: u16 });
 
-/** A limit per user that no measurement comes to. */
+/** A limit per user that no measurement reaches. */
 const MANY = 4_000_000_000;
 
 /** @typedef {import('../../../harness/repository-only/loads/gate-load.js').Outcome} Outcome */
@@ -38,7 +38,7 @@ function admits(outcome, { otherTiers, identified = false } = {}) {
         ...(identified ? { user: /** @type {const} */ ('user'), id: /** @type {const} */ ('orderId') } : {}),
       };
       const gate = Gate.create({ queue, limiter, stock, fields });
-      // The first takes the limiter's only token, or the queue's only place.
+      // The first order takes the limiter's only token, or the queue's only place.
       if (outcome === 'rate-limited' || outcome === 'queue-full') gate.admit(firstOrder());
       return {
         data: gate.handle,
@@ -72,7 +72,7 @@ function open(gate, outcome, identified) {
     calls: orders.length,
     turn() {
       for (const order of orders) {
-        if (identified) order.orderId += orders.length; // an id of before would get its answer of before
+        if (identified) order.orderId += orders.length; // an earlier id would get its earlier answer
         if (gate.admit(order).outcome === outcome) counted++;
       }
     },

@@ -3,15 +3,15 @@ import { keysOf, limiterNamed } from './limiters.js';
 const keys = keysOf(1_000);
 
 /**
- * Nanoseconds of one call, over 1,000 keys in turn. Promises are awaited a thousand at a time, which is the fastest way
- * to ask a limiter that returns them.
+ * Returns the nanoseconds of one call, over 1,000 keys in turn. Promises are awaited a thousand at a time, which is the
+ * fastest way to call a limiter that returns them.
  *
  * @param {string} name
  * @param {'allows' | 'refuses'} answer
  * @param {number} durationMs of measuring, at the least
  */
 export async function cost(name, answer, durationMs) {
-  // The exact window's limit is its memory, so a window that allows without end is short.
+  // The exact window's memory grows with its limit, so a window that always allows is short.
   const figures =
     answer === 'refuses'
       ? { limit: 1, windowMs: 3_600_000, keys: 10_000 }
@@ -34,7 +34,10 @@ export async function cost(name, answer, durationMs) {
   return taken / calls;
 }
 
-/** Asks for each key once; how many answered so. @param {(key: string) => boolean | Promise<boolean>} ask */
+/**
+ * Asks once for each key. Returns how many answers were as expected.
+ * @param {(key: string) => boolean | Promise<boolean>} ask
+ */
 async function round(ask, expected = true) {
   let count = 0;
   const promises = [];

@@ -7,7 +7,7 @@ const WINDOW = 1_000;
 /** @typedef {Array<[atMs: number, asks: number]>} Pattern */
 
 /**
- * Patterns that are known to break limiters, in milliseconds from the first request.
+ * Patterns that are known to break limiters; times in milliseconds from the first request.
  * @type {Record<string, Pattern>}
  */
 export const patterns = {
@@ -18,7 +18,7 @@ export const patterns = {
   ],
   'L at the end, L at the start': [
     [0, 1],
-    [1_000, 1], // a limiter whose window begins here ends it with the next two
+    [1_000, 1], // a window that begins here ends with the next two entries
     [1_900, LIMIT],
     [2_100, LIMIT],
   ],
@@ -26,8 +26,9 @@ export const patterns = {
 };
 
 /**
- * The most that any true second let through, in units of the limit, in real time. A call counts if its begin and its end
- * lie within the second, for nothing else is known of it; a delayed one counts from its end, when it was let through.
+ * Returns the most calls that any true second let through, in units of the limit, in real time. A call counts if its
+ * begin and its end are within the second, because nothing else is known of it. A delayed call counts from its end,
+ * when it was let through.
  *
  * @param {string} name
  * @param {Pattern} pattern
@@ -59,7 +60,7 @@ export async function worstSecond(name, pattern) {
 }
 
 /**
- * Bursts of 1 to 40 at random times, four times the limit on average; the same for all.
+ * Returns bursts of 1 to 40 at random times, four times the limit on average, and the same for all limiters.
  * @param {number} seed
  * @param {number} lengthMs
  * @returns {Pattern}

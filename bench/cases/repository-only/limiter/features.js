@@ -1,10 +1,10 @@
 /**
- * What the limiters do, as read in their documentation and source at these versions; nothing here is measured.
- * golang.org/x/time/rate is another language's: it is only read (rate/rate.go of its main branch, 2026).
+ * The features of the limiters, read from their documentation and source at these versions; none is measured.
+ * golang.org/x/time/rate is a library of another language, and was only read (rate/rate.go of its main branch, 2026).
  */
 import { readFileSync } from 'node:fs';
 
-/** What is installed, exactly. @type {Record<string, string>} */
+/** The exact versions that are installed. @type {Record<string, string>} */
 const installed = JSON.parse(
   readFileSync(new URL('../../../../package.json', import.meta.url), 'utf8'),
 ).devDependencies;
@@ -101,7 +101,7 @@ const rows = [
   ['IPv6 keys', '/56', 'address', '/56', '/64', '-', '-', '-'],
 ];
 
-/** The table in Markdown, and the rivals that are installed in another version than was read. */
+/** Returns the table in Markdown, and the rivals whose installed version is not the one that was read. */
 export function features() {
   /** @type {string[]} */
   const outdated = [];

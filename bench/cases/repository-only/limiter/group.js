@@ -1,4 +1,7 @@
-/** Limiters: what an answer costs in one thread, and how many answers threads or processes get that share a limit. */
+/**
+ * Limiters: the cost of an answer in one thread, and the number of answers that threads or processes with one limit
+ * get.
+ */
 
 import { ifInstalled } from '../../../harness/repository-only/if-installed.js';
 import { measureCluster } from '../../../rivals/limiters/rate-limiter-flexible-cluster.js';
@@ -77,7 +80,7 @@ export const group = {
 };
 
 /**
- * The rival's cost as a multiple of sluice's.
+ * A bar for the rival's cost as a multiple of sluice's.
  * @param {string} claim
  * @param {string} ours
  * @param {string} theirs

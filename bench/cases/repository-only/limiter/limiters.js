@@ -1,5 +1,5 @@
 /**
- * The limiters that are compared, each in its best form for one question: may this key have one more? Each makes a
+ * The compared limiters, each in its best form for one question: may this key have one more? Each function makes a
  * limiter of `limit` for each key and window, with room for `keys`.
  */
 import { createRequire } from 'node:module';
@@ -14,7 +14,7 @@ const require = createRequire(import.meta.url);
 const LocalStore = require('@fastify/rate-limit/store/LocalStore.js');
 
 /**
- * `delays`: a call that cannot pass now may wait, where the limiter is made for that.
+ * `delays`: a call that cannot pass now may wait, if the limiter is made for that.
  * @typedef {{ limit: number, windowMs: number, keys: number, delays?: boolean }} Figures
  */
 /** @typedef {{ ask: (key: string) => boolean | Promise<boolean>, bytes?: () => number, delays?: boolean }} Asked */
@@ -42,13 +42,13 @@ export const limiters = {
     const no = () => false;
     return { ask: (key) => limiter.consume(key).then(yes, no) };
   },
-  // Its store, asked as the middleware does: the rest of it is HTTP.
+  // Only its store, called as the middleware calls it: the rest of the package is HTTP.
   'express-rate-limit': ({ limit, windowMs }) => {
     const store = new MemoryStore();
     store.init(/** @type {import('express-rate-limit').Options} */ ({ windowMs }));
     return { ask: async (key) => (await store.increment(key)).totalHits <= limit };
   },
-  // Likewise; without a cache of `keys` it would forget all but 5,000.
+  // Likewise. Without a cache of `keys` it would forget all but 5,000.
   '@fastify/rate-limit': ({ limit, windowMs, keys }) => {
     const store = new LocalStore(false, false, keys);
     let count = 0;
@@ -62,7 +62,8 @@ export const limiters = {
       },
     };
   },
-  // It schedules work: a job that does not run at once waits, or is dropped, even if it came together with others.
+  // bottleneck schedules work: a job that does not run at once waits, or is dropped, even if it came together with
+  // others.
   bottleneck: ({ limit, windowMs, delays = false }) => {
     const group = new Bottleneck.Group({
       reservoir: limit,
@@ -74,7 +75,7 @@ export const limiters = {
     const no = () => false;
     return { ask: (key) => group.key(key).schedule(yes).catch(no), delays };
   },
-  // It has no keys: one for each.
+  // limiter has no keys, so each key has its own.
   limiter: ({ limit, windowMs }) => {
     /** @type {Map<string, RateLimiter>} */
     const limiters = new Map();
@@ -98,5 +99,5 @@ export function limiterNamed(name) {
   return make;
 }
 
-/** Keys such as a service has: users. @param {number} count */
+/** Returns keys as a service has them: users. @param {number} count */
 export const keysOf = (count) => Array.from({ length: count }, (_, i) => `user-${i}-of-the-bench`);

@@ -1,5 +1,6 @@
-// `node --expose-gc memory.js <limiter>` prints the bytes for each of 20,000 keys, once asked: growth of the heap and of
-// memory outside it, and for sluice the whole segment. It has a process of its own, so that nothing else grows meanwhile.
+// `node --expose-gc memory.js <limiter>` asks once for each of 20,000 keys and prints the bytes for a key: the growth
+// of the heap and of memory outside it, and for sluice the whole segment. It runs in its own process, so that nothing
+// else grows meanwhile.
 import { keysOf, limiterNamed } from './limiters.js';
 
 const KEYS = 20_000;
@@ -19,6 +20,6 @@ for (const key of keys) {
   if (promises.length === 1_000) await Promise.all(promises.splice(0));
 }
 const grown = used() - before + (bytes?.() ?? 0);
-await ask(keys[0] ?? ''); // until here it was in use
+await ask(keys[0] ?? ''); // keeps the limiter in use until here
 console.log(grown / keys.length);
-process.exit(); // timers of the rivals
+process.exit(); // rivals' timers would keep the process alive

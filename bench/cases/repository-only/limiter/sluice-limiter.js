@@ -1,6 +1,6 @@
 /**
- * sluice's Limiter, one token bucket that never runs out: for everyone, by keys that are numbers, by keys that are
- * strings (of 1,000 keys, as for the rivals), and with the reason and the time to wait for each answer.
+ * sluice's Limiter, a token bucket that never runs out: without keys, with numbers as keys, with strings as keys (1,000
+ * keys, as for the rivals), and with the reason and the time to wait for each answer.
  */
 import { Limiter } from 'sluice';
 import { keys, numberKeys, PLENTY } from '../../../harness/repository-only/loads/limiter-load.js';

@@ -1,4 +1,4 @@
-// `npm run bench:limiter`: sluice's limiter beside its rivals. Measures, and rewrites the tables between the marks in
+// `npm run bench:limiter` measures sluice's limiter and its rivals, and rewrites the tables between the marks in
 // docs/guide/limiter.md: the features of each (read, see features.js), the cost of a call, the calls that any true
 // second lets through under patterns that are known to break limiters, and the memory of a key.
 import { execFile } from 'node:child_process';
@@ -41,7 +41,7 @@ const guard = new IdleGuard(
 );
 const say = (/** @type {string} */ text) => process.stderr.write(`${text}\n`);
 
-/** In turn, round by round, so that what else the machine does falls on all of them. */
+/** Measures alternately, round by round, so that other work of the machine affects all of them. */
 async function costs() {
   /** @type {Record<'allows' | 'refuses', Map<string, number[]>>} */
   const samples = {
@@ -84,7 +84,10 @@ async function memory() {
   return found;
 }
 
-/** The median of the rounds' ratios: what slows a whole round down cancels out. @param {number[]} samples */
+/**
+ * Returns the median of the rounds' ratios: a disturbance that slows a whole round down cancels out.
+ * @param {number[]} samples
+ */
 function besideReference(samples) {
   const reference = allows.get('sluice, window') ?? [];
   return spread(samples.map((sample, round) => sample / (reference[round] ?? 0))).median;
@@ -96,7 +99,7 @@ function shown(samples) {
   return `${median.toFixed(0)} (${min.toFixed(0)} to ${max.toFixed(0)})`;
 }
 
-// Before anything is measured in vain.
+// Fails before any time is spent on measuring.
 const file = new URL('../../../../docs/guide/limiter.md', import.meta.url);
 const document = await readFile(file, 'utf8');
 const marks = /(<!-- bench:limiter -->\n)[\s\S]*(\n<!-- \/bench:limiter -->)/;
@@ -150,4 +153,4 @@ if (values.print) {
   );
   say('docs/guide/limiter.md is rewritten');
 }
-process.exit(); // timers of the rivals
+process.exit(); // rivals' timers would keep the process alive

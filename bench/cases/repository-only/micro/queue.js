@@ -28,10 +28,10 @@ for (const { file, title, batches } of queues) {
     inlet.pushMany(orders);
     outlet.drain(visit, BATCH);
   };
-  if (inlet.flush === undefined) cases.one.push(benny.add(title, one)); // else one at a time is not one at a time
+  if (inlet.flush === undefined) cases.one.push(benny.add(title, one)); // others push one at a time
   if (batches) cases.many.push(benny.add(title, many));
 }
 await benny.suite('push and drain, one at a time', ...cases.one, benny.cycle(), benny.complete());
 await benny.suite(`push and drain, ${BATCH} at a time`, ...cases.many, benny.cycle(), benny.complete());
 if (!(skus > CAPACITY)) throw new Error('nothing was delivered');
-process.exit(); // open ports
+process.exit(); // open ports would keep the process alive

@@ -2,7 +2,7 @@
 import { withThreads } from '../../../harness/threads/start-threads.js';
 import { throughputOf } from '../../throughput/measure.js';
 
-process.once('disconnect', () => process.kill(process.pid, 'SIGKILL')); // its parent is gone
+process.once('disconnect', () => process.kill(process.pid, 'SIGKILL')); // its parent has ended
 
 const { threads, measure } = throughputOf(JSON.parse(process.env['BENCH_RUN'] ?? ''));
 await withThreads(threads, async (nextPhase) => {

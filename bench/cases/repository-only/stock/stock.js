@@ -1,7 +1,7 @@
 /**
- * `npm run bench:stock -- [--rounds N] [--quick]`: a hot item in one shard, and split over several (`shards`), while 1, 2
- * and 4 workers reserve one unit and cancel it again, as fast as they can. Each round measures all forms in turn. Prints
- * a Markdown table of medians (min to max), and of each form's ratio to one shard in the same round.
+ * `npm run bench:stock -- [--rounds N] [--quick]` measures a hot item in one shard, and split over several (`shards`),
+ * while 1, 2 and 4 workers reserve one unit and cancel it again, as fast as they can. Each round measures all forms in
+ * turn. It prints a Markdown table of medians (min to max), and of each form's ratio to one shard in the same round.
  */
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -25,7 +25,7 @@ const shardCounts = [1, 2, 4, 8];
 const url = new URL('./seller.js', import.meta.url);
 
 /**
- * Reservations a second, of all workers together.
+ * Returns the reservations a second of all workers together.
  * @param {number} workers
  * @param {number} shards
  */
@@ -33,7 +33,7 @@ async function measure(workers, shards) {
   const stock = Stock.create({
     items: [{ sku: 1, quantity: 1_000_000, shards }],
     maxReservations: 4_096,
-    movements: 0, // would be a line that all write
+    movements: 0, // the log would be a cache line that all workers write
   });
   const shared = new Int32Array(new SharedArrayBuffer(8));
   const sellers = Array.from(

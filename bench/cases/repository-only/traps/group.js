@@ -1,4 +1,4 @@
-/** What naive versions do, and what sluice does: see bench/traps. */
+/** Naive versions and sluice compared: see bench/traps. */
 import { whyNot } from '../../../harness/repository-only/native/native-program.js';
 import { runTrapNamed } from '../../../traps/all.js';
 
@@ -7,7 +7,10 @@ const SLUICE = 'sluice';
 
 /** @typedef {{ id: string, title: string, unit: import('../../../harness/runner/units.js').Unit, native?: true }} TrapFigure */
 
-/** Of each trap what is compared here; `npm run traps` shows the rest. @type {Record<string, TrapFigure[]>} */
+/**
+ * The figures of each trap that are compared here; `npm run traps` shows the rest.
+ * @type {Record<string, TrapFigure[]>}
+ */
 const chosen = {
   'leaked-senders': [
     { id: 'waiting', title: 'senders waiting at the most', unit: 'count' },
@@ -75,7 +78,11 @@ export const group = {
   bars: noCompiler === undefined ? [lockedAdd] : [],
 };
 
-/** A trap measures both sides at once: the first case runs it, the second has its other half. @param {string} trap @param {TrapFigure[]} figures */
+/**
+ * A trap measures both sides at once: the first case runs it, and the second uses the other half of its result.
+ * @param {string} trap
+ * @param {TrapFigure[]} figures
+ */
 function comparison(trap, figures) {
   const here = figures.filter(({ native }) => native === undefined || noCompiler === undefined);
   /** @type {Promise<import('../../../traps/trap.js').Result> | undefined} */

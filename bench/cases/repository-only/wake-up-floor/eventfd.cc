@@ -1,5 +1,5 @@
-// The floor under the wake-ups of event loops: two threads, each on a processor of its own, that sleep in epoll and
-// wake each other by eventfd, as libuv does. Nothing else happens in a round trip.
+// The least cost of waking an event loop: two threads, each on its own processor, sleep in epoll and wake each other by
+// eventfd, as libuv does. Nothing else happens in a round trip.
 //
 //   eventfd <milliseconds of pause between trips> <milliseconds of warm-up> <milliseconds of trips>
 //

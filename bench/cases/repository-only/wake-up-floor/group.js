@@ -1,4 +1,4 @@
-/** What the system takes of a wake-up: the rest is the event loop's and ours. */
+/** The operating system's part of a wake-up. The rest is the event loop's and sluice's. */
 import { answer, program, whyNot } from '../../../harness/repository-only/native/native-program.js';
 import { file as rival } from '../../queues/sluice.js';
 import { IDLE_MS, measureWakeUp } from '../../wake-up/measure.js';

@@ -1,9 +1,9 @@
-/** What must hold: each ratio as a dot on a logarithmic axis, the limit as a line. */
+/** The bars: each ratio as a dot on a logarithmic axis, the limit as a line. */
 import { digits } from '../../runner/units.js';
 import { html } from '../markup.js';
 import { percent } from './percent.js';
 
-/** Factors that the axis reaches from the limit, to both sides. */
+/** The axis reaches from the limit to this factor on both sides. */
 const REACH = 20;
 
 /** @param {import('../../runner/judge.js').Verdict[]} verdicts */

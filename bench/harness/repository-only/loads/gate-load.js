@@ -1,6 +1,6 @@
 /**
- * What gates are asked in every measurement: orders of one unit of one item, and with each outcome the figures that
- * lead to it. An order is a reservation to make, so it carries what that takes and little else.
+ * The load of gates in every measurement: orders of one unit of one item, and for each outcome the figures that lead to
+ * it. An order has the fields that a reservation needs and little else.
  */
 
 /** @typedef {{ orderId: number, user: number, sku: number, quantity: number }} Order */
@@ -8,15 +8,15 @@
 
 export const SKU = 1_001;
 
-/** Orders that a queue holds, and as many are admitted between two drains. */
+/** The capacity of a queue, and the number of orders admitted between two drains. */
 export const CAPACITY = 4_096;
 
-/** More than is sold in any measurement. */
+/** More than any measurement sells. */
 const PLENTY = 4_000_000_000;
 
 /**
- * A limit of so many a second and at once. For 'rate-limited' it is as good as none: the first call takes what there
- * is, and the measurement is over before there is more.
+ * A limit of `perSecond` with a burst of `atOnce`. For 'rate-limited' the rate is almost zero: the first call takes the
+ * burst, and the measurement is over before another order could pass.
  *
  * @typedef {{ stock: number, perSecond: number, atOnce: number, capacity: number }} Setting
  * @type {Record<Outcome, Setting>}
@@ -28,7 +28,7 @@ export const settings = {
   'queue-full': { stock: PLENTY, perSecond: 1e7, atOnce: PLENTY, capacity: 1 },
 };
 
-/** The same objects over and over, so that making them costs nothing. */
+/** The same objects are used over and over, so that making them costs nothing. */
 export function ordersToPlace() {
   return Array.from({ length: CAPACITY }, (_, i) => ({
     orderId: i,

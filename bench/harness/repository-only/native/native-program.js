@@ -1,4 +1,7 @@
-/** The C++ programs of the benchmarks: made by the local compiler when they are needed, and gone with the process. */
+/**
+ * The C++ programs of the benchmarks. The local compiler makes them when they are needed, and they are removed when the
+ * process ends.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,9 +13,12 @@ import { compile, host, native, run, runOn, system } from '../../../../test/core
 
 /** @typedef {import('../../../../test/core/compiler.js').Ended} Ended */
 
-/** Runs it; or what stands in `under` runs it. @typedef {(args: (string | number)[], under?: string[]) => Promise<Ended>} Program */
+/**
+ * Runs the program, or runs it with the command `under`.
+ * @typedef {(args: (string | number)[], under?: string[]) => Promise<Ended>} Program
+ */
 
-/** A program that did not end well. */
+/** The error of a program that failed. */
 export class ProgramFailed extends Error {}
 
 const flags = [
@@ -28,7 +34,7 @@ let directory;
 let programs = 0;
 
 /**
- * Why no program for `target` can be made or run here; undefined: it can.
+ * Returns the reason why no program for `target` can be made or run here; undefined if one can.
  * @param {Target} [target]
  */
 export async function whyNot({ compiler, emulator } = host) {
@@ -39,7 +45,7 @@ export async function whyNot({ compiler, emulator } = host) {
 }
 
 /**
- * Makes a program of one source file.
+ * Compiles a program from one source file.
  * @param {URL} source
  * @param {{ target?: Target, more?: string[] }} [options] `more`: flags before all others
  * @returns {Promise<Program>}
@@ -54,9 +60,9 @@ export async function program(source, { target = host, more = [] } = {}) {
 }
 
 /**
- * The JSON object that a program writes.
+ * Returns the JSON object that a program writes.
  * @param {Promise<Ended>} running
- * @throws ProgramFailed with what it said, if it did not end with 0
+ * @throws ProgramFailed with its output, if its exit code is not 0
  */
 export async function answer(running) {
   const { code, output, problem } = await running;
@@ -65,8 +71,8 @@ export async function answer(running) {
 }
 
 /**
- * A copy of core/base/atomics.h in which words written by different threads are not kept apart, in a directory that the
- * compiler is to search first (`-I`): with it, every header of the core is laid out without padding.
+ * Makes a copy of core/base/atomics.h that does not keep words of different threads apart, in a directory that the
+ * compiler must search first (`-I`). With it, every header of the core is laid out without padding.
  */
 export async function withoutPadding() {
   const header = await readFile(`${native}/core/base/atomics.h`, 'utf8');

@@ -1,5 +1,5 @@
-// Which processor a thread runs on, where the system lets one say so (Linux) and there are two: what is measured
-// between threads depends on it.
+// Chooses the processor of a thread, if the system allows it (Linux) and there are two: measurements between threads
+// depend on it.
 #pragma once
 
 #if defined(__linux__)
@@ -10,7 +10,8 @@
 namespace bench {
 
 #if defined(__linux__)
-// The calling thread keeps to the processors of the process for which `chosen(index)` says so: index 0 is the first.
+// Restricts the calling thread to the processors of the process for which `chosen(index)` is true; index 0 is the
+// first.
 template <class Chosen>
 void keep_to(Chosen&& chosen) {
   cpu_set_t all;

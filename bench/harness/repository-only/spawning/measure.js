@@ -1,19 +1,21 @@
 /**
- * Throughput of a rival that starts its consumer itself, in a thread of its own, and belongs to the one thread that
- * started it: one producer thread, which has an event loop, to one consumer. What is measured is what
- * throughput/measure.js measures of the others, and delivery is checked alike.
+ * Throughput of a rival that starts its consumer itself, in another thread, and that only the starting thread can use:
+ * one producer thread, which has an event loop, to one consumer. It measures the same as throughput/measure.js, and
+ * checks delivery in the same way.
  *
- * @typedef {object} Spawner what its module exports as `open`, beside `file`, its URL; once for each measurement
- * @property {(order: import('../../traffic.js').Order) => void | Promise<unknown>} push a promise: it is full, until then
+ * @typedef {object} Spawner the result of the function `open` of its module, called once for each measurement; the
+ *   module also exports `file`, its URL
+ * @property {(order: import('../../traffic.js').Order) => void | Promise<unknown>} push a promise means full, until it
+ *   resolves
  * @property {(orders: import('../../traffic.js').Order[]) => void | Promise<unknown>} pushMany
- * @property {() => Promise<import('./consumer.js').Report>} allArrived what the consumer has received, once that was the
+ * @property {() => Promise<import('./consumer.js').Report>} allArrived the consumer's report, after it has received the
  *   last order of a phase
  */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { assertDelivered } from '../../traffic.js';
 
-/** A run that takes this much longer than its phases is given up. */
+/** A run that takes this much longer than its phases is abandoned. */
 const GRACE_MS = 20_000;
 
 /**
@@ -33,7 +35,7 @@ export async function measureSpawning({ file, batch, warmUpMs, measuredMs }) {
   const ended = once(producer, 'exit').then(([code]) => {
     throw new Error(`the producer thread ended with code ${code}`);
   });
-  ended.catch(() => {}); // also when it is terminated, at the end
+  ended.catch(() => {}); // termination at the end rejects it, too
   try {
     let perSecond = 0;
     for (const _ of phasesMs) {

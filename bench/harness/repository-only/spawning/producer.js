@@ -1,4 +1,4 @@
-/** The producer thread: pushes for as long as a phase lasts, and reports what it sent and what arrived. */
+/** The producer thread: pushes for as long as a phase lasts, and reports the sent and the received orders. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { OrderSource } from '../../traffic.js';
 
