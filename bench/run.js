@@ -1,4 +1,4 @@
-/** `npm run bench` and `sluice bench`: see command-line.js for what it does, or run it with --help. */
+/** `npm run bench` and `sluice bench`: command-line.js describes the options, and so does --help. */
 import { writeFileSync } from 'node:fs';
 import { loadGroups } from './cases/index.js';
 import { parseCommandLine } from './harness/command-line.js';

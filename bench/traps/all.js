@@ -1,4 +1,4 @@
-/** The traps, in their order, and how each is run: in a process of its own. */
+/** The traps in their order. Each runs in its own process. */
 import { fileURLToPath } from 'node:url';
 import { runNode } from './child.js';
 
@@ -25,8 +25,8 @@ const PATIENCE_MS = 300_000;
  * Runs a trap.
  * @param {string} name
  * @param {{ quick?: boolean, rounds?: number | undefined }} [settings]
- * @returns {Promise<Result>} also if it did not show what it must: see `seen`
- * @throws if it failed, with what it wrote
+ * @returns {Promise<Result>} also if the trap did not show what it must: see `seen`
+ * @throws an error with its output, if it failed
  */
 export async function runTrapNamed(name, { quick = false, rounds } = {}) {
   const file = files[name];

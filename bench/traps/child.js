@@ -5,7 +5,7 @@ import { once } from 'node:events';
 /**
  * Runs Node.js until it ends.
  * @param {string[]} args
- * @param {number} patienceMs one that takes longer is killed
+ * @param {number} patienceMs a process that takes longer is killed
  * @returns {Promise<{ code: number | null, signal: NodeJS.Signals | null, output: string, errors: string }>}
  */
 export async function runNode(args, patienceMs) {

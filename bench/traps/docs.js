@@ -15,7 +15,7 @@ export async function writeDocs(results, machine) {
 }
 
 /**
- * `text` with the figures of a trap in the place of those that were there.
+ * Returns `text` with the figures of a trap replaced.
  * @param {string} text
  * @param {import('./trap.js').Result} result
  * @param {string} machine

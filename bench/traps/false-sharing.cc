@@ -1,4 +1,4 @@
-// Two threads, each with a counter of its own, `gap` bytes apart:
+// Two threads with a counter each, `gap` bytes apart:
 //   false-sharing add|store <gap> <operations>
 // `add` is a locked fetch_add, `store` a plain load and store, as for a counter that one thread writes and others
 // read. Prints {"nsPerOperation": ...}.

@@ -1,19 +1,19 @@
 /**
  * Trap 2: false sharing.
  *
- * Two counters, each written by one thread only. The threads share nothing, so it must be as fast as one counter alone,
- * and the code looks like it. But what processors exchange is not variables but cache lines, of 64 bytes here and 128
- * elsewhere, and prefetchers fetch them in pairs. If both counters lie in one line, every write takes the line away
- * from the other processor: what costs a few cycles costs a trip between processors, 50 ns and more. Nothing in the
- * source says so, and two fields of a struct, or two words of an Int32Array, are such neighbours by default.
+ * There are two counters, and one thread writes each. The threads share no variable, so the code looks as if it were as
+ * fast as with one counter. But processors exchange cache lines, not variables: lines of 64 bytes here and 128
+ * elsewhere, and prefetchers fetch them in pairs. If both counters are in one cache line, every write takes it away
+ * from the other processor. A write of a few cycles then costs a trip between processors, 50 ns and more. The source
+ * does not show this, and two fields of a struct, or two words of an Int32Array, are such neighbours by default.
  *
- * sluice keeps what different threads write 128 bytes apart: the words of a ring's producers, of its consumer, the
- * counters of each thread; `static_assert`s on the offsets say so, and a field added in between does not compile.
+ * sluice keeps words that different threads write 128 bytes apart: the words of a ring's producers, of its consumer,
+ * the counters of each thread. `static_assert`s check the offsets, so a field added in between does not compile.
  *
- * Here are counters 8 and 128 bytes apart, written by two threads on two processors: in C++ with a locked add and
- * with a plain store, in JavaScript with Atomics.add. Then sluice's own ring, the same header compiled twice: as it
- * is, and with kCacheLine = 8, which packs its words. If `perf` can count cache misses here, they are shown; in most
- * virtual machines it cannot. Without a compiler only the JavaScript part runs.
+ * The trap measures counters 8 and 128 bytes apart, which two threads on two processors write: in C++ with a locked add
+ * and with a plain store, in JavaScript with Atomics.add. Then it measures sluice's own ring, from the same header
+ * compiled twice: unchanged, and with kCacheLine = 8, which packs its words. If `perf` can count cache misses here,
+ * they are shown; in most virtual machines it cannot. Without a compiler only the JavaScript part runs.
  */
 import { availableParallelism } from 'node:os';
 import { parentPort } from 'node:worker_threads';
@@ -31,7 +31,7 @@ const title = 'False sharing: words of different threads 8 bytes apart, or 128';
 
 /** One thread with its counter. @param {{ words: Int32Array, index: number, operations: number }} data */
 function counter({ words, index, operations }) {
-  // The start: both are there. The words for it are a page away from the counters.
+  // The start: both threads are there. Its words are a page away from the counters.
   Atomics.add(words, 1_024, 1);
   while (Atomics.load(words, 1_024) < 2);
   const started = Number(process.hrtime.bigint());
@@ -39,7 +39,7 @@ function counter({ words, index, operations }) {
   parentPort?.postMessage({ started, ended: Number(process.hrtime.bigint()) });
 }
 
-/** Additions made in JavaScript, and those that the counters show. */
+/** The additions made in JavaScript, and the additions in the counters. */
 let additions = 0;
 let counted = 0;
 
@@ -109,7 +109,7 @@ async function measure({ quick, rounds }) {
   return { figures, seen, missing };
 }
 
-/** The core's ring, packed and as it is. @param {number} rounds @param {number} milliseconds */
+/** The core's ring, packed and unchanged. @param {number} rounds @param {number} milliseconds */
 async function rings(rounds, milliseconds) {
   const packed = await program(ringsSource, { more: [await withoutPadding()] });
   const padded = await program(ringsSource);
@@ -125,7 +125,11 @@ async function rings(rounds, milliseconds) {
   return figures;
 }
 
-/** What `perf` counts for the locked add; or why it does not. @param {import('../harness/repository-only/native/native-program.js').Program} counters @param {number} operations */
+/**
+ * Returns the counts of `perf` for the locked add, or the reason why there are none.
+ * @param {import('../harness/repository-only/native/native-program.js').Program} counters
+ * @param {number} operations
+ */
 async function cacheMisses(counters, operations) {
   /** @type {number[]} */
   const perThousand = [];

@@ -1,19 +1,19 @@
 /**
  * Trap 1: blocked senders that leak.
  *
- * A full queue makes its senders wait. The usual way: push() returns a promise, and the consumer resolves it when
- * there is room. The usual time-out: Promise.race() with a timer. The caller then gets its answer in time, but the
- * race only stops listening: the waiter stays in the list, with its promise, its callbacks and its message. While a
- * consumer is slower than the traffic, every sender that gave up is still there, and the list has no end. Go has the
- * same trap: a goroutine blocked on a channel without a reader is never collected.
+ * A full queue makes its senders wait. Usually, push() returns a promise, and the consumer resolves it when there is
+ * room. The usual time-out is Promise.race() with a timer. The caller then gets its answer in time, but the race only
+ * stops listening: the waiter stays in the list, with its promise, its callbacks and its message. While a consumer is
+ * slower than the traffic, every sender that gave up stays in the list, and the list grows without end. Go has the same
+ * trap: a goroutine blocked on a channel without a reader is never collected.
  *
- * Worse, they are not dead: as room comes, their messages go in, first those given up longest ago. The consumer works
- * in vain, and every new sender waits behind them.
+ * Worse, these waiters still act: when there is room, their messages go in, the oldest first. The consumer works in
+ * vain, and every new sender waits behind them.
  *
- * sluice: `push(order, { timeoutMs })` takes the waiter out of the line when its time is over, and `maxWaiting` bounds
- * the line: one more is refused at once, with `ERR_SLUICE_WAITERS`. The line's memory is taken at creation.
+ * sluice: `push(order, { timeoutMs })` removes the waiter from the list when its time is over, and `maxWaiting` bounds
+ * the list: one more is refused at once, with `ERR_SLUICE_WAITERS`. The memory of the list is allocated at creation.
  *
- * The load, in a process for each: every 10 ms, 200 senders come, each of which waits 100 ms at the most; the
+ * The load, in a process for each version: every 10 ms, 200 senders come, each of which waits at most 100 ms; the
  * consumer takes 20 in the same time. When the last sender has its answer, every waiter that is left has leaked.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -31,9 +31,7 @@ const title = 'Blocked senders that leak: waiting without an end, or with maxWai
 
 /** @typedef {{ number: number, user: number }} Message */
 
-/**
- * A bounded queue as it is written every day: the senders' own bound is forgotten.
- */
+/** A bounded queue as it is usually written: the number of waiting senders has no bound. */
 class NaiveQueue {
   /** @type {Message[]} */
   #messages = [];
@@ -65,7 +63,7 @@ class NaiveQueue {
 }
 
 /**
- * The face that both versions show to the load.
+ * The interface of both versions for the load.
  * @typedef {object} Version
  * @property {(message: Message) => Promise<'sent' | 'late' | 'refused'>} send
  * @property {() => Message | undefined} take
@@ -112,7 +110,7 @@ function sluice() {
 }
 
 /**
- * The load, on one version. Writes how it went as its one line.
+ * Runs the load on one version. Writes the result as one line.
  * @param {{ version: 'naive' | 'sluice', ticks: number }} data
  */
 async function load({ version, ticks }) {

@@ -1,5 +1,5 @@
 // A 64-bit atomic at an address that is not a multiple of 8, across the border of two cache lines, or where it belongs:
-//   misaligned-atomics refused         what the core says to a segment at every odd address of a line
+//   misaligned-atomics refused         how the core answers a segment at every odd address of a cache line
 //   misaligned-atomics add <offset> <operations>
 //     locked adds at a cache line's start + offset, in one thread
 //   misaligned-atomics torn <offset> <reads>
@@ -23,7 +23,7 @@ using Word = std::atomic<std::uint64_t>;
 
 alignas(256) std::byte memory[1024];
 
-// As naive code has it: a pointer into a buffer at whatever offset the caller's header ends.
+// As in naive code: a pointer into a buffer at the offset at which the caller's header ends.
 Word* word_at(std::uint64_t offset) { return reinterpret_cast<Word*>(memory + 256 + offset); }
 
 int refused() {

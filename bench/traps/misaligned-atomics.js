@@ -1,21 +1,21 @@
 /**
  * Trap 5: atomics at misaligned addresses.
  *
- * An atomic of 8 bytes is atomic at an address that is a multiple of 8. Shared memory makes it easy to be elsewhere: a
- * header of 61 bytes in front of the ring, a mapping at the offset that a file format happens to have, a pointer that
- * a careless cast made of a byte buffer. In JavaScript a typed array refuses such an offset; a C++ cast does not.
- * What happens then depends on the processor, so that the tests of the author pass:
+ * An atomic of 8 bytes is atomic at an address that is a multiple of 8. In shared memory it is easily elsewhere: after
+ * a header of 61 bytes in front of the ring, in a mapping at some offset of a file format, or behind a pointer that a
+ * careless cast made from a byte buffer. In JavaScript a typed array refuses such an offset; a C++ cast does not. The
+ * effect depends on the processor, so the author's tests may pass:
  *   - x86-64 goes on. A locked add across the border of two cache lines locks the bus: a hundred times the time, for
  *     every processor of the machine. And a plain load there is not atomic: it sees half of one store and half of
  *     another, a value that no thread ever wrote. There is no fault and no message.
  *   - aarch64 kills the process with SIGBUS. (Go's 64-bit atomics on 32-bit ARM are the well-known case.)
  *
- * sluice takes every segment from the system, page-aligned, and checks again at each attach: a base that is not a
- * multiple of 128 is refused with an error before one byte is read from it. Every atomic in it has its natural
- * alignment, asserted at compile time.
+ * sluice takes every segment from the system, page-aligned, and checks it again at each attach: if the base is not a
+ * multiple of 128, attaching throws an error before it reads a byte. Every atomic in a segment has its natural
+ * alignment, which is asserted at compile time.
  *
- * Here the core is offered a segment at every odd place of a line; a naive word lies across the border of two lines.
- * With a cross compiler and qemu the same source runs on aarch64 as well.
+ * The trap offers the core a segment at every odd offset in a cache line, and puts a naive word across the border of
+ * two. With a cross compiler and qemu the same source runs on aarch64 as well.
  */
 import { aarch64, host } from '../../test/core/compiler.js';
 import { answer, ProgramFailed, program, whyNot } from '../harness/repository-only/native/native-program.js';
@@ -23,13 +23,13 @@ import { runTrap } from './trap.js';
 
 const source = new URL('./misaligned-atomics.cc', import.meta.url);
 const title = 'Misaligned atomics: torn, slow or fatal, or refused';
-/** From the start of a cache line: the naive word lies half in this one and half in the next. */
+/** The offset from the start of a cache line: the naive word is half in this one and half in the next. */
 const ACROSS = 60;
 const ALIGNED = 0;
 
 /** @typedef {import('../harness/repository-only/native/native-program.js').Program} Program */
 
-/** The program's answer, or what killed it. @param {ReturnType<Program>} running */
+/** Returns the program's answer, or the signal that killed it. @param {ReturnType<Program>} running */
 async function answerOrEnd(running) {
   const ended = await running;
   try {

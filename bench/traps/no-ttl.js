@@ -1,18 +1,18 @@
 /**
  * Trap 8: requests without a deadline.
  *
- * A client waits so long and no longer: then it hangs up, and the shopper presses the button again. Its first request
- * still stands in the server's queue. A server that does not look works it off, in its turn, in vain; the time is
- * taken from requests whose clients still wait, and when their turn comes, they have left, too. From then on the
- * server is fully busy and answers no one: every request that it works on is a zombie. The overload that began it may
- * be long over; the backlog alone keeps it so.
+ * A client waits for a limited time. Then it disconnects, and the shopper presses the button again. Its first request
+ * is still in the server's queue. A server that does not check handles it in vain when its turn comes. That takes time
+ * from requests whose clients still wait, and when their turn comes, those clients have left, too. From then on the
+ * server is fully busy and answers no client: every request that it handles is a zombie. The overload that began this
+ * may be long over; the backlog alone keeps it going.
  *
- * sluice: a record may have a time to live (`ttlMs`), from its push. One that is late is not handed out but counted
- * (`stats().expired`), at the price of a comparison; a client that has left costs no work. The queue compares when
- * the record's turn comes, by the monotonic clock, so that a blocked event loop cannot miss it, as it does a timer.
+ * sluice: a record may have a time to live (`ttlMs`), from its push. A late record is not delivered but counted
+ * (`stats().expired`), at the price of a comparison; a client that has left costs no work. The queue compares when the
+ * record's turn comes, by the monotonic clock, so a blocked event loop cannot miss the deadline as it misses a timer.
  *
- * Here is an HTTP server, one that handles an order in 5 ms, and clients of another thread, which come in waves of
- * more than it can do and say in a header how long they wait. Both versions get the same waves.
+ * The trap has an HTTP server that handles an order in 5 ms, and clients in another thread, which come in waves larger
+ * than the server can handle and send a header with the time that they wait. Both versions get the same waves.
  */
 import { once } from 'node:events';
 import { Agent, createServer, request } from 'node:http';
@@ -24,7 +24,7 @@ import { answerOf, runTrap, thread } from './trap.js';
 const CAPACITY = 4_096;
 const HANDLING_MS = 5;
 const PATIENCE_MS = 400;
-/** The part of a client's patience that its request's way here, the work and the answer's way back may take. */
+/** The part of a client's waiting time that the way to the server, the work and the way back may take. */
 const MARGIN = 0.1;
 const WAVE = 120; // takes 600 ms to handle: longer than any client waits
 const WAVE_EVERY_MS = 500;

@@ -4,7 +4,7 @@
  *   npm run traps -- [--only NAMES] [--quick] [--rounds N] [--json] [--write-docs]
  *
  * `--write-docs` also puts the figures into docs/guide/traps.md. The exit code is 1 if a trap did not show what it must
- * show on every machine; bars on timings do not decide it.
+ * show on every machine; bars on timings do not change it.
  */
 import { parseArgs } from 'node:util';
 import { describeMachine, machineLine } from '../harness/report/machine.js';

@@ -1,20 +1,20 @@
 /**
  * Trap 6: first come, first served, broken by several consumers.
  *
- * The orders stand in one line, but four threads take from it. A thread takes order 17, and before it has finished
- * with it, it loses the processor, collects garbage, or waits for a database; others take 18, 19 and 20, and are
- * served first. A queue that gives each order out once and in order does not help: what counts is the order in which
- * the threads finish them, and no thread keeps that. At the end of the stock it shows: a buyer who came later has the
- * last unit, and a buyer who came earlier gets "sold out".
+ * The orders are in one queue, but four threads take from it. A thread takes order 17, and before it finishes, it loses
+ * the processor, collects garbage, or waits for a database. Meanwhile other threads take 18, 19 and 20 and finish them
+ * first. It does not help that the queue delivers each order once and in order: the order in which threads finish
+ * decides, and no thread controls that. The effect appears when the stock runs out: a later buyer has the last unit,
+ * and an earlier buyer gets "sold out".
  *
  * sluice: a queue has one consumer at a time. It holds a lease, which its thread gives back when it ends; the queue
- * refuses every other thread with `ERR_SLUICE_CONSUMER`. Where handling means waiting, `concurrency` overlaps the waits
- * of one consumer, which decides before, in the order of the line, which buyer gets a unit.
+ * refuses every other thread with `ERR_SLUICE_CONSUMER`. If handlers wait, `concurrency` overlaps the waits of the one
+ * consumer, which has decided before, in the order of the queue, which buyer gets a unit.
  *
- * Here 4 threads serve the same line of orders, each of which takes a few microseconds of work, some of them more,
- * and then one unit while there are any. Naive: the head of the line is an atomic counter, and every thread serves.
- * sluice: all 4 try, one gets the lease. The trap counts orders served after one that came later, and buyers who got
- * a unit that an earlier buyer was refused. It also shows the price of the lease: one thread does the work.
+ * In the trap, 4 threads serve the same orders. Each order takes a few microseconds of work, some more, and then one
+ * unit while there are any. Naive: the head of the queue is an atomic counter, and every thread serves. sluice: all 4
+ * try, and one gets the lease. The trap counts the orders served after a later one, and the buyers that got a unit
+ * although an earlier buyer was refused. It also shows the price of the lease: one thread does the work.
  */
 import { parentPort } from 'node:worker_threads';
 import { Queue, record, u32 } from '../../dist/index.js';
@@ -24,8 +24,8 @@ const THREADS = 4;
 const Order = record({ number: u32 });
 const title = 'First come, first served: four consumers of one line, or one that holds the lease';
 
-// Words of the shared memory, each in a line of its own.
-const HEAD = 0; // naive: the next order of the line
+// Words of the shared memory, each in its own cache line.
+const HEAD = 0; // naive: the next order
 const SERVED = 32; // orders served so far
 const UNITS = 64; // left
 const READY = 96; // threads that wait for the start
@@ -33,7 +33,7 @@ const REFUSED = 128; // threads that did not get the lease
 const LOG = 160; // from here on the numbers of the orders, as they are served
 
 /**
- * What an order costs before it can be decided: some need more, as some baskets are larger.
+ * Does the work of an order before the decision: some orders need more, as some baskets are larger.
  * @param {number} number
  */
 function check(number) {
@@ -88,7 +88,7 @@ async function sluice({ words, handle }) {
   startTogether(words);
   try {
     await queue.consume((batch) => {
-      waitFor(words, REFUSED, THREADS - 1); // so that every one of them has tried
+      waitFor(words, REFUSED, THREADS - 1); // so that every thread has tried
       for (const { number } of batch) serve(words, number);
     });
     parentPort?.postMessage('served');
@@ -134,7 +134,7 @@ function judge(log, orders, units) {
     if (number < latest) overtaken++;
     else latest = number;
     if (gotOne) sold++;
-    if (gotOne && number >= units) unjust++; // those before it are at least as many as there were units
+    if (gotOne && number >= units) unjust++; // at least as many orders came before it as there were units
   }
   const served = new Set(log.map((entry) => (entry >= 0 ? entry : ~entry))).size;
   return { overtaken, unjust, sold, complete: served === orders && sold === units };

@@ -46,7 +46,7 @@ export function table(rows) {
 }
 
 /**
- * How many times better sluice is; undefined for what is not a number, or cannot be divided.
+ * Returns how many times better sluice is; undefined if a value is not a number, or cannot be divided.
  * @param {Figure} figure
  */
 export function ratioOf({ compare, unit, naive, sluice }) {

@@ -1,18 +1,18 @@
 /**
- * What a trap is: one file of this folder that shows how a naive version fails and how sluice does not, and measures
- * both. It is a program,
+ * A trap is one file of this folder that shows how a naive version fails and how sluice does not, and measures both. It
+ * is a program,
  *
  *   node bench/traps/<name>.js [--quick] [--rounds N] [--json]
  *
- * and run.js starts each in a process of its own: no trap measures on what another left of heap, threads or
- * compiled code. `--quick` is for tests: short rounds, whose counts mean something and whose timings do not.
+ * and run.js starts each in its own process, so that no trap is measured with the heap, threads or compiled code of
+ * another. `--quick` is for tests: short rounds, whose counts are meaningful and whose timings are not.
  *
  * @typedef {object} Figure
  * @property {string} id
  * @property {string} what
  * @property {import('../harness/runner/units.js').Unit} unit
- * @property {false} [compare] there is no better and no worse
- * @property {number[] | string} naive a sample for each round; or, in words, what became of it
+ * @property {false} [compare] neither direction is better
+ * @property {number[] | string} naive a sample for each round; or the outcome in words
  * @property {number[] | string} sluice
  * @property {number} [atLeast] how many times better sluice must be
  *
@@ -23,7 +23,7 @@
  * @property {number[]} naive
  * @property {number[]} sluice
  *
- * @typedef {object} Seen what every run must show, whatever the machine: it follows from counts, not from timings
+ * @typedef {object} Seen a claim that every run must show on any machine: it follows from counts, not from timings
  * @property {string} claim
  * @property {boolean} holds
  *
@@ -31,7 +31,7 @@
  * @property {Figure[]} figures
  * @property {Seen[]} seen
  * @property {Series[]} [series]
- * @property {string[]} [missing] what could not be measured here, and why
+ * @property {string[]} [missing] parts that could not be measured here, with the reason
  *
  * @typedef {{ trap: string, title: string } & Required<Measured>} Result
  *
@@ -40,7 +40,7 @@
  * @typedef {object} Trap
  * @property {string} title
  * @property {(settings: Settings) => Promise<Measured>} measure
- * @property {Record<string, (data: any) => unknown>} [roles] what the trap's threads and child processes do
+ * @property {Record<string, (data: any) => unknown>} [roles] the functions of the trap's threads and child processes
  */
 import { once } from 'node:events';
 import { basename } from 'node:path';
@@ -51,7 +51,8 @@ import { runNode } from './child.js';
 import { resultText } from './text.js';
 
 /**
- * The last line of a trap's file: acts as the program that it is, or as the thread or child process that it started.
+ * The last line of a trap's file calls this: it acts as the program itself, or as a thread or child process that the
+ * program started.
  * @param {string} url of the trap's file
  * @param {Trap} trap
  */
@@ -93,7 +94,7 @@ async function act(roles, role, data) {
 }
 
 /**
- * A thread of the trap in `url` that plays a role.
+ * Starts a thread of the trap in `url` that plays a role.
  * @param {string} url
  * @param {string} role
  * @param {unknown} data
@@ -103,7 +104,7 @@ export function thread(url, role, data) {
 }
 
 /**
- * The thread's next message; rejects when the thread fails or ends before.
+ * Returns the thread's next message; rejects if the thread fails or ends before.
  * @param {Worker} worker
  * @returns {Promise<any>}
  */
@@ -115,7 +116,7 @@ export async function answerOf(worker) {
 }
 
 /**
- * A process of the trap in `url` that plays a role, until it ends. Each line that it writes is a JSON value.
+ * Runs a process of the trap in `url` that plays a role, until it ends. Each line that it writes is a JSON value.
  * @param {string} url
  * @param {string} role
  * @param {unknown} data

@@ -1,21 +1,22 @@
 /**
  * Trap 7: reserve and enqueue as two steps.
  *
- * An order needs a unit of the stock and a place in the queue. Taken one after the other, three things go wrong:
- *   - look, then take: between the look at the stock and the deduction others look too, and all of them see the last
- *     unit. More is sold than there is.
+ * An order needs a unit of the stock and a place in the queue. If they are taken one after the other, three things go
+ * wrong:
+ *   - look, then take: between a thread's look at the stock and its deduction other threads look, too, and all of them
+ *     see the last unit. More is sold than there is.
  *   - take, then find the queue full: the sender gets "try again", but the unit stays deducted. It was not bought and
- *     cannot be: a ghost. The sale ends with units on the shelf.
- *   - with an atomic deduction and a roll-back for a full queue, as a careful author writes it: a thread that dies
- *     between the two steps rolls nothing back. Every deployment, every crash leaves ghosts.
+ *     cannot be bought: a ghost. The sale ends with unsold units.
+ *   - an atomic deduction and a roll-back for a full queue, as a careful author writes it: a thread that dies between
+ *     the two steps rolls nothing back. Every deployment and every crash leaves ghosts.
  *
- * sluice: `gate.admit(order)` takes limiter, stock and queue in one native call: all of it happened or none, and a
- * thread cannot be terminated within it. An admitted order stands in the queue, with its reservation.
+ * sluice: `gate.admit(order)` takes limiter, stock and queue in one native call: all of it happens or none, and a
+ * thread cannot be terminated within it. An admitted order is in the queue, with its reservation.
  *
- * Here 4 threads with 16 buyers each go for 40 items; between two steps the buyers await, as one does for a database
- * or a socket. In the second load the queue is small and its consumer comes late, when half of the attempts are made,
- * so that it is full. In the third threads are terminated, all 4 at a time, and others go on. Afterwards units
- * deducted, orders delivered and units that there were are compared.
+ * In the trap, 4 threads with 16 buyers each try to buy 40 items. Between the two steps the buyers await, as for a
+ * database or a socket. In the second load the queue is small and its consumer starts late, after half of the attempts,
+ * so that the queue is full. In the third load threads are terminated, all 4 at a time, and others go on. Afterwards
+ * the trap compares the deducted units, the delivered orders and the initial units.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Gate, Queue, record, Stock, u32, u53 } from '../../dist/index.js';
@@ -36,14 +37,14 @@ const LEFT = 32;
 /** @typedef {'look' | 'rollback' | 'gate'} Version */
 /** @typedef {{ version: Version, words: Int32Array, handle: any, rush: number }} Shop */
 
-/** A thread with its buyers. They go on until they are terminated. @param {Shop} shop */
+/** A thread with its buyers, which go on until the thread is terminated. @param {Shop} shop */
 async function buyers({ version, words, handle, rush }) {
   const buy = version === 'gate' ? gateBuyer(handle) : twoStepBuyer(version, words, handle);
   await Promise.all(
     Array.from({ length: BUYERS }, async () => {
       for (;;) {
         const orderId = Atomics.add(words, ATTEMPTS, 1);
-        // A rush: everybody wants the same item, then everybody the next.
+        // A rush: all buyers want the same item, then all want the next.
         const sku = Math.floor(orderId / rush) % ITEMS;
         await buy({ orderId, sku, quantity: 1 });
         await nextTurn();
@@ -129,7 +130,7 @@ async function run(version, { attempts, units, capacity, generations, consumedFr
     const threads = Array.from({ length: THREADS }, () =>
       thread(import.meta.url, 'buyers', { version, words, handle, rush: attempts / ITEMS }),
     );
-    // Its share, and as many as are under way at one time: so the last item has had its rush, too.
+    // Its share, and as many more as are in progress at one time, so that the last item has had its rush, too.
     await attempted(words, (attempts * generation) / generations + 2 * THREADS * BUYERS);
     await Promise.all(threads.map((one) => one.terminate()));
   }

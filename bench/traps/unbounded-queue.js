@@ -1,17 +1,17 @@
 /**
  * Trap 4: a queue without a bound.
  *
- * An array takes whatever comes. When traffic is above what the consumer finishes, and in a flash sale it is for
- * minutes, the array grows until the heap is at its limit. V8 then collects and collects, the process gets slower, so
- * that even more waits, and in the end it is killed with all that was in the queue: every order that was accepted and
- * not yet handled is lost at once, after its sender was told "accepted".
+ * An array accepts every order. If orders come faster than the consumer handles them, as for minutes in a flash sale,
+ * the array grows until the heap reaches its limit. V8 then collects garbage again and again, the process gets slower,
+ * even more orders wait, and in the end the process dies with its queue: every order that was accepted and not yet
+ * handled is lost at once, after its sender got "accepted".
  *
- * A bound turns that death into an answer: the order that finds no room is refused at once, its sender can be told
- * 503 with a Retry-After, and whatever was accepted will be handled. The memory of a sluice queue is taken at its
- * creation, outside of the JavaScript heap, and never grows.
+ * A bound turns that death into an answer: an order that finds no room is refused at once, its sender can get a 503
+ * with a Retry-After, and all accepted orders will be handled. The memory of a sluice queue is allocated at its
+ * creation, outside the JavaScript heap, and never grows.
  *
- * Here a child process with a small heap (--max-old-space-size) takes orders ten times as fast as it finishes them:
- * once into an array, once into a queue. How each child ended is what the operating system says of it.
+ * In the trap, a child process with a small heap (--max-old-space-size) accepts orders ten times as fast as it handles
+ * them: once into an array, once into a queue. The operating system reports how each child ended.
  */
 import { writeSync } from 'node:fs';
 import { Queue, record, u16, u32, u53, utf8 } from '../../dist/index.js';
@@ -54,7 +54,8 @@ function sluice() {
 }
 
 /**
- * Offers orders, as many rounds as it survives. Writes how far it came in between, so that its end is not needed.
+ * Offers orders for as many rounds as it survives. It writes its progress in between, so that the result does not
+ * depend on its end.
  * @param {{ version: 'naive' | 'sluice', rounds: number }} data
  */
 function load({ version, rounds }) {

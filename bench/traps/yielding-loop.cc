@@ -1,7 +1,7 @@
-// A consumer that waits for items that come one at a time, on a processor of its own or beside a busy thread:
+// A consumer that waits for items that come one at a time, alone on its processor or beside a busy thread:
 //   yielding-loop yield|park alone|beside <items> <microseconds between them>
-// `yield`: it looks, and yields while there is nothing. `park`: it looks for a bounded time, with the processor's pause
-// instruction, then parks by the core's doorbell, and the bell is an eventfd, as in the queue.
+// `yield`: the consumer looks, and yields while there is nothing. `park`: it looks for a bounded time, with the
+// processor's pause instruction, then parks by the core's doorbell; the bell is an eventfd, as in the queue.
 // Prints {"p50": ns, "p99": ns, "max": ns, "switches": n, "cpuNs": ns, "vain": n}: from push to read; context switches
 // and processor time of the consumer's thread; looks at an empty ring.
 #include <sys/eventfd.h>
@@ -111,7 +111,7 @@ int main(int count, char** arguments) {
   if (count != 5) return 2;
   const std::uint64_t items = std::strtoull(arguments[3], nullptr, 10);
   const std::chrono::microseconds apart(std::strtol(arguments[4], nullptr, 10));
-  if (items == 0 || items > kCapacity) return 2;  // however late the consumer is, they find room
+  if (items == 0 || items > kCapacity) return 2;  // all items find room, however late the consumer is
 
   Shared shared;
   Consumer consumer(shared, std::strcmp(arguments[1], "yield") == 0);

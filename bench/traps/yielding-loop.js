@@ -1,20 +1,21 @@
 /**
  * Trap 3: yielding in a loop.
  *
- * A consumer with nothing to do looks again and again, and to be polite it yields in between: sched_yield() in C++,
- * runtime.Gosched() in Go, setImmediate() in Node.js. It never sleeps, so it takes a whole processor, from the very
- * producers that it waits for. And on a busy machine it is late: for the scheduler a thread that yields is one that
- * has had its turn and goes to the end of the line. Beside one busy thread on the same processor, it is back when that
- * one's time slice is over: after milliseconds, while the item has been there all the time.
+ * A consumer with nothing to do looks again and again, and yields in between: sched_yield() in C++, runtime.Gosched()
+ * in Go, setImmediate() in Node.js. It never sleeps, so it takes a whole processor from the very producers for which it
+ * waits. And on a busy machine it is late: for the scheduler, a thread that yields has had its turn and goes to the end
+ * of the run queue. Beside one busy thread on the same processor, it runs again when that thread's time slice is over:
+ * after milliseconds, although the item has been there all the time.
  *
- * sluice spins for a bounded time, with the processor's pause instruction, for what comes at once; then it parks. The
- * producer that finds it parked rings (an eventfd), and a thread that is woken from sleep is scheduled at once, before
- * those that compute. Store and load on both sides are separated by a fence, so that no ring is lost.
+ * A consumer of sluice spins for a bounded time, with the processor's pause instruction, in case an item comes at once;
+ * then it parks. A producer that finds it parked rings the bell (an eventfd), and the scheduler runs a thread that is
+ * woken from sleep at once, before threads that compute. A fence separates store and load on both sides, so that no
+ * ring of the bell is lost.
  *
  * In C++ (Linux): the core's ring, one item a millisecond, and a consumer that yields or parks by the core's doorbell.
- * On a processor of its own the trap measures how much of it the consumer takes; beside a busy thread, how late it is.
- * In Node.js: a consumer thread that polls a queue by setImmediate(), and one that uses `consume()`, beside as many busy
- * threads as there are processors.
+ * If the consumer is alone on its processor, the trap measures how much of it the consumer takes; beside a busy thread,
+ * how late it is. In Node.js: a consumer thread that polls a queue by setImmediate(), and one that uses `consume()`,
+ * beside as many busy threads as there are processors.
  */
 import { availableParallelism } from 'node:os';
 import { parentPort } from 'node:worker_threads';
@@ -32,7 +33,7 @@ const nowNs = () => Number(process.hrtime.bigint());
 /** @typedef {Waits & { cpuNs: number, switches: number, vain: number }} Native */
 /** @typedef {Waits & { vain: number, items: number }} Looped */
 
-/** A thread that has work of its own for ever. */
+/** A thread that computes without end. */
 function busy() {
   parentPort?.postMessage('busy');
   for (;;);
@@ -65,7 +66,7 @@ async function sluice(handle) {
     const now = nowNs();
     for (const { sentAt } of batch) waits.push(now - sentAt);
   });
-  // A look in vain comes before each sleep, and a sleep ends with a wake-up.
+  // Each sleep begins after a look in vain, and ends with a wake-up.
   parentPort?.postMessage({ ...spreadOf(waits), vain: queue.stats().wakeups, items: waits.length });
 }
 

@@ -1,16 +1,17 @@
 /** The consumer of a ring on an event loop. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-/** Records visited before timers and I/O of the loop have their turn. */
+/** Records visited before the loop's timers and I/O get a turn. */
 const TURN_RECORDS = 4_096;
-/** Looks at an empty ring before going to sleep: about 1 us, less than it costs to sleep and be woken. */
+/** Looks at an empty ring before the consumer sleeps: about 1 us, less than a sleep and a wake-up cost. */
 const LOOKS = 100;
 
 /**
  * Visits records as they come, until the ring is closed and drained. With nothing to visit it sleeps.
  * @template {import('./record.js').Fields} R
  * @param {import('./ring.js').Ring<R>} ring
- * @param {(view: import('./record.js').View<R>) => void} visit as in `drain`; what it throws ends the consumption
+ * @param {(view: import('./record.js').View<R>) => void} visit as in `drain`; an error that it throws ends the
+ *   consumption
  */
 export async function consume(ring, visit) {
   const keepAlive = setInterval(() => {}, 2 ** 31 - 1);

@@ -1,6 +1,6 @@
 /**
  * Fixed-size records in shared memory, without BigInt. `record(fields)` lays the fields out; `codecOver(memory)`
- * writes, for one memory, the code a person would write by hand for this one schema: no loop over fields, no
+ * generates, for one memory, the code that a person would write by hand for this one schema: no loop over fields, no
  * table look-up, every offset a constant.
  */
 
@@ -37,7 +37,10 @@ const SLOT_HEADER_BYTES = 8;
 
 const CACHE_LINE_BYTES = 64;
 
-/** Per type: its size, the array that writes it, the DataView method that reads it, and what a good value `v` is. */
+/**
+ * For each type: its size, the array that writes it, the DataView method that reads it, and the condition for a good
+ * value `v`.
+ */
 const types = {
   u8: { bytes: 1, array: 'Uint8Array', get: 'getUint8', good: '(v & 0xff) === v' },
   u16: { bytes: 2, array: 'Uint16Array', get: 'getUint16', good: '(v & 0xffff) === v' },
@@ -121,8 +124,8 @@ function octets({ bytes }) {
 }
 
 /**
- * Reading goes through a DataView and writing through typed arrays: the fastest of the four pairings where this
- * was measured, by 2x for reading.
+ * It reads through a DataView and writes through typed arrays: the fastest of the four combinations that were measured,
+ * by 2x for reading.
  * @param {ReturnType<typeof layOut>['laidOut']} fields
  */
 function codecSource(fields) {

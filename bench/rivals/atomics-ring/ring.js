@@ -1,29 +1,29 @@
 /**
  * A bounded multi-producer, single-consumer ring over a SharedArrayBuffer, in JavaScript and Atomics alone:
- * the contract of sluice's native queue, written as fast as JavaScript can make it, to be compared with it.
+ * the contract of sluice's native queue, as fast as JavaScript can make it, for comparison.
  *
- * What costs here is the number of Atomics calls (V8 calls a builtin for each: 8 to 10 ns), so every operation
- * makes as few as the memory model allows:
+ * The cost of an operation is the number of its Atomics calls (V8 calls a builtin for each: 8 to 10 ns), so every
+ * operation makes as few as the memory model allows:
  *   push of 1 or of n     2    claim (compareExchange of the tail), publish (exchange of a stamp)
  *   drain                 1 for each published run (load of its stamp) + 1 (store of the head)
  *
- * Memory, in bytes; what different threads write lies 128 bytes apart:
- *     0   tail    next position to claim; bit 0 says "closed"
+ * Memory, in bytes; words that different threads write are 128 bytes apart:
+ *     0   tail    next position to claim; bit 0 means "closed"
  *   128   head    next position to read; written once per drained batch
  *   256   epoch   changes every 2^29 records: limits cached before are void
  *   384   slots   { int32 stamp, int32 run, record }, a power of two of them, not fewer than the capacity
  *
- * Positions count records in steps of two, wrap at 32 bits and are compared by signed difference. Bit 0 is free
- * for what is not a position. The stamp in the slot of position p reads
+ * Positions count records in steps of two, wrap at 32 bits and are compared by signed difference. Bit 0 marks
+ * values that are not a position. The stamp in the slot of position p is
  *   p + 1   published: `run` records from here on were claimed together and are readable together
  *   p       the consumer sleeps until p is published
  *   other   left from an earlier lap
- * A producer publishes by exchanging the stamp for p + 1, and learns from what it displaced whether the
- * consumer sleeps. Both sides decide on this one word, so no wake-up is lost, with no fence and no second flag.
+ * A producer publishes by exchanging the stamp for p + 1; the old stamp shows whether the consumer sleeps. Both
+ * sides decide on this one word, so no wake-up is lost, without a fence or a second flag.
  *
- * What the native ring has and this form lacks: here a thread terminated between claim and publish wedges the
- * ring, and so does a record whose getter throws when it is read the second time; and that only one thread
- * consumes is the caller's to see to.
+ * This form lacks three properties of the native ring: a thread terminated between claim and publish wedges it, so
+ * does a record whose getter throws when it is read the second time, and the caller must make sure that only one
+ * thread consumes.
  */
 
 // Indices of 32-bit words.
@@ -35,11 +35,11 @@ const SLOTS_BYTES = 384;
 const PAGE_BYTES = 65_536;
 const SLOTS_BYTES_MAX = 2 ** 30;
 const STEP = 2;
-/** In the tail. */
+/** A bit of the tail. */
 const CLOSED = 1;
-/** In a stamp. */
+/** A bit of a stamp. */
 const PUBLISHED = 1;
-/** What #claim returns when there is no room: odd, so it is no position. */
+/** The result of #claim when there is no room: it is odd, so it is not a position. */
 const FULL = 1;
 
 /**
@@ -95,7 +95,7 @@ export class Ring {
     words[TAIL] = first;
     words[HEAD] = first;
     for (let slot = 0; slot < slots; slot++) {
-      words[(SLOTS_BYTES + slot * type.slotBytes) >> 2] = first - 1; // what no slot will ever wait for
+      words[(SLOTS_BYTES + slot * type.slotBytes) >> 2] = first - 1; // a stamp that no slot ever waits for
     }
     return new Ring(type, { memory, capacity, signature: type.signature });
   }
@@ -168,7 +168,7 @@ export class Ring {
   }
 
   /**
-   * Visits what is published, oldest first. Their room is free again when `drain` returns, all at once.
+   * Visits published records, oldest first. Their room becomes free all at once, when `drain` returns.
    * @param {(view: import('./record.js').View<R>) => void} visit gets one view, moved on for each record
    * @param {number} [max]
    * @returns {number} how many were visited
@@ -196,7 +196,7 @@ export class Ring {
     return max - left;
   }
 
-  /** No push succeeds after this; what was pushed can still be drained. */
+  /** No push succeeds after this; records pushed before can still be drained. */
   close() {
     const tail = Atomics.or(this.#words, TAIL, CLOSED);
     if (tail & CLOSED) return;
@@ -209,7 +209,7 @@ export class Ring {
   // ---- producers -------------------------------------------------------------------------------------------
 
   /**
-   * Claims up to `want` records. What is claimed must be written and published.
+   * Claims up to `want` records. The caller must write and publish all claimed records.
    * @param {number} want
    * @returns {number} the first position, or FULL
    */
@@ -270,9 +270,9 @@ export class Ring {
   }
 
   /**
-   * Sleeps, without holding the thread, until there is something to drain or the ring is closed. By itself it does
-   * not keep a process alive.
-   * @returns {Promise<boolean>} false: it was so already
+   * Waits, without blocking the thread, until there is something to drain or the ring is closed. The wait does not keep
+   * a process alive.
+   * @returns {Promise<boolean>} false: it did not have to wait
    */
   async sleep() {
     const word = this.#slotOf(this.#head) >> 2;

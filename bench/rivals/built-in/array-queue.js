@@ -1,6 +1,6 @@
 /**
- * A queue in one thread, as a program writes it: an array, and the index of its front, so that nothing is shifted. A
- * record that waits needs an object of its own, so each push makes one.
+ * A queue in one thread, as programs write it: an array, and the index of its front, so that nothing is shifted. A
+ * waiting record needs its own object, so each push makes one.
  */
 
 export const file = import.meta.url;

@@ -1,8 +1,8 @@
 /**
- * Orders as messages of ports, in the fastest form found: one record goes as an array of its values (faster than the
+ * Orders as messages of ports, in the fastest form found: one record is sent as an array of its values (faster than the
  * object, a JSON or comma-separated string, a Float64Array or an ArrayBuffer), a batch, or one with a payload, as one
- * packed Float64Array, copied (faster than transferring it, and 10x an array of objects). The consumer takes what its
- * port holds with receiveMessageOnPort, which is faster than one event each.
+ * packed Float64Array, copied (faster than transferring it, and 10x an array of objects). The consumer takes the
+ * messages in its port with receiveMessageOnPort, which is faster than one event each.
  *
  * A port has no bound. Here a shared count of records in flight gives it one, the rings' capacity (which several
  * producers may overshoot by a batch each): flooding an unbounded port is slower, and takes memory without end.
@@ -16,7 +16,7 @@ import { numbersOf, pack, packedView, valuesOf } from './packed-orders.js';
 
 /** @typedef {{ inFlight: Int32Array, recordBytes: number }} Bound what all ends of a link share */
 
-/** Records taken before the event loop gets its turn. */
+/** Records taken before the event loop gets a turn. */
 const TURN_RECORDS = 4_096;
 const IN_FLIGHT = 0;
 
@@ -67,7 +67,7 @@ export function boundedInlet(port, { inFlight, recordBytes }) {
  */
 export function boundedOutlet(ports, { inFlight, recordBytes }, listen) {
   const view = packedView(recordBytes);
-  const order = /** @type {Order} */ (view); // of 8 bytes: read as far as it goes
+  const order = /** @type {Order} */ (view); // a record of 8 bytes has only the first fields
   const numbers = numbersOf(recordBytes);
 
   /** @param {ArrayLike<number>} values @param {Visit} visit */

@@ -1,4 +1,4 @@
-/** MessagePort: one for each producer. What goes through it, and the bound that it lacks, are bounded-messages.js. */
+/** MessagePort: one for each producer. The messages, and the bound that ports lack, are in bounded-messages.js. */
 import { MessageChannel } from 'node:worker_threads';
 import { boundedInlet, boundedOutlet, newBound } from './bounded-messages.js';
 

@@ -119,7 +119,7 @@ class PackedOrders {
   get producer() {
     return this.#value(8);
   }
-  /** Not copied: the message is the receiver's own. */
+  /** Does not copy, because the message belongs to the receiver. */
   get payload() {
     const { buffer } = /** @type {Float64Array} */ (this.values);
     return new Uint8Array(buffer, (this.at + NUMBERS) * 8, this.#payloadBytes);

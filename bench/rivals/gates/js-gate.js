@@ -1,13 +1,13 @@
 /**
- * A gate made of what npm has, for one thread: rate-limiter-flexible in memory, the stock as a Map, fastq as the queue.
+ * A gate made of npm packages, for one thread: rate-limiter-flexible in memory, the stock as a Map, fastq as the queue.
  *
- * Put together as well as we know how. The stock and the room in the queue are looked at first, without waiting, so
- * that such a refusal costs nothing more and charges no limit. Only then is the limiter awaited; since other requests
- * may have run meanwhile, both are looked at again before the stock is taken, which from there on nothing can
- * interrupt. What was charged in vain goes back by `reward`. fastq counts its tasks by walking through all of them, so
- * the gate keeps a count of its own.
+ * It is as good as we can make it. It checks the stock and the room in the queue first, without waiting, so that such a
+ * refusal costs nothing more and charges no limit. Only then it awaits the limiter. Other requests may have run
+ * meanwhile, so it checks both again and then takes the stock, without an interruption. If the order is refused after
+ * it was charged, `reward` gives the charge back. fastq counts its tasks by walking through all of them, so the gate
+ * keeps its own count.
  *
- * What it lacks: other threads and processes, reservations that expire, identities that make a retry safe.
+ * It lacks other threads and processes, reservations that expire, and ids that make a retry safe.
  */
 import fastq from 'fastq';
 import {
@@ -39,8 +39,8 @@ export class JsGate {
     this.#capacity = capacity;
     this.#stock = new Map([[SKU, stock]]);
     this.#limiter = memoryLimiter(atOnce, atOnce / perSecond);
-    // The worker has one order in hand until it is sold. (One that is done at once would, with a full queue, be
-    // called from within itself until the stack is used up.)
+    // The worker has one order in hand until it is sold. (With a full queue, fastq calls a worker that finishes at once
+    // from within itself until the stack is used up.)
     this.#queue = fastq((/** @type {Order} */ order, done) => {
       this.#inHand = { order, done };
     }, 1);
@@ -55,7 +55,7 @@ export class JsGate {
     return refusal ?? this.#admitIfAllowed(order);
   }
 
-  /** Sells what is queued. */
+  /** Sells the queued orders. */
   drain() {
     while (this.#inHand !== undefined) {
       const { order, done } = this.#inHand;
@@ -77,7 +77,7 @@ export class JsGate {
   }
 
   /**
-   * By `then` with both outcomes: a rejection that is caught costs more.
+   * Uses `then` with both outcomes, because catching a rejection costs more.
    * @param {Order} order
    * @returns {Promise<Outcome>}
    */
@@ -121,7 +121,7 @@ function admits(outcome) {
     async open() {
       const gate = new JsGate(settings[outcome]);
       const orders = ordersToPlace();
-      // The first takes the limiter's only point, or the queue's only place.
+      // The first order takes the limiter's only point, or the queue's only place.
       if (outcome === 'rate-limited' || outcome === 'queue-full') {
         await gate.admit(/** @type {Order} */ (orders[0]));
       }

@@ -1,4 +1,4 @@
-/** A redis-server of one's own: on a free port of this machine, without persistence, stopped by its handle. */
+/** Starts a redis-server on a free port of this machine, without persistence. Its handle stops it. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
@@ -49,7 +49,7 @@ async function ready(server) {
     while (!printed.includes(READY)) printed += (await once(server.stdout, 'data', { signal }))[0];
   })();
   await Promise.race([told, gone]);
-  gone.catch(() => {}); // its end, later on
+  gone.catch(() => {}); // it ends later
   server.stdout.resume();
 }
 

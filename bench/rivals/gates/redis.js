@@ -1,14 +1,14 @@
 /**
- * Redis: the stock and the queue on a server of this machine, the usual way of several processes.
+ * Redis: the stock and the queue on a server of this machine, as several processes usually share them.
  *
- * One Lua script reserves and enqueues in one step, as it must: read the stock, refuse or take, XADD to a stream that is
- * trimmed by `MAXLEN ~`, the cheap form. It goes by EVALSHA (`defineCommand`) through ioredis on one connection. The
- * script has less to do than a gate: it asks no limiter, and its reservations never expire. The server writes nothing
- * to disk, and the way to it is the loopback, which is the shortest there is.
+ * One Lua script reserves and enqueues in one step, as it must: read the stock, refuse or take, XADD to a stream that
+ * is trimmed by `MAXLEN ~`, the cheap form. ioredis calls it by EVALSHA (`defineCommand`) on one connection. The script
+ * does less than a gate: it asks no limiter, and its reservations never expire. The server writes nothing to disk, and
+ * is reached through the loopback, the shortest way.
  *
- * One call in flight is what one request after the other costs; 256 in flight is what a busy server gets out of it:
- * ioredis writes what one turn of the event loop has gathered at once. Its option `enableAutoPipelining` made no
- * difference.
+ * With one call in flight, the figure is the cost of one request after the other. With 256 in flight it is the
+ * throughput of a busy server: ioredis writes all commands of one turn of the event loop at once. Its option
+ * `enableAutoPipelining` made no difference.
  */
 import { Redis } from 'ioredis';
 import {

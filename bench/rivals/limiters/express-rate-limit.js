@@ -1,10 +1,10 @@
 /**
  * express-rate-limit, its MemoryStore: a fixed window for each key, in two Maps of this thread.
  *
- * The store is what decides; around it the middleware reads the request and writes headers, which is no part of a
- * limiter's cost. `increment(key)` is the one call that the middleware makes for a request; its answer, a promise
- * by the contract of stores, is awaited and compared with the limit as the middleware does. The window is an hour,
- * so that its clean-up does not run.
+ * The store decides. Around it the middleware reads the request and writes headers, which is not part of a limiter's
+ * cost. `increment(key)` is the one call that the middleware makes for a request; its answer, a promise by the contract
+ * of stores, is awaited and compared with the limit as the middleware does. The window is an hour, so that its clean-up
+ * does not run.
  */
 import { MemoryStore } from 'express-rate-limit';
 import { keys, PLENTY } from '../../harness/repository-only/loads/limiter-load.js';

@@ -1,9 +1,9 @@
 /**
  * limiter, RateLimiter: a token bucket with an interval allowance, for one thread and without keys.
  *
- * Asked with `tryRemoveTokens`, which its README gives for refusing instead of waiting: synchronous, so it is the
- * cheapest that it has. Of its two classes `RateLimiter` is the one whose README example limits requests; the bare
- * `TokenBucket` beneath it, which costs less, is measured too.
+ * It is called by `tryRemoveTokens`, which its README recommends for refusing instead of waiting. That call is
+ * synchronous, and so its cheapest. The README limits requests with the class `RateLimiter`; the bare `TokenBucket`
+ * beneath it costs less, and is measured, too.
  */
 import { RateLimiter, TokenBucket } from 'limiter';
 import { PLENTY } from '../../harness/repository-only/loads/limiter-load.js';

@@ -1,4 +1,7 @@
-/** The primary process of the cluster: keeps the limit, starts the workers, and reports what they and it counted. */
+/**
+ * The primary process of the cluster: keeps the limit, starts the workers, and reports the counts of the workers and
+ * its own.
+ */
 import cluster from 'node:cluster';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -11,7 +14,7 @@ new RateLimiterClusterMaster();
 cluster.setupPrimary({
   exec: fileURLToPath(new URL('./rate-limiter-flexible-cluster-worker.js', import.meta.url)),
 });
-process.once('disconnect', () => process.exit()); // its parent is gone
+process.once('disconnect', () => process.exit()); // its parent has ended
 
 const workers = Array.from({ length: count }, () => cluster.fork());
 await Promise.all(workers.map((worker) => told(worker, 'ready')));

@@ -11,7 +11,7 @@ const limiter = new RateLimiterCluster({
   timeoutMs: 3_000,
 });
 let made = 0;
-// The first call is answered when the primary knows the limiter; until then calls are held back by timers.
+// The first call is answered when the primary knows the limiter; until then timers delay calls.
 await ask();
 
 process.send?.({ bench: 'ready' });

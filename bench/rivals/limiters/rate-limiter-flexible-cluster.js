@@ -1,11 +1,12 @@
 /**
  * rate-limiter-flexible, RateLimiterCluster: one limit for the processes of node:cluster, which ask their primary by
- * IPC. It is what the package has for sharing a limit on one machine without a server; it has nothing for threads.
+ * IPC. This is the package's way to share a limit on one machine without a server; it has none for threads.
  *
- * Set up as its documentation does: `RateLimiterClusterMaster` in the primary, in each worker a `RateLimiterCluster` of
- * one `keyPrefix` and a `timeoutMs`. The primary does nothing else. With one call in flight a worker asks, waits for the
- * answer and asks again, as a loop around `await limiter.consume(key)` does, and as sluice's `allow()` does. With
- * 64 in flight, as many requests wait in each worker at any time, and IPC is used as fully as it can be.
+ * It is set up as in its documentation: `RateLimiterClusterMaster` in the primary, in each worker a
+ * `RateLimiterCluster` of one `keyPrefix` and a `timeoutMs`. The primary does nothing else. With one call in flight a
+ * worker asks, waits for the answer and asks again, as a loop around `await limiter.consume(key)` does, and as sluice's
+ * `allow()` does. With 64 in flight, as many requests wait in each worker at any time, and IPC is used as fully as it
+ * can be.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,11 +1,11 @@
 /**
  * rate-limiter-flexible, RateLimiterMemory: a fixed window for each key, in a Map of this thread.
  *
- * Set up as its README does: `points` for a `duration`, one `consume(key)` for each request, whose promise resolves
+ * It is set up as in its README: `points` for a `duration`, one `consume(key)` for each request, whose promise resolves
  * or rejects. Every answer is awaited, since nothing can be decided before it. An empty `keyPrefix` saves a string for
  * each call. Its options that cost more are left off: `execEvenly`, `blockDuration`, `inMemoryBlockOnConsumed` (which
  * is for stores), a wrapper for time-outs. A longer `duration` costs less (a timer is set when a window begins), so it
- * is an hour. It knows no limit without a key: for everyone, one key serves.
+ * is an hour. It has no limit without a key: a limit for all uses one key.
  */
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { EVERYONE, keys, PLENTY } from '../../harness/repository-only/loads/limiter-load.js';

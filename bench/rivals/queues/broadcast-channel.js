@@ -1,8 +1,8 @@
 /**
  * BroadcastChannel: every channel of one name gets every message but its own.
  *
- * Each producer has a name of its own, so that its messages go to the consumer alone: on one name for all, each
- * producer would be sent what the others send. Otherwise as MessagePort, on which it is built.
+ * Each producer has its own name, so that only the consumer gets its messages: with one name for all, each producer
+ * would get the messages of the others. Otherwise it is used as MessagePort, on which it is built.
  */
 import { BroadcastChannel } from 'node:worker_threads';
 import { boundedInlet, boundedOutlet, newBound } from '../built-in/bounded-messages.js';

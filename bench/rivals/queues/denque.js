@@ -1,6 +1,6 @@
 /**
- * denque: a double-ended queue within one thread, in an array used as a ring. `push` and `shift`, as its README has it.
- * It takes references and no copies, and lets nobody wait, so it is the least that a queue can cost in JavaScript.
+ * denque: a double-ended queue within one thread, in an array used as a ring. It is used by `push` and `shift`, as in
+ * its README. It keeps references, not copies, and has no waits, so its cost is the least of a queue in JavaScript.
  */
 import Denque from 'denque';
 

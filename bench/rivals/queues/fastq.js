@@ -1,10 +1,10 @@
 /**
  * fastq: a queue of tasks within one thread, and the worker function that gets them one by one.
  *
- * The callback form, which costs less than the one with promises, at concurrency 1, which keeps the order. Its worker
- * takes an order in hand and finishes it when it is drained: that is what a queue is for. (A worker that finishes at
- * once is called by `push` itself, so that nothing is ever queued; and after a pause it is called from within itself,
- * for every order that waited, until the stack is used up.)
+ * It is used with callbacks, which cost less than promises, and with concurrency 1, which keeps the order. Its worker
+ * takes an order in hand and finishes it when the queue is drained, so that orders are queued at all. (`push` itself
+ * calls a worker that finishes at once, so that nothing is ever queued. After a pause, fastq calls such a worker from
+ * within itself, for every order that waited, until the stack is used up.)
  */
 import fastq from 'fastq';
 

@@ -1,6 +1,6 @@
 /**
- * An order as 56 bytes, for rivals that carry bytes. Through a DataView, since not all of them align what they carry;
- * little-endian by name, so that it costs no swap where it is native.
+ * An order as 56 bytes, for rivals that carry bytes. It uses a DataView, because not all of them align the bytes. It is
+ * explicitly little-endian, which is native on most machines and needs no swap there.
  */
 
 /** @typedef {import('../../harness/traffic.js').Order} Order */

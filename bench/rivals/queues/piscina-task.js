@@ -15,7 +15,7 @@ const order = /** @type {Order} */ (view);
 
 /**
  * @param {Float64Array | number[]} task
- * @returns what has arrived, if this was the last of it
+ * @returns a report of the received orders, if this was the last one
  */
 export function handle(task) {
   report = undefined;

@@ -1,12 +1,13 @@
 /**
- * piscina: a pool of worker threads that are given tasks. A pool belongs to one thread; here it has one worker.
+ * piscina: a pool of worker threads that run tasks. A pool belongs to one thread; here it has one worker.
  *
  * An order is a task, and so is a batch, in the forms that structured clone copies fastest: an array of the order's
- * values, and one packed Float64Array. `concurrentTasksPerWorker` lets some tasks wait in the worker's port, so that it
- * need not wait for the next (many more were slower again, since they keep it from parking); `stricterFIFO` keeps them
- * in order (without it, they are not); `FixedQueue` is what its README recommends for many tasks, and `recordTiming:
- * false` saves the histograms. The producer keeps so many tasks in flight, and waits when there are more until half
- * of them are done: waiting for the pool's 'drain' stops it at every place that becomes free.
+ * values, and one packed Float64Array. `concurrentTasksPerWorker` lets some tasks wait in the worker's port, so that
+ * the worker does not wait for the next one (many more were slower again, because they keep it from parking);
+ * `stricterFIFO` keeps them in order (without it, they are not); `FixedQueue` is what its README recommends for many
+ * tasks, and `recordTiming: false` saves the histograms. The producer keeps a fixed number of tasks in flight. When
+ * there are more, it waits until half of them are done: if it waited for the pool's 'drain', it would stop at every
+ * place that becomes free.
  */
 import { fileURLToPath } from 'node:url';
 import { FixedQueue, Piscina } from 'piscina';

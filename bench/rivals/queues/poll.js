@@ -1,6 +1,6 @@
-/** The consumer on an event loop of a queue that wakes nobody: it looks again in every turn of the loop. */
+/** A consumer on an event loop, for a queue without wake-ups: it looks again in every turn of the loop. */
 
-/** Records visited before timers and I/O of the loop have their turn. */
+/** Records visited before the loop's timers and I/O get a turn. */
 const TURN_RECORDS = 4_096;
 
 /**

@@ -1,11 +1,11 @@
 /**
- * ringbuf.js: a ring of numbers in a SharedArrayBuffer for one producer and one consumer, that wakes nobody.
+ * ringbuf.js: a ring of numbers in a SharedArrayBuffer for one producer and one consumer, without wake-ups.
  *
- * For several producers it takes a ring each, and the consumer looks into all of them: the capacity is divided. An
- * order is nine elements of a Float64Array ring. They are written in place by `writeCallbackWithOffset`, its form
- * without a copy and without garbage, after `availableWrite()` has told that all of them fit (as its own
- * ParameterWriter does: a push may be partial). Rings are a whole number of orders long, so none is split. Reading has
- * no such form: `pop` copies, into one array that is reused. Its consumer polls, in every turn of its event loop.
+ * Several producers need a ring each, and the consumer reads all of them: the capacity is divided. An order is nine
+ * elements of a Float64Array ring. `writeCallbackWithOffset` writes them in place, without a copy and without garbage,
+ * after `availableWrite()` has reported room for all of them (as in the package's ParameterWriter, because a push may
+ * be partial). The length of a ring is a whole number of orders, so no order is split. There is no such form for
+ * reading: `pop` copies into one array that is reused. The consumer polls in every turn of its event loop.
  */
 import { RingBuffer } from 'ringbuf.js';
 import { CAPACITY } from '../../harness/rival.js';
@@ -31,7 +31,7 @@ export const about = {
 /** @type {import('../../harness/rival.js').Rival['connect']} */
 export function connect(producers) {
   const elements = Math.floor(CAPACITY / producers) * NUMBERS;
-  // It keeps one element free, and so makes room for one more than asked for.
+  // The ring keeps one element free, so it needs room for one more.
   const rings = Array.from({ length: producers }, () =>
     RingBuffer.getStorageForCapacity(elements - 1, Float64Array),
   );

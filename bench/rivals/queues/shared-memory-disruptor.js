@@ -1,13 +1,14 @@
 /**
  * shared-memory-disruptor: the LMAX Disruptor in C++ over POSIX shared memory, for threads and processes.
  *
- * Its calls are the synchronous ones: the promises of the others go through libuv's thread pool and are several times
+ * It is used by its synchronous calls: the promises of the others go through libuv's thread pool and are several times
  * slower. A record of 56 bytes is one element; a batch is claimed at once (`produceClaimManySync`) and committed at
- * once. `spin` is off, so that a full ring is an answer, and so is a commit that has to wait for the commit of another
- * producer: elements are committed in the order of their claims. It is tried again, with a pause like the harness'
- * own after a number of tries. With `spin` on, a producer waits inside the native call and takes the processor from the
- * one it waits for: 3 producers on 2 processors were 40 times slower so. The consumer takes all that is new with
- * `consumeNewSync`; nothing wakes it, so it looks in every turn of its event loop, as the package's own streams do.
+ * once. `spin` is off, so a call returns if the ring is full, or if a commit must wait for another producer's commit
+ * (elements are committed in the order of their claims). Such a commit is tried again, after a number of tries with a
+ * pause as in the harness. With `spin` on, a producer waits inside the native call and takes the processor from the
+ * producer for which it waits: 3 producers on 2 processors were 40 times slower. The consumer takes all new elements
+ * with `consumeNewSync`. There is no wake-up, so it looks in every turn of its event loop, as the package's own streams
+ * do.
  */
 import { existsSync, rmSync } from 'node:fs';
 // @ts-expect-error It has no types.
@@ -21,7 +22,7 @@ import { poll } from './poll.js';
 const { Disruptor } = disruptor;
 const CONSUMERS = 1;
 const NO_CONSUMER = -1;
-/** Tries to commit before a producer sleeps: about as long as a commit takes. */
+/** Tries to commit before a producer sleeps; they take about as long as a commit. */
 const TRIES = 32;
 const PAUSE_MS = 0.1;
 
@@ -52,7 +53,7 @@ export function connect(producers) {
     producers: new Array(producers).fill(end),
     dispose() {
       ring.release();
-      // The package never removes the name. Where it is no file (macOS), it stays until the machine restarts.
+      // The package never removes the name. Where the name is not a file (macOS), it stays until the machine restarts.
       const file = `/dev/shm${name}`;
       if (existsSync(file)) rmSync(file);
     },
@@ -104,7 +105,10 @@ export function openOutlet(name) {
   const ring = open(name, 0);
   const view = new OrderBytes(new DataView(new ArrayBuffer(0)));
 
-  /** Takes all there is, for one call takes all: `max` cannot be asked for. @type {import('../../harness/rival.js').Outlet['drain']} */
+  /**
+   * Takes all elements, whatever `max` is, because the package's call takes all.
+   * @type {import('../../harness/rival.js').Outlet['drain']}
+   */
   function drain(visit) {
     let visited = 0;
     for (const elements of ring.consumeNewSync()) {

@@ -2,14 +2,15 @@
  * zeromq, push to pull over inproc: all worker threads of a process share its context, and messages between them
  * cross no network.
  *
- * One order is one message of 56 bytes; a batch is one message whose parts hold two orders each. More do not fit: what
- * is larger than 128 bytes is sent and received without a copy, and between threads of one process the receiver then
- * reads memory that the sender's thread owns and reuses. Packed into one part, batches arrived altered. `sendTimeout: 0`
- * is the form without waiting: `send` has done its work, or failed, when it returns, and its promise need not be
- * awaited. In place of the high-water marks, at which sends fail now and then though there is room (a pipe learns of it
- * in steps), a shared count of orders in flight is the bound, as for MessagePort. The consumer is the README's: `for await (const parts of socket)`.
+ * One order is one message of 56 bytes; a batch is one message whose parts hold two orders each. More do not fit: a
+ * part of more than 128 bytes is sent and received without a copy, and between threads of one process the receiver then
+ * reads memory that the sender's thread owns and reuses. Batches packed into one part arrived altered. With
+ * `sendTimeout: 0` nothing waits: `send` has done its work, or failed, when it returns, and its promise need not be
+ * awaited. At the high-water marks sends fail now and then although there is room (a pipe learns of room in steps), so
+ * a shared count of orders in flight is the bound instead, as for MessagePort. The consumer is the README's: `for await
+ * (const parts of socket)`.
  *
- * A worker thread that has a socket open cannot be terminated: the process aborts. It is measured in one of its own.
+ * If a worker thread with an open socket is terminated, the process aborts. So it is measured in a separate process.
  */
 import { Pull, Push } from 'zeromq';
 import { CAPACITY } from '../../harness/rival.js';
@@ -43,7 +44,7 @@ export function connect(producers) {
 export function openInlet({ address, inFlight }) {
   const socket = new Push({ sendHighWaterMark: 0, sendTimeout: 0, linger: 0 });
   socket.connect(address);
-  // Used again and again: `send` copies what is so small.
+  // The buffer is reused, because `send` copies a part of this size.
   let message = Buffer.alloc(0);
   let bytes = viewOf(message);
   /** @type {Buffer[]} */
