@@ -18,35 +18,6 @@ namespace sluice {
 
 namespace {
 
-// A call of StockCalls: f(), f(number) or f(number, number). What is missing is 0.
-template <auto Method>
-struct StockCall;
-template <class Answer, Answer (StockCalls::*Method)() noexcept>
-struct StockCall<Method> {
-  static napi_value call(napi_env env, napi_callback_info info) {
-    auto& self = attachment<StockAttachment>(env, info);
-    return number(env, self.detached() ? Answer{kDisposed} : (self.calls().*Method)());
-  }
-};
-template <std::int32_t (StockCalls::*Method)(std::uint32_t) noexcept>
-struct StockCall<Method> {
-  static napi_value call(napi_env env, napi_callback_info info) {
-    std::uint32_t given[1];
-    auto& self = attachment<StockAttachment>(env, info, given);
-    return number(env, self.detached() ? kDisposed : (self.calls().*Method)(given[0]));
-  }
-};
-template <std::int32_t (StockCalls::*Method)(std::uint32_t, std::uint32_t) noexcept>
-struct StockCall<Method> {
-  static napi_value call(napi_env env, napi_callback_info info) {
-    std::uint32_t given[2];
-    auto& self = attachment<StockAttachment>(env, info, given);
-    return number(env, self.detached() ? kDisposed : (self.calls().*Method)(given[0], given[1]));
-  }
-};
-template <auto Method>
-constexpr napi_callback kCall = StockCall<Method>::call;
-
 // counts(): 0, staging: figures::kCounts of the item whose sku stands in staging; kUnknownSku if there is none
 napi_value counts(napi_env env, napi_callback_info info) {
   auto& self = attachment<StockAttachment>(env, info);
@@ -129,14 +100,6 @@ napi_value snapshot(napi_env env, napi_callback_info info) {
 
 constexpr HotFunction<functions::kStock> kStockFunctions[] = {
     {"reserve", kCall<&StockCalls::reserve>},
-    {"confirm", kCall<&StockCalls::confirm>},
-    {"cancel", kCall<&StockCalls::cancel>},
-    {"extend", kCall<&StockCalls::extend>},
-    {"confirmPart", kCall<&StockCalls::confirm_part>},
-    {"cancelPart", kCall<&StockCalls::cancel_part>},
-    {"giveBack", kCall<&StockCalls::give_back>},
-    {"giveBackOf", kCall<&StockCalls::give_back_of>},
-    {"change", kCall<&StockCalls::change>},
     {"expire", kCall<&StockCalls::expire>},
     {"sweep", kCall<&StockCalls::sweep>},
     {"addItem", kCall<&StockCalls::add_item>},
@@ -162,7 +125,8 @@ constexpr HotFunction<functions::kStock> kStockFunctions[] = {
 
 Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedStock>& shared, const Napi::Value& staging) {
   StockAttachment* attached = StockAttachment::make(Environment::of(env), shared);
-  return object_of<functions::kStock>(env, attached, staging, {kStockFunctions, listing_functions()},
+  return object_of<functions::kStock>(env, attached, staging,
+                                      {kStockFunctions, order_functions(), listing_functions()},
                                       [&](Napi::Object& object) {
                                         put(object, "slots", static_cast<double>(shared->shape.reservations));
                                         put(object, "keepsMovements", shared->shape.movements > 0);

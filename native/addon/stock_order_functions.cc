@@ -1,0 +1,19 @@
+// What a JavaScript object can do with a reservation of the ledger that it is attached to.
+#include "addon/stock_functions.h"
+
+namespace sluice {
+
+namespace {
+
+constexpr HotFunction<functions::kStock> kOrderFunctions[] = {
+    {"confirm", kCall<&StockCalls::confirm>},         {"cancel", kCall<&StockCalls::cancel>},
+    {"extend", kCall<&StockCalls::extend>},           {"confirmPart", kCall<&StockCalls::confirm_part>},
+    {"cancelPart", kCall<&StockCalls::cancel_part>},  {"giveBack", kCall<&StockCalls::give_back>},
+    {"giveBackOf", kCall<&StockCalls::give_back_of>}, {"change", kCall<&StockCalls::change>},
+};
+
+}  // namespace
+
+std::span<const HotFunction<functions::kStock>> order_functions() { return kOrderFunctions; }
+
+}  // namespace sluice
