@@ -5,13 +5,13 @@ import { parseArgs } from 'node:util';
 const help = `Usage: sluice bench [options]          in the repository: npm run bench -- [options]
 
 Compares sluice with a ring in pure JavaScript (Atomics over a SharedArrayBuffer, bench/rivals/atomics-ring) and with
-MessagePort; in the repository also with packages from npm. Prints tables, and for every figure that sluice
-promises whether it is met.
+MessagePort; in the repository also with packages from npm. Prints tables, and for every figure that
+sluice promises whether it is met.
 
   --only GROUPS   only these groups of figures, separated by commas; --list names them
   --list          the groups
-  --rounds N      rounds, each of which measures everything compared in turn (default 5)
-  --quick         one short round that does not insist on an idle machine: to see it run, not for figures
+  --rounds N      rounds, each of which measures all compared cases alternately (default 5)
+  --quick         a smoke test: one short round, also on a busy machine; its figures mean nothing
   --no-guard      begin each comparison at once, however busy the machine is
   --json          the results as one JSON object on stdout, instead of tables
   --html FILE     also writes a page with charts
@@ -19,7 +19,7 @@ promises whether it is met.
   --check         exit with 1 if a bar is missed or was not measured
   --help          this text
 
-Each comparison waits for an idle machine, for two minutes in all.`;
+Each comparison waits for an idle machine; all of them together wait at most two minutes.`;
 
 /**
  * @typedef {object} Settings

@@ -15,9 +15,9 @@ export const group = {
   name: 'allocation',
   title: 'Allocation',
   about:
-    "Bytes on V8's heap for each record pushed and for each drained, one thread, in the steady state, to a hundredth " +
-    'of a byte; and garbage collections for a million records pushed and drained. What native code takes meanwhile, ' +
-    "as for a MessagePort's messages, is not counted.",
+    "Bytes on V8's heap for each record pushed and for each record drained, in one thread, in the steady state, " +
+    'to a hundredth of a byte; and garbage collections for a million records pushed and drained. Memory of ' +
+    "native code, such as that of a MessagePort's messages, is not counted.",
   roundsMax: 1,
   comparisons: [
     {

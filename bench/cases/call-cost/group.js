@@ -10,8 +10,8 @@ export const group = {
   name: 'call-cost',
   title: 'Call cost',
   about:
-    'Typed push and drain in one thread, the codec included, per record of 64 bytes. This is what the calls ' +
-    'cost, not a throughput: nothing crosses from one processor to another.',
+    'Typed push and drain in one thread, the codec included, per record of 64 bytes. This is the cost of the ' +
+    'calls, not a throughput: no record crosses from one processor to another.',
   comparisons: [
     comparison('one', 'one at a time', 1, queues),
     comparison(

@@ -13,10 +13,11 @@ export const group = {
   name: 'flood',
   title: 'A flooded consumer',
   about:
-    'Producers push one at a time as fast as they can, for six times as long as other groups measure (3 s), in a process ' +
-    "of their own. A timer of 1 ms runs on the consumer's loop: the gap is the longest time between two ticks. Growth is " +
-    'of resident memory after a warm-up. "MessagePort, unbounded" is a port as programs use it, without the bound that ' +
-    'it is given here to keep up; its gap and its memory grow with the length of the flood.',
+    'Producers push one at a time as fast as they can, for six times as long as in other groups (3 s), in a ' +
+    "separate process. A timer of 1 ms runs on the consumer's loop: the gap is the longest time between two " +
+    'ticks. Growth is that of resident memory after a warm-up. "MessagePort, unbounded" is a port as programs ' +
+    'usually use it, without the bound that the other form has; its gap and its memory grow with the length of ' +
+    'the flood.',
   comparisons: [comparison(1), comparison(4)],
   bars: [1, 4].flatMap((producers) => [
     {

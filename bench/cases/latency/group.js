@@ -10,7 +10,7 @@ export const group = {
   title: 'Latency from push to handler',
   about:
     `One at a time, 64 bytes, to a consumer on its event loop: at ${MODERATE.toLocaleString('en')} a second, a tenth ` +
-    'of what the slowest can do, and as fast as the producers can, where it is the time that a full queue takes.',
+    'of the throughput of the slowest, and as fast as the producers can: then it is the time to drain a full queue.',
   comparisons: [
     comparison('moderate', `1 producer, ${MODERATE.toLocaleString('en')} a second`, 1, MODERATE),
     comparison('saturated/1p', '1 producer, saturated', 1, Number.POSITIVE_INFINITY),

@@ -10,8 +10,8 @@ export const group = {
   name: 'sizes',
   title: 'Throughput by message size',
   about:
-    'One producer to a consumer on its event loop. 8 bytes are three numbers; 256 and 1024 bytes are the order of ' +
-    '64 and a payload of bytes, which the consumer reads.',
+    'One producer to a consumer on its event loop. A record of 8 bytes is three numbers; records of 256 and ' +
+    '1024 bytes are the order of 64 bytes and a payload, which the consumer reads.',
   roundsMax: 3,
   comparisons: recordSizes
     .filter((recordBytes) => recordBytes !== 64)

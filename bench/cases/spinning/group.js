@@ -8,9 +8,9 @@ export const group = {
   name: 'spinning',
   title: 'Throughput to a spinning consumer',
   about:
-    'As above, but the consumer looks for records without end and has no event loop: what a thread that does ' +
-    'nothing else can take. Results are bimodal: a consumer that spins on the very slot being written pays for ' +
-    'every message, one that drains a backlog pays for every batch.',
+    'As above, but the consumer polls for records and has no event loop: the throughput of a thread that does ' +
+    'nothing else. Results are bimodal: a consumer that polls the slot that is being written moves a cache line ' +
+    'for every message, a consumer that drains a backlog does so for every batch.',
   roundsMax: 3,
   comparisons: [1, 4].flatMap((producers) =>
     patterns.map((pattern) =>

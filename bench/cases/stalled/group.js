@@ -16,10 +16,11 @@ export const group = {
   name: 'stalled',
   title: 'A stalled consumer',
   about:
-    "A million messages of 64 bytes are offered, each once, while the consumer's loop stands still. Growth is of the " +
-    "process's resident memory from then on: a ring's own memory was in use before. A bounded queue takes as many as " +
-    'it holds and refuses the rest; an unbounded one takes them all, and memory for each. What V8 takes meanwhile to ' +
-    'compile and collect, some hundred kilobytes, is in the growth too, so a bar of 0 is met only by luck.',
+    "A million messages of 64 bytes are offered, each once, while the consumer's loop is blocked. Growth is " +
+    "that of the process's resident memory from then on: a ring's own memory was in use before. A bounded queue " +
+    'takes as many as it holds and refuses the rest; an unbounded one takes them all, and memory for each. The ' +
+    'memory that V8 takes meanwhile to compile and collect, some hundred kilobytes, is part of the growth, so ' +
+    'a bar of 0 is met only by luck.',
   comparisons: [
     {
       title: 'a million messages offered',

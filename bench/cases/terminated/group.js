@@ -16,8 +16,8 @@ export const group = {
   name: 'terminated',
   title: 'Producers terminated while they push',
   about:
-    `${WORKERS} workers (with --quick ${WORKERS_QUICK}), one after the other, are terminated while they push one at a time to a ring of their own. ` +
-    'Counted are the rings whose consumer never gets anything again, because a slot was claimed and not published. ' +
+    `${WORKERS} workers (with --quick ${WORKERS_QUICK}), one after the other, are terminated while they push one at a time to their own ring. ` +
+    'The figure counts the rings whose consumer gets no record afterwards, because a slot was claimed and not published. ' +
     'JavaScript can be interrupted between two statements; a native call cannot.',
   roundsMax: 1,
   comparisons: [

@@ -13,7 +13,7 @@ export const group = {
   title: 'Throughput to an event loop',
   about:
     'Producer threads push records of 64 bytes as fast as they can to one consumer on its event loop. A message ' +
-    'counts when the consumer has finished it; count, order per producer and checksum of each run are checked.',
+    'counts when the consumer has finished it. Each run checks count, order per producer and checksum.',
   comparisons: [1, 2, 4].flatMap((producers) => [comparison(producers, 'one'), comparison(producers, '64')]),
   bars: [
     bar(1, 'one', ring, 'one', 1.3),

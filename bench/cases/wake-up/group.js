@@ -10,8 +10,8 @@ export const group = {
   title: 'Waking an idle event loop',
   about:
     'Round trips of one message between two threads whose event loops have nothing else to do: each trip wakes ' +
-    `both. Back to back the processors are still awake; after ${IDLE_MS} ms of idleness they may sleep, and what is ` +
-    'measured is mostly how they come to.',
+    `both. Back to back the processors are still awake; after ${IDLE_MS} ms of idleness they may sleep, and most of ` +
+    'the time is their waking up.',
   comparisons: [
     comparison('back-to-back', 'back to back', 0),
     comparison('idle', `after ${IDLE_MS} ms idle`, IDLE_MS),

@@ -24,10 +24,10 @@ export const group = {
   name: 'core-ring',
   title: 'The core ring alone, in C++',
   about:
-    'Producer threads push items as fast as they can, the consumer has a processor of its own and spins; every word ' +
-    'of every item is checked. Beside the ring of the core (native/core/queue/ring.h): a ring after Vyukov whose ' +
-    'consumer releases each slot, and a mutex with a std::deque, both with batches. Capacity 65,536. Instructions ' +
-    'are counted by callgrind, in one thread, the making and checking of the item included.',
+    'Producer threads push items as fast as they can; the consumer has its own processor and spins; every word ' +
+    'of every item is checked. The ring of the core (native/core/queue/ring.h) is compared with a ring after ' +
+    'Vyukov whose consumer releases each slot, and with a mutex and a std::deque, both with batches. Capacity ' +
+    '65,536. callgrind counts the instructions, in one thread; they include making and checking the item.',
   comparisons: [
     ...sizes.flatMap((bytes) =>
       batches.flatMap((batch) => producerCounts.map((producers) => throughput(bytes, batch, producers))),

@@ -27,9 +27,9 @@ export const group = {
   name: 'gate',
   title: 'The gate',
   about:
-    'Orders of one unit, answered by limiter, stock and queue. Every answer is checked, and so is what was sold; ' +
-    'between the timed calls admitted orders are consumed. Where the packages refuse for want of stock or room, they ' +
-    'look at a Map or a number of this thread and need nothing else.',
+    'Orders of one unit, answered by limiter, stock and queue. Every answer and the sold units are checked; ' +
+    'between the timed calls a consumer takes the admitted orders. If there is no stock or room, the packages ' +
+    'look at a Map or a number of this thread and need nothing else to refuse.',
   comparisons: [
     {
       title: 'Admitting, one thread',

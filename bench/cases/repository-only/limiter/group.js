@@ -27,9 +27,9 @@ export const group = {
   name: 'limiter',
   title: 'Limiters',
   about:
-    'Asked by as many as they can answer; all are allowed, which is checked. Keys are those of 1,000 users. The ' +
-    'answer of a limiter that gives a promise is awaited. Every limiter but sluice is for one thread or asks ' +
-    'another process.',
+    'Threads or processes ask as fast as they can; all calls are allowed, which is checked. Keys are those of ' +
+    '1,000 users. If a limiter returns a promise, it is awaited. Every limiter except sluice is for one thread ' +
+    'or asks another process.',
   comparisons: [
     {
       title: 'One answer, one thread',

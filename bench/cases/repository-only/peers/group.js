@@ -43,10 +43,11 @@ export const group = {
   name: 'peers',
   title: 'Queues from npm',
   about:
-    'Orders of 64 bytes between threads, each package in the best form that its documentation has, delivery checked. ' +
-    'Consumers are on event loops; those that nothing wakes (shared-memory-disruptor, ringbuf.js) look again in every ' +
-    'turn and keep a processor busy. ringbuf.js has a ring for each producer. zeromq and shared-memory-disruptor, which may ' +
-    'abort the process when a thread of theirs is ended, are measured in processes of their own.',
+    'Orders of 64 bytes between threads, each package in the best form that its documentation has; delivery is ' +
+    'checked. Consumers are on event loops; without a wake-up (shared-memory-disruptor, ringbuf.js) they look ' +
+    'again in every turn and keep a processor busy. ringbuf.js has a ring for each producer. zeromq and ' +
+    'shared-memory-disruptor may abort the process when one of their threads is terminated, so each is measured ' +
+    'in its own process.',
   comparisons: [
     throughput('1p/one', '1 producer, one at a time', { producers: 1, batch: 1, spins: false }),
     throughput('1p/64', '1 producer, in batches of 64', { producers: 1, batch: 64, spins: false }),

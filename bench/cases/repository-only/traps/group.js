@@ -71,7 +71,7 @@ export const group = {
   name: 'traps',
   title: 'Traps',
   about:
-    'Naive versions of what sluice does, and how they fail, beside sluice under the same load. Each is a program in ' +
+    'Naive versions and how they fail, compared with sluice under the same load. Each is a program in ' +
     'bench/traps that explains itself; `npm run traps` shows all of their figures.',
   roundsMax: 3,
   comparisons: Object.entries(chosen).map(([trap, figures]) => comparison(trap, figures)),

@@ -13,9 +13,10 @@ export const group = {
   name: 'wake-up-floor',
   title: 'A wake-up without an event loop',
   about:
-    'The round trips of the group wake-up, beside two threads in C++, each kept to a processor of its own, that wake ' +
-    'each other by what libuv wakes a loop with, an eventfd in an epoll, and do nothing else. On an idle machine the ' +
-    'threads of the event loops are on two processors as well; on a busy one they may share one, which is cheaper.',
+    'The round trips of the group wake-up, compared with two threads in C++, each pinned to its own processor, ' +
+    'that wake each other as libuv wakes a loop, by an eventfd in an epoll, and do nothing else. On an idle ' +
+    'machine the threads of the event loops are on two processors as well; on a busy one they may share one, ' +
+    'which is cheaper.',
   comparisons: [
     comparison('back-to-back', 'back to back', 0),
     comparison('idle', `after ${IDLE_MS} ms idle`, IDLE_MS),
