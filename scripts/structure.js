@@ -107,7 +107,7 @@ const longer = {
   'native/core/limiter/limiter.h': { lines: 358, why: 'one class: each decision needs all tiers' },
   'native/core/limiter/limiter_waiters.h': {
     lines: 384,
-    why: 'one list: who may serve whom is decided in one place',
+    why: 'one list: one place decides which waiter is served next',
   },
   'native/core/stock/stock_ledger.h': {
     lines: 377,

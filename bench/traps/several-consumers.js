@@ -181,7 +181,7 @@ async function measure({ quick, rounds }) {
         holds: leased.every(({ overtaken, unjust }) => overtaken === 0 && unjust === 0),
       },
       {
-        claim: `sluice: one thread serves, ${THREADS - 1} are told ERR_SLUICE_CONSUMER`,
+        claim: `sluice: one thread serves, ${THREADS - 1} get ERR_SLUICE_CONSUMER`,
         holds: leased.every(({ servers, turnedAway }) => servers === 1 && turnedAway === THREADS - 1),
       },
     ],

@@ -206,7 +206,7 @@ async function measure({ quick, rounds }) {
         holds: oversold.twoSteps.every((one) => one.oversold > 0),
       },
       {
-        claim: 'no roll-back: units are deducted that nobody bought',
+        claim: 'no roll-back: units are deducted that no buyer bought',
         holds: ghosts.twoSteps.every((one) => one.ghosts > 0),
       },
       {

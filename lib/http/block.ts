@@ -58,7 +58,7 @@ export function blockOption(
   const block = given.nested('block', ['afterRefusals', 'withinMs', 'forMs', 'maxKeys']);
   if (block === undefined) return undefined;
   if (limiters.some((one) => one instanceof Limiter && !one.keyed)) {
-    const expected = 'undefined (the limiter has no keys: a block would be one of everybody)';
+    const expected = 'undefined (the limiter has no keys: a block would block all clients)';
     throw optionError(`${where}: block`, expected, given.get('block'), true);
   }
   return new Blocker(block);

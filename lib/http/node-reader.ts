@@ -17,10 +17,10 @@ export interface Own<Request> {
 
 /** A request of node:http and its response. */
 export interface Exchange<Request> {
-  /** What the framework calls it. */
+  /** The framework's own request object. */
   readonly request: Request;
   readonly raw: HttpRequest;
-  /** What the framework calls it. */
+  /** The framework's own response object. */
   readonly response: unknown;
   readonly rawResponse: HttpResponse;
   readonly present: Present;
