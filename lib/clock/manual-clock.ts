@@ -10,6 +10,7 @@ import {
 } from '../binding/index.js';
 import { isOurs, optionError } from '../input/index.js';
 
+/** Names a manual clock to other threads. Survives structured clone. */
 export type ManualClockHandle = Handle<'clock'>;
 
 /** Reads the private field, because a program may have replaced the public getter. */
@@ -45,7 +46,16 @@ export class ManualClock {
     handleOf = (clock) => clock.#native.handle;
   }
 
-  /** Attaches to another thread's clock by its handle. */
+  /**
+   * Attaches to another thread's clock by its handle.
+   *
+   * @param handle The `handle` of the clock.
+   * @returns This thread's object for the same clock.
+   * @throws TypeError (`ERR_SLUICE_OPTION`) if it is no clock's handle; SluiceError `ERR_SLUICE_HANDLE` if the clock
+   *   is gone.
+   * @example
+   * const clock = ManualClock.attach(workerData.clock);
+   */
   static attach(handle: ManualClockHandle): ManualClock {
     const clock = new ManualClock();
     clock.#native = made(
@@ -55,11 +65,20 @@ export class ManualClock {
     return clock;
   }
 
+  /** Names the clock to other threads: survives structured clone (`workerData`, `postMessage`). */
   get handle(): ManualClockHandle {
     return publicHandle('clock', this.#native.handle);
   }
 
-  /** Returns the time in milliseconds, fractions included. */
+  /**
+   * Returns the time in milliseconds, fractions included.
+   *
+   * @returns Milliseconds since the clock's zero.
+   * @throws Nothing.
+   * @example
+   * const clock = new ManualClock(1_000);
+   * clock.now(); // 1000
+   */
   now(): number {
     return this.#native.now() / 1e6;
   }
@@ -67,6 +86,12 @@ export class ManualClock {
   /**
    * Moves the clock forward by `ms` milliseconds (fractions down to the nanosecond). The time can reach at most 1.1e12
    * ms (34 years). Returns the new time.
+   *
+   * @param ms How far, in milliseconds: 0 to 1e12.
+   * @returns The new time in milliseconds.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) if `ms` is no such number, or leads beyond 1.1e12.
+   * @example
+   * clock.advance(250);
    */
   advance(ms: number): number {
     if (typeof ms !== 'number' || !(ms >= 0 && ms <= clockLimits.startMs)) {

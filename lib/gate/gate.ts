@@ -56,6 +56,7 @@ import { OrderLoop } from './order-loop.js';
 import { words } from './staging.js';
 import { type GateStats, statsOf } from './stats.js';
 
+/** Names a gate to other threads, and with it its queue, limiter and stock. Survives structured clone. */
 export type GateHandle = Handle<'gate'>;
 
 const what = 'Gate';
@@ -87,8 +88,11 @@ const pinned = new Set<Gate<unknown>>();
  * by all threads of the process: any number admit, one consumes.
  */
 export class Gate<T> implements Disposable {
+  /** The queue that admitted orders go to. */
   readonly queue: Queue<T>;
+  /** The limiter that is charged; undefined without one. */
   readonly limiter: Limiter | undefined;
+  /** The ledger that units are reserved in; undefined without one. */
   readonly stock: Stock | undefined;
   readonly #native: NativeGate;
   /** Of the parts that it was made with, whatever `queue` and `stock` are set to. */
@@ -141,8 +145,14 @@ export class Gate<T> implements Disposable {
 
   /**
    * A new gate over a queue and, if given, a limiter and a stock.
+   *
+   * @param options The queue, and the limiter and the stock if there are any; which fields of a record are the sku,
+   *   the quantity, the user and the id.
+   * @returns The gate.
    * @throws TypeError (`ERR_SLUICE_OPTION`) naming a bad, missing or unknown option, or if the parts have different
    *   clocks; SluiceError `ERR_SLUICE_GATED` if the queue has a gate already, `ERR_SLUICE_MEMORY`.
+   * @example
+   * const gate = Gate.create({ queue, limiter, stock, fields: { sku: 'sku', quantity: 'quantity', user: 'user', id: 'orderId' } });
    */
   static create<T>(options: GateOptions<T>): Gate<T> {
     const where = 'Gate.create';
@@ -157,7 +167,14 @@ export class Gate<T> implements Disposable {
   /**
    * The gate of another thread, with its queue, limiter and stock, by its handle. A queue whose overflow policy is
    * 'caller' needs `onOverflow` for what this thread pushes past the gate, as `Queue.attach` does.
+   *
+   * @param record The type of its orders.
+   * @param handle The `handle` of the gate.
+   * @param options `onOverflow`, needed if the queue's overflow policy is 'caller'.
+   * @returns This thread's object for the same gate.
    * @throws as `Queue.attach`.
+   * @example
+   * const gate = Gate.attach(Order, workerData.gate);
    */
   static attach<T>(record: RecordType<T>, handle: GateHandle, options?: AttachOptions<T>): Gate<T> {
     const where = 'Gate.attach';
@@ -204,8 +221,15 @@ export class Gate<T> implements Disposable {
    * limit or a queue may look full by one to others, for some tens of nanoseconds, while an order is refused.
    *
    * While the queue is closed every order is refused with 'closed', also one that was admitted before.
+   *
+   * @param order The order: a value for each field of the record.
+   * @param options `key` (needed if the limiter has keys), `holdMs`, and `lines` of a cart.
+   * @returns What became of it: its `outcome`, and what belongs to that.
    * @throws TypeError, RangeError: `ERR_SLUICE_FIELD` naming a field with a bad value, `ERR_SLUICE_OPTION` naming a bad,
    *   missing or unknown option; SluiceError `ERR_SLUICE_DISPOSED`.
+   * @example
+   * const admission = gate.admit({ orderId: 1n, sku: 7, quantity: 1, user: 42 });
+   * if (admission.outcome !== 'admitted') response.writeHead(409).end(admission.outcome);
    */
   admit(order: T, options?: AdmitOptions): Admission {
     if (options !== undefined) return this.#admitWith(order, options);
@@ -246,8 +270,16 @@ export class Gate<T> implements Disposable {
    * started go to the next call of `consume` in their order, as if they had not been taken; so do those whose handlers
    * were not waited for, whose holds decide nothing any more. The thread is then no longer the consumer. When the gate
    * object is disposed of, another one can consume at once, and gets all orders that are not decided.
+   *
+   * @param handler Called with each order, and with its hold.
+   * @param options `concurrency`, `handlerTimeoutMs`, `graceMs` and `signal`.
+   * @returns A promise that is resolved when the queue is closed and drained.
    * @throws SluiceError `ERR_SLUICE_CONSUMER` if another thread consumes, `ERR_SLUICE_DISPOSED` if the gate or a part of
    *   it is disposed of while an order is handled; TypeError, RangeError (`ERR_SLUICE_OPTION`).
+   * @example
+   * await gate.consume(async (order, hold) => {
+   *   await charge(order, hold.reservation);
+   * }, { concurrency: 16 });
    */
   async consume(handler: (order: T, hold: Hold) => unknown, options?: GateConsumeOptions): Promise<void> {
     if (this.#disposed) throw disposed(what);
@@ -257,12 +289,24 @@ export class Gate<T> implements Disposable {
   /**
    * Renews the holds in this thread's hands of which half is over, and returns in how many milliseconds the next is to
    * be renewed (Infinity: none is in hand). This also happens by itself, but with a manual clock.
+   *
+   * @returns Milliseconds until the next hold is to be renewed, or Infinity.
+   * @throws SluiceError `ERR_SLUICE_DISPOSED` once this thread has let go of it.
+   * @example
+   * const nextMs = gate.renew();
    */
   renew(): number {
     return this.#checked(this.#native.renew());
   }
 
-  /** Outcomes since creation, over all threads. */
+  /**
+   * Outcomes since creation, over all threads.
+   *
+   * @returns The counters: see `GateStats`.
+   * @throws SluiceError `ERR_SLUICE_DISPOSED` once this thread has let go of it.
+   * @example
+   * const { admitted, soldOut } = gate.stats();
+   */
   stats(): GateStats {
     return statsOf(what, this.#native, this.#numbers);
   }

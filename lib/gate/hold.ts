@@ -52,9 +52,14 @@ export class Hold {
    * Sells what is held, or `quantity` units of an order of one item, whose other units go back on sale; now instead of
    * when the handler returns: 'confirmed'; or 'expired' if the hold ran out, or what it became before. The order is
    * decided with that: it is not handed out again, whatever becomes of the handler.
+   *
+   * @param options `quantity`: how many units of an order of one item. Default: all.
+   * @returns 'confirmed', or what the reservation had become before.
    * @throws SluiceError `ERR_SLUICE_CONSUMER` if the consumption ended without waiting for this handler: the order may
    *   be another handler's by now; `ERR_SLUICE_DISPOSED`; TypeError, RangeError (`ERR_SLUICE_OPTION`), also for a
    *   quantity that is more than the reservation holds, or of a cart: nothing is decided then.
+   * @example
+   * if (hold.confirm() === 'confirmed') await ship(order);
    */
   confirm(options?: { readonly quantity?: number }): Resolution {
     if (options === undefined) return this.#decide(true, 0);
@@ -64,13 +69,24 @@ export class Hold {
 
   /**
    * Puts what is held back on sale, now instead of by throwing: 'cancelled', or what it became before.
+   *
+   * @returns 'cancelled', or what the reservation had become before.
    * @throws as `confirm`.
+   * @example
+   * if (!(await isPaid(order))) hold.cancel();
    */
   cancel(): Resolution {
     return this.#decide(false, 0);
   }
 
-  /** In JSON the reservation is a decimal string, which `stock.confirm` and `cancel` accept. */
+  /**
+   * In JSON the reservation is a decimal string, which `stock.confirm` and `cancel` accept.
+   *
+   * @returns The reservation as a decimal string, if there is one, and the deliveries.
+   * @throws Nothing.
+   * @example
+   * log.info(JSON.stringify({ order, hold }));
+   */
   toJSON(): { reservation?: string; deliveries: number } {
     const { reservation, deliveries } = this;
     return reservation === undefined ? { deliveries } : { reservation: String(reservation), deliveries };

@@ -10,6 +10,7 @@ type NumberFieldOf<T> = { [K in keyof T]: T[K] extends number | bigint ? K : nev
 /** Those whose values are whole numbers or texts. */
 type KeyFieldOf<T> = { [K in keyof T]: T[K] extends number | bigint | string ? K : never }[keyof T] & string;
 
+/** The options of `Gate.create`. */
 export interface GateOptions<T> {
   /**
    * The queue that admitted orders go to. It has one lane, and at most one gate. A queue with the overflow 'overwrite'
@@ -45,6 +46,7 @@ export interface GateOptions<T> {
   readonly commit?: boolean;
 }
 
+/** What an order has beside its record. */
 export interface AdmitOptions {
   /** Whose limit is asked: needed if the limiter has keys, and only then. As of `Limiter.allow`. */
   readonly key?: Key | undefined;
@@ -58,6 +60,7 @@ export interface AdmitOptions {
   readonly lines?: readonly CartLine[] | undefined;
 }
 
+/** The options of `Gate.consume`. */
 export interface GateConsumeOptions {
   /** Orders taken from the queue at once: 1 to 64. Default: 32. */
   readonly batchSize?: number;

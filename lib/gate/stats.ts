@@ -2,15 +2,21 @@ import { checkDone, figuresOf, gateFigures, gateStaging, type NativeGate } from 
 
 /** Outcomes of `admit()`, and what became of the orders, since creation and over all threads. */
 export interface GateStats {
+  /** Orders admitted. */
   readonly admitted: number;
   /** Asked again, while held or sold. */
   readonly duplicates: number;
   /** Orders of a restored stock that were asked again, and queued again. */
   readonly requeued: number;
+  /** Orders refused by the limiter ('rate-limited'). */
   readonly rateLimited: number;
+  /** Orders refused as 'queue-full'. */
   readonly queueFull: number;
+  /** Orders refused as 'sold-out'. */
   readonly soldOut: number;
+  /** Orders refused as 'user-limit'. */
   readonly userLimit: number;
+  /** Orders refused for any other reason. */
   readonly otherwiseRefused: number;
   /** Orders that a consumer has taken and not decided now, those of one that died included. */
   readonly inHand: number;

@@ -1,6 +1,7 @@
 import { isIP, isIPv4, isIPv6 } from 'node:net';
 import { Options, optionError } from '../input/index.js';
 
+/** The options of `addressKey`. */
 export interface AddressKeyOptions {
   /** IPv6 addresses that share this many leading bits are one key: 32 to 128. Default: 56. */
   readonly ipv6Prefix?: number;
@@ -23,10 +24,14 @@ const ipv6PrefixDefault = 56;
  * - The key leaves out a zone (`%eth0`), brackets and a port.
  * - A text that is not an address is its own key, cut to 256 characters. Without an address the key is ''.
  *
- * @param address an IPv4 or IPv6 address as text, such as Express's and Fastify's `request.ip`, Koa's `context.ip` or
+ * @param address address an IPv4 or IPv6 address as text, such as Express's and Fastify's `request.ip`, Koa's `context.ip` or
  *   `socket.remoteAddress`.
+ * @param options `ipv6Prefix`: 56 unless told otherwise.
+ * @returns The key: a text of at most 256 characters.
  * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option, or an address that is neither a
  *   string nor undefined.
+ * @example
+ * limiter.block(addressKey(request.ip), 60_000);
  */
 export function addressKey(address: string | undefined, options?: AddressKeyOptions): string {
   if (address !== undefined && typeof address !== 'string') {

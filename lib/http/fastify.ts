@@ -20,6 +20,7 @@ export type { RefusalInfo } from './refusal.js';
 
 /** The parts of Fastify that sluice uses: versions 4 (from 4.10) and 5. */
 export interface FastifyRequest {
+  /** The request of node:http. */
   readonly raw: HttpRequest;
   /** The client's address, by the server's option `trustProxy`. */
   readonly ip?: string;
@@ -29,19 +30,29 @@ export interface FastifyRequest {
   readonly ws?: unknown;
   /** Whether no route matches. */
   readonly is404?: boolean;
+  /** What the route was declared with. */
   readonly routeOptions?: { readonly config?: unknown };
 }
+/** What is used of a reply of Fastify. */
 export interface FastifyReply {
+  /** The response of node:http. */
   readonly raw: HttpResponse;
+  /** Whether an answer was sent. */
   readonly sent: boolean;
+  /** Sets the status. */
   code(status: number): FastifyReply;
+  /** Returns a header field. */
   getHeader(name: string): unknown;
+  /** Sets header fields. */
   headers(values: Record<string, string>): FastifyReply;
+  /** Sends the answer. */
   send(body: unknown): FastifyReply;
 }
 /** Fastify's hooks before the handler, in their order. A request is limited in one of them. */
 export type FastifyHook = 'onRequest' | 'preParsing' | 'preValidation' | 'preHandler';
+/** What is used of a server of Fastify. */
 export interface FastifyInstance {
+  /** Adds a hook. */
   addHook(...hook: never[]): unknown;
 }
 interface Hooks {
@@ -104,9 +115,15 @@ const hooks: readonly FastifyHook[] = ['onRequest', 'preParsing', 'preValidation
  * or sets to undefined are the plugin's. Functions among the options get Fastify's request;
  * `fastifyLimit<FastifyRequest<{ Body: Order }>>` names its type. Otherwise the plugin behaves as `limit` of
  * sluice/http.
+ *
+ * @param fastify The scope that the plugin is registered in.
+ * @param options As of `limit`, with `hook` and `notFound`.
+ * @returns A promise that is resolved when the hooks are added.
  * @throws (rejects) TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option, when the plugin is
  *   registered. A bad option of a route throws when the route is declared; if the route was declared before the plugin
  *   was loaded, each of its requests fails with that error.
+ * @example
+ * await fastify.register(fastifyLimit, { limiter });
  */
 export function fastifyLimit<Request extends FastifyRequest>(
   fastify: FastifyInstance,

@@ -27,12 +27,19 @@ declare module 'hono' {
 
 /** The parts of a Hono context that sluice uses. */
 export interface HonoContext {
+  /** The request. */
   readonly req: { readonly raw: Request };
+  /** The environment: of @hono/node-server the request and response of node:http. */
   readonly env?: unknown;
+  /** The response. */
   res: Response;
+  /** Returns a variable. */
   get(key: never): unknown;
+  /** Sets a variable. */
   set(key: never, value: never): void;
+  /** Sets the status. */
   status(status: never): void;
+  /** Sets a header field. */
   header(name: string, value: string): void;
 }
 
@@ -80,6 +87,12 @@ const rateLimits = new WeakMap<Request, RateLimit[]>();
 /**
  * Returns the decisions of `fetchLimit`'s limiters about a request, in their order; an empty list if there is none.
  * With `honoLimit` use `context.get('rateLimit')`.
+ *
+ * @param request The request that the handler was given.
+ * @returns The list.
+ * @throws Nothing.
+ * @example
+ * const [first] = rateLimitOf(request);
  */
 export function rateLimitOf(request: Request): readonly RateLimit[] {
   return rateLimits.get(request) ?? [];
@@ -108,7 +121,13 @@ function rateLimitsIn(context: Variables): RateLimit[] {
  * cancelled or has failed, when the handler throws, or when the request's signal aborts. If the handler's second
  * argument has the response of node:http as `outgoing` (as @hono/node-server passes it), the depth is given back when
  * that response has ended in any way.
+ *
+ * @param handler Answers a request that is let through.
+ * @param options As of `limit`; `key` is needed if the limiter has keys.
+ * @returns The limited handler.
  * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
+ * @example
+ * const fetch = fetchLimit(handle, { limiter, key: { header: 'x-api-key' } });
  */
 export function fetchLimit<Own extends Request, Rest extends unknown[]>(
   handler: (request: Own, ...rest: Rest) => Response | Promise<Response>,
@@ -149,6 +168,9 @@ export type UpgradeDecision =
  * decision when the websocket is closed, or when none was opened. Until then the request holds its depth. Takes the
  * options of `fetchLimit`.
  *
+ * @param options As of `fetchLimit`.
+ * @returns The function that decides about a request.
+ * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
  * @example
  * const limited = fetchUpgrade({ limiter, key: { header: 'x-api-key' } });
  * Bun.serve({
@@ -159,7 +181,6 @@ export type UpgradeDecision =
  *   },
  *   websocket: { close: (socket) => socket.data.end() },
  * });
- * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
  */
 export function fetchUpgrade<Own extends Request = Request>(
   options?: FetchLimitOptions<Own>,
@@ -179,6 +200,12 @@ export function fetchUpgrade<Own extends Request = Request>(
 /**
  * Hono middleware that behaves as `fetchLimit`. Functions among the options get Hono's context. An application with its
  * own types for variables and bindings names them: `honoLimit<Context<Env>>`.
+ *
+ * @param options As of `fetchLimit`.
+ * @returns The middleware.
+ * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
+ * @example
+ * new Hono().use(honoLimit({ limiter, key: { header: 'x-api-key' } }));
  */
 export function honoLimit<Context extends HonoContext = Installed<InstalledContext, HonoContext>>(
   options?: HonoLimitOptions<Context>,

@@ -82,7 +82,12 @@ const own: Own<HttpRequest> = { address: expressAddress, rateLimits: rateLimitsO
  * Otherwise `next` is called, and the depth that the request holds is given back once, when the response has ended in
  * any way. If a function among the options throws, the error goes to `next`. A request whose response has already begun
  * is let through.
+ *
+ * @param options The limiter, whose limit a request counts for, and what else `LimitOptions` lists.
+ * @returns The middleware.
  * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
+ * @example
+ * app.use(limit({ limiter }));
  */
 export function limit<Request extends HttpRequest = IncomingMessage>(
   options?: LimitOptions<Request>,
@@ -100,6 +105,9 @@ export function limit<Request extends HttpRequest = IncomingMessage>(
  * If `skip`, `cost` or `key` throws, the client is answered with 500, and then the error goes to `next`; no handshake
  * can follow on that socket. The connection of an upgrade that is pipelined behind an unanswered request is destroyed.
  *
+ * @param options As of `limit`.
+ * @returns The middleware for upgrades.
+ * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
  * @example
  * const limited = limitUpgrade({ limiter });
  * server.on('upgrade', (request, socket, head) => {
@@ -107,7 +115,6 @@ export function limit<Request extends HttpRequest = IncomingMessage>(
  *     wss.handleUpgrade(request, socket, head, (ws) => wss.emit('connection', ws, request));
  *   });
  * });
- * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
  */
 export function limitUpgrade<Request extends IncomingMessage = IncomingMessage>(
   options?: LimitOptions<Request>,
@@ -119,9 +126,11 @@ export function limitUpgrade<Request extends IncomingMessage = IncomingMessage>(
  * As `limitUpgrade`, for the option `verifyClient` of a `WebSocketServer` of ws that handles a server's upgrades by
  * itself. An error that `skip`, `cost` or `key` throws becomes a process warning.
  *
+ * @param options As of `limit`.
+ * @returns The function for the option `verifyClient`.
+ * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
  * @example
  * const wss = new WebSocketServer({ server, verifyClient: verifyClient({ limiter }) });
- * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
  */
 export function verifyClient<Request extends IncomingMessage = IncomingMessage>(
   options?: LimitOptions<Request>,

@@ -17,17 +17,23 @@ export type { RefusalInfo } from './refusal.js';
 
 /** The parts of a Koa context that sluice uses. */
 export interface KoaContext {
+  /** The request of node:http. */
   readonly req: HttpRequest;
+  /** The response of node:http. */
   readonly res: HttpResponse;
   /** The client's address, by the application's `proxy`. */
   readonly ip?: string;
   /** Gets the list `rateLimit` for later middlewares. */
   readonly state: object;
+  /** The status of the answer. */
   status: number;
+  /** The body of the answer. */
   body: unknown;
   /** False: the program answers without Koa. */
   readonly respond?: boolean | undefined;
+  /** Sets a header field. */
   set(name: string, value: string): void;
+  /** Answers an error. */
   onerror?(error: Error | null | undefined): void;
 }
 
@@ -48,7 +54,12 @@ export interface KoaLimitOptions<Context extends KoaContext> extends LimitOption
  * Koa middleware that behaves as `limit` of sluice/http. Functions among the options get the context; the middleware
  * throws the errors that they throw. An application with its own type of state names it:
  * `koaLimit<ParameterizedContext<State>>`.
+ *
+ * @param options As of `limit`.
+ * @returns The middleware.
  * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
+ * @example
+ * new Koa().use(koaLimit({ limiter }));
  */
 export function koaLimit<Context extends KoaContext = Installed<InstalledContext, KoaContext>>(
   options?: KoaLimitOptions<Context>,

@@ -11,6 +11,7 @@ export interface RateLimit {
   readonly allowed: boolean;
   /** Units that the tier would still allow after this request. */
   readonly remaining: number;
+  /** The units that the limiter allows in its window, or at once. */
   readonly limit: number;
   /**
    * Milliseconds until the tier allows one unit more; the length of its window if nothing is charged. Infinity for a

@@ -20,13 +20,17 @@ export interface RefusalInfo {
   readonly retryAfterMs: number;
   /** The limiter's `name` among the options. */
   readonly name: string | undefined;
+  /** The limiter that refused. */
   readonly limiter: Limiter;
+  /** Whose limit it was; undefined for a limiter without keys. */
   readonly key: Key | undefined;
+  /** What the request would have been charged. */
   readonly cost: number;
   /** Retry-After and the fields that report the limit. They are on the answer, also on one by `refuse`. */
   readonly headers: Readonly<Record<string, string>>;
   /** The answer that is given without `refuse`. */
   readonly body: string;
+  /** The content type of `body`. */
   readonly contentType: string;
   /** Whether the limiter is a dry run (`enforce: false`): the request passes all the same. */
   readonly dryRun: boolean;

@@ -28,6 +28,7 @@ export type SluiceErrorCode =
  * is true for these too, and for errors of another copy of the package.
  */
 export class SluiceError extends Error {
+  /** What went wrong: stable over releases, unlike the message. */
   readonly code: SluiceErrorCode;
 
   constructor(code: SluiceErrorCode, message: string, options?: ErrorOptions) {
@@ -35,6 +36,7 @@ export class SluiceError extends Error {
     this.code = code;
   }
 
+  /** Always 'SluiceError'. */
   override get name(): string {
     return 'SluiceError';
   }

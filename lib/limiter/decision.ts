@@ -40,7 +40,9 @@ export function denied(answer: number, retryAfterMs: number): Denied {
   return { allowed: false, tier: tierOf(answer), window: windowOf(answer), oversized, retryAfterMs };
 }
 
+/** The request is allowed, and charged. */
 export interface Allowed {
+  /** Tells the two kinds of `Decision` apart. */
   readonly allowed: true;
   /** What the tightest tier would still allow now. */
   readonly remaining: number;
@@ -51,6 +53,11 @@ export interface Allowed {
   /**
    * Gives back what the depth tier holds for this decision: once; further calls do nothing. It belongs to this thread:
    * when the thread ends in whatever way, or lets go of the limiter, what is left is given back for it.
+   *
+   * @throws Nothing.
+   * @example
+   * const decision = limiter.tryAcquire();
+   * if (decision.allowed) response.on('close', decision.release);
    */
   release(): void;
   /**
@@ -60,11 +67,18 @@ export interface Allowed {
    * charged before a `reset()`, before a change of the rate or of the window's length, or for a key that was forgotten
    * since, is not in force any more. Once; further calls do nothing, nor does `release()` after it; after `release()`
    * it gives back the rest. Does nothing once the limiter is disposed of in this thread.
+   *
+   * @throws Nothing.
+   * @example
+   * const decision = limiter.tryAcquire({ key });
+   * if (decision.allowed && (await isCached(request))) decision.refund();
    */
   refund(): void;
 }
 
+/** The request is refused, and nothing was charged. */
 export interface Denied {
+  /** Tells the two kinds of `Decision` apart. */
   readonly allowed: false;
   /** The first tier that refused; of an oversized cost, the first whose limit it exceeds. */
   readonly tier: Tier;
@@ -83,10 +97,12 @@ export interface Denied {
   readonly retryAfterMs: number;
 }
 
+/** What a limiter answers: allowed and charged, or refused with the reason. */
 export type Decision = Allowed | Denied;
 
 /** What a decision would be now. */
 export interface Outlook {
+  /** Whether `tryAcquire` would allow it now. */
   readonly allowed: boolean;
   /** What the tightest tier would allow now. */
   readonly remaining: number;

@@ -14,16 +14,21 @@ import { periodOf, type WindowLimits, windowLengthMs } from './windows.js';
 
 /** The figures of a limiter's tiers as they are now; those of an absent tier are absent. */
 export interface Limits {
+  /** Tokens that come back each second; absent without a token bucket. */
   readonly ratePerSecond?: number;
+  /** Tokens that the bucket holds; absent without a token bucket. */
   readonly burst?: number;
   /** Of the first window; `windowMs` not of a calendar window. */
   readonly limit?: number;
+  /** The length of the first window in milliseconds; absent without a window, and of a calendar window. */
   readonly windowMs?: number;
   /** Of all windows: empty without one. */
   readonly windows: readonly WindowLimits[];
+  /** The most in flight; absent without a depth tier. */
   readonly max?: number;
 }
 
+/** Decisions of a limiter since its creation, over all threads. */
 export interface LimiterStats {
   /** Decisions that allowed, dry runs that would have refused not included. */
   readonly allowed: number;
@@ -37,6 +42,7 @@ export interface LimiterStats {
   readonly inFlight: number;
   /** Keys that have a limit of their own now (0 without keys); places that went from a forgotten key to a new one. */
   readonly keys: number;
+  /** Keys that were forgotten so that another key could have their place. */
   readonly evicted: number;
   /** Decisions about keys for which there was no place among those that owe something: guests (docs/guide/limiter.md). */
   readonly overflowed: number;

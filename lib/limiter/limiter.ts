@@ -43,8 +43,10 @@ import {
 import { returnsOf } from './returns.js';
 import type { SlidingWindow } from './windows.js';
 
+/** Names a limiter to other threads. Survives structured clone. */
 export type LimiterHandle = Handle<'limiter'>;
 
+/** What a decision is asked about. */
 export interface TryAcquireOptions {
   /** Needed if the limiter has keys, and only then. */
   readonly key?: Key | undefined;
@@ -52,9 +54,11 @@ export interface TryAcquireOptions {
   readonly cost?: number;
 }
 
+/** The options of `Limiter.acquire`. */
 export interface AcquireOptions extends TryAcquireOptions {
   /** The longest wait, in milliseconds: 0 to 1,000,000,000,000. Default: no end. */
   readonly timeoutMs?: number;
+  /** Ends the wait, which then rejects with the signal's reason. Default: none. */
   readonly signal?: AbortSignal;
 }
 
@@ -138,15 +142,31 @@ export class Limiter implements Disposable {
 
   /**
    * A new limiter with at least one tier.
+   *
+   * @param options The tiers, and what else `LimiterOptions` lists.
+   * @returns The limiter.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option; SluiceError
    *   `ERR_SLUICE_MEMORY`.
+   * @example
+   * const limiter = Limiter.create({
+   *   tokenBucket: { ratePerSecond: 100, burst: 200 },
+   *   keys: { max: 100_000 },
+   * });
    */
   static create(options: LimiterOptions): Limiter {
     const checked = creationOptions('Limiter.create', options);
     return new Limiter(maker, (staging) => made('Limiter.create', native.createLimiter(checked, staging)));
   }
 
-  /** The limiter of another thread, by its handle. @throws SluiceError `ERR_SLUICE_HANDLE`, `ERR_SLUICE_THREADS`. */
+  /**
+   * The limiter of another thread, by its handle.
+   *
+   * @param handle The `handle` of the limiter.
+   * @returns This thread's object for the same limiter.
+   * @throws SluiceError `ERR_SLUICE_HANDLE`, `ERR_SLUICE_THREADS`.
+   * @example
+   * const limiter = Limiter.attach(workerData.limiter);
+   */
   static attach(handle: LimiterHandle): Limiter {
     return attachLimiter(checkedHandle('Limiter.attach', 'limiter', handle));
   }
@@ -178,7 +198,13 @@ export class Limiter implements Disposable {
    * counts is held until `release(cost, key)`, by whichever thread has done the work: a thread that ends without it
    * leaves it held (a decision of `tryAcquire` does not). One native call; allocates nothing. `key` is needed if the
    * limiter has keys, and must be undefined if not.
+   *
+   * @param key Whose limit it is. Needed if the limiter has keys, and only then.
+   * @param cost How much it takes: 0 to 2^32 - 1. Default: 1.
+   * @returns Whether it was allowed, and charged.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) for a bad cost or key.
+   * @example
+   * if (!limiter.allow(request.ip)) return response.writeHead(429).end();
    */
   allow(key?: Key, cost = 1): boolean {
     this.#check('allow', key, cost, 'cost');
@@ -186,7 +212,17 @@ export class Limiter implements Disposable {
     return this.#checked(answer) === 1;
   }
 
-  /** As `allow`, with the reason and the time to wait. */
+  /**
+   * As `allow`, with the reason and the time to wait.
+   *
+   * @param options `key` and `cost`.
+   * @returns The decision.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) for a bad option; SluiceError `ERR_SLUICE_MEMORY` if what it
+   *   holds cannot be remembered, `ERR_SLUICE_DISPOSED`.
+   * @example
+   * const decision = limiter.tryAcquire({ key: user, cost: 5 });
+   * if (!decision.allowed) retryLater(decision.retryAfterMs);
+   */
   tryAcquire(options?: TryAcquireOptions): Decision {
     const { key, cost } = this.#request('tryAcquire', options);
     const answer = this.#checked(this.#native.tryAcquire(cost, key), 'Limiter.tryAcquire');
@@ -215,8 +251,13 @@ export class Limiter implements Disposable {
    * already, or `maxWaitingPerKey` for this key (of keys for which there is no place: if as many of them are blocked or
    * wait as may be); and later, when `timeoutMs` is over or a changed limit has put it out of reach. A wait for the depth
    * of a queue looks at it every 5 ms.
+   *
+   * @param options `key`, `cost`, `timeoutMs` and `signal`.
+   * @returns A promise of the decision.
    * @throws (rejects) the signal's reason on abort: nothing of it remains in force; TypeError, RangeError
    *   (`ERR_SLUICE_OPTION`); SluiceError `ERR_SLUICE_DISPOSED` if the limiter is disposed of in this thread meanwhile.
+   * @example
+   * const decision = await limiter.acquire({ key: user, timeoutMs: 2_000 });
    */
   async acquire(options?: AcquireOptions): Promise<Decision> {
     const { key, cost, timeoutMs, signal } = this.#waitRequest(options);
@@ -229,7 +270,15 @@ export class Limiter implements Disposable {
     return answer === 0 ? decision : { ...decision, wouldRefuse: tierOf(answer), window: windowOf(answer) };
   }
 
-  /** What `tryAcquire` would answer now; charges nothing. In a dry run: what it would answer if it were none. */
+  /**
+   * What `tryAcquire` would answer now; charges nothing. In a dry run: what it would answer if it were none.
+   *
+   * @param options `key` and `cost`.
+   * @returns What a decision would be now.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) for a bad option; SluiceError `ERR_SLUICE_DISPOSED`.
+   * @example
+   * const { remaining } = limiter.peek({ key: user });
+   */
   peek(options?: TryAcquireOptions): Outlook {
     const { key, cost } = this.#request('peek', options);
     const answer = this.#checked(this.#native.peek(cost, key));
@@ -244,7 +293,18 @@ export class Limiter implements Disposable {
    * Gives `cost` back to the depth tier: the work is done. Nothing happens if that tier is absent or follows a queue.
    * What decisions of this object hold is given back first, so for a decision call its own `release()`, and this for
    * what `allow()` took.
+   *
+   * @param cost As it was allowed. Default: 1.
+   * @param key As it was allowed.
    * @throws SluiceError `ERR_SLUICE_RELEASE` if less than that is in flight: something was released twice.
+   * @example
+   * if (limiter.allow(user)) {
+   *   try {
+   *     await work();
+   *   } finally {
+   *     limiter.release(1, user);
+   *   }
+   * }
    */
   release(cost = 1, key?: Key): void {
     this.#check('release', key, cost, 'cost');
@@ -258,6 +318,12 @@ export class Limiter implements Disposable {
   /**
    * Charges `points` (0 to 2^32 - 1) to bucket and window whether or not they fit: the bucket may come to owe, up to
    * 2^33 tokens.
+   *
+   * @param points 0 to 2^32 - 1.
+   * @param key Whose limit it is. Needed if the limiter has keys, and only then.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`); SluiceError `ERR_SLUICE_DISPOSED`.
+   * @example
+   * if (!isPasswordRight) limiter.penalty(10, user);
    */
   penalty(points: number, key?: Key): void {
     this.#check('penalty', key, points, 'points');
@@ -268,13 +334,26 @@ export class Limiter implements Disposable {
    * Gives `points` (0 to 2^32 - 1) back to bucket and window, as far as they were charged, by whomever. Given for a
    * decision that was made some time ago, they may be what others have charged since: for that there is the decision's
    * own `refund()`.
+   *
+   * @param points 0 to 2^32 - 1.
+   * @param key Whose limit it is. Needed if the limiter has keys, and only then.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`); SluiceError `ERR_SLUICE_DISPOSED`.
+   * @example
+   * limiter.reward(1, user);
    */
   reward(points: number, key?: Key): void {
     this.#check('reward', key, points, 'points');
     this.#checked(this.#native.reward(points, key));
   }
 
-  /** Makes the limit as new and ends a block; what is in flight stays counted until it is released. */
+  /**
+   * Makes the limit as new and ends a block; what is in flight stays counted until it is released.
+   *
+   * @param key Whose limit it is. Needed if the limiter has keys, and only then.
+   * @throws TypeError (`ERR_SLUICE_OPTION`); SluiceError `ERR_SLUICE_DISPOSED`.
+   * @example
+   * limiter.reset(user);
+   */
   reset(key?: Key): void {
     this.#check('reset', key, 1, 'cost');
     this.#checked(this.#native.reset(0, key));
@@ -284,6 +363,13 @@ export class Limiter implements Disposable {
    * Refuses everything for `ms` (0 to 31 days; 0 ends a block) from now, with the tier 'blocked' (but an oversized cost
    * as always). False, and nothing was done: so many keys owe something that this one has no place, and as many more are
    * blocked or wait as may be.
+   *
+   * @param key Who. undefined for a limiter without keys.
+   * @param ms For how long, in milliseconds: 0 to 31 days.
+   * @returns Whether it was done.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`); SluiceError `ERR_SLUICE_DISPOSED`.
+   * @example
+   * limiter.block(addressKey(request.ip), 60_000);
    */
   block(key: Key | undefined, ms: number): boolean {
     this.#check('block', key, 1, 'cost');
@@ -298,19 +384,37 @@ export class Limiter implements Disposable {
    * rate, what a window has counted it remembers (of a new `windowMs`, at the end of its old bucket), what is in
    * flight stays. Takes time in proportion to the keys if the rate or the window's length changes, during which the
    * other threads' decisions wait.
+   *
+   * @param changes What is to change; what is left out stays.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option or an absent tier.
+   * @example
+   * limiter.configure({ tokenBucket: { ratePerSecond: 50 } });
    */
   configure(changes: LimiterChanges): void {
     const where = 'Limiter.configure';
     this.#checked(this.#native.configure(changeOptions(where, changes, this.#native)), where);
   }
 
-  /** The figures of the tiers as they are now, for all threads. */
+  /**
+   * The figures of the tiers as they are now, for all threads.
+   *
+   * @returns The figures: see `Limits`.
+   * @throws SluiceError `ERR_SLUICE_DISPOSED` once this thread has let go of it.
+   * @example
+   * const { ratePerSecond, burst } = limiter.limits();
+   */
   limits(): Limits {
     return limitsOf(this.#native, this.#words);
   }
 
-  /** Decisions since creation, over all threads. */
+  /**
+   * Decisions since creation, over all threads.
+   *
+   * @returns The counters: see `LimiterStats`.
+   * @throws SluiceError `ERR_SLUICE_DISPOSED` once this thread has let go of it.
+   * @example
+   * const { allowed } = limiter.stats();
+   */
   stats(): LimiterStats {
     return statsOf(this.#native, this.#words);
   }

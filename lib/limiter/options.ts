@@ -4,6 +4,7 @@ import { Options, optionError } from '../input/index.js';
 import { insideQueue, Queue } from '../queue/index.js';
 import { type WindowChanges, type WindowOption, windowChanges, windowOptions } from './windows.js';
 
+/** The options of `Limiter.create`. At least one of `tokenBucket`, `slidingWindow` and `queueDepth` is needed. */
 export interface LimiterOptions {
   /**
    * `ratePerSecond` (1 / 31,622,400, one in 366 days, to 10,000,000) tokens come back each second, up to `burst` (1 to
@@ -90,7 +91,9 @@ export interface LimiterChanges {
    * it is.
    */
   readonly slidingWindow?: WindowChanges | readonly WindowChanges[];
+  /** A new `max`, 1 to 2^32 - 1. */
   readonly queueDepth?: { readonly max?: number };
+  /** False begins a dry run, true ends it. */
   readonly enforce?: boolean;
 }
 

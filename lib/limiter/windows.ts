@@ -4,22 +4,33 @@ import { zoneChanges } from './zone.js';
 
 /** A bound on what any window of a length lets through: see `LimiterOptions.slidingWindow`. */
 export interface SlidingWindow {
+  /** The most in any window: 1 to 1,073,741,823; with `exact` 1 to 1,000,000. */
   readonly limit: number;
+  /** The length in milliseconds: 1 to 31,622,400,000. */
   readonly windowMs: number;
+  /** In how many buckets it is counted: 1 to 1,000. Default: 20. */
   readonly buckets?: number;
+  /** Whether each request counts for exactly the length of the window. Default: false. */
   readonly exact?: boolean;
 }
 /** A bound on what each period of a calendar lets through: see `LimiterOptions.slidingWindow`. */
 export interface CalendarWindow {
+  /** The most in each period: 1 to 1,073,741,823. */
   readonly limit: number;
+  /** The period. */
   readonly every: CalendarPeriod;
+  /** The zone whose calendar it is, of the IANA database. Default: 'UTC'. */
   readonly timeZone?: string;
 }
+/** The periods of a calendar window. A week begins on Monday. */
 export type CalendarPeriod = 'day' | 'week' | 'month' | 'year';
+/** One window of the option `slidingWindow`. */
 export type WindowOption = SlidingWindow | CalendarWindow;
 /** What `configure` changes of a window; of a calendar window the limit only. */
 export interface WindowChanges {
+  /** A new limit. Of an exact window at most the one it was made with. */
   readonly limit?: number;
+  /** A new length in milliseconds. A calendar window has none. */
   readonly windowMs?: number;
 }
 /** A window as `limits()` shows it. */

@@ -67,9 +67,14 @@ export class Batcher<T> implements Disposable {
 
   /**
    * Gathers a record. False if the queue has no room for it.
+   *
+   * @param value The record: a value for each field.
+   * @returns Whether the record was gathered.
    * @throws TypeError, RangeError (`ERR_SLUICE_FIELD`) naming a field with a bad value; SluiceError
    *   `ERR_SLUICE_CLOSED` if the queue is closed and the room taken before is used up, `ERR_SLUICE_DISPOSED`;
    *   `ERR_SLUICE_REENTRANT` from within a getter of a record that is being gathered.
+   * @example
+   * if (!batcher.push(order)) response.writeHead(503).end();
    */
   push(value: T): boolean {
     if (this.#encoding || this.#disposed) throw this.#unusable();
@@ -93,7 +98,14 @@ export class Batcher<T> implements Disposable {
     return true;
   }
 
-  /** Publishes what is gathered, now. Returns how many records. */
+  /**
+   * Publishes what is gathered, now. Returns how many records.
+   *
+   * @returns How many records were published.
+   * @throws SluiceError `ERR_SLUICE_REENTRANT` from within a getter of a record that is being gathered.
+   * @example
+   * batcher.flush();
+   */
   flush(): number {
     if (this.#encoding) throw this.#unusable();
     if (this.#disposed) return 0;

@@ -5,6 +5,7 @@ import { copiedList, isInteger, Options, optionError } from '../input/index.js';
 /** What happens to a record that finds no room. */
 export type Overflow = keyof typeof overflows;
 
+/** The options of `Queue.create`. */
 export interface QueueOptions<T> {
   /** The most records of a lane, exactly: 1 to 16,777,216. */
   readonly capacity: number;
@@ -58,11 +59,13 @@ export interface QueueOptions<T> {
   readonly clock?: ManualClock;
 }
 
+/** The options of `Queue.attach` and `Gate.attach`. */
 export interface AttachOptions<T> {
   /** As the option of `Queue.create`, for this thread. */
   readonly onOverflow?: (record: T) => void;
 }
 
+/** The options of a push. */
 export interface PushOptions {
   /** 0 (the default, the most urgent) to the number of lanes - 1. */
   readonly lane?: number;
@@ -70,12 +73,15 @@ export interface PushOptions {
   readonly ttlMs?: number;
 }
 
+/** How long a call waits at the longest. */
 export interface WaitOptions {
   /** How long to wait, in milliseconds: 0 to 2,147,483,647. Default: for as long as it takes. */
   readonly timeoutMs?: number;
+  /** Ends the wait, which then rejects with the signal's reason. Default: none. */
   readonly signal?: AbortSignal;
 }
 
+/** The options of `Queue.consume`. */
 export interface ConsumeOptions {
   /** The most records a handler gets at once: 1 to 65,536. Default: 64. */
   readonly batchSize?: number;

@@ -55,8 +55,12 @@ export class Permit<T> implements Disposable {
 
   /**
    * Pushes a record.
+   *
+   * @param value The record: a value for each field.
    * @throws TypeError, RangeError (`ERR_SLUICE_FIELD`): the permit is not used; SluiceError `ERR_SLUICE_PERMIT` if
    *   nothing remains.
+   * @example
+   * permit.send(order);
    */
   send(value: T): void {
     this.#checkRemaining();

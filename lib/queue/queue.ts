@@ -41,6 +41,7 @@ import { Producer } from './producer.js';
 import { type QueueStats, statsOf } from './stats.js';
 import { readableOf, writableTo } from './streams.js';
 
+/** Names a queue to other threads. Survives structured clone. */
 export type QueueHandle = Handle<'queue'>;
 
 const what = 'Queue';
@@ -67,6 +68,7 @@ const pinned = new Set<Queue<unknown>>();
  * handle was never read, when the object is garbage collected; the memory goes with the last thread that does.
  */
 export class Queue<T> implements Disposable, AsyncDisposable {
+  /** The type of its records. */
   readonly record: RecordType<T>;
   /** The most records of a lane. */
   readonly capacity: number;
@@ -114,8 +116,15 @@ export class Queue<T> implements Disposable, AsyncDisposable {
 
   /**
    * A new queue of `record`s.
+   *
+   * @param record The type of its records.
+   * @param options Its capacity, and what else `QueueOptions` lists.
+   * @returns The queue.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option;
    *   SluiceError (`ERR_SLUICE_MEMORY`) if the system has no memory to give.
+   * @example
+   * const Order = record({ orderId: u64, sku: u32 });
+   * const queue = Queue.create(Order, { capacity: 65_536 });
    */
   static create<T>(record: RecordType<T>, options: QueueOptions<T>): Queue<T> {
     return Queue.createAt(record, options, 0n);
@@ -138,9 +147,16 @@ export class Queue<T> implements Disposable, AsyncDisposable {
 
   /**
    * The queue of another thread (or of this one), by its handle.
+   *
+   * @param record The type of its records: fields of the same names and types, in the same order.
+   * @param handle The `handle` of the queue.
+   * @param options `onOverflow`, needed if the queue's overflow policy is 'caller'.
+   * @returns This thread's object for the same queue.
    * @throws TypeError (`ERR_SLUICE_OPTION`) if it is no queue's handle; SluiceError `ERR_SLUICE_HANDLE` if the queue
    *   is gone, `ERR_SLUICE_SCHEMA` if it was created with another record, `ERR_SLUICE_THREADS` if 256 threads
    *   have it attached; however often one does, it counts once.
+   * @example
+   * const queue = Queue.attach(Order, workerData.queue);
    */
   static attach<T>(record: RecordType<T>, handle: QueueHandle, options?: AttachOptions<T>): Queue<T> {
     const where = 'Queue.attach';
@@ -183,8 +199,14 @@ export class Queue<T> implements Disposable, AsyncDisposable {
 
   /**
    * Adds a record. False if the queue is full, or others wait for room already. One native call; allocates nothing.
+   *
+   * @param value The record: a value for each field.
+   * @param options `lane` (0 is the first) and `ttlMs` of this record.
+   * @returns Whether the record was added.
    * @throws TypeError, RangeError (`ERR_SLUICE_FIELD`) naming a field with a bad value: nothing is added;
    *   `ERR_SLUICE_OPTION`; SluiceError `ERR_SLUICE_CLOSED` if the queue is closed.
+   * @example
+   * if (!queue.tryPush(order)) response.writeHead(503).end();
    */
   tryPush(value: T, options?: PushOptions): boolean {
     return this.#producer.tryPush(value, options);
@@ -192,9 +214,16 @@ export class Queue<T> implements Disposable, AsyncDisposable {
 
   /**
    * Adds the records of `list` in order while there is room. Returns how many were added: the first so many.
+   *
+   * @param list The records, oldest first.
+   * @param options `lane` (0 is the first) and `ttlMs` of this record.
+   * @returns How many were added: always a prefix of `list`.
    * @throws as `tryPush`, the error naming the place in the list, too (`index`). A bad value anywhere in the list is
    *   found before any is added; if the queue is closed in the middle of a long list, the number added so far is
    *   returned.
+   * @example
+   * const added = queue.tryPushMany(orders);
+   * const left = orders.slice(added);
    */
   tryPushMany(list: readonly T[], options?: PushOptions): number {
     return this.#producer.tryPushMany(list, options);
@@ -204,9 +233,15 @@ export class Queue<T> implements Disposable, AsyncDisposable {
    * Adds a record, waiting for room if need be: first come, first served over all threads of the process. While
    * somebody waits, `tryPush` finds no room in that lane. The wait keeps the process alive. A waiter that times out,
    * is aborted or terminated leaves nothing behind.
+   *
+   * @param value The record: a value for each field. It is copied at the call.
+   * @param options `lane` (0 is the first) and `ttlMs` of this record. `timeoutMs` and `signal` bound the wait.
+   * @returns A promise that is resolved when the record was added.
    * @throws as `tryPush`; the signal's reason; SluiceError `ERR_SLUICE_TIMEOUT` if there was no room within
    *   `timeoutMs`, `ERR_SLUICE_WAITERS` if `maxWaiting` wait already, `ERR_SLUICE_CLOSED` if the queue is closed
    *   while waiting: the record was then not added.
+   * @example
+   * await queue.push(order, { timeoutMs: 100 });
    */
   push(value: T, options?: PushOptions & WaitOptions): Promise<void> {
     return this.#producer.push(value, options);
@@ -215,7 +250,14 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   /**
    * As `push`, but blocks the thread, for workers: true when the record was added, false if there was no room within
    * `timeoutMs` (0 to 2,147,483,647). Sleeps without using the CPU and obeys `worker.terminate()` within 100 ms.
+   *
+   * @param value The record: a value for each field.
+   * @param timeoutMs The longest wait, in milliseconds: 0 to 2,147,483,647.
+   * @param options `lane` (0 is the first) and `ttlMs` of this record.
+   * @returns Whether the record was added.
    * @throws as `push`.
+   * @example
+   * if (!queue.pushSync(order, 50)) dropped += 1;
    */
   pushSync(value: T, timeoutMs: number, options?: PushOptions): boolean {
     return this.#producer.pushSync(value, timeoutMs, options);
@@ -223,13 +265,33 @@ export class Queue<T> implements Disposable, AsyncDisposable {
 
   /**
    * Takes room for `count` records ahead (1 to 16,383, at most the capacity), waiting for it as `push` does.
+   *
+   * @param count How many records: 1 to 16,383, at most the capacity.
+   * @param options `lane`, and `timeoutMs` and `signal` that bound the wait. The signal also returns the permit when
+   *   it aborts later.
+   * @returns A permit for that many records.
    * @throws as `push`.
+   * @example
+   * const permit = await queue.reserve(2);
+   * permit.send(debit);
+   * permit.send(credit);
    */
   reserve(count: number, options?: { readonly lane?: number } & WaitOptions): Promise<Permit<T>> {
     return this.#producer.reserve(count, options);
   }
 
-  /** As `reserve`, without waiting: undefined if there is no room for all of them now. */
+  /**
+   * As `reserve`, without waiting: undefined if there is no room for all of them now.
+   *
+   * @param count How many records: 1 to 16,383, at most the capacity.
+   * @param options `lane`: 0, the first, unless told otherwise.
+   * @returns A permit for that many records, or undefined.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`); SluiceError `ERR_SLUICE_CLOSED` if the queue is closed,
+   *   `ERR_SLUICE_DISPOSED`.
+   * @example
+   * const permit = queue.tryReserve(2);
+   * if (permit === undefined) return refuse();
+   */
   tryReserve(count: number, options?: { readonly lane?: number }): Permit<T> | undefined {
     const lane = new Options('Queue.tryReserve', options, ['lane']).get('lane') as number | undefined;
     return this.#producer.tryReserve(count, lane);
@@ -239,6 +301,13 @@ export class Queue<T> implements Disposable, AsyncDisposable {
    * Gathers records and publishes up to `max` (1 to 4,096; default 64) with one native call, at the latest at the
    * end of this turn of the event loop: one-at-a-time pushing at nearly the price of `tryPushMany`. From the first
    * record to that call up to `max` places are taken; what is pushed by other means meanwhile comes first.
+   *
+   * @param options `max` records to gather (1 to 4,096; default 64), and their `lane`.
+   * @returns The batcher.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`); SluiceError `ERR_SLUICE_MEMORY`, `ERR_SLUICE_DISPOSED`.
+   * @example
+   * const batcher = queue.batcher({ max: 256 });
+   * batcher.push(order);
    */
   batcher(options?: { readonly max?: number; readonly lane?: number }): Batcher<T> {
     return this.#producer.batcher(options);
@@ -250,14 +319,26 @@ export class Queue<T> implements Disposable, AsyncDisposable {
    * Removes the oldest record; undefined if there is none now, or if all that was there at the call had to be dropped
    * (expired, shed, overtaken). The first call makes this object the consumer until it is disposed of, its thread ends,
    * or `releaseLease` is called.
+   *
+   * @returns The oldest record, or undefined.
    * @throws SluiceError `ERR_SLUICE_CONSUMER` if another one is the consumer; `ERR_SLUICE_REENTRANT` from within the
    *   `visit` of `drain` or a listener.
+   * @example
+   * for (let order = queue.tryPop(); order; order = queue.tryPop()) handle(order);
    */
   tryPop(): T | undefined {
     return this.#consumer.tryPop();
   }
 
-  /** Removes up to `max` records (1 to 65,536), oldest first. @throws as `tryPop`. */
+  /**
+   * Removes up to `max` records (1 to 65,536), oldest first.
+   *
+   * @param max The most records: 1 to 65,536.
+   * @returns The records, oldest first; an empty array if there is none.
+   * @throws as `tryPop`.
+   * @example
+   * const batch = queue.popMany(128);
+   */
   popMany(max: number): T[] {
     return this.#consumer.popMany(max);
   }
@@ -266,7 +347,12 @@ export class Queue<T> implements Disposable, AsyncDisposable {
    * Removes the oldest record, blocking the thread until there is one, for workers: undefined if there was none
    * within `timeoutMs` (0 to 2,147,483,647), or the queue is closed and drained. Sleeps without using the CPU and
    * obeys `worker.terminate()` within 100 ms.
+   *
+   * @param timeoutMs The longest wait, in milliseconds: 0 to 2,147,483,647.
+   * @returns The oldest record, or undefined.
    * @throws as `tryPop`.
+   * @example
+   * const order = queue.popSync(1_000);
    */
   popSync(timeoutMs: number): T | undefined {
     return this.#consumer.popSync(timeoutMs);
@@ -280,7 +366,13 @@ export class Queue<T> implements Disposable, AsyncDisposable {
    * queue that overwrites or has a gate, leaves it before. If `visit` throws, the record it was called with is gone and
    * the others stay. With `ttlMs`, deadlines are looked at again after a visit that took more than 0.1 ms. `visit` must
    * not consume from this queue.
+   *
+   * @param visit Called with a view of each record. The view is good until `visit` returns.
+   * @param max The most records. Default: as many as the queue can hold.
+   * @returns How many records were visited.
    * @throws as `tryPop`; whatever `visit` throws.
+   * @example
+   * queue.drain((order) => totals.set(order.sku, (totals.get(order.sku) ?? 0) + 1));
    */
   drain(visit: (record: RecordView<T>) => void, max: number = this.capacity * this.lanes): number {
     return this.#consumer.drain(visit, max);
@@ -305,7 +397,13 @@ export class Queue<T> implements Disposable, AsyncDisposable {
    * promise rejects with it when the handlers that run have ended, but after `graceMs` at the latest. When a handler
    * fails, or takes longer than `handlerTimeoutMs`, likewise with its error. The lease is released in the end; when this
    * object is disposed of, at once.
+   *
+   * @param handler Called with each batch. It gets a `signal` in its context.
+   * @param options `batchSize`, `concurrency`, `handlerTimeoutMs`, `graceMs` and `signal`: see `ConsumeOptions`.
+   * @returns A promise that is resolved when the queue is closed and drained.
    * @throws as `tryPop`; TypeError, RangeError (`ERR_SLUICE_OPTION`); SluiceError `ERR_SLUICE_TIMEOUT`.
+   * @example
+   * await queue.consume(async (orders) => database.insert(orders), { batchSize: 100, concurrency: 4 });
    */
   consume(
     handler: (batch: T[], context: HandlerContext) => unknown,
@@ -314,18 +412,38 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     return this.#consumer.consume(handler, options);
   }
 
-  /** Gives up being the consumer, so that another thread can be. Nothing happens if this object is not. */
+  /**
+   * Gives up being the consumer, so that another thread can be. Nothing happens if this object is not.
+   *
+   * @throws Nothing.
+   * @example
+   * queue.releaseLease(); // another thread can consume now
+   */
   releaseLease(): void {
     this.#consumer.releaseLease();
   }
 
-  /** A wait for records keeps the process alive: this is so from the start. */
+  /**
+   * A wait for records keeps the process alive: this is so from the start.
+   *
+   * @returns This queue.
+   * @throws Nothing.
+   * @example
+   * queue.ref();
+   */
   ref(): this {
     this.#native.setRef(1);
     return this;
   }
 
-  /** A wait for records does not keep the process alive. */
+  /**
+   * A wait for records does not keep the process alive.
+   *
+   * @returns This queue.
+   * @throws Nothing.
+   * @example
+   * queue.unref();
+   */
   unref(): this {
     this.#native.setRef(0);
     return this;
@@ -333,7 +451,14 @@ export class Queue<T> implements Disposable, AsyncDisposable {
 
   // ---- streams -----------------------------------------------------------------------------------------------
 
-  /** The records as a Web Stream, which takes one when its reader asks for one. Cancelling it releases the lease. */
+  /**
+   * The records as a Web Stream, which takes one when its reader asks for one. Cancelling it releases the lease.
+   *
+   * @returns The stream.
+   * @throws Nothing at the call; the stream fails as `tryPop` throws.
+   * @example
+   * for await (const order of queue.readable()) handle(order);
+   */
   readable(): ReadableStream<T> {
     return readableOf(this.#consumer.iterate());
   }
@@ -341,6 +466,12 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   /**
    * A Web Stream that pushes what is written to it, waiting for room; aborting it ends the wait. With `close`, the
    * queue is closed when the stream is.
+   *
+   * @param options `close`: whether the end of the stream closes the queue. Default: false.
+   * @returns The stream.
+   * @throws TypeError (`ERR_SLUICE_OPTION`); the stream fails as `push` rejects.
+   * @example
+   * await ReadableStream.from(orders).pipeTo(queue.writable({ close: true }));
    */
   writable(options?: { readonly close?: boolean }): WritableStream<T> {
     const closes = new Options('Queue.writable', options, ['close']).boolean('close', false);
@@ -357,6 +488,11 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   /**
    * Takes no more records; those inside can still be consumed, and consuming loops end after the last. Who waits for
    * room is told; permits can still be used. For all threads, for good. Returns whether this call closed it.
+   *
+   * @returns Whether this call closed it; false if it was closed already.
+   * @throws SluiceError `ERR_SLUICE_DISPOSED` once this thread has let go of it.
+   * @example
+   * process.once('SIGTERM', () => queue.close());
    */
   close(): boolean {
     const closed = this.#checked(this.#native.close()) === 1;
@@ -367,7 +503,13 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   /**
    * Resolves when the queue is closed and everything in it has been consumed, in whatever thread. The wait keeps the
    * process alive.
+   *
+   * @param options `timeoutMs` and `signal` bound the wait.
+   * @returns A promise that is resolved when nothing is left.
    * @throws the signal's reason; SluiceError `ERR_SLUICE_TIMEOUT` (through `timeoutMs`), `ERR_SLUICE_DISPOSED`.
+   * @example
+   * queue.close();
+   * await queue.drained({ timeoutMs: 5_000 });
    */
   async drained(options?: WaitOptions): Promise<void> {
     const where = 'Queue.drained';
@@ -381,7 +523,12 @@ export class Queue<T> implements Disposable, AsyncDisposable {
    * in whatever thread, or dropped. The queue stays open. What a handler was given has left the queue, though the handler
    * may still be at work (`consume` and `gate.stats().inHand` tell of those). Records that are pushed meanwhile count,
    * too. The wait keeps the process alive.
+   *
+   * @param options `timeoutMs` and `signal` bound the wait.
+   * @returns A promise that is resolved when nothing is left.
    * @throws the signal's reason; SluiceError `ERR_SLUICE_TIMEOUT` (through `timeoutMs`), `ERR_SLUICE_DISPOSED`.
+   * @example
+   * await queue.empty();
    */
   async empty(options?: WaitOptions): Promise<void> {
     const where = 'Queue.empty';
@@ -396,14 +543,28 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     }
   }
 
-  /** Counters since creation, over all threads. Times are in nanoseconds. */
+  /**
+   * Counters since creation, over all threads. Times are in nanoseconds.
+   *
+   * @returns The counters: see `QueueStats`.
+   * @throws SluiceError `ERR_SLUICE_DISPOSED` once this thread has let go of it.
+   * @example
+   * const { pushed, depth } = queue.stats();
+   */
   stats(): QueueStats {
     return statsOf(what, this.#native, this.#words);
   }
 
   /**
-   * Calls `listener` on an event: see `QueueEvents`. @throws TypeError (`ERR_SLUICE_OPTION`), SluiceError
+   * Calls `listener` on an event: see `QueueEvents`.
+   *
+   * @param event The name of the event.
+   * @param listener Called with what `QueueEvents` lists for the event.
+   * @returns This queue.
+   * @throws TypeError (`ERR_SLUICE_OPTION`), SluiceError
    * (`ERR_SLUICE_MEMORY`).
+   * @example
+   * queue.on('dropped', (order, reason) => log.warn({ order, reason }));
    */
   on<Name extends keyof QueueEvents<T>>(
     event: Name,
@@ -419,6 +580,16 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     return this;
   }
 
+  /**
+   * Calls `listener` on the event no more.
+   *
+   * @param event The name of the event.
+   * @param listener As given to `on`.
+   * @returns This queue.
+   * @throws TypeError (`ERR_SLUICE_OPTION`) for an event that does not exist.
+   * @example
+   * queue.off('dropped', report);
+   */
   off<Name extends keyof QueueEvents<T>>(
     event: Name,
     listener: (...values: QueueEvents<T>[Name]) => void,

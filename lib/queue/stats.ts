@@ -10,12 +10,19 @@ import {
 
 /** How long records waited between push and removal, in nanoseconds; quantiles are within 1.6 %. */
 export interface WaitStats {
+  /** How many records were measured. */
   readonly count: number;
+  /** The mean wait, in nanoseconds. */
   readonly mean: number;
+  /** The wait that half of the records did not exceed, in nanoseconds. */
   readonly p50: number;
+  /** As `p50`, of 90 % of the records. */
   readonly p90: number;
+  /** As `p50`, of 99 % of the records. */
   readonly p99: number;
+  /** As `p50`, of 99.9 % of the records. */
   readonly p999: number;
+  /** The longest wait, in nanoseconds. */
   readonly max: number;
 }
 
@@ -28,6 +35,7 @@ export interface QueueStats {
   readonly depth: number;
   /** The largest depth so far. */
   readonly highWater: number;
+  /** Records pushed since creation, over all threads. */
   readonly pushed: number;
   /** Records consumed. */
   readonly popped: number;

@@ -30,6 +30,7 @@ export interface Field<T> {
   readonly kind: FieldKind;
   /** @internal The values of a `oneOf`. */
   readonly choices?: readonly string[];
+  /** Bytes that the field takes in a record, before alignment. */
   readonly bytes: number;
   /** @internal Its place in a record is a multiple of this many bytes; 1 if absent. */
   readonly align?: number;
@@ -238,6 +239,12 @@ function checkedMax(field: string, max: number): number {
 /**
  * A string of at most `maxBytes` bytes of UTF-8 (1 to 65,535). A longer one, or one with a lone surrogate, is an
  * error, never cut or replaced.
+ *
+ * @param maxBytes The most bytes of UTF-8: 1 to 65,535.
+ * @returns The field.
+ * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming `max`.
+ * @example
+ * const Order = record({ user: utf8(64) });
  */
 export function utf8(maxBytes: number): Field<string> {
   const max = checkedMax('utf8', maxBytes);
@@ -254,7 +261,15 @@ export function utf8(maxBytes: number): Field<string> {
   });
 }
 
-/** A `Uint8Array` (a Buffer too) of at most `max` bytes (1 to 65,535). Read as a fresh `Uint8Array`. */
+/**
+ * A `Uint8Array` (a Buffer too) of at most `max` bytes (1 to 65,535). Read as a fresh `Uint8Array`.
+ *
+ * @param maxBytes The most bytes: 1 to 65,535.
+ * @returns The field.
+ * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming `max`.
+ * @example
+ * const Upload = record({ digest: bytes(32) });
+ */
 export function bytes(maxBytes: number): Field<Uint8Array> {
   const max = checkedMax('bytes', maxBytes);
   return made({
@@ -275,6 +290,12 @@ export function bytes(maxBytes: number): Field<Uint8Array> {
  * `JSON.parse` makes of it, so a `Date` comes back as a string and `NaN` as null. What has no JSON (undefined, a
  * function, a bigint, a circular object, a `toJSON` that throws) is a TypeError that names the field, a longer text a
  * RangeError, before anything is written. In a view, each reading of the field parses it anew.
+ *
+ * @param options `maxBytes`: the most bytes of JSON in UTF-8, 1 to 65,535.
+ * @returns The field. Its type is `T`, which is not checked.
+ * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming `maxBytes`.
+ * @example
+ * const Order = record({ extras: json<{ gift: boolean }>({ maxBytes: 256 }) });
  */
 export function json<T>(options: { readonly maxBytes: number }): Field<T> {
   const max = new Options('json', options, ['maxBytes']).integer('maxBytes', 1, lengthMax);
@@ -292,7 +313,15 @@ export function json<T>(options: { readonly maxBytes: number }): Field<T> {
   });
 }
 
-/** One of the given strings (1 to 255 different ones). One byte. */
+/**
+ * One of the given strings (1 to 255 different ones). One byte.
+ *
+ * @param choices 1 to 255 different strings.
+ * @returns The field.
+ * @throws TypeError (`ERR_SLUICE_OPTION`) for anything else.
+ * @example
+ * const Order = record({ channel: oneOf('web', 'app') });
+ */
 export function oneOf<const Choices extends readonly string[]>(...choices: Choices): Field<Choices[number]> {
   const valid =
     choices.every((choice) => typeof choice === 'string') && new Set(choices).size === choices.length;

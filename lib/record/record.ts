@@ -27,6 +27,7 @@ export class RecordType<T> {
   readonly bytes: number;
   /** A hash of names and types, in order: two records are the same if these are. */
   readonly schema: bigint;
+  /** The fields by their names, in the order of their declaration. */
   readonly fields: Readonly<Record<string, Field<unknown>>>;
   readonly #offsets: ReadonlyMap<string, number>;
   readonly #factory: CodecFactory<T>;
@@ -50,7 +51,15 @@ export class RecordType<T> {
     return typeof value === 'object' && value !== null && #factory in value;
   }
 
-  /** Where the field begins within a record, in bytes; undefined if there is no such field. */
+  /**
+   * Where the field begins within a record, in bytes; undefined if there is no such field.
+   *
+   * @param name The name of a field.
+   * @returns The offset in bytes, or undefined.
+   * @throws Nothing.
+   * @example
+   * record({ id: u32, user: u64 }).offsetOf('user');
+   */
   offsetOf(name: string): number | undefined {
     return this.#offsets.get(name);
   }
@@ -86,8 +95,13 @@ export type ValuesOf<F extends Record<string, Field<unknown>>> = {
  * (`node --disallow-code-generation-from-strings`, a vm context with `codeGeneration: { strings: false }`) they are
  * interpreted: they do the same, with the same errors, but slower.
  *
+ * @param fields The fields by their names, in the order in which they are compared.
+ * @returns The type of the record: for `Queue.create`, and for `Infer`.
  * @throws TypeError (`ERR_SLUICE_OPTION`) if there are no fields, a field is none of sluice's, or its name is
  *   `__proto__`, `toObject` or empty.
+ * @example
+ * const Order = record({ orderId: u64, sku: u32, quantity: u16 });
+ * type Order = Infer<typeof Order>;
  */
 export function record<F extends Record<string, Field<unknown>>>(fields: F): RecordType<ValuesOf<F>> {
   const isObject = typeof fields === 'object' && fields !== null && !Array.isArray(fields);

@@ -4,7 +4,9 @@ import type { StockCounts } from './figures.js';
 
 /** In JSON, as JSON.stringify() makes it, the reservation is a decimal string, which `confirm` and its like accept. */
 export interface Reserved {
+  /** Tells it from `Refused`. */
   readonly ok: true;
+  /** Names the reservation: for `confirm`, `cancel` and all that follows. */
   readonly reservation: bigint;
   /** What is left of the hold, in milliseconds: all of it for a new reservation, 0 once it is not held any more. */
   readonly expiresInMs: number;
@@ -14,6 +16,7 @@ export interface Reserved {
   readonly state: ReservationState;
 }
 
+/** What has become of a reservation. */
 export type ReservationState =
   | 'held'
   | 'confirmed'
@@ -45,6 +48,7 @@ export const ReservedAnswer: new (
   },
 );
 
+/** Why units were not reserved. */
 export type Refusal =
   | 'sold-out'
   | 'user-limit'
@@ -76,8 +80,11 @@ export type ItemChanged =
       readonly counts: StockCounts;
     };
 
+/** Nothing was reserved. */
 export interface Refused {
+  /** Tells it from `Reserved`. */
   readonly ok: false;
+  /** Why. */
   readonly reason: Refusal;
   /** Of a cart: the item that the refusal is about, if it is about one. */
   readonly sku?: number | string;
@@ -99,6 +106,7 @@ export const AdmittedByGate: new (reservation: bigint) => Refused = withJson(
   },
 );
 
+/** What a call made of a reservation, or what it had become before. */
 export type Resolution =
   | 'confirmed'
   | 'cancelled'
@@ -109,6 +117,7 @@ export type Resolution =
   /** Never given out, or so long ago that its place has been used again. */
   | 'unknown';
 
+/** What became of units that were to be returned. */
 export type ReturnResolution =
   /** The units are on sale again. */
   | 'returned'

@@ -3,7 +3,9 @@ import { SluiceError } from '../input/index.js';
 import { countsOf } from './figures.js';
 import type { StockStaging } from './staging.js';
 
+/** What an audit counted; every count agreed. */
 export interface AuditReport {
+  /** Items looked at. */
   readonly items: number;
   /** Reservations held at the moment of the audit. */
   readonly held: number;

@@ -2,7 +2,9 @@ import { stockLimits } from '../binding/index.js';
 import { copiedList, Options, optionError } from '../input/index.js';
 import { checkedSku } from './staging.js';
 
+/** One item of a cart. */
 export interface CartLine {
+  /** The item: a whole number from 0 to 2^53 - 1, or a text of 1 to 32 bytes of UTF-8. */
   readonly sku: number | string;
   /** 1 to 4,294,967,295. */
   readonly quantity: number;

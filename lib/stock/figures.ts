@@ -6,9 +6,13 @@ import type { StockStaging } from './staging.js';
  * `available + reserved + sold = total + backordered`, and one of `available` and `backordered` is 0.
  */
 export interface StockCounts {
+  /** All units of the item. */
   readonly total: number;
+  /** Units that can be reserved. */
   readonly available: number;
+  /** Units that are held. */
   readonly reserved: number;
+  /** Units that were confirmed and not returned. */
   readonly sold: number;
   /** The cap: how many units can be reserved and sold beyond the total. Not there if it is 0. */
   readonly backorder?: number;
@@ -18,10 +22,15 @@ export interface StockCounts {
 
 /** Reservations and refusals since creation, over all threads. */
 export interface StockStats {
+  /** Reservations made. */
   readonly reserved: number;
+  /** Reservations that ended confirmed. */
   readonly confirmed: number;
+  /** Reservations that ended cancelled. */
   readonly cancelled: number;
+  /** Reservations that ended expired. */
   readonly expired: number;
+  /** Holds that were extended. */
   readonly extended: number;
   /** Parts of reservations that were confirmed or cancelled while the rest stayed held. */
   readonly parted: number;
@@ -29,6 +38,7 @@ export interface StockStats {
   readonly changed: number;
   /** Returns of bought units. */
   readonly returned: number;
+  /** Requests that were refused, for whatever reason. */
   readonly refused: number;
 }
 

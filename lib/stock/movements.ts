@@ -12,6 +12,7 @@ import { withJson } from '../json.js';
  * A change of stock: see `Stock.movements`. In JSON its bigints are decimal strings; a user up to 2^53 - 1 is a number.
  */
 export interface Movement {
+  /** What happened. */
   readonly kind: /** An item, with its first units. */
     | 'added'
     | 'restocked'
@@ -32,6 +33,7 @@ export interface Movement {
     | 'reversed';
   /** Counts movements from 0, over all threads, without gaps. */
   readonly position: number;
+  /** The item. */
   readonly sku: number | string;
   /** Units. Those of a reservation that came from several shards of their item are told in parts, one for each shard. */
   readonly quantity: number;
@@ -45,6 +47,7 @@ export interface Movement {
 
 /** Movements that were overwritten before they were read. */
 export interface LostMovements {
+  /** Tells it from a `Movement`. */
   readonly kind: 'lost';
   /** How many. */
   readonly count: number;

@@ -3,6 +3,7 @@ import { type ManualClock, nativeClock } from '../clock/index.js';
 import { bare, copiedList, Options, optionError } from '../input/index.js';
 import { checkedGroupName, checkedSku } from './staging.js';
 
+/** An item for sale. */
 export interface StockItem {
   /** A whole number from 0 to 4,294,967,295, or a text of 1 to 32 bytes of UTF-8. */
   readonly sku: number | string;
@@ -34,6 +35,7 @@ export interface StockGroup {
   readonly perUser: number;
 }
 
+/** The options of `Stock.create`. */
 export interface StockOptions {
   /** The items on sale, each sku once; more can be added later. */
   readonly items: readonly StockItem[];

@@ -19,6 +19,7 @@ export interface PartOptions {
   readonly lines?: readonly CartLine[] | undefined;
 }
 
+/** Which part is confirmed, and what becomes of the rest. */
 export interface ConfirmOptions extends PartOptions {
   /**
    * What becomes of the units that are not confirmed: 'release' (default) puts them back on sale, 'hold' keeps them
@@ -29,6 +30,7 @@ export interface ConfirmOptions extends PartOptions {
 
 /** Units that were bought, whatever reservation they were bought with. */
 export interface BoughtUnits {
+  /** The item. */
   readonly sku: number | string;
   /** 1 to 4,294,967,295. */
   readonly quantity: number;

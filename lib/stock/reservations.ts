@@ -13,6 +13,7 @@ import {
 
 /** A reservation as the ledger knows it. In JSON its bigints are decimal strings; a user up to 2^53 - 1 is a number. */
 export interface FoundReservation {
+  /** Names the reservation. */
   readonly reservation: bigint;
   /** What it is; 'expired' from its deadline on. Another thread may change it at once. */
   readonly state: Exclude<ReservationState, 'unknown'>;
@@ -22,10 +23,13 @@ export interface FoundReservation {
   readonly user?: bigint | string;
   /** The client's id, if there was one: a bigint for a number, or a text of up to 56 bytes; a longer one is not kept. */
   readonly id?: bigint | string;
+  /** Its items. */
   readonly lines: readonly FoundLine[];
 }
 
+/** One item of a reservation. */
 export interface FoundLine {
+  /** The item. */
   readonly sku: number | string;
   /** Units that it holds; of one that has ended, that it held until then. */
   readonly quantity: number;
@@ -35,16 +39,23 @@ export interface FoundLine {
 
 /** What is looked for: one of them; `sku` beside `user`. */
 export interface FindOptions {
+  /** The bigint of the reservation, or the decimal string that its JSON is. */
   readonly reservation?: bigint | string;
+  /** The client's id of the reservation. */
   readonly id?: LedgerKey;
+  /** The user whose reservations are to be found. */
   readonly user?: LedgerKey;
+  /** Beside `user`: only reservations that have this item. */
   readonly sku?: number | string;
 }
 
+/** Which reservations `Stock.reservations` lists. */
 export interface ReservationFilter {
   /** Default: all of them. */
   readonly state?: FoundReservation['state'] | ReadonlyArray<FoundReservation['state']> | undefined;
+  /** Only reservations that have this item. Default: all. */
   readonly sku?: number | string | undefined;
+  /** Only reservations of this user. Default: all. */
   readonly user?: LedgerKey | undefined;
   /** The most to list: 1 to 2^53 - 1. Default: no limit. */
   readonly limit?: number | undefined;
