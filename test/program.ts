@@ -4,7 +4,9 @@ import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 
-/** The binaries of Node.js to run programs with: this one, and those that `SLUICE_NODES` names (separated by colons). */
+/**
+ * The binaries of Node.js to run programs with: this one, and those that `SLUICE_NODES` names (separated by colons).
+ */
 export const nodes: ReadonlyArray<{ node: string; name: string }> = [
   process.execPath,
   ...(process.env['SLUICE_NODES'] ?? '').split(':').filter((path) => path !== ''),

@@ -7,7 +7,8 @@
 
 /**
  * @typedef {object} Profile
- * @property {{ id: number, callFrame: { functionName: string, url: string, lineNumber: number }, children?: number[] }[]} nodes
+ * @property {{ id: number, callFrame: { functionName: string, url: string, lineNumber: number }, children?: number[]
+ *   }[]} nodes
  * @property {number[]} samples ids of nodes
  * @property {number[]} timeDeltas microseconds before each sample
  */

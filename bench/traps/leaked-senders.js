@@ -178,7 +178,10 @@ async function measure({ quick }) {
   const most = (/** @type {number[]} */ values) => Math.max(...values);
   const answered = (/** @type {typeof plain} */ run) =>
     run.answers.sent + run.answers.late + run.answers.refused;
-  /** @type {(id: string, what: string, unit: 'count' | 'bytes', of: (run: typeof plain) => number) => import('./trap.js').Figure} */
+  /**
+   * @type {(id: string, what: string, unit: 'count' | 'bytes', of: (run: typeof plain) => number) =>
+   * import('./trap.js').Figure}
+   */
   const figure = (id, what, unit, of) => ({ id, what, unit, naive: [of(plain)], sluice: [of(bounded)] });
   const { atMs } = plain.series;
   return {

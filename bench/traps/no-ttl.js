@@ -33,7 +33,10 @@ const title = 'Requests without a deadline: worked off for clients that have lef
 const Order = record({ number: u32 });
 
 /** @typedef {import('node:http').ServerResponse} Response */
-/** @typedef {{ add: (number: number, waitsMs: number) => boolean, close: () => Promise<void>, expired: () => number }} Version */
+/**
+ * @typedef {{ add: (number: number, waitsMs: number) => boolean, close: () => Promise<void>, expired: () => number }}
+ * Version
+ */
 
 /** An array and a loop. @param {(number: number) => Promise<void>} handle @returns {Version} */
 function naive(handle) {

@@ -154,7 +154,9 @@ async function measure({ quick, rounds }) {
     plain.push(await run('naive', orders, units));
     leased.push(await run('sluice', orders, units));
   }
-  /** @type {(id: string, what: string, unit: 'count' | '1/s', of: (one: Ran) => number) => import('./trap.js').Figure} */
+  /**
+   * @type {(id: string, what: string, unit: 'count' | '1/s', of: (one: Ran) => number) => import('./trap.js').Figure}
+   */
   const figure = (id, what, unit, of) => ({ id, what, unit, naive: plain.map(of), sluice: leased.map(of) });
   return {
     figures: [

@@ -20,8 +20,8 @@ export type Admission =
        */
       readonly state: 'held' | 'confirmed';
       /**
-       * True for a duplicate whose order was in no queue, because the stock was restored: it has been charged and queued
-       * now as a new one is, under its reservation. Else absent.
+       * True for a duplicate whose order was in no queue, because the stock was restored: it has been charged and
+       * queued now as a new one is, under its reservation. Else absent.
        */
       readonly requeued?: true;
     }

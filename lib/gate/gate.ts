@@ -151,8 +151,8 @@ export class Gate<T> implements Disposable {
    * @returns The gate.
    * @throws TypeError (`ERR_SLUICE_OPTION`) naming a bad, missing or unknown option, or if the parts have different
    *   clocks; SluiceError `ERR_SLUICE_GATED` if the queue has a gate already, `ERR_SLUICE_MEMORY`.
-   * @example
-   * const gate = Gate.create({ queue, limiter, stock, fields: { sku: 'sku', quantity: 'quantity', user: 'user', id: 'orderId' } });
+   * @example const gate = Gate.create({ queue, limiter, stock, fields: { sku: 'sku', quantity: 'quantity', user:
+   * 'user', id: 'orderId' } });
    */
   static create<T>(options: GateOptions<T>): Gate<T> {
     const where = 'Gate.create';
@@ -213,8 +213,8 @@ export class Gate<T> implements Disposable {
    * With an id field, asking again gives the earlier answer: 'admitted' with the same reservation, `duplicate` and the
    * `state` that it has now, while it is held or once it is sold; 'already-ended' if its reservation has ended
    * otherwise, so that nobody will handle it; or 'already-failed'. What was refused for another reason than the stock's
-   * may be asked again. An order of a restored stock is in no queue: asking again charges and queues it, once, under its
-   * reservation, and holds it for as long as a new one (`requeued`).
+   * may be asked again. An order of a restored stock is in no queue: asking again charges and queues it, once, under
+   * its reservation, and holds it for as long as a new one (`requeued`).
    *
    * Units are taken as the last thing that can fail, so that no other order is ever told 'sold-out' because of one
    * that is then refused itself; but for a cart that fails for want of its later lines: see `Stock.reserveAll`. A
@@ -225,8 +225,8 @@ export class Gate<T> implements Disposable {
    * @param order The order: a value for each field of the record.
    * @param options `key` (needed if the limiter has keys), `holdMs`, and `lines` of a cart.
    * @returns What became of it: its `outcome`, and what belongs to that.
-   * @throws TypeError, RangeError: `ERR_SLUICE_FIELD` naming a field with a bad value, `ERR_SLUICE_OPTION` naming a bad,
-   *   missing or unknown option; SluiceError `ERR_SLUICE_DISPOSED`.
+   * @throws TypeError, RangeError: `ERR_SLUICE_FIELD` naming a field with a bad value, `ERR_SLUICE_OPTION` naming a
+   *   bad, missing or unknown option; SluiceError `ERR_SLUICE_DISPOSED`.
    * @example
    * const admission = gate.admit({ orderId: 1n, sku: 7, quantity: 1, user: 42 });
    * if (admission.outcome !== 'admitted') response.writeHead(409).end(admission.outcome);
@@ -251,19 +251,19 @@ export class Gate<T> implements Disposable {
    * the units are on sale again.
    *
    * While a handler runs, or an order waits in hand for one, its hold is renewed when half of it is over: by a timer of
-   * this thread that does not keep the process alive, and between two handlers, so that handlers which compute starve no
-   * hold unless one of them stands still for half of a hold; not once it is decided, and not by a thread that has ended.
-   * A hold that ran out all the same, or while the order waited in the queue, cannot be confirmed: its units are on sale
-   * again. A handler that must not act in vain calls `hold.confirm()` before it does; otherwise such an order is
-   * published on `sluice:gate:not-confirmed`.
+   * this thread that does not keep the process alive, and between two handlers, so that handlers which compute starve
+   * no hold unless one of them stands still for half of a hold; not once it is decided, and not by a thread that has
+   * ended. A hold that ran out all the same, or while the order waited in the queue, cannot be confirmed: its units are
+   * on sale again. A handler that must not act in vain calls `hold.confirm()` before it does; otherwise such an order
+   * is published on `sluice:gate:not-confirmed`.
    *
    * What the queue drops (its time is over, shed, dropped as the oldest, overwritten) goes back on sale when it is
-   * dropped. A caller that takes orders from the queue itself (`tryPop`, `drain`, ...) while it has a gate must do what the
-   * gate would: confirm or cancel the reservation that `admit` returned, else it runs out; and call `limiter.release` if
-   * the limiter counts what is in flight.
+   * dropped. A caller that takes orders from the queue itself (`tryPop`, `drain`, ...) while it has a gate must do what
+   * the gate would: confirm or cancel the reservation that `admit` returned, else it runs out; and call
+   * `limiter.release` if the limiter counts what is in flight.
    *
-   * A handler that takes longer than `handlerTimeoutMs` has failed: `hold.signal` aborts, and unless the order is decided
-   * by then it is cancelled and published as a failure; what the handler returns later is ignored.
+   * A handler that takes longer than `handlerTimeoutMs` has failed: `hold.signal` aborts, and unless the order is
+   * decided by then it is cancelled and published as a failure; what the handler returns later is ignored.
    *
    * When `signal` aborts, no more handlers are started and `hold.signal` of those that run aborts with its reason; the
    * promise rejects with it when they have ended, but after `graceMs` at the latest. Orders that were taken and not
@@ -274,8 +274,8 @@ export class Gate<T> implements Disposable {
    * @param handler Called with each order, and with its hold.
    * @param options `concurrency`, `handlerTimeoutMs`, `graceMs` and `signal`.
    * @returns A promise that is resolved when the queue is closed and drained.
-   * @throws SluiceError `ERR_SLUICE_CONSUMER` if another thread consumes, `ERR_SLUICE_DISPOSED` if the gate or a part of
-   *   it is disposed of while an order is handled; TypeError, RangeError (`ERR_SLUICE_OPTION`).
+   * @throws SluiceError `ERR_SLUICE_CONSUMER` if another thread consumes, `ERR_SLUICE_DISPOSED` if the gate or a part
+   *   of it is disposed of while an order is handled; TypeError, RangeError (`ERR_SLUICE_OPTION`).
    * @example
    * await gate.consume(async (order, hold) => {
    *   await charge(order, hold.reservation);

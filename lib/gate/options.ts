@@ -24,8 +24,8 @@ export interface GateOptions<T> {
   /**
    * Which fields of the record are the request to the stock: `sku` and `quantity`, without which each `admit` needs
    * `lines`; `user`, needed where an item has a per-user limit; `id`, which makes admission idempotent. Types: u8, u16,
-   * u32, u53, u64; all but `quantity` also utf8, of which an order has 1 to 32 bytes as `sku`, to 64 as `user` and to 256
-   * as `id`, whatever the field has room for.
+   * u32, u53, u64; all but `quantity` also utf8, of which an order has 1 to 32 bytes as `sku`, to 64 as `user` and to
+   * 256 as `id`, whatever the field has room for.
    */
   readonly fields?: {
     readonly sku?: KeyFieldOf<T>;
@@ -64,7 +64,9 @@ export interface AdmitOptions {
 export interface GateConsumeOptions {
   /** Orders taken from the queue at once: 1 to 64. Default: 32. */
   readonly batchSize?: number;
-  /** Handlers that run at the same time: 1 to the gate's `maxInHand`. Default: 1, which keeps the order of admission. */
+  /**
+   * Handlers that run at the same time: 1 to the gate's `maxInHand`. Default: 1, which keeps the order of admission.
+   */
   readonly concurrency?: number;
   /**
    * How long a handler may take, in milliseconds: 1 to 2,147,483,647. Default: as long as it wants. One that takes

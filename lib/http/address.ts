@@ -24,8 +24,8 @@ const ipv6PrefixDefault = 56;
  * - The key leaves out a zone (`%eth0`), brackets and a port.
  * - A text that is not an address is its own key, cut to 256 characters. Without an address the key is ''.
  *
- * @param address address an IPv4 or IPv6 address as text, such as Express's and Fastify's `request.ip`, Koa's `context.ip` or
- *   `socket.remoteAddress`.
+ * @param address address an IPv4 or IPv6 address as text, such as Express's and Fastify's `request.ip`, Koa's
+ *   `context.ip` or `socket.remoteAddress`.
  * @param options `ipv6Prefix`: 56 unless told otherwise.
  * @returns The key: a text of at most 256 characters.
  * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option, or an address that is neither a

@@ -55,8 +55,8 @@ interface Line {
 }
 
 /**
- * A key as a text, which no other key has: a Map hashes numbers, and bigints by their last 64 bits, without a secret, so
- * that a client could choose many that meet.
+ * A key as a text, which no other key has: a Map hashes numbers, and bigints by their last 64 bits, without a secret,
+ * so that a client could choose many that meet.
  */
 function nameOf(key: NativeKey | undefined): string {
   if (typeof key === 'bigint') return `bigint ${key.toString(16)}`;

@@ -1,8 +1,8 @@
 import { byNumber, refusalBits, tiers } from '../binding/index.js';
 
 /**
- * What can refuse, in the order in which it is asked. 'blocked': by `block()`. 'adaptive': this thread is overloaded, or a
- * queue stands.
+ * What can refuse, in the order in which it is asked. 'blocked': by `block()`. 'adaptive': this thread is overloaded,
+ * or a queue stands.
  */
 export type Tier =
   | 'token-bucket'
@@ -85,13 +85,13 @@ export interface Denied {
   /** Of 'sliding-window' which one: its index in the option; 0 of a limiter with one window. */
   readonly window: number | undefined;
   /**
-   * Whether the cost exceeds all that `tier` allows at one time (its burst, its limit, its `max`): then no waiting helps,
-   * only a `configure` to more.
+   * Whether the cost exceeds all that `tier` allows at one time (its burst, its limit, its `max`): then no waiting
+   * helps, only a `configure` to more.
    */
   readonly oversized: boolean;
   /**
-   * Milliseconds until every tier with a clock would allow it, if nobody else asked: the largest over the tiers; 0
-   * if only the depth tier or a standing queue refuses (no clock tells when work ends), Infinity if it is `oversized`, or
+   * Milliseconds until every tier with a clock would allow it, if nobody else asked: the largest over the tiers; 0 if
+   * only the depth tier or a standing queue refuses (no clock tells when work ends), Infinity if it is `oversized`, or
    * if it is more than 36 years.
    */
   readonly retryAfterMs: number;

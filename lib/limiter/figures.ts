@@ -44,7 +44,9 @@ export interface LimiterStats {
   readonly keys: number;
   /** Keys that were forgotten so that another key could have their place. */
   readonly evicted: number;
-  /** Decisions about keys for which there was no place among those that owe something: guests (docs/guide/limiter.md). */
+  /**
+   * Decisions about keys for which there was no place among those that owe something: guests (docs/guide/limiter.md).
+   */
   readonly overflowed: number;
   /** Guests that were forgotten although they owed something, because newer ones needed their place. */
   readonly forgotten: number;

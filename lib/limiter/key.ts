@@ -3,8 +3,8 @@ import { optionError } from '../input/index.js';
 
 /**
  * Whose limit is asked: a string of at most 1,024 characters (UTF-16 code units), a number (not NaN) or a bigint of at
- * most 8,192 bits. `1`, `1n` and `'1'` are three keys. Keys are told apart by 128-bit fingerprints with a secret of each
- * limiter's own (SipHash-1-3), never stored.
+ * most 8,192 bits. `1`, `1n` and `'1'` are three keys. Keys are told apart by 128-bit fingerprints with a secret of
+ * each limiter's own (SipHash-1-3), never stored.
  */
 export type Key = string | number | bigint;
 

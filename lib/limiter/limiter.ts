@@ -246,11 +246,11 @@ export class Limiter implements Disposable {
    * 'waiting-line', so that nobody overtakes. When a call is served, its thread is woken; which of two threads runs
    * first then is up to the system.
    *
-   * Answers a refusal at once, without waiting, if `timeoutMs` cannot be met whatever happens but a change of
-   * limits (counting those who wait before it), if the cost exceeds a tier, or ('waiting-line') if `maxWaiting` wait
-   * already, or `maxWaitingPerKey` for this key (of keys for which there is no place: if as many of them are blocked or
-   * wait as may be); and later, when `timeoutMs` is over or a changed limit has put it out of reach. A wait for the depth
-   * of a queue looks at it every 5 ms.
+   * Answers a refusal at once, without waiting, if `timeoutMs` cannot be met whatever happens but a change of limits
+   * (counting those who wait before it), if the cost exceeds a tier, or ('waiting-line') if `maxWaiting` wait already,
+   * or `maxWaitingPerKey` for this key (of keys for which there is no place: if as many of them are blocked or wait as
+   * may be); and later, when `timeoutMs` is over or a changed limit has put it out of reach. A wait for the depth of a
+   * queue looks at it every 5 ms.
    *
    * @param options `key`, `cost`, `timeoutMs` and `signal`.
    * @returns A promise of the decision.
@@ -361,8 +361,8 @@ export class Limiter implements Disposable {
 
   /**
    * Refuses everything for `ms` (0 to 31 days; 0 ends a block) from now, with the tier 'blocked' (but an oversized cost
-   * as always). False, and nothing was done: so many keys owe something that this one has no place, and as many more are
-   * blocked or wait as may be.
+   * as always). False, and nothing was done: so many keys owe something that this one has no place, and as many more
+   * are blocked or wait as may be.
    *
    * @param key Who. undefined for a limiter without keys.
    * @param ms For how long, in milliseconds: 0 to 31 days.

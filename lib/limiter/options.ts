@@ -17,19 +17,19 @@ export interface LimiterOptions {
     readonly warmUpMs?: number;
   };
   /**
-   * At most `limit` (1 to 1,073,741,823) in any window of `windowMs` (1 to 31,622,400,000: 366 days), wherever it begins.
-   * Counted in `buckets` (1 to 1,000; default 20): a request is remembered for up to 1/buckets longer than the window, so
-   * steady throughput is about that much below the limit. Memory: 8 bytes for each bucket, and for each key.
+   * At most `limit` (1 to 1,073,741,823) in any window of `windowMs` (1 to 31,622,400,000: 366 days), wherever it
+   * begins. Counted in `buckets` (1 to 1,000; default 20): a request is remembered for up to 1/buckets longer than the
+   * window, so steady throughput is about that much below the limit. Memory: 8 bytes for each bucket, and for each key.
    *
    * With `exact` a request counts for exactly the length of the window: its time is kept in a log, at 8 bytes times
    * `limit` (then at most 1,000,000), for each key. It has no buckets.
    *
    * With `every` it is a calendar window: at most `limit` in each 'day', 'week' (from Monday), 'month' or 'year' of
-   * `timeZone` (of the IANA database; default 'UTC'), by the wall clock; a ManualClock's milliseconds count from 1970. 8
-   * bytes for each key. See "Calendar windows" in docs/guide/limiter.md.
+   * `timeZone` (of the IANA database; default 'UTC'), by the wall clock; a ManualClock's milliseconds count from 1970.
+   * 8 bytes for each key. See "Calendar windows" in docs/guide/limiter.md.
    *
-   * A list of 1 to 4 windows (10 a second and 100 a minute, say): a request must fit in all of them, and is charged to all
-   * or none.
+   * A list of 1 to 4 windows (10 a second and 100 a minute, say): a request must fit in all of them, and is charged to
+   * all or none.
    */
   readonly slidingWindow?: WindowOption | readonly WindowOption[];
   /**
@@ -60,8 +60,8 @@ export interface LimiterOptions {
    * flight). Keys for which there is no place, because too many owe something, are guests: each has a limit of its own
    * too, but is forgotten after half of `max` (at least 64) newer guests. See "Keys" in docs/guide/limiter.md.
    *
-   * `maxWaitingPerKey`: how many `acquire()` may wait for one key at one time, over all threads: 1 to 65,536. So one key
-   * does not take all places of `maxWaiting` from the others. Default: a sixteenth of `maxWaiting`, at least 16.
+   * `maxWaitingPerKey`: how many `acquire()` may wait for one key at one time, over all threads: 1 to 65,536. So one
+   * key does not take all places of `maxWaiting` from the others. Default: a sixteenth of `maxWaiting`, at least 16.
    */
   readonly keys?: { readonly max: number; readonly maxWaitingPerKey?: number };
   /** How many `acquire()` may wait at one time, over all threads and keys: 0 to 65,536. Default: 1,024. */
@@ -87,8 +87,8 @@ export interface LimiterChanges {
     readonly warmUpMs?: number;
   };
   /**
-   * An exact window's `limit` is at most the one it was made with. Of several windows a list of as many; `{}` leaves one as
-   * it is.
+   * An exact window's `limit` is at most the one it was made with. Of several windows a list of as many; `{}` leaves
+   * one as it is.
    */
   readonly slidingWindow?: WindowChanges | readonly WindowChanges[];
   /** A new `max`, 1 to 2^32 - 1. */

@@ -25,8 +25,8 @@ const words = {
 };
 
 /**
- * What gives back the decision that native code has just made, whose receipt is in the staging buffer. `charged`: not in
- * a dry run that would have refused.
+ * What gives back the decision that native code has just made, whose receipt is in the staging buffer. `charged`: not
+ * in a dry run that would have refused.
  */
 export function returnsOf(
   native: NativeLimiter,

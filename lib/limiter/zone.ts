@@ -8,7 +8,9 @@ const dayMs = 86_400_000;
 const stepMs = 14 * dayMs;
 const yearsAhead = 30;
 
-/** By the names that Intl gives the zones: there are some hundreds, and an offset as a zone has one of some thousands. */
+/**
+ * By the names that Intl gives the zones: there are some hundreds, and an offset as a zone has one of some thousands.
+ */
 const known = new Map<string, readonly number[]>();
 
 /**

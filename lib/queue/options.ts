@@ -28,18 +28,17 @@ export interface QueueOptions<T> {
   /** Those who may wait for room at the same time (`push`, `pushSync`, `reserve`): 0 to 65,536. Default: 1,024. */
   readonly maxWaiting?: number;
   /**
-   * 'reject' (default): a record that finds no room is refused. 'drop-oldest': it is taken, and the consumer drops
-   * the oldest beyond the capacity; the memory is for twice the capacity, and if the consumer stands still for so
-   * long, it is refused all the same. 'overwrite': it is always taken, in exactly the capacity, and the push itself drops
-   * the oldest record of its lane, which `stats()` counts and no event tells; no push waits for room. A gate gives back at
-   * once what a dropped order holds.
-   * 'caller': it is refused and given to `onOverflow`.
+   * 'reject' (default): a record that finds no room is refused. 'drop-oldest': it is taken, and the consumer drops the
+   * oldest beyond the capacity; the memory is for twice the capacity, and if the consumer stands still for so long, it
+   * is refused all the same. 'overwrite': it is always taken, in exactly the capacity, and the push itself drops the
+   * oldest record of its lane, which `stats()` counts and no event tells; no push waits for room. A gate gives back at
+   * once what a dropped order holds. 'caller': it is refused and given to `onOverflow`.
    */
   readonly overflow?: Overflow;
   /**
-   * With 'caller': gets each record that `tryPush`, `tryPushMany` or a batcher of this object found no room for; whoever
-   * waits (`push`, `pushSync`) learns it from the wait. What it throws, the push throws. Other threads give theirs to
-   * `attach`.
+   * With 'caller': gets each record that `tryPush`, `tryPushMany` or a batcher of this object found no room for;
+   * whoever waits (`push`, `pushSync`) learns it from the wait. What it throws, the push throws. Other threads give
+   * theirs to `attach`.
    */
   readonly onOverflow?: (record: T) => void;
   /**

@@ -393,10 +393,10 @@ export class Queue<T> implements Disposable, AsyncDisposable {
    * time. At least every 1,024 records, and after each handler that leaves the loop more than 4 ms behind, the event
    * loop gets a turn. A batch belongs to the handler: it has left the queue.
    *
-   * When `signal` aborts, nothing more is taken, and the signals that the handlers were given abort with its reason; the
-   * promise rejects with it when the handlers that run have ended, but after `graceMs` at the latest. When a handler
-   * fails, or takes longer than `handlerTimeoutMs`, likewise with its error. The lease is released in the end; when this
-   * object is disposed of, at once.
+   * When `signal` aborts, nothing more is taken, and the signals that the handlers were given abort with its reason;
+   * the promise rejects with it when the handlers that run have ended, but after `graceMs` at the latest. When a
+   * handler fails, or takes longer than `handlerTimeoutMs`, likewise with its error. The lease is released in the end;
+   * when this object is disposed of, at once.
    *
    * @param handler Called with each batch. It gets a `signal` in its context.
    * @param options `batchSize`, `concurrency`, `handlerTimeoutMs`, `graceMs` and `signal`: see `ConsumeOptions`.
@@ -520,9 +520,9 @@ export class Queue<T> implements Disposable, AsyncDisposable {
 
   /**
    * Resolves when there was a moment, during the call, at which everything that was pushed had left the queue: consumed
-   * in whatever thread, or dropped. The queue stays open. What a handler was given has left the queue, though the handler
-   * may still be at work (`consume` and `gate.stats().inHand` tell of those). Records that are pushed meanwhile count,
-   * too. The wait keeps the process alive.
+   * in whatever thread, or dropped. The queue stays open. What a handler was given has left the queue, though the
+   * handler may still be at work (`consume` and `gate.stats().inHand` tell of those). Records that are pushed meanwhile
+   * count, too. The wait keeps the process alive.
    *
    * @param options `timeoutMs` and `signal` bound the wait.
    * @returns A promise that is resolved when nothing is left.

@@ -35,7 +35,9 @@ export interface Movement {
   readonly position: number;
   /** The item. */
   readonly sku: number | string;
-  /** Units. Those of a reservation that came from several shards of their item are told in parts, one for each shard. */
+  /**
+   * Units. Those of a reservation that came from several shards of their item are told in parts, one for each shard.
+   */
   readonly quantity: number;
   /** When, in milliseconds of the ledger's clock: of `process.hrtime()`, or of its manual clock. */
   readonly timeMs: number;

@@ -13,8 +13,8 @@ export interface StockItem {
   readonly perUser?: number;
   /**
    * How many units can be reserved and sold beyond the total: those that are still to come. With `quantity` at most
-   * 4,294,967,295. Default: 0, none. `Stock.counts` tells how many are; an answer of `reserve` does not tell whether its
-   * units are, because units that come fill the sum of them, not one reservation. See `Stock.changeItem`.
+   * 4,294,967,295. Default: 0, none. `Stock.counts` tells how many are; an answer of `reserve` does not tell whether
+   * its units are, because units that come fill the sum of them, not one reservation. See `Stock.changeItem`.
    */
   readonly backorder?: number;
   /** The name of a group (see `groups`) with whose other items it shares a limit per user, beside its own. */
@@ -58,7 +58,8 @@ export interface StockOptions {
   /**
    * Client ids remembered: 1 to 67,108,864. Default: 65,536. Beyond them those whose reservation is resolved are
    * forgotten, the oldest of a neighbourhood of 16 first. Refused ids are forgotten before those that were admitted. Up
-   * to `maxIds` ids can be held at the same time; beyond them an id whose neighbours are all held is refused: 'ids-full'.
+   * to `maxIds` ids can be held at the same time; beyond them an id whose neighbours are all held is refused:
+   * 'ids-full'.
    */
   readonly maxIds?: number;
   /** How long a reservation is held before it expires, in milliseconds: 1 to 86,400,000. Default: 30,000. */
@@ -82,7 +83,9 @@ export interface StockOptions {
 export interface ItemChanges {
   /** The most that one user can hold or have bought: 1 to 4,294,967,295; null: no limit. */
   readonly perUser?: number | null | undefined;
-  /** How many units can be reserved and sold beyond the total: 0 (none) to 4,294,967,295, with the total at most that. */
+  /**
+   * How many units can be reserved and sold beyond the total: 0 (none) to 4,294,967,295, with the total at most that.
+   */
   readonly backorder?: number | undefined;
 }
 
@@ -96,7 +99,9 @@ export interface StockChanges {
 export interface RestoreOptions {
   /** A manual clock for tests. Default: the machine's monotonic clock. */
   readonly clock?: ManualClock | undefined;
-  /** As the options of `Stock.create`, as are the next four. At least what the snapshot's items and their shards take. */
+  /**
+   * As the options of `Stock.create`, as are the next four. At least what the snapshot's items and their shards take.
+   */
   readonly maxItems?: number | undefined;
   /** At least as many as there are places in use or used before: reservations keep their bigints. */
   readonly maxReservations?: number | undefined;

@@ -21,7 +21,9 @@ export interface FoundReservation {
   readonly expiresInMs: number;
   /** Who reserved, if that was said: a text, or a bigint for a number. */
   readonly user?: bigint | string;
-  /** The client's id, if there was one: a bigint for a number, or a text of up to 56 bytes; a longer one is not kept. */
+  /**
+   * The client's id, if there was one: a bigint for a number, or a text of up to 56 bytes; a longer one is not kept.
+   */
   readonly id?: bigint | string;
   /** Its items. */
   readonly lines: readonly FoundLine[];

@@ -104,8 +104,8 @@ const pinned = new Set<Stock>();
  * let them expire. For each item `available + reserved + sold = total` at every instant (with a backorder cap
  * `total + backordered`), and a reservation is resolved at most once, whoever tries.
  *
- * Time is monotonic. A reservation never expires before its deadline; from then on it can no longer be confirmed.
- * The memory is reserved at creation and never grows (see the option `commit`). It lives as long as some thread holds it.
+ * Time is monotonic. A reservation never expires before its deadline; from then on it can no longer be confirmed. The
+ * memory is reserved at creation and never grows (see the option `commit`). It lives as long as some thread holds it.
  */
 export class Stock implements Disposable {
   readonly #native: NativeStock;
@@ -221,9 +221,9 @@ export class Stock implements Disposable {
    * tried again. An id that a gate admitted is refused as 'admitted-by-gate': its order is decided by whoever consumes
    * the gate's queue.
    *
-   * What is refused for want of units, of room in a table or by the user's limit looks at holds that are over first: they
-   * expire, and the request is tried again. One call looks at no more than some hundred; where more are over, its refusal
-   * is not remembered for the id.
+   * What is refused for want of units, of room in a table or by the user's limit looks at holds that are over first:
+   * they expire, and the request is tried again. One call looks at no more than some hundred; where more are over, its
+   * refusal is not remembered for the id.
    *
    * @param request The item, its quantity, and for whom.
    * @returns The reservation, or why there is none.
@@ -300,12 +300,12 @@ export class Stock implements Disposable {
 
   /**
    * Holds another quantity: `quantity` units of a reservation of one item, or `lines` for items of the reservation. The
-   * bigint, the deadline and what was confirmed of it stay as they are. More units are reserved as `reserve` does, less go
-   * back on sale and out of the user's count; all of it is done, or nothing. `lines` name items that the reservation has,
-   * or had; 0 takes one out of it.
+   * bigint, the deadline and what was confirmed of it stay as they are. More units are reserved as `reserve` does, less
+   * go back on sale and out of the user's count; all of it is done, or nothing. `lines` name items that the reservation
+   * has, or had; 0 takes one out of it.
    *
-   * A reservation without a user gets no more of an item that has a limit per user by now ('user-limit'). What goes up is
-   * taken before the rest is put back, so that a refusal changes nothing: to exchange items within a limit that they
+   * A reservation without a user gets no more of an item that has a limit per user by now ('user-limit'). What goes up
+   * is taken before the rest is put back, so that a refusal changes nothing: to exchange items within a limit that they
    * share, take some back first. More units take a place of the table for a moment, also if they need none afterwards.
    *
    * The body of the client's id stays what it was at first: a repetition of that request gets this reservation.
@@ -313,8 +313,8 @@ export class Stock implements Disposable {
    * @param reservation The bigint of the reservation, or the decimal string that its JSON is.
    * @param options `quantity` of a reservation of one item, or `lines`.
    * @returns 'changed', or why not.
-   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also if nothing would be left (`cancel` ends a reservation), and
-   *   for an item that is not in it; nothing is changed then.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also if nothing would be left (`cancel` ends a reservation),
+   *   and for an item that is not in it; nothing is changed then.
    * @example
    * stock.change(reservation, { quantity: 3 });
    */
@@ -404,9 +404,9 @@ export class Stock implements Disposable {
 
   /**
    * Expires every reservation that is due, and returns how many there were. This also happens by itself, unless the
-   * clock is a manual one: an unreferenced timer of each attached thread does it every 100 ms, and so does now and then a
-   * thread that reserves. On either clock a reservation also expires when a call would resolve or change it, and
-   * when it stands in the way of a request: see `reserve`.
+   * clock is a manual one: an unreferenced timer of each attached thread does it every 100 ms, and so does now and then
+   * a thread that reserves. On either clock a reservation also expires when a call would resolve or change it, and when
+   * it stands in the way of a request: see `reserve`.
    *
    * @returns How many reservations expired.
    * @throws SluiceError `ERR_SLUICE_DISPOSED` once this thread has let go of it.
@@ -447,8 +447,8 @@ export class Stock implements Disposable {
   }
 
   /**
-   * Changes the limit per user of a group (1 to 4,294,967,295). A user who has more keeps it, and gets no more. False if
-   * there is no such group.
+   * Changes the limit per user of a group (1 to 4,294,967,295). A user who has more keeps it, and gets no more. False
+   * if there is no such group.
    *
    * @param name The group.
    * @param changes Its new limit per user.
@@ -576,8 +576,8 @@ export class Stock implements Disposable {
    * @param total 0 to 4,294,967,295.
    * @param options `clamp`: make the total as low as it can be, instead of refusing.
    * @returns 'changed' with the counts, or 'units-taken'.
-   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also if there is no such item, or `total` and its backorder cap
-   *   exceed 4,294,967,295; nothing is changed then.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also if there is no such item, or `total` and its backorder
+   *   cap exceed 4,294,967,295; nothing is changed then.
    * @example
    * stock.setTotal(7, 250);
    */

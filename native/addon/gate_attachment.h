@@ -66,8 +66,8 @@ class GateAttachment : public Attachment {
                               const GateParts& parts);
 
   bool usable() const { return !detached() && !parts_.detached(); }
-  // Whether an order has a key where the limiter has keys, and no other, and lines, or a field, for the stock: lib/ asks
-  // nothing else.
+  // Whether an order has a key where the limiter has keys, and no other, and lines, or a field, for the stock: lib/
+  // asks nothing else.
   bool fits(const Key* key, std::uint32_t cart_lines) const {
     const bool keyed = parts_.limiter != nullptr && parts_.limiter->shared()->config().keys_max != 0;
     if ((key != nullptr) != keyed) return false;

@@ -61,8 +61,8 @@ A& attachment(napi_env env, napi_callback_info info, napi_value (&arguments)[N])
   return *static_cast<A*>(data);
 }
 
-// A function that may allocate, and then throws std::bad_alloc where the system has nothing to give. It throws before it
-// has changed anything that others see. No exception may reach Node.js, which ends the process.
+// A function that may allocate, and then throws std::bad_alloc where the system has nothing to give. It throws before
+// it has changed anything that others see. No exception may reach Node.js, which ends the process.
 template <napi_callback Function>
 napi_value guarded(napi_env env, napi_callback_info info) noexcept {
   try {

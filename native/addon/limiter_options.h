@@ -19,7 +19,8 @@ struct LimiterDescription {
 // In place of a reason: the thread is being terminated, and what was read says nothing.
 inline constexpr const char* kThreadEnds = "";
 
-// createLimiter()'s options, with the clock and the queues that they name in `shared`. nullptr, or the reason of a refusal.
+// createLimiter()'s options, with the clock and the queues that they name in `shared`. nullptr, or the reason of a
+// refusal.
 //
 //   { tokenBucket?: { ratePerSecond, burst, warmUpMs }, queueDepth?: { max, queue?: handle },
 //     windows: [{ limit, windowMs, buckets, exact } or { limit, every, timeZone, zone: [ms, offset in ms, ...] }],
@@ -27,8 +28,8 @@ inline constexpr const char* kThreadEnds = "";
 //     maxWaitingPerKey, enforce, commit, clock? }
 const char* read_limiter(const Napi::Object& options, SharedLimiter& shared, LimiterDescription& to);
 
-// configure()'s: { ratePerSecond, burst, warmUpMs, windows: [{ limit, windowMs }], max, enforce }. False: the thread is being
-// terminated.
+// configure()'s: { ratePerSecond, burst, warmUpMs, windows: [{ limit, windowMs }], max, enforce }. False: the thread is
+// being terminated.
 bool read_changes(const Napi::Object& given, std::uint32_t window_count, LimiterChanges& to);
 
 }  // namespace sluice

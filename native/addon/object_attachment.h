@@ -38,8 +38,8 @@ class ObjectAttachment : public Attachment {
   }
 };
 
-// The JavaScript object over a new attachment, with its functions and its handle, which describe(object) completes; or the
-// reason why there is none: `attached` is nullptr, or refuses the staging buffer.
+// The JavaScript object over a new attachment, with its functions and its handle, which describe(object) completes; or
+// the reason why there is none: `attached` is nullptr, or refuses the staging buffer.
 template <const auto& kNames, class A, class Describe>
 Napi::Value object_of(Napi::Env env, A* attached, const Napi::Value& staging,
                       std::initializer_list<std::span<const HotFunction<kNames>>> functions,

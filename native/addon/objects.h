@@ -28,13 +28,13 @@ Napi::Value guarded(const Napi::CallbackInfo& info) noexcept {
   }
 }
 
-// Properties of options, own ones only: native code is in the middle of its work and must call nobody, and a getter that a
-// program has put into Object.prototype would be handed the object, with all the native objects in it. (lib/ makes these
-// objects; they have no getters of their own.)
+// Properties of options, own ones only: native code is in the middle of its work and must call nobody, and a getter
+// that a program has put into Object.prototype would be handed the object, with all the native objects in it. (lib/
+// makes these objects; they have no getters of their own.)
 //
-// While a thread is being terminated none can be read any more, from one moment to the next; what a call has read so far
-// is then worthless, which it must find out by intact() before it uses any of it. No property is asked of an object that
-// could not be read itself: node-addon-api would end the process.
+// While a thread is being terminated none can be read any more, from one moment to the next; what a call has read so
+// far is then worthless, which it must find out by intact() before it uses any of it. No property is asked of an object
+// that could not be read itself: node-addon-api would end the process.
 inline napi_status own(const Napi::Object& object, const char* name, napi_value& key, bool& has) {
   const napi_status status = napi_create_string_utf8(object.Env(), name, NAPI_AUTO_LENGTH, &key);
   return status == napi_ok ? napi_has_own_property(object.Env(), object, key, &has) : status;

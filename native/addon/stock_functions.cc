@@ -29,7 +29,8 @@ napi_value counts(napi_env env, napi_callback_info info) {
   return number(env, 0);
 }
 
-// audit(): the sku of the first item that does not add up, or undefined; staging: figures::kAudit, then kCounts of that item
+// audit(): the sku of the first item that does not add up, or undefined; staging: figures::kAudit, then kCounts of that
+// item
 napi_value audit_report(napi_env env, napi_callback_info info) {
   auto& self = attachment<StockAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
@@ -78,8 +79,8 @@ napi_value read_movement(napi_env env, napi_callback_info info) {
   return result;
 }
 
-// snapshot(makeBuffer): what makeBuffer(octets) has made, filled. Node.js ends the process where native code asks it for
-// more memory than there is; a JavaScript function can be refused it.
+// snapshot(makeBuffer): what makeBuffer(octets) has made, filled. Node.js ends the process where native code asks it
+// for more memory than there is; a JavaScript function can be refused it.
 napi_value snapshot(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
   auto& self = attachment<StockAttachment>(env, info, arguments);
@@ -139,7 +140,8 @@ Sweeping sweeping(const SharedStock& shared) {
   return shared.time.manual == nullptr ? Sweeping::kByPassers : Sweeping::kAsked;
 }
 
-// createStock({ maxItems, maxReservations, maxUsers, maxIds, movements, holdMs, commit, clock? }, staging): without items yet
+// createStock({ maxItems, maxReservations, maxUsers, maxIds, movements, holdMs, commit, clock? }, staging): without
+// items yet
 Napi::Value create_stock(const Napi::CallbackInfo& info) {
   const auto options = info[0].As<Napi::Object>();
   auto shared = std::make_shared<SharedStock>();

@@ -40,8 +40,8 @@ struct StockCall<Method> {
 template <auto Method>
 constexpr napi_callback kCall = StockCall<Method>::call;
 
-// Those of its functions that are about a reservation. They have a file of their own, so that the compiler finds it small
-// enough to inline what they call.
+// Those of its functions that are about a reservation. They have a file of their own, so that the compiler finds it
+// small enough to inline what they call.
 std::span<const HotFunction<functions::kStock>> order_functions();
 // Those of its functions that look for reservations.
 std::span<const HotFunction<functions::kStock>> listing_functions();

@@ -23,13 +23,13 @@ enum class Park : std::int32_t { kReady = 0, kParked = 1, kEnded = 2 };
 
 // ---- limiter ----
 
-// A refusal is answered as its Tier, plus kOversized if the limit is below the cost, plus kWindowUnit times the number of
-// the window that refused, plus kDryRun if it was allowed all the same.
+// A refusal is answered as its Tier, plus kOversized if the limit is below the cost, plus kWindowUnit times the number
+// of the window that refused, plus kDryRun if it was allowed all the same.
 inline constexpr std::int32_t kOversized = 8, kWindowUnit = 16, kDryRun = 64;
 // acquire(): plus the number of the waiter, if it is to wait.
 inline constexpr std::int32_t kWaits = 128;
-// told(): so many times the waiter, plus what has happened to it. kForgotten less the waiter: it was served, and gave that
-// back for want of memory.
+// told(): so many times the waiter, plus what has happened to it. kForgotten less the waiter: it was served, and gave
+// that back for want of memory.
 inline constexpr std::int32_t kToldUnit = 4, kForgotten = -1'000;
 
 // ---- stock ----

@@ -35,15 +35,15 @@ struct LimiterStaging {
   // Results of rooms: of bucket, depth and each window what is left, and the milliseconds until one more is.
   static constexpr std::size_t kRooms = 56, kRoomBytes = 16,
                                kRoomsEnd = kRooms + kRoomBytes * (2 + kWindowsMax);
-  // The receipt of what was allowed, which JavaScript keeps and hands back to refund as it is: the slot of the bucket, the
-  // serial (32 bits), and a word for each window.
+  // The receipt of what was allowed, which JavaScript keeps and hands back to refund as it is: the slot of the bucket,
+  // the serial (32 bits), and a word for each window.
   static constexpr std::size_t kSlot = kRoomsEnd, kSerial = kSlot + 8, kCharged = kSerial + 8,
                                kFigures = kCharged + std::size_t{8} * kWindowsMax,
                                kBytes = kFigures + kFiguresBytes;
 };
 
-// A key is two words: | tag | number, or where its text stands | with the tag 0: absent, 1: a number, 1 + n: a text of n
-// octets of UTF-8. A line is a sku's key and a quantity. The last item is the room for texts.
+// A key is two words: | tag | number, or where its text stands | with the tag 0: absent, 1: a number, 1 + n: a text of
+// n octets of UTF-8. A line is a sku's key and a quantity. The last item is the room for texts.
 struct StockStaging {
   static constexpr std::size_t kHoldNs = 0, kReservation = 8, kQuantity = 16, kLine = 24, kPerUser = 32,
                                kShards = 40, kBackorder = 48, kUser = 56, kId = 72, kLines = 88,

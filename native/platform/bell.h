@@ -47,7 +47,8 @@ class BellListener {
  public:
   using Callback = void (*)(void* data);
 
-  // Throws std::bad_alloc if there is no memory, or libuv refuses. Starts unreferenced: it does not keep the loop alive.
+  // Throws std::bad_alloc if there is no memory, or libuv refuses. Starts unreferenced: it does not keep the loop
+  // alive.
   static BellListener* open(uv_loop_t* loop, Bell& bell, Callback on_ring, void* data);
   // `on_closed` runs from the loop, after which nothing of the listener remains.
   void close(Bell& bell, Callback on_closed, void* data);

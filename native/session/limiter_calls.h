@@ -1,5 +1,5 @@
-// The calls of a limiter as its callers in JavaScript make them through any face: a number and a key in, one number out,
-// further results in the staging buffer. See LimiterStaging, and contract/answers.h.
+// The calls of a limiter as its callers in JavaScript make them through any face: a number and a key in, one number
+// out, further results in the staging buffer. See LimiterStaging, and contract/answers.h.
 #pragma once
 
 #include <cstddef>
@@ -49,8 +49,8 @@ class LimiterCalls {
 
   // rooms(0, key?): 1
   std::int32_t rooms(double, const Key* key) const noexcept;
-  // penalize(points, key?), reward(points, key?), refund(cost, key?), reset(0, key?): 1. The receipt of what a refund is of
-  // stands in staging.
+  // penalize(points, key?), reward(points, key?), refund(cost, key?), reset(0, key?): 1. The receipt of what a refund
+  // is of stands in staging.
   std::int32_t penalize(double points, const Key* key) const noexcept;
   std::int32_t reward(double points, const Key* key) const noexcept;
   std::int32_t refund(double cost, const Key* key) const noexcept;

@@ -44,8 +44,8 @@ class LimiterSession {
   LimiterSession(const LimiterSession&) = delete;
   LimiterSession& operator=(const LimiterSession&) = delete;
 
-  // Gives back all that others could miss: places among those who wait, what decisions hold, the slot. Once; nothing may
-  // be called afterwards.
+  // Gives back all that others could miss: places among those who wait, what decisions hold, the slot. Once; nothing
+  // may be called afterwards.
   void end() noexcept;
 
   Limiter& limiter() noexcept { return limiter_; }
@@ -89,8 +89,8 @@ class LimiterSession {
     return limiter_.rooms(*slot_, clock_.now(), queue_depth(), key);
   }
 
-  // Work of `cost` is done: of a decision that this session holds, or of one that it does not. False if that much was not
-  // in flight. Waiters for it are served.
+  // Work of `cost` is done: of a decision that this session holds, or of one that it does not. False if that much was
+  // not in flight. Waiters for it are served.
   bool release(std::uint64_t cost, const Key* key) noexcept {
     if (!release_place(cost, key)) return false;
     held_.remove(key, cost);

@@ -1,5 +1,5 @@
-// The calls of a stock ledger as its callers in JavaScript make them through any face: numbers in, one number out, the rest
-// in the staging buffer. See StockStaging, and contract/answers.h.
+// The calls of a stock ledger as its callers in JavaScript make them through any face: numbers in, one number out, the
+// rest in the staging buffer. See StockStaging, and contract/answers.h.
 #pragma once
 
 #include <cstddef>
@@ -42,8 +42,8 @@ class StockCalls {
   explicit StockCalls(StockSession& session) noexcept : session_(session) {}
   void stage(const Words& staging) noexcept { words_ = staging; }
 
-  // The first `count` lines of a cart, as far as one can have so many; none if a quantity is out of range, which lib/ never
-  // gives. Valid until the next call.
+  // The first `count` lines of a cart, as far as one can have so many; none if a quantity is out of range, which lib/
+  // never gives. Valid until the next call.
   StockSession::Lines lines(std::uint32_t count, std::uint64_t least = 1) noexcept {
     count = std::min(count, StockRequest::kLinesMax);
     for (std::uint32_t i = 0; i < count; ++i) {
@@ -55,8 +55,8 @@ class StockCalls {
     return StockSession::sound(staged, least) ? staged : StockSession::Lines();
   }
 
-  // reserve(lines), with a hold of 0 for the ledger's own: the ReserveResult; the hold stands in staging. Of a repetition,
-  // what is left of the hold stands there, and the phase in place of the line
+  // reserve(lines), with a hold of 0 for the ledger's own: the ReserveResult; the hold stands in staging. Of a
+  // repetition, what is left of the hold stands there, and the phase in place of the line
   std::int32_t reserve(std::uint32_t count) noexcept {
     const StockSession::Lines cart = lines(count);
     if (cart.empty()) return kBadArgument;
@@ -83,16 +83,17 @@ class StockCalls {
   std::int32_t extend() noexcept {
     return answer_of(session_.extend(reservation(), staged(StockStaging::kHoldNs)));
   }
-  // confirmPart(lines, 1: what is left stays held); cancelPart(lines); giveBack(lines), of the reservation in staging: of so
-  // many lines there; without any, of the quantity, or all. The ResolveResult; which line it is about stands in staging
+  // confirmPart(lines, 1: what is left stays held); cancelPart(lines); giveBack(lines), of the reservation in staging:
+  // of so many lines there; without any, of the quantity, or all. The ResolveResult; which line it is about stands in
+  // staging
   std::int32_t confirm_part(std::uint32_t count, std::uint32_t hold) noexcept;
   std::int32_t cancel_part(std::uint32_t count) noexcept;
   std::int32_t give_back(std::uint32_t count) noexcept;
-  // giveBackOf(): of the item whose sku, and of the user whose key stand in staging, with the quantity; kUnknownSku if there
-  // is no such item
+  // giveBackOf(): of the item whose sku, and of the user whose key stand in staging, with the quantity; kUnknownSku if
+  // there is no such item
   std::int32_t give_back_of() noexcept;
-  // change(lines): to the quantities of so many lines in staging, or, without any, to the quantity of its only item. The
-  // ResolveResult, or kRefusals + the ReserveResult; which line it is about stands in staging
+  // change(lines): to the quantities of so many lines in staging, or, without any, to the quantity of its only item.
+  // The ResolveResult, or kRefusals + the ReserveResult; which line it is about stands in staging
   std::int32_t change(std::uint32_t count) noexcept;
 
   // expire(): how many were due and have expired
@@ -100,11 +101,11 @@ class StockCalls {
   // sweep(slots): expires what is due as far as looking at `slots` slots goes; 1 if something was left, else 0
   std::int32_t sweep(std::uint32_t slots) noexcept { return session_.sweep(slots) ? 1 : 0; }
 
-  // addItem(): the ItemTable::Added, or kUnknownGroup; the sku in the first line, and the name of its group in place of the
-  // user, with the units, in staging
+  // addItem(): the ItemTable::Added, or kUnknownGroup; the sku in the first line, and the name of its group in place of
+  // the user, with the units, in staging
   std::int32_t add_item() noexcept;
-  // These are about the item whose sku stands in staging: kUnknownSku if there is none.
-  // restock(): 1, or 0 if total and backorder would be too large. withdraw(): how many units. closeItem(), reopenItem(): 1
+  // These are about the item whose sku stands in staging: kUnknownSku if there is none. restock(): 1, or 0 if total and
+  // backorder would be too large. withdraw(): how many units. closeItem(), reopenItem(): 1
   std::int32_t restock() noexcept;
   double withdraw() noexcept;
   std::int32_t close_item() noexcept;

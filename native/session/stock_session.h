@@ -1,5 +1,5 @@
-// One thread's use of a stock ledger: carts and parts are spans, times are read once a call. Knows nothing of the face that
-// it is used through.
+// One thread's use of a stock ledger: carts and parts are spans, times are read once a call. Knows nothing of the face
+// that it is used through.
 //
 // A session belongs to one thread. It is made with a thread slot of its ledger, and end() frees that slot. It holds
 // nothing: what it has reserved is the caller's, and runs out if nobody decides it.
@@ -140,8 +140,8 @@ class StockSession {
                                             [this](const auto& line) { return line.item == item; });
     }
   };
-  // Calls show(record, now) for some of the reservations from slot `from` of the table on. Returns the slot to go on with;
-  // the number of slots after the last. `record` is the caller's memory for one.
+  // Calls show(record, now) for some of the reservations from slot `from` of the table on. Returns the slot to go on
+  // with; the number of slots after the last. `record` is the caller's memory for one.
   template <class Show>
   std::uint32_t list(std::uint32_t from, const Filter& filter, ReservationRecord& record, Show&& show) {
     const std::uint64_t now = clock_.now();

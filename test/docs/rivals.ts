@@ -1,4 +1,6 @@
-/** Servers behind the limiters that docs/guide/http.md compares, all with the same limit, and a clock that tests move. */
+/**
+ * Servers behind the limiters that docs/guide/http.md compares, all with the same limit, and a clock that tests move.
+ */
 import { once } from 'node:events';
 import { Agent, createServer, type IncomingMessage, request } from 'node:http';
 import { createRequire } from 'node:module';
@@ -19,7 +21,9 @@ import { listening, type Running } from '../http/frameworks.js';
 const require = createRequire(import.meta.url);
 const koaRateLimit: (options: object) => Middleware = require('koa-ratelimit');
 
-/** How often what is limited to `max` requests in 60 s is mounted, and whether as one limiter or as another each time. */
+/**
+ * How often what is limited to `max` requests in 60 s is mounted, and whether as one limiter or as another each time.
+ */
 export interface Setup {
   readonly max: number;
   readonly mounted?: 'once' | 'twice' | 'two limiters';

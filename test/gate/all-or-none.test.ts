@@ -107,7 +107,9 @@ function filled(options: Parameters<typeof open>[0]): Open {
   return one;
 }
 
-/** How much the limiter still allows, and which tier ends it: now, and when the window and what is in flight are over. */
+/**
+ * How much the limiter still allows, and which tier ends it: now, and when the window and what is in flight are over.
+ */
 function room({ limiter, clock }: Open): unknown[] {
   const seen: unknown[] = [];
   for (let time = 0; time < 2; time++) {

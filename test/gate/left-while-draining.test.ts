@@ -1,5 +1,5 @@
-// A gate that is disposed of while its queue object visits, or tells of, records: the loop that consumes, and with it the
-// lease, is given up in the middle of another call of the same object.
+// A gate that is disposed of while its queue object visits, or tells of, records: the loop that consumes, and with it
+// the lease, is given up in the middle of another call of the same object.
 import { setImmediate as immediate } from 'node:timers/promises';
 import { Gate, Limiter, ManualClock, Queue } from 'sluice';
 import { describe, expect, it } from 'vitest';

@@ -160,7 +160,8 @@ describe('retryAfterMs', () => {
               continue;
             }
             expect(decision.retryAfterMs).toBeGreaterThan(0);
-            // Of a wait of days the last nanosecond is that of a rate which is no binary fraction: 2^53 ns are 104 days.
+            // Of a wait of days the last nanosecond is that of a rate which is no binary fraction: 2^53 ns are 104
+            // days.
             const early = decision.retryAfterMs < day / 10 ? nanosecond : 2 * nanosecond;
             clock.advance(decision.retryAfterMs - early);
             const refused = limiter.tryAcquire({ cost });

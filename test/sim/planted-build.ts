@@ -22,7 +22,9 @@ export function hasCompiler(): boolean {
   return spawnSync(`${process.env['CXX'] ?? 'c++'} --version`, { shell: true }).status === 0;
 }
 
-/** Writes the planted sources, and builds of them (again only what has changed) the addon and the simulator beside it. */
+/**
+ * Writes the planted sources, and builds of them (again only what has changed) the addon and the simulator beside it.
+ */
 export function buildPlanted(): void {
   mirrorSources(plantedSources(), parts, planted);
   const gyp = `${root}node_modules/node-gyp/bin/node-gyp.js`;

@@ -25,7 +25,10 @@ export const group = {
   ],
 };
 
-/** @param {string} name @param {string} title @param {number} pauseMs @returns {import('../../harness/runner/group.js').Comparison} */
+/**
+ * @param {string} name @param {string} title @param {number} pauseMs @returns
+ * {import('../../harness/runner/group.js').Comparison}
+ */
 function comparison(name, title, pauseMs) {
   const id = `wake-up/${name}`;
   return {

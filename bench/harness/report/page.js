@@ -81,7 +81,9 @@ function curveSection({ results }, colorOf) {
   )}</div></section>`;
 }
 
-/** sluice has the first color, everything else the others in turn. @param {import('../runner/group.js').Group[]} groups */
+/**
+ * sluice has the first color, everything else the others in turn. @param {import('../runner/group.js').Group[]} groups
+ */
 function colors(groups) {
   const subjects = groups.flatMap(({ comparisons }) =>
     comparisons.flatMap(({ cases }) => cases.map(({ subject }) => subject)),

@@ -3,7 +3,8 @@ import { missingPackage } from './missing-package.js';
 
 /**
  * @template Module
- * @typedef {{ module: Module, missing?: never } | { module?: never, missing: string }} Found `missing`: why it is not here
+ * @typedef {{ module: Module, missing?: never } | { module?: never, missing: string }} Found `missing`: why it is not
+ *   here
  */
 
 /**

@@ -27,7 +27,8 @@ const GRACE_MS = 20_000;
  * at which the producers were released, and the message that the consumer and each producer posted at the end.
  * @template Result
  * @param {Threads} threads
- * @param {(nextPhase: () => Promise<{ startedAt: bigint, received: any, sent: any[] }>, consumer: Worker) => Promise<Result>} measure
+ * @param {(nextPhase: () => Promise<{ startedAt: bigint, received: any, sent: any[] }>, consumer: Worker) =>
+ *   Promise<Result>} measure
  * @returns {Promise<Result>}
  */
 export async function withThreads(threads, measure) {

@@ -57,7 +57,8 @@ const types = {
 /**
  * @template {Record<string, FieldType>} const F
  * @param {F} fields names must be identifiers: they become code
- * @returns {RecordType<{ [name in keyof F]: F[name] extends OctetsType ? Uint8Array : F[name] extends 'bool' ? boolean : number }>}
+ * @returns {RecordType<{ [name in keyof F]: F[name] extends OctetsType ? Uint8Array : F[name] extends 'bool' ? boolean
+ *   : number }>}
  */
 export function record(fields) {
   const { laidOut, slotBytes } = layOut(fields);

@@ -1,8 +1,8 @@
-// The free slots of a table, first in first out, so that a slot is used again as late as possible.
-// A bounded MPMC queue of slot numbers with a sequence per cell (D. Vyukov), made simpler by what is known of it: it never
-// holds more numbers than there are slots, and has twice as many cells. So the cell in which a number is put was taken
-// from before, by a position that is past; and a taker reads the number before it takes the position, so that nobody
-// has to wait for it. Putting back cannot fail and waits for nobody.
+// The free slots of a table, first in first out, so that a slot is used again as late as possible. A bounded MPMC queue
+// of slot numbers with a sequence per cell (D. Vyukov), made simpler by what is known of it: it never holds more
+// numbers than there are slots, and has twice as many cells. So the cell in which a number is put was taken from
+// before, by a position that is past; and a taker reads the number before it takes the position, so that nobody has to
+// wait for it. Putting back cannot fail and waits for nobody.
 //
 //   cell:  | sequence : 32 | slot : 32 |   written by put(), the position + 1 as its sequence
 #pragma once

@@ -1,5 +1,5 @@
-// Hashes with a secret of the object's own: SipHash-1-3 (J.-P. Aumasson and D. J. Bernstein). A client that does not know
-// the secret cannot choose keys that meet in one place of a table, nor find two keys with one fingerprint.
+// Hashes with a secret of the object's own: SipHash-1-3 (J.-P. Aumasson and D. J. Bernstein). A client that does not
+// know the secret cannot choose keys that meet in one place of a table, nor find two keys with one fingerprint.
 //
 // A fingerprint has 128 bits: by chance two of a billion keys share theirs with a probability of 10^-21.
 #pragma once

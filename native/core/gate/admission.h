@@ -174,8 +174,8 @@ class Admission {
       return counted<true>(parts, fields, asked, PushIntoRoom{});
     return counted<false>(parts, fields, asked, PushIntoRoom{});
   }
-  // As admit(), to a queue that overwrites. If an order was dropped for this one, its hold is over, and `overwritten` is
-  // what it was: its place in flight is the caller's to release.
+  // As admit(), to a queue that overwrites. If an order was dropped for this one, its hold is over, and `overwritten`
+  // is what it was: its place in flight is the caller's to release.
   static Result admit_over(const Parts& parts, const AdmissionFields& fields, const AdmissionRequest& asked,
                            AdmittedOrder& overwritten) noexcept {
     return counted<false>(parts, fields, asked, PushOver{overwritten});
@@ -255,8 +255,8 @@ class Admission {
     return result;
   }
 
-  // Puts the keys of texts in place of those of numbers: the same as of the same texts given to the ledger itself. `sku`:
-  // nullptr if it is not asked for. kAdmitted, or what is wrong.
+  // Puts the keys of texts in place of those of numbers: the same as of the same texts given to the ledger itself.
+  // `sku`: nullptr if it is not asked for. kAdmitted, or what is wrong.
   SLUICE_APART static Outcome read_texts(const Parts& parts, const AdmissionFields& fields,
                                          const std::byte* record, Key* sku, StockRequest& request) noexcept {
     const KeySecret& secret = parts.stock->secret();

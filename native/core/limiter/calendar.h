@@ -227,8 +227,8 @@ class CalendarWindow {
   // The period in which `cost` was counted; 0: it does not fit below `most`.
   std::uint64_t count(std::uint64_t cost, std::uint64_t time, std::uint64_t most) noexcept {
     const std::int64_t of_wall = calendar_.period_at(wall_);
-    // ACQ cell: pairs with REL below, and in refund(): a thread that sees a count of a later period sees that period, too,
-    // in enter().
+    // ACQ cell: pairs with REL below, and in refund(): a thread that sees a count of a later period sees that period,
+    // too, in enter().
     std::uint64_t word = cell_.load(std::memory_order_acquire);
     for (;;) {
       const auto period = static_cast<std::uint64_t>(period_.enter(of_wall, time, calendar_.longest_ns()));

@@ -62,8 +62,8 @@ class GuestRing {
   static bool may_stay(std::uint32_t slot) noexcept { return slot % kStride != 0; }
 
   // False: `key` is no guest. Asked under the lock of the key's set, which everybody holds that makes the key a guest;
-  // so relaxed: a guest that this set's lock does not order before us has another key. settle() moves others without the
-  // lock of their set, but the head of a chain is 0 only when nobody is in it.
+  // so relaxed: a guest that this set's lock does not order before us has another key. settle() moves others without
+  // the lock of their set, but the head of a chain is 0 only when nobody is in it.
   bool may_know(const Key& key) const noexcept { return head(key).load(std::memory_order_relaxed) != 0; }
 
   void lock() noexcept { control_->lock.lock(); }
@@ -97,13 +97,13 @@ class GuestRing {
     return kNone;
   }
 
-  // Moves the guest in `from` to a slot where it may stay; a guest that has that slot, and does not stay, gets its own. So
-  // no guest is forgotten. kNone: none of the next slots is free for that.
+  // Moves the guest in `from` to a slot where it may stay; a guest that has that slot, and does not stay, gets its own.
+  // So no guest is forgotten. kNone: none of the next slots is free for that.
   template <class Stays>
   std::uint32_t settle(std::uint32_t from, Stays&& stays) noexcept {
     for (std::uint32_t tried = 0; tried < 6 * kStride; ++tried) {
-      // First ahead, then behind, and only then past the hand, where it is soon the next to be forgotten once it stays no
-      // longer.
+      // First ahead, then behind, and only then past the hand, where it is soon the next to be forgotten once it stays
+      // no longer.
       const std::uint32_t step = 1 + tried % (2 * kStride);
       const bool behind = tried >= 2 * kStride && tried < 4 * kStride;
       const std::uint32_t to = (from + (behind ? slots_ - step : step)) % slots_;

@@ -6,7 +6,8 @@
 // Every operation is inside a Quiesce section, so that configure() finds a moment at which nobody is: it changes
 // the configuration and re-bases every state at one instant, for all threads.
 //
-//   segment body:  | LimiterControl | ThreadSlots | windows of the shared state | KeyTable | GuestRing | CalendarMemory |
+//   segment body:  | LimiterControl | ThreadSlots | windows of the shared state | KeyTable | GuestRing | CalendarMemory
+//   |
 #pragma once
 
 #include <atomic>
@@ -97,8 +98,8 @@ class Limiter {
     return KeyHash::of(control_->secret, kind, octets, size);
   }
 
-  // Decides at `now` for `cost`; `key` is needed if the limiter has keys. `queue_depth` is read only if the depth
-  // tier follows a queue. A cost of 0 takes nothing, no place for its key either; only a block and an overload refuse it.
+  // Decides at `now` for `cost`; `key` is needed if the limiter has keys. `queue_depth` is read only if the depth tier
+  // follows a queue. A cost of 0 takes nothing, no place for its key either; only a block and an overload refuse it.
   Decision decide(ThreadSlot& line, const Clock& clock, std::uint64_t now, std::uint64_t cost,
                   std::uint64_t queue_depth, const Key* key = nullptr) noexcept {
     Decision decision;

@@ -236,8 +236,8 @@ class Tiers {
     for (std::uint32_t i = 0; i < config_.window_count; ++i) window(i).forget(cost, now);
   }
 
-  // Goes over from this configuration to another, on whose scales what was charged before cannot be told any more. While
-  // nobody else is inside.
+  // Goes over from this configuration to another, on whose scales what was charged before cannot be told any more.
+  // While nobody else is inside.
   void rebase(const LimiterConfig& to, std::uint64_t now, std::uint64_t* scratch,
               std::uint32_t serial) noexcept {
     state_.line->serial = serial;

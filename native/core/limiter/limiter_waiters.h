@@ -266,8 +266,8 @@ class LimiterWaiters {
     }
     return max_;
   }
-  // The same for those who wait for one state: that of `key`, or of a limiter without keys. To be called again as long as it
-  // returns false.
+  // The same for those who wait for one state: that of `key`, or of a limiter without keys. To be called again as long
+  // as it returns false.
   bool review_of(const Asking& asking, std::uint64_t now, const Key* key) noexcept {
     if (waiting() == 0) return true;
     bool whole = true;

@@ -13,8 +13,8 @@ namespace sluice {
 
 inline constexpr std::uint32_t kWindowsMax = 4;  // that a limiter can have
 
-// A window to the nearest nanosecond, its buckets rounded up: a window that is a few nanoseconds too long is strict, one
-// too short is not.
+// A window to the nearest nanosecond, its buckets rounded up: a window that is a few nanoseconds too long is strict,
+// one too short is not.
 inline std::uint64_t bucket_ns(double window_ms, std::uint32_t buckets) noexcept {
   const double ns = window_ms * 1e6;
   const auto below = static_cast<std::uint64_t>(ns);
@@ -30,7 +30,8 @@ struct WindowConfig {
   std::uint32_t zone_changes = 0;  // how many, and which is the first: see CalendarMemory
   std::uint32_t first_change = 0;
 
-  // Of one state: the part that is zeroed for a new one, and the times of a log, which are written before they are read.
+  // Of one state: the part that is zeroed for a new one, and the times of a log, which are written before they are
+  // read.
   std::uint64_t cleared_bytes() const {
     if (every != Every::kNone) return sizeof(CalendarWindow::Cell);
     return exact ? sizeof(WindowLog::Head)

@@ -1,10 +1,10 @@
 // A token bucket as one 64-bit word: the generic cell rate algorithm (GCRA, ITU-T I.371) with its theoretical
 // arrival time kept in tokens instead of nanoseconds, so that no rate is rounded to a whole interval.
 //
-// `spent` is the number of token units handed out, on the same scale as the units accrued since the epoch.
-// While the bucket is full, accrual is lost: spent is taken to be at least what has accrued. That is whole units, so the
-// token after a full bucket may come early by as much as a unit takes: up to 32 tokens a second 2^-28 of a token's time.
-// A request passes if spent + cost <= accrued + burst.
+// `spent` is the number of token units handed out, on the same scale as the units accrued since the epoch. While the
+// bucket is full, accrual is lost: spent is taken to be at least what has accrued. That is whole units, so the token
+// after a full bucket may come early by as much as a unit takes: up to 32 tokens a second 2^-28 of a token's time. A
+// request passes if spent + cost <= accrued + burst.
 //
 // What a request took is its slot: the last `cost` units of what was spent then. A late refund() gives back what of the
 // slot has not been accrued yet. It moves the slots behind it down, so that those end earlier than they say: `moved`
@@ -120,8 +120,8 @@ class TokenBucket {
     }
   }
 
-  // Undoes a take() that was made at `then`, as soon as can be. Cannot fail. Returning tokens to a bucket that has filled
-  // changes nothing. `clock_now` reads the clock anew, and is called only if others came in between.
+  // Undoes a take() that was made at `then`, as soon as can be. Cannot fail. Returning tokens to a bucket that has
+  // filled changes nothing. `clock_now` reads the clock anew, and is called only if others came in between.
   template <class ReadClock>
   void undo(const TokenBucketConfig& config, std::uint64_t cost, std::uint64_t then, const Slot& slot,
             SpinLock<>* lock, ReadClock&& clock_now) noexcept {

@@ -77,8 +77,8 @@ class TokenRate {
     return low;
   }
 
-  // Whether the units of so many tokens, beside those of all that has been handed out, fit in 64 bits. If not, they accrue
-  // in no less than 17 years.
+  // Whether the units of so many tokens, beside those of all that has been handed out, fit in 64 bits. If not, they
+  // accrue in no less than 17 years.
   bool fits(std::uint64_t tokens) const noexcept { return tokens <= 1ULL << (62 - fraction_bits_); }
   std::uint64_t units(std::uint64_t tokens) const noexcept { return tokens << fraction_bits_; }
   std::uint64_t whole_tokens(std::uint64_t units) const noexcept { return units >> fraction_bits_; }

@@ -4,9 +4,9 @@
 //   head + 1   for each of the oldest, which are published, until all that is claimed has room
 //
 // Both are done under the lock `front`, without which no thread moves a head. So a producer can write what it has
-// claimed at once, and waits for no other thread before it publishes. A thread that holds `front` waits for none either.
-// What goes with a dropped record (an order's hold, say) it only remembers, and gives it back when `front` is free: the
-// ledger may be paused until a thread has left it that wants `front`.
+// claimed at once, and waits for no other thread before it publishes. A thread that holds `front` waits for none
+// either. What goes with a dropped record (an order's hold, say) it only remembers, and gives it back when `front` is
+// free: the ledger may be paused until a thread has left it that wants `front`.
 #pragma once
 
 #include <cstdint>

@@ -36,8 +36,8 @@ struct QueueControl {
   Shedding shedding;
   std::uint64_t measured[kLanesMax];  // by lane: the first position whose wait is not in `waits` yet
   Histogram waits;
-  // Of a queue that overwrites: a thread that moves a head holds it (see overwriting.h), and may then write what elsewhere
-  // only the consumer writes.
+  // Of a queue that overwrites: a thread that moves a head holds it (see overwriting.h), and may then write what
+  // elsewhere only the consumer writes.
   alignas(kCacheLine) SpinLock<> front;
   TagControl tags;
 

@@ -7,9 +7,9 @@
 // then a record has waited that long; this is the only proof that counts, so in doubt the queue does not stand.
 //
 //   time          now - target                    now
-//   position   ..... mark ......... head? ....... tail      head before the mark: something waits longer than the target
+//   position   ..... mark ......... head? ....... tail      head before the mark: a record waits longer than that
 //
-// With several lanes the one that waits the longest counts. One that stands still for want of a consumer stands, too.
+// With several lanes the longest wait counts. A lane without a consumer is congested, too.
 #pragma once
 
 #include <algorithm>

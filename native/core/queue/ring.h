@@ -17,10 +17,10 @@
 // sequence. Nobody waits for an earlier claim: a preempted producer makes its own slot "empty for now" and
 // nothing more. The consumer reads stamps and stores head once per batch.
 //
-// A consumer that has read a record also writes to its slot what is there already, the stamp: Cursor::pull_stamp_line(). That
-// says nothing to anyone, it only leaves the stamp's cache line in one core. A line that its reader keeps a copy of,
-// too, is dearer to write in the next lap: between cores that share no cache, the whole ring was 1.5 to 2.4 times
-// slower (AMD EPYC).
+// A consumer that has read a record also writes to its slot what is there already, the stamp:
+// Cursor::pull_stamp_line(). That says nothing to anyone, it only leaves the stamp's cache line in one core. A line
+// that its reader keeps a copy of, too, is dearer to write in the next lap: between cores that share no cache, the
+// whole ring was 1.5 to 2.4 times slower (AMD EPYC).
 //
 // Sources: D. Vyukov's bounded queue (a sequence per slot), JCTools MpscArrayQueue (the cached producer limit),
 // LMAX Disruptor (availability apart from payload). A full/empty flag instead of a sequence would let a whole
@@ -132,7 +132,8 @@ class Ring {
         slot_bytes_(slot_bytes(record_bytes)),
         record_bytes_(record_bytes) {}
 
-  // Makes an empty ring whose first record has position `start` (a multiple of kRingStep). Once, before any thread uses it.
+  // Makes an empty ring whose first record has position `start` (a multiple of kRingStep). Once, before any thread uses
+  // it.
   void format(std::uint64_t start) {
     new (control_) RingControl<A>{};
     control_->tail.store(start, std::memory_order_relaxed);
@@ -216,9 +217,9 @@ class Ring {
       }
     }
   }
-  // The caller holds the lock without which no thread moves head; so what others freed under it has been read. Claims up
-  // to `want` positions (on as many permits, closed or not). The last `over` of them have no room until the caller frees as
-  // many of the oldest records, which are published. It claims none where the oldest is not.
+  // The caller holds the lock without which no thread moves head; so what others freed under it has been read. Claims
+  // up to `want` positions (on as many permits, closed or not). The last `over` of them have no room until the caller
+  // frees as many of the oldest records, which are published. It claims none where the oldest is not.
   Claim claim_over(std::uint32_t want, bool on_permits, std::uint32_t& over) noexcept {
     if (want > capacity_) want = static_cast<std::uint32_t>(capacity_);
     const std::uint64_t unit = on_permits ? kRingStep - kRingPermit : kRingStep;

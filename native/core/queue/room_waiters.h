@@ -19,8 +19,8 @@
 //   serve(): room now?                   waiting() > 0?  serve()
 //
 // Of "the waiter looks for room" and "the count is read" at least one sees the other side's store. The count stands
-// apart from the ring's flag for those who wait, so that whoever frees room need not read what producers write. Room that comes
-// back by permits needs no fence: permits and flag are one word.
+// apart from the ring's flag for those who wait, so that whoever frees room need not read what producers write. Room
+// that comes back by permits needs no fence: permits and flag are one word.
 #pragma once
 
 #include <cstddef>

@@ -23,8 +23,8 @@ class CartReserver {
   // The slot of the first line.
   std::uint32_t first() const noexcept { return first_; }
 
-  // What take() would refuse now of a line of the request, read without writing anything. `held`: set where it is refused for
-  // want of units or by the user's limit, and units of the item are reserved, which may come back.
+  // What take() would refuse now of a line of the request, read without writing anything. `held`: set where it is
+  // refused for want of units or by the user's limit, and units of the item are reserved, which may come back.
   static ReserveResult peek(const LedgerMemory& memory, const StockRequest::Line& line,
                             const StockRequest& request, bool& held) noexcept {
     const std::uint32_t number = memory.items.find(line.sku);
@@ -40,8 +40,8 @@ class CartReserver {
     return held ? result : limits();
   }
 
-  // Takes one more line of the request, or nothing. Stock last: an attempt that fails for another reason has then not shown
-  // anybody fewer units.
+  // Takes one more line of the request, or nothing. Stock last: an attempt that fails for another reason has then not
+  // shown anybody fewer units.
   ReserveResult take(const StockRequest::Line& line, const StockRequest& request) noexcept {
     const std::uint32_t number = memory_.items.find(line.sku);
     if (number == kNoItem) return ReserveResult::kUnknownSku;

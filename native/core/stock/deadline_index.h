@@ -1,5 +1,5 @@
-// Where holds are due: a tree of lower bounds of their deadlines, so that what is due is found without a look at what is
-// not, and that nothing is due is known from one word.
+// Where holds are due: a tree of lower bounds of their deadlines, so that what is due is found without a look at what
+// is not, and that nothing is due is known from one word.
 //
 //   root        | bound : 63 | looking : 1 |      one word, on a cache line of its own
 //   branches      as many words as each has leaves below it, or a few more or less
@@ -19,14 +19,14 @@
 // fence stands between store and load on both sides: either the inserter finds the mark, and lowers the bound itself,
 // or the looker finds the hold. As a rule a hold that is inserted finds earlier bounds: then nothing shared is written.
 //
-// Between two levels the same is at stake: an inserter reads a word and then the one above it, a looker marks that one and
-// then reads the word. These accesses are seq_cst, so that they are in one order. Therefore a bound that an inserter
-// found low enough, whoever lowered it, is found so by each look above it that begins later: without that order the
-// looker could still read what the word had before.
+// Between two levels the same is at stake: an inserter reads a word and then the one above it, a looker marks that one
+// and then reads the word. These accesses are seq_cst, so that they are in one order. Therefore a bound that an
+// inserter found low enough, whoever lowered it, is found so by each look above it that begins later: without that
+// order the looker could still read what the word had before.
 //
-// A marked word counts as due, so a thread that finds the root's bound ahead knows that no look is under way: what was due
-// by then has expired, and not only begun to. A look that meets the mark of another one leaves a leaf to it; above the
-// leaves it looks too, and leaves the bound.
+// A marked word counts as due, so a thread that finds the root's bound ahead knows that no look is under way: what was
+// due by then has expired, and not only begun to. A look that meets the mark of another one leaves a leaf to it; above
+// the leaves it looks too, and leaves the bound.
 //
 // Extending a hold makes its deadline later, which no bound needs to know.
 #pragma once
@@ -100,7 +100,8 @@ class DeadlineIndex {
   }
 
   // Looks at what may be due, in the order of slots, until the budget is spent. `scan(first, last)` expires what is due
-  // among the slots from `first` to before `last`, and returns the earliest deadline that is still held there, or kNever.
+  // among the slots from `first` to before `last`, and returns the earliest deadline that is still held there, or
+  // kNever.
   template <class Scan>
   void look(std::uint64_t now, LookBudget& budget, Scan&& scan) noexcept {
     if (!due(now)) return;
@@ -153,7 +154,8 @@ class DeadlineIndex {
 
   static void lower(AtomicU64& at, std::uint64_t bound) noexcept {
     for (;;) {
-      // SC word: pairs with the CAS in mark(): the bound that is found here is not being raised yet, or is lowered below.
+      // SC word: pairs with the CAS in mark(): the bound that is found here is not being raised yet, or is lowered
+      // below.
       std::uint64_t word = at.load(std::memory_order_seq_cst);
       if (word <= word_of(bound, true)) [[likely]]
         return;  // its bound is no later

@@ -1,4 +1,5 @@
-// Groups of items that share a limit per user: of all items of a group together one user can hold or have bought so many.
+// Groups of items that share a limit per user: of all items of a group together one user can hold or have bought so
+// many.
 //
 // A group has no counts of its own. What a user has of it is the sum of what the user has of its items, so whatever
 // returns units to a user's count returns them to the group. For the sum not to grow between the look and the step that

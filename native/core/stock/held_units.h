@@ -26,7 +26,8 @@ class HeldUnits {
     } else {
       memory_.items.sold_uncounted(memory_.items[line.item.load(std::memory_order_relaxed)], units);
     }
-    // REL sold: pairs with ACQ in RecordReader::copy(): a return that finds these units bought finds them counted as such.
+    // REL sold: pairs with ACQ in RecordReader::copy(): a return that finds these units bought finds them counted as
+    // such.
     line.sold.fetch_add(units, std::memory_order_release);
     memory_.record_movement(MovementKind::kConfirmed, slot, id_, units, user_, now_);
   }

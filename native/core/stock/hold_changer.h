@@ -1,8 +1,9 @@
 // The quantities of a held reservation changed: more units are taken as a reservation takes them, fewer are put back.
 //
-// The reservation is `changing` meanwhile: no other thread resolves, changes or expires it; one that wants to waits. What
-// is waited for here (the lock of an item or of a user of a group) is never held by a thread that waits for a reservation.
-// Accesses to its lines are relaxed: begin_change() acquires what the last change released in end_change().
+// The reservation is `changing` meanwhile: no other thread resolves, changes or expires it; one that wants to waits.
+// What is waited for here (the lock of an item or of a user of a group) is never held by a thread that waits for a
+// reservation. Accesses to its lines are relaxed: begin_change() acquires what the last change released in
+// end_change().
 #pragma once
 
 #include <algorithm>
@@ -24,8 +25,8 @@ class HoldChanger {
   HoldChanger(LedgerMemory& memory, ThreadSlot& line, std::uint64_t now) noexcept
       : memory_(memory), line_(line), now_(now) {}
 
-  // Holds as many units of each item named as `wanted` says, or of its only item; of others as many as before. All of it,
-  // or nothing: what goes up is taken before anything is put back.
+  // Holds as many units of each item named as `wanted` says, or of its only item; of others as many as before. All of
+  // it, or nothing: what goes up is taken before anything is put back.
   ResolveAnswer change(std::uint64_t id, const Part& wanted) noexcept {
     ResolveAnswer answer;
     const auto attempt = [&](std::uint32_t head, std::uint64_t seen) -> std::optional<ResolveResult> {
@@ -151,8 +152,8 @@ class HoldChanger {
         });
   }
 
-  // The line of the reservation with units of the same shard, which count for the user as those of `like` do, or kNoSlot;
-  // `last`: its last line, if there is none.
+  // The line of the reservation with units of the same shard, which count for the user as those of `like` do, or
+  // kNoSlot; `last`: its last line, if there is none.
   std::uint32_t find_same(std::uint32_t head, const Reservation& like, std::uint32_t& last) noexcept {
     const std::uint32_t stock_shard = like.stock_shard.load(std::memory_order_relaxed);
     const bool counts = like.user_entry.load(std::memory_order_relaxed) != kNoUser;

@@ -13,7 +13,8 @@
 //
 // There are twice as many entries as `capacity` in homes, so that a home is full of held ids only by bad luck (one in
 // 270 at `capacity` held ids), and one spill bucket for 16 homes, which is full by chance in practically no table: see
-// docs/guide/guarantees.md. A home counts what it has in spill buckets; one with nothing there is all that is looked at.
+// docs/guide/guarantees.md. A home counts what it has in spill buckets; one with nothing there is all that is looked
+// at.
 //
 // A bucket is locked while one id in it is decided: a few hundred nanoseconds of native code that calls nothing
 // and cannot be interrupted by JavaScript. The home first, then the spill bucket, so nobody waits in a circle. A thread
@@ -21,8 +22,8 @@
 //
 // An entry is replaced, but never freed, so the free entries of a bucket are those after the used ones.
 //
-// Each way has a tag, some bits of its id's hash: hardly any other id is compared. The first 64 bytes of a bucket tell, as a
-// rule, that an id is not there.
+// Each way has a tag, some bits of its id's hash: hardly any other id is compared. The first 64 bytes of a bucket tell,
+// as a rule, that an id is not there.
 //
 //   bucket:  | admitted, spilled, lock, used | tags[17] | order[17] | ids[17] | answers[17] | bodies[17] |
 #pragma once
@@ -208,8 +209,8 @@ class IdTable {
     return false;
   }
 
-  // Of no bit that homes and spill buckets are chosen by. With its top set, so that find() never takes a free way for one
-  // in use.
+  // Of no bit that homes and spill buckets are chosen by. With its top set, so that find() never takes a free way for
+  // one in use.
   static std::uint64_t tag_of(const HashedKey& id) noexcept { return id.hash >> 56 | 0x80; }
 
   // The way of `id`, or kWays.
@@ -228,8 +229,8 @@ class IdTable {
     return kWays;
   }
 
-  // Places for one more entry are told by the order: that of the entry to be replaced, or the one after the last for a free
-  // entry; kWays: there is none.
+  // Places for one more entry are told by the order: that of the entry to be replaced, or the one after the last for a
+  // free entry; kWays: there is none.
 
   // A free entry, else the oldest refused one.
   static std::uint32_t spare_place(const Bucket& bucket) noexcept {
@@ -245,7 +246,8 @@ class IdTable {
   static std::uint32_t admitted_place(const Bucket& bucket, Held&& held) noexcept {
     const std::uint32_t others = ~bucket.admitted & ((1U << kWays) - 1);
     const bool enough = (others & (others - 1)) == 0;  // one at most
-    // The oldest is asked first, and as a rule is the last one asked: to know of an answer is a look at memory far away.
+    // The oldest is asked first, and as a rule is the last one asked: to know of an answer is a look at memory far
+    // away.
     for (std::uint32_t place = 0; enough && place < bucket.used; ++place) {
       const std::uint32_t way = bucket.order[place];
       const bool admitted = (bucket.admitted >> way & 1) != 0;

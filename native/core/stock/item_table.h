@@ -1,14 +1,15 @@
-// The items on sale. The units of a hot item are split over several stock lines (shards), so that threads that reserve
+// The items on sale. The units of a hot item are split over several shards, so that threads that reserve
 // it do not share a line; each keeps the sum for its own part (see stock_shard.h).
 //
-//   StockShard, one line each:  | available : 32 | reserved : 32 | ... |   written by every reserve, confirm, cancel, expiry
-//   Item, one line each:       | sku | name | shards | per user | closed | total | backorder |     by restock and the like
+//   StockShard, one cache line each:  | available : 32 | reserved : 32 | ... |   by reserve, confirm, cancel ...
+//   Item, one cache line each:  | sku | name | shards | per user | closed | total | backorder |   by restock and such
 //
-// An item with a backorder cap can be reserved beyond its total, by that many units. The cap is in the stock lines, as
+// An item with a backorder cap can be reserved beyond its total, by that many units. The cap is in the shards, as
 // available units, so that a reservation need not know of it; counts() tells the two apart.
 //
-// A limit per user can come and go. Units that were reserved or sold without one count for no user: a reservation's line
-// says whether it counts, and an item that has, or had, a limit keeps the sum of its units that were sold uncounted.
+// A limit per user can come and go. Units that were reserved or sold without one count for no user: a reservation's
+// line says whether it counts, and an item that has, or had, a limit keeps the sum of its units that were sold
+// uncounted.
 #pragma once
 
 #include <algorithm>
@@ -268,8 +269,8 @@ class ItemTable {
     item.lock.unlock();
     return taken;
   }
-  // Makes the total `total`. With what can be backordered it cannot be less than what is reserved and sold: then nothing
-  // is changed, or with `clamp` the total becomes as low as it can be.
+  // Makes the total `total`. With what can be backordered it cannot be less than what is reserved and sold: then
+  // nothing is changed, or with `clamp` the total becomes as low as it can be.
   TotalSet set_total(Item& item, std::uint64_t total, bool clamp) noexcept {
     TotalSet set{LevelSet::kTooMany, 0, 0};
     item.lock.lock();
@@ -382,8 +383,8 @@ class ItemTable {
     return false;
   }
 
-  // Where a sku is looked for first. Not a PRF, unlike what ids and users have: a client chooses which sku is looked for,
-  // but not which are in the table. Without the secret it cannot aim at where many stand in a row.
+  // Where a sku is looked for first. Not a PRF, unlike what ids and users have: a client chooses which sku is looked
+  // for, but not which are in the table. Without the secret it cannot aim at where many stand in a row.
   std::uint64_t place(const Key& sku) const noexcept {
     return (mix(sku.low ^ secret_.words[0]) ^ mix(sku.high ^ secret_.words[1])) & mask_;
   }

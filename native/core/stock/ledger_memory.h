@@ -41,8 +41,8 @@ struct LedgerShape {
   }
 };
 
-// kByPassers: those who reserve expire what is due, a few at a time. kAsked: what is due expires only when it is asked for
-// or stands in the way of a request, as on a manual clock.
+// kByPassers: those who reserve expire what is due, a few at a time. kAsked: what is due expires only when it is asked
+// for or stands in the way of a request, as on a manual clock.
 enum class Sweeping : std::uint8_t { kAsked, kByPassers };
 
 struct LedgerControl {

@@ -290,8 +290,8 @@ class LedgerSnapshot {
       });
       sound = added == ItemTable<>::Added::kAdded || added == ItemTable<>::Added::kFull;
       require_room(added == ItemTable<>::Added::kAdded, shape.items, written.items, SnapshotError::kItems);
-      // A forger of snapshots can choose the secret too, and so skus and users that meet in one place: to restore very many
-      // of them would take for ever.
+      // A forger of snapshots can choose the secret too, and so skus and users that meet in one place: to restore very
+      // many of them would take for ever.
       sound = sound && memory.items.steps_to(spec.sku) <= ItemTable<>::kStepsMax;
       if (!sound) return;
       Item<>& item = memory.items[memory.items.size() - 1];

@@ -1,5 +1,5 @@
-// The reservations in a snapshot of a stock ledger: those held, and what stands in the free slots, in the order in which
-// they will be taken. All accesses are relaxed: no operation is half done while a snapshot is taken or restored.
+// The reservations in a snapshot of a stock ledger: those held, and what stands in the free slots, in the order in
+// which they will be taken. All accesses are relaxed: no operation is half done while a snapshot is taken or restored.
 #pragma once
 
 #include <algorithm>

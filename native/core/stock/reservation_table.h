@@ -27,8 +27,8 @@
 
 namespace sluice {
 
-// kChanging: held, by a thread that is writing its deadline or its units (some instructions; more where units are taken).
-// kLine: in use as a line of a reservation that has its state elsewhere, or that is not made yet.
+// kChanging: held, by a thread that is writing its deadline or its units (some instructions; more where units are
+// taken). kLine: in use as a line of a reservation that has its state elsewhere, or that is not made yet.
 enum class Phase : std::uint8_t {
   kFree = 0,
   kHeld = 1,
@@ -248,11 +248,11 @@ class ReservationTable {
     std::atomic_thread_fence(std::memory_order_release);
     return begun;
   }
-  // What it is after the change that began in the state `seen`: held, or resolved; the caller then owes the slots to the
-  // free list.
+  // What it is after the change that began in the state `seen`: held, or resolved; the caller then owes the slots to
+  // the free list.
   void end_change(std::uint32_t slot, std::uint64_t seen, Phase phase) noexcept {
-    // A new version: a thread that saw the old deadline as due cannot resolve, unless it stands between its look and its
-    // CAS for exactly 2^29 changes. It comes round within the lower half.
+    // A new version: a thread that saw the old deadline as due cannot resolve, unless it stands between its look and
+    // its CAS for exactly 2^29 changes. It comes round within the lower half.
     const auto version = static_cast<std::uint32_t>(seen & ~kPhaseMask) + (1U << kPhaseBits);
     // REL state: pairs with ACQ in state().
     slots_[slot].state.store((seen >> 32 << 32) | version | static_cast<std::uint64_t>(phase),

@@ -1,5 +1,5 @@
-// Units that were bought go back on sale, and their user's count is returned: as long as the record of their reservation
-// is there, or by what the user has bought.
+// Units that were bought go back on sale, and their user's count is returned: as long as the record of their
+// reservation is there, or by what the user has bought.
 //
 // One return at a time. So what is found bought, by an item or by a user, stays so: else only sales change it, and they
 // only add. What a reservation's record says is taken from it by compare and swap, because its slots may be used again

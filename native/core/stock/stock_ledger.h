@@ -74,8 +74,8 @@ class StockLedger {
     return {};
   }
 
-  // What peek(), whose refusal is provisional, says once holds that are over do not stand in the way any more: those are
-  // looked at first, as far as kLookSlots goes. It writes nothing if no hold is over.
+  // What peek(), whose refusal is provisional, says once holds that are over do not stand in the way any more: those
+  // are looked at first, as far as kLookSlots goes. It writes nothing if no hold is over.
   Answer peek_past_due(ThreadSlot& line, const Request& request, CallTime& time) noexcept {
     bool left = due(time.now());
     if (left) {
@@ -127,9 +127,9 @@ class StockLedger {
     return reservation;
   }
 
-  // Reserves all lines, or changes nothing. Refused where holds that are over may stand in the way, it looks at those, as
-  // far as kLookSlots goes, and tries once more. `publish(reservation)` is the last step, inside the operation: if it
-  // returns false, everything is undone and the id, if any, is not remembered. The undoing cannot fail; while it
+  // Reserves all lines, or changes nothing. Refused where holds that are over may stand in the way, it looks at those,
+  // as far as kLookSlots goes, and tries once more. `publish(reservation)` is the last step, inside the operation: if
+  // it returns false, everything is undone and the id, if any, is not remembered. The undoing cannot fail; while it
   // lasts (some tens of nanoseconds a line) others may find the units taken.
   //
   // A gate's order that is still held, but in no queue, is published again, once, and held as long as a new one.
@@ -166,7 +166,8 @@ class StockLedger {
     const Inside inside(memory_, line);
     return PartResolver(memory_, line, now).cancel(id, part);
   }
-  // Holds as many units of the items named as `wanted` says from now on, or of its only item, until its deadline as before.
+  // Holds as many units of the items named as `wanted` says from now on, or of its only item, until its deadline as
+  // before.
   ResolveAnswer change(ThreadSlot& line, std::uint64_t id, std::uint64_t now, const Part& wanted) noexcept {
     const Inside inside(memory_, line);
     const bool left = due(now);
@@ -193,8 +194,8 @@ class StockLedger {
     return Resolver(memory_, line, now).extend(id, until);
   }
 
-  // What the reservation is at `now`, and what is left of its hold. Advisory: another thread may extend or resolve it at
-  // once.
+  // What the reservation is at `now`, and what is left of its hold. Advisory: another thread may extend or resolve it
+  // at once.
   Standing standing(std::uint64_t id, std::uint64_t now) const noexcept {
     return memory_.reservations.standing(id, now);
   }
@@ -272,8 +273,8 @@ class StockLedger {
       memory_.record_movement(MovementKind::kReopened, item, 0, now);
     }
   }
-  // The most units of an item that one user can hold or have bought, from now on; 0: no limit. Where there was never one,
-  // what is held or sold by now counts for nobody. Called by a thread that is not inside an operation.
+  // The most units of an item that one user can hold or have bought, from now on; 0: no limit. Where there was never
+  // one, what is held or sold by now counts for nobody. Called by a thread that is not inside an operation.
   void limit_users(std::uint32_t item, std::uint64_t per_user) noexcept {
     Item<>& limited = memory_.items[item];
     if (per_user != 0 && limited.counts_users.load(std::memory_order_relaxed) == 0) {
@@ -285,8 +286,8 @@ class StockLedger {
   }
 
  private:
-  // What one refusal, or one reservation of kPassEvery, spends on what is due: up to 512 reservations expire, which is more
-  // than are made meanwhile; a thread too busy for its timers keeps up with itself.
+  // What one refusal, or one reservation of kPassEvery, spends on what is due: up to 512 reservations expire, which is
+  // more than are made meanwhile; a thread too busy for its timers keeps up with itself.
   static constexpr std::uint32_t kLookSlots = 512, kPassEvery = 64;
 
   static bool of_stock(ReserveResult refusal) noexcept {
@@ -296,8 +297,9 @@ class StockLedger {
     return refusal == ReserveResult::kLedgerFull || refusal == ReserveResult::kUsersFull;
   }
 
-  // One attempt to reserve; of a request that is refused, provisional if a hold that is over may be the reason: if any was
-  // due before the attempt. The first attempt and another one are functions of their own, so that the first is not called.
+  // One attempt to reserve; of a request that is refused, provisional if a hold that is over may be the reason: if any
+  // was due before the attempt. The first attempt and another one are functions of their own, so that the first is not
+  // called.
   template <bool kAgain, class Publish>
   Answer attempt(ThreadSlot& line, const Request& request, std::uint64_t now, Publish&& publish) noexcept {
     return request.has_id() ? attempt_with_id<kAgain>(line, request, now, publish)
@@ -323,7 +325,8 @@ class StockLedger {
     return answer;
   }
 
-  // After a first attempt, whose refusal is provisional. Not within attempt(), while others wait for the bucket of its id.
+  // After a first attempt, whose refusal is provisional. Not within attempt(), while others wait for the bucket of its
+  // id.
   template <class Publish>
   SLUICE_APART Answer reserve_past_due(ThreadSlot& line, const Request& request, std::uint64_t now,
                                        Answer refusal, Publish&& publish) noexcept {
@@ -375,8 +378,8 @@ class StockLedger {
                                 });
   }
 
-  // Whether its id alone decides the request; if so, `answer` is what it is told. Else there is room to remember the id. An
-  // order in no queue is published again.
+  // Whether its id alone decides the request; if so, `answer` is what it is told. Else there is room to remember the
+  // id. An order in no queue is published again.
   template <class Publish>
   bool answered_by_id(IdTable::Visit& id, ThreadSlot& line, const Request& request, std::uint64_t now,
                       Publish&& publish, Answer& answer) noexcept {
@@ -439,8 +442,8 @@ class StockLedger {
     return answer;
   }
 
-  // Only what the stock decided is final for the id, and only if no hold that is over can have stood in the way. After a
-  // full table or queue the client may try again.
+  // Only what the stock decided is final for the id, and only if no hold that is over can have stood in the way. After
+  // a full table or queue the client may try again.
   void remember_refused(IdTable::Visit& id, const Request& request, const Answer& refusal) const noexcept {
     const bool final = refusal.result == ReserveResult::kSoldOut ||
                        refusal.result == ReserveResult::kUserLimit ||

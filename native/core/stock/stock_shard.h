@@ -58,7 +58,8 @@ struct alignas(kCacheLine) StockShard {
     const Return one(*this);
     word.fetch_add(quantity << 32, std::memory_order_relaxed);
   }
-  // Takes `quantity` available units away, or none; of an item of one shard. Relaxed: its word is all there is to look at.
+  // Takes `quantity` available units away, or none; of an item of one shard. Relaxed: its word is all there is to look
+  // at.
   bool take_all(std::uint64_t quantity) noexcept {
     std::uint64_t before = word.load(std::memory_order_relaxed);
     while (available_in(before) >= quantity) {

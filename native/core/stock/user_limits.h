@@ -8,8 +8,8 @@
 
 namespace sluice {
 
-// Only for items that have, or had, a limit: others count no users. Relaxed: a limit holds for the moment at which it is
-// read.
+// Only for items that have, or had, a limit: others count no users. Relaxed: a limit holds for the moment at which it
+// is read.
 class UserLimits {
  public:
   // What count() would refuse now. Writes nothing.

@@ -4,14 +4,15 @@
 // At most `capacity` pairs of a user and an item have a count; one more is refused, never an overwrite. A pair
 // whose count is back at nothing leaves its place to another.
 //
-//   bucket, one line:  | lock : 32 | reach : 32 | 5 entries of | low : 64 | item : 16, high : 48 | generation : 32, count : 32 | |
+//   bucket, one line:  | lock : 32 | reach : 32 | 5 entries of | low : 64 | item : 16, high : 48 | generation : 32,
+//   count : 32 | |
 //
 // A pair lives in the bucket that the user's keyed hash and the item name (its home), or in one of the `reach` buckets
 // after it. To enter a pair takes the home's lock, so that two threads cannot enter it twice. To add to a pair that has
 // a count is one CAS without the lock: while the count is not 0, the entry can be nobody else's. To give back is one
-// subtraction. The generation is odd while an entry's pair is being written, and another one afterwards, so that a thread
-// that read a pair of the entry's past fails its CAS. It comes round after 2^31 other pairs have had the entry; a thread
-// would have to stand between its look and its CAS for all of them, and find the count of then.
+// subtraction. The generation is odd while an entry's pair is being written, and another one afterwards, so that a
+// thread that read a pair of the entry's past fails its CAS. It comes round after 2^31 other pairs have had the entry;
+// a thread would have to stand between its look and its CAS for all of them, and find the count of then.
 #pragma once
 
 #include <algorithm>
@@ -101,8 +102,8 @@ class UserTable {
     return find(user, item, held);
   }
 
-  // How many buckets after its home a pair of that home is looked for. Of users that nobody could choose, at the fullest,
-  // it was 9 at most in a million buckets.
+  // How many buckets after its home a pair of that home is looked for. Of users that nobody could choose, at the
+  // fullest, it was 9 at most in a million buckets.
   static constexpr std::uint32_t kReachMax = 64;
   std::uint32_t reach(const HashedKey& user, std::uint32_t item) const noexcept {
     return buckets_[home(user, item)].reach.load(std::memory_order_relaxed);

@@ -1,5 +1,5 @@
-// Every allocation fails once: the first of a call, then the second, and so on. The global allocator is replaced for all
-// suites of the binary; it fails in none of the others.
+// Every allocation fails once: the first of a call, then the second, and so on. The global allocator is replaced for
+// all suites of the binary; it fails in none of the others.
 #include <doctest/doctest.h>
 
 #include <cstdint>
@@ -53,7 +53,8 @@ using namespace sluice;
 using namespace sluice::test;
 
 // Calls `act` with its first allocation failing, then with its second, until it has all that it asks for. After each
-// failure nothing of it may be left, and `sound` is called. `act` asserts nothing: that would catch what is thrown. Returns how often it failed.
+// failure nothing of it may be left, and `sound` is called. `act` asserts nothing: that would catch what is thrown.
+// Returns how often it failed.
 template <class Act, class Sound>
 int fail_each_allocation(Act&& act, Sound&& sound) {
   for (int failures = 0;; ++failures) {

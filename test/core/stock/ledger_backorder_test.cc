@@ -253,8 +253,8 @@ TEST_CASE(
   SLUICE_PRINT_SEED_ON_FAILURE();
   for (const std::uint32_t shards : kShardCounts) {
     CAPTURE(shards);
-    // Two sellers have 8 units at most: the cap is enough for both. What they put back into a shard that was just looked
-    // at may be missed.
+    // Two sellers have 8 units at most: the cap is enough for both. What they put back into a shard that was just
+    // looked at may be missed.
     Backordered one(0, 8, shards);
     const std::uint64_t most_left = shards == 1 ? 8 : 16;
     std::atomic<unsigned> selling{2};

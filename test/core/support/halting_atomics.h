@@ -1,5 +1,5 @@
-// The core's atomics policy with a thread that loses the processor just before its next CAS of a loop, or just after it:
-// what others do meanwhile is done there, in the same thread.
+// The core's atomics policy with a thread that loses the processor just before its next CAS of a loop, or just after
+// it: what others do meanwhile is done there, in the same thread.
 #pragma once
 
 #include <atomic>

@@ -1,5 +1,5 @@
-// What needs much memory while the process has no more: each is refused with a typed error, leaves nothing behind, and is
-// done once there is memory again. Starts itself again with a bound on its address space.
+// What needs much memory while the process has no more: each is refused with a typed error, leaves nothing behind, and
+// is done once there is memory again. Starts itself again with a bound on its address space.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Gate, Limiter, Queue, record, Stock, u32 } from 'sluice';

@@ -1,4 +1,6 @@
-/** Replaces the built-ins of JavaScript and of Node.js, uses sluice, and says ok if none saw memory or a native object. */
+/**
+ * Replaces the built-ins of JavaScript and of Node.js, uses sluice, and says ok if none saw memory or a native object.
+ */
 import { isNative, objects } from './objects.js';
 
 const RealBuffer = ArrayBuffer;

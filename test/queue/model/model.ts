@@ -192,7 +192,8 @@ export class Model {
     this.listens[object] = true; // that of the next object in its place
   }
 
-  // ---- consuming: as native/core/queue/queue_consumer.h says it ---------------------------------------------------------
+  // ---- consuming: as native/core/queue/queue_consumer.h says it
+  //   ---------------------------------------------------------
 
   get #drops(): boolean {
     const { ttlMs, overflow, shed } = this.config;

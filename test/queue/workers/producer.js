@@ -1,5 +1,5 @@
-// Pushes records one by one and in lists of random lengths: `count` of them, or until the queue is closed.
-// Waits for { type: 'push', handle, producer, first, count, seed } and answers { type: 'pushed', ... }, again and again.
+// Pushes records one by one and in lists of random lengths: `count` of them, or until the queue is closed. Waits for {
+// type: 'push', handle, producer, first, count, seed } and answers { type: 'pushed', ... }, again and again.
 import { parentPort } from 'node:worker_threads';
 import { Queue } from 'sluice';
 import { SeededRandom } from '../../seeded-random.js';
@@ -7,7 +7,9 @@ import { Numbered, numbered } from '../record.js';
 
 const sleeping = new Int32Array(new SharedArrayBuffer(4));
 
-/** @param {{ handle: import('sluice').QueueHandle, producer: number, first: number, count: number, seed: number }} job */
+/**
+ * @param {{ handle: import('sluice').QueueHandle, producer: number, first: number, count: number, seed: number }} job
+ */
 function push({ handle, producer, first, count, seed }) {
   using_(Queue.attach(Numbered, handle), (queue) => {
     const random = new SeededRandom(seed);

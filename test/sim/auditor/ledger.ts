@@ -33,8 +33,8 @@ export class Ledger extends LedgerBook {
   }
 
   /**
-   * What the stock has against a cart, once holds that are over do not stand in its way: if units of the item in question
-   * are held, all that is due expires first.
+   * What the stock has against a cart, once holds that are over do not stand in its way: if units of the item in
+   * question are held, all that is due expires first.
    */
   objectionPastDue(cart: readonly Line[], user: string | undefined, now: number): Answer | undefined {
     const objection = this.objection(cart, user);

@@ -146,9 +146,9 @@ export class QueueAuditor<T> {
   // ---- consuming ---------------------------------------------------------------------------------------------
 
   /**
-   * Up to `max` records by as many looks at `most` records as it takes, or by one. Within one look a lane whose next record must be
-   * dropped, but is not its first, is passed over until the next; and what a waiter pushes into the room that a look
-   * makes is seen by the next.
+   * Up to `max` records by as many looks at `most` records as it takes, or by one. Within one look a lane whose next
+   * record must be dropped, but is not its first, is passed over until the next; and what a waiter pushes into the room
+   * that a look makes is seen by the next.
    */
   pop(max: number, now: number, { once = false, most = shownMax } = {}): T[] {
     const taken: T[] = [];

@@ -10,7 +10,10 @@ import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { Limiter } from '../../../../dist/index.js';
 
 const require = createRequire(import.meta.url);
-/** @type {new (continueExceeding: boolean, exponentialBackoff: boolean, cache: number) => { incr(key: string, done: (error: unknown, result: { current: number }) => void, windowMs: number, max: number): void }} */
+/**
+ * @type {new (continueExceeding: boolean, exponentialBackoff: boolean, cache: number) => { incr(key: string, done:
+ * (error: unknown, result: { current: number }) => void, windowMs: number, max: number): void }}
+ */
 const LocalStore = require('@fastify/rate-limit/store/LocalStore.js');
 
 /**

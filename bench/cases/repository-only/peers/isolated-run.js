@@ -1,4 +1,6 @@
-/** The process in which isolated.js measures. It sends the result while its threads still run, and waits to be killed. */
+/**
+ * The process in which isolated.js measures. It sends the result while its threads still run, and waits to be killed.
+ */
 import { withThreads } from '../../../harness/threads/start-threads.js';
 import { throughputOf } from '../../throughput/measure.js';
 

@@ -5,7 +5,10 @@ import { runTrapNamed } from '../../../traps/all.js';
 const NAIVE = 'naive';
 const SLUICE = 'sluice';
 
-/** @typedef {{ id: string, title: string, unit: import('../../../harness/runner/units.js').Unit, native?: true }} TrapFigure */
+/**
+ * @typedef {{ id: string, title: string, unit: import('../../../harness/runner/units.js').Unit, native?: true }}
+ * TrapFigure
+ */
 
 /**
  * The figures of each trap that are compared here; `npm run traps` shows the rest.
@@ -125,7 +128,10 @@ function samplesOf({ trap, figures, seen }, side) {
   );
 }
 
-/** @param {import('../../../traps/trap.js').Result} result @param {'naive' | 'sluice'} side @param {import('../../../harness/runner/group.js').Plot} plot */
+/**
+ * @param {import('../../../traps/trap.js').Result} result @param {'naive' | 'sluice'} side @param
+ * {import('../../../harness/runner/group.js').Plot} plot
+ */
 function plotSeries({ series }, side, plot) {
   for (const { what, unit, atMs, ...sides } of series) {
     plot(
