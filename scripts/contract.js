@@ -2,12 +2,10 @@
 // write. Without a C++ compiler it checks nothing, because the file is checked in.
 
 import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { digestOf, root } from './digest.js';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
 const printed = join(root, 'lib/binding/contract.ts');
 const program = join(root, `build/contract${process.platform === 'win32' ? '.exe' : ''}`);
 /**
@@ -21,16 +19,7 @@ function run(command, args) {
   return spawnSync(command, args, { cwd: root, encoding: 'utf8', timeout: 300_000 });
 }
 
-function digest() {
-  const hash = createHash('sha256');
-  const headers = ['native/contract', 'native/core'].flatMap((directory) =>
-    readdirSync(join(root, directory), { recursive: true, encoding: 'utf8' })
-      .filter((file) => /\.(h|cc)$/.test(file))
-      .map((file) => join(root, directory, file)),
-  );
-  for (const file of [...headers.sort(), printed]) hash.update(file).update(readFileSync(file));
-  return hash.digest('hex');
-}
+const digest = () => digestOf(['native/contract', 'native/core', 'lib/binding/contract.ts']);
 
 function wasChecked() {
   try {

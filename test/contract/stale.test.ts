@@ -13,7 +13,7 @@ const limits = 'native/contract/limits.h';
 let copy = '';
 beforeEach(() => {
   copy = mkdtempSync(join(tmpdir(), 'sluice-contract-'));
-  for (const part of ['package.json', 'tsconfig.json', 'lib', 'native', 'scripts']) {
+  for (const part of ['package.json', 'package-lock.json', 'tsconfig.json', 'lib', 'native', 'scripts']) {
     cpSync(join(root, part), join(copy, part), { recursive: true });
   }
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));

@@ -2,7 +2,7 @@
 
 import { Limiter, Queue, record, Stock, u32, utf8 } from 'sluice';
 import { gateStaging, limiterStaging, queueStaging, stockStaging } from '../../../dist/binding/contract.js';
-import { figuresOf, native, queueFigures } from '../../../dist/binding/index.js';
+import { figuresOf, native, queueFigures, queueLimits } from '../../../dist/binding/index.js';
 import { nativeLimiter } from '../../../dist/limiter/index.js';
 import { insideQueue } from '../../../dist/queue/index.js';
 import { nativeStock } from '../../../dist/stock/index.js';
@@ -124,6 +124,30 @@ for (const i of [2, 3]) {
     if (!(answer < 0) || limiters[i - 2]?.stats().allowed !== 0)
       throw new Error(`limiter ${i - 2}: a gate was answered ${answer}`);
   }
+}
+// One byte less than native code writes to.
+{
+  const exact = {
+    in: Order.bytes,
+    out: Order.bytes,
+    dropped: queueLimits.droppedAtOnce * Order.bytes,
+    words: queueStaging.bytes,
+  };
+  const queueHandle = all[0]?.native.handle;
+  for (const short of ['none', ...Object.keys(exact)]) {
+    const staging = Object.fromEntries(
+      Object.entries(exact).map(([name, bytes]) => [name, memory(bytes - (name === short ? 1 : 0))]),
+    );
+    const made = native.attachQueue(queueHandle, Order.schema, /** @type {any} */ (staging));
+    if ((typeof made === 'object') !== (short === 'none')) throw new Error(`${short} too short: ${made}`);
+  }
+  const gateParts = { queue: insideQueue(Queue.create(Order, { capacity: 8 })).native };
+  const answers = [
+    native.attachLimiter(all[2]?.native.handle, memory(limiterStaging.bytes - 1)),
+    native.attachStock(all[4]?.native.handle, memory(stockStaging.bytes - 1)),
+    native.createGate(gateParts, {}, 4, memory(gateStaging.bytes - 1), 0),
+  ];
+  if (answers.some((answer) => answer !== 'bad-staging')) throw new Error(`too short: ${answers}`);
 }
 // Too small, or none.
 for (const staging of [{}, { in: memory(1), out: memory(1), dropped: memory(1), words: memory(1) }]) {
