@@ -15,9 +15,9 @@
 //   | Control | Waiter[max] | List[max] |
 //
 // No background thread serves waiters. Owners do, by tend(), when the time has passed that it returned for the front;
-// and so does any thread that gives capacity back. No wake-up is lost: join() marks the state as waited for, then a
-// fence, then asks the tiers once more; a thread that leaves the depth does so, then a fence, then looks at the mark.
-// One sees the other.
+// and so does any thread that gives capacity back. No wake-up is lost: join() counts the waiter, in the state and in
+// all, then a fence, then asks the tiers once more; a thread that leaves the depth does so, then a fence, then looks at
+// the counts. One sees the other.
 //
 // A lock for all waiters; taken inside the lock of a key's set, never the other way round.
 #pragma once
@@ -312,9 +312,7 @@ class LimiterWaiters {
       limiter_.count(asking.line, joined.decision, cost, false);
       return true;
     }
-    // Pairs with the fence in given_back().
     const std::uint32_t before = state.waiting.fetch_add(1, std::memory_order_relaxed);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
     joined.wait = tiers.least_wait(state.cost.load(std::memory_order_relaxed), cost, time);
     const bool hopeless =
         joined.decision.refused_by == Tier::kAdaptive || joined.wait == kNever || joined.wait > patience;
@@ -344,6 +342,8 @@ class LimiterWaiters {
     state.last = index;
     state.cost.fetch_add(cost, std::memory_order_relaxed);
     control_->waiting.fetch_add(1, std::memory_order_relaxed);
+    // Pairs with the fence in given_back(). After both marks that it looks at, and before serve() looks at the tiers.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
     joined.waiter = index - 1;
     serve(tiers, asking, time);
     return true;
