@@ -70,8 +70,9 @@ class SlotTags {
   }
   // For the user alone: as take(), but nothing is to be given back.
   bool take_left(std::uint64_t slot, Tag& to) noexcept {
-    // Relaxed: looked at first, so that memory no tag was ever put into stays untouched.
-    if (word(slot).load(std::memory_order_relaxed) == 0) return false;
+    // Looked at first, so that memory no tag was ever put into stays untouched.
+    // ACQ tag: pairs with REL in exchange(): a thread that has taken the tag is found in `carried` when end() looks.
+    if (word(slot).load(std::memory_order_acquire) == 0) return false;
     return exchange(slot, to);
   }
 
@@ -91,7 +92,7 @@ class SlotTags {
   bool take(std::uint64_t slot, Tag& to) noexcept {
     // Asked here, not when the call of the queue began: there may have been no user then.
     if (!used()) return false;
-    // Relaxed: end() finds it counted, because take_left() finds the tag taken.
+    // Relaxed: end() finds it counted, because take_left() acquires the exchange that follows.
     control_->carried.fetch_add(1, std::memory_order_relaxed);
     const bool taken = exchange(slot, to);
     if (!taken) given_back();
