@@ -58,22 +58,25 @@ class StockCalls {
   // reserve(lines), with a hold of 0 for the ledger's own: the ReserveResult; the hold stands in staging. Of a
   // repetition, what is left of the hold stands there, and the phase in place of the line
   std::int32_t reserve(std::uint32_t count) noexcept {
+    // A copy, looked at once: each access within its bounds then needs no look of its own.
+    const Words words = words_;
+    if (words.bytes() < StockStaging::kBytes) return kBadArgument;
     const StockSession::Lines cart = lines(count);
     if (cart.empty()) return kBadArgument;
-    const auto hold_ns = staged(StockStaging::kHoldNs);
-    const StagedKey id(words_, StockStaging::kId);
+    const auto hold_ns = words.get<std::uint64_t>(StockStaging::kHoldNs);
+    const StagedKey id(words, StockStaging::kId);
     const StockRequest request{cart.data(),
                                static_cast<std::uint32_t>(cart.size()),
-                               StagedKey(words_, StockStaging::kUser).user(secret()),
+                               StagedKey(words, StockStaging::kUser).user(secret()),
                                id.key(secret()),
                                hold_ns != 0 ? hold_ns : session_.ledger().hold_ns(),
                                id.text()};
     const auto [answer, standing] = session_.reserve(request);
     const bool repeated = answer.result == ReserveResult::kDuplicate;
-    words_.put(StockStaging::kReservation, answer.reservation);
-    words_.put(StockStaging::kLine,
-               repeated ? static_cast<std::uint64_t>(standing.phase) : std::uint64_t{answer.line});
-    words_.put(StockStaging::kHoldNs, repeated ? standing.left_ns : request.hold_ns);
+    words.put(StockStaging::kReservation, answer.reservation);
+    words.put(StockStaging::kLine,
+              repeated ? static_cast<std::uint64_t>(standing.phase) : std::uint64_t{answer.line});
+    words.put(StockStaging::kHoldNs, repeated ? standing.left_ns : request.hold_ns);
     return static_cast<std::int32_t>(answer.result);
   }
 
