@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "core/base/atomics.h"
+#include "core/base/layout.h"
 
 namespace sluice {
 
@@ -28,7 +29,7 @@ class FreeList {
 
   static constexpr std::uint32_t cells(std::uint32_t slots) { return std::bit_ceil(slots * 2); }
   static constexpr std::uint64_t bytes(std::uint32_t slots) {
-    return sizeof(Control) + round_up(cells(slots) * sizeof(Cell), kCacheLine);
+    return bytes_of<Control, Cell>(1, cells(slots));
   }
 
   FreeList(void* memory, std::uint32_t slots)

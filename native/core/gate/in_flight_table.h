@@ -21,6 +21,7 @@
 
 #include "core/base/atomics.h"
 #include "core/base/check.h"
+#include "core/base/layout.h"
 #include "core/gate/order_tag.h"
 
 namespace sluice {
@@ -51,7 +52,10 @@ class InFlightTable {
   };
 
   static std::uint64_t bytes(std::uint32_t capacity, std::uint64_t record_bytes) {
-    return sizeof(Control) + capacity * entry_bytes(record_bytes);
+    Layout layout;
+    layout.place<Control>();
+    layout.place_bytes(entry_bytes(record_bytes), capacity);
+    return layout.bytes();
   }
 
   InFlightTable() = default;

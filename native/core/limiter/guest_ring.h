@@ -19,6 +19,7 @@
 
 #include "core/base/atomics.h"
 #include "core/base/key_hash.h"
+#include "core/base/layout.h"
 #include "core/base/spin_lock.h"
 
 namespace sluice {
@@ -42,18 +43,13 @@ class GuestRing {
     return round_up(max / 2 < 64 ? std::uint64_t{64} : max / 2, std::uint64_t{kStride});
   }
   static std::uint64_t bytes(std::uint64_t max, std::uint64_t state_bytes) {
-    return max == 0 ? 0 : states_offset(slots(max)) + round_up(slots(max) * state_bytes, kCacheLine);
+    return max == 0 ? 0 : Places(slots(max), state_bytes).layout.bytes();
   }
 
   // Of a state the first `cleared_bytes` are zeroed when it goes to a new key.
   GuestRing(void* memory, std::uint64_t max, std::uint64_t state_bytes, std::uint64_t cleared_bytes)
-      : control_(static_cast<Control*>(memory)),
-        heads_(reinterpret_cast<std::atomic<std::uint32_t>*>(control_ + 1)),
-        slots_(max == 0 ? 0 : static_cast<std::uint32_t>(slots(max))),
-        entries_(reinterpret_cast<Entry*>(static_cast<std::byte*>(memory) + entries_offset(slots_))),
-        states_(static_cast<std::byte*>(memory) + states_offset(slots_)),
-        state_bytes_(state_bytes),
-        cleared_bytes_(cleared_bytes) {}
+      : GuestRing(static_cast<std::byte*>(memory), max == 0 ? 0 : slots(max), state_bytes, cleared_bytes,
+                  Places(max == 0 ? 0 : slots(max), state_bytes)) {}
 
   std::uint32_t size() const noexcept { return slots_; }
   bool used(std::uint32_t slot) const noexcept { return !(entries_[slot].key == Key{}); }
@@ -139,6 +135,27 @@ class GuestRing {
   }
 
  private:
+  struct Places {
+    Places(std::uint64_t slots, std::uint64_t state_bytes)
+        : control(layout.place<Control>()),
+          heads(layout.place<std::atomic<std::uint32_t>>(2 * slots)),
+          entries(layout.place<Entry>(slots)),
+          states(layout.place_bytes(state_bytes, slots)) {}
+
+    Layout layout;
+    std::uint64_t control, heads, entries, states;
+  };
+
+  GuestRing(std::byte* memory, std::uint64_t slots, std::uint64_t state_bytes, std::uint64_t cleared_bytes,
+            const Places& at)
+      : control_(reinterpret_cast<Control*>(memory + at.control)),
+        heads_(reinterpret_cast<std::atomic<std::uint32_t>*>(memory + at.heads)),
+        slots_(static_cast<std::uint32_t>(slots)),
+        entries_(reinterpret_cast<Entry*>(memory + at.entries)),
+        states_(memory + at.states),
+        state_bytes_(state_bytes),
+        cleared_bytes_(cleared_bytes) {}
+
   // How many slots the hand visits before this one.
   std::uint32_t due(std::uint32_t slot) const noexcept { return (slot + slots_ - control_->hand) % slots_; }
   template <class Stays>
@@ -152,12 +169,6 @@ class GuestRing {
     first.store(slot + 1, std::memory_order_relaxed);
   }
 
-  static std::uint64_t entries_offset(std::uint64_t slots) {
-    return sizeof(Control) + round_up(2 * slots * sizeof(std::atomic<std::uint32_t>), kCacheLine);
-  }
-  static std::uint64_t states_offset(std::uint64_t slots) {
-    return entries_offset(slots) + round_up(slots * sizeof(Entry), kCacheLine);
-  }
   std::atomic<std::uint32_t>& head(const Key& key) const noexcept {
     return heads_[(static_cast<std::uint64_t>(static_cast<std::uint32_t>(key.high)) * (2ULL * slots_)) >> 32];
   }

@@ -19,6 +19,7 @@
 
 #include "core/base/atomics.h"
 #include "core/base/key_hash.h"
+#include "core/base/layout.h"
 #include "core/base/spin_lock.h"
 
 namespace sluice {
@@ -46,7 +47,9 @@ class KeyTable {
     return round_up(sizeof(Set) + kWays * state_bytes, kCacheLine);
   }
   static std::uint64_t bytes(std::uint64_t max, std::uint64_t state_bytes) {
-    return max == 0 ? 0 : sets(max) * set_bytes(state_bytes);
+    Layout layout;
+    if (max != 0) layout.place_bytes(set_bytes(state_bytes), sets(max));
+    return layout.bytes();
   }
 
   // Of a state the first `cleared_bytes` are zeroed when it goes to a new key.

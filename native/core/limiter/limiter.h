@@ -6,13 +6,12 @@
 // Every operation is inside a Quiesce section, so that configure() finds a moment at which nobody is: it changes
 // the configuration and re-bases every state at one instant, for all threads.
 //
-//   segment body:  | LimiterControl | ThreadSlots | windows of the shared state | KeyTable | GuestRing | CalendarMemory
-//   |
+//   memory:  | LimiterControl | ThreadSlots | windows of the shared state | KeyTable | GuestRing | CalendarMemory |
+//            | scratch |
 #pragma once
 
 #include <atomic>
 #include <cstdint>
-#include <memory>
 #include <new>
 
 #include "core/base/clock.h"
@@ -60,25 +59,11 @@ class Limiter {
     Receipt receipt;                  // of what was charged
   };
 
-  static std::uint64_t bytes(const LimiterConfig& config) {
-    return sizeof(LimiterControl) + sizeof(ThreadSlots) + round_up(config.window_bytes(), kCacheLine) +
-           KeyTable::bytes(config.keys_max, KeyState::bytes(config)) +
-           GuestRing::bytes(config.keys_max, KeyState::bytes(config)) +
-           round_up(config.calendar_bytes(), kCacheLine);
-  }
+  static std::uint64_t bytes(const LimiterConfig& config) { return LimiterPlaces(config).layout.bytes(); }
 
   // A view of the limiter at `memory`; `config` must have the shape of the one it was formatted with.
   Limiter(void* memory, const LimiterConfig& config)
-      : control_(static_cast<LimiterControl*>(memory)),
-        lines_(reinterpret_cast<ThreadSlots*>(control_ + 1)),
-        window_(reinterpret_cast<std::byte*>(lines_ + 1)),
-        keys_(window_ + round_up(config.window_bytes(), kCacheLine), config.keys_max, KeyState::bytes(config),
-              sizeof(KeyState) + config.window_cleared_bytes()),
-        guests_(window_ + round_up(config.window_bytes(), kCacheLine) +
-                    KeyTable::bytes(config.keys_max, KeyState::bytes(config)),
-                config.keys_max, KeyState::bytes(config), sizeof(KeyState) + config.window_cleared_bytes()),
-        calendars_(reinterpret_cast<CalendarMemory*>(static_cast<std::byte*>(memory) + bytes(config) -
-                                                     round_up(config.calendar_bytes(), kCacheLine))) {}
+      : Limiter(static_cast<std::byte*>(memory), config, LimiterPlaces(config)) {}
 
   // The adaptive tier refuses while the queue stands that `watch` watches.
   void watch_with(const QueueWatch& watch) { watch_ = watch; }
@@ -218,10 +203,9 @@ class Limiter {
 
   // Changes the configuration for all threads at one instant; nothing that was counted is forgotten. `change` gets
   // the present one, and changes what configure() may. Takes time in proportion to the keys, and only if a rate or
-  // the length of the window changes. Throws std::bad_alloc, and then has changed nothing.
+  // the length of the window changes.
   template <class Change>
   void configure(const Clock& clock, Change&& change) {
-    const auto scratch = std::make_unique<std::uint64_t[]>(SlidingWindow::cells(kWindowBucketsMax));
     control_->quiesce.pause(*lines_);
     const std::uint64_t time = clock.now() - control_->epoch_ns;
     LimiterConfig next = control_->config;
@@ -231,17 +215,17 @@ class Limiter {
       moved |= next.windows[i].sliding.bucket_ns != control_->config.windows[i].sliding.bucket_ns;
     }
     const std::uint32_t serial = moved ? next_serial() : 0;
-    if (moved) Tiers(control_->config, shared_state()).rebase(next, time, scratch.get(), serial);
+    if (moved) Tiers(control_->config, shared_state()).rebase(next, time, scratch_, serial);
     for (std::uint64_t i = 0; moved && i < keys_.count(); ++i) {
       KeyTable::Set& set = keys_.set(i);
       for (std::uint32_t way = 0; way < KeyTable::kWays; ++way) {
         if (set.keys[way] == Key{}) continue;
-        Tiers(control_->config, key_state(keys_.state(set, way))).rebase(next, time, scratch.get(), serial);
+        Tiers(control_->config, key_state(keys_.state(set, way))).rebase(next, time, scratch_, serial);
       }
     }
     for (std::uint32_t slot = 0; moved && slot < guests_.size(); ++slot) {
       if (!guests_.used(slot)) continue;
-      Tiers(control_->config, key_state(guests_.state(slot))).rebase(next, time, scratch.get(), serial);
+      Tiers(control_->config, key_state(guests_.state(slot))).rebase(next, time, scratch_, serial);
     }
     control_->config.change_to(next);
     control_->quiesce.resume();
@@ -259,6 +243,17 @@ class Limiter {
 
  private:
   friend class LimiterWaiters;
+
+  Limiter(std::byte* memory, const LimiterConfig& config, const LimiterPlaces& at)
+      : control_(reinterpret_cast<LimiterControl*>(memory + at.control)),
+        lines_(reinterpret_cast<ThreadSlots*>(memory + at.slots)),
+        window_(memory + at.windows),
+        keys_(memory + at.keys, config.keys_max, KeyState::bytes(config),
+              sizeof(KeyState) + config.window_cleared_bytes()),
+        guests_(memory + at.guests, config.keys_max, KeyState::bytes(config),
+                sizeof(KeyState) + config.window_cleared_bytes()),
+        calendars_(reinterpret_cast<CalendarMemory*>(memory + at.calendars)),
+        scratch_(reinterpret_cast<std::uint64_t*>(memory + at.scratch)) {}
 
   // Relaxed: only that no two are the same matters.
   std::uint32_t next_serial() noexcept {
@@ -433,6 +428,7 @@ class Limiter {
   KeyTable keys_;
   GuestRing guests_;
   CalendarMemory* calendars_;
+  std::uint64_t* scratch_;  // of configure(), while it has paused everybody
   QueueWatch watch_;
 };
 

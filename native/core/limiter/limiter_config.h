@@ -53,6 +53,14 @@ struct LimiterConfig {
     for (std::uint32_t i = 0; i < window_count; ++i) changes += windows[i].zone_changes;
     return changes == 0 ? 0 : sizeof(CalendarMemory) + changes * sizeof(ZoneChange);
   }
+  // What re-basing a window works on: as many words as the window with the most buckets has cells.
+  std::uint64_t rebase_words() const {
+    std::uint64_t words = 0;
+    for (std::uint32_t i = 0; i < window_count; ++i) {
+      words = std::max(words, SlidingWindow::cells(windows[i].sliding.buckets));
+    }
+    return words;
+  }
   std::uint64_t cells_before(std::uint32_t window) const {
     std::uint64_t bytes = 0;
     for (std::uint32_t i = 0; i < window; ++i) bytes += windows[i].cleared_bytes();

@@ -1,11 +1,15 @@
-// What stands in a limiter's memory besides the tables: the state that all share, and that of a key.
+// What stands in a limiter's memory and where: the state that all share, that of a key, and the tables.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 
 #include "core/base/key_hash.h"
+#include "core/base/layout.h"
 #include "core/base/quiesce.h"
+#include "core/base/thread_slots.h"
+#include "core/limiter/guest_ring.h"
+#include "core/limiter/key_table.h"
 #include "core/limiter/limiter_tiers.h"
 
 namespace sluice {
@@ -32,6 +36,20 @@ struct KeyState {
   StateLine line;
 
   static std::uint64_t bytes(const LimiterConfig& config) { return sizeof(KeyState) + config.window_bytes(); }
+};
+
+struct LimiterPlaces {
+  explicit LimiterPlaces(const LimiterConfig& config)
+      : control(layout.place<LimiterControl>()),
+        slots(layout.place<ThreadSlots>()),
+        windows(layout.place_bytes(config.window_bytes())),
+        keys(layout.place_bytes(KeyTable::bytes(config.keys_max, KeyState::bytes(config)))),
+        guests(layout.place_bytes(GuestRing::bytes(config.keys_max, KeyState::bytes(config)))),
+        calendars(layout.place_bytes(config.calendar_bytes())),
+        scratch(layout.place<std::uint64_t>(config.rebase_words())) {}
+
+  Layout layout;
+  std::uint64_t control, slots, windows, keys, guests, calendars, scratch;
 };
 
 }  // namespace sluice

@@ -10,6 +10,7 @@
 #include <new>
 #include <string_view>
 
+#include "core/base/layout.h"
 #include "core/limiter/limiter.h"
 #include "core/limiter/limiter_waiters.h"
 #include "core/queue/queue_watch.h"
@@ -48,40 +49,40 @@ class LimiterSegment {
   // A view of what format() has made at `body`.
   explicit LimiterSegment(std::byte* body) noexcept : body_(body) {}
 
-  static std::uint64_t bytes(const LimiterConfig& config) {
-    return notes_offset(config) + round_up(sizeof(LimiterNotes), kCacheLine);
-  }
+  static std::uint64_t bytes(const LimiterConfig& config) { return Places(config).layout.bytes(); }
   // `body`: zeroed memory of bytes(config). The zone changes of calendar windows are to be filled in.
   static LimiterSegment format(std::byte* body, const LimiterConfig& config, const LimiterNotes& notes,
                                std::uint64_t now, const KeySecret& secret) {
     Limiter limiter(body, config);
     limiter.format(config, now, secret);
-    LimiterWaiters(limiter, body + waiters_offset(config), config.waiting_max).format();
-    new (body + notes_offset(config)) LimiterNotes(notes);
+    const Places at(config);
+    LimiterWaiters(limiter, body + at.waiters, config.waiting_max).format();
+    new (body + at.notes) LimiterNotes(notes);
     return LimiterSegment(body);
   }
 
   // Only the parts that are fixed at creation may be read at any time.
   const LimiterConfig& config() const noexcept { return reinterpret_cast<LimiterControl*>(body_)->config; }
   Limiter limiter() const { return Limiter(body_, config()); }
-  void* waiters() const { return body_ + waiters_offset(config()); }
+  void* waiters() const { return body_ + Places(config()).waiters; }
   QueueWatch::Control* watch() const {
-    return reinterpret_cast<QueueWatch::Control*>(body_ + watch_offset(config()));
+    return reinterpret_cast<QueueWatch::Control*>(body_ + Places(config()).watch);
   }
   const LimiterNotes& notes() const {
-    return *reinterpret_cast<const LimiterNotes*>(body_ + notes_offset(config()));
+    return *reinterpret_cast<const LimiterNotes*>(body_ + Places(config()).notes);
   }
 
  private:
-  static std::uint64_t waiters_offset(const LimiterConfig& config) {
-    return round_up(Limiter::bytes(config), kCacheLine);
-  }
-  static std::uint64_t watch_offset(const LimiterConfig& config) {
-    return waiters_offset(config) + LimiterWaiters::bytes(config.waiting_max);
-  }
-  static std::uint64_t notes_offset(const LimiterConfig& config) {
-    return watch_offset(config) + sizeof(QueueWatch::Control);
-  }
+  struct Places {
+    explicit Places(const LimiterConfig& config)
+        : limiter(layout.place_bytes(Limiter::bytes(config))),
+          waiters(layout.place_bytes(LimiterWaiters::bytes(config.waiting_max))),
+          watch(layout.place<QueueWatch::Control>()),
+          notes(layout.place<LimiterNotes>()) {}
+
+    Layout layout;
+    std::uint64_t limiter, waiters, watch, notes;
+  };
 
   std::byte* body_ = nullptr;
 };

@@ -25,6 +25,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "core/base/layout.h"
 #include "core/base/spin_lock.h"
 #include "core/limiter/limiter.h"
 #include "core/limiter/limiter_waiting.h"
@@ -33,9 +34,7 @@ namespace sluice {
 
 class LimiterWaiters : public LimiterWaiting {
  public:
-  static std::uint64_t bytes(std::uint32_t max) {
-    return round_up(sizeof(Control) + max * (sizeof(Waiter) + sizeof(List)), kCacheLine);
-  }
+  static std::uint64_t bytes(std::uint32_t max) { return bytes_of<Control, Waiter, List>(1, max, max); }
 
   LimiterWaiters(Limiter& limiter, void* memory, std::uint32_t max)
       : limiter_(limiter),

@@ -42,7 +42,7 @@ struct LimiterWaiting {
     std::atomic<std::uint32_t> waiting;
   };
 
-  static_assert(sizeof(Control) % alignof(Waiter) == 0 && sizeof(Waiter) % alignof(List) == 0);
+  static_assert(sizeof(Waiter) % kCacheLine == 0);  // so that the lists stand where the last waiter ends
 
   // Owners to be woken, for a bounded number of entries in their lists.
   struct Woken {

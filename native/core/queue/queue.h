@@ -4,12 +4,14 @@
 //   segment body:  | QueueControl | ThreadSlots | RoomWaiters | lane 0: RingControl, slots | lane 1 ... | tags |
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cstdint>
 #include <new>
 
 #include "core/base/clock.h"
+#include "core/base/layout.h"
 #include "core/base/thread_slots.h"
 #include "core/queue/overwriting.h"
 #include "core/queue/queue_control.h"
@@ -20,6 +22,19 @@
 
 namespace sluice {
 
+struct QueuePlaces {
+  explicit QueuePlaces(const QueueShape& shape)
+      : control(layout.place<QueueControl>()),
+        slots(layout.place<ThreadSlots>()),
+        waiters(layout.place_bytes(RoomWaiters<>::bytes(shape.waiters, shape.payload_bytes()))),
+        lane_bytes(Ring<>::bytes(shape.ring_capacity(), shape.payload_bytes())),
+        lanes(layout.place_bytes(lane_bytes, shape.lanes)),
+        tags(layout.place_bytes(shape.tag_bytes, std::bit_ceil(shape.ring_capacity()))) {}
+
+  Layout layout;
+  std::uint64_t control, slots, waiters, lane_bytes, lanes, tags;
+};
+
 class Queue {
  public:
   // Of each thread. kPermits and the counters that follow it, one for each lane, are the permits that the thread holds
@@ -27,25 +42,12 @@ class Queue {
   enum Counter : std::uint32_t { kRejected, kWaitersRefused, kPermits };
   static_assert(kPermits + kLanesMax <= kThreadCounters);
 
-  static std::uint64_t bytes(const QueueShape& shape) { return tags_offset(shape) + tags_bytes(shape); }
+  static std::uint64_t bytes(const QueueShape& shape) { return QueuePlaces(shape).layout.bytes(); }
   // The tags, at the end of it: their user makes them resident, not the thread that creates the queue.
-  static std::uint64_t tags_bytes(const QueueShape& shape) { return slots(shape) * shape.tag_bytes; }
+  static std::uint64_t tags_bytes(const QueueShape& shape) { return bytes(shape) - QueuePlaces(shape).tags; }
 
   Queue(void* memory, const QueueShape& shape)
-      : control_(static_cast<QueueControl*>(memory)),
-        lines_(reinterpret_cast<ThreadSlots*>(control_ + 1)),
-        line_(lines_ + 1, shape.waiters, shape.payload_bytes()),
-        shape_(shape),
-        meta_bytes_(shape.meta_bytes()),
-        overwrites_(shape.overwrites()),
-        tags_(control_->tags, static_cast<std::byte*>(memory) + tags_offset(shape), shape.tag_bytes) {
-    std::byte* lane =
-        reinterpret_cast<std::byte*>(lines_ + 1) + RoomWaiters<>::bytes(shape.waiters, shape.payload_bytes());
-    for (std::uint32_t i = 0; i < kLanesMax; ++i) {
-      rings_[i] = Ring<>(lane, shape.ring_capacity(), shape.payload_bytes());
-      if (i + 1 < shape.lanes) lane += lane_bytes(shape);
-    }
-  }
+      : Queue(static_cast<std::byte*>(memory), shape, QueuePlaces(shape)) {}
 
   void format(std::uint64_t start) {
     new (control_) QueueControl{};
@@ -65,7 +67,8 @@ class Queue {
   const Ring<>& ring(std::uint32_t lane = 0) const noexcept { return rings_[lane]; }
   RoomWaiters<>& room_waiters() noexcept { return line_; }
   SlotTags& tags() noexcept { return tags_; }
-  std::uint64_t slots() const noexcept { return slots(shape_); }  // of each lane's ring
+  // Of each lane's ring.
+  std::uint64_t slots() const noexcept { return std::bit_ceil(shape_.ring_capacity()); }
 
   // ---- producers: each push that succeeds may owe a ring of the bell: see must_ring() ---------------------
 
@@ -336,14 +339,21 @@ class Queue {
     }
     return true;
   }
-  static std::uint64_t lane_bytes(const QueueShape& shape) {
-    return round_up(Ring<>::bytes(shape.ring_capacity(), shape.payload_bytes()), kCacheLine);
+  Queue(std::byte* memory, const QueueShape& shape, const QueuePlaces& at)
+      : control_(reinterpret_cast<QueueControl*>(memory + at.control)),
+        lines_(reinterpret_cast<ThreadSlots*>(memory + at.slots)),
+        line_(memory + at.waiters, shape.waiters, shape.payload_bytes()),
+        shape_(shape),
+        meta_bytes_(shape.meta_bytes()),
+        overwrites_(shape.overwrites()),
+        tags_(control_->tags, memory + at.tags, shape.tag_bytes) {
+    for (std::uint32_t i = 0; i < kLanesMax; ++i) {
+      // The last lane also stands for those that are not there.
+      const std::uint32_t lane = std::min(i, shape.lanes - 1);
+      rings_[i] =
+          Ring<>(memory + at.lanes + lane * at.lane_bytes, shape.ring_capacity(), shape.payload_bytes());
+    }
   }
-  static std::uint64_t tags_offset(const QueueShape& shape) {
-    return sizeof(QueueControl) + sizeof(ThreadSlots) +
-           RoomWaiters<>::bytes(shape.waiters, shape.payload_bytes()) + shape.lanes * lane_bytes(shape);
-  }
-  static std::uint64_t slots(const QueueShape& shape) { return std::bit_ceil(shape.ring_capacity()); }
   static std::byte* payload(Ring<>& ring, std::uint64_t position) noexcept {
     return static_cast<std::byte*>(ring.record(position));
   }

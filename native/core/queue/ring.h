@@ -33,6 +33,7 @@
 #include <new>
 
 #include "core/base/atomics.h"
+#include "core/base/layout.h"
 
 namespace sluice {
 
@@ -72,7 +73,10 @@ class Ring {
     return round_up(sizeof(RingSlot<A>) + record_bytes, alignof(RingSlot<A>));
   }
   static constexpr std::uint64_t bytes(std::uint64_t capacity, std::uint64_t record_bytes) {
-    return sizeof(RingControl<A>) + std::bit_ceil(capacity) * slot_bytes(record_bytes);
+    Layout layout;
+    layout.place<RingControl<A>>();
+    layout.place_bytes(slot_bytes(record_bytes), std::bit_ceil(capacity));
+    return layout.bytes();
   }
 
   // Goes over the slots of consecutive positions.

@@ -27,6 +27,7 @@
 #include <cstdint>
 #include <new>
 
+#include "core/base/layout.h"
 #include "core/base/spin_lock.h"
 #include "core/queue/ring.h"
 
@@ -72,7 +73,10 @@ class RoomWaiters {
     return sizeof(Waiter<A>) + round_up(payload, 8);
   }
   static std::uint64_t bytes(std::uint32_t max, std::uint64_t payload) {
-    return sizeof(Control) + round_up(max * waiter_bytes(payload), kCacheLine);
+    Layout layout;
+    layout.place<Control>();
+    layout.place_bytes(waiter_bytes(payload), max);
+    return layout.bytes();
   }
 
   RoomWaiters(void* memory, std::uint32_t max, std::uint64_t payload)

@@ -9,14 +9,14 @@
 #include <atomic>
 #include <cstdint>
 
-#include "core/base/atomics.h"
+#include "core/base/layout.h"
 
 namespace sluice {
 
 class BoughtUnits {
  public:
   static constexpr std::uint64_t bytes(std::uint64_t entries) {
-    return round_up(entries * sizeof(std::atomic<std::uint32_t>), kCacheLine);
+    return bytes_of<std::atomic<std::uint32_t>>(entries);
   }
   explicit BoughtUnits(void* memory) : units_(static_cast<std::atomic<std::uint32_t>*>(memory)) {}
 

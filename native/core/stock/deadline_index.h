@@ -36,6 +36,7 @@
 #include <cstdint>
 
 #include "core/base/atomics.h"
+#include "core/base/layout.h"
 
 namespace sluice {
 
@@ -67,7 +68,7 @@ class DeadlineIndex {
   static constexpr std::uint32_t fan(std::uint32_t slots) { return 1U << std::bit_width(leaves(slots)) / 2; }
   static constexpr std::uint32_t branches(std::uint32_t slots) { return quotient(leaves(slots), fan(slots)); }
   static constexpr std::uint64_t bytes(std::uint32_t slots) {
-    return level_bytes(leaves(slots)) + level_bytes(branches(slots)) + level_bytes(1);
+    return bytes_of<AtomicU64, AtomicU64, AtomicU64>(leaves(slots), branches(slots), 1);
   }
 
   DeadlineIndex(void* memory, std::uint32_t slots)

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "core/base/atomics.h"
+#include "core/base/layout.h"
 #include "core/base/spin_lock.h"
 #include "core/stock/item_table.h"
 #include "core/stock/ledger_key.h"
@@ -40,9 +41,7 @@ class GroupTable {
   };
   enum class Added : std::uint8_t { kAdded, kExists, kFull };
 
-  static constexpr std::uint64_t bytes() {
-    return sizeof(Control) + kLocks * sizeof(UserLock) + kGroupsMax * sizeof(Group);
-  }
+  static constexpr std::uint64_t bytes() { return bytes_of<Control, UserLock, Group>(1, kLocks, kGroupsMax); }
 
   explicit GroupTable(void* memory)
       : control_(static_cast<Control*>(memory)),

@@ -34,6 +34,7 @@
 #include <cstdint>
 
 #include "core/base/atomics.h"
+#include "core/base/layout.h"
 #include "core/stock/id_answer.h"
 #include "core/stock/ledger_key.h"
 
@@ -62,7 +63,7 @@ class IdTable {
     return std::min(homes(capacity), std::max<std::uint64_t>(homes(capacity) / 16, 4));
   }
   static constexpr std::uint64_t bytes(std::uint32_t capacity) {
-    return (homes(capacity) + spills(capacity)) * sizeof(Bucket);
+    return bytes_of<Bucket>(homes(capacity) + spills(capacity));
   }
 
   // The secret is read when the table is used.

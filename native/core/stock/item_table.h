@@ -21,6 +21,7 @@
 
 #include "core/base/atomics.h"
 #include "core/base/hash.h"
+#include "core/base/layout.h"
 #include "core/base/spin_lock.h"
 #include "core/base/spin_wait.h"
 #include "core/stock/ledger_key.h"
@@ -104,8 +105,7 @@ class ItemTable {
   static constexpr std::uint64_t index_size(std::uint32_t items) { return std::bit_ceil(items * 2ULL); }
   // Room for `items` lines, of which an item takes one for each of its shards.
   static constexpr std::uint64_t bytes(std::uint32_t items) {
-    return sizeof(Control) + items * (sizeof(Item) + sizeof(StockShard)) +
-           round_up(index_size(items) * sizeof(AtomicU32), kCacheLine);
+    return bytes_of<Control, Item, StockShard, AtomicU32>(1, items, items, index_size(items));
   }
 
   // The secret is read when the table is used.

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <new>
 
+#include "core/base/layout.h"
 #include "core/base/quiesce.h"
 #include "core/base/spin_lock.h"
 #include "core/base/thread_slots.h"
@@ -54,33 +55,28 @@ struct LedgerControl {
   SpinLock<> returns;  // of those who return what was bought
 };
 
+struct LedgerPlaces {
+  explicit LedgerPlaces(const LedgerShape& shape)
+      : control(layout.place<LedgerControl>()),
+        slots(layout.place<ThreadSlots>()),
+        items(layout.place_bytes(ItemTable<>::bytes(shape.items))),
+        users(layout.place_bytes(UserTable<>::bytes(shape.users))),
+        ids(layout.place_bytes(IdTable::bytes(shape.ids))),
+        reservations(layout.place_bytes(ReservationTable::bytes(shape.reservations))),
+        movements(layout.place_bytes(MovementLog<>::bytes(shape.movements))),
+        bought(layout.place_bytes(BoughtUnits::bytes(UserTable<>::entries(shape.users)))),
+        groups(layout.place_bytes(GroupTable::bytes())) {}
+
+  Layout layout;
+  std::uint64_t control, slots, items, users, ids, reservations, movements, bought, groups;
+};
+
 class LedgerMemory {
  public:
-  static std::uint64_t bytes(const LedgerShape& shape) {
-    return sizeof(LedgerControl) + sizeof(ThreadSlots) + ItemTable<>::bytes(shape.items) +
-           UserTable<>::bytes(shape.users) + IdTable::bytes(shape.ids) +
-           ReservationTable::bytes(shape.reservations) + MovementLog<>::bytes(shape.movements) +
-           BoughtUnits::bytes(UserTable<>::entries(shape.users)) + GroupTable::bytes();
-  }
+  static std::uint64_t bytes(const LedgerShape& shape) { return LedgerPlaces(shape).layout.bytes(); }
 
   LedgerMemory(void* memory, const LedgerShape& shape)
-      : control(static_cast<LedgerControl*>(memory)),
-        lines(reinterpret_cast<ThreadSlots*>(control + 1)),
-        items(lines + 1, shape.items, control->secret),
-        users(after(lines + 1, ItemTable<>::bytes(shape.items)), shape.users),
-        ids(after(lines + 1, ItemTable<>::bytes(shape.items) + UserTable<>::bytes(shape.users)), shape.ids,
-            control->secret),
-        reservations(after(lines + 1, ItemTable<>::bytes(shape.items) + UserTable<>::bytes(shape.users) +
-                                          IdTable::bytes(shape.ids)),
-                     shape.reservations),
-        movements(
-            after(lines + 1, ItemTable<>::bytes(shape.items) + UserTable<>::bytes(shape.users) +
-                                 IdTable::bytes(shape.ids) + ReservationTable::bytes(shape.reservations)),
-            shape.movements),
-        bought(after(lines + 1, ItemTable<>::bytes(shape.items) + UserTable<>::bytes(shape.users) +
-                                    IdTable::bytes(shape.ids) + ReservationTable::bytes(shape.reservations) +
-                                    MovementLog<>::bytes(shape.movements))),
-        groups(after(memory, bytes(shape) - GroupTable::bytes())) {}
+      : LedgerMemory(static_cast<std::byte*>(memory), shape, LedgerPlaces(shape)) {}
 
   void format(const LedgerShape& shape, std::uint64_t hold_ns, const KeySecret& secret, Sweeping sweeping) {
     new (control) LedgerControl{shape, secret, sweeping, hold_ns, {}, {}};
@@ -110,7 +106,16 @@ class LedgerMemory {
   GroupTable groups;
 
  private:
-  static void* after(void* memory, std::uint64_t bytes) { return static_cast<std::byte*>(memory) + bytes; }
+  LedgerMemory(std::byte* memory, const LedgerShape& shape, const LedgerPlaces& at)
+      : control(reinterpret_cast<LedgerControl*>(memory + at.control)),
+        lines(reinterpret_cast<ThreadSlots*>(memory + at.slots)),
+        items(memory + at.items, shape.items, control->secret),
+        users(memory + at.users, shape.users),
+        ids(memory + at.ids, shape.ids, control->secret),
+        reservations(memory + at.reservations, shape.reservations),
+        movements(memory + at.movements, shape.movements),
+        bought(memory + at.bought),
+        groups(memory + at.groups) {}
 };
 
 // While it lives, this thread is inside an operation, which audits and snapshots wait for. An operation within another

@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "core/base/atomics.h"
+#include "core/base/layout.h"
 #include "core/base/spin_wait.h"
 #include "core/stock/ledger_key.h"
 
@@ -62,7 +63,7 @@ class MovementLog {
     return capacity == 0 ? 0 : std::bit_ceil(std::uint64_t{capacity});
   }
   static constexpr std::uint64_t bytes(std::uint32_t capacity) {
-    return sizeof(Control) + entries(capacity) * sizeof(Entry);
+    return bytes_of<Control, Entry>(1, entries(capacity));
   }
 
   // A capacity of 0 keeps nothing.

@@ -21,6 +21,7 @@
 #include <string_view>
 
 #include "core/base/free_list.h"
+#include "core/base/layout.h"
 #include "core/base/spin_wait.h"
 #include "core/stock/deadline_index.h"
 #include "core/stock/ledger_key.h"
@@ -108,18 +109,10 @@ struct ReservationId {
 
 class ReservationTable {
  public:
-  static constexpr std::uint64_t bytes(std::uint32_t slots) {
-    return FreeList<>::bytes(slots) + round_up(slots * sizeof(Reservation), kCacheLine) +
-           round_up(slots * sizeof(StoredId), kCacheLine) + DeadlineIndex<>::bytes(slots);
-  }
+  static constexpr std::uint64_t bytes(std::uint32_t slots) { return Places(slots).layout.bytes(); }
 
   ReservationTable(void* memory, std::uint32_t slots)
-      : free_(memory, slots),
-        slots_(reinterpret_cast<Reservation*>(static_cast<std::byte*>(memory) + FreeList<>::bytes(slots))),
-        ids_(reinterpret_cast<StoredId*>(slots_ + slots)),
-        deadlines_(reinterpret_cast<std::byte*>(ids_) + round_up(slots * sizeof(StoredId), kCacheLine),
-                   slots),
-        size_(slots) {}
+      : ReservationTable(static_cast<std::byte*>(memory), slots, Places(slots)) {}
 
   void format() {
     free_.format(size_);
@@ -288,6 +281,24 @@ class ReservationTable {
   std::uint32_t size() const noexcept { return size_; }
 
  private:
+  struct Places {
+    explicit constexpr Places(std::uint32_t slots)
+        : free(layout.place_bytes(FreeList<>::bytes(slots))),
+          slots(layout.place<Reservation>(slots)),
+          ids(layout.place<StoredId>(slots)),
+          deadlines(layout.place_bytes(DeadlineIndex<>::bytes(slots))) {}
+
+    Layout layout;
+    std::uint64_t free, slots, ids, deadlines;
+  };
+
+  ReservationTable(std::byte* memory, std::uint32_t slots, const Places& at)
+      : free_(memory + at.free, slots),
+        slots_(reinterpret_cast<Reservation*>(memory + at.slots)),
+        ids_(reinterpret_cast<StoredId*>(memory + at.ids)),
+        deadlines_(memory + at.deadlines, slots),
+        size_(slots) {}
+
   static constexpr int kPhaseBits = 3;
   static constexpr std::uint64_t kPhaseMask = (1ULL << kPhaseBits) - 1;
 

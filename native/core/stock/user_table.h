@@ -22,6 +22,7 @@
 
 #include "core/base/atomics.h"
 #include "core/base/check.h"
+#include "core/base/layout.h"
 #include "core/base/spin_lock.h"
 #include "core/stock/ledger_key.h"
 
@@ -61,7 +62,7 @@ class UserTable {
   }
   static constexpr std::uint64_t entries(std::uint32_t capacity) { return buckets(capacity) * kWays; }
   static constexpr std::uint64_t bytes(std::uint32_t capacity) {
-    return sizeof(Control) + buckets(capacity) * sizeof(Bucket);
+    return bytes_of<Control, Bucket>(1, buckets(capacity));
   }
 
   UserTable(void* memory, std::uint32_t capacity)

@@ -7,9 +7,7 @@
 #include <new>
 #include <vector>
 
-#include "core/limiter/limiter.h"
 #include "ledger.h"
-#include "limiter_tiers.h"
 
 namespace {
 
@@ -124,26 +122,6 @@ TEST_CASE("a snapshot is not restored where there is no memory for it, and is wh
       [] {});
   CHECK(failures == 2);
   CHECK(restored == 1);
-}
-
-TEST_CASE("a limiter whose change gets no memory goes on under the old limits") {
-  const LimiterConfig config = config_of(1'000, 10, 0, 0);
-  ZeroedMemory memory(Limiter::bytes(config));
-  Limiter limiter(memory, config);
-  ManualClock manual(kEpoch);
-  const Clock clock(&manual);
-  limiter.format(config, kEpoch);
-  ThreadSlot* line = limiter.lines().acquire();
-  std::uint64_t expected = 10;
-  const auto change = [&] {
-    limiter.configure(clock, [](LimiterConfig& changed, std::uint64_t) { changed.bucket.burst = 20; });
-    expected = 20;
-  };
-  const int failures = fail_each_allocation(change, [&] {
-    CHECK(limiter.current_config(*line).bucket.burst == expected);
-    CHECK(limiter.decide(*line, clock, clock.now(), 1, 0).refused_by == Tier::kNone);
-  });
-  CHECK(failures > 0);
 }
 
 }  // namespace

@@ -1,0 +1,64 @@
+// Where the parts of an object stand in its memory: one after the other, each on cache lines of its own.
+//
+//   Layout layout;
+//   const std::uint64_t control = layout.place<Control>();      // an offset
+//   const std::uint64_t slots = layout.place<Slot>(capacity);   // of an array
+//   layout.bytes()                                              // of all of it
+//
+// Sizes are multiplied and added here only, and checked: a layout that has outgrown 64 bits stays kTooLarge, for which
+// no system has memory.
+#pragma once
+
+#include <cstdint>
+
+#include "core/base/atomics.h"
+#include "core/base/hash.h"
+
+namespace sluice {
+
+class Layout {
+ public:
+  static constexpr std::uint64_t kTooLarge = ~0ULL;
+
+  // Places `count` times `each` bytes and returns their offset.
+  constexpr std::uint64_t place_bytes(std::uint64_t each, std::uint64_t count = 1) noexcept {
+    const std::uint64_t offset = bytes_;
+    if (each != 0 && count > kMost / each) {
+      bytes_ = kTooLarge;
+    } else if (bytes_ != kTooLarge) {
+      const std::uint64_t end = bytes_ + round_up(each * count, kCacheLine);
+      bytes_ = end > kMost ? kTooLarge : end;
+    }
+    return offset;
+  }
+  template <class T>
+  constexpr std::uint64_t place(std::uint64_t count = 1) noexcept {
+    static_assert(alignof(T) <= kCacheLine);
+    return place_bytes(sizeof(T), count);
+  }
+
+  constexpr std::uint64_t bytes() const noexcept { return bytes_; }
+
+ private:
+  static constexpr std::uint64_t kMost = 1ULL << 62;  // so that no sum of two wraps around
+
+  std::uint64_t bytes_ = 0;
+};
+
+// The bytes of a part that is laid out as arrays, one after the other: bytes_of<Control, Slot>(1, capacity).
+template <class... Parts, class... Counts>
+constexpr std::uint64_t bytes_of(Counts... counts) noexcept {
+  Layout layout;
+  (layout.place<Parts>(counts), ...);
+  return layout.bytes();
+}
+
+// One number for a layout: of whatever decides where things stand, in this order.
+template <class... Numbers>
+constexpr std::uint64_t layout_hash(Numbers... numbers) noexcept {
+  std::uint64_t hash = mix(sizeof...(numbers));
+  ((hash = mix(hash, static_cast<std::uint64_t>(numbers))), ...);
+  return hash;
+}
+
+}  // namespace sluice
