@@ -1,5 +1,5 @@
-// The shared part of clang-format.js, clang-tidy.js and compile-commands.js: the tool, in one fixed version because
-// every major version formats and warns a little differently, and the C++ sources.
+// What clang-format.js, clang-tidy.js, wasm-check.js and compile-commands.js have in common: the tool, of one fixed
+// version because every major version formats and warns a little differently, and the C++ sources.
 
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -10,14 +10,19 @@ const version = '14';
 
 /**
  * Ends the process if the tool is not installed: with a message on a developer's machine, with an error in CI.
- * @param {'clang-format' | 'clang-tidy'} tool
+ * @param {'clang-format' | 'clang-tidy' | 'clang++'} tool
  */
 export function findTool(tool) {
   const program = [`${tool}-${version}`, tool].find((name) =>
     spawnSync(name, ['--version'], { encoding: 'utf8' }).stdout?.includes(`version ${version}.`),
   );
   if (program !== undefined) return program;
-  console.warn(`SKIPPED: ${tool} ${version} is not installed (Debian: ${tool}-${version})`);
+  return skip(`${tool} ${version} is not installed (Debian: ${tool.replace('++', '')}-${version})`);
+}
+
+/** @param {string} reason @returns {never} */
+export function skip(reason) {
+  console.warn(`SKIPPED: ${reason}`);
   process.exit(process.env.CI ? 1 : 0);
 }
 

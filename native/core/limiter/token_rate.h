@@ -85,7 +85,7 @@ class TokenRate {
 
  private:
   static std::uint64_t multiply_shift(std::uint64_t a, std::uint64_t b, std::uint32_t shift) noexcept {
-#if defined(__SIZEOF_INT128__)
+#if defined(__SIZEOF_INT128__) && !defined(__wasm__)  // there it is a call of the compiler's runtime
     __extension__ using Wide = unsigned __int128;
     return static_cast<std::uint64_t>((static_cast<Wide>(a) * b) >> shift);
 #else

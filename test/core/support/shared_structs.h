@@ -1,0 +1,71 @@
+// The size of every struct that stands in a segment, on every machine: native code and WebAssembly work on one segment.
+// A change here is a change of the layout: raise kLayoutVersion. scripts/wasm-check.js compares the offsets of the
+// members of these structs, too, as 64-bit native code and WebAssembly have them.
+#pragma once
+
+#include "core/base/segment.h"
+#include "core/gate/in_flight_table.h"
+#include "core/limiter/limiter.h"
+#include "core/limiter/limiter_segment.h"
+#include "core/limiter/limiter_waiters.h"
+#include "core/queue/queue.h"
+#include "core/queue/queue_watch.h"
+#include "core/stock/stock_ledger.h"
+
+namespace sluice::test {
+
+static_assert(sizeof(SegmentHeader) == 32);
+static_assert(sizeof(ThreadSlot) == 128);
+static_assert(sizeof(ThreadSlots) == 32768);
+static_assert(sizeof(SpinLock<>) == 4);
+static_assert(sizeof(Quiesce<>) == 128);
+static_assert(sizeof(FreeList<>::Control) == 256);
+static_assert(sizeof(Histogram) == 15376);
+static_assert(sizeof(KeySecret) == 16);
+static_assert(sizeof(Key) == 16);
+static_assert(sizeof(QueueShape) == 104);
+static_assert(sizeof(QueueControl) == 16128);
+static_assert(sizeof(RingControl<StdAtomics>) == 384);
+static_assert(sizeof(RingSlot<StdAtomics>) == 8);
+static_assert(sizeof(Doorbell<>) == 128);
+static_assert(sizeof(LaneOrder) == 32);
+static_assert(sizeof(Shedding) == 24);
+static_assert(sizeof(Waiter<StdAtomics>) == 32);
+static_assert(sizeof(RoomWaiters<>::Control) == 128);
+static_assert(sizeof(QueueWatch::Control) == 640);
+static_assert(sizeof(LimiterConfig) == 352);
+static_assert(sizeof(LimiterControl) == 1024);
+static_assert(sizeof(KeyState) == 56);
+static_assert(sizeof(TokenBucket) == 16);
+static_assert(sizeof(DepthGate) == 8);
+static_assert(sizeof(StateLine) == 24);
+static_assert(sizeof(WindowLog::Head) == 16);
+static_assert(8 == sizeof(SlidingWindow::Cell) && 8 == sizeof(CalendarWindow::Cell));  // words
+static_assert(sizeof(CalendarMemory) == 112);
+static_assert(sizeof(ZoneChange) == 16);
+static_assert(sizeof(KeyTable::Set) == 384);
+static_assert(sizeof(GuestRing::Control) == 128);
+static_assert(sizeof(GuestRing::Entry) == 24);
+static_assert(sizeof(LimiterWaiters::Control) == 128);
+static_assert(sizeof(LimiterWaiters::Waiter) == 128);
+static_assert(sizeof(LimiterWaiters::List) == 24);
+static_assert(sizeof(LimiterNotes) == 272);
+static_assert(sizeof(LedgerShape) == 20);
+static_assert(sizeof(LedgerControl) == 384);
+static_assert(sizeof(ItemTable<>::Control) == 128);
+static_assert(sizeof(Item<>) == 128);
+static_assert(sizeof(StockShard<>) == 128);
+static_assert(sizeof(UserTable<>::Control) == 128);
+static_assert(sizeof(UserTable<>::Bucket) == 128);
+static_assert(sizeof(IdTable::Bucket) == 640);
+static_assert(sizeof(Reservation) == 128);
+static_assert(sizeof(MovementLog<>::Control) == 128);
+static_assert(sizeof(MovementLog<>::Entry) == 128);
+static_assert(sizeof(GroupTable::Control) == 128);
+static_assert(sizeof(GroupTable::Group) == 384);
+static_assert(sizeof(GroupTable::UserLock) == 128);
+static_assert(sizeof(InFlightTable::Control) == 256);
+static_assert(sizeof(InFlightTable::Entry) == 64);
+static_assert(sizeof(AdmittedOrder) == 32);
+
+}  // namespace sluice::test
