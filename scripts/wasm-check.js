@@ -35,7 +35,15 @@ function report(what, problem) {
 /** @param {string[]} args @returns {Promise<{ output: string, problem: string }>} */
 async function compile(args) {
   const { code, output, problem } = await run(clang, args);
-  return { output, problem: code === 0 ? '' : problem || output || `${clang} ended with ${code}` };
+  return { output, problem: code === 0 ? '' : problem || errorsOf(output) || `${clang} ended with ${code}` };
+}
+
+/** @param {string} output */
+function errorsOf(output) {
+  return output
+    .split('\n')
+    .filter((line) => line.includes('error: '))
+    .join('\n');
 }
 
 /** @param {string} header below native/ */

@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "core/base/atomics.h"
+#include "core/base/layout.h"
 #include "core/base/thread_slots.h"
 #include "core/gate/admission.h"
 #include "core/gate/in_flight_table.h"
@@ -23,7 +24,11 @@ static_assert(std::is_trivially_copyable_v<GateControl> && sizeof(GateControl) =
 class GateMemory {
  public:
   static std::uint64_t bytes(std::uint32_t in_hand_max, std::uint64_t record_bytes) {
-    return kTable + InFlightTable::bytes(in_hand_max, record_bytes);
+    Layout layout;
+    layout.place<GateControl>();
+    layout.place<ThreadSlots>();
+    layout.place_bytes(InFlightTable::bytes(in_hand_max, record_bytes));
+    return layout.bytes();
   }
 
   // A view of the memory at `memory`, which is zeroed at creation and aligned to kCacheLine.

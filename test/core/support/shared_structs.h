@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/base/segment.h"
+#include "core/gate/gate_memory.h"
 #include "core/gate/in_flight_table.h"
 #include "core/limiter/limiter.h"
 #include "core/limiter/limiter_segment.h"
@@ -64,6 +65,7 @@ static_assert(sizeof(MovementLog<>::Entry) == 128);
 static_assert(sizeof(GroupTable::Control) == 128);
 static_assert(sizeof(GroupTable::Group) == 384);
 static_assert(sizeof(GroupTable::UserLock) == 128);
+static_assert(sizeof(GateControl) == 128);
 static_assert(sizeof(InFlightTable::Control) == 256);
 static_assert(sizeof(InFlightTable::Entry) == 64);
 static_assert(sizeof(AdmittedOrder) == 32);
