@@ -2,7 +2,7 @@
 // is done once there is memory again. Starts itself again with a bound on its address space.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { Gate, Limiter, Queue, record, Stock, u32 } from 'sluice';
+import { bytes, Gate, Limiter, Queue, record, Stock, u32 } from 'sluice';
 
 if (process.argv[2] !== 'bounded') {
   const gigabytes = 4;
@@ -24,11 +24,14 @@ for (let user = 1; user <= users; user++) {
   if (!stock.reserve({ sku: 1, quantity: 1, user }).ok) throw new Error(`user ${user} got nothing`);
 }
 const octets = stock.snapshot();
-const Order = record({ sku: u32, quantity: u32, user: u32 });
-const queue = Queue.create(Order, { capacity: 2 ** 20 });
+// Large enough for a gate's table of orders in hand to take more than 16 MiB.
+const Order = record({ sku: u32, quantity: u32, user: u32, note: bytes(512) });
+const queue = Queue.create(Order, { capacity: 2 ** 16 });
+const maxInHand = 2 ** 16;
 
 const attempts = {
-  gate: () => Gate.create({ queue, stock, fields: { sku: 'sku', quantity: 'quantity', user: 'user' } }),
+  gate: () =>
+    Gate.create({ queue, stock, maxInHand, fields: { sku: 'sku', quantity: 'quantity', user: 'user' } }),
   snapshot: () => stock.snapshot(),
   audit: () => stock.audit(),
   restore: () => Stock.restore(octets),
@@ -68,6 +71,7 @@ for (const [name, attempt] of Object.entries(attempts)) {
 for (const limiter of ballast) limiter[Symbol.dispose]();
 const made = Object.entries(attempts).map(([name, attempt]) => [name, attempt()]);
 const { gate, restore } = Object.fromEntries(made);
-if (gate.admit({ sku: 1, quantity: 1, user: 1 }).outcome !== 'admitted') throw new Error('not admitted');
+if (gate.admit({ sku: 1, quantity: 1, user: 1, note: new Uint8Array(9) }).outcome !== 'admitted')
+  throw new Error('not admitted');
 if (restore.counts(1).reserved !== users) throw new Error('the restored ledger is another');
 console.log('ok');
