@@ -35,7 +35,6 @@ namespace sluice {
 class LimiterWaiters : public LimiterWaiting {
  public:
   static std::uint64_t bytes(std::uint32_t max) { return bytes_of<Control, Waiter, List>(1, max, max); }
-  static std::uint64_t bytes(std::uint32_t max) { return bytes_of<Control, Waiter, List>(1, max, max); }
 
   LimiterWaiters(Limiter& limiter, void* memory, std::uint32_t max)
       : limiter_(limiter),
