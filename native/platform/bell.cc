@@ -70,7 +70,8 @@ Bell::Bell() = default;
 Bell::~Bell() = default;
 
 void Bell::ring() noexcept {
-  // uv_async_send looks at its own "pending" flag first, relaxed: what the ring tells of is to be seen before that.
+  // uv_async_send first looks at its flag "pending", relaxed. Pairs with the exchange of that flag in libuv's loop: the
+  // callback sees what was stored before the ring.
   std::atomic_thread_fence(std::memory_order_seq_cst);
   const std::lock_guard<std::mutex> guard(mutex_);
   if (listener_ != nullptr) uv_async_send(listener_);

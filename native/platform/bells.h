@@ -1,4 +1,4 @@
-// Whom to wake: the bells of those who wait for something of one object.
+// The bells of the sessions that wait for something of one object.
 #pragma once
 
 #include <cstdint>

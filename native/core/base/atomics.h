@@ -13,7 +13,7 @@
 #include <intrin.h>
 #endif
 
-// Of a function that is rarely called: it stays out of those that call it.
+// Marks a function that is rarely called: the compiler keeps it out of its callers.
 #if defined(_MSC_VER)
 #define SLUICE_APART __declspec(noinline)
 #else
@@ -33,7 +33,7 @@ namespace sluice {
 // which is 64, 256 or absent depending on the compiler and would make the layout depend on it.
 inline constexpr std::size_t kCacheLine = 128;
 
-// Tells the CPU that this is a spin loop. Never a yield: beside a busy thread that costs a time slice.
+// Marks a spin loop for the CPU. It never yields: beside a busy thread a yield costs a time slice.
 inline void cpu_pause() noexcept {
 #if defined(_MSC_VER) && (defined(_M_X64) || defined(_M_IX86))
   _mm_pause();
@@ -48,7 +48,8 @@ inline void cpu_pause() noexcept {
 #endif
 }
 
-// Tells the CPU that the line of `address` will be written soon. A hint: changes nothing, and any address will do.
+// Announces to the CPU that the line of `address` will be written soon. A hint: it changes nothing, and any address
+// will do.
 inline void prefetch_to_write(const void* address) noexcept {
 #if defined(_MSC_VER) && (defined(_M_X64) || defined(_M_IX86))
   _m_prefetchw(address);

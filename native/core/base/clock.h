@@ -8,12 +8,12 @@
 
 namespace sluice {
 
-// A clock that moves only when told to: for tests and simulation. Shared by all threads.
+// A clock that moves only by advance(), for tests and simulation. All threads share it.
 class ManualClock {
  public:
   explicit ManualClock(std::uint64_t start_ns = 0) : now_ns_(start_ns) {}
 
-  // Pairs with now(): what was done before the time moved is seen by whoever sees the new time.
+  // ACQ, REL now: pair with ACQ in now(): a thread that reads the new time sees what was done before it moved.
   std::uint64_t advance(std::uint64_t by_ns) noexcept {
     return now_ns_.fetch_add(by_ns, std::memory_order_acq_rel) + by_ns;
   }

@@ -1,8 +1,7 @@
 // The free slots of a table, first in first out, so that a slot is used again as late as possible. A bounded MPMC queue
-// of slot numbers with a sequence per cell (D. Vyukov), made simpler by what is known of it: it never holds more
-// numbers than there are slots, and has twice as many cells. So the cell in which a number is put was taken from
-// before, by a position that is past; and a taker reads the number before it takes the position, so that nobody has to
-// wait for it. Putting back cannot fail and waits for nobody.
+// of slot numbers with a sequence per cell (D. Vyukov). Two facts make it simpler. It never holds more numbers than
+// there are slots, and it has twice as many cells: so a cell is always empty when put() comes to it. A taker reads the
+// number before it takes the position, so no thread waits for a taker. put() cannot fail and waits for no thread.
 //
 //   cell:  | sequence : 32 | slot : 32 |   written by put(), the position + 1 as its sequence
 #pragma once
@@ -42,7 +41,7 @@ class FreeList {
   // As if this many numbers had been put and taken before; a multiple of the cells.
   void format(std::uint32_t slots, std::uint64_t past) noexcept {
     for (std::uint32_t i = 0; i <= mask_; ++i) {
-      // What has not been put yet has the sequence of the round before.
+      // A position that is not put yet has the sequence of the round before.
       const std::uint64_t position = past + i - (i < slots ? 0 : mask_ + 1ULL);
       cells_[i].store(cell_of(position, i), std::memory_order_relaxed);
     }
@@ -50,13 +49,13 @@ class FreeList {
     control_->put.store(past + slots, std::memory_order_relaxed);
   }
 
-  // Exact while nobody takes or puts.
+  // Exact while no thread takes or puts.
   std::uint32_t size() const noexcept {
     return static_cast<std::uint32_t>(control_->put.load(std::memory_order_relaxed) -
                                       control_->taken.load(std::memory_order_relaxed));
   }
 
-  // Calls `visit(slot)` for each, in the order in which they will be taken. While nobody takes or puts.
+  // Calls `visit(slot)` for each, in the order in which they will be taken. Call it while no thread takes or puts.
   template <class Visit>
   void for_each(Visit&& visit) const {
     const std::uint64_t end = control_->put.load(std::memory_order_relaxed);
@@ -73,7 +72,7 @@ class FreeList {
       // ACQ cell: pairs with REL in put(): what the putter did with the slot is done.
       const std::uint64_t cell = cells_[position & mask_].load(std::memory_order_acquire);
       if (sequence_in(cell) == sequence_of(position)) {
-        // Relaxed: whoever wins the position has read its number above. The positions have 64 bits: none comes again.
+        // Relaxed: the winner of the position has read its number above. Positions have 64 bits: none comes again.
         if (control_->taken.compare_exchange_weak(position, position + 1, std::memory_order_relaxed,
                                                   std::memory_order_relaxed)) {
           return slot_in(cell);

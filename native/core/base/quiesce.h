@@ -1,4 +1,4 @@
-// Lets one reader see a set of tables while nobody is changing them, at the cost of one fence per change.
+// Lets one reader see a set of tables while no thread changes them, at the cost of one fence per change.
 //
 //   operation                           reader
 //   inside = 1                          paused = 1
@@ -6,9 +6,9 @@
 //   paused == 1 ?                       wait until every inside == 0
 //     inside = 0; wait; start over      read; paused = 0
 //
-// Of "the operation reads paused" and "the reader reads inside" at least one sees the other's store, because a
-// full fence stands between store and load on both sides (the handshake of the doorbell). An operation is a few
-// hundred nanoseconds of native code, so the reader waits only for threads that were preempted inside one.
+// The operation sees `paused`, or the reader sees `inside`, or both do, because both sides have a full fence between
+// their store and their load (the handshake of the doorbell). An operation is a few hundred nanoseconds of native code,
+// so the reader waits only for threads that were preempted inside one.
 #pragma once
 
 #include <cstdint>

@@ -45,7 +45,7 @@ inline void format_segment(void* base, SegmentKind kind, std::uint64_t layout_ha
   new (base) SegmentHeader{kSegmentMagic, kLayoutVersion, kind, layout_hash, bytes};
 }
 
-// What stands in the way of using `bytes` bytes at `base` as a segment of this kind and layout.
+// Returns why `bytes` bytes at `base` cannot be used as a segment of this kind and layout, or kNone.
 inline AttachError check_segment(const void* base, std::uint64_t bytes, SegmentKind kind,
                                  std::uint64_t layout_hash) {
   if (reinterpret_cast<std::uintptr_t>(base) % kCacheLine != 0) return AttachError::kMisaligned;

@@ -1,5 +1,5 @@
-// A lock for what is rare and short: a bounded spin, then short sleeps, never a yield loop. It is not on the way of
-// a push that finds room or of a pop.
+// A lock for rare and short work: a bounded spin, then short sleeps, never a yield loop. A push that finds room takes
+// none, and neither does a pop.
 #pragma once
 
 #include <cstdint>

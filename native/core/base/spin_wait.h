@@ -1,5 +1,5 @@
-// How to wait for what another thread does within nanoseconds, unless it was preempted: a bounded spin, then short
-// sleeps. Never a yield loop.
+// Waits for a step that another thread takes within nanoseconds, unless it was preempted: a bounded spin, then short
+// sleeps, never a yield loop.
 #pragma once
 
 #include "core/base/atomics.h"

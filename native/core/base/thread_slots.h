@@ -1,10 +1,10 @@
 // One cache line for each attached thread: counters that cost their writer no contention, and a flag that says
-// "inside an operation", so that a reader can wait for a moment at which nobody is (see quiesce.h).
+// "inside an operation", so that a reader can wait for a moment at which no thread is (see quiesce.h).
 //
 //   line i: | owner | inside | users | counters[kThreadCounters] |   written by its owner only, read by anyone
 //
-// An owner is a thread, by a number that no other has; all that it attaches of one object has one line, so that what
-// its garbage still holds takes no line from another thread.
+// An owner is a thread, named by a number that no other thread has. All its attachments of one object share one slot,
+// so that attachments that wait for the garbage collector take no slot from another thread.
 #pragma once
 
 #include <atomic>
@@ -34,11 +34,11 @@ static_assert(sizeof(ThreadSlot) == kCacheLine);
 
 class ThreadSlots {
  public:
-  static constexpr std::uint64_t kNameless = ~0ULL;  // whose lines are all different
+  static constexpr std::uint64_t kNameless = ~0ULL;  // each acquire() takes another slot
   static constexpr std::uint64_t kReturns =
       ~1ULL;  // what gives back for gates that drop orders, under a lock
 
-  // The line of `owner`, taken if it has none; nullptr when kThreadsMax owners have one. Its counters go on from where
+  // The slot of `owner`, taken if it has none; nullptr when kThreadsMax owners have one. Its counters go on from where
   // an earlier owner left them, so that sums never shrink. Calls of one owner never overlap.
   ThreadSlot* acquire(std::uint64_t owner = kNameless) noexcept {
     ThreadSlot* line = owner == kNameless ? nullptr : find(owner);
@@ -46,7 +46,7 @@ class ThreadSlots {
     if (line != nullptr) ++line->users;
     return line;
   }
-  // Once for each acquire(): after the last one the line is free.
+  // Once for each acquire(): after the last one the slot is free.
   void release(ThreadSlot* line) noexcept {
     if (--line->users != 0) return;
     // REL owner: pairs with ACQ in take().
@@ -70,7 +70,7 @@ class ThreadSlots {
  private:
   ThreadSlot* find(std::uint64_t owner) noexcept {
     for (ThreadSlot& line : lines_) {
-      // Relaxed: whoever asks for its own number has written it itself.
+      // Relaxed: a thread that asks for its own number has written it itself.
       if (line.owner.load(std::memory_order_relaxed) == owner) return &line;
     }
     return nullptr;

@@ -9,7 +9,7 @@
 //   memory:  | InFlightControl | entry | entry | ...        entry: | links | deliveries | order's tag | record |
 //   used:    first <-> ... <-> [cursor] <-> ... last        before the cursor: in hand; from it on: to be handed out
 //
-// All but the counts belongs to whoever consumes, that is to the holder of the queue's lease, whose release and
+// All but the counts belongs to the consumer, which is the holder of the queue's lease. The lease's release and
 // acquire order one consumer's writes before the next one's reads. Each operation is native code without a pause for
 // JavaScript, so a thread that is terminated leaves the table whole.
 #pragma once
@@ -138,7 +138,7 @@ class InFlightTable {
       visit((*this)[at]);
   }
 
-  // ---- anyone, while nobody consumes --------------------------------------------------------------------
+  // ---- any thread, while there is no consumer ------------------------------------------------------------
 
   template <class Visit>
   void for_each(Visit&& visit) noexcept {

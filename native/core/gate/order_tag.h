@@ -19,7 +19,7 @@ inline constexpr std::uint64_t kNoReservation = ~0ULL;
 struct AdmittedOrder {
   std::uint64_t reservation = 0;  // or kNoReservation; 0: pushed past the gate
   std::uint64_t hold_ns = 0;      // how long it was asked to be held
-  Key key;                        // whose depth the limiter counts it in; {0, 0}: nobody's in particular
+  Key key;                        // whose depth the limiter counts it in; {0, 0}: of no key
 
   bool admitted() const noexcept { return reservation != 0; }
   bool reserved() const noexcept { return admitted() && reservation != kNoReservation; }
@@ -44,9 +44,9 @@ struct OrderTag {
     const std::uint64_t given = reservation.load(std::memory_order_relaxed);
     return given == 0 ? AdmittedOrder{} : AdmittedOrder{given, hold_ns, key};
   }
-  // As get(), and the tag is cleared, by whoever is the first of those who take it: the order is theirs to give back.
+  // As get(), and clears the tag. The first thread that takes it gives the order back.
   AdmittedOrder take() noexcept {
-    // ACQ, REL reservation: of two who take, the one that finds it taken sees what the other did before.
+    // ACQ, REL reservation: pair with each other: a thread that finds it taken sees what the taker did before.
     const std::uint64_t given = reservation.exchange(0, std::memory_order_acq_rel);
     return given == 0 ? AdmittedOrder{} : AdmittedOrder{given, hold_ns, key};
   }

@@ -7,10 +7,10 @@
 //     exchange it to 0; ring          look again: something there?  yes: parked = 0, go on
 //                                                                   no:  sleep
 //
-// Of "producer reads parked" and "consumer looks again" at least one sees the other side's store, because a
-// full fence stands between store and load on both sides. Without it a store may still sit in the store buffer
-// when the load is done, and the wake-up is lost. A system call is made only by whoever takes `parked` from
-// 1 to 0, so a burst rings once. How the bell sounds (an eventfd, a uv_async) is not the core's business.
+// The producer finds `parked`, or the consumer finds the record, or both do, because both sides have a full fence
+// between their store and their load. Without it a store may still sit in the store buffer when the load is done, and
+// the wake-up is lost. Only the producer that takes `parked` from 1 to 0 makes a system call, so a burst rings once.
+// How the bell sounds (an eventfd, a uv_async) is not the core's business.
 //
 // A consumer that dies asleep leaves parked = 1: one useless ring, and the next consumer looks before it parks.
 #pragma once

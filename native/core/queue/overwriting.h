@@ -1,6 +1,6 @@
 // How a push to a queue that overwrites makes room: it drops the oldest records of its lane itself.
 //
-//   tail + n   n positions are claimed, some of them without room: nobody else claims any
+//   tail + n   n positions are claimed, some of them without room: no other thread claims any
 //   head + 1   for each of the oldest, which are published, until all that is claimed has room
 //
 // Both are done under the lock `front`, without which no thread moves a head. So a producer can write what it has

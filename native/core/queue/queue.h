@@ -94,7 +94,7 @@ class Queue {
                      Write&& write) noexcept {
     put(lane, rings_[lane].claim_reserved(1, 0), record, now, ttl, write);
   }
-  // Then whoever waits for room is to be served, and whoever waits for the queue's end to be told.
+  // The caller then serves the waiters for room, and wakes the waiters for the queue's end.
   void break_promise(std::uint32_t lane) noexcept { rings_[lane].return_permits(1); }
 
   // Pushes as many of `count` records, `record_bytes` apart, as find room: in order, in one claim.
@@ -149,7 +149,7 @@ class Queue {
     return claim;
   }
 
-  // ---- those who wait for room ------------------------------------------------------------------------------
+  // ---- waiters for room -------------------------------------------------------------------------------------
 
   // Joins the line for room with a record. kNoWaiter if the line is full. Then serve_waiting().
   std::uint32_t wait_to_push(ThreadSlot& line, std::uint32_t lane, std::uint64_t owner, const void* record,
@@ -162,7 +162,7 @@ class Queue {
     return joined(line, line_.join(rings_[lane], lane, owner, permits, [](std::byte*) {}));
   }
 
-  // Serves those who wait for room in `lane`. `wake(owner)` is called for each whose thread is to be woken; the
+  // Serves the waiters for room in `lane`. `wake(owner)` is called for each whose thread is to be woken; the
   // caller then rings for the consumer if must_ring().
   template <class Wake>
   void serve_waiting(std::uint32_t lane, Wake&& wake) noexcept {
@@ -173,7 +173,7 @@ class Queue {
       for (std::uint32_t i = 0; i < woken.count; ++i) wake(woken.owners[i]);
     } while (woken.count == RoomWaiters<>::Woken::kMax);
   }
-  // A waiter of `owner` leaves: see RoomWaiters. `lane` is told which one it left.
+  // A waiter of `owner` leaves: see RoomWaiters. `lane` becomes the one that it left.
   bool leave(std::uint32_t waiter, std::uint32_t& lane) noexcept {
     return line_.leave([this](std::uint32_t of) -> Ring<>& { return rings_[of]; }, waiter, lane);
   }
@@ -187,12 +187,13 @@ class Queue {
   // After pushing or closing: whether the caller must sound the bell.
   bool must_ring() noexcept { return control_->doorbell.must_ring(); }
 
-  // No push succeeds after this; who waits for room is told by `wake(owner)`. Returns whether this call closed it.
+  // No push succeeds after this; `wake(owner)` is called for the waiters for room. Returns whether this call closed it.
   template <class Wake>
   bool close(Wake&& wake) noexcept {
     bool closed = false;
     for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
-      closed = rings_[lane].close();  // of two who close at a time, who closes the last lane has done it
+      // Of two threads that close at a time, the one that closes the last lane has done it.
+      closed = rings_[lane].close();
       RoomWaiters<>::Woken woken;
       do {
         woken = {};
@@ -200,12 +201,12 @@ class Queue {
         for (std::uint32_t i = 0; i < woken.count; ++i) wake(woken.owners[i]);
       } while (woken.count == RoomWaiters<>::Woken::kMax);
     }
-    // A fence after it, as freed_room() is one before whoever pops looks at it.
+    // Pairs with the fence in freed_room(), after which the consumer looks at `closing`.
     control_->closing.store(1, std::memory_order_relaxed);
     std::atomic_thread_fence(std::memory_order_seq_cst);
     return closed;
   }
-  // Whether close() has come so far that whoever it wakes finds what was popped before. For the consumer, which
+  // Whether close() has come so far that the threads that it wakes find what was popped before. For the consumer, which
   // would have to read the tail, where producers write, to ask closed().
   bool closing() const noexcept { return control_->closing.load(std::memory_order_relaxed) != 0; }
   bool closed() const noexcept { return rings_[shape_.lanes - 1].closed(); }
@@ -234,14 +235,14 @@ class Queue {
     tags_.end();
   }
 
-  // ---- those who wait until the queue is empty --------------------------------------------------------------
+  // ---- waiters for an empty queue ----------------------------------------------------------------------------
   //
   //   waiter                          consumer
   //   awaiting_empty + 1              head = ... (records freed)
   //   fence (seq_cst)      <----->    fence (seq_cst), in QueueConsumer::somebody_waits()
   //   empty() ?                       awaiting_empty != 0 and empty() ?  emptied + 1, and rings
   //
-  // Of the two looks at least one finds what the other side has written. A waiter compares `emptied` with what it was
+  // At least one of the two looks finds what the other side has written. A waiter compares `emptied` with what it was
   // when it began, so that a moment between two of its looks counts, too. Only the consumer makes a queue empty.
 
   void await_empty() noexcept {
@@ -252,7 +253,7 @@ class Queue {
     control_->awaiting_empty.fetch_sub(count, std::memory_order_relaxed);
   }
   std::uint64_t emptied() const noexcept { return control_->emptied.load(std::memory_order_relaxed); }
-  // The consumer, after freeing records and the fence: whether those who wait are to be told.
+  // The consumer, after freeing records and the fence: whether to wake the waiters.
   bool note_empty() noexcept {
     if (control_->awaiting_empty.load(std::memory_order_relaxed) == 0 || !empty()) return false;
     // Relaxed: it counts, and says nothing of other memory.

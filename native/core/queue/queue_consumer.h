@@ -1,5 +1,5 @@
 // The consumer's side of a Queue: shows records in their order, drops those that are not to be consumed, and frees
-// what has been consumed. It belongs to whoever holds the lease, and keeps what it has shown between two calls.
+// what has been consumed. It belongs to the holder of the lease, and keeps what it has shown between two calls.
 //
 // A record is dropped only from the head of its lane, before anything of that lane is shown, so that what is shown
 // and what is freed stay the first records of each lane.
@@ -69,7 +69,7 @@ class QueueConsumer {
     shown_ = 0;
   }
 
-  // After records were freed or dropped: whether somebody waits for the room. Ask once per batch. Its fence also
+  // After records were freed or dropped: whether there is a waiter for the room. Ask once per batch. Its fence also
   // stands between the heads and closing(), as close() has one between the two: of the last pop and the close at
   // least one finds the queue drained.
   bool somebody_waits() noexcept {

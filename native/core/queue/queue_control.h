@@ -22,7 +22,7 @@ inline constexpr std::uint32_t kDropReasons = 3;
 struct QueueControl {
   QueueShape shape;     // written at creation only
   std::uint64_t start;  // the first position: pushed and popped count from here
-  // Who consumes: 0, or a number that no other attachment of the process has.
+  // The consumer: 0, or a number that no other attachment of the process has.
   alignas(kCacheLine) std::atomic<std::uint64_t> lease;
   std::atomic<std::uint32_t> closing;         // 1 once the rings are closed: see closing()
   std::atomic<std::uint32_t> awaiting_empty;  // how many wait until the queue is empty

@@ -1,4 +1,4 @@
-// What a queue was created with, and what stands in a slot beside the record.
+// The settings with which a queue was created, and the layout of a slot beside the record.
 //
 //   in a slot:  | stamp | enqueued_ns, if waits matter | deadline_ns, if records can expire | record |
 #pragma once
@@ -19,7 +19,7 @@ struct QueueShape {
   std::uint64_t capacity = 0;  // records of each lane, exact
   std::uint64_t record_bytes = 0;
   std::uint32_t lanes = 1;
-  std::uint32_t waiters = 0;           // the most who wait for room; 0: nobody can
+  std::uint32_t waiters = 0;           // the most waiters for room; 0: none
   bool latency = false;                // whether waits are measured
   bool expires = false;                // whether records can have a deadline
   std::uint64_t ttl_ns = kNoDeadline;  // of a record that says nothing else

@@ -2,8 +2,8 @@
 // a target. A burst passes; a queue whose shortest wait stays long is one whose consumer is past its capacity (the
 // argument of CoDel, K. Nichols and V. Jacobson).
 //
-// Nothing is measured at the records, nor by a timer: whoever asks looks now and then, at positions only. A mark is
-// where the producers had got to at some time. Is the consumer not yet there when the mark is as old as the target,
+// Nothing is measured at the records, nor by a timer: a thread that asks looks now and then, at positions only. A mark
+// is where the producers had got to at some time. Is the consumer not yet there when the mark is as old as the target,
 // then a record has waited that long; this is the only proof that counts, so in doubt the queue does not stand.
 //
 //   time          now - target                    now
@@ -40,7 +40,7 @@ class QueueWatch {
     std::atomic<std::uint64_t>
         late_since;  // as far as looks have proved; 0: nothing waits longer than the target
     std::atomic<std::uint32_t> looking;
-    std::uint32_t count;  // marks made; written, like them, by who is looking
+    std::uint32_t count;  // marks made; written, like them, by the thread that looks
     Mark marks[kMarks];
   };
 
@@ -51,7 +51,7 @@ class QueueWatch {
   // Whether the queue stands at `time`, of a clock that begins with the control.
   bool standing(std::uint64_t time) noexcept {
     if (control_ == nullptr) return false;
-    // Relaxed: the words say nothing about other memory. While another thread looks, nobody knows.
+    // Relaxed: the words say nothing about other memory. While another thread looks, the answer is no.
     if (time >= control_->next_look.load(std::memory_order_relaxed) && !look(time)) return false;
     const std::uint64_t since = control_->late_since.load(std::memory_order_relaxed);
     return since != 0 && time > since && time - since >= config_.interval_ns;
@@ -67,7 +67,7 @@ class QueueWatch {
     if (mark == nullptr || passed(*mark)) {
       control_->late_since.store(0, std::memory_order_relaxed);
     } else if (control_->late_since.load(std::memory_order_relaxed) == 0) {
-      // Late from the moment at which the mark was as old as the target, for however long nobody looked.
+      // Late from the moment at which the mark was as old as the target, for however long no thread looked.
       control_->late_since.store(mark->time + config_.target_ns, std::memory_order_relaxed);
     }
     if (control_->count == 0 || older(newest(), time, config_.target_ns / 4)) make_mark(time);

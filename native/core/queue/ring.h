@@ -5,16 +5,16 @@
 //   then the slots: | stamp | record | stamp | record | ...     a power of two >= capacity
 //
 // A position counts records in the upper 48 bits of a word, and is compared by signed difference only, so it may
-// wrap. The lower bits of `tail` say who may claim:
+// wrap. The lower bits of `tail` decide whether a producer may claim:
 //
 //   tail:  | position : 48 | permits : 14 | waiting : 1 | closed : 1 |
 //
-// so that one CAS both claims and finds out that room is promised to others, that somebody waits for room and
-// comes first, or that the ring is closed; nothing can be published after the consumer saw "closed and drained".
+// so that one CAS both claims and finds out that room is promised to others, that a waiter comes first, or that the
+// ring is closed; nothing can be published after the consumer saw "closed and drained".
 //
 // A producer claims n positions by a CAS on tail, checked against a cached limit (head + capacity; refreshed
 // from head only when the ring looks full), copies, and publishes each slot by storing its lap-stamped
-// sequence. Nobody waits for an earlier claim: a preempted producer makes its own slot "empty for now" and
+// sequence. No producer waits for an earlier claim: a preempted one makes its own slot "empty for now" and
 // nothing more. The consumer reads stamps and stores head once per batch.
 //
 // A consumer that has read a record also writes to its slot what is there already, the stamp:
@@ -101,10 +101,9 @@ class Ring {
       // REL stamp: pairs with ACQ stamp in readable(): the record's bytes are written before it is readable.
       stamp().store(position_ + kRingStep, std::memory_order_release);
     }
-    // For the consumer, between reading the slot and advance(), after which the stamp may be the next lap's: takes
-    // the cache line from the producer that wrote it.
-    // Relaxed: REL head orders it before the next lap. Who reads this stamp in place of the producer's is the same
-    // consumer, or the next one, whom the lease orders.
+    // For the consumer, between reading the slot and advance(), after which the stamp may be the next lap's: takes the
+    // cache line from the producer that wrote it. Relaxed: REL head orders it before the next lap. Only the consumer
+    // can read this copy: this one, or its successor, ordered by the lease.
     void pull_stamp_line() const noexcept { stamp().store(position_ + kRingStep, std::memory_order_relaxed); }
     void next() noexcept {
       position_ += kRingStep;
@@ -152,10 +151,10 @@ class Ring {
 
   // ---- producers ----------------------------------------------------------------------------------------
 
-  // Claims up to `want` (>= 1) consecutive positions; none while somebody waits for room. What is claimed must be
-  // written and published.
+  // Claims up to `want` (>= 1) consecutive positions; none while a waiter waits for room. The caller must write
+  // and publish each.
   Claim claim(std::uint32_t want) noexcept {
-    // Nothing promised, nobody waits, room below the limit: as take_room(), which handles everything else.
+    // Nothing promised, no waiter, room below the limit: as take_room(), which handles everything else.
     std::uint64_t tail = control_->tail.load(std::memory_order_relaxed);
     const std::uint64_t end = tail + want * kRingStep;
     // ACQ limit: as in take_room().
@@ -171,10 +170,10 @@ class Ring {
     }
     return take_room(want, kRingClosed | kRingWaiting, kRingStep);
   }
-  // As claim(), for whoever is first among those who wait.
+  // As claim(), for the first waiter.
   Claim claim_waiting(std::uint32_t want) noexcept { return take_room(want, kRingClosed, kRingStep); }
 
-  // Promises room for up to `want` records: nobody else can claim it until it is used or returned.
+  // Promises room for up to `want` records: no other caller can claim it until it is used or returned.
   Claim reserve(std::uint32_t want) noexcept {
     return take_room(want, kRingClosed | kRingWaiting, kRingPermit);
   }
@@ -282,13 +281,12 @@ class Ring {
 
   // Whether the ring is closed and everything that was ever claimed has been consumed.
   bool drained() const noexcept {
-    return control_->tail.load(std::memory_order_relaxed) ==
-           (head() | kRingClosed);  // no permits, nobody waits
+    return control_->tail.load(std::memory_order_relaxed) == (head() | kRingClosed);  // no permits, no waiter
   }
 
-  // ---- whoever keeps the line of those who wait for room, under its lock -----------------------------------
+  // ---- RoomWaiters, under its lock -------------------------------------------------------------------------
 
-  // Somebody waits: claims fail until stop_waiting(). For the handshake with whoever frees room see RoomWaiters.
+  // Claims fail from now on until stop_waiting(). For the handshake with a thread that frees room see RoomWaiters.
   void start_waiting() noexcept { control_->tail.fetch_or(kRingWaiting, std::memory_order_relaxed); }
   void stop_waiting() noexcept { control_->tail.fetch_and(~kRingWaiting, std::memory_order_relaxed); }
   bool somebody_waits() const noexcept {

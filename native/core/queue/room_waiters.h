@@ -1,8 +1,8 @@
-// Those who wait for room in a queue, first come first served over all threads.
+// The waiters for room in a queue, first come first served over all threads.
 //
-// A waiter leaves its record (or its wish for permits) in a bounded table and sleeps. Whoever frees room serves the
-// waiters of that lane from the front: it pushes their records for them, in the order in which they came. While a
-// lane has waiters its ring refuses ordinary claims, so that nobody overtakes them.
+// A waiter leaves its record (or its wish for permits) in a bounded table and sleeps. A thread that frees room serves
+// the waiters of that lane from the front: it pushes their records for them, in the order in which they came. While a
+// lane has waiters its ring refuses ordinary claims, so that no push overtakes them.
 //
 //            join                serve                       retire (by the owner)
 //   free ---------> waiting ------------------> served ---------------------------> free
@@ -11,16 +11,16 @@
 //    +-----------------+
 //           leave (abort, time-out, the owner's thread ends)
 //
-// No wake-up is lost, whoever serves:
+// No wake-up is lost, whichever thread serves:
 //
-//   a waiter                             whoever frees room
+//   a waiter                             a thread that frees room
 //   join(): waiting + 1                  Ring::advance(): head
 //   fence (seq_cst)           <----->    freed_room(): fence (seq_cst)
 //   serve(): room now?                   waiting() > 0?  serve()
 //
-// Of "the waiter looks for room" and "the count is read" at least one sees the other side's store. The count stands
-// apart from the ring's flag for those who wait, so that whoever frees room need not read what producers write. Room
-// that comes back by permits needs no fence: permits and flag are one word.
+// The waiter finds the room, or the other thread finds the count, or both do. The count is apart from the ring's flag
+// for waiters, so that a thread that frees room need not read the line that producers write. Room that comes back by
+// permits needs no fence: permits and flag are one word.
 #pragma once
 
 #include <cstddef>
@@ -113,7 +113,7 @@ class RoomWaiters {
       joined.permits = permits;
       joined.owner = owner;
       write(payload_of(index));
-      // Closed already: nobody will come to serve it.
+      // Closed already: no thread will serve it.
       const bool closed = ring.closed();
       joined.state.store(closed ? WaiterState::kClosed : WaiterState::kWaiting, std::memory_order_relaxed);
       if (!closed) {
@@ -178,7 +178,7 @@ class RoomWaiters {
     return got;
   }
 
-  // All who wait learn that the queue is closed. At most Woken::kMax a call.
+  // All waiters of the lane learn that the queue is closed. At most Woken::kMax a call.
   void close(Ring<A>& ring, std::uint32_t lane, Woken& woken) noexcept {
     control_->lock.lock();
     while (woken.count < Woken::kMax && control_->first[lane] != kNoWaiter) {

@@ -87,7 +87,7 @@ class SlotTags {
   // The record is taken out of the queue. The next one in the slot may come without a tag.
   void clear(std::uint64_t slot) noexcept { word(slot).store(0, std::memory_order_relaxed); }
 
-  // The record is dropped. If it had a tag, that is the caller's, who gives it back soon, and then calls given_back().
+  // The record is dropped. If it had a tag, the caller gives that back soon, and then calls given_back().
   // Waits for nothing.
   bool take(std::uint64_t slot, Tag& to) noexcept {
     // Asked here, not when the call of the queue began: there may have been no user then.
@@ -108,9 +108,9 @@ class SlotTags {
   std::atomic<std::uint64_t>& word(std::uint64_t slot) const noexcept {
     return *reinterpret_cast<std::atomic<std::uint64_t>*>(memory_ + slot * bytes_);
   }
-  // Of those who take a tag the first one has it.
+  // The first thread that takes a tag has it.
   bool exchange(std::uint64_t slot, Tag& to) noexcept {
-    // ACQ, REL: of two who take, the one that finds it taken sees what the other did before.
+    // ACQ, REL: pair with each other: a thread that finds it taken sees what the taker did before.
     const std::uint64_t first = word(slot).exchange(0, std::memory_order_acq_rel);
     if (first == 0) return false;
     std::memcpy(to.bytes, &first, sizeof first);
