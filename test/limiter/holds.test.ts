@@ -15,6 +15,7 @@ async function thread(limiter: Limiter, code: string): Promise<Worker> {
     const { parentPort, workerData } = require('node:worker_threads');
     import(workerData.sluice).then(async ({ Limiter }) => {
       const limiter = Limiter.attach(workerData.handle);
+      globalThis.kept = limiter; // a collected limiter gives back what its decisions hold
       parentPort.on('message', () => {}); // goes on until it is ended
       ${code}
       parentPort.postMessage('done');
