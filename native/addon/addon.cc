@@ -35,11 +35,11 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) try {
   sluice::put(exports, "contract",
               Napi::String::New(env, sluice::contract::hash_of(sluice::contract::text())));
   sluice::Environment::install(env);
-  sluice::export_clock(env, exports);
-  sluice::export_queue(env, exports);
-  sluice::export_limiter(env, exports);
-  sluice::export_stock(env, exports);
-  sluice::export_gate(env, exports);
+  sluice::export_clock(exports);
+  sluice::export_queue(exports);
+  sluice::export_limiter(exports);
+  sluice::export_stock(exports);
+  sluice::export_gate(exports);
   return exports;
 } catch (const std::exception&) {
   napi_throw_error(env, nullptr, "the system has no memory to give");

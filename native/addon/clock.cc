@@ -40,7 +40,7 @@ Napi::Value attach_clock(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
-void export_clock(Napi::Env env, Napi::Object exports) {
+void export_clock(Napi::Object exports) {
   export_function<guarded<create_clock>>(exports, "createClock");
   export_function<guarded<attach_clock>>(exports, "attachClock");
 }

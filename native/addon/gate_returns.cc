@@ -13,7 +13,8 @@ GateReturns::~GateReturns() {
   }
 }
 
-bool GateReturns::open(std::shared_ptr<SharedLimiter> limiter, std::shared_ptr<SharedStock> stock) {
+bool GateReturns::open(const std::shared_ptr<SharedLimiter>& limiter,
+                       const std::shared_ptr<SharedStock>& stock) {
   if (limiter != nullptr) {
     const std::lock_guard<std::mutex> guard(limiter->returns_mutex);
     ThreadSlot* slot = limiter->memory().limiter().lines().acquire(ThreadSlots::kReturns);
@@ -25,7 +26,7 @@ bool GateReturns::open(std::shared_ptr<SharedLimiter> limiter, std::shared_ptr<S
     StockLedger view = stock->view();
     ThreadSlot* line = view.lines().acquire(ThreadSlots::kReturns);
     if (line == nullptr) return false;
-    stock_.emplace(StockView{std::move(stock), view, line});
+    stock_.emplace(StockView{stock, view, line});
   }
   return true;
 }

@@ -20,7 +20,7 @@ class GateReturns : public TagReturns {
   GateReturns& operator=(const GateReturns&) = delete;
 
   // False if limiter or stock have no line for one more. Either may be nullptr.
-  bool open(std::shared_ptr<SharedLimiter> limiter, std::shared_ptr<SharedStock> stock);
+  bool open(const std::shared_ptr<SharedLimiter>& limiter, const std::shared_ptr<SharedStock>& stock);
 
   // Calls may overlap, like those of release_place().
   void give_back(const Tag& tag) noexcept override;

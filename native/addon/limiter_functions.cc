@@ -167,7 +167,7 @@ Napi::Value attach_limiter(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
-void export_limiter(Napi::Env env, Napi::Object exports) {
+void export_limiter(Napi::Object exports) {
   export_function<guarded<create_limiter>>(exports, "createLimiter");
   export_function<guarded<attach_limiter>>(exports, "attachLimiter");
 }

@@ -129,10 +129,10 @@ void export_function(Napi::Object exports, NameIn<functions::kAddon> name) {
   put(exports, name.text(), Napi::Function::New(exports.Env(), Function));
 }
 
-void export_clock(Napi::Env env, Napi::Object exports);
-void export_queue(Napi::Env env, Napi::Object exports);
-void export_limiter(Napi::Env env, Napi::Object exports);
-void export_stock(Napi::Env env, Napi::Object exports);
-void export_gate(Napi::Env env, Napi::Object exports);
+void export_clock(Napi::Object exports);
+void export_queue(Napi::Object exports);
+void export_limiter(Napi::Object exports);
+void export_stock(Napi::Object exports);
+void export_gate(Napi::Object exports);
 
 }  // namespace sluice

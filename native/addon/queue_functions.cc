@@ -158,7 +158,7 @@ Napi::Value attach_queue(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
-void export_queue(Napi::Env env, Napi::Object exports) {
+void export_queue(Napi::Object exports) {
   export_function<guarded<create_queue>>(exports, "createQueue");
   export_function<guarded<attach_queue>>(exports, "attachQueue");
 }

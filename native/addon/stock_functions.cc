@@ -203,7 +203,7 @@ Napi::Value attach_stock(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
-void export_stock(Napi::Env env, Napi::Object exports) {
+void export_stock(Napi::Object exports) {
   export_function<guarded<create_stock>>(exports, "createStock");
   export_function<guarded<restore_stock>>(exports, "restoreStock");
   export_function<guarded<attach_stock>>(exports, "attachStock");

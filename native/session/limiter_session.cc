@@ -1,7 +1,5 @@
 #include "session/limiter_session.h"
 
-#include <utility>
-
 #include "contract/limits.h"
 
 namespace sluice {
@@ -63,8 +61,8 @@ LimiterSession::LimiterSession(Parts parts, LimiterHost& host)
       limiter_(parts.segment.limiter()),
       slot_(parts.slot),
       clock_(parts.clock),
-      depth_queue_(std::move(parts.depth_queue)),
-      watched_(std::move(parts.watched)),
+      depth_queue_(parts.depth_queue),
+      watched_(parts.watched),
       waiters_(limiter_, parts.segment.waiters(), parts.segment.config().waiting_max),
       owner_{parts.number},
       held_(host) {

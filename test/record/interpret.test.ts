@@ -27,6 +27,7 @@ import { it } from 'vitest';
 import { type Codec, failOf, layOut, memoryOf } from '../../dist/record/codec.js';
 import { compile } from '../../dist/record/compile.js';
 import { interpret } from '../../dist/record/interpret.js';
+import { mistyped } from '../mistyped.js';
 import { seed } from '../seed.js';
 
 type Row = Record<string, unknown>;
@@ -220,9 +221,9 @@ it('they refuse the same values with the same errors, and leave the same behind'
       );
       deepStrictEqual(interpreted.content, compiled.content);
       for (const one of [null, undefined, 1, 'a', () => 1]) {
-        const refusal = outcomeOf(() => compiled.codec.encode(one as never, 0));
+        const refusal = outcomeOf(() => compiled.codec.encode(mistyped(one), 0));
         deepStrictEqual(
-          outcomeOf(() => interpreted.codec.encode(one as never, 0)),
+          outcomeOf(() => interpreted.codec.encode(mistyped(one), 0)),
           refusal,
         );
       }

@@ -3,9 +3,14 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { Gate } from 'sluice';
 import { Order, order } from '../order.js';
 
+/** Keeps what was attached: a collected gate frees the places of its parts. @type {unknown[]} */
+const kept = [];
+
 parentPort?.on('message', () => {
   try {
-    const { outcome } = Gate.attach(Order, workerData.handle).admit(order(1));
+    const gate = Gate.attach(Order, workerData.handle);
+    kept.push(gate);
+    const { outcome } = gate.admit(order(1));
     parentPort?.postMessage({ type: 'attached', outcome });
   } catch (error) {
     parentPort?.postMessage({ type: 'attached', code: /** @type {{ code?: string }} */ (error).code });
