@@ -321,8 +321,8 @@ class Ring {
 
   // The oldest position that is not consumed, or was not a moment ago.
   std::uint64_t front() const noexcept {
-    // Relaxed: an older head names more positions, whose tags were taken; a tag is taken once, by its own exchange.
-    return control_->head.load(std::memory_order_relaxed);
+    // ACQ head: pairs with REL head in advance(), so that a later load of the tail finds no older position than this.
+    return control_->head.load(std::memory_order_acquire);
   }
   std::uint64_t permits() const noexcept {
     return permits_of(control_->tail.load(std::memory_order_relaxed));
