@@ -100,7 +100,7 @@ export interface Denied {
 /** What a limiter answers: allowed and charged, or refused with the reason. */
 export type Decision = Allowed | Denied;
 
-/** What a decision would be now. */
+/** The decision that `tryAcquire` would make now. */
 export interface Outlook {
   /** Whether `tryAcquire` would allow it now. */
   readonly allowed: boolean;

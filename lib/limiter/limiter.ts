@@ -274,7 +274,7 @@ export class Limiter implements Disposable {
    * What `tryAcquire` would answer now; charges nothing. In a dry run: what it would answer if it were none.
    *
    * @param options `key` and `cost`.
-   * @returns What a decision would be now.
+   * @returns The decision that `tryAcquire` would make now.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) for a bad option; SluiceError `ERR_SLUICE_DISPOSED`.
    * @example
    * const { remaining } = limiter.peek({ key: user });
@@ -364,7 +364,7 @@ export class Limiter implements Disposable {
    * as always). False, and nothing was done: so many keys owe something that this one has no place, and as many more
    * are blocked or wait as may be.
    *
-   * @param key Who. undefined for a limiter without keys.
+   * @param key The key to block; undefined for a limiter without keys.
    * @param ms For how long, in milliseconds: 0 to 31 days.
    * @returns Whether it was done.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`); SluiceError `ERR_SLUICE_DISPOSED`.
@@ -385,7 +385,7 @@ export class Limiter implements Disposable {
    * flight stays. Takes time in proportion to the keys if the rate or the window's length changes, during which the
    * other threads' decisions wait.
    *
-   * @param changes What is to change; what is left out stays.
+   * @param changes The new figures. A figure that is left out stays as it is.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option or an absent tier.
    * @example
    * limiter.configure({ tokenBucket: { ratePerSecond: 50 } });

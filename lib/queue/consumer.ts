@@ -156,7 +156,7 @@ export class Consumer<T> {
   }
 
   /**
-   * What was visited leaves the queue, and up to `left` records are shown for the next visits. Returns how many, and
+   * Visited records leave the queue, and up to `left` records are shown for the next visits. Returns how many, and
    * sets `#gone`.
    */
   #showNext(left: number): number {

@@ -36,9 +36,9 @@ export interface QueueOptions<T> {
    */
   readonly overflow?: Overflow;
   /**
-   * With 'caller': gets each record that `tryPush`, `tryPushMany` or a batcher of this object found no room for;
-   * whoever waits (`push`, `pushSync`) learns it from the wait. What it throws, the push throws. Other threads give
-   * theirs to `attach`.
+   * With 'caller': called with each record that `tryPush`, `tryPushMany` or a batcher of this object found no room for.
+   * `push` and `pushSync` report it by their own result instead. An error that it throws is thrown by the push. Other
+   * threads pass theirs to `attach`.
    */
   readonly onOverflow?: (record: T) => void;
   /**

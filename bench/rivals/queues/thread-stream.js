@@ -2,8 +2,8 @@
  * thread-stream: a stream of text from one thread to a worker that it starts, over a SharedArrayBuffer.
  *
  * It carries text: the other side decodes everything as UTF-8, so bytes do not survive, and there are no message
- * boundaries. Of the possible forms (JSON, numbers with commas, base64) base64 takes the least time: an order is 57
- * bytes (one is unused), so it is 76 characters without padding, and any run of orders is decoded at once. A batch is
+ * boundaries. base64 takes less time than JSON or numbers with commas. An order is 57 bytes (one is unused), so it is
+ * 76 characters without padding, and any run of orders is decoded at once. A batch is
  * one write. The producer writes until `write` returns false, then waits for 'drain', as for any stream. The package
  * copies many writes together, in the next turn of the event loop (`sync: true` would copy each at once, with some ten
  * Atomics calls). The buffer has the size of all orders in flight with other rivals.
