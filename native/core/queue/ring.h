@@ -184,6 +184,7 @@ class Ring {
     // Relaxed: a claim publishes nothing; the stamps do.
     const std::uint64_t position = position_of(control_->tail.fetch_add(
         used * kRingStep - (used + std::uint64_t{unused}) * kRingPermit, std::memory_order_relaxed));
+    if (used == 0) return position;  // nothing is written
     // The room was promised under a head that some producer had acquired, which need not be this one: acquire it
     // before these slots are written. It is there; only its news may still be on the way.
     const std::uint64_t end = position + used * kRingStep;

@@ -165,6 +165,35 @@ TEST_CASE("no more than 16383 permits are out at a time, and the flags beside th
   }
 }
 
+// Counts the pauses of who waits for another thread, which goes on after the first of them.
+struct Waits : StdAtomics {
+  inline static Ring<Waits>* ring = nullptr;
+  inline static int count = 0;
+  static void pause() noexcept {
+    ++count;
+    ring->advance(ring->head() + kRingStep);
+  }
+};
+
+TEST_CASE("whoever returns permits waits for nobody, not for a thread that is about to free what it overwrites") {
+  for (const std::uint64_t start : kStarts) {
+    sluice::test::ZeroedMemory memory(Ring<Waits>::bytes(4, sizeof(std::uint64_t)));
+    Ring<Waits> ring(memory, 4, sizeof(std::uint64_t));
+    ring.format(start);
+    Waits::ring = &ring;
+    Waits::count = 0;
+    const std::uint64_t number = 1;
+    for (int i = 0; i < 3; ++i) REQUIRE(ring.push(&number) == PushResult::kPushed);
+    REQUIRE(ring.reserve_waiting(2).count == 1);
+    std::uint32_t over = 0;
+    REQUIRE(ring.claim_over(2, false, over).count == 2);
+    REQUIRE(over == 1);
+    ring.claim_reserved(0, 1);
+    CHECK(Waits::count == 0);
+    CHECK(ring.permits() == 0);
+  }
+}
+
 TEST_CASE("random claims, permits and pops keep to the capacity at each step and lose nothing") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   Random random(1);
