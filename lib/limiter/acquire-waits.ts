@@ -10,7 +10,7 @@ import {
   told,
   toldUnit,
 } from '../binding/index.js';
-import { onAbort } from '../input/index.js';
+import { type InLine, onAbort, WaitingLine } from '../input/index.js';
 import { type Decision, denied } from './decision.js';
 
 /** Words of the staging buffer. */
@@ -35,7 +35,7 @@ class Failure {
   }
 }
 
-interface Waiter {
+interface Waiter extends InLine<Waiter> {
   readonly index: number;
   readonly cost: number;
   readonly line: Line;
@@ -50,7 +50,7 @@ interface Waiter {
 interface Line {
   readonly key: NativeKey | undefined;
   readonly name: string;
-  readonly waiters: Set<Waiter>;
+  readonly waiters: WaitingLine<Waiter>;
   timer: NodeJS.Timeout | undefined;
 }
 
@@ -120,6 +120,8 @@ export class AcquireWaits {
         line: this.#line(key),
         deadline: now + timeoutMs,
         timer: undefined,
+        before: undefined,
+        behind: undefined,
         settle: (outcome) => {
           forget?.();
           if (outcome instanceof Failure) reject(outcome.reason);
@@ -138,7 +140,7 @@ export class AcquireWaits {
       if (isSettled()) return;
       if (timeoutMs !== Infinity) this.#await(waiter, timeoutMs);
       // A waiter behind others finds their timer, and a bell that this thread listened to when it joined.
-      if (waiter.line.waiters.size > 1) return;
+      if (waiter.line.waiters.first !== waiter) return;
       this.#tend(waiter.line);
       this.#hear();
     });
@@ -205,7 +207,7 @@ export class AcquireWaits {
 
   /** Has a line served, and looks again when native code said; on a manual clock, when that moves. */
   #tend(line: Line): void {
-    const [first] = line.waiters;
+    const { first } = line.waiters;
     if (first === undefined) return;
     this.#native.tend(first.index);
     if (this.#native.manualClock) return;
@@ -243,7 +245,7 @@ export class AcquireWaits {
     const name = nameOf(key);
     let line = this.#lines.get(name);
     if (line === undefined) {
-      line = { key, name, waiters: new Set(), timer: undefined };
+      line = { key, name, waiters: new WaitingLine<Waiter>(), timer: undefined };
       this.#lines.set(name, line);
     }
     return line;
@@ -254,7 +256,7 @@ export class AcquireWaits {
     clearTimeout(waiter.timer);
     this.#waiters.delete(waiter.index);
     line.waiters.delete(waiter);
-    if (line.waiters.size === 0) {
+    if (line.waiters.first === undefined) {
       clearTimeout(line.timer);
       this.#lines.delete(line.name);
     }

@@ -1,8 +1,10 @@
 import { clearTimeout, setTimeout } from 'node:timers';
 import { CLOSED_WAITER, type NativeQueue, SERVED_WAITER } from '../binding/index.js';
-import { onAbort, SluiceError } from '../input/index.js';
+import { type InLine, onAbort, SluiceError, WaitingLine } from '../input/index.js';
 
-interface Waiter {
+interface Waiter extends InLine<Waiter> {
+  readonly index: number;
+  readonly line: WaitingLine<Waiter>;
   readonly settle: (failure?: Failure) => void;
 }
 
@@ -15,13 +17,14 @@ interface Failure {
 export class RoomWaits {
   readonly #native: NativeQueue;
   /** By lane, in the order in which they joined, which is the order in which a lane serves them. */
-  readonly #lanes: Map<number, Waiter>[] = [];
+  readonly #lanes: WaitingLine<Waiter>[] = [];
+  readonly #waiters = new Map<number, Waiter>();
   readonly #keepAlive: (by: 1 | -1) => void;
 
   constructor(native: NativeQueue, lanes: number, keepAlive: (by: 1 | -1) => void) {
     this.#native = native;
     this.#keepAlive = keepAlive;
-    for (let lane = 0; lane < lanes; lane++) this.#lanes.push(new Map());
+    for (let lane = 0; lane < lanes; lane++) this.#lanes.push(new WaitingLine());
   }
 
   /**
@@ -35,25 +38,31 @@ export class RoomWaits {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     return new Promise((resolve, reject) => {
-      const waiters = this.#lanes[lane] as Map<number, Waiter>;
       const leave = (error: unknown): void => {
-        if (waiters.get(index)?.settle !== settle) return; // settled: its place may be another's
+        if (this.#waiters.get(index) !== waiter) return; // settled: its place may be another's
         // Not in line any more: it was served, or closed, just before.
         if (this.#native.leave(index) !== 1) this.served();
-        else this.#settle(lane, index, { error });
+        else this.#settle(waiter, { error });
       };
       const timer =
         timeoutMs === undefined
           ? undefined
           : setTimeout(() => leave(timedOut(timeoutMs)), Math.max(1, Math.ceil(timeoutMs)));
       let forget: (() => void) | undefined;
-      const settle = (failure?: Failure): void => {
-        clearTimeout(timer);
-        forget?.();
-        if (failure === undefined) resolve();
-        else reject(failure.error);
+      const waiter: Waiter = {
+        index,
+        line: this.#lanes[lane] as WaitingLine<Waiter>,
+        before: undefined,
+        behind: undefined,
+        settle: (failure) => {
+          clearTimeout(timer);
+          forget?.();
+          if (failure === undefined) resolve();
+          else reject(failure.error);
+        },
       };
-      waiters.set(index, { settle });
+      this.#waiters.set(index, waiter);
+      waiter.line.add(waiter);
       this.#keepAlive(1);
       // Only now: the methods of a signal may be anybody's.
       try {
@@ -68,18 +77,12 @@ export class RoomWaits {
 
   /** Settles those who have been served or closed. Called when this thread's bell rings. */
   served(): void {
-    for (const [lane, waiters] of this.#lanes.entries()) {
-      for (const index of waiters.keys()) {
-        const state = this.#native.waiterState(index);
-        if (state === SERVED_WAITER) {
-          this.#native.retire(index);
-          this.#settle(lane, index);
-        } else if (state === CLOSED_WAITER) {
-          this.#native.retire(index);
-          this.#settle(lane, index, { error: closed() });
-        } else {
-          break;
-        }
+    for (const line of this.#lanes) {
+      for (let first = line.first; first !== undefined; first = line.first) {
+        const state = this.#native.waiterState(first.index);
+        if (state !== SERVED_WAITER && state !== CLOSED_WAITER) break;
+        this.#native.retire(first.index);
+        this.#settle(first, state === CLOSED_WAITER ? { error: closed() } : undefined);
       }
     }
   }
@@ -89,19 +92,20 @@ export class RoomWaits {
    * a record that was added must not be reported as lost. From the back, so that nobody moves up meanwhile.
    */
   reject(error: Error): void {
-    for (const [lane, waiters] of this.#lanes.entries()) {
-      for (const index of [...waiters.keys()].reverse()) {
-        if (this.#native.leave(index) === 1) this.#settle(lane, index, { error });
+    for (const line of this.#lanes) {
+      const all: Waiter[] = [];
+      for (let one = line.last; one !== undefined; one = one.before) all.push(one);
+      for (const one of all) {
+        if (this.#waiters.get(one.index) !== one) continue; // settled by a method of another one's signal
+        if (this.#native.leave(one.index) === 1) this.#settle(one, { error });
       }
     }
     this.served();
   }
 
-  #settle(lane: number, index: number, failure?: Failure): void {
-    const waiters = this.#lanes[lane];
-    const waiter = waiters?.get(index);
-    if (waiter === undefined) return;
-    waiters?.delete(index);
+  #settle(waiter: Waiter, failure?: Failure): void {
+    this.#waiters.delete(waiter.index);
+    waiter.line.delete(waiter);
     this.#keepAlive(-1);
     waiter.settle(failure);
   }

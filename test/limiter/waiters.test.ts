@@ -269,4 +269,20 @@ describe('many who wait', () => {
     limiter[Symbol.dispose]();
     for (const wait of waits) expect((await wait).code).toBe('ERR_SLUICE_DISPOSED');
   });
+
+  it('are not looked for behind all who were served before them', async () => {
+    const limiter = Limiter.create({ queueDepth: { max: 1 } });
+    const first = limiter.tryAcquire();
+    const waits = Array.from({ length: 50 }, () => limiter.acquire());
+    const walks = vi.spyOn(Set.prototype, Symbol.iterator as never);
+    if (first.allowed) first.release();
+    for (const wait of waits) {
+      const decision = await wait;
+      if (decision.allowed) decision.release();
+    }
+    const count = walks.mock.calls.length;
+    walks.mockRestore();
+    expect(count).toBe(0);
+    expect(limiter.stats()).toMatchObject({ waiting: 0, inFlight: 0 });
+  });
 });

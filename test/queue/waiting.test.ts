@@ -1,5 +1,5 @@
 import { type Permit, Queue } from 'sluice';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { expectError, rejected, thrown } from '../thrown.js';
 import { RemoteQueue } from './remote-queue.js';
 import { Row, rows } from './row.js';
@@ -193,6 +193,22 @@ describe('waiters of an object that is disposed of', () => {
     queue.close();
     other[Symbol.dispose]();
     for (const waiting of waits) expectError(await rejected(waiting), 'ERR_SLUICE_CLOSED');
+  });
+});
+
+describe('waiters that were served', () => {
+  it('are not walked over to find those behind them', async () => {
+    const queue = full(1, { maxWaiting: 50 });
+    const waits = rows(1, 50).map((value) => queue.push(value));
+    const walks = vi.spyOn(Map.prototype, 'keys');
+    for (const [i, waiting] of waits.entries()) {
+      expect(queue.tryPop()).toEqual({ number: i });
+      await waiting;
+    }
+    const count = walks.mock.calls.length;
+    walks.mockRestore();
+    expect(count).toBe(0);
+    expect(queue.stats()).toMatchObject({ waiting: 0, depth: 1 });
   });
 });
 
