@@ -155,16 +155,26 @@ void LimiterSession::leave(std::uint32_t waiter) noexcept {
 void LimiterSession::review() noexcept {
   for (std::uint32_t next = 0; next < config().waiting_max;) {
     LimiterWaiters::Woken woken;
-    next = waiters_.review({*slot_, clock_, queue_depth(), woken}, clock_.now(), next);
-    wake(woken);
+    const LimiterWaiters::Reviewed reviewed =
+        waiters_.review({*slot_, clock_, queue_depth(), woken}, clock_.now(), next);
+    wake(woken, given(reviewed.key));
+    next = reviewed.next;
   }
 }
 
 void LimiterSession::review(const Key* key) noexcept {
-  for (bool whole = false; !whole;) {
-    LimiterWaiters::Woken woken;
-    whole = waiters_.review_of({*slot_, clock_, queue_depth(), woken}, clock_.now(), key);
-    wake(woken);
+  LimiterWaiters::Woken woken;
+  waiters_.review_of({*slot_, clock_, queue_depth(), woken}, clock_.now(), key);
+  wake(woken, key);
+}
+
+void LimiterSession::wake(const LimiterWaiters::Woken& woken) noexcept {
+  for (std::uint32_t i = 0; i < woken.count; ++i) host_.ring(woken.owners[i]);
+  if (!woken.missed) return;
+  for (std::uint32_t from = 0; from < config().waiting_max;) {
+    LimiterWaiters::Woken more;
+    from = waiters_.listed(more, from);
+    wake(more);
   }
 }
 

@@ -194,9 +194,7 @@ class LimiterSession {
   void serve(Act&& act) noexcept;
   // Wakes those who were served among the waiters for `key`, and serves the rest if they were as many as fit.
   void wake(const LimiterWaiters::Woken& woken, const Key* key) noexcept;
-  void wake(const LimiterWaiters::Woken& woken) noexcept {
-    for (std::uint32_t i = 0; i < woken.count; ++i) host_.ring(woken.owners[i]);
-  }
+  void wake(const LimiterWaiters::Woken& woken) noexcept;
 
   LimiterHost& host_;
   Limiter limiter_;

@@ -166,37 +166,46 @@ class LimiterWaiters : public LimiterWaiting {
   }
 
   // The limits have changed: those who wait no longer within their deadlines are told so at once, and all owners of a
-  // front to look again. Takes time in proportion to who waits. To be called with `from` 0, and again with what it
-  // returned, until that is `max`: it stops when `asking.woken` is full.
-  std::uint32_t review(const Asking& asking, std::uint64_t now, std::uint32_t from) noexcept {
-    if (waiting() == 0) return max_;
+  // front to look again. Takes time in proportion to who waits. To be called with `from` 0, and again with `next`, until
+  // that is `max`: it stops behind a line of which `asking.woken` is full, the rest of which the caller serves.
+  struct Reviewed {
+    std::uint32_t next;
+    Key key;  // of that line; {}: of a limiter without keys
+  };
+  Reviewed review(const Asking& asking, std::uint64_t now, std::uint32_t from) noexcept {
+    if (waiting() == 0) return {max_, {}};
     for (std::uint32_t index = from; index < max_; ++index) {
-      if (asking.woken.full()) return index;
       control_->lock.lock();
       const Waiter waiter = waiters_[index];
       control_->lock.unlock();
       if (waiter.state != State::kWaiting || waiter.prev != 0) continue;
-      bool whole = true;
       visit(asking.line, now, waiter, [&](Tiers& tiers, std::uint64_t time, bool) {
         const Locked locked(control_->lock);
-        whole = review_line(tiers, asking, time);
+        review_line(tiers, asking, time);
       });
-      if (!whole) return index;
+      if (asking.woken.full()) return {index + 1, waiter.key};
     }
-    return max_;
+    return {max_, {}};
   }
-  // The same for those who wait for one state: that of `key`, or of a limiter without keys. To be called again as long
-  // as it returns false.
-  bool review_of(const Asking& asking, std::uint64_t now, const Key* key) noexcept {
-    if (waiting() == 0) return true;
-    bool whole = true;
+  // The same for those who wait for one state: that of `key`, or of a limiter without keys.
+  void review_of(const Asking& asking, std::uint64_t now, const Key* key) noexcept {
+    if (waiting() == 0) return;
     const auto act = [&](Tiers& tiers, std::uint64_t time, bool) {
       if (tiers.line().waiting.load(std::memory_order_relaxed) == 0) return;
       const Locked locked(control_->lock);
-      whole = review_line(tiers, asking, time);
+      review_line(tiers, asking, time);
     };
     limiter_.visit(asking.line, now, key, Limiter::Need::kFound, act);
-    return whole;
+  }
+
+  // Adds owners whose list is not empty to `woken`, as many as fit. To be called with `from` 0, and again with what it
+  // returned, until that is `max`.
+  std::uint32_t listed(Woken& woken, std::uint32_t from) const noexcept {
+    const Locked locked(control_->lock);
+    for (; from < max_ && !woken.full(); ++from) {
+      if (lists_[from].owner != 0 && lists_[from].first != 0) woken.add(lists_[from].owner);
+    }
+    return from;
   }
 
  private:
@@ -309,12 +318,11 @@ class LimiterWaiters : public LimiterWaiting {
     if (front) tell_front(state, asking);
   }
 
-  // False: it stopped half-way, because no more owners can be woken.
-  bool review_line(Tiers& tiers, const Asking& asking, std::uint64_t time) noexcept {
+  // Walks over the line once, however many have expired: who stays is not looked at again.
+  void review_line(Tiers& tiers, const Asking& asking, std::uint64_t time) noexcept {
     StateLine& state = tiers.line();
     std::uint64_t ahead = 0;
     for (std::uint32_t at = state.first; at != 0;) {
-      if (asking.woken.full()) return false;
       Waiter& waiter = waiters_[at - 1];
       at = waiter.next;
       const std::uint64_t wait = tiers.least_wait(ahead, waiter.cost, time);
@@ -327,7 +335,6 @@ class LimiterWaiters : public LimiterWaiting {
       }
     }
     if (!serve(tiers, asking, time)) tell_front(state, asking);
-    return !asking.woken.full();
   }
 
   // Puts a waiter into the list of its owner, who is to be woken.

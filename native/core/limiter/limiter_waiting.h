@@ -44,16 +44,22 @@ struct LimiterWaiting {
 
   static_assert(sizeof(Waiter) % kCacheLine == 0);  // so that the lists stand where the last waiter ends
 
-  // Owners to be woken, for a bounded number of entries in their lists.
+  // Owners to be woken, for a bounded number of entries in their lists: of any number, if a line was reviewed.
   struct Woken {
     static constexpr std::uint32_t kMax = 64;
     std::uint64_t owners[kMax + 1];  // tend() may add one when it is full
     std::uint32_t count = 0;
     std::uint32_t entries = 0;
+    bool missed = false;  // there was no room for all owners: see LimiterWaiters::listed()
     bool full() const noexcept { return entries >= kMax; }
     void add(std::uint64_t owner) noexcept {
       ++entries;
-      if (count == 0 || owners[count - 1] != owner) owners[count++] = owner;
+      if (count != 0 && owners[count - 1] == owner) return;
+      if (count == kMax + 1) {
+        missed = true;
+      } else {
+        owners[count++] = owner;
+      }
     }
   };
 

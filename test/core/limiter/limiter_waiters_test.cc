@@ -107,6 +107,32 @@ TEST_CASE("a new front is told when the one before it leaves, and one that leave
   CHECK(lined.limiter.in_flight() == 1);
 }
 
+TEST_CASE("a review walks over a line once, however many have expired behind those who stay") {
+  constexpr std::uint32_t kPatient = 200, kLate = 300;
+  Lined lined(depth_of(1, 0), kPatient + kLate);
+  ThreadSlot* thread = lined.limiter.lines().acquire();
+  LimiterWaiters::Woken woken;
+  const LimiterWaiters::Asking asking{*thread, lined.clock, 0, woken};
+  LimiterWaiters::Owner owners[2]{{1}, {2}};
+  const auto join = [&](std::uint64_t patience, LimiterWaiters::Owner& owner) {
+    return lined.line.join(asking, kEpoch, 1, patience, owner, nullptr);
+  };
+  REQUIRE(join(kNever, owners[0]).waiter == LimiterWaiters::kNone);
+  for (std::uint32_t i = 0; i < kPatient; ++i) join(kNever, owners[0]);
+  for (std::uint32_t i = 0; i < kLate; ++i) join(kSecond, owners[i % 2]);
+  const std::uint64_t late = kEpoch + 2 * kSecond;
+  SUBCASE("of one state") { lined.line.review_of(asking, late, nullptr); }
+  SUBCASE("of all states") { lined.line.review(asking, late, 0); }
+  CHECK(lined.line.waiting() == kPatient);
+  CHECK(woken.full());
+  CHECK(woken.missed);
+  LimiterWaiters::Woken all;
+  CHECK(lined.line.listed(all, 0) == kPatient + kLate);
+  REQUIRE(all.count == 2);
+  CHECK(all.owners[0] + all.owners[1] == 3);
+  CHECK_FALSE(all.missed);
+}
+
 // Counts the steps through others' entries by allowing none: their memory cannot be read meanwhile.
 TEST_CASE("what one owner is told takes no step through what others are told") {
   constexpr std::uint32_t kOthers = 1000, kOwn = 20;

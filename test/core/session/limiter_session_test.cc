@@ -12,6 +12,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "limiter_sessions.h"
 #include "session/limiter_calls.h"
@@ -323,6 +324,31 @@ TEST_CASE("held costs: what has given all does not ask its host for anything mor
   REQUIRE(held.add(&key, 3));
   held.give_all([](const Key*, std::uint64_t) {});
   host.reset();  // the session goes after its limiter
+}
+
+TEST_CASE("whoever cannot be served within its patience any more is told, however many others are") {
+  constexpr std::uint32_t kSessions = 100, kPatient = 150;
+  TestLimiter limiter(depth_of(1, 4, kPatient + 2 * kSessions));
+  const Key key = key_of(limiter, "a");
+  auto patient = limiter.attach();
+  REQUIRE(takes(*patient, 1, &key));
+  for (std::uint32_t i = 0; i < kPatient; ++i) patient->acquire(1, kNever, &key);
+  std::vector<std::unique_ptr<LimiterSession>> sessions;
+  for (std::uint32_t i = 0; i < kSessions; ++i) sessions.push_back(limiter.attach());
+  // In turn, so that each is another one than the one before it.
+  for (std::uint32_t i = 0; i < 2 * kSessions; ++i) sessions[i % kSessions]->acquire(1, kSecond, &key);
+  REQUIRE(patient->waiting() == kPatient + 2 * kSessions);
+  limiter.host.rung.clear();
+  patient->block(5 * kSecond, &key);
+  CHECK(patient->waiting() == kPatient);
+  for (auto& session : sessions) {
+    CHECK(limiter.host.was_rung(session->number()));
+    for (int i = 0; i < 2; ++i) CHECK(session->told().told.outcome == Told::kExpired);
+    CHECK(session->told().told.outcome == Told::kNothing);
+    session->end();
+  }
+  CHECK(limiter.host.was_rung(patient->number()));  // of its front
+  patient->end();
 }
 
 TEST_CASE("threads that come and go leave nothing in flight and nobody waiting") {
