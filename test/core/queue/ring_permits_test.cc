@@ -175,7 +175,7 @@ struct Waits : StdAtomics {
   }
 };
 
-TEST_CASE("whoever returns permits waits for nobody, not for a thread that is about to free what it overwrites") {
+TEST_CASE("whoever returns permits waits for nobody, not for one that is about to free what it overwrites") {
   for (const std::uint64_t start : kStarts) {
     sluice::test::ZeroedMemory memory(Ring<Waits>::bytes(4, sizeof(std::uint64_t)));
     Ring<Waits> ring(memory, 4, sizeof(std::uint64_t));
