@@ -72,10 +72,12 @@ LimiterSession::LimiterSession(Parts parts, LimiterHost& host)
 
 void LimiterSession::end() noexcept {
   // Also waiters whose thread was stopped before it could listen.
-  if (has_waited_) {
-    serve([this](const LimiterWaiters::Asking& asking, std::uint64_t now) {
-      waiters_.abandon(asking, now, owner_);
-    });
+  for (std::uint32_t next = 0; has_waited_ && next < config().waiting_max;) {
+    LimiterWaiters::Woken woken;
+    const LimiterWaiters::Passed passed =
+        waiters_.abandon({*slot_, clock_, queue_depth(), woken}, clock_.now(), owner_, next);
+    wake(woken, given(passed.key));
+    next = passed.next;
   }
   // No other thread can release these decisions.
   held_.give_all([this](const Key* key, std::uint64_t cost) { release_place(cost, key); });
@@ -155,10 +157,10 @@ void LimiterSession::leave(std::uint32_t waiter) noexcept {
 void LimiterSession::review() noexcept {
   for (std::uint32_t next = 0; next < config().waiting_max;) {
     LimiterWaiters::Woken woken;
-    const LimiterWaiters::Reviewed reviewed =
+    const LimiterWaiters::Passed passed =
         waiters_.review({*slot_, clock_, queue_depth(), woken}, clock_.now(), next);
-    wake(woken, given(reviewed.key));
-    next = reviewed.next;
+    wake(woken, given(passed.key));
+    next = passed.next;
   }
 }
 

@@ -141,14 +141,23 @@ class LimiterWaiters : public LimiterWaiting {
     return key;
   }
 
-  // Nothing of `owner` remains. Call again while `asking.woken` came back full.
-  void abandon(const Asking& asking, std::uint64_t now, const Owner& owner) noexcept {
-    for (std::uint32_t index = 0; index < max_ && !asking.woken.full(); ++index) {
+  // How far a call has come that goes over all places. It stops where `asking.woken` is full; the caller serves the
+  // rest of the line that it has come to, and calls it again with `next`, until that is `max`.
+  struct Passed {
+    std::uint32_t next;
+    Key key;  // of that line; {}: of a limiter without keys
+  };
+  // Nothing of `owner` remains. To be called with `from` 0 first.
+  Passed abandon(const Asking& asking, std::uint64_t now, const Owner& owner, std::uint32_t from) noexcept {
+    for (std::uint32_t index = from; index < max_; ++index) {
       control_->lock.lock();
       const bool own = waiters_[index].state != State::kFree && waiters_[index].owner == owner.number;
       control_->lock.unlock();
-      if (own) leave(asking, now, index);
+      if (!own) continue;
+      const Key key = leave(asking, now, index);
+      if (asking.woken.full()) return {index + 1, key};
     }
+    return {max_, {}};
   }
 
   // Something was given back to the state of `key`: those who wait for it may be served, or sooner than they know.
@@ -166,13 +175,8 @@ class LimiterWaiters : public LimiterWaiting {
   }
 
   // The limits have changed: those who wait no longer within their deadlines are told so at once, and all owners of a
-  // front to look again. Takes time in proportion to who waits. To be called with `from` 0, and again with `next`, until
-  // that is `max`: it stops behind a line of which `asking.woken` is full, the rest of which the caller serves.
-  struct Reviewed {
-    std::uint32_t next;
-    Key key;  // of that line; {}: of a limiter without keys
-  };
-  Reviewed review(const Asking& asking, std::uint64_t now, std::uint32_t from) noexcept {
+  // front to look again. Takes time in proportion to who waits. To be called with `from` 0 first.
+  Passed review(const Asking& asking, std::uint64_t now, std::uint32_t from) noexcept {
     if (waiting() == 0) return {max_, {}};
     for (std::uint32_t index = from; index < max_; ++index) {
       control_->lock.lock();

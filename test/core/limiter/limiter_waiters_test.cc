@@ -194,7 +194,7 @@ TEST_CASE("owners that come and go share the lists, and an old one hears nothing
   }
   LimiterWaiters::Owner last{100};
   REQUIRE(join(last) != LimiterWaiters::kNone);
-  lined.line.abandon(asking, kEpoch, stays);
+  lined.line.abandon(asking, kEpoch, stays, 0);
   REQUIRE(lined.limiter.release(*thread, 1));
   lined.line.given_back(asking, kEpoch, nullptr);
   CHECK(lined.line.told(first).outcome == LimiterWaiters::Told::kNothing);

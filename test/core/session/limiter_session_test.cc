@@ -351,6 +351,27 @@ TEST_CASE("whoever cannot be served within its patience any more is told, howeve
   patient->end();
 }
 
+TEST_CASE("all are served for whom a session has room that ends before it has heard what it was served") {
+  for (const bool keyed : {false, true}) {
+    constexpr std::uint32_t kWaiting = 150;
+    TestLimiter limiter(depth_of(kWaiting, keyed ? 4 : 0, kWaiting + 1));
+    const Key text = key_of(limiter, "a");
+    const Key* key = keyed ? &text : nullptr;
+    auto holder = limiter.attach(), ends = limiter.attach(), others = limiter.attach();
+    REQUIRE(takes(*holder, kWaiting, key));
+    ends->acquire(kWaiting, kNever, key);
+    for (std::uint32_t i = 0; i < kWaiting; ++i) others->acquire(1, kNever, key);
+    REQUIRE(holder->release(kWaiting, key));
+    REQUIRE(holder->waiting() == kWaiting);
+    ends->end();
+    CHECK(holder->waiting() == 0);
+    CHECK(limiter.in_flight() == kWaiting);
+    others->end();
+    holder->end();
+    CHECK(limiter.in_flight() == 0);
+  }
+}
+
 TEST_CASE("threads that come and go leave nothing in flight and nobody waiting") {
   TestLimiter limiter(depth_of(3, 4, 64));
   in_threads(4, [&](std::uint64_t thread) {
