@@ -43,7 +43,7 @@ class Environment {
   static Environment& of(napi_env env);
 
   napi_env env() const { return env_; }
-  // Its number among the owners of thread lines: all that this thread attaches of one object shares a line.
+  // Its number among the owners of thread slots: all that this thread attaches of one object shares a slot.
   std::uint64_t number() const { return number_; }
   uv_loop_t* loop() const { return loop_; }
 

@@ -18,24 +18,24 @@ GateAttachment::GateAttachment(Environment& environment, std::shared_ptr<SharedG
       fits_record_alone_(fits(nullptr, 0)) {
   QueueSession& queue = parts.queue->session();
   admission_.queue = &queue.queue();
-  admission_.queue_line = &queue.slot();
+  admission_.queue_slot = &queue.slot();
   admission_.clock = queue.clock();
   if (parts.limiter != nullptr) {
     admission_.limiter = &parts.limiter->session().limiter();
-    admission_.limiter_waiters = &parts.limiter->session().slot();
+    admission_.limiter_slot = &parts.limiter->session().slot();
     admission_.depth_queue = parts.limiter->session().depth_queue();
   }
   if (parts.stock != nullptr) {
     admission_.stock = &parts.stock->session().ledger();
-    admission_.stock_shard = &parts.stock->session().slot();
+    admission_.stock_slot = &parts.stock->session().slot();
   }
-  admission_.line = line_;
+  admission_.slot = line_;
   admission_.tags = order_tags(queue.queue());
 }
 
 GateAttachment* GateAttachment::make(Environment& environment, std::shared_ptr<SharedGate> shared,
                                      const GateParts& parts) {
-  return made_with_line(shared->memory().slots(), environment, [&](ThreadSlot* line) {
+  return made_with_slot(shared->memory().slots(), environment, [&](ThreadSlot* line) {
     return new GateAttachment(environment, shared, parts, line);
   });
 }

@@ -93,7 +93,7 @@ class GateAttachment : public Attachment {
 
   const GateParts& parts() const { return parts_; }
   const SharedGate& shared() const { return *shared_; }
-  ThreadSlots& lines() const { return shared_->memory().slots(); }
+  ThreadSlots& thread_slots() const { return shared_->memory().slots(); }
   const InFlightTable& table() const { return table_; }
 
   // False: not a buffer of the size that native code writes to.

@@ -102,7 +102,7 @@ napi_value renew(napi_env env, napi_callback_info info) {
 napi_value stats(napi_env env, napi_callback_info info) {
   auto& self = attachment<GateAttachment>(env, info);
   if (!self.usable()) return number(env, kDisposed);
-  put_figures(figures::kGate, {self.lines(), self.table()}, self.words(), GateStaging::kFigures);
+  put_figures(figures::kGate, {self.thread_slots(), self.table()}, self.words(), GateStaging::kFigures);
   return number(env, 0);
 }
 

@@ -98,7 +98,7 @@ std::uint64_t GateAttachment::renew() {
     // With those that are due come those that soon will be, so that many make few rounds.
     if (now + order.hold_ns / 8 >= entry.renew_at) {
       const std::uint64_t until = now + order.hold_ns;
-      const bool held = admission_.stock->extend(*admission_.stock_shard, order.reservation, now, until) ==
+      const bool held = admission_.stock->extend(*admission_.stock_slot, order.reservation, now, until) ==
                         ResolveResult::kDone;
       entry.renew_at = held ? until - order.hold_ns / 2 : kNever;
     }
@@ -128,7 +128,7 @@ ResolveResult GateAttachment::resolve_reservation(std::uint64_t reservation, boo
   if (admission_.stock == nullptr) return ResolveResult::kDone;
   const std::uint64_t now = parts_.stock->session().clock().now();
   StockLedger& ledger = *admission_.stock;
-  ThreadSlot& line = *admission_.stock_shard;
+  ThreadSlot& line = *admission_.stock_slot;
   if (!confirm) return ledger.cancel(line, reservation, now);
   if (quantity == 0) return ledger.confirm(line, reservation, now);
   return ledger.confirm_part(line, reservation, now, {nullptr, 0, quantity}, Rest::kRelease).result;

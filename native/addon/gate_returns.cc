@@ -9,7 +9,7 @@ GateReturns::~GateReturns() {
   }
   if (stock_) {
     const std::lock_guard<std::mutex> guard(stock_->shared->returns_mutex);
-    stock_->ledger.lines().release(stock_->line);
+    stock_->ledger.thread_slots().release(stock_->line);
   }
 }
 
@@ -17,14 +17,14 @@ bool GateReturns::open(const std::shared_ptr<SharedLimiter>& limiter,
                        const std::shared_ptr<SharedStock>& stock) {
   if (limiter != nullptr) {
     const std::lock_guard<std::mutex> guard(limiter->returns_mutex);
-    ThreadSlot* slot = limiter->memory().limiter().lines().acquire(ThreadSlots::kReturns);
+    ThreadSlot* slot = limiter->memory().limiter().thread_slots().acquire(ThreadSlots::kReturns);
     if (slot == nullptr) return false;
     limiter_.emplace(limiter, slot);
   }
   if (stock != nullptr) {
     const std::lock_guard<std::mutex> guard(stock->returns_mutex);
     StockLedger view = stock->view();
-    ThreadSlot* line = view.lines().acquire(ThreadSlots::kReturns);
+    ThreadSlot* line = view.thread_slots().acquire(ThreadSlots::kReturns);
     if (line == nullptr) return false;
     stock_.emplace(StockView{stock, view, line});
   }

@@ -88,16 +88,16 @@ inline void define(napi_env env, napi_value object, const char* name, napi_value
   napi_define_properties(env, object, 1, &property);
 }
 
-// The attachment that `make(line)` makes, with the line of its thread; nullptr if all are taken. Throws what `make`
-// throws, and has then given the line back.
+// The attachment that `make(slot)` makes, with the slot of its thread; nullptr if all are taken. Throws what `make`
+// throws, and has then given the slot back.
 template <class Make>
-auto made_with_line(ThreadSlots& lines, Environment& environment, Make&& make) -> decltype(make(nullptr)) {
-  ThreadSlot* line = lines.acquire(environment.number());
-  if (line == nullptr) return nullptr;
+auto made_with_slot(ThreadSlots& slots, Environment& environment, Make&& make) -> decltype(make(nullptr)) {
+  ThreadSlot* slot = slots.acquire(environment.number());
+  if (slot == nullptr) return nullptr;
   try {
-    return make(line);
+    return make(slot);
   } catch (...) {
-    lines.release(line);
+    slots.release(slot);
     throw;
   }
 }

@@ -24,7 +24,7 @@ LimiterAttachment::LimiterAttachment(Environment& environment, std::shared_ptr<S
     : ObjectAttachment(environment, std::move(shared)), session_(shared_->parts(slot), *shared_) {}
 
 LimiterAttachment* LimiterAttachment::make(Environment& environment, std::shared_ptr<SharedLimiter> shared) {
-  return made_with_line(shared->memory().limiter().lines(), environment,
+  return made_with_slot(shared->memory().limiter().thread_slots(), environment,
                         [&](ThreadSlot* slot) { return new LimiterAttachment(environment, shared, slot); });
 }
 

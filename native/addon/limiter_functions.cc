@@ -68,7 +68,7 @@ napi_value stats(napi_env env, napi_callback_info info) {
   Limiter& limiter = session.limiter();
   const std::uint64_t in_flight =
       session.config().depth_of_queue ? session.queue_depth() : limiter.in_flight();
-  const figures::LimiterSource source{limiter.lines(), session.waiting(), in_flight,
+  const figures::LimiterSource source{limiter.thread_slots(), session.waiting(), in_flight,
                                       self.shared()->segment.bytes()};
   const std::size_t refusals = put_figures(figures::kLimiter, source, self.words(), LimiterStaging::kFigures);
   put_figures(figures::kRefusals, source, self.words(), refusals);

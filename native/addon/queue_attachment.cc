@@ -11,7 +11,7 @@ QueueAttachment::QueueAttachment(Environment& environment, std::shared_ptr<Share
       session_(shared_->view(), *shared_, slot, shared_->time.clock(), Registry::instance().next_number()) {}
 
 QueueAttachment* QueueAttachment::make(Environment& environment, std::shared_ptr<SharedQueue> shared) {
-  return made_with_line(shared->view().lines(), environment,
+  return made_with_slot(shared->view().thread_slots(), environment,
                         [&](ThreadSlot* slot) { return new QueueAttachment(environment, shared, *slot); });
 }
 

@@ -28,7 +28,7 @@ struct SharedStock final : SharedObject {
 class StockAttachment final : public ObjectAttachment<SharedStock> {
  public:
   static StockAttachment* make(Environment& environment, std::shared_ptr<SharedStock> shared) {
-    return made_with_line(shared->view().lines(), environment,
+    return made_with_slot(shared->view().thread_slots(), environment,
                           [&](ThreadSlot* slot) { return new StockAttachment(environment, shared, slot); });
   }
 

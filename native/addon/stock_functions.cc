@@ -47,7 +47,7 @@ napi_value audit_report(napi_env env, napi_callback_info info) {
 napi_value stats(napi_env env, napi_callback_info info) {
   auto& self = attachment<StockAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
-  put_figures(figures::kStock, self.session().ledger().lines(), self.words(), StockStaging::kFigures);
+  put_figures(figures::kStock, self.session().ledger().thread_slots(), self.words(), StockStaging::kFigures);
   return number(env, 0);
 }
 

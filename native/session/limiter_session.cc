@@ -81,7 +81,7 @@ void LimiterSession::end() noexcept {
   }
   // No other thread can release these decisions.
   held_.give_all([this](const Key* key, std::uint64_t cost) { release_place(cost, key); });
-  limiter_.lines().release(slot_);
+  limiter_.thread_slots().release(slot_);
 }
 
 void LimiterSession::undo(const Limiter::Decision& decision, std::uint64_t cost, const Key* key) noexcept {

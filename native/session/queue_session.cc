@@ -32,7 +32,7 @@ void QueueSession::end() {
   queue_.stop_awaiting_empty(awaits_empty_);
   awaits_empty_ = 0;
   give_lease();
-  queue_.lines().release(&slot_);
+  queue_.thread_slots().release(&slot_);
 }
 
 // ---- producing ---------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ class StockSession {
   StockSession& operator=(const StockSession&) = delete;
 
   // Nothing may be called afterwards.
-  void end() noexcept { ledger_.lines().release(slot_); }
+  void end() noexcept { ledger_.thread_slots().release(slot_); }
 
   StockLedger& ledger() noexcept { return ledger_; }
   ThreadSlot& slot() noexcept { return *slot_; }

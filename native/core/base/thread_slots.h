@@ -1,7 +1,7 @@
 // One cache line for each attached thread: counters that cost their writer no contention, and a flag that says
 // "inside an operation", so that a reader can wait for a moment at which no thread is (see quiesce.h).
 //
-//   line i: | owner | inside | users | counters[kThreadCounters] |   written by its owner only, read by anyone
+//   slot i: | owner | inside | users | counters[kThreadCounters] |   written by its owner only, read by anyone
 //
 // An owner is a thread, named by a number that no other thread has. All its attachments of one object share one slot,
 // so that attachments that wait for the garbage collector take no slot from another thread.
@@ -41,53 +41,53 @@ class ThreadSlots {
   // The slot of `owner`, taken if it has none; nullptr when kThreadsMax owners have one. Its counters go on from where
   // an earlier owner left them, so that sums never shrink. Calls of one owner never overlap.
   ThreadSlot* acquire(std::uint64_t owner = kNameless) noexcept {
-    ThreadSlot* line = owner == kNameless ? nullptr : find(owner);
-    if (line == nullptr) line = take(owner);
-    if (line != nullptr) ++line->users;
-    return line;
+    ThreadSlot* slot = owner == kNameless ? nullptr : find(owner);
+    if (slot == nullptr) slot = take(owner);
+    if (slot != nullptr) ++slot->users;
+    return slot;
   }
   // Once for each acquire(): after the last one the slot is free.
-  void release(ThreadSlot* line) noexcept {
-    if (--line->users != 0) return;
+  void release(ThreadSlot* slot) noexcept {
+    if (--slot->users != 0) return;
     // REL owner: pairs with ACQ in take().
-    line->owner.store(0, std::memory_order_release);
+    slot->owner.store(0, std::memory_order_release);
   }
 
-  // 0 to kThreadsMax - 1: which of the lines it is.
-  std::uint32_t number(const ThreadSlot& line) const noexcept {
-    return static_cast<std::uint32_t>(&line - lines_);
+  // 0 to kThreadsMax - 1: which of the slots it is.
+  std::uint32_t number(const ThreadSlot& slot) const noexcept {
+    return static_cast<std::uint32_t>(&slot - slots_);
   }
 
   std::uint64_t sum(std::uint32_t counter) const noexcept {
     std::uint64_t total = 0;
-    for (const ThreadSlot& line : lines_) total += line.counters[counter].load(std::memory_order_relaxed);
+    for (const ThreadSlot& slot : slots_) total += slot.counters[counter].load(std::memory_order_relaxed);
     return total;
   }
 
-  const ThreadSlot* begin() const noexcept { return lines_; }
-  const ThreadSlot* end() const noexcept { return lines_ + kThreadsMax; }
+  const ThreadSlot* begin() const noexcept { return slots_; }
+  const ThreadSlot* end() const noexcept { return slots_ + kThreadsMax; }
 
  private:
   ThreadSlot* find(std::uint64_t owner) noexcept {
-    for (ThreadSlot& line : lines_) {
+    for (ThreadSlot& slot : slots_) {
       // Relaxed: a thread that asks for its own number has written it itself.
-      if (line.owner.load(std::memory_order_relaxed) == owner) return &line;
+      if (slot.owner.load(std::memory_order_relaxed) == owner) return &slot;
     }
     return nullptr;
   }
   ThreadSlot* take(std::uint64_t owner) noexcept {
-    for (ThreadSlot& line : lines_) {
+    for (ThreadSlot& slot : slots_) {
       std::uint64_t free = 0;
       // ACQ owner: pairs with REL in release(): the new owner sees the counters of the old one.
-      if (line.owner.compare_exchange_strong(free, owner, std::memory_order_acquire,
+      if (slot.owner.compare_exchange_strong(free, owner, std::memory_order_acquire,
                                              std::memory_order_relaxed)) {
-        return &line;
+        return &slot;
       }
     }
     return nullptr;
   }
 
-  ThreadSlot lines_[kThreadsMax];
+  ThreadSlot slots_[kThreadsMax];
 };
 
 }  // namespace sluice

@@ -149,10 +149,10 @@ class Admission {
     Queue* queue;
     Limiter* limiter;    // nullptr: no limiter
     StockLedger* stock;  // nullptr: no stock
-    ThreadSlot* line;    // of this thread in the gate, queue, limiter and stock
-    ThreadSlot* queue_line;
-    ThreadSlot* limiter_waiters;
-    ThreadSlot* stock_shard;
+    ThreadSlot* slot;    // of this thread in the gate, queue, limiter and stock
+    ThreadSlot* queue_slot;
+    ThreadSlot* limiter_slot;
+    ThreadSlot* stock_slot;
     OrderTag* tags;            // one per slot of the ring
     const Queue* depth_queue;  // whose depth the limiter's third tier follows, or nullptr
     Clock clock;
@@ -189,8 +189,8 @@ class Admission {
   static Result counted(const Parts& parts, const AdmissionFields& fields, const AdmissionRequest& asked,
                         Push way) noexcept {
     const Result result = decide<kPlain>(parts, fields, asked, way);
-    parts.line->count(counter_of(result.outcome));
-    if (result.outcome == Outcome::kQueueFull) parts.queue_line->count(Queue::kRejected);
+    parts.slot->count(counter_of(result.outcome));
+    if (result.outcome == Outcome::kQueueFull) parts.queue_slot->count(Queue::kRejected);
     return result;
   }
 
@@ -224,9 +224,9 @@ class Admission {
       parts.stock->prefetch(request);
       request.hold_ns = asked.hold_ns != 0 ? asked.hold_ns : parts.stock->hold_ns();
       StockAnswer verdict = parts.stock->peek(request);
-      if (verdict.provisional) verdict = parts.stock->peek_past_due(*parts.stock_shard, request, time);
+      if (verdict.provisional) verdict = parts.stock->peek_past_due(*parts.stock_slot, request, time);
       if (verdict.result != ReserveResult::kReserved) {
-        const StockAnswer answer = parts.stock->refuse(*parts.stock_shard, request, verdict);
+        const StockAnswer answer = parts.stock->refuse(*parts.stock_slot, request, verdict);
         const Result refused = answered(parts, answer, kLater);
         if (!to_requeue(answer, refused)) return refused;
       }
@@ -238,10 +238,10 @@ class Admission {
     Limiter::Decision decision;
     if (parts.limiter != nullptr) {
       const std::uint64_t depth = parts.depth_queue == nullptr ? 0 : parts.depth_queue->depth();
-      decision = parts.limiter->decide(*parts.limiter_waiters, parts.clock, now, 1, depth, key);
+      decision = parts.limiter->decide(*parts.limiter_slot, parts.clock, now, 1, depth, key);
       if (decision.refused_by != Tier::kNone) {
         Result refusal{Outcome::kRateLimited, decision.refused_by, decision.window};
-        refusal.retry_after = parts.limiter->retry_after(*parts.limiter_waiters, now, 1, key);
+        refusal.retry_after = parts.limiter->retry_after(*parts.limiter_slot, now, 1, key);
         return busy(parts, request, refusal, now);
       }
     }
@@ -249,7 +249,7 @@ class Admission {
     Result result = parts.stock != nullptr ? reserve_and_push(parts, request, asked, now, order, way)
                                            : push(parts, asked, now, order, way);
     if (!queued(result.outcome) && parts.limiter != nullptr) {
-      parts.limiter->undo(*parts.limiter_waiters, parts.clock, now, decision, 1, key);
+      parts.limiter->undo(*parts.limiter_slot, parts.clock, now, decision, 1, key);
       result.refunded = true;
     }
     return result;
@@ -287,14 +287,14 @@ class Admission {
     const PushResult room = way.promise(queue);
     if (room != PushResult::kPushed) return busy(parts, request, {refusal_of(room)}, now);
     const StockAnswer answer =
-        parts.stock->reserve(*parts.stock_shard, request, now, [&](std::uint64_t reservation) {
+        parts.stock->reserve(*parts.stock_slot, request, now, [&](std::uint64_t reservation) {
           order.reservation = reservation;
           way.push_promised(queue, parts.tags, asked.record, now, order);
           return true;
         });
     // Not before: the ledger has this thread's operation behind it now, and the queue its record.
     way.settle([&](const AdmittedOrder& overwritten) {
-      parts.stock->cancel(*parts.stock_shard, overwritten.reservation, now);
+      parts.stock->cancel(*parts.stock_slot, overwritten.reservation, now);
     });
     Result result = answered(parts, answer, now);
     if (!queued(result.outcome)) {
@@ -316,7 +316,7 @@ class Admission {
   static Result busy(const Parts& parts, const StockRequest& request, const Result& refusal,
                      std::uint64_t now) noexcept {
     if (parts.stock == nullptr) return refusal;
-    const StockAnswer earlier = parts.stock->recall(*parts.stock_shard, request);
+    const StockAnswer earlier = parts.stock->recall(*parts.stock_slot, request);
     if (earlier.result == ReserveResult::kReserved) return refusal;
     const Result result = answered(parts, earlier, now);
     return to_requeue(earlier, result) ? refusal : result;

@@ -78,7 +78,7 @@ class Limiter {
 
   // Only the parts that are fixed at creation may be read at any time.
   const LimiterConfig& config() const noexcept { return control_->config; }
-  ThreadSlots& lines() noexcept { return *lines_; }
+  ThreadSlots& thread_slots() noexcept { return *thread_slots_; }
   Key key(KeyKind kind, const void* octets, std::size_t size) const noexcept {
     return KeyHash::of(control_->secret, kind, octets, size);
   }
@@ -179,7 +179,7 @@ class Limiter {
   void reset(ThreadSlot& line, const Key* key = nullptr) noexcept {
     if (key == nullptr) {
       // At one instant: a charge is of before, with the serial of before, or of after.
-      const Paused paused(control_->quiesce, *lines_);
+      const Paused paused(control_->quiesce, *thread_slots_);
       Tiers(control_->config, shared_state()).reset(next_serial());
       return;
     }
@@ -206,7 +206,7 @@ class Limiter {
   // the length of the window changes.
   template <class Change>
   void configure(const Clock& clock, Change&& change) {
-    control_->quiesce.pause(*lines_);
+    control_->quiesce.pause(*thread_slots_);
     const std::uint64_t time = clock.now() - control_->epoch_ns;
     LimiterConfig next = control_->config;
     change(next, time);
@@ -238,7 +238,7 @@ class Limiter {
   }
 
   std::uint64_t in_flight() const noexcept {
-    return control_->config.keys_max == 0 ? control_->depth.in_flight() : lines_->sum(kInFlight);
+    return control_->config.keys_max == 0 ? control_->depth.in_flight() : thread_slots_->sum(kInFlight);
   }
 
  private:
@@ -246,7 +246,7 @@ class Limiter {
 
   Limiter(std::byte* memory, const LimiterConfig& config, const LimiterPlaces& at)
       : control_(reinterpret_cast<LimiterControl*>(memory + at.control)),
-        lines_(reinterpret_cast<ThreadSlots*>(memory + at.slots)),
+        thread_slots_(reinterpret_cast<ThreadSlots*>(memory + at.slots)),
         window_(memory + at.windows),
         keys_(memory + at.keys, config.keys_max, KeyState::bytes(config),
               sizeof(KeyState) + config.window_cleared_bytes()),
@@ -423,7 +423,7 @@ class Limiter {
   }
 
   LimiterControl* control_;
-  ThreadSlots* lines_;
+  ThreadSlots* thread_slots_;
   std::byte* window_;
   KeyTable keys_;
   GuestRing guests_;

@@ -60,7 +60,7 @@ class Queue {
     }
   }
 
-  ThreadSlots& lines() noexcept { return *lines_; }
+  ThreadSlots& thread_slots() noexcept { return *thread_slots_; }
   const QueueShape& shape() const noexcept { return shape_; }
   bool overwrites() const noexcept { return overwrites_; }
   Ring<>& ring(std::uint32_t lane = 0) noexcept { return rings_[lane]; }
@@ -318,8 +318,8 @@ class Queue {
     for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) total += rings_[lane].permits();
     return total;
   }
-  std::uint64_t rejected() const noexcept { return lines_->sum(kRejected); }
-  std::uint64_t waiters_refused() const noexcept { return lines_->sum(kWaitersRefused); }
+  std::uint64_t rejected() const noexcept { return thread_slots_->sum(kRejected); }
+  std::uint64_t waiters_refused() const noexcept { return thread_slots_->sum(kWaitersRefused); }
   std::uint32_t waiting() const noexcept { return line_.waiting(); }
   std::uint64_t wakeups() const noexcept { return control_->wakeups.load(std::memory_order_relaxed); }
   std::uint64_t high_water() const noexcept {
@@ -342,7 +342,7 @@ class Queue {
   }
   Queue(std::byte* memory, const QueueShape& shape, const QueuePlaces& at)
       : control_(reinterpret_cast<QueueControl*>(memory + at.control)),
-        lines_(reinterpret_cast<ThreadSlots*>(memory + at.slots)),
+        thread_slots_(reinterpret_cast<ThreadSlots*>(memory + at.slots)),
         line_(memory + at.waiters, shape.waiters, shape.payload_bytes()),
         shape_(shape),
         meta_bytes_(shape.meta_bytes()),
@@ -395,7 +395,7 @@ class Queue {
   }
 
   QueueControl* control_;
-  ThreadSlots* lines_;
+  ThreadSlots* thread_slots_;
   RoomWaiters<> line_;
   Ring<> rings_[kLanesMax];
   QueueShape shape_;

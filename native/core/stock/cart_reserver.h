@@ -18,7 +18,7 @@ class CartReserver {
  public:
   // `line`: of this thread, which names the shard that it tries first.
   CartReserver(LedgerMemory& memory, const ThreadSlot& line) noexcept
-      : memory_(memory), shard_(memory.lines->number(line)) {}
+      : memory_(memory), shard_(memory.thread_slots->number(line)) {}
 
   // The slot of the first line.
   std::uint32_t first() const noexcept { return first_; }

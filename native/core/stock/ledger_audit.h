@@ -55,7 +55,7 @@ inline LedgerAudit audit(LedgerMemory& memory, std::uint64_t* scratch) noexcept 
   auto* pairs = reinterpret_cast<AuditedPair*>(on_line + most);
   std::uint64_t pair_count = 0;
   LedgerAudit report;
-  std::optional<Paused<Quiesce<>>> paused(std::in_place, memory.control->quiesce, *memory.lines);
+  std::optional<Paused<Quiesce<>>> paused(std::in_place, memory.control->quiesce, *memory.thread_slots);
   ReservationTable& table = memory.reservations;
   report.free_slots = table.free_slots();
   for (std::uint32_t slot = 0; slot < table.size(); ++slot) {

@@ -96,7 +96,7 @@ class LedgerMemory {
   }
 
   LedgerControl* control;
-  ThreadSlots* lines;
+  ThreadSlots* thread_slots;
   ItemTable<> items;
   UserTable<> users;
   IdTable ids;
@@ -108,7 +108,7 @@ class LedgerMemory {
  private:
   LedgerMemory(std::byte* memory, const LedgerShape& shape, const LedgerPlaces& at)
       : control(reinterpret_cast<LedgerControl*>(memory + at.control)),
-        lines(reinterpret_cast<ThreadSlots*>(memory + at.slots)),
+        thread_slots(reinterpret_cast<ThreadSlots*>(memory + at.slots)),
         items(memory + at.items, shape.items, control->secret),
         users(memory + at.users, shape.users),
         ids(memory + at.ids, shape.ids, control->secret),

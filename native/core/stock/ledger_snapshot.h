@@ -46,7 +46,7 @@ class LedgerSnapshot {
     words.push_back(kVersion);
     words.push_back(0);
     {
-      const Paused paused(memory.control->quiesce, *memory.lines);
+      const Paused paused(memory.control->quiesce, *memory.thread_slots);
       Writer<Words>{memory, now, words}.write();
     }
     words[2] = checksum(words);

@@ -64,7 +64,7 @@ class Returner {
       return counted ? ResolveResult::kNotBought : ResolveResult::kNeedsUser;
     }
     if (counted) memory_.users.put_back(entry, quantity);
-    const std::uint32_t shard = memory_.lines->number(line_) % item.shards;
+    const std::uint32_t shard = memory_.thread_slots->number(line_) % item.shards;
     memory_.items.give_back(item, item.first_line + shard, quantity);
     memory_.movements.append({MovementKind::kReversed, number, quantity, now_, 0, user});
     line_.count(kReturned);

@@ -50,7 +50,7 @@ class StockLedger {
   LedgerMemory& memory() noexcept { return memory_; }
   ItemTable<>& items() noexcept { return memory_.items; }
   GroupTable& groups() noexcept { return memory_.groups; }
-  ThreadSlots& lines() noexcept { return *memory_.lines; }
+  ThreadSlots& thread_slots() noexcept { return *memory_.thread_slots; }
   const MovementLog<>& movements() const noexcept { return memory_.movements; }
   std::uint64_t hold_ns() const noexcept { return memory_.control->hold_ns.load(std::memory_order_relaxed); }
   // For reservations to come. Relaxed: it orders nothing.
@@ -278,7 +278,7 @@ class StockLedger {
   void limit_users(std::uint32_t item, std::uint64_t per_user) noexcept {
     Item<>& limited = memory_.items[item];
     if (per_user != 0 && limited.counts_users.load(std::memory_order_relaxed) == 0) {
-      memory_.control->quiesce.pause(*memory_.lines);
+      memory_.control->quiesce.pause(*memory_.thread_slots);
       memory_.items.count_users(limited);
       memory_.control->quiesce.resume();
     }

@@ -104,8 +104,8 @@ struct Carried {
   void give_back() {
     for (const AdmittedOrder& order : orders) {
       if (!order.admitted()) continue;
-      gate.stock.cancel(*parts.stock_shard, order.reservation, gate.clock.now());
-      if (!gate.limiter.release(*parts.limiter_waiters, 1)) FAIL_CHECK("released twice");
+      gate.stock.cancel(*parts.stock_slot, order.reservation, gate.clock.now());
+      if (!gate.limiter.release(*parts.limiter_slot, 1)) FAIL_CHECK("released twice");
       ++given_back;
     }
     orders.clear();
@@ -140,7 +140,7 @@ TEST_CASE(
           if (outcome == Outcome::kAdmitted) admitted.fetch_add(1);
           if (outcome != Outcome::kAdmitted && overwritten.admitted()) FAIL_CHECK("overwritten for nothing");
           if (!overwritten.admitted()) continue;
-          if (!gate.limiter.release(*parts.limiter_waiters, 1)) FAIL_CHECK("released twice");
+          if (!gate.limiter.release(*parts.limiter_slot, 1)) FAIL_CHECK("released twice");
           given_back.fetch_add(1);
         }
         admitting.fetch_sub(1);
@@ -176,11 +176,11 @@ TEST_CASE(
           for (const AdmittedOrder& order : taken) {
             if (!order.admitted()) continue;
             // Sold and put back on sale, so that there is always some.
-            if (gate.stock.confirm(*parts.stock_shard, order.reservation, gate.clock.now()) !=
+            if (gate.stock.confirm(*parts.stock_slot, order.reservation, gate.clock.now()) !=
                 ResolveResult::kDone)
               FAIL_CHECK("not held any more");
-            gate.stock.restock(*parts.stock_shard, 0, 1, gate.clock.now());
-            if (!gate.limiter.release(*parts.limiter_waiters, 1)) FAIL_CHECK("released twice");
+            gate.stock.restock(*parts.stock_slot, 0, 1, gate.clock.now());
+            if (!gate.limiter.release(*parts.limiter_slot, 1)) FAIL_CHECK("released twice");
             confirmed.fetch_add(1);
           }
         }

@@ -52,8 +52,8 @@ TEST_CASE("refusals for want of stock or room write to no line but the refusing 
     for (int i = 0; i < 1'000; ++i) REQUIRE(gate.admit(parts, refused.record).outcome == refused.outcome);
     CHECK(gate.shared(parts) == before);
   }
-  CHECK(gate.lines().sum(Admission::kSoldOutCount) == 2'000);
-  CHECK(gate.lines().sum(Admission::kQueueFullCount) == 1'000);
+  CHECK(gate.thread_slots().sum(Admission::kSoldOutCount) == 2'000);
+  CHECK(gate.thread_slots().sum(Admission::kQueueFullCount) == 1'000);
   CHECK(gate.queue.rejected() == 1'000);
 
   // The judge is no fool: an admission does write to what is shared.
@@ -98,21 +98,21 @@ TEST_CASE("a key that was admitted goes with its order, to be released again, a 
   CHECK(order.key == key);
   CHECK(order.reserved());
   CHECK(order.hold_ns == 30 * kSecond);
-  CHECK(gate.limiter.release(*parts.limiter_waiters, 1, &order.key));
+  CHECK(gate.limiter.release(*parts.limiter_slot, 1, &order.key));
   CHECK(gate.limiter.in_flight() == 0);
 
   // One key after the other until one is a guest.
-  const auto overflowed = [&] { return gate.limiter.lines().sum(Limiter::kOverflowed); };
+  const auto overflowed = [&] { return gate.limiter.thread_slots().sum(Limiter::kOverflowed); };
   for (std::uint64_t number = 0; overflowed() == 0; ++number) {
     key = gate.limiter.key(KeyKind::kNumber, &number, sizeof number);
-    gate.limiter.decide(*parts.limiter_waiters, gate.clock, gate.clock.now(), 1, 0, &key);
+    gate.limiter.decide(*parts.limiter_slot, gate.clock, gate.clock.now(), 1, 0, &key);
   }
   const std::uint64_t before = gate.limiter.in_flight();
   REQUIRE(gate.admit(parts, {1, 1, 0, 0}, &key).outcome == Outcome::kAdmitted);
   REQUIRE(overflowed() == 2);
   CHECK(gate.tags[1].get().key == key);
   CHECK(gate.limiter.in_flight() == before + 1);
-  CHECK(gate.limiter.release(*parts.limiter_waiters, 1, &key));
+  CHECK(gate.limiter.release(*parts.limiter_slot, 1, &key));
 }
 
 TEST_CASE("a repeated id leaves nothing behind: no room promised, nothing charged") {
@@ -156,7 +156,7 @@ TEST_CASE("units are taken only when the order has been promised room, so that n
   const Admission::Parts parts = gate.attach();
   // As an audit does: whoever wants to reserve waits.
   auto& quiesce = gate.stock.memory().control->quiesce;
-  quiesce.pause(gate.stock.lines());
+  quiesce.pause(gate.stock.thread_slots());
   std::thread admitting([&] { CHECK(gate.admit(parts, {1, 1, 0, 0}).outcome == Outcome::kAdmitted); });
   const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(20);
   while (gate.queue.permits() == 0 && std::chrono::steady_clock::now() < patience) std::this_thread::yield();
@@ -205,8 +205,8 @@ TEST_CASE("no order is told that its item is sold out because of one that then f
         continue;
       }
       consumer.free_shown(1);
-      CHECK(gate.stock.cancel(*parts.stock_shard, order.reservation, 0) == ResolveResult::kDone);
-      CHECK(gate.limiter.release(*parts.limiter_waiters, 1));
+      CHECK(gate.stock.cancel(*parts.stock_slot, order.reservation, 0) == ResolveResult::kDone);
+      CHECK(gate.limiter.release(*parts.limiter_slot, 1));
       ++consumed;
     }
   });
@@ -262,7 +262,7 @@ TEST_CASE(
     in_threads(kThreads, [&](unsigned thread) {
       Admission::Parts parts = gate.attach();
       parts.stock = &restored;
-      parts.stock_shard = restored.lines().acquire();
+      parts.stock_slot = restored.thread_slots().acquire();
       Random random(round * kThreads + thread);
       for (std::uint64_t i = 0; i < 2 * kOrders; ++i) {
         const std::uint64_t id = i < kOrders ? i + 1 : random.between(1, kOrders);

@@ -109,7 +109,7 @@ struct Timed {
         clock(&manual) {
     limiter.format(config, static_cast<std::uint64_t>(start), KeySecret{{1, 2}});
     std::copy(changes.begin(), changes.end(), limiter.zone_changes());
-    line = limiter.lines().acquire();
+    line = limiter.thread_slots().acquire();
     const std::uint64_t number = 7;
     seven = limiter.key(KeyKind::kNumber, &number, sizeof number);
     if (keys != 0) key = &seven;
@@ -288,7 +288,7 @@ TEST_CASE("threads that cross into another period get the limit of each, once") 
         }
         return;
       }
-      ThreadSlot* line = timed.limiter.lines().acquire();
+      ThreadSlot* line = timed.limiter.thread_slots().acquire();
       while (taken.load() < days * 60) {
         if (timed.limiter.decide(*line, timed.clock, timed.clock.now(), 1, 0, timed.key).refused_by ==
             Tier::kNone) {

@@ -270,7 +270,7 @@ TEST_CASE("over threads that come and go as guests, the totals are exact") {
     Keyed shared(keyed(8, 0, 0, 3));
     in_threads(4, [&](unsigned index) {
       Random random(round * 4 + index);
-      ThreadSlot* line = shared.limiter.lines().acquire();
+      ThreadSlot* line = shared.limiter.thread_slots().acquire();
       std::vector<std::uint64_t> held;
       for (int i = 0; i < 2'000; ++i) {
         const std::uint64_t number = random.below(200);
@@ -289,7 +289,7 @@ TEST_CASE("over threads that come and go as guests, the totals are exact") {
         const Key key = shared.key(number);
         REQUIRE(shared.limiter.release(*line, 1, &key));
       }
-      shared.limiter.lines().release(line);
+      shared.limiter.thread_slots().release(line);
     });
     REQUIRE(shared.limiter.in_flight() == 0);
     REQUIRE(shared.sum(Limiter::kPlaces) <= KeyTable::kWays + 64);
@@ -304,7 +304,7 @@ TEST_CASE("over threads, each key is charged for exactly what passed") {
     std::atomic<std::uint64_t> passed[kKeys] = {};
     in_threads(4, [&](unsigned index) {
       Random random(round * 4 + index);
-      ThreadSlot* line = shared.limiter.lines().acquire();
+      ThreadSlot* line = shared.limiter.thread_slots().acquire();
       for (int i = 0; i < 1'500; ++i) {
         const std::uint64_t number = random.below(kKeys), cost = random.between(1, 3);
         const Key key = shared.key(number);
@@ -316,7 +316,7 @@ TEST_CASE("over threads, each key is charged for exactly what passed") {
           passed[number] += cost;
         }
       }
-      shared.limiter.lines().release(line);
+      shared.limiter.thread_slots().release(line);
     });
     for (std::uint64_t number = 0; number < kKeys; ++number) {
       REQUIRE(passed[number] <= 90);

@@ -41,7 +41,7 @@ struct Charged {
   explicit Charged(const LimiterConfig& config)
       : memory(Limiter::bytes(config)), limiter(memory, config), manual(kEpoch), clock(&manual) {
     limiter.format(config, kEpoch, KeySecret{{1, 2}});
-    line = limiter.lines().acquire();
+    line = limiter.thread_slots().acquire();
     seven = key_of(7);
     if (config.keys_max != 0) key = &seven;
   }
@@ -277,7 +277,7 @@ TEST_CASE("threads that are refunded late, while others reset, share no more tha
     std::atomic<std::uint64_t> kept{0};
     in_threads(4, [&](unsigned index) {
       Random random(round * 4 + index);
-      ThreadSlot* line = limited.limiter.lines().acquire();
+      ThreadSlot* line = limited.limiter.thread_slots().acquire();
       std::vector<Receipt> charges;
       for (int i = 0; i < 300; ++i) {
         const auto decision = limited.limiter.decide(*line, limited.clock, kEpoch, 1, 0, limited.key);
@@ -290,7 +290,7 @@ TEST_CASE("threads that are refunded late, while others reset, share no more tha
         if (resets && index == 0 && random.once_in(50)) limited.limiter.reset(*line, limited.key);
       }
       kept += charges.size();
-      limited.limiter.lines().release(line);
+      limited.limiter.thread_slots().release(line);
     });
     if (resets) continue;
     REQUIRE(kept <= 30);

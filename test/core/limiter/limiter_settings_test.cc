@@ -195,7 +195,7 @@ TEST_CASE("while one thread changes the rate, the others never see more than the
     std::atomic<std::uint64_t> passed{0};
     in_threads(3, [&](unsigned index) {
       Random random(round * 3 + index);
-      ThreadSlot* line = shared.limiter.lines().acquire();
+      ThreadSlot* line = shared.limiter.thread_slots().acquire();
       const Key key = shared.key(7);
       for (int i = 0; i < 600; ++i) {
         if (index == 0 && i % 20 == 0) {
@@ -207,7 +207,7 @@ TEST_CASE("while one thread changes the rate, the others never see more than the
         const auto decision = shared.limiter.decide(*line, shared.clock, kEpoch, 1, 0, &key);
         if (decision.refused_by == Tier::kNone) ++passed;
       }
-      shared.limiter.lines().release(line);
+      shared.limiter.thread_slots().release(line);
     });
     REQUIRE(passed == 1'000);  // the clock stands still
   }

@@ -27,7 +27,7 @@ struct Timed {
   explicit Timed(const LimiterConfig& config)
       : memory(Limiter::bytes(config)), limiter(memory, config), manual(kEpoch), clock(&manual) {
     limiter.format(config, kEpoch);
-    line = limiter.lines().acquire();
+    line = limiter.thread_slots().acquire();
   }
   Limiter::Decision decide(std::uint64_t cost = 1, std::uint64_t queue_depth = 0) {
     return limiter.decide(*line, clock, clock.now(), cost, queue_depth);
@@ -38,7 +38,7 @@ struct Timed {
   std::uint64_t remaining() { return limiter.peek(*line, clock.now(), 1, 0).remaining; }
   std::uint64_t retry_after(std::uint64_t cost) { return limiter.retry_after(*line, clock.now(), cost); }
   bool release(std::uint64_t cost) { return limiter.release(*line, cost); }
-  std::uint64_t sum(Limiter::Counter counter) { return limiter.lines().sum(counter); }
+  std::uint64_t sum(Limiter::Counter counter) { return limiter.thread_slots().sum(counter); }
 
   ZeroedMemory memory;
   Limiter limiter;
@@ -245,7 +245,7 @@ TEST_CASE("under contention every tier is charged for what passed and for nothin
     std::atomic<std::uint64_t> passed{0};
     in_threads(4, [&](unsigned index) {
       Random random(round * 4 + index);
-      ThreadSlot* line = timed.limiter.lines().acquire();
+      ThreadSlot* line = timed.limiter.thread_slots().acquire();
       for (int i = 0; i < 200; ++i) {
         const std::uint64_t cost = random.between(1, 3);
         const auto decision = timed.limiter.decide(*line, timed.clock, kEpoch, cost, 0);
@@ -257,7 +257,7 @@ TEST_CASE("under contention every tier is charged for what passed and for nothin
           timed.limiter.release(*line, cost);
         }
       }
-      timed.limiter.lines().release(line);
+      timed.limiter.thread_slots().release(line);
     });
     REQUIRE(timed.limiter.in_flight() == 0);
     REQUIRE(passed <= 30);

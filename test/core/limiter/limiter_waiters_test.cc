@@ -54,7 +54,7 @@ LimiterConfig depth_of(std::uint64_t max, std::uint64_t keys) {
 
 TEST_CASE("whatever waits is served in order, and one that leaves lets the next one move up") {
   Lined lined(depth_of(2, 0), 4);
-  ThreadSlot* thread = lined.limiter.lines().acquire();
+  ThreadSlot* thread = lined.limiter.thread_slots().acquire();
   LimiterWaiters::Woken woken;
   const LimiterWaiters::Asking asking{*thread, lined.clock, 0, woken};
   LimiterWaiters::Owner owners[4]{{1}, {2}, {3}, {4}};
@@ -86,7 +86,7 @@ TEST_CASE("whatever waits is served in order, and one that leaves lets the next 
 
 TEST_CASE("a new front is told when the one before it leaves, and one that leaves is told nothing more") {
   Lined lined(depth_of(1, 0), 4);
-  ThreadSlot* thread = lined.limiter.lines().acquire();
+  ThreadSlot* thread = lined.limiter.thread_slots().acquire();
   LimiterWaiters::Woken woken;
   const LimiterWaiters::Asking asking{*thread, lined.clock, 0, woken};
   LimiterWaiters::Owner owner{1};
@@ -137,7 +137,7 @@ TEST_CASE("a review walks over a line once, however many have expired behind tho
 TEST_CASE("what one owner is told takes no step through what others are told") {
   constexpr std::uint32_t kOthers = 1000, kOwn = 20;
   Lined lined(depth_of(kOthers + kOwn, 0), kOthers + kOwn);
-  ThreadSlot* thread = lined.limiter.lines().acquire();
+  ThreadSlot* thread = lined.limiter.thread_slots().acquire();
   LimiterWaiters::Woken woken;
   const LimiterWaiters::Asking asking{*thread, lined.clock, 0, woken};
   LimiterWaiters::Owner other{1}, own{2};
@@ -175,7 +175,7 @@ TEST_CASE("what one owner is told takes no step through what others are told") {
 
 TEST_CASE("owners that come and go share the lists, and an old one hears nothing of who has its list now") {
   Lined lined(depth_of(1, 0), 2);
-  ThreadSlot* thread = lined.limiter.lines().acquire();
+  ThreadSlot* thread = lined.limiter.thread_slots().acquire();
   LimiterWaiters::Woken woken;
   const LimiterWaiters::Asking asking{*thread, lined.clock, 0, woken};
   LimiterWaiters::Owner first{1}, stays{2};
@@ -206,7 +206,7 @@ TEST_CASE("owners that come and go share the lists, and an old one hears nothing
 TEST_CASE(
     "one that was served and leaves gives back what it holds, also when its key was forgotten meanwhile") {
   Lined lined(depth_of(1, 8), 4);
-  ThreadSlot* thread = lined.limiter.lines().acquire();
+  ThreadSlot* thread = lined.limiter.thread_slots().acquire();
   LimiterWaiters::Woken woken;
   const LimiterWaiters::Asking asking{*thread, lined.clock, 0, woken};
   const auto key = [&](std::uint64_t number) {
@@ -225,7 +225,7 @@ TEST_CASE(
   lined.line.given_back(asking, kEpoch, &guest);
   REQUIRE(woken.count == 1);
   for (std::uint64_t number = 100; number < 164; ++number) REQUIRE(decide(number));
-  REQUIRE(lined.limiter.lines().sum(Limiter::kForgotten) == 2);
+  REQUIRE(lined.limiter.thread_slots().sum(Limiter::kForgotten) == 2);
   const std::uint64_t before = lined.limiter.in_flight();
   lined.line.leave(asking, kEpoch, joined.waiter);
   CHECK(lined.limiter.in_flight() == before - 1);
@@ -233,7 +233,7 @@ TEST_CASE(
 
 TEST_CASE("every guest may wait, whichever slot it has, until all slots that may stay are taken") {
   Lined lined(depth_of(1, 8), 128);
-  ThreadSlot* thread = lined.limiter.lines().acquire();
+  ThreadSlot* thread = lined.limiter.thread_slots().acquire();
   LimiterWaiters::Woken woken;
   const LimiterWaiters::Asking asking{*thread, lined.clock, 0, woken};
   const auto key = [&](std::uint64_t number) {
@@ -260,9 +260,9 @@ TEST_CASE("every guest may wait, whichever slot it has, until all slots that may
     }
   }
   CHECK(lined.line.waiting() == kStaying);
-  CHECK(lined.limiter.lines().sum(Limiter::kByLine) == 64 - kStaying);
-  CHECK(lined.limiter.lines().sum(Limiter::kAllowed) == kPlaces + 64);
-  CHECK(lined.limiter.lines().sum(Limiter::kForgotten) == 0);
+  CHECK(lined.limiter.thread_slots().sum(Limiter::kByLine) == 64 - kStaying);
+  CHECK(lined.limiter.thread_slots().sum(Limiter::kAllowed) == kPlaces + 64);
+  CHECK(lined.limiter.thread_slots().sum(Limiter::kForgotten) == 0);
 }
 
 TEST_CASE("over threads that wait, leave and release, nobody is forgotten and nothing is left over") {
@@ -274,7 +274,7 @@ TEST_CASE("over threads that wait, leave and release, nobody is forgotten and no
     std::atomic<std::uint64_t> done{0};
     in_threads(kThreads, [&](unsigned index) {
       Random random(round * kThreads + index);
-      ThreadSlot* thread = lined.limiter.lines().acquire();
+      ThreadSlot* thread = lined.limiter.thread_slots().acquire();
       LimiterWaiters::Owner owner{index + 1};
       for (int i = 0; i < 200; ++i) {
         LimiterWaiters::Woken woken;
@@ -304,7 +304,7 @@ TEST_CASE("over threads that wait, leave and release, nobody is forgotten and no
           ++done;
         }
       }
-      lined.limiter.lines().release(thread);
+      lined.limiter.thread_slots().release(thread);
     });
     REQUIRE(done > 0);
     REQUIRE(lined.line.waiting() == 0);

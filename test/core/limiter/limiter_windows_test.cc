@@ -47,7 +47,7 @@ struct Timed {
   explicit Timed(const LimiterConfig& config)
       : memory(Limiter::bytes(config)), limiter(memory, config), manual(kEpoch), clock(&manual) {
     limiter.format(config, kEpoch, KeySecret{{1, 2}});
-    line = limiter.lines().acquire();
+    line = limiter.thread_slots().acquire();
     const std::uint64_t number = 7;
     seven = limiter.key(KeyKind::kNumber, &number, sizeof number);
     if (config.keys_max != 0) key = &seven;
@@ -206,7 +206,7 @@ TEST_CASE("threads that share several windows get no more than the limit of each
         while (running.load() != 0) timed.manual.advance(kSecond / 1'000);
         return;
       }
-      ThreadSlot* line = timed.limiter.lines().acquire();
+      ThreadSlot* line = timed.limiter.thread_slots().acquire();
       WindowAudit own;
       for (std::uint64_t i = 0; i < repetitions(20'000); ++i) {
         const std::uint64_t before = timed.clock.now();

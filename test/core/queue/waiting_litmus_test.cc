@@ -27,7 +27,7 @@ TEST_CASE("who comes to wait and who frees room never miss each other") {
   Queue queues[2] = {Queue(memory.get(), shape), Queue(memory.get(), shape)};
   queues[0].format(0);
   QueueConsumer consumer(queues[1]);
-  ThreadSlot* line = queues[0].lines().acquire();
+  ThreadSlot* line = queues[0].thread_slots().acquire();
   const Clock clock;
   alignas(kCacheLine) std::atomic<std::uint64_t> rounds[2] = {};
   // Lines that both write, so that the consumer's stores queue up before that of head and it becomes visible late.

@@ -63,9 +63,9 @@ class Producer {
  public:
   Producer(Shared& shared, unsigned index, std::uint64_t first)
       : shared_(shared), queue_(shared.view()), index_(index), next_(first), random_(index) {
-    line_ = queue_.lines().acquire();
+    line_ = queue_.thread_slots().acquire();
   }
-  ~Producer() { queue_.lines().release(line_); }
+  ~Producer() { queue_.thread_slots().release(line_); }
 
   std::uint64_t next() const { return next_; }
 
@@ -214,7 +214,7 @@ TEST_CASE("a close tells everyone who waits, wherever it falls, and what was ser
       Queue queue = shared.view();
       Random random(round * 8 + index);
       if (index < kProducers) {
-        ThreadSlot* line = queue.lines().acquire();
+        ThreadSlot* line = queue.thread_slots().acquire();
         for (;;) {
           const std::uint64_t number = index;
           const std::uint32_t waiter = queue.wait_to_push(*line, 0, index, &number, 0, kNoDeadline);

@@ -60,7 +60,7 @@ void push_tagged(NumberSession& session, std::uint64_t number) {
 
 TEST_CASE("a session writes to buffers that are large enough, and to no others") {
   SharedNumbers shared(shape_of(4));
-  QueueSession session(shared.view(), shared.host, *shared.view().lines().acquire(), shared.clock, 1);
+  QueueSession session(shared.view(), shared.host, *shared.view().thread_slots().acquire(), shared.clock, 1);
   List one(1), most(64), words(QueueStaging::kBytes / 8);
   const auto bytes = [](List& list) { return std::as_writable_bytes(std::span(list)); };
   CHECK_FALSE(session.use({bytes(one).first(7), bytes(one), bytes(most), Words(bytes(words))}));

@@ -34,7 +34,7 @@ struct Staged {
       : ledger(kShape), manual(1'000'000), session(ledger.ledger, slot(), Clock(&manual)), calls(session) {
     calls.stage(Words(memory));
   }
-  ThreadSlot* slot() { return ledger.ledger.lines().acquire(); }
+  ThreadSlot* slot() { return ledger.ledger.thread_slots().acquire(); }
 
   void put(std::size_t at, std::uint64_t value) { Words(memory).put(at, value); }
   std::uint64_t get(std::size_t at) { return Words(memory).get<std::uint64_t>(at); }

@@ -245,7 +245,7 @@ TEST_CASE("threads that reserve the same ids in the same moment make one reserva
   std::vector<std::uint64_t> answers[kThreads];
   std::atomic<std::uint64_t> fresh{0};
   in_threads(kThreads, [&](unsigned index) {
-    ThreadSlot* line = one.ledger.lines().acquire();
+    ThreadSlot* line = one.ledger.thread_slots().acquire();
     const StockRequest::Line unit{sku(1), 1};
     for (std::uint64_t id = 1; id <= ids; ++id) {
       const StockRequest request{&unit, 1, {}, number_key(id), kHold};

@@ -126,7 +126,7 @@ TEST_CASE("no thread finds an item sold out while a unit of it is always there")
   std::uint64_t looks = 0;
   std::atomic<std::uint64_t> false_alarms{0};
   in_threads(3, [&](unsigned index) {
-    ThreadSlot* line = one.ledger.lines().acquire();
+    ThreadSlot* line = one.ledger.thread_slots().acquire();
     const StockRequest::Line unit{sku(1), 1};
     const StockRequest request{&unit, 1, {}, {}, kHold};
     const auto take = [&] {
@@ -171,7 +171,7 @@ TEST_CASE("counts add up at every instant, while units are restocked, withdrawn,
   std::atomic<unsigned> changing{2};
   std::uint64_t wrong = 0, sold = 0;
   in_threads(3, [&](unsigned index) {
-    ThreadSlot* line = one.ledger.lines().acquire();
+    ThreadSlot* line = one.ledger.thread_slots().acquire();
     Random random(index);
     if (index == 2) {
       std::uint64_t sold_before = 0;

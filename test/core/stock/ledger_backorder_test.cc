@@ -201,7 +201,7 @@ TEST_CASE("totals and caps that change while others sell: counts add up, and no 
     std::atomic<bool> changing{true};
     std::atomic<std::uint64_t> wrong{0}, backordered{0};
     in_threads(kThreads, [&](unsigned index) {
-      ThreadSlot* line = one.ledger.lines().acquire();
+      ThreadSlot* line = one.ledger.thread_slots().acquire();
       Random random(index);
       const std::uint32_t item = one.item(1);
       if (index == 0) {
@@ -240,7 +240,7 @@ TEST_CASE("totals and caps that change while others sell: counts add up, and no 
           }
         }
       }
-      one.ledger.lines().release(line);
+      one.ledger.thread_slots().release(line);
     });
     CHECK(wrong == 0);
     CHECK(backordered != 0);
@@ -260,7 +260,7 @@ TEST_CASE(
     std::atomic<unsigned> selling{2};
     std::atomic<std::uint64_t> sold_out{0}, wrong{0};
     in_threads(3, [&](unsigned index) {
-      ThreadSlot* line = one.ledger.lines().acquire();
+      ThreadSlot* line = one.ledger.thread_slots().acquire();
       Random random(index);
       if (index == 2) {
         while (selling != 0) {
@@ -281,7 +281,7 @@ TEST_CASE(
         }
         --selling;
       }
-      one.ledger.lines().release(line);
+      one.ledger.thread_slots().release(line);
     });
     CHECK(wrong == 0);
     CHECK(sold_out == 0);

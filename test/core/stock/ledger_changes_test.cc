@@ -257,7 +257,7 @@ TEST_CASE(
   const std::uint64_t start = one.now;
   std::atomic<std::uint64_t> clock{start};
   in_threads(kThreads, [&](unsigned index) {
-    ThreadSlot* line = one.ledger.lines().acquire();
+    ThreadSlot* line = one.ledger.thread_slots().acquire();
     Random random(index);
     const auto record = std::make_unique<ReservationRecord>();
     for (std::uint64_t i = 0; i < rounds; ++i) {

@@ -204,7 +204,7 @@ TEST_CASE("as many as there are units each get one when all holds are over, and 
   std::atomic<std::uint64_t> ready{0}, failed{0};
   const std::uint64_t rounds = repetitions(20'000);
   in_threads(kThreads, [&](unsigned index) {
-    ThreadSlot* line = one.ledger.lines().acquire();
+    ThreadSlot* line = one.ledger.thread_slots().acquire();
     const StockRequest::Line unit{sku(1), 1};
     for (std::uint64_t round = 1; round <= rounds; ++round) {
       ready.fetch_add(1);

@@ -126,7 +126,7 @@ TEST_CASE(
     std::atomic<unsigned> selling{kThreads - 1};
     std::atomic<std::uint64_t> sold_out{0}, wrong{0};
     in_threads(kThreads, [&](unsigned index) {
-      ThreadSlot* line = one.ledger.lines().acquire();
+      ThreadSlot* line = one.ledger.thread_slots().acquire();
       Random random(index);
       if (index == 0) {
         // 40 are kept and the others have 12 at most: below 40 it cannot go, at 52 and more all find enough.
@@ -152,7 +152,7 @@ TEST_CASE(
         }
         --selling;
       }
-      one.ledger.lines().release(line);
+      one.ledger.thread_slots().release(line);
     });
     CHECK(wrong == 0);
     CHECK(sold_out == 0);
@@ -250,7 +250,7 @@ TEST_CASE("two threads that reserve different items of a group for one user at o
   for (std::uint64_t number = 1; number <= 20; ++number) one.add(number, 1'000'000, 0, 1, 1);
   std::atomic<std::uint64_t> arrived{0}, admitted{0}, wrong{0};
   in_threads(2, [&](unsigned index) {
-    ThreadSlot* line = one.ledger.lines().acquire();
+    ThreadSlot* line = one.ledger.thread_slots().acquire();
     Random random(index);
     std::uint64_t meeting = 0;
     const auto meet = [&] {
@@ -271,7 +271,7 @@ TEST_CASE("two threads that reserve different items of a group for one user at o
       if (answer.result == ReserveResult::kReserved) one.ledger.cancel(*line, answer.reservation, one.now);
       meet();
     }
-    one.ledger.lines().release(line);
+    one.ledger.thread_slots().release(line);
   });
   CHECK(wrong == 0);
   CHECK(one.ledger.memory().users.used() == 0);
@@ -297,7 +297,7 @@ TEST_CASE("limits that come and go while others sell: every audit passes") {
   std::atomic<std::uint32_t> current{1};
   std::uint64_t audits_failed = 0;
   in_threads(kThreads, [&](unsigned index) {
-    ThreadSlot* line = one.ledger.lines().acquire();
+    ThreadSlot* line = one.ledger.thread_slots().acquire();
     Random random(index);
     if (index == 0) {
       for (std::uint32_t number = 1; number <= items; current = ++number) {
@@ -319,7 +319,7 @@ TEST_CASE("limits that come and go while others sell: every audit passes") {
         one.ledger.cancel(*line, answer.reservation, one.now);
       }
     }
-    one.ledger.lines().release(line);
+    one.ledger.thread_slots().release(line);
   });
   CHECK(audits_failed == 0);
   CHECK(one.audited());

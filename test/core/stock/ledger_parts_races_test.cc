@@ -29,7 +29,7 @@ TEST_CASE("parts of one reservation confirmed and cancelled by threads without a
   const std::uint64_t id = one.reserve({{sku(1), units}, {sku(2), units}}, 7).reservation;
   std::atomic<std::uint64_t> sold[3] = {};
   in_threads(kThreads, [&](unsigned index) {
-    ThreadSlot* line = one.ledger.lines().acquire();
+    ThreadSlot* line = one.ledger.thread_slots().acquire();
     Random random(index);
     for (bool ended = false; !ended;) {
       const std::uint64_t which = random.between(1, 2);
@@ -60,7 +60,7 @@ TEST_CASE("parts confirmed, cancelled and returned from several threads, and exp
   std::atomic<std::uint64_t> strange{0}, audits_failed{0};
   std::atomic<std::int64_t> sold[3] = {}, cancelled[3] = {}, ended{0};
   in_threads(kThreads, [&](unsigned index) {
-    ThreadSlot* line = one.ledger.lines().acquire();
+    ThreadSlot* line = one.ledger.thread_slots().acquire();
     Random random(index);
     const auto space = std::make_unique<ReservationRecord>();
     ReservationRecord& record = *space;
@@ -151,7 +151,7 @@ TEST_CASE("a return beside reservations that use the same slots again gives back
   one.add(2, 1'000'000, 0, 3);
   std::atomic<std::uint64_t> last[kThreads] = {}, sold[3] = {}, returned{0}, strange{0};
   in_threads(kThreads, [&](unsigned index) {
-    ThreadSlot* line = one.ledger.lines().acquire();
+    ThreadSlot* line = one.ledger.thread_slots().acquire();
     Random random(index);
     for (std::uint64_t i = 0; i < repetitions(60'000); ++i) {
       // Carts of one thread have twice the units of those of another: so a wrong record would be noticed.

@@ -28,7 +28,7 @@ TEST_CASE(
   std::atomic<std::uint64_t> won{0}, sold{0}, strange{0}, audits_failed{0};
   std::uint64_t reserved = 0;
   in_threads(kThreads, [&](unsigned index) {
-    ThreadSlot* line = one.ledger.lines().acquire();
+    ThreadSlot* line = one.ledger.thread_slots().acquire();
     Random random(index);
     const std::uint64_t start = one.now;
     for (std::uint64_t i = 1; i <= rounds; ++i) {
@@ -105,7 +105,7 @@ TEST_CASE("carts whose lines come in opposite orders wait for nobody, and end wi
   for (std::uint64_t i = 1; i <= kItems; ++i) one.add(i, 6, i % 2 == 0 ? 4 : 0, i == 3 ? 3 : 1);
   std::atomic<std::uint64_t> carts{0}, refused{0}, sold[kItems + 1] = {};
   in_threads(kThreads, [&](unsigned index) {
-    ThreadSlot* line = one.ledger.lines().acquire();
+    ThreadSlot* line = one.ledger.thread_slots().acquire();
     Random random(index);
     for (std::uint64_t i = 0; i < repetitions(60'000); ++i) {
       std::vector<StockRequest::Line> lines;
@@ -150,7 +150,7 @@ TEST_CASE(
   TestLedger one({kItems * 2, 1'024, 64, 64, 64});
   std::atomic<std::uint64_t> next{1}, wrong{0}, added{0};
   in_threads(4, [&](unsigned index) {
-    ThreadSlot* line = one.ledger.lines().acquire();
+    ThreadSlot* line = one.ledger.thread_slots().acquire();
     if (index < 2) {
       // Both add each item; one is told that it exists.
       for (std::uint64_t item = 1; item <= kItems; ++item) {

@@ -37,7 +37,7 @@ struct Restored {
     one->now = now;
     error = read_snapshot(one->ledger.memory(), shape, opened, now, Sweeping::kAsked);
     if (error != SnapshotError::kNone) return;
-    one->line = one->ledger.lines().acquire();
+    one->line = one->ledger.thread_slots().acquire();
   }
   SnapshotError error;
   LedgerShape shape;
@@ -91,7 +91,7 @@ TEST_CASE("the restored ledger gives the very same answers, the same new ids inc
     REQUIRE(copy.error == SnapshotError::kNone);
     CHECK(copy.one->audited());
     // The first thread's line, so that both take from the same shard first.
-    REQUIRE(copy.one->ledger.lines().number(*copy.one->line) == 0);
+    REQUIRE(copy.one->ledger.thread_slots().number(*copy.one->line) == 0);
     Random again = original.random;
     std::vector<std::uint64_t> ids = original.ids;
     for (int i = 0; i < 400; ++i) {
@@ -333,7 +333,7 @@ TEST_CASE("snapshots and audits while threads work are of one moment, in which e
       } while (working != 0);
       return;
     }
-    ThreadSlot* line = one.ledger.lines().acquire();
+    ThreadSlot* line = one.ledger.thread_slots().acquire();
     Random random(index);
     for (std::uint64_t i = 0; i < repetitions(100'000); ++i) {
       const StockRequest::Line wishes[] = {{sku(2), random.between(1, 9)}, {sku(1), 1}};

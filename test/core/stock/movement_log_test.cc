@@ -137,7 +137,7 @@ TEST_CASE("movements of a ledger tell each reservation's story in order, and add
   one.add(1, 1'000'000, 0, 2);
   one.add(2, 1'000'000, 1'000);
   in_threads(kThreads, [&](unsigned index) {
-    ThreadSlot* line = one.ledger.lines().acquire();
+    ThreadSlot* line = one.ledger.thread_slots().acquire();
     Random random(index);
     std::uint64_t full = 0;
     for (std::uint64_t i = 0; i < each; ++i) {

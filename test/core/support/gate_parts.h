@@ -39,7 +39,7 @@ struct Gate {
       : queue_shape(queue_of(shape)),
         limits(limits_of(shape)),
         ledger_shape{4, 64, 64, 64, 64},
-        lines_memory(sizeof(ThreadSlots)),
+        slots_memory(sizeof(ThreadSlots)),
         queue_memory(Queue::bytes(queue_shape)),
         limiter_memory(Limiter::bytes(limits)),
         stock_memory(StockLedger::bytes(ledger_shape)),
@@ -52,11 +52,11 @@ struct Gate {
     queue.format(0);
     limiter.format(limits, clock.now(), KeySecret{{1, 2}});
     stock.format(ledger_shape, 30 * kSecond, KeySecret{{3, 4}}, Sweeping::kByPassers);
-    ThreadSlot* line = stock.lines().acquire();
+    ThreadSlot* line = stock.thread_slots().acquire();
     for (const std::uint64_t sku : {1, 2}) {
       stock.add_item(*line, {number_key(sku), {}, shape.units, shape.per_user, 1}, clock.now());
     }
-    stock.lines().release(line);
+    stock.thread_slots().release(line);
     fields = {field(offsetof(Record, sku)), field(offsetof(Record, quantity)), field(offsetof(Record, user)),
               shape.ids ? field(offsetof(Record, id)) : RequestField{}};
   }
@@ -79,16 +79,16 @@ struct Gate {
     config.keys_max = shape.keys;
     return config;
   }
-  ThreadSlots& lines() const { return *static_cast<ThreadSlots*>(static_cast<void*>(lines_memory)); }
+  ThreadSlots& thread_slots() const { return *static_cast<ThreadSlots*>(static_cast<void*>(slots_memory)); }
 
   Admission::Parts attach() {
     Admission::Parts parts{&queue,
                            &limiter,
                            &stock,
-                           lines().acquire(),
-                           queue.lines().acquire(),
-                           limiter.lines().acquire(),
-                           stock.lines().acquire(),
+                           thread_slots().acquire(),
+                           queue.thread_slots().acquire(),
+                           limiter.thread_slots().acquire(),
+                           stock.thread_slots().acquire(),
                            tags.data(),
                            nullptr,
                            clock};
@@ -107,17 +107,17 @@ struct Gate {
       const auto* own_at = reinterpret_cast<const std::byte*>(own);
       std::memset(all.data() + at + (own_at - from), 0, sizeof *own);
     };
-    append(lines_memory.get(), sizeof(ThreadSlots), parts.line);
-    append(queue_memory.get(), Queue::bytes(queue_shape), parts.queue_line);
-    append(limiter_memory.get(), Limiter::bytes(limits), parts.limiter_waiters);
-    append(stock_memory.get(), StockLedger::bytes(ledger_shape), parts.stock_shard);
+    append(slots_memory.get(), sizeof(ThreadSlots), parts.slot);
+    append(queue_memory.get(), Queue::bytes(queue_shape), parts.queue_slot);
+    append(limiter_memory.get(), Limiter::bytes(limits), parts.limiter_slot);
+    append(stock_memory.get(), StockLedger::bytes(ledger_shape), parts.stock_slot);
     return all;
   }
 
   QueueShape queue_shape;
   LimiterConfig limits;
   LedgerShape ledger_shape;
-  ZeroedMemory lines_memory, queue_memory, limiter_memory, stock_memory;
+  ZeroedMemory slots_memory, queue_memory, limiter_memory, stock_memory;
   Queue queue;
   Limiter limiter;
   StockLedger stock;

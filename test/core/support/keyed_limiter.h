@@ -20,7 +20,7 @@ struct Keyed {
   explicit Keyed(const LimiterConfig& config)
       : memory(Limiter::bytes(config)), limiter(memory, config), manual(kEpoch), clock(&manual) {
     limiter.format(config, kEpoch, KeySecret{{1, 2}});
-    line = limiter.lines().acquire();
+    line = limiter.thread_slots().acquire();
   }
   Key key(std::uint64_t number) const { return limiter.key(KeyKind::kNumber, &number, sizeof number); }
   Limiter::Decision decide(std::uint64_t number, std::uint64_t cost = 1) {
@@ -32,7 +32,7 @@ struct Keyed {
     const Key asked = key(number);
     return limiter.peek(*line, clock.now(), 1, 0, &asked).remaining;
   }
-  std::uint64_t sum(Limiter::Counter counter) { return limiter.lines().sum(counter); }
+  std::uint64_t sum(Limiter::Counter counter) { return limiter.thread_slots().sum(counter); }
 
   ZeroedMemory memory;
   Limiter limiter;

@@ -23,7 +23,7 @@ struct TestLedger {
   explicit TestLedger(const LedgerShape& shape, Sweeping sweeping = Sweeping::kAsked)
       : shape(shape), memory(StockLedger::bytes(shape)), ledger(memory, shape) {
     ledger.format(shape, kHold, kSecret, sweeping);
-    line = ledger.lines().acquire();
+    line = ledger.thread_slots().acquire();
   }
 
   ItemTable<>::Added add(std::uint64_t number, std::uint64_t quantity, std::uint64_t per_user = 0,
@@ -74,7 +74,7 @@ struct TestLedger {
     std::memset(memory, 0, StockLedger::bytes(shape));
     now = other.now;
     const SnapshotError error = read_snapshot(ledger.memory(), shape, words, now, Sweeping::kAsked);
-    line = ledger.lines().acquire();
+    line = ledger.thread_slots().acquire();
     return error == SnapshotError::kNone;
   }
 
@@ -121,7 +121,7 @@ struct TestLedger {
            found.total == available + reserved + sold;
   }
   bool audited() { return audit(ledger.memory()).adds_up(ledger.slots()); }
-  std::uint64_t sum(StockLedger::Counter counter) { return ledger.lines().sum(counter); }
+  std::uint64_t sum(StockLedger::Counter counter) { return ledger.thread_slots().sum(counter); }
 
   LedgerShape shape;
   ZeroedMemory memory;

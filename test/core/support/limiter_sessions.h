@@ -50,7 +50,7 @@ struct TestLimiter {
   }
   // A session of a thread of its own.
   std::unique_ptr<LimiterSession> attach() {
-    ThreadSlot* slot = segment().limiter().lines().acquire();
+    ThreadSlot* slot = segment().limiter().thread_slots().acquire();
     REQUIRE(slot != nullptr);
     return std::make_unique<LimiterSession>(
         LimiterSession::Parts{segment(), slot, Clock(&manual), ++sessions, {}, {}}, host);
@@ -58,7 +58,7 @@ struct TestLimiter {
   LimiterSegment segment() const { return LimiterSegment(memory.get()); }
   std::uint64_t in_flight() const { return segment().limiter().in_flight(); }
   std::uint64_t threads() const {
-    const ThreadSlots& slots = segment().limiter().lines();
+    const ThreadSlots& slots = segment().limiter().thread_slots();
     return static_cast<std::uint64_t>(std::count_if(
         slots.begin(), slots.end(), [](const ThreadSlot& slot) { return slot.owner.load() != 0; }));
   }

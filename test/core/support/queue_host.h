@@ -55,7 +55,7 @@ struct SharedNumbers {
   std::uint64_t permits_held() const {
     std::uint64_t held = 0;
     for (std::uint32_t lane = 0; lane < shape.lanes; ++lane)
-      held += view().lines().sum(Queue::kPermits + lane);
+      held += view().thread_slots().sum(Queue::kPermits + lane);
     return held;
   }
 
@@ -70,7 +70,8 @@ struct SharedNumbers {
 struct NumberSession {
   NumberSession(SharedNumbers& shared, std::uint64_t number, std::uint64_t thread = ThreadSlots::kNameless)
       : shared(shared),
-        session(shared.view(), shared.host, *shared.view().lines().acquire(thread), shared.clock, number) {
+        session(shared.view(), shared.host, *shared.view().thread_slots().acquire(thread), shared.clock,
+                number) {
     const auto bytes = [](List& list) { return std::as_writable_bytes(std::span(list)); };
     REQUIRE(session.use({bytes(in), bytes(out), bytes(dropped), Words(bytes(words))}));
   }

@@ -37,7 +37,7 @@ struct Numbers {
   explicit Numbers(const QueueShape& shape)
       : memory(Queue::bytes(shape)), queue(memory, shape), clock(&manual) {
     queue.format(kStart);
-    line = queue.lines().acquire();
+    line = queue.thread_slots().acquire();
   }
 
   PushResult push(std::uint64_t number, std::uint32_t lane = 0) {
