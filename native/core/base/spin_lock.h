@@ -25,4 +25,17 @@ class SpinLock {
   typename A::template atomic<std::uint32_t> locked_{0};
 };
 
+// Has the lock while it lives.
+template <class A>
+class Locked {
+ public:
+  explicit Locked(SpinLock<A>& lock) noexcept : lock_(lock) { lock_.lock(); }
+  ~Locked() { lock_.unlock(); }
+  Locked(const Locked&) = delete;
+  Locked& operator=(const Locked&) = delete;
+
+ private:
+  SpinLock<A>& lock_;
+};
+
 }  // namespace sluice

@@ -213,17 +213,6 @@ class LimiterWaiters : public LimiterWaiting {
   }
 
  private:
-  class Locked {
-   public:
-    explicit Locked(SpinLock<>& lock) noexcept : lock_(lock) { lock_.lock(); }
-    ~Locked() { lock_.unlock(); }
-    Locked(const Locked&) = delete;
-    Locked& operator=(const Locked&) = delete;
-
-   private:
-    SpinLock<>& lock_;
-  };
-
   template <class Act>
   void visit(ThreadSlot& line, std::uint64_t now, const Waiter& waiter, Act&& act) noexcept {
     limiter_.visit(line, now, waiter.keyed ? &waiter.key : nullptr, Limiter::Need::kFound, act);

@@ -111,17 +111,6 @@ class WindowLog {
   }
 
  private:
-  class Locked {
-   public:
-    explicit Locked(SpinLock<>& lock) : lock_(lock) { lock_.lock(); }
-    ~Locked() { lock_.unlock(); }
-    Locked(const Locked&) = delete;
-    Locked& operator=(const Locked&) = delete;
-
-   private:
-    SpinLock<>& lock_;
-  };
-
   // Of the `age`-th newest time.
   std::uint64_t index(std::uint64_t age) const noexcept {
     return (head_.head + capacity_ - 1 - age) % capacity_;
