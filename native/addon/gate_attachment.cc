@@ -1,172 +1,35 @@
 #include "addon/gate_attachment.h"
 
-#include "addon/gate_functions.h"
-#include "addon/objects.h"
-#include "contract/limits.h"
+#include <optional>
+#include <utility>
 
 namespace sluice {
 
-GateAttachment::GateAttachment(Environment& environment, std::shared_ptr<SharedGate> shared,
-                               const GateParts& parts, ThreadSlot* line)
-    : Attachment(environment),
-      shared_(std::move(shared)),
-      parts_(parts),
-      line_(line),
-      fields_(shared_->memory().fields()),
-      admission_{},
-      table_(shared_->memory().table()),
-      fits_record_alone_(fits(nullptr, 0)) {
-  QueueSession& queue = parts.queue->session();
-  admission_.queue = &queue.queue();
-  admission_.queue_slot = &queue.slot();
-  admission_.clock = queue.clock();
-  if (parts.limiter != nullptr) {
-    admission_.limiter = &parts.limiter->session().limiter();
-    admission_.limiter_slot = &parts.limiter->session().slot();
-    admission_.depth_queue = parts.limiter->session().depth_queue();
-  }
-  if (parts.stock != nullptr) {
-    admission_.stock = &parts.stock->session().ledger();
-    admission_.stock_slot = &parts.stock->session().slot();
-  }
-  admission_.slot = line_;
-  admission_.tags = order_tags(queue.queue());
+SharedGate::~SharedGate() {
+  if (queue == nullptr) return;
+  Queue view = queue->view();
+  returns.end(view, memory().table());
 }
+
+bool SharedGate::open_returns() {
+  std::optional<GateReturns::LimiterPart> limiter_part;
+  std::optional<GateReturns::StockPart> stock_part;
+  if (limiter != nullptr) limiter_part.emplace(GateReturns::LimiterPart{limiter->parts(nullptr), *limiter});
+  if (stock != nullptr) stock_part.emplace(GateReturns::StockPart{stock->view(), stock->time.clock()});
+  return returns.open(limiter_part ? &*limiter_part : nullptr, stock_part ? &*stock_part : nullptr);
+}
+
+GateAttachment::GateAttachment(Environment& environment, std::shared_ptr<SharedGate> shared,
+                               const GateParts& parts, ThreadSlot* slot)
+    : ObjectAttachment(environment, std::move(shared)),
+      parts_(parts),
+      session_(shared_->memory(), slot, parts.sessions()) {}
 
 GateAttachment* GateAttachment::make(Environment& environment, std::shared_ptr<SharedGate> shared,
                                      const GateParts& parts) {
-  return made_with_slot(shared->memory().slots(), environment, [&](ThreadSlot* line) {
-    return new GateAttachment(environment, shared, parts, line);
+  return made_with_slot(shared->memory().thread_slots(), environment, [&](ThreadSlot* slot) {
+    return new GateAttachment(environment, shared, parts, slot);
   });
-}
-
-// What this thread had in hand waits in the table for the next consumer.
-void GateAttachment::on_detach() {
-  shared_->memory().slots().release(line_);
-  words_.release(environment_.env());
-  shared_.reset();
-}
-
-namespace {
-
-// The attachment behind the native object of a part, or nullptr if there is none.
-template <class A>
-A* attachment_of(const Napi::Object& parts, const char* name) {
-  const Napi::Value attachment = get(nested(parts, name), "attachment");
-  return attachment.IsExternal() ? attachment.As<Napi::External<A>>().Data() : nullptr;
-}
-
-GateParts parts_of(const Napi::Object& parts) {
-  return {attachment_of<QueueAttachment>(parts, "queue"), attachment_of<LimiterAttachment>(parts, "limiter"),
-          attachment_of<StockAttachment>(parts, "stock")};
-}
-
-// `given`: the native objects of the parts.
-Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedGate>& shared, const GateParts& parts,
-                   const Napi::Object& given, const Napi::Value& words) {
-  GateAttachment* attached = GateAttachment::make(Environment::of(env), shared, parts);
-  if (attached == nullptr) return Napi::String::New(env, kTooManyThreads);
-  if (!attached->stage(env, words)) {
-    attached->detach();
-    delete attached;
-    return Napi::String::New(env, kBadStaging);
-  }
-  Napi::Object object(env, gate_object(env, attached));
-  put(object, "handle", handle_of(env, *shared));
-  put(object, "maxInHand", static_cast<double>(shared->memory().table().capacity()));
-  // The attachment has pointers to theirs. So they stay for as long as anything has this object, a Hold for one.
-  put(object, "parts", given);
-  return object;
-}
-
-RequestField field(const Napi::Object& fields, const char* name) {
-  const Napi::Object object = nested(fields, name);
-  if (object.IsEmpty()) return {};
-  return {static_cast<NumberType>(u32(object, "type")), u32(object, "offset"), u32(object, "textRoom")};
-}
-
-// createGate({ queue, limiter?, stock? } (native objects), { sku, quantity, user, id } ({ type, offset }), maxInHand,
-//            staging, commit)
-Napi::Value create_gate(const Napi::CallbackInfo& info) {
-  const auto given = info[0].As<Napi::Object>();
-  const auto fields = info[1].As<Napi::Object>();
-  const GateParts parts = parts_of(given);
-  const AdmissionFields admission_fields = {field(fields, "sku"), field(fields, "quantity"),
-                                            field(fields, "user"), field(fields, "id")};
-  const std::uint64_t in_hand_max = u64(info[2]);
-  const bool commit = u64(info[4]) != 0;
-  if (!intact(given)) return {};
-  if (parts.queue == nullptr || parts.detached()) return Napi::String::New(info.Env(), kPartDisposed);
-  if (!within<std::uint64_t>(in_hand_max, 1, kInHandMax)) return Napi::String::New(info.Env(), kBadRange);
-  if (!admission_fields.within(parts.queue->shared()->shape.record_bytes))
-    return Napi::String::New(info.Env(), kBadStaging);
-  if (parts.queue->shared()->shape.tag_bytes != sizeof(OrderTag))  // it has several lanes
-    return Napi::String::New(info.Env(), kBadRange);
-  if (!parts.share_a_clock()) return Napi::String::New(info.Env(), kClocksDiffer);
-  auto shared = std::make_shared<SharedGate>();
-  if (parts.limiter != nullptr) shared->limiter = parts.limiter->shared();
-  if (parts.stock != nullptr) shared->stock = parts.stock->shared();
-  if (!shared->returns.open(shared->limiter, shared->stock))
-    return Napi::String::New(info.Env(), kTooManyThreads);
-  const std::shared_ptr<SharedQueue>& queue = parts.queue->shared();
-  const auto in_hand = static_cast<std::uint32_t>(in_hand_max);
-  const std::uint64_t bytes = GateMemory::bytes(in_hand, queue->shape.record_bytes);
-  shared->segment = Segment::create(SegmentKind::kGate, 0, bytes, commit);
-  if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
-  Queue view = queue->view();
-  if (!view.tags().begin()) return Napi::String::New(info.Env(), kQueueGated);
-  if (commit) view.tags().commit(view.slots());
-  queue->returns.store(&shared->returns, std::memory_order_relaxed);
-  shared->queue = queue;
-  shared->memory().format(admission_fields, in_hand);
-  Registry::instance().add(shared);
-  return attach(info.Env(), shared, parts, given, info[3]);
-}
-
-Napi::Object field_object(Napi::Env env, const RequestField& field) {
-  Napi::Object object = Napi::Object::New(env);
-  put(object, "type", static_cast<double>(field.type));
-  put(object, "offset", static_cast<double>(field.offset));
-  put(object, "textRoom", static_cast<double>(field.text_room));
-  return object;
-}
-
-// gateParts(handle): the handles of { queue, limiter?, stock? }, and its fields
-Napi::Value gate_parts(const Napi::CallbackInfo& info) {
-  const auto shared = find_handle<SharedGate>(ObjectKind::kGate, info[0]);
-  if (shared == nullptr) return Napi::String::New(info.Env(), kDeadHandle);
-  Napi::Object parts = Napi::Object::New(info.Env());
-  put(parts, "queue", handle_of(info.Env(), *shared->queue));
-  if (shared->limiter != nullptr) put(parts, "limiter", handle_of(info.Env(), *shared->limiter));
-  if (shared->stock != nullptr) put(parts, "stock", handle_of(info.Env(), *shared->stock));
-  Napi::Object fields = Napi::Object::New(info.Env());
-  const AdmissionFields& given = shared->memory().fields();
-  if (given.sku.type != NumberType::kNone) put(fields, "sku", field_object(info.Env(), given.sku));
-  if (given.quantity.type != NumberType::kNone)
-    put(fields, "quantity", field_object(info.Env(), given.quantity));
-  if (given.user.type != NumberType::kNone) put(fields, "user", field_object(info.Env(), given.user));
-  if (given.id.type != NumberType::kNone) put(fields, "id", field_object(info.Env(), given.id));
-  put(parts, "fields", fields);
-  return parts;
-}
-
-// attachGate(handle, { queue, limiter?, stock? } (native objects), staging)
-Napi::Value attach_gate(const Napi::CallbackInfo& info) {
-  const auto shared = find_handle<SharedGate>(ObjectKind::kGate, info[0]);
-  if (shared == nullptr) return Napi::String::New(info.Env(), kDeadHandle);
-  const auto given = info[1].As<Napi::Object>();
-  const GateParts parts = parts_of(given);
-  if (!intact(given)) return {};
-  if (!parts.are_of(*shared)) return Napi::String::New(info.Env(), kPartDisposed);
-  return attach(info.Env(), shared, parts, given, info[2]);
-}
-
-}  // namespace
-
-void export_gate(Napi::Object exports) {
-  export_function<guarded<create_gate>>(exports, "createGate");
-  export_function<guarded<gate_parts>>(exports, "gateParts");
-  export_function<guarded<attach_gate>>(exports, "attachGate");
 }
 
 }  // namespace sluice

@@ -1,9 +1,7 @@
-#include "addon/gate_functions.h"
-
+// What JavaScript does with a gate: creating it, attaching to it, and the functions of the object that it gets.
 #include <napi.h>
 
-#include <algorithm>
-
+#include "addon/gate_attachment.h"
 #include "addon/objects.h"
 #include "addon/queue_functions.h"
 #include "contract/figures.h"
@@ -13,33 +11,22 @@ namespace sluice {
 
 namespace {
 
-constexpr double kHoldNsMax = kHoldMsMax * 1e6;
-
-// Nothing if the order was admitted, else the Outcome, or kLimited + the refusal; results stand in staging.
-napi_value answered(napi_env env, const GateAttachment& self, const Admission::Result& result) {
-  if (result.outcome == Outcome::kAdmitted) [[likely]] {
-    self.words().put(GateStaging::kReservation, result.reservation);
+// Nothing if the order was admitted.
+napi_value answered(napi_env env, std::int32_t answer) {
+  if (answer == static_cast<std::int32_t>(Outcome::kAdmitted)) [[likely]]
     return nullptr;
-  }
-  if (result.outcome == Outcome::kRateLimited) {
-    self.words().put(GateStaging::kRetryAfterMs, milliseconds(result.retry_after));
-    return number(env, kLimited + answer_of(Tiers::Refusal{result.tier, false, result.window}));
-  }
-  self.words().put(GateStaging::kReservation, result.reservation);
-  self.words().put(GateStaging::kLine, result.line);
-  return number(env, static_cast<std::int32_t>(result.outcome));
+  return number(env, answer);
 }
 
-// admit(), with the record in the queue's staging
+// admit()
 template <bool kOver>
 napi_value admit(napi_env env, napi_callback_info info) {
   auto& self = attachment<GateAttachment>(env, info);
   if (!self.usable()) return number(env, kDisposed);
-  if (!self.fits_record_alone()) return number(env, kBadArgument);
-  return answered(env, self, self.admit<kOver>());
+  return answered(env, self.calls().admit<kOver>());
 }
 
-// admitWith(holdNs, lines, key?): a hold of 0 is the stock's; `lines` of a cart (0: none) stand in the stock's staging
+// admitWith(holdNs, lines, key?)
 template <bool kOver>
 napi_value admit_with(napi_env env, napi_callback_info info) {
   napi_value values[3];
@@ -51,69 +38,53 @@ napi_value admit_with(napi_env env, napi_callback_info info) {
   napi_get_value_uint32(env, values[1], &lines);
   const GateParts& parts = self.parts();
   const Key* key = parts.limiter != nullptr ? parts.limiter->key(env, values[2]) : nullptr;
-  if (!self.fits(key, lines) || !within(hold_ns, 0.0, kHoldNsMax)) return number(env, kBadArgument);
-  const auto hold = static_cast<std::uint64_t>(hold_ns);
-  if (lines == 0) return answered(env, self, self.admit<kOver>(hold, key));
-  const StockSession::Lines cart = parts.stock->calls().lines(lines);
-  if (cart.empty()) return number(env, kBadArgument);
-  const auto count = static_cast<std::uint32_t>(cart.size());
-  return answered(env, self, self.admit<kOver>(hold, key, cart.data(), count));
+  StockCalls* stock = parts.stock != nullptr ? &parts.stock->calls() : nullptr;
+  return answered(env, self.calls().admit_with<kOver>(hold_ns, lines, key, stock));
 }
 
-// take(max, begins): how many orders were taken
+// take(max, begins)
 napi_value take(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[2];
   auto& self = attachment<GateAttachment>(env, info, arguments);
   if (!self.usable()) return number(env, kDisposed);
-  if (!self.parts().queue->session().consumes()) return number(env, kNotConsumer);
-  const auto room =
-      static_cast<std::uint32_t>((self.words().bytes() - GateStaging::kTaken) / GateStaging::kTakenBytes);
-  const std::uint32_t max = std::min({arguments[0], self.parts().queue->session().out_records(), room});
-  return number(env, static_cast<std::int32_t>(self.take(max, arguments[1] != 0)));
+  return number(env, self.calls().take(arguments[0], arguments[1] != 0));
 }
 
-// resolve(confirm, entry, quantity): the ResolveResult; for what is not in hand (any more) the reservation stands in
-// staging
+// resolve(confirm, entry, quantity)
 napi_value resolve(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[3];
   auto& self = attachment<GateAttachment>(env, info, arguments);
   if (!self.usable()) return number(env, kDisposed);
-  const auto reservation = self.words().get<std::uint64_t>(GateStaging::kReservation);
-  return number(env, static_cast<std::int32_t>(
-                         self.resolve(arguments[1], reservation, arguments[0] != 0, arguments[2])));
+  return number(env, self.calls().resolve(arguments[0] != 0, arguments[1], arguments[2]));
 }
 
-// putBack(entry): an order that was taken and not started
+// putBack(entry)
 napi_value put_back(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<GateAttachment>(env, info, arguments);
-  if (self.usable()) self.put_back(arguments[0]);
+  if (self.usable()) self.calls().put_back(arguments[0]);
   return nullptr;
 }
 
-// renew(): in how many milliseconds to come again, or Infinity
+// renew()
 napi_value renew(napi_env env, napi_callback_info info) {
   auto& self = attachment<GateAttachment>(env, info);
   if (!self.usable()) return number(env, kDisposed);
-  return number(env, milliseconds(self.renew()));
+  return number(env, self.calls().renew());
 }
 
 // stats(): 0; staging: figures::kGate
 napi_value stats(napi_env env, napi_callback_info info) {
   auto& self = attachment<GateAttachment>(env, info);
   if (!self.usable()) return number(env, kDisposed);
-  put_figures(figures::kGate, {self.thread_slots(), self.table()}, self.words(), GateStaging::kFigures);
+  const GateSession& session = self.session();
+  put_figures(figures::kGate, {session.thread_slots(), session.table()}, self.words(), GateStaging::kFigures);
   return number(env, 0);
-}
-
-napi_value dispose(napi_env env, napi_callback_info info) {
-  attachment<GateAttachment>(env, info).detach();
-  return nullptr;
 }
 
 constexpr HotFunction<functions::kGate> kGateFunctions[] = {
     {"take", take},   {"resolve", resolve}, {"putBack", put_back},
-    {"renew", renew}, {"stats", stats},     {"dispose", dispose},
+    {"renew", renew}, {"stats", stats},     {"dispose", dispose<GateAttachment>},
 };
 // Two pairs, so that a plain gate pays nothing for those that overwrite.
 constexpr HotFunction<functions::kGate> kAdmit[] = {{"admit", admit<false>},
@@ -121,11 +92,118 @@ constexpr HotFunction<functions::kGate> kAdmit[] = {{"admit", admit<false>},
 constexpr HotFunction<functions::kGate> kAdmitOver[] = {{"admit", admit<true>},
                                                         {"admitWith", admit_with<true>}};
 
+// The attachment behind the native object of a part, or nullptr if there is none.
+template <class A>
+A* attachment_of(const Napi::Object& parts, const char* name) {
+  const Napi::Value attachment = get(nested(parts, name), "attachment");
+  return attachment.IsExternal() ? attachment.As<Napi::External<A>>().Data() : nullptr;
+}
+
+GateParts parts_of(const Napi::Object& parts) {
+  return {attachment_of<QueueAttachment>(parts, "queue"), attachment_of<LimiterAttachment>(parts, "limiter"),
+          attachment_of<StockAttachment>(parts, "stock")};
+}
+
+// `given`: the native objects of the parts.
+Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedGate>& shared, const GateParts& parts,
+                   const Napi::Object& given, const Napi::Value& staging) {
+  GateAttachment* attached = GateAttachment::make(Environment::of(env), shared, parts);
+  const bool over = shared->queue->shape.overwrites();
+  return object_of<functions::kGate>(
+      env, attached, staging, {over ? kAdmitOver : kAdmit, kGateFunctions}, [&](Napi::Object& object) {
+        put(object, "maxInHand", static_cast<double>(shared->memory().table().capacity()));
+        // The attachment has pointers to theirs. So they stay for as long as anything has this object, a Hold for one.
+        put(object, "parts", given);
+      });
+}
+
+RequestField field(const Napi::Object& fields, const char* name) {
+  const Napi::Object object = nested(fields, name);
+  if (object.IsEmpty()) return {};
+  return {static_cast<NumberType>(u32(object, "type")), u32(object, "offset"), u32(object, "textRoom")};
+}
+
+// createGate({ queue, limiter?, stock? } (native objects), { sku, quantity, user, id } ({ type, offset }), maxInHand,
+//            staging, commit)
+Napi::Value create_gate(const Napi::CallbackInfo& info) {
+  const auto given = info[0].As<Napi::Object>();
+  const auto fields = info[1].As<Napi::Object>();
+  const GateParts parts = parts_of(given);
+  const AdmissionFields admission_fields = {field(fields, "sku"), field(fields, "quantity"),
+                                            field(fields, "user"), field(fields, "id")};
+  const std::uint64_t in_hand_max = u64(info[2]);
+  const bool commit = u64(info[4]) != 0;
+  if (!intact(given)) return {};
+  if (parts.queue == nullptr || parts.detached()) return Napi::String::New(info.Env(), kPartDisposed);
+  if (!within<std::uint64_t>(in_hand_max, 1, kInHandMax)) return Napi::String::New(info.Env(), kBadRange);
+  if (!admission_fields.within(parts.queue->shared()->shape.record_bytes))
+    return Napi::String::New(info.Env(), kBadStaging);
+  if (parts.queue->shared()->shape.tag_bytes != sizeof(OrderTag))  // it has several lanes
+    return Napi::String::New(info.Env(), kBadRange);
+  if (!parts.share_a_clock()) return Napi::String::New(info.Env(), kClocksDiffer);
+  auto shared = std::make_shared<SharedGate>();
+  if (parts.limiter != nullptr) shared->limiter = parts.limiter->shared();
+  if (parts.stock != nullptr) shared->stock = parts.stock->shared();
+  if (!shared->open_returns()) return Napi::String::New(info.Env(), kTooManyThreads);
+  const std::shared_ptr<SharedQueue>& queue = parts.queue->shared();
+  const auto in_hand = static_cast<std::uint32_t>(in_hand_max);
+  const std::uint64_t bytes = GateMemory::bytes(in_hand, queue->shape.record_bytes);
+  shared->segment = Segment::create(SegmentKind::kGate, 0, bytes, commit);
+  if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
+  Queue view = queue->view();
+  if (!view.tags().begin()) return Napi::String::New(info.Env(), kQueueGated);
+  if (commit) view.tags().commit(view.slots());
+  queue->returns.store(&shared->returns, std::memory_order_relaxed);
+  shared->queue = queue;
+  shared->memory().format(admission_fields, in_hand);
+  Registry::instance().add(shared);
+  return attach(info.Env(), shared, parts, given, info[3]);
+}
+
+Napi::Object field_object(Napi::Env env, const RequestField& field) {
+  Napi::Object object = Napi::Object::New(env);
+  put(object, "type", static_cast<double>(field.type));
+  put(object, "offset", static_cast<double>(field.offset));
+  put(object, "textRoom", static_cast<double>(field.text_room));
+  return object;
+}
+
+// gateParts(handle): the handles of { queue, limiter?, stock? }, and its fields
+Napi::Value gate_parts(const Napi::CallbackInfo& info) {
+  const auto shared = find_handle<SharedGate>(ObjectKind::kGate, info[0]);
+  if (shared == nullptr) return Napi::String::New(info.Env(), kDeadHandle);
+  Napi::Object parts = Napi::Object::New(info.Env());
+  put(parts, "queue", handle_of(info.Env(), *shared->queue));
+  if (shared->limiter != nullptr) put(parts, "limiter", handle_of(info.Env(), *shared->limiter));
+  if (shared->stock != nullptr) put(parts, "stock", handle_of(info.Env(), *shared->stock));
+  Napi::Object fields = Napi::Object::New(info.Env());
+  const AdmissionFields& given = shared->memory().fields();
+  if (given.sku.type != NumberType::kNone) put(fields, "sku", field_object(info.Env(), given.sku));
+  if (given.quantity.type != NumberType::kNone)
+    put(fields, "quantity", field_object(info.Env(), given.quantity));
+  if (given.user.type != NumberType::kNone) put(fields, "user", field_object(info.Env(), given.user));
+  if (given.id.type != NumberType::kNone) put(fields, "id", field_object(info.Env(), given.id));
+  put(parts, "fields", fields);
+  return parts;
+}
+
+// attachGate(handle, { queue, limiter?, stock? } (native objects), staging)
+Napi::Value attach_gate(const Napi::CallbackInfo& info) {
+  const auto shared = find_handle<SharedGate>(ObjectKind::kGate, info[0]);
+  if (shared == nullptr) return Napi::String::New(info.Env(), kDeadHandle);
+  const auto given = info[1].As<Napi::Object>();
+  const GateParts parts = parts_of(given);
+  if (!intact(given)) return {};
+  if (!parts.are_of(*shared)) return Napi::String::New(info.Env(), kPartDisposed);
+  return attach(info.Env(), shared, parts, given, info[2]);
+}
+
 }  // namespace
 
-napi_value gate_object(napi_env env, GateAttachment* attachment) {
-  const bool over = attachment->parts().queue->session().queue().overwrites();
-  return hot_object<functions::kGate>(env, attachment, {over ? kAdmitOver : kAdmit, kGateFunctions});
+void export_gate(Napi::Env env, Napi::Object exports) {
+  export_function<guarded<create_gate>>(exports, "createGate");
+  export_function<guarded<gate_parts>>(exports, "gateParts");
+  export_function<guarded<attach_gate>>(exports, "attachGate");
 }
 
 }  // namespace sluice

@@ -3,7 +3,6 @@
 
 #include <cstdlib>
 #include <memory>
-#include <mutex>
 
 #include "addon/clock.h"
 #include "addon/loop_bell.h"
@@ -34,7 +33,6 @@ struct SharedLimiter final : SharedObject, LimiterHost {
   void free(void* memory) noexcept override { std::free(memory); }
 
   Segment segment;
-  std::mutex returns_mutex;  // of the slot that all GateReturns share
   ClockSource time;
   std::shared_ptr<SharedQueue> queue;    // whose depth the third tier follows, if it does
   std::shared_ptr<SharedQueue> watched;  // whose wait the adaptive tier watches, if it does

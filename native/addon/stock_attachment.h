@@ -2,7 +2,6 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 
 #include "addon/clock.h"
 #include "addon/object_attachment.h"
@@ -20,7 +19,6 @@ struct SharedStock final : SharedObject {
   StockLedger view() const { return StockLedger(segment.body(), shape); }
 
   Segment segment;
-  std::mutex returns_mutex;  // of the slot that all GateReturns share
   LedgerShape shape;
   ClockSource time;
 };

@@ -41,7 +41,7 @@ class GateMemory {
   }
 
   const AdmissionFields& fields() const noexcept { return reinterpret_cast<GateControl*>(memory_)->fields; }
-  ThreadSlots& slots() const noexcept { return *reinterpret_cast<ThreadSlots*>(memory_ + kSlots); }
+  ThreadSlots& thread_slots() const noexcept { return *reinterpret_cast<ThreadSlots*>(memory_ + kSlots); }
   InFlightTable table() const noexcept { return InFlightTable(memory_ + kTable, record_bytes_); }
 
  private:

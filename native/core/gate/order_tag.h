@@ -24,6 +24,8 @@ struct AdmittedOrder {
   bool admitted() const noexcept { return reservation != 0; }
   bool reserved() const noexcept { return admitted() && reservation != kNoReservation; }
 
+  const Key* limiter_key() const noexcept { return key == Key{} ? nullptr : &key; }
+
   static AdmittedOrder of(const Tag& tag) noexcept {
     AdmittedOrder order;
     std::memcpy(static_cast<void*>(&order), tag.bytes, sizeof order);

@@ -69,7 +69,7 @@ class Limiter {
   void watch_with(const QueueWatch& watch) { watch_ = watch; }
 
   void format(const LimiterConfig& config, std::uint64_t now, const KeySecret& secret = {}) {
-    new (control_) LimiterControl{config, now, secret, {}, {}, {}, {}, {}, {}, {}, {}};
+    new (control_) LimiterControl{config, now, secret, {}, {}, {}, {}, {}, {}, {}, {}, {}};
     if (config.calendar_bytes() != 0) new (calendars_) CalendarMemory{now, config.is_manual, {}};
   }
 
@@ -79,6 +79,8 @@ class Limiter {
   // Only the parts that are fixed at creation may be read at any time.
   const LimiterConfig& config() const noexcept { return control_->config; }
   ThreadSlots& thread_slots() noexcept { return *thread_slots_; }
+  // Of threads that use the slot of ThreadSlots::kReturns, from acquire() to release().
+  SpinLock<>& returns_lock() noexcept { return control_->returns_slot; }
   Key key(KeyKind kind, const void* octets, std::size_t size) const noexcept {
     return KeyHash::of(control_->secret, kind, octets, size);
   }

@@ -26,6 +26,7 @@ struct LimiterControl {
   alignas(kCacheLine) std::atomic<std::uint64_t> blocked_until;
   StateLine line;
   DepthGate left_behind;  // with keys: what keys have in flight that were forgotten; released like the rest
+  alignas(kCacheLine) SpinLock<> returns_slot;  // of those who share the slot ThreadSlots::kReturns
 };
 
 // The state of a key; its window follows. With keys the shared state stays as new: what a key without one would see.

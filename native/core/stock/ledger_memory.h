@@ -52,7 +52,8 @@ struct LedgerControl {
   Sweeping sweeping;
   std::atomic<std::uint64_t> hold_ns;  // how long a reservation is held unless it says otherwise
   Quiesce<> quiesce;
-  SpinLock<> returns;  // of those who return what was bought
+  SpinLock<> returns;                           // of those who return what was bought
+  alignas(kCacheLine) SpinLock<> returns_slot;  // of those who share the slot ThreadSlots::kReturns
 };
 
 struct LedgerPlaces {
@@ -79,7 +80,7 @@ class LedgerMemory {
       : LedgerMemory(static_cast<std::byte*>(memory), shape, LedgerPlaces(shape)) {}
 
   void format(const LedgerShape& shape, std::uint64_t hold_ns, const KeySecret& secret, Sweeping sweeping) {
-    new (control) LedgerControl{shape, secret, sweeping, hold_ns, {}, {}};
+    new (control) LedgerControl{shape, secret, sweeping, hold_ns, {}, {}, {}};
     reservations.format();
   }
 

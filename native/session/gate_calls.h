@@ -1,0 +1,76 @@
+// The calls of a gate as its callers in JavaScript make them through any face: numbers and a key in, one number out,
+// the rest in the staging buffer. See GateStaging, and contract/answers.h.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include "contract/answers.h"
+#include "contract/limits.h"
+#include "contract/staging.h"
+#include "session/gate_session.h"
+#include "session/limiter_answers.h"
+#include "session/stock_calls.h"
+#include "session/words.h"
+
+namespace sluice {
+
+class GateCalls {
+ public:
+  GateCalls(GateSession& session, const Words& staging) noexcept : session_(session), words_(staging) {}
+
+  // admit(), with the record in the queue's `in`: 0 if it was admitted, else the Outcome, or kLimited + the refusal
+  template <bool kOver>
+  std::int32_t admit() const noexcept {
+    if (!session_.fits_record_alone()) return kBadArgument;
+    return answered(session_.admit<kOver>());
+  }
+  // admitWith(holdNs, lines, key?): the same. A hold of 0 is the stock's; `lines` of a cart (0: none) stand in the
+  // staging of the stock, whose calls `stock` are; nullptr without one
+  template <bool kOver>
+  std::int32_t admit_with(double hold_ns, std::uint32_t lines, const Key* key,
+                          StockCalls* stock) const noexcept {
+    constexpr double kHoldNsMax = kHoldMsMax * 1e6;
+    if (!session_.fits(key, lines) || !(hold_ns >= 0 && hold_ns <= kHoldNsMax)) return kBadArgument;
+    const auto hold = static_cast<std::uint64_t>(hold_ns);
+    if (lines == 0) return answered(session_.admit<kOver>(hold, key));
+    const StockSession::Lines cart = stock->lines(lines);
+    if (cart.empty()) return kBadArgument;
+    return answered(session_.admit<kOver>(hold, key, cart));
+  }
+
+  // take(max, begins): how many orders were taken, or kNotConsumer. The staging gets in how many milliseconds to
+  // renew(), or -1: no sooner than was said before
+  std::int32_t take(std::uint32_t max, bool begins) const noexcept;
+  // resolve(confirm, entry, quantity): the ResolveResult; for what is not in hand (any more) the reservation stands in
+  // staging
+  std::int32_t resolve(bool confirm, std::uint32_t entry, std::uint32_t quantity) const noexcept {
+    const auto reservation = words_.get<std::uint64_t>(GateStaging::kReservation);
+    return static_cast<std::int32_t>(session_.resolve(entry, reservation, confirm, quantity));
+  }
+  // putBack(entry): an order that was taken and not started
+  void put_back(std::uint32_t entry) const noexcept { session_.put_back(entry); }
+  // renew(): in how many milliseconds to come again, or Infinity
+  double renew() const noexcept { return milliseconds(session_.renew()); }
+
+ private:
+  std::int32_t answered(const Admission::Result& result) const noexcept {
+    if (result.outcome == Outcome::kAdmitted) [[likely]] {
+      words_.put(GateStaging::kReservation, result.reservation);
+      return static_cast<std::int32_t>(Outcome::kAdmitted);
+    }
+    if (result.outcome == Outcome::kRateLimited) {
+      words_.put(GateStaging::kRetryAfterMs, milliseconds(result.retry_after));
+      return kLimited + answer_of(Tiers::Refusal{result.tier, false, result.window});
+    }
+    words_.put(GateStaging::kReservation, result.reservation);
+    words_.put(GateStaging::kLine, result.line);
+    return static_cast<std::int32_t>(result.outcome);
+  }
+
+  GateSession& session_;
+  Words words_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,54 @@
+// Gives back what a gate has admitted and no consumer of the gate will handle: what the queue drops while a thread
+// pushes or takes records past the gate, and the places in flight of what is left when the gate goes.
+//
+// Any thread calls it, at any time. So it has thread slots of its own in limiter and stock. The returns of all their
+// gates share these; a lock in each segment orders the threads that use them.
+#pragma once
+
+#include <optional>
+
+#include "core/base/clock.h"
+#include "core/gate/in_flight_table.h"
+#include "core/gate/order_tag.h"
+#include "core/queue/queue.h"
+#include "core/stock/stock_ledger.h"
+#include "session/limiter_session.h"
+#include "session/stock_session.h"
+
+namespace sluice {
+
+class GateReturns final : public TagReturns {
+ public:
+  struct LimiterPart {
+    LimiterSession::Parts parts;  // of a session without a slot
+    LimiterHost& host;
+  };
+  struct StockPart {
+    StockLedger ledger;
+    Clock clock;
+  };
+
+  GateReturns() = default;
+  // Limiter and stock must still be there.
+  ~GateReturns() override;
+  GateReturns(const GateReturns&) = delete;
+  GateReturns& operator=(const GateReturns&) = delete;
+
+  // Of a gate with these parts, either of which may be nullptr. Called once, before anything else. False: limiter or
+  // stock have no thread slot left.
+  bool open(const LimiterPart* limiter, const StockPart* stock);
+
+  // The record of an admitted order was dropped: its hold ends, and its place in flight is free. Calls may overlap.
+  void give_back(const Tag& tag) noexcept override;
+  // The gate goes: no thread uses it any more, others may use its queue. Orders that are left in the queue, or were in
+  // the hand of a consumer that died, are no longer in flight; their reservations run out by themselves.
+  void end(Queue& queue, InFlightTable in_hand) noexcept;
+
+ private:
+  void release_place(const AdmittedOrder& order) noexcept;
+
+  std::optional<LimiterSession> limiter_;
+  std::optional<StockSession> stock_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,231 @@
+// One thread's use of a gate: the orders that it admits and, while it consumes, those that it has in hand. Knows
+// nothing of the face that it is used through, makes no system call and allocates nothing.
+//
+//   admit() ---> in the queue ---> take() ---> in hand ---> resolve()             decided, once
+//                     |                           |   ^
+//                     |                           |   +---- renew()                its hold goes on
+//                     |                           +-------> put_back(), or an end  for the next consumer
+//                     +---> dropped by the queue: given back, once
+//
+// A session belongs to one thread. It is made with a thread slot of its gate, which end() frees, over the sessions that
+// this thread has of the gate's parts. Of a session whose parts have ended nothing but end() may be called.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+#include "core/gate/admission.h"
+#include "core/gate/gate_memory.h"
+#include "core/gate/in_flight_table.h"
+#include "session/limiter_session.h"
+#include "session/queue_session.h"
+#include "session/stock_session.h"
+
+namespace sluice {
+
+class GateSession {
+ public:
+  struct Parts {
+    QueueSession& queue;
+    LimiterSession* limiter;  // nullptr: none
+    StockSession* stock;      // nullptr: none
+  };
+
+  GateSession(const GateMemory& memory, ThreadSlot* slot, const Parts& parts) noexcept;
+  GateSession(const GateSession&) = delete;
+  GateSession& operator=(const GateSession&) = delete;
+
+  // Nothing may be called afterwards. What this thread has in hand waits in the table for the next consumer.
+  void end() noexcept { thread_slots_.release(admission_.slot); }
+
+  QueueSession& queue() noexcept { return parts_.queue; }
+  const ThreadSlots& thread_slots() const noexcept { return thread_slots_; }
+  const InFlightTable& table() const noexcept { return table_; }
+
+  // ---- admitting -------------------------------------------------------------------------------------------------
+
+  // Whether an order has a key where the limiter has keys, and no other, and lines, or a field, for the stock. Every
+  // admission relies on it.
+  bool fits(const Key* key, std::uint32_t cart_lines) const noexcept {
+    if (parts_.limiter == nullptr ? key != nullptr : !parts_.limiter->fits(key)) return false;
+    if (parts_.stock == nullptr) return cart_lines == 0;
+    return cart_lines != 0 || fields_.sku.type != NumberType::kNone;
+  }
+  bool fits_record_alone() const noexcept { return fits_record_alone_; }
+
+  // The order is the record in the queue's `in`. A hold of 0 is the stock's own; without a cart the record says what is
+  // ordered. `kOver`: to a queue that overwrites.
+  template <bool kOver>
+  Admission::Result admit(std::uint64_t hold_ns = 0, const Key* key = nullptr,
+                          StockSession::Lines cart = {}) noexcept;
+
+  // ---- consuming: the queue's session has the lease ----------------------------------------------------------------
+
+  struct InHand {
+    std::uint64_t reservation;  // 0: it has none
+    std::uint32_t entry;        // by which to resolve it, or to put it back
+    std::uint32_t deliveries;   // how often it was handed out, this time included
+  };
+  struct Taken {
+    std::uint32_t count;
+    std::uint64_t
+        renew_in;  // in how many ns to call renew(), if that is sooner than was said before; else kNever
+  };
+  // Hands out up to `max` orders: the records stand in the queue's `out`, and each(i, InHand) is called for each. What
+  // an earlier consumer had in hand comes first. `begins`: for a new consumer.
+  template <class Each>
+  Taken take(std::uint32_t max, bool begins, Each&& each) noexcept;
+
+  // Confirms (`quantity` units; 0: all) or cancels an order in hand, whose entry is then free; or any reservation, if
+  // `entry` is not in hand. Without a stock there is nothing to resolve. kBadQuantity: nothing is decided.
+  ResolveResult resolve(std::uint32_t entry, std::uint64_t reservation, bool confirm,
+                        std::uint32_t quantity) noexcept;
+  // No handler was given the order in hand: its delivery does not count.
+  void put_back(std::uint32_t entry) noexcept;
+  // Extends the holds in hand that are about to be over. Returns in how many ns to call it again, or kNever.
+  std::uint64_t renew() noexcept;
+
+ private:
+  // What others are to hear of after an admission.
+  Admission::Result done(const Admission::Result& result, const Key* key) noexcept;
+  std::uint64_t stock_time() const noexcept {
+    return parts_.stock != nullptr ? parts_.stock->clock().now() : 0;
+  }
+  // Whether this thread is the consumer that has the table's entries in hand.
+  bool is_consumer() const noexcept { return parts_.queue.has_lease() && consumer_ != 0; }
+  bool has_in_hand(std::uint32_t entry) const noexcept {
+    return is_consumer() && table_.in_hand(entry, consumer_);
+  }
+  template <class Each>
+  std::uint32_t take_again(std::uint32_t max, std::uint64_t now, Each&& each) noexcept;
+  template <class Each>
+  std::uint32_t take_new(std::uint32_t max, std::uint64_t now, Each&& each) noexcept;
+  // From a queue that overwrites.
+  template <class Each>
+  std::uint32_t take_new_over(std::uint32_t max, std::uint64_t now, Each&& each) noexcept;
+  // Takes the orders that the queue shows. The queue calls dropped(slot) for each order that it drops.
+  template <class Each, class Drop>
+  std::uint32_t take_shown(std::uint32_t max, std::uint64_t now, Each&& each, Drop&& dropped) noexcept;
+  // An entry of the table is in hand. Notes when its hold is to be renewed.
+  InHand hand_out(std::uint32_t entry, std::uint64_t now) noexcept;
+  // An order that the queue drops was admitted: its hold ends at once.
+  void give_back(const AdmittedOrder& order) noexcept;
+  ResolveResult resolve_reservation(std::uint64_t reservation, bool confirm, std::uint32_t quantity) noexcept;
+  void release_place(const AdmittedOrder& order) noexcept;
+
+  const Parts parts_;
+  ThreadSlots& thread_slots_;
+  const AdmissionFields& fields_;
+  Admission::Parts admission_;
+  InFlightTable table_;
+  bool fits_record_alone_;      // fits(nullptr, 0)
+  std::uint64_t consumer_ = 0;  // the number in the table of this thread as a consumer; 0: it was none yet
+  std::uint64_t renewal_at_ = kNever;  // when the caller calls renew()
+};
+
+// Here, so that the hot functions inline them.
+template <bool kOver>
+Admission::Result GateSession::admit(std::uint64_t hold_ns, const Key* key,
+                                     StockSession::Lines cart) noexcept {
+  const AdmissionRequest asked{parts_.queue.in(), hold_ns, key, cart.data(),
+                               static_cast<std::uint32_t>(cart.size())};
+  if constexpr (kOver) {
+    AdmittedOrder overwritten;
+    const Admission::Result result = Admission::admit_over(admission_, fields_, asked, overwritten);
+    release_place(overwritten);
+    return done(result, key);
+  } else {
+    return done(Admission::admit(admission_, fields_, asked), key);
+  }
+}
+
+inline Admission::Result GateSession::done(const Admission::Result& result, const Key* key) noexcept {
+  if (result.outcome == Outcome::kAdmitted || result.outcome == Outcome::kRequeued) [[likely]] {
+    parts_.queue.ring_if_parked();
+    return result;
+  }
+  if (result.broke_promise) parts_.queue.permits_returned(0);
+  if (result.refunded && parts_.limiter->waiting() != 0) parts_.limiter->given_back(key);
+  return result;
+}
+
+template <class Each>
+GateSession::Taken GateSession::take(std::uint32_t max, bool begins, Each&& each) noexcept {
+  const std::uint64_t now = stock_time();
+  if (begins) {
+    consumer_ = table_.begin();
+    renewal_at_ = kNever;
+  }
+  const std::uint64_t renewal_before = renewal_at_;
+  max = std::min(max, parts_.queue.out_records());
+  std::uint32_t count = take_again(max, now, each);
+  if (count == 0) count = take_new(max, now, each);
+  const bool sooner = renewal_at_ < renewal_before;
+  return {count, sooner ? std::max(renewal_at_, now) - now : kNever};
+}
+
+inline GateSession::InHand GateSession::hand_out(std::uint32_t entry, std::uint64_t now) noexcept {
+  InFlightTable::Entry& taken = table_[entry];
+  const AdmittedOrder& order = taken.order;
+  const InHand in_hand{order.reserved() ? order.reservation : 0, entry, taken.deliveries};
+  taken.renew_at = kNever;
+  if (parts_.stock == nullptr || !order.reserved()) return in_hand;
+  const std::uint64_t until = parts_.stock->ledger().held_until(order.reservation);
+  if (until <= now) return in_hand;  // another thread has resolved it, or it has run out
+  taken.renew_at = until - std::min(order.hold_ns / 2, until);
+  renewal_at_ = std::min(renewal_at_, taken.renew_at);
+  return in_hand;
+}
+
+template <class Each>
+std::uint32_t GateSession::take_again(std::uint32_t max, std::uint64_t now, Each&& each) noexcept {
+  const std::uint64_t record_bytes = parts_.queue.record_bytes();
+  std::uint32_t count = 0;
+  for (; count < max; ++count) {
+    const std::uint32_t entry = table_.again();
+    if (entry == InFlightTable::kNone) break;
+    std::memcpy(parts_.queue.out() + count * record_bytes, table_.record(entry), record_bytes);
+    each(count, hand_out(entry, now));
+  }
+  parts_.queue.show_nothing();
+  return count;
+}
+
+template <class Each>
+std::uint32_t GateSession::take_new(std::uint32_t max, std::uint64_t now, Each&& each) noexcept {
+  if (parts_.queue.queue().overwrites()) return take_new_over(max, now, each);
+  return take_shown(max, now, each, [this](std::uint64_t slot) { give_back(admission_.tags[slot].take()); });
+}
+
+template <class Each>
+std::uint32_t GateSession::take_new_over(std::uint32_t max, std::uint64_t now, Each&& each) noexcept {
+  if (parts_.queue.queue().depth() == 0) return parts_.queue.find_nothing();
+  AdmittedOrder dropped[kDroppedMax];
+  std::uint32_t drops = 0;
+  std::uint32_t count = 0;
+  {
+    const Queue::Front front(parts_.queue.queue());
+    count = take_shown(max, now, each,
+                       [&](std::uint64_t slot) { dropped[drops++] = admission_.tags[slot].take(); });
+  }
+  for (std::uint32_t i = 0; i < drops; ++i) give_back(dropped[i]);
+  return count;
+}
+
+template <class Each, class Drop>
+std::uint32_t GateSession::take_shown(std::uint32_t max, std::uint64_t now, Each&& each,
+                                      Drop&& dropped) noexcept {
+  QueueSession& queue = parts_.queue;
+  const std::uint32_t count = queue.show(
+      std::min(max, table_.room()),
+      [&](std::uint32_t i, std::uint32_t, std::uint64_t slot) {
+        const std::byte* record = queue.out() + i * queue.record_bytes();
+        each(i, hand_out(table_.take(admission_.tags[slot].get(), record), now));
+      },
+      dropped);
+  queue.free_shown(count);
+  return count;
+}
+
+}  // namespace sluice

@@ -1,0 +1,279 @@
+// What one thread has of a gate, and what becomes of it when the thread goes.
+#include "session/gate_session.h"
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "gate_sessions.h"
+#include "session/gate_calls.h"
+#include "stress.h"
+
+TEST_SUITE_BEGIN("gate session");
+
+namespace {
+
+using namespace sluice;
+using sluice::test::GateThread;
+using sluice::test::holds;
+using sluice::test::in_threads;
+using sluice::test::kSecond;
+using sluice::test::Numbers;
+using sluice::test::numbers;
+using sluice::test::Orders;
+using sluice::test::Record;
+using sluice::test::repetitions;
+using sluice::test::Shape;
+using sluice::test::SharedGate;
+
+constexpr std::uint64_t kHold = SharedGate::kHold;
+
+std::vector<std::uint32_t> deliveries(const Orders& orders) {
+  std::vector<std::uint32_t> all;
+  for (const GateThread::Order& order : orders) all.push_back(order.hand.deliveries);
+  return all;
+}
+using Counts = std::vector<std::uint32_t>;
+
+}  // namespace
+
+TEST_CASE("an order is admitted, handed out and decided, once") {
+  SharedGate gate(Shape{});
+  GateThread thread(gate);
+  thread.admit_numbers(1, 3);
+  CHECK(gate.in_flight() == 3);
+  const Orders orders = thread.take(8, true);
+  CHECK(numbers(orders) == Numbers{1, 2, 3});
+  CHECK(deliveries(orders) == Counts{1, 1, 1});
+  CHECK(thread->table().used() == 3);
+  CHECK(thread.take(8).empty());
+
+  CHECK(thread.resolve(orders[0], true) == ResolveResult::kDone);
+  CHECK(thread.resolve(orders[1], false) == ResolveResult::kDone);
+  CHECK(thread.resolve(orders[2], true, 2) == ResolveResult::kBadQuantity);  // and is in hand
+  CHECK(gate.in_flight() == 1);
+  CHECK(thread->table().used() == 1);
+  CHECK(holds(gate, 1, 1));
+  CHECK(thread.resolve(orders[0], false) == ResolveResult::kAlreadyConfirmed);
+  CHECK(thread.resolve(orders[1], true) == ResolveResult::kAlreadyCancelled);
+  CHECK(gate.in_flight() == 1);
+  CHECK(thread.resolve(orders[2], true, 1) == ResolveResult::kDone);
+  CHECK(gate.in_flight() == 0);
+  CHECK(holds(gate, 0, 2));
+  thread.end();
+}
+
+TEST_CASE("what a consumer had in hand is handed out again, with a count, before what is new") {
+  SharedGate gate(Shape{});
+  GateThread first(gate), second(gate);
+  first.admit_numbers(1, 3);
+  const Orders orders = first.take(8, true);
+  first.admit_numbers(4, 4);
+  CHECK(first.resolve(orders[1], true) == ResolveResult::kDone);
+  first->put_back(orders[2].hand.entry);  // no handler was given it
+  first.end();
+
+  Orders again = second.take(1, true);
+  CHECK(numbers(again) == Numbers{1});
+  CHECK(deliveries(again) == Counts{2});
+  CHECK(again[0].hand.reservation == orders[0].hand.reservation);
+  again = second.take(8);
+  CHECK(numbers(again) == Numbers{3});  // what is handed out again does not mix with what is new
+  CHECK(deliveries(again) == Counts{1});
+  CHECK(numbers(second.take(8)) == Numbers{4});
+  CHECK(second->table().redelivered() == 1);
+  CHECK(gate.in_flight() == 3);
+  second.end();
+}
+
+TEST_CASE("an order that another consumer has in hand is that one's, to the place in flight") {
+  SharedGate gate(Shape{});
+  GateThread first(gate), second(gate);
+  first.admit_numbers(1, 1);
+  const Orders orders = first.take(8, true);
+  first.queue.give_lease();
+  const Orders again = second.take(8, true);
+  REQUIRE(again.size() == 1);
+  first->put_back(orders[0].hand.entry);
+  CHECK(first->renew() == kNever);
+  CHECK(first.resolve(orders[0], true) == ResolveResult::kDone);  // the reservation, by name
+  CHECK(gate.in_flight() == 1);
+  CHECK(second->table().used() == 1);
+  CHECK(second.resolve(again[0], false) == ResolveResult::kAlreadyConfirmed);
+  CHECK(gate.in_flight() == 0);
+  CHECK(holds(gate, 0, 1));
+  first.end();
+  second.end();
+}
+
+TEST_CASE("holds in hand are renewed while their half is over, and those that are lost are not") {
+  SharedGate gate(Shape{});
+  GateThread thread(gate);
+  thread.admit_numbers(1, 2);
+  const Orders orders = thread.take(8, true);
+  CHECK(thread.taken.renew_in == kHold / 2);
+  gate.pass(kSecond);
+  thread.admit_numbers(3, 3);
+  REQUIRE(thread.take(8).size() == 1);
+  CHECK(thread.taken.renew_in == kNever);  // no sooner than was said
+
+  gate.pass(kHold / 2 - kSecond);
+  CHECK(thread.stock.cancel(orders[1].hand.reservation) == ResolveResult::kDone);
+  // The third is due in a second, and renewed with the first.
+  CHECK(thread->renew() == kHold / 2);
+  gate.pass(kHold - 1);
+  CHECK(thread.stock.expire() == 0);
+  CHECK(thread.resolve(orders[0], true) == ResolveResult::kDone);
+  gate.pass(1);
+  CHECK(thread.stock.expire() == 1);
+  CHECK(thread->renew() == kNever);
+  CHECK(thread.resolve(orders[1], true) == ResolveResult::kAlreadyCancelled);
+  CHECK(gate.in_flight() == 1);
+  CHECK(holds(gate, 0, 1));
+  thread.end();
+}
+
+TEST_CASE("no more is taken than the table, the queue's buffer and the caller have room for") {
+  Shape shape;
+  shape.capacity = 64;
+  SharedGate gate(shape, 1'000'000, 20);
+  GateThread thread(gate);
+  thread.admit_numbers(1, 30);
+  CHECK(thread.take(1, true).size() == 1);
+  CHECK(thread.take(99).size() == 16);
+  const Orders rest = thread.take(99);
+  CHECK(numbers(rest) == Numbers{18, 19, 20});
+  CHECK(thread.take(99).empty());
+  REQUIRE(thread.resolve(rest[0], false) == ResolveResult::kDone);
+  CHECK(numbers(thread.take(99)) == Numbers{21});
+  // The same of those that are handed out again.
+  CHECK(thread.take(99, true).size() == 16);
+  CHECK(thread.take(99).size() == 4);
+  thread.end();
+}
+
+TEST_CASE("a key's place in flight is free when its order is decided, or dropped") {
+  Shape shape;
+  shape.keys = 16;
+  shape.ttl_ns = kSecond;
+  SharedGate gate(shape, 1);
+  GateThread thread(gate);
+  Limiter limiter = gate.limiter.segment().limiter();
+  const Key a = limiter.key(KeyKind::kString, "a", 1), b = limiter.key(KeyKind::kString, "b", 1);
+  CHECK_FALSE(thread->fits(nullptr, 0));
+  CHECK_FALSE(thread->fits_record_alone());
+  CHECK(thread->fits(&a, 0));
+  CHECK(thread->fits(&a, 2));
+  CHECK(thread.outcome({1, 1, 1, 0}, &a) == Outcome::kAdmitted);
+  const Admission::Result refused = thread.admit({1, 1, 2, 0}, &a);
+  CHECK(refused.outcome == Outcome::kRateLimited);
+  CHECK(refused.tier == Tier::kQueueDepth);
+  CHECK(thread.outcome({1, 1, 3, 0}, &b) == Outcome::kAdmitted);
+
+  const LimiterSession::Joined waiting = thread.limiter->acquire(1, kNever, &a);
+  REQUIRE(waiting.waiter != LimiterWaiters::kNone);
+  const Orders orders = thread.take(1, true);
+  REQUIRE(thread.resolve(orders.at(0), true) == ResolveResult::kDone);
+  CHECK(thread.limiter->told().told.outcome == LimiterWaiters::Told::kServed);
+  CHECK(thread.outcome({1, 1, 4, 0}, &a) == Outcome::kRateLimited);
+  gate.pass(kSecond + 1);
+  CHECK(thread.take(8).empty());
+  CHECK(gate.in_flight() == 1);
+  CHECK(thread.outcome({1, 1, 5, 0}, &b) == Outcome::kAdmitted);
+  thread.end();
+}
+
+TEST_CASE("a cart stands in for the record's own item; a refusal leaves nothing behind") {
+  SharedGate gate(Shape{});
+  GateThread thread(gate);
+  const std::array<StockRequest::Line, 2> cart{{{number_key(1), 3}, {number_key(2), 4}}};
+  CHECK(thread.admit({9, 9, 9, 0}, nullptr, cart).outcome == Outcome::kAdmitted);
+  CHECK(gate.counts(1).reserved == 3);
+  CHECK(gate.counts(2).reserved == 4);
+  const std::array<StockRequest::Line, 2> unknown{{{number_key(1), 3}, {number_key(7), 1}}};
+  const Admission::Result refused = thread.admit({9, 9, 9, 0}, nullptr, unknown);
+  CHECK(refused.outcome == static_cast<Outcome>(ReserveResult::kUnknownSku));
+  CHECK(refused.line == 1);
+  CHECK(holds(gate, 3, 0));
+  CHECK(gate.in_flight() == 1);
+  CHECK(gate.queue().permits() == 0);
+  thread.end();
+}
+
+TEST_CASE("an order is decided by one thread, however many decide it") {
+  for (std::uint64_t i = 0; i < repetitions(200); ++i) {
+    SharedGate gate(Shape{});
+    GateThread consumer(gate), other(gate);
+    consumer.admit_numbers(1, 8);
+    const Orders orders = consumer.take(8, true);
+    std::atomic<std::uint64_t> confirmed{0}, cancelled{0};
+    in_threads(2, [&](std::uint64_t thread) {
+      for (const GateThread::Order& order : orders) {
+        if (thread == 0) confirmed += consumer.resolve(order, true) == ResolveResult::kDone;
+        // By the reservation's name: it has no order in hand.
+        if (thread == 1) cancelled += other.resolve(order, false) == ResolveResult::kDone;
+      }
+    });
+    CHECK(confirmed + cancelled == 8);
+    CHECK(holds(gate, 0, confirmed));
+    CHECK(gate.in_flight() == 0);
+    consumer.end();
+    other.end();
+  }
+}
+
+TEST_CASE("callers get numbers, and results in a buffer that bounds every access") {
+  Shape shape;
+  shape.burst = SharedGate::kOthers + 3;
+  SharedGate gate(shape);
+  GateThread thread(gate);
+  std::array<std::uint64_t, GateStaging::kBytes / 8> memory{};
+  const auto bytes = std::as_writable_bytes(std::span(memory));
+  const GateCalls calls(thread.session, Words(bytes));
+  const auto reservation = [&] { return memory[GateStaging::kReservation / 8]; };
+  const auto milliseconds_at = [&](std::size_t at) { return Words(bytes).get<double>(at); };
+
+  thread.in[0] = {1, 1, 1, 0};
+  CHECK(calls.admit<false>() == 0);
+  const std::uint64_t first = reservation();
+  CHECK(first != 0);
+  CHECK(calls.admit_with<false>(5e9, 0, nullptr, nullptr) == 0);
+  CHECK(calls.admit_with<false>(-1, 0, nullptr, nullptr) == kBadArgument);
+  CHECK(calls.admit_with<false>(std::numeric_limits<double>::quiet_NaN(), 0, nullptr, nullptr) ==
+        kBadArgument);
+  const Key key{1, 2};
+  CHECK(calls.admit_with<false>(0, 0, &key, nullptr) == kBadArgument);
+  thread.in[0].sku = 9;
+  CHECK(calls.admit<false>() == static_cast<std::int32_t>(ReserveResult::kUnknownSku));
+  thread.in[0].sku = 1;
+  CHECK(calls.admit<false>() == 0);
+  CHECK(calls.admit<false>() == kLimited + static_cast<std::int32_t>(Tier::kTokenBucket));
+  CHECK(milliseconds_at(GateStaging::kRetryAfterMs) == 1'000);
+
+  CHECK(calls.take(8, true) == 3);
+  CHECK(memory[GateStaging::kTaken / 8] == first);
+  CHECK(milliseconds_at(GateStaging::kRenewInMs) == 2'500);
+  CHECK(calls.renew() == 2'500);
+  CHECK(calls.resolve(true, 0, 0) == static_cast<std::int32_t>(ResolveResult::kDone));
+  calls.put_back(1);
+  Words(bytes).put(GateStaging::kReservation, first);
+  CHECK(calls.resolve(true, 0, 0) == static_cast<std::int32_t>(ResolveResult::kAlreadyConfirmed));
+  thread.queue.give_lease();
+
+  // With room for one order, and for none.
+  const GateCalls one(thread.session, Words(bytes.first(GateStaging::kTaken + GateStaging::kTakenBytes)));
+  CHECK(one.take(8, true) == 1);
+  const GateCalls none(thread.session, Words(bytes.first(8)));
+  CHECK(none.take(8, false) == 0);
+  GateThread other(gate);
+  const GateCalls late(other.session, Words(bytes));
+  CHECK(late.take(8, true) == kNotConsumer);
+  other.end();
+  thread.end();
+}
+
+TEST_SUITE_END();

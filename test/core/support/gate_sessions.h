@@ -1,0 +1,184 @@
+// A gate over a queue, a limiter and a stock in memory of their own, and one thread's sessions of all four: what the
+// face is to the sessions, for their tests.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "core/gate/gate_memory.h"
+#include "gate_parts.h"
+#include "limiter_sessions.h"
+#include "session/gate_returns.h"
+#include "session/gate_session.h"
+#include "zeroed_memory.h"
+
+namespace sluice::test {
+
+struct GateQueueHost final : QueueHost {
+  void ring_consumer() noexcept override {}
+  void ring(std::uint64_t) noexcept override {}
+  void ring_all() noexcept override {}
+  void give_back(const Tag& tag) noexcept override {
+    ++given_back;
+    returns.load(std::memory_order_relaxed)->give_back(tag);
+  }
+
+  std::atomic<TagReturns*> returns{nullptr};
+  std::atomic<std::uint64_t> given_back{0};
+};
+
+// Its limiter counts orders in flight, and its stock holds them for 30 seconds.
+struct SharedGate {
+  static constexpr std::uint64_t kHold = 30 * kSecond, kUnits = 1'000;
+  // In flight for others: so that a place given back twice is seen.
+  static constexpr std::uint64_t kOthers = 100;
+
+  explicit SharedGate(const Shape& shape, std::uint64_t depth_max = 1'000'000, std::uint32_t in_hand_max = 16)
+      : shape(Gate::queue_of(shape)),
+        keyed(shape.keys != 0),
+        limiter(limits_of(shape, depth_max)),
+        queue_memory(Queue::bytes(this->shape)),
+        stock_memory(StockLedger::bytes(kLedger)),
+        gate_memory(GateMemory::bytes(in_hand_max, sizeof(Record))),
+        returns(std::in_place) {
+    queue().format(0);
+    stock().format(kLedger, kHold, KeySecret{{3, 4}}, Sweeping::kAsked);
+    ThreadSlot* slot = stock().thread_slots().acquire();
+    for (const std::uint64_t sku : {1, 2}) {
+      stock().add_item(*slot, {number_key(sku), {}, kUnits, shape.per_user, 1}, clock().now());
+    }
+    stock().thread_slots().release(slot);
+    gate().format({field(offsetof(Record, sku)), field(offsetof(Record, quantity)), {}, {}}, in_hand_max);
+    open_returns();
+    if (!keyed) {
+      slot = limiter.segment().limiter().thread_slots().acquire();
+      limiter.segment().limiter().decide(*slot, clock(), clock().now(), kOthers, 0, nullptr);
+      limiter.segment().limiter().thread_slots().release(slot);
+    }
+  }
+  static LimiterConfig limits_of(const Shape& shape, std::uint64_t depth_max) {
+    LimiterConfig config = Gate::limits_of(shape);
+    config.depth_max = depth_max;
+    config.waiting_max = 4;
+    return config;
+  }
+  void open_returns() {
+    const GateReturns::LimiterPart limiter_part{
+        {limiter.segment(), nullptr, clock(), ++limiter.sessions, {}, {}}, limiter.host};
+    const GateReturns::StockPart stock_part{stock(), clock()};
+    REQUIRE(returns->open(&limiter_part, &stock_part));
+    REQUIRE(queue().tags().begin());
+    host.returns = &*returns;
+  }
+  // No thread uses the gate any more.
+  void go() {
+    Queue view = queue();
+    returns->end(view, gate().table());
+    returns.reset();
+  }
+
+  Queue queue() const { return Queue(queue_memory, shape); }
+  StockLedger stock() const { return StockLedger(stock_memory, kLedger); }
+  GateMemory gate() const { return GateMemory(gate_memory.get(), sizeof(Record)); }
+  Clock clock() const { return Clock(&limiter.manual); }
+  void pass(std::uint64_t ns) { limiter.manual.advance(ns); }
+
+  // Orders in flight.
+  std::uint64_t in_flight() const { return limiter.in_flight() - (keyed ? 0 : kOthers); }
+  StockCounts counts(std::uint64_t sku = 1) const {
+    StockLedger ledger = stock();
+    return ledger.items().counts(ledger.items()[ledger.items().find(number_key(sku))]);
+  }
+
+  static constexpr LedgerShape kLedger{4, 64, 64, 64, 64};
+  QueueShape shape;
+  bool keyed;
+  TestLimiter limiter;
+  ZeroedMemory queue_memory, stock_memory, gate_memory;
+  GateQueueHost host;
+  std::optional<GateReturns> returns;
+};
+
+// What one thread has of the gate, with buffers of its own.
+struct GateThread {
+  struct Order {
+    Record record;
+    GateSession::InHand hand;
+  };
+
+  explicit GateThread(SharedGate& shared)
+      : shared(shared),
+        queue(shared.queue(), shared.host, *shared.queue().thread_slots().acquire(), shared.clock(),
+              ++shared.limiter.sessions),
+        limiter(shared.limiter.attach()),
+        stock(shared.stock(), shared.stock().thread_slots().acquire(), shared.clock()),
+        session(shared.gate(), shared.gate().thread_slots().acquire(), {queue, limiter.get(), &stock}) {
+    const auto bytes = [](auto& list) { return std::as_writable_bytes(std::span(list)); };
+    REQUIRE(queue.use({bytes(in), bytes(out), bytes(dropped), Words(bytes(words))}));
+  }
+  GateSession* operator->() { return &session; }
+  // As a thread ends: what it attached last goes first.
+  void end() {
+    session.end();
+    stock.end();
+    limiter->end();
+    queue.end();
+  }
+
+  Admission::Result admit(const Record& order, const Key* key = nullptr, StockSession::Lines cart = {}) {
+    in[0] = order;
+    return shared.queue().overwrites() ? session.admit<true>(0, key, cart)
+                                       : session.admit<false>(0, key, cart);
+  }
+  Outcome outcome(const Record& order, const Key* key = nullptr) { return admit(order, key).outcome; }
+  // Orders of one unit, by number: that is their user.
+  void admit_numbers(std::uint64_t first, std::uint64_t last) {
+    for (std::uint64_t i = first; i <= last; ++i) REQUIRE(outcome({1, 1, i, 0}) == Outcome::kAdmitted);
+  }
+  std::vector<Order> take(std::uint32_t max, bool begins = false) {
+    REQUIRE(queue.consumes());
+    std::vector<Order> orders;
+    taken = session.take(max, begins, [&](std::uint32_t i, const GateSession::InHand& hand) {
+      REQUIRE(i == orders.size());
+      orders.push_back({{}, hand});
+    });
+    REQUIRE(taken.count == orders.size());
+    for (std::size_t i = 0; i < orders.size(); ++i) orders[i].record = out[i];
+    return orders;
+  }
+  ResolveResult resolve(const Order& order, bool confirm, std::uint32_t quantity = 0) {
+    return session.resolve(order.hand.entry, order.hand.reservation, confirm, quantity);
+  }
+
+  SharedGate& shared;
+  std::vector<Record> in = std::vector<Record>(1), out = std::vector<Record>(16),
+                      dropped = std::vector<Record>(kDroppedMax);
+  std::vector<std::uint64_t> words = std::vector<std::uint64_t>(QueueStaging::kBytes / 8);
+  QueueSession queue;
+  std::unique_ptr<LimiterSession> limiter;
+  StockSession stock;
+  GateSession session;
+  GateSession::Taken taken{};  // by the last take()
+};
+
+using Orders = std::vector<GateThread::Order>;
+using Numbers = std::vector<std::uint64_t>;
+inline Numbers numbers(const Orders& orders) {
+  Numbers all;
+  for (const GateThread::Order& order : orders) all.push_back(order.record.user);
+  return all;
+}
+// Whether so many units of the first item are reserved and sold, and all others on sale.
+inline bool holds(const SharedGate& gate, std::uint64_t reserved, std::uint64_t sold) {
+  const StockCounts counts = gate.counts();
+  return counts.reserved == reserved && counts.sold == sold &&
+         counts.available == SharedGate::kUnits - reserved - sold;
+}
+
+}  // namespace sluice::test
