@@ -200,7 +200,7 @@ Napi::Value attach_gate(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
-void export_gate(Napi::Env env, Napi::Object exports) {
+void export_gate(Napi::Object exports) {
   export_function<guarded<create_gate>>(exports, "createGate");
   export_function<guarded<gate_parts>>(exports, "gateParts");
   export_function<guarded<attach_gate>>(exports, "attachGate");
