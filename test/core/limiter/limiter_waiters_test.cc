@@ -110,7 +110,7 @@ TEST_CASE("a new front is told when the one before it leaves, and one that leave
 TEST_CASE("a review walks over a line once, however many have expired behind those who stay") {
   constexpr std::uint32_t kPatient = 200, kLate = 300;
   Lined lined(depth_of(1, 0), kPatient + kLate);
-  ThreadSlot* thread = lined.limiter.lines().acquire();
+  ThreadSlot* thread = lined.limiter.thread_slots().acquire();
   LimiterWaiters::Woken woken;
   const LimiterWaiters::Asking asking{*thread, lined.clock, 0, woken};
   LimiterWaiters::Owner owners[2]{{1}, {2}};
