@@ -17,6 +17,22 @@ describe('a limiter with keys', () => {
     for (const key of ['a', 'b', '']) expect(allowed(limiter, key, 5)).toBe(3);
   });
 
+  it('counts again what an exact window, made longer, had left behind: of keys that kept their places', () => {
+    const clock = new ManualClock();
+    const slidingWindow = { limit: 5, windowMs: 10, exact: true };
+    const limiter = Limiter.create({ slidingWindow, keys: { max: 1 }, clock });
+    expect(allowed(limiter, 'kept', 2)).toBe(2);
+    expect(allowed(limiter, 'forgotten', 2)).toBe(2);
+    clock.advance(5);
+    expect(allowed(limiter, 'kept', 1)).toBe(1);
+    clock.advance(5);
+    // The table has 16 places. One newcomer more than there are free ones takes the place with the empty window.
+    for (let newcomer = 1; newcomer <= 15; newcomer++) expect(limiter.allow(newcomer)).toBe(true);
+    limiter.configure({ slidingWindow: { windowMs: 1_000 } });
+    expect(limiter.peek({ key: 'kept' }).remaining).toBe(2);
+    expect(limiter.peek({ key: 'forgotten' }).remaining).toBe(5);
+  });
+
   it('tells strings, numbers and bigints apart, and equal ones not', () => {
     const limiter = Limiter.create({ ...bucket(1), keys: { max: 100 }, clock: new ManualClock() });
     const keys: Key[] = [

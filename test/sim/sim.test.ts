@@ -56,6 +56,11 @@ describe('The simulator', () => {
     expect(await replay({ scenario: { drivers: {}, stock }, operations })).toBeUndefined();
   });
 
+  it('does not ask an exact window, made longer, for times of keys that the limiter may have forgotten', async () => {
+    const { error } = await explore(638_395_320, 300);
+    expect(error, error?.message).toBeUndefined();
+  });
+
   it('shrinks a failure to the operations that it needs', async () => {
     const { scenario, operations } = await recorded(3);
     // An operation that no driver can run, in the middle of those that all can.

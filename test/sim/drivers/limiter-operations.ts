@@ -97,12 +97,12 @@ export function drawLimiter(
 }
 
 function drawChanges(random: Random, scenario: LimiterScenario): { changes: Changes; enforce?: boolean } {
-  const { tokenBucket, slidingWindow, queueDepth } = scenario;
+  const { tokenBucket, slidingWindow, queueDepth, maxKeys } = scenario;
   const rate = sometimes(random, 0.5, () => random.pick(rates));
   const burst = sometimes(random, 0.5, () => random.between(1, 12));
   const windows = listed(slidingWindow);
-  const several = windows.length > 1 || queueDepth !== undefined;
-  const changed = windows.map((window) => drawWindowChanges(random, window, several));
+  const forgetsTimes = windows.length > 1 || queueDepth !== undefined || maxKeys === 1;
+  const changed = windows.map((window) => drawWindowChanges(random, window, forgetsTimes));
   const max = sometimes(random, 0.5, () => random.between(1, 8));
   const enforce = sometimes(random, 0.1, () => random.chance(0.5));
   const bucket = { ...(rate && { ratePerSecond: rate }), ...(burst && { burst }) };
@@ -118,12 +118,14 @@ function drawChanges(random: Random, scenario: LimiterScenario): { changes: Chan
   };
 }
 
-function drawWindowChanges(random: Random, window: WindowOption, several: boolean): WindowChanges {
+/** `forgetsTimes`: whether the limiter may forget times of an exact window that have left it. */
+function drawWindowChanges(random: Random, window: WindowOption, forgetsTimes: boolean): WindowChanges {
   const exact = 'exact' in window;
   const limit = sometimes(random, 0.5, () => random.between(1, exact ? window.limit : 12));
   const windowMs = sometimes(random, 0.5, () => random.pick(lengthsMs));
-  // An exact window keeps as many times as its limit: what a later tier refuses may push out one that only a longer
-  // window would ask for. The auditor remembers all of them, so the two are not compared.
-  const forgets = 'every' in window || (exact && several);
-  return { ...(limit && { limit }), ...(windowMs && !forgets && { windowMs }) };
+  // Only a longer window would ask for the times that have left an exact one, and the auditor remembers all of them. The
+  // limiter does not: it keeps as many times as the limit, so that a request which a later tier refuses may push one
+  // out; and a key with an empty window gives its place to another key. So such windows keep their length.
+  const keepsLength = 'every' in window || (exact && forgetsTimes);
+  return { ...(limit && { limit }), ...(windowMs && !keepsLength && { windowMs }) };
 }
