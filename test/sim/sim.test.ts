@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { LimiterScenario } from './drivers/limiter.js';
+import type { LimiterOperation } from './drivers/limiter-operations.js';
 import type { StockOperation } from './drivers/stock-operations.js';
 import { shrink } from './shrink.js';
 import { explore, replay, type Trace } from './simulation.js';
@@ -54,6 +56,26 @@ describe('The simulator', () => {
       weights: {},
     };
     expect(await replay({ scenario: { drivers: {}, stock }, operations })).toBeUndefined();
+  });
+
+  it('lets a request that costs nothing wait behind others, however much they cost together', async () => {
+    const limiter: LimiterScenario = {
+      slidingWindow: { limit: 2, windowMs: 1, buckets: 2 },
+      commit: false,
+      followsQueue: false,
+      maxWaiting: 20,
+      enforce: true,
+      objects: 1,
+      weights: {},
+    };
+    const by = { driver: 'limiter', by: 0 } as const;
+    const operations: LimiterOperation[] = [
+      { ...by, name: 1, do: 'block', ms: 1 },
+      ...[2, 3, 4].map((name) => ({ ...by, name, do: 'acquire', cost: 1 }) as const),
+      { ...by, name: 5, do: 'acquire', cost: 0 },
+    ];
+    const error = await replay({ scenario: { drivers: {}, limiter }, operations });
+    expect(error, error?.message).toBeUndefined();
   });
 
   it('does not ask an exact window, made longer, for times of keys that the limiter may have forgotten', async () => {

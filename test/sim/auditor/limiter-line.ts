@@ -140,11 +140,10 @@ export class LimiterAuditor {
   acquire(keyAt: number, name: number, cost: number, now: number, patience: number): void {
     const state = this.#state(keyAt);
     const refused = this.#objection(state, cost, now);
-    // What costs nothing is not refused by the line, but the forecast counts those before it all the same.
+    const never = state.retryAfter(cost, now) === Infinity;
+    // The line does not refuse a request that costs nothing, but the forecast counts the waiter before it all the same.
     const before = cost === 0 ? state.waiters.reduce((sum, waiter) => sum + waiter.cost, 0) : 0;
-    const wait = state.retryAfter(cost + before, now);
-    const never = wait === Infinity;
-    const hopeless = never || wait > patience;
+    const hopeless = never || (patience !== Infinity && state.retryAfter(cost + before, now) > patience);
     if (refused === undefined || !this.enforce) {
       this.#note(name, this.#decide(state, cost, now).charge);
       this.ended.set(name, { allowed: true, ...forgiven(refused) });
