@@ -1,4 +1,4 @@
-/** Makes answers that survive JSON: it has no bigints, so they become decimal strings. */
+/** Makes answers that survive JSON. JSON has no bigints, so they become decimal strings. */
 
 /**
  * Gives the objects of `Answer` a `toJSON`, on their prototype: an answer keeps its own properties, equals a plain

@@ -14,7 +14,7 @@ import type { NativeStock } from './stock.js';
 
 const require = createRequire(import.meta.url);
 
-/** Cold calls answer a string where something stood in the way: see `made()`. */
+/** A cold call returns a string, the reason, if it could not make or attach the object: see `made()`. */
 interface AddonCalls {
   createClock(startNs: number): NativeClock | Reason;
   attachClock(handle: NativeHandle): NativeClock | Reason;
@@ -46,7 +46,7 @@ type Native = Pick<AddonCalls, (typeof addonFunctions)[number]> & {
   readonly contract: string;
 };
 
-/** Whether this process runs on musl: its program interpreter says so in the first page of the executable. */
+/** Whether this process runs on musl: the first page of the executable names its program interpreter. */
 function isMusl(): boolean {
   const page = Buffer.alloc(4096);
   try {
@@ -62,7 +62,7 @@ function isMusl(): boolean {
   return page.includes('/ld-musl-');
 }
 
-/** An addon of another version: what its functions take and answer may be anything. */
+/** The error for an addon of another version, whose functions may take and return something else. */
 class Mismatch extends Error {}
 
 /** @throws Error if there is no addon, or none of this version. */
@@ -78,7 +78,7 @@ function loaded(file: string): Native {
 function load(): Native {
   const platform = `${process.platform}-${process.arch}`;
   const file = process.platform === 'linux' ? `sluice.${isMusl() ? 'musl' : 'glibc'}.node` : 'sluice.node';
-  // In a checkout SLUICE_BUILD=debug asks for what `npm run build:debug` built, and for nothing else.
+  // In a checkout, SLUICE_BUILD=debug loads the addon that `npm run build:debug` made, and no other.
   const isDebug = process.env['SLUICE_BUILD'] === 'debug';
   const attempts = isDebug
     ? ['../../build/Debug/sluice.node']
@@ -95,7 +95,7 @@ function load(): Native {
   throw new SluiceError(
     'ERR_SLUICE_LOAD',
     `sluice has no working binary for ${platform} (${file}).\nTried:\n${reasons.join('\n')}\nWhat to do: ` +
-      (isDebug ? '"npm run build:debug" in a checkout, or unset SLUICE_BUILD; else ' : '') +
+      (isDebug ? '"npm run build:debug" in a checkout, or unset SLUICE_BUILD; otherwise, ' : '') +
       (failures.some((failure) => failure instanceof Mismatch)
         ? 'reinstall sluice, so that its binary and its lib are of one version; in its repository, "npm run build"; ' +
           'in a bundle, copy the binary of the version that was bundled.'

@@ -1,23 +1,23 @@
-/** What the addon answers in place of a result, and the typed errors that lib/ makes of it. */
+/** The answers that the addon returns in place of a result, and the typed errors that lib/ makes from them. */
 import { isAnyArrayBuffer } from 'node:util/types';
 import { optionError, SluiceError } from '../input/index.js';
 import { answers, type Reason, threadsMax } from './contract.js';
 
-/** What every hot function answers once its object is disposed of. */
+/** The answer of every hot function once its object is disposed of. */
 export const DISPOSED: typeof answers.disposed = answers.disposed;
 
-/** What a function answers that needed memory, or a file descriptor, which the system does not have. */
+/** The answer of a function that needed memory or a file descriptor, of which the system has none left. */
 export const NO_RESOURCES: typeof answers.noResources = answers.noResources;
 
-/** The object, or the typed error for what the addon said stood in the way of making or attaching `what`. */
+/** Returns the object. Throws a typed error if the addon returned a reason why it could not make or attach `what`. */
 export function made<T extends object>(what: string, answer: T | Reason): T {
   if (typeof answer === 'object') return answer;
   switch (answer) {
     case 'dead-handle':
       throw new SluiceError(
         'ERR_SLUICE_HANDLE',
-        `${what}: the handle names nothing that is alive: it was disposed of, its threads have ended, or it comes ` +
-          'from another process or another copy of sluice',
+        `${what}: the handle names no live object: that object was disposed of, its threads have ended, or the ` +
+          'handle comes from another process or another copy of sluice',
       );
     case 'bad-schema':
       throw new SluiceError(
@@ -27,7 +27,7 @@ export function made<T extends object>(what: string, answer: T | Reason): T {
     case 'too-many-threads':
       throw new SluiceError(
         'ERR_SLUICE_THREADS',
-        `${what}: ${threadsMax} threads have it attached already, which is the most`,
+        `${what}: ${threadsMax} threads have it attached already, which is the maximum`,
       );
     case 'no-memory':
       throw failed(what, NO_RESOURCES);
@@ -42,7 +42,7 @@ export function made<T extends object>(what: string, answer: T | Reason): T {
     case 'snapshot-damaged':
       throw new SluiceError(
         'ERR_SLUICE_SNAPSHOT',
-        `${what}: the snapshot is damaged: its checksum does not hold, or it contradicts itself`,
+        `${what}: the snapshot is damaged: its checksum does not match, or it contradicts itself`,
       );
     case 'disposed':
       throw disposed(what);
@@ -55,10 +55,10 @@ export function disposed(what: string): SluiceError {
   return new SluiceError('ERR_SLUICE_DISPOSED', `${what}: already disposed of in this thread`);
 }
 
-/** The error of a call that native code has answered with `DISPOSED` or `NO_RESOURCES`. */
+/** Makes the error of a call that native code has answered with `DISPOSED` or `NO_RESOURCES`. */
 export function failed(what: string, answer: number): SluiceError {
   if (answer !== NO_RESOURCES) return disposed(what);
-  return new SluiceError('ERR_SLUICE_MEMORY', `${what}: the system has no memory or file descriptor to give`);
+  return new SluiceError('ERR_SLUICE_MEMORY', `${what}: the system has no memory or file descriptor left`);
 }
 
 /** @throws SluiceError for a negative answer: nothing was done. */
@@ -66,13 +66,16 @@ export function checkDone(what: string, answer: number): void {
   if (answer < 0) throw failed(what, answer);
 }
 
-/** The result of a native call that answers an object, unless it is disposed of. */
+/** Returns the object that a native call returned. Throws if the call returned a number, the reason why it failed. */
 export function alive<T>(what: string, answer: T | number): T {
   if (typeof answer === 'number') throw failed(what, answer);
   return ofThisRealm(answer);
 }
 
-/** Native code makes objects of the main realm, which are no plain objects to a program in a vm context. */
+/**
+ * Copies `value` into this realm. Native code makes objects of the main realm, which are not plain objects to a program
+ * in a vm context.
+ */
 function ofThisRealm<T>(value: T): T {
   if (typeof value !== 'object' || value === null || isAnyArrayBuffer(value)) return value;
   if (Array.isArray(value)) return [...value].map((element) => ofThisRealm<unknown>(element)) as T;

@@ -1,7 +1,7 @@
-/** As it was when sluice was loaded. It calls no setter that a prototype has. */
+/** The function as it was when sluice was loaded. It calls no setter of a prototype. */
 const { fromEntries } = Object;
 
-/** The figures that a native call has written to its staging buffer, from byte `at` on, by their names. */
+/** Returns the figures that a native call has written to its staging buffer, from byte `at` on, by their names. */
 export function figuresOf<Name extends string>(
   names: readonly Name[],
   staging: Float64Array,
@@ -11,7 +11,7 @@ export function figuresOf<Name extends string>(
   return fromEntries(entries) as Record<Name, number>;
 }
 
-/** How many bytes figures of these names take. */
+/** Returns how many bytes the figures of these names take. */
 export function bytesOf(names: readonly string[]): number {
   return names.length * 8;
 }

@@ -3,15 +3,15 @@ import type { NativeHandle } from './handle.js';
 import type { NativeKey } from './limiter.js';
 
 interface GateCalls {
-  /** Undefined: admitted. */
+  /** Returns undefined if the order was admitted. */
   admit(): number | undefined;
   admitWith(holdNs: number, lines: number, key?: NativeKey): number | undefined;
   take(max: number, begins: number): number;
-  /** A quantity of 0 is all of it. */
+  /** A quantity of 0 means all units. */
   resolve(confirm: number, entry: number, quantity: number): number;
   putBack(entry: number): void;
   renew(): number;
-  /** 0, and the figures in the staging. */
+  /** Returns 0, with the figures in the staging buffer. */
   stats(): number;
   dispose(): void;
 }
@@ -21,15 +21,15 @@ export type NativeGate = Pick<GateCalls, (typeof gateFunctions)[number]> & {
   readonly maxInHand: number;
 };
 
-/** Where a whole number stands in a record. Types are those of `fieldTypes`. */
+/** Where a field begins in a record, and its type, which is one of `fieldTypes`. */
 interface NativeField {
   readonly type: number;
   readonly offset: number;
-  /** Of a text: the most bytes that the field has room for; else 0. */
+  /** The most bytes of text that the field has room for; 0 if it holds a number. */
   readonly textRoom: number;
 }
 
-/** Which fields of a record are the request to the stock. */
+/** The fields of a record that make the request to the stock. */
 export interface NativeFields {
   sku?: NativeField;
   quantity?: NativeField;

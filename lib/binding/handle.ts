@@ -1,6 +1,6 @@
 import { optionError } from '../input/index.js';
 
-/** What crosses to another thread: plain data that survives structured clone. */
+/** The name of a shared object, which a program passes to other threads: plain data that survives structured clone. */
 export interface Handle<Kind extends string> {
   readonly sluice: Kind;
   readonly id: number;
@@ -12,14 +12,14 @@ export interface NativeHandle {
   readonly token: bigint;
 }
 
-/** The handle of an object of `kind` as it crosses threads. */
+/** Makes the handle of an object of `kind` that a program passes to other threads. */
 export function publicHandle<Kind extends string>(kind: Kind, handle: NativeHandle): Handle<Kind> {
   return Object.freeze({ sluice: kind, id: handle.id, token: handle.token });
 }
 
 /**
- * Checks that `value` is a handle of `kind`, as far as its form goes. Its copy is for native code, which must not come
- * upon a getter or a proxy.
+ * Checks that `value` has the form of a handle of `kind`. Returns a copy for native code, which must not meet a getter
+ * or a proxy.
  */
 export function checkedHandle<Kind extends string>(where: string, kind: Kind, value: unknown): NativeHandle {
   const isObject = typeof value === 'object' && value !== null;

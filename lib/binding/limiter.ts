@@ -6,13 +6,13 @@ export type NativeKey = string | number | bigint;
 
 interface LimiterProperties {
   readonly handle: NativeHandle;
-  /** What is fixed at creation. */
+  /** These properties are fixed at creation. */
   readonly keyed: boolean;
   readonly hasBucket: boolean;
   readonly hasDepth: boolean;
   readonly windows: readonly NativeWindow[];
   readonly followsQueue: boolean;
-  /** 0: without the adaptive tier. */
+  /** 0 if the limiter has no adaptive tier. */
   readonly maxEventLoopDelayMs: number;
   readonly adaptiveIntervalMs: number;
   readonly manualClock: boolean;
@@ -26,7 +26,7 @@ interface LimiterCalls {
   release(cost: number, key?: NativeKey): number;
   penalize(points: number, key?: NativeKey): number;
   reward(points: number, key?: NativeKey): number;
-  /** With the receipt in the staging buffer. */
+  /** Takes the receipt from the staging buffer. */
   refund(cost: number, key?: NativeKey): number;
   reset(unused: number, key?: NativeKey): number;
   block(ns: number, key?: NativeKey): number;
@@ -38,7 +38,7 @@ interface LimiterCalls {
   onServed(callback: () => void): number;
   keepAlive(alive: number): void;
   configure(changes: object): number;
-  /** 0, and the figures in the staging, as of the next one. */
+  /** Returns 0, with the figures in the staging buffer; so does `limits`. */
   stats(): number;
   limits(): number;
   dispose(): void;
@@ -46,11 +46,11 @@ interface LimiterCalls {
 
 export type NativeLimiter = LimiterProperties & Pick<LimiterCalls, (typeof limiterFunctions)[number]>;
 
-/** What is fixed of a window. */
+/** The properties of a window that are fixed at creation. */
 export interface NativeWindow {
-  /** The largest limit of an exact window; 0: it is not exact. */
+  /** The largest limit of an exact window; 0 if the window is not exact. */
   readonly logCapacity: number;
-  /** Of a calendar window the number of its periods: see `periods`; else 0. */
+  /** The number of a calendar window's period: see `periods`. 0 for a sliding window. */
   readonly every: number;
   readonly timeZone: string;
 }

@@ -1,7 +1,7 @@
 /**
  * Memory that JavaScript shares with native code, and the built-ins that lead to it, as they were when sluice was
- * loaded: what a program does to `ArrayBuffer`, `Buffer.prototype` or `WeakRef` later is never handed such memory, nor
- * a native object. Nothing outside of lib/ gets at these classes or at an instance of them.
+ * loaded. A program that replaces `ArrayBuffer`, `WeakRef` or a member of `Buffer.prototype` later never receives such
+ * memory, nor a native object. No code outside of lib/ can reach these classes or their instances.
  */
 import { Buffer } from 'node:buffer';
 import * as types from 'node:util/types';
@@ -10,7 +10,7 @@ import '../symbols.js';
 
 type Class = abstract new (...given: never[]) => object;
 
-/** Gives `Safe` the members of `Base` as its own, and no prototype: nothing that it inherits can be replaced. */
+/** Gives `Safe` the members of `Base` as its own, and no prototype: it inherits nothing that a program can replace. */
 function seal(Safe: Class, Base: Class): void {
   const own: object = Safe.prototype;
   for (let from: object | null = Base.prototype; from !== null; from = Object.getPrototypeOf(from)) {
@@ -24,24 +24,26 @@ function seal(Safe: Class, Base: Class): void {
   Object.freeze(Safe);
 }
 
-/** Native code reads and writes it: its contents are to be trusted, so nobody else may reach it. */
+/**
+ * Memory that native code reads and writes. Native code trusts its contents, so no code outside of lib/ may reach it.
+ */
 export class Memory extends ArrayBuffer {
   constructor(bytes: number) {
     try {
       super(bytes);
     } catch {
-      throw new SluiceError('ERR_SLUICE_MEMORY', `no memory for a buffer of ${bytes} octets`);
+      throw new SluiceError('ERR_SLUICE_MEMORY', `no memory for a buffer of ${bytes} bytes`);
     }
   }
 }
 
-/** Octets of a `Memory`, with the methods of a Buffer that turn text into octets and back. */
+/** The bytes of a `Memory`, with the methods of a Buffer that turn text into bytes and back. */
 export class Octets extends Uint8Array {
   constructor(memory: ArrayBuffer) {
     super(memory);
   }
 
-  /** Writes at most `length` octets of UTF-8 at `offset`, whole characters only. Returns how many. */
+  /** Writes at most `length` bytes of UTF-8 at `offset`, whole characters only. Returns how many. */
   declare utf8Write: (text: string, offset: number, length: number) => number;
   declare utf8Slice: (start: number, end: number) => string;
 }
@@ -64,7 +66,7 @@ export class Finalizer<T> extends FinalizationRegistry<T> {
   }
 }
 
-/** Objects that bear a mark. */
+/** The set of objects that have a mark. */
 export class Marks extends (WeakSet as new () => WeakSet<object>) {}
 
 for (const name of ['utf8Write', 'utf8Slice'] as const) {
@@ -78,7 +80,7 @@ seal(Weak, WeakRef);
 seal(Finalizer, FinalizationRegistry);
 seal(Marks, WeakSet);
 
-/** Arrays over a `Memory`, of which nothing but the elements may be used: their methods can be replaced. */
+/** Typed arrays over a `Memory`. Use nothing but their elements: a program can replace their methods. */
 export const arrays: {
   readonly Uint8Array: Uint8ArrayConstructor;
   readonly Uint16Array: Uint16ArrayConstructor;
@@ -103,12 +105,14 @@ export const arrays: {
   Float64Array,
 });
 
-/** As it was when sluice was loaded: syncBuiltinESMExports() changes what others have imported. */
+/**
+ * The function as it was when sluice was loaded: syncBuiltinESMExports() changes functions that were imported before.
+ */
 export const isUint8Array: typeof types.isUint8Array = types.isUint8Array;
 
 const PlainBuffer = ArrayBuffer;
 
-/** A buffer for the program, not for native code to keep; undefined if there is no memory for it. */
+/** Returns a buffer for the program, which native code does not keep; undefined if there is no memory for it. */
 export function newBuffer(octets: number): ArrayBuffer | undefined {
   try {
     return new PlainBuffer(octets);
@@ -117,13 +121,13 @@ export function newBuffer(octets: number): ArrayBuffer | undefined {
   }
 }
 
-/** A copy of the `length` octets of `memory` that begin at `start`. */
+/** Returns a copy of the `length` bytes of `memory` that begin at `start`. */
 export function copied(memory: ArrayBuffer, start: number, length: number): Uint8Array {
   return new arrays.Uint8Array(new arrays.Uint8Array(memory, start, length));
 }
 
 const maker: unique symbol = Symbol('sluice');
-/** What lib/ shows to its constructors, which nobody else can call. */
+/** The token that lib/ gives its own constructors. Other code does not have it, so it cannot call them. */
 export type Maker = typeof maker;
 export function isMaker(by: unknown): by is Maker {
   return by === maker;

@@ -1,10 +1,10 @@
 import { answers, parks, type queueFunctions, waiterStates } from './contract.js';
 import type { NativeHandle } from './handle.js';
 
-/** What hot functions of a queue answer, beside counts. */
+/** The answers of a queue's hot functions other than counts. */
 export const CLOSED: typeof answers.closed = answers.closed;
 export const NOT_CONSUMER: typeof answers.notConsumer = answers.notConsumer;
-/** As many as may wait for room already. */
+/** The lane already has as many waiters for room as it may have. */
 export const LINE_FULL: typeof answers.lineFull = answers.lineFull;
 
 /** Answers of `park()`. */
@@ -15,7 +15,7 @@ export const ENDED: typeof parks.ended = parks.ended;
 export const SERVED_WAITER: typeof waiterStates.served = waiterStates.served;
 export const CLOSED_WAITER: typeof waiterStates.closed = waiterStates.closed;
 
-/** What a queue is made with. */
+/** The properties of a queue, which are fixed at creation. */
 interface QueueProperties {
   readonly handle: NativeHandle;
   readonly capacity: number;
@@ -28,7 +28,7 @@ interface QueueProperties {
 }
 
 interface QueueCalls {
-  /** Undefined once it is pushed. */
+  /** Returns undefined if the record was pushed. */
   push(): number | undefined;
   pushTo(lane: number, hasTtl: number, waits: number): number | undefined;
   pushMany(count: number, lane: number, hasTtl: number, more: number): number;
@@ -46,10 +46,13 @@ interface QueueCalls {
   fillBatch(batch: number): number;
   flushBatch(batch: number): number;
   closeBatch(batch: number): void;
-  /** Removes the `consumed` records shown last, and shows up to `max` more: how many, or `shownAndGone`. */
+  /**
+   * Removes the `consumed` records shown last, and shows up to `max` more. Returns how many it shows, or
+   * `shownAndGone`.
+   */
   next(consumed: number, max: number): number;
   take(max: number): number;
-  /** As take(1), but undefined for one. */
+  /** As take(1), but returns undefined if it took a record. */
   takeOne(): number | undefined;
   wantDropped(wanted: number): void;
   park(): number;
@@ -68,7 +71,7 @@ interface QueueCalls {
   awaitEmpty(begins: number): number;
   emptied(): number;
   depth(): number;
-  /** 0, and the figures in the staging. */
+  /** Returns 0, with the figures in the staging buffer. */
   stats(): number;
   dispose(): void;
 }

@@ -29,45 +29,48 @@ interface StockCalls {
   confirm(): number;
   cancel(): number;
   extend(): number;
-  /** Of a part: `lines` of them are in the staging, else its quantity; `hold`: 1, the rest stays held. */
+  /**
+   * The staging buffer has the part's `lines` lines, or its quantity if `lines` is 0. With `hold` 1 the rest stays
+   * held.
+   */
   confirmPart(lines: number, hold: number): number;
   cancelPart(lines: number): number;
   giveBack(lines: number): number;
-  /** To the quantities of `lines` of them in the staging, else to its quantity. */
+  /** The staging buffer has the new quantities of `lines` lines, or the one new quantity if `lines` is 0. */
   change(lines: number): number;
   giveBackOf(): number;
   /** `by`: see `finds`. */
   findReservation(by: number): NativeReservation | number | undefined;
-  /** Some places of the table from `slot` on; `states`: a bit for each `Phase`. */
+  /** Lists reservations of some slots of the table, from `slot` on. `states` has a bit for each `Phase`. */
   listReservations(
     slot: number,
     states: number,
   ): { readonly next: number; readonly found: readonly NativeReservation[] } | number;
   expire(): number;
-  /** Expires what is due, as far as looking at `slots` places goes; 1 if something was left. */
+  /** Looks at up to `slots` slots and expires the reservations that are due. Returns 1 if it left some. */
   sweep(slots: number): number;
   addItem(): number;
   restock(): number;
   withdraw(): number;
-  /** A `LevelSet`; with `clamp` 1: as near to it as can be. */
+  /** Returns a `LevelSet`. With `clamp` 1, the total becomes as near to the given one as possible. */
   setTotal(clamp: number): number;
   closeItem(): number;
   reopenItem(): number;
-  /** `changes`: the bits of `itemChanges` that the staging has a new value of. A `LevelSet`. */
+  /** `changes` has the bits of `itemChanges` for which the staging buffer has a new value. Returns a `LevelSet`. */
   changeItem(changes: number): number;
   configure(): number;
   addGroup(): number;
   changeGroup(): number;
-  /** 1 if an item has a per-user limit, or is in a group. */
+  /** Returns 1 if an item has a per-user limit, or is in a group. */
   limitsUsers(): number;
-  /** 0, and the figures in the staging, as of the next ones. */
+  /** Returns 0, with the figures in the staging buffer. */
   counts(): number;
-  /** The sku of the first item whose counts do not add up, if there is one. */
+  /** Returns the sku of the first item whose counts do not add up, if there is one. */
   audit(): number | string | undefined;
   oldestMovement(): number;
   endOfMovements(): number;
   readMovement(position: number): NativeMovement | number;
-  /** In what `makeBuffer(octets)` makes. */
+  /** Writes the snapshot to the buffer that `makeBuffer(octets)` returns. */
   snapshot(makeBuffer: (octets: number) => ArrayBuffer | undefined): ArrayBuffer | number;
   stats(): number;
   dispose(): void;

@@ -1,17 +1,17 @@
-/** The words of an enumeration by their numbers; undefined where a number has none. */
+/** Returns the words of an enumeration by their numbers; undefined where a number has no word. */
 export function byNumber<Word extends string>(
   numbers: Readonly<Record<Word, number>>,
 ): readonly (Word | undefined)[] {
   const entries = Object.entries(numbers) as Array<[Word, number]>;
   const words: Array<Word | undefined> = [];
   for (const [word, number] of entries) {
-    while (words.length <= number) words.push(undefined); // a hole would have what Array.prototype has
+    while (words.length <= number) words.push(undefined); // a hole would read a property of Array.prototype
     words[number] = word;
   }
   return words;
 }
 
-/** The words as a text: "'a', 'b' or 'c'". */
+/** Returns the words as one text: "'a', 'b' or 'c'". */
 export function quoted(words: readonly string[]): string {
   const all = words.map((word) => `'${word}'`);
   return `${all.slice(0, -1).join(', ')} or ${all.at(-1)}`;

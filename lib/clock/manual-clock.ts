@@ -51,8 +51,8 @@ export class ManualClock {
    *
    * @param handle The `handle` of the clock.
    * @returns This thread's object for the same clock.
-   * @throws TypeError (`ERR_SLUICE_OPTION`) if it is no clock's handle; SluiceError `ERR_SLUICE_HANDLE` if the clock
-   *   is gone.
+   * @throws TypeError (`ERR_SLUICE_OPTION`) if `handle` is not the handle of a clock; SluiceError `ERR_SLUICE_HANDLE`
+   *   if the clock is gone.
    * @example
    * const clock = ManualClock.attach(workerData.clock);
    */
@@ -89,7 +89,8 @@ export class ManualClock {
    *
    * @param ms How far, in milliseconds: 0 to 1e12.
    * @returns The new time in milliseconds.
-   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) if `ms` is no such number, or leads beyond 1.1e12.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) if `ms` is not such a number, or the new time would exceed
+   *   1.1e12 ms.
    * @example
    * clock.advance(250);
    */
@@ -100,7 +101,7 @@ export class ManualClock {
     if (this.now() + ms > clockLimits.endMs) {
       throw optionError(
         'ManualClock.advance: ms',
-        `at most what is left until ${clockLimits.endMs}`,
+        `at most the milliseconds left until ${clockLimits.endMs}`,
         ms,
         false,
       );

@@ -71,7 +71,7 @@ function cut(text: string): string {
   return text.length > shownMax ? `${text.slice(0, shownMax)}...` : text;
 }
 
-/** The same in quotes and on one line, whatever characters it has. */
+/** Returns the shortened text in quotes and on one line, whatever characters it has. */
 export function quoted(text: string): string {
   return JSON.stringify(cut(text));
 }

@@ -2,7 +2,7 @@
 import { copied, isUint8Array, Octets, View } from '../binding/index.js';
 
 const lengthBytes = 2;
-/** A subclass or an own property may say anything of `length`; this is what `set` copies. */
+/** Returns how many elements `set` copies. A subclass or an own property may return anything for `length`. */
 const { get: lengthGetter } = Object.getOwnPropertyDescriptor(
   Object.getPrototypeOf(Uint8Array.prototype),
   'length',
@@ -20,7 +20,10 @@ export class BytesCodec {
     this.#bytes = new Octets(memory);
   }
 
-  /** Writes `value` at `at`. False, with nothing of meaning written, if it is no `Uint8Array`, detached or too long. */
+  /**
+   * Writes `value` at `at`. Returns false, with nothing meaningful written, if `value` is not a `Uint8Array`, is
+   * detached, or is too long.
+   */
   write(value: unknown, at: number, maxBytes: number): boolean {
     if (!isUint8Array(value)) return false;
     const length = lengthOf(value);
@@ -30,8 +33,8 @@ export class BytesCodec {
     } catch {
       return false; // detached: the only array of a fitting length that cannot be copied
     }
-    // Shared memory that another thread has made longer meanwhile: more was copied, within the buffer, but beyond the
-    // field. It is never made shorter.
+    // Another thread may have grown the shared memory meanwhile. Then more was copied, within the buffer, but beyond
+    // the field. Shared memory never shrinks.
     if (lengthOf(value) !== length) return false;
     this.#view.setUint16(at, length, true);
     return true;

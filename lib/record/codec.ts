@@ -1,4 +1,4 @@
-/** What a codec does, and what one is made from. */
+/** The interface of a codec, and the parts that one is made from. */
 import { isUint8Array, View } from '../binding/index.js';
 import { fieldError, recordError } from '../input/index.js';
 import { BytesCodec } from './bytes-codec.js';
@@ -6,19 +6,22 @@ import type { Field } from './fields.js';
 import { TextCodec } from './text-codec.js';
 
 /**
- * A record in a buffer: reads its fields in place. Reused for the next record, so copy what you keep: `toObject()`,
- * `{ ...view }` and `structuredClone(view)` do. In JSON and on the console it is the record.
+ * A view of a record in a buffer, which reads the fields in place. It is reused for the next record, so copy what you
+ * keep, with `toObject()`, `{ ...view }` or `structuredClone(view)`. JSON and the console show the record.
  */
 export type RecordView<T> = Readonly<T> & { toObject(): T };
 
-/** Encodes to and decodes from one buffer. Positions are bytes from its start. */
+/** Encodes into one buffer, and decodes from it. A position is a number of bytes from its start. */
 export interface Codec<T> {
   /** Writes `value` at `at`; throws a typed error that names the field if one has a bad value. */
   encode(value: T, at: number): void;
-  /** As `encode`, for `count` values of `list` from index `first`: one behind the other from the start; last first. */
+  /**
+   * Encodes `count` values of `list`, from index `first` on, one behind the other from the start of the buffer. Encodes
+   * the last value first.
+   */
   encodeMany(list: readonly T[], first: number, count: number): void;
   decode(at: number): T;
-  /** Reads the record at the position given to `move`. Always the same. */
+  /** Returns the view of the record at the position given to `move`: always the same object. */
   view(): RecordView<T>;
   move(at: number): void;
 }
@@ -33,7 +36,7 @@ export interface Layout {
   readonly bytes: number;
 }
 
-/** The buffer of a codec, and all that reaches it. */
+/** The buffer of a codec, and the objects through which a codec reads and writes it. */
 export interface CodecMemory {
   readonly buffer: ArrayBuffer;
   readonly view: View;
@@ -48,13 +51,15 @@ export type Fail = (field: string, value: unknown, prepared?: unknown) => Error;
 export type CodecFactory<T> = (memory: CodecMemory, fail: Fail) => Codec<T>;
 
 /**
- * As they were when sluice was loaded. A codec reaches memory, so nothing that a program can replace may have a say in
- * it: neither these, nor a method, an iterator or a setter of a prototype.
+ * The functions as they were when sluice was loaded. A codec writes memory that native code trusts, so it calls nothing
+ * that a program can replace: neither these functions, nor a method, an iterator or a setter of a prototype.
  */
 const { defineProperty: define, keys } = Object;
 const strictestFirst: readonly number[] = Object.freeze([8, 4, 2, 1]);
 
-/** Where each field begins: those of the strictest alignment first, so that all are aligned without gaps. */
+/**
+ * Decides where each field begins. Fields of the strictest alignment come first, so that all are aligned without gaps.
+ */
 export function layOut(fields: Fields): Layout {
   const names = keys(fields);
   const offsets: Record<string, number> = {};
@@ -64,7 +69,7 @@ export function layOut(fields: Fields): Layout {
       const name = names[i] as string;
       const field = fields[name] as Field<unknown>;
       if ((field.align ?? 1) !== strictestFirst[a]) continue;
-      // Not by assignment, which a setter of that name on Object.prototype would get.
+      // Not by assignment, which would call a setter of that name on Object.prototype.
       define(offsets, name, { value: bytes, enumerable: true });
       bytes += field.bytes;
     }

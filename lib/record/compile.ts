@@ -6,7 +6,7 @@ import type { Codec, CodecFactory, Fail, Layout } from './codec.js';
 import { type Field, type NumberKind, type Place, shifts } from './fields.js';
 import { jsonText, type TextCodec } from './text-codec.js';
 
-/** As they were when sluice was loaded: see codec.ts. */
+/** The functions as they were when sluice was loaded: see codec.ts. */
 const Compiled = Function;
 const { stringify } = JSON;
 const { freeze, keys } = Object;
@@ -23,7 +23,7 @@ type Program<T> = (
   fail: Fail,
 ) => Codec<T>;
 
-/** Whether code may be generated from strings here, by this process and this realm. */
+/** Whether this process and this realm allow code to be generated from strings. */
 export function canCompile(): boolean {
   try {
     new Compiled('');
@@ -36,8 +36,8 @@ export function canCompile(): boolean {
 /**
  * Generates and evaluates the codec of a schema. Names are quoted; everything else is this package's own code.
  *
- * Numbers are written through typed arrays and read through a DataView: of the four pairings the fastest, where this
- * was measured.
+ * Numbers are written through typed arrays and read through a DataView: the fastest of the four combinations, as
+ * measured.
  */
 export function compile<T>({ fields, offsets, bytes: recordBytes }: Layout): CodecFactory<T> {
   const names = keys(fields);
@@ -74,7 +74,7 @@ export function compile<T>({ fields, offsets, bytes: recordBytes }: Layout): Cod
     const kind = kinds[i] as NumberKind;
     if (used[kind]) asKinds += `const as${kind} = new arrays.${kind}Array(buffer);\n`;
   }
-  // Stands in the loop too: as a function it would be too long for V8 to inline.
+  // The text is repeated in the loop: as a function it would be too long for V8 to inline.
   const body = `
       if (typeof record !== 'object' || record === null) throw fail('', record);
       // All values first: a getter or toJSON of the record may push another one through the same buffer.
@@ -84,8 +84,8 @@ export function compile<T>({ fields, offsets, bytes: recordBytes }: Layout): Cod
     ${asKinds}
     let shown;
     let shownAt = 0;
-    // The fields are its own, so that they are copied with it. With a prototype of its own, so that V8 does not take
-    // it for an object of another codec with other getters, and keeps it fast.
+    // The fields are own properties, so that a copy of the view has them. The view has its own prototype, too: V8 then
+    // does not share a hidden class with the views of other codecs, whose getters differ, and access stays fast.
     function show() {
       return shown ??= Object.freeze({
         __proto__: {

@@ -1,12 +1,12 @@
-/** The types of a record's fields: what each holds, and the code from which compile.ts makes a codec of them. */
+/** The types of a record's fields: what each holds, and the code from which compile.ts makes a codec. */
 import { Marks } from '../binding/index.js';
 import { isInteger, Options, optionError, quoted } from '../input/index.js';
 
-/** As they were when sluice was loaded: what they answer becomes code. */
+/** The functions as they were when sluice was loaded: their results become code. */
 const { stringify } = JSON;
 const { freeze } = Object;
 
-/** What interpret.ts knows fields by. */
+/** The kinds of fields that interpret.ts tells apart. */
 type FieldKind =
   | `${'u' | 'i'}${8 | 16 | 32 | 64}`
   | 'u53'
@@ -38,13 +38,13 @@ export interface Field<T> {
   readonly accepts: string;
   /** The JavaScript type of an acceptable value, to tell a wrong type from a wrong value. */
   readonly typeOf: 'number' | 'bigint' | 'boolean' | 'string' | 'Uint8Array' | 'JSON';
-  /** @internal What `check` and `write` get in place of the value; undefined if it has the wrong type. */
+  /** @internal The value that `check` and `write` get in place of `v`; undefined if `v` has the wrong type. */
   readonly prepare?: (v: string) => string;
-  /** @internal True if `v` is acceptable, as far as can be told without writing it. */
+  /** @internal Whether `v` is acceptable, as far as this can be checked without writing it. */
   readonly check: (v: string) => string;
   /** @internal Writes `v` at `at`. */
   readonly write: (v: string, at: Place) => string;
-  /** @internal Whether `write` is false for a value that turns out to be unacceptable. */
+  /** @internal Whether `write` yields false for a value that turns out to be unacceptable. */
   readonly writeTells?: true;
   /** @internal Reads the value at `at`. */
   readonly read: (at: string) => string;
@@ -54,7 +54,9 @@ export interface Field<T> {
 
 const genuine = new Marks();
 
-/** Only what is made here is a field: its properties, none of them inherited, become code. */
+/**
+ * Makes a field. No other object is taken for one, because a field's properties, none of them inherited, become code.
+ */
 function made<T>(properties: Field<T>): Field<T> {
   const field: Field<T> = freeze({ __proto__: null, ...properties });
   genuine.add(field);
@@ -66,18 +68,18 @@ export function isField(value: unknown): value is Field<unknown> {
   return typeof value === 'object' && value !== null && genuine.has(value);
 }
 
-/** @internal Where a field is written: expressions. */
+/** @internal The place where a field is written, as JavaScript expressions. */
 export interface Place {
   /** Its first byte, from the start of the buffer. */
   readonly byte: string;
-  /** The element there of a typed array over the buffer. */
+  /** The element at the field's place of a typed array over the buffer. */
   element(kind: NumberKind): string;
 }
 
 /** The kinds of number that typed arrays hold, as in the names of `Uint8Array` and `DataView.prototype.getUint8`. */
 export type NumberKind = `${'Uint' | 'Int'}${8 | 16 | 32}` | `${'BigUint' | 'BigInt'}64` | `Float${32 | 64}`;
 
-/** Of how many bytes an element is: the power of two. */
+/** The size of an element in bytes, as a power of two. */
 export const shifts: Readonly<Record<NumberKind, number>> = freeze({
   Uint8: 0,
   Int8: 0,
@@ -178,7 +180,7 @@ export const u53: Field<number> = made({
     'u53',
     'Float64',
     'a whole number from 0 to 9007199254740991',
-    // The first part adds nothing but speed: most numbers are u32.
+    // The first condition only saves time: most numbers are u32.
     (v) => `(${v} >>> 0 === ${v} || ${v} >= 0 && isSafeInteger(${v}))`,
   ),
   write: (v, at) => `${at.element('Float64')} = ${v} + 0`, // + 0: -0 is written as 0
@@ -225,7 +227,7 @@ export const bool: Field<boolean> = made({
   read: (at) => `view.getUint8(${at}) === 1`,
 });
 
-/** @internal What the length of a text or of bytes takes, before them. */
+/** @internal How many bytes the length takes that precedes a text or bytes. */
 export const lengthBytes = 2;
 const lengthMax = 65_535;
 
@@ -237,8 +239,8 @@ function checkedMax(field: string, max: number): number {
 }
 
 /**
- * A string of at most `maxBytes` bytes of UTF-8 (1 to 65,535). A longer one, or one with a lone surrogate, is an
- * error, never cut or replaced.
+ * A string of at most `maxBytes` bytes of UTF-8 (1 to 65,535). A longer string, or one with a lone surrogate, is an
+ * error. It is never cut or replaced.
  *
  * @param maxBytes The most bytes of UTF-8: 1 to 65,535.
  * @returns The field.
@@ -286,10 +288,10 @@ export function bytes(maxBytes: number): Field<Uint8Array> {
 }
 
 /**
- * Anything that JSON can express, as at most `maxBytes` (1 to 65,535) bytes of JSON in UTF-8; read as what
- * `JSON.parse` makes of it, so a `Date` comes back as a string and `NaN` as null. What has no JSON (undefined, a
- * function, a bigint, a circular object, a `toJSON` that throws) is a TypeError that names the field, a longer text a
- * RangeError, before anything is written. In a view, each reading of the field parses it anew.
+ * Any value that JSON can express in at most `maxBytes` (1 to 65,535) bytes of UTF-8. It is read with `JSON.parse`, so
+ * a `Date` comes back as a string and `NaN` as null. A value without JSON (undefined, a function, a bigint, a circular
+ * object, a `toJSON` that throws) is a TypeError that names the field, and a longer JSON text is a RangeError: such a
+ * record is not pushed. A view parses the field anew each time it is read.
  *
  * @param options `maxBytes`: the most bytes of JSON in UTF-8, 1 to 65,535.
  * @returns The field. Its type is `T`, which is not checked.

@@ -1,13 +1,13 @@
 /**
- * Makes a codec without generating code: it goes through the fields of its schema at every call. Slower than what
- * compile.ts makes, and the same in everything else.
+ * Makes a codec without generating code: the codec goes through the fields of its schema at every call. It is slower
+ * than a codec of compile.ts, and the same in everything else.
  */
 import { isInteger, isSafeInteger } from '../input/index.js';
 import type { Codec, CodecFactory, CodecMemory, Layout, RecordView } from './codec.js';
 import { type Field, lengthBytes, type NumberKind } from './fields.js';
 import { jsonText } from './text-codec.js';
 
-/** As they were when sluice was loaded: see codec.ts. */
+/** The functions as they were when sluice was loaded: see codec.ts. */
 const { defineProperty: define, freeze, keys } = Object;
 const { fround } = Math;
 const { isFinite: isPlain } = Number;
@@ -31,10 +31,10 @@ type Values = Record<string, unknown>;
 
 export function interpret<T>({ fields, offsets, bytes: recordBytes }: Layout): CodecFactory<T> {
   const names = keys(fields);
-  // An array and an object that have a property of their own for each field, the object in the order of the fields: a
-  // setter on a prototype is not called, and so cannot get at what is put in.
+  // The array and the object have an own property for each field, in the order of the fields. An assignment to an own
+  // property calls no setter of a prototype, so no setter sees the value.
   const newList = (): unknown[] => keys(fields);
-  const blank = { ...fields }; // V8 copies what is not frozen faster
+  const blank = { ...fields }; // V8 copies an object faster if it is not frozen
   const newRecord = (): Values => ({ ...blank });
   const steps = newList() as Step[];
   let isPrepared = false;
@@ -84,7 +84,7 @@ export function interpret<T>({ fields, offsets, bytes: recordBytes }: Layout): C
       return shown;
     }
 
-    /** The fields are its own properties, so that they are copied with it. */
+    /** Makes a view. The fields are own properties, so that a copy of the view has them. */
     function viewOf(read: (step: Step) => unknown): RecordView<T> {
       const object = {
         __proto__: {
@@ -127,7 +127,7 @@ function accessOf(field: Field<unknown>): Access {
       return { prepare, write: (memory, at, value) => write(memory, at, value === 0 ? 0 : value), read };
     }
     case 'f32':
-      // A finite number that would be rounded to infinity is none that it can hold.
+      // The field cannot hold a finite number that would be rounded to infinity.
       return number(
         'Float32',
         (value) => isPlain(fround(value)) || value === Infinity || value === -Infinity,
@@ -175,7 +175,7 @@ function bigint(kind: NumberKind, min: bigint, max: bigint): Access {
   return element(kind, (value) => typeof value === 'bigint' && value >= min && value <= max);
 }
 
-/** The methods of a view, which for numbers of one byte have no third or second parameter. */
+/** The methods of a view. Those for numbers of one byte lack the last parameter. */
 type Elements = Record<`get${NumberKind}`, (at: number, isLittleEndian: boolean) => unknown> &
   Record<`set${NumberKind}`, (at: number, value: unknown, isLittleEndian: boolean) => void>;
 
@@ -193,7 +193,7 @@ function element(kind: NumberKind, holds: (value: unknown) => boolean): Access {
   };
 }
 
-/** One byte: which of the choices. */
+/** Stores one byte, the index of a choice. */
 function indexOf(choices: readonly unknown[]): Access {
   return {
     prepare: undefined,

@@ -15,17 +15,20 @@ import { interpret } from './interpret.js';
 
 const maker: unique symbol = Symbol('record');
 
-/** As they were when sluice was loaded: see codec.ts. */
+/** The functions as they were when sluice was loaded: see codec.ts. */
 const { freeze, keys } = Object;
 
-/** A codec over `buffer`. For lib/ alone: not to be replaced in, or reached from, a record. */
+/**
+ * Makes a codec over `buffer`. Only lib/ can call it: a program can neither reach it from a record nor replace it
+ * there.
+ */
 export let codecOf: <T>(record: RecordType<T>, buffer: ArrayBuffer) => Codec<T>;
 
-/** The fields of a fixed-size record, in order, and what encodes and decodes it. Made by `record()`. */
+/** The type of a fixed-size record: its fields, in order, and how to encode and decode it. Made by `record()`. */
 export class RecordType<T> {
   /** Bytes of one record: a multiple of 8. */
   readonly bytes: number;
-  /** A hash of names and types, in order: two records are the same if these are. */
+  /** A hash of the fields' names and types, in order. Two types with the same hash describe the same records. */
   readonly schema: bigint;
   /** The fields by their names, in the order of their declaration. */
   readonly fields: Readonly<Record<string, Field<unknown>>>;
@@ -46,13 +49,13 @@ export class RecordType<T> {
     freeze(this);
   }
 
-  /** Only what was made here, whatever its prototype says. */
+  /** True only for types that `record()` made, whatever their prototype. */
   static [Symbol.hasInstance](value: unknown): value is RecordType<unknown> {
     return typeof value === 'object' && value !== null && #factory in value;
   }
 
   /**
-   * Where the field begins within a record, in bytes; undefined if there is no such field.
+   * Returns where the field begins within a record, in bytes; undefined if there is no such field.
    *
    * @param name The name of a field.
    * @returns The offset in bytes, or undefined.
@@ -83,7 +86,7 @@ isOurs(RecordType);
 /** The type of a record's values: `type Order = Infer<typeof Order>`. */
 export type Infer<R> = R extends RecordType<infer T> ? T : never;
 
-/** What a set of fields holds. */
+/** The type of the values that a set of fields holds. */
 export type ValuesOf<F extends Record<string, Field<unknown>>> = {
   [K in keyof F]: F[K] extends Field<infer T> ? T : never;
 };
@@ -92,12 +95,12 @@ export type ValuesOf<F extends Record<string, Field<unknown>>> = {
  * Declares a record of fixed size: `record({ orderId: u64, sku: u32 })`.
  *
  * Encoder and decoder are compiled for the schema with `new Function`. Where code must not be generated from strings
- * (`node --disallow-code-generation-from-strings`, a vm context with `codeGeneration: { strings: false }`) they are
- * interpreted: they do the same, with the same errors, but slower.
+ * (`node --disallow-code-generation-from-strings`, a vm context with `codeGeneration: { strings: false }`) both are
+ * interpreted instead: slower, but with the same results and errors.
  *
  * @param fields The fields by their names, in the order in which they are compared.
  * @returns The type of the record: for `Queue.create`, and for `Infer`.
- * @throws TypeError (`ERR_SLUICE_OPTION`) if there are no fields, a field is none of sluice's, or its name is
+ * @throws TypeError (`ERR_SLUICE_OPTION`) if there are no fields, if a field is not made by sluice, or if its name is
  *   `__proto__`, `toObject` or empty.
  * @example
  * const Order = record({ orderId: u64, sku: u32, quantity: u16 });
@@ -121,7 +124,7 @@ export function record<F extends Record<string, Field<unknown>>>(fields: F): Rec
   return new RecordType<ValuesOf<F>>(given, maker);
 }
 
-/** Compiles the codec. Interprets it where code must not be generated from strings. */
+/** Compiles the codec, or interprets the schema where code must not be generated from strings. */
 function codecsOf<T>(layout: Layout): CodecFactory<T> {
   try {
     return compile<T>(layout);

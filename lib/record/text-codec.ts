@@ -9,7 +9,10 @@ const shortMax = 48;
 export class TextCodec {
   readonly #view: View;
   readonly #bytes: Octets;
-  /** The same bytes: V8 writes an element of an `Octets`, whose prototype is none of its own, by a call (35 ns). */
+  /**
+   * The same bytes as an ordinary array. V8 writes an element of an `Octets` by a call (35 ns), because its prototype
+   * is replaced.
+   */
   readonly #elements: Uint8Array;
 
   constructor(buffer: ArrayBuffer) {
@@ -18,7 +21,9 @@ export class TextCodec {
     this.#elements = new arrays.Uint8Array(buffer);
   }
 
-  /** Writes `value` at `at`. False, with nothing of meaning written, if it is too long or not well-formed. */
+  /**
+   * Writes `value` at `at`. Returns false, with nothing meaningful written, if `value` is too long or not well-formed.
+   */
   write(value: string, at: number, maxBytes: number): boolean {
     const length = value.length;
     if (length > maxBytes) return false;
@@ -45,7 +50,7 @@ export class TextCodec {
   }
 }
 
-/** The JSON of `value`; undefined if it has none. */
+/** Returns the JSON of `value`; undefined if it has none. */
 export function jsonText(value: unknown): string | undefined {
   try {
     return JSON.stringify(value);
