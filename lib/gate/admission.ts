@@ -4,58 +4,62 @@ import type { Tier } from '../limiter/index.js';
 import type { Refusal } from '../stock/index.js';
 
 /**
- * What `gate.admit` answers. In JSON, as JSON.stringify() makes it, a reservation is a decimal string, which
- * `stock.confirm` and its like accept.
+ * The answer of `gate.admit`. JSON.stringify() makes the reservation a decimal string, which `stock.confirm` and
+ * similar methods accept.
  */
 export type Admission =
   | {
       readonly outcome: 'admitted';
       /** 0n if the gate has no stock. */
       readonly reservation: bigint;
-      /** Admitted by an earlier call with this id: nothing was charged or reserved now, or queued but if `requeued`. */
+      /**
+       * True if an earlier call with this id was admitted. This call then charged, reserved and queued nothing, unless
+       * `requeued` is true.
+       */
       readonly duplicate: boolean;
       /**
-       * What its reservation is now. 'held': its hold runs, and whoever consumes the queue decides it. 'confirmed': it
-       * is sold, as only a duplicate can be.
+       * The state of the reservation. 'held': its hold runs, and the consumer of the queue decides it. 'confirmed': it
+       * is sold; only a duplicate can be.
        */
       readonly state: 'held' | 'confirmed';
       /**
-       * True for a duplicate whose order was in no queue, because the stock was restored: it has been charged and
-       * queued now as a new one is, under its reservation. Else absent.
+       * True for a duplicate whose order was in no queue, because the stock was restored. This call has charged and
+       * queued it like a new order, under the reservation that it has. Absent otherwise.
        */
       readonly requeued?: true;
     }
   | {
-      /** The id was admitted before, and nobody will handle its order any more. */
+      /** The id was admitted before, and its order will not be handled any more. */
       readonly outcome: 'already-ended';
       readonly reservation: bigint;
       /**
-       * 'cancelled': by its handler, by `stock.cancel`, or because the queue dropped it, for a newer order, say.
-       * 'expired': its hold ran out. 'unknown': so long ago that its place in the ledger has been used again.
+       * 'cancelled': its handler or `stock.cancel` cancelled it, or the queue dropped it, for example for a newer
+       * order. 'expired': its hold ran out. 'unknown': it ended so long ago that its place in the ledger has been used
+       * again.
        */
       readonly state: 'cancelled' | 'expired' | 'unknown';
     }
   | {
       /** The id was reserved by `stock.reserve` or `reserveAll`: nothing was charged or queued. */
       readonly outcome: 'reserved-directly';
-      /** For `stock.confirm` and its like, which decide it. */
+      /** To be decided with `stock.confirm` or `stock.cancel`. */
       readonly reservation: bigint;
     }
   | {
       readonly outcome: 'rate-limited';
       readonly tier: Tier;
-      /** Of 'sliding-window' which one: its index in the limiter's option. */
+      /** The window that refused, if `tier` is 'sliding-window': its index in the limiter's option. */
       readonly window: number | undefined;
       /** As `Decision.retryAfterMs` of the limiter. */
       readonly retryAfterMs: number;
     }
   | {
       readonly outcome: Exclude<Refusal, 'admitted-by-gate'> | 'queue-full' | 'closed';
-      /** Of a cart: the item that the refusal is about, if it is about one. */
+      /** If a cart was refused because of one item: that item. */
       readonly sku?: number | string;
     };
 
-/** The plain objects that these admissions are, with a `toJSON`. */
+/** Makes an admission: a plain object with a `toJSON`. */
 export const Admitted: new (
   reservation: bigint,
   duplicate: boolean,
@@ -85,7 +89,7 @@ const Other = withJson(
   answer: Admission,
 ) => Admission;
 
-/** What an order is told that came before, or whose id did; undefined if the answer is another. */
+/** Returns the admission for an order whose id was admitted or reserved before; undefined for any other answer. */
 export function ofThePast(answer: number, reservation: bigint): Admission | undefined {
   switch (answer) {
     case outcomes.duplicate:

@@ -4,7 +4,7 @@ import type { Call } from '../queue/index.js';
 import type { Resolution } from '../stock/index.js';
 
 /**
- * Confirms (`quantity` units; 0: all) or cancels an order in hand, by its entry, or else a reservation.
+ * Confirms (`quantity` units; 0: all) or cancels an order in hand by its entry; without an entry, a reservation.
  * @internal
  */
 export type Resolve = (
@@ -14,13 +14,13 @@ export type Resolve = (
   quantity: number,
 ) => Resolution;
 
-/** An admitted order's reservation in the hands of its handler. */
+/** An admitted order's reservation, which its handler can decide. */
 export class Hold {
   /** The reservation; undefined if the gate has no stock, or the record was pushed past the gate. */
   readonly reservation: bigint | undefined;
   /**
    * How often the order has been handed out, this time included: 1, or more if a consumer that had it in hand before
-   * ended without deciding it. That one may have done all of the work but the last step.
+   * ended without deciding it. That consumer may have done all of the work but the last step.
    */
   readonly deliveries: number;
   readonly #resolve: Resolve;
@@ -31,7 +31,7 @@ export class Hold {
   /** @internal `entry`: where the gate keeps the order until it is decided. */
   constructor(reservation: bigint | undefined, deliveries: number, entry: number, resolve: Resolve) {
     if (typeof resolve !== 'function') {
-      throw constructorError('Hold', 'what consume() of a gate hands out');
+      throw constructorError('Hold', 'the hold that consume() of a gate gives its handler');
     }
     this.reservation = reservation;
     this.deliveries = deliveries;
@@ -40,24 +40,25 @@ export class Hold {
   }
 
   /**
-   * Aborts when the gate does not wait for the handler any longer than it must: with SluiceError `ERR_SLUICE_TIMEOUT`
-   * when `handlerTimeoutMs` are over; the reason of the signal given to `consume`; the error that ended `consume`; or
-   * `ERR_SLUICE_DISPOSED`. Made when it is first asked for.
+   * Aborts when the handler should end soon. The reason is SluiceError `ERR_SLUICE_TIMEOUT` when `handlerTimeoutMs` are
+   * over, the reason of the signal given to `consume`, the error that ended `consume`, or `ERR_SLUICE_DISPOSED`. The
+   * signal is made when it is first read.
    */
   get signal(): AbortSignal {
     return (this.#call as Call).signal;
   }
 
   /**
-   * Sells what is held, or `quantity` units of an order of one item, whose other units go back on sale; now instead of
-   * when the handler returns: 'confirmed'; or 'expired' if the hold ran out, or what it became before. The order is
-   * decided with that: it is not handed out again, whatever becomes of the handler.
+   * Sells the units that are held, now instead of when the handler returns. With `quantity`, sells that many units of
+   * an order of one item; the other units go back on sale. Returns 'confirmed'; 'expired' if the hold ran out; or what
+   * the reservation had become before. The order is then decided: it is not handed out again, whatever becomes of the
+   * handler.
    *
    * @param options `quantity`: how many units of an order of one item. Default: all.
    * @returns 'confirmed', or what the reservation had become before.
    * @throws SluiceError `ERR_SLUICE_CONSUMER` if the consumption ended without waiting for this handler: the order may
    *   be another handler's by now; `ERR_SLUICE_DISPOSED`; TypeError, RangeError (`ERR_SLUICE_OPTION`), also for a
-   *   quantity that is more than the reservation holds, or of a cart: nothing is decided then.
+   *   quantity greater than the reservation holds, and for any quantity of a cart: then nothing is decided.
    * @example
    * if (hold.confirm() === 'confirmed') await ship(order);
    */
@@ -68,7 +69,8 @@ export class Hold {
   }
 
   /**
-   * Puts what is held back on sale, now instead of by throwing: 'cancelled', or what it became before.
+   * Puts the units that are held back on sale, without the handler having to throw. Returns 'cancelled', or what the
+   * reservation had become before.
    *
    * @returns 'cancelled', or what the reservation had become before.
    * @throws as `confirm`.
@@ -97,12 +99,12 @@ export class Hold {
     return this.#decided;
   }
 
-  /** @internal Its handler is called. */
+  /** @internal Called just before the order's handler is. */
   begin(call: Call): void {
     this.#call = call;
   }
 
-  /** @internal The order goes back, without having been handed to a handler. */
+  /** @internal Puts the order back that was not handed to a handler. */
   putBack(put: (entry: number) => void): void {
     if (this.#entry !== undefined) put(this.#entry);
     this.#entry = undefined;

@@ -14,18 +14,18 @@ type KeyFieldOf<T> = { [K in keyof T]: T[K] extends number | bigint | string ? K
 export interface GateOptions<T> {
   /**
    * The queue that admitted orders go to. It has one lane, and at most one gate. A queue with the overflow 'overwrite'
-   * takes an order that finds no room, too: the gate then cancels the hold of the oldest order in it.
+   * takes an order even if it is full: the gate then cancels the hold of the oldest order in it.
    */
   readonly queue: Queue<T>;
-  /** Absent: no limit. One with keys needs a `key` in each `admit`. */
+  /** Absent: no limit. A limiter with keys needs a `key` in each `admit`. */
   readonly limiter?: Limiter;
   /** Absent: nothing is reserved. */
   readonly stock?: Stock;
   /**
-   * Which fields of the record are the request to the stock: `sku` and `quantity`, without which each `admit` needs
-   * `lines`; `user`, needed where an item has a per-user limit; `id`, which makes admission idempotent. Types: u8, u16,
-   * u32, u53, u64; all but `quantity` also utf8, of which an order has 1 to 32 bytes as `sku`, to 64 as `user` and to
-   * 256 as `id`, whatever the field has room for.
+   * The fields of the record that make the request to the stock: `sku` and `quantity`, without which each `admit` needs
+   * `lines`; `user`, needed if an item has a per-user limit; `id`, which makes admission idempotent. Types: u8, u16,
+   * u32, u53, u64; all but `quantity` may also be utf8. Whatever room a utf8 field has, a `sku` is 1 to 32 bytes long,
+   * a `user` 1 to 64 and an `id` 1 to 256.
    */
   readonly fields?: {
     readonly sku?: KeyFieldOf<T>;
@@ -34,28 +34,29 @@ export interface GateOptions<T> {
     readonly id?: KeyFieldOf<T>;
   };
   /**
-   * Room for orders that a consumer has taken and not decided: 1 to 65,536. Default: 1,024. The most that
-   * `concurrency` of `consume` can be. Each takes the record's bytes and 64 more, when it is first used.
+   * Room for orders that a consumer has taken and not decided: 1 to 65,536. Default: 1,024. The `concurrency` of
+   * `consume` cannot exceed it. Each place takes the record's bytes and 64 more, once it is first used.
    */
   readonly maxInHand?: number;
   /**
-   * Make all of its memory resident now (not its parts'), so that no lack of it shows later: a system that has too
-   * little refuses it or ends the process at creation. Takes some tenths of a second for each gigabyte. Default: false;
-   * the address space is taken at creation, and a page becomes resident when it is first written.
+   * Make all of the gate's own memory (not its parts') resident at creation, so that it cannot run out later: a system
+   * that has too little refuses it, or ends the process, at creation. This takes some tenths of a second for each
+   * gigabyte. Default: false; then creation takes only address space, and a page becomes resident when it is first
+   * written.
    */
   readonly commit?: boolean;
 }
 
-/** What an order has beside its record. */
+/** The options of `Gate.admit`: what an order has besides its record. */
 export interface AdmitOptions {
-  /** Whose limit is asked: needed if the limiter has keys, and only then. As of `Limiter.allow`. */
+  /** The key whose limit applies, as for `Limiter.allow`. Needed if the limiter has keys, and allowed only then. */
   readonly key?: Key | undefined;
-  /** How long the reservation is held, in milliseconds: 1 to 86,400,000. Default: as the stock says. */
+  /** How long the reservation is held, in milliseconds: 1 to 86,400,000. Default: the stock's `holdMs`. */
   readonly holdMs?: number | undefined;
   /**
-   * A cart in place of the record's own sku and quantity: 1 to 64 lines, all reserved under one reservation, or none.
-   * As of `Stock.reserveAll`. The queue carries the record only, so that a handler which must know the lines finds
-   * them in it, or by it.
+   * A cart in place of the record's own sku and quantity: 1 to 64 lines, all reserved under one reservation, or none,
+   * as for `Stock.reserveAll`. The queue carries the record only: a handler that must know the lines needs them, or a
+   * reference to them, in the record.
    */
   readonly lines?: readonly CartLine[] | undefined;
 }
@@ -69,21 +70,21 @@ export interface GateConsumeOptions {
    */
   readonly concurrency?: number;
   /**
-   * How long a handler may take, in milliseconds: 1 to 2,147,483,647. Default: as long as it wants. One that takes
-   * longer has failed: `hold.signal` aborts with SluiceError `ERR_SLUICE_TIMEOUT`, the order is cancelled unless it is
-   * decided by then, and what the handler returns is ignored.
+   * How long a handler may take, in milliseconds: 1 to 2,147,483,647. Default: no limit. A handler that takes longer
+   * has failed: `hold.signal` aborts with SluiceError `ERR_SLUICE_TIMEOUT`, the order is cancelled unless it is decided
+   * by then, and what the handler returns is ignored.
    */
   readonly handlerTimeoutMs?: number;
   /**
    * How long a consumption that ends early waits for the handlers that run, in milliseconds: 0 to 2,147,483,647, or
-   * Infinity. Default: 10,000. Orders whose handlers have not ended by then are the next consumer's.
+   * Infinity. Default: 10,000. The next consumer gets the orders whose handlers have not ended by then.
    */
   readonly graceMs?: number;
   /** Ends the consumption: see `consume`. */
   readonly signal?: AbortSignal;
 }
 
-/** `utf8` by itself: it has its room in its name. */
+/** `utf8` is separate, because such a type has its room in its name. */
 const { utf8: textType, ...wholeTypes } = fieldTypes;
 const numberTypes: Readonly<Record<string, number>> = wholeTypes;
 
@@ -98,7 +99,7 @@ export function checkedGate<T>(where: string, options: GateOptions<T>): CheckedG
   const given = new Options(where, options, ['queue', 'limiter', 'stock', 'fields', 'maxInHand', 'commit']);
   const { queue, limiter, stock } = given.own as Partial<GateOptions<T>>;
   if (!(queue instanceof Queue)) throw optionError(`${where}: queue`, 'a Queue', queue, true);
-  const { lanes } = insideQueue(queue).native; // whatever the queue object says
+  const { lanes } = insideQueue(queue).native; // a program can replace the getter of the queue object
   if (lanes > 1) throw optionError(`${where}: queue`, 'a Queue of one lane', `${lanes} lanes`, true);
   if (limiter !== undefined && !(limiter instanceof Limiter)) {
     throw optionError(`${where}: limiter`, 'a Limiter', limiter, true);
@@ -127,7 +128,7 @@ function stockFields<T>(
     }
     return {};
   }
-  const result: NativeFields = bare({}); // without a prototype, whose setters would be given it
+  const result: NativeFields = bare({}); // without a prototype, whose setters would get the values
   const ofOneItem = fields?.has('sku') || fields?.has('quantity');
   for (const part of ['sku', 'quantity', 'user', 'id'] as const) {
     const name = fields?.get(part);

@@ -17,10 +17,13 @@ import { Hold } from './hold.js';
 import type { GateConsumeOptions } from './options.js';
 import { halves, words } from './staging.js';
 
-/** Told of an order whose handler failed: `{ order, error, reservation }`. The reservation is cancelled. */
+/**
+ * Publishes each order whose handler failed: `{ order, error, reservation }`. The reservation is cancelled, unless the
+ * handler had decided it before.
+ */
 const failures = channel('sluice:gate:handler-failed');
 
-/** Told of an order that was handled but could not be confirmed: `{ order, reservation, resolution }`. */
+/** Publishes each order that was handled but could not be confirmed: `{ order, reservation, resolution }`. */
 const unconfirmed = channel('sluice:gate:not-confirmed');
 
 const timerMsMax = 2 ** 31 - 1;
@@ -38,15 +41,15 @@ export class OrderLoop<T> {
   readonly #numbers: Float64Array;
   readonly #bigints: BigUint64Array;
   readonly #halves: Uint32Array;
-  /** By a manual clock nothing happens by itself. */
+  /** False with a manual clock: then no timer renews holds. */
   readonly #renewsByItself: boolean;
   #renewal: NodeJS.Timeout | undefined;
-  /** When the holds in hand are renewed at the latest, as `performance.now()` tells the time. */
+  /** The latest time at which the holds in hand are renewed, by `performance.now()`. */
   #renewAt = Infinity;
-  /** What was taken last, and how many of it were handed to a handler. */
+  /** The orders taken last, and how many of them were handed to a handler. */
   #batch: Array<Taken<T>> = [];
   #started = 0;
-  /** What was taken just now, and is in no batch yet. */
+  /** How many orders were taken just now and are in no batch yet; -1 once they were put back. */
   #unseen = 0;
   readonly #resolve = (
     confirm: boolean,
@@ -127,7 +130,7 @@ export class OrderLoop<T> {
     const resolution = hold.confirm();
     const { reservation } = hold;
     if (reservation === undefined) return; // it was pushed past the gate
-    // By the handler itself, say, through the stock.
+    // The handler may have confirmed it itself, for example through the stock.
     if (resolution === 'confirmed' || resolution === 'already-confirmed') return;
     if (unconfirmed.hasSubscribers) unconfirmed.publish({ order, reservation, resolution });
   }
@@ -140,7 +143,7 @@ export class OrderLoop<T> {
 
   /** Ends the consumption of this gate object, if it consumes, and frees the queue for another consumer at once. */
   leave(reason: SluiceError): void {
-    this.#consumer.freeVisited(); // by a drain: whoever visited them has taken them from the gate
+    this.#consumer.freeVisited(); // the program that visited them in a drain has taken them from the gate
     this.#consumer.leave(reason, this);
   }
 
@@ -149,7 +152,7 @@ export class OrderLoop<T> {
       this.#unseen = this.#native.take(max, begins ? 1 : 0);
       return this.#unseen;
     }, true);
-    // A listener, told of what was dropped, has disposed of the gate: #leaving() has put them back.
+    // A listener for dropped records has disposed of the gate: #leaving() has put the orders back.
     if (this.#unseen !== count) return [];
     this.#unseen = 0;
     const renewInMs = this.#numbers[words.renewInMs] as number;
@@ -166,12 +169,15 @@ export class OrderLoop<T> {
     return batch;
   }
 
-  /** Where the gate keeps the i-th order that was taken just now. */
+  /** Returns where the gate keeps the i-th order that was taken just now. */
   #entryAt(i: number): number {
     return this.#halves[halves.taken + halves.each * i + halves.entry] as number;
   }
 
-  /** What no handler was given has not been delivered; it is the next consumer's, in its order. */
+  /**
+   * Puts back the orders that no handler was given. They do not count as delivered, and the next consumer gets them in
+   * order.
+   */
   #leaving(): void {
     for (const { hold } of this.#batch.slice(this.#started))
       hold.putBack((entry) => this.#native.putBack(entry));
@@ -181,14 +187,14 @@ export class OrderLoop<T> {
     this.#renewIn(Infinity);
   }
 
-  /** Not by a timer alone, whose turn does not come while handlers compute. */
+  /** Renews the holds in hand. The loop calls this too, because a timer does not run while handlers compute. */
   #renew(): void {
     if (!this.#renewsByItself) return;
     const next = this.#native.renew();
     this.#renewIn(next < 0 ? Infinity : next);
   }
 
-  /** Renews in `ms` milliseconds, in place of when it would have. */
+  /** Renews in `ms` milliseconds, in place of the time set before. */
   #renewIn(ms: number): void {
     clearTimeout(this.#renewal);
     this.#renewal = undefined;

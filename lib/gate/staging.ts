@@ -1,6 +1,6 @@
 import { gateStaging } from '../binding/index.js';
 
-/** Words of the staging buffer, and those of each order taken. */
+/** Offsets in the staging buffer in words of 64 bits, and the offset and size of the orders taken. */
 export const words: Readonly<
   Record<'reservation' | 'retryAfterMs' | 'line' | 'renewInMs' | 'taken' | 'each', number>
 > = {
@@ -11,7 +11,7 @@ export const words: Readonly<
   taken: gateStaging.taken / 8,
   each: gateStaging.takenBytes / 8,
 };
-/** Words of 32 bits of an order taken. */
+/** The same for the orders taken, in words of 32 bits. */
 export const halves: Readonly<Record<'taken' | 'each' | 'entry' | 'deliveries', number>> = {
   taken: gateStaging.taken / 4,
   each: gateStaging.takenBytes / 4,

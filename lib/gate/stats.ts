@@ -1,12 +1,12 @@
 import { checkDone, figuresOf, gateFigures, gateStaging, type NativeGate } from '../binding/index.js';
 
-/** Outcomes of `admit()`, and what became of the orders, since creation and over all threads. */
+/** Counts the outcomes of `admit()` and the fates of the orders, since creation and over all threads. */
 export interface GateStats {
   /** Orders admitted. */
   readonly admitted: number;
-  /** Asked again, while held or sold. */
+  /** Orders admitted again under an id whose reservation was held or sold. */
   readonly duplicates: number;
-  /** Orders of a restored stock that were asked again, and queued again. */
+  /** Orders of a restored stock that were admitted again, and so queued again. */
   readonly requeued: number;
   /** Orders refused by the limiter ('rate-limited'). */
   readonly rateLimited: number;
@@ -18,7 +18,7 @@ export interface GateStats {
   readonly userLimit: number;
   /** Orders refused for any other reason. */
   readonly otherwiseRefused: number;
-  /** Orders that a consumer has taken and not decided now, those of one that died included. */
+  /** Orders that a consumer has taken and not decided yet, those of a consumer that died included. */
   readonly inHand: number;
   /** How often an order was handed out again, because the consumer that had it in hand ended. */
   readonly redelivered: number;
