@@ -14,7 +14,7 @@ import { constructorError, SluiceError } from '../input/index.js';
 import { type Codec, codecOf, type RecordType } from '../record/index.js';
 import { closed } from './room-waits.js';
 
-/** Words of 32 bits at the front of a batch's buffer. */
+/** Offsets in a batch's buffer: of two words of 32 bits at its front, and of the records in bytes. */
 const header = {
   count: batchStaging.count / 4,
   permits: batchStaging.permits / 4,
@@ -22,21 +22,21 @@ const header = {
 };
 
 /**
- * Gathers the records of one turn of the event loop and publishes them together: when `max` are gathered, on
- * `flush`, and at the end of the turn. A record is accepted only on room taken ahead, so what was accepted is not
- * refused later; if the thread ends first, its clean-up publishes it.
+ * Gathers the records of one turn of the event loop and publishes them together: when `max` are gathered, on `flush`,
+ * and at the end of the turn. A record is accepted only if room is reserved for it, so an accepted record is not
+ * refused later. If the thread ends first, its clean-up publishes the record.
  */
 export class Batcher<T> implements Disposable {
   readonly #native: NativeQueue;
   readonly #batch: number;
-  /** Native code empties it too, when the queue object is disposed of. */
+  /** Native code clears it, too, when the queue object is disposed of. */
   readonly #header: Uint32Array;
   readonly #encode: Codec<T>['encode'];
   readonly #bytes: number;
-  /** Takes a T: see `Producer`. */
+  /** Is called with a T: see `Producer`. */
   readonly #onRefused: (value: never) => void;
   #endOfTurn: NodeJS.Immediate | undefined;
-  /** A record is being gathered: its getters must not gather another one in its place. */
+  /** True while a record is encoded: its getters must not gather another one in its place. */
   #encoding = false;
   #disposed = false;
 
@@ -66,13 +66,13 @@ export class Batcher<T> implements Disposable {
   }
 
   /**
-   * Gathers a record. False if the queue has no room for it.
+   * Gathers a record. Returns false if the queue has no room for it.
    *
    * @param value The record: a value for each field.
    * @returns Whether the record was gathered.
-   * @throws TypeError, RangeError (`ERR_SLUICE_FIELD`) naming a field with a bad value; SluiceError
-   *   `ERR_SLUICE_CLOSED` if the queue is closed and the room taken before is used up, `ERR_SLUICE_DISPOSED`;
-   *   `ERR_SLUICE_REENTRANT` from within a getter of a record that is being gathered.
+   * @throws TypeError, RangeError (`ERR_SLUICE_FIELD`) naming a field with a bad value; SluiceError `ERR_SLUICE_CLOSED`
+   *   if the queue is closed and the room reserved before is used up, `ERR_SLUICE_DISPOSED`; `ERR_SLUICE_REENTRANT`
+   *   from within a getter of a record that is being gathered.
    * @example
    * if (!batcher.push(order)) response.writeHead(503).end();
    */
@@ -99,7 +99,7 @@ export class Batcher<T> implements Disposable {
   }
 
   /**
-   * Publishes what is gathered, now. Returns how many records.
+   * Publishes the gathered records now. Returns how many.
    *
    * @returns How many records were published.
    * @throws SluiceError `ERR_SLUICE_REENTRANT` from within a getter of a record that is being gathered.
@@ -112,7 +112,7 @@ export class Batcher<T> implements Disposable {
     return Math.max(0, this.#native.flushBatch(this.#batch));
   }
 
-  /** Publishes what is gathered, and frees the batcher's memory: it gathers no more. */
+  /** Publishes the gathered records, and frees the batcher's memory: it gathers no more. */
   [Symbol.dispose](): void {
     if (this.#disposed) return;
     this.flush();
@@ -138,12 +138,15 @@ export class Batcher<T> implements Disposable {
     if (this.#disposed) return disposed('Batcher');
     return new SluiceError(
       'ERR_SLUICE_REENTRANT',
-      'Batcher: called from within a getter of a record it gathers',
+      'Batcher: called from within a getter of a record that it gathers',
     );
   }
 }
 
-/** Frees what native code keeps of a batcher that nobody can reach any more; it is empty then. */
+/**
+ * Frees what native code keeps of a batcher that was garbage-collected. It was empty: the flush at the end of the turn
+ * would have kept it.
+ */
 const forgotten = new Finalizer<{ native: NativeQueue; batch: number }>(({ native, batch }) =>
   native.closeBatch(batch),
 );

@@ -11,13 +11,18 @@ import {
 } from '../binding/index.js';
 import { onAbort, SluiceError } from '../input/index.js';
 
-/** Records, and milliseconds, after which a loop without a pause gives timers and I/O of its thread their turn. */
+/** After this many records or milliseconds without a pause, a loop lets its thread's timers and I/O run. */
 const budgetPerTurn = 1024;
 const turnMs = 4;
-/** What a `take` counts for that brings nothing although something is there: it may have dropped so many. */
+/**
+ * Charged to the turn's budget when `take` returns nothing although records are there: it may have dropped this many.
+ */
 const emptyTake = 64;
 
-/** What one consuming loop of this thread waits on: the next record, the end of the queue, or an abort. */
+/**
+ * Yields records to one consuming loop of this thread, and waits for the next record, the end of the queue, or an
+ * abort.
+ */
 export class Arrival {
   readonly #native: NativeQueue;
   #resolve: ((arrived: boolean) => void) | undefined;
@@ -30,7 +35,7 @@ export class Arrival {
     this.#native = native;
   }
 
-  /** Becomes the consumer, or throws ERR_SLUICE_CONSUMER. At most one loop at a time in an object. */
+  /** Becomes the consumer, or throws ERR_SLUICE_CONSUMER. An object runs at most one loop at a time. */
   begin(): void {
     if (this.#native.consumes() === NOT_CONSUMER) throw notConsumer();
     this.#native.onArrival(() => this.#settle(true));
@@ -43,16 +48,16 @@ export class Arrival {
     this.#native.giveLease();
   }
 
-  /** Ends the batches, and a wait that is going on: the queue was disposed of, or a handler has failed. */
+  /** Ends the batches and the current wait: the queue was disposed of, or a handler has failed. */
   interrupt(): void {
     this.#ended = true;
     this.#settle(false);
   }
 
   /**
-   * The batches that `take` yields (empty: there is nothing now), until the queue is closed and drained. Waits for
-   * more without holding the thread, but for `spin` CPU pauses; after a bounded number of records, or a few
-   * milliseconds, it lets the event loop turn.
+   * Yields the batches that `take` returns, until the queue is closed and drained. When `take` returns an empty batch,
+   * it looks for records for `spin` CPU pauses, then waits without blocking the thread. After a bounded number of
+   * records, or a few milliseconds, it lets the event loop turn.
    *
    * @throws the reason of `signal` when it aborts; nothing is taken after that.
    */
@@ -69,10 +74,10 @@ export class Arrival {
         yield batch;
         this.#budget -= batch.length;
       } else if (spin === 0 || this.#native.spin(spin) !== 1) {
-        if (this.#ended || signal?.aborted) continue; // by a listener that `take` called
+        if (this.#ended || signal?.aborted) continue; // a listener that `take` called has ended the loop
         const parked = this.#park();
         if (parked === ENDED) return;
-        // Something is there: it came just now, or `take` has dropped records and not looked further.
+        // A record is there: it came just now, or `take` has dropped records and looked no further.
         if (parked !== PARKED) this.#budget -= emptyTake;
         else if (!(await this.#arrived(signal))) return;
         else this.#beginTurn();
@@ -82,8 +87,8 @@ export class Arrival {
   }
 
   /**
-   * The items of each batch, in order, until interrupted, with a turn of the event loop between two when it is time.
-   * `between` is called after each, with the time.
+   * Yields the items of each batch, in order, until interrupted. When it is time, it lets the event loop turn between
+   * two items. It calls `between` after each item, with the time.
    */
   async *items<Item>(
     batches: AsyncIterable<readonly Item[]>,
@@ -110,7 +115,7 @@ export class Arrival {
     this.#beginTurn();
   }
 
-  /** PARKED: it waits. ENDED: there will be nothing more. Else there is something to take. */
+  /** Returns PARKED if the loop must wait, ENDED if no more records will come; otherwise there is something to take. */
   #park(): number {
     const parked = this.#native.park();
     if (parked === NOT_CONSUMER) throw notConsumer();
@@ -118,16 +123,16 @@ export class Arrival {
     return parked === DISPOSED ? ENDED : parked;
   }
 
-  /** True when there may be something to take, false when there will not be. */
+  /** Resolves to true when there may be something to take, to false when the loop was interrupted. */
   async #arrived(signal: AbortSignal | undefined): Promise<boolean> {
     const forget = onAbort(signal, () => this.#settle(false));
     const arrived = await new Promise<boolean>((resolve) => {
       this.#resolve = resolve;
     });
     forget();
-    // The lease may be another loop's by now, and the wait, too.
+    // After `end`, another loop may have the lease, and may be waiting.
     if (!arrived && !this.#left) this.#native.unpark();
-    // Not arrived: aborted, which the caller's next look at the signal reports, or interrupted.
+    // Without an arrival the wait was interrupted, or aborted, which the caller sees when it next checks the signal.
     return arrived || signal?.aborted === true;
   }
 

@@ -24,30 +24,30 @@ const batchMax = 65_536;
 /** Words of the staging buffer. */
 const words = { dropped: queueStaging.dropped / 8, reasons: queueStaging.reasons / 8 };
 
-/** A loop that consumes, until it is left. */
+/** The loop that consumes now. */
 interface ConsumeLoop {
   readonly arrival: Arrival;
   /** Starts no more handlers. */
   stop?: (reason: unknown) => void;
-  /** On whose behalf, if not the queue's own. */
+  /** The object for which it consumes, if that is not the queue object. */
   readonly owner?: object | undefined;
   /** Called while the loop still has the lease. */
   readonly leaving?: (() => void) | undefined;
 }
 
-/** How a loop consumes what `take` removes by other means than a queue's own methods. */
+/** How a loop consumes for an object that takes records by means of its own, as a gate does. */
 export interface ConsumedBy<Item> {
   readonly owner: object;
   take(): Item[];
   handle(item: Item, call: Call): unknown;
-  /** After each, with the time. */
+  /** Called after each item, with the time. */
   between(now: number): void;
   timedOut(item: Item, error: SluiceError): void;
   /** Called once, when nothing more is handled and the lease is about to be given back. */
   leaving(): void;
 }
 
-/** The consumer's half of a queue object. What its methods promise is documented on `Queue`. */
+/** The consumer's half of a queue object. Its methods are documented on `Queue`. */
 export class Consumer<T> {
   readonly #native: NativeQueue;
   /** The hot functions in fields of their own: the native object has too many for V8 to find them fast. */
@@ -60,20 +60,20 @@ export class Consumer<T> {
   readonly #bytes: number;
   readonly #events: Events<T>;
   readonly #drops: boolean;
-  /** Producers free records, too: none stays in the queue while it is visited. */
+  /** Whether producers drop records, too: then no record stays in the queue while it is visited. */
   readonly #overwrites: boolean;
   /** The most records that the queue can hold, with 'drop-oldest' too. */
   readonly #places: number;
   /** How long a record that was shown may wait for its visit before its time is compared once more. */
   readonly #freshMs: number;
   #wantsDropped = false;
-  /** A visit of drain(), or a listener, is being called. */
+  /** True while a visit of drain(), or a listener, runs. */
   #draining = false;
   /** The loop that consumes. */
   #loop: ConsumeLoop | undefined;
-  /** Of the records that drain() is visiting: how many leave the queue with the next native call. */
+  /** How many of the records that drain() is visiting leave the queue with the next native call. */
   #visited = 0;
-  /** What drain() is visiting, a single record, has left the queue already. */
+  /** True if drain() is visiting a single record, which has left the queue already. */
   #gone = false;
   #disposed = false;
 
@@ -144,7 +144,7 @@ export class Consumer<T> {
     try {
       for (;;) {
         const shown = this.#showNext(max - visited);
-        // A loop that was left meanwhile has taken the lease with it: what stays in the queue is the next consumer's.
+        // A loop that has ended meanwhile has given the lease back: the next consumer gets the records in the queue.
         if (shown === 0 || (!this.#gone && this.#loop !== loop)) return visited;
         visited += this.#visitShown(visit, view, shown, loop);
         if (this.#loop !== loop || (this.#gone && visited === max)) return visited;
@@ -156,13 +156,12 @@ export class Consumer<T> {
   }
 
   /**
-   * Visited records leave the queue, and up to `left` records are shown for the next visits. Returns how many, and
-   * sets `#gone`.
+   * Frees the visited records, and shows up to `left` records for the next visits. Returns how many, and sets `#gone`.
    */
   #showNext(left: number): number {
     const visited = this.#visited;
     this.#visited = 0;
-    // The last one allowed leaves the queue with the call that shows it: one call instead of two.
+    // The last record allowed leaves the queue with the call that shows it: one call instead of two.
     this.#gone = left > 0 && (this.#overwrites || (left === 1 && visited === 0));
     if (this.#gone) return Number(this.#takeOne());
     const shown = this.#next(visited, Math.min(stagedRecords, left));
@@ -170,7 +169,7 @@ export class Consumer<T> {
     return this.#gone ? 1 : shown;
   }
 
-  /** Visits what is shown, as long as it is as it was shown. Returns how many were visited. */
+  /** Visits the records shown, as long as they are what the queue has next. Returns how many it visited. */
   #visitShown(
     visit: (record: RecordView<T>) => void,
     view: RecordView<T>,
@@ -185,9 +184,9 @@ export class Consumer<T> {
       visit(view);
       if (this.#disposed) throw disposed('Queue');
       if (seen === shown || this.#loop !== loop) return seen;
-      // They have left the queue: what was shown behind them is shown again.
+      // The visited records have left the queue: the records behind them are shown again.
       if (this.#visited !== seen) return seen;
-      // The visit took so long that the time of the next ones may have run out: they are shown again.
+      // The visit took so long that the time of the next records may have run out: they are shown again.
       if (mayExpire && performance.now() - shownAt > this.#freshMs) return seen;
     }
   }
@@ -195,7 +194,7 @@ export class Consumer<T> {
   iterate(): AsyncGenerator<T, void, void> {
     const progress: { loop?: ConsumeLoop | undefined } = {};
     const records = this.#records(progress);
-    // A generator that waits for a record would hear of its end only after that record, and lose it.
+    // A generator that waits for a record would end only after that record had come, and would lose it.
     const end = records.return.bind(records);
     records.return = (value) => {
       progress.loop?.arrival.interrupt();
@@ -235,7 +234,7 @@ export class Consumer<T> {
     });
   }
 
-  /** Consumes one by one what `by` takes. */
+  /** Consumes the items that `by` takes, one by one. */
   async consumeBy<Item>(
     by: ConsumedBy<Item>,
     limits: Limits,
@@ -265,7 +264,7 @@ export class Consumer<T> {
     }
   }
 
-  /** The `count` records last taken by native code. */
+  /** Returns the `count` records that native code took last. */
   taken(count: number): T[] {
     const values: T[] = new Array(count);
     for (let i = 0; i < count; i++) values[i] = this.#out.decode(i * this.#bytes);
@@ -295,14 +294,17 @@ export class Consumer<T> {
     this.#end(loop);
   }
 
-  /** Before the native object lets go: what a drain has visited has left the queue, and it visits nothing more. */
+  /**
+   * Called before native code lets go of the queue. Records that a drain has visited leave the queue, and it visits no
+   * more.
+   */
   dispose(): void {
     this.freeVisited();
     this.#disposed = true;
     this.leave(disposed('Queue'));
   }
 
-  /** What a drain has visited leaves the queue now, in the middle of the drain too. */
+  /** Frees the records that a drain has visited now, even in the middle of the drain. */
   freeVisited(): void {
     const visited = this.#visited;
     this.#visited = 0;
@@ -310,10 +312,10 @@ export class Consumer<T> {
   }
 
   /**
-   * Repeats a native call that shows records until it shows some or there are none, and tells of those that it
-   * dropped on the way. It ends however fast others push what is dropped at once: when it has dropped as many as
-   * the queue can hold, everything that was there at the call is gone. With `once`, it may show none after having
-   * dropped some, so that the event loop gets a turn.
+   * Repeats a native call that shows records until it shows some or there are none, and reports those that it dropped
+   * on the way. It ends even if other threads keep pushing records that are dropped at once: when it has dropped as
+   * many as the queue can hold, every record that was there at the call is gone. With `once`, it may show none after
+   * having dropped some, so that the event loop gets a turn.
    */
   takeReportingDrops(call: () => number, once: boolean): number {
     if (!this.#drops) return this.#checked(call());
@@ -342,7 +344,7 @@ export class Consumer<T> {
   }
 
   #next(consumed: number, max: number): number {
-    // With max 0 native code only frees: it neither drops nor says how many.
+    // With `max` 0 native code only frees: it drops no records and counts none.
     if (!this.#drops || max === 0) return this.#checked(this.#nextNative(consumed, max));
     let freed = consumed;
     return this.takeReportingDrops(() => {
@@ -366,13 +368,13 @@ export class Consumer<T> {
     }
   }
 
-  /** As #pop; may come back empty-handed after dropping many, so that the event loop gets a turn. */
+  /** As #pop, but may return no records after dropping many, so that the event loop gets a turn. */
   #popSome(max: number): T[] {
     return this.#pop(max, true);
   }
 
   #pop(max: number, once = false): T[] {
-    // A record that is dropped from behind others ends what one native call takes.
+    // A native call takes no more once it drops a record behind others.
     if (max <= stagedRecords && (once || !this.#drops)) return this.taken(this.#take(max, once));
     const values: T[] = [];
     while (values.length < max) {
@@ -393,7 +395,7 @@ export class Consumer<T> {
     return loop;
   }
 
-  /** Nothing happens if the loop was left before. */
+  /** Does nothing if the loop has ended before. */
   #end(loop: ConsumeLoop): void {
     if (this.#loop !== loop) return;
     this.#loop = undefined;
@@ -405,7 +407,7 @@ export class Consumer<T> {
     if (this.#draining) {
       throw new SluiceError(
         'ERR_SLUICE_REENTRANT',
-        'Queue: neither the visit of drain() nor a listener must consume',
+        'Queue: a visit of drain() and a listener must not consume',
       );
     }
   }

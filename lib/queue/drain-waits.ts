@@ -2,10 +2,10 @@ import { clearTimeout, setTimeout } from 'node:timers';
 import { onAbort, SluiceError } from '../input/index.js';
 import type { Producer } from './producer.js';
 
-/** What keeps this thread's event loop awake and listening. */
+/** The part of a producer that keeps this thread's event loop alive and listening. */
 type Wakeful = Pick<Producer<unknown>, 'listen' | 'keepAlive'>;
 
-/** Those of a queue object who wait for the end of the queue, or until it is empty. */
+/** The waits of a queue object until the queue is drained, or empty. */
 export class DrainWaits {
   readonly #loop: Wakeful;
   readonly #looks = new Set<() => void>();
@@ -17,8 +17,8 @@ export class DrainWaits {
   }
 
   /**
-   * Asks `isEnded` at once and whenever something happens to a closed queue, or one that is awaited to be empty, until
-   * it says true or throws.
+   * Calls `isEnded` at once, and again whenever a closed queue changes, or one that a caller awaits to be empty, until
+   * it returns true or throws.
    */
   async until(
     where: string,
@@ -52,7 +52,7 @@ export class DrainWaits {
           : setTimeout(() => settle({ error: notWithin(where, timeoutMs) }), timeoutMs);
       this.#looks.add(look);
       this.#loop.keepAlive(1);
-      // Only now: the methods of a signal may be anybody's.
+      // Last, because a program can replace the methods of its signal.
       try {
         forget = onAbort(signal, () => settle({ error: signal?.reason }));
       } catch (error) {
@@ -62,7 +62,7 @@ export class DrainWaits {
     });
   }
 
-  /** Everyone looks again: something has happened, or the object was disposed of. */
+  /** Makes every wait look again: something has happened, or the object was disposed of. */
   look(): void {
     for (const look of this.#looks) look();
   }

@@ -9,19 +9,19 @@ const reasons: readonly (DropReason | undefined)[] = byNumber(
   dropReasons satisfies Record<DropReason, number>,
 );
 
-/** What `Queue.on` can be asked for, and what its listeners get. */
+/** The events of `Queue.on`, and what their listeners get. */
 export interface QueueEvents<T> {
-  /** A record's time ran out before it was consumed. Told in the thread that consumes. */
+  /** A record's time ran out before it was consumed. Emitted in the thread that consumes. */
   expired: [record: T];
-  /** A record was dropped: by 'drop-oldest' ('oldest') or by shedding ('shed'). Told in the thread that consumes. */
+  /** A record was dropped: by 'drop-oldest' ('oldest') or by shedding ('shed'). Emitted in the thread that consumes. */
   dropped: [record: T, reason: DropReason];
-  /** The queue takes no more records. Told in every thread that listens. */
+  /** The queue takes no more records. Emitted in every thread that listens. */
   closed: [];
 }
 
 const events = ['expired', 'dropped', 'closed'];
 
-/** Published only while somebody subscribes. */
+/** Messages are made and published only while a channel has subscribers. */
 const channels = {
   full: channel('sluice:queue:full'),
   expired: channel('sluice:queue:expired'),
@@ -30,7 +30,10 @@ const channels = {
   waiterRefused: channel('sluice:queue:waiter-refused'),
 };
 
-/** Tells listeners of one queue object, and the subscribers of `diagnostics_channel`, what happens to its records. */
+/**
+ * Reports what happens to the records of one queue object: to its listeners, and to subscribers of
+ * `diagnostics_channel`.
+ */
 export class Events<T> {
   readonly #emitter = new EventEmitter();
   readonly #queue: object;
@@ -51,12 +54,12 @@ export class Events<T> {
     this.#emitter.off(event, listener);
   }
 
-  /** Whether somebody has still to be told of the end. */
+  /** Whether a listener still waits for 'closed'. */
   get wantsClosed(): boolean {
     return !this.#toldClosed && this.#emitter.listenerCount('closed') > 0;
   }
 
-  /** Whether somebody wants to see the records that are dropped. */
+  /** Whether a listener or a subscriber wants the records that are dropped. */
   get wantsDropped(): boolean {
     return (
       this.#emitter.listenerCount('expired') > 0 ||
@@ -82,7 +85,7 @@ export class Events<T> {
     if (channels.waiterRefused.hasSubscribers) channels.waiterRefused.publish({ queue: this.#queue, lane });
   }
 
-  /** Once. */
+  /** Emits 'closed', once. */
   closed(): void {
     if (this.#toldClosed) return;
     this.#toldClosed = true;
@@ -91,19 +94,19 @@ export class Events<T> {
   }
 
   /**
-   * Tells every listener, whatever becomes of the others. What one throws is not the failure of the call that told
-   * it, which has more records in hand or has closed the queue already: it becomes an uncaught exception.
+   * Calls every listener, even if another one throws. An error that a listener throws becomes an uncaught exception. It
+   * does not fail the call that emits, which has more records in hand or has closed the queue already.
    */
   #tell(event: string, ...values: unknown[]): void {
     for (const listener of this.#listeners(event)) call(listener, values);
   }
 
-  /** One who listens since the others were told of the end. */
+  /** Calls a listener that was added after 'closed' was emitted, if it is still there. */
   #tellLate(listener: Listener): void {
     if (this.#listeners('closed').includes(listener)) call(listener, []);
   }
 
-  /** Not by listeners(), which takes a property \`listener\` of Object.prototype for what was wrapped. */
+  /** Not by listeners(), which takes a property `listener` of Object.prototype for a wrapped listener. */
   #listeners(event: string): Listener[] {
     return this.#emitter.rawListeners(event) as Listener[];
   }

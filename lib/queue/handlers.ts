@@ -13,7 +13,7 @@ export interface Limits {
 
 const graceMsDefault = 10_000;
 
-/** `handlerTimeoutMs` and `graceMs` of these options. */
+/** Reads `handlerTimeoutMs` and `graceMs` from the options. */
 export function checkedLimits(given: Options, concurrency: number): Limits {
   const handlerTimeoutMs = given.has('handlerTimeoutMs')
     ? given.number('handlerTimeoutMs', 1, timeoutMsMax)
@@ -25,12 +25,12 @@ export function checkedLimits(given: Options, concurrency: number): Limits {
   return { concurrency, handlerTimeoutMs, graceMs };
 }
 
-/** What a handler of `Queue.consume` is told beside its records. */
+/** The second argument of a handler of `Queue.consume`. */
 export interface HandlerContext {
   /**
-   * Aborts when the loop does not wait for the handler any longer than it must: with the reason of the signal given to
-   * `consume`, the error of another handler, SluiceError `ERR_SLUICE_TIMEOUT` when `handlerTimeoutMs` are over, or
-   * `ERR_SLUICE_DISPOSED`. Made when it is first asked for.
+   * Aborts when the handler should end soon. The reason is that of the signal given to `consume`, the error of another
+   * handler, SluiceError `ERR_SLUICE_TIMEOUT` when `handlerTimeoutMs` are over, or `ERR_SLUICE_DISPOSED`. The signal is
+   * made when it is first read.
    */
   readonly signal: AbortSignal;
 }
@@ -56,7 +56,7 @@ export class Call implements HandlerContext {
     return this.#controller.signal;
   }
 
-  /** Whether nothing comes of what it returns, if it has not yet: its time is over, or it is given up. */
+  /** Whether the handler has ended, or its result counts no more: its time is over, or the loop has given it up. */
   get isOver(): boolean {
     return this.#isOver || this.isGivenUp;
   }
@@ -71,26 +71,26 @@ export class Call implements HandlerContext {
     this.#controller?.abort(reason);
   }
 
-  /** It has returned, or is given up. */
+  /** Called when the handler has ended, or its time is over. */
   end(): void {
     this.#isOver = true;
     if (this.#controller !== undefined) this.#loop.watched.delete(this);
   }
 }
 
-/** What the calls of one loop know of it. */
+/** What a call reads of its loop. */
 interface Loop {
   /** Why the loop ends early, once it does. */
   readonly stopped: { readonly reason: unknown } | undefined;
   /** Whether the loop has ended without waiting for the handlers that run. */
   readonly isOver: boolean;
-  /** The calls whose signal somebody has. */
+  /** The calls whose signal was read: they must be aborted. */
   readonly watched: Set<Call>;
 }
 
 /**
  * Runs a handler on each item, at most `concurrency` at the same time, started in the order of the items. The cost of
- * an item does not depend on how many run, and nothing of it is kept when its handler has ended.
+ * an item does not depend on how many handlers run, and nothing of an item is kept once its handler has ended.
  */
 export class Handlers<Item> implements Loop {
   readonly watched: Set<Call> = new Set<Call>();
@@ -103,13 +103,16 @@ export class Handlers<Item> implements Loop {
   readonly #interrupt: () => void;
   #failure: { readonly error: unknown } | undefined;
   #running = 0;
-  /** Of the loop, which waits until fewer than `#below` run. */
+  /** Wakes the loop, which waits until fewer than `#below` handlers run. */
   #wake: (() => void) | undefined;
   #below = 0;
   #grace: NodeJS.Timeout | undefined;
   #graceIsOver = false;
 
-  /** `timedOut` decides what becomes of an item whose handler took too long; what it throws, the loop fails with. */
+  /**
+   * `timedOut` decides what becomes of an item whose handler took too long. If it throws, the loop fails with that
+   * error.
+   */
   constructor(
     handle: (item: Item, call: Call) => unknown,
     timedOut: (item: Item, error: SluiceError) => void,
@@ -123,8 +126,8 @@ export class Handlers<Item> implements Loop {
   }
 
   /**
-   * Handles all items, and resolves when the last handler has ended. When a handler fails or `signal` aborts, no more
-   * are started; rejects with the first failure when those that run have ended, or after `graceMs`.
+   * Handles all items, and resolves when the last handler has ended. When a handler fails or `signal` aborts, it starts
+   * no more handlers, and rejects with the first failure when the running ones have ended, or after `graceMs`.
    */
   async all(items: AsyncIterable<Item>, signal: AbortSignal | undefined): Promise<void> {
     const forget = onAbort(signal, () => this.#fail(signal?.reason));
@@ -147,7 +150,7 @@ export class Handlers<Item> implements Loop {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
-  /** Starts no more, aborts the signals of those that run, and waits at most `graceMs` for them. */
+  /** Starts no more handlers, aborts the signals of those that run, and waits at most `graceMs` for them. */
   stop(reason: unknown): void {
     if (this.stopped !== undefined) return;
     this.stopped = { reason };

@@ -7,51 +7,59 @@ export type Overflow = keyof typeof overflows;
 
 /** The options of `Queue.create`. */
 export interface QueueOptions<T> {
-  /** The most records of a lane, exactly: 1 to 16,777,216. */
+  /** The most records that a lane holds, exactly: 1 to 16,777,216. */
   readonly capacity: number;
   /**
-   * Lanes of priority, each with its own `capacity`: 1 to 8; default 1. Lane 0 is the most urgent and is always
-   * served first, but for the share that `weights` guarantees to the others. First in, first out within a lane.
+   * Lanes of priority, each with its own `capacity`: 1 to 8; default 1. Lane 0 is the most urgent and is always served
+   * first, except for the share that `weights` guarantees to the others. First in, first out within a lane.
    */
   readonly lanes?: number;
   /**
    * One whole number from 1 to 1,000 for each lane: a lane that always has records is served at least its weight's
-   * share of the sum. Default: 1 for each lane but the first, which has what makes the sum 20.
+   * share of the sum. Default: 1 for each lane but the first, whose weight makes the sum 20.
    */
   readonly weights?: readonly number[];
   /**
-   * How long a record may wait, in milliseconds from its push (0.001 to 86,400,000, or Infinity): after that it is
-   * not consumed but counted, and told to `on('expired')`. Compared when the record is due, by the monotonic clock.
-   * Pushes may say otherwise only if this is given; Infinity then means "unless a push says so". Default: never.
+   * How long a record may wait, in milliseconds from its push (0.001 to 86,400,000, or Infinity): after that it is not
+   * consumed but counted, and reported to `on('expired')`. The consumer compares the time when it comes to the record.
+   * A push can give its own `ttlMs` only if this option is given; with Infinity, only the records of such pushes
+   * expire. Default: records never expire.
    */
   readonly ttlMs?: number;
-  /** Those who may wait for room at the same time (`push`, `pushSync`, `reserve`): 0 to 65,536. Default: 1,024. */
+  /**
+   * How many callers may wait for room at the same time (`push`, `pushSync`, `reserve`): 0 to 65,536. Default: 1,024.
+   */
   readonly maxWaiting?: number;
   /**
-   * 'reject' (default): a record that finds no room is refused. 'drop-oldest': it is taken, and the consumer drops the
-   * oldest beyond the capacity; the memory is for twice the capacity, and if the consumer stands still for so long, it
-   * is refused all the same. 'overwrite': it is always taken, in exactly the capacity, and the push itself drops the
-   * oldest record of its lane, which `stats()` counts and no event tells; no push waits for room. A gate gives back at
-   * once what a dropped order holds. 'caller': it is refused and given to `onOverflow`.
+   * What happens to a record that finds no room. 'reject' (default): it is refused. 'drop-oldest': it is accepted, and
+   * the consumer drops the oldest records beyond the capacity; the queue has memory for twice the capacity, and if that
+   * is full, too, the record is refused. 'overwrite': it is always accepted, within exactly the capacity, and the push
+   * itself drops the oldest record of its lane; `stats()` counts the dropped record, no event reports it, no push waits
+   * for room, and a gate gives back at once what a dropped order holds. 'caller': it is refused and passed to
+   * `onOverflow`.
    */
   readonly overflow?: Overflow;
   /**
-   * With 'caller': called with each record that `tryPush`, `tryPushMany` or a batcher of this object found no room for.
-   * `push` and `pushSync` report it by their own result instead. An error that it throws is thrown by the push. Other
-   * threads pass theirs to `attach`.
+   * With 'caller': called with each record for which `tryPush`, `tryPushMany` or a batcher of this object found no
+   * room. `push` and `pushSync` report it by their own result instead. An error that the function throws is thrown by
+   * the push. Other threads pass their own function to `attach`.
    */
   readonly onOverflow?: (record: T) => void;
   /**
-   * Drop what waits too long while the queue stands (CoDel): when the shortest wait over `intervalMs` (default 100)
-   * exceeds `targetMs` (default 5), records that waited more than twice the target are dropped and counted.
+   * Drops records that wait too long while the queue is congested (CoDel): when the shortest wait over `intervalMs`
+   * (default 100) exceeds `targetMs` (default 5), records that waited more than twice the target are dropped and
+   * counted.
    */
   readonly shed?: { readonly targetMs?: number; readonly intervalMs?: number };
-  /** Measure how long records wait, for `stats().waitNs`: one clock reading a push and a batch. Default: false. */
+  /**
+   * Measures how long records wait, for `stats().waitNs`. It costs a clock reading for each push and for each batch.
+   * Default: false.
+   */
   readonly latency?: boolean;
   /**
-   * Make all of its memory resident now, so that no lack of it shows later: a system that has too little refuses it or
-   * ends the process at creation. Takes some tenths of a second for each gigabyte. Default: false; the address space is
-   * taken at creation, and a page becomes resident when it is first written.
+   * Make all memory of the queue resident at creation, so that it cannot run out later: a system that has too little
+   * refuses it, or ends the process, at creation. This takes some tenths of a second for each gigabyte. Default: false;
+   * then creation takes only address space, and a page becomes resident when it is first written.
    */
   readonly commit?: boolean;
   /** A manual clock for tests. Default: the machine's monotonic clock. */
@@ -66,13 +74,13 @@ export interface AttachOptions<T> {
 
 /** The options of a push. */
 export interface PushOptions {
-  /** 0 (the default, the most urgent) to the number of lanes - 1. */
+  /** The lane: 0 (the default, the most urgent) to the number of lanes - 1. */
   readonly lane?: number;
   /** How long this record may wait, in milliseconds: 0.001 to 86,400,000, or Infinity. Needs a queue with `ttlMs`. */
   readonly ttlMs?: number;
 }
 
-/** How long a call waits at the longest. */
+/** How long a call may wait. */
 export interface WaitOptions {
   /** How long to wait, in milliseconds: 0 to 2,147,483,647. Default: for as long as it takes. */
   readonly timeoutMs?: number;
@@ -87,18 +95,18 @@ export interface ConsumeOptions {
   /** The most handlers that run at the same time: 1 to 65,536. Default: 1. */
   readonly concurrency?: number;
   /**
-   * For a thread that does nothing else: look for records this many CPU pauses (about 10 to 40 ns each) before
-   * sleeping, 0 to 1,000,000. Default: 0.
+   * How many CPU pauses (about 10 to 40 ns each) to look for records before sleeping: 0 to 1,000,000. For a thread that
+   * does nothing else. Default: 0.
    */
   readonly spin?: number;
   /**
-   * How long a handler may take, in milliseconds: 1 to 2,147,483,647. Default: as long as it wants. One that takes
-   * longer has failed, with SluiceError `ERR_SLUICE_TIMEOUT`; its signal aborts, and what it returns is ignored.
+   * How long a handler may take, in milliseconds: 1 to 2,147,483,647. Default: no limit. A handler that takes longer
+   * has failed, with SluiceError `ERR_SLUICE_TIMEOUT`; its signal aborts, and its result is ignored.
    */
   readonly handlerTimeoutMs?: number;
   /**
    * How long a consumption that ends early waits for the handlers that run, in milliseconds: 0 to 2,147,483,647, or
-   * Infinity. Default: 10,000. What those that are left return is ignored.
+   * Infinity. Default: 10,000. The results of handlers that still run then are ignored.
    */
   readonly graceMs?: number;
   /** Ends the consumption: see `consume`. */
@@ -107,7 +115,7 @@ export interface ConsumeOptions {
 
 const ttlMsMax = 86_400_000;
 
-/** What native code needs of `Queue.create`'s options. */
+/** Checks the options of `Queue.create`. Returns what native code needs of them. */
 export function checkedQueue(options: unknown): { native: Record<string, unknown>; onOverflow: unknown } {
   const where = 'Queue.create';
   const sizes = ['capacity', 'lanes', 'weights', 'maxWaiting'];
@@ -140,7 +148,10 @@ export function checkedQueue(options: unknown): { native: Record<string, unknown
   };
 }
 
-/** The listener for what finds no room; with the policy 'caller' there must be one, without it none. */
+/**
+ * Returns the listener for records that find no room. With the policy 'caller' there must be one, with another policy
+ * none.
+ */
 export function checkedOverflow<T>(
   where: string,
   listener: unknown,
@@ -155,17 +166,17 @@ export function checkedOverflow<T>(
   return listener as ((record: T) => void) | undefined;
 }
 
-/** `ttlMs` of these options. */
+/** Reads `ttlMs` from the options. */
 export function checkedTtl(given: Options): number {
   return given.get('ttlMs') === Number.POSITIVE_INFINITY
     ? Number.POSITIVE_INFINITY
     : given.number('ttlMs', 0.001, ttlMsMax);
 }
 
-/** The delay of a timer, which runs at once if it is longer. */
+/** The longest delay of a timer. A timer with a longer delay runs at once. */
 export const timeoutMsMax = 2_147_483_647;
 
-/** `timeoutMs` and `signal` of these options. */
+/** Reads `timeoutMs` and `signal` from the options. */
 export function checkedWait(given: Options): {
   timeoutMs: number | undefined;
   signal: AbortSignal | undefined;
@@ -174,7 +185,7 @@ export function checkedWait(given: Options): {
   return { timeoutMs, signal: given.signal() };
 }
 
-/** The time that a call which blocks its thread may take. */
+/** Checks the timeout of a call that blocks its thread. */
 export function checkTimeout(where: string, timeoutMs: unknown): void {
   if (typeof timeoutMs === 'number' && timeoutMs >= 0 && timeoutMs <= timeoutMsMax) return;
   throw optionError(

@@ -8,18 +8,21 @@ export interface PermitQueue<T> {
   returnReserved(lane: number, count: number): void;
 }
 
-/** Returns what a permit that nobody can reach any more has not used. */
+/** Gives back the unused room of a permit that was garbage-collected. */
 const forgotten = new Finalizer<{ give: () => void }>(({ give }) => give());
 
 /**
- * Room for a number of records, taken ahead: `send` cannot fail for want of it, nor because the queue was closed
- * meanwhile. What is not used returns on dispose, when the signal given to `reserve` aborts, and when the thread ends.
+ * Room for a number of records, reserved ahead: `send` cannot fail because the queue is full or was closed meanwhile.
+ * Unused room goes back to the queue on dispose, when the signal given to `reserve` aborts, and when the thread ends.
  */
 export class Permit<T> implements Disposable {
   /** The lane that the room is in. */
   readonly lane: number;
   readonly #state: { queue: PermitQueue<T>; lane: number; remaining: number; give: () => void };
-  /** Not in the constructor, whose other closure is held for good and would hold the permit with this one. */
+  /**
+   * Not made in the constructor: closures of one scope share their variables, and the finalizer keeps `give`, which
+   * would then keep the permit.
+   */
   readonly #aborted = (): void => this[Symbol.dispose]();
   /** Stops waiting for the signal's abort. */
   readonly #forgetSignal: () => void;
@@ -42,7 +45,7 @@ export class Permit<T> implements Disposable {
     try {
       this.#forgetSignal = onAbort(signal, this.#aborted);
     } catch (error) {
-      state.give(); // a method of the signal's own has thrown
+      state.give(); // a method that the program gave its signal has thrown
       throw error;
     }
     forgotten.register(this, state, state);
@@ -70,7 +73,7 @@ export class Permit<T> implements Disposable {
     if (--this.#state.remaining === 0) this.#settle();
   }
 
-  /** Returns what was not used. Further calls do nothing. */
+  /** Gives back the room that was not used. Further calls do nothing. */
   [Symbol.dispose](): void {
     this.#state.give();
     this.#settle();

@@ -26,10 +26,10 @@ import { closed, RoomWaits } from './room-waits.js';
 
 /** The longest that a native wait lasts before JavaScript, and with it `worker.terminate()`, gets its turn. */
 export const sliceMs = 50;
-/** Producers that something waits for: they stay, even if the program forgets their queue object. */
+/** Producers with a wait or a listener: kept here, even if the program drops its reference to the queue object. */
 const awaited = new Set<Producer<unknown>>();
 
-/** The producer's half of a queue object. What its methods promise is documented on `Queue`. */
+/** The producer's half of a queue object. Its methods are documented on `Queue`. */
 export class Producer<T> {
   readonly #native: NativeQueue;
   /** The hot functions in fields of their own: the native object has too many for V8 to find them fast. */
@@ -40,7 +40,7 @@ export class Producer<T> {
   readonly #bytes: number;
   readonly #words: BigUint64Array;
   readonly #events: Events<T>;
-  /** Takes a T. Said so, it would keep a Queue<Order> from being a Queue<unknown>. */
+  /** Is called with a T. Declared so, it would keep a Queue<Order> from being a Queue<unknown>. */
   readonly #onOverflow: ((record: never) => void) | undefined;
   readonly #waiters: RoomWaits;
   #listening = false;
@@ -72,7 +72,7 @@ export class Producer<T> {
     this.#in.encode(value, 0);
   }
 
-  /** What was staged last. */
+  /** Returns the value that was staged last. */
   staged(): T {
     return this.#in.decode(0);
   }
@@ -86,7 +86,7 @@ export class Producer<T> {
   }
 
   tryPushMany(list: readonly T[], options: PushOptions | undefined): number {
-    // Out here: a handler beside the call of the encoder, which needs the list, cost a nanosecond a record (measured).
+    // Caught out here: a `catch` beside the call of the encoder cost a nanosecond a record (measured).
     try {
       return this.#pushAll(list, options);
     } catch (error) {
@@ -101,7 +101,7 @@ export class Producer<T> {
     const lane = given === undefined ? 0 : this.#lane(given);
     this.#stageTtl(where, given);
     const length = list.length;
-    // More than one native call: look at every value before the first is added.
+    // With more than one native call, every value is checked before the first is added.
     if (length > stagedRecords) this.#checkAll(list);
     let added = 0;
     while (added < length) {
@@ -173,7 +173,7 @@ export class Producer<T> {
         }
       }
     } finally {
-      // The wait above may have heard a ring that was meant for those who listen from the event loop.
+      // The wait above may have consumed a ring of the bell that was meant for waits in the event loop.
       if (this.#listening) queueMicrotask(() => this.#heard());
     }
   }
@@ -207,7 +207,7 @@ export class Producer<T> {
     const waiter = this.#joined(this.#native.waitReserve(lane, count), lane);
     await this.#waiters.wait(waiter, lane, timeoutMs, signal);
     if (signal?.aborted !== true) return new Permit(this, lane, count, signal);
-    // Aborted between being served and hearing of it.
+    // The signal aborted after native code had served the waiter.
     this.returnReserved(lane, count);
     throw signal.reason;
   }
@@ -218,7 +218,7 @@ export class Producer<T> {
   }
 
   returnReserved(lane: number, count: number): void {
-    // Disposed of: the permits went back with the object.
+    // Does nothing if the object is disposed of: the permits went back with it.
     this.#native.pushReserved(lane, 0, count, 0);
   }
 
@@ -229,26 +229,26 @@ export class Producer<T> {
     return new Batcher(this.#native, this.#record, lane, max, (value) => this.#full(value, lane));
   }
 
-  /** Hears of the queue's end from this thread's event loop, at once if it has come already. */
+  /** Makes this thread's event loop report when the queue is closed: at once, if it is closed already. */
   listenForClose(): void {
     this.#listen();
     this.hold();
     if (this.#native.closed() === 1) queueMicrotask(() => this.tellClosed());
   }
 
-  /** Tells those who listen that the queue is closed, once. */
+  /** Tells the listeners that the queue is closed, once. */
   tellClosed(): void {
     this.#events.closed();
     this.release();
   }
 
-  /** Has this thread's event loop call `onRing` when the end of the queue may have come. */
+  /** Makes this thread's event loop call `onRing` when the queue may be drained or empty. */
   listen(onRing: () => void): void {
     this.#listen();
     this.#onRing = onRing;
   }
 
-  /** One wait more or less for which the event loop must stay alive. */
+  /** Counts one wait more or less. The event loop stays alive while there are any. */
   keepAlive(by: 1 | -1): void {
     const before = this.#waits;
     this.#waits += by;
@@ -258,7 +258,7 @@ export class Producer<T> {
     else this.release();
   }
 
-  /** As long as somebody waits, or listens for the end, the queue object must not be collected. */
+  /** Keeps the queue object from being garbage-collected while a caller waits or listens for the end. */
   hold(): void {
     awaited.add(this as Producer<unknown>);
   }
@@ -267,7 +267,7 @@ export class Producer<T> {
     if (this.#waits === 0 && !this.#events.wantsClosed) awaited.delete(this as Producer<unknown>);
   }
 
-  /** Before native code lets go of the queue. */
+  /** Called before native code lets go of the queue. */
   dispose(): void {
     this.#waiters.reject(disposed('Queue'));
     awaited.delete(this as Producer<unknown>);
@@ -275,7 +275,7 @@ export class Producer<T> {
 
   #listen(): void {
     if (this.#listening) return;
-    // Native code holds this function for good; it must not hold the queue.
+    // Native code does not let go of this function, so the function must not keep the queue object.
     const self = new Weak(this);
     const heard = (): void => {
       const producer = self.deref();
@@ -305,7 +305,10 @@ export class Producer<T> {
     return false;
   }
 
-  /** Encodes `count` values of `list`. Their getters may push too: one at a time, through the first place. */
+  /**
+   * Encodes `count` values of `list`. Their getters may push, too: single records, through the first place, which is
+   * encoded last.
+   */
   #stageMany(list: readonly T[], first: number, count: number): void {
     this.#beginListing();
     try {
@@ -336,8 +339,8 @@ export class Producer<T> {
   }
 
   /**
-   * The error of a bad record of `list` with the index of the first such one; another error as it is. The records are
-   * encoded once more to find it: an encoder that counts would make every good list slower.
+   * Returns the error of a bad record of `list` with the index of the first bad one, and any other error as it is. The
+   * records are encoded once more to find the index: an encoder that counts would make every good list slower.
    */
   #listed(error: unknown, list: readonly T[]): unknown {
     if (!isRecordError(error)) return error;
@@ -356,7 +359,7 @@ export class Producer<T> {
     this.#onOverflow?.(value as never);
   }
 
-  /** Tells of each that found no room, whatever becomes of the others; then throws what the first failure threw. */
+  /** Reports each record that found no room, even if a report throws; then throws the first error. */
   #fullFrom(list: readonly T[], first: number, lane: number): void {
     const failures: unknown[] = [];
     for (let i = first; i < list.length; i++) {
@@ -372,7 +375,7 @@ export class Producer<T> {
   #joined(waiter: number, lane: number): number {
     if (waiter === LINE_FULL) {
       this.#events.waiterRefused(lane);
-      throw new SluiceError('ERR_SLUICE_WAITERS', 'Queue: as many as may (maxWaiting) wait for room already');
+      throw new SluiceError('ERR_SLUICE_WAITERS', 'Queue: maxWaiting callers already wait for room');
     }
     return this.#checked(waiter);
   }
@@ -381,7 +384,7 @@ export class Producer<T> {
     return given.integer('lane', 0, this.#native.lanes - 1, 0);
   }
 
-  /** To be called after the record is staged, whose getters may push too. */
+  /** Call it after the record is staged, because the record's getters may push, too. */
   #stageTtl(where: string, given: Options | undefined): number {
     if (given === undefined || !given.has('ttlMs')) return 0;
     if (!this.#native.expires) {

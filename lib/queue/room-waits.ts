@@ -8,15 +8,17 @@ interface Waiter extends InLine<Waiter> {
   readonly settle: (failure?: Failure) => void;
 }
 
-/** What a wait rejects with: anything, the undefined of a signal without a reason included. */
+/**
+ * The reason with which a wait rejects. It may be any value, even undefined: a program can give its signal any reason.
+ */
 interface Failure {
   readonly error: unknown;
 }
 
-/** The promises of this thread's waiters for room. Where they stand in line is native; here is who to tell. */
+/** The promises of this thread's waiters for room. Native code keeps the order of the waiters of all threads. */
 export class RoomWaits {
   readonly #native: NativeQueue;
-  /** By lane, in the order in which they joined, which is the order in which a lane serves them. */
+  /** The waiters of each lane, in the order in which they joined. A lane serves them in that order. */
   readonly #lanes: WaitingLine<Waiter>[] = [];
   readonly #waiters = new Map<number, Waiter>();
   readonly #keepAlive: (by: 1 | -1) => void;
@@ -28,8 +30,8 @@ export class RoomWaits {
   }
 
   /**
-   * Resolves when native waiter number `index` of `lane` has been served; rejects when it is closed, timed out or
-   * aborted, and nothing of it is left then: no place in line, timer or listener.
+   * Resolves when native waiter number `index` of `lane` has been served; rejects when it was closed, timed out or
+   * aborted. Then nothing of it is left: no place in line, timer or listener.
    */
   wait(
     index: number,
@@ -39,8 +41,8 @@ export class RoomWaits {
   ): Promise<void> {
     return new Promise((resolve, reject) => {
       const leave = (error: unknown): void => {
-        if (this.#waiters.get(index) !== waiter) return; // settled: its place may be another's
-        // Not in line any more: it was served, or closed, just before.
+        if (this.#waiters.get(index) !== waiter) return; // settled: another waiter may have its place
+        // It is not in line any more: it was served, or closed, just before.
         if (this.#native.leave(index) !== 1) this.served();
         else this.#settle(waiter, { error });
       };
@@ -64,10 +66,10 @@ export class RoomWaits {
       this.#waiters.set(index, waiter);
       waiter.line.add(waiter);
       this.#keepAlive(1);
-      // Only now: the methods of a signal may be anybody's.
+      // Last, because a program can replace the methods of its signal.
       try {
         forget = onAbort(signal, () => leave(signal?.reason));
-        if (signal?.aborted) leave(signal.reason); // before it was listened to, by a getter of the record
+        if (signal?.aborted) leave(signal.reason); // a getter of the record aborted it before
       } catch (error) {
         leave(error);
       }
@@ -75,7 +77,7 @@ export class RoomWaits {
     });
   }
 
-  /** Settles those who have been served or closed. Called when this thread's bell rings. */
+  /** Settles the waiters that were served or closed. Called when this thread's bell rings. */
   served(): void {
     for (const line of this.#lanes) {
       for (let first = line.first; first !== undefined; first = line.first) {
@@ -88,15 +90,15 @@ export class RoomWaits {
   }
 
   /**
-   * Rejects everyone, because the object is about to be disposed of, but for those who were served or closed before:
-   * a record that was added must not be reported as lost. From the back, so that nobody moves up meanwhile.
+   * Rejects all waiters, because the object is about to be disposed of, except those that were served or closed before:
+   * a record that was added must not be reported as lost. Starts from the back, so that no waiter moves up meanwhile.
    */
   reject(error: Error): void {
     for (const line of this.#lanes) {
       const all: Waiter[] = [];
       for (let one = line.last; one !== undefined; one = one.before) all.push(one);
       for (const one of all) {
-        if (this.#waiters.get(one.index) !== one) continue; // settled by a method of another one's signal
+        if (this.#waiters.get(one.index) !== one) continue; // settled by a method of another waiter's signal
         if (this.#native.leave(one.index) === 1) this.#settle(one, { error });
       }
     }

@@ -16,19 +16,19 @@ export interface WaitStats {
   readonly mean: number;
   /** The wait that half of the records did not exceed, in nanoseconds. */
   readonly p50: number;
-  /** As `p50`, of 90 % of the records. */
+  /** As `p50`, for 90 % of the records. */
   readonly p90: number;
-  /** As `p50`, of 99 % of the records. */
+  /** As `p50`, for 99 % of the records. */
   readonly p99: number;
-  /** As `p50`, of 99.9 % of the records. */
+  /** As `p50`, for 99.9 % of the records. */
   readonly p999: number;
   /** The longest wait, in nanoseconds. */
   readonly max: number;
 }
 
 /**
- * Counters since creation, over all threads. While nothing moves,
- * `pushed = popped + expired + dropped + depth`.
+ * Counters since creation, over all threads. While no thread pushes or consumes, `pushed = popped + expired + dropped +
+ * depth`.
  */
 export interface QueueStats {
   /** Records in the queue now. */
@@ -41,21 +41,21 @@ export interface QueueStats {
   readonly popped: number;
   /** Records refused at once because the queue was full; not those that waited for room in vain. */
   readonly rejected: number;
-  /** Records whose time ran out before they were due. */
+  /** Records whose time ran out before they were consumed. */
   readonly expired: number;
   /** Records dropped by 'drop-oldest', 'overwrite' and shedding. */
   readonly dropped: number;
-  /** Of `dropped`, those shed because the queue stood. */
+  /** Those of `dropped` that were shed because the queue was congested. */
   readonly shed: number;
-  /** Those who wait for room now. */
+  /** Callers that wait for room now. */
   readonly waiting: number;
-  /** Those who could not even wait, because `maxWaiting` did. */
+  /** Waits refused because `maxWaiting` callers waited already. */
   readonly waitersRefused: number;
-  /** Room taken ahead and not used yet. */
+  /** Room for records that was reserved ahead and is not used yet. */
   readonly permits: number;
   /** How often a sleeping consumer was woken. */
   readonly wakeups: number;
-  /** Only counted with the option `latency`. */
+  /** How long records waited: measured only with the option `latency`. */
   readonly waitNs: WaitStats;
 }
 
