@@ -22,12 +22,14 @@ const words = {
 };
 /** A longer timer would fire at once. */
 const timerMsMax = 2 ** 31 - 1;
-/** How often a depth is looked at that follows a queue: nobody tells when a queue gets shorter. */
+/** How often a line looks at the depth of a queue: no bell rings when a queue gets shorter. */
 const queuePollMs = 5;
-/** How often the wall clock of a calendar window is looked at: no bell tells when it is set. */
+/** How often a line looks at the wall clock of a calendar window: no bell rings when that is set. */
 const calendarPollMs = 60_000;
 
-/** What a wait rejects with. A class: a polluted Object.prototype makes no decision look like one. */
+/**
+ * The reason with which a wait rejects. A class, so that a polluted Object.prototype makes no decision look like one.
+ */
 class Failure {
   readonly reason: unknown;
   constructor(reason: unknown) {
@@ -39,14 +41,14 @@ interface Waiter extends InLine<Waiter> {
   readonly index: number;
   readonly cost: number;
   readonly line: Line;
-  /** In milliseconds of the limiter's clock, or Infinity. */
+  /** In milliseconds by the limiter's clock, or Infinity. */
   readonly deadline: number;
   /** Settles the promise and lets go of the signal. */
   readonly settle: (outcome: Decision | Failure) => void;
   timer: NodeJS.Timeout | undefined;
 }
 
-/** Those of this thread who wait for one key. */
+/** The waiters of this thread for one key. */
 interface Line {
   readonly key: NativeKey | undefined;
   readonly name: string;
@@ -55,8 +57,8 @@ interface Line {
 }
 
 /**
- * A key as a text, which no other key has: a Map hashes numbers, and bigints by their last 64 bits, without a secret,
- * so that a client could choose many that meet.
+ * Returns a text for the key that no other key has. A Map hashes numbers, and the last 64 bits of bigints, without a
+ * secret, so a client could choose many keys that collide.
  */
 function nameOf(key: NativeKey | undefined): string {
   if (typeof key === 'bigint') return `bigint ${key.toString(16)}`;
@@ -65,18 +67,18 @@ function nameOf(key: NativeKey | undefined): string {
 
 /**
  * The calls of `acquire()` in this thread that wait. A line has one timer, for its front; a waiter has one only for its
- * deadline, and one listener on its signal. Native code tells which waiters were served, so that serving one costs the
- * same however many wait.
+ * deadline, and one listener on its signal. Native code reports which waiters were served, so that serving one costs
+ * the same however many wait.
  */
 export class AcquireWaits {
   readonly #native: NativeLimiter;
   readonly #words: Float64Array;
   readonly #allowed: (cost: number, key: NativeKey | undefined) => Decision;
-  /** How often a line looks at what no bell tells of: a queue's depth, a wall clock. */
+  /** How often a line looks at a queue's depth or a wall clock, for which no bell rings. */
   readonly #pollMs: number;
   readonly #waiters = new Map<number, Waiter>();
   readonly #lines = new Map<string, Line>();
-  /** On a manual clock: no deadline is earlier. */
+  /** With a manual clock: no waiter's deadline is earlier. */
   #earliest = Infinity;
 
   constructor(
@@ -91,7 +93,7 @@ export class AcquireWaits {
     this.#pollMs = native.followsQueue ? queuePollMs : hasCalendar ? calendarPollMs : Infinity;
   }
 
-  /** Waits for a waiter that native code has let into the line. */
+  /** Returns the promise of a waiter that native code has added to its line. */
   add(
     index: number,
     cost: number,
@@ -107,7 +109,7 @@ export class AcquireWaits {
     }
     return new Promise((resolve, reject) => {
       let forget: (() => void) | undefined;
-      const isSettled = (): boolean => this.#waiters.get(index) !== waiter; // then its place may be another's
+      const isSettled = (): boolean => this.#waiters.get(index) !== waiter; // then another waiter may have its place
       const leave = (reason: unknown): void => {
         if (isSettled()) return;
         this.#native.leave(index);
@@ -131,7 +133,7 @@ export class AcquireWaits {
       this.#waiters.set(index, waiter);
       waiter.line.waiters.add(waiter);
       this.#native.keepAlive(1);
-      // Only now: the methods of a signal may be anybody's.
+      // Last, because a program can replace the methods of its signal.
       try {
         forget = onAbort(signal, () => leave(signal?.reason));
       } catch (error) {
@@ -139,14 +141,14 @@ export class AcquireWaits {
       }
       if (isSettled()) return;
       if (timeoutMs !== Infinity) this.#await(waiter, timeoutMs);
-      // A waiter behind others finds their timer, and a bell that this thread listened to when it joined.
+      // A waiter behind others has their timer, and joined while this thread already listened to the bell.
       if (waiter.line.waiters.first !== waiter) return;
       this.#tend(waiter.line);
       this.#hear();
     });
   }
 
-  /** Nobody waits any more: all are told that the limiter is disposed of. */
+  /** Rejects all waiters, because the limiter is disposed of. */
   end(): void {
     for (const waiter of [...this.#waiters.values()]) {
       this.#forget(waiter);
@@ -154,7 +156,7 @@ export class AcquireWaits {
     }
   }
 
-  /** The bell: native code has something to tell, or a manual clock has moved. */
+  /** Called when the bell rings: native code has something to report, or a manual clock has moved. */
   #rung(): void {
     if (this.#native.manualClock) this.#moved();
     this.#hear();
@@ -166,7 +168,7 @@ export class AcquireWaits {
       this.#tend(line);
       now = this.#words[words.now] as number;
     }
-    if (now < this.#earliest - 1e-3) return; // a microsecond: native code knows the nanoseconds
+    if (now < this.#earliest - 1e-3) return; // a microsecond of tolerance: native code compares nanoseconds
     this.#earliest = Infinity;
     for (const waiter of this.#waiters.values()) {
       if (now >= waiter.deadline - 1e-3) {
@@ -177,7 +179,7 @@ export class AcquireWaits {
     }
   }
 
-  /** Asks native code what has happened, until that is all. */
+  /** Asks native code what has happened, until it has nothing more to report. */
   #hear(): void {
     for (;;) {
       const answer = this.#native.told();
@@ -205,7 +207,10 @@ export class AcquireWaits {
     }
   }
 
-  /** Has a line served, and looks again when native code said; on a manual clock, when that moves. */
+  /**
+   * Lets native code serve a line, and looks again at the time that native code gives; with a manual clock, when that
+   * moves.
+   */
   #tend(line: Line): void {
     const { first } = line.waiters;
     if (first === undefined) return;
@@ -214,7 +219,7 @@ export class AcquireWaits {
     clearTimeout(line.timer);
     const ms = this.#words[words.retryAfter] as number;
     const due = Math.min(ms, this.#pollMs);
-    if (due === Infinity) return; // whoever gives back tells
+    if (due === Infinity) return; // a thread that gives something back rings the bell
     line.timer = setTimeout(
       () => {
         this.#tend(line);
@@ -224,7 +229,7 @@ export class AcquireWaits {
     );
   }
 
-  /** Ends a wait at its deadline; on a manual clock, when that moves past it. */
+  /** Ends a wait at its deadline; with a manual clock, when that moves past it. */
   #await(waiter: Waiter, ms: number): void {
     if (this.#native.manualClock) {
       this.#earliest = Math.min(this.#earliest, waiter.deadline);

@@ -2,12 +2,12 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { clearInterval, setInterval } from 'node:timers';
 import { type NativeLimiter, Weak } from '../binding/index.js';
 
-/** How often the delay is sampled; the histogram counts this much as delay, too. */
+/** The interval at which the delay is sampled. The histogram counts it as delay, too. */
 const resolutionMs = 10;
 
 /**
- * Tells the limiter, interval by interval, whether this thread's event loop is later than it may be. Keeps neither
- * the loop nor `owner` alive. Returns what ends it.
+ * Reports to the limiter, interval by interval, whether this thread's event loop is later than it may be. Keeps neither
+ * the event loop nor `owner` alive. Returns the function that ends it.
  */
 export function watchEventLoop(owner: object, limiter: NativeLimiter): () => void {
   const { maxEventLoopDelayMs, adaptiveIntervalMs } = limiter;
@@ -27,7 +27,7 @@ export function watchEventLoop(owner: object, limiter: NativeLimiter): () => voi
     const delayMs = count === counted ? 0 : (sum - summed) / (count - counted) / 1e6 - resolutionMs;
     counted = count;
     summed = sum;
-    // Twice the interval: until the next one has been judged, even if that comes late.
+    // For twice the interval, so that it lasts until the next interval has been judged, even if that is late.
     limiter.overload(delayMs > maxEventLoopDelayMs ? Math.round(2 * adaptiveIntervalMs * 1e6) : 0);
   }, adaptiveIntervalMs);
   timer.unref();

@@ -1,8 +1,8 @@
 import { byNumber, refusalBits, tiers } from '../binding/index.js';
 
 /**
- * What can refuse, in the order in which it is asked. 'blocked': by `block()`. 'adaptive': this thread is overloaded,
- * or a queue stands.
+ * The tiers that can refuse a request. 'blocked': `block()` refuses it for a time. 'adaptive': this thread is
+ * overloaded, or a queue is congested. 'waiting-line': calls of `acquire()` wait already, or no more may wait.
  */
 export type Tier =
   | 'token-bucket'
@@ -18,23 +18,23 @@ export function tierName(tier: number): Tier {
   return names[tier] as Tier;
 }
 
-/** Beside the tier, in the number that a refusal is. */
+/** The flags in the number of a refusal, beside its tier. */
 const { oversized: oversizedFlag, window: windowUnit, dryRun: dryRunFlag } = refusalBits;
 const windowMask = dryRunFlag / windowUnit - 1;
 
-/** Whether an answer is a refusal that was none, for it was a dry run. */
+/** Whether an answer is a refusal that a dry run allowed. */
 export function isForgiven(answer: number): boolean {
   return (answer & dryRunFlag) !== 0;
 }
-/** The tier of a refusal. */
+/** Returns the tier of a refusal. */
 export function tierOf(answer: number): Tier {
   return tierName(answer & (oversizedFlag - 1));
 }
-/** Of a refusal by a sliding window which one it was. */
+/** Returns which sliding window refused; undefined if another tier did. */
 export function windowOf(answer: number): number | undefined {
   return tierOf(answer) === 'sliding-window' ? (answer / windowUnit) & windowMask : undefined;
 }
-/** A refusal, as native code answers it. */
+/** Makes the decision of a refusal that native code has answered. */
 export function denied(answer: number, retryAfterMs: number): Denied {
   const oversized = (answer & oversizedFlag) !== 0;
   return { allowed: false, tier: tierOf(answer), window: windowOf(answer), oversized, retryAfterMs };
@@ -48,11 +48,11 @@ export interface Allowed {
   readonly remaining: number;
   /** In a dry run (`enforce: false`): the tier that would have refused. Nothing but the depth was charged then. */
   readonly wouldRefuse?: Tier;
-  /** Beside `wouldRefuse`: as `Denied.window`. */
+  /** The window that would have refused: as `Denied.window`. */
   readonly window?: number | undefined;
   /**
-   * Gives back what the depth tier holds for this decision: once; further calls do nothing. It belongs to this thread:
-   * when the thread ends in whatever way, or lets go of the limiter, what is left is given back for it.
+   * Gives back what the depth tier holds for this decision. Further calls do nothing. The hold belongs to this thread:
+   * when the thread ends in whatever way, or disposes of the limiter, native code gives it back.
    *
    * @throws Nothing.
    * @example
@@ -62,11 +62,11 @@ export interface Allowed {
   release(): void;
   /**
    * As `release()`, and gives back what this decision charged, as far as it is still in force: its entries in an exact
-   * window; its count in a bucket of a window that has not ended; of the token bucket what has not accrued again since,
-   * less what was given back meanwhile of charges before it. What others have charged stays charged, and what was
-   * charged before a `reset()`, before a change of the rate or of the window's length, or for a key that was forgotten
-   * since, is not in force any more. Once; further calls do nothing, nor does `release()` after it; after `release()`
-   * it gives back the rest. Does nothing once the limiter is disposed of in this thread.
+   * window; its count in a bucket of a window that has not ended; the tokens that have not accrued again since, less
+   * those that refunds of earlier charges gave back meanwhile. The charges of other decisions stay. A charge is not in
+   * force any more after a `reset()`, after a change of the rate or of the window's length, or once its key was
+   * forgotten. Further calls do nothing, and neither does `release()` after it; after `release()` it gives back the
+   * rest. Does nothing once the limiter is disposed of in this thread.
    *
    * @throws Nothing.
    * @example
@@ -80,9 +80,12 @@ export interface Allowed {
 export interface Denied {
   /** Tells the two kinds of `Decision` apart. */
   readonly allowed: false;
-  /** The first tier that refused; of an oversized cost, the first whose limit it exceeds. */
+  /** The first tier that refused; for an oversized cost, the first whose limit the cost exceeds. */
   readonly tier: Tier;
-  /** Of 'sliding-window' which one: its index in the option; 0 of a limiter with one window. */
+  /**
+   * The window that refused, if `tier` is 'sliding-window': its index in the option, which is 0 for a limiter with one
+   * window.
+   */
   readonly window: number | undefined;
   /**
    * Whether the cost exceeds all that `tier` allows at one time (its burst, its limit, its `max`): then no waiting
@@ -90,14 +93,14 @@ export interface Denied {
    */
   readonly oversized: boolean;
   /**
-   * Milliseconds until every tier with a clock would allow it, if nobody else asked: the largest over the tiers; 0 if
-   * only the depth tier or a standing queue refuses (no clock tells when work ends), Infinity if it is `oversized`, or
-   * if it is more than 36 years.
+   * Milliseconds until every tier with a clock would allow the request, if no other request came: the largest over the
+   * tiers. 0 if only the depth tier or a congested queue refuses, because no clock shows when work ends. Infinity if
+   * the request is `oversized`, or if it is more than 36 years.
    */
   readonly retryAfterMs: number;
 }
 
-/** What a limiter answers: allowed and charged, or refused with the reason. */
+/** The answer of a limiter: allowed and charged, or refused with the reason. */
 export type Decision = Allowed | Denied;
 
 /** The decision that `tryAcquire` would make now. */
@@ -106,9 +109,9 @@ export interface Outlook {
   readonly allowed: boolean;
   /** What the tightest tier would allow now. */
   readonly remaining: number;
-  /** Which tier that is. */
+  /** The tier that would allow the least now. */
   readonly tightest: Tier;
-  /** Which tier would refuse: as `Denied.tier`. */
+  /** The tier that would refuse: as `Denied.tier`. */
   readonly tier?: Tier;
   /** As `Denied.window`. */
   readonly window?: number | undefined;

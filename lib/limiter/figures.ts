@@ -12,17 +12,17 @@ import {
 import type { Tier } from './decision.js';
 import { periodOf, type WindowLimits, windowLengthMs } from './windows.js';
 
-/** The figures of a limiter's tiers as they are now; those of an absent tier are absent. */
+/** The limits of a limiter's tiers as they are now; those of an absent tier are absent. */
 export interface Limits {
   /** Tokens that come back each second; absent without a token bucket. */
   readonly ratePerSecond?: number;
   /** Tokens that the bucket holds; absent without a token bucket. */
   readonly burst?: number;
-  /** Of the first window; `windowMs` not of a calendar window. */
+  /** The limit of the first window; absent without a window. */
   readonly limit?: number;
-  /** The length of the first window in milliseconds; absent without a window, and of a calendar window. */
+  /** The length of the first window in milliseconds; absent without a window, and for a calendar window. */
   readonly windowMs?: number;
-  /** Of all windows: empty without one. */
+  /** The limits of all windows; empty without one. */
   readonly windows: readonly WindowLimits[];
   /** The most in flight; absent without a depth tier. */
   readonly max?: number;
@@ -40,12 +40,12 @@ export interface LimiterStats {
   readonly waiting: number;
   /** What the depth tier counts now, over all keys. */
   readonly inFlight: number;
-  /** Keys that have a limit of their own now (0 without keys); places that went from a forgotten key to a new one. */
+  /** Keys that the limiter remembers now; 0 without keys. */
   readonly keys: number;
   /** Keys that were forgotten so that another key could have their place. */
   readonly evicted: number;
   /**
-   * Decisions about keys for which there was no place among those that owe something: guests (docs/guide/limiter.md).
+   * Decisions about guests: keys for which there was no place, because too many owed something (docs/guide/limiter.md).
    */
   readonly overflowed: number;
   /** Guests that were forgotten although they owed something, because newer ones needed their place. */
@@ -59,14 +59,14 @@ export function limitsOf(native: NativeLimiter, staging: Float64Array): Limits {
   checkDone('Limiter', native.limits());
   const at = limiterStaging.figures;
   const { ratePerSecond, burst, max } = figuresOf(limitFigures, staging, at);
-  // An array of this realm, as that of native code may not be.
+  // An array of this realm, because that of native code may be of another one.
   const windows = Array.from(native.windows, (fixed, i): WindowLimits => {
     const after = bytesOf(limitFigures) + i * bytesOf(windowFigures);
     const { limit, windowMs } = figuresOf(windowFigures, staging, at + after);
     const every = periodOf(fixed);
     return every === undefined ? { limit, windowMs } : { limit, every, timeZone: fixed.timeZone };
   });
-  const first = windows.length === 0 ? undefined : windows[0]; // not what Array.prototype has
+  const first = windows.length === 0 ? undefined : windows[0]; // no element of Array.prototype
   return {
     ...(native.hasBucket ? { ratePerSecond, burst } : {}),
     windows,
@@ -75,7 +75,7 @@ export function limitsOf(native: NativeLimiter, staging: Float64Array): Limits {
   };
 }
 
-/** The first window, as a limiter of one shows it. */
+/** Returns the first window in the form that `Limits` has for a limiter of one window. */
 function lengthOf(window: WindowLimits): { readonly limit: number; readonly windowMs?: number } {
   const { limit } = window;
   return Object.hasOwn(window, 'windowMs') ? { limit, windowMs: windowLengthMs(window) } : { limit };

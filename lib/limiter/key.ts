@@ -2,14 +2,14 @@ import { limiterLimits } from '../binding/index.js';
 import { optionError } from '../input/index.js';
 
 /**
- * Whose limit is asked: a string of at most 1,024 characters (UTF-16 code units), a number (not NaN) or a bigint of at
- * most 8,192 bits. `1`, `1n` and `'1'` are three keys. Keys are told apart by 128-bit fingerprints with a secret of
- * each limiter's own (SipHash-1-3), never stored.
+ * A key that has a limit of its own: a string of at most 1,024 characters (UTF-16 code units), a number (not NaN) or a
+ * bigint of at most 8,192 bits. `1`, `1n` and `'1'` are three keys. A limiter tells keys apart by 128-bit fingerprints
+ * with a secret of its own (SipHash-1-3), and never stores them.
  */
 export type Key = string | number | bigint;
 
 const { keyText: lengthMax, keyBits: bits } = limiterLimits;
-/** Comparing with it is quick, however many digits the other one has. */
+/** A bigint is compared with it quickly, however many digits the bigint has. */
 const bigintEnd = 2n ** BigInt(bits);
 const bigintStart = -bigintEnd;
 
@@ -24,12 +24,12 @@ export function takesKey(key: unknown, keyed: boolean): key is Key | undefined {
   return keyed ? isKey(key) && fitsKey(key) : key === undefined;
 }
 
-/** The TypeError or RangeError of a key that `takesKey` refuses; `where` names the option. */
+/** Makes the TypeError or RangeError for a key that `takesKey` refuses; `where` names the option. */
 export function keyError(where: string, key: unknown, keyed: boolean, limiter: string): Error {
   if (!keyed) return optionError(where, `undefined (${limiter} has no keys)`, key, true);
   if (!isKey(key))
     return optionError(where, `a string, a number or a bigint (${limiter} has keys)`, key, true);
-  // The key is not shown: making text of it would take as long as using it.
+  // The key is not shown: making a text of it would take as long as using it.
   return typeof key === 'string'
     ? optionError(`${where}: its length`, `at most ${lengthMax} characters`, key.length, false)
     : optionError(where, `a bigint of at most ${bits} bits`, 'a longer one', false);

@@ -18,35 +18,36 @@ export interface LimiterOptions {
   };
   /**
    * At most `limit` (1 to 1,073,741,823) in any window of `windowMs` (1 to 31,622,400,000: 366 days), wherever it
-   * begins. Counted in `buckets` (1 to 1,000; default 20): a request is remembered for up to 1/buckets longer than the
-   * window, so steady throughput is about that much below the limit. Memory: 8 bytes for each bucket, and for each key.
+   * begins. Requests are counted in `buckets` (1 to 1,000; default 20): a request is remembered for up to 1/buckets
+   * longer than the window, so steady throughput is about that much below the limit. Memory: 8 bytes for each bucket,
+   * and for each key.
    *
    * With `exact` a request counts for exactly the length of the window: its time is kept in a log, at 8 bytes times
    * `limit` (then at most 1,000,000), for each key. It has no buckets.
    *
    * With `every` it is a calendar window: at most `limit` in each 'day', 'week' (from Monday), 'month' or 'year' of
    * `timeZone` (of the IANA database; default 'UTC'), by the wall clock; a ManualClock's milliseconds count from 1970.
-   * 8 bytes for each key. See "Calendar windows" in docs/guide/limiter.md.
+   * It takes 8 bytes for each key. See "Calendar windows" in docs/guide/limiter.md.
    *
    * A list of 1 to 4 windows (10 a second and 100 a minute, say): a request must fit in all of them, and is charged to
    * all or none.
    */
   readonly slidingWindow?: WindowOption | readonly WindowOption[];
   /**
-   * At most `max` (1 to 2^32 - 1) in flight: held until `release()`. With `queue`, the queue's depth is compared
+   * At most `max` (1 to 2^32 - 1) in flight, each until its `release()`. With `queue`, the queue's depth is compared
    * with `max` instead, and nothing needs to be released.
    */
   readonly queueDepth?: { readonly max: number; readonly queue?: Queue<never> | Queue<unknown> };
   /**
-   * Refuses everything while the service is past its capacity, by either sign or both, over `intervalMs` (10 to
-   * 60,000; default 500):
+   * Refuses every request while the service is overloaded, as shown by one or both of these signs over `intervalMs` (10
+   * to 60,000; default 500):
    *
    * - a thread's event loop is late, on average by more than `maxEventLoopDelayMs` (1 to 60,000). Each thread measures
    *   and refuses for itself, until an interval is better;
-   * - `queue` stands: all through the interval there was something in it that had waited longer than `maxQueueWaitMs`
-   *   (0.001 to 3,600,000), be its consumer slow or gone. A decision measures it, for all threads. The tier refuses no
-   *   longer than a quarter of the shorter of both times after the last record that had waited so long has left. Each
-   *   lane is measured, and the one that waits the longest counts.
+   * - `queue` is congested: throughout the interval it had a record that had waited longer than `maxQueueWaitMs` (0.001
+   *   to 3,600,000), whether its consumer is slow or gone. Decisions measure this, for all threads. Once the last such
+   *   record has left, the tier refuses for at most a quarter of the shorter of both times. Each lane is measured, and
+   *   the one with the longest wait counts.
    */
   readonly adaptive?: {
     readonly maxEventLoopDelayMs?: number;
@@ -55,30 +56,36 @@ export interface LimiterOptions {
     readonly intervalMs?: number;
   };
   /**
-   * One limit for each key instead of one for all: `max` (1 to 10,000,000) keys that owe something at one time are
-   * remembered. A key is forgotten when that changes nothing for it (its bucket is full, its window empty, nothing in
-   * flight). Keys for which there is no place, because too many owe something, are guests: each has a limit of its own
-   * too, but is forgotten after half of `max` (at least 64) newer guests. See "Keys" in docs/guide/limiter.md.
+   * One limit for each key instead of one for all. The limiter remembers `max` (1 to 10,000,000) keys that owe
+   * something at the same time. A key is forgotten when that changes nothing for it (its bucket is full, its window
+   * empty, nothing in flight). Keys for which there is no place, because too many owe something, are guests: each has a
+   * limit of its own, too, but is forgotten after half of `max` (at least 64) newer guests. See "Keys" in
+   * docs/guide/limiter.md.
    *
-   * `maxWaitingPerKey`: how many `acquire()` may wait for one key at one time, over all threads: 1 to 65,536. So one
-   * key does not take all places of `maxWaiting` from the others. Default: a sixteenth of `maxWaiting`, at least 16.
+   * `maxWaitingPerKey`: how many calls of `acquire()` may wait for one key at the same time, over all threads: 1 to
+   * 65,536. It keeps one key from taking all places of `maxWaiting`. Default: a sixteenth of `maxWaiting`, at least 16.
    */
   readonly keys?: { readonly max: number; readonly maxWaitingPerKey?: number };
-  /** How many `acquire()` may wait at one time, over all threads and keys: 0 to 65,536. Default: 1,024. */
+  /**
+   * How many calls of `acquire()` may wait at the same time, over all threads and keys: 0 to 65,536. Default: 1,024.
+   */
   readonly maxWaiting?: number;
   /** False: a dry run, which decides and counts but allows everything. Default: true. */
   readonly enforce?: boolean;
   /**
-   * Make all of its memory resident now, so that no lack of it shows later: a system that has too little refuses it or
-   * ends the process at creation. Takes some tenths of a second for each gigabyte. Default: false; the address space is
-   * taken at creation, and a page becomes resident when it is first written.
+   * Make all memory of the limiter resident at creation, so that it cannot run out later: a system that has too little
+   * refuses it, or ends the process, at creation. This takes some tenths of a second for each gigabyte. Default: false;
+   * then creation takes only address space, and a page becomes resident when it is first written.
    */
   readonly commit?: boolean;
   /** A manual clock for tests. Default: the machine's monotonic clock. */
   readonly clock?: ManualClock;
 }
 
-/** What `configure` changes: what is left out stays. A tier that the limiter was made without cannot be added. */
+/**
+ * The changes for `Limiter.configure`. Values that are left out stay. A tier that the limiter was made without cannot
+ * be added.
+ */
 export interface LimiterChanges {
   /** A `warmUpMs` begins a new warm-up now; 0 ends one. */
   readonly tokenBucket?: {
@@ -87,8 +94,8 @@ export interface LimiterChanges {
     readonly warmUpMs?: number;
   };
   /**
-   * An exact window's `limit` is at most the one it was made with. Of several windows a list of as many; `{}` leaves
-   * one as it is.
+   * The change of the window. With several windows a list of as many changes, where `{}` leaves a window as it is. The
+   * `limit` of an exact window is at most the one that it was made with.
    */
   readonly slidingWindow?: WindowChanges | readonly WindowChanges[];
   /** A new `max`, 1 to 2^32 - 1. */
@@ -101,7 +108,7 @@ export const costMax: typeof limiterLimits.cost = limiterLimits.cost;
 export const keysMax: typeof limiterLimits.keys = limiterLimits.keys;
 const { waiters: waitingMax, warmUpMs: warmUpMsMax } = limiterLimits;
 const rates = [limiterLimits.rateMin, limiterLimits.rate] as const;
-/** What stays as it is. */
+/** Native code leaves a value as it is if it gets this in its place. */
 const unchanged = Number.NaN;
 
 export function creationOptions(where: string, options: LimiterOptions): object {

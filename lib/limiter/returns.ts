@@ -1,7 +1,7 @@
 import { arrays, limiterStaging, type NativeKey, type NativeLimiter } from '../binding/index.js';
 import type { Allowed } from './decision.js';
 
-/** A part of a charge: what else a program may hand to `refund` (of an event, say) is none. */
+/** A part of a charge. Whatever else a program passes to `refund`, such as an event, is not a part. */
 class Part {
   readonly units: number;
   constructor(units: number) {
@@ -10,14 +10,14 @@ class Part {
 }
 
 /**
- * Gives back `units` (a whole number, at least 0) of what a decision charged, as far as they are still in force, and
- * keeps what the depth tier holds; no more than was charged, however often.
+ * Gives back `units` (a whole number, at least 0) of what a decision charged, as far as they are still in force. What
+ * the depth tier holds stays held. All calls together give back no more than was charged.
  */
 export function refundPart(decision: Allowed, units: number): void {
   (decision.refund as (part: Part) => void)(new Part(units));
 }
 
-/** Of the staging buffer in words of 32 bits: the receipt. */
+/** The offsets of the receipt in the staging buffer, in words of 32 bits. */
 const words = {
   slot: limiterStaging.slot / 4,
   serial: limiterStaging.serial / 4,
@@ -25,8 +25,8 @@ const words = {
 };
 
 /**
- * What gives back the decision that native code has just made, whose receipt is in the staging buffer. `charged`: not
- * in a dry run that would have refused.
+ * Makes the functions that give back what the decision charged that native code has just made. Its receipt is in the
+ * staging buffer. `charged` is false in a dry run that would have refused.
  */
 export function returnsOf(
   native: NativeLimiter,
@@ -36,7 +36,7 @@ export function returnsOf(
   key: NativeKey | undefined,
   charged: boolean,
 ): { release: () => void; refund: (part?: unknown) => void } {
-  // Numbers that are kept by value: nothing is allocated for them.
+  // Numbers are kept by value: nothing is allocated for them.
   const a = staging[words.slot] as number;
   const b = staging[words.slot + 1] as number;
   const c = staging[words.serial] as number;
@@ -45,7 +45,7 @@ export function returnsOf(
   const rest = words.charged + 2;
   const count = 2 * furtherWindows;
   const more = count === 0 ? undefined : new arrays.Int32Array(count);
-  // One by one: a method would be handed the staging buffer, and can be replaced.
+  // One by one: a program can replace a method, which would then get the staging buffer.
   if (more !== undefined) for (let i = 0; i < count; i++) more[i] = staging[rest + i] as number;
   let held = true;
   let owed = charged ? cost : 0;

@@ -2,33 +2,33 @@ import { byNumber, limiterLimits, type NativeLimiter, type NativeWindow, periods
 import { bare, copiedList, Options, optionError } from '../input/index.js';
 import { zoneChanges } from './zone.js';
 
-/** A bound on what any window of a length lets through: see `LimiterOptions.slidingWindow`. */
+/** A limit on the requests in any window of a given length: see `LimiterOptions.slidingWindow`. */
 export interface SlidingWindow {
-  /** The most in any window: 1 to 1,073,741,823; with `exact` 1 to 1,000,000. */
+  /** The most requests in any window: 1 to 1,073,741,823; with `exact` 1 to 1,000,000. */
   readonly limit: number;
   /** The length in milliseconds: 1 to 31,622,400,000. */
   readonly windowMs: number;
-  /** In how many buckets it is counted: 1 to 1,000. Default: 20. */
+  /** How many buckets count the requests: 1 to 1,000. Default: 20. */
   readonly buckets?: number;
   /** Whether each request counts for exactly the length of the window. Default: false. */
   readonly exact?: boolean;
 }
-/** A bound on what each period of a calendar lets through: see `LimiterOptions.slidingWindow`. */
+/** A limit on the requests in each period of a calendar: see `LimiterOptions.slidingWindow`. */
 export interface CalendarWindow {
-  /** The most in each period: 1 to 1,073,741,823. */
+  /** The most requests in each period: 1 to 1,073,741,823. */
   readonly limit: number;
   /** The period. */
   readonly every: CalendarPeriod;
-  /** The zone whose calendar it is, of the IANA database. Default: 'UTC'. */
+  /** The time zone of the calendar, by its name in the IANA database. Default: 'UTC'. */
   readonly timeZone?: string;
 }
 /** The periods of a calendar window. A week begins on Monday. */
 export type CalendarPeriod = 'day' | 'week' | 'month' | 'year';
 /** One window of the option `slidingWindow`. */
 export type WindowOption = SlidingWindow | CalendarWindow;
-/** What `configure` changes of a window; of a calendar window the limit only. */
+/** The changes of a window for `Limiter.configure`. A calendar window takes a new `limit` only. */
 export interface WindowChanges {
-  /** A new limit. Of an exact window at most the one it was made with. */
+  /** A new limit. An exact window's is at most the limit that it was made with. */
   readonly limit?: number;
   /** A new length in milliseconds. A calendar window has none. */
   readonly windowMs?: number;
@@ -42,7 +42,7 @@ const periodNames: readonly (CalendarPeriod | undefined)[] = byNumber(
   periods satisfies Record<CalendarPeriod, number>,
 );
 
-/** The name of a calendar window's periods; undefined of another window. */
+/** Returns the name of a calendar window's period; undefined for another window. */
 export function periodOf(window: NativeWindow | undefined): CalendarPeriod | undefined {
   return window === undefined ? undefined : periodNames[window.every];
 }
@@ -50,7 +50,7 @@ export function periodOf(window: NativeWindow | undefined): CalendarPeriod | und
 const dayMs = 86_400_000;
 const longestMs = { day: dayMs, week: 7 * dayMs, month: 31 * dayMs, year: 366 * dayMs } as const;
 
-/** The length of a window in milliseconds; of a calendar window the length of its longest period. */
+/** Returns the length of a window in milliseconds. For a calendar window it is the length of its longest period. */
 export function windowLengthMs(window: WindowLimits): number {
   const { every, windowMs } = bare<{ every?: CalendarPeriod; windowMs?: number }>(window);
   return every === undefined ? (windowMs ?? Infinity) : longestMs[every];
@@ -64,7 +64,7 @@ const {
 } = limiterLimits;
 const unchanged = Number.NaN;
 
-/** The option `slidingWindow` of `Limiter.create`: one window, or a list of them. */
+/** Checks the option `slidingWindow` of `Limiter.create`: one window, or a list of them. */
 export function windowOptions(where: string, given: Options): object[] {
   return listed(where, given.get('slidingWindow')).map(([name, window]) => windowOption(name, window));
 }
@@ -101,7 +101,7 @@ function calendarOption(where: string, window: Options): object {
   }
 }
 
-/** The option `slidingWindow` of `Limiter.configure`: as many as the limiter has. */
+/** Checks the option `slidingWindow` of `Limiter.configure`: as many windows as the limiter has. */
 export function windowChanges(where: string, given: Options, { windows }: NativeLimiter): object[] {
   const value = given.get('slidingWindow');
   const name = `${where}: slidingWindow`;
@@ -124,7 +124,7 @@ export function windowChanges(where: string, given: Options, { windows }: Native
   });
 }
 
-/** Each of the windows given, with its name in errors. */
+/** Returns each of the given windows, with its name for errors. */
 function listed(where: string, given: unknown): Array<[string, unknown]> {
   const name = `${where}: slidingWindow`;
   if (given === undefined) return [];

@@ -1,21 +1,23 @@
 import { bare } from '../input/index.js';
 
-/** `Date` and `Intl` as they were when sluice was loaded, whatever takes their places: tests replace them. */
+/** `Date` and `Intl` as they were when sluice was loaded: tests replace them. */
 const { DateTimeFormat } = Intl;
 const { now } = Date;
 const dayMs = 86_400_000;
-/** No zone has changed its offset to and fro within less: the shortest was a month of Ramadan. */
+/** No zone has changed its offset and back within a shorter time: the shortest was a month of Ramadan. */
 const stepMs = 14 * dayMs;
 const yearsAhead = 30;
 
 /**
- * By the names that Intl gives the zones: there are some hundreds, and an offset as a zone has one of some thousands.
+ * The offsets of each zone, by the name that Intl gives it. There are some hundreds of names, and some thousands for
+ * zones that are an offset.
  */
 const known = new Map<string, readonly number[]>();
 
 /**
- * The offsets of a time zone from 1970 to 30 years from now, as Intl knows them, in one list: from when on, and how far
- * ahead of UTC, both in milliseconds. The first is from the beginning of time, the last for ever.
+ * Returns the offsets of a time zone from 1970 to 30 years from now, as Intl knows them. The list has two numbers for
+ * each offset: the time from which it applies, and how far it is ahead of UTC, both in milliseconds. The first offset
+ * applies to all times before, the last one for ever.
  * @throws RangeError if there is no such zone.
  */
 export function zoneChanges(timeZone: string): readonly number[] {
@@ -43,7 +45,7 @@ export function zoneChanges(timeZone: string): readonly number[] {
   return changes;
 }
 
-/** Of a date such as '1/1/1970, GMT-05:00'. */
+/** Returns the offset in a date such as '1/1/1970, GMT-05:00', in milliseconds. */
 function offsetOf(text: string): number {
   const parts = /GMT(?:([+-])(\d\d):(\d\d)(?::(\d\d))?)?$/.exec(text);
   if (parts === null) throw new RangeError(`no offset in ${text}`);
