@@ -2,30 +2,35 @@ import { byNumber, DISPOSED, disposed, phases, reserveResults, resolveResults } 
 import { withJson } from '../json.js';
 import type { StockCounts } from './figures.js';
 
-/** In JSON, as JSON.stringify() makes it, the reservation is a decimal string, which `confirm` and its like accept. */
+/**
+ * Units were reserved. JSON.stringify() makes the reservation a decimal string, which `confirm` and similar methods
+ * accept.
+ */
 export interface Reserved {
-  /** Tells it from `Refused`. */
+  /** Distinguishes it from `Refused`. */
   readonly ok: true;
-  /** Names the reservation: for `confirm`, `cancel` and all that follows. */
+  /** Names the reservation for `confirm`, `cancel` and other methods. */
   readonly reservation: bigint;
-  /** What is left of the hold, in milliseconds: all of it for a new reservation, 0 once it is not held any more. */
+  /**
+   * The time left of the hold, in milliseconds: all of it for a new reservation, 0 for one that is not held any more.
+   */
   readonly expiresInMs: number;
-  /** Whether an earlier call with this id made it: nothing was reserved now. */
+  /** True if an earlier call with this id made the reservation, and this call reserved nothing. */
   readonly duplicate: boolean;
-  /** What it is now; 'held' for a new one. Another thread may resolve it at once. */
+  /** The state of the reservation: 'held' for a new one. Another thread may resolve it at once. */
   readonly state: ReservationState;
 }
 
-/** What has become of a reservation. */
+/** The state of a reservation. */
 export type ReservationState =
   | 'held'
   | 'confirmed'
   | 'cancelled'
   | 'expired'
-  /** So long ago resolved that its place has been used again. */
+  /** It was resolved so long ago that its place has been used again. */
   | 'unknown';
 
-/** The plain object that a Reserved is, with a `toJSON`. */
+/** Makes a `Reserved`: a plain object with a `toJSON`. */
 export const ReservedAnswer: new (
   reservation: bigint,
   expiresInMs: number,
@@ -55,7 +60,7 @@ export type Refusal =
   | 'unknown-sku'
   /** The item was closed: see `Stock.closeItem`. */
   | 'item-closed'
-  /** `maxReservations` are held. */
+  /** `maxReservations` reservations are held. */
   | 'ledger-full'
   /** `maxUsers` pairs of a user and an item hold or have bought units. */
   | 'users-full'
@@ -67,32 +72,32 @@ export type Refusal =
   | 'already-failed'
   /** Another thread is deciding an id of the same neighbourhood; try again. */
   | 'in-progress'
-  /** A gate admitted an order with this id: whoever consumes that gate's queue decides its `reservation`. */
+  /** A gate admitted an order with this id: the consumer of that gate's queue decides its `reservation`. */
   | 'admitted-by-gate';
 
-/** What `Stock.setTotal` and `Stock.changeItem` have done, and the item's counts afterwards. */
+/** The answer of `Stock.setTotal` and `Stock.changeItem`, with the item's counts afterwards. */
 export type ItemChanged =
   | { readonly ok: true; readonly counts: StockCounts }
   | {
       readonly ok: false;
-      /** Units that would go are reserved, sold or backordered: nothing was changed. */
+      /** Units that would have to go are reserved, sold or backordered: nothing was changed. */
       readonly reason: 'units-taken';
       readonly counts: StockCounts;
     };
 
 /** Nothing was reserved. */
 export interface Refused {
-  /** Tells it from `Reserved`. */
+  /** Distinguishes it from `Reserved`. */
   readonly ok: false;
-  /** Why. */
+  /** Why nothing was reserved. */
   readonly reason: Refusal;
-  /** Of a cart: the item that the refusal is about, if it is about one. */
+  /** If a cart was refused because of one item: that item. */
   readonly sku?: number | string;
-  /** Of 'admitted-by-gate': the order's. In JSON a decimal string. */
+  /** The order's reservation, if the reason is 'admitted-by-gate'. In JSON a decimal string. */
   readonly reservation?: bigint;
 }
 
-/** The plain object that a Refused with a reservation is, with a `toJSON`. */
+/** Makes a `Refused` with a reservation: a plain object with a `toJSON`. */
 export const AdmittedByGate: new (reservation: bigint) => Refused = withJson(
   class implements Refused {
     declare readonly ok: false;
@@ -106,7 +111,7 @@ export const AdmittedByGate: new (reservation: bigint) => Refused = withJson(
   },
 );
 
-/** What a call made of a reservation, or what it had become before. */
+/** What a call has made of a reservation, or what the reservation had become before. */
 export type Resolution =
   | 'confirmed'
   | 'cancelled'
@@ -117,15 +122,16 @@ export type Resolution =
   /** Never given out, or so long ago that its place has been used again. */
   | 'unknown';
 
-/** What became of units that were to be returned. */
+/** The answer to a return of bought units. */
 export type ReturnResolution =
   /** The units are on sale again. */
   | 'returned'
   /**
-   * All of the reservation has been returned before, or a part of what was asked for, by user; nothing is returned now.
+   * Nothing was returned now. Either the whole reservation was returned before, or returns by user have returned some
+   * of the units asked for.
    */
   | 'already-returned'
-  /** There is no such purchase: nothing of the reservation is sold, or the user has not bought as much. */
+  /** There is no such purchase: nothing of the reservation is sold, or the user has not bought as many units. */
   | 'not-bought'
   /** Never given out, or so long ago that its place has been used again. */
   | 'unknown';
@@ -138,7 +144,7 @@ const {
   ...refused
 } = reserveResults;
 const refusals: readonly (Refusal | undefined)[] = byNumber(refused satisfies Record<Refusal, number>);
-/** Those that are about one item. */
+/** The refusals that are about one item. */
 export const aboutOneItem: ReadonlySet<Refusal> = new Set([
   'sold-out',
   'user-limit',
@@ -151,23 +157,23 @@ const states: readonly (ReservationState | undefined)[] = byNumber(
   phases satisfies Record<ReservationState, number>,
 );
 
-/** What a native function answered, unless the ledger is disposed of. @throws SluiceError. */
+/** Returns what a native function answered. @throws SluiceError if the ledger is disposed of. */
 export function checkedAnswer(answer: number): number {
   if (answer === DISPOSED) throw disposed('Stock');
   return answer;
 }
 
-/** The name of a native Phase. */
+/** Returns the name of a native Phase. */
 export function stateName(phase: number): ReservationState {
   return states[phase] ?? 'unknown';
 }
 
-/** The reason for a native ReserveResult; undefined if it is none. */
+/** Returns the reason for a native ReserveResult; undefined if that is no refusal. */
 export function refusalName(result: number): Refusal | undefined {
   return refusals[result];
 }
 
-/** The name of a native ResolveResult, where `done` is what was asked for. */
+/** Returns the name of a native ResolveResult. `done` is the name of success. */
 export function resolutionName<Done extends string>(result: number, done: Done): Done | Resolution {
   return result === resolveResults.done ? done : (resolutions[result] as Resolution);
 }

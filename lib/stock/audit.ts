@@ -3,7 +3,7 @@ import { SluiceError } from '../input/index.js';
 import { countsOf } from './figures.js';
 import type { StockStaging } from './staging.js';
 
-/** What an audit counted; every count agreed. */
+/** The counts of an audit that found no error. */
 export interface AuditReport {
   /** Items looked at. */
   readonly items: number;
@@ -21,7 +21,9 @@ export function audited(native: NativeStock, staging: StockStaging): AuditReport
   return { items, held };
 }
 
-/** `sku`: of the item that does not add up. */
+/**
+ * Describes the error that an audit found; undefined if it found none. `sku` names the item whose counts do not add up.
+ */
 function problemOf(sku: number | string | undefined, { numbers, figures }: StockStaging): string | undefined {
   const report = figuresOf(auditFigures, numbers, figures);
   if (sku !== undefined) {
@@ -35,7 +37,7 @@ function problemOf(sku: number | string | undefined, { numbers, figures }: Stock
   const { lines, free, slots, users, usersCounted, usersOff, shardsOff, neverDue } = report;
   if (lines + free !== slots) return `${lines} places of reservations held and ${free} free of ${slots}`;
   if (users !== usersCounted) return `${users} users with units, but ${usersCounted} counted`;
-  if (usersOff > 0) return `${usersOff} users have other counts than they hold and have bought`;
+  if (usersOff > 0) return `${usersOff} users whose counts differ from what they hold and have bought`;
   if (shardsOff > 0) return `${shardsOff} shards whose own reservations do not add up`;
   if (neverDue > 0) return `${neverDue} reservations that would not be found when they are due`;
   return undefined;

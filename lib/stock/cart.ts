@@ -4,13 +4,13 @@ import { checkedSku } from './staging.js';
 
 /** One item of a cart. */
 export interface CartLine {
-  /** The item: a whole number from 0 to 2^53 - 1, or a text of 1 to 32 bytes of UTF-8. */
+  /** The item: a whole number from 0 to 4,294,967,295, or a text of 1 to 32 bytes of UTF-8. */
   readonly sku: number | string;
-  /** 1 to 4,294,967,295. */
+  /** How many units: 1 to 4,294,967,295. */
   readonly quantity: number;
 }
 
-/** The lines of a cart with those of the same item added up; `least`: of each line. */
+/** Returns the lines of a cart, with lines of the same item added up. `least` is the least quantity of a line. */
 export function summed(where: string, lines: unknown, least = 1): CartLine[] {
   const given = copiedList(lines, 1, stockLimits.lines);
   if (given === undefined) {

@@ -5,7 +5,7 @@ import { type CartLine, summed } from './cart.js';
 import { stagePart } from './parts.js';
 import type { StockStaging } from './staging.js';
 
-/** How many units are to be held from now on: one of the two. */
+/** How many units a reservation holds from now on: give one of the two. */
 export interface ChangeOptions {
   /** Units of a reservation of one item: 1 to 4,294,967,295. */
   readonly quantity?: number | undefined;
@@ -16,7 +16,10 @@ export interface ChangeOptions {
   readonly lines?: readonly CartLine[] | undefined;
 }
 
-/** 'changed', what the reservation has become, or why there are no more units of an item: nothing was changed then. */
+/**
+ * 'changed'; or what the reservation had become before, or why no more units of an item can be held: then nothing was
+ * changed.
+ */
 export type ChangeResolution =
   | 'changed'
   | Exclude<Resolution, 'confirmed' | 'cancelled' | 'extended'>
@@ -34,13 +37,18 @@ export function changeHeld(
   stagePart(staging, where, reservation, wanted);
   const answer = checkedAnswer(native.change(wanted.lines.length));
   if (answer >= refusals) {
-    // Of a reservation without a user.
+    // The reservation has no user.
     return answer === refusals + reserveResults['needs-user']
       ? 'user-limit'
       : (refusalName(answer - refusals) as ChangeResolution);
   }
   if (answer === resolveResults['nothing-left']) {
-    throw optionError(`${where}: lines`, 'a unit at least that stays held (cancel() ends it)', 0, false);
+    throw optionError(
+      `${where}: lines`,
+      'at least one unit that stays held (cancel() ends the reservation)',
+      0,
+      false,
+    );
   }
   if (answer !== resolveResults['bad-quantity'] && answer !== resolveResults['bad-line']) {
     return resolutionName(answer, 'changed') as ChangeResolution;

@@ -2,8 +2,8 @@ import { checkDone, countFigures, figuresOf, type NativeStock, stockFigures } fr
 import type { StockStaging } from './staging.js';
 
 /**
- * The units of one item. `available + reserved + sold = total`, always; of an item with a backorder cap
- * `available + reserved + sold = total + backordered`, and one of `available` and `backordered` is 0.
+ * The units of one item. `available + reserved + sold = total`, always. For an item with a backorder cap, `available +
+ * reserved + sold = total + backordered`, and one of `available` and `backordered` is 0.
  */
 export interface StockCounts {
   /** All units of the item. */
@@ -14,9 +14,9 @@ export interface StockCounts {
   readonly reserved: number;
   /** Units that were confirmed and not returned. */
   readonly sold: number;
-  /** The cap: how many units can be reserved and sold beyond the total. Not there if it is 0. */
+  /** The cap: how many units can be reserved and sold beyond the total. Absent if it is 0. */
   readonly backorder?: number;
-  /** How many units are reserved and sold beyond the total: at most the cap. Not there if that is 0. */
+  /** How many units are reserved and sold beyond the total: at most the cap. Absent if that is 0. */
   readonly backordered?: number;
 }
 
@@ -42,7 +42,7 @@ export interface StockStats {
   readonly refused: number;
 }
 
-/** The counts that a native call has written, from byte `at` of the staging on. */
+/** Returns the counts that a native call has written to the staging buffer, from byte `at` on. */
 export function countsOf(staging: Float64Array, at: number): StockCounts {
   const { backorder, backordered, ...counts } = figuresOf(countFigures, staging, at);
   return backorder === 0 ? counts : { ...counts, backorder, backordered };

@@ -22,7 +22,7 @@ const totalExpected = `a total of at most ${quantityMax}, the backorder cap incl
 const addedNames = byNumber(itemsAdded);
 const groupNames = byNumber(groupsAdded);
 
-/** The calls that are about what is on sale. What they promise is documented on `Stock`. */
+/** The calls about items and groups. They are documented on `Stock`. */
 export class ItemCalls {
   readonly #native: NativeStock;
   readonly #staging: StockStaging;

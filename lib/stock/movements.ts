@@ -13,13 +13,13 @@ import { withJson } from '../json.js';
  */
 export interface Movement {
   /** What happened. */
-  readonly kind: /** An item, with its first units. */
+  readonly kind: /** An item was added, with its first units. */
     | 'added'
     | 'restocked'
     | 'withdrawn'
-    /** The item: nothing more of it is reserved. */
+    /** The item was closed: no more units of it can be reserved. */
     | 'closed'
-    /** The item: units of it can be reserved again. */
+    /** The item was reopened: units of it can be reserved again. */
     | 'reopened'
     /** Also units that `Stock.change` has added to a reservation. */
     | 'reserved'
@@ -27,7 +27,7 @@ export interface Movement {
     /** Also units that `Stock.change` has put back. */
     | 'cancelled'
     | 'expired'
-    /** What was left of a reservation of which a part was confirmed. */
+    /** Units went back on sale that were left of a reservation of which a part was confirmed. */
     | 'returned'
     /** Units that had been bought are on sale again: see `Stock.return`. */
     | 'reversed';
@@ -36,22 +36,23 @@ export interface Movement {
   /** The item. */
   readonly sku: number | string;
   /**
-   * Units. Those of a reservation that came from several shards of their item are told in parts, one for each shard.
+   * How many units. Units of a reservation that came from several shards of their item are reported in parts, one for
+   * each shard.
    */
   readonly quantity: number;
-  /** When, in milliseconds of the ledger's clock: of `process.hrtime()`, or of its manual clock. */
+  /** When it happened, in milliseconds of the ledger's clock: of `process.hrtime()`, or of its manual clock. */
   readonly timeMs: number;
-  /** Of what happened to a reservation. */
+  /** The reservation, if the movement belongs to one. */
   readonly reservation?: bigint;
-  /** Who reserved, if that was said: a text, or a bigint for a number. */
+  /** The user of the reservation, if one was given: a text, or a bigint for a number. */
   readonly user?: bigint | string;
 }
 
 /** Movements that were overwritten before they were read. */
 export interface LostMovements {
-  /** Tells it from a `Movement`. */
+  /** Distinguishes it from a `Movement`. */
   readonly kind: 'lost';
-  /** How many. */
+  /** How many movements were lost. */
   readonly count: number;
 }
 
@@ -62,7 +63,7 @@ const notYet = 0;
 
 /** How often a reader that has read everything looks again. */
 const pollMs = 10;
-/** Read without letting the event loop have a turn. */
+/** How many movements are read before the event loop gets a turn. */
 const runMax = 256;
 
 export async function* movements(
@@ -89,7 +90,7 @@ export async function* movements(
   }
 }
 
-/** Does not keep the process alive: a log that nobody writes any more ends with it. */
+/** Waits without keeping the process alive: a program that only waits for more movements can end. */
 async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   await delay(ms, undefined, { ref: false, signal }).catch(() => {}); // aborted
   signal?.throwIfAborted();

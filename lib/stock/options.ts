@@ -12,24 +12,25 @@ export interface StockItem {
   /** The most that one user can hold or have bought: 1 to 4,294,967,295. Default: no limit. */
   readonly perUser?: number;
   /**
-   * How many units can be reserved and sold beyond the total: those that are still to come. With `quantity` at most
-   * 4,294,967,295. Default: 0, none. `Stock.counts` tells how many are; an answer of `reserve` does not tell whether
-   * its units are, because units that come fill the sum of them, not one reservation. See `Stock.changeItem`.
+   * How many units can be reserved and sold beyond the total: units that are still to come. Together with `quantity` at
+   * most 4,294,967,295. Default: 0, none. `Stock.counts` returns how many are backordered. An answer of `reserve` does
+   * not show whether its own units are, because units that come reduce the sum, not one reservation's share. See
+   * `Stock.changeItem`.
    */
   readonly backorder?: number;
-  /** The name of a group (see `groups`) with whose other items it shares a limit per user, beside its own. */
+  /** The name of a group (see `groups`). Its items share a limit per user, which applies beside the item's own. */
   readonly group?: string;
   /**
-   * Over how many cache lines the units are split: 1 (default) to 16. More make threads that reserve the same item at
-   * the same time disturb each other less; each counts as one of `maxItems`, and a look whether the item is sold
-   * out reads all of them. The item is sold out when all of them together are.
+   * Over how many cache lines the units are split: 1 (default) to 16. With more shards, threads that reserve the same
+   * item at the same time disturb each other less. Each shard counts as one of `maxItems`, and a check whether the item
+   * is sold out reads all of them. The item is sold out when all its shards are.
    */
   readonly shards?: number;
 }
 
-/** Items that share a limit per user. */
+/** A group: items that share a limit per user. */
 export interface StockGroup {
-  /** 1 to 32 bytes of UTF-8. */
+  /** Its name: 1 to 32 bytes of UTF-8. */
   readonly name: string;
   /** The most that one user can hold or have bought of all its items together: 1 to 4,294,967,295. */
   readonly perUser: number;
@@ -44,21 +45,21 @@ export interface StockOptions {
   /** Room for items and their shards: 1 to 65,536. Default: 1,024, or as many as `items` need. */
   readonly maxItems?: number;
   /**
-   * Reservations held at the same time, each item of a cart counted: 1 to 16,777,216. Default: 65,536. One more is
-   * refused: 'ledger-full'.
+   * The most reservations held at the same time, where each item of a cart counts: 1 to 16,777,216. Default: 65,536.
+   * One more is refused as 'ledger-full'.
    */
   readonly maxReservations?: number;
   /**
-   * Pairs of a user and an item with a per-user limit, or in a group, of which units are held or bought: 1 to
-   * 67,108,864. One more is refused: 'users-full'. A pair costs 59 to 119 bytes. Default: as many as the limited items
-   * of `items` have units and can be backordered, as no more users can have one, but at least 65,536 and at most
-   * 262,144. For more later: `Stock.restore`.
+   * The most pairs of a user and an item of which the user holds or has bought units, where only items with a per-user
+   * limit or in a group count: 1 to 67,108,864. One more is refused as 'users-full'. A pair costs 59 to 119 bytes.
+   * Default: the units of the limited items of `items`, their backorders included, because no more users can have one;
+   * but at least 65,536 and at most 262,144. `Stock.restore` can take more later.
    */
   readonly maxUsers?: number;
   /**
-   * Client ids remembered: 1 to 67,108,864. Default: 65,536. Beyond them those whose reservation is resolved are
-   * forgotten, the oldest of a neighbourhood of 16 first. Refused ids are forgotten before those that were admitted. Up
-   * to `maxIds` ids can be held at the same time; beyond them an id whose neighbours are all held is refused:
+   * The most client ids that are remembered: 1 to 67,108,864. Default: 65,536. A new id beyond them displaces one whose
+   * reservation is resolved, the oldest of a neighbourhood of 16 first; refused ids are forgotten before admitted ones.
+   * Up to `maxIds` ids can be held at the same time; beyond that, an id whose neighbours are all held is refused as
    * 'ids-full'.
    */
   readonly maxIds?: number;
@@ -70,48 +71,50 @@ export interface StockOptions {
    */
   readonly movements?: number;
   /**
-   * Make all of its memory resident now, so that no lack of it shows later: a system that has too little refuses it or
-   * ends the process at creation. Takes some tenths of a second for each gigabyte. Default: false; the address space is
-   * taken at creation, and a page becomes resident when it is first written.
+   * Make all memory of the ledger resident at creation, so that it cannot run out later: a system that has too little
+   * refuses it, or ends the process, at creation. This takes some tenths of a second for each gigabyte. Default: false;
+   * then creation takes only address space, and a page becomes resident when it is first written.
    */
   readonly commit?: boolean;
-  /** A manual clock for tests; nothing then expires by itself. Default: the machine's monotonic clock. */
+  /** A manual clock for tests; then no reservation expires automatically. Default: the machine's monotonic clock. */
   readonly clock?: ManualClock;
 }
 
-/** What `Stock.changeItem` changes. */
+/** The changes for `Stock.changeItem`. */
 export interface ItemChanges {
   /** The most that one user can hold or have bought: 1 to 4,294,967,295; null: no limit. */
   readonly perUser?: number | null | undefined;
   /**
-   * How many units can be reserved and sold beyond the total: 0 (none) to 4,294,967,295, with the total at most that.
+   * How many units can be reserved and sold beyond the total: 0 (none) to 4,294,967,295. Together with the total it is
+   * at most 4,294,967,295.
    */
   readonly backorder?: number | undefined;
 }
 
-/** What `Stock.configure` changes. */
+/** The changes for `Stock.configure`. */
 export interface StockChanges {
   /** As the option of `Stock.create`. */
   readonly holdMs?: number | undefined;
 }
 
-/** `Stock.restore`: a size that is left out is the snapshot's. */
+/** The options of `Stock.restore`. A size that is left out is the snapshot's. */
 export interface RestoreOptions {
   /** A manual clock for tests. Default: the machine's monotonic clock. */
   readonly clock?: ManualClock | undefined;
   /**
-   * As the options of `Stock.create`, as are the next four. At least what the snapshot's items and their shards take.
+   * As the option of `Stock.create`, like the other sizes here. At least as many as the snapshot's items and their
+   * shards take.
    */
   readonly maxItems?: number | undefined;
-  /** At least as many as there are places in use or used before: reservations keep their bigints. */
+  /** At least the number of places that are or were in use, because reservations keep their bigints. */
   readonly maxReservations?: number | undefined;
-  /** At least as many as hold or have bought units. */
+  /** At least the number of pairs that hold or have bought units. */
   readonly maxUsers?: number | undefined;
-  /** At least room for the ids that are remembered. */
+  /** At least the number of ids that are remembered. */
   readonly maxIds?: number | undefined;
   /** As the option of `Stock.create`. */
   readonly commit?: boolean | undefined;
-  /** Any: movements begin anew. */
+  /** Any size: the movements begin anew. */
   readonly movements?: number | undefined;
 }
 
@@ -144,7 +147,7 @@ const sizes = {
 } as const;
 const usersDefault = { least: 65_536, most: 262_144 };
 
-/** Room for every user who can have a unit, within reason. */
+/** Returns room for every user that can have a unit, within the bounds of the default. */
 function usersFor(items: readonly CheckedItem[]): number {
   const counted = items.filter(({ perUser, group }) => perUser > 0 || group !== undefined);
   const units = counted.reduce((sum, { quantity, backorder }) => sum + quantity + backorder, 0);
@@ -156,7 +159,7 @@ export function checkedRestoring(
   options: unknown,
 ): { clock?: object } & Record<string, unknown> {
   const given = new Options(where, options, ['clock', 'commit', ...Object.keys(sizes)]);
-  // Without a prototype, whose setters would be given it.
+  // Without a prototype, whose setters would get the values.
   const native: Record<string, unknown> = bare({
     clock: nativeClock(where, given.get('clock')),
     commit: given.boolean('commit', false),
@@ -182,7 +185,7 @@ export function checkedItem(where: string, item: unknown): CheckedItem {
 }
 
 export interface CheckedChanges {
-  /** Undefined: unchanged. */
+  /** Undefined means unchanged. */
   readonly perUser: number | undefined;
   readonly backorder: number | undefined;
 }

@@ -11,11 +11,14 @@ import {
   textMax,
 } from './staging.js';
 
-/** Which units of a reservation are meant: without either, all of them. */
+/** Which units of a reservation a call is about: all of them if neither is given. */
 export interface PartOptions {
   /** Units of a reservation of one item: 1 to 4,294,967,295. */
   readonly quantity?: number | undefined;
-  /** Units of each item, 1 to 64 lines; what is not named is not meant. Lines of the same item are added up first. */
+  /**
+   * Units of each item, 1 to 64 lines; items that are not named are left out. Lines of the same item are added up
+   * first.
+   */
   readonly lines?: readonly CartLine[] | undefined;
 }
 
@@ -32,19 +35,19 @@ export interface ConfirmOptions extends PartOptions {
 export interface BoughtUnits {
   /** The item. */
   readonly sku: number | string;
-  /** 1 to 4,294,967,295. */
+  /** How many units: 1 to 4,294,967,295. */
   readonly quantity: number;
-  /** Who bought them. Needed where an item has, or had, a per-user limit. */
+  /** The user that bought them. Needed if the item has, or had, a per-user limit. */
   readonly user?: LedgerKey | undefined;
 }
 
 interface CheckedPart {
   readonly lines: readonly CartLine[];
-  /** 0: all, or as the lines say. */
+  /** 0: all units, or those of the lines. */
   readonly quantity: number;
 }
 
-/** The calls that are about a part of a reservation. */
+/** The calls about a part of a reservation. */
 export class PartCalls {
   readonly #native: NativeStock;
   readonly #staging: StockStaging;
@@ -103,7 +106,7 @@ export class PartCalls {
     return returnName(answer);
   }
 
-  /** `has`: what the reservation does with units of which there are too few. */
+  /** Throws if the part does not fit the reservation. `has` is the verb of the message, such as 'holds'. */
   #checked(where: string, { lines, quantity }: CheckedPart, answer: number, has: string): number {
     if (answer !== resolveResults['bad-quantity'] && answer !== resolveResults['bad-line'])
       return checkedAnswer(answer);
@@ -120,7 +123,7 @@ export class PartCalls {
   }
 }
 
-/** For a native call about the part. @throws TypeError. */
+/** Stages the part for a native call. @throws TypeError. */
 export function stagePart(
   staging: StockStaging,
   where: string,

@@ -15,14 +15,14 @@ import {
 export interface FoundReservation {
   /** Names the reservation. */
   readonly reservation: bigint;
-  /** What it is; 'expired' from its deadline on. Another thread may change it at once. */
+  /** The state of the reservation: 'expired' from its deadline on. Another thread may change it at once. */
   readonly state: Exclude<ReservationState, 'unknown'>;
-  /** What is left of its hold, in milliseconds; 0 if it is not held. */
+  /** The time left of its hold, in milliseconds; 0 if it is not held. */
   readonly expiresInMs: number;
-  /** Who reserved, if that was said: a text, or a bigint for a number. */
+  /** The user of the reservation, if one was given: a text, or a bigint for a number. */
   readonly user?: bigint | string;
   /**
-   * The client's id, if there was one: a bigint for a number, or a text of up to 56 bytes; a longer one is not kept.
+   * The client's id, if there was one: a bigint for a number, or a text of up to 56 bytes. A longer text is not kept.
    */
   readonly id?: bigint | string;
   /** Its items. */
@@ -33,13 +33,13 @@ export interface FoundReservation {
 export interface FoundLine {
   /** The item. */
   readonly sku: number | string;
-  /** Units that it holds; of one that has ended, that it held until then. */
+  /** Units that it holds, or held until it ended. */
   readonly quantity: number;
-  /** Units that were bought with it and not returned by it; a return by user leaves this as it is. */
+  /** Units that were bought with it and not returned by it. A return by user leaves this number as it is. */
   readonly sold: number;
 }
 
-/** What is looked for: one of them; `sku` beside `user`. */
+/** What `Stock.find` looks for: give one of them, and `sku` only beside `user`. */
 export interface FindOptions {
   /** The bigint of the reservation, or the decimal string that its JSON is. */
   readonly reservation?: bigint | string;
@@ -53,7 +53,7 @@ export interface FindOptions {
 
 /** Which reservations `Stock.reservations` lists. */
 export interface ReservationFilter {
-  /** Default: all of them. */
+  /** The states to list. Default: all of them. */
   readonly state?: FoundReservation['state'] | ReadonlyArray<FoundReservation['state']> | undefined;
   /** Only reservations that have this item. Default: all. */
   readonly sku?: number | string | undefined;
@@ -61,11 +61,11 @@ export interface ReservationFilter {
   readonly user?: LedgerKey | undefined;
   /** The most to list: 1 to 2^53 - 1. Default: no limit. */
   readonly limit?: number | undefined;
-  /** To go on after this one, the last of an earlier listing. */
+  /** Lists only reservations after this one, the last of an earlier listing. */
   readonly after?: bigint | string | undefined;
 }
 
-/** What is listed: a free place is no reservation. */
+/** The states that are listed: a free place is no reservation. */
 const { unknown: _, ...states } = phases;
 
 const FoundAnswer: new (native: NativeReservation) => FoundReservation = withJson(
@@ -106,7 +106,7 @@ export class ReservationFinder {
     const [key, ...others] = ['reservation', 'id', 'user'].filter((name) => given.has(name));
     if (key === undefined) throw optionError(where, 'reservation, id or user', by, true);
     if (key !== 'user' && given.has('sku')) others.push('sku');
-    const [other] = others; // none: whatever Array.prototype has
+    const [other] = others; // undefined if there is none, whatever Array.prototype has
     if (other !== undefined) {
       throw optionError(`${where}: ${other}`, `undefined (beside ${key})`, given.get(other), true);
     }
@@ -121,7 +121,7 @@ export class ReservationFinder {
     return found === undefined ? undefined : new FoundAnswer(found);
   }
 
-  /** Checks at once, and looks as it is iterated. */
+  /** Checks the filter at once, and reads the ledger as the answer is iterated. */
   list(filter: unknown, where: string): Generator<FoundReservation, void, undefined> {
     const given = new Options(where, filter, ['state', 'sku', 'user', 'limit', 'after']);
     const sku = given.has('sku') ? checkedSku(`${where}: sku`, given.get('sku')) : undefined;
@@ -134,7 +134,7 @@ export class ReservationFinder {
       ? Number(BigInt.asUintN(32, checkedReservation(`${where}: after`, given.get('after'))))
       : 0;
     const bits = statesOf(where, given.get('state'));
-    // That the item is there is known at once, too.
+    // Throws at once if there is no such item, too.
     this.#page(where, this.#slots, 0, sku, user);
     return this.#pages(where, from, bits, sku, user, limit);
   }

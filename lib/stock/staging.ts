@@ -7,7 +7,7 @@ import { isInteger, isSafeInteger, optionError } from '../input/index.js';
  */
 export type LedgerKey = number | bigint | string;
 
-/** The most octets of UTF-8 that a text can have. */
+/** The most bytes of UTF-8 that a text can have. */
 export const textMax: Readonly<Record<'sku' | 'user' | 'id', number>> = {
   sku: stockLimits.skuText,
   user: stockLimits.userText,
@@ -16,10 +16,10 @@ export const textMax: Readonly<Record<'sku' | 'user' | 'id', number>> = {
 
 const skuMax = 0xffff_ffff;
 const keyMax = 0xffff_ffff_ffff_ffffn;
-/** As many digits as 64 bits can have. */
+/** A decimal number with at most as many digits as 64 bits can have. */
 const decimal = /^(0|[1-9][0-9]{0,19})$/;
 
-/** Through which a ledger's native functions are given their arguments. */
+/** The buffer through which a ledger's native functions get their arguments. */
 export class StockStaging {
   readonly buffer: ArrayBuffer = new Memory(at.bytes);
   readonly numbers: Float64Array = new arrays.Float64Array(this.buffer);
@@ -30,12 +30,12 @@ export class StockStaging {
   readonly #octets = new Octets(this.buffer);
   #textAt = at.texts;
 
-  /** Before the first key of a call. */
+  /** Call it before the first key of a call. */
   begin(): void {
     this.#textAt = at.texts;
   }
 
-  /** Undefined: as long as the ledger holds reservations. */
+  /** Undefined means the ledger's `holdMs`. */
   hold(ms: number | undefined): void {
     this.#put(at.holdNs, ms === undefined ? 0 : Math.round(ms * 1e6));
   }
@@ -54,7 +54,7 @@ export class StockStaging {
   user(user: LedgerKey | undefined): void {
     this.#key(at.user, user);
   }
-  /** In place of the user. */
+  /** The group takes the place of the user. */
   group(name: string | undefined): void {
     this.#key(at.user, name);
   }
@@ -76,22 +76,22 @@ export class StockStaging {
   get reservation(): bigint {
     return this.#words[at.reservation / 8] as bigint;
   }
-  /** After a call that reserves: its hold; of a repetition, what is left of it. In milliseconds. */
+  /** After a call that reserves: the hold, in milliseconds. For a repetition, what is left of it. */
   get leftMs(): number {
     const low = this.#halves[at.holdNs / 4] as number;
     const high = this.#halves[at.holdNs / 4 + 1] as number;
     return (high * 2 ** 32 + low) / 1e6;
   }
-  /** Of a repetition: the number of the reservation's phase. */
+  /** For a repetition: the number of the reservation's phase. */
   get phase(): number {
     return this.#halves[at.line / 4] as number;
   }
-  /** Which line a refusal is about. */
+  /** The index of the line that a refusal is about. */
   get refusedLine(): number {
     return this.#halves[at.line / 4] as number;
   }
 
-  /** A whole number to a 64-bit word, without a bigint where it is a number. */
+  /** Writes a whole number to a 64-bit word, without making a bigint from a number. */
   #put(where: number, value: number | bigint): void {
     if (typeof value === 'bigint') {
       this.#words[where / 8] = value;
@@ -114,7 +114,7 @@ export class StockStaging {
   }
 }
 
-/** A user or an id. @throws TypeError, RangeError naming it. */
+/** Checks a user or an id. @throws TypeError, RangeError naming it. */
 export function checkedKey(option: string, value: unknown, max: number): LedgerKey {
   const expected = `a whole number from 0 to 2^53 - 1, a bigint from 0n to 2^64 - 1, or a text of 1 to ${max} bytes`;
   if (typeof value === 'number' && isSafeInteger(value) && value >= 0) return value;
@@ -124,7 +124,7 @@ export function checkedKey(option: string, value: unknown, max: number): LedgerK
   throw optionError(option, expected, value, wrongType);
 }
 
-/** A reservation: its bigint, or that in decimal, as JSON has it. @throws TypeError naming it. */
+/** Checks a reservation: its bigint, or the decimal string that its JSON is. @throws TypeError naming it. */
 export function checkedReservation(option: string, value: unknown): bigint {
   const given = typeof value === 'string' && decimal.test(value) ? BigInt(value) : value;
   if (typeof given === 'bigint' && given >= 0n && given <= keyMax) return given;
@@ -147,6 +147,6 @@ export function checkedSku(option: string, value: unknown): number | string {
 
 function isText(value: string, max: number): boolean {
   if (value.length === 0 || value.length > max) return false;
-  // A UTF-16 unit is at most 3 octets.
+  // A UTF-16 unit is at most 3 bytes of UTF-8.
   return value.isWellFormed() && (value.length * 3 <= max || Buffer.byteLength(value, 'utf8') <= max);
 }

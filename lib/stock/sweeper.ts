@@ -1,12 +1,12 @@
 import { clearInterval, setImmediate, setInterval } from 'node:timers';
 import { DISPOSED, type NativeStock, Weak } from '../binding/index.js';
 
-/** What is due expires at the latest this long after its deadline. */
+/** A reservation expires at the latest this long after its deadline. */
 const sweepIntervalMs = 100;
-/** What one pass may cost in places looked at, a cache line each: about two milliseconds. The rest is next turn's. */
+/** How many places one pass looks at, a cache line each: about two milliseconds. The rest waits for the next turn. */
 const sweepSlots = 16_384;
 
-/** Sweeps until the ledger is disposed of or collected: the timer does not keep it. */
+/** Sweeps until the ledger is disposed of or garbage-collected: the timer does not keep it alive. */
 export function sweepRegularly(stock: NativeStock): NodeJS.Timeout {
   const reference = new Weak(stock);
   let goesOn = false;

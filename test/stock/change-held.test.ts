@@ -168,7 +168,7 @@ describe('the quantity of a held reservation', () => {
             { sku: 'two', quantity: 0 },
           ],
         },
-        /: lines: expected a unit at least/,
+        /: lines: expected at least one unit/,
         RangeError,
       ],
     ];
