@@ -1,9 +1,9 @@
-// How many units each user has bought of an item and not returned, beside the user table's counts of what is held or
-// bought: one word for each of its entries. It is written when something is sold or returned, not when it is reserved.
+// How many units each user has bought of an item and not returned: one word for each entry of the user table, whose own
+// counts are of units held or bought. A word is written by a sale or a return, not by a reservation.
 //
-// While an entry has bought units, its count is not 0, so it stays its pair's. A thread that gives units back takes
-// them from here first, and then looks whether the entry is still the pair's: if not, it has taken another pair's,
-// which cannot go away meanwhile, and puts them back.
+// While an entry has bought units, its count is not 0, so it stays with its pair. A thread that returns units takes
+// them from here first, and then checks that the entry still belongs to the pair. If not, it has taken units of another
+// pair, which keeps the entry meanwhile, and puts them back.
 #pragma once
 
 #include <atomic>

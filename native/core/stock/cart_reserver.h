@@ -1,7 +1,7 @@
 // Takes the units of a reservation, line by line, or gives all of them back.
 //
-// The lines on the way are a chain of reservation slots, which nobody else can see yet; it is also the list of what
-// is to be undone. Undoing is subtractions that cannot fail.
+// The lines that are taken form a chain of reservation slots, which no other thread can see yet. The chain is also the
+// list of what undo() gives back, by subtractions that cannot fail.
 #pragma once
 
 #include <algorithm>
@@ -16,15 +16,15 @@ namespace sluice {
 
 class CartReserver {
  public:
-  // `line`: of this thread, which names the shard that it tries first.
+  // `line`: this thread's slot, whose number chooses the shard that it tries first.
   CartReserver(LedgerMemory& memory, const ThreadSlot& line) noexcept
       : memory_(memory), shard_(memory.thread_slots->number(line)) {}
 
   // The slot of the first line.
   std::uint32_t first() const noexcept { return first_; }
 
-  // What take() would refuse now of a line of the request, read without writing anything. `held`: set where it is
-  // refused for want of units or by the user's limit, and units of the item are reserved, which may come back.
+  // Returns the refusal that take() would give now to a line of the request, or kReserved. Writes nothing shared.
+  // `held` is set where units are missing or the user's limit refuses, while reserved units of the item may come back.
   static ReserveResult peek(const LedgerMemory& memory, const StockRequest::Line& line,
                             const StockRequest& request, bool& held) noexcept {
     const std::uint32_t number = memory.items.find(line.sku);
@@ -40,8 +40,8 @@ class CartReserver {
     return held ? result : limits();
   }
 
-  // Takes one more line of the request, or nothing. Stock last: an attempt that fails for another reason has then not
-  // shown anybody fewer units.
+  // Takes one more line of the request, or nothing. Takes stock last, so that an attempt that fails for another reason
+  // has not shown fewer units to other threads.
   ReserveResult take(const StockRequest::Line& line, const StockRequest& request) noexcept {
     const std::uint32_t number = memory_.items.find(line.sku);
     if (number == kNoItem) return ReserveResult::kUnknownSku;
@@ -68,8 +68,8 @@ class CartReserver {
     first_ = last_ = kNoSlot;
   }
 
-  // Calls `visit(slot, quantity, user entry)` for each line from `slot` on. The slot may be freed by it. Throws
-  // what `visit` throws.
+  // Calls `visit(slot, quantity, user entry)` for each line from `slot` on. `visit` may free the slot. Throws what
+  // `visit` throws.
   template <class Visit>
   static void for_each_line(LedgerMemory& memory, std::uint32_t slot, Visit&& visit) {
     while (slot != kNoSlot) {
@@ -84,7 +84,7 @@ class CartReserver {
  private:
   using Look = ItemTable<>::Look;
 
-  // Takes units of one stock line as the next line of the chain.
+  // Takes units of one shard as the next line of the chain.
   ReserveResult append(std::uint32_t item, std::uint32_t stock_shard, std::uint64_t quantity,
                        std::uint32_t entry) noexcept {
     ReservationTable& table = memory_.reservations;
@@ -111,7 +111,7 @@ class CartReserver {
     return ReserveResult::kReserved;
   }
 
-  // From the thread's own shard, else from any other, else from several together.
+  // Takes the units from the thread's own shard; if there are too few, from any other one; then from several together.
   ReserveResult take_from_shards(std::uint32_t number, std::uint64_t quantity, std::uint32_t entry) noexcept {
     Item<>& item = memory_.items[number];
     for (std::uint32_t i = 0; i < item.shards; ++i) {
@@ -124,7 +124,7 @@ class CartReserver {
     // the units that it needs.
     item.lock.lock();
     ReserveResult result = ReserveResult::kSoldOut;
-    // Again where units were coming back meanwhile: only an instant without them is one at which it is sold out.
+    // If units were coming back meanwhile, it tries again: the item is sold out only at an instant at which none were.
     spin_wait([&] {
       result = gather(number, quantity, entry);
       return result != ReserveResult::kSoldOut || memory_.items.look(item, quantity) == Look::kSoldOut;
@@ -135,7 +135,7 @@ class CartReserver {
 
   ReserveResult gather(std::uint32_t number, std::uint64_t quantity, std::uint32_t entry) noexcept {
     const Item<>& item = memory_.items[number];
-    // Others do not take for sold out what is only held by a gathering that may fail.
+    // Keeps other threads from reporting sold out while only this gathering, which may fail, holds the units.
     const StockShard<>::Return may_come_back(memory_.items.line(item.first_line));
     const std::uint32_t before = last_;
     ReserveResult result = ReserveResult::kSoldOut;
@@ -152,7 +152,7 @@ class CartReserver {
     return result == ReserveResult::kLedgerFull ? result : ReserveResult::kSoldOut;
   }
 
-  // Gives back what was taken after the line in slot `last`, but for the user's count, which is the caller's.
+  // Gives back what was taken after the line in slot `last`, except the user's count, which the caller gives back.
   void cut_after(std::uint32_t last) noexcept {
     std::uint32_t cut = first_;
     if (last == kNoSlot) {

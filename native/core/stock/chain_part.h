@@ -1,4 +1,4 @@
-// Which units of a reservation's lines a request for a part of it means.
+// Chooses the units of a reservation's lines that a request for a part of it means.
 #pragma once
 
 #include <algorithm>
@@ -17,7 +17,7 @@ class ChainPart {
     }
   }
 
-  // One line of the chain, and how many units of it there are to have.
+  // Offers one line of the chain, with `units` that the part can have.
   void offer(std::uint32_t item, std::uint64_t units) noexcept {
     offered_ += units;
     std::uint32_t i = index_of(item);
@@ -25,12 +25,13 @@ class ChainPart {
     if (i < count_) wishes_[i].offered += units;
   }
 
-  // Once all lines have been offered: kDone, or why they are not enough for the part. `line`: of the part.
+  // Once all lines have been offered, returns kDone, or why they are not enough for the part, and in `line` the part's
+  // line to which that applies.
   ResolveResult verdict(std::uint32_t& line) noexcept {
     line = 0;
     if (too_many_) return ResolveResult::kBadQuantity;
     if (part_.line_count == 0) {
-      // Of several items a number alone says nothing.
+      // A quantity without items is ambiguous if there are several.
       if (part_.quantity != 0 && (count_ != 1 || part_.quantity > offered_))
         return ResolveResult::kBadQuantity;
       for (std::uint32_t i = 0; i < count_; ++i) {
@@ -45,7 +46,7 @@ class ChainPart {
     return ResolveResult::kDone;
   }
 
-  // How many of a line's units belong to the part. Each line once, after the verdict.
+  // Returns how many of a line's units belong to the part. Called once for each line, after the verdict.
   std::uint64_t take(std::uint32_t item, std::uint64_t units) noexcept {
     const std::uint32_t i = index_of(item);
     if (i == count_) return 0;
@@ -54,7 +55,7 @@ class ChainPart {
     return taken;
   }
 
-  // Whether the part is all there is.
+  // Whether the part is everything that was offered.
   bool is_whole() const noexcept {
     std::uint64_t wanted = 0;
     for (std::uint32_t i = 0; i < count_; ++i) wanted += wishes_[i].wanted;
@@ -74,7 +75,7 @@ class ChainPart {
     std::uint64_t wanted, left, offered;
   };
 
-  // No reservation has more items than there is room for. Should one be found, nothing of it is a part.
+  // No reservation has more items than there is room for. If one is found all the same, no part of it is chosen.
   void add(std::uint32_t item, std::uint64_t wanted) noexcept {
     too_many_ = too_many_ || count_ == StockRequest::kLinesMax;
     if (too_many_) return;

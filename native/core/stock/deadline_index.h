@@ -1,12 +1,12 @@
-// Where holds are due: a tree of lower bounds of their deadlines, so that what is due is found without a look at what
-// is not, and that nothing is due is known from one word.
+// Finds due holds with a tree of lower bounds of deadlines. A look skips holds that are not due, and one word shows
+// that none is due.
 //
 //   root        | bound : 63 | looking : 1 |      one word, on a cache line of its own
 //   branches      as many words as each has leaves below it, or a few more or less
 //   leaves        one word for each 16 slots of the reservation table
 //
-// No hold under a word has a deadline before its bound. A bound may be too early (holds that were confirmed leave
-// theirs): the look that it causes raises it.
+// No hold below a word has a deadline before the word's bound. A bound may be too early (a confirmed hold leaves its
+// bound): the look that it causes raises it.
 //
 //   insert                               look at a word whose bound is past
 //   publish the hold                     mark the word: looking, no bound
@@ -15,18 +15,18 @@
 //     lower the bound if it is later     take the mark away; the bound is the earliest that was left below,
 //                                        or the earliest that was inserted meanwhile
 //
-// Of "the inserter reads the word" and "the looker reads the slot" at least one sees the other's store, because a full
-// fence stands between store and load on both sides: either the inserter finds the mark, and lowers the bound itself,
-// or the looker finds the hold. As a rule a hold that is inserted finds earlier bounds: then nothing shared is written.
+// An inserter is a thread that inserts a hold, a looker one that looks. Both have a full fence between their store and
+// their load, so at least one of them sees the other's store: either the inserter finds the mark and lowers the bound
+// itself, or the looker finds the hold. As a rule an inserter finds earlier bounds, and then writes nothing shared.
 //
-// Between two levels the same is at stake: an inserter reads a word and then the one above it, a looker marks that one
-// and then reads the word. These accesses are seq_cst, so that they are in one order. Therefore a bound that an
-// inserter found low enough, whoever lowered it, is found so by each look above it that begins later: without that
-// order the looker could still read what the word had before.
+// Two levels need the same: an inserter reads a word and then the word above it, while a looker marks the upper word
+// and then reads the lower one. These accesses are seq_cst, so that they are in one order. Therefore, if an inserter
+// found a bound low enough, whichever thread lowered it, each look above it that begins later finds it so too. Without
+// that order the looker could still read the word's older value.
 //
-// A marked word counts as due, so a thread that finds the root's bound ahead knows that no look is under way: what was
-// due by then has expired, and not only begun to. A look that meets the mark of another one leaves a leaf to it; above
-// the leaves it looks too, and leaves the bound.
+// A marked word counts as due. So a thread that finds the root's bound in the future knows that no look is under way,
+// and that holds due before now have expired completely. A look that meets the mark of another one on a leaf leaves the
+// leaf to it. On a word above the leaves it looks too, but leaves the bound to the other.
 //
 // Extending a hold makes its deadline later, which no bound needs to know.
 #pragma once
@@ -40,7 +40,7 @@
 
 namespace sluice {
 
-// What one look may cost, in slots and the like: cache lines that it reads.
+// How many slots one look may read. Other cache lines that it reads count like slots.
 class LookBudget {
  public:
   static constexpr std::uint32_t kUnlimited = ~0u;
@@ -78,12 +78,12 @@ class DeadlineIndex {
         slots_(slots),
         fan_shift_(static_cast<std::uint32_t>(std::countr_zero(fan(slots)))) {}
 
-  // Nothing is held.
+  // Formats the index for a table without holds.
   void format() {
     for_words([](AtomicU64& word) { word.store(word_of(kNever, false), std::memory_order_relaxed); });
   }
 
-  // A hold has been published in `slot`.
+  // Called after a hold has been published in `slot`.
   void insert(std::uint32_t slot, std::uint64_t deadline) noexcept {
     // Pairs with the fence in look_at_leaf().
     A::fence(std::memory_order_seq_cst);
@@ -96,13 +96,14 @@ class DeadlineIndex {
 
   // Whether something may be due, or is just being expired by another thread.
   bool due(std::uint64_t now) const noexcept {
-    // ACQ word: pairs with REL in finish(): what expired below a bound that is ahead has been given back.
+    // ACQ word: pairs with REL in finish(): if the bound is in the future, the units of holds that expired below it
+    // have been given back.
     return may_be_due(root_->load(std::memory_order_acquire), now);
   }
 
-  // Looks at what may be due, in the order of slots, until the budget is spent. `scan(first, last)` expires what is due
-  // among the slots from `first` to before `last`, and returns the earliest deadline that is still held there, or
-  // kNever.
+  // Looks at slots whose holds may be due, in the order of slots, until the budget is spent. `scan(first, last)`
+  // expires due holds in the slots from `first` to before `last`, and returns the earliest deadline of a hold that
+  // remains there, or kNever.
   template <class Scan>
   void look(std::uint64_t now, LookBudget& budget, Scan&& scan) noexcept {
     if (!due(now)) return;
@@ -114,7 +115,7 @@ class DeadlineIndex {
     });
   }
 
-  // For audits, while nobody inserts or looks: whether a look would find a hold in `slot` from its deadline on.
+  // For audits, while no thread inserts or looks: whether a look would find a hold in `slot` from its deadline on.
   bool covers(std::uint32_t slot, std::uint64_t deadline) const noexcept {
     const std::uint32_t leaf = slot / kGroup;
     const auto early = [deadline](const AtomicU64& word) {
@@ -123,7 +124,7 @@ class DeadlineIndex {
     return early(leaves_[leaf]) && early(branches_[leaf >> fan_shift_]) && early(*root_);
   }
 
-  // All words, for whoever makes them.
+  // Calls `visit` for each word, for code that constructs the words.
   template <class Visit>
   void for_words(Visit&& visit) const {
     std::for_each(leaves_, leaves_ + leaves(slots_), visit);
@@ -132,7 +133,7 @@ class DeadlineIndex {
   }
 
  private:
-  static constexpr std::uint32_t kWordsInLine = 8;  // of 64 bytes, for the budget
+  static constexpr std::uint32_t kWordsInLine = 8;  // words in 64 bytes: a cache line for the budget
 
   static constexpr std::uint32_t quotient(std::uint32_t a, std::uint32_t b) {
     return a / b + (a % b != 0 ? 1 : 0);
@@ -155,8 +156,7 @@ class DeadlineIndex {
 
   static void lower(AtomicU64& at, std::uint64_t bound) noexcept {
     for (;;) {
-      // SC word: pairs with the CAS in mark(): the bound that is found here is not being raised yet, or is lowered
-      // below.
+      // SC word: pairs with the CAS in mark(): either no look is raising this bound yet, or the CAS below lowers it.
       std::uint64_t word = at.load(std::memory_order_seq_cst);
       if (word <= word_of(bound, true)) [[likely]]
         return;  // its bound is no later
@@ -168,7 +168,7 @@ class DeadlineIndex {
     }
   }
 
-  // Whether the word's bound is this caller's to raise now.
+  // Marks a word whose bound is past. True: it is this caller that raises the bound, with finish().
   static bool mark(AtomicU64& at, std::uint64_t now) noexcept {
     std::uint64_t word = at.load(std::memory_order_relaxed);
     while (!looking(word) && bound_in(word) <= now) {
@@ -181,22 +181,22 @@ class DeadlineIndex {
     return false;
   }
 
-  // Takes the mark away: no hold that is left below is due before `bound`.
+  // Takes the mark away. No hold that is left below is due before `bound`.
   static void finish(AtomicU64& at, std::uint64_t bound) noexcept {
     std::uint64_t word = at.load(std::memory_order_relaxed);
-    // REL word: pairs with the loads in read() and due(): what has expired below is seen.
+    // REL word: pairs with the loads in read() and due(), which then see the effects of what expired below.
     while (!at.compare_exchange_weak(word, word_of(std::min(bound_in(word), bound), false),
                                      std::memory_order_release, std::memory_order_relaxed)) {
     }
   }
 
-  // A word below one that this look has marked.
+  // Reads a word below one that this look has marked.
   static std::uint64_t read(const AtomicU64& below) noexcept {
     // SC word: pairs with the CAS in lower() and with REL in finish().
     return below.load(std::memory_order_seq_cst);
   }
 
-  // A word with others below it: `look_at_one(i)` for each that may be due.
+  // Looks at a word with other words below it. Calls `look_at_one(i)` for each of those that may be due.
   template <class LookAtOne>
   static void look_above(AtomicU64& word, std::uint64_t now, LookBudget& budget, const AtomicU64* first,
                          const AtomicU64* last, LookAtOne&& look_at_one) noexcept {

@@ -1,9 +1,9 @@
-// Groups of items that share a limit per user: of all items of a group together one user can hold or have bought so
-// many.
+// Groups of items that share a limit per user. It limits how many units one user can hold or have bought of all items
+// of a group together.
 //
-// A group has no counts of its own. What a user has of it is the sum of what the user has of its items, so whatever
-// returns units to a user's count returns them to the group. For the sum not to grow between the look and the step that
-// adds, threads that add for one user do so one at a time, under one of some locks that the user's key chooses.
+// A group has no counts of its own. What a user has of a group is the sum of what the user has of its items, so a
+// change of a user's count changes the group's sum too. Threads that add for the same user do so one at a time, under a
+// lock that the user's key chooses, so that the sum does not grow between a thread's look and its addition.
 #pragma once
 
 #include <atomic>
@@ -34,7 +34,7 @@ class GroupTable {
   };
   struct Control {
     alignas(kCacheLine) std::atomic<std::uint32_t> groups;
-    SpinLock<> lock;  // of those who add
+    SpinLock<> lock;  // held by a thread that adds a group
   };
   struct alignas(kCacheLine) UserLock {
     SpinLock<> lock;
@@ -55,7 +55,7 @@ class GroupTable {
     return added;
   }
 
-  // 1 + the number of the group with this name; 0: there is none.
+  // Returns 1 + the number of the group with this name; 0: there is none.
   std::uint32_t find(std::string_view name) const noexcept {
     for (std::uint32_t number = size(); number != 0; --number) {
       if (groups_[number - 1].name_text() == name) return number;
@@ -63,7 +63,8 @@ class GroupTable {
     return 0;
   }
 
-  // Makes an item, which cannot be found yet, one of the group; false if that has no room. Callers come one at a time.
+  // Makes an item, which cannot be found yet, a member of the group; false if the group is full. Callers come one at a
+  // time.
   bool join(Group& group, std::uint32_t item) noexcept {
     const std::uint32_t members = group.members.load(std::memory_order_relaxed);
     if (members == kMembersMax) return false;
@@ -73,7 +74,7 @@ class GroupTable {
     return true;
   }
 
-  // What `count(item)` sums up to over the group's items.
+  // Returns the sum of `count(item)` over the group's items.
   template <class Count>
   static std::uint64_t sum(const Group& group, Count&& count) noexcept {
     std::uint64_t sum = 0;

@@ -1,4 +1,4 @@
-// What becomes of units that a line of a reservation holds: sold, or back on sale.
+// Sells units that a line of a reservation holds, or puts them back on sale.
 #pragma once
 
 #include <cstdint>
@@ -7,17 +7,17 @@
 
 namespace sluice {
 
-// For the one thread that may resolve or change the reservation now.
+// Used by the one thread that may resolve or change the reservation now.
 class HeldUnits {
  public:
-  // `head`: the first slot of the reservation `id`, of which nothing is freed yet.
+  // `head`: the first slot of the reservation `id`, none of whose slots is freed yet.
   HeldUnits(LedgerMemory& memory, std::uint32_t head, std::uint64_t id, std::uint64_t now) noexcept
       : memory_(memory),
         id_(id),
         now_(now),
         user_(memory.movements.keeps() ? memory.reservations[head].user() : LedgerUser{}) {}
 
-  // `entry`: of the line, in the user table.
+  // `entry`: the line's entry in the user table.
   void sell(std::uint32_t slot, std::uint32_t entry, std::uint64_t units) noexcept {
     Reservation& line = memory_.reservations[slot];
     stock_of(line).sell(units);
@@ -26,8 +26,8 @@ class HeldUnits {
     } else {
       memory_.items.sold_uncounted(memory_.items[line.item.load(std::memory_order_relaxed)], units);
     }
-    // REL sold: pairs with ACQ in RecordReader::copy(): a return that finds these units bought finds them counted as
-    // such.
+    // REL sold: pairs with ACQ in RecordReader::copy(): a return that finds these units bought finds them in the counts
+    // of the item and the user.
     line.sold.fetch_add(units, std::memory_order_release);
     memory_.record_movement(MovementKind::kConfirmed, slot, id_, units, user_, now_);
   }

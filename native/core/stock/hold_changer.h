@@ -1,9 +1,8 @@
-// The quantities of a held reservation changed: more units are taken as a reservation takes them, fewer are put back.
+// Changes the quantities of a held reservation: takes more units as a new reservation does, or puts some back.
 //
-// The reservation is `changing` meanwhile: no other thread resolves, changes or expires it; one that wants to waits.
-// What is waited for here (the lock of an item or of a user of a group) is never held by a thread that waits for a
-// reservation. Accesses to its lines are relaxed: begin_change() acquires what the last change released in
-// end_change().
+// The reservation is `changing` meanwhile: a thread that wants to resolve, change or expire it waits. This thread may
+// wait for the lock of an item, or of a user of a group. No thread holds one of those while it waits for a reservation.
+// Accesses to its lines are relaxed: begin_change() acquires what the last change released in end_change().
 #pragma once
 
 #include <algorithm>
@@ -25,8 +24,8 @@ class HoldChanger {
   HoldChanger(LedgerMemory& memory, ThreadSlot& line, std::uint64_t now) noexcept
       : memory_(memory), line_(line), now_(now) {}
 
-  // Holds as many units of each item named as `wanted` says, or of its only item; of others as many as before. All of
-  // it, or nothing: what goes up is taken before anything is put back.
+  // Makes the reservation hold as many units of each item as `wanted` names for it, or of its only item; of other items
+  // as many as before. Changes everything or nothing: it takes more units before it puts any back.
   ResolveAnswer change(std::uint64_t id, const Part& wanted) noexcept {
     ResolveAnswer answer;
     const auto attempt = [&](std::uint32_t head, std::uint64_t seen) -> std::optional<ResolveResult> {
@@ -64,7 +63,7 @@ class HoldChanger {
     return ResolveResult::kDone;
   }
 
-  // `line`: of the part, which the verdict is about.
+  // `line`: set to the line of the part to which the verdict applies.
   ResolveResult find_levels(std::uint32_t head, const Part& wanted, std::uint32_t& line) noexcept {
     count_ = wanted.line_count;
     for (std::uint32_t i = 0; i < count_; ++i) {
@@ -75,7 +74,7 @@ class HoldChanger {
       const Reservation& reserved = memory_.reservations[slot];
       const std::uint32_t item = reserved.item.load(std::memory_order_relaxed);
       Level* level = level_of(item);
-      // Two are enough to know that there are several.
+      // Two are enough to show that there are several.
       if (level == nullptr && wanted.line_count == 0 && count_ < 2) {
         level = &(levels_[count_++] = {item, false, wanted.quantity, 0, 0});
       }
@@ -88,12 +87,12 @@ class HoldChanger {
       level->bought += Reservation::units_in(reserved.sold.load(std::memory_order_relaxed));
     });
     line = 0;
-    // Of several items a number alone says nothing.
+    // A quantity without items is ambiguous if there are several.
     if (wanted.line_count == 0 && count_ != 1) return ResolveResult::kBadQuantity;
     for (; line < count_; ++line) {
       const Level& level = levels_[line];
       if (!level.is_there) return ResolveResult::kBadLine;
-      // What was bought and what is held stand in words of 32 bits, together once all of it is bought.
+      // Bought and held units are kept in words of 32 bits, and are in one of them once all held units are bought.
       if (level.bought + level.wanted > kQuantityMax) return ResolveResult::kBadQuantity;
       left += level.wanted;
     }
@@ -128,8 +127,8 @@ class HoldChanger {
         });
   }
 
-  // Lines that were taken become the reservation's: units of a shard of which it has a line already go there, so that
-  // however often it is changed, it has no more lines than RecordReader has room for.
+  // Appends the lines that were taken to the reservation. Units of a shard of which it has a line already are added to
+  // that line; so the reservation never has more lines than RecordReader has room for, however often it is changed.
   void append(std::uint32_t head, std::uint64_t id, std::uint32_t taken, const LedgerUser& user) noexcept {
     ReservationTable& table = memory_.reservations;
     CartReserver::for_each_line(
@@ -141,7 +140,7 @@ class HoldChanger {
           if (same != kNoSlot) {
             std::atomic<std::uint32_t>& quantity = table[same].quantity;
             quantity.store(quantity.load(std::memory_order_relaxed) + units, std::memory_order_relaxed);
-            // The entry of a line that held nothing may be another pair's by now.
+            // A line that held nothing may have an entry that is another pair's by now.
             table[same].user_entry.store(entry, std::memory_order_relaxed);
             table.free_slot(slot);
             return;
@@ -152,8 +151,8 @@ class HoldChanger {
         });
   }
 
-  // The line of the reservation with units of the same shard, which count for the user as those of `like` do, or
-  // kNoSlot; `last`: its last line, if there is none.
+  // Returns the reservation's line with units of the same shard, which count for the user if those of `like` do; or
+  // kNoSlot, and in `last` the reservation's last line.
   std::uint32_t find_same(std::uint32_t head, const Reservation& like, std::uint32_t& last) noexcept {
     const std::uint32_t stock_shard = like.stock_shard.load(std::memory_order_relaxed);
     const bool counts = like.user_entry.load(std::memory_order_relaxed) != kNoUser;

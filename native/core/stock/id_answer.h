@@ -1,9 +1,9 @@
-// What the ledger remembers of an id: the reservation that it was given, and how; or that it was refused, which is 0.
+// The ledger's answer to an id: the reservation that the id got, and how; or 0, if it was refused.
 //
 //   | generation : 32 | by a gate : 1 | in no queue : 1 | 0 : 5 | slot + 1 : 25 |
 //
-// A gate puts the orders that it admits in its queue. A restored ledger comes without a queue: what gates admitted is
-// in none any more, until it is asked for again and queued anew.
+// A gate puts the orders that it admits in its queue. A restored ledger comes without a queue: an order that a gate
+// admitted is in no queue then, until the same id is asked for again and the order is queued anew.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,7 @@ class IdAnswer {
   constexpr bool in_no_queue() const noexcept { return (word_ & kInNoQueue) != 0; }
 
   constexpr IdAnswer queued() const noexcept { return IdAnswer(word_ & ~kInNoQueue); }
-  // As a ledger finds it that has no queue.
+  // The answer in a ledger that has no queue.
   constexpr IdAnswer without_queue() const noexcept {
     return IdAnswer(by_gate() ? word_ | kInNoQueue : word_);
   }

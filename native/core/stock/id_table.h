@@ -1,29 +1,30 @@
-// The client ids already answered, so that asking again with the same id gives the same answer.
+// The client ids that were answered, with their answers, so that a request with the same id gets the same answer again.
 //
-// Buckets of 17 entries; an id lives in its home, the bucket that its keyed hash names. An entry is of an id that was
-// admitted (its answer is a reservation, of whatever phase by now) or of one that was refused. What makes room:
+// A bucket has 17 entries. An id lives in its home, the bucket that its keyed hash names. An entry belongs to an id
+// that was admitted (its answer is a reservation, in whatever phase by now) or to one that was refused. A new id takes:
 //
 //   for an admitted id   a free entry or the oldest refused one, as long as fewer than 16 are of admitted ids; else the
 //                        oldest admitted one whose reservation is not held any more; else the 17th entry; else, where
 //                        17 are held, an entry of a spill bucket, which the other half of the hash names
 //   for a refused id     a free entry or the oldest refused one of its home; else it is not remembered
 //
-// So refusals, which cost nothing, never displace an id that was admitted, and have one entry of each bucket that no
-// admitted id takes before it must. Nothing that is held is ever forgotten.
+// So refusals, which cost a client nothing, never displace an admitted id, and each bucket has one entry that no
+// admitted id takes before it must. An id whose reservation is held is never forgotten.
 //
-// There are twice as many entries as `capacity` in homes, so that a home is full of held ids only by bad luck (one in
-// 270 at `capacity` held ids), and one spill bucket for 16 homes, which is full by chance in practically no table: see
-// docs/guide/guarantees.md. A home counts what it has in spill buckets; one with nothing there is all that is looked
-// at.
+// Homes have twice as many entries as `capacity`, so that a home is full of held ids only by bad luck (one in 270 at
+// `capacity` held ids). There is one spill bucket for 16 homes, and by chance it is full in practically no table: see
+// docs/guide/guarantees.md. A home counts its ids in spill buckets; if it has none there, a look-up reads only the
+// home.
 //
-// A bucket is locked while one id in it is decided: a few hundred nanoseconds of native code that calls nothing
-// and cannot be interrupted by JavaScript. The home first, then the spill bucket, so nobody waits in a circle. A thread
-// that finds a bucket locked for longer (its holder was preempted) says so (locked(), kBusy) instead of waiting.
+// A bucket is locked while one id in it is decided: a few hundred nanoseconds of native code that calls nothing and
+// cannot be interrupted by JavaScript. A thread locks the home first, then the spill bucket, so threads never wait in a
+// circle. A thread that finds a bucket locked for longer (its holder was preempted) reports that (locked(), kBusy)
+// instead of waiting.
 //
 // An entry is replaced, but never freed, so the free entries of a bucket are those after the used ones.
 //
-// Each way has a tag, some bits of its id's hash: hardly any other id is compared. The first 64 bytes of a bucket tell,
-// as a rule, that an id is not there.
+// A way is an entry's place in its bucket. Each has a tag, some bits of its id's hash, so that hardly any other id is
+// compared. As a rule the first 64 bytes of a bucket are enough to see that an id is not there.
 //
 //   bucket:  | admitted, spilled, lock, used | tags[17] | order[17] | ids[17] | answers[17] | bodies[17] |
 #pragma once
@@ -46,7 +47,7 @@ class IdTable {
 
   struct alignas(kCacheLine) Bucket {
     std::uint32_t admitted;              // a bit for each way: its id was admitted
-    std::atomic<std::uint16_t> spilled;  // of a home: how many of its ids are in spill buckets
+    std::atomic<std::uint16_t> spilled;  // for a home: how many of its ids are in spill buckets
     std::atomic<std::uint8_t> locked;
     std::uint8_t used;              // the ways below are in use
     std::uint64_t tags[kTagWords];  // an octet for each way, the lowest first; 0: free
@@ -66,17 +67,18 @@ class IdTable {
     return bytes_of<Bucket>(homes(capacity) + spills(capacity));
   }
 
-  // The secret is read when the table is used.
+  // The table keeps a reference to the secret, and reads it when an id is looked up.
   IdTable(void* memory, std::uint32_t capacity, const KeySecret& secret)
       : secret_(secret),
         buckets_(static_cast<Bucket*>(memory)),
         homes_(homes(capacity)),
         spills_(spills(capacity)) {}
 
-  // Where the id lives.
+  // The bucket in which the id lives.
   Bucket& home(const HashedKey& id) const noexcept { return buckets_[id.hash & (homes_ - 1)]; }
 
-  // Has the home of `id` fetched from memory, which takes as long as some hundred instructions, while they run.
+  // Fetches the home of `id` from memory, which takes as long as some hundred instructions; the caller runs those
+  // meanwhile.
   void prefetch(const HashedKey& id) const noexcept {
     const auto* bucket = reinterpret_cast<const std::byte*>(&home(id));
     for (std::size_t at = 0; at < sizeof(Bucket); at += 64) prefetch_to_write(bucket + at);
@@ -84,7 +86,7 @@ class IdTable {
 
   enum class Room : std::uint8_t { kFound, kNone, kBusy };
 
-  // What the table knows of one id, and room for it. Its buckets are locked while this lives.
+  // The table's entry of one id, and room for it. The id's buckets are locked while this lives.
   class Visit {
    public:
     Visit(IdTable& table, const HashedKey& id) noexcept : table_(table), id_(id) {
@@ -111,14 +113,14 @@ class IdTable {
 
     // False: another thread has been deciding an id of one of the buckets for unusually long.
     bool locked() const noexcept { return home_ != nullptr; }
-    // Whether the id is remembered; if so, with which body and answer.
+    // Whether the id is remembered. If so, the next two return its body and answer.
     bool known() const noexcept { return bucket_ != nullptr; }
     std::uint64_t body() const noexcept { return bucket_->bodies[way_]; }
     IdAnswer answer() const noexcept { return bucket_->answers[way_]; }
     void change(IdAnswer answer) noexcept { bucket_->answers[way_] = answer; }
 
-    // Looks for room for the id, which is not known, in case it is admitted. `held(reservation)`: whether that
-    // is held. Changes nothing yet.
+    // Looks for room for the id, which is not known, in case it is admitted. `held(reservation)` reports whether that
+    // reservation is held. Changes nothing yet.
     template <class Held>
     Room find_room(Held&& held) noexcept {
       room_ = home_;
@@ -163,7 +165,7 @@ class IdTable {
   };
 
   // Calls `visit(id, body, answer, spilled)` for each remembered id, the oldest of a bucket first. For snapshots, while
-  // nobody decides.
+  // no thread decides an id.
   template <class Visitor>
   void for_each(Visitor&& visit) const {
     for (std::uint64_t at = 0; at < homes_ + spills_; ++at) {
@@ -174,7 +176,8 @@ class IdTable {
       }
     }
   }
-  // Remembers an id of a snapshot, which had it in a spill bucket or not; false if it has no place, or has one already.
+  // Remembers an id of a snapshot. `spilled`: the snapshot's table had it in a spill bucket. False if there is no place
+  // for it, or it has one already.
   bool restore(const Key& key, std::uint64_t body, IdAnswer answer, bool spilled) noexcept {
     const HashedKey id(secret_, key);
     Bucket& at_home = home(id);
@@ -210,17 +213,17 @@ class IdTable {
     return false;
   }
 
-  // Of no bit that homes and spill buckets are chosen by. With its top set, so that find() never takes a free way for
-  // one in use.
+  // Uses none of the bits that choose homes and spill buckets. Its top bit is set, so that find() never takes a free
+  // way for one in use.
   static std::uint64_t tag_of(const HashedKey& id) noexcept { return id.hash >> 56 | 0x80; }
 
-  // The way of `id`, or kWays.
+  // Returns the way of `id`, or kWays.
   static std::uint32_t find(const Bucket& bucket, const HashedKey& id) noexcept {
     constexpr std::uint64_t kOnes = 0x0101010101010101, kTops = kOnes << 7;
     const std::uint64_t tags = tag_of(id) * kOnes;
     for (std::uint32_t word = 0; word < kTagWords; ++word) {
       const std::uint64_t differences = bucket.tags[word] ^ tags;
-      // The tops of octets without a difference; perhaps some more, above one of those.
+      // The top bits of octets without a difference; perhaps also of some octets above those.
       std::uint64_t same = (differences - kOnes) & ~differences & kTops;
       for (; same != 0; same &= same - 1) {
         const std::uint32_t way = word * 8 + static_cast<std::uint32_t>(std::countr_zero(same)) / 8;
@@ -230,10 +233,10 @@ class IdTable {
     return kWays;
   }
 
-  // Places for one more entry are told by the order: that of the entry to be replaced, or the one after the last for a
-  // free entry; kWays: there is none.
+  // The next two return a place for one more entry as an index into `order`: the index of the entry to replace, or the
+  // one after the last for a free entry. kWays: there is none.
 
-  // A free entry, else the oldest refused one.
+  // A free entry; otherwise the oldest refused one.
   static std::uint32_t spare_place(const Bucket& bucket) noexcept {
     if (bucket.used < kWays) return bucket.used;
     for (std::uint32_t place = 0; place < kWays; ++place) {
@@ -242,13 +245,12 @@ class IdTable {
     return kWays;
   }
 
-  // Where an admitted id can be remembered; kWays: all that are there are held.
+  // A place for an admitted id. kWays: the reservations of all ids there are held.
   template <class Held>
   static std::uint32_t admitted_place(const Bucket& bucket, Held&& held) noexcept {
     const std::uint32_t others = ~bucket.admitted & ((1U << kWays) - 1);
     const bool enough = (others & (others - 1)) == 0;  // one at most
-    // The oldest is asked first, and as a rule is the last one asked: to know of an answer is a look at memory far
-    // away.
+    // The oldest is asked first, and as a rule is the only one asked: each question reads memory that is far away.
     for (std::uint32_t place = 0; enough && place < bucket.used; ++place) {
       const std::uint32_t way = bucket.order[place];
       const bool admitted = (bucket.admitted >> way & 1) != 0;
@@ -257,13 +259,14 @@ class IdTable {
     return spare_place(bucket);
   }
 
-  // Makes an entry of an id with this home. Both buckets are locked.
+  // Makes an entry for an id with this home. Both buckets are locked.
   void put(Bucket& bucket, std::uint32_t place, Bucket& home_of_id, const HashedKey& id, std::uint64_t body,
            IdAnswer answer) noexcept {
     const bool replaces = place < bucket.used;
     const std::uint32_t way = replaces ? bucket.order[place] : bucket.used++;
     if (&bucket != &home_of_id) {
-      // Relaxed: see Visit(). The home of what was here is not locked, but one that counts too much only looks in vain.
+      // Relaxed: see Visit(). The home of the replaced id is not locked, but a home that counts too many only causes a
+      // look in vain.
       if (replaces) {
         home({secret_, bucket.ids[way]}).spilled.fetch_sub(1, std::memory_order_relaxed);
       }

@@ -19,12 +19,12 @@ namespace sluice {
 struct LedgerAudit {
   std::uint32_t item = kNoItem;                       // the first item that does not add up
   StockCounts counts{};                               // of that item
-  std::uint64_t reserved_found = 0, users_found = 0;  // what its reservations and user entries add up to
+  std::uint64_t reserved_found = 0, users_found = 0;  // the sums of its reservations and user entries
   std::uint64_t held = 0;                             // reservations
   std::uint64_t lines = 0, free_slots = 0;            // together: the table's slots
-  std::uint64_t users = 0, users_counted = 0;         // pairs with a count, and what the table says
+  std::uint64_t users = 0, users_counted = 0;         // pairs with a count, and how many the table counts
   std::uint64_t users_off = 0;   // pairs whose count is not what they hold and have bought
-  std::uint64_t shards_off = 0;  // stock lines whose own reservations do not add up
+  std::uint64_t shards_off = 0;  // shards whose own reservations do not add up
   std::uint64_t never_due = 0;   // reservations that no look would find when they are due
 
   bool adds_up(std::uint64_t slots) const noexcept {
@@ -33,7 +33,8 @@ struct LedgerAudit {
   }
 };
 
-// What a reservation's line says of a pair of a user and an item, and what the pair has that is not bought.
+// A pair of a user and an item: what one line of a reservation holds for it (`quantity`), and what the pair has that is
+// not bought (`count`).
 struct AuditedPair {
   std::uint32_t entry, quantity;
   std::uint64_t count;
@@ -70,7 +71,7 @@ inline LedgerAudit audit(LedgerMemory& memory, std::uint64_t* scratch) noexcept 
           reserved[item] += quantity;
           if (entry != kNoUser) reserved_counted[item] += quantity;
           on_line[table[at].stock_shard.load(std::memory_order_relaxed)] += quantity;
-          // Of more lines than there are slots the rest is not compared: that they do not add up is found anyway.
+          // If there are more lines than slots, the rest is not compared: `adds_up` finds that error by their number.
           if (entry == kNoUser || quantity == 0 || pair_count == table.size()) return;
           held_by_users += quantity;
           new (&pairs[pair_count++])
@@ -98,7 +99,7 @@ inline LedgerAudit audit(LedgerMemory& memory, std::uint64_t* scratch) noexcept 
         item.counts_users.load(std::memory_order_relaxed) == 0
             ? 0
             : counts.sold - item.sold_uncounted.load(std::memory_order_relaxed);
-    // Sold is what remains: if more units than there can be were available or reserved, it would be beyond all bounds.
+    // Sold is the remainder: with more units available or reserved than there can be, it would be beyond all bounds.
     const std::uint64_t most_taken = counts.total + counts.backorder;
     const bool adds_up = most_taken <= kQuantityMax && counts.sold <= most_taken &&
                          counts.reserved == reserved[number] &&
@@ -118,7 +119,8 @@ inline LedgerAudit audit(LedgerMemory& memory, std::uint64_t* scratch) noexcept 
     for (; i < pair_count && pairs[i].entry == pair.entry; ++i) holds += pairs[i].quantity;
     report.users_off += holds != pair.count;
   }
-  // If each pair of the reservations has what they hold, this is of those that none holds anything for.
+  // If each pair that reservations name has what they hold for it, a difference here is a count of pairs that no
+  // reservation names.
   report.users_off += unaccounted != held_by_users;
   return report;
 }

@@ -1,6 +1,6 @@
 // Skus, users and ids as keys of 112 bits: a whole number as itself, a text as its fingerprint (see key_hash.h), of
-// which 111 bits are kept: by chance two of a billion texts share theirs with a probability of 10^-15. No number's key
-// is a text's. The upper 16 bits are 0 and free for the number of an item (see user_table.h).
+// which 111 bits are kept. The probability that any two of a billion texts share a key is 10^-15. No number has the key
+// of a text. The upper 16 bits are 0 and free for the number of an item (see user_table.h).
 #pragma once
 
 #include <cstdint>
@@ -21,17 +21,17 @@ inline Key text_key(const KeySecret& secret, std::string_view text) noexcept {
   return key;
 }
 
-inline constexpr std::size_t kIdTextMax = 256;  // octets of UTF-8 of an id that is a text
+inline constexpr std::size_t kIdTextMax = 256;  // the longest id that is a text, in octets of UTF-8
 
 inline constexpr bool is_ledger_key(const Key& key) noexcept { return key.high >> kKeyBits == 0; }
 inline constexpr bool is_number(const Key& key) noexcept { return key.high == 1; }
 
-// Who reserves, as movements tell it: the key, and of a text the text itself.
+// The user that reserves, as movements show it: the key, and for a text the text itself.
 struct LedgerUser {
   static constexpr std::size_t kTextMax = 64;  // octets of UTF-8
   static constexpr std::size_t kWords = kTextMax / sizeof(std::uint64_t);
 
-  Key key;                        // {0, 0}: nobody
+  Key key;                        // {0, 0}: no user
   std::uint32_t text_length = 0;  // 0: not a text
   std::uint64_t text[kWords] = {};
 
@@ -44,18 +44,18 @@ struct LedgerUser {
   std::uint32_t text_words() const noexcept { return (text_length + 7) / 8; }
 };
 
-// A key, and the hash that says where in a table it is looked for.
+// A key, and the hash that names its place in a table.
 struct HashedKey {
   Key key;
   std::uint64_t hash = 0;
 
   HashedKey(const Key& key, std::uint64_t hash) noexcept : key(key), hash(hash) {}
-  // Of a text the low half of its fingerprint, which is a keyed hash already.
+  // The hash of a text is the low half of its fingerprint, which is a keyed hash already.
   HashedKey(const KeySecret& secret, const Key& key) noexcept
       : HashedKey(key, is_number(key) ? KeyHash::of(secret, HashOf::kPlace, key.low) : key.low) {}
 };
 
-// The hash of a key, computed when it is first asked for.
+// The hash of a key, computed at its first use.
 class HashOnce {
  public:
   HashedKey of(const KeySecret& secret, const Key& key) noexcept {

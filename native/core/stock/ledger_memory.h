@@ -1,4 +1,4 @@
-// The memory of a stock ledger: which tables it has and where, and what every operation on them begins and ends with.
+// The memory of a stock ledger: its tables and their places, and `Inside`, with which each operation begins and ends.
 //
 //   segment body:  | LedgerControl | ThreadSlots | ItemTable | UserTable | IdTable | ReservationTable | MovementLog |
 //                  | BoughtUnits | GroupTable |
@@ -23,37 +23,38 @@
 
 namespace sluice {
 
-// The most of each that a ledger is made for.
+// The largest sizes of a ledger's tables.
 inline constexpr std::uint32_t kReservationsMax = 1U << 24, kUsersMax = 1U << 26, kIdsMax = 1U << 26,
                                kMovementsMax = 1U << 24;
 static_assert(kReservationsMax < 1U << IdAnswer::kSlotBits);
 
 struct LedgerShape {
-  std::uint32_t items = 0;  // stock lines: an item has one for each of its shards
+  std::uint32_t items = 0;  // shards: an item has one or more
   std::uint32_t reservations = 0;
   std::uint32_t users = 0;
   std::uint32_t ids = 0;
   std::uint32_t movements = 0;
 
-  // Whether a ledger is made for it.
+  // Whether a ledger can have this shape.
   bool sound() const {
     return items != 0 && items <= kItemsMax && reservations != 0 && reservations <= kReservationsMax &&
            users != 0 && users <= kUsersMax && ids != 0 && ids <= kIdsMax && movements <= kMovementsMax;
   }
 };
 
-// kByPassers: those who reserve expire what is due, a few at a time. kAsked: what is due expires only when it is asked
-// for or stands in the way of a request, as on a manual clock.
+// kByPassers: threads that reserve also expire due holds, a few at a time. kAsked: due holds expire only when a caller
+// asks for that, or when they are in the way of a request; as on a manual clock.
 enum class Sweeping : std::uint8_t { kAsked, kByPassers };
 
 struct LedgerControl {
   LedgerShape shape;  // written at creation only, like the next two
-  KeySecret secret;   // of the hashes of keys
+  KeySecret secret;   // keys the hashes
   Sweeping sweeping;
-  std::atomic<std::uint64_t> hold_ns;  // how long a reservation is held unless it says otherwise
+  std::atomic<std::uint64_t> hold_ns;  // for how long a reservation is held by default
   Quiesce<> quiesce;
-  SpinLock<> returns;                           // of those who return what was bought
-  alignas(kCacheLine) SpinLock<> returns_slot;  // of those who share the slot ThreadSlots::kReturns
+  SpinLock<> returns;  // held by a thread that returns bought units
+  alignas(kCacheLine)
+      SpinLock<> returns_slot;  // held by a thread that uses the shared slot ThreadSlots::kReturns
 };
 
 struct LedgerPlaces {
@@ -84,12 +85,12 @@ class LedgerMemory {
     reservations.format();
   }
 
-  // Tells of a change of an item.
+  // Records a change of an item.
   void record_movement(MovementKind kind, std::uint32_t item, std::uint64_t quantity,
                        std::uint64_t now) noexcept {
     movements.append({kind, item, quantity, now, 0, {}});
   }
-  // Tells of what happened to some units of a reservation's line.
+  // Records what happened to some units of a reservation's line.
   void record_movement(MovementKind kind, std::uint32_t slot, std::uint64_t id, std::uint64_t quantity,
                        const LedgerUser& user, std::uint64_t now) noexcept {
     const std::uint32_t item = reservations[slot].item.load(std::memory_order_relaxed);
@@ -103,7 +104,7 @@ class LedgerMemory {
   IdTable ids;
   ReservationTable reservations;
   MovementLog<> movements;
-  BoughtUnits bought;  // of the entries of `users`
+  BoughtUnits bought;  // one word for each entry of `users`
   GroupTable groups;
 
  private:
@@ -119,8 +120,8 @@ class LedgerMemory {
         groups(memory + at.groups) {}
 };
 
-// While it lives, this thread is inside an operation, which audits and snapshots wait for. An operation within another
-// (the last step of a reservation may resolve others) is part of it.
+// While it lives, this thread is inside an operation; audits and snapshots wait until it is not. An operation within
+// another one (the last step of a reservation may resolve others) is part of that one.
 class Inside {
  public:
   Inside(LedgerMemory& memory, ThreadSlot& line) noexcept

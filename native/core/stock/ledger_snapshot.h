@@ -1,11 +1,13 @@
-// A stock ledger as a sequence of octets, and back: what it sells, who holds and has bought what, which ids were
-// told what. Written while no operation is inside. Deadlines are written as what remains of them.
+// Writes a stock ledger as a sequence of octets, and reads it back: groups and items, what users hold and have bought,
+// reservations, and ids with their answers. A snapshot is written while no operation is inside. It contains the time
+// that remains until each deadline.
 //
 //   | magic | version | checksum of the rest | rest |      words of 64 bits, little-endian
 //
-// Not in it: the counters of operations, and the movements.
+// It does not contain the counters of operations, nor the movements.
 //
-// The memory is the caller's: `Words`, which grows by push_back() and holds what is written, and the scratch of read().
+// The caller supplies the memory: `Words`, which grows by push_back() and holds the snapshot, and the scratch of
+// read().
 #pragma once
 
 #include <algorithm>
@@ -21,7 +23,8 @@
 
 namespace sluice {
 
-// The last four: the new table is smaller than the snapshot's, and what is in that does not fit.
+// The last four: a table of the new ledger is smaller than the snapshot's, and the snapshot's entries do not fit into
+// it.
 enum class SnapshotError : std::uint8_t {
   kNone,
   kNoSnapshot,
@@ -39,7 +42,7 @@ class LedgerSnapshot {
   static constexpr std::uint64_t kVersion = 2;
   static constexpr std::size_t kHeaderWords = 3;
 
-  // Into `words`, which is empty. Throws what its push_back() throws.
+  // Writes into `words`, which is empty. Throws what its push_back() throws.
   template <class Words>
   static void write(LedgerMemory& memory, std::uint64_t now, Words& words) {
     words.push_back(kMagic);
@@ -52,7 +55,8 @@ class LedgerSnapshot {
     words[2] = checksum(words);
   }
 
-  // Checks the words of a snapshot of `size` octets, which are all that fit into it, and reads the shape of its ledger.
+  // Checks a snapshot of `size` octets and reads the shape of its ledger. `words`: as many whole words as `size` octets
+  // contain.
   static SnapshotError open(std::span<const std::uint64_t> words, std::size_t size, LedgerShape& shape) {
     if (words.empty() || words[0] != kMagic) return SnapshotError::kNoSnapshot;
     if (words.size() < 2) return SnapshotError::kDamaged;
@@ -77,8 +81,8 @@ class LedgerSnapshot {
     return std::max(audit_words(shape), ReservationsReader<Reader>::scratch_words(shape));
   }
 
-  // Into zeroed memory of `shape`, which may be another than the snapshot's. Unless the answer is kNone the memory is
-  // worthless.
+  // Reads into zeroed memory of `shape`, which may differ from the snapshot's. Unless the answer is kNone, the memory
+  // is not a sound ledger.
   static SnapshotError read(LedgerMemory& memory, const LedgerShape& shape,
                             std::span<const std::uint64_t> words, std::uint64_t now, Sweeping sweeping,
                             std::uint64_t* scratch) {
@@ -116,7 +120,8 @@ class LedgerSnapshot {
         put(word);
       }
     }
-    // A list whose length is known when it has been written: `entries(put one more)`.
+    // Writes a list, and its length in front of it afterwards. `entries(one more)` calls `one more` before each entry
+    // that it writes.
     template <class Entries>
     void list(Entries&& entries) {
       const std::size_t length_at = words.size();
@@ -185,7 +190,7 @@ class LedgerSnapshot {
       }
     }
 
-    // The oldest of a bucket first, so that reading them in makes them as old again.
+    // Writes the oldest id of a bucket first, so that reading them in that order restores their ages.
     template <class OneMore>
     void write_ids(OneMore&& one_more) {
       memory.ids.for_each([&](const Key& id, std::uint64_t body, IdAnswer answer, bool spilled) {
@@ -206,15 +211,15 @@ class LedgerSnapshot {
     std::uint64_t* scratch;
     std::size_t at = kHeaderWords;
     bool sound = true;
-    SnapshotError error = SnapshotError::kDamaged;  // unless sound
-    LedgerShape written{};                          // of the ledger that was written
+    SnapshotError error = SnapshotError::kDamaged;  // valid unless `sound`
+    LedgerShape written{};                          // the shape of the snapshot's ledger
 
-    // 0 past the end, and then nothing is sound.
+    // Returns the next word; past the end 0, and then `sound` is false.
     std::uint64_t take() {
       sound = sound && at < words.size();
       return sound ? words[at++] : 0;
     }
-    // One that must be below `limit`.
+    // Returns the next word, which must be below `limit`.
     std::uint32_t below(std::uint64_t limit) {
       const std::uint64_t word = take();
       sound = sound && word < limit;
@@ -235,7 +240,7 @@ class LedgerSnapshot {
       return length;
     }
 
-    // Sound if `fits`. If not, it may be for want of room in a table that has become smaller.
+    // Not sound unless `fits`. If the table is smaller than the snapshot's, `too_small` is the reason.
     void require_room(bool fits, std::uint32_t room, std::uint32_t had, SnapshotError too_small) {
       if (!sound || fits) return;
       sound = false;
@@ -290,8 +295,8 @@ class LedgerSnapshot {
       });
       sound = added == ItemTable<>::Added::kAdded || added == ItemTable<>::Added::kFull;
       require_room(added == ItemTable<>::Added::kAdded, shape.items, written.items, SnapshotError::kItems);
-      // A forger of snapshots can choose the secret too, and so skus and users that meet in one place: to restore very
-      // many of them would take for ever.
+      // A forger of snapshots can also choose the secret, and so skus and users that all hash to one place. To restore
+      // very many of them would take practically for ever.
       sound = sound && memory.items.steps_to(spec.sku) <= ItemTable<>::kStepsMax;
       if (!sound) return;
       Item<>& item = memory.items[memory.items.size() - 1];
@@ -320,7 +325,7 @@ class LedgerSnapshot {
       if (sound) memory.bought.add(added.entry, bought);
     }
 
-    // Slots keep their numbers, which reservations' ids name.
+    // A slot keeps its number, because ids of reservations contain it.
     std::uint32_t take_slot() {
       const std::uint32_t slot = below(written.reservations);
       require_room(slot < shape.reservations, shape.reservations, written.reservations,

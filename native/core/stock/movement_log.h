@@ -1,11 +1,12 @@
-// Every change of stock, in a bounded ring that anybody may read: who, what, when, which reservation. Writers never
-// wait for readers: the oldest entries are overwritten, and a reader that was too slow learns how many it missed.
+// Every change of stock, in a bounded ring that any attached thread may read: user, item, quantity, time and
+// reservation. Writers never wait for readers: they overwrite the oldest entries, and a reader that was too slow learns
+// how many it missed.
 //
 //   entry, one line:  | stamp | when | reservation | item, quantity | kind, text length | user: number or text |
 //
 // A stamp is 2 * position + 1 while the entry of that position is being written, and 2 * position + 2 afterwards (a
-// sequence lock per entry). Entries are in the order in which their writers came by; of one reservation they are in
-// the order of what happened.
+// sequence lock per entry). The entries of one reservation are in the order in which the changes happened; other
+// entries are in the order in which their writers took positions.
 #pragma once
 
 #include <atomic>
@@ -21,7 +22,7 @@
 namespace sluice {
 
 enum class MovementKind : std::uint8_t {
-  kAdded = 1,  // an item, with its first units
+  kAdded = 1,  // an item was added, with its first units
   kRestocked = 2,
   kWithdrawn = 3,
   kClosed = 4,
@@ -29,9 +30,9 @@ enum class MovementKind : std::uint8_t {
   kConfirmed = 6,
   kCancelled = 7,
   kExpired = 8,
-  kReturned = 9,  // by a confirmation of less than was reserved
+  kReturned = 9,  // the rest, where less than was reserved is confirmed
   kReopened = 10,
-  kReversed = 11,  // bought, and on sale again
+  kReversed = 11,  // bought units are on sale again
 };
 
 struct Movement {
@@ -48,7 +49,7 @@ class MovementLog {
  public:
   using AtomicU64 = typename A::template atomic<std::uint64_t>;
 
-  // when, reservation, item and quantity, kind and text length; then the key of the user, or its text
+  // Words 0 to 3: when, reservation, item and quantity, kind and text length. Then the key of the user, or its text.
   static constexpr std::uint32_t kUserWord = 4, kWords = kUserWord + LedgerUser::kWords;
 
   struct alignas(kCacheLine) Entry {
@@ -78,13 +79,13 @@ class MovementLog {
     if (size_ == 0) return;
     const std::uint64_t position = control_->head.fetch_add(1, std::memory_order_relaxed);
     Entry& entry = entries_[position & (size_ - 1)];
-    // A writer that was preempted a whole lap ago must be done with the entry first.
-    // ACQ stamp: pairs with REL below, so that its words are not written after ours.
+    // A writer that was preempted a whole lap ago must be done with the entry first. ACQ stamp: pairs with the second
+    // REL below, so that this writer's words come after that one's.
     const std::uint64_t before = position < size_ ? 0 : 2 * (position - size_) + 2;
     spin_wait<A>([&] { return entry.stamp.load(std::memory_order_acquire) == before; });
     // REL stamp: pairs with ACQ in read(), whose caller then finds the head beyond this position.
     entry.stamp.store(2 * position + 1, std::memory_order_release);
-    // Pairs with the fence in read(): who reads a word of this entry reads at least this stamp after it.
+    // Pairs with the fence in read(): a reader that reads a word of this entry reads at least this stamp after it.
     A::fence(std::memory_order_release);
     const LedgerUser& user = movement.user;
     const auto put = [&](std::uint32_t i, std::uint64_t word) {

@@ -1,8 +1,8 @@
-// A part of a reservation confirmed or cancelled.
+// Confirms or cancels a part of a reservation.
 //
-// The reservation is `changing` meanwhile: no other thread resolves, changes or expires it; one that wants to waits. It
-// is held again afterwards, or resolved if nothing is left of it. Accesses to its lines are relaxed: begin_change()
-// acquires what the last change released in end_change().
+// The reservation is `changing` meanwhile: a thread that wants to resolve, change or expire it waits. Afterwards it is
+// held again, or resolved if nothing is left of it. Accesses to its lines are relaxed: begin_change() acquires what the
+// last change released in end_change().
 #pragma once
 
 #include <cstdint>
@@ -60,7 +60,8 @@ class PartResolver {
   }
 
  private:
-  // `change(units, part, first slot)`: the phase in which it leaves a reservation of which the part is there.
+  // Calls `change(units, part, first slot)` if the reservation has the part. `change` returns the phase in which it
+  // leaves the reservation.
   template <class Change>
   ResolveAnswer change_held(std::uint64_t id, const Part& part, Change&& change) noexcept {
     ResolveAnswer answer;
@@ -88,7 +89,7 @@ class PartResolver {
     line_.count(phase == Phase::kHeld        ? static_cast<std::uint32_t>(kParted)
                 : phase == Phase::kConfirmed ? static_cast<std::uint32_t>(Resolver::kConfirmed)
                                              : static_cast<std::uint32_t>(Resolver::kCancelled));
-    // Before the first slot is free: with that its state is that of another use.
+    // Before the first slot is freed: after that its state may be that of another use.
     memory_.reservations.end_change(head, seen, phase);
     if (phase == Phase::kHeld) return;
     CartReserver::for_each_line(memory_, head, [&](std::uint32_t slot, std::uint32_t, std::uint32_t) {

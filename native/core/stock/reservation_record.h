@@ -1,5 +1,5 @@
-// What stands in the slots of a reservation, read as a whole without keeping anybody from anything: held, or ended and
-// not yet overwritten by a later use of its slots.
+// The record of a reservation, copied from its slots as a whole, without a lock: of one that is held, or that has ended
+// and is not yet overwritten by a later use of its slots.
 #pragma once
 
 #include <atomic>
@@ -11,16 +11,17 @@
 namespace sluice {
 
 struct ReservationRecord {
-  // An item has a line for each of its shards, and two where its limit for a user came or went in between.
+  // An item can have two lines for each of its shards: one that counts for the user, and one that does not, if its
+  // limit per user came or went in between.
   static constexpr std::uint32_t kLinesMax = StockRequest::kLinesMax * kShardsMax * 2;
 
   struct Line {
     std::uint64_t sold;  // the word: see Reservation
     std::uint32_t slot, item, stock_shard, quantity, entry;
-    std::uint32_t taken;  // for the reader
+    std::uint32_t taken;  // for the reader's own use
   };
 
-  // What it is at `now`: from its deadline on it has expired, whether that was noticed or not.
+  // The phase at `now`: from its deadline on it has expired, whether a thread has noticed that or not.
   Phase phase_at(std::uint64_t now) const noexcept {
     return phase == Phase::kHeld && now >= deadline_ns ? Phase::kExpired : phase;
   }
@@ -38,14 +39,14 @@ class RecordReader {
  public:
   explicit RecordReader(const LedgerMemory& memory) noexcept : table_(memory.reservations) {}
 
-  // The id of the reservation whose first slot this is, held or ended; 0: there is none.
+  // Returns the id of the reservation whose first slot this is, held or ended; 0: there is none.
   std::uint64_t id_at(std::uint32_t slot) const noexcept {
     const std::uint64_t state = table_[slot].state.load(std::memory_order_relaxed);
     const Phase phase = ReservationTable::phase_in(state);
     return phase == Phase::kFree || phase == Phase::kLine ? 0 : ReservationTable::id_of(slot, state);
   }
 
-  // False if nothing is left of the reservation, or not all of it.
+  // False if the record is gone, or not whole any more.
   bool read(std::uint64_t id, ReservationRecord& record) const noexcept {
     for (;;) {
       const std::uint64_t state = table_.state(id);
@@ -53,7 +54,8 @@ class RecordReader {
       if (record.phase == Phase::kFree || record.phase == Phase::kLine) return false;
       record.id = id;
       const bool whole = copy(record);
-      // Pairs with the fence in begin_use(), and with REL in end_change(): what was copied was of this state.
+      // Pairs with the fences in begin_use() and begin_change(): if the state is the same now, all that was copied
+      // belongs to it.
       std::atomic_thread_fence(std::memory_order_acquire);
       const std::uint64_t now = table_[table_.slot_of(id)].state.load(std::memory_order_relaxed);
       if (now == state) return whole && lines_are_its_own(record);
@@ -61,7 +63,7 @@ class RecordReader {
   }
 
  private:
-  // Whatever stands there. False if the chain is no chain of this reservation.
+  // Copies what the slots contain, whatever it is. False if the chain is not this reservation's.
   bool copy(ReservationRecord& record) const noexcept {
     const std::uint32_t head = table_.slot_of(record.id);
     const Reservation& first = table_[head];
@@ -90,7 +92,7 @@ class RecordReader {
     return true;
   }
 
-  // After the fence: none of the lines was used again while it was copied.
+  // Called after the fence: whether no slot of a line was used again while it was copied.
   bool lines_are_its_own(const ReservationRecord& record) const noexcept {
     for (std::uint32_t i = 0; i < record.count; ++i) {
       const ReservationRecord::Line& line = record.lines[i];

@@ -1,5 +1,5 @@
-// The reservations in a snapshot of a stock ledger: those held, and what stands in the free slots, in the order in
-// which they will be taken. All accesses are relaxed: no operation is half done while a snapshot is taken or restored.
+// The reservations in a snapshot of a stock ledger: those held, then what the free slots contain, in the order in which
+// the slots will be taken. All accesses are relaxed: no operation is half done while a snapshot is taken or restored.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 
 namespace sluice {
 
-// `Words` takes what is written: put(), put_text(), list().
+// `Words` takes what this writes, with put(), put_text() and list().
 template <class Words>
 class ReservationsWriter {
  public:
@@ -44,7 +44,7 @@ class ReservationsWriter {
     }
   }
 
-  // Without the slots at the beginning that were not used yet, whose order is that of their numbers.
+  // Leaves out the slots at the beginning that were never used: their order is that of their numbers.
   template <class OneMore>
   void write_free(OneMore&& one_more) {
     bool unused = true;
@@ -59,7 +59,7 @@ class ReservationsWriter {
       words_.put(state_of(slot));
       if (state_of(slot) == 0) return;
       words_.put(line.next.load(std::memory_order_relaxed));
-      words_.put(line.deadline_ns.load(std::memory_order_relaxed));  // matters as the id of its reservation
+      words_.put(line.deadline_ns.load(std::memory_order_relaxed));  // for a line, the id of its reservation
       write_client(slot);
       write_line(slot);
     });
@@ -92,12 +92,12 @@ class ReservationsWriter {
   Words& words_;
 };
 
-// `Words` gives what was written, and is unsound once something contradicts itself: take(), below(), take_key(),
-// take_text(), take_slot(), sound.
+// `Words` gives what was written, with take(), below(), take_key(), take_text() and take_slot(). Its `sound` becomes
+// false once something contradicts itself.
 template <class Words>
 class ReservationsReader {
  public:
-  // The memory in which it works: a bit for each slot that was seen, then the numbers of those that are free.
+  // The words of scratch memory that it needs: a bit for each slot that was seen, then the numbers of the free ones.
   static std::uint64_t scratch_words(const LedgerShape& shape) {
     return seen_words(shape.reservations) + (shape.reservations + 1ULL) / 2;
   }
@@ -112,7 +112,7 @@ class ReservationsReader {
     std::fill_n(seen_, seen_words(table_.size()), 0);
   }
 
-  // Into formatted tables that have their items and users already.
+  // Reads into formatted tables that have their items and users already.
   void read() {
     for (std::uint64_t left = words_.take(); words_.sound && left != 0; --left) read_held();
     for (std::uint64_t left = words_.take(); words_.sound && left != 0; --left) read_free();
@@ -130,7 +130,7 @@ class ReservationsReader {
   static std::uint64_t seen_words(std::uint32_t slots) { return (slots + 63ULL) / 64; }
   bool seen(std::uint32_t slot) const { return (seen_[slot / 64] >> slot % 64 & 1) != 0; }
 
-  // The items of one reservation: no more than a request can name, which who works on reservations has room for.
+  // The items of one reservation: no more than a request can name, for which code that works on reservations has room.
   struct ItemSet {
     // False: there is no room for it.
     bool add(std::uint32_t item) {
@@ -143,7 +143,7 @@ class ReservationsReader {
     std::uint32_t items[StockRequest::kLinesMax];
   };
 
-  // Of a slot that is free: whether the reservation that began in it, if it is still there, could be one.
+  // For a free slot: whether the record that begins in it, if it is still whole, can be that of a reservation.
   bool record_fits(std::uint32_t slot) const {
     const RecordReader reader(memory_);
     const std::uint64_t id = reader.id_at(slot);
@@ -191,7 +191,7 @@ class ReservationsReader {
              (phase >= Phase::kConfirmed && phase <= Phase::kExpired);
     });
     if (!words_.sound) return;
-    used_[used_count_++] = slot;  // no more than there are slots: none is seen twice
+    used_[used_count_++] = slot;  // at most one for each slot: none is seen twice
     if (table_[slot].state.load(std::memory_order_relaxed) == 0) return;
     table_[slot].next.store(words_.below(1ULL << 32), std::memory_order_relaxed);
     table_[slot].deadline_ns.store(words_.take(), std::memory_order_relaxed);
@@ -231,7 +231,7 @@ class ReservationsReader {
     if (has_id) table_.put_id(slot, client.id, {client.text, client.text_length});
   }
 
-  // `user`: of a reservation that is held, which counts for it.
+  // `user`: the user of a held reservation, whose count includes the units; nullptr after the end.
   void read_line(std::uint32_t slot, const Key* user) {
     const std::uint32_t number = words_.below(memory_.items.size());
     const std::uint64_t stock_shard = words_.take();
@@ -240,7 +240,7 @@ class ReservationsReader {
     const bool counts = words_.below(2) != 0;
     if (!words_.sound) return;
     const Item<>& item = memory_.items[number];
-    // After the end, and where nothing is held, only that there is one matters.
+    // After the end, and where nothing is held, it only matters whether there is an entry.
     std::uint32_t entry = counts ? 0 : kNoUser;
     if (counts && user != nullptr && quantity != 0) {
       entry = memory_.users.entry_of({memory_.control->secret, *user}, number);

@@ -10,8 +10,8 @@
 // An id is | generation : 32 | slot + 1 : 32 |. The generation changes with every use of the slot, so an id from
 // an earlier use finds another generation and is `unknown`: a recycled slot cannot be confused with its past.
 //
-// A reservation of several lines is a chain of slots: its first has the state, and all go together. What stands in the
-// slots stays there after the end, until they are used again: what was bought can be returned, and listed, until then.
+// A reservation of several lines is a chain of slots: the first has the state for all of them. The slots keep their
+// contents after the end, until they are used again: until then bought units can be listed, and returned.
 #pragma once
 
 #include <algorithm>
@@ -28,8 +28,8 @@
 
 namespace sluice {
 
-// kChanging: held, by a thread that is writing its deadline or its units (some instructions; more where units are
-// taken). kLine: in use as a line of a reservation that has its state elsewhere, or that is not made yet.
+// kChanging: held, while a thread writes its deadline or its units (some instructions; more where it takes units).
+// kLine: in use as a line of a reservation whose state is in another slot, or that is not published yet.
 enum class Phase : std::uint8_t {
   kFree = 0,
   kHeld = 1,
@@ -40,27 +40,27 @@ enum class Phase : std::uint8_t {
   kLine = 6
 };
 
-// Fields other than the state are written while the slot is free, and read under a state that proves they belong to
-// the generation asked for. Atomic (relaxed) because a late reader may look while the slot is being used again.
+// Fields other than the state are written while the slot is free, and read under a state that proves they belong to the
+// generation asked for. They are atomic (relaxed) because a late reader may read them while the slot is being used
+// again.
 struct alignas(kCacheLine) Reservation {
   static constexpr std::uint32_t kHasId = 1U << 31;
 
   std::atomic<std::uint64_t>
       state;  // | generation : 32 | version : 29 | phase : 3 |; every change makes a version
-  std::atomic<std::uint64_t> deadline_ns;  // of a line that is not the first: the id of its reservation
-  // | generation : 32 | units bought and not returned : 32 |; changed by compare and swap, so that who takes units
-  // from the record of a slot that is used again meanwhile fails.
+  std::atomic<std::uint64_t> deadline_ns;  // in a line that is not the first: the id of its reservation
+  // | generation : 32 | units bought and not returned : 32 |; changed by compare and swap, so that a return fails if
+  // the slot was used again meanwhile.
   std::atomic<std::uint64_t> sold;
-  // Who reserved: see LedgerUser. The text is there only where the length is not 0.
+  // The user that reserved: see LedgerUser. The text is valid only if its length is not 0.
   std::atomic<std::uint64_t> user_low, user_high;
-  std::atomic<std::uint32_t>
-      text_length;  // with kHasId: the client gave an id, which stands beside the table
-  // Of a line.
+  std::atomic<std::uint32_t> text_length;  // with kHasId: the client gave an id, which is in `ids_`
+  // The line in this slot.
   std::atomic<std::uint32_t> item;
   std::atomic<std::uint32_t> stock_shard;
   std::atomic<std::uint32_t> quantity;  // held; after the end: what was held until then
   std::atomic<std::uint32_t>
-      user_entry;                   // in the user table, or kNoUser; that of another if the quantity is 0
+      user_entry;  // in the user table, or kNoUser; possibly another pair's if the quantity is 0
   std::atomic<std::uint32_t> next;  // the slot of the next line, or kNoSlot
   std::atomic<std::uint64_t> text[LedgerUser::kWords];
 
@@ -87,7 +87,7 @@ struct alignas(kCacheLine) Reservation {
 };
 static_assert(sizeof(Reservation) == kCacheLine);
 
-// What a reservation is at an instant: kFree if its place has been used again, kExpired from its deadline on.
+// The phase of a reservation at an instant: kFree if its slot has been used again, kExpired from its deadline on.
 struct Standing {
   Phase phase;
   std::uint64_t left_ns;  // of its hold; 0 unless it is held
@@ -122,16 +122,17 @@ class ReservationTable {
   std::uint32_t take_slot() noexcept { return free_.take(); }
   void free_slot(std::uint32_t slot) noexcept { free_.put(slot); }
 
-  // A taken slot begins a new use: a reader of what stood in it finds it gone from now on.
+  // Begins a new use of a taken slot. From now on a reader of the record that it had finds it gone.
   void begin_use(std::uint32_t slot) noexcept {
     Reservation& reservation = slots_[slot];
     auto generation = static_cast<std::uint32_t>(reservation.state.load(std::memory_order_relaxed) >> 32) + 1;
     if (generation == 0) generation = 1;  // no id has generation 0
     reservation.state.store(state_of(generation, Phase::kLine), std::memory_order_relaxed);
-    // Relaxed, no compare and swap: a return that came first has taken its units, a later one finds another generation.
+    // Relaxed, and no compare and swap: an earlier return has taken its units, and a later one finds another
+    // generation.
     reservation.sold.store(std::uint64_t{generation} << 32, std::memory_order_relaxed);
-    // Pairs with the acquire fences of standing() and RecordReader: a reader of what is written to the slot from now on
-    // finds its state and its generation changed.
+    // Pairs with the acquire fences of standing() and RecordReader: a reader of anything written to the slot from now
+    // on finds its state and its generation changed.
     std::atomic_thread_fence(std::memory_order_release);
   }
 
@@ -144,16 +145,16 @@ class ReservationTable {
     index(slot);
     return id_of(slot, state);
   }
-  // Has the hold in `slot` found when it is due. After it has been published.
+  // Makes the hold in `slot` one that is found when it is due. Called after it has been published.
   void index(std::uint32_t slot) noexcept {
     deadlines_.insert(slot, slots_[slot].deadline_ns.load(std::memory_order_relaxed));
   }
-  // The id of a reservation whose first slot is in use: what hold() gives.
+  // The id that hold() returns for a slot in use.
   std::uint64_t id_in(std::uint32_t slot) const noexcept {
     return id_of(slot, slots_[slot].state.load(std::memory_order_relaxed));
   }
 
-  // Keeps the client's id, in the reach of whoever then holds the slot; a longer text is kept as none.
+  // Keeps the client's id for the reservation that begins in the slot; a text that is too long is not kept.
   void put_id(std::uint32_t slot, const Key& id, std::string_view text) noexcept {
     StoredId& stored = ids_[slot];
     if (text.empty()) {
@@ -170,7 +171,7 @@ class ReservationTable {
       stored.words[1 + at / sizeof word].store(word, std::memory_order_relaxed);
     }
   }
-  // As much as there is; what it belongs to is the caller's to know.
+  // Returns the client's id that is stored for the slot. The caller checks to which reservation it belongs.
   ReservationId id_stored(std::uint32_t slot) const noexcept {
     ReservationId id;
     const Reservation& reservation = slots_[slot];
@@ -182,14 +183,14 @@ class ReservationTable {
     return id;
   }
 
-  // The slot an id names, or kNoSlot if it is no id that this table could have given out.
+  // Returns the slot that an id names, or kNoSlot if this table cannot have given out such an id.
   std::uint32_t slot_of(std::uint64_t id) const noexcept {
     const std::uint64_t slot = (id & 0xffffffff) - 1;
     return slot < size_ && (id >> 32) != 0 ? static_cast<std::uint32_t>(slot) : kNoSlot;
   }
 
-  // The state of the reservation with this id, once nobody is changing it; its phase is kFree if its slot has another
-  // generation by now.
+  // Returns the state of the reservation with this id, once no thread is changing it; with phase kFree if its slot has
+  // another generation by now.
   std::uint64_t state(std::uint64_t id) const noexcept {
     const std::uint32_t slot = slot_of(id);
     if (slot == kNoSlot) return 0;
@@ -208,21 +209,21 @@ class ReservationTable {
       const std::uint64_t seen = state(id);
       if (phase_in(seen) != Phase::kHeld) return {phase_in(seen), 0};
       const std::uint64_t deadline = slots_[slot_of(id)].deadline_ns.load(std::memory_order_relaxed);
-      // Pairs with the fence in begin_use(): if the deadline is of a later generation, the state is found
-      // changed. Of an extension under way the later deadline may be read, which is then about to hold.
+      // Pairs with the fence in begin_use(): if the deadline is of a later generation, the state is found changed.
+      // During an extension the later deadline may be read, which is about to be valid.
       std::atomic_thread_fence(std::memory_order_acquire);
       if (state(id) != seen) continue;
       return deadline > now ? Standing{Phase::kHeld, deadline - now} : Standing{Phase::kExpired, 0};
     }
   }
-  // The id of a reservation in this state, whose first slot it is.
+  // The id of the reservation that begins in `slot` with this state.
   static std::uint64_t id_of(std::uint32_t slot, std::uint64_t state) noexcept {
     return (state >> 32 << 32) | (slot + 1ULL);
   }
   static Phase phase_in(std::uint64_t state) noexcept { return static_cast<Phase>(state & kPhaseMask); }
 
-  // Held (in the state seen) -> `to`, if it is this caller who does it: false if the state seen is another, or is past.
-  // The winner owes the slots to the free list.
+  // Held (in the state seen) -> `to`. False if the state seen is not held, or has changed since. A caller that gets
+  // true must free the slots.
   bool resolve(std::uint32_t slot, std::uint64_t seen, Phase to) noexcept {
     // ACQ_REL state: what the caller read of the fields stays before it; one winner among all resolvers.
     return phase_in(seen) == Phase::kHeld &&
@@ -230,29 +231,30 @@ class ReservationTable {
                                                       std::memory_order_relaxed);
   }
 
-  // Held (in the state seen), and no other thread resolves or changes it until end_change(); false if the state is
-  // another by now.
+  // Held (in the state seen) -> changing: no other thread resolves or changes it until end_change(). False if the state
+  // has changed since.
   bool begin_change(std::uint32_t slot, std::uint64_t seen) noexcept {
     // ACQ state: pairs with REL in hold() and end_change(): the fields are the last change's.
     const bool begun = slots_[slot].state.compare_exchange_strong(
         seen, with_phase(seen, Phase::kChanging), std::memory_order_acquire, std::memory_order_relaxed);
-    // Pairs with the acquire fences of standing() and RecordReader: a reader of what is written from now on finds the
+    // Pairs with the acquire fences of standing() and RecordReader: a reader of anything written from now on finds the
     // state changed.
     std::atomic_thread_fence(std::memory_order_release);
     return begun;
   }
-  // What it is after the change that began in the state `seen`: held, or resolved; the caller then owes the slots to
-  // the free list.
+  // Ends the change that began in the state `seen`, with phase held or resolved. If it is resolved, the caller must
+  // free the slots.
   void end_change(std::uint32_t slot, std::uint64_t seen, Phase phase) noexcept {
-    // A new version: a thread that saw the old deadline as due cannot resolve, unless it stands between its look and
-    // its CAS for exactly 2^29 changes. It comes round within the lower half.
+    // A new version: a thread that saw the old deadline as due cannot resolve, unless exactly 2^29 changes happen
+    // between its look and its CAS. The version wraps around within the lower half.
     const auto version = static_cast<std::uint32_t>(seen & ~kPhaseMask) + (1U << kPhaseBits);
     // REL state: pairs with ACQ in state().
     slots_[slot].state.store((seen >> 32 << 32) | version | static_cast<std::uint64_t>(phase),
                              std::memory_order_release);
   }
 
-  // Held (in the state seen) with its deadline no earlier than `deadline_ns`; false if the state is another by now.
+  // Makes the deadline of a reservation (held, in the state seen) no earlier than `deadline_ns`. False if the state has
+  // changed since.
   bool extend(std::uint32_t slot, std::uint64_t seen, std::uint64_t deadline_ns) noexcept {
     if (!begin_change(slot, seen)) return false;
     std::atomic<std::uint64_t>& deadline = slots_[slot].deadline_ns;
@@ -262,8 +264,9 @@ class ReservationTable {
     return true;
   }
 
-  // The id of the reservation that is held in `slot` now, or 0.
+  // Returns the id of the reservation that is held in `slot` now, or 0.
   std::uint64_t held_in(std::uint32_t slot) const noexcept {
+    // ACQ state: pairs with REL in hold() and end_change().
     const std::uint64_t state = slots_[slot].state.load(std::memory_order_acquire);
     const Phase phase = phase_in(state);
     return phase == Phase::kHeld || phase == Phase::kChanging ? id_of(slot, state) : 0;
@@ -315,7 +318,7 @@ class ReservationTable {
 
   FreeList<> free_;
   Reservation* slots_;
-  StoredId* ids_;  // of the reservations whose client gave one
+  StoredId* ids_;  // valid for reservations whose client gave one
   DeadlineIndex<> deadlines_;
   std::uint32_t size_;
 };

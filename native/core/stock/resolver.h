@@ -1,4 +1,4 @@
-// The end of reservations: confirmed, cancelled or expired, exactly once; or held for longer.
+// Confirms, cancels or expires reservations, each exactly once, and extends holds.
 #pragma once
 
 #include <algorithm>
@@ -16,11 +16,11 @@ class Resolver {
  public:
   enum Counter : std::uint32_t { kConfirmed = 1, kCancelled, kExpired, kExtended };
 
-  // `line`: of this thread, which is inside an operation. `now` decides what is due.
+  // `line`: the slot of this thread, which is inside an operation. Holds with a deadline up to `now` are due.
   Resolver(LedgerMemory& memory, ThreadSlot& line, std::uint64_t now) noexcept
       : memory_(memory), line_(line), now_(now) {}
 
-  // Confirms or cancels all that it holds.
+  // Confirms or cancels all units of the reservation.
   ResolveResult resolve(std::uint64_t id, Phase to) noexcept {
     return decide(id, [&](std::uint32_t slot, std::uint64_t seen) -> std::optional<ResolveResult> {
       if (!settle(slot, seen, to)) return std::nullopt;
@@ -28,7 +28,7 @@ class Resolver {
     });
   }
 
-  // Holds it until `until` at least.
+  // Holds the reservation until `until` at least.
   ResolveResult extend(std::uint64_t id, std::uint64_t until) noexcept {
     return decide(id, [&](std::uint32_t slot, std::uint64_t seen) -> std::optional<ResolveResult> {
       if (!memory_.reservations.extend(slot, seen, until)) return std::nullopt;
@@ -37,7 +37,7 @@ class Resolver {
     });
   }
 
-  // Expires what is due, in the order of slots, until the budget is spent. Returns how many.
+  // Expires due holds, in the order of slots, until the budget is spent. Returns how many.
   std::uint32_t expire_due(LookBudget& budget) noexcept {
     std::uint32_t expired = 0;
     memory_.reservations.deadlines().look(now_, budget, [&](std::uint32_t slot, std::uint32_t end) {
@@ -60,8 +60,9 @@ class Resolver {
     }
   }
 
-  // What becomes of a reservation: the answer of `attempt(slot, state seen)` while it is held (none: the state was
-  // another by then), else what it was before. Past its deadline it expires, whoever looks at it first.
+  // While the reservation is held, returns the answer of `attempt(slot, state seen)`; if that gives none, because the
+  // state has changed, decides again. Otherwise returns what the reservation is already. Past its deadline, the first
+  // thread that looks at it expires it.
   template <class Attempt>
   ResolveResult decide(std::uint64_t id, Attempt&& attempt) noexcept {
     const ReservationTable& table = memory_.reservations;
@@ -89,8 +90,8 @@ class Resolver {
   }
 
  private:
-  // Expires what is held in `slot` if it is due and there is budget left. Returns the deadline of what is held there
-  // afterwards (or an earlier one, if that was extended or has ended meanwhile), or kNever.
+  // Expires the reservation held in `slot` if it is due and budget is left. Returns the deadline of the reservation
+  // that is held there afterwards (or an earlier one, if it was extended or has ended meanwhile), or kNever.
   std::uint64_t expire_in(std::uint32_t slot, LookBudget& budget, std::uint32_t& expired) noexcept {
     const ReservationTable& table = memory_.reservations;
     for (;;) {
@@ -106,16 +107,17 @@ class Resolver {
     }
   }
 
-  // Read after a state that is then resolved by comparing with it: the deadline of that version.
+  // The caller has read a state before, and will compare with it when it resolves: so the deadline counts only if it
+  // belongs to that version.
   bool due(std::uint32_t slot) const noexcept {
     return now_ >= memory_.reservations[slot].deadline_ns.load(std::memory_order_relaxed);
   }
 
-  // Held -> `to` with all that follows from it. False if somebody else was first.
+  // Held -> `to`, with all that follows from it. False if another thread was first.
   bool settle(std::uint32_t slot, std::uint64_t seen, Phase to) noexcept {
     ReservationTable& table = memory_.reservations;
     if (!table.resolve(slot, seen, to)) return false;
-    // Nobody else touches the slots until they are free.
+    // No other thread writes these slots until they are free.
     HeldUnits units(memory_, slot, ReservationTable::id_of(slot, seen), now_);
     const MovementKind kind = to == Phase::kCancelled ? MovementKind::kCancelled : MovementKind::kExpired;
     CartReserver::for_each_line(memory_, slot,

@@ -1,9 +1,10 @@
-// Units that were bought go back on sale, and their user's count is returned: as long as the record of their
-// reservation is there, or by what the user has bought.
+// Puts bought units back on sale and subtracts them from their user's count. A return names the reservation, while its
+// record still exists, or the item and the user that bought.
 //
-// One return at a time. So what is found bought, by an item or by a user, stays so: else only sales change it, and they
-// only add. What a reservation's record says is taken from it by compare and swap, because its slots may be used again
-// at any time; the first that is taken makes the units this return's, whatever becomes of the record.
+// Returns run one at a time. Besides returns, only sales change what an item or a user has bought, and sales only add;
+// so units that a return finds bought stay bought until it takes them. The slots of a reservation may be used again at
+// any time, so a return takes units from its record by compare and swap. The first record word from which it takes
+// makes the units this return's, whatever becomes of the record.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +28,7 @@ class Returner {
   Returner(const Returner&) = delete;
   Returner& operator=(const Returner&) = delete;
 
-  // The part of what was bought with the reservation, or nothing.
+  // Returns `part` of what was bought with the reservation, or changes nothing.
   ResolveAnswer give_back(std::uint64_t id, const Part& part) noexcept {
     ReservationRecord record;
     if (!RecordReader(memory_).read(id, record)) return {ResolveResult::kUnknown};
@@ -53,8 +54,8 @@ class Returner {
     return answer;
   }
 
-  // Units of an item, whatever reservation they were bought with: those of the user, or, without one, those that no
-  // user's count has.
+  // Returns units of an item, whatever reservation they were bought with: units that the user has bought, or, without a
+  // user, units that no user's count includes.
   ResolveResult give_back(std::uint32_t number, std::uint64_t quantity, const LedgerUser& user) noexcept {
     Item<>& item = memory_.items[number];
     if (memory_.items.counts(item).sold < quantity) return ResolveResult::kNotBought;
@@ -72,7 +73,8 @@ class Returner {
   }
 
  private:
-  // Of the units taken in the record, which it has. kAlreadyReturned: not all of them are bought any more.
+  // Returns the units that each line of `record` gives in `taken`. kAlreadyReturned: not all of them are bought any
+  // more.
   ResolveResult give_back_taken(ReservationRecord& record, const ChainPart& chosen) noexcept {
     bool all = true;
     chosen.for_each_item([&](std::uint32_t item, std::uint64_t units) {
@@ -103,21 +105,21 @@ class Returner {
     return ResolveResult::kDone;
   }
 
-  // The entry of the pair, from which `units` bought were taken; kNoUser: it has not bought so many.
+  // Takes `units` from what the pair has bought and returns its entry. kNoUser: the pair has not bought as many.
   std::uint32_t take_bought(const Key& user, std::uint32_t item, std::uint64_t units) noexcept {
     const HashedKey hashed(memory_.control->secret, user);
     const std::uint32_t entry = memory_.users.entry_of(hashed, item);
     if (entry == kNoUser || !memory_.bought.take(entry, units)) return kNoUser;
     if (memory_.users.entry_of(hashed, item) == entry) return entry;
-    memory_.bought.add(entry, units);  // of another pair, which came in its place meanwhile
+    memory_.bought.add(entry, units);  // they were another pair's, which has got this entry meanwhile
     return kNoUser;
   }
 
-  // What a line sold, from the account of its user, or of those that have none.
+  // Takes the line's units from what its user has bought, or from what no user's count includes.
   bool take_from_account(const Key& user, ReservationRecord::Line& line) noexcept {
     if (line.taken == 0) return true;
     if (line.entry == kNoUser) return memory_.items.take_uncounted(memory_.items[line.item], line.taken);
-    // The entry of then may be another's by now, if all that it had was returned.
+    // The entry that the line names may belong to another pair by now, if all its units were returned.
     const std::uint32_t entry = take_bought(user, line.item, line.taken);
     if (entry != kNoUser) line.entry = entry;
     return entry != kNoUser;
@@ -131,7 +133,7 @@ class Returner {
     }
   }
 
-  // From the record of a line, unless its slot was used again.
+  // Takes the units from the record of the line; false if its slot was used again.
   bool take_sold(const ReservationRecord::Line& line) noexcept {
     return line.taken == 0 || change_sold(line, 0 - std::uint64_t{line.taken});
   }
@@ -140,7 +142,8 @@ class Returner {
     std::atomic<std::uint64_t>& sold = memory_.reservations[line.slot].sold;
     std::uint64_t before = line.sold;
     while (before >> 32 == line.sold >> 32) {
-      // Relaxed: all else of the record was read and found whole before; the generation says whether it still stands.
+      // Relaxed: the rest of the record was read and found whole before; the generation shows whether it is still
+      // there.
       if (sold.compare_exchange_weak(before, before + by, std::memory_order_relaxed,
                                      std::memory_order_relaxed)) {
         return true;
@@ -149,7 +152,7 @@ class Returner {
     return false;
   }
 
-  // The first line for which `visit` returns false, or the end.
+  // Returns the first line for which `visit` returns false, or the end.
   template <class Visit>
   static ReservationRecord::Line* for_each_line(ReservationRecord& record, Visit&& visit) noexcept {
     ReservationRecord::Line* line = record.lines;

@@ -1,4 +1,4 @@
-// What is asked of a stock ledger, and what it answers.
+// The requests to a stock ledger, and its answers.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ enum class ReserveResult : std::uint8_t {
   kNeedsUser = 12,     // the item has a limit per user, and the request has no user
   kNotPublished = 13,  // the caller's publish step refused: everything was undone
   kByGate = 14,        // a gate admitted this id: its order is the gate's
-  kNotByGate = 15,     // asked by a gate: this id was reserved directly, and has no order in a queue
+  kNotByGate = 15,     // to a gate: this id was reserved directly, and has no order in a queue
 };
 
 enum class ResolveResult : std::uint8_t {
@@ -33,13 +33,13 @@ enum class ResolveResult : std::uint8_t {
   kAlreadyCancelled = 2,
   kExpired = 3,
   kUnknown = 4,
-  kBadQuantity = 5,  // more than is held or bought of it, or a quantity of a reservation of several items
+  kBadQuantity = 5,  // more than is held or bought, or a bare quantity where there are several items
   kBadLine = 6,      // an item that is not in the reservation
-  kNotBought = 7,    // to a return: nothing of it is bought
+  kNotBought = 7,    // a return: nothing of it was bought
   kAlreadyReturned = 8,
-  kNeedsUser = 9,     // to a return without one: too few units were bought that no user's count has
-  kRefused = 10,      // to a change: see the refusal
-  kNothingLeft = 11,  // to a change: it would hold nothing
+  kNeedsUser = 9,     // a return without a user: fewer units were sold uncounted
+  kRefused = 10,      // a change: see the refusal
+  kNothingLeft = 11,  // a change: the reservation would hold nothing
 };
 
 struct StockRequest {
@@ -49,7 +49,8 @@ struct StockRequest {
     Key sku;
     std::uint64_t quantity;  // 1 to kQuantityMax
 
-    // Of the 112 bits of a sku 96 are hashed. The others are of a text's fingerprint, of which these are enough.
+    // Hashes 96 of the 112 bits of a sku. The other 16 belong to the fingerprint of a text, of which 96 bits are
+    // enough.
     std::uint64_t hash(const KeySecret& secret) const noexcept {
       return KeyHash::of(secret, HashOf::kLine, sku.low, sku.high << 32 | quantity);
     }
@@ -60,8 +61,8 @@ struct StockRequest {
   LedgerUser user;
   Key id;  // {0, 0}: none
   std::uint64_t hold_ns;
-  std::string_view id_text = {};  // of an id that is a text: kept for listings
-  bool by_gate = false;           // whether a gate asks, which queues what it reserves
+  std::string_view id_text = {};  // where the id is a text: kept for listings
+  bool by_gate = false;           // true: a gate asks, and queues what it reserves
   mutable HashOnce user_hash{}, id_hash{};
 
   bool has_user() const noexcept { return user.key != Key{}; }
@@ -69,9 +70,9 @@ struct StockRequest {
   HashedKey hashed_user(const KeySecret& secret) const noexcept { return user_hash.of(secret, user.key); }
   HashedKey hashed_id(const KeySecret& secret) const noexcept { return id_hash.of(secret, id); }
 
-  // What a repetition with the same id must ask for as well: the same lines, in any order, for the same user. The sum
-  // of keyed hashes does not depend on the order, and without the secret another body with the same sum is found by
-  // luck only: one in 2^64.
+  // A request that repeats an id must have the same body: the same lines, in any order, for the same user. The sum of
+  // keyed hashes does not depend on the order. Without the secret, a client finds another body with the same sum only
+  // by luck: once in 2^64.
   std::uint64_t body(const KeySecret& secret) const noexcept {
     std::uint64_t sum = has_user() ? hashed_user(secret).hash : 0;
     for (std::uint32_t i = 0; i < line_count; ++i) sum += lines[i].hash(secret);
@@ -79,7 +80,7 @@ struct StockRequest {
   }
 };
 
-// Which units of a reservation are meant: those of `lines`, or `quantity` units of its only item, or all of them.
+// Names units of a reservation: those of `lines`, or `quantity` units of its only item, or all of them.
 struct Part {
   const StockRequest::Line* lines = nullptr;  // each sku once
   std::uint32_t line_count = 0;               // 0: no lines
@@ -98,10 +99,9 @@ struct StockAnswer {
   ReserveResult result = ReserveResult::kReserved;
   std::uint64_t reservation = 0;  // for kReserved, kDuplicate, kByGate and kNotByGate
   std::uint32_t line = 0;         // for a refusal that concerns one: which line of the request
-  bool in_no_queue =
-      false;              // kDuplicate, asked by a gate: its order is in no queue, so nobody will handle it
-  bool requeued = false;  // kDuplicate: it was in no queue, and has been published again
-  bool provisional = false;  // refused, perhaps because of holds that are over: not remembered
+  bool in_no_queue = false;  // kDuplicate, to a gate: its order is in no queue, so no consumer will handle it
+  bool requeued = false;     // kDuplicate: the order was in no queue, and has been published again
+  bool provisional = false;  // refused, perhaps because of holds that are over; not remembered
 };
 
 }  // namespace sluice

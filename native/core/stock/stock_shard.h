@@ -1,13 +1,13 @@
-// The units of one shard of an item, on a line of their own. One 64-bit word packs what is available and what is
-// reserved, so that available + reserved + sold = total holds at every instant: sold is what remains of the total.
-// Available here is what can still be reserved. Of an item with a backorder cap the cap is in it, as if the total were
-// that much more (see ItemTable::counts).
+// The units of one shard of an item, on a cache line of their own. One 64-bit word packs the available and the reserved
+// units, so that available + reserved + sold = total holds at every instant: sold is the rest of the total. Available
+// here means that a unit can still be reserved. The backorder cap of an item is included, as if its total were that
+// much more (see ItemTable::counts).
 //
 //   | available : 32 | reserved : 32 |   returns begun | returns ended |   (of an item with several shards)
 //
-// Of an item with several shards nobody can read all words at one instant. So whoever makes units available again
-// says so before and after: who has read the words, and finds that no return was under way meanwhile, knows that
-// units only went, and that at the end no more were there than it has read (see ItemTable::look).
+// No thread can read the words of several shards at one instant. So a thread that makes units available again counts a
+// return as begun before, and as ended after it. A thread that reads the words, and finds that no return was under way
+// meanwhile, knows that units only went, and that in the end no more were there than it has read (see ItemTable::look).
 #pragma once
 
 #include <algorithm>
@@ -25,7 +25,7 @@ template <class A = StdAtomics>
 struct alignas(kCacheLine) StockShard {
   typename A::template atomic<std::uint64_t> word;
   typename A::template atomic<std::uint32_t> returns_begun, returns_ended;
-  std::uint32_t sharded;  // 1: of an item with several shards; written before the item can be found
+  std::uint32_t sharded;  // 1: its item has several shards; written before the item can be found
 
   static constexpr std::uint64_t available_in(std::uint64_t word) { return word >> 32; }
   static constexpr std::uint64_t reserved_in(std::uint64_t word) { return word & kQuantityMax; }
@@ -35,7 +35,7 @@ struct alignas(kCacheLine) StockShard {
   bool reserve(std::uint64_t quantity) noexcept {
     std::uint64_t before = word.load(std::memory_order_relaxed);
     while (available_in(before) >= quantity) {
-      // REL word: pairs with ACQ in look(): who finds these units gone finds what was returned before they went.
+      // REL word: pairs with ACQ in look(): a thread that finds these units gone finds the returns before they went.
       if (word.compare_exchange_weak(before, before - (quantity << 32) + quantity, std::memory_order_release,
                                      std::memory_order_relaxed)) {
         return true;
@@ -58,8 +58,8 @@ struct alignas(kCacheLine) StockShard {
     const Return one(*this);
     word.fetch_add(quantity << 32, std::memory_order_relaxed);
   }
-  // Takes `quantity` available units away, or none; of an item of one shard. Relaxed: its word is all there is to look
-  // at.
+  // Takes `quantity` available units away, or none. Only for an item with one shard. Relaxed: look() reads nothing but
+  // its word.
   bool take_all(std::uint64_t quantity) noexcept {
     std::uint64_t before = word.load(std::memory_order_relaxed);
     while (available_in(before) >= quantity) {
@@ -84,14 +84,14 @@ struct alignas(kCacheLine) StockShard {
     }
   }
 
-  // While one lives, units may come back to a shard of the item.
+  // While one lives, units may come back to a shard of its item.
   class Return {
    public:
     explicit Return(StockShard& line) noexcept : line_(line) {
-      // Relaxed: REL of whoever takes units later carries it.
+      // Relaxed: the REL of a thread that takes units later carries it.
       if (line_.sharded != 0) line_.returns_begun.fetch_add(1, std::memory_order_relaxed);
     }
-    // REL ended: pairs with ACQ in look(): what has come back is found there.
+    // REL ended: pairs with ACQ in look(), which then finds the units that have come back.
     ~Return() {
       if (line_.sharded != 0) line_.returns_ended.fetch_add(1, std::memory_order_release);
     }

@@ -8,11 +8,11 @@
 
 namespace sluice {
 
-// Only for items that have, or had, a limit: others count no users. Relaxed: a limit holds for the moment at which it
-// is read.
+// Only for items that have, or had, a limit: other items count no users. Relaxed: a limit holds for the moment at which
+// it is read.
 class UserLimits {
  public:
-  // What count() would refuse now. Writes nothing.
+  // Returns the refusal that count() would give now, or kReserved. Writes nothing.
   static ReserveResult peek(const LedgerMemory& memory, const Item<>& item, std::uint32_t number,
                             const StockRequest& request, std::uint64_t quantity) noexcept {
     const std::uint64_t own = item.per_user.load(std::memory_order_relaxed);
@@ -24,7 +24,8 @@ class UserLimits {
     return exceeded ? ReserveResult::kUserLimit : ReserveResult::kReserved;
   }
 
-  // Counts `quantity` units more for the user, in `entry` of the user table; or says why not, and changes nothing.
+  // Counts `quantity` units more for the user and sets `entry` to its entry of the user table; or returns a refusal,
+  // and changes nothing.
   static ReserveResult count(LedgerMemory& memory, const Item<>& item, std::uint32_t number,
                              const StockRequest& request, std::uint64_t quantity,
                              std::uint32_t& entry) noexcept {

@@ -1,18 +1,19 @@
 // How many units of an item each user holds or has bought: counted in the step that reserves them, so that a
 // double click cannot pass twice.
 //
-// At most `capacity` pairs of a user and an item have a count; one more is refused, never an overwrite. A pair
-// whose count is back at nothing leaves its place to another.
+// At most `capacity` pairs of a user and an item have a count; one more is refused, and never overwrites another. A
+// pair whose count is 0 again leaves its place to another pair.
 //
 //   bucket, one line:  | lock : 32 | reach : 32 | 5 entries of | low : 64 | item : 16, high : 48 | generation : 32,
 //   count : 32 | |
 //
 // A pair lives in the bucket that the user's keyed hash and the item name (its home), or in one of the `reach` buckets
-// after it. To enter a pair takes the home's lock, so that two threads cannot enter it twice. To add to a pair that has
-// a count is one CAS without the lock: while the count is not 0, the entry can be nobody else's. To give back is one
-// subtraction. The generation is odd while an entry's pair is being written, and another one afterwards, so that a
-// thread that read a pair of the entry's past fails its CAS. It comes round after 2^31 other pairs have had the entry;
-// a thread would have to stand between its look and its CAS for all of them, and find the count of then.
+// after it. A thread enters a pair under the home's lock, so that two threads cannot enter it twice. It adds to a pair
+// that has a count with one CAS without the lock: while the count is not 0, no other pair can get the entry. It gives
+// back with one subtraction. The generation is odd while an entry's pair is being written, and a new one afterwards, so
+// that a thread that has read an earlier pair of the entry fails its CAS. The generation repeats after 2^31 other pairs
+// have had the entry; a thread would have to be suspended between its look and its CAS for all of them, and find the
+// same count.
 #pragma once
 
 #include <algorithm>
@@ -71,7 +72,7 @@ class UserTable {
         capacity_(capacity),
         mask_(buckets(capacity) - 1) {}
 
-  // What the pair holds or has bought now. Writes nothing.
+  // Returns how many units the pair holds or has bought now. Writes nothing.
   std::uint64_t count(const HashedKey& user, std::uint32_t item) const noexcept {
     std::uint64_t held = 0;
     return find(user, item, held) == kNoUser ? 0 : count_in(held);
@@ -97,20 +98,20 @@ class UserTable {
     if (count_in(before) == quantity) control_->used.fetch_sub(1, std::memory_order_relaxed);
   }
 
-  // The entry of a pair that has a count, or kNoUser.
+  // Returns the entry of a pair that has a count, or kNoUser.
   std::uint32_t entry_of(const HashedKey& user, std::uint32_t item) const noexcept {
     std::uint64_t held = 0;
     return find(user, item, held);
   }
 
-  // How many buckets after its home a pair of that home is looked for. Of users that nobody could choose, at the
-  // fullest, it was 9 at most in a million buckets.
+  // Returns how many buckets after its home a look-up of the pair reads. With users that no attacker chose, and a full
+  // table, it was at most 9 in a million buckets.
   static constexpr std::uint32_t kReachMax = 64;
   std::uint32_t reach(const HashedKey& user, std::uint32_t item) const noexcept {
     return buckets_[home(user, item)].reach.load(std::memory_order_relaxed);
   }
 
-  // For audits and snapshots, while nobody adds.
+  // For audits and snapshots, while no thread adds.
   std::uint32_t size() const noexcept { return static_cast<std::uint32_t>((mask_ + 1) * kWays); }
   std::uint32_t used() const noexcept { return control_->used.load(std::memory_order_relaxed); }
   std::uint32_t item_of(std::uint32_t entry) const noexcept {
@@ -141,10 +142,10 @@ class UserTable {
     return at(entry).held.load(std::memory_order_relaxed);
   }
 
-  // The entry of the pair if it has a count, and the word in which that was seen; else kNoUser.
+  // Returns the entry of the pair if it has a count, and in `held` the word that shows it; otherwise kNoUser.
   std::uint32_t find(const HashedKey& user, std::uint32_t item, std::uint64_t& held) const noexcept {
     const std::uint64_t first = home(user, item);
-    // Relaxed: whoever told this thread of the pair has made it visible, and so has the home's lock.
+    // Relaxed: the thread from which this one learned of the pair made it visible; so did the home's lock.
     const std::uint64_t reach = buckets_[first].reach.load(std::memory_order_relaxed);
     for (std::uint64_t distance = 0; distance <= reach; ++distance) {
       const std::uint64_t bucket = (first + distance) & mask_;
@@ -153,7 +154,7 @@ class UserTable {
         // ACQ held: pairs with REL in enter(): the key is that of this generation, or of a later one.
         held = entry.held.load(std::memory_order_acquire);
         if (count_in(held) == 0 || generation_in(held) % 2 != 0) continue;
-        // ACQ key: pairs with REL in enter(): who reads a later key finds a later generation from then on.
+        // ACQ key: pairs with REL in enter(): a thread that reads a later key finds a later generation from then on.
         if (entry.low.load(std::memory_order_acquire) != user.key.low ||
             entry.high.load(std::memory_order_acquire) != high_of(user.key, item)) {
           continue;
@@ -175,7 +176,7 @@ class UserTable {
       const std::uint32_t entry = find(user, item, held);
       if (entry == kNoUser) return {Add::kFull, kNoUser};
       if (count_in(held) + quantity > limit) return {Add::kLimit, kNoUser};
-      // Relaxed: the count is all there is to this state. The whole word is compared, generation and all.
+      // Relaxed: the count has no other state with it. The whole word is compared, generation and all.
       if (at(entry).held.compare_exchange_weak(held, held + quantity, std::memory_order_relaxed,
                                                std::memory_order_relaxed)) {
         return {Add::kAdded, entry};
@@ -198,7 +199,8 @@ class UserTable {
         std::uint64_t held = entry.held.load(std::memory_order_relaxed);
         const std::uint32_t generation = generation_in(held);
         if (count_in(held) != 0 || generation % 2 != 0) continue;
-        // ACQ held: the REL of the pair that had it before, so that its key is not written after this one's.
+        // ACQ held: pairs with the REL below of the pair that had the entry before, so that this pair's key is written
+        // after that one's.
         if (!entry.held.compare_exchange_strong(held, held_of(generation + 1, 0), std::memory_order_acquire,
                                                 std::memory_order_relaxed)) {
           continue;
