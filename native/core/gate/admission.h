@@ -8,10 +8,10 @@
 //   5 stock: reserve                                 refused here: the promise is returned, the limiter refunded
 //   6 queue: push, as the last part of reserving     cannot fail
 //
-// Units are taken when nothing can fail any more, so that no roll-back ever shows others an item as sold out that is
-// not (which they would be told for good, where they have an id). What a roll-back can show others, for some tens of
-// nanoseconds, is a limit or a queue that is full by one, which they may ask again; and, of a cart that fails for
-// want of its later lines, the units of its earlier ones (see cart_reserver.h).
+// Units are taken when no other part can refuse any more, so a roll-back never shows other threads an item as sold out
+// that is not. (With an id, that refusal would be final.) For some tens of nanoseconds a roll-back can show other
+// threads a limit or a queue as full by one; that is not final. If a cart fails because a later line is unavailable, it
+// can also show the units of its earlier lines as taken (see cart_reserver.h).
 #pragma once
 
 #include <cstdint>
@@ -38,15 +38,15 @@ enum class NumberType : std::uint8_t {
   kText = 6
 };
 
-// Where a whole number, or a text, stands in a record. A text of kText is UTF-8, with its length in 16 bits in front.
+// The place of a whole number, or a text, in a record. A kText is UTF-8, after its length in 16 bits.
 struct RequestField {
   NumberType type = NumberType::kNone;
   std::uint32_t offset = 0;
-  std::uint32_t text_room = 0;  // of kText: the most octets that there is room for
+  std::uint32_t text_room = 0;  // kText: how many octets there is room for
 
   bool is_text() const noexcept { return type == NumberType::kText; }
 
-  // The text, if it has 1 to `max` octets, all of them within the record; else an empty one.
+  // Returns the text if it has 1 to `max` octets, all within the record; otherwise an empty one.
   std::string_view text(const std::byte* record, std::size_t max) const noexcept {
     const std::uint16_t length = read_as<std::uint16_t>(record);
     if (length > max || length > text_room) return {};
@@ -105,29 +105,29 @@ struct AdmissionFields {
   }
 };
 
-// What asks to be admitted.
+// A request to admit an order.
 struct AdmissionRequest {
   const std::byte* record;
-  std::uint64_t hold_ns = 0;                 // 0: as the stock says
-  const Key* key = nullptr;                  // of the limiter, if that has keys
+  std::uint64_t hold_ns = 0;                 // 0: the stock's default
+  const Key* key = nullptr;                  // the limiter's key, if that has keys
   const StockRequest::Line* cart = nullptr;  // in place of the record's own sku and quantity
   std::uint32_t cart_lines = 0;
 };
 
 enum class Outcome : std::uint8_t {
   kAdmitted = 0,
-  kDuplicate = 1,  // admitted earlier under this id, and held: nothing done now
+  kDuplicate = 1,  // admitted earlier under this id, and held: nothing was changed now
   // 2 to 31: as ReserveResult
   kRateLimited = 32,
   kQueueFull,
   kClosed,
   kBadQuantity,         // not in 1 .. kQuantityMax
-  kRequeued,            // admitted earlier, held, but in no queue: queued now, as a new order is
+  kRequeued,            // admitted earlier, held, but in no queue: queued now like a new order
   kDuplicateConfirmed,  // admitted earlier, and sold
-  kCancelledBefore,  // admitted earlier, and on sale again; its hold is over; nobody knows what became of it
+  kCancelledBefore,     // this and the next two: admitted earlier; by now cancelled, expired, or forgotten
   kExpiredBefore,
   kUnknownBefore,
-  kBadSku,  // a text that is empty, or longer than the ledger takes
+  kBadSku,  // this and the next two: a text that is empty, or too long for the ledger
   kBadUser,
   kBadId,
 };
@@ -149,7 +149,7 @@ class Admission {
     Queue* queue;
     Limiter* limiter;    // nullptr: no limiter
     StockLedger* stock;  // nullptr: no stock
-    ThreadSlot* slot;    // of this thread in the gate, queue, limiter and stock
+    ThreadSlot* slot;    // this thread's in the gate; then in queue, limiter and stock
     ThreadSlot* queue_slot;
     ThreadSlot* limiter_slot;
     ThreadSlot* stock_slot;
@@ -160,12 +160,12 @@ class Admission {
   struct Result {
     Outcome outcome;
     Tier tier = Tier::kNone;        // kRateLimited: which tier
-    std::uint8_t window = 0;        // which window, if that is one
+    std::uint8_t window = 0;        // which window, if that tier refused
     bool broke_promise = false;     // see Queue::break_promise()
     bool refunded = false;          // the limiter was charged and refunded
-    std::uint32_t line = 0;         // for a refusal that concerns one: which line of the cart
+    std::uint32_t line = 0;         // for a refusal that concerns one line of the cart: its index
     std::uint64_t retry_after = 0;  // kRateLimited: ns, or kNever
-    std::uint64_t reservation = 0;  // for an order that has one, or had
+    std::uint64_t reservation = 0;  // for an order that has, or had, a reservation
   };
 
   static Result admit(const Parts& parts, const AdmissionFields& fields,
@@ -174,8 +174,8 @@ class Admission {
       return counted<true>(parts, fields, asked, PushIntoRoom{});
     return counted<false>(parts, fields, asked, PushIntoRoom{});
   }
-  // As admit(), to a queue that overwrites. If an order was dropped for this one, its hold is over, and `overwritten`
-  // is what it was: its place in flight is the caller's to release.
+  // As admit(), to a queue that overwrites. If this drops an older order, it cancels that one's reservation and returns
+  // the order in `overwritten`; the caller must release its place in flight.
   static Result admit_over(const Parts& parts, const AdmissionFields& fields, const AdmissionRequest& asked,
                            AdmittedOrder& overwritten) noexcept {
     return counted<false>(parts, fields, asked, PushOver{overwritten});
@@ -184,7 +184,7 @@ class Admission {
  private:
   static constexpr std::uint64_t kLater = ~0ULL;
 
-  // `kPlain`: without a key and a cart, which the compiler then makes nothing of.
+  // `kPlain`: there is no key and no cart; the compiler drops their code.
   template <bool kPlain, class Push>
   static Result counted(const Parts& parts, const AdmissionFields& fields, const AdmissionRequest& asked,
                         Push way) noexcept {
@@ -255,8 +255,8 @@ class Admission {
     return result;
   }
 
-  // Puts the keys of texts in place of those of numbers: the same as of the same texts given to the ledger itself.
-  // `sku`: nullptr if it is not asked for. kAdmitted, or what is wrong.
+  // Sets the keys of fields that are texts: the same keys that the ledger gives these texts. `sku`: nullptr if the
+  // request does not use the record's sku. Returns kAdmitted, or the refusal.
   SLUICE_APART static Outcome read_texts(const Parts& parts, const AdmissionFields& fields,
                                          const std::byte* record, Key* sku, StockRequest& request) noexcept {
     const KeySecret& secret = parts.stock->secret();
@@ -292,7 +292,7 @@ class Admission {
           way.push_promised(queue, parts.tags, asked.record, now, order);
           return true;
         });
-    // Not before: the ledger has this thread's operation behind it now, and the queue its record.
+    // Only now: this thread's operation on the ledger is over, and the queue has its record.
     way.settle([&](const AdmittedOrder& overwritten) {
       parts.stock->cancel(*parts.stock_slot, overwritten.reservation, now);
     });
@@ -311,8 +311,8 @@ class Admission {
     return {pushed == PushResult::kPushed ? Outcome::kAdmitted : refusal_of(pushed)};
   }
 
-  // However busy we are: an id that was answered before gets that answer; but not that its order is on its way when it
-  // is in no queue.
+  // Even when the gate is busy, an id that was answered before gets the same answer; except kDuplicate, if its order is
+  // in no queue.
   static Result busy(const Parts& parts, const StockRequest& request, const Result& refusal,
                      std::uint64_t now) noexcept {
     if (parts.stock == nullptr) return refusal;
@@ -328,7 +328,7 @@ class Admission {
   static Outcome refusal_of(PushResult pushed) noexcept {
     return pushed == PushResult::kClosed ? Outcome::kClosed : Outcome::kQueueFull;
   }
-  // `now`: or kLater, if the clock has not been read and only an order of the past needs it.
+  // `now`: kLater if the clock has not been read; then it is read only if the order was admitted before.
   static Result answered(const Parts& parts, const StockAnswer& answer, std::uint64_t now) noexcept {
     Result result{static_cast<Outcome>(answer.result)};
     result.line = answer.line;
@@ -336,14 +336,14 @@ class Admission {
     if (answer.result == ReserveResult::kDuplicate) result.outcome = repeated(parts, answer, now);
     return result;
   }
-  // Apart, so that what first admissions run stays small enough to be inlined.
+  // A function apart, so that the code of a first admission stays small enough to be inlined.
   SLUICE_APART static Outcome repeated(const Parts& parts, const StockAnswer& answer,
                                        std::uint64_t now) noexcept {
     if (answer.requeued) return Outcome::kRequeued;
     if (now == kLater) now = parts.clock.now();
     return of_the_past(parts.stock->standing(answer.reservation, now).phase);
   }
-  // What an order that was admitted earlier is told, by what its reservation is now.
+  // The outcome for an order that was admitted earlier, by the present phase of its reservation.
   static Outcome of_the_past(Phase phase) noexcept {
     switch (phase) {
       case Phase::kHeld:

@@ -1,5 +1,6 @@
-// Orders that the consumer has taken from the queue and not decided yet, kept in shared memory until it does: what a
-// consumer that dies had in hand is handed out again, to the next one. At least once, in the order of admission.
+// Orders that the consumer has taken from the queue and not decided yet, in shared memory. If a consumer dies, the
+// orders that it had in hand are handed out again to the next one, in the order of admission. So each order is
+// delivered at least once.
 //
 //   taken from the ring                handed out (deliveries + 1)              decided
 //   ------------------> used, in order ------------------> in hand -----------------------> free
@@ -9,9 +10,9 @@
 //   memory:  | InFlightControl | entry | entry | ...        entry: | links | deliveries | order's tag | record |
 //   used:    first <-> ... <-> [cursor] <-> ... last        before the cursor: in hand; from it on: to be handed out
 //
-// All but the counts belongs to the consumer, which is the holder of the queue's lease. The lease's release and
-// acquire order one consumer's writes before the next one's reads. Each operation is native code without a pause for
-// JavaScript, so a thread that is terminated leaves the table whole.
+// Only the consumer, which has the queue's lease, uses the table; other threads read only the counts. The lease's
+// release and acquire order one consumer's writes before the next one's reads. Each operation is native code without a
+// pause for JavaScript, so a thread that is terminated leaves the table whole.
 #pragma once
 
 #include <atomic>
@@ -32,10 +33,10 @@ class InFlightTable {
 
   struct Entry {
     std::uint32_t previous,
-        next;                  // among the used ones, in order of admission; next: among the free ones, too
-    std::uint64_t session;     // which handed it out last
-    std::uint32_t deliveries;  // how often it was handed out
-    std::uint64_t renew_at;    // when its hold is to be renewed
+        next;                  // used ones, in order of admission; next: also free ones
+    std::uint64_t session;     // the session that handed it out last
+    std::uint32_t deliveries;  // how many times it was handed out
+    std::uint64_t renew_at;    // the time at which its hold is renewed
     AdmittedOrder order;
   };
   static_assert(sizeof(Entry) == 64);
@@ -43,8 +44,8 @@ class InFlightTable {
   struct Control {
     std::uint32_t capacity;
     std::uint32_t unused;       // entries from here on were never used
-    std::uint32_t free;         // the first of those that were
-    std::uint32_t first, last;  // of the used ones
+    std::uint32_t free;         // the first free one of those used before
+    std::uint32_t first, last;  // the first and last used one
     std::uint32_t cursor;       // the next one to be handed out again
     std::uint64_t session;
     alignas(kCacheLine) std::atomic<std::uint64_t> used;  // written by the consumer, read by anyone
@@ -72,13 +73,13 @@ class InFlightTable {
 
   // ---- the consumer -------------------------------------------------------------------------------------
 
-  // A consumer begins: whatever is there is to be handed out again. Returns the number of its session.
+  // A consumer begins: all used entries are to be handed out again. Returns the number of its session.
   std::uint64_t begin() noexcept {
     control_->cursor = control_->first;
     return ++control_->session;
   }
 
-  // The next one to be handed out again, or kNone.
+  // Hands out the next entry again and returns it, or kNone.
   std::uint32_t again() noexcept {
     const std::uint32_t entry = control_->cursor;
     if (entry == kNone) return kNone;
@@ -92,7 +93,8 @@ class InFlightTable {
     return control_->capacity - static_cast<std::uint32_t>(control_->used.load(std::memory_order_relaxed));
   }
 
-  // Puts in an order that is taken from the ring, and hands it out. There must be room, and nothing to hand out again.
+  // Enters an order that was taken from the ring, and hands it out. There must be room, and no entry left to hand out
+  // again.
   std::uint32_t take(const AdmittedOrder& order, const std::byte* record) noexcept {
     SLUICE_CHECK(control_->cursor == kNone, "what was in hand before is handed out first");
     const std::uint32_t entry = free_entry();
@@ -114,13 +116,13 @@ class InFlightTable {
     return entry < control_->unused && (*this)[entry].session == session && session == control_->session;
   }
 
-  // No handler was given it: it waits for the next consumer as if it had not been handed out. It must be in hand.
+  // The entry reached no handler: it waits for the next consumer as if it had not been handed out. It must be in hand.
   void put_back(std::uint32_t entry) noexcept {
     (*this)[entry].session = 0;
     --(*this)[entry].deliveries;
   }
 
-  // It is decided. It must be in hand.
+  // Removes an entry that is decided. It must be in hand.
   void remove(std::uint32_t entry) noexcept {
     Entry& removed = (*this)[entry];
     (removed.previous == kNone ? control_->first : (*this)[removed.previous].next) = removed.next;
@@ -131,7 +133,7 @@ class InFlightTable {
     add(control_->used, ~0ULL);
   }
 
-  // Calls visit(entry) for each that is in hand in this session, in order of admission.
+  // Calls visit(entry) for each entry that is in hand in this session, in order of admission.
   template <class Visit>
   void for_each_in_hand(Visit&& visit) noexcept {
     for (std::uint32_t at = control_->first; at != control_->cursor; at = (*this)[at].next)

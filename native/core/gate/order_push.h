@@ -1,5 +1,5 @@
-// How an admission puts its order into a queue: a plain one, which refuses what finds no room, or one that overwrites.
-// `tags`: one for each slot of the ring.
+// Two ways in which an admission pushes its order: into room, which refuses if the queue is full, or over the oldest
+// order. `tags`: one for each slot of the ring.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 
 namespace sluice {
 
-// Where there is room. Without a state, so that it costs nothing to pass it on.
+// Pushes only into room. It has no state, so that it costs nothing to pass it on.
 struct PushIntoRoom {
   static bool looks_full(const Queue& queue) noexcept { return queue.ring().looks_full(); }
   static PushResult promise(Queue& queue) noexcept { return queue.promise_room(0); }
@@ -24,12 +24,13 @@ struct PushIntoRoom {
     return queue.push(0, record, now, queue.shape().ttl_ns,
                       [&](std::uint64_t slot) { tags[slot].put(order); });
   }
-  // Calls cancel(order) if another order was overwritten that has a reservation.
+  // Calls cancel(order) for an overwritten order that has a reservation: here there is none.
   template <class Cancel>
   static void settle(Cancel&&) noexcept {}
 };
 
-// Over the oldest order where there is none; that one is remembered, because nothing may be waited for meanwhile.
+// Pushes over the oldest order if there is no room. It keeps that order for settle(), because a thread must not wait
+// for anything while it pushes.
 struct PushOver {
   AdmittedOrder& overwritten;
 

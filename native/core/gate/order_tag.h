@@ -1,5 +1,5 @@
-// The tag of an admitted order in its slot of the ring (see core/queue/slot_tags.h), under the stamp that publishes the
-// record: what the gate must know again when the order is decided or dropped.
+// The tag of an admitted order, beside its slot of the ring (see core/queue/slot_tags.h): what the gate needs when the
+// order is decided or dropped. The stamp that publishes the record publishes the tag too.
 #pragma once
 
 #include <atomic>
@@ -13,13 +13,13 @@
 
 namespace sluice {
 
-// In place of a reservation: admitted without a stock.
+// In place of a reservation: the order was admitted without a stock.
 inline constexpr std::uint64_t kNoReservation = ~0ULL;
 
 struct AdmittedOrder {
-  std::uint64_t reservation = 0;  // or kNoReservation; 0: pushed past the gate
-  std::uint64_t hold_ns = 0;      // how long it was asked to be held
-  Key key;                        // whose depth the limiter counts it in; {0, 0}: of no key
+  std::uint64_t reservation = 0;  // or kNoReservation; 0: the record was pushed past the gate
+  std::uint64_t hold_ns = 0;      // the hold that was asked for
+  Key key;                        // the limiter's key in whose depth it counts; {0, 0}: none
 
   bool admitted() const noexcept { return reservation != 0; }
   bool reserved() const noexcept { return admitted() && reservation != kNoReservation; }
@@ -34,8 +34,8 @@ struct AdmittedOrder {
 };
 static_assert(sizeof(AdmittedOrder) == kTagBytesMax && std::is_trivially_copyable_v<AdmittedOrder>);
 
-// One per slot. Written by the slot's producer and cleared by the consumer, like the record, and ordered as it is. The
-// reservation is atomic because a gate that is made or goes clears all of them, whatever the consumer does meanwhile.
+// One per slot. The slot's producer writes it and the consumer clears it, ordered like the record. The reservation is
+// atomic because a gate that begins or ends clears all tags, whatever the consumer does meanwhile.
 struct OrderTag {
   void put(const AdmittedOrder& order) noexcept {
     reservation.store(order.reservation, std::memory_order_relaxed);
@@ -52,7 +52,7 @@ struct OrderTag {
     const std::uint64_t given = reservation.exchange(0, std::memory_order_acq_rel);
     return given == 0 ? AdmittedOrder{} : AdmittedOrder{given, hold_ns, key};
   }
-  // What comes into the slot next may be pushed past the gate, and then has no tag.
+  // Clears the tag: the slot's next record may be pushed past the gate, and then has none.
   void clear() noexcept { reservation.store(0, std::memory_order_relaxed); }
 
   std::atomic<std::uint64_t> reservation{0};
@@ -63,7 +63,7 @@ static_assert(sizeof(OrderTag) == sizeof(AdmittedOrder) && offsetof(OrderTag, re
               offsetof(OrderTag, hold_ns) == offsetof(AdmittedOrder, hold_ns) &&
               offsetof(OrderTag, key) == offsetof(AdmittedOrder, key));
 
-// The tags of a queue that was made with as many bytes beside each slot.
+// The tags of a queue that was made with room for them beside each slot.
 inline OrderTag* order_tags(Queue& queue) noexcept {
   return reinterpret_cast<OrderTag*>(queue.tags().memory());
 }

@@ -1,7 +1,7 @@
-// Calendar periods of a time zone: days, weeks (from Monday), months and years, each from its first moment to the next
-// one's, however many hours lie between.
+// Calendar periods of a time zone: days, weeks (from Monday), months and years. A period lasts from its first moment to
+// the next one's, however many hours that takes.
 //
-// The zone is a table of the times at which its offset changes, which lib/ has found by Intl.
+// A zone is a table of the times at which its offset changes. lib/ finds them with Intl.
 #pragma once
 
 #include <algorithm>
@@ -20,10 +20,10 @@ struct ZoneChange {
   std::int64_t at_ns, offset_ns;
 };
 
-// The figures of one zone's calendar. Periods have numbers, from 1 on; of each, one more than that before it.
+// Computes the periods of one zone. Each period has a number of 1 or more, one higher than the period before it.
 class Calendar {
  public:
-  // `changes`: the first is from the beginning of time; ordered.
+  // `changes`: in order of time; the first one is in force from the beginning of time.
   Calendar(Every every, const ZoneChange* changes, std::uint32_t count)
       : every_(every), changes_(changes), count_(count) {}
 
@@ -42,12 +42,12 @@ class Calendar {
   }
   // The first moment of a period.
   std::int64_t begin(std::int64_t period) const noexcept { return first_at(first_day(period) * kDayNs); }
-  // No period is shorter, but for what daylight saving takes of it.
+  // No period is shorter, except by what daylight saving takes from it.
   std::uint64_t shortest_ns() const noexcept {
     constexpr std::int64_t days[] = {0, 1, 7, 28, 365};
     return static_cast<std::uint64_t>(days[static_cast<int>(every_)] * kDayNs);
   }
-  // No period lasts longer, nor does a clock that is set back by daylight saving make it seem so.
+  // No period is longer, even with what daylight saving adds to it.
   std::uint64_t longest_ns() const noexcept {
     constexpr std::int64_t days[] = {0, 1, 7, 31, 366};
     return static_cast<std::uint64_t>(days[static_cast<int>(every_)] * kDayNs + kDayNs / 8);
@@ -93,7 +93,7 @@ class Calendar {
     }
   }
 
-  // The change that is in force.
+  // The index of the change that is in force.
   std::uint32_t index_at(std::int64_t wall_ns) const noexcept {
     const ZoneChange* after =
         std::upper_bound(changes_ + 1, changes_ + count_, wall_ns,
@@ -113,12 +113,12 @@ class Calendar {
   std::uint32_t count_;
 };
 
-// Which period a calendar window is in, for all its states and threads: that of the wall clock, but not an earlier one
-// than it was in, until the longest period has passed by the monotonic clock. So a wall clock that is set back gives no
-// period a second quota within that time, and locks no key out for longer.
+// The period of a calendar window, for all its states and threads. It follows the wall clock, but goes back to an
+// earlier period only after the longest period has passed by the monotonic clock. So a wall clock that is set back
+// gives no period a second quota within that time, and locks no key out for longer.
 struct CalendarPeriod {
   std::atomic<std::int64_t> period;
-  std::atomic<std::uint64_t> since;  // limiter's time
+  std::atomic<std::uint64_t> since;  // when that period was entered, in the limiter's time
   SpinLock<> lock;                   // held by the thread that changes it
 
   // The period for a thread that reads `of_wall` from the wall clock.
@@ -126,7 +126,7 @@ struct CalendarPeriod {
     const std::int64_t present = period.load(std::memory_order_relaxed);
     return of_wall >= present || is_over(time, longest) ? of_wall : present;
   }
-  // The same, from then on for all.
+  // Returns the same, and makes it the period of all threads from then on.
   std::int64_t enter(std::int64_t of_wall, std::uint64_t time, std::uint64_t longest) noexcept {
     // Relaxed: a thread that has read a state's word of a later period (ACQ there) sees that period here.
     if (period.load(std::memory_order_relaxed) == of_wall) [[likely]]
@@ -140,7 +140,7 @@ struct CalendarPeriod {
     lock.unlock();
     return entered;
   }
-  // Nanoseconds until the wall clock is followed, though it shows an earlier period.
+  // Nanoseconds until the period follows the wall clock even to an earlier one.
   std::uint64_t held_for(std::uint64_t time, std::uint64_t longest) const noexcept {
     return is_over(time, longest) ? 0 : since.load(std::memory_order_relaxed) + longest - time;
   }
@@ -152,7 +152,7 @@ struct CalendarPeriod {
   }
 };
 
-// One state's count:  | period : 34 | count : 30 |
+// The count of one state:  | period : 34 | count : 30 |
 class CalendarWindow {
  public:
   using Cell = std::atomic<std::uint64_t>;
@@ -166,7 +166,7 @@ class CalendarWindow {
         cell_(cell),
         wall_(static_cast<std::int64_t>(wall_ns)) {}
 
-  // The period that was charged; 0: refused.
+  // Returns the period that was charged; 0: refused.
   std::uint64_t take(std::uint64_t cost, std::uint64_t time) noexcept {
     return cost > limit_ ? 0 : count(cost, time, limit_);
   }
@@ -187,7 +187,7 @@ class CalendarWindow {
     }
   }
   void forget(std::uint64_t cost, std::uint64_t time) noexcept { refund(present(time), cost); }
-  // Of no period, so nothing is to be seen with it.
+  // REL cell: pairs with ACQ in count() and used(). 0 belongs to no period, so they learn nothing else from it.
   void clear() noexcept { cell_.store(0, std::memory_order_release); }
 
   std::uint64_t used(std::uint64_t time) const noexcept {
@@ -195,7 +195,8 @@ class CalendarWindow {
     const std::uint64_t word = cell_.load(std::memory_order_acquire);
     return period_in(word) == present(time) ? word & kCountMax : 0;
   }
-  // Whether nothing is counted, so that the state may be forgotten: for good, though the wall clock be set back.
+  // Whether nothing is counted, so that the state may be forgotten. It enters the present period for all threads first,
+  // so this stays true if the wall clock is set back.
   bool empty(std::uint64_t time) noexcept {
     period_.enter(calendar_.period_at(wall_), time, calendar_.longest_ns());
     return used(time) == 0;
@@ -209,13 +210,13 @@ class CalendarWindow {
     return used(time) + cost <= limit_ ? 0 : until(1, time);
   }
   std::uint64_t least_wait(std::uint64_t all, std::uint64_t time) const noexcept {
-    // What is beyond the limit goes with the period, as all of it does.
+    // A count above the limit ends with its period like the rest, so it delays no later period.
     const std::uint64_t periods = (std::min(used(time), limit_) + all - 1) / limit_;
     if (periods == 0) return 0;
     if (periods > TokenRate::kTimeMax / calendar_.shortest_ns()) return kNever;
     return until(static_cast<std::int64_t>(periods), time);
   }
-  // Until the present period is over.
+  // Nanoseconds until the present period is over.
   std::uint64_t more_in(std::uint64_t time) const noexcept { return until(1, time); }
 
  private:
@@ -224,11 +225,11 @@ class CalendarWindow {
     return static_cast<std::uint64_t>(period_.now(calendar_.period_at(wall_), time, calendar_.longest_ns()));
   }
 
-  // The period in which `cost` was counted; 0: it does not fit below `most`.
+  // Returns the period in which `cost` was counted; 0: it would exceed `most`.
   std::uint64_t count(std::uint64_t cost, std::uint64_t time, std::uint64_t most) noexcept {
     const std::int64_t of_wall = calendar_.period_at(wall_);
-    // ACQ cell: pairs with REL below, and in refund(): a thread that sees a count of a later period sees that period,
-    // too, in enter().
+    // ACQ cell: pairs with REL below, and in refund(): a thread that sees a count of a later period sees that period in
+    // enter(), too.
     std::uint64_t word = cell_.load(std::memory_order_acquire);
     for (;;) {
       const auto period = static_cast<std::uint64_t>(period_.enter(of_wall, time, calendar_.longest_ns()));
@@ -241,7 +242,7 @@ class CalendarWindow {
     }
   }
 
-  // Nanoseconds until the period after `periods` - 1 more begins.
+  // Nanoseconds until the `periods`-th period after the present one begins.
   std::uint64_t until(std::int64_t periods, std::uint64_t time) const noexcept {
     const std::uint64_t longest = calendar_.longest_ns();
     const std::int64_t of_wall = calendar_.period_at(wall_), now = period_.now(of_wall, time, longest);

@@ -1,4 +1,4 @@
-// A bound on what is in flight: entered before the work, left after it.
+// A bound on work in flight. A request enters before its work, and leaves after it.
 #pragma once
 
 #include <atomic>
@@ -8,7 +8,7 @@ namespace sluice {
 
 class DepthGate {
  public:
-  // Relaxed throughout: the word is all there is to this state, and it publishes nothing else.
+  // Relaxed throughout: the word is the whole state, and it publishes nothing else.
   bool enter(std::uint64_t max, std::uint64_t cost) noexcept {
     std::uint64_t in_flight = in_flight_.load(std::memory_order_relaxed);
     while (cost <= max && in_flight <= max - cost) {  // written so that no cost overflows
@@ -20,10 +20,10 @@ class DepthGate {
     return false;
   }
 
-  // Enters whatever the bound.
+  // Enters even beyond the bound.
   void force(std::uint64_t cost) noexcept { in_flight_.fetch_add(cost, std::memory_order_relaxed); }
 
-  // False, changing nothing, if less than `cost` is in flight: something was left twice.
+  // False, and nothing changed, if less than `cost` is in flight: a caller has left twice.
   bool leave(std::uint64_t cost) noexcept {
     std::uint64_t in_flight = in_flight_.load(std::memory_order_relaxed);
     while (in_flight >= cost) {

@@ -1,14 +1,14 @@
-// Keys for which the table of keys has no place, because what is there owes something: each is a guest with a state of
-// its own. A newcomer takes the slot that the hand points at, and the hand moves on: so the guest that is forgotten is
-// the one that came first, whatever its key, and nobody can learn which keys push out which.
+// Guests: keys for which the key table has no place, because all keys there owe something. Each guest has a state of
+// its own. A new guest takes the slot at which the hand points, and the hand moves on. So the guest that came first is
+// forgotten, whatever its key, and an attacker cannot learn which keys push out which.
 //
-// A guest that waits or is blocked stays: the hand passes over it. One slot in kStride never holds such a guest, so the
-// hand finds a slot within kStride steps, and a newcomer always gets one. A guest that has such a slot and is to stay
-// changes places with one of the next.
+// A guest that waits or is blocked stays: the hand passes over it. One slot in kStride never holds a guest that stays,
+// so the hand finds a slot within kStride steps, and a new guest always gets one. If the guest of such a slot is to
+// stay, it changes places with a guest nearby.
 //
 //   | Control | heads[2 x slots] | Entry[slots] | states[slots], `state_bytes` each |
 //
-// One lock for all of it, taken inside the lock of the key's set.
+// One lock guards all of it. A thread takes it inside the lock of the key's set.
 #pragma once
 
 #include <algorithm>
@@ -34,11 +34,11 @@ class GuestRing {
     std::uint32_t hand;
   };
   struct Entry {
-    Key key;             // {0, 0}: nobody has been here
-    std::uint32_t next;  // of its chain; slot + 1
+    Key key;             // {0, 0}: free
+    std::uint32_t next;  // the next of its chain: slot + 1, or 0
   };
 
-  // Half of `max`, and no fewer than 64.
+  // Half of `max`, and at least 64; rounded up to a multiple of kStride.
   static std::uint64_t slots(std::uint64_t max) {
     return round_up(max / 2 < 64 ? std::uint64_t{64} : max / 2, std::uint64_t{kStride});
   }
@@ -46,7 +46,7 @@ class GuestRing {
     return max == 0 ? 0 : Places(slots(max), state_bytes).layout.bytes();
   }
 
-  // Of a state the first `cleared_bytes` are zeroed when it goes to a new key.
+  // The first `cleared_bytes` of a state are zeroed when it goes to a new key.
   GuestRing(void* memory, std::uint64_t max, std::uint64_t state_bytes, std::uint64_t cleared_bytes)
       : GuestRing(static_cast<std::byte*>(memory), max == 0 ? 0 : slots(max), state_bytes, cleared_bytes,
                   Places(max == 0 ? 0 : slots(max), state_bytes)) {}
@@ -57,15 +57,15 @@ class GuestRing {
   // Whether the guest of this slot may wait or be blocked.
   static bool may_stay(std::uint32_t slot) noexcept { return slot % kStride != 0; }
 
-  // False: `key` is no guest. Asked under the lock of the key's set, which everybody holds that makes the key a guest;
-  // so relaxed: a guest that this set's lock does not order before us has another key. settle() moves others without
-  // the lock of their set, but the head of a chain is 0 only when nobody is in it.
+  // False: `key` is no guest. The caller has the lock of the key's set, as has each thread that makes the key a guest.
+  // Relaxed for that reason: a guest that this lock does not order before the read has another key. settle() moves
+  // other guests without the lock of their set, but the head of a chain is 0 only while no guest is in the chain.
   bool may_know(const Key& key) const noexcept { return head(key).load(std::memory_order_relaxed) != 0; }
 
   void lock() noexcept { control_->lock.lock(); }
   void unlock() noexcept { control_->lock.unlock(); }
 
-  // The rest is done under the lock.
+  // The callers of the functions below have the lock.
 
   std::uint32_t find(const Key& key) const noexcept {
     std::uint32_t at = head(key).load(std::memory_order_relaxed);
@@ -73,8 +73,8 @@ class GuestRing {
     return at == 0 ? kNone : at - 1;
   }
 
-  // Makes `key` a guest with a zeroed state; kNone if it is `to_stay` and the next slots are all taken by guests that
-  // stay. `stays(state)` says which those are; `leave(state)` is told of the one that is forgotten.
+  // Makes `key` a guest with a zeroed state. kNone if it is `to_stay` and guests that stay have all of the next slots.
+  // `stays(state)` reports whether a guest stays; `leave(state)` is called for the guest that is forgotten.
   template <class Stays, class Leave>
   std::uint32_t take(const Key& key, bool to_stay, Stays&& stays, Leave&& leave) noexcept {
     for (std::uint32_t step = 0; step < 2 * kStride; ++step) {
@@ -93,13 +93,13 @@ class GuestRing {
     return kNone;
   }
 
-  // Moves the guest in `from` to a slot where it may stay; a guest that has that slot, and does not stay, gets its own.
-  // So no guest is forgotten. kNone: none of the next slots is free for that.
+  // Moves the guest in `from` to a slot where it may stay. If a guest that does not stay has that slot, the two change
+  // places, so that none is forgotten. kNone: no slot nearby can be used.
   template <class Stays>
   std::uint32_t settle(std::uint32_t from, Stays&& stays) noexcept {
     for (std::uint32_t tried = 0; tried < 6 * kStride; ++tried) {
-      // First ahead, then behind, and only then past the hand, where it is soon the next to be forgotten once it stays
-      // no longer.
+      // It looks ahead first, then behind, and only then past the hand: there the guest would soon be the next to be
+      // forgotten, once it no longer stays.
       const std::uint32_t step = 1 + tried % (2 * kStride);
       const bool behind = tried >= 2 * kStride && tried < 4 * kStride;
       const std::uint32_t to = (from + (behind ? slots_ - step : step)) % slots_;
@@ -110,7 +110,8 @@ class GuestRing {
       if (other == Key{}) {
         std::memcpy(state(to), state(from), state_bytes_);
       } else {
-        // In this order: another thread, with the lock of its set, may look whether it is a guest.
+        // Linked before it is removed: another thread, which has only the lock of its set, may ask whether it is a
+        // guest.
         link(from, other);
         remove(to);
         std::swap_ranges(state(to), state(to) + state_bytes_, state(from));

@@ -1,11 +1,11 @@
-// The states of the keys of a limiter: a bounded table in sets of 16, a key lives in the set its hash names.
+// The states of a limiter's keys: a bounded table in sets of 16. A key lives in the set that its hash names.
 //
-// A new key takes a free place, or that of an entry that is equal to a fresh one, which forgets nothing. If there is
-// none, the key becomes a guest: see guest_ring.h. So a flood of new keys can neither make the limiter forget a key
-// that has a place and owes something, nor keep a newcomer from a state of its own.
+// A new key takes a free place, or the place of a key whose state is equal to a fresh one, so that nothing is lost. If
+// there is none, the key becomes a guest: see guest_ring.h. So a flood of new keys cannot make the limiter forget a key
+// that has a place and owes something, and each new key gets a state of its own.
 //
-// Reclaiming is part of taking a place: at most 16 entries are looked at, and there are no timers. The table has
-// room for twice `max` keys: with `max` keys that owe something, fewer than 1 in 1,000 of them are guests.
+// A thread that takes a place reclaims it itself: it looks at 16 entries at most, and needs no timer. The table has
+// room for twice `max` keys: of `max` keys that owe something, fewer than 1 in 1,000 are guests.
 //
 // A set is locked while one key in it is decided: a few hundred nanoseconds of native code that calls nothing and
 // cannot be interrupted by JavaScript.
@@ -52,7 +52,7 @@ class KeyTable {
     return layout.bytes();
   }
 
-  // Of a state the first `cleared_bytes` are zeroed when it goes to a new key.
+  // The first `cleared_bytes` of a state are zeroed when it goes to a new key.
   KeyTable(void* memory, std::uint64_t max, std::uint64_t state_bytes, std::uint64_t cleared_bytes)
       : sets_(static_cast<std::byte*>(memory)),
         count_(sets(max)),
@@ -67,7 +67,7 @@ class KeyTable {
   }
   std::byte* state(const Place& place) const noexcept { return state(*place.set, place.way); }
 
-  // The key's set, locked, and its place in it, if it has one.
+  // Locks the key's set, and returns the key's place in it, if it has one.
   Place lock(const Key& key) noexcept {
     Set& home = set((static_cast<std::uint64_t>(static_cast<std::uint32_t>(key.low)) * count_) >> 32);
     home.lock.lock();
@@ -79,8 +79,8 @@ class KeyTable {
 
   enum class Taken : std::uint8_t { kNone, kFree, kEvicted };
 
-  // Gives the key of a locked set without a place one, zeroed, if there is one to give. `fresh(state)` says whether
-  // forgetting a state changes nothing.
+  // Gives a key without a place one in its locked set, zeroed, if there is one. `fresh(state)` reports whether
+  // forgetting that state changes nothing.
   template <class Fresh>
   Taken take(Place& place, const Key& key, Fresh&& fresh) noexcept {
     Set& home = *place.set;

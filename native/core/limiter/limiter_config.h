@@ -1,4 +1,4 @@
-// What a limiter was made with, and what can refuse.
+// The configuration of a limiter, and its tiers.
 #pragma once
 
 #include <algorithm>
@@ -16,12 +16,12 @@ enum class Tier : std::uint8_t {
   kSlidingWindow = 2,
   kQueueDepth = 3,
   kBlocked = 4,   // the key, or the limiter, is blocked for a time
-  kAdaptive = 5,  // the asking thread is overloaded, or a queue stands
-  kLine = 6,      // others wait in line, or the line is full
+  kAdaptive = 5,  // the calling thread is overloaded, or a queue is congested
+  kLine = 6,      // others wait for their turn, or too many do
 };
 
 struct LimiterConfig {
-  // Fixed at creation: they shape the memory.
+  // Fixed at creation.
   bool has_bucket = false;
   bool has_depth = false;
   bool depth_of_queue = false;     // the depth tier reads a queue instead of counting what is in flight
@@ -30,14 +30,14 @@ struct LimiterConfig {
   std::uint64_t keys_max = 0;      // 0: one state for all
   std::uint32_t waiting_max = 0;
   std::uint32_t waiting_per_key = ~0U;  // how many may wait for one key
-  QueueWatchConfig watch;               // of the adaptive tier
+  QueueWatchConfig watch;               // for the adaptive tier
   // Changed by configure().
   bool enforce = true;  // false: decide and count, but allow
   TokenBucketConfig bucket;
   WindowConfig windows[kWindowsMax];
   std::uint64_t depth_max = 0;
 
-  // Takes over what configure() changes. The rest is not written: it may be read at any time.
+  // Copies the fields that configure() changes. The others are not written, so they may be read at any time.
   void change_to(const LimiterConfig& next) {
     enforce = next.enforce;
     bucket = next.bucket;
@@ -45,7 +45,7 @@ struct LimiterConfig {
     depth_max = next.depth_max;
   }
 
-  // The windows of one state:  | what is zeroed for a new one, of each | times of each that is exact |
+  // The windows of one state: | the zeroed part of each | the times of each that is exact |
   std::uint64_t window_bytes() const { return window_cleared_bytes() + times_before(window_count); }
   std::uint64_t window_cleared_bytes() const { return cells_before(window_count); }
   std::uint64_t calendar_bytes() const {
@@ -53,7 +53,7 @@ struct LimiterConfig {
     for (std::uint32_t i = 0; i < window_count; ++i) changes += windows[i].zone_changes;
     return changes == 0 ? 0 : sizeof(CalendarMemory) + changes * sizeof(ZoneChange);
   }
-  // What re-basing a window works on: as many words as the window with the most buckets has cells.
+  // Scratch memory for Tiers::rebase(): as many words as the window with the most buckets has cells.
   std::uint64_t rebase_words() const {
     std::uint64_t words = 0;
     for (std::uint32_t i = 0; i < window_count; ++i) {

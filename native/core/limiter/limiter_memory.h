@@ -1,4 +1,4 @@
-// What stands in a limiter's memory and where: the state that all share, that of a key, and the tables.
+// The parts of a limiter's memory and their places: the shared state, the state of a key, and the tables.
 #pragma once
 
 #include <atomic>
@@ -15,21 +15,24 @@
 namespace sluice {
 
 struct LimiterControl {
-  LimiterConfig config;    // changed only while nobody is inside
+  LimiterConfig config;    // changed only while no thread is inside
   std::uint64_t epoch_ns;  // the limiter's time 0
   KeySecret secret;
   Quiesce<> quiesce;
-  std::atomic<std::uint32_t> serial;       // the last that a state was given
+  std::atomic<std::uint32_t> serial;       // the last serial that a state got
   alignas(kCacheLine) TokenBucket bucket;  // the shared state
   SpinLock<> refunds;
   alignas(kCacheLine) DepthGate depth;
   alignas(kCacheLine) std::atomic<std::uint64_t> blocked_until;
   StateLine line;
-  DepthGate left_behind;  // with keys: what keys have in flight that were forgotten; released like the rest
-  alignas(kCacheLine) SpinLock<> returns_slot;  // of those who share the slot ThreadSlots::kReturns
+  DepthGate
+      left_behind;  // with keys: depth of forgotten keys that is still in flight; released like the rest
+  alignas(kCacheLine)
+      SpinLock<> returns_slot;  // held by a thread that uses the shared slot ThreadSlots::kReturns
 };
 
-// The state of a key; its window follows. With keys the shared state stays as new: what a key without one would see.
+// The state of a key; its windows follow. In a limiter with keys the shared state stays as new, and is what a key
+// without a state would see.
 struct KeyState {
   TokenBucket bucket;
   DepthGate depth;

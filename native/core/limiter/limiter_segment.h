@@ -1,8 +1,8 @@
-// All that the threads of a limiter share, in one block of memory:
+// The memory that the threads of a limiter share, in one block:
 //
 //   segment body:  | Limiter | LimiterWaiters | QueueWatch::Control | LimiterNotes |
 //
-// The configuration stands at its beginning, so that a view needs nothing but the address.
+// It begins with the configuration, so that a view needs only the address.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,7 @@
 
 namespace sluice {
 
-// What the limiter keeps for its callers and does not use itself. Fixed at creation.
+// Settings that the limiter keeps for its callers and does not use itself. Fixed at creation.
 struct LimiterNotes {
   // The longest names of the IANA database have 32 characters.
   static constexpr std::size_t kTimeZoneMax = 63;
@@ -28,7 +28,7 @@ struct LimiterNotes {
 
   double max_loop_delay_ms;          // 0: the adaptive tier is absent; the caller measures
   double adaptive_interval_ms;       // between two of its measurements
-  TimeZone time_zones[kWindowsMax];  // of calendar windows, as they were given
+  TimeZone time_zones[kWindowsMax];  // for calendar windows, as they were given
 
   // False: the name is too long.
   bool name_time_zone(std::uint32_t window, std::string_view name) noexcept {
@@ -46,11 +46,11 @@ struct LimiterNotes {
 class LimiterSegment {
  public:
   LimiterSegment() = default;
-  // A view of what format() has made at `body`.
+  // A view of the memory at `body` that format() has filled.
   explicit LimiterSegment(std::byte* body) noexcept : body_(body) {}
 
   static std::uint64_t bytes(const LimiterConfig& config) { return Places(config).layout.bytes(); }
-  // `body`: zeroed memory of bytes(config). The zone changes of calendar windows are to be filled in.
+  // `body`: zeroed memory of bytes(config). The caller fills in the zone changes of calendar windows.
   static LimiterSegment format(std::byte* body, const LimiterConfig& config, const LimiterNotes& notes,
                                std::uint64_t now, const KeySecret& secret) {
     Limiter limiter(body, config);

@@ -1,5 +1,5 @@
-// The tiers of one limiter state (of the whole limiter, or of one key), decided as one step, all or nothing: a
-// refusal by a later tier refunds the earlier ones, so that whoever is refused is charged nothing.
+// The tiers of one limiter state (of the whole limiter, or of one key), decided as one step, all or nothing: when a
+// later tier refuses, the earlier ones are refunded, so that a refused request is charged nothing.
 #pragma once
 
 #include <algorithm>
@@ -13,22 +13,22 @@
 
 namespace sluice {
 
-// Those who wait for one state: see limiter_waiters.h. Zeroed: nobody.
+// The waiters of one state: see limiter_waiters.h. Zeroed: there are none.
 struct StateLine {
   std::atomic<std::uint32_t> waiting;
   std::uint32_t first, last;        // waiter + 1
-  std::uint32_t serial;             // of the state: another one when what was charged to it is forgotten
-  std::atomic<std::uint64_t> cost;  // of all who wait
+  std::uint32_t serial;             // the state's; it changes when earlier charges are forgotten
+  std::atomic<std::uint64_t> cost;  // of all waiters together
 };
 
-// What a decision charged, to give it back, and it alone.
+// What a decision charged, so that exactly that can be given back.
 struct Receipt {
-  std::uint64_t charged[kWindowsMax]{};  // of each window: SlidingWindow::Charge::bucket
+  std::uint64_t charged[kWindowsMax]{};  // per window: SlidingWindow::Charge::bucket
   TokenBucket::Slot slot;
   std::uint32_t serial = 0;
 };
 
-// Where the parts of one state are.
+// Pointers to the parts of one state.
 struct LimiterState {
   TokenBucket* bucket;
   DepthGate* depth;
@@ -36,20 +36,20 @@ struct LimiterState {
   StateLine* line;
   std::byte* window;
   CalendarMemory* calendars;
-  SpinLock<>* refunds;  // of those who give back to the bucket; nullptr: whoever is here is alone
+  SpinLock<>* refunds;  // taken to give back to the bucket; nullptr: the caller is alone
 };
 
 class Tiers {
  public:
-  // Which tier refuses, or would.
+  // The tier that refuses, or would.
   struct Refusal {
     Tier tier = Tier::kNone;
     bool oversized = false;   // the cost exceeds what the tier allows at most: it can never pass
-    std::uint8_t window = 0;  // which one, if it is a window
+    std::uint8_t window = 0;  // its index, if it is a window
   };
   struct Taken {
     Tier refused_by = Tier::kNone;
-    std::uint8_t window = 0;  // which one refused
+    std::uint8_t window = 0;  // the one that refused
     Receipt receipt;
   };
 
@@ -64,7 +64,7 @@ class Tiers {
     if (now < state_.blocked_until->load(std::memory_order_relaxed)) {
       taken.refused_by = Tier::kBlocked;
     } else if (cost == 0) [[unlikely]] {
-      return taken;  // it takes nothing, whatever is owed
+      return taken;  // it takes nothing, whatever the state owes
     } else if (config_.has_bucket && !state_.bucket->take(config_.bucket, cost, now, taken.receipt.slot)) {
       taken.refused_by = Tier::kTokenBucket;
     } else if (config_.window_count != 0 && !take_windows(cost, now, clock_now, taken)) {
@@ -77,7 +77,7 @@ class Tiers {
     return taken;
   }
 
-  // As if it had never been asked for, as soon as can be. `now`: when it was.
+  // Undoes take() right after it, as if the request had never been made. `now`: the time of the take().
   template <class ReadClock>
   void undo_rates(const Receipt& receipt, std::uint64_t cost, std::uint64_t now,
                   ReadClock&& clock_now) noexcept {
@@ -85,19 +85,19 @@ class Tiers {
     refund_windows(config_.window_count, receipt, cost, now);
     if (config_.has_bucket) undo_bucket(receipt, cost, now, clock_now);
   }
-  // The same later: gives back what of the charge is still in force.
+  // Gives back later the part of the charge that is still in force.
   void refund_rates(const Receipt& receipt, std::uint64_t cost, std::uint64_t now) noexcept {
     if (receipt.serial != state_.line->serial) return;
     refund_windows(config_.window_count, receipt, cost, now);
     if (config_.has_bucket) state_.bucket->refund(config_.bucket, cost, now, receipt.slot, state_.refunds);
   }
-  // Whether the depth tier counts what is in flight.
+  // Whether the depth tier counts requests in flight itself.
   bool holds_depth() const noexcept { return config_.has_depth && !config_.depth_of_queue; }
-  // Counts as in flight whatever the limit.
+  // Counts `cost` as in flight even beyond the limit.
   void force_depth(std::uint64_t cost) noexcept {
     if (holds_depth()) state_.depth->force(cost);
   }
-  // False if less than that is in flight.
+  // False if less than `cost` is in flight.
   bool leave_depth(std::uint64_t cost) noexcept { return !holds_depth() || state_.depth->leave(cost); }
 
   std::uint64_t in_flight() const noexcept { return state_.depth->in_flight(); }
@@ -113,15 +113,15 @@ class Tiers {
     if (config_.has_depth && cost > config_.depth_max) return {Tier::kQueueDepth, true};
     return {};
   }
-  // What a refusal of `cost` is called: a cost that can never pass is refused by the tier that it exceeds, whatever
-  // refuses it besides.
+  // Returns the refusal of `cost` to report. If the cost can never pass, that names the tier that it exceeds, whichever
+  // tier refused.
   Refusal named(const Refusal& refusal, std::uint64_t cost) const noexcept {
     if (refusal.tier == Tier::kNone) return {};
     const Refusal never = exceeded(cost);
     return never.oversized ? never : refusal;
   }
 
-  // Which tier would refuse `cost` now; kNone if none. Charges nothing.
+  // Returns the tier that would refuse `cost` now, or kNone. Charges nothing.
   Refusal refuses(std::uint64_t cost, std::uint64_t now, std::uint64_t queue_depth) const noexcept {
     if (now < state_.blocked_until->load(std::memory_order_relaxed)) return {Tier::kBlocked};
     if (cost == 0) return {};
@@ -135,8 +135,8 @@ class Tiers {
     return {};
   }
 
-  // Nanoseconds until every tier that knows its time would allow `cost`: the largest over the tiers. Depth frees up
-  // when work ends, which no clock tells, so it adds nothing.
+  // Nanoseconds until every tier that follows a clock would allow `cost`: the largest over these tiers. Depth becomes
+  // free when work ends, which cannot be foreseen, so it adds nothing.
   std::uint64_t retry_after(std::uint64_t cost, std::uint64_t now) const noexcept {
     std::uint64_t wait = blocked_for(now);
     if (cost == 0) return wait;
@@ -147,7 +147,7 @@ class Tiers {
     if (config_.has_depth && cost > config_.depth_max) wait = kNever;
     return wait;
   }
-  // No less than this passes until `cost` that follows `ahead`, one request after the other, can be allowed.
+  // Returns a lower bound of the time until `cost` can be allowed, after requests with costs of `ahead` in sum.
   std::uint64_t least_wait(std::uint64_t ahead, std::uint64_t cost, std::uint64_t now) const noexcept {
     std::uint64_t wait = retry_after(cost, now);
     if (wait == kNever || ahead == 0) return wait;
@@ -159,13 +159,14 @@ class Tiers {
     return wait;
   }
 
-  // The wait of somebody new, behind those who wait already. Their cost is read without the lock: a forecast.
+  // Returns the wait of a new request behind the waiters that are there. Their cost is read without the lock, so it is
+  // a forecast.
   std::uint64_t wait(std::uint64_t cost, std::uint64_t now) const noexcept {
     if (state_.line->waiting.load(std::memory_order_relaxed) == 0 || cost == 0) return retry_after(cost, now);
     return least_wait(state_.line->cost.load(std::memory_order_relaxed), cost, now);
   }
 
-  // What the tightest tier would still allow now, and which that is; kNone without tiers.
+  // The tier that would allow the least now, and how much; kNone without tiers.
   struct Tightest {
     Tier tier;
     std::uint64_t left;
@@ -184,15 +185,15 @@ class Tiers {
     return found;
   }
 
-  // What one tier by itself would allow now, and when one more than that: kNever if no clock tells.
+  // How much one tier by itself would allow now, and in what time one more. kNever: it does not follow a clock.
   struct Room {
-    std::uint64_t left = kNever;  // of an absent tier
+    std::uint64_t left = kNever;  // kNever: the tier is absent
     std::uint64_t more_in = kNever;
   };
   struct Rooms {
     Room bucket, depth, windows[kWindowsMax];
   };
-  // Whether or not a block, a queue or an overload refuses everything.
+  // Does not regard a block, waiters or the adaptive tier, each of which refuses everything.
   Rooms rooms(std::uint64_t now, std::uint64_t queue_depth) const noexcept {
     Rooms rooms;
     if (config_.has_bucket) {
@@ -207,7 +208,7 @@ class Tiers {
     return rooms;
   }
 
-  // Whether this state cannot be forgotten at all: it is blocked, or waited for.
+  // Whether this state must not be forgotten, because it is blocked or has waiters.
   bool stays(std::uint64_t now) const noexcept {
     return blocked_for(now) != 0 || state_.line->waiting.load(std::memory_order_relaxed) != 0;
   }
@@ -219,7 +220,7 @@ class Tiers {
   }
 
   void block(std::uint64_t until) noexcept { state_.blocked_until->store(until, std::memory_order_relaxed); }
-  // As new, but for what is in flight. While nobody else is inside, or with the key's lock.
+  // Makes the state as new, except for depth in flight. Called while no other thread is inside, or with the key's lock.
   void reset(std::uint32_t serial) noexcept {
     state_.line->serial = serial;
     block(0);
@@ -236,8 +237,8 @@ class Tiers {
     for (std::uint32_t i = 0; i < config_.window_count; ++i) window(i).forget(cost, now);
   }
 
-  // Goes over from this configuration to another, on whose scales what was charged before cannot be told any more.
-  // While nobody else is inside.
+  // Changes from this configuration to another. Earlier charges cannot be refunded on its scales, so the state gets a
+  // new serial. Called while no other thread is inside.
   void rebase(const LimiterConfig& to, std::uint64_t now, std::uint64_t* scratch,
               std::uint32_t serial) noexcept {
     state_.line->serial = serial;
@@ -253,7 +254,7 @@ class Tiers {
                    ReadClock&& clock_now) noexcept {
     state_.bucket->undo(config_.bucket, cost, then, receipt.slot, state_.refunds, clock_now);
   }
-  // Of the first `count` windows.
+  // Refunds the first `count` windows.
   void refund_windows(std::uint32_t count, const Receipt& receipt, std::uint64_t cost,
                       std::uint64_t now) noexcept {
     for (std::uint32_t i = 0; i < count; ++i) window(i).refund(receipt.charged[i], cost, now);

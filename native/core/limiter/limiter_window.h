@@ -1,4 +1,4 @@
-// One of a limiter's windows, of whichever kind.
+// One of a limiter's windows, of any kind.
 #pragma once
 
 #include <cstddef>
@@ -11,10 +11,10 @@
 
 namespace sluice {
 
-inline constexpr std::uint32_t kWindowsMax = 4;  // that a limiter can have
+inline constexpr std::uint32_t kWindowsMax = 4;  // the most windows of a limiter
 
-// A window to the nearest nanosecond, its buckets rounded up: a window that is a few nanoseconds too long is strict,
-// one too short is not.
+// Returns the length of a bucket, rounded up: a window that is a few nanoseconds too long is strict, and one that is
+// too short is not. The window itself is rounded to the nearest nanosecond.
 inline std::uint64_t bucket_ns(double window_ms, std::uint32_t buckets) noexcept {
   const double ns = window_ms * 1e6;
   const auto below = static_cast<std::uint64_t>(ns);
@@ -23,15 +23,15 @@ inline std::uint64_t bucket_ns(double window_ms, std::uint32_t buckets) noexcept
 }
 
 struct WindowConfig {
-  SlidingWindowConfig sliding;     // exact: one bucket as long as the window; of a calendar window the limit
+  SlidingWindowConfig sliding;     // exact: one bucket, the window; calendar window: only the limit counts
   bool exact = false;              // a log of times
   std::uint64_t log_capacity = 0;  // exact: the largest limit
-  Every every = Every::kNone;      // of a calendar window its periods
-  std::uint32_t zone_changes = 0;  // how many, and which is the first: see CalendarMemory
+  Every every = Every::kNone;      // the periods of a calendar window
+  std::uint32_t zone_changes = 0;  // how many, and the index of the first: see CalendarMemory
   std::uint32_t first_change = 0;
 
-  // Of one state: the part that is zeroed for a new one, and the times of a log, which are written before they are
-  // read.
+  // The memory of one state has two parts: one that is zeroed for a new state, and the times of a log, which are
+  // written before they are read.
   std::uint64_t cleared_bytes() const {
     if (every != Every::kNone) return sizeof(CalendarWindow::Cell);
     return exact ? sizeof(WindowLog::Head)
@@ -39,18 +39,18 @@ struct WindowConfig {
   }
   std::uint64_t times_bytes() const { return exact ? log_capacity * sizeof(std::uint64_t) : 0; }
 
-  // The least time in which `full` times the limit passes.
+  // The least time in which `full` times the limit can be allowed.
   std::uint64_t least_time(std::uint64_t full) const noexcept {
     const std::uint64_t window_ns = sliding.bucket_ns * sliding.buckets;
     return full > TokenRate::kTimeMax / window_ns ? kNever : full * window_ns;
   }
 };
 
-// Where all states of a limiter with calendar windows find the time, the periods and the zones:
+// The time, the periods and the zones, for all states of a limiter with calendar windows:
 //   | CalendarMemory | ZoneChange[], those of each window |
 struct CalendarMemory {
   std::uint64_t epoch_ns;  // the limiter's time 0 by its clock
-  bool is_manual;          // that clock shows nanoseconds since 1970
+  bool is_manual;          // then its clock shows nanoseconds since 1970
   CalendarPeriod periods[kWindowsMax];
 
   std::uint64_t wall(std::uint64_t time) const noexcept {
@@ -61,7 +61,7 @@ struct CalendarMemory {
 
 class LimiterWindow {
  public:
-  // `cells` and `times` point to so many bytes as the configuration says.
+  // `cells` and `times` point to config.cleared_bytes() and config.times_bytes() bytes.
   LimiterWindow(const WindowConfig& config, std::byte* cells, std::byte* times, CalendarMemory* calendars,
                 std::uint32_t index)
       : config_(config), cells_(cells), times_(times), calendars_(calendars), index_(index) {}
@@ -74,7 +74,7 @@ class LimiterWindow {
     }
     return config_.exact ? log().take(cost, now) : buckets().take(cost, now, clock_now);
   }
-  // Gives back what of a charge is still in force.
+  // Gives back the part of a charge that is still in force.
   void refund(std::uint64_t charged, std::uint64_t cost, std::uint64_t now) noexcept {
     if (by_calendar()) return calendar(now).refund(charged, cost);
     const SlidingWindow::Charge charge{charged, true};
@@ -99,13 +99,14 @@ class LimiterWindow {
       return calendar(now).retry_after(cost, now);
     return config_.exact ? log().retry_after(cost, now) : buckets().retry_after(cost, now);
   }
-  // No less than this passes until `all`, one request after the other, has been allowed.
+  // Returns a lower bound of the time until requests with costs of `all` in sum have been allowed one after the other.
   std::uint64_t least_wait(std::uint64_t all, std::uint64_t now) const noexcept {
     if (by_calendar()) return calendar(now).least_wait(all, now);
     const std::uint64_t limit = config_.sliding.limit;
     return std::max(retry_after(std::min(all, limit), now), config_.least_time((all - 1) / limit));
   }
-  // Of what is left, and one more than that: a calendar window has all anew when its period ends.
+  // Returns the time until one more than `left` is allowed. A calendar window has its whole limit again when its period
+  // ends.
   std::uint64_t more_in(std::uint64_t left, std::uint64_t now) const noexcept {
     return by_calendar() ? calendar(now).more_in(now) : retry_after(left + 1, now);
   }
@@ -119,7 +120,7 @@ class LimiterWindow {
     return config_.exact ? log().empty(now) : buckets().empty(now);
   }
 
-  // Goes over to another length. While no other thread is inside.
+  // Changes to another length. Called while no other thread is inside.
   void rebase(const WindowConfig& to, std::uint64_t now, std::uint64_t* scratch) noexcept {
     if (!by_calendar() && !config_.exact && to.sliding.bucket_ns != config_.sliding.bucket_ns) {
       buckets().rebase(to.sliding, now, scratch);

@@ -26,7 +26,7 @@ inline constexpr std::uint32_t kWindowBucketsMax = 1000;
 
 struct SlidingWindowConfig {
   std::uint64_t limit = 0;      // 1 to kWindowLimitMax
-  std::uint64_t bucket_ns = 0;  // window / buckets; of all, with one more, at most 2^56: two years
+  std::uint64_t bucket_ns = 0;  // window / buckets; of buckets + 1 together at most 2^56: two years
   std::uint32_t buckets = 0;    // n: 1 to kWindowBucketsMax
 };
 
@@ -38,13 +38,13 @@ class SlidingWindow {
   // `cells` points to cells(config.buckets) zeroed words.
   SlidingWindow(const SlidingWindowConfig& config, Cell* cells) : config_(config), cells_(cells) {}
 
-  // What take() leaves behind, for refund(): the bucket that was charged.
+  // What take() records for refund(): the bucket that was charged.
   struct Charge {
     std::uint64_t bucket;
     bool taken;
   };
 
-  // Admits `cost` at time `now` (ns since the limiter's epoch), or nothing. `clock_now` reads the clock anew
+  // Counts `cost` at time `now` (ns since the limiter's epoch), or changes nothing. `clock_now` reads the clock anew
   // and is called only if another thread seems to have opened a later bucket.
   template <class ReadClock>
   Charge take(std::uint64_t cost, std::uint64_t now, ReadClock&& clock_now) noexcept {
@@ -79,12 +79,12 @@ class SlidingWindow {
   // Undoes a take(), however late. Cannot fail: a bucket that has left the window needs no refund.
   void refund(const Charge& charge, std::uint64_t cost, std::uint64_t now) noexcept {
     const std::uint64_t running = bucket_of(now);
-    // Told by the whole number: that of a cell comes again.
+    // Decided by the whole number, because the 33 bits in a cell repeat.
     if (running > charge.bucket && running - charge.bucket > config_.buckets) return;
     Cell& charged = cell(charge.bucket);
     std::uint64_t word = charged.load(std::memory_order_relaxed);
     while (bucket_in(word) == number(charge.bucket)) {
-      // Less than was charged is there if the window was cleared or forgave meanwhile.
+      // The cell has less than was charged if the window was cleared or forgot meanwhile.
       const std::uint64_t given = std::min(cost, count_in(word));
       if (charged.compare_exchange_weak(word, word - given, std::memory_order_relaxed,
                                         std::memory_order_relaxed)) {
@@ -93,7 +93,7 @@ class SlidingWindow {
     }
   }
 
-  // Counts `cost` in the running bucket whether or not it fits.
+  // Counts `cost` in the running bucket even if it exceeds the limit.
   template <class ReadClock>
   void add(std::uint64_t cost, std::uint64_t now, ReadClock&& clock_now) noexcept {
     std::uint64_t bucket = bucket_of(now);
@@ -114,7 +114,7 @@ class SlidingWindow {
     }
   }
 
-  // Forgets the newest `cost`.
+  // Forgets `cost` of the newest counts.
   void forget(std::uint64_t cost, std::uint64_t now) noexcept {
     const std::uint64_t bucket = bucket_of(now);
     for (std::uint64_t age = 0; age <= config_.buckets && cost != 0; ++age) {
@@ -134,15 +134,16 @@ class SlidingWindow {
 
   bool empty(std::uint64_t now) const noexcept { return sum(bucket_of(now)) == 0; }
 
-  // Goes over to buckets of another length (as many) at time `now`: what a bucket counted is taken to have come at
-  // its end, so nothing is forgotten too early. While nobody else is inside. `scratch` has room for cells(buckets).
+  // Changes to buckets of another length (as many) at time `now`. The requests of a bucket are assumed to have come at
+  // its end, so nothing is forgotten too early. Called while no other thread is inside. `scratch` has room for
+  // cells(buckets).
   void rebase(const SlidingWindowConfig& to, std::uint64_t now, std::uint64_t* scratch) noexcept {
     const std::uint64_t bucket = bucket_of(now);
     for (std::uint64_t age = 0; age <= config_.buckets; ++age) scratch[age] = count_of(bucket - age);
     SlidingWindow other(to, cells_);
     const std::uint64_t running = other.bucket_of(now);
     for (std::uint64_t age = 0; age <= to.buckets; ++age) {
-      // Sealed but for the running one: a thread that comes with an older time is told to read the clock again.
+      // All but the running one are sealed, so that a thread with an older time reads the clock again.
       other.cell(running - age)
           .store(word_of(running - age, age == 0 ? 0 : kSealed), std::memory_order_relaxed);
     }
@@ -157,7 +158,7 @@ class SlidingWindow {
                    std::memory_order_relaxed);
     }
   }
-  // Empty. Buckets that are running or sealed stay so.
+  // Sets all counts to 0. Buckets that are running or sealed stay so.
   void clear() noexcept {
     for (std::uint64_t i = 0; i < cells(config_.buckets); ++i) {
       cells_[i].fetch_and(~(kSealed - 1), std::memory_order_relaxed);
@@ -169,7 +170,7 @@ class SlidingWindow {
     return used >= config_.limit ? 0 : config_.limit - used;
   }
 
-  // Nanoseconds from `now` until take(cost) would pass if nobody else took any; kNever if cost > limit.
+  // Nanoseconds from `now` until take(cost) would pass if no other request took any; kNever if cost > limit.
   std::uint64_t retry_after(std::uint64_t cost, std::uint64_t now) const noexcept {
     if (cost > config_.limit) return kNever;
     const std::uint64_t bucket = bucket_of(now);
@@ -213,9 +214,9 @@ class SlidingWindow {
     for (std::uint64_t age = 0; age <= config_.buckets; ++age) total += count_of(bucket - age);
     return total;
   }
-  // What the n buckets before `bucket` count; kOvertaken if one of their cells belongs to a later bucket. Who opens
-  // a bucket n + 1 or more ahead overwrites these before it comes to the cell of `bucket`, which is then still
-  // open, but the counts are gone.
+  // Returns the sum of the n buckets before `bucket`; kOvertaken if one of their cells belongs to a later bucket. A
+  // thread that opens a bucket n + 1 or more ahead overwrites these cells first: then the cell of `bucket` is still
+  // open, but the older counts are gone.
   template <class ReadClock>
   std::uint64_t older_sum(std::uint64_t bucket, ReadClock&& clock_now) const noexcept {
     std::uint64_t total = 0;
@@ -244,10 +245,10 @@ class SlidingWindow {
     return distance <= kNumberMask / 2 ? distance : 0;
   }
 
-  // Whether the cell that `bucket` shares belongs to a later bucket, so that the time of this thread, which is
-  // about to open `running`, is out of date. A number far ahead may also be one from before the numbers wrapped
-  // around; then the clock, read after the cell, has not moved on. Near ahead it is not asked: the clocks of two
-  // processors may differ by a tick.
+  // Whether the cell that `bucket` shares belongs to a later bucket, so that the time of this thread, which uses or
+  // opens `running`, is out of date. A number far ahead may also date from before the numbers wrapped around; in that
+  // case the clock, read after the cell, has not moved on. For a number near ahead the clock is not read: the clocks of
+  // two processors may differ by a tick.
   template <class ReadClock>
   bool is_later(std::uint64_t word, std::uint64_t bucket, std::uint64_t running,
                 ReadClock&& clock_now) const noexcept {
@@ -265,7 +266,7 @@ class SlidingWindow {
     std::uint64_t word = opened.load(std::memory_order_relaxed);
     while (bucket_in(word) != number(bucket)) {
       if (is_later(word, bucket, bucket, clock_now)) return false;
-      // REL cell: pairs with ACQ in take(): whoever adds to this bucket sees the older ones sealed.
+      // REL cell: pairs with ACQ in take(): a thread that adds to this bucket sees the older ones sealed.
       if (opened.compare_exchange_weak(word, word_of(bucket, 0), std::memory_order_release,
                                        std::memory_order_relaxed)) {
         return true;
@@ -274,7 +275,7 @@ class SlidingWindow {
     return true;
   }
 
-  // Nothing is added to `bucket` after this. False if its cell belongs to a later bucket.
+  // Seals `bucket`: nothing is added to it after this. False if its cell belongs to a later bucket.
   template <class ReadClock>
   bool seal(std::uint64_t bucket, std::uint64_t running, ReadClock&& clock_now) noexcept {
     Cell& sealed = cell(bucket);

@@ -2,14 +2,15 @@
 // arrival time kept in tokens instead of nanoseconds, so that no rate is rounded to a whole interval.
 //
 // `spent` is the number of token units handed out, on the same scale as the units accrued since the epoch. While the
-// bucket is full, accrual is lost: spent is taken to be at least what has accrued. That is whole units, so the token
-// after a full bucket may come early by as much as a unit takes: up to 32 tokens a second 2^-28 of a token's time. A
-// request passes if spent + cost <= accrued + burst.
+// bucket is full, accrual is lost: spent is raised to what has accrued. That is a whole number of units, so the first
+// token after a full bucket may come early by up to the time of one unit: at rates up to 32 tokens a second, 2^-28 of a
+// token's time. A request passes if spent + cost <= accrued + burst.
 //
-// What a request took is its slot: the last `cost` units of what was spent then. A late refund() gives back what of the
-// slot has not been accrued yet. It moves the slots behind it down, so that those end earlier than they say: `moved`
-// sums up by how much, and a slot is taken to have been behind all that was given back since. That errs on the strict
-// side: a bucket never has more left than if whoever is refunded had never asked.
+// The units that a request took are its slot: the last `cost` units of `spent` at that time. A later refund() gives
+// back the part of the slot that has not accrued yet. This moves the slots behind it down, so that they end earlier
+// than their receipts say. `moved` is the sum of these moves, and each slot is assumed to lie behind all that was given
+// back since. That errs on the strict side: a bucket never has more left than if the refunded request had never been
+// made.
 #pragma once
 
 #include <algorithm>
@@ -28,10 +29,10 @@ inline constexpr std::uint64_t kNever = ~0ULL;  // a retry_after that no waiting
 struct TokenBucketConfig {
   TokenRate rate;
   std::uint64_t burst = 0;         // tokens, 1 to 2^32
-  std::uint64_t origin = 0;        // limiter's time at which nothing has accrued yet
+  std::uint64_t origin = 0;        // limiter's time from which tokens accrue
   std::uint64_t warm_up_ns = 0;    // 0: none
   std::uint64_t warm_up_from = 0;  // limiter's time at which it began
-  double per_second = 0;           // the rate as it was given, to be shown
+  double per_second = 0;           // the rate as it was given, for display
 
   // Whether tokens accrue in the same way, so that one count of them means the same in both.
   bool accrues_as(const TokenBucketConfig& other) const noexcept {
@@ -39,13 +40,13 @@ struct TokenBucketConfig {
            warm_up_from == other.warm_up_from;
   }
 
-  // Units accrued until `now`. A thread whose time is older than `origin` has nothing yet.
+  // Units accrued until `now`. 0 for a thread whose time is before `origin`.
   std::uint64_t accrued(std::uint64_t now) const noexcept {
     if (now <= origin) return 0;
     if (warm_up_ns == 0) return rate.accrued(now - origin);
     return rate.accrued(warmed(now) - warmed(origin));
   }
-  // The first time at which `units` have accrued; kNever if that is later than 36 years.
+  // The first time at which `units` have accrued; kNever if that takes longer than 36 years.
   std::uint64_t time_of(std::uint64_t units) const noexcept {
     const std::uint64_t full_rate_ns = rate.time_of(units);
     if (full_rate_ns == TokenRate::kTimeMax) return kNever;
@@ -74,8 +75,9 @@ struct TokenBucketConfig {
   }
 
  private:
-  // Nanoseconds at the full rate that bring as much as the time until `now` does; grows with `now`. t into a warm-up
-  // of length w it is t/3 + t^2 / 3w, and w/3 behind for ever after. In doubles: within a few nanoseconds.
+  // Returns how many nanoseconds at the full rate accrue as much as the time until `now`; it grows with `now`. At time
+  // t of a warm-up of length w it is t/3 + t^2 / 3w after the warm-up's beginning, and from its end on it lags w/3
+  // behind. Computed in doubles, exact to a few nanoseconds.
   std::uint64_t warmed(std::uint64_t now) const noexcept {
     if (now <= warm_up_from) return now;
     const std::uint64_t in = now - warm_up_from;
@@ -86,12 +88,12 @@ struct TokenBucketConfig {
   }
 };
 
-// What a bucket may owe at most, in tokens: a burst, and penalties.
+// The most that a bucket can owe, in tokens: a burst, and penalties.
 inline constexpr std::uint64_t kTokenDebtMax = 1ULL << 33;
 
 class TokenBucket {
  public:
-  // What take() leaves behind: where the units that were taken end, with what `moved` was before.
+  // What take() records: the end of the units that it took, plus `moved` at that time.
   struct Slot {
     std::uint64_t end = 0;
   };
@@ -106,9 +108,10 @@ class TokenBucket {
     const std::uint64_t accrued = config.accrued(now);
     const std::uint64_t most = accrued + config.rate.units(config.burst);
     const std::uint64_t units = config.rate.units(cost);
-    // ACQ moved: pairs with REL in lower(): of a slot that follows it in `spent_`, what it lowered is no part.
+    // ACQ moved: pairs with REL in lower(): a take that sees the new `moved` also sees the lowered `spent_`, so its
+    // slot does not count that move.
     const std::uint64_t moved = moved_.load(std::memory_order_acquire);
-    // Relaxed throughout: the word is all there is to this state, and it publishes nothing else.
+    // Relaxed throughout: the word is the whole state, and it publishes nothing else.
     std::uint64_t spent = spent_.load(std::memory_order_relaxed);
     for (;;) {
       const std::uint64_t after = (spent > accrued ? spent : accrued) + units;
@@ -120,20 +123,20 @@ class TokenBucket {
     }
   }
 
-  // Undoes a take() that was made at `then`, as soon as can be. Cannot fail. Returning tokens to a bucket that has
-  // filled changes nothing. `clock_now` reads the clock anew, and is called only if others came in between.
+  // Undoes a take() that was made at `then`, right after it. Cannot fail. If the bucket has filled meanwhile, nothing
+  // changes. `clock_now` reads the clock anew, and is called only if other threads came in between.
   template <class ReadClock>
   void undo(const TokenBucketConfig& config, std::uint64_t cost, std::uint64_t then, const Slot& slot,
             SpinLock<>* lock, ReadClock&& clock_now) noexcept {
     const std::uint64_t units = config.rate.units(cost);
     std::uint64_t end = slot.end - moved_.load(std::memory_order_relaxed);
-    // Nobody came in between, so nothing is behind the slot. (Or, in these nanoseconds, a refund and a take of the same
-    // size came: then that one's slot may be taken to end too late, by no more than `cost`.)
+    // No other thread came in between, so no slot is behind this one. (Or a refund and a take of the same size came in
+    // these nanoseconds: then the slot of that take may be assumed to end too late, by no more than `cost`.)
     if (spent_.compare_exchange_strong(end, end - units, std::memory_order_relaxed,
                                        std::memory_order_relaxed)) {
       return;
     }
-    // No more of the slot than this has accrued again, and may be what others have taken, if this thread has lost the
+    // At most `gone` units of the slot have accrued again. Other requests may have taken them, if this thread lost the
     // processor.
     const std::uint64_t gone = config.accrued(clock_now()) - config.accrued(then);
     if (gone >= units) return;
@@ -144,18 +147,18 @@ class TokenBucket {
     const Locked locked(lock);
     lower(config.rate.units(cost), kNowhere);
   }
-  // Gives back what of a slot is still to come at `now`.
+  // Gives back the part of a slot that has not accrued at `now`.
   void refund(const TokenBucketConfig& config, std::uint64_t cost, std::uint64_t now, const Slot& slot,
               SpinLock<>* lock) noexcept {
     const Locked locked(lock);
     const std::uint64_t end = slot.end - moved_.load(std::memory_order_relaxed);
     const std::uint64_t accrued = config.accrued(now);
-    // Beyond all that was spent: more than up to its end was given back since, so the difference is one below 0.
+    // An end beyond `spent_` is a difference below 0: more units than the slot's end were given back since.
     if (end <= accrued || end > spent_.load(std::memory_order_relaxed)) return;
     lower(std::min(config.rate.units(cost), end - accrued), end);
   }
 
-  // Takes `cost` tokens whether or not they are there: the bucket may come to owe, up to kTokenDebtMax.
+  // Takes `cost` tokens even if they are not there: the bucket then owes them, up to kTokenDebtMax.
   void charge(const TokenBucketConfig& config, std::uint64_t cost, std::uint64_t now) noexcept {
     const std::uint64_t accrued = config.accrued(now);
     const std::uint64_t most = accrued + config.rate.units(kTokenDebtMax);
@@ -170,10 +173,11 @@ class TokenBucket {
   bool full(const TokenBucketConfig& config, std::uint64_t now) const noexcept {
     return spent_.load(std::memory_order_relaxed) <= config.accrued(now);
   }
-  // Full, whatever the time.
+  // Makes the bucket full at any time.
   void clear() noexcept { spent_.store(0, std::memory_order_relaxed); }
 
-  // Goes over to another rate at time `now`, its origin: what is owed stays owed. While nobody else is inside.
+  // Changes to another rate at time `now`, its origin; what the bucket owes stays owed. Called while no other thread is
+  // inside.
   void rebase(const TokenBucketConfig& from, const TokenBucketConfig& to, std::uint64_t now) noexcept {
     const std::uint64_t spent = spent_.load(std::memory_order_relaxed);
     const std::uint64_t accrued = from.accrued(now);
@@ -188,13 +192,14 @@ class TokenBucket {
     return used >= most ? 0 : config.rate.whole_tokens(most - used);
   }
 
-  // Nanoseconds from `now` until take(cost) would pass if nobody else took any: 0 if now, kNever if cost > burst.
+  // Nanoseconds from `now` until take(cost) would pass if no other request took any: 0 if at once, kNever if cost >
+  // burst.
   std::uint64_t retry_after(const TokenBucketConfig& config, std::uint64_t cost,
                             std::uint64_t now) const noexcept {
     if (cost > config.burst) return kNever;
     return retry_after_all(config, cost, now);
   }
-  // The same for `cost` tokens taken one after the other, each as it comes: may be more than the burst.
+  // The same for `cost` tokens that are taken one by one as they come; may be more than the burst.
   std::uint64_t retry_after_all(const TokenBucketConfig& config, std::uint64_t cost,
                                 std::uint64_t now) const noexcept {
     if (!config.rate.fits(cost)) return kNever;
@@ -210,7 +215,8 @@ class TokenBucket {
  private:
   static constexpr std::uint64_t kNowhere = ~0ULL;
 
-  // `lock` orders those who give back where nothing else does: each must know how far the others have moved its slot.
+  // Holds `lock`, if there is one, while units are given back: a thread that gives back must see how far others have
+  // moved its slot. Without a lock the caller is alone.
   class Locked {
    public:
     explicit Locked(SpinLock<>* lock) noexcept : lock_(lock) {
@@ -226,14 +232,16 @@ class TokenBucket {
     SpinLock<>* lock_;
   };
 
-  // Behind a slot that ends where all ends there is none to be moved.
+  // Gives `units` back. `end`: the end of the slot that is given back; if `spent_` ends there too, no slot is behind it
+  // to be moved.
   void lower(std::uint64_t units, std::uint64_t end) noexcept {
     std::uint64_t spent = spent_.load(std::memory_order_relaxed);
     while (!spent_.compare_exchange_weak(spent, spent > units ? spent - units : 0, std::memory_order_relaxed,
                                          std::memory_order_relaxed)) {
     }
     const std::uint64_t moved = moved_.load(std::memory_order_relaxed) + std::min(units, spent);
-    // REL moved: pairs with ACQ in take(). Afterwards: who does not see it counts what was lowered before it took, too.
+    // REL moved: pairs with ACQ in take(). Stored after `spent_`: a take that sees the lowered `spent_` but not this
+    // counts the move against its slot, which errs on the strict side.
     if (spent != end) moved_.store(moved, std::memory_order_release);
   }
 

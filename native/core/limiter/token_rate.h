@@ -1,4 +1,4 @@
-// Exact conversion between monotonic nanoseconds and what a token bucket has accrued.
+// Exact conversion between monotonic nanoseconds and the units that a token bucket has accrued.
 //
 // A rate r (tokens per second, a double) becomes a fixed-point multiplier: accrued(t) = t * multiplier >> shift,
 // counted in fractions of a token (2^-fraction_bits). The multiplier has 62 significant bits, so over the whole
@@ -54,13 +54,14 @@ class TokenRate {
   // Units accrued in `ns` nanoseconds.
   std::uint64_t accrued(std::uint64_t ns) const noexcept { return multiply_shift(ns, multiplier_, shift_); }
 
-  // What is later than 36 years is never. What accrues until then fits in 64 bits at every rate; twice as far ahead it
-  // would not.
+  // A time beyond 36 years counts as never. The units that accrue until then fit in 64 bits at every rate; those of
+  // twice that time would not.
   static constexpr std::uint64_t kTimeMax = 1ULL << 60;
 
   // The first nanosecond at which `units` have accrued; kTimeMax if that is later.
   std::uint64_t time_of(std::uint64_t units) const noexcept {
-    // Close to it, but for the rounding of doubles, four times 2^-53; then exactly, among the few left.
+    // The estimate is exact but for the rounding of doubles, four times 2^-53. The search then finds the exact time
+    // among the few left.
     const double estimate = std::min(static_cast<double>(units) * unit_ns_, static_cast<double>(kTimeMax));
     const auto guess = static_cast<std::uint64_t>(estimate);
     const std::uint64_t doubt = (guess >> 50) + 2;
@@ -77,15 +78,16 @@ class TokenRate {
     return low;
   }
 
-  // Whether the units of so many tokens, beside those of all that has been handed out, fit in 64 bits. If not, they
-  // accrue in no less than 17 years.
+  // Whether the units of so many tokens, added to all units handed out before, fit in 64 bits. If not, the tokens take
+  // at least 17 years to accrue.
   bool fits(std::uint64_t tokens) const noexcept { return tokens <= 1ULL << (62 - fraction_bits_); }
   std::uint64_t units(std::uint64_t tokens) const noexcept { return tokens << fraction_bits_; }
   std::uint64_t whole_tokens(std::uint64_t units) const noexcept { return units >> fraction_bits_; }
 
  private:
   static std::uint64_t multiply_shift(std::uint64_t a, std::uint64_t b, std::uint32_t shift) noexcept {
-#if defined(__SIZEOF_INT128__) && !defined(__wasm__)  // there it is a call of the compiler's runtime
+#if defined(__SIZEOF_INT128__) && \
+    !defined(__wasm__)  // in wasm it would be a call into the compiler's runtime
     __extension__ using Wide = unsigned __int128;
     return static_cast<std::uint64_t>((static_cast<Wide>(a) * b) >> shift);
 #else
@@ -107,7 +109,7 @@ class TokenRate {
   std::uint64_t multiplier_ = 0;
   std::uint32_t shift_ = 0;
   std::uint32_t fraction_bits_ = 0;
-  double unit_ns_ = 0;  // in which a unit accrues, nearly
+  double unit_ns_ = 0;  // approximately how long a unit takes to accrue
 };
 
 }  // namespace sluice

@@ -21,8 +21,8 @@ class WindowLog {
  public:
   struct Head {
     SpinLock<> lock;
-    std::uint32_t kept;  // how many times are known, at most the capacity
-    std::uint64_t head;  // where the next goes, modulo the capacity
+    std::uint32_t kept;  // how many times it has, at most the capacity
+    std::uint64_t head;  // the index of the next time, below the capacity
   };
   // `config.buckets` is 1 and `config.bucket_ns` the window; `config.limit` is at most `capacity`.
   WindowLog(const SlidingWindowConfig& config, std::uint64_t capacity, std::byte* head, std::byte* times)
@@ -45,7 +45,7 @@ class WindowLog {
   void refund(const SlidingWindow::Charge& charge, std::uint64_t cost, std::uint64_t now) noexcept {
     if (now > charge.bucket && now - charge.bucket >= config_.bucket_ns) return;
     const Locked locked(head_.lock);
-    // How many are newer.
+    // Finds how many times are newer.
     std::uint64_t age = 0;
     for (std::uint64_t end = head_.kept; age < end;) {
       const std::uint64_t middle = age + (end - age) / 2;
@@ -71,7 +71,7 @@ class WindowLog {
 
   std::uint64_t remaining(std::uint64_t now) const noexcept {
     const Locked locked(head_.lock);
-    // Newest first: how many are still in the window.
+    // Finds how many of the newest times are still in the window.
     std::uint64_t low = 0, high = std::min<std::uint64_t>(head_.kept, config_.limit);
     while (low < high) {
       const std::uint64_t middle = low + (high - low) / 2;
@@ -95,12 +95,12 @@ class WindowLog {
     return head_.kept == 0 || newest(0) + config_.bucket_ns <= now;
   }
 
-  // Counts `cost` whether or not it fits.
+  // Counts `cost` even if it exceeds the limit.
   void add(std::uint64_t cost, std::uint64_t now) noexcept {
     const Locked locked(head_.lock);
     append(std::min(cost, capacity_), head_.kept == 0 ? now : std::max(now, newest(0)));
   }
-  // Forgets the newest `cost`.
+  // Forgets the `cost` newest times.
   void forget(std::uint64_t cost) noexcept {
     const Locked locked(head_.lock);
     drop(std::min<std::uint64_t>(cost, head_.kept));
@@ -111,7 +111,7 @@ class WindowLog {
   }
 
  private:
-  // Of the `age`-th newest time.
+  // The index of the `age`-th newest time.
   std::uint64_t index(std::uint64_t age) const noexcept {
     return (head_.head + capacity_ - 1 - age) % capacity_;
   }
