@@ -1,5 +1,5 @@
-// The calls of a gate as its callers in JavaScript make them through any face: numbers and a key in, one number out,
-// the rest in the staging buffer. See GateStaging, and contract/answers.h.
+// The calls of a gate, as JavaScript makes them through any face: each takes numbers and a key and returns one number;
+// the rest is in the staging buffer. See GateStaging, and contract/answers.h.
 #pragma once
 
 #include <algorithm>
@@ -20,14 +20,15 @@ class GateCalls {
  public:
   GateCalls(GateSession& session, const Words& staging) noexcept : session_(session), words_(staging) {}
 
-  // admit(), with the record in the queue's `in`: 0 if it was admitted, else the Outcome, or kLimited + the refusal
+  // admit(), with the record in the queue's `in`: 0 if it was admitted, otherwise the Outcome, or kLimited + the
+  // refusal
   template <bool kOver>
   std::int32_t admit() const noexcept {
     if (!session_.fits_record_alone()) return kBadArgument;
     return answered(session_.admit<kOver>());
   }
-  // admitWith(holdNs, lines, key?): the same. A hold of 0 is the stock's; `lines` of a cart (0: none) stand in the
-  // staging of the stock, whose calls `stock` are; nullptr without one
+  // admitWith(holdNs, lines, key?): the same. A hold of 0 means the stock's default. `lines`: how many lines of a cart
+  // (0: none) are in the stock's staging. `stock`: the calls of the stock, or nullptr
   template <bool kOver>
   std::int32_t admit_with(double hold_ns, std::uint32_t lines, const Key* key,
                           StockCalls* stock) const noexcept {
@@ -40,18 +41,18 @@ class GateCalls {
     return answered(session_.admit<kOver>(hold, key, cart));
   }
 
-  // take(max, begins): how many orders were taken, or kNotConsumer. The staging gets in how many milliseconds to
-  // renew(), or -1: no sooner than was said before
+  // take(max, begins): how many orders were taken, or kNotConsumer. The staging gets the milliseconds until renew()
+  // must be called, or -1: no sooner than asked for before
   std::int32_t take(std::uint32_t max, bool begins) const noexcept;
-  // resolve(confirm, entry, quantity): the ResolveResult; for what is not in hand (any more) the reservation stands in
-  // staging
+  // resolve(confirm, entry, quantity): the ResolveResult; if the entry is not in hand (any more), it resolves the
+  // reservation in staging
   std::int32_t resolve(bool confirm, std::uint32_t entry, std::uint32_t quantity) const noexcept {
     const auto reservation = words_.get<std::uint64_t>(GateStaging::kReservation);
     return static_cast<std::int32_t>(session_.resolve(entry, reservation, confirm, quantity));
   }
-  // putBack(entry): an order that was taken and not started
+  // putBack(entry): puts back an order that was taken and not started
   void put_back(std::uint32_t entry) const noexcept { session_.put_back(entry); }
-  // renew(): in how many milliseconds to come again, or Infinity
+  // renew(): the milliseconds until the next call, or Infinity
   double renew() const noexcept { return milliseconds(session_.renew()); }
 
  private:

@@ -1,5 +1,5 @@
-// One thread's use of a gate: the orders that it admits and, while it consumes, those that it has in hand. Knows
-// nothing of the face that it is used through, makes no system call and allocates nothing.
+// One thread's use of a gate: the orders that it admits and, while it consumes, those that it has in hand. A session
+// does not know its face, makes no system call and allocates nothing.
 //
 //   admit() ---> in the queue ---> take() ---> in hand ---> resolve()             decided, once
 //                     |                           |   ^
@@ -7,8 +7,8 @@
 //                     |                           +-------> put_back(), or an end  for the next consumer
 //                     +---> dropped by the queue: given back, once
 //
-// A session belongs to one thread. It is made with a thread slot of its gate, which end() frees, over the sessions that
-// this thread has of the gate's parts. Of a session whose parts have ended nothing but end() may be called.
+// A session belongs to one thread. It is made with a thread slot of its gate, which end() frees, and with this thread's
+// sessions of the gate's parts. Once one of those has ended, only end() may be called.
 #pragma once
 
 #include <algorithm>
@@ -36,7 +36,7 @@ class GateSession {
   GateSession(const GateSession&) = delete;
   GateSession& operator=(const GateSession&) = delete;
 
-  // Nothing may be called afterwards. What this thread has in hand waits in the table for the next consumer.
+  // Nothing may be called afterwards. The orders that this thread has in hand wait in the table for the next consumer.
   void end() noexcept { thread_slots_.release(admission_.slot); }
 
   QueueSession& queue() noexcept { return parts_.queue; }
@@ -45,8 +45,8 @@ class GateSession {
 
   // ---- admitting -------------------------------------------------------------------------------------------------
 
-  // Whether an order has a key where the limiter has keys, and no other, and lines, or a field, for the stock. Every
-  // admission relies on it.
+  // Whether an order has a key exactly where the limiter needs one, and, where there is a stock, cart lines or a field
+  // with its sku. Every admission relies on this.
   bool fits(const Key* key, std::uint32_t cart_lines) const noexcept {
     if (parts_.limiter == nullptr ? key != nullptr : !parts_.limiter->fits(key)) return false;
     if (parts_.stock == nullptr) return cart_lines == 0;
@@ -54,8 +54,8 @@ class GateSession {
   }
   bool fits_record_alone() const noexcept { return fits_record_alone_; }
 
-  // The order is the record in the queue's `in`. A hold of 0 is the stock's own; without a cart the record says what is
-  // ordered. `kOver`: to a queue that overwrites.
+  // Admits the record in the queue's `in`. A hold of 0 means the stock's default. Without a cart, the record contains
+  // sku and quantity. `kOver`: the queue overwrites.
   template <bool kOver>
   Admission::Result admit(std::uint64_t hold_ns = 0, const Key* key = nullptr,
                           StockSession::Lines cart = {}) noexcept;
@@ -63,31 +63,30 @@ class GateSession {
   // ---- consuming: the queue's session has the lease ----------------------------------------------------------------
 
   struct InHand {
-    std::uint64_t reservation;  // 0: it has none
-    std::uint32_t entry;        // by which to resolve it, or to put it back
-    std::uint32_t deliveries;   // how often it was handed out, this time included
+    std::uint64_t reservation;  // 0: none
+    std::uint32_t entry;        // names the order in resolve() and put_back()
+    std::uint32_t deliveries;   // how many times it was handed out, including now
   };
   struct Taken {
     std::uint32_t count;
-    std::uint64_t
-        renew_in;  // in how many ns to call renew(), if that is sooner than was said before; else kNever
+    std::uint64_t renew_in;  // call renew() in so many ns; kNever: no sooner than asked for before
   };
-  // Hands out up to `max` orders: the records stand in the queue's `out`, and each(i, InHand) is called for each. What
-  // an earlier consumer had in hand comes first. `begins`: for a new consumer.
+  // Hands out up to `max` orders: copies their records to the queue's `out`, and calls each(i, InHand). Orders that an
+  // earlier consumer had in hand come first. `begins`: the caller is a new consumer.
   template <class Each>
   Taken take(std::uint32_t max, bool begins, Each&& each) noexcept;
 
-  // Confirms (`quantity` units; 0: all) or cancels an order in hand, whose entry is then free; or any reservation, if
-  // `entry` is not in hand. Without a stock there is nothing to resolve. kBadQuantity: nothing is decided.
+  // Confirms (`quantity` units; 0: all) or cancels an order in hand, and frees its entry. If `entry` is not in hand, it
+  // resolves `reservation`. Without a stock there is nothing to resolve. kBadQuantity: nothing is decided.
   ResolveResult resolve(std::uint32_t entry, std::uint64_t reservation, bool confirm,
                         std::uint32_t quantity) noexcept;
-  // No handler was given the order in hand: its delivery does not count.
+  // Puts back an order that reached no handler: its delivery does not count.
   void put_back(std::uint32_t entry) noexcept;
-  // Extends the holds in hand that are about to be over. Returns in how many ns to call it again, or kNever.
+  // Extends the holds in hand that end soon. Returns in how many ns to call it again, or kNever.
   std::uint64_t renew() noexcept;
 
  private:
-  // What others are to hear of after an admission.
+  // After an admission, wakes the threads that it concerns.
   Admission::Result done(const Admission::Result& result, const Key* key) noexcept;
   std::uint64_t stock_time() const noexcept {
     return parts_.stock != nullptr ? parts_.stock->clock().now() : 0;
@@ -101,15 +100,15 @@ class GateSession {
   std::uint32_t take_again(std::uint32_t max, std::uint64_t now, Each&& each) noexcept;
   template <class Each>
   std::uint32_t take_new(std::uint32_t max, std::uint64_t now, Each&& each) noexcept;
-  // From a queue that overwrites.
+  // The same for a queue that overwrites.
   template <class Each>
   std::uint32_t take_new_over(std::uint32_t max, std::uint64_t now, Each&& each) noexcept;
-  // Takes the orders that the queue shows. The queue calls dropped(slot) for each order that it drops.
+  // Takes the orders that the queue shows, and calls dropped(slot) for each order that the queue drops.
   template <class Each, class Drop>
   std::uint32_t take_shown(std::uint32_t max, std::uint64_t now, Each&& each, Drop&& dropped) noexcept;
-  // An entry of the table is in hand. Notes when its hold is to be renewed.
+  // Describes an entry that is now in hand, and notes the time at which its hold is renewed.
   InHand hand_out(std::uint32_t entry, std::uint64_t now) noexcept;
-  // An order that the queue drops was admitted: its hold ends at once.
+  // Gives back an order that the queue dropped: its hold ends at once.
   void give_back(const AdmittedOrder& order) noexcept;
   ResolveResult resolve_reservation(std::uint64_t reservation, bool confirm, std::uint32_t quantity) noexcept;
   void release_place(const AdmittedOrder& order) noexcept;
@@ -119,12 +118,12 @@ class GateSession {
   const AdmissionFields& fields_;
   Admission::Parts admission_;
   InFlightTable table_;
-  bool fits_record_alone_;      // fits(nullptr, 0)
-  std::uint64_t consumer_ = 0;  // the number in the table of this thread as a consumer; 0: it was none yet
-  std::uint64_t renewal_at_ = kNever;  // when the caller calls renew()
+  bool fits_record_alone_;             // fits(nullptr, 0)
+  std::uint64_t consumer_ = 0;         // this thread's session as a consumer in the table; 0: none yet
+  std::uint64_t renewal_at_ = kNever;  // when the caller will call renew()
 };
 
-// Here, so that the hot functions inline them.
+// Defined here, so that the hot functions inline them.
 template <bool kOver>
 Admission::Result GateSession::admit(std::uint64_t hold_ns, const Key* key,
                                      StockSession::Lines cart) noexcept {

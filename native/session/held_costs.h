@@ -1,5 +1,5 @@
-// What the decisions of one session hold in flight, by key: a hash table in memory of the session's own. It grows and
-// shrinks with the number of keys, which nothing bounds, so it cannot stand in the limiter's segment.
+// The depth that one session's decisions hold in flight, by key: a hash table in the session's own memory. It grows and
+// shrinks with the number of keys, which has no bound, so it cannot be in the limiter's segment.
 #pragma once
 
 #include <cstddef>
@@ -14,14 +14,14 @@ namespace sluice {
 class HeldCosts {
  public:
   explicit HeldCosts(LimiterHost& host) noexcept : host_(host) {}
-  // After give_all() nothing is held, and the host need not be there any more.
+  // After give_all() nothing is held, and the host may be gone.
   ~HeldCosts() {
     if (places_ != nullptr) host_.free(places_);
   }
   HeldCosts(const HeldCosts&) = delete;
   HeldCosts& operator=(const HeldCosts&) = delete;
 
-  // `cost` more is held for `key`, or without a key. False, and nothing is changed, if there is no memory for it.
+  // Adds `cost` held for `key`, or without a key. False, and nothing is changed, if there is no memory for it.
   bool add(const Key* key, std::uint64_t cost) noexcept {
     if (key == nullptr) {
       keyless_ += cost;
@@ -38,7 +38,7 @@ class HeldCosts {
     return true;
   }
 
-  // `cost` less is held, or nothing any more.
+  // Subtracts `cost`; if less was held, nothing is held any more.
   void remove(const Key* key, std::uint64_t cost) noexcept {
     if (key == nullptr) {
       keyless_ -= cost < keyless_ ? cost : keyless_;
@@ -51,12 +51,12 @@ class HeldCosts {
       place.cost -= cost;
     } else if (place.key != Key{}) {
       erase(at);
-      // Without memory for a smaller table the larger one does.
+      // If there is no memory for a smaller table, the larger one stays.
       if (size_ > kLeast && 8 * used_ < size_) resize(size_ / 2);
     }
   }
 
-  // Calls each(key or nullptr, cost) for all that is held. Afterwards nothing is.
+  // Calls each(key or nullptr, cost) for all that is held. Afterwards nothing is held.
   template <class Each>
   void give_all(Each&& each) noexcept {
     if (keyless_ != 0) each(static_cast<const Key*>(nullptr), keyless_);
@@ -78,13 +78,13 @@ class HeldCosts {
   };
 
   std::size_t home(const Key& key) const noexcept { return key.low & (size_ - 1); }
-  // The place of the key, or the free one where it would stand.
+  // Returns the place of the key, or the free one for it.
   std::size_t find(const Key& key) const noexcept {
     std::size_t at = home(key);
     while (places_[at].key != key && places_[at].key != Key{}) at = (at + 1) & (size_ - 1);
     return at;
   }
-  // Those behind it move up, unless they stand between their home and the gap.
+  // Empties a place. Entries behind it move into the gap, except those whose home lies behind the gap.
   void erase(std::size_t gap) noexcept {
     for (std::size_t at = (gap + 1) & (size_ - 1); places_[at].key != Key{}; at = (at + 1) & (size_ - 1)) {
       const std::size_t from_home = (at - home(places_[at].key)) & (size_ - 1);
@@ -95,7 +95,7 @@ class HeldCosts {
     places_[gap] = {};
     --used_;
   }
-  // To a power of two of places. False, and nothing is changed, if there is no memory.
+  // Changes the number of places to `size`, a power of two. False, and nothing is changed, if there is no memory.
   bool resize(std::size_t size) noexcept {
     auto* places = static_cast<Place*>(host_.allocate(size * sizeof(Place)));
     if (places == nullptr) return false;

@@ -1,4 +1,4 @@
-// Audits and snapshots of a stock ledger in memory from the heap: the core allocates none.
+// Audits and snapshots of a stock ledger, in memory from the heap: the core allocates none.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@ namespace sluice {
 
 using LedgerWords = std::vector<std::uint64_t>;
 
-// These throw std::bad_alloc, and then have changed nothing.
+// These may throw std::bad_alloc, and have then changed nothing.
 
 inline LedgerAudit audit(LedgerMemory& memory) {
   const auto scratch = std::make_unique_for_overwrite<std::uint64_t[]>(audit_words(memory.control->shape));
@@ -27,7 +27,7 @@ inline LedgerWords snapshot_of(LedgerMemory& memory, std::uint64_t now) {
   return words;
 }
 
-// Copies the words of a snapshot out of memory that may be aligned to nothing, and checks the copy.
+// Copies the words of a snapshot out of memory of any alignment, and checks the copy.
 inline SnapshotError open_snapshot(const void* octets, std::size_t size, LedgerWords& words,
                                    LedgerShape& shape) {
   words.resize(size / sizeof words[0]);

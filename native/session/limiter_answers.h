@@ -1,4 +1,4 @@
-// How a limiter's results are told in numbers.
+// Encodes a limiter's results as numbers.
 #pragma once
 
 #include <bit>
@@ -20,13 +20,13 @@ inline std::int32_t answer_of(const Limiter::Decision& decision) noexcept {
          (forgiven ? kDryRun : 0);
 }
 
-// No less than `ns`, as nanoseconds again: from 26 days on a double of milliseconds is not that exact, and is a larger
-// one, by some nanoseconds. What no waiting can satisfy is Infinity.
+// Converts so that the milliseconds, converted back, are never less than `ns`: from 26 days on a double is not that
+// exact, and the result is some nanoseconds too large. kNever becomes Infinity.
 inline double milliseconds(std::uint64_t ns) noexcept {
   if (ns == kNever) return std::numeric_limits<double>::infinity();
   double ms = static_cast<double>(ns) / 1e6;
   if (ns < 1ULL << 51) return ms;
-  // The next larger double has the next larger bits.
+  // The bits of the next larger double, as an integer, are one more.
   while (static_cast<std::uint64_t>(ms * 1e6) < ns) {
     ms = std::bit_cast<double>(std::bit_cast<std::uint64_t>(ms) + 1);
   }

@@ -1,5 +1,5 @@
-// The calls of a limiter as its callers in JavaScript make them through any face: a number and a key in, one number
-// out, further results in the staging buffer. See LimiterStaging, and contract/answers.h.
+// The calls of a limiter, as JavaScript makes them through any face: each takes a number and a key and returns one
+// number; further results are in the staging buffer. See LimiterStaging, and contract/answers.h.
 #pragma once
 
 #include <cstddef>
@@ -23,7 +23,7 @@ class LimiterCalls {
     return session_.decide(whole(cost), key).refused_by == Tier::kNone ? 1 : 0;
   }
 
-  // tryAcquire(cost, key?): 0 if allowed, else the refusal
+  // tryAcquire(cost, key?): 0 if allowed, otherwise the refusal
   std::int32_t try_acquire(double cost, const Key* key) const noexcept {
     if (!sound(cost, key)) return kBadArgument;
     const LimiterSession::Acquired acquired = session_.try_acquire(whole(cost), key);
@@ -33,7 +33,7 @@ class LimiterCalls {
     return answer_of(acquired.decision);
   }
 
-  // peek(cost, key?): the refusal, or 0; staging as of tryAcquire
+  // peek(cost, key?): the refusal, or 0; the staging gets the same as from tryAcquire, without a receipt
   std::int32_t peek(double cost, const Key* key) const noexcept {
     if (!sound(cost, key)) return kBadArgument;
     const Limiter::Outlook outlook = session_.peek(whole(cost), key);
@@ -49,8 +49,8 @@ class LimiterCalls {
 
   // rooms(0, key?): 1
   std::int32_t rooms(double, const Key* key) const noexcept;
-  // penalize(points, key?), reward(points, key?), refund(cost, key?), reset(0, key?): 1. The receipt of what a refund
-  // is of stands in staging.
+  // penalize(points, key?), reward(points, key?), refund(cost, key?), reset(0, key?): 1. For refund, the receipt of the
+  // decision is in staging.
   std::int32_t penalize(double points, const Key* key) const noexcept;
   std::int32_t reward(double points, const Key* key) const noexcept;
   std::int32_t refund(double cost, const Key* key) const noexcept;
@@ -60,23 +60,23 @@ class LimiterCalls {
   // overload(ns): 1
   std::int32_t overload(double ns, const Key*) const noexcept;
 
-  // acquire(cost, key?), with the patience in staging: as tryAcquire; kWaits + the waiter if it is to wait, then
-  // see tend() and told()
+  // acquire(cost, key?), with the patience in staging: as tryAcquire; or kWaits + the waiter, if the request waits:
+  // then see tend() and told()
   std::int32_t acquire(double cost, const Key* key) const noexcept;
-  // tend(waiter): 0; staging gets retryAfterMs of the front of its line, leftMs of its own deadline, nowMs
+  // tend(waiter): 0; the staging gets retryAfterMs of the waiter in front, leftMs until its own deadline, and nowMs
   std::int32_t tend(double waiter, const Key*) const noexcept;
-  // told(): kToldUnit * what waiter of this session it is about + what has happened to it, 0: nothing more; or
-  // kForgotten - waiter. The staging gets retryAfterMs, the refusal and the receipt.
+  // told(): takes one report about a waiter of this session: kToldUnit * waiter + its outcome, or kForgotten - waiter;
+  // 0: there are no more. The staging gets retryAfterMs, the refusal and the receipt.
   std::int32_t told(double, const Key*) const noexcept;
   // leave(waiter): 0
   std::int32_t leave(double waiter, const Key*) const noexcept;
 
  private:
-  // 0 for what is no whole number of 64 bits, which lib/ never gives.
+  // Returns 0 for a number outside 0 .. 2^63 - 1; lib/ never passes one.
   static std::uint64_t whole(double number) noexcept {
     return number >= 0 && number < 0x1p63 ? static_cast<std::uint64_t>(number) : 0;
   }
-  // A cost, and a key where there are keys: lib/ gives nothing else.
+  // Whether it is a cost, with a key where there are keys. lib/ passes nothing else.
   bool sound(double cost, const Key* key) const noexcept {
     return cost >= 0 && cost <= static_cast<double>(kCostMax) && session_.fits(key);
   }

@@ -7,9 +7,9 @@
 namespace sluice {
 
 struct LimiterHost {
-  // The session with that number has something to hear: its thread is to look. From any thread.
+  // Makes the thread of the session with that number look at its waiters. Any thread may call it.
   virtual void ring(std::uint64_t session) noexcept = 0;
-  // Memory for what a session is asked to remember; nullptr: there is none.
+  // Memory for a session's records of depth in flight; nullptr: there is none.
   virtual void* allocate(std::size_t bytes) noexcept = 0;
   virtual void free(void* memory) noexcept = 0;
 

@@ -18,7 +18,7 @@ bool QueueSession::use(const Buffers& buffers) {
 }
 
 void QueueSession::end() {
-  // What was gathered was accepted: it is published, not lost. Permits that were not used are returned.
+  // Gathered records were accepted, so they are published. Unused permits are returned.
   while (batches_ != nullptr) close_batch(*batches_);
   queue_.abandon(number_,
                  [this](std::uint32_t lane, std::uint32_t permits) { count_permits(lane, permits, 0); });
@@ -28,7 +28,7 @@ void QueueSession::end() {
     serve_waiting(lane);
   }
   ring_if_parked();
-  tell_if_drained();  // its permits held up the end
+  tell_if_drained();  // its permits kept the queue from ending
   queue_.stop_awaiting_empty(awaits_empty_);
   awaits_empty_ = 0;
   give_lease();
@@ -103,7 +103,7 @@ std::uint32_t QueueSession::wait_to_reserve(std::uint32_t lane, std::uint32_t pe
 bool QueueSession::leave(std::uint32_t waiter) {
   std::uint32_t lane = 0;
   if (!queue_.leave(waiter, lane)) return false;
-  serve_waiting(lane);  // the one behind it may want less
+  serve_waiting(lane);  // the next waiter may want less
   return true;
 }
 
@@ -134,14 +134,14 @@ void QueueSession::push_reserved(std::uint32_t lane, const std::byte* records, s
   } else {
     queue_.push_reserved(lane, records, used, unused, now, ttl);
   }
-  // Permits that were used count too: a lane has room for so many permits, whatever its capacity.
+  // Used permits count too, because a lane has a largest number of permits besides its capacity.
   permits_returned(lane);
 }
 
 void QueueSession::permits_returned(std::uint32_t lane) {
   if (queue_.somebody_waits(lane)) serve_waiting(lane);
   ring_if_parked();
-  tell_if_drained();  // permits hold up the end
+  tell_if_drained();  // permits keep the queue from ending
 }
 
 // ---- batches -----------------------------------------------------------------------------------------------
@@ -198,9 +198,10 @@ void QueueSession::give_lease() {
   has_lease_ = false;
   consumer_.forget_shown();
   queue_.give_lease(number_);
-  // Between the lease and "closed", as a thread that closes has its CAS between "closed" and a look at the lease.
+  // This fence is between giving the lease and reading "closed". A thread that closes has its CAS between setting
+  // "closed" and reading the lease.
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (queue_.closed()) host_.ring_all();  // those who wait for the end learn that nobody consumes
+  if (queue_.closed()) host_.ring_all();  // threads that wait for the end learn that no thread consumes
 }
 
 std::uint32_t QueueSession::take_over(std::uint32_t max) {
@@ -217,7 +218,7 @@ std::uint32_t QueueSession::next(std::uint32_t consumed, std::uint32_t max) {
   free_shown(consumed);
   if (max == 0) return 0;
   const std::uint32_t count = show_untagged(queue_.tags().used() ? 1 : max);
-  // Asked again now that their stamps were read: whether these records can have tags.
+  // Asks again, now that the stamps were read, whether these records can have tags.
   if (count == 0 || !queue_.tags().used()) return count;
   free_shown(1);
   return kShownAndGone;
@@ -225,7 +226,8 @@ std::uint32_t QueueSession::next(std::uint32_t consumed, std::uint32_t max) {
 
 Park QueueSession::park() {
   if (consumer_.park()) return Park::kParked;
-  // Not "is it readable": of a queue that overwrites, what was may just have been dropped for what is on its way.
+  // It does not ask readable(): a queue that overwrites may just have dropped its records for one that is not published
+  // yet.
   if (!consumer_.drained()) return Park::kReady;
   tell_if_drained();
   return Park::kEnded;
@@ -236,7 +238,7 @@ Park QueueSession::park() {
 bool QueueSession::close() {
   if (!queue_.close([this](std::uint64_t session) { host_.ring(session); })) return false;
   ring_if_parked();
-  host_.ring_all();  // those who listen for the end
+  host_.ring_all();  // for threads that wait for the end
   return true;
 }
 

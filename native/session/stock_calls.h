@@ -1,5 +1,5 @@
-// The calls of a stock ledger as its callers in JavaScript make them through any face: numbers in, one number out, the
-// rest in the staging buffer. See StockStaging, and contract/answers.h.
+// The calls of a stock ledger, as JavaScript makes them through any face: each takes numbers and returns one number;
+// the rest is in the staging buffer. See StockStaging, and contract/answers.h.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@
 
 namespace sluice {
 
-// A key as it stands in staging.
+// A key in staging.
 class StagedKey {
  public:
   StagedKey(const Words& words, std::size_t at) noexcept
@@ -42,8 +42,8 @@ class StockCalls {
   explicit StockCalls(StockSession& session) noexcept : session_(session) {}
   void stage(const Words& staging) noexcept { words_ = staging; }
 
-  // The first `count` lines of a cart, as far as one can have so many; none if a quantity is out of range, which lib/
-  // never gives. Valid until the next call.
+  // Reads the first `count` lines of a cart, at most kLinesMax. Returns none if a quantity is out of range; lib/ never
+  // passes such. Valid until the next call.
   StockSession::Lines lines(std::uint32_t count, std::uint64_t least = 1) noexcept {
     count = std::min(count, StockRequest::kLinesMax);
     for (std::uint32_t i = 0; i < count; ++i) {
@@ -55,10 +55,10 @@ class StockCalls {
     return StockSession::sound(staged, least) ? staged : StockSession::Lines();
   }
 
-  // reserve(lines), with a hold of 0 for the ledger's own: the ReserveResult; the hold stands in staging. Of a
-  // repetition, what is left of the hold stands there, and the phase in place of the line
+  // reserve(lines), with a hold of 0 for the ledger's default: the ReserveResult. The staging gets the hold; for a
+  // repetition it gets what is left of the hold, and the phase in place of the line
   std::int32_t reserve(std::uint32_t count) noexcept {
-    // A copy, looked at once: each access within its bounds then needs no look of its own.
+    // A local copy whose length is checked once: the compiler then drops the check of each access below it.
     const Words words = words_;
     if (words.bytes() < StockStaging::kBytes) return kBadArgument;
     const StockSession::Lines cart = lines(count);
@@ -86,58 +86,58 @@ class StockCalls {
   std::int32_t extend() noexcept {
     return answer_of(session_.extend(reservation(), staged(StockStaging::kHoldNs)));
   }
-  // confirmPart(lines, 1: what is left stays held); cancelPart(lines); giveBack(lines), of the reservation in staging:
-  // of so many lines there; without any, of the quantity, or all. The ResolveResult; which line it is about stands in
-  // staging
+  // confirmPart(lines, 1: the rest stays held), cancelPart(lines), giveBack(lines): for the reservation in staging, the
+  // part is that many lines there; without lines, the quantity there, or all if it is 0. The ResolveResult; the staging
+  // gets the line to which it applies
   std::int32_t confirm_part(std::uint32_t count, std::uint32_t hold) noexcept;
   std::int32_t cancel_part(std::uint32_t count) noexcept;
   std::int32_t give_back(std::uint32_t count) noexcept;
-  // giveBackOf(): of the item whose sku, and of the user whose key stand in staging, with the quantity; kUnknownSku if
-  // there is no such item
+  // giveBackOf(): the sku of the item, the key of the user and the quantity are in staging. The ResolveResult;
+  // kUnknownSku if there is no such item
   std::int32_t give_back_of() noexcept;
-  // change(lines): to the quantities of so many lines in staging, or, without any, to the quantity of its only item.
-  // The ResolveResult, or kRefusals + the ReserveResult; which line it is about stands in staging
+  // change(lines): to the quantities of that many lines in staging; without lines, to the quantity there, of its only
+  // item. The ResolveResult, or kRefusals + the ReserveResult; the staging gets the line to which it applies
   std::int32_t change(std::uint32_t count) noexcept;
 
-  // expire(): how many were due and have expired
+  // expire(): expires all due holds, and returns how many
   std::int32_t expire() noexcept { return static_cast<std::int32_t>(session_.expire()); }
-  // sweep(slots): expires what is due as far as looking at `slots` slots goes; 1 if something was left, else 0
+  // sweep(slots): expires due holds, but looks at `slots` slots at most; 1 if some may be left, otherwise 0
   std::int32_t sweep(std::uint32_t slots) noexcept { return session_.sweep(slots) ? 1 : 0; }
 
-  // addItem(): the ItemTable::Added, or kUnknownGroup; the sku in the first line, and the name of its group in place of
-  // the user, with the units, in staging
+  // addItem(): the ItemTable::Added, or kUnknownGroup. In staging are the sku in the first line, the name of its group
+  // in place of the user, and the units
   std::int32_t add_item() noexcept;
-  // These are about the item whose sku stands in staging: kUnknownSku if there is none. restock(): 1, or 0 if total and
-  // backorder would be too large. withdraw(): how many units. closeItem(), reopenItem(): 1
+  // The next ones act on the item whose sku is in staging: kUnknownSku if there is none. restock(): 1, or 0 if total
+  // and backorder would be too large. withdraw(): how many units. closeItem(), reopenItem(): 1
   std::int32_t restock() noexcept;
   double withdraw() noexcept;
   std::int32_t close_item() noexcept;
   std::int32_t reopen_item() noexcept;
   // setTotal(clamp): the LevelSet
   std::int32_t set_total(std::uint32_t clamp) noexcept;
-  // changeItem(changes, a bit each), with the new values in staging: the LevelSet of the backorder; unless it is kDone
+  // changeItem(changes, a bit each), with the new values in staging: the LevelSet of the backorder; unless it is kDone,
   // nothing is changed
   std::int32_t change_item(std::uint32_t changes) noexcept;
 
   // configure(): 0; the hold in staging
   std::int32_t configure() noexcept;
-  // addGroup(): the GroupTable::Added; its name in place of a sku, with its limit, in staging
+  // addGroup(): the GroupTable::Added. In staging are its name in place of a sku, and its limit
   std::int32_t add_group() noexcept;
-  // changeGroup(): 1, or 0 if there is none of this name
+  // changeGroup(): 1, or 0 if there is no group of this name
   std::int32_t change_group() noexcept;
-  // limitsUsers(): 1 if an item has a limit per user, or its group
+  // limitsUsers(): 1 if any item has a limit per user, or is in a group
   std::int32_t limits_users() noexcept;
 
-  // oldestMovement(): the position of the oldest that is still there; endOfMovements(): that of the next one to come
+  // oldestMovement(): the position of the oldest that is still there; endOfMovements(): the position of the next
   double oldest_movement() noexcept { return static_cast<double>(session_.ledger().movements().oldest()); }
   double end_of_movements() noexcept { return static_cast<double>(session_.ledger().movements().end()); }
 
-  // The item whose sku stands in staging, or kNoItem; {} is the sku where none stands.
+  // The sku in staging, {} without one; and its item, or kNoItem.
   Key sku() const noexcept { return StagedKey(words_, StockStaging::kLines).key(secret()); }
   std::uint32_t item() const noexcept { return session_.ledger().items().find(sku()); }
-  // The user's key in staging, {} without one.
+  // The key of the user in staging, {} without one.
   Key user() const noexcept { return StagedKey(words_, StockStaging::kUser).key(secret()); }
-  // The reservation in staging; or that of the client's id there, 0 without one.
+  // The reservation in staging; and the reservation of the client's id there, 0 without one.
   std::uint64_t reservation() const noexcept { return staged(StockStaging::kReservation); }
   std::uint64_t reservation_of_id() const noexcept {
     return session_.reservation_of(StagedKey(words_, StockStaging::kId).key(secret()));
@@ -156,7 +156,7 @@ class StockCalls {
 
   StockSession& session_;
   Words words_;
-  // Made once: to clear it for each call would cost 190 instructions.
+  // A member, because clearing it in each call would cost 190 instructions.
   StockRequest::Line lines_[StockRequest::kLinesMax];
 };
 

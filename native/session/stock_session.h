@@ -1,8 +1,8 @@
-// One thread's use of a stock ledger: carts and parts are spans, times are read once a call. Knows nothing of the face
-// that it is used through.
+// One thread's use of a stock ledger. Carts and parts are spans; each call reads the clock at most once. A session does
+// not know its face.
 //
-// A session belongs to one thread. It is made with a thread slot of its ledger, and end() frees that slot. It holds
-// nothing: what it has reserved is the caller's, and runs out if nobody decides it.
+// A session belongs to one thread. It is made with a thread slot of its ledger, and end() frees that slot. It keeps no
+// reservations: the caller decides those, or they expire.
 #pragma once
 
 #include <algorithm>
@@ -43,7 +43,7 @@ class StockSession {
 
   struct Reserved {
     StockAnswer answer;
-    Standing standing{};  // of a repetition: what has become of the reservation
+    Standing standing{};  // for a repetition: the reservation's state now
   };
   Reserved reserve(const StockRequest& request) noexcept {
     CallTime time(clock_);
@@ -65,12 +65,12 @@ class StockSession {
   ResolveResult cancel(std::uint64_t reservation) noexcept {
     return ledger_.cancel(*slot_, reservation, clock_.now());
   }
-  // Held for at least `hold_ns` from now.
+  // Holds it for at least `hold_ns` from now.
   ResolveResult extend(std::uint64_t reservation, std::uint64_t hold_ns) noexcept {
     const std::uint64_t now = clock_.now();
     return ledger_.extend(*slot_, reservation, now, now + hold_ns);
   }
-  // The part's lines are sound(): for change() of 0 units or more, else of 1.
+  // The lines of a part are sound(): at least 1 unit each; in change(), at least 0.
   ResolveAnswer confirm_part(std::uint64_t reservation, const Part& part, Rest rest) noexcept {
     return ledger_.confirm_part(*slot_, reservation, clock_.now(), part, rest);
   }
@@ -80,7 +80,7 @@ class StockSession {
   ResolveAnswer give_back(std::uint64_t reservation, const Part& part) noexcept {
     return ledger_.give_back(*slot_, reservation, clock_.now(), part);
   }
-  // Of an item that the user has bought, whatever the reservation.
+  // Returns units of an item that the user has bought, whatever the reservation.
   ResolveResult give_back_of(std::uint32_t item, std::uint64_t quantity, const LedgerUser& user) noexcept {
     return ledger_.give_back(*slot_, item, quantity, user, clock_.now());
   }
@@ -92,7 +92,7 @@ class StockSession {
 
   // Returns how many reservations were due, and have expired.
   std::uint32_t expire() noexcept { return ledger_.expire_due(*slot_, clock_.now()); }
-  // The same, as far as looking at `slots` slots of the table goes. Whether something is left.
+  // The same, but looks at `slots` slots of the table at most. Returns whether some may be left.
   bool sweep(std::uint32_t slots) noexcept {
     const std::uint64_t now = clock_.now();
     ledger_.expire_due(*slot_, now, slots);
@@ -125,13 +125,13 @@ class StockSession {
 
   // ---- listing ---------------------------------------------------------------------------------------------------
 
-  // What one list() looks at, and shows, at the most.
+  // The most slots that one list() reads, and the most reservations that it shows.
   static constexpr std::uint32_t kSlotsAtATime = 4'096, kFoundAtATime = 64;
 
   struct Filter {
     std::uint32_t phases;  // a bit for each Phase
-    Key user;              // {}: of any
-    std::uint32_t item;    // kNoItem: of any
+    Key user;              // {}: any
+    std::uint32_t item;    // kNoItem: any
 
     bool admits(const ReservationRecord& record, std::uint64_t now) const noexcept {
       if ((phases >> static_cast<std::uint32_t>(record.phase_at(now)) & 1) == 0) return false;
@@ -140,8 +140,8 @@ class StockSession {
                                             [this](const auto& line) { return line.item == item; });
     }
   };
-  // Calls show(record, now) for some of the reservations from slot `from` of the table on. Returns the slot to go on
-  // with; the number of slots after the last. `record` is the caller's memory for one.
+  // Calls show(record, now) for some of the reservations from slot `from` of the table on. Returns the slot at which to
+  // continue; at the end, the number of slots. `record` is memory for one record.
   template <class Show>
   std::uint32_t list(std::uint32_t from, const Filter& filter, ReservationRecord& record, Show&& show) {
     const std::uint64_t now = clock_.now();
@@ -156,7 +156,7 @@ class StockSession {
     }
     return slot;
   }
-  // False: nothing is known of it.
+  // False: its record is gone, or there was none.
   bool find(std::uint64_t reservation, ReservationRecord& record) noexcept {
     return RecordReader(ledger_.memory()).read(reservation, record);
   }

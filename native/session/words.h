@@ -1,4 +1,4 @@
-// Numbers in a buffer that the face shares with its caller: a pointer and a length that bounds every access.
+// Numbers in a buffer that the face shares with JavaScript. Every access is bounded by the buffer's length.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,7 @@ class Words {
 
   std::size_t bytes() const { return bytes_; }
 
-  // 0 for what is not in the buffer.
+  // Returns 0 where the buffer does not have all octets.
   template <class T>
   T get(std::size_t offset) const {
     T value{};
@@ -29,7 +29,7 @@ class Words {
     if (fits(offset, sizeof value)) std::memcpy(data_ + offset, &value, sizeof value);
   }
 
-  // As much of a text as is in the buffer.
+  // Returns the part of a text that is in the buffer.
   std::string_view text(std::uint64_t offset, std::uint64_t length) const {
     if (offset >= bytes_) return {};
     const std::uint64_t left = bytes_ - offset;

@@ -45,7 +45,7 @@ struct LimiterConfig {
     depth_max = next.depth_max;
   }
 
-  // The windows of one state: | the zeroed part of each | the times of each that is exact |
+  // The windows of one state:  | the zeroed part of each | the times of each that is exact |
   std::uint64_t window_bytes() const { return window_cleared_bytes() + times_before(window_count); }
   std::uint64_t window_cleared_bytes() const { return cells_before(window_count); }
   std::uint64_t calendar_bytes() const {

@@ -86,8 +86,7 @@ class TokenRate {
 
  private:
   static std::uint64_t multiply_shift(std::uint64_t a, std::uint64_t b, std::uint32_t shift) noexcept {
-#if defined(__SIZEOF_INT128__) && \
-    !defined(__wasm__)  // in wasm it would be a call into the compiler's runtime
+#if defined(__SIZEOF_INT128__) && !defined(__wasm__)  // there a runtime call
     __extension__ using Wide = unsigned __int128;
     return static_cast<std::uint64_t>((static_cast<Wide>(a) * b) >> shift);
 #else
