@@ -1,4 +1,4 @@
-// The manual clock as a shared object, and the clock an object was created with.
+// The manual clock as a shared object, and the clock with which an object was created.
 #pragma once
 
 #include <memory>
@@ -15,7 +15,7 @@ struct SharedClock : SharedObject {
   explicit SharedClock(std::uint64_t start_ns) : SharedObject(ObjectKind::kClock), clock(start_ns) {}
   ManualClock clock;
 
-  // Bells that ring when the clock has moved: of those who wait for a time.
+  // Adds a bell that rings when the clock has moved, for a thread that waits for a time.
   void listen(Bell* bell) {
     const std::lock_guard<std::mutex> guard(mutex_);
     bells_.insert(bell);
@@ -36,7 +36,7 @@ struct SharedClock : SharedObject {
   std::unordered_set<Bell*> bells_;
 };
 
-// The clock of an object: keeps a manual one alive.
+// The clock of an object. It keeps a manual clock alive.
 struct ClockSource {
   std::shared_ptr<SharedClock> manual;
   Clock clock() const { return manual == nullptr ? Clock() : Clock(&manual->clock); }

@@ -10,7 +10,7 @@ Attachment::Attachment(Environment& environment)
   *link_ = this;
 }
 
-// One whose making failed half-way was never detached.
+// An attachment whose construction failed half-way was never detached.
 Attachment::~Attachment() {
   if (!detached_) unlink();
 }

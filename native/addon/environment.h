@@ -1,5 +1,5 @@
-// What one JavaScript environment (a thread) has attached, and how it lets go of it when the thread ends, at
-// any moment and in any way: return, process.exit(), worker.terminate().
+// The attachments of one JavaScript environment (a thread). They detach when the thread ends, at any moment and in any
+// way: return, process.exit(), worker.terminate().
 #pragma once
 
 #include <node_api.h>
@@ -11,7 +11,7 @@ namespace sluice {
 
 class Environment;
 
-// One object as one environment sees it. Hot functions get it as their data pointer.
+// One thread's object for a segment. Hot functions get it as their data pointer.
 class Attachment {
  public:
   explicit Attachment(Environment& environment);
@@ -19,8 +19,8 @@ class Attachment {
   Attachment& operator=(const Attachment&) = delete;
   virtual ~Attachment();
 
-  // Gives everything back that other threads could miss. Called once: by dispose(), by the garbage collector,
-  // or at the end of the thread, whichever comes first. Every native function answers "disposed" afterwards.
+  // Gives back everything that other threads may need. Called once: by dispose(), by the garbage collector, or at the
+  // end of the thread, whichever comes first. Every native function answers kDisposed afterwards.
   void detach();
   bool detached() const { return detached_; }
 
@@ -38,16 +38,16 @@ class Attachment {
 
 class Environment {
  public:
-  // Makes the environment's data and its clean-up hook. At module load.
+  // Makes the environment's data and its clean-up hook. Called at module load.
   static void install(napi_env env);
   static Environment& of(napi_env env);
 
   napi_env env() const { return env_; }
-  // Its number among the owners of thread slots: all that this thread attaches of one object shares a slot.
+  // Its number as an owner of thread slots: all attachments that this thread has of one object share a slot.
   std::uint64_t number() const { return number_; }
   uv_loop_t* loop() const { return loop_; }
 
-  // A loop handle is being closed / has been closed. The thread's end waits for the last one.
+  // Called when a loop handle begins to close, and when it is closed. The thread's end waits for the last one.
   void handle_closing() { ++closing_; }
   void handle_closed();
 

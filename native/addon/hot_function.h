@@ -1,5 +1,6 @@
-// Hot paths are plain Node-API functions whose data pointer is the attachment: no `this` to unwrap, and small
-// numbers in and out. What is larger travels through a staging buffer whose address was learned once.
+// Hot paths are plain Node-API functions whose data pointer is the attachment: there is no `this` to unwrap, and
+// arguments and results are small numbers. Anything larger is in a staging buffer, whose address native code learned
+// once.
 #pragma once
 
 #include <node_api.h>
@@ -30,7 +31,7 @@ inline napi_value number(napi_env env, double value) {
   return result;
 }
 
-// The attachment a hot function was made for.
+// The attachment for which a hot function was made.
 template <class A>
 A& attachment(napi_env env, napi_callback_info info) {
   void* data = nullptr;
@@ -61,8 +62,8 @@ A& attachment(napi_env env, napi_callback_info info, napi_value (&arguments)[N])
   return *static_cast<A*>(data);
 }
 
-// A function that may allocate, and then throws std::bad_alloc where the system has nothing to give. It throws before
-// it has changed anything that others see. No exception may reach Node.js, which ends the process.
+// Wraps a function that may allocate, and throws std::bad_alloc if the system has no memory. It throws before it has
+// changed anything that other threads see. No exception may reach Node.js, which would end the process.
 template <napi_callback Function>
 napi_value guarded(napi_env env, napi_callback_info info) noexcept {
   try {
@@ -72,14 +73,14 @@ napi_value guarded(napi_env env, napi_callback_info info) noexcept {
   }
 }
 
-// A function by its name in the contract's list.
+// A function, with its name in the contract's list.
 template <const auto& kNames>
 struct HotFunction {
   NameIn<kNames> name;
   napi_callback call;
 };
 
-// Own properties: what a program has put into Object.prototype is neither read nor called.
+// Defines an own property, so that nothing that a program has put into Object.prototype is read or called.
 inline void define(napi_env env, napi_value object, const char* name, napi_value value) {
   constexpr auto kPlain =
       static_cast<napi_property_attributes>(napi_writable | napi_enumerable | napi_configurable);
@@ -88,8 +89,8 @@ inline void define(napi_env env, napi_value object, const char* name, napi_value
   napi_define_properties(env, object, 1, &property);
 }
 
-// The attachment that `make(slot)` makes, with the slot of its thread; nullptr if all are taken. Throws what `make`
-// throws, and has then given the slot back.
+// Returns the attachment that `make(slot)` makes with a slot of its thread; nullptr if all slots are taken. Throws what
+// `make` throws, after it has given the slot back.
 template <class Make>
 auto made_with_slot(ThreadSlots& slots, Environment& environment, Make&& make) -> decltype(make(nullptr)) {
   ThreadSlot* slot = slots.acquire(environment.number());
@@ -102,8 +103,8 @@ auto made_with_slot(ThreadSlots& slots, Environment& environment, Make&& make) -
   }
 }
 
-// An object with the given functions over `attachment`, which it owns: when the object is collected, or the
-// environment ends, the attachment is detached and freed. The functions must not outlive the object.
+// Makes an object with the given functions, which owns `attachment`: when the object is collected, or the environment
+// ends, the attachment is detached and freed. The functions must not outlive the object.
 template <const auto& kNames, class A>
 napi_value hot_object(napi_env env, A* attachment,
                       std::initializer_list<std::span<const HotFunction<kNames>>> groups) {
@@ -141,7 +142,7 @@ class Staging {
   std::size_t bytes() const { return bytes_; }
   std::span<std::byte> span() const { return {data_, bytes_}; }
 
-  // Bounded by the buffer's own length: see Words.
+  // Both are bounded by the buffer's own length: see Words.
   template <class T>
   T get(std::size_t offset) const {
     return Words(span()).get<T>(offset);
@@ -154,7 +155,7 @@ class Staging {
  private:
   std::byte* data_ = nullptr;
   std::size_t bytes_ = 0;
-  napi_ref held_ = nullptr;  // freed with the environment or with the buffer's owner: see release()
+  napi_ref held_ = nullptr;  // deleted by release(), or with the environment
 
  public:
   void release(napi_env env) {

@@ -12,10 +12,10 @@ namespace sluice {
 
 namespace {
 
-// A calendar window. False: out of range.
+// Reads a calendar window. False: out of range.
 bool read_calendar_window(const Napi::Object& given, std::uint32_t number, LimiterDescription& to) {
   WindowConfig& window = to.config.windows[number];
-  const std::uint32_t every = u32(given, "every");  // which a getter may tell otherwise than before
+  const std::uint32_t every = u32(given, "every");  // a getter may return another value than before
   const Napi::Object zone = nested(given, "zone");
   const Napi::Value name = get(given, "timeZone");
   const std::uint32_t count = u32(zone, "length") / 2;
@@ -40,7 +40,7 @@ bool read_calendar_window(const Napi::Object& given, std::uint32_t number, Limit
   return true;
 }
 
-// A sliding window, exact or of buckets. False: out of range.
+// Reads a sliding window, exact or of buckets. False: out of range.
 bool read_sliding_window(const Napi::Object& given, WindowConfig& window) {
   const double window_ms = f64(given, "windowMs");
   const std::uint64_t limit = u64(given, "limit");
@@ -82,7 +82,7 @@ bool read_bucket(const Napi::Object& bucket, LimiterConfig& to) {
   return true;
 }
 
-// The queue named `queue` in a tier's options. False: it is not alive.
+// Finds the queue that a tier's options name as `queue`. False: it is gone.
 bool find_queue(const Napi::Object& tier, std::shared_ptr<SharedQueue>& to) {
   const Napi::Object handle = nested(tier, "queue");
   if (handle.IsEmpty()) return true;
@@ -90,7 +90,7 @@ bool find_queue(const Napi::Object& tier, std::shared_ptr<SharedQueue>& to) {
   return to != nullptr;
 }
 
-// A sign that is not watched for has 0. False: out of range.
+// A limit of 0 means that the tier does not watch that sign. False: out of range.
 bool read_adaptive(const Napi::Object& adaptive, bool watches_queue, LimiterDescription& to) {
   if (adaptive.IsEmpty()) return true;
   const double queue_wait_ms = f64(adaptive, "maxQueueWaitMs");

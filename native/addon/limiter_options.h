@@ -1,4 +1,4 @@
-// What JavaScript gives a limiter when it makes or changes it, read and checked.
+// Reads and checks the options with which JavaScript makes or changes a limiter.
 #pragma once
 
 #include <napi.h>
@@ -16,11 +16,11 @@ struct LimiterDescription {
   bool commit = false;
 };
 
-// In place of a reason: the thread is being terminated, and what was read says nothing.
+// In place of a reason: the thread is being terminated, and the values that were read mean nothing.
 inline constexpr const char* kThreadEnds = "";
 
-// createLimiter()'s options, with the clock and the queues that they name in `shared`. nullptr, or the reason of a
-// refusal.
+// Reads the options of createLimiter(); the clock and the queues that they name go to `shared`. Returns nullptr, or the
+// reason of a refusal.
 //
 //   { tokenBucket?: { ratePerSecond, burst, warmUpMs }, queueDepth?: { max, queue?: handle },
 //     windows: [{ limit, windowMs, buckets, exact } or { limit, every, timeZone, zone: [ms, offset in ms, ...] }],
@@ -28,8 +28,8 @@ inline constexpr const char* kThreadEnds = "";
 //     maxWaitingPerKey, enforce, commit, clock? }
 const char* read_limiter(const Napi::Object& options, SharedLimiter& shared, LimiterDescription& to);
 
-// configure()'s: { ratePerSecond, burst, warmUpMs, windows: [{ limit, windowMs }], max, enforce }. False: the thread is
-// being terminated.
+// Reads the options of configure(): { ratePerSecond, burst, warmUpMs, windows: [{ limit, windowMs }], max, enforce }.
+// False: the thread is being terminated.
 bool read_changes(const Napi::Object& given, std::uint32_t window_count, LimiterChanges& to);
 
 }  // namespace sluice

@@ -1,4 +1,4 @@
-// A bell as one thread's event loop hears it.
+// A bell that rings in one thread's event loop.
 #pragma once
 
 #include <node_api.h>
@@ -8,17 +8,17 @@
 
 namespace sluice {
 
-// A bell that one attachment listens to from its event loop, opened when first needed.
+// One attachment's listener to a bell, opened when it is first needed, and the callback that it calls.
 class LoopBell {
  public:
-  // Throws std::bad_alloc if the loop has no room for it.
+  // Throws std::bad_alloc if the loop cannot take it.
   void open(Environment& environment, Bell& bell, BellListener::Callback on_ring, void* data);
   void close(Environment& environment, Bell& bell);
   void keep_loop_alive(bool alive) {
     if (listener_ != nullptr) listener_->keep_loop_alive(alive);
   }
 
-  // What JavaScript is called with when the bell rings.
+  // Sets the JavaScript function that call() calls when the bell rings.
   void set_callback(napi_env env, napi_value callback);
   void drop_callback(napi_env env);
   void call(napi_env env) const;

@@ -1,4 +1,4 @@
-// What JavaScript calls on a queue, by who calls it: hot functions over QueueAttachment.
+// The functions of a queue, those of producers and those of consumers: hot functions over QueueAttachment.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Secrets and tokens: from the system's source of randomness, each word of its full width.
+// Secrets and tokens from the system's source of randomness. Each word is random in its full width.
 #pragma once
 
 #if defined(_WIN32)
@@ -16,7 +16,7 @@
 
 namespace sluice {
 
-// Needs no descriptor, and does not fail on a system that could start Node.js, which asks the same source.
+// Needs no descriptor. It does not fail on a system that could start Node.js, which uses the same source.
 inline std::uint64_t random_word() {
 #if defined(_WIN32)
   std::random_device random;

@@ -1,7 +1,7 @@
-// The process-wide table from handle to shared object. A handle is {id, token}: it survives structured clone,
-// and the token keeps a stale or invented one from reaching an object that it was not made for.
+// The process-wide table of shared objects by their handles. A handle is {id, token} and survives structured clone. The
+// token keeps a stale or invented handle from reaching an object for which it was not made.
 //
-// The registry holds weak references: an object lives as long as some thread has it attached. It is never
+// The registry holds weak references: an object lives as long as any thread has it attached. The registry is never
 // destroyed, because threads may end after the static objects of the process.
 #pragma once
 
@@ -16,7 +16,7 @@ namespace sluice {
 
 enum class ObjectKind : std::uint8_t { kQueue, kLimiter, kStock, kGate, kClock };
 
-// What the threads of the process share of one object.
+// The part of one object that the threads of the process share outside its segment.
 struct SharedObject {
   explicit SharedObject(ObjectKind kind) : kind(kind) {}
   virtual ~SharedObject() = default;
@@ -41,12 +41,12 @@ class Registry {
     object->token = random_word();
     objects_[object->id] = object;
     if (objects_.size() < 2 * kept_ + 64) return;
-    // Forget the dead, whenever there could be as many as the living.
+    // Forgets dead objects, whenever there may be as many of them as live ones.
     std::erase_if(objects_, [](const auto& entry) { return entry.second.expired(); });
     kept_ = objects_.size();
   }
 
-  // nullptr if the handle is unknown, is of another kind, or its object is gone.
+  // Returns nullptr if the handle is unknown or of another kind, or its object is gone.
   template <class Object>
   std::shared_ptr<Object> find(ObjectKind kind, std::uint64_t id, std::uint64_t token) {
     const std::lock_guard<std::mutex> guard(mutex_);
@@ -70,7 +70,7 @@ class Registry {
  private:
   std::mutex mutex_;
   std::unordered_map<std::uint64_t, std::weak_ptr<SharedObject>> objects_;
-  std::size_t kept_ = 0;  // entries after the dead were last forgotten
+  std::size_t kept_ = 0;  // how many entries were left when dead ones were last forgotten
   std::uint64_t last_id_ = 0;
   std::uint64_t last_number_ = 0;
 };

@@ -1,4 +1,4 @@
-// What the functions of a stock ledger answer where a number does not do.
+// Answers of a stock ledger's functions that are JavaScript values other than numbers.
 #pragma once
 
 #include <napi.h>
@@ -13,7 +13,7 @@ inline Napi::Value sku_of(napi_env env, const Item<>& item) {
   return Napi::Number::New(env, static_cast<double>(item.sku.low));
 }
 
-// A user that was named, as `user`.
+// Sets `user`, if a user was named.
 inline void set_user(napi_env env, Napi::Object& result, const LedgerUser& user) {
   if (user.text_length != 0) {
     put(result, "user", Napi::String::New(env, reinterpret_cast<const char*>(user.text), user.text_length));

@@ -1,4 +1,4 @@
-// What a JavaScript object can do with the stock ledger it is attached to.
+// The functions of a stock ledger, as JavaScript calls them.
 #pragma once
 
 #include <node_api.h>
@@ -11,7 +11,7 @@
 
 namespace sluice {
 
-// A call of StockCalls: f(), f(number) or f(number, number). What is missing is 0.
+// Calls a function of StockCalls: f(), f(number) or f(number, number). A missing argument is 0.
 template <auto Method>
 struct StockCall;
 template <class Answer, Answer (StockCalls::*Method)() noexcept>
@@ -40,10 +40,10 @@ struct StockCall<Method> {
 template <auto Method>
 constexpr napi_callback kCall = StockCall<Method>::call;
 
-// Those of its functions that are about a reservation. They have a file of their own, so that the compiler finds it
-// small enough to inline what they call.
+// The functions that act on a reservation. They have a file of their own, which is small enough for the compiler to
+// inline what they call.
 std::span<const HotFunction<functions::kStock>> order_functions();
-// Those of its functions that look for reservations.
+// The functions that look for reservations.
 std::span<const HotFunction<functions::kStock>> listing_functions();
 
 }  // namespace sluice

@@ -19,7 +19,7 @@ namespace std {
 __attribute__((__noreturn__)) void __throw_bad_array_new_length() { throw std::bad_alloc(); }
 
 #if !__cpp_rtti
-// GLIBCXX_3.4.26. Asked of pointers made by std::make_shared in code with RTTI; the addon shares none of those.
+// GLIBCXX_3.4.26. Called for pointers made by std::make_shared in code with RTTI; the addon shares none of those.
 bool _Sp_make_shared_tag::_S_eq(const type_info&) noexcept { return false; }
 #endif
 

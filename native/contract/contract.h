@@ -1,5 +1,6 @@
-// Every number, layout and name that C++ and TypeScript share, gathered from where C++ uses it. print.cc prints it as
-// lib/binding/contract.ts. Its hash is in that file and in the addon, which are compared when the addon is loaded.
+// Gathers every number, layout and name that C++ and TypeScript share from the headers that use them. print.cc prints
+// them as lib/binding/contract.ts. That file and the addon each contain a hash of the text; lib/ compares the two when
+// it loads the addon.
 #pragma once
 
 #include <cstdint>
@@ -257,7 +258,7 @@ inline std::string text() {
   return to.text();
 }
 
-// Of its text, FNV-1a in hexadecimal.
+// The FNV-1a hash of the text, in hexadecimal.
 inline std::string hash_of(std::string_view text) {
   std::uint64_t hash = 0xcbf2'9ce4'8422'2325;
   for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100'0000'01b3;

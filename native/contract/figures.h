@@ -1,6 +1,6 @@
-// The figures that stats(), counts(), audit() and limits() answer: their names, their order, and where each comes from.
-// They are written as doubles, one after another, to the staging buffer of the object, from kFigures on; lib/ makes the
-// object of them by their names.
+// The figures that stats(), counts(), audit() and limits() return: their names, their order, and the source of each.
+// Native code writes them as doubles, one after another, to the object's staging buffer, from kFigures on. lib/ makes
+// an object of them, by their names.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +25,7 @@ struct Figure {
   double (*of)(const Source&);
 };
 
-// Writes the figures of `source`, of which `to` has room for kFiguresMax. Returns where the next ones belong.
+// Writes the figures of `source` to `to`, which has room for kFiguresMax. Returns the offset for the next ones.
 template <class Source, std::size_t N, class Buffer>
 std::size_t put_figures(const Figure<Source> (&figures)[N], const Source& source, const Buffer& to,
                         std::size_t at) {
@@ -59,7 +59,7 @@ inline constexpr Figure<Queue> kQueue[] = {
     {"permits", [](const Queue& queue) { return number(queue.permits()); }},
     {"wakeups", [](const Queue& queue) { return number(queue.wakeups()); }},
 };
-// Of how long records waited.
+// How long records waited.
 inline constexpr Figure<Histogram> kWaits[] = {
     {"count", [](const Histogram& waits) { return number(waits.count()); }},
     {"mean", [](const Histogram& waits) { return waits.mean(); }},
@@ -100,13 +100,13 @@ inline constexpr Figure<LimiterSource> kRefusals[] = {
     {"adaptive", counted<Limiter::kByAdaptive>},
     {"waiting-line", counted<Limiter::kByLine>},
 };
-// What configure() changes; of an absent tier nothing of use.
+// The values that configure() changes. Those of an absent tier mean nothing.
 inline constexpr Figure<LimiterConfig> kLimits[] = {
     {"ratePerSecond", [](const LimiterConfig& config) { return config.bucket.per_second; }},
     {"burst", [](const LimiterConfig& config) { return number(config.bucket.burst); }},
     {"max", [](const LimiterConfig& config) { return number(config.depth_max); }},
 };
-// After them those of each window; of a calendar window no length of use.
+// After them the figures of each window. The length of a calendar window means nothing.
 inline constexpr Figure<SlidingWindowConfig> kWindowLimits[] = {
     {"limit", [](const SlidingWindowConfig& window) { return number(window.limit); }},
     {"windowMs",
@@ -149,7 +149,7 @@ inline constexpr Figure<AuditSource> kAudit[] = {
     {"usersOff", [](const AuditSource& source) { return number(source.audit.users_off); }},
     {"shardsOff", [](const AuditSource& source) { return number(source.audit.shards_off); }},
     {"neverDue", [](const AuditSource& source) { return number(source.audit.never_due); }},
-    // Of the item that does not add up, if there is one; its counts come after them.
+    // For the item that does not add up, if there is one; its counts follow.
     {"reservedFound", [](const AuditSource& source) { return number(source.audit.reserved_found); }},
     {"usersFound", [](const AuditSource& source) { return number(source.audit.users_found); }},
 };

@@ -1,4 +1,4 @@
-// The functions that JavaScript calls, by the names that it calls them by.
+// The names of the functions that JavaScript calls.
 #pragma once
 
 #include <string_view>
@@ -34,7 +34,7 @@ inline constexpr std::string_view kGate[] = {"admit",   "admitWith", "take",  "r
 
 }  // namespace functions
 
-// A name of one of these lists; any other does not compile.
+// A name in one of these lists; any other name does not compile.
 template <const auto& kNames>
 class NameIn {
  public:

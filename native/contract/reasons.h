@@ -1,4 +1,5 @@
-// Why a cold call did not make or attach an object: a string, of which lib/binding/answers.ts makes the typed error.
+// Reasons why a cold call did not make or attach an object: strings from which lib/binding/answers.ts makes typed
+// errors.
 #pragma once
 
 #include "core/base/segment.h"
@@ -12,9 +13,9 @@ inline constexpr const char* kTooManyThreads = "too-many-threads";
 inline constexpr const char* kPartDisposed = "disposed";
 inline constexpr const char* kQueueGated = "queue-gated";
 inline constexpr const char* kClocksDiffer = "clocks-differ";
-// lib/ gives no reason for these:
+// lib/ never causes these:
 inline constexpr const char* kBadStaging = "bad-staging";
-inline constexpr const char* kBadRange = "bad-range";  // a size that memory is made for, or a time
+inline constexpr const char* kBadRange = "bad-range";  // a size of memory, or a time, is out of range
 
 constexpr const char* reason(AttachError error) {
   switch (error) {
@@ -36,7 +37,7 @@ constexpr const char* reason(AttachError error) {
   return nullptr;
 }
 
-// Of a table that is too small, the option of restoreStock().
+// For a table that is too small, the reason is the name of the option of restoreStock().
 constexpr const char* reason(SnapshotError error) {
   switch (error) {
     case SnapshotError::kNone:

@@ -1,4 +1,4 @@
-// Writes the contract as TypeScript, in the form that the formatter wants.
+// Writes the contract as TypeScript, formatted as the formatter does it.
 #pragma once
 
 #include <cstddef>
@@ -35,7 +35,7 @@ class TypeScript {
     for (const Number& member : members) this->member(member.name, member.value);
     append({"} as const;\n"});
   }
-  // An object of the values of an enumeration, of one octet, by their words. See words.h.
+  // An object of the values of an enumeration (of one octet), by their words. See words.h.
   template <class Enum>
   void words(std::string_view name, std::string_view comment) {
     begin(comment);

@@ -1,5 +1,5 @@
-// The words by which lib/ knows the enumerations of the core. A switch without a default, so that the compiler finds a
-// value without one. nullptr: JavaScript never sees the value.
+// The words by which lib/ knows the values of the core's enumerations. The switches have no default, so that the
+// compiler reports a value without a word. nullptr: JavaScript never sees the value.
 #pragma once
 
 #include "contract/answers.h"

@@ -22,7 +22,7 @@ Bell::~Bell() { close(fd_); }
 
 void Bell::ring() noexcept {
   const std::uint64_t one = 1;
-  // Fails only when the counter is at its maximum: the bell is then ringing already.
+  // Fails only when the counter is at its maximum: then the bell is ringing already.
   [[maybe_unused]] const auto written = write(fd_, &one, sizeof one);
 }
 
@@ -70,8 +70,8 @@ Bell::Bell() = default;
 Bell::~Bell() = default;
 
 void Bell::ring() noexcept {
-  // uv_async_send first looks at its flag "pending", relaxed. Pairs with the exchange of that flag in libuv's loop: the
-  // callback sees what was stored before the ring.
+  // uv_async_send first reads its flag "pending", relaxed. This fence pairs with the exchange of that flag in libuv's
+  // loop: the callback sees everything that was stored before the ring.
   std::atomic_thread_fence(std::memory_order_seq_cst);
   const std::lock_guard<std::mutex> guard(mutex_);
   if (listener_ != nullptr) uv_async_send(listener_);

@@ -1,6 +1,6 @@
-// How the doorbell sounds in Node: a Bell lives with the shared queue and can be rung by any thread; a
-// BellListener lives in the event loop of the thread that consumes and calls back when it rings.
-// Linux: an eventfd polled by libuv. Elsewhere (or with SLUICE_BELL_ASYNC): a uv_async.
+// The bells of Node. A Bell wakes one thread, and any thread can ring it. A BellListener is in the event loop of the
+// thread to wake, and calls back when the bell rings. Linux: an eventfd polled by libuv. Elsewhere (or with
+// SLUICE_BELL_ASYNC): a uv_async.
 #pragma once
 
 #include <node_api.h>
@@ -19,13 +19,13 @@ class BellListener;
 
 class Bell {
  public:
-  // Throws std::bad_alloc if the system has no descriptor to give.
+  // Throws std::bad_alloc if the system has no descriptor left.
   Bell();
   ~Bell();
   Bell(const Bell&) = delete;
   Bell& operator=(const Bell&) = delete;
 
-  // From any thread, at any time. One system call at most.
+  // Any thread may call it at any time. It makes one system call at most.
   void ring() noexcept;
   // Sleeps until the bell rings, at most `ms` milliseconds. For a thread without a listener on this bell.
   void wait(int ms) noexcept;
@@ -38,19 +38,20 @@ class Bell {
   std::mutex mutex_;
   std::condition_variable waiters_;
   bool rung_ = false;
-  uv_async_t* listener_ = nullptr;  // guarded by mutex_: rung only while it cannot be closing
+  uv_async_t* listener_ = nullptr;  // guarded by mutex_, so that it is not closed while it is rung
 #endif
 };
 
-// Closing is asynchronous in libuv, so a listener deletes itself: call close() once and forget it.
+// libuv closes handles asynchronously, so a listener deletes itself. The caller calls close() once, and does not use it
+// afterwards.
 class BellListener {
  public:
   using Callback = void (*)(void* data);
 
-  // Throws std::bad_alloc if there is no memory, or libuv refuses. Starts unreferenced: it does not keep the loop
-  // alive.
+  // Throws std::bad_alloc if there is no memory, or libuv refuses. The listener does not keep the loop alive until
+  // keep_loop_alive(true).
   static BellListener* open(uv_loop_t* loop, Bell& bell, Callback on_ring, void* data);
-  // `on_closed` runs from the loop, after which nothing of the listener remains.
+  // `on_closed` runs from the loop; after it the listener is deleted.
   void close(Bell& bell, Callback on_closed, void* data);
   void keep_loop_alive(bool alive);
 

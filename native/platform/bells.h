@@ -1,4 +1,4 @@
-// The bells of the sessions that wait for something of one object.
+// Finds a bell by its attachment's number, to ring it from any thread.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace sluice {
 
-// The bells of the attachments of one object that wait for something, by their number.
+// The bells of those attachments of one object that wait for something, by the attachments' numbers.
 class Bells {
  public:
   void ring(std::uint64_t attachment) {

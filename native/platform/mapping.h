@@ -12,8 +12,8 @@ namespace sluice {
 class Segment {
  public:
   // Maps and formats a segment whose body has `body_bytes` zeroed bytes. Returns an empty Segment (no base) if the
-  // system has no memory to give. `commit` makes all of it resident now, but for the last `spared` bytes; otherwise a
-  // page becomes resident when it is first written.
+  // system has no memory left. `commit` makes all of it resident now, except the last `spared` bytes; otherwise a page
+  // becomes resident when it is first written.
   static Segment create(SegmentKind kind, std::uint64_t layout_hash, std::uint64_t body_bytes,
                         bool commit = false, std::uint64_t spared = 0);
 

@@ -14,7 +14,7 @@ namespace sluice::system {
 
 #if defined(__linux__)
 
-// As std::chrono does it, without a call in between: an operation's only clock read is on its hot path.
+// Reads as std::chrono does, without a call in between, because the clock is read on hot paths.
 static std::uint64_t read(clockid_t clock) noexcept {
   timespec time;
   clock_gettime(clock, &time);
