@@ -107,8 +107,7 @@ class QueueSession {
   // Serves the waiters of `lane`, after room has become free in it.
   void serve_waiting(std::uint32_t lane);
 
-  // ---- permits: the session's until they are used or returned, and returned when it ends
-  // -----------------------------
+  // ---- permits: they belong to the session until it uses or returns them, or ends ---------------------------------
 
   std::uint32_t reserve(std::uint32_t lane, std::uint32_t want);
   // Whether the session has that many permits to use, with records from `in`, and to return.

@@ -57,7 +57,7 @@ inline void prefetch_to_write(const void* address) noexcept {
   __prefetch(address);
 #elif defined(__x86_64__)
   asm volatile(
-      "prefetchw %0" ::"m"(*static_cast<const char*>(address)));  // else GCC makes it a fetch for reading
+      "prefetchw %0" ::"m"(*static_cast<const char*>(address)));  // GCC's builtin would fetch for reading
 #else
   __builtin_prefetch(address, 1);
 #endif

@@ -13,7 +13,8 @@ class ManualClock {
  public:
   explicit ManualClock(std::uint64_t start_ns = 0) : now_ns_(start_ns) {}
 
-  // ACQ, REL now: pair with ACQ in now(): a thread that reads the new time sees what was done before it moved.
+  // ACQ, REL now: pair with ACQ in now(): a thread that reads the new time sees everything that was written before it
+  // moved.
   std::uint64_t advance(std::uint64_t by_ns) noexcept {
     return now_ns_.fetch_add(by_ns, std::memory_order_acq_rel) + by_ns;
   }
@@ -39,7 +40,7 @@ class Clock {
   const ManualClock* manual_ = nullptr;
 };
 
-// The time of one call: read when it is first asked for, and the same from then on.
+// The time of one call: read at its first use, and the same from then on.
 class CallTime {
  public:
   explicit CallTime(const Clock& clock) : clock_(clock) {}

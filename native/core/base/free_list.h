@@ -69,10 +69,10 @@ class FreeList {
   std::uint32_t take() noexcept {
     std::uint64_t position = control_->taken.load(std::memory_order_relaxed);
     for (int spins = 0;;) {
-      // ACQ cell: pairs with REL in put(): what the putter did with the slot is done.
+      // ACQ cell: pairs with REL in put(): the thread that put the slot has finished with it.
       const std::uint64_t cell = cells_[position & mask_].load(std::memory_order_acquire);
       if (sequence_in(cell) == sequence_of(position)) {
-        // Relaxed: the winner of the position has read its number above. Positions have 64 bits: none comes again.
+        // Relaxed: the winner of the position has read its number above. A position has 64 bits, so none repeats.
         if (control_->taken.compare_exchange_weak(position, position + 1, std::memory_order_relaxed,
                                                   std::memory_order_relaxed)) {
           return slot_in(cell);
@@ -89,15 +89,16 @@ class FreeList {
   }
 
   void put(std::uint32_t slot) noexcept {
-    // Relaxed: the cell orders what is put. No more numbers are in the list or on their way into it than there are
-    // slots, so the position is less than all the cells ahead of the next one to be taken: this cell is past.
+    // Relaxed: the cell orders the number. At most as many numbers are in the list, or on their way into it, as there
+    // are slots. So the position is less than one round of cells ahead of the next one to be taken, and this cell is
+    // empty.
     const std::uint64_t position = control_->put.fetch_add(1, std::memory_order_relaxed);
     // REL cell: pairs with ACQ in take().
     cells_[position & mask_].store(cell_of(position, slot), std::memory_order_release);
   }
 
  private:
-  static constexpr int kSpinsMax = 1000;  // about 10 us of pauses, for what takes two instructions
+  static constexpr int kSpinsMax = 1000;  // about 10 us of pauses, for a step of two instructions
 
   static std::uint32_t sequence_of(std::uint64_t position) noexcept {
     return static_cast<std::uint32_t>(position + 1);

@@ -25,8 +25,8 @@ struct Key {
 // The same octets of different kinds are different keys.
 enum class KeyKind : std::uint64_t { kString = 1, kNumber = 2, kBigint = 3 };
 
-// The purpose of a hash of words. All hashes of one purpose are of equally many words; hashes of different purposes
-// are independent of each other. None is 0xee, which marks fingerprints.
+// The purpose of a hash of words. All hashes of one purpose have equally many words. Hashes of different purposes are
+// independent of each other. No purpose is 0xee, which marks fingerprints.
 enum class HashOf : std::uint64_t { kPlace = 1, kLine = 2 };
 
 class KeyHash {

@@ -1,4 +1,4 @@
-// Where the parts of an object stand in its memory: one after the other, each on cache lines of its own.
+// Places the parts of an object in its memory: one after the other, each on cache lines of its own.
 //
 //   Layout layout;
 //   const std::uint64_t control = layout.place<Control>();      // an offset
@@ -53,7 +53,7 @@ constexpr std::uint64_t bytes_of(Counts... counts) noexcept {
   return layout.bytes();
 }
 
-// One number for a layout: of whatever decides where things stand, in this order.
+// One number for a layout. `numbers`: everything that decides the places of its parts, in this order.
 template <class... Numbers>
 constexpr std::uint64_t layout_hash(Numbers... numbers) noexcept {
   std::uint64_t hash = mix(sizeof...(numbers));

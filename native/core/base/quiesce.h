@@ -44,10 +44,10 @@ class Quiesce {
       line.inside.store(1, std::memory_order_relaxed);
       // Pairs with the fence in pause().
       A::fence(std::memory_order_seq_cst);
-      // ACQ paused: pairs with REL in resume(), so that what the reader did is over.
+      // ACQ paused: pairs with REL in resume(), so that the operation sees what the reader wrote.
       if (paused_.load(std::memory_order_acquire) == 0) [[likely]]
         return;
-      // Relaxed: nothing was done since the fence, and the fence publishes what was done before it.
+      // Relaxed: this thread wrote nothing since the fence, and the fence publishes everything before it.
       line.inside.store(0, std::memory_order_relaxed);
       spin_wait<A>([this] { return paused_.load(std::memory_order_relaxed) == 0; });
     }

@@ -21,7 +21,7 @@ inline constexpr std::uint32_t kThreadCounters = 14;
 struct alignas(kCacheLine) ThreadSlot {
   std::atomic<std::uint64_t> owner;   // 0: free
   std::atomic<std::uint32_t> inside;  // 1 while its owner is inside an operation
-  std::uint32_t users;                // how often the owner has acquired it; for the owner alone
+  std::uint32_t users;                // how many times the owner has acquired it; only the owner reads it
   std::atomic<std::uint64_t> counters[kThreadCounters];
 
   // Only the owner adds, so a plain load and store do: no locked instruction.
@@ -35,8 +35,7 @@ static_assert(sizeof(ThreadSlot) == kCacheLine);
 class ThreadSlots {
  public:
   static constexpr std::uint64_t kNameless = ~0ULL;  // each acquire() takes another slot
-  static constexpr std::uint64_t kReturns =
-      ~1ULL;  // what gives back for gates that drop orders, under a lock
+  static constexpr std::uint64_t kReturns = ~1ULL;   // GateReturns of all gates, under a lock
 
   // The slot of `owner`, taken if it has none; nullptr when kThreadsMax owners have one. Its counters go on from where
   // an earlier owner left them, so that sums never shrink. Calls of one owner never overlap.
@@ -46,7 +45,7 @@ class ThreadSlots {
     if (slot != nullptr) ++slot->users;
     return slot;
   }
-  // Once for each acquire(): after the last one the slot is free.
+  // Called once for each acquire(): after the last one the slot is free.
   void release(ThreadSlot* slot) noexcept {
     if (--slot->users != 0) return;
     // REL owner: pairs with ACQ in take().

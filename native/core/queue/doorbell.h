@@ -10,7 +10,7 @@
 // The producer finds `parked`, or the consumer finds the record, or both do, because both sides have a full fence
 // between their store and their load. Without it a store may still sit in the store buffer when the load is done, and
 // the wake-up is lost. Only the producer that takes `parked` from 1 to 0 makes a system call, so a burst rings once.
-// How the bell sounds (an eventfd, a uv_async) is not the core's business.
+// The core does not ring the bell itself (an eventfd, a uv_async): its caller does.
 //
 // A consumer that dies asleep leaves parked = 1: one useless ring, and the next consumer looks before it parks.
 #pragma once
@@ -24,24 +24,24 @@ namespace sluice {
 template <class A = StdAtomics>
 class Doorbell {
  public:
-  // Producer, after publishing (or closing): whether the caller must sound the bell.
+  // For a producer, after publishing (or closing): whether the caller must ring the bell.
   bool must_ring() noexcept {
     // Pairs with the fence in park().
     A::fence(std::memory_order_seq_cst);
-    // Relaxed: the fence orders it; and the exchange decides.
+    // Relaxed: the fence orders it, and the exchange decides.
     if (parked_.load(std::memory_order_relaxed) == 0) return false;
     // Relaxed: only the winner of 1 -> 0 rings; the record travels by its stamp, not by this word.
     return parked_.exchange(0, std::memory_order_relaxed) != 0;
   }
 
-  // Consumer, having found nothing: announces that it is about to sleep. It must look again before it does.
+  // For a consumer that has found nothing: announces that it is about to sleep. It must look again before it does.
   void park() noexcept {
     parked_.store(1, std::memory_order_relaxed);
     // Pairs with the fence in must_ring().
     A::fence(std::memory_order_seq_cst);
   }
 
-  // Consumer: it is awake. A producer that had read 1 just before rings once for nothing.
+  // For a consumer that is awake. A producer that has read 1 just before rings once for nothing.
   void unpark() noexcept { parked_.store(0, std::memory_order_relaxed); }
 
  private:

@@ -5,8 +5,8 @@
 //
 // Both are done under the lock `front`, without which no thread moves a head. So a producer can write what it has
 // claimed at once, and waits for no other thread before it publishes. A thread that holds `front` waits for none
-// either. What goes with a dropped record (an order's hold, say) it only remembers, and gives it back when `front` is
-// free: the ledger may be paused until a thread has left it that wants `front`.
+// either. It only remembers what a dropped record leaves to give back (such as an order's hold), and gives it back
+// after it has unlocked `front`: a snapshot may have paused the ledger and wait for a thread inside that wants `front`.
 #pragma once
 
 #include <cstdint>
@@ -30,14 +30,15 @@ class Front {
   SpinLock<>& lock_;
 };
 
-// Claims 1 to `want` positions of a lane, whatever the room: none only if the queue is closed, which does not matter on
-// permits. `drop(slot index)` is called for each record that goes, at most as many as are claimed, under `front`;
-// `depth()` is that of all lanes.
+// Claims 1 to `want` positions of a lane, even without room; none only if the queue is closed and the claim is not on
+// permits. Calls `drop(slot index)`, under `front`, for each record that it drops, at most as many as it claims.
+// `depth()`: the depth of all lanes.
 template <class Drop, class Depth>
 Ring<>::Claim claim_over(QueueControl& control, Ring<>& ring, std::uint32_t lane, std::uint32_t want,
                          bool on_permits, Drop& drop, Depth&& depth) noexcept {
   Ring<>::Claim claim{};
-  // Again, as long as the oldest is not published: its producer is about to, and needs nothing of this thread.
+  // It tries again while the oldest record is not published: the producer will publish it soon, and needs nothing from
+  // this thread.
   spin_wait([&] {
     const Front front(control);
     std::uint32_t over = 0;

@@ -1,5 +1,5 @@
-// The shared half of a Queue: a ring for each lane, the line of those who wait for room, and what is in
-// queue_control.h. What the consumer does is in queue_consumer.h.
+// The shared half of a Queue: a ring for each lane, the waiters for room, and the words of queue_control.h. The
+// consumer's side is in queue_consumer.h.
 //
 //   segment body:  | QueueControl | ThreadSlots | RoomWaiters | lane 0: RingControl, slots | lane 1 ... | tags |
 #pragma once
@@ -37,13 +37,13 @@ struct QueuePlaces {
 
 class Queue {
  public:
-  // Of each thread. kPermits and the counters that follow it, one for each lane, are the permits that the thread holds
-  // now.
+  // The counters of a thread. kPermits and the counters after it, one for each lane, are the permits that the thread
+  // holds now.
   enum Counter : std::uint32_t { kRejected, kWaitersRefused, kPermits };
   static_assert(kPermits + kLanesMax <= kThreadCounters);
 
   static std::uint64_t bytes(const QueueShape& shape) { return QueuePlaces(shape).layout.bytes(); }
-  // The tags, at the end of it: their user makes them resident, not the thread that creates the queue.
+  // The bytes of the tags, which are at the end. Their user makes them resident, not the thread that creates the queue.
   static std::uint64_t tags_bytes(const QueueShape& shape) { return bytes(shape) - QueuePlaces(shape).tags; }
 
   Queue(void* memory, const QueueShape& shape)
@@ -67,15 +67,15 @@ class Queue {
   const Ring<>& ring(std::uint32_t lane = 0) const noexcept { return rings_[lane]; }
   RoomWaiters<>& room_waiters() noexcept { return line_; }
   SlotTags& tags() noexcept { return tags_; }
-  // Of each lane's ring.
+  // The slots of each lane's ring.
   std::uint64_t slots() const noexcept { return std::bit_ceil(shape_.ring_capacity()); }
 
   // ---- producers: each push that succeeds may owe a ring of the bell: see must_ring() ---------------------
 
   std::uint64_t push_time(const Clock& clock) const noexcept { return meta_bytes_ != 0 ? clock.now() : 0; }
 
-  // Pushes one record; `write(slot index)` may write beside it, under the same stamp. kFull also of a queue that
-  // overwrites: then push_over() it.
+  // Pushes one record; `write(slot index)` may write beside it, under the same stamp. A queue that overwrites can be
+  // kFull too; the caller then uses push_over().
   template <class Write>
   PushResult push(std::uint32_t lane, const void* record, std::uint64_t now, std::uint64_t ttl,
                   Write&& write) noexcept {
@@ -86,8 +86,8 @@ class Queue {
     return PushResult::kPushed;
   }
 
-  // Room for one record, promised to the caller, who then calls push_promised() or break_promise(), which cannot fail.
-  // kFull also when 16,383 promises (see Ring) are out.
+  // Promises room for one record to the caller, which then calls push_promised() or break_promise(); these cannot fail.
+  // kFull also while 16,383 promises (see Ring) are outstanding.
   PushResult promise_room(std::uint32_t lane) noexcept { return promised(rings_[lane].reserve(1)); }
   template <class Write>
   void push_promised(std::uint32_t lane, const void* record, std::uint64_t now, std::uint64_t ttl,
@@ -119,10 +119,10 @@ class Queue {
     rings_[lane].return_permits(count);
   }
 
-  // ---- producers of a queue that overwrites: what finds no room drops the oldest of its lane -------------------
+  // ---- producers of a queue that overwrites: without room, the oldest record of the lane is dropped ---------
   //
-  // `drop(slot index)` is called for each record that goes, at most one for each that is pushed. It must wait for
-  // nothing: see overwriting.h.
+  // `drop(slot index)` is called for each dropped record, at most one for each that is pushed. It must not wait for
+  // anything: see overwriting.h.
 
   // Pushes one record. Only a closed queue refuses it.
   template <class Write, class Drop>
@@ -133,7 +133,7 @@ class Queue {
     put(lane, claim.position, record, now, ttl, write);
     return PushResult::kPushed;
   }
-  // As promise_room(), of what takes no room yet.
+  // As promise_room(), but the promise takes no room.
   PushResult promise_over(std::uint32_t lane) noexcept { return promised(rings_[lane].reserve_always(1)); }
   template <class Write, class Drop>
   void push_promised_over(std::uint32_t lane, const void* record, std::uint64_t now, std::uint64_t ttl,
@@ -151,7 +151,7 @@ class Queue {
 
   // ---- waiters for room -------------------------------------------------------------------------------------
 
-  // Joins the line for room with a record. kNoWaiter if the line is full. Then serve_waiting().
+  // Waits for room with a record. Returns kNoWaiter if too many wait. The caller then calls serve_waiting().
   std::uint32_t wait_to_push(ThreadSlot& line, std::uint32_t lane, std::uint64_t owner, const void* record,
                              std::uint64_t now, std::uint64_t ttl) noexcept {
     const auto write = [&](std::byte* payload) { fill(payload, record, now, ttl); };
@@ -162,8 +162,8 @@ class Queue {
     return joined(line, line_.join(rings_[lane], lane, owner, permits, [](std::byte*) {}));
   }
 
-  // Serves the waiters for room in `lane`. `wake(owner)` is called for each whose thread is to be woken; the
-  // caller then rings for the consumer if must_ring().
+  // Serves the waiters for room in `lane`. Calls `wake(owner)` for each waiter whose thread must be woken. The caller
+  // then rings for the consumer if must_ring().
   template <class Wake>
   void serve_waiting(std::uint32_t lane, Wake&& wake) noexcept {
     RoomWaiters<>::Woken woken;
@@ -173,7 +173,7 @@ class Queue {
       for (std::uint32_t i = 0; i < woken.count; ++i) wake(woken.owners[i]);
     } while (woken.count == RoomWaiters<>::Woken::kMax);
   }
-  // A waiter of `owner` leaves: see RoomWaiters. `lane` becomes the one that it left.
+  // A waiter of `owner` leaves: see RoomWaiters. `lane` is set to its lane.
   bool leave(std::uint32_t waiter, std::uint32_t& lane) noexcept {
     return line_.leave([this](std::uint32_t of) -> Ring<>& { return rings_[of]; }, waiter, lane);
   }
@@ -184,7 +184,7 @@ class Queue {
 
   bool somebody_waits(std::uint32_t lane) const noexcept { return rings_[lane].somebody_waits(); }
 
-  // After pushing or closing: whether the caller must sound the bell.
+  // After pushing or closing: whether the caller must ring the bell.
   bool must_ring() noexcept { return control_->doorbell.must_ring(); }
 
   // No push succeeds after this; `wake(owner)` is called for the waiters for room. Returns whether this call closed it.
@@ -192,7 +192,7 @@ class Queue {
   bool close(Wake&& wake) noexcept {
     bool closed = false;
     for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
-      // Of two threads that close at a time, the one that closes the last lane has done it.
+      // If two threads close at the same time, the one that closes the last lane counts as the one that closed it.
       closed = rings_[lane].close();
       RoomWaiters<>::Woken woken;
       do {
@@ -206,14 +206,14 @@ class Queue {
     std::atomic_thread_fence(std::memory_order_seq_cst);
     return closed;
   }
-  // Whether close() has come so far that the threads that it wakes find what was popped before. For the consumer, which
-  // would have to read the tail, where producers write, to ask closed().
+  // Whether close() has got so far that the threads that it wakes see the pops before it. The consumer uses this,
+  // because closed() reads the tail, which producers write.
   bool closing() const noexcept { return control_->closing.load(std::memory_order_relaxed) != 0; }
   bool closed() const noexcept { return rings_[shape_.lanes - 1].closed(); }
 
-  // Of a queue that overwrites, where producers free records, too: held by the consumer from showing records until they
-  // are freed. Not to be taken while depth() is 0: a consumer that polls would starve the producers of it. Nothing is
-  // waited for meanwhile: see overwriting.h.
+  // In a queue that overwrites, producers free records too, so the consumer holds this lock from showing records until
+  // it has freed them. It must not take the lock while depth() is 0, because a consumer that polls would starve the
+  // producers. It must not wait for anything meanwhile: see overwriting.h.
   class Front : public sluice::Front {
    public:
     explicit Front(Queue& queue) noexcept : sluice::Front(*queue.control_) {}
@@ -221,8 +221,8 @@ class Queue {
 
   // ---- the user of the tags ----------------------------------------------------------------------------------
 
-  // It ends: see SlotTags. Calls left(tag) for each record in the queue that has a tag; the record stays, as one
-  // without.
+  // Ends the use of the tags: see SlotTags. Calls left(tag) for each record in the queue that has a tag; the record
+  // stays, without its tag.
   template <class Left>
   void end_tags(Left&& left) noexcept {
     const Ring<>& ring = rings_[0];
@@ -242,8 +242,9 @@ class Queue {
   //   fence (seq_cst)      <----->    fence (seq_cst), in QueueConsumer::somebody_waits()
   //   empty() ?                       awaiting_empty != 0 and empty() ?  emptied + 1, and rings
   //
-  // At least one of the two looks finds what the other side has written. A waiter compares `emptied` with what it was
-  // when it began, so that a moment between two of its looks counts, too. Only the consumer makes a queue empty.
+  // At least one of the two looks finds what the other side has written. A waiter compares `emptied` with its value
+  // when the wait began, so that an empty moment between two of its looks counts too. Only the consumer makes a queue
+  // empty.
 
   void await_empty() noexcept {
     control_->awaiting_empty.fetch_add(1, std::memory_order_relaxed);
@@ -256,16 +257,16 @@ class Queue {
   // The consumer, after freeing records and the fence: whether to wake the waiters.
   bool note_empty() noexcept {
     if (control_->awaiting_empty.load(std::memory_order_relaxed) == 0 || !empty()) return false;
-    // Relaxed: it counts, and says nothing of other memory.
+    // Relaxed: it is a count, and publishes no other memory.
     control_->emptied.fetch_add(1, std::memory_order_relaxed);
     return true;
   }
-  // Whether there was a moment during the call at which nothing was pushed and not consumed, in any lane.
+  // Whether there was a moment during the call at which every lane was empty.
   bool empty() const noexcept {
     std::uint64_t before = 0;
     if (!all_consumed(before)) return false;
-    // Of several lanes one may have got a record while another was looked at: if nothing was claimed meanwhile, all
-    // were empty at the end of the first round. Positions only grow, so that an equal sum is no change.
+    // With several lanes, one may have got a record while another was looked at. If nothing was claimed meanwhile, all
+    // were empty at the end of the first round. Positions only grow, so an equal sum means no claim.
     std::uint64_t after = 0;
     return shape_.lanes == 1 || (all_consumed(after) && after == before);
   }
@@ -332,7 +333,7 @@ class Queue {
  private:
   friend class QueueConsumer;
 
-  // Adds up what was claimed.
+  // Sums up the claimed positions of all lanes; false if a lane is not empty.
   bool all_consumed(std::uint64_t& claimed) const noexcept {
     for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
       if (rings_[lane].depth() != 0) return false;
@@ -349,7 +350,7 @@ class Queue {
         overwrites_(shape.overwrites()),
         tags_(control_->tags, memory + at.tags, shape.tag_bytes) {
     for (std::uint32_t i = 0; i < kLanesMax; ++i) {
-      // The last lane also stands for those that are not there.
+      // Lanes that do not exist are the last lane.
       const std::uint32_t lane = std::min(i, shape.lanes - 1);
       rings_[i] =
           Ring<>(memory + at.lanes + lane * at.lane_bytes, shape.ring_capacity(), shape.payload_bytes());
@@ -399,7 +400,7 @@ class Queue {
   RoomWaiters<> line_;
   Ring<> rings_[kLanesMax];
   QueueShape shape_;
-  std::uint64_t meta_bytes_;  // before each record in its slot; 0: no time is needed
+  std::uint64_t meta_bytes_;  // bytes before each record in its slot; 0: no time is needed
   bool overwrites_;
   SlotTags tags_;
 };

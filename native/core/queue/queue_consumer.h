@@ -1,8 +1,9 @@
-// The consumer's side of a Queue: shows records in their order, drops those that are not to be consumed, and frees
-// what has been consumed. It belongs to the holder of the lease, and keeps what it has shown between two calls.
+// The consumer's side of a Queue: shows records in their order, drops those that must not be consumed, and frees
+// records that were consumed. It belongs to the holder of the lease, and remembers between two calls which records it
+// has shown.
 //
-// A record is dropped only from the head of its lane, before anything of that lane is shown, so that what is shown
-// and what is freed stay the first records of each lane.
+// A record is dropped only from the head of its lane, before any record of that lane is shown. So the records that are
+// shown, and then freed, are always the first ones of their lanes.
 #pragma once
 
 #include <algorithm>
@@ -23,8 +24,8 @@ class QueueConsumer {
       : queue_(queue), shape_(queue.shape()), control_(*queue.control_), plain_(shape_.plain()) {}
 
   // Copies up to `max` (at most kShownMax) records from the front to `out`, `record_bytes` apart, and leaves them in
-  // the queue. `shown(i, lane, slot index)` is called for each, and for each record that is dropped first
-  // `dropped(reason, record, lane, slot index)`, which returns whether it can take another one.
+  // the queue. Calls `shown(i, lane, slot index)` for each. Calls `dropped(reason, record, lane, slot index)` for each
+  // record that it drops; that returns whether it can take another one.
   template <class Shown, class Drop>
   std::uint32_t show(std::byte* out, std::uint32_t max, const Clock& clock, Shown&& shown,
                      Drop&& dropped) noexcept {
@@ -38,16 +39,16 @@ class QueueConsumer {
     return shown_;
   }
 
-  // In place of show(), when there is nothing.
+  // Called in place of show() when the queue is empty.
   void show_nothing() noexcept {
     shown_ = 0;
     control_.shedding.idle();
   }
 
-  // What was shown is not to be freed: it is the next consumer's.
+  // Forgets what was shown: it is not freed, but left to the next consumer.
   void forget_shown() noexcept { shown_ = 0; }
 
-  // How many can be freed now.
+  // How many records can be freed now.
   std::uint32_t shown() const noexcept { return shown_; }
   // Frees the first `count` records shown last; the others stay, and are shown again.
   void free_shown(std::uint32_t count) noexcept {
@@ -57,7 +58,7 @@ class QueueConsumer {
     if (shape_.lanes == 1) {
       advance(0, count);
     } else {
-      // A lane has been served when its record is freed, not when it is shown: the choices are made once more.
+      // A lane counts as served when its record is freed, not when it is shown, so the choices are made once more.
       std::uint32_t of_lane[kLanesMax] = {};
       const std::uint32_t sum = weight_sum();
       for (std::uint32_t i = 0; i < count; ++i)
@@ -69,9 +70,9 @@ class QueueConsumer {
     shown_ = 0;
   }
 
-  // After records were freed or dropped: whether there is a waiter for the room. Ask once per batch. Its fence also
-  // stands between the heads and closing(), as close() has one between the two: of the last pop and the close at
-  // least one finds the queue drained.
+  // After records were freed or dropped: whether there is a waiter for the room. Ask once per batch. Its fence is also
+  // between storing the heads and reading closing(), as the fence in close() is between storing and reading the two: of
+  // the last pop and the close, at least one finds the queue drained.
   bool somebody_waits() noexcept {
     RoomWaiters<>::freed_room();
     return queue_.waiting() != 0;
@@ -108,8 +109,9 @@ class QueueConsumer {
     Ring<>& ring = queue_.ring(lane);
     ring.advance(ring.head() + count * kRingStep);
   }
-  // Depth is largest just before head moves, so this is where the high-water mark is taken. A plain queue with
-  // nothing to read behind what is shown holds that much: no look at the tail, which producers write.
+  // Depth is largest just before head moves, so this is where the high-water mark is taken. If nothing is readable
+  // behind the shown records of a plain queue, their number is its depth, and the tail, which producers write, is not
+  // read.
   void note_depth() noexcept {
     Ring<>& ring = queue_.ring(0);
     const bool ends = plain_ && !ring.readable(ring.head() + shown_ * kRingStep);
@@ -150,7 +152,7 @@ class QueueConsumer {
         if ((open >> lane & 1) != 0 && queue_.ring(lane).readable(position[lane])) ready |= 1u << lane;
       }
       if (ready == 0) return;
-      // Drops do not count as service: look at every ready lane's head before one is chosen.
+      // Drops do not count as service, so the head of every ready lane is looked at before a lane is chosen.
       bool changed = false;
       for (std::uint32_t rest = ready; rest != 0 && !changed; rest &= rest - 1) {
         const auto lane = static_cast<std::uint32_t>(std::countr_zero(rest));

@@ -1,5 +1,5 @@
-// What a queue has once for all of its lanes: the consumer's lease, the doorbell, the counters, and what the consumer
-// remembers.
+// The part of a queue that exists once for all of its lanes: the consumer's lease, the doorbell, counters, and the
+// consumer's own state.
 #pragma once
 
 #include <atomic>
@@ -25,8 +25,8 @@ struct QueueControl {
   // The consumer: 0, or a number that no other attachment of the process has.
   alignas(kCacheLine) std::atomic<std::uint64_t> lease;
   std::atomic<std::uint32_t> closing;         // 1 once the rings are closed: see closing()
-  std::atomic<std::uint32_t> awaiting_empty;  // how many wait until the queue is empty
-  std::atomic<std::uint64_t> emptied;         // how often it was found so while they did
+  std::atomic<std::uint32_t> awaiting_empty;  // how many callers wait until the queue is empty
+  std::atomic<std::uint64_t> emptied;         // how often it was empty while they waited
   Doorbell<> doorbell;
   // Written by the consumer only.
   alignas(kCacheLine) std::atomic<std::uint64_t> high_water;
@@ -36,14 +36,14 @@ struct QueueControl {
   Shedding shedding;
   std::uint64_t measured[kLanesMax];  // by lane: the first position whose wait is not in `waits` yet
   Histogram waits;
-  // Of a queue that overwrites: a thread that moves a head holds it (see overwriting.h), and may then write what
-  // elsewhere only the consumer writes.
+  // In a queue that overwrites, a thread that moves a head holds this lock (see overwriting.h), and may then write
+  // words that otherwise only the consumer writes.
   alignas(kCacheLine) SpinLock<> front;
   TagControl tags;
 
   // Makes room in a lane for a newer record. The caller holds `front`. `depth`: of all lanes.
   void drop_oldest(Ring<>& ring, std::uint32_t lane, std::uint64_t depth) noexcept {
-    // Relaxed: they count, and one writes at a time.
+    // Relaxed: these are counts, and one thread at a time writes them.
     if (high_water.load(std::memory_order_relaxed) < depth)
       high_water.store(depth, std::memory_order_relaxed);
     std::atomic<std::uint64_t>& count = dropped[static_cast<std::uint32_t>(Dropped::kOldest)];

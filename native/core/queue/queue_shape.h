@@ -22,7 +22,7 @@ struct QueueShape {
   std::uint32_t waiters = 0;           // the most waiters for room; 0: none
   bool latency = false;                // whether waits are measured
   bool expires = false;                // whether records can have a deadline
-  std::uint64_t ttl_ns = kNoDeadline;  // of a record that says nothing else
+  std::uint64_t ttl_ns = kNoDeadline;  // the default for records
   Overflow overflow = Overflow::kReject;
   SheddingConfig shedding;
   std::uint32_t weights[kLanesMax] = {};
@@ -36,7 +36,7 @@ struct QueueShape {
   bool overwrites() const { return overflow == Overflow::kOverwrite; }
   bool stamped() const { return latency || shedding.target_ns != 0; }
   bool needs_time() const { return stamped() || expires; }
-  // Whether records are simply shown in the order in which they stand.
+  // Whether records are simply shown in the order of their positions.
   bool plain() const { return lanes == 1 && !needs_choice() && !latency; }
   std::uint64_t time_bytes() const { return stamped() ? sizeof(std::uint64_t) : 0; }
   std::uint64_t meta_bytes() const { return time_bytes() + (expires ? sizeof(std::uint64_t) : 0); }

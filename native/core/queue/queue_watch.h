@@ -1,10 +1,10 @@
-// Whether a queue stands: whether, over a whole interval, there was always a record in it that had waited longer than
-// a target. A burst passes; a queue whose shortest wait stays long is one whose consumer is past its capacity (the
+// Reports whether a queue is congested: whether, over a whole interval, it always had a record that had waited longer
+// than a target. A burst passes; if the shortest wait of a queue stays long, its consumer is past its capacity (the
 // argument of CoDel, K. Nichols and V. Jacobson).
 //
-// Nothing is measured at the records, nor by a timer: a thread that asks looks now and then, at positions only. A mark
-// is where the producers had got to at some time. Is the consumer not yet there when the mark is as old as the target,
-// then a record has waited that long; this is the only proof that counts, so in doubt the queue does not stand.
+// No record is measured, and there is no timer: a thread that asks looks now and then, and only at positions. A mark is
+// the producers' position at some time. If the consumer has not reached a mark that is as old as the target, a record
+// has waited that long. This is the only proof that counts, so in doubt the queue is not congested.
 //
 //   time          now - target                    now
 //   position   ..... mark ......... head? ....... tail      head before the mark: a record waits longer than that
@@ -27,7 +27,7 @@ struct QueueWatchConfig {
 
 class QueueWatch {
  public:
-  // So many, a quarter of the target apart, that one of them is as old as the target and hardly older.
+  // Marks are a quarter of the target apart; with so many, one of them is as old as the target and hardly older.
   static constexpr std::uint32_t kMarks = 8;
 
   struct Mark {
@@ -38,7 +38,7 @@ class QueueWatch {
   struct alignas(kCacheLine) Control {
     std::atomic<std::uint64_t> next_look;
     std::atomic<std::uint64_t>
-        late_since;  // as far as looks have proved; 0: nothing waits longer than the target
+        late_since;  // as far as looks have proved; 0: no record waits longer than the target
     std::atomic<std::uint32_t> looking;
     std::uint32_t count;  // marks made; written, like them, by the thread that looks
     Mark marks[kMarks];
@@ -48,10 +48,10 @@ class QueueWatch {
   QueueWatch(Control* control, const Queue& queue, const QueueWatchConfig& config)
       : control_(control), queue_(&queue), config_(config) {}
 
-  // Whether the queue stands at `time`, of a clock that begins with the control.
+  // Whether the queue is congested at `time`, by a clock that begins with the control.
   bool standing(std::uint64_t time) noexcept {
     if (control_ == nullptr) return false;
-    // Relaxed: the words say nothing about other memory. While another thread looks, the answer is no.
+    // Relaxed: the words publish no other memory. While another thread looks, the answer is no.
     if (time >= control_->next_look.load(std::memory_order_relaxed) && !look(time)) return false;
     const std::uint64_t since = control_->late_since.load(std::memory_order_relaxed);
     return since != 0 && time > since && time - since >= config_.interval_ns;
@@ -59,7 +59,7 @@ class QueueWatch {
 
  private:
   bool look(std::uint64_t time) noexcept {
-    // ACQ looking: pairs with REL below: the marks are those that the last one left.
+    // ACQ looking: pairs with REL below: this thread sees the marks of the last one.
     if (control_->looking.exchange(1, std::memory_order_acquire) != 0) return false;
     const std::uint64_t pause = std::min(config_.target_ns, config_.interval_ns) / 4;
     control_->next_look.store(time + std::max<std::uint64_t>(pause, 1), std::memory_order_relaxed);
@@ -67,7 +67,7 @@ class QueueWatch {
     if (mark == nullptr || passed(*mark)) {
       control_->late_since.store(0, std::memory_order_relaxed);
     } else if (control_->late_since.load(std::memory_order_relaxed) == 0) {
-      // Late from the moment at which the mark was as old as the target, for however long no thread looked.
+      // The queue is late from the moment at which the mark was as old as the target, however long no thread looked.
       control_->late_since.store(mark->time + config_.target_ns, std::memory_order_relaxed);
     }
     if (control_->count == 0 || older(newest(), time, config_.target_ns / 4)) make_mark(time);
@@ -96,7 +96,7 @@ class QueueWatch {
     for (std::uint32_t lane = 0; lane < queue_->shape().lanes; ++lane) {
       mark.tails[lane] = queue_->ring(lane).claimed();
     }
-    // Never so large that it begins again.
+    // It never grows so large that it wraps around.
     control_->count = control_->count == 2 * kMarks - 1 ? kMarks : control_->count + 1;
   }
   static bool older(const Mark& mark, std::uint64_t time, std::uint64_t age) noexcept {

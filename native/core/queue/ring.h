@@ -9,18 +9,17 @@
 //
 //   tail:  | position : 48 | permits : 14 | waiting : 1 | closed : 1 |
 //
-// so that one CAS both claims and finds out that room is promised to others, that a waiter comes first, or that the
-// ring is closed; nothing can be published after the consumer saw "closed and drained".
+// So one CAS both claims and finds out that room is promised to others, that a waiter comes first, or that the ring is
+// closed. Nothing can be published after the consumer saw "closed and drained".
 //
 // A producer claims n positions by a CAS on tail, checked against a cached limit (head + capacity; refreshed
 // from head only when the ring looks full), copies, and publishes each slot by storing its lap-stamped
 // sequence. No producer waits for an earlier claim: a preempted one makes its own slot "empty for now" and
 // nothing more. The consumer reads stamps and stores head once per batch.
 //
-// A consumer that has read a record also writes to its slot what is there already, the stamp:
-// Cursor::pull_stamp_line(). That says nothing to anyone, it only leaves the stamp's cache line in one core. A line
-// that its reader keeps a copy of, too, is dearer to write in the next lap: between cores that share no cache, the
-// whole ring was 1.5 to 2.4 times slower (AMD EPYC).
+// A consumer that has read a record also stores the slot's stamp again: Cursor::pull_stamp_line(). The value is
+// unchanged; the store pulls the cache line into the consumer's core, so that the next producer need not invalidate a
+// shared copy. Without it, between cores that share no cache, the whole ring was 1.5 to 2.4 times slower (AMD EPYC).
 //
 // Sources: D. Vyukov's bounded queue (a sequence per slot), JCTools MpscArrayQueue (the cached producer limit),
 // LMAX Disruptor (availability apart from payload). A full/empty flag instead of a sequence would let a whole
@@ -161,7 +160,7 @@ class Ring {
     const std::uint64_t limit = control_->limit.load(std::memory_order_acquire);
     const auto left = static_cast<std::int64_t>(limit - end);
     if ((tail & (kRingStep - 1)) == 0 && left >= 0) [[likely]] {
-      // A slot that is free and will soon be claimed, so that its line is here by then.
+      // Prefetches a free slot that will soon be claimed, so that its cache line is here by then.
       if (left > kPrefetched) prefetch_to_write(slot(end + kPrefetched));
       // Relaxed: a claim publishes nothing; the stamps do.
       if (control_->tail.compare_exchange_weak(tail, end, std::memory_order_relaxed,
@@ -170,7 +169,7 @@ class Ring {
     }
     return take_room(want, kRingClosed | kRingWaiting, kRingStep);
   }
-  // As claim(), for the first waiter.
+  // As claim(), on behalf of the first waiter.
   Claim claim_waiting(std::uint32_t want) noexcept { return take_room(want, kRingClosed, kRingStep); }
 
   // Promises room for up to `want` records: no other caller can claim it until it is used or returned.
@@ -185,8 +184,8 @@ class Ring {
     const std::uint64_t position = position_of(control_->tail.fetch_add(
         used * kRingStep - (used + std::uint64_t{unused}) * kRingPermit, std::memory_order_relaxed));
     if (used == 0) return position;  // nothing is written
-    // The room was promised under a head that some producer had acquired, which need not be this one: acquire it
-    // before these slots are written. It is there; only its news may still be on the way.
+    // The room was promised under a head that some producer had acquired, perhaps another one than this. This one must
+    // acquire it before it writes these slots. The head is stored already; only its value may not be visible here yet.
     const std::uint64_t end = position + used * kRingStep;
     // ACQ limit: pairs with REL limit in take_room(). ACQ head: pairs with REL head in advance().
     if (static_cast<std::int64_t>(control_->limit.load(std::memory_order_acquire) - end) < 0) {
@@ -200,13 +199,13 @@ class Ring {
 
   // Returns promises that are not used.
   void return_permits(std::uint32_t count) noexcept {
-    // Relaxed: permits say nothing of memory.
+    // Relaxed: permits publish no memory.
     control_->tail.fetch_sub(count * kRingPermit, std::memory_order_relaxed);
   }
 
   // ---- where permits take no room: see overwriting.h --------------------------------------------------------
 
-  // Promises up to `want` times that a claim will not be refused, whatever the room.
+  // Promises up to `want` times that a claim will not be refused, even without room.
   Claim reserve_always(std::uint32_t want) noexcept {
     // Relaxed: a promise publishes nothing.
     std::uint64_t tail = control_->tail.load(std::memory_order_relaxed);
@@ -221,13 +220,14 @@ class Ring {
       }
     }
   }
-  // The caller holds the lock without which no thread moves head; so what others freed under it has been read. Claims
-  // up to `want` positions (on as many permits, closed or not). The last `over` of them have no room until the caller
-  // frees as many of the oldest records, which are published. It claims none where the oldest is not.
+  // The caller holds the lock without which no thread moves head, so it sees all that others freed under that lock.
+  // Claims up to `want` positions (on as many permits, closed or not). The last `over` of them have no room until the
+  // caller frees as many of the oldest records, which are published. It claims none if the oldest record is not
+  // published and there is no room.
   Claim claim_over(std::uint32_t want, bool on_permits, std::uint32_t& over) noexcept {
     if (want > capacity_) want = static_cast<std::uint32_t>(capacity_);
     const std::uint64_t unit = on_permits ? kRingStep - kRingPermit : kRingStep;
-    std::uint32_t old = 0;  // of the oldest records, so many are published
+    std::uint32_t old = 0;  // how many of the oldest records are published
     // Relaxed: a claim publishes nothing; the stamps do.
     std::uint64_t tail = control_->tail.load(std::memory_order_relaxed);
     for (;;) {
@@ -257,8 +257,8 @@ class Ring {
     return PushResult::kPushed;
   }
 
-  // Whether a push would find no room, be it claimed, promised or waited for. A hint, from a relaxed look: another
-  // thread may change it at once.
+  // Whether a push would find no room, because it is claimed, promised or waited for. A hint, from a relaxed look:
+  // another thread may change it at once.
   bool looks_full() const noexcept {
     const std::uint64_t tail = control_->tail.load(std::memory_order_relaxed);
     const std::uint64_t head = control_->head.load(std::memory_order_relaxed);
@@ -296,7 +296,7 @@ class Ring {
 
   // ---- anyone -------------------------------------------------------------------------------------------
 
-  // No claim succeeds after this. Returns whether this call closed the ring.
+  // Closes the ring: no claim succeeds after this. Returns whether this call closed it.
   bool close() noexcept {
     // Relaxed: closing publishes no data; the doorbell that follows it has the fence.
     std::uint64_t tail = control_->tail.load(std::memory_order_relaxed);

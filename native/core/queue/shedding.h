@@ -1,5 +1,5 @@
-// Delay shedding: when even the shortest wait within an interval exceeds the target, the queue is standing, not
-// absorbing a burst; then whatever has waited more than twice the target is dropped until the wait comes down.
+// Delay shedding: when even the shortest wait within an interval exceeds the target, the queue is congested, and not
+// absorbing a burst. Then records that have waited more than twice the target are dropped until the wait comes down.
 // CoDel (K. Nichols, V. Jacobson) in the form that folly's Codel gives it for request queues.
 #pragma once
 
@@ -14,7 +14,7 @@ struct SheddingConfig {
 
 class Shedding {
  public:
-  // Whether a record that waited `wait_ns` is to be dropped at `now`. Called by the consumer for each record.
+  // Whether a record that has waited `wait_ns` must be dropped at `now`. Called by the consumer for each record.
   bool drops(const SheddingConfig& config, std::uint64_t wait_ns, std::uint64_t now) noexcept {
     if (now >= interval_end_) {
       standing_ = interval_end_ != 0 && shortest_ns_ > config.target_ns;
@@ -26,7 +26,7 @@ class Shedding {
     return standing_ && wait_ns > 2 * config.target_ns;
   }
 
-  // Nothing waits: whatever stood is gone.
+  // The queue is empty: congestion is over.
   void idle() noexcept { shortest_ns_ = 0; }
 
  private:

@@ -1,12 +1,12 @@
-// Bytes beside each slot of a queue's ring, for an object that builds on the queue: what it must know again when a
-// record is taken or dropped. The queue knows one thing of a tag: its first word is 0 where there is none.
+// Bytes beside each slot of a queue's ring, for an object that builds on the queue: what that object needs when a
+// record is taken or dropped. The queue knows only one thing about a tag: its first word is 0 where there is none.
 //
 //   tag of a slot:   put by its producer ----> cleared by the consumer that takes the record out of the queue
 //                                        \---> taken, then given back by the thread that drops the record
 //
-// A queue has one user of its tags at a time. A user that ends takes the tags that are left itself, and waits until
-// other threads have given back what they have taken: a few hundred nanoseconds of native code, unless its returns wait
-// longer.
+// A queue has one user of its tags at a time. A user that ends takes the remaining tags itself, and waits until other
+// threads have given back the tags that they have taken: that is a few hundred nanoseconds of native code, unless
+// give_back() waits longer.
 //
 // The memory is zeroed at creation and not touched before a tag is put, so that a queue without a user pays nothing.
 #pragma once
@@ -33,7 +33,7 @@ struct TagControl {
   std::atomic<std::uint32_t> carried;  // tags taken, and not given back yet
 };
 
-// What the user of the tags does with one whose record was dropped. Calls may overlap.
+// The user of the tags gives back those of dropped records. Calls may overlap.
 struct TagReturns {
   virtual ~TagReturns() = default;
   virtual void give_back(const Tag& tag) noexcept = 0;
@@ -46,29 +46,29 @@ class SlotTags {
   SlotTags(TagControl& control, std::byte* memory, std::uint64_t bytes) noexcept
       : control_(&control), memory_(memory), bytes_(bytes) {}
 
-  // The tag of slot 0; that of slot i stands i * `bytes` behind it.
+  // The tag of slot 0; the tag of slot i is i * `bytes` behind it.
   std::byte* memory() const noexcept { return memory_; }
 
   // ---- the user ------------------------------------------------------------------------------------------------
 
-  // Whether the caller is the tags' user from now on: there was none.
+  // Makes the caller the user of the tags. False: there is one already.
   bool begin() noexcept {
     // ACQ used: pairs with REL in end(): the tags that the last user left are cleared.
     return control_->used.exchange(1, std::memory_order_acquire) == 0;
   }
-  // The user has not put a tag yet. Makes the memory of `slots` tags resident.
+  // Makes the memory of `slots` tags resident. Called before the user puts a tag.
   void commit(std::uint64_t slots) noexcept {
     for (std::uint64_t slot = 0; slot < slots; ++slot) clear(slot);
   }
-  // No thread puts tags any more, and for each slot that may still have one `rest` has called take_left(). When this
-  // returns, no thread gives a tag back any more either.
+  // Called when no thread puts tags any more, and the user has called take_left() for each slot that may still have
+  // one. When this returns, no thread gives a tag back any more either.
   void end() noexcept {
-    // ACQ carried: pairs with REL in given_back(). What was taken before take_left() looked at its tag is counted.
+    // ACQ carried: pairs with REL in given_back(). A tag that was taken before take_left() looked at it is counted.
     spin_wait([this] { return control_->carried.load(std::memory_order_acquire) == 0; });
     // REL used: pairs with ACQ in begin().
     control_->used.store(0, std::memory_order_release);
   }
-  // For the user alone: as take(), but nothing is to be given back.
+  // For the user alone: as take(), but given_back() is not called.
   bool take_left(std::uint64_t slot, Tag& to) noexcept {
     // Looked at first, so that memory no tag was ever put into stays untouched.
     // ACQ tag: pairs with REL in exchange(): a thread that has taken the tag is found in `carried` when end() looks.
@@ -78,19 +78,19 @@ class SlotTags {
 
   // ---- the consumer, and threads that drop records ---------------------------------------------------------------
 
-  // Whether records may have tags. A thread that has read a record's stamp finds out rightly for that record.
+  // Whether records may have tags. For a record whose stamp this thread has read, the answer is exact.
   bool used() const noexcept {
     // Relaxed: the user began before it put the tag, which the record's stamp publishes.
     return control_->used.load(std::memory_order_relaxed) != 0;
   }
 
-  // The record is taken out of the queue. The next one in the slot may come without a tag.
+  // Called when the record is taken out of the queue. The slot's next record may have no tag.
   void clear(std::uint64_t slot) noexcept { word(slot).store(0, std::memory_order_relaxed); }
 
-  // The record is dropped. If it had a tag, the caller gives that back soon, and then calls given_back().
-  // Waits for nothing.
+  // Called when the record is dropped. If it had a tag, the caller must give that back soon, and then call
+  // given_back(). Waits for nothing.
   bool take(std::uint64_t slot, Tag& to) noexcept {
-    // Asked here, not when the call of the queue began: there may have been no user then.
+    // Asked here, and not at the beginning of the queue's operation, when there may have been no user yet.
     if (!used()) return false;
     // Relaxed: end() finds it counted, because take_left() acquires the exchange that follows.
     control_->carried.fetch_add(1, std::memory_order_relaxed);
@@ -104,13 +104,13 @@ class SlotTags {
   }
 
  private:
-  // The first word is atomic because a user that ends takes all of them, whatever the consumer does meanwhile.
+  // The first word is atomic because a user that ends takes all tags, whatever the consumer does meanwhile.
   std::atomic<std::uint64_t>& word(std::uint64_t slot) const noexcept {
     return *reinterpret_cast<std::atomic<std::uint64_t>*>(memory_ + slot * bytes_);
   }
-  // The first thread that takes a tag has it.
+  // Only the first thread that takes a tag gets it.
   bool exchange(std::uint64_t slot, Tag& to) noexcept {
-    // ACQ, REL: pair with each other: a thread that finds it taken sees what the taker did before.
+    // ACQ, REL: pair with each other: a thread that finds it taken sees everything that the taker wrote before.
     const std::uint64_t first = word(slot).exchange(0, std::memory_order_acq_rel);
     if (first == 0) return false;
     std::memcpy(to.bytes, &first, sizeof first);
@@ -123,13 +123,13 @@ class SlotTags {
   std::uint64_t bytes_ = 0;
 };
 
-// Tags of records that are dropped where nothing may be waited for, under `front`, say (see overwriting.h): given back
-// when this goes, which is when they can be.
+// Holds tags of dropped records where a thread must not wait, such as under `front` (see overwriting.h). Its destructor
+// gives them back, when the thread may wait again.
 template <std::uint32_t kMax>
 class CarriedTags {
  public:
   CarriedTags(SlotTags& tags, TagReturns& returns) noexcept : tags_(tags), returns_(returns) {}
-  // With that of one slot.
+  // Takes the tag of one slot at once.
   CarriedTags(SlotTags& tags, TagReturns& returns, std::uint64_t slot) noexcept : CarriedTags(tags, returns) {
     (*this)(slot);
   }
@@ -142,7 +142,7 @@ class CarriedTags {
   CarriedTags(const CarriedTags&) = delete;
   CarriedTags& operator=(const CarriedTags&) = delete;
 
-  // The record of the slot is dropped.
+  // Called when the record of the slot is dropped.
   void operator()(std::uint64_t slot) noexcept {
     SLUICE_CHECK(count_ < kMax, "no more are dropped than can be carried");
     if (tags_.take(slot, carried_[count_])) ++count_;

@@ -1,6 +1,6 @@
 // Skus, users and ids as keys of 112 bits: a whole number as itself, a text as its fingerprint (see key_hash.h), of
-// which 111 bits are kept. The probability that any two of a billion texts share a key is 10^-15. No number has the key
-// of a text. The upper 16 bits are 0 and free for the number of an item (see user_table.h).
+// which 111 bits are kept. The probability that any two of a billion texts share a key is below 10^-15. No number has
+// the key of a text. The upper 16 bits are 0 and free for the number of an item (see user_table.h).
 #pragma once
 
 #include <cstdint>
