@@ -150,7 +150,7 @@ class StockCalls {
   // Calls resolve(part) for the part in staging.
   template <class Resolve>
   std::int32_t resolve_part(std::uint32_t count, Resolve&& resolve) noexcept;
-  // Calls act(item) for the item whose sku stands in staging.
+  // Calls act(item) for the item whose sku is in staging.
   template <class Act>
   std::int32_t with_item(Act&& act) noexcept;
 

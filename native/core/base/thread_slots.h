@@ -1,5 +1,5 @@
-// One cache line for each attached thread: counters that cost their writer no contention, and a flag that says
-// "inside an operation", so that a reader can wait for a moment at which no thread is (see quiesce.h).
+// One cache line for each attached thread: counters that cost their writer no contention, and a flag that is set while
+// the thread is inside an operation, so that a reader can wait for a moment at which no thread is (see quiesce.h).
 //
 //   slot i: | owner | inside | users | counters[kThreadCounters] |   written by its owner only, read by anyone
 //

@@ -1,7 +1,7 @@
 // The gate's one step: limiter, stock and queue, all or nothing.
 //
-//   1 peek at the stock and the queue (read only)    refused here: nothing was charged, no shared line written; where
-//                                                    holds that are over stand in the way, those expire first
+//   1 peek at the stock and the queue (read only)    refused here: nothing was charged, no shared line written. If
+//                                                    holds that are over may be the reason, those expire first
 //   2 read the clock
 //   3 limiter                                        refused here: nothing was charged
 //   4 queue: have room promised (with a stock)       refused here: the limiter is refunded

@@ -73,7 +73,7 @@ class InFlightTable {
 
   // ---- the consumer -------------------------------------------------------------------------------------
 
-  // A consumer begins: all used entries are to be handed out again. Returns the number of its session.
+  // Begins a consumer: all used entries will be handed out again. Returns the number of its session.
   std::uint64_t begin() noexcept {
     control_->cursor = control_->first;
     return ++control_->session;

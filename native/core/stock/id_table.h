@@ -3,10 +3,10 @@
 // A bucket has 17 entries. An id lives in its home, the bucket that its keyed hash names. An entry belongs to an id
 // that was admitted (its answer is a reservation, in whatever phase by now) or to one that was refused. A new id takes:
 //
-//   for an admitted id   a free entry or the oldest refused one, as long as fewer than 16 are of admitted ids; else the
-//                        oldest admitted one whose reservation is not held any more; else the 17th entry; else, where
+//   for an admitted id   a free entry or the oldest refused one, if fewer than 16 belong to admitted ids; otherwise the
+//                        oldest admitted one whose reservation is not held; otherwise the 17th entry; otherwise, where
 //                        17 are held, an entry of a spill bucket, which the other half of the hash names
-//   for a refused id     a free entry or the oldest refused one of its home; else it is not remembered
+//   for a refused id     a free entry or the oldest refused one of its home; otherwise it is not remembered
 //
 // So refusals, which cost a client nothing, never displace an admitted id, and each bucket has one entry that no
 // admitted id takes before it must. An id whose reservation is held is never forgotten.
