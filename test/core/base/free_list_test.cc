@@ -27,7 +27,7 @@ using sluice::test::repetitions;
 using sluice::test::ZeroedMemory;
 
 struct Slots {
-  // As if `past` takes and puts had gone before: sequences may be about to wrap around.
+  // A list after `past` takes and puts, whose sequences may be about to wrap around.
   explicit Slots(std::uint32_t count, std::uint64_t past = 0)
       : memory(FreeList<>::bytes(count)), list(memory, count) {
     list.format(count, past);
@@ -37,7 +37,7 @@ struct Slots {
   FreeList<> list;
 };
 
-TEST_CASE("it gives out every slot once, then none") {
+TEST_CASE("a fresh list gives out every slot once, then none") {
   for (const std::uint32_t count : {1u, 2u, 3u, 7u, 8u, 100u}) {
     Slots slots(count);
     CHECK(slots.list.size() == count);
@@ -64,7 +64,7 @@ TEST_CASE("the slot that has been free for longest comes first") {
   CHECK(slots.list.take() == first);
 }
 
-TEST_CASE("positions that wrap around at 2^32 are not noticed") {
+TEST_CASE("positions that wrap around at 2^32 change nothing") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   Random random(1);
   for (const std::uint32_t count : {1u, 3u, 4u, 50u}) {
@@ -86,7 +86,7 @@ TEST_CASE("positions that wrap around at 2^32 are not noticed") {
   }
 }
 
-TEST_CASE("putting back waits for no taker that lost the processor, however many rounds the others make") {
+TEST_CASE("put() does not wait for a taker that lost the processor, however many rounds other threads make") {
   using List = FreeList<HaltingAtomics>;
   constexpr std::uint32_t kCount = 3;
   ZeroedMemory memory(List::bytes(kCount));

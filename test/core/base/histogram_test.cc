@@ -54,7 +54,7 @@ TEST_CASE("a single value is reported within 1/64 at every quantile, over the wh
     histogram->record(value);
     REQUIRE(histogram->max() == value);
     REQUIRE(is_close(histogram->at(0.5), value));
-    // Beside a larger one, so that the maximum does not help.
+    // A larger value is recorded too, so that the maximum does not help.
     histogram->record(kMax);
     REQUIRE(is_close(histogram->at(0), value));
   }
@@ -105,7 +105,8 @@ TEST_CASE("no quantile is above the maximum and none is below an earlier one") {
   }
 }
 
-TEST_CASE("a reader beside the writer sees counts that only grow and quantiles among the values") {
+TEST_CASE(
+    "while another thread records, a reader sees counts that only grow, and quantiles among the values") {
   const auto histogram = empty();
   std::atomic<bool> done{false};
   std::uint64_t shrunk = 0, strange = 0;

@@ -10,7 +10,7 @@ namespace {
 
 using namespace sluice;
 
-TEST_CASE("parts stand one after the other, each on cache lines of its own") {
+TEST_CASE("parts are placed one after the other, each on cache lines of its own") {
   Layout layout;
   CHECK(layout.place<std::uint64_t>() == 0);
   CHECK(layout.place_bytes(0) == kCacheLine);
@@ -19,7 +19,7 @@ TEST_CASE("parts stand one after the other, each on cache lines of its own") {
   CHECK(layout.bytes() == 6 * kCacheLine);
 }
 
-TEST_CASE("a layout that outgrows 64 bits stays too large, whatever is placed after it") {
+TEST_CASE("a layout that outgrows 64 bits stays too large, whatever is placed afterwards") {
   constexpr std::uint64_t kMax = ~0ULL;
   const auto placed = [](std::uint64_t each, std::uint64_t count) {
     Layout layout;

@@ -1,5 +1,5 @@
-// Every allocation fails once: the first of a call, then the second, and so on. The global allocator is replaced for
-// all suites of the binary; it fails in none of the others.
+// Every allocation of a call fails once: the first, then the second, and so on. The global allocator is replaced for
+// all suites of the binary, but fails only in this one.
 #include <doctest/doctest.h>
 
 #include <cstdint>
@@ -11,10 +11,10 @@
 
 namespace {
 
-thread_local std::int64_t fails_at = -1;  // so many allocations from now; negative: none does
-thread_local std::int64_t live = 0;       // allocations of this thread that it has not freed
+thread_local std::int64_t fails_at = -1;  // how many allocations succeed before one fails; negative: all do
+thread_local std::int64_t live = 0;       // allocations that this thread has not freed
 
-// nullptr if it fails.
+// Returns nullptr if the allocation fails.
 void* try_to_allocate(std::size_t bytes) noexcept {
   if (fails_at >= 0 && fails_at-- == 0) return nullptr;
   void* memory = std::malloc(bytes == 0 ? 1 : bytes);
@@ -35,7 +35,7 @@ void release(void* memory) noexcept {
 
 void* operator new(std::size_t bytes) { return allocate(bytes); }
 void* operator new[](std::size_t bytes) { return allocate(bytes); }
-// The standard library uses these too, std::stable_sort for one.
+// The standard library uses these too, for example in std::stable_sort.
 void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept { return try_to_allocate(bytes); }
 void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept { return try_to_allocate(bytes); }
 void operator delete(void* memory) noexcept { release(memory); }
@@ -50,9 +50,9 @@ namespace {
 using namespace sluice;
 using namespace sluice::test;
 
-// Calls `act` with its first allocation failing, then with its second, until it has all that it asks for. After each
-// failure nothing of it may be left, and `sound` is called. `act` asserts nothing: that would catch what is thrown.
-// Returns how often it failed.
+// Calls `act` with its first allocation failing, then with its second, until no allocation fails. After each failure it
+// checks that nothing is left allocated, and calls `sound`. `act` must not assert, because an assertion would catch the
+// exception. Returns how many calls failed.
 template <class Act, class Sound>
 int fail_each_allocation(Act&& act, Sound&& sound) {
   for (int failures = 0;; ++failures) {
@@ -83,7 +83,7 @@ struct Used : TestLedger {
       if (user % 4 == 0) confirm(answer.reservation);
     }
   }
-  // Were it still paused, each of these would wait for ever.
+  // If the ledger were still paused, each of these would wait for ever.
   void works() {
     const StockAnswer answer = reserve(1, 1, 7);
     REQUIRE(answer.result == ReserveResult::kReserved);
@@ -92,20 +92,20 @@ struct Used : TestLedger {
   }
 };
 
-TEST_CASE("an audit that gets no memory leaves the ledger as it was") {
+TEST_CASE("an audit that gets no memory changes nothing in the ledger") {
   Used one;
   const int failures = fail_each_allocation([&] { audit(one.ledger.memory()); }, [&] { one.works(); });
-  CHECK(failures == 1);  // it asks once, before it holds up the others
+  CHECK(failures == 1);  // it allocates once, before it pauses other threads
 }
 
-TEST_CASE("a snapshot that gets no memory leaves the ledger as it was") {
+TEST_CASE("a snapshot that gets no memory changes nothing in the ledger") {
   Used one;
   const int failures =
       fail_each_allocation([&] { snapshot_of(one.ledger.memory(), one.now); }, [&] { one.works(); });
   CHECK(failures > 8);
 }
 
-TEST_CASE("a snapshot is not restored where there is no memory for it, and is where there is") {
+TEST_CASE("a snapshot is restored only where there is memory for it") {
   Used one;
   const std::vector<std::uint64_t> words = snapshot_of(one.ledger.memory(), one.now);
   int restored = 0;

@@ -18,7 +18,7 @@ using sluice::test::in_threads;
 using sluice::test::Random;
 using sluice::test::repetitions;
 
-TEST_CASE("a reader that nobody disturbs pauses at once, again and again") {
+TEST_CASE("a reader that no thread disturbs pauses at once, again and again") {
   Quiesce<> quiesce;
   const auto lines = std::make_unique<ThreadSlots>();
   ThreadSlot* line = lines->acquire();
@@ -34,7 +34,7 @@ TEST_CASE("a reader that nobody disturbs pauses at once, again and again") {
 
 TEST_CASE("readers never see an operation half done, and operations never run beside a reader") {
   SLUICE_PRINT_SEED_ON_FAILURE();
-  // One reader hands over to the next through a fence, which the thread sanitizer does not see (the model does).
+  // A fence orders one reader before the next. The thread sanitizer does not see fences (the model does).
 #if defined(__SANITIZE_THREAD__)
   constexpr unsigned kOperators = 3, kReaders = 1;
 #else
@@ -42,7 +42,7 @@ TEST_CASE("readers never see an operation half done, and operations never run be
 #endif
   Quiesce<> quiesce;
   const auto lines = std::make_unique<ThreadSlots>();
-  // Plain on purpose: the protocol alone has to order them. Each operation makes a pair equal again.
+  // Plain words on purpose: only the protocol orders them. Each operation leaves a pair equal.
   struct alignas(kCacheLine) Pair {
     std::uint64_t first = 0, second = 0;
   };

@@ -18,7 +18,7 @@ using sluice::test::ZeroedMemory;
 constexpr std::uint64_t kHash = 0x1234'5678'9abc'def0;
 constexpr std::uint64_t kBytes = 4096;
 
-// A formatted segment whose header a test may damage.
+// A formatted segment, whose header a test may damage.
 struct Formatted {
   Formatted() : memory(kBytes) { format_segment(memory.get(), SegmentKind::kQueue, kHash, kBytes); }
   AttachError attach(std::uint64_t bytes = kBytes) const {
@@ -49,12 +49,12 @@ TEST_CASE("a mapping smaller than the segment, or than any segment, is refused")
   CHECK(segment.attach(kSegmentBody) == AttachError::kTooSmall);
   CHECK(segment.attach(kSegmentBody - 1) == AttachError::kTooSmall);
   CHECK(segment.attach(0) == AttachError::kTooSmall);
-  // Not even the header may be read there.
+  // The header must not be read there either.
   const ZeroedMemory tiny(8);
   CHECK(check_segment(tiny.get(), 8, SegmentKind::kQueue, kHash) == AttachError::kTooSmall);
 }
 
-TEST_CASE("what is not a segment is refused") {
+TEST_CASE("memory that is not a segment is refused") {
   Formatted segment;
   segment.write(offsetof(SegmentHeader, magic), kSegmentMagic + 1);
   CHECK(segment.attach() == AttachError::kBadMagic);
@@ -81,7 +81,7 @@ TEST_CASE("another schema or shape is refused") {
         AttachError::kBadLayoutHash);
 }
 
-TEST_CASE("no single flipped bit of magic, version, kind or layout hash goes unnoticed") {
+TEST_CASE("a single flipped bit in magic, version, kind or layout hash is always noticed") {
   for (std::size_t bit = 0; bit < 8 * offsetof(SegmentHeader, bytes); ++bit) {
     Formatted segment;
     segment.memory.get()[bit / 8] ^= std::byte{1} << bit % 8;

@@ -1,2 +1,2 @@
-// The sizes are checked while this compiles, for every machine that the core is built for.
+// The compiler checks the sizes here, for every machine for which the core is built.
 #include "shared_structs.h"

@@ -17,7 +17,7 @@ using namespace sluice;
 using sluice::test::in_threads;
 using sluice::test::repetitions;
 
-TEST_CASE("every attached thread has a line of its own, and one too many has none") {
+TEST_CASE("every attached thread has a slot of its own, and one thread too many has none") {
   const auto lines = std::make_unique<ThreadSlots>();
   std::set<ThreadSlot*> owned;
   for (std::uint32_t i = 0; i < kThreadsMax; ++i) {
@@ -31,7 +31,7 @@ TEST_CASE("every attached thread has a line of its own, and one too many has non
   CHECK(lines->acquire() == nullptr);
 }
 
-TEST_CASE("all that one owner acquires is one line, which is free after as many releases") {
+TEST_CASE("an owner that acquires several times has one slot, which is free after as many releases") {
   const auto lines = std::make_unique<ThreadSlots>();
   ThreadSlot* line = lines->acquire(7);
   REQUIRE(line != nullptr);
@@ -42,7 +42,7 @@ TEST_CASE("all that one owner acquires is one line, which is free after as many 
   }
   CHECK(others.count(line) == 0);
   CHECK(lines->acquire(8) == nullptr);
-  CHECK(lines->acquire(7) == line);  // whoever has one needs no other
+  CHECK(lines->acquire(7) == line);  // an owner that has a slot needs no other
   for (int i = 0; i < 1'001; ++i) lines->release(line);
   CHECK(lines->acquire(8) == nullptr);
   lines->release(line);
@@ -50,7 +50,7 @@ TEST_CASE("all that one owner acquires is one line, which is free after as many 
   CHECK(lines->acquire(7) == nullptr);
 }
 
-TEST_CASE("a line given back keeps its counters, so that sums never shrink") {
+TEST_CASE("a released slot keeps its counters, so that sums never shrink") {
   const auto lines = std::make_unique<ThreadSlots>();
   ThreadSlot* first = lines->acquire();
   REQUIRE(first != nullptr);
@@ -78,7 +78,7 @@ TEST_CASE("no count is lost when threads come, attach more than once, count and 
       lines->release(line);
     }
   });
-  CHECK(shared == 0);  // no line had two owners
+  CHECK(shared == 0);  // no slot had two owners
   CHECK(lines->sum(1) == 6 * 5 * repetitions(5'000));
 }
 

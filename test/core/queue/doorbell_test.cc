@@ -22,7 +22,7 @@ using sluice::test::Random;
 using sluice::test::repetitions;
 using sluice::test::ZeroedMemory;
 
-TEST_CASE("nobody rings for a consumer that is awake") {
+TEST_CASE("no producer rings for a consumer that is awake") {
   Doorbell<> doorbell;
   for (int i = 0; i < 3; ++i) CHECK_FALSE(doorbell.must_ring());
 }
@@ -36,7 +36,7 @@ TEST_CASE("a burst rings once for a consumer that sleeps") {
   }
 }
 
-TEST_CASE("a consumer that changes its mind is not rung for") {
+TEST_CASE("no producer rings for a consumer that changes its mind") {
   Doorbell<> doorbell;
   doorbell.park();
   doorbell.unpark();
@@ -45,7 +45,7 @@ TEST_CASE("a consumer that changes its mind is not rung for") {
   CHECK_FALSE(doorbell.must_ring());
 }
 
-TEST_CASE("of many producers that see a sleeping consumer exactly one rings") {
+TEST_CASE("when many producers see a sleeping consumer, exactly one rings") {
   for (std::uint64_t round = 0; round < repetitions(500); ++round) {
     Doorbell<> doorbell;
     doorbell.park();
@@ -55,9 +55,9 @@ TEST_CASE("of many producers that see a sleeping consumer exactly one rings") {
   }
 }
 
-// The store-buffer litmus test with the doorbell in the place of the second variable: a producer publishes and
-// asks whether to ring while the consumer parks and looks again. Both missing each other is a lost wake-up: with
-// either fence gone, an x86-64 loses from a hundred to ten thousand of a million.
+// The store-buffer litmus test, with the doorbell in place of the second variable: a producer publishes and asks
+// whether to ring, while the consumer parks and looks again. If both miss each other, a wake-up is lost. Without either
+// fence, an x86-64 loses from a hundred to ten thousand in a million.
 TEST_CASE("producer and consumer never miss each other") {
   Doorbell<> doorbell;
   alignas(kCacheLine) std::atomic<std::uint64_t> published{0};
@@ -75,7 +75,7 @@ TEST_CASE("producer and consumer never miss each other") {
       spins = 0;
     }
   };
-  // So that the two come at each other from all sides: without it they nearly always miss the window.
+  // Varies how the two steps meet: without this they nearly always miss the window.
   const auto dawdle = [](Random& random) {
     for (std::uint64_t i = random.below(300); i != 0; --i)
       std::atomic_signal_fence(std::memory_order_seq_cst);
@@ -122,7 +122,7 @@ TEST_CASE("a consumer that sleeps whenever the ring is empty is woken every time
         for (std::uint64_t i = 0; i < each; ++i) {
           while (ring.push(&i) != PushResult::kPushed) std::this_thread::yield();
           if (doorbell.must_ring()) bell.ring();
-          // Let the consumer run dry, now and then.
+          // Lets the consumer find an empty ring now and then.
           if (random.once_in(4)) std::this_thread::yield();
         }
         if (--pushing == 0) {

@@ -22,7 +22,7 @@ TEST_CASE("a lane that alone has something to give is served") {
   }
 }
 
-TEST_CASE("of weights 2 and 1 the lower lane gets every third record while both have some") {
+TEST_CASE("with weights 2 and 1, the lower lane gets every third record while both lanes have some") {
   const std::uint32_t weights[kLanesMax] = {2, 1};
   LaneOrder order;
   for (int i = 0; i < 10; ++i) {
@@ -39,7 +39,7 @@ TEST_CASE("a lower lane earns nothing while it has nothing to give, and so canno
   CHECK(lower == 1);
 }
 
-TEST_CASE("a lane that always has something gets at least its share, whatever the others do") {
+TEST_CASE("a lane that always has something gets at least its share, whatever other lanes do") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   Random random(1);
   for (int round = 0; round < 200; ++round) {
@@ -48,7 +48,7 @@ TEST_CASE("a lane that always has something gets at least its share, whatever th
     for (std::uint32_t i = 0; i < lanes; ++i)
       sum += weights[i] = static_cast<std::uint32_t>(random.between(1, 50));
     const auto lane = static_cast<std::uint32_t>(random.below(lanes));
-    const std::uint64_t others = random.between(1, 4);  // how often they have something
+    const std::uint64_t others = random.between(1, 4);  // how often the other lanes have something
     LaneOrder order;
     std::uint64_t got = 0;
     for (std::uint64_t served = 1; served <= 20 * sum; ++served) {
@@ -57,13 +57,13 @@ TEST_CASE("a lane that always has something gets at least its share, whatever th
       const std::uint32_t chosen = order.next(ready, weights, sum);
       REQUIRE((ready >> chosen & 1) != 0);
       got += chosen == lane;
-      // One round of all lanes may be owed to it.
+      // The lane may be short of one round of all lanes.
       REQUIRE(got * sum + std::uint64_t{lanes} * sum >= served * weights[lane]);
     }
   }
 }
 
-TEST_CASE("lanes that all have something get their weights, give or take one of each") {
+TEST_CASE("lanes that all have something get their weights, to within one record of each lane") {
   const std::uint32_t weights[kLanesMax] = {8, 4, 2, 1, 1};
   LaneOrder order;
   std::uint32_t got[kLanesMax] = {};

@@ -1,4 +1,4 @@
-// What the consumer chooses and drops: lanes, deadlines, drop-oldest; and each record's wait.
+// How the consumer chooses and drops records: lanes, deadlines, drop-oldest. And how each record's wait is measured.
 #include <doctest/doctest.h>
 
 #include <cstdint>
@@ -50,13 +50,13 @@ TEST_CASE("a record is shown until the last nanosecond of its time, and dropped 
   }
 }
 
-TEST_CASE("a record with a time of its own does not take the queue's, and without any it never expires") {
+TEST_CASE("a record's own ttl replaces the queue's, and without any ttl it never expires") {
   Numbers numbers(expiring(8, 100));
   numbers.push(1);
   numbers.push(2, 0, 1'000);
   numbers.push(3, 0, kNoDeadline);
-  numbers.push(4, 0, kNoDeadline - 1'000);  // now + ttl is the last nanosecond there is
-  numbers.push(5, 0, kNoDeadline - 999);    // .. and would be beyond it
+  numbers.push(4, 0, kNoDeadline - 1'000);  // now + ttl is the last nanosecond
+  numbers.push(5, 0, kNoDeadline - 999);    // now + ttl would be beyond it
   numbers.push(6, 0, 0);
   numbers.manual.advance(100);
   CHECK(numbers.show(9) == List{2, 3, 4, 5});
@@ -109,7 +109,7 @@ TEST_CASE(
   CHECK(numbers.drops.size() == 5);
 }
 
-TEST_CASE("drop-oldest keeps the newest, as many as the capacity, and says which it dropped") {
+TEST_CASE("drop-oldest keeps the newest records, as many as the capacity, and reports which it dropped") {
   Numbers numbers(dropping_oldest(3));
   for (std::uint64_t i = 0; i < 5; ++i) REQUIRE(numbers.push(i) == PushResult::kPushed);
   CHECK(numbers.take(9) == List{2, 3, 4});
@@ -119,7 +119,7 @@ TEST_CASE("drop-oldest keeps the newest, as many as the capacity, and says which
   CHECK(numbers.conserved());
 }
 
-TEST_CASE("drop-oldest refuses, and counts it, when the consumer is a whole capacity behind") {
+TEST_CASE("drop-oldest refuses a push, and counts it, when the consumer is a whole capacity behind") {
   Numbers numbers(dropping_oldest(2));
   for (std::uint64_t i = 0; i < 4; ++i) REQUIRE(numbers.push(i) == PushResult::kPushed);
   CHECK(numbers.push(4) == PushResult::kFull);
@@ -144,7 +144,7 @@ TEST_CASE("the more urgent lane comes first, and each lane in its own order") {
   CHECK(numbers.take(64) == List{0, 1, 2, 10, 11, 12, 20, 21, 22});
 }
 
-TEST_CASE("what comes late to a more urgent lane overtakes what was only shown") {
+TEST_CASE("a late record in a more urgent lane overtakes records that were only shown") {
   Numbers numbers(weighted(8, {99, 1}));
   numbers.push(10, 1);
   CHECK(numbers.show(9) == List{10});
@@ -198,7 +198,7 @@ TEST_CASE("a record of each lane waits once for the histogram, however often it 
   CHECK(numbers.queue.waits().count() == 2);
 }
 
-TEST_CASE("what is dropped has not waited to be consumed, and what stands behind it is still measured") {
+TEST_CASE("the wait of a dropped record is not measured, and the wait of the record behind it is") {
   QueueShape shape = expiring(4, 100);
   shape.latency = true;
   Numbers numbers(shape);
@@ -238,7 +238,7 @@ TEST_CASE("a consumer of several lanes parks only when all of them are empty, an
   }
 }
 
-TEST_CASE("of a closed queue that waits for permits the end comes, and rings, when they are returned") {
+TEST_CASE("a closed queue with permits outstanding ends, and rings, when they are returned") {
   Numbers numbers(shape_of(4));
   REQUIRE(numbers.queue.ring().reserve(3).count == 3);
   numbers.queue.close([](std::uint64_t) {});

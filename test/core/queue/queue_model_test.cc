@@ -1,4 +1,4 @@
-// A queue of every shape does what plain lists would, step by step.
+// Queues of every shape behave as plain lists do, step by step.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -96,7 +96,7 @@ class Plain {
       }
     }
   }
-  // The most urgent; but one that has earned the sum of all weights while others were served goes first.
+  // The most urgent lane; but a lane that has earned the sum of all weights, while others were served, goes first.
   std::uint32_t choose(const std::vector<std::uint32_t>& ready, std::vector<std::uint64_t>& earned) const {
     std::uint64_t sum = 0;
     for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) sum += shape_.weights[lane];
@@ -129,7 +129,7 @@ QueueShape any_shape(Random& random) {
   return shape;
 }
 
-// By lane: drops of different lanes may be told in any order.
+// By lane, because drops in different lanes may be reported in any order.
 std::vector<Numbers::Drop> by_lane(std::vector<Numbers::Drop> drops) {
   std::stable_sort(drops.begin(), drops.end(), [](const auto& a, const auto& b) { return a.lane < b.lane; });
   return drops;

@@ -1,4 +1,4 @@
-// A queue that overwrites: the newest always fits, and what is in it is the newest.
+// A queue that overwrites: a new record always fits, and the queue contains the newest records.
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -25,7 +25,7 @@ QueueShape overwriting(std::uint64_t capacity) {
 
 }  // namespace
 
-TEST_CASE("it keeps the newest, in exactly its capacity, over the wrap-around of its positions") {
+TEST_CASE("it keeps the newest records, exactly its capacity, also where positions wrap around") {
   Numbers it(overwriting(3));
   for (std::uint64_t number = 0; number < 20; ++number) CHECK(it.push(number) == PushResult::kPushed);
   CHECK(it.queue.depth() == 3);
@@ -38,7 +38,7 @@ TEST_CASE("it keeps the newest, in exactly its capacity, over the wrap-around of
   CHECK(it.queue.high_water() == 3);
 }
 
-TEST_CASE("permits are leave to push, and take no room") {
+TEST_CASE("permits allow pushes, and take no room") {
   Numbers it(overwriting(2));
   CHECK(it.queue.reserve(0, 2).count == 2);
   for (std::uint64_t number = 0; number < 4; ++number) CHECK(it.push(number) == PushResult::kPushed);
@@ -48,7 +48,7 @@ TEST_CASE("permits are leave to push, and take no room") {
   CHECK(it.take(9) == List{3, 4});
 }
 
-TEST_CASE("each record that goes is told with its slot, after what was published with it") {
+TEST_CASE("each dropped record is reported with its slot, while the bytes beside it are still its own") {
   Numbers it(overwriting(3));
   std::uint64_t tags[4] = {};
   List gone;
@@ -71,7 +71,7 @@ TEST_CASE("each record that goes is told with its slot, after what was published
   CHECK(it.consumer.drained());
 }
 
-TEST_CASE("as many are claimed at once as there is room for, or as are published at the front") {
+TEST_CASE("one claim takes as many positions as have room, or as are published at the front") {
   Numbers it(overwriting(4));
   const std::uint64_t number = 7;
   Ring<>& ring = it.queue.ring();
@@ -80,10 +80,10 @@ TEST_CASE("as many are claimed at once as there is room for, or as are published
   CHECK(it.push(3) == PushResult::kPushed);
   std::uint32_t over = 0;
   const Ring<>::Claim some = ring.claim_over(9, false, over);
-  CHECK(some.count == 2);  // the last place, and that of the first record
+  CHECK(some.count == 2);  // the last free place, and the place of the first record
   CHECK(over == 1);
   ring.advance(ring.head() + kRingStep);
-  CHECK(ring.claim_over(1, false, over).count == 0);  // the oldest is not there yet
+  CHECK(ring.claim_over(1, false, over).count == 0);  // the oldest is not published yet
   std::memcpy(ring.record(late), &number, sizeof number);
   ring.publish(late);
   CHECK(ring.claim_over(1, false, over).count == 1);
@@ -102,7 +102,8 @@ struct Tagged {
   List tags;
 };
 
-TEST_CASE("threads push over each other and over the consumer: in order, and all are taken or told of") {
+TEST_CASE(
+    "threads overwrite each other's records: they come in order, and each is taken or reported as dropped") {
   constexpr unsigned kProducers = 3;
   const std::uint64_t each = repetitions(10'000);
   for (const std::uint64_t capacity : {1, 5, 64}) {
@@ -119,7 +120,7 @@ TEST_CASE("threads push over each other and over the consumer: in order, and all
         for (std::uint64_t sequence = 0; sequence < each; ++sequence) {
           const std::uint64_t number = sequence * kProducers + thread;
           const std::size_t before = told[thread].size();
-          if (random.once_in(3)) {  // on a permit, as orders are pushed that a ledger must accept first
+          if (random.once_in(3)) {  // on a permit, like an order that a ledger must accept first
             if (it.queue.promise_over(0) != PushResult::kPushed) FAIL_CHECK("no promise");
             it.queue.push_promised_over(0, &number, 0, kNoDeadline, tagged.write(number), drop);
           } else if (it.queue.push(0, &number, 0, kNoDeadline, tagged.write(number)) == PushResult::kFull &&
@@ -162,7 +163,7 @@ TEST_CASE("threads push over each other and over the consumer: in order, and all
   }
 }
 
-TEST_CASE("threads push many at once over each other: all are taken or counted") {
+TEST_CASE("threads overwrite with many records at once: each record is taken or counted") {
   constexpr unsigned kProducers = 3;
   const std::uint64_t each = repetitions(2'000);
   Numbers it(overwriting(7));

@@ -45,7 +45,7 @@ TEST_CASE("records go in one by one or many at a time and come out in order, wit
   }
 }
 
-TEST_CASE("what is shown stays until it is freed, and then what is left is shown again") {
+TEST_CASE("shown records stay until they are freed, and the rest is shown again") {
   Numbers numbers(measuring(4, true));
   for (std::uint64_t i = 0; i < 4; ++i) numbers.push(i);
   CHECK(numbers.show(2) == List{0, 1});
@@ -76,7 +76,7 @@ TEST_CASE("each record's wait is measured once, from its push to when it is firs
   CHECK(numbers.queue.waits().count() == 3);
 }
 
-// A clock that cannot be read: its memory is not there.
+// A clock that cannot be read, because its memory does not exist.
 struct Unreadable {
   Unreadable() : page(mmap(nullptr, 4'096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)) {}
   ~Unreadable() { munmap(page, 4'096); }
@@ -112,7 +112,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("what is written beside a record is found beside it") {
+TEST_CASE("bytes that are written beside a record are found beside it") {
   Numbers numbers(shape_of(3));
   std::uint64_t tags[4] = {};
   for (std::uint64_t i = 0; i < 20; ++i) {
@@ -175,7 +175,7 @@ TEST_CASE("a consumer parks only when there is nothing to do, and then the next 
   CHECK_FALSE(numbers.consumer.park());
 }
 
-TEST_CASE("one consumer holds the lease until it gives it back, and nobody gives back another's") {
+TEST_CASE("one consumer holds the lease until it gives it back, and no other can give it back") {
   Numbers numbers(shape_of(3));
   CHECK(numbers.queue.take_lease(7));
   CHECK(numbers.queue.take_lease(7));
@@ -186,7 +186,7 @@ TEST_CASE("one consumer holds the lease until it gives it back, and nobody gives
   CHECK(numbers.queue.take_lease(8));
 }
 
-TEST_CASE("the high-water mark is the largest depth there was, and includes what is there now") {
+TEST_CASE("the high-water mark is the largest depth so far, including the depth now") {
   Numbers numbers(shape_of(10));
   for (std::uint64_t i = 0; i < 6; ++i) numbers.push(i);
   CHECK(numbers.queue.high_water() == 6);
@@ -197,7 +197,7 @@ TEST_CASE("the high-water mark is the largest depth there was, and includes what
   CHECK(numbers.queue.high_water() == 6);
 }
 
-TEST_CASE("random pushes, shows and partial frees do what a plain list would") {
+TEST_CASE("random pushes, shows and partial frees behave as a plain list does") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   Random random(1);
   for (int round = 0; round < 20; ++round) {

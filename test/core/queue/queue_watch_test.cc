@@ -31,7 +31,7 @@ struct Watched {
         watch(&control(), numbers.queue, config) {}
   QueueWatch::Control& control() { return *reinterpret_cast<QueueWatch::Control*>(memory.get()); }
 
-  // Asks every millisecond until `end`; when the queue stood for the first time, or 0.
+  // Asks every millisecond until `end`. Returns the time at which the queue was congested for the first time, or 0.
   std::uint64_t asked_until(std::uint64_t end) {
     std::uint64_t stood = 0;
     for (; time < end; time += kMs) {
@@ -52,7 +52,7 @@ TEST_CASE(
   watched.asked_until(1'000 * kMs);
   watched.numbers.push(1);
   const std::uint64_t stood = watched.asked_until(2'000 * kMs);
-  // The marks are a quarter of the target apart, and so are the looks.
+  // Marks are a quarter of the target apart, and so are looks.
   CHECK(stood >= 1'000 * kMs + 120 * kMs);
   CHECK(stood <= 1'000 * kMs + 120 * kMs + 2 * 5 * kMs);
 }
@@ -68,7 +68,7 @@ TEST_CASE(
   CHECK_FALSE(watched.watch.standing(watched.time));
 }
 
-TEST_CASE("a burst that is gone within an interval is none, however long it was") {
+TEST_CASE("a burst that is gone within an interval is not congestion, however long it was") {
   Watched watched({20 * kMs, 100 * kMs});
   for (int burst = 0; burst < 20; ++burst) {
     for (std::uint64_t i = 0; i < 900; ++i) watched.numbers.push(i);
@@ -92,7 +92,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("of several lanes the one that waits the longest counts") {
+TEST_CASE("among several lanes, the one that waits the longest counts") {
   Watched watched({20 * kMs, 100 * kMs}, 3);
   watched.numbers.push(1, 2);
   for (; watched.time < 200 * kMs; watched.time += kMs) {
@@ -106,16 +106,16 @@ TEST_CASE("of several lanes the one that waits the longest counts") {
   CHECK_FALSE(watched.watch.standing(watched.time + 5 * kMs));
 }
 
-TEST_CASE("it says that a queue stands only if it has, and always if it has for long enough") {
+TEST_CASE("it reports congestion only where there was some, and always where it lasted long enough") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   Random random(1);
   std::uint64_t stood = 0, moved = 0;
   for (std::uint64_t round = 0; round < repetitions(100); ++round) {
     const QueueWatchConfig config{random.between(1, 60) * kMs, random.between(10, 100) * kMs};
     Watched watched(config);
-    std::deque<std::uint64_t> pushed;  // times of what is in the queue
-    std::uint64_t seen_short = 0;  // when somebody looked and nothing had waited longer than the target, last
-    std::uint64_t surely_short = 0;  // when nothing had waited longer than that and what the marks blur
+    std::deque<std::uint64_t> pushed;  // push times of the records in the queue
+    std::uint64_t seen_short = 0;      // the last look at which no record had waited longer than the target
+    std::uint64_t surely_short = 0;    // when no record had waited longer than that, plus the marks' error
     for (int step = 0; step < 2'000; ++step) {
       watched.time += random.below(2 * kMs);
       const std::uint64_t busy = random.between(1, 8);
@@ -123,7 +123,7 @@ TEST_CASE("it says that a queue stands only if it has, and always if it has for 
         watched.numbers.push(1);
         pushed.push_back(watched.time);
       }
-      // The consumer pauses now and then.
+      // Now and then the consumer pauses.
       if (step % 500 < 300 && random.once_in(2) && !pushed.empty()) {
         watched.numbers.take(1);
         pushed.pop_front();
@@ -143,7 +143,7 @@ TEST_CASE("it says that a queue stands only if it has, and always if it has for 
   CHECK(moved > 100);
 }
 
-TEST_CASE("threads that ask while the queue is worked on are not told that one stands that moves") {
+TEST_CASE("threads that ask while a consumer works never find a moving queue congested") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   Watched watched({4 * kMs, 8 * kMs});
   std::atomic<std::uint64_t> time{0};

@@ -35,7 +35,7 @@ struct Numbers : RingNumbers {
   std::uint64_t promised() const { return ring.depth() + ring.permits(); }
 };
 
-TEST_CASE("room that is promised cannot be claimed by anyone else, and what is returned can") {
+TEST_CASE("promised room cannot be claimed by another caller, and returned room can") {
   for (const std::uint64_t start : kStarts) {
     Numbers numbers(5, start);
     CHECK(numbers.ring.reserve(3).count == 3);
@@ -56,7 +56,7 @@ TEST_CASE("room that is promised cannot be claimed by anyone else, and what is r
   }
 }
 
-TEST_CASE("a ring looks full when what is left is promised, or somebody waits for it") {
+TEST_CASE("a ring looks full when the room that is left is promised, or a waiter waits for it") {
   for (const std::uint64_t start : kStarts) {
     Numbers numbers(3, start);
     REQUIRE(numbers.push(0) == PushResult::kPushed);
@@ -72,7 +72,7 @@ TEST_CASE("a ring looks full when what is left is promised, or somebody waits fo
   }
 }
 
-TEST_CASE("a wish for more permits than there is room gets what there is") {
+TEST_CASE("a reservation of more permits than there is room gets as many as there is room") {
   for (const std::uint64_t start : kStarts) {
     Numbers numbers(4, start);
     REQUIRE(numbers.push(0) == PushResult::kPushed);
@@ -95,7 +95,7 @@ TEST_CASE("a permit is not a place: records come out in the order in which permi
   for (const std::uint64_t number : {10, 20, 11, 21}) CHECK(numbers.pop() == number);
 }
 
-TEST_CASE("permits are used after a close, are not given out after it, and hold up the end") {
+TEST_CASE("after a close, permits can be used but not taken, and the end comes after the last") {
   for (const std::uint64_t start : kStarts) {
     Numbers numbers(3, start);
     REQUIRE(numbers.ring.reserve(3).count == 3);
@@ -115,7 +115,7 @@ TEST_CASE("permits are used after a close, are not given out after it, and hold 
   }
 }
 
-TEST_CASE("permits neither close nor open a ring, nor set or clear its flag of those who wait") {
+TEST_CASE("permits neither close nor open a ring, nor set or clear its flag for waiters") {
   Numbers numbers(8, 0);
   numbers.ring.start_waiting();
   REQUIRE(numbers.ring.reserve_waiting(5).count == 5);
@@ -130,7 +130,7 @@ TEST_CASE("permits neither close nor open a ring, nor set or clear its flag of t
   CHECK(numbers.ring.closed());
 }
 
-TEST_CASE("while somebody waits only who waits gets room") {
+TEST_CASE("while there is a waiter, only waiters get room") {
   Numbers numbers(8, 0 - kRingStep);
   numbers.ring.start_waiting();
   CHECK(numbers.push(0) == PushResult::kFull);
@@ -143,7 +143,7 @@ TEST_CASE("while somebody waits only who waits gets room") {
   CHECK(numbers.ring.claim(3).count == 2);
 }
 
-TEST_CASE("no more than 16383 permits are out at a time, and the flags beside them stay what they were") {
+TEST_CASE("at most 16383 permits are outstanding at a time, and the flags beside them do not change") {
   for (const std::uint64_t start : kStarts) {
     Numbers numbers(40'000, start);
     CHECK(numbers.ring.reserve(10'000).count == 10'000);
@@ -153,7 +153,7 @@ TEST_CASE("no more than 16383 permits are out at a time, and the flags beside th
     CHECK(numbers.ring.claimed() == start);
     CHECK_FALSE(numbers.ring.closed());
     CHECK_FALSE(numbers.ring.somebody_waits());
-    // Claims go on beside them, and to the exact capacity.
+    // Claims go on meanwhile, up to the exact capacity.
     CHECK(numbers.ring.claim(40'000).count == 40'000 - 16'383);
     CHECK(numbers.ring.claimed() == start + (40'000 - 16'383) * kRingStep);
     numbers.ring.claim_reserved(16'000, 0);
@@ -165,7 +165,7 @@ TEST_CASE("no more than 16383 permits are out at a time, and the flags beside th
   }
 }
 
-// Counts the pauses of who waits for another thread, which goes on after the first of them.
+// Counts the pauses of a thread that waits for another one; that one goes on after the first pause.
 struct Waits : StdAtomics {
   inline static Ring<Waits>* ring = nullptr;
   inline static int count = 0;
@@ -175,7 +175,7 @@ struct Waits : StdAtomics {
   }
 };
 
-TEST_CASE("whoever returns permits waits for nobody, not for one that is about to free what it overwrites") {
+TEST_CASE("a thread that returns permits does not wait, not even for one that is about to free records") {
   for (const std::uint64_t start : kStarts) {
     sluice::test::ZeroedMemory memory(Ring<Waits>::bytes(4, sizeof(std::uint64_t)));
     Ring<Waits> ring(memory, 4, sizeof(std::uint64_t));
@@ -194,7 +194,7 @@ TEST_CASE("whoever returns permits waits for nobody, not for one that is about t
   }
 }
 
-TEST_CASE("random claims, permits and pops keep to the capacity at each step and lose nothing") {
+TEST_CASE("random claims, permits and pops never exceed the capacity, and lose nothing") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   Random random(1);
   for (int round = 0; round < 50; ++round) {
@@ -245,7 +245,7 @@ TEST_CASE(
       if (index == kProducers) {
         std::uint64_t next[kProducers] = {};
         while (seen < kProducers * each) {
-          // Head stands still while its owner looks: what is beyond it is exact.
+          // Head does not move while its owner looks, so the depth behind it is exact.
           const std::uint64_t tail = (numbers.ring.claimed() - numbers.ring.head()) >> kRingPositionShift;
           too_many += tail > capacity;
           const auto number = numbers.pop();
@@ -258,7 +258,7 @@ TEST_CASE(
         }
         return;
       }
-      // Even ones on permits, odd ones on ordinary claims.
+      // Even numbers on permits, odd ones on ordinary claims.
       Random random(index);
       for (std::uint64_t done = 0; done < each;) {
         if (index % 2 == 1) {
@@ -286,7 +286,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("a close that races permits loses none of their records, and the end comes after the last") {
+TEST_CASE("a close during permits loses none of their records, and the end comes after the last") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   for (std::uint64_t round = 0; round < repetitions(300); ++round) {
     Numbers numbers(3, kStarts[round % 4]);

@@ -23,7 +23,7 @@ using sluice::test::ZeroedMemory;
 struct Record {
   std::uint64_t producer;
   std::uint64_t number;
-  std::uint64_t check;  // of the two above: a record read while it was being written does not match it
+  std::uint64_t check;  // a checksum of the two above, which a torn record does not match
 
   static std::uint64_t sum(std::uint64_t producer, std::uint64_t number) {
     return (producer + 1) * 0x9e3779b97f4a7c15ULL ^ number * 0xbf58476d1ce4e5b9ULL;
@@ -41,7 +41,7 @@ struct SharedRing {
   Ring<> ring;
 };
 
-// What a consumer finds wrong in what it reads. Not asserted in the thread itself: that would slow it down.
+// The faults that a consumer finds. They are counted, because assertions in the thread would slow it down.
 class Audit {
  public:
   explicit Audit(unsigned producers) : next_(producers) {}
@@ -67,7 +67,7 @@ class Audit {
   std::uint64_t seen_ = 0, torn_ = 0, out_of_order_ = 0;
 };
 
-// Reads what there is, at most `max` records, and frees it. Returns how many.
+// Reads up to `max` records, and frees them. Returns how many.
 std::uint64_t drain(Ring<>& ring, Audit& audit, std::uint64_t max) {
   std::uint64_t count = 0;
   Ring<>::Cursor at(ring, ring.head());
@@ -100,7 +100,7 @@ void push_all(Ring<>& ring, std::uint64_t producer, std::uint64_t count, std::ui
     for (std::uint32_t i = 0; i < claim.count; ++i, ++number) {
       const Record record{producer, number, Record::sum(producer, number)};
       StdAtomics::write_bytes(ring.record(claim.position + i * kRingStep), &record, sizeof record);
-      // Preempted between claim and publish, now and then.
+      // Now and then, as if preempted between claim and publish.
       if (random.once_in(4096)) std::this_thread::yield();
       ring.publish(claim.position + i * kRingStep);
     }
@@ -138,7 +138,7 @@ TEST_CASE("nothing is lost, doubled, torn or out of its producer's order, with m
   }
 }
 
-TEST_CASE("producers that race for the last places get exactly the capacity") {
+TEST_CASE("producers that race for the last places fill exactly the capacity") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   for (std::uint64_t round = 0; round < repetitions(300); ++round) {
     const std::uint64_t capacity = 1 + round % 37;
@@ -157,7 +157,7 @@ TEST_CASE("producers that race for the last places get exactly the capacity") {
   }
 }
 
-TEST_CASE("what was accepted before a close arrives, and nothing after the end") {
+TEST_CASE("records accepted before a close arrive, and nothing arrives after the end") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   for (std::uint64_t round = 0; round < repetitions(300); ++round) {
     constexpr unsigned kProducers = 3;
@@ -194,7 +194,7 @@ TEST_CASE("what was accepted before a close arrives, and nothing after the end")
   }
 }
 
-TEST_CASE("a bystander sees a depth that is never negative and never above the capacity") {
+TEST_CASE("a thread that only looks sees a depth that is never negative and never above the capacity") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   constexpr std::uint64_t kCapacity = 7;
   const std::uint64_t each = repetitions(200'000);

@@ -19,7 +19,7 @@ using Numbers = sluice::test::RingNumbers;
 using sluice::test::Random;
 using sluice::test::ZeroedMemory;
 
-// So that these starts lie a few records before a 32-bit half, the sign bit and the whole word wrap around.
+// These starts are a few records before the lower 32 bits, the sign bit and the whole word wrap around.
 constexpr std::uint64_t kStarts[] = {0,
                                      kRingStep,
                                      (1ULL << 32) - 3 * kRingStep,
@@ -40,7 +40,7 @@ TEST_CASE("a fresh ring has nothing to read, now or a few laps ahead, wherever i
   }
 }
 
-TEST_CASE("the capacity is exact, whatever the power of two behind it") {
+TEST_CASE("the capacity is exact, whatever the power of two of the slots") {
   for (const std::uint64_t start : kStarts) {
     for (const std::uint64_t capacity : {1, 2, 3, 4, 5, 7, 8, 9, 50, 63, 64, 65, 1000}) {
       Numbers numbers(capacity, start);
@@ -59,7 +59,7 @@ TEST_CASE("the capacity is exact, whatever the power of two behind it") {
   }
 }
 
-TEST_CASE("a full ring takes exactly as many as were consumed") {
+TEST_CASE("a full ring takes exactly as many records as were consumed") {
   Numbers numbers(5, kStarts[5]);
   for (std::uint64_t i = 0; i < 5; ++i) numbers.push(i);
   for (const int consumed : {1, 3, 5}) {
@@ -92,7 +92,7 @@ TEST_CASE("records come out as they went in, in order, over many laps of random 
   }
 }
 
-TEST_CASE("a claim of several gets what room there is, in one piece") {
+TEST_CASE("a claim of several positions gets the room that there is, in one piece") {
   for (const std::uint64_t start : kStarts) {
     Numbers numbers(6, start);
     const auto first = numbers.ring.claim(4);
@@ -190,7 +190,7 @@ TEST_CASE("records of any size keep to their own bytes") {
       std::fill(record.begin(), record.end(), i);
       REQUIRE(ring.push(record.data()) == PushResult::kPushed);
       if (i < kCapacity) continue;
-      // The oldest of three is whole although its neighbours have been written.
+      // The oldest of three is intact although its neighbours have been written.
       ring.read(ring.head(), record.data());
       const std::uint8_t oldest = i - kCapacity + 1;
       for (const std::uint8_t byte : record) REQUIRE(byte == oldest);
@@ -205,7 +205,8 @@ TEST_CASE(
   static_assert(Ring<>::slot_bytes(8) == 16);
   static_assert(Ring<>::slot_bytes(9) == 24);
   static_assert(Ring<>::bytes(5, 8) == 3 * kCacheLine + 8 * 16);
-  CHECK(Ring<>::bytes(1, 8) == 4 * kCacheLine);  // the last line of the slots is the ring's own, too
+  CHECK(Ring<>::bytes(1, 8) ==
+        4 * kCacheLine);  // the last cache line of the slots belongs to this ring alone
 }
 
 }  // namespace

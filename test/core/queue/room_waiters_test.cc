@@ -22,7 +22,7 @@ QueueShape shape_with(std::uint32_t waiters, std::uint64_t capacity, std::uint32
   return shape;
 }
 
-// A full queue of 0, 1 .. in each lane, and its waiters.
+// A queue, full of 0, 1 .. in each lane, and its waiters.
 struct Full : sluice::test::Numbers {
   Full(std::uint32_t waiters, std::uint64_t capacity, std::uint32_t lanes = 1)
       : Numbers(shape_with(waiters, capacity, lanes)) {
@@ -44,7 +44,7 @@ struct Full : sluice::test::Numbers {
   void serve(std::uint32_t lane = 0) {
     queue.serve_waiting(lane, [this](std::uint64_t owner) { woken.push_back(owner); });
   }
-  // As whoever consumes: takes, then serves those who wait.
+  // As a consumer: takes records, then serves the waiters.
   List take_and_serve(std::uint32_t max) {
     const List numbers = take(max);
     if (consumer.somebody_waits()) {
@@ -63,7 +63,7 @@ struct Full : sluice::test::Numbers {
   bool close() {
     return queue.close([this](std::uint64_t owner) { woken.push_back(owner); });
   }
-  // Every place in the table is free, and the queue takes records again.
+  // Checks that every place in the table is free, and that the queue takes records again.
   void check_nothing_left(std::uint32_t waiters) {
     CHECK(queue.waiting() == 0);
     for (std::uint32_t lane = 0; lane < queue.shape().lanes; ++lane) CHECK_FALSE(queue.somebody_waits(lane));
@@ -83,7 +83,7 @@ struct Full : sluice::test::Numbers {
   List woken;
 };
 
-TEST_CASE("who waits is served in the order of arrival, one for each place that comes free") {
+TEST_CASE("waiters are served in the order of arrival, one for each place that becomes free") {
   Full full(8, 2);
   std::vector<std::uint32_t> waiters;
   for (std::uint64_t i = 0; i < 5; ++i) waiters.push_back(full.wait_to_push(10 + i, 100 + i));
@@ -104,7 +104,7 @@ TEST_CASE("who waits is served in the order of arrival, one for each place that 
   full.check_nothing_left(8);
 }
 
-TEST_CASE("nobody overtakes a waiter: neither a push, nor many, nor permits, nor one who comes to wait") {
+TEST_CASE("nothing overtakes a waiter: no push of one or many, no permits, no later waiter") {
   Full full(8, 2);
   const std::uint32_t first = full.wait_to_reserve(2);
   full.take_and_serve(1);
@@ -115,7 +115,7 @@ TEST_CASE("nobody overtakes a waiter: neither a push, nor many, nor permits, nor
   const std::uint32_t second = full.wait_to_push(7);
   CHECK(full.state(second) == WaiterState::kWaiting);
   CHECK(full.queue.rejected() == 3);
-  // The next place makes two, both for the first.
+  // With the next place there are two, both for the first waiter.
   CHECK(full.take_and_serve(1) == List{1});
   CHECK(full.state(first) == WaiterState::kServed);
   CHECK(full.state(second) == WaiterState::kWaiting);
@@ -126,7 +126,7 @@ TEST_CASE("nobody overtakes a waiter: neither a push, nor many, nor permits, nor
   CHECK(full.push(9) == PushResult::kPushed);
 }
 
-TEST_CASE("who finds room on second look is served at once") {
+TEST_CASE("a waiter that finds room at its second look is served at once") {
   Full full(8, 2);
   full.take(1);
   const std::uint32_t waiter = full.wait_to_push(7);
@@ -134,7 +134,7 @@ TEST_CASE("who finds room on second look is served at once") {
   CHECK(full.take(9) == List{1, 7});
 }
 
-TEST_CASE("one more than maxWaiting is refused and counted, and a place comes free by leaving or retiring") {
+TEST_CASE("one more than maxWaiting is refused and counted, and leaving or retiring frees a place") {
   Full full(2, 1);
   const std::uint32_t first = full.wait_to_push(10), second = full.wait_to_push(11);
   CHECK(full.wait_to_push(12) == kNoWaiter);
@@ -145,7 +145,7 @@ TEST_CASE("one more than maxWaiting is refused and counted, and a place comes fr
   CHECK(third != kNoWaiter);
   full.take_and_serve(1);
   REQUIRE(full.state(second) == WaiterState::kServed);
-  CHECK(full.wait_to_push(14) == kNoWaiter);  // served, but its owner has not seen it
+  CHECK(full.wait_to_push(14) == kNoWaiter);  // 10 is served, but its owner has not seen that
   full.retire(second);
   CHECK(full.leave(full.wait_to_push(14)));
   CHECK(full.take_and_serve(1) == List{11});
@@ -154,7 +154,7 @@ TEST_CASE("one more than maxWaiting is refused and counted, and a place comes fr
   full.check_nothing_left(2);
 }
 
-TEST_CASE("with maxWaiting 0 nobody can wait") {
+TEST_CASE("with maxWaiting 0 no caller can wait") {
   Full full(0, 1);
   CHECK(full.wait_to_push(1) == kNoWaiter);
   full.take(1);
@@ -162,7 +162,7 @@ TEST_CASE("with maxWaiting 0 nobody can wait") {
   CHECK(full.push(1) == PushResult::kPushed);
 }
 
-TEST_CASE("who leaves from the front, the middle or the end leaves the others in their order") {
+TEST_CASE("a waiter that leaves from the front, the middle or the end keeps the others in order") {
   for (std::uint64_t gone = 0; gone < 4; ++gone) {
     Full full(4, 4);
     std::vector<std::uint32_t> waiters;
@@ -176,7 +176,7 @@ TEST_CASE("who leaves from the front, the middle or the end leaves the others in
   }
 }
 
-TEST_CASE("who has been served or told of the close cannot leave any more") {
+TEST_CASE("a waiter that was served, or saw the close, cannot leave any more") {
   Full full(4, 1);
   const std::uint32_t served = full.wait_to_push(7), closed = full.wait_to_push(8);
   full.take_and_serve(1);
@@ -200,7 +200,7 @@ TEST_CASE(
   CHECK(full.take(9) == List{2, 7, 8});
 }
 
-TEST_CASE("a close tells all who wait, in every lane, and their records are not in the queue") {
+TEST_CASE("a close ends all waits, in every lane, and the waiters' records are not in the queue") {
   Full full(200, 1, 2);
   std::vector<std::uint32_t> waiters;
   for (std::uint64_t i = 0; i < 150; ++i) waiters.push_back(full.wait_to_push(i, i, i % 2));
@@ -216,7 +216,7 @@ TEST_CASE("a close tells all who wait, in every lane, and their records are not 
   CHECK(full.consumer.drained());
 }
 
-TEST_CASE("who comes to wait after the close is told so at once") {
+TEST_CASE("a wait that begins after the close ends at once") {
   Full full(4, 1);
   full.close();
   CHECK(full.state(full.wait_to_push(7)) == WaiterState::kClosed);
@@ -226,7 +226,7 @@ TEST_CASE("who comes to wait after the close is told so at once") {
   CHECK(full.consumer.drained());
 }
 
-TEST_CASE("of an owner that dies nothing remains, and permits that it had not seen are given back") {
+TEST_CASE("nothing remains of an owner that dies, and permits that it had not seen are given back") {
   Full full(8, 3);
   full.wait_to_push(10, 1);
   full.wait_to_reserve(2, 1);
@@ -244,12 +244,12 @@ TEST_CASE("of an owner that dies nothing remains, and permits that it had not se
   full.serve();
   CHECK(full.state(other) == WaiterState::kServed);
   full.retire(other);
-  CHECK(full.take(9) == List{10, 11});  // the first had been pushed already; the last never will be
+  CHECK(full.take(9) == List{10, 11});  // 10 and 11 had been pushed already; the last one never will be
   CHECK(full.queue.permits() == 0);
   full.check_nothing_left(8);
 }
 
-TEST_CASE("an owner that dies alone in the line leaves the lane open") {
+TEST_CASE("an owner that dies as the only waiter leaves the lane open") {
   Full full(8, 1, 2);
   full.wait_to_push(10, 1, 1);
   full.wait_to_push(11, 1, 1);
@@ -257,7 +257,7 @@ TEST_CASE("an owner that dies alone in the line leaves the lane open") {
   full.check_nothing_left(8);
 }
 
-TEST_CASE("a lane's waiters wait for the room of that lane only") {
+TEST_CASE("a lane's waiters wait only for room in that lane") {
   Full full(8, 1, 2);
   full.wait_to_push(10, 1, 0);
   const std::uint32_t low = full.wait_to_push(20, 1, 1);
@@ -268,7 +268,7 @@ TEST_CASE("a lane's waiters wait for the room of that lane only") {
   CHECK(full.queue.waiting() == 1);
 }
 
-TEST_CASE("a record that waits for room has its time from when it began to wait") {
+TEST_CASE("the time of a record that waits for room is when its wait began") {
   QueueShape shape = shape_with(4, 1);
   shape.latency = shape.expires = true;
   shape.ttl_ns = 500;
@@ -288,7 +288,7 @@ TEST_CASE("a record that waits for room has its time from when it began to wait"
   CHECK(numbers.drops == std::vector<sluice::test::Numbers::Drop>{{Dropped::kExpired, 8, 0}});
 }
 
-TEST_CASE("a thread that has many waiters is woken once in a row") {
+TEST_CASE("a thread with many waiters in a row is woken once") {
   Full full(200, 150);
   for (std::uint64_t i = 0; i < 150; ++i) full.wait_to_push(i, 7);
   while (full.queue.waiting() != 0) full.take_and_serve(64);

@@ -30,16 +30,16 @@ TEST_CASE(
   CHECK(shedding.drops(kConfig, 11, 1'199));
 }
 
-TEST_CASE("one record that waited no longer than the target acquits its interval") {
+TEST_CASE("one record that waited no longer than the target keeps its interval from counting") {
   Shedding shedding;
   shedding.drops(kConfig, 50, 1'000);
   shedding.drops(kConfig, 5, 1'050);
   shedding.drops(kConfig, 50, 1'099);
   CHECK_FALSE(shedding.drops(kConfig, 50, 1'100));
-  CHECK(shedding.drops(kConfig, 50, 1'200));  // the interval of that one was slow throughout
+  CHECK(shedding.drops(kConfig, 50, 1'200));  // the interval before was slow throughout
 }
 
-TEST_CASE("a burst that is worked off ends the dropping after the interval") {
+TEST_CASE("when a burst is worked off, dropping ends after the interval") {
   Shedding shedding;
   shedding.drops(kConfig, 50, 1'000);
   REQUIRE(shedding.drops(kConfig, 50, 1'100));
@@ -82,7 +82,7 @@ QueueShape shedding_shape(std::uint64_t capacity) {
   return shape;
 }
 
-TEST_CASE("a queue whose consumer is too slow sheds what waited too long, and shows what did not") {
+TEST_CASE("a queue whose consumer is too slow sheds records that waited too long, and shows the others") {
   Numbers numbers(shedding_shape(64));
   std::uint64_t next = 0, shown = 0;
   for (int tick = 0; tick < 400; ++tick) {
@@ -99,7 +99,7 @@ TEST_CASE("a queue whose consumer is too slow sheds what waited too long, and sh
               10);  // waited more than twice the target
     }
     if (tick < 100) REQUIRE(numbers.drops.empty());
-    // While it sheds, nothing that is shown has waited longer than twice the target.
+    // While it sheds, no shown record has waited longer than twice the target.
     if (numbers.drops.size() > before) REQUIRE(tick + 1 - static_cast<int>(list.at(0) / 2) <= 10);
   }
   CHECK(numbers.queue.dropped(Dropped::kShed) == numbers.drops.size());
@@ -115,7 +115,7 @@ TEST_CASE("a consumer that keeps up sheds nothing, and an empty queue forgets") 
     REQUIRE(numbers.take(9) == List{i});
   }
   CHECK(numbers.drops.empty());
-  // One record after another that waits long, but the queue is empty between them.
+  // Each record waits long, but the queue is empty between them.
   for (std::uint64_t i = 0; i < 300; ++i) {
     numbers.push(i);
     numbers.manual.advance(40);

@@ -1,5 +1,4 @@
-// The tag of a record that is dropped goes back by the returns of the tags' user, once, and for as long as there is a
-// user.
+// The tag of a dropped record is given back to the tags' user, once, for as long as there is a user.
 #include "core/queue/slot_tags.h"
 
 #include <doctest/doctest.h>
@@ -43,7 +42,7 @@ QueueShape tagged(std::uint64_t capacity) {
   shape.tag_bytes = kTagBytes;
   return shape;
 }
-// A queue of numbers whose tags are those numbers, and twice as much behind it.
+// A queue of numbers, each with a tag of two words: the number, and twice the number.
 struct Tagged : Numbers {
   explicit Tagged(std::uint64_t capacity) : Numbers(tagged(capacity)) {}
 
@@ -61,7 +60,7 @@ struct Tagged : Numbers {
 
 }  // namespace
 
-TEST_CASE("tags have one user at a time, and where there is none there is nothing to take") {
+TEST_CASE("tags have one user at a time, and without a user there is nothing to take") {
   Tagged it(4);
   SlotTags& tags = it.queue.tags();
   Tag tag;
@@ -76,7 +75,7 @@ TEST_CASE("tags have one user at a time, and where there is none there is nothin
   CHECK(tags.begin());
 }
 
-TEST_CASE("a tag goes back once, whole, when its carrier goes; what has no tag is not carried") {
+TEST_CASE("a tag is given back once, whole, when its carrier ends; a slot without a tag adds none") {
   Tagged it(4);
   Returns returns;
   REQUIRE(it.queue.tags().begin());
@@ -99,7 +98,7 @@ TEST_CASE("a tag goes back once, whole, when its carrier goes; what has no tag i
   CHECK(words[1] == 18);
 }
 
-TEST_CASE("a user that ends is told of the tags in the queue, wherever positions wrap, and of no others") {
+TEST_CASE("a user that ends gets the tags in the queue, wherever positions wrap, and no others") {
   Tagged it(5);
   REQUIRE(it.queue.tags().begin());
   for (std::uint64_t i = 1; i <= 5; ++i) it.push_tagged(i);
@@ -117,7 +116,7 @@ TEST_CASE("a user that ends is told of the tags in the queue, wherever positions
   it.queue.end_tags([](const Tag&) { FAIL("they were told of before"); });
 }
 
-TEST_CASE("a user that ends waits for what others have taken and not given back") {
+TEST_CASE("a user that ends waits for tags that other threads have taken and not given back") {
   Tagged it(2);
   Returns returns;
   REQUIRE(it.queue.tags().begin());
@@ -133,7 +132,7 @@ TEST_CASE("a user that ends waits for what others have taken and not given back"
       });
       returns.gone = true;
     });
-    // By then it has told of the other one; it gets turns enough to be gone if it does not wait.
+    // By then it has got the other tag. It gets enough turns to end, if it does not wait.
     while (!told) std::this_thread::yield();
     for (int turn = 0; turn < 10'000; ++turn) std::this_thread::yield();
   }
@@ -141,7 +140,7 @@ TEST_CASE("a user that ends waits for what others have taken and not given back"
   CHECK(returns.sum == 1);
 }
 
-TEST_CASE("of those who take a tag one has it: the user that ends, or a thread that drops the record") {
+TEST_CASE("exactly one taker gets a tag: the user that ends, or a thread that drops the record") {
   for (std::uint64_t round = 0; round < repetitions(300); ++round) {
     constexpr std::uint64_t kSlots = 64;
     Tagged it(kSlots);

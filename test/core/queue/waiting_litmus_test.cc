@@ -18,9 +18,9 @@ using sluice::test::repetitions;
 using sluice::test::shape_of;
 using sluice::test::ZeroedMemory;
 
-// The store-buffer litmus test of the waiting line: a producer comes to wait while the consumer frees the room that
-// it needs. Both missing each other is a lost wake-up.
-TEST_CASE("who comes to wait and who frees room never miss each other") {
+// The store-buffer litmus test of waiters for room: a producer begins to wait while the consumer frees the room that it
+// needs. If both miss each other, a wake-up is lost.
+TEST_CASE("a producer that begins to wait and a consumer that frees room never miss each other") {
   QueueShape shape = shape_of(1);
   shape.waiters = 1;
   const ZeroedMemory memory(Queue::bytes(shape));
@@ -30,7 +30,8 @@ TEST_CASE("who comes to wait and who frees room never miss each other") {
   ThreadSlot* line = queues[0].thread_slots().acquire();
   const Clock clock;
   alignas(kCacheLine) std::atomic<std::uint64_t> rounds[2] = {};
-  // Lines that both write, so that the consumer's stores queue up before that of head and it becomes visible late.
+  // Cache lines that both write: the consumer's stores to them queue up before its store of head, which becomes visible
+  // late.
   struct alignas(kCacheLine) Line {
     std::atomic<std::uint64_t> word;
   };

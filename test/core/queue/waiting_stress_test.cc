@@ -23,7 +23,7 @@ using sluice::test::Random;
 using sluice::test::repetitions;
 using sluice::test::shape_of;
 
-// Sleeps until the bell rings. Nothing can be joined any more when a wake-up was lost.
+// Sleeps until the bell rings. If a wake-up was lost, no thread can be joined any more.
 void hear(Bell& bell) {
   if (bell.listen()) return;
   std::fprintf(stderr, "a wake-up was lost; replay with SLUICE_SEED=%llu\n",
@@ -31,7 +31,7 @@ void hear(Bell& bell) {
   std::abort();
 }
 
-// A queue as the threads of a process share it: each sleeps until its own bell rings.
+// A queue that threads share: each sleeps until its own bell rings.
 struct Shared {
   Shared(unsigned producers, std::uint64_t capacity, std::uint32_t waiters)
       : shape([&] {
@@ -58,7 +58,7 @@ struct Shared {
   Bell consumer_bell;
 };
 
-// A thread that pushes numbers in one of the ways there are.
+// A thread that pushes numbers in one of several ways.
 class Producer {
  public:
   Producer(Shared& shared, unsigned index, std::uint64_t first)
@@ -69,7 +69,7 @@ class Producer {
 
   std::uint64_t next() const { return next_; }
 
-  // Pushes up to `most` numbers; fewer, or none, if the queue was full or it lost patience.
+  // Pushes up to `most` numbers; fewer, or none, if the queue was full or the thread lost patience.
   void push_some(std::uint64_t most, bool patient) {
     switch (random_.below(4)) {
       case 0:
@@ -108,7 +108,7 @@ class Producer {
     if (used != wanted) shared_.serve(queue_);
     shared_.ring_if_parked(queue_);
   }
-  // Sleeps until the waiter is served. False if it left before, which only the impatient do.
+  // Sleeps until the waiter is served. False if it left before, which only impatient threads do.
   bool served(std::uint32_t waiter, bool patient) {
     shared_.serve(queue_);
     while (queue_.room_waiters().state(waiter) == WaiterState::kWaiting) {
@@ -133,7 +133,7 @@ class Producer {
   ThreadSlot* line_;
 };
 
-// The thread that consumes until it has seen `wanted` numbers; it sleeps whenever there are none.
+// The thread that consumes until it has seen `wanted` numbers. It sleeps whenever there are none.
 struct Consumer {
   Consumer(Shared& shared, unsigned producers, std::uint64_t each)
       : shared(shared), each(each), next(producers) {}
@@ -204,7 +204,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("a close tells everyone who waits, wherever it falls, and what was served before it arrives") {
+TEST_CASE("a close ends all waits, whenever it comes, and records served before it arrive") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   for (std::uint64_t round = 0; round < repetitions(300); ++round) {
     constexpr unsigned kProducers = 3;
