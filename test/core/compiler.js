@@ -8,16 +8,16 @@ import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 export const native = `${root}native`;
-/** What every program with the core in it links: see native/core/base/system.h. */
+/** Every program that contains the core links this: see native/core/base/system.h. */
 export const system = `${native}/platform/system.cc`;
 export const mapping = `${native}/platform/mapping.cc`;
-/** What is one thread's use of an object: all of native/session. @type {readonly string[]} */
+/** One thread's use of an object: all of native/session. @type {readonly string[]} */
 export const sessions = readdirSync(`${native}/session`)
   .filter((name) => name.endsWith('.cc'))
   .sort()
   .map((name) => `${native}/session/${name}`);
 
-/** What makes programs, and what runs them. @typedef {{ compiler: string, emulator?: string }} Target */
+/** The compiler of programs, and the emulator that runs them. @typedef {{ compiler: string, emulator?: string }} Target */
 
 /** @type {Target} */
 export const host = { compiler: process.env.CXX ?? 'g++' };
@@ -51,7 +51,7 @@ async function withSlot(task) {
  * @param {string} command
  * @param {string[]} args
  * @param {{ timeoutSeconds?: number, env?: Record<string, string> }} [options]
- * @returns {Promise<Ended>} `problem` is empty when it ended by itself.
+ * @returns {Promise<Ended>} `problem` is empty if it ended by itself.
  */
 export function run(command, args, { timeoutSeconds = 300, env = {} } = {}) {
   return withSlot(
@@ -94,7 +94,7 @@ export function runOn({ emulator }, program, args = [], options = {}) {
 }
 
 /**
- * Compiles with warnings as errors. Throws what the compiler said.
+ * Compiles with warnings as errors. Throws an error with the compiler's output.
  * @param {string[]} args
  * @param {Target} [target]
  */

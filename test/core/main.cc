@@ -1,4 +1,4 @@
-// The runner of every suite in this directory: doctest's, and one line per suite for run.js:
+// Runs every suite in this directory with doctest, and prints one line per suite for run.js:
 //   suite <name> <passed> <failed> <seconds>
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
@@ -16,7 +16,7 @@ class SuiteReporter : public doctest::IReporter {
   explicit SuiteReporter(const doctest::ContextOptions&) {}
 
   void test_case_start(const doctest::TestCaseData& test) override {
-    // The tests of a suite come one after the other: they are in one file.
+    // The tests of a suite follow each other, because they are in one file.
     if (test.m_test_suite != suite_) {
       print();
       suite_ = test.m_test_suite;

@@ -1,5 +1,5 @@
-// Weakens every memory order in a header, one at a time. A model that accepts a weakened header does not show
-// that the order is needed: then it lacks a scenario, or the order is stronger than it has to be.
+// Weakens every memory order in a header, one at a time. If a model accepts a weakened header, it lacks a scenario, or
+// the order is stronger than it must be.
 
 import { basename } from 'node:path';
 import { mutated, readSources } from '../support/mutated-sources.js';

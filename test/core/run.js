@@ -1,11 +1,11 @@
 // `npm run test:core`: the native core without Node.
 //   1. every *_test.cc below here, in four builds: plain, with ASan and UBSan, with TSan, and for aarch64, run by qemu.
-//      The last one finds faults of alignment and what an instruction set can do; not what a weak memory order
-//      does, because qemu runs on the order of the machine below it: that is for the models;
+//      The last one finds faults of alignment and of the instruction set. It does not find faults of memory order,
+//      because qemu runs with the order of the machine below it: the models find those;
 //   2. the models under model/, explored by Relacy;
 //   3. the mutation check: each memory order of the modelled headers weakened in turn, and found by its model.
-// With arguments, what they name of it: see selection.js, or `npm run test:core -- --help`.
-// What cannot be built for want of a header or a sanitizer is skipped and counted as such.
+// With arguments, it runs only what they name: see selection.js, or `npm run test:core -- --help`. A program whose
+// header or sanitizer is missing is skipped, and counted as skipped.
 // Environment: CXX, SLUICE_SEED (replays the stress tests), SLUICE_MODEL_EXECUTIONS.
 
 import { mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
@@ -45,7 +45,7 @@ const allModels = [
   { name: 'waiting', headers: ['core/queue/room_waiters.h', 'core/base/spin_lock.h'] },
   { name: 'quiesce', headers: ['core/base/quiesce.h'] },
   { name: 'deadlines', headers: ['core/stock/deadline_index.h'] },
-  // user_table.h is explored too, but its orders are not mutated: no scenario of the model tells them apart yet.
+  // user_table.h is explored too, but its orders are not mutated: no scenario of the model distinguishes them yet.
   {
     name: 'ledger',
     headers: [
@@ -56,7 +56,7 @@ const allModels = [
     ],
   },
 ];
-/** Orders that no model here can judge, by their lines, with the reason. */
+/** Memory orders that no model here can check, each with its line and the reason. */
 const untried = [
   {
     header: 'core/stock/movement_log.h', // append()
@@ -189,7 +189,7 @@ async function startSuites() {
   });
 }
 
-/** A directory of nothing but doctest: another system's compiler must not see the headers of this one. */
+/** A directory that contains only doctest: another system's compiler must not see the headers of this one. */
 async function doctestAlone() {
   const directory = `${scratch}/include`;
   await mkdir(directory);
@@ -205,7 +205,7 @@ function sanitizerOptions() {
   };
 }
 
-/** One line per suite, from the lines main.cc prints; all of the output if something went wrong. */
+/** Reports one line per suite, from the lines that main.cc prints; the whole output if something went wrong. */
 function reportSuites(build, { code, output, seconds, problem }) {
   let failed = 0;
   for (const [, name, passed, failures, took] of output.matchAll(/^suite (.+) (\d+) (\d+) ([\d.]+)$/gm)) {

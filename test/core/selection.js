@@ -9,9 +9,9 @@ const usage = `npm run test:core -- [suite...] [options]
   --list             names suites, builds and models
 Without arguments: all suites in all builds, and all models. With some: what they name, and nothing else.`;
 
-/** What to run: names. @typedef {{ suites: string[], builds: string[], models: string[] }} Selection */
+/** The names of what to run. @typedef {{ suites: string[], builds: string[], models: string[] }} Selection */
 
-/** Ends a run before it begins: `text` is what to say. */
+/** Ends a run before it begins, with `text` to print. */
 export class NothingToRun extends Error {
   /** @param {string} text @param {0 | 2} exitCode */
   constructor(text, exitCode) {
@@ -22,7 +22,7 @@ export class NothingToRun extends Error {
 
 /**
  * @param {string[]} args
- * @param {Selection} known all that there is
+ * @param {Selection} known all names
  * @returns {Selection}
  */
 export function select(args, known) {

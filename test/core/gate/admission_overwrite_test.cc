@@ -1,4 +1,4 @@
-// Admissions to a queue that overwrites: whatever order goes for a newer one, what it held goes back, once.
+// Admissions to a queue that overwrites: what a dropped order held is given back, once.
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -42,7 +42,7 @@ struct Overwriting : Gate {
   std::uint64_t available() { return stock.items().counts(stock.items()[0]).available; }
 };
 
-TEST_CASE("the oldest goes for the newest: its units are on sale again, its id is told 'cancelled'") {
+TEST_CASE("the oldest order is dropped for a new one: its units are on sale again, its id is 'cancelled'") {
   Shape shape = overwriting(2);
   shape.keys = 8;
   Overwriting gate(shape);
@@ -95,7 +95,7 @@ TEST_CASE("an order that is refused, or was admitted before, overwrites nothing"
   CHECK(gate.queue.permits() == 0);
 }
 
-// Orders that leave under `front` are remembered, and given back when it is free.
+// Orders that are dropped under `front` are remembered, and given back when `front` is free.
 struct Carried {
   Carried(Overwriting& gate, const Admission::Parts& parts) : gate(gate), parts(parts) {}
   auto drop() {
@@ -117,9 +117,7 @@ struct Carried {
   std::uint64_t given_back = 0;
 };
 
-TEST_CASE(
-    "threads that admit, push past the gate, consume and audit neither lose a hold nor wait for each other "
-    "for ever") {
+TEST_CASE("threads that admit, push past the gate, consume and audit lose no hold and never wait for ever") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   for (const std::uint64_t capacity : {1, 3}) {
     Shape shape = overwriting(capacity);
@@ -175,7 +173,7 @@ TEST_CASE(
           carried.give_back();
           for (const AdmittedOrder& order : taken) {
             if (!order.admitted()) continue;
-            // Sold and put back on sale, so that there is always some.
+            // Sold units are put back on sale, so that there are always some.
             if (gate.stock.confirm(*parts.stock_slot, order.reservation, gate.clock.now()) !=
                 ResolveResult::kDone)
               FAIL_CHECK("not held any more");

@@ -29,7 +29,7 @@ using sluice::test::ZeroedMemory;
 
 Outcome as_outcome(ReserveResult result) { return static_cast<Outcome>(result); }
 
-TEST_CASE("refusals for want of stock or room write to no line but the refusing thread's own") {
+TEST_CASE("a refusal by stock or queue writes to no cache line but its thread's own") {
   Shape shape;
   shape.per_user = 8;
   Gate gate(shape);
@@ -56,7 +56,7 @@ TEST_CASE("refusals for want of stock or room write to no line but the refusing 
   CHECK(gate.thread_slots().sum(Admission::kQueueFullCount) == 1'000);
   CHECK(gate.queue.rejected() == 1'000);
 
-  // The judge is no fool: an admission does write to what is shared.
+  // The check works: an admission does write to shared memory.
   QueueConsumer consumer(gate.queue);
   std::byte out[sizeof(Record)];
   consumer.show(
@@ -72,7 +72,7 @@ TEST_CASE("the stock is asked first, then the queue, then the limiter") {
   Gate gate(shape);
   const Admission::Parts parts = gate.attach();
   for (int i = 0; i < 8; ++i) REQUIRE(gate.admit(parts, {1, 1, 0, 0}).outcome == Outcome::kAdmitted);
-  // Sold out, full and out of tokens; then there are units; then there is room.
+  // First sold out, full and out of tokens; then with units; then with room.
   CHECK(gate.admit(parts, {1, 1, 0, 0}).outcome == as_outcome(ReserveResult::kSoldOut));
   CHECK(gate.admit(parts, {2, 1, 0, 0}).outcome == Outcome::kQueueFull);
   QueueConsumer consumer(gate.queue);
@@ -87,7 +87,7 @@ TEST_CASE("the stock is asked first, then the queue, then the limiter") {
   CHECK(gate.limiter.in_flight() == 8);
 }
 
-TEST_CASE("a key that was admitted goes with its order, to be released again, a guest of the limiter too") {
+TEST_CASE("an order keeps the key that was charged for its release, a guest's too") {
   Shape shape;
   shape.keys = 8;
   Gate gate(shape);
@@ -101,7 +101,7 @@ TEST_CASE("a key that was admitted goes with its order, to be released again, a 
   CHECK(gate.limiter.release(*parts.limiter_slot, 1, &order.key));
   CHECK(gate.limiter.in_flight() == 0);
 
-  // One key after the other until one is a guest.
+  // Asks one key after the other until one is a guest.
   const auto overflowed = [&] { return gate.limiter.thread_slots().sum(Limiter::kOverflowed); };
   for (std::uint64_t number = 0; overflowed() == 0; ++number) {
     key = gate.limiter.key(KeyKind::kNumber, &number, sizeof number);
@@ -123,7 +123,7 @@ TEST_CASE("a repeated id leaves nothing behind: no room promised, nothing charge
   const Admission::Result first = gate.admit(parts, {1, 2, 3, 77});
   REQUIRE(first.outcome == Outcome::kAdmitted);
   CHECK_FALSE(first.broke_promise);
-  for (int i = 0; i < 20'000; ++i) {  // more than there can be promises
+  for (int i = 0; i < 20'000; ++i) {  // more than the most promises
     const Admission::Result again = gate.admit(parts, {1, 2, 3, 77});
     REQUIRE(again.outcome == as_outcome(ReserveResult::kDuplicate));
     REQUIRE(again.broke_promise);
@@ -134,7 +134,7 @@ TEST_CASE("a repeated id leaves nothing behind: no room promised, nothing charge
   CHECK(gate.limiter.in_flight() == 1);
 }
 
-TEST_CASE("a cart is reserved as a whole or not at all, and the refusal says for which line") {
+TEST_CASE("a cart is reserved as a whole or not at all, and the refusal names the line") {
   Gate gate({});
   const Admission::Parts parts = gate.attach();
   const Record record{0, 0, 0, 0};
@@ -151,10 +151,10 @@ TEST_CASE("a cart is reserved as a whole or not at all, and the refusal says for
   CHECK(gate.queue.depth() == 1);
 }
 
-TEST_CASE("units are taken only when the order has been promised room, so that nothing can fail after them") {
+TEST_CASE("units are taken only after room has been promised, so that nothing can fail after that") {
   Gate gate({});
   const Admission::Parts parts = gate.attach();
-  // As an audit does: whoever wants to reserve waits.
+  // As an audit does: a thread that wants to reserve waits.
   auto& quiesce = gate.stock.memory().control->quiesce;
   quiesce.pause(gate.stock.thread_slots());
   std::thread admitting([&] { CHECK(gate.admit(parts, {1, 1, 0, 0}).outcome == Outcome::kAdmitted); });
@@ -170,9 +170,9 @@ TEST_CASE("units are taken only when the order has been promised room, so that n
   CHECK(gate.stock.items().counts(gate.stock.items()[0]).available == 7);
 }
 
-TEST_CASE("no order is told that its item is sold out because of one that then finds no room") {
+TEST_CASE("no order is refused as sold out because of an order that then finds no room") {
   SLUICE_PRINT_SEED_ON_FAILURE();
-  // One order in the queue or on its way, one with the consumer: two units are out at the most, and there are three.
+  // One order is in the queue or on its way, one with the consumer: at most two of the three units are taken.
   Shape shape;
   shape.capacity = 1;
   shape.units = 3;
@@ -217,7 +217,7 @@ TEST_CASE("no order is told that its item is sold out because of one that then f
   CHECK(gate.queue.permits() == 0);
 }
 
-TEST_CASE("a text of a record is read as far as its field reaches, whatever length stands in it") {
+TEST_CASE("a text of a record is read only within its field, whatever its length word is") {
   std::byte record[16] = {};
   const RequestField text{NumberType::kText, 4, 6};
   const auto read = [&](std::uint16_t length, std::size_t max) {
@@ -235,8 +235,7 @@ TEST_CASE("a text of a record is read as far as its field reaches, whatever leng
   CHECK_FALSE(text.within(11));
 }
 
-TEST_CASE(
-    "orders of a restored ledger are queued again once each, by however many threads they are asked again") {
+TEST_CASE("orders of a restored ledger are queued again once each, however many threads ask again") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   constexpr std::uint64_t kOrders = 60;
   constexpr unsigned kThreads = 3;
@@ -271,7 +270,8 @@ TEST_CASE(
       }
     });
     CHECK(requeued == kOrders);
-    // A bucket whose holder lost the processor, or a queue that looks full by one that is not (yet) inside.
+    // Refused by a bucket whose holder lost the processor, or by a queue that looks full by an order that is not (yet)
+    // inside.
     CHECK(requeued + repeated + otherwise == 2 * kOrders * kThreads);
     CHECK(gate.queue.depth() == kOrders);
     CHECK(gate.queue.permits() == 0);

@@ -54,7 +54,8 @@ struct Table {
 using Orders = std::vector<std::uint64_t>;
 
 TEST_CASE(
-    "what is put back was not delivered: the next consumer is handed it in its place, for the first time") {
+    "an order that is put back was not delivered: the next consumer gets it in its place, for the first "
+    "time") {
   Table one(4);
   one.table.begin();
   const std::uint32_t entries[] = {one.take(10), one.take(11), one.take(12)};
@@ -71,7 +72,7 @@ TEST_CASE(
   CHECK(one.table.redelivered() == 2);
 }
 
-TEST_CASE("what one consumer had in hand, the next is handed first, in order, and counts the deliveries") {
+TEST_CASE("the next consumer gets the last one's orders first, in order, with their deliveries counted") {
   Table one(4);
   const std::uint64_t first = one.table.begin();
   CHECK(one.table.again() == InFlightTable::kNone);
@@ -91,7 +92,7 @@ TEST_CASE("what one consumer had in hand, the next is handed first, in order, an
   CHECK(one.table.again() == entries[0]);
   CHECK(one.table[entries[0]].deliveries == 2);
   CHECK(one.in_hand() == Orders{10});
-  // Decided before the rest is handed out.
+  // It is decided before the rest is handed out.
   one.table.remove(entries[0]);
   CHECK(one.table.again() == entries[2]);
   CHECK(one.table.again() == InFlightTable::kNone);
@@ -102,7 +103,7 @@ TEST_CASE("what one consumer had in hand, the next is handed first, in order, an
   CHECK(one.table.used() == 2);
 }
 
-TEST_CASE("an entry is in hand only in the session that was handed it last") {
+TEST_CASE("an entry is in hand only in the session to which it was handed out last") {
   Table one(2);
   const std::uint64_t first = one.table.begin();
   const std::uint32_t entry = one.take(1);
@@ -134,7 +135,7 @@ TEST_CASE("it has room for exactly its capacity, again and again") {
   }
 }
 
-TEST_CASE("random takes, decisions and deaths leave it like a list") {
+TEST_CASE("random takes, decisions and deaths leave the table as they leave a list") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   struct Known {
     std::uint64_t order;
@@ -189,12 +190,12 @@ TEST_CASE("random takes, decisions and deaths leave it like a list") {
   }
 }
 
-TEST_CASE("consumers that take turns by a lease hand out every order, decide it once, and lose none") {
+TEST_CASE("consumers that take turns with a lease hand out every order, decide it once, and lose none") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   const std::uint64_t orders = repetitions(20'000);
   Table one(32);
   std::atomic<std::uint64_t> lease{0};
-  std::uint64_t next = 0;  // the lease's holder's, like the table
+  std::uint64_t next = 0;  // only the holder of the lease uses it, like the table
   std::vector<int> decided(orders, 0);
   in_threads(3, [&](unsigned thread) {
     Random random(100 + thread);
@@ -218,7 +219,7 @@ TEST_CASE("consumers that take turns by a lease hand out every order, decide it 
         one.table.remove(in_hand[at]);
         in_hand.erase(in_hand.begin() + static_cast<std::ptrdiff_t>(at));
       }
-      // Whatever is in hand now is left to the next.
+      // The orders in hand now are left to the next consumer.
       done = next == orders && one.table.used() == 0;
       lease.store(0, std::memory_order_release);
     }

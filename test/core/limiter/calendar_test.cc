@@ -1,4 +1,4 @@
-// Calendar windows, against a walk through the zone's hours.
+// Calendar windows, compared with a walk through the zone's hours.
 #include "core/limiter/calendar.h"
 
 #include <doctest/doctest.h>
@@ -27,7 +27,7 @@ constexpr std::int64_t kHour = 3'600'000'000'000, kDay = 24 * kHour;
 constexpr std::int64_t kBeginning = INT64_MIN;
 constexpr Every kAll[] = {Every::kDay, Every::kWeek, Every::kMonth, Every::kYear};
 
-// A zone an hour ahead, and another hour from the 80th to the 300th day of each year, from 2 o'clock.
+// A zone one hour ahead of UTC, and two hours from 2 o'clock on the 80th to the 300th day of each year.
 std::vector<ZoneChange> saving_zone(std::int64_t years) {
   std::vector<ZoneChange> changes{{kBeginning, kHour}};
   for (std::int64_t year = 0; year < years; ++year) {
@@ -37,7 +37,7 @@ std::vector<ZoneChange> saving_zone(std::int64_t years) {
   return changes;
 }
 
-// The number of days before each month by counting, from 1970 on.
+// The number of days before each month since 1970, found by counting.
 struct CountedDate {
   std::int64_t year, month;
 };
@@ -54,7 +54,7 @@ std::vector<CountedDate> dates(std::int64_t days) {
   return all;
 }
 
-TEST_CASE("periods are those that counting days finds, for 140 years") {
+TEST_CASE("periods are those found by counting days, for 140 years") {
   const ZoneChange utc{kBeginning, 0};
   const auto counted = dates(140 * 366);
   for (const Every every : kAll) {
@@ -88,7 +88,7 @@ TEST_CASE("a period begins at the first moment that shows its date, whatever the
       std::int64_t latest = calendar.period_at(50 * kDay), began = 0;
       for (std::int64_t at = 50 * kDay; at < 2'500 * kDay; at += kHour) {
         const std::int64_t period = calendar.period_at(at);
-        if (period <= latest) continue;  // an hour that comes twice belongs to what has begun
+        if (period <= latest) continue;  // an hour that comes twice belongs to the period that has begun
         REQUIRE(period == latest + 1);
         REQUIRE(calendar.begin(period) == at);
         if (began != 0) REQUIRE(static_cast<std::uint64_t>(at - began) <= calendar.longest_ns());
@@ -140,7 +140,7 @@ struct Timed {
   const Key* key = nullptr;
 };
 
-TEST_CASE("each period has its limit, and who is refused waits for the next one to begin") {
+TEST_CASE("each period has its limit, and a refused request waits until the next one begins") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   Random random(32);
   const auto changes = saving_zone(30);
@@ -176,7 +176,7 @@ TEST_CASE("each period has its limit, and who is refused waits for the next one 
   }
 }
 
-TEST_CASE("what takes more than some 36 years is never, however many wait") {
+TEST_CASE("a wait beyond 36 years is never, however many wait") {
   const ZoneChange utc{kBeginning, 0};
   constexpr std::uint64_t in_a_year[] = {0, 365, 52, 12, 1};
   constexpr auto year = static_cast<std::uint64_t>(365 * kDay);
@@ -194,7 +194,7 @@ TEST_CASE("what takes more than some 36 years is never, however many wait") {
   }
 }
 
-TEST_CASE("a wall clock that is set back gives no second quota, and locks nobody out for ever") {
+TEST_CASE("a wall clock that is set back gives no second quota, and locks no key out for ever") {
   const std::vector<ZoneChange> utc{{kBeginning, 0}};
   const Calendar calendar(Every::kDay, utc.data(), 1);
   CalendarPeriod period{};
@@ -211,7 +211,7 @@ TEST_CASE("a wall clock that is set back gives no second quota, and locks nobody
     return count;
   };
   REQUIRE(taken(noon) == 5);
-  REQUIRE(taken(noon + kDay) == 5);  // set on by a day
+  REQUIRE(taken(noon + kDay) == 5);  // set forward by a day
   REQUIRE(taken(noon) == 0);         // and back
   REQUIRE(taken(noon - 400 * kDay) == 0);
   CHECK(at(noon).retry_after(1, time) == longest);
@@ -220,7 +220,7 @@ TEST_CASE("a wall clock that is set back gives no second quota, and locks nobody
   REQUIRE(taken(noon + 20 * kHour) == 0);  // that day was used up before
   CHECK(at(noon + 20 * kHour).retry_after(1, time) == 16 * static_cast<std::uint64_t>(kHour));
   REQUIRE(taken(noon + 36 * kHour) == 5);
-  // Set on by ten years, and back: no more than the longest period is lost.
+  // Set forward by ten years, and back: no more than the longest period is lost.
   REQUIRE(taken(noon + 3'650 * kDay) == 5);
   time += longest - 1;
   REQUIRE(taken(noon + 3 * kDay) == 0);
@@ -229,8 +229,7 @@ TEST_CASE("a wall clock that is set back gives no second quota, and locks nobody
   REQUIRE(taken(noon + 3 * kDay) == 5);
 }
 
-TEST_CASE(
-    "who was forgotten because a period was over gets no second quota in it, though the clock is set back") {
+TEST_CASE("a key forgotten because its period was over gets no second quota when the clock is set back") {
   const std::vector<ZoneChange> utc{{kBeginning, 0}};
   const Calendar calendar(Every::kDay, utc.data(), 1);
   CalendarPeriod period{};
@@ -244,8 +243,8 @@ TEST_CASE(
   CHECK(at(noon + kDay).remaining(1) == 5);  // a look begins no period
   CHECK_FALSE(at(noon).empty(1));
   REQUIRE(at(noon + kDay).empty(1));
-  cell.store(0);                      // its place went to another key, and is its own again
-  REQUIRE(at(noon).take(5, 2) != 0);  // of the day that has begun
+  cell.store(0);                      // its place went to another key, and came back
+  REQUIRE(at(noon).take(5, 2) != 0);  // in the day that has begun
   CHECK(at(noon + kDay).remaining(2) == 0);
 }
 
@@ -272,7 +271,7 @@ TEST_CASE("a key is forgotten when its period is over, not before") {
   CHECK(timed.peek().remaining == 5);
 }
 
-TEST_CASE("threads that cross into another period get the limit of each, once") {
+TEST_CASE("threads that go from one period into the next get the limit of each, once") {
   const std::vector<ZoneChange> utc{{kBeginning, 0}};
   for (const std::uint64_t keys : {0, 8}) {
     Timed timed(Every::kDay, 100, utc, 400 * kDay, keys);

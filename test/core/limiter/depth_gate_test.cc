@@ -16,7 +16,7 @@ using sluice::test::in_threads;
 using sluice::test::Random;
 using sluice::test::repetitions;
 
-TEST_CASE("it lets in exactly its maximum and one more for each that left") {
+TEST_CASE("it admits exactly its maximum, and one more for each that left") {
   DepthGate gate;
   for (std::uint64_t i = 0; i < 50; ++i) REQUIRE(gate.enter(50, 1));
   CHECK_FALSE(gate.enter(50, 1));
@@ -26,7 +26,7 @@ TEST_CASE("it lets in exactly its maximum and one more for each that left") {
   CHECK_FALSE(gate.enter(50, 1));
 }
 
-TEST_CASE("a cost is let in whole or not at all") {
+TEST_CASE("a cost is admitted whole or not at all") {
   DepthGate gate;
   REQUIRE(gate.enter(10, 7));
   CHECK_FALSE(gate.enter(10, 4));
@@ -44,7 +44,7 @@ TEST_CASE("a cost above the maximum is refused, however large it is") {
   CHECK(gate.in_flight() == 3);
 }
 
-TEST_CASE("more cannot leave than is inside") {
+TEST_CASE("no more than is inside can leave") {
   DepthGate gate;
   CHECK_FALSE(gate.leave(1));
   REQUIRE(gate.enter(10, 3));
@@ -54,7 +54,7 @@ TEST_CASE("more cannot leave than is inside") {
   CHECK_FALSE(gate.leave(1));
 }
 
-TEST_CASE("a maximum lowered below what is inside lets nobody in until enough have left") {
+TEST_CASE("a maximum lowered below the depth admits no request until enough have left") {
   DepthGate gate;
   REQUIRE(gate.enter(10, 8));
   CHECK_FALSE(gate.enter(5, 1));
@@ -63,7 +63,7 @@ TEST_CASE("a maximum lowered below what is inside lets nobody in until enough ha
   CHECK_FALSE(gate.enter(5, 1));
 }
 
-TEST_CASE("threads that come and go never find more inside than the maximum, and leave it empty") {
+TEST_CASE("threads that enter and leave never exceed the maximum, and leave it empty") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   constexpr std::uint64_t kMax = 5;
   DepthGate gate;

@@ -21,7 +21,7 @@ using sluice::test::ZeroedMemory;
 constexpr std::uint64_t kMax = 8, kStateBytes = 64;
 constexpr auto kNobodyStays = [](std::byte*) { return false; };
 
-TEST_CASE("who is moved for another guest is a guest all the while, also without the lock of the ring") {
+TEST_CASE("a guest that is moved for another one is found all the while, also without the ring's lock") {
   ZeroedMemory memory(GuestRing::bytes(kMax, kStateBytes));
   GuestRing ring(memory, kMax, kStateBytes, kStateBytes);
   const Key keys[] = {{1, 1}, {2, 1ULL << 31}};  // in chains of their own
@@ -40,9 +40,9 @@ TEST_CASE("who is moved for another guest is a guest all the while, also without
     }
     for (std::uint64_t i = 0; i < repetitions(300'000); ++i) {
       ring.lock();
-      const unsigned first = ring.find(keys[0]) == 0 ? 0 : 1;  // the one in the slot where nobody stays
+      const unsigned first = ring.find(keys[0]) == 0 ? 0 : 1;  // the one in a slot whose guest never stays
       ring.unlock();
-      // Each thread holds the lock of its key's set, and then that of the ring.
+      // Each thread takes the lock of its key's set, and then the lock of the ring.
       of_set[first].lock();
       ring.lock();
       REQUIRE(ring.settle(0, kNobodyStays) == 1);

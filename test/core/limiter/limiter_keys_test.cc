@@ -43,7 +43,7 @@ TEST_CASE("each key has its own limit, and the keys together have none") {
   CHECK(keyed_limiter.sum(Limiter::kOverflowed) == 0);
 }
 
-TEST_CASE("a million fresh keys make it forget no key that had a place: what it owes, that it is blocked") {
+TEST_CASE("a million new keys make it forget neither debt nor block of a key that has a place") {
   Keyed flooded(keyed(1'000, 3, 100, 0));
   constexpr std::uint64_t kSpender = 1, kBlocked = 3;
   const Key blocked = flooded.key(kBlocked);
@@ -55,7 +55,7 @@ TEST_CASE("a million fresh keys make it forget no key that had a place: what it 
   for (std::uint64_t i = 0; i < flood; ++i) {
     flooded.ask(1'000 + i);
     if (i % (flood / 100) != 0) continue;
-    flooded.manual.advance(kSecond / 10);  // every 100th part of the flood
+    flooded.manual.advance(kSecond / 10);  // after each 100th of the flood
     REQUIRE(flooded.ask(kBlocked) == Tier::kBlocked);
     if (flooded.ask(kSpender) == Tier::kNone) ++spender_passed;
   }
@@ -64,15 +64,15 @@ TEST_CASE("a million fresh keys make it forget no key that had a place: what it 
   CHECK(flooded.sum(Limiter::kForgotten) > 0);
 }
 
-// What a flood does with each of its keys.
+// How a flood uses each of its keys.
 struct Flood {
   const char* name;
   int uses;
-  bool keeps_charged;  // comes back to its keys, so that they never recover
-  bool holds;          // and never releases what is in flight
+  bool keeps_charged;  // it comes back to its keys, so that they never recover
+  bool holds;          // it never releases what is in flight
 };
 
-TEST_CASE("whatever a flood does with its keys, no first request of a newcomer is refused") {
+TEST_CASE("however a flood uses its keys, no first request of a new key is refused") {
   for (const Flood& flood : {Flood{"once", 1, false, false}, Flood{"twice", 2, false, false},
                              Flood{"three times", 3, false, false}, Flood{"to the limit", 9, false, false},
                              Flood{"kept charged", 3, true, false}, Flood{"kept in flight", 3, true, true}}) {
@@ -110,15 +110,15 @@ TEST_CASE("a guest is forgotten after as many newer guests as there are slots, a
   CHECK(small.sum(Limiter::kPlaces) == KeyTable::kWays + guests);
 }
 
-TEST_CASE("with as many keys as it was made for, all of them owing, not one is forgotten") {
+TEST_CASE("with `max` keys, all of which owe something, not one is forgotten") {
   Keyed honest(keyed(20'000, 1, 0, 0));
   for (std::uint64_t key = 0; key < 20'000; ++key) REQUIRE(honest.ask(key) == Tier::kNone);
   for (std::uint64_t key = 0; key < 20'000; ++key) REQUIRE(honest.ask(key) == Tier::kTokenBucket);
   CHECK(honest.sum(Limiter::kForgotten) == 0);
-  CHECK(honest.sum(Limiter::kOverflowed) < 2 * 20'000 / 1'000);  // each asked twice
+  CHECK(honest.sum(Limiter::kOverflowed) < 2 * 20'000 / 1'000);  // each key asked twice
 }
 
-TEST_CASE("a guest that is blocked stays, and newcomers still find a slot however many are") {
+TEST_CASE("a blocked guest stays, and new guests still find a slot, however many are blocked") {
   Keyed small(keyed(8, 1, 0, 0));
   for (std::uint64_t key = 0; key < KeyTable::kWays; ++key) REQUIRE(small.ask(key) == Tier::kNone);
   std::uint64_t blocked = 0;
@@ -127,7 +127,7 @@ TEST_CASE("a guest that is blocked stays, and newcomers still find a slot howeve
     if (number % 2 == 0) REQUIRE(small.ask(number) == Tier::kNone);  // it is a guest already
     if (small.limiter.block(*small.line, small.clock.now(), 9 * kSecond, &key)) ++blocked;
   }
-  CHECK(blocked == 60);  // all slots but those that never hold one
+  CHECK(blocked == 60);  // all slots but those in which no guest stays
   std::uint64_t still = 0;
   for (std::uint64_t number = 1'000; number < 2'000; ++number) REQUIRE(small.ask(number) == Tier::kNone);
   for (std::uint64_t number = 100; number < 300; ++number)
@@ -138,7 +138,7 @@ TEST_CASE("a guest that is blocked stays, and newcomers still find a slot howeve
   CHECK(small.ask(101) == Tier::kNone);
 }
 
-TEST_CASE("guests that are blocked push nobody out, and whose slot they take owes what it owed") {
+TEST_CASE("blocked guests push no other out, and a guest whose slot they take keeps its debt") {
   Keyed small(keyed(8, 1, 0, 9));
   constexpr std::uint64_t kGuests = 64;
   for (std::uint64_t key = 0; key < KeyTable::kWays + kGuests; ++key) REQUIRE(small.ask(key) == Tier::kNone);
@@ -156,9 +156,9 @@ TEST_CASE("guests that are blocked push nobody out, and whose slot they take owe
   CHECK(small.sum(Limiter::kPlaces) == KeyTable::kWays + kGuests);
 }
 
-TEST_CASE("a guest that changed slots to be blocked is not the next to be forgotten") {
+TEST_CASE("a guest that changed slots to be blocked is not the next one forgotten") {
   Keyed small(keyed(8, 1, 0, 0));
-  const std::uint64_t last = KeyTable::kWays + GuestRing::kStride;  // in a slot where nobody stays
+  const std::uint64_t last = KeyTable::kWays + GuestRing::kStride;  // in a slot whose guest never stays
   for (std::uint64_t number = 0; number <= last; ++number) REQUIRE(small.ask(number) == Tier::kNone);
   const Key key = small.key(last);
   REQUIRE(small.limiter.block(*small.line, small.clock.now(), 1, &key));
@@ -170,11 +170,11 @@ TEST_CASE("a guest that changed slots to be blocked is not the next to be forgot
   CHECK(small.sum(Limiter::kForgotten) == 0);
 }
 
-TEST_CASE("a guest that was blocked owes what it owed before, whichever slot it had") {
+TEST_CASE("a guest keeps its debt through a block, whichever slot it had") {
   for (const bool by_window : {false, true}) {
     Keyed small(by_window ? keyed(8, 9, 1, 9) : keyed(8, 1, 0, 9));
     for (std::uint64_t key = 0; key < KeyTable::kWays; ++key) REQUIRE(small.ask(key) == Tier::kNone);
-    // One of them has a slot that never holds a guest which stays.
+    // One of them is in a slot whose guest never stays.
     for (std::uint64_t number = 100; number < 100 + GuestRing::kStride; ++number) {
       REQUIRE(small.ask(number) == Tier::kNone);
       const Key key = small.key(number);
@@ -205,13 +205,13 @@ TEST_CASE(
   CHECK(small.sum(Limiter::kPlaces) == KeyTable::kWays);
 }
 
-TEST_CASE("a look at a key that nobody has used takes no place") {
+TEST_CASE("a look at a key that was never used takes no place") {
   Keyed small(keyed(8, 3, 0, 0));
   for (std::uint64_t key = 0; key < 1'000; ++key) REQUIRE(small.remaining(key) == 3);
   CHECK(small.sum(Limiter::kPlaces) == 0);
 }
 
-TEST_CASE("what is in flight is released where it was entered, and also when its key was forgotten") {
+TEST_CASE("depth in flight is released where it was entered, also if its key was forgotten") {
   Keyed small(keyed(8, 0, 0, 2));
   for (std::uint64_t key = 0; key < KeyTable::kWays; ++key) REQUIRE(small.ask(key) == Tier::kNone);
   REQUIRE(small.ask(100, 2) == Tier::kNone);
@@ -233,14 +233,14 @@ TEST_CASE("what is in flight is released where it was entered, and also when its
   CHECK(release(101, 1));
   const Key key = small.key(102);
   small.limiter.undo(*small.line, small.clock, small.clock.now(), refunded, 2, &key);
-  CHECK(release(1'000, 1));  // forgotten when 100 came back
+  CHECK(release(1'000, 1));  // it was forgotten when 100 came back
   CHECK_FALSE(release(100, 1));
   CHECK_FALSE(release(101, 1));
   CHECK(small.limiter.in_flight() == KeyTable::kWays - 1 + 63);
   CHECK(small.remaining(5'000) == 2);
 }
 
-TEST_CASE("so is what a key had in flight in part before it was forgotten, whatever is released at a time") {
+TEST_CASE("depth entered before and after its key was forgotten is released too, in any amounts") {
   Keyed flooded(keyed(1, 0, 0, 4));
   const auto release = [&](std::uint64_t number, std::uint64_t cost) {
     const Key key = flooded.key(number);
@@ -255,7 +255,7 @@ TEST_CASE("so is what a key had in flight in part before it was forgotten, whate
       REQUIRE(release(key, 1));
     }
     REQUIRE(flooded.ask(kVictim, 2) == Tier::kNone);
-    CHECK_FALSE(release(kVictim, 4));  // more than that
+    CHECK_FALSE(release(kVictim, 4));  // more than is in flight
     CHECK(flooded.limiter.in_flight() == 16 + 3);
     CHECK((at_once ? release(kVictim, 3) : release(kVictim, 1) && release(kVictim, 2)));
     CHECK(flooded.limiter.in_flight() == 16);
@@ -264,7 +264,7 @@ TEST_CASE("so is what a key had in flight in part before it was forgotten, whate
   }
 }
 
-TEST_CASE("over threads that come and go as guests, the totals are exact") {
+TEST_CASE("with threads whose keys come and go as guests, the totals are exact") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   for (std::uint64_t round = 0; round < repetitions(20); ++round) {
     Keyed shared(keyed(8, 0, 0, 3));
@@ -296,7 +296,7 @@ TEST_CASE("over threads that come and go as guests, the totals are exact") {
   }
 }
 
-TEST_CASE("over threads, each key is charged for exactly what passed") {
+TEST_CASE("with many threads, each key is charged for exactly what passed") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   for (std::uint64_t round = 0; round < repetitions(40); ++round) {
     constexpr std::uint64_t kKeys = 20;

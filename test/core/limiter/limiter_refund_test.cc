@@ -1,4 +1,4 @@
-// What was charged and is given back late: never more than what of that charge is still in force.
+// Late refunds: never more is given back than the part of the charge that is still in force.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -36,7 +36,7 @@ LimiterConfig with_keys(LimiterConfig config, std::uint64_t max) {
   return config;
 }
 
-// One limit for all, or, with keys, that of the key 7.
+// One limit for all; with keys, the limit of key 7.
 struct Charged {
   explicit Charged(const LimiterConfig& config)
       : memory(Limiter::bytes(config)), limiter(memory, config), manual(kEpoch), clock(&manual) {
@@ -73,7 +73,7 @@ std::vector<LimiterConfig> all_shapes() {
   return {exact_of(5), config_of(0, 0, 5, 0), config_of(5, 5, 0, 0), config_of(5, 5, 5, 0)};
 }
 
-TEST_CASE("what has left the window, or has accrued again, is not given back to others") {
+TEST_CASE("a charge that has left the window, or has accrued again, is not given back to others") {
   for (const LimiterConfig& shape : all_shapes()) {
     for (const std::uint64_t keys : {0, 8}) {
       Charged limited(with_keys(shape, keys));
@@ -88,7 +88,7 @@ TEST_CASE("what has left the window, or has accrued again, is not given back to 
   }
 }
 
-TEST_CASE("what is still in force is given back whole, in whatever order") {
+TEST_CASE("charges still in force are given back whole, in any order") {
   for (const LimiterConfig& shape : all_shapes()) {
     for (const bool newest_first : {false, true}) {
       Charged limited(shape);
@@ -103,7 +103,7 @@ TEST_CASE("what is still in force is given back whole, in whatever order") {
   }
 }
 
-TEST_CASE("of a bucket's slot what has accrued stays taken") {
+TEST_CASE("the accrued part of a bucket's slot stays taken") {
   Charged limited(config_of(1, 10, 0, 0));
   const auto six = limited.decide(6);
   REQUIRE(limited.ask(4));
@@ -111,7 +111,7 @@ TEST_CASE("of a bucket's slot what has accrued stays taken") {
   CHECK(limited.remaining() == 4);
   limited.refund(six, 6);
   CHECK(limited.remaining() == 6);
-  // Charges that were behind it end earlier now: none of what came later is theirs.
+  // Charges that were behind it end earlier now, and none includes tokens that came later.
   Charged two(config_of(1, 10, 0, 0));
   const auto first = two.decide(5), second = two.decide(5);
   two.refund(first, 5);
@@ -121,7 +121,7 @@ TEST_CASE("of a bucket's slot what has accrued stays taken") {
   CHECK(two.remaining() == 0);
 }
 
-TEST_CASE("what is undone late, by a thread that had lost the processor, is not taken from others") {
+TEST_CASE("a late undo, by a thread that had lost the processor, takes nothing from others") {
   for (const LimiterConfig& shape : all_shapes()) {
     for (const std::uint64_t keys : {0, 8}) {
       Charged limited(with_keys(shape, keys));
@@ -135,7 +135,7 @@ TEST_CASE("what is undone late, by a thread that had lost the processor, is not 
   }
 }
 
-TEST_CASE("what was rewarded away, however much, is not given back again") {
+TEST_CASE("tokens that a reward gave back, however many, are not given back again") {
   Charged limited(config_of(1, 5, 0, 0));
   const auto before = limited.decide(5);
   for (int i = 0; i < 12; ++i) limited.limiter.reward(*limited.line, limited.clock.now(), 0xffff'ffff);
@@ -144,7 +144,7 @@ TEST_CASE("what was rewarded away, however much, is not given back again") {
   CHECK(limited.take_all() == 0);
 }
 
-TEST_CASE("short requests that are given back take nothing from a long one") {
+TEST_CASE("refunds of small requests take nothing from a large one") {
   Charged limited(config_of(1, 10, 0, 0));
   const auto slow = limited.decide();
   for (int i = 0; i < 1'000; ++i) limited.refund(limited.decide());
@@ -153,7 +153,7 @@ TEST_CASE("short requests that are given back take nothing from a long one") {
   CHECK(limited.remaining() == 10);
 }
 
-TEST_CASE("a bucket has never more left than if who was refunded had not asked") {
+TEST_CASE("a bucket never has more left than if the refunded requests had not been made") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   Random random(3);
   struct Kept {
@@ -184,7 +184,7 @@ TEST_CASE("a bucket has never more left than if who was refunded had not asked")
   }
 }
 
-TEST_CASE("no window has more than its limit, what was refunded in time left out") {
+TEST_CASE("no window admits more than its limit, not counting refunds in time") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   Random random(4);
   struct Kept {
@@ -219,7 +219,7 @@ TEST_CASE("no window has more than its limit, what was refunded in time left out
   }
 }
 
-TEST_CASE("what was charged before a reset, or before a limit went over to other scales, is not given back") {
+TEST_CASE("a charge from before a reset, or before a limit changed scales, is not given back") {
   for (const LimiterConfig& shape : all_shapes()) {
     for (const std::uint64_t keys : {0, 8}) {
       for (const bool resets : {true, false}) {
@@ -243,9 +243,9 @@ TEST_CASE("what was charged before a reset, or before a limit went over to other
   }
 }
 
-TEST_CASE("what a key was charged that was forgotten since is not given back") {
+TEST_CASE("a charge of a key that was forgotten since is not given back") {
   Charged limited(with_keys(exact_of(5), 8));
-  // The table is full of keys that owe something: 7 is a guest, forgotten after 64 newer ones.
+  // The table is full of keys that owe something, so 7 is a guest, and is forgotten after 64 newer ones.
   const auto ask = [&](std::uint64_t number) {
     const Key key = limited.key_of(number);
     return limited.limiter.decide(*limited.line, limited.clock, kEpoch, 1, 0, &key);
@@ -269,7 +269,7 @@ TEST_CASE("a dry run that would have refused has charged nothing to give back") 
   CHECK(limited.remaining() == 0);
 }
 
-TEST_CASE("threads that are refunded late, while others reset, share no more than there is") {
+TEST_CASE("threads with late refunds, while others reset, share no more than there is") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   for (std::uint64_t round = 0; round < repetitions(100); ++round) {
     Charged limited(with_keys(config_of(1, 40, 30, 0), round % 2 == 0 ? 0 : 8));
@@ -295,7 +295,7 @@ TEST_CASE("threads that are refunded late, while others reset, share no more tha
     if (resets) continue;
     REQUIRE(kept <= 30);
     REQUIRE(limited.limiter.rooms(*limited.line, kEpoch, 0, limited.key).windows[0].left == 30 - kept);
-    // When the window has forgotten, the bucket has what was not kept, and three seconds' worth more.
+    // When the window is empty, the bucket has the tokens that were not kept, and those of three seconds more.
     limited.manual.advance(3 * kSecond);
     REQUIRE(limited.take_all() <= std::min<std::uint64_t>(30, 40 - kept + 3));
   }

@@ -23,12 +23,12 @@ using sluice::test::kSecond;
 using sluice::test::Random;
 using sluice::test::repetitions;
 
-TEST_CASE("a changed rate takes effect at once, and what is owed stays owed") {
+TEST_CASE("a changed rate takes effect at once, and debt stays") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   Random random(9);
   for (std::uint64_t round = 0; round < repetitions(200); ++round) {
     Keyed changed(keyed(4, 100, 0, 0));
-    // A model in doubles: what is owed shrinks at the rate of the time.
+    // A model in doubles: the debt shrinks at the rate that is valid at the time.
     double owed = 0, rate = 1;
     for (int i = 0; i < 200; ++i) {
       const std::uint64_t wait = random.below(3 * kSecond);
@@ -64,7 +64,7 @@ TEST_CASE("a window that becomes longer or shorter forgets nothing too early") {
         changed.limiter.configure(changed.clock, [&](LimiterConfig& config, std::uint64_t) {
           config.windows[0].sliding.bucket_ns = (window + 19) / 20;
         });
-        // Only what the shorter of both windows still knows can be demanded.
+        // Only requests within the shorter of both windows must be remembered.
         count = 0;
       }
       if (changed.ask(7) != Tier::kNone) continue;
@@ -90,7 +90,7 @@ TEST_CASE("a window that is changed back and forth remembers what it counted") {
   CHECK(changed.ask(7, 5) == Tier::kNone);
 }
 
-TEST_CASE("during a warm-up tokens come at a third of the rate first, and at all of it in the end") {
+TEST_CASE("during a warm-up tokens come at a third of the rate first, and at the full rate in the end") {
   LimiterConfig config = keyed(0, 1, 0, 0);
   config.bucket.rate = TokenRate::per_second(300);
   config.bucket.warm_up_ns = 10 * kSecond;
@@ -106,7 +106,7 @@ TEST_CASE("during a warm-up tokens come at a third of the rate first, and at all
   }
 }
 
-TEST_CASE("an exact window admits its limit in any window and not one less") {
+TEST_CASE("an exact window admits its limit in any window, not one less") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   Random random(11);
   for (std::uint64_t round = 0; round < repetitions(200); ++round) {
@@ -157,7 +157,7 @@ TEST_CASE("an exact window whose place goes to another key begins empty") {
   CHECK(small.sum(Limiter::kEvicted) == 9 * KeyTable::kWays);
 }
 
-TEST_CASE("penalties are owed, rewards given back, a reset forgets both") {
+TEST_CASE("penalties become debt, rewards give back, and a reset forgets both") {
   Keyed limiter(keyed(4, 10, 20, 0));
   const Key key = limiter.key(7);
   limiter.limiter.penalize(*limiter.line, limiter.clock, kEpoch, 15, &key);
@@ -173,7 +173,7 @@ TEST_CASE("penalties are owed, rewards given back, a reset forgets both") {
   CHECK(limiter.remaining(7) == 10);
 }
 
-TEST_CASE("a dry run allows everything, charges what it would allow and counts what it would refuse") {
+TEST_CASE("a dry run allows everything, charges what it would allow, and counts what it would refuse") {
   LimiterConfig config = keyed(4, 2, 0, 3);
   config.enforce = false;
   Keyed dry(config);
@@ -209,7 +209,7 @@ TEST_CASE("while one thread changes the rate, the others never see more than the
       }
       shared.limiter.thread_slots().release(line);
     });
-    REQUIRE(passed == 1'000);  // the clock stands still
+    REQUIRE(passed == 1'000);  // the clock does not move
   }
 }
 

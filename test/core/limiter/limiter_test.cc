@@ -47,7 +47,7 @@ struct Timed {
   ThreadSlot* line = nullptr;
 };
 
-TEST_CASE("a cost beyond a tier is refused by that tier, whatever refuses it besides") {
+TEST_CASE("a cost beyond a tier is refused by that tier, whichever tier refuses it too") {
   Timed limited(config_of(1, 5, 4, 3));
   const auto asked = [&](std::uint64_t cost) { return limited.decide(cost); };
   CHECK(asked(6).refused_by == Tier::kTokenBucket);
@@ -63,7 +63,7 @@ TEST_CASE("a cost beyond a tier is refused by that tier, whatever refuses it bes
   CHECK_FALSE(asked(3).oversized);
 }
 
-TEST_CASE("a cost of 0 passes whatever is owed, and only a block refuses it") {
+TEST_CASE("a cost of 0 passes whatever the debt, and only a block refuses it") {
   Timed limited(config_of(1, 5, 4, 3));
   REQUIRE(limited.decide(3).refused_by == Tier::kNone);
   limited.limiter.penalize(*limited.line, limited.clock, limited.clock.now(), 50);
@@ -101,7 +101,7 @@ TEST_CASE("a refusal by the window leaves the bucket uncharged") {
   Timed timed(config_of(1, 10, 3, 0));
   REQUIRE(timed.ask(3) == Tier::kNone);
   for (int i = 0; i < 20; ++i) REQUIRE(timed.ask(2) == Tier::kSlidingWindow);
-  // Once the window has forgotten, the bucket still has its seven and what came since.
+  // Once the window is empty, the bucket still has its seven, and those that came since.
   timed.manual.advance(2 * kSecond);
   CHECK(timed.ask(3) == Tier::kNone);
   timed.manual.advance(2 * kSecond);
@@ -127,7 +127,7 @@ TEST_CASE("a refusal by the depth leaves bucket and window uncharged") {
   }
 }
 
-TEST_CASE("an undone decision has left no trace in any tier and in the count of what was allowed") {
+TEST_CASE("an undone decision leaves no trace in any tier, nor in the count of allowed requests") {
   Timed timed(config_of(1, 5, 6, 7));
   const Limiter::Decision decision = timed.decide(4);
   REQUIRE(decision.refused_by == Tier::kNone);
@@ -140,7 +140,7 @@ TEST_CASE("an undone decision has left no trace in any tier and in the count of 
   CHECK(timed.ask(5) == Tier::kNone);
 }
 
-TEST_CASE("what remains is what the tightest tier would still allow") {
+TEST_CASE("remaining is what the tightest tier would still allow") {
   Timed timed(config_of(1, 30, 20, 10));
   CHECK(timed.remaining() == 10);
   REQUIRE(timed.ask(8) == Tier::kNone);
@@ -149,13 +149,13 @@ TEST_CASE("what remains is what the tightest tier would still allow") {
   CHECK(timed.remaining() == 10);
   REQUIRE(timed.ask(9) == Tier::kNone);
   timed.release(9);
-  CHECK(timed.remaining() == 3);  // of the window
+  CHECK(timed.remaining() == 3);  // in the window
 }
 
-TEST_CASE("each tier by itself says what it has left, and when one more") {
+TEST_CASE("each tier by itself reports what it has left, and when one more") {
   Timed timed(config_of(2, 30, 20, 10));
   const auto rooms = [&] { return timed.limiter.rooms(*timed.line, timed.clock.now(), 0); };
-  // Full: nothing more comes.
+  // A full tier gets no more.
   CHECK(rooms().bucket.left == 30);
   CHECK(rooms().windows[0].left == 20);
   CHECK(rooms().depth.left == 10);
@@ -166,10 +166,10 @@ TEST_CASE("each tier by itself says what it has left, and when one more") {
   CHECK(rooms().bucket.left == 23);
   CHECK(rooms().bucket.more_in == kSecond / 4);
   CHECK(rooms().windows[0].left == 13);
-  CHECK(rooms().windows[0].more_in == kSecond * 4 / 5);  // when the bucket of 50 ms is over, too
+  CHECK(rooms().windows[0].more_in == kSecond * 4 / 5);  // when the window's bucket of 50 ms is over too
   CHECK(rooms().depth.left == 3);
-  CHECK(rooms().depth.more_in == kNever);  // no clock tells
-  // A block is none of theirs.
+  CHECK(rooms().depth.more_in == kNever);  // it does not follow a clock
+  // A block does not change them.
   timed.limiter.block(*timed.line, timed.clock.now(), kSecond);
   CHECK(timed.remaining() == 0);
   CHECK(rooms().bucket.left == 23);
@@ -189,13 +189,13 @@ TEST_CASE("the depth is held until it is released, and cannot be released twice"
   REQUIRE(timed.ask() == Tier::kNone);
   timed.manual.advance(1'000'000 * kSecond);
   CHECK(timed.ask() == Tier::kQueueDepth);
-  CHECK(timed.retry_after(1) == 0);  // no clock tells when work ends
+  CHECK(timed.retry_after(1) == 0);  // the end of work cannot be foreseen
   CHECK(timed.release(2));
   CHECK_FALSE(timed.release(1));
   CHECK(timed.ask(2) == Tier::kNone);
 }
 
-TEST_CASE("a depth that follows a queue counts what is in the queue and holds nothing itself") {
+TEST_CASE("a depth tier that follows a queue counts the records in the queue, and holds nothing itself") {
   LimiterConfig config = config_of(0, 0, 0, 5);
   config.depth_of_queue = true;
   Timed timed(config);
@@ -208,7 +208,7 @@ TEST_CASE("a depth that follows a queue counts what is in the queue and holds no
   CHECK(timed.release(1));
 }
 
-TEST_CASE("a cost that some tier can never allow is told never") {
+TEST_CASE("for a cost that some tier can never allow, the wait is never") {
   CHECK(Timed(config_of(1, 5, 0, 0)).retry_after(6) == kNever);
   CHECK(Timed(config_of(1, 50, 5, 0)).retry_after(6) == kNever);
   CHECK(Timed(config_of(1, 50, 50, 5)).retry_after(6) == kNever);
@@ -238,7 +238,7 @@ TEST_CASE("retry_after is exact over bucket and window together") {
   }
 }
 
-TEST_CASE("under contention every tier is charged for what passed and for nothing else") {
+TEST_CASE("under contention every tier is charged for what passed, and for nothing else") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   for (std::uint64_t round = 0; round < repetitions(100); ++round) {
     Timed timed(config_of(1, 40, 30, 6));
@@ -262,7 +262,7 @@ TEST_CASE("under contention every tier is charged for what passed and for nothin
     REQUIRE(timed.limiter.in_flight() == 0);
     REQUIRE(passed <= 30);
     REQUIRE(timed.remaining() == std::min<std::uint64_t>(6, 30 - passed));
-    // When the window has forgotten, the bucket has what was not passed, and three seconds' worth more.
+    // When the window is empty, the bucket has the tokens that were not used, and those of three seconds more.
     timed.manual.advance(3 * kSecond);
     std::uint64_t left = 0;
     for (; timed.ask() == Tier::kNone; ++left) timed.release(1);

@@ -1,4 +1,4 @@
-// Several windows in one limiter, against the list of all that was admitted.
+// Several windows in one limiter, compared with the list of all admitted requests.
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -75,7 +75,7 @@ struct Admitted {
   Limiter::Decision decision;
 };
 
-// What a window has left, by all that was admitted and not given back.
+// What a window has left, computed from all requests that were admitted and not given back.
 std::uint64_t left_of(const WindowConfig& window, const std::vector<Admitted>& all, std::uint64_t now) {
   const auto& [limit, bucket_ns, buckets] = window.sliding;
   std::uint64_t used = 0;
@@ -132,7 +132,7 @@ TEST_CASE("a request must fit in every window, and is charged to all or none") {
   }
 }
 
-TEST_CASE("what is told to wait is exact over all windows") {
+TEST_CASE("the reported wait is exact over all windows") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   Random random(22);
   for (std::uint64_t round = 0; round < repetitions(200); ++round) {
@@ -171,7 +171,7 @@ TEST_CASE("a key is forgotten only when all of its windows are empty") {
   CHECK(timed.left(1) == 9);
 }
 
-TEST_CASE("penalties, rewards and resets are of all windows, and each can be given another length") {
+TEST_CASE("penalties, rewards and resets apply to all windows, and each window can change its length") {
   Timed timed(config_with({buckets_of(10, kSecond, 10), exact_of(20, 10 * kSecond)}));
   timed.limiter.penalize(*timed.line, timed.clock, timed.clock.now(), 8);
   CHECK(timed.left(0) == 2);
@@ -215,7 +215,7 @@ TEST_CASE("threads that share several windows get no more than the limit of each
         if (i % 3 == 0) {
           timed.limiter.undo(*line, timed.clock, before, decision, 1, timed.key);
         } else if (timed.clock.now() == before) {
-          own.admit(before, 1);  // another one is counted no earlier than it was
+          own.admit(before, 1);  // other threads' requests are counted no earlier than they came
         }
       }
       const std::lock_guard<std::mutex> guard(mutex);

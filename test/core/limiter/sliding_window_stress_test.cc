@@ -37,10 +37,10 @@ struct Shared {
   ManualClock clock;
 };
 
-// What one thread was let through, at the times it was charged for.
+// The requests of one thread that passed, at the times to which they were charged.
 struct Admissions {
   WindowAudit audit;
-  std::uint64_t misdated = 0;  // charged to another bucket than that of the time read last
+  std::uint64_t misdated = 0;  // charged to another bucket than the one of the last time that was read
 };
 
 // Takes, and refunds some of it, until the clock has stopped.
@@ -50,11 +50,11 @@ void take_until(const std::atomic<bool>& stopped, Shared& shared, unsigned index
   while (!stopped.load(std::memory_order_relaxed)) {
     const std::uint64_t cost = random.once_in(4) ? 2 : 1;
     std::uint64_t time = shared.clock.now();
-    // Preempted between reading the time and using it, now and then.
+    // Now and then, as if preempted between reading the time and using it.
     if (random.once_in(64)) std::this_thread::yield();
     const auto charge = window.take(cost, time, [&] { return time = shared.clock.now(); });
     if (!charge.taken) {
-      // Give the processor to whoever moves the clock.
+      // Gives the processor to the thread that moves the clock.
       if (random.once_in(8)) std::this_thread::yield();
     } else if (random.once_in(8)) {
       window.refund(charge, cost, time);
@@ -71,7 +71,7 @@ TEST_CASE("no true window is above the limit while threads race each other into 
   for (std::uint64_t round = 0; round < 12; ++round) {
     const std::uint32_t buckets[] = {1, 2, 3, 20};
     const std::uint64_t bucket_ns = random.between(1'000, 3'000);
-    // Some begin where the numbers of the buckets wrap around.
+    // Some rounds begin where bucket numbers wrap around.
     const std::uint64_t start =
         round % 3 == 0 ? ((1ULL << 33) - 2'000) * bucket_ns : random.below(1ULL << 40);
     Shared shared(random.between(1, 40), bucket_ns, buckets[round % 4], start);
@@ -82,7 +82,7 @@ TEST_CASE("no true window is above the limit while threads race each other into 
     std::atomic<bool> stopped{false};
     in_threads(kThreads + 1, [&](unsigned index) {
       if (index < kThreads) return take_until(stopped, shared, index, admissions[index]);
-      // Mostly within a bucket, sometimes into the next, rarely past the window.
+      // The clock moves mostly within a bucket, sometimes into the next one, rarely past the window.
       Random steps(200 + round);
       for (std::uint64_t i = 0; i < repetitions(20'000); ++i) {
         const std::uint64_t reach = steps.once_in(500) ? 3 * shared.length() : bucket_ns / 2;
@@ -103,7 +103,7 @@ TEST_CASE("no true window is above the limit while threads race each other into 
   }
 }
 
-TEST_CASE("threads that ask at the same time are given the limit exactly, and after refunds again") {
+TEST_CASE("threads that ask at the same time get exactly the limit, and again after refunds") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   for (std::uint64_t round = 0; round < repetitions(200); ++round) {
     Shared shared(1 + round % 60, 1'000, 5, 0);
@@ -122,7 +122,7 @@ TEST_CASE("threads that ask at the same time are given the limit exactly, and af
         }
       }
     });
-    // A refund in flight may have refused somebody; what is left can be had now.
+    // A request may have been refused because of a refund under way; what is left can be taken now.
     while (shared.window().take(1, 0, [] { return std::uint64_t{0}; }).taken) taken += 1;
     REQUIRE(taken.load() == shared.config.limit);
   }

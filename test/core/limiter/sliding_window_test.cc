@@ -45,7 +45,7 @@ struct Timed {
   std::uint64_t now = 0;
 };
 
-// What the window should decide: the sum over the running bucket and the n before it.
+// The decision that is right: by the sum of the running bucket and the n before it.
 struct Oracle {
   explicit Oracle(const SlidingWindowConfig& config) : config(config) {}
 
@@ -88,8 +88,7 @@ TEST_CASE("L at the end of one window and L at the start of the next do not both
   }
 }
 
-TEST_CASE(
-    "one, then L - 1 late, then L: the pattern that doubles bucketed windows does not double this one") {
+TEST_CASE("one, then L - 1 late, then L: this doubles other bucketed windows, but not this one") {
   for (const std::uint32_t buckets : {1u, 2u, 3u, 20u, 60u}) {
     Timed timed(10, 100, buckets);
     WindowAudit audit;
@@ -139,7 +138,7 @@ TEST_CASE("no true window is above the limit, and no request is refused that the
     Timed timed(random.between(1, 30), random.between(1, 100), buckets);
     Oracle oracle(timed.config);
     WindowAudit audit;
-    // Steps from within one bucket to several windows; some rounds are mostly one, some mostly the other.
+    // Steps are from within one bucket to several windows; some rounds have mostly short ones, some mostly long ones.
     const std::uint64_t stride = 1ULL << random.below(14);
     for (int i = 0; i < 400; ++i) {
       const std::uint64_t cost = random.once_in(4) ? random.between(1, timed.config.limit + 1) : 1;
@@ -229,13 +228,13 @@ TEST_CASE("a refund of a bucket that has left the window changes nothing") {
   }
 }
 
-TEST_CASE("a thread whose time is out of date is charged at the time it is now") {
+TEST_CASE("a thread whose time is out of date is charged at the present time") {
   for (const std::uint64_t late : {100, 400, 500, 900, 1'000, 123'456}) {
     Timed timed(10, 100, 4);
     REQUIRE(timed.take(4));
     timed.now = late;
     REQUIRE(timed.take(3));
-    // Read before the others' clock moved on by `late`.
+    // The time was read before the clock moved on by `late`.
     const auto charge = timed.window.take(2, 0, [&] { return timed.now; });
     CHECK(charge.taken);
     CHECK(timed.window.remaining(timed.now) == (late < 500 ? 1 : 5));
@@ -244,8 +243,8 @@ TEST_CASE("a thread whose time is out of date is charged at the time it is now")
   }
 }
 
-TEST_CASE("idle for ages, it admits its limit again, at once, whatever the cells still say") {
-  // Bucket numbers wrap around after 2^33: 2.4 hours of the shortest buckets.
+TEST_CASE("after a long idle time, it admits its limit at once, whatever is still in its cells") {
+  // Bucket numbers wrap around after 2^33, which takes 2.4 hours with the shortest buckets.
   constexpr std::uint64_t kWrap = 1ULL << 33;
   for (const std::uint32_t buckets : {1u, 3u, 20u}) {
     for (const std::uint64_t wraps : {0, 1, 2, 9}) {
@@ -270,7 +269,7 @@ TEST_CASE("idle for ages, it admits its limit again, at once, whatever the cells
   }
 }
 
-TEST_CASE("bucket numbers that wrap around while it is in use are not noticed") {
+TEST_CASE("bucket numbers that wrap around while it is in use change nothing") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   Random random(3);
   for (const std::uint32_t buckets : {1u, 2u, 3u, 20u}) {

@@ -39,7 +39,7 @@ TEST_CASE("a fresh bucket is full and holds exactly its burst") {
   }
 }
 
-TEST_CASE("at a whole rate the n-th token comes on its nanosecond, and not one before") {
+TEST_CASE("at a whole rate the n-th token comes on its nanosecond, not one earlier") {
   TokenBucket bucket;
   const TokenBucketConfig config = config_of(1'000, 5);
   REQUIRE(take_all(bucket, config, 0) == 5);
@@ -51,7 +51,7 @@ TEST_CASE("at a whole rate the n-th token comes on its nanosecond, and not one b
   }
 }
 
-TEST_CASE("whatever is idle for days fills to its burst and no further") {
+TEST_CASE("a bucket that is idle for days fills to its burst and no further") {
   for (const double rate : {1 / 86'400., 3., 999.999, 8'000., 1e7}) {
     CAPTURE(rate);
     TokenBucket bucket;
@@ -68,8 +68,7 @@ TEST_CASE("whatever is idle for days fills to its burst and no further") {
 }
 
 TEST_CASE(
-    "over any time it lets through at most its burst and what the rate brings, and a steady taker gets it "
-    "all") {
+    "in any time it admits at most its burst plus the rate's tokens, and a steady taker gets all of them") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   Random random(1);
   for (const double rate : {1 / 86'400., 0.3, 7., 999.999, 7'630., 1e5 / 3, 1e7}) {
@@ -78,7 +77,7 @@ TEST_CASE(
     const TokenBucketConfig config = config_of(rate, 10);
     std::uint64_t now = 0, taken = 0;
     for (std::uint64_t i = 0; i < repetitions(20'000); ++i) {
-      // Never idle for so long that the bucket is full: then every token that comes is taken.
+      // It is never idle for so long that the bucket is full, so every token that comes is taken.
       taken += take_all(bucket, config, now);
       REQUIRE(taken == 10 + config.rate.whole_tokens(config.rate.accrued(now)));
       now += random.below(static_cast<std::uint64_t>(9e9 / rate));
@@ -96,7 +95,7 @@ TEST_CASE("retry_after is the exact wait: refused one nanosecond before, allowed
       TokenBucket bucket;
       const TokenBucketConfig config = config_of(rate, 20);
       std::uint64_t now = start;
-      // 34 years is what the arithmetic is made for.
+      // The arithmetic is made for 34 years.
       for (std::uint64_t i = 0; i < repetitions(1'000) && now < 34 * 365 * kDay; ++i) {
         const std::uint64_t cost = random.between(1, 20);
         const std::uint64_t wait = bucket.retry_after(config, cost, now);
@@ -129,7 +128,7 @@ TEST_CASE("one token in 366 days comes after 366 days, year after year") {
       REQUIRE_FALSE(bucket.take(config, 1, now + wait - 1));
       REQUIRE(bucket.remaining(config, now + wait) == 1);
       now += wait;
-      // Whoever asks at the first moment keeps the rhythm to the nanosecond: one unit at most is lost, once.
+      // A caller that asks at the first moment keeps the rhythm to the nanosecond: at most one unit is lost, once.
       if (round % 2 == 0) REQUIRE(now - first + kUnit + 1 >= (year + 1) * kPeriod);
       if (round % 2 == 1) now += idle = random.below(kPeriod / 30);
     }
@@ -137,10 +136,10 @@ TEST_CASE("one token in 366 days comes after 366 days, year after year") {
   TokenBucket bucket;
   const TokenBucketConfig config = config_of(kTokenRateMin, 40);
   REQUIRE(bucket.take(config, 40, 0));
-  const std::uint64_t thirty = bucket.retry_after(config, 30, 0);  // as exact as the rate is as a double
+  const std::uint64_t thirty = bucket.retry_after(config, 30, 0);  // as exact as the double of the rate
   CHECK((thirty > 30 * kPeriod ? thirty - 30 * kPeriod : 30 * kPeriod - thirty) < 200);
   CHECK(bucket.retry_after(config, 40, 0) == kNever);
-  // As much as many who wait can ask for.
+  // As much as many waiters can ask for.
   CHECK(bucket.retry_after_all(config, 1ULL << 48, 0) == kNever);
 }
 
@@ -195,7 +194,7 @@ TEST_CASE("the largest burst at the largest rate does not overflow, even after 3
   CHECK(bucket.remaining(config, end) == 0);
 }
 
-TEST_CASE("threads that take and undo at the same time share exactly what there is") {
+TEST_CASE("threads that take and undo at the same time share exactly the tokens that there are") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   TokenBucket bucket;
   const TokenBucketConfig config = config_of(1'000, 50);
@@ -205,7 +204,7 @@ TEST_CASE("threads that take and undo at the same time share exactly what there 
   constexpr unsigned kThreads = 4;
   const std::uint64_t rounds = repetitions(200);
   for (std::uint64_t round = 0; round < rounds; ++round) {
-    // The clock stands meanwhile: of a take that is undone late what has accrued again stays taken.
+    // The clock does not move meanwhile, because the accrued part of a take that is undone late stays taken.
     in_threads(kThreads, [&](unsigned index) {
       Random random(round * kThreads + index);
       for (int i = 0; i < 250; ++i) {
@@ -219,7 +218,7 @@ TEST_CASE("threads that take and undo at the same time share exactly what there 
         }
       }
     });
-    // Never so far that the bucket is full and a token is lost.
+    // The clock never moves so far that the bucket is full and a token is lost.
     clock.advance(40'000'000);
   }
   taken += take_all(bucket, config, clock.now());

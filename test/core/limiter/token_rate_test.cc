@@ -23,7 +23,7 @@ constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kDay = 86'400 * kSecond;
 constexpr std::uint64_t kYear = 365 * kDay;
 
-// A rate as the exact fraction its double is: tokens in t ns = t * numerator / denominator.
+// A rate as the exact fraction that its double is: tokens in t ns = t * numerator / denominator.
 struct ExactRate {
   explicit ExactRate(double rate) {
     int exponent = 0;
@@ -85,8 +85,7 @@ TEST_CASE("a whole number of tokens per second comes exactly on every second, fo
   }
 }
 
-TEST_CASE(
-    "what has accrued never shrinks and never runs ahead of the exact rate by a nanosecond, for 34 years") {
+TEST_CASE("accrual never shrinks, and is never a nanosecond ahead of the exact rate, for 34 years") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   Random random(2);
   for (const double rate : kRates) {
@@ -103,7 +102,7 @@ TEST_CASE(
   }
 }
 
-// The last time that time_of() tells: see TokenRate.
+// The latest time that time_of() returns: see TokenRate.
 constexpr std::uint64_t kLatest = 1ULL << 60;
 
 TEST_CASE("the time of any amount is the first nanosecond at which it has accrued, in years of running") {
@@ -113,7 +112,7 @@ TEST_CASE("the time of any amount is the first nanosecond at which it has accrue
     CAPTURE(rate);
     const TokenRate tokens = TokenRate::per_second(rate);
     CHECK(tokens.time_of(0) == 0);
-    // Later than a clock can tell, and than a double of nanoseconds fits in 64 bits.
+    // Later than a clock can show, and than a double of nanoseconds fits in 64 bits.
     const std::uint64_t most = tokens.units(1ULL << 33);
     CHECK((tokens.time_of(most) == kLatest) == (tokens.accrued(kLatest - 1) < most));
     for (std::uint64_t i = 0; i < repetitions(2'000); ++i) {

@@ -8,7 +8,7 @@
 
 namespace sluice::model {
 
-// Slots of a table, each with the deadline of what is held in it, under an index of two leaves.
+// Slots of a table, each with the deadline of the hold in it, under an index of two leaves.
 template <std::uint32_t kGroup>
 class IndexModel {
  public:
@@ -28,14 +28,14 @@ class IndexModel {
     deadlines[slot].store(deadline, std::memory_order_release);
     index.insert(slot, deadline);
   }
-  // Leaves its bound, as a hold that was confirmed does.
+  // Ends a hold and leaves its bound, as a confirmation does.
   void end(std::uint32_t slot) { deadlines[slot].store(kFree, std::memory_order_relaxed); }
   void look(std::uint64_t now, std::uint32_t slots = LookBudget::kUnlimited) {
     LookBudget budget(slots);
     index.look(now, budget, [&](std::uint32_t slot, std::uint32_t end) {
       std::uint64_t earliest = kFree;
       for (; slot < end; ++slot) {
-        // Relaxed: the order between this and the words is the index's business.
+        // Relaxed: the index must order this word and its own.
         std::uint64_t deadline = deadlines[slot].load(std::memory_order_relaxed);
         if (deadline <= now && deadlines[slot].compare_exchange_strong(
                                    deadline, kFree, std::memory_order_relaxed, std::memory_order_relaxed)) {
@@ -49,7 +49,7 @@ class IndexModel {
   bool held(std::uint32_t slot, std::uint64_t deadline) {
     return deadlines[slot].load(std::memory_order_relaxed) == deadline;
   }
-  // Every hold is found when it is due.
+  // Checks that every hold is found when it is due.
   void check() {
     for (std::uint32_t slot = 0; slot < kSlots; ++slot) {
       const std::uint64_t deadline = deadlines[slot].load(std::memory_order_relaxed);
@@ -68,7 +68,7 @@ class IndexModel {
   alignas(kCacheLine) static inline std::byte memory_[4'096];
 };
 
-// A hold is inserted under bounds that a look is just raising.
+// A thread inserts a hold under bounds that a look is just raising.
 struct InsertWhileLooking : rl::test_suite<InsertWhileLooking, 2> {
   IndexModel<1> model;
 
@@ -87,7 +87,7 @@ struct InsertWhileLooking : rl::test_suite<InsertWhileLooking, 2> {
   void after() { model.check(); }
 };
 
-// A hold is inserted under a leaf that the look need not visit: the order between the levels alone decides.
+// A thread inserts a hold under a leaf that the look need not visit, so only the order between the levels decides.
 template <std::uint32_t kGroup>
 struct RaiseTheRoot : rl::test_suite<RaiseTheRoot<kGroup>, kGroup + 1> {
   IndexModel<kGroup> model;
@@ -97,7 +97,7 @@ struct RaiseTheRoot : rl::test_suite<RaiseTheRoot<kGroup>, kGroup + 1> {
       model.hold(slot, 1);
       model.end(slot);
     }
-    model.look(2, kGroup);  // raises the first leaf only: the root is still early
+    model.look(2, kGroup);  // raises only the first leaf; the root is still early
   }
   void thread(unsigned index) {
     if (index == kGroup) {
@@ -107,12 +107,12 @@ struct RaiseTheRoot : rl::test_suite<RaiseTheRoot<kGroup>, kGroup + 1> {
     model.hold(index, 5 + index);
     if (index == 0) return;
     model.look(6);
-    require(!model.held(index, 6) || model.index.due(6), "who looks when a hold is due finds it");
+    require(!model.held(index, 6) || model.index.due(6), "a thread that looks when a hold is due finds it");
   }
   void after() { model.check(); }
 };
 
-// Two of one leaf, and a look: who finds that another has lowered a bound relies on it.
+// Two threads insert into one leaf while one looks: a thread relies on a bound that the other has lowered.
 template <bool kEmpty>
 struct TwoInsert : rl::test_suite<TwoInsert<kEmpty>, 3> {
   IndexModel<2> model;
@@ -128,9 +128,9 @@ struct TwoInsert : rl::test_suite<TwoInsert<kEmpty>, 3> {
       model.hold(0, 5);
     } else if (index == 1) {
       model.hold(1, 6);
-      // From now on it is found, or another look is not over yet.
+      // From now on a look finds it, or another look is not over yet.
       model.look(6);
-      require(!model.held(1, 6) || model.index.due(6), "who looks when a hold is due finds it");
+      require(!model.held(1, 6) || model.index.due(6), "a thread that looks when a hold is due finds it");
     } else {
       model.look(kEmpty ? 5 : 2);
     }
@@ -138,7 +138,7 @@ struct TwoInsert : rl::test_suite<TwoInsert<kEmpty>, 3> {
   void after() { model.check(); }
 };
 
-// Two look at what is due while a third inserts. What is due is gone when nothing is due any more.
+// Two threads look at due holds while a third inserts. Once nothing is due, all due holds have expired.
 struct TwoLook : rl::test_suite<TwoLook, 3> {
   IndexModel<1> model;
 
@@ -152,13 +152,13 @@ struct TwoLook : rl::test_suite<TwoLook, 3> {
       return;
     }
     model.look(2);
-    if (model.index.due(2)) return;  // another one is at it
-    require(!model.held(1, 2), "nothing is due once what was due has expired");
+    if (model.index.due(2)) return;  // another look is under way
+    require(!model.held(1, 2), "nothing is due once the due holds have expired");
   }
   void after() { model.check(); }
 };
 
-// Who finds nothing due sees what became of that which was, whichever look it was.
+// A thread that finds nothing due sees the effects of what expired, whichever look expired it.
 struct SeeWhatExpired : rl::test_suite<SeeWhatExpired, 3> {
   IndexModel<1> model;
   PlainWord units{0};
@@ -188,7 +188,7 @@ int main(int count, char** arguments) {
   explore<RaiseTheRoot<1>>("a hold is inserted under a word that is being raised", executions);
   explore<RaiseTheRoot<2>>("two holds are inserted under a word that is being raised", executions);
   explore<TwoInsert<false>>("two holds are inserted under a look", executions);
-  explore<TwoInsert<true>>("two holds are inserted where nothing was", executions);
-  explore<TwoLook>("two look, and a hold is inserted", executions);
-  explore<SeeWhatExpired>("who finds nothing due sees what has expired", executions);
+  explore<TwoInsert<true>>("two holds are inserted into an empty table", executions);
+  explore<TwoLook>("two threads look while a hold is inserted", executions);
+  explore<SeeWhatExpired>("a thread that finds nothing due sees what expired", executions);
 }

@@ -15,7 +15,7 @@ inline unsigned long executions_wanted(int count, char** arguments) {
   return count > 1 ? std::strtoul(arguments[1], nullptr, 10) : 100'000;
 }
 
-// rl::simulate() for one scheduler: half the time to compile.
+// rl::simulate() for one scheduler, which takes half the time to compile.
 template <class Scenario>
 rl::test_result_e run(rl::test_params& params, bool again) {
   rl::ostringstream state;

@@ -1,4 +1,4 @@
-// The tables of the stock ledger that have a protocol of their own under Relacy: items, users' counts, movements.
+// The tables of the stock ledger with protocols of their own, under Relacy: items, users' counts, slots, movements.
 // Usage and exit codes as in queue_model.cc.
 #include <memory>
 
@@ -10,17 +10,17 @@
 
 namespace sluice::model {
 
-// As a segment's memory is at first.
+// Zeroes the words, as a segment's memory is at first.
 template <class... Atomics>
 void zero(Atomics&... atomics) {
   (atomics.store(0, std::memory_order_relaxed), ...);
 }
 
-// Memory of a table, once for all executions.
+// Memory of a table, the same for all executions.
 template <class Model>
 alignas(kCacheLine) std::byte memory[1 << 16];
 
-// An item of one or more shards: its table in memory that reads as zeros, as a segment's does.
+// A table with an item of one or more shards, in memory that reads as zeros, as a segment's does.
 template <std::uint32_t kShards>
 class ItemModel {
  public:
@@ -64,7 +64,7 @@ class ItemModel {
   }
 };
 
-// An item is found whole, or not at all.
+// A thread finds an item whole, or not at all.
 struct AddItem : rl::test_suite<AddItem, 3> {
   ItemModel<1> model;
 
@@ -78,7 +78,7 @@ struct AddItem : rl::test_suite<AddItem, 3> {
   }
 };
 
-// Totals that change never look as if units were sold, or more were there than the total.
+// While totals change, units never look sold, nor more than the total.
 struct ChangeTotal : rl::test_suite<ChangeTotal, 2> {
   ItemModel<2> model;
 
@@ -96,7 +96,7 @@ struct ChangeTotal : rl::test_suite<ChangeTotal, 2> {
   }
 };
 
-// A cap that changes is never taken for units.
+// While a cap changes, it is never taken for units.
 struct ChangeBackorder : rl::test_suite<ChangeBackorder, 2> {
   ItemModel<2> model;
 
@@ -116,7 +116,7 @@ struct ChangeBackorder : rl::test_suite<ChangeBackorder, 2> {
 
 enum class Move { kReserve, kTakeAway, kGather };
 
-// A unit comes back to one shard before one goes from the other: the item is never sold out.
+// A unit comes back to one shard before one goes from the other, so the item is never sold out.
 template <Move kMove, std::uint32_t kTo>
 struct NeverSoldOut : rl::test_suite<NeverSoldOut<kMove, kTo>, 2> {
   ItemModel<2> model;
@@ -132,22 +132,22 @@ struct NeverSoldOut : rl::test_suite<NeverSoldOut<kMove, kTo>, 2> {
       require(model.items.look(model.item(), 1) != ItemModel<2>::Table::Look::kSoldOut,
               "sold out is seen of an instant only at which it is true");
     } else if (kMove == Move::kGather) {
-      // Of a gathering that fails.
+      // As in a gathering that fails.
       const typename ItemModel<2>::Table::StockShard::Return may_come_back(model.items.line(0));
-      require(from.reserve(1), "nobody else takes units");
+      require(from.reserve(1), "no other thread takes units");
       from.put_back(1);
     } else {
       to.put_back(1);
       if (kMove == Move::kReserve) {
-        require(from.reserve(1), "nobody else takes units");
+        require(from.reserve(1), "no other thread takes units");
       } else {
-        require(from.take_away(1) == 1, "nobody else takes units");
+        require(from.take_away(1) == 1, "no other thread takes units");
       }
     }
   }
 };
 
-// A withdrawal that finds nothing above the cap, and puts back what it took to find out: the cap is there all the time.
+// A withdrawal finds nothing above the cap, and puts back what it took to find out. The cap is there all the time.
 struct WithdrawUnderCap : rl::test_suite<WithdrawUnderCap, 2> {
   ItemModel<2> model;
 
@@ -196,7 +196,7 @@ class UserModel {
   static Table::Bucket* bucket() { return reinterpret_cast<Table::Bucket*>(control() + 1); }
 };
 
-// Two threads add for the same user, whose limit lets one of them pass.
+// Two threads add for the same user, whose limit allows one of them.
 struct SameUser : rl::test_suite<SameUser, 2> {
   UserModel model;
   Atomic<std::uint32_t> added{0};
@@ -211,7 +211,7 @@ struct SameUser : rl::test_suite<SameUser, 2> {
   }
 };
 
-// One user leaves, and another comes in its place: who looks for either is never shown the other's count.
+// One user leaves, and another comes in its place: a thread that looks for one never finds the other's count.
 template <std::uint64_t kSecond>
 struct OneAfterTheOther : rl::test_suite<OneAfterTheOther<kSecond>, 2> {
   UserModel model;
@@ -224,7 +224,7 @@ struct OneAfterTheOther : rl::test_suite<OneAfterTheOther<kSecond>, 2> {
     }
     for (std::uint64_t user : {kSecond, std::uint64_t{1}}) {
       const std::uint64_t count = model.count(user);
-      require(count == 0 || count == (user == 1 ? 3u : 1u), "nobody is shown another's count");
+      require(count == 0 || count == (user == 1 ? 3u : 1u), "no user is taken for another");
     }
   }
 };
@@ -238,7 +238,7 @@ struct UsersComeAndGo : rl::test_suite<UsersComeAndGo, 3> {
     if (index == 2) {
       for (std::uint64_t user : {2, 1}) {
         const std::uint64_t count = model.count(user);
-        require(count % units(user) == 0 && count <= 2 * units(user), "nobody is shown another's count");
+        require(count % units(user) == 0 && count <= 2 * units(user), "no user is taken for another");
       }
       return;
     }
@@ -258,7 +258,7 @@ struct UsersComeAndGo : rl::test_suite<UsersComeAndGo, 3> {
   }
 };
 
-// Slots that are taken and put back: each has one owner at a time, who finds it as its last owner left it.
+// Slots are taken and put back: each has one owner at a time, which finds it as its last owner left it.
 template <std::uint32_t kSlots>
 struct TakeAndPut : rl::test_suite<TakeAndPut<kSlots>, 2> {
   using List = FreeList<RelacyAtomics>;
@@ -299,7 +299,7 @@ struct TakeAndPut : rl::test_suite<TakeAndPut<kSlots>, 2> {
   PlainWord uses[kSlots];
 };
 
-// Writers that overtake a reader, in a log of one entry.
+// Writers overtake a reader, in a log of one entry.
 struct ReadMovements : rl::test_suite<ReadMovements, 3> {
   using Log = MovementLog<RelacyAtomics>;
 
@@ -325,7 +325,7 @@ struct ReadMovements : rl::test_suite<ReadMovements, 3> {
       const Log::Read answer = log.read(position, movement);
       if (answer == Log::Read::kNothingYet) return;
       if (answer == Log::Read::kOverwritten) {
-        require(log.oldest() > position, "who missed something learns how much");
+        require(log.oldest() > position, "a reader that missed movements learns how many");
         position = log.oldest();
         continue;
       }

@@ -1,4 +1,4 @@
-// A queue as the model sees it: native/core's ring and doorbell, and an event in the place of the eventfd.
+// A queue for models: native/core's ring and doorbell, with an event in place of the eventfd.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +12,8 @@
 
 namespace sluice::model {
 
-// As an eventfd: whoever hears it sees what all had done who rang it, even those who found it ringing already (of
-// whom Relacy's event knows nothing).
+// As an eventfd: a thread that hears the bell sees what all threads that rang it wrote before, even if it was ringing
+// already (which Relacy's event does not provide).
 class ModelBell {
  public:
   ModelBell() { event_.init(false, false, info(Site::current())); }

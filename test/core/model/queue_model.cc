@@ -25,7 +25,7 @@ struct PushAndSleep : rl::test_suite<PushAndSleep<kCapacity>, 3> {
   }
 };
 
-// As above, with claims of several records at a time that get what room there is.
+// As above, with claims of several records at a time that get as much room as there is.
 struct ClaimBatches : rl::test_suite<ClaimBatches, 3> {
   static constexpr std::uint64_t kCapacity = 3;
   static constexpr std::uint32_t kEach = 3;
@@ -60,7 +60,7 @@ struct ClaimBatches : rl::test_suite<ClaimBatches, 3> {
   }
 };
 
-// One producer closes the queue while the other pushes: what was accepted arrives, and nothing after the end.
+// One producer closes the queue while the other pushes: accepted records arrive, and none after the end.
 struct CloseWhilePushing : rl::test_suite<CloseWhilePushing, 3> {
   QueueModel<2> queue;
   Arrivals arrivals;
@@ -82,12 +82,12 @@ struct CloseWhilePushing : rl::test_suite<CloseWhilePushing, 3> {
     }
   }
   void after() {
-    require(arrivals.from(0) == accepted[0] && arrivals.from(1) == accepted[1], "what was accepted arrives");
+    require(arrivals.from(0) == accepted[0] && arrivals.from(1) == accepted[1], "accepted records arrive");
     require(!queue.ring.readable(queue.ring.head()), "nothing is published after the end");
   }
 };
 
-// A permit is used late: the room it stands for was freed, and that seen, by others.
+// A permit is used late: other threads have freed its room, and seen that it is free.
 template <bool kClose>
 struct UsePermits : rl::test_suite<UsePermits<kClose>, 3> {
   static constexpr std::uint64_t kCapacity = 2;
@@ -101,7 +101,7 @@ struct UsePermits : rl::test_suite<UsePermits<kClose>, 3> {
   }
   void thread(unsigned index) {
     if (index == 0) {
-      // Not before the other one has claimed room that the consumer freed.
+      // Waits until the other producer has claimed room that the consumer freed.
       while (queue.ring.claimed() - queue.kStart < 2 * kRingStep) RelacyAtomics::pause();
       if (kClose) queue.ring.close();
       const std::uint64_t position = queue.ring.claim_reserved(1, 0);
@@ -120,7 +120,7 @@ struct UsePermits : rl::test_suite<UsePermits<kClose>, 3> {
       for (unsigned i = 0; i < 3 && queue.push_waiting(Arrivals::record(1, i)); ++i) ++accepted[1];
     } else {
       while (!queue.ring.drained()) {
-        // Head stands still while its owner looks.
+        // Head does not move while its owner looks.
         const std::uint64_t claimed = (queue.ring.claimed() - queue.ring.head()) >> kRingPositionShift;
         require(claimed <= kCapacity, "no more is claimed than there is room for");
         if (queue.drain([this](std::uint64_t value) { arrivals.expect(value); }) == 0) queue.sleep();
@@ -128,13 +128,13 @@ struct UsePermits : rl::test_suite<UsePermits<kClose>, 3> {
     }
   }
   void after() {
-    require(arrivals.from(0) == accepted[0] && arrivals.from(1) == accepted[1], "what was accepted arrives");
+    require(arrivals.from(0) == accepted[0] && arrivals.from(1) == accepted[1], "accepted records arrive");
     require(queue.ring.permits() == 0, "no permit is left");
     require(!queue.ring.readable(queue.ring.head()), "nothing is published after the end");
   }
 };
 
-// Somebody who neither pushes nor pops asks for the depth.
+// A thread that neither pushes nor pops asks for the depth.
 struct WatchDepth : rl::test_suite<WatchDepth, 3> {
   static constexpr std::uint64_t kRecords = 2;
   QueueModel<8> queue;
@@ -158,7 +158,7 @@ struct WatchDepth : rl::test_suite<WatchDepth, 3> {
   }
 };
 
-// Producers that find no room drop the oldest under a lock that the consumer has, too, as claim_over() in
+// Producers that find no room drop the oldest record, under a lock that the consumer takes too, as claim_over() in
 // core/queue/overwriting.h does.
 template <std::uint64_t kCapacity>
 struct ClaimOver : rl::test_suite<ClaimOver<kCapacity>, 3> {

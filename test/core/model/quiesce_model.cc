@@ -20,7 +20,7 @@ struct PauseOperations : rl::test_suite<PauseOperations, 4> {
     if (index < 2) {
       for (std::uint64_t i = 1; i <= 2; ++i) {
         quiesce->enter(lines[index]);
-        // One change of two words: between operations they are equal.
+        // Changes two words, which are equal between operations.
         first[index](info(here)).store(i);
         RelacyAtomics::pause();
         second[index](info(here)).store(i);
@@ -32,7 +32,7 @@ struct PauseOperations : rl::test_suite<PauseOperations, 4> {
         require(first[i](info(here)).load() == second[i](info(here)).load(),
                 "no operation is seen half done");
       }
-      // Readers are alone too, and may write what only readers touch.
+      // Only one reader is inside, so it may write a word of the readers.
       readers(info(here)).store(readers(info(here)).load() + 1);
       quiesce->resume();
     }

@@ -1,10 +1,10 @@
-// The core's atomics policy on Relacy: every access becomes a step of a simulated C++ memory model, in which a
-// load may return any value the model allows, plain bytes are checked for data races, and a thread that waits
-// for nobody is a deadlock. Native headers run unchanged; a defect is reported with their own file and line.
+// The core's atomics policy on Relacy: every access becomes a step of a simulated C++ memory model, in which a load may
+// return any value the model allows, plain bytes are checked for data races, and a thread that waits for a wake-up that
+// never comes is a deadlock. Native headers run unchanged; a defect is reported with their own file and line.
 #pragma once
 
 // clang-format off
-// The standard headers first: they would not survive the renaming below.
+// The standard headers come first: they would not compile after the renaming below.
 #include <atomic>
 #include <bit>
 #include <chrono>
@@ -16,7 +16,7 @@
 #include <relacy/relacy.hpp>
 // clang-format on
 
-// Relacy renames what a program under test would use. The core names its orders itself and allocates nothing.
+// Relacy renames the names that a program under test would use. The core names its orders itself and allocates nothing.
 #undef memory_order_relaxed
 #undef memory_order_consume
 #undef memory_order_acquire
@@ -57,8 +57,8 @@ inline rl::memory_order relacy(std::memory_order order) {
   std::abort();
 }
 
-// Takes no default order, so that a header which leaves one out does not compile here. Starts without a value:
-// reading it before anything was stored is a defect.
+// Has no default order, so that a header which leaves one out does not compile here. It starts without a value: to read
+// it before anything was stored is a defect.
 template <class T>
 class Atomic {
  public:
@@ -112,7 +112,7 @@ struct RelacyAtomics {
   static void fence(std::memory_order order, Site at = Site::current()) noexcept {
     rl::atomic_thread_fence(relacy(order), info(at));
   }
-  // In a spin loop: the others get to run, and what they store is then seen.
+  // For spin loops: other threads run, and this one then sees what they store.
   static void pause(Site at = Site::current()) noexcept { rl::yield(1, info(at)); }
 
   // A record in the ring is one PlainWord; outside the ring it is a std::uint64_t.

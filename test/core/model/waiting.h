@@ -1,5 +1,5 @@
-// The line of those who wait for room as the model sees it: native/core's waiting line beside ring and doorbell,
-// and an event for each thread in the place of its eventfd.
+// Waiters for room, for models: native/core's RoomWaiters with ring and doorbell, and an event for each thread in place
+// of its eventfd.
 #pragma once
 
 #include <ostream>
@@ -9,7 +9,7 @@
 
 namespace sluice {
 
-// For the history of a defect.
+// Prints a state in the history of a defect.
 inline std::ostream& operator<<(std::ostream& out, WaiterState state) {
   return out << static_cast<std::uint32_t>(state);
 }
@@ -37,7 +37,7 @@ class WaitingModel : public QueueModel<kCapacity> {
     std::destroy_at(reinterpret_cast<typename ModelLine::Control*>(memory_));
   }
 
-  // Serves those who wait, as Queue::serve_waiting() in core/queue/queue.h and its caller do.
+  // Serves the waiters, as Queue::serve_waiting() in core/queue/queue.h and its caller do.
   void serve() {
     typename ModelLine::Woken woken;
     line.serve(ring, 0, woken);
@@ -52,12 +52,12 @@ class WaitingModel : public QueueModel<kCapacity> {
     Base::ring_if_parked();
   }
 
-  // A waiter with a record, or with a wish for permits; it has looked for room once more.
+  // A waiter for a push, and one for permits. Each has looked for room once more.
   std::uint32_t wait_to_push(unsigned owner, std::uint64_t value) { return joined(owner, 0, &value); }
   std::uint32_t wait_to_reserve(unsigned owner, std::uint32_t permits) {
     return joined(owner, permits, nullptr);
   }
-  // Sleeps until it is served or told of the close: whether it was served. A wake-up that is lost is a deadlock.
+  // Sleeps until the waiter is served, or finds the close. Returns whether it was served. A lost wake-up is a deadlock.
   bool served(unsigned owner, std::uint32_t waiter) {
     while (line.state(waiter) == WaiterState::kWaiting) bells_[owner].listen();
     const bool was = line.state(waiter) == WaiterState::kServed;
@@ -79,7 +79,7 @@ class WaitingModel : public QueueModel<kCapacity> {
     Base::ring_if_parked();
   }
 
-  // As QueueConsumer::free_shown(), somebody_waits() and their caller: true if there was something.
+  // As QueueConsumer::free_shown(), somebody_waits() and their caller. Returns whether there was a record.
   template <class Visit>
   bool consume(Visit&& visit) {
     if (Base::drain(visit) == 0) return false;
@@ -97,7 +97,7 @@ class WaitingModel : public QueueModel<kCapacity> {
     const std::uint32_t waiter = line.join(ring, 0, owner, permits, [value](void* place) {
       if (value != nullptr) RelacyAtomics::write_bytes(place, value, sizeof *value);
     });
-    require(waiter != kNoWaiter, "there is a place for everyone who waits");
+    require(waiter != kNoWaiter, "there is a place for every waiter");
     serve();
     return waiter;
   }

@@ -1,11 +1,11 @@
-// Those who wait for room under Relacy. Usage and exit codes as in queue_model.cc.
+// Waiters for room under Relacy. Usage and exit codes as in queue_model.cc.
 #include "explore.h"
 #include "waiting.h"
 
 namespace sluice::model {
 
-// Two producers of two records each that wait for room, and a consumer that sleeps whenever it finds nothing.
-// Who has waited is served by whoever frees room or comes to wait.
+// Two producers of two records each that wait for room, and a consumer that sleeps whenever it finds nothing. Waiters
+// are served by the consumer that frees room, or by a producer that begins to wait.
 template <std::uint64_t kCapacity>
 struct PushAndWait : rl::test_suite<PushAndWait<kCapacity>, 3> {
   WaitingModel<kCapacity, 2, 2> queue;
@@ -18,7 +18,7 @@ struct PushAndWait : rl::test_suite<PushAndWait<kCapacity>, 3> {
         if (queue.ring.push(&value) == PushResult::kPushed) {
           queue.ring_if_parked();
         } else {
-          require(queue.served(index, queue.wait_to_push(index, value)), "an open queue serves all who wait");
+          require(queue.served(index, queue.wait_to_push(index, value)), "an open queue serves all waiters");
         }
       }
     } else {
@@ -28,12 +28,12 @@ struct PushAndWait : rl::test_suite<PushAndWait<kCapacity>, 3> {
     }
   }
   void after() {
-    require(queue.line.waiting() == 0 && !queue.ring.somebody_waits(), "nobody is left in the line");
+    require(queue.line.waiting() == 0 && !queue.ring.somebody_waits(), "no waiter is left");
     require(queue.ring.depth() == 0, "nothing is left in the queue");
   }
 };
 
-// One who lost patience may have been served meanwhile; the other one's turn comes in any case.
+// A waiter that loses patience may have been served meanwhile; the other waiter gets its turn in any case.
 struct LosePatience : rl::test_suite<LosePatience, 3> {
   WaitingModel<1, 2, 2> queue;
   Arrivals arrivals;
@@ -45,7 +45,7 @@ struct LosePatience : rl::test_suite<LosePatience, 3> {
       for (unsigned i = 0; i < 2; ++i) {
         const std::uint32_t waiter = queue.wait_to_push(index, Arrivals::record(index, pushed[index]));
         if (index == 0 && queue.leave(waiter)) continue;
-        require(queue.served(index, waiter), "an open queue serves all who wait");
+        require(queue.served(index, waiter), "an open queue serves all waiters");
         ++pushed[index];
       }
       if (left.fetch_sub(1, std::memory_order_acq_rel) == 1) queue.close();
@@ -56,24 +56,24 @@ struct LosePatience : rl::test_suite<LosePatience, 3> {
     }
   }
   void after() {
-    require(arrivals.from(0) == pushed[0] && arrivals.from(1) == pushed[1], "who was served has pushed");
-    require(queue.line.waiting() == 0 && !queue.ring.somebody_waits(), "nobody is left in the line");
+    require(arrivals.from(0) == pushed[0] && arrivals.from(1) == pushed[1], "each served waiter has pushed");
+    require(queue.line.waiting() == 0 && !queue.ring.somebody_waits(), "no waiter is left");
   }
 };
 
-// One waits for two permits, of which it uses one and returns one; the other waits to push.
+// One producer waits for two permits, uses one and returns one; the other waits to push.
 struct WaitForPermits : rl::test_suite<WaitForPermits, 3> {
   WaitingModel<2, 2, 2> queue;
   Arrivals arrivals;
 
   void thread(unsigned index) {
     if (index == 0) {
-      require(queue.served(0, queue.wait_to_reserve(0, 2)), "an open queue serves all who wait");
+      require(queue.served(0, queue.wait_to_reserve(0, 2)), "an open queue serves all waiters");
       queue.push_reserved(Arrivals::record(0, 0), 1);
     } else if (index == 1) {
       for (unsigned i = 0; i < 2; ++i) {
         require(queue.served(1, queue.wait_to_push(1, Arrivals::record(1, i))),
-                "an open queue serves all who wait");
+                "an open queue serves all waiters");
       }
     } else {
       for (std::uint64_t seen = 0; seen < 3;) {
@@ -83,11 +83,11 @@ struct WaitForPermits : rl::test_suite<WaitForPermits, 3> {
   }
   void after() {
     require(queue.ring.permits() == 0 && queue.ring.depth() == 0, "nothing is left in the queue");
-    require(queue.line.waiting() == 0 && !queue.ring.somebody_waits(), "nobody is left in the line");
+    require(queue.line.waiting() == 0 && !queue.ring.somebody_waits(), "no waiter is left");
   }
 };
 
-// A close: who waits is served before it or told of it.
+// A close: each waiter is served before it, or finds it.
 struct CloseWhileWaiting : rl::test_suite<CloseWhileWaiting, 4> {
   WaitingModel<1, 2, 2> queue;
   Arrivals arrivals;
@@ -108,8 +108,8 @@ struct CloseWhileWaiting : rl::test_suite<CloseWhileWaiting, 4> {
     }
   }
   void after() {
-    require(arrivals.from(0) == pushed[0] && arrivals.from(1) == pushed[1], "who was served has pushed");
-    require(queue.line.waiting() == 0 && !queue.ring.somebody_waits(), "nobody is left in the line");
+    require(arrivals.from(0) == pushed[0] && arrivals.from(1) == pushed[1], "each served waiter has pushed");
+    require(queue.line.waiting() == 0 && !queue.ring.somebody_waits(), "no waiter is left");
   }
 };
 
@@ -120,7 +120,7 @@ int main(int count, char** arguments) {
   const unsigned long executions = executions_wanted(count, arguments);
   explore<PushAndWait<1>>("two producers that wait for room, capacity 1", executions);
   explore<PushAndWait<2>>("two producers that wait for room, capacity 2", executions);
-  explore<LosePatience>("one of those who wait leaves", executions);
+  explore<LosePatience>("one waiter leaves", executions);
   explore<WaitForPermits>("a wait for permits beside one to push", executions);
   explore<CloseWhileWaiting>("a close while others wait", executions);
 }

@@ -16,7 +16,7 @@ using namespace sluice;
 
 constexpr std::uint64_t kHash = 0x1234'5678'9abc'def0;
 
-TEST_CASE("a segment is aligned, zeroed, and attaches as what it was created") {
+TEST_CASE("a segment is aligned, zeroed, and attaches as the kind that was created") {
   bool commit = false;
   SUBCASE("resident when it is written") {}
   SUBCASE("resident from the start") { commit = true; }
@@ -30,7 +30,7 @@ TEST_CASE("a segment is aligned, zeroed, and attaches as what it was created") {
   CHECK(check_segment(segment.base(), segment.bytes(), SegmentKind::kStock, kHash) == AttachError::kNone);
 }
 
-TEST_CASE("more memory than there can be gives an empty segment, not a small one") {
+TEST_CASE("a size beyond all memory gives an empty segment, not a small one") {
   CHECK_FALSE(Segment());
   constexpr std::uint64_t kMax = std::numeric_limits<std::uint64_t>::max();
   for (const std::uint64_t bytes : {kMax, kMax - kSegmentBody, kMax - kSegmentBody + 1, kMax - 1, kMax / 2}) {

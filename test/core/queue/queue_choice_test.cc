@@ -67,9 +67,7 @@ TEST_CASE("a record's own ttl replaces the queue's, and without any ttl it never
   CHECK(numbers.drops.back() == Numbers::Drop{Dropped::kExpired, 6, 0});
 }
 
-TEST_CASE(
-    "an expired record behind one that is shown ends what is shown, and is dropped when it comes to the "
-    "front") {
+TEST_CASE("an expired record behind a shown one ends the show, and is dropped when it is at the front") {
   Numbers numbers(expiring(8));
   numbers.push(1, 0, 1'000);
   numbers.push(2, 0, 10);
@@ -92,8 +90,7 @@ TEST_CASE("a record that was shown and not freed can still expire before it is s
   CHECK(numbers.drops == Drops{{Dropped::kExpired, 1, 0}});
 }
 
-TEST_CASE(
-    "when there is room for no more dropped ones the rest is dropped by the next call, and none is skipped") {
+TEST_CASE("without room for more dropped records the next call drops the rest, and skips none") {
   Numbers numbers(expiring(8, 100));
   for (std::uint64_t i = 0; i < 5; ++i) numbers.push(i);
   numbers.push(9, 0, 1'000);
@@ -155,7 +152,7 @@ TEST_CASE("a late record in a more urgent lane overtakes records that were only 
 }
 
 TEST_CASE(
-    "a flooded urgent lane leaves the others their share, however few of what is shown is freed at a time") {
+    "a flooded urgent lane leaves the others their share, however few shown records are freed at a time") {
   for (const std::uint32_t shown : {1u, 2u, 5u, 10u, 11u, 55u, 64u}) {
     for (const std::uint32_t freed : {1u, 2u, 5u}) {
       if (freed > shown) continue;

@@ -150,7 +150,7 @@ TEST_CASE(
     std::uint64_t told_of = 0;
     for (const List& list : told) {
       for (const std::uint64_t number : list) {
-        if (gone[number]) FAIL_CHECK("told of twice");
+        if (gone[number]) FAIL_CHECK("reported twice");
         gone[number] = true;
         ++told_of;
       }

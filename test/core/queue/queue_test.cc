@@ -84,8 +84,7 @@ struct Unreadable {
   void* page;
 };
 
-TEST_CASE(
-    "a queue without time to live, shedding and measured waits never reads its clock, with lanes neither") {
+TEST_CASE("a queue without ttl, shedding and measured waits never reads its clock, not even with lanes") {
   const Unreadable unreadable;
   for (const Overflow overflow : {Overflow::kReject, Overflow::kDropOldest}) {
     for (const std::uint32_t lanes : {1u, 3u}) {

@@ -47,7 +47,7 @@ struct Watched {
 };
 
 TEST_CASE(
-    "a queue stands once something has waited longer than the target for a whole interval, not sooner") {
+    "a queue is congested once records have waited longer than the target for a whole interval, not sooner") {
   Watched watched({20 * kMs, 100 * kMs});
   watched.asked_until(1'000 * kMs);
   watched.numbers.push(1);
@@ -57,8 +57,7 @@ TEST_CASE(
   CHECK(stood <= 1'000 * kMs + 120 * kMs + 2 * 5 * kMs);
 }
 
-TEST_CASE(
-    "a queue that stood no longer does when nothing in it has waited so long, although it is not empty") {
+TEST_CASE("a queue is no longer congested when no record in it has waited so long, though it is not empty") {
   Watched watched({20 * kMs, 100 * kMs});
   watched.numbers.push(1);
   REQUIRE(watched.asked_until(1'000 * kMs) != 0);
@@ -79,8 +78,7 @@ TEST_CASE("a burst that is gone within an interval is not congestion, however lo
   }
 }
 
-TEST_CASE(
-    "whoever asks rarely is told of a queue that stands, and not of one that moves but is never empty") {
+TEST_CASE("a thread that asks rarely finds congestion, but not in a moving queue that is never empty") {
   Watched still({20 * kMs, 100 * kMs}), moving({20 * kMs, 100 * kMs});
   still.numbers.push(1);
   for (std::uint64_t time = 0; time <= 10'000 * kMs; time += 1'000 * kMs) {

@@ -233,8 +233,7 @@ TEST_CASE("random claims, permits and pops never exceed the capacity, and lose n
   }
 }
 
-TEST_CASE(
-    "under threads what is claimed and what is promised never exceed the capacity, and nothing is lost") {
+TEST_CASE("with many threads claims and promises together never exceed the capacity, and nothing is lost") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   for (const std::uint64_t capacity : {1, 2, 5}) {
     constexpr unsigned kProducers = 4;

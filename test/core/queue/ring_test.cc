@@ -200,7 +200,7 @@ TEST_CASE("records of any size keep to their own bytes") {
 }
 
 TEST_CASE(
-    "a slot is aligned for its stamp and the producers' and consumer's words are on lines of their own") {
+    "a slot is aligned for its stamp, and producers' and consumer's words are on separate cache lines") {
   static_assert(Ring<>::slot_bytes(1) == 16);
   static_assert(Ring<>::slot_bytes(8) == 16);
   static_assert(Ring<>::slot_bytes(9) == 24);

@@ -188,7 +188,7 @@ TEST_CASE("a waiter that was served, or saw the close, cannot leave any more") {
 }
 
 TEST_CASE(
-    "when the one in front leaves, those behind who want less are served, and the last opens the lane") {
+    "when the waiter in front leaves, those behind that want less are served; the last opens the lane") {
   Full full(4, 3);
   const std::uint32_t greedy = full.wait_to_reserve(3);
   const std::uint32_t modest = full.wait_to_push(7);

@@ -20,8 +20,7 @@ using sluice::test::Random;
 
 constexpr SheddingConfig kConfig{5, 100};
 
-TEST_CASE(
-    "nothing is dropped before a whole interval was slow, and then what waited more than twice the target") {
+TEST_CASE("drops begin after a slow interval, with records that waited more than twice the target") {
   Shedding shedding;
   CHECK_FALSE(shedding.drops(kConfig, 1'000, 1'000));
   CHECK_FALSE(shedding.drops(kConfig, 1'000, 1'099));
@@ -48,8 +47,7 @@ TEST_CASE("when a burst is worked off, dropping ends after the interval") {
   CHECK_FALSE(shedding.drops(kConfig, 50, 1'299));
 }
 
-TEST_CASE(
-    "it drops what the plain definition drops: the least wait of the interval before was above the target") {
+TEST_CASE("it drops as the definition does: if the shortest wait of the last interval exceeded the target") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   Random random(1);
   for (int round = 0; round < 200; ++round) {

@@ -113,7 +113,7 @@ TEST_CASE("a user that ends gets the tags in the queue, wherever positions wrap,
   it.queue.end_tags([&](const Tag& tag) { left += Returns::number_of(tag); });
   CHECK(left == 3 + 4 + 5 + 70);
   REQUIRE(it.queue.tags().begin());
-  it.queue.end_tags([](const Tag&) { FAIL("they were told of before"); });
+  it.queue.end_tags([](const Tag&) { FAIL("the tags were given back before"); });
 }
 
 TEST_CASE("a user that ends waits for tags that other threads have taken and not given back") {

@@ -176,8 +176,8 @@ void check_at_rest(const Shared& shared) {
 }
 
 TEST_CASE(
-    "every record of producers that wait arrives once and in order, with others that do not wait, and some "
-    "that leave") {
+    "records of waiting producers arrive once and in order, beside producers that do not wait or that "
+    "leave") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   for (const std::uint64_t capacity : {1, 2, 5}) {
     for (const bool patient : {true, false}) {

@@ -1,5 +1,5 @@
-// What is given back of orders that no consumer of the gate decides: what the queue drops, and what is left when the
-// gate goes.
+// Orders that no consumer of the gate decides are given back: those that the queue drops, and those that are left when
+// the gate ends.
 #include "session/gate_returns.h"
 
 #include <doctest/doctest.h>
@@ -28,7 +28,7 @@ using sluice::test::SharedGate;
 
 }  // namespace
 
-TEST_CASE("an order that the queue drops is given back, whoever consumes, and once") {
+TEST_CASE("an order that the queue drops is given back once, whichever thread consumes") {
   for (const bool past_the_gate : {false, true}) {
     for (const bool over : {false, true}) {
       Shape shape;
@@ -43,7 +43,7 @@ TEST_CASE("an order that the queue drops is given back, whoever consumes, and on
       if (past_the_gate) {
         REQUIRE(thread.queue.consumes());
         CHECK(thread.queue.take(8) == 1);
-        CHECK(gate.in_flight() == 1);  // of the one that was taken past the gate
+        CHECK(gate.in_flight() == 1);  // the one that was taken past the gate
       } else {
         const Orders orders = thread.take(8, true);
         CHECK(numbers(orders) == Numbers{4});
@@ -56,7 +56,7 @@ TEST_CASE("an order that the queue drops is given back, whoever consumes, and on
   }
 }
 
-TEST_CASE("an order that another one overwrites is given back by the thread that admits that one") {
+TEST_CASE("an order that is overwritten is given back by the thread that admits the new one") {
   Shape shape;
   shape.overflow = Overflow::kOverwrite;
   SharedGate gate(shape);
@@ -66,7 +66,7 @@ TEST_CASE("an order that another one overwrites is given back by the thread that
   CHECK(holds(gate, 8, 0));
   CHECK(numbers(thread.take(8, true)) == Numbers{4, 5, 6, 7, 8, 9, 10, 11});
   CHECK(gate.host.given_back == 0);
-  // A record pushed past the gate drops what the gate admitted, too.
+  // A record pushed past the gate can also drop an admitted order.
   thread.admit_numbers(12, 19);
   CHECK(thread.queue.push(0, kNoDeadline) == PushResult::kPushed);
   CHECK(gate.host.given_back == 1);
@@ -74,13 +74,13 @@ TEST_CASE("an order that another one overwrites is given back by the thread that
   CHECK(holds(gate, 15, 0));
   const Orders orders = thread.take(99);
   REQUIRE(orders.size() == 8);
-  CHECK(orders[7].hand.reservation == 0);  // it has none
+  CHECK(orders[7].hand.reservation == 0);  // it has no reservation
   CHECK(thread.resolve(orders[7], true) == ResolveResult::kUnknown);
   CHECK(gate.in_flight() == 15);
   thread.end();
 }
 
-TEST_CASE("when the gate goes, what is left is no longer in flight; its reservations run out") {
+TEST_CASE("when the gate ends, the orders left are no longer in flight; their reservations expire") {
   SharedGate gate(Shape{});
   GateThread thread(gate);
   thread.admit_numbers(1, 5);
@@ -93,13 +93,13 @@ TEST_CASE("when the gate goes, what is left is no longer in flight; its reservat
   CHECK(gate.in_flight() == 0);
   CHECK(gate.limiter.threads() == 1);
   CHECK(holds(gate, 4, 1));
-  // The records are in the queue, without tags, for whoever takes them: no gate hears of them.
+  // The records stay in the queue without tags, and no gate learns when they are taken.
   REQUIRE(thread.queue.consumes());
   CHECK(thread.queue.take(8) == 3);
   CHECK(gate.host.given_back == 0);
   gate.pass(SharedGate::kHold);
   CHECK(thread.stock.expire() == 4);
-  // The next gate of these parts begins with nothing.
+  // The next gate of these parts begins with nothing in flight.
   gate.returns.emplace();
   gate.open_returns();
   CHECK(gate.in_flight() == 0);
@@ -108,7 +108,7 @@ TEST_CASE("when the gate goes, what is left is no longer in flight; its reservat
   thread.queue.end();
 }
 
-TEST_CASE("returns share a thread slot with those of other gates, and need one in limiter and stock") {
+TEST_CASE("the returns of all gates share one thread slot in the limiter and one in the stock") {
   SharedGate gate(Shape{});
   const GateReturns::LimiterPart limiter{
       {gate.limiter.segment(), nullptr, gate.clock(), ++gate.limiter.sessions, {}, {}}, gate.limiter.host};
@@ -119,7 +119,7 @@ TEST_CASE("returns share a thread slot with those of other gates, and need one i
   other.reset();
   gate.go();
   CHECK(gate.limiter.threads() == 0);
-  // Without a slot in the stock, the one in the limiter goes back.
+  // Without a slot in the stock, the one in the limiter is released.
   StockLedger ledger = gate.stock();
   while (ledger.thread_slots().acquire() != nullptr) continue;
   other.emplace();
@@ -132,8 +132,7 @@ TEST_CASE("returns share a thread slot with those of other gates, and need one i
   other->give_back(Tag{});
 }
 
-TEST_CASE(
-    "the gate goes while another thread gives back what it has dropped: each order is given back once") {
+TEST_CASE("the gate ends while another thread gives back orders it dropped: each is given back once") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   Shape shape;
   shape.overflow = Overflow::kOverwrite;

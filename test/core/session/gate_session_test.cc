@@ -1,4 +1,4 @@
-// What one thread has of a gate, and what becomes of it when the thread goes.
+// One thread's use of a gate, and what remains when the thread ends.
 #include "session/gate_session.h"
 
 #include <doctest/doctest.h>
@@ -54,7 +54,7 @@ TEST_CASE("an order is admitted, handed out and decided, once") {
 
   CHECK(thread.resolve(orders[0], true) == ResolveResult::kDone);
   CHECK(thread.resolve(orders[1], false) == ResolveResult::kDone);
-  CHECK(thread.resolve(orders[2], true, 2) == ResolveResult::kBadQuantity);  // and is in hand
+  CHECK(thread.resolve(orders[2], true, 2) == ResolveResult::kBadQuantity);  // and the order is still in hand
   CHECK(gate.in_flight() == 1);
   CHECK(thread->table().used() == 1);
   CHECK(holds(gate, 1, 1));
@@ -67,14 +67,14 @@ TEST_CASE("an order is admitted, handed out and decided, once") {
   thread.end();
 }
 
-TEST_CASE("what a consumer had in hand is handed out again, with a count, before what is new") {
+TEST_CASE("orders that a consumer had in hand are handed out again, counted, before new ones") {
   SharedGate gate(Shape{});
   GateThread first(gate), second(gate);
   first.admit_numbers(1, 3);
   const Orders orders = first.take(8, true);
   first.admit_numbers(4, 4);
   CHECK(first.resolve(orders[1], true) == ResolveResult::kDone);
-  first->put_back(orders[2].hand.entry);  // no handler was given it
+  first->put_back(orders[2].hand.entry);  // it reached no handler
   first.end();
 
   Orders again = second.take(1, true);
@@ -82,7 +82,7 @@ TEST_CASE("what a consumer had in hand is handed out again, with a count, before
   CHECK(deliveries(again) == Counts{2});
   CHECK(again[0].hand.reservation == orders[0].hand.reservation);
   again = second.take(8);
-  CHECK(numbers(again) == Numbers{3});  // what is handed out again does not mix with what is new
+  CHECK(numbers(again) == Numbers{3});  // orders handed out again are not mixed with new ones
   CHECK(deliveries(again) == Counts{1});
   CHECK(numbers(second.take(8)) == Numbers{4});
   CHECK(second->table().redelivered() == 1);
@@ -90,7 +90,7 @@ TEST_CASE("what a consumer had in hand is handed out again, with a count, before
   second.end();
 }
 
-TEST_CASE("an order that another consumer has in hand is that one's, to the place in flight") {
+TEST_CASE("an order in another consumer's hand keeps its place in flight until that one decides it") {
   SharedGate gate(Shape{});
   GateThread first(gate), second(gate);
   first.admit_numbers(1, 1);
@@ -100,7 +100,7 @@ TEST_CASE("an order that another consumer has in hand is that one's, to the plac
   REQUIRE(again.size() == 1);
   first->put_back(orders[0].hand.entry);
   CHECK(first->renew() == kNever);
-  CHECK(first.resolve(orders[0], true) == ResolveResult::kDone);  // the reservation, by name
+  CHECK(first.resolve(orders[0], true) == ResolveResult::kDone);  // by the reservation's number
   CHECK(gate.in_flight() == 1);
   CHECK(second->table().used() == 1);
   CHECK(second.resolve(again[0], false) == ResolveResult::kAlreadyConfirmed);
@@ -110,7 +110,7 @@ TEST_CASE("an order that another consumer has in hand is that one's, to the plac
   second.end();
 }
 
-TEST_CASE("holds in hand are renewed while their half is over, and those that are lost are not") {
+TEST_CASE("holds in hand are renewed when half of their time is over, and lost ones are not") {
   SharedGate gate(Shape{});
   GateThread thread(gate);
   thread.admit_numbers(1, 2);
@@ -119,7 +119,7 @@ TEST_CASE("holds in hand are renewed while their half is over, and those that ar
   gate.pass(kSecond);
   thread.admit_numbers(3, 3);
   REQUIRE(thread.take(8).size() == 1);
-  CHECK(thread.taken.renew_in == kNever);  // no sooner than was said
+  CHECK(thread.taken.renew_in == kNever);  // no sooner than asked for before
 
   gate.pass(kHold / 2 - kSecond);
   CHECK(thread.stock.cancel(orders[1].hand.reservation) == ResolveResult::kDone);
@@ -137,7 +137,7 @@ TEST_CASE("holds in hand are renewed while their half is over, and those that ar
   thread.end();
 }
 
-TEST_CASE("no more is taken than the table, the queue's buffer and the caller have room for") {
+TEST_CASE("no more orders are taken than table, queue's buffer and caller have room for") {
   Shape shape;
   shape.capacity = 64;
   SharedGate gate(shape, 1'000'000, 20);
@@ -150,13 +150,13 @@ TEST_CASE("no more is taken than the table, the queue's buffer and the caller ha
   CHECK(thread.take(99).empty());
   REQUIRE(thread.resolve(rest[0], false) == ResolveResult::kDone);
   CHECK(numbers(thread.take(99)) == Numbers{21});
-  // The same of those that are handed out again.
+  // The same for orders that are handed out again.
   CHECK(thread.take(99, true).size() == 16);
   CHECK(thread.take(99).size() == 4);
   thread.end();
 }
 
-TEST_CASE("a key's place in flight is free when its order is decided, or dropped") {
+TEST_CASE("a key's place in flight is free when its order is decided or dropped") {
   Shape shape;
   shape.keys = 16;
   shape.ttl_ns = kSecond;
@@ -187,7 +187,7 @@ TEST_CASE("a key's place in flight is free when its order is decided, or dropped
   thread.end();
 }
 
-TEST_CASE("a cart stands in for the record's own item; a refusal leaves nothing behind") {
+TEST_CASE("a cart replaces the record's own item; a refusal leaves nothing behind") {
   SharedGate gate(Shape{});
   GateThread thread(gate);
   const std::array<StockRequest::Line, 2> cart{{{number_key(1), 3}, {number_key(2), 4}}};
@@ -204,7 +204,7 @@ TEST_CASE("a cart stands in for the record's own item; a refusal leaves nothing 
   thread.end();
 }
 
-TEST_CASE("an order is decided by one thread, however many decide it") {
+TEST_CASE("an order is decided by one thread, however many try") {
   for (std::uint64_t i = 0; i < repetitions(200); ++i) {
     SharedGate gate(Shape{});
     GateThread consumer(gate), other(gate);
@@ -214,7 +214,7 @@ TEST_CASE("an order is decided by one thread, however many decide it") {
     in_threads(2, [&](std::uint64_t thread) {
       for (const GateThread::Order& order : orders) {
         if (thread == 0) confirmed += consumer.resolve(order, true) == ResolveResult::kDone;
-        // By the reservation's name: it has no order in hand.
+        // By the reservation's number: the thread has no order in hand.
         if (thread == 1) cancelled += other.resolve(order, false) == ResolveResult::kDone;
       }
     });
@@ -226,7 +226,7 @@ TEST_CASE("an order is decided by one thread, however many decide it") {
   }
 }
 
-TEST_CASE("callers get numbers, and results in a buffer that bounds every access") {
+TEST_CASE("callers get numbers, and results in a buffer whose length bounds every access") {
   Shape shape;
   shape.burst = SharedGate::kOthers + 3;
   SharedGate gate(shape);

@@ -1,4 +1,4 @@
-// What one thread has of a queue, and what becomes of it when the thread ends.
+// One thread's use of a queue, and what remains when the thread ends.
 #include "session/queue_session.h"
 
 #include <doctest/doctest.h>
@@ -36,7 +36,7 @@ QueueShape tagged(std::uint64_t capacity, Overflow overflow = Overflow::kReject)
   return shape;
 }
 
-// A batch in a buffer for `records` numbers, as the face keeps it.
+// A batch, and its buffer for `records` numbers, as a face keeps them.
 template <std::uint32_t kRecords>
 struct Gathering {
   explicit Gathering(std::uint32_t lane = 0) : batch{std::as_writable_bytes(std::span(words)), lane} {}
@@ -48,7 +48,7 @@ struct Gathering {
   QueueSession::Batch batch;
 };
 
-// Pushes `number` with a tag that says the same.
+// Pushes `number` with a tag of the same number.
 void push_tagged(NumberSession& session, std::uint64_t number) {
   SlotTags& tags = session->queue().tags();
   const auto write = [&](std::uint64_t slot) { std::memcpy(tags.memory() + slot * 8, &number, 8); };
@@ -58,7 +58,7 @@ void push_tagged(NumberSession& session, std::uint64_t number) {
 
 }  // namespace
 
-TEST_CASE("a session writes to buffers that are large enough, and to no others") {
+TEST_CASE("a session takes only buffers that are large enough") {
   SharedNumbers shared(shape_of(4));
   QueueSession session(shared.view(), shared.host, *shared.view().thread_slots().acquire(), shared.clock, 1);
   List one(1), most(64), words(QueueStaging::kBytes / 8);
@@ -70,7 +70,7 @@ TEST_CASE("a session writes to buffers that are large enough, and to no others")
   REQUIRE(session.use({bytes(one), bytes(one), bytes(most), Words(bytes(words))}));
   for (std::uint64_t i = 1; i <= 3; ++i) {
     one[0] = i;
-    REQUIRE(session.push_many(0, 64, 0, kNoDeadline).count == 1);  // as many as `in` has
+    REQUIRE(session.push_many(0, 64, 0, kNoDeadline).count == 1);  // as many as `in` holds
   }
   REQUIRE(session.consumes());
   CHECK(session.take(64) == 1);  // as many as `out` has room for
@@ -79,7 +79,7 @@ TEST_CASE("a session writes to buffers that are large enough, and to no others")
   session.end();
 }
 
-TEST_CASE("words are read and written within their buffer only") {
+TEST_CASE("words are read and written only within their buffer") {
   std::array<std::uint64_t, 3> memory{1, 2, 3};
   const Words words(std::as_writable_bytes(std::span(memory)).first(16));
   words.put(12, std::uint64_t{0});
@@ -90,7 +90,7 @@ TEST_CASE("words are read and written within their buffer only") {
   CHECK(memory == std::array<std::uint64_t, 3>{1, 2, 3});
 }
 
-TEST_CASE("permits are its thread's until they are used or returned, and go back when the session ends") {
+TEST_CASE("a session keeps its permits until they are used or returned, and returns them when it ends") {
   SharedNumbers shared(with_waiters(4, 4, 2));
   NumberSession one(shared, 1, 7), other(shared, 2, 7), waiting(shared, 3);
   CHECK(one->reserve(0, 3) == 3);
@@ -107,7 +107,7 @@ TEST_CASE("permits are its thread's until they are used or returned, and go back
   REQUIRE(waiter != kNoWaiter);
   CHECK(waiting->waiter_state(waiter) == WaiterState::kWaiting);
   one->end();
-  // What it had serves the one that waits for it, whose bell rings.
+  // The returned permits serve a waiter, whose bell rings.
   CHECK(waiting->waiter_state(waiter) == WaiterState::kServed);
   CHECK(shared.host.bell(3).listen());
   REQUIRE(waiting->retire(waiter));
@@ -120,7 +120,7 @@ TEST_CASE("permits are its thread's until they are used or returned, and go back
   CHECK(shared.view().depth() == 1);
 }
 
-TEST_CASE("permits that were served to a session which has not seen it yet go back when it ends") {
+TEST_CASE("permits that a waiter got, unseen by its session, are returned when the session ends") {
   SharedNumbers shared(with_waiters(2));
   NumberSession full(shared, 1), waiting(shared, 2), next(shared, 3);
   CHECK(full->reserve(0, 2) == 2);
@@ -136,7 +136,7 @@ TEST_CASE("permits that were served to a session which has not seen it yet go ba
   CHECK(shared.view().waiting() == 0);
 }
 
-TEST_CASE("what a batch has gathered is published when its session ends, oldest batch first") {
+TEST_CASE("records in batches are published when the session ends, oldest batch first") {
   SharedNumbers shared(shape_of(8));
   NumberSession gathering(shared, 1), consumer(shared, 2);
   Gathering<2> first, second;
@@ -162,7 +162,7 @@ TEST_CASE("what a batch has gathered is published when its session ends, oldest 
   consumer->end();
 }
 
-TEST_CASE("a batch publishes no more than it has room and permits for, whatever its buffer says") {
+TEST_CASE("a batch publishes no more than its room and permits, whatever counts its buffer has") {
   SharedNumbers shared(shape_of(4));
   NumberSession gathering(shared, 1);
   Gathering<2> batch;
@@ -183,7 +183,7 @@ TEST_CASE("a batch publishes no more than it has room and permits for, whatever 
   gathering->end();
 }
 
-TEST_CASE("the lease is one session's until it gives it, or ends; what it had shown is shown again") {
+TEST_CASE("a session has the lease until it gives it back or ends; shown records are shown again") {
   SharedNumbers shared(shape_of(4));
   NumberSession one(shared, 1), other(shared, 2);
   for (std::uint64_t i = 0; i < 3; ++i) one.push(i);
@@ -199,7 +199,7 @@ TEST_CASE("the lease is one session's until it gives it, or ends; what it had sh
   one->end();
 }
 
-TEST_CASE("a session speaks of its own waits only, and leaves nothing behind") {
+TEST_CASE("a session acts only for its own waiters, and leaves none behind") {
   SharedNumbers shared(with_waiters(1, 2));
   NumberSession full(shared, 1), waiting(shared, 2), other(shared, 3);
   full.push(0);
@@ -225,7 +225,7 @@ TEST_CASE("a session speaks of its own waits only, and leaves nothing behind") {
   full->end();
 }
 
-TEST_CASE("those who wait for the end hear of it: at close, at the last record, permit, and lease") {
+TEST_CASE("waiters for the end are woken at the close, and with the last record, permit, and lease") {
   SharedNumbers shared(with_waiters(4));
   NumberSession producer(shared, 1), consumer(shared, 2), waiting(shared, 3);
   producer.push(1);
@@ -236,7 +236,7 @@ TEST_CASE("those who wait for the end hear of it: at close, at the last record, 
   CHECK(shared.host.rung_all() == 1);
   CHECK(producer.push(2) == PushResult::kClosed);
   CHECK(consumer.take(4) == List{1});
-  CHECK(consumer->park() == Park::kParked);  // permits hold up the end
+  CHECK(consumer->park() == Park::kParked);  // permits keep the queue from ending
   CHECK(shared.host.rung_all() == 0);
   producer.push_reserved({3}, 0);
   CHECK(shared.host.rung() == 1);
@@ -253,7 +253,7 @@ TEST_CASE("those who wait for the end hear of it: at close, at the last record, 
   waiting->end();
 }
 
-TEST_CASE("those who wait until the queue is empty are told, and forgotten when their session ends") {
+TEST_CASE("waiters for an empty queue are woken, and forgotten when their session ends") {
   SharedNumbers shared(shape_of(4));
   NumberSession producer(shared, 1), waiting(shared, 2);
   producer.push(1);
@@ -268,7 +268,7 @@ TEST_CASE("those who wait until the queue is empty are told, and forgotten when 
   producer->end();
 }
 
-TEST_CASE("a record that is dropped gives its tag back once; one that is taken takes it along") {
+TEST_CASE("a dropped record's tag is given back once; a taken record's tag goes with it") {
   for (const Overflow overflow : {Overflow::kDropOldest, Overflow::kOverwrite}) {
     SharedNumbers shared(tagged(2, overflow));
     NumberSession producer(shared, 1), consumer(shared, 2);
@@ -288,7 +288,7 @@ TEST_CASE("a record that is dropped gives its tag back once; one that is taken t
   }
 }
 
-TEST_CASE("permits of a queue that overwrites drop tags, too, many at a time") {
+TEST_CASE("pushes on permits of a queue that overwrites drop tags too, many at a time") {
   SharedNumbers shared(tagged(64, Overflow::kOverwrite));
   NumberSession producer(shared, 1);
   REQUIRE(producer->queue().tags().begin());
@@ -305,8 +305,7 @@ TEST_CASE("permits of a queue that overwrites drop tags, too, many at a time") {
   producer->end();
 }
 
-TEST_CASE(
-    "where records have tags a visited record has left the queue, and a user that ends has no part in it") {
+TEST_CASE("a visited record with a tag has left the queue, and a user that ends does not get its tag") {
   SharedNumbers shared(tagged(8));
   NumberSession producer(shared, 1), consumer(shared, 2);
   producer.push(1);
@@ -315,7 +314,7 @@ TEST_CASE(
   CHECK(consumer.answer == 2);
   REQUIRE(producer->queue().tags().begin());
   for (const std::uint64_t number : {3, 40, 500}) push_tagged(producer, number);
-  // Shown before there was a user: these two have no tags.
+  // These two were shown before there was a user, and have no tags.
   CHECK(consumer.next(2, 8) == List{3});
   CHECK(consumer.answer == kShownAndGone);
   CHECK(shared.view().depth() == 2);
@@ -334,7 +333,7 @@ TEST_CASE(
   consumer->end();
 }
 
-TEST_CASE("dropped records are copied out with their reasons, for a session that wants them") {
+TEST_CASE("dropped records are copied with their reasons, for a session that wants them") {
   QueueShape shape = shape_of(2);
   shape.overflow = Overflow::kDropOldest;
   SharedNumbers shared(shape);
@@ -386,7 +385,7 @@ TEST_CASE("sessions of threads that come and go lose no record, no permit and no
           while (producer->waiter_state(waiter) == WaiterState::kWaiting)
             shared.host.bell(2 + thread).listen();
         }
-        // Served, or it has left the line: of the two it is one.
+        // The waiter was either served, or has left.
         if (waiter != kNoWaiter && !producer->leave(waiter)) {
           pushed.fetch_add(1);
           sum.fetch_add(number);

@@ -1,4 +1,4 @@
-// What one thread does with a stock ledger, and what callers stage for it.
+// One thread's use of a stock ledger, and what callers write to staging for it.
 #include "session/stock_session.h"
 
 #include <doctest/doctest.h>
@@ -28,7 +28,7 @@ using Line = StockRequest::Line;
 
 constexpr LedgerShape kShape{8, 64, 64, 64, 0};
 
-// A ledger with one session of its own, and the buffer that its caller stages into.
+// A ledger with one session, and the staging buffer of its caller.
 struct Staged {
   Staged()
       : ledger(kShape), manual(1'000'000), session(ledger.ledger, slot(), Clock(&manual)), calls(session) {
@@ -76,7 +76,7 @@ TEST_CASE("a cart is reserved, resolved in parts and given back by spans of line
   CHECK(staged.ledger.audited());
 }
 
-TEST_CASE("what is staged is what is reserved, and the answer stands in the staging") {
+TEST_CASE("the request in staging is reserved, and the answer is written there") {
   Staged staged;
   REQUIRE(staged.ledger.add(1, 10) == ItemTable<>::Added::kAdded);
   REQUIRE(staged.ledger.add(2, 1) == ItemTable<>::Added::kAdded);
@@ -140,7 +140,7 @@ TEST_CASE("quantities, counts and items out of range are refused, and nothing is
   staged.session.end();
 }
 
-TEST_CASE("a text that is not within the buffer is what of it is") {
+TEST_CASE("of a text that exceeds the buffer, the part within it is read") {
   Staged staged;
   const std::size_t at = StockStaging::kBytes - 3;
   std::memcpy(staged.memory.data() + at, "abc", 3);
@@ -154,7 +154,7 @@ TEST_CASE("a text that is not within the buffer is what of it is") {
   staged.session.end();
 }
 
-TEST_CASE("sweeps stop where they are told to, and expire what is due") {
+TEST_CASE("sweeps expire due holds, and stop at the number of slots given") {
   Staged staged;
   REQUIRE(staged.ledger.add(1, 64) == ItemTable<>::Added::kAdded);
   staged.line(0, 1, 1);
@@ -175,7 +175,7 @@ TEST_CASE("sweeps stop where they are told to, and expire what is due") {
   staged.session.end();
 }
 
-TEST_CASE("a list shows each reservation once, those that are asked for, in pieces") {
+TEST_CASE("a list shows, in pieces, each reservation that the filter admits once") {
   Staged staged;
   REQUIRE(staged.ledger.add(1, 64) == ItemTable<>::Added::kAdded);
   REQUIRE(staged.ledger.add(2, 64) == ItemTable<>::Added::kAdded);

@@ -1,5 +1,5 @@
-// Clients choose ids, users and skus. Here they choose them as somebody would who has read the code and does not know
-// the secret: so that they meet in one place of a table whose hash has none.
+// Clients choose ids, users and skus. Here an attacker chooses them, who has read the code but does not know the
+// secret: they would all meet in one place of a table whose hash has no secret.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -20,7 +20,7 @@ namespace {
 using namespace sluice;
 using namespace sluice::test;
 
-// The number `key` with mix(key) == mixed.
+// Returns the number `key` with mix(key) == mixed.
 std::uint64_t unmix(std::uint64_t mixed) {
   const auto unshift = [](std::uint64_t word, int by) { return word ^ (word >> by) ^ (word >> by >> by); };
   mixed = unshift(mixed, 31) * 0x319642b2d24d8ec3ULL;
@@ -28,12 +28,12 @@ std::uint64_t unmix(std::uint64_t mixed) {
   return unshift(mixed, 30);
 }
 
-// The hash without a secret of a number as a key, and the number that has it.
+// The hash of a number's key without a secret, and the number that has a given hash.
 std::uint64_t open_hash(const Key& key) { return mix(key.high, key.low); }
 std::uint64_t number_with(std::uint64_t hash) {
   return unmix(hash) - (mix(number_key(0).high) + 0x9e3779b97f4a7c15ULL);
 }
-// The fingerprint without a secret of one line for a user.
+// The fingerprint of one line for a user, without a secret.
 std::uint64_t open_line(std::uint64_t sku, std::uint64_t quantity) {
   return mix(open_hash(number_key(sku)), quantity);
 }
@@ -41,7 +41,7 @@ std::uint64_t open_body(std::uint64_t line, std::uint64_t user) {
   return mix(line, open_hash(number_key(user)));
 }
 
-TEST_CASE("the hash without a secret is turned round as its author could") {
+TEST_CASE("the hash without a secret can be inverted") {
   for (const std::uint64_t hash : {0ULL, 1ULL, 77ULL, ~0ULL, 0x123456789abcdefULL}) {
     CHECK(mix(unmix(hash)) == hash);
     CHECK(open_hash(number_key(number_with(hash))) == hash);
@@ -51,7 +51,7 @@ TEST_CASE("the hash without a secret is turned round as its author could") {
 constexpr LedgerShape kLarge{4, 1'024, 8, 65'536, 0};
 constexpr std::uint64_t kBuckets = IdTable::homes(65'536);
 
-// The i-th of the ids that share a bucket with `id` if the hash has no secret.
+// Returns the i-th id that shares a bucket with `id` if the hash has no secret.
 std::uint64_t neighbour(std::uint64_t id, std::uint64_t i) {
   return number_with(open_hash(number_key(id)) % kBuckets + i * kBuckets);
 }
@@ -71,7 +71,7 @@ TEST_CASE("chosen ids that are refused do not make the ledger forget a confirmed
   CHECK(one.holds(1, 9, 0, 1));
 }
 
-TEST_CASE("chosen ids that are held do not lock another one out") {
+TEST_CASE("chosen ids that are held do not lock another id out") {
   TestLedger one(kLarge);
   one.add(1, 1'000);
   for (std::uint64_t i = 1; i <= 256; ++i) {
@@ -80,7 +80,7 @@ TEST_CASE("chosen ids that are held do not lock another one out") {
   CHECK(one.reserve(1, 1, 0, 5).result == ReserveResult::kReserved);
 }
 
-TEST_CASE("no body can be computed that matches another one: not another user's, nor a larger quantity") {
+TEST_CASE("no body can be computed that matches another one: not of another user or a larger quantity") {
   TestLedger one({4, 64, 64, 64, 0});
   one.add(1, 100);
   one.add(2, 100);
@@ -96,7 +96,7 @@ TEST_CASE("no body can be computed that matches another one: not another user's,
   CHECK(one.reserve(1, 1, 7, 5).result == ReserveResult::kDuplicate);
 }
 
-TEST_CASE("bodies are the same if their lines are, in any order, and their user is") {
+TEST_CASE("bodies are equal if their lines, in any order, and their users are") {
   TestLedger one({4, 64, 64, 64, 0});
   for (std::uint64_t number = 1; number <= 3; ++number) one.add(number, 100);
   const std::vector<StockRequest::Line> cart{{sku(1), 1}, {sku(2), 2}, {sku(3), 1}};
@@ -133,7 +133,7 @@ TEST_CASE("20,000 chosen users cost what 20,000 others cost") {
   CHECK(chosen < honest * 11 / 10);
 }
 
-TEST_CASE("a chosen sku that is not on sale is looked for as long as any other") {
+TEST_CASE("a look-up of a chosen sku that is not on sale takes as long as any other") {
   using Items = ItemTable<CountingAtomics>;
   constexpr std::uint32_t kItems = 4'096;
   constexpr std::uint64_t kIndex = Items::index_size(kItems);
@@ -146,7 +146,7 @@ TEST_CASE("a chosen sku that is not on sale is looked for as long as any other")
     while (taken[slot]) slot = (slot + 1) % kIndex;
     taken[slot] = true;
   }
-  // Where most places in a row are taken, without a secret.
+  // The place with the longest row of taken places behind it, without a secret.
   std::uint64_t begin = 0, longest = 0, run = 0;
   for (std::uint64_t slot = 0; slot < kIndex; ++slot) {
     run = taken[slot] ? run + 1 : 0;

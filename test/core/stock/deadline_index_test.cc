@@ -19,7 +19,7 @@ using sluice::test::Random;
 using sluice::test::repetitions;
 using sluice::test::ZeroedMemory;
 
-// Holds in slots, as a reservation table has them, and their index.
+// Slots with holds, as in a reservation table, and their index.
 template <class Index = DeadlineIndex<>>
 struct Holds {
   explicit Holds(std::uint32_t slots) : memory(Index::bytes(slots)), index(memory, slots), deadlines(slots) {
@@ -31,7 +31,7 @@ struct Holds {
     deadlines[slot].store(deadline, std::memory_order_release);
     index.insert(slot, deadline);
   }
-  // The slots that have expired, in the order in which they did.
+  // The slots that have expired, in order.
   std::vector<std::uint32_t> look(std::uint64_t now, std::uint32_t slots = LookBudget::kUnlimited) {
     std::vector<std::uint32_t> expired;
     LookBudget budget(slots);
@@ -66,7 +66,7 @@ struct Holds {
   std::atomic<std::uint64_t> scanned{0};
 };
 
-TEST_CASE("a look finds exactly what is due, in the order of slots, whatever the size of the table") {
+TEST_CASE("a look finds exactly the due holds, in the order of slots, in tables of any size") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   Random random(1);
   for (const std::uint32_t slots : {1u, 15u, 16u, 17u, 1'024u, 1'025u, 70'000u}) {
@@ -77,7 +77,7 @@ TEST_CASE("a look finds exactly what is due, in the order of slots, whatever the
       for (std::uint64_t i = random.below(20); i != 0; --i) {
         const auto slot = static_cast<std::uint32_t>(random.below(slots));
         if (random.once_in(3)) {
-          holds.deadlines[slot] = DeadlineIndex<>::kNever;  // ended otherwise: the bound stays
+          holds.deadlines[slot] = DeadlineIndex<>::kNever;  // it ended in another way, and the bound stays
         } else if (holds.deadlines[slot] == DeadlineIndex<>::kNever) {
           holds.hold(slot, now + random.between(1, 200));
         }
@@ -96,7 +96,7 @@ TEST_CASE("a look finds exactly what is due, in the order of slots, whatever the
   }
 }
 
-TEST_CASE("one that is due among a million that are not is found by looking at its neighbours only") {
+TEST_CASE("one due hold among a million is found with a look at its neighbours only") {
   constexpr std::uint32_t kSlots = 1U << 20;
   Holds<> holds(kSlots);
   for (std::uint32_t slot = 0; slot < kSlots; slot += 8) holds.hold(slot, 2'000);
@@ -109,7 +109,7 @@ TEST_CASE("one that is due among a million that are not is found by looking at i
   CHECK(holds.look(2'000).size() == kSlots / 8);
 }
 
-TEST_CASE("a look that stops at its budget leaves the rest due, for the next one") {
+TEST_CASE("a look that stops at its budget leaves the rest due for the next look") {
   Holds<> holds(4'096);
   for (std::uint32_t slot = 0; slot < 4'096; ++slot) holds.hold(slot, 10);
   std::uint32_t sum = 0;
@@ -125,7 +125,7 @@ TEST_CASE("a look that stops at its budget leaves the rest due, for the next one
   CHECK(sum == 4'096);
 }
 
-TEST_CASE("bounds of what has ended are raised by one look, after which nothing is due any more") {
+TEST_CASE("one look raises the bounds of holds that have ended, and then nothing is due") {
   Holds<> holds(10'000);
   for (std::uint32_t slot = 0; slot < 10'000; ++slot) holds.hold(slot, 10);
   for (auto& deadline : holds.deadlines) deadline = DeadlineIndex<>::kNever;
@@ -136,7 +136,7 @@ TEST_CASE("bounds of what has ended are raised by one look, after which nothing 
   CHECK(holds.look(11) == std::vector<std::uint32_t>{5});
 }
 
-TEST_CASE("deadlines beyond the range of a bound are due late enough") {
+TEST_CASE("holds with deadlines beyond the range of a bound are not due too early") {
   Holds<> holds(3);
   constexpr std::uint64_t kLast = DeadlineIndex<>::kNever - 1;
   holds.hold(0, kLast);
@@ -144,7 +144,7 @@ TEST_CASE("deadlines beyond the range of a bound are due late enough") {
   CHECK(holds.look(kLast).size() == 1);
 }
 
-// Small groups, so that all meet at the same words.
+// Small groups, so that all threads use the same words.
 template <class Index>
 void meet(std::uint32_t slots_each) {
   SLUICE_PRINT_SEED_ON_FAILURE();
@@ -162,7 +162,7 @@ void meet(std::uint32_t slots_each) {
       const std::uint64_t deadline = clock.load() + random.below(50);
       holds.hold(slot, deadline);
       if (!random.once_in(4)) continue;
-      // Once it is due, a look that begins now finds it, unless another one has or is not over yet.
+      // Once it is due, a look that begins now finds it, unless another look has found it or is not over yet.
       holds.look(deadline);
       overlooked += holds.deadlines[slot] == deadline && !holds.index.due(deadline);
     }
@@ -173,7 +173,7 @@ void meet(std::uint32_t slots_each) {
   for (const auto& deadline : holds.deadlines) REQUIRE(deadline == Index::kNever);
 }
 
-TEST_CASE("no hold is overlooked, whoever inserts and looks at the same time") {
+TEST_CASE("no hold is overlooked, however threads insert and look at the same time") {
   meet<DeadlineIndex<StdAtomics, 2>>(4);
   meet<DeadlineIndex<>>(600);
 }

@@ -1,4 +1,5 @@
-// Snapshots whose forger has chosen what meets in one place of a table: who restores them must not work for ever.
+// Snapshots whose forger has chosen keys that meet in one place of a table: a thread that restores one must not work
+// for ever.
 #include <doctest/doctest.h>
 
 #include <cstdint>
@@ -15,16 +16,16 @@ namespace {
 using namespace sluice;
 using namespace sluice::test;
 
-constexpr std::uint64_t kText = 1ULL << (kKeyBits - 1);  // a text's key, whose place its low half names
+constexpr std::uint64_t kText = 1ULL << (kKeyBits - 1);  // the key of a text, whose low half names its place
 
-// A snapshot without reservations and ids: the skus of items, and the low halves of users who have bought a unit of the
-// first one each.
+// A snapshot without reservations and ids. It has items with these skus, and users with these low halves, each of whom
+// has bought a unit of the first item.
 std::vector<std::uint64_t> forged(const std::vector<std::uint64_t>& skus,
                                   const std::vector<std::uint64_t>& users) {
   std::vector<std::uint64_t> words = {LedgerSnapshot::kMagic, LedgerSnapshot::kVersion, 0};
   const auto put = [&words](std::initializer_list<std::uint64_t> more) { words.insert(words.end(), more); };
   put({skus.size(), 16, users.empty() ? 16 : users.size(), 16, 0});
-  put({kHold, 0, 0});  // the secret is 0
+  put({kHold, 0, 0});  // with a secret of 0
   put({0, skus.size()});
   for (std::size_t i = 0; i < skus.size(); ++i) {
     const std::uint64_t sold = i == 0 ? users.size() : 0;
@@ -48,7 +49,7 @@ SnapshotError restored(const std::vector<std::uint64_t>& snapshot) {
   return read_snapshot(one.ledger.memory(), shape, words, 0, Sweeping::kAsked);
 }
 
-TEST_CASE("users who were chosen to live in one bucket are no honest ledger's") {
+TEST_CASE("a snapshot with users chosen for one bucket is refused") {
   std::vector<std::uint64_t> spread, together;
   for (std::uint64_t i = 1; i <= 1'000; ++i) {
     spread.push_back(mix(i));
@@ -56,15 +57,15 @@ TEST_CASE("users who were chosen to live in one bucket are no honest ledger's") 
   }
   CHECK(restored(forged({1}, spread)) == SnapshotError::kNone);
   CHECK(restored(forged({1}, together)) == SnapshotError::kDamaged);
-  // As many as are found within the reach.
+  // As many as fit within the reach.
   together.resize(UserTable<>::kWays * (UserTable<>::kReachMax + 1));
   CHECK(restored(forged({1}, together)) == SnapshotError::kNone);
 }
 
-TEST_CASE("skus that were chosen to stand in one row are no honest ledger's") {
+TEST_CASE("a snapshot with skus chosen for one row of places is refused") {
   std::vector<std::uint64_t> numbers, together;
   for (std::uint64_t i = 0; i < 2'000; ++i) numbers.push_back(i);
-  // With a secret of 0 a number's place is that of mix(number), up to what mix(1) adds.
+  // With a secret of 0 the place of a number follows from mix(number) and the constant mix(1).
   const std::uint64_t mask = ItemTable<>::index_size(2'000) - 1;
   for (std::uint64_t number = 0; together.size() < 2'000; ++number) {
     if ((mix(number) & mask) == 0) together.push_back(number);

@@ -16,7 +16,7 @@ namespace {
 using namespace sluice;
 using namespace sluice::test;
 
-// A ledger with one home and one spill bucket, with units of item 1 and none of item 2.
+// A ledger with one home and one spill bucket. It has units of item 1 and none of item 2.
 struct OneHome : TestLedger {
   OneHome() : TestLedger({4, 1'024, 8, 1, 0}) {
     add(1, 1'000);
@@ -27,7 +27,7 @@ struct OneHome : TestLedger {
     if (answer.result == ReserveResult::kReserved) reservations.push_back(answer.reservation);
     return answer.result;
   }
-  // As the addon asks: a peek that refuses comes first.
+  // As the addon asks: peek() first, whose refusal goes to refuse().
   ReserveResult fail(std::uint64_t id) {
     const StockRequest::Line wish{sku(2), 1};
     const StockRequest request{&wish, 1, {}, number_key(id), kHold};
@@ -36,7 +36,7 @@ struct OneHome : TestLedger {
   std::vector<std::uint64_t> reservations;
 };
 
-TEST_CASE("an id that nobody lets go of is answered as busy after a bounded wait, and decided afterwards") {
+TEST_CASE("an id whose bucket stays locked is answered as busy after a bounded wait, and decided later") {
   TestLedger one({4, 8, 8, 1, 0});
   one.add(1, 10);
   {
@@ -48,7 +48,7 @@ TEST_CASE("an id that nobody lets go of is answered as busy after a bounded wait
   CHECK(one.reserve(1, 1, 0, 5).result == ReserveResult::kReserved);
 }
 
-TEST_CASE("so is one whose home has spilled over, when nobody lets go of the spill bucket") {
+TEST_CASE("an id whose spill bucket stays locked is answered as busy too") {
   OneHome one;
   for (std::uint64_t id = 1; id <= 18; ++id) REQUIRE(one.take(id) == ReserveResult::kReserved);
   IdTable::Bucket& spill = (&one.ledger.memory().ids.home({kSecret, number_key(1)}))[1];
@@ -78,7 +78,7 @@ TEST_CASE(
   for (std::uint64_t id = 1; id <= 4; ++id) CHECK(one.take(id) == ReserveResult::kReserved);
 }
 
-TEST_CASE("an id that is held is never forgotten; one that is resolved goes before the home spills over") {
+TEST_CASE("a held id is never forgotten; a resolved id is forgotten before the home spills over") {
   OneHome one;
   for (std::uint64_t id = 1; id <= 17; ++id) REQUIRE(one.take(id) == ReserveResult::kReserved);
   one.cancel(one.reservations[4]);
@@ -94,14 +94,14 @@ TEST_CASE("an id that is held is never forgotten; one that is resolved goes befo
   CHECK(one.holds(1, 982, 18, 0));
 }
 
-TEST_CASE("a full home spills over until its spill bucket is full too, and only then an id is refused") {
+TEST_CASE("a full home spills over until its spill bucket is full too, and only then refuses an id") {
   OneHome one;
   for (std::uint64_t id = 1; id <= 34; ++id) REQUIRE(one.take(id) == ReserveResult::kReserved);
   CHECK(one.take(35) == ReserveResult::kIdsFull);
   CHECK(one.fail(35) == ReserveResult::kSoldOut);
   CHECK(one.reserve(1, 1).result == ReserveResult::kReserved);
   for (std::uint64_t id = 1; id <= 34; ++id) REQUIRE(one.take(id) == ReserveResult::kDuplicate);
-  for (const std::size_t resolved : {20u, 3u}) {  // of the spill bucket, of the home
+  for (const std::size_t resolved : {20u, 3u}) {  // one in the spill bucket, one in the home
     one.cancel(one.reservations[resolved]);
     CHECK(one.take(100 + resolved) == ReserveResult::kReserved);
     CHECK(one.take(resolved + 1) == ReserveResult::kIdsFull);
@@ -109,12 +109,12 @@ TEST_CASE("a full home spills over until its spill bucket is full too, and only 
   CHECK(one.audited());
 }
 
-TEST_CASE("a home whose ids in spill buckets are forgotten looks there no more") {
+TEST_CASE("a home whose ids in spill buckets are all forgotten no longer looks there") {
   TestLedger one({4, 1'024, 8, 16, 0});  // two homes, two spill buckets
   one.add(1, 10'000);
   IdTable& ids = one.ledger.memory().ids;
   const auto hash = [](std::uint64_t id) { return HashedKey(kSecret, number_key(id)).hash; };
-  // Fills the spill bucket of id 1 from one home, lets all go, then fills it from the other home.
+  // Fills the spill bucket of id 1 from one home, resolves all, then fills it from the other home.
   std::uint64_t id = 0;
   for (const std::uint64_t home : {0u, 1u}) {
     std::vector<std::uint64_t> reservations;
@@ -133,7 +133,7 @@ TEST_CASE("a home whose ids in spill buckets are forgotten looks there no more")
   CHECK(homes[1].spilled == 17);
 }
 
-TEST_CASE("refused ids displace each other, the oldest first, and never one that was admitted") {
+TEST_CASE("refused ids displace the oldest refused one, and never an admitted one") {
   OneHome one;
   for (std::uint64_t id = 1; id <= 4; ++id) {
     REQUIRE(one.take(id) == ReserveResult::kReserved);
@@ -143,7 +143,7 @@ TEST_CASE("refused ids displace each other, the oldest first, and never one that
   for (std::uint64_t id = 108; id <= 120; ++id) CHECK(one.fail(id) == ReserveResult::kAlreadyFailed);
   for (std::uint64_t id = 101; id <= 107; ++id) CHECK(one.fail(id) == ReserveResult::kSoldOut);
   for (std::uint64_t id = 1; id <= 4; ++id) CHECK(one.take(id) == ReserveResult::kDuplicate);
-  // Admitted ones take the entries of refused ones, but for the last.
+  // Admitted ids take the entries of refused ones, except the last.
   for (std::uint64_t id = 5; id <= 30; ++id) {
     REQUIRE(one.take(id) == ReserveResult::kReserved);
     one.confirm(one.reservations.back());
@@ -156,7 +156,7 @@ TEST_CASE("refused ids displace each other, the oldest first, and never one that
   for (std::uint64_t id = 15; id <= 30; ++id) CHECK(one.take(id) == ReserveResult::kDuplicate);
 }
 
-TEST_CASE("a refused id among nothing but held ones is not remembered, and refused again") {
+TEST_CASE("a refused id among only held ones is not remembered, and is refused again") {
   OneHome one;
   for (std::uint64_t id = 1; id <= 17; ++id) REQUIRE(one.take(id) == ReserveResult::kReserved);
   CHECK(one.fail(50) == ReserveResult::kSoldOut);
@@ -164,7 +164,7 @@ TEST_CASE("a refused id among nothing but held ones is not remembered, and refus
   for (std::uint64_t id = 1; id <= 17; ++id) CHECK(one.take(id) == ReserveResult::kDuplicate);
 }
 
-TEST_CASE("262,144 refusals at random make the ledger forget none of 500 confirmed ids") {
+TEST_CASE("262,144 random refusals make the ledger forget none of 500 confirmed ids") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   TestLedger one({4, 1'024, 1'024, 65'536, 0});
   one.add(1, 1'000, 1);
@@ -184,7 +184,7 @@ TEST_CASE("262,144 refusals at random make the ledger forget none of 500 confirm
   CHECK(one.holds(1, 500, 0, 500));
 }
 
-TEST_CASE("as many ids as a table is made for can be held together, and known again") {
+TEST_CASE("as many ids as the capacity can be held together, and all are known") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   Random random(1);
   for (const std::uint32_t capacity : {1u, 8u, 9u, 16u, 64u, 100u, 1'000u, 4'096u, 65'536u}) {
@@ -204,7 +204,7 @@ TEST_CASE("as many ids as a table is made for can be held together, and known ag
   }
 }
 
-TEST_CASE("also while they come and go, with refusals between them") {
+TEST_CASE("as many ids as the capacity can be held while others come and go, with refusals between") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   constexpr std::uint32_t kCapacity = 1'024;
   Random random(1);
@@ -251,7 +251,7 @@ TEST_CASE("threads that reserve the same ids in the same moment make one reserva
       const StockRequest request{&unit, 1, {}, number_key(id), kHold};
       StockAnswer answer;
       do {
-        // As the addon asks: a peek that refuses must still give the answer that another call has got.
+        // As the addon asks: after a peek() that refuses, the answer must still be the one that another call got.
         const StockAnswer verdict = one.ledger.peek(request);
         answer = verdict.result != ReserveResult::kReserved
                      ? one.ledger.refuse(*line, request, verdict)

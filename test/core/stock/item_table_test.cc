@@ -18,7 +18,7 @@ using Look = ItemTable<>::Look;
 
 constexpr std::uint64_t kMost = kQuantityMax;
 
-TEST_CASE("an item with shards is sold out when all of them are, and not before") {
+TEST_CASE("an item with shards is sold out when all shards are, and not before") {
   TestLedger one({16, 64, 8, 8, 0});
   one.add(1, 10, 0, 4);  // 3, 3, 2, 2
   std::uint64_t taken = 0;
@@ -30,7 +30,7 @@ TEST_CASE("an item with shards is sold out when all of them are, and not before"
   CHECK(one.audited());
 }
 
-TEST_CASE("more units than any shard has are gathered from several, and given back to where they came from") {
+TEST_CASE("more units than any shard has are gathered from several, and given back to the same shards") {
   TestLedger one({16, 64, 8, 8, 0});
   one.add(1, 10, 0, 4);
   const std::uint64_t all = one.reserve(1, 10).reservation;
@@ -56,7 +56,7 @@ TEST_CASE("a gathering that finds too few places of the table gives back what it
   CHECK(one.audited());
 }
 
-TEST_CASE("a look at shards says sold out of no moment at which units were coming back") {
+TEST_CASE("a look at shards reports sold out only for a moment at which no units were coming back") {
   TestLedger one({16, 64, 8, 8, 0});
   one.add(1, 2, 0, 2);
   one.reserve(1, 1);
@@ -68,7 +68,7 @@ TEST_CASE("a look at shards says sold out of no moment at which units were comin
     const StockShard<>::Return one_back(items.line(item.first_line + 1));
     CHECK(items.look(item, 2) == Look::kUnsettled);
     CHECK(items.look(item, 1) == Look::kEnough);
-    // A peek does not refuse then: the reservation decides.
+    // A peek does not refuse then; the reservation decides.
     CHECK(one.peek(1, 2).result == ReserveResult::kReserved);
   }
   CHECK(items.look(item, 2) == Look::kSoldOut);
@@ -105,7 +105,7 @@ TEST_CASE("withdrawing takes what is available over all shards, never what is he
   CHECK(one.audited());
 }
 
-TEST_CASE("items and shards have the room that was stated, and one more is refused") {
+TEST_CASE("items and shards have exactly the room of the shape, and one more is refused") {
   TestLedger one({8, 64, 8, 8, 0});
   CHECK(one.add(1, 1, 0, 4) == ItemTable<>::Added::kAdded);
   CHECK(one.add(1, 1) == ItemTable<>::Added::kSkuExists);
@@ -117,7 +117,7 @@ TEST_CASE("items and shards have the room that was stated, and one more is refus
   CHECK(one.audited());
 }
 
-TEST_CASE("no thread finds an item sold out while a unit of it is always there") {
+TEST_CASE("no thread finds an item sold out while at least one unit is always available") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   // Each of two movers holds at most one of the three units, so one is always available.
   TestLedger one({16, 64, 8, 8, 0});
@@ -133,7 +133,7 @@ TEST_CASE("no thread finds an item sold out while a unit of it is always there")
       return one.ledger.reserve(*line, request, one.now, [](std::uint64_t) { return true; });
     };
     if (index == 2) {
-      do {  // also if this thread gets its first turn after the others' last
+      do {  // also if this thread gets its first turn after the others have ended
         ++looks;
         false_alarms += one.ledger.peek(request).result == ReserveResult::kSoldOut;
       } while (moving != 0);
@@ -152,7 +152,7 @@ TEST_CASE("no thread finds an item sold out while a unit of it is always there")
   CHECK(one.audited());
 }
 
-TEST_CASE("a gathering says that units may come back for as long as it lasts, since it may fail") {
+TEST_CASE("units count as coming back while a gathering lasts, because it may fail") {
   TestLedger one({16, 64, 8, 8, 0});
   one.add(1, 4, 0, 2);
   const StockShard<>& first = one.ledger.items().line(0);

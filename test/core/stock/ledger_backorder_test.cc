@@ -39,7 +39,7 @@ struct Backordered : TestLedger {
 
 constexpr std::uint32_t kShardCounts[] = {1, 3};
 
-TEST_CASE("units are reserved and sold beyond the total up to the cap, and what comes fills them first") {
+TEST_CASE("units are reserved and sold beyond the total, up to the cap; new units fill backorders first") {
   for (const std::uint32_t shards : kShardCounts) {
     CAPTURE(shards);
     Backordered one(5, 4, shards);
@@ -85,7 +85,7 @@ TEST_CASE("units that were sold beyond the total can be returned, the last one t
   }
 }
 
-TEST_CASE("a withdrawal takes what the total has left, and nothing of the cap") {
+TEST_CASE("a withdrawal takes what is left of the total, and nothing of the cap") {
   for (const std::uint32_t shards : kShardCounts) {
     CAPTURE(shards);
     Backordered one(10, 5, shards);
@@ -106,7 +106,7 @@ TEST_CASE("a withdrawal takes what the total has left, and nothing of the cap") 
   }
 }
 
-TEST_CASE("a total is set below what is reserved and sold by as much as can be backordered") {
+TEST_CASE("a total can be set below the reserved and sold units, by as much as can be backordered") {
   for (const std::uint32_t shards : kShardCounts) {
     CAPTURE(shards);
     Backordered one(10, 4, shards);
@@ -129,7 +129,7 @@ TEST_CASE("a total is set below what is reserved and sold by as much as can be b
   }
 }
 
-TEST_CASE("a cap comes, grows and goes; it is never less than what is backordered") {
+TEST_CASE("a cap can be set, raised and removed; it is never below the backordered units") {
   for (const std::uint32_t shards : kShardCounts) {
     CAPTURE(shards);
     Backordered one(5, 0, shards);
@@ -158,7 +158,7 @@ TEST_CASE("a cap comes, grows and goes; it is never less than what is backordere
   }
 }
 
-TEST_CASE("a snapshot has the cap and what is backordered; one whose cap is too large is none") {
+TEST_CASE("a snapshot contains the cap and the backordered units; one whose cap is too large is refused") {
   Backordered one(5, 4, 3, 20);
   const std::uint64_t held = one.reserve(1, 8, 7).reservation;
   std::vector<std::uint64_t> words = snapshot_of(one.ledger.memory(), one.now);
@@ -170,7 +170,7 @@ TEST_CASE("a snapshot has the cap and what is backordered; one whose cap is too 
   CHECK(restored.reserve(1, 1, 8).result == ReserveResult::kReserved);
   CHECK(restored.cancel(held) == ResolveResult::kDone);
   CHECK(restored.audited());
-  // A forged cap: one unit more or less does not add up with the words, nor does one that is too large.
+  // A forged cap is refused: with one unit more or less the words do not add up, nor with a cap that is too large.
   std::uint64_t accepted = 0;
   for (std::uint64_t& word : words) {
     if (word != 4) continue;
@@ -190,7 +190,7 @@ TEST_CASE("a snapshot has the cap and what is backordered; one whose cap is too 
   CHECK(accepted == 0);
 }
 
-TEST_CASE("totals and caps that change while others sell: counts add up, and no more is taken than may be") {
+TEST_CASE("totals and caps change while others sell: counts add up, and no unit too many is taken") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   constexpr unsigned kThreads = 4;
   constexpr std::uint64_t kMostTotal = 40, kMostCap = 20;
@@ -208,14 +208,14 @@ TEST_CASE("totals and caps that change while others sell: counts add up, and no 
         for (std::uint64_t i = 0; i < rounds; ++i) {
           one.ledger.set_total(*line, item, random.below(kMostTotal + 1), random.once_in(2), one.now);
           one.ledger.set_backorder(*line, item, random.below(kMostCap + 1), random.once_in(2));
-          // Only this thread changes the two: what it sees of them stays.
+          // Only this thread changes the two, so they stay as it sees them.
           const StockCounts before = one.counts(1);
           wrong += one.ledger.withdraw(*line, item, 5, one.now) > 5;
           const StockCounts counts = one.counts(1);
           wrong += counts.total > before.total || counts.backorder != before.backorder;
           if (i % 8 == 0) wrong += !audit(one.ledger.memory()).adds_up(one.ledger.slots());
         }
-        // As in the beginning: those who come late find something to do too.
+        // As in the beginning, so that threads that come late find something to do too.
         one.ledger.set_total(*line, item, 5, true, one.now);
         one.ledger.set_backorder(*line, item, kMostCap, false);
         changing = false;
@@ -248,13 +248,12 @@ TEST_CASE("totals and caps that change while others sell: counts add up, and no 
   }
 }
 
-TEST_CASE(
-    "a withdrawal takes what is free under a cap, whoever reserves meanwhile; nobody finds the cap gone") {
+TEST_CASE("a withdrawal leaves the cap, whatever is reserved meanwhile, and no thread finds the cap gone") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   for (const std::uint32_t shards : kShardCounts) {
     CAPTURE(shards);
-    // Two sellers have 8 units at most: the cap is enough for both. What they put back into a shard that was just
-    // looked at may be missed.
+    // Two sellers have at most 8 units, for which the cap is enough. The withdrawal may miss units that they put back
+    // into a shard after its look.
     Backordered one(0, 8, shards);
     const std::uint64_t most_left = shards == 1 ? 8 : 16;
     std::atomic<unsigned> selling{2};

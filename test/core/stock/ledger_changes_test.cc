@@ -1,4 +1,4 @@
-// The quantities of held reservations changed.
+// Changes of the quantities of held reservations.
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -30,7 +30,7 @@ std::uint32_t lines_of(TestLedger& one, std::uint64_t id) {
   return record->count;
 }
 
-TEST_CASE("a held quantity goes up and down, with its user's count, and ends as one") {
+TEST_CASE("a held quantity goes up and down, with its user's count, and is confirmed as one") {
   for (const std::uint32_t shards : {1u, 3u}) {
     TestLedger one(kShape);
     one.add(1, 9, 8, shards);
@@ -49,7 +49,7 @@ TEST_CASE("a held quantity goes up and down, with its user's count, and ends as 
     CHECK(one.audited());
     CHECK(one.ledger.held_until(id) == until);
     CHECK(one.sum(StockLedger::kChanged) == 3);
-    // The id's body is that of its first request.
+    // The id's body is still that of its first request.
     const StockAnswer again = one.reserve(1, 2, 7, 5);
     CHECK((again.result == ReserveResult::kDuplicate && again.reservation == id));
     CHECK(one.reserve(1, 3, 7, 5).result == ReserveResult::kIdMismatch);
@@ -95,7 +95,7 @@ TEST_CASE("a cart's lines change together, or not at all, for each reason that r
   CHECK(unchanged());
   CHECK(refused(one.change(id, {{sku(2), 3}, {sku(1), 11}}), ReserveResult::kSoldOut, 1));
   CHECK(unchanged());
-  // Each line that goes up takes a slot at first: there are two.
+  // Each line that goes up takes a slot at first, and there are two slots.
   CHECK(refused(one.change(id, {up, {sku(2), 3}, {sku(3), 3}}), ReserveResult::kLedgerFull, 2));
   CHECK(unchanged());
   const StockAnswer bad = one.reserve({{sku(9), 1}});
@@ -122,7 +122,7 @@ TEST_CASE("a cart's lines change together, or not at all, for each reason that r
   CHECK(one.audited());
 }
 
-TEST_CASE("what is changed says so to those who follow the movements") {
+TEST_CASE("movements show each change") {
   TestLedger one(kShape);
   one.add(1, 9);
   const std::uint64_t id = one.reserve(1, 2, 7).reservation;
@@ -141,7 +141,7 @@ TEST_CASE("what is changed says so to those who follow the movements") {
   CHECK((down.user.key == number_key(7) && down.when_ns == one.now));
 }
 
-TEST_CASE("however often it is changed, a reservation has a line for each shard and each way of counting") {
+TEST_CASE("however often it changes, a reservation has one line for each shard and way of counting") {
   TestLedger one({16, 64, 8, 64, 64});
   one.add(1, 40, 0, 4);
   const std::uint64_t id = one.reserve(1, 1, 7).reservation;
@@ -160,7 +160,7 @@ TEST_CASE("however often it is changed, a reservation has a line for each shard 
   CHECK(one.audited());
 }
 
-TEST_CASE("a part confirmed stays, and what is held beside it changes; its line can come back from nothing") {
+TEST_CASE("a confirmed part stays while the held rest changes; a line can come back from nothing") {
   TestLedger one({16, 16, 1, 64, 64});
   one.add(1, 9, 6);
   one.add(2, 9);
@@ -168,12 +168,12 @@ TEST_CASE("a part confirmed stays, and what is held beside it changes; its line 
   const std::uint64_t id = one.reserve({{sku(1), 2}, {sku(2), 1}}, 7).reservation;
   CHECK(one.confirm(id, {{sku(1), 2}}, Rest::kHold).result == ResolveResult::kDone);
   CHECK(refused(one.change(id, {{sku(1), 5}}), ReserveResult::kUserLimit));
-  // All that is bought comes back, so the pair's entry of the user table is another's meanwhile.
+  // All bought units are returned, so the pair's entry of the user table goes to another pair meanwhile.
   CHECK(one.give_back(id) == ResolveResult::kDone);
   const std::uint64_t other = one.reserve(1, 1, 8).reservation;
   CHECK(refused(one.change(id, {{sku(1), 5}}), ReserveResult::kUsersFull));
   CHECK(one.cancel(other) == ResolveResult::kDone);
-  // As if its pair had come back to another place of the table.
+  // As if the pair had come back to another entry of the table.
   ReservationTable& table = one.ledger.memory().reservations;
   std::atomic<std::uint32_t>& entry = table[table.slot_of(id)].user_entry;
   entry = (entry + 1) % users.size();
@@ -188,7 +188,7 @@ TEST_CASE("a part confirmed stays, and what is held beside it changes; its line 
   CHECK(one.audited());
 }
 
-TEST_CASE("what is bought and held of an item fits into its words, also after it was returned by the user") {
+TEST_CASE("bought and held units of an item fit into their words, also after returns by the user") {
   constexpr std::uint64_t kMost = kQuantityMax;
   TestLedger one(kShape);
   one.add(1, kMost);
@@ -202,7 +202,7 @@ TEST_CASE("what is bought and held of an item fits into its words, also after it
   CHECK(one.audited());
 }
 
-TEST_CASE("holds that are over do not stand in the way of more units") {
+TEST_CASE("holds that are over do not keep a change from more units") {
   TestLedger one({16, 4, 2, 64, 64});
   one.add(1, 6, 4);
   const std::uint64_t id = one.reserve(1, 1, 7, 0, 5 * kHold).reservation;
@@ -215,7 +215,7 @@ TEST_CASE("holds that are over do not stand in the way of more units") {
   CHECK(one.audited());
 }
 
-TEST_CASE("a reservation without a user gets no more of an item that has a limit by now") {
+TEST_CASE("a reservation without a user gets no more units of an item that has a limit by now") {
   TestLedger one(kShape);
   one.add(1, 9);
   const std::uint64_t id = one.reserve(1, 2).reservation;
@@ -226,7 +226,7 @@ TEST_CASE("a reservation without a user gets no more of an item that has a limit
   CHECK(one.audited());
 }
 
-TEST_CASE("a restored ledger goes on with what was changed") {
+TEST_CASE("a restored ledger has the changed quantities") {
   TestLedger one(kShape);
   one.add(1, 20, 15, 2);
   one.add(2, 20);
@@ -245,7 +245,7 @@ TEST_CASE("a restored ledger goes on with what was changed") {
 }
 
 TEST_CASE(
-    "changed, confirmed in parts and whole, cancelled and expired by threads: every unit is where it says") {
+    "threads change, confirm in parts and whole, cancel and expire: every unit is counted where it is") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   constexpr unsigned kThreads = 4;
   constexpr std::uint64_t kLimit = 12;
@@ -282,7 +282,7 @@ TEST_CASE(
               ResolveResult::kDone) {
             sold[number] += units;
           }
-          // So that the limit leaves something to do.
+          // Returned, so that the limit leaves something to do.
           if (one.ledger.give_back(*line, one.item(number), units, LedgerUser::number(which), now) ==
               ResolveResult::kDone) {
             sold[number] -= units;

@@ -1,4 +1,4 @@
-// Holds that are over: found by the timer, in passing, and by whoever is refused because of them.
+// Holds that are over are found by the timer, by threads that reserve, and by requests that they would refuse.
 #include <doctest/doctest.h>
 
 #include <cstdint>
@@ -17,7 +17,9 @@ using namespace sluice::test;
 
 constexpr LedgerShape kShape{8, 64, 64, 64, 0};
 
-TEST_CASE("nobody is told sold-out or user-limit because of a hold that is over, and no id remembers it") {
+TEST_CASE(
+    "no request is refused as sold-out or user-limit because of a hold that is over, and no id remembers "
+    "it") {
   for (const std::uint32_t shards : {1u, 3u}) {
     TestLedger one(kShape);
     one.add(1, 3, 3, shards);
@@ -28,7 +30,7 @@ TEST_CASE("nobody is told sold-out or user-limit because of a hold that is over,
     one.now += 1;
     CHECK(one.ask(1, 1, 8, 6).result == ReserveResult::kReserved);
     CHECK(one.holds(1, 2, 1, 0));
-    // Of the user that had all of them.
+    // By the user that had all of them.
     CHECK(one.ask(1, 2, 7, 7).result == ReserveResult::kReserved);
     one.ledger.restock(*one.line, one.item(1), 9, one.now);
     CHECK(one.ask(1, 2, 7, 8).result == ReserveResult::kUserLimit);
@@ -39,7 +41,7 @@ TEST_CASE("nobody is told sold-out or user-limit because of a hold that is over,
   }
 }
 
-TEST_CASE("a cart is not refused because of a hold that is over, whichever line it is about") {
+TEST_CASE("a cart is not refused because of a hold that is over, whichever line it concerns") {
   TestLedger one(kShape);
   for (std::uint64_t i = 1; i <= 3; ++i) one.add(i, 1);
   for (std::uint64_t i = 1; i <= 3; ++i) one.ask(i, 1);
@@ -51,7 +53,7 @@ TEST_CASE("a cart is not refused because of a hold that is over, whichever line 
   CHECK(one.audited());
 }
 
-TEST_CASE("a table that is full of holds that are over refuses nobody") {
+TEST_CASE("a table that is full of holds that are over refuses no request") {
   SUBCASE("of reservations") {
     TestLedger one({8, 2, 64, 64, 0});
     one.add(1, 9);
@@ -87,7 +89,7 @@ TEST_CASE("a table that is full of holds that are over refuses nobody") {
   }
 }
 
-TEST_CASE("a look costs no more than its bound, and what it could not finish is not remembered for the id") {
+TEST_CASE("a look costs no more than its bound, and no id remembers a refusal after an unfinished look") {
   constexpr std::uint32_t kHolds = 2'000;
   TestLedger one({8, 1U << 12, 4, 64, 0});
   one.add(1, kHolds);
@@ -109,7 +111,7 @@ TEST_CASE("a look costs no more than its bound, and what it could not finish is 
   CHECK(one.audited());
 }
 
-TEST_CASE("carts that are over cost a look what their lines do") {
+TEST_CASE("an expired cart costs a look as much as its lines") {
   TestLedger one({64, 1U << 13, 4, 64, 0});
   std::vector<StockRequest::Line> lines;
   for (std::uint64_t i = 1; i <= 64; ++i) {
@@ -124,8 +126,7 @@ TEST_CASE("carts that are over cost a look what their lines do") {
   CHECK(one.audited());
 }
 
-TEST_CASE(
-    "where nothing of the item is held a refusal leaves what is over alone, and so does one before any is") {
+TEST_CASE("a refusal expires no hold if the item has none, nor before any is over") {
   TestLedger one(kShape);
   one.add(1, 0);
   one.add(2, 5);
@@ -141,7 +142,7 @@ TEST_CASE(
   CHECK(one.expire() == 1);
 }
 
-TEST_CASE("those who reserve expire what is due in passing, a bounded number at a time") {
+TEST_CASE("threads that reserve expire due holds in passing, a bounded number at a time") {
   for (const Sweeping sweeping : {Sweeping::kByPassers, Sweeping::kAsked}) {
     TestLedger one({4, 4'096, 4, 4, 0}, sweeping);
     one.add(1, 1'000'000);
@@ -158,7 +159,7 @@ TEST_CASE("those who reserve expire what is due in passing, a bounded number at 
   }
 }
 
-TEST_CASE("whatever ends how, what is due is found, and nothing else") {
+TEST_CASE("however reservations end, exactly the due holds are found") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   Random random(1);
   TestLedger one({8, 3'000, 64, 64, 0});
@@ -184,7 +185,7 @@ TEST_CASE("whatever ends how, what is due is found, and nothing else") {
     if (!random.once_in(20)) continue;
     const auto end = deadlines.upper_bound(one.now);
     const auto due = static_cast<std::uint32_t>(std::distance(deadlines.begin(), end));
-    // Fewer where one that was due was met by its confirmation.
+    // Fewer, if a confirmation met one that was due.
     CHECK(one.expire() <= due);
     deadlines.erase(deadlines.begin(), end);
     CHECK_FALSE(one.ledger.due(one.now));
@@ -196,7 +197,7 @@ TEST_CASE("whatever ends how, what is due is found, and nothing else") {
   }
 }
 
-TEST_CASE("as many as there are units each get one when all holds are over, and no id is refused for good") {
+TEST_CASE("when all holds are over, as many requests as units get one each, and no id is refused for good") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   constexpr unsigned kThreads = 4;
   TestLedger one({8, 64, 64, 1U << 16, 0});

@@ -1,4 +1,4 @@
-// Items that change while they are sold: closed and opened again, their limits.
+// Items that change while they are sold: they close and reopen, and their limits change.
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -15,7 +15,7 @@ namespace {
 using namespace sluice;
 using namespace sluice::test;
 
-TEST_CASE("a closed item is sold again once it is opened, and each is told once") {
+TEST_CASE("a closed item is sold again once it is reopened, and each change is recorded once") {
   TestLedger one({8, 8, 8, 8, 8});
   one.add(1, 3);
   one.ledger.reopen_item(*one.line, one.item(1), one.now);  // it was not closed
@@ -35,7 +35,7 @@ TEST_CASE("a closed item is sold again once it is opened, and each is told once"
                              MovementKind::kReserved});
 }
 
-TEST_CASE("a limit that comes late counts what is reserved from then on, and nothing that was before") {
+TEST_CASE("a late limit counts units reserved from then on, and none from before") {
   TestLedger one({8, 16, 8, 8, 8});
   one.add(1, 100);
   const std::uint64_t sold = one.reserve(1, 4, 7).reservation;
@@ -59,7 +59,7 @@ TEST_CASE("a limit that comes late counts what is reserved from then on, and not
     CHECK(ledger->confirm(to_part, 3) == ResolveResult::kDone);
     CHECK(ledger->audited());
     CHECK(ledger->reserve(1, 1, 7).result == ReserveResult::kUserLimit);
-    // Taken away: what is counted stays so, what comes is not.
+    // The limit is removed: counted units stay counted, new ones are not.
     ledger->ledger.limit_users(ledger->item(1), 0);
     CHECK(ledger->confirm(ledger->reserve(1, 6, 7).reservation) == ResolveResult::kDone);
     CHECK(ledger->confirm(counted) == ResolveResult::kDone);
@@ -72,7 +72,7 @@ TEST_CASE("a limit that comes late counts what is reserved from then on, and not
   }
 }
 
-TEST_CASE("a total is set to what is asked, or not at all, or as near as can be") {
+TEST_CASE("a total is set as asked, or not at all, or as near as possible") {
   for (const std::uint32_t shards : {1u, 4u}) {
     CAPTURE(shards);
     TestLedger one({8, 8, 8, 8, 8});
@@ -114,7 +114,7 @@ TEST_CASE("a total is set to what is asked, or not at all, or as near as can be"
 }
 
 TEST_CASE(
-    "a total that is set while others sell: no units appear or vanish, and none that stay look sold out") {
+    "a total is set while others sell: no unit appears or vanishes, nor looks sold out while it stays") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   constexpr unsigned kThreads = 4;
   for (const std::uint32_t shards : {1u, 3u}) {
@@ -129,7 +129,8 @@ TEST_CASE(
       ThreadSlot* line = one.ledger.thread_slots().acquire();
       Random random(index);
       if (index == 0) {
-        // 40 are kept and the others have 12 at most: below 40 it cannot go, at 52 and more all find enough.
+        // 40 units are kept, and the others have at most 12. The total cannot go below 40, and from 52 on all find
+        // enough.
         for (std::uint64_t i = 0; selling != 0; ++i) {
           const auto set = [&](std::uint64_t total) {
             return one.ledger.set_total(*line, one.item(1), total, false, one.now) == LevelSet::kDone;
@@ -162,7 +163,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("a user who has more than a lower limit gets no more, until he has less") {
+TEST_CASE("a user that has more than a new lower limit gets no more until it has less") {
   TestLedger one({8, 8, 8, 8, 8});
   one.add(1, 100, 5);
   const std::uint64_t held = one.reserve(1, 4, 7).reservation;
@@ -175,7 +176,7 @@ TEST_CASE("a user who has more than a lower limit gets no more, until he has les
   CHECK(one.audited());
 }
 
-TEST_CASE("a group's limit is over all its items, beside their own, and comes back with the units") {
+TEST_CASE("a group's limit covers all its items, besides their own limits, and returns with the units") {
   TestLedger one({8, 32, 16, 32, 8});
   REQUIRE(one.ledger.groups().add("consoles", 5) == GroupTable::Added::kAdded);
   CHECK(one.ledger.groups().add("consoles", 6) == GroupTable::Added::kExists);
@@ -186,7 +187,7 @@ TEST_CASE("a group's limit is over all its items, beside their own, and comes ba
   one.add(3, 100);
   CHECK(one.reserve(1, 1).result == ReserveResult::kNeedsUser);
   CHECK(one.reserve(3, 50).result == ReserveResult::kReserved);
-  CHECK(one.reserve(2, 3, 7).result == ReserveResult::kUserLimit);  // of its own
+  CHECK(one.reserve(2, 3, 7).result == ReserveResult::kUserLimit);  // by the item's own limit
   const std::uint64_t held = one.reserve(2, 2, 7).reservation;
   CHECK(one.peek(1, 4, 7).result == ReserveResult::kUserLimit);
   CHECK(one.reserve(1, 4, 7).result == ReserveResult::kUserLimit);
@@ -194,7 +195,7 @@ TEST_CASE("a group's limit is over all its items, beside their own, and comes ba
   CHECK(one.reserve(1, 1, 7).result == ReserveResult::kUserLimit);
   CHECK(one.reserve(1, 5, 8).result == ReserveResult::kReserved);  // another user
   CHECK(one.audited());
-  // A cart's lines count together, and leave nothing behind.
+  // The lines of a cart count together, and a refused cart leaves nothing behind.
   CHECK(one.peek(1, 4, 9).result == ReserveResult::kReserved);
   const StockAnswer cart = one.reserve({{sku(1), 4}, {sku(2), 2}}, 9, 99);
   CHECK(cart.result == ReserveResult::kUserLimit);
@@ -212,11 +213,11 @@ TEST_CASE("a group's limit is over all its items, beside their own, and comes ba
     ledger->now += kHold;
     ledger->expire();
     CHECK(ledger->reserve(1, 4, 7).result == ReserveResult::kReserved);
-    // Lowered: who has more gets no more.
+    // The limit is lowered: a user that has more gets no more.
     ledger->ledger.groups()[group - 1].per_user.store(3, std::memory_order_relaxed);
     CHECK(ledger->reserve(1, 1, 7).result == ReserveResult::kUserLimit);
     CHECK(ledger->reserve(2, 2, 8).result == ReserveResult::kReserved);
-    // The own limit goes, the group's stays.
+    // The item's own limit is removed, and the group's stays.
     ledger->ledger.limit_users(ledger->item(2), 0);
     CHECK(ledger->reserve(2, 2, 8).result == ReserveResult::kUserLimit);
     CHECK(ledger->reserve(2, 1, 8).result == ReserveResult::kReserved);
@@ -224,7 +225,7 @@ TEST_CASE("a group's limit is over all its items, beside their own, and comes ba
   }
 }
 
-TEST_CASE("groups and their items are bounded") {
+TEST_CASE("the number of groups, and of items in one, is bounded") {
   TestLedger one({256, 8, 8, 8, 8});
   GroupTable& groups = one.ledger.groups();
   for (std::uint32_t i = 0; i < GroupTable::kGroupsMax; ++i) {
@@ -266,7 +267,7 @@ TEST_CASE("two threads that reserve different items of a group for one user at o
           one.ledger.reserve(*line, request, one.now, [](std::uint64_t) { return true; });
       admitted += answer.result == ReserveResult::kReserved;
       meet();
-      // Both have been told: now the units go back.
+      // Both threads have their answers; now the units go back.
       if (index == 0 && admitted.exchange(0) != 1) ++wrong;
       if (answer.result == ReserveResult::kReserved) one.ledger.cancel(*line, answer.reservation, one.now);
       meet();
@@ -290,7 +291,7 @@ TEST_CASE("the hold of reservations to come can be changed") {
 TEST_CASE("limits that come and go while others sell: every audit passes") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   constexpr unsigned kThreads = 4;
-  // The first limit of an item is the one that needs care: many items, each with one.
+  // The first limit of an item is the critical one, so there are many items, each with one.
   const auto items = static_cast<std::uint32_t>(repetitions(600));
   TestLedger one({items, 64, 512, 64, 64});
   for (std::uint32_t number = 1; number <= items; ++number) one.add(number, 1'000'000);

@@ -19,7 +19,7 @@ using namespace sluice::test;
 
 constexpr LedgerShape kShape{16, 16, 8, 64, 64};
 
-TEST_CASE("parts of one reservation confirmed and cancelled by threads without a pause add up to it") {
+TEST_CASE("parts of one reservation that threads confirm and cancel without a pause add up to it") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   constexpr unsigned kThreads = 4;
   const std::uint64_t units = repetitions(200'000);
@@ -106,7 +106,7 @@ TEST_CASE("parts confirmed, cancelled and returned from several threads, and exp
             break;
           default:
             if (random.once_in(3)) audits_failed += !one.audited();
-            // Whoever reads it finds it whole, while others change it.
+            // A reader finds it whole, while others change it.
             if (RecordReader(one.ledger.memory())
                     .read(random.once_in(2) ? id : last[random.below(4)], record)) {
               std::uint64_t units[3] = {};
@@ -123,7 +123,7 @@ TEST_CASE("parts confirmed, cancelled and returned from several threads, and exp
         }
         strange += result == ResolveResult::kUnknown || result == ResolveResult::kBadLine;
       }
-      // All are through: what nobody ended is cancelled, before the next one begins.
+      // All threads are done. The rest that none has ended is cancelled before the next one begins.
       if (done.fetch_add(1) + 1 == kThreads) {
         one.ledger.cancel(*line, id, now + 1);
         done.store(~0ULL, std::memory_order_release);
@@ -143,7 +143,7 @@ TEST_CASE("parts confirmed, cancelled and returned from several threads, and exp
   CHECK(one.audited());
 }
 
-TEST_CASE("a return beside reservations that use the same slots again gives back its own units, or none") {
+TEST_CASE("a return gives back its own units or none, while reservations use the same slots again") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   constexpr unsigned kThreads = 4;
   TestLedger one({8, 12, 64, 64, 64});
@@ -154,7 +154,7 @@ TEST_CASE("a return beside reservations that use the same slots again gives back
     ThreadSlot* line = one.ledger.thread_slots().acquire();
     Random random(index);
     for (std::uint64_t i = 0; i < repetitions(60'000); ++i) {
-      // Carts of one thread have twice the units of those of another: so a wrong record would be noticed.
+      // Carts of one thread have twice the units of the other's, so a wrong record would be noticed.
       const std::uint64_t units = index % 2 + 1;
       const StockRequest::Line wishes[] = {{sku(1), units}, {sku(2), 10 * units}};
       const StockRequest request{wishes, 2, LedgerUser::number(index), Key{}, kHold};

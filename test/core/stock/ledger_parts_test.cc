@@ -1,4 +1,4 @@
-// Parts of reservations confirmed, cancelled and returned.
+// Parts of reservations that are confirmed, cancelled and returned.
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -57,7 +57,7 @@ TEST_CASE("a shipment in two parts: the rest stays held until it is confirmed to
   }
 }
 
-TEST_CASE("of a cart, lines are confirmed and cancelled by their item, each no further than it is held") {
+TEST_CASE("lines of a cart are confirmed and cancelled by item, up to the units that are held") {
   TestLedger one(kShape);
   one.add(1, 10, 10);
   one.add(2, 5, 3);
@@ -101,7 +101,7 @@ TEST_CASE("of a cart, lines are confirmed and cancelled by their item, each no f
   CHECK(one.audited());
 }
 
-TEST_CASE("what was bought goes back on sale and out of the user's count, no unit twice") {
+TEST_CASE("bought units go back on sale and out of the user's count, no unit twice") {
   for (const std::uint32_t shards : {1u, 3u}) {
     TestLedger one(kShape);
     one.add(1, 9, 4, shards);
@@ -109,7 +109,7 @@ TEST_CASE("what was bought goes back on sale and out of the user's count, no uni
     const std::uint64_t id = one.reserve({{sku(1), 4}, {sku(2), 3}}, 7).reservation;
     CHECK(one.give_back(id) == ResolveResult::kNotBought);
     CHECK(one.confirm(id, {{sku(1), 1}, {sku(2), 1}}, Rest::kHold).result == ResolveResult::kDone);
-    // Also while the rest of it is held.
+    // Also while the rest of the reservation is held.
     CHECK(one.give_back(id, {{sku(1), 2}}).result == ResolveResult::kBadQuantity);
     CHECK(one.give_back(id, {{sku(1), 1}}).result == ResolveResult::kDone);
     CHECK(one.give_back(id, {{sku(1), 1}}).result == ResolveResult::kBadQuantity);
@@ -137,8 +137,7 @@ TEST_CASE("what was bought goes back on sale and out of the user's count, no uni
   }
 }
 
-TEST_CASE(
-    "what is returned by the user's account cannot be returned by its reservation, and the other way round") {
+TEST_CASE("units returned by user cannot be returned by reservation, and the other way round") {
   TestLedger one(kShape);
   one.add(1, 9, 6);
   one.add(2, 9);
@@ -148,12 +147,13 @@ TEST_CASE(
   one.confirm(first);
   const std::uint64_t other = one.reserve(1, 1, 8).reservation;
   one.confirm(other);
-  CHECK(one.give_back_of(7, 1, 3) == ResolveResult::kNotBought);  // one of the three is another's
+  CHECK(one.give_back_of(7, 1, 3) == ResolveResult::kNotBought);  // one of the three belongs to another user
   CHECK(one.give_back_of(0, 1, 1) == ResolveResult::kNeedsUser);
   CHECK(one.give_back_of(9, 1, 1) == ResolveResult::kNotBought);
   CHECK(one.give_back_of(7, 1, 1) == ResolveResult::kDone);
   CHECK(one.holds(1, 4, 3, 2));
-  CHECK(one.give_back(first) == ResolveResult::kAlreadyReturned);  // all or nothing: one of its two is
+  CHECK(one.give_back(first) ==
+        ResolveResult::kAlreadyReturned);  // all or nothing: one of its two units is returned
   CHECK((one.holds(1, 4, 3, 2) && one.holds(2, 8, 0, 1)));
   CHECK(one.audited());
   CHECK(one.give_back(first, {{sku(1), 1}, {sku(2), 1}}).result == ResolveResult::kDone);
@@ -170,7 +170,7 @@ TEST_CASE(
   CHECK(one.audited());
 }
 
-TEST_CASE("units that were bought before an item counted its users are returned as nobody's") {
+TEST_CASE("units bought before an item counted its users are returned without a user") {
   TestLedger one(kShape);
   one.add(1, 9);
   const std::uint64_t before = one.reserve(1, 3, 7).reservation;
@@ -209,7 +209,7 @@ TEST_CASE("a reservation can be returned until one of its slots is used again, t
   CHECK(one.give_back(cart) == ResolveResult::kUnknown);
   CHECK(one.confirm(cart) == ResolveResult::kUnknown);
   CHECK(one.give_back_of(7, 1, 1) == ResolveResult::kDone);
-  // As the second line of another cart, too.
+  // Also as the second line of another cart.
   const std::uint64_t single = one.reserve(1, 1, 7).reservation;
   one.confirm(single);
   const std::uint64_t held = one.reserve(2, 1).reservation;
@@ -220,15 +220,15 @@ TEST_CASE("a reservation can be returned until one of its slots is used again, t
   CHECK(one.audited());
 }
 
-TEST_CASE("a line whose slot is another's by now is not returned, though the first slot still stands") {
+TEST_CASE("a line whose slot is used again is not returned, though the first slot is intact") {
   TestLedger one({4, 3, 4, 4, 0});
   one.add(1, 9);
   one.add(2, 9);
   const std::uint64_t cart = one.reserve({{sku(1), 1}, {sku(2), 1}}).reservation;
   one.confirm(cart);
   ReservationTable& table = one.ledger.memory().reservations;
-  table.free_slot(table.take_slot());  // the third slot goes behind the cart's
-  // A thread that has taken the cart's first slot, and has lost its processor before it used it.
+  table.free_slot(table.take_slot());  // the third slot goes behind the cart's slots in the free list
+  // A thread has taken the cart's first slot, and has lost its processor before it used the slot.
   const std::uint32_t first = table.take_slot();
   REQUIRE(first == table.slot_of(cart));
   const std::uint64_t other = one.reserve(2, 5).reservation;

@@ -16,8 +16,7 @@ namespace {
 using namespace sluice;
 using namespace sluice::test;
 
-TEST_CASE(
-    "of confirm, part of it, cancel, extend and expiry of one reservation exactly one wins, whoever audits") {
+TEST_CASE("of confirm, in part or whole, cancel, extend and expiry, exactly one wins, also during audits") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   constexpr unsigned kThreads = 4;
   const std::uint64_t rounds = repetitions(8'000);
@@ -58,7 +57,7 @@ TEST_CASE(
         case 1:
           result = one.ledger.confirm_part(*line, id, now + 1, {nullptr, 0, 2}, Rest::kRelease).result;
           if (result == ResolveResult::kDone) sold += 2;
-          // Of a cart a part is refused while it is held, and only then.
+          // A bare quantity of a cart is refused while it is held, and only then.
           if ((result == ResolveResult::kBadQuantity) && !cart) ++strange;
           break;
         case 2:
@@ -68,7 +67,7 @@ TEST_CASE(
           if (one.ledger.extend(*line, id, now + 1, now + 2 * kHold) == ResolveResult::kUnknown) ++strange;
           break;
         case 4:
-          // Due for this caller, unless it was extended.
+          // Due by this caller's time, unless it was extended.
           won += one.ledger.expire_due(*line, now + kHold);
           break;
         default:
@@ -76,7 +75,7 @@ TEST_CASE(
           break;
       }
       won += result == ResolveResult::kDone;
-      // All are through: what nobody ended is cancelled, before the next one begins.
+      // All threads are done. What none has ended is cancelled before the next one begins.
       if (done.fetch_add(1) + 1 == kThreads) {
         const ResolveResult last = one.ledger.cancel(*line, id, now + 1);
         won += last == ResolveResult::kDone;
@@ -97,7 +96,7 @@ TEST_CASE(
   CHECK(one.audited());
 }
 
-TEST_CASE("carts whose lines come in opposite orders wait for nobody, and end with exact totals") {
+TEST_CASE("carts with lines in opposite orders never wait for each other, and end with exact totals") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   constexpr unsigned kThreads = 4;
   TestLedger one({32, 256, 64, 64, 256});
@@ -124,7 +123,7 @@ TEST_CASE("carts whose lines come in opposite orders wait for nobody, and end wi
       if (random.once_in(1'000)) {
         if (one.ledger.confirm(*line, cart.reservation, one.now) != ResolveResult::kDone) ++refused;
         for (const StockRequest::Line& bought : lines) sold[bought.sku.low] += bought.quantity;
-        // What was bought comes on sale again, so that there is something to race for.
+        // Bought units go back on sale, so that there is something to race for.
         for (std::uint64_t item = 1; item <= kItems; ++item) {
           one.ledger.restock(*line, one.item(item), 2, one.now);
         }
@@ -152,7 +151,7 @@ TEST_CASE(
   in_threads(4, [&](unsigned index) {
     ThreadSlot* line = one.ledger.thread_slots().acquire();
     if (index < 2) {
-      // Both add each item; one is told that it exists.
+      // Both threads add each item; one learns that it exists.
       for (std::uint64_t item = 1; item <= kItems; ++item) {
         added += one.ledger.add_item(*line, {sku(item), {}, 10, 3, item % 2 == 0 ? 2u : 1u}, one.now) ==
                  ItemTable<>::Added::kAdded;

@@ -23,7 +23,7 @@ using namespace sluice::test;
 
 constexpr LedgerShape kShape{16, 24, 24, 32, 8};
 
-// The ledger of a snapshot, or the reason why there is none.
+// The ledger of a snapshot, or the reason why it was refused.
 struct Restored {
   explicit Restored(
       const std::vector<std::uint64_t>& words, std::uint64_t now, std::optional<std::size_t> octets = {},
@@ -44,7 +44,7 @@ struct Restored {
   std::optional<TestLedger> one;
 };
 
-// A ledger in the middle of its work, and the reservations that it gave out.
+// A ledger in the middle of its work, and the reservations that it has made.
 struct Busy : TestLedger {
   explicit Busy(std::uint64_t stream) : TestLedger(kShape), random(stream) {
     add(1, 50, 6);
@@ -53,7 +53,7 @@ struct Busy : TestLedger {
     ledger.add_item(*line, {text_key(kSecret, "blue shirt, M"), "blue shirt, M", 5, 2, 2}, now);
     for (int i = 0; i < 120; ++i) step(*this, random, ids);
   }
-  // One operation, drawn from `random`; what it answered.
+  // Runs one operation, drawn from `random`. Returns its answer.
   static std::uint64_t step(TestLedger& one, Random& random, std::vector<std::uint64_t>& ids) {
     const std::uint64_t old = ids.empty() ? 0 : ids[random.below(ids.size())];
     switch (random.below(8)) {
@@ -90,7 +90,7 @@ TEST_CASE("the restored ledger gives the very same answers, the same new ids inc
     Restored copy(snapshot_of(original.ledger.memory(), original.now), original.now);
     REQUIRE(copy.error == SnapshotError::kNone);
     CHECK(copy.one->audited());
-    // The first thread's line, so that both take from the same shard first.
+    // The first thread's slot, so that both take from the same shard first.
     REQUIRE(copy.one->ledger.thread_slots().number(*copy.one->line) == 0);
     Random again = original.random;
     std::vector<std::uint64_t> ids = original.ids;
@@ -119,7 +119,7 @@ TEST_CASE("into larger tables: the same reservations, users and ids, and room fo
       const StockCounts counts = original.counts(number);
       CHECK(copy.one->holds(number, counts.available, counts.reserved, counts.sold));
     }
-    // All that was said to have room has it.
+    // The larger tables have as much room as their shape promises.
     CHECK(copy.one->add(10, 200, 1) == ItemTable<>::Added::kAdded);
     for (std::uint64_t user = 1; user <= 100; ++user) {
       CHECK(copy.one->reserve(10, 1, 1'000 + user, 1'000 + user).result == ReserveResult::kReserved);
@@ -129,7 +129,7 @@ TEST_CASE("into larger tables: the same reservations, users and ids, and room fo
   }
 }
 
-TEST_CASE("into smaller tables if what is in them fits, else the one that is too small is named") {
+TEST_CASE("into smaller tables if the entries fit, otherwise the table that is too small is named") {
   TestLedger one({32, 64, 64, 64, 64});
   one.add(1, 100, 5, 3);
   one.add(2, 100);
@@ -150,7 +150,7 @@ TEST_CASE("into smaller tables if what is in them fits, else the one that is too
   CHECK(restored([](LedgerShape& shape) { shape.ids = 8; }).error == SnapshotError::kIds);
 }
 
-TEST_CASE("what is held goes on for as long as it had left, on whatever clock") {
+TEST_CASE("holds go on for as long as they had left, on any clock") {
   TestLedger one(kShape);
   one.add(1, 5);
   const std::uint64_t id = one.reserve(1, 2).reservation;
@@ -185,7 +185,7 @@ TEST_CASE("a snapshot with any one bit changed, or cut anywhere, is refused with
   CHECK(Restored(whole, one.now).error == SnapshotError::kNone);
 }
 
-// As LedgerSnapshot computes it: who forges a snapshot can do so too.
+// As LedgerSnapshot computes it: a forger can do so too.
 std::uint64_t checksum(const std::vector<std::uint64_t>& words) {
   std::uint64_t sum = mix(words.size());
   for (std::size_t i = 3; i < words.size(); ++i) sum = mix(sum ^ words[i]);
@@ -216,7 +216,7 @@ TEST_CASE("a forged snapshot is refused, or is a ledger that adds up: it never b
           break;
       }
     }
-    // Not larger than what a test can afford.
+    // No larger than a test can afford.
     bool affordable = true;
     for (std::size_t i = 3; i < 8; ++i) affordable = affordable && words[i] < 10'000;
     if (!affordable) continue;
@@ -239,7 +239,8 @@ TEST_CASE("a forged snapshot is refused, or is a ledger that adds up: it never b
   CHECK(taken > 0);
 }
 
-// A snapshot of 65 reservations of one item each, made one of 65 lines: more than a request can name.
+// A snapshot of 65 reservations of one item each, forged into one reservation of 65 lines: more than a request can
+// name.
 struct Joined : TestLedger {
   static constexpr std::uint64_t kItems = StockRequest::kLinesMax + 1;
   static constexpr std::uint64_t kRemaining = 777;
@@ -253,7 +254,7 @@ struct Joined : TestLedger {
   static std::uint64_t as_line(std::uint64_t state) {
     return (state & ~0xffULL) | static_cast<std::uint64_t>(Phase::kLine);
   }
-  // Of those held: remaining, user, its text, tag, lines, then of each line 7 words.
+  // Held reservations have: remaining, user, its text, tag, lines, then 7 words for each line.
   std::vector<std::uint64_t> held() {
     const std::vector<std::uint64_t> words = snapshot_of(ledger.memory(), now);
     const std::size_t list = find(words, {kItems, kRemaining});
@@ -270,7 +271,7 @@ struct Joined : TestLedger {
     forged[2] = checksum(forged);
     return forged;
   }
-  // Of those that are sold: slot, state, next, deadline (of a line: the id), and 9 more words.
+  // Sold ones have: slot, state, next, deadline (for a line: the id), and 9 more words.
   std::vector<std::uint64_t> sold() {
     for (const std::uint64_t id : ids) REQUIRE(confirm(id) == ResolveResult::kDone);
     std::vector<std::uint64_t> words = snapshot_of(ledger.memory(), now);
@@ -299,7 +300,7 @@ TEST_CASE("a forged reservation of more items than a request can name is refused
   CHECK(Restored(Joined().sold(), 1'000'000).error == SnapshotError::kDamaged);
 }
 
-TEST_CASE("a chain of more items than a request can name is refused by whoever works on it") {
+TEST_CASE("each operation refuses a chain of more items than a request can name") {
   Joined one;
   ReservationTable& table = one.ledger.memory().reservations;
   for (std::size_t i = 1; i < Joined::kItems; ++i) {
@@ -312,7 +313,7 @@ TEST_CASE("a chain of more items than a request can name is refused by whoever w
   CHECK(one.give_back(one.ids[0]) == ResolveResult::kBadQuantity);
 }
 
-TEST_CASE("snapshots and audits while threads work are of one moment, in which everything adds up") {
+TEST_CASE("snapshots and audits while threads work show one moment, in which everything adds up") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   constexpr unsigned kThreads = 3;
   TestLedger one({8, 64, 64, 256, 64});

@@ -59,7 +59,7 @@ TEST_CASE("a cart takes all of its lines under one reservation, or none") {
   CHECK(one.audited());
 }
 
-TEST_CASE("a cart that finds too few slots gives back those it took") {
+TEST_CASE("a cart that finds too few slots gives back the slots that it took") {
   TestLedger one({16, 8, 9, 64, 0});
   for (std::uint64_t i = 1; i <= 9; ++i) one.add(i, 1, 1);
   std::vector<StockRequest::Line> all;
@@ -72,7 +72,7 @@ TEST_CASE("a cart that finds too few slots gives back those it took") {
   CHECK(one.audited());
 }
 
-TEST_CASE("a part is confirmed and the rest is on sale again, also of units from several shards") {
+TEST_CASE("a part is confirmed and the rest is on sale again, also with units from several shards") {
   for (const std::uint32_t shards : {1u, 3u}) {
     TestLedger one(kShape);
     one.add(1, 9, 9, shards);
@@ -131,9 +131,9 @@ TEST_CASE("a reservation whose last step fails leaves nothing, and its id can be
 TEST_CASE("units that expired during the last step of a reservation are not given back twice when it fails") {
   TestLedger one(kShape);
   one.add(1, 10, 10);
-  one.reserve(1, 5, 8);  // without these, what is given back twice would be noticed at once
+  one.reserve(1, 5, 8);  // without these, units given back twice would be noticed at once
   const StockAnswer refused = one.reserve_and({{sku(1), 3}}, 7, 0, 1, [&](std::uint64_t id) {
-    // Another thread's sweep, after the hold of 1 ns.
+    // A sweep by another thread, after the hold of 1 ns.
     CHECK(one.ledger.expire_due(*one.line, one.now + 1) == 1);
     CHECK(one.ledger.cancel(*one.line, id, one.now + 1) == ResolveResult::kExpired);
     return false;
@@ -156,7 +156,7 @@ TEST_CASE("an audit within the last step of a reservation would wait: operations
   CHECK(one.audited());
 }
 
-TEST_CASE("every id is another, and those of the past are unknown however often a slot is used") {
+TEST_CASE("every id is new, and past ids are unknown, however often a slot is used") {
   TestLedger one({4, 1, 4, 4, 0});
   one.add(1, 1, 1);
   std::set<std::uint64_t> past;
@@ -175,7 +175,7 @@ TEST_CASE("every id is another, and those of the past are unknown however often 
   CHECK(one.audited());
 }
 
-TEST_CASE("a generation that wraps around skips 0, and still tells the slot from its past") {
+TEST_CASE("a generation that wraps around skips 0, and still differs from the one before") {
   TestLedger one({4, 1, 4, 4, 0});
   one.add(1, 1);
   ReservationTable& table = one.ledger.memory().reservations;
@@ -190,7 +190,7 @@ TEST_CASE("a generation that wraps around skips 0, and still tells the slot from
   CHECK(one.audited());
 }
 
-TEST_CASE("who saw a deadline that was extended meanwhile cannot expire the reservation by it") {
+TEST_CASE("a thread that saw a deadline before an extension cannot expire the reservation by it") {
   TestLedger one(kShape);
   one.add(1, 1);
   const std::uint64_t id = one.reserve(1, 1).reservation;
@@ -204,7 +204,7 @@ TEST_CASE("who saw a deadline that was extended meanwhile cannot expire the rese
   CHECK(one.audited());
 }
 
-TEST_CASE("a state is another one for many millions of changes") {
+TEST_CASE("a state does not repeat for many millions of changes") {
   TestLedger one(kShape);
   one.add(1, 1);
   const std::uint64_t id = one.reserve(1, 1).reservation;
@@ -220,7 +220,7 @@ TEST_CASE("a state is another one for many millions of changes") {
   while (changes < 1U << 24 && change(table.state(id))) ++changes;
   REQUIRE(changes == 1U << 24);
   CHECK_FALSE(table.resolve(slot, seen, Phase::kExpired));
-  // The last version of all: the reservation is the same one after it.
+  // The last version: after it the reservation is still the same.
   const std::uint64_t last = seen | 0xffff'fff8;
   table[slot].state = last;
   REQUIRE(change(last));
@@ -229,7 +229,7 @@ TEST_CASE("a state is another one for many millions of changes") {
   CHECK(one.audited());
 }
 
-TEST_CASE("a reservation's standing tells what is left of its hold, and what became of it") {
+TEST_CASE("a reservation's standing shows what is left of its hold, and how it ended") {
   TestLedger one({8, 2, 4, 4, 0});
   one.add(1, 9);
   const auto standing = [&one](std::uint64_t id) { return one.ledger.standing(id, one.now); };
@@ -254,7 +254,7 @@ TEST_CASE("a reservation's standing tells what is left of its hold, and what bec
   CHECK(standing(0).phase == Phase::kFree);
 }
 
-TEST_CASE("an id that failed stays failed, whatever comes back; full tables are no failure of the id") {
+TEST_CASE("a refused id stays refused, whatever is given back; full tables do not refuse an id for good") {
   TestLedger one({8, 2, 1, 64, 0});
   one.add(1, 1);
   one.add(2, 9, 1);
@@ -290,7 +290,7 @@ TEST_CASE("the lines of a cart may come in another order, the body of its id is 
   CHECK(one.reserve({{sku(1), 1}}, 7, 5).result == ReserveResult::kIdMismatch);
 }
 
-TEST_CASE("peek sees what reserve would refuse, and changes nothing") {
+TEST_CASE("peek returns the refusal that reserve would give, and changes nothing") {
   TestLedger one(kShape);
   one.add(1, 2, 2, 2);
   CHECK(one.peek(1, 2, 7).result == ReserveResult::kReserved);

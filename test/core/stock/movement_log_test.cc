@@ -43,7 +43,7 @@ bool is_numbered(const Movement& movement) {
          movement.user.text_length == 0;
 }
 
-TEST_CASE("what was appended is read as it was, until it is overwritten, and then that is said") {
+TEST_CASE("a movement is read as it was appended until it is overwritten, and then reported as such") {
   for (const std::uint32_t capacity : {1u, 2u, 8u}) {
     TestLog one(capacity);
     Movement movement;
@@ -90,7 +90,7 @@ TEST_CASE("readers beside writers see whole movements only, each position once, 
   SLUICE_PRINT_SEED_ON_FAILURE();
   constexpr unsigned kWriters = 3;
   for (const std::uint32_t capacity : {1u, 64u}) {
-    // Of a log of one entry each writer waits for the one before.
+    // In a log of one entry, each writer waits for the one before it.
     const std::uint64_t each = repetitions(capacity == 1 ? 4'000 : 200'000);
     TestLog one(capacity);
     std::atomic<unsigned> writing{kWriters};
@@ -129,7 +129,7 @@ TEST_CASE("readers beside writers see whole movements only, each position once, 
   }
 }
 
-TEST_CASE("movements of a ledger tell each reservation's story in order, and add up to its counts") {
+TEST_CASE("movements of a ledger show each reservation's changes in order, and add up to its counts") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   constexpr unsigned kThreads = 3;
   const std::uint64_t each = repetitions(20'000);
@@ -147,7 +147,7 @@ TEST_CASE("movements of a ledger tell each reservation's story in order, and add
       const bool publishes = !random.once_in(5);
       const StockAnswer mine =
           one.ledger.reserve(*line, request, one.now, [&](std::uint64_t) { return publishes; });
-      // As it looks to others while a thread that holds up the free list has no processor.
+      // As it looks to other threads, while a thread that puts a slot back has lost its processor.
       if (mine.result == ReserveResult::kLedgerFull && ++full < 1'000 * each) {
         std::this_thread::yield();
         --i;
@@ -183,7 +183,7 @@ TEST_CASE("movements of a ledger tell each reservation's story in order, and add
     }
     std::int64_t& held = open[movement.reservation];
     held -= static_cast<std::int64_t>(units);
-    wrong += held < 0;  // told of before it was reserved, or twice
+    wrong += held < 0;  // recorded before it was reserved, or twice
     counts.reserved -= units;
     (movement.kind == MovementKind::kConfirmed ? counts.sold : counts.available) += units;
   }

@@ -37,7 +37,7 @@ struct Table {
   Users users;
 };
 
-TEST_CASE("what a user has of an item is counted, up to its limit, whatever others have") {
+TEST_CASE("what a user has of an item is counted up to its limit, whatever other users have") {
   Table table(4);
   CHECK(table.add(1, 0, 2, 3).result == Add::kAdded);
   CHECK(table.add(1, 0, 2, 3).result == Add::kLimit);
@@ -64,7 +64,7 @@ TEST_CASE("counts up to 2^32 - 1 do not spill into the item or the generation be
   CHECK(table.users.used() == 0);
 }
 
-TEST_CASE("a full table refuses the next pair, and takes it when one has left") {
+TEST_CASE("a full table refuses the next pair, and takes it when a pair has left") {
   Table table(5);
   std::vector<std::uint32_t> entries;
   for (std::uint64_t user = 0; user < 5; ++user) entries.push_back(table.add(user, 0, 1, 9).entry);
@@ -79,8 +79,7 @@ TEST_CASE("a full table refuses the next pair, and takes it when one has left") 
   CHECK(table.count(3, 0) == 0);
 }
 
-TEST_CASE(
-    "pairs that leave make room without end: generations wrap around and nobody is mistaken for another") {
+TEST_CASE("pairs that leave always make room: generations wrap around, and no pair is taken for another") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   Table table(3);
   Random random(1);
@@ -107,7 +106,7 @@ TEST_CASE(
 }
 
 TEST_CASE(
-    "a thread that stands between its look and its CAS while 32,768 others have the entry counts for none") {
+    "a thread suspended between look and CAS, while 32,768 pairs have the entry, counts for none of them") {
   using Halting = UserTable<HaltingAtomics>;
   ZeroedMemory memory(Halting::bytes(2));
   Halting users(memory, 2);
@@ -128,7 +127,7 @@ TEST_CASE(
   CHECK(users.count(Table::hashed(1), 7) == 1);
 }
 
-TEST_CASE("a pair's entry tells its user, a text too, and its item") {
+TEST_CASE("a pair's entry contains its user, also a text, and its item") {
   Table table(8);
   const KeySecret secret{{5, 6}};
   const Key keys[] = {number_key(0), number_key(~0ULL), text_key(secret, "somebody"), text_key(secret, "")};
@@ -145,7 +144,7 @@ TEST_CASE("a pair's entry tells its user, a text too, and its item") {
 TEST_CASE("threads that add and give back for the same few users never pass a limit and never lose a count") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   constexpr unsigned kThreads = 4;
-  constexpr std::uint64_t kUsers = 12, kLimit = 3;  // more than the table takes, so pairs come and go
+  constexpr std::uint64_t kUsers = 12, kLimit = 3;  // more than the table has room for, so pairs come and go
   Table table(6);
   std::atomic<std::uint64_t> holding[kUsers] = {};
   std::atomic<std::uint64_t> beyond{0}, strange{0}, full{0}, added{0};
@@ -157,7 +156,7 @@ TEST_CASE("threads that add and give back for the same few users never pass a li
       if (mine.result == Add::kFull) ++full;
       if (mine.result != Add::kAdded) continue;
       ++added;
-      // Counted after it was added and given up before it is given back: never more than the table has.
+      // Counted after it was added, and subtracted before it is given back: never more than the table has.
       beyond += holding[user].fetch_add(1) + 1 > kLimit;
       strange += table.count(user, 1) == 0 || table.users.entry_of(Table::hashed(user), 1) != mine.entry;
       holding[user].fetch_sub(1);

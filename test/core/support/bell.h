@@ -1,4 +1,4 @@
-// What an eventfd is to the addon: a bell that, once rung, is heard by whoever listens next.
+// Replaces the addon's eventfd: once the bell is rung, the next thread that listens hears it.
 #pragma once
 
 #include <chrono>
@@ -14,7 +14,7 @@ class Bell {
     rung_ = true;
     heard_.notify_one();
   }
-  // False after a minute of silence: then a wake-up was lost.
+  // Returns false after a minute of silence: then a wake-up was lost.
   bool listen() {
     std::unique_lock lock(mutex_);
     const bool rung = heard_.wait_for(lock, std::chrono::minutes(1), [this] { return rung_; });

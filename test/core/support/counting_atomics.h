@@ -1,4 +1,4 @@
-// The core's atomics policy, counting the loads of a thread: what a look-up costs, whatever the machine.
+// The core's atomics policy, which counts the loads of a thread: a measure of a look-up's cost on any machine.
 #pragma once
 
 #include <atomic>
@@ -26,7 +26,7 @@ struct CountingAtomics : StdAtomics {
   using atomic = CountingAtomic<T>;
 };
 
-// How many atomic loads `work()` makes.
+// Returns how many atomic loads `work()` makes.
 template <class Work>
 std::uint64_t loads_of(Work&& work) {
   const std::uint64_t before = loads_counted;

@@ -33,7 +33,7 @@ struct Shape {
   std::uint64_t ttl_ns = 0;  // 0: orders do not expire in the queue
 };
 
-// A gate's parts in memory of their own, which a test can look at as a whole.
+// A gate's parts in memory of their own, which a test can compare as a whole.
 struct Gate {
   explicit Gate(const Shape& shape)
       : queue_shape(queue_of(shape)),
@@ -98,7 +98,7 @@ struct Gate {
     return Admission::admit(parts, fields, {record.bytes(), 0, key});
   }
 
-  // Everything that threads share, but for what only the owner of `parts` writes.
+  // All shared memory, except what only the owner of `parts` writes.
   std::vector<std::byte> shared(const Admission::Parts& parts) const {
     std::vector<std::byte> all;
     const auto append = [&all](const std::byte* from, std::uint64_t bytes, const ThreadSlot* own) {

@@ -1,5 +1,5 @@
-// A gate over a queue, a limiter and a stock in memory of their own, and one thread's sessions of all four: what the
-// face is to the sessions, for their tests.
+// A gate over a queue, a limiter and a stock in memory of their own, and one thread's sessions of all four. It does for
+// the sessions what a face does.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -36,7 +36,7 @@ struct GateQueueHost final : QueueHost {
 // Its limiter counts orders in flight, and its stock holds them for 30 seconds.
 struct SharedGate {
   static constexpr std::uint64_t kHold = 30 * kSecond, kUnits = 1'000;
-  // In flight for others: so that a place given back twice is seen.
+  // Depth in flight for other requests, so that a place given back twice is noticed.
   static constexpr std::uint64_t kOthers = 100;
 
   explicit SharedGate(const Shape& shape, std::uint64_t depth_max = 1'000'000, std::uint32_t in_hand_max = 16)
@@ -76,7 +76,7 @@ struct SharedGate {
     REQUIRE(queue().tags().begin());
     host.returns = &*returns;
   }
-  // No thread uses the gate any more.
+  // Ends the gate: no thread uses it any more.
   void go() {
     Queue view = queue();
     returns->end(view, gate().table());
@@ -89,7 +89,7 @@ struct SharedGate {
   Clock clock() const { return Clock(&limiter.manual); }
   void pass(std::uint64_t ns) { limiter.manual.advance(ns); }
 
-  // Orders in flight.
+  // How many orders are in flight.
   std::uint64_t in_flight() const { return limiter.in_flight() - (keyed ? 0 : kOthers); }
   StockCounts counts(std::uint64_t sku = 1) const {
     StockLedger ledger = stock();
@@ -105,7 +105,7 @@ struct SharedGate {
   std::optional<GateReturns> returns;
 };
 
-// What one thread has of the gate, with buffers of its own.
+// One thread's use of the gate, with buffers of its own.
 struct GateThread {
   struct Order {
     Record record;
@@ -123,7 +123,7 @@ struct GateThread {
     REQUIRE(queue.use({bytes(in), bytes(out), bytes(dropped), Words(bytes(words))}));
   }
   GateSession* operator->() { return &session; }
-  // As a thread ends: what it attached last goes first.
+  // Ends as a thread does: what was attached last ends first.
   void end() {
     session.end();
     stock.end();
@@ -137,7 +137,7 @@ struct GateThread {
                                        : session.admit<false>(0, key, cart);
   }
   Outcome outcome(const Record& order, const Key* key = nullptr) { return admit(order, key).outcome; }
-  // Orders of one unit, by number: that is their user.
+  // Admits orders of one unit. The number of each is also its user.
   void admit_numbers(std::uint64_t first, std::uint64_t last) {
     for (std::uint64_t i = first; i <= last; ++i) REQUIRE(outcome({1, 1, i, 0}) == Outcome::kAdmitted);
   }
@@ -164,7 +164,7 @@ struct GateThread {
   std::unique_ptr<LimiterSession> limiter;
   StockSession stock;
   GateSession session;
-  GateSession::Taken taken{};  // by the last take()
+  GateSession::Taken taken{};  // from the last take()
 };
 
 using Orders = std::vector<GateThread::Order>;
@@ -174,7 +174,7 @@ inline Numbers numbers(const Orders& orders) {
   for (const GateThread::Order& order : orders) all.push_back(order.record.user);
   return all;
 }
-// Whether so many units of the first item are reserved and sold, and all others on sale.
+// Whether that many units of the first item are reserved and sold, and all others are on sale.
 inline bool holds(const SharedGate& gate, std::uint64_t reserved, std::uint64_t sold) {
   const StockCounts counts = gate.counts();
   return counts.reserved == reserved && counts.sold == sold &&

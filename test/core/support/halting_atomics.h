@@ -1,5 +1,5 @@
-// The core's atomics policy with a thread that loses the processor just before its next CAS of a loop, or just after
-// it: what others do meanwhile is done there, in the same thread.
+// The core's atomics policy with a thread that loses the processor just before, or just after, its next CAS of a loop.
+// The same thread then runs there what other threads do meanwhile.
 #pragma once
 
 #include <atomic>
@@ -10,7 +10,7 @@
 
 namespace sluice::test {
 
-inline std::function<void()> before_next_cas, after_next_cas;  // once
+inline std::function<void()> before_next_cas, after_next_cas;  // each called once
 
 template <class T>
 class HaltingAtomic : public std::atomic<T> {

@@ -1,4 +1,4 @@
-// A limiter by key on a clock of its own, and the one thread that asks it.
+// A limiter with keys on a clock of its own, and the one thread that asks it.
 #pragma once
 
 #include <cstdint>

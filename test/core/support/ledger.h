@@ -1,4 +1,4 @@
-// A stock ledger in memory of its own, for the tests of it.
+// A stock ledger in memory of its own, for its tests.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -46,7 +46,7 @@ struct TestLedger {
                       std::uint64_t id = 0, std::uint64_t hold = kHold) {
     return reserve({{sku(number), quantity}}, user, id, hold);
   }
-  // As the addon asks: what peek() refuses is refused, once holds that are over do not stand in the way.
+  // As the addon asks: peek() first, after which holds that are over expire if they may be the reason of a refusal.
   StockAnswer ask(std::vector<StockRequest::Line> lines, std::uint64_t user = 0, std::uint64_t id = 0) {
     const StockRequest request{lines.data(), static_cast<std::uint32_t>(lines.size()),
                                user == 0 ? LedgerUser{} : LedgerUser::number(user),
@@ -68,7 +68,7 @@ struct TestLedger {
     return ledger.peek({&one, 1, user == 0 ? LedgerUser{} : LedgerUser::number(user), Key{}, kHold});
   }
 
-  // Becomes the same ledger as another of its shape, by way of a snapshot.
+  // Becomes the same ledger as another one of its shape, through a snapshot.
   bool restores(TestLedger& other) {
     const std::vector<std::uint64_t> words = snapshot_of(other.ledger.memory(), other.now);
     std::memset(memory, 0, StockLedger::bytes(shape));

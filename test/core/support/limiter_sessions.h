@@ -1,4 +1,4 @@
-// A limiter in memory of its own, and sessions of it: what the face is to the sessions, for their tests.
+// A limiter in memory of its own, and sessions of it. It does for the sessions what a face does.
 #pragma once
 
 #include <doctest/doctest.h>

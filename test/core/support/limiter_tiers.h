@@ -8,7 +8,7 @@
 namespace sluice::test {
 
 inline constexpr std::uint64_t kSecond = 1'000'000'000;
-// Where the clocks of the suites start.
+// The time at which the clocks of the suites start.
 inline constexpr std::uint64_t kEpoch = 77 * kSecond;
 
 // A tier whose limit is 0 is absent. The window lasts a second.

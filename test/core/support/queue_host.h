@@ -33,7 +33,7 @@ class TestHost : public QueueHost {
 
   Bell& consumer() { return consumer_; }
   Bell& bell(std::uint64_t session) { return bells_[session]; }
-  // How often, since the last call.
+  // Returns how often it was rung since the last call.
   std::uint32_t rung() { return rung_.exchange(0); }
   std::uint32_t rung_all() { return rung_all_.exchange(0); }
   std::uint64_t given_back() const { return given_back_.load(); }
@@ -51,7 +51,7 @@ struct SharedNumbers {
     view().format(Numbers::kStart);
   }
   Queue view() const { return Queue(memory, shape); }
-  // The permits that threads hold, as their slots say.
+  // The permits that threads hold, as counted in their slots.
   std::uint64_t permits_held() const {
     std::uint64_t held = 0;
     for (std::uint32_t lane = 0; lane < shape.lanes; ++lane)
@@ -106,7 +106,7 @@ struct NumberSession {
   SharedNumbers& shared;
   List in = List(64), out = List(64), dropped = List(64), words = List(QueueStaging::kBytes / 8);
   QueueSession session;
-  std::uint32_t answer = 0;  // of the last next()
+  std::uint32_t answer = 0;  // the answer of the last next()
 };
 
 }  // namespace sluice::test

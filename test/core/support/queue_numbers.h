@@ -66,7 +66,7 @@ struct Numbers {
     for (std::uint32_t pushed = 0; pushed < used;) pushed += push_over(numbers, pushed, true, lane);
     queue.return_permits(lane, unused);
   }
-  // Leaves what it shows in the queue.
+  // Shows records and leaves them in the queue.
   List show(std::uint32_t max) {
     List numbers(std::min(max, QueueConsumer::kShownMax));
     lanes.clear();
@@ -87,7 +87,7 @@ struct Numbers {
     consumer.free_shown(static_cast<std::uint32_t>(numbers.size()));
     return numbers;
   }
-  // How many of the numbers from `from` on were pushed.
+  // Pushes numbers from `from` on. Returns how many were pushed.
   std::uint32_t push_over(const List& numbers, std::uint32_t from, bool on_permits, std::uint32_t lane) {
     const auto rest = static_cast<std::uint32_t>(numbers.size() - from);
     return queue
@@ -112,8 +112,8 @@ struct Numbers {
   ManualClock manual{1'000};
   Clock clock;
   ThreadSlot* line = nullptr;
-  std::vector<std::uint32_t> lanes;  // of what was shown last
-  std::vector<Drop> drops;           // by all calls of show()
+  std::vector<std::uint32_t> lanes;  // of the records shown last
+  std::vector<Drop> drops;           // from all calls of show()
   std::size_t drops_max = ~std::size_t{0};
 };
 

@@ -1,6 +1,6 @@
-// The size of every struct that stands in a segment, on every machine: native code and WebAssembly work on one segment.
-// A change here is a change of the layout: raise kLayoutVersion. scripts/wasm-check.js compares the offsets of the
-// members of these structs, too, as 64-bit native code and WebAssembly have them.
+// The size of every struct in a segment, which is the same on every machine, because native code and WebAssembly work
+// on the same segment. A change here is a change of the layout: raise kLayoutVersion. scripts/wasm-check.js also
+// compares the members' offsets between 64-bit native code and WebAssembly.
 #pragma once
 
 #include "core/base/segment.h"

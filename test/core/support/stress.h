@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-// Put at the head of a stress test: a failure then says how to replay it.
+// Used at the beginning of a stress test: a failure then prints how to replay it.
 #define SLUICE_PRINT_SEED_ON_FAILURE() INFO("replay with SLUICE_SEED=", sluice::test::run_seed())
 
 namespace sluice::test {
@@ -23,7 +23,7 @@ inline constexpr std::uint64_t kSlowdown = 20;
 inline constexpr std::uint64_t kSlowdown = 1;
 #endif
 
-// As many repetitions as a test can afford: fewer in the slower builds.
+// Returns as many repetitions as a test can afford: fewer in the slower builds.
 constexpr std::uint64_t repetitions(std::uint64_t in_a_plain_build) {
   return in_a_plain_build < kSlowdown ? 1 : in_a_plain_build / kSlowdown;
 }
@@ -36,7 +36,7 @@ inline std::uint64_t run_seed() {
   return seed;
 }
 
-// SplitMix64 (S. Vigna). Equal seed and stream: equal numbers.
+// SplitMix64 (S. Vigna). An equal seed and stream give equal numbers.
 class Random {
  public:
   explicit Random(std::uint64_t stream)
@@ -56,7 +56,7 @@ class Random {
   std::uint64_t state_;
 };
 
-// Runs body(0) .. body(threads - 1), each in a thread of its own, all let go at the same moment; joins them.
+// Runs body(0) .. body(threads - 1), each in a thread of its own. All begin at the same moment. Joins them.
 template <class Body>
 void in_threads(unsigned threads, Body&& body) {
   std::atomic<unsigned> waiting{threads};

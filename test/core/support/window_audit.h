@@ -1,4 +1,4 @@
-// Finds the fullest true window among what was admitted: the judge of the sliding window's promise.
+// Finds the fullest true window among the admitted requests, to check the sliding window's promise.
 #pragma once
 
 #include <algorithm>

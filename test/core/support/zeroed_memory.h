@@ -1,5 +1,5 @@
-// Zeroed memory of exactly the size asked for, as a Segment's body would be: on the heap, so that the address
-// sanitizer sees the first byte that is touched beyond it.
+// Zeroed memory of exactly the size asked for, like a Segment's body. It is on the heap, so that the address sanitizer
+// finds an access to the first byte beyond it.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +22,7 @@ class ZeroedMemory {
   ~ZeroedMemory() { ::operator delete (base_, std::align_val_t{kCacheLine}); }
 
   std::byte* get() const { return base_; }
-  // NOLINTNEXTLINE(google-explicit-constructor): it stands for the pointer it holds
+  // NOLINTNEXTLINE(google-explicit-constructor): it is used as the pointer that it holds
   operator void*() const { return base_; }
 
  private:
