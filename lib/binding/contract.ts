@@ -1,9 +1,9 @@
-/** What TypeScript and C++ share. Printed by `npm run contract` from native/contract; not to be edited. */
+/** Everything that TypeScript and C++ share. Printed by `npm run contract` from native/contract: do not edit. */
 
-/** Of all that follows. The addon has one of its own: see addon.ts. */
-export const contractHash = 'bb7235f5746d66ee';
+/** The hash of the text below. The addon contains its own: see addon.ts. */
+export const contractHash = '72eca37e6ae9ba38';
 
-/** What hot functions answer in place of a count. */
+/** Answers of hot functions in place of a count. */
 export const answers = {
   disposed: -100,
   badArgument: -101,
@@ -15,7 +15,7 @@ export const answers = {
   unknownGroup: -2,
 } as const;
 
-/** Why a cold call did not make or attach an object. */
+/** Reasons why a cold call did not make or attach an object. */
 export type Reason =
   | 'dead-handle'
   | 'no-memory'
@@ -39,7 +39,7 @@ export type Reason =
   | 'maxUsers'
   | 'maxIds';
 
-/** What becomes of a record that finds no room. */
+/** How a queue treats a record that finds no room. */
 export const overflows = {
   reject: 0,
   'drop-oldest': 1,
@@ -47,14 +47,14 @@ export const overflows = {
   overwrite: 3,
 } as const;
 
-/** Why a record left the queue without being consumed. */
+/** Reasons why a record left the queue without being consumed. */
 export const dropReasons = {
   expired: 0,
   oldest: 1,
   shed: 2,
 } as const;
 
-/** What has become of a wait for room. */
+/** States of a wait for room. */
 export const waiterStates = {
   free: 0,
   waiting: 1,
@@ -62,17 +62,17 @@ export const waiterStates = {
   closed: 3,
 } as const;
 
-/** What a consumer that found nothing may do. */
+/** What a consumer that found no record does next. */
 export const parks = {
   ready: 0,
   parked: 1,
   ended: 2,
 } as const;
 
-/** What next() answers when it shows one record that has left the queue already. */
+/** Answer of next() when it shows one record that has left the queue already. */
 export const shownAndGone = 65;
 
-/** What can refuse, in the order in which it is asked. */
+/** The tiers that can refuse a request. */
 export const tiers = {
   'token-bucket': 1,
   'sliding-window': 2,
@@ -82,17 +82,17 @@ export const tiers = {
   'waiting-line': 6,
 } as const;
 
-/** What is added to the tier of a refusal; a window as often as its number says. */
+/** Added to the tier of a refusal; `window` times the number of the window. */
 export const refusalBits = {
   oversized: 8,
   window: 16,
   dryRun: 64,
 } as const;
 
-/** Added to the number of a waiter that acquire() answers. */
+/** Added to the number of a waiter, in answers of acquire(). */
 export const waits = 128;
 
-/** What told() answers, added to `toldUnit` times the waiter. */
+/** Outcomes in answers of told(), added to `toldUnit` times the waiter. */
 export const told = {
   nothing: 0,
   served: 1,
@@ -103,10 +103,10 @@ export const told = {
 /** See `told`. */
 export const toldUnit = 4;
 
-/** What told() answers, minus the waiter, of one that had to give back what it was served. */
+/** Answer of told(), minus the waiter, if the charge of a served one had to be given back. */
 export const forgotten = -1000;
 
-/** The periods of a calendar window; of another window 0. */
+/** Periods of a calendar window; another window has 0. */
 export const periods = {
   day: 1,
   week: 2,
@@ -114,7 +114,7 @@ export const periods = {
   year: 4,
 } as const;
 
-/** What a request to the stock is answered. */
+/** Answers to a request to the stock. */
 export const reserveResults = {
   reserved: 0,
   duplicate: 1,
@@ -133,7 +133,7 @@ export const reserveResults = {
   'reserved-directly': 15,
 } as const;
 
-/** What becomes of a reservation. */
+/** Answers to a call that ends, changes or returns a reservation. */
 export const resolveResults = {
   done: 0,
   'already-confirmed': 1,
@@ -148,10 +148,10 @@ export const resolveResults = {
   'nothing-left': 11,
 } as const;
 
-/** Added to a reserve result where a resolve result may be answered, too. */
+/** Added to a reserve result, in answers that are otherwise a resolve result. */
 export const refusals = 64;
 
-/** What a reservation is. */
+/** Phases of a reservation. */
 export const phases = {
   unknown: 0,
   held: 1,
@@ -160,7 +160,7 @@ export const phases = {
   expired: 4,
 } as const;
 
-/** What becomes of an item that is added. */
+/** Answers to addItem(). */
 export const itemsAdded = {
   added: 0,
   'sku-exists': 1,
@@ -168,14 +168,14 @@ export const itemsAdded = {
   'group-full': 3,
 } as const;
 
-/** What becomes of a group that is added. */
+/** Answers to addGroup(). */
 export const groupsAdded = {
   added: 0,
   'group-exists': 1,
   'groups-full': 2,
 } as const;
 
-/** What becomes of a total, or a cap, that is set. */
+/** Answers to a call that sets a total or a backorder cap. */
 export const levelsSet = {
   done: 0,
   'units-taken': 1,
@@ -197,20 +197,20 @@ export const movementKinds = {
   reversed: 11,
 } as const;
 
-/** What changeItem() changes: a bit each. */
+/** The fields that changeItem() changes: a bit each. */
 export const itemChanges = {
   perUser: 1,
   backorder: 2,
   clamp: 4,
 } as const;
 
-/** What findReservation() looks for. */
+/** The number by which findReservation() finds a reservation. */
 export const finds = {
   reservation: 0,
   id: 1,
 } as const;
 
-/** Types of the fields that are a request to the stock. */
+/** Types of the fields of a record that are the request to the stock. */
 export const fieldTypes = {
   u8: 1,
   u16: 2,
@@ -220,7 +220,7 @@ export const fieldTypes = {
   utf8: 6,
 } as const;
 
-/** What admit() answers beside a reserve result; undefined is admitted. */
+/** Answers of admit() besides reserve results; an admission has no word. */
 export const outcomes = {
   duplicate: 1,
   'queue-full': 33,
@@ -326,7 +326,7 @@ export const queueFigures = [
   'wakeups',
 ] as const;
 
-/** After them those of `waitNs`. */
+/** After them the figures of `waitNs`. */
 export const waitFigures = ['count', 'mean', 'p50', 'p90', 'p99', 'p999', 'max'] as const;
 
 /** Figures of Limiter.stats(). */
@@ -342,7 +342,7 @@ export const limiterFigures = [
   'bytes',
 ] as const;
 
-/** After them those of `refused`. */
+/** After them the figures of `refused`. */
 export const refusalFigures = [
   'token-bucket',
   'sliding-window',
@@ -355,7 +355,7 @@ export const refusalFigures = [
 /** Figures of Limiter.limits(). */
 export const limitFigures = ['ratePerSecond', 'burst', 'max'] as const;
 
-/** After them those of each window. */
+/** After them the figures of each window. */
 export const windowFigures = ['limit', 'windowMs'] as const;
 
 /** Figures of Stock.stats(). */
@@ -539,13 +539,13 @@ export const gateFunctions = [
   'dispose',
 ] as const;
 
-/** Threads that have an object attached. */
+/** The most threads that have one object attached. */
 export const threadsMax = 256;
 
-/** Records that one native call takes from JavaScript or gives to it. */
+/** The most records that one native call takes from JavaScript, or gives to it. */
 export const stagedRecords = 64;
 
-/** The most that a queue has. */
+/** The largest settings of a queue. */
 export const queueLimits = {
   capacity: 16777216,
   lanes: 8,
@@ -555,7 +555,7 @@ export const queueLimits = {
   droppedAtOnce: 64,
 } as const;
 
-/** The most, and the least, that a limiter has. */
+/** The largest settings of a limiter, and where it says `Min` the smallest. */
 export const limiterLimits = {
   rateMin: 3.1623153207852664e-8,
   rate: 10000000,
@@ -578,7 +578,7 @@ export const limiterLimits = {
   adaptiveMs: 60000,
 } as const;
 
-/** The most that a stock ledger has. */
+/** The largest settings of a stock ledger. */
 export const stockLimits = {
   items: 65536,
   shards: 16,
@@ -596,13 +596,13 @@ export const stockLimits = {
   holdMs: 86400000,
 } as const;
 
-/** The most that a gate has. */
+/** The largest settings of a gate. */
 export const gateLimits = {
   inHand: 65536,
   holdMs: 86400000,
 } as const;
 
-/** What a manual clock shows, in milliseconds. */
+/** The latest start of a manual clock, and its end, in milliseconds. */
 export const clockLimits = {
   startMs: 1000000000000,
   endMs: 1100000000000,

@@ -34,7 +34,7 @@ std::vector<std::string_view> names_of(const Figure<Source> (&figures)[N]) {
 }
 
 inline void describe_answers(TypeScript& to) {
-  to.numbers("answers", "What hot functions answer in place of a count.",
+  to.numbers("answers", "Answers of hot functions in place of a count.",
              {{"disposed", kDisposed},
               {"badArgument", kBadArgument},
               {"noResources", kNoResources},
@@ -66,49 +66,51 @@ inline void describe_answers(TypeScript& to) {
       reason(SnapshotError::kUsers),
       reason(SnapshotError::kIds),
   };
-  to.one_of("Reason", "Why a cold call did not make or attach an object.", kReasons);
+  to.one_of("Reason", "Reasons why a cold call did not make or attach an object.", kReasons);
 }
 
 inline void describe_queue(TypeScript& to) {
-  to.words<Overflow>("overflows", "What becomes of a record that finds no room.");
-  to.words<Dropped>("dropReasons", "Why a record left the queue without being consumed.");
-  to.words<WaiterState>("waiterStates", "What has become of a wait for room.");
-  to.words<Park>("parks", "What a consumer that found nothing may do.");
-  to.number("shownAndGone", "What next() answers when it shows one record that has left the queue already.",
+  to.words<Overflow>("overflows", "How a queue treats a record that finds no room.");
+  to.words<Dropped>("dropReasons", "Reasons why a record left the queue without being consumed.");
+  to.words<WaiterState>("waiterStates", "States of a wait for room.");
+  to.words<Park>("parks", "What a consumer that found no record does next.");
+  to.number("shownAndGone", "Answer of next() when it shows one record that has left the queue already.",
             kShownAndGone);
 }
 
 inline void describe_limiter(TypeScript& to) {
-  to.words<Tier>("tiers", "What can refuse, in the order in which it is asked.");
-  to.numbers("refusalBits", "What is added to the tier of a refusal; a window as often as its number says.",
+  to.words<Tier>("tiers", "The tiers that can refuse a request.");
+  to.numbers("refusalBits", "Added to the tier of a refusal; `window` times the number of the window.",
              {{"oversized", kOversized}, {"window", kWindowUnit}, {"dryRun", kDryRun}});
-  to.number("waits", "Added to the number of a waiter that acquire() answers.", kWaits);
-  to.words<LimiterWaiters::Told::Outcome>("told",
-                                          "What told() answers, added to `toldUnit` times the waiter.");
+  to.number("waits", "Added to the number of a waiter, in answers of acquire().", kWaits);
+  to.words<LimiterWaiters::Told::Outcome>(
+      "told", "Outcomes in answers of told(), added to `toldUnit` times the waiter.");
   to.number("toldUnit", "See `told`.", kToldUnit);
   to.number("forgotten",
-            "What told() answers, minus the waiter, of one that had to give back what it was served.",
+            "Answer of told(), minus the waiter, if the charge of a served one had to be given back.",
             kForgotten);
-  to.words<Every>("periods", "The periods of a calendar window; of another window 0.");
+  to.words<Every>("periods", "Periods of a calendar window; another window has 0.");
 }
 
 inline void describe_stock(TypeScript& to) {
-  to.words<ReserveResult>("reserveResults", "What a request to the stock is answered.");
-  to.words<ResolveResult>("resolveResults", "What becomes of a reservation.");
-  to.number("refusals", "Added to a reserve result where a resolve result may be answered, too.", kRefusals);
-  to.words<Phase>("phases", "What a reservation is.");
-  to.words<ItemTable<>::Added>("itemsAdded", "What becomes of an item that is added.");
-  to.words<GroupTable::Added>("groupsAdded", "What becomes of a group that is added.");
-  to.words<LevelSet>("levelsSet", "What becomes of a total, or a cap, that is set.");
+  to.words<ReserveResult>("reserveResults", "Answers to a request to the stock.");
+  to.words<ResolveResult>("resolveResults", "Answers to a call that ends, changes or returns a reservation.");
+  to.number("refusals", "Added to a reserve result, in answers that are otherwise a resolve result.",
+            kRefusals);
+  to.words<Phase>("phases", "Phases of a reservation.");
+  to.words<ItemTable<>::Added>("itemsAdded", "Answers to addItem().");
+  to.words<GroupTable::Added>("groupsAdded", "Answers to addGroup().");
+  to.words<LevelSet>("levelsSet", "Answers to a call that sets a total or a backorder cap.");
   to.words<MovementKind>("movementKinds", "Changes of stock.");
-  to.numbers("itemChanges", "What changeItem() changes: a bit each.",
+  to.numbers("itemChanges", "The fields that changeItem() changes: a bit each.",
              {{"perUser", kChangePerUser}, {"backorder", kChangeBackorder}, {"clamp", kClamp}});
-  to.numbers("finds", "What findReservation() looks for.", {{"reservation", kByReservation}, {"id", kById}});
+  to.numbers("finds", "The number by which findReservation() finds a reservation.",
+             {{"reservation", kByReservation}, {"id", kById}});
 }
 
 inline void describe_gate(TypeScript& to) {
-  to.words<NumberType>("fieldTypes", "Types of the fields that are a request to the stock.");
-  to.words<Outcome>("outcomes", "What admit() answers beside a reserve result; undefined is admitted.");
+  to.words<NumberType>("fieldTypes", "Types of the fields of a record that are the request to the stock.");
+  to.words<Outcome>("outcomes", "Answers of admit() besides reserve results; an admission has no word.");
   to.number("limited", "Added to the refusal of the limiter.", kLimited);
   to.number("noEntry", "In place of the entry of an order that is not in hand.", InFlightTable::kNone);
 }
@@ -171,11 +173,11 @@ inline void describe_staging(TypeScript& to) {
 
 inline void describe_figures(TypeScript& to) {
   to.list("queueFigures", "Figures of Queue.stats().", names_of(figures::kQueue));
-  to.list("waitFigures", "After them those of `waitNs`.", names_of(figures::kWaits));
+  to.list("waitFigures", "After them the figures of `waitNs`.", names_of(figures::kWaits));
   to.list("limiterFigures", "Figures of Limiter.stats().", names_of(figures::kLimiter));
-  to.list("refusalFigures", "After them those of `refused`.", names_of(figures::kRefusals));
+  to.list("refusalFigures", "After them the figures of `refused`.", names_of(figures::kRefusals));
   to.list("limitFigures", "Figures of Limiter.limits().", names_of(figures::kLimits));
-  to.list("windowFigures", "After them those of each window.", names_of(figures::kWindowLimits));
+  to.list("windowFigures", "After them the figures of each window.", names_of(figures::kWindowLimits));
   to.list("stockFigures", "Figures of Stock.stats().", names_of(figures::kStock));
   to.list("countFigures", "Figures of Stock.counts().", names_of(figures::kCounts));
   to.list("auditFigures", "Figures of Stock.audit(); after them the counts of an item.",
@@ -193,17 +195,17 @@ inline void describe_functions(TypeScript& to) {
 }
 
 inline void describe_limits(TypeScript& to) {
-  to.number("threadsMax", "Threads that have an object attached.", kThreadsMax);
-  to.number("stagedRecords", "Records that one native call takes from JavaScript or gives to it.",
+  to.number("threadsMax", "The most threads that have one object attached.", kThreadsMax);
+  to.number("stagedRecords", "The most records that one native call takes from JavaScript, or gives to it.",
             kStagedRecords);
-  to.numbers("queueLimits", "The most that a queue has.",
+  to.numbers("queueLimits", "The largest settings of a queue.",
              {{"capacity", kCapacityMax},
               {"lanes", kLanesMax},
               {"weight", kWeightMax},
               {"waiters", kWaitersMax},
               {"permits", kRingPermitsMax},
               {"droppedAtOnce", kDroppedMax}});
-  to.numbers("limiterLimits", "The most, and the least, that a limiter has.",
+  to.numbers("limiterLimits", "The largest settings of a limiter, and where it says `Min` the smallest.",
              {{"rateMin", kTokenRateMin},
               {"rate", kTokenRateMax},
               {"cost", kCostMax},
@@ -223,7 +225,7 @@ inline void describe_limits(TypeScript& to) {
               {"queueWaitMs", kQueueWaitMsMax},
               {"adaptiveMsMin", kAdaptiveMsMin},
               {"adaptiveMs", kAdaptiveMsMax}});
-  to.numbers("stockLimits", "The most that a stock ledger has.",
+  to.numbers("stockLimits", "The largest settings of a stock ledger.",
              {{"items", kItemsMax},
               {"shards", kShardsMax},
               {"groups", GroupTable::kGroupsMax},
@@ -238,8 +240,9 @@ inline void describe_limits(TypeScript& to) {
               {"userText", LedgerUser::kTextMax},
               {"idText", kIdTextMax},
               {"holdMs", kHoldMsMax}});
-  to.numbers("gateLimits", "The most that a gate has.", {{"inHand", kInHandMax}, {"holdMs", kHoldMsMax}});
-  to.numbers("clockLimits", "What a manual clock shows, in milliseconds.",
+  to.numbers("gateLimits", "The largest settings of a gate.",
+             {{"inHand", kInHandMax}, {"holdMs", kHoldMsMax}});
+  to.numbers("clockLimits", "The latest start of a manual clock, and its end, in milliseconds.",
              {{"startMs", kClockStartNsMax / 1'000'000}, {"endMs", kClockEndNs / 1'000'000}});
 }
 

@@ -6,9 +6,9 @@
 int main() {
   const std::string text = sluice::contract::text();
   std::printf(
-      "/** What TypeScript and C++ share. Printed by `npm run contract` from native/contract; not to be "
-      "edited. */\n\n"
-      "/** Of all that follows. The addon has one of its own: see addon.ts. */\n"
+      "/** Everything that TypeScript and C++ share. Printed by `npm run contract` from native/contract: do "
+      "not edit. */\n\n"
+      "/** The hash of the text below. The addon contains its own: see addon.ts. */\n"
       "export const contractHash = '%s';\n%s",
       sluice::contract::hash_of(text).c_str(), text.c_str());
 }

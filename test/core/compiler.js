@@ -17,7 +17,7 @@ export const sessions = readdirSync(`${native}/session`)
   .sort()
   .map((name) => `${native}/session/${name}`);
 
-/** The compiler of programs, and the emulator that runs them. @typedef {{ compiler: string, emulator?: string }} Target */
+/** A compiler, and the emulator that runs its programs. @typedef {{ compiler: string, emulator?: string }} Target */
 
 /** @type {Target} */
 export const host = { compiler: process.env.CXX ?? 'g++' };
