@@ -134,7 +134,7 @@ void QueueSession::push_reserved(std::uint32_t lane, const std::byte* records, s
   } else {
     queue_.push_reserved(lane, records, used, unused, now, ttl);
   }
-  // Used permits count too, because a lane has a largest number of permits besides its capacity.
+  // Used permits count too, because the number of permits of a lane is limited, apart from its capacity.
   permits_returned(lane);
 }
 

@@ -153,7 +153,7 @@ class TokenBucket {
     const Locked locked(lock);
     const std::uint64_t end = slot.end - moved_.load(std::memory_order_relaxed);
     const std::uint64_t accrued = config.accrued(now);
-    // An end beyond `spent_` is a difference below 0: more units than the slot's end were given back since.
+    // If `end` is beyond `spent_`, the subtraction went below 0: more units than the slot's end were given back since.
     if (end <= accrued || end > spent_.load(std::memory_order_relaxed)) return;
     lower(std::min(config.rate.units(cost), end - accrued), end);
   }

@@ -350,7 +350,7 @@ class Queue {
         overwrites_(shape.overwrites()),
         tags_(control_->tags, memory + at.tags, shape.tag_bytes) {
     for (std::uint32_t i = 0; i < kLanesMax; ++i) {
-      // Lanes that do not exist are the last lane.
+      // A lane that does not exist gets the ring of the last lane.
       const std::uint32_t lane = std::min(i, shape.lanes - 1);
       rings_[i] =
           Ring<>(memory + at.lanes + lane * at.lane_bytes, shape.ring_capacity(), shape.payload_bytes());

@@ -145,7 +145,8 @@ class ReservationTable {
     index(slot);
     return id_of(slot, state);
   }
-  // Makes the hold in `slot` one that is found when it is due. Called after it has been published.
+  // Indexes the deadline of the hold in `slot`, so that a look finds it when it is due. Called after it has been
+  // published.
   void index(std::uint32_t slot) noexcept {
     deadlines_.insert(slot, slots_[slot].deadline_ns.load(std::memory_order_relaxed));
   }

@@ -3,8 +3,8 @@
 //
 // Returns run one at a time. Besides returns, only sales change what an item or a user has bought, and sales only add;
 // so units that a return finds bought stay bought until it takes them. The slots of a reservation may be used again at
-// any time, so a return takes units from its record by compare and swap. The first record word from which it takes
-// makes the units this return's, whatever becomes of the record.
+// any time, so a return takes units from its record by compare and swap. Once it has taken units from the first word,
+// all units belong to this return, whatever becomes of the record.
 #pragma once
 
 #include <cstdint>

@@ -176,7 +176,7 @@ class UserTable {
       const std::uint32_t entry = find(user, item, held);
       if (entry == kNoUser) return {Add::kFull, kNoUser};
       if (count_in(held) + quantity > limit) return {Add::kLimit, kNoUser};
-      // Relaxed: the count has no other state with it. The whole word is compared, generation and all.
+      // Relaxed: no other memory goes with the count. The whole word is compared, generation and all.
       if (at(entry).held.compare_exchange_weak(held, held + quantity, std::memory_order_relaxed,
                                                std::memory_order_relaxed)) {
         return {Add::kAdded, entry};
@@ -184,7 +184,7 @@ class UserTable {
     }
   }
 
-  // Gives the pair, which has no count and whose home is locked, a place.
+  // Gives a place to the pair, which has no count. Its home is locked.
   Added enter(const HashedKey& user, std::uint32_t item, std::uint64_t quantity) noexcept {
     if (control_->used.fetch_add(1, std::memory_order_relaxed) >= capacity_) {
       control_->used.fetch_sub(1, std::memory_order_relaxed);
