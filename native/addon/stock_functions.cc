@@ -12,7 +12,7 @@
 #include "addon/stock_attachment.h"
 #include "contract/figures.h"
 #include "contract/limits.h"
-#include "session/ledger_copies.h"
+#include "platform/ledger_copies.h"
 
 namespace sluice {
 

@@ -8,7 +8,7 @@
 #include "core/gate/admission.h"
 #include "core/queue/queue_consumer.h"
 #include "gate_parts.h"
-#include "session/ledger_copies.h"
+#include "platform/ledger_copies.h"
 #include "stress.h"
 
 TEST_SUITE_BEGIN("admission over older orders");

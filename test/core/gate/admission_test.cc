@@ -9,7 +9,7 @@
 
 #include "core/queue/queue_consumer.h"
 #include "gate_parts.h"
-#include "session/ledger_copies.h"
+#include "platform/ledger_copies.h"
 #include "stress.h"
 #include "zeroed_memory.h"
 

@@ -7,7 +7,7 @@
 
 #include "core/base/hash.h"
 #include "ledger.h"
-#include "session/ledger_copies.h"
+#include "platform/ledger_copies.h"
 
 TEST_SUITE_BEGIN("forged places");
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "ledger.h"
-#include "session/ledger_copies.h"
+#include "platform/ledger_copies.h"
 #include "stress.h"
 
 TEST_SUITE_BEGIN("ledger snapshot");

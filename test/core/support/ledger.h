@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/stock/stock_ledger.h"
-#include "session/ledger_copies.h"
+#include "platform/ledger_copies.h"
 #include "zeroed_memory.h"
 
 namespace sluice::test {

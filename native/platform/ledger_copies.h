@@ -1,4 +1,4 @@
-// Audits and snapshots of a stock ledger, in memory from the heap: the core allocates none.
+// Audits and snapshots of a stock ledger, in memory from the heap. The core and the sessions allocate none.
 #pragma once
 
 #include <cstddef>
