@@ -10,12 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { native, root, run } from '../test/core/compiler.js';
 import { findTool, skip, sourcesIn } from './clang.js';
-
-/** What the headers of the core may include: nothing of these needs more than a compiler. `intrin.h`: MSVC's. */
-const allowed = new Set(
-  `algorithm atomic bit cmath cstddef cstdint cstdlib cstring intrin.h iterator limits new optional span string_view
-  type_traits utility`.split(/\s+/),
-);
+import { freestanding } from './structure.js';
 
 const clang = findTool('clang++');
 const structs = `${root}test/core/support/shared_structs.h`;
@@ -52,7 +47,7 @@ async function checkHeader(header) {
   const foreign = [...text.matchAll(/^\s*#\s*include\s*(?:<([^>]+)>|"([^"]+)")/gm)]
     .filter(([, standard, own]) => {
       if (standard === undefined) return !/^(core|contract)\//.test(own ?? '');
-      return !allowed.has(standard);
+      return !freestanding.includes(standard);
     })
     .map(([line]) => line.trim());
   if (foreign.length > 0) return report(header, foreign.join(', '));
