@@ -83,6 +83,16 @@ export function run(command, args, { timeoutSeconds = 300, env = {} } = {}) {
 }
 
 /**
+ * Runs a compiler. As in `CXX`, a program that starts it may be before it: `ccache g++`.
+ * @param {string} compiler
+ * @param {string[]} args
+ */
+export function runCompiler(compiler, args) {
+  const [program = '', ...more] = compiler.split(' ');
+  return run(program, [...more, ...args]);
+}
+
+/**
  * Runs a program that was made for `target`.
  * @param {Target} target
  * @param {string} program
@@ -99,7 +109,7 @@ export function runOn({ emulator }, program, args = [], options = {}) {
  * @param {Target} [target]
  */
 export async function compile(args, { compiler } = host) {
-  const result = await run(compiler, [...strict, ...args]);
+  const result = await runCompiler(compiler, [...strict, ...args]);
   if (result.code !== 0)
     throw new Error(`${compiler} ${args.join(' ')}\n${result.problem}\n${result.output}`);
   return result;
@@ -134,7 +144,7 @@ export async function canLink(flags, scratch, target = host) {
  * @param {string} scratch
  */
 export async function fileOfHeader(header, scratch) {
-  const { output } = await run(host.compiler, ['-M', await probe(scratch, `#include <${header}>\n`)]);
+  const { output } = await runCompiler(host.compiler, ['-M', await probe(scratch, `#include <${header}>\n`)]);
   const file = output.split(/[\s\\]+/).find((path) => path.endsWith(`/${header}`));
   if (file === undefined) throw new Error(`${host.compiler} -M does not name ${header}: ${output}`);
   return file;
@@ -142,7 +152,7 @@ export async function fileOfHeader(header, scratch) {
 
 /** @param {string} scratch @param {string} text @param {string[]} args @param {Target} [target] */
 async function builds(scratch, text, args, { compiler } = host) {
-  return (await run(compiler, ['-std=c++20', await probe(scratch, text), ...args])).code === 0;
+  return (await runCompiler(compiler, ['-std=c++20', await probe(scratch, text), ...args])).code === 0;
 }
 
 /** @param {string} scratch @param {string} text */

@@ -7,7 +7,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { compile, host, native, run, runOn, system } from '../../../../test/core/compiler.js';
+import { compile, host, native, runCompiler, runOn, system } from '../../../../test/core/compiler.js';
 
 /** @typedef {import('../../../../test/core/compiler.js').Target} Target */
 
@@ -39,7 +39,7 @@ let programs = 0;
  */
 export async function whyNot({ compiler, emulator } = host) {
   for (const needed of emulator === undefined ? [compiler] : [compiler, emulator]) {
-    if ((await run(needed, ['--version'])).code !== 0) return `there is no ${needed}`;
+    if ((await runCompiler(needed, ['--version'])).code !== 0) return `there is no ${needed}`;
   }
   return undefined;
 }
