@@ -37,7 +37,7 @@ export const faults: Record<string, Fault & { finds: string }> = {
   },
   kReleaseTwice: {
     finds: 'an order that the queue drops leaves the limiter twice',
-    within: 'if (order.reserved()) resolve_reservation(order.reservation, false); release_place(order);',
+    within: 'if (order.reserved()) resolve_reservation(order.reservation, false, 0); release_place(order);',
     sound: 'release_place(order);',
     faulty: 'release_place(order); release_place(order);',
   },
