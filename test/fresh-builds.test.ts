@@ -1,4 +1,4 @@
-// A checkout with a small lib/ and an addon that nobody loads: it is edited, and a single test file is run in it.
+// A checkout with a small lib/ and an addon that no program loads. The tests edit it and run a single test file in it.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -34,7 +34,7 @@ const parts = [
   ...['test/fresh-builds.ts', 'tsconfig.json', 'vitest.config.ts'],
 ];
 
-/** What a developer types: `npx vitest run test/edit.test.ts`. */
+/** Runs what a developer types: `npx vitest run test/edit.test.ts`. */
 function runOneTest(): { status: number | null; output: string } {
   const vitest = inCheckout('node_modules/vitest/vitest.mjs');
   const { status, stdout, stderr } = spawnSync(process.execPath, [vitest, 'run', 'test/edit.test.ts'], {
@@ -47,7 +47,7 @@ function runOneTest(): { status: number | null; output: string } {
   return { status, output: stdout + stderr };
 }
 
-/** Expects of the next run that `sluice` says so. */
+/** Makes the next run expect this value of `sluice`. */
 function expectInTest(value: string): void {
   const text = `import * as sluice from 'sluice';
 import { expect, it } from 'vitest';
@@ -135,13 +135,13 @@ it('a build that goes on beside a test takes no file of dist/ away, and leaves n
   expect(readFileSync(inCheckout('dist/index.js'), 'utf8')).toContain("edit = 'four'");
 });
 
-it('an addon that is older than what it is made of ends the run, with what to do', () => {
+it('an addon that is older than its sources ends the run, with what to do', () => {
   expectInTest('four');
   const header = inCheckout('native/core/queue/ring.h');
   const later = new Date(Date.now() + 60_000);
   utimesSync(header, later, later);
   const touched = runOneTest();
-  expect(touched.status, touched.output).toBe(0); // it says what it said when the addon was built
+  expect(touched.status, touched.output).toBe(0); // its text is that from which the addon was built
 
   appendFileSync(header, '// an edit\n');
   utimesSync(header, later, later);
@@ -151,7 +151,7 @@ it('an addon that is older than what it is made of ends the run, with what to do
   expect(output).toContain('What to do: npm run build:native');
   expect(output).not.toContain('sees the edit');
 
-  utimesSync(inCheckout('build/Release/sluice.node'), later, later); // as a build would leave it, whoever ran it
+  utimesSync(inCheckout('build/Release/sluice.node'), later, later); // as any build would leave it
   const built = runOneTest();
   expect(built.status, built.output).toBe(0);
 

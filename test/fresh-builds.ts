@@ -1,6 +1,6 @@
 /**
  * Tests import the compiled dist/, which loads the native addon. Before any of them runs, dist/ is compiled again if
- * lib/ has changed, and an addon that is older than its sources ends the run: that takes longer to build.
+ * lib/ has changed, and an addon that is older than its sources ends the run, because an addon takes longer to build.
  */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -11,5 +11,5 @@ export function setup(): void {
   if (problem !== undefined) throw new Error(problem);
   const build = fileURLToPath(new URL('../scripts/build-lib.js', import.meta.url));
   const { status } = spawnSync(process.execPath, [build, '--if-stale'], { stdio: 'inherit' });
-  if (status !== 0) throw new Error('lib/ does not compile: see above. Tests would not test what is there.');
+  if (status !== 0) throw new Error('lib/ does not compile: see above. Tests would run the old code.');
 }

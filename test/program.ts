@@ -19,7 +19,7 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** Runs a program in a process of its own until it ends; one that does not is killed. */
+/** Runs a program in a process of its own until it ends. A program that does not end is killed. */
 export async function run(
   program: URL,
   args: readonly string[] = [],
@@ -46,7 +46,7 @@ export async function run(
   return { code, signal, stdout, stderr };
 }
 
-/** Fails, with all that the program wrote, unless it ended of itself with this code and this last line. */
+/** Fails, with all that the program wrote, unless the program ended by itself with this code and this last line. */
 export function expectEnded(ended: Ended, code: number, lastLine = 'ok'): void {
   const { stdout, stderr } = ended;
   const last = stdout.trimEnd().split('\n').at(-1);

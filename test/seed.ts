@@ -4,7 +4,7 @@
  */
 export const seed = Number(process.env['SLUICE_SEED'] ?? Math.floor(Math.random() * 2 ** 31)) | 0;
 
-/** What a failure message of a random test begins with. */
+/** The beginning of a random test's failure message. */
 export const replay = `SLUICE_SEED=${seed}`;
 
 console.log(replay);

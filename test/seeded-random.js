@@ -1,6 +1,6 @@
 /**
  * Random numbers that a failed run can be replayed with: mulberry32 (T. Ettinger). Plain JavaScript, because worker
- * threads draw from it too: give each its own seed, such as `seed + i`.
+ * threads use it, too: give each its own seed, such as `seed + i`.
  */
 export class SeededRandom {
   #state;

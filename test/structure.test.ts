@@ -4,7 +4,7 @@ import { readTree, rules, violations } from '../scripts/structure.js';
 
 const tree = readTree(fileURLToPath(new URL('..', import.meta.url)));
 const wide = 'x'.repeat(121);
-/** A file that breaks a rule: its path, its text, and what the rule says of it. */
+/** A file that breaks a rule: its path, its text, and what the rule reports. */
 const planted: readonly (readonly [rule: string, file: string, text: string, found: string])[] = [
   // Includes
   ['arrows', 'native/core/base/a.h', '#include "addon/objects.h"\n', '-> native/addon/objects.h: the core'],
@@ -137,7 +137,7 @@ describe('The structure of the sources', () => {
   });
 });
 
-/** What a rule finds when files are added to the tree. */
+/** Returns what a rule finds when files are added to the tree. */
 function newly(name: string, ...files: readonly (readonly [file: string, text: string])[]): string[] {
   const before = new Set(violations(tree, [name]));
   return violations(new Map([...tree, ...files]), [name]).filter((violation) => !before.has(violation));

@@ -4,7 +4,7 @@ import { expect } from 'vitest';
 /** An error of sluice: the class tells misuse by type or by range from other errors. */
 export type Thrown = Error & { code?: string; field?: string; option?: string };
 
-/** What `act` throws; fails if it does not. */
+/** Returns what `act` throws; fails if it does not throw. */
 export function thrown(act: () => unknown): Thrown {
   let returned: unknown;
   try {
@@ -15,7 +15,7 @@ export function thrown(act: () => unknown): Thrown {
   throw new Error(`expected an error, got ${String(returned)}`);
 }
 
-/** What `promise` rejects with; fails if it does not. */
+/** Returns what `promise` rejects with; fails if it does not reject. */
 export async function rejected(promise: Promise<unknown>): Promise<Thrown> {
   return promise.then(
     (value) => {
@@ -25,7 +25,7 @@ export async function rejected(promise: Promise<unknown>): Promise<Thrown> {
   );
 }
 
-/** Fails unless `error` is sluice's, with this code, and of this class. */
+/** Fails unless `error` is an error of sluice with this code and of this class. */
 export function expectError(
   error: Thrown,
   code: string,

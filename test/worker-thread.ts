@@ -1,14 +1,14 @@
 import { Worker } from 'node:worker_threads';
 
-/** What a test's worker posts. */
+/** A message that a test's worker posts. */
 export interface Message {
   readonly type: string;
   readonly [property: string]: unknown;
 }
 
 /**
- * A worker thread of a test. Its messages are waited for by their type; when it fails or ends, whoever still waits
- * fails with the reason, so that no test waits for a thread that is gone.
+ * A worker thread of a test. A test waits for its messages by their type. When the thread fails or ends, every pending
+ * wait fails with the reason, so that no test waits for a thread that is gone.
  */
 export class WorkerThread {
   readonly worker: Worker;
@@ -37,7 +37,7 @@ export class WorkerThread {
     });
   }
 
-  /** The oldest message of this type that was not asked for yet. */
+  /** Returns the oldest message of this type that was not returned before. */
   async message<M extends object>(type: string): Promise<M> {
     for (;;) {
       const index = this.#messages.findIndex((message) => message.type === type);
@@ -67,7 +67,7 @@ export class WorkerThread {
   }
 }
 
-/** Starts threads for `act` and ends them afterwards, whatever happens. */
+/** Runs `act` with these threads and ends them afterwards, whatever happens. */
 export async function withThreads<T>(threads: readonly WorkerThread[], act: () => Promise<T>): Promise<T> {
   try {
     return await act();

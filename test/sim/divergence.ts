@@ -1,6 +1,6 @@
 import { inspect, isDeepStrictEqual } from 'node:util';
 
-/** What was simulated is not what the auditor says. */
+/** The answer of sluice is not the one that the auditor predicts. */
 export class Divergence extends Error {
   override get name(): string {
     return 'Divergence';
@@ -9,13 +9,16 @@ export class Divergence extends Error {
 
 const shown = (value: unknown): string => inspect(value, { depth: 6, breakLength: 110, sorted: true });
 
-/** Answers are told by their own properties: what some have on their prototypes (`toJSON`) is no matter here. */
+/** Compares answers by their own properties, without those of their prototypes (`toJSON`). */
 export function same(what: string, actual: unknown, expected: unknown): void {
   if (isDeepStrictEqual(plain(actual), expected)) return;
   throw new Divergence(`${what}\n  the auditor: ${shown(expected)}\n  sluice:      ${shown(actual)}`);
 }
 
-/** Times to wait: of more than 26 days milliseconds are no double to the nanosecond, and sluice tells a longer one. */
+/**
+ * Compares times to wait. A double cannot hold more than 26 days in milliseconds to the nanosecond; sluice then returns
+ * a longer time.
+ */
 export function sameWait(what: string, actualMs: number, expectedNs: number): void {
   const expected = expectedNs / 1e6;
   if (expectedNs < 2 ** 51 || expected === Infinity) same(what, actualMs, expected);
@@ -31,7 +34,7 @@ export function holds(what: string, condition: boolean, details?: unknown): void
   if (!condition) throw new Divergence(details === undefined ? what : `${what}: ${shown(details)}`);
 }
 
-/** What a call returns, or the code of the sluice error that it throws. */
+/** Returns what a call returns, or the code of the sluice error that it throws. */
 export function outcome<T>(call: () => T): T | { error: string } {
   try {
     return call();
@@ -40,7 +43,7 @@ export function outcome<T>(call: () => T): T | { error: string } {
   }
 }
 
-/** The code of a sluice error; anything else is thrown on. */
+/** Returns the code of a sluice error; throws any other error again. */
 export function codeOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   if (!code.startsWith('ERR_SLUICE_')) throw error;

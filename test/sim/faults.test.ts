@@ -7,11 +7,11 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 
 describe('Faults planted in a copy of the sources', () => {
   const sources = readSources(root, ['native', 'dist']);
-  it.each(Object.entries(faults))('%s: has one place', (name, fault) => {
+  it.each(Object.entries(faults))('%s: its text occurs once', (name, fault) => {
     expect(plant(sources, name, fault).text).toContain(name);
   });
 
-  it('stand beside what is sound, asleep', () => {
+  it('stand beside the sound code, inactive', () => {
     expect(
       plantIn('  run(first);\n  return a +\n      b;\n', { sound: 'run(first);', faulty: 'run(last);' }),
     ).toBe('  { if (sluice_planted("kAny")) { run(last); } else { run(first); } }\n  return a +\n      b;\n');
@@ -23,20 +23,20 @@ describe('Faults planted in a copy of the sources', () => {
     );
   });
 
-  it('fail where their text stands nowhere, or twice', () => {
-    expect(() => plantIn('x = a;', { sound: 'b', faulty: '' })).toThrow(/kAny .* stands nowhere: b/);
+  it('fail if their text occurs nowhere, or twice', () => {
+    expect(() => plantIn('x = a;', { sound: 'b', faulty: '' })).toThrow(/kAny: .* occurs nowhere: b/);
     expect(() => plantIn('x = a; y = a;', { sound: 'a', faulty: '' })).toThrow(
-      /stands native\/a.h and native\/a.h: a/,
+      /occurs native\/a.h and native\/a.h: a/,
     );
     expect(() => plantIn('x = a + a;', { within: 'a + a', sound: 'a', faulty: '' })).toThrow(
       /native\/a.h: a/,
     );
     expect(() => plantIn('x = a;', { within: 'x = a;', sound: 'b', faulty: '' })).toThrow(
-      /stands nowhere: b/,
+      /occurs nowhere: b/,
     );
   });
 
-  it('fail where two of them are to stand in one place', () => {
+  it('fail if two of them change the same place', () => {
     const sources: Sources = new Map([['native/a.h', 'x = a + b;']]);
     const some = ['a + b', 'b'].map((sound) => plant(sources, sound, { sound, faulty: '' }));
     expect(() => mutated(sources, some)).toThrow('native/a.h: mutations overlap');

@@ -56,7 +56,7 @@ export const faults: Record<string, Fault & { finds: string }> = {
     sound: 'control_->cursor = control_->first;',
     faulty: 'control_->cursor = kNone;',
   },
-  // One thread cannot see that a copy comes after its publication: here it does not come at all.
+  // One thread cannot see that a copy comes after its publication, so here the copy is left out.
   kPublishBeforeCopy: {
     finds: 'a record is published before it is copied',
     sound: 'std::memcpy(payload + meta_bytes_, record, shape_.record_bytes);',

@@ -46,7 +46,7 @@ async function main(): Promise<Result> {
 }
 
 async function tryOut(seed: number, steps: number, result: Result): Promise<void> {
-  // Before the run: should it crash, its seed is known.
+  // Printed before the run, so that the seed is known if the run crashes.
   process.stdout.write(` ${seed}`);
   const run = await explore(seed, steps);
   if (hasFailed(run)) report(seed, steps, run, await shrink(run));

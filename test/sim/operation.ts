@@ -1,6 +1,6 @@
 /**
- * One step of a run. It says all that it does: whatever other steps are left out, it can be run again, and what it
- * refers to (by the `name` of the step that made it) is skipped if it is not there.
+ * One step of a run. It contains all that it does, so that it can be run again whatever other steps are left out. An
+ * object that it refers to, by the `name` of the step that made it, is skipped if it is not there.
  */
 export interface Operation {
   readonly driver: string;
@@ -10,15 +10,15 @@ export interface Operation {
 
 /** A part of the simulated world with its auditor. */
 export interface Driver {
-  /** Draws an operation for the state that the driver is in; undefined: none comes to mind. */
+  /** Draws an operation for the driver's state; undefined if none fits. */
   draw(random: Random, name: number): Operation | undefined;
-  /** Runs it, here and in the auditor, and compares the answers. */
+  /** Runs the operation, here and in the auditor, and compares the answers. */
   run(operation: Operation): void | Promise<void>;
-  /** Waits for what the auditor says must happen after a step, such as a wait that ends. */
+  /** Waits for what must happen after a step by the auditor's model, such as the end of a wait. */
   settle(): Promise<void>;
-  /** Compares what both can be asked for after every step. */
+  /** Compares, after every step, what both sides can report. */
   check(): void;
-  /** Times at which something becomes due, in nanoseconds of the clock. */
+  /** Returns the times at which something becomes due, in nanoseconds of the clock. */
   dueTimes(): number[];
   dispose(): void;
 }
@@ -34,7 +34,7 @@ export interface Random {
 /** Which operations a seed uses, and how often: a seed that leaves some out goes further with the others. */
 export type Weights = Readonly<Record<string, number>>;
 
-/** `always`: what the others need, and so is never left out. */
+/** `always` has the names that the others need, which are never left out. */
 export function drawWeights(random: Random, names: readonly string[], always: readonly string[]): Weights {
   const weights = names.map((name) => {
     if (always.includes(name)) return [name, random.between(8, 20)] as const;
@@ -43,7 +43,7 @@ export function drawWeights(random: Random, names: readonly string[], always: re
   return Object.fromEntries(weights);
 }
 
-/** One of `names`, by its weight; undefined if all weigh nothing. */
+/** Draws one of the names by its weight; undefined if all weights are 0. */
 export function drawByWeight(random: Random, weights: Weights): string | undefined {
   const names = Object.keys(weights);
   const sum = names.reduce((total, name) => total + (weights[name] as number), 0);
@@ -54,7 +54,7 @@ export function drawByWeight(random: Random, weights: Weights): string | undefin
   });
 }
 
-/** A value with the given chance, else undefined; always draws as much. */
+/** Returns a value with the given chance, otherwise undefined. It always draws as many random numbers. */
 export function sometimes<T>(random: Random, share: number, value: () => T): T | undefined {
   const drawn = random.chance(share);
   return drawn ? value() : undefined;

@@ -4,10 +4,10 @@ import { mirrorSources, mutated, plant, readSources, type Sources } from '../sup
 import { faults } from './faults.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-/** A package of its own: its lib loads the addon that stands beside it, as the real one does. */
+/** A package of its own: its lib loads the addon beside it, as the real one does. */
 const planted = `${root}build/planted/`;
 const parts = ['package.json', 'binding.gyp', 'native', 'dist'];
-/** Whether a fault is awake: the one that the environment names. */
+/** Whether a fault is active: the environment names it. */
 const awake = `#pragma once
 #include <cstdlib>
 #include <cstring>
@@ -23,7 +23,8 @@ export function hasCompiler(): boolean {
 }
 
 /**
- * Writes the planted sources, and builds of them (again only what has changed) the addon and the simulator beside it.
+ * Writes the planted sources and builds the addon from them, with the simulator beside it. Builds again only what has
+ * changed.
  */
 export function buildPlanted(): void {
   mirrorSources(plantedSources(), parts, planted);
@@ -33,7 +34,7 @@ export function buildPlanted(): void {
   expectSuccess(run(root, [tsc, '-p', 'test/sim/tsconfig.json', '--outDir', `${planted}build/sim`]));
 }
 
-/** The sources of the package with all faults planted, each asleep. */
+/** Returns the sources of the package with all faults planted, each inactive. */
 function plantedSources(): Sources {
   const sources = readSources(root, parts);
   const mutations = Object.entries(faults).map(([name, fault]) => plant(sources, name, fault));
@@ -44,7 +45,7 @@ function plantedSources(): Sources {
   return sources.set('native/planted.h', awake);
 }
 
-/** Runs the simulator with a fault awake, or none. */
+/** Runs the simulator with one fault active, or none. */
 export function simulate(fault: string | undefined, ...args: string[]): SpawnSyncReturns<string> {
   const { SLUICE_PLANT: _, ...env } = process.env;
   const program = `${planted}build/sim/sim/main.js`;

@@ -10,7 +10,7 @@ const bounds = ['--seeds', '1-200', '--steps', '300'];
 describe.skipIf(!hasCompiler())('The simulator, of a build with planted faults', () => {
   beforeAll(buildPlanted, 900_000);
 
-  it('finds nothing while none of them is awake', { timeout: 300_000 }, () => {
+  it('finds nothing while none of them is active', { timeout: 300_000 }, () => {
     const { status, stdout, stderr } = simulate(undefined, ...bounds);
     expect({ status, last: lastLine(stdout) }, stdout + stderr).toEqual({
       status: 0,

@@ -9,11 +9,11 @@ import type { StockScenario } from './drivers/stock.js';
 import { drawItem, groupNames, type KeyName, stockOperations } from './drivers/stock-operations.js';
 import { drawWeights, type Random, sometimes, type Weights } from './operation.js';
 
-/** What a run is made of: small, so that every corner is reached, and different for each seed. */
+/** The objects of a run: small, so that every corner is reached, and different for each seed. */
 export interface Scenario {
-  /** How often each driver is the one that something happens in. */
+  /** How often each driver gets the next operation. */
   readonly drivers: Weights;
-  /** What the clock begins with, in milliseconds since 1970: 0 if absent. */
+  /** The time at which the clock begins, in milliseconds since 1970: 0 if absent. */
   readonly beganMs?: number;
   readonly queue?: QueueScenario;
   readonly limiter?: LimiterScenario;
@@ -32,7 +32,7 @@ const beginnings = [
 ];
 
 export function drawScenario(random: Random): Scenario {
-  // Most runs are about one driver: the fewer there are, the further each is taken.
+  // Most runs are about one driver: with fewer drivers, each goes further.
   const about = random.pick(['queue', 'limiter', 'stock', 'gate']);
   const isThere = (driver: string): boolean => driver === about || random.chance(0.15);
   const gate = isThere('gate') ? drawGateScenario(random) : undefined;
@@ -76,10 +76,10 @@ function drawQueueScenario(random: Random): QueueScenario {
 }
 
 function drawLimiterScenario(random: Random, ofGate: boolean, hasQueue: boolean): LimiterScenario {
-  // Nobody tells a limiter on a manual clock that a queue has become shorter: then nobody waits for it.
+  // With a manual clock, no bell reports to a limiter that a queue has become shorter, so no caller waits for that.
   const followsQueue = hasQueue && random.chance(0.4);
   const keys: KeyName[] = [1, { big: 1 }, '1', 'anna', 2.5, -7];
-  // More of them than a limiter of one key has room for, but for guests: too few to push one out.
+  // More keys than a limiter of one key has room for, except as guests; too few guests to push one out.
   const guests = random.chance(0.3);
   if (guests) keys.push(...Array.from({ length: 40 }, (_, i) => 100 + i));
   const keyed = sometimes(random, 0.4, () => keys.slice(0, random.between(guests ? 30 : 1, keys.length)));
@@ -101,7 +101,7 @@ function drawLimiterScenario(random: Random, ofGate: boolean, hasQueue: boolean)
     maxWaiting: followsQueue ? 0 : random.pick([0, 1, 1, 3, 20]),
     enforce: !random.chance(0.1),
     objects: random.between(2, 4),
-    // What a gate has admitted is the gate's to give back.
+    // The gate gives back what it has admitted.
     weights: ofGate ? { ...weights, giveBack: 0 } : weights,
   };
 }
@@ -119,7 +119,7 @@ function drawStockScenario(random: Random): StockScenario {
     items,
     groups,
     maxItems: sharded ? 40 : random.between(items.length, 7),
-    // Which places the parts of a sharded item take is the ledger's business: there are more than will be used.
+    // The auditor does not know which places the parts of a sharded item take, so there are more than will be used.
     maxReservations: sharded ? 8_192 : random.pick([1, 2, 3, 5, 50]),
     maxUsers: random.pick([1, 3, 100]),
     maxIds: random.pick([1, 8, 1_000]),
@@ -134,7 +134,7 @@ function drawStockScenario(random: Random): StockScenario {
 function drawGateScenario(random: Random): GateScenario {
   const overflow = random.pick(['reject', 'drop-oldest', 'overwrite'] as const);
   return {
-    // Seldom does anything else leave so many orders in the queue that some are overwritten.
+    // Larger capacities seldom leave so many orders in the queue that some are overwritten.
     capacity: random.pick(overflow === 'overwrite' ? [1, 1, 1, 2, 3] : [1, 2, 3, 4, 7, 50]),
     ttlMs: random.pick([0, 1, 50]),
     overflow,

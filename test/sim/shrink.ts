@@ -2,8 +2,8 @@ import type { Failure, Trace } from './simulation.js';
 import { replay } from './simulation.js';
 
 /**
- * Leaves out of a failed trace what it fails without: delta debugging (A. Zeller, R. Hildebrandt: ddmin), halving
- * chunks of the operations. At most `replays` runs, begun within `seconds`.
+ * Leaves out the operations without which a trace still fails: delta debugging (A. Zeller, R. Hildebrandt: ddmin),
+ * halving chunks of the operations. At most `replays` runs, begun within `seconds`.
  */
 export async function shrink(failure: Failure, replays = 1_500, seconds = 60): Promise<Failure> {
   let best = failure;

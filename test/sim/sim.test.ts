@@ -85,7 +85,7 @@ describe('The simulator', () => {
 
   it('shrinks a failure to the operations that it needs', async () => {
     const { scenario, operations } = await recorded(3);
-    // An operation that no driver can run, in the middle of those that all can.
+    // An operation that no driver can run, in the middle of others that can be run.
     const broken = { driver: 'time', name: 1_000, do: 'advance', ns: 'soon' };
     const trace = { scenario, operations: operations.toSpliced(60, 0, broken) };
     const error = (await replay(trace)) as Error;
@@ -93,7 +93,7 @@ describe('The simulator', () => {
   });
 });
 
-/** What a seed does. */
+/** Returns the trace of a seed. */
 async function recorded(seed: number): Promise<Trace> {
   const { trace, error } = await explore(seed, 120);
   expect(error).toBeUndefined();

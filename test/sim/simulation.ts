@@ -33,7 +33,7 @@ export async function explore(seed: number, steps: number): Promise<Run> {
   return { trace: { scenario, operations }, error };
 }
 
-/** Runs a trace. Returns what went wrong. */
+/** Runs a trace. Returns the error, if there was one. */
 export async function replay({ scenario, operations }: Trace): Promise<Error | undefined> {
   const world = new World(scenario);
   return attempt(world, async () => {

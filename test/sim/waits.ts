@@ -2,12 +2,12 @@ import { codeOf, Divergence, same } from './divergence.js';
 
 const patienceMs = 5_000;
 
-/** Promises of operations that wait, each of which is settled when the auditor says so and not before. */
+/** The promises of operations that wait. Each must settle when the auditor predicts it, and not before. */
 export class Waits<T> {
   readonly #promises = new Map<number, Promise<void>>();
   readonly #settled = new Map<number, unknown>();
 
-  /** `shown`: what is compared of a result. */
+  /** `shown` returns what is compared of a result. */
   add(name: number, promise: Promise<T>, shown: (result: T) => unknown): void {
     const settled = promise.then(
       (result) => this.#settled.set(name, shown(result)),
@@ -23,7 +23,7 @@ export class Waits<T> {
     return [...this.#promises.keys()];
   }
 
-  /** Waits until those of `expected` are settled, and compares how; none of the others may be. */
+  /** Waits until those of `expected` are settled, and compares their results. No other may be settled. */
   async settle(what: string, expected: ReadonlyMap<number, unknown>): Promise<void> {
     for (const [name, outcome] of expected) {
       const promise = this.#promises.get(name);
@@ -43,7 +43,7 @@ export class Waits<T> {
 /** The reason of every abort in a simulation. */
 export const aborted = new Error('aborted by the simulation');
 
-/** What a promise resolves to; that it does not is a divergence. */
+/** Returns what a promise resolves to. If it does not resolve, that is a divergence. */
 export async function inTime<T>(promise: Promise<T>, what: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {

@@ -7,7 +7,7 @@ import type { Driver, Operation, Random } from './operation.js';
 import { drawByWeight } from './operation.js';
 import type { Scenario } from './scenario.js';
 
-/** Everything that is simulated, on one clock that moves only by operations. */
+/** All objects of a simulation, on one clock that moves only by operations. */
 export class World {
   readonly #scenario: Scenario;
   readonly #drivers: Map<string, Driver> = new Map();
@@ -36,7 +36,7 @@ export class World {
     return driver === undefined ? undefined : this.#drivers.get(driver)?.draw(random, name);
   }
 
-  /** Before the first step. */
+  /** Call it before the first step. */
   async begin(): Promise<void> {
     await this.#checkAll();
   }
@@ -51,7 +51,7 @@ export class World {
     }
   }
 
-  /** After the last step. */
+  /** Call it after the last step. */
   async end(): Promise<void> {
     await this.#checkAll();
   }

@@ -1,5 +1,5 @@
 // Mutated copies of sources: faults planted to try the tests, and memory orders that are weakened to try the models.
-// What is shipped holds nothing of either: only a copy of its text is changed.
+// Shipped sources contain neither: only a copy of their text is changed.
 
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -12,9 +12,8 @@ import { dirname, join } from 'node:path';
  */
 
 /**
- * A statement (it ends with a semicolon) or an expression that stands in exactly one place of the sources, whatever the
- * white space in it, and what replaces it. `within` is text around `sound` that stands in one place where `sound` alone
- * does not.
+ * A statement (with its semicolon) or an expression that occurs exactly once in the sources, whatever the white space
+ * in it, and the text that replaces it. `within` is text around `sound` that occurs once, if `sound` alone does not.
  * @typedef {{ sound: string, faulty: string, within?: string }} Fault
  */
 
@@ -31,8 +30,8 @@ export function readSources(root, paths) {
 }
 
 /**
- * The mutation that plants a fault. It is asleep unless the environment variable SLUICE_PLANT has its name, so that one
- * build carries many.
+ * Makes the mutation that plants a fault. The fault is inactive unless the environment variable SLUICE_PLANT has its
+ * name, so that one build can contain many.
  * @param {Sources} sources
  * @param {string} name
  * @param {Fault} fault
@@ -49,7 +48,7 @@ export function plant(sources, name, { sound, faulty, within = sound }) {
 }
 
 /**
- * The files that the mutations change, with all of them. No two may overlap.
+ * Returns the files that the mutations change, with all mutations applied. No two mutations may overlap.
  * @param {Sources} sources
  * @param {readonly Mutation[]} mutations
  * @returns {Sources}
@@ -71,8 +70,8 @@ export function mutated(sources, mutations) {
 }
 
 /**
- * Writes each file below `directory`. A file that has its text already keeps its time, so that what was built of it
- * is not built again.
+ * Writes each file below `directory`. A file that has its text already keeps its time, so that its build products are
+ * not built again.
  * @param {Sources} sources
  * @param {string} directory
  */
@@ -85,7 +84,7 @@ export function writeSources(sources, directory) {
 }
 
 /**
- * Makes `directory` hold under `paths` what the sources hold there, and nothing else.
+ * Makes `directory` contain under `paths` what the sources contain there, and nothing else.
  * @param {Sources} sources
  * @param {readonly string[]} paths
  * @param {string} directory
@@ -132,7 +131,7 @@ function onlyPlace(sources, name, part) {
   const [place] = places;
   if (place === undefined || places.length > 1) {
     const where = places.map(({ file }) => file).join(' and ') || 'nowhere';
-    throw new Error(`${name} wants its text in one place, and it stands ${where}: ${part}`);
+    throw new Error(`${name}: its text must occur in one place, but occurs ${where}: ${part}`);
   }
   return place;
 }

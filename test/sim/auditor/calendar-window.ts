@@ -8,18 +8,18 @@ export interface CalendarWindow {
   readonly timeZone?: string;
 }
 interface Period {
-  /** The first moment that it is known of. */
+  /** The first moment of the period, as far as it is known. */
   fromMs: number;
-  /** Of the next one the first moment. */
+  /** The first moment of the next period. */
   readonly untilMs: number;
 }
 
-/** So many in each period of a time zone's calendar. */
+/** A limit in each period of a time zone's calendar. */
 export class CalendarAuditor {
   limit: number;
   readonly #calendar: Calendar;
   #count = 0;
-  /** Which period was counted, by its end. */
+  /** The end of the period that was counted last. */
   #untilMs = 0;
 
   /** `beganMs`: the limiter's time 0, in milliseconds since 1970. */
@@ -83,7 +83,7 @@ export class CalendarAuditor {
   }
 }
 
-/** The periods of a calendar, found by Intl alone. */
+/** The periods of a calendar, found with Intl alone. */
 class Calendar {
   readonly #known: Period[] = [];
   readonly #format: Intl.DateTimeFormat;
@@ -116,7 +116,7 @@ class Calendar {
     return period;
   }
 
-  /** What the zone's calendar shows of a period: of a week its Monday. */
+  /** Returns what the zone's calendar shows for a period; for a week, its Monday. */
   #nameOf(ms: number): string {
     const parts = this.#format.formatToParts(ms);
     const shown = Object.fromEntries(parts.map(({ type, value }) => [type, Number(value)]));
@@ -131,7 +131,7 @@ class Calendar {
 
 const calendars = new Map<string, Calendar>();
 
-/** For all keys, and all runs. */
+/** Calendars are shared by all keys and all runs. */
 function calendarOf(every: CalendarWindow['every'], timeZone: string): Calendar {
   const name = `${every} of ${timeZone}`;
   const calendar = calendars.get(name) ?? new Calendar(every, timeZone);

@@ -1,4 +1,4 @@
-// What is asked of a ledger and what it answers, and the texts by which its keys are told apart.
+// The requests to a ledger and its answers, and the texts that distinguish its keys.
 
 export type Sku = number | string;
 export interface Line {
@@ -17,16 +17,18 @@ export interface Group {
   readonly name: string;
   readonly perUser: number;
 }
-/** Texts that tell keys apart: see `keyText`. */
+/** The texts of the user and the id: see `keyText`. */
 export interface Who {
   readonly user: string | undefined;
   readonly id: string | undefined;
-  /** Whether a gate asks, which queues what it reserves. */
+  /** Whether a gate asks: it queues what it reserves. */
   readonly byGate?: boolean;
 }
 export type Answer =
   | { readonly ok: true; readonly name: number; readonly duplicate: boolean }
-  /** `name`: of the reservation that another way of asking has made under this id. */
+  /**
+   * `name` is that of the reservation that the other way of reserving (directly, or by a gate) has made under this id.
+   */
   | { readonly ok: false; readonly reason: string; readonly sku?: Sku; readonly name?: number }
   | { readonly error: 'ERR_SLUICE_OPTION' };
 
@@ -40,17 +42,17 @@ export interface Movement {
   readonly user?: bigint | string;
 }
 
-/** A key as a text: a number and a bigint of the same value are the same key, a text is another. */
+/** Returns a key as a text. A number and a bigint of the same value are the same key, a text is another one. */
 export function keyText(key: number | bigint | string): string {
   return typeof key === 'string' ? `'${key}` : `#${key}`;
 }
 
-/** A user's units of an item. */
+/** Names a user's units of an item. */
 export function pair(user: string, sku: Sku): string {
   return `${keyText(sku)} ${user}`;
 }
 
-/** The lines of a cart with those of the same item added up. */
+/** Returns the lines of a cart, with lines of the same item added up. */
 export function summed(cart: readonly Line[]): Line[] {
   const skus = [...new Set(cart.map(({ sku }) => sku))];
   return skus.map((sku) => ({
@@ -59,7 +61,7 @@ export function summed(cart: readonly Line[]): Line[] {
   }));
 }
 
-/** What a repetition of an id must ask for: the same sums in any order, for the same user. */
+/** Returns what a repetition of an id must ask for: the same sums in any order, for the same user. */
 export function bodyOf(lines: readonly Line[], user: string | undefined): string {
   const sums = lines.map(({ sku, quantity }) => `${keyText(sku)}*${quantity}`).sort();
   return `${sums.join('+')} for ${user}`;

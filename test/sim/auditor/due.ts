@@ -1,15 +1,16 @@
-/** Places that are looked at together. */
+/** How many places are looked at together. */
 const together = 16;
 
 /**
- * When a ledger looks for holds that are over: not before a deadline that it was told of since it last looked, be that
- * one still held or not. A look that finds nothing has a refused request tried again all the same.
+ * When a ledger looks for holds that are over. It does not look before the earliest deadline that was added since its
+ * last look, whether that reservation is still held or not. After a look, a refused request is tried again, even if the
+ * look found nothing.
  */
 export class DueTimes {
-  /** By neighbourhood of places: none of its holds is over before. */
+  /** For each neighbourhood of places, a time before which none of its holds is over. */
   readonly #bounds = new Map<number, number>();
 
-  /** The place of its first line stands for a reservation. */
+  /** A reservation counts at the place of its first line. */
   add(place: number, deadline: number): void {
     const at = Math.floor(place / together);
     this.#bounds.set(at, Math.min(this.#bounds.get(at) ?? Number.POSITIVE_INFINITY, deadline));
@@ -17,7 +18,7 @@ export class DueTimes {
   mayBeDue(now: number): boolean {
     return [...this.#bounds.values()].some((bound) => now >= bound);
   }
-  /** What was due has expired; `held`: what is left. */
+  /** Called when the ledger has expired what was due. `held` has the reservations that are left. */
   looked(now: number, held: ReadonlyArray<{ readonly place: number; readonly deadline: number }>): void {
     const seen = [...this.#bounds].filter(([, bound]) => now >= bound).map(([at]) => at);
     for (const at of seen) this.#bounds.delete(at);

@@ -10,7 +10,7 @@ export interface Queued<T> {
   readonly order: T;
   /** The name of its reservation. */
   reservation: number | undefined;
-  /** Not pushed past the gate: the limiter counts it in flight. */
+  /** False if the order was pushed past the gate. If true, the limiter counts it in flight. */
   admitted: boolean;
   /** The number of the limiter's key. */
   readonly keyAt: number;
@@ -18,7 +18,7 @@ export interface Queued<T> {
 }
 export interface Request {
   readonly lines: readonly Line[];
-  /** Whether the lines were given as a cart: a refusal then says of which item it is. */
+  /** Whether the lines were given as a cart: then a refusal names the item. */
   readonly cart: boolean;
   readonly user: string | undefined;
   readonly id: string | undefined;
@@ -42,7 +42,7 @@ export type Admission =
 /** Limiter, stock and queue as one step, all or nothing. */
 export class GateAuditor<T> {
   readonly queue: QueueAuditor<Queued<T>>;
-  /** What a consumer has taken and not decided. */
+  /** The orders that a consumer has taken and not decided. */
   readonly inHand: InHand<Queued<T>>;
   readonly counters = {
     admitted: 0,
@@ -81,7 +81,7 @@ export class GateAuditor<T> {
     if (this.queue.closed) return { outcome: 'closed' };
     if (ledger !== undefined) {
       if (lines.some(({ quantity }) => quantity === 0)) return { error: 'ERR_SLUICE_FIELD' };
-      // Sold out comes before all else, and charges nothing.
+      // 'sold-out' comes before everything else, and charges nothing.
       const objection = ledger.objectionPastDue(lines, user, now);
       const stranded = ledger.stranded(lines, who, now) !== undefined;
       if (!stranded && objection) return answered(ledger.reserve(name, now, lines, who, holdNs));
@@ -110,7 +110,7 @@ export class GateAuditor<T> {
     return { outcome: 'admitted', name: reservation, duplicate: false, state: 'held' };
   }
 
-  /** A push to the queue that nobody asks the gate for: whether it was taken; undefined: closed. */
+  /** Pushes to the queue past the gate. Returns whether the order was taken; undefined if the queue is closed. */
   pushPast(order: T, deadline: number, now: number): boolean | undefined {
     const value = { order, reservation: undefined, admitted: false, keyAt: 0, holdNs: 0 };
     const taken = this.queue.push(0, [{ value, deadline }]);
@@ -118,7 +118,10 @@ export class GateAuditor<T> {
     return taken < 0 ? undefined : taken === 1;
   }
 
-  /** Takes up to `max` orders: first what an earlier consumer left. What the queue drops goes back on sale. */
+  /**
+   * Takes up to `max` orders, first those that an earlier consumer left. Units of orders that the queue drops go back
+   * on sale.
+   */
   take(max: number, now: number): Array<Queued<T>> {
     const again = this.inHand.again(max);
     const taken = again.length > 0 ? again : this.queue.look(Math.min(max, this.inHand.room), now);
@@ -133,14 +136,14 @@ export class GateAuditor<T> {
     );
   }
 
-  /** An order is decided: it leaves the limiter, and its reservation is sold or on sale again. */
+  /** Decides an order: it leaves the limiter, and its units are sold or go back on sale. */
   resolve(order: Queued<T>, confirm: boolean, now: number): string {
     const resolution = this.#settle(order, confirm, now);
     this.inHand.remove(order);
     return resolution;
   }
 
-  /** An order is decided by selling some of its units; 'ERR_SLUICE_OPTION': it is not. */
+  /** Decides an order by selling some of its units. 'ERR_SLUICE_OPTION': it is not decided. */
   sell(order: Queued<T>, quantity: number, now: number): string {
     const ledger = this.ledger();
     const { reservation, admitted, keyAt } = order;
@@ -152,7 +155,7 @@ export class GateAuditor<T> {
     return sold;
   }
 
-  /** Holds what is in hand for as long again, where half of the hold is over. Nanoseconds until the next is due. */
+  /** Renews the holds in hand of which half is over. Returns the nanoseconds until the next renewal is due. */
   renew(now: number): number {
     let next = Number.POSITIVE_INFINITY;
     for (const order of this.inHand.handedOut) {
@@ -168,7 +171,7 @@ export class GateAuditor<T> {
     return next - now;
   }
 
-  /** Another gate begins on the same queue: what is left of this one is in flight no more, and runs out. */
+  /** Another gate begins on the same queue: the orders of this one are in flight no more, and their holds run out. */
   replaced(now: number): void {
     const left = this.queue.lanes.flatMap(({ entries }) => entries.map(({ value }) => value));
     for (const order of [...left, ...this.inHand.orders]) {
@@ -180,7 +183,7 @@ export class GateAuditor<T> {
     for (const counter of Object.keys(this.counters)) this.counters[counter as 'admitted'] = 0;
   }
 
-  /** What has gone for a newer order goes back on sale. */
+  /** Puts the units of orders that were overwritten by newer ones back on sale. */
   #settleOverwritten(now: number): void {
     for (const order of this.queue.overwritten.splice(0)) this.#settle(order, false, now);
   }

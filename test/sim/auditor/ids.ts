@@ -3,11 +3,11 @@ interface Known {
   readonly body: string;
   readonly answer: number | 'failed';
   readonly byGate: boolean;
-  /** Of a gate's: its order was in the queue of another time. */
+  /** For an order of a gate: it was in a queue that the restored ledger does not have. */
   inNoQueue: boolean;
 }
 
-/** Ids whose table has this much room or less have all the same neighbours. */
+/** In a table with this much room or less, all ids are neighbours. */
 const oneNeighbourhood = 8;
 const room = { all: 17, admitted: 16 };
 
@@ -19,7 +19,7 @@ class Neighbours {
 
   constructor(readonly room: { readonly all: number; readonly admitted: number }) {}
 
-  /** Has room for one that is admitted, by what `held` says of those that are there. */
+  /** Whether there is room for an id that is admitted. `held` reports which ids are held. */
   hasRoom(held: Held): boolean {
     return this.known.length < this.room.all || this.#victim(held) >= 0;
   }
@@ -31,7 +31,7 @@ class Neighbours {
     if (victim >= 0) this.known.splice(victim, 1);
     this.known.push({ id, body, answer, byGate, inNoQueue: false });
   }
-  /** If there is room for one that is refused. */
+  /** Remembers a refused id if there is room for it. */
   refuse(id: string, body: string): void {
     if (this.known.length === this.room.all) {
       const victim = this.known.findIndex(({ answer }) => answer === 'failed');
@@ -41,7 +41,7 @@ class Neighbours {
     this.known.push({ id, body, answer: 'failed', byGate: false, inNoQueue: false });
   }
 
-  /** Which one goes for one that is admitted. */
+  /** Returns the index of the id that an admitted one displaces. */
   #victim(held: Held): number {
     const failed = this.known.findIndex(({ answer }) => answer === 'failed');
     const admitted = this.known.filter((known) => known.answer !== 'failed').length;
@@ -52,7 +52,7 @@ class Neighbours {
 }
 
 /**
- * The ids that a ledger remembers. Which ids are neighbours is the ledger's business; so either all are, with as many
+ * The ids that a ledger remembers. The auditor does not know which ids are neighbours. So either all are, with as many
  * places again where they spill over, or there is room for many more than the simulator uses.
  */
 export class IdMemory {
@@ -80,7 +80,7 @@ export class IdMemory {
     this.#home.refuse(id, body);
   }
 
-  /** What a restored ledger remembers, which has no queue; with room for as many ids, or more. */
+  /** Returns what a restored ledger remembers, which has no queue, with room for `capacity` ids. */
   restored(capacity: number): IdMemory {
     const copy = new IdMemory(capacity);
     const kept = (known: Known): Known => ({ ...known, inNoQueue: known.byGate });

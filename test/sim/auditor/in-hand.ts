@@ -1,10 +1,10 @@
-/** Orders that a consumer has taken and not decided: what it leaves, the next one gets first. */
+/** Orders that a consumer has taken and not decided. The next consumer first gets those that it leaves. */
 export class InHand<T> {
   /** In the order of their admission. */
   #orders: T[] = [];
   readonly #deliveries = new Map<T, number>();
   readonly #renewals = new Map<T, number | undefined>();
-  /** What has been handed out since a consumer began. */
+  /** The orders handed out since a consumer began. */
   #out = new Set<T>();
   redelivered = 0;
 
@@ -23,7 +23,7 @@ export class InHand<T> {
   get room(): number {
     return this.capacity - this.#orders.length;
   }
-  /** Whether something is to be handed out again. */
+  /** Whether an order is to be handed out again. */
   get waits(): boolean {
     return this.#orders.some((order) => !this.#out.has(order));
   }
@@ -34,7 +34,7 @@ export class InHand<T> {
     for (const order of waiting) this.#handOut(order);
     return waiting;
   }
-  /** No handler was given them: they wait for the next consumer as if they had not been handed out. */
+  /** Puts orders back that no handler was given: the next consumer gets them as if they had not been handed out. */
   putBack(orders: readonly T[]): void {
     for (const order of orders) {
       this.#out.delete(order);

@@ -1,4 +1,4 @@
-// The items of a stock ledger, and what they count, in maps and lists. All times in nanoseconds.
+// The items of a stock ledger and their counts, in maps and lists. All times in nanoseconds.
 
 import type { StockCounts } from 'sluice';
 import { type Group, type Line, type Movement, type NewItem, pair, type Sku } from './cart.js';
@@ -8,12 +8,12 @@ import { Purchases, unitsOf } from './parts.js';
 export type Phase = 'held' | 'confirmed' | 'cancelled' | 'expired';
 export interface ReservedLine {
   readonly sku: Sku;
-  /** Held; after the end: held until then. */
+  /** Units that are held, or were held until the end. */
   quantity: number;
-  /** Bought and not returned. */
+  /** Units that were bought and not returned. */
   sold: number;
   readonly place: number;
-  /** By a limit per user. */
+  /** Whether a limit per user counts them. */
   readonly counted: boolean;
 }
 export interface Reservation {
@@ -35,7 +35,7 @@ export interface Item {
   readonly shards: number;
   closed: boolean;
 }
-/** Undefined: unchanged. */
+/** Undefined means unchanged. */
 export interface Changes {
   readonly perUser?: number | undefined;
   readonly backorder?: number | undefined;
@@ -56,12 +56,15 @@ export interface Found {
 }
 const unitsMax = 4_294_967_295;
 
-/** What a ledger has, its items, and what can be asked of it. */
+/** The contents of a ledger, the calls about its items, and the calls that only look. */
 export class LedgerBook {
   items: Map<Sku, Item> = new Map();
   /** Places of the table, the longest free first: each line of a reservation takes one. */
   free: number[];
-  /** Which reservation a place was last given to, or `nobody` if that was not made; none: it was never used. */
+  /**
+   * The reservation that a place was last given to, or `nobody` if that was not made. A place without an entry was
+   * never used.
+   */
   tenants: Map<number, number> = new Map();
   /** The limit per user of each group. */
   groups: Map<string, number> = new Map();
@@ -82,12 +85,12 @@ export class LedgerBook {
     returned: 0,
     refused: 0,
   };
-  /** Not yet compared with the ledger's own. */
+  /** The movements that were not yet compared with the ledger's own. */
   movements: Movement[] = [];
 
   constructor(
     readonly shape: LedgerShape,
-    /** Of reservations to come. */
+    /** The hold of new reservations. */
     public holdMs: number,
   ) {
     this.free = Array.from({ length: shape.maxReservations }, (_, place) => place);
@@ -132,7 +135,10 @@ export class LedgerBook {
     item.closed = false;
     return true;
   }
-  /** What is left out stays; `perUser`: 0 for none. 'units-taken' if more are backordered than could be. */
+  /**
+   * Values that are left out stay; 0 as `perUser` means no limit. 'units-taken' if more units are backordered than
+   * could be.
+   */
   changeItem(sku: Sku, { perUser, backorder }: Changes, clamp: boolean): 'ok' | 'units-taken' | undefined {
     const item = this.items.get(sku);
     if (item === undefined) return undefined;
@@ -163,7 +169,7 @@ export class LedgerBook {
     if (taken > 0) this.move('withdrawn', { sku, quantity: taken }, now);
     return taken;
   }
-  /** 'units-taken' if more are reserved and sold than that and what can be backordered. */
+  /** 'units-taken' if more units are reserved and sold than `total` and the backorder cap. */
   setTotal(sku: Sku, total: number, clamp: boolean, now: number): 'ok' | 'units-taken' | undefined {
     const item = this.items.get(sku);
     if (item === undefined || total + item.backorder > unitsMax) return undefined;
@@ -191,7 +197,7 @@ export class LedgerBook {
 
   // ---- asking -----------------------------------------------------------------------------------------------
 
-  /** What is known of a reservation; undefined if nothing, or not all. */
+  /** Returns what is known of a reservation; undefined if that is nothing, or not all. */
   found(name: number, now: number): Found | undefined {
     const reservation = this.reservations.get(name);
     if (reservation === undefined || reservation.lines.some(({ place }) => this.tenants.get(place) !== name))
@@ -211,17 +217,17 @@ export class LedgerBook {
       lines,
     };
   }
-  /** Which reservation a client's id was told of. */
+  /** Returns the reservation that a client's id was answered with. */
   reservationOf(id: string): number | undefined {
     const answer = this.ids.find(id)?.answer;
     return answer === 'failed' ? undefined : answer;
   }
-  /** Where a reservation that is known stands; -1: nowhere. */
+  /** Returns the place of a known reservation; -1 if it is not known. */
   place(name: number): number {
     const reservation = this.reservations.get(name);
     return reservation === undefined ? -1 : placeOf(reservation);
   }
-  /** Which are known, in the order of their places. */
+  /** Returns the known reservations, in the order of their places. */
   listed(): number[] {
     const whole = [...this.reservations].filter(([name, { lines }]) =>
       lines.every(({ place }) => this.tenants.get(place) === name),
@@ -235,7 +241,7 @@ export class LedgerBook {
     const held = [...this.reservations].filter(([, { phase }]) => phase === 'held');
     return held.map(([name, { lines }]) => ({ name, skus: lines.map(({ sku }) => sku) }));
   }
-  /** Lines of which units were bought and not returned by their reservation. */
+  /** Returns the lines of which units were bought and not returned by their reservation. */
   bought(): Array<{ name: number; sku: Sku; user: string | undefined }> {
     return [...this.reservations].flatMap(([name, { lines, user }]) =>
       lines.filter(({ sold }) => sold > 0).map(({ sku }) => ({ name, sku, user })),
@@ -259,7 +265,7 @@ export class LedgerBook {
   protected unitsOf(user: string, sku: Sku): number {
     return this.users.get(pair(user, sku)) ?? 0;
   }
-  /** Whether `quantity` units more are too many of the item's group for the user. */
+  /** Whether `quantity` more units exceed the user's limit in the item's group. */
   protected exceedsGroup({ group }: Item, user: string, quantity: number): boolean {
     if (group === undefined) return false;
     const members = [...this.items.values()].filter((item) => item.group === group);
@@ -284,7 +290,7 @@ export class LedgerBook {
   }
 }
 
-/** A user or an id as it is told. */
+/** Returns a user or an id in the form of sluice's answers. */
 function toldKey(key: string): bigint | string {
   return key.startsWith('#') ? BigInt(key.slice(1)) : key.slice(1);
 }

@@ -33,8 +33,8 @@ export class Ledger extends LedgerBook {
   }
 
   /**
-   * What the stock has against a cart, once holds that are over do not stand in its way: if units of the item in
-   * question are held, all that is due expires first.
+   * Why the stock refuses a cart once holds that are over have expired: if units of the item in question are held, all
+   * reservations that are due expire first.
    */
   objectionPastDue(cart: readonly Line[], user: string | undefined, now: number): Answer | undefined {
     const objection = this.objection(cart, user);
@@ -48,12 +48,12 @@ export class Ledger extends LedgerBook {
     return this.objection(cart, user);
   }
 
-  /** Until when a reservation is held; undefined if it is not. */
+  /** Returns the deadline of a reservation; undefined if it is not held. */
   heldUntil(name: number): number | undefined {
     return this.phase(name) === 'held' ? this.reservations.get(name)?.deadline : undefined;
   }
 
-  /** What the stock has against a cart now, without looking at ids. */
+  /** Why the stock refuses a cart now, without looking at ids. */
   objection(cart: readonly Line[], user: string | undefined): Answer | undefined {
     const lines = summed(cart);
     const about = (sku: Sku, reason: string): Answer => ({ ok: false, reason, sku });
@@ -70,7 +70,7 @@ export class Ledger extends LedgerBook {
     return undefined;
   }
 
-  /** What the id was told before. */
+  /** Returns what the id was answered before. */
   recall(cart: readonly Line[], { user, id, byGate = false }: Who): Answer | undefined {
     if (id === undefined) return undefined;
     const known = this.ids.find(id);
@@ -83,7 +83,7 @@ export class Ledger extends LedgerBook {
     return { ok: true, name: known.answer, duplicate: true };
   }
 
-  /** The reservation of a gate's order that is held, but in no queue. */
+  /** Returns the reservation of a gate's order that is held, but in no queue. */
   stranded(cart: readonly Line[], who: Who, now: number): number | undefined {
     const recalled = this.recall(cart, who);
     if (recalled === undefined || !('ok' in recalled) || !recalled.ok) return undefined;
@@ -91,7 +91,7 @@ export class Ledger extends LedgerBook {
       this.ids.find(who.id as string)?.inNoQueue && this.stateAt(recalled.name, now) === 'held';
     return stranded ? recalled.name : undefined;
   }
-  /** Its order is queued again, and held as long as a new one. */
+  /** Queues its order again, and holds it as long as a new one. */
   requeue(id: string, name: number, now: number, holdNs: number): void {
     this.extend(name, now, holdNs);
     const known = this.ids.find(id);
@@ -119,8 +119,8 @@ export class Ledger extends LedgerBook {
   }
 
   /**
-   * If it is refused, what is due expires, and it is tried again. What the stock refuses is, though nothing was due, if
-   * each line by itself finds enough.
+   * If the cart is refused, reservations that are due expire, and it is tried again. A cart that the stock refuses is
+   * tried again even if nothing was due, if each line by itself finds enough units.
    */
   #takePastDue(name: number, now: number, lines: readonly Line[], who: Who, holdNs: number): Answer {
     const mayBeDue = this.due.mayBeDue(now);
@@ -154,7 +154,7 @@ export class Ledger extends LedgerBook {
     return { ok: true, name, duplicate: false };
   }
 
-  /** The bounded tables: each line in turn wants a user's entry, then a place. */
+  /** Takes places in the bounded tables: each line in turn needs a user's entry, then a place. */
   #takePlaces(lines: readonly Line[], user: string | undefined, places: number[]): Answer | undefined {
     let entries = this.users.size;
     const before = new Map<string | undefined, number>();
@@ -175,21 +175,21 @@ export class Ledger extends LedgerBook {
 
   // ---- resolving ---------------------------------------------------------------------------------------------
 
-  /** What a reservation is; undefined if its place has been given away. */
+  /** Returns the phase of a reservation; undefined if its place has been given away. */
   phase(name: number): Phase | undefined {
     const reservation = this.reservations.get(name);
     if (reservation === undefined) return undefined;
     return this.tenants.get(placeOf(reservation)) === name ? reservation.phase : undefined;
   }
 
-  /** What it is at `now`: one whose time is over has expired, also while nobody has looked. */
+  /** Returns its state at `now`: a reservation whose time is over has expired, even if no call has looked yet. */
   stateAt(name: number, now: number): Phase | 'unknown' {
     return this.#isDue(name, now) && this.phase(name) === 'held'
       ? 'expired'
       : (this.phase(name) ?? 'unknown');
   }
 
-  /** `hold`: what is left stays held. */
+  /** With `hold`, the rest stays held. */
   confirm(name: number, now: number, part: Part = {}, hold = false): string {
     return this.#resolve(name, now, (held) => {
       const units = unitsOfPart(held.lines, part);
@@ -218,7 +218,10 @@ export class Ledger extends LedgerBook {
       return 'cancelled';
     });
   }
-  /** `levels`: the quantities from now on. What goes up is taken, then what goes down is put back. */
+  /**
+   * `levels` are the quantities from now on. Lines that grow take their units first, then lines that shrink put theirs
+   * back.
+   */
   change(name: number, now: number, levels: Part): string {
     return this.#resolve(name, now, (held) => {
       const wanted = levelsOf(held.lines, levels);
@@ -228,7 +231,7 @@ export class Ledger extends LedgerBook {
       const more = ups.filter(({ quantity }) => quantity > 0);
       const mayBeDue = this.due.mayBeDue(now);
       let places = this.#takeMore(more, held.user);
-      // A hold that is over may be the reason, unless the item is closed or counts users and there is none.
+      // A hold that is over may be the reason, unless the item is closed, or counts users and the reservation has none.
       const final = places === 'item-closed' || (places === 'user-limit' && held.user === undefined);
       if (typeof places === 'string' && !final && mayBeDue) {
         this.expire(now);
@@ -247,7 +250,7 @@ export class Ledger extends LedgerBook {
       return 'changed';
     });
   }
-  /** Places, or why there are not enough units or places. */
+  /** Returns places, or why there are not enough units or places. */
   #takeMore(lines: readonly Line[], user: string | undefined): number[] | string {
     const places: number[] = [];
     const users = new Map(this.users);
@@ -257,7 +260,7 @@ export class Ledger extends LedgerBook {
     for (const place of places) this.#free(place);
     return refused;
   }
-  /** As reserving does: each line in turn is looked at, counts for its user and wants a place. */
+  /** As reserving does: each line in turn is checked, counts for its user and needs a place. */
   #countMore(lines: readonly Line[], user: string | undefined, places: number[]): string | undefined {
     for (const { sku, quantity } of lines) {
       const item = this.item(sku);
@@ -274,7 +277,7 @@ export class Ledger extends LedgerBook {
     }
     return undefined;
   }
-  /** Units that are counted already; a line of the same kind has them, if there is one. */
+  /** Adds units that are counted already: to a line of the same kind, if there is one. */
   #addLine(name: number, held: Reservation, { sku, quantity }: Line, place: number, now: number): void {
     const item = this.item(sku);
     item.available -= quantity;
@@ -294,7 +297,10 @@ export class Ledger extends LedgerBook {
     this.free.push(place);
     this.tenants.set(place, nobody);
   }
-  /** Whether units that it gets now count otherwise than those that it has: which go first is up to their shards. */
+  /**
+   * Whether units that it gets now would count differently from those that it has. Then their shards decide which go
+   * first.
+   */
   mixes(name: number): boolean {
     const lines = this.reservations.get(name)?.lines ?? [];
     return lines.some(({ sku, counted }) => counted !== counts(this.item(sku)));
@@ -306,7 +312,7 @@ export class Ledger extends LedgerBook {
       return 'extended';
     });
   }
-  /** Expires what is due, in the order of places. */
+  /** Expires the reservations that are due, in the order of their places. */
   expire(now: number): number {
     const due = [...this.reservations]
       .filter(([name]) => this.#isDue(name, now))
@@ -422,7 +428,10 @@ export class Ledger extends LedgerBook {
 
   // ---- snapshots ---------------------------------------------------------------------------------------------
 
-  /** The ledger that a snapshot taken at `then` becomes at `now`: what was held has as long to go. */
+  /**
+   * Returns the ledger that a snapshot taken at `then` becomes at `now`. Reservations that were held have as much time
+   * left as then.
+   */
   restored(then: number, now: number, shape: LedgerShape = this.shape): Ledger {
     const copy = new Ledger(shape, this.holdMs);
     copy.items = structuredClone(this.items);
@@ -437,7 +446,7 @@ export class Ledger extends LedgerBook {
       reservation.deadline = now + Math.max(0, reservation.deadline - then);
       copy.due.add(placeOf(reservation), reservation.deadline);
     }
-    // Places that are new come after those that were never used, which are taken in the order of their numbers.
+    // New places come after those that were never used, which are taken in the order of their numbers.
     let unused = 0;
     while (this.#isUnused(unused)) unused++;
     const added = Array.from(

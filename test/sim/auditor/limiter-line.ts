@@ -9,18 +9,18 @@ const tierNames = [
   'waiting-line',
 ] as const;
 
-/** All limits of a limiter, one for each key, and those who wait for them. */
+/** All limits of a limiter, one for each key, and their waiters. */
 export class LimiterAuditor {
   readonly counters = {
     allowed: 0,
     refused: Object.fromEntries(tierNames.map((tier) => [tier, 0])) as Record<string, number>,
     dryRefusals: 0,
   };
-  /** What admissions have charged, by the name of who asked; not what a dry run let through. */
+  /** What admissions have charged, by the name of the request; not what a dry run let through. */
   readonly charges = new Map<number, Charge>();
   /** How waits have ended since this was last looked at, by name. */
   readonly ended = new Map<number, unknown>();
-  /** Those who wait look at their time only when something has happened to it, not when others are charged. */
+  /** Waiters look at their time only when something has happened to it, not when others are charged. */
   woken = false;
 
   constructor(
@@ -54,7 +54,7 @@ export class LimiterAuditor {
     return { allowed: true, remaining: state.remaining(now), retryAfterNs: 0, ...forgiven(refusal) };
   }
 
-  /** Asks for 1 as a gate does: charges, and says how to take that back. */
+  /** Asks for 1 as a gate does: charges, and returns how to take that back. */
   admit(
     keyAt: number,
     now: number,
@@ -94,7 +94,7 @@ export class LimiterAuditor {
     return refusal === undefined ? { allowed: true, ...common } : { allowed: false, ...refusal, ...common };
   }
 
-  /** The tiers that allow least. */
+  /** Returns the tiers that allow the least. */
   tightest(keyAt: number, now: number): string[] {
     const state = this.#state(keyAt);
     if (now < state.blockedUntil) return ['blocked'];
@@ -108,13 +108,13 @@ export class LimiterAuditor {
     return Object.entries(left).flatMap(([tier, count]) => (count === state.remaining(now) ? [tier] : []));
   }
 
-  /** Who waits for what is released gets it at once. */
+  /** A waiter gets what is released at once. */
   release(keyAt: number, cost: number, now: number): boolean {
     const released = this.#state(keyAt).release(cost);
     this.serve(now);
     return released;
   }
-  /** Gives back what of an admission's charge is still in force: once. */
+  /** Gives back what is still in force of an admission's charge, once. */
   refund(keyAt: number, name: number, now: number): void {
     const charge = this.charges.get(name);
     if (charge !== undefined) this.#state(keyAt).refund(charge, now);
@@ -134,8 +134,8 @@ export class LimiterAuditor {
   // ---- waiting -----------------------------------------------------------------------------------------------
 
   /**
-   * `patience`: how long it waits, in nanoseconds. How long it must, counting those before it, is a forecast; so if it
-   * is not Infinity, `maxWaiting` is at most 1 and nobody is before it.
+   * `patience` is how long the call may wait, in nanoseconds. How long it must wait behind others is a forecast; so if
+   * `patience` is not Infinity, `maxWaiting` is at most 1 and no waiter is before it.
    */
   acquire(keyAt: number, name: number, cost: number, now: number, patience: number): void {
     const state = this.#state(keyAt);
@@ -157,7 +157,7 @@ export class LimiterAuditor {
       this.ended.set(name, { ...refusal, never });
     } else {
       state.waiters.push({ name, cost, deadline: now + patience });
-      this.woken = true; // it looks at once; who is refused looks at nobody else's time
+      this.woken = true; // it looks at once; a call that is refused makes no other waiter look
     }
   }
 
@@ -171,7 +171,7 @@ export class LimiterAuditor {
     return false;
   }
 
-  /** Whoever can be served is, first come first served; who never can be learns so. */
+  /** Serves the waiters that can be served, first come first served. Refuses those that never can be. */
   serve(now: number): void {
     for (const state of this.states) {
       if (this.woken) this.#dismiss(state, now, ({ cost }) => state.retryAfter(cost, now) === Infinity);
@@ -182,7 +182,7 @@ export class LimiterAuditor {
         this.counters.allowed++;
         this.ended.set(name, { allowed: true });
       }
-      // Who cannot be served in time learns so.
+      // Refuses waiters that cannot be served in time.
       const tooLate = ({ cost, deadline }: Waiter): boolean =>
         now >= deadline || state.retryAfter(cost, now) > deadline - now;
       if (this.woken) this.#dismiss(state, now, tooLate);
@@ -208,7 +208,7 @@ export class LimiterAuditor {
   #objection(state: LimitAuditor, cost: number, now: number): Refusal | undefined {
     return this.#named(state, this.#lineRefuses(state, cost) ?? state.refuses(cost, now), cost);
   }
-  /** Others come first: but not before what takes nothing from them. */
+  /** Waiters come first, but a call that costs nothing takes nothing from them. */
   #lineRefuses(state: LimitAuditor, cost: number): Refusal | undefined {
     return state.waiters.length > 0 && cost > 0 ? by('waiting-line') : undefined;
   }
@@ -216,7 +216,7 @@ export class LimiterAuditor {
   #named(state: LimitAuditor, refusal: Refusal | undefined, cost: number): Refusal | undefined {
     return refusal === undefined ? undefined : (state.exceeded(cost) ?? refusal);
   }
-  /** Charges if it is allowed; of a dry run only the depth. */
+  /** Charges if it is allowed; in a dry run, a refused request charges only the depth. */
   #decide(state: LimitAuditor, cost: number, now: number): { refusal?: Refusal; charge?: Charge } {
     const refusal = this.#objection(state, cost, now);
     if (refusal === undefined) {
@@ -235,7 +235,7 @@ export class LimiterAuditor {
   }
 }
 
-/** What a dry run says of a refusal. */
+/** Returns what a dry run reports of a refusal. */
 function forgiven(refusal: Refusal | undefined): { wouldRefuse?: string; window?: number | undefined } {
   return refusal === undefined ? {} : { wouldRefuse: refusal.tier, window: refusal.window };
 }

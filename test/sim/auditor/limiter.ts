@@ -20,45 +20,45 @@ export interface Changes {
   readonly slidingWindow?: WindowChanges | readonly WindowChanges[];
   readonly queueDepth?: { readonly max?: number };
 }
-/** One of a limiter's windows, of whatever kind. */
+/** One of a limiter's windows, of any kind. */
 interface Window {
   limit: number;
-  /** Undefined if it does not fit; else where it was counted. */
+  /** Returns undefined if it does not fit, otherwise where it was counted. */
   take(cost: number, now: number): number | undefined;
   giveBack(counted: number, cost: number, now: number): void;
   charge(cost: number, now: number): void;
-  /** Forgets the newest. */
+  /** Forgets the newest admissions. */
   forget(cost: number, now: number): void;
   clear(): void;
-  /** Whether what was charged cannot be told any more with another length. */
+  /** Whether another length makes earlier charges impossible to give back. */
   isChangedBy(windowMs: number | undefined): boolean;
   changeLength(windowNs: number, now: number): void;
   remaining(now: number): number;
   /** Nanoseconds until `cost` fits. */
   wait(cost: number, now: number): number;
   leaveTimes(now: number): number[];
-  /** As they are shown. */
+  /** The limits as `limits()` shows them. */
   readonly limits: object;
 }
-/** What refuses. */
+/** The tier that refuses. */
 export interface Refusal {
   readonly tier: string;
-  /** Of 'sliding-window' which one. */
+  /** Which window refuses, if `tier` is 'sliding-window'. */
   readonly window: number | undefined;
 }
 export interface Waiter {
   readonly name: number;
   readonly cost: number;
-  /** Infinity: it waits for as long as it takes. */
+  /** Infinity means that it waits for as long as it takes. */
   readonly deadline: number;
 }
-/** What an admission charged, for giving it back. */
+/** What an admission charged, so that it can be given back. */
 export interface Charge {
   readonly cost: number;
   /** Where each window has counted it. */
   readonly counted: ReadonlyArray<number | undefined>;
   readonly slot: bigint | undefined;
-  /** Nothing is given back in another one. */
+  /** The era in which it was charged: nothing is given back in another era. */
   readonly era: number;
   readonly admitted: readonly Admitted[];
 }
@@ -67,13 +67,13 @@ export function by(tier: string, window?: number): Refusal {
   return { tier, window };
 }
 
-/** The windows of an option that is one, or a list of them. */
+/** Returns the windows of an option that is one, or a list of them. */
 export function listed<T extends object>(given: T | readonly T[] | undefined): readonly T[] {
   if (given === undefined) return [];
   return Array.isArray(given) ? (given as readonly T[]) : [given as T];
 }
 
-/** The limit of all, or of one key. */
+/** The limits that all requests share, or those of one key. */
 export class LimitAuditor {
   readonly bucket: TokenBucketAuditor | undefined;
   readonly windows: readonly Window[];
@@ -85,8 +85,8 @@ export class LimitAuditor {
   #era = 0;
 
   /**
-   * `beganMs`: the limiter's time 0, in milliseconds since 1970. `queueLength`: of the queue whose depth is compared in
-   * place of what is in flight.
+   * `beganMs` is the limiter's time 0, in milliseconds since 1970. `queueLength` returns the length of the queue whose
+   * depth is compared in place of what is in flight.
    */
   constructor(
     { tokenBucket, slidingWindow, queueDepth }: Limits,
@@ -104,14 +104,14 @@ export class LimitAuditor {
     this.depthMax = queueDepth?.max;
   }
 
-  /** The first tier that could not let `cost` through if nothing were charged. */
+  /** Returns the first tier that could not let `cost` through even if nothing were charged. */
   exceeded(cost: number): Refusal | undefined {
     if (this.bucket !== undefined && cost > this.bucket.burst) return by('token-bucket');
     const window = this.windows.findIndex(({ limit }) => cost > limit);
     if (window !== -1) return by('sliding-window', window);
     return this.depthMax !== undefined && cost > this.depthMax ? by('queue-depth') : undefined;
   }
-  /** Which tier refuses `cost`, charging nothing. */
+  /** Returns the tier that refuses `cost`, and charges nothing. */
   refuses(cost: number, now: number): Refusal | undefined {
     if (now < this.blockedUntil) return by('blocked');
     if (cost === 0) return undefined;
@@ -128,14 +128,14 @@ export class LimitAuditor {
     const admitted = this.#trueWindows.map((window) => window.admit(cost, now));
     return { cost, counted, slot, era: this.#era, admitted };
   }
-  /** As if it had never been asked for, in the same instant. */
+  /** Undoes the charge in the same instant, as if it had never been asked for. */
   giveBack(charge: Charge, now: number): void {
     this.bucket?.giveBack(charge.cost);
     this.#uncount(charge, now);
     this.release(charge.cost);
     for (const window of this.#trueWindows) window.forget(charge.cost);
   }
-  /** Gives back what of the charge is still in force; the depth is left alone. */
+  /** Gives back what is still in force of the charge, but leaves the depth alone. */
   refund(charge: Charge, now: number): void {
     const { cost, slot, era, admitted } = charge;
     if (era !== this.#era) return;
@@ -143,7 +143,7 @@ export class LimitAuditor {
     this.#uncount(charge, now);
     for (const [i, window] of this.#trueWindows.entries()) window.giveBack(admitted[i] as Admitted, cost);
   }
-  /** What the depth tier compares with its limit. */
+  /** The number that the depth tier compares with its limit. */
   get depth(): number {
     return this.queueLength?.() ?? this.inFlight;
   }
@@ -207,7 +207,7 @@ export class LimitAuditor {
     return Math.max(blocked, this.bucket?.wait(cost, now) ?? 0, ...ofWindows);
   }
 
-  /** Admissions of each last true window, against its limit. */
+  /** Returns the admissions in the latest true window of each length, beside its limit. */
   inTrueWindows(now: number): ReadonlyArray<{ readonly admitted: number; readonly limit: number }> {
     return this.#trueWindows.map((window) => ({ admitted: window.sum(now), limit: window.window.limit }));
   }

@@ -2,15 +2,15 @@
 
 import { type Line, pair, type Sku } from './cart.js';
 
-/** Which units are meant: all of them if there is neither. */
+/** The units that a call is about: all of them if neither is given. */
 export interface Part {
   readonly lines?: readonly Line[];
   readonly quantity?: number;
 }
 
 /**
- * Of each line of a reservation, how many of its units the part has; undefined: they are not enough, or it is no part
- * of this reservation. `summed`: the part's lines with those of the same item added up.
+ * Returns, for each line of a reservation, how many of its units the part has; undefined if there are not enough, or it
+ * is no part of this reservation. `summed` are the part's lines, with lines of the same item added up.
  */
 export function unitsOfPart(
   lines: readonly Line[],
@@ -30,7 +30,9 @@ export function unitsOfPart(
   });
 }
 
-/** How many units of each item a part says that the lines shall have; undefined: it is no part of this reservation. */
+/**
+ * Returns how many units of each item the lines are to have by a part; undefined if it is no part of this reservation.
+ */
 export function levelsOf(
   lines: readonly Line[],
   { lines: summed, quantity = 0 }: Part,
@@ -44,21 +46,21 @@ export function levelsOf(
   return [...rest.values()].every((units) => units === 0) ? undefined : wanted;
 }
 
-/** The units of each item, in the order of first lines. */
+/** Returns the units of each item, in the order of its first line. */
 export function unitsOf(lines: readonly Line[]): Map<Sku, number> {
   const units = new Map<Sku, number>();
   for (const { sku, quantity } of lines) units.set(sku, (units.get(sku) ?? 0) + quantity);
   return units;
 }
 
-/** Who has bought what, as far as a ledger knows. */
+/** The units that each user has bought, as far as a ledger knows. */
 export class Purchases {
   /** By user and item. */
   readonly #bought = new Map<string, number>();
-  /** Of items that count users: what counts for nobody. */
+  /** For items that count users: bought units that count for no user. */
   readonly #uncounted = new Map<Sku, number>();
 
-  /** The item counts users from now on; `sold`: by then. */
+  /** The item counts users from now on. `sold` units were sold before. */
   count(sku: Sku, sold: number): void {
     if (!this.#uncounted.has(sku)) this.#uncounted.set(sku, sold);
   }
@@ -66,7 +68,7 @@ export class Purchases {
     return this.#uncounted.has(sku);
   }
 
-  /** `user`: undefined where the units count for nobody. */
+  /** `user` is undefined if the units count for no user. */
   add(sku: Sku, user: string | undefined, units: number): void {
     if (user !== undefined) {
       this.#bought.set(pair(user, sku), this.of(sku, user) + units);

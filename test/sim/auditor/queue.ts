@@ -5,26 +5,26 @@ export interface QueueShape {
   readonly lanes: number;
   readonly weights: readonly number[];
   readonly dropOldest: boolean;
-  /** What is pushed always fits: the oldest of its lane goes, and is told to nobody. */
+  /** A pushed record always fits: the oldest record of its lane goes, and no event reports it. */
   readonly overwrites?: boolean;
   readonly maxWaiting: number;
 }
 export interface Entry<T> {
   readonly value: T;
-  /** Infinity: never expires. */
+  /** Infinity means that it never expires. */
   readonly deadline: number;
 }
 interface Waiter<T> {
   readonly name: number;
   readonly owner: number;
-  /** What it wants to push; else how many permits it wants. */
+  /** The record that it wants to push; if absent, it wants `permits`. */
   readonly entry?: Entry<T>;
   readonly permits: number;
 }
 interface Lane<T> {
   entries: Array<Entry<T>>;
   waiters: Array<Waiter<T>>;
-  /** Served records that other lanes have got while this one had something to give, times its weight. */
+  /** The records that other lanes were served while this one had some, times its weight. */
   earned: number;
 }
 export interface Dropped<T> {
@@ -32,19 +32,19 @@ export interface Dropped<T> {
   readonly reason: 'expired' | 'oldest';
 }
 
-/** A look shows, and tells of, at most so many. */
+/** The most records that one look shows or reports. */
 const shownMax = 64;
 
 export class QueueAuditor<T> {
   readonly lanes: Array<Lane<T>>;
-  /** Driver taken ahead, by the step that took it. */
+  /** Room reserved ahead, by the step that reserved it. */
   readonly permits = new Map<number, { lane: number; owner: number; left: number }>();
   readonly counters = { pushed: 0, popped: 0, rejected: 0, expired: 0, dropped: 0, waitersRefused: 0 };
   highWater = 0;
   closed = false;
-  /** Which object consumes. */
+  /** The object that consumes. */
   lease: number | undefined;
-  /** Who waits until nothing is in it, by name: through which object. */
+  /** The waits until the queue is empty: the object of each, by name. */
   readonly emptiers = new Map<number, number>();
   /** How waits have ended since this was last looked at, by name. */
   readonly ended = new Map<number, unknown>();
@@ -69,7 +69,7 @@ export class QueueAuditor<T> {
 
   // ---- producing ---------------------------------------------------------------------------------------------
 
-  /** How many of these were taken; -1: closed. */
+  /** Returns how many of these were accepted; -1 if the queue is closed. */
   push(lane: number, list: ReadonlyArray<Entry<T>>, countsRefusals = true): number {
     if (this.closed && list.length > 0) return -1;
     const taken = Math.min(list.length, this.#roomFor(lane));
@@ -77,11 +77,11 @@ export class QueueAuditor<T> {
     if (countsRefusals) this.counters.rejected += list.length - taken;
     return taken;
   }
-  /** Whether a push would be refused for want of room. */
+  /** Whether a push would be refused because there is no room. */
   isFull(lane: number): boolean {
     return this.#roomFor(lane) === 0;
   }
-  /** As `push` that waits: how it ends is told by `ended`. */
+  /** A `push` that waits: `ended` gets its result. */
   pushWaiting(name: number, owner: number, lane: number, entry: Entry<T>): void {
     const taken = this.push(lane, [entry], false);
     if (taken === -1) this.ended.set(name, { error: 'ERR_SLUICE_CLOSED' });
@@ -89,7 +89,7 @@ export class QueueAuditor<T> {
     else this.#join(lane, { name, owner, entry, permits: 0 });
   }
 
-  /** Takes room ahead under `name`: all of it, or nothing. */
+  /** Reserves room under `name`: all of it, or nothing. */
   reserve(name: number, owner: number, lane: number, count: number): 'reserved' | 'full' | 'closed' {
     if (this.closed) return 'closed';
     if (this.#roomFor(lane) < count) return 'full';
@@ -102,7 +102,7 @@ export class QueueAuditor<T> {
     else if (reserved === 'reserved') this.ended.set(name, 'reserved');
     else this.#join(lane, { name, owner, permits: count });
   }
-  /** Uses one permit, closed or not. False if none is left. */
+  /** Uses one permit, closed or not. Returns false if none is left. */
   send(name: number, entry: Entry<T>): boolean {
     const permit = this.permits.get(name);
     if (permit === undefined || permit.left === 0) return false;
@@ -126,7 +126,7 @@ export class QueueAuditor<T> {
     return false;
   }
 
-  /** First come, first served, as far as there is room. */
+  /** Serves waiters, first come, first served, as far as there is room. */
   serve(): void {
     for (const [at, lane] of this.lanes.entries()) {
       for (let first = lane.waiters[0]; first !== undefined; first = lane.waiters[0]) {
@@ -146,9 +146,9 @@ export class QueueAuditor<T> {
   // ---- consuming ---------------------------------------------------------------------------------------------
 
   /**
-   * Up to `max` records by as many looks at `most` records as it takes, or by one. Within one look a lane whose next
-   * record must be dropped, but is not its first, is passed over until the next; and what a waiter pushes into the room
-   * that a look makes is seen by the next.
+   * Pops up to `max` records by as many looks at `most` records as it takes, or by one look. A lane whose next record
+   * must be dropped, but is not the lane's first in this look, is passed over until the next look. The next look also
+   * sees what a waiter pushes into the room that a look makes.
    */
   pop(max: number, now: number, { once = false, most = shownMax } = {}): T[] {
     const taken: T[] = [];
@@ -157,17 +157,17 @@ export class QueueAuditor<T> {
       const dropped = this.drops.length;
       const look = this.look(Math.min(most, max - taken.length), now);
       taken.push(...look);
-      // Whoever waits for room gets what a look has freed before the next one.
+      // Waiters get the room that a look has freed before the next look.
       this.serve();
       if (once) break;
       if (look.length === 0 && this.drops.length === dropped) break;
-      // It gives up when as many have been dropped in a row as there can be, though more come in.
+      // It gives up when as many records were dropped in a row as the queue can hold, even if more come in.
       left = look.length > 0 ? this.#places : left - (this.drops.length - dropped);
     }
     return taken;
   }
 
-  /** One look: what it shows has left the queue afterwards. */
+  /** One look. The records that it shows have left the queue afterwards. */
   look(max: number, now: number): T[] {
     const shown: T[] = [];
     const from = this.lanes.map(() => 0);
@@ -183,7 +183,7 @@ export class QueueAuditor<T> {
       shown.push(this.#lane(at).entries[from[at] as number]?.value as T);
       (from[at] as number)++;
     }
-    // What was dropped is gone before what is shown: who waits for its room pushes there.
+    // Records that were dropped are gone before those that are shown: a waiter pushes into their room.
     if (this.drops.length + shownMax > dropsMax) {
       this.#tellEmpty();
       this.serve();
@@ -213,7 +213,7 @@ export class QueueAuditor<T> {
     }
   }
 
-  /** The most urgent lane, unless another one has earned its turn. */
+  /** Returns the most urgent lane, unless another one has earned its turn. */
   #choose(ready: readonly number[]): number {
     const { weights } = this.shape;
     const sum = weights.reduce((total, weight) => total + weight, 0);
@@ -224,7 +224,7 @@ export class QueueAuditor<T> {
     return due ?? urgent;
   }
 
-  /** Waits until there is a moment at which nothing is in it. */
+  /** Waits for a moment at which the queue is empty. */
   awaitEmpty(name: number, owner: number): void {
     this.emptiers.set(name, owner);
     this.#tellEmpty();
@@ -245,7 +245,7 @@ export class QueueAuditor<T> {
     }
     return true;
   }
-  /** An object is disposed of: its permits return, its waits end, and it is no longer the consumer. */
+  /** Disposes of an object: its permits return, its waits end, and it is no longer the consumer. */
   die(owner: number): void {
     for (const permit of this.permits.values()) if (permit.owner === owner) permit.left = 0;
     const left = this.lanes.flatMap(({ waiters }) => waiters.filter((waiter) => waiter.owner === owner));
@@ -287,7 +287,7 @@ export class QueueAuditor<T> {
     );
     return Math.max(0, most - this.#lane(at).entries.length - promised);
   }
-  /** For who does not wait: nothing while somebody does. */
+  /** Room for a caller that does not wait: none while others wait. */
   #roomFor(at: number): number {
     return this.#lane(at).waiters.length > 0 ? 0 : this.#room(at);
   }

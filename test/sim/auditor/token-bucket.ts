@@ -1,10 +1,12 @@
 const second = 1_000_000_000n;
-/** The parts of a token in which a limiter counts: 2^28, or as many that there are at most 2^33 a second. */
+/**
+ * Returns into how many parts a limiter divides a token: 2^28, or fewer, so that at most 2^33 parts come in a second.
+ */
 function partsOf(rate: number): bigint {
   return 1n << BigInt(Math.min(28, Math.floor(Math.log2(2 ** 33 / rate))));
 }
 
-/** Tokens come back at a whole rate, up to the burst; a penalty may leave it owing. */
+/** A token bucket. Tokens come back at a whole rate, up to the burst. A penalty may make it owe tokens. */
 export class TokenBucketAuditor {
   #origin = 0; // time at which nothing had come back yet
   #spent = 0n; // parts of tokens taken, on the scale of what has come back
@@ -19,7 +21,7 @@ export class TokenBucketAuditor {
     public burst: number,
   ) {}
 
-  /** Where the slot of what was taken ends, for `refund`. */
+  /** Returns where the slot of the taken tokens ends, for `refund`. */
   take(cost: number, now: number): bigint | undefined {
     if (this.wait(cost, now) !== 0) return undefined;
     this.#spent = this.#used(now) + BigInt(cost) * this.#parts;
@@ -32,7 +34,10 @@ export class TokenBucketAuditor {
     this.#lower(BigInt(cost) * this.#parts);
     this.#moved += BigInt(cost) * this.#parts;
   }
-  /** Of a slot what has not come back since. All that was given back meanwhile is taken to have been before it. */
+  /**
+   * Gives back the part of a slot that has not come back since. All refunds meanwhile are taken to be for slots before
+   * it.
+   */
   refund(cost: number, slot: bigint, now: number): void {
     const end = slot - this.#moved;
     const left = end - this.#accrued(now);
@@ -51,7 +56,7 @@ export class TokenBucketAuditor {
   clear(): void {
     this.#spent = 0n;
   }
-  /** What it owes it still owes at the new rate. */
+  /** Changes the rate. Tokens that it owes it still owes. */
   changeRate(rate: number, now: number): void {
     const owed = this.#used(now) - this.#accrued(now);
     const before = this.#parts;
@@ -67,12 +72,12 @@ export class TokenBucketAuditor {
     const left = this.#accrued(now) + BigInt(this.burst) * this.#parts - this.#used(now);
     return left < 0n ? 0 : Number(left / this.#parts);
   }
-  /** Nanoseconds until `cost` is there. */
+  /** Returns the nanoseconds until `cost` is there. */
   wait(cost: number, now: number): number {
     if (cost > this.burst) return Number.POSITIVE_INFINITY;
     return this.waitForAll(cost, now);
   }
-  /** Nanoseconds until `cost`, taken bit by bit as it comes, has been there: may be more than the burst. */
+  /** Returns the nanoseconds until `cost`, taken bit by bit as it comes, has been there. It may exceed the burst. */
   waitForAll(cost: number, now: number): number {
     const missing = this.#used(now) + BigInt(cost) * this.#parts - BigInt(this.burst) * this.#parts;
     if (missing <= 0n) return 0;
@@ -88,7 +93,7 @@ export class TokenBucketAuditor {
   #accrued(now: number): bigint {
     return now <= this.#origin ? 0n : (BigInt(now - this.#origin) * BigInt(this.rate) * this.#parts) / second;
   }
-  /** While it is full nothing comes back. */
+  /** A full bucket gets no tokens back. */
   #used(now: number): bigint {
     return larger(this.#spent, this.#accrued(now));
   }

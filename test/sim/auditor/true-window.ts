@@ -1,12 +1,12 @@
 import type { WindowAuditor } from './window.js';
 
-/** What was admitted in one step. */
+/** The cost that one step admitted. */
 export interface Admitted {
   readonly at: number;
   cost: number;
 }
 
-/** Every admission that still counts, to see that no true window holds more than its limit. */
+/** Every admission that still counts, to check that no true window holds more than its limit. */
 export class TrueWindow {
   #admitted: Admitted[] = []; // oldest first
 
@@ -17,13 +17,13 @@ export class TrueWindow {
     this.#admitted.push(admitted);
     return admitted;
   }
-  /** Gives back one of its own, as far as nothing else has: the rest may be of others. */
+  /** Gives back one admission, as far as nothing else has: the rest may be of others. */
   giveBack(admitted: Admitted, cost: number): void {
     const own = Math.min(cost, admitted.cost);
     admitted.cost -= own;
     this.forget(cost - own);
   }
-  /** Forgets the newest. */
+  /** Forgets the newest admissions. */
   forget(cost: number): void {
     let left = cost;
     for (const one of this.#admitted.toReversed()) {
@@ -35,7 +35,7 @@ export class TrueWindow {
   clear(): void {
     this.#admitted = [];
   }
-  /** What the window has forgotten it cannot remember when it becomes longer. */
+  /** Forgets what the window has forgotten: a longer window cannot remember it. */
   forgetBefore(now: number): void {
     this.#admitted = this.#admitted.filter(({ at }) => at + this.window.windowNs > now);
   }

@@ -1,4 +1,4 @@
-/** What was admitted and when it is forgotten. */
+/** The cost admitted in one bucket. */
 interface Entry {
   readonly bucket: number; // or the time itself, if the window is exact
   cost: number;
@@ -26,7 +26,7 @@ export class WindowAuditor {
   readonly #capacity: number;
   limit: number;
   windowNs: number;
-  /** 0: exact. */
+  /** 0 if the window is exact. */
   readonly buckets: number;
 
   constructor({ limit, windowMs, buckets = 20, exact = false }: SlidingWindow) {
@@ -36,7 +36,7 @@ export class WindowAuditor {
     this.#capacity = limit;
   }
 
-  /** Undefined if it does not fit; else where it was counted. */
+  /** Returns undefined if it does not fit, otherwise where it was counted. */
   take(cost: number, now: number): number | undefined {
     if (this.wait(cost, now) !== 0) return undefined;
     this.#count(cost, now);
@@ -53,7 +53,7 @@ export class WindowAuditor {
       now,
     );
   }
-  /** Forgets the newest. */
+  /** Forgets the newest admissions. */
   forget(cost: number, now: number): void {
     if (this.buckets > 0) this.#prune(now);
     let left = cost;
@@ -67,13 +67,13 @@ export class WindowAuditor {
   clear(): void {
     this.#entries = [];
   }
-  /** Whether buckets would last for another time. */
+  /** Whether buckets would last for a different time. */
   isChangedBy(windowMs: number | undefined): boolean {
     if (windowMs === undefined) return false;
     const buckets = Math.max(1, this.buckets);
     return Math.ceil(Math.floor(windowMs * 1e6) / buckets) !== Math.ceil(this.windowNs / buckets);
   }
-  /** What an old bucket has counted is taken to have come at its end. */
+  /** Changes the length. Requests of an old bucket are taken to have come at the bucket's end. */
   changeLength(windowNs: number, now: number): void {
     if (this.buckets === 0) {
       this.windowNs = windowNs;
@@ -96,7 +96,7 @@ export class WindowAuditor {
   remaining(now: number): number {
     return Math.max(0, this.limit - this.#sum(now));
   }
-  /** Nanoseconds until `cost` fits. */
+  /** Returns the nanoseconds until `cost` fits. */
   wait(cost: number, now: number): number {
     if (cost > this.limit) return Number.POSITIVE_INFINITY;
     let used = this.#sum(now);
@@ -110,7 +110,7 @@ export class WindowAuditor {
   leaveTimes(): number[] {
     return this.#entries.map((entry) => this.#leaves(entry));
   }
-  /** The length as all buckets have it. */
+  /** The limits as `limits()` shows them: the length is that of all buckets. */
   get limits(): object {
     const ns = this.buckets === 0 ? this.windowNs : this.#bucketNs * this.buckets;
     return { limit: this.limit, windowMs: ns / 1e6 };
@@ -134,7 +134,7 @@ export class WindowAuditor {
     if (entry !== undefined) entry.cost += cost;
     else this.#entries.push({ bucket, cost });
     if (this.buckets > 0) return;
-    // An exact window knows no more times than its first limit.
+    // An exact window remembers no more times than its first limit.
     let over = this.#entries.reduce((sum, one) => sum + one.cost, 0) - this.#capacity;
     for (const one of this.#entries) {
       const dropped = Math.min(one.cost, Math.max(0, over));

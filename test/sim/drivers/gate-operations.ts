@@ -3,19 +3,19 @@ import { drawByWeight, type Operation, type Random, sometimes } from '../operati
 import type { GateScenario, Order } from './gate.js';
 
 /**
- * What a handler does with an order, after so much time. 'hang': it never ends, and is either given up with the whole
- * consumption, or its time runs out. 'die': its thread ends with the order in hand.
+ * What a handler does with an order after `jumpNs`. 'hang': it never ends; the whole consumption gives it up, or its
+ * time runs out. 'die': its thread ends with the order in hand.
  */
 export interface Decision {
   readonly how: 'return' | 'throw' | 'confirm' | 'confirmPart' | 'cancel' | 'hang' | 'die';
-  /** Of 'confirmPart'. */
+  /** The units to confirm, for 'confirmPart'. */
   readonly quantity: number;
   readonly jumpNs: number;
-  /** Whether it has its holds renewed then. */
+  /** Whether the holds are renewed then. */
   readonly renews: boolean;
 }
 
-/** An order that was asked to be admitted. */
+/** An order that `admit` was called for. */
 export interface Asked {
   readonly order: Order;
   readonly lines?: readonly Line[];
@@ -26,7 +26,7 @@ export type Consume = By & {
   readonly do: 'consume';
   readonly batchSize: number;
   readonly decisions: readonly Decision[];
-  /** Whether a handler that hangs is given up, rather than its time runs out. */
+  /** Whether a handler that hangs is given up; if not, its time runs out. */
   readonly givesUp?: boolean;
 };
 export type GateOperation =
@@ -54,7 +54,7 @@ const ways: ReadonlyArray<Decision['how']> = [
 
 export const gateOperations = ['admit', 'pushPast', 'consume', 'close', 'die', 'restart'];
 
-/** Who orders what under an id, where nothing else is drawn. */
+/** Returns the order that belongs to an id, if nothing else is drawn. */
 export function orderOf(id: number): Pick<Order, 'user' | 'sku' | 'quantity'> {
   return {
     user: [1, 2, 7][id % 3] as number,
@@ -75,7 +75,7 @@ export function drawGate(
   const id = random.below(20);
   const order: Order = {
     id,
-    // Mostly the order that belongs to the id: a repetition, if there was one.
+    // Mostly the order that belongs to the id: a repetition, if the id was used before.
     ...(random.chance(0.7)
       ? orderOf(id)
       : {

@@ -28,13 +28,13 @@ export interface GateScenario {
   readonly overflow: 'reject' | 'drop-oldest' | 'overwrite';
   readonly limited: boolean;
   readonly stocked: boolean;
-  /** Whether the record says who, and which request it is. */
+  /** Whether the record has a user, and the id of the request. */
   readonly user: boolean;
   readonly id: boolean;
   /** Whether its keys are texts. */
   readonly texts: boolean;
   readonly commit: boolean;
-  /** Whether it says what and how much; else every order is a cart. */
+  /** Whether the record has a sku and a quantity; if not, every order is a cart. */
   readonly ofOneItem: boolean;
   readonly maxInHand: number;
   readonly objects: number;
@@ -43,7 +43,7 @@ export interface GateScenario {
 
 const NumberedOrder = record({ id: u53, user: u53, sku: u32, quantity: u16, mark: u53 });
 const NamedOrder = record({ id: utf8(300), user: utf8(8), sku: utf8(8), quantity: u16, mark: u53 });
-/** An order as a gate has it. */
+/** An order as a gate's record. */
 type GivenOrder = Infer<typeof NumberedOrder> | Infer<typeof NamedOrder>;
 const skuTexts: Readonly<Record<number, string>> = { 1: 'one', 2: '1' };
 export interface Order {
@@ -54,7 +54,7 @@ export interface Order {
   readonly mark: number;
 }
 
-/** A gate by several objects, beside its auditor, over the limiter and the stock of the other drivers. */
+/** A gate with several objects, beside its auditor, over the limiter and the stock of the other drivers. */
 export class GateDriver implements Driver {
   readonly auditor: GateAuditor<Order>;
   readonly #record: RecordType<GivenOrder>;
@@ -62,7 +62,7 @@ export class GateDriver implements Driver {
   readonly #stock: StockDriver | undefined;
   readonly #limiter: LimiterDriver | undefined;
   #objects: Gate<GivenOrder>[] = [];
-  /** The last orders, to be asked again. */
+  /** The last orders, to be admitted again. */
   readonly #asked: Asked[] = [];
 
   constructor(
@@ -131,7 +131,7 @@ export class GateDriver implements Driver {
           ...(lines !== undefined && { lines }),
           ...(key !== undefined && { key }),
         };
-        // Without any option it is another call of the addon.
+        // Without any option, `admit` makes another call of the addon.
         const without = Object.keys(options).length === 0;
         return this.#compare(
           expected,
@@ -158,7 +158,7 @@ export class GateDriver implements Driver {
     }
   }
 
-  /** Rather what is in no queue, which there are few of. */
+  /** Prefers orders that are in no queue, of which there are few. */
   #toAskAgain(): readonly Asked[] {
     const ledger = this.#stock?.auditor;
     const stranded = this.#asked.filter(({ order: asked, lines }) => {
@@ -229,7 +229,8 @@ export class GateDriver implements Driver {
       ...(stock && { stock, fields }),
     };
     const creator = Gate.create(options);
-    // The creator shares the objects of other drivers, which may be disposed of: it only opens the door for the others.
+    // The creator shares the objects of other drivers, which may be disposed of: so it only creates the gate for the
+    // others.
     this.#objects = Array.from({ length: objects }, () => Gate.attach(this.#record, creator.handle));
     creator[Symbol.dispose]();
   }
@@ -279,7 +280,7 @@ export class GateDriver implements Driver {
     let handled = 0;
     let died = false;
     let givenUp: Hold | undefined;
-    // What no handler was given waits for the next consumer.
+    // Orders that no handler was given wait for the next consumer.
     const putBack = (): void => auditor.inHand.putBack(batch.splice(0));
     const handle = (order: GivenOrder, hold: Hold): unknown => {
       if (batch.length === 0) batch = auditor.take(batchSize, this.time.now);
@@ -353,7 +354,7 @@ export class GateDriver implements Driver {
     );
     auditor.inHand.begin();
     if (!auditor.hasLive(this.time.now)) {
-      // Nothing will come: it sleeps, having dropped what was due, until it is told to stop.
+      // No order will come. The consumer drops what is due, and sleeps until the signal aborts.
       auditor.take(batchSize, this.time.now);
       await new Promise((resolve) => setImmediate(resolve));
       controller.abort(aborted);
@@ -371,7 +372,7 @@ export class GateDriver implements Driver {
   }
 }
 
-/** With the queue, limiter and stock objects that it was attached with. */
+/** Disposes of the gate, and of the queue, limiter and stock objects that it was attached with. */
 function disposeOf(gate: Gate<GivenOrder>): void {
   gate[Symbol.dispose]();
   gate.queue[Symbol.dispose]();

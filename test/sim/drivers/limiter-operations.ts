@@ -118,7 +118,7 @@ function drawChanges(random: Random, scenario: LimiterScenario): { changes: Chan
   };
 }
 
-/** `forgetsTimes`: whether the limiter may forget times of an exact window that have left it. */
+/** `forgetsTimes`: the limiter may forget times that have left an exact window. */
 function drawWindowChanges(random: Random, window: WindowOption, forgetsTimes: boolean): WindowChanges {
   const exact = 'exact' in window;
   const limit = sometimes(random, 0.5, () => random.between(1, exact ? window.limit : 12));

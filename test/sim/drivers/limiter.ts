@@ -12,7 +12,7 @@ import type { Time } from './time.js';
 export interface LimiterScenario extends Limits {
   /** Absent: one limit for all. */
   readonly keys?: readonly KeyName[];
-  /** For how many keys it is made. */
+  /** The number of keys that it is made for. */
   readonly maxKeys?: number;
   readonly commit: boolean;
   /** Whether the depth tier follows the queue of the other driver. */
@@ -28,19 +28,19 @@ interface Held {
   readonly keyAt: number;
   readonly cost: number;
   readonly release: () => void;
-  /** Of a decision. */
+  /** The `refund` of the decision, if there was one. */
   readonly refund?: () => void;
   released: boolean;
 }
 
-/** A limiter by several objects, beside its auditor. */
+/** A limiter with several objects, beside its auditor. */
 export class LimiterDriver implements Driver {
   readonly auditor: LimiterAuditor;
   readonly objects: Limiter[];
   readonly #held = new Map<number, Held>();
   readonly #waits = new Waits<Decision>();
   readonly #aborts = new Map<number, { owner: Limiter; controller: AbortController }>();
-  /** What the decisions of an object hold, which goes with it, by key. What `allow` holds stays. */
+  /** What the decisions of an object hold, by key: it ends with the object. What `allow` holds stays. */
   readonly #ofDecisions = new Map<Limiter, Map<number, number>>();
   #servedAt = 0;
   readonly #dead = new Set<Limiter>();
@@ -145,7 +145,7 @@ export class LimiterDriver implements Driver {
           if (released) this.#countDecisions(held.owner, held.keyAt, -held.cost);
         }
         held.released = true;
-        // One that was given back past the auditor's count is an error of `release`, and nothing to a decision.
+        // A release beyond the auditor's count is an error of `release()`, but a decision's own does nothing.
         outcome(refund ?? held.release);
         return;
       }
@@ -208,7 +208,7 @@ export class LimiterDriver implements Driver {
         ...auditor.counters,
         waiting: auditor.waiting,
         inFlight: auditor.inFlight,
-        // How many decisions are about guests is the limiter's business.
+        // The auditor does not know how many decisions are about guests.
         overflowed: this.scenario.maxKeys === 1 ? overflowed : 0,
         forgotten: 0,
       },
@@ -245,7 +245,7 @@ export class LimiterDriver implements Driver {
     this.#countDecisions(owner, keyAt, cost);
   }
 
-  /** What is released through an object is taken for what its decisions hold, as far as they hold so much. */
+  /** A release through an object is taken to be for its decisions, as far as they hold so much. */
   #countDecisions(owner: Limiter, keyAt: number, by: number): void {
     const ofKeys = this.#ofDecisions.get(owner) ?? new Map<number, number>();
     ofKeys.set(keyAt, Math.max(0, (ofKeys.get(keyAt) ?? 0) + by));
@@ -280,7 +280,7 @@ export class LimiterDriver implements Driver {
       if (owner !== dying || !this.auditor.leave(name)) continue;
       this.auditor.ended.set(name, { error: 'ERR_SLUICE_DISPOSED' });
     }
-    // What its decisions hold comes back with it, of each key at once.
+    // What its decisions hold comes back with the object, for each key at once.
     for (const [keyAt, cost] of this.#ofDecisions.get(dying) ?? []) {
       if (cost > 0) this.auditor.release(keyAt, cost, this.time.now);
     }
@@ -288,7 +288,7 @@ export class LimiterDriver implements Driver {
     this.objects[by % this.objects.length] = Limiter.attach(this.object(by + 1).handle);
   }
 
-  /** While others wait the time to wait is a forecast: no less than without them. */
+  /** While others wait, `retryAfterMs` is a forecast: at least what it is without them. */
   #compare(
     what: string,
     keyAt: number,
@@ -313,7 +313,7 @@ export class LimiterDriver implements Driver {
       return;
     }
     const alone = retryAfterNs / 1e6;
-    holds(`${what}: retryAfterMs is at least what it is without those who wait`, retryAfterMs >= alone, {
+    holds(`${what}: retryAfterMs is at least what it is without waiters`, retryAfterMs >= alone, {
       retryAfterMs,
       alone,
     });

@@ -10,7 +10,10 @@ export interface QueueScenario {
   readonly capacity: number;
   readonly lanes: number;
   readonly laneWeights?: readonly number[];
-  /** 0: records never expire; Infinity does not survive JSON, so -1 stands for it: none but those that say so. */
+  /**
+   * 0: records never expire. -1: only records with a `ttlMs` of their own do; it means Infinity, which does not survive
+   * JSON.
+   */
   readonly ttlMs: number;
   readonly overflow: 'reject' | 'drop-oldest' | 'overwrite';
   readonly latency: boolean;
@@ -27,13 +30,13 @@ interface Row {
   readonly text: string;
 }
 
-/** A record that no other one is like in any field. */
+/** Makes a record that differs from every other one in each field. */
 function row(name: number, i = 0): Row {
   const number = name * 100 + i;
   return { number, mark: (number * 2_654_435_761) % 2 ** 32, text: `r${number}` };
 }
 
-/** A queue by several objects, of which one at a time consumes, beside its auditor. */
+/** A queue with several objects, of which one at a time consumes, beside its auditor. */
 export class QueueDriver implements Driver {
   readonly auditor: QueueAuditor<Row>;
   readonly objects: Queue<Row>[];
@@ -130,7 +133,7 @@ export class QueueDriver implements Driver {
         return;
       }
       case 'reserveWaiting': {
-        // No signal that could abort later: it would return the permit.
+        // Not with a signal that could abort later, which would return the permit.
         const promise = queue.reserve(given.count, { lane: given.lane, signal: this.#abortable(given.name) });
         this.#waits.add(given.name, promise, (permit) => {
           this.#permits.set(given.name, permit as Permit<Row>);
@@ -145,7 +148,7 @@ export class QueueDriver implements Driver {
         const owner = auditor.permits.get(given.of)?.owner;
         const sent = auditor.send(given.of, this.#entry(row(given.name), undefined));
         const answer = outcome(() => permit.send(row(given.name)));
-        // The permit of an object that was disposed of has gone with it.
+        // The permit of an object that was disposed of is gone, too.
         const gone = owner === undefined || this.#diedSince.has(given.of);
         same(
           'send',
@@ -162,7 +165,7 @@ export class QueueDriver implements Driver {
       }
       case 'abort': {
         const left = auditor.leave(given.of);
-        // An abort after the wait returns what is left of a permit.
+        // An abort after the wait returns the rest of a permit.
         auditor.giveBack(given.of);
         this.#aborts.get(given.of)?.abort(aborted);
         this.#diedSince.delete(given.of);
@@ -240,7 +243,8 @@ export class QueueDriver implements Driver {
     same('closed', queue.closed, auditor.closed);
     same('records dropped', this.#dropped.splice(0), auditor.drops.splice(0));
     if (!this.scenario.latency) return;
-    // A wait is measured when its record is first shown, which a drain that looks again may do before it is due.
+    // A wait is measured when its record is first shown. A drain that looks again may show a record before it consumes
+    // it.
     const { count } = waitNs;
     holds('waits are measured', count >= stats.popped && count <= stats.pushed, { count, ...stats });
   }
@@ -272,8 +276,8 @@ export class QueueDriver implements Driver {
     auditor.lease = by;
     const { overflow, ttlMs } = this.scenario;
     const once = what === 'popMany' && overflow !== 'drop-oldest' && ttlMs === 0 && max <= 64;
-    // On a manual clock every visit of a drain may have taken any time: it looks again after each. So it does where a
-    // push may drop what was shown.
+    // With a manual clock, every visit of a drain may have taken any time, so the drain looks again after each. It also
+    // does so if a push may drop what was shown.
     const oneByOne = what === 'drain' && (ttlMs !== 0 || overflow === 'overwrite');
     const most = oneByOne ? 1 : 64;
     const expected = auditor.pop(max, this.time.now, { once, most });

@@ -38,7 +38,7 @@ function isSameKey(told: bigint | string | undefined, key: KeyName): boolean {
   return told !== undefined && keyText(told) === textOf(key);
 }
 
-/** A refusal of one item needs not say of which. */
+/** Removes the sku: a refusal of one item need not name it. */
 export function withoutSku(answer: Answer): Answer {
   if (!('reason' in answer)) return answer;
   const { sku: _, ...refused } = answer;
@@ -61,7 +61,7 @@ export function sum(movements: readonly Movement[]): number {
   );
 }
 
-/** The units of each kind, reservation and item, whatever the order of the parts. */
+/** Adds up the units of each kind, reservation and item, whatever the order of the parts. */
 export function merged(movements: readonly Movement[]): unknown {
   const sums = new Map<string, number>();
   for (const { kind, sku, reservation, quantity } of movements) {
@@ -71,7 +71,7 @@ export function merged(movements: readonly Movement[]): unknown {
   return sums;
 }
 
-/** What the auditor has from a place on, as far as the filter lets it through. */
+/** Returns the auditor's reservations from a place on that pass the filter. */
 export function listedFrom(
   from: number,
   auditor: Ledger,

@@ -5,7 +5,7 @@ import { drawByWeight, type Operation, type Random, sometimes } from '../operati
 import { orderOf } from './gate-operations.js';
 import type { StockScenario } from './stock.js';
 
-/** A key as plain data; `{ big }` stands for a bigint. */
+/** A key as plain data; `{ big }` means a bigint. */
 export type KeyName = number | string | { readonly big: number };
 
 export function textOf(key: KeyName | undefined): string | undefined {
@@ -16,7 +16,7 @@ export function keyOf(key: KeyName): number | string | bigint {
   return typeof key === 'object' ? BigInt(key.big) : key;
 }
 
-/** How many more of each, and room for all ids that the simulator uses. */
+/** How many more places each table gets, and room for all ids that the simulator uses. */
 export interface Growth {
   readonly items: number;
   readonly reservations: number;
@@ -24,13 +24,13 @@ export interface Growth {
   readonly ids: boolean;
 }
 
-/** Of a reservation: all of it without a part. */
+/** A part of a reservation: all of it if `part` is absent. */
 interface PartOf {
   readonly of: number;
   readonly part?: Part;
 }
 type By = Operation & { readonly by: number };
-/** What is left out does not matter. */
+/** The filters of a listing: those that are absent let everything through. */
 export type List = By & {
   readonly do: 'list';
   readonly state?: Phase;
@@ -107,7 +107,7 @@ const skus: readonly Sku[] = [1, 2, 3, 'one', '1', 99];
 export const groupNames: readonly string[] = ['1', 'one', 'ü'];
 const users: readonly KeyName[] = [1, { big: 1 }, '1', 2, 'anna', 7];
 
-/** `groups`: names of which it may be in one. */
+/** `groups` are names of groups: the item may be in one of them. */
 export function drawItem(random: Random, sku: Sku, sharded: boolean, groups: readonly string[]): NewItem {
   const perUser = sometimes(random, 0.5, () => random.between(1, 9));
   const backorder = sometimes(random, 0.3, () => random.between(0, 9));
@@ -132,7 +132,7 @@ interface KnownReservations {
   readonly reservations: readonly number[];
   /** Each with the items of its lines. */
   readonly held: ReadonlyArray<{ readonly name: number; readonly skus: readonly Sku[] }>;
-  /** Of which something was bought and not returned. */
+  /** The reservations of which units were bought and not returned. */
   readonly bought: ReadonlyArray<{
     readonly name: number;
     readonly sku: Sku;
@@ -140,7 +140,9 @@ interface KnownReservations {
   }>;
 }
 
-/** Mostly what the operation is for, or else what is new; now and then what has long been resolved. */
+/**
+ * Draws mostly a reservation that the operation fits, otherwise a new one; now and then one that was resolved long ago.
+ */
 function drawReservation(random: Random, kind: string | undefined, known: KnownReservations): number {
   const fit = (kind === 'return' ? known.bought : known.held).map(({ name }) => name);
   if (fit.length > 0 && random.chance(0.6)) return random.pick(fit);
@@ -148,7 +150,7 @@ function drawReservation(random: Random, kind: string | undefined, known: KnownR
   return recent.length === 0 ? 0 : random.pick(random.chance(0.8) ? recent : known.reservations);
 }
 
-/** Mostly none: the whole. */
+/** Draws a part: mostly none, which means the whole reservation. */
 function drawPart(random: Random, scenario: StockScenario): { part?: Part } {
   const quantity = random.between(1, 3);
   const lines = Array.from({ length: random.between(1, 3) }, () => ({
@@ -172,7 +174,7 @@ export function drawStock(
   switch (kind) {
     case 'reserve': {
       if (random.chance(0.1)) {
-        // What a gate may have been asked too.
+        // An order that a gate may have been asked for, too.
         const id = random.below(20);
         const { user, ...line } = orderOf(id);
         return { ...base, do: kind, lines: [line], cart: false, user, id };

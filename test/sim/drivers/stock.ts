@@ -25,16 +25,16 @@ export interface StockScenario extends LedgerShape {
   readonly holdMs: number;
   readonly movements: number;
   readonly commit: boolean;
-  /** Threads: objects of the same ledger. */
+  /** How many objects the ledger has, as if in several threads. */
   readonly objects: number;
   readonly weights: Readonly<Record<string, number>>;
 }
 
-/** A ledger by several objects, beside its auditor. */
+/** A ledger with several objects, beside its auditor. */
 export class StockDriver implements Driver {
   auditor: Ledger;
   objects: Stock[];
-  /** Calls those who build on the ledger when another one takes its place. */
+  /** Called when another ledger takes this one's place, for drivers that build on it. */
   readonly onReplaced: Array<() => void> = [];
   readonly #names = new Map<bigint, number>();
   readonly #reservations = new Map<number, bigint>();
@@ -141,7 +141,7 @@ export class StockDriver implements Driver {
         return;
       }
       case 'list': {
-        // Which places the parts of a sharded item take is the ledger's business, and so is their order.
+        // The auditor knows neither which places the parts of a sharded item take, nor their order.
         if (this.#parted()) return;
         this.#list(given, stock, now);
         return;
@@ -253,7 +253,7 @@ export class StockDriver implements Driver {
       .map((one) => ({ ...one, timeMs: this.time.shownMs(Math.round(one.timeMs * 1e6)) }));
     if (this.scenario.movements === 0) return;
     const actual: Movement[] = [];
-    // Of an item of several shards a movement may be told in parts.
+    // A movement of an item with several shards may be reported in parts.
     const parted = this.#parted();
     while (actual.length < expected.length || (parted && sum(actual) < sum(expected))) {
       const next = await inTime(this.#told.next(), 'a movement should have come');
@@ -278,7 +278,7 @@ export class StockDriver implements Driver {
       );
     }
     same('stats of the stock', stock.stats(), auditor.counters);
-    // An audit looks at the whole table: only when something has changed.
+    // An audit looks at the whole table, so it runs only when something has changed.
     const state = [auditor.counters, ...[...auditor.items.values()].map((item) => ({ ...item }))];
     if (isDeepStrictEqual(state, this.#lastAudit)) return;
     this.#lastAudit = structuredClone(state);
@@ -309,7 +309,7 @@ export class StockDriver implements Driver {
       ...(sku !== undefined && { sku }),
     };
     const page = { ...(limit !== undefined && { limit }), ...(last !== undefined && { after: last }) };
-    // Without a state or a page it is the other way of asking.
+    // Without a state or a page, it asks by `find`.
     const asks = user !== undefined && state === undefined && limit === undefined && last === undefined;
     const found = outcome(() => {
       const list = asks ? stock.find({ user: keyOf(user), ...(sku !== undefined && { sku }) }) : undefined;
@@ -348,7 +348,7 @@ export class StockDriver implements Driver {
   #leftNs(name: number): number {
     return Math.max(0, (this.auditor.heldUntil(name) ?? 0) - this.time.now);
   }
-  /** A reservation has been made. */
+  /** Remembers a reservation that was made. */
   remember(name: number, reservation: bigint | undefined): void {
     if (reservation === undefined) return;
     holds('an id of a reservation is given out once', !this.#names.has(reservation), reservation);
@@ -359,9 +359,9 @@ export class StockDriver implements Driver {
     return this.#reservations.get(name);
   }
 
-  /** The ledger is saved and restored at once. */
+  /** Saves the ledger and restores it at once. */
   restart(name: number): void {
-    // Which places the parts of a sharded item take is the ledger's business.
+    // The auditor does not know which places the parts of a sharded item take.
     if (this.#parted()) return;
     this.#snapshot(name, this.object(0));
     this.#restore(name, undefined);
@@ -389,14 +389,14 @@ export class StockDriver implements Driver {
     this.objects = this.#attached(Stock.restore(snapshot.bytes, { clock: this.time.clock, ...sizes }));
     this.#told = this.#newReader();
     this.#lastAudit = undefined;
-    // What was reserved after the snapshot never happened: its ids may be given out again.
+    // Reservations after the snapshot never happened: their bigints may be given out again.
     const names = new Set(snapshot.names);
     for (const [name, id] of this.#reservations) {
       if (names.has(name)) continue;
       this.#reservations.delete(name);
       this.#names.delete(id);
     }
-    // Snapshots of what never happened are forgotten with it.
+    // Snapshots taken after it are forgotten, too.
     while ((this.#snapshots.at(-1)?.name ?? 0) > of) this.#snapshots.pop();
     for (const replaced of this.onReplaced) replaced();
   }
@@ -411,7 +411,7 @@ export class StockDriver implements Driver {
     return [stock, ...Array.from({ length: this.scenario.objects - 1 }, () => Stock.attach(stock.handle))];
   }
 
-  /** Reads the movements through whichever object lives. */
+  /** Reads the movements through any object that lives. */
   async *#newReader(): AsyncGenerator<unknown, void, undefined> {
     let from = 0;
     for (;;) {

@@ -2,7 +2,7 @@ import { ManualClock } from 'sluice';
 import { same } from '../divergence.js';
 import type { Driver, Operation, Random } from '../operation.js';
 
-/** The clock as both sides see it: nanoseconds since it began, `beganMs` after 1970. */
+/** The clock as both sides see it: nanoseconds since it began, which was `beganMs` milliseconds after 1970. */
 export class Time {
   #now = 0;
   readonly clock: ManualClock;
@@ -12,7 +12,7 @@ export class Time {
   get now(): number {
     return this.#now;
   }
-  /** Milliseconds since 1970, as near as a double can be to the nanosecond. */
+  /** Returns milliseconds since 1970, as near as a double can be to the nanosecond. */
   shownMs(now: number): number {
     return Number(BigInt(this.beganMs) * 1_000_000n + BigInt(now)) / 1e6;
   }
@@ -23,7 +23,7 @@ export class Time {
   }
 }
 
-/** Up to there, 26 days, a double of milliseconds tells single nanoseconds. */
+/** Up to this time, 26 days, a double of milliseconds distinguishes single nanoseconds. */
 const farthest = 2 ** 51;
 
 const jumps = [1, 1_000, 1e6, 7e6, 50e6, 333e6, 1e9, 20e9, 90e9];
@@ -35,12 +35,12 @@ interface Advance extends Operation {
   readonly ns: number;
 }
 
-/** Time goes by: mostly to the very moment at which something is due, or a nanosecond to either side of it. */
+/** Moves the clock, mostly to the very moment at which something is due, or a nanosecond to either side of it. */
 export class TimeDriver implements Driver {
   constructor(
     readonly time: Time,
     readonly due: () => number[],
-    /** Whether days go by. */
+    /** Whether the clock may move by days. */
     readonly long: boolean,
   ) {}
 
