@@ -10,7 +10,7 @@ const items = [
 ];
 
 describe('admit', () => {
-  it('reserves and queues an order, and says which reservation it is', () => {
+  it('reserves and queues an order, and returns its reservation', () => {
     const queue = Queue.create(Order, { capacity: 10 });
     const stock = Stock.create({ items });
     const gate = Gate.create({ queue, stock, fields });
@@ -46,7 +46,7 @@ describe('admit', () => {
     expect([limited.limiter, limited.stock, stocked.limiter]).toEqual([limiter, undefined, undefined]);
   });
 
-  it('holds for as long as it is told, or as the stock says', () => {
+  it("holds for its `holdMs`, or for the stock's", () => {
     const clock = new ManualClock();
     const queue = Queue.create(Order, { capacity: 10, clock });
     const stock = Stock.create({ items, clock, holdMs: 100 });
@@ -115,7 +115,7 @@ describe('admit', () => {
     }
   });
 
-  it('counts its outcomes, for all who are attached', () => {
+  it('counts its outcomes, over all attached objects', () => {
     const queue = Queue.create(Order, { capacity: 3 });
     const clock = new ManualClock();
     const limiter = Limiter.create({ queueDepth: { max: 2 }, clock });
@@ -238,7 +238,7 @@ describe('a gate', () => {
     expect(Gate.create({ queue }).admit(order(1))).toMatchObject({ outcome: 'admitted' });
   });
 
-  it('needs parts that go by the same clock', () => {
+  it('needs parts with the same clock', () => {
     const clock = new ManualClock();
     const queue = Queue.create(Order, { capacity: 4, clock });
     const cases = [
@@ -270,7 +270,7 @@ describe('a gate', () => {
     expect(other.stock?.counts(1)).toEqual(stock.counts(1));
   });
 
-  it('of a queue that hands back what does not fit is attached with a listener of its own', () => {
+  it("of a queue with 'caller' is attached with a listener of its own", () => {
     const queue = Queue.create(Order, { capacity: 1, overflow: 'caller', onOverflow: () => undefined });
     const { handle } = Gate.create({ queue, stock: Stock.create({ items }), fields });
     const refused: unknown[] = [];

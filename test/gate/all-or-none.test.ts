@@ -2,7 +2,7 @@ import { Gate, Limiter, ManualClock, Queue, Stock } from 'sluice';
 import { describe, expect, it } from 'vitest';
 import { fields, Order, order } from './order.js';
 
-/** A gate whose every part has room for 8 orders and more, unless told otherwise. */
+/** A gate whose every part has room for 8 orders or more by default. */
 function open(
   options: {
     bucket?: number;
@@ -51,7 +51,7 @@ function open(
 
 type Open = ReturnType<typeof open>;
 
-/** How each refusal is brought about: a gate, made ready, and an order that it refuses. */
+/** How to get each refusal: a prepared gate, and an order that it refuses. */
 const refusals: Array<[string, () => Open, ReturnType<typeof order>]> = [
   ['sold-out', () => open(), order(900, { sku: 2, quantity: 3 })],
   ['unknown-sku', () => open(), order(900, { sku: 77 })],
@@ -108,7 +108,8 @@ function filled(options: Parameters<typeof open>[0]): Open {
 }
 
 /**
- * How much the limiter still allows, and which tier ends it: now, and when the window and what is in flight are over.
+ * Returns how much the limiter still allows and which tier then refuses: now, and once the window is over and nothing
+ * is in flight.
  */
 function room({ limiter, clock }: Open): unknown[] {
   const seen: unknown[] = [];
@@ -133,7 +134,7 @@ describe('an order that is refused', () => {
     expect(state()).toEqual(before);
     for (let i = 0; i < 200; i++) {
       const { outcome: again } = gate.admit(refused);
-      // What the stock has decided for an id stays decided.
+      // The stock's decision about an id stays.
       expect(again).toBe(['sold-out', 'user-limit'].includes(outcome) ? 'already-failed' : outcome);
     }
     expect(state()).toEqual(before);
@@ -145,19 +146,22 @@ describe('an order that is refused', () => {
     expect(room(asked)).toEqual(room(spared));
   });
 
-  it.each(['bucket', 'window', 'depth'] as const)('by the tier %s is told when to come again', (tier) => {
-    const { gate, limiter } = filled({ [tier]: 3 });
-    const refused = gate.admit(order(900));
-    expect(refused).toEqual({
-      outcome: 'rate-limited',
-      tier: expect.any(String),
-      retryAfterMs: expect.any(Number),
-      ...(tier === 'window' && { window: 0 }),
-    });
-    const asked = limiter.tryAcquire();
-    if (asked.allowed || refused.outcome !== 'rate-limited') throw new Error('allowed');
-    expect([refused.tier, refused.retryAfterMs]).toEqual([asked.tier, asked.retryAfterMs]);
-  });
+  it.each(['bucket', 'window', 'depth'] as const)(
+    'by the tier %s gets the time after which to come again',
+    (tier) => {
+      const { gate, limiter } = filled({ [tier]: 3 });
+      const refused = gate.admit(order(900));
+      expect(refused).toEqual({
+        outcome: 'rate-limited',
+        tier: expect.any(String),
+        retryAfterMs: expect.any(Number),
+        ...(tier === 'window' && { window: 0 }),
+      });
+      const asked = limiter.tryAcquire();
+      if (asked.allowed || refused.outcome !== 'rate-limited') throw new Error('allowed');
+      expect([refused.tier, refused.retryAfterMs]).toEqual([asked.tier, asked.retryAfterMs]);
+    },
+  );
 });
 
 describe('an id that was admitted', () => {
@@ -181,7 +185,7 @@ describe('an id that was admitted', () => {
     expect(gate.admit(order(7, { sku: 2, quantity: 2 }))).toEqual({ ...first, duplicate: true });
   });
 
-  it('that was refused for want of room may come again', () => {
+  it('that was refused because the queue was full may come again', () => {
     const { gate, queue } = filled({ capacity: 3 });
     for (let i = 0; i < 3; i++) expect(gate.admit(order(900))).toEqual({ outcome: 'queue-full' });
     queue.tryPop();

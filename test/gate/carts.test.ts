@@ -77,7 +77,7 @@ describe('a cart', () => {
     expect(state()).toEqual(before);
   });
 
-  it('is held for as long as it is told', () => {
+  it('is held for its own `holdMs`', () => {
     const { gate, clock, stock } = open();
     gate.admit(basket(1), { lines: [{ sku: 'shirt', quantity: 3 }], holdMs: 40 });
     clock.advance(39);
@@ -101,7 +101,7 @@ describe('a cart', () => {
     expect(stock.counts('shirt').reserved).toBe(1);
   });
 
-  it('is needed by a gate whose fields name no sku, and possible where they do', () => {
+  it('is needed by a gate whose fields name no sku, and possible if they name one', () => {
     const { gate, state } = open();
     const before = state();
     for (const options of [undefined, {}, { holdMs: 5 }]) {

@@ -17,7 +17,7 @@ function sale(orders: number, holdMs: number) {
   return { queue, stock, gate };
 }
 
-/** How many handled orders could not be confirmed while `act` ran. */
+/** Counts the handled orders that could not be confirmed while `act` ran. */
 async function unconfirmed(act: () => Promise<unknown>): Promise<number> {
   let count = 0;
   const listener = (): void => void count++;
@@ -31,13 +31,16 @@ async function unconfirmed(act: () => Promise<unknown>): Promise<number> {
 }
 
 describe('handlers that compute without a pause', () => {
-  it.each([1, 4])('starve no hold of those that wait behind them (concurrency %i)', async (concurrency) => {
-    // All are taken at once; the last begins after the hold.
-    const { gate, stock } = sale(40, 800);
-    const lost = await unconfirmed(() => gate.consume(() => compute(30), { batchSize: 64, concurrency }));
-    expect(lost).toBe(0);
-    expect(stock.counts(1)).toMatchObject({ sold: 40, reserved: 0 });
-  });
+  it.each([1, 4])(
+    'let no hold run out of an order that waits behind them (concurrency %i)',
+    async (concurrency) => {
+      // All are taken at once. The last handler begins after the hold's first end.
+      const { gate, stock } = sale(40, 800);
+      const lost = await unconfirmed(() => gate.consume(() => compute(30), { batchSize: 64, concurrency }));
+      expect(lost).toBe(0);
+      expect(stock.counts(1)).toMatchObject({ sold: 40, reserved: 0 });
+    },
+  );
 
   it('have the holds behind them renewed before the next one starts, whether or not a timer had its turn', async () => {
     const { gate, stock } = sale(3, 400);

@@ -150,12 +150,12 @@ describe('consume', () => {
       deliveries.add(hold.deliveries);
     });
     expect(ids).toEqual(range(0, 100));
-    // Those that no handler had been given were not delivered before.
+    // Orders that no handler had been given count as not delivered before.
     expect([...deliveries, gate.stats().redelivered]).toEqual([1, 0]);
     expect(stock.counts(1)).toMatchObject({ sold: 100, reserved: 0 });
   });
 
-  it('is for one at a time: another consumer is refused', async () => {
+  it('is for one consumer at a time: another one is refused', async () => {
     const { gate, queue } = admitted(0);
     const other = Gate.attach(Order, gate.handle);
     const done = gate.consume(() => {});
@@ -172,7 +172,7 @@ describe('consume', () => {
     expectError(await rejected(gate.consume(mistyped(handler))), 'ERR_SLUICE_OPTION', TypeError);
   });
 
-  it('fails when its stock is disposed of under its hands', async () => {
+  it('fails when its stock is disposed of meanwhile', async () => {
     const { gate, stock } = admitted(3);
     expectError(await rejected(gate.consume(() => stock[Symbol.dispose]())), 'ERR_SLUICE_DISPOSED');
   });
@@ -207,7 +207,7 @@ describe('a handler that has sold its order, or a part of it', () => {
     expect(gate.stats().inHand).toBe(0);
   });
 
-  it('is told of a quantity that its order does not hold, which decides nothing', async () => {
+  it('gets an error for a quantity that its order does not hold, which decides nothing', async () => {
     const { gate, queue, stock } = admitted(0);
     gate.admit(order(1, { quantity: 5 }));
     queue.close();
@@ -230,7 +230,7 @@ describe('a handler that has sold its order, or a part of it', () => {
     expect(stock.counts(1)).toMatchObject({ available: 995, sold: 5 });
   });
 
-  it('is published if its order was cancelled by others', async () => {
+  it('is published if another caller has cancelled its order', async () => {
     const { gate, queue, stock } = admitted(1);
     queue.close();
     lost.subscribe(onLost);
@@ -258,7 +258,7 @@ describe('a handler that has sold its order, or a part of it', () => {
 });
 
 describe('hold', () => {
-  it('decides earlier than the end of the handler, and what it decided stands', async () => {
+  it('decides before the end of the handler, and its decision stays', async () => {
     const { gate, queue, stock } = admitted(4);
     queue.close();
     failures.subscribe(listen);
@@ -293,7 +293,7 @@ describe('hold', () => {
     expect(published.map(({ error }) => error.message)).toEqual(['too late to cancel', 'cancelled anyway']);
   });
 
-  it('tells what became of it, as often as it is asked, and frees one place of the limiter', async () => {
+  it('returns what became of it, as often as it is called, and frees one place of the limiter', async () => {
     const { gate, queue, limiter } = admitted(3);
     queue.close();
     const answers: unknown[] = [];
@@ -329,7 +329,7 @@ describe('hold', () => {
     expect(limiter.stats().inFlight).toBe(0);
   });
 
-  it('may be decided by others: by its reservation', async () => {
+  it('may be decided by another caller, by its reservation', async () => {
     const { gate, queue, stock } = admitted(1);
     queue.close();
     const answers: unknown[] = [];

@@ -17,7 +17,7 @@ function open(options: Options) {
 }
 type Open = ReturnType<typeof open>;
 
-/** Gates with six orders admitted, of which the queue drops the first when somebody consumes. */
+/** Gates with six admitted orders. The queue drops the first ones when it is consumed. */
 const ways: Array<[string, () => Open, number]> = [
   [
     'because their time is over',
@@ -45,7 +45,7 @@ const ways: Array<[string, () => Open, number]> = [
     () => {
       const all = open({ capacity: 10, shed: { targetMs: 5, intervalMs: 100 } });
       for (let id = 0; id < 4; id++) all.admit(id);
-      // Who comes once in an interval has seen nothing but a long wait; what is left then has waited long, too.
+      // A consumer that comes once in an interval sees only long waits; the records left then have waited long, too.
       all.clock.advance(101);
       expect(all.queue.tryPop()?.id).toBe(0n);
       all.limiter.release(1, 0);
@@ -82,7 +82,7 @@ describe('orders that the queue drops', () => {
     expect([expired + dropped, pushed, popped]).toEqual([drops, 6, 6 - drops]);
     expect(all.stock.stats()).toMatchObject({ reserved: 6, cancelled: drops, expired: 0 });
     expect(all.limiter.stats().inFlight).toBe(0);
-    // What was consumed past the gate was confirmed by nobody: it is still held, and then runs out.
+    // No caller confirmed the order that was consumed past the gate: it is still held, and then runs out.
     const sold = by === 'gate.consume' ? all.stock.stats().confirmed : 0;
     const held = 6 - drops - sold;
     expect(all.stock.counts(1)).toEqual({ total: 100, available: 100 - sold - held, reserved: held, sold });
@@ -92,7 +92,7 @@ describe('orders that the queue drops', () => {
     all.stock.audit();
   });
 
-  it('past the gate hand their places in flight to those who wait for them', async () => {
+  it('past the gate give their places in flight to waiters', async () => {
     const clock = new ManualClock(1_000);
     const queue = Queue.create(Order, { capacity: 10, ttlMs: 50, clock });
     const limiter = Limiter.create({ queueDepth: { max: 1 }, maxWaiting: 4, clock });
@@ -100,7 +100,7 @@ describe('orders that the queue drops', () => {
     gate.admit(order(1));
     const waiting = limiter.acquire();
     clock.advance(50);
-    // The clock wakes who waits; let them look, in vain, before the place is free.
+    // The clock wakes the waiters: let them look, in vain, before the place is free.
     for (let turn = 0; turn < 20; turn++) await immediate();
     expect(limiter.stats()).toMatchObject({ waiting: 1, inFlight: 1 });
     expect(queue.tryPop()).toBeUndefined();
@@ -121,12 +121,12 @@ describe('orders that are consumed past the gate', () => {
     all.limiter.release(1, 0);
     all.queue.close();
     await all.gate.consume(() => {});
-    // The first left the queue with its visit; its hold is the business of who took it.
+    // The first order left the queue with its visit, and the program that took it must decide its hold.
     expect(all.stock.counts(1)).toMatchObject({ sold: 2, reserved: 1 });
     expect(all.limiter.stats().inFlight).toBe(0);
   });
 
-  it('are free of places in flight when the gate is gone, whoever consumes them then', () => {
+  it('have no places in flight once the gate is gone, whichever object consumes them then', () => {
     const all = open({ capacity: 10 });
     for (let id = 0; id < 3; id++) all.admit(id);
     all.gate[Symbol.dispose]();

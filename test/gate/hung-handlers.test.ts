@@ -16,7 +16,7 @@ function sale(orders: number) {
   return { queue, limiter, stock, gate };
 }
 
-/** A promise that stays as it is until it is told otherwise. */
+/** A promise that is settled from outside. */
 function hanging() {
   let finish = (): void => {};
   const hangs = new Promise<void>((resolve) => {
@@ -25,7 +25,7 @@ function hanging() {
   return { hangs, finish: () => finish() };
 }
 
-/** What a gate hands out, until it is empty. */
+/** Returns the orders that a gate hands out, until its queue is empty. */
 async function rest(gate: Gate<ReturnType<typeof order>>): Promise<Array<[number, number]>> {
   const seen: Array<[number, number]> = [];
   gate.queue.close();
@@ -42,7 +42,7 @@ afterEach(() => {
 
 describe('a gate that is disposed of while a handler hangs', () => {
   it.each([1, 3])(
-    'leaves all that is not decided to another one, at once (concurrency %i)',
+    'leaves all undecided orders to another gate object, at once (concurrency %i)',
     async (running) => {
       const { gate, stock, limiter } = sale(6);
       const hung = Gate.attach(Order, gate.handle);
@@ -76,7 +76,7 @@ describe('a gate that is disposed of while a handler hangs', () => {
     },
   );
 
-  it('frees its queue object, too, for a loop that nothing of the old one disturbs', async () => {
+  it('frees its queue object, too, for another loop, which the old one does not disturb', async () => {
     const { gate, queue } = sale(1);
     const { hangs, finish } = hanging();
     let started = 0;
@@ -175,7 +175,7 @@ describe('a consumption that is aborted while a handler hangs', () => {
     expect(await rest(gate)).toEqual([[2, 1]]);
   });
 
-  it('gives a signal that is asked for late, aborted already', async () => {
+  it('gives a signal that has aborted already if the handler reads it late', async () => {
     const { gate } = sale(1);
     const abort = new AbortController();
     let aborted: unknown[] = [];
@@ -239,7 +239,7 @@ describe('handlerTimeoutMs', () => {
     expect(failed.map(({ error }) => (error as { code?: string }).code)).toEqual(['ERR_SLUICE_TIMEOUT']);
   });
 
-  it('lets a listener of the signal decide, whose decision stands', async () => {
+  it('lets a listener of the signal decide, and the decision stays', async () => {
     const { gate, queue, stock } = sale(1);
     queue.close();
     await gate.consume(

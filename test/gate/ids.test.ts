@@ -32,7 +32,7 @@ async function handle(gate: Gate<ReturnType<typeof order>>, act: () => void): Pr
 }
 
 describe('an id that was reserved directly', () => {
-  it('is no order: the gate says so with the reservation, and charges and queues nothing', () => {
+  it('is no order: the gate returns its reservation, and charges and queues nothing', () => {
     const { gate, stock, queue, limiter } = open();
     const first = stock.reserve(direct);
     if (!first.ok) throw new Error(first.reason);
@@ -55,28 +55,31 @@ describe('an id that was reserved directly', () => {
     stock.audit();
   });
 
-  it('and has failed, has failed at the gate too', () => {
+  it('and was refused is refused by the gate, too', () => {
     const { gate, stock } = open(0);
     expect(stock.reserve(direct)).toEqual({ ok: false, reason: 'sold-out' });
     stock.restock(1, 1);
     expect(gate.admit(order(1))).toEqual({ outcome: 'already-failed' });
   });
 
-  it.each(['sold out', 'the queue is full', 'the limit is reached'])('says so also when %s', (how) => {
-    const { gate, stock, queue, limiter } = open(2, 1);
-    const first = stock.reserve(direct);
-    if (how === 'sold out') stock.reserve({ sku: 1, quantity: 1 });
-    if (how === 'the queue is full') queue.tryPush(order(9));
-    if (how === 'the limit is reached') for (let i = 0; i < 50; i++) limiter.allow();
-    expect(gate.admit(order(1))).toEqual({
-      outcome: 'reserved-directly',
-      reservation: first.ok && first.reservation,
-    });
-  });
+  it.each(['sold out', 'the queue is full', 'the limit is reached'])(
+    'gets that answer also when %s',
+    (how) => {
+      const { gate, stock, queue, limiter } = open(2, 1);
+      const first = stock.reserve(direct);
+      if (how === 'sold out') stock.reserve({ sku: 1, quantity: 1 });
+      if (how === 'the queue is full') queue.tryPush(order(9));
+      if (how === 'the limit is reached') for (let i = 0; i < 50; i++) limiter.allow();
+      expect(gate.admit(order(1))).toEqual({
+        outcome: 'reserved-directly',
+        reservation: first.ok && first.reservation,
+      });
+    },
+  );
 });
 
 describe('an id that a gate admitted', () => {
-  it('cannot be reserved directly: the ledger says whose reservation it is', () => {
+  it("cannot be reserved directly: the ledger returns the gate's reservation", () => {
     const { gate, stock } = open();
     const admission = gate.admit(order(1));
     const { reservation } = admission as { reservation: bigint };
@@ -92,7 +95,7 @@ describe('an id that a gate admitted', () => {
     expect(gate.admit(order(1))).toMatchObject({ outcome: 'admitted', duplicate: true, reservation });
   });
 
-  it("is told while it waits, is in hand and is sold what it is: 'held', then 'confirmed'", async () => {
+  it("is answered 'held' while it waits or is in hand, and 'confirmed' once it is sold", async () => {
     const { gate, queue } = open();
     const first = gate.admit(order(1));
     expect(first).toStrictEqual({
@@ -139,7 +142,7 @@ describe('an id that a gate admitted', () => {
     expect(gate.stats()).toMatchObject({ admitted: 1, otherwiseRefused: 4 });
   });
 
-  it("is told 'already-ended' when the queue dropped it", async () => {
+  it("is answered 'already-ended' when the queue dropped it", async () => {
     const clock = new ManualClock();
     const queue = Queue.create(Order, { capacity: 10, clock, ttlMs: 5 });
     const stock = Stock.create({ items: [{ sku: 1, quantity: 5 }], clock });
@@ -151,7 +154,7 @@ describe('an id that a gate admitted', () => {
     expect(gate.admit(order(1))).toMatchObject({ outcome: 'already-ended', state: 'cancelled' });
   });
 
-  it("is told 'unknown' when its place has been used again", () => {
+  it("is answered 'unknown' when its place has been used again", () => {
     const clock = new ManualClock();
     const stock = Stock.create({ items: [{ sku: 1, quantity: 9 }], maxReservations: 1, clock });
     const gate = Gate.create({ queue: Queue.create(Order, { capacity: 9, clock }), stock, fields });

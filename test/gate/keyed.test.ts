@@ -46,7 +46,7 @@ describe('a gate over a limiter with keys', () => {
       retryAfterMs: 1_000,
     });
     expect(gate.admit(order(4), { key: other }).outcome).toBe('admitted');
-    // It is the limiter's own key.
+    // The key is the same one as the limiter's.
     expect([limiter.allow(one), limiter.allow(other), limiter.allow(other)]).toEqual([false, true, false]);
   });
 
@@ -96,7 +96,7 @@ describe('a gate over a limiter with keys', () => {
     expect(() => other.admit(order(2))).toThrow(/Gate.admit: key/);
   });
 
-  it('needs a key in each call, and one without keys takes none: nothing happens', () => {
+  it('needs a key in each call, and a gate without keys takes none: the error changes nothing', () => {
     const { gate, queue, stock } = open({ queueDepth: { max: 2 } });
     expect(() => gate.admit(order(1))).toThrow(/Gate.admit: key: expected a string, a number or a bigint/);
     expect(() => gate.admit(order(1), { holdMs: 5 })).toThrow(/Gate.admit: key/);

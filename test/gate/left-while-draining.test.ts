@@ -1,5 +1,5 @@
-// A gate that is disposed of while its queue object visits, or tells of, records: the loop that consumes, and with it
-// the lease, is given up in the middle of another call of the same object.
+// A gate that is disposed of while its queue object visits or reports records: the consuming loop gives up the lease in
+// the middle of another call of the same object.
 import { setImmediate as immediate } from 'node:timers/promises';
 import { Gate, Limiter, ManualClock, Queue } from 'sluice';
 import { describe, expect, it } from 'vitest';
@@ -44,7 +44,7 @@ describe('a gate that is disposed of', () => {
     gate.admit(order(0));
     const dispose = (): void => {
       gate[Symbol.dispose]();
-      // Not before the visit, or the listener, has returned.
+      // The other loop begins only after the visit, or the listener, has returned.
       expect(() => queue.tryPop()).toThrow('must consume');
     };
     if (where === 'a listener') {
@@ -64,7 +64,7 @@ describe('a gate that is disposed of', () => {
     expect(batches).toEqual([[2]]);
   });
 
-  it.each([4, 10])('in visit %i of a drain past it leaves the places of others taken', (last) => {
+  it.each([4, 10])('in visit %i of a drain past it leaves the places of other orders taken', (last) => {
     const queue = Queue.create(Order, { capacity: 64 });
     const limiter = Limiter.create({ queueDepth: { max: 64 } });
     const gate = Gate.create({ queue, limiter });
@@ -73,7 +73,8 @@ describe('a gate that is disposed of', () => {
     const seen: number[] = [];
     queue.drain((view) => {
       seen.push(number(view));
-      // Who takes an order past the gate gives its place back; the gate those that are in the queue when it goes.
+      // Taking an order past the gate gives its place back. The gate, when it goes, gives back those of orders in the
+      // queue.
       if (seen.length <= last) limiter.release();
       if (seen.length === last) gate[Symbol.dispose]();
     });
@@ -83,7 +84,7 @@ describe('a gate that is disposed of', () => {
   });
 
   it.each([1, 4, 10])(
-    'through another queue object in visit %i leaves the places of others taken',
+    'through another queue object in visit %i leaves the places of other orders taken',
     (last) => {
       const queue = Queue.create(Order, { capacity: 64 });
       const limiter = Limiter.create({ queueDepth: { max: 64 } });

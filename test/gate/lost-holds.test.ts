@@ -16,7 +16,7 @@ function sale() {
 }
 
 describe('Gate.consume', () => {
-  it('says which order it could not confirm, because its hold ran out while it was handled', async () => {
+  it('publishes the order that it could not confirm, because its hold ran out while it was handled', async () => {
     const { clock, stock, gate } = sale();
     const lost: unknown[] = [];
     const listener = (message: unknown) => lost.push(message);
@@ -31,7 +31,7 @@ describe('Gate.consume', () => {
   });
 
   it.each(['queue', 'stock', 'gate'] as const)(
-    'rejects, and hands out no more, when the %s is disposed of under it',
+    'rejects, and hands out no more orders, when the %s is disposed of meanwhile',
     async (part) => {
       const parts = sale();
       let handled = 0;
@@ -44,7 +44,7 @@ describe('Gate.consume', () => {
     },
   );
 
-  it('refuses to be made of nothing with an error that names what is missing', () => {
+  it('refuses to be created without options, with an error that names the missing one', () => {
     expect(() => Gate.create(mistyped(undefined))).toThrow(/queue: expected a Queue/);
   });
 });

@@ -17,7 +17,7 @@ function open(capacity: number, options: Partial<QueueOptions<ReturnType<typeof 
 }
 type Open = ReturnType<typeof open>;
 
-/** As many are held, in flight and reserved as there are orders in the queue, and nothing else is. */
+/** Checks that as many orders are held, in flight and reserved as are in the queue. */
 function expectHeld({ limiter, stock }: Open, held: number, sold = 0): void {
   expect(limiter.stats().inFlight).toBe(held);
   expect(stock.counts(1)).toEqual({ total: 20, available: 20 - held - sold, reserved: held, sold });
@@ -51,7 +51,7 @@ const pushes: Array<[string, (queue: Open['queue']) => unknown]> = [
 ];
 
 describe('a gate whose queue overwrites', () => {
-  it('admits the newest for the oldest, whose units and place are free at once', async () => {
+  it('admits a new order in place of the oldest, whose units and place are free at once', async () => {
     const all = open(3);
     const answers = Array.from({ length: 8 }, (_, id) => all.admit(id));
     expect(answers.map(({ outcome }) => outcome)).toEqual(Array(8).fill('admitted'));
@@ -63,7 +63,7 @@ describe('a gate whose queue overwrites', () => {
     expectHeld(all, 0, 3);
   });
 
-  it('tells an id whose order was overwritten that it has ended, and queues nothing', () => {
+  it('answers an id whose order was overwritten as ended, and queues nothing', () => {
     const all = open(2);
     const first = all.admit(0);
     for (let id = 1; id < 3; id++) all.admit(id);
@@ -99,7 +99,7 @@ describe('a gate whose queue overwrites', () => {
     expect(all.queue.stats()).toMatchObject({ depth: 2, dropped: 0 });
   });
 
-  it('queues an order of a restored stock for the oldest, too', () => {
+  it('queues an order of a restored stock in place of the oldest, too', () => {
     const before = open(2);
     const { reservation } = before.admit(0) as { reservation: bigint };
     const { clock } = before;
@@ -145,7 +145,7 @@ describe('a gate whose queue overwrites', () => {
   });
 
   it.each(['an order', 'a push past the gate'])(
-    'hands a place to whoever waits for it, overwritten by %s',
+    'gives the place of an order to a waiter, when it is overwritten by %s',
     async (by) => {
       const clock = new ManualClock(1_000);
       const queue = Queue.create(Order, { capacity: 1, overflow: 'overwrite', clock });
@@ -203,7 +203,7 @@ describe('a gate whose queue overwrites', () => {
     },
   );
 
-  it('leaves nothing behind when it goes: what is overwritten then belongs to no gate', () => {
+  it('leaves nothing behind when it goes: orders that are overwritten then belong to no gate', () => {
     const all = open(2);
     for (let id = 0; id < 2; id++) all.admit(id);
     all.gate[Symbol.dispose]();

@@ -15,7 +15,7 @@ function open(admitted: number, options: { maxInHand?: number } = {}) {
 }
 type Open = ReturnType<typeof open>;
 
-/** A consumer that takes everything, decides as many as `decided` says, and is then gone. */
+/** A consumer that takes everything, decides `decided` orders, and then ends. */
 async function dies({ gate }: Open, decided: number): Promise<bigint[]> {
   const other = Gate.attach(Order, gate.handle);
   const handled: bigint[] = [];
@@ -36,7 +36,7 @@ async function handleAll({ gate, queue }: Open): Promise<Array<[number, number]>
 }
 
 describe('orders that a consumer had in hand when it ended', () => {
-  it('come to the next consumer, before all others and in the order of their admission', async () => {
+  it('come to the next consumer before all others, in the order of their admission', async () => {
     const all = open(5);
     expect(await dies(all, 2)).toEqual([0n, 1n]);
     for (let id = 5; id < 8; id++) all.gate.admit(order(id));
@@ -74,13 +74,13 @@ describe('orders that a consumer had in hand when it ended', () => {
     expect(await handleAll(all)).toEqual([[1, 2]]);
   });
 
-  it('go back on sale when their holds run out and nobody consumes any more', async () => {
+  it('go back on sale when their holds run out and no consumer is left', async () => {
     const all = open(3);
     await dies(all, 1);
     all.clock.advance(100);
     expect(all.stock.expire()).toBe(2);
     expect(all.stock.counts(1)).toMatchObject({ available: 99, sold: 1, reserved: 0 });
-    // Whoever consumes after all learns of it.
+    // A consumer that comes later gets 'expired'.
     const seen: unknown[] = [];
     all.queue.close();
     await all.gate.consume((_, hold) => void seen.push(hold.confirm()));
@@ -89,7 +89,7 @@ describe('orders that a consumer had in hand when it ended', () => {
     expect(all.limiter.stats().inFlight).toBe(0);
   });
 
-  it('do not come when the handler had decided them, whatever became of it', async () => {
+  it('do not come when the handler had decided them, whatever became of the handler', async () => {
     const all = open(4);
     const other = Gate.attach(Order, all.gate.handle);
     const consumed = other.consume(

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { until } from '../queue/until.js';
 import { fields, Order, order } from './order.js';
 
-/** A gate by a clock of its own, with a hold of 100 ms. */
+/** A gate with a clock of its own and a hold of 100 ms. */
 function open(admitted: number, holdMs = 100) {
   const clock = new ManualClock(1_000);
   const queue = Queue.create(Order, { capacity: 100, clock });
@@ -15,7 +15,7 @@ function open(admitted: number, holdMs = 100) {
   return { clock, queue, stock, gate };
 }
 
-/** Takes everything and waits: what it has in hand, and how to let it go on. */
+/** Takes everything and waits. Returns the orders in hand, and the function that lets it go on. */
 async function inHand(gate: Gate<ReturnType<typeof order>>, count: number) {
   const holds: Hold[] = [];
   let finish = (): void => {};
@@ -51,7 +51,7 @@ describe('the hold of an order in hand', () => {
     expect(stock.counts(1)).toMatchObject({ sold: 1, reserved: 0 });
   });
 
-  it('is renewed for as long as it was asked for, not as the stock says', async () => {
+  it("is renewed for its own `holdMs`, not for the stock's", async () => {
     const { clock, queue, stock, gate } = open(0);
     gate.admit(order(1), { holdMs: 40 });
     const { finish, consumed } = await inHand(gate, 1);
@@ -89,7 +89,7 @@ describe('the hold of an order in hand', () => {
     await consumed;
   });
 
-  it('is left alone when others have decided it', async () => {
+  it('is left alone when another caller has decided it', async () => {
     const { clock, queue, stock, gate } = open(1);
     const { holds, finish, consumed } = await inHand(gate, 1);
     stock.cancel(holds[0]?.reservation ?? 0n);
@@ -133,7 +133,7 @@ describe('a thread that consumes', () => {
     return { queue, stock, gate };
   };
 
-  it('renews by itself what it has in hand while a handler runs, and what waits behind it', async () => {
+  it('renews the orders in hand while a handler runs, also those that wait behind it', async () => {
     const { queue, stock, gate } = real(200);
     gate.admit(order(1));
     gate.admit(order(2));
@@ -147,7 +147,7 @@ describe('a thread that consumes', () => {
     expect(stock.counts(1)).toMatchObject({ sold: 2, reserved: 0, available: 8 });
   });
 
-  it('does not renew while it stands still: the hold runs out', async () => {
+  it('does not renew while its event loop is blocked: the hold runs out', async () => {
     const { queue, stock, gate } = real(20);
     gate.admit(order(1));
     queue.close();

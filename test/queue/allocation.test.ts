@@ -9,7 +9,7 @@ import { Row } from './row.js';
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 
-/** Garbage collections while `act` runs, which must not wait for anything. */
+/** Counts garbage collections while `act` runs. `act` must not wait for anything. */
 async function collectionsDuring(act: () => void): Promise<number> {
   const starts: number[] = [];
   const observer = new PerformanceObserver((list) => {
@@ -47,7 +47,7 @@ describe('a record that is pushed and drained', () => {
     sum = 0;
     expect(await collectionsDuring(() => rounds(24_000))).toBe(0);
     expect(sum).toBe(24_000 * 64 * 7);
-    // The same with the smallest object for each shows that it would be seen.
+    // The same run with the smallest object for each record shows that garbage would be seen.
     const kept: object[] = [];
     const garbage = () => {
       kept[0] = { of: kept.length };

@@ -6,7 +6,7 @@ interface Numbered {
   readonly checksum: number;
 }
 
-/** Checks what arrives: intact, nothing twice, nothing left out, in order for each producer. */
+/** Checks the records that arrive: each intact, none twice, none left out, in order for each producer. */
 export class Arrivals {
   total = 0;
   readonly #next: number[];
@@ -17,7 +17,8 @@ export class Arrivals {
   }
 
   see({ producer, sequence, checksum: sum }: Numbered): void {
-    // Compared here and only then reported: an expectation for each of millions of records would take minutes.
+    // Compared first, and reported only on a difference: an expectation for each of millions of records would take
+    // minutes.
     if (sum !== checksum(producer, sequence)) {
       throw new Error(
         `record ${this.total} is torn: producer ${producer}, sequence ${sequence}, checksum ${sum}`,

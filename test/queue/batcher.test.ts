@@ -43,7 +43,7 @@ describe('a batcher', () => {
     expect(numbers(queue.popMany(64))).toEqual(numbers(rows(0, 7)));
   });
 
-  it('accepts only what cannot be refused later, whoever else pushes or closes', () => {
+  it('accepts only records that cannot be refused later, whatever other threads push or close', () => {
     const queue = queueOf(5);
     const batcher = queue.batcher({ max: 3 });
     expect(batcher.push({ number: 1 })).toBe(true);

@@ -31,7 +31,7 @@ describe('pushSync', () => {
     expect(queue.tryPop()).toBeUndefined();
   });
 
-  it('sleeps until another thread makes room, in line with all who wait', async () => {
+  it('sleeps until another thread makes room, in line with all other waiters', async () => {
     const queue = Queue.create(Row, { capacity: 1 });
     queue.tryPush({ number: 0 });
     const blocked = await remote(queue);
@@ -49,11 +49,11 @@ describe('pushSync', () => {
     }
     expect(order).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     expect(await last).toBe(true);
-    await Promise.all(waits); // those of the blocked thread heard of it too
+    await Promise.all(waits); // the waits of the blocked thread are settled, too
     expectConserved(queue);
   });
 
-  it('throws when the queue is closed while it waits, and the thread still hears of the end', async () => {
+  it("throws when the queue is closed while it waits, and the thread still gets 'closed'", async () => {
     const queue = Queue.create(Row, { capacity: 1 });
     queue.tryPush({ number: 0 });
     const blocked = await remote(queue);
@@ -66,7 +66,7 @@ describe('pushSync', () => {
 });
 
 describe('popSync', () => {
-  it('answers with what is there at once, with undefined if nothing comes in time or nothing will', () => {
+  it('returns a record that is there at once, and undefined if none comes in time or none can come', () => {
     const queue = Queue.create(Row, { capacity: 3 });
     queue.tryPushMany(rows(1, 2));
     expect(queue.popSync(0)).toEqual({ number: 1 });
@@ -151,7 +151,7 @@ describe.each([
     const queue = Queue.create(Row, { capacity: 1 });
     queue.tryPushMany(rows(0, inside));
     const slept: number[] = [];
-    // In the place of the native sleep: after a few of them, what is waited for comes.
+    // Replaces the native sleep. After a few sleeps, the awaited record or room comes.
     const asleep = (ms: number): void => {
       slept.push(ms);
       if (slept.length < 5) return;
@@ -175,7 +175,7 @@ describe.each([
     queue.tryPushMany(rows(0, inside));
     const blocked = await remote(queue);
     const sleptMs = 300;
-    // The whole process sleeps with it: what the process uses meanwhile bounds what the thread does.
+    // The rest of the process sleeps, too, so the CPU time of the process bounds that of the thread.
     const waiting = blocked.call(method, method === 'popSync' ? [sleptMs] : [{ number: 1 }, sleptMs]);
     const before = process.cpuUsage();
     const begin = performance.now();

@@ -5,7 +5,7 @@ import { Row, rows } from './row.js';
 afterEach(() => vi.restoreAllMocks());
 
 describe('without ttlMs, shed and latency', () => {
-  it('nothing of a queue reads a clock, but for a wait that has to be measured', async () => {
+  it('a queue reads no clock, except for a wait that has to be measured', async () => {
     const readings = [vi.spyOn(performance, 'now'), vi.spyOn(Date, 'now'), vi.spyOn(process, 'hrtime')];
     const timer = vi.spyOn(globalThis, 'setTimeout');
     const queue = Queue.create(Row, { capacity: 100, lanes: 2 });

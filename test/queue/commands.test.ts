@@ -24,10 +24,10 @@ const config: fc.Arbitrary<Config> = fc.record({
   start: fc.constantFrom(0n, 2n ** 31n - 40n, 2n ** 32n - 40n, 2n ** 47n - 40n, 2n ** 48n - 40n),
 });
 
-/** By prototype: what of it has been called. */
+/** The names that were called, by prototype. */
 const calls = new Map<object, Set<string | symbol>>();
 
-/** From here on, every call of what the prototype of `object` has is noted. */
+/** Records every call of a member of `object`'s prototype from now on. */
 function watch(object: object): void {
   const prototype = Object.getPrototypeOf(object) as object;
   const called = new Set<string | symbol>();

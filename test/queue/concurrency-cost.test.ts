@@ -5,7 +5,7 @@ import { filled, latch, type Row } from './small-queue.js';
 const records = 2_000;
 const concurrency = 200;
 
-/** How often a promise was given a reaction by `then` while `act` ran: in all, and at most of one promise. */
+/** Counts the calls of `then` while `act` runs: in all, and the most for one promise. */
 async function reactions(act: () => Promise<unknown>): Promise<{ all: number; most: number }> {
   const { then } = Promise.prototype;
   const counts = new Map<unknown, number>();
@@ -33,7 +33,7 @@ describe('concurrency', () => {
   };
 
   it.each(Object.entries(consuming))(
-    '%s costs the same for each record, however many handlers hang meanwhile, and keeps nothing of it',
+    '%s costs the same for each record, however many handlers hang meanwhile, and keeps nothing of the record',
     async (_, consume) => {
       const queue: Queue<Row> = filled(records);
       queue.close();
@@ -41,7 +41,7 @@ describe('concurrency', () => {
       let handled = 0;
       const { all, most } = await reactions(() =>
         consume(queue, async (row) => {
-          // All but one of those that may run hang until the last record has come.
+          // All handlers that may run, except one, hang until the last record has come.
           if ((row?.number ?? 0) < concurrency - 1) await held.opened;
           else if (++handled === records - concurrency + 1) held.open();
         }),

@@ -40,7 +40,7 @@ describe('a handler that fails', () => {
     expect(queue.tryPop()).toEqual({ number: 7 });
   });
 
-  it('lets those that run beside it come to their end first, and its error is the one thrown', async () => {
+  it('lets the handlers that run beside it end first; its error is the one thrown', async () => {
     const queue = filled(3);
     const latches = [latch(), latch(), latch()];
     let started = 0;
@@ -79,7 +79,7 @@ describe('a handler that fails', () => {
 describe('the signal of consume', () => {
   const reason = new Error('enough');
 
-  it('that has aborted already: nothing is taken', async () => {
+  it('that has aborted already lets nothing be taken', async () => {
     const queue = filled(3);
     expect(
       await rejected(queue.consume(() => expect.unreachable(), { signal: AbortSignal.abort(reason) })),
@@ -96,7 +96,7 @@ describe('the signal of consume', () => {
     expect(await done).toBe(reason);
   });
 
-  it('that aborts while a handler runs: it is awaited, and nothing more is taken', async () => {
+  it('that aborts while a handler runs lets the handler end, and nothing more is taken', async () => {
     for (const concurrency of [1, 3]) {
       const queue = filled(30);
       const abort = new AbortController();

@@ -165,7 +165,8 @@ describe('consume', () => {
     });
     clearInterval(turns);
     expect(consumed).toBe(10_000);
-    // A turn may fall before the consumer's own: then it has had two budgets' worth since the one before.
+    // The timer may fire before the consumer's turn ends: then the consumer has used two budgets since the timer last
+    // fired.
     expect(longest).toBeLessThanOrEqual(2 * 1_024);
   });
 

@@ -14,7 +14,7 @@ function timed(options: object): { clock: ManualClock; queue: Queue<{ number: nu
 }
 
 describe('a record whose time has run out', () => {
-  it('is not consumed but counted and told of; exactly at its deadline, not before', () => {
+  it('is not consumed, but counted and reported; exactly at its deadline, not before', () => {
     const { clock, queue, expired } = timed({ ttlMs: 10 });
     queue.tryPush({ number: 1 });
     clock.advance(9.999);
@@ -47,7 +47,7 @@ describe('a record whose time has run out', () => {
     expectConserved(queue);
   });
 
-  it('is found among others, however it is consumed', () => {
+  it('is found among other records, however they are consumed', () => {
     const { clock, queue, expired } = timed({ ttlMs: 100 });
     const list = rows(0, 300);
     for (const value of list) queue.tryPush(value, { ttlMs: value.number % 3 === 0 ? 1 : 50 });
@@ -104,7 +104,7 @@ describe('a record whose time has run out', () => {
     expectConserved(real);
   });
 
-  it('does not hold up whoever pops though a listener pushes it again and again', () => {
+  it('does not hold up a pop, even if a listener pushes it again and again', () => {
     for (const pop of ['tryPop', 'popMany', 'popSync', 'drain'] as const) {
       const { clock, queue } = timed({ capacity: 3, ttlMs: 1 });
       let again = 0;
@@ -139,7 +139,7 @@ describe('a record whose time has run out', () => {
     expect(expired).toEqual([2]);
   });
 
-  it('makes room for who waits, and lets a closed queue end, for those in every thread', async () => {
+  it('makes room for waiters, and lets a closed queue end, in every thread', async () => {
     const { clock, queue } = timed({ capacity: 1, ttlMs: 10 });
     queue.tryPush({ number: 1 });
     const waiting = queue.push({ number: 2 }, { ttlMs: 20 });
@@ -156,7 +156,7 @@ describe('a record whose time has run out', () => {
     expectConserved(queue);
   });
 
-  it('stays in the count when its listener throws, and so do the others', async () => {
+  it('stays in the count when its listener throws, and so do the other records', async () => {
     const { clock, queue } = timed({ ttlMs: 1 });
     const failures: unknown[] = [];
     const before = process.listeners('uncaughtException');
@@ -185,7 +185,7 @@ describe('a record whose time has run out', () => {
     );
   });
 
-  it('leaves the loop its turns when there are very many of them', async () => {
+  it('leaves the event loop its turns, even if very many records expire', async () => {
     const { clock, queue } = timed({ capacity: 200_000, ttlMs: 1 });
     queue.tryPushMany(rows(0, 200_000));
     clock.advance(1);
@@ -303,7 +303,7 @@ describe('lanes', () => {
     );
   });
 
-  it('are two: not with weights for four billion, none of which is looked at', () => {
+  it('are two: weights for four billion lanes are refused without being read', () => {
     const weights = new Array(2 ** 32 - 1);
     expectError(
       thrown(() => Queue.create(Row, { capacity: 1, lanes: 2, weights })),
@@ -339,7 +339,7 @@ describe('shedding', () => {
     queue.on('dropped', ({ number }, reason) => told.push([number, reason]));
     let next = 20;
     let served = 0;
-    // One record comes and one is served each millisecond, 20 behind: the queue stands.
+    // One record comes and one is served each millisecond, 20 behind: the queue is congested.
     queue.tryPushMany(rows(0, next));
     for (let ms = 0; ms < 300; ms++) {
       clock.advance(1);
@@ -352,12 +352,14 @@ describe('shedding', () => {
     expect(shedded).toBe(dropped);
     expect(dropped).toBeGreaterThan(5);
     expect(told.every(([, reason]) => reason === 'shed')).toBe(true);
-    expect(depth, 'it stands no more').toBeLessThanOrEqual(12);
+    expect(depth, 'it is not congested any more').toBeLessThanOrEqual(12);
     expect(served).toBe(300);
   });
 
-  it('has a target of 5 ms and an interval of 100 ms unless told otherwise', () => {
-    /** Records served one a millisecond, each `waitMs` after its push, for `ms` milliseconds: how many are shed. */
+  it('has a target of 5 ms and an interval of 100 ms by default', () => {
+    /**
+     * Serves one record a millisecond, each `waitMs` after its push, for `ms` milliseconds. Returns how many are shed.
+     */
     const sheds = (waitMs: number, ms: number): number => {
       const { clock, queue } = timed({ shed: {} });
       for (let now = 0; now <= ms; now++) {

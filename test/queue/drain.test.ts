@@ -19,7 +19,7 @@ function drained(queue: Queue<{ number: number }>, max?: number): number[] {
 
 const range = (first: number, end: number) => Array.from({ length: end - first }, (_, i) => first + i);
 
-it('a queue that is disposed of within a visit visits no more, and what was visited is not handed out again', () => {
+it('a queue that is disposed of within a visit visits no more, and visited records are not handed out again', () => {
   const queue = Queue.create(Row, { capacity: 200 });
   const other = Queue.attach(Row, queue.handle);
   queue.tryPushMany(range(0, 200).map((number) => ({ number })));

@@ -45,7 +45,7 @@ describe('empty', () => {
     }
   });
 
-  it('sees a moment between two of its looks', async () => {
+  it('sees a queue that was empty only between two of its looks', async () => {
     const queue = filled(1);
     const other = Queue.attach(Row, queue.handle);
     const empty = queue.empty();
@@ -55,7 +55,7 @@ describe('empty', () => {
     expect(queue.depth).toBe(1);
   });
 
-  it('counts neither room that is taken ahead nor what a handler has been given', async () => {
+  it('counts neither room that is reserved ahead nor records that a handler has', async () => {
     const queue = filled(1);
     const permit = queue.tryReserve(5);
     const held = latch();
@@ -67,7 +67,7 @@ describe('empty', () => {
     await done;
   });
 
-  it('is told of records that were dropped, in any lane', async () => {
+  it('resolves when the last records were dropped, in any lane', async () => {
     const clock = new ManualClock();
     const queue = Queue.create(Row, { capacity: 4, lanes: 3, ttlMs: 10, clock });
     for (const lane of [0, 1, 2]) queue.tryPush({ number: 1 }, { lane });
@@ -98,7 +98,7 @@ describe('empty', () => {
     await other.empty();
   });
 
-  it('hears of another thread, time after time', async () => {
+  it('resolves when another thread takes the last record, time after time', async () => {
     const queue = Queue.create(Row, { capacity: 100 });
     const worker = new WorkerThread(new URL('./workers/taker.js', import.meta.url), { handle: queue.handle });
     let taken = 0;

@@ -11,7 +11,7 @@ import { until } from './until.js';
 const queueOf = (options = {}) => Queue.create(Row, { capacity: 2, ...options });
 
 let stop: Array<() => void> = [];
-/** What is published on a channel from now to the end of the test. */
+/** Returns what is published on a channel from now to the end of the test. */
 function published(name: string): unknown[] {
   const messages: unknown[] = [];
   const listener = (message: unknown) => messages.push(message);
@@ -24,7 +24,7 @@ afterEach(() => {
   stop = [];
 });
 
-/** What becomes an uncaught exception while `act` runs and in the turn after it. */
+/** Returns the uncaught exceptions while `act` runs and in the turn after it. */
 async function uncaught(act: () => Promise<void>): Promise<unknown[]> {
   const failures: unknown[] = [];
   const before = process.listeners('uncaughtException');
@@ -41,7 +41,7 @@ async function uncaught(act: () => Promise<void>): Promise<unknown[]> {
 }
 
 describe('diagnostics_channel', () => {
-  it('tells who subscribes of a full queue, of records that expire or are dropped, of refused waiters and of the end', async () => {
+  it('gets a full queue, records that expire or are dropped, refused waiters and the close of a queue', async () => {
     const messages = {
       full: published('sluice:queue:full'),
       expired: published('sluice:queue:expired'),
@@ -65,7 +65,7 @@ describe('diagnostics_channel', () => {
     expect(messages.closed).toEqual([{ queue }]);
   });
 
-  it('tells of a full queue whenever a record is refused for want of room, not when it waits', async () => {
+  it('gets a full queue whenever a record is refused because there is no room, not when it waits', async () => {
     const full = published('sluice:queue:full');
     const queue = queueOf({ capacity: 1 });
     queue.tryPush({ number: 0 });
@@ -107,7 +107,7 @@ describe('diagnostics_channel', () => {
 });
 
 describe('on', () => {
-  it('tells of the end once, in whatever object or thread it is listened to, also if it came before', async () => {
+  it("emits 'closed' once, in every object and thread with a listener, also if the queue was closed before", async () => {
     const queue = queueOf();
     const other = Queue.attach(Row, queue.handle);
     const told: string[] = [];
@@ -127,7 +127,7 @@ describe('on', () => {
     expect(told).toEqual(['closer', 'other', 'late', 'closer, later']);
   });
 
-  it('tells every listener of the end though one fails, and close() is not what fails', async () => {
+  it("calls every listener of 'closed' even if one fails, and close() does not fail", async () => {
     const queue = queueOf();
     const failure = new Error('listener');
     const told: string[] = [];

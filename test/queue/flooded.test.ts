@@ -9,7 +9,7 @@ import { expectConserved } from './until.js';
 type Rows = Queue<{ number: number }>;
 
 const producers = 4;
-/** Turns of a 1 ms timer and answers of a server, after which the consumer's loop has shown that it lives. */
+/** So many turns of a 1 ms timer and answers of a server show that the consumer's event loop turns. */
 const turnsEnough = 20;
 const answersEnough = 5;
 
@@ -34,7 +34,7 @@ function answer(): Promise<void> {
   });
 }
 
-/** Floods `queue` until timers and I/O of this thread's loop, in which it is consumed, had their turns. */
+/** Floods `queue`, which this thread consumes, until its timers and I/O had their turns. */
 async function flooded(queue: Rows, consuming: Promise<void>): Promise<number> {
   threads = Array.from(
     { length: producers },
@@ -108,7 +108,7 @@ describe(`with ${producers} producers flooding the queue`, () => {
 });
 
 describe('a queue that its own consumer fills again', () => {
-  /** Records after which a loop that gives others no turn is stopped. */
+  /** The records after which a loop that gives timers no turn is stopped. */
   const recordsMax = 1_000_000;
 
   /** Counts turns of the event loop until `turnsEnough`, and the records meanwhile. */

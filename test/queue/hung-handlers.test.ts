@@ -7,7 +7,7 @@ import { filled, latch, Row, range, until } from './small-queue.js';
 const forever = (): Promise<never> => new Promise(() => {});
 
 describe('a handler of consume that hangs', () => {
-  it('does not hold up an abort for longer than the grace; what it was not given stays in the queue', async () => {
+  it('does not hold up an abort for longer than the grace; the other records stay in the queue', async () => {
     for (const concurrency of [1, 3]) {
       const queue = filled(30);
       const other = Queue.attach(Row, queue.handle);

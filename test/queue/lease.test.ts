@@ -68,7 +68,7 @@ describe('a second consumer', () => {
 });
 
 describe('the lease of the consumer is free again', () => {
-  it('after releaseLease, and taken by the next who consumes', () => {
+  it('after releaseLease, and the next consumer takes it', () => {
     const queue = filled(4);
     const other = Queue.attach(Numbered, queue.handle);
     expect(queue.tryPop()).toEqual(numbered(0, 0));

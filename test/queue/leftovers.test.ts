@@ -29,7 +29,7 @@ function full(): Rows {
 const listeners = (signal: AbortSignal) => getEventListeners(signal, 'abort').length;
 const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
 
-/** Places in the native line that somebody can still take. Takes them all, for good. */
+/** Returns how many places in the native line are free. Takes them all. */
 function freePlaces(queue: Rows): number {
   let places = 0;
   while (nativeOf(queue).waitPush(0, 0) >= 0) places++;
@@ -97,7 +97,7 @@ describe.each(cases)('a %s that ends by %s', (way, end) => {
     expect(freePlaces(queue)).toBe(maxWaiting);
   });
 
-  it('leaves nothing that holds its signal or its promise while the queue lives on', async () => {
+  it('leaves nothing that keeps its signal or its promise alive while the queue lives on', async () => {
     const queue = full();
     const collected: string[] = [];
     const registry = new FinalizationRegistry((name: string) => collected.push(name));
@@ -121,7 +121,7 @@ describe.each(cases)('a %s that ends by %s', (way, end) => {
 });
 
 describe.each(Object.keys(ways) as Way[])('a %s', (way) => {
-  it('that ends because its object is disposed of leaves nothing, for the other objects neither', async () => {
+  it('that ends because its object is disposed of leaves nothing behind, in other objects either', async () => {
     const queue = full();
     const other = Queue.attach(Row, queue.handle);
     const timersBefore = timers();
@@ -174,7 +174,7 @@ describe('one signal for very many', () => {
     warnings.length = 0;
   });
 
-  it('has one listener for all waits, permits and loops, until the last of them ends, and nobody is warned', async () => {
+  it('has one listener for all waits, permits and loops, until the last of them ends, and Node.js does not warn', async () => {
     const controller = new AbortController();
     const { signal } = controller;
     const queues = Array.from({ length: 15 }, full);
@@ -199,7 +199,7 @@ describe('one signal for very many', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('is listened to again when somebody waits again, and the others are not forgotten', async () => {
+  it('is listened to again when a caller waits again, and other listeners stay', async () => {
     const controller = new AbortController();
     const { signal } = controller;
     const queue = full();

@@ -61,7 +61,7 @@ function run(node: string, name: string): Promise<Ended> {
   });
 }
 
-/** Runs every case on `node`; each must end by itself, with code 0, no signal and nothing on stderr. */
+/** Runs every case on `node`. Each must end by itself, with code 0, no signal and nothing on stderr. */
 async function expectAll(node: string): Promise<void> {
   const left = [...cases];
   const ended: Array<[string, Ended]> = [];

@@ -9,7 +9,7 @@ interface Row {
   number: number;
 }
 
-/** What a queue is, without rings, stamps and laps. */
+/** The model of a queue, without rings, stamps and laps. */
 class Model {
   inside: Row[] = [];
   closed = false;
@@ -41,7 +41,7 @@ class Model {
   }
 }
 
-/** The queue by two objects of one thread: either can produce, and the lease goes to and fro. */
+/** The queue with two objects of one thread. Either can produce, and the lease goes to and fro. */
 interface Real {
   objects: Array<Queue<Row>>;
   consumer: number;

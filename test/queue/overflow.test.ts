@@ -7,7 +7,7 @@ import { Row, rows } from './row.js';
 import { expectConserved, numbers } from './until.js';
 
 describe("the policy 'reject'", () => {
-  it('is the default: what finds no room is refused, counted, and nothing inside is touched', () => {
+  it('is the default: a record that finds no room is refused and counted, and the queue stays as it is', () => {
     for (const options of [{}, { overflow: 'reject' as const }]) {
       const queue = Queue.create(Row, { capacity: 3, ...options });
       expect(queue.tryPushMany(rows(0, 5))).toBe(3);
@@ -21,7 +21,7 @@ describe("the policy 'reject'", () => {
 });
 
 describe("the policy 'drop-oldest'", () => {
-  it('takes what finds no room, and the consumer drops the oldest: the newest remain, as many as the capacity', () => {
+  it('accepts records without room, and the consumer drops the oldest: the newest remain, up to the capacity', () => {
     const queue = Queue.create(Row, { capacity: 3, overflow: 'drop-oldest' });
     const dropped: Array<[number, string]> = [];
     queue.on('dropped', ({ number }, reason) => dropped.push([number, reason]));
@@ -67,7 +67,7 @@ describe("the policy 'drop-oldest'", () => {
     }
   });
 
-  it('refuses, and says so, what exceeds twice the capacity while the consumer stands still', async () => {
+  it('refuses records beyond twice the capacity while the consumer does not run', async () => {
     const queue = Queue.create(Row, { capacity: 2, overflow: 'drop-oldest' });
     expect(queue.tryPushMany(rows(0, 9))).toBe(4);
     expect(queue.stats()).toMatchObject({ pushed: 4, rejected: 5 });
@@ -90,7 +90,7 @@ describe("the policy 'drop-oldest'", () => {
 });
 
 describe("the policy 'caller'", () => {
-  it('gives the function exactly what found no room, in order, and refuses it all the same', () => {
+  it('gives the function exactly the records that found no room, in order, and refuses them all the same', () => {
     const spilled: number[] = [];
     const onOverflow = ({ number }: { number: number }) => spilled.push(number);
     const queue = Queue.create(Row, { capacity: 70, overflow: 'caller', onOverflow });
@@ -102,7 +102,7 @@ describe("the policy 'caller'", () => {
     expectConserved(queue);
   });
 
-  it('tells those who wait by their wait alone', async () => {
+  it('reports a wait that fails by the wait alone', async () => {
     const spilled: unknown[] = [];
     const onOverflow = (value: unknown) => spilled.push(value);
     const queue = Queue.create(Row, { capacity: 1, overflow: 'caller', onOverflow });
@@ -130,7 +130,7 @@ describe("the policy 'caller'", () => {
     expect(next.tryPop()).toEqual({ number: 1 });
   });
 
-  it('hands over the whole rest of a list even if the function fails, and throws its first error', () => {
+  it('passes the whole rest of a list even if the function fails, and throws its first error', () => {
     const seen: number[] = [];
     const failure = new Error('the next tier is down');
     const onOverflow = ({ number }: { number: number }) => {
@@ -178,7 +178,7 @@ describe('with producers in other threads', () => {
         ...(spills && { onOverflow: () => expect.unreachable() }),
       });
       const remotes = await Promise.all([1, 2, 3].map(() => RemoteQueue.attach(queue.handle, spills)));
-      // What became of each record.
+      // The fate of each record.
       const popped: number[] = [];
       const told: number[] = [];
       const refused: number[] = [];

@@ -10,7 +10,7 @@ const overwriting = (capacity: number, options: object = {}) =>
   Queue.create(Row, { capacity, overflow: 'overwrite', ...options });
 
 describe("the policy 'overwrite'", () => {
-  it('keeps exactly the newest, whoever pushes them, and counts the others', async () => {
+  it('keeps exactly the newest records, whichever thread pushes them, and counts the others', async () => {
     for (const capacity of [1, 3, 64]) {
       const queue = overwriting(capacity);
       const last: number[] = [];
@@ -52,7 +52,7 @@ describe("the policy 'overwrite'", () => {
     expectConserved(queue);
   });
 
-  it('lets a visit of drain push over everything: what was visited has left, the rest is gone', () => {
+  it('lets a visit of drain push over everything: visited records have left, the others are gone', () => {
     const queue = overwriting(4);
     queue.tryPushMany(rows(0, 4));
     const seen: number[] = [];
@@ -66,7 +66,7 @@ describe("the policy 'overwrite'", () => {
     expectConserved(queue);
   });
 
-  it('takes nothing once it is closed, but for what permits promise', () => {
+  it('accepts nothing once it is closed, except on permits', () => {
     const queue = overwriting(2);
     queue.tryPushMany(rows(0, 2));
     const permit = queue.tryReserve(2);
@@ -80,7 +80,7 @@ describe("the policy 'overwrite'", () => {
     expect(numbers(queue.popMany(9))).toEqual([1, 6]);
   });
 
-  it('tells once of a record whose time ran out, however often it is looked at afterwards', () => {
+  it('reports a record whose time ran out once, however often it is looked at afterwards', () => {
     const clock = new ManualClock();
     const queue = overwriting(4, { ttlMs: 10, clock });
     const expired: number[] = [];
@@ -92,7 +92,7 @@ describe("the policy 'overwrite'", () => {
   });
 
   it.each([1, 5])(
-    'wakes its consumer, and refuses nobody, while threads push over each other, %i at most',
+    'wakes its consumer, and refuses no record, while threads push over each other, %i at most',
     async (capacity) => {
       const queue = overwriting(capacity);
       const producers = Array.from({ length: 3 }, (_, producer) => {

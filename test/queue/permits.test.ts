@@ -16,7 +16,7 @@ setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 
 describe('a permit', () => {
-  it('is room that nobody else gets: as many records can be sent as it was taken for, no more', () => {
+  it('is room that no other push gets: as many records can be sent as it was reserved for, no more', () => {
     const queue = queueOf(3);
     using permit = queue.tryReserve(2);
     expect(queue.stats()).toMatchObject({ permits: 2, depth: 0, pushed: 0 });
@@ -125,21 +125,21 @@ describe('a permit', () => {
     expectConserved(queue);
   });
 
-  it('goes back at once when the signal aborts between being served and hearing of it', async () => {
+  it('goes back at once when the signal aborts between being served and settling', async () => {
     const queue = queueOf(1);
     queue.tryPush({ number: 0 });
     const controller = new AbortController();
     const reason = new Error('late');
     const reserving = queue.reserve(1, { signal: controller.signal });
     queue.tryPop();
-    const waiting = queue.push({ number: 1 }); // looks who has been served
+    const waiting = queue.push({ number: 1 }); // settles the waits that were served
     controller.abort(reason);
     expect(await rejected(reserving)).toBe(reason);
     await waiting;
     expect(queue.stats()).toMatchObject({ permits: 0, depth: 1, waiting: 0 });
   });
 
-  it('of a thread that ends lets a closed queue end for who consumes and for who waits for the end', async () => {
+  it('of a thread that ends lets a closed queue end for its consumer and for waits until it is drained', async () => {
     for (const maxWaiting of [0, 8]) {
       const queue = queueOf(4, { maxWaiting });
       const remote = await RemoteQueue.attach(queue.handle);
@@ -154,7 +154,7 @@ describe('a permit', () => {
     }
   });
 
-  it('of a thread that ends lets a closed queue end also if nobody consumes it', async () => {
+  it('of a thread that ends lets a closed queue end also if it has no consumer', async () => {
     const queue = queueOf(4);
     const remote = await RemoteQueue.attach(queue.handle);
     await remote.call('tryReserve', [1], { keep: 'permit' });
@@ -165,7 +165,7 @@ describe('a permit', () => {
     expect(queue.stats()).toMatchObject({ depth: 0, permits: 0 });
   });
 
-  it('that is used lets in who waited for one of a number that no lane can promise at a time', async () => {
+  it('that is used lets in a waiter for more permits than a lane can have outstanding at a time', async () => {
     const queue = queueOf(40_000);
     const permit = queue.tryReserve(16_383);
     const waiting = queue.reserve(10);
@@ -186,7 +186,7 @@ describe('a permit', () => {
   });
 });
 
-describe('a queue object that nobody needs any more', () => {
+describe('a queue object that the program no longer refers to', () => {
   it('is collected with what it held, also after it has waited', async () => {
     const collected: string[] = [];
     const registry = new FinalizationRegistry((name: string) => collected.push(name));
@@ -207,7 +207,7 @@ describe('a queue object that nobody needs any more', () => {
     expect(collected.sort()).toEqual(['batcher', 'queue']);
   });
 
-  it('stays while it listens for the end, and is collected when it was told or listens no more', async () => {
+  it("stays while it listens for 'closed', and is collected once that was emitted or it listens no more", async () => {
     const collected: string[] = [];
     const registry = new FinalizationRegistry((name: string) => collected.push(name));
     const told: string[] = [];

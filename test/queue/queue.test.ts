@@ -108,7 +108,7 @@ describe('popMany', () => {
 });
 
 describe('close', () => {
-  it('happens once, for all who are attached', () => {
+  it('happens once, for all attached objects', () => {
     const queue = Queue.create(Row, { capacity: 3 });
     const other = Queue.attach(Row, queue.handle);
     expect([queue.closed, other.closed]).toEqual([false, false]);
@@ -116,7 +116,7 @@ describe('close', () => {
     expect([queue.closed, other.closed]).toEqual([true, true]);
   });
 
-  it('lets nobody push, and everybody take what is inside', () => {
+  it('refuses every push, and lets every object take the records inside', () => {
     const queue = Queue.create(Row, { capacity: 3 });
     queue.tryPushMany(rows(0, 2));
     queue.close();
@@ -128,7 +128,7 @@ describe('close', () => {
     expect(queue.tryPop()).toBeUndefined();
   });
 
-  it('is told from full: a full queue that is closed throws', () => {
+  it('is not taken for full: a full queue that is closed throws', () => {
     const queue = Queue.create(Row, { capacity: 1 });
     queue.tryPush(row(1));
     expect(queue.tryPush(row(2))).toBe(false);
@@ -170,7 +170,7 @@ describe('stats', () => {
     expect(queue.stats()).toMatchObject({ depth: 0, highWater: 5, pushed: 8, popped: 8, rejected: 3 });
   });
 
-  it('are those of all who are or were attached', () => {
+  it('are those of all objects that are or were attached', () => {
     const queue = Queue.create(Row, { capacity: 1 });
     for (let i = 0; i < 3; i++) {
       const other = Queue.attach(Row, queue.handle);
@@ -230,7 +230,7 @@ describe('a queue that was disposed of', () => {
     queue.releaseLease();
   });
 
-  it('lives on for the others', () => {
+  it('lives on for the other objects', () => {
     const queue = Queue.create(Row, { capacity: 3 });
     const other = Queue.attach(Row, queue.handle);
     queue.tryPush(row(1));

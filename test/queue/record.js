@@ -1,6 +1,6 @@
 import { record, u8, u32 } from 'sluice';
 
-/** What the producers of these tests send: who, which of theirs, and proof that both arrived intact. */
+/** The record of these tests' producers: the producer, its sequence number, and a check that both arrived intact. */
 export const Numbered = record({ producer: u8, sequence: u32, checksum: u32 });
 
 /**

@@ -1,5 +1,5 @@
-// What the consumer and its producers tell each other in tests of waking up, in shared memory:
-// for each producer the next sequence number that it may push, then one word that is 1 when there were enough sleeps.
+// The shared memory of the consumer and its producers in tests of waking up: for each producer the next sequence number
+// that it may push, then one word that is 1 when there were enough sleeps.
 
 /** Records for each sleep after which a consumer that is never found asleep gives up. */
 const recordsPerSleepMax = 50;

@@ -47,7 +47,7 @@ describe('readable()', () => {
     expectConserved(queue);
   });
 
-  it('fails when another one consumes', async () => {
+  it('fails when another object consumes', async () => {
     const queue = queueOf(9);
     Queue.attach(Row, queue.handle).tryPop();
     expectError(await rejected(queue.readable().getReader().read()), 'ERR_SLUICE_CONSUMER');

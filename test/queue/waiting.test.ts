@@ -47,7 +47,7 @@ describe('push', () => {
     expect(queue.tryPop()).toEqual({ number: 5 });
   });
 
-  it('serves those who wait first come first served, over all threads', async () => {
+  it('serves waiters first come, first served, over all threads', async () => {
     const queue = full();
     const threads = [await remote(queue), await remote(queue), await remote(queue)];
     const waits: Promise<unknown>[] = [];
@@ -66,7 +66,7 @@ describe('push', () => {
     expect(queue.stats().waiting).toBe(0);
   });
 
-  it('lets nobody overtake those who wait, but for other lanes', async () => {
+  it('lets no push overtake waiters, except in other lanes', async () => {
     const queue = Queue.create(Row, { capacity: 2, lanes: 2 });
     queue.tryPushMany(rows(0, 2));
     const permits = queue.reserve(2);
@@ -81,7 +81,7 @@ describe('push', () => {
     expect(queue.tryPush({ number: 9 })).toBe(true);
   });
 
-  it('is refused with its own code when as many wait as may, and counts it', async () => {
+  it('is refused with its own code when as many callers wait as may, and is counted', async () => {
     const queue = full(1, { maxWaiting: 2 });
     const waits = [queue.push({ number: 1 }), queue.reserve(1)];
     expectError(await rejected(queue.push({ number: 3 })), 'ERR_SLUICE_WAITERS');
@@ -117,7 +117,7 @@ describe('push', () => {
     await waiting;
   });
 
-  it('with a signal that gives no reason, or tells of an abort that is none, is not taken for done', async () => {
+  it("with a signal that gives no reason, or dispatches 'abort' without aborting, is not taken for done", async () => {
     const queue = full();
     const waits = (signal: AbortSignal) => [
       queue.push({ number: 1 }, { signal }),
@@ -142,7 +142,7 @@ describe('push', () => {
     expect(queue.stats()).toMatchObject({ waiting: 0, depth: 1, pushed: 1 });
   });
 
-  it('with a signal that is aborted already, pushes nothing even if there is room', async () => {
+  it('with a signal that has aborted already pushes nothing, even if there is room', async () => {
     const queue = Queue.create(Row, { capacity: 1 });
     const reason = new Error('over');
     expect(await rejected(queue.push({ number: 1 }, { signal: AbortSignal.abort(reason) }))).toBe(reason);
@@ -165,7 +165,7 @@ describe('push', () => {
 });
 
 describe('waiters of an object that is disposed of', () => {
-  it('are told what became of them before: a record that was added is not reported as lost', async () => {
+  it('are settled as they were before: a record that was added is not reported as lost', async () => {
     const queue = full(2);
     const other = Queue.attach(Row, queue.handle);
     const added = other.push({ number: 2 });
@@ -186,7 +186,7 @@ describe('waiters of an object that is disposed of', () => {
     expectConserved(queue);
   });
 
-  it('are told of the close that came before', async () => {
+  it('are settled with the close that came before', async () => {
     const queue = full();
     const other = Queue.attach(Row, queue.handle);
     const waits = [other.push({ number: 2 }), other.reserve(1)];

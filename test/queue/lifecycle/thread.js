@@ -1,4 +1,4 @@
-// A thread of ./cases.js: does one thing with the queue, and says what came of it.
+// A thread of ./cases.js: does one thing with the queue, and posts the result.
 import { parentPort, workerData } from 'node:worker_threads';
 import { Queue } from 'sluice';
 import { Row } from '../row.js';

@@ -46,7 +46,7 @@ function refusedWhenClosed(model: Model, act: () => unknown): boolean {
   return true;
 }
 
-/** Whether `who` may consume; if not, that it is told so. */
+/** Whether object `who` may consume. If it may not, checks that consuming throws. */
 function consumes(model: Model, who: number, act: () => unknown): boolean {
   if (model.consumer === undefined || model.consumer === who) {
     model.consumer = who;
@@ -63,7 +63,7 @@ function popping(name: string, pop: (queue: Rows, max: number) => number[], max:
   });
 }
 
-/** Waits in line unless there is room; what `start` waits for is described by `waiter`. */
+/** Waits in line unless there is room. `waiter` describes what `start` waits for. */
 function waiting(
   model: Model,
   real: Real,
@@ -82,7 +82,7 @@ function waiting(
   model.wait(model.lane(at), { id, object: who, item, permits: waiter.permits });
   return undefined;
 }
-/** What a loop that takes records one by one gets, at most `most` of them, before it would sleep. */
+/** Returns what a loop that takes records one by one gets before it would sleep, at most `most` records. */
 function oneByOne(model: Model, who: number, most: number): number[] {
   model.consumer = who;
   const numbers: number[] = [];

@@ -1,4 +1,4 @@
-// What a queue is, without rings, stamps, laps, locks and threads: plain arrays, one for each lane.
+// The model of a queue, without rings, stamps, laps, locks and threads: plain arrays, one for each lane.
 
 export interface Config {
   readonly capacity: number;
@@ -7,7 +7,7 @@ export interface Config {
   readonly ttlMs: number | undefined;
   readonly overflow: 'reject' | 'drop-oldest' | 'caller' | 'overwrite';
   readonly latency: boolean;
-  /** Of lane 0, 1 and 2; undefined: the default ones. */
+  /** The weights of lanes 0, 1 and 2; undefined means the default ones. */
   readonly weights: readonly [number, number, number] | undefined;
   readonly shed: { readonly targetMs: number; readonly intervalMs: number } | undefined;
   readonly start: bigint;
@@ -25,7 +25,7 @@ interface Shown {
   readonly ready: readonly Lane[];
 }
 
-/** Somebody in line for room: with a record, or for permits. */
+/** A waiter for room: with a record, or for permits. */
 export interface ModelWaiter {
   readonly id: number;
   readonly object: number;
@@ -36,7 +36,7 @@ export interface ModelWaiter {
 interface Lane {
   readonly items: Item[];
   readonly waiters: ModelWaiter[];
-  /** Permits by object. */
+  /** The permits of each object. */
   readonly permits: [number, number];
   earned: number;
 }
@@ -59,10 +59,10 @@ export class Model {
   rejected = 0;
   waitersRefused = 0;
   highWater = 0;
-  /** Whether somebody listens to what an object drops. */
+  /** Whether an object has listeners for the records that it drops. */
   readonly listens: [boolean, boolean] = [true, true];
   readonly counts = { expired: 0, dropped: 0, shed: 0 };
-  /** What listeners must have been told, and what must have been spilled. */
+  /** The events that listeners must have got, and the records that must have been passed to `onOverflow`. */
   readonly expired: number[] = [];
   readonly dropped: number[] = [];
   readonly spilled: number[] = [];
@@ -109,7 +109,7 @@ export class Model {
       sum(lane.permits)
     );
   }
-  /** Room for those who do not wait in line. */
+  /** Room for a push that does not wait in line. */
   open(lane: Lane): number {
     return lane.waiters.length > 0 ? 0 : this.room(lane);
   }
@@ -203,7 +203,7 @@ export class Model {
     return this.consumer !== undefined && this.listens[this.consumer] === true;
   }
 
-  /** One native call: what is shown, in which order; drops first what is not to be consumed. */
+  /** One native call: drops the records that must not be consumed, and returns the records shown, in order. */
   #show(max: number): { shown: Shown[]; dropped: number } {
     if (this.depth === 0) {
       this.#shedding.shortest = 0;
@@ -280,7 +280,7 @@ export class Model {
     if (chosen !== urgent) earned.set(chosen, has(chosen) - total);
     return chosen;
   }
-  /** What was shown is consumed: now its lanes have been served. */
+  /** The records shown are consumed, so their lanes have been served. */
   #free(shown: readonly Shown[]): number[] {
     const earned = new Map(this.lanes.map((lane) => [lane, lane.earned]));
     for (const { ready } of shown) this.#next(ready, earned);

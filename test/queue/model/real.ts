@@ -21,7 +21,7 @@ export interface HeldPermit {
   readonly object: number;
 }
 
-/** What the promise comes to; 'no answer' if it does not within many turns of the event loop. */
+/** Returns the promise's result; 'no answer' if it has none within many turns of the event loop. */
 async function answerOf(outcome: Promise<object>): Promise<object | string> {
   let answer: object | undefined;
   void outcome.then((came) => {
@@ -31,7 +31,7 @@ async function answerOf(outcome: Promise<object>): Promise<object | string> {
   return answer ?? 'no answer';
 }
 
-/** The queue, by two objects of one thread, and what came of every wait. */
+/** The queue with two objects of one thread, and the result of every wait. */
 export class Real {
   readonly objects: [Rows, Rows];
   readonly expired: number[] = [];
@@ -86,7 +86,7 @@ export class Real {
     return this.nextWait++;
   }
 
-  /** Every wait that the model says is answered is, in that way. */
+  /** Checks that every wait that the model has answered is settled with that answer. */
   async #compareAnswers(model: Model): Promise<void> {
     for (const [id, answer] of model.answered) {
       const { outcome, object, lane } = this.waits.get(id) as Wait & { object: number; lane: number };
@@ -133,7 +133,7 @@ export class Real {
     if (!model.config.latency) expect(count).toBe(0);
     else expect(count).toBeGreaterThanOrEqual(model.popped); // some were shown, and then their time ran out
   }
-  /** Lets go of everything; who still waits is told so, or is served by what the other object gives back. */
+  /** Disposes of everything. Waits that are left reject, or are served by what the other object gives back. */
   async end(model: Model): Promise<void> {
     for (const [index, object] of this.objects.entries()) {
       object[Symbol.dispose]();

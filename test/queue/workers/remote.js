@@ -1,5 +1,5 @@
-// A queue as another thread has it: calls the method that it is told to and posts what came of it. A permit or a
-// batcher that a call returns is kept, and later calls can name it by `on`.
+// A queue object of another thread: calls the method that a message names, and posts the result. A permit or a batcher
+// that a call returns is kept, and later calls can name it by `on`.
 import { parentPort, workerData } from 'node:worker_threads';
 import { Queue } from 'sluice';
 import { Row } from '../row.js';
