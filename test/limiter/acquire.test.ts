@@ -12,7 +12,7 @@ const rate = (ratePerSecond: number, burst: number) => ({ tokenBucket: { ratePer
 async function until(done: () => boolean): Promise<void> {
   while (!done()) await turn();
 }
-/** The names of those who have been answered, in order. */
+/** The names of the calls that have been answered, in order. */
 function recorded(): { names: string[]; note: (name: string, wait: Promise<Decision>) => void } {
   const names: string[] = [];
   return {
@@ -35,7 +35,7 @@ describe('Limiter.acquire', () => {
     expect(await limiter.acquire()).toMatchObject({ allowed: true, remaining: 1 });
   });
 
-  it('sets no timer to wait for a depth, which no clock frees: whoever gives back serves', async () => {
+  it('sets no timer to wait for a depth, which no clock frees: a release serves', async () => {
     const limiter = Limiter.create({ queueDepth: { max: 1 } }); // on the real clock
     limiter.allow();
     const before = timers();
@@ -68,12 +68,12 @@ describe('Limiter.acquire', () => {
     expect(limiter.stats()).toMatchObject({ waiting: 0, allowed: 4 });
   });
 
-  it('lets nobody overtake who does not wait', async () => {
+  it('lets no other call overtake', async () => {
     const limiter = Limiter.create(rate(1, 5));
     limiter.allow(undefined, 5);
     const { names, note } = recorded();
     note('three', limiter.acquire({ cost: 3 }));
-    clock.advance(2_000); // two tokens are there, but spoken for
+    clock.advance(2_000); // two tokens are there, but waiters come first
     expect(limiter.tryAcquire()).toMatchObject({ tier: 'waiting-line', retryAfterMs: 2_000 });
     expect(limiter.allow()).toBe(false);
     clock.advance(1_000);
@@ -157,7 +157,7 @@ describe('Limiter.acquire', () => {
     expect(limiter.stats().waiting).toBe(0);
   });
 
-  it('is refunded if it is aborted after it was served and before it has run', async () => {
+  it('is refunded if it is aborted after it was served, before its promise settles', async () => {
     const limiter = Limiter.create({ queueDepth: { max: 1 }, ...rate(1, 3) });
     limiter.allow();
     const controller = new AbortController();
@@ -251,7 +251,7 @@ describe('Limiter.acquire', () => {
     for (let i = 0; i < 5; i++) expect(await limiter.acquire()).toMatchObject({ allowed: true });
   });
 
-  it('fails when its thread lets go of the limiter', async () => {
+  it('fails when its thread disposes of the limiter', async () => {
     const limiter = Limiter.create({ queueDepth: { max: 1 }, clock });
     const other = Limiter.attach(limiter.handle);
     limiter.allow();

@@ -42,7 +42,7 @@ describe('the adaptive tier, by the wait of a queue', () => {
       clock,
       ...options,
     });
-    /** How many were refused within `ms`. */
+    /** Returns how many were refused within `ms`. */
     const refusedIn = (ms: number): number => {
       let refused = 0;
       for (let i = 0; i < ms / 5; i++) {
@@ -89,7 +89,7 @@ describe('the adaptive tier, by the wait of a queue', () => {
     expect(refusedIn(500)).toBeGreaterThan(70);
   });
 
-  it('only says so in a dry run, and refuses who would wait at once', async () => {
+  it('only reports a refusal in a dry run, and refuses calls that would wait at once', async () => {
     const dry = watching({ enforce: false });
     dry.queue.tryPush({ number: 1 });
     expect(dry.refusedIn(500)).toBe(0);
@@ -100,7 +100,7 @@ describe('the adaptive tier, by the wait of a queue', () => {
     expect(await limiter.acquire()).toMatchObject({ allowed: false, tier: 'adaptive' });
   });
 
-  it('holds for all keys and in every thread, even when this one has let go of the queue', async () => {
+  it('holds for all keys and in every thread, even when this thread has disposed of the queue', async () => {
     const { queue, limiter, clock } = watching({ keys: { max: 10 } });
     queue.tryPush({ number: 1 });
     for (const ms of [0, 5, 25, 200]) {

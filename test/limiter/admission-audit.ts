@@ -1,4 +1,7 @@
-/** One call that allowed: begun and ended at these times. The decision was made in between, nobody knows when. */
+/**
+ * One call that was allowed, with the times at which it began and ended. The decision was made at an unknown time in
+ * between.
+ */
 export interface Admission {
   readonly before: number;
   readonly after: number;
@@ -6,8 +9,8 @@ export interface Admission {
 }
 
 /**
- * The most that surely lies in one window of this length, wherever it begins. Only what began and ended within it
- * counts, so a thread that is stopped in the middle of a call proves nothing: what is found is never too much.
+ * Returns the most that was surely admitted in one window of this length, wherever it begins. Only calls that began and
+ * ended within the window count, so the result is never too high, even if a thread is stopped in the middle of a call.
  */
 export function fullestWindow(admissions: readonly Admission[], length: number): number {
   const starts = [...admissions].sort((a, b) => a.before - b.before);
@@ -31,9 +34,9 @@ export function fullestWindow(admissions: readonly Admission[], length: number):
 }
 
 /**
- * By how much more than `rate` for its length any stretch of time surely admitted: at most the burst, for a token
- * bucket. Calls that took longer than `blur` prove nothing and are left out; so much is every stretch given in
- * addition.
+ * Returns by how much a stretch of time surely admitted more than `rate` times its length: at most the burst, for a
+ * token bucket. Calls that took longer than `blur` prove nothing and are left out; every stretch is taken to be longer
+ * by `blur`.
  */
 export function largestExcess(admissions: readonly Admission[], rate: number, blur: number): number {
   const sure = admissions

@@ -10,7 +10,7 @@ import { expectError, thrown } from '../thrown.js';
 const hour = 3_600_000;
 const day = 24 * hour;
 const everyPeriod: readonly CalendarPeriod[] = ['day', 'week', 'month', 'year'];
-/** Of all kinds: with summer time, without, by half an hour, at midnight, and beside whole hours. */
+/** Zones of all kinds: with summer time, without, by half an hour, at midnight, and with offsets of no whole hours. */
 const zones = [
   'UTC',
   'Europe/Berlin',
@@ -22,7 +22,7 @@ const zones = [
   'Pacific/Kiritimati',
 ];
 
-/** The first day of the period of a moment, as the zone's calendar shows it: by Intl alone. */
+/** Returns the first day of a moment's period in the zone's calendar, by Intl alone. */
 function periodOf(ms: number, every: CalendarPeriod, timeZone: string): string {
   const format = new Intl.DateTimeFormat('en-US', {
     timeZone,
@@ -42,7 +42,7 @@ function periodOf(ms: number, every: CalendarPeriod, timeZone: string): string {
 describe.each(zones)('a calendar window of %s', (timeZone) => {
   it.each(everyPeriod)('lets its limit through in each %s, as Intl shows it', (every) => {
     const step = fc.record({
-      // In seconds: of nanoseconds since 1970 a double holds no single ones.
+      // In seconds, because a double cannot hold single nanoseconds since 1970.
       pause: fc.oneof(fc.integer({ min: 0, max: 7_200 }), fc.integer({ min: 0, max: 40 * 86_400 })),
       cost: fc.integer({ min: 1, max: 3 }),
       waits: fc.boolean(),
@@ -123,7 +123,7 @@ describe('a calendar window', () => {
     }
   });
 
-  it('knows its zone whatever has taken the places of Date and Intl', () => {
+  it('knows its zone even if Date and Intl were replaced', () => {
     const fakes = [
       vi.spyOn(Date, 'now').mockReturnValue(-1e12),
       vi.spyOn(Intl, 'DateTimeFormat').mockImplementation(() => {
@@ -143,7 +143,7 @@ describe('a calendar window', () => {
     }
   });
 
-  it('stands beside other windows, is told, changed, waited for, and forgotten by none', async () => {
+  it('works beside other windows, is shown, can be changed and waited for, and keeps its count', async () => {
     const clock = new ManualClock(noon);
     const limiter = Limiter.create({
       slidingWindow: [
@@ -183,7 +183,7 @@ describe('a calendar window', () => {
     }
   });
 
-  it('lets all wait for the next period who fit there, however far beyond the limit the present one is', async () => {
+  it('lets every call wait that fits the next period, however far beyond the limit the present one is', async () => {
     const clock = new ManualClock(noon);
     const limiter = Limiter.create({ slidingWindow: { limit: 10, every: 'day' }, clock });
     limiter.penalty(95);
@@ -196,7 +196,7 @@ describe('a calendar window', () => {
     expect(await Promise.all(waits)).toMatchObject([{ allowed: true }, { allowed: true }]);
   });
 
-  it('is told over HTTP with the time until its period ends', async () => {
+  it('is shown over HTTP with the time until its period ends', async () => {
     const clock = new ManualClock(noon);
     const limiter = Limiter.create({ slidingWindow: { limit: 2, every: 'year' }, clock });
     const handler = fetchLimit(() => new Response(), { limiter });

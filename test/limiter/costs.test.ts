@@ -9,7 +9,7 @@ const tiers = {
 const exact: LimiterOptions = { slidingWindow: { limit: 5, windowMs: 1_000, exact: true } };
 
 describe('a cost that can never pass', () => {
-  it.each(Object.entries(tiers))('is told at once as that: %s', async (tier, options) => {
+  it.each(Object.entries(tiers))('is refused at once as oversized: %s', async (tier, options) => {
     const clock = new ManualClock();
     const limiter = Limiter.create({ ...options, clock });
     const window = tier === 'sliding-window' ? 0 : undefined;
@@ -24,7 +24,7 @@ describe('a cost that can never pass', () => {
     expect(limiter.tryAcquire({ cost: 1 })).toMatchObject({ allowed: false, tier, oversized: false });
   });
 
-  it('names the tier that it exceeds, whatever refuses it besides', async () => {
+  it('names the tier that it exceeds, whichever other tier refuses it, too', async () => {
     const clock = new ManualClock();
     const limiter = Limiter.create({
       ...tiers['token-bucket'],
@@ -40,7 +40,7 @@ describe('a cost that can never pass', () => {
     expect(limiter.peek({ cost: 6 })).toMatchObject({ tier: 'token-bucket', oversized: true });
   });
 
-  it('is another thing than a wait of more than 36 years', () => {
+  it('is not the same as a wait of more than 36 years', () => {
     const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 1e-6, burst: 2_000 } });
     limiter.penalty(2_000);
     expect(limiter.tryAcquire({ cost: 2_000 })).toMatchObject({ oversized: false, retryAfterMs: Infinity });
@@ -92,7 +92,7 @@ describe('a cost of 0', () => {
     }
   });
 
-  it('waits for nobody, and is refused by a block', async () => {
+  it('waits behind no other call, and is refused by a block', async () => {
     const clock = new ManualClock();
     const limiter = Limiter.create({ ...tiers['token-bucket'], clock });
     limiter.allow(undefined, 5);
@@ -109,7 +109,7 @@ describe('a cost of 0', () => {
     expect((await blocked).allowed).toBe(true);
   });
 
-  it('makes nobody be forgotten', () => {
+  it('makes no key be forgotten', () => {
     const limiter = Limiter.create({ ...tiers['token-bucket'], keys: { max: 1 } });
     const key = 'the one';
     limiter.allow(key, 5);

@@ -56,7 +56,7 @@ describe('what the depth tier holds', () => {
     expect(limiter.stats().inFlight).toBe(0);
   });
 
-  it('comes back for each key, also for guests, and lets those who wait go on', async () => {
+  it('comes back for each key, also for guests, and lets waiters go on', async () => {
     const limiter = depth(1, { keys: { max: 8 } }); // one set of 16
     const worker = await thread(limiter, 'for (let i = 0; i < 30; i++) limiter.tryAcquire({ key: i });');
     expect(limiter.stats()).toMatchObject({ inFlight: 30, keys: 30, overflowed: 14 });
@@ -67,7 +67,7 @@ describe('what the depth tier holds', () => {
     expect(limiter.stats()).toMatchObject({ inFlight: 1, waiting: 0 });
   });
 
-  it('for one that waited and was served belongs to the thread that waited', async () => {
+  it('for a waiter that was served belongs to the thread that waited', async () => {
     const limiter = depth(1);
     limiter.allow();
     const served = thread(limiter, 'await limiter.acquire();');
@@ -79,7 +79,7 @@ describe('what the depth tier holds', () => {
     expect(limiter.stats().inFlight).toBe(0);
   });
 
-  it('for allow() belongs to nobody: another thread may release it, and nobody else does', async () => {
+  it('for allow() belongs to no thread: any thread may release it, and it stays until one does', async () => {
     const limiter = depth(10);
     const worker = await thread(limiter, 'limiter.allow(undefined, 4);');
     await worker.terminate();

@@ -108,7 +108,7 @@ describe('a limiter with keys', () => {
     expect(limiter.stats().keys).toBe(0);
   });
 
-  it('gives the depth of each key back once, whoever asks', () => {
+  it('gives the depth of each key back once, whichever thread releases it', () => {
     const limiter = Limiter.create({ queueDepth: { max: 1 }, keys: { max: 10 } });
     const decision = limiter.tryAcquire({ key: 'a' });
     expect(limiter.tryAcquire({ key: 'a' })).toMatchObject({

@@ -96,7 +96,7 @@ describe('three tiers', () => {
 });
 
 describe('Limiter.flashSale', () => {
-  it('has the figures of its documentation, for everybody', () => {
+  it('has the figures of its documentation, for all requests together', () => {
     expect(Limiter.flashSale).toEqual({
       tokenBucket: { ratePerSecond: 100, burst: 100 },
       slidingWindow: { limit: 120, windowMs: 1_000, buckets: 20 },
@@ -251,7 +251,7 @@ describe('a depth tier that follows a queue', () => {
     expect(limiter.allow()).toBe(true);
   });
 
-  it('goes on when this thread lets go of the queue', () => {
+  it('goes on when this thread disposes of the queue', () => {
     const queue = Queue.create(Row, { capacity: 100 });
     const limiter = Limiter.create({ queueDepth: { max: 1, queue } });
     queue.tryPush({ number: 1 });
@@ -262,7 +262,7 @@ describe('a depth tier that follows a queue', () => {
 });
 
 describe('a limiter', () => {
-  it('is shared by those who attach to its handle, and counts for all of them', () => {
+  it('is shared by all objects that attach to its handle, and counts for all of them', () => {
     const limiter = Limiter.create({ tokenBucket: { ...slow, burst: 6 } });
     const other = Limiter.attach(structuredClone(limiter.handle));
     expect([allowed(limiter, 3), allowed(other, 5), allowed(limiter, 2)]).toEqual([3, 3, 0]);
@@ -274,7 +274,7 @@ describe('a limiter', () => {
     expect([limiter.stats(), other.stats()]).toMatchObject([stats, stats]);
   });
 
-  it('that was disposed of refuses everything with its own error, while others go on', () => {
+  it('that was disposed of refuses everything with its own error, while other objects go on', () => {
     const limiter = Limiter.create({ queueDepth: deep });
     const other = Limiter.attach(limiter.handle);
     const decision = limiter.tryAcquire();

@@ -50,7 +50,7 @@ describe.each(
     expect([left(limiter), limiter.stats().inFlight]).toEqual([5, 0]);
   });
 
-  it('gives back nothing that others have charged since', () => {
+  it('gives back nothing that other decisions have charged since', () => {
     const { clock, limiter } = make();
     const old = allowed(limiter.tryAcquire(asked(5)));
     clock.advance(1_500);

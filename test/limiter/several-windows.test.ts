@@ -13,7 +13,7 @@ const day = { limit: 15, windowMs: 86_400_000, buckets: 24 };
 const three = [second, minute, day];
 
 describe('a limiter of several windows', () => {
-  it('refuses what one of them has no room for, says which, and charges the others nothing', () => {
+  it('refuses a cost that one of them has no room for, names the window, and charges the others nothing', () => {
     const clock = new ManualClock();
     const limiter = Limiter.create({ slidingWindow: three, clock });
     const refusals: unknown[] = [];
@@ -34,7 +34,7 @@ describe('a limiter of several windows', () => {
     expect(limiter.stats().refused['sliding-window']).toBe(refusals.length);
   });
 
-  it('decides as the list of all that was admitted says', () => {
+  it('decides as a list of all admissions predicts', () => {
     const windowOf = fc.record({
       limit: fc.integer({ min: 1, max: 9 }),
       windowMs: fc.integer({ min: 1, max: 5_000 }),
@@ -95,7 +95,7 @@ describe('a limiter of several windows', () => {
     expect(await limiter.acquire({ cost: 16 })).toMatchObject({ ...forgiven, window: 0 });
   });
 
-  it('serves who waits when all of them have room', async () => {
+  it('serves a waiter when all of them have room', async () => {
     const clock = new ManualClock();
     const limiter = Limiter.create({ slidingWindow: [second, { ...minute, limit: 4 }], clock });
     expect(limiter.allow(undefined, 3)).toBe(true);
@@ -128,7 +128,7 @@ describe('a limiter of several windows', () => {
     expect(limiter.peek({ key: 'a' }).remaining).toBe(1);
   });
 
-  it('tells and changes the limits of each', () => {
+  it('shows and changes the limits of each', () => {
     const limiter = Limiter.create({ slidingWindow: [second, day], clock: new ManualClock() });
     limiter.configure({ slidingWindow: [{ limit: 2 }, { windowMs: 3_600_000 }] });
     expect(limiter.limits()).toEqual({
@@ -175,7 +175,7 @@ describe('a limiter of several windows', () => {
     }
   });
 
-  it('is told by a gate, and over HTTP as an item of each', async () => {
+  it('is reported by a gate, and over HTTP as one item for each window', async () => {
     const clock = new ManualClock();
     const limiter = Limiter.create({ slidingWindow: [day, second], clock });
     const queue = Queue.create(record({ id: u32 }), { capacity: 8, clock });

@@ -160,8 +160,7 @@ describe('retryAfterMs', () => {
               continue;
             }
             expect(decision.retryAfterMs).toBeGreaterThan(0);
-            // Of a wait of days the last nanosecond is that of a rate which is no binary fraction: 2^53 ns are 104
-            // days.
+            // The last nanosecond of a wait of days may be off if the rate is no binary fraction: 2^53 ns are 104 days.
             const early = decision.retryAfterMs < day / 10 ? nanosecond : 2 * nanosecond;
             clock.advance(decision.retryAfterMs - early);
             const refused = limiter.tryAcquire({ cost });
@@ -206,7 +205,7 @@ describe('retryAfterMs', () => {
     expect(limiter.tryAcquire()).toMatchObject({ allowed: false, tier: 'queue-depth', retryAfterMs: 0 });
   });
 
-  it('is the longest of the tiers, not only of the one that refused', () => {
+  it('is the longest of all tiers, not only that of the tier that refused', () => {
     const clock = new ManualClock();
     const limiter = Limiter.create({
       tokenBucket: { ratePerSecond: 100, burst: 10 },

@@ -41,7 +41,7 @@ function waiters(limiter: Limiter, count: number, options: (i: number) => object
 }
 const ascending = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
-describe('many who wait', () => {
+describe('many waiters', () => {
   it.each([4_000, 20_000])(
     '%i are served in order by a clock, for a few native calls each',
     async (count) => {
@@ -98,7 +98,7 @@ describe('many who wait', () => {
     expect(calls.calls).toBeLessThan(5 * 5_000);
   });
 
-  it('of several objects of one thread are each told by their own', async () => {
+  it('of several objects of one thread are each settled by their own object', async () => {
     const clock = new ManualClock();
     const first = Limiter.create({ tokenBucket: { ratePerSecond: 1, burst: 2 }, clock });
     const second = Limiter.attach(first.handle);
@@ -110,7 +110,7 @@ describe('many who wait', () => {
     expect(await Promise.all(decisions)).toMatchObject(Array(4).fill({ allowed: true }));
   });
 
-  it('of two objects of one thread are each told by their own, for a few native calls each', async () => {
+  it('of two objects of one thread are each settled by their own object, for a few native calls each', async () => {
     const first = Limiter.create({ queueDepth: { max: 8_000 }, maxWaiting: 8_000 });
     const second = Limiter.attach(first.handle);
     first.allow(undefined, 8_000);
@@ -142,7 +142,7 @@ describe('many who wait', () => {
     expect(stays.stats()).toMatchObject({ waiting: 0, inFlight: 2 });
   });
 
-  it('end at once when what others were charged has put their turn beyond their deadline', async () => {
+  it('end at once when charges of other calls have put their turn beyond their deadline', async () => {
     const clock = new ManualClock();
     const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 1, burst: 6 }, clock });
     limiter.block(undefined, 5);
@@ -174,7 +174,7 @@ describe('many who wait', () => {
     expect(calls.calls).toBeLessThan(10 * 4_000);
   });
 
-  it('hear of changed limits at once, however many', async () => {
+  it('are refused or served at once when limits change, however many', async () => {
     const clock = new ManualClock();
     const limiter = Limiter.create({
       tokenBucket: { ratePerSecond: 1_000, burst: 10 },
@@ -194,7 +194,7 @@ describe('many who wait', () => {
     expect(served).toEqual(ascending(300));
   });
 
-  it('of many keys hear of changed limits at once, too', async () => {
+  it('of many keys are refused at once when limits change, too', async () => {
     const clock = new ManualClock();
     const limiter = Limiter.create({
       queueDepth: { max: 2 },
@@ -238,7 +238,7 @@ describe('many who wait', () => {
     expect(await wait).toMatchObject({ allowed: true });
   });
 
-  it('are not looked at for a block of another key, and are told of one of their own', async () => {
+  it('are not looked at when another key is blocked, and are refused when their own is', async () => {
     const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 0.1, burst: 1 }, keys: { max: 100 } });
     const keys = ascending(50);
     for (const key of keys) limiter.allow(key);
@@ -270,7 +270,7 @@ describe('many who wait', () => {
     for (const wait of waits) expect((await wait).code).toBe('ERR_SLUICE_DISPOSED');
   });
 
-  it('are not looked for behind all who were served before them', async () => {
+  it('are not looked for behind all waiters that were served before them', async () => {
     const limiter = Limiter.create({ queueDepth: { max: 1 } });
     const first = limiter.tryAcquire();
     const waits = Array.from({ length: 50 }, () => limiter.acquire());

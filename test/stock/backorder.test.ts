@@ -12,7 +12,7 @@ function ledger(item: Partial<StockItem>, options: Partial<StockOptions> = {}): 
 }
 
 describe.each([1, 3])('a backorder cap, %i shards', (shards) => {
-  it('lets units be reserved beyond the total, and what comes fills these first', () => {
+  it('lets units be reserved beyond the total, and new units cover these first', () => {
     const stock = ledger({ backorder: 5, shards });
     expect(stock.counts(1)).toEqual({
       total: 10,
@@ -45,7 +45,7 @@ describe.each([1, 3])('a backorder cap, %i shards', (shards) => {
     stock.audit();
   });
 
-  it('is what the total may be below what is reserved and sold; a withdrawal takes nothing of it', () => {
+  it('is how far the total may be below the units reserved and sold; a withdrawal takes nothing of it', () => {
     const stock = ledger({ backorder: 4, shards });
     stock.confirm(reserved(stock.reserve({ sku: 1, quantity: 7 })));
     expect(stock.withdraw(1, 100)).toBe(3);
@@ -58,7 +58,7 @@ describe.each([1, 3])('a backorder cap, %i shards', (shards) => {
     stock.audit();
   });
 
-  it('is changed for all threads; never less than what is backordered, or as low as that', () => {
+  it('is changed for all threads: never to less than is backordered, or, clamped, to just that', () => {
     const stock = ledger({ shards });
     const other = Stock.attach(stock.handle);
     expect(other.reserve({ sku: 1, quantity: 14 })).toMatchObject({ reason: 'sold-out' });
@@ -70,7 +70,7 @@ describe.each([1, 3])('a backorder cap, %i shards', (shards) => {
       reason: 'units-taken',
       counts: before,
     });
-    // Nothing of it was changed, the limit included.
+    // Nothing was changed, the limit included.
     expect(other.reserve({ sku: 1, quantity: 1, user: 8 }).ok).toBe(true);
     expect(stock.changeItem(1, { backorder: 0 }, { clamp: true })).toMatchObject({
       ok: true,
@@ -87,7 +87,7 @@ describe.each([1, 3])('a backorder cap, %i shards', (shards) => {
     stock.audit();
   });
 
-  it('is in a snapshot, with what is backordered', () => {
+  it('is in a snapshot, with the backordered units', () => {
     const stock = ledger({ backorder: 5, shards });
     const held = reserved(stock.reserve({ sku: 1, quantity: 12 }));
     const restored = Stock.restore(stock.snapshot(), { clock: new ManualClock() });
@@ -117,7 +117,7 @@ describe('a backorder cap', () => {
     expect(error.message).toContain(option);
   });
 
-  it('goes up to there', () => {
+  it('goes up to the largest number that options allow', () => {
     const stock = ledger({ backorder: most - 10 });
     reserved(stock.reserve({ sku: 1, quantity: most }));
     expect(stock.counts(1)).toMatchObject({ reserved: most, backordered: most - 10 });

@@ -145,7 +145,7 @@ describe('a cart', () => {
     expect(stock.confirm(cart, { quantity: 1 })).toBe('already-confirmed');
   });
 
-  it('with an id gets the same answer again, in whatever order its lines come', () => {
+  it('with an id gets the same answer again, whatever the order of its lines', () => {
     const { stock } = ledger();
     const first = stock.reserveAll(lines, { user: 1, id: 'cart-5' });
     const again = stock.reserveAll([...lines].reverse(), { user: 1, id: 'cart-5' });
@@ -182,7 +182,7 @@ describe('a cart', () => {
 });
 
 describe('four threads with carts whose lines come in every order', () => {
-  it('wait for nobody, and leave exact totals', async () => {
+  it('do not wait for each other, and leave exact totals', async () => {
     const skus = [1, 2, 3, 4, 5];
     const stock = Stock.create({
       items: skus.map((sku) => ({

@@ -26,7 +26,7 @@ function ledger(options: Partial<StockOptions> = {}) {
 }
 
 describe('the quantity of a held reservation', () => {
-  it('counts for its user again after it was nothing, whoever has the place of that count by now', () => {
+  it('counts for its user again after it was 0, even if another user has the place of that count by now', () => {
     // Room for two counts: bob gets the one that anna has left.
     const { stock, cart } = ledger({ maxUsers: 2 });
     const id = cart();
@@ -61,7 +61,7 @@ describe('the quantity of a held reservation', () => {
     expect(stock.counts(1)).toEqual({ total: 10, available: 5, reserved: 5, sold: 0 });
   });
 
-  it('changes by line: what is not named stays, 0 takes an item out, and it can come back', () => {
+  it('changes by line: items that are not named stay, 0 takes an item out, and it can come back', () => {
     const { stock, cart } = ledger();
     const id = cart();
     const lines = [
@@ -94,7 +94,7 @@ describe('the quantity of a held reservation', () => {
     stock.audit();
   });
 
-  it('that is more than there is stays as it was, and the answer says why', () => {
+  it('stays as it was if there are not enough units, and the answer gives the reason', () => {
     const { stock, cart } = ledger({ maxReservations: 4, groups: [{ name: 'g', perUser: 3 }] });
     stock.addItem({ sku: 'grouped', quantity: 9, group: 'g' });
     const id = cart();
@@ -122,7 +122,7 @@ describe('the quantity of a held reservation', () => {
     expect(stock.change(id, { lines: [{ sku: 'two', quantity: 4 }] })).toBe('changed');
   });
 
-  it('of nobody in particular does not go up once the item has a limit', () => {
+  it('without a user does not go up once the item has a limit', () => {
     const { stock } = ledger();
     const id = reserved(stock.reserve({ sku: 'two', quantity: 2 }));
     stock.changeItem('two', { perUser: 5 });
@@ -131,7 +131,7 @@ describe('the quantity of a held reservation', () => {
     stock.audit();
   });
 
-  it('is told to those who follow the movements, as units reserved and cancelled', async () => {
+  it('shows in the movements, as units reserved and cancelled', async () => {
     const { stock } = ledger();
     const id = reserved(stock.reserve({ sku: 1, quantity: 2, user: 'anna' }));
     stock.change(id, { quantity: 6 });
@@ -148,7 +148,7 @@ describe('the quantity of a held reservation', () => {
     ]);
   });
 
-  it('that is none is refused by its field, and nothing is changed', () => {
+  it('is refused by its field if it is no quantity, and nothing is changed', () => {
     const { stock, cart } = ledger();
     const id = cart();
     const before = [stock.counts(1), stock.counts('two'), stock.stats()];

@@ -13,7 +13,7 @@ function ledger(options: Partial<StockOptions> = {}): Stock {
 }
 
 describe('reopenItem', () => {
-  it('goes on with a sale that was closed, of whatever thread closed it', () => {
+  it('goes on with a sale that was closed, whichever thread closed it', () => {
     const stock = ledger();
     const other = Stock.attach(stock.handle);
     stock.closeItem(1);
@@ -48,7 +48,7 @@ describe('setTotal', () => {
     },
   );
 
-  it('tells the difference as a movement', async () => {
+  it('appends the difference as a movement', async () => {
     const stock = ledger();
     stock.setTotal(1, 130);
     stock.setTotal(1, 130);
@@ -81,7 +81,7 @@ describe('setTotal', () => {
 });
 
 describe('changeItem: perUser', () => {
-  it('lowers and raises a limit: who has more keeps it and gets no more', () => {
+  it('lowers and raises a limit: a user that has more keeps the units and gets no more', () => {
     const stock = ledger({ items: [{ sku: 'a', quantity: 100, perUser: 5 }] });
     const held = reserved(stock.reserve({ sku: 'a', quantity: 4, user: 'anna' }));
     expect(stock.changeItem('a', { perUser: 2 })).toMatchObject({
@@ -171,7 +171,7 @@ describe('groups', () => {
     ],
   };
 
-  it('share a limit per user over all their items, beside the own ones', () => {
+  it('share a limit per user over all their items, in addition to limits of the items', () => {
     const clock = new ManualClock();
     const stock = ledger({ ...consoles, clock });
     expectError(
@@ -251,7 +251,7 @@ describe('groups', () => {
     expect(error.message).toContain(`Stock.create: ${option}`);
   });
 
-  it('are asked for a user by the gate, and hold through it', () => {
+  it('make the gate need a user, and hold through it', () => {
     const clock = new ManualClock();
     const stock = ledger({ ...consoles, clock });
     const queue = Queue.create(record({ sku: u32, quantity: u32, user: u32 }), { capacity: 8, clock });
@@ -274,7 +274,7 @@ describe('groups', () => {
 });
 
 describe('configure: holdMs', () => {
-  it('is for reservations to come, of every thread, and in a snapshot', () => {
+  it('applies to new reservations, of every thread, and is in a snapshot', () => {
     const clock = new ManualClock();
     const stock = ledger({ holdMs: 10, clock });
     const other = Stock.attach(stock.handle);

@@ -2,7 +2,7 @@ import { Stock } from 'sluice';
 import { describe, expect, it } from 'vitest';
 import { reserved } from './reserved.js';
 
-/** Ids and users as somebody chooses them who has read the code of a ledger whose hashes have no secret. */
+/** Ids and users that an attacker would choose who has read the code of a ledger whose hashes have no secret. */
 const word = (value: bigint) => BigInt.asUintN(64, value);
 const golden = 0x9e3779b97f4a7c15n;
 
@@ -51,7 +51,7 @@ describe('keys that a client chooses', () => {
     expect(stock.reserve({ sku: 1, quantity: 1, id: 42n })).toMatchObject({ ok: true, duplicate: false });
   });
 
-  it('as user and quantity are no body that matches the order of somebody else', () => {
+  it("as user and quantity make no body that matches another user's order", () => {
     const stock = Stock.create({
       items: [
         { sku: 1, quantity: 100 },

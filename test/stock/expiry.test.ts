@@ -42,7 +42,7 @@ describe('a reservation expires', () => {
     stock.audit();
   });
 
-  it('after the hold that it asked for itself', () => {
+  it('after the hold that the call asked for', () => {
     const clock = new ManualClock();
     const stock = Stock.create({ items: [{ sku: 1, quantity: 10 }], holdMs: 100, clock });
     const short = reserved(stock.reserve({ sku: 1, quantity: 1, holdMs: 1.5 }));
@@ -69,7 +69,7 @@ describe('a reservation expires', () => {
     }
   });
 
-  it('wherever it is in the table, whoever sweeps', () => {
+  it('wherever it is in the table, whichever thread sweeps', () => {
     const clock = new ManualClock();
     const stock = Stock.create({ items: [{ sku: 1, quantity: 1e6 }], maxReservations: 100_000, clock });
     const other = Stock.attach(stock.handle);
@@ -82,7 +82,7 @@ describe('a reservation expires', () => {
     expect(stock.audit()).toEqual({ items: 1, held: 0 });
   });
 
-  it('when it would stand in the way of another: nobody is refused because of it', () => {
+  it('when it would keep another one from being made: no call is refused because of it', () => {
     const clock = new ManualClock();
     const stock = Stock.create({ items: [{ sku: 1, quantity: 2, perUser: 2 }], holdMs: 100, clock });
     reserved(stock.reserve({ sku: 1, quantity: 2, user: 1 }));
@@ -148,7 +148,7 @@ describe('a reservation expires', () => {
     stock.audit();
   });
 
-  it('never by itself on a manual clock', async () => {
+  it('never automatically with a manual clock', async () => {
     const clock = new ManualClock();
     const stock = Stock.create({ items: [{ sku: 1, quantity: 1 }], holdMs: 1, clock });
     const real = Stock.create({ items: [{ sku: 1, quantity: 1 }], holdMs: 1 });
@@ -160,7 +160,7 @@ describe('a reservation expires', () => {
     expect(stock.expire()).toBe(1);
   });
 
-  it('by itself on the clock of the machine, however many there are', async () => {
+  it("automatically with the machine's clock, however many there are", async () => {
     const stock = Stock.create({ items: [{ sku: 1, quantity: 1e6 }], maxReservations: 150_000, holdMs: 5 });
     const one = reserved(stock.reserve({ sku: 1, quantity: 1, holdMs: 86_400_000 }));
     for (let i = 1; i < 150_000; i++) reserved(stock.reserve({ sku: 1, quantity: 1 }));

@@ -46,7 +46,7 @@ describe('reserve with an id', () => {
     },
   );
 
-  it('tells a retry what is left of the hold, and what became of it', () => {
+  it('answers a retry with the time left of the hold, and with what became of the reservation', () => {
     const { stock, clock } = ledger({ maxReservations: 2 });
     const first = stock.reserve({ ...request, holdMs: 100 });
     if (!first.ok) throw new Error(first.reason);
@@ -68,7 +68,7 @@ describe('reserve with an id', () => {
     expect(told()).toEqual(['unknown', 0, true]);
   });
 
-  it.each(['confirm', 'cancel'] as const)('tells a retry that its reservation is ended: %s', (resolve) => {
+  it.each(['confirm', 'cancel'] as const)('answers a retry that its reservation has ended: %s', (resolve) => {
     const { stock } = ledger();
     const first = stock.reserve(request);
     if (!first.ok) throw new Error(first.reason);
@@ -80,7 +80,7 @@ describe('reserve with an id', () => {
     });
   });
 
-  it('tells a retry so also where the item is sold out meanwhile', () => {
+  it('answers a retry so also if the item is sold out meanwhile', () => {
     const { stock, clock } = ledger();
     const last = { sku: 2, quantity: 1, id: 5 };
     expect(stock.reserve(last)).toMatchObject({ ok: true });
@@ -123,7 +123,7 @@ describe('reserve with an id', () => {
     expect(stock.reserve({ ...request, id: 1_001 })).toMatchObject({ ok: true });
   });
 
-  it('can be tried again where a table was full, or the item unknown', () => {
+  it('can be tried again if a table was full, or the item unknown', () => {
     const { stock } = ledger({ maxReservations: 1, maxUsers: 1 });
     const held = stock.reserve({ sku: 1, quantity: 1, user: 1 });
     if (!held.ok) throw new Error(held.reason);
@@ -140,7 +140,7 @@ describe('reserve with an id', () => {
 });
 
 describe('the memory for ids', () => {
-  it('forgets resolved ones when it is full, the newest last', () => {
+  it('forgets resolved ids when it is full, the newest last', () => {
     const { stock } = ledger({ maxIds: 1_000 });
     for (let id = 0; id < 50_000; id++) {
       const answer = stock.reserve({ sku: 1, quantity: 1, user: 1, id });
@@ -157,7 +157,7 @@ describe('the memory for ids', () => {
     stock.audit();
   });
 
-  it('never forgets one that is held: the next is refused instead', () => {
+  it('never forgets an id that is held: the next one is refused instead', () => {
     const { stock } = ledger({ maxIds: 1, items: [{ sku: 1, quantity: 1_000 }] });
     const held: bigint[] = [];
     // All are neighbours: 17 places, and as many where they spill over.

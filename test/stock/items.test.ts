@@ -89,7 +89,7 @@ describe('addItem and closeItem', () => {
     expect(stock.audit()).toEqual({ items: 3, held: 1 });
   });
 
-  it('close an item for good: what is held can still be confirmed', () => {
+  it('close an item: units that are held can still be confirmed', () => {
     const stock = ledger();
     const held = reserved(stock.reserve({ sku: 1, quantity: 4 }));
     expect(stock.closeItem(1)).toBe(true);
@@ -140,7 +140,7 @@ describe('users and ids', () => {
     stock.audit();
   });
 
-  it('that have given everything back leave their place in the table to others', () => {
+  it('that have given everything back leave their place in the table to other users', () => {
     const clock = new ManualClock();
     const stock = ledger({ items: [{ sku: 1, quantity: 100, perUser: 2 }], maxUsers: 2, clock });
     const buyer = reserved(stock.reserve({ sku: 1, quantity: 2, user: 'buyer' }));

@@ -76,7 +76,7 @@ describe('the answer of reserve in JSON', () => {
 });
 
 describe('a movement in JSON', () => {
-  it('has its reservation as a decimal string, and who reserved so that it is the same user again', async () => {
+  it('has its reservation as a decimal string, and its user in a form that names the same user again', async () => {
     const stock = ledger();
     const users = [7, 2 ** 53 - 1, 2n ** 64n - 1n, '7', undefined];
     const held = users.map((user) =>

@@ -8,7 +8,7 @@ interface Reservation extends Body {
   readonly deadlineMs: number;
 }
 
-/** What a ledger promises, in maps: no tables, no words, no generations. */
+/** The promises of a ledger, in maps: no tables, no words, no generations. */
 export class LedgerModel {
   nowMs = 0;
   readonly reservations = new Map<bigint, Reservation>();

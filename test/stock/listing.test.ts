@@ -125,7 +125,7 @@ describe('a listing', () => {
     expect([...stock.reservations({ state: [] })]).toEqual([]);
   });
 
-  it('keeps nobody from reserving between two of its steps', () => {
+  it('keeps no thread from reserving between two of its steps', () => {
     const { stock, ids } = full(1_000);
     let seen = 0;
     for (const { reservation, state } of stock.reservations()) {
@@ -138,7 +138,7 @@ describe('a listing', () => {
     stock.audit();
   });
 
-  it('of a restored ledger has what was held and what had ended', () => {
+  it('of a restored ledger has reservations that were held and that had ended', () => {
     const { clock, stock } = ledger();
     const held = reserved(stock.reserve({ ...one, user: 'anna', id: 'a' }));
     stock.confirm(reserved(stock.reserveAll([one, { sku: 'two', quantity: 400 }], { user: 1, id: 2 })));
@@ -150,7 +150,7 @@ describe('a listing', () => {
     expect([...copy.reservations()]).toEqual(before);
   });
 
-  it('refuses what it cannot look for by its name, before the first step', () => {
+  it('refuses a bad filter by its name, before the first step', () => {
     const { stock } = ledger();
     const bad: ReadonlyArray<[() => unknown, typeof TypeError | typeof RangeError, RegExp]> = [
       [() => stock.find(mistyped({})), TypeError, /^Stock\.find: expected reservation, id or user, got an/],

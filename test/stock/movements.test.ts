@@ -13,7 +13,7 @@ function ledger(options: Partial<StockOptions> = {}) {
 }
 type Told = Awaited<ReturnType<ReturnType<Stock['movements']>['next']>>['value'];
 
-/** The next `count` that a reader is told. */
+/** Returns the next `count` movements of a reader. */
 async function take(reader: ReturnType<Stock['movements']>, count: number): Promise<Told[]> {
   const told: Told[] = [];
   for (let i = 0; i < count; i++) told.push((await reader.next()).value);
@@ -23,7 +23,7 @@ const brief = (told: Told) =>
   told === undefined || told.kind === 'lost' ? told : [told.kind, told.sku, told.quantity];
 
 describe('movements', () => {
-  it('tell who changed what, when and by which reservation', async () => {
+  it('have the change, its time, its user and its reservation', async () => {
     const { clock, stock } = ledger({ items: [{ sku: 'shirt', quantity: 10, perUser: 9 }] });
     const one = reserved(stock.reserve({ sku: 'shirt', quantity: 3, user: 'Ann' }));
     clock.advance(2);
@@ -93,7 +93,7 @@ describe('movements', () => {
     expect((await slow.next()).value).toEqual({ kind: 'lost', count: 12 });
     const told = (await take(slow, 8)) as Movement[];
     expect(told.map(({ position }) => position)).toEqual([13, 14, 15, 16, 17, 18, 19, 20]);
-    // Who begins later begins at the oldest that is there, or where it says.
+    // A reader that begins later begins at the oldest movement that is kept, or at its `from`.
     expect((await stock.movements().next()).value).toMatchObject({ position: 13 });
     expect((await stock.movements({ from: 17 }).next()).value).toMatchObject({ position: 17 });
     const late = stock.movements({ from: 3 });
@@ -114,7 +114,7 @@ describe('movements', () => {
     expect(await next).toEqual({ value: undefined, done: true });
   });
 
-  it('are not kept where there is no room for any, and their reader is told instead of waiting for ever', () => {
+  it('are not kept if there is no room for any, and their reader throws instead of waiting for ever', () => {
     const { stock } = ledger({ movements: 0 });
     reserved(stock.reserve({ sku: 'shirt', quantity: 1 }));
     for (const one of [stock, Stock.attach(stock.handle), Stock.restore(stock.snapshot())]) {
@@ -138,7 +138,7 @@ it('movements() refuses to begin beyond the end, where it would wait for what ha
   stock[Symbol.dispose]();
 });
 
-it('movements() hears of an abort at once, even if nothing else keeps the process alive', async () => {
+it('movements() ends at once on an abort, even if nothing else keeps the process alive', async () => {
   const stock = Stock.create({ items: [] });
   const abort = new AbortController();
   const next = stock.movements({ signal: abort.signal }).next();
@@ -154,7 +154,7 @@ describe('a reader beside four threads that sell', () => {
   it.each([
     { movements: 2 ** 17, loses: false },
     { movements: 64, loses: true },
-  ])('is told every movement or how many it lost: room for $movements', async ({ movements, loses }) => {
+  ])('gets every movement, or how many it lost: room for $movements', async ({ movements, loses }) => {
     const stock = Stock.create({
       items: [1, 2, 3].map((sku) => ({ sku, quantity: 10_000 })),
       movements,

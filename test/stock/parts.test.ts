@@ -47,7 +47,7 @@ describe('a shipment in two parts', () => {
     stock.audit();
   });
 
-  it('whose rest is not to be held puts it back on sale, as without a word about it', () => {
+  it('whose rest is not to be held puts it back on sale, which is the default', () => {
     const { stock, cart } = ledger();
     const lines = [{ sku: 'two', quantity: 1 }];
     expect(stock.confirm(cart(), { lines, rest: 'release' })).toBe('confirmed');
@@ -57,7 +57,7 @@ describe('a shipment in two parts', () => {
     stock.audit();
   });
 
-  it('expires in what was not confirmed, at the deadline that it had', () => {
+  it('expires in the units that were not confirmed, at the deadline that it had', () => {
     const { clock, stock, cart } = ledger();
     const id = cart();
     clock.advance(29_999);
@@ -98,7 +98,7 @@ describe('a part that is cancelled', () => {
   });
 });
 
-describe('a part that is none', () => {
+describe('a part that does not fit its reservation', () => {
   it.each(['confirm', 'cancel', 'return'] as const)('%s refuses by its field, and changes nothing', (act) => {
     const { stock, cart } = ledger();
     const id = cart();
@@ -144,8 +144,8 @@ describe('a part that is none', () => {
   });
 });
 
-describe('what was bought', () => {
-  it('goes back on sale and out of the count of its user, once', () => {
+describe('units that were bought', () => {
+  it("go back on sale and out of their user's count, once", () => {
     const { stock, cart } = ledger();
     const id = cart();
     expect(stock.return(id)).toBe('not-bought');
@@ -161,7 +161,7 @@ describe('what was bought', () => {
     expect(stock.audit()).toEqual({ items: 2, held: 1 });
   });
 
-  it('is returned by user and item as long as the user has bought as much', () => {
+  it('are returned by user and item as long as the user has bought as many', () => {
     const { stock, cart } = ledger({ maxReservations: 2 });
     const id = cart();
     stock.confirm(id);
@@ -180,7 +180,7 @@ describe('what was bought', () => {
     expect(stock.audit()).toEqual({ items: 2, held: 1 });
   });
 
-  it('is told to those who follow the movements', async () => {
+  it('show in the movements when they are returned', async () => {
     const { stock, cart } = ledger();
     const id = cart();
     stock.confirm(id);
@@ -198,7 +198,7 @@ describe('what was bought', () => {
     ]);
   });
 
-  it('of an item that is not there, or for want of a user, is an error that says so', () => {
+  it('of an unknown item, or without a needed user, are refused with an error that names it', () => {
     const { stock, cart } = ledger();
     stock.confirm(cart());
     const refuses = (call: () => unknown, type: typeof TypeError | typeof RangeError, message: RegExp) => {
@@ -211,7 +211,7 @@ describe('what was bought', () => {
     refuses(() => stock.return(mistyped(null)), TypeError, /^Stock\.return: reservation/);
   });
 
-  it('stays to be returned when the ledger is restored, with the parts that are still held', () => {
+  it('can be returned after the ledger is restored, like the parts that are still held', () => {
     const { clock, stock, cart } = ledger();
     const [half, whole] = [cart(), reserved(stock.reserve({ sku: 'two', quantity: 2 }))];
     stock.confirm(half, { lines: [{ sku: 1, quantity: 2 }], rest: 'hold' });

@@ -6,7 +6,7 @@ import { WorkerThread, withThreads } from '../worker-thread.js';
 import { reserved } from './reserved.js';
 
 interface Ended {
-  /** By place: 1 if this thread was told that it was the one. */
+  /** By place: 1 if this thread's call was the one that resolved it. */
   readonly won: Uint8Array;
   readonly told: Record<string, number>;
 }
@@ -35,7 +35,7 @@ describe('confirm, part of it, cancel, extend and expiry of the same reservation
         Atomics.notify(made, 0);
       }
       const all = await Promise.all(resolvers.map((one) => one.message<Ended>('ended')));
-      // What was extended to the last is still held for a while.
+      // Reservations that were extended last are still held for a while.
       await eventually(() => stock.expire() >= 0 && stock.counts(1).reserved === 0);
       const stats = stock.stats();
       expect(stats.confirmed + stats.cancelled + stats.expired, replay).toBe(count);

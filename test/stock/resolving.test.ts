@@ -42,7 +42,7 @@ describe('every late or double resolution has its own answer', () => {
     ];
     expect(again()).toEqual(Array.from({ length: 5 }, () => late));
     expect(stock.counts(1)).toEqual(counts);
-    // Its place is used again: nothing is known of it any more, and the one that is there is safe from it.
+    // Its place is used again: its bigint is unknown, and cannot resolve the new reservation.
     const next = hold(1);
     const before = stock.counts(1);
     expect(again()).toEqual(Array.from({ length: 5 }, () => 'unknown'));
@@ -62,7 +62,7 @@ describe('a part of a reservation', () => {
     stock.audit();
   });
 
-  it('may be all of it, but not more: that is refused, and the reservation stays', () => {
+  it('may be all of it, but not more: more is refused, and the reservation stays', () => {
     const { stock, hold } = ledger();
     const id = hold(3);
     const error = thrown(() => stock.confirm(id, { quantity: 4 }));
@@ -113,7 +113,7 @@ describe('extend', () => {
     );
   });
 
-  it('can go on for as long as somebody wants it', () => {
+  it('can be repeated without end', () => {
     const { clock, stock, hold } = ledger({ holdMs: 10 });
     const id = hold();
     for (let i = 0; i < 2_000; i++) {

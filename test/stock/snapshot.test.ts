@@ -94,7 +94,7 @@ describe('tables of other sizes', () => {
 });
 
 describe('a restored ledger', () => {
-  it('gives the answers of the one it was taken of: counts, reservations, users, ids', () => {
+  it('gives the answers of the original: counts, reservations, users, ids', () => {
     const { stock, held, cart, sold, cancelled } = busy();
     const clock = new ManualClock();
     const copy = Stock.restore(stock.snapshot(), { clock });
@@ -121,7 +121,7 @@ describe('a restored ledger', () => {
     stock.audit();
   });
 
-  it('holds what was held for as long as it had left', () => {
+  it('holds reservations for as long as they had left', () => {
     const { clock, stock, held } = busy();
     clock.advance(60);
     const other = new ManualClock(5);
@@ -146,7 +146,7 @@ describe('a restored ledger', () => {
     expect(Buffer.compare(Stock.restore(bytes, { clock }).snapshot(), bytes)).toBe(0);
   });
 
-  it('goes on where the other stood, operation for operation', () => {
+  it('goes on where the original was, operation for operation', () => {
     const { clock, stock } = busy();
     const twin = new ManualClock(1_000);
     const copy = Stock.restore(stock.snapshot(), { clock: twin });
@@ -224,7 +224,7 @@ describe('what is no whole snapshot is refused with the reason', () => {
 });
 
 describe('a snapshot while four threads write', () => {
-  it('is of one instant: what is restored adds up and passes its audit', async () => {
+  it('is of one instant: the restored ledger adds up and passes its audit', async () => {
     const skus = [1, 2, 3];
     const stock = Stock.create({
       items: skus.map((sku) => ({ sku, quantity: 500, ...(sku === 1 && { perUser: 20 }), shards: sku })),
@@ -266,7 +266,7 @@ describe('a snapshot while four threads write', () => {
         }
         expect(now, `${replay}: what is sold stays sold`).toBeGreaterThanOrEqual(sold);
         sold = now;
-        // Everything in flight ends there as it would here.
+        // Every reservation that is held ends there as it would here.
         clock.advance(86_400_000);
         copy.expire();
         for (const sku of skus) expect(copy.counts(sku).reserved, replay).toBe(0);

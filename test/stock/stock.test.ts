@@ -48,7 +48,7 @@ describe('a reservation', () => {
     });
   });
 
-  it('is resolved once; later callers are told what it became', () => {
+  it('is resolved once; later calls return what it became', () => {
     const stock = ledger();
     const one = reserved(stock.reserve({ sku: 1, quantity: 1 })).reservation;
     const two = reserved(stock.reserve({ sku: 1, quantity: 1 })).reservation;
@@ -61,7 +61,7 @@ describe('a reservation', () => {
     expect(stock.counts(1)).toEqual({ total: 10, available: 9, reserved: 0, sold: 1 });
   });
 
-  it('that was never given out is unknown', () => {
+  it('that was never made is unknown', () => {
     const stock = ledger();
     reserved(stock.reserve({ sku: 1, quantity: 1 }));
     for (const made of [0n, 1n, 2n, 2n ** 32n, 2n ** 32n + 77n, 2n ** 33n + 1n, 2n ** 64n - 1n, 2n ** 63n]) {
@@ -70,7 +70,7 @@ describe('a reservation', () => {
     expect(stock.counts(1).reserved).toBe(1);
   });
 
-  it('whose place was used again is unknown, and its successor is safe from it', () => {
+  it('whose place was used again is unknown, and its successor is not touched', () => {
     const stock = ledger({ maxReservations: 1 });
     const past: bigint[] = [];
     for (let use = 0; use < 5; use++) {
@@ -273,7 +273,7 @@ describe('users and ids', () => {
 });
 
 describe('a ledger', () => {
-  it('is shared by those who attach to its handle', () => {
+  it('is shared by all objects that attach to its handle', () => {
     const stock = ledger({ items: [{ ...item, perUser: 2 }] });
     const other = Stock.attach(structuredClone(stock.handle));
     const { reservation } = reserved(stock.reserve({ sku: 1, quantity: 2, user: 1 }));

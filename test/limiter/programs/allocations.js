@@ -1,7 +1,7 @@
-// allocations.js <kind of key>: asks a limiter 200,000 times and compares what the JavaScript heap holds before and
+// allocations.js <kind of key>: asks a limiter 200,000 times and compares the size of the JavaScript heap before and
 // after, with no collection in between. Anything allocated by a call would be 12 bytes at the least, 2.4 MB in all. The
-// least of three such rounds counts: V8 allocates when it compiles, which is not in each round.
-// Needs --expose-gc, and --min-semi-space-size so that there is room for that.
+// least of three such rounds counts: V8 allocates when it compiles, which is not in each round. Needs --expose-gc, and
+// --min-semi-space-size so that there is room for that.
 import { PerformanceObserver } from 'node:perf_hooks';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Limiter } from 'sluice';

@@ -1,4 +1,4 @@
-// Asks limiters at random for `seconds`, in bursts with pauses between them, and posts what it was allowed: for each
+// Asks limiters at random for `seconds`, in bursts with pauses between them, and posts what was allowed: for each
 // limiter the times before and after each call that allowed (ns since `startNs`), its cost and its key, and in which
 // slots of time it asked.
 import { setTimeout as pause } from 'node:timers/promises';

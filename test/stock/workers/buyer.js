@@ -1,6 +1,6 @@
-// Reserves, confirms, cancels and lets expire, together with others, for `rounds` rounds. Every second reservation
-// goes to a place that all buyers share; whoever takes it from there resolves it too, so two resolve the same one.
-// Answers with what it was told: see ../threads.test.ts.
+// Reserves, confirms, cancels and lets expire, together with others, for `rounds` rounds. Every second reservation goes
+// to a place that all buyers share. The thread that takes it from there resolves it, too, so two threads resolve the
+// same one. Answers with the results: see ../threads.test.ts.
 import { parentPort, workerData } from 'node:worker_threads';
 import { Stock } from 'sluice';
 import { SeededRandom } from '../../seeded-random.js';
@@ -32,10 +32,10 @@ function resolve(reservation, sku, quantity) {
   } else if (choice < 8) {
     count(stock.cancel(reservation));
   }
-  // Else it is left to expire.
+  // Otherwise it is left to expire.
 }
 
-/** The quantity follows from the sku, so that who takes a reservation over knows it. */
+/** The quantity follows from the sku, so that a thread that takes a reservation over knows it. */
 const quantityOf = (/** @type {number} */ sku) => 1 + (sku % 3);
 
 for (let round = 0; round < rounds; round++) {

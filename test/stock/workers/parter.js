@@ -1,5 +1,5 @@
 // Confirms, cancels and returns parts of the reservations of a shared list, and changes them, as others do at the same
-// time, until it is told to stop or ended. What it was told stands in shared counters: see ../part-races.test.ts.
+// time, until it is told to stop or ended. It counts its results in shared memory: see ../part-races.test.ts.
 import { parentPort, workerData } from 'node:worker_threads';
 import { Stock } from 'sluice';
 import { SeededRandom } from '../../seeded-random.js';

@@ -1,5 +1,5 @@
 // Ends each reservation that is made, as others do at the same time: confirms it, a part of it, cancels, extends, or
-// waits until it is due. Answers with what it was told, and where it was the one.
+// waits until it is due. Answers with the results, and with the places that its own calls resolved.
 import { parentPort, workerData } from 'node:worker_threads';
 import { Stock } from 'sluice';
 import { SeededRandom } from '../../seeded-random.js';
