@@ -1,4 +1,4 @@
-// What one thread has of a limiter, and what becomes of it when the thread goes.
+// One thread's use of a limiter, and what remains when the thread ends.
 #include "session/limiter_session.h"
 
 #include <doctest/doctest.h>
@@ -62,7 +62,7 @@ bool takes(LimiterSession& session, std::uint64_t cost, const Key* key = nullptr
 }
 bool waits(const LimiterSession::Joined& joined) { return joined.waiter != LimiterWaiters::kNone; }
 
-TEST_CASE("what decisions hold is given back when the session ends, and what allow() took is not") {
+TEST_CASE("depth held by decisions is given back when the session ends, and what allow() took is not") {
   for (const bool keyed : {false, true}) {
     TestLimiter limiter(depth_of(100, keyed ? 16 : 0));
     const Key a = key_of(limiter, "a"), b = key_of(limiter, "b");
@@ -83,8 +83,7 @@ TEST_CASE("what decisions hold is given back when the session ends, and what all
   }
 }
 
-TEST_CASE(
-    "a session that has ended calls its host no more: the face collects it when the limiter may be gone") {
+TEST_CASE("a session that has ended does not call its host, because it may be collected after the limiter") {
   std::unique_ptr<LimiterSession> session;
   {
     TestLimiter limiter(depth_of(100, 16));
@@ -93,10 +92,10 @@ TEST_CASE(
     REQUIRE(takes(*session, 10, &key));
     session->end();
   }
-  session.reset();  // ASan: the host is freed memory
+  session.reset();  // with ASan: the host's memory is freed
 }
 
-TEST_CASE("a session that ends serves those who waited for what it held") {
+TEST_CASE("a session that ends serves the waiters for the depth that it held") {
   TestLimiter limiter(depth_of(2));
   auto holder = limiter.attach(), waiter = limiter.attach();
   REQUIRE(takes(*holder, 2));
@@ -112,14 +111,14 @@ TEST_CASE("a session that ends serves those who waited for what it held") {
   CHECK(limiter.in_flight() == 0);
 }
 
-TEST_CASE("a session that ends leaves no place among those who wait, served or not, and no charge") {
+TEST_CASE("a session that ends leaves no waiter, served or not, and no charge") {
   TestLimiter limiter(depth_of(1));
   auto holder = limiter.attach(), gone = limiter.attach(), next = limiter.attach();
   REQUIRE(takes(*holder, 1));
   const LimiterSession::Joined served = gone->acquire(1, kNever, nullptr);
   const LimiterSession::Joined waiting = gone->acquire(1, kNever, nullptr);
   const LimiterSession::Joined behind = next->acquire(1, kNever, nullptr);
-  REQUIRE(holder->release(1, nullptr));  // serves the first, which has not heard of it
+  REQUIRE(holder->release(1, nullptr));  // serves the first waiter, which has not seen that yet
   CHECK(gone->is_waiter(served.waiter));
   CHECK(gone->is_waiter(waiting.waiter));
   CHECK_FALSE(next->is_waiter(waiting.waiter));
@@ -134,13 +133,12 @@ TEST_CASE("a session that ends leaves no place among those who wait, served or n
   CHECK(limiter.in_flight() == 0);
 }
 
-TEST_CASE(
-    "a wait that cannot be met is refused, one that is left is forgotten, one whose time comes is served") {
+TEST_CASE("a hopeless wait is refused, one that is left is forgotten, one whose time comes is served") {
   TestLimiter limiter(window_of(1));
   auto session = limiter.attach();
   REQUIRE(takes(*session, 1));
   const LimiterSession::Joined hopeless = session->acquire(1, kSecond / 2, nullptr);
-  CHECK_FALSE(waits(hopeless));  // the window moves on later than that
+  CHECK_FALSE(waits(hopeless));  // the window has room only later
   CHECK(hopeless.decision.refused_by == Tier::kSlidingWindow);
   CHECK(hopeless.wait > kSecond / 2);
   const LimiterSession::Joined first = session->acquire(1, 10 * kSecond, nullptr);
@@ -159,7 +157,7 @@ TEST_CASE(
   session->end();
 }
 
-TEST_CASE("a refund gives back what is still in force, and serves those who wait for it") {
+TEST_CASE("a refund gives back the part still in force, and serves the waiters for it") {
   TestLimiter limiter(window_of(2));
   auto session = limiter.attach(), waiter = limiter.attach();
   const LimiterSession::Acquired acquired = session->try_acquire(2, nullptr);
@@ -174,7 +172,7 @@ TEST_CASE("a refund gives back what is still in force, and serves those who wait
   waiter->end();
 }
 
-TEST_CASE("without memory to remember a decision it is undone") {
+TEST_CASE("without memory to remember a decision, the decision is undone") {
   TestLimiter limiter(depth_of(4, 16));
   const Key key = key_of(limiter, "a");
   auto session = limiter.attach(), holder = limiter.attach();
@@ -197,13 +195,13 @@ TEST_CASE("without memory to remember a decision it is undone") {
   holder->end();
 }
 
-TEST_CASE("changed limits are looked at by those who wait, at once") {
+TEST_CASE("waiters see changed limits at once") {
   TestLimiter limiter(depth_of(2));
   auto session = limiter.attach(), waiter = limiter.attach();
   REQUIRE(takes(*session, 2));
   REQUIRE(waits(waiter->acquire(2, kNever, nullptr)));
   LimiterChanges changes = unchanged();
-  changes.depth_max = 1;  // out of its reach for good
+  changes.depth_max = 1;  // its cost never fits again
   REQUIRE(session->configure(changes));
   CHECK(limiter.host.was_rung(waiter->number()));
   CHECK(waiter->told().told.outcome == Told::kExpired);
@@ -215,7 +213,7 @@ TEST_CASE("changed limits are looked at by those who wait, at once") {
   waiter->end();
 }
 
-TEST_CASE("figures out of range change nothing") {
+TEST_CASE("limits out of range change nothing") {
   LimiterConfig config = window_of(5);
   config.has_bucket = true;
   config.bucket = {TokenRate::per_second(10), 10};
@@ -225,7 +223,7 @@ TEST_CASE("figures out of range change nothing") {
   auto session = limiter.attach();
   const auto refuses = [&](auto&& change) {
     LimiterChanges changes = unchanged();
-    changes.burst = 20;  // which is in range
+    changes.burst = 20;  // this one is in range
     change(changes);
     return !session->configure(changes) && session->limits().bucket.burst == 10;
   };
@@ -236,11 +234,12 @@ TEST_CASE("figures out of range change nothing") {
   CHECK(refuses([](LimiterChanges& changes) { changes.depth_max = 0; }));
   CHECK(refuses([](LimiterChanges& changes) { changes.windows[0].limit = 0; }));
   CHECK(refuses([](LimiterChanges& changes) { changes.windows[0].window_ms = 0.5; }));
-  CHECK_FALSE(refuses([](LimiterChanges& changes) { changes.windows[1].window_ms = -1; }));  // there is none
+  CHECK_FALSE(refuses(
+      [](LimiterChanges& changes) { changes.windows[1].window_ms = -1; }));  // there is no such window
   session->end();
 }
 
-TEST_CASE("calls refuse costs, keys and waiters that no caller has, and write nothing beyond their buffer") {
+TEST_CASE("calls refuse impossible costs, keys and waiters, and write nothing beyond their buffer") {
   TestLimiter limiter(depth_of(2, 16));
   const Key key = key_of(limiter, "a");
   auto session = limiter.attach(), other = limiter.attach();
@@ -277,7 +276,7 @@ TEST_CASE("calls refuse costs, keys and waiters that no caller has, and write no
   other->end();
 }
 
-TEST_CASE("a time in milliseconds is never less than the nanoseconds it stands for, and hardly more") {
+TEST_CASE("a time in milliseconds is never less than its nanoseconds, and hardly more") {
   Random random(1);
   for (std::uint64_t i = 0; i < repetitions(100'000); ++i) {
     const std::uint64_t ns = random.next() >> (1 + random.below(60));
@@ -296,7 +295,7 @@ TEST_CASE("held costs: many keys come and go, and the table follows") {
   for (std::uint64_t i = 0; i < repetitions(200'000); ++i) {
     const std::size_t at = random.below(i % 20'000 < 10'000 ? model.size() : 5);
     const std::uint64_t cost = 1 + random.below(3);
-    const Key key{at % 7 + 16 * (at % 3), at + 1};  // whose homes are few
+    const Key key{at % 7 + 16 * (at % 3), at + 1};  // with few homes
     if (random.below(2) == 0) {
       REQUIRE(held.add(&key, cost));
       model[at] += cost;
@@ -317,16 +316,16 @@ TEST_CASE("held costs: many keys come and go, and the table follows") {
   CHECK(host.blocks == 0);
 }
 
-TEST_CASE("held costs: what has given all does not ask its host for anything more") {
+TEST_CASE("held costs: after give_all() the table does not use its host") {
   auto host = std::make_unique<LimiterHostOfTests>();
   HeldCosts held(*host);
   const Key key{1, 2};
   REQUIRE(held.add(&key, 3));
   held.give_all([](const Key*, std::uint64_t) {});
-  host.reset();  // the session goes after its limiter
+  host.reset();  // the session is destroyed after its limiter
 }
 
-TEST_CASE("whoever cannot be served within its patience any more is told, however many others are") {
+TEST_CASE("every waiter that can no longer be served within its patience learns it, however many there are") {
   constexpr std::uint32_t kSessions = 100, kPatient = 150;
   TestLimiter limiter(depth_of(1, 4, kPatient + 2 * kSessions));
   const Key key = key_of(limiter, "a");
@@ -335,7 +334,7 @@ TEST_CASE("whoever cannot be served within its patience any more is told, howeve
   for (std::uint32_t i = 0; i < kPatient; ++i) patient->acquire(1, kNever, &key);
   std::vector<std::unique_ptr<LimiterSession>> sessions;
   for (std::uint32_t i = 0; i < kSessions; ++i) sessions.push_back(limiter.attach());
-  // In turn, so that each is another one than the one before it.
+  // The sessions take turns, so that each waiter has another owner than the one before.
   for (std::uint32_t i = 0; i < 2 * kSessions; ++i) sessions[i % kSessions]->acquire(1, kSecond, &key);
   REQUIRE(patient->waiting() == kPatient + 2 * kSessions);
   limiter.host.rung.clear();
@@ -347,11 +346,11 @@ TEST_CASE("whoever cannot be served within its patience any more is told, howeve
     CHECK(session->told().told.outcome == Told::kNothing);
     session->end();
   }
-  CHECK(limiter.host.was_rung(patient->number()));  // of its front
+  CHECK(limiter.host.was_rung(patient->number()));  // rung for the front of its waiters
   patient->end();
 }
 
-TEST_CASE("all are served for whom a session has room that ends before it has heard what it was served") {
+TEST_CASE("a session that ends before it sees that it was served serves all for whom it makes room") {
   for (const bool keyed : {false, true}) {
     constexpr std::uint32_t kWaiting = 150;
     TestLimiter limiter(depth_of(kWaiting, keyed ? 4 : 0, kWaiting + 1));
@@ -372,7 +371,7 @@ TEST_CASE("all are served for whom a session has room that ends before it has he
   }
 }
 
-TEST_CASE("threads that come and go leave nothing in flight and nobody waiting") {
+TEST_CASE("threads that come and go leave nothing in flight and no waiters") {
   TestLimiter limiter(depth_of(3, 4, 64));
   in_threads(4, [&](std::uint64_t thread) {
     Random random(thread);
