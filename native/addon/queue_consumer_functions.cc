@@ -1,4 +1,4 @@
-// What the consumer calls on a queue.
+// The functions of a queue that the consumer calls.
 #include <algorithm>
 
 #include "addon/queue_functions.h"
@@ -7,8 +7,8 @@ namespace sluice {
 namespace {
 
 // next(consumed, max): removes the `consumed` records shown last, then shows up to `max` more, or one that has left the
-// queue (see QueueSession::next). Of a queue that overwrites none can stay shown between two calls: it takes the lease,
-// with max 0.
+// queue (see QueueSession::next). A queue that overwrites cannot keep records shown between two calls, so it allows
+// only a max of 0, which takes the lease.
 napi_value next(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[2];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
@@ -29,7 +29,7 @@ napi_value take(napi_env env, napi_callback_info info) {
   return number(env, static_cast<std::int32_t>(self.session().take(arguments[0])));
 }
 
-// takeOne(): removes one record: undefined, or 0 if there is none
+// takeOne(): removes one record; undefined, or 0 if there was none
 napi_value take_one(napi_env env, napi_callback_info info) {
   auto& self = attachment<QueueAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);

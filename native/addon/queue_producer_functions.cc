@@ -1,4 +1,4 @@
-// What a producer calls on a queue, the wait for room included.
+// The functions of a queue that a producer calls, including the wait for room.
 #include <algorithm>
 
 #include "addon/queue_functions.h"
@@ -6,10 +6,11 @@
 namespace sluice {
 namespace {
 
-// Numbers from JavaScript that lead to memory are compared with what there is, though lib/ never gives others.
+// Numbers from JavaScript that become addresses are checked against the buffers and tables, though lib/ never passes
+// wrong ones.
 bool permits(std::uint32_t count) { return count >= 1 && count <= kRingPermitsMax; }
 
-// Success answers undefined: a number would have to be made.
+// Success returns undefined, because a number would have to be created.
 napi_value pushed(napi_env env, QueueAttachment& self, PushResult result) {
   if (result == PushResult::kPushed) [[likely]] {
     self.session().ring_if_parked();
@@ -25,7 +26,7 @@ napi_value push(napi_env env, napi_callback_info info) {
   return pushed(env, self, self.session().push(0, self.session().ttl(false)));
 }
 
-// pushTo(lane, hasTtl, waits): whoever is ready to wait for room is not rejected by a full queue
+// pushTo(lane, hasTtl, waits): with `waits`, a full queue does not count as a rejection
 napi_value push_to(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[3];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
@@ -35,7 +36,7 @@ napi_value push_to(napi_env env, napi_callback_info info) {
                 self.session().push(arguments[0], self.session().ttl(arguments[1] != 0), arguments[2] != 0));
 }
 
-// pushMany(count, lane, hasTtl, more): how many were taken. `more` records are to follow if there is room for these.
+// pushMany(count, lane, hasTtl, more): how many were taken. `more`: how many records would follow (see QueueSession).
 napi_value push_many(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[4];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
@@ -88,7 +89,7 @@ napi_value leave(napi_env env, napi_callback_info info) {
   return number(env, self.session().leave(arguments[0]) ? 1 : 0);
 }
 
-// retire(waiter): it has been served or closed, and its owner knows; what it was served is the attachment's
+// retire(waiter): frees a waiter that has been served or closed; the attachment gets its permits
 napi_value retire(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<QueueAttachment>(env, info, arguments);

@@ -1,4 +1,4 @@
-// Reservations as objects, for those who look for them.
+// Finds and lists reservations, as JavaScript objects.
 #include <napi.h>
 
 #include <algorithm>
@@ -14,8 +14,8 @@ namespace sluice {
 
 namespace {
 
-// { reservation, state: a Phase, leftMs, user?, id?, lines: [{ sku, quantity, sold }] }; several lines of an item are
-// one.
+// { reservation, state: a Phase, leftMs, user?, id?, lines: [{ sku, quantity, sold }] }; the lines of one item are
+// added up.
 Napi::Object record_object(napi_env env, StockAttachment& self, const ReservationRecord& record,
                            std::uint64_t now) {
   Napi::Object result = Napi::Object::New(env);
@@ -53,7 +53,7 @@ Napi::Object record_object(napi_env env, StockAttachment& self, const Reservatio
   return result;
 }
 
-// findReservation(kByReservation or kById, which stands in staging): undefined if nothing is known of it
+// findReservation(kByReservation or kById): the number is in staging; undefined if its record is gone
 napi_value find_reservation(napi_env env, napi_callback_info info) {
   std::uint32_t by[1];
   auto& self = attachment<StockAttachment>(env, info, by);
@@ -65,9 +65,9 @@ napi_value find_reservation(napi_env env, napi_callback_info info) {
   return record_object(env, self, *record, self.session().clock().now());
 }
 
-// listReservations(slot, phases: a bit each): { next, found } of the next places of the table from `slot` on, `next`
-// being the number of places after the last; with a user, or an item's sku, in staging, of these only. kUnknownSku if
-// there is no such item
+// listReservations(slot, phases: a bit each): { next, found } for the next slots of the table from `slot` on; at the
+// end `next` is the number of slots. A user's key, or an item's sku, in staging limits the list to these. kUnknownSku
+// if there is no such item
 napi_value list_reservations(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[2];
   auto& self = attachment<StockAttachment>(env, info, arguments);

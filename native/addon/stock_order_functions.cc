@@ -1,4 +1,4 @@
-// What a JavaScript object can do with a reservation of the ledger that it is attached to.
+// The functions of a stock ledger that act on a reservation.
 #include "addon/stock_functions.h"
 
 namespace sluice {
