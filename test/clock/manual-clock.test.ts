@@ -17,7 +17,7 @@ it('ends where its nanoseconds would, and does not begin anew', () => {
 });
 
 describe('a manual clock', () => {
-  it('stands where it was started, and moves only when told to', () => {
+  it('stays at its start, and moves only by advance()', () => {
     expect(new ManualClock().now()).toBe(0);
     const clock = new ManualClock(1_500.25);
     expect(clock.now()).toBe(1_500.25);
@@ -56,7 +56,7 @@ describe('a manual clock', () => {
     expect(clock.now()).toBe(5);
   });
 
-  it('is one clock for all who attach to it, in other threads too', async () => {
+  it('is one clock for all attached objects, in other threads too', async () => {
     const clock = new ManualClock(10);
     const same = ManualClock.attach(structuredClone(clock.handle));
     same.advance(5);

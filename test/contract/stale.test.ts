@@ -39,7 +39,7 @@ function expectStale(): void {
 }
 
 describe('the generated side of the contract', () => {
-  it('stops the build where somebody has edited it, and not any more once it is printed anew', () => {
+  it('stops the build if it was edited, and no longer once it is printed again', () => {
     replace(generated, 'weight: 1000,', 'weight: 1001,');
     expectStale();
     expect(npm('contract').status).toBe(0);
@@ -49,7 +49,7 @@ describe('the generated side of the contract', () => {
     expectStale();
   });
 
-  it('stops the build where a number of C++ has become another one', () => {
+  it('stops the build if a number of C++ has changed', () => {
     replace(limits, "kWeightMax = 1'000", "kWeightMax = 1'001");
     expectStale();
     replace('native/core/queue/room_waiters.h', 'kLanesMax = 8', 'kLanesMax = 9');
@@ -63,7 +63,7 @@ describe('the generated side of the contract', () => {
     expect(stderr).toContain('kSpill');
   });
 
-  it('is taken as it is where there is no compiler', () => {
+  it('is taken as it is if there is no compiler', () => {
     const { status, stdout } = npm('build:lib', { ...process.env, CXX: join(copy, 'no-compiler') });
     expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringContaining('not checked') });
     expect(existsSync(join(copy, 'dist/index.js'))).toBe(true);

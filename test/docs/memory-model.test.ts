@@ -39,7 +39,7 @@ describe('the memory model', () => {
     expect(sources).toEqual(expect.arrayContaining([...rows.keys()]));
   });
 
-  it('says of each word who writes it, what orders it and what a death leaves', () => {
+  it('names for each word its writers, what orders it and what a death leaves', () => {
     const page = readFileSync(join(root, 'docs/internals/memory-model.md'), 'utf8');
     for (const [row] of page.slice(page.indexOf('\n### ')).matchAll(/^\| (?:`|fence).*$/gm)) {
       const [name = '', writer, , order, death] = row

@@ -39,7 +39,7 @@ describe('an error of sluice', () => {
     expect([type instanceof RangeError, range instanceof TypeError]).toEqual([false, false]);
   });
 
-  it('is none that only looks like one', () => {
+  it('is not an object that only looks like one', () => {
     const others = [
       new Error('x'),
       new TypeError('x'),
@@ -55,7 +55,7 @@ describe('an error of sluice', () => {
     for (const other of others) expect(other instanceof SluiceError).toBe(false);
   });
 
-  it('says what was expected and what came, whatever came', () => {
+  it('names what was expected and what was given, whatever was given', () => {
     const came: Array<[unknown, string]> = [
       [undefined, 'undefined'],
       [null, 'null'],
@@ -128,7 +128,7 @@ describe('the text of an error', () => {
     return Gate.create(mistyped({ queue: Queue.create(Row, { capacity: 1 }), stock, fields }));
   }
 
-  it.each(errors)('is short whatever came: %s', (_, act, given) => {
+  it.each(errors)('is short whatever was given: %s', (_, act, given) => {
     const error = thrown(() => act(mistyped(given)));
     expectError(error, error.code as string);
     expect(error.code).toMatch(/OPTION|FIELD/);
@@ -146,7 +146,7 @@ describe('a constructor', () => {
     ['RecordType', RecordType, 'record()'],
   ];
 
-  it.each(constructors)('is not how a %s is made, and says what is', (name, made, instead) => {
+  it.each(constructors)('does not make a %s, and its error names what does', (name, made, instead) => {
     const forms = [[], [{}], [Row], [Row, { capacity: 1 }], [{ items: [] }], [{ x: { ...u32 } }]];
     for (const values of forms) {
       const error = thrown(() => Reflect.construct(made as new () => object, values));
@@ -155,7 +155,7 @@ describe('a constructor', () => {
     }
   });
 
-  it('of a hold, a permit or a batcher says where they come from', async () => {
+  it('of a hold, a permit or a batcher throws an error that names what makes them', async () => {
     const queue = Queue.create(Row, { capacity: 4 });
     const gate = Gate.create({ queue });
     gate.admit({ number: 1 });
@@ -179,7 +179,7 @@ describe('a constructor', () => {
   });
 });
 
-describe('an error about what cannot be shown', () => {
+describe('an error about a value that cannot be shown', () => {
   const revoked = Proxy.revocable({}, {});
   revoked.revoke();
   const hostile: Array<[string, unknown]> = [
@@ -210,7 +210,7 @@ describe('an error about what cannot be shown', () => {
   });
 });
 
-describe('what only looks like an object of sluice', () => {
+describe('an object that only looks like one of sluice', () => {
   const queue = Queue.create(Row, { capacity: 1 });
   const limiter = Limiter.create(Limiter.flashSale);
   const stock = Stock.create({ items: [] });
@@ -270,7 +270,7 @@ describe('a handle', () => {
     expect(handle).toMatchObject({ sluice: kind });
   });
 
-  it.each(attach)('of a %s is refused by its form if it is none', (kind, act) => {
+  it.each(attach)('of a %s is refused by its form if it is not one', (kind, act) => {
     const { id, token } = real[kind] as QueueHandle;
     const forms = [
       undefined,
@@ -309,7 +309,7 @@ describe('a handle', () => {
     }
   });
 
-  it.each(attach)('of a %s that nothing answers to is dead', (kind, act) => {
+  it.each(attach)('of a %s that names no object is dead', (kind, act) => {
     const { id, token } = real[kind] as QueueHandle;
     const ids = [0, -1, -0, 0.5, id + 1e6, 2 ** 53, 2 ** 60, 2 ** 64, 1e300, Number.NaN, Infinity, -Infinity];
     for (const other of ids)
@@ -355,7 +355,7 @@ describe('a handle', () => {
 
 describe('file descriptors that the process does not have', () => {
   // Elsewhere sluice needs none.
-  it.runIf(process.platform === 'linux')('fail the waits of a moment, not those after it', async () => {
+  it.runIf(process.platform === 'linux')('fail the waits of that moment, not later ones', async () => {
     expectEnded(await run(new URL('./programs/no-descriptors.js', import.meta.url)), 0);
   });
 });
@@ -367,7 +367,7 @@ describe('memory that the system does not have', () => {
   });
 
   it.runIf(process.platform === 'linux')(
-    'is one of the call that needs it; what is there goes on',
+    'is an error of the call that needs it; existing objects go on',
     async () => {
       expectEnded(await run(new URL('./programs/full-address-space.js', import.meta.url)), 0);
     },

@@ -15,7 +15,7 @@ const prebuilds = ['sluice.glibc.node', 'sluice.musl.node', 'sluice.node'].map(
   (file) => `prebuilds/${platform}/${file}`,
 );
 
-/** A package with this lib, and whatever binary a test puts beside it. */
+/** A package with this lib, and the binary that a test puts beside it. */
 let copy = '';
 beforeEach(() => {
   copy = mkdtempSync(join(tmpdir(), 'sluice-other-binary-'));
@@ -59,13 +59,13 @@ describe.each(nodes)('a binary of another version beside this lib, on $name,', (
     expect(stderr).toMatch(/What to do: reinstall sluice.* "npm run build"/);
   });
 
-  it('does not keep the right one, where that is the next place, from being loaded', async () => {
+  it('does not keep the right one in the next place from being loaded', async () => {
     for (const file of prebuilds) build(file, '0123456789abcdef');
     cpSync(new URL(built, root), join(copy, built));
     expectEnded(await use(node), 0);
   });
 
-  it('is told from one that is not there', async () => {
+  it('is distinguished from one that is not there', async () => {
     const { stderr } = await use(node);
     expect(stderr).toContain('What to do: reinstall sluice without omitting files');
   });

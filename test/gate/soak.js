@@ -1,4 +1,4 @@
-// What the threads of the soak test share beside the gate.
+// The things that the threads of the soak test share beside the gate.
 import { record, u32, u53, utf8 } from 'sluice';
 
 export const fields = /** @type {const} */ ({ sku: 'sku', quantity: 'quantity', user: 'user', id: 'id' });

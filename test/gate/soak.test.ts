@@ -17,8 +17,8 @@ const programs = {
 };
 
 /**
- * The ledger as its movements tell it, in books of our own: each unit of a reservation ends exactly once. Units that
- * came from several shards of their item are told in parts.
+ * The ledger as its movements report it, in independent books: each unit of a reservation ends exactly once. Units that
+ * came from several shards of their item are reported in parts.
  */
 class Books {
   readonly sold = new Map<number | string, number>();
@@ -119,7 +119,7 @@ class Operator {
     this.stock.changeGroup(group.name, { perUser: group.perUser });
   }
 
-  /** Nobody else changes these. */
+  /** No other thread changes these. */
   #told(
     sku: number | string,
     { total, available, reserved, sold, backorder = 0, backordered = 0 }: StockCounts,
@@ -136,7 +136,7 @@ class Operator {
 
 /**
  * A ledger is saved in the middle of everything, and restored with larger tables: each order that is held is queued
- * again exactly once, though who asks for that is terminated again and again.
+ * again exactly once, although the threads that admit them are terminated again and again.
  */
 async function requeued(shop: Shop, stock: Stock, random: SeededRandom): Promise<number> {
   const clock = new ManualClock(); // nothing runs out before it is asked for
@@ -256,7 +256,7 @@ describe('a gate under load', () => {
       }
       expect([memory.violation, books.problems], replay).toEqual([0, []]);
 
-      // What is left is handled by one that nobody terminates.
+      // The rest is handled by a consumer that is not terminated.
       const last = queue.empty();
       queue.close();
       await gate.consume(handler(shop, memory, random, sleep, stock), { concurrency: 16 });

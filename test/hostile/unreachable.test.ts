@@ -18,7 +18,7 @@ describe.each(nodes)('what code beside sluice can do to it, Node.js $name', ({ n
     );
   });
 
-  it('has no say in the code of a record, whatever it has replaced when that is made', async () => {
+  it('cannot change the code of a record, whatever it has replaced when that is made', async () => {
     expectEnded(await run(new URL('programs/compiled.js', import.meta.url), [], { node }), 0);
     expectEnded(
       await run(new URL('programs/compiled.js', import.meta.url), [], { node, execArgv: interpreted }),
@@ -30,7 +30,7 @@ describe.each(nodes)('what code beside sluice can do to it, Node.js $name', ({ n
     expectEnded(await run(new URL('programs/keyed.js', import.meta.url), [], { node }), 0);
   });
 
-  it('makes nothing of a size that is none, whoever says so', async () => {
+  it('cannot make native code allocate for a bad size, whatever it has replaced', async () => {
     expectEnded(await run(new URL('programs/sizes.js', import.meta.url), [], { node }), 0);
   });
 

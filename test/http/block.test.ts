@@ -1,4 +1,4 @@
-/** Blocks of those who go on after refusals. */
+/** Blocks of clients that go on after refusals. */
 import { Limiter, ManualClock } from 'sluice';
 import type { RefusalInfo } from 'sluice/http';
 import { describe, expect, it } from 'vitest';
@@ -33,7 +33,7 @@ describe.each(Object.entries(frameworks))('block: %s', (_name, start) => {
     return { clock, limiter, infos, subject, ask, statuses };
   };
 
-  it('blocks who has been refused once too often, and says for how long', async () => {
+  it('blocks a client that was refused once too often, and says for how long', async () => {
     const { clock, infos, ask, statuses } = await serve({});
     expect(await statuses(3)).toEqual([200, 429, 429]);
     const last = await ask();
@@ -54,7 +54,7 @@ describe.each(Object.entries(frameworks))('block: %s', (_name, start) => {
     expect(await statuses(1)).toEqual([200]);
   });
 
-  it('blocks nobody else, and ends by a reset', async () => {
+  it('blocks no other client, and ends by a reset', async () => {
     const { limiter, subject, statuses } = await serve({});
     expect(await statuses(5)).toEqual([200, 429, 429, 429, 429]);
     subject.key = 'bob';

@@ -37,7 +37,7 @@ describe('trustedProxies', () => {
     expect(await status('1.1.1.1, 11.0.0.1, 10.0.0.1')).toBe(200);
   });
 
-  it('by ranges: believes nobody else', async () => {
+  it('by ranges: believes no other proxy', async () => {
     const status = await asks(['10.0.0.0/8']);
     expect([await status('1.1.1.1'), await status('2.2.2.2'), await status('10.0.0.1')]).toEqual([
       200, 429, 429,

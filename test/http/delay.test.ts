@@ -32,7 +32,7 @@ describe.each(Object.entries(frameworks))('delay: %s', (_name, start) => {
     return { clock, limiter, handled, ask, waiting };
   };
 
-  it('serves those who wait in their order, with the fields of the moment', async () => {
+  it('serves waiting requests in their order, with the fields of the moment', async () => {
     const { clock, limiter, handled, ask, waiting } = await serve({});
     for (const remaining of [1, 0]) {
       const { status, headers } = await ask();
@@ -57,7 +57,7 @@ describe.each(Object.entries(frameworks))('delay: %s', (_name, start) => {
     await until(() => limiter.stats().inFlight === 0);
   });
 
-  it('refuses at once who cannot be served in time, or finds too many waiting', async () => {
+  it('refuses at once a request that cannot be served in time, or finds too many waiting', async () => {
     const { limiter, ask, waiting, clock } = await serve({ cost: 2 }, { maxWaiting: 2 });
     await ask();
     const served = ask();
@@ -72,7 +72,7 @@ describe.each(Object.entries(frameworks))('delay: %s', (_name, start) => {
     expect(limiter.stats()).toMatchObject({ allowed: 3, waiting: 0 });
   });
 
-  it('refuses who has waited his time, and says when to come again', async () => {
+  it('refuses a request that has waited its time, and says when to come again', async () => {
     const { limiter, ask, waiting, clock } = await serve(
       { delay: true },
       { tokenBucket: undefined, queueDepth: { max: 1 } },
@@ -86,7 +86,7 @@ describe.each(Object.entries(frameworks))('delay: %s', (_name, start) => {
     expect(limiter.stats()).toMatchObject({ waiting: 0, inFlight: 1 });
   });
 
-  it('takes a client out of the line who goes away, and charges him nothing', async () => {
+  it('takes a client that goes away out of the line, and charges it nothing', async () => {
     const { limiter, handled, ask, waiting, clock } = await serve({});
     await ask();
     await ask();

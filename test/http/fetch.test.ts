@@ -181,7 +181,7 @@ describe('fetchLimit, where no response of node:http is at hand,', () => {
     expect(limiter.stats().inFlight).toBe(0);
   });
 
-  it('gives it back when there is no body, or nobody will read it', async () => {
+  it('gives it back when there is no body, or the body will not be read', async () => {
     const { limiter, handler } = limited(() => new Response(null, { status: 204 }));
     expect((await handler(get())).status).toBe(204);
     expect(limiter.stats().inFlight).toBe(0);

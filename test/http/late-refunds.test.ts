@@ -86,15 +86,18 @@ describe.each(Object.entries(frameworks))('%s', (_name, start) => {
       }
     });
 
-    it.each(['failed', 'successful'] as const)('gives nothing back to who goes away: %s', async (count) => {
-      const { ended, five, open } = await serve(count);
-      const controller = new AbortController();
-      const answers = await open(controller);
-      controller.abort();
-      expect(await Promise.all(answers)).toEqual(all(0));
-      await ended();
-      expect(await five('/good')).toEqual(all(429));
-    });
+    it.each(['failed', 'successful'] as const)(
+      'gives nothing back to a client that goes away: %s',
+      async (count) => {
+        const { ended, five, open } = await serve(count);
+        const controller = new AbortController();
+        const answers = await open(controller);
+        controller.abort();
+        expect(await Promise.all(answers)).toEqual(all(0));
+        await ended();
+        expect(await five('/good')).toEqual(all(429));
+      },
+    );
 
     it('gives back what is still in force', async () => {
       const { slow, ended, five, open } = await serve('failed');

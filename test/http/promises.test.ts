@@ -112,7 +112,7 @@ describe.each(Object.entries(frameworks))('%s', (_name, start) => {
     },
   );
 
-  it('charges nobody who has gone away meanwhile, and handles his request no further', async () => {
+  it('charges no client that has gone away meanwhile, and handles its request no further', async () => {
     const limiter = Limiter.create({ ...bucket(5), queueDepth: { max: 50 } });
     const controller = new AbortController();
     let leaves = true;

@@ -47,7 +47,7 @@ const ways: Record<string, (server: Server, all: LimitOptions[]) => void> = {
     server.on('upgrade', (request, socket, head) => {
       const from = (at: number): void => {
         const next = limits[at];
-        // An error is not looked at: it admits nobody all the same.
+        // The error is ignored: no request is admitted all the same.
         if (next !== undefined) next(request, socket, head, () => from(at + 1));
         else sockets.handleUpgrade(request, socket, head, (opened) => opened.on('error', () => {}));
       };
@@ -170,7 +170,7 @@ describe.each(Object.entries(ways))('%s', (name, limitWith) => {
     expect([await upgrade('2001:db8:1:2::'), await upgrade('2001:db8:1:3::')]).toEqual([101, 429]);
   });
 
-  it('admits nobody where a function among the options throws', async () => {
+  it('admits no request if a function among the options throws', async () => {
     const limiter = Limiter.create({ queueDepth: { max: 5 }, keys: { max: 8 } });
     const key = () => {
       throw new Error('no key');

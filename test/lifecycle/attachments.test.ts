@@ -9,7 +9,7 @@ const many = 1_000;
 const items = [{ sku: 1, quantity: 2 * many }];
 const list = <T>(make: (i: number) => T): T[] => Array.from({ length: many }, (_, i) => make(i));
 
-describe('what a thread attaches and never disposes of', () => {
+describe('an object that a thread attaches again and again and never disposes of', () => {
   it('takes one place of a queue, and all of it can be used', () => {
     const queue = Queue.create(Order, { capacity: many });
     const others = list(() => Queue.attach(Order, queue.handle));
@@ -84,7 +84,7 @@ describe('what a thread attaches and never disposes of', () => {
 });
 
 describe('a stock and a limiter', () => {
-  it('are refused to the 257th thread at a time, until one lets go', () => {
+  it('are refused to the 257th thread at the same time, until one disposes of them', () => {
     const stock = Stock.create({ items });
     const limiter = Limiter.create({ queueDepth: { max: 1 } });
     const stockHandle = stock.handle;

@@ -1,4 +1,4 @@
-/** Environments of the addon, as each thread has one: what is refused to a 257th thread needs no 257 threads. */
+/** Environments of the addon, as each thread has one: so a test of the 257th thread's refusal needs no 257 threads. */
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 

@@ -143,7 +143,7 @@ describe('a calendar window', () => {
     }
   });
 
-  it('works beside other windows, is shown, can be changed and waited for, and keeps its count', async () => {
+  it('works beside other windows: attached objects show it, wait for it and change its limit', async () => {
     const clock = new ManualClock(noon);
     const limiter = Limiter.create({
       slidingWindow: [

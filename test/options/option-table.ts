@@ -1,6 +1,6 @@
-/** What each value of an option must come to. */
+/** What each value of an option must lead to. */
 export interface OptionRules {
-  /** Taken. */
+  /** The value is accepted. */
   readonly good: readonly unknown[];
   /** A TypeError that names the option. */
   readonly wrong: readonly unknown[];
@@ -19,13 +19,13 @@ export interface OptionTable {
   readonly options: Readonly<Record<string, OptionRules>>;
   /** Options that cannot be left out. */
   readonly required?: readonly string[];
-  /** Misspelled ones, and those that a later version brings: never ignored. */
+  /** Options that it must refuse: misspelled ones, and those of a later version. */
   readonly unknown: readonly string[];
 }
 
 const notNumbers = ['1', '', null, true, 1n, [], [1], {}, Symbol('1')];
 
-/** A whole number from `min` to `max`; `taken` are tried. */
+/** A whole number from `min` to `max`; the values `taken` are tried. */
 export function whole(min: number, max: number, taken: readonly number[] = [min]): OptionRules {
   return {
     good: taken,
@@ -43,7 +43,7 @@ export function real(min: number, max: number, taken: readonly number[] = [min, 
   };
 }
 
-/** Something of which only `good` values are taken; others have the wrong type. */
+/** An option of which only the `good` values are accepted; others have the wrong type. */
 export function only(...good: readonly unknown[]): OptionRules {
   return { good, wrong: [null, 0, 1, 'true', '', {}, [], () => true], outside: [] };
 }

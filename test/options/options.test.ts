@@ -13,7 +13,7 @@ function shown(value: unknown): string {
   return inspect(value, { depth: 0, maxArrayLength: 3, breakLength: Infinity }).slice(0, 60);
 }
 
-/** What the call throws or rejects with. */
+/** Returns what the call throws or rejects with. */
 async function failure(table: OptionTable, options: unknown): Promise<Thrown> {
   try {
     await table.call(options);
@@ -114,7 +114,7 @@ describe.each([...queueTables, ...limiterTables, ...stockTables, ...gateTables])
   },
 );
 
-it('what Object.prototype was made to have is no option', () => {
+it('a property that was added to Object.prototype is no option', () => {
   const queue = Queue.create(record({ number: u8 }), { capacity: 4 });
   const stock = Stock.create({ items: [{ sku: 1, quantity: 3 }] });
   const reserved = stock.reserve({ sku: 1, quantity: 3 });

@@ -1,4 +1,4 @@
-// The interpreter of records is the oracle of the compiler: whatever the schema and the values, they do the same.
+// The interpreter of records is the oracle of the compiler: whatever the schema and the values, both do the same.
 // node:assert compares, because expect() compares records with a field `constructor` by that.
 import { deepStrictEqual } from 'node:assert/strict';
 import { inspect } from 'node:util';
@@ -43,7 +43,7 @@ function over(make: typeof compile, fields: Fields) {
   return { codec: make<Row>(layout)(memoryOf(buffer), failOf(layout.fields)), content, bytes: layout.bytes };
 }
 
-/** What came of an action: its value, or the error with all that a caller can see of it. */
+/** The outcome of an action: its value, or the error with all that a caller can see of it. */
 function outcomeOf(act: () => unknown): unknown {
   try {
     return { value: act() };
@@ -84,7 +84,7 @@ const jsonable = fc.oneof(
   fc.constantFrom<unknown>(undefined, 1n, Symbol('s'), () => 1, { toJSON: () => undefined }, new Date(0)),
 );
 
-/** For each type: fields, and values for them of which some do not fit. */
+/** Fields of each type, and values for them, some of which do not fit. */
 const types: Array<[fc.Arbitrary<Field<unknown>>, fc.Arbitrary<unknown>]> = [
   [fc.constant(u8), whole(-2, 257)],
   [fc.constant(u16), whole(-2, 65_537)],
@@ -159,7 +159,7 @@ function rowOf(list: Array<{ name: string; values: unknown[] }>, index: number):
   return Object.fromEntries(list.map(({ name, values }) => [name, values[index]]));
 }
 
-it('a compiled codec and an interpreted one write the same octets, and read the same records from them', () => {
+it('a compiled codec and an interpreted one write the same bytes, and read the same records from them', () => {
   fc.assert(
     fc.property(columns, (list) => {
       const fields = fieldsOf(list);

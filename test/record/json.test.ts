@@ -8,7 +8,7 @@ interface Cart {
   gift?: boolean;
 }
 const Order = record({ id: u32, cart: json<Cart>({ maxBytes: 100 }), last: u32 });
-/** What `Infer` makes of it. */
+/** The type that `Infer` makes of it. */
 const typed: Infer<typeof Order>['cart'] = { lines: [] };
 
 const cart: Cart = { lines: [{ sku: 1, note: 'für Łukasz 🎁' }] };
@@ -38,7 +38,7 @@ describe('a json field', () => {
     expect(seen).toEqual([cart, { id: 1, cart, last: 2 }]);
   });
 
-  it('says what JSON says of values that JSON knows in another form', () => {
+  it('gives back values that JSON has in another form as JSON.parse makes them', () => {
     const queue = queueOf();
     const date = new Date(0);
     queue.tryPush({ id: 1, cart: mistyped({ date, nan: Number.NaN, gone: undefined }), last: 2 });

@@ -67,7 +67,7 @@ describe('the name of a field', () => {
     expect(({} as Record<string, unknown>)['type']).toBeUndefined();
   });
 
-  it('that names all 26 letters and more is no limit to the number of fields', () => {
+  it('may be any of more than 26: the number of fields has no such limit', () => {
     const fields = Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`f${i}`, i % 2 ? u16 : u8]));
     const row = Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`f${i}`, i % 256]));
     const queue = Queue.create(record(fields), { capacity: 2 });
@@ -94,7 +94,7 @@ describe('record', () => {
     expect(error.message).toContain('not a field');
   });
 
-  it('takes no copy or likeness of a field: its properties would become code', () => {
+  it('takes no copy or imitation of a field: its properties would become code', () => {
     for (const likeness of [{ ...u8 }, Object.create(u8)]) {
       const error = thrown(() => record({ likeness }));
       expectError(error, 'ERR_SLUICE_OPTION', TypeError);

@@ -1,5 +1,5 @@
-// What needs much memory while the process has no more: each is refused with a typed error, leaves nothing behind, and
-// is done once there is memory again. Starts itself again with a bound on its address space.
+// Calls that need much memory while the process has no more. Each is refused with a typed error, leaves nothing behind,
+// and succeeds once there is memory again. Starts itself again with a bound on its address space.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { bytes, Gate, Limiter, Queue, record, Stock, u32 } from 'sluice';
@@ -64,7 +64,7 @@ for (const [name, attempt] of Object.entries(attempts)) {
     }
     if (error?.code !== 'ERR_SLUICE_MEMORY') throw error ?? new Error(`${name}: the system had the memory`);
   }
-  // Nobody waits for a ledger that is paused.
+  // No call waits for a ledger that is paused.
   const reserved = stock.reserve({ sku: 1, quantity: 1, user: 1 });
   if (!reserved.ok || stock.cancel(reserved.reservation) !== 'cancelled') throw new Error(`${name}: reserve`);
 }

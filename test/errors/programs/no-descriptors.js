@@ -29,7 +29,7 @@ function busyLimiter() {
   return limiter;
 }
 
-// Each on an object of its own, which has not waited yet: how it begins, and what lets it end.
+// Each wait is on an object of its own, which has not waited yet: how the wait begins, and what lets it end.
 const waits = {
   push: (queue) => [queue.push({ number: 2 }), () => queue.tryPop()],
   reserve: (queue) => [queue.reserve(1), () => queue.tryPop()],

@@ -37,7 +37,7 @@ for (const [name, attempt] of Object.entries(attempts)) {
   }
   throw new Error(`${name}: the system had the memory`);
 }
-// What is there goes on.
+// Existing objects go on.
 const queue = Queue.create(Narrow, { capacity: 4 });
 const gate = Gate.create({ queue });
 if (gate.admit({ number: 1 }).outcome !== 'admitted') throw new Error('not admitted');

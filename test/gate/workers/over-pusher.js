@@ -26,7 +26,7 @@ function turn() {
       pushPast();
       continue;
     }
-    // Nobody is in the ledger meanwhile: neither may a thread be that others wait for.
+    // No thread is in the ledger meanwhile, because other threads may wait for one that is.
     if (random.chance(0.02)) gate.stock?.audit();
     // Now and then an id that was used before, which is told what became of it and changes nothing.
     const id = firstId + random.below(ids);

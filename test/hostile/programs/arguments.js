@@ -85,7 +85,7 @@ for (const limiter of limiters) {
   const lanes = native.createGate({ queue: all[1]?.native }, {}, 4, memory(gateStaging.bytes), 0);
   if (lanes !== 'bad-range') throw new Error(`a gate of three lanes: ${lanes}`);
 }
-// A place in line of another object, or one where somebody still waits.
+// A place in line of another object, or one with a waiter.
 {
   const full = Queue.create(Order, { capacity: 1, maxWaiting: 2 });
   full.tryPush({ sku: 1, note: '' });
@@ -104,10 +104,12 @@ for (const limiter of limiters) {
     other.retire(waiter),
     inside.retire(7),
   ];
-  if (asked().some((answer) => !(answer < 0))) throw new Error('it spoke of the place of another');
+  if (asked().some((answer) => !(answer < 0)))
+    throw new Error('it answered about the place of another object');
   if (!(Number(inside.retire(waiter)) < 0)) throw new Error('who waits was retired');
   full.tryPop();
-  if (asked().some((answer) => !(answer < 0))) throw new Error('it spoke of the served place of another');
+  if (asked().some((answer) => !(answer < 0)))
+    throw new Error('it answered about the served place of another object');
   inside.retire(.../** @type {[number]} */ ([waiter, 0, 1000]));
   if (full.stats().permits !== 1) throw new Error('not one permit');
   full[Symbol.dispose]();
@@ -230,7 +232,7 @@ const noise = (/** @type {ArrayBuffer} */ buffer) => {
   }
 };
 const names = ['ratePerSecond', 'burst', 'warmUpMs', 'max', 'enforce', 'limit', 'windowMs'];
-/** What configure() may be told: each figure NaN, for it stays, or any number. */
+/** The figures that configure() may get: NaN, which means unchanged, or any number. */
 const changes = () => {
   const one = () => (random(3) === 0 ? numbers[random(numbers.length)] : NaN);
   const figures = () => Object.fromEntries(names.map((name) => [name, one()]));
@@ -258,7 +260,7 @@ for (let round = 0; round < 6_000; round++) {
   }
 }
 
-// Of a place in line only its owner speaks.
+// Only its owner can ask about a place in line.
 const out = memory(limiterStaging.bytes);
 const shared = Limiter.create({ tokenBucket: { ratePerSecond: 1, burst: 1 } });
 const one = nativeLimiter(shared);

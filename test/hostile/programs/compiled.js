@@ -1,6 +1,6 @@
 /**
- * Tries to have a say in the code of a record's codec, which reaches memory, and says ok if none came of it; in what is
- * interpreted, too, where the process generates no code from strings.
+ * Tries to change the code of a record's codec, which reaches memory, and prints ok if it cannot; the interpreter's,
+ * too, if the process generates no code from strings.
  */
 import { Queue, record, u32, utf8 } from 'sluice';
 

@@ -1,4 +1,6 @@
-/** Says of a gate's limiter and queue what is not true, and says ok if native code has done nothing of it. */
+/**
+ * Gives native code false facts about a gate's limiter and queue, and prints ok if native code did nothing with them.
+ */
 import { Gate, Limiter, Queue, record, Stock, u32 } from 'sluice';
 import { gateStaging } from '../../../dist/binding/contract.js';
 import { native } from '../../../dist/binding/index.js';

@@ -209,7 +209,7 @@ function getters() {
   }
 }
 
-/** Whoever has been called, native code goes on with memory that is there. */
+/** Whichever accessor was called, native code goes on with memory that still exists. */
 function own() {
   for (const place of ['burst', 'windows']) {
     const inner = nativeLimiter(Limiter.create({ ...limits, keys: { max: 5_000 } }));

@@ -13,7 +13,7 @@ function later(act) {
 
 /** @type {Record<string, () => unknown>} */
 const manners = {
-  // Nobody consumes: nothing keeps the process.
+  // No loop consumes, so nothing keeps the process alive.
   'with records in a queue': () => queue.tryPush(order(1, 1)),
   'with handles read': () => void [gate.handle, queue.handle, gate.stock.handle, gate.limiter.handle],
   'after tryPop': () => queue.tryPop(),
@@ -44,7 +44,7 @@ const manners = {
     setImmediate(() => queue.tryPush(order(1, 1)));
     await queue.consume(() => Promise.reject(new Error('failed'))).catch(() => {});
   },
-  // Somebody does: then the unreferenced timer fires, and what it does ends the wait.
+  // A loop consumes: then the unreferenced timer fires, and its callback ends the wait.
   'while it consumes': async () => {
     later(() => {
       console.log('still here');

@@ -1,4 +1,4 @@
-// Holds one queue and does with it what it is told.
+// Holds one queue and does with it what each message asks for.
 import { parentPort } from 'node:worker_threads';
 import { Queue } from 'sluice';
 import { Row } from './row.js';
