@@ -1,4 +1,4 @@
-// What JavaScript does with a gate: creating it, attaching to it, and the functions of the object that it gets.
+// Creates gates and attaches to them, and the functions of a gate, as JavaScript calls them.
 #include <napi.h>
 
 #include "addon/gate_attachment.h"
@@ -11,7 +11,7 @@ namespace sluice {
 
 namespace {
 
-// Nothing if the order was admitted.
+// Returns no value if the order was admitted.
 napi_value answered(napi_env env, std::int32_t answer) {
   if (answer == static_cast<std::int32_t>(Outcome::kAdmitted)) [[likely]]
     return nullptr;
@@ -86,13 +86,13 @@ constexpr HotFunction<functions::kGate> kGateFunctions[] = {
     {"take", take},   {"resolve", resolve}, {"putBack", put_back},
     {"renew", renew}, {"stats", stats},     {"dispose", dispose<GateAttachment>},
 };
-// Two pairs, so that a plain gate pays nothing for those that overwrite.
+// Two pairs, so that a plain gate pays nothing for gates whose queue overwrites.
 constexpr HotFunction<functions::kGate> kAdmit[] = {{"admit", admit<false>},
                                                     {"admitWith", admit_with<false>}};
 constexpr HotFunction<functions::kGate> kAdmitOver[] = {{"admit", admit<true>},
                                                         {"admitWith", admit_with<true>}};
 
-// The attachment behind the native object of a part, or nullptr if there is none.
+// The attachment of a part's native object, or nullptr without one.
 template <class A>
 A* attachment_of(const Napi::Object& parts, const char* name) {
   const Napi::Value attachment = get(nested(parts, name), "attachment");
@@ -112,7 +112,8 @@ Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedGate>& shared, con
   return object_of<functions::kGate>(
       env, attached, staging, {over ? kAdmitOver : kAdmit, kGateFunctions}, [&](Napi::Object& object) {
         put(object, "maxInHand", static_cast<double>(shared->memory().table().capacity()));
-        // The attachment has pointers to theirs. So they stay for as long as anything has this object, a Hold for one.
+        // The gate's attachment has pointers to the parts' attachments. So the parts live as long as this object is
+        // referenced, for example by a Hold.
         put(object, "parts", given);
       });
 }

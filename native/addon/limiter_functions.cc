@@ -1,4 +1,4 @@
-// What a JavaScript object can do with the limiter it is attached to.
+// The functions of a limiter, as JavaScript calls them; and how limiters are created and attached.
 #include <napi.h>
 
 #include <algorithm>
@@ -15,7 +15,7 @@ namespace sluice {
 
 namespace {
 
-// A call of LimiterCalls: f(number, key?). What is missing is 0, or no key.
+// Calls a function of LimiterCalls: f(number, key?). A missing argument is 0, or no key.
 template <std::int32_t (LimiterCalls::*Method)(double, const Key*) const noexcept>
 napi_value call(napi_env env, napi_callback_info info) {
   void* data = nullptr;
@@ -53,7 +53,8 @@ napi_value configure(napi_env env, napi_callback_info info) {
   auto& self = attachment<LimiterAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
   LimiterChanges changes;
-  // A getter that a program has smuggled into the list of windows may dispose of this object: it is looked at again.
+  // Checked again, because a getter that a program has smuggled into the list of windows may have disposed of this
+  // object.
   if (!read_changes(call[0].As<Napi::Object>(), self.session().config().window_count, changes))
     return nullptr;
   if (self.detached()) return number(env, kDisposed);
@@ -110,7 +111,7 @@ constexpr HotFunction<functions::kLimiter> kLimiterFunctions[] = {
     {"dispose", dispose<LimiterAttachment>},
 };
 
-// Of each window what configure() cannot change.
+// For each window, the settings that configure() cannot change.
 Napi::Array fixed_windows(Napi::Env env, const SharedLimiter& shared) {
   const LimiterConfig& config = shared.config();
   Napi::Array windows = Napi::Array::New(env);

@@ -24,7 +24,7 @@ napi_value empty(napi_env env, napi_callback_info info) {
   return number(env, self.detached() ? kDisposed : self.session().queue().empty() ? 1 : 0);
 }
 
-// awaitEmpty(1 | 0): begins or ends a wait until the queue is empty; how often it was so before
+// awaitEmpty(1 | 0): begins or ends a wait for an empty queue; how often it was empty before
 napi_value await_empty(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
@@ -32,7 +32,7 @@ napi_value await_empty(napi_env env, napi_callback_info info) {
   return number(env, static_cast<double>(self.session().await_empty(arguments[0] != 0)));
 }
 
-// emptied(): how often the queue was found empty while somebody waited for it
+// emptied(): how often the queue was found empty while a caller waited for that
 napi_value emptied(napi_env env, napi_callback_info info) {
   auto& self = attachment<QueueAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);

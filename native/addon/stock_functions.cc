@@ -1,4 +1,4 @@
-// What a JavaScript object can do with the stock ledger it is attached to.
+// The functions of a stock ledger, as JavaScript calls them; and how ledgers are created, restored and attached.
 #include "addon/stock_functions.h"
 
 #include <napi.h>
@@ -18,7 +18,7 @@ namespace sluice {
 
 namespace {
 
-// counts(): 0, staging: figures::kCounts of the item whose sku stands in staging; kUnknownSku if there is none
+// counts(): 0, staging: figures::kCounts of the item whose sku is in staging; kUnknownSku if there is none
 napi_value counts(napi_env env, napi_callback_info info) {
   auto& self = attachment<StockAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
@@ -79,8 +79,8 @@ napi_value read_movement(napi_env env, napi_callback_info info) {
   return result;
 }
 
-// snapshot(makeBuffer): what makeBuffer(octets) has made, filled. Node.js ends the process where native code asks it
-// for more memory than there is; a JavaScript function can be refused it.
+// snapshot(makeBuffer): fills and returns what makeBuffer(octets) made. If native code asks Node.js for more memory
+// than there is, Node.js ends the process; a JavaScript function gets an error instead.
 napi_value snapshot(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
   auto& self = attachment<StockAttachment>(env, info, arguments);
@@ -135,7 +135,7 @@ Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedStock>& shared, co
                                       });
 }
 
-// On a manual clock nothing expires by itself.
+// On a manual clock no hold expires by itself.
 Sweeping sweeping(const SharedStock& shared) {
   return shared.time.manual == nullptr ? Sweeping::kByPassers : Sweeping::kAsked;
 }
@@ -160,7 +160,7 @@ Napi::Value create_stock(const Napi::CallbackInfo& info) {
   return attach(info.Env(), shared, info[1]);
 }
 
-// Changes a size to that of an option, where it is given.
+// Sets a size to the value of an option, if it is given.
 void resize(const Napi::Object& options, const char* name, std::uint32_t& size) {
   if (get(options, name).IsNumber()) size = u32(options, name);
 }
@@ -171,7 +171,8 @@ Napi::Value restore_stock(const Napi::CallbackInfo& info) {
   auto shared = std::make_shared<SharedStock>();
   if (!clock_option(options, shared->time)) return Napi::String::New(info.Env(), kDeadHandle);
   if (!intact(options)) return {};
-  // Asked for its address only now: a getter that a program has smuggled into the options may take the memory away.
+  // Its address is read only now, because a getter that a program has smuggled into the options may have detached the
+  // memory.
   const auto octets = info[0].As<Napi::Uint8Array>();
   LedgerWords words;
   const SnapshotError error = open_snapshot(octets.Data(), octets.ByteLength(), words, shared->shape);
