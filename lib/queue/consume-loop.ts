@@ -23,7 +23,7 @@ const emptyTake = 64;
  * Yields records to one consuming loop of this thread, and waits for the next record, the end of the queue, or an
  * abort.
  */
-export class Arrival {
+export class RecordSource {
   readonly #native: NativeQueue;
   #resolve: ((arrived: boolean) => void) | undefined;
   #ended = false;

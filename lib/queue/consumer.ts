@@ -14,7 +14,7 @@ import {
 } from '../binding/index.js';
 import { isInteger, Options, optionError, SluiceError } from '../input/index.js';
 import { type Codec, codecOf, type RecordType, type RecordView } from '../record/index.js';
-import { Arrival, notConsumer } from './consume-loop.js';
+import { RecordSource, notConsumer } from './consume-loop.js';
 import type { Events } from './events.js';
 import { type Call, checkedLimits, type HandlerContext, Handlers, type Limits } from './handlers.js';
 import { type ConsumeOptions, checkTimeout } from './options.js';
@@ -26,7 +26,7 @@ const words = { dropped: queueStaging.dropped / 8, reasons: queueStaging.reasons
 
 /** The loop that consumes now. */
 interface ConsumeLoop {
-  readonly arrival: Arrival;
+  readonly source: RecordSource;
   /** Starts no more handlers. */
   stop?: (reason: unknown) => void;
   /** The object for which it consumes, if that is not the queue object. */
@@ -197,7 +197,7 @@ export class Consumer<T> {
     // A generator that waits for a record would end only after that record had come, and would lose it.
     const end = records.return.bind(records);
     records.return = (value) => {
-      progress.loop?.arrival.interrupt();
+      progress.loop?.source.interrupt();
       return end(value);
     };
     return records;
@@ -207,8 +207,7 @@ export class Consumer<T> {
     const loop = this.#begin();
     progress.loop = loop;
     try {
-      for await (const [value] of loop.arrival.batches(() => this.#popSome(1), undefined, 0))
-        yield value as T;
+      for await (const [value] of loop.source.batches(() => this.#popSome(1), undefined, 0)) yield value as T;
     } finally {
       progress.loop = undefined;
       this.#end(loop);
@@ -228,7 +227,7 @@ export class Consumer<T> {
     const spin = given.integer('spin', 0, 1_000_000, 0);
     const signal = given.signal();
     const loop = this.#begin();
-    const batches = loop.arrival.batches(() => this.#popSome(batchSize), signal, spin);
+    const batches = loop.source.batches(() => this.#popSome(batchSize), signal, spin);
     await this.#handleAll(loop, batches, signal, (interrupt) => {
       return new Handlers<T[]>(handler, fail, limits, interrupt);
     });
@@ -241,8 +240,8 @@ export class Consumer<T> {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const loop = this.#begin(by.owner, () => by.leaving());
-    const batches = loop.arrival.batches(() => by.take(), signal, 0);
-    const items = loop.arrival.items(batches, (now) => by.between(now));
+    const batches = loop.source.batches(() => by.take(), signal, 0);
+    const items = loop.source.items(batches, (now) => by.between(now));
     await this.#handleAll(loop, items, signal, (interrupt) => {
       const timedOut = (item: Item, error: SluiceError): void => by.timedOut(item, error);
       return new Handlers<Item>((item, call) => by.handle(item, call), timedOut, limits, interrupt);
@@ -256,7 +255,7 @@ export class Consumer<T> {
     make: (interrupt: () => void) => Handlers<Item>,
   ): Promise<void> {
     try {
-      const handlers = make(() => loop.arrival.interrupt());
+      const handlers = make(() => loop.source.interrupt());
       loop.stop = (reason) => handlers.stop(reason);
       await handlers.all(items, signal);
     } finally {
@@ -389,8 +388,8 @@ export class Consumer<T> {
 
   #begin(owner?: object, leaving?: () => void): ConsumeLoop {
     if (this.#isBusy) throw this.#reentrant('Queue');
-    const loop = { arrival: new Arrival(this.#native), owner, leaving };
-    loop.arrival.begin();
+    const loop = { source: new RecordSource(this.#native), owner, leaving };
+    loop.source.begin();
     this.#loop = loop;
     return loop;
   }
@@ -400,7 +399,7 @@ export class Consumer<T> {
     if (this.#loop !== loop) return;
     this.#loop = undefined;
     loop.leaving?.();
-    loop.arrival.end();
+    loop.source.end();
   }
 
   #notDraining(): void {
