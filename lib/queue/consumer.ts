@@ -324,7 +324,7 @@ export class Consumer<T> {
     for (let left = this.#places; left > 0; ) {
       const count = this.#checked(call());
       const dropped = this.#words[words.dropped] as number;
-      if (wants) this.#tell(dropped);
+      if (wants) this.#reportDropped(dropped);
       if (count > 0 || dropped === 0 || once) return count;
       left -= dropped;
     }
@@ -353,15 +353,15 @@ export class Consumer<T> {
     }, false);
   }
 
-  #tell(dropped: number): void {
-    const told: Array<[T, number]> = [];
+  #reportDropped(dropped: number): void {
+    const reported: Array<[T, number]> = [];
     for (let i = 0; i < dropped; i++) {
-      told.push([this.#dropped.decode(i * this.#bytes), this.#words[words.reasons + i] as number]);
+      reported.push([this.#dropped.decode(i * this.#bytes), this.#words[words.reasons + i] as number]);
     }
     const before = this.#draining;
     this.#draining = true;
     try {
-      for (const [record, reason] of told) this.#events.dropped(record, reason);
+      for (const [record, reason] of reported) this.#events.dropped(record, reason);
     } finally {
       this.#draining = before;
     }

@@ -37,7 +37,7 @@ const channels = {
 export class Events<T> {
   readonly #emitter = new EventEmitter();
   readonly #queue: object;
-  #toldClosed = false;
+  #isClosedEmitted = false;
 
   constructor(queue: object) {
     this.#queue = queue;
@@ -46,7 +46,7 @@ export class Events<T> {
   on(event: string, listener: unknown): void {
     check('Queue.on', event, listener);
     this.#emitter.on(event, listener);
-    if (event === 'closed' && this.#toldClosed) queueMicrotask(() => this.#tellLate(listener));
+    if (event === 'closed' && this.#isClosedEmitted) queueMicrotask(() => this.#emitLate(listener));
   }
 
   off(event: string, listener: unknown): void {
@@ -56,7 +56,7 @@ export class Events<T> {
 
   /** Whether a listener still waits for 'closed'. */
   get wantsClosed(): boolean {
-    return !this.#toldClosed && this.#emitter.listenerCount('closed') > 0;
+    return !this.#isClosedEmitted && this.#emitter.listenerCount('closed') > 0;
   }
 
   /** Whether a listener or a subscriber wants the records that are dropped. */
@@ -73,8 +73,8 @@ export class Events<T> {
     const reason = reasons[reasonNumber] as DropReason;
     const published = reason === 'expired' ? channels.expired : channels.dropped;
     if (published.hasSubscribers) published.publish({ queue: this.#queue, record, reason });
-    if (reason === 'expired') this.#tell('expired', record);
-    else this.#tell('dropped', record, reason);
+    if (reason === 'expired') this.#emit('expired', record);
+    else this.#emit('dropped', record, reason);
   }
 
   full(lane: number): void {
@@ -87,22 +87,22 @@ export class Events<T> {
 
   /** Emits 'closed', once. */
   closed(): void {
-    if (this.#toldClosed) return;
-    this.#toldClosed = true;
+    if (this.#isClosedEmitted) return;
+    this.#isClosedEmitted = true;
     if (channels.closed.hasSubscribers) channels.closed.publish({ queue: this.#queue });
-    this.#tell('closed');
+    this.#emit('closed');
   }
 
   /**
    * Calls every listener, even if another one throws. An error that a listener throws becomes an uncaught exception. It
    * does not fail the call that emits, which has more records in hand or has closed the queue already.
    */
-  #tell(event: string, ...values: unknown[]): void {
+  #emit(event: string, ...values: unknown[]): void {
     for (const listener of this.#listeners(event)) call(listener, values);
   }
 
   /** Calls a listener that was added after 'closed' was emitted, if it is still there. */
-  #tellLate(listener: Listener): void {
+  #emitLate(listener: Listener): void {
     if (this.#listeners('closed').includes(listener)) call(listener, []);
   }
 

@@ -212,8 +212,8 @@ export class LedgerBook {
       reservation: name,
       state: isDue ? 'expired' : phase,
       expiresInMs: phase === 'held' && !isDue ? (deadline - now) / 1e6 : 0,
-      ...(user === undefined ? {} : { user: toldKey(user) }),
-      ...(id === undefined ? {} : { id: toldKey(id) }),
+      ...(user === undefined ? {} : { user: shownKey(user) }),
+      ...(id === undefined ? {} : { id: shownKey(id) }),
       lines,
     };
   }
@@ -284,14 +284,14 @@ export class LedgerBook {
     reservation?: number,
     user?: string,
   ): void {
-    const told = user === undefined ? {} : { user: toldKey(user) };
+    const told = user === undefined ? {} : { user: shownKey(user) };
     const about = reservation === undefined ? {} : { reservation };
     this.movements.push({ kind, sku, quantity, timeMs: now / 1e6, ...about, ...told });
   }
 }
 
 /** Returns a user or an id in the form of sluice's answers. */
-function toldKey(key: string): bigint | string {
+function shownKey(key: string): bigint | string {
   return key.startsWith('#') ? BigInt(key.slice(1)) : key.slice(1);
 }
 
