@@ -44,7 +44,7 @@ export function denied(answer: number, retryAfterMs: number): Denied {
 export interface Allowed {
   /** Tells the two kinds of `Decision` apart. */
   readonly allowed: true;
-  /** What the tightest tier would still allow now. */
+  /** How much the tightest tier would still allow now. */
   readonly remaining: number;
   /** In a dry run (`enforce: false`): the tier that would have refused. Nothing but the depth was charged then. */
   readonly wouldRefuse?: Tier;
@@ -107,7 +107,7 @@ export type Decision = Allowed | Denied;
 export interface Outlook {
   /** Whether `tryAcquire` would allow it now. */
   readonly allowed: boolean;
-  /** What the tightest tier would allow now. */
+  /** How much the tightest tier would allow now. */
   readonly remaining: number;
   /** The tier that would allow the least now. */
   readonly tightest: Tier;

@@ -38,7 +38,7 @@ export interface LimiterStats {
   readonly dryRefusals: number;
   /** Calls of `acquire` that wait now, in all threads. */
   readonly waiting: number;
-  /** What the depth tier counts now, over all keys. */
+  /** The number that the depth tier counts now, over all keys. */
   readonly inFlight: number;
   /** Keys that the limiter remembers now; 0 without keys. */
   readonly keys: number;

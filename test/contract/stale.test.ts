@@ -44,7 +44,7 @@ describe('the generated side of the contract', () => {
     expectStale();
     expect(npm('contract').status).toBe(0);
     expect(readFileSync(join(copy, generated), 'utf8')).toBe(readFileSync(join(root, generated), 'utf8'));
-    // What has been checked is not compiled again, and is checked again once it differs.
+    // A contract that was checked is not compiled again; it is checked again once it differs.
     replace(generated, 'weight: 1000,', 'weight: 1001,');
     expectStale();
   });

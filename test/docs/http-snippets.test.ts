@@ -17,7 +17,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const page = readFileSync(join(root, 'docs/guide/http.md'), 'utf8');
 const snippets = [...page.matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(([, snippet = '']) => snippet);
 
-/** What the snippets speak of, where they do not declare it: by name, what declares it. */
+/** The declarations of names that the snippets use and do not declare, by name. */
 const surroundings: Readonly<Record<string, string>> = {
   limit: "import { limit } from 'sluice/http';",
   limitUpgrade: "import { limitUpgrade } from 'sluice/http';",

@@ -10,7 +10,7 @@ const sources = readdirSync(join(root, 'native'), { recursive: true, encoding: '
   .filter((name) => /\.(?:h|hpp|cc|cpp|c)$/.test(name))
   .sort();
 
-/** What the page's tables name, by file: words as `Struct.word`, fences as `fence in function`. */
+/** The names in the page's tables, by file: words as `Struct.word`, fences as `fence in function`. */
 function rowsOf(page: string): Map<string, string[]> {
   const rows = new Map<string, string[]>();
   for (const section of page.split(/^### /m).slice(1)) {

@@ -19,7 +19,7 @@ const programs = new Map(
   ),
 );
 
-/** What a reader has: the files beside a node_modules with sluice and Express. */
+/** A reader's project: the files beside a node_modules with sluice and Express. */
 const project = mkdtempSync(join(tmpdir(), 'sluice-readme-'));
 beforeAll(() => {
   mkdirSync(join(project, 'node_modules'));

@@ -62,7 +62,7 @@ function isPublic(symbol: ts.Symbol, declaration: ts.Declaration): boolean {
   return !symbol.getJsDocTags().some((tag) => tag.name === 'internal');
 }
 
-/** What the documentation of a member lacks. */
+/** Returns what the documentation of a member lacks. */
 function lacking({ name, symbol, isCall }: Member, checker: ts.TypeChecker): string[] {
   const lacks =
     ts.displayPartsToString(symbol.getDocumentationComment(checker)) === '' ? ['a description'] : [];
@@ -79,7 +79,7 @@ function lacking({ name, symbol, isCall }: Member, checker: ts.TypeChecker): str
   return lacks;
 }
 
-/** What the examples take for granted. */
+/** The declarations that the examples assume. */
 const given = `
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:http';

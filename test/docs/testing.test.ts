@@ -50,7 +50,7 @@ test('is as the table says', async ({ mock }) => {
 });
 `;
 
-/** What a reader has: the files beside a node_modules with sluice and vitest. */
+/** A reader's project: the files beside a node_modules with sluice and vitest. */
 const project = mkdtempSync(join(tmpdir(), 'sluice-testing-'));
 beforeAll(() => {
   mkdirSync(join(project, 'node_modules'));

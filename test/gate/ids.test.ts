@@ -117,8 +117,8 @@ describe('an id that a gate admitted', () => {
     ['its handler failed', 'cancelled'],
     ['an operator cancelled it', 'cancelled'],
     ['its hold ran out', 'expired'],
-    ['its hold ran out and nobody has looked', 'expired'],
-  ])("is told 'already-ended' when %s", async (how, state) => {
+    ['its hold ran out and no call has looked', 'expired'],
+  ])("is answered 'already-ended' when %s", async (how, state) => {
     const { gate, stock, clock } = open();
     const { reservation } = gate.admit(order(1)) as { reservation: bigint };
     if (how === 'its handler failed') {

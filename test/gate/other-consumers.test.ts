@@ -5,7 +5,7 @@ const Order = record({ id: u53, sku: u32, quantity: u32 });
 const fields = { sku: 'sku', quantity: 'quantity' } as const;
 
 describe('a gate', () => {
-  it('refuses a queue of several lanes, whose slots could not be told apart', () => {
+  it('refuses a queue of several lanes, whose slots it could not tell apart', () => {
     const queue = Queue.create(Order, { capacity: 4, lanes: 2 });
     const stock = Stock.create({ items: [{ sku: 1, quantity: 9 }] });
     expect(() => Gate.create({ queue, stock, fields })).toThrow(/one lane/);

@@ -113,7 +113,7 @@ describe('after a restart', () => {
     expect(stock.confirm(first[0]?.reservation as bigint)).toBe('confirmed');
   });
 
-  it('while the queue is full an order is refused, not told that it is on its way', async () => {
+  it('while the queue is full an order is refused, not answered as a duplicate', async () => {
     const { gate, queue, stock } = await restarted({}, { capacity: 2 });
     expect([1, 2, 3, 1].map((id) => gate.admit(order(id)).outcome)).toEqual([
       'admitted',

@@ -3,7 +3,7 @@ import { record, u32, u53, utf8 } from 'sluice';
 
 export const fields = /** @type {const} */ ({ sku: 'sku', quantity: 'quantity', user: 'user', id: 'id' });
 export const perUser = 10;
-/** Of the first two items together. */
+/** The limit per user of the first two items together. */
 export const group = { name: 'pair', perUser: 15 };
 /** More ids than a run of three minutes uses. */
 const idsMax = 2 ** 24;
@@ -11,7 +11,7 @@ const idsMax = 2 ** 24;
 const Numbers = record({ id: u53, user: u53, sku: u32, quantity: u32 });
 const Texts = record({ id: utf8(24), user: utf8(24), sku: utf8(16), quantity: u32 });
 
-/** What is ordered: orders, users and items have numbers, or are told as texts with these numbers. */
+/** The shop of the test. Orders, users and items have numbers, or are texts with these numbers. */
 export class Shop {
   /** @param {boolean} texts */
   constructor(texts) {
@@ -29,7 +29,7 @@ export class Shop {
   idOf(n) {
     return this.#named('order', n);
   }
-  /** Of an id or a user. @param {unknown} name */
+  /** Returns the number of an id or a user. @param {unknown} name */
   numberOf(name) {
     return Number(String(name).split(' ').at(-1));
   }
@@ -43,7 +43,7 @@ export class Shop {
   }
 
   /**
-   * What is ordered under an id, always the same; `lines`: in place of the order's own.
+   * Returns the order under an id, always the same. `lines` take the place of the order's own item.
    * @param {number} n
    */
   orderOf(n) {
@@ -96,7 +96,7 @@ export class SoakMemory {
   countHandled(id) {
     return Atomics.add(this.handled, id, 1);
   }
-  /** What no thread may ever see, and then says for good. The id is never 0. @param {number} kind @param {number} id */
+  /** Records a fault that no thread may ever see. The id is never 0. @param {number} kind @param {number} id */
   violate(kind, id) {
     Atomics.store(this.words, words.violation, kind * 2 ** 24 + id);
   }

@@ -6,7 +6,7 @@ import { SeededRandom } from '../seeded-random.js';
 import { WorkerThread } from '../worker-thread.js';
 import { fields, group, handler, perUser, Shop, SoakMemory } from './soak.js';
 
-/** Of both runs. `npm run soak` for longer: `SLUICE_SOAK_SECONDS=180 npm run soak`. */
+/** The length of both runs in seconds. `npm run soak` for longer: `SLUICE_SOAK_SECONDS=180 npm run soak`. */
 const seconds = Number(process.env['SLUICE_SOAK_SECONDS'] ?? 20) / 2;
 const admitters = 4;
 const replacedEveryMs = 200;
@@ -77,7 +77,7 @@ class Books {
   }
 }
 
-/** What operators do meanwhile. Limits per user only become lower than they are at the end. */
+/** The calls of operators meanwhile. Limits per user are never higher than at the end. */
 class Operator {
   readonly totals: Map<number | string, number>;
   readonly backorders: Map<number | string, number>;
@@ -315,7 +315,7 @@ async function settled(books: Books, reservations: number): Promise<void> {
   }
 }
 
-/** Of each of some users and items exactly what is missing to the limit can still be reserved. */
+/** Checks, for some users and items, that exactly the units missing to the limit can still be reserved. */
 function expectUsers(shop: Shop, stock: Stock, books: Books, ids: number, random: SeededRandom): void {
   const { skus } = shop;
   for (const sku of skus) stock.restock(sku, 100);

@@ -81,7 +81,7 @@ describe('text fields of a gate', () => {
     expect(other.admit(order({ sku: '' }), { lines })).toMatchObject({ outcome: 'admitted' });
   });
 
-  it('are told by movements, in another thread and after a restart', async () => {
+  it('are in movements, in another thread and after a restart', async () => {
     const { gate, stock, clock } = open();
     const other = Gate.attach(Order, gate.handle);
     const admitted = other.admit(order());

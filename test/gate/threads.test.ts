@@ -123,7 +123,7 @@ describe('four threads that admit to one gate', () => {
       return new WorkerThread(url, data);
     });
 
-    /** What came out of the queue: ids with their reservations. */
+    /** The orders that came out of the queue: ids with their reservations. */
     const handled = new Map<number, bigint>();
     const declined = (id: number): boolean => id % 5 === 0;
     const handle = async ({ id }: { id: bigint }, { reservation }: { reservation: bigint | undefined }) => {

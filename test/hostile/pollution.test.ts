@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 
 const Order = record({ sku: u32, quantity: u32 });
 
-/** What `act` returns while Object.prototype has a property more. */
+/** Returns what `act` returns while Object.prototype has one more property. */
 async function polluted<T>(name: string, value: unknown, act: () => Promise<T>): Promise<T> {
   // Not a name that test frameworks read, nor one that they list.
   Object.defineProperty(Object.prototype, name, { value, configurable: true, writable: true });

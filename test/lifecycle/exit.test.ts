@@ -30,7 +30,7 @@ describe.each(nodes)('a process, on $name,', ({ node }) => {
     'after for await was left',
     'after dispose',
     'after a handler failed',
-  ])('ends by itself when nobody consumes: %s', async (manner) => {
+  ])('ends by itself when no loop consumes: %s', async (manner) => {
     const ended = await run(new URL('./programs/alive.js', import.meta.url), [manner], { node });
     expectEnded(ended, 0);
     expect(ended.stderr).toBe('');

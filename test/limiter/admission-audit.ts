@@ -24,7 +24,7 @@ export function fullestWindow(admissions: readonly Admission[], length: number):
     for (let end = ends[next]; end !== undefined && end.after < start + length; end = ends[++next]) {
       ended += end.cost;
     }
-    // Of those that began before, all but the longest have ended: they are in neither.
+    // All calls that began before have ended, except the longest: they are in neither.
     let spanning = 0;
     for (const one of long) if (one.before < start && one.after >= start + length) spanning += one.cost;
     fullest = Math.max(fullest, ended - begun + spanning);

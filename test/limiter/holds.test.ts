@@ -129,7 +129,7 @@ describe('a thread that is ended', () => {
   it('between its place in the line and its first look at it leaves the line', async () => {
     const limiter = depth(1);
     limiter.allow();
-    // What acquire() does first; the thread gets no further.
+    // The first step of acquire(): the thread gets no further.
     const program = `
       const { nativeLimiter } = await import(new URL('limiter/index.js', workerData.sluice).href);
       nativeLimiter(limiter).acquire(1);`;

@@ -88,7 +88,7 @@ describe('a limiter with keys', () => {
       reset: (key) => limiter.reset(key),
       block: (key) => limiter.block(key, 1),
     };
-    const huge = 'x'.repeat(128 * 2 ** 20); // a rope, which stays one as long as nobody reads it
+    const huge = 'x'.repeat(128 * 2 ** 20); // a rope, which stays one until it is read
     for (const [method, call] of Object.entries(calls)) {
       for (const [key, message] of [
         ['x'.repeat(1_025), `Limiter.${method}: key: its length: expected at most 1024 characters, got 1025`],

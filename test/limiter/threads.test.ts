@@ -89,7 +89,7 @@ describe('four threads that ask one limiter while its clock stands', () => {
         expect(cost, `${replay}, round ${index}`).toBeLessThanOrEqual(room);
         expect(cost, `${replay}, round ${index}`).toBeGreaterThan(room - 40);
         expect(limiter.stats().inFlight, replay).toBe(cost);
-        // What is left, to the last unit.
+        // The rest, to the last unit.
         if (cost < room) expect(limiter.allow(undefined, room - cost), replay).toBe(true);
         expect(limiter.allow(), replay).toBe(false);
         if (cost < room) limiter.release(room - cost);

@@ -22,7 +22,7 @@ const cases: Array<[string, string[]]> = [
   ['process.exit() while threads sleep in every way', ['exit']],
   ['process.exit() in a handler', ['exit']],
   ['process.exit() in a visit', ['exit']],
-  ['a queue that nobody consumes does not keep the process alive', ['queue']],
+  ['a queue without a consumer does not keep the process alive', ['queue']],
   ['a consumer that was unreferenced does not keep the process alive', ['asleep']],
   ['a consumer that was referenced again, and a push that waits, keep it alive', ['served']],
   ['a thread that fails frees its lease and its permits', ['failed', '{"number":1} 0']],

@@ -30,7 +30,7 @@ export class RemoteQueue {
     return remote;
   }
 
-  /** What the call returns; rejects with an error of the same code. */
+  /** Resolves to what the call returns; rejects with an error of the same code. */
   async call(
     method: string,
     args: readonly unknown[] = [],

@@ -32,7 +32,10 @@ describe('a consumer that sleeps', () => {
         const pinged = pingers.map(async (pinger) => {
           const { lost } = await pinger.message<{ lost?: { producer: number; sequence: number } }>('ended');
           const { depth, wakeups } = queue.stats();
-          expect(lost, `${replay}: woke nobody; depth ${depth}, after ${wakeups} sleeps`).toBeUndefined();
+          expect(
+            lost,
+            `${replay}: did not wake the consumer; depth ${depth}, after ${wakeups} sleeps`,
+          ).toBeUndefined();
         });
         await Promise.race([Promise.all(pinged), consumed]);
         await Promise.all(pinged);

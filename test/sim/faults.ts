@@ -69,7 +69,7 @@ export const faults: Record<string, Fault & { finds: string }> = {
     faulty: '(capacity_ + 1) * kRingStep',
   },
   kOvertake: {
-    finds: 'a push overtakes those who wait for room',
+    finds: 'a push overtakes waiters for room',
     sound: 'return take_room(want, kRingClosed | kRingWaiting, kRingStep);',
     faulty: 'return claim_waiting(want);',
   },

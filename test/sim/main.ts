@@ -8,7 +8,7 @@ import { explore, type Failure, hasFailed, replay, type Trace } from './simulati
 const usage = `npm run sim -- [options]
   --seed N           the seed of one run
   --seeds A-B        the seeds of several; default: 1-100
-  --fresh SECONDS    then seeds that nobody has tried, for so long
+  --fresh SECONDS    then fresh seeds, for so long
   --steps M          operations of a run; default: 300
   --trace FILE       instead: runs the trace that an earlier failure has written`;
 

@@ -10,7 +10,7 @@ export interface Trace {
 }
 export interface Run {
   readonly trace: Trace;
-  /** What went wrong. */
+  /** The error that ended the run, if there was one. */
   readonly error: Error | undefined;
 }
 export type Failure = Run & { readonly error: Error };

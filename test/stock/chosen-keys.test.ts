@@ -2,7 +2,7 @@ import { Stock } from 'sluice';
 import { describe, expect, it } from 'vitest';
 import { reserved } from './reserved.js';
 
-/** Ids and users that an attacker would choose who has read the code of a ledger whose hashes have no secret. */
+/** Ids and users that an attacker with the source code would choose if the hashes of a ledger had no secret. */
 const word = (value: bigint) => BigInt.asUintN(64, value);
 const golden = 0x9e3779b97f4a7c15n;
 

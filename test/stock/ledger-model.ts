@@ -40,7 +40,7 @@ export class LedgerModel {
   expectReserve({ sku, quantity, user, id }: ReserveOptions): Refusal | bigint | 'new' {
     const body = JSON.stringify([sku, quantity, user]);
     const asked = { sku, quantity, user: user as number };
-    // What is over and may stand in the way expires first.
+    // A reservation that is over and may stand in the way expires first.
     const hindered = ['sold-out', 'user-limit'].includes(this.#refusal(asked) ?? '');
     if (hindered && this.units(sku, 'held') > 0) this.expire();
     const known = typeof id === 'number' ? this.#answers.get(id) : undefined;

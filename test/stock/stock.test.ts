@@ -142,7 +142,7 @@ describe('reserve is refused, and changes nothing,', () => {
     reserved(stock.reserve({ sku: 1, quantity: 3, user: 8 }));
     reserved(stock.reserve({ sku: 2, quantity: 1, user: 7 }));
     reserved(stock.reserve({ sku: 3, quantity: 9, user: 7 }));
-    // What is bought counts; what was given back does not.
+    // Units that were bought count; units that were given back do not.
     stock.confirm(first.reservation);
     expect(stock.reserve({ sku: 1, quantity: 1, user: 7 })).toEqual({ ok: false, reason: 'user-limit' });
     expect(stock.audit()).toEqual({ items: 3, held: 4 });

@@ -13,7 +13,7 @@ const consumers = fileURLToPath(new URL('consumer/', import.meta.url));
 const temporary = mkdtempSync(join(tmpdir(), 'sluice-types-'));
 
 interface Project {
-  /** What is installed in it: the package of this repository by the name it has there. */
+  /** The packages installed in it: the name of this repository's dependency, by the name in the project. */
   readonly installed: Readonly<Record<string, string>>;
   readonly files: readonly string[];
   readonly module: 'nodenext' | 'node16' | 'esnext';
@@ -69,7 +69,7 @@ function create(name: string, { installed, files }: Project): void {
   writeFileSync(join(directory, 'package.json'), JSON.stringify({ name: 'shop', type: 'module' }));
 }
 
-/** What a compiler writes about a project: nothing, if it is content. */
+/** Returns what a compiler writes about a project: nothing, if it finds no error. */
 function compiled(compiler: string, name: string, { module, files, skipLibCheck }: Project): Promise<string> {
   const tsc = join(root, 'node_modules', compiler, 'bin', 'tsc');
   const resolution = module === 'esnext' ? ['--moduleResolution', 'bundler'] : ['--esModuleInterop'];

@@ -1,4 +1,4 @@
-/** What the baseline and sluice's queue have in common: one suite, run over both. */
+/** The common behaviour of the baseline and of sluice's queue: one suite, run over both. */
 import { f64, Queue, record as sluiceRecord, u16, u32 } from 'sluice';
 import { describe, expect, it } from 'vitest';
 import { record } from '../../../bench/rivals/atomics-ring/record.js';
@@ -109,7 +109,7 @@ describe.each(kinds)('$name', ({ create, attached }) => {
     expect(drained(queue)).toEqual(parcels(1, 1));
   });
 
-  it('is one queue for all who are attached', () => {
+  it('is one queue for all attached objects', () => {
     const queue = create(3);
     const other = attached(queue);
     queue.tryPush(parcel(0));
@@ -117,7 +117,7 @@ describe.each(kinds)('$name', ({ create, attached }) => {
     expect(drained(queue)).toEqual(parcels(0, 3));
   });
 
-  it('once closed lets nobody push, and everything inside be taken', () => {
+  it('once closed refuses every push, and lets every record inside be taken', () => {
     const queue = create(2);
     queue.tryPushMany(parcels(0, 2));
     const other = attached(queue);

@@ -106,7 +106,7 @@ for (const limiter of limiters) {
   ];
   if (asked().some((answer) => !(answer < 0)))
     throw new Error('it answered about the place of another object');
-  if (!(Number(inside.retire(waiter)) < 0)) throw new Error('who waits was retired');
+  if (!(Number(inside.retire(waiter)) < 0)) throw new Error('a waiter was retired');
   full.tryPop();
   if (asked().some((answer) => !(answer < 0)))
     throw new Error('it answered about the served place of another object');

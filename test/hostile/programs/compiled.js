@@ -12,7 +12,7 @@ Reflect.set(globalThis, 'leak', (/** @type {unknown} */ value) => {
   return true;
 });
 
-/** What claims to be a field, or adds to one. */
+/** Objects that claim to be a field, or add to one. */
 const code = 'globalThis.leak(buffer)';
 const forged = {
   type: 'u32',

@@ -199,7 +199,7 @@ for (const size of [-1, 1e-9, 2 ** 53, 1e300, Infinity]) {
 const beyond = { ...same, windows: [windows[0], { limit: 6, windowMs: NaN }] };
 if (nativeLimiter(limiter).configure(beyond) !== -101) taken.push('configure: more than a log has room for');
 
-// What every object inherits is no size.
+// A property that every object inherits is no size.
 const clock = new ManualClock(); // at which all are alike
 const usual = Stock.restore(snapshot, { clock }).snapshot();
 for (const name of ['maxItems', 'maxReservations', 'maxUsers', 'maxIds', 'movements']) {

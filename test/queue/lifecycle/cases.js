@@ -178,7 +178,7 @@ const cases = {
       process.exit(0);
     });
   },
-  'a queue that nobody consumes does not keep the process alive'() {
+  'a queue without a consumer does not keep the process alive'() {
     const queue = create({ ttlMs: 1e6 });
     queue.on('closed', () => say('closed')).on('expired', () => say('expired'));
     queue.tryPush({ number: 1 });

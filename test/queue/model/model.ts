@@ -324,7 +324,7 @@ export class Model {
     }
     return numbers;
   }
-  /** What a consuming loop hands out, batch by batch, until it sleeps. */
+  /** Returns what a consuming loop hands out, batch by batch, until it sleeps. */
   consume(batchSize: number, batchesMax = Number.POSITIVE_INFINITY): number[] {
     const numbers: number[] = [];
     for (let batches = 0; batches < batchesMax; ) {

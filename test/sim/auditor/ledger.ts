@@ -1,4 +1,4 @@
-// What a stock ledger promises, in maps and lists. All times in nanoseconds.
+// The model of a stock ledger, in maps and lists. All times are in nanoseconds.
 
 import { type Answer, bodyOf, type Line, pair, type Sku, summed, type Who } from './cart.js';
 import {

@@ -1,4 +1,4 @@
-// What a limiter promises. Times in nanoseconds of the limiter, which begins at 0.
+// The model of a limiter. Times are nanoseconds of the limiter's clock, which begins at 0.
 
 import { CalendarAuditor, type CalendarWindow } from './calendar-window.js';
 import { TokenBucketAuditor } from './token-bucket.js';

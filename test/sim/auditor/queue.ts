@@ -1,4 +1,4 @@
-// What a queue promises. Times in nanoseconds.
+// The model of a queue. Times are in nanoseconds.
 
 export interface QueueShape {
   readonly capacity: number;
@@ -48,9 +48,9 @@ export class QueueAuditor<T> {
   readonly emptiers = new Map<number, number>();
   /** How waits have ended since this was last looked at, by name. */
   readonly ended = new Map<number, unknown>();
-  /** What consuming has dropped since this was last looked at, in order. */
+  /** The records that consuming has dropped since this was last read, in order. */
   drops: Array<Dropped<T>> = [];
-  /** What pushes have overwritten since this was last looked at. */
+  /** The records that pushes have overwritten since this was last read. */
   overwritten: T[] = [];
 
   constructor(readonly shape: QueueShape) {

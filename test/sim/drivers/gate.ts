@@ -253,7 +253,7 @@ export class GateDriver implements Driver {
         sameWait('admit: retryAfterMs', retryAfterMs, retryAfterNs);
         return;
       }
-      holds('admit: retryAfterMs is no less than without those who wait', retryAfterMs >= retryAfterNs / 1e6);
+      holds('admit: retryAfterMs is no less than without waiters', retryAfterMs >= retryAfterNs / 1e6);
       return;
     }
     if (!('name' in expected)) {
