@@ -45,7 +45,7 @@ describe('a gate that is disposed of', () => {
     const dispose = (): void => {
       gate[Symbol.dispose]();
       // The other loop begins only after the visit, or the listener, has returned.
-      expect(() => queue.tryPop()).toThrow('must consume');
+      expect(() => queue.tryPop()).toThrow('must not consume');
     };
     if (where === 'a listener') {
       clock.advance(6);
