@@ -1,8 +1,8 @@
-// Gives back what a gate has admitted and no consumer of the gate will handle: what the queue drops while a thread
-// pushes or takes records past the gate, and the places in flight of what is left when the gate goes.
+// Gives back admitted orders that no consumer of the gate will handle: orders that the queue drops while a thread
+// pushes or takes records past the gate, and the places in flight of orders that are left when the gate ends.
 //
-// Any thread calls it, at any time. So it has thread slots of its own in limiter and stock. The returns of all their
-// gates share these; a lock in each segment orders the threads that use them.
+// Any thread may call it at any time. So it has thread slots of its own in limiter and stock. The returns of all their
+// gates share these slots; a lock in each segment orders the threads that use them.
 #pragma once
 
 #include <optional>
@@ -20,7 +20,7 @@ namespace sluice {
 class GateReturns final : public TagReturns {
  public:
   struct LimiterPart {
-    LimiterSession::Parts parts;  // of a session without a slot
+    LimiterSession::Parts parts;  // a session's parts, without a slot
     LimiterHost& host;
   };
   struct StockPart {
@@ -29,19 +29,20 @@ class GateReturns final : public TagReturns {
   };
 
   GateReturns() = default;
-  // Limiter and stock must still be there.
+  // Limiter and stock must still exist.
   ~GateReturns() override;
   GateReturns(const GateReturns&) = delete;
   GateReturns& operator=(const GateReturns&) = delete;
 
-  // Of a gate with these parts, either of which may be nullptr. Called once, before anything else. False: limiter or
-  // stock have no thread slot left.
+  // Begins the returns of a gate with these parts, either of which may be nullptr. Called once, before anything else.
+  // False: limiter or stock have no thread slot left.
   bool open(const LimiterPart* limiter, const StockPart* stock);
 
-  // The record of an admitted order was dropped: its hold ends, and its place in flight is free. Calls may overlap.
+  // Gives back an admitted order whose record was dropped: ends its hold, and frees its place in flight. Calls may
+  // overlap.
   void give_back(const Tag& tag) noexcept override;
-  // The gate goes: no thread uses it any more, others may use its queue. Orders that are left in the queue, or were in
-  // the hand of a consumer that died, are no longer in flight; their reservations run out by themselves.
+  // Called when no thread uses the gate any more; threads may still use its queue. Orders that are left in the queue,
+  // or were in the hand of a consumer that died, are no longer in flight. Their reservations expire by themselves.
   void end(Queue& queue, InFlightTable in_hand) noexcept;
 
  private:

@@ -6,10 +6,10 @@ namespace sluice {
 
 namespace {
 
-// LimiterWaiters says with Key{} that the limiter has no keys.
+// In LimiterWaiters, Key{} means that the limiter has no keys.
 const Key* given(const Key& key) noexcept { return key == Key{} ? nullptr : &key; }
 
-// Whether a figure stays as it is, or becomes one of `least` to `most`.
+// Whether a limit stays as it is (NaN), or becomes one of `least` to `most`.
 bool may_become(double value, double least, double most) noexcept {
   return std::isnan(value) || (value >= least && value <= most);
 }
@@ -66,12 +66,12 @@ LimiterSession::LimiterSession(Parts parts, LimiterHost& host)
       waiters_(limiter_, parts.segment.waiters(), parts.segment.config().waiting_max),
       owner_{parts.number},
       held_(host) {
-  if (slot_->users == 1) limiter_.overload(*slot_, 0, 0);  // what an earlier owner of the slot left
+  if (slot_->users == 1) limiter_.overload(*slot_, 0, 0);  // clears that of an earlier owner of the slot
   if (watched_) limiter_.watch_with(QueueWatch(parts.segment.watch(), *watched_, config().watch));
 }
 
 void LimiterSession::end() noexcept {
-  // Also waiters whose thread was stopped before it could listen.
+  // Includes waiters whose thread was stopped before it could listen.
   for (std::uint32_t next = 0; has_waited_ && next < config().waiting_max;) {
     LimiterWaiters::Woken woken;
     const LimiterWaiters::Passed passed =

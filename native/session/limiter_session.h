@@ -1,5 +1,5 @@
-// One thread's use of a limiter: decisions, waiting for them, and what this thread holds in flight, which it gives back
-// when it goes. Knows nothing of the face that it is used through.
+// One thread's use of a limiter: decisions, waits for them, and the depth in flight that this thread holds, which it
+// gives back when it ends. A session does not know its face.
 //
 // A session belongs to one thread. It is made with a thread slot of its limiter, and end() frees that slot.
 #pragma once
@@ -16,7 +16,7 @@
 
 namespace sluice {
 
-// The figures that configure() changes. NaN: stays as it is.
+// The limits that configure() changes. NaN: the limit stays as it is.
 struct LimiterChanges {
   double rate_per_second, burst, warm_up_ms, depth_max, enforce;
   struct Window {
@@ -24,7 +24,7 @@ struct LimiterChanges {
   };
   Window windows[kWindowsMax];
 
-  // Whether each figure is one that a limiter of this configuration can have.
+  // Whether a limiter of this configuration can have each of these limits.
   bool fit(const LimiterConfig& made) const noexcept;
   // `now`: limiter's time.
   void apply_to(LimiterConfig& config, std::uint64_t now) const noexcept;
@@ -36,16 +36,16 @@ class LimiterSession {
     LimiterSegment segment;
     ThreadSlot* slot;
     Clock clock;
-    std::uint64_t number;              // of this session, which no other has or had
-    std::optional<Queue> depth_queue;  // which the depth tier follows, if it follows one
-    std::optional<Queue> watched;      // whose wait the adaptive tier watches, if it watches one
+    std::uint64_t number;              // this session's; no other has or had it
+    std::optional<Queue> depth_queue;  // the queue that the depth tier follows, if any
+    std::optional<Queue> watched;      // the queue that the adaptive tier watches, if any
   };
   LimiterSession(Parts parts, LimiterHost& host);
   LimiterSession(const LimiterSession&) = delete;
   LimiterSession& operator=(const LimiterSession&) = delete;
 
-  // Gives back all that others could miss: places among those who wait, what decisions hold, the slot. Once; nothing
-  // may be called afterwards.
+  // Gives back everything that other threads may need: its waiters, the depth that its decisions hold, and the slot.
+  // Nothing may be called afterwards.
   void end() noexcept;
 
   Limiter& limiter() noexcept { return limiter_; }
@@ -56,21 +56,21 @@ class LimiterSession {
   const Queue* depth_queue() const noexcept { return depth_queue_ ? &*depth_queue_ : nullptr; }
   std::uint64_t queue_depth() const noexcept { return depth_queue_ ? depth_queue_->depth() : 0; }
 
-  // A key is given where the limiter has keys, and only there. Every call below relies on it.
+  // Whether there is a key exactly where the limiter has keys. Every call below relies on this.
   bool fits(const Key* key) const noexcept { return (key != nullptr) == (config().keys_max != 0); }
 
   // ---- decisions -----------------------------------------------------------------------------------------------
 
-  // What is allowed is in flight until release(), of any thread.
+  // An allowed request is in flight until any thread calls release().
   Limiter::Decision decide(std::uint64_t cost, const Key* key) noexcept {
     return decide(clock_.now(), cost, key);
   }
 
-  // What is allowed belongs to this session until its release(). Not `kept`: there was no memory to remember it, so the
-  // decision was undone.
+  // An allowed request belongs to this session until its release(). Not `kept`: there was no memory to remember it, so
+  // the decision was undone.
   struct Acquired {
     Limiter::Decision decision;
-    Limiter::Outlook outlook;  // as of afterwards
+    Limiter::Outlook outlook;  // after the decision
     bool kept = true;
   };
   Acquired try_acquire(std::uint64_t cost, const Key* key) noexcept {
@@ -89,21 +89,21 @@ class LimiterSession {
     return limiter_.rooms(*slot_, clock_.now(), queue_depth(), key);
   }
 
-  // Work of `cost` is done: of a decision that this session holds, or of one that it does not. False if that much was
-  // not in flight. Waiters for it are served.
+  // Releases depth of `cost`, whether this session holds the decision or not, and serves the waiters for it. False if
+  // less was in flight.
   bool release(std::uint64_t cost, const Key* key) noexcept {
     if (!release_place(cost, key)) return false;
     held_.remove(key, cost);
     return true;
   }
-  // The same, of what no session holds: an order that a gate admitted.
+  // The same for depth that no session holds: that of an order that a gate admitted.
   bool release_place(std::uint64_t cost, const Key* key) noexcept {
     if (!limiter_.release(*slot_, cost, key)) return false;
     given_back(key);
     return true;
   }
 
-  // ---- what changes the state of a key ---------------------------------------------------------------------------
+  // ---- changes of a key's state ----------------------------------------------------------------------------------
 
   void penalize(std::uint64_t points, const Key* key) noexcept {
     limiter_.penalize(*slot_, clock_, clock_.now(), points, key);
@@ -120,19 +120,19 @@ class LimiterSession {
     limiter_.reset(*slot_, key);
     given_back(key);
   }
-  // False: the key is a guest, and no guest more can stay.
+  // False: the key is a guest, and no more guests can stay.
   bool block(std::uint64_t ns, const Key* key) noexcept;
-  // This thread refuses everything for `ns`.
+  // Makes this thread refuse everything for `ns`.
   void overload(std::uint64_t ns) noexcept { limiter_.overload(*slot_, clock_.now(), ns); }
 
-  // What configure() changes, as it is now.
+  // Returns the present values of the limits that configure() changes.
   LimiterConfig limits() noexcept { return limiter_.current_config(*slot_); }
-  // False, and nothing is changed: a figure is out of range. Throws std::bad_alloc, and then has changed nothing.
+  // False, and nothing is changed, if a limit is out of range. May throw std::bad_alloc, and has then changed nothing.
   bool configure(const LimiterChanges& changes);
 
   // ---- waiting ---------------------------------------------------------------------------------------------------
 
-  // Decides, or waits for at most `patience` ns. An allowed decision is this session's, as of try_acquire().
+  // Decides, or waits for at most `patience` ns. An allowed request belongs to this session, as in try_acquire().
   struct Joined {
     Limiter::Decision decision;
     std::uint32_t waiter = LimiterWaiters::kNone;
@@ -142,7 +142,7 @@ class LimiterSession {
   };
   Joined acquire(std::uint64_t cost, std::uint64_t patience, const Key* key) noexcept;
 
-  // Whether this is a waiter of this session, which alone may speak of it.
+  // Whether this is a waiter of this session. The functions below must only be called for such.
   bool is_waiter(std::uint64_t waiter) const noexcept {
     return waiter < config().waiting_max && waiters_.is_of(static_cast<std::uint32_t>(waiter), owner_);
   }
@@ -151,8 +151,8 @@ class LimiterSession {
     std::uint64_t now;
   };
   Tended tend(std::uint32_t waiter) noexcept;
-  // The next thing that this session has to hear. What was served is held as of try_acquire(); not `kept`: it was given
-  // back again, for want of memory.
+  // Returns the next report about a waiter of this session. A served request belongs to the session, as in
+  // try_acquire(). Not `kept`: it was given back, because there was no memory to remember it.
   struct Told {
     LimiterWaiters::Told told;
     bool kept = true;
@@ -161,7 +161,7 @@ class LimiterSession {
   void leave(std::uint32_t waiter) noexcept;
   std::uint32_t waiting() const noexcept { return waiters_.waiting(); }
 
-  // Something was given back to the state of `key`: those who wait for it are served.
+  // Serves the waiters for `key`, after something was given back to its state.
   void given_back(const Key* key) noexcept {
     if (config().waiting_max != 0) serve_waiters(key);
   }
@@ -170,7 +170,7 @@ class LimiterSession {
   Limiter::Decision decide(std::uint64_t now, std::uint64_t cost, const Key* key) noexcept {
     return limiter_.decide(*slot_, clock_, now, cost, queue_depth(), key);
   }
-  // Whether something is in flight until it is released: not of a depth that follows a queue.
+  // Whether allowed requests are in flight until they are released; not if the depth tier follows a queue.
   bool holds_depth() const noexcept { return config().has_depth && !config().depth_of_queue; }
   // Remembers what an allowed decision holds. False, and the decision is undone, if there is no memory for that.
   bool keep(const Limiter::Decision& decision, std::uint64_t cost, const Key* key) noexcept {
@@ -184,15 +184,15 @@ class LimiterSession {
   }
   void undo(const Limiter::Decision& decision, std::uint64_t cost, const Key* key) noexcept;
   void serve_waiters(const Key* key) noexcept;
-  // All waiters are decided again: the limits have changed.
+  // Decides all waiters again, after the limits have changed.
   void review() noexcept;
-  // The waiters of one key are decided again: it is blocked. nullptr: of a limiter without keys.
+  // Decides the waiters of one key again, after it was blocked. nullptr: the limiter has no keys.
   void review(const Key* key) noexcept;
 
-  // Calls act(asking, now) until nobody else is to be served, and wakes those who were.
+  // Calls act(asking, now) until no more waiters can be served, and wakes those that were.
   template <class Act>
   void serve(Act&& act) noexcept;
-  // Wakes those who were served among the waiters for `key`, and serves the rest if they were as many as fit.
+  // Wakes the served waiters for `key`; if their list was full, serves the rest.
   void wake(const LimiterWaiters::Woken& woken, const Key* key) noexcept;
   void wake(const LimiterWaiters::Woken& woken) noexcept;
 
