@@ -100,8 +100,8 @@ export const faults: Record<string, Fault & { finds: string }> = {
   },
   kSkipLook: {
     finds: 'a refusal does not look at holds that are over',
-    within: 'if (left) { expire_due(line, time.now(), kLookSlots);',
-    sound: 'expire_due(line, time.now(), kLookSlots);',
+    within: 'if (left) { expire_due(thread, time.now(), kLookSlots);',
+    sound: 'expire_due(thread, time.now(), kLookSlots);',
     faulty: '',
   },
   kSameGeneration: {

@@ -87,51 +87,51 @@ class Limiter {
 
   // Decides at `now` for `cost`; `key` is needed if the limiter has keys. `queue_depth` is read only if the depth tier
   // follows a queue. A cost of 0 takes nothing, no place for its key either; only a block and an overload refuse it.
-  Decision decide(ThreadSlot& line, const Clock& clock, std::uint64_t now, std::uint64_t cost,
+  Decision decide(ThreadSlot& thread, const Clock& clock, std::uint64_t now, std::uint64_t cost,
                   std::uint64_t queue_depth, const Key* key = nullptr) noexcept {
     Decision decision;
-    visit(line, now, key, need_of(cost), [&](Tiers& tiers, std::uint64_t time, bool) {
-      decision = decide_in(tiers, line, clock, time, cost, queue_depth);
-      count(line, decision, cost, key != nullptr && tiers.holds_depth());
+    visit(thread, now, key, need_of(cost), [&](Tiers& tiers, std::uint64_t time, bool) {
+      decision = decide_in(tiers, thread, clock, time, cost, queue_depth);
+      count(thread, decision, cost, key != nullptr && tiers.holds_depth());
     });
     return decision;
   }
 
   // Undoes an allowed decision that was just made, at `now`, as if it had never been asked for. Cannot fail.
-  void undo(ThreadSlot& line, const Clock& clock, std::uint64_t now, const Decision& decision,
+  void undo(ThreadSlot& thread, const Clock& clock, std::uint64_t now, const Decision& decision,
             std::uint64_t cost, const Key* key = nullptr) noexcept {
     bool left = false;
-    visit(line, now, key, Need::kFound, [&](Tiers& tiers, std::uint64_t time, bool) {
-      left = leave(line, tiers, cost);
+    visit(thread, now, key, Need::kFound, [&](Tiers& tiers, std::uint64_t time, bool) {
+      left = leave(thread, tiers, cost);
       if (decision.would_refuse == Tier::kNone)
         tiers.undo_rates(decision.receipt, cost, time, since_epoch(clock));
     });
-    if (!left) leave_behind(line, cost);
-    line.count(kAllowed + static_cast<std::uint32_t>(decision.would_refuse), ~0ULL);  // one less
-    if (decision.would_refuse != Tier::kNone) line.count(kDryRefusals, ~0ULL);
+    if (!left) leave_behind(thread, cost);
+    thread.count(kAllowed + static_cast<std::uint32_t>(decision.would_refuse), ~0ULL);  // one less
+    if (decision.would_refuse != Tier::kNone) thread.count(kDryRefusals, ~0ULL);
   }
 
   // Gives back to bucket and window what of an allowed decision's charge is still in force at `now`; the depth is left
   // alone.
-  void refund(ThreadSlot& line, std::uint64_t now, const Receipt& receipt, std::uint64_t cost,
+  void refund(ThreadSlot& thread, std::uint64_t now, const Receipt& receipt, std::uint64_t cost,
               const Key* key = nullptr) noexcept {
-    visit(line, now, key, Need::kFound,
+    visit(thread, now, key, Need::kFound,
           [&](Tiers& tiers, std::uint64_t time, bool) { tiers.refund_rates(receipt, cost, time); });
   }
 
   // Work of `cost` is done. False if that much was not in flight.
-  bool release(ThreadSlot& line, std::uint64_t cost, const Key* key = nullptr) noexcept {
+  bool release(ThreadSlot& thread, std::uint64_t cost, const Key* key = nullptr) noexcept {
     bool left = false;
-    visit(line, control_->epoch_ns, key, Need::kFound,
-          [&](Tiers& tiers, std::uint64_t, bool) { left = leave(line, tiers, cost); });
-    return left || leave_behind(line, cost);
+    visit(thread, control_->epoch_ns, key, Need::kFound,
+          [&](Tiers& tiers, std::uint64_t, bool) { left = leave(thread, tiers, cost); });
+    return left || leave_behind(thread, cost);
   }
 
-  std::uint64_t retry_after(ThreadSlot& line, std::uint64_t now, std::uint64_t cost,
+  std::uint64_t retry_after(ThreadSlot& thread, std::uint64_t now, std::uint64_t cost,
                             const Key* key = nullptr) noexcept {
     std::uint64_t wait = 0;
-    visit(line, now, key, Need::kState, [&](Tiers& tiers, std::uint64_t time, bool) {
-      wait = std::max(tiers.wait(cost, time), recovers_in(line, time));
+    visit(thread, now, key, Need::kState, [&](Tiers& tiers, std::uint64_t time, bool) {
+      wait = std::max(tiers.wait(cost, time), recovers_in(thread, time));
     });
     return wait;
   }
@@ -143,64 +143,64 @@ class Limiter {
     Tier tightest;  // the tier that `remaining` is of
   };
   // What decide() would say, charging nothing.
-  Outlook peek(ThreadSlot& line, std::uint64_t now, std::uint64_t cost, std::uint64_t queue_depth,
+  Outlook peek(ThreadSlot& thread, std::uint64_t now, std::uint64_t cost, std::uint64_t queue_depth,
                const Key* key = nullptr) noexcept {
     Outlook outlook{};
-    visit(line, now, key, Need::kState, [&](Tiers& tiers, std::uint64_t time, bool) {
+    visit(thread, now, key, Need::kState, [&](Tiers& tiers, std::uint64_t time, bool) {
       const Tiers::Refusal refusal =
-          overloaded(line, time) ? Tiers::Refusal{Tier::kAdaptive} : tiers.refuses(cost, time, queue_depth);
+          overloaded(thread, time) ? Tiers::Refusal{Tier::kAdaptive} : tiers.refuses(cost, time, queue_depth);
       const Tiers::Tightest tightest = tiers.tightest(time, queue_depth);
       // What nothing refuses waits for nothing.
       const std::uint64_t wait =
-          refusal.tier == Tier::kNone ? 0 : std::max(recovers_in(line, time), tiers.wait(cost, time));
+          refusal.tier == Tier::kNone ? 0 : std::max(recovers_in(thread, time), tiers.wait(cost, time));
       outlook = {tiers.named(refusal, cost), tightest.left, wait, tightest.tier};
     });
     return outlook;
   }
 
   // What each tier has left for the key; charges nothing.
-  Tiers::Rooms rooms(ThreadSlot& line, std::uint64_t now, std::uint64_t queue_depth,
+  Tiers::Rooms rooms(ThreadSlot& thread, std::uint64_t now, std::uint64_t queue_depth,
                      const Key* key = nullptr) noexcept {
     Tiers::Rooms rooms;
-    visit(line, now, key, Need::kState,
+    visit(thread, now, key, Need::kState,
           [&](Tiers& tiers, std::uint64_t time, bool) { rooms = tiers.rooms(time, queue_depth); });
     return rooms;
   }
 
   // Charges `cost` whether or not it fits, or gives it back; the depth is left alone.
-  void penalize(ThreadSlot& line, const Clock& clock, std::uint64_t now, std::uint64_t cost,
+  void penalize(ThreadSlot& thread, const Clock& clock, std::uint64_t now, std::uint64_t cost,
                 const Key* key = nullptr) noexcept {
-    visit(line, now, key, Need::kPlace,
+    visit(thread, now, key, Need::kPlace,
           [&](Tiers& tiers, std::uint64_t time, bool) { tiers.penalize(cost, time, since_epoch(clock)); });
   }
-  void reward(ThreadSlot& line, std::uint64_t now, std::uint64_t cost, const Key* key = nullptr) noexcept {
-    visit(line, now, key, Need::kFound,
+  void reward(ThreadSlot& thread, std::uint64_t now, std::uint64_t cost, const Key* key = nullptr) noexcept {
+    visit(thread, now, key, Need::kFound,
           [&](Tiers& tiers, std::uint64_t time, bool) { tiers.reward(cost, time); });
   }
   // As new, but for what is in flight.
-  void reset(ThreadSlot& line, const Key* key = nullptr) noexcept {
+  void reset(ThreadSlot& thread, const Key* key = nullptr) noexcept {
     if (key == nullptr) {
       // At one instant: a charge is of before, with the serial of before, or of after.
       const Paused paused(control_->quiesce, *thread_slots_);
       Tiers(control_->config, shared_state()).reset(next_serial());
       return;
     }
-    visit(line, control_->epoch_ns, key, Need::kFound,
+    visit(thread, control_->epoch_ns, key, Need::kFound,
           [&](Tiers& tiers, std::uint64_t, bool) { tiers.reset(next_serial()); });
   }
   // Refuses everything for `ns`; 0 ends a block. False: the key is a guest, and no guest more can stay.
-  bool block(ThreadSlot& line, std::uint64_t now, std::uint64_t ns, const Key* key = nullptr) noexcept {
+  bool block(ThreadSlot& thread, std::uint64_t now, std::uint64_t ns, const Key* key = nullptr) noexcept {
     if (ns == 0) {
-      visit(line, now, key, Need::kFound, [](Tiers& tiers, std::uint64_t, bool) { tiers.block(0); });
+      visit(thread, now, key, Need::kFound, [](Tiers& tiers, std::uint64_t, bool) { tiers.block(0); });
       return true;
     }
-    return visit(line, now, key, Need::kStay,
+    return visit(thread, now, key, Need::kStay,
                  [&](Tiers& tiers, std::uint64_t time, bool) { tiers.block(time + ns); });
   }
   // This thread refuses everything for `ns`.
-  void overload(ThreadSlot& line, std::uint64_t now, std::uint64_t ns) noexcept {
-    line.counters[kOverloadedUntil].store(ns == 0 ? 0 : now - control_->epoch_ns + ns,
-                                          std::memory_order_relaxed);
+  void overload(ThreadSlot& thread, std::uint64_t now, std::uint64_t ns) noexcept {
+    thread.counters[kOverloadedUntil].store(ns == 0 ? 0 : now - control_->epoch_ns + ns,
+                                            std::memory_order_relaxed);
   }
 
   // Changes the configuration for all threads at one instant; nothing that was counted is forgotten. `change` gets
@@ -232,10 +232,10 @@ class Limiter {
     control_->config.change_to(next);
     control_->quiesce.resume();
   }
-  LimiterConfig current_config(ThreadSlot& line) noexcept {
-    control_->quiesce.enter(line);
+  LimiterConfig current_config(ThreadSlot& thread) noexcept {
+    control_->quiesce.enter(thread);
     const LimiterConfig config = control_->config;
-    control_->quiesce.leave(line);
+    control_->quiesce.leave(thread);
     return config;
   }
 
@@ -264,19 +264,19 @@ class Limiter {
 
   SinceEpoch since_epoch(const Clock& clock) const noexcept { return {clock, control_->epoch_ns}; }
 
-  static std::uint64_t recovers_in(const ThreadSlot& line, std::uint64_t time) noexcept {
-    const std::uint64_t until = line.counters[kOverloadedUntil].load(std::memory_order_relaxed);
+  static std::uint64_t recovers_in(const ThreadSlot& thread, std::uint64_t time) noexcept {
+    const std::uint64_t until = thread.counters[kOverloadedUntil].load(std::memory_order_relaxed);
     return until > time ? until - time : 0;
   }
-  bool overloaded(const ThreadSlot& line, std::uint64_t time) noexcept {
-    return recovers_in(line, time) != 0 || watch_.standing(time);
+  bool overloaded(const ThreadSlot& thread, std::uint64_t time) noexcept {
+    return recovers_in(thread, time) != 0 || watch_.standing(time);
   }
 
   // Decides about one state, counting nothing. While somebody waits for it, nobody else is allowed.
-  Decision decide_in(Tiers& tiers, ThreadSlot& line, const Clock& clock, std::uint64_t time,
+  Decision decide_in(Tiers& tiers, ThreadSlot& thread, const Clock& clock, std::uint64_t time,
                      std::uint64_t cost, std::uint64_t queue_depth) noexcept {
     Tiers::Taken taken;
-    if (overloaded(line, time)) [[unlikely]] {
+    if (overloaded(thread, time)) [[unlikely]] {
       taken.refused_by = Tier::kAdaptive;
     } else if (tiers.line().waiting.load(std::memory_order_relaxed) != 0 && cost != 0) [[unlikely]] {
       taken.refused_by = Tier::kLine;
@@ -291,11 +291,12 @@ class Limiter {
     }
     return decision;
   }
-  static void count(ThreadSlot& line, const Decision& decision, std::uint64_t cost, bool in_flight) noexcept {
-    line.count(kAllowed + static_cast<std::uint32_t>(decision.would_refuse));
+  static void count(ThreadSlot& thread, const Decision& decision, std::uint64_t cost,
+                    bool in_flight) noexcept {
+    thread.count(kAllowed + static_cast<std::uint32_t>(decision.would_refuse));
     if (decision.refused_by != Tier::kNone) return;
-    if (decision.would_refuse != Tier::kNone) line.count(kDryRefusals);
-    if (in_flight) line.count(kInFlight, cost);
+    if (decision.would_refuse != Tier::kNone) thread.count(kDryRefusals);
+    if (in_flight) thread.count(kInFlight, cost);
   }
 
   // What an operation needs of a key without a state: one to use; one that is kept until the operation's effect is
@@ -304,10 +305,10 @@ class Limiter {
   static Need need_of(std::uint64_t cost) noexcept { return cost == 0 ? Need::kState : Need::kUse; }
 
   // Of a key that was forgotten in between, a part of it may be of the state that it had before.
-  bool leave(ThreadSlot& line, Tiers& tiers, std::uint64_t cost) noexcept {
+  bool leave(ThreadSlot& thread, Tiers& tiers, std::uint64_t cost) noexcept {
     const bool keyed = control_->config.keys_max != 0 && tiers.holds_depth();
     if (!tiers.leave_depth(cost) && !(keyed && leave_in_parts(tiers, cost))) return false;
-    if (keyed) line.count(kInFlight, 0 - cost);
+    if (keyed) thread.count(kInFlight, 0 - cost);
     return true;
   }
   // All that the state, which is locked, has in flight, and the rest from what was left behind; or nothing.
@@ -317,48 +318,48 @@ class Limiter {
   }
 
   // The same for what a key had in flight when it was forgotten, and has no state.
-  bool leave_behind(ThreadSlot& line, std::uint64_t cost) noexcept {
+  bool leave_behind(ThreadSlot& thread, std::uint64_t cost) noexcept {
     const LimiterConfig& config = control_->config;
     if (!config.has_depth || config.depth_of_queue) return true;
     if (config.keys_max == 0 || !control_->left_behind.leave(cost)) return false;
-    line.count(kInFlight, 0 - cost);
+    thread.count(kInFlight, 0 - cost);
     return true;
   }
 
-  bool take_place(ThreadSlot& line, KeyTable::Place& place, const Key& key, std::uint64_t time) noexcept {
+  bool take_place(ThreadSlot& thread, KeyTable::Place& place, const Key& key, std::uint64_t time) noexcept {
     const KeyTable::Taken taken =
         keys_.take(place, key, [&](std::byte* state) { return tiers_at(state).fresh(time); });
     if (taken != KeyTable::Taken::kNone) key_state(keys_.state(place)).line->serial = next_serial();
-    if (taken == KeyTable::Taken::kFree) line.count(kPlaces);
-    if (taken == KeyTable::Taken::kEvicted) line.count(kEvicted);
+    if (taken == KeyTable::Taken::kFree) thread.count(kPlaces);
+    if (taken == KeyTable::Taken::kEvicted) thread.count(kEvicted);
     return taken != KeyTable::Taken::kNone;
   }
 
   // Makes a guest of the key; kNone if it is `to_stay` and there is no room for that.
-  std::uint32_t take_in(ThreadSlot& line, const Key& key, bool to_stay, std::uint64_t time) noexcept {
+  std::uint32_t take_in(ThreadSlot& thread, const Key& key, bool to_stay, std::uint64_t time) noexcept {
     bool evicted = false;
     const std::uint32_t slot = guests_.take(
         key, to_stay, [&](std::byte* state) { return tiers_at(state).stays(time); },
         [&](std::byte* state) {
           evicted = true;
-          forget(line, tiers_at(state), time);
+          forget(thread, tiers_at(state), time);
         });
     if (slot == GuestRing::kNone) return slot;
     key_state(guests_.state(slot)).line->serial = next_serial();
-    line.count(evicted ? kEvicted : kPlaces);
+    thread.count(evicted ? kEvicted : kPlaces);
     return slot;
   }
-  void forget(ThreadSlot& line, Tiers tiers, std::uint64_t time) noexcept {
-    if (!tiers.fresh(time)) line.count(kForgotten);
+  void forget(ThreadSlot& thread, Tiers tiers, std::uint64_t time) noexcept {
+    if (!tiers.fresh(time)) thread.count(kForgotten);
     if (tiers.holds_depth()) control_->left_behind.force(tiers.in_flight());
   }
 
   // Calls act(tiers, limiter's time, whether the state may be waited for) for the state of `key`. False if the key
   // had none.
   template <class Act>
-  bool visit(ThreadSlot& line, std::uint64_t now, const Key* key, Need need, Act&& act) noexcept {
+  bool visit(ThreadSlot& thread, std::uint64_t now, const Key* key, Need need, Act&& act) noexcept {
     const std::uint64_t time = now - control_->epoch_ns;
-    control_->quiesce.enter(line);
+    control_->quiesce.enter(thread);
     bool found = true;
     if (key == nullptr) {
       Tiers tiers(control_->config, shared_state());
@@ -369,17 +370,17 @@ class Limiter {
         Tiers tiers = tiers_at(keys_.state(place));
         act(tiers, time, true);
       } else {
-        found = visit_other(line, place, *key, need, time, act);
+        found = visit_other(thread, place, *key, need, time, act);
       }
       KeyTable::unlock(place);
     }
-    control_->quiesce.leave(line);
+    control_->quiesce.leave(thread);
     return found;
   }
 
   // The same for a key that has no place in its set, which is locked.
   template <class Act>
-  bool visit_other(ThreadSlot& line, KeyTable::Place& place, const Key& key, Need need, std::uint64_t time,
+  bool visit_other(ThreadSlot& thread, KeyTable::Place& place, const Key& key, Need need, std::uint64_t time,
                    Act& act) noexcept {
     bool locked = guests_.may_know(key);
     if (locked) guests_.lock();
@@ -388,21 +389,21 @@ class Limiter {
     const bool takes = need <= Need::kPlace;
     // A guest that owes nothing may move into the table.
     if (takes && (!is_guest || tiers_at(guests_.state(guest)).fresh(time)) &&
-        take_place(line, place, key, time)) {
+        take_place(thread, place, key, time)) {
       if (is_guest) {
         guests_.remove(guest);
-        line.count(kPlaces, ~0ULL);  // one less
+        thread.count(kPlaces, ~0ULL);  // one less
       }
     } else if (takes && !is_guest) {
       if (!locked) guests_.lock();
       locked = true;
-      guest = take_in(line, key, need == Need::kStay, time);
+      guest = take_in(thread, key, need == Need::kStay, time);
     } else if (need == Need::kStay && !GuestRing::may_stay(guest)) {
       guest = guests_.settle(guest, [&](std::byte* state) { return tiers_at(state).stays(time); });
     }
     const bool has_state = place.found() || guest != GuestRing::kNone;
     if (has_state) {
-      if (need == Need::kUse && !place.found()) line.count(kOverflowed);
+      if (need == Need::kUse && !place.found()) thread.count(kOverflowed);
       Tiers tiers = tiers_at(place.found() ? keys_.state(place) : guests_.state(guest));
       act(tiers, time, place.found() || GuestRing::may_stay(guest));
     } else if (need == Need::kState) {

@@ -53,7 +53,7 @@ class Queue {
     new (control_) QueueControl{};
     control_->shape = shape_;
     control_->start = start;
-    line_.format();
+    waiters_.format();
     for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
       control_->measured[lane] = start;
       rings_[lane].format(start);
@@ -65,7 +65,7 @@ class Queue {
   bool overwrites() const noexcept { return overwrites_; }
   Ring<>& ring(std::uint32_t lane = 0) noexcept { return rings_[lane]; }
   const Ring<>& ring(std::uint32_t lane = 0) const noexcept { return rings_[lane]; }
-  RoomWaiters<>& room_waiters() noexcept { return line_; }
+  RoomWaiters<>& room_waiters() noexcept { return waiters_; }
   SlotTags& tags() noexcept { return tags_; }
   // The slots of each lane's ring.
   std::uint64_t slots() const noexcept { return std::bit_ceil(shape_.ring_capacity()); }
@@ -152,14 +152,14 @@ class Queue {
   // ---- waiters for room -------------------------------------------------------------------------------------
 
   // Waits for room with a record. Returns kNoWaiter if too many wait. The caller then calls serve_waiting().
-  std::uint32_t wait_to_push(ThreadSlot& line, std::uint32_t lane, std::uint64_t owner, const void* record,
+  std::uint32_t wait_to_push(ThreadSlot& thread, std::uint32_t lane, std::uint64_t owner, const void* record,
                              std::uint64_t now, std::uint64_t ttl) noexcept {
     const auto write = [&](std::byte* payload) { fill(payload, record, now, ttl); };
-    return joined(line, line_.join(rings_[lane], lane, owner, 0, write));
+    return joined(thread, waiters_.join(rings_[lane], lane, owner, 0, write));
   }
-  std::uint32_t wait_to_reserve(ThreadSlot& line, std::uint32_t lane, std::uint64_t owner,
+  std::uint32_t wait_to_reserve(ThreadSlot& thread, std::uint32_t lane, std::uint64_t owner,
                                 std::uint32_t permits) noexcept {
-    return joined(line, line_.join(rings_[lane], lane, owner, permits, [](std::byte*) {}));
+    return joined(thread, waiters_.join(rings_[lane], lane, owner, permits, [](std::byte*) {}));
   }
 
   // Serves the waiters for room in `lane`. Calls `wake(owner)` for each waiter whose thread must be woken. The caller
@@ -169,17 +169,17 @@ class Queue {
     RoomWaiters<>::Woken woken;
     do {
       woken = {};
-      line_.serve(rings_[lane], lane, woken);
+      waiters_.serve(rings_[lane], lane, woken);
       for (std::uint32_t i = 0; i < woken.count; ++i) wake(woken.owners[i]);
     } while (woken.count == RoomWaiters<>::Woken::kMax);
   }
   // A waiter of `owner` leaves: see RoomWaiters. `lane` is set to its lane.
   bool leave(std::uint32_t waiter, std::uint32_t& lane) noexcept {
-    return line_.leave([this](std::uint32_t of) -> Ring<>& { return rings_[of]; }, waiter, lane);
+    return waiters_.leave([this](std::uint32_t of) -> Ring<>& { return rings_[of]; }, waiter, lane);
   }
   template <class GiveBack>
   void abandon(std::uint64_t owner, GiveBack&& give_back) noexcept {
-    line_.abandon([this](std::uint32_t of) -> Ring<>& { return rings_[of]; }, owner, give_back);
+    waiters_.abandon([this](std::uint32_t of) -> Ring<>& { return rings_[of]; }, owner, give_back);
   }
 
   bool somebody_waits(std::uint32_t lane) const noexcept { return rings_[lane].somebody_waits(); }
@@ -197,7 +197,7 @@ class Queue {
       RoomWaiters<>::Woken woken;
       do {
         woken = {};
-        line_.close(rings_[lane], lane, woken);
+        waiters_.close(rings_[lane], lane, woken);
         for (std::uint32_t i = 0; i < woken.count; ++i) wake(woken.owners[i]);
       } while (woken.count == RoomWaiters<>::Woken::kMax);
     }
@@ -321,7 +321,7 @@ class Queue {
   }
   std::uint64_t rejected() const noexcept { return thread_slots_->sum(kRejected); }
   std::uint64_t waiters_refused() const noexcept { return thread_slots_->sum(kWaitersRefused); }
-  std::uint32_t waiting() const noexcept { return line_.waiting(); }
+  std::uint32_t waiting() const noexcept { return waiters_.waiting(); }
   std::uint64_t wakeups() const noexcept { return control_->wakeups.load(std::memory_order_relaxed); }
   std::uint64_t high_water() const noexcept {
     const std::uint64_t seen = control_->high_water.load(std::memory_order_relaxed);
@@ -344,7 +344,7 @@ class Queue {
   Queue(std::byte* memory, const QueueShape& shape, const QueuePlaces& at)
       : control_(reinterpret_cast<QueueControl*>(memory + at.control)),
         thread_slots_(reinterpret_cast<ThreadSlots*>(memory + at.slots)),
-        line_(memory + at.waiters, shape.waiters, shape.payload_bytes()),
+        waiters_(memory + at.waiters, shape.waiters, shape.payload_bytes()),
         shape_(shape),
         meta_bytes_(shape.meta_bytes()),
         overwrites_(shape.overwrites()),
@@ -390,14 +390,14 @@ class Queue {
     if (claim.count != 0) return PushResult::kPushed;
     return claim.closed ? PushResult::kClosed : PushResult::kFull;
   }
-  std::uint32_t joined(ThreadSlot& line, std::uint32_t waiter) noexcept {
-    if (waiter == kNoWaiter) line.count(kWaitersRefused);
+  std::uint32_t joined(ThreadSlot& thread, std::uint32_t waiter) noexcept {
+    if (waiter == kNoWaiter) thread.count(kWaitersRefused);
     return waiter;
   }
 
   QueueControl* control_;
   ThreadSlots* thread_slots_;
-  RoomWaiters<> line_;
+  RoomWaiters<> waiters_;
   Ring<> rings_[kLanesMax];
   QueueShape shape_;
   std::uint64_t meta_bytes_;  // bytes before each record in its slot; 0: no time is needed

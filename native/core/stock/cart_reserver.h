@@ -17,8 +17,8 @@ namespace sluice {
 class CartReserver {
  public:
   // `line`: this thread's slot, whose number chooses the shard that it tries first.
-  CartReserver(LedgerMemory& memory, const ThreadSlot& line) noexcept
-      : memory_(memory), shard_(memory.thread_slots->number(line)) {}
+  CartReserver(LedgerMemory& memory, const ThreadSlot& thread) noexcept
+      : memory_(memory), shard_(memory.thread_slots->number(thread)) {}
 
   // The slot of the first line.
   std::uint32_t first() const noexcept { return first_; }
@@ -53,7 +53,7 @@ class CartReserver {
       const ReserveResult refusal = UserLimits::count(memory_, item, number, request, line.quantity, entry);
       if (refusal != ReserveResult::kReserved) return refusal;
     }
-    const ReserveResult result = item.shards == 1 ? append(number, item.first_line, line.quantity, entry)
+    const ReserveResult result = item.shards == 1 ? append(number, item.first_shard, line.quantity, entry)
                                                   : take_from_shards(number, line.quantity, entry);
     if (result != ReserveResult::kReserved && entry != kNoUser) memory_.users.put_back(entry, line.quantity);
     return result;
@@ -90,7 +90,7 @@ class CartReserver {
     ReservationTable& table = memory_.reservations;
     const std::uint32_t slot = table.take_slot();
     if (slot == kNoSlot) return ReserveResult::kLedgerFull;
-    if (!memory_.items.line(stock_shard).reserve(quantity)) {
+    if (!memory_.items.shard(stock_shard).reserve(quantity)) {
       table.free_slot(slot);
       return ReserveResult::kSoldOut;
     }
@@ -115,8 +115,8 @@ class CartReserver {
   ReserveResult take_from_shards(std::uint32_t number, std::uint64_t quantity, std::uint32_t entry) noexcept {
     Item<>& item = memory_.items[number];
     for (std::uint32_t i = 0; i < item.shards; ++i) {
-      const std::uint32_t stock_shard = item.first_line + (shard_ + i) % item.shards;
-      if (memory_.items.line(stock_shard).available() < quantity) continue;
+      const std::uint32_t stock_shard = item.first_shard + (shard_ + i) % item.shards;
+      if (memory_.items.shard(stock_shard).available() < quantity) continue;
       const ReserveResult result = append(number, stock_shard, quantity, entry);
       if (result != ReserveResult::kSoldOut) return result;
     }
@@ -136,12 +136,12 @@ class CartReserver {
   ReserveResult gather(std::uint32_t number, std::uint64_t quantity, std::uint32_t entry) noexcept {
     const Item<>& item = memory_.items[number];
     // Keeps other threads from reporting sold out while only this gathering, which may fail, holds the units.
-    const StockShard<>::Return may_come_back(memory_.items.line(item.first_line));
+    const StockShard<>::Return may_come_back(memory_.items.shard(item.first_shard));
     const std::uint32_t before = last_;
     ReserveResult result = ReserveResult::kSoldOut;
     for (std::uint32_t shard = 0; shard < item.shards && quantity != 0; ++shard) {
-      const std::uint32_t stock_shard = item.first_line + shard;
-      const std::uint64_t part = std::min(quantity, memory_.items.line(stock_shard).available());
+      const std::uint32_t stock_shard = item.first_shard + shard;
+      const std::uint64_t part = std::min(quantity, memory_.items.shard(stock_shard).available());
       if (part == 0) continue;
       result = append(number, stock_shard, part, entry);
       if (result == ReserveResult::kLedgerFull) break;
@@ -166,7 +166,7 @@ class CartReserver {
 
   void put_back_stock(std::uint32_t slot) noexcept {
     for_each_line(memory_, slot, [this](std::uint32_t at, std::uint32_t quantity, std::uint32_t) {
-      memory_.items.line(memory_.reservations[at].stock_shard.load(std::memory_order_relaxed))
+      memory_.items.shard(memory_.reservations[at].stock_shard.load(std::memory_order_relaxed))
           .put_back(quantity);
       memory_.reservations.free_slot(at);
     });

@@ -40,7 +40,7 @@ class HeldUnits {
 
  private:
   StockShard<>& stock_of(const Reservation& line) noexcept {
-    return memory_.items.line(line.stock_shard.load(std::memory_order_relaxed));
+    return memory_.items.shard(line.stock_shard.load(std::memory_order_relaxed));
   }
 
   LedgerMemory& memory_;

@@ -21,8 +21,8 @@ class HoldChanger {
  public:
   enum Counter : std::uint32_t { kChanged = 7 };
 
-  HoldChanger(LedgerMemory& memory, ThreadSlot& line, std::uint64_t now) noexcept
-      : memory_(memory), line_(line), now_(now) {}
+  HoldChanger(LedgerMemory& memory, ThreadSlot& thread, std::uint64_t now) noexcept
+      : memory_(memory), thread_(thread), now_(now) {}
 
   // Makes the reservation hold as many units of each item as `wanted` names for it, or of its only item; of other items
   // as many as before. Changes everything or nothing: it takes more units before it puts any back.
@@ -31,11 +31,11 @@ class HoldChanger {
     const auto attempt = [&](std::uint32_t head, std::uint64_t seen) -> std::optional<ResolveResult> {
       if (!memory_.reservations.begin_change(head, seen)) return std::nullopt;
       const ResolveResult result = change_held(head, id, wanted, answer);
-      if (result == ResolveResult::kDone) line_.count(kChanged);
+      if (result == ResolveResult::kDone) thread_.count(kChanged);
       memory_.reservations.end_change(head, seen, Phase::kHeld);
       return result;
     };
-    answer.result = Resolver(memory_, line_, now_).decide(id, attempt);
+    answer.result = Resolver(memory_, thread_, now_).decide(id, attempt);
     return answer;
   }
 
@@ -51,7 +51,7 @@ class HoldChanger {
     const ResolveResult verdict = find_levels(head, wanted, answer.line);
     if (verdict != ResolveResult::kDone) return verdict;
     const LedgerUser user = memory_.reservations[head].user();
-    CartReserver more(memory_, line_);
+    CartReserver more(memory_, thread_);
     answer.refusal = take_more(more, user, answer.line);
     if (answer.refusal != ReserveResult::kReserved) {
       more.undo();
@@ -176,7 +176,7 @@ class HoldChanger {
   }
 
   LedgerMemory& memory_;
-  ThreadSlot& line_;
+  ThreadSlot& thread_;
   std::uint64_t now_;
   std::uint32_t count_ = 0;
   Level levels_[StockRequest::kLinesMax];

@@ -1,5 +1,5 @@
 // The items on sale. The units of a hot item are split over several shards, so that threads that reserve
-// it do not share a line; each keeps the sum for its own part (see stock_shard.h).
+// it do not share a cache line; each keeps the sum for its own part (see stock_shard.h).
 //
 //   StockShard, one cache line each:  | available : 32 | reserved : 32 | ... |   by reserve, confirm, cancel ...
 //   Item, one cache line each:  | sku | name | shards | per user | closed | total | backorder |   by restock and such
@@ -58,7 +58,7 @@ struct alignas(kCacheLine) Item {
   Key sku;
   char name[kSkuTextMax];     // of a sku that is a text
   std::uint32_t name_length;  // 0: the sku is a number
-  std::uint32_t first_line, shards;
+  std::uint32_t first_shard, shards;
   std::uint32_t group;  // 1 + its number; 0: none
 
   typename A::template atomic<std::uint64_t> per_user;  // 0: no limit
@@ -98,12 +98,12 @@ class ItemTable {
 
   struct Control {
     alignas(kCacheLine) AtomicU32 items;
-    std::uint32_t lines;  // taken of the table's; under the lock
-    SpinLock<A> lock;     // of those who add
+    std::uint32_t shards;  // taken of the table's; under the lock
+    SpinLock<A> lock;      // of those who add
   };
 
   static constexpr std::uint64_t index_size(std::uint32_t items) { return std::bit_ceil(items * 2ULL); }
-  // Room for `items` lines, of which an item takes one for each of its shards.
+  // Room for `items` shards, of which an item takes one for each of its shards.
   static constexpr std::uint64_t bytes(std::uint32_t items) {
     return bytes_of<Control, Item, StockShard, AtomicU32>(1, items, items, index_size(items));
   }
@@ -113,8 +113,8 @@ class ItemTable {
       : secret_(secret),
         control_(static_cast<Control*>(memory)),
         items_(reinterpret_cast<Item*>(control_ + 1)),
-        lines_(reinterpret_cast<StockShard*>(items_ + items)),
-        index_(reinterpret_cast<AtomicU32*>(lines_ + items)),
+        shards_(reinterpret_cast<StockShard*>(items_ + items)),
+        index_(reinterpret_cast<AtomicU32*>(shards_ + items)),
         room_(items),
         mask_(index_size(items) - 1) {}
 
@@ -157,26 +157,26 @@ class ItemTable {
 
   Look look(const Item& item, std::uint64_t quantity) const noexcept {
     if (item.shards == 1) [[likely]]
-      return lines_[item.first_line].available() < quantity ? Look::kSoldOut : Look::kEnough;
+      return shards_[item.first_shard].available() < quantity ? Look::kSoldOut : Look::kEnough;
     std::uint32_t under_way = 0;
     // ACQ ended: pairs with REL in ~Return(): the words below have what came back.
     for_shards(item,
-               [&](StockShard& line) { under_way -= line.returns_ended.load(std::memory_order_acquire); });
+               [&](StockShard& shard) { under_way -= shard.returns_ended.load(std::memory_order_acquire); });
     std::uint64_t sum = 0;
     // ACQ word: pairs with REL in reserve(): the returns that were before a unit went are counted below.
-    for_shards(item, [&](StockShard& line) {
-      sum += StockShard::available_in(line.word.load(std::memory_order_acquire));
+    for_shards(item, [&](StockShard& shard) {
+      sum += StockShard::available_in(shard.word.load(std::memory_order_acquire));
     });
     if (sum >= quantity) return Look::kEnough;
     for_shards(item,
-               [&](StockShard& line) { under_way += line.returns_begun.load(std::memory_order_relaxed); });
+               [&](StockShard& shard) { under_way += shard.returns_begun.load(std::memory_order_relaxed); });
     return under_way == 0 ? Look::kSoldOut : Look::kUnsettled;
   }
 
   // The same; and of an item that is sold out, whether units are reserved, which may come back.
   Look look(const Item& item, std::uint64_t quantity, bool& reserved) const noexcept {
     if (item.shards == 1) [[likely]] {
-      const std::uint64_t word = lines_[item.first_line].word.load(std::memory_order_relaxed);
+      const std::uint64_t word = shards_[item.first_shard].word.load(std::memory_order_relaxed);
       if (StockShard::available_in(word) >= quantity) return Look::kEnough;
       reserved = StockShard::reserved_in(word) != 0;
       return Look::kSoldOut;
@@ -190,8 +190,8 @@ class ItemTable {
 
   bool any_reserved(const Item& item) const noexcept {
     std::uint64_t reserved = 0;
-    for_shards(item, [&](StockShard& line) {
-      reserved |= StockShard::reserved_in(line.word.load(std::memory_order_relaxed));
+    for_shards(item, [&](StockShard& shard) {
+      reserved |= StockShard::reserved_in(shard.word.load(std::memory_order_relaxed));
     });
     return reserved != 0;
   }
@@ -204,8 +204,8 @@ class ItemTable {
       counts = {};
       counts.total = item.total.load(std::memory_order_relaxed);
       counts.backorder = item.backorder.load(std::memory_order_relaxed);
-      for_shards(item, [&](StockShard& line) {
-        const std::uint64_t word = line.word.load(std::memory_order_relaxed);
+      for_shards(item, [&](StockShard& shard) {
+        const std::uint64_t word = shard.word.load(std::memory_order_relaxed);
         counts.available += StockShard::available_in(word);
         counts.reserved += StockShard::reserved_in(word);
       });
@@ -302,26 +302,26 @@ class ItemTable {
     return set.result;
   }
 
-  // Sold units of one of its stock lines, which the caller has found to be sold, are available again.
+  // Sold units of one of its shards, which the caller has found to be sold, are available again.
   void give_back(Item& item, std::uint32_t stock_shard, std::uint64_t quantity) noexcept {
     item.lock.lock();
     // The total stays; but who sums up the shards must not find the units sold in one and available in another.
     change_total(item, [&] {
-      lines_[stock_shard].add(quantity);
+      shards_[stock_shard].add(quantity);
       return 0;
     });
     item.lock.unlock();
   }
 
   Item& operator[](std::uint32_t number) const noexcept { return items_[number]; }
-  StockShard& line(std::uint32_t number) const noexcept { return lines_[number]; }
+  StockShard& shard(std::uint32_t number) const noexcept { return shards_[number]; }
   // ACQ items: pairs with REL in add().
   std::uint32_t size() const noexcept { return control_->items.load(std::memory_order_acquire); }
 
  private:
   template <class Visit>
   void for_shards(const Item& item, Visit&& visit) const noexcept {
-    for (std::uint32_t shard = 0; shard < item.shards; ++shard) visit(lines_[item.first_line + shard]);
+    for (std::uint32_t shard = 0; shard < item.shards; ++shard) visit(shards_[item.first_shard + shard]);
   }
 
   static std::uint64_t share(std::uint64_t quantity, std::uint32_t shards, std::uint32_t shard) noexcept {
@@ -343,26 +343,26 @@ class ItemTable {
   // The next three, under the lock: units become available; as many as there are, up to `quantity`, are so no longer,
   // but for `rest` of them; or `quantity` of them, or none.
   std::uint64_t put_on_sale(Item& item, std::uint64_t quantity) noexcept {
-    std::uint32_t shard = 0;
-    for_shards(item, [&](StockShard& line) { line.add(share(quantity, item.shards, shard++)); });
+    std::uint32_t i = 0;
+    for_shards(item, [&](StockShard& shard) { shard.add(share(quantity, item.shards, i++)); });
     return quantity;
   }
   std::uint64_t take_up_to(Item& item, std::uint64_t quantity, std::uint64_t rest) noexcept {
     std::uint64_t taken = 0;
     if (item.shards == 1 || rest == 0) {
-      for_shards(item, [&](StockShard& line) { taken += line.take_away(quantity - taken, rest); });
+      for_shards(item, [&](StockShard& shard) { taken += shard.take_away(quantity - taken, rest); });
       return taken;
     }
     // Others do not take for sold out what is put back below.
-    const typename StockShard::Return may_come_back(lines_[item.first_line]);
-    for_shards(item, [&](StockShard& line) { taken += line.take_away(quantity + rest - taken); });
+    const typename StockShard::Return may_come_back(shards_[item.first_shard]);
+    for_shards(item, [&](StockShard& shard) { taken += shard.take_away(quantity + rest - taken); });
     // What is in hand now was there at one instant: without `rest` of it no more goes than may.
     rest = std::min(taken, rest);
     put_on_sale(item, rest);
     return taken - rest;
   }
   bool take_all(Item& item, std::uint64_t quantity) noexcept {
-    if (item.shards == 1) return lines_[item.first_line].take_all(quantity);
+    if (item.shards == 1) return shards_[item.first_shard].take_all(quantity);
     bool done = false;
     // Again where units were coming back meanwhile: only an instant without them is one at which there are too few.
     spin_wait<A>([&] {
@@ -373,13 +373,13 @@ class ItemTable {
   }
   bool gather(Item& item, std::uint64_t quantity) noexcept {
     // Others do not take for sold out what may be put back below.
-    const typename StockShard::Return may_come_back(lines_[item.first_line]);
+    const typename StockShard::Return may_come_back(shards_[item.first_shard]);
     std::uint64_t parts[kShardsMax];
-    std::uint32_t shard = 0;
-    for_shards(item, [&](StockShard& line) { quantity -= parts[shard++] = line.take_away(quantity); });
+    std::uint32_t i = 0;
+    for_shards(item, [&](StockShard& shard) { quantity -= parts[i++] = shard.take_away(quantity); });
     if (quantity == 0) return true;
-    shard = 0;
-    for_shards(item, [&](StockShard& line) { line.add(parts[shard++]); });
+    i = 0;
+    for_shards(item, [&](StockShard& shard) { shard.add(parts[i++]); });
     return false;
   }
 
@@ -393,22 +393,22 @@ class ItemTable {
   Added add_locked(const ItemSpec& spec, Join&& join) noexcept {
     if (find(spec.sku) != kNoItem) return Added::kSkuExists;
     const std::uint32_t number = control_->items.load(std::memory_order_relaxed);
-    if (number == room_ || spec.shards > room_ - control_->lines) return Added::kFull;
+    if (number == room_ || spec.shards > room_ - control_->shards) return Added::kFull;
     if (!join(number)) return Added::kNotJoined;
     Item& item = items_[number];
     item.sku = spec.sku;
     spec.name.copy(item.name, sizeof item.name);
     item.name_length = static_cast<std::uint32_t>(spec.name.size());
-    item.first_line = control_->lines;
+    item.first_shard = control_->shards;
     item.shards = spec.shards;
     item.per_user.store(spec.per_user, std::memory_order_relaxed);
     item.counts_users.store(spec.per_user != 0 || spec.group != 0 ? 1 : 0, std::memory_order_relaxed);
     item.group = spec.group;
     item.total.store(spec.quantity, std::memory_order_relaxed);
     item.backorder.store(spec.backorder, std::memory_order_relaxed);
-    for_shards(item, [&](StockShard& line) { line.sharded = spec.shards > 1 ? 1 : 0; });
+    for_shards(item, [&](StockShard& shard) { shard.sharded = spec.shards > 1 ? 1 : 0; });
     put_on_sale(item, spec.quantity + spec.backorder);
-    control_->lines += spec.shards;
+    control_->shards += spec.shards;
     // REL items: pairs with ACQ in size().
     control_->items.store(number + 1, std::memory_order_release);
     std::uint64_t slot = place(spec.sku);
@@ -435,7 +435,7 @@ class ItemTable {
   const KeySecret& secret_;
   Control* control_;
   Item* items_;
-  StockShard* lines_;
+  StockShard* shards_;
   AtomicU32* index_;  // item number + 1; 0: free; open addressing
   std::uint32_t room_;
   std::uint64_t mask_;

@@ -91,8 +91,8 @@ inline LedgerAudit audit(LedgerMemory& memory, std::uint64_t* scratch) noexcept 
   for (std::uint32_t number = 0; number < memory.items.size(); ++number) {
     const Item<>& item = memory.items[number];
     const StockCounts counts = memory.items.counts(item);
-    for (std::uint32_t i = item.first_line; i < item.first_line + item.shards; ++i) {
-      const std::uint64_t word = memory.items.line(i).word.load(std::memory_order_relaxed);
+    for (std::uint32_t i = item.first_shard; i < item.first_shard + item.shards; ++i) {
+      const std::uint64_t word = memory.items.shard(i).word.load(std::memory_order_relaxed);
       report.shards_off += StockShard<>::reserved_in(word) != on_line[i];
     }
     const std::uint64_t sold_counted =

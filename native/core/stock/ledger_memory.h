@@ -124,21 +124,21 @@ class LedgerMemory {
 // another one (the last step of a reservation may resolve others) is part of that one.
 class Inside {
  public:
-  Inside(LedgerMemory& memory, ThreadSlot& line) noexcept
+  Inside(LedgerMemory& memory, ThreadSlot& thread) noexcept
       : quiesce_(memory.control->quiesce),
-        line_(line),
-        outermost_(line.inside.load(std::memory_order_relaxed) == 0) {
-    if (outermost_) quiesce_.enter(line_);
+        thread_(thread),
+        outermost_(thread.inside.load(std::memory_order_relaxed) == 0) {
+    if (outermost_) quiesce_.enter(thread_);
   }
   ~Inside() {
-    if (outermost_) quiesce_.leave(line_);
+    if (outermost_) quiesce_.leave(thread_);
   }
   Inside(const Inside&) = delete;
   Inside& operator=(const Inside&) = delete;
 
  private:
   Quiesce<>& quiesce_;
-  ThreadSlot& line_;
+  ThreadSlot& thread_;
   bool outermost_;
 };
 

@@ -173,7 +173,7 @@ class LedgerSnapshot {
         put(item.total.load(std::memory_order_relaxed));
         put(item.backorder.load(std::memory_order_relaxed));
         for (std::uint32_t shard = 0; shard < item.shards; ++shard) {
-          put(memory.items.line(item.first_line + shard).word.load(std::memory_order_relaxed));
+          put(memory.items.shard(item.first_shard + shard).word.load(std::memory_order_relaxed));
         }
       }
     }
@@ -306,7 +306,7 @@ class LedgerSnapshot {
       item.total.store(total, std::memory_order_relaxed);
       item.backorder.store(backorder, std::memory_order_relaxed);
       for (std::uint32_t shard = 0; shard < item.shards; ++shard) {
-        memory.items.line(item.first_line + shard).word.store(take(), std::memory_order_relaxed);
+        memory.items.shard(item.first_shard + shard).word.store(take(), std::memory_order_relaxed);
       }
     }
 

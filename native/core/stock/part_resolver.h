@@ -23,8 +23,8 @@ class PartResolver {
  public:
   enum Counter : std::uint32_t { kParted = 6 };
 
-  PartResolver(LedgerMemory& memory, ThreadSlot& line, std::uint64_t now) noexcept
-      : memory_(memory), line_(line), now_(now), resolver_(memory, line, now) {}
+  PartResolver(LedgerMemory& memory, ThreadSlot& thread, std::uint64_t now) noexcept
+      : memory_(memory), thread_(thread), now_(now), resolver_(memory, thread, now) {}
 
   // Sells the part; the rest is on sale again, or stays held.
   ResolveAnswer confirm(std::uint64_t id, const Part& part, Rest rest) noexcept {
@@ -86,9 +86,9 @@ class PartResolver {
   }
 
   void end(std::uint32_t head, std::uint64_t seen, Phase phase) noexcept {
-    line_.count(phase == Phase::kHeld        ? static_cast<std::uint32_t>(kParted)
-                : phase == Phase::kConfirmed ? static_cast<std::uint32_t>(Resolver::kConfirmed)
-                                             : static_cast<std::uint32_t>(Resolver::kCancelled));
+    thread_.count(phase == Phase::kHeld        ? static_cast<std::uint32_t>(kParted)
+                  : phase == Phase::kConfirmed ? static_cast<std::uint32_t>(Resolver::kConfirmed)
+                                               : static_cast<std::uint32_t>(Resolver::kCancelled));
     // Before the first slot is freed: after that its state may be that of another use.
     memory_.reservations.end_change(head, seen, phase);
     if (phase == Phase::kHeld) return;
@@ -106,7 +106,7 @@ class PartResolver {
   }
 
   LedgerMemory& memory_;
-  ThreadSlot& line_;
+  ThreadSlot& thread_;
   std::uint64_t now_;
   Resolver resolver_;
 };

@@ -247,7 +247,7 @@ class ReservationsReader {
       words_.sound = entry != kNoUser;
     }
     words_.sound =
-        words_.sound && stock_shard >= item.first_line && stock_shard < item.first_line + item.shards;
+        words_.sound && stock_shard >= item.first_shard && stock_shard < item.first_shard + item.shards;
     Reservation& line = table_[slot];
     line.sold.store((line.state.load(std::memory_order_relaxed) >> 32 << 32) | sold,
                     std::memory_order_relaxed);

@@ -17,8 +17,8 @@ class Resolver {
   enum Counter : std::uint32_t { kConfirmed = 1, kCancelled, kExpired, kExtended };
 
   // `line`: the slot of this thread, which is inside an operation. Holds with a deadline up to `now` are due.
-  Resolver(LedgerMemory& memory, ThreadSlot& line, std::uint64_t now) noexcept
-      : memory_(memory), line_(line), now_(now) {}
+  Resolver(LedgerMemory& memory, ThreadSlot& thread, std::uint64_t now) noexcept
+      : memory_(memory), thread_(thread), now_(now) {}
 
   // Confirms or cancels all units of the reservation.
   ResolveResult resolve(std::uint64_t id, Phase to) noexcept {
@@ -32,7 +32,7 @@ class Resolver {
   ResolveResult extend(std::uint64_t id, std::uint64_t until) noexcept {
     return decide(id, [&](std::uint32_t slot, std::uint64_t seen) -> std::optional<ResolveResult> {
       if (!memory_.reservations.extend(slot, seen, until)) return std::nullopt;
-      line_.count(kExtended);
+      thread_.count(kExtended);
       return ResolveResult::kDone;
     });
   }
@@ -128,12 +128,12 @@ class Resolver {
                                   table.free_slot(at);
                                   ++lines_ended_;
                                 });
-    line_.count(to == Phase::kConfirmed ? kConfirmed : to == Phase::kCancelled ? kCancelled : kExpired);
+    thread_.count(to == Phase::kConfirmed ? kConfirmed : to == Phase::kCancelled ? kCancelled : kExpired);
     return true;
   }
 
   LedgerMemory& memory_;
-  ThreadSlot& line_;
+  ThreadSlot& thread_;
   std::uint64_t now_;
   std::uint32_t lines_ended_ = 0;
 };

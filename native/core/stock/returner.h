@@ -20,8 +20,8 @@ class Returner {
  public:
   enum Counter : std::uint32_t { kReturned = 8 };
 
-  Returner(LedgerMemory& memory, ThreadSlot& line, std::uint64_t now) noexcept
-      : memory_(memory), line_(line), now_(now) {
+  Returner(LedgerMemory& memory, ThreadSlot& thread, std::uint64_t now) noexcept
+      : memory_(memory), thread_(thread), now_(now) {
     memory.control->returns.lock();
   }
   ~Returner() { memory_.control->returns.unlock(); }
@@ -65,10 +65,10 @@ class Returner {
       return counted ? ResolveResult::kNotBought : ResolveResult::kNeedsUser;
     }
     if (counted) memory_.users.put_back(entry, quantity);
-    const std::uint32_t shard = memory_.thread_slots->number(line_) % item.shards;
-    memory_.items.give_back(item, item.first_line + shard, quantity);
+    const std::uint32_t shard = memory_.thread_slots->number(thread_) % item.shards;
+    memory_.items.give_back(item, item.first_shard + shard, quantity);
     memory_.movements.append({MovementKind::kReversed, number, quantity, now_, 0, user});
-    line_.count(kReturned);
+    thread_.count(kReturned);
     return ResolveResult::kDone;
   }
 
@@ -101,7 +101,7 @@ class Returner {
           {MovementKind::kReversed, line.item, line.taken, now_, record.id, record.user});
       return true;
     });
-    line_.count(kReturned);
+    thread_.count(kReturned);
     return ResolveResult::kDone;
   }
 
@@ -161,7 +161,7 @@ class Returner {
   }
 
   LedgerMemory& memory_;
-  ThreadSlot& line_;
+  ThreadSlot& thread_;
   std::uint64_t now_;
 };
 

@@ -76,10 +76,10 @@ class StockLedger {
 
   // What peek(), whose refusal is provisional, says once holds that are over do not stand in the way any more: those
   // are looked at first, as far as kLookSlots goes. It writes nothing if no hold is over.
-  Answer peek_past_due(ThreadSlot& line, const Request& request, CallTime& time) noexcept {
+  Answer peek_past_due(ThreadSlot& thread, const Request& request, CallTime& time) noexcept {
     bool left = due(time.now());
     if (left) {
-      expire_due(line, time.now(), kLookSlots);
+      expire_due(thread, time.now(), kLookSlots);
       left = due(time.now());
     }
     Answer answer = peek(request);
@@ -89,13 +89,13 @@ class StockLedger {
 
   // Answers a request that peek() refused with `verdict`. With an id, what the id was told before comes first,
   // and a refusal for want of stock is remembered; without one, no shared line is written.
-  Answer refuse(ThreadSlot& line, const Request& request, const Answer& verdict) noexcept {
+  Answer refuse(ThreadSlot& thread, const Request& request, const Answer& verdict) noexcept {
     Answer answer = verdict;
     if (request.has_id()) {
-      const Inside inside(memory_, line);
+      const Inside inside(memory_, thread);
       answer = refuse_id(request, verdict);
     }
-    count(line, answer.result);
+    count(thread, answer.result);
     return answer;
   }
 
@@ -105,18 +105,18 @@ class StockLedger {
   }
 
   // What the id of the request was told before: kReserved if nothing (or if there is no id). Changes nothing.
-  Answer recall(ThreadSlot& line, const Request& request) noexcept {
+  Answer recall(ThreadSlot& thread, const Request& request) noexcept {
     Answer answer;
     if (!request.has_id()) return answer;
-    const Inside inside(memory_, line);
+    const Inside inside(memory_, thread);
     const IdTable::Visit id(memory_.ids, request.hashed_id(secret()));
     if (id.locked()) told_before(id, request, answer);
     return answer;
   }
 
   // The reservation that an id was told of; 0: none, or it was refused, or is forgotten.
-  std::uint64_t reservation_of(ThreadSlot& line, const Key& id) noexcept {
-    const Inside inside(memory_, line);
+  std::uint64_t reservation_of(ThreadSlot& thread, const Key& id) noexcept {
+    const Inside inside(memory_, thread);
     std::uint64_t reservation = 0;
     // Another thread may be deciding an id of the same neighbourhood.
     spin_wait([&] {
@@ -134,64 +134,66 @@ class StockLedger {
   //
   // A gate's order that is still held, but in no queue, is published again, once, and held as long as a new one.
   template <class Publish>
-  Answer reserve(ThreadSlot& line, const Request& request, std::uint64_t now, Publish&& publish) noexcept {
-    const Inside inside(memory_, line);
-    Answer answer = attempt<false>(line, request, now, publish);
+  Answer reserve(ThreadSlot& thread, const Request& request, std::uint64_t now, Publish&& publish) noexcept {
+    const Inside inside(memory_, thread);
+    Answer answer = attempt<false>(thread, request, now, publish);
     if (answer.provisional) [[unlikely]]
-      answer = reserve_past_due(line, request, now, answer, publish);
-    count(line, answer.result);
-    expire_in_passing(line, answer.result, now);
+      answer = reserve_past_due(thread, request, now, answer, publish);
+    count(thread, answer.result);
+    expire_in_passing(thread, answer.result, now);
     return answer;
   }
 
   // Sells what is held.
-  ResolveResult confirm(ThreadSlot& line, std::uint64_t id, std::uint64_t now) noexcept {
-    const Inside inside(memory_, line);
-    return Resolver(memory_, line, now).resolve(id, Phase::kConfirmed);
+  ResolveResult confirm(ThreadSlot& thread, std::uint64_t id, std::uint64_t now) noexcept {
+    const Inside inside(memory_, thread);
+    return Resolver(memory_, thread, now).resolve(id, Phase::kConfirmed);
   }
   // Puts what is held back on sale.
-  ResolveResult cancel(ThreadSlot& line, std::uint64_t id, std::uint64_t now) noexcept {
-    const Inside inside(memory_, line);
-    return Resolver(memory_, line, now).resolve(id, Phase::kCancelled);
+  ResolveResult cancel(ThreadSlot& thread, std::uint64_t id, std::uint64_t now) noexcept {
+    const Inside inside(memory_, thread);
+    return Resolver(memory_, thread, now).resolve(id, Phase::kCancelled);
   }
   // Sells a part; the rest is available again, or stays held.
-  ResolveAnswer confirm_part(ThreadSlot& line, std::uint64_t id, std::uint64_t now, const Part& part,
+  ResolveAnswer confirm_part(ThreadSlot& thread, std::uint64_t id, std::uint64_t now, const Part& part,
                              Rest rest) noexcept {
-    const Inside inside(memory_, line);
-    return PartResolver(memory_, line, now).confirm(id, part, rest);
+    const Inside inside(memory_, thread);
+    return PartResolver(memory_, thread, now).confirm(id, part, rest);
   }
   // Puts a part back on sale; the rest stays held.
-  ResolveAnswer cancel_part(ThreadSlot& line, std::uint64_t id, std::uint64_t now,
+  ResolveAnswer cancel_part(ThreadSlot& thread, std::uint64_t id, std::uint64_t now,
                             const Part& part) noexcept {
-    const Inside inside(memory_, line);
-    return PartResolver(memory_, line, now).cancel(id, part);
+    const Inside inside(memory_, thread);
+    return PartResolver(memory_, thread, now).cancel(id, part);
   }
   // Holds as many units of the items named as `wanted` says from now on, or of its only item, until its deadline as
   // before.
-  ResolveAnswer change(ThreadSlot& line, std::uint64_t id, std::uint64_t now, const Part& wanted) noexcept {
-    const Inside inside(memory_, line);
+  ResolveAnswer change(ThreadSlot& thread, std::uint64_t id, std::uint64_t now, const Part& wanted) noexcept {
+    const Inside inside(memory_, thread);
     const bool left = due(now);
-    const ResolveAnswer answer = HoldChanger(memory_, line, now).change(id, wanted);
+    const ResolveAnswer answer = HoldChanger(memory_, thread, now).change(id, wanted);
     // Holds that are over do not stand in the way.
     if (!left || (!of_stock(answer.refusal) && !of_full_table(answer.refusal))) return answer;
-    expire_due(line, now, kLookSlots);
-    return HoldChanger(memory_, line, now).change(id, wanted);
+    expire_due(thread, now, kLookSlots);
+    return HoldChanger(memory_, thread, now).change(id, wanted);
   }
   // What was bought with the reservation, or a part of it, is on sale again.
-  ResolveAnswer give_back(ThreadSlot& line, std::uint64_t id, std::uint64_t now, const Part& part) noexcept {
-    const Inside inside(memory_, line);
-    return Returner(memory_, line, now).give_back(id, part);
+  ResolveAnswer give_back(ThreadSlot& thread, std::uint64_t id, std::uint64_t now,
+                          const Part& part) noexcept {
+    const Inside inside(memory_, thread);
+    return Returner(memory_, thread, now).give_back(id, part);
   }
   // Bought units of an item are on sale again: those of the user, or those that no user's count has.
-  ResolveResult give_back(ThreadSlot& line, std::uint32_t item, std::uint64_t quantity,
+  ResolveResult give_back(ThreadSlot& thread, std::uint32_t item, std::uint64_t quantity,
                           const LedgerUser& user, std::uint64_t now) noexcept {
-    const Inside inside(memory_, line);
-    return Returner(memory_, line, now).give_back(item, quantity, user);
+    const Inside inside(memory_, thread);
+    return Returner(memory_, thread, now).give_back(item, quantity, user);
   }
   // Holds the reservation until `until` at least.
-  ResolveResult extend(ThreadSlot& line, std::uint64_t id, std::uint64_t now, std::uint64_t until) noexcept {
-    const Inside inside(memory_, line);
-    return Resolver(memory_, line, now).extend(id, until);
+  ResolveResult extend(ThreadSlot& thread, std::uint64_t id, std::uint64_t now,
+                       std::uint64_t until) noexcept {
+    const Inside inside(memory_, thread);
+    return Resolver(memory_, thread, now).extend(id, until);
   }
 
   // What the reservation is at `now`, and what is left of its hold. Advisory: another thread may extend or resolve it
@@ -212,16 +214,16 @@ class StockLedger {
   bool due(std::uint64_t now) const noexcept { return memory_.reservations.deadlines().due(now); }
 
   // Expires what is due, in the order of slots, as far as looking at `slots` slots goes. Returns how many.
-  std::uint32_t expire_due(ThreadSlot& line, std::uint64_t now,
+  std::uint32_t expire_due(ThreadSlot& thread, std::uint64_t now,
                            std::uint32_t slots = LookBudget::kUnlimited) noexcept {
     if (!due(now)) return 0;
-    const Inside inside(memory_, line);
+    const Inside inside(memory_, thread);
     LookBudget budget(slots);
-    return Resolver(memory_, line, now).expire_due(budget);
+    return Resolver(memory_, thread, now).expire_due(budget);
   }
 
-  ItemTable<>::Added add_item(ThreadSlot& line, const ItemSpec& spec, std::uint64_t now) noexcept {
-    const Inside inside(memory_, line);
+  ItemTable<>::Added add_item(ThreadSlot& thread, const ItemSpec& spec, std::uint64_t now) noexcept {
+    const Inside inside(memory_, thread);
     const ItemTable<>::Added added = memory_.items.add(spec, [&](std::uint32_t number) {
       return spec.group == 0 || memory_.groups.join(memory_.groups[spec.group - 1], number);
     });
@@ -231,43 +233,44 @@ class StockLedger {
     return added;
   }
   // False if total and backorder would exceed kQuantityMax.
-  bool restock(ThreadSlot& line, std::uint32_t item, std::uint64_t quantity, std::uint64_t now) noexcept {
-    const Inside inside(memory_, line);
+  bool restock(ThreadSlot& thread, std::uint32_t item, std::uint64_t quantity, std::uint64_t now) noexcept {
+    const Inside inside(memory_, thread);
     if (!memory_.items.restock(memory_.items[item], quantity)) return false;
     memory_.record_movement(MovementKind::kRestocked, item, quantity, now);
     return true;
   }
   // Takes up to `quantity` available units off sale. Returns how many.
-  std::uint64_t withdraw(ThreadSlot& line, std::uint32_t item, std::uint64_t quantity,
+  std::uint64_t withdraw(ThreadSlot& thread, std::uint32_t item, std::uint64_t quantity,
                          std::uint64_t now) noexcept {
-    const Inside inside(memory_, line);
+    const Inside inside(memory_, thread);
     const std::uint64_t taken = memory_.items.withdraw(memory_.items[item], quantity);
     if (taken != 0) memory_.record_movement(MovementKind::kWithdrawn, item, taken, now);
     return taken;
   }
   // Makes the total `total`: see ItemTable::set_total().
-  LevelSet set_total(ThreadSlot& line, std::uint32_t item, std::uint64_t total, bool clamp,
+  LevelSet set_total(ThreadSlot& thread, std::uint32_t item, std::uint64_t total, bool clamp,
                      std::uint64_t now) noexcept {
-    const Inside inside(memory_, line);
+    const Inside inside(memory_, thread);
     const TotalSet set = memory_.items.set_total(memory_.items[item], total, clamp);
     if (set.added != 0) memory_.record_movement(MovementKind::kRestocked, item, set.added, now);
     if (set.taken != 0) memory_.record_movement(MovementKind::kWithdrawn, item, set.taken, now);
     return set.result;
   }
   // Makes the backorder cap `backorder`: see ItemTable::set_backorder(). No units are added or taken: nothing is told.
-  LevelSet set_backorder(ThreadSlot& line, std::uint32_t item, std::uint64_t backorder, bool clamp) noexcept {
-    const Inside inside(memory_, line);
+  LevelSet set_backorder(ThreadSlot& thread, std::uint32_t item, std::uint64_t backorder,
+                         bool clamp) noexcept {
+    const Inside inside(memory_, thread);
     return memory_.items.set_backorder(memory_.items[item], backorder, clamp);
   }
-  void close_item(ThreadSlot& line, std::uint32_t item, std::uint64_t now) noexcept {
-    const Inside inside(memory_, line);
+  void close_item(ThreadSlot& thread, std::uint32_t item, std::uint64_t now) noexcept {
+    const Inside inside(memory_, thread);
     // Relaxed: a reservation on its way may still pass.
     if (memory_.items[item].closed.exchange(1, std::memory_order_relaxed) == 0) {
       memory_.record_movement(MovementKind::kClosed, item, 0, now);
     }
   }
-  void reopen_item(ThreadSlot& line, std::uint32_t item, std::uint64_t now) noexcept {
-    const Inside inside(memory_, line);
+  void reopen_item(ThreadSlot& thread, std::uint32_t item, std::uint64_t now) noexcept {
+    const Inside inside(memory_, thread);
     // Relaxed: as in close_item().
     if (memory_.items[item].closed.exchange(0, std::memory_order_relaxed) != 0) {
       memory_.record_movement(MovementKind::kReopened, item, 0, now);
@@ -301,25 +304,25 @@ class StockLedger {
   // was due before the attempt. The first attempt and another one are functions of their own, so that the first is not
   // called.
   template <bool kAgain, class Publish>
-  Answer attempt(ThreadSlot& line, const Request& request, std::uint64_t now, Publish&& publish) noexcept {
-    return request.has_id() ? attempt_with_id<kAgain>(line, request, now, publish)
-                            : attempt_now<kAgain>(line, request, now, publish);
+  Answer attempt(ThreadSlot& thread, const Request& request, std::uint64_t now, Publish&& publish) noexcept {
+    return request.has_id() ? attempt_with_id<kAgain>(thread, request, now, publish)
+                            : attempt_now<kAgain>(thread, request, now, publish);
   }
   template <bool kAgain, class Publish>
-  SLUICE_APART Answer attempt_with_id(ThreadSlot& line, const Request& request, std::uint64_t now,
+  SLUICE_APART Answer attempt_with_id(ThreadSlot& thread, const Request& request, std::uint64_t now,
                                       Publish&& publish) noexcept {
     IdTable::Visit id(memory_.ids, request.hashed_id(secret()));
     Answer answer;
-    if (answered_by_id(id, line, request, now, publish, answer)) return answer;
-    answer = attempt_now<kAgain>(line, request, now, publish);
+    if (answered_by_id(id, thread, request, now, publish, answer)) return answer;
+    answer = attempt_now<kAgain>(thread, request, now, publish);
     remember(id, request, answer);
     return answer;
   }
   template <bool kAgain, class Publish>
-  Answer attempt_now(ThreadSlot& line, const Request& request, std::uint64_t now,
+  Answer attempt_now(ThreadSlot& thread, const Request& request, std::uint64_t now,
                      Publish&& publish) noexcept {
     const bool left = due(now);
-    Answer answer = reserve_once<kAgain>(line, request, now, publish);
+    Answer answer = reserve_once<kAgain>(thread, request, now, publish);
     if (left && (of_stock(answer.result) || of_full_table(answer.result))) [[unlikely]]
       answer.provisional = true;
     return answer;
@@ -328,29 +331,29 @@ class StockLedger {
   // After a first attempt, whose refusal is provisional. Not within attempt(), while others wait for the bucket of its
   // id.
   template <class Publish>
-  SLUICE_APART Answer reserve_past_due(ThreadSlot& line, const Request& request, std::uint64_t now,
+  SLUICE_APART Answer reserve_past_due(ThreadSlot& thread, const Request& request, std::uint64_t now,
                                        Answer refusal, Publish&& publish) noexcept {
-    const bool some = expire_due(line, now, kLookSlots) != 0 || due(now);
-    if (some) return attempt<true>(line, request, now, publish);
+    const bool some = expire_due(thread, now, kLookSlots) != 0 || due(now);
+    if (some) return attempt<true>(thread, request, now, publish);
     // Nothing was due, or another thread has been faster.
     refusal.provisional = false;
     if (of_full_table(refusal.result)) return refusal;
-    if (peek(request).result == ReserveResult::kReserved) return attempt<true>(line, request, now, publish);
+    if (peek(request).result == ReserveResult::kReserved) return attempt<true>(thread, request, now, publish);
     return request.has_id() ? refuse_id(request, refusal) : refusal;
   }
 
   template <bool kAgain, class Publish>
-  Answer reserve_once(ThreadSlot& line, const Request& request, std::uint64_t now,
+  Answer reserve_once(ThreadSlot& thread, const Request& request, std::uint64_t now,
                       Publish&& publish) noexcept {
-    CartReserver lines(memory_, line);
+    CartReserver cart(memory_, thread);
     for (std::uint32_t i = 0; i < request.line_count; ++i) {
-      const ReserveResult result = lines.take(request.lines[i], request);
+      const ReserveResult result = cart.take(request.lines[i], request);
       if (result == ReserveResult::kReserved) continue;
-      lines.undo();
+      cart.undo();
       return {result, 0, i};
     }
     ReservationTable& table = memory_.reservations;
-    const std::uint32_t head = lines.first();
+    const std::uint32_t head = cart.first();
     table[head].deadline_ns.store(now + request.hold_ns, std::memory_order_relaxed);
     table[head].put_user(request.user, request.has_id());
     if (request.has_id()) table.put_id(head, request.id, request.id_text);
@@ -363,7 +366,7 @@ class StockLedger {
          seen = table.state(id)) {
       if (!table.resolve(head, seen, Phase::kCancelled)) continue;
       tell(MovementKind::kCancelled, head, id, request.user, now);
-      lines.undo();
+      cart.undo();
       break;
     }
     return {ReserveResult::kNotPublished, 0, 0};
@@ -381,7 +384,7 @@ class StockLedger {
   // Whether its id alone decides the request; if so, `answer` is what it is told. Else there is room to remember the
   // id. An order in no queue is published again.
   template <class Publish>
-  bool answered_by_id(IdTable::Visit& id, ThreadSlot& line, const Request& request, std::uint64_t now,
+  bool answered_by_id(IdTable::Visit& id, ThreadSlot& thread, const Request& request, std::uint64_t now,
                       Publish&& publish, Answer& answer) noexcept {
     if (!id.locked()) {
       answer = {ReserveResult::kIdBusy, 0, 0};
@@ -389,7 +392,7 @@ class StockLedger {
     }
     if (told_before(id, request, answer)) {
       const bool stranded = answer.result == ReserveResult::kDuplicate && answer.in_no_queue;
-      if (stranded && hold_again(line, answer.reservation, now, now + request.hold_ns) &&
+      if (stranded && hold_again(thread, answer.reservation, now, now + request.hold_ns) &&
           publish(answer.reservation)) {
         answer.in_no_queue = false;
         answer.requeued = true;
@@ -400,7 +403,7 @@ class StockLedger {
     // Room before units are taken: an id that is admitted is remembered.
     const IdTable::Room room = id.find_room([&](std::uint64_t reservation) {
       return memory_.reservations.phase(reservation) == Phase::kHeld &&
-             Resolver(memory_, line, now).still_held(reservation);
+             Resolver(memory_, thread, now).still_held(reservation);
     });
     if (room == IdTable::Room::kFound) return false;
     answer = {room == IdTable::Room::kBusy ? ReserveResult::kIdBusy : ReserveResult::kIdsFull, 0, 0};
@@ -452,25 +455,25 @@ class StockLedger {
   }
 
   // Whether the reservation was held, and now is until `until` at least.
-  SLUICE_APART bool hold_again(ThreadSlot& line, std::uint64_t id, std::uint64_t now,
+  SLUICE_APART bool hold_again(ThreadSlot& thread, std::uint64_t id, std::uint64_t now,
                                std::uint64_t until) noexcept {
     return standing(id, now).phase == Phase::kHeld &&
-           Resolver(memory_, line, now).extend(id, until) == ResolveResult::kDone;
+           Resolver(memory_, thread, now).extend(id, until) == ResolveResult::kDone;
   }
 
-  void expire_in_passing(ThreadSlot& line, ReserveResult result, std::uint64_t now) noexcept {
+  void expire_in_passing(ThreadSlot& thread, ReserveResult result, std::uint64_t now) noexcept {
     const bool turn = result == ReserveResult::kReserved &&
-                      line.counters[kReserved].load(std::memory_order_relaxed) % kPassEvery == 0;
+                      thread.counters[kReserved].load(std::memory_order_relaxed) % kPassEvery == 0;
     if (!turn) [[likely]]
       return;
-    if (memory_.control->sweeping == Sweeping::kByPassers) expire_due(line, now, kLookSlots);
+    if (memory_.control->sweeping == Sweeping::kByPassers) expire_due(thread, now, kLookSlots);
   }
 
-  static void count(ThreadSlot& line, ReserveResult result) noexcept {
+  static void count(ThreadSlot& thread, ReserveResult result) noexcept {
     if (result == ReserveResult::kReserved) {
-      line.count(kReserved);
+      thread.count(kReserved);
     } else if (result != ReserveResult::kDuplicate) {
-      line.count(kRefused);
+      thread.count(kRefused);
     }
   }
 

@@ -87,19 +87,19 @@ struct alignas(kCacheLine) StockShard {
   // While one lives, units may come back to a shard of its item.
   class Return {
    public:
-    explicit Return(StockShard& line) noexcept : line_(line) {
+    explicit Return(StockShard& shard) noexcept : shard_(shard) {
       // Relaxed: the REL of a thread that takes units later carries it.
-      if (line_.sharded != 0) line_.returns_begun.fetch_add(1, std::memory_order_relaxed);
+      if (shard_.sharded != 0) shard_.returns_begun.fetch_add(1, std::memory_order_relaxed);
     }
     // REL ended: pairs with ACQ in look(), which then finds the units that have come back.
     ~Return() {
-      if (line_.sharded != 0) line_.returns_ended.fetch_add(1, std::memory_order_release);
+      if (shard_.sharded != 0) shard_.returns_ended.fetch_add(1, std::memory_order_release);
     }
     Return(const Return&) = delete;
     Return& operator=(const Return&) = delete;
 
    private:
-    StockShard& line_;
+    StockShard& shard_;
   };
 };
 

@@ -20,14 +20,14 @@ using sluice::test::repetitions;
 
 TEST_CASE("a reader that no thread disturbs pauses at once, again and again") {
   Quiesce<> quiesce;
-  const auto lines = std::make_unique<ThreadSlots>();
-  ThreadSlot* line = lines->acquire();
+  const auto slots = std::make_unique<ThreadSlots>();
+  ThreadSlot* slot = slots->acquire();
   for (int i = 0; i < 3; ++i) {
-    quiesce.enter(*line);
-    CHECK(line->inside == 1);
-    quiesce.leave(*line);
-    CHECK(line->inside == 0);
-    quiesce.pause(*lines);
+    quiesce.enter(*slot);
+    CHECK(slot->inside == 1);
+    quiesce.leave(*slot);
+    CHECK(slot->inside == 0);
+    quiesce.pause(*slots);
     quiesce.resume();
   }
 }
@@ -41,7 +41,7 @@ TEST_CASE("readers never see an operation half done, and operations never run be
   constexpr unsigned kOperators = 3, kReaders = 2;
 #endif
   Quiesce<> quiesce;
-  const auto lines = std::make_unique<ThreadSlots>();
+  const auto slots = std::make_unique<ThreadSlots>();
   // Plain words on purpose: only the protocol orders them. Each operation leaves a pair equal.
   struct alignas(kCacheLine) Pair {
     std::uint64_t first = 0, second = 0;
@@ -51,23 +51,23 @@ TEST_CASE("readers never see an operation half done, and operations never run be
   std::uint64_t torn[kReaders] = {}, shrunk[kReaders] = {};
   in_threads(kOperators + kReaders, [&](unsigned index) {
     if (index < kOperators) {
-      ThreadSlot* line = lines->acquire();
+      ThreadSlot* slot = slots->acquire();
       Random random(index);
       for (std::uint64_t i = 0; i < repetitions(1'000'000); ++i) {
-        quiesce.enter(*line);
+        quiesce.enter(*slot);
         ++pairs[index].first;
         if (random.once_in(1'000)) std::this_thread::yield();
         ++pairs[index].second;
-        quiesce.leave(*line);
+        quiesce.leave(*slot);
       }
-      lines->release(line);
+      slots->release(slot);
       --operating;
       return;
     }
     const unsigned reader = index - kOperators;
     std::uint64_t before = 0;
     do {
-      quiesce.pause(*lines);
+      quiesce.pause(*slots);
       std::uint64_t sum = 0;
       for (const Pair& pair : pairs) {
         torn[reader] += pair.first != pair.second;

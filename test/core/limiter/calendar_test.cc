@@ -11,7 +11,7 @@
 #include "core/limiter/limiter.h"
 #include "limiter_tiers.h"
 #include "stress.h"
-#include "zeroed_memory.h"
+#include "timed_limiter.h"
 
 TEST_SUITE_BEGIN("calendar");
 
@@ -21,7 +21,7 @@ using namespace sluice;
 using sluice::test::in_threads;
 using sluice::test::Random;
 using sluice::test::repetitions;
-using sluice::test::ZeroedMemory;
+using sluice::test::TimedLimiter;
 
 constexpr std::int64_t kHour = 3'600'000'000'000, kDay = 24 * kHour;
 constexpr std::int64_t kBeginning = INT64_MIN;
@@ -99,20 +99,11 @@ TEST_CASE("a period begins at the first moment that shows its date, whatever the
   }
 }
 
-struct Timed {
+struct Timed : TimedLimiter {
   Timed(Every every, std::uint64_t limit, const std::vector<ZoneChange>& changes, std::int64_t start,
         std::uint64_t keys = 0)
-      : config(config_of(every, limit, changes, keys)),
-        memory(Limiter::bytes(config)),
-        limiter(memory, config),
-        manual(static_cast<std::uint64_t>(start)),
-        clock(&manual) {
-    limiter.format(config, static_cast<std::uint64_t>(start), KeySecret{{1, 2}});
+      : TimedLimiter(config_of(every, limit, changes, keys), static_cast<std::uint64_t>(start)) {
     std::copy(changes.begin(), changes.end(), limiter.zone_changes());
-    line = limiter.thread_slots().acquire();
-    const std::uint64_t number = 7;
-    seven = limiter.key(KeyKind::kNumber, &number, sizeof number);
-    if (keys != 0) key = &seven;
   }
   static LimiterConfig config_of(Every every, std::uint64_t limit, const std::vector<ZoneChange>& changes,
                                  std::uint64_t keys) {
@@ -125,19 +116,6 @@ struct Timed {
     config.windows[0].zone_changes = static_cast<std::uint32_t>(changes.size());
     return config;
   }
-  Limiter::Decision decide(std::uint64_t cost = 1) {
-    return limiter.decide(*line, clock, clock.now(), cost, 0, key);
-  }
-  Limiter::Outlook peek(std::uint64_t cost = 1) { return limiter.peek(*line, clock.now(), cost, 0, key); }
-
-  LimiterConfig config;
-  ZeroedMemory memory;
-  Limiter limiter;
-  ManualClock manual;
-  Clock clock;
-  ThreadSlot* line = nullptr;
-  Key seven;
-  const Key* key = nullptr;
 };
 
 TEST_CASE("each period has its limit, and a refused request waits until the next one begins") {
@@ -161,7 +139,7 @@ TEST_CASE("each period has its limit, and a refused request waits until the next
           count += cost;
           if (random.once_in(4)) {
             if (random.once_in(2)) timed.manual.advance(random.below(static_cast<std::uint64_t>(40 * kDay)));
-            timed.limiter.refund(*timed.line, timed.clock.now(), decision.receipt, cost, timed.key);
+            timed.limiter.refund(*timed.thread, timed.clock.now(), decision.receipt, cost, timed.key);
             count -= cost;
           }
           continue;
@@ -255,7 +233,7 @@ TEST_CASE("a key is forgotten when its period is over, not before") {
   const auto crowd = [&](std::uint64_t first) {
     for (std::uint64_t number = first; number < first + 2'000; ++number) {
       const Key other = timed.limiter.key(KeyKind::kNumber, &number, sizeof number);
-      timed.limiter.decide(*timed.line, timed.clock, timed.clock.now(), 1, 0, &other);
+      timed.limiter.decide(*timed.thread, timed.clock, timed.clock.now(), 1, 0, &other);
     }
   };
   crowd(100);
@@ -263,11 +241,11 @@ TEST_CASE("a key is forgotten when its period is over, not before") {
   CHECK(timed.decide(3).refused_by == Tier::kSlidingWindow);
   timed.manual.advance(31 * kDay);
   CHECK(timed.peek().remaining == 5);
-  timed.limiter.penalize(*timed.line, timed.clock, timed.clock.now(), 50, timed.key);
+  timed.limiter.penalize(*timed.thread, timed.clock, timed.clock.now(), 50, timed.key);
   CHECK(timed.peek().remaining == 0);
-  timed.limiter.reward(*timed.line, timed.clock.now(), 47, timed.key);
+  timed.limiter.reward(*timed.thread, timed.clock.now(), 47, timed.key);
   CHECK(timed.peek().remaining == 2);
-  timed.limiter.reset(*timed.line, timed.key);
+  timed.limiter.reset(*timed.thread, timed.key);
   CHECK(timed.peek().remaining == 5);
 }
 
@@ -278,8 +256,8 @@ TEST_CASE("threads that go from one period into the next get the limit of each, 
     std::atomic<std::uint64_t> taken{0};
     constexpr std::uint64_t days = 50;
     std::atomic<int> running{3};
-    in_threads(4, [&](int thread) {
-      if (thread == 3) {
+    in_threads(4, [&](int index) {
+      if (index == 3) {
         for (std::uint64_t day = 1; day < days; ++day) {
           while (taken.load() < day * 60) {
           }
@@ -287,9 +265,9 @@ TEST_CASE("threads that go from one period into the next get the limit of each, 
         }
         return;
       }
-      ThreadSlot* line = timed.limiter.thread_slots().acquire();
+      ThreadSlot* thread = timed.limiter.thread_slots().acquire();
       while (taken.load() < days * 60) {
-        if (timed.limiter.decide(*line, timed.clock, timed.clock.now(), 1, 0, timed.key).refused_by ==
+        if (timed.limiter.decide(*thread, timed.clock, timed.clock.now(), 1, 0, timed.key).refused_by ==
             Tier::kNone) {
           ++taken;
         }

@@ -47,7 +47,7 @@ TEST_CASE("a million new keys make it forget neither debt nor block of a key tha
   Keyed flooded(keyed(1'000, 3, 100, 0));
   constexpr std::uint64_t kSpender = 1, kBlocked = 3;
   const Key blocked = flooded.key(kBlocked);
-  REQUIRE(flooded.limiter.block(*flooded.line, flooded.clock.now(), 1'000'000 * kSecond, &blocked));
+  REQUIRE(flooded.limiter.block(*flooded.thread, flooded.clock.now(), 1'000'000 * kSecond, &blocked));
   std::uint64_t spender_passed = 0;
   while (flooded.ask(kSpender) == Tier::kNone) ++spender_passed;
   REQUIRE(spender_passed == 3);
@@ -125,7 +125,7 @@ TEST_CASE("a blocked guest stays, and new guests still find a slot, however many
   for (std::uint64_t number = 100; number < 300; ++number) {
     const Key key = small.key(number);
     if (number % 2 == 0) REQUIRE(small.ask(number) == Tier::kNone);  // it is a guest already
-    if (small.limiter.block(*small.line, small.clock.now(), 9 * kSecond, &key)) ++blocked;
+    if (small.limiter.block(*small.thread, small.clock.now(), 9 * kSecond, &key)) ++blocked;
   }
   CHECK(blocked == 60);  // all slots but those in which no guest stays
   std::uint64_t still = 0;
@@ -145,7 +145,7 @@ TEST_CASE("blocked guests push no other out, and a guest whose slot they take ke
   std::uint64_t blocked = 0;
   for (std::uint64_t number = KeyTable::kWays; number < KeyTable::kWays + kGuests; ++number) {
     const Key key = small.key(number);
-    if (small.limiter.block(*small.line, small.clock.now(), 1, &key)) ++blocked;
+    if (small.limiter.block(*small.thread, small.clock.now(), 1, &key)) ++blocked;
   }
   CHECK(blocked == kGuests - kGuests / GuestRing::kStride);
   small.manual.advance(1);
@@ -161,7 +161,7 @@ TEST_CASE("a guest that changed slots to be blocked is not the next one forgotte
   const std::uint64_t last = KeyTable::kWays + GuestRing::kStride;  // in a slot whose guest never stays
   for (std::uint64_t number = 0; number <= last; ++number) REQUIRE(small.ask(number) == Tier::kNone);
   const Key key = small.key(last);
-  REQUIRE(small.limiter.block(*small.line, small.clock.now(), 1, &key));
+  REQUIRE(small.limiter.block(*small.thread, small.clock.now(), 1, &key));
   small.manual.advance(1);
   for (std::uint64_t newer = 1; newer < 64 - 2 * GuestRing::kStride; ++newer) {
     REQUIRE(small.ask(last + newer) == Tier::kNone);
@@ -178,7 +178,7 @@ TEST_CASE("a guest keeps its debt through a block, whichever slot it had") {
     for (std::uint64_t number = 100; number < 100 + GuestRing::kStride; ++number) {
       REQUIRE(small.ask(number) == Tier::kNone);
       const Key key = small.key(number);
-      REQUIRE(small.limiter.block(*small.line, small.clock.now(), 1, &key));
+      REQUIRE(small.limiter.block(*small.thread, small.clock.now(), 1, &key));
     }
     small.manual.advance(1);
     for (std::uint64_t number = 100; number < 100 + GuestRing::kStride; ++number) {
@@ -225,14 +225,14 @@ TEST_CASE("depth in flight is released where it was entered, also if its key was
   CHECK(small.limiter.in_flight() == KeyTable::kWays + 2 + 1 + 2 + 64 + 1);
   const auto release = [&](std::uint64_t number, std::uint64_t cost) {
     const Key key = small.key(number);
-    return small.limiter.release(*small.line, cost, &key);
+    return small.limiter.release(*small.thread, cost, &key);
   };
   CHECK(release(0, 1));
   CHECK(release(100, 1));
   CHECK(release(100, 2));
   CHECK(release(101, 1));
   const Key key = small.key(102);
-  small.limiter.undo(*small.line, small.clock, small.clock.now(), refunded, 2, &key);
+  small.limiter.undo(*small.thread, small.clock, small.clock.now(), refunded, 2, &key);
   CHECK(release(1'000, 1));  // it was forgotten when 100 came back
   CHECK_FALSE(release(100, 1));
   CHECK_FALSE(release(101, 1));
@@ -244,7 +244,7 @@ TEST_CASE("depth entered before and after its key was forgotten is released too,
   Keyed flooded(keyed(1, 0, 0, 4));
   const auto release = [&](std::uint64_t number, std::uint64_t cost) {
     const Key key = flooded.key(number);
-    return flooded.limiter.release(*flooded.line, cost, &key);
+    return flooded.limiter.release(*flooded.thread, cost, &key);
   };
   constexpr std::uint64_t kVictim = 1'000;
   for (std::uint64_t key = 0; key < 16; ++key) REQUIRE(flooded.ask(key) == Tier::kNone);  // the table is full
@@ -270,26 +270,26 @@ TEST_CASE("with threads whose keys come and go as guests, the totals are exact")
     Keyed shared(keyed(8, 0, 0, 3));
     in_threads(4, [&](unsigned index) {
       Random random(round * 4 + index);
-      ThreadSlot* line = shared.limiter.thread_slots().acquire();
+      ThreadSlot* thread = shared.limiter.thread_slots().acquire();
       std::vector<std::uint64_t> held;
       for (int i = 0; i < 2'000; ++i) {
         const std::uint64_t number = random.below(200);
         const Key key = shared.key(number);
-        const auto decision = shared.limiter.decide(*line, shared.clock, kEpoch, 1, 0, &key);
+        const auto decision = shared.limiter.decide(*thread, shared.clock, kEpoch, 1, 0, &key);
         if (decision.refused_by == Tier::kNone) held.push_back(number);
         if (held.size() < 20) continue;
         const Key back = shared.key(held[random.below(held.size())]);
         std::swap(held[random.below(held.size())], held.back());
         const Key last = shared.key(held.back());
-        REQUIRE(shared.limiter.release(*line, 1, &last));
+        REQUIRE(shared.limiter.release(*thread, 1, &last));
         held.pop_back();
-        shared.limiter.peek(*line, kEpoch, 1, 0, &back);
+        shared.limiter.peek(*thread, kEpoch, 1, 0, &back);
       }
       for (const std::uint64_t number : held) {
         const Key key = shared.key(number);
-        REQUIRE(shared.limiter.release(*line, 1, &key));
+        REQUIRE(shared.limiter.release(*thread, 1, &key));
       }
-      shared.limiter.thread_slots().release(line);
+      shared.limiter.thread_slots().release(thread);
     });
     REQUIRE(shared.limiter.in_flight() == 0);
     REQUIRE(shared.sum(Limiter::kPlaces) <= KeyTable::kWays + 64);
@@ -304,19 +304,19 @@ TEST_CASE("with many threads, each key is charged for exactly what passed") {
     std::atomic<std::uint64_t> passed[kKeys] = {};
     in_threads(4, [&](unsigned index) {
       Random random(round * 4 + index);
-      ThreadSlot* line = shared.limiter.thread_slots().acquire();
+      ThreadSlot* thread = shared.limiter.thread_slots().acquire();
       for (int i = 0; i < 1'500; ++i) {
         const std::uint64_t number = random.below(kKeys), cost = random.between(1, 3);
         const Key key = shared.key(number);
-        const auto decision = shared.limiter.decide(*line, shared.clock, kEpoch, cost, 0, &key);
+        const auto decision = shared.limiter.decide(*thread, shared.clock, kEpoch, cost, 0, &key);
         if (decision.refused_by != Tier::kNone) continue;
         if (random.once_in(4)) {
-          shared.limiter.undo(*line, shared.clock, kEpoch, decision, cost, &key);
+          shared.limiter.undo(*thread, shared.clock, kEpoch, decision, cost, &key);
         } else {
           passed[number] += cost;
         }
       }
-      shared.limiter.thread_slots().release(line);
+      shared.limiter.thread_slots().release(thread);
     });
     for (std::uint64_t number = 0; number < kKeys; ++number) {
       REQUIRE(passed[number] <= 90);

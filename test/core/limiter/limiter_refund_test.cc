@@ -41,19 +41,19 @@ struct Charged {
   explicit Charged(const LimiterConfig& config)
       : memory(Limiter::bytes(config)), limiter(memory, config), manual(kEpoch), clock(&manual) {
     limiter.format(config, kEpoch, KeySecret{{1, 2}});
-    line = limiter.thread_slots().acquire();
+    thread = limiter.thread_slots().acquire();
     seven = key_of(7);
     if (config.keys_max != 0) key = &seven;
   }
   Key key_of(std::uint64_t number) const { return limiter.key(KeyKind::kNumber, &number, sizeof number); }
   Limiter::Decision decide(std::uint64_t cost = 1) {
-    return limiter.decide(*line, clock, clock.now(), cost, 0, key);
+    return limiter.decide(*thread, clock, clock.now(), cost, 0, key);
   }
   bool ask(std::uint64_t cost = 1) { return decide(cost).refused_by == Tier::kNone; }
   void refund(const Limiter::Decision& decision, std::uint64_t cost = 1) {
-    limiter.refund(*line, clock.now(), decision.receipt, cost, key);
+    limiter.refund(*thread, clock.now(), decision.receipt, cost, key);
   }
-  std::uint64_t remaining() { return limiter.peek(*line, clock.now(), 1, 0, key).remaining; }
+  std::uint64_t remaining() { return limiter.peek(*thread, clock.now(), 1, 0, key).remaining; }
   std::uint64_t take_all() {
     std::uint64_t taken = 0;
     while (ask()) ++taken;
@@ -64,7 +64,7 @@ struct Charged {
   Limiter limiter;
   ManualClock manual;
   Clock clock;
-  ThreadSlot* line = nullptr;
+  ThreadSlot* thread = nullptr;
   Key seven;
   const Key* key = nullptr;
 };
@@ -129,7 +129,7 @@ TEST_CASE("a late undo, by a thread that had lost the processor, takes nothing f
       const auto late = limited.decide(5);
       limited.manual.advance(2 * kSecond);
       REQUIRE(limited.take_all() == 5);
-      limited.limiter.undo(*limited.line, limited.clock, then, late, 5, limited.key);
+      limited.limiter.undo(*limited.thread, limited.clock, then, late, 5, limited.key);
       CHECK(limited.take_all() == 0);
     }
   }
@@ -138,7 +138,7 @@ TEST_CASE("a late undo, by a thread that had lost the processor, takes nothing f
 TEST_CASE("tokens that a reward gave back, however many, are not given back again") {
   Charged limited(config_of(1, 5, 0, 0));
   const auto before = limited.decide(5);
-  for (int i = 0; i < 12; ++i) limited.limiter.reward(*limited.line, limited.clock.now(), 0xffff'ffff);
+  for (int i = 0; i < 12; ++i) limited.limiter.reward(*limited.thread, limited.clock.now(), 0xffff'ffff);
   REQUIRE(limited.take_all() == 5);
   limited.refund(before, 5);
   CHECK(limited.take_all() == 0);
@@ -206,7 +206,7 @@ TEST_CASE("no window admits more than its limit, not counting refunds in time") 
         if (back.time + kSecond > now) back.refunded = true;
       }
       if (random.once_in(40)) {
-        limited.limiter.reset(*limited.line, limited.key);
+        limited.limiter.reset(*limited.thread, limited.key);
         for (Kept& kept : charges) kept.forgotten = true;
       }
       std::uint64_t inside = 0;
@@ -226,7 +226,7 @@ TEST_CASE("a charge from before a reset, or before a limit changed scales, is no
         Charged limited(with_keys(shape, keys));
         const auto before = limited.decide(5);
         if (resets) {
-          limited.limiter.reset(*limited.line, limited.key);
+          limited.limiter.reset(*limited.thread, limited.key);
         } else {
           limited.limiter.configure(limited.clock, [&](LimiterConfig& config, std::uint64_t now) {
             config.bucket.origin = now;
@@ -248,7 +248,7 @@ TEST_CASE("a charge of a key that was forgotten since is not given back") {
   // The table is full of keys that owe something, so 7 is a guest, and is forgotten after 64 newer ones.
   const auto ask = [&](std::uint64_t number) {
     const Key key = limited.key_of(number);
-    return limited.limiter.decide(*limited.line, limited.clock, kEpoch, 1, 0, &key);
+    return limited.limiter.decide(*limited.thread, limited.clock, kEpoch, 1, 0, &key);
   };
   for (std::uint64_t number = 100; number < 100 + KeyTable::kWays; ++number) ask(number);
   const auto before = limited.decide(5);
@@ -265,7 +265,7 @@ TEST_CASE("a dry run that would have refused has charged nothing to give back") 
   for (int i = 0; i < 5; ++i) REQUIRE(limited.decide().would_refuse == Tier::kNone);
   const auto decision = limited.decide();
   REQUIRE(decision.would_refuse == Tier::kSlidingWindow);
-  limited.limiter.undo(*limited.line, limited.clock, kEpoch, decision, 1);
+  limited.limiter.undo(*limited.thread, limited.clock, kEpoch, decision, 1);
   CHECK(limited.remaining() == 0);
 }
 
@@ -277,24 +277,24 @@ TEST_CASE("threads with late refunds, while others reset, share no more than the
     std::atomic<std::uint64_t> kept{0};
     in_threads(4, [&](unsigned index) {
       Random random(round * 4 + index);
-      ThreadSlot* line = limited.limiter.thread_slots().acquire();
+      ThreadSlot* thread = limited.limiter.thread_slots().acquire();
       std::vector<Receipt> charges;
       for (int i = 0; i < 300; ++i) {
-        const auto decision = limited.limiter.decide(*line, limited.clock, kEpoch, 1, 0, limited.key);
+        const auto decision = limited.limiter.decide(*thread, limited.clock, kEpoch, 1, 0, limited.key);
         if (decision.refused_by == Tier::kNone) charges.push_back(decision.receipt);
         if (!charges.empty() && random.once_in(2)) {
           std::swap(charges[random.below(charges.size())], charges.back());
-          limited.limiter.refund(*line, kEpoch, charges.back(), 1, limited.key);
+          limited.limiter.refund(*thread, kEpoch, charges.back(), 1, limited.key);
           charges.pop_back();
         }
-        if (resets && index == 0 && random.once_in(50)) limited.limiter.reset(*line, limited.key);
+        if (resets && index == 0 && random.once_in(50)) limited.limiter.reset(*thread, limited.key);
       }
       kept += charges.size();
-      limited.limiter.thread_slots().release(line);
+      limited.limiter.thread_slots().release(thread);
     });
     if (resets) continue;
     REQUIRE(kept <= 30);
-    REQUIRE(limited.limiter.rooms(*limited.line, kEpoch, 0, limited.key).windows[0].left == 30 - kept);
+    REQUIRE(limited.limiter.rooms(*limited.thread, kEpoch, 0, limited.key).windows[0].left == 30 - kept);
     // When the window is empty, the bucket has the tokens that were not kept, and those of three seconds more.
     limited.manual.advance(3 * kSecond);
     REQUIRE(limited.take_all() <= std::min<std::uint64_t>(30, 40 - kept + 3));

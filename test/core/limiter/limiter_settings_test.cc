@@ -123,14 +123,14 @@ TEST_CASE("an exact window admits its limit in any window, not one less") {
       const std::uint64_t now = exact.clock.now(), cost = random.between(1, 4);
       std::uint64_t inside = 0;
       for (const std::uint64_t time : times) inside += time + kSecond > now ? 1 : 0;
-      REQUIRE(exact.limiter.peek(*exact.line, now, 1, 0, key).remaining == 12 - inside);
-      const std::uint64_t wait = exact.limiter.retry_after(*exact.line, now, cost, key);
-      const auto decision = exact.limiter.decide(*exact.line, exact.clock, now, cost, 0, key);
+      REQUIRE(exact.limiter.peek(*exact.thread, now, 1, 0, key).remaining == 12 - inside);
+      const std::uint64_t wait = exact.limiter.retry_after(*exact.thread, now, cost, key);
+      const auto decision = exact.limiter.decide(*exact.thread, exact.clock, now, cost, 0, key);
       REQUIRE((decision.refused_by == Tier::kNone) == (inside + cost <= 12));
       REQUIRE((wait == 0) == (inside + cost <= 12));
       if (decision.refused_by != Tier::kNone) continue;
       if (random.once_in(5)) {
-        exact.limiter.undo(*exact.line, exact.clock, now, decision, cost, key);
+        exact.limiter.undo(*exact.thread, exact.clock, now, decision, cost, key);
       } else {
         times.insert(times.end(), cost, now);
       }
@@ -160,16 +160,16 @@ TEST_CASE("an exact window whose place goes to another key begins empty") {
 TEST_CASE("penalties become debt, rewards give back, and a reset forgets both") {
   Keyed limiter(keyed(4, 10, 20, 0));
   const Key key = limiter.key(7);
-  limiter.limiter.penalize(*limiter.line, limiter.clock, kEpoch, 15, &key);
+  limiter.limiter.penalize(*limiter.thread, limiter.clock, kEpoch, 15, &key);
   CHECK(limiter.remaining(7) == 0);
-  CHECK(limiter.limiter.retry_after(*limiter.line, kEpoch, 1, &key) == 6 * kSecond);
-  limiter.limiter.reward(*limiter.line, kEpoch, 8, &key);
+  CHECK(limiter.limiter.retry_after(*limiter.thread, kEpoch, 1, &key) == 6 * kSecond);
+  limiter.limiter.reward(*limiter.thread, kEpoch, 8, &key);
   CHECK(limiter.remaining(7) == 3);
-  limiter.limiter.reward(*limiter.line, kEpoch, 100, &key);
+  limiter.limiter.reward(*limiter.thread, kEpoch, 100, &key);
   CHECK(limiter.remaining(7) == 10);
-  for (int i = 0; i < 3; ++i) limiter.limiter.penalize(*limiter.line, limiter.clock, kEpoch, ~0u, &key);
+  for (int i = 0; i < 3; ++i) limiter.limiter.penalize(*limiter.thread, limiter.clock, kEpoch, ~0u, &key);
   CHECK(limiter.ask(7) == Tier::kTokenBucket);
-  limiter.limiter.reset(*limiter.line, &key);
+  limiter.limiter.reset(*limiter.thread, &key);
   CHECK(limiter.remaining(7) == 10);
 }
 
@@ -184,8 +184,8 @@ TEST_CASE("a dry run allows everything, charges what it would allow, and counts 
   CHECK(dry.sum(Limiter::kDryRefusals) == 4);
   CHECK(dry.limiter.in_flight() == 6);
   const Key key = dry.key(7);
-  for (int i = 0; i < 6; ++i) CHECK(dry.limiter.release(*dry.line, 1, &key));
-  CHECK_FALSE(dry.limiter.release(*dry.line, 1, &key));
+  for (int i = 0; i < 6; ++i) CHECK(dry.limiter.release(*dry.thread, 1, &key));
+  CHECK_FALSE(dry.limiter.release(*dry.thread, 1, &key));
 }
 
 TEST_CASE("while one thread changes the rate, the others never see more than the rates allow") {
@@ -195,7 +195,7 @@ TEST_CASE("while one thread changes the rate, the others never see more than the
     std::atomic<std::uint64_t> passed{0};
     in_threads(3, [&](unsigned index) {
       Random random(round * 3 + index);
-      ThreadSlot* line = shared.limiter.thread_slots().acquire();
+      ThreadSlot* thread = shared.limiter.thread_slots().acquire();
       const Key key = shared.key(7);
       for (int i = 0; i < 600; ++i) {
         if (index == 0 && i % 20 == 0) {
@@ -204,10 +204,10 @@ TEST_CASE("while one thread changes the rate, the others never see more than the
             config.bucket.origin = time;
           });
         }
-        const auto decision = shared.limiter.decide(*line, shared.clock, kEpoch, 1, 0, &key);
+        const auto decision = shared.limiter.decide(*thread, shared.clock, kEpoch, 1, 0, &key);
         if (decision.refused_by == Tier::kNone) ++passed;
       }
-      shared.limiter.thread_slots().release(line);
+      shared.limiter.thread_slots().release(thread);
     });
     REQUIRE(passed == 1'000);  // the clock does not move
   }

@@ -27,24 +27,24 @@ struct Timed {
   explicit Timed(const LimiterConfig& config)
       : memory(Limiter::bytes(config)), limiter(memory, config), manual(kEpoch), clock(&manual) {
     limiter.format(config, kEpoch);
-    line = limiter.thread_slots().acquire();
+    thread = limiter.thread_slots().acquire();
   }
   Limiter::Decision decide(std::uint64_t cost = 1, std::uint64_t queue_depth = 0) {
-    return limiter.decide(*line, clock, clock.now(), cost, queue_depth);
+    return limiter.decide(*thread, clock, clock.now(), cost, queue_depth);
   }
   Tier ask(std::uint64_t cost = 1, std::uint64_t queue_depth = 0) {
     return decide(cost, queue_depth).refused_by;
   }
-  std::uint64_t remaining() { return limiter.peek(*line, clock.now(), 1, 0).remaining; }
-  std::uint64_t retry_after(std::uint64_t cost) { return limiter.retry_after(*line, clock.now(), cost); }
-  bool release(std::uint64_t cost) { return limiter.release(*line, cost); }
+  std::uint64_t remaining() { return limiter.peek(*thread, clock.now(), 1, 0).remaining; }
+  std::uint64_t retry_after(std::uint64_t cost) { return limiter.retry_after(*thread, clock.now(), cost); }
+  bool release(std::uint64_t cost) { return limiter.release(*thread, cost); }
   std::uint64_t sum(Limiter::Counter counter) { return limiter.thread_slots().sum(counter); }
 
   ZeroedMemory memory;
   Limiter limiter;
   ManualClock manual;
   Clock clock;
-  ThreadSlot* line = nullptr;
+  ThreadSlot* thread = nullptr;
 };
 
 TEST_CASE("a cost beyond a tier is refused by that tier, whichever tier refuses it too") {
@@ -57,7 +57,7 @@ TEST_CASE("a cost beyond a tier is refused by that tier, whichever tier refuses 
   CHECK(asked(3).refused_by == Tier::kNone);
   CHECK_FALSE(asked(3).oversized);
   CHECK(asked(4).refused_by == Tier::kQueueDepth);
-  limited.limiter.block(*limited.line, limited.clock.now(), kSecond);
+  limited.limiter.block(*limited.thread, limited.clock.now(), kSecond);
   CHECK(asked(5).refused_by == Tier::kSlidingWindow);
   CHECK(asked(3).refused_by == Tier::kBlocked);
   CHECK_FALSE(asked(3).oversized);
@@ -66,11 +66,11 @@ TEST_CASE("a cost beyond a tier is refused by that tier, whichever tier refuses 
 TEST_CASE("a cost of 0 passes whatever the debt, and only a block refuses it") {
   Timed limited(config_of(1, 5, 4, 3));
   REQUIRE(limited.decide(3).refused_by == Tier::kNone);
-  limited.limiter.penalize(*limited.line, limited.clock, limited.clock.now(), 50);
+  limited.limiter.penalize(*limited.thread, limited.clock, limited.clock.now(), 50);
   CHECK(limited.decide(1).refused_by == Tier::kTokenBucket);
   CHECK(limited.decide(0).refused_by == Tier::kNone);
-  CHECK(limited.limiter.peek(*limited.line, limited.clock.now(), 0, 0).retry_after == 0);
-  limited.limiter.block(*limited.line, limited.clock.now(), kSecond);
+  CHECK(limited.limiter.peek(*limited.thread, limited.clock.now(), 0, 0).retry_after == 0);
+  limited.limiter.block(*limited.thread, limited.clock.now(), kSecond);
   CHECK(limited.decide(0).refused_by == Tier::kBlocked);
 }
 
@@ -133,7 +133,7 @@ TEST_CASE("an undone decision leaves no trace in any tier, nor in the count of a
   REQUIRE(decision.refused_by == Tier::kNone);
   CHECK(timed.remaining() == 1);
   CHECK(timed.limiter.in_flight() == 4);
-  timed.limiter.undo(*timed.line, timed.clock, timed.clock.now(), decision, 4);
+  timed.limiter.undo(*timed.thread, timed.clock, timed.clock.now(), decision, 4);
   CHECK(timed.remaining() == 5);
   CHECK(timed.limiter.in_flight() == 0);
   CHECK(timed.sum(Limiter::kAllowed) == 0);
@@ -154,7 +154,7 @@ TEST_CASE("remaining is what the tightest tier would still allow") {
 
 TEST_CASE("each tier by itself reports what it has left, and when one more") {
   Timed timed(config_of(2, 30, 20, 10));
-  const auto rooms = [&] { return timed.limiter.rooms(*timed.line, timed.clock.now(), 0); };
+  const auto rooms = [&] { return timed.limiter.rooms(*timed.thread, timed.clock.now(), 0); };
   // A full tier gets no more.
   CHECK(rooms().bucket.left == 30);
   CHECK(rooms().windows[0].left == 20);
@@ -170,14 +170,14 @@ TEST_CASE("each tier by itself reports what it has left, and when one more") {
   CHECK(rooms().depth.left == 3);
   CHECK(rooms().depth.more_in == kNever);  // it does not follow a clock
   // A block does not change them.
-  timed.limiter.block(*timed.line, timed.clock.now(), kSecond);
+  timed.limiter.block(*timed.thread, timed.clock.now(), kSecond);
   CHECK(timed.remaining() == 0);
   CHECK(rooms().bucket.left == 23);
 }
 
 TEST_CASE("a tier that is absent has room for everything") {
   Timed timed(config_of(0, 0, 0, 4));
-  const auto rooms = timed.limiter.rooms(*timed.line, timed.clock.now(), 0);
+  const auto rooms = timed.limiter.rooms(*timed.thread, timed.clock.now(), 0);
   CHECK(rooms.bucket.left == kNever);
   CHECK(rooms.windows[0].left == kNever);
   CHECK(rooms.depth.left == 4);
@@ -245,19 +245,19 @@ TEST_CASE("under contention every tier is charged for what passed, and for nothi
     std::atomic<std::uint64_t> passed{0};
     in_threads(4, [&](unsigned index) {
       Random random(round * 4 + index);
-      ThreadSlot* line = timed.limiter.thread_slots().acquire();
+      ThreadSlot* thread = timed.limiter.thread_slots().acquire();
       for (int i = 0; i < 200; ++i) {
         const std::uint64_t cost = random.between(1, 3);
-        const auto decision = timed.limiter.decide(*line, timed.clock, kEpoch, cost, 0);
+        const auto decision = timed.limiter.decide(*thread, timed.clock, kEpoch, cost, 0);
         if (decision.refused_by != Tier::kNone) continue;
         if (random.once_in(3)) {
-          timed.limiter.undo(*line, timed.clock, kEpoch, decision, cost);
+          timed.limiter.undo(*thread, timed.clock, kEpoch, decision, cost);
         } else {
           passed += cost;
-          timed.limiter.release(*line, cost);
+          timed.limiter.release(*thread, cost);
         }
       }
-      timed.limiter.thread_slots().release(line);
+      timed.limiter.thread_slots().release(thread);
     });
     REQUIRE(timed.limiter.in_flight() == 0);
     REQUIRE(passed <= 30);

@@ -47,17 +47,17 @@ struct Timed {
   explicit Timed(const LimiterConfig& config)
       : memory(Limiter::bytes(config)), limiter(memory, config), manual(kEpoch), clock(&manual) {
     limiter.format(config, kEpoch, KeySecret{{1, 2}});
-    line = limiter.thread_slots().acquire();
+    thread = limiter.thread_slots().acquire();
     const std::uint64_t number = 7;
     seven = limiter.key(KeyKind::kNumber, &number, sizeof number);
     if (config.keys_max != 0) key = &seven;
   }
   Limiter::Decision decide(std::uint64_t cost = 1) {
-    return limiter.decide(*line, clock, clock.now(), cost, 0, key);
+    return limiter.decide(*thread, clock, clock.now(), cost, 0, key);
   }
-  Limiter::Outlook peek(std::uint64_t cost) { return limiter.peek(*line, clock.now(), cost, 0, key); }
+  Limiter::Outlook peek(std::uint64_t cost) { return limiter.peek(*thread, clock.now(), cost, 0, key); }
   std::uint64_t left(std::uint32_t window) {
-    return limiter.rooms(*line, clock.now(), 0, key).windows[window].left;
+    return limiter.rooms(*thread, clock.now(), 0, key).windows[window].left;
   }
   std::uint64_t now() const { return clock.now() - kEpoch; }
 
@@ -65,7 +65,7 @@ struct Timed {
   Limiter limiter;
   ManualClock manual;
   Clock clock;
-  ThreadSlot* line = nullptr;
+  ThreadSlot* thread = nullptr;
   Key seven;
   const Key* key = nullptr;
 };
@@ -118,7 +118,7 @@ TEST_CASE("a request must fit in every window, and is charged to all or none") {
       if (allowed) all.push_back({now, cost, decision});
       if (!all.empty() && random.once_in(4)) {
         const std::uint64_t which = random.below(all.size());
-        timed.limiter.refund(*timed.line, timed.clock.now(), all[which].decision.receipt, all[which].cost,
+        timed.limiter.refund(*timed.thread, timed.clock.now(), all[which].decision.receipt, all[which].cost,
                              timed.key);
         all.erase(all.begin() + static_cast<std::ptrdiff_t>(which));
       }
@@ -161,7 +161,7 @@ TEST_CASE("a key is forgotten only when all of its windows are empty") {
   const auto crowd = [&](std::uint64_t first) {
     for (std::uint64_t number = first; number < first + 2'000; ++number) {
       const Key other = timed.limiter.key(KeyKind::kNumber, &number, sizeof number);
-      timed.limiter.decide(*timed.line, timed.clock, timed.clock.now(), 1, 0, &other);
+      timed.limiter.decide(*timed.thread, timed.clock, timed.clock.now(), 1, 0, &other);
     }
   };
   crowd(100);
@@ -173,10 +173,10 @@ TEST_CASE("a key is forgotten only when all of its windows are empty") {
 
 TEST_CASE("penalties, rewards and resets apply to all windows, and each window can change its length") {
   Timed timed(config_with({buckets_of(10, kSecond, 10), exact_of(20, 10 * kSecond)}));
-  timed.limiter.penalize(*timed.line, timed.clock, timed.clock.now(), 8);
+  timed.limiter.penalize(*timed.thread, timed.clock, timed.clock.now(), 8);
   CHECK(timed.left(0) == 2);
   CHECK(timed.left(1) == 12);
-  timed.limiter.reward(*timed.line, timed.clock.now(), 3);
+  timed.limiter.reward(*timed.thread, timed.clock.now(), 3);
   CHECK(timed.left(0) == 5);
   CHECK(timed.left(1) == 15);
   const auto longer = [](std::uint32_t window) {
@@ -190,7 +190,7 @@ TEST_CASE("penalties, rewards and resets apply to all windows, and each window c
   timed.manual.advance(20 * kSecond);
   CHECK(timed.left(0) == 10);
   CHECK(timed.left(1) == 15);
-  timed.limiter.reset(*timed.line);
+  timed.limiter.reset(*timed.thread);
   CHECK(timed.left(1) == 20);
 }
 
@@ -206,14 +206,14 @@ TEST_CASE("threads that share several windows get no more than the limit of each
         while (running.load() != 0) timed.manual.advance(kSecond / 1'000);
         return;
       }
-      ThreadSlot* line = timed.limiter.thread_slots().acquire();
+      ThreadSlot* thread = timed.limiter.thread_slots().acquire();
       WindowAudit own;
       for (std::uint64_t i = 0; i < repetitions(20'000); ++i) {
         const std::uint64_t before = timed.clock.now();
-        const auto decision = timed.limiter.decide(*line, timed.clock, before, 1, 0, timed.key);
+        const auto decision = timed.limiter.decide(*thread, timed.clock, before, 1, 0, timed.key);
         if (decision.refused_by != Tier::kNone) continue;
         if (i % 3 == 0) {
-          timed.limiter.undo(*line, timed.clock, before, decision, 1, timed.key);
+          timed.limiter.undo(*thread, timed.clock, before, decision, 1, timed.key);
         } else if (timed.clock.now() == before) {
           own.admit(before, 1);  // other threads' requests are counted no earlier than they came
         }

@@ -28,21 +28,21 @@ class ItemModel {
 
   ItemModel() : items(storage(), kShards, secret) {
     zero((new (control()) typename Table::Control)->items);
-    control()->lines = 0;
+    control()->shards = 0;
     for (std::uint32_t i = 0; i < kShards; ++i) {
       auto* item = new (&items[i]) typename Table::Item;
       zero(item->per_user, item->counts_users, item->closed, item->change, item->total, item->sold_uncounted,
            item->backorder);
-      auto* line = new (&items.line(i)) typename Table::StockShard;
-      zero(line->word, line->returns_begun, line->returns_ended);
-      line->sharded = 0;
+      auto* shard = new (&items.shard(i)) typename Table::StockShard;
+      zero(shard->word, shard->returns_begun, shard->returns_ended);
+      shard->sharded = 0;
     }
     for (std::uint64_t i = 0; i < kIndex; ++i) zero(*new (index() + i) typename Table::AtomicU32);
   }
   ~ItemModel() {
     std::destroy_at(control());
     std::destroy_n(&items[0], kShards);
-    std::destroy_n(&items.line(0), kShards);
+    std::destroy_n(&items.shard(0), kShards);
     std::destroy_n(index(), kIndex);
   }
 
@@ -60,7 +60,7 @@ class ItemModel {
   static void* storage() { return memory<ItemModel>; }
   static typename Table::Control* control() { return static_cast<typename Table::Control*>(storage()); }
   typename Table::AtomicU32* index() {
-    return reinterpret_cast<typename Table::AtomicU32*>(&items.line(kShards));
+    return reinterpret_cast<typename Table::AtomicU32*>(&items.shard(kShards));
   }
 };
 
@@ -123,17 +123,17 @@ struct NeverSoldOut : rl::test_suite<NeverSoldOut<kMove, kTo>, 2> {
 
   void before() {
     model.add(2);
-    model.items.line(kTo).reserve(1);
+    model.items.shard(kTo).reserve(1);
   }
   void thread(unsigned index) {
-    auto& to = model.items.line(kTo);
-    auto& from = model.items.line(1 - kTo);
+    auto& to = model.items.shard(kTo);
+    auto& from = model.items.shard(1 - kTo);
     if (index == 1) {
       require(model.items.look(model.item(), 1) != ItemModel<2>::Table::Look::kSoldOut,
               "sold out is seen of an instant only at which it is true");
     } else if (kMove == Move::kGather) {
       // As in a gathering that fails.
-      const typename ItemModel<2>::Table::StockShard::Return may_come_back(model.items.line(0));
+      const typename ItemModel<2>::Table::StockShard::Return may_come_back(model.items.shard(0));
       require(from.reserve(1), "no other thread takes units");
       from.put_back(1);
     } else {

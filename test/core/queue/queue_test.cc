@@ -99,7 +99,7 @@ TEST_CASE("a queue without ttl, shedding and measured waits never reads its cloc
       REQUIRE(numbers.queue.ring(lane).reserve(1).count == 1);
       numbers.push_reserved({3}, 0, lane);
       const std::uint64_t waiting = 4;
-      numbers.queue.wait_to_push(*numbers.line, lane, 1, &waiting, numbers.queue.push_time(numbers.clock),
+      numbers.queue.wait_to_push(*numbers.thread, lane, 1, &waiting, numbers.queue.push_time(numbers.clock),
                                  kNoDeadline);
       CHECK(numbers.take(2) == List{0, 1});
       numbers.queue.serve_waiting(lane, [](std::uint64_t) {});

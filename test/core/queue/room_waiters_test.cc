@@ -32,12 +32,12 @@ struct Full : sluice::test::Numbers {
   }
   std::uint32_t wait_to_push(std::uint64_t number, std::uint64_t owner = 1, std::uint32_t lane = 0) {
     const std::uint32_t waiter =
-        queue.wait_to_push(*line, lane, owner, &number, clock.now(), queue.shape().ttl_ns);
+        queue.wait_to_push(*thread, lane, owner, &number, clock.now(), queue.shape().ttl_ns);
     if (waiter != kNoWaiter) serve(lane);
     return waiter;
   }
   std::uint32_t wait_to_reserve(std::uint32_t permits, std::uint64_t owner = 1, std::uint32_t lane = 0) {
-    const std::uint32_t waiter = queue.wait_to_reserve(*line, lane, owner, permits);
+    const std::uint32_t waiter = queue.wait_to_reserve(*thread, lane, owner, permits);
     if (waiter != kNoWaiter) serve(lane);
     return waiter;
   }
@@ -275,8 +275,9 @@ TEST_CASE("the time of a record that waits for room is when its wait began") {
   sluice::test::Numbers numbers(shape);
   numbers.push(0);
   const std::uint64_t patient = 7, late = 8;
-  REQUIRE(numbers.queue.wait_to_push(*numbers.line, 0, 1, &patient, numbers.clock.now(), 1'000) != kNoWaiter);
-  REQUIRE(numbers.queue.wait_to_push(*numbers.line, 0, 1, &late, numbers.clock.now(), 500) != kNoWaiter);
+  REQUIRE(numbers.queue.wait_to_push(*numbers.thread, 0, 1, &patient, numbers.clock.now(), 1'000) !=
+          kNoWaiter);
+  REQUIRE(numbers.queue.wait_to_push(*numbers.thread, 0, 1, &late, numbers.clock.now(), 500) != kNoWaiter);
   numbers.manual.advance(400);
   CHECK(numbers.take(1) == List{0});
   numbers.queue.serve_waiting(0, [](std::uint64_t) {});

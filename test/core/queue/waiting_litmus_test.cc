@@ -27,7 +27,7 @@ TEST_CASE("a producer that begins to wait and a consumer that frees room never m
   Queue queues[2] = {Queue(memory.get(), shape), Queue(memory.get(), shape)};
   queues[0].format(0);
   QueueConsumer consumer(queues[1]);
-  ThreadSlot* line = queues[0].thread_slots().acquire();
+  ThreadSlot* thread = queues[0].thread_slots().acquire();
   const Clock clock;
   alignas(kCacheLine) std::atomic<std::uint64_t> rounds[2] = {};
   // Cache lines that both write: the consumer's stores to them queue up before its store of head, which becomes visible
@@ -58,7 +58,7 @@ TEST_CASE("a producer that begins to wait and a consumer that frees room never m
         std::atomic_signal_fence(std::memory_order_seq_cst);
       std::uint32_t waiter = 0;
       if (self == 0) {
-        waiter = queues[0].wait_to_push(*line, 0, 0, &number, 0, kNoDeadline);
+        waiter = queues[0].wait_to_push(*thread, 0, 0, &number, 0, kNoDeadline);
         queues[0].serve_waiting(0, [](std::uint64_t) {});
         served = queues[0].room_waiters().state(waiter) == WaiterState::kServed;
       } else {

@@ -63,9 +63,9 @@ class Producer {
  public:
   Producer(Shared& shared, unsigned index, std::uint64_t first)
       : shared_(shared), queue_(shared.view()), index_(index), next_(first), random_(index) {
-    line_ = queue_.thread_slots().acquire();
+    thread_ = queue_.thread_slots().acquire();
   }
-  ~Producer() { queue_.thread_slots().release(line_); }
+  ~Producer() { queue_.thread_slots().release(thread_); }
 
   std::uint64_t next() const { return next_; }
 
@@ -93,12 +93,12 @@ class Producer {
   }
   void push_waiting(bool patient) {
     if (push_one()) return pushed(true);
-    const std::uint32_t waiter = queue_.wait_to_push(*line_, 0, index_, &next_, 0, kNoDeadline);
+    const std::uint32_t waiter = queue_.wait_to_push(*thread_, 0, index_, &next_, 0, kNoDeadline);
     next_ += waiter != kNoWaiter && served(waiter, patient);
   }
   void push_on_permits(std::uint64_t most, bool patient) {
     const auto wanted = static_cast<std::uint32_t>(random_.between(1, shared_.shape.capacity));
-    const std::uint32_t waiter = queue_.wait_to_reserve(*line_, 0, index_, wanted);
+    const std::uint32_t waiter = queue_.wait_to_reserve(*thread_, 0, index_, wanted);
     if (waiter == kNoWaiter || !served(waiter, patient)) return;
     const auto used = static_cast<std::uint32_t>(random_.below(std::min<std::uint64_t>(wanted, most) + 1));
     List numbers(used);
@@ -130,7 +130,7 @@ class Producer {
   std::uint64_t next_;
   Random random_;
   Clock clock_;
-  ThreadSlot* line_;
+  ThreadSlot* thread_;
 };
 
 // The thread that consumes until it has seen `wanted` numbers. It sleeps whenever there are none.
@@ -214,10 +214,10 @@ TEST_CASE("a close ends all waits, whenever it comes, and records served before 
       Queue queue = shared.view();
       Random random(round * 8 + index);
       if (index < kProducers) {
-        ThreadSlot* line = queue.thread_slots().acquire();
+        ThreadSlot* thread = queue.thread_slots().acquire();
         for (;;) {
           const std::uint64_t number = index;
-          const std::uint32_t waiter = queue.wait_to_push(*line, 0, index, &number, 0, kNoDeadline);
+          const std::uint32_t waiter = queue.wait_to_push(*thread, 0, index, &number, 0, kNoDeadline);
           if (waiter == kNoWaiter) {
             std::this_thread::yield();
             continue;

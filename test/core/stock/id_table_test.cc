@@ -31,7 +31,7 @@ struct OneHome : TestLedger {
   ReserveResult fail(std::uint64_t id) {
     const StockRequest::Line wish{sku(2), 1};
     const StockRequest request{&wish, 1, {}, number_key(id), kHold};
-    return ledger.refuse(*line, request, ledger.peek(request)).result;
+    return ledger.refuse(*thread, request, ledger.peek(request)).result;
   }
   std::vector<std::uint64_t> reservations;
 };
@@ -245,7 +245,7 @@ TEST_CASE("threads that reserve the same ids in the same moment make one reserva
   std::vector<std::uint64_t> answers[kThreads];
   std::atomic<std::uint64_t> fresh{0};
   in_threads(kThreads, [&](unsigned index) {
-    ThreadSlot* line = one.ledger.thread_slots().acquire();
+    ThreadSlot* thread = one.ledger.thread_slots().acquire();
     const StockRequest::Line unit{sku(1), 1};
     for (std::uint64_t id = 1; id <= ids; ++id) {
       const StockRequest request{&unit, 1, {}, number_key(id), kHold};
@@ -254,8 +254,8 @@ TEST_CASE("threads that reserve the same ids in the same moment make one reserva
         // As the addon asks: after a peek() that refuses, the answer must still be the one that another call got.
         const StockAnswer verdict = one.ledger.peek(request);
         answer = verdict.result != ReserveResult::kReserved
-                     ? one.ledger.refuse(*line, request, verdict)
-                     : one.ledger.reserve(*line, request, one.now, [](std::uint64_t) { return true; });
+                     ? one.ledger.refuse(*thread, request, verdict)
+                     : one.ledger.reserve(*thread, request, one.now, [](std::uint64_t) { return true; });
       } while (answer.result == ReserveResult::kIdBusy);
       fresh += answer.result == ReserveResult::kReserved;
       answers[index].push_back(answer.reservation);

@@ -65,7 +65,7 @@ TEST_CASE("a look at shards reports sold out only for a moment at which no units
   CHECK(items.look(item, 1) == Look::kEnough);
   CHECK(items.look(item, 2) == Look::kSoldOut);
   {
-    const StockShard<>::Return one_back(items.line(item.first_line + 1));
+    const StockShard<>::Return one_back(items.shard(item.first_shard + 1));
     CHECK(items.look(item, 2) == Look::kUnsettled);
     CHECK(items.look(item, 1) == Look::kEnough);
     // A peek does not refuse then; the reservation decides.
@@ -80,12 +80,12 @@ TEST_CASE(
   TestLedger one({16, 64, 8, 8, 0});
   one.add(1, kMost - 1, 0, 3);
   one.confirm(one.reserve(1, 100).reservation);
-  CHECK_FALSE(one.ledger.restock(*one.line, 0, 2, one.now));
-  CHECK_FALSE(one.ledger.restock(*one.line, 0, kMost, one.now));
+  CHECK_FALSE(one.ledger.restock(*one.thread, 0, 2, one.now));
+  CHECK_FALSE(one.ledger.restock(*one.thread, 0, kMost, one.now));
   CHECK(one.holds(1, kMost - 101, 0, 100));
-  CHECK(one.ledger.restock(*one.line, 0, 1, one.now));
+  CHECK(one.ledger.restock(*one.thread, 0, 1, one.now));
   CHECK(one.counts(1).total == kMost);
-  CHECK_FALSE(one.ledger.restock(*one.line, 0, 1, one.now));
+  CHECK_FALSE(one.ledger.restock(*one.thread, 0, 1, one.now));
   CHECK(one.audited());
 }
 
@@ -94,11 +94,11 @@ TEST_CASE("withdrawing takes what is available over all shards, never what is he
   one.add(1, 10, 0, 4);
   one.confirm(one.reserve(1, 3).reservation);
   const std::uint64_t held = one.reserve(1, 4).reservation;
-  CHECK(one.ledger.withdraw(*one.line, 0, 2, one.now) == 2);
+  CHECK(one.ledger.withdraw(*one.thread, 0, 2, one.now) == 2);
   CHECK(one.holds(1, 1, 4, 3));
   CHECK(one.counts(1).total == 8);
-  CHECK(one.ledger.withdraw(*one.line, 0, kMost, one.now) == 1);
-  CHECK(one.ledger.withdraw(*one.line, 0, kMost, one.now) == 0);
+  CHECK(one.ledger.withdraw(*one.thread, 0, kMost, one.now) == 1);
+  CHECK(one.ledger.withdraw(*one.thread, 0, kMost, one.now) == 0);
   CHECK(one.holds(1, 0, 4, 3));
   one.cancel(held);
   CHECK(one.holds(1, 4, 0, 3));
@@ -126,11 +126,11 @@ TEST_CASE("no thread finds an item sold out while at least one unit is always av
   std::uint64_t looks = 0;
   std::atomic<std::uint64_t> false_alarms{0};
   in_threads(3, [&](unsigned index) {
-    ThreadSlot* line = one.ledger.thread_slots().acquire();
+    ThreadSlot* thread = one.ledger.thread_slots().acquire();
     const StockRequest::Line unit{sku(1), 1};
     const StockRequest request{&unit, 1, {}, {}, kHold};
     const auto take = [&] {
-      return one.ledger.reserve(*line, request, one.now, [](std::uint64_t) { return true; });
+      return one.ledger.reserve(*thread, request, one.now, [](std::uint64_t) { return true; });
     };
     if (index == 2) {
       do {  // also if this thread gets its first turn after the others have ended
@@ -142,7 +142,7 @@ TEST_CASE("no thread finds an item sold out while at least one unit is always av
     for (std::uint64_t i = 0; i < repetitions(300'000); ++i) {
       const StockAnswer mine = take();
       false_alarms += mine.result == ReserveResult::kSoldOut;
-      one.ledger.cancel(*line, mine.reservation, one.now);
+      one.ledger.cancel(*thread, mine.reservation, one.now);
     }
     --moving;
   });
@@ -155,7 +155,7 @@ TEST_CASE("no thread finds an item sold out while at least one unit is always av
 TEST_CASE("units count as coming back while a gathering lasts, because it may fail") {
   TestLedger one({16, 64, 8, 8, 0});
   one.add(1, 4, 0, 2);
-  const StockShard<>& first = one.ledger.items().line(0);
+  const StockShard<>& first = one.ledger.items().shard(0);
   const std::uint32_t before = first.returns_begun;
   one.reserve(1, 4);  // nothing comes back
   CHECK(first.returns_begun == before + 1);
@@ -171,7 +171,7 @@ TEST_CASE("counts add up at every instant, while units are restocked, withdrawn,
   std::atomic<unsigned> changing{2};
   std::uint64_t wrong = 0, sold = 0;
   in_threads(3, [&](unsigned index) {
-    ThreadSlot* line = one.ledger.thread_slots().acquire();
+    ThreadSlot* thread = one.ledger.thread_slots().acquire();
     Random random(index);
     if (index == 2) {
       std::uint64_t sold_before = 0;
@@ -185,18 +185,18 @@ TEST_CASE("counts add up at every instant, while units are restocked, withdrawn,
     }
     for (std::uint64_t i = 0; i < repetitions(200'000); ++i) {
       if (index == 0) {
-        one.ledger.restock(*line, 0, random.between(1, 9), one.now);
-        one.ledger.withdraw(*line, 0, random.between(1, 9), one.now);
+        one.ledger.restock(*thread, 0, random.between(1, 9), one.now);
+        one.ledger.withdraw(*thread, 0, random.between(1, 9), one.now);
         continue;
       }
       const StockRequest::Line wish{sku(1), 1};
       const StockRequest request{&wish, 1, {}, {}, kHold};
       const StockAnswer mine =
-          one.ledger.reserve(*line, request, one.now, [](std::uint64_t) { return true; });
+          one.ledger.reserve(*thread, request, one.now, [](std::uint64_t) { return true; });
       if (random.once_in(2)) {
-        sold += one.ledger.confirm(*line, mine.reservation, one.now) == ResolveResult::kDone;
+        sold += one.ledger.confirm(*thread, mine.reservation, one.now) == ResolveResult::kDone;
       } else {
-        one.ledger.cancel(*line, mine.reservation, one.now);
+        one.ledger.cancel(*thread, mine.reservation, one.now);
       }
     }
     --changing;

@@ -28,13 +28,13 @@ struct Backordered : TestLedger {
            found.sold == sold && found.backordered == backordered && audited();
   }
   LevelSet set_total(std::uint64_t total, bool clamp = false) {
-    return ledger.set_total(*line, item(1), total, clamp, now);
+    return ledger.set_total(*thread, item(1), total, clamp, now);
   }
   LevelSet set_backorder(std::uint64_t backorder, bool clamp = false) {
-    return ledger.set_backorder(*line, item(1), backorder, clamp);
+    return ledger.set_backorder(*thread, item(1), backorder, clamp);
   }
-  bool restock(std::uint64_t quantity) { return ledger.restock(*line, item(1), quantity, now); }
-  std::uint64_t withdraw(std::uint64_t quantity) { return ledger.withdraw(*line, item(1), quantity, now); }
+  bool restock(std::uint64_t quantity) { return ledger.restock(*thread, item(1), quantity, now); }
+  std::uint64_t withdraw(std::uint64_t quantity) { return ledger.withdraw(*thread, item(1), quantity, now); }
 };
 
 constexpr std::uint32_t kShardCounts[] = {1, 3};
@@ -201,30 +201,30 @@ TEST_CASE("totals and caps change while others sell: counts add up, and no unit 
     std::atomic<bool> changing{true};
     std::atomic<std::uint64_t> wrong{0}, backordered{0};
     in_threads(kThreads, [&](unsigned index) {
-      ThreadSlot* line = one.ledger.thread_slots().acquire();
+      ThreadSlot* thread = one.ledger.thread_slots().acquire();
       Random random(index);
       const std::uint32_t item = one.item(1);
       if (index == 0) {
         for (std::uint64_t i = 0; i < rounds; ++i) {
-          one.ledger.set_total(*line, item, random.below(kMostTotal + 1), random.once_in(2), one.now);
-          one.ledger.set_backorder(*line, item, random.below(kMostCap + 1), random.once_in(2));
+          one.ledger.set_total(*thread, item, random.below(kMostTotal + 1), random.once_in(2), one.now);
+          one.ledger.set_backorder(*thread, item, random.below(kMostCap + 1), random.once_in(2));
           // Only this thread changes the two, so they stay as it sees them.
           const StockCounts before = one.counts(1);
-          wrong += one.ledger.withdraw(*line, item, 5, one.now) > 5;
+          wrong += one.ledger.withdraw(*thread, item, 5, one.now) > 5;
           const StockCounts counts = one.counts(1);
           wrong += counts.total > before.total || counts.backorder != before.backorder;
           if (i % 8 == 0) wrong += !audit(one.ledger.memory()).adds_up(one.ledger.slots());
         }
         // As in the beginning, so that threads that come late find something to do too.
-        one.ledger.set_total(*line, item, 5, true, one.now);
-        one.ledger.set_backorder(*line, item, kMostCap, false);
+        one.ledger.set_total(*thread, item, 5, true, one.now);
+        one.ledger.set_backorder(*thread, item, kMostCap, false);
         changing = false;
       } else {
         for (std::uint64_t i = 0; i < 100 || changing; ++i) {
           const StockRequest::Line wish{sku(1), random.between(1, 12)};
           const StockRequest request{&wish, 1, {}, Key{}, kHold};
           const StockAnswer answer =
-              one.ledger.reserve(*line, request, one.now, [](std::uint64_t) { return true; });
+              one.ledger.reserve(*thread, request, one.now, [](std::uint64_t) { return true; });
           const StockCounts counts = one.counts(1);
           wrong += counts.available + counts.reserved + counts.sold != counts.total + counts.backordered ||
                    counts.backordered > counts.backorder ||
@@ -233,14 +233,14 @@ TEST_CASE("totals and caps change while others sell: counts add up, and no unit 
           backordered += counts.backordered != 0;
           if (answer.result != ReserveResult::kReserved) continue;
           if (random.once_in(4)) {
-            wrong += one.ledger.confirm(*line, answer.reservation, one.now) != ResolveResult::kDone ||
-                     one.ledger.give_back(*line, item, wish.quantity, {}, one.now) != ResolveResult::kDone;
+            wrong += one.ledger.confirm(*thread, answer.reservation, one.now) != ResolveResult::kDone ||
+                     one.ledger.give_back(*thread, item, wish.quantity, {}, one.now) != ResolveResult::kDone;
           } else {
-            one.ledger.cancel(*line, answer.reservation, one.now);
+            one.ledger.cancel(*thread, answer.reservation, one.now);
           }
         }
       }
-      one.ledger.thread_slots().release(line);
+      one.ledger.thread_slots().release(thread);
     });
     CHECK(wrong == 0);
     CHECK(backordered != 0);
@@ -259,13 +259,13 @@ TEST_CASE("a withdrawal leaves the cap, whatever is reserved meanwhile, and no t
     std::atomic<unsigned> selling{2};
     std::atomic<std::uint64_t> sold_out{0}, wrong{0};
     in_threads(3, [&](unsigned index) {
-      ThreadSlot* line = one.ledger.thread_slots().acquire();
+      ThreadSlot* thread = one.ledger.thread_slots().acquire();
       Random random(index);
       if (index == 2) {
         while (selling != 0) {
           const std::uint64_t units = random.between(1, 30);
-          wrong += !one.ledger.restock(*line, one.item(1), units, one.now);
-          const std::uint64_t taken = one.ledger.withdraw(*line, one.item(1), kQuantityMax, one.now);
+          wrong += !one.ledger.restock(*thread, one.item(1), units, one.now);
+          const std::uint64_t taken = one.ledger.withdraw(*thread, one.item(1), kQuantityMax, one.now);
           wrong += one.counts(1).total > most_left || taken > units + most_left;
         }
       } else {
@@ -274,13 +274,13 @@ TEST_CASE("a withdrawal leaves the cap, whatever is reserved meanwhile, and no t
           const StockRequest request{&wish, 1, {}, Key{}, kHold};
           sold_out += one.ledger.peek(request).result == ReserveResult::kSoldOut;
           const StockAnswer answer =
-              one.ledger.reserve(*line, request, one.now, [](std::uint64_t) { return true; });
+              one.ledger.reserve(*thread, request, one.now, [](std::uint64_t) { return true; });
           sold_out += answer.result == ReserveResult::kSoldOut;
-          one.ledger.cancel(*line, answer.reservation, one.now);
+          one.ledger.cancel(*thread, answer.reservation, one.now);
         }
         --selling;
       }
-      one.ledger.thread_slots().release(line);
+      one.ledger.thread_slots().release(thread);
     });
     CHECK(wrong == 0);
     CHECK(sold_out == 0);

@@ -106,9 +106,9 @@ TEST_CASE("a cart's lines change together, or not at all, for each reason that r
   CHECK(one.change(id, {{sku(1), 0}, {sku(2), 0}, {sku(3), 0}, {sku(4), 0}}).result ==
         ResolveResult::kNothingLeft);
   CHECK(unchanged());
-  one.ledger.close_item(*one.line, one.item(2), one.now);
+  one.ledger.close_item(*one.thread, one.item(2), one.now);
   CHECK(refused(one.change(id, {up, {sku(2), 3}}), ReserveResult::kItemClosed, 1));
-  one.ledger.reopen_item(*one.line, one.item(2), one.now);
+  one.ledger.reopen_item(*one.thread, one.item(2), one.now);
   CHECK((one.holds(1, 9, 1, 0) && one.holds(2, 8, 2, 0) && one.audited()));
 
   CHECK(done(one.change(id, {{sku(2), 4}, down, {sku(1), 0}})));
@@ -257,7 +257,7 @@ TEST_CASE(
   const std::uint64_t start = one.now;
   std::atomic<std::uint64_t> clock{start};
   in_threads(kThreads, [&](unsigned index) {
-    ThreadSlot* line = one.ledger.thread_slots().acquire();
+    ThreadSlot* thread = one.ledger.thread_slots().acquire();
     Random random(index);
     const auto record = std::make_unique<ReservationRecord>();
     for (std::uint64_t i = 0; i < rounds; ++i) {
@@ -270,7 +270,7 @@ TEST_CASE(
           const StockRequest::Line wishes[] = {{sku(1), 2}, {sku(2), 2}};
           const StockRequest request{wishes, 2, LedgerUser::number(which), Key{}, kHold};
           const StockAnswer answer =
-              one.ledger.reserve(*line, request, now, [](std::uint64_t) { return true; });
+              one.ledger.reserve(*thread, request, now, [](std::uint64_t) { return true; });
           if (answer.result == ReserveResult::kReserved) current[which] = answer.reservation;
           strange += answer.result != ReserveResult::kReserved &&
                      answer.result != ReserveResult::kUserLimit &&
@@ -278,24 +278,24 @@ TEST_CASE(
           break;
         }
         case 1:
-          if (one.ledger.confirm_part(*line, id, now, {&wish, 1, 0}, Rest::kHold).result ==
+          if (one.ledger.confirm_part(*thread, id, now, {&wish, 1, 0}, Rest::kHold).result ==
               ResolveResult::kDone) {
             sold[number] += units;
           }
           // Returned, so that the limit leaves something to do.
-          if (one.ledger.give_back(*line, one.item(number), units, LedgerUser::number(which), now) ==
+          if (one.ledger.give_back(*thread, one.item(number), units, LedgerUser::number(which), now) ==
               ResolveResult::kDone) {
             sold[number] -= units;
           }
           break;
         case 2:
-          one.ledger.cancel_part(*line, id, now, {&wish, 1, 0});
+          one.ledger.cancel_part(*thread, id, now, {&wish, 1, 0});
           break;
         case 3:
-          if (random.once_in(4)) one.ledger.cancel(*line, id, now);
+          if (random.once_in(4)) one.ledger.cancel(*thread, id, now);
           break;
         case 4:
-          if (random.once_in(8)) one.ledger.expire_due(*line, now);
+          if (random.once_in(8)) one.ledger.expire_due(*thread, now);
           if (random.once_in(8)) audits_failed += !one.audited();
           if (RecordReader(one.ledger.memory()).read(id, *record)) {
             std::uint64_t held[3] = {};
@@ -309,7 +309,7 @@ TEST_CASE(
         default: {
           const StockRequest::Line wishes[] = {{sku(1), random.below(kLimit + 2)},
                                                {sku(2), random.below(21)}};
-          const ResolveAnswer answer = one.ledger.change(*line, id, now, {wishes, 2, 0});
+          const ResolveAnswer answer = one.ledger.change(*thread, id, now, {wishes, 2, 0});
           changed += answer.result == ResolveResult::kDone;
           strange +=
               answer.result == ResolveResult::kBadLine || answer.result == ResolveResult::kBadQuantity ||

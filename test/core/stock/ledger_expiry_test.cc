@@ -32,7 +32,7 @@ TEST_CASE(
     CHECK(one.holds(1, 2, 1, 0));
     // By the user that had all of them.
     CHECK(one.ask(1, 2, 7, 7).result == ReserveResult::kReserved);
-    one.ledger.restock(*one.line, one.item(1), 9, one.now);
+    one.ledger.restock(*one.thread, one.item(1), 9, one.now);
     CHECK(one.ask(1, 2, 7, 8).result == ReserveResult::kUserLimit);
     one.now += kHold;
     CHECK(one.ask(1, 3, 7, 9).result == ReserveResult::kReserved);
@@ -176,8 +176,8 @@ TEST_CASE("however reservations end, exactly the due holds are found") {
     auto& other = held[random.below(held.size())];
     if (random.once_in(3) && one.confirm(other.first) == ResolveResult::kDone) {
       forget(other.second);
-    } else if (random.once_in(5) &&
-               one.ledger.extend(*one.line, other.first, one.now, one.now + 5'000) == ResolveResult::kDone) {
+    } else if (random.once_in(5) && one.ledger.extend(*one.thread, other.first, one.now, one.now + 5'000) ==
+                                        ResolveResult::kDone) {
       forget(other.second);
       deadlines.insert(other.second = std::max(other.second, one.now + 5'000));
     }
@@ -205,7 +205,7 @@ TEST_CASE("when all holds are over, as many requests as units get one each, and 
   std::atomic<std::uint64_t> ready{0}, failed{0};
   const std::uint64_t rounds = repetitions(20'000);
   in_threads(kThreads, [&](unsigned index) {
-    ThreadSlot* line = one.ledger.thread_slots().acquire();
+    ThreadSlot* thread = one.ledger.thread_slots().acquire();
     const StockRequest::Line unit{sku(1), 1};
     for (std::uint64_t round = 1; round <= rounds; ++round) {
       ready.fetch_add(1);
@@ -218,10 +218,10 @@ TEST_CASE("when all holds are over, as many requests as units get one each, and 
       StockAnswer answer;
       do {
         answer = one.ledger.peek(request);
-        if (answer.provisional) answer = one.ledger.peek_past_due(*line, request, time);
+        if (answer.provisional) answer = one.ledger.peek_past_due(*thread, request, time);
         answer = answer.result != ReserveResult::kReserved
-                     ? one.ledger.refuse(*line, request, answer)
-                     : one.ledger.reserve(*line, request, time.now(), [](std::uint64_t) { return true; });
+                     ? one.ledger.refuse(*thread, request, answer)
+                     : one.ledger.reserve(*thread, request, time.now(), [](std::uint64_t) { return true; });
         failed += answer.result == ReserveResult::kAlreadyFailed;
       } while (answer.result != ReserveResult::kReserved && answer.result != ReserveResult::kAlreadyFailed);
     }

@@ -18,11 +18,11 @@ using namespace sluice::test;
 TEST_CASE("a closed item is sold again once it is reopened, and each change is recorded once") {
   TestLedger one({8, 8, 8, 8, 8});
   one.add(1, 3);
-  one.ledger.reopen_item(*one.line, one.item(1), one.now);  // it was not closed
-  one.ledger.close_item(*one.line, one.item(1), one.now);
+  one.ledger.reopen_item(*one.thread, one.item(1), one.now);  // it was not closed
+  one.ledger.close_item(*one.thread, one.item(1), one.now);
   CHECK(one.reserve(1, 1).result == ReserveResult::kItemClosed);
-  one.ledger.reopen_item(*one.line, one.item(1), one.now);
-  one.ledger.reopen_item(*one.line, one.item(1), one.now);
+  one.ledger.reopen_item(*one.thread, one.item(1), one.now);
+  one.ledger.reopen_item(*one.thread, one.item(1), one.now);
   CHECK(one.peek(1, 1).result == ReserveResult::kReserved);
   CHECK(one.reserve(1, 1).result == ReserveResult::kReserved);
   Movement movement{};
@@ -81,7 +81,7 @@ TEST_CASE("a total is set as asked, or not at all, or as near as possible") {
     const std::uint64_t held = one.reserve(1, 4).reservation;
     CHECK(one.confirm(one.reserve(1, 3).reservation) == ResolveResult::kDone);
     const auto set = [&](std::uint64_t total, bool clamp) {
-      return one.ledger.set_total(*one.line, item, total, clamp, one.now) == LevelSet::kDone;
+      return one.ledger.set_total(*one.thread, item, total, clamp, one.now) == LevelSet::kDone;
     };
     const std::uint64_t told = one.ledger.movements().end();
     CHECK_FALSE(set(6, false));
@@ -126,14 +126,14 @@ TEST_CASE(
     std::atomic<unsigned> selling{kThreads - 1};
     std::atomic<std::uint64_t> sold_out{0}, wrong{0};
     in_threads(kThreads, [&](unsigned index) {
-      ThreadSlot* line = one.ledger.thread_slots().acquire();
+      ThreadSlot* thread = one.ledger.thread_slots().acquire();
       Random random(index);
       if (index == 0) {
         // 40 units are kept, and the others have at most 12. The total cannot go below 40, and from 52 on all find
         // enough.
         for (std::uint64_t i = 0; selling != 0; ++i) {
           const auto set = [&](std::uint64_t total) {
-            return one.ledger.set_total(*line, one.item(1), total, false, one.now) == LevelSet::kDone;
+            return one.ledger.set_total(*thread, one.item(1), total, false, one.now) == LevelSet::kDone;
           };
           wrong += set(random.below(40));
           wrong += !set(random.between(52, 100));
@@ -147,13 +147,13 @@ TEST_CASE(
           const StockRequest request{&wish, 1, {}, Key{}, kHold};
           const StockAnswer verdict = one.ledger.peek(request);
           const StockAnswer answer =
-              one.ledger.reserve(*line, request, one.now, [](std::uint64_t) { return true; });
+              one.ledger.reserve(*thread, request, one.now, [](std::uint64_t) { return true; });
           sold_out += verdict.result == ReserveResult::kSoldOut || answer.result == ReserveResult::kSoldOut;
-          one.ledger.cancel(*line, answer.reservation, one.now);
+          one.ledger.cancel(*thread, answer.reservation, one.now);
         }
         --selling;
       }
-      one.ledger.thread_slots().release(line);
+      one.ledger.thread_slots().release(thread);
     });
     CHECK(wrong == 0);
     CHECK(sold_out == 0);
@@ -251,7 +251,7 @@ TEST_CASE("two threads that reserve different items of a group for one user at o
   for (std::uint64_t number = 1; number <= 20; ++number) one.add(number, 1'000'000, 0, 1, 1);
   std::atomic<std::uint64_t> arrived{0}, admitted{0}, wrong{0};
   in_threads(2, [&](unsigned index) {
-    ThreadSlot* line = one.ledger.thread_slots().acquire();
+    ThreadSlot* thread = one.ledger.thread_slots().acquire();
     Random random(index);
     std::uint64_t meeting = 0;
     const auto meet = [&] {
@@ -264,15 +264,15 @@ TEST_CASE("two threads that reserve different items of a group for one user at o
       const StockRequest request{&wish, 1, LedgerUser::number(1 + i % 5), Key{}, kHold};
       meet();
       const StockAnswer answer =
-          one.ledger.reserve(*line, request, one.now, [](std::uint64_t) { return true; });
+          one.ledger.reserve(*thread, request, one.now, [](std::uint64_t) { return true; });
       admitted += answer.result == ReserveResult::kReserved;
       meet();
       // Both threads have their answers; now the units go back.
       if (index == 0 && admitted.exchange(0) != 1) ++wrong;
-      if (answer.result == ReserveResult::kReserved) one.ledger.cancel(*line, answer.reservation, one.now);
+      if (answer.result == ReserveResult::kReserved) one.ledger.cancel(*thread, answer.reservation, one.now);
       meet();
     }
-    one.ledger.thread_slots().release(line);
+    one.ledger.thread_slots().release(thread);
   });
   CHECK(wrong == 0);
   CHECK(one.ledger.memory().users.used() == 0);
@@ -298,7 +298,7 @@ TEST_CASE("limits that come and go while others sell: every audit passes") {
   std::atomic<std::uint32_t> current{1};
   std::uint64_t audits_failed = 0;
   in_threads(kThreads, [&](unsigned index) {
-    ThreadSlot* line = one.ledger.thread_slots().acquire();
+    ThreadSlot* thread = one.ledger.thread_slots().acquire();
     Random random(index);
     if (index == 0) {
       for (std::uint32_t number = 1; number <= items; current = ++number) {
@@ -312,15 +312,15 @@ TEST_CASE("limits that come and go while others sell: every audit passes") {
       const StockRequest::Line wish{sku(number), random.between(1, 3)};
       const StockRequest request{&wish, 1, LedgerUser::number(random.between(1, 4)), Key{}, kHold};
       const StockAnswer answer =
-          one.ledger.reserve(*line, request, one.now, [](std::uint64_t) { return true; });
+          one.ledger.reserve(*thread, request, one.now, [](std::uint64_t) { return true; });
       if (answer.result != ReserveResult::kReserved) continue;
       if (random.below(2) == 0) {
-        one.ledger.confirm_part(*line, answer.reservation, one.now, {nullptr, 0, 1}, Rest::kRelease);
+        one.ledger.confirm_part(*thread, answer.reservation, one.now, {nullptr, 0, 1}, Rest::kRelease);
       } else {
-        one.ledger.cancel(*line, answer.reservation, one.now);
+        one.ledger.cancel(*thread, answer.reservation, one.now);
       }
     }
-    one.ledger.thread_slots().release(line);
+    one.ledger.thread_slots().release(thread);
   });
   CHECK(audits_failed == 0);
   CHECK(one.audited());

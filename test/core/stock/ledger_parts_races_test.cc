@@ -29,15 +29,15 @@ TEST_CASE("parts of one reservation that threads confirm and cancel without a pa
   const std::uint64_t id = one.reserve({{sku(1), units}, {sku(2), units}}, 7).reservation;
   std::atomic<std::uint64_t> sold[3] = {};
   in_threads(kThreads, [&](unsigned index) {
-    ThreadSlot* line = one.ledger.thread_slots().acquire();
+    ThreadSlot* thread = one.ledger.thread_slots().acquire();
     Random random(index);
     for (bool ended = false; !ended;) {
       const std::uint64_t which = random.between(1, 2);
       const StockRequest::Line wish{sku(which), 1};
       const bool confirms = !random.once_in(4);
       const ResolveResult result =
-          confirms ? one.ledger.confirm_part(*line, id, one.now, {&wish, 1, 0}, Rest::kHold).result
-                   : one.ledger.cancel_part(*line, id, one.now, {&wish, 1, 0}).result;
+          confirms ? one.ledger.confirm_part(*thread, id, one.now, {&wish, 1, 0}, Rest::kHold).result
+                   : one.ledger.cancel_part(*thread, id, one.now, {&wish, 1, 0}).result;
       if (result == ResolveResult::kDone && confirms) ++sold[which];
       ended = result != ResolveResult::kDone && result != ResolveResult::kBadQuantity;
     }
@@ -60,7 +60,7 @@ TEST_CASE("parts confirmed, cancelled and returned from several threads, and exp
   std::atomic<std::uint64_t> strange{0}, audits_failed{0};
   std::atomic<std::int64_t> sold[3] = {}, cancelled[3] = {}, ended{0};
   in_threads(kThreads, [&](unsigned index) {
-    ThreadSlot* line = one.ledger.thread_slots().acquire();
+    ThreadSlot* thread = one.ledger.thread_slots().acquire();
     Random random(index);
     const auto space = std::make_unique<ReservationRecord>();
     ReservationRecord& record = *space;
@@ -71,7 +71,7 @@ TEST_CASE("parts confirmed, cancelled and returned from several threads, and exp
       if (index == 0) {
         const StockRequest::Line wishes[] = {{sku(1), kUnits}, {sku(2), kUnits}};
         const StockRequest request{wishes, 2, LedgerUser::number(i % 5), number_key(i), kHold};
-        current = one.ledger.reserve(*line, request, now, [](std::uint64_t) { return true; }).reservation;
+        current = one.ledger.reserve(*thread, request, now, [](std::uint64_t) { return true; }).reservation;
         strange += current == 0;
         done = 0;
         round.store(i, std::memory_order_release);
@@ -89,19 +89,20 @@ TEST_CASE("parts confirmed, cancelled and returned from several threads, and exp
         switch (random.below(6)) {
           case 0:
           case 1:
-            result = one.ledger.confirm_part(*line, id, now + 1, part, Rest::kHold).result;
+            result = one.ledger.confirm_part(*thread, id, now + 1, part, Rest::kHold).result;
             if (result == ResolveResult::kDone) sold[which] += n;
             break;
           case 2:
-            result = one.ledger.cancel_part(*line, id, now + 1, part).result;
+            result = one.ledger.cancel_part(*thread, id, now + 1, part).result;
             if (result == ResolveResult::kDone) cancelled[which] += n;
             break;
           case 3:
-            result = one.ledger.give_back(*line, id, now + 1, part).result;
+            result = one.ledger.give_back(*thread, id, now + 1, part).result;
             if (result == ResolveResult::kDone) sold[which] -= n;
             break;
           case 4:
-            result = one.ledger.give_back(*line, one.item(which), units, LedgerUser::number(i % 5), now + 1);
+            result =
+                one.ledger.give_back(*thread, one.item(which), units, LedgerUser::number(i % 5), now + 1);
             if (result == ResolveResult::kDone) sold[which] -= n;
             break;
           default:
@@ -118,14 +119,14 @@ TEST_CASE("parts confirmed, cancelled and returned from several threads, and exp
               strange += record.user.key.low >= 5 || record.client_id.tag != ReservationId::kNumber ||
                          record.client_id.words[0] % 5 != record.user.key.low;
             }
-            if (random.once_in(3)) ended += one.ledger.expire_due(*line, now + kHold);
+            if (random.once_in(3)) ended += one.ledger.expire_due(*thread, now + kHold);
             break;
         }
         strange += result == ResolveResult::kUnknown || result == ResolveResult::kBadLine;
       }
       // All threads are done. The rest that none has ended is cancelled before the next one begins.
       if (done.fetch_add(1) + 1 == kThreads) {
-        one.ledger.cancel(*line, id, now + 1);
+        one.ledger.cancel(*thread, id, now + 1);
         done.store(~0ULL, std::memory_order_release);
       }
       while (index == 0 && done.load(std::memory_order_acquire) != ~0ULL) std::this_thread::yield();
@@ -151,7 +152,7 @@ TEST_CASE("a return gives back its own units or none, while reservations use the
   one.add(2, 1'000'000, 0, 3);
   std::atomic<std::uint64_t> last[kThreads] = {}, sold[3] = {}, returned{0}, strange{0};
   in_threads(kThreads, [&](unsigned index) {
-    ThreadSlot* line = one.ledger.thread_slots().acquire();
+    ThreadSlot* thread = one.ledger.thread_slots().acquire();
     Random random(index);
     for (std::uint64_t i = 0; i < repetitions(60'000); ++i) {
       // Carts of one thread have twice the units of the other's, so a wrong record would be noticed.
@@ -159,9 +160,9 @@ TEST_CASE("a return gives back its own units or none, while reservations use the
       const StockRequest::Line wishes[] = {{sku(1), units}, {sku(2), 10 * units}};
       const StockRequest request{wishes, 2, LedgerUser::number(index), Key{}, kHold};
       const StockAnswer cart =
-          one.ledger.reserve(*line, request, one.now, [](std::uint64_t) { return true; });
+          one.ledger.reserve(*thread, request, one.now, [](std::uint64_t) { return true; });
       if (cart.result == ReserveResult::kReserved) {
-        strange += one.ledger.confirm(*line, cart.reservation, one.now) != ResolveResult::kDone;
+        strange += one.ledger.confirm(*thread, cart.reservation, one.now) != ResolveResult::kDone;
         sold[1] += units;
         sold[2] += 10 * units;
         last[index] = cart.reservation;
@@ -169,7 +170,7 @@ TEST_CASE("a return gives back its own units or none, while reservations use the
       const std::uint64_t whose = random.below(kThreads), id = last[whose];
       if (id == 0) continue;
       const std::uint64_t back = whose % 2 + 1;
-      switch (one.ledger.give_back(*line, id, one.now, {}).result) {
+      switch (one.ledger.give_back(*thread, id, one.now, {}).result) {
         case ResolveResult::kDone:
           sold[1] -= back;
           sold[2] -= 10 * back;

@@ -27,7 +27,7 @@ TEST_CASE("of confirm, in part or whole, cancel, extend and expiry, exactly one 
   std::atomic<std::uint64_t> won{0}, sold{0}, strange{0}, audits_failed{0};
   std::uint64_t reserved = 0;
   in_threads(kThreads, [&](unsigned index) {
-    ThreadSlot* line = one.ledger.thread_slots().acquire();
+    ThreadSlot* thread = one.ledger.thread_slots().acquire();
     Random random(index);
     const std::uint64_t start = one.now;
     for (std::uint64_t i = 1; i <= rounds; ++i) {
@@ -37,7 +37,7 @@ TEST_CASE("of confirm, in part or whole, cancel, extend and expiry, exactly one 
         const StockRequest::Line wishes[] = {{sku(1), 3}, {sku(2), 1}};
         const StockRequest request{wishes, i % 4 == 0 ? 2u : 1u, LedgerUser::number(i % 5), Key{}, kHold};
         const StockAnswer answer =
-            one.ledger.reserve(*line, request, now, [](std::uint64_t) { return true; });
+            one.ledger.reserve(*thread, request, now, [](std::uint64_t) { return true; });
         if (answer.result != ReserveResult::kReserved) ++strange;
         ++reserved;
         current.store(answer.reservation, std::memory_order_release);
@@ -51,24 +51,24 @@ TEST_CASE("of confirm, in part or whole, cancel, extend and expiry, exactly one 
       ResolveResult result = ResolveResult::kUnknown;
       switch (random.below(6)) {
         case 0:
-          result = one.ledger.confirm(*line, id, now + 1);
+          result = one.ledger.confirm(*thread, id, now + 1);
           if (result == ResolveResult::kDone) sold += 3;
           break;
         case 1:
-          result = one.ledger.confirm_part(*line, id, now + 1, {nullptr, 0, 2}, Rest::kRelease).result;
+          result = one.ledger.confirm_part(*thread, id, now + 1, {nullptr, 0, 2}, Rest::kRelease).result;
           if (result == ResolveResult::kDone) sold += 2;
           // A bare quantity of a cart is refused while it is held, and only then.
           if ((result == ResolveResult::kBadQuantity) && !cart) ++strange;
           break;
         case 2:
-          result = one.ledger.cancel(*line, id, now + 1);
+          result = one.ledger.cancel(*thread, id, now + 1);
           break;
         case 3:
-          if (one.ledger.extend(*line, id, now + 1, now + 2 * kHold) == ResolveResult::kUnknown) ++strange;
+          if (one.ledger.extend(*thread, id, now + 1, now + 2 * kHold) == ResolveResult::kUnknown) ++strange;
           break;
         case 4:
           // Due by this caller's time, unless it was extended.
-          won += one.ledger.expire_due(*line, now + kHold);
+          won += one.ledger.expire_due(*thread, now + kHold);
           break;
         default:
           audits_failed += !one.audited();
@@ -77,10 +77,10 @@ TEST_CASE("of confirm, in part or whole, cancel, extend and expiry, exactly one 
       won += result == ResolveResult::kDone;
       // All threads are done. What none has ended is cancelled before the next one begins.
       if (done.fetch_add(1) + 1 == kThreads) {
-        const ResolveResult last = one.ledger.cancel(*line, id, now + 1);
+        const ResolveResult last = one.ledger.cancel(*thread, id, now + 1);
         won += last == ResolveResult::kDone;
         if (last == ResolveResult::kUnknown || last == ResolveResult::kBadQuantity) ++strange;
-        if (one.ledger.confirm(*line, id, now + 1) == ResolveResult::kDone) ++strange;
+        if (one.ledger.confirm(*thread, id, now + 1) == ResolveResult::kDone) ++strange;
         done.store(~0ULL, std::memory_order_release);
       }
       while (index == 0 && done.load(std::memory_order_acquire) != ~0ULL) std::this_thread::yield();
@@ -104,7 +104,7 @@ TEST_CASE("carts with lines in opposite orders never wait for each other, and en
   for (std::uint64_t i = 1; i <= kItems; ++i) one.add(i, 6, i % 2 == 0 ? 4 : 0, i == 3 ? 3 : 1);
   std::atomic<std::uint64_t> carts{0}, refused{0}, sold[kItems + 1] = {};
   in_threads(kThreads, [&](unsigned index) {
-    ThreadSlot* line = one.ledger.thread_slots().acquire();
+    ThreadSlot* thread = one.ledger.thread_slots().acquire();
     Random random(index);
     for (std::uint64_t i = 0; i < repetitions(60'000); ++i) {
       std::vector<StockRequest::Line> lines;
@@ -114,21 +114,21 @@ TEST_CASE("carts with lines in opposite orders never wait for each other, and en
       const StockRequest request{lines.data(), static_cast<std::uint32_t>(lines.size()),
                                  LedgerUser::number(index), Key{}, kHold};
       const StockAnswer cart =
-          one.ledger.reserve(*line, request, one.now, [&](std::uint64_t) { return publishes; });
+          one.ledger.reserve(*thread, request, one.now, [&](std::uint64_t) { return publishes; });
       if (cart.result != ReserveResult::kReserved) {
         ++refused;
         continue;
       }
       ++carts;
       if (random.once_in(1'000)) {
-        if (one.ledger.confirm(*line, cart.reservation, one.now) != ResolveResult::kDone) ++refused;
+        if (one.ledger.confirm(*thread, cart.reservation, one.now) != ResolveResult::kDone) ++refused;
         for (const StockRequest::Line& bought : lines) sold[bought.sku.low] += bought.quantity;
         // Bought units go back on sale, so that there is something to race for.
         for (std::uint64_t item = 1; item <= kItems; ++item) {
-          one.ledger.restock(*line, one.item(item), 2, one.now);
+          one.ledger.restock(*thread, one.item(item), 2, one.now);
         }
       } else {
-        one.ledger.cancel(*line, cart.reservation, one.now);
+        one.ledger.cancel(*thread, cart.reservation, one.now);
       }
     }
   });
@@ -149,11 +149,11 @@ TEST_CASE(
   TestLedger one({kItems * 2, 1'024, 64, 64, 64});
   std::atomic<std::uint64_t> next{1}, wrong{0}, added{0};
   in_threads(4, [&](unsigned index) {
-    ThreadSlot* line = one.ledger.thread_slots().acquire();
+    ThreadSlot* thread = one.ledger.thread_slots().acquire();
     if (index < 2) {
       // Both threads add each item; one learns that it exists.
       for (std::uint64_t item = 1; item <= kItems; ++item) {
-        added += one.ledger.add_item(*line, {sku(item), {}, 10, 3, item % 2 == 0 ? 2u : 1u}, one.now) ==
+        added += one.ledger.add_item(*thread, {sku(item), {}, 10, 3, item % 2 == 0 ? 2u : 1u}, one.now) ==
                  ItemTable<>::Added::kAdded;
         next = item;
       }
@@ -167,13 +167,13 @@ TEST_CASE(
       const StockRequest::Line wish{sku(item), 2};
       const StockRequest request{&wish, 1, LedgerUser::number(index), Key{}, kHold};
       const auto ask = [&] {
-        return one.ledger.reserve(*line, request, one.now, [](std::uint64_t) { return true; });
+        return one.ledger.reserve(*thread, request, one.now, [](std::uint64_t) { return true; });
       };
       const StockAnswer answer = ask();
       wrong += answer.result != ReserveResult::kReserved && answer.result != ReserveResult::kItemClosed;
-      one.ledger.close_item(*line, number, one.now);
+      one.ledger.close_item(*thread, number, one.now);
       wrong += ask().result != ReserveResult::kItemClosed;
-      if (answer.result == ReserveResult::kReserved) one.ledger.cancel(*line, answer.reservation, one.now);
+      if (answer.result == ReserveResult::kReserved) one.ledger.cancel(*thread, answer.reservation, one.now);
     }
   });
   CHECK(wrong == 0);

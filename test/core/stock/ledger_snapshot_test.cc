@@ -37,7 +37,7 @@ struct Restored {
     one->now = now;
     error = read_snapshot(one->ledger.memory(), shape, opened, now, Sweeping::kAsked);
     if (error != SnapshotError::kNone) return;
-    one->line = one->ledger.thread_slots().acquire();
+    one->thread = one->ledger.thread_slots().acquire();
   }
   SnapshotError error;
   LedgerShape shape;
@@ -50,7 +50,7 @@ struct Busy : TestLedger {
     add(1, 50, 6);
     add(2, 20, 0, 4);
     add(3, 9);
-    ledger.add_item(*line, {text_key(kSecret, "blue shirt, M"), "blue shirt, M", 5, 2, 2}, now);
+    ledger.add_item(*thread, {text_key(kSecret, "blue shirt, M"), "blue shirt, M", 5, 2, 2}, now);
     for (int i = 0; i < 120; ++i) step(*this, random, ids);
   }
   // Runs one operation, drawn from `random`. Returns its answer.
@@ -62,12 +62,12 @@ struct Busy : TestLedger {
       case 1:
         return static_cast<std::uint64_t>(one.cancel(old));
       case 2:
-        return static_cast<std::uint64_t>(one.ledger.extend(*one.line, old, one.now, one.now + 3 * kHold));
+        return static_cast<std::uint64_t>(one.ledger.extend(*one.thread, old, one.now, one.now + 3 * kHold));
       case 3:
         one.now += random.below(kHold / 4);
         return one.expire();
       case 4:
-        return one.ledger.restock(*one.line, 1, random.between(1, 3), one.now) ? 1 : 0;
+        return one.ledger.restock(*one.thread, 1, random.between(1, 3), one.now) ? 1 : 0;
       default: {
         std::vector<StockRequest::Line> lines;
         for (std::uint64_t i = random.between(1, 3); i <= 3; ++i)
@@ -91,7 +91,7 @@ TEST_CASE("the restored ledger gives the very same answers, the same new ids inc
     REQUIRE(copy.error == SnapshotError::kNone);
     CHECK(copy.one->audited());
     // The first thread's slot, so that both take from the same shard first.
-    REQUIRE(copy.one->ledger.thread_slots().number(*copy.one->line) == 0);
+    REQUIRE(copy.one->ledger.thread_slots().number(*copy.one->thread) == 0);
     Random again = original.random;
     std::vector<std::uint64_t> ids = original.ids;
     for (int i = 0; i < 400; ++i) {
@@ -334,15 +334,15 @@ TEST_CASE("snapshots and audits while threads work show one moment, in which eve
       } while (working != 0);
       return;
     }
-    ThreadSlot* line = one.ledger.thread_slots().acquire();
+    ThreadSlot* thread = one.ledger.thread_slots().acquire();
     Random random(index);
     for (std::uint64_t i = 0; i < repetitions(100'000); ++i) {
       const StockRequest::Line wishes[] = {{sku(2), random.between(1, 9)}, {sku(1), 1}};
       const StockRequest request{wishes, static_cast<std::uint32_t>(random.between(1, 2)),
                                  LedgerUser::number(random.between(1, 9)), number_key(random.next()), kHold};
       const StockAnswer answer =
-          one.ledger.reserve(*line, request, one.now, [&](std::uint64_t) { return !random.once_in(3); });
-      if (answer.result == ReserveResult::kReserved) one.ledger.cancel(*line, answer.reservation, one.now);
+          one.ledger.reserve(*thread, request, one.now, [&](std::uint64_t) { return !random.once_in(3); });
+      if (answer.result == ReserveResult::kReserved) one.ledger.cancel(*thread, answer.reservation, one.now);
     }
     --working;
   });

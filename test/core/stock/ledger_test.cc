@@ -25,7 +25,7 @@ TEST_CASE("a cart takes all of its lines under one reservation, or none") {
   CHECK((one.holds(1, 6, 4, 0) && one.holds(2, 3, 2, 0) && one.holds(3, 0, 1, 0)));
   CHECK(one.audited());
 
-  SUBCASE("and is refused as a whole for want of any line, which it names") {
+  SUBCASE("and is refused as a whole for want of any thread, which it names") {
     const StockAnswer sold_out = one.reserve({{sku(1), 1}, {sku(2), 1}, {sku(3), 1}}, 7);
     CHECK(sold_out.result == ReserveResult::kSoldOut);
     CHECK(sold_out.line == 2);
@@ -97,17 +97,17 @@ TEST_CASE("extending moves the deadline later, never earlier, and ends with the 
   one.add(1, 10);
   const std::uint64_t id = one.reserve(1, 2).reservation;
   one.now += kHold - 1;
-  CHECK(one.ledger.extend(*one.line, id, one.now, one.now + 10) == ResolveResult::kDone);
-  CHECK(one.ledger.extend(*one.line, id, one.now, one.now + 5) == ResolveResult::kDone);
+  CHECK(one.ledger.extend(*one.thread, id, one.now, one.now + 10) == ResolveResult::kDone);
+  CHECK(one.ledger.extend(*one.thread, id, one.now, one.now + 5) == ResolveResult::kDone);
   one.now += 9;
   CHECK(one.expire() == 0);
   one.now += 1;
-  CHECK(one.ledger.extend(*one.line, id, one.now, one.now + 100) == ResolveResult::kExpired);
+  CHECK(one.ledger.extend(*one.thread, id, one.now, one.now + 100) == ResolveResult::kExpired);
   CHECK(one.holds(1, 10, 0, 0));
-  CHECK(one.ledger.extend(*one.line, id, one.now, one.now + 100) == ResolveResult::kExpired);
+  CHECK(one.ledger.extend(*one.thread, id, one.now, one.now + 100) == ResolveResult::kExpired);
   const std::uint64_t other = one.reserve(1, 2).reservation;
   one.confirm(other);
-  CHECK(one.ledger.extend(*one.line, other, one.now, one.now + 100) == ResolveResult::kAlreadyConfirmed);
+  CHECK(one.ledger.extend(*one.thread, other, one.now, one.now + 100) == ResolveResult::kAlreadyConfirmed);
   CHECK(one.sum(StockLedger::kExtended) == 2);
   CHECK(one.audited());
 }
@@ -134,8 +134,8 @@ TEST_CASE("units that expired during the last step of a reservation are not give
   one.reserve(1, 5, 8);  // without these, units given back twice would be noticed at once
   const StockAnswer refused = one.reserve_and({{sku(1), 3}}, 7, 0, 1, [&](std::uint64_t id) {
     // A sweep by another thread, after the hold of 1 ns.
-    CHECK(one.ledger.expire_due(*one.line, one.now + 1) == 1);
-    CHECK(one.ledger.cancel(*one.line, id, one.now + 1) == ResolveResult::kExpired);
+    CHECK(one.ledger.expire_due(*one.thread, one.now + 1) == 1);
+    CHECK(one.ledger.cancel(*one.thread, id, one.now + 1) == ResolveResult::kExpired);
     return false;
   });
   CHECK(refused.result == ReserveResult::kNotPublished);
@@ -149,10 +149,10 @@ TEST_CASE("an audit within the last step of a reservation would wait: operations
   const std::uint64_t dropped = one.reserve(1, 1).reservation;
   one.reserve_and({{sku(1), 1}}, 0, 0, kHold, [&](std::uint64_t) {
     CHECK(one.cancel(dropped) == ResolveResult::kDone);
-    CHECK(one.line->inside == 1);
+    CHECK(one.thread->inside == 1);
     return true;
   });
-  CHECK(one.line->inside == 0);
+  CHECK(one.thread->inside == 0);
   CHECK(one.audited());
 }
 
@@ -168,7 +168,7 @@ TEST_CASE("every id is new, and past ids are unknown, however often a slot is us
       if (old == id) continue;
       REQUIRE(one.confirm(old) == ResolveResult::kUnknown);
       REQUIRE(one.cancel(old) == ResolveResult::kUnknown);
-      REQUIRE(one.ledger.extend(*one.line, old, one.now, one.now + 1) == ResolveResult::kUnknown);
+      REQUIRE(one.ledger.extend(*one.thread, old, one.now, one.now + 1) == ResolveResult::kUnknown);
     }
     REQUIRE(one.cancel(id) == ResolveResult::kDone);
   }
@@ -196,7 +196,7 @@ TEST_CASE("a thread that saw a deadline before an extension cannot expire the re
   const std::uint64_t id = one.reserve(1, 1).reservation;
   ReservationTable& table = one.ledger.memory().reservations;
   const std::uint64_t seen = table.state(id);
-  one.ledger.extend(*one.line, id, one.now, one.now + 2 * kHold);
+  one.ledger.extend(*one.thread, id, one.now, one.now + 2 * kHold);
   CHECK_FALSE(table.resolve(table.slot_of(id), seen, Phase::kExpired));
   CHECK_FALSE(table.extend(table.slot_of(id), seen, one.now));
   one.confirm(id);
@@ -236,7 +236,7 @@ TEST_CASE("a reservation's standing shows what is left of its hold, and how it e
   const std::uint64_t id = one.reserve(1, 1).reservation;
   CHECK(standing(id).phase == Phase::kHeld);
   CHECK(standing(id).left_ns == kHold);
-  one.ledger.extend(*one.line, id, one.now, one.now + 3 * kHold);
+  one.ledger.extend(*one.thread, id, one.now, one.now + 3 * kHold);
   one.now += 3 * kHold - 1;
   CHECK(standing(id).left_ns == 1);
   ++one.now;
@@ -268,10 +268,10 @@ TEST_CASE("a refused id stays refused, whatever is given back; full tables do no
   CHECK(one.reserve(2, 1, 8, 7).result == ReserveResult::kUsersFull);
   CHECK(one.reserve(1, 1, 0, 8).result == ReserveResult::kReserved);
   CHECK(one.reserve(2, 1, 8, 7).result == ReserveResult::kUsersFull);
-  one.ledger.restock(*one.line, one.item(1), 1, one.now);
+  one.ledger.restock(*one.thread, one.item(1), 1, one.now);
   CHECK(one.reserve(1, 1, 0, 9).result == ReserveResult::kLedgerFull);
   CHECK(one.reserve(1, 1, 0, 9).result == ReserveResult::kLedgerFull);
-  one.ledger.close_item(*one.line, one.item(1), one.now);
+  one.ledger.close_item(*one.thread, one.item(1), one.now);
   CHECK(one.reserve(1, 1, 0, 9).result == ReserveResult::kItemClosed);
   CHECK(one.reserve(1, 1, 0, 9).result == ReserveResult::kAlreadyFailed);
   CHECK(one.audited());
@@ -299,9 +299,9 @@ TEST_CASE("peek returns the refusal that reserve would give, and changes nothing
   CHECK(one.peek(2, 1).result == ReserveResult::kUnknownSku);
   one.reserve(1, 1, 7);
   CHECK(one.peek(1, 1, 7).result == ReserveResult::kReserved);
-  one.ledger.restock(*one.line, one.item(1), 5, one.now);
+  one.ledger.restock(*one.thread, one.item(1), 5, one.now);
   CHECK(one.peek(1, 2, 7).result == ReserveResult::kUserLimit);
-  one.ledger.close_item(*one.line, one.item(1), one.now);
+  one.ledger.close_item(*one.thread, one.item(1), one.now);
   CHECK(one.peek(1, 1, 7).result == ReserveResult::kItemClosed);
   CHECK(one.holds(1, 6, 1, 0));
 }

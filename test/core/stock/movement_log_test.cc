@@ -137,7 +137,7 @@ TEST_CASE("movements of a ledger show each reservation's changes in order, and a
   one.add(1, 1'000'000, 0, 2);
   one.add(2, 1'000'000, 1'000);
   in_threads(kThreads, [&](unsigned index) {
-    ThreadSlot* line = one.ledger.thread_slots().acquire();
+    ThreadSlot* thread = one.ledger.thread_slots().acquire();
     Random random(index);
     std::uint64_t full = 0;
     for (std::uint64_t i = 0; i < each; ++i) {
@@ -146,7 +146,7 @@ TEST_CASE("movements of a ledger show each reservation's changes in order, and a
                                  LedgerUser::number(index), Key{}, kHold};
       const bool publishes = !random.once_in(5);
       const StockAnswer mine =
-          one.ledger.reserve(*line, request, one.now, [&](std::uint64_t) { return publishes; });
+          one.ledger.reserve(*thread, request, one.now, [&](std::uint64_t) { return publishes; });
       // As it looks to other threads, while a thread that puts a slot back has lost its processor.
       if (mine.result == ReserveResult::kLedgerFull && ++full < 1'000 * each) {
         std::this_thread::yield();
@@ -155,11 +155,11 @@ TEST_CASE("movements of a ledger show each reservation's changes in order, and a
       }
       if (mine.result != ReserveResult::kReserved) continue;
       if (request.line_count == 1 && wishes[0].quantity > 1 && random.once_in(2)) {
-        one.ledger.confirm_part(*line, mine.reservation, one.now, {nullptr, 0, 1}, Rest::kRelease);
+        one.ledger.confirm_part(*thread, mine.reservation, one.now, {nullptr, 0, 1}, Rest::kRelease);
       } else if (random.once_in(2)) {
-        one.ledger.confirm(*line, mine.reservation, one.now);
+        one.ledger.confirm(*thread, mine.reservation, one.now);
       } else {
-        one.ledger.cancel(*line, mine.reservation, random.once_in(2) ? one.now : one.now + kHold);
+        one.ledger.cancel(*thread, mine.reservation, random.once_in(2) ? one.now : one.now + kHold);
       }
     }
   });

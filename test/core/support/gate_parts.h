@@ -52,11 +52,11 @@ struct Gate {
     queue.format(0);
     limiter.format(limits, clock.now(), KeySecret{{1, 2}});
     stock.format(ledger_shape, 30 * kSecond, KeySecret{{3, 4}}, Sweeping::kByPassers);
-    ThreadSlot* line = stock.thread_slots().acquire();
+    ThreadSlot* thread = stock.thread_slots().acquire();
     for (const std::uint64_t sku : {1, 2}) {
-      stock.add_item(*line, {number_key(sku), {}, shape.units, shape.per_user, 1}, clock.now());
+      stock.add_item(*thread, {number_key(sku), {}, shape.units, shape.per_user, 1}, clock.now());
     }
-    stock.thread_slots().release(line);
+    stock.thread_slots().release(thread);
     fields = {field(offsetof(Record, sku)), field(offsetof(Record, quantity)), field(offsetof(Record, user)),
               shape.ids ? field(offsetof(Record, id)) : RequestField{}};
   }

@@ -20,17 +20,17 @@ struct Keyed {
   explicit Keyed(const LimiterConfig& config)
       : memory(Limiter::bytes(config)), limiter(memory, config), manual(kEpoch), clock(&manual) {
     limiter.format(config, kEpoch, KeySecret{{1, 2}});
-    line = limiter.thread_slots().acquire();
+    thread = limiter.thread_slots().acquire();
   }
   Key key(std::uint64_t number) const { return limiter.key(KeyKind::kNumber, &number, sizeof number); }
   Limiter::Decision decide(std::uint64_t number, std::uint64_t cost = 1) {
     const Key asked = key(number);
-    return limiter.decide(*line, clock, clock.now(), cost, 0, &asked);
+    return limiter.decide(*thread, clock, clock.now(), cost, 0, &asked);
   }
   Tier ask(std::uint64_t number, std::uint64_t cost = 1) { return decide(number, cost).refused_by; }
   std::uint64_t remaining(std::uint64_t number) {
     const Key asked = key(number);
-    return limiter.peek(*line, clock.now(), 1, 0, &asked).remaining;
+    return limiter.peek(*thread, clock.now(), 1, 0, &asked).remaining;
   }
   std::uint64_t sum(Limiter::Counter counter) { return limiter.thread_slots().sum(counter); }
 
@@ -38,7 +38,7 @@ struct Keyed {
   Limiter limiter;
   ManualClock manual;
   Clock clock;
-  ThreadSlot* line = nullptr;
+  ThreadSlot* thread = nullptr;
 };
 
 }  // namespace sluice::test

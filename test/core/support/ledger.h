@@ -23,12 +23,12 @@ struct TestLedger {
   explicit TestLedger(const LedgerShape& shape, Sweeping sweeping = Sweeping::kAsked)
       : shape(shape), memory(StockLedger::bytes(shape)), ledger(memory, shape) {
     ledger.format(shape, kHold, kSecret, sweeping);
-    line = ledger.thread_slots().acquire();
+    thread = ledger.thread_slots().acquire();
   }
 
   ItemTable<>::Added add(std::uint64_t number, std::uint64_t quantity, std::uint64_t per_user = 0,
                          std::uint32_t shards = 1, std::uint32_t group = 0, std::uint64_t backorder = 0) {
-    return ledger.add_item(*line, {sku(number), {}, quantity, per_user, shards, group, backorder}, now);
+    return ledger.add_item(*thread, {sku(number), {}, quantity, per_user, shards, group, backorder}, now);
   }
   StockAnswer reserve(std::vector<StockRequest::Line> lines, std::uint64_t user = 0, std::uint64_t id = 0,
                       std::uint64_t hold = kHold) {
@@ -40,7 +40,7 @@ struct TestLedger {
     const StockRequest request{lines.data(), static_cast<std::uint32_t>(lines.size()),
                                user == 0 ? LedgerUser{} : LedgerUser::number(user),
                                id == 0 ? Key{} : number_key(id), hold};
-    return ledger.reserve(*line, request, now, publish);
+    return ledger.reserve(*thread, request, now, publish);
   }
   StockAnswer reserve(std::uint64_t number, std::uint64_t quantity, std::uint64_t user = 0,
                       std::uint64_t id = 0, std::uint64_t hold = kHold) {
@@ -55,9 +55,9 @@ struct TestLedger {
     const Clock clock(&manual);
     CallTime time(clock);
     StockAnswer verdict = ledger.peek(request);
-    if (verdict.provisional) verdict = ledger.peek_past_due(*line, request, time);
-    if (verdict.result != ReserveResult::kReserved) return ledger.refuse(*line, request, verdict);
-    return ledger.reserve(*line, request, now, [](std::uint64_t) { return true; });
+    if (verdict.provisional) verdict = ledger.peek_past_due(*thread, request, time);
+    if (verdict.result != ReserveResult::kReserved) return ledger.refuse(*thread, request, verdict);
+    return ledger.reserve(*thread, request, now, [](std::uint64_t) { return true; });
   }
   StockAnswer ask(std::uint64_t number, std::uint64_t quantity, std::uint64_t user = 0,
                   std::uint64_t id = 0) {
@@ -74,44 +74,44 @@ struct TestLedger {
     std::memset(memory, 0, StockLedger::bytes(shape));
     now = other.now;
     const SnapshotError error = read_snapshot(ledger.memory(), shape, words, now, Sweeping::kAsked);
-    line = ledger.thread_slots().acquire();
+    thread = ledger.thread_slots().acquire();
     return error == SnapshotError::kNone;
   }
 
-  ResolveResult confirm(std::uint64_t id) { return ledger.confirm(*line, id, now); }
+  ResolveResult confirm(std::uint64_t id) { return ledger.confirm(*thread, id, now); }
   ResolveResult confirm(std::uint64_t id, std::uint64_t quantity, Rest rest = Rest::kRelease) {
-    return ledger.confirm_part(*line, id, now, {nullptr, 0, quantity}, rest).result;
+    return ledger.confirm_part(*thread, id, now, {nullptr, 0, quantity}, rest).result;
   }
   ResolveAnswer confirm(std::uint64_t id, const std::vector<StockRequest::Line>& lines, Rest rest) {
-    return ledger.confirm_part(*line, id, now, part_of(lines), rest);
+    return ledger.confirm_part(*thread, id, now, part_of(lines), rest);
   }
   ResolveResult cancel(std::uint64_t id, std::uint64_t quantity) {
-    return ledger.cancel_part(*line, id, now, {nullptr, 0, quantity}).result;
+    return ledger.cancel_part(*thread, id, now, {nullptr, 0, quantity}).result;
   }
   ResolveAnswer cancel(std::uint64_t id, const std::vector<StockRequest::Line>& lines) {
-    return ledger.cancel_part(*line, id, now, part_of(lines));
+    return ledger.cancel_part(*thread, id, now, part_of(lines));
   }
   ResolveAnswer change(std::uint64_t id, const std::vector<StockRequest::Line>& lines) {
-    return ledger.change(*line, id, now, part_of(lines));
+    return ledger.change(*thread, id, now, part_of(lines));
   }
   ResolveAnswer change(std::uint64_t id, std::uint64_t quantity) {
-    return ledger.change(*line, id, now, {nullptr, 0, quantity});
+    return ledger.change(*thread, id, now, {nullptr, 0, quantity});
   }
   ResolveResult give_back(std::uint64_t id, std::uint64_t quantity = 0) {
-    return ledger.give_back(*line, id, now, {nullptr, 0, quantity}).result;
+    return ledger.give_back(*thread, id, now, {nullptr, 0, quantity}).result;
   }
   ResolveAnswer give_back(std::uint64_t id, const std::vector<StockRequest::Line>& lines) {
-    return ledger.give_back(*line, id, now, part_of(lines));
+    return ledger.give_back(*thread, id, now, part_of(lines));
   }
   ResolveResult give_back_of(std::uint64_t user, std::uint64_t number, std::uint64_t quantity) {
     const LedgerUser who = user == 0 ? LedgerUser{} : LedgerUser::number(user);
-    return ledger.give_back(*line, item(number), quantity, who, now);
+    return ledger.give_back(*thread, item(number), quantity, who, now);
   }
   static Part part_of(const std::vector<StockRequest::Line>& lines) {
     return {lines.data(), static_cast<std::uint32_t>(lines.size()), 0};
   }
-  ResolveResult cancel(std::uint64_t id) { return ledger.cancel(*line, id, now); }
-  std::uint32_t expire() { return ledger.expire_due(*line, now); }
+  ResolveResult cancel(std::uint64_t id) { return ledger.cancel(*thread, id, now); }
+  std::uint32_t expire() { return ledger.expire_due(*thread, now); }
 
   std::uint32_t item(std::uint64_t number) { return ledger.items().find(sku(number)); }
   StockCounts counts(std::uint64_t number) { return ledger.items().counts(ledger.items()[item(number)]); }
@@ -126,7 +126,7 @@ struct TestLedger {
   LedgerShape shape;
   ZeroedMemory memory;
   StockLedger ledger;
-  ThreadSlot* line = nullptr;
+  ThreadSlot* thread = nullptr;
   std::uint64_t now = 1'000'000;
 };
 

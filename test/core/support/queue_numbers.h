@@ -37,7 +37,7 @@ struct Numbers {
   explicit Numbers(const QueueShape& shape)
       : memory(Queue::bytes(shape)), queue(memory, shape), clock(&manual) {
     queue.format(kStart);
-    line = queue.thread_slots().acquire();
+    thread = queue.thread_slots().acquire();
   }
 
   PushResult push(std::uint64_t number, std::uint32_t lane = 0) {
@@ -48,7 +48,7 @@ struct Numbers {
     PushResult result = queue.push(lane, &number, now, ttl, kNothing);
     if (result == PushResult::kFull && queue.overwrites())
       result = queue.push_over(lane, &number, now, ttl, kNothing, kNothing);
-    if (result == PushResult::kFull) line->count(Queue::kRejected);
+    if (result == PushResult::kFull) thread->count(Queue::kRejected);
     return result;
   }
   Ring<>::Claim push_many(const List& numbers, std::uint32_t lane = 0) {
@@ -56,7 +56,7 @@ struct Numbers {
     Ring<>::Claim claim = queue.push_many(lane, octets(numbers), count, queue.push_time(clock), ttl());
     while (queue.overwrites() && !claim.closed && claim.count < count)
       claim.count += push_over(numbers, claim.count, false, lane);
-    if (!claim.closed) line->count(Queue::kRejected, count - claim.count);
+    if (!claim.closed) thread->count(Queue::kRejected, count - claim.count);
     return claim;
   }
   void push_reserved(const List& numbers, std::uint32_t unused, std::uint32_t lane = 0) {
@@ -111,7 +111,7 @@ struct Numbers {
   QueueConsumer consumer{queue};
   ManualClock manual{1'000};
   Clock clock;
-  ThreadSlot* line = nullptr;
+  ThreadSlot* thread = nullptr;
   std::vector<std::uint32_t> lanes;  // of the records shown last
   std::vector<Drop> drops;           // from all calls of show()
   std::size_t drops_max = ~std::size_t{0};
