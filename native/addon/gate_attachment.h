@@ -60,7 +60,7 @@ struct GateParts {
   }
 };
 
-class GateAttachment final : public ObjectAttachment<SharedGate> {
+class GateAttachment final : public ObjectAttachment<SharedGate, GateStaging> {
  public:
   // nullptr when kThreadsMax threads have this gate attached.
   static GateAttachment* make(Environment& environment, std::shared_ptr<SharedGate> shared,
@@ -69,16 +69,7 @@ class GateAttachment final : public ObjectAttachment<SharedGate> {
   bool usable() const { return !detached() && !parts_.detached(); }
   const GateParts& parts() const { return parts_; }
   GateSession& session() { return session_; }
-  GateCalls calls() { return {session_, words_}; }
-  // See GateStaging.
-  const Words& words() const { return words_; }
-
-  // False: not a buffer of the size that native code writes to.
-  bool stage(napi_env env, napi_value buffer) {
-    staging_ = Staging(env, buffer);
-    words_ = Words(staging_.span());
-    return staging_.bytes() >= GateStaging::kBytes;
-  }
+  GateCalls calls() { return {session_, words()}; }
 
  private:
   GateAttachment(Environment& environment, std::shared_ptr<SharedGate> shared, const GateParts& parts,
@@ -87,7 +78,6 @@ class GateAttachment final : public ObjectAttachment<SharedGate> {
 
   const GateParts parts_;
   GateSession session_;
-  Words words_;
 };
 
 }  // namespace sluice

@@ -7,7 +7,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <exception>
 #include <initializer_list>
 #include <span>
@@ -16,7 +15,6 @@
 #include "contract/answers.h"
 #include "contract/functions.h"
 #include "core/base/thread_slots.h"
-#include "session/words.h"
 
 namespace sluice {
 
@@ -134,34 +132,21 @@ class Staging {
   Staging() = default;
   Staging(napi_env env, napi_value buffer) {
     void* data = nullptr;
-    napi_get_arraybuffer_info(env, buffer, &data, &bytes_);
-    data_ = static_cast<std::byte*>(data);
+    std::size_t bytes = 0;
+    napi_get_arraybuffer_info(env, buffer, &data, &bytes);
+    span_ = {static_cast<std::byte*>(data), bytes};
     napi_create_reference(env, buffer, 1, &held_);
   }
-  std::byte* data() const { return data_; }
-  std::size_t bytes() const { return bytes_; }
-  std::span<std::byte> span() const { return {data_, bytes_}; }
+  std::span<std::byte> span() const { return span_; }
 
-  // Both are bounded by the buffer's own length: see Words.
-  template <class T>
-  T get(std::size_t offset) const {
-    return Words(span()).get<T>(offset);
-  }
-  template <class T>
-  void put(std::size_t offset, T value) const {
-    Words(span()).put(offset, value);
-  }
-
- private:
-  std::byte* data_ = nullptr;
-  std::size_t bytes_ = 0;
-  napi_ref held_ = nullptr;  // deleted by release(), or with the environment
-
- public:
   void release(napi_env env) {
     if (held_ != nullptr) napi_delete_reference(env, held_);
     held_ = nullptr;
   }
+
+ private:
+  std::span<std::byte> span_;
+  napi_ref held_ = nullptr;  // deleted by release(), or with the environment
 };
 
 }  // namespace sluice

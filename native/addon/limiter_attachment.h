@@ -39,12 +39,12 @@ struct SharedLimiter final : SharedObject, LimiterHost {
   Bells bells;                           // of sessions that wait
 };
 
-class LimiterAttachment final : public ObjectAttachment<SharedLimiter> {
+class LimiterAttachment final : public ObjectAttachment<SharedLimiter, LimiterStaging> {
  public:
   static LimiterAttachment* make(Environment& environment, std::shared_ptr<SharedLimiter> shared);
 
   LimiterSession& session() { return session_; }
-  LimiterCalls calls() { return {session_, words_}; }
+  LimiterCalls calls() { return {session_, words()}; }
 
   // The key that JavaScript gave: nullptr for undefined. Valid until the next call.
   const Key* key(napi_env env, napi_value value);
@@ -53,22 +53,12 @@ class LimiterAttachment final : public ObjectAttachment<SharedLimiter> {
   void on_served(napi_env env, napi_value callback);
   void keep_loop_alive(bool alive) { served_.keep_loop_alive(alive); }
 
-  const Words& words() const { return words_; }
-
-  // False: not a buffer of the size that native code writes to.
-  bool stage(napi_env env, napi_value buffer) {
-    staging_ = Staging(env, buffer);
-    words_ = Words(staging_.span());
-    return words_.bytes() >= LimiterStaging::kBytes;
-  }
-
  private:
   LimiterAttachment(Environment& environment, std::shared_ptr<SharedLimiter> shared, ThreadSlot* slot);
   void end() override;
   void drop_bell();
 
   LimiterSession session_;
-  Words words_;
   std::unique_ptr<Bell> bell_;
   LoopBell served_;  // some of this thread's waiters may have been served
   Key key_;

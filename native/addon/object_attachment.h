@@ -11,35 +11,48 @@
 #include "addon/environment.h"
 #include "addon/hot_function.h"
 #include "addon/objects.h"
+#include "session/words.h"
 
 namespace sluice {
 
-// Keeps the shared object and the staging buffer until it is detached.
-template <class Shared>
+// One thread's attachment of a shared object. Keeps the object, and a staging buffer of the layout `Layout`, until it is
+// detached.
+template <class Shared, class Layout>
 class ObjectAttachment : public Attachment {
  public:
   const std::shared_ptr<Shared>& shared() const { return shared_; }
+
+  // See Layout.
+  const Words& words() const { return words_; }
+  // False: not a buffer of the size that native code writes to.
+  bool stage(napi_env env, napi_value buffer) {
+    staging_ = Staging(env, buffer);
+    words_ = Words(staging_.span());
+    return words_.bytes() >= Layout::kBytes;
+  }
 
  protected:
   ObjectAttachment(Environment& environment, std::shared_ptr<Shared> shared)
       : Attachment(environment), shared_(std::move(shared)) {}
 
-  // Gives back what other threads could miss, before the object is let go of.
+  // Gives back everything that other threads could miss. The object is still there.
   virtual void end() = 0;
 
   std::shared_ptr<Shared> shared_;
-  Staging staging_;
 
  private:
   void on_detach() final {
     end();
     staging_.release(environment_.env());
-    shared_.reset();
+    shared_.reset();  // the last attachment to go unmaps the memory
   }
+
+  Staging staging_;
+  Words words_;
 };
 
-// The JavaScript object over a new attachment, with its functions and its handle, which describe(object) completes; or
-// the reason why there is none: `attached` is nullptr, or refuses the staging buffer.
+// Returns the JavaScript object over a new attachment, with its functions and its handle; describe(object) adds the
+// rest. Or returns the reason why there is none: `attached` is nullptr, or refuses `staging`.
 template <const auto& kNames, class A, class Describe>
 Napi::Value object_of(Napi::Env env, A* attached, const Napi::Value& staging,
                       std::initializer_list<std::span<const HotFunction<kNames>>> functions,
@@ -52,6 +65,7 @@ Napi::Value object_of(Napi::Env env, A* attached, const Napi::Value& staging,
   }
   Napi::Object object(env, hot_object<kNames>(env, attached, functions));
   put(object, "handle", handle_of(env, *attached->shared()));
+  // A gate is made of the attachments of its parts.
   put(object, "attachment", Napi::External<A>::New(env, attached));
   describe(object);
   return object;

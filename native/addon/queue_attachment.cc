@@ -6,8 +6,7 @@ namespace sluice {
 
 QueueAttachment::QueueAttachment(Environment& environment, std::shared_ptr<SharedQueue> shared,
                                  ThreadSlot& slot)
-    : Attachment(environment),
-      shared_(std::move(shared)),
+    : ObjectAttachment(environment, std::move(shared)),
       session_(shared_->view(), *shared_, slot, shared_->time.clock(), Registry::instance().next_number()) {}
 
 QueueAttachment* QueueAttachment::make(Environment& environment, std::shared_ptr<SharedQueue> shared) {
@@ -15,31 +14,24 @@ QueueAttachment* QueueAttachment::make(Environment& environment, std::shared_ptr
                         [&](ThreadSlot* slot) { return new QueueAttachment(environment, shared, *slot); });
 }
 
-bool QueueAttachment::stage(napi_env env, napi_value in, napi_value out, napi_value dropped,
-                            napi_value words) {
-  in_ = Staging(env, in);
-  out_ = Staging(env, out);
-  dropped_records_ = Staging(env, dropped);
-  words_ = Staging(env, words);
-  return session_.use({in_.span(), out_.span(), dropped_records_.span(), Words(words_.span())});
+bool QueueAttachment::stage(napi_env env, napi_value buffers) {
+  const Napi::Object named(env, buffers);
+  in_ = Staging(env, get(named, "in"));
+  out_ = Staging(env, get(named, "out"));
+  dropped_records_ = Staging(env, get(named, "dropped"));
+  return ObjectAttachment::stage(env, get(named, "words")) &&
+         session_.use({in_.span(), out_.span(), dropped_records_.span(), words()});
 }
 
-void QueueAttachment::on_detach() {
+void QueueAttachment::end() {
   napi_env env = environment_.env();
   session_.end();
   drop_arrivals();
-  if (own_bell_ != nullptr) {
-    shared_->bells.remove(session_.number());
-    served_.drop_callback(env);
-    served_.close(environment_, *own_bell_);
-    own_bell_.reset();  // its descriptor is free now, not when the object is collected
-  }
+  drop_own_bell();
   for (GatheredBatch& gathered : batches_) gathered.buffer.release(env);
   in_.release(env);
   out_.release(env);
   dropped_records_.release(env);
-  words_.release(env);
-  shared_.reset();  // the last attachment to go unmaps the memory
 }
 
 // ---- producing ---------------------------------------------------------------------------------------------
@@ -51,6 +43,14 @@ Bell& QueueAttachment::own_bell() {
     own_bell_ = std::move(bell);
   }
   return *own_bell_;
+}
+
+void QueueAttachment::drop_own_bell() {
+  if (own_bell_ == nullptr) return;
+  shared_->bells.remove(session_.number());
+  served_.drop_callback(environment_.env());
+  served_.close(environment_, *own_bell_);
+  own_bell_.reset();  // its descriptor is free now, not when the object is collected
 }
 
 void QueueAttachment::listen_for_served() {

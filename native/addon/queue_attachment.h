@@ -7,10 +7,9 @@
 #include <memory>
 
 #include "addon/clock.h"
-#include "addon/environment.h"
-#include "addon/hot_function.h"
 #include "addon/loop_bell.h"
-#include "addon/registry.h"
+#include "addon/object_attachment.h"
+#include "contract/staging.h"
 #include "platform/bells.h"
 #include "platform/mapping.h"
 #include "session/queue_session.h"
@@ -38,19 +37,15 @@ struct SharedQueue : SharedObject, QueueHost {
   std::atomic<TagReturns*> returns{nullptr};  // of the tags' user, while they have one
 };
 
-class QueueAttachment : public Attachment {
+class QueueAttachment final : public ObjectAttachment<SharedQueue, QueueStaging> {
  public:
   // nullptr when kThreadsMax threads have this queue attached.
   static QueueAttachment* make(Environment& environment, std::shared_ptr<SharedQueue> shared);
 
   QueueSession& session() { return session_; }
-  const std::shared_ptr<SharedQueue>& shared() const { return shared_; }
 
-  // False: not buffers of the size that native code writes to.
-  bool stage(napi_env env, napi_value in, napi_value out, napi_value dropped, napi_value words);
-
-  // See QueueStaging.
-  Words words() const { return Words(words_.span()); }
+  // { in, out, dropped, words }, as the session uses them. False: not buffers of the size that native code writes to.
+  bool stage(napi_env env, napi_value buffers);
 
   // Before its session waits for room. Throws std::bad_alloc.
   Bell& own_bell();
@@ -80,9 +75,6 @@ class QueueAttachment : public Attachment {
   }
   LoopBell& arrivals() { return arrivals_; }
 
- protected:
-  void on_detach() override;
-
  private:
   struct GatheredBatch {
     QueueSession::Batch batch;
@@ -91,13 +83,14 @@ class QueueAttachment : public Attachment {
   };
 
   QueueAttachment(Environment& environment, std::shared_ptr<SharedQueue> shared, ThreadSlot& slot);
+  void end() override;
   void drop_arrivals();
+  void drop_own_bell();
 
-  std::shared_ptr<SharedQueue> shared_;
   QueueSession session_;
   bool parked_ = false;  // the loop waits for the bell
   bool ref_ = true;
-  Staging in_, out_, dropped_records_, words_;
+  Staging in_, out_, dropped_records_;
   LoopBell arrivals_, served_;
   std::unique_ptr<Bell> own_bell_;
   std::deque<GatheredBatch> batches_;  // which stay where they are

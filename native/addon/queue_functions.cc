@@ -66,41 +66,27 @@ napi_value stats(napi_env env, napi_callback_info info) {
   return number(env, 0);
 }
 
-napi_value dispose(napi_env env, napi_callback_info info) {
-  attachment<QueueAttachment>(env, info).detach();
-  return nullptr;
-}
-
 constexpr HotFunction<functions::kQueue> kQueueFunctions[] = {
-    {"drained", drained}, {"consumed", consumed}, {"empty", empty},   {"awaitEmpty", await_empty},
-    {"emptied", emptied}, {"close", close},       {"closed", closed}, {"depth", depth},
-    {"stats", stats},     {"dispose", dispose},
+    {"drained", drained}, {"consumed", consumed},
+    {"empty", empty},     {"awaitEmpty", await_empty},
+    {"emptied", emptied}, {"close", close},
+    {"closed", closed},   {"depth", depth},
+    {"stats", stats},     {"dispose", dispose<QueueAttachment>},
 };
 
-Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedQueue>& shared, const Napi::Object& staging) {
+Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedQueue>& shared, const Napi::Value& staging) {
   QueueAttachment* attached = QueueAttachment::make(Environment::of(env), shared);
-  if (attached == nullptr) return Napi::String::New(env, kTooManyThreads);
-  const bool staged = attached->stage(env, get(staging, "in"), get(staging, "out"), get(staging, "dropped"),
-                                      get(staging, "words"));
-  if (!staged) {
-    attached->detach();
-    delete attached;
-    return Napi::String::New(env, kBadStaging);
-  }
-  const QueueShape& shape = shared->shape;
-  Napi::Object object(
-      env, hot_object<functions::kQueue>(
-               env, attached, {queue_producer_functions(), queue_consumer_functions(), kQueueFunctions}));
-  put(object, "handle", handle_of(env, *shared));
-  put(object, "capacity", static_cast<double>(shape.capacity));
-  put(object, "lanes", static_cast<double>(shape.lanes));
-  put(object, "expires", shape.expires);
-  put(object, "manualClock", shared->time.manual != nullptr);
-  put(object, "drops", shape.needs_choice());
-  put(object, "overflow", static_cast<double>(shape.overflow));
-  // For whoever builds on this attachment natively (the gate), while `object` is alive.
-  put(object, "attachment", Napi::External<QueueAttachment>::New(env, attached));
-  return object;
+  return object_of<functions::kQueue>(
+      env, attached, staging, {queue_producer_functions(), queue_consumer_functions(), kQueueFunctions},
+      [&](Napi::Object& object) {
+        const QueueShape& shape = shared->shape;
+        put(object, "capacity", static_cast<double>(shape.capacity));
+        put(object, "lanes", static_cast<double>(shape.lanes));
+        put(object, "expires", shape.expires);
+        put(object, "manualClock", shared->time.manual != nullptr);
+        put(object, "drops", shape.needs_choice());
+        put(object, "overflow", static_cast<double>(shape.overflow));
+      });
 }
 
 // createQueue({ capacity, recordBytes, schema, start, lanes, weights, maxWaiting, latency, ttlMs?, overflow,
@@ -143,7 +129,7 @@ Napi::Value create_queue(const Napi::CallbackInfo& info) {
   if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
   shared->view().format(start);
   Registry::instance().add(shared);
-  return attach(info.Env(), shared, info[1].As<Napi::Object>());
+  return attach(info.Env(), shared, info[1]);
 }
 
 // attachQueue(handle, schema, staging)
@@ -153,7 +139,7 @@ Napi::Value attach_queue(const Napi::CallbackInfo& info) {
   const AttachError error =
       check_segment(shared->segment.base(), shared->segment.bytes(), SegmentKind::kQueue, u64(info[1]));
   if (error != AttachError::kNone) return Napi::String::New(info.Env(), reason(error));
-  return attach(info.Env(), shared, info[2].As<Napi::Object>());
+  return attach(info.Env(), shared, info[2]);
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ struct SharedStock final : SharedObject {
   ClockSource time;
 };
 
-class StockAttachment final : public ObjectAttachment<SharedStock> {
+class StockAttachment final : public ObjectAttachment<SharedStock, StockStaging> {
  public:
   static StockAttachment* make(Environment& environment, std::shared_ptr<SharedStock> shared) {
     return made_with_slot(shared->view().thread_slots(), environment,
@@ -33,14 +33,11 @@ class StockAttachment final : public ObjectAttachment<SharedStock> {
   StockSession& session() { return session_; }
   StockCalls& calls() { return calls_; }
 
-  // See StockStaging.
-  Words words() const { return Words(staging_.span()); }
-
-  // False: not a buffer of the size that native code reads and writes.
+  // As ObjectAttachment::stage().
   bool stage(napi_env env, napi_value buffer) {
-    staging_ = Staging(env, buffer);
-    calls_.stage(Words(staging_.span()));
-    return staging_.bytes() >= StockStaging::kBytes;
+    const bool fits = ObjectAttachment::stage(env, buffer);
+    calls_.stage(words());
+    return fits;
   }
 
  private:
