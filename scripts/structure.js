@@ -109,11 +109,6 @@ const testLinesMax = 400;
 const longer = {
   'lib/binding/contract.ts': { lines: 500, why: 'generated: one line for each number and name' },
   'lib/queue/producer.ts': { lines: 359, why: 'the one class has every way to push' },
-  'native/core/limiter/limiter.h': { lines: 358, why: 'one class: each decision needs all tiers' },
-  'native/core/stock/stock_ledger.h': {
-    lines: 377,
-    why: 'the face of the ledger: one call for each operation',
-  },
 };
 
 /** Numbers of general use: powers of ten, and a minute, an hour and a day in milliseconds. */

@@ -15,8 +15,8 @@
 
 namespace sluice {
 
-// One thread's attachment of a shared object. Keeps the object, and a staging buffer of the layout `Layout`, until it is
-// detached.
+// One thread's attachment of a shared object. Keeps the object, and a staging buffer of the layout `Layout`, until it
+// is detached.
 template <class Shared, class Layout>
 class ObjectAttachment : public Attachment {
  public:

@@ -51,6 +51,7 @@ const allModels = [
     headers: [
       'core/stock/stock_shard.h',
       'core/stock/item_table.h',
+      'core/stock/item_units.h',
       'core/stock/movement_log.h',
       'core/base/free_list.h',
     ],

@@ -25,7 +25,7 @@ TEST_CASE("a cart takes all of its lines under one reservation, or none") {
   CHECK((one.holds(1, 6, 4, 0) && one.holds(2, 3, 2, 0) && one.holds(3, 0, 1, 0)));
   CHECK(one.audited());
 
-  SUBCASE("and is refused as a whole for want of any thread, which it names") {
+  SUBCASE("and is refused as a whole for want of any line, which it names") {
     const StockAnswer sold_out = one.reserve({{sku(1), 1}, {sku(2), 1}, {sku(3), 1}}, 7);
     CHECK(sold_out.result == ReserveResult::kSoldOut);
     CHECK(sold_out.line == 2);

@@ -1,0 +1,189 @@
+// The states of a limiter: the one of all callers, or one for each key. An operation visits the state of its key, which
+// is found, or made, here.
+//
+// Without keys there is one state, changed without a lock. With keys each key has a state in the table, changed under
+// the lock of its set, or, if the table has no place for it, in the ring of guests, changed under the lock of the ring
+// too. Each visit is inside a Quiesce section.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "core/base/thread_slots.h"
+#include "core/limiter/guest_ring.h"
+#include "core/limiter/key_table.h"
+#include "core/limiter/limiter_memory.h"
+#include "core/limiter/limiter_tiers.h"
+
+namespace sluice {
+
+class LimiterStates {
+ public:
+  enum Counter : std::uint32_t {
+    kAllowed,
+    kByTokenBucket,  // to kByLine: refusals, in the order of Tier
+    kBySlidingWindow,
+    kByQueueDepth,
+    kByBlock,
+    kByAdaptive,
+    kByLine,
+    kDryRefusals,  // refusals that were allowed all the same, counted by tier as well
+    kOverflowed,   // decisions about guests
+    kPlaces,       // places taken by keys, less those taken from others
+    kEvicted,      // places taken from others
+    kForgotten,    // of these, from guests that owed something
+    kInFlight,     // with keys: entered less left, by any thread; its sum is what is in flight
+    kOverloadedUntil =
+        kThreadCounters - 1,  // no count: until when this thread refuses, in the limiter's time
+  };
+
+ protected:
+  LimiterStates(std::byte* memory, const LimiterConfig& config, const LimiterPlaces& at)
+      : control_(reinterpret_cast<LimiterControl*>(memory + at.control)),
+        thread_slots_(reinterpret_cast<ThreadSlots*>(memory + at.slots)),
+        window_(memory + at.windows),
+        keys_(memory + at.keys, config.keys_max, KeyState::bytes(config),
+              sizeof(KeyState) + config.window_cleared_bytes()),
+        guests_(memory + at.guests, config.keys_max, KeyState::bytes(config),
+                sizeof(KeyState) + config.window_cleared_bytes()),
+        calendars_(reinterpret_cast<CalendarMemory*>(memory + at.calendars)),
+        scratch_(reinterpret_cast<std::uint64_t*>(memory + at.scratch)) {}
+
+  // Relaxed: it matters only that no two are the same.
+  std::uint32_t next_serial() noexcept {
+    return control_->serial.fetch_add(1, std::memory_order_relaxed) + 1;
+  }
+
+  // What an operation needs if the key has no state: one to use (kUse), one that stays until the operation's effect is
+  // over (kStay), one to write to (kPlace), the state that the key would have (kState), or none, because it then has
+  // nothing to do (kFound).
+  enum class Need : std::uint8_t { kUse, kStay, kPlace, kState, kFound };
+  static Need need_of(std::uint64_t cost) noexcept { return cost == 0 ? Need::kState : Need::kUse; }
+
+  // Calls act(tiers, limiter's time, whether callers may wait for the state) for the state of `key`. Returns false if
+  // the key had none.
+  template <class Act>
+  bool visit(ThreadSlot& thread, std::uint64_t now, const Key* key, Need need, Act&& act) noexcept {
+    const std::uint64_t time = now - control_->epoch_ns;
+    control_->quiesce.enter(thread);
+    bool found = true;
+    if (key == nullptr) {
+      Tiers tiers(control_->config, shared_state());
+      act(tiers, time, true);
+    } else {
+      KeyTable::Place place = keys_.lock(*key);
+      if (place.found()) [[likely]] {
+        Tiers tiers = tiers_at(keys_.state(place));
+        act(tiers, time, true);
+      } else {
+        found = visit_other(thread, place, *key, need, time, act);
+      }
+      KeyTable::unlock(place);
+    }
+    control_->quiesce.leave(thread);
+    return found;
+  }
+
+  // Calls act(tiers) for each state: of all callers, of each key, of each guest. While no operation is inside.
+  template <class Act>
+  void for_each_state(Act&& act) noexcept {
+    act(Tiers(control_->config, shared_state()));
+    for (std::uint64_t i = 0; i < keys_.count(); ++i) {
+      KeyTable::Set& set = keys_.set(i);
+      for (std::uint32_t way = 0; way < KeyTable::kWays; ++way) {
+        if (set.keys[way] != Key{}) act(tiers_at(keys_.state(set, way)));
+      }
+    }
+    for (std::uint32_t slot = 0; slot < guests_.size(); ++slot) {
+      if (guests_.used(slot)) act(tiers_at(guests_.state(slot)));
+    }
+  }
+
+  LimiterState shared_state() const noexcept {
+    return {&control_->bucket, &control_->depth, &control_->blocked_until, &control_->line,
+            window_,           calendars_,       &control_->refunds};
+  }
+
+  LimiterControl* control_;
+  ThreadSlots* thread_slots_;
+  std::byte* window_;
+  KeyTable keys_;
+  GuestRing guests_;
+  CalendarMemory* calendars_;
+  std::uint64_t* scratch_;  // of configure(), while it has paused all operations
+
+ private:
+  bool take_place(ThreadSlot& thread, KeyTable::Place& place, const Key& key, std::uint64_t time) noexcept {
+    const KeyTable::Taken taken =
+        keys_.take(place, key, [&](std::byte* state) { return tiers_at(state).fresh(time); });
+    if (taken != KeyTable::Taken::kNone) key_state(keys_.state(place)).line->serial = next_serial();
+    if (taken == KeyTable::Taken::kFree) thread.count(kPlaces);
+    if (taken == KeyTable::Taken::kEvicted) thread.count(kEvicted);
+    return taken != KeyTable::Taken::kNone;
+  }
+
+  // Makes a guest of the key. kNone: it is `to_stay`, and no more guests can stay.
+  std::uint32_t take_in(ThreadSlot& thread, const Key& key, bool to_stay, std::uint64_t time) noexcept {
+    bool evicted = false;
+    const std::uint32_t slot = guests_.take(
+        key, to_stay, [&](std::byte* state) { return tiers_at(state).stays(time); },
+        [&](std::byte* state) {
+          evicted = true;
+          forget(thread, tiers_at(state), time);
+        });
+    if (slot == GuestRing::kNone) return slot;
+    key_state(guests_.state(slot)).line->serial = next_serial();
+    thread.count(evicted ? kEvicted : kPlaces);
+    return slot;
+  }
+  void forget(ThreadSlot& thread, Tiers tiers, std::uint64_t time) noexcept {
+    if (!tiers.fresh(time)) thread.count(kForgotten);
+    if (tiers.holds_depth()) control_->left_behind.force(tiers.in_flight());
+  }
+
+  // visit() for a key that has no place in its set, which is locked.
+  template <class Act>
+  bool visit_other(ThreadSlot& thread, KeyTable::Place& place, const Key& key, Need need, std::uint64_t time,
+                   Act& act) noexcept {
+    bool locked = guests_.may_know(key);
+    if (locked) guests_.lock();
+    std::uint32_t guest = locked ? guests_.find(key) : GuestRing::kNone;
+    const bool is_guest = guest != GuestRing::kNone;
+    const bool takes = need <= Need::kPlace;
+    // A guest that owes nothing may move into the table.
+    if (takes && (!is_guest || tiers_at(guests_.state(guest)).fresh(time)) &&
+        take_place(thread, place, key, time)) {
+      if (is_guest) {
+        guests_.remove(guest);
+        thread.count(kPlaces, ~0ULL);  // one less
+      }
+    } else if (takes && !is_guest) {
+      if (!locked) guests_.lock();
+      locked = true;
+      guest = take_in(thread, key, need == Need::kStay, time);
+    } else if (need == Need::kStay && !GuestRing::may_stay(guest)) {
+      guest = guests_.settle(guest, [&](std::byte* state) { return tiers_at(state).stays(time); });
+    }
+    const bool has_state = place.found() || guest != GuestRing::kNone;
+    if (has_state) {
+      if (need == Need::kUse && !place.found()) thread.count(kOverflowed);
+      Tiers tiers = tiers_at(place.found() ? keys_.state(place) : guests_.state(guest));
+      act(tiers, time, place.found() || GuestRing::may_stay(guest));
+    } else if (need == Need::kState) {
+      Tiers tiers(control_->config, shared_state());
+      act(tiers, time, false);
+    }
+    if (locked) guests_.unlock();
+    return has_state;
+  }
+
+  Tiers tiers_at(std::byte* state) const noexcept { return Tiers(control_->config, key_state(state)); }
+  LimiterState key_state(std::byte* state) const noexcept {
+    auto* at = reinterpret_cast<KeyState*>(state);
+    return {&at->bucket, &at->depth, &at->blocked_until, &at->line, state + sizeof(KeyState),
+            calendars_,  nullptr};
+  }
+};
+
+}  // namespace sluice

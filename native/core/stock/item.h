@@ -1,0 +1,62 @@
+// An item on sale. Its units are in shards: see item_units.h.
+//
+//   | sku | name | shards | per user | closed | total | backorder |   one cache line, written by restock and such
+//
+// An item with a backorder cap can be reserved beyond its total, by that many units.
+//
+// A limit per user can come and go. Units reserved or sold while there is none count for no user. Each line of a
+// reservation records whether it counts. An item that has, or had, a limit keeps the sum of its units sold uncounted.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "core/base/atomics.h"
+#include "core/base/spin_lock.h"
+#include "core/stock/ledger_key.h"
+
+namespace sluice {
+
+inline constexpr std::uint32_t kNoItem = ~0u;
+inline constexpr std::uint32_t kItemsMax = 65'536;
+inline constexpr std::uint32_t kShardsMax = 16;
+inline constexpr std::size_t kSkuTextMax = 32;  // octets of UTF-8
+
+template <class A = StdAtomics>
+struct alignas(kCacheLine) Item {
+  // Written before any thread can find the item, then never again.
+  Key sku;
+  char name[kSkuTextMax];     // of a sku that is a text
+  std::uint32_t name_length;  // 0: the sku is a number
+  std::uint32_t first_shard, shards;
+  std::uint32_t group;  // 1 + its number; 0: none
+
+  typename A::template atomic<std::uint64_t> per_user;  // 0: no limit
+  typename A::template atomic<std::uint32_t>
+      counts_users;                                   // 1: it has a limit per user or a group, or had one
+  typename A::template atomic<std::uint32_t> closed;  // 1: nothing more is reserved
+  typename A::template atomic<std::uint32_t> change;  // odd while the total is being changed
+  typename A::template atomic<std::uint64_t> total;
+  // If it counts users: the units sold that no user's count has.
+  typename A::template atomic<std::uint64_t> sold_uncounted;
+  typename A::template atomic<std::uint64_t> backorder;  // 0: nothing beyond the total
+  SpinLock<A> lock;  // of a thread that changes the total, or gathers units from several shards
+
+  std::string_view name_text() const noexcept { return {name, name_length}; }
+};
+static_assert(sizeof(Item<>) == kCacheLine);
+
+// An item to be added.
+struct ItemSpec {
+  Key sku;
+  std::string_view name;  // empty: the sku is a number
+  std::uint64_t quantity;
+  std::uint64_t per_user;
+  std::uint32_t shards;     // 1 to kShardsMax
+  std::uint32_t group = 0;  // 1 + its number; 0: none
+  std::uint64_t backorder = 0;
+};
+
+}  // namespace sluice
