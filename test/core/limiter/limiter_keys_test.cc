@@ -46,7 +46,7 @@ TEST_CASE("each key has its own limit, and the keys together have none") {
 TEST_CASE("a million new keys make it forget neither debt nor block of a key that has a place") {
   Keyed flooded(keyed(1'000, 3, 100, 0));
   constexpr std::uint64_t kSpender = 1, kBlocked = 3;
-  const Key blocked = flooded.key(kBlocked);
+  const Key blocked = flooded.key_of(kBlocked);
   REQUIRE(flooded.limiter.block(*flooded.thread, flooded.clock.now(), 1'000'000 * kSecond, &blocked));
   std::uint64_t spender_passed = 0;
   while (flooded.ask(kSpender) == Tier::kNone) ++spender_passed;
@@ -123,7 +123,7 @@ TEST_CASE("a blocked guest stays, and new guests still find a slot, however many
   for (std::uint64_t key = 0; key < KeyTable::kWays; ++key) REQUIRE(small.ask(key) == Tier::kNone);
   std::uint64_t blocked = 0;
   for (std::uint64_t number = 100; number < 300; ++number) {
-    const Key key = small.key(number);
+    const Key key = small.key_of(number);
     if (number % 2 == 0) REQUIRE(small.ask(number) == Tier::kNone);  // it is a guest already
     if (small.limiter.block(*small.thread, small.clock.now(), 9 * kSecond, &key)) ++blocked;
   }
@@ -144,7 +144,7 @@ TEST_CASE("blocked guests push no other out, and a guest whose slot they take ke
   for (std::uint64_t key = 0; key < KeyTable::kWays + kGuests; ++key) REQUIRE(small.ask(key) == Tier::kNone);
   std::uint64_t blocked = 0;
   for (std::uint64_t number = KeyTable::kWays; number < KeyTable::kWays + kGuests; ++number) {
-    const Key key = small.key(number);
+    const Key key = small.key_of(number);
     if (small.limiter.block(*small.thread, small.clock.now(), 1, &key)) ++blocked;
   }
   CHECK(blocked == kGuests - kGuests / GuestRing::kStride);
@@ -160,7 +160,7 @@ TEST_CASE("a guest that changed slots to be blocked is not the next one forgotte
   Keyed small(keyed(8, 1, 0, 0));
   const std::uint64_t last = KeyTable::kWays + GuestRing::kStride;  // in a slot whose guest never stays
   for (std::uint64_t number = 0; number <= last; ++number) REQUIRE(small.ask(number) == Tier::kNone);
-  const Key key = small.key(last);
+  const Key key = small.key_of(last);
   REQUIRE(small.limiter.block(*small.thread, small.clock.now(), 1, &key));
   small.manual.advance(1);
   for (std::uint64_t newer = 1; newer < 64 - 2 * GuestRing::kStride; ++newer) {
@@ -177,7 +177,7 @@ TEST_CASE("a guest keeps its debt through a block, whichever slot it had") {
     // One of them is in a slot whose guest never stays.
     for (std::uint64_t number = 100; number < 100 + GuestRing::kStride; ++number) {
       REQUIRE(small.ask(number) == Tier::kNone);
-      const Key key = small.key(number);
+      const Key key = small.key_of(number);
       REQUIRE(small.limiter.block(*small.thread, small.clock.now(), 1, &key));
     }
     small.manual.advance(1);
@@ -224,14 +224,14 @@ TEST_CASE("depth in flight is released where it was entered, also if its key was
   REQUIRE(small.ask(100) == Tier::kNone);  // it has come back
   CHECK(small.limiter.in_flight() == KeyTable::kWays + 2 + 1 + 2 + 64 + 1);
   const auto release = [&](std::uint64_t number, std::uint64_t cost) {
-    const Key key = small.key(number);
+    const Key key = small.key_of(number);
     return small.limiter.release(*small.thread, cost, &key);
   };
   CHECK(release(0, 1));
   CHECK(release(100, 1));
   CHECK(release(100, 2));
   CHECK(release(101, 1));
-  const Key key = small.key(102);
+  const Key key = small.key_of(102);
   small.limiter.undo(*small.thread, small.clock, small.clock.now(), refunded, 2, &key);
   CHECK(release(1'000, 1));  // it was forgotten when 100 came back
   CHECK_FALSE(release(100, 1));
@@ -243,7 +243,7 @@ TEST_CASE("depth in flight is released where it was entered, also if its key was
 TEST_CASE("depth entered before and after its key was forgotten is released too, in any amounts") {
   Keyed flooded(keyed(1, 0, 0, 4));
   const auto release = [&](std::uint64_t number, std::uint64_t cost) {
-    const Key key = flooded.key(number);
+    const Key key = flooded.key_of(number);
     return flooded.limiter.release(*flooded.thread, cost, &key);
   };
   constexpr std::uint64_t kVictim = 1'000;
@@ -274,19 +274,19 @@ TEST_CASE("with threads whose keys come and go as guests, the totals are exact")
       std::vector<std::uint64_t> held;
       for (int i = 0; i < 2'000; ++i) {
         const std::uint64_t number = random.below(200);
-        const Key key = shared.key(number);
+        const Key key = shared.key_of(number);
         const auto decision = shared.limiter.decide(*thread, shared.clock, kEpoch, 1, 0, &key);
         if (decision.refused_by == Tier::kNone) held.push_back(number);
         if (held.size() < 20) continue;
-        const Key back = shared.key(held[random.below(held.size())]);
+        const Key back = shared.key_of(held[random.below(held.size())]);
         std::swap(held[random.below(held.size())], held.back());
-        const Key last = shared.key(held.back());
+        const Key last = shared.key_of(held.back());
         REQUIRE(shared.limiter.release(*thread, 1, &last));
         held.pop_back();
         shared.limiter.peek(*thread, kEpoch, 1, 0, &back);
       }
       for (const std::uint64_t number : held) {
-        const Key key = shared.key(number);
+        const Key key = shared.key_of(number);
         REQUIRE(shared.limiter.release(*thread, 1, &key));
       }
       shared.limiter.thread_slots().release(thread);
@@ -307,7 +307,7 @@ TEST_CASE("with many threads, each key is charged for exactly what passed") {
       ThreadSlot* thread = shared.limiter.thread_slots().acquire();
       for (int i = 0; i < 1'500; ++i) {
         const std::uint64_t number = random.below(kKeys), cost = random.between(1, 3);
-        const Key key = shared.key(number);
+        const Key key = shared.key_of(number);
         const auto decision = shared.limiter.decide(*thread, shared.clock, kEpoch, cost, 0, &key);
         if (decision.refused_by != Tier::kNone) continue;
         if (random.once_in(4)) {

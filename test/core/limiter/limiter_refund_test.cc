@@ -9,7 +9,7 @@
 #include "core/limiter/limiter.h"
 #include "limiter_tiers.h"
 #include "stress.h"
-#include "zeroed_memory.h"
+#include "timed_limiter.h"
 
 TEST_SUITE_BEGIN("limiter refunds");
 
@@ -22,7 +22,7 @@ using sluice::test::kEpoch;
 using sluice::test::kSecond;
 using sluice::test::Random;
 using sluice::test::repetitions;
-using sluice::test::ZeroedMemory;
+using sluice::test::TimedLimiter;
 
 LimiterConfig exact_of(std::uint64_t limit) {
   LimiterConfig config = config_of(0, 0, limit, 0);
@@ -36,37 +36,18 @@ LimiterConfig with_keys(LimiterConfig config, std::uint64_t max) {
   return config;
 }
 
-// One limit for all; with keys, the limit of key 7.
-struct Charged {
-  explicit Charged(const LimiterConfig& config)
-      : memory(Limiter::bytes(config)), limiter(memory, config), manual(kEpoch), clock(&manual) {
-    limiter.format(config, kEpoch, KeySecret{{1, 2}});
-    thread = limiter.thread_slots().acquire();
-    seven = key_of(7);
-    if (config.keys_max != 0) key = &seven;
-  }
-  Key key_of(std::uint64_t number) const { return limiter.key(KeyKind::kNumber, &number, sizeof number); }
-  Limiter::Decision decide(std::uint64_t cost = 1) {
-    return limiter.decide(*thread, clock, clock.now(), cost, 0, key);
-  }
+struct Charged : TimedLimiter {
+  using TimedLimiter::TimedLimiter;
+
   bool ask(std::uint64_t cost = 1) { return decide(cost).refused_by == Tier::kNone; }
   void refund(const Limiter::Decision& decision, std::uint64_t cost = 1) {
     limiter.refund(*thread, clock.now(), decision.receipt, cost, key);
   }
-  std::uint64_t remaining() { return limiter.peek(*thread, clock.now(), 1, 0, key).remaining; }
   std::uint64_t take_all() {
     std::uint64_t taken = 0;
     while (ask()) ++taken;
     return taken;
   }
-
-  ZeroedMemory memory;
-  Limiter limiter;
-  ManualClock manual;
-  Clock clock;
-  ThreadSlot* thread = nullptr;
-  Key seven;
-  const Key* key = nullptr;
 };
 
 std::vector<LimiterConfig> all_shapes() {

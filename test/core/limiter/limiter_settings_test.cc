@@ -115,7 +115,7 @@ TEST_CASE("an exact window admits its limit in any window, not one less") {
     config.windows[0].sliding = {12, kSecond, 1};
     config.windows[0].log_capacity = 12;
     Keyed exact(config);
-    const Key seven = exact.key(7);
+    const Key seven = exact.key_of(7);
     const Key* key = config.keys_max == 0 ? nullptr : &seven;
     std::vector<std::uint64_t> times;
     for (int i = 0; i < 500; ++i) {
@@ -159,7 +159,7 @@ TEST_CASE("an exact window whose place goes to another key begins empty") {
 
 TEST_CASE("penalties become debt, rewards give back, and a reset forgets both") {
   Keyed limiter(keyed(4, 10, 20, 0));
-  const Key key = limiter.key(7);
+  const Key key = limiter.key_of(7);
   limiter.limiter.penalize(*limiter.thread, limiter.clock, kEpoch, 15, &key);
   CHECK(limiter.remaining(7) == 0);
   CHECK(limiter.limiter.retry_after(*limiter.thread, kEpoch, 1, &key) == 6 * kSecond);
@@ -183,7 +183,7 @@ TEST_CASE("a dry run allows everything, charges what it would allow, and counts 
   CHECK(dry.sum(Limiter::kByTokenBucket) == 4);
   CHECK(dry.sum(Limiter::kDryRefusals) == 4);
   CHECK(dry.limiter.in_flight() == 6);
-  const Key key = dry.key(7);
+  const Key key = dry.key_of(7);
   for (int i = 0; i < 6; ++i) CHECK(dry.limiter.release(*dry.thread, 1, &key));
   CHECK_FALSE(dry.limiter.release(*dry.thread, 1, &key));
 }
@@ -196,7 +196,7 @@ TEST_CASE("while one thread changes the rate, the others never see more than the
     in_threads(3, [&](unsigned index) {
       Random random(round * 3 + index);
       ThreadSlot* thread = shared.limiter.thread_slots().acquire();
-      const Key key = shared.key(7);
+      const Key key = shared.key_of(7);
       for (int i = 0; i < 600; ++i) {
         if (index == 0 && i % 20 == 0) {
           shared.limiter.configure(shared.clock, [&](LimiterConfig& config, std::uint64_t time) {

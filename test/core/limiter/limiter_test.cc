@@ -8,7 +8,7 @@
 
 #include "limiter_tiers.h"
 #include "stress.h"
-#include "zeroed_memory.h"
+#include "timed_limiter.h"
 
 TEST_SUITE_BEGIN("limiter");
 
@@ -21,30 +21,16 @@ using sluice::test::kEpoch;
 using sluice::test::kSecond;
 using sluice::test::Random;
 using sluice::test::repetitions;
-using sluice::test::ZeroedMemory;
+using sluice::test::TimedLimiter;
 
-struct Timed {
-  explicit Timed(const LimiterConfig& config)
-      : memory(Limiter::bytes(config)), limiter(memory, config), manual(kEpoch), clock(&manual) {
-    limiter.format(config, kEpoch);
-    thread = limiter.thread_slots().acquire();
-  }
-  Limiter::Decision decide(std::uint64_t cost = 1, std::uint64_t queue_depth = 0) {
-    return limiter.decide(*thread, clock, clock.now(), cost, queue_depth);
-  }
+struct Timed : TimedLimiter {
+  using TimedLimiter::TimedLimiter;
+
   Tier ask(std::uint64_t cost = 1, std::uint64_t queue_depth = 0) {
     return decide(cost, queue_depth).refused_by;
   }
-  std::uint64_t remaining() { return limiter.peek(*thread, clock.now(), 1, 0).remaining; }
   std::uint64_t retry_after(std::uint64_t cost) { return limiter.retry_after(*thread, clock.now(), cost); }
   bool release(std::uint64_t cost) { return limiter.release(*thread, cost); }
-  std::uint64_t sum(Limiter::Counter counter) { return limiter.thread_slots().sum(counter); }
-
-  ZeroedMemory memory;
-  Limiter limiter;
-  ManualClock manual;
-  Clock clock;
-  ThreadSlot* thread = nullptr;
 };
 
 TEST_CASE("a cost beyond a tier is refused by that tier, whichever tier refuses it too") {

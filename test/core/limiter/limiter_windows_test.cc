@@ -9,8 +9,8 @@
 #include "core/limiter/limiter.h"
 #include "limiter_tiers.h"
 #include "stress.h"
+#include "timed_limiter.h"
 #include "window_audit.h"
-#include "zeroed_memory.h"
 
 TEST_SUITE_BEGIN("limiter windows");
 
@@ -22,8 +22,8 @@ using sluice::test::kEpoch;
 using sluice::test::kSecond;
 using sluice::test::Random;
 using sluice::test::repetitions;
+using sluice::test::TimedLimiter;
 using sluice::test::WindowAudit;
-using sluice::test::ZeroedMemory;
 
 WindowConfig buckets_of(std::uint64_t limit, std::uint64_t length_ns, std::uint32_t buckets) {
   WindowConfig window;
@@ -43,31 +43,13 @@ LimiterConfig config_with(const std::vector<WindowConfig>& windows, std::uint64_
   return config;
 }
 
-struct Timed {
-  explicit Timed(const LimiterConfig& config)
-      : memory(Limiter::bytes(config)), limiter(memory, config), manual(kEpoch), clock(&manual) {
-    limiter.format(config, kEpoch, KeySecret{{1, 2}});
-    thread = limiter.thread_slots().acquire();
-    const std::uint64_t number = 7;
-    seven = limiter.key(KeyKind::kNumber, &number, sizeof number);
-    if (config.keys_max != 0) key = &seven;
-  }
-  Limiter::Decision decide(std::uint64_t cost = 1) {
-    return limiter.decide(*thread, clock, clock.now(), cost, 0, key);
-  }
-  Limiter::Outlook peek(std::uint64_t cost) { return limiter.peek(*thread, clock.now(), cost, 0, key); }
+struct Timed : TimedLimiter {
+  using TimedLimiter::TimedLimiter;
+
   std::uint64_t left(std::uint32_t window) {
     return limiter.rooms(*thread, clock.now(), 0, key).windows[window].left;
   }
   std::uint64_t now() const { return clock.now() - kEpoch; }
-
-  ZeroedMemory memory;
-  Limiter limiter;
-  ManualClock manual;
-  Clock clock;
-  ThreadSlot* thread = nullptr;
-  Key seven;
-  const Key* key = nullptr;
 };
 
 struct Admitted {
@@ -201,8 +183,8 @@ TEST_CASE("threads that share several windows get no more than the limit of each
     WindowAudit audit;
     std::mutex mutex;
     std::atomic<int> running{3};
-    in_threads(4, [&](int thread) {
-      if (thread == 3) {
+    in_threads(4, [&](int index) {
+      if (index == 3) {
         while (running.load() != 0) timed.manual.advance(kSecond / 1'000);
         return;
       }
