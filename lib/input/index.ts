@@ -13,4 +13,3 @@ export {
 } from './errors.js';
 export { bare, copiedList, isInteger, isSafeInteger, Options } from './option-reader.js';
 export { isThenable } from './thenable.js';
-export { type InLine, WaitingLine } from './waiting-line.js';

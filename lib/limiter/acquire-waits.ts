@@ -10,7 +10,8 @@ import {
   told,
   toldUnit,
 } from '../binding/index.js';
-import { type InLine, onAbort, WaitingLine } from '../input/index.js';
+import { onAbort } from '../input/index.js';
+import { type InLine, WaitingLine } from '../linked-list.js';
 import { type Decision, denied } from './decision.js';
 
 /** Words of the staging buffer. */

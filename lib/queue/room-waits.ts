@@ -1,6 +1,7 @@
 import { clearTimeout, setTimeout } from 'node:timers';
 import { CLOSED_WAITER, type NativeQueue, SERVED_WAITER } from '../binding/index.js';
-import { type InLine, onAbort, SluiceError, WaitingLine } from '../input/index.js';
+import { onAbort, SluiceError } from '../input/index.js';
+import { type InLine, WaitingLine } from '../linked-list.js';
 
 interface Waiter extends InLine<Waiter> {
   readonly index: number;
