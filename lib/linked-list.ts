@@ -1,41 +1,41 @@
-/** One of those who wait, and who stand before and behind it. */
-export interface InLine<One> {
-  before: One | undefined;
-  behind: One | undefined;
+/** An element of a `LinkedList`, with its neighbours there. */
+export interface Linked<Element> {
+  previous: Element | undefined;
+  next: Element | undefined;
 }
 
 /**
- * Those who wait, in the order in which they came. The first is found at once: a Set or a Map walks over all that was
- * deleted from its front.
+ * A doubly linked list, in the order in which its elements were added. `first` takes constant time, however many
+ * elements were deleted before: a Set or a Map skips them one by one.
  */
-export class WaitingLine<One extends InLine<One>> {
-  #first: One | undefined;
-  #last: One | undefined;
+export class LinkedList<Element extends Linked<Element>> {
+  #first: Element | undefined;
+  #last: Element | undefined;
 
-  get first(): One | undefined {
+  get first(): Element | undefined {
     return this.#first;
   }
-  get last(): One | undefined {
+  get last(): Element | undefined {
     return this.#last;
   }
 
-  add(one: One): void {
-    one.before = this.#last;
-    one.behind = undefined;
-    if (this.#last === undefined) this.#first = one;
-    else this.#last.behind = one;
-    this.#last = one;
+  add(element: Element): void {
+    element.previous = this.#last;
+    element.next = undefined;
+    if (this.#last === undefined) this.#first = element;
+    else this.#last.next = element;
+    this.#last = element;
   }
 
-  /** Nothing happens if it does not stand here any more. */
-  delete(one: One): void {
-    const { before, behind } = one;
-    if (before === undefined && this.#first !== one) return;
-    if (before === undefined) this.#first = behind;
-    else before.behind = behind;
-    if (behind === undefined) this.#last = before;
-    else behind.before = before;
-    one.before = undefined;
-    one.behind = undefined;
+  /** Deletes an element, unless it was deleted before. */
+  delete(element: Element): void {
+    const { previous, next } = element;
+    if (previous === undefined && this.#first !== element) return;
+    if (previous === undefined) this.#first = next;
+    else previous.next = next;
+    if (next === undefined) this.#last = previous;
+    else next.previous = previous;
+    element.previous = undefined;
+    element.next = undefined;
   }
 }

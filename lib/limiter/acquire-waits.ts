@@ -11,7 +11,7 @@ import {
   toldUnit,
 } from '../binding/index.js';
 import { onAbort } from '../input/index.js';
-import { type InLine, WaitingLine } from '../linked-list.js';
+import { type Linked, LinkedList } from '../linked-list.js';
 import { type Decision, denied } from './decision.js';
 
 /** Words of the staging buffer. */
@@ -23,14 +23,12 @@ const words = {
 };
 /** A longer timer would fire at once. */
 const timerMsMax = 2 ** 31 - 1;
-/** How often a line looks at the depth of a queue: no bell rings when a queue gets shorter. */
+/** How often a depth that follows a queue is looked at: no bell rings when a queue gets shorter. */
 const queuePollMs = 5;
-/** How often a line looks at the wall clock of a calendar window: no bell rings when that is set. */
+/** How often the wall clock of a calendar window is looked at: no bell rings when the clock is set. */
 const calendarPollMs = 60_000;
 
-/**
- * The reason with which a wait rejects. A class, so that a polluted Object.prototype makes no decision look like one.
- */
+/** Why a wait rejects. A class, so that a polluted Object.prototype makes no decision look like one. */
 class Failure {
   readonly reason: unknown;
   constructor(reason: unknown) {
@@ -38,28 +36,29 @@ class Failure {
   }
 }
 
-interface Waiter extends InLine<Waiter> {
+interface Waiter extends Linked<Waiter> {
+  /** Its number in native code. */
   readonly index: number;
   readonly cost: number;
-  readonly line: Line;
-  /** In milliseconds by the limiter's clock, or Infinity. */
+  readonly ofKey: KeyWaiters;
+  /** In milliseconds of the limiter's clock, or Infinity. */
   readonly deadline: number;
   /** Settles the promise and lets go of the signal. */
   readonly settle: (outcome: Decision | Failure) => void;
   timer: NodeJS.Timeout | undefined;
 }
 
-/** The waiters of this thread for one key. */
-interface Line {
+/** This thread's waiters for one key, in the order in which they came. */
+interface KeyWaiters {
   readonly key: NativeKey | undefined;
   readonly name: string;
-  readonly waiters: WaitingLine<Waiter>;
+  readonly list: LinkedList<Waiter>;
   timer: NodeJS.Timeout | undefined;
 }
 
 /**
- * Returns a text for the key that no other key has. A Map hashes numbers, and the last 64 bits of bigints, without a
- * secret, so a client could choose many keys that collide.
+ * Returns the key as a text that no other key has. A Map hashes numbers, and the last 64 bits of bigints, without a
+ * secret, so that a client could choose many keys with the same hash.
  */
 function nameOf(key: NativeKey | undefined): string {
   if (typeof key === 'bigint') return `bigint ${key.toString(16)}`;
@@ -67,19 +66,19 @@ function nameOf(key: NativeKey | undefined): string {
 }
 
 /**
- * The calls of `acquire()` in this thread that wait. A line has one timer, for its front; a waiter has one only for its
- * deadline, and one listener on its signal. Native code reports which waiters were served, so that serving one costs
- * the same however many wait.
+ * The calls of `acquire()` in this thread that wait. Each key has one timer, for its first waiter. A waiter has a timer
+ * for its deadline only, and one listener on its signal. Native code reports which waiters were served, so that serving
+ * one costs the same however many wait.
  */
 export class AcquireWaits {
   readonly #native: NativeLimiter;
   readonly #words: Float64Array;
   readonly #allowed: (cost: number, key: NativeKey | undefined) => Decision;
-  /** How often a line looks at a queue's depth or a wall clock, for which no bell rings. */
+  /** How often a key's first waiter looks at what rings no bell: a queue's depth, a wall clock. */
   readonly #pollMs: number;
   readonly #waiters = new Map<number, Waiter>();
-  readonly #lines = new Map<string, Line>();
-  /** With a manual clock: no waiter's deadline is earlier. */
+  readonly #keys = new Map<string, KeyWaiters>();
+  /** On a manual clock: no deadline is earlier. */
   #earliest = Infinity;
 
   constructor(
@@ -94,7 +93,7 @@ export class AcquireWaits {
     this.#pollMs = native.followsQueue ? queuePollMs : hasCalendar ? calendarPollMs : Infinity;
   }
 
-  /** Returns the promise of a waiter that native code has added to its line. */
+  /** Waits for native waiter number `index`, which the call of `acquire` has just made. */
   add(
     index: number,
     cost: number,
@@ -110,7 +109,7 @@ export class AcquireWaits {
     }
     return new Promise((resolve, reject) => {
       let forget: (() => void) | undefined;
-      const isSettled = (): boolean => this.#waiters.get(index) !== waiter; // then another waiter may have its place
+      const isSettled = (): boolean => this.#waiters.get(index) !== waiter; // then its number may be another's
       const leave = (reason: unknown): void => {
         if (isSettled()) return;
         this.#native.leave(index);
@@ -120,11 +119,11 @@ export class AcquireWaits {
       const waiter: Waiter = {
         index,
         cost,
-        line: this.#line(key),
+        ofKey: this.#waitersFor(key),
         deadline: now + timeoutMs,
         timer: undefined,
-        before: undefined,
-        behind: undefined,
+        previous: undefined,
+        next: undefined,
         settle: (outcome) => {
           forget?.();
           if (outcome instanceof Failure) reject(outcome.reason);
@@ -132,9 +131,9 @@ export class AcquireWaits {
         },
       };
       this.#waiters.set(index, waiter);
-      waiter.line.waiters.add(waiter);
+      waiter.ofKey.list.add(waiter);
       this.#native.keepAlive(1);
-      // Last, because a program can replace the methods of its signal.
+      // Not earlier: these methods may be the program's own, and must find the wait complete.
       try {
         forget = onAbort(signal, () => leave(signal?.reason));
       } catch (error) {
@@ -142,9 +141,9 @@ export class AcquireWaits {
       }
       if (isSettled()) return;
       if (timeoutMs !== Infinity) this.#await(waiter, timeoutMs);
-      // A waiter behind others has their timer, and joined while this thread already listened to the bell.
-      if (waiter.line.waiters.first !== waiter) return;
-      this.#tend(waiter.line);
+      // A waiter behind others finds their timer, and a bell that this thread listened to when it joined.
+      if (waiter.ofKey.list.first !== waiter) return;
+      this.#tend(waiter.ofKey);
       this.#hear();
     });
   }
@@ -165,22 +164,22 @@ export class AcquireWaits {
 
   #moved(): void {
     let now = -Infinity;
-    for (const line of this.#lines.values()) {
-      this.#tend(line);
+    for (const waiters of this.#keys.values()) {
+      this.#tend(waiters);
       now = this.#words[words.now] as number;
     }
-    if (now < this.#earliest - 1e-3) return; // a microsecond of tolerance: native code compares nanoseconds
+    if (now < this.#earliest - 1e-3) return; // a microsecond of tolerance: native code counts in nanoseconds
     this.#earliest = Infinity;
     for (const waiter of this.#waiters.values()) {
       if (now >= waiter.deadline - 1e-3) {
         this.#native.tend(waiter.index);
-        if (this.#words[words.left] === Infinity) continue; // its time is over
+        if (this.#words[words.left] === Infinity) continue; // its time is over: #hear() settles it
       }
       this.#earliest = Math.min(this.#earliest, waiter.deadline);
     }
   }
 
-  /** Asks native code what has happened, until it has nothing more to report. */
+  /** Asks native code what has happened to waiters, until it has nothing more to report. */
   #hear(): void {
     for (;;) {
       const answer = this.#native.told();
@@ -197,40 +196,40 @@ export class AcquireWaits {
       const outcome = answer % toldUnit;
       if (outcome === told.served) {
         this.#forget(waiter);
-        waiter.settle(this.#allowed(waiter.cost, waiter.line.key));
+        waiter.settle(this.#allowed(waiter.cost, waiter.ofKey.key));
       } else if (outcome === told.expired) {
         const refusal = denied(this.#words[words.tier] as number, this.#words[words.retryAfter] as number);
         this.#forget(waiter);
         waiter.settle(refusal);
       } else {
-        this.#tend(waiter.line);
+        this.#tend(waiter.ofKey);
       }
     }
   }
 
   /**
-   * Lets native code serve a line, and looks again at the time that native code gives; with a manual clock, when that
-   * moves.
+   * Has native code serve the first waiter for a key, and does so again after the time that native code answered; on a
+   * manual clock, when that moves.
    */
-  #tend(line: Line): void {
-    const { first } = line.waiters;
+  #tend(waiters: KeyWaiters): void {
+    const { first } = waiters.list;
     if (first === undefined) return;
     this.#native.tend(first.index);
     if (this.#native.manualClock) return;
-    clearTimeout(line.timer);
+    clearTimeout(waiters.timer);
     const ms = this.#words[words.retryAfter] as number;
     const due = Math.min(ms, this.#pollMs);
-    if (due === Infinity) return; // a thread that gives something back rings the bell
-    line.timer = setTimeout(
+    if (due === Infinity) return; // the thread that gives capacity back rings the bell
+    waiters.timer = setTimeout(
       () => {
-        this.#tend(line);
+        this.#tend(waiters);
         this.#hear();
       },
       Math.min(Math.ceil(due), timerMsMax),
     );
   }
 
-  /** Ends a wait at its deadline; with a manual clock, when that moves past it. */
+  /** Ends a wait at its deadline; on a manual clock, when that moves past it. */
   #await(waiter: Waiter, ms: number): void {
     if (this.#native.manualClock) {
       this.#earliest = Math.min(this.#earliest, waiter.deadline);
@@ -247,24 +246,24 @@ export class AcquireWaits {
     );
   }
 
-  #line(key: NativeKey | undefined): Line {
+  #waitersFor(key: NativeKey | undefined): KeyWaiters {
     const name = nameOf(key);
-    let line = this.#lines.get(name);
-    if (line === undefined) {
-      line = { key, name, waiters: new WaitingLine<Waiter>(), timer: undefined };
-      this.#lines.set(name, line);
+    let waiters = this.#keys.get(name);
+    if (waiters === undefined) {
+      waiters = { key, name, list: new LinkedList<Waiter>(), timer: undefined };
+      this.#keys.set(name, waiters);
     }
-    return line;
+    return waiters;
   }
 
   #forget(waiter: Waiter): void {
-    const { line } = waiter;
+    const { ofKey } = waiter;
     clearTimeout(waiter.timer);
     this.#waiters.delete(waiter.index);
-    line.waiters.delete(waiter);
-    if (line.waiters.first === undefined) {
-      clearTimeout(line.timer);
-      this.#lines.delete(line.name);
+    ofKey.list.delete(waiter);
+    if (ofKey.list.first === undefined) {
+      clearTimeout(ofKey.timer);
+      this.#keys.delete(ofKey.name);
     }
     if (this.#waiters.size === 0) this.#native.keepAlive(0);
   }

@@ -1,38 +1,38 @@
 import { clearTimeout, setTimeout } from 'node:timers';
 import { CLOSED_WAITER, type NativeQueue, SERVED_WAITER } from '../binding/index.js';
 import { onAbort, SluiceError } from '../input/index.js';
-import { type InLine, WaitingLine } from '../linked-list.js';
+import { type Linked, LinkedList } from '../linked-list.js';
 
-interface Waiter extends InLine<Waiter> {
+interface Waiter extends Linked<Waiter> {
+  /** Its number in native code. */
   readonly index: number;
-  readonly line: WaitingLine<Waiter>;
+  /** The waiters of its lane. */
+  readonly lane: LinkedList<Waiter>;
   readonly settle: (failure?: Failure) => void;
 }
 
-/**
- * The reason with which a wait rejects. It may be any value, even undefined: a program can give its signal any reason.
- */
+/** Why a wait rejects. An object, because a signal's reason may be any value, also undefined. */
 interface Failure {
   readonly error: unknown;
 }
 
-/** The promises of this thread's waiters for room. Native code keeps the order of the waiters of all threads. */
+/** The promises of this thread's waiters for room. Native code has the order of all threads' waiters. */
 export class RoomWaits {
   readonly #native: NativeQueue;
-  /** The waiters of each lane, in the order in which they joined. A lane serves them in that order. */
-  readonly #lanes: WaitingLine<Waiter>[] = [];
+  /** The waiters of each lane, in the order in which they came, which is the order in which a lane serves them. */
+  readonly #lanes: LinkedList<Waiter>[] = [];
   readonly #waiters = new Map<number, Waiter>();
   readonly #keepAlive: (by: 1 | -1) => void;
 
   constructor(native: NativeQueue, lanes: number, keepAlive: (by: 1 | -1) => void) {
     this.#native = native;
     this.#keepAlive = keepAlive;
-    for (let lane = 0; lane < lanes; lane++) this.#lanes.push(new WaitingLine());
+    for (let lane = 0; lane < lanes; lane++) this.#lanes.push(new LinkedList());
   }
 
   /**
-   * Resolves when native waiter number `index` of `lane` has been served; rejects when it was closed, timed out or
-   * aborted. Then nothing of it is left: no place in line, timer or listener.
+   * Resolves when native waiter number `index` of `lane` is served. Rejects when the queue is closed, the time is over
+   * or the signal aborts; the waiter then leaves no place in the lane, no timer and no listener behind.
    */
   wait(
     index: number,
@@ -42,8 +42,8 @@ export class RoomWaits {
   ): Promise<void> {
     return new Promise((resolve, reject) => {
       const leave = (error: unknown): void => {
-        if (this.#waiters.get(index) !== waiter) return; // settled: another waiter may have its place
-        // It is not in line any more: it was served, or closed, just before.
+        if (this.#waiters.get(index) !== waiter) return; // settled: its number may be another's
+        // Native code does not have it any more: it was served, or closed, just before.
         if (this.#native.leave(index) !== 1) this.served();
         else this.#settle(waiter, { error });
       };
@@ -54,9 +54,9 @@ export class RoomWaits {
       let forget: (() => void) | undefined;
       const waiter: Waiter = {
         index,
-        line: this.#lanes[lane] as WaitingLine<Waiter>,
-        before: undefined,
-        behind: undefined,
+        lane: this.#lanes[lane] as LinkedList<Waiter>,
+        previous: undefined,
+        next: undefined,
         settle: (failure) => {
           clearTimeout(timer);
           forget?.();
@@ -65,12 +65,12 @@ export class RoomWaits {
         },
       };
       this.#waiters.set(index, waiter);
-      waiter.line.add(waiter);
+      waiter.lane.add(waiter);
       this.#keepAlive(1);
-      // Last, because a program can replace the methods of its signal.
+      // Not earlier: these methods may be the program's own, and must find the wait complete.
       try {
         forget = onAbort(signal, () => leave(signal?.reason));
-        if (signal?.aborted) leave(signal.reason); // a getter of the record aborted it before
+        if (signal?.aborted) leave(signal.reason); // a getter of the record aborted it, before the listener was there
       } catch (error) {
         leave(error);
       }
@@ -80,8 +80,8 @@ export class RoomWaits {
 
   /** Settles the waiters that were served or closed. Called when this thread's bell rings. */
   served(): void {
-    for (const line of this.#lanes) {
-      for (let first = line.first; first !== undefined; first = line.first) {
+    for (const lane of this.#lanes) {
+      for (let first = lane.first; first !== undefined; first = lane.first) {
         const state = this.#native.waiterState(first.index);
         if (state !== SERVED_WAITER && state !== CLOSED_WAITER) break;
         this.#native.retire(first.index);
@@ -92,15 +92,16 @@ export class RoomWaits {
 
   /**
    * Rejects all waiters, because the object is about to be disposed of, except those that were served or closed before:
-   * a record that was added must not be reported as lost. Starts from the back, so that no waiter moves up meanwhile.
+   * a record that was added must not be reported as lost. Begins with the last, so that native code serves none of
+   * them meanwhile.
    */
   reject(error: Error): void {
-    for (const line of this.#lanes) {
+    for (const lane of this.#lanes) {
       const all: Waiter[] = [];
-      for (let one = line.last; one !== undefined; one = one.before) all.push(one);
-      for (const one of all) {
-        if (this.#waiters.get(one.index) !== one) continue; // settled by a method of another waiter's signal
-        if (this.#native.leave(one.index) === 1) this.#settle(one, { error });
+      for (let waiter = lane.last; waiter !== undefined; waiter = waiter.previous) all.push(waiter);
+      for (const waiter of all) {
+        if (this.#waiters.get(waiter.index) !== waiter) continue; // a method of another waiter's signal settled it
+        if (this.#native.leave(waiter.index) === 1) this.#settle(waiter, { error });
       }
     }
     this.served();
@@ -108,7 +109,7 @@ export class RoomWaits {
 
   #settle(waiter: Waiter, failure?: Failure): void {
     this.#waiters.delete(waiter.index);
-    waiter.line.delete(waiter);
+    waiter.lane.delete(waiter);
     this.#keepAlive(-1);
     waiter.settle(failure);
   }

@@ -262,10 +262,10 @@ describe('many waiters', () => {
     for (const key of keys) limiter.allow(key);
     const set = vi.spyOn(Map.prototype, 'set');
     const waits = keys.map((key) => rejected(limiter.acquire({ key })));
-    const lines = set.mock.calls.filter(([, value]) => Object.hasOwn(Object(value), 'waiters'));
+    const byKey = set.mock.calls.filter(([, value]) => Object.hasOwn(Object(value), 'list'));
     set.mockRestore();
-    expect(lines.map(([name]) => typeof name)).toEqual(keys.map(() => 'string'));
-    expect(new Set(lines.map(([name]) => name)).size).toBe(keys.length);
+    expect(byKey.map(([name]) => typeof name)).toEqual(keys.map(() => 'string'));
+    expect(new Set(byKey.map(([name]) => name)).size).toBe(keys.length);
     limiter[Symbol.dispose]();
     for (const wait of waits) expect((await wait).code).toBe('ERR_SLUICE_DISPOSED');
   });
