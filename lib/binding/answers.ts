@@ -61,9 +61,10 @@ export function failed(what: string, answer: number): SluiceError {
   return new SluiceError('ERR_SLUICE_MEMORY', `${what}: the system has no memory or file descriptor left`);
 }
 
-/** @throws SluiceError for a negative answer: nothing was done. */
-export function checkDone(what: string, answer: number): void {
-  if (answer < 0) throw failed(what, answer);
+/** Returns an answer of native code. @throws SluiceError for `DISPOSED` and `NO_RESOURCES`: nothing was done. */
+export function checkedAnswer(what: string, answer: number): number {
+  if (answer === DISPOSED || answer === NO_RESOURCES) throw failed(what, answer);
+  return answer;
 }
 
 /** Returns the object that a native call returned. Throws if the call returned a number, the reason why it failed. */

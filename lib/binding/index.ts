@@ -1,5 +1,6 @@
 export { native } from './addon.js';
-export { alive, checkDone, DISPOSED, disposed, failed, made, NO_RESOURCES } from './answers.js';
+export { alive, checkedAnswer, DISPOSED, disposed, failed, made, NO_RESOURCES } from './answers.js';
+export { Attachment } from './attachment.js';
 export type { NativeClock } from './clock.js';
 export * from './contract.js';
 export { bytesOf, figuresOf } from './figures.js';

@@ -1,7 +1,8 @@
 import {
+  Attachment,
   arrays,
+  checkedAnswer,
   checkedHandle,
-  DISPOSED,
   disposed,
   gateLimits,
   gateStaging,
@@ -53,7 +54,7 @@ import { type Admission, Admitted, ofThePast } from './admission.js';
 import type { Hold } from './hold.js';
 import { type AdmitOptions, checkedGate, type GateConsumeOptions, type GateOptions } from './options.js';
 import { OrderLoop } from './order-loop.js';
-import { words } from './staging.js';
+import { whatOrPart, words } from './staging.js';
 import { type GateStats, statsOf } from './stats.js';
 
 /** Names a gate to other threads, and with it its queue, limiter and stock. Survives structured clone. */
@@ -80,9 +81,6 @@ const badFields: Readonly<Record<number, 'quantity' | 'sku' | 'user' | 'id'>> = 
   [outcomes['bad-id']]: 'id',
 };
 
-/** Objects whose handle was read: they stay, so that another thread can attach, until disposed of. */
-const pinned = new Set<Gate<unknown>>();
-
 /**
  * Limiter, stock and queue as one step: an order is charged, reserved and queued, or nothing happens at all. Shared
  * by all threads of the process: any number admit, one consumes.
@@ -95,12 +93,12 @@ export class Gate<T> implements Disposable {
   /** The ledger that units are reserved in; undefined without one. */
   readonly stock: Stock | undefined;
   readonly #native: NativeGate;
+  readonly #attachment: Attachment<'gate'>;
   /** Of the parts that it was made with, whatever `queue` and `stock` are set to. */
   readonly #producer: QueueInside<T>['producer'];
   readonly #ledger: Stock | undefined;
   /** Whether the limiter has keys; undefined: there is none. */
   readonly #keyed: boolean | undefined;
-  #disposed = false;
   /** The hot function in a field of its own, which V8 finds faster. */
   readonly #admit: NativeGate['admit'];
   readonly #stage: (order: T) => void;
@@ -128,6 +126,7 @@ export class Gate<T> implements Disposable {
     this.#bigints = new arrays.BigUint64Array(staging);
     this.#halves = new arrays.Uint32Array(staging);
     this.#native = attach(staging);
+    this.#attachment = new Attachment('gate', this, this.#native);
     this.#admit = this.#native.admit;
     const { producer, consumer } = insideQueue(parts.queue);
     this.#producer = producer;
@@ -201,8 +200,7 @@ export class Gate<T> implements Disposable {
 
   /** Names the gate, and with it its parts, to other threads: survives structured clone. */
   get handle(): GateHandle {
-    if (!this.#disposed) pinned.add(this as Gate<unknown>);
-    return publicHandle('gate', this.#native.handle);
+    return this.#attachment.handle;
   }
 
   /**
@@ -282,7 +280,7 @@ export class Gate<T> implements Disposable {
    * }, { concurrency: 16 });
    */
   async consume(handler: (order: T, hold: Hold) => unknown, options?: GateConsumeOptions): Promise<void> {
-    if (this.#disposed) throw disposed(what);
+    if (this.#attachment.disposed) throw disposed(what);
     await this.#loop.consume(handler, options);
   }
 
@@ -296,7 +294,7 @@ export class Gate<T> implements Disposable {
    * const nextMs = gate.renew();
    */
   renew(): number {
-    return this.#checked(this.#native.renew());
+    return checkedAnswer(whatOrPart, this.#native.renew());
   }
 
   /**
@@ -313,10 +311,7 @@ export class Gate<T> implements Disposable {
 
   /** Lets go of the gate in this thread, at once; not of its queue, limiter and stock. Other threads keep it. */
   [Symbol.dispose](): void {
-    this.#disposed = true;
-    this.#loop.leave(disposed(what));
-    this.#native.dispose();
-    pinned.delete(this as Gate<unknown>);
+    this.#attachment.dispose(() => this.#loop.leave(disposed(what)));
   }
 
   #admitWith(order: T, options: AdmitOptions): Admission {
@@ -359,7 +354,7 @@ export class Gate<T> implements Disposable {
     if (refusal === undefined) {
       const earlier = ofThePast(answer, this.#bigints[words.reservation] as bigint);
       if (earlier !== undefined) return earlier;
-      this.#checked(answer);
+      checkedAnswer(whatOrPart, answer);
       throw this.#badField(answer);
     }
     const item = cart?.[this.#halves[2 * words.line] as number];
@@ -397,11 +392,6 @@ export class Gate<T> implements Disposable {
     const name = this.queue.record.fieldAt(this.#fields[part]?.offset) ?? part;
     const { [name]: value } = this.#producer.staged() as { readonly [name: string]: unknown };
     return fieldError(name, accepts, value, false);
-  }
-
-  #checked(answer: number): number {
-    if (answer === DISPOSED) throw disposed('Gate (or its queue, limiter or stock)');
-    return answer;
   }
 }
 isOurs(Gate);

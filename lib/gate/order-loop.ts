@@ -3,8 +3,7 @@ import { performance } from 'node:perf_hooks';
 import { clearTimeout, setTimeout } from 'node:timers';
 import {
   arrays,
-  DISPOSED,
-  disposed,
+  checkedAnswer,
   type NativeGate,
   noEntry,
   resolveResults,
@@ -15,7 +14,7 @@ import { type Call, checkedLimits, type QueueInside } from '../queue/index.js';
 import { type Resolution, resolutionName } from '../stock/index.js';
 import { Hold } from './hold.js';
 import type { GateConsumeOptions } from './options.js';
-import { halves, words } from './staging.js';
+import { halves, whatOrPart, words } from './staging.js';
 
 /**
  * Publishes each order whose handler failed: `{ order, error, reservation }`. The reservation is cancelled, unless the
@@ -58,8 +57,8 @@ export class OrderLoop<T> {
     quantity: number,
   ): Resolution => {
     this.#bigints[words.reservation] = reservation ?? 0n;
-    const result = this.#native.resolve(confirm ? 1 : 0, entry ?? noEntry, quantity);
-    if (result === DISPOSED) throw disposed('Gate (or its queue, limiter or stock)');
+    const answer = this.#native.resolve(confirm ? 1 : 0, entry ?? noEntry, quantity);
+    const result = checkedAnswer(whatOrPart, answer);
     if (result === resolveResults['bad-quantity']) {
       const expected = 'at most what the reservation holds, and an order of one item';
       throw optionError('Hold.confirm: quantity', expected, quantity, false);

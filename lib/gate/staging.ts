@@ -1,5 +1,8 @@
 import { gateStaging } from '../binding/index.js';
 
+/** Named in the error if a native function answers that an object is disposed of. */
+export const whatOrPart = 'Gate (or its queue, limiter or stock)';
+
 /** Offsets in the staging buffer in words of 64 bits, and the offset and size of the orders taken. */
 export const words: Readonly<
   Record<'reservation' | 'retryAfterMs' | 'line' | 'renewInMs' | 'taken' | 'each', number>

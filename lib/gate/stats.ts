@@ -1,4 +1,4 @@
-import { checkDone, figuresOf, gateFigures, gateStaging, type NativeGate } from '../binding/index.js';
+import { checkedAnswer, figuresOf, gateFigures, gateStaging, type NativeGate } from '../binding/index.js';
 
 /** Counts the outcomes of `admit()` and the fates of the orders, since creation and over all threads. */
 export interface GateStats {
@@ -26,6 +26,6 @@ export interface GateStats {
 
 /** See `Gate.stats`. */
 export function statsOf(what: string, native: NativeGate, staging: Float64Array): GateStats {
-  checkDone(what, native.stats());
+  checkedAnswer(what, native.stats());
   return figuresOf(gateFigures, staging, gateStaging.figures);
 }

@@ -1,6 +1,6 @@
 import {
   bytesOf,
-  checkDone,
+  checkedAnswer,
   figuresOf,
   limiterFigures,
   limiterStaging,
@@ -56,7 +56,7 @@ export interface LimiterStats {
 
 /** See `Limiter.limits`. */
 export function limitsOf(native: NativeLimiter, staging: Float64Array): Limits {
-  checkDone('Limiter', native.limits());
+  checkedAnswer('Limiter', native.limits());
   const at = limiterStaging.figures;
   const { ratePerSecond, burst, max } = figuresOf(limitFigures, staging, at);
   // An array of this realm, because that of native code may be of another one.
@@ -83,7 +83,7 @@ function lengthOf(window: WindowLimits): { readonly limit: number; readonly wind
 
 /** See `Limiter.stats`. */
 export function statsOf(native: NativeLimiter, staging: Float64Array): LimiterStats {
-  checkDone('Limiter', native.stats());
+  checkedAnswer('Limiter', native.stats());
   const at = limiterStaging.figures;
   const { allowed, ...others } = figuresOf(limiterFigures, staging, at);
   const refused = figuresOf(refusalFigures, staging, at + bytesOf(limiterFigures));

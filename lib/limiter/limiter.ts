@@ -1,8 +1,8 @@
 import {
+  Attachment,
   arrays,
+  checkedAnswer,
   checkedHandle,
-  DISPOSED,
-  failed,
   type Handle,
   isMaker,
   limiterStaging,
@@ -13,9 +13,7 @@ import {
   type NativeHandle,
   type NativeKey,
   type NativeLimiter,
-  NO_RESOURCES,
   native,
-  publicHandle,
   waits,
 } from '../binding/index.js';
 import { constructorError, isOurs, Options, optionError, SluiceError } from '../input/index.js';
@@ -95,9 +93,6 @@ export interface Rooms {
  */
 export let roomsOf: (limiter: Limiter, key: Key | undefined) => Rooms;
 
-/** Objects whose handle was read: they stay, so that another thread can attach, until disposed of. */
-const pinned = new Set<Limiter>();
-
 /**
  * A limiter of up to three tiers, decided as one step and shared by all threads of the process: a refusal by one
  * tier charges none. One limit for all, or, with the option `keys`, one for each key. Created once; other threads
@@ -112,6 +107,7 @@ export class Limiter implements Disposable {
   });
 
   readonly #native: NativeLimiter;
+  readonly #attachment: Attachment<'limiter'>;
   readonly #keyed: boolean;
   readonly #words: Float64Array;
   readonly #halves: Int32Array;
@@ -119,7 +115,6 @@ export class Limiter implements Disposable {
   /** How many windows there are after the first. */
   readonly #furtherWindows: number;
   readonly #unwatch: (() => void) | undefined;
-  #disposed = false;
 
   private constructor(by: Maker, attach: (staging: ArrayBuffer) => NativeLimiter) {
     if (!isMaker(by)) throw constructorError('Limiter', 'Limiter.create() or Limiter.attach()');
@@ -127,6 +122,7 @@ export class Limiter implements Disposable {
     this.#words = new arrays.Float64Array(staging);
     this.#halves = new arrays.Int32Array(staging);
     this.#native = attach(staging);
+    this.#attachment = new Attachment('limiter', this, this.#native);
     this.#keyed = this.#native.keyed;
     this.#furtherWindows = Math.max(0, this.#native.windows.length - 1);
     if (this.#native.maxEventLoopDelayMs > 0) this.#unwatch = watchEventLoop(this, this.#native);
@@ -184,8 +180,7 @@ export class Limiter implements Disposable {
 
   /** Names the limiter to other threads: survives structured clone (`workerData`, `postMessage`). */
   get handle(): LimiterHandle {
-    if (!this.#disposed) pinned.add(this);
-    return publicHandle('limiter', this.#native.handle);
+    return this.#attachment.handle;
   }
 
   /** Whether each key has its own limit. */
@@ -209,7 +204,7 @@ export class Limiter implements Disposable {
   allow(key?: Key, cost = 1): boolean {
     this.#check('allow', key, cost, 'cost');
     const answer = this.#keyed ? this.#native.allow(cost, key) : this.#native.allow(cost);
-    return this.#checked(answer) === 1;
+    return checkedAnswer(what, answer) === 1;
   }
 
   /**
@@ -225,7 +220,7 @@ export class Limiter implements Disposable {
    */
   tryAcquire(options?: TryAcquireOptions): Decision {
     const { key, cost } = this.#request('tryAcquire', options);
-    const answer = this.#checked(this.#native.tryAcquire(cost, key), 'Limiter.tryAcquire');
+    const answer = checkedAnswer('Limiter.tryAcquire', this.#native.tryAcquire(cost, key));
     const remaining = this.#words[remainingWord] as number;
     if (answer !== 0 && !isForgiven(answer)) return denied(answer, this.#words[retryAfterWord] as number);
     const { release, refund } = this.#returns(cost, key, answer === 0);
@@ -263,7 +258,7 @@ export class Limiter implements Disposable {
     const { key, cost, timeoutMs, signal } = this.#waitRequest(options);
     signal?.throwIfAborted();
     this.#words[patienceWord] = timeoutMs;
-    const answer = this.#checked(this.#native.acquire(cost, key), 'Limiter.acquire');
+    const answer = checkedAnswer('Limiter.acquire', this.#native.acquire(cost, key));
     if (answer >= waits) return this.#waiting.add(answer - waits, cost, key, timeoutMs, signal);
     if (answer !== 0 && !isForgiven(answer)) return denied(answer, this.#words[retryAfterWord] as number);
     const decision = this.#allowed(cost, key, answer === 0);
@@ -281,7 +276,7 @@ export class Limiter implements Disposable {
    */
   peek(options?: TryAcquireOptions): Outlook {
     const { key, cost } = this.#request('peek', options);
-    const answer = this.#checked(this.#native.peek(cost, key));
+    const answer = checkedAnswer(what, this.#native.peek(cost, key));
     const remaining = this.#words[remainingWord] as number;
     const retryAfterMs = this.#words[retryAfterWord] as number;
     const tightest = tierName(this.#words[tightestWord] as number);
@@ -308,7 +303,7 @@ export class Limiter implements Disposable {
    */
   release(cost = 1, key?: Key): void {
     this.#check('release', key, cost, 'cost');
-    if (this.#checked(this.#native.release(cost, key)) === 1) return;
+    if (checkedAnswer(what, this.#native.release(cost, key)) === 1) return;
     throw new SluiceError(
       'ERR_SLUICE_RELEASE',
       `Limiter.release: less than ${cost} is in flight: released twice?`,
@@ -327,7 +322,7 @@ export class Limiter implements Disposable {
    */
   penalty(points: number, key?: Key): void {
     this.#check('penalty', key, points, 'points');
-    this.#checked(this.#native.penalize(points, key));
+    checkedAnswer(what, this.#native.penalize(points, key));
   }
 
   /**
@@ -343,7 +338,7 @@ export class Limiter implements Disposable {
    */
   reward(points: number, key?: Key): void {
     this.#check('reward', key, points, 'points');
-    this.#checked(this.#native.reward(points, key));
+    checkedAnswer(what, this.#native.reward(points, key));
   }
 
   /**
@@ -356,7 +351,7 @@ export class Limiter implements Disposable {
    */
   reset(key?: Key): void {
     this.#check('reset', key, 1, 'cost');
-    this.#checked(this.#native.reset(0, key));
+    checkedAnswer(what, this.#native.reset(0, key));
   }
 
   /**
@@ -376,7 +371,7 @@ export class Limiter implements Disposable {
     if (typeof ms !== 'number' || !(ms >= 0 && ms <= blockMsMax)) {
       throw optionError('Limiter.block: ms', `a number from 0 to ${blockMsMax}`, ms, typeof ms !== 'number');
     }
-    return this.#checked(this.#native.block(Math.round(ms * 1e6), key)) === 1;
+    return checkedAnswer(what, this.#native.block(Math.round(ms * 1e6), key)) === 1;
   }
 
   /**
@@ -392,7 +387,7 @@ export class Limiter implements Disposable {
    */
   configure(changes: LimiterChanges): void {
     const where = 'Limiter.configure';
-    this.#checked(this.#native.configure(changeOptions(where, changes, this.#native)), where);
+    checkedAnswer(where, this.#native.configure(changeOptions(where, changes, this.#native)));
   }
 
   /**
@@ -421,15 +416,12 @@ export class Limiter implements Disposable {
 
   /** Lets go of the limiter, and of what its decisions hold, in this thread at once. Other threads keep it. */
   [Symbol.dispose](): void {
-    this.#disposed = true;
     this.#unwatch?.();
-    this.#waiting.end();
-    this.#native.dispose();
-    pinned.delete(this);
+    this.#attachment.dispose(() => this.#waiting.end());
   }
 
   #rooms(key: Key | undefined): ReturnType<typeof roomsOf> {
-    this.#checked(this.#native.rooms(0, key));
+    checkedAnswer(what, this.#native.rooms(0, key));
     const room = (i: number): Room => ({
       left: this.#words[roomsWord + roomWords * i] as number,
       moreInMs: this.#words[roomsWord + roomWords * i + 1] as number,
@@ -482,11 +474,6 @@ export class Limiter implements Disposable {
     if (typeof amount === 'number' && amount >>> 0 === amount) return;
     const expected = `a whole number from 0 to ${costMax}`;
     throw optionError(`Limiter.${method}: ${name}`, expected, amount, typeof amount !== 'number');
-  }
-
-  #checked(answer: number, where = what): number {
-    if (answer === DISPOSED || answer === NO_RESOURCES) throw failed(where, answer);
-    return answer;
   }
 }
 isOurs(Limiter);

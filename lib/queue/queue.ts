@@ -1,9 +1,9 @@
 import type { ReadableStream, WritableStream } from 'node:stream/web';
 import {
+  Attachment,
   arrays,
+  checkedAnswer,
   checkedHandle,
-  DISPOSED,
-  disposed,
   type Handle,
   isMaker,
   type Maker,
@@ -13,7 +13,6 @@ import {
   type NativeQueue,
   native,
   overflows,
-  publicHandle,
   type QueueStaging,
   queueLimits,
   queueStaging,
@@ -55,9 +54,6 @@ export interface QueueInside<T> {
 }
 export let insideQueue: <T>(queue: Queue<T>) => QueueInside<T>;
 
-/** Objects whose handle was read: they stay, so that another thread can attach, until disposed of. */
-const pinned = new Set<Queue<unknown>>();
-
 /**
  * A bounded queue of typed records in native memory, shared by all threads of the process: any number of
  * producers, one consumer. Order is first in, first out per producer, and across producers that of their claims;
@@ -73,6 +69,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   /** The most records of a lane. */
   readonly capacity: number;
   readonly #native: NativeQueue;
+  readonly #attachment: Attachment<'queue'>;
   readonly #events: Events<T> = new Events<T>(this);
   readonly #producer: Producer<T>;
   readonly #consumer: Consumer<T>;
@@ -96,6 +93,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     this.record = record;
     this.#words = new arrays.Float64Array(staging.words);
     this.#native = attach(staging);
+    this.#attachment = new Attachment('queue', this, this.#native);
     this.capacity = this.#native.capacity;
     let listener: ((record: T) => void) | undefined;
     try {
@@ -174,15 +172,12 @@ export class Queue<T> implements Disposable, AsyncDisposable {
 
   /** Names the queue to other threads: survives structured clone (`workerData`, `postMessage`). */
   get handle(): QueueHandle {
-    if (this.#native.closed() !== DISPOSED) pinned.add(this as Queue<unknown>);
-    return publicHandle('queue', this.#native.handle);
+    return this.#attachment.handle;
   }
 
   /** Records in the queue now, those being written or drained included. */
   get depth(): number {
-    const depth = this.#native.depth();
-    if (depth === DISPOSED) throw disposed(what);
-    return depth;
+    return checkedAnswer(what, this.#native.depth());
   }
 
   /** Lanes of priority: see `QueueOptions.lanes`. */
@@ -192,7 +187,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
 
   /** Whether the queue takes no more records. */
   get closed(): boolean {
-    return this.#checked(this.#native.closed()) === 1;
+    return checkedAnswer(what, this.#native.closed()) === 1;
   }
 
   // ---- producing ---------------------------------------------------------------------------------------------
@@ -495,7 +490,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
    * process.once('SIGTERM', () => queue.close());
    */
   close(): boolean {
-    const closed = this.#checked(this.#native.close()) === 1;
+    const closed = checkedAnswer(what, this.#native.close()) === 1;
     if (closed) this.#producer.tellClosed();
     return closed;
   }
@@ -514,7 +509,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   async drained(options?: WaitOptions): Promise<void> {
     const where = 'Queue.drained';
     const { timeoutMs, signal } = checkedWait(new Options(where, options, waitOptions));
-    const isDrained = (): boolean => this.#checked(this.#native.drained()) === 1;
+    const isDrained = (): boolean => checkedAnswer(what, this.#native.drained()) === 1;
     await this.#drainWaits.until(where, isDrained, timeoutMs, signal);
   }
 
@@ -533,9 +528,9 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   async empty(options?: WaitOptions): Promise<void> {
     const where = 'Queue.empty';
     const { timeoutMs, signal } = checkedWait(new Options(where, options, waitOptions));
-    const before = this.#checked(this.#native.awaitEmpty(1));
+    const before = checkedAnswer(what, this.#native.awaitEmpty(1));
     const isEmpty = (): boolean =>
-      this.#checked(this.#native.empty()) === 1 || this.#native.emptied() !== before;
+      checkedAnswer(what, this.#native.empty()) === 1 || this.#native.emptied() !== before;
     try {
       await this.#drainWaits.until(where, isEmpty, timeoutMs, signal);
     } finally {
@@ -603,14 +598,13 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   [Symbol.dispose](): void {
     this.#producer.dispose();
     this.#consumer.dispose();
-    this.#native.dispose();
+    this.#attachment.dispose();
     this.#drainWaits.look();
-    pinned.delete(this as Queue<unknown>);
   }
 
   /** Closes the queue, waits until it is drained, as long as somebody consumes it, and lets go of it. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#native.closed() === DISPOSED) return;
+    if (this.#attachment.disposed) return;
     this.close();
     this.#consumer.releaseIdle();
     await this.#drainWaits.until(
@@ -628,11 +622,6 @@ export class Queue<T> implements Disposable, AsyncDisposable {
       producer: queue.#producer,
       consumer: queue.#consumer,
     });
-  }
-
-  #checked(answer: number): number {
-    if (answer === DISPOSED) throw disposed(what);
-    return answer;
   }
 }
 isOurs(Queue);

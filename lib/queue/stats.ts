@@ -1,6 +1,6 @@
 import {
   bytesOf,
-  checkDone,
+  checkedAnswer,
   figuresOf,
   type NativeQueue,
   queueFigures,
@@ -61,7 +61,7 @@ export interface QueueStats {
 
 /** See `Queue.stats`. */
 export function statsOf(what: string, native: NativeQueue, staging: Float64Array): QueueStats {
-  checkDone(what, native.stats());
+  checkedAnswer(what, native.stats());
   const at = queueStaging.figures;
   return {
     ...figuresOf(queueFigures, staging, at),

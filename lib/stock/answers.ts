@@ -1,4 +1,4 @@
-import { byNumber, DISPOSED, disposed, phases, reserveResults, resolveResults } from '../binding/index.js';
+import { byNumber, phases, reserveResults, resolveResults } from '../binding/index.js';
 import { withJson } from '../json.js';
 import type { StockCounts } from './figures.js';
 
@@ -156,12 +156,6 @@ const resolutions = byNumber(resolveResults);
 const states: readonly (ReservationState | undefined)[] = byNumber(
   phases satisfies Record<ReservationState, number>,
 );
-
-/** Returns what a native function answered. @throws SluiceError if the ledger is disposed of. */
-export function checkedAnswer(answer: number): number {
-  if (answer === DISPOSED) throw disposed('Stock');
-  return answer;
-}
 
 /** Returns the name of a native Phase. */
 export function stateName(phase: number): ReservationState {

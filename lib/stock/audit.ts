@@ -1,4 +1,4 @@
-import { auditFigures, bytesOf, checkDone, figuresOf, type NativeStock } from '../binding/index.js';
+import { auditFigures, bytesOf, checkedAnswer, figuresOf, type NativeStock } from '../binding/index.js';
 import { SluiceError } from '../input/index.js';
 import { countsOf } from './figures.js';
 import type { StockStaging } from './staging.js';
@@ -14,7 +14,7 @@ export interface AuditReport {
 /** See `Stock.audit`. */
 export function audited(native: NativeStock, staging: StockStaging): AuditReport {
   const answer = native.audit();
-  if (typeof answer === 'number') checkDone('Stock.audit', answer);
+  if (typeof answer === 'number') checkedAnswer('Stock.audit', answer);
   const problem = problemOf(answer, staging);
   if (problem !== undefined) throw new SluiceError('ERR_SLUICE_AUDIT', `Stock.audit: ${problem}`);
   const { items, held } = figuresOf(auditFigures, staging.numbers, staging.figures);

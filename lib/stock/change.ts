@@ -1,6 +1,13 @@
-import { type NativeStock, refusals, reserveResults, resolveResults, stockLimits } from '../binding/index.js';
+import {
+  checkedAnswer,
+  type NativeStock,
+  refusals,
+  reserveResults,
+  resolveResults,
+  stockLimits,
+} from '../binding/index.js';
 import { Options, optionError } from '../input/index.js';
-import { checkedAnswer, type Refusal, type Resolution, refusalName, resolutionName } from './answers.js';
+import { type Refusal, type Resolution, refusalName, resolutionName } from './answers.js';
 import { type CartLine, summed } from './cart.js';
 import { stagePart } from './parts.js';
 import type { StockStaging } from './staging.js';
@@ -35,7 +42,7 @@ export function changeHeld(
 ): ChangeResolution {
   const wanted = checkedQuantities(options);
   stagePart(staging, where, reservation, wanted);
-  const answer = checkedAnswer(native.change(wanted.lines.length));
+  const answer = checkedAnswer('Stock', native.change(wanted.lines.length));
   if (answer >= refusals) {
     // The reservation has no user.
     return answer === refusals + reserveResults['needs-user']

@@ -1,4 +1,4 @@
-import { checkDone, countFigures, figuresOf, type NativeStock, stockFigures } from '../binding/index.js';
+import { checkedAnswer, countFigures, figuresOf, type NativeStock, stockFigures } from '../binding/index.js';
 import type { StockStaging } from './staging.js';
 
 /**
@@ -50,6 +50,6 @@ export function countsOf(staging: Float64Array, at: number): StockCounts {
 
 /** See `Stock.stats`. */
 export function statsOf(what: string, native: NativeStock, { numbers, figures }: StockStaging): StockStats {
-  checkDone(what, native.stats());
+  checkedAnswer(what, native.stats());
   return figuresOf(stockFigures, numbers, figures);
 }

@@ -1,7 +1,7 @@
 import {
   answers,
   byNumber,
-  checkDone,
+  checkedAnswer,
   groupsAdded,
   itemChanges,
   itemsAdded,
@@ -10,7 +10,7 @@ import {
   stockLimits,
 } from '../binding/index.js';
 import { Options, optionError } from '../input/index.js';
-import { checkedAnswer, type ItemChanged } from './answers.js';
+import type { ItemChanged } from './answers.js';
 import { countsOf, type StockCounts } from './figures.js';
 import { type CheckedItem, checkedChanges, type StockGroup } from './options.js';
 import { checkedGroupName, checkedSku, type StockStaging } from './staging.js';
@@ -40,7 +40,7 @@ export class ItemCalls {
     this.#staging.backorder(item.backorder);
     this.#staging.shards(item.shards);
     this.#staging.group(item.group);
-    const answer = checkedAnswer(this.#native.addItem());
+    const answer = checkedAnswer(what, this.#native.addItem());
     if (answer === answers.unknownGroup)
       throw optionError(`${where}: group`, 'the name of a group', item.group, false);
     return addedNames[answer] ?? 'items-full';
@@ -50,7 +50,7 @@ export class ItemCalls {
     this.#staging.begin();
     this.#staging.sku(name);
     this.#staging.perUser(perUser);
-    return groupNames[checkedAnswer(this.#native.addGroup())] ?? 'groups-full';
+    return groupNames[checkedAnswer(what, this.#native.addGroup())] ?? 'groups-full';
   }
 
   changeGroup(name: unknown, changes: unknown): boolean {
@@ -60,17 +60,17 @@ export class ItemCalls {
     this.#staging.begin();
     this.#staging.sku(group);
     this.#staging.perUser(perUser);
-    return checkedAnswer(this.#native.changeGroup()) === 1;
+    return checkedAnswer(what, this.#native.changeGroup()) === 1;
   }
 
   close(sku: unknown): boolean {
     this.#stageSku('Stock.closeItem', sku);
-    return checkedAnswer(this.#native.closeItem()) === 1;
+    return checkedAnswer(what, this.#native.closeItem()) === 1;
   }
 
   reopen(sku: unknown): boolean {
     this.#stageSku('Stock.reopenItem', sku);
-    return checkedAnswer(this.#native.reopenItem()) === 1;
+    return checkedAnswer(what, this.#native.reopenItem()) === 1;
   }
 
   change(sku: number | string, changes: unknown, options: unknown): ItemChanged {
@@ -120,7 +120,7 @@ export class ItemCalls {
     if (answer === answers.unknownSku) {
       throw optionError('Stock.counts: sku', 'the sku of an item', sku, false);
     }
-    checkDone(what, answer);
+    checkedAnswer(what, answer);
     return countsOf(this.#staging.numbers, this.#staging.figures);
   }
 
@@ -143,6 +143,6 @@ export class ItemCalls {
 
   #known(where: string, sku: unknown, answer: number): number {
     if (answer === answers.unknownSku) throw optionError(`${where}: sku`, 'the sku of an item', sku, false);
-    return checkedAnswer(answer);
+    return checkedAnswer(what, answer);
   }
 }

@@ -1,6 +1,6 @@
-import { answers, type NativeStock, resolveResults, stockLimits } from '../binding/index.js';
+import { answers, checkedAnswer, type NativeStock, resolveResults, stockLimits } from '../binding/index.js';
 import { Options, optionError } from '../input/index.js';
-import { checkedAnswer, type Resolution, type ReturnResolution, resolutionName } from './answers.js';
+import { type Resolution, type ReturnResolution, resolutionName } from './answers.js';
 import { type CartLine, summed } from './cart.js';
 import {
   checkedKey,
@@ -98,7 +98,7 @@ export class PartCalls {
     this.#staging.sku(sku);
     this.#staging.user(user);
     this.#staging.quantity(quantity);
-    const answer = checkedAnswer(this.#native.giveBackOf());
+    const answer = checkedAnswer('Stock', this.#native.giveBackOf());
     if (answer === answers.unknownSku) throw optionError(`${where}: sku`, 'the sku of an item', sku, false);
     if (answer === resolveResults['needs-user']) {
       throw optionError(`${where}: user`, 'a user (the item has, or had, a per-user limit)', user, true);
@@ -109,7 +109,7 @@ export class PartCalls {
   /** Throws if the part does not fit the reservation. `has` is the verb of the message, such as 'holds'. */
   #checked(where: string, { lines, quantity }: CheckedPart, answer: number, has: string): number {
     if (answer !== resolveResults['bad-quantity'] && answer !== resolveResults['bad-line'])
-      return checkedAnswer(answer);
+      return checkedAnswer('Stock', answer);
     const line = lines[this.#staging.refusedLine];
     if (line === undefined) {
       const expected = `at most what the reservation ${has}, and a reservation of one item`;

@@ -1,6 +1,8 @@
 import { clearInterval } from 'node:timers';
 import {
+  Attachment,
   alive,
+  checkedAnswer,
   checkedHandle,
   type Handle,
   isMaker,
@@ -12,7 +14,6 @@ import {
   type NativeStock,
   native,
   newBuffer,
-  publicHandle,
   reserveResults,
   stockLimits,
 } from '../binding/index.js';
@@ -20,7 +21,6 @@ import { constructorError, isOurs, Options, optionError } from '../input/index.j
 import {
   AdmittedByGate,
   aboutOneItem,
-  checkedAnswer,
   type ItemChanged,
   type Refused,
   type Reserved,
@@ -96,9 +96,6 @@ export let attachStock: (handle: NativeHandle) => Stock;
 /** Stages the summed lines of a cart for a native call of one that builds on the ledger. */
 export let stageLines: (stock: Stock, lines: readonly CartLine[]) => void;
 
-/** Objects whose handle was read: they stay, so that another thread can attach, until disposed of. */
-const pinned = new Set<Stock>();
-
 /**
  * A ledger of items for sale, shared by all threads of the process: reserve units, then confirm or cancel them, or
  * let them expire. For each item `available + reserved + sold = total` at every instant (with a backorder cap
@@ -109,12 +106,12 @@ const pinned = new Set<Stock>();
  */
 export class Stock implements Disposable {
   readonly #native: NativeStock;
+  readonly #attachment: Attachment<'stock'>;
   readonly #staging: StockStaging;
   readonly #items: ItemCalls;
   readonly #parts: PartCalls;
   readonly #finder: ReservationFinder;
   readonly #sweeper: NodeJS.Timeout | undefined;
-  #disposed = false;
 
   private constructor(by: Maker, attach: (staging: ArrayBuffer) => NativeStock) {
     if (!isMaker(by)) {
@@ -122,6 +119,7 @@ export class Stock implements Disposable {
     }
     this.#staging = new StockStaging();
     this.#native = attach(this.#staging.buffer);
+    this.#attachment = new Attachment('stock', this, this.#native);
     this.#items = new ItemCalls(this.#native, this.#staging);
     this.#parts = new PartCalls(this.#native, this.#staging);
     this.#finder = new ReservationFinder(this.#native, this.#staging);
@@ -210,8 +208,7 @@ export class Stock implements Disposable {
 
   /** Names the ledger to other threads: survives structured clone (`workerData`, `postMessage`). */
   get handle(): StockHandle {
-    if (!this.#disposed) pinned.add(this);
-    return publicHandle('stock', this.#native.handle);
+    return this.#attachment.handle;
   }
 
   /**
@@ -277,7 +274,7 @@ export class Stock implements Disposable {
   confirm(reservation: bigint | string, options?: ConfirmOptions): Resolution {
     if (options !== undefined) return this.#parts.confirm(reservation, options);
     this.#stageReservation('confirm', reservation);
-    return resolutionName(checkedAnswer(this.#native.confirm()), 'confirmed');
+    return resolutionName(checkedAnswer(what, this.#native.confirm()), 'confirmed');
   }
 
   /**
@@ -295,7 +292,7 @@ export class Stock implements Disposable {
   cancel(reservation: bigint | string, options?: PartOptions): Resolution {
     if (options !== undefined) return this.#parts.cancel(reservation, options);
     this.#stageReservation('cancel', reservation);
-    return resolutionName(checkedAnswer(this.#native.cancel()), 'cancelled');
+    return resolutionName(checkedAnswer(what, this.#native.cancel()), 'cancelled');
   }
 
   /**
@@ -399,7 +396,7 @@ export class Stock implements Disposable {
   extend(reservation: bigint | string, ms: number): Resolution {
     this.#stageReservation('extend', reservation);
     this.#staging.hold(new Options('Stock.extend', { ms }, ['ms']).number('ms', 1, holdMsMax));
-    return resolutionName(checkedAnswer(this.#native.extend()), 'extended');
+    return resolutionName(checkedAnswer(what, this.#native.extend()), 'extended');
   }
 
   /**
@@ -415,7 +412,7 @@ export class Stock implements Disposable {
    * stock.expire();
    */
   expire(): number {
-    return checkedAnswer(this.#native.expire());
+    return checkedAnswer(what, this.#native.expire());
   }
 
   /**
@@ -532,7 +529,7 @@ export class Stock implements Disposable {
     const given = new Options('Stock.configure', changes, ['holdMs']);
     if (!given.has('holdMs')) return;
     this.#staging.hold(given.number('holdMs', 1, holdMsMax));
-    checkedAnswer(this.#native.configure());
+    checkedAnswer(what, this.#native.configure());
   }
 
   /**
@@ -668,9 +665,7 @@ export class Stock implements Disposable {
   /** Lets go of the ledger in this thread, at once. Other threads keep it. */
   [Symbol.dispose](): void {
     clearInterval(this.#sweeper);
-    this.#disposed = true;
-    this.#native.dispose();
-    pinned.delete(this);
+    this.#attachment.dispose();
   }
 
   #stageLines(lines: readonly CartLine[]): void {
@@ -690,7 +685,7 @@ export class Stock implements Disposable {
     staging.id(id);
     staging.hold(holdMs);
     for (const [i, { sku, quantity }] of lines.entries()) staging.line(i, sku, quantity);
-    const result = checkedAnswer(this.#native.reserve(lines.length));
+    const result = checkedAnswer(what, this.#native.reserve(lines.length));
     if (result === reserveResults['needs-user']) {
       throw optionError(`${where}: user`, 'a user (the item has a per-user limit)', undefined, true);
     }

@@ -41,6 +41,27 @@ afterEach(() => {
 });
 
 describe('a gate that is disposed of while a handler hangs', () => {
+  it('is disposed of already for listeners of its signals', async () => {
+    const { gate } = sale(2);
+    const again: Array<Promise<unknown>> = [];
+    let hold: Hold | undefined;
+    const consumed = rejected(
+      gate.consume(
+        async (_, given) => {
+          hold = given;
+          await new Promise(() => {});
+        },
+        { graceMs: 0 },
+      ),
+    );
+    await until(() => hold !== undefined);
+    hold?.signal.addEventListener('abort', () => again.push(rejected(gate.consume(() => {}))));
+    gate[Symbol.dispose]();
+    expectError(await consumed, 'ERR_SLUICE_DISPOSED');
+    expect(again).toHaveLength(1);
+    expect(await again[0]).toMatchObject({ code: 'ERR_SLUICE_DISPOSED' });
+  });
+
   it.each([1, 3])(
     'leaves all undecided orders to another gate object, at once (concurrency %i)',
     async (running) => {
