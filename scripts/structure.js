@@ -116,7 +116,7 @@ const units = new Set([10_000, 100_000, 1_000_000, 60_000, 3_600_000, 86_400_000
 /** Numbers that are also in the contract, with another meaning. @type {Record<string, readonly number[]>} */
 const namesakes = {
   'lib/clock/manual-clock.ts': [1e12], // in a message: the longest step of the clock
-  'lib/limiter/limiter.ts': [1e12], // the longest timeout
+  'lib/limiter/request.ts': [1e12], // the longest timeout
   'lib/queue/consumer.ts': [65_536], // records of a batch
   'lib/record/fields.ts': [0xffff_ffff], // in a message: the largest u32
   'lib/record/interpret.ts': [0xffff_ffff],

@@ -1,7 +1,7 @@
-import { outcomes, reserveResults } from '../binding/index.js';
+import { limited, outcomes, reserveResults } from '../binding/index.js';
 import { withJson } from '../json.js';
-import type { Tier } from '../limiter/index.js';
-import type { Refusal } from '../stock/index.js';
+import { type Tier, tierOf, windowOf } from '../limiter/index.js';
+import { aboutOneItem, type CartLine, type Refusal, refusalName } from '../stock/index.js';
 
 /**
  * The answer of `gate.admit`. JSON.stringify() makes the reservation a decimal string, which `stock.confirm` and
@@ -109,4 +109,29 @@ export function ofThePast(answer: number, reservation: bigint): Admission | unde
     default:
       return undefined;
   }
+}
+
+/** What a refusal without details is answered with, by its number: made once, for storms of them. */
+const refusals: readonly (Admission | undefined)[] = Array.from({ length: limited }, (_, answer) => {
+  const outcome =
+    answer === outcomes['queue-full']
+      ? 'queue-full'
+      : answer === outcomes.closed
+        ? 'closed'
+        : refusalName(answer);
+  return outcome && (Object.freeze({ outcome }) as Admission);
+});
+
+/** A refusal by the limiter, as native code answers it. */
+export function limitedBy(answer: number, retryAfterMs: number): Admission {
+  const refusal = answer - limited;
+  return { outcome: 'rate-limited', tier: tierOf(refusal), window: windowOf(refusal), retryAfterMs };
+}
+
+/** A refusal by the stock or the queue; undefined if the answer is another. `line`: of the cart, which it is about. */
+export function refusedFor(answer: number, line: CartLine | undefined): Admission | undefined {
+  const refusal = refusals[answer];
+  return refusal !== undefined && line !== undefined && aboutOneItem.has(refusal.outcome as Refusal)
+    ? ({ ...refusal, sku: line.sku } as Admission)
+    : refusal;
 }

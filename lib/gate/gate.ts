@@ -4,7 +4,6 @@ import {
   checkedAnswer,
   checkedHandle,
   disposed,
-  gateLimits,
   gateStaging,
   type Handle,
   isMaker,
@@ -20,39 +19,24 @@ import {
   type NativeQueue,
   type NativeStock,
   native,
-  outcomes,
   publicHandle,
-  reserveResults,
-  stockLimits,
 } from '../binding/index.js';
-import { bare, constructorError, fieldError, isOurs, Options, optionError } from '../input/index.js';
-import {
-  attachLimiter,
-  type Key,
-  keyError,
-  type Limiter,
-  nativeLimiter,
-  takesKey,
-  tierOf,
-  windowOf,
-} from '../limiter/index.js';
+import { bare, constructorError, isOurs, optionError } from '../input/index.js';
+import { attachLimiter, type Key, type Limiter, nativeLimiter, takesKey } from '../limiter/index.js';
 import { type AttachOptions, insideQueue, Queue, type QueueInside } from '../queue/index.js';
 import type { RecordType } from '../record/index.js';
-import {
-  aboutOneItem,
-  attachStock,
-  type CartLine,
-  nativeStock,
-  type Refusal,
-  refusalName,
-  type Stock,
-  stageLines,
-  summed,
-  textMax,
-} from '../stock/index.js';
-import { type Admission, Admitted, ofThePast } from './admission.js';
+import { attachStock, type CartLine, nativeStock, type Stock, stageLines, summed } from '../stock/index.js';
+import { type Admission, Admitted, limitedBy, ofThePast, refusedFor } from './admission.js';
+import { badField, missingOption } from './admit-errors.js';
 import type { Hold } from './hold.js';
-import { type AdmitOptions, checkedGate, type GateConsumeOptions, type GateOptions } from './options.js';
+import {
+  type AdmitOptions,
+  checkedAdmit,
+  checkedGate,
+  checkedHoldNs,
+  type GateConsumeOptions,
+  type GateOptions,
+} from './options.js';
 import { OrderLoop } from './order-loop.js';
 import { whatOrPart, words } from './staging.js';
 import { type GateStats, statsOf } from './stats.js';
@@ -61,25 +45,6 @@ import { type GateStats, statsOf } from './stats.js';
 export type GateHandle = Handle<'gate'>;
 
 const what = 'Gate';
-
-/** What a refusal without details is answered with, by its number: made once, for storms of them. */
-const refused: readonly (Admission | undefined)[] = Array.from({ length: limited }, (_, answer) => {
-  const outcome =
-    answer === outcomes['queue-full']
-      ? 'queue-full'
-      : answer === outcomes.closed
-        ? 'closed'
-        : refusalName(answer);
-  return outcome && (Object.freeze({ outcome }) as Admission);
-});
-
-/** Which field has a value that the ledger does not take. */
-const badFields: Readonly<Record<number, 'quantity' | 'sku' | 'user' | 'id'>> = {
-  [outcomes['bad-quantity']]: 'quantity',
-  [outcomes['bad-sku']]: 'sku',
-  [outcomes['bad-user']]: 'user',
-  [outcomes['bad-id']]: 'id',
-};
 
 /**
  * Limiter, stock and queue as one step: an order is charged, reserved and queued, or nothing happens at all. Shared
@@ -231,7 +196,7 @@ export class Gate<T> implements Disposable {
    */
   admit(order: T, options?: AdmitOptions): Admission {
     if (options !== undefined) return this.#admitWith(order, options);
-    if (this.#needed !== undefined) throw this.#missing(this.#needed, undefined);
+    if (this.#needed !== undefined) throw missingOption(this.#needed, undefined, this.#keyed);
     this.#stage(order);
     const answer = this.#admit();
     return answer === undefined ? this.#admitted() : this.#otherwise(answer, undefined);
@@ -315,15 +280,13 @@ export class Gate<T> implements Disposable {
   }
 
   #admitWith(order: T, options: AdmitOptions): Admission {
-    const { key, holdMs, lines } = isPlain(options)
-      ? options
-      : (new Options('Gate.admit', options, ['key', 'holdMs', 'lines']).own as AdmitOptions);
+    const { key, holdMs, lines } = checkedAdmit(options);
     const keyed = this.#keyed === true;
-    if (!takesKey(key, keyed)) throw this.#missing('key', key);
-    const holdNs = holdMs === undefined ? 0 : Math.round(checkedHold(holdMs) * 1e6);
+    if (!takesKey(key, keyed)) throw missingOption('key', key, this.#keyed);
+    const holdNs = holdMs === undefined ? 0 : checkedHoldNs(holdMs);
     const cart = lines === undefined ? undefined : this.#cart(lines);
     if (cart === undefined && this.#ledger !== undefined && this.#fields.sku === undefined) {
-      throw this.#missing('lines', undefined);
+      throw missingOption('lines', undefined, this.#keyed);
     }
     this.#stage(order);
     // After the record, whose getters may have admitted another one.
@@ -345,53 +308,13 @@ export class Gate<T> implements Disposable {
   }
 
   #otherwise(answer: number, cart: readonly CartLine[] | undefined): Admission {
-    if (answer > limited) {
-      const refusal = answer - limited;
-      const retryAfterMs = this.#numbers[words.retryAfterMs] as number;
-      return { outcome: 'rate-limited', tier: tierOf(refusal), window: windowOf(refusal), retryAfterMs };
-    }
-    const refusal = refused[answer];
-    if (refusal === undefined) {
-      const earlier = ofThePast(answer, this.#bigints[words.reservation] as bigint);
-      if (earlier !== undefined) return earlier;
-      checkedAnswer(whatOrPart, answer);
-      throw this.#badField(answer);
-    }
-    const item = cart?.[this.#halves[2 * words.line] as number];
-    return item !== undefined && aboutOneItem.has(refusal.outcome as Refusal)
-      ? ({ ...refusal, sku: item.sku } as Admission)
-      : refusal;
-  }
-
-  #missing(option: 'key' | 'lines', given: unknown): Error {
-    const where = `Gate.admit: ${option}`;
-    if (option === 'key' && this.#keyed !== undefined) {
-      return keyError(where, given, this.#keyed, 'the limiter');
-    }
-    const expected =
-      option === 'lines'
-        ? "a cart (the gate's fields have no sku and quantity)"
-        : 'undefined (the gate has no limiter)';
-    return optionError(where, expected, given, true);
-  }
-
-  #badField(answer: number): Error {
-    if (answer === reserveResults['needs-user']) {
-      return optionError(
-        'Gate.create: fields: user',
-        'a field (an item has a limit per user)',
-        undefined,
-        true,
-      );
-    }
-    const part = badFields[answer] ?? 'quantity';
-    const accepts =
-      part === 'quantity'
-        ? `a whole number from 1 to ${stockLimits.quantity}`
-        : `a text of 1 to ${textMax[part]} bytes of UTF-8`;
-    const name = this.queue.record.fieldAt(this.#fields[part]?.offset) ?? part;
-    const { [name]: value } = this.#producer.staged() as { readonly [name: string]: unknown };
-    return fieldError(name, accepts, value, false);
+    if (answer > limited) return limitedBy(answer, this.#numbers[words.retryAfterMs] as number);
+    const refusal = refusedFor(answer, cart?.[this.#halves[2 * words.line] as number]);
+    if (refusal !== undefined) return refusal;
+    const earlier = ofThePast(answer, this.#bigints[words.reservation] as bigint);
+    if (earlier !== undefined) return earlier;
+    checkedAnswer(whatOrPart, answer);
+    throw badField(answer, this.queue.record, this.#fields, this.#producer.staged());
   }
 }
 isOurs(Gate);
@@ -407,20 +330,4 @@ function nativeParts(
     limiter: limiter && nativeLimiter(limiter),
     stock: stock && nativeStock(stock),
   };
-}
-
-/** Whether these are options that Options would take as they are: without its copy it is faster. */
-function isPlain(options: AdmitOptions): boolean {
-  if (options === null) return false;
-  // Not Object.getPrototypeOf, which is slower. An own property of this name is found below.
-  const { __proto__: inherited } = options as { readonly __proto__?: unknown };
-  let plain = typeof options === 'object' && inherited === Object.prototype;
-  for (const name in options) {
-    plain &&= (name === 'key' || name === 'holdMs' || name === 'lines') && Object.hasOwn(options, name);
-  }
-  return plain;
-}
-
-function checkedHold(holdMs: unknown): number {
-  return new Options('Gate.admit', { holdMs }, ['holdMs']).number('holdMs', 1, gateLimits.holdMs);
 }

@@ -149,3 +149,28 @@ function stockFields<T>(
   }
   return result;
 }
+
+/** Returns the options of an order. Reads plain options as they are: `Options` copies them, which takes longer. */
+export function checkedAdmit(options: AdmitOptions): AdmitOptions {
+  return isPlain(options)
+    ? options
+    : (new Options('Gate.admit', options, ['key', 'holdMs', 'lines']).own as AdmitOptions);
+}
+
+/** Whether these are options that Options would take as they are: without its copy it is faster. */
+function isPlain(options: AdmitOptions): boolean {
+  if (options === null) return false;
+  // Not Object.getPrototypeOf, which is slower. An own property of this name is found below.
+  const { __proto__: inherited } = options as { readonly __proto__?: unknown };
+  let plain = typeof options === 'object' && inherited === Object.prototype;
+  for (const name in options) {
+    plain &&= (name === 'key' || name === 'holdMs' || name === 'lines') && Object.hasOwn(options, name);
+  }
+  return plain;
+}
+
+/** Returns the option `holdMs` of an order in nanoseconds. */
+export function checkedHoldNs(holdMs: unknown): number {
+  const given = new Options('Gate.admit', { holdMs }, ['holdMs']);
+  return Math.round(given.number('holdMs', 1, gateLimits.holdMs) * 1e6);
+}

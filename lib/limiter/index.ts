@@ -10,18 +10,17 @@ export {
 export type { LimiterStats, Limits } from './figures.js';
 export { fitsKey, type Key, keyError, takesKey } from './key.js';
 export {
-  type AcquireOptions,
   attachLimiter,
   holdsDepth,
   Limiter,
   type LimiterHandle,
   nativeLimiter,
-  type Room,
   roomsOf,
-  type TryAcquireOptions,
 } from './limiter.js';
 export { costMax, keysMax, type LimiterChanges, type LimiterOptions } from './options.js';
+export type { AcquireOptions, TryAcquireOptions } from './request.js';
 export { refundPart } from './returns.js';
+export type { Room } from './rooms.js';
 export {
   type CalendarPeriod,
   type CalendarWindow,

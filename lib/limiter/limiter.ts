@@ -16,7 +16,7 @@ import {
   native,
   waits,
 } from '../binding/index.js';
-import { constructorError, isOurs, Options, optionError, SluiceError } from '../input/index.js';
+import { constructorError, isOurs, optionError, SluiceError } from '../input/index.js';
 import { AcquireWaits } from './acquire-waits.js';
 import { watchEventLoop } from './adaptive.js';
 import {
@@ -30,35 +30,21 @@ import {
   windowOf,
 } from './decision.js';
 import { type LimiterStats, type Limits, limitsOf, statsOf } from './figures.js';
-import { type Key, keyError, takesKey } from './key.js';
+import type { Key } from './key.js';
+import { changeOptions, creationOptions, type LimiterChanges, type LimiterOptions } from './options.js';
 import {
-  changeOptions,
-  costMax,
-  creationOptions,
-  type LimiterChanges,
-  type LimiterOptions,
-} from './options.js';
+  type AcquireOptions,
+  checkCharge,
+  checkedRequest,
+  checkedWaitRequest,
+  type TryAcquireOptions,
+} from './request.js';
 import { returnsOf } from './returns.js';
+import { type Rooms, readRooms } from './rooms.js';
 import type { SlidingWindow } from './windows.js';
 
 /** Names a limiter to other threads. Survives structured clone. */
 export type LimiterHandle = Handle<'limiter'>;
-
-/** What a decision is asked about. */
-export interface TryAcquireOptions {
-  /** Needed if the limiter has keys, and only then. */
-  readonly key?: Key | undefined;
-  /** 0 to 2^32 - 1. What costs 0 charges nothing and is refused by a block and an overload only. Default: 1. */
-  readonly cost?: number;
-}
-
-/** The options of `Limiter.acquire`. */
-export interface AcquireOptions extends TryAcquireOptions {
-  /** The longest wait, in milliseconds: 0 to 1,000,000,000,000. Default: no end. */
-  readonly timeoutMs?: number;
-  /** Ends the wait, which then rejects with the signal's reason. Default: none. */
-  readonly signal?: AbortSignal;
-}
 
 const what = 'Limiter';
 const blockMsMax = 31 * 86_400_000;
@@ -67,8 +53,6 @@ const retryAfterWord = limiterStaging.retryAfterMs / 8;
 const remainingWord = limiterStaging.remaining / 8;
 const patienceWord = limiterStaging.patienceMs / 8;
 const tightestWord = limiterStaging.tightest / 8;
-const roomsWord = limiterStaging.rooms / 8;
-const roomWords = limiterStaging.roomBytes / 8;
 
 /** For others in lib/ that build on a limiter. Nothing leads to it from the object: native code trusts its callers. */
 export let nativeLimiter: (limiter: Limiter) => NativeLimiter;
@@ -77,16 +61,6 @@ export let attachLimiter: (handle: NativeHandle) => Limiter;
 /** Whether a decision holds something until its `release()`: a depth that follows a queue holds nothing. */
 export let holdsDepth: (limiter: Limiter) => boolean;
 
-/** What one tier by itself would allow now, and in how many milliseconds one more: Infinity if no clock tells. */
-export interface Room {
-  readonly left: number;
-  readonly moreInMs: number;
-}
-export interface Rooms {
-  readonly bucket: Room;
-  readonly depth: Room;
-  readonly windows: readonly Room[];
-}
 /**
  * What each tier has left for a key, whatever a block, a queue or an overload says; of an absent tier nothing of use.
  * Charges nothing.
@@ -171,7 +145,7 @@ export class Limiter implements Disposable {
     nativeLimiter = (limiter) => limiter.#native;
     attachLimiter = Limiter.#attach;
     holdsDepth = (limiter) => limiter.#native.hasDepth && !limiter.#native.followsQueue;
-    roomsOf = (limiter, key) => limiter.#rooms(key);
+    roomsOf = (limiter, key) => readRooms(limiter.#native, limiter.#words, key);
   }
 
   static #attach(this: void, handle: NativeHandle): Limiter {
@@ -202,7 +176,7 @@ export class Limiter implements Disposable {
    * if (!limiter.allow(request.ip)) return response.writeHead(429).end();
    */
   allow(key?: Key, cost = 1): boolean {
-    this.#check('allow', key, cost, 'cost');
+    checkCharge('allow', this.#keyed, key, cost, 'cost');
     const answer = this.#keyed ? this.#native.allow(cost, key) : this.#native.allow(cost);
     return checkedAnswer(what, answer) === 1;
   }
@@ -219,7 +193,7 @@ export class Limiter implements Disposable {
    * if (!decision.allowed) retryLater(decision.retryAfterMs);
    */
   tryAcquire(options?: TryAcquireOptions): Decision {
-    const { key, cost } = this.#request('tryAcquire', options);
+    const { key, cost } = checkedRequest('tryAcquire', options, this.#keyed);
     const answer = checkedAnswer('Limiter.tryAcquire', this.#native.tryAcquire(cost, key));
     const remaining = this.#words[remainingWord] as number;
     if (answer !== 0 && !isForgiven(answer)) return denied(answer, this.#words[retryAfterWord] as number);
@@ -255,7 +229,7 @@ export class Limiter implements Disposable {
    * const decision = await limiter.acquire({ key: user, timeoutMs: 2_000 });
    */
   async acquire(options?: AcquireOptions): Promise<Decision> {
-    const { key, cost, timeoutMs, signal } = this.#waitRequest(options);
+    const { key, cost, timeoutMs, signal } = checkedWaitRequest(options, this.#keyed);
     signal?.throwIfAborted();
     this.#words[patienceWord] = timeoutMs;
     const answer = checkedAnswer('Limiter.acquire', this.#native.acquire(cost, key));
@@ -275,7 +249,7 @@ export class Limiter implements Disposable {
    * const { remaining } = limiter.peek({ key: user });
    */
   peek(options?: TryAcquireOptions): Outlook {
-    const { key, cost } = this.#request('peek', options);
+    const { key, cost } = checkedRequest('peek', options, this.#keyed);
     const answer = checkedAnswer(what, this.#native.peek(cost, key));
     const remaining = this.#words[remainingWord] as number;
     const retryAfterMs = this.#words[retryAfterWord] as number;
@@ -302,7 +276,7 @@ export class Limiter implements Disposable {
    * }
    */
   release(cost = 1, key?: Key): void {
-    this.#check('release', key, cost, 'cost');
+    checkCharge('release', this.#keyed, key, cost, 'cost');
     if (checkedAnswer(what, this.#native.release(cost, key)) === 1) return;
     throw new SluiceError(
       'ERR_SLUICE_RELEASE',
@@ -321,7 +295,7 @@ export class Limiter implements Disposable {
    * if (!isPasswordRight) limiter.penalty(10, user);
    */
   penalty(points: number, key?: Key): void {
-    this.#check('penalty', key, points, 'points');
+    checkCharge('penalty', this.#keyed, key, points, 'points');
     checkedAnswer(what, this.#native.penalize(points, key));
   }
 
@@ -337,7 +311,7 @@ export class Limiter implements Disposable {
    * limiter.reward(1, user);
    */
   reward(points: number, key?: Key): void {
-    this.#check('reward', key, points, 'points');
+    checkCharge('reward', this.#keyed, key, points, 'points');
     checkedAnswer(what, this.#native.reward(points, key));
   }
 
@@ -350,7 +324,7 @@ export class Limiter implements Disposable {
    * limiter.reset(user);
    */
   reset(key?: Key): void {
-    this.#check('reset', key, 1, 'cost');
+    checkCharge('reset', this.#keyed, key, 1, 'cost');
     checkedAnswer(what, this.#native.reset(0, key));
   }
 
@@ -367,7 +341,7 @@ export class Limiter implements Disposable {
    * limiter.block(addressKey(request.ip), 60_000);
    */
   block(key: Key | undefined, ms: number): boolean {
-    this.#check('block', key, 1, 'cost');
+    checkCharge('block', this.#keyed, key, 1, 'cost');
     if (typeof ms !== 'number' || !(ms >= 0 && ms <= blockMsMax)) {
       throw optionError('Limiter.block: ms', `a number from 0 to ${blockMsMax}`, ms, typeof ms !== 'number');
     }
@@ -420,16 +394,6 @@ export class Limiter implements Disposable {
     this.#attachment.dispose(() => this.#waiting.end());
   }
 
-  #rooms(key: Key | undefined): ReturnType<typeof roomsOf> {
-    checkedAnswer(what, this.#native.rooms(0, key));
-    const room = (i: number): Room => ({
-      left: this.#words[roomsWord + roomWords * i] as number,
-      moreInMs: this.#words[roomsWord + roomWords * i + 1] as number,
-    });
-    const windows = this.#native.windows.map((_, i) => room(2 + i));
-    return { bucket: room(0), depth: room(1), windows };
-  }
-
   #returns(cost: number, key: NativeKey | undefined, charged: boolean): ReturnType<typeof returnsOf> {
     return returnsOf(this.#native, this.#halves, this.#furtherWindows, cost, key, charged);
   }
@@ -438,42 +402,6 @@ export class Limiter implements Disposable {
     this.#native.peek(cost, key);
     const { release, refund } = this.#returns(cost, key, charged);
     return { allowed: true, remaining: this.#words[remainingWord] as number, release, refund };
-  }
-
-  #waitRequest(options: AcquireOptions | undefined): {
-    key: Key | undefined;
-    cost: number;
-    timeoutMs: number;
-    signal: AbortSignal | undefined;
-  } {
-    const given = new Options('Limiter.acquire', options, ['key', 'cost', 'timeoutMs', 'signal']);
-    const key = given.get('key');
-    const cost = given.integer('cost', 0, costMax, 1);
-    const timeoutMs = given.has('timeoutMs') ? given.number('timeoutMs', 0, 1e12) : Infinity;
-    const signal = given.signal();
-    this.#check('acquire', key, cost, 'cost');
-    return { key, cost, timeoutMs, signal };
-  }
-
-  #request(method: string, options: TryAcquireOptions | undefined): { key: Key | undefined; cost: number } {
-    let key: unknown;
-    let cost = 1;
-    if (options !== undefined) {
-      const given = new Options(`Limiter.${method}`, options, ['key', 'cost']);
-      key = given.get('key');
-      cost = given.integer('cost', 0, costMax, 1);
-    }
-    this.#check(method, key, cost, 'cost');
-    return { key, cost };
-  }
-
-  #check(method: string, key: unknown, amount: unknown, name: string): asserts key is Key | undefined {
-    if (!takesKey(key, this.#keyed)) {
-      throw keyError(`Limiter.${method}: key`, key, this.#keyed, 'this limiter');
-    }
-    if (typeof amount === 'number' && amount >>> 0 === amount) return;
-    const expected = `a whole number from 0 to ${costMax}`;
-    throw optionError(`Limiter.${method}: ${name}`, expected, amount, typeof amount !== 'number');
   }
 }
 isOurs(Limiter);

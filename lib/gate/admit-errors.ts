@@ -1,0 +1,44 @@
+import { type NativeFields, outcomes, reserveResults, stockLimits } from '../binding/index.js';
+import { fieldError, optionError } from '../input/index.js';
+import { keyError } from '../limiter/index.js';
+import type { RecordType } from '../record/index.js';
+import { textMax } from '../stock/index.js';
+
+/** The part of a request to the stock whose field has a value that the ledger does not take, by the native answer. */
+const badParts: Readonly<Record<number, 'quantity' | 'sku' | 'user' | 'id'>> = {
+  [outcomes['bad-quantity']]: 'quantity',
+  [outcomes['bad-sku']]: 'sku',
+  [outcomes['bad-user']]: 'user',
+  [outcomes['bad-id']]: 'id',
+};
+
+/** The error for an order without an option that it needs, or with a bad key. `keyed`: see `Gate`. */
+export function missingOption(option: 'key' | 'lines', given: unknown, keyed: boolean | undefined): Error {
+  const where = `Gate.admit: ${option}`;
+  if (option === 'key' && keyed !== undefined) return keyError(where, given, keyed, 'the limiter');
+  const expected =
+    option === 'lines'
+      ? "a cart (the gate's fields have no sku and quantity)"
+      : 'undefined (the gate has no limiter)';
+  return optionError(where, expected, given, true);
+}
+
+/** The error for an order with a value that the ledger does not take, by the native answer. */
+export function badField<T>(answer: number, record: RecordType<T>, fields: NativeFields, order: T): Error {
+  if (answer === reserveResults['needs-user']) {
+    return optionError(
+      'Gate.create: fields: user',
+      'a field (an item has a limit per user)',
+      undefined,
+      true,
+    );
+  }
+  const part = badParts[answer] ?? 'quantity';
+  const accepts =
+    part === 'quantity'
+      ? `a whole number from 1 to ${stockLimits.quantity}`
+      : `a text of 1 to ${textMax[part]} bytes of UTF-8`;
+  const name = record.fieldAt(fields[part]?.offset) ?? part;
+  const { [name]: value } = order as { readonly [name: string]: unknown };
+  return fieldError(name, accepts, value, false);
+}

@@ -1,0 +1,28 @@
+import { checkedAnswer, limiterStaging, type NativeLimiter } from '../binding/index.js';
+import type { Key } from './key.js';
+
+/** Words of the staging buffer. */
+const roomsWord = limiterStaging.rooms / 8;
+const roomWords = limiterStaging.roomBytes / 8;
+
+/** What one tier by itself would allow now, and in how many milliseconds one more: Infinity if no clock tells. */
+export interface Room {
+  readonly left: number;
+  readonly moreInMs: number;
+}
+export interface Rooms {
+  readonly bucket: Room;
+  readonly depth: Room;
+  readonly windows: readonly Room[];
+}
+
+/** See `roomsOf` in limiter.ts. */
+export function readRooms(native: NativeLimiter, staging: Float64Array, key: Key | undefined): Rooms {
+  checkedAnswer('Limiter', native.rooms(0, key));
+  const room = (i: number): Room => ({
+    left: staging[roomsWord + roomWords * i] as number,
+    moreInMs: staging[roomsWord + roomWords * i + 1] as number,
+  });
+  const windows = native.windows.map((_, i) => room(2 + i));
+  return { bucket: room(0), depth: room(1), windows };
+}
