@@ -1,26 +1,60 @@
 import { clearTimeout, setTimeout } from 'node:timers';
-import { onAbort, SluiceError } from '../input/index.js';
+import { checkedAnswer, type NativeQueue } from '../binding/index.js';
+import { Options, onAbort, SluiceError } from '../input/index.js';
+import { checkedWait, type WaitOptions } from './options.js';
 import type { Producer } from './producer.js';
+
+const waitOptions = ['timeoutMs', 'signal'];
 
 /** The part of a producer that keeps this thread's event loop alive and listening. */
 type Wakeful = Pick<Producer<unknown>, 'listen' | 'keepAlive'>;
 
 /** The waits of a queue object until the queue is drained, or empty. */
 export class DrainWaits {
+  readonly #native: NativeQueue;
   readonly #loop: Wakeful;
   readonly #looks = new Set<() => void>();
   /** Made here: a closure of `until` would keep the last signal alive. */
   readonly #onRing = (): void => this.look();
 
-  constructor(loop: Wakeful) {
+  constructor(native: NativeQueue, loop: Wakeful) {
+    this.#native = native;
     this.#loop = loop;
+  }
+
+  /** See `Queue.drained`. */
+  async drained(options: WaitOptions | undefined): Promise<void> {
+    const where = 'Queue.drained';
+    const { timeoutMs, signal } = checkedWait(new Options(where, options, waitOptions));
+    const isDrained = (): boolean => checkedAnswer('Queue', this.#native.drained()) === 1;
+    await this.#until(where, isDrained, timeoutMs, signal);
+  }
+
+  /** See `Queue.empty`. */
+  async empty(options: WaitOptions | undefined): Promise<void> {
+    const where = 'Queue.empty';
+    const { timeoutMs, signal } = checkedWait(new Options(where, options, waitOptions));
+    const before = checkedAnswer('Queue', this.#native.awaitEmpty(1));
+    const isEmpty = (): boolean =>
+      checkedAnswer('Queue', this.#native.empty()) === 1 || this.#native.emptied() !== before;
+    try {
+      await this.#until(where, isEmpty, timeoutMs, signal);
+    } finally {
+      this.#native.awaitEmpty(0);
+    }
+  }
+
+  /** Waits until the queue is drained or has no consumer any more. Does not throw if it is disposed of meanwhile. */
+  async consumed(): Promise<void> {
+    const isOver = (): boolean => this.#native.consumed() !== 1 || this.#native.drained() === 1;
+    await this.#until('Queue', isOver, undefined, undefined);
   }
 
   /**
    * Calls `isEnded` at once, and again whenever a closed queue changes, or one that a caller awaits to be empty, until
    * it returns true or throws.
    */
-  async until(
+  async #until(
     where: string,
     isEnded: () => boolean,
     timeoutMs: number | undefined,

@@ -30,7 +30,6 @@ import {
   type ConsumeOptions,
   checkedOverflow,
   checkedQueue,
-  checkedWait,
   type PushOptions,
   type QueueOptions,
   type WaitOptions,
@@ -44,7 +43,6 @@ import { readableOf, writableTo } from './streams.js';
 export type QueueHandle = Handle<'queue'>;
 
 const what = 'Queue';
-const waitOptions = ['timeoutMs', 'signal'];
 
 /** What others in lib/ build on. Nothing leads to it from a queue object: native code trusts its callers. */
 export interface QueueInside<T> {
@@ -104,7 +102,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     }
     this.#producer = new Producer(this.#native, record, staging, this.#events, listener);
     this.#consumer = new Consumer(this.#native, record, staging, this.#events);
-    this.#drainWaits = new DrainWaits(this.#producer);
+    this.#drainWaits = new DrainWaits(this.#native, this.#producer);
   }
 
   /** Only what was made here, whatever its prototype says. */
@@ -507,10 +505,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
    * await queue.drained({ timeoutMs: 5_000 });
    */
   async drained(options?: WaitOptions): Promise<void> {
-    const where = 'Queue.drained';
-    const { timeoutMs, signal } = checkedWait(new Options(where, options, waitOptions));
-    const isDrained = (): boolean => checkedAnswer(what, this.#native.drained()) === 1;
-    await this.#drainWaits.until(where, isDrained, timeoutMs, signal);
+    await this.#drainWaits.drained(options);
   }
 
   /**
@@ -526,16 +521,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
    * await queue.empty();
    */
   async empty(options?: WaitOptions): Promise<void> {
-    const where = 'Queue.empty';
-    const { timeoutMs, signal } = checkedWait(new Options(where, options, waitOptions));
-    const before = checkedAnswer(what, this.#native.awaitEmpty(1));
-    const isEmpty = (): boolean =>
-      checkedAnswer(what, this.#native.empty()) === 1 || this.#native.emptied() !== before;
-    try {
-      await this.#drainWaits.until(where, isEmpty, timeoutMs, signal);
-    } finally {
-      this.#native.awaitEmpty(0);
-    }
+    await this.#drainWaits.empty(options);
   }
 
   /**
@@ -607,12 +593,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     if (this.#attachment.disposed) return;
     this.close();
     this.#consumer.releaseIdle();
-    await this.#drainWaits.until(
-      'Queue',
-      () => this.#native.consumed() !== 1 || this.#native.drained() === 1,
-      undefined,
-      undefined,
-    );
+    await this.#drainWaits.consumed();
     this[Symbol.dispose]();
   }
 

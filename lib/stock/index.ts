@@ -25,13 +25,6 @@ export type {
 } from './options.js';
 export type { BoughtUnits, ConfirmOptions, PartOptions } from './parts.js';
 export type { FindOptions, FoundLine, FoundReservation, ReservationFilter } from './reservations.js';
+export type { CartOptions, ReserveOptions } from './reserve.js';
 export { type LedgerKey, textMax } from './staging.js';
-export {
-  attachStock,
-  type CartOptions,
-  nativeStock,
-  type ReserveOptions,
-  Stock,
-  type StockHandle,
-  stageLines,
-} from './stock.js';
+export { attachStock, nativeStock, Stock, type StockHandle, stageLines } from './stock.js';

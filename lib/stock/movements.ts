@@ -6,6 +6,7 @@ import {
   type NativeMovement,
   type NativeStock,
 } from '../binding/index.js';
+import { Options, optionError } from '../input/index.js';
 import { withJson } from '../json.js';
 
 /**
@@ -66,7 +67,22 @@ const pollMs = 10;
 /** How many movements are read before the event loop gets a turn. */
 const runMax = 256;
 
-export async function* movements(
+/** See `Stock.movements`. Checks at once, and reads as it is iterated. */
+export function readMovements(
+  stock: NativeStock,
+  options: unknown,
+): AsyncGenerator<Movement | LostMovements, void, undefined> {
+  const where = 'Stock.movements';
+  const given = new Options(where, options, ['from', 'signal']);
+  if (!stock.keepsMovements) {
+    throw optionError(where, 'a ledger that was created with room for some', 'movements: 0', true);
+  }
+  const end = Math.max(0, stock.endOfMovements());
+  const from = given.has('from') ? given.integer('from', 0, end) : undefined;
+  return movements(stock, from, given.signal());
+}
+
+async function* movements(
   stock: NativeStock,
   from: number | undefined,
   signal: AbortSignal | undefined,

@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { arrays, stockStaging as at, Memory, Octets, stockLimits } from '../binding/index.js';
 import { isInteger, isSafeInteger, optionError } from '../input/index.js';
+import type { CartLine } from './cart.js';
 
 /**
  * A whole number (0 to 2^53 - 1), a bigint (0n to 2^64 - 1) or a text. `1` and `1n` are the same key, `'1'` is another.
@@ -68,6 +69,9 @@ export class StockStaging {
     const start = at.lines + i * at.lineBytes;
     this.#key(start, sku);
     this.#put(start + at.lineQuantity, quantity);
+  }
+  cart(lines: readonly CartLine[]): void {
+    for (const [i, { sku, quantity }] of lines.entries()) this.line(i, sku, quantity);
   }
 
   set reservation(reservation: bigint) {

@@ -1,47 +1,37 @@
 import { clearInterval } from 'node:timers';
 import {
   Attachment,
-  alive,
   checkedAnswer,
   checkedHandle,
   type Handle,
   isMaker,
-  isUint8Array,
   type Maker,
   made,
   maker,
   type NativeHandle,
   type NativeStock,
   native,
-  newBuffer,
-  reserveResults,
   stockLimits,
 } from '../binding/index.js';
-import { constructorError, isOurs, Options, optionError } from '../input/index.js';
+import { constructorError, isOurs, Options } from '../input/index.js';
 import {
-  AdmittedByGate,
-  aboutOneItem,
   type ItemChanged,
   type Refused,
   type Reserved,
-  ReservedAnswer,
   type Resolution,
   type ReturnResolution,
-  refusalName,
   resolutionName,
-  stateName,
 } from './answers.js';
 import { type AuditReport, audited } from './audit.js';
-import { type CartLine, summed } from './cart.js';
+import type { CartLine } from './cart.js';
 import { type ChangeOptions, type ChangeResolution, changeHeld } from './change.js';
 import { type StockCounts, type StockStats, statsOf } from './figures.js';
 import { ItemCalls } from './items.js';
-import { type LostMovements, type Movement, movements } from './movements.js';
+import { type LostMovements, type Movement, readMovements } from './movements.js';
 import {
   checkedGroup,
   checkedItem,
   checkedOptions,
-  checkedRestoring,
   type ItemChanges,
   type RestoreOptions,
   type StockChanges,
@@ -56,39 +46,16 @@ import {
   type ReservationFilter,
   ReservationFinder,
 } from './reservations.js';
-import {
-  checkedKey,
-  checkedReservation,
-  checkedSku,
-  type LedgerKey,
-  StockStaging,
-  textMax,
-} from './staging.js';
+import { type CartOptions, type ReserveOptions, reserveCart, reserveItem } from './reserve.js';
+import { restorer, snapshotOf } from './snapshot.js';
+import { checkedReservation, type LedgerKey, StockStaging } from './staging.js';
 import { sweepRegularly } from './sweeper.js';
 
 /** Names a ledger to other threads. Survives structured clone. */
 export type StockHandle = Handle<'stock'>;
 
-/** Whose reservation it is, and for how long. */
-export interface CartOptions {
-  /**
-   * Who: a whole number from 0 to 2^53 - 1, a bigint from 0n to 2^64 - 1, or a text of 1 to 64 bytes of UTF-8. `1` and
-   * `1n` are the same user, `'1'` is another. Needed where an item has a per-user limit.
-   * Texts are compared octet by octet: 'é' in two Unicode normal forms is two users. `text.normalize()` before makes it
-   * one.
-   */
-  readonly user?: LedgerKey;
-  /** As `user`; a text has up to 256 bytes. The same id with the same body always gets the same answer. */
-  readonly id?: LedgerKey;
-  /** As the option of `Stock.create`, for this reservation. */
-  readonly holdMs?: number;
-}
-
-/** What `Stock.reserve` reserves: one item, for whom, and for how long. */
-export interface ReserveOptions extends CartLine, CartOptions {}
-
 const what = 'Stock';
-const { quantity: u32Max, holdMs: holdMsMax } = stockLimits;
+const { holdMs: holdMsMax } = stockLimits;
 
 /** For others in lib/ that build on a ledger. Nothing leads to it from the object: native code trusts its callers. */
 export let nativeStock: (stock: Stock) => NativeStock;
@@ -184,22 +151,16 @@ export class Stock implements Disposable {
    * const stock = Stock.restore(readFileSync('stock.bin'));
    */
   static restore(snapshot: Uint8Array, options?: RestoreOptions): Stock {
-    const where = 'Stock.restore';
-    if (!isUint8Array(snapshot)) {
-      throw optionError(`${where}: snapshot`, 'a Uint8Array', snapshot, true);
-    }
-    const checked = checkedRestoring(where, options);
-    return new Stock(maker, (staging) => {
-      const answer = native.restoreStock(snapshot, checked, staging);
-      if (typeof answer !== 'string' || !Object.hasOwn(checked, answer)) return made(where, answer);
-      throw optionError(`${where}: ${answer}`, 'room for what the snapshot has', checked[answer], false);
-    });
+    return new Stock(maker, restorer(snapshot, options));
   }
 
   static {
     nativeStock = (stock) => stock.#native;
     attachStock = Stock.#attach;
-    stageLines = (stock, lines) => stock.#stageLines(lines);
+    stageLines = (stock, lines) => {
+      stock.#staging.begin();
+      stock.#staging.cart(lines);
+    };
   }
 
   static #attach(this: void, handle: NativeHandle): Stock {
@@ -230,11 +191,7 @@ export class Stock implements Disposable {
    * if (answer.ok) stock.confirm(answer.reservation);
    */
   reserve(request: ReserveOptions): Reserved | Refused {
-    const where = 'Stock.reserve';
-    const given = new Options(where, request, ['sku', 'quantity', 'user', 'id', 'holdMs']);
-    const sku = checkedSku(`${where}: sku`, given.get('sku'));
-    const quantity = given.integer('quantity', 1, u32Max);
-    return this.#reserve(where, [{ sku, quantity }], given, false);
+    return reserveItem(this.#native, this.#staging, request);
   }
 
   /**
@@ -252,9 +209,7 @@ export class Stock implements Disposable {
    * const answer = stock.reserveAll([{ sku: 7, quantity: 1 }, { sku: 8, quantity: 2 }], { user: 42 });
    */
   reserveAll(lines: readonly CartLine[], options?: CartOptions): Reserved | Refused {
-    const where = 'Stock.reserveAll';
-    const given = new Options(where, options, ['user', 'id', 'holdMs']);
-    return this.#reserve(where, summed(where, lines), given, true);
+    return reserveCart(this.#native, this.#staging, lines, options);
   }
 
   /**
@@ -614,13 +569,7 @@ export class Stock implements Disposable {
     readonly from?: number;
     readonly signal?: AbortSignal;
   }): AsyncGenerator<Movement | LostMovements, void, undefined> {
-    const where = 'Stock.movements';
-    const given = new Options(where, options, ['from', 'signal']);
-    if (!this.#native.keepsMovements)
-      throw optionError(where, 'a ledger that was created with room for some', 'movements: 0', true);
-    const end = Math.max(0, this.#native.endOfMovements());
-    const from = given.has('from') ? given.integer('from', 0, end) : undefined;
-    return movements(this.#native, from, given.signal());
+    return readMovements(this.#native, options);
   }
 
   /**
@@ -647,7 +596,7 @@ export class Stock implements Disposable {
    * writeFileSync('stock.bin', stock.snapshot());
    */
   snapshot(): Uint8Array {
-    return new Uint8Array(alive('Stock.snapshot', this.#native.snapshot(newBuffer)));
+    return snapshotOf(this.#native);
   }
 
   /**
@@ -666,40 +615,6 @@ export class Stock implements Disposable {
   [Symbol.dispose](): void {
     clearInterval(this.#sweeper);
     this.#attachment.dispose();
-  }
-
-  #stageLines(lines: readonly CartLine[]): void {
-    this.#staging.begin();
-    for (const [i, { sku, quantity }] of lines.entries()) this.#staging.line(i, sku, quantity);
-  }
-
-  #reserve(where: string, lines: readonly CartLine[], given: Options, isCart: boolean): Reserved | Refused {
-    const user = given.has('user')
-      ? checkedKey(`${where}: user`, given.get('user'), textMax.user)
-      : undefined;
-    const id = given.has('id') ? checkedKey(`${where}: id`, given.get('id'), textMax.id) : undefined;
-    const holdMs = given.has('holdMs') ? given.number('holdMs', 1, holdMsMax) : undefined;
-    const staging = this.#staging;
-    staging.begin();
-    staging.user(user);
-    staging.id(id);
-    staging.hold(holdMs);
-    for (const [i, { sku, quantity }] of lines.entries()) staging.line(i, sku, quantity);
-    const result = checkedAnswer(what, this.#native.reserve(lines.length));
-    if (result === reserveResults['needs-user']) {
-      throw optionError(`${where}: user`, 'a user (the item has a per-user limit)', undefined, true);
-    }
-    if (result === reserveResults['admitted-by-gate']) return new AdmittedByGate(staging.reservation);
-    const reason = refusalName(result);
-    if (reason === undefined) {
-      return result === reserveResults.reserved
-        ? new ReservedAnswer(staging.reservation, holdMs ?? staging.leftMs, false, 'held')
-        : new ReservedAnswer(staging.reservation, staging.leftMs, true, stateName(staging.phase));
-    }
-    const refused = lines[staging.refusedLine];
-    return isCart && refused !== undefined && aboutOneItem.has(reason)
-      ? { ok: false, reason, sku: refused.sku }
-      : { ok: false, reason };
   }
 
   #stageReservation(method: string, reservation: unknown): void {
