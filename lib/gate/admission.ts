@@ -111,7 +111,7 @@ export function ofThePast(answer: number, reservation: bigint): Admission | unde
   }
 }
 
-/** What a refusal without details is answered with, by its number: made once, for storms of them. */
+/** The answer to a refusal without details, by its number: made once, because many come at a time. */
 const refusals: readonly (Admission | undefined)[] = Array.from({ length: limited }, (_, answer) => {
   const outcome =
     answer === outcomes['queue-full']
@@ -128,7 +128,9 @@ export function limitedBy(answer: number, retryAfterMs: number): Admission {
   return { outcome: 'rate-limited', tier: tierOf(refusal), window: windowOf(refusal), retryAfterMs };
 }
 
-/** A refusal by the stock or the queue; undefined if the answer is another. `line`: of the cart, which it is about. */
+/**
+ * A refusal by the stock or the queue; undefined if the answer is another. `line`: the line of the cart that failed.
+ */
 export function refusedFor(answer: number, line: CartLine | undefined): Admission | undefined {
   const refusal = refusals[answer];
   return refusal !== undefined && line !== undefined && aboutOneItem.has(refusal.outcome as Refusal)

@@ -47,8 +47,8 @@ export type GateHandle = Handle<'gate'>;
 const what = 'Gate';
 
 /**
- * Limiter, stock and queue as one step: an order is charged, reserved and queued, or nothing happens at all. Shared
- * by all threads of the process: any number admit, one consumes.
+ * Limiter, stock and queue as one step: an order is charged, reserved and queued, or nothing happens at all. All
+ * threads of the process share a gate: any number of them admit orders, and one consumes them.
  */
 export class Gate<T> implements Disposable {
   /** The queue that admitted orders go to. */
@@ -59,15 +59,16 @@ export class Gate<T> implements Disposable {
   readonly stock: Stock | undefined;
   readonly #native: NativeGate;
   readonly #attachment: Attachment<'gate'>;
-  /** Of the parts that it was made with, whatever `queue` and `stock` are set to. */
+  /** Of the queue that the gate was made with, whatever a program sets `queue` to. */
   readonly #producer: QueueInside<T>['producer'];
+  /** The stock that the gate was made with, whatever a program sets `stock` to. */
   readonly #ledger: Stock | undefined;
-  /** Whether the limiter has keys; undefined: there is none. */
+  /** Whether the limiter has keys; undefined without a limiter. */
   readonly #keyed: boolean | undefined;
-  /** The hot function in a field of its own, which V8 finds faster. */
+  /** The hot function, in a field of its own, where V8 finds it faster. */
   readonly #admit: NativeGate['admit'];
   readonly #stage: (order: T) => void;
-  /** What every `admit` needs and a call without options lacks. */
+  /** The option that every `admit` needs, if there is one; a call without options lacks it. */
   readonly #needed: 'key' | 'lines' | undefined;
   readonly #fields: NativeFields;
   readonly #numbers: Float64Array;
@@ -86,7 +87,7 @@ export class Gate<T> implements Disposable {
     this.queue = parts.queue;
     this.limiter = parts.limiter;
     this.stock = parts.stock;
-    this.#fields = bare(fields); // what is inherited is no field
+    this.#fields = bare(fields); // an inherited property is no field
     this.#numbers = new arrays.Float64Array(staging);
     this.#bigints = new arrays.BigUint64Array(staging);
     this.#halves = new arrays.Uint32Array(staging);
@@ -108,15 +109,16 @@ export class Gate<T> implements Disposable {
   }
 
   /**
-   * A new gate over a queue and, if given, a limiter and a stock.
+   * Creates a gate over a queue and, if given, a limiter and a stock.
    *
    * @param options The queue, and the limiter and the stock if there are any; which fields of a record are the sku,
    *   the quantity, the user and the id.
    * @returns The gate.
    * @throws TypeError (`ERR_SLUICE_OPTION`) naming a bad, missing or unknown option, or if the parts have different
    *   clocks; SluiceError `ERR_SLUICE_GATED` if the queue has a gate already, `ERR_SLUICE_MEMORY`.
-   * @example const gate = Gate.create({ queue, limiter, stock, fields: { sku: 'sku', quantity: 'quantity', user:
-   * 'user', id: 'orderId' } });
+   * @example
+   * const fields = { sku: 'sku', quantity: 'quantity', user: 'user', id: 'orderId' };
+   * const gate = Gate.create({ queue, limiter, stock, fields });
    */
   static create<T>(options: GateOptions<T>): Gate<T> {
     const where = 'Gate.create';
@@ -129,8 +131,9 @@ export class Gate<T> implements Disposable {
   }
 
   /**
-   * The gate of another thread, with its queue, limiter and stock, by its handle. A queue whose overflow policy is
-   * 'caller' needs `onOverflow` for what this thread pushes past the gate, as `Queue.attach` does.
+   * Attaches to the gate of another thread by its handle, and to its queue, limiter and stock. If the queue's overflow
+   * policy is 'caller', `onOverflow` is needed for records that this thread pushes past the gate, as for
+   * `Queue.attach`.
    *
    * @param record The type of its orders.
    * @param handle The `handle` of the gate.
@@ -143,7 +146,7 @@ export class Gate<T> implements Disposable {
   static attach<T>(record: RecordType<T>, handle: GateHandle, options?: AttachOptions<T>): Gate<T> {
     const where = 'Gate.attach';
     const checked = checkedHandle(where, 'gate', handle);
-    const handles = bare(made(where, native.gateParts(checked))); // what is inherited is no part
+    const handles = bare(made(where, native.gateParts(checked))); // an inherited property is no part
     const attached: Disposable[] = [];
     const own = <Part extends Disposable>(part: Part): Part => {
       attached.push(part);
@@ -169,25 +172,26 @@ export class Gate<T> implements Disposable {
   }
 
   /**
-   * Admits an order: allowed by the limiter, reserved in the stock and pushed to the queue, in one native call; or
-   * none of it, with the reason. A refusal for want of stock or of room in the queue charges nothing; without an id
-   * it writes nothing that other threads read.
+   * Admits an order: charges the limiter, reserves units in the stock and pushes the record to the queue, in one native
+   * call; or does nothing, and returns the reason. A refusal because of too few units or a full queue charges nothing.
+   * If the order has no id, such a refusal writes nothing that other threads read.
    *
-   * With an id field, asking again gives the earlier answer: 'admitted' with the same reservation, `duplicate` and the
-   * `state` that it has now, while it is held or once it is sold; 'already-ended' if its reservation has ended
-   * otherwise, so that nobody will handle it; or 'already-failed'. What was refused for another reason than the stock's
-   * may be asked again. An order of a restored stock is in no queue: asking again charges and queues it, once, under
-   * its reservation, and holds it for as long as a new one (`requeued`).
+   * With an id field, an order that comes again gets the earlier answer. While its reservation is held, or once it is
+   * sold, that is 'admitted' with the same reservation, `duplicate`, and its present `state`. If the reservation has
+   * ended otherwise, so that no handler gets the order any more, it is 'already-ended'. If the stock refused it for
+   * good, it is 'already-failed'. An order that was refused for another reason than the stock's may be tried again. An
+   * order of a restored stock is in no queue: when it comes again, it is charged and queued, once, under its
+   * reservation, and held as long as a new one (`requeued`).
    *
-   * Units are taken as the last thing that can fail, so that no other order is ever told 'sold-out' because of one
-   * that is then refused itself; but for a cart that fails for want of its later lines: see `Stock.reserveAll`. A
-   * limit or a queue may look full by one to others, for some tens of nanoseconds, while an order is refused.
+   * Units are taken last of all that can fail, so that no other order is refused as 'sold-out' because of an order that
+   * is then refused itself. The exception is a cart whose later lines fail: see `Stock.reserveAll`. While an order is
+   * refused, a limit or a queue may look full by one to other threads for tens of nanoseconds.
    *
-   * While the queue is closed every order is refused with 'closed', also one that was admitted before.
+   * While the queue is closed, every order is refused with 'closed', also one that was admitted before.
    *
    * @param order The order: a value for each field of the record.
    * @param options `key` (needed if the limiter has keys), `holdMs`, and `lines` of a cart.
-   * @returns What became of it: its `outcome`, and what belongs to that.
+   * @returns The `outcome`, with its details.
    * @throws TypeError, RangeError: `ERR_SLUICE_FIELD` naming a field with a bad value, `ERR_SLUICE_OPTION` naming a
    *   bad, missing or unknown option; SluiceError `ERR_SLUICE_DISPOSED`.
    * @example
@@ -203,38 +207,40 @@ export class Gate<T> implements Disposable {
   }
 
   /**
-   * Handles admitted orders, oldest first, until the queue is closed and drained: when `handler` returns (or its
-   * promise resolves), the reservation is confirmed; when it throws, cancelled, and the failure is published on the
-   * diagnostics channel `sluice:gate:handler-failed`. `hold` decides earlier; what it decided stands.
+   * Hands admitted orders to `handler`, oldest first, until the queue is closed and drained. When `handler` returns (or
+   * its promise resolves), the reservation is confirmed. When it throws, the reservation is cancelled, and the failure
+   * is published on the diagnostics channel `sluice:gate:handler-failed`. A handler can decide earlier by its `hold`;
+   * that decision is final.
    *
-   * Each order is handed out at least once. What a consumer has taken stays with the gate until it is decided; if its
-   * thread ends before, in whatever way, the next call of `consume`, in any thread, gets those orders first, in the
-   * order of their admission, with `hold.deliveries` above 1. A handler that acts on the world therefore does so under
-   * a name that the world knows again (the order's id, the reservation). If nobody consumes any more, holds run out and
-   * the units are on sale again.
+   * Each order is handed out at least once. The gate keeps an order in hand until it is decided. If the consumer's
+   * thread ends before, in any way, the next call of `consume`, in any thread, gets these orders first, in the order of
+   * their admission, with `hold.deliveries` above 1. A handler with effects outside must therefore name them such that
+   * a repetition is recognized: by the order's id or its reservation. If no thread consumes any more, holds run out,
+   * and the units go back on sale.
    *
-   * While a handler runs, or an order waits in hand for one, its hold is renewed when half of it is over: by a timer of
-   * this thread that does not keep the process alive, and between two handlers, so that handlers which compute starve
-   * no hold unless one of them stands still for half of a hold; not once it is decided, and not by a thread that has
-   * ended. A hold that ran out all the same, or while the order waited in the queue, cannot be confirmed: its units are
-   * on sale again. A handler that must not act in vain calls `hold.confirm()` before it does; otherwise such an order
-   * is published on `sluice:gate:not-confirmed`.
+   * While a handler runs, or an order in hand waits for one, its hold is renewed when half of it is over: by a timer of
+   * this thread, which does not keep the process alive, and between two handlers. Handlers that compute therefore let
+   * no hold run out, unless one of them blocks the thread for half of a hold. A decided order is not renewed, nor are
+   * the orders of a thread that has ended. A hold that ran out all the same, or while the order waited in the queue,
+   * cannot be confirmed: its units are on sale again. A handler that must not act in vain calls `hold.confirm()` before
+   * it acts; an order that cannot be confirmed after its handler is published on `sluice:gate:not-confirmed`.
    *
-   * What the queue drops (its time is over, shed, dropped as the oldest, overwritten) goes back on sale when it is
-   * dropped. A caller that takes orders from the queue itself (`tryPop`, `drain`, ...) while it has a gate must do what
-   * the gate would: confirm or cancel the reservation that `admit` returned, else it runs out; and call
-   * `limiter.release` if the limiter counts what is in flight.
+   * The units of an order that the queue drops (its time is over, shed, dropped as the oldest, overwritten) go back on
+   * sale when it is dropped. A caller that takes orders directly from a queue that has a gate (`tryPop`, `drain`, ...)
+   * must confirm or cancel the reservation that `admit` returned, which runs out otherwise, and must call
+   * `limiter.release` if the limiter has a depth tier.
    *
    * A handler that takes longer than `handlerTimeoutMs` has failed: `hold.signal` aborts, and unless the order is
-   * decided by then it is cancelled and published as a failure; what the handler returns later is ignored.
+   * decided by then, it is cancelled and published as a failure. The result of that handler is ignored.
    *
-   * When `signal` aborts, no more handlers are started and `hold.signal` of those that run aborts with its reason; the
-   * promise rejects with it when they have ended, but after `graceMs` at the latest. Orders that were taken and not
-   * started go to the next call of `consume` in their order, as if they had not been taken; so do those whose handlers
-   * were not waited for, whose holds decide nothing any more. The thread is then no longer the consumer. When the gate
-   * object is disposed of, another one can consume at once, and gets all orders that are not decided.
+   * When `signal` aborts, no more handlers are started, and the `hold.signal` of each running handler aborts with its
+   * reason. The promise rejects with that reason when these handlers have ended, but after `graceMs` at the latest.
+   * Then the thread is no longer the consumer. Orders that no handler was given go to the next call of `consume` in
+   * their order, as if they had not been taken. So do the orders of handlers that were still running; their holds
+   * decide nothing any more. When the gate object is disposed of, another one can consume at once, and gets all
+   * undecided orders.
    *
-   * @param handler Called with each order, and with its hold.
+   * @param handler Called with each order and its hold.
    * @param options `concurrency`, `handlerTimeoutMs`, `graceMs` and `signal`.
    * @returns A promise that is resolved when the queue is closed and drained.
    * @throws SluiceError `ERR_SLUICE_CONSUMER` if another thread consumes, `ERR_SLUICE_DISPOSED` if the gate or a part
@@ -250,10 +256,10 @@ export class Gate<T> implements Disposable {
   }
 
   /**
-   * Renews the holds in this thread's hands of which half is over, and returns in how many milliseconds the next is to
-   * be renewed (Infinity: none is in hand). This also happens by itself, but with a manual clock.
+   * Renews the holds of this thread's orders in hand, those of which half is over. Without a manual clock this also
+   * happens by itself.
    *
-   * @returns Milliseconds until the next hold is to be renewed, or Infinity.
+   * @returns Milliseconds until the next hold must be renewed; Infinity if no order is in hand.
    * @throws SluiceError `ERR_SLUICE_DISPOSED` once this thread has let go of it.
    * @example
    * const nextMs = gate.renew();
@@ -263,7 +269,7 @@ export class Gate<T> implements Disposable {
   }
 
   /**
-   * Outcomes since creation, over all threads.
+   * Returns counters of outcomes since creation, over all threads.
    *
    * @returns The counters: see `GateStats`.
    * @throws SluiceError `ERR_SLUICE_DISPOSED` once this thread has let go of it.

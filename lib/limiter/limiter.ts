@@ -54,23 +54,23 @@ const remainingWord = limiterStaging.remaining / 8;
 const patienceWord = limiterStaging.patienceMs / 8;
 const tightestWord = limiterStaging.tightest / 8;
 
-/** For others in lib/ that build on a limiter. Nothing leads to it from the object: native code trusts its callers. */
+/** For other modules of lib/. No public object leads to a native one, because native code trusts its callers. */
 export let nativeLimiter: (limiter: Limiter) => NativeLimiter;
 export let attachLimiter: (handle: NativeHandle) => Limiter;
 
-/** Whether a decision holds something until its `release()`: a depth that follows a queue holds nothing. */
+/** Whether decisions hold depth until their `release()`. A depth tier that follows a queue holds none. */
 export let holdsDepth: (limiter: Limiter) => boolean;
 
 /**
- * What each tier has left for a key, whatever a block, a queue or an overload says; of an absent tier nothing of use.
- * Charges nothing.
+ * Returns what each tier has left for a key, without regard to a block, a queue or an overload. The room of an absent
+ * tier means nothing. Charges nothing.
  */
 export let roomsOf: (limiter: Limiter, key: Key | undefined) => Rooms;
 
 /**
- * A limiter of up to three tiers, decided as one step and shared by all threads of the process: a refusal by one
- * tier charges none. One limit for all, or, with the option `keys`, one for each key. Created once; other threads
- * attach by its `handle`. It lives as long as some thread holds it.
+ * A limiter of up to three tiers, shared by all threads of the process. It decides all tiers as one step: a refusal by
+ * one tier charges none. It has one limit for all, or, with the option `keys`, one for each key. One thread creates it,
+ * and other threads attach by its `handle`. It lives as long as a thread has it.
  */
 export class Limiter implements Disposable {
   /** Options for a flash sale: 100 per second with bursts of 100, 120 in any second, 50 in flight. */
@@ -105,13 +105,13 @@ export class Limiter implements Disposable {
     );
   }
 
-  /** Only what was made here, whatever its prototype says. */
+  /** True only for objects that this copy of sluice made, whatever their prototype. */
   static [Symbol.hasInstance](value: unknown): value is Limiter {
     return typeof value === 'object' && value !== null && #native in value;
   }
 
   /**
-   * A new limiter with at least one tier.
+   * Creates a limiter with at least one tier.
    *
    * @param options The tiers, and what else `LimiterOptions` lists.
    * @returns The limiter.
@@ -129,7 +129,7 @@ export class Limiter implements Disposable {
   }
 
   /**
-   * The limiter of another thread, by its handle.
+   * Attaches to the limiter of another thread by its handle.
    *
    * @param handle The `handle` of the limiter.
    * @returns This thread's object for the same limiter.
@@ -163,14 +163,14 @@ export class Limiter implements Disposable {
   }
 
   /**
-   * Whether one more (or `cost` more: 0 to 2^32 - 1) is allowed now; if so, it is charged, and what the depth tier
-   * counts is held until `release(cost, key)`, by whichever thread has done the work: a thread that ends without it
-   * leaves it held (a decision of `tryAcquire` does not). One native call; allocates nothing. `key` is needed if the
-   * limiter has keys, and must be undefined if not.
+   * Allows and charges one more request (or `cost` more: 0 to 2^32 - 1), or refuses it. The depth that it takes is held
+   * until `release(cost, key)`, by whichever thread has done the work. If a thread ends without that call, the depth
+   * stays held; the depth of a decision of `tryAcquire` does not. Makes one native call and allocates nothing. `key` is
+   * needed if the limiter has keys, and must be undefined if not.
    *
    * @param key Whose limit it is. Needed if the limiter has keys, and only then.
-   * @param cost How much it takes: 0 to 2^32 - 1. Default: 1.
-   * @returns Whether it was allowed, and charged.
+   * @param cost How much the request takes: 0 to 2^32 - 1. Default: 1.
+   * @returns Whether the request was allowed and charged.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) for a bad cost or key.
    * @example
    * if (!limiter.allow(request.ip)) return response.writeHead(429).end();
@@ -182,12 +182,12 @@ export class Limiter implements Disposable {
   }
 
   /**
-   * As `allow`, with the reason and the time to wait.
+   * Decides as `allow` does, and returns the reason and the time to wait.
    *
    * @param options `key` and `cost`.
    * @returns The decision.
-   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) for a bad option; SluiceError `ERR_SLUICE_MEMORY` if what it
-   *   holds cannot be remembered, `ERR_SLUICE_DISPOSED`.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) for a bad option; SluiceError `ERR_SLUICE_MEMORY` if there is
+   *   no memory to remember the depth that it holds, `ERR_SLUICE_DISPOSED`.
    * @example
    * const decision = limiter.tryAcquire({ key: user, cost: 5 });
    * if (!decision.allowed) retryLater(decision.retryAfterMs);
@@ -210,20 +210,21 @@ export class Limiter implements Disposable {
   }
 
   /**
-   * As `tryAcquire`, but waits until it is allowed. Calls are served in the order in which they came, over all
-   * threads, for each key by itself; while one waits, `allow` and `tryAcquire` of that key are refused with the tier
-   * 'waiting-line', so that nobody overtakes. When a call is served, its thread is woken; which of two threads runs
-   * first then is up to the system.
+   * Decides as `tryAcquire` does, but waits until the request is allowed. The waiters of a key are served in the order
+   * in which they came, over all threads. While one waits, `allow` and `tryAcquire` of that key are refused with the
+   * tier 'waiting-line', so that no call overtakes it. When a call is served, its thread is woken; if two threads are
+   * woken, the system decides which of them runs first.
    *
-   * Answers a refusal at once, without waiting, if `timeoutMs` cannot be met whatever happens but a change of limits
-   * (counting those who wait before it), if the cost exceeds a tier, or ('waiting-line') if `maxWaiting` wait already,
-   * or `maxWaitingPerKey` for this key (of keys for which there is no place: if as many of them are blocked or wait as
-   * may be); and later, when `timeoutMs` is over or a changed limit has put it out of reach. A wait for the depth of a
-   * queue looks at it every 5 ms.
+   * The promise resolves to a refusal at once, without a wait, if `timeoutMs` cannot be met unless limits change (the
+   * waiters before it included), if the cost exceeds a tier, or, with the tier 'waiting-line', if `maxWaiting` callers
+   * wait already, or `maxWaitingPerKey` for this key. Keys for which the table has no place share a bound: a wait for
+   * such a key is also refused if as many of them as the limiter has room for are blocked or waited for. A wait ends
+   * with a refusal when `timeoutMs` is over, or a changed limit has put it out of reach. A wait for the depth of a
+   * queue looks at that depth every 5 ms.
    *
    * @param options `key`, `cost`, `timeoutMs` and `signal`.
    * @returns A promise of the decision.
-   * @throws (rejects) the signal's reason on abort: nothing of it remains in force; TypeError, RangeError
+   * @throws (rejects) the signal's reason on abort, and nothing stays charged; TypeError, RangeError
    *   (`ERR_SLUICE_OPTION`); SluiceError `ERR_SLUICE_DISPOSED` if the limiter is disposed of in this thread meanwhile.
    * @example
    * const decision = await limiter.acquire({ key: user, timeoutMs: 2_000 });
@@ -240,7 +241,8 @@ export class Limiter implements Disposable {
   }
 
   /**
-   * What `tryAcquire` would answer now; charges nothing. In a dry run: what it would answer if it were none.
+   * Returns the decision that `tryAcquire` would make now, and charges nothing. In a dry run, returns the decision that
+   * it would make if the limits were enforced.
    *
    * @param options `key` and `cost`.
    * @returns The decision that `tryAcquire` would make now.
@@ -259,13 +261,13 @@ export class Limiter implements Disposable {
   }
 
   /**
-   * Gives `cost` back to the depth tier: the work is done. Nothing happens if that tier is absent or follows a queue.
-   * What decisions of this object hold is given back first, so for a decision call its own `release()`, and this for
-   * what `allow()` took.
+   * Gives `cost` back to the depth tier, because the work is done. Does nothing if that tier is absent or follows a
+   * queue. The depth that decisions of this object hold is given back first. Therefore call this for the depth that
+   * `allow()` took, and a decision's own `release()` for the depth of that decision.
    *
-   * @param cost As it was allowed. Default: 1.
-   * @param key As it was allowed.
-   * @throws SluiceError `ERR_SLUICE_RELEASE` if less than that is in flight: something was released twice.
+   * @param cost The cost that was allowed. Default: 1.
+   * @param key The key that it was allowed for.
+   * @throws SluiceError `ERR_SLUICE_RELEASE` if less than `cost` is in flight: a caller released twice.
    * @example
    * if (limiter.allow(user)) {
    *   try {
@@ -285,8 +287,8 @@ export class Limiter implements Disposable {
   }
 
   /**
-   * Charges `points` (0 to 2^32 - 1) to bucket and window whether or not they fit: the bucket may come to owe, up to
-   * 2^33 tokens.
+   * Charges `points` (0 to 2^32 - 1) to the token bucket and the windows, whether or not they fit: the token bucket may
+   * come to owe up to 2^33 tokens.
    *
    * @param points 0 to 2^32 - 1.
    * @param key Whose limit it is. Needed if the limiter has keys, and only then.
@@ -300,9 +302,9 @@ export class Limiter implements Disposable {
   }
 
   /**
-   * Gives `points` (0 to 2^32 - 1) back to bucket and window, as far as they were charged, by whomever. Given for a
-   * decision that was made some time ago, they may be what others have charged since: for that there is the decision's
-   * own `refund()`.
+   * Gives `points` (0 to 2^32 - 1) back to the token bucket and the windows, up to the amount that is charged there,
+   * whichever decisions charged it. To give back one decision's own charge, call its `refund()`: for an older decision,
+   * `reward` may give back charges that other decisions made since.
    *
    * @param points 0 to 2^32 - 1.
    * @param key Whose limit it is. Needed if the limiter has keys, and only then.
@@ -316,7 +318,7 @@ export class Limiter implements Disposable {
   }
 
   /**
-   * Makes the limit as new and ends a block; what is in flight stays counted until it is released.
+   * Makes the limit as new, and ends a block. Depth in flight stays counted until it is released.
    *
    * @param key Whose limit it is. Needed if the limiter has keys, and only then.
    * @throws TypeError (`ERR_SLUICE_OPTION`); SluiceError `ERR_SLUICE_DISPOSED`.
@@ -329,13 +331,14 @@ export class Limiter implements Disposable {
   }
 
   /**
-   * Refuses everything for `ms` (0 to 31 days; 0 ends a block) from now, with the tier 'blocked' (but an oversized cost
-   * as always). False, and nothing was done: so many keys owe something that this one has no place, and as many more
-   * are blocked or wait as may be.
+   * Refuses every request for `ms` (0 to 31 days; 0 ends a block) from now, with the tier 'blocked', except that an
+   * oversized cost is refused as always.
    *
    * @param key The key to block; undefined for a limiter without keys.
    * @param ms For how long, in milliseconds: 0 to 31 days.
-   * @returns Whether it was done.
+   * @returns Whether the key is blocked, or the block is ended. False: nothing was done, because so many keys owe
+   *   something that this one has no place in the table, and as many keys without a place as the limiter has room for
+   *   are blocked or waited for already.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`); SluiceError `ERR_SLUICE_DISPOSED`.
    * @example
    * limiter.block(addressKey(request.ip), 60_000);
@@ -349,10 +352,10 @@ export class Limiter implements Disposable {
   }
 
   /**
-   * Changes limits for all threads at one instant. Nothing is reset: what a bucket owes it still owes at the new
-   * rate, what a window has counted it remembers (of a new `windowMs`, at the end of its old bucket), what is in
-   * flight stays. Takes time in proportion to the keys if the rate or the window's length changes, during which the
-   * other threads' decisions wait.
+   * Changes limits for all threads at one instant. Nothing is reset: a token bucket still owes what it owed, at the new
+   * rate; a window keeps its counts, with a new `windowMs` as of the end of each old bucket; depth in flight stays. If
+   * the rate or a window's length changes, the call takes time in proportion to the number of keys, during which other
+   * threads' decisions wait.
    *
    * @param changes The new figures. A figure that is left out stays as it is.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option or an absent tier.
@@ -365,7 +368,7 @@ export class Limiter implements Disposable {
   }
 
   /**
-   * The figures of the tiers as they are now, for all threads.
+   * Returns the figures of the tiers as they are now, for all threads.
    *
    * @returns The figures: see `Limits`.
    * @throws SluiceError `ERR_SLUICE_DISPOSED` once this thread has let go of it.
@@ -377,7 +380,7 @@ export class Limiter implements Disposable {
   }
 
   /**
-   * Decisions since creation, over all threads.
+   * Returns counters of decisions since creation, over all threads.
    *
    * @returns The counters: see `LimiterStats`.
    * @throws SluiceError `ERR_SLUICE_DISPOSED` once this thread has let go of it.
@@ -388,7 +391,10 @@ export class Limiter implements Disposable {
     return statsOf(this.#native, this.#words);
   }
 
-  /** Lets go of the limiter, and of what its decisions hold, in this thread at once. Other threads keep it. */
+  /**
+   * Lets go of the limiter in this thread, at once, and gives back the depth that this thread's decisions hold. Other
+   * threads keep the limiter.
+   */
   [Symbol.dispose](): void {
     this.#unwatch?.();
     this.#attachment.dispose(() => this.#waiting.end());

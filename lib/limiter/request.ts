@@ -2,11 +2,11 @@ import { Options, optionError } from '../input/index.js';
 import { type Key, keyError, takesKey } from './key.js';
 import { costMax } from './options.js';
 
-/** What a decision is asked about. */
+/** The options of `Limiter.tryAcquire` and `Limiter.peek`. */
 export interface TryAcquireOptions {
-  /** Needed if the limiter has keys, and only then. */
+  /** Whose limit it is. Needed if the limiter has keys, and only then. */
   readonly key?: Key | undefined;
-  /** 0 to 2^32 - 1. What costs 0 charges nothing and is refused by a block and an overload only. Default: 1. */
+  /** 0 to 2^32 - 1. A cost of 0 charges nothing, and only a block or an overload refuses it. Default: 1. */
   readonly cost?: number;
 }
 

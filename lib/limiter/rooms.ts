@@ -5,7 +5,10 @@ import type { Key } from './key.js';
 const roomsWord = limiterStaging.rooms / 8;
 const roomWords = limiterStaging.roomBytes / 8;
 
-/** What one tier by itself would allow now, and in how many milliseconds one more: Infinity if no clock tells. */
+/**
+ * How much one tier by itself would allow now, and after how many milliseconds it would allow one more: Infinity if
+ * that does not depend on time.
+ */
 export interface Room {
   readonly left: number;
   readonly moreInMs: number;

@@ -6,15 +6,15 @@ import type { Producer } from './producer.js';
 
 const waitOptions = ['timeoutMs', 'signal'];
 
-/** The part of a producer that keeps this thread's event loop alive and listening. */
+/** The part of a producer that keeps this thread's event loop alive, and listens to its bell. */
 type Wakeful = Pick<Producer<unknown>, 'listen' | 'keepAlive'>;
 
-/** The waits of a queue object until the queue is drained, or empty. */
+/** The waits of a queue object for the end of the queue, or until it is empty. */
 export class DrainWaits {
   readonly #native: NativeQueue;
   readonly #loop: Wakeful;
   readonly #looks = new Set<() => void>();
-  /** Made here: a closure of `until` would keep the last signal alive. */
+  /** Made here, because a closure of `#until` would keep the last signal alive. */
   readonly #onRing = (): void => this.look();
 
   constructor(native: NativeQueue, loop: Wakeful) {
@@ -86,7 +86,7 @@ export class DrainWaits {
           : setTimeout(() => settle({ error: notWithin(where, timeoutMs) }), timeoutMs);
       this.#looks.add(look);
       this.#loop.keepAlive(1);
-      // Last, because a program can replace the methods of its signal.
+      // Not earlier: these methods may be the program's own, and must find the wait complete.
       try {
         forget = onAbort(signal, () => settle({ error: signal?.reason }));
       } catch (error) {

@@ -44,7 +44,10 @@ export type QueueHandle = Handle<'queue'>;
 
 const what = 'Queue';
 
-/** What others in lib/ build on. Nothing leads to it from a queue object: native code trusts its callers. */
+/**
+ * The parts of a queue object, for other modules of lib/. No public object leads to them, because native code trusts
+ * its callers.
+ */
 export interface QueueInside<T> {
   readonly native: NativeQueue;
   readonly producer: Producer<T>;
@@ -54,8 +57,8 @@ export let insideQueue: <T>(queue: Queue<T>) => QueueInside<T>;
 
 /**
  * A bounded queue of typed records in native memory, shared by all threads of the process: any number of
- * producers, one consumer. Order is first in, first out per producer, and across producers that of their claims;
- * with lanes, within each lane.
+ * producers, one consumer. The records of one producer leave in the order in which it pushed them; the records of
+ * several producers in the order in which these claimed their slots. With lanes, this holds within each lane.
  *
  * The memory is reserved at creation and never grows (see the option `commit`). An object belongs to the thread that
  * made it; other threads attach by its `handle`. A thread lets go of the queue when it ends, on `dispose`, or, if the
@@ -105,13 +108,13 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     this.#drainWaits = new DrainWaits(this.#native, this.#producer);
   }
 
-  /** Only what was made here, whatever its prototype says. */
+  /** True only for objects that this copy of sluice made, whatever their prototype. */
   static [Symbol.hasInstance](value: unknown): value is Queue<unknown> {
     return typeof value === 'object' && value !== null && #native in value;
   }
 
   /**
-   * A new queue of `record`s.
+   * Creates a queue of `record`s.
    *
    * @param record The type of its records.
    * @param options Its capacity, and what else `QueueOptions` lists.
@@ -142,15 +145,15 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   }
 
   /**
-   * The queue of another thread (or of this one), by its handle.
+   * Attaches to the queue of another thread (or of this one) by its handle.
    *
    * @param record The type of its records: fields of the same names and types, in the same order.
    * @param handle The `handle` of the queue.
    * @param options `onOverflow`, needed if the queue's overflow policy is 'caller'.
    * @returns This thread's object for the same queue.
-   * @throws TypeError (`ERR_SLUICE_OPTION`) if it is no queue's handle; SluiceError `ERR_SLUICE_HANDLE` if the queue
-   *   is gone, `ERR_SLUICE_SCHEMA` if it was created with another record, `ERR_SLUICE_THREADS` if 256 threads
-   *   have it attached; however often one does, it counts once.
+   * @throws TypeError (`ERR_SLUICE_OPTION`) if `handle` is no queue's handle; SluiceError `ERR_SLUICE_HANDLE` if the
+   *   queue is gone, `ERR_SLUICE_SCHEMA` if it was created with another record, `ERR_SLUICE_THREADS` if 256 threads
+   *   have it attached. A thread counts once, however often it attaches.
    * @example
    * const queue = Queue.attach(Order, workerData.queue);
    */
@@ -173,12 +176,12 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     return this.#attachment.handle;
   }
 
-  /** Records in the queue now, those being written or drained included. */
+  /** The number of records in the queue now, including those that are being written or drained. */
   get depth(): number {
     return checkedAnswer(what, this.#native.depth());
   }
 
-  /** Lanes of priority: see `QueueOptions.lanes`. */
+  /** The number of lanes: see `QueueOptions.lanes`. */
   get lanes(): number {
     return this.#native.lanes;
   }
@@ -191,7 +194,8 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   // ---- producing ---------------------------------------------------------------------------------------------
 
   /**
-   * Adds a record. False if the queue is full, or others wait for room already. One native call; allocates nothing.
+   * Adds a record, unless the queue is full or other callers wait for room already. Makes one native call and allocates
+   * nothing.
    *
    * @param value The record: a value for each field.
    * @param options `lane` (0 is the first) and `ttlMs` of this record.
@@ -206,14 +210,14 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Adds the records of `list` in order while there is room. Returns how many were added: the first so many.
+   * Adds the records of `list` in order while there is room.
    *
    * @param list The records, oldest first.
-   * @param options `lane` (0 is the first) and `ttlMs` of this record.
+   * @param options `lane` (0 is the first) and `ttlMs` of these records.
    * @returns How many were added: always a prefix of `list`.
-   * @throws as `tryPush`, the error naming the place in the list, too (`index`). A bad value anywhere in the list is
-   *   found before any is added; if the queue is closed in the middle of a long list, the number added so far is
-   *   returned.
+   * @throws as `tryPush`; the error of a bad value also names the record's place in the list (`index`). A bad value
+   *   anywhere in the list is found before any record is added. If the queue is closed in the middle of a long list,
+   *   the call returns the number of records added so far.
    * @example
    * const added = queue.tryPushMany(orders);
    * const left = orders.slice(added);
@@ -223,16 +227,16 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Adds a record, waiting for room if need be: first come, first served over all threads of the process. While
-   * somebody waits, `tryPush` finds no room in that lane. The wait keeps the process alive. A waiter that times out,
-   * is aborted or terminated leaves nothing behind.
+   * Adds a record, and waits for room if there is none: waiters of all threads are served in the order in which they
+   * came. While a caller waits, `tryPush` finds no room in that lane. The wait keeps the process alive. A waiter that
+   * times out, is aborted or is terminated leaves nothing behind.
    *
    * @param value The record: a value for each field. It is copied at the call.
    * @param options `lane` (0 is the first) and `ttlMs` of this record. `timeoutMs` and `signal` bound the wait.
    * @returns A promise that is resolved when the record was added.
    * @throws as `tryPush`; the signal's reason; SluiceError `ERR_SLUICE_TIMEOUT` if there was no room within
-   *   `timeoutMs`, `ERR_SLUICE_WAITERS` if `maxWaiting` wait already, `ERR_SLUICE_CLOSED` if the queue is closed
-   *   while waiting: the record was then not added.
+   *   `timeoutMs`, `ERR_SLUICE_WAITERS` if `maxWaiting` callers wait already, `ERR_SLUICE_CLOSED` if the queue is
+   *   closed while the call waits; the record was then not added.
    * @example
    * await queue.push(order, { timeoutMs: 100 });
    */
@@ -241,13 +245,13 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   }
 
   /**
-   * As `push`, but blocks the thread, for workers: true when the record was added, false if there was no room within
-   * `timeoutMs` (0 to 2,147,483,647). Sleeps without using the CPU and obeys `worker.terminate()` within 100 ms.
+   * Adds a record as `push` does, but blocks the thread until there is room, for `timeoutMs` (0 to 2,147,483,647) at
+   * most. It is for workers. The thread sleeps without using the CPU, and obeys `worker.terminate()` within 100 ms.
    *
    * @param value The record: a value for each field.
    * @param timeoutMs The longest wait, in milliseconds: 0 to 2,147,483,647.
    * @param options `lane` (0 is the first) and `ttlMs` of this record.
-   * @returns Whether the record was added.
+   * @returns Whether the record was added; false if there was no room in that time.
    * @throws as `push`.
    * @example
    * if (!queue.pushSync(order, 50)) dropped += 1;
@@ -257,7 +261,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Takes room for `count` records ahead (1 to 16,383, at most the capacity), waiting for it as `push` does.
+   * Takes room for `count` records ahead (1 to 16,383, at most the capacity), and waits for it as `push` does.
    *
    * @param count How many records: 1 to 16,383, at most the capacity.
    * @param options `lane`, and `timeoutMs` and `signal` that bound the wait. The signal also returns the permit when
@@ -274,11 +278,11 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   }
 
   /**
-   * As `reserve`, without waiting: undefined if there is no room for all of them now.
+   * Takes room as `reserve` does, but does not wait.
    *
    * @param count How many records: 1 to 16,383, at most the capacity.
-   * @param options `lane`: 0, the first, unless told otherwise.
-   * @returns A permit for that many records, or undefined.
+   * @param options `lane`. Default: 0, the first.
+   * @returns A permit for that many records; undefined if there is no room for all of them now.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`); SluiceError `ERR_SLUICE_CLOSED` if the queue is closed,
    *   `ERR_SLUICE_DISPOSED`.
    * @example
@@ -291,9 +295,10 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Gathers records and publishes up to `max` (1 to 4,096; default 64) with one native call, at the latest at the
-   * end of this turn of the event loop: one-at-a-time pushing at nearly the price of `tryPushMany`. From the first
-   * record to that call up to `max` places are taken; what is pushed by other means meanwhile comes first.
+   * Makes a batcher, which gathers records and publishes up to `max` (1 to 4,096; default 64) of them with one native
+   * call, at the end of the current turn of the event loop at the latest. Pushing one record at a time then costs
+   * nearly as little as `tryPushMany`. From the first gathered record to that call, up to `max` places of the queue are
+   * taken. Records that are pushed by other means meanwhile come first.
    *
    * @param options `max` records to gather (1 to 4,096; default 64), and their `lane`.
    * @returns The batcher.
@@ -309,12 +314,12 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   // ---- consuming ---------------------------------------------------------------------------------------------
 
   /**
-   * Removes the oldest record; undefined if there is none now, or if all that was there at the call had to be dropped
-   * (expired, shed, overtaken). The first call makes this object the consumer until it is disposed of, its thread ends,
+   * Removes the oldest record. The first call makes this object the consumer until it is disposed of, its thread ends,
    * or `releaseLease` is called.
    *
-   * @returns The oldest record, or undefined.
-   * @throws SluiceError `ERR_SLUICE_CONSUMER` if another one is the consumer; `ERR_SLUICE_REENTRANT` from within the
+   * @returns The oldest record; undefined if there is none now, or if all records that were there at the call had to be
+   *   dropped (expired, shed, overwritten).
+   * @throws SluiceError `ERR_SLUICE_CONSUMER` if another object is the consumer; `ERR_SLUICE_REENTRANT` from within the
    *   `visit` of `drain` or a listener.
    * @example
    * for (let order = queue.tryPop(); order; order = queue.tryPop()) handle(order);
@@ -337,12 +342,11 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Removes the oldest record, blocking the thread until there is one, for workers: undefined if there was none
-   * within `timeoutMs` (0 to 2,147,483,647), or the queue is closed and drained. Sleeps without using the CPU and
-   * obeys `worker.terminate()` within 100 ms.
+   * Removes the oldest record, and blocks the thread until there is one, for `timeoutMs` (0 to 2,147,483,647) at most.
+   * It is for workers. The thread sleeps without using the CPU, and obeys `worker.terminate()` within 100 ms.
    *
    * @param timeoutMs The longest wait, in milliseconds: 0 to 2,147,483,647.
-   * @returns The oldest record, or undefined.
+   * @returns The oldest record; undefined if there was none in that time, or the queue is closed and drained.
    * @throws as `tryPop`.
    * @example
    * const order = queue.popSync(1_000);
@@ -352,18 +356,19 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Calls `visit` with the records in the queue, oldest first, at most `max` of them (default: as many as the queue
-   * can hold, so that it ends however fast others push), and returns how many. The view is reused: it is good until
-   * `visit` returns; `toObject()`, `{ ...view }` and `structuredClone(view)` copy. Allocates nothing. A record leaves
-   * the queue after its visit, at the latest with the end of its batch of 64; the last of `max`, and each record of a
-   * queue that overwrites or has a gate, leaves it before. If `visit` throws, the record it was called with is gone and
-   * the others stay. With `ttlMs`, deadlines are looked at again after a visit that took more than 0.1 ms. `visit` must
-   * not consume from this queue.
+   * Calls `visit` with the records in the queue, oldest first, at most `max` of them (default: as many as the queue can
+   * hold, so that the call ends however fast other threads push). Allocates nothing. The view is reused, and valid
+   * until `visit` returns; `toObject()`, `{ ...view }` and `structuredClone(view)` copy it.
    *
-   * @param visit Called with a view of each record. The view is good until `visit` returns.
+   * A record leaves the queue after its visit, at the latest at the end of its batch of 64. The last of `max` records,
+   * and each record of a queue that overwrites or has a gate, leaves the queue before its visit. If `visit` throws, the
+   * record that it was called with is gone, and the others stay. With `ttlMs`, deadlines are checked again after a
+   * visit that took more than 0.1 ms. `visit` must not consume from this queue.
+   *
+   * @param visit Called with a view of each record. The view is valid until `visit` returns.
    * @param max The most records. Default: as many as the queue can hold.
    * @returns How many records were visited.
-   * @throws as `tryPop`; whatever `visit` throws.
+   * @throws as `tryPop`; the error that `visit` throws.
    * @example
    * queue.drain((order) => totals.set(order.sku, (totals.get(order.sku) ?? 0) + 1));
    */
@@ -372,8 +377,9 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Each record as it comes, until the queue is closed and drained. A record leaves the queue when it is handed out;
-   * leaving the loop early leaves the rest in the queue and releases the lease.
+   * Iterates over the records as they come, until the queue is closed and drained. A record leaves the queue when it is
+   * handed out. A loop that is left early leaves the other records in the queue, and releases the lease.
+   *
    * @throws as `tryPop`.
    */
   [Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
@@ -381,17 +387,17 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Hands records to `handler` in arrays of up to `batchSize`, oldest first, until the queue is closed and drained.
-   * The next batch is taken when the handler's promise resolves, never ahead; with `concurrency` n, up to n run at a
-   * time. At least every 1,024 records, and after each handler that leaves the loop more than 4 ms behind, the event
-   * loop gets a turn. A batch belongs to the handler: it has left the queue.
+   * Hands records to `handler` in arrays of up to `batchSize`, oldest first, until the queue is closed and drained. The
+   * next batch is taken when the handler's promise resolves, never ahead; with `concurrency` n, up to n handlers run at
+   * a time. The event loop gets a turn every 1,024 records at least, and after each handler that delays it by more than
+   * 4 ms. A batch belongs to its handler: the records have left the queue.
    *
-   * When `signal` aborts, nothing more is taken, and the signals that the handlers were given abort with its reason;
-   * the promise rejects with it when the handlers that run have ended, but after `graceMs` at the latest. When a
-   * handler fails, or takes longer than `handlerTimeoutMs`, likewise with its error. The lease is released in the end;
-   * when this object is disposed of, at once.
+   * When `signal` aborts, no more records are taken, and the signals of the running handlers abort with its reason. The
+   * promise rejects with that reason when these handlers have ended, but after `graceMs` at the latest. The same
+   * happens, with the handler's error, when a handler fails or takes longer than `handlerTimeoutMs`. The lease is
+   * released in the end, or at once when this object is disposed of.
    *
-   * @param handler Called with each batch. It gets a `signal` in its context.
+   * @param handler Called with each batch, and with a context that has its `signal`.
    * @param options `batchSize`, `concurrency`, `handlerTimeoutMs`, `graceMs` and `signal`: see `ConsumeOptions`.
    * @returns A promise that is resolved when the queue is closed and drained.
    * @throws as `tryPop`; TypeError, RangeError (`ERR_SLUICE_OPTION`); SluiceError `ERR_SLUICE_TIMEOUT`.
@@ -406,7 +412,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Gives up being the consumer, so that another thread can be. Nothing happens if this object is not.
+   * Gives the lease up, so that another thread can consume. Does nothing if this object is not the consumer.
    *
    * @throws Nothing.
    * @example
@@ -417,7 +423,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   }
 
   /**
-   * A wait for records keeps the process alive: this is so from the start.
+   * Makes a wait for records keep the process alive, as it does from the start.
    *
    * @returns This queue.
    * @throws Nothing.
@@ -430,7 +436,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   }
 
   /**
-   * A wait for records does not keep the process alive.
+   * Lets the process end during a wait for records.
    *
    * @returns This queue.
    * @throws Nothing.
@@ -445,7 +451,8 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   // ---- streams -----------------------------------------------------------------------------------------------
 
   /**
-   * The records as a Web Stream, which takes one when its reader asks for one. Cancelling it releases the lease.
+   * Returns the records as a Web Stream. It takes a record when its reader asks for one. Cancelling it releases the
+   * lease.
    *
    * @returns The stream.
    * @throws Nothing at the call; the stream fails as `tryPop` throws.
@@ -457,10 +464,10 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   }
 
   /**
-   * A Web Stream that pushes what is written to it, waiting for room; aborting it ends the wait. With `close`, the
-   * queue is closed when the stream is.
+   * Returns a Web Stream that pushes the records written to it, and waits for room. Aborting it ends the wait. With
+   * `close`, closing the stream closes the queue.
    *
-   * @param options `close`: whether the end of the stream closes the queue. Default: false.
+   * @param options `close`: whether closing the stream closes the queue. Default: false.
    * @returns The stream.
    * @throws TypeError (`ERR_SLUICE_OPTION`); the stream fails as `push` rejects.
    * @example
@@ -479,10 +486,10 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   // ---- the end -----------------------------------------------------------------------------------------------
 
   /**
-   * Takes no more records; those inside can still be consumed, and consuming loops end after the last. Who waits for
-   * room is told; permits can still be used. For all threads, for good. Returns whether this call closed it.
+   * Closes the queue, for all threads and for good: it takes no more records. Records inside can still be consumed, and
+   * consuming loops end after the last. Waits for room fail; permits can still be used.
    *
-   * @returns Whether this call closed it; false if it was closed already.
+   * @returns Whether this call closed the queue; false if it was closed already.
    * @throws SluiceError `ERR_SLUICE_DISPOSED` once this thread has let go of it.
    * @example
    * process.once('SIGTERM', () => queue.close());
@@ -494,11 +501,11 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Resolves when the queue is closed and everything in it has been consumed, in whatever thread. The wait keeps the
-   * process alive.
+   * Waits until the queue is closed and all its records have been consumed, in any thread. The wait keeps the process
+   * alive.
    *
    * @param options `timeoutMs` and `signal` bound the wait.
-   * @returns A promise that is resolved when nothing is left.
+   * @returns A promise that is resolved when no record is left.
    * @throws the signal's reason; SluiceError `ERR_SLUICE_TIMEOUT` (through `timeoutMs`), `ERR_SLUICE_DISPOSED`.
    * @example
    * queue.close();
@@ -509,13 +516,13 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Resolves when there was a moment, during the call, at which everything that was pushed had left the queue: consumed
-   * in whatever thread, or dropped. The queue stays open. What a handler was given has left the queue, though the
-   * handler may still be at work (`consume` and `gate.stats().inHand` tell of those). Records that are pushed meanwhile
-   * count, too. The wait keeps the process alive.
+   * Waits for a moment at which the queue is empty: every record pushed until then, also during the call, has been
+   * consumed, in any thread, or dropped. The queue stays open. Records that a handler was given have left the queue,
+   * though the handler may still be at work: the promise of `consume` waits for handlers, and `gate.stats().inHand`
+   * counts their orders. The wait keeps the process alive.
    *
    * @param options `timeoutMs` and `signal` bound the wait.
-   * @returns A promise that is resolved when nothing is left.
+   * @returns A promise that is resolved after such a moment.
    * @throws the signal's reason; SluiceError `ERR_SLUICE_TIMEOUT` (through `timeoutMs`), `ERR_SLUICE_DISPOSED`.
    * @example
    * await queue.empty();
@@ -525,7 +532,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Counters since creation, over all threads. Times are in nanoseconds.
+   * Returns counters since creation, over all threads. Times are in nanoseconds.
    *
    * @returns The counters: see `QueueStats`.
    * @throws SluiceError `ERR_SLUICE_DISPOSED` once this thread has let go of it.
@@ -542,8 +549,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
    * @param event The name of the event.
    * @param listener Called with what `QueueEvents` lists for the event.
    * @returns This queue.
-   * @throws TypeError (`ERR_SLUICE_OPTION`), SluiceError
-   * (`ERR_SLUICE_MEMORY`).
+   * @throws TypeError (`ERR_SLUICE_OPTION`), SluiceError (`ERR_SLUICE_MEMORY`).
    * @example
    * queue.on('dropped', (order, reason) => log.warn({ order, reason }));
    */
@@ -562,7 +568,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Calls `listener` on the event no more.
+   * Stops calling `listener` on an event.
    *
    * @param event The name of the event.
    * @param listener As given to `on`.
@@ -580,7 +586,9 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     return this;
   }
 
-  /** Lets go of the queue in this thread, at once. Consuming loops and waits of this object end. Others keep it. */
+  /**
+   * Lets go of the queue in this thread, at once. Consuming loops and waits of this object end. Other threads keep it.
+   */
   [Symbol.dispose](): void {
     this.#producer.dispose();
     this.#consumer.dispose();
@@ -588,7 +596,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
     this.#drainWaits.look();
   }
 
-  /** Closes the queue, waits until it is drained, as long as somebody consumes it, and lets go of it. */
+  /** Closes the queue, waits until it is drained or has no consumer, and lets go of it. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#attachment.disposed) return;
     this.close();

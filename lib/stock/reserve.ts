@@ -12,22 +12,24 @@ import {
 import { type CartLine, summed } from './cart.js';
 import { checkedKey, checkedSku, type LedgerKey, type StockStaging, textMax } from './staging.js';
 
-/** Whose reservation it is, and for how long. */
+/** The user and the id of a reservation, and how long it is held. */
 export interface CartOptions {
   /**
-   * Who: a whole number from 0 to 2^53 - 1, a bigint from 0n to 2^64 - 1, or a text of 1 to 64 bytes of UTF-8. `1` and
-   * `1n` are the same user, `'1'` is another. Needed where an item has a per-user limit.
-   * Texts are compared octet by octet: 'é' in two Unicode normal forms is two users. `text.normalize()` before makes it
-   * one.
+   * The user: a whole number from 0 to 2^53 - 1, a bigint from 0n to 2^64 - 1, or a text of 1 to 64 bytes of UTF-8. `1`
+   * and `1n` are the same user, `'1'` is another. Needed where an item has a per-user limit. Texts are compared octet
+   * by octet: 'é' in two Unicode normal forms is two users, unless `text.normalize()` makes them one.
    */
   readonly user?: LedgerKey;
-  /** As `user`; a text has up to 256 bytes. The same id with the same body always gets the same answer. */
+  /**
+   * The client's id: as `user`, but a text has up to 256 bytes. The same id with the same body always gets the same
+   * answer.
+   */
   readonly id?: LedgerKey;
-  /** As the option of `Stock.create`, for this reservation. */
+  /** How long the units are held: as the option of `Stock.create`, for this reservation. */
   readonly holdMs?: number;
 }
 
-/** What `Stock.reserve` reserves: one item, for whom, and for how long. */
+/** The options of `Stock.reserve`: one item and its quantity, the user, the id, and how long the units are held. */
 export interface ReserveOptions extends CartLine, CartOptions {}
 
 /** See `Stock.reserve`. */

@@ -57,19 +57,20 @@ export type StockHandle = Handle<'stock'>;
 const what = 'Stock';
 const { holdMs: holdMsMax } = stockLimits;
 
-/** For others in lib/ that build on a ledger. Nothing leads to it from the object: native code trusts its callers. */
+/** For other modules of lib/. No public object leads to a native one, because native code trusts its callers. */
 export let nativeStock: (stock: Stock) => NativeStock;
 export let attachStock: (handle: NativeHandle) => Stock;
-/** Stages the summed lines of a cart for a native call of one that builds on the ledger. */
+/** Stages the summed lines of a cart for a native call of a gate. */
 export let stageLines: (stock: Stock, lines: readonly CartLine[]) => void;
 
 /**
  * A ledger of items for sale, shared by all threads of the process: reserve units, then confirm or cancel them, or
  * let them expire. For each item `available + reserved + sold = total` at every instant (with a backorder cap
- * `total + backordered`), and a reservation is resolved at most once, whoever tries.
+ * `total + backordered`), and a reservation is resolved at most once, however many threads try.
  *
  * Time is monotonic. A reservation never expires before its deadline; from then on it can no longer be confirmed. The
- * memory is reserved at creation and never grows (see the option `commit`). It lives as long as some thread holds it.
+ * memory is reserved at creation and never grows (see the option `commit`). The ledger lives as long as a thread has
+ * it.
  */
 export class Stock implements Disposable {
   readonly #native: NativeStock;
@@ -93,13 +94,13 @@ export class Stock implements Disposable {
     if (!this.#native.manualClock) this.#sweeper = sweepRegularly(this.#native);
   }
 
-  /** Only what was made here, whatever its prototype says. */
+  /** True only for objects that this copy of sluice made, whatever their prototype. */
   static [Symbol.hasInstance](value: unknown): value is Stock {
     return typeof value === 'object' && value !== null && #native in value;
   }
 
   /**
-   * A new ledger.
+   * Creates a ledger.
    *
    * @param options The items, and what else `StockOptions` lists.
    * @returns The ledger.
@@ -124,7 +125,7 @@ export class Stock implements Disposable {
   }
 
   /**
-   * The ledger of another thread, by its handle.
+   * Attaches to the ledger of another thread by its handle.
    *
    * @param handle The `handle` of the ledger.
    * @returns This thread's object for the same ledger.
@@ -137,14 +138,14 @@ export class Stock implements Disposable {
   }
 
   /**
-   * A new ledger that gives the same answers as the one of which `snapshot` was taken: the same counts, reservations
-   * (those held go on for as long as they had left when the snapshot was taken), users' units and ids. Its operation
-   * counters and movements begin anew. Its tables can have other sizes.
+   * Creates a ledger that gives the same answers as the one that `snapshot` was taken of: it has the same counts,
+   * reservations, users' units and ids. A held reservation has the time left that it had when the snapshot was taken.
+   * Operation counters and movements begin anew. The tables can have other sizes.
    *
    * @param snapshot What `snapshot()` returned.
    * @param options Sizes of tables, the clock, and what else `RestoreOptions` lists.
    * @returns The ledger.
-   * @throws SluiceError (`ERR_SLUICE_SNAPSHOT`) with the reason if it is damaged, of another version or no snapshot;
+   * @throws SluiceError (`ERR_SLUICE_SNAPSHOT`) with the reason, if it is damaged, of another version or no snapshot;
    *   TypeError, RangeError (`ERR_SLUICE_OPTION`), also for a table that is too small for what the snapshot has;
    *   SluiceError (`ERR_SLUICE_MEMORY`).
    * @example
@@ -173,18 +174,18 @@ export class Stock implements Disposable {
   }
 
   /**
-   * Reserves `quantity` units for `user`, or changes nothing and says why. With an `id`, a retry gets the answer of
-   * the first call: the same reservation, with its state and what is left of its hold now, or 'already-failed'. Only
-   * 'sold-out', 'user-limit' and 'item-closed' are remembered as failures; after the other refusals the same id may be
-   * tried again. An id that a gate admitted is refused as 'admitted-by-gate': its order is decided by whoever consumes
-   * the gate's queue.
+   * Reserves `quantity` units for `user`, or changes nothing and returns the reason. With an `id`, a retry gets the
+   * answer of the first call: the same reservation, with its present state and the time left of its hold, or
+   * 'already-failed'. Only 'sold-out', 'user-limit' and 'item-closed' are remembered as failures; after another refusal
+   * the same id may be tried again. An id that a gate admitted is refused as 'admitted-by-gate': the consumer of the
+   * gate's queue decides its order.
    *
-   * What is refused for want of units, of room in a table or by the user's limit looks at holds that are over first:
-   * they expire, and the request is tried again. One call looks at no more than some hundred; where more are over, its
-   * refusal is not remembered for the id.
+   * Before a call refuses because of too few units, a full table or the user's limit, it expires holds that are over,
+   * and tries again. One call looks at some hundred holds at most; if more are over, its refusal is not remembered for
+   * the id.
    *
    * @param request The item, its quantity, and for whom.
-   * @returns The reservation, or why there is none.
+   * @returns The reservation, or the reason of the refusal.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
    * @example
    * const answer = stock.reserve({ sku: 7, quantity: 1, user: 42, id: 'order-1' });
@@ -195,15 +196,15 @@ export class Stock implements Disposable {
   }
 
   /**
-   * Reserves all lines (1 to 64) under one reservation, or changes nothing and says why. Lines of the same item are
-   * added up first; their sum is at most 4,294,967,295. The id's body is the sums, in any order, and the user.
+   * Reserves all lines (1 to 64) under one reservation, or changes nothing and returns the reason. Lines of the same
+   * item are added up first; their sum is at most 4,294,967,295. The id's body is the sums, in any order, and the user.
    *
-   * While a cart fails for want of its later lines, for some tens of nanoseconds other threads may find the units of
-   * its earlier ones taken; a reservation of one item never has that effect.
+   * If a later line of a cart fails, other threads may find the units of its earlier lines taken for tens of
+   * nanoseconds. A reservation of one item never has that effect.
    *
    * @param lines 1 to 64 items with their quantities.
    * @param options `user`, `id` and `holdMs`.
-   * @returns The reservation, or why there is none.
+   * @returns The reservation, or the reason of the refusal.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
    * @example
    * const answer = stock.reserveAll([{ sku: 7, quantity: 1 }, { sku: 8, quantity: 2 }], { user: 42 });
@@ -213,14 +214,14 @@ export class Stock implements Disposable {
   }
 
   /**
-   * Sells what the reservation holds, or a part of it: `quantity` units of a reservation of one item, or `lines`. The
-   * rest is on sale again, or stays held with `rest: 'hold'`, so that a shipment in two parts is two calls. The whole,
-   * or the last part, is 'confirmed' for exactly one caller, and each unit by one. A reservation is the bigint, or the
-   * decimal string that its JSON is.
+   * Sells all units that the reservation holds, or a part of them: `quantity` units of a reservation of one item, or
+   * `lines`. The rest goes back on sale, or stays held with `rest: 'hold'`, so that a shipment in two parts is two
+   * calls. Exactly one caller confirms each unit, and exactly one gets 'confirmed' for the whole or the last part. A
+   * reservation is its bigint, or the decimal string that stands for it in JSON.
    *
-   * @param reservation The bigint of the reservation, or the decimal string that its JSON is.
-   * @param options Which part, and what becomes of the rest. Default: all of it.
-   * @returns 'confirmed', or what it had become before.
+   * @param reservation The bigint of the reservation, or its decimal string.
+   * @param options Which part, and what to do with the rest. Default: all of it.
+   * @returns 'confirmed', or what the reservation had become before.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also for a quantity that is more than the reservation holds
    *   (now: another thread may have resolved a part), and for an item that is not in it; nothing is changed then.
    * @example
@@ -233,13 +234,13 @@ export class Stock implements Disposable {
   }
 
   /**
-   * Puts what the reservation holds back on sale, or a part of it as `confirm` does; the rest then stays held. The
-   * whole, or the last part, is 'cancelled' for exactly one caller, and each unit by one. What was confirmed of it
-   * stays sold: see `return`.
+   * Puts all units that the reservation holds back on sale, or a part of them, named as for `confirm`; the rest then
+   * stays held. Exactly one caller cancels each unit, and exactly one gets 'cancelled' for the whole or the last part.
+   * Units that were confirmed stay sold: see `return`.
    *
-   * @param reservation The bigint of the reservation, or the decimal string that its JSON is.
+   * @param reservation The bigint of the reservation, or its decimal string.
    * @param options Which part. Default: all of it.
-   * @returns 'cancelled', or what it had become before.
+   * @returns 'cancelled', or what the reservation had become before.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), as `confirm`.
    * @example
    * stock.cancel(reservation);
@@ -251,20 +252,21 @@ export class Stock implements Disposable {
   }
 
   /**
-   * Holds another quantity: `quantity` units of a reservation of one item, or `lines` for items of the reservation. The
-   * bigint, the deadline and what was confirmed of it stay as they are. More units are reserved as `reserve` does, less
-   * go back on sale and out of the user's count; all of it is done, or nothing. `lines` name items that the reservation
-   * has, or had; 0 takes one out of it.
+   * Changes how many units a reservation holds: `quantity` of a reservation of one item, or `lines` for items of the
+   * reservation. The bigint, the deadline and the confirmed units stay as they are. Additional units are reserved as by
+   * `reserve`; units that are given up go back on sale and out of the user's count. The call does all of it, or
+   * nothing. `lines` name items that the reservation has or had; a quantity of 0 takes an item out of it.
    *
-   * A reservation without a user gets no more of an item that has a limit per user by now ('user-limit'). What goes up
-   * is taken before the rest is put back, so that a refusal changes nothing: to exchange items within a limit that they
-   * share, take some back first. More units take a place of the table for a moment, also if they need none afterwards.
+   * A reservation without a user gets no additional units of an item that has a limit per user by now ('user-limit').
+   * Additional units are taken before others are put back, so that a refusal changes nothing: to exchange items within
+   * a limit that they share, put units back in a call before. Additional units take a place of the table for a moment,
+   * also if they need none afterwards.
    *
-   * The body of the client's id stays what it was at first: a repetition of that request gets this reservation.
+   * The body of the client's id stays as it was: a repetition of the first request gets this reservation.
    *
-   * @param reservation The bigint of the reservation, or the decimal string that its JSON is.
+   * @param reservation The bigint of the reservation, or its decimal string.
    * @param options `quantity` of a reservation of one item, or `lines`.
-   * @returns 'changed', or why not.
+   * @returns 'changed', or the reason why nothing was changed.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also if nothing would be left (`cancel` ends a reservation),
    *   and for an item that is not in it; nothing is changed then.
    * @example
@@ -275,21 +277,21 @@ export class Stock implements Disposable {
   }
 
   /**
-   * Puts units that were bought with a reservation back on sale, and takes them out of their user's count: all that
-   * was bought and not returned, `quantity` units of a reservation of one item, or `lines`. All of it or nothing; each
-   * unit is returned once. Possible until the reservation's place in the table is used again ('unknown'): places are
-   * used again in the order in which they became free.
+   * Puts units that were bought with a reservation back on sale, and takes them out of their user's count: all units
+   * that were bought and not returned, `quantity` units of a reservation of one item, or `lines`. The call returns all
+   * of them or none; each unit is returned once. This is possible until the reservation's place in the table is used
+   * again ('unknown'): places are used again in the order in which they became free.
    *
-   * The second form does not depend on that: units of an item that a user has bought, whatever the reservation. What
-   * it returns can no longer be returned by its reservation, and the other way round. Of an item that never had a limit
-   * per user the ledger does not know who bought, and looks only whether as many are sold.
+   * The second form does not depend on the reservation: it returns units of an item that a user has bought. Units that
+   * it returns can no longer be returned by their reservation, and the other way round. If the item never had a limit
+   * per user, the ledger does not know its buyers, and checks only that so many units are sold.
    *
-   * @param reservation The bigint of the reservation, or the decimal string that its JSON is.
-   * @param options Which part. Default: all that was bought and not returned.
+   * @param reservation The bigint of the reservation, or its decimal string.
+   * @param options Which part. Default: all units that were bought and not returned.
    * @param units The item, the user and the quantity.
-   * @returns 'returned', or why not.
-   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also for a quantity that is more than what was bought with the
-   *   reservation and not returned, and for an item that is not in it, or not there; nothing is changed then.
+   * @returns 'returned', or the reason why nothing was returned.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also for a quantity that is more than was bought with the
+   *   reservation and not returned, and for an item that is not in it, or does not exist; nothing is changed then.
    * @example
    * stock.return(reservation, { quantity: 1 });
    * stock.return({ sku: 7, user: 42, quantity: 1 });
@@ -303,12 +305,12 @@ export class Stock implements Disposable {
   }
 
   /**
-   * What the ledger knows of a reservation: by its bigint, or by the client's id for as long as that is remembered;
-   * undefined if nothing. By user: all that are in the table, in the order of their places, as `reservations` lists
-   * them. Ended ones are known until their place is used again.
+   * Finds a reservation by its bigint, or by the client's id for as long as the ledger remembers it; undefined if the
+   * ledger does not know it. By user, finds all reservations in the table, in the order of their places, as
+   * `reservations` lists them. A reservation that has ended is known until its place is used again.
    *
-   * @param by One of `reservation`, `id` and `user`.
-   * @returns What is known of it; of a user a list.
+   * @param by One of `reservation`, `id` and `user`; `sku` beside `user`.
+   * @returns The reservation, or undefined; for a user a list.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`).
    * @example
    * const found = stock.find({ id: 'order-1' });
@@ -322,10 +324,11 @@ export class Stock implements Disposable {
   }
 
   /**
-   * The reservations in the table, held or ended and not yet overwritten, in the order of their places: those that were
-   * there all the time are listed once, each as it was at an instant of the iteration. For operators: it looks at the
-   * whole table, some thousand places for each native call, about a millisecond for each 65,536, and keeps nobody from
-   * anything. Iterate with pauses of your own, or in pages with `limit` and `after`, if the table is large.
+   * Lists the reservations in the table, held or ended and not yet overwritten, in the order of their places. A
+   * reservation that is there all the time is listed once, as it was at an instant of the iteration. This is for
+   * operators: it looks at the whole table, some thousand places in each native call, about a millisecond for each
+   * 65,536, and blocks no other thread. If the table is large, pause between reservations, or list pages with `limit`
+   * and `after`.
    *
    * @param filter Which ones; `limit` and `after` page through them.
    * @returns An iterator over the reservations.
@@ -338,12 +341,11 @@ export class Stock implements Disposable {
   }
 
   /**
-   * Holds the reservation for at least `ms` milliseconds (1 to 86,400,000) from now; never for less than before.
-   * 'extended', or what it has become.
+   * Holds the reservation for at least `ms` milliseconds (1 to 86,400,000) from now. Never shortens a hold.
    *
-   * @param reservation The bigint of the reservation, or the decimal string that its JSON is.
+   * @param reservation The bigint of the reservation, or its decimal string.
    * @param ms Milliseconds from now: 1 to 86,400,000.
-   * @returns 'extended', or what it has become.
+   * @returns 'extended', or what the reservation has become.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`).
    * @example
    * stock.extend(reservation, 60_000);
@@ -355,10 +357,10 @@ export class Stock implements Disposable {
   }
 
   /**
-   * Expires every reservation that is due, and returns how many there were. This also happens by itself, unless the
-   * clock is a manual one: an unreferenced timer of each attached thread does it every 100 ms, and so does now and then
-   * a thread that reserves. On either clock a reservation also expires when a call would resolve or change it, and when
-   * it stands in the way of a request: see `reserve`.
+   * Expires every reservation that is due, and returns how many there were. Without a manual clock this also happens by
+   * itself: by an unreferenced timer of each attached thread every 100 ms, and now and then by a thread that reserves.
+   * On either clock a reservation that is due also expires when a call would resolve or change it, and when a request
+   * needs its units: see `reserve`.
    *
    * @returns How many reservations expired.
    * @throws SluiceError `ERR_SLUICE_DISPOSED` once this thread has let go of it.
@@ -371,12 +373,12 @@ export class Stock implements Disposable {
   }
 
   /**
-   * Puts an item on sale: 'added', 'sku-exists', 'items-full' if `maxItems` and their shards are there, or 'group-full'
-   * if its group has 64 items.
+   * Puts an item on sale.
    *
    * @param item The item.
-   * @returns What became of it.
-   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also for a group that is not there.
+   * @returns 'added'; 'sku-exists'; 'items-full' if there are `maxItems` items, or no shards are left for it; or
+   *   'group-full' if its group has 64 items.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also for a group that does not exist.
    * @example
    * stock.addItem({ sku: 9, quantity: 500 });
    */
@@ -386,10 +388,10 @@ export class Stock implements Disposable {
   }
 
   /**
-   * Makes a group, for items that are added to it later: 'added', 'group-exists', or 'groups-full' if there are 64.
+   * Makes a group, for items that are added to it later.
    *
    * @param group Its name and its limit per user.
-   * @returns What became of it.
+   * @returns 'added', 'group-exists', or 'groups-full' if there are 64 groups.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`).
    * @example
    * stock.addGroup({ name: 'consoles', perUser: 1 });
@@ -399,12 +401,11 @@ export class Stock implements Disposable {
   }
 
   /**
-   * Changes the limit per user of a group (1 to 4,294,967,295). A user who has more keeps it, and gets no more. False
-   * if there is no such group.
+   * Changes the limit per user of a group (1 to 4,294,967,295). A user who has more units keeps them, and gets no more.
    *
    * @param name The group.
    * @param changes Its new limit per user.
-   * @returns Whether there is such a group.
+   * @returns Whether there is such a group; false if not.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`).
    * @example
    * stock.changeGroup('consoles', { perUser: 2 });
@@ -414,11 +415,11 @@ export class Stock implements Disposable {
   }
 
   /**
-   * Ends the sale of an item: nothing more of it is reserved ('item-closed') until `reopenItem`; what is held can still
-   * be confirmed. False if there is no such item.
+   * Ends the sale of an item: no more units of it are reserved ('item-closed') until `reopenItem`. Units that are held
+   * can still be confirmed.
    *
    * @param sku The item: a whole number from 0 to 2^53 - 1, or a text of 1 to 32 bytes of UTF-8.
-   * @returns Whether there is such an item.
+   * @returns Whether there is such an item; false if not.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`).
    * @example
    * stock.closeItem(7);
@@ -428,11 +429,11 @@ export class Stock implements Disposable {
   }
 
   /**
-   * Goes on with the sale of an item that was closed; one that is not closed stays as it is. An id that was told
-   * 'item-closed' stays refused. False if there is no such item.
+   * Resumes the sale of an item that was closed. An item that is not closed stays as it is. An id that was refused as
+   * 'item-closed' stays refused.
    *
    * @param sku The item: a whole number from 0 to 2^53 - 1, or a text of 1 to 32 bytes of UTF-8.
-   * @returns Whether there is such an item.
+   * @returns Whether there is such an item; false if not.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`).
    * @example
    * stock.reopenItem(7);
@@ -442,20 +443,20 @@ export class Stock implements Disposable {
   }
 
   /**
-   * Changes an item for all threads; what is left out stays. A user who has more than a lower `perUser` keeps it, and
-   * gets no more.
+   * Changes an item for all threads. An option that is left out stays as it is. A user who has more units than a lower
+   * `perUser` keeps them, and gets no more.
    *
-   * An item that never had a limit counts its users from its first one on: units that are held or sold by then count
-   * for no user. Other threads' operations wait, some nanoseconds for each thread, while that begins. A limit that is
-   * taken away (`perUser: null`) leaves the units of which users are known counted, should it come back.
+   * An item counts its users' units from its first limit on: units that are held or sold by then count for no user.
+   * When the first limit is set, other threads' operations wait, some nanoseconds for each thread. After a limit is
+   * taken away (`perUser: null`), units whose users are known stay counted, in case a limit comes back.
    *
-   * `backorder` lets that many units be reserved and sold beyond the total: `counts().backordered` tells how many are.
-   * Units that come later (`restock`, `setTotal`, a cancellation) fill these first. A cap cannot be lower than what is
-   * backordered: then the answer is 'units-taken' and nothing is changed, or with `clamp: true` the cap becomes as low
-   * as it can be, so that nothing more is backordered. No movement tells a change of the cap.
+   * `backorder` lets that many units be reserved and sold beyond the total: `counts().backordered` is how many are.
+   * Units that come later (`restock`, `setTotal`, a cancellation) fill these first. A cap cannot be lower than the
+   * number of backordered units: then the answer is 'units-taken' and nothing is changed, or with `clamp: true` the cap
+   * becomes as low as it can be, so that nothing more is backordered. A change of the cap is no movement.
    *
    * @param sku The item: a whole number from 0 to 2^53 - 1, or a text of 1 to 32 bytes of UTF-8.
-   * @param changes `perUser` and `backorder`; what is left out stays.
+   * @param changes `perUser` and `backorder`. An option that is left out stays as it is.
    * @param options `clamp`: make the cap as low as it can be, instead of refusing.
    * @returns 'changed' with the counts, or 'units-taken'.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also if there is no such item, or the total and `backorder`
@@ -472,10 +473,10 @@ export class Stock implements Disposable {
   }
 
   /**
-   * Changes the ledger for all threads; what is left out stays. `holdMs` (1 to 86,400,000) is for reservations to come:
-   * those that are held stay so for as long as they were told.
+   * Changes the ledger for all threads. An option that is left out stays as it is. `holdMs` (1 to 86,400,000) is for
+   * later reservations: those that are held keep their deadlines.
    *
-   * @param changes What is to change.
+   * @param changes The new options.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`).
    * @example
    * stock.configure({ holdMs: 60_000 });
@@ -488,7 +489,7 @@ export class Stock implements Disposable {
   }
 
   /**
-   * Puts `quantity` more units (1 to 4,294,967,295) of an item on sale. Returns its counts.
+   * Puts `quantity` more units (1 to 4,294,967,295) of an item on sale.
    *
    * @param sku The item: a whole number from 0 to 2^53 - 1, or a text of 1 to 32 bytes of UTF-8.
    * @param quantity Units: 1 to 4,294,967,295.
@@ -503,14 +504,13 @@ export class Stock implements Disposable {
   }
 
   /**
-   * Takes up to `quantity` units (1 to 4,294,967,295) of an item off sale: only what is available, never what is held,
-   * sold or could still be backordered. Returns how many.
+   * Takes up to `quantity` units (1 to 4,294,967,295) of an item off sale: only available units, never units that are
+   * held, sold or could still be backordered.
    *
    * @param sku The item: a whole number from 0 to 2^53 - 1, or a text of 1 to 32 bytes of UTF-8.
    * @param quantity Units: 1 to 4,294,967,295.
    * @returns How many were taken off sale.
-   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also if
-   * there is no such item.
+   * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also if there is no such item.
    * @example
    * const taken = stock.withdraw(7, 100);
    */
@@ -519,10 +519,10 @@ export class Stock implements Disposable {
   }
 
   /**
-   * Makes the total of an item `total` (0 to 4,294,967,295), whatever it was: what is available becomes more or less.
-   * `total` counts what is reserved and sold too, so it cannot be less than these but for what can be backordered: then
-   * the answer is 'units-taken' and nothing is changed, or with `clamp: true` the total becomes as low as it can be.
-   * Movements tell the difference, as 'restocked' or 'withdrawn'.
+   * Sets the total of an item to `total` (0 to 4,294,967,295): more or fewer units become available. The total includes
+   * reserved and sold units, so it cannot be lower than their number less the backorder cap: then the answer is
+   * 'units-taken' and nothing is changed, or with `clamp: true` the total becomes as low as it can be. The difference
+   * is a movement, 'restocked' or 'withdrawn'.
    *
    * @param sku The item: a whole number from 0 to 2^53 - 1, or a text of 1 to 32 bytes of UTF-8.
    * @param total 0 to 4,294,967,295.
@@ -538,7 +538,7 @@ export class Stock implements Disposable {
   }
 
   /**
-   * The units of one item now.
+   * Returns the units of one item now.
    *
    * @param sku The item: a whole number from 0 to 2^53 - 1, or a text of 1 to 32 bytes of UTF-8.
    * @returns The counts.
@@ -551,15 +551,17 @@ export class Stock implements Disposable {
   }
 
   /**
-   * Every change of stock, oldest first, as far as the ledger keeps them (see the option `movements`), then those to
-   * come; it ends when the ledger is disposed of in this thread. A reader that is too slow misses the oldest, and is
-   * told how many: `{ kind: 'lost', count }`. Any number can read; none of them slows those who sell. New movements are
-   * looked for every 10 ms, which does not keep the process alive.
+   * Iterates over every change of stock, oldest first, as far back as the ledger keeps them (see the option
+   * `movements`), then over those to come. It ends when the ledger is disposed of in this thread. A reader that is too
+   * slow misses the oldest movements, and gets their number: `{ kind: 'lost', count }`. Any number of readers can
+   * iterate; none slows the threads that sell. A reader looks for new movements every 10 ms, which does not keep the
+   * process alive.
    *
-   * `from`: the position to begin at, to go on where an earlier reader of this ledger ended: at most that of the next
-   * movement (those of a restored ledger begin anew). When `signal` aborts, the iteration throws its reason.
+   * `from` is the position to begin at, so that a reader can go on where an earlier one ended. It is at most the
+   * position of the next movement; positions of a restored ledger begin anew. When `signal` aborts, the iteration
+   * throws its reason.
    *
-   * @param options `from`, a position; and `signal`.
+   * @param options `from`, a position, and `signal`.
    * @returns An asynchronous iterator over the movements.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also if the ledger was created with `movements: 0`.
    * @example
@@ -573,11 +575,11 @@ export class Stock implements Disposable {
   }
 
   /**
-   * Recomputes every count from the reservations and the users' entries. Operations of other threads wait while it
-   * reads: some nanoseconds per reservation and user that the ledger has room for.
+   * Recomputes every count from the reservations and the users' entries. Operations of other threads wait while the
+   * audit reads: some nanoseconds for each reservation and user that the ledger has room for.
    *
-   * @returns What was counted.
-   * @throws SluiceError (`ERR_SLUICE_AUDIT`) on a mismatch, (`ERR_SLUICE_MEMORY`) if there is no memory for it.
+   * @returns What the audit counted.
+   * @throws SluiceError (`ERR_SLUICE_AUDIT`) on a mismatch, (`ERR_SLUICE_MEMORY`) if there is no memory for the audit.
    * @example
    * setInterval(() => stock.audit(), 60_000).unref();
    */
@@ -586,9 +588,9 @@ export class Stock implements Disposable {
   }
 
   /**
-   * The whole ledger as bytes, as it was at one instant, for `Stock.restore`: of this version of sluice, on any machine
-   * with the same byte order. Operations of other threads wait while it is taken: some nanoseconds per reservation,
-   * user and id that the ledger has room for.
+   * Returns the whole ledger as bytes, as it was at one instant, for `Stock.restore` of the same version of sluice, on
+   * any machine with the same byte order. Operations of other threads wait while the snapshot is taken: some
+   * nanoseconds for each reservation, user and id that the ledger has room for.
    *
    * @returns The bytes. They contain the secret of the hashes: keep them where clients cannot read them.
    * @throws SluiceError (`ERR_SLUICE_MEMORY`) if there is no memory for it.
@@ -600,7 +602,7 @@ export class Stock implements Disposable {
   }
 
   /**
-   * Operations since creation, over all threads.
+   * Returns counters of operations since creation, over all threads.
    *
    * @returns The counters: see `StockStats`.
    * @throws SluiceError `ERR_SLUICE_DISPOSED` once this thread has let go of it.
