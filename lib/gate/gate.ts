@@ -117,8 +117,12 @@ export class Gate<T> implements Disposable {
    * @throws TypeError (`ERR_SLUICE_OPTION`) naming a bad, missing or unknown option, or if the parts have different
    *   clocks; SluiceError `ERR_SLUICE_GATED` if the queue has a gate already, `ERR_SLUICE_MEMORY`.
    * @example
-   * const fields = { sku: 'sku', quantity: 'quantity', user: 'user', id: 'orderId' };
-   * const gate = Gate.create({ queue, limiter, stock, fields });
+   * const gate = Gate.create({
+   *   queue,
+   *   limiter,
+   *   stock,
+   *   fields: { sku: 'sku', quantity: 'quantity', user: 'user', id: 'orderId' },
+   * });
    */
   static create<T>(options: GateOptions<T>): Gate<T> {
     const where = 'Gate.create';
