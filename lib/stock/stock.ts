@@ -418,7 +418,7 @@ export class Stock implements Disposable {
    * Ends the sale of an item: no more units of it are reserved ('item-closed') until `reopenItem`. Units that are held
    * can still be confirmed.
    *
-   * @param sku The item: a whole number from 0 to 2^53 - 1, or a text of 1 to 32 bytes of UTF-8.
+   * @param sku The item: a whole number from 0 to 4,294,967,295, or a text of 1 to 32 bytes of UTF-8.
    * @returns Whether there is such an item; false if not.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`).
    * @example
@@ -432,7 +432,7 @@ export class Stock implements Disposable {
    * Resumes the sale of an item that was closed. An item that is not closed stays as it is. An id that was refused as
    * 'item-closed' stays refused.
    *
-   * @param sku The item: a whole number from 0 to 2^53 - 1, or a text of 1 to 32 bytes of UTF-8.
+   * @param sku The item: a whole number from 0 to 4,294,967,295, or a text of 1 to 32 bytes of UTF-8.
    * @returns Whether there is such an item; false if not.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`).
    * @example
@@ -455,7 +455,7 @@ export class Stock implements Disposable {
    * number of backordered units: then the answer is 'units-taken' and nothing is changed, or with `clamp: true` the cap
    * becomes as low as it can be, so that nothing more is backordered. A change of the cap is no movement.
    *
-   * @param sku The item: a whole number from 0 to 2^53 - 1, or a text of 1 to 32 bytes of UTF-8.
+   * @param sku The item: a whole number from 0 to 4,294,967,295, or a text of 1 to 32 bytes of UTF-8.
    * @param changes `perUser` and `backorder`. An option that is left out stays as it is.
    * @param options `clamp`: make the cap as low as it can be, instead of refusing.
    * @returns 'changed' with the counts, or 'units-taken'.
@@ -491,7 +491,7 @@ export class Stock implements Disposable {
   /**
    * Puts `quantity` more units (1 to 4,294,967,295) of an item on sale.
    *
-   * @param sku The item: a whole number from 0 to 2^53 - 1, or a text of 1 to 32 bytes of UTF-8.
+   * @param sku The item: a whole number from 0 to 4,294,967,295, or a text of 1 to 32 bytes of UTF-8.
    * @param quantity Units: 1 to 4,294,967,295.
    * @returns The counts afterwards.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also if there is no such item or its total, with its backorder
@@ -507,7 +507,7 @@ export class Stock implements Disposable {
    * Takes up to `quantity` units (1 to 4,294,967,295) of an item off sale: only available units, never units that are
    * held, sold or could still be backordered.
    *
-   * @param sku The item: a whole number from 0 to 2^53 - 1, or a text of 1 to 32 bytes of UTF-8.
+   * @param sku The item: a whole number from 0 to 4,294,967,295, or a text of 1 to 32 bytes of UTF-8.
    * @param quantity Units: 1 to 4,294,967,295.
    * @returns How many were taken off sale.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also if there is no such item.
@@ -524,7 +524,7 @@ export class Stock implements Disposable {
    * 'units-taken' and nothing is changed, or with `clamp: true` the total becomes as low as it can be. The difference
    * is a movement, 'restocked' or 'withdrawn'.
    *
-   * @param sku The item: a whole number from 0 to 2^53 - 1, or a text of 1 to 32 bytes of UTF-8.
+   * @param sku The item: a whole number from 0 to 4,294,967,295, or a text of 1 to 32 bytes of UTF-8.
    * @param total 0 to 4,294,967,295.
    * @param options `clamp`: make the total as low as it can be, instead of refusing.
    * @returns 'changed' with the counts, or 'units-taken'.
@@ -540,7 +540,7 @@ export class Stock implements Disposable {
   /**
    * Returns the units of one item now.
    *
-   * @param sku The item: a whole number from 0 to 2^53 - 1, or a text of 1 to 32 bytes of UTF-8.
+   * @param sku The item: a whole number from 0 to 4,294,967,295, or a text of 1 to 32 bytes of UTF-8.
    * @returns The counts.
    * @throws RangeError (`ERR_SLUICE_OPTION`) if there is no such item.
    * @example
