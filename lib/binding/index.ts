@@ -24,8 +24,8 @@ export {
 } from './memory.js';
 export {
   CLOSED,
-  CLOSED_WAITER,
   ENDED,
+  ENDED_WAITER,
   LINE_FULL,
   type NativeQueue,
   NOT_CONSUMER,

@@ -13,7 +13,7 @@ export const ENDED: typeof parks.ended = parks.ended;
 
 /** States of a waiter. */
 export const SERVED_WAITER: typeof waiterStates.served = waiterStates.served;
-export const CLOSED_WAITER: typeof waiterStates.closed = waiterStates.closed;
+export const ENDED_WAITER: typeof waiterStates.ended = waiterStates.ended;
 
 /** The properties of a queue, which are fixed at creation. */
 interface QueueProperties {

@@ -2,9 +2,9 @@ import { performance } from 'node:perf_hooks';
 import {
   arrays,
   CLOSED,
-  CLOSED_WAITER,
   DISPOSED,
   disposed,
+  ENDED_WAITER,
   failed,
   LINE_FULL,
   type NativeQueue,
@@ -160,9 +160,9 @@ export class Producer<T> {
     try {
       for (;;) {
         const state = this.#native.waiterState(waiter);
-        if (state === SERVED_WAITER || state === CLOSED_WAITER) {
+        if (state === SERVED_WAITER || state === ENDED_WAITER) {
           this.#native.retire(waiter);
-          if (state === CLOSED_WAITER) throw closed();
+          if (state === ENDED_WAITER) throw closed();
           return true;
         }
         const left = deadline - performance.now();

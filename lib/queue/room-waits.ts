@@ -1,5 +1,5 @@
 import { clearTimeout, setTimeout } from 'node:timers';
-import { CLOSED_WAITER, type NativeQueue, SERVED_WAITER } from '../binding/index.js';
+import { ENDED_WAITER, type NativeQueue, SERVED_WAITER } from '../binding/index.js';
 import { onAbort, SluiceError } from '../input/index.js';
 import { type Linked, LinkedList } from '../linked-list.js';
 
@@ -83,9 +83,9 @@ export class RoomWaits {
     for (const lane of this.#lanes) {
       for (let first = lane.first; first !== undefined; first = lane.first) {
         const state = this.#native.waiterState(first.index);
-        if (state !== SERVED_WAITER && state !== CLOSED_WAITER) break;
+        if (state !== SERVED_WAITER && state !== ENDED_WAITER) break;
         this.#native.retire(first.index);
-        this.#settle(first, state === CLOSED_WAITER ? { error: closed() } : undefined);
+        this.#settle(first, state === ENDED_WAITER ? { error: closed() } : undefined);
       }
     }
   }

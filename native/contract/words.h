@@ -54,8 +54,8 @@ constexpr const char* word_of(WaiterState value) {
       return "waiting";
     case WaiterState::kServed:
       return "served";
-    case WaiterState::kClosed:
-      return "closed";
+    case WaiterState::kEnded:
+      return "ended";
   }
   return nullptr;
 }

@@ -124,7 +124,7 @@ LimiterSession::Joined LimiterSession::acquire(std::uint64_t cost, std::uint64_t
   LimiterWaiters::Woken woken;
   const std::uint64_t now = clock_.now();
   const LimiterWaiters::Joined joined =
-      waiters_.join({*slot_, clock_, queue_depth(), woken}, now, cost, patience, owner_, key);
+      waiters_.join({*slot_, clock_, queue_depth(), woken}, now, {cost, patience, owner_, key});
   wake(woken, key);
   const bool waits = joined.waiter != LimiterWaiters::kNone;
   has_waited_ = has_waited_ || waits;

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "core/base/atomics.h"
+#include "core/base/waiter_list.h"
 #include "core/limiter/depth_gate.h"
 #include "core/limiter/limiter_config.h"
 
@@ -16,7 +17,7 @@ namespace sluice {
 // The waiters of one state: see limiter_waiters.h. Zeroed: there are none.
 struct StateLine {
   std::atomic<std::uint32_t> waiting;
-  std::uint32_t first, last;        // waiter + 1
+  WaiterChain chain;
   std::uint32_t serial;             // the state's; it changes when earlier charges are forgotten
   std::atomic<std::uint64_t> cost;  // of all waiters together
 };

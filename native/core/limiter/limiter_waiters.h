@@ -1,5 +1,5 @@
-// Those who wait until a limiter allows them: for each key (or for the limiter without keys) served in the order in
-// which they came, over all threads. While somebody waits for a state, nobody else is allowed by it.
+// The waiters of a limiter: for each key (or for the limiter without keys) served first come first served, over all
+// threads. While a state has waiters, it allows nothing to other callers.
 //
 //            join               serve                     told (to its owner)
 //   free ---------> waiting ----------------> served -----------------------> free
@@ -7,317 +7,334 @@
 //    |                 |   +---------> expired ----|---------------------------^
 //    +-----------------+-------- leave: the charge of one that was served is refunded
 //
-// What an owner must know stands in its list, and its bell is rung: which of its waiters were served, expired, or came
-// to the front of their line. An owner has a list while one of its waiters has a place, so there are as many lists as
-// places, however many owners there are. Nothing here looks at a whole line or list, but review(), which follows a
-// change of limits.
+// What an owner has to hear is in its list, and its bell is rung (see owner_lists.h). Only review(), which follows a
+// change of limits, looks at a whole line.
 //
-//   | Control | Waiter[max] | List[max] |
+//   memory:  | Control | Waiter[max] | OwnerList[max] |
 //
 // No background thread serves waiters. Owners do, by tend(), when the time has passed that it returned for the front;
-// and so does any thread that gives capacity back. No wake-up is lost: join() counts the waiter, in the state and in
-// all, then a fence, then asks the tiers once more; a thread that leaves the depth does so, then a fence, then looks at
-// the counts. One sees the other.
+// and so does any thread that gives capacity back. The list's handshake: join() counts the waiter, in its state and in
+// all, then calls before_look(), then asks the tiers once more. A thread that gives back leaves the depth, then calls
+// made_room(), then looks at the counts.
 //
-// A lock for all waiters; taken inside the lock of a key's set, never the other way round.
+// The lock of the list is taken inside the lock of a key's set, never the other way round.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 
 #include "core/base/layout.h"
-#include "core/base/spin_lock.h"
 #include "core/limiter/limiter.h"
 #include "core/limiter/limiter_waiting.h"
+#include "core/limiter/owner_lists.h"
 
 namespace sluice {
 
 class LimiterWaiters : public LimiterWaiting {
  public:
-  static std::uint64_t bytes(std::uint32_t max) { return bytes_of<Control, Waiter, List>(1, max, max); }
+  static std::uint64_t bytes(std::uint32_t max) { return bytes_of<Control, Waiter, OwnerList>(1, max, max); }
 
   LimiterWaiters(Limiter& limiter, void* memory, std::uint32_t max)
-      : limiter_(limiter),
-        control_(static_cast<Control*>(memory)),
-        waiters_(reinterpret_cast<Waiter*>(control_ + 1)),
-        lists_(reinterpret_cast<List*>(waiters_ + max)),
-        max_(max) {}
+      : LimiterWaiters(limiter, *static_cast<Control*>(memory),
+                       reinterpret_cast<Waiter*>(static_cast<Control*>(memory) + 1), max) {}
 
   void format() noexcept {
-    control_->free = control_->free_lists = max_ == 0 ? 0 : 1;
-    for (std::uint32_t i = 0; i < max_; ++i) waiters_[i].next = lists_[i].next = i + 1 == max_ ? 0 : i + 2;
+    list_.format();
+    lists_.format();
   }
-  std::uint32_t waiting() const noexcept { return control_->waiting.load(std::memory_order_relaxed); }
-
-  // Whether this is a waiter of `owner`, which alone frees its place.
+  std::uint32_t waiting() const noexcept { return list_.waiting(); }
   bool is_of(std::uint32_t index, const Owner& owner) const noexcept {
-    const Locked locked(control_->lock);
-    return waiters_[index].state != State::kFree && waiters_[index].owner == owner.number;
+    return list_.is_of(index, owner.number);
   }
 
-  // Allows `cost` now, or refuses it because it cannot be allowed within `patience` ns (or ever, or the line is
-  // full), or lets it wait.
-  Joined join(const Asking& asking, std::uint64_t now, std::uint64_t cost, std::uint64_t patience,
-              Owner& owner, const Key* key) noexcept {
+  // Allows `wish.cost` now; or refuses it, because it cannot be allowed within the caller's patience, or because too
+  // many wait; or lets it wait.
+  Joined join(const Asking& asking, std::uint64_t now, const Wish& wish) noexcept {
     Joined joined;
     bool must_stay = false;
     const auto ask = [&](Tiers& tiers, std::uint64_t time, bool stays) {
-      must_stay = !join_in(tiers, asking, time, cost, patience, owner, key, stays, joined);
+      must_stay = !join_in(tiers, asking, time, wish, stays, joined);
     };
-    limiter_.visit(asking.line, now, key, Limiter::need_of(cost), ask);
+    limiter_.visit(asking.slot, now, wish.key, Limiter::need_of(wish.cost), ask);
     if (!must_stay) return joined;
-    // A guest in a slot of those that stay nowhere. It asks anew in one where it may, if there is one.
-    if (!limiter_.visit(asking.line, now, key, Limiter::Need::kStay, ask)) {
+    // The key is a guest that may be forgotten at any time. It asks again as a guest that stays, if there is room.
+    if (!limiter_.visit(asking.slot, now, wish.key, Limiter::Need::kStay, ask)) {
       joined.decision.refused_by = joined.decision.would_refuse = Tier::kLine;
-      limiter_.count(asking.line, joined.decision, cost, false);
+      limiter_.count(asking.slot, joined.decision, wish.cost, false);
     }
     return joined;
   }
 
-  // Serves the line of a waiter, and ends the waiter's own wait if its deadline has passed, or cannot be met by the
-  // front that it is; by its owner.
+  // By a waiter's owner: serves the line in which it waits. Then ends its wait if its deadline has passed; or, if it is
+  // the front, if the deadline will have passed before it can be served.
   Tended tend(const Asking& asking, std::uint64_t now, std::uint32_t index) noexcept {
-    Waiter& waiter = waiters_[index];
+    Waiter& waiter = list_[index];
     Tended tended{kNever, kNever, waiter.key};
-    visit(asking.line, now, waiter, [&](Tiers& tiers, std::uint64_t time, bool) {
-      const Locked locked(control_->lock);
+    visit(asking.slot, now, waiter, [&](Tiers& tiers, std::uint64_t time, bool) {
+      const Locked locked(list_.lock());
       serve(tiers, asking, time);
-      if (waiter.state == State::kWaiting) {
-        if (too_late(tiers, time, waiter)) {
-          expire(tiers, asking, time, waiter);
-          serve(tiers, asking, time);
-        } else if (waiter.deadline != kNever) {
-          tended.left = waiter.deadline - time;
-        }
-      }
-      const std::uint32_t front = tiers.line().first;
-      if (front != 0) tended.wait = tiers.retry_after(waiters_[front - 1].cost, time);
-      if (tended.wait == 0) tended.wait = kNever;  // whoever gives back serves it
+      tended.left = expire_if_late(tiers, asking, time, waiter);
+      const Waiter* front = list_.front(tiers.line().chain);
+      if (front != nullptr) tended.wait = tiers.retry_after(front->cost, time);
+      if (tended.wait == 0) tended.wait = kNever;  // the thread that gives back serves it
     });
     return tended;
   }
 
-  // The next entry in the list of `owner`. A waiter that was served or has expired is free afterwards.
+  // The next entry in the list of `owner`. The place of a waiter that was served or has expired is free afterwards.
   Told told(const Owner& owner) noexcept {
-    const Locked locked(control_->lock);
-    const std::uint32_t entry = has_list(owner) ? lists_[owner.list].first : 0;
-    if (entry == 0) return {};
-    Waiter& waiter = waiters_[entry - 1];
-    unlist(waiter);
-    Told told{Told::kFront, entry - 1, waiter.refusal, waiter.wait, waiter.cost, waiter.key, waiter.receipt};
-    if (waiter.state != State::kWaiting) {
-      told.outcome = waiter.state == State::kServed ? Told::kServed : Told::kExpired;
-      release(entry - 1);
+    const Locked locked(list_.lock());
+    Waiter* waiter = lists_.next_of(owner);
+    if (waiter == nullptr) return {};
+    Told told{Told::kFront, list_.index_of(*waiter), waiter->refusal, waiter->wait, waiter->cost,
+              waiter->key,  waiter->receipt};
+    if (const WaiterState state = Places::state(*waiter); state != WaiterState::kWaiting) {
+      told.outcome = state == WaiterState::kServed ? Told::kServed : Told::kExpired;
+      release(*waiter);
     }
     return told;
   }
 
-  // The owner gives up: whatever the waiter was charged is refunded. Returns for which key it waited; {}: the limiter
-  // has none.
+  // The owner gives up: what the waiter was charged is refunded. Returns the key that it waited for; {}: there are no
+  // keys.
   Key leave(const Asking& asking, std::uint64_t now, std::uint32_t index) noexcept {
-    Waiter& waiter = waiters_[index];
+    Waiter& waiter = list_[index];
     const Key key = waiter.key;
     bool left = false;
-    visit(asking.line, now, waiter, [&](Tiers& tiers, std::uint64_t time, bool) {
-      const Locked locked(control_->lock);
-      if (waiter.state == State::kWaiting) {
-        const bool front = waiter.prev == 0;
-        unlink(tiers.line(), waiter);
-        if (front) tell_front(tiers.line(), asking);
-      } else if (waiter.state == State::kServed) {
-        left = limiter_.leave(asking.line, tiers, waiter.cost);
-        tiers.refund_rates(waiter.receipt, waiter.cost, time);
-      }
-      serve(tiers, asking, time);
+    visit(asking.slot, now, waiter, [&](Tiers& tiers, std::uint64_t time, bool) {
+      const Locked locked(list_.lock());
+      left = leave_in(tiers, asking, time, waiter);
     });
-    const Locked locked(control_->lock);
-    if (waiter.state == State::kFree) return key;
-    if (waiter.state == State::kServed) {
-      if (!left) limiter_.leave_behind(asking.line, waiter.cost);
-      asking.line.count(Limiter::kAllowed, ~0ULL);
+    const Locked locked(list_.lock());
+    const WaiterState state = Places::state(waiter);
+    if (state == WaiterState::kFree) return key;
+    if (state == WaiterState::kServed) {
+      if (!left) limiter_.leave_behind(asking.slot, waiter.cost);
+      asking.slot.count(Limiter::kAllowed, ~0ULL);  // one less
     }
-    if (waiter.listed) unlist(waiter);
-    release(index);
+    release(waiter);
     return key;
   }
 
-  // How far a call has come that goes over all places. It stops where `asking.woken` is full; the caller serves the
-  // rest of the line that it has come to, and calls it again with `next`, until that is `max`.
+  // How far a call has come that goes over all places. It stops when `asking.woken` is full. The caller then serves the
+  // rest of the line of `key`, and calls again with `next`, until that is `max`.
   struct Passed {
     std::uint32_t next;
-    Key key;  // of that line; {}: of a limiter without keys
+    Key key;  // {}: of a limiter without keys
   };
-  // Nothing of `owner` remains. To be called with `from` 0 first.
+  // Nothing of `owner` remains. `from` is 0 in the first call.
   Passed abandon(const Asking& asking, std::uint64_t now, const Owner& owner, std::uint32_t from) noexcept {
-    for (std::uint32_t index = from; index < max_; ++index) {
-      control_->lock.lock();
-      const bool own = waiters_[index].state != State::kFree && waiters_[index].owner == owner.number;
-      control_->lock.unlock();
-      if (!own) continue;
+    for (std::uint32_t index = from; index < list_.max(); ++index) {
+      if (!is_of(index, owner)) continue;
       const Key key = leave(asking, now, index);
       if (asking.woken.full()) return {index + 1, key};
     }
-    return {max_, {}};
+    return {list_.max(), {}};
   }
 
-  // Something was given back to the state of `key`: those who wait for it may be served, or sooner than they know.
+  // Something was given back to the state of `key`: its waiters may be served, or sooner than they know.
   void given_back(const Asking& asking, std::uint64_t now, const Key* key) noexcept {
-    if (max_ == 0) return;
-    // Pairs with the fence in join().
-    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (list_.max() == 0) return;
+    Places::made_room();
     if (waiting() == 0) return;
-    const auto act = [&](Tiers& tiers, std::uint64_t time, bool) {
-      if (tiers.line().waiting.load(std::memory_order_relaxed) == 0) return;
-      const Locked locked(control_->lock);
-      if (!serve(tiers, asking, time)) tell_front(tiers.line(), asking);
-    };
-    limiter_.visit(asking.line, now, key, Limiter::Need::kFound, act);
+    visit_line(asking.slot, now, key, [&](Tiers& tiers, std::uint64_t time) {
+      if (!serve(tiers, asking, time)) notify_front(tiers.line(), asking);
+    });
   }
 
-  // The limits have changed: those who wait no longer within their deadlines are told so at once, and all owners of a
-  // front to look again. Takes time in proportion to who waits. To be called with `from` 0 first.
+  // The limits have changed: a waiter that can no longer be served before its deadline hears so at once, and the owner
+  // of each front looks again. Takes time in proportion to the waiters. `from` is 0 in the first call.
   Passed review(const Asking& asking, std::uint64_t now, std::uint32_t from) noexcept {
-    if (waiting() == 0) return {max_, {}};
-    for (std::uint32_t index = from; index < max_; ++index) {
-      control_->lock.lock();
-      const Waiter waiter = waiters_[index];
-      control_->lock.unlock();
-      if (waiter.state != State::kWaiting || waiter.prev != 0) continue;
-      visit(asking.line, now, waiter, [&](Tiers& tiers, std::uint64_t time, bool) {
-        const Locked locked(control_->lock);
-        review_line(tiers, asking, time);
-      });
-      if (asking.woken.full()) return {index + 1, waiter.key};
+    if (waiting() == 0) return {list_.max(), {}};
+    for (std::uint32_t index = from; index < list_.max(); ++index) {
+      Key key;
+      if (!is_front_of(index, key)) continue;
+      review_of(asking, now, key == Key{} ? nullptr : &key);
+      if (asking.woken.full()) return {index + 1, key};
     }
-    return {max_, {}};
+    return {list_.max(), {}};
   }
-  // The same for those who wait for one state: that of `key`, or of a limiter without keys.
+  // The same for the waiters of one state: that of `key`, or of a limiter without keys.
   void review_of(const Asking& asking, std::uint64_t now, const Key* key) noexcept {
     if (waiting() == 0) return;
-    const auto act = [&](Tiers& tiers, std::uint64_t time, bool) {
-      if (tiers.line().waiting.load(std::memory_order_relaxed) == 0) return;
-      const Locked locked(control_->lock);
-      review_line(tiers, asking, time);
-    };
-    limiter_.visit(asking.line, now, key, Limiter::Need::kFound, act);
+    visit_line(asking.slot, now, key,
+               [&](Tiers& tiers, std::uint64_t time) { review_line(tiers, asking, time); });
   }
 
-  // Adds owners whose list is not empty to `woken`, as many as fit. To be called with `from` 0, and again with what it
-  // returned, until that is `max`.
+  // Adds owners that have something to hear to `woken`, as many as fit. `from` is 0 in the first call. Returns where
+  // the next one goes on; `max`: there are no more.
   std::uint32_t listed(Woken& woken, std::uint32_t from) const noexcept {
-    const Locked locked(control_->lock);
-    for (; from < max_ && !woken.full(); ++from) {
-      if (lists_[from].owner != 0 && lists_[from].first != 0) woken.add(lists_[from].owner);
-    }
-    return from;
+    const Locked locked(list_.lock());
+    return lists_.collect(woken, from);
   }
 
  private:
+  LimiterWaiters(Limiter& limiter, Control& control, Waiter* waiters, std::uint32_t max)
+      : limiter_(limiter),
+        list_(control, waiters, max),
+        lists_(control, list_, reinterpret_cast<OwnerList*>(waiters + max)) {}
+
   template <class Act>
-  void visit(ThreadSlot& line, std::uint64_t now, const Waiter& waiter, Act&& act) noexcept {
-    limiter_.visit(line, now, waiter.keyed ? &waiter.key : nullptr, Limiter::Need::kFound, act);
+  void visit(ThreadSlot& slot, std::uint64_t now, const Waiter& waiter, Act&& act) noexcept {
+    limiter_.visit(slot, now, waiter.keyed ? &waiter.key : nullptr, Limiter::Need::kFound, act);
+  }
+  // Calls act(tiers, limiter's time) under the lock if the state of `key` has waiters.
+  template <class Act>
+  void visit_line(ThreadSlot& slot, std::uint64_t now, const Key* key, Act&& act) noexcept {
+    const auto locked_act = [&](Tiers& tiers, std::uint64_t time, bool) {
+      if (tiers.line().waiting.load(std::memory_order_relaxed) == 0) return;
+      const Locked locked(list_.lock());
+      act(tiers, time);
+    };
+    limiter_.visit(slot, now, key, Limiter::Need::kFound, locked_act);
   }
 
+  // ---- join(), in steps ------------------------------------------------------------------------------------------
+
   // join() in the state of the key. False, and nothing is done: it would wait, and the state does not stay.
-  bool join_in(Tiers& tiers, const Asking& asking, std::uint64_t time, std::uint64_t cost,
-               std::uint64_t patience, Owner& owner, const Key* key, bool stays, Joined& joined) noexcept {
-    const Locked locked(control_->lock);
-    StateLine& state = tiers.line();
-    joined.decision = limiter_.decide_in(tiers, asking.line, asking.clock, time, cost, asking.queue_depth);
-    if (joined.decision.refused_by == Tier::kNone) {
-      limiter_.count(asking.line, joined.decision, cost, key != nullptr && tiers.holds_depth());
-      return true;
-    }
-    if (cost == 0 && !stays) {  // an overload: of nothing that is here
-      joined.wait = tiers.retry_after(cost, time);
-      limiter_.count(asking.line, joined.decision, cost, false);
-      return true;
-    }
-    const std::uint32_t before = state.waiting.fetch_add(1, std::memory_order_relaxed);
-    joined.wait = tiers.least_wait(state.cost.load(std::memory_order_relaxed), cost, time);
-    const bool hopeless =
-        joined.decision.refused_by == Tier::kAdaptive || joined.wait == kNever || joined.wait > patience;
-    const std::uint32_t index = control_->free;
-    const bool full = index == 0 || (key != nullptr && before >= limiter_.config().waiting_per_key);
-    if (hopeless || full || !stays) {
-      state.waiting.fetch_sub(1, std::memory_order_relaxed);
-      if (!hopeless && !full) return false;
-      if (!hopeless) joined.decision.refused_by = joined.decision.would_refuse = Tier::kLine;
-      limiter_.count(asking.line, joined.decision, cost, false);
-      return true;
-    }
-    Waiter& waiter = waiters_[index - 1];
-    control_->free = waiter.next;
-    const std::uint64_t deadline = patience == kNever ? kNever : time + patience;
-    waiter = {};
-    waiter.state = State::kWaiting;
-    waiter.keyed = key != nullptr;
-    waiter.list = list_of(owner);
-    ++lists_[waiter.list].waiters;
-    waiter.prev = state.last;
-    waiter.owner = owner.number;
-    waiter.cost = cost;
-    waiter.deadline = deadline;
-    if (key != nullptr) waiter.key = *key;
-    (state.last == 0 ? state.first : waiters_[state.last - 1].next) = index;
-    state.last = index;
-    state.cost.fetch_add(cost, std::memory_order_relaxed);
-    control_->waiting.fetch_add(1, std::memory_order_relaxed);
-    // Pairs with the fence in given_back(). After both marks that it looks at, and before serve() looks at the tiers.
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    joined.waiter = index - 1;
-    serve(tiers, asking, time);
+  bool join_in(Tiers& tiers, const Asking& asking, std::uint64_t time, const Wish& wish, bool stays,
+               Joined& joined) noexcept {
+    const Locked locked(list_.lock());
+    Limiter::Decision& decision = joined.decision;
+    decision = limiter_.decide_in(tiers, asking.slot, asking.clock, time, wish.cost, asking.queue_depth);
+    const bool allowed = decision.refused_by == Tier::kNone;
+    if (!allowed && (wish.cost != 0 || stays))
+      return wait_or_refuse(tiers, asking, time, wish, stays, joined);
+    // A cost of 0 without a state is refused by an overload only, which waits for nothing that is here.
+    if (!allowed) joined.wait = tiers.retry_after(wish.cost, time);
+    limiter_.count(asking.slot, decision, wish.cost, allowed && wish.key != nullptr && tiers.holds_depth());
     return true;
   }
 
-  // Serves from the front of a state's line while the tiers allow it. Whether it served somebody.
+  bool wait_or_refuse(Tiers& tiers, const Asking& asking, std::uint64_t time, const Wish& wish, bool stays,
+                      Joined& joined) noexcept {
+    // Counted before the look at the tiers, so that meanwhile they allow nothing to callers that come later.
+    StateLine& line = tiers.line();
+    const std::uint32_t before = line.waiting.fetch_add(1, std::memory_order_relaxed);
+    joined.wait = tiers.least_wait(line.cost.load(std::memory_order_relaxed), wish.cost, time);
+    const bool hopeless =
+        joined.decision.refused_by == Tier::kAdaptive || joined.wait == kNever || joined.wait > wish.patience;
+    const bool waits = !hopeless && has_room(wish, before);
+    if (waits && stays) {
+      start_waiting(tiers, asking, time, wish, joined);
+      return true;
+    }
+    line.waiting.fetch_sub(1, std::memory_order_relaxed);
+    if (waits) return false;
+    if (!hopeless) joined.decision.refused_by = joined.decision.would_refuse = Tier::kLine;
+    limiter_.count(asking.slot, joined.decision, wish.cost, false);
+    return true;
+  }
+
+  // Whether one more may wait, where `before` wait already.
+  bool has_room(const Wish& wish, std::uint32_t before) const noexcept {
+    return !list_.full() && (wish.key == nullptr || before < limiter_.config().waiting_per_key);
+  }
+
+  // The waiter is counted in its state already.
+  void start_waiting(Tiers& tiers, const Asking& asking, std::uint64_t time, const Wish& wish,
+                     Joined& joined) noexcept {
+    StateLine& line = tiers.line();
+    Waiter& waiter = list_.take(wish.owner.number);
+    lists_.add(wish.owner, waiter);
+    waiter.cost = wish.cost;
+    waiter.deadline = wish.patience == kNever ? kNever : time + wish.patience;
+    waiter.wait = 0;
+    waiter.keyed = wish.key != nullptr;
+    waiter.key = waiter.keyed ? *wish.key : Key{};
+    waiter.receipt = {};
+    waiter.refusal = {};
+    line.cost.fetch_add(wish.cost, std::memory_order_relaxed);
+    list_.enter(line.chain, waiter);
+    Places::before_look();
+    joined.waiter = list_.index_of(waiter);
+    serve(tiers, asking, time);
+  }
+
+  // ---- steps of a line, under the lock ---------------------------------------------------------------------------
+
+  // Serves from the front of a state's line while the tiers allow it. Returns whether it served any.
   bool serve(Tiers& tiers, const Asking& asking, std::uint64_t time) noexcept {
-    StateLine& state = tiers.line();
+    StateLine& line = tiers.line();
     bool served = false;
-    while (state.first != 0 && !asking.woken.full()) {
-      Waiter& front = waiters_[state.first - 1];
+    while (!line.chain.empty() && !asking.woken.full()) {
+      Waiter& front = *list_.front(line.chain);
       const Tiers::Taken taken =
           tiers.take(front.cost, time, asking.queue_depth, limiter_.since_epoch(asking.clock));
       if (taken.refused_by != Tier::kNone) break;
       front.receipt = taken.receipt;
-      unlink(state, front);
-      front.state = State::kServed;
-      asking.line.count(Limiter::kAllowed);
-      if (front.keyed && tiers.holds_depth()) asking.line.count(Limiter::kInFlight, front.cost);
-      tell(front, asking);
+      unlink(line, front, WaiterState::kServed);
+      asking.slot.count(Limiter::kAllowed);
+      if (front.keyed && tiers.holds_depth()) asking.slot.count(Limiter::kInFlight, front.cost);
+      lists_.notify(front, asking.woken);
       served = true;
     }
-    if (served) tell_front(state, asking);
+    if (served) notify_front(line, asking);
     return served;
   }
 
-  // Only of the front is it known how long it will wait.
+  // Returns how long the waiter has until its deadline; kNever: it has none, or waits no more.
+  std::uint64_t expire_if_late(Tiers& tiers, const Asking& asking, std::uint64_t time,
+                               Waiter& waiter) noexcept {
+    if (Places::state(waiter) != WaiterState::kWaiting) return kNever;
+    if (too_late(tiers, time, waiter)) {
+      expire(tiers, asking, time, waiter);
+      serve(tiers, asking, time);
+      return kNever;
+    }
+    return waiter.deadline == kNever ? kNever : waiter.deadline - time;
+  }
+
+  // Only for the front it is known how long it will wait.
   bool too_late(const Tiers& tiers, std::uint64_t time, const Waiter& waiter) const noexcept {
     if (waiter.deadline != kNever && time >= waiter.deadline) return true;
-    if (waiter.prev != 0) return false;
+    if (!Places::is_front(waiter)) return false;
     const std::uint64_t wait = tiers.least_wait(0, waiter.cost, time);
     return wait == kNever || (waiter.deadline != kNever && wait > waiter.deadline - time);
   }
 
   void expire(Tiers& tiers, const Asking& asking, std::uint64_t time, Waiter& waiter) noexcept {
-    StateLine& state = tiers.line();
-    const bool front = waiter.prev == 0;
+    StateLine& line = tiers.line();
+    const bool was_front = Places::is_front(waiter);
     waiter.refusal = tiers.named(tiers.refuses(waiter.cost, time, asking.queue_depth), waiter.cost);
-    unlink(state, waiter);
-    waiter.wait = tiers.least_wait(state.cost.load(std::memory_order_relaxed), waiter.cost, time);
-    waiter.state = State::kExpired;
-    asking.line.count(Limiter::kAllowed + static_cast<std::uint32_t>(waiter.refusal.tier));
-    tell(waiter, asking);
-    if (front) tell_front(state, asking);
+    unlink(line, waiter, WaiterState::kEnded);
+    waiter.wait = tiers.least_wait(line.cost.load(std::memory_order_relaxed), waiter.cost, time);
+    asking.slot.count(Limiter::kAllowed + static_cast<std::uint32_t>(waiter.refusal.tier));
+    lists_.notify(waiter, asking.woken);
+    if (was_front) notify_front(line, asking);
   }
 
-  // Walks over the line once, however many have expired: who stays is not looked at again.
+  // leave() in the state that the waiter waits for. Returns whether its depth was left.
+  bool leave_in(Tiers& tiers, const Asking& asking, std::uint64_t time, Waiter& waiter) noexcept {
+    bool left = false;
+    const WaiterState state = Places::state(waiter);
+    if (state == WaiterState::kWaiting) {
+      const bool was_front = Places::is_front(waiter);
+      unlink(tiers.line(), waiter, WaiterState::kEnded);
+      if (was_front) notify_front(tiers.line(), asking);
+    } else if (state == WaiterState::kServed) {
+      left = limiter_.leave(asking.slot, tiers, waiter.cost);
+      tiers.refund_rates(waiter.receipt, waiter.cost, time);
+    }
+    serve(tiers, asking, time);
+    return left;
+  }
+
+  // Whether the waiter is the front of a line: that of `key`.
+  bool is_front_of(std::uint32_t index, Key& key) const noexcept {
+    const Locked locked(list_.lock());
+    const Waiter& waiter = list_[index];
+    key = waiter.key;
+    return Places::state(waiter) == WaiterState::kWaiting && Places::is_front(waiter);
+  }
+
+  // Walks over the line once, however many have expired: a waiter that stays is not looked at again.
   void review_line(Tiers& tiers, const Asking& asking, std::uint64_t time) noexcept {
-    StateLine& state = tiers.line();
+    StateLine& line = tiers.line();
     std::uint64_t ahead = 0;
-    for (std::uint32_t at = state.first; at != 0;) {
-      Waiter& waiter = waiters_[at - 1];
-      at = waiter.next;
+    for (Waiter* next = list_.front(line.chain); next != nullptr;) {
+      Waiter& waiter = *next;
+      next = list_.behind(waiter);
       const std::uint64_t wait = tiers.least_wait(ahead, waiter.cost, time);
       const bool late =
           waiter.deadline != kNever && (time >= waiter.deadline || wait > waiter.deadline - time);
@@ -327,73 +344,28 @@ class LimiterWaiters : public LimiterWaiting {
         ahead += waiter.cost;
       }
     }
-    if (!serve(tiers, asking, time)) tell_front(state, asking);
+    if (!serve(tiers, asking, time)) notify_front(line, asking);
   }
 
-  // Puts a waiter into the list of its owner, who is to be woken.
-  void tell(Waiter& waiter, const Asking& asking) noexcept {
-    asking.woken.add(waiter.owner);
-    if (waiter.listed) return;
-    List& list = lists_[waiter.list];
-    const std::uint32_t index = number(waiter);
-    waiter.listed = true;
-    waiter.list_next = 0;
-    waiter.list_prev = list.last;
-    (list.last == 0 ? list.first : waiters_[list.last - 1].list_next) = index;
-    list.last = index;
-  }
-  // The owner of the front is to look again; unless nobody more can be woken now: then this is called again.
-  void tell_front(const StateLine& state, const Asking& asking) noexcept {
-    if (state.first != 0 && !asking.woken.full()) tell(waiters_[state.first - 1], asking);
-  }
-  void unlist(Waiter& waiter) noexcept {
-    List& list = lists_[waiter.list];
-    (waiter.list_prev == 0 ? list.first : waiters_[waiter.list_prev - 1].list_next) = waiter.list_next;
-    (waiter.list_next == 0 ? list.last : waiters_[waiter.list_next - 1].list_prev) = waiter.list_prev;
-    waiter.listed = false;
-  }
-  std::uint32_t number(const Waiter& waiter) const noexcept {
-    return static_cast<std::uint32_t>(&waiter - waiters_) + 1;
+  // The owner of the front is to look again. Not if no more can be woken now: then this is called again.
+  void notify_front(const StateLine& line, const Asking& asking) noexcept {
+    if (!line.chain.empty() && !asking.woken.full()) lists_.notify(*list_.front(line.chain), asking.woken);
   }
 
-  void unlink(StateLine& state, const Waiter& waiter) noexcept {
-    (waiter.prev == 0 ? state.first : waiters_[waiter.prev - 1].next) = waiter.next;
-    (waiter.next == 0 ? state.last : waiters_[waiter.next - 1].prev) = waiter.prev;
-    state.cost.fetch_sub(waiter.cost, std::memory_order_relaxed);
-    state.waiting.fetch_sub(1, std::memory_order_relaxed);
-    control_->waiting.fetch_sub(1, std::memory_order_relaxed);
+  void unlink(StateLine& line, Waiter& waiter, WaiterState becomes) noexcept {
+    list_.leave(line.chain, waiter, becomes);
+    line.cost.fetch_sub(waiter.cost, std::memory_order_relaxed);
+    line.waiting.fetch_sub(1, std::memory_order_relaxed);
   }
-  // The place of a waiter that is in no line and no list any more.
-  void release(std::uint32_t index) noexcept {
-    Waiter& waiter = waiters_[index];
-    waiter.state = State::kFree;
-    waiter.next = control_->free;
-    control_->free = index + 1;
-    List& list = lists_[waiter.list];
-    if (--list.waiters != 0) return;
-    list.owner = 0;
-    list.next = control_->free_lists;
-    control_->free_lists = waiter.list + 1;
-  }
-
-  bool has_list(const Owner& owner) const noexcept {
-    return owner.list != kNone && lists_[owner.list].owner == owner.number;
-  }
-  // The list of an owner that gets a place, taken if it has none.
-  std::uint32_t list_of(Owner& owner) noexcept {
-    if (has_list(owner)) return owner.list;
-    owner.list = control_->free_lists - 1;
-    List& list = lists_[owner.list];
-    control_->free_lists = list.next;
-    list = {owner.number, 0, 0, 0, 0};
-    return owner.list;
+  // Frees the place of a waiter that is in no line.
+  void release(Waiter& waiter) noexcept {
+    lists_.remove(waiter);
+    list_.release(waiter);
   }
 
   Limiter& limiter_;
-  Control* control_;
-  Waiter* waiters_;
-  List* lists_;
-  std::uint32_t max_;
+  Places list_;
+  OwnerLists lists_;
 };
 
 }  // namespace sluice

@@ -1,88 +1,72 @@
-// What stands in memory of those who wait for a limiter, and what calls about them are given and answer.
+// What the waiters of a limiter consist of in memory, and what calls about them are given and answer.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 
 #include "core/base/clock.h"
-#include "core/base/spin_lock.h"
 #include "core/base/thread_slots.h"
+#include "core/base/waiter_list.h"
 #include "core/limiter/limiter.h"
 
 namespace sluice {
 
 struct LimiterWaiting {
-  enum class State : std::uint8_t { kFree = 0, kWaiting = 1, kServed = 2, kExpired = 3 };
-
-  struct Waiter {
-    State state;                         // changed under the lock
-    bool keyed;                          // it waits for the state of `key`
-    bool listed;                         // in the list of its owner
-    Tiers::Refusal refusal;              // once expired: what would refuse it
-    std::uint32_t list;                  // of its owner
-    std::uint32_t next, prev;            // in the line of its state; waiter + 1. `next` also in the free list
-    std::uint32_t list_next, list_prev;  // in the list of its owner; waiter + 1
-    std::uint64_t owner;                 // the attachment that waits
+  // kEnded: the waiter has expired.
+  struct Waiter : WaiterPlace<> {
+    std::uint32_t list;   // that of its owner
+    WaiterLinks notice;   // in that list
+    std::uint64_t owner;  // the session that waits
     std::uint64_t cost;
     std::uint64_t deadline;  // limiter's time, or kNever
-    std::uint64_t wait;      // once expired: what somebody new would wait
-    Key key;
-    Receipt receipt;  // once served
+    std::uint64_t wait;      // once expired: what a new waiter would wait
+    Key key;                 // {}: of a limiter without keys
+    Receipt receipt;         // once served
+    Tiers::Refusal refusal;  // once expired: what would refuse it
+    bool keyed;              // it waits for the state of `key`
+    bool listed;             // it is in the list of its owner
   };
-  struct List {
-    std::uint64_t owner;        // 0: free
-    std::uint32_t first, last;  // waiter + 1
-    std::uint32_t waiters;      // places that the owner has, listed or not
-    std::uint32_t next;         // in the free list; list + 1
+  // What an owner has yet to hear: waiters that were served, have expired, or have come to the front.
+  struct OwnerList {
+    std::uint64_t owner;  // 0: free
+    WaiterChain notices;
+    std::uint32_t waiters;  // places that the owner has, listed or not
+    std::uint32_t next;     // in the list of free ones; list + 1
   };
-  struct alignas(kCacheLine) Control {
-    SpinLock<> lock;
-    std::uint32_t free;        // waiter + 1
-    std::uint32_t free_lists;  // list + 1; never 0 while a waiter is free
-    std::atomic<std::uint32_t> waiting;
+  struct alignas(kCacheLine) Control : WaiterControl<> {
+    std::uint32_t free_lists;  // list + 1; never 0 while a place is free
   };
+  using Places = WaiterList<Waiter>;
 
-  static_assert(sizeof(Waiter) % kCacheLine == 0);  // so that the lists stand where the last waiter ends
+  static_assert(sizeof(Waiter) % kCacheLine == 0);  // so that the lists begin where the last waiter ends
 
-  // Owners to be woken, for a bounded number of entries in their lists: of any number, if a line was reviewed.
-  struct Woken {
-    static constexpr std::uint32_t kMax = 64;
-    std::uint64_t owners[kMax + 1];  // tend() may add one when it is full
-    std::uint32_t count = 0;
-    std::uint32_t entries = 0;
-    bool missed = false;  // there was no room for all owners: see LimiterWaiters::listed()
-    bool full() const noexcept { return entries >= kMax; }
-    void add(std::uint64_t owner) noexcept {
-      ++entries;
-      if (count != 0 && owners[count - 1] == owner) return;
-      if (count == kMax + 1) {
-        missed = true;
-      } else {
-        owners[count++] = owner;
-      }
-    }
-  };
+  using Woken = WokenOwners;
 
-  // What is asked for, by whom: of one call.
+  // What every call about waiters is given.
   struct Asking {
-    ThreadSlot& line;
+    ThreadSlot& slot;  // of the calling thread
     const Clock& clock;
     std::uint64_t queue_depth;
     Woken& woken;
   };
 
-  static constexpr std::uint32_t kNone = ~0u;
-  // Who waits: an attachment, in the words of its own thread.
+  static constexpr std::uint32_t kNone = kNoWaiter;
+  // A session that waits, as its own thread knows it.
   struct Owner {
-    const std::uint64_t number;  // which no other has or had; not 0
-    std::uint32_t list = kNone;  // its list, as long as that list's owner is it
+    const std::uint64_t number;  // no other session has or had it; not 0
+    std::uint32_t list = kNone;  // its list, as long as that list's owner is this number
+  };
+  // What a caller asks for. `patience`: how long it would wait, in ns, or kNever: without end.
+  struct Wish {
+    std::uint64_t cost, patience;
+    Owner& owner;
+    const Key* key;  // nullptr: the limiter has no keys
   };
   struct Joined {
-    Limiter::Decision decision;  // refused_by: of who was refused; and of who waits, why
+    Limiter::Decision decision;  // why the caller was refused, or why it waits
     std::uint32_t waiter = kNone;
-    std::uint64_t wait = 0;  // ns: until it is worth asking again; of a refusal: at least
+    std::uint64_t wait = 0;  // ns until it is worth asking again; of a refusal: at least that
   };
-  // One entry of an owner's list. kFront: tend() it, the time of its line is another one.
+  // One entry of an owner's list. kFront: the wait of its line has changed; tend() returns it.
   struct Told {
     enum Outcome : std::uint8_t { kNothing, kServed, kExpired, kFront } outcome;
     std::uint32_t waiter;
@@ -93,9 +77,9 @@ struct LimiterWaiting {
     Receipt receipt;  // of one that was served
   };
   struct Tended {
-    std::uint64_t wait;  // ns until the front of the line may be served; kNever if no clock tells
     std::uint64_t
-        left;  // ns until the waiter's deadline; kNever without one, or if it does not wait any more
+        wait;  // ns until the front may be served; kNever: only another thread can make that possible
+    std::uint64_t left;  // ns until the waiter's deadline; kNever: it has none, or waits no more
     Key key;
   };
 };

@@ -117,12 +117,12 @@ class Queue : public QueueMemory {
   // then rings for the consumer if must_ring().
   template <class Wake>
   void serve_waiting(std::uint32_t lane, Wake&& wake) noexcept {
-    RoomWaiters<>::Woken woken;
-    do {
-      woken = {};
+    for (bool more = true; more;) {
+      WokenOwners woken;
       waiters_.serve(rings_[lane], lane, woken);
       for (std::uint32_t i = 0; i < woken.count; ++i) wake(woken.owners[i]);
-    } while (woken.count == RoomWaiters<>::Woken::kMax);
+      more = woken.full();
+    }
   }
   // A waiter of `owner` leaves: see RoomWaiters. `lane` is set to its lane.
   bool leave(std::uint32_t waiter, std::uint32_t& lane) noexcept {
@@ -145,12 +145,12 @@ class Queue : public QueueMemory {
     for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
       // If two threads close at the same time, the one that closes the last lane counts as the one that closed it.
       closed = rings_[lane].close();
-      RoomWaiters<>::Woken woken;
-      do {
-        woken = {};
+      for (bool more = true; more;) {
+        WokenOwners woken;
         waiters_.close(rings_[lane], lane, woken);
         for (std::uint32_t i = 0; i < woken.count; ++i) wake(woken.owners[i]);
-      } while (woken.count == RoomWaiters<>::Woken::kMax);
+        more = woken.full();
+      }
     }
     // Pairs with the fence in freed_room(), after which the consumer looks at `closing`.
     control_->closing.store(1, std::memory_order_relaxed);

@@ -59,7 +59,7 @@ TEST_CASE("whatever waits is served in order, and one that leaves lets the next 
   const LimiterWaiters::Asking asking{*thread, lined.clock, 0, woken};
   LimiterWaiters::Owner owners[4]{{1}, {2}, {3}, {4}};
   const auto join = [&](std::uint64_t cost, LimiterWaiters::Owner& owner) {
-    return lined.line.join(asking, kEpoch, cost, kNever, owner, nullptr);
+    return lined.line.join(asking, kEpoch, {cost, kNever, owner, nullptr});
   };
   const auto told = [&](std::uint64_t owner) { return lined.line.told(owners[owner - 1]); };
   REQUIRE(join(2, owners[0]).waiter == LimiterWaiters::kNone);
@@ -90,7 +90,7 @@ TEST_CASE("a new front is told when the one before it leaves, and one that leave
   LimiterWaiters::Woken woken;
   const LimiterWaiters::Asking asking{*thread, lined.clock, 0, woken};
   LimiterWaiters::Owner owner{1};
-  const auto join = [&] { return lined.line.join(asking, kEpoch, 1, kNever, owner, nullptr); };
+  const auto join = [&] { return lined.line.join(asking, kEpoch, {1, kNever, owner, nullptr}); };
   REQUIRE(join().waiter == LimiterWaiters::kNone);
   const auto first = join(), second = join(), third = join();
   lined.line.leave(asking, kEpoch, first.waiter);
@@ -115,7 +115,7 @@ TEST_CASE("a review walks over a line once, however many have expired behind tho
   const LimiterWaiters::Asking asking{*thread, lined.clock, 0, woken};
   LimiterWaiters::Owner owners[2]{{1}, {2}};
   const auto join = [&](std::uint64_t patience, LimiterWaiters::Owner& owner) {
-    return lined.line.join(asking, kEpoch, 1, patience, owner, nullptr);
+    return lined.line.join(asking, kEpoch, {1, patience, owner, nullptr});
   };
   REQUIRE(join(kNever, owners[0]).waiter == LimiterWaiters::kNone);
   for (std::uint32_t i = 0; i < kPatient; ++i) join(kNever, owners[0]);
@@ -141,10 +141,10 @@ TEST_CASE("what one owner is told takes no step through what others are told") {
   LimiterWaiters::Woken woken;
   const LimiterWaiters::Asking asking{*thread, lined.clock, 0, woken};
   LimiterWaiters::Owner other{1}, own{2};
-  REQUIRE(lined.line.join(asking, kEpoch, kOthers + kOwn, kNever, own, nullptr).waiter ==
+  REQUIRE(lined.line.join(asking, kEpoch, {kOthers + kOwn, kNever, own, nullptr}).waiter ==
           LimiterWaiters::kNone);
   const auto join = [&](LimiterWaiters::Owner& owner) {
-    return lined.line.join(asking, kEpoch, 1, kNever, owner, nullptr).waiter;
+    return lined.line.join(asking, kEpoch, {1, kNever, owner, nullptr}).waiter;
   };
   for (std::uint32_t i = 0; i < kOthers; ++i) REQUIRE(join(other) == i);  // whose entries come first
   for (std::uint32_t i = 0; i < kOwn; ++i) REQUIRE(join(own) == kOthers + i);
@@ -180,7 +180,7 @@ TEST_CASE("owners that come and go share the lists, and an old one hears nothing
   const LimiterWaiters::Asking asking{*thread, lined.clock, 0, woken};
   LimiterWaiters::Owner first{1}, stays{2};
   const auto join = [&](LimiterWaiters::Owner& owner) {
-    return lined.line.join(asking, kEpoch, 1, kNever, owner, nullptr).waiter;
+    return lined.line.join(asking, kEpoch, {1, kNever, owner, nullptr}).waiter;
   };
   REQUIRE(join(first) == LimiterWaiters::kNone);
   REQUIRE(join(stays) != LimiterWaiters::kNone);
@@ -219,7 +219,7 @@ TEST_CASE(
   for (std::uint64_t number = 0; number < 16 + 2; ++number) REQUIRE(decide(number));
   const Key guest = key(17);
   LimiterWaiters::Owner owner{1};
-  const auto joined = lined.line.join(asking, kEpoch, 1, kNever, owner, &guest);
+  const auto joined = lined.line.join(asking, kEpoch, {1, kNever, owner, &guest});
   REQUIRE(joined.waiter != LimiterWaiters::kNone);
   REQUIRE(lined.limiter.release(*thread, 1, &guest));
   lined.line.given_back(asking, kEpoch, &guest);
@@ -242,7 +242,7 @@ TEST_CASE("every guest may wait, whichever slot it has, until all slots that may
   LimiterWaiters::Owner owner{1};
   const auto join = [&](std::uint64_t number, std::uint64_t patience) {
     const Key asked = key(number);
-    return lined.line.join(asking, kEpoch, 1, patience, owner, &asked);
+    return lined.line.join(asking, kEpoch, {1, patience, owner, &asked});
   };
   constexpr std::uint64_t kPlaces = 16;
   constexpr std::uint64_t kStaying = 64 - 64 / GuestRing::kStride;
@@ -283,7 +283,7 @@ TEST_CASE("over threads that wait, leave and release, nobody is forgotten and no
         const Key chosen = lined.limiter.key(KeyKind::kNumber, &number, sizeof number);
         const Key* key = keyed ? &chosen : nullptr;
         const std::uint64_t cost = random.between(1, 2);
-        const auto joined = lined.line.join(asking, kEpoch, cost, kNever, owner, key);
+        const auto joined = lined.line.join(asking, kEpoch, {cost, kNever, owner, key});
         bool held = joined.decision.refused_by == Tier::kNone;
         if (joined.waiter != LimiterWaiters::kNone) {
           if (random.once_in(5)) {

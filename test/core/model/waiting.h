@@ -22,6 +22,7 @@ template <std::uint64_t kCapacity, std::uint32_t kWaiters, unsigned kOwners>
 class WaitingModel : public QueueModel<kCapacity> {
  public:
   using ModelLine = RoomWaiters<RelacyAtomics>;
+  using ModelWaiter = typename ModelLine::Waiter;
   using Base = QueueModel<kCapacity>;
   using Base::ring;
 
@@ -32,21 +33,21 @@ class WaitingModel : public QueueModel<kCapacity> {
   ~WaitingModel() {
     for (std::uint32_t i = 0; i < kWaiters; ++i) {
       std::destroy_at(static_cast<PlainWord*>(payload(i)));
-      std::destroy_at(reinterpret_cast<Waiter<RelacyAtomics>*>(place(i)));
+      std::destroy_at(reinterpret_cast<ModelWaiter*>(memory_ + kPlaces) + i);
     }
     std::destroy_at(reinterpret_cast<typename ModelLine::Control*>(memory_));
   }
 
   // Serves the waiters, as Queue::serve_waiting() in core/queue/queue.h and its caller do.
   void serve() {
-    typename ModelLine::Woken woken;
+    WokenOwners woken;
     line.serve(ring, 0, woken);
     wake(woken);
     Base::ring_if_parked();
   }
   void close() {
     require(ring.close(), "the first to close closes");
-    typename ModelLine::Woken woken;
+    WokenOwners woken;
     line.close(ring, 0, woken);
     wake(woken);
     Base::ring_if_parked();
@@ -91,7 +92,10 @@ class WaitingModel : public QueueModel<kCapacity> {
   ModelLine line;
 
  private:
-  static constexpr std::uint64_t kStride = sizeof(Waiter<RelacyAtomics>) + round_up(sizeof(PlainWord), 8);
+  // Where the places and the payloads begin: see RoomWaiters.
+  static constexpr std::uint64_t kPlaces = sizeof(typename ModelLine::Control);
+  static constexpr std::uint64_t kPayloads = kPlaces + round_up(kWaiters * sizeof(ModelWaiter), kCacheLine);
+  static constexpr std::uint64_t kPayload = round_up(sizeof(PlainWord), 8);
 
   std::uint32_t joined(unsigned owner, std::uint32_t permits, const std::uint64_t* value) {
     const std::uint32_t waiter = line.join(ring, 0, owner, permits, [value](void* place) {
@@ -101,16 +105,12 @@ class WaitingModel : public QueueModel<kCapacity> {
     serve();
     return waiter;
   }
-  void wake(const typename ModelLine::Woken& woken) {
+  void wake(const WokenOwners& woken) {
     for (std::uint32_t i = 0; i < woken.count; ++i) bells_[woken.owners[i]].ring();
   }
-  static std::byte* place(std::uint32_t waiter) {
-    return memory_ + sizeof(typename ModelLine::Control) + waiter * kStride;
-  }
-  static void* payload(std::uint32_t waiter) { return place(waiter) + sizeof(Waiter<RelacyAtomics>); }
+  static void* payload(std::uint32_t waiter) { return memory_ + kPayloads + waiter * kPayload; }
 
-  alignas(kCacheLine) static inline std::byte
-      memory_[sizeof(typename ModelLine::Control) + round_up(kWaiters * kStride, kCacheLine)];
+  alignas(kCacheLine) static inline std::byte memory_[kPayloads + round_up(kWaiters * kPayload, kCacheLine)];
   ModelBell bells_[kOwners];
 };
 

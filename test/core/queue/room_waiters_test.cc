@@ -184,7 +184,7 @@ TEST_CASE("a waiter that was served, or saw the close, cannot leave any more") {
   CHECK(full.take(1) == List{7});
   full.close();
   CHECK_FALSE(full.leave(closed));
-  CHECK(full.state(closed) == WaiterState::kClosed);
+  CHECK(full.state(closed) == WaiterState::kEnded);
 }
 
 TEST_CASE(
@@ -208,7 +208,7 @@ TEST_CASE("a close ends all waits, in every lane, and the waiters' records are n
   CHECK_FALSE(full.close());
   CHECK(full.woken.size() == 150);
   for (const std::uint32_t waiter : waiters) {
-    CHECK(full.state(waiter) == WaiterState::kClosed);
+    CHECK(full.state(waiter) == WaiterState::kEnded);
     full.retire(waiter);
   }
   CHECK(full.queue.waiting() == 0);
@@ -219,8 +219,8 @@ TEST_CASE("a close ends all waits, in every lane, and the waiters' records are n
 TEST_CASE("a wait that begins after the close ends at once") {
   Full full(4, 1);
   full.close();
-  CHECK(full.state(full.wait_to_push(7)) == WaiterState::kClosed);
-  CHECK(full.state(full.wait_to_reserve(1)) == WaiterState::kClosed);
+  CHECK(full.state(full.wait_to_push(7)) == WaiterState::kEnded);
+  CHECK(full.state(full.wait_to_reserve(1)) == WaiterState::kEnded);
   CHECK(full.queue.waiting() == 0);
   full.take(1);
   CHECK(full.consumer.drained());

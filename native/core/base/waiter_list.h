@@ -1,0 +1,189 @@
+// A bounded list of waiters in shared memory: places, an owner for each place that is taken, and chains in which the
+// waiters stand in the order in which they came. RoomWaiters and LimiterWaiters add what their waiters wait for.
+//
+//           take, enter            leave                    release
+//   free ---------------> waiting -------> served or ended --------> free
+//
+// Everything is a number or an index: a list means the same wherever its memory is mapped. One lock guards all of it.
+// What a step costs does not depend on how many wait.
+//
+// No wake-up is lost, whichever thread serves:
+//
+//   a waiter                                     a thread that makes room
+//   enter(): waiting + 1                         makes room
+//   before_look(): fence (seq_cst)    <----->    made_room(): fence (seq_cst)
+//   is there room now?                           waiting() > 0? then it serves
+//
+// The waiter finds the room, or the other thread finds the count, or both do. "Room" stands for whatever the waiters
+// wait for.
+#pragma once
+
+#include <cstdint>
+#include <new>
+
+#include "core/base/atomics.h"
+#include "core/base/spin_lock.h"
+
+namespace sluice {
+
+inline constexpr std::uint32_t kNoWaiter = ~0u;
+
+// kEnded: the wait is over without what the waiter waited for.
+enum class WaiterState : std::uint32_t { kFree = 0, kWaiting = 1, kServed = 2, kEnded = 3 };
+
+// The neighbours of a waiter in a chain: place + 1; 0: none.
+struct WaiterLinks {
+  std::uint32_t next, prev;
+};
+// Waiters, first in, first out: place + 1. Zeroed: empty.
+struct WaiterChain {
+  std::uint32_t first, last;
+  bool empty() const noexcept { return first == 0; }
+};
+
+template <class A = StdAtomics>
+struct WaiterControl {
+  SpinLock<A> lock;
+  std::uint32_t free;                                  // the first free place + 1
+  typename A::template atomic<std::uint32_t> waiting;  // written under the lock, read by any thread
+};
+
+// The beginning of every waiter. A type of waiter derives from this and has a `std::uint64_t owner`: the session that
+// waits.
+template <class A = StdAtomics>
+struct WaiterPlace {
+  typename A::template atomic<WaiterState> state;  // written under the lock
+  WaiterLinks links;                               // in its chain; `next` also in the list of free places
+};
+
+// Owners whose threads are to be woken, for a bounded number of waiters: for any number, if a chain was reviewed.
+struct WokenOwners {
+  static constexpr std::uint32_t kMax = 64;
+  std::uint64_t owners[kMax + 1];  // a step that begins before it is full may add two
+  std::uint32_t count = 0;
+  std::uint32_t waiters = 0;
+  bool missed = false;  // there was no place for an owner
+
+  bool full() const noexcept { return waiters >= kMax; }
+  void add(std::uint64_t owner) noexcept {
+    ++waiters;
+    if (count != 0 && owners[count - 1] == owner) return;
+    if (count == kMax + 1) {
+      missed = true;
+    } else {
+      owners[count++] = owner;
+    }
+  }
+};
+
+template <class Waiter, class A = StdAtomics>
+class WaiterList {
+ public:
+  WaiterList(WaiterControl<A>& control, Waiter* places, std::uint32_t max) noexcept
+      : control_(&control), places_(places), max_(max) {}
+
+  // `control` exists already, zeroed.
+  void format() noexcept {
+    control_->waiting.store(0, std::memory_order_relaxed);
+    control_->free = max_ == 0 ? 0 : 1;
+    for (std::uint32_t i = 0; i < max_; ++i) {
+      Waiter& made = *new (&places_[i]) Waiter{};
+      made.state.store(WaiterState::kFree, std::memory_order_relaxed);
+      made.links.next = i + 1 == max_ ? 0 : i + 2;
+    }
+  }
+
+  std::uint32_t max() const noexcept { return max_; }
+  SpinLock<A>& lock() const noexcept { return control_->lock; }
+  Waiter& operator[](std::uint32_t index) const noexcept { return places_[index]; }
+  std::uint32_t index_of(const Waiter& waiter) const noexcept {
+    return static_cast<std::uint32_t>(&waiter - places_);
+  }
+
+  // ---- without the lock ------------------------------------------------------------------------------------------
+
+  // For the handshake: call made_room() first.
+  std::uint32_t waiting() const noexcept { return control_->waiting.load(std::memory_order_relaxed); }
+  // Between making room and waiting(). Pairs with the fence in before_look().
+  static void made_room() noexcept { A::fence(std::memory_order_seq_cst); }
+
+  // Relaxed: an owner uses what its waiter was given after it has taken the lock, which orders that.
+  static WaiterState state(const Waiter& waiter) noexcept {
+    return waiter.state.load(std::memory_order_relaxed);
+  }
+  // Whether this is a waiter of `owner`, which alone frees its place. Takes the lock.
+  bool is_of(std::uint32_t index, std::uint64_t owner) const noexcept {
+    const Locked<A> locked(control_->lock);
+    return has_place(places_[index], owner);
+  }
+
+  // ---- under the lock --------------------------------------------------------------------------------------------
+
+  bool has_place(const Waiter& waiter, std::uint64_t owner) const noexcept {
+    return waiter.owner == owner && state(waiter) != WaiterState::kFree;
+  }
+  // Whether no place is free.
+  bool full() const noexcept { return control_->free == 0; }
+
+  // The next free place, for `owner`; there is one. enter() or end() follows, under the same lock.
+  Waiter& take(std::uint64_t owner) noexcept {
+    Waiter& taken = places_[control_->free - 1];
+    control_->free = taken.links.next;
+    taken.owner = owner;
+    return taken;
+  }
+  // At the end of `chain`.
+  void enter(WaiterChain& chain, Waiter& waiter) noexcept {
+    append<&Waiter::links>(chain, waiter);
+    waiter.state.store(WaiterState::kWaiting, std::memory_order_relaxed);
+    control_->waiting.fetch_add(1, std::memory_order_relaxed);
+  }
+  // Between enter() and the look for room. Pairs with the fence in made_room().
+  static void before_look() noexcept { A::fence(std::memory_order_seq_cst); }
+
+  // Takes a waiter out of the chain in which it waits.
+  void leave(WaiterChain& chain, Waiter& waiter, WaiterState becomes) noexcept {
+    remove<&Waiter::links>(chain, waiter);
+    waiter.state.store(becomes, std::memory_order_relaxed);
+    control_->waiting.fetch_sub(1, std::memory_order_relaxed);
+  }
+  // A place that was taken, but is not entered into a chain: its wait is over before it has begun.
+  void end(Waiter& waiter) noexcept { waiter.state.store(WaiterState::kEnded, std::memory_order_relaxed); }
+
+  // Frees the place of a waiter that is in no chain.
+  void release(Waiter& waiter) noexcept {
+    waiter.state.store(WaiterState::kFree, std::memory_order_relaxed);
+    waiter.links.next = control_->free;
+    control_->free = index_of(waiter) + 1;
+  }
+
+  // nullptr: the chain is empty.
+  Waiter* front(const WaiterChain& chain) const noexcept { return at(chain.first); }
+  // The waiter behind this one in its chain; nullptr: it is the last one.
+  Waiter* behind(const Waiter& waiter) const noexcept { return at(waiter.links.next); }
+  static bool is_front(const Waiter& waiter) noexcept { return waiter.links.prev == 0; }
+
+  // For chains of other links than WaiterPlace's.
+  template <auto kLinks>
+  void append(WaiterChain& chain, Waiter& waiter) noexcept {
+    const std::uint32_t place = index_of(waiter) + 1;
+    waiter.*kLinks = {0, chain.last};
+    (chain.last == 0 ? chain.first : (places_[chain.last - 1].*kLinks).next) = place;
+    chain.last = place;
+  }
+  template <auto kLinks>
+  void remove(WaiterChain& chain, const Waiter& waiter) noexcept {
+    const auto [next, prev] = waiter.*kLinks;
+    (prev == 0 ? chain.first : (places_[prev - 1].*kLinks).next) = next;
+    (next == 0 ? chain.last : (places_[next - 1].*kLinks).prev) = prev;
+  }
+
+ private:
+  Waiter* at(std::uint32_t place) const noexcept { return place == 0 ? nullptr : &places_[place - 1]; }
+
+  WaiterControl<A>* control_;
+  Waiter* places_;
+  std::uint32_t max_;
+};
+
+}  // namespace sluice
