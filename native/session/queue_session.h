@@ -208,6 +208,10 @@ class QueueSession {
     permits_[lane] += more - less;
     slot_.count(Queue::kPermits + lane, std::uint64_t{more} - less);
   }
+  void copy_dropped(Dropped reason, const std::byte* record) {
+    std::memcpy(dropped_records_ + dropped_ * record_bytes_, record, record_bytes_);
+    words_.put(QueueStaging::kReasons + dropped_ * QueueStaging::kReasonBytes, static_cast<double>(reason));
+  }
   bool take_lease();
   // take() from a queue that overwrites.
   std::uint32_t take_over(std::uint32_t max);
@@ -253,11 +257,7 @@ std::uint32_t QueueSession::show(std::uint32_t max, Shown&& shown, Drop&& drop) 
   const std::uint32_t count =
       consumer_.show(out_, max < out_records_ ? max : out_records_, clock_, shown,
                      [&](Dropped reason, const std::byte* record, std::uint32_t, std::uint64_t slot) {
-                       if (wants_dropped_) {
-                         std::memcpy(dropped_records_ + dropped_ * record_bytes_, record, record_bytes_);
-                         words_.put(QueueStaging::kReasons + dropped_ * QueueStaging::kReasonBytes,
-                                    static_cast<double>(reason));
-                       }
+                       if (wants_dropped_) copy_dropped(reason, record);
                        drop(slot);
                        // These are copied to a buffer, or their tags are kept until `front` is unlocked.
                        const bool kept = wants_dropped_ || queue_.overwrites();

@@ -58,14 +58,7 @@ class QueueConsumer {
     if (shape_.lanes == 1) {
       advance(0, count);
     } else {
-      // A lane counts as served when its record is freed, not when it is shown, so the choices are made once more.
-      std::uint32_t of_lane[kLanesMax] = {};
-      const std::uint32_t sum = weight_sum();
-      for (std::uint32_t i = 0; i < count; ++i)
-        ++of_lane[control_.order.next(ready_[i], shape_.weights, sum)];
-      for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
-        if (of_lane[lane] != 0) advance(lane, of_lane[lane]);
-      }
+      advance_chosen(count);
     }
     shown_ = 0;
   }
@@ -109,6 +102,15 @@ class QueueConsumer {
     Ring<>& ring = queue_.ring(lane);
     ring.advance(ring.head() + count * kRingStep);
   }
+  // A lane counts as served when its record is freed, not when it is shown, so the choices are made once more.
+  void advance_chosen(std::uint32_t count) noexcept {
+    std::uint32_t of_lane[kLanesMax] = {};
+    const std::uint32_t sum = weight_sum();
+    for (std::uint32_t i = 0; i < count; ++i) ++of_lane[control_.order.next(ready_[i], shape_.weights, sum)];
+    for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
+      if (of_lane[lane] != 0) advance(lane, of_lane[lane]);
+    }
+  }
   // Depth is largest just before head moves, so this is where the high-water mark is taken. If nothing is readable
   // behind the shown records of a plain queue, their number is its depth, and the tail, which producers write, is not
   // read.
@@ -132,62 +134,99 @@ class QueueConsumer {
     }
   }
 
+  // What one call of show_chosen() knows.
+  struct Look {
+    std::uint64_t position[kLanesMax];  // the next record of each lane
+    std::uint32_t open = 0;             // lanes that may still have something to show in this call
+    std::uint64_t now = 0;
+    bool room_for_dropped = true;
+  };
+
   template <class Shown, class Drop>
   void show_chosen(std::byte* out, std::uint32_t max, const Clock& clock, Shown&& shown,
                    Drop&& dropped) noexcept {
-    std::uint64_t position[kLanesMax];
-    std::uint32_t open = 0;  // lanes that may still have something to show in this call
-    for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
-      position[lane] = queue_.ring(lane).head();
-      open |= 1u << lane;
-    }
     if (!readable()) return control_.shedding.idle();
-    const std::uint64_t now = shape_.needs_time() ? clock.now() : 0;
+    Look look = begin_look(clock);
     LaneOrder order = control_.order;
-    room_for_dropped_ = true;
     const std::uint32_t sum = weight_sum();
     while (shown_ < max) {
-      std::uint32_t ready = 0;
-      for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
-        if ((open >> lane & 1) != 0 && queue_.ring(lane).readable(position[lane])) ready |= 1u << lane;
-      }
+      const std::uint32_t ready = ready_lanes(look);
       if (ready == 0) return;
       // Drops do not count as service, so the head of every ready lane is looked at before a lane is chosen.
-      bool changed = false;
-      for (std::uint32_t rest = ready; rest != 0 && !changed; rest &= rest - 1) {
-        const auto lane = static_cast<std::uint32_t>(std::countr_zero(rest));
-        Dropped reason;
-        if (!must_drop(lane, position[lane], now, reason)) continue;
-        changed = true;
-        Ring<>& ring = queue_.ring(lane);
-        if (position[lane] != ring.head() || !room_for_dropped_) {
-          open &= ~(1u << lane);  // not the head any more: the next call drops it
-          continue;
-        }
-        const auto* payload = static_cast<const std::byte*>(ring.record(position[lane]));
-        room_for_dropped_ = dropped(reason, shape_.record(payload), lane, ring.slot_index(position[lane]));
-        note_depth();
-        add(control_.dropped[static_cast<std::uint32_t>(reason)], 1);
-        if (position[lane] == control_.measured[lane]) control_.measured[lane] += kRingStep;
-        advance(lane, 1);
-        position[lane] += kRingStep;
-      }
-      if (changed) continue;
+      if (drop_one(look, ready, dropped)) continue;
       const std::uint32_t lane = shape_.lanes == 1 ? 0 : order.next(ready, shape_.weights, sum);
-      Ring<>& ring = queue_.ring(lane);
-      const Ring<>::Cursor at(ring, position[lane]);
-      const std::byte* payload = at.record();
-      if (shape_.latency && position[lane] == control_.measured[lane]) {  // not shown before
-        control_.waits.record(waited(payload, now));
-        control_.measured[lane] += kRingStep;
-      }
-      std::memcpy(out + shown_ * shape_.record_bytes, shape_.record(payload), shape_.record_bytes);
-      at.pull_stamp_line();
-      shown(shown_, lane, ring.slot_index(position[lane]));
+      show_next(out, look, lane, shown);
       ready_[shown_] = static_cast<std::uint8_t>(ready);
       ++shown_;
-      position[lane] += kRingStep;
     }
+  }
+
+  Look begin_look(const Clock& clock) const noexcept {
+    Look look;
+    for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
+      look.position[lane] = queue_.ring(lane).head();
+      look.open |= 1u << lane;
+    }
+    if (shape_.needs_time()) look.now = clock.now();
+    return look;
+  }
+
+  // The lanes whose next record can be read.
+  std::uint32_t ready_lanes(const Look& look) const noexcept {
+    std::uint32_t ready = 0;
+    for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
+      if ((look.open >> lane & 1) != 0 && queue_.ring(lane).readable(look.position[lane]))
+        ready |= 1u << lane;
+    }
+    return ready;
+  }
+
+  // Drops the first of the ready lanes' next records that must be dropped. Where it cannot be dropped in this call, the
+  // lane has nothing to show any more. Returns whether there was one.
+  template <class Drop>
+  bool drop_one(Look& look, std::uint32_t ready, Drop&& dropped) noexcept {
+    for (std::uint32_t rest = ready; rest != 0; rest &= rest - 1) {
+      const auto lane = static_cast<std::uint32_t>(std::countr_zero(rest));
+      Dropped reason;
+      if (!must_drop(lane, look.position[lane], look.now, reason)) continue;
+      if (look.position[lane] != queue_.ring(lane).head() || !look.room_for_dropped) {
+        look.open &= ~(1u << lane);  // not the head any more: the next call drops it
+      } else {
+        drop_head(look, lane, reason, dropped);
+      }
+      return true;
+    }
+    return false;
+  }
+
+  template <class Drop>
+  void drop_head(Look& look, std::uint32_t lane, Dropped reason, Drop&& dropped) noexcept {
+    Ring<>& ring = queue_.ring(lane);
+    std::uint64_t& head = look.position[lane];
+    const auto* payload = static_cast<const std::byte*>(ring.record(head));
+    look.room_for_dropped = dropped(reason, shape_.record(payload), lane, ring.slot_index(head));
+    note_depth();
+    add(control_.dropped[static_cast<std::uint32_t>(reason)], 1);
+    if (head == control_.measured[lane]) control_.measured[lane] += kRingStep;
+    advance(lane, 1);
+    head += kRingStep;
+  }
+
+  // Copies the next record of the lane to its place in `out`.
+  template <class Shown>
+  void show_next(std::byte* out, Look& look, std::uint32_t lane, Shown&& shown) noexcept {
+    Ring<>& ring = queue_.ring(lane);
+    std::uint64_t& next = look.position[lane];
+    const Ring<>::Cursor at(ring, next);
+    const std::byte* payload = at.record();
+    if (shape_.latency && next == control_.measured[lane]) {  // not shown before
+      control_.waits.record(waited(payload, look.now));
+      control_.measured[lane] += kRingStep;
+    }
+    std::memcpy(out + shown_ * shape_.record_bytes, shape_.record(payload), shape_.record_bytes);
+    at.pull_stamp_line();
+    shown(shown_, lane, ring.slot_index(next));
+    next += kRingStep;
   }
 
   bool must_drop(std::uint32_t lane, std::uint64_t position, std::uint64_t now, Dropped& reason) noexcept {
@@ -223,7 +262,6 @@ class QueueConsumer {
   const bool plain_;
   std::uint32_t shown_ = 0;
   std::uint8_t ready_[kShownMax] = {};  // for each record shown, the lanes that had something to give
-  bool room_for_dropped_ = true;
 };
 
 }  // namespace sluice
