@@ -270,7 +270,7 @@ std::uint32_t QueueSession::show(std::uint32_t max, Shown&& shown, Drop&& drop) 
 
 inline void QueueSession::free_shown(std::uint32_t count) {
   if (count == 0) return;
-  if (SlotTags& tags = queue_.tags(); tags.used()) {
+  if (SlotTags<>& tags = queue_.tags(); tags.used()) {
     const Ring<>& ring = queue_.ring();
     for (std::uint32_t i = 0; i < count; ++i) tags.clear(ring.slot_index(ring.head() + i * kRingStep));
   }

@@ -43,6 +43,7 @@ const allBuilds = [
 const allModels = [
   { name: 'queue', headers: ['core/queue/ring.h', 'core/queue/doorbell.h'] },
   { name: 'waiting', headers: ['core/base/waiter_list.h', 'core/base/spin_lock.h'] },
+  { name: 'tags', headers: ['core/queue/slot_tags.h'] },
   { name: 'quiesce', headers: ['core/base/quiesce.h'] },
   { name: 'deadlines', headers: ['core/stock/deadline_index.h'] },
   // user_table.h is explored too, but its orders are not mutated: no scenario of the model distinguishes them yet.

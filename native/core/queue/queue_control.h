@@ -39,7 +39,7 @@ struct QueueControl {
   // In a queue that overwrites, a thread that moves a head holds this lock (see overwriting.h), and may then write
   // words that otherwise only the consumer writes.
   alignas(kCacheLine) SpinLock<> front;
-  TagControl tags;
+  TagControl<> tags;
 
   // Makes room in a lane for a newer record. The caller holds `front`. `depth`: of all lanes.
   void drop_oldest(Ring<>& ring, std::uint32_t lane, std::uint64_t depth) noexcept {

@@ -64,7 +64,7 @@ class QueueMemory {
   Ring<>& ring(std::uint32_t lane = 0) noexcept { return rings_[lane]; }
   const Ring<>& ring(std::uint32_t lane = 0) const noexcept { return rings_[lane]; }
   RoomWaiters<>& room_waiters() noexcept { return waiters_; }
-  SlotTags& tags() noexcept { return tags_; }
+  SlotTags<>& tags() noexcept { return tags_; }
   // The slots of each lane's ring.
   std::uint64_t slots() const noexcept { return std::bit_ceil(shape_.ring_capacity()); }
 
@@ -118,7 +118,7 @@ class QueueMemory {
   QueueShape shape_;
   std::uint64_t meta_bytes_;  // bytes before each record in its slot; 0: no time is needed
   bool overwrites_;
-  SlotTags tags_;
+  SlotTags<> tags_;
 
  private:
   QueueMemory(std::byte* memory, const QueueShape& shape, const QueuePlaces& at)

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "core/base/atomics.h"
 #include "core/base/check.h"
 #include "core/base/spin_wait.h"
 
@@ -28,9 +29,10 @@ struct Tag {
   alignas(std::uint64_t) std::byte bytes[kTagBytesMax];
 };
 
+template <class A = StdAtomics>
 struct TagControl {
-  std::atomic<std::uint32_t> used;     // 1 while the tags have a user
-  std::atomic<std::uint32_t> carried;  // tags taken, and not given back yet
+  typename A::template atomic<std::uint32_t> used;     // 1 while the tags have a user
+  typename A::template atomic<std::uint32_t> carried;  // tags taken, and not given back yet
 };
 
 // The user of the tags gives back those of dropped records. Calls may overlap.
@@ -39,11 +41,14 @@ struct TagReturns {
   virtual void give_back(const Tag& tag) noexcept = 0;
 };
 
+template <class A = StdAtomics>
 class SlotTags {
  public:
+  using Word = typename A::template atomic<std::uint64_t>;
+
   SlotTags() = default;
-  // `memory`: `bytes` (a multiple of 8, at most kTagBytesMax) for each slot.
-  SlotTags(TagControl& control, std::byte* memory, std::uint64_t bytes) noexcept
+  // `memory`: `bytes` for each slot: a Word, then the rest of the tag. A multiple of 8, at most kTagBytesMax.
+  SlotTags(TagControl<A>& control, std::byte* memory, std::uint64_t bytes) noexcept
       : control_(&control), memory_(memory), bytes_(bytes) {}
 
   // The tag of slot 0; the tag of slot i is i * `bytes` behind it.
@@ -64,7 +69,7 @@ class SlotTags {
   // one. When this returns, no thread gives a tag back any more either.
   void end() noexcept {
     // ACQ carried: pairs with REL in given_back(). A tag that was taken before take_left() looked at it is counted.
-    spin_wait([this] { return control_->carried.load(std::memory_order_acquire) == 0; });
+    spin_wait<A>([this] { return control_->carried.load(std::memory_order_acquire) == 0; });
     // REL used: pairs with ACQ in begin().
     control_->used.store(0, std::memory_order_release);
   }
@@ -105,20 +110,18 @@ class SlotTags {
 
  private:
   // The first word is atomic because a user that ends takes all tags, whatever the consumer does meanwhile.
-  std::atomic<std::uint64_t>& word(std::uint64_t slot) const noexcept {
-    return *reinterpret_cast<std::atomic<std::uint64_t>*>(memory_ + slot * bytes_);
-  }
+  Word& word(std::uint64_t slot) const noexcept { return *reinterpret_cast<Word*>(memory_ + slot * bytes_); }
   // Only the first thread that takes a tag gets it.
   bool exchange(std::uint64_t slot, Tag& to) noexcept {
     // ACQ, REL: pair with each other: a thread that finds it taken sees everything that the taker wrote before.
     const std::uint64_t first = word(slot).exchange(0, std::memory_order_acq_rel);
     if (first == 0) return false;
     std::memcpy(to.bytes, &first, sizeof first);
-    std::memcpy(to.bytes + sizeof first, memory_ + slot * bytes_ + sizeof first, bytes_ - sizeof first);
+    A::read_bytes(to.bytes + sizeof first, memory_ + slot * bytes_ + sizeof(Word), bytes_ - sizeof(Word));
     return true;
   }
 
-  TagControl* control_ = nullptr;
+  TagControl<A>* control_ = nullptr;
   std::byte* memory_ = nullptr;
   std::uint64_t bytes_ = 0;
 };
@@ -128,9 +131,10 @@ class SlotTags {
 template <std::uint32_t kMax>
 class CarriedTags {
  public:
-  CarriedTags(SlotTags& tags, TagReturns& returns) noexcept : tags_(tags), returns_(returns) {}
+  CarriedTags(SlotTags<>& tags, TagReturns& returns) noexcept : tags_(tags), returns_(returns) {}
   // Takes the tag of one slot at once.
-  CarriedTags(SlotTags& tags, TagReturns& returns, std::uint64_t slot) noexcept : CarriedTags(tags, returns) {
+  CarriedTags(SlotTags<>& tags, TagReturns& returns, std::uint64_t slot) noexcept
+      : CarriedTags(tags, returns) {
     (*this)(slot);
   }
   ~CarriedTags() {
@@ -149,7 +153,7 @@ class CarriedTags {
   }
 
  private:
-  SlotTags& tags_;
+  SlotTags<>& tags_;
   TagReturns& returns_;
   std::uint32_t count_ = 0;
   Tag carried_[kMax];  // not written before it is used

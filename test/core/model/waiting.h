@@ -72,6 +72,24 @@ class WaitingModel : public QueueModel<kCapacity> {
     serve();
     return true;
   }
+  // As Queue::abandon() and QueueSession::end().
+  void abandon(unsigned owner) {
+    std::uint32_t unused = 0;
+    line.abandon([this](std::uint32_t) -> typename Base::ModelRing& { return ring; }, owner,
+                 [&unused](std::uint32_t, std::uint32_t permits) { unused += permits; });
+    if (unused != 0) ring.return_permits(unused);
+    serve();
+  }
+  // Whether each place is free, once. The queue is closed afterwards.
+  bool all_free() {
+    ring.close();
+    std::uint32_t seen = 0;
+    for (std::uint32_t i = 0; i < kWaiters; ++i) {
+      const std::uint32_t waiter = line.join(ring, 0, 0, 1, [](void*) {});
+      if (waiter != kNoWaiter) seen |= 1u << waiter;
+    }
+    return seen == (1u << kWaiters) - 1 && line.join(ring, 0, 0, 1, [](void*) {}) == kNoWaiter;
+  }
   void push_reserved(std::uint64_t value, std::uint32_t unused) {
     const std::uint64_t position = ring.claim_reserved(1, unused);
     RelacyAtomics::write_bytes(ring.record(position), &value, sizeof value);

@@ -87,6 +87,35 @@ struct WaitForPermits : rl::test_suite<WaitForPermits, 3> {
   }
 };
 
+// A session ends while its waiter for a permit may be served. The other one's turn comes, and no place is lost.
+struct AbandonWhileServed : rl::test_suite<AbandonWhileServed, 3> {
+  WaitingModel<1, 2, 2> queue;
+  Arrivals arrivals;
+
+  void thread(unsigned index) {
+    if (index == 0) {
+      for (unsigned i = 0; i < 2; ++i) {
+        queue.wait_to_reserve(0, 1);
+        queue.abandon(0);
+      }
+    } else if (index == 1) {
+      for (unsigned i = 0; i < 2; ++i) {
+        require(queue.served(1, queue.wait_to_push(1, Arrivals::record(1, i))),
+                "an open queue serves every waiter");
+      }
+    } else {
+      for (std::uint64_t seen = 0; seen < 2;) {
+        if (!queue.consume([&](std::uint64_t value) { arrivals.expect(value), ++seen; })) queue.sleep();
+      }
+    }
+  }
+  void after() {
+    require(queue.ring.permits() == 0 && queue.ring.depth() == 0, "nothing is left in the queue");
+    require(queue.line.waiting() == 0 && !queue.ring.somebody_waits(), "no waiter is left");
+    require(queue.all_free(), "each place is free again, once");
+  }
+};
+
 // A close: each waiter is served before it, or finds it.
 struct CloseWhileWaiting : rl::test_suite<CloseWhileWaiting, 4> {
   WaitingModel<1, 2, 2> queue;
@@ -122,5 +151,6 @@ int main(int count, char** arguments) {
   explore<PushAndWait<2>>("two producers that wait for room, capacity 2", executions);
   explore<LosePatience>("one waiter leaves", executions);
   explore<WaitForPermits>("a wait for permits beside one to push", executions);
+  explore<AbandonWhileServed>("the session of a waiter ends", executions);
   explore<CloseWhileWaiting>("a close while others wait", executions);
 }

@@ -62,7 +62,7 @@ struct Tagged : Numbers {
 
 TEST_CASE("tags have one user at a time, and without a user there is nothing to take") {
   Tagged it(4);
-  SlotTags& tags = it.queue.tags();
+  SlotTags<>& tags = it.queue.tags();
   Tag tag;
   CHECK_FALSE(tags.used());
   CHECK_FALSE(tags.take(0, tag));

@@ -50,7 +50,7 @@ struct Gathering {
 
 // Pushes `number` with a tag of the same number.
 void push_tagged(NumberSession& session, std::uint64_t number) {
-  SlotTags& tags = session->queue().tags();
+  SlotTags<>& tags = session->queue().tags();
   const auto write = [&](std::uint64_t slot) { std::memcpy(tags.memory() + slot * 8, &number, 8); };
   const PushResult pushed = session->queue().push(0, &number, 0, kNoDeadline, write);
   REQUIRE(pushed == PushResult::kPushed);
