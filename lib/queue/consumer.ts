@@ -14,7 +14,7 @@ import {
 } from '../binding/index.js';
 import { isInteger, Options, optionError, SluiceError } from '../input/index.js';
 import { type Codec, codecOf, type RecordType, type RecordView } from '../record/index.js';
-import { RecordSource, notConsumer } from './consume-loop.js';
+import { notConsumer, RecordSource } from './consume-loop.js';
 import type { Events } from './events.js';
 import { type Call, checkedLimits, type HandlerContext, Handlers, type Limits } from './handlers.js';
 import { type ConsumeOptions, checkTimeout } from './options.js';
