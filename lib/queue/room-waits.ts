@@ -23,6 +23,8 @@ export class RoomWaits {
   readonly #lanes: LinkedList<Waiter>[] = [];
   readonly #waiters = new Map<number, Waiter>();
   readonly #keepAlive: (by: 1 | -1) => void;
+  /** The reason with which all waits are rejected, once the object is disposed of. */
+  #end: Error | undefined;
 
   constructor(native: NativeQueue, lanes: number, keepAlive: (by: 1 | -1) => void) {
     this.#native = native;
@@ -67,6 +69,8 @@ export class RoomWaits {
       this.#waiters.set(index, waiter);
       waiter.lane.add(waiter);
       this.#keepAlive(1);
+      // A handler's abort listener has begun this wait after `reject` had rejected the others.
+      if (this.#end !== undefined) return leave(this.#end);
       // Not earlier: these methods may be the program's own, and must find the wait complete.
       try {
         forget = onAbort(signal, () => leave(signal?.reason));
@@ -96,6 +100,7 @@ export class RoomWaits {
    * them meanwhile.
    */
   reject(error: Error): void {
+    this.#end = error;
     for (const lane of this.#lanes) {
       const all: Waiter[] = [];
       for (let waiter = lane.last; waiter !== undefined; waiter = waiter.previous) all.push(waiter);

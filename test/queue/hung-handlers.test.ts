@@ -74,6 +74,33 @@ describe('a handler of consume that hangs', () => {
     await done;
   });
 
+  it.each(['push', 'reserve'] as const)(
+    'begins no %s when its queue object is disposed of',
+    async (method) => {
+      const queue = filled(10_000);
+      const held = latch();
+      let waits: Promise<Error> | undefined;
+      let started = false;
+      const done = queue.consume(
+        ([row = { number: 0 }], { signal }) => {
+          started = true;
+          signal.addEventListener('abort', () => {
+            while (queue.tryPush(row)); // no room for it
+            const waiting = method === 'push' ? queue.push(row, { timeoutMs: 5 }) : queue.reserve(1);
+            waits = rejected(waiting);
+          });
+          return held.opened;
+        },
+        { batchSize: 1 },
+      );
+      await until(() => started);
+      queue[Symbol.dispose]();
+      expectError((await waits) as Error, 'ERR_SLUICE_DISPOSED');
+      held.open();
+      await done;
+    },
+  );
+
   it('fails the consumption when handlerTimeoutMs are over, and its late end changes nothing', async () => {
     for (const concurrency of [1, 2]) {
       const queue = filled(10);
