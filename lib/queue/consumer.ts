@@ -144,6 +144,8 @@ export class Consumer<T> {
     try {
       for (;;) {
         const shown = this.#showNext(max - visited);
+        // A listener that was told of dropped records has disposed of the queue: the next consumer gets what is shown.
+        if (this.#disposed && !this.#gone) throw disposed('Queue');
         // A loop that has ended meanwhile has given the lease back: the next consumer gets the records in the queue.
         if (shown === 0 || (!this.#gone && this.#loop !== loop)) return visited;
         visited += this.#visitShown(visit, view, shown, loop);

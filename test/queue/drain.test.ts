@@ -35,6 +35,21 @@ it('a queue that is disposed of within a visit visits no more, and visited recor
   expect(other.popMany(300).map(({ number }) => number)).toEqual(range(101, 200));
 });
 
+it('a queue that a listener disposes of before a visit visits nothing: what was shown is not handed out twice', () => {
+  const clock = new ManualClock();
+  const queue = Queue.create(Row, { capacity: 200, ttlMs: 10, clock });
+  const other = Queue.attach(Row, queue.handle);
+  queue.tryPush({ number: 0 });
+  clock.advance(20);
+  queue.tryPushMany(range(1, 200).map((number) => ({ number })));
+  queue.on('expired', () => queue[Symbol.dispose]());
+  const seen: number[] = [];
+  const error = thrown(() => queue.drain(({ number }) => seen.push(number)));
+  expectError(error, 'ERR_SLUICE_DISPOSED');
+  expect(seen).toEqual([]);
+  expect(other.popMany(300).map(({ number }) => number)).toEqual(range(1, 200));
+});
+
 describe('drain', () => {
   it.each([0, 1, 63, 64, 65, 200, 1_000])('visits all of %i records, oldest first', (count) => {
     const queue = filled(count);
