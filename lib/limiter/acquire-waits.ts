@@ -9,6 +9,7 @@ import {
   NO_RESOURCES,
   told,
   toldUnit,
+  Weak,
 } from '../binding/index.js';
 import { onAbort } from '../input/index.js';
 import { type Linked, LinkedList } from '../linked-list.js';
@@ -27,6 +28,9 @@ const timerMsMax = 2 ** 31 - 1;
 const queuePollMs = 5;
 /** How often the wall clock of a calendar window is looked at: no bell rings when the clock is set. */
 const calendarPollMs = 60_000;
+
+/** The waits of limiters for which a call waits now, also if the program holds their limiter no more. */
+const awaited = new Set<AcquireWaits>();
 
 /** Why a wait rejects. A class, so that a polluted Object.prototype makes no decision look like one. */
 class Failure {
@@ -80,6 +84,8 @@ export class AcquireWaits {
   readonly #keys = new Map<string, KeyWaiters>();
   /** On a manual clock: no deadline is earlier. */
   #earliest = Infinity;
+  #listens = false;
+  #ended = false;
 
   constructor(
     native: NativeLimiter,
@@ -102,10 +108,13 @@ export class AcquireWaits {
     signal: AbortSignal | undefined,
   ): Promise<Decision> {
     const now = this.#words[words.now] as number;
-    const opened = this.#native.onServed(() => this.#rung());
-    if (opened !== 1) {
+    try {
+      // `end` calls methods of signals, which a program can replace: a wait that one of them began would never settle.
+      if (this.#ended) throw disposed('Limiter');
+      this.#listen();
+    } catch (error) {
       this.#native.leave(index);
-      throw failed('Limiter.acquire', opened);
+      throw error;
     }
     return new Promise((resolve, reject) => {
       let forget: (() => void) | undefined;
@@ -133,6 +142,7 @@ export class AcquireWaits {
       this.#waiters.set(index, waiter);
       waiter.ofKey.list.add(waiter);
       this.#native.keepAlive(1);
+      awaited.add(this);
       // Not earlier: these methods may be the program's own, and must find the wait complete.
       try {
         forget = onAbort(signal, () => leave(signal?.reason));
@@ -150,10 +160,25 @@ export class AcquireWaits {
 
   /** Rejects all waiters, because the limiter is disposed of. */
   end(): void {
+    this.#ended = true;
     for (const waiter of [...this.#waiters.values()]) {
       this.#forget(waiter);
       waiter.settle(new Failure(disposed('Limiter')));
     }
+  }
+
+  /** Has native code call when it has something to report. @throws SluiceError; native code does not call then. */
+  #listen(): void {
+    if (this.#listens) return;
+    // Native code holds this function until the limiter is disposed of, so the function must not hold the limiter.
+    const self = new Weak(this);
+    const rung = (): void => {
+      const waits = self.deref();
+      if (waits !== undefined) waits.#rung();
+    };
+    const opened = this.#native.onServed(rung);
+    if (opened !== 1) throw failed('Limiter.acquire', opened);
+    this.#listens = true;
   }
 
   /** Called when the bell rings: native code has something to report, or a manual clock has moved. */
@@ -265,6 +290,8 @@ export class AcquireWaits {
       clearTimeout(ofKey.timer);
       this.#keys.delete(ofKey.name);
     }
-    if (this.#waiters.size === 0) this.#native.keepAlive(0);
+    if (this.#waiters.size > 0) return;
+    this.#native.keepAlive(0);
+    awaited.delete(this);
   }
 }

@@ -74,6 +74,23 @@ describe('a signal whose methods are its own', () => {
     const signal = signalWith('addEventListener', () => limiter[Symbol.dispose]());
     expect(await rejected(limiter.acquire({ signal }))).toMatchObject({ code: 'ERR_SLUICE_DISPOSED' });
   });
+
+  it('begins no wait for a limiter, or for room, that is disposed of', async () => {
+    const limiter = Limiter.create({ queueDepth: { max: 1 } });
+    limiter.tryAcquire();
+    const queue = full();
+    const more: Promise<unknown>[] = [];
+    const waitingAgain = (wait: () => Promise<unknown>) =>
+      signalWith('removeEventListener', () => more.push(rejected(wait())));
+    const waits = [
+      rejected(limiter.acquire({ signal: waitingAgain(() => limiter.acquire()) })),
+      rejected(queue.push({ number: 1 }, { signal: waitingAgain(() => queue.push({ number: 2 })) })),
+    ];
+    limiter[Symbol.dispose]();
+    queue[Symbol.dispose]();
+    expect(await Promise.all(more)).toMatchObject(Array(2).fill({ code: 'ERR_SLUICE_DISPOSED' }));
+    expect(await Promise.all(waits)).toMatchObject(Array(2).fill({ code: 'ERR_SLUICE_DISPOSED' }));
+  });
 });
 
 it('a record whose getter aborts the signal does not wait for room', async () => {

@@ -10,6 +10,7 @@ describe.each(nodes)('the garbage collector, on $name,', ({ node }) => {
     'queues that were consumed',
     'queues that were attached twice',
     'limiters',
+    'limiters that were waited for',
     'stocks on the clock of the machine',
     'stocks on a manual clock',
     'gates',

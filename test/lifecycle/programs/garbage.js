@@ -32,6 +32,13 @@ const makers = {
   limiters: () => {
     for (let i = 0; i < 10; i++) Limiter.create({ ...Limiter.flashSale, clock: new ManualClock() });
   },
+  'limiters that were waited for': async () => {
+    const limiter = Limiter.create({ queueDepth: { max: 1 }, keys: { max: 2_000 }, commit: true });
+    const first = limiter.tryAcquire({ key: 1 });
+    const waiting = limiter.acquire({ key: 1 });
+    if (first.allowed) first.release();
+    await waiting;
+  },
   'stocks on the clock of the machine': () => Stock.create(options),
   'stocks on a manual clock': () => Stock.create({ ...options, clock: new ManualClock() }),
   gates: () => {
