@@ -8,6 +8,7 @@ import {
   NO_RESOURCES,
   NOT_CONSUMER,
   PARKED,
+  Weak,
 } from '../binding/index.js';
 import { onAbort, SluiceError } from '../input/index.js';
 
@@ -18,6 +19,9 @@ const turnMs = 4;
  * Charged to the turn's budget when `take` returns nothing although records are there: it may have dropped this many.
  */
 const emptyTake = 64;
+
+/** The loops that wait for a record now, also if the program holds them no more. */
+const awaited = new Set<RecordSource>();
 
 /**
  * Yields records to one consuming loop of this thread, and waits for the next record, the end of the queue, or an
@@ -38,7 +42,13 @@ export class RecordSource {
   /** Becomes the consumer, or throws ERR_SLUICE_CONSUMER. An object runs at most one loop at a time. */
   begin(): void {
     if (this.#native.consumes() === NOT_CONSUMER) throw notConsumer();
-    this.#native.onArrival(() => this.#settle(true));
+    // Native code holds this function while the loop has the lease. The function must not hold the loop, which a
+    // program may abandon between two records.
+    const self = new Weak(this);
+    this.#native.onArrival(() => {
+      const source = self.deref();
+      if (source !== undefined) source.#settle(true);
+    });
   }
 
   /** Gives the lease back: another thread, or another loop of this one, can consume from now on. */
@@ -126,9 +136,11 @@ export class RecordSource {
   /** Resolves to true when there may be something to take, to false when the loop was interrupted. */
   async #arrived(signal: AbortSignal | undefined): Promise<boolean> {
     const forget = onAbort(signal, () => this.#settle(false));
+    awaited.add(this);
     const arrived = await new Promise<boolean>((resolve) => {
       this.#resolve = resolve;
     });
+    awaited.delete(this);
     forget();
     // After `end`, another loop may have the lease, and may be waiting.
     if (!arrived && !this.#left) this.#native.unpark();

@@ -8,6 +8,7 @@ describe.each(nodes)('the garbage collector, on $name,', ({ node }) => {
     'queues',
     'queues that were consumed by hand',
     'queues that were consumed',
+    'queues whose iterator was abandoned',
     'queues that were attached twice',
     'limiters',
     'limiters that were waited for',

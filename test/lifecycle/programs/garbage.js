@@ -23,6 +23,11 @@ const makers = {
     setImmediate(() => queue.tryPush(order(1, 1)));
     for await (const _ of queue) break;
   },
+  'queues whose iterator was abandoned': async () => {
+    const queue = newQueue();
+    queue.tryPush(order(1, 1));
+    await queue[Symbol.asyncIterator]().next();
+  },
   'queues that were attached twice': () => {
     const queue = newQueue();
     const other = Queue.attach(Order, queue.handle);
