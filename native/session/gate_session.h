@@ -145,7 +145,7 @@ inline Admission::Result GateSession::done(const Admission::Result& result, cons
     return result;
   }
   if (result.broke_promise) parts_.queue.permits_returned(0);
-  if (result.refunded && parts_.limiter->waiting() != 0) parts_.limiter->given_back(key);
+  if (result.refunded && parts_.limiter->somebody_waits()) parts_.limiter->given_back(key);
   return result;
 }
 

@@ -160,6 +160,12 @@ class LimiterSession {
   Told told() noexcept;
   void leave(std::uint32_t waiter) noexcept;
   std::uint32_t waiting() const noexcept { return waiters_.waiting(); }
+  // Called after something was given back to the limiter. Returns whether to call given_back().
+  bool somebody_waits() const noexcept {
+    // Pairs with the fence in LimiterWaiters::join().
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    return waiting() != 0;
+  }
 
   // Serves the waiters for `key`, after something was given back to its state.
   void given_back(const Key* key) noexcept {
