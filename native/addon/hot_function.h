@@ -102,7 +102,8 @@ auto made_with_slot(ThreadSlots& slots, Environment& environment, Make&& make) -
 }
 
 // Makes an object with the given functions, which owns `attachment`: when the object is collected, or the environment
-// ends, the attachment is detached and freed. The functions must not outlive the object.
+// ends, the attachment is detached and freed. The functions must not outlive the object. Returns nullptr, and has freed
+// the attachment, if the thread is being terminated: Node-API then lets no object own anything.
 template <const auto& kNames, class A>
 napi_value hot_object(napi_env env, A* attachment,
                       std::initializer_list<std::span<const HotFunction<kNames>>> groups) {
@@ -115,15 +116,15 @@ napi_value hot_object(napi_env env, A* attachment,
       define(env, object, function.name.text(), value);
     }
   }
-  napi_wrap(
-      env, object, static_cast<Attachment*>(attachment),
-      [](napi_env, void* data, void*) {
-        auto* owned = static_cast<Attachment*>(data);
-        owned->detach();
-        delete owned;
-      },
-      nullptr, nullptr);
-  return object;
+  const auto free = [](napi_env, void* data, void*) {
+    auto* owned = static_cast<Attachment*>(data);
+    owned->detach();
+    delete owned;
+  };
+  auto* owned = static_cast<Attachment*>(attachment);
+  if (napi_wrap(env, object, owned, free, nullptr, nullptr) == napi_ok) return object;
+  free(env, owned, nullptr);
+  return nullptr;
 }
 
 // A staging buffer: memory of a JavaScript ArrayBuffer, held so that it can be neither collected nor moved.

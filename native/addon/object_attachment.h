@@ -63,7 +63,9 @@ Napi::Value object_of(Napi::Env env, A* attached, const Napi::Value& staging,
     delete attached;
     return Napi::String::New(env, kBadStaging);
   }
-  Napi::Object object(env, hot_object<kNames>(env, attached, functions));
+  napi_value made = hot_object<kNames>(env, attached, functions);
+  if (made == nullptr) return {};
+  Napi::Object object(env, made);
   put(object, "handle", handle_of(env, *attached->shared()));
   // A gate is made of the attachments of its parts.
   put(object, "attachment", Napi::External<A>::New(env, attached));
