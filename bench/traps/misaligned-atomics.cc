@@ -26,11 +26,24 @@ alignas(256) std::byte memory[1024];
 // As in naive code: a pointer into a buffer at the offset at which the caller's header ends.
 Word* word_at(std::uint64_t offset) { return reinterpret_cast<Word*>(memory + 256 + offset); }
 
+// The least that can have a segment.
+struct Words {
+  static constexpr sluice::SegmentKind kKind = sluice::SegmentKind::kQueue;
+  struct Shape {
+    std::uint64_t count;
+    bool sound() const { return true; }
+  };
+  static sluice::Layout layout(const Shape& shape) { return sluice::layout_of<Shape, Word>(1, shape.count); }
+};
+
 int refused() {
   constexpr std::uint64_t kBytes = 512;
-  sluice::format_segment(memory, sluice::SegmentKind::kQueue, 1, kBytes);
+  constexpr Words::Shape kShape{8};
+  sluice::format_segment(memory, Words::kKind, kBytes, Words::layout(kShape).hash(), 0);
+  new (memory + sluice::kSegmentBody) Words::Shape(kShape);
   const auto attach = [](std::uint64_t offset) {
-    return sluice::check_segment(memory + offset, kBytes, sluice::SegmentKind::kQueue, 1);
+    return sluice::check_segment<Words>(memory + offset, kBytes,
+                                        [](const Words::Shape&) { return std::uint64_t{0}; });
   };
   int offered = 0, refused = 0;
   for (std::uint64_t offset = 1; offset < sluice::kCacheLine; ++offset) {

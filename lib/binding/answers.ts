@@ -22,7 +22,22 @@ export function made<T extends object>(what: string, answer: T | Reason): T {
     case 'bad-schema':
       throw new SluiceError(
         'ERR_SLUICE_SCHEMA',
-        `${what}: the record differs from the one the queue was created with`,
+        `${what}: the record differs from the one it was created with`,
+      );
+    case 'bad-version':
+    case 'bad-layout':
+      throw new SluiceError(
+        'ERR_SLUICE_LAYOUT',
+        `${what}: the shared memory was laid out by another version of sluice (${answer}). What to do: install one ` +
+          'version of sluice for all programs that share it, restart them, and create it again',
+      );
+    case 'bad-magic':
+    case 'bad-kind':
+    case 'too-small':
+    case 'misaligned':
+      throw new SluiceError(
+        'ERR_SLUICE_HANDLE',
+        `${what}: the shared memory that the handle names is damaged, or that of another object (${answer})`,
       );
     case 'too-many-threads':
       throw new SluiceError(

@@ -133,7 +133,7 @@ export class Limiter implements Disposable {
    *
    * @param handle The `handle` of the limiter.
    * @returns This thread's object for the same limiter.
-   * @throws SluiceError `ERR_SLUICE_HANDLE`, `ERR_SLUICE_THREADS`.
+   * @throws SluiceError `ERR_SLUICE_HANDLE`, `ERR_SLUICE_LAYOUT`, `ERR_SLUICE_THREADS`, as `Queue.attach`.
    * @example
    * const limiter = Limiter.attach(workerData.limiter);
    */

@@ -152,8 +152,9 @@ export class Queue<T> implements Disposable, AsyncDisposable {
    * @param options `onOverflow`, needed if the queue's overflow policy is 'caller'.
    * @returns This thread's object for the same queue.
    * @throws TypeError (`ERR_SLUICE_OPTION`) if `handle` is no queue's handle; SluiceError `ERR_SLUICE_HANDLE` if the
-   *   queue is gone, `ERR_SLUICE_SCHEMA` if it was created with another record, `ERR_SLUICE_THREADS` if 256 threads
-   *   have it attached. A thread counts once, however often it attaches.
+   *   queue is gone, `ERR_SLUICE_SCHEMA` if it was created with another record, `ERR_SLUICE_LAYOUT` if another version
+   *   of sluice laid out its memory, `ERR_SLUICE_THREADS` if 256 threads have it attached. A thread counts once,
+   *   however often it attaches.
    * @example
    * const queue = Queue.attach(Order, workerData.queue);
    */

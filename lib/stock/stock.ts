@@ -129,7 +129,7 @@ export class Stock implements Disposable {
    *
    * @param handle The `handle` of the ledger.
    * @returns This thread's object for the same ledger.
-   * @throws SluiceError `ERR_SLUICE_HANDLE`, `ERR_SLUICE_THREADS`.
+   * @throws SluiceError `ERR_SLUICE_HANDLE`, `ERR_SLUICE_LAYOUT`, `ERR_SLUICE_THREADS`, as `Queue.attach`.
    * @example
    * const stock = Stock.attach(workerData.stock);
    */

@@ -17,10 +17,12 @@
 namespace sluice {
 
 struct SharedGate final : SharedObject {
+  using Object = GateMemory;
+
   SharedGate() : SharedObject(ObjectKind::kGate) {}
   ~SharedGate() override;
 
-  GateMemory memory() const { return GateMemory(segment.body(), queue->shape.record_bytes); }
+  GateMemory memory() const { return GateMemory(segment.body()); }
   // False: limiter or stock have no thread slot for its returns.
   bool open_returns();
 

@@ -108,7 +108,7 @@ GateParts parts_of(const Napi::Object& parts) {
 Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedGate>& shared, const GateParts& parts,
                    const Napi::Object& given, const Napi::Value& staging) {
   GateAttachment* attached = GateAttachment::make(Environment::of(env), shared, parts);
-  const bool over = shared->queue->shape.overwrites();
+  const bool over = shared->queue->shape().overwrites();
   return object_of<functions::kGate>(
       env, attached, staging, {over ? kAdmitOver : kAdmit, kGateFunctions}, [&](Napi::Object& object) {
         put(object, "maxInHand", static_cast<double>(shared->memory().table().capacity()));
@@ -130,16 +130,16 @@ Napi::Value create_gate(const Napi::CallbackInfo& info) {
   const auto given = info[0].As<Napi::Object>();
   const auto fields = info[1].As<Napi::Object>();
   const GateParts parts = parts_of(given);
-  const AdmissionFields admission_fields = {field(fields, "sku"), field(fields, "quantity"),
-                                            field(fields, "user"), field(fields, "id")};
+  GateShape shape = {.fields = {field(fields, "sku"), field(fields, "quantity"), field(fields, "user"),
+                                field(fields, "id")}};
   const std::uint64_t in_hand_max = u64(info[2]);
   const bool commit = u64(info[4]) != 0;
   if (!intact(given)) return {};
   if (parts.queue == nullptr || parts.detached()) return Napi::String::New(info.Env(), kPartDisposed);
+  const QueueShape& queue_shape = parts.queue->shared()->shape();
   if (!within<std::uint64_t>(in_hand_max, 1, kInHandMax)) return Napi::String::New(info.Env(), kBadRange);
-  if (!admission_fields.within(parts.queue->shared()->shape.record_bytes))
-    return Napi::String::New(info.Env(), kBadStaging);
-  if (parts.queue->shared()->shape.tag_bytes != sizeof(OrderTag))  // it has several lanes
+  if (!shape.fields.within(queue_shape.record_bytes)) return Napi::String::New(info.Env(), kBadStaging);
+  if (queue_shape.tag_bytes != sizeof(OrderTag))  // it has several lanes
     return Napi::String::New(info.Env(), kBadRange);
   if (!parts.share_a_clock()) return Napi::String::New(info.Env(), kClocksDiffer);
   auto shared = std::make_shared<SharedGate>();
@@ -147,16 +147,17 @@ Napi::Value create_gate(const Napi::CallbackInfo& info) {
   if (parts.stock != nullptr) shared->stock = parts.stock->shared();
   if (!shared->open_returns()) return Napi::String::New(info.Env(), kTooManyThreads);
   const std::shared_ptr<SharedQueue>& queue = parts.queue->shared();
-  const auto in_hand = static_cast<std::uint32_t>(in_hand_max);
-  const std::uint64_t bytes = GateMemory::bytes(in_hand, queue->shape.record_bytes);
-  shared->segment = Segment::create(SegmentKind::kGate, 0, bytes, commit);
+  shape.in_hand_max = static_cast<std::uint32_t>(in_hand_max);
+  shape.record_bytes = queue_shape.record_bytes;
+  shared->segment =
+      Segment::create<GateMemory>(shape, shape.schema_hash(queue->segment.schema_hash()), commit);
   if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
   Queue view = queue->view();
   if (!view.tags().begin()) return Napi::String::New(info.Env(), kQueueGated);
   if (commit) view.tags().commit(view.slots());
   queue->returns.store(&shared->returns, std::memory_order_relaxed);
   shared->queue = queue;
-  shared->memory().format(admission_fields, in_hand);
+  shared->memory().format(shape);
   Registry::instance().add(shared);
   return attach(info.Env(), shared, parts, given, info[3]);
 }
@@ -169,34 +170,41 @@ Napi::Object field_object(Napi::Env env, const RequestField& field) {
   return object;
 }
 
-// gateParts(handle): the handles of { queue, limiter?, stock? }, and its fields
-Napi::Value gate_parts(const Napi::CallbackInfo& info) {
-  const auto shared = find_handle<SharedGate>(ObjectKind::kGate, info[0]);
-  if (shared == nullptr) return Napi::String::New(info.Env(), kDeadHandle);
-  Napi::Object parts = Napi::Object::New(info.Env());
-  put(parts, "queue", handle_of(info.Env(), *shared->queue));
-  if (shared->limiter != nullptr) put(parts, "limiter", handle_of(info.Env(), *shared->limiter));
-  if (shared->stock != nullptr) put(parts, "stock", handle_of(info.Env(), *shared->stock));
-  Napi::Object fields = Napi::Object::New(info.Env());
-  const AdmissionFields& given = shared->memory().fields();
-  if (given.sku.type != NumberType::kNone) put(fields, "sku", field_object(info.Env(), given.sku));
-  if (given.quantity.type != NumberType::kNone)
-    put(fields, "quantity", field_object(info.Env(), given.quantity));
-  if (given.user.type != NumberType::kNone) put(fields, "user", field_object(info.Env(), given.user));
-  if (given.id.type != NumberType::kNone) put(fields, "id", field_object(info.Env(), given.id));
+std::uint64_t schema_of(const SharedGate& gate, const GateShape& shape) {
+  return shape.schema_hash(gate.queue->segment.schema_hash());
+}
+
+Napi::Object parts_object(Napi::Env env, const SharedGate& gate) {
+  Napi::Object parts = Napi::Object::New(env);
+  put(parts, "queue", handle_of(env, *gate.queue));
+  if (gate.limiter != nullptr) put(parts, "limiter", handle_of(env, *gate.limiter));
+  if (gate.stock != nullptr) put(parts, "stock", handle_of(env, *gate.stock));
+  Napi::Object fields = Napi::Object::New(env);
+  const AdmissionFields& given = gate.memory().fields();
+  if (given.sku.type != NumberType::kNone) put(fields, "sku", field_object(env, given.sku));
+  if (given.quantity.type != NumberType::kNone) put(fields, "quantity", field_object(env, given.quantity));
+  if (given.user.type != NumberType::kNone) put(fields, "user", field_object(env, given.user));
+  if (given.id.type != NumberType::kNone) put(fields, "id", field_object(env, given.id));
   put(parts, "fields", fields);
   return parts;
 }
 
+// gateParts(handle): the handles of { queue, limiter?, stock? }, and its fields
+Napi::Value gate_parts(const Napi::CallbackInfo& info) {
+  return by_handle<SharedGate>(info, ObjectKind::kGate, schema_of,
+                               [](Napi::Env env, const auto& shared) { return parts_object(env, *shared); });
+}
+
 // attachGate(handle, { queue, limiter?, stock? } (native objects), staging)
 Napi::Value attach_gate(const Napi::CallbackInfo& info) {
-  const auto shared = find_handle<SharedGate>(ObjectKind::kGate, info[0]);
-  if (shared == nullptr) return Napi::String::New(info.Env(), kDeadHandle);
-  const auto given = info[1].As<Napi::Object>();
-  const GateParts parts = parts_of(given);
-  if (!intact(given)) return {};
-  if (!parts.are_of(*shared)) return Napi::String::New(info.Env(), kPartDisposed);
-  return attach(info.Env(), shared, parts, given, info[2]);
+  return by_handle<SharedGate>(info, ObjectKind::kGate, schema_of,
+                               [&](Napi::Env env, const auto& shared) -> Napi::Value {
+                                 const auto given = info[1].As<Napi::Object>();
+                                 const GateParts parts = parts_of(given);
+                                 if (!intact(given)) return {};
+                                 if (!parts.are_of(*shared)) return Napi::String::New(env, kPartDisposed);
+                                 return attach(env, shared, parts, given, info[2]);
+                               });
 }
 
 }  // namespace

@@ -19,6 +19,8 @@
 namespace sluice {
 
 struct SharedLimiter final : SharedObject, LimiterHost {
+  using Object = LimiterSegment;
+
   SharedLimiter() : SharedObject(ObjectKind::kLimiter) {}
 
   LimiterSegment memory() const { return LimiterSegment(segment.body()); }

@@ -148,8 +148,7 @@ Napi::Value create_limiter(const Napi::CallbackInfo& info) {
   const char* refusal = read_limiter(info[0].As<Napi::Object>(), *shared, described);
   if (refusal == kThreadEnds) return {};
   if (refusal != nullptr) return Napi::String::New(info.Env(), refusal);
-  shared->segment =
-      Segment::create(SegmentKind::kLimiter, 0, LimiterSegment::bytes(described.config), described.commit);
+  shared->segment = Segment::create<LimiterSegment>(described.config, 0, described.commit);
   if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
   LimiterSegment::format(shared->segment.body(), described.config, described.notes,
                          shared->time.clock().now(), random_secret());
@@ -161,8 +160,8 @@ Napi::Value create_limiter(const Napi::CallbackInfo& info) {
 
 // attachLimiter(handle, staging)
 Napi::Value attach_limiter(const Napi::CallbackInfo& info) {
-  return attached_by_handle<SharedLimiter>(
-      info, ObjectKind::kLimiter,
+  return by_handle<SharedLimiter>(
+      info, ObjectKind::kLimiter, kNoSchema,
       [&](Napi::Env env, const auto& shared) { return attach(env, shared, info[1]); });
 }
 

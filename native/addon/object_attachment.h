@@ -73,13 +73,19 @@ Napi::Value object_of(Napi::Env env, A* attached, const Napi::Value& staging,
   return object;
 }
 
-// attach...(handle, staging): `attach(env, shared)` for the object that the handle names.
-template <class Shared, class Attach>
-Napi::Value attached_by_handle(const Napi::CallbackInfo& info, ObjectKind kind, Attach&& attach) {
+// Calls use(env, shared) for the object that the handle info[0] names, if its segment is one of an object of this kind
+// and has the schema hash that `schema(shared, shape)` returns: see core/base/segment.h.
+template <class Shared, class Schema, class Use>
+Napi::Value by_handle(const Napi::CallbackInfo& info, ObjectKind kind, Schema&& schema, Use&& use) {
   const auto shared = find_handle<Shared>(kind, info[0]);
   if (shared == nullptr) return Napi::String::New(info.Env(), kDeadHandle);
-  return attach(info.Env(), shared);
+  const AttachError error = shared->segment.template check<typename Shared::Object>(
+      [&](const auto& shape) -> std::uint64_t { return schema(*shared, shape); });
+  if (error != AttachError::kNone) return Napi::String::New(info.Env(), reason(error));
+  return use(info.Env(), shared);
 }
+// The schema hash of an object that has no records.
+inline constexpr auto kNoSchema = [](const auto&, const auto&) -> std::uint64_t { return 0; };
 
 // dispose()
 template <class A>

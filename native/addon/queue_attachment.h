@@ -17,9 +17,12 @@
 namespace sluice {
 
 struct SharedQueue : SharedObject, QueueHost {
+  using Object = Queue;
+
   SharedQueue() : SharedObject(ObjectKind::kQueue) {}
 
-  Queue view() const { return Queue(segment.body(), shape); }
+  Queue view() const { return Queue(segment.body()); }
+  const QueueShape& shape() const { return shape_in<Queue>(segment.body()); }
 
   void ring_consumer() noexcept override { bell.ring(); }
   void ring(std::uint64_t session) noexcept override { bells.ring(session); }
@@ -30,7 +33,6 @@ struct SharedQueue : SharedObject, QueueHost {
   }
 
   Segment segment;
-  QueueShape shape;
   ClockSource time;
   Bell bell;                                  // the consumer's
   Bells bells;                                // of attachments that wait for room or want to hear of the end

@@ -1,6 +1,7 @@
 // Creating and attaching queues, and what anybody calls on one: its state, its figures, its end.
 #include "addon/queue_functions.h"
 
+#include "addon/object_attachment.h"
 #include "addon/objects.h"
 #include "contract/figures.h"
 #include "core/gate/order_tag.h"
@@ -79,7 +80,7 @@ Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedQueue>& shared, co
   return object_of<functions::kQueue>(
       env, attached, staging, {queue_producer_functions(), queue_consumer_functions(), kQueueFunctions},
       [&](Napi::Object& object) {
-        const QueueShape& shape = shared->shape;
+        const QueueShape& shape = shared->shape();
         put(object, "capacity", static_cast<double>(shape.capacity));
         put(object, "lanes", static_cast<double>(shape.lanes));
         put(object, "expires", shape.expires);
@@ -94,21 +95,19 @@ Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedQueue>& shared, co
 Napi::Value create_queue(const Napi::CallbackInfo& info) {
   const auto options = info[0].As<Napi::Object>();
   auto shared = std::make_shared<SharedQueue>();
-  QueueShape& shape = shared->shape;
+  QueueShape shape;
   shape.capacity = u64(options, "capacity");
   shape.record_bytes = u64(options, "recordBytes");
   shape.lanes = u32(options, "lanes");
   shape.waiters = u32(options, "maxWaiting");
   const std::uint32_t overflow = u32(options, "overflow");
-  if (!within<std::uint64_t>(shape.capacity, 1, kCapacityMax) ||
-      !within<std::uint64_t>(shape.record_bytes, 1, kRecordBytesMax) || !within(shape.lanes, 1U, kLanesMax) ||
-      shape.waiters > kWaitersMax || overflow > static_cast<std::uint32_t>(Overflow::kOverwrite)) {
+  if (overflow > static_cast<std::uint32_t>(Overflow::kOverwrite) || shape.waiters > kWaitersMax)
     return Napi::String::New(info.Env(), kBadRange);
-  }
+  shape.overflow = static_cast<Overflow>(overflow);
+  if (!shape.sound()) return Napi::String::New(info.Env(), kBadRange);
   shape.latency = flag(options, "latency");
   shape.expires = get(options, "ttlMs").IsNumber();
   if (shape.expires) shape.ttl_ns = nanoseconds(f64(options, "ttlMs"));
-  shape.overflow = static_cast<Overflow>(overflow);
   const Napi::Object shed = nested(options, "shed"), weights = nested(options, "weights");
   if (!shed.IsEmpty()) {
     shape.shedding = {nanoseconds(f64(shed, "targetMs")), nanoseconds(f64(shed, "intervalMs"))};
@@ -124,22 +123,19 @@ Napi::Value create_queue(const Napi::CallbackInfo& info) {
   if (!clock_option(options, shared->time)) return Napi::String::New(info.Env(), kDeadHandle);
   const bool commit = flag(options, "commit");
   if (!intact(options)) return {};
-  shared->segment =
-      Segment::create(SegmentKind::kQueue, schema, Queue::bytes(shape), commit, Queue::tags_bytes(shape));
+  shared->segment = Segment::create<Queue>(shape, schema, commit, Queue::tags_bytes(shape));
   if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
-  shared->view().format(start);
+  Queue(shared->segment.body(), shape).format(start);
   Registry::instance().add(shared);
   return attach(info.Env(), shared, info[1]);
 }
 
 // attachQueue(handle, schema, staging)
 Napi::Value attach_queue(const Napi::CallbackInfo& info) {
-  const auto shared = find_handle<SharedQueue>(ObjectKind::kQueue, info[0]);
-  if (shared == nullptr) return Napi::String::New(info.Env(), kDeadHandle);
-  const AttachError error =
-      check_segment(shared->segment.base(), shared->segment.bytes(), SegmentKind::kQueue, u64(info[1]));
-  if (error != AttachError::kNone) return Napi::String::New(info.Env(), reason(error));
-  return attach(info.Env(), shared, info[2]);
+  const auto schema = [&](const SharedQueue&, const QueueShape&) { return u64(info[1]); };
+  return by_handle<SharedQueue>(info, ObjectKind::kQueue, schema, [&](Napi::Env env, const auto& shared) {
+    return attach(env, shared, info[2]);
+  });
 }
 
 }  // namespace

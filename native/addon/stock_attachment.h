@@ -14,12 +14,14 @@
 namespace sluice {
 
 struct SharedStock final : SharedObject {
+  using Object = LedgerMemory;
+
   SharedStock() : SharedObject(ObjectKind::kStock) {}
 
-  StockLedger view() const { return StockLedger(segment.body(), shape); }
+  StockLedger view() const { return StockLedger(segment.body(), shape()); }
+  const LedgerShape& shape() const { return shape_in<LedgerMemory>(segment.body()); }
 
   Segment segment;
-  LedgerShape shape;
   ClockSource time;
 };
 

@@ -126,13 +126,13 @@ constexpr HotFunction<functions::kStock> kStockFunctions[] = {
 
 Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedStock>& shared, const Napi::Value& staging) {
   StockAttachment* attached = StockAttachment::make(Environment::of(env), shared);
-  return object_of<functions::kStock>(env, attached, staging,
-                                      {kStockFunctions, order_functions(), listing_functions()},
-                                      [&](Napi::Object& object) {
-                                        put(object, "slots", static_cast<double>(shared->shape.reservations));
-                                        put(object, "keepsMovements", shared->shape.movements > 0);
-                                        put(object, "manualClock", shared->time.manual != nullptr);
-                                      });
+  return object_of<functions::kStock>(
+      env, attached, staging, {kStockFunctions, order_functions(), listing_functions()},
+      [&](Napi::Object& object) {
+        put(object, "slots", static_cast<double>(shared->shape().reservations));
+        put(object, "keepsMovements", shared->shape().movements > 0);
+        put(object, "manualClock", shared->time.manual != nullptr);
+      });
 }
 
 // On a manual clock no hold expires by itself.
@@ -146,16 +146,16 @@ Napi::Value create_stock(const Napi::CallbackInfo& info) {
   const auto options = info[0].As<Napi::Object>();
   auto shared = std::make_shared<SharedStock>();
   if (!clock_option(options, shared->time)) return Napi::String::New(info.Env(), kDeadHandle);
-  shared->shape = {u32(options, "maxItems"), u32(options, "maxReservations"), u32(options, "maxUsers"),
-                   u32(options, "maxIds"), u32(options, "movements")};
+  const LedgerShape shape = {u32(options, "maxItems"), u32(options, "maxReservations"),
+                             u32(options, "maxUsers"), u32(options, "maxIds"), u32(options, "movements")};
   const double hold_ms = f64(options, "holdMs");
   const bool commit = flag(options, "commit");
   if (!intact(options)) return {};
-  if (!shared->shape.sound() || !within(hold_ms, 1.0, kHoldMsMax))
-    return Napi::String::New(info.Env(), kBadRange);
-  shared->segment = Segment::create(SegmentKind::kStock, 0, StockLedger::bytes(shared->shape), commit);
+  if (!shape.sound() || !within(hold_ms, 1.0, kHoldMsMax)) return Napi::String::New(info.Env(), kBadRange);
+  shared->segment = Segment::create<LedgerMemory>(shape, 0, commit);
   if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
-  shared->view().format(shared->shape, nanoseconds(hold_ms), random_secret(), sweeping(*shared));
+  StockLedger(shared->segment.body(), shape)
+      .format(shape, nanoseconds(hold_ms), random_secret(), sweeping(*shared));
   Registry::instance().add(shared);
   return attach(info.Env(), shared, info[1]);
 }
@@ -175,21 +175,22 @@ Napi::Value restore_stock(const Napi::CallbackInfo& info) {
   // memory.
   const auto octets = info[0].As<Napi::Uint8Array>();
   LedgerWords words;
-  const SnapshotError error = open_snapshot(octets.Data(), octets.ByteLength(), words, shared->shape);
+  LedgerShape shape;
+  const SnapshotError error = open_snapshot(octets.Data(), octets.ByteLength(), words, shape);
   if (error != SnapshotError::kNone) return Napi::String::New(info.Env(), reason(error));
-  resize(options, "maxItems", shared->shape.items);
-  resize(options, "maxReservations", shared->shape.reservations);
-  resize(options, "maxUsers", shared->shape.users);
-  resize(options, "maxIds", shared->shape.ids);
-  resize(options, "movements", shared->shape.movements);
+  resize(options, "maxItems", shape.items);
+  resize(options, "maxReservations", shape.reservations);
+  resize(options, "maxUsers", shape.users);
+  resize(options, "maxIds", shape.ids);
+  resize(options, "movements", shape.movements);
   const bool commit = flag(options, "commit");
   if (!intact(options)) return {};
-  if (!shared->shape.sound()) return Napi::String::New(info.Env(), kBadRange);
-  shared->segment = Segment::create(SegmentKind::kStock, 0, StockLedger::bytes(shared->shape), commit);
+  if (!shape.sound()) return Napi::String::New(info.Env(), kBadRange);
+  shared->segment = Segment::create<LedgerMemory>(shape, 0, commit);
   if (!shared->segment) return Napi::String::New(info.Env(), kNoMemory);
-  StockLedger ledger = shared->view();
+  StockLedger ledger(shared->segment.body(), shape);
   const SnapshotError unread =
-      read_snapshot(ledger.memory(), shared->shape, words, shared->time.clock().now(), sweeping(*shared));
+      read_snapshot(ledger.memory(), shape, words, shared->time.clock().now(), sweeping(*shared));
   if (unread != SnapshotError::kNone) return Napi::String::New(info.Env(), reason(unread));
   Registry::instance().add(shared);
   return attach(info.Env(), shared, info[2]);
@@ -197,7 +198,7 @@ Napi::Value restore_stock(const Napi::CallbackInfo& info) {
 
 // attachStock(handle, staging)
 Napi::Value attach_stock(const Napi::CallbackInfo& info) {
-  return attached_by_handle<SharedStock>(info, ObjectKind::kStock, [&](Napi::Env env, const auto& shared) {
+  return by_handle<SharedStock>(info, ObjectKind::kStock, kNoSchema, [&](Napi::Env env, const auto& shared) {
     return attach(env, shared, info[1]);
   });
 }

@@ -17,10 +17,12 @@
 #include "contract/typescript.h"
 #include "contract/words.h"
 #include "core/base/thread_slots.h"
+#include "core/gate/gate_memory.h"
 #include "core/gate/in_flight_table.h"
 #include "core/limiter/key_table.h"
 #include "core/limiter/limiter_window.h"
 #include "core/limiter/token_rate.h"
+#include "core/queue/queue_shape.h"
 #include "core/queue/ring.h"
 #include "core/stock/ledger_memory.h"
 
@@ -52,7 +54,8 @@ inline void describe_answers(TypeScript& to) {
       kClocksDiffer,
       kBadStaging,
       kBadRange,
-      reason(AttachError::kBadLayoutHash),
+      reason(AttachError::kBadSchema),
+      reason(AttachError::kBadLayout),
       reason(AttachError::kMisaligned),
       reason(AttachError::kTooSmall),
       reason(AttachError::kBadMagic),

@@ -9,7 +9,6 @@ namespace sluice {
 
 // ---- queue ----
 
-inline constexpr std::uint64_t kCapacityMax = 1U << 24, kRecordBytesMax = 1ULL << 32;
 inline constexpr std::uint32_t kWaitersMax = 65'536;  // of a queue, and of a limiter
 inline constexpr std::uint32_t kWeightMax = 1'000;
 // Records that one native call takes from JavaScript or gives to it.
@@ -34,7 +33,6 @@ inline constexpr double kZoneTimeMsMax = 9e12, kZoneOffsetMsMax = 2e8;  // 285 y
 // ---- stock and gate ----
 
 inline constexpr double kHoldMsMax = kDayMs;
-inline constexpr std::uint64_t kInHandMax = 65'536;
 
 // ---- clock ----
 

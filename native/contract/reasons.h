@@ -31,7 +31,9 @@ constexpr const char* reason(AttachError error) {
       return "bad-version";
     case AttachError::kBadKind:
       return "bad-kind";
-    case AttachError::kBadLayoutHash:
+    case AttachError::kBadLayout:
+      return "bad-layout";
+    case AttachError::kBadSchema:
       return "bad-schema";
   }
   return nullptr;

@@ -1,6 +1,5 @@
 #include "platform/mapping.h"
 
-#include <limits>
 #include <utility>
 
 #if defined(_WIN32)
@@ -44,16 +43,16 @@ void write_each_page(void* base, std::uint64_t bytes) noexcept {
 
 }  // namespace
 
-Segment Segment::create(SegmentKind kind, std::uint64_t layout_hash, std::uint64_t body_bytes, bool commit,
+Segment Segment::create(SegmentKind kind, const Layout& body, std::uint64_t schema_hash, bool commit,
                         std::uint64_t spared) {
   Segment segment;
-  if (body_bytes > std::numeric_limits<std::uint64_t>::max() - kSegmentBody) return segment;
-  const std::uint64_t bytes = kSegmentBody + body_bytes;
+  if (body.bytes() == Layout::kTooLarge) return segment;
+  const std::uint64_t bytes = kSegmentBody + body.bytes();
   segment.base_ = map(bytes);
   if (segment.base_ == nullptr) return segment;
   segment.bytes_ = bytes;
   if (commit) write_each_page(segment.base_, bytes - spared);
-  format_segment(segment.base_, kind, layout_hash, bytes);
+  format_segment(segment.base_, kind, bytes, body.hash(), schema_hash);
   return segment;
 }
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/base/layout.h"
 #include "core/base/segment.h"
 
 namespace sluice {
@@ -11,11 +12,14 @@ namespace sluice {
 // Owns one mapping.
 class Segment {
  public:
-  // Maps and formats a segment whose body has `body_bytes` zeroed bytes. Returns an empty Segment (no base) if the
-  // system has no memory left. `commit` makes all of it resident now, except the last `spared` bytes; otherwise a page
-  // becomes resident when it is first written.
-  static Segment create(SegmentKind kind, std::uint64_t layout_hash, std::uint64_t body_bytes,
-                        bool commit = false, std::uint64_t spared = 0);
+  // Maps a segment for an Object of this shape (see core/base/segment.h), formats its header, and leaves its body
+  // zeroed. Returns an empty Segment (no base) if the system has no memory left. `commit` makes all of it resident
+  // now, except the last `spared` bytes; otherwise a page becomes resident when it is first written.
+  template <class Object>
+  static Segment create(const typename Object::Shape& shape, std::uint64_t schema_hash, bool commit = false,
+                        std::uint64_t spared = 0) {
+    return create(Object::kKind, Object::layout(shape), schema_hash, commit, spared);
+  }
 
   Segment() = default;
   ~Segment();
@@ -26,10 +30,19 @@ class Segment {
 
   explicit operator bool() const { return base_ != nullptr; }
   std::byte* body() const { return static_cast<std::byte*>(base_) + kSegmentBody; }
-  const void* base() const { return base_; }
   std::uint64_t bytes() const { return bytes_; }
+  std::uint64_t schema_hash() const { return static_cast<const SegmentHeader*>(base_)->schema_hash; }
+
+  // Returns why this is no segment of an Object, or kNone: see check_segment().
+  template <class Object, class Schema>
+  AttachError check(Schema&& schema) const {
+    return check_segment<Object>(base_, bytes_, schema);
+  }
 
  private:
+  static Segment create(SegmentKind kind, const Layout& body, std::uint64_t schema_hash, bool commit,
+                        std::uint64_t spared);
+
   void* base_ = nullptr;
   std::uint64_t bytes_ = 0;
 };

@@ -27,9 +27,8 @@ class FreeList {
   };
 
   static constexpr std::uint32_t cells(std::uint32_t slots) { return std::bit_ceil(slots * 2); }
-  static constexpr std::uint64_t bytes(std::uint32_t slots) {
-    return bytes_of<Control, Cell>(1, cells(slots));
-  }
+  static constexpr Layout layout(std::uint32_t slots) { return layout_of<Control, Cell>(1, cells(slots)); }
+  static constexpr std::uint64_t bytes(std::uint32_t slots) { return layout(slots).bytes(); }
 
   FreeList(void* memory, std::uint32_t slots)
       : control_(static_cast<Control*>(memory)),

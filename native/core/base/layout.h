@@ -4,6 +4,7 @@
 //   const std::uint64_t control = layout.place<Control>();      // an offset
 //   const std::uint64_t slots = layout.place<Slot>(capacity);   // of an array
 //   layout.bytes()                                              // of all of it
+//   layout.hash()                                               // of where its parts are
 //
 // Sizes are multiplied and added here only, and checked: a layout that has outgrown 64 bits stays kTooLarge, for which
 // no system has memory.
@@ -16,6 +17,14 @@
 
 namespace sluice {
 
+// One number for several numbers, in this order.
+template <class... Numbers>
+constexpr std::uint64_t layout_hash(Numbers... numbers) noexcept {
+  std::uint64_t hash = mix(sizeof...(numbers));
+  ((hash = mix(hash, static_cast<std::uint64_t>(numbers))), ...);
+  return hash;
+}
+
 class Layout {
  public:
   static constexpr std::uint64_t kTooLarge = ~0ULL;
@@ -23,6 +32,7 @@ class Layout {
   // Places `count` times `each` bytes and returns their offset.
   constexpr std::uint64_t place_bytes(std::uint64_t each, std::uint64_t count = 1) noexcept {
     const std::uint64_t offset = bytes_;
+    note(offset, each, count);
     if (each != 0 && count > kMost / each) {
       bytes_ = kTooLarge;
     } else if (bytes_ != kTooLarge) {
@@ -36,29 +46,34 @@ class Layout {
     static_assert(alignof(T) <= kCacheLine);
     return place_bytes(sizeof(T), count);
   }
+  // Places `count` times a part that has a layout of its own.
+  constexpr std::uint64_t place(const Layout& part, std::uint64_t count = 1) noexcept {
+    note(part.hash());
+    return place_bytes(part.bytes(), count);
+  }
+
+  // Makes the hash depend on more numbers: those that decide where a word is, or what it means.
+  template <class... Numbers>
+  constexpr void note(Numbers... numbers) noexcept {
+    hash_ = layout_hash(hash_, numbers...);
+  }
 
   constexpr std::uint64_t bytes() const noexcept { return bytes_; }
+  constexpr std::uint64_t hash() const noexcept { return hash_; }
 
  private:
   static constexpr std::uint64_t kMost = 1ULL << 62;  // so that no sum of two wraps around
 
   std::uint64_t bytes_ = 0;
+  std::uint64_t hash_ = 0;
 };
 
-// The bytes of a part that is laid out as arrays, one after the other: bytes_of<Control, Slot>(1, capacity).
+// The layout of arrays, one after the other: layout_of<Control, Slot>(1, capacity).
 template <class... Parts, class... Counts>
-constexpr std::uint64_t bytes_of(Counts... counts) noexcept {
+constexpr Layout layout_of(Counts... counts) noexcept {
   Layout layout;
   (layout.place<Parts>(counts), ...);
-  return layout.bytes();
-}
-
-// One number for a layout. `numbers`: everything that decides the places of its parts, in this order.
-template <class... Numbers>
-constexpr std::uint64_t layout_hash(Numbers... numbers) noexcept {
-  std::uint64_t hash = mix(sizeof...(numbers));
-  ((hash = mix(hash, static_cast<std::uint64_t>(numbers))), ...);
-  return hash;
+  return layout;
 }
 
 }  // namespace sluice

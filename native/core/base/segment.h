@@ -2,9 +2,17 @@
 // offsets only, so that it means the same wherever it is mapped. The platform maps it.
 //
 //   offset 0                    128
-//   | SegmentHeader (one line) | the object's own layout ...                                   |
+//   | SegmentHeader (one line) | shape | the rest of the object's own layout ...             |
 //
-// Attaching checks every header field; a mismatch is an error, never a crash.
+// Attaching calls check_segment(), which compares every field of the header; a mismatch is an error, never a crash. The
+// check needs nothing but the segment, so that another process can make it: it computes the layout once more from the
+// shape that it finds in the segment. A class `Object` whose memory is a segment has
+//
+//   kKind           its SegmentKind
+//   Shape           what its memory is laid out for, at the beginning of the body and fixed at creation. Its sound()
+//                   returns whether an object is made for it.
+//   layout(shape)   a Layout: where the parts of the body are for this shape. Its hash depends on the offset of every
+//                   part, on the sizes of the structs, on the shape, and on the numbers that give words their meaning.
 #pragma once
 
 #include <cstddef>
@@ -13,6 +21,7 @@
 #include <new>
 
 #include "core/base/atomics.h"
+#include "core/base/layout.h"
 
 namespace sluice {
 
@@ -20,43 +29,66 @@ enum class SegmentKind : std::uint32_t { kQueue = 1, kLimiter = 2, kStock = 3, k
 
 enum class AttachError : std::uint8_t {
   kNone,
-  kMisaligned,     // the base address is not a multiple of kCacheLine: atomics could fault
-  kTooSmall,       // fewer bytes than the header says
-  kBadMagic,       // not a segment
-  kBadVersion,     // written by another layout version
-  kBadKind,        // a segment of another kind of object
-  kBadLayoutHash,  // the same kind with another record schema or shape
+  kMisaligned,  // the base address is not a multiple of kCacheLine: atomics could fault
+  kTooSmall,    // fewer bytes than the header says, or than the shape takes
+  kBadMagic,    // not a segment
+  kBadVersion,  // a segment of another layout version
+  kBadKind,     // a segment of another kind of object
+  kBadLayout,   // the same version and kind, but this program would look for the parts elsewhere
+  kBadSchema,   // the same layout with other contents
 };
 
 struct SegmentHeader {
+  // These three keep their offsets in all versions, so that each version recognizes the segments of all others.
   std::uint64_t magic;
   std::uint32_t layout_version;
   SegmentKind kind;
-  std::uint64_t layout_hash;  // the record schema and the shape of the tables
+
   std::uint64_t bytes;        // of the whole segment, header included
+  std::uint64_t layout_hash;  // of Object::layout(shape)
+  // The meaning of the bytes of records. A queue has the hash of its record schema here; a gate has that of the fields
+  // which it reads, and of the schema of its queue. A limiter and a stock have 0: a thread that attaches to them
+  // expects no particular contents, but takes over the configuration that it finds.
+  std::uint64_t schema_hash;
 };
 
 inline constexpr std::uint64_t kSegmentMagic = 0x6563'6975'6c73'0001;  // "\1\0sluice", little-endian
-inline constexpr std::uint32_t kLayoutVersion = 1;
+// Raised with each change of a layout: test/core/base/segment_kinds_test.cc notices most of them.
+inline constexpr std::uint32_t kLayoutVersion = 2;
 inline constexpr std::size_t kSegmentBody = kCacheLine;  // where the object's own layout begins
 static_assert(sizeof(SegmentHeader) <= kSegmentBody);
 
-inline void format_segment(void* base, SegmentKind kind, std::uint64_t layout_hash, std::uint64_t bytes) {
-  new (base) SegmentHeader{kSegmentMagic, kLayoutVersion, kind, layout_hash, bytes};
+inline void format_segment(void* base, SegmentKind kind, std::uint64_t bytes, std::uint64_t layout_hash,
+                           std::uint64_t schema_hash) {
+  new (base) SegmentHeader{kSegmentMagic, kLayoutVersion, kind, bytes, layout_hash, schema_hash};
 }
 
-// Returns why `bytes` bytes at `base` cannot be used as a segment of this kind and layout, or kNone.
-inline AttachError check_segment(const void* base, std::uint64_t bytes, SegmentKind kind,
-                                 std::uint64_t layout_hash) {
+// The shape at the beginning of a segment's body.
+template <class Object>
+const typename Object::Shape& shape_in(const void* body) noexcept {
+  return *static_cast<const typename Object::Shape*>(body);
+}
+
+// Returns why the `bytes` bytes at `base` cannot be used as a segment of an Object, or kNone. `schema(shape)` returns
+// the schema hash that the caller expects. It is called last, when all other fields are right.
+template <class Object, class Schema>
+AttachError check_segment(const void* base, std::uint64_t bytes, Schema&& schema) {
+  using Shape = typename Object::Shape;
+  static_assert(alignof(Shape) <= kCacheLine);
   if (reinterpret_cast<std::uintptr_t>(base) % kCacheLine != 0) return AttachError::kMisaligned;
   if (bytes < kSegmentBody) return AttachError::kTooSmall;
   SegmentHeader header;
   std::memcpy(&header, base, sizeof header);
   if (header.magic != kSegmentMagic) return AttachError::kBadMagic;
   if (header.layout_version != kLayoutVersion) return AttachError::kBadVersion;
-  if (header.kind != kind) return AttachError::kBadKind;
-  if (header.layout_hash != layout_hash) return AttachError::kBadLayoutHash;
-  if (header.bytes > bytes) return AttachError::kTooSmall;
+  if (header.kind != Object::kKind) return AttachError::kBadKind;
+  if (header.bytes > bytes || header.bytes < kSegmentBody + sizeof(Shape)) return AttachError::kTooSmall;
+  const auto& shape = shape_in<Object>(static_cast<const std::byte*>(base) + kSegmentBody);
+  if (!shape.sound()) return AttachError::kBadLayout;
+  const Layout layout = Object::layout(shape);
+  if (header.layout_hash != layout.hash()) return AttachError::kBadLayout;
+  if (header.bytes - kSegmentBody < layout.bytes()) return AttachError::kTooSmall;
+  if (header.schema_hash != schema(shape)) return AttachError::kBadSchema;
   return AttachError::kNone;
 }
 

@@ -10,45 +10,73 @@
 
 #include "core/base/atomics.h"
 #include "core/base/layout.h"
+#include "core/base/segment.h"
 #include "core/base/thread_slots.h"
 #include "core/gate/admission.h"
 #include "core/gate/in_flight_table.h"
+#include "core/queue/queue_shape.h"
 
 namespace sluice {
 
+inline constexpr std::uint32_t kInHandMax = 65'536;  // that a gate is made for
+
+// The sizes that a gate is made for, and the fields of a record that it reads. Fixed at creation.
+struct GateShape {
+  AdmissionFields fields;
+  std::uint32_t in_hand_max = 0;
+  std::uint64_t record_bytes = 0;  // of its queue
+
+  // Whether a gate is made for it.
+  bool sound() const noexcept {
+    return in_hand_max != 0 && in_hand_max <= kInHandMax && record_bytes != 0 &&
+           record_bytes <= kRecordBytesMax && fields.within(record_bytes);
+  }
+  // Depends on the fields, and on the schema of the records that they are in.
+  std::uint64_t schema_hash(std::uint64_t record_schema) const noexcept {
+    std::uint64_t hash = layout_hash(record_schema, fields.has_text);
+    for (const RequestField& field : {fields.sku, fields.quantity, fields.user, fields.id})
+      hash = layout_hash(hash, field.type, field.offset, field.text_room);
+    return hash;
+  }
+};
+
 struct alignas(kCacheLine) GateControl {
-  AdmissionFields fields;  // written at creation only
+  GateShape shape;
 };
 static_assert(std::is_trivially_copyable_v<GateControl> && sizeof(GateControl) == kCacheLine);
 
 class GateMemory {
  public:
-  static std::uint64_t bytes(std::uint32_t in_hand_max, std::uint64_t record_bytes) {
+  // Of its segment: see core/base/segment.h.
+  static constexpr SegmentKind kKind = SegmentKind::kGate;
+  using Shape = GateShape;
+  static Layout layout(const GateShape& shape) {
     Layout layout;
     layout.place<GateControl>();
     layout.place<ThreadSlots>();
-    layout.place_bytes(InFlightTable::bytes(in_hand_max, record_bytes));
-    return layout.bytes();
+    layout.place(InFlightTable::layout(shape.in_hand_max, shape.record_bytes));
+    layout.note(shape.in_hand_max, shape.record_bytes, kThreadsMax, kThreadCounters, NumberType::kText);
+    return layout;
   }
+  static std::uint64_t bytes(const GateShape& shape) { return layout(shape).bytes(); }
 
   // A view of the memory at `memory`, which is zeroed at creation and aligned to kCacheLine.
-  GateMemory(std::byte* memory, std::uint64_t record_bytes) noexcept
-      : memory_(memory), record_bytes_(record_bytes) {}
+  explicit GateMemory(std::byte* memory) noexcept : memory_(memory) {}
 
-  void format(const AdmissionFields& fields, std::uint32_t in_hand_max) noexcept {
-    new (memory_) GateControl{fields};
-    table().format(in_hand_max);
+  void format(const GateShape& shape) noexcept {
+    new (memory_) GateControl{shape};
+    table().format(shape.in_hand_max);
   }
 
-  const AdmissionFields& fields() const noexcept { return reinterpret_cast<GateControl*>(memory_)->fields; }
+  const GateShape& shape() const noexcept { return shape_in<GateMemory>(memory_); }
+  const AdmissionFields& fields() const noexcept { return shape().fields; }
   ThreadSlots& thread_slots() const noexcept { return *reinterpret_cast<ThreadSlots*>(memory_ + kSlots); }
-  InFlightTable table() const noexcept { return InFlightTable(memory_ + kTable, record_bytes_); }
+  InFlightTable table() const noexcept { return InFlightTable(memory_ + kTable, shape().record_bytes); }
 
  private:
   static constexpr std::uint64_t kSlots = sizeof(GateControl), kTable = kSlots + sizeof(ThreadSlots);
 
   std::byte* memory_;
-  std::uint64_t record_bytes_;
 };
 
 }  // namespace sluice

@@ -52,11 +52,15 @@ class InFlightTable {
     std::atomic<std::uint64_t> redelivered;
   };
 
-  static std::uint64_t bytes(std::uint32_t capacity, std::uint64_t record_bytes) {
+  static Layout layout(std::uint32_t capacity, std::uint64_t record_bytes) {
     Layout layout;
+    layout.note(sizeof(Entry));
     layout.place<Control>();
     layout.place_bytes(entry_bytes(record_bytes), capacity);
-    return layout.bytes();
+    return layout;
+  }
+  static std::uint64_t bytes(std::uint32_t capacity, std::uint64_t record_bytes) {
+    return layout(capacity, record_bytes).bytes();
   }
 
   InFlightTable() = default;

@@ -42,8 +42,11 @@ class GuestRing {
   static std::uint64_t slots(std::uint64_t max) {
     return round_up(max / 2 < 64 ? std::uint64_t{64} : max / 2, std::uint64_t{kStride});
   }
+  static Layout layout(std::uint64_t max, std::uint64_t state_bytes) {
+    return max == 0 ? Layout() : Places(slots(max), state_bytes).layout;
+  }
   static std::uint64_t bytes(std::uint64_t max, std::uint64_t state_bytes) {
-    return max == 0 ? 0 : Places(slots(max), state_bytes).layout.bytes();
+    return layout(max, state_bytes).bytes();
   }
 
   // The first `cleared_bytes` of a state are zeroed when it goes to a new key.

@@ -46,10 +46,11 @@ class KeyTable {
   static std::uint64_t set_bytes(std::uint64_t state_bytes) {
     return round_up(sizeof(Set) + kWays * state_bytes, kCacheLine);
   }
-  static std::uint64_t bytes(std::uint64_t max, std::uint64_t state_bytes) {
+  static Layout layout(std::uint64_t max, std::uint64_t state_bytes) {
     Layout layout;
+    layout.note(sizeof(Set), kWays, state_bytes);
     if (max != 0) layout.place_bytes(set_bytes(state_bytes), sets(max));
-    return layout.bytes();
+    return layout;
   }
 
   // The first `cleared_bytes` of a state are zeroed when it goes to a new key.

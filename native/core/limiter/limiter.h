@@ -38,7 +38,8 @@ class Limiter : public LimiterStates {
     Receipt receipt;                  // of what was charged
   };
 
-  static std::uint64_t bytes(const LimiterConfig& config) { return LimiterPlaces(config).layout.bytes(); }
+  static Layout layout(const LimiterConfig& config) { return LimiterPlaces(config).layout; }
+  static std::uint64_t bytes(const LimiterConfig& config) { return layout(config).bytes(); }
 
   // A view of the limiter at `memory`; `config` must have the shape of the one it was formatted with.
   Limiter(void* memory, const LimiterConfig& config)

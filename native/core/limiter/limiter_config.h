@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "core/base/layout.h"
+#include "core/limiter/key_table.h"
 #include "core/limiter/limiter_window.h"
 #include "core/limiter/token_bucket.h"
 #include "core/queue/queue_watch.h"
@@ -41,8 +43,31 @@ struct LimiterConfig {
   void change_to(const LimiterConfig& next) {
     enforce = next.enforce;
     bucket = next.bucket;
-    std::copy_n(next.windows, kWindowsMax, windows);
+    for (std::uint32_t i = 0; i < window_count; ++i) {
+      windows[i].sliding.limit = next.windows[i].sliding.limit;
+      windows[i].sliding.bucket_ns = next.windows[i].sliding.bucket_ns;
+    }
     depth_max = next.depth_max;
+  }
+
+  // Whether a limiter is made for what is fixed at creation.
+  bool sound() const {
+    bool sound = window_count <= kWindowsMax && keys_max <= kKeysMax;
+    for (std::uint32_t i = 0; sound && i < window_count; ++i) {
+      sound = windows[i].sliding.buckets <= kWindowBucketsMax && windows[i].log_capacity <= kLogLimitMax &&
+              windows[i].every <= Every::kYear;
+    }
+    return sound;
+  }
+  // Makes the hash of the layout depend on what is fixed at creation.
+  void note_in(Layout& layout) const {
+    layout.note(has_bucket, has_depth, depth_of_queue, window_count, is_manual, keys_max, waiting_max,
+                waiting_per_key, watch.target_ns, watch.interval_ns);
+    for (std::uint32_t i = 0; i < window_count; ++i) {
+      const WindowConfig& window = windows[i];
+      layout.note(window.sliding.buckets, window.exact, window.log_capacity, window.every,
+                  window.zone_changes, window.first_change);
+    }
   }
 
   // The windows of one state:  | the zeroed part of each | the times of each that is exact |

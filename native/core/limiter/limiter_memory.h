@@ -47,8 +47,8 @@ struct LimiterPlaces {
       : control(layout.place<LimiterControl>()),
         slots(layout.place<ThreadSlots>()),
         windows(layout.place_bytes(config.window_bytes())),
-        keys(layout.place_bytes(KeyTable::bytes(config.keys_max, KeyState::bytes(config)))),
-        guests(layout.place_bytes(GuestRing::bytes(config.keys_max, KeyState::bytes(config)))),
+        keys(layout.place(KeyTable::layout(config.keys_max, KeyState::bytes(config)))),
+        guests(layout.place(GuestRing::layout(config.keys_max, KeyState::bytes(config)))),
         calendars(layout.place_bytes(config.calendar_bytes())),
         scratch(layout.place<std::uint64_t>(config.rebase_words())) {}
 

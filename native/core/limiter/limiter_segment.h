@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "core/base/layout.h"
+#include "core/base/segment.h"
 #include "core/limiter/limiter.h"
 #include "core/limiter/limiter_waiters.h"
 #include "core/queue/queue_watch.h"
@@ -49,7 +50,18 @@ class LimiterSegment {
   // A view of the memory at `body` that format() has filled.
   explicit LimiterSegment(std::byte* body) noexcept : body_(body) {}
 
-  static std::uint64_t bytes(const LimiterConfig& config) { return Places(config).layout.bytes(); }
+  // See core/base/segment.h.
+  static constexpr SegmentKind kKind = SegmentKind::kLimiter;
+  using Shape = LimiterConfig;
+  static Layout layout(const LimiterConfig& config) {
+    Layout layout = Places(config).layout;
+    config.note_in(layout);
+    layout.note(kWindowsMax, kThreadsMax, kThreadCounters, GuestRing::kStride, QueueWatch::kMarks, kLanesMax,
+                LimiterNotes::kTimeZoneMax, Every::kYear, sizeof(WindowLog::Head), sizeof(CalendarMemory),
+                sizeof(ZoneChange));
+    return layout;
+  }
+  static std::uint64_t bytes(const LimiterConfig& config) { return layout(config).bytes(); }
   // `body`: zeroed memory of bytes(config). The caller fills in the zone changes of calendar windows.
   static LimiterSegment format(std::byte* body, const LimiterConfig& config, const LimiterNotes& notes,
                                std::uint64_t now, const KeySecret& secret) {
@@ -62,7 +74,7 @@ class LimiterSegment {
   }
 
   // Only the parts that are fixed at creation may be read at any time.
-  const LimiterConfig& config() const noexcept { return reinterpret_cast<LimiterControl*>(body_)->config; }
+  const LimiterConfig& config() const noexcept { return shape_in<LimiterSegment>(body_); }
   Limiter limiter() const { return Limiter(body_, config()); }
   void* waiters() const { return body_ + Places(config()).waiters; }
   QueueWatch::Control* watch() const {
@@ -75,8 +87,8 @@ class LimiterSegment {
  private:
   struct Places {
     explicit Places(const LimiterConfig& config)
-        : limiter(layout.place_bytes(Limiter::bytes(config))),
-          waiters(layout.place_bytes(LimiterWaiters::bytes(config.waiting_max))),
+        : limiter(layout.place(Limiter::layout(config))),
+          waiters(layout.place(LimiterWaiters::layout(config.waiting_max))),
           watch(layout.place<QueueWatch::Control>()),
           notes(layout.place<LimiterNotes>()) {}
 

@@ -11,6 +11,7 @@
 
 #include "core/base/histogram.h"
 #include "core/base/layout.h"
+#include "core/base/segment.h"
 #include "core/base/thread_slots.h"
 #include "core/queue/queue_control.h"
 #include "core/queue/queue_shape.h"
@@ -24,13 +25,15 @@ struct QueuePlaces {
   explicit QueuePlaces(const QueueShape& shape)
       : control(layout.place<QueueControl>()),
         slots(layout.place<ThreadSlots>()),
-        waiters(layout.place_bytes(RoomWaiters<>::bytes(shape.waiters, shape.payload_bytes()))),
-        lane_bytes(Ring<>::bytes(shape.ring_capacity(), shape.payload_bytes())),
-        lanes(layout.place_bytes(lane_bytes, shape.lanes)),
+        waiters(layout.place(RoomWaiters<>::layout(shape.waiters, shape.payload_bytes()))),
+        lane(Ring<>::layout(shape.ring_capacity(), shape.payload_bytes())),
+        lanes(layout.place(lane, shape.lanes)),
         tags(layout.place_bytes(shape.tag_bytes, std::bit_ceil(shape.ring_capacity()))) {}
 
   Layout layout;
-  std::uint64_t control, slots, waiters, lane_bytes, lanes, tags;
+  std::uint64_t control, slots, waiters;
+  Layout lane;
+  std::uint64_t lanes, tags;
 };
 
 class QueueMemory {
@@ -40,10 +43,22 @@ class QueueMemory {
   enum Counter : std::uint32_t { kRejected, kWaitersRefused, kPermits };
   static_assert(kPermits + kLanesMax <= kThreadCounters);
 
-  static std::uint64_t bytes(const QueueShape& shape) { return QueuePlaces(shape).layout.bytes(); }
+  // Of its segment: see core/base/segment.h.
+  static constexpr SegmentKind kKind = SegmentKind::kQueue;
+  using Shape = QueueShape;
+  static Layout layout(const QueueShape& shape) {
+    Layout layout = QueuePlaces(shape).layout;
+    shape.note_in(layout);
+    layout.note(kLanesMax, kThreadsMax, kThreadCounters, kPermits, kDropReasons, WaiterState::kEnded);
+    return layout;
+  }
+  static std::uint64_t bytes(const QueueShape& shape) { return layout(shape).bytes(); }
   // The bytes of the tags, which are at the end. Their user makes them resident, not the thread that creates the queue.
   static std::uint64_t tags_bytes(const QueueShape& shape) { return bytes(shape) - QueuePlaces(shape).tags; }
 
+  // A view of the memory at `memory` that format() has filled.
+  explicit QueueMemory(void* memory) : QueueMemory(memory, shape_in<QueueMemory>(memory)) {}
+  // A view of zeroed memory too, for format().
   QueueMemory(void* memory, const QueueShape& shape)
       : QueueMemory(static_cast<std::byte*>(memory), shape, QueuePlaces(shape)) {}
 
@@ -133,7 +148,7 @@ class QueueMemory {
       // Lanes that do not exist are the last lane.
       const std::uint32_t lane = std::min(i, shape.lanes - 1);
       rings_[i] =
-          Ring<>(memory + at.lanes + lane * at.lane_bytes, shape.ring_capacity(), shape.payload_bytes());
+          Ring<>(memory + at.lanes + lane * at.lane.bytes(), shape.ring_capacity(), shape.payload_bytes());
     }
   }
 };

@@ -6,12 +6,16 @@
 #include <cstdint>
 #include <cstring>
 
+#include "core/base/layout.h"
 #include "core/queue/room_waiters.h"
 #include "core/queue/shedding.h"
+#include "core/queue/slot_tags.h"
 
 namespace sluice {
 
 inline constexpr std::uint64_t kNoDeadline = ~0ULL;
+// The most that a queue is made for.
+inline constexpr std::uint64_t kCapacityMax = 1U << 24, kRecordBytesMax = 1ULL << 32;
 
 enum class Overflow : std::uint8_t { kReject = 0, kDropOldest = 1, kCaller = 2, kOverwrite = 3 };
 
@@ -27,6 +31,19 @@ struct QueueShape {
   SheddingConfig shedding;
   std::uint32_t weights[kLanesMax] = {};
   std::uint32_t tag_bytes = 0;  // beside each slot of a queue of one lane: see slot_tags.h
+
+  // Whether a queue is made for it.
+  bool sound() const {
+    return capacity != 0 && capacity <= kCapacityMax && record_bytes != 0 &&
+           record_bytes <= kRecordBytesMax && lanes != 0 && lanes <= kLanesMax &&
+           overflow <= Overflow::kOverwrite && tag_bytes <= kTagBytesMax;
+  }
+  // Makes the hash of the layout depend on all settings.
+  void note_in(Layout& layout) const {
+    layout.note(capacity, record_bytes, lanes, waiters, latency, expires, ttl_ns, overflow,
+                shedding.target_ns, shedding.interval_ns, tag_bytes);
+    for (const std::uint32_t weight : weights) layout.note(weight);
+  }
 
   // Whether the consumer must look at each record before it shows it.
   bool needs_choice() const {

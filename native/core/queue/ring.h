@@ -71,11 +71,15 @@ class Ring {
   static constexpr std::uint64_t slot_bytes(std::uint64_t record_bytes) {
     return round_up(sizeof(RingSlot<A>) + record_bytes, alignof(RingSlot<A>));
   }
-  static constexpr std::uint64_t bytes(std::uint64_t capacity, std::uint64_t record_bytes) {
+  static constexpr Layout layout(std::uint64_t capacity, std::uint64_t record_bytes) {
     Layout layout;
+    layout.note(sizeof(RingSlot<A>), kRingPositionShift, kRingPermit, kRingWaiting, kRingClosed);
     layout.place<RingControl<A>>();
     layout.place_bytes(slot_bytes(record_bytes), std::bit_ceil(capacity));
-    return layout.bytes();
+    return layout;
+  }
+  static constexpr std::uint64_t bytes(std::uint64_t capacity, std::uint64_t record_bytes) {
+    return layout(capacity, record_bytes).bytes();
   }
 
   // Goes over the slots of consecutive positions.

@@ -47,8 +47,9 @@ class RoomWaiters {
     WaiterChain lanes[kLanesMax];
   };
 
+  static Layout layout(std::uint32_t max, std::uint64_t payload) { return places(max, payload).layout; }
   static std::uint64_t bytes(std::uint32_t max, std::uint64_t payload) {
-    return places(max, payload).layout.bytes();
+    return layout(max, payload).bytes();
   }
 
   RoomWaiters(void* memory, std::uint32_t max, std::uint64_t payload)

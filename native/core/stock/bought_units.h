@@ -15,8 +15,8 @@ namespace sluice {
 
 class BoughtUnits {
  public:
-  static constexpr std::uint64_t bytes(std::uint64_t entries) {
-    return bytes_of<std::atomic<std::uint32_t>>(entries);
+  static constexpr Layout layout(std::uint64_t entries) {
+    return layout_of<std::atomic<std::uint32_t>>(entries);
   }
   explicit BoughtUnits(void* memory) : units_(static_cast<std::atomic<std::uint32_t>*>(memory)) {}
 

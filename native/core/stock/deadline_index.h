@@ -67,9 +67,10 @@ class DeadlineIndex {
   // Leaves below a branch: a power of 2.
   static constexpr std::uint32_t fan(std::uint32_t slots) { return 1U << std::bit_width(leaves(slots)) / 2; }
   static constexpr std::uint32_t branches(std::uint32_t slots) { return quotient(leaves(slots), fan(slots)); }
-  static constexpr std::uint64_t bytes(std::uint32_t slots) {
-    return bytes_of<AtomicU64, AtomicU64, AtomicU64>(leaves(slots), branches(slots), 1);
+  static constexpr Layout layout(std::uint32_t slots) {
+    return layout_of<AtomicU64, AtomicU64, AtomicU64>(leaves(slots), branches(slots), 1);
   }
+  static constexpr std::uint64_t bytes(std::uint32_t slots) { return layout(slots).bytes(); }
 
   DeadlineIndex(void* memory, std::uint32_t slots)
       : leaves_(static_cast<AtomicU64*>(memory)),

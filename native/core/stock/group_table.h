@@ -41,7 +41,7 @@ class GroupTable {
   };
   enum class Added : std::uint8_t { kAdded, kExists, kFull };
 
-  static constexpr std::uint64_t bytes() { return bytes_of<Control, UserLock, Group>(1, kLocks, kGroupsMax); }
+  static constexpr Layout layout() { return layout_of<Control, UserLock, Group>(1, kLocks, kGroupsMax); }
 
   explicit GroupTable(void* memory)
       : control_(static_cast<Control*>(memory)),

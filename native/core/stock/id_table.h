@@ -63,8 +63,10 @@ class IdTable {
   static constexpr std::uint64_t spills(std::uint32_t capacity) {
     return std::min(homes(capacity), std::max<std::uint64_t>(homes(capacity) / 16, 4));
   }
-  static constexpr std::uint64_t bytes(std::uint32_t capacity) {
-    return bytes_of<Bucket>(homes(capacity) + spills(capacity));
+  static constexpr Layout layout(std::uint32_t capacity) {
+    Layout layout = layout_of<Bucket>(homes(capacity) + spills(capacity));
+    layout.note(homes(capacity));
+    return layout;
   }
 
   // The table keeps a reference to the secret, and reads it when an id is looked up.

@@ -36,9 +36,10 @@ class ItemTable : public ItemUnits<A> {
 
   static constexpr std::uint64_t index_size(std::uint32_t items) { return std::bit_ceil(items * 2ULL); }
   // For as many shards as items: an item has one or more.
-  static constexpr std::uint64_t bytes(std::uint32_t items) {
-    return bytes_of<Control, Item, StockShard, AtomicU32>(1, items, items, index_size(items));
+  static constexpr Layout layout(std::uint32_t items) {
+    return layout_of<Control, Item, StockShard, AtomicU32>(1, items, items, index_size(items));
   }
+  static constexpr std::uint64_t bytes(std::uint32_t items) { return layout(items).bytes(); }
 
   // The secret is read when the table is used.
   ItemTable(void* memory, std::uint32_t items, const KeySecret& secret)

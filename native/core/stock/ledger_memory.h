@@ -10,6 +10,7 @@
 
 #include "core/base/layout.h"
 #include "core/base/quiesce.h"
+#include "core/base/segment.h"
 #include "core/base/spin_lock.h"
 #include "core/base/thread_slots.h"
 #include "core/stock/bought_units.h"
@@ -61,13 +62,13 @@ struct LedgerPlaces {
   explicit LedgerPlaces(const LedgerShape& shape)
       : control(layout.place<LedgerControl>()),
         slots(layout.place<ThreadSlots>()),
-        items(layout.place_bytes(ItemTable<>::bytes(shape.items))),
-        users(layout.place_bytes(UserTable<>::bytes(shape.users))),
-        ids(layout.place_bytes(IdTable::bytes(shape.ids))),
-        reservations(layout.place_bytes(ReservationTable::bytes(shape.reservations))),
-        movements(layout.place_bytes(MovementLog<>::bytes(shape.movements))),
-        bought(layout.place_bytes(BoughtUnits::bytes(UserTable<>::entries(shape.users)))),
-        groups(layout.place_bytes(GroupTable::bytes())) {}
+        items(layout.place(ItemTable<>::layout(shape.items))),
+        users(layout.place(UserTable<>::layout(shape.users))),
+        ids(layout.place(IdTable::layout(shape.ids))),
+        reservations(layout.place(ReservationTable::layout(shape.reservations))),
+        movements(layout.place(MovementLog<>::layout(shape.movements))),
+        bought(layout.place(BoughtUnits::layout(UserTable<>::entries(shape.users)))),
+        groups(layout.place(GroupTable::layout())) {}
 
   Layout layout;
   std::uint64_t control, slots, items, users, ids, reservations, movements, bought, groups;
@@ -75,7 +76,17 @@ struct LedgerPlaces {
 
 class LedgerMemory {
  public:
-  static std::uint64_t bytes(const LedgerShape& shape) { return LedgerPlaces(shape).layout.bytes(); }
+  // Of its segment: see core/base/segment.h.
+  static constexpr SegmentKind kKind = SegmentKind::kStock;
+  using Shape = LedgerShape;
+  static Layout layout(const LedgerShape& shape) {
+    Layout layout = LedgerPlaces(shape).layout;
+    layout.note(shape.items, shape.reservations, shape.users, shape.ids, shape.movements);
+    layout.note(kThreadsMax, kThreadCounters, kShardsMax, kSkuTextMax, kIdTextMax, LedgerUser::kTextMax,
+                GroupTable::kMembersMax, IdAnswer::kSlotBits, Phase::kLine, MovementKind::kReversed);
+    return layout;
+  }
+  static std::uint64_t bytes(const LedgerShape& shape) { return layout(shape).bytes(); }
 
   LedgerMemory(void* memory, const LedgerShape& shape)
       : LedgerMemory(static_cast<std::byte*>(memory), shape, LedgerPlaces(shape)) {}

@@ -63,9 +63,10 @@ class MovementLog {
   static constexpr std::uint64_t entries(std::uint32_t capacity) {
     return capacity == 0 ? 0 : std::bit_ceil(std::uint64_t{capacity});
   }
-  static constexpr std::uint64_t bytes(std::uint32_t capacity) {
-    return bytes_of<Control, Entry>(1, entries(capacity));
+  static constexpr Layout layout(std::uint32_t capacity) {
+    return layout_of<Control, Entry>(1, entries(capacity));
   }
+  static constexpr std::uint64_t bytes(std::uint32_t capacity) { return layout(capacity).bytes(); }
 
   // A capacity of 0 keeps nothing.
   MovementLog(void* memory, std::uint32_t capacity)

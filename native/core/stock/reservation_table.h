@@ -109,7 +109,7 @@ struct ReservationId {
 
 class ReservationTable {
  public:
-  static constexpr std::uint64_t bytes(std::uint32_t slots) { return Places(slots).layout.bytes(); }
+  static constexpr Layout layout(std::uint32_t slots) { return Places(slots).layout; }
 
   ReservationTable(void* memory, std::uint32_t slots)
       : ReservationTable(static_cast<std::byte*>(memory), slots, Places(slots)) {}
@@ -287,10 +287,10 @@ class ReservationTable {
  private:
   struct Places {
     explicit constexpr Places(std::uint32_t slots)
-        : free(layout.place_bytes(FreeList<>::bytes(slots))),
+        : free(layout.place(FreeList<>::layout(slots))),
           slots(layout.place<Reservation>(slots)),
           ids(layout.place<StoredId>(slots)),
-          deadlines(layout.place_bytes(DeadlineIndex<>::bytes(slots))) {}
+          deadlines(layout.place(DeadlineIndex<>::layout(slots))) {}
 
     Layout layout;
     std::uint64_t free, slots, ids, deadlines;

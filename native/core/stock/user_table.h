@@ -62,9 +62,10 @@ class UserTable {
     return std::bit_ceil((capacity * 2ULL + kWays - 1) / kWays);
   }
   static constexpr std::uint64_t entries(std::uint32_t capacity) { return buckets(capacity) * kWays; }
-  static constexpr std::uint64_t bytes(std::uint32_t capacity) {
-    return bytes_of<Control, Bucket>(1, buckets(capacity));
+  static constexpr Layout layout(std::uint32_t capacity) {
+    return layout_of<Control, Bucket>(1, buckets(capacity));
   }
+  static constexpr std::uint64_t bytes(std::uint32_t capacity) { return layout(capacity).bytes(); }
 
   UserTable(void* memory, std::uint32_t capacity)
       : control_(static_cast<Control*>(memory)),

@@ -39,6 +39,41 @@ TEST_CASE("a layout that outgrows 64 bits stays too large, whatever is placed af
   CHECK(placed(1ULL << 30, 1ULL << 30) == (1ULL << 60) + 3 * kCacheLine);
 }
 
+TEST_CASE("the hash of a layout depends on each of its parts, on their order, and on what is noted") {
+  const std::uint64_t hash = layout_of<std::uint64_t, std::uint32_t>(3, 5).hash();
+  CHECK(layout_of<std::uint64_t, std::uint32_t>(3, 5).hash() == hash);
+  CHECK(layout_of<std::uint64_t, std::uint32_t>(4, 5).hash() != hash);  // on the same lines
+  CHECK(layout_of<std::uint64_t, std::uint32_t>(3, 6).hash() != hash);
+  CHECK(layout_of<std::uint32_t, std::uint64_t>(5, 3).hash() != hash);
+  CHECK(layout_of<std::uint64_t, std::uint16_t>(3, 5).hash() != hash);
+  CHECK(layout_of<std::uint64_t>(3).hash() != hash);
+  Layout noted = layout_of<std::uint64_t, std::uint32_t>(3, 5);
+  noted.note(0);
+  CHECK(noted.hash() != hash);
+  CHECK(noted.bytes() == layout_of<std::uint64_t, std::uint32_t>(3, 5).bytes());
+}
+
+TEST_CASE("the hash of a layout depends on what is within its parts") {
+  const auto around = [](const Layout& part) {
+    Layout layout;
+    CHECK(layout.place(part, 2) == 0);
+    CHECK(layout.bytes() == 2 * part.bytes());
+    return layout.hash();
+  };
+  const std::uint64_t hash = around(layout_of<std::uint64_t, std::uint32_t>(3, 5));
+  CHECK(around(layout_of<std::uint64_t, std::uint32_t>(3, 5)) == hash);
+  CHECK(around(layout_of<std::uint32_t, std::uint64_t>(5, 3)) != hash);
+  CHECK(around(layout_of<std::uint64_t, std::uint32_t>(3, 4)) != hash);
+}
+
+TEST_CASE("a part that is too large makes a layout too large") {
+  Layout part;
+  part.place_bytes(~0ULL);
+  Layout layout;
+  layout.place(part);
+  CHECK(layout.bytes() == Layout::kTooLarge);
+}
+
 }  // namespace
 
 TEST_SUITE_END();

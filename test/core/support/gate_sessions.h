@@ -45,7 +45,7 @@ struct SharedGate {
         limiter(limits_of(shape, depth_max)),
         queue_memory(Queue::bytes(this->shape)),
         stock_memory(StockLedger::bytes(kLedger)),
-        gate_memory(GateMemory::bytes(in_hand_max, sizeof(Record))),
+        gate_memory(GateMemory::bytes(gate_shape(in_hand_max))),
         returns(std::in_place) {
     queue().format(0);
     stock().format(kLedger, kHold, KeySecret{{3, 4}}, Sweeping::kAsked);
@@ -54,13 +54,18 @@ struct SharedGate {
       stock().add_item(*slot, {number_key(sku), {}, kUnits, shape.per_user, 1}, clock().now());
     }
     stock().thread_slots().release(slot);
-    gate().format({field(offsetof(Record, sku)), field(offsetof(Record, quantity)), {}, {}}, in_hand_max);
+    gate().format(gate_shape(in_hand_max));
     open_returns();
     if (!keyed) {
       slot = limiter.segment().limiter().thread_slots().acquire();
       limiter.segment().limiter().decide(*slot, clock(), clock().now(), kOthers, 0, nullptr);
       limiter.segment().limiter().thread_slots().release(slot);
     }
+  }
+  static GateShape gate_shape(std::uint32_t in_hand_max) {
+    return {{field(offsetof(Record, sku)), field(offsetof(Record, quantity)), {}, {}},
+            in_hand_max,
+            sizeof(Record)};
   }
   static LimiterConfig limits_of(const Shape& shape, std::uint64_t depth_max) {
     LimiterConfig config = Gate::limits_of(shape);
@@ -85,7 +90,7 @@ struct SharedGate {
 
   Queue queue() const { return Queue(queue_memory, shape); }
   StockLedger stock() const { return StockLedger(stock_memory, kLedger); }
-  GateMemory gate() const { return GateMemory(gate_memory.get(), sizeof(Record)); }
+  GateMemory gate() const { return GateMemory(gate_memory.get()); }
   Clock clock() const { return Clock(&limiter.manual); }
   void pass(std::uint64_t ns) { limiter.manual.advance(ns); }
 

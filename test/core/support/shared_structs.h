@@ -15,7 +15,7 @@
 
 namespace sluice::test {
 
-static_assert(sizeof(SegmentHeader) == 32);
+static_assert(sizeof(SegmentHeader) == 40);
 static_assert(sizeof(ThreadSlot) == 128);
 static_assert(sizeof(ThreadSlots) == 32768);
 static_assert(sizeof(SpinLock<>) == 4);
@@ -67,6 +67,7 @@ static_assert(sizeof(MovementLog<>::Entry) == 128);
 static_assert(sizeof(GroupTable::Control) == 128);
 static_assert(sizeof(GroupTable::Group) == 384);
 static_assert(sizeof(GroupTable::UserLock) == 128);
+static_assert(sizeof(GateShape) == 64);
 static_assert(sizeof(GateControl) == 128);
 static_assert(sizeof(InFlightTable::Control) == 256);
 static_assert(sizeof(InFlightTable::Entry) == 64);

@@ -1,0 +1,31 @@
+// The least that can have a segment: so many lines of memory, as its shape says.
+#pragma once
+
+#include <cstdint>
+
+#include "core/base/segment.h"
+
+namespace sluice::test {
+
+struct Lines {
+  static constexpr SegmentKind kKind = SegmentKind::kStock;
+  struct Shape {
+    std::uint64_t bytes;
+    bool sound() const { return bytes != kUnsound; }
+  };
+  static constexpr std::uint64_t kUnsound = 7;
+
+  static Layout layout(const Shape& shape) {
+    Layout layout;
+    layout.place_bytes(shape.bytes);
+    layout.note(shape.bytes);
+    return layout;
+  }
+};
+
+// A schema hash that the caller of check_segment() expects, whatever the shape.
+inline auto schema(std::uint64_t hash) {
+  return [hash](const auto&) { return hash; };
+}
+
+}  // namespace sluice::test
