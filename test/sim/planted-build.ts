@@ -47,9 +47,17 @@ function plantedSources(): Sources {
 
 /** Runs the simulator with one fault active, or none. */
 export function simulate(fault: string | undefined, ...args: string[]): SpawnSyncReturns<string> {
+  return runPlanted(fault, `${planted}build/sim/sim/main.js`, ...args);
+}
+
+/** Runs the text of a program, which imports the planted package as './dist/index.js', with a fault awake, or none. */
+export function evaluate(fault: string | undefined, program: string): SpawnSyncReturns<string> {
+  return runPlanted(fault, '--input-type=module', '--eval', program);
+}
+
+function runPlanted(fault: string | undefined, ...args: string[]): SpawnSyncReturns<string> {
   const { SLUICE_PLANT: _, ...env } = process.env;
-  const program = `${planted}build/sim/sim/main.js`;
-  return run(planted, [program, ...args], fault === undefined ? env : { ...env, SLUICE_PLANT: fault });
+  return run(planted, args, fault === undefined ? env : { ...env, SLUICE_PLANT: fault });
 }
 
 function run(cwd: string, args: readonly string[], env = process.env): SpawnSyncReturns<string> {
