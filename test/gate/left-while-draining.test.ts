@@ -103,6 +103,19 @@ describe('a gate that is disposed of', () => {
     },
   );
 
+  it('is made of the drained queue object, and goes, in one visit: each record is visited once', () => {
+    const queue = Queue.create(Order, { capacity: 64 });
+    for (let id = 0; id < 5; id++) queue.tryPush(order(id));
+    const seen: number[] = [];
+    queue.drain((view) => {
+      seen.push(number(view));
+      // It frees the records that were visited. The drain shows the others again.
+      if (seen.length === 2) Gate.create({ queue })[Symbol.dispose]();
+    });
+    expect(seen).toEqual([0, 1, 2, 3, 4]);
+    expect(queue.stats()).toMatchObject({ depth: 0, popped: 5 });
+  });
+
   it('is made, and goes, while records are shown to a drain: each place goes back once', () => {
     const queue = Queue.create(Order, { capacity: 64 });
     const limiter = Limiter.create({ queueDepth: { max: 64 } });
