@@ -36,18 +36,6 @@ QueueShape tagged(std::uint64_t capacity, Overflow overflow = Overflow::kReject)
   return shape;
 }
 
-// A batch, and its buffer for `records` numbers, as a face keeps them.
-template <std::uint32_t kRecords>
-struct Gathering {
-  explicit Gathering(std::uint32_t lane = 0) : batch{std::as_writable_bytes(std::span(words)), lane} {}
-  void gather(std::uint64_t number) {
-    auto* counts = reinterpret_cast<std::uint32_t*>(words.data());
-    words[1 + counts[0]++] = number;
-  }
-  std::array<std::uint64_t, 1 + kRecords> words{};
-  QueueSession::Batch batch;
-};
-
 // Pushes `number` with a tag of the same number.
 void push_tagged(NumberSession& session, std::uint64_t number) {
   SlotTags<>& tags = session->queue().tags();
@@ -136,53 +124,6 @@ TEST_CASE("permits that a waiter got, unseen by its session, are returned when t
   CHECK(shared.view().waiting() == 0);
 }
 
-TEST_CASE("records in batches are published when the session ends, oldest batch first") {
-  SharedNumbers shared(shape_of(8));
-  NumberSession gathering(shared, 1), consumer(shared, 2);
-  Gathering<2> first, second;
-  Gathering<1> closed;
-  std::array<std::uint64_t, 1> none{};
-  QueueSession::Batch too_small{std::as_writable_bytes(std::span(none)), 0};
-  CHECK_FALSE(gathering->open_batch(too_small));
-  for (QueueSession::Batch* batch : {&first.batch, &closed.batch, &second.batch}) {
-    REQUIRE(gathering->open_batch(*batch));
-    CHECK(gathering->fill_batch(*batch) == batch->buffer.size() / 8 - 1);
-  }
-  closed.gather(1);
-  gathering->close_batch(closed.batch);
-  first.gather(2);
-  second.gather(3);
-  second.gather(4);
-  CHECK(shared.permits_held() == 4);
-  CHECK(shared.view().depth() == 1);
-  gathering->end();
-  CHECK(consumer.take(8) == List{1, 2, 3, 4});
-  CHECK(shared.permits_held() == 0);
-  CHECK(shared.view().permits() == 0);
-  consumer->end();
-}
-
-TEST_CASE("a batch publishes no more than its room and permits, whatever counts its buffer has") {
-  SharedNumbers shared(shape_of(4));
-  NumberSession gathering(shared, 1);
-  Gathering<2> batch;
-  REQUIRE(gathering->open_batch(batch.batch));
-  REQUIRE(gathering->fill_batch(batch.batch) == 2);
-  auto* counts = reinterpret_cast<std::uint32_t*>(batch.words.data());
-  counts[0] = counts[1] = ~0U;
-  CHECK(gathering->flush_batch(batch.batch) == 2);
-  CHECK(shared.view().permits() == 0);
-  counts[0] = counts[1] = ~0U;
-  CHECK(gathering->flush_batch(batch.batch) == 0);
-  CHECK(shared.view().depth() == 2);
-  CHECK(gathering->fill_batch(batch.batch) == 2);
-  Gathering<2> late;
-  REQUIRE(gathering->open_batch(late.batch));
-  CHECK(gathering->fill_batch(late.batch) == 0);
-  CHECK(shared.view().rejected() == 1);
-  gathering->end();
-}
-
 TEST_CASE("a session has the lease until it gives it back or ends; shown records are shown again") {
   SharedNumbers shared(shape_of(4));
   NumberSession one(shared, 1), other(shared, 2);
@@ -251,6 +192,19 @@ TEST_CASE("waiters for the end are woken at the close, and with the last record,
   consumer->end();
   CHECK(shared.host.rung_all() != 0);
   waiting->end();
+}
+
+TEST_CASE("waiters for the end learn that a closed queue with records in it has lost its consumer") {
+  SharedNumbers shared(shape_of(4));
+  NumberSession producer(shared, 1), consumer(shared, 2);
+  producer.push(1);
+  REQUIRE(consumer->consumes());
+  REQUIRE(producer->close());
+  shared.host.rung_all();
+  consumer->give_lease();
+  CHECK(shared.host.rung_all() == 1);
+  consumer->end();
+  producer->end();
 }
 
 TEST_CASE("waiters for an empty queue are woken, and forgotten when their session ends") {
