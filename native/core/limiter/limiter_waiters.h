@@ -32,9 +32,7 @@ namespace sluice {
 
 class LimiterWaiters : public LimiterWaiting {
  public:
-  static Layout layout(std::uint32_t max) {
-    return layout_of<Control, Waiter, OwnerList>(1, max, max);
-  }
+  static Layout layout(std::uint32_t max) { return layout_of<Control, Waiter, OwnerList>(1, max, max); }
   static std::uint64_t bytes(std::uint32_t max) { return layout(max).bytes(); }
 
   LimiterWaiters(Limiter& limiter, void* memory, std::uint32_t max)
