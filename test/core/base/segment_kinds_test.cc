@@ -32,7 +32,7 @@ struct Sample;
 
 template <>
 struct Sample<Queue> {
-  static constexpr std::uint64_t kHash = 0xb2ef'd924'c794'e5cd;
+  static constexpr std::uint64_t kHash = 0x1488'5440'bc50'8493;
   static QueueShape shape() {
     QueueShape shape;
     shape.capacity = 50;
