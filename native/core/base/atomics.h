@@ -1,7 +1,7 @@
-// The atomics policy: the one door through which the core reaches shared memory.
+// The atomics policy: how a class of the core reaches shared memory.
 //
-// Every class whose protocol is model-checked takes its atomics as a template parameter `A`, so that the very
-// same header runs on std::atomic in production and on a checker that explores interleavings in tests.
+// Every class whose protocol is model-checked takes its atomics as a template parameter `A`, so that the same header
+// runs on std::atomic in production, and in tests on a checker that explores interleavings.
 #pragma once
 
 #include <atomic>
@@ -28,12 +28,14 @@
 
 namespace sluice {
 
-// Words written by different threads are kept this far apart: 64-byte lines whose adjacent line is prefetched
-// with them (x86-64), and 128-byte lines (Apple silicon). Not std::hardware_destructive_interference_size,
-// which is 64, 256 or absent depending on the compiler and would make the layout depend on it.
+// Words that different threads write are kept this many bytes apart. The lines of x86-64 have 64 bytes, but the
+// adjacent line is prefetched with each; those of Apple silicon have 128 bytes. This is not
+// std::hardware_destructive_interference_size: that is 64, 256 or absent, depending on the compiler, and would make the
+// layout depend on the compiler.
 inline constexpr std::size_t kCacheLine = 128;
 
-// Marks a spin loop for the CPU. It never yields: beside a busy thread a yield costs a time slice.
+// Tells the CPU that this is a spin loop. It does not yield the processor, because beside a busy thread a yield costs a
+// time slice.
 inline void cpu_pause() noexcept {
 #if defined(_MSC_VER) && (defined(_M_X64) || defined(_M_IX86))
   _mm_pause();
@@ -42,14 +44,14 @@ inline void cpu_pause() noexcept {
 #elif defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();
 #elif defined(__aarch64__)
-  asm volatile("isb" ::: "memory");  // longer than `yield`, which is a no-op on most cores
+  asm volatile("isb" ::: "memory");  // a longer pause than `yield`, which is a no-op on most cores
 #else
   std::atomic_signal_fence(std::memory_order_seq_cst);
 #endif
 }
 
-// Announces to the CPU that the line of `address` will be written soon. A hint: it changes nothing, and any address
-// will do.
+// Announces to the CPU that the line of `address` will be written soon. It is only a hint: it changes no memory, and
+// `address` may be any address.
 inline void prefetch_to_write(const void* address) noexcept {
 #if defined(_MSC_VER) && (defined(_M_X64) || defined(_M_IX86))
   _m_prefetchw(address);
@@ -77,7 +79,7 @@ struct StdAtomics {
   static void read_bytes(void* to, const void* slot, std::size_t bytes) noexcept {
     std::memcpy(to, slot, bytes);
   }
-  // From one place in shared memory to another.
+  // Copies from one place in shared memory to another.
   static void copy_bytes(void* slot, const void* from_slot, std::size_t bytes) noexcept {
     std::memcpy(slot, from_slot, bytes);
   }

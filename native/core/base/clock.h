@@ -1,4 +1,4 @@
-// Monotonic time in nanoseconds. The wall clock decides nothing but the periods of calendar windows.
+// Monotonic time in nanoseconds. Only the periods of calendar windows follow the wall clock.
 #pragma once
 
 #include <atomic>
@@ -8,13 +8,13 @@
 
 namespace sluice {
 
-// A clock that moves only by advance(), for tests and simulation. All threads share it.
+// A clock that moves only when advance() is called, for tests and simulation. All threads share it.
 class ManualClock {
  public:
   explicit ManualClock(std::uint64_t start_ns = 0) : now_ns_(start_ns) {}
 
-  // ACQ, REL now: pair with ACQ in now(): a thread that reads the new time sees everything that was written before it
-  // moved.
+  // ACQ, REL now: pair with ACQ in now(): a thread that reads the new time sees everything that the thread in advance()
+  // wrote before.
   std::uint64_t advance(std::uint64_t by_ns) noexcept {
     return now_ns_.fetch_add(by_ns, std::memory_order_acq_rel) + by_ns;
   }
@@ -24,7 +24,7 @@ class ManualClock {
   std::atomic<std::uint64_t> now_ns_;
 };
 
-// The clock given to everything in the core: the machine's monotonic one, or a manual one.
+// The clock that all objects of the core use: the monotonic clock of the machine, or a manual one.
 class Clock {
  public:
   Clock() = default;
@@ -40,7 +40,7 @@ class Clock {
   const ManualClock* manual_ = nullptr;
 };
 
-// The time of one call: read at its first use, and the same from then on.
+// The time of one call. The first now() reads the clock; the later ones return the same time.
 class CallTime {
  public:
   explicit CallTime(const Clock& clock) : clock_(clock) {}

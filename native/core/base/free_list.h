@@ -1,9 +1,10 @@
-// The free slots of a table, first in first out, so that a slot is used again as late as possible. A bounded MPMC queue
-// of slot numbers with a sequence per cell (D. Vyukov). Two facts make it simpler. It never holds more numbers than
-// there are slots, and it has twice as many cells: so a cell is always empty when put() comes to it. A taker reads the
-// number before it takes the position, so no thread waits for a taker. put() cannot fail and waits for no thread.
+// The free slots of a table, first in first out, so that a slot is used again as late as possible. This is a bounded
+// multi-producer multi-consumer queue of slot numbers, with a sequence per cell (D. Vyukov). Two facts make it simpler.
+// There are twice as many cells as slots, and never more numbers than slots, so put() always finds an empty cell. A
+// thread that takes a number reads it before it takes its position, so no other thread waits for it. put() cannot fail,
+// and waits for no thread.
 //
-//   cell:  | sequence : 32 | slot : 32 |   written by put(), the position + 1 as its sequence
+//   cell:  | sequence : 32 | slot : 32 |   written by put(); the sequence is the position + 1
 #pragma once
 
 #include <atomic>
@@ -35,12 +36,12 @@ class FreeList {
         cells_(reinterpret_cast<Cell*>(control_ + 1)),
         mask_(cells(slots) - 1) {}
 
-  // All of 0 .. slots - 1 are free.
+  // Makes the slots 0 to slots - 1 free.
   void format(std::uint32_t slots) noexcept { format(slots, 0); }
-  // As if this many numbers had been put and taken before; a multiple of the cells.
+  // The same, as if `past` numbers had been put and taken before: a multiple of the number of cells.
   void format(std::uint32_t slots, std::uint64_t past) noexcept {
     for (std::uint32_t i = 0; i <= mask_; ++i) {
-      // A position that is not put yet has the sequence of the round before.
+      // Until put() writes the cell of a position, the cell has the sequence of the round before.
       const std::uint64_t position = past + i - (i < slots ? 0 : mask_ + 1ULL);
       cells_[i].store(cell_of(position, i), std::memory_order_relaxed);
     }
@@ -48,13 +49,14 @@ class FreeList {
     control_->put.store(past + slots, std::memory_order_relaxed);
   }
 
-  // Exact while no thread takes or puts.
+  // The answer is exact only while no thread takes or puts.
   std::uint32_t size() const noexcept {
     return static_cast<std::uint32_t>(control_->put.load(std::memory_order_relaxed) -
                                       control_->taken.load(std::memory_order_relaxed));
   }
 
-  // Calls `visit(slot)` for each, in the order in which they will be taken. Call it while no thread takes or puts.
+  // Calls visit(slot) for each free slot, in the order in which the slots will be taken. Call it while no thread takes
+  // or puts.
   template <class Visit>
   void for_each(Visit&& visit) const {
     const std::uint64_t end = control_->put.load(std::memory_order_relaxed);
@@ -63,15 +65,16 @@ class FreeList {
     }
   }
 
-  // The slot that has been free for longest, or kNoSlot: there is none, or a thread that is putting back the next one
-  // has lost the processor.
+  // Takes the slot that has been free for longest. Returns kNoSlot if there is none, or if a thread that is putting the
+  // next one back has lost the processor.
   std::uint32_t take() noexcept {
     std::uint64_t position = control_->taken.load(std::memory_order_relaxed);
     for (int spins = 0;;) {
       // ACQ cell: pairs with REL in put(): the thread that put the slot has finished with it.
       const std::uint64_t cell = cells_[position & mask_].load(std::memory_order_acquire);
       if (sequence_in(cell) == sequence_of(position)) {
-        // Relaxed: the winner of the position has read its number above. A position has 64 bits, so none repeats.
+        // Relaxed: the thread that wins the position has read its number above. Positions have 64 bits, so none
+        // repeats.
         if (control_->taken.compare_exchange_weak(position, position + 1, std::memory_order_relaxed,
                                                   std::memory_order_relaxed)) {
           return slot_in(cell);
@@ -88,16 +91,16 @@ class FreeList {
   }
 
   void put(std::uint32_t slot) noexcept {
-    // Relaxed: the cell orders the number. At most as many numbers are in the list, or on their way into it, as there
-    // are slots. So the position is less than one round of cells ahead of the next one to be taken, and this cell is
-    // empty.
+    // Relaxed: the store of the cell publishes the number. At most as many numbers are in the list, or on their way
+    // into it, as there are slots. So the position is less than one round of cells ahead of the next one to be taken,
+    // and this cell is empty.
     const std::uint64_t position = control_->put.fetch_add(1, std::memory_order_relaxed);
     // REL cell: pairs with ACQ in take().
     cells_[position & mask_].store(cell_of(position, slot), std::memory_order_release);
   }
 
  private:
-  static constexpr int kSpinsMax = 1000;  // about 10 us of pauses, for a step of two instructions
+  static constexpr int kSpinsMax = 1000;  // about 10 us of pauses; the other thread needs two instructions
 
   static std::uint32_t sequence_of(std::uint64_t position) noexcept {
     return static_cast<std::uint32_t>(position + 1);

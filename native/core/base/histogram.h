@@ -11,7 +11,7 @@ namespace sluice {
 
 class Histogram {
  public:
-  // One writer: a plain load and store are enough, and readers may be a record behind.
+  // Only one thread writes, so a plain load and store are enough. Readers may miss the newest record.
   void record(std::uint64_t value) noexcept {
     add(counts_[index_of(value)], 1);
     add(sum_, value);
@@ -31,7 +31,7 @@ class Histogram {
                : static_cast<double>(sum_.load(std::memory_order_relaxed)) / static_cast<double>(total);
   }
 
-  // The value below which a share `quantile` (0 to 1) of the records lies; 0 when empty.
+  // Returns the value below which the share `quantile` (0 to 1) of the recorded values lies; 0 if there are none.
   std::uint64_t at(double quantile) const noexcept {
     const std::uint64_t total = count();
     if (total == 0) return 0;

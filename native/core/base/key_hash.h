@@ -1,7 +1,8 @@
-// Hashes with a secret of the object's own: SipHash-1-3 (J.-P. Aumasson and D. J. Bernstein). A client that does not
-// know the secret cannot choose keys that meet in one place of a table, nor find two keys with one fingerprint.
+// Hashes with a secret, of which each object has another: SipHash-1-3 (J.-P. Aumasson and D. J. Bernstein). A client
+// that does not know the secret cannot choose keys that meet in one place of a table, nor find two keys with the same
+// fingerprint.
 //
-// A fingerprint has 128 bits: by chance two of a billion keys share theirs with a probability of 10^-21.
+// A fingerprint (Key) has 128 bits: the probability that any two of a billion keys share one is 10^-21.
 #pragma once
 
 #include <cstddef>
@@ -22,11 +23,11 @@ struct Key {
   friend bool operator==(const Key&, const Key&) = default;
 };
 
-// The same octets of different kinds are different keys.
+// Two keys with the same octets but different kinds are different keys.
 enum class KeyKind : std::uint64_t { kString = 1, kNumber = 2, kBigint = 3 };
 
-// The purpose of a hash of words. All hashes of one purpose have equally many words. Hashes of different purposes are
-// independent of each other. No purpose is 0xee, which marks fingerprints.
+// The purpose of a hash of words. All hashes of one purpose are made from the same number of words. Hashes of different
+// purposes are independent of each other. No purpose is 0xee, which marks fingerprints.
 enum class HashOf : std::uint64_t { kPlace = 1, kLine = 2 };
 
 class KeyHash {

@@ -2,12 +2,12 @@
 //
 //   Layout layout;
 //   const std::uint64_t control = layout.place<Control>();      // an offset
-//   const std::uint64_t slots = layout.place<Slot>(capacity);   // of an array
-//   layout.bytes()                                              // of all of it
-//   layout.hash()                                               // of where its parts are
+//   const std::uint64_t slots = layout.place<Slot>(capacity);   // the offset of an array
+//   layout.bytes()                                              // the size of all parts
+//   layout.hash()                                               // a hash of where the parts are
 //
-// Sizes are multiplied and added here only, and checked: a layout that has outgrown 64 bits stays kTooLarge, for which
-// no system has memory.
+// Layout checks its products and sums: if a layout grows beyond 2^62 bytes, bytes() returns kTooLarge from then on, for
+// which no system has memory.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@
 
 namespace sluice {
 
-// One number for several numbers, in this order.
+// Returns one number for several numbers. Their order matters.
 template <class... Numbers>
 constexpr std::uint64_t layout_hash(Numbers... numbers) noexcept {
   std::uint64_t hash = mix(sizeof...(numbers));
@@ -46,7 +46,7 @@ class Layout {
     static_assert(alignof(T) <= kCacheLine);
     return place_bytes(sizeof(T), count);
   }
-  // Places `count` times a part that has a layout of its own.
+  // Places `count` parts, each of which has the layout `part`.
   constexpr std::uint64_t place(const Layout& part, std::uint64_t count = 1) noexcept {
     note(part.hash());
     return place_bytes(part.bytes(), count);
@@ -62,13 +62,13 @@ class Layout {
   constexpr std::uint64_t hash() const noexcept { return hash_; }
 
  private:
-  static constexpr std::uint64_t kMost = 1ULL << 62;  // so that no sum of two wraps around
+  static constexpr std::uint64_t kMost = 1ULL << 62;  // so that the sum of two sizes never wraps around
 
   std::uint64_t bytes_ = 0;
   std::uint64_t hash_ = 0;
 };
 
-// The layout of arrays, one after the other: layout_of<Control, Slot>(1, capacity).
+// Returns the layout of arrays that follow each other: layout_of<Control, Slot>(1, capacity).
 template <class... Parts, class... Counts>
 constexpr Layout layout_of(Counts... counts) noexcept {
   Layout layout;

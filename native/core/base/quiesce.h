@@ -7,8 +7,8 @@
 //     inside = 0; wait; start over      read; paused = 0
 //
 // The operation sees `paused`, or the reader sees `inside`, or both do, because both sides have a full fence between
-// their store and their load (the handshake of the doorbell). An operation is a few hundred nanoseconds of native code,
-// so the reader waits only for threads that were preempted inside one.
+// their store and their load (as in doorbell.h). An operation is a few hundred nanoseconds of native code, so the
+// reader waits longer only if a thread was preempted inside one.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,7 @@ class Paused {
   Quiesce& quiesce_;
 };
 
-// A `Line` has an atomic `inside`; one per thread (see thread_slots.h). `Lines` are all of them.
+// Each thread has a `Line`, with an atomic `inside` (see thread_slots.h). `Lines` are the lines of all threads.
 template <class A = StdAtomics>
 class Quiesce {
  public:
@@ -58,7 +58,8 @@ class Quiesce {
     line.inside.store(0, std::memory_order_release);
   }
 
-  // Returns when no operation is inside and none can enter. One reader at a time; the others wait.
+  // Returns when no operation is inside and none can enter. Only one reader at a time pauses the operations; other
+  // readers wait for its resume().
   template <class Lines>
   void pause(const Lines& lines) noexcept {
     std::uint32_t running = 0;

@@ -1,16 +1,17 @@
-// A segment is the one contiguous block of memory behind an object: mapped once, zeroed, never grown, and addressed by
-// offsets only, so that it means the same wherever it is mapped. The platform maps it.
+// A segment is the contiguous block of memory that contains an object. It is zeroed at creation and never grows. Its
+// contents are addressed by offsets only, so that they mean the same wherever it is mapped. The platform maps it.
 //
 //   offset 0                    128
 //   | SegmentHeader (one line) | shape | the rest of the object's own layout ...             |
 //
-// Attaching calls check_segment(), which compares every field of the header; a mismatch is an error, never a crash. The
-// check needs nothing but the segment, so that another process can make it: it computes the layout once more from the
-// shape that it finds in the segment. A class `Object` whose memory is a segment has
+// A thread that attaches calls check_segment(), which compares every field of the header; a mismatch is reported as an
+// error, and never crashes the process. The check needs nothing but the segment, so that another process can make it:
+// it computes the layout once more from the shape that it finds in the segment. A class `Object` whose memory is a
+// segment has
 //
 //   kKind           its SegmentKind
-//   Shape           what its memory is laid out for, at the beginning of the body and fixed at creation. Its sound()
-//                   returns whether an object is made for it.
+//   Shape           the settings that decide the layout of its memory, at the beginning of the body and fixed at
+//                   creation. Its sound() returns whether an object can have this shape.
 //   layout(shape)   a Layout: where the parts of the body are for this shape. Its hash depends on the offset of every
 //                   part, on the sizes of the structs, on the shape, and on the numbers that give words their meaning.
 #pragma once
@@ -30,12 +31,12 @@ enum class SegmentKind : std::uint32_t { kQueue = 1, kLimiter = 2, kStock = 3, k
 enum class AttachError : std::uint8_t {
   kNone,
   kMisaligned,  // the base address is not a multiple of kCacheLine: atomics could fault
-  kTooSmall,    // fewer bytes than the header says, or than the shape takes
+  kTooSmall,    // fewer bytes than the header says, or than the shape needs
   kBadMagic,    // not a segment
   kBadVersion,  // a segment of another layout version
   kBadKind,     // a segment of another kind of object
   kBadLayout,   // the same version and kind, but this program would look for the parts elsewhere
-  kBadSchema,   // the same layout with other contents
+  kBadSchema,   // the same layout, but the contents mean something else
 };
 
 struct SegmentHeader {
@@ -46,14 +47,14 @@ struct SegmentHeader {
 
   std::uint64_t bytes;        // of the whole segment, header included
   std::uint64_t layout_hash;  // of Object::layout(shape)
-  // The meaning of the bytes of records. A queue has the hash of its record schema here; a gate has that of the fields
-  // which it reads, and of the schema of its queue. A limiter and a stock have 0: a thread that attaches to them
+  // A hash of what the bytes of records mean. A queue has the hash of its record schema here; a gate has that of the
+  // fields that it reads, and of the schema of its queue. A limiter and a stock have 0: a thread that attaches to them
   // expects no particular contents, but takes over the configuration that it finds.
   std::uint64_t schema_hash;
 };
 
 inline constexpr std::uint64_t kSegmentMagic = 0x6563'6975'6c73'0001;  // "\1\0sluice", little-endian
-// Raised with each change of a layout: test/core/base/segment_kinds_test.cc notices most of them.
+// Must be raised with each change of a layout. test/core/base/segment_kinds_test.cc notices most changes.
 inline constexpr std::uint32_t kLayoutVersion = 2;
 inline constexpr std::size_t kSegmentBody = kCacheLine;  // where the object's own layout begins
 static_assert(sizeof(SegmentHeader) <= kSegmentBody);
@@ -63,7 +64,7 @@ inline void format_segment(void* base, SegmentKind kind, std::uint64_t bytes, st
   new (base) SegmentHeader{kSegmentMagic, kLayoutVersion, kind, bytes, layout_hash, schema_hash};
 }
 
-// The shape at the beginning of a segment's body.
+// Returns the shape at the beginning of a segment's body.
 template <class Object>
 const typename Object::Shape& shape_in(const void* body) noexcept {
   return *static_cast<const typename Object::Shape*>(body);

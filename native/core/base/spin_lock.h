@@ -1,5 +1,6 @@
-// A lock for rare and short work: a bounded spin, then short sleeps, never a yield loop. A push that finds room takes
-// none, and neither does a pop.
+// A lock for rare and short work. A thread that finds it locked spins for a bounded time, and then sleeps for short
+// times; it does not yield in a loop. A push that finds room takes no such lock, and neither does a pop, unless the
+// queue overwrites or has waiters for room.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +26,7 @@ class SpinLock {
   typename A::template atomic<std::uint32_t> locked_{0};
 };
 
-// Has the lock while it lives.
+// Holds the lock while it lives.
 template <class A>
 class Locked {
  public:

@@ -1,5 +1,5 @@
-// Waits for a step that another thread takes within nanoseconds, unless it was preempted: a bounded spin, then short
-// sleeps, never a yield loop.
+// Waits for a step that another thread finishes within nanoseconds, unless that thread was preempted. It spins for a
+// bounded time, and then sleeps for short times; it does not yield in a loop.
 #pragma once
 
 #include "core/base/atomics.h"

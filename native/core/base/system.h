@@ -1,5 +1,5 @@
-// All that the core asks of the system it runs on. The core includes no header of a system: a program that is built
-// on the core links native/platform/system.cc, and a WebAssembly module imports these functions.
+// Everything that the core calls in the system on which it runs. The core includes no header of a system. A program
+// that is built on the core links native/platform/system.cc; a WebAssembly module imports these functions.
 #pragma once
 
 #include <cstdint>

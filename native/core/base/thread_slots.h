@@ -1,10 +1,11 @@
-// One cache line for each attached thread: counters that cost their writer no contention, and a flag that is set while
-// the thread is inside an operation, so that a reader can wait for a moment at which no thread is (see quiesce.h).
+// One cache line for each attached thread. It contains counters, which the thread adds to without contention, and a
+// flag that is set while the thread is inside an operation, so that a reader can wait until no thread is inside one
+// (see quiesce.h).
 //
-//   slot i: | owner | inside | users | counters[kThreadCounters] |   written by its owner only, read by anyone
+//   slot i: | owner | inside | users | counters[kThreadCounters] |   only its owner writes it, any thread reads it
 //
-// An owner is a thread, named by a number that no other thread has. All its attachments of one object share one slot,
-// so that attachments that wait for the garbage collector take no slot from another thread.
+// An owner is a thread, named by a number that no other thread has. All attachments of one thread to one object share a
+// slot, so that attachments that wait for the garbage collector take no slots from other threads.
 #pragma once
 
 #include <atomic>
@@ -15,16 +16,16 @@
 
 namespace sluice {
 
-inline constexpr std::uint32_t kThreadsMax = 256;  // attached at one time; one more is refused
+inline constexpr std::uint32_t kThreadsMax = 256;  // threads attached at one time; one more is refused
 inline constexpr std::uint32_t kThreadCounters = 14;
 
 struct alignas(kCacheLine) ThreadSlot {
   std::atomic<std::uint64_t> owner;   // 0: free
   std::atomic<std::uint32_t> inside;  // 1 while its owner is inside an operation
-  std::uint32_t users;                // how many times the owner has acquired it; only the owner reads it
+  std::uint32_t users;                // acquire() calls that are not released yet; only the owner reads it
   std::atomic<std::uint64_t> counters[kThreadCounters];
 
-  // Only the owner adds, so a plain load and store do: no locked instruction.
+  // Only the owner adds, so a plain load and store are enough, without a locked instruction.
   void count(std::uint32_t counter, std::uint64_t by = 1) noexcept {
     counters[counter].store(counters[counter].load(std::memory_order_relaxed) + by,
                             std::memory_order_relaxed);
@@ -35,24 +36,24 @@ static_assert(sizeof(ThreadSlot) == kCacheLine);
 class ThreadSlots {
  public:
   static constexpr std::uint64_t kNameless = ~0ULL;  // each acquire() takes another slot
-  static constexpr std::uint64_t kReturns = ~1ULL;   // GateReturns of all gates, under a lock
+  static constexpr std::uint64_t kReturns = ~1ULL;   // GateReturns of all gates share this slot, under a lock
 
-  // The slot of `owner`, taken if it has none; nullptr when kThreadsMax owners have one. Its counters go on from where
-  // an earlier owner left them, so that sums never shrink. Calls of one owner never overlap.
+  // Returns the slot of `owner`; if it has none, takes a free one. nullptr: no slot is free. The counters go on from
+  // where the last owner of the slot left them, so that sums never shrink. Calls of one owner never overlap.
   ThreadSlot* acquire(std::uint64_t owner = kNameless) noexcept {
     ThreadSlot* slot = owner == kNameless ? nullptr : find(owner);
     if (slot == nullptr) slot = take(owner);
     if (slot != nullptr) ++slot->users;
     return slot;
   }
-  // Called once for each acquire(): after the last one the slot is free.
+  // Called once for each acquire(). After the last call the slot is free.
   void release(ThreadSlot* slot) noexcept {
     if (--slot->users != 0) return;
     // REL owner: pairs with ACQ in take().
     slot->owner.store(0, std::memory_order_release);
   }
 
-  // 0 to kThreadsMax - 1: which of the slots it is.
+  // Returns the index of the slot: 0 to kThreadsMax - 1.
   std::uint32_t number(const ThreadSlot& slot) const noexcept {
     return static_cast<std::uint32_t>(&slot - slots_);
   }
@@ -69,7 +70,7 @@ class ThreadSlots {
  private:
   ThreadSlot* find(std::uint64_t owner) noexcept {
     for (ThreadSlot& slot : slots_) {
-      // Relaxed: a thread that asks for its own number has written it itself.
+      // Relaxed: this thread wrote its own number itself; for kReturns, the lock orders the threads that use it.
       if (slot.owner.load(std::memory_order_relaxed) == owner) return &slot;
     }
     return nullptr;

@@ -1,11 +1,12 @@
-// A bounded list of waiters in shared memory: places, an owner for each place that is taken, and chains in which the
-// waiters stand in the order in which they came. RoomWaiters and LimiterWaiters add what their waiters wait for.
+// A bounded list of waiters in shared memory: places for waiters, an owner for each place that is taken, and chains,
+// which link the waiters in the order in which they came. RoomWaiters and LimiterWaiters define what their waiters wait
+// for.
 //
 //           take, enter            leave                    release
 //   free ---------------> waiting -------> served or ended --------> free
 //
-// Everything is a number or an index: a list means the same wherever its memory is mapped. One lock guards all of it.
-// What a step costs does not depend on how many wait.
+// A list contains only numbers and indices, so it means the same wherever its memory is mapped. One lock guards all of
+// it. The cost of a step does not depend on how many waiters there are.
 //
 // No wake-up is lost, whichever thread serves:
 //
@@ -14,7 +15,7 @@
 //   before_look(): fence (seq_cst)    <----->    made_room(): fence (seq_cst)
 //   is there room now?                           waiting() > 0? then it serves
 //
-// The waiter finds the room, or the other thread finds the count, or both do. "Room" stands for whatever the waiters
+// The waiter finds the room, or the other thread finds the count, or both do. "Room" means here whatever the waiters
 // wait for.
 #pragma once
 
@@ -28,14 +29,14 @@ namespace sluice {
 
 inline constexpr std::uint32_t kNoWaiter = ~0u;
 
-// kEnded: the wait is over without what the waiter waited for.
+// kEnded: the wait is over, and the waiter did not get what it waited for.
 enum class WaiterState : std::uint32_t { kFree = 0, kWaiting = 1, kServed = 2, kEnded = 3 };
 
-// The neighbours of a waiter in a chain: place + 1; 0: none.
+// The neighbours of a waiter in a chain, each as its index + 1; 0: none.
 struct WaiterLinks {
   std::uint32_t next, prev;
 };
-// Waiters, first in, first out: place + 1. Zeroed: empty.
+// A chain of waiters, first in, first out. Its ends are indices + 1; both are 0 if it is empty.
 struct WaiterChain {
   std::uint32_t first, last;
   bool empty() const noexcept { return first == 0; }
@@ -44,22 +45,23 @@ struct WaiterChain {
 template <class A = StdAtomics>
 struct WaiterControl {
   SpinLock<A> lock;
-  std::uint32_t free;                                  // the first free place + 1
+  std::uint32_t free;                                  // the index of the first free place, + 1; 0: none
   typename A::template atomic<std::uint32_t> waiting;  // written under the lock, read by any thread
 };
 
-// The beginning of every waiter. A type of waiter derives from this and has a `std::uint64_t owner`: the session that
-// waits.
+// The part that all types of waiters have in common. Each type derives from it, and adds a `std::uint64_t owner`: the
+// session that waits.
 template <class A = StdAtomics>
 struct WaiterPlace {
   typename A::template atomic<WaiterState> state;  // written under the lock
-  WaiterLinks links;                               // in its chain; `next` also in the list of free places
+  WaiterLinks links;                               // neighbours in its chain; `next` also links free places
 };
 
-// Owners whose threads are to be woken, for a bounded number of waiters: for any number, if a chain was reviewed.
+// The owners whose threads must be woken. Most steps serve no more waiters once it is full(). A step that reviews a
+// chain goes on, and may set `missed`.
 struct WokenOwners {
   static constexpr std::uint32_t kMax = 64;
-  std::uint64_t owners[kMax + 1];  // a step that begins before it is full may add two
+  std::uint64_t owners[kMax + 1];  // a step that begins one waiter before it is full may add two
   std::uint32_t count = 0;
   std::uint32_t waiters = 0;
   bool missed = false;  // there was no place for an owner
@@ -82,7 +84,7 @@ class WaiterList {
   WaiterList(WaiterControl<A>& control, Waiter* places, std::uint32_t max) noexcept
       : control_(&control), places_(places), max_(max) {}
 
-  // `control` exists already, zeroed.
+  // Makes all places free. `control` has been constructed, and all of it is 0.
   void format() noexcept {
     control_->waiting.store(0, std::memory_order_relaxed);
     control_->free = max_ == 0 ? 0 : 1;
@@ -102,16 +104,16 @@ class WaiterList {
 
   // ---- without the lock ------------------------------------------------------------------------------------------
 
-  // For the handshake: call made_room() first.
+  // A thread that makes room calls made_room() before this: see the handshake above.
   std::uint32_t waiting() const noexcept { return control_->waiting.load(std::memory_order_relaxed); }
-  // Between making room and waiting(). Pairs with the fence in before_look().
+  // Called between making room and waiting(). Pairs with the fence in before_look().
   static void made_room() noexcept { A::fence(std::memory_order_seq_cst); }
 
-  // Relaxed: an owner uses what its waiter was given after it has taken the lock, which orders that.
+  // Relaxed: the owner takes the lock before it uses what its waiter was given, and the lock orders that.
   static WaiterState state(const Waiter& waiter) noexcept {
     return waiter.state.load(std::memory_order_relaxed);
   }
-  // Whether this is a waiter of `owner`, which alone frees its place. Takes the lock.
+  // Whether the place has a waiter of `owner`. Only that owner frees the place. Takes the lock.
   bool is_of(std::uint32_t index, std::uint64_t owner) const noexcept {
     const Locked<A> locked(control_->lock);
     return has_place(places_[index], owner);
@@ -125,20 +127,21 @@ class WaiterList {
   // Whether no place is free.
   bool full() const noexcept { return control_->free == 0; }
 
-  // The next free place, for `owner`; there is one. enter() or end() follows, under the same lock.
+  // Takes the next free place for `owner`; there must be one. The caller then calls enter() or end(), under the same
+  // lock.
   Waiter& take(std::uint64_t owner) noexcept {
     Waiter& taken = places_[control_->free - 1];
     control_->free = taken.links.next;
     taken.owner = owner;
     return taken;
   }
-  // At the end of `chain`.
+  // Adds the waiter at the end of `chain`.
   void enter(WaiterChain& chain, Waiter& waiter) noexcept {
     append<&Waiter::links>(chain, waiter);
     waiter.state.store(WaiterState::kWaiting, std::memory_order_relaxed);
     control_->waiting.fetch_add(1, std::memory_order_relaxed);
   }
-  // Between enter() and the look for room. Pairs with the fence in made_room().
+  // Called between enter() and the look for room. Pairs with the fence in made_room().
   static void before_look() noexcept { A::fence(std::memory_order_seq_cst); }
 
   // Takes a waiter out of the chain in which it waits.
@@ -147,7 +150,7 @@ class WaiterList {
     waiter.state.store(becomes, std::memory_order_relaxed);
     control_->waiting.fetch_sub(1, std::memory_order_relaxed);
   }
-  // A place that was taken, but is not entered into a chain: its wait is over before it has begun.
+  // Called in place of enter(): the wait of this waiter is over before it has begun, so it is in no chain.
   void end(Waiter& waiter) noexcept { waiter.state.store(WaiterState::kEnded, std::memory_order_relaxed); }
 
   // Frees the place of a waiter that is in no chain.
@@ -163,7 +166,7 @@ class WaiterList {
   Waiter* behind(const Waiter& waiter) const noexcept { return at(waiter.links.next); }
   static bool is_front(const Waiter& waiter) noexcept { return waiter.links.prev == 0; }
 
-  // For chains of other links than WaiterPlace's.
+  // These two work on any chain: `kLinks` is the member of a waiter that links it.
   template <auto kLinks>
   void append(WaiterChain& chain, Waiter& waiter) noexcept {
     const std::uint32_t place = index_of(waiter) + 1;
