@@ -8,11 +8,12 @@
 //                                                                   no:  sleep
 //
 // The producer finds `parked`, or the consumer finds the record, or both do, because both sides have a full fence
-// between their store and their load. Without it a store may still sit in the store buffer when the load is done, and
-// the wake-up is lost. Only the producer that takes `parked` from 1 to 0 makes a system call, so a burst rings once.
-// The core does not ring the bell itself (an eventfd, a uv_async): its caller does.
+// between their store and their load. Without the fences, a store may still be in the store buffer when the load is
+// done, and the wake-up is lost. Only the producer that takes `parked` from 1 to 0 makes a system call, so a burst
+// rings once. The core does not ring the bell itself (an eventfd, a uv_async): its caller does.
 //
-// A consumer that dies asleep leaves parked = 1: one useless ring, and the next consumer looks before it parks.
+// A consumer that dies asleep leaves parked = 1. That causes at most one useless ring, because the next consumer looks
+// for records before it parks.
 #pragma once
 
 #include <cstdint>
@@ -24,24 +25,25 @@ namespace sluice {
 template <class A = StdAtomics>
 class Doorbell {
  public:
-  // For a producer, after publishing (or closing): whether the caller must ring the bell.
+  // Called by a producer after publishing (or closing). Returns whether it must ring the bell.
   bool must_ring() noexcept {
     // Pairs with the fence in park().
     A::fence(std::memory_order_seq_cst);
     // Relaxed: the fence orders it, and the exchange decides.
     if (parked_.load(std::memory_order_relaxed) == 0) return false;
-    // Relaxed: only the winner of 1 -> 0 rings; the record travels by its stamp, not by this word.
+    // Relaxed: only the thread that changes 1 to 0 rings. The stamp publishes the record, not this word.
     return parked_.exchange(0, std::memory_order_relaxed) != 0;
   }
 
-  // For a consumer that has found nothing: announces that it is about to sleep. It must look again before it does.
+  // Called by a consumer that has found nothing, to announce that it is about to sleep. It must look again before it
+  // sleeps.
   void park() noexcept {
     parked_.store(1, std::memory_order_relaxed);
     // Pairs with the fence in must_ring().
     A::fence(std::memory_order_seq_cst);
   }
 
-  // For a consumer that is awake. A producer that has read 1 just before rings once for nothing.
+  // Called by a consumer that is awake. A producer that has just exchanged 1 for 0 rings once for nothing.
   void unpark() noexcept { parked_.store(0, std::memory_order_relaxed); }
 
  private:

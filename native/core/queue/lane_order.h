@@ -1,8 +1,8 @@
-// Which lane is served next: strictly the most urgent one (lane 0 first), except that every lane is guaranteed its
-// share. For each record that another lane gets while a lane has something to give, the lane earns its weight; when
-// it has earned the sum of all weights it is served out of turn. Weight / sum is thus the least share of a lane
-// that always has something to give, and no lane starves.
-// A form of weighted round robin with credits (deficit round robin, M. Shreedhar and G. Varghese).
+// Chooses the lane that is served next: the most urgent one (lane 0 first), except that every lane is guaranteed its
+// share. In each round, each lane that has a record, except the most urgent of them, earns its weight. A lane that has
+// earned the sum of all weights is served out of turn, and loses that sum again. Weight / sum is thus the least share
+// of a lane that always has a record, and no lane starves.
+// This is a form of weighted round robin with credits (deficit round robin, M. Shreedhar and G. Varghese).
 #pragma once
 
 #include <bit>
@@ -14,7 +14,7 @@ namespace sluice {
 
 class LaneOrder {
  public:
-  // `ready`: bit i is set if lane i has something to give; not 0. Written by the consumer only.
+  // `ready`: bit i is set if lane i has a record; not 0. Only the consumer calls this.
   std::uint32_t next(std::uint32_t ready, const std::uint32_t (&weights)[kLanesMax],
                      std::uint32_t sum) noexcept {
     const auto urgent = static_cast<std::uint32_t>(std::countr_zero(ready));

@@ -1,12 +1,13 @@
 // How a push to a queue that overwrites makes room: it drops the oldest records of its lane itself.
 //
-//   tail + n   n positions are claimed, some of them without room: no other thread claims any
-//   head + 1   for each of the oldest, which are published, until all that is claimed has room
+//   tail + n   claims n positions in one step, some of them perhaps without room
+//   head + 1   for each of the oldest records, which are published, until all claimed positions have room
 //
-// Both are done under the lock `front`, without which no thread moves a head. So a producer can write what it has
-// claimed at once, and waits for no other thread before it publishes. A thread that holds `front` waits for none
-// either. It only remembers what a dropped record leaves to give back (such as an order's hold), and gives it back
-// after it has unlocked `front`: a snapshot may have paused the ledger and wait for a thread inside that wants `front`.
+// Both steps are made under the lock `front`, without which no thread moves a head. So a producer can write what it has
+// claimed at once, and waits for no other thread before it publishes. A thread that holds `front` waits for none,
+// either. If a dropped record leaves something to give back (such as the hold of an order), the thread gives that back
+// after it has unlocked `front`. Otherwise it could wait for a ledger that a snapshot has paused, while the snapshot
+// waits for a thread that is inside the ledger and wants `front`.
 #pragma once
 
 #include <cstdint>
@@ -37,7 +38,7 @@ template <class Drop, class Depth>
 Ring<>::Claim claim_over(QueueControl& control, Ring<>& ring, std::uint32_t lane, std::uint32_t want,
                          bool on_permits, Drop& drop, Depth&& depth) noexcept {
   Ring<>::Claim claim{};
-  // It tries again while the oldest record is not published: the producer will publish it soon, and needs nothing from
+  // It tries again while the oldest record is not published: its producer will publish it soon, and needs nothing from
   // this thread.
   spin_wait([&] {
     const Front front(control);

@@ -1,5 +1,5 @@
-// What threads do with a queue: push, wait for room, close, and become its consumer. Its parts are in queue_memory.h,
-// the consumer's side is in queue_consumer.h.
+// The operations of threads on a queue: push, wait for room, close, and become its consumer. Its parts are in
+// queue_memory.h, the side of the consumer is in queue_consumer.h.
 #pragma once
 
 #include <atomic>
@@ -21,12 +21,12 @@ class Queue : public QueueMemory {
  public:
   using QueueMemory::QueueMemory;
 
-  // ---- producers: each push that succeeds may owe a ring of the bell: see must_ring() ---------------------
+  // ---- producers: after a push that succeeded, call must_ring() ------------------------------------------
 
   std::uint64_t push_time(const Clock& clock) const noexcept { return meta_bytes_ != 0 ? clock.now() : 0; }
 
-  // Pushes one record; `write(slot index)` may write beside it, under the same stamp. A queue that overwrites can be
-  // kFull too; the caller then uses push_over().
+  // Pushes one record. `write(slot index)` may write beside the record; the same stamp publishes both. Returns kFull
+  // for a full queue that overwrites, too: the caller then calls push_over().
   template <class Write>
   PushResult push(std::uint32_t lane, const void* record, std::uint64_t now, std::uint64_t ttl,
                   Write&& write) noexcept {
@@ -38,7 +38,7 @@ class Queue : public QueueMemory {
   }
 
   // Promises room for one record to the caller, which then calls push_promised() or break_promise(); these cannot fail.
-  // kFull also while 16,383 promises (see Ring) are outstanding.
+  // Returns kFull also while 16,383 promises (see Ring) are outstanding.
   PushResult promise_room(std::uint32_t lane) noexcept { return promised(rings_[lane].reserve(1)); }
   template <class Write>
   void push_promised(std::uint32_t lane, const void* record, std::uint64_t now, std::uint64_t ttl,
@@ -48,7 +48,7 @@ class Queue : public QueueMemory {
   // The caller then serves the waiters for room, and wakes the waiters for the queue's end.
   void break_promise(std::uint32_t lane) noexcept { rings_[lane].return_permits(1); }
 
-  // Pushes as many of `count` records, `record_bytes` apart, as find room: in order, in one claim.
+  // Pushes as many of the `count` records as find room, in order, in one claim. The records are `record_bytes` apart.
   Ring<>::Claim push_many(std::uint32_t lane, const std::byte* records, std::uint32_t count,
                           std::uint64_t now, std::uint64_t ttl) noexcept {
     const Ring<>::Claim claim = rings_[lane].claim(count);
@@ -56,7 +56,8 @@ class Queue : public QueueMemory {
     return claim;
   }
 
-  // Pushes `used` records on permits taken before, and returns `unused` more. Cannot fail, not even when closed.
+  // Pushes `used` records on permits that were taken before, and returns `unused` more permits. It cannot fail, even if
+  // the queue is closed.
   void push_reserved(std::uint32_t lane, const std::byte* records, std::uint32_t used, std::uint32_t unused,
                      std::uint64_t now, std::uint64_t ttl) noexcept {
     const std::uint64_t position = rings_[lane].claim_reserved(used, unused);
@@ -72,8 +73,8 @@ class Queue : public QueueMemory {
 
   // ---- producers of a queue that overwrites: without room, the oldest record of the lane is dropped ---------
   //
-  // `drop(slot index)` is called for each dropped record, at most one for each that is pushed. It must not wait for
-  // anything: see overwriting.h.
+  // These functions call drop(slot index) for each record that they drop: at most one for each record that they push.
+  // drop() must not wait for anything: see overwriting.h.
 
   // Pushes one record. Only a closed queue refuses it.
   template <class Write, class Drop>
@@ -91,7 +92,7 @@ class Queue : public QueueMemory {
                           Write&& write, Drop&& drop) noexcept {
     put(lane, claim_over(lane, 1, true, drop).position, record, now, ttl, write);
   }
-  // Pushes 1 to `count` records; none if the queue is closed, unless it is on permits taken before.
+  // Pushes 1 to `count` records. It pushes none only if the queue is closed and the records are not pushed on permits.
   template <class Drop>
   Ring<>::Claim push_many_over(std::uint32_t lane, const std::byte* records, std::uint32_t count,
                                bool on_permits, std::uint64_t now, std::uint64_t ttl, Drop&& drop) noexcept {
@@ -102,7 +103,8 @@ class Queue : public QueueMemory {
 
   // ---- waiters for room -------------------------------------------------------------------------------------
 
-  // Waits for room with a record. Returns kNoWaiter if too many wait. The caller then calls serve_waiting().
+  // Adds a waiter for room that has a record to push. Returns its number, or kNoWaiter if too many wait. The caller
+  // then calls serve_waiting().
   std::uint32_t wait_to_push(ThreadSlot& thread, std::uint32_t lane, std::uint64_t owner, const void* record,
                              std::uint64_t now, std::uint64_t ttl) noexcept {
     const auto write = [&](std::byte* payload) { fill(payload, record, now, ttl); };
@@ -124,7 +126,7 @@ class Queue : public QueueMemory {
       more = woken.full();
     }
   }
-  // A waiter of `owner` leaves: see RoomWaiters. `lane` is set to its lane.
+  // Ends the wait of `waiter`, and sets `lane` to its lane: see RoomWaiters::leave().
   bool leave(std::uint32_t waiter, std::uint32_t& lane) noexcept {
     return waiters_.leave([this](std::uint32_t of) -> Ring<>& { return rings_[of]; }, waiter, lane);
   }
@@ -135,10 +137,11 @@ class Queue : public QueueMemory {
 
   bool somebody_waits(std::uint32_t lane) const noexcept { return rings_[lane].somebody_waits(); }
 
-  // After pushing or closing: whether the caller must ring the bell.
+  // Called after pushing or closing. Returns whether the caller must ring the bell.
   bool must_ring() noexcept { return control_->doorbell.must_ring(); }
 
-  // No push succeeds after this; `wake(owner)` is called for the waiters for room. Returns whether this call closed it.
+  // Afterwards only pushes on permits succeed. Calls wake(owner) for the waiters for room. Returns whether this call
+  // closed the queue.
   template <class Wake>
   bool close(Wake&& wake) noexcept {
     bool closed = false;
@@ -157,14 +160,15 @@ class Queue : public QueueMemory {
     std::atomic_thread_fence(std::memory_order_seq_cst);
     return closed;
   }
-  // Whether close() has got so far that the threads that it wakes see the pops before it. The consumer uses this,
-  // because closed() reads the tail, which producers write.
+  // Whether close() has closed all lanes. The consumer asks this after it has freed records; if the answer is no, the
+  // threads that close() wakes see those records freed. It does not ask closed(), which reads the tail that producers
+  // write.
   bool closing() const noexcept { return control_->closing.load(std::memory_order_relaxed) != 0; }
   bool closed() const noexcept { return rings_[shape_.lanes - 1].closed(); }
 
   // In a queue that overwrites, producers free records too, so the consumer holds this lock from showing records until
   // it has freed them. It must not take the lock while depth() is 0, because a consumer that polls would starve the
-  // producers. It must not wait for anything meanwhile: see overwriting.h.
+  // producers. It must not wait for anything while it holds the lock: see overwriting.h.
   class Front : public sluice::Front {
    public:
     explicit Front(Queue& queue) noexcept : sluice::Front(*queue.control_) {}
@@ -177,7 +181,7 @@ class Queue : public QueueMemory {
   template <class Left>
   void end_tags(Left&& left) noexcept {
     const Ring<>& ring = rings_[0];
-    // Only records that were in the queue when its front was read can have one.
+    // Only records that are in the queue when its front is read can have a tag.
     const std::uint64_t front = ring.front();
     Tag tag;
     for (std::uint64_t at = front, end = ring.claimed(); at != end; at += kRingStep) {
@@ -205,7 +209,7 @@ class Queue : public QueueMemory {
     control_->awaiting_empty.fetch_sub(count, std::memory_order_relaxed);
   }
   std::uint64_t emptied() const noexcept { return control_->emptied.load(std::memory_order_relaxed); }
-  // The consumer, after freeing records and the fence: whether to wake the waiters.
+  // Called by the consumer after it has freed records, and a fence. Returns whether to wake the waiters.
   bool note_empty() noexcept {
     if (control_->awaiting_empty.load(std::memory_order_relaxed) == 0 || !empty()) return false;
     // Relaxed: it is a count, and publishes no other memory.
@@ -216,8 +220,8 @@ class Queue : public QueueMemory {
   bool empty() const noexcept {
     std::uint64_t before = 0;
     if (!all_consumed(before)) return false;
-    // With several lanes, one may have got a record while another was looked at. If nothing was claimed meanwhile, all
-    // were empty at the end of the first round. Positions only grow, so an equal sum means no claim.
+    // With several lanes, a lane may have got a record while the loop looked at another one. If nothing was claimed
+    // meanwhile, all were empty at the end of the first round. Positions only grow, so an equal sum means no claim.
     std::uint64_t after = 0;
     return shape_.lanes == 1 || (all_consumed(after) && after == before);
   }

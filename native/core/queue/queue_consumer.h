@@ -25,7 +25,7 @@ class QueueConsumer {
 
   // Copies up to `max` (at most kShownMax) records from the front to `out`, `record_bytes` apart, and leaves them in
   // the queue. Calls `shown(i, lane, slot index)` for each. Calls `dropped(reason, record, lane, slot index)` for each
-  // record that it drops; that returns whether it can take another one.
+  // record that it drops; dropped() returns whether it can take another one.
   template <class Shown, class Drop>
   std::uint32_t show(std::byte* out, std::uint32_t max, const Clock& clock, Shown&& shown,
                      Drop&& dropped) noexcept {
@@ -45,12 +45,12 @@ class QueueConsumer {
     control_.shedding.idle();
   }
 
-  // Forgets what was shown: it is not freed, but left to the next consumer.
+  // Forgets which records were shown: they are not freed, and are left to the next consumer.
   void forget_shown() noexcept { shown_ = 0; }
 
   // How many records can be freed now.
   std::uint32_t shown() const noexcept { return shown_; }
-  // Frees the first `count` records shown last; the others stay, and are shown again.
+  // Frees the first `count` of the records that show() showed last. The others stay, and are shown again.
   void free_shown(std::uint32_t count) noexcept {
     if (count == 0) return;
     SLUICE_CHECK(count <= shown_, "only what was shown is freed");
@@ -63,9 +63,10 @@ class QueueConsumer {
     shown_ = 0;
   }
 
-  // After records were freed or dropped: whether there is a waiter for the room. Ask once per batch. Its fence is also
-  // between storing the heads and reading closing(), as the fence in close() is between storing and reading the two: of
-  // the last pop and the close, at least one finds the queue drained.
+  // Called once per batch, after records were freed or dropped. Returns whether there are waiters for room. Its fence
+  // is also between storing the heads and reading closing(); the fence in Queue::close() is between storing `closing`
+  // and later reads of the heads. So the consumer that makes the last pop, or the thread that closes, or both find the
+  // queue drained.
   bool somebody_waits() noexcept {
     RoomWaiters<>::freed_room();
     return queue_.waiting() != 0;
@@ -84,7 +85,8 @@ class QueueConsumer {
     return true;
   }
 
-  // Announces sleep. False, and nothing announced, if there is something to do: a record, or the end.
+  // Announces that the consumer is about to sleep. Returns false, and withdraws that, if there is something to do: a
+  // record, or the end of the queue.
   bool park() noexcept {
     control_.doorbell.park();
     if (!readable() && !drained()) return true;
@@ -111,9 +113,9 @@ class QueueConsumer {
       if (of_lane[lane] != 0) advance(lane, of_lane[lane]);
     }
   }
-  // Depth is largest just before head moves, so this is where the high-water mark is taken. If nothing is readable
-  // behind the shown records of a plain queue, their number is its depth, and the tail, which producers write, is not
-  // read.
+  // The depth is largest just before a head moves, so the high-water mark is raised then. If nothing is readable behind
+  // the shown records of a plain queue, their number counts as its depth. This avoids a read of the tail, which
+  // producers write.
   void note_depth() noexcept {
     Ring<>& ring = queue_.ring(0);
     const bool ends = plain_ && !ring.readable(ring.head() + shown_ * kRingStep);
@@ -134,7 +136,7 @@ class QueueConsumer {
     }
   }
 
-  // What one call of show_chosen() knows.
+  // The state of one call of show_chosen().
   struct Look {
     std::uint64_t position[kLanesMax];  // the next record of each lane
     std::uint32_t open = 0;             // lanes that may still have something to show in this call
@@ -171,7 +173,7 @@ class QueueConsumer {
     return look;
   }
 
-  // The lanes whose next record can be read.
+  // Returns the lanes whose next record can be read, as bits.
   std::uint32_t ready_lanes(const Look& look) const noexcept {
     std::uint32_t ready = 0;
     for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
@@ -181,8 +183,8 @@ class QueueConsumer {
     return ready;
   }
 
-  // Drops the first of the ready lanes' next records that must be dropped. Where it cannot be dropped in this call, the
-  // lane has nothing to show any more. Returns whether there was one.
+  // Looks at the next record of each ready lane, and drops the first one that must be dropped. If it cannot be dropped
+  // in this call, its lane shows nothing more in this call. Returns whether one had to be dropped.
   template <class Drop>
   bool drop_one(Look& look, std::uint32_t ready, Drop&& dropped) noexcept {
     for (std::uint32_t rest = ready; rest != 0; rest &= rest - 1) {
@@ -190,7 +192,7 @@ class QueueConsumer {
       Dropped reason;
       if (!must_drop(lane, look.position[lane], look.now, reason)) continue;
       if (look.position[lane] != queue_.ring(lane).head() || !look.room_for_dropped) {
-        look.open &= ~(1u << lane);  // not the head any more: the next call drops it
+        look.open &= ~(1u << lane);  // not the head, or no room for it: the next call drops it
       } else {
         drop_head(look, lane, reason, dropped);
       }
@@ -261,7 +263,7 @@ class QueueConsumer {
   QueueControl& control_;
   const bool plain_;
   std::uint32_t shown_ = 0;
-  std::uint8_t ready_[kShownMax] = {};  // for each record shown, the lanes that had something to give
+  std::uint8_t ready_[kShownMax] = {};  // for each record shown: the lanes that had a record, as bits
 };
 
 }  // namespace sluice

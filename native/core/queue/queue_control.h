@@ -15,18 +15,18 @@
 
 namespace sluice {
 
-// Why a record left the queue without being consumed.
+// The reason for which a record left the queue without being consumed.
 enum class Dropped : std::uint8_t { kExpired = 0, kOldest = 1, kShed = 2 };
 inline constexpr std::uint32_t kDropReasons = 3;
 
 struct QueueControl {
   QueueShape shape;     // written at creation only
-  std::uint64_t start;  // the first position: pushed and popped count from here
-  // The consumer: 0, or a number that no other attachment of the process has.
+  std::uint64_t start;  // the first position; pushed() and popped() count from it
+  // The number of the consumer, which no other attachment of the process has; 0: there is no consumer.
   alignas(kCacheLine) std::atomic<std::uint64_t> lease;
-  std::atomic<std::uint32_t> closing;         // 1 once the rings are closed: see closing()
+  std::atomic<std::uint32_t> closing;         // 1 once all rings are closed: see Queue::closing()
   std::atomic<std::uint32_t> awaiting_empty;  // how many callers wait until the queue is empty
-  std::atomic<std::uint64_t> emptied;         // how often it was empty while they waited
+  std::atomic<std::uint64_t> emptied;         // how often the queue was found empty while they waited
   Doorbell<> doorbell;
   // Written by the consumer only.
   alignas(kCacheLine) std::atomic<std::uint64_t> high_water;
@@ -41,7 +41,7 @@ struct QueueControl {
   alignas(kCacheLine) SpinLock<> front;
   TagControl<> tags;
 
-  // Makes room in a lane for a newer record. The caller holds `front`. `depth`: of all lanes.
+  // Makes room in a lane for a newer record. The caller holds `front`. `depth`: the number of records in all lanes.
   void drop_oldest(Ring<>& ring, std::uint32_t lane, std::uint64_t depth) noexcept {
     // Relaxed: these are counts, and one thread at a time writes them.
     if (high_water.load(std::memory_order_relaxed) < depth)

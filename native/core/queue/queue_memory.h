@@ -1,4 +1,4 @@
-// The parts of a queue in its segment, as one thread sees them, and the figures that any thread reads from them.
+// The view that one thread has of the parts of a queue in its segment, and the figures that any thread can read.
 //
 //   segment body:  | QueueControl | ThreadSlots | RoomWaiters | lane 0: RingControl, slots | lane 1 ... | tags |
 #pragma once
@@ -43,7 +43,7 @@ class QueueMemory {
   enum Counter : std::uint32_t { kRejected, kWaitersRefused, kPermits };
   static_assert(kPermits + kLanesMax <= kThreadCounters);
 
-  // Of its segment: see core/base/segment.h.
+  // For check_segment(): see core/base/segment.h.
   static constexpr SegmentKind kKind = SegmentKind::kQueue;
   using Shape = QueueShape;
   static Layout layout(const QueueShape& shape) {
@@ -58,7 +58,7 @@ class QueueMemory {
 
   // A view of the memory at `memory` that format() has filled.
   explicit QueueMemory(void* memory) : QueueMemory(memory, shape_in<QueueMemory>(memory)) {}
-  // A view of zeroed memory too, for format().
+  // A view of memory that may still be zeroed, so that format() can fill it.
   QueueMemory(void* memory, const QueueShape& shape)
       : QueueMemory(static_cast<std::byte*>(memory), shape, QueuePlaces(shape)) {}
 
@@ -80,7 +80,7 @@ class QueueMemory {
   const Ring<>& ring(std::uint32_t lane = 0) const noexcept { return rings_[lane]; }
   RoomWaiters<>& room_waiters() noexcept { return waiters_; }
   SlotTags<>& tags() noexcept { return tags_; }
-  // The slots of each lane's ring.
+  // How many slots the ring of each lane has.
   std::uint64_t slots() const noexcept { return std::bit_ceil(shape_.ring_capacity()); }
 
   // ---- figures -------------------------------------------------------------------------------------------
@@ -145,7 +145,7 @@ class QueueMemory {
         overwrites_(shape.overwrites()),
         tags_(control_->tags, memory + at.tags, shape.tag_bytes) {
     for (std::uint32_t i = 0; i < kLanesMax; ++i) {
-      // Lanes that do not exist are the last lane.
+      // The views of lanes that do not exist show the last lane.
       const std::uint32_t lane = std::min(i, shape.lanes - 1);
       rings_[i] =
           Ring<>(memory + at.lanes + lane * at.lane.bytes(), shape.ring_capacity(), shape.payload_bytes());

@@ -1,6 +1,6 @@
-// The settings with which a queue was created, and the layout of a slot beside the record.
+// The settings with which a queue was created, and the places of the times beside a record in its slot.
 //
-//   in a slot:  | stamp | enqueued_ns, if waits matter | deadline_ns, if records can expire | record |
+//   in a slot:  | stamp | enqueued_ns, if stamped() | deadline_ns, if records can expire | record |
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@
 namespace sluice {
 
 inline constexpr std::uint64_t kNoDeadline = ~0ULL;
-// The most that a queue is made for.
+// The largest capacity, and the largest record size, that a queue can have.
 inline constexpr std::uint64_t kCapacityMax = 1U << 24, kRecordBytesMax = 1ULL << 32;
 
 enum class Overflow : std::uint8_t { kReject = 0, kDropOldest = 1, kCaller = 2, kOverwrite = 3 };
@@ -26,13 +26,13 @@ struct QueueShape {
   std::uint32_t waiters = 0;           // the most waiters for room; 0: none
   bool latency = false;                // whether waits are measured
   bool expires = false;                // whether records can have a deadline
-  std::uint64_t ttl_ns = kNoDeadline;  // the default for records
+  std::uint64_t ttl_ns = kNoDeadline;  // the time to live of records that are given none
   Overflow overflow = Overflow::kReject;
   SheddingConfig shedding;
   std::uint32_t weights[kLanesMax] = {};
-  std::uint32_t tag_bytes = 0;  // beside each slot of a queue of one lane: see slot_tags.h
+  std::uint32_t tag_bytes = 0;  // of the tag beside each slot, if there is one lane: see slot_tags.h
 
-  // Whether a queue is made for it.
+  // Whether a queue can have this shape.
   bool sound() const {
     return capacity != 0 && capacity <= kCapacityMax && record_bytes != 0 &&
            record_bytes <= kRecordBytesMax && lanes != 0 && lanes <= kLanesMax &&
@@ -45,20 +45,20 @@ struct QueueShape {
     for (const std::uint32_t weight : weights) layout.note(weight);
   }
 
-  // Whether the consumer must look at each record before it shows it.
+  // Whether the consumer may have to drop records, and so must check each one before it shows it.
   bool needs_choice() const {
     return expires || shedding.target_ns != 0 || overflow == Overflow::kDropOldest;
   }
-  // Whether a push always finds room, and makes it by dropping the oldest record itself.
+  // Whether a push to a full queue makes room itself, by dropping the oldest record.
   bool overwrites() const { return overflow == Overflow::kOverwrite; }
   bool stamped() const { return latency || shedding.target_ns != 0; }
   bool needs_time() const { return stamped() || expires; }
-  // Whether records are simply shown in the order of their positions.
+  // Whether the consumer shows all records in the order of their positions, and measures no waits.
   bool plain() const { return lanes == 1 && !needs_choice() && !latency; }
   std::uint64_t time_bytes() const { return stamped() ? sizeof(std::uint64_t) : 0; }
   std::uint64_t meta_bytes() const { return time_bytes() + (expires ? sizeof(std::uint64_t) : 0); }
   std::uint64_t payload_bytes() const { return meta_bytes() + record_bytes; }
-  // With drop-oldest a producer overtakes the consumer by up to one more capacity; the consumer drops the surplus.
+  // With kDropOldest, a queue may contain twice its capacity; the consumer drops the surplus.
   std::uint64_t ring_capacity() const { return overflow == Overflow::kDropOldest ? 2 * capacity : capacity; }
 
   void write_times(std::byte* payload, std::uint64_t now, std::uint64_t ttl) const noexcept {

@@ -2,14 +2,14 @@
 // than a target. A burst passes; if the shortest wait of a queue stays long, its consumer is past its capacity (the
 // argument of CoDel, K. Nichols and V. Jacobson).
 //
-// No record is measured, and there is no timer: a thread that asks looks now and then, and only at positions. A mark is
-// the producers' position at some time. If the consumer has not reached a mark that is as old as the target, a record
-// has waited that long. This is the only proof that counts, so in doubt the queue is not congested.
+// No record is measured, and there is no timer: now and then a thread that asks also looks, and only at positions. A
+// mark is the producers' position at some time. If the consumer has not reached a mark that is as old as the target, a
+// record has waited that long. This is the only proof that counts, so in doubt the queue is not congested.
 //
 //   time          now - target                    now
 //   position   ..... mark ......... head? ....... tail      head before the mark: a record waits longer than that
 //
-// With several lanes the longest wait counts. A lane without a consumer is congested, too.
+// With several lanes the longest wait counts. Records wait, too, while the queue has no consumer.
 #pragma once
 
 #include <algorithm>
@@ -27,20 +27,22 @@ struct QueueWatchConfig {
 
 class QueueWatch {
  public:
-  // Marks are a quarter of the target apart; with so many, one of them is as old as the target and hardly older.
+  // Marks are at least a quarter of the target apart. With so many, one of them is as old as the target, and hardly
+  // older if threads ask often.
   static constexpr std::uint32_t kMarks = 8;
 
   struct Mark {
     std::uint64_t time;
     std::uint64_t tails[kLanesMax];
   };
-  // Zeroed: nothing was looked at yet.
+  // All zero: no thread has looked yet.
   struct alignas(kCacheLine) Control {
     std::atomic<std::uint64_t> next_look;
-    std::atomic<std::uint64_t>
-        late_since;  // as far as looks have proved; 0: no record waits longer than the target
+    // Since when a record has waited longer than the target, as far as looks have proved; 0: none has.
+    std::atomic<std::uint64_t> late_since;
     std::atomic<std::uint32_t> looking;
-    std::uint32_t count;  // marks made; written, like them, by the thread that looks
+    // Marks made, kept below 2 * kMarks. Only the thread that looks writes it, and the marks.
+    std::uint32_t count;
     Mark marks[kMarks];
   };
 
@@ -48,7 +50,7 @@ class QueueWatch {
   QueueWatch(Control* control, const Queue& queue, const QueueWatchConfig& config)
       : control_(control), queue_(&queue), config_(config) {}
 
-  // Whether the queue is congested at `time`, by a clock that begins with the control.
+  // Whether the queue is congested at `time`, in nanoseconds since the control was created.
   bool standing(std::uint64_t time) noexcept {
     if (control_ == nullptr) return false;
     // Relaxed: the words publish no other memory. While another thread looks, the answer is no.
@@ -59,7 +61,7 @@ class QueueWatch {
 
  private:
   bool look(std::uint64_t time) noexcept {
-    // ACQ looking: pairs with REL below: this thread sees the marks of the last one.
+    // ACQ looking: pairs with REL below. This thread sees the marks of the thread that looked before it.
     if (control_->looking.exchange(1, std::memory_order_acquire) != 0) return false;
     const std::uint64_t pause = std::min(config_.target_ns, config_.interval_ns) / 4;
     control_->next_look.store(time + std::max<std::uint64_t>(pause, 1), std::memory_order_relaxed);
@@ -75,7 +77,7 @@ class QueueWatch {
     return true;
   }
 
-  // The youngest mark that is as old as the target.
+  // Returns the youngest mark that is at least as old as the target; nullptr: there is none.
   const Mark* mark_before(std::uint64_t time) const noexcept {
     for (std::uint32_t age = 0; age < std::min(control_->count, kMarks); ++age) {
       const Mark& mark = control_->marks[(control_->count - 1 - age) % kMarks];
@@ -96,7 +98,7 @@ class QueueWatch {
     for (std::uint32_t lane = 0; lane < queue_->shape().lanes; ++lane) {
       mark.tails[lane] = queue_->ring(lane).claimed();
     }
-    // It never grows so large that it wraps around.
+    // It stays below 2 * kMarks, so that it never wraps around.
     control_->count = control_->count == 2 * kMarks - 1 ? kMarks : control_->count + 1;
   }
   static bool older(const Mark& mark, std::uint64_t time, std::uint64_t age) noexcept {

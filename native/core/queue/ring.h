@@ -9,21 +9,22 @@
 //
 //   tail:  | position : 48 | permits : 14 | waiting : 1 | closed : 1 |
 //
-// So one CAS both claims and finds out that room is promised to others, that a waiter comes first, or that the ring is
-// closed. Nothing can be published after the consumer saw "closed and drained".
+// So one CAS claims, and fails if room was promised, a waiter came, or the ring was closed since the word was read.
+// Nothing is published after the consumer has seen that the ring is closed and drained.
 //
-// A producer claims n positions by a CAS on tail, checked against a cached limit (head + capacity; refreshed
-// from head only when the ring looks full), copies, and publishes each slot by storing its lap-stamped
-// sequence. No producer waits for an earlier claim: a preempted one makes its own slot "empty for now" and
-// nothing more. The consumer reads stamps and stores head once per batch.
+// A producer claims n positions by a CAS on tail. Before, it compares them with a cached limit (head + capacity), which
+// it refreshes from head only when the ring looks full. Then it copies the records, and publishes each slot by storing
+// its stamp, which contains the position and thus the lap. No producer waits for an earlier claim: a producer that is
+// preempted delays only the consumer, which finds its slot empty until then. The consumer reads stamps, and stores head
+// once per batch.
 //
 // A consumer that has read a record also stores the slot's stamp again: Cursor::pull_stamp_line(). The value is
 // unchanged; the store pulls the cache line into the consumer's core, so that the next producer need not invalidate a
 // shared copy. Without it, between cores that share no cache, the whole ring was 1.5 to 2.4 times slower (AMD EPYC).
 //
-// Sources: D. Vyukov's bounded queue (a sequence per slot), JCTools MpscArrayQueue (the cached producer limit),
-// LMAX Disruptor (availability apart from payload). A full/empty flag instead of a sequence would let a whole
-// lap come out of order when a producer is preempted.
+// Sources: D. Vyukov's bounded queue (a sequence per slot), JCTools MpscArrayQueue (the cached producer limit), LMAX
+// Disruptor (the availability of a record is stored apart from its payload). A full/empty flag instead of a sequence
+// would let records be read a whole lap out of order when a producer is preempted.
 #pragma once
 
 #include <bit>
@@ -95,7 +96,7 @@ class Ring {
     std::uint64_t position() const noexcept { return position_; }
     // The record bytes of a claimed position (to write) or of a readable one (to read).
     std::byte* record() const noexcept { return slot_ + sizeof(RingSlot<A>); }
-    // Whether the position has been published. A claimed, unpublished slot is "empty for now".
+    // Whether the position has been published. Until then, a claimed slot looks empty.
     bool readable() const noexcept {
       // ACQ stamp: pairs with REL stamp in publish().
       return stamp().load(std::memory_order_acquire) == position_ + kRingStep;
@@ -104,9 +105,10 @@ class Ring {
       // REL stamp: pairs with ACQ stamp in readable(): the record's bytes are written before it is readable.
       stamp().store(position_ + kRingStep, std::memory_order_release);
     }
-    // For the consumer, between reading the slot and advance(), after which the stamp may be the next lap's: takes the
-    // cache line from the producer that wrote it. Relaxed: REL head orders it before the next lap. Only the consumer
-    // can read this copy: this one, or its successor, ordered by the lease.
+    // Takes the cache line of the slot from the producer that wrote it. The consumer calls this after it has read the
+    // slot and before advance(), after which a producer may store the stamp of the next lap. Relaxed: REL head in
+    // advance() orders this store before the next lap. Until then only consumers read the stamp: this one, or the next
+    // one, for which the lease orders this store.
     void pull_stamp_line() const noexcept { stamp().store(position_ + kRingStep, std::memory_order_relaxed); }
     void next() noexcept {
       position_ += kRingStep;
@@ -138,14 +140,14 @@ class Ring {
         slot_bytes_(slot_bytes(record_bytes)),
         record_bytes_(record_bytes) {}
 
-  // Makes an empty ring whose first record has position `start` (a multiple of kRingStep). Once, before any thread uses
-  // it.
+  // Makes an empty ring whose first record has position `start` (a multiple of kRingStep). Called once, before any
+  // thread uses the ring.
   void format(std::uint64_t start) {
     new (control_) RingControl<A>{};
     control_->tail.store(start, std::memory_order_relaxed);
     control_->head.store(start, std::memory_order_relaxed);
     control_->limit.store(start + capacity_ * kRingStep, std::memory_order_relaxed);
-    // A slot's first stamp must differ from the one its first record will publish, whatever `start` is.
+    // A slot's first stamp must differ from the stamp that its first record will publish, whatever `start` is.
     for (std::uint64_t i = 0; i <= mask_; ++i) {
       const std::uint64_t position = start + i * kRingStep;
       (new (slot(position)) RingSlot<A>{})->stamp.store(position, std::memory_order_relaxed);
@@ -157,7 +159,8 @@ class Ring {
   // Claims up to `want` (>= 1) consecutive positions; none while a waiter waits for room. The caller must write
   // and publish each.
   Claim claim(std::uint32_t want) noexcept {
-    // Nothing promised, no waiter, room below the limit: as take_room(), which handles everything else.
+    // The usual case: nothing is promised, no waiter waits, the ring is open, and there is room below the limit.
+    // take_room() handles all other cases.
     std::uint64_t tail = control_->tail.load(std::memory_order_relaxed);
     const std::uint64_t end = tail + want * kRingStep;
     // ACQ limit: as in take_room().
@@ -173,7 +176,7 @@ class Ring {
     }
     return take_room(want, kRingClosed | kRingWaiting, kRingStep);
   }
-  // As claim(), on behalf of the first waiter.
+  // As claim(), but on behalf of the first waiter: it claims while waiters wait.
   Claim claim_waiting(std::uint32_t want) noexcept { return take_room(want, kRingClosed, kRingStep); }
 
   // Promises room for up to `want` records: no other caller can claim it until it is used or returned.
@@ -182,14 +185,15 @@ class Ring {
   }
   Claim reserve_waiting(std::uint32_t want) noexcept { return take_room(want, kRingClosed, kRingPermit); }
 
-  // Claims `used` positions on permits and returns `unused` more permits. Cannot fail, not even when closed.
+  // Claims `used` positions on permits, and returns `unused` more permits. It cannot fail, even if the ring is closed.
   std::uint64_t claim_reserved(std::uint32_t used, std::uint32_t unused) noexcept {
     // Relaxed: a claim publishes nothing; the stamps do.
     const std::uint64_t position = position_of(control_->tail.fetch_add(
         used * kRingStep - (used + std::uint64_t{unused}) * kRingPermit, std::memory_order_relaxed));
     if (used == 0) return position;  // nothing is written
-    // The room was promised under a head that some producer had acquired, perhaps another one than this. This one must
-    // acquire it before it writes these slots. The head is stored already; only its value may not be visible here yet.
+    // The room was promised because a producer, perhaps another one than this, had acquired a head that leaves room.
+    // This one must acquire it, too, before it writes these slots. The consumer has stored that head already; only this
+    // thread may not see the value yet.
     const std::uint64_t end = position + used * kRingStep;
     // ACQ limit: pairs with REL limit in take_room(). ACQ head: pairs with REL head in advance().
     if (static_cast<std::int64_t>(control_->limit.load(std::memory_order_acquire) - end) < 0) {
@@ -224,10 +228,10 @@ class Ring {
       }
     }
   }
-  // The caller holds the lock without which no thread moves head, so it sees all that others freed under that lock.
-  // Claims up to `want` positions (on as many permits, closed or not). The last `over` of them have no room until the
-  // caller frees as many of the oldest records, which are published. It claims none if the oldest record is not
-  // published and there is no room.
+  // Claims up to `want` positions; with `on_permits`, on as many permits, even if the ring is closed. The last `over`
+  // of them have no room until the caller frees the `over` oldest records, which are published. It claims none if there
+  // is no room and the oldest record is not published. The caller holds the lock without which no thread moves head, so
+  // it sees all that other threads have freed.
   Claim claim_over(std::uint32_t want, bool on_permits, std::uint32_t& over) noexcept {
     if (want > capacity_) want = static_cast<std::uint32_t>(capacity_);
     const std::uint64_t unit = on_permits ? kRingStep - kRingPermit : kRingStep;
@@ -261,8 +265,8 @@ class Ring {
     return PushResult::kPushed;
   }
 
-  // Whether a push would find no room, because it is claimed, promised or waited for. A hint, from a relaxed look:
-  // another thread may change it at once.
+  // Whether a push would find no room, because all of it is claimed, promised or waited for. The answer is only a hint:
+  // other threads may change it at any time.
   bool looks_full() const noexcept {
     const std::uint64_t tail = control_->tail.load(std::memory_order_relaxed);
     const std::uint64_t head = control_->head.load(std::memory_order_relaxed);
@@ -271,7 +275,8 @@ class Ring {
 
   // ---- the consumer -------------------------------------------------------------------------------------
 
-  // The next position to consume. Only the consumer writes it.
+  // The next position to consume. Only the consumer writes it; in a queue that overwrites, only a thread that holds
+  // `front` (see overwriting.h).
   std::uint64_t head() const noexcept { return control_->head.load(std::memory_order_relaxed); }
 
   bool readable(std::uint64_t position) const noexcept { return Cursor(*this, position).readable(); }
@@ -291,7 +296,8 @@ class Ring {
 
   // ---- RoomWaiters, under its lock -------------------------------------------------------------------------
 
-  // Claims fail from now on until stop_waiting(). For the handshake with a thread that frees room see RoomWaiters.
+  // After this, claim() and reserve() fail until stop_waiting(). For the handshake with a thread that frees room see
+  // RoomWaiters.
   void start_waiting() noexcept { control_->tail.fetch_or(kRingWaiting, std::memory_order_relaxed); }
   void stop_waiting() noexcept { control_->tail.fetch_and(~kRingWaiting, std::memory_order_relaxed); }
   bool somebody_waits() const noexcept {
@@ -300,7 +306,7 @@ class Ring {
 
   // ---- anyone -------------------------------------------------------------------------------------------
 
-  // Closes the ring: no claim succeeds after this. Returns whether this call closed it.
+  // Closes the ring: afterwards only claims on permits succeed. Returns whether this call closed it.
   bool close() noexcept {
     // Relaxed: closing publishes no data; the doorbell that follows it has the fence.
     std::uint64_t tail = control_->tail.load(std::memory_order_relaxed);
@@ -316,7 +322,7 @@ class Ring {
 
   // Records claimed and not yet consumed: 0 to capacity().
   std::uint64_t depth() const noexcept {
-    // Head first: tail is then at least as new, so the difference cannot be negative. It may exceed the
+    // Head is read first: tail is then at least as new, so the difference cannot be negative. It may exceed the
     // capacity when head moved in between. ACQ head keeps the two loads in this order.
     const std::uint64_t head = control_->head.load(std::memory_order_acquire);
     const std::uint64_t depth =
@@ -324,7 +330,7 @@ class Ring {
     return depth < capacity_ ? depth : capacity_;
   }
 
-  // The oldest position that is not consumed, or was not a moment ago.
+  // The oldest position that is not consumed. The consumer may have consumed it meanwhile.
   std::uint64_t front() const noexcept {
     // ACQ head: pairs with REL head in advance(), so that a later load of the tail finds no older position than this.
     return control_->head.load(std::memory_order_acquire);
@@ -346,7 +352,7 @@ class Ring {
   static std::uint64_t permits_of(std::uint64_t tail) noexcept {
     return (tail & (kRingStep - 1)) / kRingPermit;
   }
-  // Records that fit below `limit` beside those already claimed or promised; negative for an outdated limit.
+  // How many more records fit below `limit`, beside those that are claimed or promised. Negative for an outdated limit.
   static std::int64_t room(std::uint64_t tail, std::uint64_t limit) noexcept {
     return (static_cast<std::int64_t>(limit - position_of(tail)) >> kRingPositionShift) -
            static_cast<std::int64_t>(permits_of(tail));
@@ -354,23 +360,24 @@ class Ring {
 
   // Moves tail by up to `want` units (positions or permits) unless one of the `refused_by` flags is set.
   Claim take_room(std::uint32_t want, std::uint64_t refused_by, std::uint64_t unit) noexcept {
-    // Pairs with the CAS of other producers only through the value: a stale tail makes the CAS fail.
+    // Relaxed: if another producer has moved tail since, the CAS below fails.
     std::uint64_t tail = control_->tail.load(std::memory_order_relaxed);
     for (;;) {
       if (tail & refused_by) [[unlikely]]
         return {position_of(tail), 0, (tail & kRingClosed) != 0};
-      // ACQ limit: pairs with REL limit below, whose writer had acquired head: slots under the limit are read.
+      // ACQ limit: pairs with REL limit below, whose writer had acquired head: the slots below the limit have been
+      // read.
       std::uint64_t limit = control_->limit.load(std::memory_order_acquire);
       std::int64_t free = room(tail, limit);
       if (free < static_cast<std::int64_t>(want)) {
         // ACQ head: pairs with REL head in advance(): the consumer has finished reading what it frees.
         limit = control_->head.load(std::memory_order_acquire) + capacity_ * kRingStep;
         free = room(tail, limit);
-        // REL limit: hands this producer's view of head on. A slower one may overwrite it with an older
-        // limit; that is only too small, and refreshed again.
+        // REL limit: publishes the head that this producer has acquired. A slower producer may overwrite the limit with
+        // an older one: that is only too small, and will be refreshed again.
         control_->limit.store(limit, std::memory_order_release);
         if (free <= 0) {
-          // Full for the tail that was read; if that tail is old, look again.
+          // The ring is full for the tail that was read. If tail has changed since, look again.
           const std::uint64_t now = control_->tail.load(std::memory_order_relaxed);
           if (now == tail) return {position_of(tail), 0, false};
           tail = now;
@@ -394,7 +401,8 @@ class Ring {
     return slots_ + slot_index(position) * slot_bytes_;
   }
 
-  static constexpr std::int64_t kPrefetched = 16 * static_cast<std::int64_t>(kRingStep);  // behind a claim
+  // How far behind a claim the prefetched slot is.
+  static constexpr std::int64_t kPrefetched = 16 * static_cast<std::int64_t>(kRingStep);
 
   RingControl<A>* control_ = nullptr;
   std::byte* slots_ = nullptr;

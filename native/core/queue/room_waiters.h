@@ -1,8 +1,8 @@
 // The waiters for room in a queue, first come first served over all threads.
 //
-// A waiter leaves its record (or its wish for permits) in a place of a WaiterList and sleeps. A thread that frees room
-// serves the waiters of that lane from the front: it pushes their records for them, in the order in which they came.
-// While a lane has waiters its ring refuses ordinary claims, so that no push overtakes them.
+// A waiter leaves its record (or the number of permits that it wants) in a place of a WaiterList and sleeps. A thread
+// that frees room serves the waiters of that lane from the front: it pushes their records for them, in the order in
+// which they came. While a lane has waiters its ring refuses ordinary claims, so that no push overtakes them.
 //
 //            join                serve                       retire (by the owner)
 //   free ---------> waiting ------------------> served ---------------------------> free
@@ -14,9 +14,9 @@
 //   memory:  | Control | Waiter[max] | payload[max] |
 //
 // The list's handshake: a waiter calls serve() after join(); a thread that frees room moves the ring's head, calls
-// freed_room() and then looks at waiting(). The count is apart from the ring's flag for waiters, so that a thread that
-// frees room need not read the line that producers write. Room that comes back by permits needs no fence: permits and
-// flag are one word.
+// freed_room() and then looks at waiting(). The count is in another word than the ring's flag for waiters, so that a
+// thread that frees room need not read the line that producers write. A thread that returns permits needs no fence,
+// because the permits and the flag are in one word.
 #pragma once
 
 #include <cstddef>
@@ -60,8 +60,9 @@ class RoomWaiters {
     list_.format();
   }
 
-  // Joins the waiters of `ring`'s lane with a payload to push, which `write(place)` writes, or a wish for `permits`.
-  // kNoWaiter: no place is free. The caller then calls serve(), which finds room that has come up meanwhile.
+  // Adds a waiter to `lane`, whose ring is `ring`. It wants `permits`, or, if that is 0, to push a payload, which
+  // write(place) writes. Returns its index; kNoWaiter: no place is free. The caller then calls serve(), which finds
+  // room that was freed meanwhile.
   template <class Write>
   std::uint32_t join(Ring<A>& ring, std::uint32_t lane, std::uint64_t owner, std::uint32_t permits,
                      Write&& write) noexcept {
@@ -81,7 +82,7 @@ class RoomWaiters {
     return index;
   }
 
-  // Serves from the front of the lane while there is room, until `woken` is full.
+  // Serves the waiters of the lane from the front, while there is room and `woken` is not full.
   void serve(Ring<A>& ring, std::uint32_t lane, WokenOwners& woken) noexcept {
     const Locked<A> locked(list_.lock());
     List::before_look();
@@ -95,11 +96,12 @@ class RoomWaiters {
     if (chain.empty()) ring.stop_waiting();
   }
 
-  // Between Ring::advance() and waiting(). The fence in it pairs with the one in WaiterList::before_look().
+  // Called between Ring::advance() and waiting(). The fence in it pairs with the one in WaiterList::before_look().
   static void freed_room() noexcept { List::made_room(); }
 
-  // A waiter stops waiting, and `lane` becomes the one that it waited in. False: it was served, or its wait has ended.
-  // Then retire() it: what it got counts. `ring_of(lane)` is that lane's ring.
+  // Ends the wait of a waiter and frees its place. Sets `lane` to the lane in which it waited; ring_of(lane) must
+  // return the ring of that lane. Returns false if the waiter was served, or its wait had ended before: the caller must
+  // then call retire(), because what the waiter got counts.
   template <class RingOf>
   bool leave(RingOf&& ring_of, std::uint32_t index, std::uint32_t& lane) noexcept {
     const Locked<A> locked(list_.lock());
@@ -113,8 +115,8 @@ class RoomWaiters {
 
   bool is_of(std::uint32_t index, std::uint64_t owner) const noexcept { return list_.is_of(index, owner); }
 
-  // The owner has seen that its waiter was served, or that its wait has ended: the place is free again. Returns the
-  // permits that the waiter was served.
+  // Called when the owner has seen that its waiter was served, or that its wait has ended. Frees the place. Returns the
+  // permits that the waiter was given, and its lane.
   struct Served {
     std::uint32_t lane = 0, permits = 0;
   };
@@ -127,7 +129,7 @@ class RoomWaiters {
     return got;
   }
 
-  // The queue is closed: the waits of the lane end, until `woken` is full.
+  // Called when the queue is closed. Ends the waits in the lane, until `woken` is full.
   void close(Ring<A>& ring, std::uint32_t lane, WokenOwners& woken) noexcept {
     const Locked<A> locked(list_.lock());
     WaiterChain& chain = control_->lanes[lane];
@@ -139,7 +141,8 @@ class RoomWaiters {
     if (chain.empty()) ring.stop_waiting();
   }
 
-  // Nothing of `owner` remains. `give_back(lane, permits)` gets permits that it was served but had not seen.
+  // Frees all places of `owner`. Calls give_back(lane, permits) for permits that a waiter was given and its owner has
+  // not seen.
   template <class RingOf, class GiveBack>
   void abandon(RingOf&& ring_of, std::uint64_t owner, GiveBack&& give_back) noexcept {
     const Locked<A> locked(list_.lock());
@@ -153,7 +156,7 @@ class RoomWaiters {
     }
   }
 
-  // The owner acts on it after retire(), which takes the lock.
+  // The owner uses what its waiter was given only after retire(), which takes the lock.
   WaiterState state(std::uint32_t index) const noexcept { return List::state(list_[index]); }
   std::uint32_t waiting() const noexcept { return list_.waiting(); }
 

@@ -1,6 +1,6 @@
-// Delay shedding: when even the shortest wait within an interval exceeds the target, the queue is congested, and not
-// absorbing a burst. Then records that have waited more than twice the target are dropped until the wait comes down.
-// CoDel (K. Nichols, V. Jacobson) in the form that folly's Codel gives it for request queues.
+// Delay shedding: when even the shortest wait within an interval exceeds the target, the queue is congested; it does
+// not just absorb a burst. Then records that have waited more than twice the target are dropped until the wait comes
+// down. This is CoDel (K. Nichols, V. Jacobson), in the form that folly's class Codel gives it for request queues.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@ class Shedding {
     return standing_ && wait_ns > 2 * config.target_ns;
   }
 
-  // The queue is empty: congestion is over.
+  // Called when the queue is empty. It counts as a wait of 0, so that congestion ends with the interval.
   void idle() noexcept { shortest_ns_ = 0; }
 
  private:

@@ -1,14 +1,15 @@
-// Bytes beside each slot of a queue's ring, for an object that builds on the queue: what that object needs when a
-// record is taken or dropped. The queue knows only one thing about a tag: its first word is 0 where there is none.
+// Tags are bytes beside each slot of a queue's ring, for an object that builds on the queue (a gate). A tag contains
+// what that object needs when the record is taken or dropped. The queue itself knows only that the first word of a tag
+// is 0 if the slot has none.
 //
 //   tag of a slot:   put by its producer ----> cleared by the consumer that takes the record out of the queue
 //                                        \---> taken, then given back by the thread that drops the record
 //
 // A queue has one user of its tags at a time. A user that ends takes the remaining tags itself, and waits until other
-// threads have given back the tags that they have taken: that is a few hundred nanoseconds of native code, unless
-// give_back() waits longer.
+// threads have given back the tags that they have taken: that takes them a few hundred nanoseconds, unless give_back()
+// waits longer.
 //
-// The memory is zeroed at creation and not touched before a tag is put, so that a queue without a user pays nothing.
+// The memory is zeroed at creation, and a queue whose tags never have a user does not touch it.
 #pragma once
 
 #include <atomic>
@@ -35,7 +36,7 @@ struct TagControl {
   typename A::template atomic<std::uint32_t> carried;  // tags taken, and not given back yet
 };
 
-// The user of the tags gives back those of dropped records. Calls may overlap.
+// The user of the tags implements this: it gives back the tags of dropped records. Calls may overlap.
 struct TagReturns {
   virtual ~TagReturns() = default;
   virtual void give_back(const Tag& tag) noexcept = 0;
@@ -47,7 +48,8 @@ class SlotTags {
   using Word = typename A::template atomic<std::uint64_t>;
 
   SlotTags() = default;
-  // `memory`: `bytes` for each slot: a Word, then the rest of the tag. A multiple of 8, at most kTagBytesMax.
+  // `memory` has `bytes` bytes for each slot: a Word, then the rest of the tag. `bytes` is a multiple of 8, at most
+  // kTagBytesMax.
   SlotTags(TagControl<A>& control, std::byte* memory, std::uint64_t bytes) noexcept
       : control_(&control), memory_(memory), bytes_(bytes) {}
 
@@ -73,9 +75,10 @@ class SlotTags {
     // REL used: pairs with ACQ in begin().
     control_->used.store(0, std::memory_order_release);
   }
-  // For the user alone: as take(), but given_back() is not called.
+  // Only the user calls this. As take(), but the tag does not count as carried, and the caller does not call
+  // given_back().
   bool take_left(std::uint64_t slot, Tag& to) noexcept {
-    // Looked at first, so that memory no tag was ever put into stays untouched.
+    // It reads first, so that it writes no memory in which there is no tag.
     // ACQ tag: pairs with REL in exchange(): a thread that has taken the tag is found in `carried` when end() looks.
     if (word(slot).load(std::memory_order_acquire) == 0) return false;
     return exchange(slot, to);
@@ -89,13 +92,14 @@ class SlotTags {
     return control_->used.load(std::memory_order_relaxed) != 0;
   }
 
-  // Called when the record is taken out of the queue. The slot's next record may have no tag.
+  // Called when the record is taken out of the queue. The slot's next record may have no tag: without this it would get
+  // the old one.
   void clear(std::uint64_t slot) noexcept { word(slot).store(0, std::memory_order_relaxed); }
 
   // Called when the record is dropped. If it had a tag, the caller must give that back soon, and then call
   // given_back(). Waits for nothing.
   bool take(std::uint64_t slot, Tag& to) noexcept {
-    // Asked here, and not at the beginning of the queue's operation, when there may have been no user yet.
+    // This is asked here, and not at the beginning of the queue's operation, when there may have been no user yet.
     if (!used()) return false;
     // Relaxed: end() finds it counted, because take_left() acquires the exchange that follows.
     control_->carried.fetch_add(1, std::memory_order_relaxed);
@@ -104,7 +108,7 @@ class SlotTags {
     return taken;
   }
   void given_back() noexcept {
-    // REL carried: pairs with ACQ in end(), after which the user's returns are gone.
+    // REL carried: pairs with ACQ in end(), after which the user's TagReturns may be destroyed.
     control_->carried.fetch_sub(1, std::memory_order_release);
   }
 
