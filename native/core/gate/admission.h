@@ -1,17 +1,17 @@
 // The gate's one step: limiter, stock and queue, all or nothing.
 //
 //   1 peek at the stock and the queue (read only)    refused here: nothing was charged, no shared line written. If
-//                                                    holds that are over may be the reason, those expire first
+//                                                    holds whose time is over may be the reason, they expire first
 //   2 read the clock
 //   3 limiter                                        refused here: nothing was charged
 //   4 queue: have room promised (with a stock)       refused here: the limiter is refunded
 //   5 stock: reserve                                 refused here: the promise is returned, the limiter refunded
 //   6 queue: push, as the last part of reserving     cannot fail
 //
-// Units are taken when no other part can refuse any more, so a roll-back never shows other threads an item as sold out
-// that is not. (With an id, that refusal would be final.) For some tens of nanoseconds a roll-back can show other
-// threads a limit or a queue as full by one; that is not final. If a cart fails because a later line is unavailable, it
-// can also show the units of its earlier lines as taken (see cart_reserver.h).
+// The stock takes units when no other part can refuse any more, so a roll-back never makes an item look sold out to
+// other threads. (With an id, their refusal would be final.) For some tens of nanoseconds a roll-back can make a limit
+// or a queue look full by one to other threads; a refusal for that is not final. If a cart fails because a later line
+// is unavailable, it can also make the units of its earlier lines look taken (see cart_reserver.h).
 #pragma once
 
 #include <cstdint>
@@ -31,14 +31,14 @@ namespace sluice {
 struct AdmissionRequest {
   const std::byte* record;
   std::uint64_t hold_ns = 0;                 // 0: the stock's default
-  const Key* key = nullptr;                  // the limiter's key, if that has keys
+  const Key* key = nullptr;                  // the limiter's key, if the limiter has keys
   const StockRequest::Line* cart = nullptr;  // in place of the record's own sku and quantity
   std::uint32_t cart_lines = 0;
 };
 
 enum class Outcome : std::uint8_t {
   kAdmitted = 0,
-  kDuplicate = 1,  // admitted earlier under this id, and held: nothing was changed now
+  kDuplicate = 1,  // admitted earlier under this id, and still held: nothing was changed now
   // 2 to 31: as ReserveResult
   kRateLimited = 32,
   kQueueFull,
@@ -71,18 +71,18 @@ class Admission {
     Queue* queue;
     Limiter* limiter;    // nullptr: no limiter
     StockLedger* stock;  // nullptr: no stock
-    ThreadSlot* slot;    // this thread's in the gate; then in queue, limiter and stock
+    ThreadSlot* slot;    // this thread's slot in the gate; the next ones: in queue, limiter and stock
     ThreadSlot* queue_slot;
     ThreadSlot* limiter_slot;
     ThreadSlot* stock_slot;
     OrderTag* tags;            // one per slot of the ring
-    const Queue* depth_queue;  // whose depth the limiter's third tier follows, or nullptr
+    const Queue* depth_queue;  // the queue that the limiter's depth tier follows, or nullptr
     Clock clock;
   };
   struct Result {
     Outcome outcome;
     Tier tier = Tier::kNone;        // kRateLimited: which tier
-    std::uint8_t window = 0;        // which window, if that tier refused
+    std::uint8_t window = 0;        // the index of the window, if a window refused
     bool broke_promise = false;     // see Queue::break_promise()
     bool refunded = false;          // the limiter was charged and refunded
     std::uint32_t line = 0;         // for a refusal that concerns one line of the cart: its index
@@ -96,8 +96,8 @@ class Admission {
       return counted<true>(parts, fields, asked, PushIntoRoom{});
     return counted<false>(parts, fields, asked, PushIntoRoom{});
   }
-  // As admit(), to a queue that overwrites. If this drops an older order, it cancels that one's reservation and returns
-  // the order in `overwritten`; the caller must release its place in flight.
+  // As admit(), to a queue that overwrites. If this drops an older order, it cancels the reservation of that order, and
+  // returns the order in `overwritten`; the caller must release the order's place in flight.
   static Result admit_over(const Parts& parts, const AdmissionFields& fields, const AdmissionRequest& asked,
                            AdmittedOrder& overwritten) noexcept {
     return counted<false>(parts, fields, asked, PushOver{overwritten});
@@ -214,7 +214,8 @@ class Admission {
           way.push_promised(queue, parts.tags, asked.record, now, order);
           return true;
         });
-    // Only now: this thread's operation on the ledger is over, and the queue has its record.
+    // The overwritten order is cancelled only now: this thread's operation on the ledger is over, and the queue has its
+    // record.
     way.settle([&](const AdmittedOrder& overwritten) {
       parts.stock->cancel(*parts.stock_slot, overwritten.reservation, now);
     });
@@ -233,8 +234,8 @@ class Admission {
     return {pushed == PushResult::kPushed ? Outcome::kAdmitted : refusal_of(pushed)};
   }
 
-  // Even when the gate is busy, an id that was answered before gets the same answer; except kDuplicate, if its order is
-  // in no queue.
+  // Called when the limiter or the queue refuses, with that `refusal`. An id that was answered before still gets the
+  // same answer as then; except kDuplicate, if its order is in no queue.
   static Result busy(const Parts& parts, const StockRequest& request, const Result& refusal,
                      std::uint64_t now) noexcept {
     if (parts.stock == nullptr) return refusal;
@@ -250,7 +251,7 @@ class Admission {
   static Outcome refusal_of(PushResult pushed) noexcept {
     return pushed == PushResult::kClosed ? Outcome::kClosed : Outcome::kQueueFull;
   }
-  // `now`: kLater if the clock has not been read; then it is read only if the order was admitted before.
+  // `now`: kLater if the clock has not been read. Then this reads it, but only if the order was admitted before.
   static Result answered(const Parts& parts, const StockAnswer& answer, std::uint64_t now) noexcept {
     Result result{static_cast<Outcome>(answer.result)};
     result.line = answer.line;
@@ -258,14 +259,14 @@ class Admission {
     if (answer.result == ReserveResult::kDuplicate) result.outcome = repeated(parts, answer, now);
     return result;
   }
-  // A function apart, so that the code of a first admission stays small enough to be inlined.
+  // A separate function, so that the code of a first admission stays small enough to be inlined.
   SLUICE_APART static Outcome repeated(const Parts& parts, const StockAnswer& answer,
                                        std::uint64_t now) noexcept {
     if (answer.requeued) return Outcome::kRequeued;
     if (now == kLater) now = parts.clock.now();
     return of_the_past(parts.stock->standing(answer.reservation, now).phase);
   }
-  // The outcome for an order that was admitted earlier, by the present phase of its reservation.
+  // The outcome for an order that was admitted earlier, according to the present phase of its reservation.
   static Outcome of_the_past(Phase phase) noexcept {
     switch (phase) {
       case Phase::kHeld:

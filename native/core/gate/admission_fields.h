@@ -1,4 +1,4 @@
-// Where an order's numbers and texts are in its record.
+// Describes where the numbers and texts of an order are in its record.
 #pragma once
 
 #include <cstddef>
@@ -19,15 +19,16 @@ enum class NumberType : std::uint8_t {
   kText = 6
 };
 
-// The place of a whole number, or a text, in a record. A kText is UTF-8, after its length in 16 bits.
+// The place of a whole number, or a text, in a record. A kText is a length in octets (16 bits), followed by that much
+// UTF-8.
 struct RequestField {
   NumberType type = NumberType::kNone;
   std::uint32_t offset = 0;
-  std::uint32_t text_room = 0;  // kText: how many octets there is room for
+  std::uint32_t text_room = 0;  // kText: how many octets of text the record has room for
 
   bool is_text() const noexcept { return type == NumberType::kText; }
 
-  // Returns the text if it has 1 to `max` octets, all within the record; otherwise an empty one.
+  // Returns the text if it has 1 to `max` octets and does not exceed its room in the record; otherwise an empty text.
   std::string_view text(const std::byte* record, std::size_t max) const noexcept {
     const std::uint16_t length = read_as<std::uint16_t>(record);
     if (length > max || length > text_room) return {};

@@ -18,20 +18,20 @@
 
 namespace sluice {
 
-inline constexpr std::uint32_t kInHandMax = 65'536;  // that a gate is made for
+inline constexpr std::uint32_t kInHandMax = 65'536;  // the largest GateShape::in_hand_max
 
-// The sizes that a gate is made for, and the fields of a record that it reads. Fixed at creation.
+// The sizes of a gate, and the fields that it reads from a record. Both are fixed at creation.
 struct GateShape {
   AdmissionFields fields;
   std::uint32_t in_hand_max = 0;
   std::uint64_t record_bytes = 0;  // of its queue
 
-  // Whether a gate is made for it.
+  // Whether a gate can have this shape.
   bool sound() const noexcept {
     return in_hand_max != 0 && in_hand_max <= kInHandMax && record_bytes != 0 &&
            record_bytes <= kRecordBytesMax && fields.within(record_bytes);
   }
-  // Depends on the fields, and on the schema of the records that they are in.
+  // Returns a hash of the fields, and of the schema of the records that contain them.
   std::uint64_t schema_hash(std::uint64_t record_schema) const noexcept {
     std::uint64_t hash = layout_hash(record_schema, fields.has_text);
     for (const RequestField& field : {fields.sku, fields.quantity, fields.user, fields.id})
@@ -47,7 +47,7 @@ static_assert(std::is_trivially_copyable_v<GateControl> && sizeof(GateControl) =
 
 class GateMemory {
  public:
-  // Of its segment: see core/base/segment.h.
+  // For check_segment(): see core/base/segment.h.
   static constexpr SegmentKind kKind = SegmentKind::kGate;
   using Shape = GateShape;
   static Layout layout(const GateShape& shape) {

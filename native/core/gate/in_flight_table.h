@@ -7,12 +7,12 @@
 //                          ^                                  |
 //                          +----------------------------------+   the next consumer begins: all that is used
 //
-//   memory:  | InFlightControl | entry | entry | ...        entry: | links | deliveries | order's tag | record |
+//   memory:  | Control | entry | entry | ...        entry: | links | deliveries | order's tag | record |
 //   used:    first <-> ... <-> [cursor] <-> ... last        before the cursor: in hand; from it on: to be handed out
 //
-// Only the consumer, which has the queue's lease, uses the table; other threads read only the counts. The lease's
-// release and acquire order one consumer's writes before the next one's reads. Each operation is native code without a
-// pause for JavaScript, so a thread that is terminated leaves the table whole.
+// Only the consumer, which has the queue's lease, uses the table; other threads read only the counts. The release and
+// the acquire of the lease order the writes of one consumer before the reads of the next. No operation calls
+// JavaScript, so a thread that is terminated never leaves the table half changed.
 #pragma once
 
 #include <atomic>
@@ -33,10 +33,10 @@ class InFlightTable {
 
   struct Entry {
     std::uint32_t previous,
-        next;                  // used ones, in order of admission; next: also free ones
+        next;                  // neighbours in order of admission; `next` also links free ones
     std::uint64_t session;     // the session that handed it out last
     std::uint32_t deliveries;  // how many times it was handed out
-    std::uint64_t renew_at;    // the time at which its hold is renewed
+    std::uint64_t renew_at;    // when its hold must be renewed; kNever: not at all
     AdmittedOrder order;
   };
   static_assert(sizeof(Entry) == 64);
@@ -48,7 +48,7 @@ class InFlightTable {
     std::uint32_t first, last;  // the first and last used one
     std::uint32_t cursor;       // the next one to be handed out again
     std::uint64_t session;
-    alignas(kCacheLine) std::atomic<std::uint64_t> used;  // written by the consumer, read by anyone
+    alignas(kCacheLine) std::atomic<std::uint64_t> used;  // written by the consumer, read by any thread
     std::atomic<std::uint64_t> redelivered;
   };
 
@@ -64,7 +64,7 @@ class InFlightTable {
   }
 
   InFlightTable() = default;
-  // A view of the table at `memory`, which is zeroed and aligned to kCacheLine.
+  // A view of the table at `memory`, which is zeroed at creation and aligned to kCacheLine.
   InFlightTable(void* memory, std::uint64_t record_bytes)
       : control_(static_cast<Control*>(memory)),
         entries_(reinterpret_cast<std::byte*>(control_ + 1)),
@@ -77,13 +77,13 @@ class InFlightTable {
 
   // ---- the consumer -------------------------------------------------------------------------------------
 
-  // Begins a consumer: all used entries will be handed out again. Returns the number of its session.
+  // Called when a consumer begins: all used entries will be handed out again. Returns the number of its session.
   std::uint64_t begin() noexcept {
     control_->cursor = control_->first;
     return ++control_->session;
   }
 
-  // Hands out the next entry again and returns it, or kNone.
+  // Hands out the next entry that an earlier consumer left, and returns it; kNone: there are no more.
   std::uint32_t again() noexcept {
     const std::uint32_t entry = control_->cursor;
     if (entry == kNone) return kNone;
@@ -120,7 +120,8 @@ class InFlightTable {
     return entry < control_->unused && (*this)[entry].session == session && session == control_->session;
   }
 
-  // The entry reached no handler: it waits for the next consumer as if it had not been handed out. It must be in hand.
+  // Called when the entry reached no handler: it waits for the next consumer as if it had not been handed out. It must
+  // be in hand.
   void put_back(std::uint32_t entry) noexcept {
     (*this)[entry].session = 0;
     --(*this)[entry].deliveries;
@@ -137,7 +138,8 @@ class InFlightTable {
     add(control_->used, ~0ULL);
   }
 
-  // Calls visit(entry) for each entry that is in hand in this session, in order of admission.
+  // Calls visit(entry), in order of admission, for each entry that was handed out in this session and not removed.
+  // These include entries that were put back.
   template <class Visit>
   void for_each_in_hand(Visit&& visit) noexcept {
     for (std::uint32_t at = control_->first; at != control_->cursor; at = (*this)[at].next)
@@ -151,7 +153,7 @@ class InFlightTable {
     for (std::uint32_t at = control_->first; at != kNone; at = (*this)[at].next) visit((*this)[at]);
   }
 
-  // ---- anyone -------------------------------------------------------------------------------------------
+  // ---- any thread ---------------------------------------------------------------------------------------
 
   std::uint64_t used() const noexcept { return control_->used.load(std::memory_order_relaxed); }
   std::uint64_t redelivered() const noexcept { return control_->redelivered.load(std::memory_order_relaxed); }

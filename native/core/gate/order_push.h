@@ -1,5 +1,5 @@
-// Two ways in which an admission pushes its order: into room, which refuses if the queue is full, or over the oldest
-// order. `tags`: one for each slot of the ring.
+// Two ways in which an admission pushes its order: PushIntoRoom, which refuses if the queue is full, and PushOver,
+// which then drops the oldest order. `tags`: one for each slot of the ring.
 #pragma once
 
 #include <cstddef>
@@ -24,7 +24,7 @@ struct PushIntoRoom {
     return queue.push(0, record, now, queue.shape().ttl_ns,
                       [&](std::uint64_t slot) { tags[slot].put(order); });
   }
-  // Calls cancel(order) for an overwritten order that has a reservation: here there is none.
+  // PushOver calls cancel(order) here for an overwritten order that has a reservation. This way overwrites no order.
   template <class Cancel>
   static void settle(Cancel&&) noexcept {}
 };

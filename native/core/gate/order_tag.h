@@ -19,7 +19,7 @@ inline constexpr std::uint64_t kNoReservation = ~0ULL;
 struct AdmittedOrder {
   std::uint64_t reservation = 0;  // or kNoReservation; 0: the record was pushed past the gate
   std::uint64_t hold_ns = 0;      // the hold that was asked for
-  Key key;                        // the limiter's key in whose depth it counts; {0, 0}: none
+  Key key;                        // the limiter's key whose depth counts this order; {0, 0}: none
 
   bool admitted() const noexcept { return reservation != 0; }
   bool reserved() const noexcept { return admitted() && reservation != kNoReservation; }
@@ -46,13 +46,13 @@ struct OrderTag {
     const std::uint64_t given = reservation.load(std::memory_order_relaxed);
     return given == 0 ? AdmittedOrder{} : AdmittedOrder{given, hold_ns, key};
   }
-  // As get(), and clears the tag. The first thread that takes it gives the order back.
+  // As get(), and clears the tag. Only the first thread that takes the tag gets the order.
   AdmittedOrder take() noexcept {
     // ACQ, REL reservation: pair with each other: a thread that finds it taken sees what the taker did before.
     const std::uint64_t given = reservation.exchange(0, std::memory_order_acq_rel);
     return given == 0 ? AdmittedOrder{} : AdmittedOrder{given, hold_ns, key};
   }
-  // Clears the tag: the slot's next record may be pushed past the gate, and then has none.
+  // Clears the tag. Otherwise the slot's next record would get it, if it is pushed past the gate.
   void clear() noexcept { reservation.store(0, std::memory_order_relaxed); }
 
   std::atomic<std::uint64_t> reservation{0};
