@@ -41,8 +41,8 @@ class GateCalls {
     return answered(session_.admit<kOver>(hold, key, cart));
   }
 
-  // take(max, begins): how many orders were taken, or kNotConsumer. The staging gets the milliseconds until renew()
-  // must be called, or -1: no sooner than asked for before
+  // take(max, begins): how many orders were taken, or kNotConsumer. The staging gets the orders, and the milliseconds
+  // until renew() must be called; -1: no sooner than an earlier answer asked for
   std::int32_t take(std::uint32_t max, bool begins) const noexcept;
   // resolve(confirm, entry, quantity): the ResolveResult; if the entry is not in hand (any more), it resolves the
   // reservation in staging

@@ -1,8 +1,8 @@
 // Gives back admitted orders that no consumer of the gate will handle: orders that the queue drops while a thread
 // pushes or takes records past the gate, and the places in flight of orders that are left when the gate ends.
 //
-// Any thread may call it at any time. So it has thread slots of its own in limiter and stock. The returns of all their
-// gates share these slots; a lock in each segment orders the threads that use them.
+// Any thread may call it at any time. So it has thread slots of its own in limiter and stock. In each limiter and in
+// each stock, the returns of all gates share one slot; a lock in its segment orders the threads that use it.
 #pragma once
 
 #include <optional>
@@ -34,15 +34,15 @@ class GateReturns final : public TagReturns {
   GateReturns(const GateReturns&) = delete;
   GateReturns& operator=(const GateReturns&) = delete;
 
-  // Begins the returns of a gate with these parts, either of which may be nullptr. Called once, before anything else.
+  // Begins the returns of a gate with these parts; nullptr: the gate has none. Called once, before anything else.
   // False: limiter or stock have no thread slot left.
   bool open(const LimiterPart* limiter, const StockPart* stock);
 
   // Gives back an admitted order whose record was dropped: ends its hold, and frees its place in flight. Calls may
   // overlap.
   void give_back(const Tag& tag) noexcept override;
-  // Called when no thread uses the gate any more; threads may still use its queue. Orders that are left in the queue,
-  // or were in the hand of a consumer that died, are no longer in flight. Their reservations expire by themselves.
+  // Called when no thread uses the gate any more; threads may still use its queue. Frees the places in flight of orders
+  // that are left in the queue, or that a consumer had in hand when it died. Their reservations expire by themselves.
   void end(Queue& queue, InFlightTable in_hand) noexcept;
 
  private:

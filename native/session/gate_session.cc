@@ -32,7 +32,7 @@ std::uint64_t GateSession::renew() noexcept {
   table_.for_each_in_hand([&](InFlightTable::Entry& entry) {
     const AdmittedOrder& order = entry.order;
     if (entry.renew_at == kNever) return;
-    // It also renews holds that will be due soon, so that many holds need few rounds.
+    // Also renews a hold whose renewal is due within an eighth of its length, so that many holds need few rounds.
     if (now + order.hold_ns / 8 >= entry.renew_at) {
       const std::uint64_t until = now + order.hold_ns;
       const bool held = parts_.stock->ledger().extend(parts_.stock->slot(), order.reservation, now, until) ==

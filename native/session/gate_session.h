@@ -8,7 +8,7 @@
 //                     +---> dropped by the queue: given back, once
 //
 // A session belongs to one thread. It is made with a thread slot of its gate, which end() frees, and with this thread's
-// sessions of the gate's parts. Once one of those has ended, only end() may be called.
+// sessions of the gate's parts. Once one of these sessions has ended, only end() of this one may be called.
 #pragma once
 
 #include <algorithm>
@@ -45,8 +45,9 @@ class GateSession {
 
   // ---- admitting -------------------------------------------------------------------------------------------------
 
-  // Whether an order has a key exactly where the limiter needs one, and, where there is a stock, cart lines or a field
-  // with its sku. Every admission relies on this.
+  // Whether an order may have this key and this many cart lines. It must have a key exactly if the limiter has keys.
+  // With a stock it must have cart lines, or a field with its sku; without a stock it must have no cart lines. Every
+  // admission relies on this.
   bool fits(const Key* key, std::uint32_t cart_lines) const noexcept {
     if (parts_.limiter == nullptr ? key != nullptr : !parts_.limiter->fits(key)) return false;
     if (parts_.stock == nullptr) return cart_lines == 0;
@@ -54,8 +55,8 @@ class GateSession {
   }
   bool fits_record_alone() const noexcept { return fits_record_alone_; }
 
-  // Admits the record in the queue's `in`. A hold of 0 means the stock's default. Without a cart, the record contains
-  // sku and quantity. `kOver`: the queue overwrites.
+  // Admits the record in the `in` of the queue's session. A hold of 0 means the stock's default. Without a cart, the
+  // record contains sku and quantity. `kOver`: the queue overwrites.
   template <bool kOver>
   Admission::Result admit(std::uint64_t hold_ns = 0, const Key* key = nullptr,
                           StockSession::Lines cart = {}) noexcept;
@@ -69,10 +70,10 @@ class GateSession {
   };
   struct Taken {
     std::uint32_t count;
-    std::uint64_t renew_in;  // call renew() in so many ns; kNever: no sooner than asked for before
+    std::uint64_t renew_in;  // ns until renew() must be called; kNever: no sooner than asked for before
   };
-  // Hands out up to `max` orders: copies their records to the queue's `out`, and calls each(i, InHand). Orders that an
-  // earlier consumer had in hand come first. `begins`: the caller is a new consumer.
+  // Hands out up to `max` orders: copies their records to the `out` of the queue's session, and calls each(i, InHand).
+  // Orders that an earlier consumer had in hand come first. `begins`: the caller is a new consumer.
   template <class Each>
   Taken take(std::uint32_t max, bool begins, Each&& each) noexcept;
 
@@ -82,7 +83,7 @@ class GateSession {
                         std::uint32_t quantity) noexcept;
   // Puts back an order that reached no handler: its delivery does not count.
   void put_back(std::uint32_t entry) noexcept;
-  // Extends the holds in hand that end soon. Returns in how many ns to call it again, or kNever.
+  // Extends the holds of orders in hand that are due for renewal. Returns in how many ns to call it again, or kNever.
   std::uint64_t renew() noexcept;
 
  private:
@@ -123,7 +124,7 @@ class GateSession {
   std::uint64_t renewal_at_ = kNever;  // when the caller will call renew()
 };
 
-// Defined here, so that the hot functions inline them.
+// The functions below are defined in the header, so that the hot functions inline them.
 template <bool kOver>
 Admission::Result GateSession::admit(std::uint64_t hold_ns, const Key* key,
                                      StockSession::Lines cart) noexcept {

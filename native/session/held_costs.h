@@ -14,7 +14,7 @@ namespace sluice {
 class HeldCosts {
  public:
   explicit HeldCosts(LimiterHost& host) noexcept : host_(host) {}
-  // After give_all() nothing is held, and the host may be gone.
+  // Frees the table, unless give_all() has done so: then the host may be gone.
   ~HeldCosts() {
     if (places_ != nullptr) host_.free(places_);
   }

@@ -20,13 +20,13 @@ inline std::int32_t answer_of(const Limiter::Decision& decision) noexcept {
          (forgiven ? kDryRun : 0);
 }
 
-// Converts so that the milliseconds, converted back, are never less than `ns`: from 26 days on a double is not that
-// exact, and the result is some nanoseconds too large. kNever becomes Infinity.
+// Converts to milliseconds in such a way that they, converted back, are never less than `ns`. From 26 days on a double
+// is not that exact, and the result may be some nanoseconds too large. kNever becomes Infinity.
 inline double milliseconds(std::uint64_t ns) noexcept {
   if (ns == kNever) return std::numeric_limits<double>::infinity();
   double ms = static_cast<double>(ns) / 1e6;
   if (ns < 1ULL << 51) return ms;
-  // The bits of the next larger double, as an integer, are one more.
+  // Read as an integer, the bits of the next larger double are one more.
   while (static_cast<std::uint64_t>(ms * 1e6) < ns) {
     ms = std::bit_cast<double>(std::bit_cast<std::uint64_t>(ms) + 1);
   }

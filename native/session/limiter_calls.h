@@ -60,13 +60,16 @@ class LimiterCalls {
   // overload(ns): 1
   std::int32_t overload(double ns, const Key*) const noexcept;
 
-  // acquire(cost, key?), with the patience in staging: as tryAcquire; or kWaits + the waiter, if the request waits:
-  // then see tend() and told()
+  // acquire(cost, key?), with the patience in staging: kWaits plus the number of its waiter, if the request waits (see
+  // tend() and told()); otherwise as tryAcquire. The staging gets retryAfterMs and nowMs, and the receipt of a request
+  // that does not wait
   std::int32_t acquire(double cost, const Key* key) const noexcept;
-  // tend(waiter): 0; the staging gets retryAfterMs of the waiter in front, leftMs until its own deadline, and nowMs
+  // tend(waiter): 0; the staging gets retryAfterMs of the waiter in front, leftMs until the deadline of `waiter`, and
+  // nowMs
   std::int32_t tend(double waiter, const Key*) const noexcept;
-  // told(): takes one report about a waiter of this session: kToldUnit * waiter + its outcome, or kForgotten - waiter;
-  // 0: there are no more. The staging gets retryAfterMs, the refusal and the receipt.
+  // told(): takes one report about a waiter of this session. It is kToldUnit times the number of the waiter, plus its
+  // outcome; or kForgotten minus that number; 0: there are no more. The staging gets retryAfterMs, the refusal and the
+  // receipt.
   std::int32_t told(double, const Key*) const noexcept;
   // leave(waiter): 0
   std::int32_t leave(double waiter, const Key*) const noexcept;
@@ -76,7 +79,7 @@ class LimiterCalls {
   static std::uint64_t whole(double number) noexcept {
     return number >= 0 && number < 0x1p63 ? static_cast<std::uint64_t>(number) : 0;
   }
-  // Whether it is a cost, with a key where there are keys. lib/ passes nothing else.
+  // Whether `cost` is a cost, and there is a key exactly if the limiter has keys. lib/ passes nothing else.
   bool sound(double cost, const Key* key) const noexcept {
     return cost >= 0 && cost <= static_cast<double>(kCostMax) && session_.fits(key);
   }

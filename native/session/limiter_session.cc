@@ -71,7 +71,7 @@ LimiterSession::LimiterSession(Parts parts, LimiterHost& host)
 }
 
 void LimiterSession::end() noexcept {
-  // Includes waiters whose thread was stopped before it could listen.
+  // This includes waiters whose thread was stopped before it could learn of their outcome.
   for (std::uint32_t next = 0; has_waited_ && next < config().waiting_max;) {
     LimiterWaiters::Woken woken;
     const LimiterWaiters::Passed passed =
@@ -79,7 +79,7 @@ void LimiterSession::end() noexcept {
     wake(woken, given(passed.key));
     next = passed.next;
   }
-  // No other thread can release these decisions.
+  // These decisions belong to this session, so no other thread will release them.
   held_.give_all([this](const Key* key, std::uint64_t cost) { release_place(cost, key); });
   limiter_.thread_slots().release(slot_);
 }

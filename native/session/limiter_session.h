@@ -26,7 +26,7 @@ struct LimiterChanges {
 
   // Whether a limiter of this configuration can have each of these limits.
   bool fit(const LimiterConfig& made) const noexcept;
-  // `now`: limiter's time.
+  // `now`: the limiter's time.
   void apply_to(LimiterConfig& config, std::uint64_t now) const noexcept;
 };
 
@@ -89,8 +89,8 @@ class LimiterSession {
     return limiter_.rooms(*slot_, clock_.now(), queue_depth(), key);
   }
 
-  // Releases depth of `cost`, whether this session holds the decision or not, and serves the waiters for it. False if
-  // less was in flight.
+  // Releases depth of `cost`, whether this session holds the decision or not, and serves the waiters for that depth.
+  // False if less was in flight.
   bool release(std::uint64_t cost, const Key* key) noexcept {
     if (!release_place(cost, key)) return false;
     held_.remove(key, cost);
@@ -122,7 +122,7 @@ class LimiterSession {
   }
   // False: the key is a guest, and no more guests can stay.
   bool block(std::uint64_t ns, const Key* key) noexcept;
-  // Makes this thread refuse everything for `ns`.
+  // Makes the limiter refuse all requests of this thread for `ns` nanoseconds.
   void overload(std::uint64_t ns) noexcept { limiter_.overload(*slot_, clock_.now(), ns); }
 
   // Returns the present values of the limits that configure() changes.
@@ -132,7 +132,8 @@ class LimiterSession {
 
   // ---- waiting ---------------------------------------------------------------------------------------------------
 
-  // Decides, or waits for at most `patience` ns. An allowed request belongs to this session, as in try_acquire().
+  // Decides, or adds a waiter that waits for at most `patience` ns. An allowed request belongs to this session, as in
+  // try_acquire().
   struct Joined {
     Limiter::Decision decision;
     std::uint32_t waiter = LimiterWaiters::kNone;

@@ -28,7 +28,7 @@ void QueueSession::end() {
     serve_waiting(lane);
   }
   ring_if_parked();
-  tell_if_drained();  // its permits kept the queue from ending
+  tell_if_drained();  // the permits of this session kept the queue from ending
   queue_.stop_awaiting_empty(awaits_empty_);
   awaits_empty_ = 0;
   give_lease();
@@ -134,7 +134,7 @@ void QueueSession::push_reserved(std::uint32_t lane, const std::byte* records, s
   } else {
     queue_.push_reserved(lane, records, used, unused, now, ttl);
   }
-  // Used permits count too, because the number of permits of a lane is limited, apart from its capacity.
+  // Called for used permits, too: a lane can have only so many permits, whatever its capacity.
   permits_returned(lane);
 }
 
@@ -198,8 +198,9 @@ void QueueSession::give_lease() {
   has_lease_ = false;
   consumer_.forget_shown();
   queue_.give_lease(number_);
-  // This fence is between giving the lease and reading "closed". A thread that closes has its CAS between setting
-  // "closed" and reading the lease.
+  // This fence is between giving the lease and reading "closed". The fence in Queue::close() is between setting
+  // "closed" and later reads of the lease. So this session sees "closed", or the threads that close() wakes see no
+  // lease, or both.
   std::atomic_thread_fence(std::memory_order_seq_cst);
   if (queue_.closed()) host_.ring_all();  // threads that wait for the end learn that no thread consumes
 }
@@ -226,8 +227,8 @@ std::uint32_t QueueSession::next(std::uint32_t consumed, std::uint32_t max) {
 
 Park QueueSession::park() {
   if (consumer_.park()) return Park::kParked;
-  // It does not ask readable(): a queue that overwrites may just have dropped its records for one that is not published
-  // yet.
+  // This does not ask readable() again: a queue that overwrites may have dropped the readable records meanwhile, for
+  // one that is not published yet.
   if (!consumer_.drained()) return Park::kReady;
   tell_if_drained();
   return Park::kEnded;

@@ -30,7 +30,7 @@ struct QueueHost : TagReturns {
 
 class QueueSession {
  public:
-  // `in` holds records to push, `out` records shown, `dropped` records dropped, each a whole number of records. For the
+  // `in` is for records to push, `out` for records that are shown, `dropped` for records that were dropped. For the
   // words see QueueStaging.
   struct Buffers {
     std::span<std::byte> in, out, dropped;
@@ -38,7 +38,7 @@ class QueueSession {
   };
 
   // `slot`: its thread's slot in the queue, which the session releases when it ends. `number`: not 0, and no other
-  // session's of this queue.
+  // session of this queue has it.
   QueueSession(const Queue& queue, QueueHost& host, ThreadSlot& slot, const Clock& clock,
                std::uint64_t number)
       : queue_(queue),
@@ -79,17 +79,18 @@ class QueueSession {
   void ring_if_parked() {
     if (queue_.must_ring()) host_.ring_consumer();
   }
-  // Pushes the record in `in`. `waits`: the caller waits for room, so a full queue does not count as a rejection.
+  // Pushes the record in `in`. `waits`: the caller will wait for room, so a full queue does not count as a rejection.
   PushResult push(std::uint32_t lane, std::uint64_t ttl, bool waits = false) {
     const std::uint64_t now = queue_.push_time(clock_);
     const PushResult result = queue_.push(lane, in_, now, ttl, [](std::uint64_t) {});
     return result == PushResult::kFull ? push_when_full(lane, now, ttl, waits) : result;
   }
-  // Pushes up to `count` records from `in`. Returns how many, and whether it was none because the queue is closed.
-  // `more`: how many the caller would push next; if these do not all fit, those count as rejected too.
+  // Pushes up to `count` records from `in`. Returns how many; `closed` if none was pushed because the queue is closed.
+  // `more`: how many further records the caller would push next. If one of `count` finds no room, these count as
+  // rejected, too (unless the queue overwrites).
   Ring<>::Claim push_many(std::uint32_t lane, std::uint32_t count, std::uint32_t more, std::uint64_t ttl);
 
-  // ---- waiting for room: the thread's bell rings when it is worth a look --------------------------------------------
+  // ---- waiting for room: the thread's bell rings when a waiter was served, or the queue was closed ----------------
 
   // Both return the waiter's number; kNoWaiter: too many wait already. The session must have a bell.
   std::uint32_t wait_to_push(std::uint32_t lane, std::uint64_t ttl);
@@ -125,12 +126,13 @@ class QueueSession {
   struct Batch {
     std::span<std::byte> buffer;
     std::uint32_t lane = 0;
-    Batch *next = nullptr, **link = nullptr;  // among the open ones of its session
+    Batch *next = nullptr, **link = nullptr;  // in the list of its session's open batches
   };
   // False: its buffer has no room for a record. The caller must not move an open batch, nor its buffer, until the batch
   // is closed or the session has ended.
   bool open_batch(Batch& batch);
-  // Returns how many permits the batch has now: one for each record that it can hold, if there is room.
+  // Takes permits, so that the batch has one for each record that it can hold, if there is room. Returns how many it
+  // has.
   std::uint32_t fill_batch(Batch& batch);
   // Publishes the gathered records. Returns how many.
   std::uint32_t flush_batch(Batch& batch);
@@ -190,17 +192,19 @@ class QueueSession {
 
   // Returns whether this call closed the queue.
   bool close();
-  // Counts one more, or one less, wait of this session for an empty queue. Returns how often the queue was empty
-  // before.
+  // Counts one more wait of this session for an empty queue if `begins`, otherwise one less. Returns how often the
+  // queue was found empty before.
   std::uint64_t await_empty(bool begins);
 
  private:
-  // How many records fit into the buffer. It does not trust the counts that JavaScript writes in front of them.
+  // How many records fit into the buffer. It does not depend on the counts that JavaScript writes in front of the
+  // records.
   std::uint32_t batch_records(const Batch& batch) const {
     return static_cast<std::uint32_t>((batch.buffer.size() - BatchStaging::kRecords) / record_bytes_);
   }
   PushResult push_when_full(std::uint32_t lane, std::uint64_t now, std::uint64_t ttl, bool waits);
-  // Pushes to a queue that overwrites. Returns how many records it accepted: all, unless it is closed.
+  // Pushes to a queue that overwrites. Returns how many records it accepted: all, unless the queue is closed and they
+  // are not on permits.
   std::uint32_t push_over(std::uint32_t lane, const std::byte* records, std::uint32_t count, bool on_permits,
                           std::uint64_t now, std::uint64_t ttl);
   // Counts permits also in the thread's slot, where those of a dead thread can be found.
@@ -237,7 +241,7 @@ class QueueSession {
   QueueHost& host_;
   ThreadSlot& slot_;
   Clock clock_;
-  const std::uint64_t number_;  // names it as the owner of the lease and of its waiters
+  const std::uint64_t number_;  // names this session as the owner of the lease and of its waiters
   const std::uint64_t record_bytes_;
   std::byte *in_ = nullptr, *out_ = nullptr, *dropped_records_ = nullptr;
   std::uint32_t in_records_ = 0, out_records_ = 0;
@@ -250,7 +254,7 @@ class QueueSession {
   Batch *batches_ = nullptr, **last_batch_ = &batches_;  // open ones, the oldest first
 };
 
-// Defined here, so that the hot functions inline them.
+// The functions below are defined in the header, so that the hot functions inline them.
 template <class Shown, class Drop>
 std::uint32_t QueueSession::show(std::uint32_t max, Shown&& shown, Drop&& drop) {
   dropped_ = 0;
@@ -259,7 +263,8 @@ std::uint32_t QueueSession::show(std::uint32_t max, Shown&& shown, Drop&& drop) 
                      [&](Dropped reason, const std::byte* record, std::uint32_t, std::uint64_t slot) {
                        if (wants_dropped_) copy_dropped(reason, record);
                        drop(slot);
-                       // These are copied to a buffer, or their tags are kept until `front` is unlocked.
+                       // If dropped records are copied to a buffer, or their tags are kept until `front` is unlocked,
+                       // only kDroppedMax of them fit.
                        const bool kept = wants_dropped_ || queue_.overwrites();
                        return ++dropped_ < (kept ? kDroppedMax : 1'024);
                      });
@@ -279,7 +284,7 @@ inline void QueueSession::free_shown(std::uint32_t count) {
 }
 
 inline std::uint32_t QueueSession::show_untagged(std::uint32_t max) {
-  // It checks for a user of the tags at each dropped record, because the first one may come meanwhile.
+  // It checks for a user of the tags at each dropped record, because the first user may begin meanwhile.
   return show(
       max, [](auto...) {},
       [this](std::uint64_t slot) { const CarriedTags<1> dropped(queue_.tags(), host_, slot); });

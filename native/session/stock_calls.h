@@ -42,8 +42,8 @@ class StockCalls {
   explicit StockCalls(StockSession& session) noexcept : session_(session) {}
   void stage(const Words& staging) noexcept { words_ = staging; }
 
-  // Reads the first `count` lines of a cart, at most kLinesMax. Returns none if a quantity is out of range; lib/ never
-  // passes such. Valid until the next call.
+  // Reads the first `count` lines of a cart from staging, at most kLinesMax. Returns none if a quantity is less than
+  // `least` or too large; lib/ never passes such. The lines are valid until the next call.
   StockSession::Lines lines(std::uint32_t count, std::uint64_t least = 1) noexcept {
     count = std::min(count, StockRequest::kLinesMax);
     for (std::uint32_t i = 0; i < count; ++i) {
@@ -55,10 +55,11 @@ class StockCalls {
     return StockSession::sound(staged, least) ? staged : StockSession::Lines();
   }
 
-  // reserve(lines), with a hold of 0 for the ledger's default: the ReserveResult. The staging gets the hold; for a
-  // repetition it gets what is left of the hold, and the phase in place of the line
+  // reserve(lines): the ReserveResult. A hold of 0 in staging means the default of the ledger. The staging gets the
+  // reservation, the line and the hold; for a repetition, it gets the phase in place of the line, and what is left of
+  // the hold
   std::int32_t reserve(std::uint32_t count) noexcept {
-    // A local copy whose length is checked once: the compiler then drops the check of each access below it.
+    // A local copy whose length is checked once: the compiler then drops the check of each access below.
     const Words words = words_;
     if (words.bytes() < StockStaging::kBytes) return kBadArgument;
     const StockSession::Lines cart = lines(count);
@@ -80,23 +81,25 @@ class StockCalls {
     return static_cast<std::int32_t>(answer.result);
   }
 
-  // confirm(); cancel(); extend(), with the hold: the ResolveResult
+  // confirm(), cancel(), and extend() with the hold in staging, for the reservation in staging: the ResolveResult
   std::int32_t confirm() noexcept { return answer_of(session_.confirm(reservation())); }
   std::int32_t cancel() noexcept { return answer_of(session_.cancel(reservation())); }
   std::int32_t extend() noexcept {
     return answer_of(session_.extend(reservation(), staged(StockStaging::kHoldNs)));
   }
-  // confirmPart(lines, 1: the rest stays held), cancelPart(lines), giveBack(lines): for the reservation in staging, the
-  // part is that many lines there; without lines, the quantity there, or all if it is 0. The ResolveResult; the staging
-  // gets the line to which it applies
+  // confirmPart(lines, hold), cancelPart(lines), giveBack(lines), for a part of the reservation in staging: the
+  // ResolveResult. The part is the first `lines` lines in staging. If `lines` is 0, it is the quantity in staging, and
+  // if that is 0, too, it is all. `hold`: 1 if the rest stays held, 0 if it is released. The staging gets the line to
+  // which the result applies
   std::int32_t confirm_part(std::uint32_t count, std::uint32_t hold) noexcept;
   std::int32_t cancel_part(std::uint32_t count) noexcept;
   std::int32_t give_back(std::uint32_t count) noexcept;
-  // giveBackOf(): the sku of the item, the key of the user and the quantity are in staging. The ResolveResult;
+  // giveBackOf(), with the sku of the item, the key of the user and the quantity in staging: the ResolveResult, or
   // kUnknownSku if there is no such item
   std::int32_t give_back_of() noexcept;
-  // change(lines): to the quantities of that many lines in staging; without lines, to the quantity there, of its only
-  // item. The ResolveResult, or kRefusals + the ReserveResult; the staging gets the line to which it applies
+  // change(lines): changes the reservation in staging to the quantities of the first `lines` lines there; if `lines` is
+  // 0, its only item to the quantity there. The ResolveResult, or kRefusals plus the ReserveResult; the staging gets
+  // the line to which it applies
   std::int32_t change(std::uint32_t count) noexcept;
 
   // expire(): expires all due holds, and returns how many
@@ -105,21 +108,22 @@ class StockCalls {
   std::int32_t sweep(std::uint32_t slots) noexcept { return session_.sweep(slots) ? 1 : 0; }
 
   // addItem(): the ItemTable::Added, or kUnknownGroup. In staging are the sku in the first line, the name of its group
-  // in place of the user, and the units
+  // in place of the user, and the numbers of the ItemSpec
   std::int32_t add_item() noexcept;
-  // The next ones act on the item whose sku is in staging: kUnknownSku if there is none. restock(): 1, or 0 if total
-  // and backorder would be too large. withdraw(): how many units. closeItem(), reopenItem(): 1
+  // The calls from restock() to changeItem() act on the item whose sku is in staging, and answer kUnknownSku if there
+  // is none. restock(): 1, or 0 if total and backorder would be too large. withdraw(): how many units were withdrawn.
+  // closeItem(), reopenItem(): 1
   std::int32_t restock() noexcept;
   double withdraw() noexcept;
   std::int32_t close_item() noexcept;
   std::int32_t reopen_item() noexcept;
   // setTotal(clamp): the LevelSet
   std::int32_t set_total(std::uint32_t clamp) noexcept;
-  // changeItem(changes, a bit each), with the new values in staging: the LevelSet of the backorder; unless it is kDone,
-  // nothing is changed
+  // changeItem(changes), with the new values in staging: the LevelSet of the backorder; unless it is kDone, nothing is
+  // changed. `changes`: kChangePerUser, kChangeBackorder and kClamp, a bit each
   std::int32_t change_item(std::uint32_t changes) noexcept;
 
-  // configure(): 0; the hold in staging
+  // configure(): 0; makes the hold in staging the default of the ledger
   std::int32_t configure() noexcept;
   // addGroup(): the GroupTable::Added. In staging are its name in place of a sku, and its limit
   std::int32_t add_group() noexcept;
@@ -128,11 +132,12 @@ class StockCalls {
   // limitsUsers(): 1 if any item has a limit per user, or is in a group
   std::int32_t limits_users() noexcept;
 
-  // oldestMovement(): the position of the oldest that is still there; endOfMovements(): the position of the next
+  // oldestMovement(): the position of the oldest movement that is still there; endOfMovements(): the position of the
+  // next one to be recorded
   double oldest_movement() noexcept { return static_cast<double>(session_.ledger().movements().oldest()); }
   double end_of_movements() noexcept { return static_cast<double>(session_.ledger().movements().end()); }
 
-  // The sku in staging, {} without one; and its item, or kNoItem.
+  // The key of the sku in staging, {} without one; and the item that has it, or kNoItem.
   Key sku() const noexcept { return StagedKey(words_, StockStaging::kLines).key(secret()); }
   std::uint32_t item() const noexcept { return session_.ledger().items().find(sku()); }
   // The key of the user in staging, {} without one.
@@ -156,7 +161,7 @@ class StockCalls {
 
   StockSession& session_;
   Words words_;
-  // A member, because clearing it in each call would cost 190 instructions.
+  // A member, because a local variable would be cleared in each call, which would cost 190 instructions.
   StockRequest::Line lines_[StockRequest::kLinesMax];
 };
 

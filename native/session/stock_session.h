@@ -65,7 +65,7 @@ class StockSession {
   ResolveResult cancel(std::uint64_t reservation) noexcept {
     return ledger_.cancel(*slot_, reservation, clock_.now());
   }
-  // Holds it for at least `hold_ns` from now.
+  // Holds the reservation for at least `hold_ns` from now.
   ResolveResult extend(std::uint64_t reservation, std::uint64_t hold_ns) noexcept {
     const std::uint64_t now = clock_.now();
     return ledger_.extend(*slot_, reservation, now, now + hold_ns);
@@ -90,7 +90,7 @@ class StockSession {
 
   // ---- sweeps ----------------------------------------------------------------------------------------------------
 
-  // Returns how many reservations were due, and have expired.
+  // Expires all reservations that are due. Returns how many.
   std::uint32_t expire() noexcept { return ledger_.expire_due(*slot_, clock_.now()); }
   // The same, but looks at `slots` slots of the table at most. Returns whether some may be left.
   bool sweep(std::uint32_t slots) noexcept {
@@ -140,8 +140,8 @@ class StockSession {
                                             [this](const auto& line) { return line.item == item; });
     }
   };
-  // Calls show(record, now) for some of the reservations from slot `from` of the table on. Returns the slot at which to
-  // continue; at the end, the number of slots. `record` is memory for one record.
+  // Calls show(record, now) for some of the reservations that the filter admits, from slot `from` of the table on.
+  // Returns the slot at which to continue; at the end, the number of slots. `record` is memory for one record.
   template <class Show>
   std::uint32_t list(std::uint32_t from, const Filter& filter, ReservationRecord& record, Show&& show) {
     const std::uint64_t now = clock_.now();

@@ -16,7 +16,7 @@ class Words {
 
   std::size_t bytes() const { return bytes_; }
 
-  // Returns 0 where the buffer does not have all octets.
+  // Returns 0 if the value is not entirely within the buffer.
   template <class T>
   T get(std::size_t offset) const {
     T value{};
