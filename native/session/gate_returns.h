@@ -1,8 +1,8 @@
 // Gives back admitted orders that no consumer of the gate will handle: orders that the queue drops while a thread
 // pushes or takes records past the gate, and the places in flight of orders that are left when the gate ends.
 //
-// Any thread may call it at any time. So it has thread slots of its own in limiter and stock. In each limiter and in
-// each stock, the returns of all gates share one slot; a lock in its segment orders the threads that use it.
+// Any thread may call GateReturns at any time, so it has its own thread slots in limiter and stock. In each limiter and
+// in each stock, the returns of all gates share one slot; a lock in its segment orders the threads that use it.
 #pragma once
 
 #include <optional>

@@ -71,7 +71,7 @@ LimiterSession::LimiterSession(Parts parts, LimiterHost& host)
 }
 
 void LimiterSession::end() noexcept {
-  // This includes waiters whose thread was stopped before it could learn of their outcome.
+  // Ends all waits of this session, also those whose outcome the thread could not learn before it was stopped.
   for (std::uint32_t next = 0; has_waited_ && next < config().waiting_max;) {
     LimiterWaiters::Woken woken;
     const LimiterWaiters::Passed passed =
@@ -79,7 +79,7 @@ void LimiterSession::end() noexcept {
     wake(woken, given(passed.key));
     next = passed.next;
   }
-  // These decisions belong to this session, so no other thread will release them.
+  // The decisions in `held_` belong to this session, so no other thread will release them.
   held_.give_all([this](const Key* key, std::uint64_t cost) { release_place(cost, key); });
   limiter_.thread_slots().release(slot_);
 }

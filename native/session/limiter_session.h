@@ -143,7 +143,7 @@ class LimiterSession {
   };
   Joined acquire(std::uint64_t cost, std::uint64_t patience, const Key* key) noexcept;
 
-  // Whether this is a waiter of this session. The functions below must only be called for such.
+  // Whether this is a waiter of this session. The functions below must only be called for such waiters.
   bool is_waiter(std::uint64_t waiter) const noexcept {
     return waiter < config().waiting_max && waiters_.is_of(static_cast<std::uint32_t>(waiter), owner_);
   }

@@ -134,7 +134,7 @@ void QueueSession::push_reserved(std::uint32_t lane, const std::byte* records, s
   } else {
     queue_.push_reserved(lane, records, used, unused, now, ttl);
   }
-  // Called for used permits, too: a lane can have only so many permits, whatever its capacity.
+  // This is called for used permits, too, because the number of permits of a lane is limited, apart from its capacity.
   permits_returned(lane);
 }
 

@@ -95,7 +95,7 @@ class QueueSession {
   // Both return the waiter's number; kNoWaiter: too many wait already. The session must have a bell.
   std::uint32_t wait_to_push(std::uint32_t lane, std::uint64_t ttl);
   std::uint32_t wait_to_reserve(std::uint32_t lane, std::uint32_t permits);
-  // Whether it is a waiter of this session. The functions below must only be called for such.
+  // Whether this is a waiter of this session. The functions below must only be called for such waiters.
   bool owns(std::uint32_t waiter) {
     return waiter < queue_.shape().waiters && queue_.room_waiters().is_of(waiter, number_);
   }

@@ -1,4 +1,4 @@
-// Hashes with a secret, of which each object has another: SipHash-1-3 (J.-P. Aumasson and D. J. Bernstein). A client
+// Hashes with a secret that is different for each object: SipHash-1-3 (J.-P. Aumasson and D. J. Bernstein). A client
 // that does not know the secret cannot choose keys that meet in one place of a table, nor find two keys with the same
 // fingerprint.
 //

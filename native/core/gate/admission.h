@@ -10,8 +10,8 @@
 //
 // The stock takes units when no other part can refuse any more, so a roll-back never makes an item look sold out to
 // other threads. (With an id, their refusal would be final.) For some tens of nanoseconds a roll-back can make a limit
-// or a queue look full by one to other threads; a refusal for that is not final. If a cart fails because a later line
-// is unavailable, it can also make the units of its earlier lines look taken (see cart_reserver.h).
+// or a queue look fuller by one than it is; a refusal for that reason is not final. If a cart fails because a later
+// line is unavailable, the units of its earlier lines can look taken meanwhile (see cart_reserver.h).
 #pragma once
 
 #include <cstdint>
@@ -234,8 +234,8 @@ class Admission {
     return {pushed == PushResult::kPushed ? Outcome::kAdmitted : refusal_of(pushed)};
   }
 
-  // Called when the limiter or the queue refuses, with that `refusal`. An id that was answered before still gets the
-  // same answer as then; except kDuplicate, if its order is in no queue.
+  // Called when the limiter or the queue refuses, with that `refusal`. If the id was answered before, this returns that
+  // earlier answer in its place, except kDuplicate for an order that is in no queue.
   static Result busy(const Parts& parts, const StockRequest& request, const Result& refusal,
                      std::uint64_t now) noexcept {
     if (parts.stock == nullptr) return refusal;

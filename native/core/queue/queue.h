@@ -160,9 +160,9 @@ class Queue : public QueueMemory {
     std::atomic_thread_fence(std::memory_order_seq_cst);
     return closed;
   }
-  // Whether close() has closed all lanes. The consumer asks this after it has freed records; if the answer is no, the
-  // threads that close() wakes see those records freed. It does not ask closed(), which reads the tail that producers
-  // write.
+  // Whether close() has closed all lanes. The consumer asks this after it has freed records, and a fence. If the answer
+  // is no, the threads that close() wakes will see that these records are freed. It does not ask closed(), which reads
+  // the tail that producers write.
   bool closing() const noexcept { return control_->closing.load(std::memory_order_relaxed) != 0; }
   bool closed() const noexcept { return rings_[shape_.lanes - 1].closed(); }
 
@@ -221,7 +221,8 @@ class Queue : public QueueMemory {
     std::uint64_t before = 0;
     if (!all_consumed(before)) return false;
     // With several lanes, a lane may have got a record while the loop looked at another one. If nothing was claimed
-    // meanwhile, all were empty at the end of the first round. Positions only grow, so an equal sum means no claim.
+    // meanwhile, all lanes were empty at the end of the first round. Positions only grow, so an equal sum means no
+    // claim.
     std::uint64_t after = 0;
     return shape_.lanes == 1 || (all_consumed(after) && after == before);
   }

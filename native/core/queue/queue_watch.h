@@ -1,15 +1,15 @@
 // Reports whether a queue is congested: whether, over a whole interval, it always had a record that had waited longer
-// than a target. A burst passes; if the shortest wait of a queue stays long, its consumer is past its capacity (the
+// than a target. A burst passes, but if even the shortest wait in a queue stays long, its consumer cannot keep up (the
 // argument of CoDel, K. Nichols and V. Jacobson).
 //
 // No record is measured, and there is no timer: now and then a thread that asks also looks, and only at positions. A
 // mark is the producers' position at some time. If the consumer has not reached a mark that is as old as the target, a
-// record has waited that long. This is the only proof that counts, so in doubt the queue is not congested.
+// record has waited that long. Nothing else counts as proof, so in doubt the answer is that the queue is not congested.
 //
 //   time          now - target                    now
 //   position   ..... mark ......... head? ....... tail      head before the mark: a record waits longer than that
 //
-// With several lanes the longest wait counts. Records wait, too, while the queue has no consumer.
+// With several lanes the longest wait counts. Waits also count while the queue has no consumer.
 #pragma once
 
 #include <algorithm>
@@ -98,7 +98,7 @@ class QueueWatch {
     for (std::uint32_t lane = 0; lane < queue_->shape().lanes; ++lane) {
       mark.tails[lane] = queue_->ring(lane).claimed();
     }
-    // It stays below 2 * kMarks, so that it never wraps around.
+    // `count` stays below 2 * kMarks, so that it never wraps around.
     control_->count = control_->count == 2 * kMarks - 1 ? kMarks : control_->count + 1;
   }
   static bool older(const Mark& mark, std::uint64_t time, std::uint64_t age) noexcept {

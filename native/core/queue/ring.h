@@ -107,8 +107,9 @@ class Ring {
     }
     // Takes the cache line of the slot from the producer that wrote it. The consumer calls this after it has read the
     // slot and before advance(), after which a producer may store the stamp of the next lap. Relaxed: REL head in
-    // advance() orders this store before the next lap. Until then only consumers read the stamp: this one, or the next
-    // one, for which the lease orders this store.
+    // advance() orders this store before the next lap. Until then only these threads read the stamp: this consumer; the
+    // next one, for which the lease orders this store; and, in a queue that overwrites, threads that take `front` after
+    // this consumer.
     void pull_stamp_line() const noexcept { stamp().store(position_ + kRingStep, std::memory_order_relaxed); }
     void next() noexcept {
       position_ += kRingStep;
@@ -192,8 +193,8 @@ class Ring {
         used * kRingStep - (used + std::uint64_t{unused}) * kRingPermit, std::memory_order_relaxed));
     if (used == 0) return position;  // nothing is written
     // The room was promised because a producer, perhaps another one than this, had acquired a head that leaves room.
-    // This one must acquire it, too, before it writes these slots. The consumer has stored that head already; only this
-    // thread may not see the value yet.
+    // This one must acquire it, too, before it writes these slots. The consumer has stored that head already; this
+    // thread may just not see it yet.
     const std::uint64_t end = position + used * kRingStep;
     // ACQ limit: pairs with REL limit in take_room(). ACQ head: pairs with REL head in advance().
     if (static_cast<std::int64_t>(control_->limit.load(std::memory_order_acquire) - end) < 0) {
@@ -265,8 +266,8 @@ class Ring {
     return PushResult::kPushed;
   }
 
-  // Whether a push would find no room, because all of it is claimed, promised or waited for. The answer is only a hint:
-  // other threads may change it at any time.
+  // Whether a push would find no room, because all room is claimed or promised, or a waiter waits for it. The answer is
+  // only a hint: other threads may change it at any time.
   bool looks_full() const noexcept {
     const std::uint64_t tail = control_->tail.load(std::memory_order_relaxed);
     const std::uint64_t head = control_->head.load(std::memory_order_relaxed);
