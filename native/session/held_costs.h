@@ -27,7 +27,7 @@ class HeldCosts {
       keyless_ += cost;
       return true;
     }
-    // Half of the places stay free, so that searches end soon.
+    // At least half of the places stay free, so that searches end soon.
     if (2 * (used_ + 1) > size_ && !resize(size_ == 0 ? kLeast : 2 * size_)) return false;
     Place& place = places_[find(*key)];
     if (place.key == Key{}) {

@@ -1,4 +1,4 @@
-// What the face does for all sessions of one limiter.
+// The functions that the face has for all sessions of one limiter.
 #pragma once
 
 #include <cstddef>

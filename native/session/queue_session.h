@@ -20,7 +20,7 @@
 
 namespace sluice {
 
-// What the face does for all sessions of one queue. Any thread may call it at any time.
+// The functions that the face has for all sessions of one queue. Any thread may call them at any time.
 struct QueueHost : TagReturns {
   virtual void ring_consumer() noexcept = 0;
   // Rings the bell of the session with that number, if it has one.
@@ -100,10 +100,10 @@ class QueueSession {
     return waiter < queue_.shape().waiters && queue_.room_waiters().is_of(waiter, number_);
   }
   WaiterState waiter_state(std::uint32_t waiter) { return queue_.room_waiters().state(waiter); }
-  // Ends the wait. False: the waiter has been served, or has learned that the queue is closed.
+  // Ends the wait. False: the waiter was served, or its wait had ended because the queue was closed.
   bool leave(std::uint32_t waiter);
-  // Frees the place of a waiter that was served, or has learned that the queue is closed; the session gets its permits.
-  // False: it still waits.
+  // Frees the place of a waiter that was served, or whose wait has ended because the queue was closed. The session gets
+  // its permits. False: it still waits.
   bool retire(std::uint32_t waiter);
   // Serves the waiters of `lane`, after room has become free in it.
   void serve_waiting(std::uint32_t lane);
@@ -111,7 +111,7 @@ class QueueSession {
   // ---- permits: they belong to the session until it uses or returns them, or ends ---------------------------------
 
   std::uint32_t reserve(std::uint32_t lane, std::uint32_t want);
-  // Whether the session has that many permits to use, with records from `in`, and to return.
+  // Whether the session has enough permits to use `used` of them, with records from `in`, and to return `unused`.
   bool has_permits(std::uint32_t lane, std::uint32_t used, std::uint32_t unused) const {
     return lane < lanes() && used <= in_records_ && std::uint64_t{used} + unused <= permits_[lane];
   }

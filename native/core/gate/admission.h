@@ -1,4 +1,4 @@
-// The gate's one step: limiter, stock and queue, all or nothing.
+// The one step of a gate: limiter, stock and queue accept an order, all or nothing.
 //
 //   1 peek at the stock and the queue (read only)    refused here: nothing was charged, no shared line written. If
 //                                                    holds whose time is over may be the reason, they expire first

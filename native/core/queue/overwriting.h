@@ -1,4 +1,4 @@
-// How a push to a queue that overwrites makes room: it drops the oldest records of its lane itself.
+// A push to a queue that overwrites makes room itself: it drops the oldest records of its lane.
 //
 //   tail + n   claims n positions in one step, some of them perhaps without room
 //   head + 1   for each of the oldest records, which are published, until all claimed positions have room

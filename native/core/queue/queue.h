@@ -146,7 +146,8 @@ class Queue : public QueueMemory {
   bool close(Wake&& wake) noexcept {
     bool closed = false;
     for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) {
-      // If two threads close at the same time, the one that closes the last lane counts as the one that closed it.
+      // If two threads close at the same time, the one that closes the last lane counts as the one that closed the
+      // queue.
       closed = rings_[lane].close();
       for (bool more = true; more;) {
         WokenOwners woken;

@@ -2,8 +2,8 @@
 // records that were consumed. It belongs to the holder of the lease, and remembers between two calls which records it
 // has shown.
 //
-// A record is dropped only from the head of its lane, before any record of that lane is shown. So the records that are
-// shown, and then freed, are always the first ones of their lanes.
+// A record is dropped only from the head of its lane, before any record of that lane is shown in the same call. So the
+// records that are shown, and then freed, are always the first ones of their lanes.
 #pragma once
 
 #include <algorithm>

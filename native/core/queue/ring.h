@@ -206,7 +206,7 @@ class Ring {
     return position;
   }
 
-  // Returns promises that are not used.
+  // Returns permits that are not used.
   void return_permits(std::uint32_t count) noexcept {
     // Relaxed: permits publish no memory.
     control_->tail.fetch_sub(count * kRingPermit, std::memory_order_relaxed);
@@ -214,7 +214,7 @@ class Ring {
 
   // ---- where permits take no room: see overwriting.h --------------------------------------------------------
 
-  // Promises up to `want` times that a claim will not be refused, even without room.
+  // Gives up to `want` permits. A claim on a permit is not refused, even without room.
   Claim reserve_always(std::uint32_t want) noexcept {
     // Relaxed: a promise publishes nothing.
     std::uint64_t tail = control_->tail.load(std::memory_order_relaxed);
