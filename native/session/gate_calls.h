@@ -20,8 +20,8 @@ class GateCalls {
  public:
   GateCalls(GateSession& session, const Words& staging) noexcept : session_(session), words_(staging) {}
 
-  // admit(), with the record in the queue's `in`: 0 if it was admitted, otherwise the Outcome, or kLimited + the
-  // refusal
+  // admit(), with the record in the queue's `in`: 0 if it was admitted, otherwise the Outcome, or kLimited plus the
+  // refusal of the limiter
   template <bool kOver>
   std::int32_t admit() const noexcept {
     if (!session_.fits_record_alone()) return kBadArgument;
@@ -44,7 +44,7 @@ class GateCalls {
   // take(max, begins): how many orders were taken, or kNotConsumer. The staging gets the orders, and the milliseconds
   // until renew() must be called; -1: no sooner than an earlier answer asked for
   std::int32_t take(std::uint32_t max, bool begins) const noexcept;
-  // resolve(confirm, entry, quantity): the ResolveResult; if the entry is not in hand (any more), it resolves the
+  // resolve(confirm, entry, quantity): the ResolveResult; if the entry is not, or no longer, in hand, it resolves the
   // reservation in staging
   std::int32_t resolve(bool confirm, std::uint32_t entry, std::uint32_t quantity) const noexcept {
     const auto reservation = words_.get<std::uint64_t>(GateStaging::kReservation);

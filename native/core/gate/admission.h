@@ -4,7 +4,7 @@
 //                                                    holds whose time is over may be the reason, they expire first
 //   2 read the clock
 //   3 limiter                                        refused here: nothing was charged
-//   4 queue: have room promised (with a stock)       refused here: the limiter is refunded
+//   4 queue: promise room (with a stock)             refused here: the limiter is refunded
 //   5 stock: reserve                                 refused here: the promise is returned, the limiter refunded
 //   6 queue: push, as the last part of reserving     cannot fail
 //

@@ -10,7 +10,7 @@
 
 namespace sluice {
 
-// Pushes only into room. It has no state, so that it costs nothing to pass it on.
+// Pushes only if there is room. It has no members, so that it costs nothing to pass it on.
 struct PushIntoRoom {
   static bool looks_full(const Queue& queue) noexcept { return queue.ring().looks_full(); }
   static PushResult promise(Queue& queue) noexcept { return queue.promise_room(0); }

@@ -92,8 +92,8 @@ class SlotTags {
     return control_->used.load(std::memory_order_relaxed) != 0;
   }
 
-  // Called when the record is taken out of the queue. The slot's next record may have no tag: without this it would get
-  // the old one.
+  // Called when the record is taken out of the queue. Otherwise the slot's next record, which may have no tag, would
+  // get this one.
   void clear(std::uint64_t slot) noexcept { word(slot).store(0, std::memory_order_relaxed); }
 
   // Called when the record is dropped. If it had a tag, the caller must give that back soon, and then call
