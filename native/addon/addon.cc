@@ -15,8 +15,8 @@
 namespace {
 
 // The registry is static data of this library. Node unloads a library with the last environment that loaded it, so a
-// process in which only workers use sluice would lose the registry. For that reason the library pins itself. (Linux:
-// -z,nodelete.)
+// process in which only workers use sluice would lose the registry. For that reason the library pins itself. (On Linux
+// the linker's option -z nodelete does that.)
 void pin_library() {
 #if defined(_WIN32)
   HMODULE module = nullptr;
@@ -32,7 +32,7 @@ void pin_library() {
 
 Napi::Object initialise(Napi::Env env, Napi::Object exports) try {
   pin_library();
-  // First of all: lib/ calls no function of an addon that was built from another contract.
+  // lib/ compares this hash first: it calls no function of an addon that was built from another contract.
   sluice::put(exports, "contract",
               Napi::String::New(env, sluice::contract::hash_of(sluice::contract::text())));
   sluice::Environment::install(env);

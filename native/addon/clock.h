@@ -36,7 +36,7 @@ struct SharedClock : SharedObject {
   std::unordered_set<Bell*> bells_;
 };
 
-// The clock of an object. It keeps a manual clock alive.
+// The clock with which an object was created: `manual`, which stays alive as long as the object, or the system's clock.
 struct ClockSource {
   std::shared_ptr<SharedClock> manual;
   Clock clock() const { return manual == nullptr ? Clock() : Clock(&manual->clock); }

@@ -33,7 +33,7 @@ Environment::Environment(napi_env env) : env_(env), number_(Registry::instance()
 
 void Environment::install(napi_env env) {
   auto* environment = new Environment(env);
-  // Freed by Node after every clean-up hook and finalizer of the environment has run.
+  // Node.js calls this finalizer after every clean-up hook and every other finalizer of the environment.
   napi_set_instance_data(
       env, environment, [](napi_env, void* data, void*) { delete static_cast<Environment*>(data); }, nullptr);
   napi_add_async_cleanup_hook(

@@ -19,8 +19,9 @@ class Attachment {
   Attachment& operator=(const Attachment&) = delete;
   virtual ~Attachment();
 
-  // Gives back everything that other threads may need. Called once: by dispose(), by the garbage collector, or at the
-  // end of the thread, whichever comes first. Every native function answers kDisposed afterwards.
+  // Gives back everything that other threads may need. Called by dispose(), by the garbage collector and at the end of
+  // the thread; only the first call does anything. Afterwards the attachment's hot functions do nothing; those that
+  // return an answer return kDisposed.
   void detach();
   bool detached() const { return detached_; }
 
@@ -43,11 +44,12 @@ class Environment {
   static Environment& of(napi_env env);
 
   napi_env env() const { return env_; }
-  // Its number as an owner of thread slots: all attachments that this thread has of one object share a slot.
+  // The environment's number as an owner of thread slots: all attachments of one object in this thread share a slot.
   std::uint64_t number() const { return number_; }
   uv_loop_t* loop() const { return loop_; }
 
-  // Called when a loop handle begins to close, and when it is closed. The thread's end waits for the last one.
+  // Called when a loop handle begins to close, and when it is closed. The thread ends only after all of them are
+  // closed.
   void handle_closing() { ++closing_; }
   void handle_closed();
 

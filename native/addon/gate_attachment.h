@@ -23,18 +23,18 @@ struct SharedGate final : SharedObject {
   ~SharedGate() override;
 
   GateMemory memory() const { return GateMemory(segment.body()); }
-  // False: limiter or stock have no thread slot for its returns.
+  // Takes a thread slot of the limiter and one of the stock for `returns`. False: one of them has no slot left.
   bool open_returns();
 
   Segment segment;
   std::shared_ptr<SharedQueue> queue;      // nullptr while the gate is being made
   std::shared_ptr<SharedLimiter> limiter;  // nullptr: none
   std::shared_ptr<SharedStock> stock;      // nullptr: none
-  GateReturns returns;                     // go first
+  GateReturns returns;                     // declared last, so that they are destroyed first
 };
 
-// What of a gate's parts this thread has attached. The parts belong to JavaScript objects that the gate's keeps
-// alive, but each can be disposed of on its own.
+// This thread's attachments of a gate's parts. They belong to the parts' JavaScript objects, which the gate's object
+// keeps alive; but a program can dispose of each part separately.
 struct GateParts {
   QueueAttachment* queue;
   LimiterAttachment* limiter;
@@ -44,13 +44,13 @@ struct GateParts {
     return queue->detached() || (limiter != nullptr && limiter->detached()) ||
            (stock != nullptr && stock->detached());
   }
-  // Whether they are this gate's parts, and attached.
+  // Whether these attachments are of this gate's parts, and none is detached.
   bool are_of(const SharedGate& gate) const {
     return queue != nullptr && !detached() && queue->shared() == gate.queue &&
            (limiter == nullptr ? gate.limiter == nullptr : limiter->shared() == gate.limiter) &&
            (stock == nullptr ? gate.stock == nullptr : stock->shared() == gate.stock);
   }
-  // An admission reads the clock once, for all of its parts.
+  // Whether all parts have the same clock: an admission reads it once for all of them.
   bool share_a_clock() const {
     const auto& clock = queue->shared()->time.manual;
     return (limiter == nullptr || limiter->shared()->time.manual == clock) &&

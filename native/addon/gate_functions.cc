@@ -11,7 +11,7 @@ namespace sluice {
 
 namespace {
 
-// Returns no value if the order was admitted.
+// Returns undefined to JavaScript if the order was admitted.
 napi_value answered(napi_env env, std::int32_t answer) {
   if (answer == static_cast<std::int32_t>(Outcome::kAdmitted)) [[likely]]
     return nullptr;
@@ -92,7 +92,7 @@ constexpr HotFunction<functions::kGate> kAdmit[] = {{"admit", admit<false>},
 constexpr HotFunction<functions::kGate> kAdmitOver[] = {{"admit", admit<true>},
                                                         {"admitWith", admit_with<true>}};
 
-// The attachment of a part's native object, or nullptr without one.
+// Returns the attachment of a part's native object; nullptr if `parts` has no part of that name.
 template <class A>
 A* attachment_of(const Napi::Object& parts, const char* name) {
   const Napi::Value attachment = get(nested(parts, name), "attachment");
@@ -112,8 +112,8 @@ Napi::Value attach(Napi::Env env, const std::shared_ptr<SharedGate>& shared, con
   return object_of<functions::kGate>(
       env, attached, staging, {over ? kAdmitOver : kAdmit, kGateFunctions}, [&](Napi::Object& object) {
         put(object, "maxInHand", static_cast<double>(shared->memory().table().capacity()));
-        // The gate's attachment has pointers to the parts' attachments. So the parts live as long as this object is
-        // referenced, for example by a Hold.
+        // The gate's attachment has pointers to the parts' attachments. This property keeps the parts alive as long as
+        // the gate's object (to which a Hold, for example, refers).
         put(object, "parts", given);
       });
 }
@@ -189,7 +189,7 @@ Napi::Object parts_object(Napi::Env env, const SharedGate& gate) {
   return parts;
 }
 
-// gateParts(handle): the handles of { queue, limiter?, stock? }, and its fields
+// gateParts(handle): the handles of { queue, limiter?, stock? }, and the gate's fields
 Napi::Value gate_parts(const Napi::CallbackInfo& info) {
   return by_handle<SharedGate>(info, ObjectKind::kGate, schema_of,
                                [](Napi::Env env, const auto& shared) { return parts_object(env, *shared); });

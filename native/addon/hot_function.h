@@ -1,6 +1,6 @@
 // Hot paths are plain Node-API functions whose data pointer is the attachment: there is no `this` to unwrap, and
-// arguments and results are small numbers. Anything larger is in a staging buffer, whose address native code learned
-// once.
+// arguments and results are small numbers. Anything larger is in a staging buffer, whose address native code asks for
+// once, when an object is attached.
 #pragma once
 
 #include <node_api.h>
@@ -37,7 +37,7 @@ A& attachment(napi_env env, napi_callback_info info) {
   return *static_cast<A*>(data);
 }
 
-// The same, with its arguments as non-negative numbers; a missing or wrong one is 0.
+// The same. `arguments` get the call's arguments as unsigned numbers: 0 for one that is missing or no number.
 template <class A, std::size_t N>
 A& attachment(napi_env env, napi_callback_info info, std::uint32_t (&arguments)[N]) {
   void* data = nullptr;
@@ -51,7 +51,7 @@ A& attachment(napi_env env, napi_callback_info info, std::uint32_t (&arguments)[
   return *static_cast<A*>(data);
 }
 
-// The same, with its arguments as JavaScript values; a missing one is undefined.
+// The same. `arguments` get the call's arguments as JavaScript values: undefined for one that is missing.
 template <class A, std::size_t N>
 A& attachment(napi_env env, napi_callback_info info, napi_value (&arguments)[N]) {
   void* data = nullptr;
@@ -101,9 +101,9 @@ auto made_with_slot(ThreadSlots& slots, Environment& environment, Make&& make) -
   }
 }
 
-// Makes an object with the given functions, which owns `attachment`: when the object is collected, or the environment
-// ends, the attachment is detached and freed. The functions must not outlive the object. Returns nullptr, and has freed
-// the attachment, if the thread is being terminated: Node-API then lets no object own anything.
+// Makes an object that has the given functions and owns `attachment`: when the object is collected, or the environment
+// ends, the attachment is detached and freed. The functions must not be called after that. If the thread is being
+// terminated, Node-API lets no object own anything: then this function frees the attachment and returns nullptr.
 template <const auto& kNames, class A>
 napi_value hot_object(napi_env env, A* attachment,
                       std::initializer_list<std::span<const HotFunction<kNames>>> groups) {

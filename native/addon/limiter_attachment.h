@@ -27,7 +27,7 @@ struct SharedLimiter final : SharedObject, LimiterHost {
   // What is fixed at creation.
   const LimiterConfig& config() const { return memory().config(); }
   const LimiterNotes& notes() const { return memory().notes(); }
-  // Of a new session of a thread that has `slot`.
+  // Returns the parts of a new session, for a thread that has `slot`.
   LimiterSession::Parts parts(ThreadSlot* slot) const;
 
   void ring(std::uint64_t session) noexcept override { bells.ring(session); }
@@ -36,8 +36,8 @@ struct SharedLimiter final : SharedObject, LimiterHost {
 
   Segment segment;
   ClockSource time;
-  std::shared_ptr<SharedQueue> queue;    // whose depth the third tier follows, if it does
-  std::shared_ptr<SharedQueue> watched;  // whose wait the adaptive tier watches, if it does
+  std::shared_ptr<SharedQueue> queue;    // whose depth the tier `queueDepth` follows; nullptr: none
+  std::shared_ptr<SharedQueue> watched;  // whose waits the adaptive tier watches; nullptr: none
   Bells bells;                           // of sessions that wait
 };
 
@@ -48,10 +48,12 @@ class LimiterAttachment final : public ObjectAttachment<SharedLimiter, LimiterSt
   LimiterSession& session() { return session_; }
   LimiterCalls calls() { return {session_, words()}; }
 
-  // The key that JavaScript gave: nullptr for undefined. Valid until the next call.
+  // Returns the key that JavaScript passed as `value`; nullptr if `value` is undefined. The key is valid until the next
+  // call.
   const Key* key(napi_env env, napi_value value);
 
-  // Throws std::bad_alloc, and then does not listen.
+  // Sets the callback for waiters that were served, and begins to listen for them. If it throws std::bad_alloc, the
+  // attachment does not listen.
   void on_served(napi_env env, napi_value callback);
   void keep_loop_alive(bool alive) { served_.keep_loop_alive(alive); }
 
@@ -64,7 +66,7 @@ class LimiterAttachment final : public ObjectAttachment<SharedLimiter, LimiterSt
   std::unique_ptr<Bell> bell_;
   LoopBell served_;  // some of this thread's waiters may have been served
   Key key_;
-  // As long as JavaScript lets keys be.
+  // Room for the longest keys that lib/ accepts.
   char16_t text_[kKeyTextMax + 1];
   std::uint64_t digits_[1 + kKeyBitsMax / 64];
 };

@@ -53,8 +53,8 @@ napi_value configure(napi_env env, napi_callback_info info) {
   auto& self = attachment<LimiterAttachment>(env, info);
   if (self.detached()) return number(env, kDisposed);
   LimiterChanges changes;
-  // Checked again, because a getter that a program has smuggled into the list of windows may have disposed of this
-  // object.
+  // detached() is checked again below, because a getter that a program has smuggled into the list of windows may have
+  // disposed of this object.
   if (!read_changes(call[0].As<Napi::Object>(), self.session().config().window_count, changes))
     return nullptr;
   if (self.detached()) return number(env, kDisposed);

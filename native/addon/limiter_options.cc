@@ -15,7 +15,8 @@ namespace {
 // Reads a calendar window. False: out of range.
 bool read_calendar_window(const Napi::Object& given, std::uint32_t number, LimiterDescription& to) {
   WindowConfig& window = to.config.windows[number];
-  const std::uint32_t every = u32(given, "every");  // a getter may return another value than before
+  const std::uint32_t every =
+      u32(given, "every");  // a getter may now return another value than to read_windows()
   const Napi::Object zone = nested(given, "zone");
   const Napi::Value name = get(given, "timeZone");
   const std::uint32_t count = u32(zone, "length") / 2;
@@ -82,7 +83,7 @@ bool read_bucket(const Napi::Object& bucket, LimiterConfig& to) {
   return true;
 }
 
-// Finds the queue that a tier's options name as `queue`. False: it is gone.
+// Finds the queue that a tier's options name as `queue`. False: the queue no longer exists.
 bool find_queue(const Napi::Object& tier, std::shared_ptr<SharedQueue>& to) {
   const Napi::Object handle = nested(tier, "queue");
   if (handle.IsEmpty()) return true;
@@ -90,7 +91,8 @@ bool find_queue(const Napi::Object& tier, std::shared_ptr<SharedQueue>& to) {
   return to != nullptr;
 }
 
-// A limit of 0 means that the tier does not watch that sign. False: out of range.
+// Reads the adaptive tier. A `maxEventLoopDelayMs` of 0 means that it does not watch the event loop. False: out of
+// range.
 bool read_adaptive(const Napi::Object& adaptive, bool watches_queue, LimiterDescription& to) {
   if (adaptive.IsEmpty()) return true;
   const double queue_wait_ms = f64(adaptive, "maxQueueWaitMs");

@@ -16,7 +16,8 @@ struct LimiterDescription {
   bool commit = false;
 };
 
-// In place of a reason: the thread is being terminated, and the values that were read mean nothing.
+// read_limiter() returns it in place of a reason if the thread is being terminated: the values that it read mean
+// nothing.
 inline constexpr const char* kThreadEnds = "";
 
 // Reads the options of createLimiter(); the clock and the queues that they name go to `shared`. Returns nullptr, or the

@@ -11,7 +11,7 @@ namespace sluice {
 // One attachment's listener to a bell, opened when it is first needed, and the callback that it calls.
 class LoopBell {
  public:
-  // Throws std::bad_alloc if the loop cannot take it.
+  // Throws std::bad_alloc if the loop cannot take the listener.
   void open(Environment& environment, Bell& bell, BellListener::Callback on_ring, void* data);
   void close(Environment& environment, Bell& bell);
   void keep_loop_alive(bool alive) {

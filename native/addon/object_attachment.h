@@ -1,4 +1,5 @@
-// What the attachments of all kinds of shared objects have in common: from make() to dispose().
+// Code that shared objects of all kinds have in common: how a thread attaches them, finds them by a handle, and
+// disposes of them.
 #pragma once
 
 #include <napi.h>
@@ -15,8 +16,8 @@
 
 namespace sluice {
 
-// One thread's attachment of a shared object. Keeps the object, and a staging buffer of the layout `Layout`, until it
-// is detached.
+// One thread's attachment of a shared object. Until it is detached, it keeps the object and a staging buffer of the
+// layout `Layout`.
 template <class Shared, class Layout>
 class ObjectAttachment : public Attachment {
  public:
@@ -24,7 +25,7 @@ class ObjectAttachment : public Attachment {
 
   // See Layout.
   const Words& words() const { return words_; }
-  // False: not a buffer of the size that native code writes to.
+  // Keeps `buffer` as the staging buffer. False: it is shorter than the layout.
   bool stage(napi_env env, napi_value buffer) {
     staging_ = Staging(env, buffer);
     words_ = Words(staging_.span());
@@ -35,7 +36,7 @@ class ObjectAttachment : public Attachment {
   ObjectAttachment(Environment& environment, std::shared_ptr<Shared> shared)
       : Attachment(environment), shared_(std::move(shared)) {}
 
-  // Gives back everything that other threads could miss. The object is still there.
+  // Gives back everything that other threads may need. The shared object still exists meanwhile.
   virtual void end() = 0;
 
   std::shared_ptr<Shared> shared_;
@@ -44,15 +45,16 @@ class ObjectAttachment : public Attachment {
   void on_detach() final {
     end();
     staging_.release(environment_.env());
-    shared_.reset();  // the last attachment to go unmaps the memory
+    shared_.reset();  // the last reference unmaps the memory
   }
 
   Staging staging_;
   Words words_;
 };
 
-// Returns the JavaScript object over a new attachment, with its functions and its handle; describe(object) adds the
-// rest. Or returns the reason why there is none: `attached` is nullptr, or refuses `staging`.
+// Returns a JavaScript object that owns the new attachment `attached`, with its functions and its handle;
+// describe(object) adds other properties. If `attached` is nullptr, or refuses `staging`, it returns the reason
+// instead. Returns an empty value if the thread is being terminated.
 template <const auto& kNames, class A, class Describe>
 Napi::Value object_of(Napi::Env env, A* attached, const Napi::Value& staging,
                       std::initializer_list<std::span<const HotFunction<kNames>>> functions,
@@ -67,14 +69,15 @@ Napi::Value object_of(Napi::Env env, A* attached, const Napi::Value& staging,
   if (made == nullptr) return {};
   Napi::Object object(env, made);
   put(object, "handle", handle_of(env, *attached->shared()));
-  // A gate is made of the attachments of its parts.
+  // Creating a gate, or attaching one, reads this property of the native objects of its parts.
   put(object, "attachment", Napi::External<A>::New(env, attached));
   describe(object);
   return object;
 }
 
-// Calls use(env, shared) for the object that the handle info[0] names, if its segment is one of an object of this kind
-// and has the schema hash that `schema(shared, shape)` returns: see core/base/segment.h.
+// Calls use(env, shared) for the object that the handle info[0] names. Returns a reason instead if the handle is dead,
+// or if the object's segment is of another kind or layout, or has another schema hash than `schema(shared, shape)`
+// returns: see core/base/segment.h.
 template <class Shared, class Schema, class Use>
 Napi::Value by_handle(const Napi::CallbackInfo& info, ObjectKind kind, Schema&& schema, Use&& use) {
   const auto shared = find_handle<Shared>(kind, info[0]);

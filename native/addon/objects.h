@@ -1,6 +1,7 @@
 // Cold calls between lib/binding/addon.ts and the classes of this folder: creating, attaching, handles, errors.
 //
-// A cold call answers an object, or a string that says what stood in the way; lib/ makes the typed error of it.
+// A cold call returns an object, or a string that is the reason why there is none; lib/ makes a typed error of the
+// reason.
 #pragma once
 
 #include <napi.h>
@@ -18,7 +19,7 @@
 
 namespace sluice {
 
-// A cold call may allocate at any step; what it has begun by then is undone by destructors.
+// A cold call may fail to allocate at any step. Destructors then undo what it has begun.
 template <Napi::Value (*Function)(const Napi::CallbackInfo&)>
 Napi::Value guarded(const Napi::CallbackInfo& info) noexcept {
   try {
@@ -28,13 +29,13 @@ Napi::Value guarded(const Napi::CallbackInfo& info) noexcept {
   }
 }
 
-// Properties of options, own ones only: native code is in the middle of its work and must call nobody, and a getter
-// that a program has put into Object.prototype would be handed the object, with all the native objects in it. (lib/
-// makes these objects; they have no getters of their own.)
+// These functions read own properties of options only. Native code must not call JavaScript in the middle of its work,
+// and a getter that a program has put into Object.prototype would get the options as `this`, with all the native
+// objects in them. (lib/ makes the options, without getters.)
 //
-// While a thread is being terminated none can be read any more, from one moment to the next; what a call has read so
-// far is then worthless, which it must find out by intact() before it uses any of it. No property is asked of an object
-// that could not be read itself: node-addon-api would end the process.
+// A thread may be terminated at any moment, and from then on no property can be read. What a call has read may then be
+// incomplete, so the call must check intact() before it uses any of it. get() reads no property of an object that could
+// not be read itself (an empty one), because node-addon-api would end the process.
 inline napi_status own(const Napi::Object& object, const char* name, napi_value& key, bool& has) {
   const napi_status status = napi_create_string_utf8(object.Env(), name, NAPI_AUTO_LENGTH, &key);
   return status == napi_ok ? napi_has_own_property(object.Env(), object, key, &has) : status;
@@ -51,7 +52,7 @@ inline Napi::Object nested(const Napi::Object& object, const char* name) {
   const Napi::Value value = get(object, name);
   return value.IsObject() ? value.As<Napi::Object>() : Napi::Object();
 }
-// Whether all that was read until now is what it says.
+// Whether everything that was read until now is valid. False: the thread is being terminated.
 inline bool intact(const Napi::Object& options) {
   napi_value key = nullptr;
   bool has = false;
@@ -60,14 +61,16 @@ inline bool intact(const Napi::Object& options) {
 
 template <class Number>
 bool within(Number number, Number least, Number most) {
-  return number >= least && number <= most;  // so that NaN is not
+  return number >= least && number <= most;  // false for NaN
 }
-// Milliseconds to nanoseconds; of no such time, as Infinity, the largest.
+// Converts milliseconds to nanoseconds. Returns the largest number if `ms` is negative, NaN, or 1e13 (317 years) or
+// more.
 inline std::uint64_t nanoseconds(double ms) {
   return ms >= 0 && ms < 1e13 ? static_cast<std::uint64_t>(ms * 1e6) : ~0ULL;
 }
 
-// 0 of what is no number, the largest of one that is no whole number of 64 bits or 32.
+// u64() and u32() cut fractions off. They return 0 for a value that is neither a number nor a bigint, and the largest
+// number for one that is negative, NaN or too large. (u64() returns the low 64 bits of a bigint.)
 inline std::uint64_t u64(const Napi::Value& value) {
   if (value.IsBigInt()) {
     bool lossless = false;
@@ -115,7 +118,8 @@ std::shared_ptr<Object> find_handle(ObjectKind kind, const Napi::Value& handle) 
   return Registry::instance().find<Object>(kind, u64(object, "id"), u64(object, "token"));
 }
 
-// The clock named by `options.clock` (a manual clock's handle), or the monotonic one. False: a dead handle.
+// Reads `options.clock`, the handle of a manual clock; without it, `source` remains the monotonic clock. False: the
+// handle is dead.
 inline bool clock_option(const Napi::Object& options, ClockSource& source) {
   const Napi::Value handle = get(options, "clock");
   if (!handle.IsObject()) return true;

@@ -28,14 +28,15 @@ struct SharedQueue : SharedObject, QueueHost {
   void ring(std::uint64_t session) noexcept override { bells.ring(session); }
   void ring_all() noexcept override { bells.ring_all(); }
   void give_back(const Tag& tag) noexcept override {
-    // Relaxed: the user set it before it put a tag, and a thread that has a tag has it from its record's stamp.
+    // Relaxed: the tags' user stored it before it put any tag, and this thread acquired the tag by the stamp of its
+    // record.
     returns.load(std::memory_order_relaxed)->give_back(tag);
   }
 
   Segment segment;
   ClockSource time;
   Bell bell;                                  // the consumer's
-  Bells bells;                                // of attachments that wait for room or want to hear of the end
+  Bells bells;                                // of attachments that wait for room or for the queue's end
   std::atomic<TagReturns*> returns{nullptr};  // of the tags' user, while they have one
 };
 
@@ -46,30 +47,31 @@ class QueueAttachment final : public ObjectAttachment<SharedQueue, QueueStaging>
 
   QueueSession& session() { return session_; }
 
-  // { in, out, dropped, words }, as the session uses them. False: not buffers of the size that native code writes to.
+  // Keeps the buffers { in, out, dropped, words }: see QueueSession::Buffers. False: one of them is too small.
   bool stage(napi_env env, napi_value buffers);
 
-  // Before its session waits for room. Throws std::bad_alloc.
+  // Returns the attachment's own bell, which it makes at the first call. Must be called before the session waits for
+  // room. Throws std::bad_alloc.
   Bell& own_bell();
   // Throws std::bad_alloc.
   void listen_for_served();
   LoopBell& served() { return served_; }
 
   static constexpr std::uint32_t kNoBatch = ~0u;
-  // kNoBatch: there is no buffer, or none with room for a record. Throws std::bad_alloc.
+  // Returns the batch's number, or kNoBatch if `buffer` has no room for a record. Throws std::bad_alloc.
   std::uint32_t open_batch(napi_env env, napi_value buffer, std::uint32_t lane);
-  // nullptr: there is none of that number.
+  // nullptr: no batch with that number is open.
   QueueSession::Batch* batch(std::uint32_t number) {
     return number < batches_.size() && batches_[number].is_open ? &batches_[number].batch : nullptr;
   }
-  // Publishes what is gathered; the number is free for another batch.
+  // Publishes the gathered records. Afterwards the number is free for another batch.
   void close_batch(std::uint32_t number);
 
   void give_lease();
   // Throws std::bad_alloc.
   Park park();
   void unpark();
-  // Whether a wait for records keeps the thread's loop alive.
+  // Sets whether a wait for records keeps the thread's loop alive.
   void set_ref(bool ref);
   // Sleeps at most `ms` until there may be something to consume.
   Park await_record(int ms) {
@@ -95,7 +97,7 @@ class QueueAttachment final : public ObjectAttachment<SharedQueue, QueueStaging>
   Staging in_, out_, dropped_records_;
   LoopBell arrivals_, served_;
   std::unique_ptr<Bell> own_bell_;
-  std::deque<GatheredBatch> batches_;  // which stay where they are
+  std::deque<GatheredBatch> batches_;  // a deque, because an open batch must not move
 };
 
 }  // namespace sluice

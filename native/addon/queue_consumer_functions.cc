@@ -6,9 +6,9 @@
 namespace sluice {
 namespace {
 
-// next(consumed, max): removes the `consumed` records shown last, then shows up to `max` more, or one that has left the
-// queue (see QueueSession::next). A queue that overwrites cannot keep records shown between two calls, so it allows
-// only a max of 0, which takes the lease.
+// next(consumed, max): removes the first `consumed` of the records shown last, then shows up to `max` more, or one that
+// has left the queue (see QueueSession::next). A queue that overwrites cannot keep records shown between two calls, so
+// there `max` must be 0: such a call only takes the lease.
 napi_value next(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[2];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
@@ -58,7 +58,7 @@ napi_value unpark(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// awaitRecord(ms): sleeps until there may be something to consume
+// awaitRecord(ms): sleeps until there may be something to consume, at most `ms`
 napi_value await_record(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
@@ -68,7 +68,7 @@ napi_value await_record(napi_env env, napi_callback_info info) {
   return number(env, static_cast<std::int32_t>(self.await_record(ms)));
 }
 
-// spin(pauses): 1 as soon as there is something to read, 0 after so many pauses
+// spin(pauses): 1 as soon as there is something to read; 0 if there is nothing after that many pauses
 napi_value spin(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<QueueAttachment>(env, info, arguments);

@@ -1,4 +1,5 @@
-// Creating and attaching queues, and what anybody calls on one: its state, its figures, its end.
+// Creates queues and attaches to them, and the functions of a queue that any thread calls: its state, its figures, its
+// end.
 #include "addon/queue_functions.h"
 
 #include "addon/object_attachment.h"
@@ -25,7 +26,7 @@ napi_value empty(napi_env env, napi_callback_info info) {
   return number(env, self.detached() ? kDisposed : self.session().queue().empty() ? 1 : 0);
 }
 
-// awaitEmpty(1 | 0): begins or ends a wait for an empty queue; how often it was empty before
+// awaitEmpty(1 | 0): begins or ends a wait for an empty queue; returns how often the queue was found empty before
 napi_value await_empty(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<QueueAttachment>(env, info, arguments);

@@ -36,7 +36,8 @@ napi_value push_to(napi_env env, napi_callback_info info) {
                 self.session().push(arguments[0], self.session().ttl(arguments[1] != 0), arguments[2] != 0));
 }
 
-// pushMany(count, lane, hasTtl, more): how many were taken. `more`: how many records would follow (see QueueSession).
+// pushMany(count, lane, hasTtl, more): how many were taken. `more`: how many further records the caller would push next
+// (see QueueSession).
 napi_value push_many(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[4];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
@@ -80,7 +81,7 @@ napi_value waiter_state(napi_env env, napi_callback_info info) {
   return number(env, static_cast<std::int32_t>(self.session().waiter_state(arguments[0])));
 }
 
-// leave(waiter): 1, or 0 if it has been served or closed
+// leave(waiter): 1, or 0 if the waiter has already been served, or the queue was closed
 napi_value leave(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
@@ -89,7 +90,8 @@ napi_value leave(napi_env env, napi_callback_info info) {
   return number(env, self.session().leave(arguments[0]) ? 1 : 0);
 }
 
-// retire(waiter): frees a waiter that has been served or closed; the attachment gets its permits
+// retire(waiter): frees the place of a waiter that has been served, or whose queue was closed; the session gets its
+// permits
 napi_value retire(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
@@ -107,7 +109,7 @@ napi_value await_served(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// onServed(callback): 1; called from the loop when waiters may have been served, or the queue was closed
+// onServed(callback): 1; the loop calls `callback` when waiters may have been served, or the queue was closed
 napi_value on_served(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
   auto& self = attachment<QueueAttachment>(env, info, arguments);
@@ -158,7 +160,7 @@ napi_value open_batch(napi_env env, napi_callback_info info) {
   return number(env, batch == QueueAttachment::kNoBatch ? kBadArgument : static_cast<std::int32_t>(batch));
 }
 
-// fillBatch(batch): the permits it has now
+// fillBatch(batch): how many permits the batch has now
 napi_value fill_batch(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[1];
   auto& self = attachment<QueueAttachment>(env, info, arguments);

@@ -140,8 +140,8 @@ Sweeping sweeping(const SharedStock& shared) {
   return shared.time.manual == nullptr ? Sweeping::kByPassers : Sweeping::kAsked;
 }
 
-// createStock({ maxItems, maxReservations, maxUsers, maxIds, movements, holdMs, commit, clock? }, staging): without
-// items yet
+// createStock({ maxItems, maxReservations, maxUsers, maxIds, movements, holdMs, commit, clock? }, staging): the ledger
+// has no items yet
 Napi::Value create_stock(const Napi::CallbackInfo& info) {
   const auto options = info[0].As<Napi::Object>();
   auto shared = std::make_shared<SharedStock>();
@@ -171,8 +171,8 @@ Napi::Value restore_stock(const Napi::CallbackInfo& info) {
   auto shared = std::make_shared<SharedStock>();
   if (!clock_option(options, shared->time)) return Napi::String::New(info.Env(), kDeadHandle);
   if (!intact(options)) return {};
-  // Its address is read only now, because a getter that a program has smuggled into the options may have detached the
-  // memory.
+  // The address of `octets` is read only now, because a getter that a program has smuggled into the options may have
+  // detached the memory.
   const auto octets = info[0].As<Napi::Uint8Array>();
   LedgerWords words;
   LedgerShape shape;

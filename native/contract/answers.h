@@ -14,11 +14,11 @@ inline constexpr std::int32_t kNoResources = -102;  // the system has no memory,
 
 inline constexpr std::int32_t kClosed = -1;
 inline constexpr std::int32_t kNotConsumer = -2;
-inline constexpr std::int32_t kLineFull = -4;  // as many callers wait for room as may
+inline constexpr std::int32_t kLineFull = -4;  // `maxWaiting` callers wait for room already
 // Answer of next() when it shows one record that has left the queue already. No count is as large.
 inline constexpr std::int32_t kShownAndGone = 65;
 
-// What a consumer that found no record does next.
+// Answers of park() and awaitRecord(): the next step of a consumer that found no record.
 enum class Park : std::int32_t { kReady = 0, kParked = 1, kEnded = 2 };
 
 // ---- limiter ----
@@ -28,8 +28,8 @@ enum class Park : std::int32_t { kReady = 0, kParked = 1, kEnded = 2 };
 inline constexpr std::int32_t kOversized = 8, kWindowUnit = 16, kDryRun = 64;
 // acquire(): if the request waits, kWaits plus the number of its waiter.
 inline constexpr std::int32_t kWaits = 128;
-// told(): kToldUnit times the waiter, plus the outcome. kForgotten minus the waiter: it was served, but the charge was
-// given back, because there was no memory to record it.
+// told() returns kToldUnit times the waiter's number, plus the outcome. It returns kForgotten minus that number if the
+// waiter was served, but its charge was given back because there was no memory to record it.
 inline constexpr std::int32_t kToldUnit = 4, kForgotten = -1'000;
 
 // ---- stock ----

@@ -25,7 +25,8 @@ struct Figure {
   double (*of)(const Source&);
 };
 
-// Writes the figures of `source` to `to`, which has room for kFiguresMax. Returns the offset for the next ones.
+// Writes the figures of `source` to `to`, from the offset `at` on. There `to` has room for kFiguresMax figures in all.
+// Returns the offset for the next ones.
 template <class Source, std::size_t N, class Buffer>
 std::size_t put_figures(const Figure<Source> (&figures)[N], const Source& source, const Buffer& to,
                         std::size_t at) {
@@ -106,7 +107,7 @@ inline constexpr Figure<LimiterConfig> kLimits[] = {
     {"burst", [](const LimiterConfig& config) { return number(config.bucket.burst); }},
     {"max", [](const LimiterConfig& config) { return number(config.depth_max); }},
 };
-// After them the figures of each window. The length of a calendar window means nothing.
+// They follow kLimits, once for each window. The `windowMs` of a calendar window means nothing.
 inline constexpr Figure<SlidingWindowConfig> kWindowLimits[] = {
     {"limit", [](const SlidingWindowConfig& window) { return number(window.limit); }},
     {"windowMs",

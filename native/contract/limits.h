@@ -15,7 +15,8 @@ inline constexpr std::uint32_t kWeightMax = 1'000;
 inline constexpr std::uint32_t kStagedRecords = 64;
 // The most records that one native call drops, where JavaScript or a gate learns of each.
 inline constexpr std::uint32_t kDroppedMax = 64;
-// The longest sleep of one call, even if more is asked for: a thread that is being terminated is not woken.
+// The longest sleep of one call, even if JavaScript asks for more: nothing wakes a sleeping thread that is being
+// terminated.
 inline constexpr std::uint32_t kSleepMsMax = 100;
 
 // ---- limiter ----

@@ -39,7 +39,7 @@ constexpr const char* reason(AttachError error) {
   return nullptr;
 }
 
-// For a table that is too small, the reason is the name of the option of restoreStock().
+// For a table that is too small, the reason is the name of the option of restoreStock() that sets its size.
 constexpr const char* reason(SnapshotError error) {
   switch (error) {
     case SnapshotError::kNone:

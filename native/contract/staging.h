@@ -32,7 +32,8 @@ struct LimiterStaging {
   // Doubles: the results of tryAcquire, peek, acquire, tend and told, and the patience of acquire.
   static constexpr std::size_t kRetryAfterMs = 0, kRemaining = 8, kTier = 16, kPatienceMs = 24,
                                kTightest = 32, kNowMs = 40, kLeftMs = 48;
-  // The results of rooms: for bucket, depth and each window, how much is left and in how many milliseconds one more is.
+  // The results of rooms: for bucket, depth and each window, how much room is left, and the milliseconds until there is
+  // room for one more.
   static constexpr std::size_t kRooms = 56, kRoomBytes = 16,
                                kRoomsEnd = kRooms + kRoomBytes * (2 + kWindowsMax);
   // The receipt of an allowed request: the slot of the bucket, the serial (32 bits), and a word for each window.
@@ -43,7 +44,7 @@ struct LimiterStaging {
 };
 
 // A key is two words: | tag | number, or the offset of its text |. Tag 0: absent; 1: a number; 1 + n: a text of n
-// octets of UTF-8. A line is a sku's key and a quantity. The texts have room at the end.
+// octets of UTF-8. A line is a sku's key and a quantity. The texts themselves are at the end.
 struct StockStaging {
   static constexpr std::size_t kHoldNs = 0, kReservation = 8, kQuantity = 16, kLine = 24, kPerUser = 32,
                                kShards = 40, kBackorder = 48, kUser = 56, kId = 72, kLines = 88,
@@ -55,8 +56,8 @@ struct StockStaging {
 };
 
 // The reservation, retryAfterMs and line of a result. After take(): the milliseconds until renew() must be called (-1:
-// no sooner than asked for before), then for each order its reservation (0: none), its entry and its deliveries (32
-// bits each).
+// the time that an earlier call gave still holds), then for each order its reservation (0: none), its entry and its
+// deliveries (32 bits each).
 struct GateStaging {
   static constexpr std::size_t kReservation = 0, kRetryAfterMs = 8, kLine = 16, kRenewInMs = 24, kTaken = 32,
                                kTakenEntry = 8, kTakenDeliveries = 12, kTakenBytes = 16,

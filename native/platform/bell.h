@@ -38,12 +38,12 @@ class Bell {
   std::mutex mutex_;
   std::condition_variable waiters_;
   bool rung_ = false;
-  uv_async_t* listener_ = nullptr;  // guarded by mutex_, so that it is not closed while it is rung
+  uv_async_t* listener_ = nullptr;  // guarded by mutex_, so that no thread rings it while it is closed
 #endif
 };
 
-// libuv closes handles asynchronously, so a listener deletes itself. The caller calls close() once, and does not use it
-// afterwards.
+// libuv closes handles asynchronously, so a listener deletes itself. The caller calls close() once, and does not use
+// the listener afterwards.
 class BellListener {
  public:
   using Callback = void (*)(void* data);
