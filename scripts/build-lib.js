@@ -51,10 +51,10 @@ function publish(from) {
 
 /** @returns {number | null} the exit status */
 function build() {
-  // As deep as dist/: source maps hold relative paths.
+  // The directory is as deep as dist/, because source maps hold relative paths.
   const beside = `.dist-${process.pid}`;
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
-  const before = sources(); // excludes edits during the build
+  const before = sources(); // so that an edit during the build makes it stale
   try {
     const args = [tsc, '-p', 'tsconfig.json', '--outDir', beside];
     const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });

@@ -9,7 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 
-// The official Node.js binaries for Linux need these versions themselves, so every machine that runs Node has them.
+// The official Node.js binaries for Linux need these versions themselves, so every machine that runs Node.js has at
+// least these.
 const symbolFloors = { GLIBC: '2.28', GLIBCXX: '3.4.21', CXXABI: '1.3.9' };
 const exportedSymbols = ['napi_register_module_v1', 'node_api_module_get_api_version_v1'];
 const libraries = ['libc.so.6', 'libgcc_s.so.1', 'libm.so.6', 'libpthread.so.0', 'libstdc++.so.6'];
@@ -57,7 +58,10 @@ function expectedFiles() {
   return ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', 'bin/sluice.js', ...compiled];
 }
 
-/** @param {string[]} files of the benchmark: it is plain JavaScript, and may import only Node.js and sluice */
+/**
+ * @param {string[]} files of the benchmark: they are plain JavaScript, and may import only Node.js, sluice and each
+ * other
+ */
 function benchFaults(files) {
   return files.flatMap((file) => {
     const imports = readFileSync(join(root, file), 'utf8').matchAll(

@@ -21,7 +21,7 @@ function isInOrder(file) {
   });
 }
 
-/** @returns {Promise<number>} how many of the files that this lane took have faults */
+/** @returns {Promise<number>} how many of the files that this call took have faults */
 async function lane() {
   let wrong = 0;
   for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {

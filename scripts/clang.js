@@ -1,5 +1,5 @@
-// What clang-format.js, clang-tidy.js, wasm-check.js and compile-commands.js have in common: the tool, of one fixed
-// version because every major version formats and warns a little differently, and the C++ sources.
+// Helpers of clang-format.js, clang-tidy.js, wasm-check.js and compile-commands.js. They find a tool of clang, in one
+// fixed version because every major version formats and warns a little differently, and the C++ sources.
 
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -9,7 +9,8 @@ import { join } from 'node:path';
 const version = '14';
 
 /**
- * Ends the process if the tool is not installed: with a message on a developer's machine, with an error in CI.
+ * Returns the command of the tool. If the tool is not installed, it ends the process: with a message on a developer's
+ * machine, with an error in CI.
  * @param {'clang-format' | 'clang-tidy' | 'clang++'} tool
  */
 export function findTool(tool) {
@@ -35,7 +36,9 @@ export function sourcesIn(directories, pattern) {
   );
 }
 
-/** Returns the flags with which node-gyp compiles the addon that a source tool needs. Requires a build. */
+/**
+ * Returns those of node-gyp's flags that a tool needs to read the sources of the addon. Requires a build of the addon.
+ */
 export function addonFlags() {
   const { variables } = JSON.parse(readFileSync('build/config.gypi', 'utf8').replace(/^#.*$/gm, ''));
   const { include_dir: addonApi } = createRequire(import.meta.url)('node-addon-api');

@@ -1,5 +1,5 @@
 // Writes lib/binding/contract.ts from native/contract or, with --check, fails if the file differs from what it would
-// write. Without a C++ compiler it checks nothing, because the file is checked in.
+// write. Without a C++ compiler --check checks nothing and does not fail: the repository contains the file.
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -9,8 +9,8 @@ import { digestOf, root } from './digest.js';
 const printed = join(root, 'lib/binding/contract.ts');
 const program = join(root, `build/contract${process.platform === 'win32' ? '.exe' : ''}`);
 /**
- * The file with the digest of everything that the last successful check read. It saves the seconds of a check, with
- * which every build begins.
+ * The file with the digest of everything that the last successful check read. Every build begins with a check; this
+ * file saves its seconds if nothing has changed.
  */
 const checked = join(root, 'build/contract.checked');
 

@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 /** Text by path, relative to the root. @typedef {ReadonlyMap<string, string>} Tree */
 /** Returns the violations of a rule, one entry for each place. @typedef {(tree: Tree) => Iterable<string>} Rule */
 
-/** The headers that core and sessions may include: they need a compiler, and neither a system nor a heap. */
+/** The headers that core and sessions may include. These need a compiler, but no operating system and no heap. */
 export const freestanding = [
   ...['algorithm', 'atomic', 'bit', 'cmath', 'cstddef', 'cstdint', 'cstring', 'iterator', 'limits', 'new'],
   ...['optional', 'span', 'string_view', 'type_traits', 'utility', 'intrin.h'], // the last: MSVC's
@@ -97,9 +97,12 @@ const places = [
   /^lib\/((binding|clock|dispatch|gate|http|input|limiter|observe|overflow|queue|record|redis|stock)\/)?[a-z0-9-]+\.ts$/,
 ];
 
-/** Of what people write. The formatters lay code out in 110. */
+/** The longest line that a person may write. (The formatters break code at 110.) */
 const columns = 120;
-/** The most lines that are neither empty nor a comment. Documentation may be as long as it must. */
+/**
+ * The most lines of a file that are neither empty nor a comment. Comments and Markdown files may be as long as they
+ * must.
+ */
 const codeLinesMax = 350;
 const testLinesMax = 400;
 /**
@@ -189,7 +192,7 @@ export const rules = {
 
   *columns(tree) {
     for (const [file, text] of tree) {
-      // Biome limits code. The lines that it leaves wider are texts in one piece.
+      // Biome limits code. The lines of code that it leaves wider contain texts, which it does not break.
       const counts = /\.[mc]?[jt]s$/.test(file) ? /^\s*(\*|\/[/*])|[;{},)] \/\/ / : /^[^|]/;
       for (const [index, line] of text.split('\n').entries()) {
         if ([...line].length > columns && counts.test(line)) {
@@ -239,7 +242,11 @@ export function violations(tree, names = Object.keys(rules)) {
   return names.flatMap((name) => [...(rules[name]?.(tree) ?? [])].map((found) => `${name}: ${found}`));
 }
 
-/** Reads all written files that git tracks or would track. @param {string} root @returns {Map<string, string>} */
+/**
+ * Reads all source files and documents that git tracks or would track.
+ * @param {string} root
+ * @returns {Map<string, string>}
+ */
 export function readTree(root) {
   const listed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
     cwd: root,

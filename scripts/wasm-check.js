@@ -1,9 +1,9 @@
-// The core is free of the system: it compiles for WebAssembly, and what it needs of the world it imports.
+// Checks that the core needs no operating system. It compiles for WebAssembly, and imports the few functions it needs:
 //   1. no header of native/core includes one of an operating system, or one that needs an operating system;
 //   2. each header compiles for wasm32 by itself;
 //   3. the calls on the hot paths link to a module that imports its memory and native/core/base/system.h, no C library;
 //   4. every struct in shared memory has the same layout in wasm32 as in 64-bit native code.
-// Ends visibly skipped where clang or the headers for wasm32 are missing, which is an error in CI.
+// Where clang or the headers for wasm32 are missing, it reports that it is skipped, which is an error in CI.
 
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -76,7 +76,7 @@ async function checkModule(scratch) {
 }
 
 /**
- * Where the members of each struct stand, by its name.
+ * Returns the layout of each struct by its name: the offsets of its members, and its size.
  * @param {string[]} target
  * @returns {Promise<Map<string, string>>}
  */
@@ -96,7 +96,7 @@ async function layouts(target) {
     output.split('*** Dumping AST Record Layout\n').flatMap((record) => {
       const name = record.match(/^ *0 \| (?:struct|class) sluice::(.*?)(?: \(empty\))?$/m)?.[1];
       if (name === undefined) return [];
-      // The members themselves, not theirs in turn: an atomic has others in every library.
+      // Only the struct's direct members, because the members of an atomic differ between standard libraries.
       const members = [...record.matchAll(/^ *([\d:-]+) \| {3}\S.* (\S+)$/gm)].map(
         ([, at, member]) => `${member} ${at}`,
       );
@@ -104,7 +104,7 @@ async function layouts(target) {
     }),
   );
 }
-/** A name without the arguments of templates. @param {string} name */
+/** Returns a name without the arguments of templates. @param {string} name */
 function plain(name) {
   return name.replace(/<.*>/, '');
 }

@@ -1,4 +1,4 @@
-/** The groups of figures, in the order of the reports. A new one is one import and one name here. */
+/** The groups of figures, in the order of the reports. A new group needs one import and one name here. */
 import { existsSync } from 'node:fs';
 import { group as allocation } from './allocation/group.js';
 import { group as callCost } from './call-cost/group.js';
@@ -26,7 +26,7 @@ const published = [
 
 /**
  * @returns {Promise<import('../harness/runner/group.js').Group[]>} all groups that are installed; the repository has
- * more
+ * more of them than the package
  */
 export async function loadGroups() {
   if (!existsSync(new URL('./repository-only/index.js', import.meta.url))) return published;

@@ -13,7 +13,7 @@
  * @property {number[]} timeDeltas microseconds before each sample
  */
 
-/** V8's names for the time in which a thread waits. */
+/** V8's name for the time in which a thread waits. */
 const IDLE = '(idle)';
 
 /** @param {Profile} profile @returns {CallTree} without the time in which the thread did nothing */

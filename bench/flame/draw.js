@@ -1,6 +1,6 @@
 /**
- * Flame graphs as SVG, drawn by d3-flame-graph. It draws in a browser, so this starts a headless Chromium; no
- * maintained npm package writes an SVG without one.
+ * Draws flame graphs as SVG with d3-flame-graph. That package draws in a browser, so this module starts a headless
+ * Chromium; no maintained npm package writes the SVG without a browser.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -19,7 +19,10 @@ const places = [
 
 const require = createRequire(import.meta.url);
 const drawer = require.resolve('d3-flame-graph');
-/** The scripts that it needs, in order: each is one file that adds itself to the global `d3`. */
+/**
+ * The modules of d3 that d3-flame-graph needs, in the order in which they are loaded. Each is one file that adds itself
+ * to the global `d3`.
+ */
 const parts = [
   ...['dispatch', 'timer', 'color', 'interpolate', 'ease', 'selection', 'transition'],
   ...['array', 'format', 'hierarchy', 'time', 'time-format', 'scale'],
@@ -74,7 +77,7 @@ function drawInPage({ title, tree, width, cellHeight, style }) {
     .inverted(false);
   d3.select('#chart').datum(tree).call(draw);
   const svg = /** @type {SVGElement} */ (box.querySelector('svg'));
-  // In a transition the cells would still grow to the width of their groups.
+  // In the page, a transition would still widen each cell to the width of its group. The copy gets that width at once.
   const still = /** @type {SVGElement} */ (svg.cloneNode(true));
   for (const cell of still.querySelectorAll('rect')) {
     cell.setAttribute('width', cell.parentElement?.getAttribute('width') ?? '0');

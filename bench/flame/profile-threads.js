@@ -1,4 +1,4 @@
-/** CPU profiles of one producer thread and one consumer thread of a rival, while it is flooded. */
+/** CPU profiles of one producer thread and one consumer thread of a rival, while the producer floods the consumer. */
 import { existsSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { withThreads } from '../harness/threads/start-threads.js';

@@ -36,7 +36,7 @@ Each comparison waits for an idle machine; all of them together wait at most two
 
 /**
  * @param {string[]} args
- * @returns {Settings | string} a string to print, after which the program ends
+ * @returns {Settings | string} the settings, or a text to print, after which the program ends
  * @throws TypeError, RangeError that name the bad option
  */
 export function parseCommandLine(args) {

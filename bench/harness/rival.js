@@ -7,7 +7,7 @@
  * @typedef {object} About its abilities, which decide what is measured
  * @property {string} title the name in the reports
  * @property {number} producersMax threads that can push to one consumer; 0: it works only within one thread
- * @property {boolean} batches whether `pushMany` costs less than as many `push`
+ * @property {boolean} batches whether `pushMany` costs less than as many calls of `push`
  * @property {true} [gathers] `push` publishes many records at once, at a later push, so its latency is not measured
  * @property {'any' | 64} recordBytes whether it takes records of other sizes than the 64 bytes of an order
  *
@@ -19,7 +19,7 @@
  * @property {(order: Order) => boolean} push
  * @property {(orders: Order[]) => number} pushMany returns how many were taken, from the front
  * @property {() => void} [flush] publishes the records that `push` has gathered
- * @property {() => void} [dispose] detaches this thread, as its end does
+ * @property {() => void} [dispose] detaches this thread, as the end of the thread also does
  *
  * @typedef {object} Outlet the consumer's end
  * @property {(visit: Visit, max: number) => number} drain visits the records that are there, without waiting

@@ -36,11 +36,13 @@ export function payloadBytes(recordBytes) {
 }
 
 /**
- * An order of 8 bytes has only the first three of these fields.
+ * An order of 8 bytes has only the fields orderId, quantity and producer.
  * @typedef {{ -readonly [name in keyof typeof fields]: number } & { payload?: Uint8Array }} Order
  */
 
-/** @typedef {{ count: number, checksum: number }} Sent the checksum wraps at 32 bits: integers cost least */
+/**
+ * @typedef {{ count: number, checksum: number }} Sent the checksum wraps at 32 bits, because such integers cost least
+ */
 
 /** The quantity that marks a producer's last order. */
 const LAST = 0;

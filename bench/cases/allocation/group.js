@@ -1,11 +1,11 @@
-/** What a record leaves for the garbage collector to collect. */
+/** The memory that each record leaves for the garbage collector. */
 import { existsSync } from 'node:fs';
 import { asQueue, queues } from '../queues/index.js';
 import { measureAllocation } from './measure.js';
 
 const ids = { push: 'allocation/push', drain: 'allocation/drain', collections: 'allocation/collections' };
 const all = [...queues];
-// The package leaves it out.
+// The published package does not contain this file.
 if (existsSync(new URL('../../rivals/queues/fastq.js', import.meta.url))) {
   all.push(asQueue(await import('../../rivals/queues/fastq.js')));
 }

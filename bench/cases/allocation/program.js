@@ -43,7 +43,7 @@ process.send?.(result);
 process.disconnect?.();
 
 function countBytes() {
-  globalThis.gc?.(); // garbage of the warm-up would fill the space that must last
+  globalThis.gc?.(); // otherwise garbage of the warm-up would fill a part of the young generation
   profiler.start();
   const looking = grownBy(() => {});
   let pushed = 0;

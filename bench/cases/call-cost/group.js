@@ -44,8 +44,11 @@ function comparison(pattern, title, batch, measured) {
 }
 
 /**
- * The ring's cost as a multiple of sluice's. @param {string} claim @param {string} ours @param {string} theirs @param
- * {number} atLeast
+ * A bar for the Atomics ring's cost as a multiple of sluice's.
+ * @param {string} claim
+ * @param {string} ours
+ * @param {string} theirs
+ * @param {number} atLeast
  */
 function bar(claim, ours, theirs, atLeast) {
   return {

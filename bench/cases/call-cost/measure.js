@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 
-/** A run that takes this much longer than it should is abandoned. */
+/** A run is abandoned when it takes this much longer than its warm-up and its measurement together. */
 const GRACE_MS = 20_000;
 
 /**

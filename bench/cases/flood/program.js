@@ -1,4 +1,4 @@
-/** A process that floods one rival's consumer, and sends its parent the timer gap and the memory it took. */
+/** A process that floods one rival's consumer, and sends its parent the timer gap and the growth of memory. */
 import { memoryCurve } from '../../harness/threads/memory-curve.js';
 import { withThreads } from '../../harness/threads/start-threads.js';
 import { assertDelivered } from '../../harness/traffic.js';

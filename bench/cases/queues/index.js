@@ -11,7 +11,7 @@ import * as sluiceBatcher from './sluice-batcher.js';
 
 export const queues = [sluice, sluiceBatcher, atomicsRing, messagePort, arrayQueue].map(asQueue);
 
-/** A port as programs usually use it, beside the bounded ones. */
+/** A MessagePort without a bound, as programs usually use it. */
 export const unbounded = asQueue(unboundedMessagePort);
 
 /**

@@ -1,10 +1,11 @@
 /**
- * The producer thread. At its start it rehearses: it offers messages to its own links without a consumer, until they
- * are full and long after, so that V8 has compiled all of the code; that memory stays in use.
+ * The producer thread. At its start it rehearses: it offers messages to links of its own, which have no consumer, until
+ * they are full and long after. Then V8 has compiled all of the code, and the memory for that is in use before growth
+ * is measured.
  *
- * First phase: as many orders as go round every ring several times, all delivered, so that all memory that a ring has
- * is in use. Second phase: `attempts` orders for a stalled consumer. The producer offers each once, and does not try
- * again when a full queue refuses it. After the last it releases the consumer.
+ * First phase: it delivers enough orders to go round every ring several times, so that all memory of the ring is in
+ * use. Second phase: `attempts` orders for a stalled consumer. The producer offers each once, and does not try again
+ * when a full queue refuses it. After the last it sets `offered`; then program.js releases the consumer.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { load } from '../../harness/rival.js';
@@ -55,7 +56,7 @@ function offer(to, from, times) {
     from.next();
     if (to.push(order)) continue;
     no++;
-    from.count = count; // never sent: its number goes to the next
+    from.count = count; // it was not sent, so the next order gets its number
     from.checksum = checksum;
   }
   return no;

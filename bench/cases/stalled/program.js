@@ -45,7 +45,8 @@ process.send?.(result);
 process.disconnect?.();
 
 /**
- * Blocks this thread meanwhile, so that the thread itself takes almost no memory.
+ * Returns the growth of resident memory until all orders have been offered. Blocks this thread meanwhile, so that the
+ * thread itself takes almost no memory.
  * @param {number} before
  * @returns {Array<[atMs: number, growth: number]>}
  */

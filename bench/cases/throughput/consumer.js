@@ -1,6 +1,6 @@
 /**
- * The consumer thread: it visits and checks every order, and reports each time all producers have sent their last. It
- * runs on its event loop, or spins: then it polls for records and has no event loop at all.
+ * The consumer thread: it visits and checks every order, and reports each time it has received the last order of every
+ * producer. It runs on its event loop, or spins: then it polls for records and has no event loop at all.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { load } from '../../harness/rival.js';

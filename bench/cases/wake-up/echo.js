@@ -1,4 +1,4 @@
-/** The other end: an event loop that is idle until an order comes, and sends it back. */
+/** The other end of the round trips: an event loop that is idle until an order comes, and answers it with an order. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { load } from '../../harness/rival.js';
 import { OrderSource } from '../../harness/traffic.js';

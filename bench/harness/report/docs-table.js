@@ -18,7 +18,7 @@ export function writeDocs(file, run) {
  * @param {string} text of a document
  * @param {string} table
  * @returns {string} the document with the table between its markers
- * @throws if it does not have both, once, in order
+ * @throws if the document does not have both markers, once each and in order
  */
 export function withTable(text, table) {
   const [before, inside, ...more] = text.split(markers.begin);

@@ -1,4 +1,4 @@
-/** Describes the machine, on which the figures depend besides the code. */
+/** Describes the machine. The figures depend on it as much as on the code. */
 import { readFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 

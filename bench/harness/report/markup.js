@@ -1,4 +1,4 @@
-/** HTML templates that no value can break. */
+/** HTML templates that escape their values. */
 
 /** Text that is markup already. */
 export class Markup {
@@ -12,7 +12,8 @@ export class Markup {
 /** @typedef {Single | Array<Single | Single[]>} Part */
 
 /**
- * A template whose values are escaped, unless they are markup. Arrays are joined; undefined adds nothing.
+ * Returns the markup of a template. Values are escaped, unless they are markup; arrays are joined; undefined adds
+ * nothing.
  * @param {TemplateStringsArray} strings
  * @param {Part[]} parts
  */

@@ -82,7 +82,8 @@ function curveSection({ results }, colorOf) {
 }
 
 /**
- * sluice has the first color, everything else the others in turn. @param {import('../runner/group.js').Group[]} groups
+ * Returns a function from a subject to its class: sluice has the first color, all other subjects have the rest in turn.
+ * @param {import('../runner/group.js').Group[]} groups
  */
 function colors(groups) {
   const subjects = groups.flatMap(({ comparisons }) =>

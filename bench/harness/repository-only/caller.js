@@ -1,6 +1,6 @@
 /**
- * Describes a call whose cost or rate is measured. A module exports `cases`, by name; workers load them by file and
- * name, so that each is measured in its own threads.
+ * The interface of a call whose cost or rate is measured. A module exports its cases by their names (`cases`). Workers
+ * load a case by the module's file and the case's name, so that each case is measured in threads of its own.
  *
  * @typedef {object} Caller one thread's end
  * @property {number} calls calls that a turn makes
@@ -17,7 +17,7 @@
  * @typedef {object} Case
  * @property {(data: any) => Caller | Promise<Caller>} open
  * @property {() => Shared | Promise<Shared>} [share] once for each measurement
- * @property {() => string | undefined} [unavailable] why it cannot be measured here
+ * @property {() => string | undefined} [unavailable] why the case cannot be measured here
  *
  * @typedef {object} Calls a module with cases
  * @property {string} file its URL

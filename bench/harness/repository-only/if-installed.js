@@ -3,15 +3,15 @@ import { missingPackage } from './missing-package.js';
 
 /**
  * @template Module
- * @typedef {{ module: Module, missing?: never } | { module?: never, missing: string }} Found `missing`: why it is not
- *   here
+ * @typedef {{ module: Module, missing?: never } | { module?: never, missing: string }} Found `missing`: why the module
+ * is not here
  */
 
 /**
  * @template Module
- * @param {() => Promise<Module>} load its import
+ * @param {() => Promise<Module>} load imports the module
  * @returns {Promise<Found<Module>>}
- * @throws the import's error, unless its cause is a package that is not installed
+ * @throws what `load` throws, unless the cause is a package that is not installed
  */
 export async function ifInstalled(load) {
   try {

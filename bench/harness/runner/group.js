@@ -23,8 +23,9 @@
  * @property {import('./units.js').Unit} unit
  *
  * @typedef {object} Case
- * @property {string} subject whose figures these are, as it is printed: 'sluice'
- * @property {string} [skip] why it cannot be measured here: the reports list the reason, and it does not run
+ * @property {string} subject the name of what is measured, as the reports print it, such as 'sluice'
+ * @property {string} [skip] why the case cannot be measured here: the reports list the reason, and the case does not
+ *   run
  * @property {(scale: Scale, plot: Plot) => Promise<Record<string, number>>} run one sample of each figure, by id.
  *   A throw is reported as this case's failure, and makes the run's exit code 1
  *

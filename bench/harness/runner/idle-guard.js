@@ -5,23 +5,23 @@
 import { cpus } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** The largest share of all processors' time that counts as idle. */
+/** The machine counts as idle if less than this share of all processors' time is busy. */
 const BUSY_MAX = 0.1;
 
 export class IdleGuard {
   /** How many comparisons began on an idle machine, and how many had to begin on a busy one. */
   idle = 0;
   gaveUp = 0;
-  /** The highest share at which a comparison began. */
+  /** The highest busy share at which a comparison began. */
   busiest = 0;
 
   #sampleMs = 0;
   #patienceMs = 0;
 
   /**
-   * @param {{ patienceMs: number, sampleMs: number } | undefined} limits `patienceMs`: to wait for idleness in all;
-   *   after it is used up, every wait ends at its first look. `sampleMs`: the time of each look. Without limits it
-   *   never looks
+   * @param {{ patienceMs: number, sampleMs: number } | undefined} limits `patienceMs`: how long the guard waits for
+   *   idleness in all; after that, every wait ends at its first look. `sampleMs`: the time of each look. Without limits
+   *   the guard never looks
    */
   constructor(limits) {
     if (limits === undefined) return;
@@ -29,7 +29,7 @@ export class IdleGuard {
     this.#sampleMs = limits.sampleMs;
   }
 
-  /** The share that counts as idle; undefined: it does not look. */
+  /** The condition for an idle machine, as text; undefined if the guard never looks. */
   get description() {
     if (this.#sampleMs === 0) return undefined;
     return `less than ${BUSY_MAX * 100} % busy over ${this.#sampleMs / 1_000} s`;

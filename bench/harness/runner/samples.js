@@ -1,4 +1,4 @@
-/** The samples of a run: one for each round, figure and subject. A failed case leaves a hole in its round. */
+/** The samples of a run: one for each round, figure and subject. A case that failed in a round has no sample for it. */
 export class Samples {
   /** @type {Map<string, number[]>} */
   #byKey = new Map();

@@ -9,7 +9,8 @@ const LOOKS = 64;
 export function clockFrom(epoch) {
   let closestMs = Number.POSITIVE_INFINITY;
   let offset = 0;
-  // The two clocks are read one after the other, and the thread may be put aside in between: the closest pair counts.
+  // The two clocks are read one after the other, and the thread may lose its processor in between. So of several pairs
+  // of readings the one with the shortest time between them counts.
   for (let look = 0; look < LOOKS; look++) {
     const before = performance.now();
     const sinceEpoch = Number(process.hrtime.bigint() - epoch) / 1e6;

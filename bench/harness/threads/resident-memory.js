@@ -14,7 +14,7 @@ const text = Buffer.alloc(2_048);
 
 /**
  * Returns the resident memory. It allocates almost nothing itself.
- * @returns {number} bytes; on Linux to the page, at the price of a millisecond
+ * @returns {number} bytes; on Linux exact to the page, which takes about a millisecond
  */
 export function residentBytes() {
   if (file === undefined) return process.memoryUsage.rss();

@@ -1,5 +1,6 @@
 /**
- * Releases all producers at once: they wait for the phase word to pass the number of the phase they have done.
+ * Releases all producers at once: each waits until the phase word is greater than the number of phases that it has
+ * done.
  */
 
 /** Index of the word in the control array. */

@@ -23,7 +23,7 @@ async function callFor(durationMs) {
   let timedMs = 0;
   do {
     const startedAt = performance.now();
-    // Awaits only promises, because a microtask costs more than some of the calls.
+    // Awaits turn() only if it returns a promise, because a microtask costs more than some of the calls.
     const turning = caller.turn();
     if (turning !== undefined) await turning;
     timedMs += performance.now() - startedAt;

@@ -7,7 +7,7 @@ import { basename } from 'node:path/posix';
 import { Worker } from 'node:worker_threads';
 import { loadCase } from '../../../harness/repository-only/caller.js';
 
-/** A run that takes this much longer than its phases may is abandoned. */
+/** A run is abandoned when it takes this much longer than its phases may take. */
 const GRACE_MS = 30_000;
 /** Rests are not timed, but take time too: a phase ends at the latest after this many times its timed duration. */
 export const REST_FACTOR = 4;

@@ -9,7 +9,7 @@
 
 namespace bench {
 
-// All threads read it, so it must not share a cache line with words that the consumer writes.
+// All threads read this object, so it must not share a cache line with words that the consumer writes.
 template <class Item>
 class alignas(sluice::kCacheLine) CoreRing {
  public:
@@ -47,7 +47,7 @@ class alignas(sluice::kCacheLine) CoreRing {
   }
 
  private:
-  static constexpr std::uint32_t kBatch = 64;  // the same as `staged` in lib/queue/producer.ts
+  static constexpr std::uint32_t kBatch = 64;  // the same as kStagedRecords in contract/limits.h
   static constexpr std::align_val_t kAlignment{sluice::kCacheLine};
 
   void* memory_;

@@ -31,8 +31,9 @@ struct Item {
 
 inline constexpr unsigned kProducersMax = 8;
 
-// Checks each item that comes out: none may be lost, duplicated, altered, or out of its producer's order. It is written
-// for every item, so it has its own cache lines: beside words that producers read it would slow them down.
+// Checks each item that comes out: none may be lost, duplicated, altered, or out of its producer's order. The consumer
+// writes it for every item, so it has its own cache lines. In a line with words that producers read, it would slow the
+// producers down.
 class alignas(sluice::kCacheLine) Audit {
  public:
   template <std::size_t Bytes>

@@ -1,12 +1,12 @@
 // One measurement of one ring:
 //
 //   rings <core|per-slot|mutex> <8|64> <batch> threads <producers> <milliseconds>
-//     producer threads push for so long; prints {"perSecond": ...}: items that the consumer has finished
+//     producer threads push for that time; prints {"perSecond": ...}: items that the consumer has finished
 //   rings <core|per-slot|mutex> <8|64> <batch> alone <items>
 //     one thread pushes and drains in turn: for counting instructions
 // The consumer has its own processor and spins; producers share the others. A producer that finds the ring full sleeps
-// for 100 us; a full ring is more work than that. The exit code is 1 if an item was lost, duplicated, altered or out of
-// order.
+// for 100 us, in which the consumer cannot empty the ring. The exit code is 1 if an item was lost, duplicated, altered
+// or out of order.
 #include <array>
 #include <atomic>
 #include <chrono>

@@ -1,4 +1,4 @@
-/* A Node-API function that does nothing: what is left of any native call when there is nothing to do. */
+/* A Node-API function that does nothing. Its cost is the least that any native call has. */
 #include <node_api.h>
 
 static napi_value nothing(napi_env env, napi_callback_info info) {

@@ -11,7 +11,8 @@ const keys = keysOf(1_000);
  * @param {number} durationMs of measuring, at the least
  */
 export async function cost(name, answer, durationMs) {
-  // The exact window's memory grows with its limit, so a window that always allows is short.
+  // The exact window's memory grows with its limit. So where it must always allow, the limit is small and the window
+  // short.
   const figures =
     answer === 'refuses'
       ? { limit: 1, windowMs: 3_600_000, keys: 10_000 }

@@ -18,7 +18,7 @@ export const patterns = {
   ],
   'L at the end, L at the start': [
     [0, 1],
-    [1_000, 1], // a window that begins here ends with the next two entries
+    [1_000, 1], // a fixed window that begins here ends between the next two entries
     [1_900, LIMIT],
     [2_100, LIMIT],
   ],
@@ -26,9 +26,9 @@ export const patterns = {
 };
 
 /**
- * Returns the most calls that any true second let through, in units of the limit, in real time. A call counts if its
- * begin and its end are within the second, because nothing else is known of it. A delayed call counts from its end,
- * when it was let through.
+ * Returns the most calls that were let through in any one second of real time, as a multiple of the limit. A call
+ * counts if its begin and its end are within the second, because the limiter let it through at an unknown moment
+ * between them. A delayed call counts by its end alone, when the limiter let it through.
  *
  * @param {string} name
  * @param {Pattern} pattern

@@ -1,6 +1,6 @@
 /**
  * The compared limiters, each in its best form for one question: may this key have one more? Each function makes a
- * limiter of `limit` for each key and window, with room for `keys`.
+ * limiter that allows each key `limit` requests in a window, and has room for `keys` keys.
  */
 import { createRequire } from 'node:module';
 import Bottleneck from 'bottleneck';
@@ -45,13 +45,13 @@ export const limiters = {
     const no = () => false;
     return { ask: (key) => limiter.consume(key).then(yes, no) };
   },
-  // Only its store, called as the middleware calls it: the rest of the package is HTTP.
+  // Only the package's store, called as its middleware calls it: the rest of the package is HTTP.
   'express-rate-limit': ({ limit, windowMs }) => {
     const store = new MemoryStore();
     store.init(/** @type {import('express-rate-limit').Options} */ ({ windowMs }));
     return { ask: async (key) => (await store.increment(key)).totalHits <= limit };
   },
-  // Likewise. Without a cache of `keys` it would forget all but 5,000.
+  // Likewise only the store. Without a cache of `keys` entries it would forget all keys but 5,000.
   '@fastify/rate-limit': ({ limit, windowMs, keys }) => {
     const store = new LocalStore(false, false, keys);
     let count = 0;
@@ -78,7 +78,7 @@ export const limiters = {
     const no = () => false;
     return { ask: (key) => group.key(key).schedule(yes).catch(no), delays };
   },
-  // limiter has no keys, so each key has its own.
+  // The package limiter has no keys, so each key gets a limiter of its own.
   limiter: ({ limit, windowMs }) => {
     /** @type {Map<string, RateLimiter>} */
     const limiters = new Map();

@@ -1,6 +1,6 @@
 // `npm run bench:limiter` measures sluice's limiter and its rivals, and rewrites the tables between the marks in
-// docs/guide/limiter.md: the features of each (read, see features.js), the cost of a call, the calls that any true
-// second lets through under patterns that are known to break limiters, and the memory of a key.
+// docs/guide/limiter.md: the features of each (read, see features.js), the cost of a call, the most calls that it lets
+// through in any one second under patterns that are known to break limiters, and the memory of a key.
 import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
@@ -85,7 +85,8 @@ async function memory() {
 }
 
 /**
- * Returns the median of the rounds' ratios: a disturbance that slows a whole round down cancels out.
+ * Returns the median of the ratios to sluice's window in the same round: a disturbance that slows a whole round down
+ * cancels out.
  * @param {number[]} samples
  */
 function besideReference(samples) {
@@ -99,7 +100,7 @@ function shown(samples) {
   return `${median.toFixed(0)} (${min.toFixed(0)} to ${max.toFixed(0)})`;
 }
 
-// Fails before any time is spent on measuring.
+// Fails here if the marks are missing, before any time is spent on measuring.
 const file = new URL('../../../../docs/guide/limiter.md', import.meta.url);
 const document = await readFile(file, 'utf8');
 const marks = /(<!-- bench:limiter -->\n)[\s\S]*(\n<!-- \/bench:limiter -->)/;

@@ -19,7 +19,7 @@ import { measureIsolated } from './isolated.js';
  * @property {string} subject
  * @property {Found} found
  * @property {Measure} measure
- * @property {(pattern: Pattern) => string | undefined} [cannot] why it cannot do it
+ * @property {(pattern: Pattern) => string | undefined} [cannot] why the rival cannot run this pattern
  */
 
 const disruptor = 'shared-memory-disruptor';

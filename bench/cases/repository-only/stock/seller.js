@@ -1,4 +1,5 @@
-// Reserves a unit and cancels it, again and again; counts while the shared word is 2, and answers when it is 3.
+// Reserves a unit and cancels the reservation, again and again. It counts the reservations from the moment when the
+// shared word is 2, and sends the count when the word is 3.
 import { parentPort, workerData } from 'node:worker_threads';
 import { Stock } from '../../../../dist/index.js';
 

@@ -1,4 +1,4 @@
-/** The operating system's part of a wake-up. The rest is the event loop's and sluice's. */
+/** The operating system's part of a wake-up. The event loop and sluice take the rest. */
 import { answer, program, whyNot } from '../../../harness/repository-only/native/native-program.js';
 import { file as rival } from '../../queues/sluice.js';
 import { IDLE_MS, measureWakeUp } from '../../wake-up/measure.js';

@@ -4,7 +4,7 @@ import { valueText } from '../../runner/units.js';
 import { html } from '../markup.js';
 import { decades, percent } from './percent.js';
 
-const ROOM = 0.04; // at both ends, so that no dot and no label is cut
+const ROOM = 0.04; // the free share at both ends, so that no dot and no label is cut off
 
 /**
  * @param {import('../../runner/group.js').Comparison} comparison

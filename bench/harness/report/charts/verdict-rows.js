@@ -3,7 +3,7 @@ import { digits } from '../../runner/units.js';
 import { html } from '../markup.js';
 import { percent } from './percent.js';
 
-/** The axis reaches from the limit to this factor on both sides. */
+/** The axis reaches from the limit divided by this factor to the limit times this factor. */
 const REACH = 20;
 
 /** @param {import('../../runner/judge.js').Verdict[]} verdicts */

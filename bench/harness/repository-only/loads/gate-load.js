@@ -1,6 +1,6 @@
 /**
- * The load of gates in every measurement: orders of one unit of one item, and for each outcome the figures that lead to
- * it. An order has the fields that a reservation needs and little else.
+ * The load of gates in every measurement: orders of one unit of one item, and for each outcome the settings that lead
+ * to it. An order has the fields that a reservation needs and little else.
  */
 
 /** @typedef {{ orderId: number, user: number, sku: number, quantity: number }} Order */
@@ -28,7 +28,7 @@ export const settings = {
   'queue-full': { stock: PLENTY, perSecond: 1e7, atOnce: PLENTY, capacity: 1 },
 };
 
-/** The same objects are used over and over, so that making them costs nothing. */
+/** Returns the orders of a turn. Every turn uses the same objects, so that making them costs nothing. */
 export function ordersToPlace() {
   return Array.from({ length: CAPACITY }, (_, i) => ({
     orderId: i,

@@ -1,5 +1,5 @@
-// Chooses the processor of a thread, if the system allows it (Linux) and there are two: measurements between threads
-// depend on it.
+// Chooses the processor of a thread, because measurements between threads depend on it. It does so only on Linux, and
+// only if the process has at least two processors.
 #pragma once
 
 #if defined(__linux__)

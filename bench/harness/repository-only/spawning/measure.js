@@ -35,7 +35,7 @@ export async function measureSpawning({ file, batch, warmUpMs, measuredMs }) {
   const ended = once(producer, 'exit').then(([code]) => {
     throw new Error(`the producer thread ended with code ${code}`);
   });
-  ended.catch(() => {}); // termination at the end rejects it, too
+  ended.catch(() => {}); // terminate() below rejects it, too
   try {
     let perSecond = 0;
     for (const _ of phasesMs) {
