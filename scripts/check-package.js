@@ -60,7 +60,7 @@ function expectedFiles() {
 
 /**
  * @param {string[]} files of the benchmark: they are plain JavaScript, and may import only Node.js, sluice and each
- * other
+ *   other
  */
 function benchFaults(files) {
   return files.flatMap((file) => {

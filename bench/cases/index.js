@@ -26,7 +26,7 @@ const published = [
 
 /**
  * @returns {Promise<import('../harness/runner/group.js').Group[]>} all groups that are installed; the repository has
- * more of them than the package
+ *   more of them than the package
  */
 export async function loadGroups() {
   if (!existsSync(new URL('./repository-only/index.js', import.meta.url))) return published;

@@ -26,7 +26,7 @@ const PATIENCE_MS = 300_000;
  * @param {string} name
  * @param {{ quick?: boolean, rounds?: number | undefined }} [settings]
  * @returns {Promise<Result>} also if the trap did not show what it must: see `seen`
- * @throws an error with its output, if it failed
+ * @throws an error that contains the trap's output, if the trap failed
  */
 export async function runTrapNamed(name, { quick = false, rounds } = {}) {
   const file = files[name];

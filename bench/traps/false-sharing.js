@@ -20,7 +20,7 @@ import { parentPort } from 'node:worker_threads';
 import { answer, program, whyNot, withoutPadding } from '../harness/repository-only/native/native-program.js';
 import { answerOf, runTrap, thread } from './trap.js';
 
-/** The core's ring, for the benchmark of it alone. */
+/** The C++ program of the group core-ring, which measures the core's ring without Node.js. */
 const ringsSource = new URL('../cases/repository-only/core-ring/rings.cc', import.meta.url);
 
 const NEAR = 8;
@@ -31,7 +31,7 @@ const title = 'False sharing: words of different threads 8 bytes apart, or 128';
 
 /** One thread with its counter. @param {{ words: Int32Array, index: number, operations: number }} data */
 function counter({ words, index, operations }) {
-  // The start: both threads are there. Its words are a page away from the counters.
+  // Waits until both threads have started. This word is 4,096 bytes away from the counters' start.
   Atomics.add(words, 1_024, 1);
   while (Atomics.load(words, 1_024) < 2);
   const started = Number(process.hrtime.bigint());
@@ -39,11 +39,15 @@ function counter({ words, index, operations }) {
   parentPort?.postMessage({ started, ended: Number(process.hrtime.bigint()) });
 }
 
-/** The additions made in JavaScript, and the additions in the counters. */
+/** The additions that threads made in JavaScript, and the additions that their counters show. */
 let additions = 0;
 let counted = 0;
 
-/** Atomics.add of two threads. @param {number} gap bytes @param {number} operations */
+/**
+ * Returns the nanoseconds of an Atomics.add while two threads add.
+ * @param {number} gap bytes
+ * @param {number} operations
+ */
 async function inJavaScript(gap, operations) {
   const words = new Int32Array(new SharedArrayBuffer(8_192));
   const threads = [0, gap / 4].map((index) =>

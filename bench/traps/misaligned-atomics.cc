@@ -1,9 +1,10 @@
-// A 64-bit atomic at an address that is not a multiple of 8, across the border of two cache lines, or where it belongs:
-//   misaligned-atomics refused         how the core answers a segment at every odd address of a cache line
+// A 64-bit atomic at an address that is not a multiple of 8, across the border of two cache lines, or at an aligned
+// address:
+//   misaligned-atomics refused         how the core answers a segment at each misaligned address of a cache line
 //   misaligned-atomics add <offset> <operations>
 //     locked adds at a cache line's start + offset, in one thread
 //   misaligned-atomics torn <offset> <reads>
-//     one thread writes all zeroes and all ones in turn, another reads: how many reads are neither
+//     one thread writes all zeroes and all ones in turn, another counts the reads that are neither
 // Each prints one JSON object. Where atomics must be aligned, the process dies of SIGBUS.
 #include <atomic>
 #include <chrono>
@@ -26,7 +27,7 @@ alignas(256) std::byte memory[1024];
 // As in naive code: a pointer into a buffer at the offset at which the caller's header ends.
 Word* word_at(std::uint64_t offset) { return reinterpret_cast<Word*>(memory + 256 + offset); }
 
-// The least that can have a segment.
+// The smallest object that can have a segment.
 struct Words {
   static constexpr sluice::SegmentKind kKind = sluice::SegmentKind::kQueue;
   struct Shape {

@@ -1,7 +1,7 @@
 /**
  * Trap 8: requests without a deadline.
  *
- * A client waits for a limited time. Then it disconnects, and the shopper presses the button again. Its first request
+ * A client waits for a limited time. Then it disconnects, and the shopper presses the button again. The first request
  * is still in the server's queue. A server that does not check handles it in vain when its turn comes. That takes time
  * from requests whose clients still wait, and when their turn comes, those clients have left, too. From then on the
  * server is fully busy and answers no client: every request that it handles is a zombie. The overload that began this

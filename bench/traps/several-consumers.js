@@ -7,9 +7,9 @@
  * decides, and no thread controls that. The effect appears when the stock runs out: a later buyer has the last unit,
  * and an earlier buyer gets "sold out".
  *
- * sluice: a queue has one consumer at a time. It holds a lease, which its thread gives back when it ends; the queue
- * refuses every other thread with `ERR_SLUICE_CONSUMER`. If handlers wait, `concurrency` overlaps the waits of the one
- * consumer, which has decided before, in the order of the queue, which buyer gets a unit.
+ * sluice: a queue has one consumer at a time. The consumer holds a lease, which its thread gives back when the thread
+ * ends; the queue refuses every other thread with `ERR_SLUICE_CONSUMER`. If handlers wait, `concurrency` overlaps the
+ * waits of the one consumer, which has decided before, in the order of the queue, which buyer gets a unit.
  *
  * In the trap, 4 threads serve the same orders. Each order takes a few microseconds of work, some more, and then one
  * unit while there are any. Naive: the head of the queue is an atomic counter, and every thread serves. sluice: all 4

@@ -46,7 +46,8 @@ export function table(rows) {
 }
 
 /**
- * Returns how many times better sluice is; undefined if a value is not a number, or cannot be divided.
+ * Returns how many times better sluice is; undefined if the values are words, cannot be divided, or are not to be
+ * compared.
  * @param {Figure} figure
  */
 export function ratioOf({ compare, unit, naive, sluice }) {

@@ -11,12 +11,12 @@
  * @property {string} id
  * @property {string} what
  * @property {import('../harness/runner/units.js').Unit} unit
- * @property {false} [compare] neither direction is better
+ * @property {false} [compare] present if neither direction is better
  * @property {number[] | string} naive a sample for each round; or the outcome in words
  * @property {number[] | string} sluice
  * @property {number} [atLeast] how many times better sluice must be
  *
- * @typedef {object} Series the same over time, on both sides
+ * @typedef {object} Series a value over time, in both versions
  * @property {string} what
  * @property {import('../harness/runner/units.js').Unit} unit
  * @property {number[]} atMs

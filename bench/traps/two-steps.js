@@ -130,7 +130,8 @@ async function run(version, { attempts, units, capacity, generations, consumedFr
     const threads = Array.from({ length: THREADS }, () =>
       thread(import.meta.url, 'buyers', { version, words, handle, rush: attempts / ITEMS }),
     );
-    // Its share, and as many more as are in progress at one time, so that the last item has had its rush, too.
+    // The attempts up to the end of this generation, and twice as many more as can be in progress at one time, so that
+    // the last item has had its rush, too.
     await attempted(words, (attempts * generation) / generations + 2 * THREADS * BUYERS);
     await Promise.all(threads.map((one) => one.terminate()));
   }

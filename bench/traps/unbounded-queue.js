@@ -54,8 +54,8 @@ function sluice() {
 }
 
 /**
- * Offers orders for as many rounds as it survives. It writes its progress in between, so that the result does not
- * depend on its end.
+ * Offers 1,000 orders in each round, until `rounds` are over or the process dies. It writes its progress in between, so
+ * that the result is known even if the process dies.
  * @param {{ version: 'naive' | 'sluice', rounds: number }} data
  */
 function load({ version, rounds }) {

@@ -4,7 +4,7 @@ import { missingPackage } from './missing-package.js';
 /**
  * @template Module
  * @typedef {{ module: Module, missing?: never } | { module?: never, missing: string }} Found `missing`: why the module
- * is not here
+ *   is not here
  */
 
 /**

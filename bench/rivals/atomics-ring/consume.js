@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 
 /** Records visited before the loop's timers and I/O get a turn. */
 const TURN_RECORDS = 4_096;
-/** Looks at an empty ring before the consumer sleeps: about 1 us, less than a sleep and a wake-up cost. */
+/** Looks at an empty ring before the consumer sleeps. They take about 1 us, less than a sleep and a wake-up cost. */
 const LOOKS = 100;
 
 /**

@@ -13,7 +13,7 @@
 
 /**
  * @template {Fields} R
- * @typedef {Readonly<R> & { at: number, toObject(): R }} View a window on one slot; `at` is the slot's byte offset
+ * @typedef {Readonly<R> & { at: number, toObject(): R }} View a view of one slot; `at` is the slot's byte offset
  */
 
 /**
@@ -71,8 +71,8 @@ export function record(fields) {
 }
 
 /**
- * Widest fields first, so that every field is naturally aligned without padding. A slot is a power of two up
- * to one cache line, then whole lines: no slot straddles a line it could have to itself.
+ * Widest fields first, so that every field is naturally aligned without padding. The size of a slot is a power of two
+ * up to one cache line, and otherwise a number of whole lines. So no slot lies across more lines than it needs.
  * @param {Record<string, FieldType>} fields
  */
 function layOut(fields) {
@@ -125,8 +125,8 @@ function octets({ bytes }) {
 }
 
 /**
- * It reads through a DataView and writes through typed arrays: the fastest of the four combinations that were measured,
- * by 2x for reading.
+ * Returns the source of a codec that reads through a DataView and writes through typed arrays. That was the fastest of
+ * the four combinations that were measured, by 2x for reading.
  * @param {ReturnType<typeof layOut>['laidOut']} fields
  */
 function codecSource(fields) {

@@ -10,7 +10,7 @@
  * Memory, in bytes; words that different threads write are 128 bytes apart:
  *     0   tail    next position to claim; bit 0 means "closed"
  *   128   head    next position to read; written once per drained batch
- *   256   epoch   changes every 2^29 records: limits cached before are void
+ *   256   epoch   changes every 2^29 records, which makes the producers' cached limits void
  *   384   slots   { int32 stamp, int32 run, record }, a power of two of them, not fewer than the capacity
  *
  * Positions count records in steps of two, wrap at 32 bits and are compared by signed difference. Bit 0 marks
@@ -48,7 +48,7 @@ const FULL = 1;
  */
 
 /**
- * Not in the type library that the project compiles against.
+ * Atomics.waitAsync, which the type library that the project compiles against does not have.
  * @type {(words: Int32Array, index: number, value: number) => { async: boolean, value: unknown }}
  */
 const waitAsync = Reflect.get(Atomics, 'waitAsync');
@@ -69,7 +69,7 @@ export class Ring {
   #span;
   /** Consumer: the next position to read. */
   #head;
-  /** Producer: a past value of head + span, and the epoch it was read in. */
+  /** Producer: a past value of head + span, and the epoch in which it was read. */
   #limit = 0;
   #limitEpoch = -1;
   /** Producer: how many records the last #claim got. */
@@ -86,8 +86,8 @@ export class Ring {
       throw new RangeError(`capacity: expected a whole number from 1 to ${most}, got ${capacity}`);
     }
     const slots = slotsFor(capacity);
-    // A shared WebAssembly memory is a SharedArrayBuffer that starts on a page. A plain one starts anywhere on
-    // 16 bytes, and each of its slots would lie across two cache lines.
+    // A shared WebAssembly memory is a SharedArrayBuffer that starts at the beginning of a page. A plain one may start
+    // at any multiple of 16 bytes, and then each of its slots would lie across two cache lines.
     const pages = Math.ceil((SLOTS_BYTES + slots * type.slotBytes) / PAGE_BYTES);
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }).buffer;
     const words = new Int32Array(memory);
@@ -152,8 +152,8 @@ export class Ring {
     const first = this.#claim(records.length);
     if (first === FULL) return 0;
     const taken = this.#claimed;
-    // Back to front: the first stamp publishes the whole run, so it comes last. The others are written too, by
-    // plain stores: no slot keeps a stamp for longer than a lap, and a drain may stop inside the run.
+    // Writes back to front, because the first stamp publishes the whole run. It also writes the other stamps, by plain
+    // stores: no slot keeps a stamp for longer than a lap, and a drain may stop inside the run.
     for (let i = taken - 1; i > 0; i--) {
       const position = (first + i * STEP) | 0;
       const at = this.#slotOf(position);
@@ -252,7 +252,7 @@ export class Ring {
   /** @param {number} position frees everything before it */
   #free(position) {
     if (position === this.#head) return;
-    // Twice as often as signed differences to a cached limit would need it.
+    // The epoch changes every 2^30 positions. The signed difference to a cached limit would be right for twice as many.
     const epochPassed = (position ^ this.#head) >>> 30 !== 0;
     this.#head = position;
     Atomics.store(this.#words, HEAD, position);

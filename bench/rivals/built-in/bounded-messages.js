@@ -14,7 +14,7 @@ import { numbersOf, pack, packedView, valuesOf } from './packed-orders.js';
 /** @typedef {import('../../harness/rival.js').Order} Order */
 /** @typedef {import('../../harness/rival.js').Visit} Visit */
 
-/** @typedef {{ inFlight: Int32Array, recordBytes: number }} Bound what all ends of a link share */
+/** @typedef {{ inFlight: Int32Array, recordBytes: number }} Bound the data that all ends of a link share */
 
 /** Records taken before the event loop gets a turn. */
 const TURN_RECORDS = 4_096;
@@ -67,7 +67,7 @@ export function boundedInlet(port, { inFlight, recordBytes }) {
  */
 export function boundedOutlet(ports, { inFlight, recordBytes }, listen) {
   const view = packedView(recordBytes);
-  const order = /** @type {Order} */ (view); // a record of 8 bytes has only the first fields
+  const order = /** @type {Order} */ (view); // a record of 8 bytes has only three of its fields
   const numbers = numbersOf(recordBytes);
 
   /** @param {ArrayLike<number>} values @param {Visit} visit */

@@ -1,6 +1,6 @@
 /**
- * MessagePort as programs usually use it: postMessage without a bound, one 'message' event for each. The queue grows as
- * long as the producer is faster, and the receiver's loop delivers all of it before anything else gets a turn.
+ * MessagePort as programs usually use it: postMessage without a bound, one 'message' event for each record. The queue
+ * grows as long as the producer is faster, and the receiver's loop delivers all of it before anything else gets a turn.
  */
 import { connect as connectPorts } from './message-port.js';
 import { packedView, valuesOf } from './packed-orders.js';

@@ -131,7 +131,7 @@ class PackedOrders {
   }
 }
 
-/** As PackedOrders, of records of 8 bytes. */
+/** The same as PackedOrders, for records of 8 bytes. */
 class SmallOrders {
   /** @type {ArrayLike<number>} */
   values = [];

@@ -1,13 +1,13 @@
 /**
  * A gate made of npm packages, for one thread: rate-limiter-flexible in memory, the stock as a Map, fastq as the queue.
  *
- * It is as good as we can make it. It checks the stock and the room in the queue first, without waiting, so that such a
- * refusal costs nothing more and charges no limit. Only then it awaits the limiter. Other requests may have run
- * meanwhile, so it checks both again and then takes the stock, without an interruption. If the order is refused after
- * it was charged, `reward` gives the charge back. fastq counts its tasks by walking through all of them, so the gate
- * keeps its own count.
+ * It is as good as we can make it. It checks the stock and the room in the queue first, without waiting, so that a
+ * refusal by one of them costs nothing more and charges no limit. Only then it awaits the limiter. Other requests may
+ * have run meanwhile, so it checks both again and then takes the stock, without an interruption. If the order is
+ * refused after it was charged, `reward` gives the charge back. fastq counts its tasks by walking through all of them,
+ * so the gate keeps its own count.
  *
- * It lacks other threads and processes, reservations that expire, and ids that make a retry safe.
+ * It serves one thread only, its reservations never expire, and it has no ids that would make a retry safe.
  */
 import fastq from 'fastq';
 import {
@@ -39,8 +39,8 @@ export class JsGate {
     this.#capacity = capacity;
     this.#stock = new Map([[SKU, stock]]);
     this.#limiter = memoryLimiter(atOnce, atOnce / perSecond);
-    // The worker has one order in hand until it is sold. (With a full queue, fastq calls a worker that finishes at once
-    // from within itself until the stack is used up.)
+    // The worker has one order in hand until it is sold. (If the worker finished at once, fastq would call it
+    // recursively for all orders of a full queue, until the stack is used up.)
     this.#queue = fastq((/** @type {Order} */ order, done) => {
       this.#inHand = { order, done };
     }, 1);

@@ -1,4 +1,4 @@
-/** Starts a redis-server on a free port of this machine, without persistence. Its handle stops it. */
+/** Starts a redis-server on a free port of this machine, without persistence. The returned object stops it. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 const READY = 'Ready to accept connections';
 const START_MS = 10_000;
 
-/** @returns {string | undefined} why there is none */
+/** @returns {string | undefined} why no server can be started */
 export function whyNoRedis() {
   const { error } = spawnSync('redis-server', ['--version']);
   return error === undefined ? undefined : 'redis-server is not installed';

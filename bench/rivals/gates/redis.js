@@ -1,10 +1,10 @@
 /**
  * Redis: the stock and the queue on a server of this machine, as several processes usually share them.
  *
- * One Lua script reserves and enqueues in one step, as it must: read the stock, refuse or take, XADD to a stream that
- * is trimmed by `MAXLEN ~`, the cheap form. ioredis calls it by EVALSHA (`defineCommand`) on one connection. The script
- * does less than a gate: it asks no limiter, and its reservations never expire. The server writes nothing to disk, and
- * is reached through the loopback, the shortest way.
+ * One Lua script reserves and enqueues in one step, as it must. It reads the stock, refuses the order or takes the
+ * units, and adds the order (XADD) to a stream that is trimmed by `MAXLEN ~`, the cheap form. ioredis calls it by
+ * EVALSHA (`defineCommand`) on one connection. The script does less than a gate: it asks no limiter, and its
+ * reservations never expire. The server writes nothing to disk, and is reached through the loopback, the shortest way.
  *
  * With one call in flight, the figure is the cost of one request after the other. With 256 in flight it is the
  * throughput of a busy server: ioredis writes all commands of one turn of the event loop at once. Its option

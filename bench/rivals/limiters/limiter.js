@@ -2,8 +2,8 @@
  * limiter, RateLimiter: a token bucket with an interval allowance, for one thread and without keys.
  *
  * It is called by `tryRemoveTokens`, which its README recommends for refusing instead of waiting. That call is
- * synchronous, and so its cheapest. The README limits requests with the class `RateLimiter`; the bare `TokenBucket`
- * beneath it costs less, and is measured, too.
+ * synchronous, and therefore the cheapest of the package. The README limits requests with the class `RateLimiter`; the
+ * bare `TokenBucket` beneath it costs less, and is measured, too.
  */
 import { RateLimiter, TokenBucket } from 'limiter';
 import { PLENTY } from '../../harness/repository-only/loads/limiter-load.js';

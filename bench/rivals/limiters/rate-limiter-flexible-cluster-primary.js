@@ -30,7 +30,7 @@ await Promise.all(workers.map((worker) => once(worker, 'exit')));
 process.send?.({ reports, consumed });
 
 /**
- * The workers' other messages are the limiter's.
+ * Waits for one message of the benchmark. The workers' other messages are those of the limiter.
  * @param {Worker} worker
  * @param {'ready' | 'report' | 'consumed'} what
  * @returns {Promise<any>}

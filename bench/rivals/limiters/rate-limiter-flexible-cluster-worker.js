@@ -41,7 +41,10 @@ async function askFor(ms) {
   return (made - before) / ((performance.now() - start) / 1_000);
 }
 
-/** The other messages are the limiter's. @param {'start' | 'count'} what */
+/**
+ * Waits for one message of the benchmark. The other messages are those of the limiter.
+ * @param {'start' | 'count'} what
+ */
 async function told(what) {
   for (;;) {
     const [message] = await once(process, 'message');

@@ -2,9 +2,9 @@
  * fastq: a queue of tasks within one thread, and the worker function that gets them one by one.
  *
  * It is used with callbacks, which cost less than promises, and with concurrency 1, which keeps the order. Its worker
- * takes an order in hand and finishes it when the queue is drained, so that orders are queued at all. (`push` itself
- * calls a worker that finishes at once, so that nothing is ever queued. After a pause, fastq calls such a worker from
- * within itself, for every order that waited, until the stack is used up.)
+ * takes an order in hand and finishes it when the queue is drained, so that orders are queued at all. (If the worker
+ * finished at once, `push` itself would call it, and nothing would ever be queued. After a pause, fastq would call it
+ * recursively for all waiting orders, until the stack is used up.)
  */
 import fastq from 'fastq';
 

@@ -3,11 +3,11 @@
  *
  * An order is a task, and so is a batch, in the forms that structured clone copies fastest: an array of the order's
  * values, and one packed Float64Array. `concurrentTasksPerWorker` lets some tasks wait in the worker's port, so that
- * the worker does not wait for the next one (many more were slower again, because they keep it from parking);
- * `stricterFIFO` keeps them in order (without it, they are not); `FixedQueue` is what its README recommends for many
- * tasks, and `recordTiming: false` saves the histograms. The producer keeps a fixed number of tasks in flight. When
- * there are more, it waits until half of them are done: if it waited for the pool's 'drain', it would stop at every
- * place that becomes free.
+ * the worker need not wait for the next one. (With many more it was slower again, because the worker never parked.)
+ * `stricterFIFO` keeps the tasks in order, which they otherwise are not. `FixedQueue` is what the README recommends for
+ * many tasks, and `recordTiming: false` saves the cost of the histograms. The producer has at most 256 tasks in flight.
+ * When it has that many, it waits until half of them are done; waiting for the pool's 'drain' would stop it once for
+ * every finished task.
  */
 import { fileURLToPath } from 'node:url';
 import { FixedQueue, Piscina } from 'piscina';

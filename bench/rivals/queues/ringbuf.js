@@ -31,7 +31,7 @@ export const about = {
 /** @type {import('../../harness/rival.js').Rival['connect']} */
 export function connect(producers) {
   const elements = Math.floor(CAPACITY / producers) * NUMBERS;
-  // The ring keeps one element free, so it needs room for one more.
+  // getStorageForCapacity() adds one element, which the ring keeps free.
   const rings = Array.from({ length: producers }, () =>
     RingBuffer.getStorageForCapacity(elements - 1, Float64Array),
   );

@@ -84,7 +84,7 @@ export function openInlet(name) {
       return true;
     },
     pushMany(orders) {
-      /** @type {Buffer[]} one, or two where the ring comes round */
+      /** @type {Buffer[]} one buffer, or two where the elements go round the end of the ring */
       const claimed = ring.produceClaimManySync(orders.length);
       let next = 0;
       for (const elements of claimed) {

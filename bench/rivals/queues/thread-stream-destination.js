@@ -1,4 +1,4 @@
-/** The worker's side of thread-stream: the stream that it writes to. */
+/** The worker's side of thread-stream: the stream to which the package writes. */
 import { Writable } from 'node:stream';
 import { parentPort } from 'node:worker_threads';
 import { reportingVisit } from '../../harness/repository-only/spawning/consumer.js';

@@ -6,7 +6,7 @@
  * 76 characters without padding, and any run of orders is decoded at once. A batch is
  * one write. The producer writes until `write` returns false, then waits for 'drain', as for any stream. The package
  * copies many writes together, in the next turn of the event loop (`sync: true` would copy each at once, with some ten
- * Atomics calls). The buffer has the size of all orders in flight with other rivals.
+ * Atomics calls). The buffer has room for as many orders as the other rivals may have in flight.
  */
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
