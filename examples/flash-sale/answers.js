@@ -13,7 +13,7 @@
  * @property {string} [allow]             sent as Allow
  */
 
-/** For refusals that end by themselves, at a time that cannot be known. */
+/** The Retry-After of refusals that end by themselves, at a time that cannot be known. */
 const RETRY_SOON_SECONDS = 1;
 
 /**
@@ -44,11 +44,12 @@ const REFUSALS = {
 export function answerToAdmission(admission) {
   if (admission.outcome === 'admitted') {
     const { duplicate } = admission;
-    // In JSON: its reservation, whether it is a duplicate, and whether the order is held or confirmed.
+    // The JSON of an admission has the reservation, whether it is a duplicate, and whether the order is held or
+    // confirmed.
     return { status: 202, outcome: duplicate ? 'admitted before' : 'admitted', body: admission };
   }
   if (admission.outcome === 'already-ended') {
-    // Its payment was declined, or its hold ran out: no handler will get it again.
+    // The order's payment was declined, or its hold ran out: no handler will get the order again.
     const { outcome, reservation, state } = admission;
     return { status: 409, outcome, body: { error: outcome, state, reservation: String(reservation) } };
   }

@@ -22,7 +22,7 @@ export function collectBooks({ sale: { stock }, desk, handled, findings, options
     admitted: desk.admitted,
     handled,
     receipts: findings?.receipts ?? [],
-    // Clients from outside keep their receipts, and a lost answer may have been a 202.
+    // Clients from outside do not hand over their receipts, and a lost answer may have been a 202.
     receiptsComplete: findings?.unanswered === 0 && !options.serve,
     ledger: CATALOGUE.map(({ sku }) => ({ sku, ...stock.counts(sku) })),
     auditError: auditError(stock),

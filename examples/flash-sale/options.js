@@ -19,7 +19,7 @@ export class BadArgument extends Error {
 
 const DEFAULTS = { requests: 100_000, users: 20_000, connections: 64 };
 
-/** The tables of sale.js bound the users; a run of more requests would take too long. */
+/** The tables of sale.js limit the number of users. A run of more than 10,000,000 requests would take too long. */
 const RANGES = {
   requests: { min: 1, max: 10_000_000 },
   users: { min: 1, max: 1_000_000 },

@@ -27,7 +27,7 @@ export class Random {
   }
 
   /**
-   * Each choice is as likely as its weight among all.
+   * Returns one of the choices. Its probability is its weight divided by the sum of all weights.
    * @template T
    * @param {readonly (readonly [T, number])[]} weighted
    * @returns {T}

@@ -9,7 +9,7 @@ import { trade } from './trade.js';
 import { judge } from './verdicts.js';
 import { WorkerThread } from './worker-thread.js';
 
-/** After the server has closed, the cashier has at most one full queue left. */
+/** How long the cashier may take after the server has closed. At most one full queue of orders is left then. */
 const LAST_ORDERS_MS = 20_000;
 
 const BYTES_PER_KIBIBYTE = 1_024;
@@ -30,7 +30,7 @@ export async function runSale(options) {
     const url = await server.listen();
     const startedAt = performance.now();
     const failure = endOf(cashier);
-    failure.catch(() => {}); // after the closing a failure has no meaning and no listener
+    failure.catch(() => {}); // after the closing, a failure means nothing, and nothing listens for it
     const findings = await trade({
       url,
       options,
@@ -64,7 +64,7 @@ export async function runSale(options) {
 }
 
 /**
- * While the sale is open the cashier must not end.
+ * Rejects when the cashier ends, which it must not do while the sale is open.
  * @param {WorkerThread<unknown>} cashier
  * @returns {Promise<never>}
  */

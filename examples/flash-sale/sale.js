@@ -12,7 +12,10 @@ const HOLD_MS = 30_000;
 /** The fewest users and ids to remember, for the unknown clients of --serve. */
 const TABLE_SIZE_MIN = 131_072;
 
-/** The most. The ledger forgets the oldest ids beyond it, but the retries of this scenario come sooner. */
+/**
+ * The most users and ids to remember. Beyond it the ledger forgets the oldest ids; the retries of this scenario come
+ * before that.
+ */
 const TABLE_SIZE_MAX = 1_000_000;
 
 /**
@@ -20,7 +23,7 @@ const TABLE_SIZE_MAX = 1_000_000;
  */
 
 /**
- * Everything that the threads share: the queue, the limiter, the stock, and the gate in front of them.
+ * Creates everything that the threads share: the queue, the limiter, the stock, and the gate in front of them.
  * @param {{ requests: number, users: number }} expected
  */
 export function openSale({ requests, users }) {

@@ -55,7 +55,7 @@ const APPETITES = /** @type {const} */ ([
 ]);
 
 /**
- * The traffic of one sale: the same for the same figures, and exactly `requests` requests.
+ * Returns the traffic of one sale: exactly `requests` requests, and always the same ones for the same arguments.
  * @param {{ requests: number, users: number }} size
  * @returns {Generator<Visit, void, void>}
  */

@@ -20,12 +20,12 @@ const CLOSE_GRACE_MS = 2_000;
 const LIMITS = {
   /** A connection beyond these is closed at once, without an answer. The load of this example opens fewer. */
   connections: 1_024,
-  /** The time until the header of a request is complete, and until all of it is. */
+  /** The longest time until the header of a request is complete, and until the whole request is. */
   headersMs: 2_000,
   requestMs: 4_000,
-  /** The time without a byte in either direction. */
+  /** The longest time without a byte in either direction. */
   idleMs: 10_000,
-  /** How often the first two times are checked. */
+  /** The time between two checks of headersMs and requestMs. */
   checkMs: 500,
   headerBytes: 4_096,
 };

@@ -10,7 +10,7 @@ import { Tally } from './tally.js';
  */
 
 /**
- * The promise of a 202 to a client.
+ * The content of a 202, by which the server promises the units to a client.
  * @typedef {object} Receipt
  * @property {number} id
  * @property {string} reservation
@@ -33,7 +33,7 @@ import { Tally } from './tally.js';
  * @property {Float64Array<ArrayBuffer>} responseMs
  * @property {Receipt[]} receipts
  * @property {Problem[]} problems           answers that are wrong, or did not come
- * @property {string | undefined} stopped the reason, if it ended early
+ * @property {string | undefined} stopped the reason, if the thread's load ended early
  */
 
 /** Carries out visits, with at most as many requests in flight as there are connections. */
@@ -42,7 +42,10 @@ export class Shoppers {
   #free;
   #connections;
 
-  /** @type {{ dueAt: number, planned: PlannedRequest }[]} told to come back later, the earliest first */
+  /**
+   * @type {{ dueAt: number, planned: PlannedRequest }[]} requests to send when a Retry-After is over, the earliest
+   *   first
+   */
   #comingBack = [];
 
   #wake = () => {};
@@ -166,7 +169,7 @@ export class Shoppers {
 
   /**
    * @param {PlannedRequest} planned
-   * @param {HeardAnswer} [earlier]  the answer to the same id before
+   * @param {HeardAnswer} [earlier]  the answer to the earlier request with this id
    * @returns {Promise<HeardAnswer | undefined>} undefined when none came
    */
   async #order(planned, earlier) {

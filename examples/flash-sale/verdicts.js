@@ -42,8 +42,8 @@ export function allHold(verdicts) {
 }
 
 /**
- * Counts the sold units three times: by the cashier's book, by the promises to clients less the declined ones, and at
- * every moment of the sale, not only at its end.
+ * Checks the sold units in three ways: by the cashier's book, by the promises to clients that were not cancelled, and
+ * by the most units that were promised at any one moment of the sale.
  * @param {Books} books
  * @returns {Verdict}
  */
