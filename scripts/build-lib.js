@@ -54,7 +54,7 @@ function build() {
   // The directory is as deep as dist/, because source maps hold relative paths.
   const beside = `.dist-${process.pid}`;
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
-  const before = sources(); // so that an edit during the build makes it stale
+  const before = sources(); // so that an edit during the build makes the stamp stale
   try {
     const args = [tsc, '-p', 'tsconfig.json', '--outDir', beside];
     const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });

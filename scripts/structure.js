@@ -234,7 +234,7 @@ export const rules = {
 };
 
 /**
- * Returns the violations of all rules, or of some.
+ * Returns the violations of all rules, or of those that are named.
  * @param {Tree} tree
  * @param {readonly string[]} [names]
  */

@@ -8,7 +8,8 @@
  * @property {string} title the name in the reports
  * @property {number} producersMax threads that can push to one consumer; 0: it works only within one thread
  * @property {boolean} batches whether `pushMany` costs less than as many calls of `push`
- * @property {true} [gathers] `push` publishes many records at once, at a later push, so its latency is not measured
+ * @property {true} [gathers] `push` gathers records, which a later `push` publishes together, so latency is not
+ *   measured
  * @property {'any' | 64} recordBytes whether it takes records of other sizes than the 64 bytes of an order
  *
  * @typedef {object} End the data with which one thread opens its end; `data` is sent by structured clone
@@ -23,7 +24,8 @@
  *
  * @typedef {object} Outlet the consumer's end
  * @property {(visit: Visit, max: number) => number} drain visits the records that are there, without waiting
- * @property {(visit: Visit) => Promise<void>} consume visits on the event loop, without starving it and without end
+ * @property {(visit: Visit) => Promise<void>} consume visits records on the event loop without end, and lets the loop
+ *   do other work in between
  * @property {() => void} [dispose] as an inlet's
  *
  * @typedef {object} Rival

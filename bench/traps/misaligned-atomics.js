@@ -10,8 +10,8 @@
  *     another, a value that no thread ever wrote. There is no fault and no message.
  *   - aarch64 kills the process with SIGBUS. (Go's 64-bit atomics on 32-bit ARM are the well-known case.)
  *
- * sluice takes every segment from the system, page-aligned, and checks it again at each attach: if the base is not a
- * multiple of 128, attaching throws an error before it reads a byte. Every atomic in a segment has its natural
+ * sluice takes every segment from the system, page-aligned, and checks the alignment again at each attach: if the base
+ * is not a multiple of 128, attaching throws an error before it reads a byte. Every atomic in a segment has its natural
  * alignment, which is asserted at compile time.
  *
  * The trap offers the core a segment at each misaligned offset in a cache line (of 128 bytes), and puts a naive word

@@ -30,7 +30,7 @@ const LARGE = 65_536;
 const Order = record({ orderId: u53, sku: u32, quantity: u32 });
 const title = 'Reserve and enqueue as two steps, or as one';
 
-// Words of the shared memory: two counters, then the units left of each item.
+// Words of the shared memory: the number of attempts, then the units left of each item.
 const ATTEMPTS = 0;
 const LEFT = 32;
 

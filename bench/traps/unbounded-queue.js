@@ -54,7 +54,7 @@ function sluice() {
 }
 
 /**
- * Offers 1,000 orders in each round, until `rounds` are over or the process dies. It writes its progress in between, so
+ * Offers 1,000 orders in each of `rounds` rounds, unless the process dies before. It writes its progress in between, so
  * that the result is known even if the process dies.
  * @param {{ version: 'naive' | 'sluice', rounds: number }} data
  */

@@ -2,8 +2,8 @@
 //   yielding-loop yield|park alone|beside <items> <microseconds between them>
 // `yield`: the consumer looks, and yields while there is nothing. `park`: it looks for a bounded time, with the
 // processor's pause instruction, then parks by the core's doorbell; the bell is an eventfd, as in the queue.
-// Prints {"p50": ns, "p99": ns, "max": ns, "switches": n, "cpuNs": ns, "vain": n}: from push to read; context switches
-// and processor time of the consumer's thread; looks at an empty ring.
+// Prints {"p50": ns, "p99": ns, "max": ns, "switches": n, "cpuNs": ns, "vain": n}: the time from push to read (p50,
+// p99, max); context switches and processor time of the consumer's thread; looks at an empty ring (vain).
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <unistd.h>

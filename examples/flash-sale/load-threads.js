@@ -13,7 +13,7 @@ import { WorkerThread } from './worker-thread.js';
 const THREADS_MIN = 2;
 const THREADS_MAX = 4;
 
-/** The load must end within this time for each 100,000 requests, the last of them rounded up. */
+/** The load must end within this time for each 100,000 requests, or a part of them. */
 const DEADLINE_MS = 50_000;
 const DEADLINE_REQUESTS = 100_000;
 

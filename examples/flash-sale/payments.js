@@ -14,7 +14,7 @@ const SLOW_MS = 20;
 
 const DECLINED_PERCENT = 10;
 
-/** A make-believe payment provider. Which payments are declined depends on the order's id alone. */
+/** A simulated payment provider. Which payments are declined depends on the order's id alone. */
 export class Payments {
   #connected = false;
 

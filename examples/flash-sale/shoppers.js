@@ -136,7 +136,7 @@ export class Shoppers {
   #start(visit) {
     const taken = inFlight(visit);
     this.#free -= taken;
-    // A missing answer does not reject: a rejection here is a bug, and ends the thread.
+    // A missing answer causes no rejection. So a rejection here is a bug, and ends the thread.
     void this.#carryOut(visit).finally(() => {
       this.#free += taken;
       this.#wake();

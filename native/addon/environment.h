@@ -11,7 +11,7 @@ namespace sluice {
 
 class Environment;
 
-// One thread's object for a segment. Hot functions get it as their data pointer.
+// One thread's attachment to a shared object. Hot functions get it as their data pointer.
 class Attachment {
  public:
   explicit Attachment(Environment& environment);
@@ -20,8 +20,8 @@ class Attachment {
   virtual ~Attachment();
 
   // Gives back everything that other threads may need. Called by dispose(), by the garbage collector and at the end of
-  // the thread; only the first call does anything. Afterwards the attachment's hot functions do nothing; those that
-  // return an answer return kDisposed.
+  // the thread; only the first call does anything. Afterwards those hot functions that return an answer return
+  // kDisposed, and the others do nothing.
   void detach();
   bool detached() const { return detached_; }
 

@@ -93,8 +93,9 @@ inline bool flag(const Napi::Object& object, const char* name) {
   return value.IsBoolean() && value.As<Napi::Boolean>();
 }
 
-// The only way in which native code gives an object or an array something: Napi::Object::Set would call a setter that a
-// program has put into Object.prototype or Array.prototype, and that may dispose of what the caller is working on.
+// The only way in which native code sets a property of an object or an array: Napi::Object::Set would call a setter
+// that a program has put into Object.prototype or Array.prototype, and that may dispose of what the caller is working
+// on.
 template <class T>
 void put(const Napi::Object& object, const char* name, const T& value) {
   define(object.Env(), object, name, Napi::Value::From(object.Env(), value));

@@ -37,7 +37,7 @@ struct SharedQueue : SharedObject, QueueHost {
   ClockSource time;
   Bell bell;                                  // the consumer's
   Bells bells;                                // of attachments that wait for room or for the queue's end
-  std::atomic<TagReturns*> returns{nullptr};  // of the tags' user, while they have one
+  std::atomic<TagReturns*> returns{nullptr};  // of the tags' user; nullptr before the first
 };
 
 class QueueAttachment final : public ObjectAttachment<SharedQueue, QueueStaging> {

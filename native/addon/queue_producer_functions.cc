@@ -10,7 +10,7 @@ namespace {
 // wrong ones.
 bool permits(std::uint32_t count) { return count >= 1 && count <= kRingPermitsMax; }
 
-// Success returns undefined, because a number would have to be created.
+// Returns undefined for success, because a number would have to be created.
 napi_value pushed(napi_env env, QueueAttachment& self, PushResult result) {
   if (result == PushResult::kPushed) [[likely]] {
     self.session().ring_if_parked();

@@ -66,8 +66,8 @@ napi_value find_reservation(napi_env env, napi_callback_info info) {
 }
 
 // listReservations(slot, phases: a bit each): { next, found } for the next slots of the table from `slot` on; at the
-// end `next` is the number of slots. A user's key, or an item's sku, in staging limits the list to these. kUnknownSku
-// if there is no such item
+// end `next` is the number of slots. A user's key, or an item's sku, in staging limits the list to that user or item.
+// kUnknownSku if there is no such item
 napi_value list_reservations(napi_env env, napi_callback_info info) {
   std::uint32_t arguments[2];
   auto& self = attachment<StockAttachment>(env, info, arguments);

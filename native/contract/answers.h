@@ -39,7 +39,7 @@ inline constexpr std::int32_t kRefusals =
     64;  // plus a ReserveResult, in answers that are otherwise a ResolveResult
 // The fields that changeItem() changes: a bit each.
 inline constexpr std::uint32_t kChangePerUser = 1, kChangeBackorder = 2, kClamp = 4;
-// The number by which findReservation() finds a reservation.
+// What the number passed to findReservation() is: the reservation's own number, or the id of its order.
 inline constexpr std::uint32_t kByReservation = 0, kById = 1;
 
 // ---- gate ----

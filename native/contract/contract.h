@@ -1,4 +1,4 @@
-// Gathers every number, layout and name that C++ and TypeScript share from the headers that use them. print.cc prints
+// Gathers, from the headers that use them, every number, layout and name that C++ and TypeScript share. print.cc prints
 // them as lib/binding/contract.ts. That file and the addon each contain a hash of the text; lib/ compares the two when
 // it loads the addon.
 #pragma once

@@ -11,7 +11,7 @@ namespace sluice {
 
 inline constexpr std::uint32_t kWaitersMax = 65'536;  // of a queue, and of a limiter
 inline constexpr std::uint32_t kWeightMax = 1'000;
-// Records that one native call takes from JavaScript or gives to it.
+// The most records that one native call takes from JavaScript or gives to it.
 inline constexpr std::uint32_t kStagedRecords = 64;
 // The most records that one native call drops, where JavaScript or a gate learns of each.
 inline constexpr std::uint32_t kDroppedMax = 64;

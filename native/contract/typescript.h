@@ -1,4 +1,4 @@
-// Writes the contract as TypeScript, formatted as the formatter does it.
+// Writes the contract as TypeScript, formatted as Biome formats it.
 #pragma once
 
 #include <cstddef>

@@ -14,7 +14,7 @@ namespace sluice::system {
 
 #if defined(__linux__)
 
-// Reads as std::chrono does, without a call in between, because the clock is read on hot paths.
+// Reads the clock as std::chrono does, but without a call in between, because hot paths read the clock.
 static std::uint64_t read(clockid_t clock) noexcept {
   timespec time;
   clock_gettime(clock, &time);

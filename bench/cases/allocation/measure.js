@@ -1,7 +1,7 @@
 /** Runs program.js twice. */
 import { inChildProcess } from '../../harness/threads/in-child-process.js';
 
-/** A young generation that holds everything that any rival allocates while bytes are counted. */
+/** A young generation of this size holds everything that any rival allocates while bytes are counted. */
 const SPACE_MB = 1_024;
 const COUNTING_BYTES = [
   '--expose-gc',

@@ -1,6 +1,6 @@
 /**
- * A process that counts what one rival allocates on V8's heap, in one thread, and sends it to its parent. It is
- * started twice: with a young generation so large that nothing is collected while it counts bytes, and
+ * A process that counts what one rival allocates on V8's heap, in one thread, and sends the figures to its parent. The
+ * process is started twice: with a young generation so large that nothing is collected while it counts bytes, and
  * (`collections`) with the usual one, to count collections.
  */
 import { GCProfiler, getHeapStatistics } from 'node:v8';

@@ -8,7 +8,7 @@ const GRACE_MS = 20_000;
 /**
  * @param {object} run
  * @param {string} run.rival its URL
- * @param {number} run.batch records a call
+ * @param {number} run.batch records in each call
  * @param {number} run.warmUpMs
  * @param {number} run.measuredMs
  * @returns {Promise<number>} nanoseconds to push and drain a record

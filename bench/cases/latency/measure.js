@@ -1,4 +1,4 @@
-/** From push to handler, in nanoseconds. */
+/** Measures the time from push to handler, in nanoseconds. */
 import { withThreads } from '../../harness/threads/start-threads.js';
 import { assertDelivered } from '../../harness/traffic.js';
 
@@ -6,7 +6,7 @@ import { assertDelivered } from '../../harness/traffic.js';
  * @param {object} run
  * @param {string} run.rival its URL
  * @param {number} run.producers
- * @param {number} run.perSecond for each producer; infinite: as many as it can
+ * @param {number} run.perSecond for each producer; infinite: as many as the producer can push
  * @param {number} run.warmUpMs
  * @param {number} run.measuredMs
  */

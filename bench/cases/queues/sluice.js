@@ -1,6 +1,6 @@
 /**
- * sluice's Queue. On the event loop, `consume` wakes the consumer, and `drain` takes the other records, because its
- * view costs no object for each record.
+ * sluice's Queue. On the event loop, `consume` wakes the consumer, and `drain` takes all records after the first,
+ * because its view costs no object for each record.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { bytes, f64, Queue, record, u16, u32, u53 } from 'sluice';

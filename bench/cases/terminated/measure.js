@@ -1,4 +1,4 @@
-/** Whether a ring still works after a thread was terminated while it pushed. */
+/** Measures whether a ring still works after a thread was terminated while it pushed. */
 import { once } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';

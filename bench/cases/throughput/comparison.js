@@ -1,8 +1,8 @@
-/** One comparison of throughputs: all rivals that support the pattern. */
+/** Makes one comparison of throughputs, with all rivals that support the pattern. */
 import { queues } from '../queues/index.js';
 import { measureThroughput } from './measure.js';
 
-/** @typedef {'one' | '64'} Pattern records a push */
+/** @typedef {'one' | '64'} Pattern how many records each push has */
 
 /**
  * @param {object} what

@@ -10,7 +10,7 @@ import { assertDelivered } from '../../harness/traffic.js';
  * @typedef {object} Run
  * @property {string} rival its URL
  * @property {number} producers
- * @property {number} batch records a push
+ * @property {number} batch records in each push
  * @property {number} recordBytes
  * @property {boolean} spins the consumer polls for records, instead of being woken on its event loop
  * @property {number} warmUpMs

@@ -2,7 +2,8 @@
 import { existsSync, openSync, readSync } from 'node:fs';
 
 /**
- * Linux counts pages for each processor and sums them up only now and then; only this file has the exact sum.
+ * Linux counts pages for each processor and sums them up only now and then; only this file of the system has the exact
+ * sum.
  */
 const EXACT = '/proc/self/smaps_rollup';
 const FIELD = 'Rss:';

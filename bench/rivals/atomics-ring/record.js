@@ -56,7 +56,7 @@ const types = {
 
 /**
  * @template {Record<string, FieldType>} const F
- * @param {F} fields names must be identifiers: they become code
+ * @param {F} fields the names must be identifiers, because they become code
  * @returns {RecordType<{ [name in keyof F]: F[name] extends OctetsType ? Uint8Array : F[name] extends 'bool' ? boolean
  *   : number }>}
  */
@@ -71,8 +71,9 @@ export function record(fields) {
 }
 
 /**
- * Widest fields first, so that every field is naturally aligned without padding. The size of a slot is a power of two
- * up to one cache line, and otherwise a number of whole lines. So no slot lies across more lines than it needs.
+ * Places the widest fields first, so that every field is naturally aligned without padding. The size of a slot is a
+ * power of two up to one cache line, and otherwise a number of whole lines. So no slot lies across more lines than it
+ * needs.
  * @param {Record<string, FieldType>} fields
  */
 function layOut(fields) {

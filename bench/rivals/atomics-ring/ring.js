@@ -95,7 +95,7 @@ export class Ring {
     words[TAIL] = first;
     words[HEAD] = first;
     for (let slot = 0; slot < slots; slot++) {
-      words[(SLOTS_BYTES + slot * type.slotBytes) >> 2] = first - 1; // a stamp that no slot ever waits for
+      words[(SLOTS_BYTES + slot * type.slotBytes) >> 2] = first - 1; // as if left from an earlier lap
     }
     return new Ring(type, { memory, capacity, signature: type.signature });
   }

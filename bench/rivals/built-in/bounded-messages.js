@@ -1,11 +1,12 @@
 /**
- * Orders as messages of ports, in the fastest form found: one record is sent as an array of its values (faster than the
- * object, a JSON or comma-separated string, a Float64Array or an ArrayBuffer), a batch, or one with a payload, as one
- * packed Float64Array, copied (faster than transferring it, and 10x an array of objects). The consumer takes the
- * messages in its port with receiveMessageOnPort, which is faster than one event each.
+ * Orders as messages of ports, in the fastest form found. One record is sent as an array of its values, which is faster
+ * than the object, a JSON or comma-separated string, a Float64Array or an ArrayBuffer. A batch, or a record with a
+ * payload, is sent as one packed Float64Array. It is copied, which is faster than transferring it, and 10 times as fast
+ * as an array of objects. The consumer takes the messages in its port with receiveMessageOnPort, which is faster than
+ * one event for each message.
  *
- * A port has no bound. Here a shared count of records in flight gives it one, the rings' capacity (which several
- * producers may overshoot by a batch each): flooding an unbounded port is slower, and takes memory without end.
+ * A port has no bound. Here a shared count of records in flight limits them to the rings' capacity (several producers
+ * may exceed it by a batch each), because flooding an unbounded port is slower, and takes memory without end.
  */
 import { receiveMessageOnPort } from 'node:worker_threads';
 import { CAPACITY } from '../../harness/rival.js';
@@ -81,7 +82,7 @@ export function boundedOutlet(ports, { inFlight, recordBytes }, listen) {
   function take(port, visit, max) {
     let visited = 0;
     while (visited < max) {
-      const received = receiveMessageOnPort(/** @type {any} */ (port)); // its types know no BroadcastChannel
+      const received = receiveMessageOnPort(/** @type {any} */ (port)); // its type allows no BroadcastChannel
       if (received === undefined) break;
       visited += visitAll(received.message, visit);
     }

@@ -13,7 +13,7 @@ import { PLENTY } from '../../harness/repository-only/loads/limiter-load.js';
 const job = async () => 1;
 
 /**
- * @param {number} calls a turn
+ * @param {number} calls for each turn
  * @param {number} inFlight
  * @returns {import('../../harness/repository-only/caller.js').Case}
  */

@@ -1,4 +1,4 @@
-/** A worker process of the cluster: asks the limit for a given time, and reports how often it was allowed. */
+/** A worker process of the cluster: asks the limiter for a given time, and reports how often it was allowed. */
 import { once } from 'node:events';
 import { RateLimiterCluster } from 'rate-limiter-flexible';
 import { EVERYONE, PLENTY } from '../../harness/repository-only/loads/limiter-load.js';

@@ -1,6 +1,6 @@
 /**
- * An order as 56 bytes, for rivals that carry bytes. It uses a DataView, because not all of them align the bytes. It is
- * explicitly little-endian, which is native on most machines and needs no swap there.
+ * An order as 56 bytes, for rivals that carry bytes. It uses a DataView, because not all of these rivals align the
+ * bytes. The bytes are explicitly little-endian, which is native on most machines and needs no swap there.
  */
 
 /** @typedef {import('../../harness/traffic.js').Order} Order */

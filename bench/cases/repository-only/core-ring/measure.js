@@ -25,8 +25,8 @@ const FEW = 64_000;
 const MANY = 128_000;
 
 /**
- * Returns the instructions to push and drain an item in one thread, counted by callgrind, so a busy machine does not
- * change them. They include filling and checking the item, which is the same for all rings.
+ * Returns the number of instructions to push and drain an item in one thread. callgrind counts them, so a busy machine
+ * does not change the number. They include filling and checking the item, which is the same for all rings.
  * @param {{ ring: Ring, bytes: 8 | 64, batch: number }} run
  */
 export async function countInstructions({ ring, bytes, batch }) {

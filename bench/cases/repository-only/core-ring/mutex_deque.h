@@ -1,6 +1,6 @@
 // A bounded queue of a mutex and a std::deque. Its best form: a batch is pushed under one lock, the consumer takes all
-// items by a swap under one lock and reads them outside, and neither side takes the lock to find the queue full or
-// empty. (Items that the consumer has taken no longer count as depth, which favours this queue.)
+// items by a swap under one lock and reads them without the lock, and neither side takes the lock to find the queue
+// full or empty. (Items that the consumer has taken no longer count as depth, which favours this queue.)
 #pragma once
 
 #include <atomic>

@@ -1,7 +1,7 @@
-// A bounded ring after D. Vyukov, for one consumer: each slot has a sequence, which the producer moves on to publish
-// and the consumer moves on to release. Its best form: no other thread accesses the consumer's position, a batch is
-// claimed with one CAS (if the last slot of a batch is free, all before it are, because slots are released in order),
-// and positions have their own cache lines.
+// A bounded ring after D. Vyukov, for one consumer: each slot has a sequence number, which the producer advances to
+// publish and the consumer advances to release. Its best form: no other thread accesses the consumer's position, a
+// batch is claimed with one CAS (if the last slot of a batch is free, all before it are, because slots are released in
+// order), and positions have their own cache lines.
 #pragma once
 
 #include <atomic>

@@ -1,6 +1,6 @@
 /**
- * The yardstick of native calls: a Node-API function without arguments that returns at once. Its addon is built on
- * first use, with node-gyp.
+ * The least that a native call can cost: a Node-API function without arguments that returns at once. Its addon is built
+ * on first use, with node-gyp.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';

@@ -1,7 +1,7 @@
 /**
  * sluice's Gate: limiter, stock and queue in one step. The limiter is a token bucket, because the rivals' gate has one
- * limit. Two more cases have all three tiers, and a limit per user with an id of the order. A consumer takes and
- * confirms the admitted orders between the turns.
+ * limit. One more case has all three tiers; another has a limit per user, and an id for each order. A consumer takes
+ * and confirms the admitted orders between the turns.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Gate, Limiter, Queue, record, Stock, u16, u32, u53 } from 'sluice';

@@ -8,7 +8,7 @@ const keys = keysOf(1_000);
  *
  * @param {string} name
  * @param {'allows' | 'refuses'} answer
- * @param {number} durationMs of measuring, at the least
+ * @param {number} durationMs for which it measures at the least
  */
 export async function cost(name, answer, durationMs) {
   // The exact window's memory grows with its limit. So where it must always allow, the limit is small and the window

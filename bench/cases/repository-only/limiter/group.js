@@ -1,6 +1,6 @@
 /**
- * Limiters: the cost of an answer in one thread, and the number of answers that threads or processes with one limit
- * get.
+ * Limiters: the cost of an answer in one thread, and the number of answers a second that several threads or processes
+ * with one limit get.
  */
 
 import { ifInstalled } from '../../../harness/repository-only/if-installed.js';

@@ -1,4 +1,4 @@
-/** The part of the consumer thread for a rival that starts this thread itself. */
+/** The harness's part of a consumer thread that the rival starts itself. */
 import { deliveryCheck } from '../../traffic.js';
 
 /** @typedef {import('../../traffic.js').Received & { finishedAt: bigint }} Report */

@@ -21,7 +21,7 @@ const GRACE_MS = 20_000;
 /**
  * @param {object} run
  * @param {string} run.file the rival's URL
- * @param {number} run.batch records a push
+ * @param {number} run.batch records in each push
  * @param {number} run.warmUpMs
  * @param {number} run.measuredMs
  * @returns {Promise<number>} records finished a second
