@@ -13,7 +13,7 @@ import { WorkerThread } from './worker-thread.js';
 const THREADS_MIN = 2;
 const THREADS_MAX = 4;
 
-/** The load must end within this time for each 100,000 requests, or a part of them. */
+/** The time limit of the load is this long for each 100,000 requests; a part of 100,000 counts as a whole. */
 const DEADLINE_MS = 50_000;
 const DEADLINE_REQUESTS = 100_000;
 
