@@ -1,4 +1,4 @@
-/** Makes answers that survive JSON. JSON has no bigints, so they become decimal strings. */
+/** Makes answers that survive JSON. JSON has no bigints, so bigints become decimal strings. */
 
 /**
  * Gives the objects of `Answer` a `toJSON`, on their prototype: an answer keeps its own properties, equals a plain
@@ -7,7 +7,7 @@
 export function withJson<C extends new (...args: never[]) => object>(Answer: C): C {
   Object.defineProperties(Answer.prototype, {
     toJSON: { value: toJson, writable: true, configurable: true },
-    // Test frameworks compare types by the constructor.
+    // Test frameworks compare the types of objects by their constructors.
     constructor: { value: Object, writable: true, configurable: true },
   });
   return Answer;

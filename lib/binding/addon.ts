@@ -65,7 +65,7 @@ function isMusl(): boolean {
 /** The error for an addon of another version, whose functions may take and return something else. */
 class Mismatch extends Error {}
 
-/** @throws Error if there is no addon, or none of this version. */
+/** Loads the addon in `file`. @throws Error if there is none, `Mismatch` if it is of another version. */
 function loaded(file: string): Native {
   const addon = require(file) as Native;
   const { contract } = addon;

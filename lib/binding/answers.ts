@@ -6,7 +6,7 @@ import { answers, type Reason, threadsMax } from './contract.js';
 /** The answer of every hot function once its object is disposed of. */
 export const DISPOSED: typeof answers.disposed = answers.disposed;
 
-/** The answer of a function that needed memory or a file descriptor, of which the system has none left. */
+/** The answer of a function that needed memory or a file descriptor and did not get it from the system. */
 export const NO_RESOURCES: typeof answers.noResources = answers.noResources;
 
 /** Returns the object. Throws a typed error if the addon returned a reason why it could not make or attach `what`. */

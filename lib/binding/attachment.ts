@@ -8,13 +8,14 @@ interface NativeObject {
 
 /**
  * Public objects whose handle was read. They are not collected before they are disposed of, so that another thread can
- * attach. A program can replace the methods of a Set, so none but public objects may be handed to them.
+ * attach. A program can replace the methods of a Set and would get what they are called with: add only public objects.
  */
 const pinned = new Set<object>();
 
 /**
- * The half of a Queue, Limiter, Stock or Gate that is the same for all four: its handle, and its end. A member of these
- * classes, not their base: a program can replace the base of a class, and would be called by `super()`.
+ * The half of a Queue, Limiter, Stock or Gate that is the same for all four: its handle, and its end. These classes
+ * have it as a member and do not extend it: a program can replace the base of a class, and `super()` would then call
+ * the program.
  */
 export class Attachment<Kind extends string> {
   readonly #kind: Kind;
@@ -29,7 +30,7 @@ export class Attachment<Kind extends string> {
     this.#native = native;
   }
 
-  /** Reading it keeps the public object from being collected until that is disposed of. */
+  /** Once this was read, the public object is not garbage-collected before it is disposed of. */
   get handle(): Handle<Kind> {
     if (!this.#disposed) pinned.add(this.#owner);
     return publicHandle(this.#kind, this.#native.handle);
@@ -40,7 +41,10 @@ export class Attachment<Kind extends string> {
     return this.#disposed;
   }
 
-  /** Lets go of the object in this thread. `end` ends what it does, while native calls still succeed. */
+  /**
+   * Lets go of the object in this thread. Before, while native calls still succeed, it calls `end`, which ends what the
+   * object is doing.
+   */
   dispose(end?: () => void): void {
     this.#disposed = true;
     end?.();

@@ -1,4 +1,7 @@
-/** The function as it was when sluice was loaded. It calls no setter of a prototype. */
+/**
+ * `Object.fromEntries` as it was when sluice was loaded. It defines properties, and so calls no setter of
+ * Object.prototype.
+ */
 const { fromEntries } = Object;
 
 /** Returns the figures that a native call has written to its staging buffer, from byte `at` on, by their names. */

@@ -11,7 +11,7 @@ interface GateCalls {
   resolve(confirm: number, entry: number, quantity: number): number;
   putBack(entry: number): void;
   renew(): number;
-  /** Returns 0, with the figures in the staging buffer. */
+  /** Writes the figures to the staging buffer and returns 0. */
   stats(): number;
   dispose(): void;
 }
@@ -29,7 +29,7 @@ interface NativeField {
   readonly textRoom: number;
 }
 
-/** The fields of a record that make the request to the stock. */
+/** The fields of a record from which the gate makes the request to the stock. */
 export interface NativeFields {
   sku?: NativeField;
   quantity?: NativeField;

@@ -1,12 +1,12 @@
 import type { limiterFunctions } from './contract.js';
 import type { NativeHandle } from './handle.js';
 
-/** A key as it crosses to native code: see `Limiter`. */
+/** A key of a limiter, as it is passed to native code: see `Key`. */
 export type NativeKey = string | number | bigint;
 
 interface LimiterProperties {
   readonly handle: NativeHandle;
-  /** These properties are fixed at creation. */
+  /** This property and those below are fixed at creation. */
   readonly keyed: boolean;
   readonly hasBucket: boolean;
   readonly hasDepth: boolean;
@@ -38,7 +38,7 @@ interface LimiterCalls {
   onServed(callback: () => void): number;
   keepAlive(alive: number): void;
   configure(changes: object): number;
-  /** Returns 0, with the figures in the staging buffer; so does `limits`. */
+  /** Writes the figures to the staging buffer and returns 0; so does `limits`. */
   stats(): number;
   limits(): number;
   dispose(): void;

@@ -1,7 +1,8 @@
 /**
- * Memory that JavaScript shares with native code, and the built-ins that lead to it, as they were when sluice was
- * loaded. A program that replaces `ArrayBuffer`, `WeakRef` or a member of `Buffer.prototype` later never receives such
- * memory, nor a native object. No code outside of lib/ can reach these classes or their instances.
+ * Memory that JavaScript shares with native code, and the built-ins that lib/ uses for it, as they were when sluice was
+ * loaded. If a program later replaces `ArrayBuffer`, `WeakRef` or a member of `Buffer.prototype`, its replacement is
+ * given neither such memory nor a native object. Code outside of lib/ can reach neither these classes nor their
+ * instances.
  */
 import { Buffer } from 'node:buffer';
 import * as types from 'node:util/types';
@@ -10,7 +11,10 @@ import '../symbols.js';
 
 type Class = abstract new (...given: never[]) => object;
 
-/** Gives `Safe` the members of `Base` as its own, and no prototype: it inherits nothing that a program can replace. */
+/**
+ * Copies the members of `Base.prototype`, and of its prototypes, to `Safe.prototype`, which then gets no prototype: it
+ * inherits nothing that a program can replace.
+ */
 function seal(Safe: Class, Base: Class): void {
   const own: object = Safe.prototype;
   for (let from: object | null = Base.prototype; from !== null; from = Object.getPrototypeOf(from)) {
@@ -43,7 +47,7 @@ export class Octets extends Uint8Array {
     super(memory);
   }
 
-  /** Writes at most `length` bytes of UTF-8 at `offset`, whole characters only. Returns how many. */
+  /** Writes `text` as UTF-8 at `offset`: at most `length` bytes, whole characters only. Returns how many bytes. */
   declare utf8Write: (text: string, offset: number, length: number) => number;
   declare utf8Slice: (start: number, end: number) => string;
 }
@@ -66,7 +70,7 @@ export class Finalizer<T> extends FinalizationRegistry<T> {
   }
 }
 
-/** The set of objects that have a mark. */
+/** A set of objects, which it does not keep alive. */
 export class Marks extends (WeakSet as new () => WeakSet<object>) {}
 
 for (const name of ['utf8Write', 'utf8Slice'] as const) {
@@ -106,13 +110,17 @@ export const arrays: {
 });
 
 /**
- * The function as it was when sluice was loaded: syncBuiltinESMExports() changes functions that were imported before.
+ * `isUint8Array` as it was when sluice was loaded. After syncBuiltinESMExports() the import itself has the function
+ * that a program has put in its place.
  */
 export const isUint8Array: typeof types.isUint8Array = types.isUint8Array;
 
 const PlainBuffer = ArrayBuffer;
 
-/** Returns a buffer for the program, which native code does not keep; undefined if there is no memory for it. */
+/**
+ * Returns a buffer of `octets` bytes for the program (native code does not keep it); undefined if there is no memory
+ * for it.
+ */
 export function newBuffer(octets: number): ArrayBuffer | undefined {
   try {
     return new PlainBuffer(octets);
@@ -127,7 +135,7 @@ export function copied(memory: ArrayBuffer, start: number, length: number): Uint
 }
 
 const maker: unique symbol = Symbol('sluice');
-/** The token that lib/ gives its own constructors. Other code does not have it, so it cannot call them. */
+/** The token that lib/ passes to its own constructors. Other code does not have the token, so it cannot call them. */
 export type Maker = typeof maker;
 export function isMaker(by: unknown): by is Maker {
   return by === maker;

@@ -1,7 +1,7 @@
 import { answers, parks, type queueFunctions, waiterStates } from './contract.js';
 import type { NativeHandle } from './handle.js';
 
-/** The answers of a queue's hot functions other than counts. */
+/** Answers of a queue's hot functions in place of a count. */
 export const CLOSED: typeof answers.closed = answers.closed;
 export const NOT_CONSUMER: typeof answers.notConsumer = answers.notConsumer;
 /** The lane already has as many waiters for room as it may have. */
@@ -22,7 +22,7 @@ interface QueueProperties {
   readonly lanes: number;
   readonly expires: boolean;
   readonly manualClock: boolean;
-  /** Whether the queue may drop records: see `on`. */
+  /** Whether the queue may drop records: see `Queue.on`. */
   readonly drops: boolean;
   readonly overflow: number;
 }
@@ -47,8 +47,8 @@ interface QueueCalls {
   flushBatch(batch: number): number;
   closeBatch(batch: number): void;
   /**
-   * Removes the `consumed` records shown last, and shows up to `max` more. Returns how many it shows, or
-   * `shownAndGone`.
+   * Removes the first `consumed` of the records that it showed last, and shows up to `max` more. Returns how many it
+   * shows, or `shownAndGone`.
    */
   next(consumed: number, max: number): number;
   take(max: number): number;
@@ -71,7 +71,7 @@ interface QueueCalls {
   awaitEmpty(begins: number): number;
   emptied(): number;
   depth(): number;
-  /** Returns 0, with the figures in the staging buffer. */
+  /** Writes the figures to the staging buffer and returns 0. */
   stats(): number;
   dispose(): void;
 }

@@ -12,7 +12,7 @@ export interface NativeMovement {
 
 export interface NativeReservation {
   readonly reservation: bigint;
-  /** A `Phase`. */
+  /** One of `phases`. */
   readonly state: number;
   readonly leftMs: number;
   readonly user?: bigint | string;
@@ -41,29 +41,34 @@ interface StockCalls {
   giveBackOf(): number;
   /** `by`: see `finds`. */
   findReservation(by: number): NativeReservation | number | undefined;
-  /** Lists reservations of some slots of the table, from `slot` on. `states` has a bit for each `Phase`. */
+  /** Lists reservations of some slots of the table, from `slot` on. `states` has one bit for each of `phases`. */
   listReservations(
     slot: number,
     states: number,
   ): { readonly next: number; readonly found: readonly NativeReservation[] } | number;
   expire(): number;
-  /** Looks at up to `slots` slots and expires the reservations that are due. Returns 1 if it left some. */
+  /**
+   * Looks at up to `slots` slots of the table and expires their reservations that are due. Returns 1 if more may be
+   * due.
+   */
   sweep(slots: number): number;
   addItem(): number;
   restock(): number;
   withdraw(): number;
-  /** Returns a `LevelSet`. With `clamp` 1, the total becomes as near to the given one as possible. */
+  /** Returns one of `levelsSet`. With `clamp` 1, the total becomes as near to the given one as possible. */
   setTotal(clamp: number): number;
   closeItem(): number;
   reopenItem(): number;
-  /** `changes` has the bits of `itemChanges` for which the staging buffer has a new value. Returns a `LevelSet`. */
+  /**
+   * `changes` has the bits of `itemChanges` for which the staging buffer has a new value. Returns one of `levelsSet`.
+   */
   changeItem(changes: number): number;
   configure(): number;
   addGroup(): number;
   changeGroup(): number;
   /** Returns 1 if an item has a per-user limit, or is in a group. */
   limitsUsers(): number;
-  /** Returns 0, with the figures in the staging buffer. */
+  /** Writes the figures to the staging buffer and returns 0. */
   counts(): number;
   /** Returns the sku of the first item whose counts do not add up, if there is one. */
   audit(): number | string | undefined;

@@ -1,11 +1,11 @@
-/** Returns the words of an enumeration by their numbers; undefined where a number has no word. */
+/** Returns an array that has each word of an enumeration at its number, and undefined at numbers without a word. */
 export function byNumber<Word extends string>(
   numbers: Readonly<Record<Word, number>>,
 ): readonly (Word | undefined)[] {
   const entries = Object.entries(numbers) as Array<[Word, number]>;
   const words: Array<Word | undefined> = [];
   for (const [word, number] of entries) {
-    while (words.length <= number) words.push(undefined); // a hole would read a property of Array.prototype
+    while (words.length <= number) words.push(undefined); // reading a hole would read Array.prototype
     words[number] = word;
   }
   return words;

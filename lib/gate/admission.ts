@@ -42,7 +42,7 @@ export type Admission =
   | {
       /** The id was reserved by `stock.reserve` or `reserveAll`: nothing was charged or queued. */
       readonly outcome: 'reserved-directly';
-      /** To be decided with `stock.confirm` or `stock.cancel`. */
+      /** The caller decides it with `stock.confirm` or `stock.cancel`. */
       readonly reservation: bigint;
     }
   | {
@@ -55,7 +55,7 @@ export type Admission =
     }
   | {
       readonly outcome: Exclude<Refusal, 'admitted-by-gate'> | 'queue-full' | 'closed';
-      /** If a cart was refused because of one item: that item. */
+      /** The item because of which a cart was refused, if it was one item. */
       readonly sku?: number | string;
     };
 
@@ -111,7 +111,10 @@ export function ofThePast(answer: number, reservation: bigint): Admission | unde
   }
 }
 
-/** The answer to a refusal without details, by its number: made once, because many come at a time. */
+/**
+ * The admissions for refusals without details, by the number of the refusal. They are made once, because many orders
+ * may be refused at a time.
+ */
 const refusals: readonly (Admission | undefined)[] = Array.from({ length: limited }, (_, answer) => {
   const outcome =
     answer === outcomes['queue-full']
@@ -122,14 +125,15 @@ const refusals: readonly (Admission | undefined)[] = Array.from({ length: limite
   return outcome && (Object.freeze({ outcome }) as Admission);
 });
 
-/** A refusal by the limiter, as native code answers it. */
+/** Makes the admission for a refusal by the limiter. `answer`: `limited` plus the number of the refusal. */
 export function limitedBy(answer: number, retryAfterMs: number): Admission {
   const refusal = answer - limited;
   return { outcome: 'rate-limited', tier: tierOf(refusal), window: windowOf(refusal), retryAfterMs };
 }
 
 /**
- * A refusal by the stock or the queue; undefined if the answer is another. `line`: the line of the cart that failed.
+ * Returns the admission for a refusal by the stock or the queue; undefined if `answer` is no such refusal. `line`: the
+ * line of the cart that failed.
  */
 export function refusedFor(answer: number, line: CartLine | undefined): Admission | undefined {
   const refusal = refusals[answer];

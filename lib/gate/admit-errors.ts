@@ -4,7 +4,7 @@ import { keyError } from '../limiter/index.js';
 import type { RecordType } from '../record/index.js';
 import { textMax } from '../stock/index.js';
 
-/** The part of a request to the stock whose field has a value that the ledger does not take, by the native answer. */
+/** By the native answer: the part of the request to the stock whose field has a value that the ledger does not take. */
 const badParts: Readonly<Record<number, 'quantity' | 'sku' | 'user' | 'id'>> = {
   [outcomes['bad-quantity']]: 'quantity',
   [outcomes['bad-sku']]: 'sku',
@@ -12,7 +12,10 @@ const badParts: Readonly<Record<number, 'quantity' | 'sku' | 'user' | 'id'>> = {
   [outcomes['bad-id']]: 'id',
 };
 
-/** The error for an order without an option that it needs, or with a bad key. `keyed`: see `Gate`. */
+/**
+ * Makes the error for an order without an option that the gate needs, or with a bad key. `keyed`: whether the limiter
+ * has keys; undefined without a limiter.
+ */
 export function missingOption(option: 'key' | 'lines', given: unknown, keyed: boolean | undefined): Error {
   const where = `Gate.admit: ${option}`;
   if (option === 'key' && keyed !== undefined) return keyError(where, given, keyed, 'the limiter');
@@ -23,7 +26,7 @@ export function missingOption(option: 'key' | 'lines', given: unknown, keyed: bo
   return optionError(where, expected, given, true);
 }
 
-/** The error for an order with a value that the ledger does not take, by the native answer. */
+/** Makes the error for an order with a value that the ledger does not take. `answer`: the native answer. */
 export function badField<T>(answer: number, record: RecordType<T>, fields: NativeFields, order: T): Error {
   if (answer === reserveResults['needs-user']) {
     return optionError(

@@ -59,16 +59,16 @@ export class Gate<T> implements Disposable {
   readonly stock: Stock | undefined;
   readonly #native: NativeGate;
   readonly #attachment: Attachment<'gate'>;
-  /** Of the queue that the gate was made with, whatever a program sets `queue` to. */
+  /** The producer of the queue that the gate was made with, whatever a program sets `queue` to. */
   readonly #producer: QueueInside<T>['producer'];
   /** The stock that the gate was made with, whatever a program sets `stock` to. */
   readonly #ledger: Stock | undefined;
   /** Whether the limiter has keys; undefined without a limiter. */
   readonly #keyed: boolean | undefined;
-  /** The hot function, in a field of its own, where V8 finds it faster. */
+  /** The native function `admit`, in a field of its own, where V8 finds it faster. */
   readonly #admit: NativeGate['admit'];
   readonly #stage: (order: T) => void;
-  /** The option that every `admit` needs, if there is one; a call without options lacks it. */
+  /** The option that every `admit` needs; undefined if there is none. */
   readonly #needed: 'key' | 'lines' | undefined;
   readonly #fields: NativeFields;
   readonly #numbers: Float64Array;
@@ -165,7 +165,7 @@ export class Gate<T> implements Disposable {
         made(where, native.attachGate(checked, parts, staging)),
       );
     } catch (error) {
-      for (const part of attached) part[Symbol.dispose](); // their places are free again
+      for (const part of attached) part[Symbol.dispose](); // frees their places for other threads
       throw error;
     }
   }
@@ -189,7 +189,7 @@ export class Gate<T> implements Disposable {
    *
    * Units are taken last of all that can fail, so that no other order is refused as 'sold-out' because of an order that
    * is then refused itself. The exception is a cart whose later lines fail: see `Stock.reserveAll`. While an order is
-   * refused, a limit or a queue may look full by one to other threads for tens of nanoseconds.
+   * refused, a limit or a queue may seem to other threads, for tens of nanoseconds, to have room for one order less.
    *
    * While the queue is closed, every order is refused with 'closed', also one that was admitted before.
    *
@@ -229,10 +229,10 @@ export class Gate<T> implements Disposable {
    * cannot be confirmed: its units are on sale again. A handler that must not act in vain calls `hold.confirm()` before
    * it acts; an order that cannot be confirmed after its handler is published on `sluice:gate:not-confirmed`.
    *
-   * The units of an order that the queue drops (its time is over, shed, dropped as the oldest, overwritten) go back on
-   * sale when it is dropped. A caller that takes orders directly from a queue that has a gate (`tryPop`, `drain`, ...)
-   * must confirm or cancel the reservation that `admit` returned, which runs out otherwise, and must call
-   * `limiter.release` if the limiter has a depth tier.
+   * The units of an order that the queue drops (because its time is over, or it is shed, dropped as the oldest, or
+   * overwritten) go back on sale when it is dropped. A caller that takes orders directly from a queue that has a gate
+   * (`tryPop`, `drain`, ...) must confirm or cancel the reservation that `admit` returned, which runs out otherwise,
+   * and must call `limiter.release` if the limiter has a depth tier.
    *
    * A handler that takes longer than `handlerTimeoutMs` has failed: `hold.signal` aborts, and unless the order is
    * decided by then, it is cancelled and published as a failure. The result of that handler is ignored.
@@ -260,8 +260,8 @@ export class Gate<T> implements Disposable {
   }
 
   /**
-   * Renews the holds of this thread's orders in hand, those of which half is over. Without a manual clock this also
-   * happens by itself.
+   * Renews those holds of this thread's orders in hand of which half is over, or nearly half. Without a manual clock
+   * this also happens by itself.
    *
    * @returns Milliseconds until the next hold must be renewed; Infinity if no order is in hand.
    * @throws SluiceError `ERR_SLUICE_DISPOSED` once this thread has let go of it.
@@ -299,7 +299,7 @@ export class Gate<T> implements Disposable {
       throw missingOption('lines', undefined, this.#keyed);
     }
     this.#stage(order);
-    // After the record, whose getters may have admitted another one.
+    // After the record: its getters may have admitted another order, which staged its own lines.
     if (cart !== undefined && this.#ledger !== undefined) stageLines(this.#ledger, cart);
     const count = cart?.length ?? 0;
     const answer = keyed

@@ -4,7 +4,8 @@ import type { Call } from '../queue/index.js';
 import type { Resolution } from '../stock/index.js';
 
 /**
- * Confirms (`quantity` units; 0: all) or cancels an order in hand by its entry; without an entry, a reservation.
+ * Confirms (`quantity` units; 0: all) or cancels: the order in hand at `entry`, or, if `entry` is undefined,
+ * `reservation`.
  * @internal
  */
 export type Resolve = (
@@ -69,7 +70,7 @@ export class Hold {
   }
 
   /**
-   * Puts the units that are held back on sale, without the handler having to throw. Returns 'cancelled', or what the
+   * Puts the held units on sale again, without the handler having to throw. Returns 'cancelled', or what the
    * reservation had become before.
    *
    * @returns 'cancelled', or what the reservation had become before.
@@ -104,7 +105,7 @@ export class Hold {
     this.#call = call;
   }
 
-  /** @internal Puts the order back that was not handed to a handler. */
+  /** @internal Puts the order back in the gate, because no handler was given it. */
   putBack(put: (entry: number) => void): void {
     if (this.#entry !== undefined) put(this.#entry);
     this.#entry = undefined;

@@ -7,7 +7,7 @@ import { type CartLine, nativeStock, Stock } from '../stock/index.js';
 
 /** The fields of a record whose values are whole numbers that the ledger can read. */
 type NumberFieldOf<T> = { [K in keyof T]: T[K] extends number | bigint ? K : never }[keyof T] & string;
-/** Those whose values are whole numbers or texts. */
+/** The fields of a record whose values are whole numbers or texts. */
 type KeyFieldOf<T> = { [K in keyof T]: T[K] extends number | bigint | string ? K : never }[keyof T] & string;
 
 /** The options of `Gate.create`. */
@@ -39,7 +39,7 @@ export interface GateOptions<T> {
    */
   readonly maxInHand?: number;
   /**
-   * Make all of the gate's own memory (not its parts') resident at creation, so that it cannot run out later: a system
+   * Makes all of the gate's own memory (not its parts') resident at creation, so that it cannot run out later: a system
    * that has too little refuses it, or ends the process, at creation. This takes some tenths of a second for each
    * gigabyte. Default: false; then creation takes only address space, and a page becomes resident when it is first
    * written.
@@ -84,7 +84,7 @@ export interface GateConsumeOptions {
   readonly signal?: AbortSignal;
 }
 
-/** `utf8` is separate, because such a type has its room in its name. */
+/** `utf8` is separate, because the name of such a type contains its room: `utf8(32)`. */
 const { utf8: textType, ...wholeTypes } = fieldTypes;
 const numberTypes: Readonly<Record<string, number>> = wholeTypes;
 
@@ -157,10 +157,12 @@ export function checkedAdmit(options: AdmitOptions): AdmitOptions {
     : (new Options('Gate.admit', options, ['key', 'holdMs', 'lines']).own as AdmitOptions);
 }
 
-/** Whether these are options that Options would take as they are: without its copy it is faster. */
+/**
+ * Whether `options` is a plain object with no other properties than the known options: then `Options` need not copy it.
+ */
 function isPlain(options: AdmitOptions): boolean {
   if (options === null) return false;
-  // Not Object.getPrototypeOf, which is slower. An own property of this name is found below.
+  // Not Object.getPrototypeOf, which is slower. An own property `__proto__` is found below.
   const { __proto__: inherited } = options as { readonly __proto__?: unknown };
   let plain = typeof options === 'object' && inherited === Object.prototype;
   for (const name in options) {

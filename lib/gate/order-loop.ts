@@ -43,12 +43,12 @@ export class OrderLoop<T> {
   /** False with a manual clock: then no timer renews holds. */
   readonly #renewsByItself: boolean;
   #renewal: NodeJS.Timeout | undefined;
-  /** The latest time at which the holds in hand are renewed, by `performance.now()`. */
+  /** The time, by `performance.now()`, by which the holds in hand must be renewed; Infinity if none must. */
   #renewAt = Infinity;
   /** The orders taken last, and how many of them were handed to a handler. */
   #batch: Array<Taken<T>> = [];
   #started = 0;
-  /** How many orders were taken just now and are in no batch yet; -1 once they were put back. */
+  /** How many orders were taken just now and are in no batch yet; -1 after they were put back. */
   #unseen = 0;
   readonly #resolve = (
     confirm: boolean,
@@ -142,7 +142,7 @@ export class OrderLoop<T> {
 
   /** Ends the consumption of this gate object, if it consumes, and frees the queue for another consumer at once. */
   leave(reason: SluiceError): void {
-    this.#consumer.freeVisited(); // the program that visited them in a drain has taken them from the gate
+    this.#consumer.freeVisited(); // the program has taken the orders that it visited in a drain()
     this.#consumer.leave(reason, this);
   }
 
@@ -193,7 +193,7 @@ export class OrderLoop<T> {
     this.#renewIn(next < 0 ? Infinity : next);
   }
 
-  /** Renews in `ms` milliseconds, in place of the time set before. */
+  /** Sets the timer to renew in `ms` milliseconds, in place of the time set before. Infinity: sets no timer. */
   #renewIn(ms: number): void {
     clearTimeout(this.#renewal);
     this.#renewal = undefined;
