@@ -10,9 +10,9 @@ export interface AddressKeyOptions {
 const ipv6PrefixDefault = 56;
 
 /**
- * The key that `limit()` and its like use for a client's address, so that `limiter.block(addressKey(request.ip))` means
- * the same client. A `key` function that returns an address needs it, too: `(request) => request.user ??
- * addressKey(request.ip)`.
+ * Returns the key that `limit()` and the other adapters use for a client's address, so that
+ * `limiter.block(addressKey(request.ip))` blocks the same client. A `key` function should pass an address through
+ * `addressKey`, too: `(request) => request.user ?? addressKey(request.ip)`.
  *
  * - The key of an IPv6 address is its network of `ipv6Prefix` bits, such as '2001:db8:0:0:0:0:0:0/56', because a home
  *   or a host has a whole network.
@@ -24,9 +24,9 @@ const ipv6PrefixDefault = 56;
  * - The key leaves out a zone (`%eth0`), brackets and a port.
  * - A text that is not an address is its own key, cut to 256 characters. Without an address the key is ''.
  *
- * @param address address an IPv4 or IPv6 address as text, such as Express's and Fastify's `request.ip`, Koa's
- *   `context.ip` or `socket.remoteAddress`.
- * @param options `ipv6Prefix`: 56 unless told otherwise.
+ * @param address An IPv4 or IPv6 address as text, such as Express's and Fastify's `request.ip`, Koa's `context.ip` or
+ *   `socket.remoteAddress`.
+ * @param options `ipv6Prefix`. Default: 56.
  * @returns The key: a text of at most 256 characters.
  * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option, or an address that is neither a
  *   string nor undefined.
@@ -66,14 +66,14 @@ export function keyOfAddress(address: string, prefix: number): string {
 }
 
 /**
- * Returns an address without its zone, brackets and port. Some proxies write the port, and each connection would have
- * its own key. Any other text is returned unchanged.
+ * Returns an address without its zone, brackets and port. Some proxies write the port, with which each connection would
+ * have its own key. Any other text is returned unchanged.
  */
 export function bareAddress(text: string): string {
   if (isIPv4(text)) return text;
   const [, bracketed, plain] = /^\[(.*)\](?::\d+)?$|^([^:]*):\d+$/.exec(text) ?? [];
   const zoned = bracketed ?? plain ?? text;
-  const zone = zoned.indexOf('%'); // a pattern would look for its end from each of many
+  const zone = zoned.indexOf('%'); // a regular expression would take time in the square of the number of these
   const bare = zone === -1 ? zoned : zoned.slice(0, zone);
   return isIP(bare) === 0 ? text : bare;
 }
@@ -103,7 +103,7 @@ function startsWith(words: readonly number[], prefix: readonly number[]): boolea
   return prefix.every((word, i) => words[i] === word);
 }
 
-/** The 32 bits from the word `at` on. */
+/** Returns the 32 bits from the word `at` on, as an IPv4 address. */
 function ipv4Of(words: readonly number[], at: number): string {
   const [high = 0, low = 0] = words.slice(at);
   return `${high >> 8}.${high & 0xff}.${low >> 8}.${low & 0xff}`;

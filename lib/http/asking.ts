@@ -153,7 +153,7 @@ function later<T, R>(promise: PromiseLike<T>, next: (known: T) => MaybePromise<R
  * and a bigint equals no text that a client can send.
  */
 function bounded(key: Key): Key {
-  if (fitsKey(key)) return key; // or not a key at all, which the limiter rejects
+  if (fitsKey(key)) return key; // or it is no key at all: then the limiter rejects it
   const text = typeof key === 'string' ? key : `${key < 0 ? '-' : '+'}${key.toString(16)}`;
   const digest = createHash('sha256')
     .update(`${typeof key}:`)

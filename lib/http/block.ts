@@ -5,9 +5,9 @@ export interface BlockOptions {
   /**
    * The limiter blocks a key for `forMs` after it was refused `afterRefusals` times (1 to 10,000) within `withinMs`
    * (both 1 to 86,400,000). The limiter must have keys. `limiter.reset(key)` ends the block. Only refusals by bucket,
-   * window and depth count; no refusal during a block does. Each middleware remembers the refusals of at most `maxKeys`
-   * keys (1 to 10,000,000; default 10,000), as a limiter remembers keys. It uses the machine's clock, whatever clock
-   * the limiter has.
+   * window and depth count, and none during a block. Each middleware remembers the refusals of at most `maxKeys` keys
+   * (1 to 10,000,000; default 10,000), as a limiter remembers keys. It uses the machine's clock, whatever clock the
+   * limiter has.
    */
   readonly block?: {
     readonly afterRefusals: number;
@@ -21,7 +21,10 @@ const dayMs = 86_400_000;
 /** The tiers whose refusals count. A key does not cause the server's overload, and a block must not extend itself. */
 const counted: readonly Tier[] = ['token-bucket', 'sliding-window', 'queue-depth'];
 
-/** Blocks keys that are refused too often. A limiter counts the refusals, so a flood of keys cannot make it grow. */
+/**
+ * Blocks keys that are refused too often. A limiter of its own counts the refusals, so a flood of keys takes no further
+ * memory.
+ */
 export class Blocker {
   readonly #counts: Limiter;
   readonly #forMs: number;

@@ -10,7 +10,7 @@ type Trust = (address: string) => boolean;
 export type TrustedProxies = number | Trust;
 
 const hopsMax = 16;
-/** The most entries of X-Forwarded-For that are read: trusted proxies in a row. */
+/** The most entries of X-Forwarded-For that are read, if all of them are trusted proxies. */
 const entriesMax = 32;
 const rangesMax = 10_000;
 
@@ -33,7 +33,8 @@ export function trustedProxiesOf(where: string, given: Options): TrustedProxies 
   if (!Array.isArray(value)) throw optionError(name, 'a number of proxies or a list of ranges', value, true);
   const list = copiedList(value, 0, rangesMax);
   if (list === undefined) throw optionError(name, `at most ${rangesMax} addresses and ranges`, value, false);
-  // One list for each family: a range of IPv6 addresses that contains the mapped ones must not match IPv4.
+  // One list for each family: a range of IPv6 addresses that contains the IPv4-mapped ones must not match IPv4
+  // addresses.
   const ranges: Ranges = { ipv4: new BlockList(), ipv6: new BlockList() };
   for (const one of list) {
     if (typeof one !== 'string') throw rangeError(name, one);
@@ -102,19 +103,23 @@ function behindHops(request: HttpRequest, peer: string, hops: number): string {
 }
 
 function behindTrusted(request: HttpRequest, peer: string, trusted: Trust): string {
-  // A closed connection has no address either. Only a peer on a unix socket never had one.
+  // A closed connection has no address any more. Only a peer on a unix socket had none from the start, and may be
+  // trusted.
   if ((peer === '' && !isUnix(request.socket)) || !trusted(peer)) return peer;
   let client = peer;
   let left = entriesMax;
   for (const entry of forwardedFor(request)) {
-    if (entry === '') return client; // that proxy wrote no address
+    if (entry === '') return client; // the proxy `client` wrote no address
     client = entry;
     if (--left === 0 || !trusted(entry)) return client;
   }
   return client;
 }
 
-/** The entries of X-Forwarded-For, without ports, from the right. It reads only as far as the caller iterates. */
+/**
+ * Yields the entries of X-Forwarded-For, without ports, from right to left. It reads only as far as the caller
+ * iterates.
+ */
 function* forwardedFor(request: HttpRequest): Generator<string> {
   const header = request.headers['x-forwarded-for'];
   const text = Array.isArray(header) ? header.join(',') : (header ?? '');

@@ -9,8 +9,8 @@ interface Passage {
 const passages = new WeakMap<object, Passage[]>();
 
 /**
- * Whether `limiter` has already let a request through for `key`. A limiter decides once, however many middlewares ask.
- * `identities` are the objects that identify the request while it is handled.
+ * Whether `limiter` has already let a request through for `key`. A limiter decides once about a request and key,
+ * however many middlewares ask. `identities` are the objects that identify the request while it is handled.
  */
 export function hasPassed(identities: readonly object[], limiter: Limiter, key: Key | undefined): boolean {
   return identities.some((identity) =>

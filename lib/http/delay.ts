@@ -7,8 +7,9 @@ export interface DelayOptions {
   /**
    * Requests wait until the limiter allows them, instead of being refused. They pass in the order in which they came,
    * separately for each key, and wait at most `maxMs` (1 to 3,600,000); true is 5,000. A request is refused at once if
-   * it could not pass in that time, or if the limiter's `maxWaiting` or `keys.maxWaitingPerKey` requests wait already.
-   * A client that disconnects no longer waits and is charged nothing. Default: false.
+   * it could not pass in that time, or if as many requests wait already as the limiter's `maxWaiting` or
+   * `keys.maxWaitingPerKey` lets wait. A client that disconnects no longer waits and is charged nothing. Default:
+   * false.
    */
   readonly delay?: boolean | { readonly maxMs: number };
 }
@@ -23,7 +24,7 @@ export function delayOption(given: Options): number | undefined {
   return given.nested('delay', ['maxMs'])?.number('maxMs', 1, 3_600_000);
 }
 
-/** Waits for a limiter. Returns undefined if the client has disconnected meanwhile; it is charged nothing. */
+/** Waits for a limiter. Returns undefined if the client has disconnected meanwhile; then nothing stays charged. */
 export async function delayed(
   { limiter, key, cost }: Question,
   timeoutMs: number,

@@ -24,16 +24,16 @@ export interface FastifyRequest {
   readonly raw: HttpRequest;
   /** The client's address, by the server's option `trustProxy`. */
   readonly ip?: string;
-  /** From the hook 'preValidation' on. */
+  /** The parsed body, from the hook 'preValidation' on. */
   readonly body?: unknown;
   /** Whether the request is an upgrade; set by @fastify/websocket. */
   readonly ws?: unknown;
   /** Whether no route matches. */
   readonly is404?: boolean;
-  /** What the route was declared with. */
+  /** The options that the route was declared with. */
   readonly routeOptions?: { readonly config?: unknown };
 }
-/** What is used of a reply of Fastify. */
+/** The parts of a Fastify reply that sluice uses. */
 export interface FastifyReply {
   /** The response of node:http. */
   readonly raw: HttpResponse;
@@ -50,7 +50,7 @@ export interface FastifyReply {
 }
 /** Fastify's hooks before the handler, in their order. A request is limited in one of them. */
 export type FastifyHook = 'onRequest' | 'preParsing' | 'preValidation' | 'preHandler';
-/** What is used of a server of Fastify. */
+/** The parts of a Fastify server that sluice uses. */
 export interface FastifyInstance {
   /** Adds a hook. */
   addHook(...hook: never[]): unknown;
@@ -76,7 +76,7 @@ export interface FastifyLimitOptions<Request> extends LimitOptions<Request, OwnR
   readonly notFound?: boolean;
   /**
    * Answers a refusal in place of `{"error":"rate limited"}`: with its result (or the value of its promise), with
-   * `reply.send`, at once or later, or by throwing. The reply already has the status and the fields of the limit
+   * `reply.send` (at once or later), or by throwing. The reply already has the status and the fields of the limit
    * (`info.headers`). An async function that sends later returns the reply, as Fastify requires. If the function
    * returns nothing and has not sent, or if nothing has answered after ten seconds, the default answer is sent.
    *
@@ -117,7 +117,7 @@ const hooks: readonly FastifyHook[] = ['onRequest', 'preParsing', 'preValidation
  * sluice/http.
  *
  * @param fastify The scope that the plugin is registered in.
- * @param options As of `limit`, with `hook` and `notFound`.
+ * @param options The options of `limit`, and `hook` and `notFound`.
  * @returns A promise that is resolved when the hooks are added.
  * @throws (rejects) TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option, when the plugin is
  *   registered. A bad option of a route throws when the route is declared; if the route was declared before the plugin
@@ -165,7 +165,7 @@ export async function fastifyLimit<Request extends FastifyRequest>(
   };
   const scope: Hooks = fastify;
   scope.addHook('onRoute', ({ config }) => {
-    policyOf(config); // throws here, where the mistake is
+    policyOf(config); // throws at the declaration of the route, where the mistake is
   });
   if (hook !== 'preParsing') scope.addHook(hook, limited);
   else scope.addHook(hook, (request, reply, _payload, done) => limited(request, reply, done));
@@ -188,7 +188,7 @@ function act<Request extends FastifyRequest>(
   done();
 }
 
-/** Separate, so that a request that is decided at once allocates no closure. */
+/** A separate function, so that a request that is decided at once allocates no closure. */
 function afterwards<Request extends FastifyRequest>(
   verdict: PromiseLike<Verdict | undefined>,
   policy: Policy<Request>,
@@ -206,7 +206,7 @@ function refuse<Request extends FastifyRequest>(
   reply: FastifyReply,
   done: Done,
 ) {
-  if (reply.sent) return; // something else has answered while it was decided
+  if (reply.sent) return; // other code answered while the decision was pending
   const { status, headers, body, contentType, info } = refusal;
   reply.code(status).headers(headers);
   if (request.raw.headers.upgrade !== undefined) hangUpAfter(reply);
@@ -241,7 +241,7 @@ function refuse<Request extends FastifyRequest>(
   });
 }
 
-// As fastify-plugin does: the hooks are those of the scope that registers the plugin.
+// As fastify-plugin does it: the plugin adds its hooks to the scope that registers it.
 Object.assign(fastifyLimit, {
   [Symbol.for('skip-override')]: true,
   [Symbol.for('fastify.display-name')]: 'sluice-limit',
@@ -255,8 +255,8 @@ function markUpgradeOf(request: FastifyRequest): void {
 }
 
 /**
- * Closes the connection of a refused upgrade. If it is refused before the hook of @fastify/websocket, neither that
- * plugin nor the server knows of it, and neither would close the connection.
+ * Closes the connection of a refused upgrade. If the upgrade is refused before the hook of @fastify/websocket has run,
+ * neither that plugin nor the server knows of the upgrade, and neither would close the connection.
  */
 function hangUpAfter({ raw }: FastifyReply): void {
   raw.setHeader('Connection', 'close');

@@ -16,11 +16,14 @@ function upgradeOf(env: unknown): IncomingMessage | undefined {
   return incoming.headers.upgrade === undefined ? undefined : incoming;
 }
 
-/** Callbacks for the end of a request's answer, by the objects that identify the request. The body is wrapped once. */
+/**
+ * Callbacks for the end of a request's answer, by the objects that identify the request. All limiters of a request
+ * share one list, so that the body is wrapped once.
+ */
 const endings = new WeakMap<object, Array<(status: number) => void>>();
 
 /**
- * Returns the response with the fields of the limit. If something is given back when it ends, calls `passed.end` then.
+ * Returns the response with the fields of the limit. If `passed.end` is defined, calls it when the response has ended.
  */
 export async function finished(
   passed: Passed,
@@ -33,7 +36,8 @@ export async function finished(
   if (end === undefined) return withFields(await respond(), passed);
   const outgoing = outgoingOf(env);
   if (outgoing !== undefined) {
-    // More reliable than the request's signal, which reports nothing about requests further back in a pipeline.
+    // The end of this response is more reliable than the request's signal, which reports nothing about requests further
+    // back in a pipeline.
     onResponseEnd(outgoing, end);
     return withFields(await respond(), passed);
   }
@@ -54,8 +58,8 @@ export async function finished(
 }
 
 /**
- * For an upgrade by @hono/node-ws. It starts a websocket after the response is returned, and then sends no response, or
- * one without its body.
+ * For an upgrade by @hono/node-ws, which starts a websocket after the response was returned. It then sends no response,
+ * or sends it without its body.
  */
 async function finishedWithItsSocket(
   passed: Passed,
@@ -110,13 +114,13 @@ async function finishedWithItsBody(
         return reader.cancel(reason);
       },
     };
-    // Platforms also read inherited members of a dictionary.
+    // `source` gets no prototype, because a platform would also read inherited members of it.
     return withFields(remade(response, new ReadableStream(bare(source))), passed);
   };
   try {
     return limited(await respond());
   } catch (error) {
-    end(500); // also if the handler's result is not a response, or its body is used
+    end(500); // also if the handler's result is not a response, or the body was read already
     throw error;
   }
 }

@@ -29,7 +29,7 @@ declare module 'hono' {
 export interface HonoContext {
   /** The request. */
   readonly req: { readonly raw: Request };
-  /** The environment: of @hono/node-server the request and response of node:http. */
+  /** The environment. That of @hono/node-server has the request and response of node:http. */
   readonly env?: unknown;
   /** The response. */
   res: Response;
@@ -49,7 +49,7 @@ interface Variables {
   set(key: 'rateLimit', value: RateLimit[]): void;
 }
 
-/** The options where there is no socket with an address. */
+/** The options of the adapters that know no socket, and so no address. */
 interface WithoutAddress<Request, Response>
   extends Omit<LimitOptions<Request, Response>, 'trustedProxies' | 'ipv6Prefix' | 'key'> {
   /** The key of a request, for a limiter with keys: a header's value, or the result of a function. */
@@ -123,7 +123,7 @@ function rateLimitsIn(context: Variables): RateLimit[] {
  * that response has ended in any way.
  *
  * @param handler Answers a request that is let through.
- * @param options As of `limit`; `key` is needed if the limiter has keys.
+ * @param options The options of `limit`; `key` is needed if the limiter has keys.
  * @returns The limited handler.
  * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
  * @example
@@ -168,7 +168,7 @@ export type UpgradeDecision =
  * decision when the websocket is closed, or when none was opened. Until then the request holds its depth. Takes the
  * options of `fetchLimit`.
  *
- * @param options As of `fetchLimit`.
+ * @param options The options of `fetchLimit`.
  * @returns The function that decides about a request.
  * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
  * @example
@@ -201,7 +201,7 @@ export function fetchUpgrade<Own extends Request = Request>(
  * Hono middleware that behaves as `fetchLimit`. Functions among the options get Hono's context. An application with its
  * own types for variables and bindings names them: `honoLimit<Context<Env>>`.
  *
- * @param options As of `fetchLimit`.
+ * @param options The options of `fetchLimit`.
  * @returns The middleware.
  * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
  * @example
@@ -213,7 +213,7 @@ export function honoLimit<Context extends HonoContext = Installed<InstalledConte
   const policy = new Policy<Context>('honoLimit', options);
   return async (context, next) => {
     const request = context.req.raw;
-    // Both, because some middlewares replace `raw` by another Request.
+    // Both objects, because some middlewares replace `raw` by another Request.
     const identities = [context.req, request];
     const read = reader(request, identities, context.env, {
       rateLimits: () => rateLimitsIn(context),

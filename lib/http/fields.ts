@@ -9,7 +9,7 @@ import { type Present, parsedList, quotaItem, stringItem } from './present.js';
  * - 'draft-8': the same syntax, as -08 and -09 (and express-rate-limit's 'draft-8') have it.
  * - 'draft-7': `RateLimit: limit=100, remaining=99, reset=1` and `RateLimit-Policy: 100;w=1`.
  * - 'draft-6': `RateLimit-Limit`, `RateLimit-Remaining`, `RateLimit-Reset` and the same `RateLimit-Policy`.
- * - 'legacy': `X-RateLimit-Limit`, `X-RateLimit-Remaining` and `X-RateLimit-Reset`, this in seconds since 1970.
+ * - 'legacy': `X-RateLimit-Limit`, `X-RateLimit-Remaining` and `X-RateLimit-Reset`, the last in seconds since 1970.
  */
 export type HeadersForm = 'draft-10' | 'draft-8' | 'draft-7' | 'draft-6' | 'legacy';
 
@@ -27,7 +27,7 @@ export interface Quota {
   readonly remaining?: number | undefined;
   /** Seconds until more units are left, rounded up; undefined if that does not depend on time. */
   readonly resetSeconds?: number | undefined;
-  /** The same in milliseconds; undefined if that does not depend on time. */
+  /** Milliseconds until more units are left; undefined if that does not depend on time. */
   readonly resetMs?: number | undefined;
   /** Whether this tier refused the request. */
   readonly refused?: boolean | undefined;
@@ -51,7 +51,7 @@ const plainText = /^[ !#-[\]-~]+$/;
 const integerMax = 999_999_999_999_999;
 
 /**
- * The option `name` of a middleware.
+ * Returns the option `name` of a middleware.
  * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming it.
  */
 export function nameOption(where: string, name: unknown): string | undefined {
@@ -70,7 +70,7 @@ const numbered: readonly HeadersForm[] = ['draft-7', 'draft-6'];
 const forms: readonly HeadersForm[] = [...named, ...numbered, 'legacy'];
 
 /**
- * The options `headers` and `legacyHeaders` of a middleware, as the forms to write.
+ * Returns the forms to write, by the options `headers` and `legacyHeaders` of a middleware.
  * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming `headers`: it is neither a form nor a list of forms, or
  *   its forms write one field with two syntaxes.
  */
@@ -109,7 +109,8 @@ function checkedForm(name: string, expected: string, form: unknown): HeadersForm
 /**
  * Returns the header fields that report a limiter, in all forms of `chosen`. They replace the fields of the same name,
  * whose values `present` returns. A list keeps the items that it has. A form with room for one quota reports the one
- * that refused, or otherwise the one with the least share left, among those that the response reports already as well.
+ * that refused, or otherwise the one with the least share left; the quota that the response reports already counts
+ * among them.
  */
 export function limitFields(
   chosen: readonly HeadersForm[],
@@ -127,8 +128,8 @@ export function limitFields(
 
 /**
  * Returns the names of a limiter's items, in the order of its quotas: the limiter's name, with the tier's if there are
- * several tiers; without a name, the tiers' names. If one of them is taken on this response, all get the same number,
- * from 2 on.
+ * several tiers; without a name, the tiers' names. If one of them is taken on this response, the same number (2 or
+ * more) is appended to all.
  */
 function policyNames(told: Told, present: Present): string[] {
   const taken = new Set<string>();
@@ -182,11 +183,14 @@ function namedFields(told: Told, present: Present): Record<string, string> {
 
 function withItems(field: string, items: readonly string[], present: Present): Record<string, string> {
   if (items.length === 0) return {};
-  const earlier = parsedList(present(field), stringItem) ?? []; // [] if it has another form: replaced
+  const earlier = parsedList(present(field), stringItem) ?? []; // [] if the field has another form: then it is replaced
   return { [field]: [...earlier.map(({ text }) => text), ...items].join(', ') };
 }
 
-/** The fields of draft-6, draft-7 and X-RateLimit have room for one quota: the "expiring limit" of the drafts. */
+/**
+ * Returns the fields of draft-6, draft-7 or X-RateLimit. They have room for one quota: the "expiring limit" of the
+ * drafts.
+ */
 function numberedFields(
   form: HeadersForm,
   quotas: readonly Quota[],
@@ -243,7 +247,10 @@ function expiring(quotas: readonly Quota[]): Quota | undefined {
   return found;
 }
 
-/** Whether the response keeps the quota that it reports already: that limiter refused, or has a smaller share left. */
+/**
+ * Whether the response keeps the quota that it reports already: its limiter refused (Retry-After is set), or that quota
+ * has no greater share left.
+ */
 function standsBefore(form: HeadersForm, quota: Quota, present: Present): boolean {
   if (quota.refused === true) return false;
   const earlier = toldBefore(form, present);

@@ -5,8 +5,8 @@ export const holdMsMax: number = 2 ** 31 - 1;
 
 /**
  * Returns a function that ends the hold of a decision, once; further calls do nothing. It gives back the depth that the
- * decision holds, and also the charge if `refund` is true. With `holdMs` the depth is given back after that time at the
- * latest; the charge still waits for the end.
+ * decision holds, and also the charge if `refund` is true. With `holdMs` (milliseconds) the depth is given back after
+ * that time at the latest; the charge is given back only by a call of the function.
  */
 export function held(
   decision: Pick<Allowed, 'release' | 'refund'>,

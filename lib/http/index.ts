@@ -22,7 +22,7 @@ export type { RefusalInfo } from './refusal.js';
 export type { UpgradeMiddleware } from './upgrade.js';
 
 declare global {
-  // @types/express has such declarations in this namespace.
+  // The type of Express's requests extends this interface.
   namespace Express {
     interface Request {
       /** The decisions of sluice/http's limiters about this request, in their order. */
@@ -61,15 +61,18 @@ export interface LimitOptions<Request extends HttpRequest = IncomingMessage>
 }
 
 /**
- * Middleware of node:http, Connect and Express. The response's type has `req` so that TypeScript can infer the
- * request's type: in `app.get('/:id', limit({ key: (request) => request.ip }))` Express declares it there.
+ * Middleware of node:http, Connect and Express. The response's type has `req`, because Express declares the request's
+ * type there: so TypeScript infers `Request` in `app.get('/:id', limit({ key: (request) => request.ip }))`.
  */
 export type LimitMiddleware<Request extends HttpRequest = IncomingMessage> = (
   request: Handed<Request>,
   response: HttpResponse & { readonly req?: Request | HttpRequest },
   next: Next,
 ) => void;
-/** Leaves out the parameters of Express's requests, so that the path decides which the handlers after a limit have. */
+/**
+ * Leaves out the type of `params` of Express's requests, so that the path decides which parameters the handlers after a
+ * limit have.
+ */
 type Handed<Request> = Request extends { readonly app: infer App }
   ? HttpRequest & { readonly app: App }
   : Request;
@@ -83,7 +86,7 @@ const own: Own<HttpRequest> = { address: expressAddress, rateLimits: rateLimitsO
  * any way. If a function among the options throws, the error goes to `next`. A request whose response has already begun
  * is let through.
  *
- * @param options The limiter, whose limit a request counts for, and what else `LimitOptions` lists.
+ * @param options The limiter, the key of a request, and the other options of `LimitOptions`.
  * @returns The middleware.
  * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
  * @example
@@ -105,7 +108,7 @@ export function limit<Request extends HttpRequest = IncomingMessage>(
  * If `skip`, `cost` or `key` throws, the client is answered with 500, and then the error goes to `next`; no handshake
  * can follow on that socket. The connection of an upgrade that is pipelined behind an unanswered request is destroyed.
  *
- * @param options As of `limit`.
+ * @param options The options of `limit`.
  * @returns The middleware for upgrades.
  * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
  * @example
@@ -126,7 +129,7 @@ export function limitUpgrade<Request extends IncomingMessage = IncomingMessage>(
  * As `limitUpgrade`, for the option `verifyClient` of a `WebSocketServer` of ws that handles a server's upgrades by
  * itself. An error that `skip`, `cost` or `key` throws becomes a process warning.
  *
- * @param options As of `limit`.
+ * @param options The options of `limit`.
  * @returns The function for the option `verifyClient`.
  * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
  * @example
@@ -186,7 +189,7 @@ function act<Request extends HttpRequest>(
   next();
 }
 
-/** Separate, so that a request that is decided at once allocates no closure. */
+/** A separate function, so that a request that is decided at once allocates no closure. */
 function afterwards<Request extends HttpRequest>(
   verdict: PromiseLike<Verdict | undefined>,
   policy: Policy<Request>,

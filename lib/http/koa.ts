@@ -21,9 +21,9 @@ export interface KoaContext {
   readonly req: HttpRequest;
   /** The response of node:http. */
   readonly res: HttpResponse;
-  /** The client's address, by the application's `proxy`. */
+  /** The client's address, by the application's setting `proxy`. */
   readonly ip?: string;
-  /** Gets the list `rateLimit` for later middlewares. */
+  /** The limiter puts the list `rateLimit` here, for later middlewares. */
   readonly state: object;
   /** The status of the answer. */
   status: number;
@@ -55,7 +55,7 @@ export interface KoaLimitOptions<Context extends KoaContext> extends LimitOption
  * throws the errors that they throw. An application with its own type of state names it:
  * `koaLimit<ParameterizedContext<State>>`.
  *
- * @param options As of `limit`.
+ * @param options The options of `limit`.
  * @returns The middleware.
  * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
  * @example

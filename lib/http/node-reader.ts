@@ -7,11 +7,13 @@ import type { RateLimit } from './rate-limits.js';
 import type { Reader } from './reader.js';
 import { onResponseEnd, socketOf } from './response-end.js';
 
-/** The parts of a request that each framework on node:http has in its own way. `Request` is the framework's type. */
+/**
+ * The parts of a request that each framework on node:http provides in its own way. `Request` is the framework's type.
+ */
 export interface Own<Request> {
   /** The client's address as the framework finds it. */
   address(request: Request): string | undefined;
-  /** The list that handlers find. */
+  /** Returns the list of decisions that the handlers of a request read. */
   rateLimits(request: Request): RateLimit[];
 }
 

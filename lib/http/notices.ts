@@ -34,7 +34,7 @@ export class Notices<Request> {
     }
   }
 
-  /** Reports that a function among the options has failed on which the answer to the request does not depend. */
+  /** Reports the failure of a function among the options. The answer to the request does not depend on it. */
   failed(option: string, error: unknown, request: Request): void {
     if (callbackFailed.hasSubscribers) callbackFailed.publish({ request, option, error });
     if (this.#warned.has(option)) return;

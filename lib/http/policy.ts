@@ -95,10 +95,10 @@ const known = [
   'headers',
   'legacyHeaders',
 ];
-/** The options known where there is a socket with an address. */
+/** The options of the adapters that know the socket, and so the address. */
 const knownOfAddresses = [...known, 'trustedProxies', 'ipv6Prefix'];
 export interface Passed {
-  /** Returns the fields for a response that already has `present`. */
+  /** Returns the fields for a response. `present` reads the fields that it already has. */
   headers(present: Present): Record<string, string>;
   /**
    * Call this with the status when the response has ended; further calls do nothing. Undefined: the end of the response
@@ -150,7 +150,7 @@ export class Policy<Request> {
     this.#forms = headersOption(where, given.get('headers'), given.boolean('legacyHeaders', false));
   }
 
-  /** The option or its default, which routes without their own limiter share. */
+  /** The option `limiter` or its default. Routes without their own limiter share it. */
   get limiter(): Asking<Request>['limiter'] {
     return this.#asking.limiter;
   }

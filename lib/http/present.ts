@@ -16,7 +16,8 @@ interface ListItem {
   readonly text: string;
 }
 
-// None of these can match a text in two ways, so one pass finds that a value is not a list.
+// None of these patterns can match a text in two ways, so one pass, without backtracking, finds that a value is not a
+// list.
 const string = String.raw`"(?:[ !#-\[\]-~]|\\["\\])*"`;
 const token = String.raw`[A-Za-z*][!#-'*+./:^\x60|~\w-]*`;
 const bareItem = String.raw`(?:-?\d{1,15}(?:\.\d{1,3})?|${string}|:[A-Za-z0-9+/=]*:|\?[01]|${token})`;

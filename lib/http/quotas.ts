@@ -22,7 +22,7 @@ export interface Refused {
 
 /**
  * Returns the current quotas of a limiter's tiers for a key. After a refusal by a tier without a quota (a block, an
- * overload) nothing is left of any.
+ * overload), every quota has nothing left.
  */
 export function quotasOf(limiter: Limiter, key: Key | undefined, refused?: Refused): Quota[] {
   const quotas: Quota[] = [];
@@ -65,7 +65,7 @@ export function quotasOf(limiter: Limiter, key: Key | undefined, refused?: Refus
 
 /**
  * Returns a time in seconds, rounded up, at least 1. An excess of less than a microsecond over a whole second is
- * ignored (a rate such as 1 / 86,400 is not exact in binary): the response takes longer to arrive.
+ * ignored (a rate such as 1 / 86,400 is not exact in binary), because the response takes longer than that to arrive.
  */
 export function wholeSeconds(ms: number): number {
   return Math.max(1, Math.ceil(ms / 1_000 - 1e-6));

@@ -4,14 +4,14 @@ import { freeNames, type Told } from './fields.js';
 export interface RateLimit {
   /**
    * The name, as in the header fields: the limiter's `name`, with the tier's ('buy-bucket') if there are several tiers.
-   * Without a `name` it is the tier's alone, with a number ('bucket-2') if the list already has that one.
+   * Without a `name` it is the tier's alone, with a number ('bucket-2') if the list already has that name.
    */
   readonly name: string;
   /** Whether this tier allowed the request. In a dry run it can be false although the request passed. */
   readonly allowed: boolean;
   /** Units that the tier would still allow after this request. */
   readonly remaining: number;
-  /** The units that the limiter allows in its window, or at once. */
+  /** The units that the tier allows in its window, or at once. */
   readonly limit: number;
   /**
    * Milliseconds until the tier allows one unit more; the length of its window if nothing is charged. Infinity for a

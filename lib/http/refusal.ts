@@ -22,11 +22,11 @@ export interface RefusalInfo {
   readonly name: string | undefined;
   /** The limiter that refused. */
   readonly limiter: Limiter;
-  /** Whose limit it was; undefined for a limiter without keys. */
+  /** The key whose limit it was; undefined for a limiter without keys. */
   readonly key: Key | undefined;
-  /** What the request would have been charged. */
+  /** The cost that the request would have been charged. */
   readonly cost: number;
-  /** Retry-After and the fields that report the limit. They are on the answer, also on one by `refuse`. */
+  /** Retry-After and the fields that report the limit. Every answer has them, also one that `refuse` gives. */
   readonly headers: Readonly<Record<string, string>>;
   /** The answer that is given without `refuse`. */
   readonly body: string;

@@ -6,7 +6,8 @@ type Ended = (status: number) => void;
 /** Callbacks for the end of a response: one listener for each event, however many limiters a request has. */
 const endings = new WeakMap<HttpResponse, Ended[]>();
 /**
- * Callbacks of responses that have not ended, by socket: one listener for each, however many requests are pipelined.
+ * Callbacks of responses that have not ended, by socket: one listener for each socket, however many requests are
+ * pipelined.
  */
 const open = new WeakMap<Socket, Set<() => void>>();
 
@@ -23,8 +24,8 @@ export function markUpgrade(request: HttpRequest, answered: Answered): void {
 
 /**
  * Calls `ended` once with the status when the response is finished, or with 499 when it never will be: it was closed or
- * destroyed, or its connection closed before its turn in a pipeline (a queued response emits no event then). An upgrade
- * ends with its connection, with the status of its answer.
+ * destroyed, or its connection closed before its turn in a pipeline (a queued response emits no event then). For an
+ * upgrade, calls `ended` when the connection has closed, with the status of the answer.
  */
 export function onResponseEnd(response: HttpResponse, ended: Ended): void {
   const socket = socketOf(response);
@@ -61,7 +62,10 @@ export function onUpgradeEnd({ socket }: HttpRequest, answered: Answered, ended:
   else onSocketClose(socket, end);
 }
 
-/** For upgrades whose answer cannot be seen: 101 if anything is written to the connection from now on. */
+/**
+ * For upgrades whose answer cannot be seen. The returned function returns 101 once anything was written to the
+ * connection after this call.
+ */
 export function anythingWritten({ socket }: HttpRequest): Answered {
   const before = (socket as Socket | undefined)?.bytesWritten;
   return () => (before !== undefined && socket.bytesWritten > before ? 101 : undefined);

@@ -46,8 +46,9 @@ export interface SettlingOptions<Request, Response> {
   /**
    * The longest time for which a request holds its place in the limiter's depth, in milliseconds: 1 to 2,147,483,647. A
    * request that takes longer goes on without its place, which another can take. So a client with idle uploads does not
-   * keep others out for as long as the server lets it. A charge that `count` gives back still waits for the end.
-   * Without a depth that holds places it does nothing. Default: until the response has ended.
+   * keep others out for as long as the server keeps the connection. A charge that `count` gives back is still given
+   * back only when the response has ended. Without a depth that holds places it does nothing. Default: until the
+   * response has ended.
    */
   readonly holdMs?: number;
 }
@@ -132,7 +133,7 @@ export class Settling<Request> {
   #counts(status: number, request: Request, read: Reader): boolean {
     const count = this.#count;
     if (count === 'all') return true;
-    // Otherwise a client that disconnects would be charged nothing, and could ask again and again.
+    // 499 counts: otherwise a client that disconnects would be charged nothing, and could ask again and again.
     if (typeof count !== 'function') return status === goneStatus || (count === 'failed') === status >= 400;
     try {
       const counted: unknown = count(read.response() as never, status, request);

@@ -17,7 +17,7 @@ type Middleware<Request> = (
   next: (error?: unknown) => void,
 ) => void;
 
-/** How long a refused client may take to close the connection. */
+/** How long a refused client may take to close the connection, in milliseconds. */
 const lingerMs = 1_000;
 
 /** One response for each upgrade, which all limiters share: a refusal has the fields of all. */
@@ -70,7 +70,10 @@ function responseTo(request: IncomingMessage, socket: Duplex): ServerResponse {
   return response;
 }
 
-/** Returns the status in the first chunk written to a socket. Accepting an upgrade and refusing it both write one. */
+/**
+ * Returns a function that returns the status in the first chunk written to the socket from now on. Both an acceptance
+ * and a refusal of the upgrade are such a chunk.
+ */
 function answerOn(socket: Duplex): Answered {
   let status: number | undefined;
   const { write, end } = socket;
