@@ -143,7 +143,7 @@ export class AcquireWaits {
       waiter.ofKey.list.add(waiter);
       this.#native.keepAlive(1);
       awaited.add(this);
-      // Not earlier: these methods may be the program's own, and must find the wait complete.
+      // Not earlier, because the signal's methods may be the program's own, and must find the wait complete.
       try {
         forget = onAbort(signal, () => leave(signal?.reason));
       } catch (error) {

@@ -14,7 +14,7 @@ import { constructorError, SluiceError } from '../input/index.js';
 import { type Codec, codecOf, type RecordType } from '../record/index.js';
 import { closed } from './room-waits.js';
 
-/** Offsets in a batch's buffer: of two words of 32 bits at its front, and of the records in bytes. */
+/** Offsets in a batch's buffer: of `count` and `permits` in words of 32 bits, and of the records in bytes. */
 const header = {
   count: batchStaging.count / 4,
   permits: batchStaging.permits / 4,
@@ -29,14 +29,17 @@ const header = {
 export class Batcher<T> implements Disposable {
   readonly #native: NativeQueue;
   readonly #batch: number;
-  /** Native code clears it, too, when the queue object is disposed of. */
+  /**
+   * The counts at the front of the buffer. Native code writes them, too, and clears them when the queue object is
+   * disposed of.
+   */
   readonly #header: Uint32Array;
   readonly #encode: Codec<T>['encode'];
   readonly #bytes: number;
-  /** Is called with a T: see `Producer`. */
+  /** Called with a T: see `#onOverflow` of `Producer`. */
   readonly #onRefused: (value: never) => void;
   #endOfTurn: NodeJS.Immediate | undefined;
-  /** True while a record is encoded: its getters must not gather another one in its place. */
+  /** True while a record is encoded: its getters must not gather another record in its place. */
   #encoding = false;
   #disposed = false;
 
@@ -144,8 +147,8 @@ export class Batcher<T> implements Disposable {
 }
 
 /**
- * Frees what native code keeps of a batcher that was garbage-collected. It was empty: the flush at the end of the turn
- * would have kept it.
+ * Frees what native code keeps of a batcher that was garbage-collected. Such a batcher is empty: while it has records,
+ * the flush at the end of the turn keeps it alive.
  */
 const forgotten = new Finalizer<{ native: NativeQueue; batch: number }>(({ native, batch }) =>
   native.closeBatch(batch),

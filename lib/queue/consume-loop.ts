@@ -20,7 +20,7 @@ const turnMs = 4;
  */
 const emptyTake = 64;
 
-/** The loops that wait for a record now, also if the program holds them no more. */
+/** Keeps the loops that wait for a record now, even if the program has dropped its references to them. */
 const awaited = new Set<RecordSource>();
 
 /**
@@ -66,8 +66,8 @@ export class RecordSource {
 
   /**
    * Yields the batches that `take` returns, until the queue is closed and drained. When `take` returns an empty batch,
-   * it looks for records for `spin` CPU pauses, then waits without blocking the thread. After a bounded number of
-   * records, or a few milliseconds, it lets the event loop turn.
+   * the source looks for records for `spin` CPU pauses, then waits without blocking the thread. After a bounded number
+   * of records, or a few milliseconds, it lets the event loop turn.
    *
    * @throws the reason of `signal` when it aborts; nothing is taken after that.
    */
@@ -97,8 +97,8 @@ export class RecordSource {
   }
 
   /**
-   * Yields the items of each batch, in order, until interrupted. When it is time, it lets the event loop turn between
-   * two items. It calls `between` after each item, with the time.
+   * Yields the items of each batch, in order, until interrupted. After each item it calls `between` with the time, and
+   * lets the event loop turn if the time of this turn is over.
    */
   async *items<Item>(
     batches: AsyncIterable<readonly Item[]>,
@@ -142,7 +142,7 @@ export class RecordSource {
     });
     awaited.delete(this);
     forget();
-    // After `end`, another loop may have the lease, and may be waiting.
+    // Not after `end`: another loop may then have the lease, and may be waiting.
     if (!arrived && !this.#left) this.#native.unpark();
     // Without an arrival the wait was interrupted, or aborted, which the caller sees when it next checks the signal.
     return arrived || signal?.aborted === true;

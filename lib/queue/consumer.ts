@@ -29,7 +29,7 @@ interface ConsumeLoop {
   readonly source: RecordSource;
   /** Starts no more handlers. */
   stop?: (reason: unknown) => void;
-  /** The object for which it consumes, if that is not the queue object. */
+  /** The object for which the loop consumes, if that is not the queue object. */
   readonly owner?: object | undefined;
   /** Called while the loop still has the lease. */
   readonly leaving?: (() => void) | undefined;
@@ -64,7 +64,7 @@ export class Consumer<T> {
   readonly #overwrites: boolean;
   /** The most records that the queue can hold, with 'drop-oldest' too. */
   readonly #places: number;
-  /** How long a record that was shown may wait for its visit before its time is compared once more. */
+  /** How long a record that was shown may wait for its visit, in milliseconds, before its deadline is checked again. */
   readonly #freshMs: number;
   #wantsDropped = false;
   /** True while a visit of drain(), or a listener, runs. */
@@ -119,7 +119,7 @@ export class Consumer<T> {
   popSync(timeoutMs: number): T | undefined {
     checkTimeout('Queue.popSync', timeoutMs);
     if (this.#isBusy) throw this.#reentrant('Queue.popSync');
-    let deadline: number | undefined; // no clock is read while there is something
+    let deadline: number | undefined; // set when the queue is first empty: no clock is read before
     for (;;) {
       if (this.#takeOne()) return this.#out.decode(0);
       const now = performance.now();
@@ -144,7 +144,7 @@ export class Consumer<T> {
     try {
       for (;;) {
         const shown = this.#showNext(max - visited);
-        // A listener that was told of dropped records has disposed of the queue: the next consumer gets what is shown.
+        // A listener for dropped records has disposed of the queue: the next consumer gets the records shown.
         if (this.#disposed && !this.#gone) throw disposed('Queue');
         // A loop that has ended meanwhile has given the lease back: the next consumer gets the records in the queue.
         if (shown === 0 || (!this.#gone && this.#loop !== loop)) return visited;
@@ -284,8 +284,8 @@ export class Consumer<T> {
 
   /**
    * Gives up being the consumer, in the middle of a loop too: its handlers' signals abort with `reason`, and another
-   * loop can consume at once. A loop of another owner than `owner`, if that is given, goes on. Records that a drain has
-   * visited leave the queue.
+   * loop can consume at once. If `owner` is given, a loop of another owner goes on. Records that a drain has visited
+   * leave the queue.
    */
   leave(reason: unknown, owner?: object): void {
     const loop = this.#loop;
@@ -296,8 +296,8 @@ export class Consumer<T> {
   }
 
   /**
-   * Called before native code lets go of the queue. Records that a drain has visited leave the queue, and it visits no
-   * more.
+   * Called before native code lets go of the queue. Records that a drain has visited leave the queue, and the drain
+   * visits no more.
    */
   dispose(): void {
     this.freeVisited();
@@ -305,7 +305,7 @@ export class Consumer<T> {
     this.leave(disposed('Queue'));
   }
 
-  /** Frees the records that a drain has visited now, even in the middle of the drain. */
+  /** Frees at once the records that a drain has visited, even in the middle of the drain. */
   freeVisited(): void {
     const visited = this.#visited;
     this.#visited = 0;
@@ -375,7 +375,7 @@ export class Consumer<T> {
   }
 
   #pop(max: number, once = false): T[] {
-    // A native call takes no more once it drops a record behind others.
+    // Once a native call has taken records and then drops one, it takes no more.
     if (max <= stagedRecords && (once || !this.#drops)) return this.taken(this.#take(max, once));
     const values: T[] = [];
     while (values.length < max) {

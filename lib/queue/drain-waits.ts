@@ -6,15 +6,18 @@ import type { Producer } from './producer.js';
 
 const waitOptions = ['timeoutMs', 'signal'];
 
-/** The part of a producer that keeps this thread's event loop alive, and listens to its bell. */
+/** The part of a producer that keeps this thread's event loop alive and listens to the thread's bell. */
 type Wakeful = Pick<Producer<unknown>, 'listen' | 'keepAlive'>;
 
-/** The waits of a queue object for the end of the queue, or until it is empty. */
+/** The waits of a queue object until the queue is drained, is empty, or has no consumer. */
 export class DrainWaits {
   readonly #native: NativeQueue;
   readonly #loop: Wakeful;
   readonly #looks = new Set<() => void>();
-  /** Made here, because a closure of `#until` would keep the last signal alive. */
+  /**
+   * A field, because closures that one call makes share their variables: made by `#until`, it would keep the last
+   * signal alive.
+   */
   readonly #onRing = (): void => this.look();
 
   constructor(native: NativeQueue, loop: Wakeful) {
@@ -51,8 +54,8 @@ export class DrainWaits {
   }
 
   /**
-   * Calls `isEnded` at once, and again whenever a closed queue changes, or one that a caller awaits to be empty, until
-   * it returns true or throws.
+   * Calls `isEnded` at once, and again whenever the bell rings, until it returns true or throws. The bell rings for
+   * changes of a queue that is closed, or that a caller awaits to be empty.
    */
   async #until(
     where: string,
@@ -86,7 +89,7 @@ export class DrainWaits {
           : setTimeout(() => settle({ error: notWithin(where, timeoutMs) }), timeoutMs);
       this.#looks.add(look);
       this.#loop.keepAlive(1);
-      // Not earlier: these methods may be the program's own, and must find the wait complete.
+      // Not earlier, because the signal's methods may be the program's own, and must find the wait complete.
       try {
         forget = onAbort(signal, () => settle({ error: signal?.reason }));
       } catch (error) {

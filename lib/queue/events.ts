@@ -106,7 +106,9 @@ export class Events<T> {
     if (this.#listeners('closed').includes(listener)) call(listener, []);
   }
 
-  /** Not by listeners(), which takes a property `listener` of Object.prototype for a wrapped listener. */
+  /**
+   * Calls rawListeners(), because listeners() takes a property `listener` of Object.prototype for a wrapped listener.
+   */
   #listeners(event: string): Listener[] {
     return this.#emitter.rawListeners(event) as Listener[];
   }

@@ -7,7 +7,7 @@ export interface Limits {
   readonly concurrency: number;
   /** Undefined: a handler may take as long as it wants. */
   readonly handlerTimeoutMs: number | undefined;
-  /** How long a loop that ends early waits for the handlers that run. */
+  /** How long a loop that ends early waits for the handlers that run, in milliseconds. */
   readonly graceMs: number;
 }
 
@@ -61,7 +61,7 @@ export class Call implements HandlerContext {
     return this.#isOver || this.isGivenUp;
   }
 
-  /** Whether the loop has ended without waiting for it. */
+  /** Whether the loop has ended without waiting for this handler. */
   get isGivenUp(): boolean {
     return this.#loop.isOver;
   }
@@ -78,7 +78,7 @@ export class Call implements HandlerContext {
   }
 }
 
-/** What a call reads of its loop. */
+/** The part of a loop that its calls read. */
 interface Loop {
   /** Why the loop ends early, once it does. */
   readonly stopped: { readonly reason: unknown } | undefined;

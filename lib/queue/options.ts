@@ -11,7 +11,8 @@ export interface QueueOptions<T> {
   readonly capacity: number;
   /**
    * Lanes of priority, each with its own `capacity`: 1 to 8; default 1. Lane 0 is the most urgent and is always served
-   * first, except for the share that `weights` guarantees to the others. First in, first out within a lane.
+   * first, except for the share that `weights` guarantees to the others. Within a lane, records leave in the order in
+   * which they came.
    */
   readonly lanes?: number;
   /**
@@ -57,7 +58,7 @@ export interface QueueOptions<T> {
    */
   readonly latency?: boolean;
   /**
-   * Make all memory of the queue resident at creation, so that it cannot run out later: a system that has too little
+   * Makes all memory of the queue resident at creation, so that it cannot run out later: a system that has too little
    * refuses it, or ends the process, at creation. This takes some tenths of a second for each gigabyte. Default: false;
    * then creation takes only address space, and a page becomes resident when it is first written.
    */

@@ -1,7 +1,7 @@
 import { Finalizer } from '../binding/index.js';
 import { constructorError, onAbort, SluiceError } from '../input/index.js';
 
-/** @internal What a permit does with its queue. */
+/** @internal The functions of a queue that its permits call. */
 export interface PermitQueue<T> {
   stage(value: T): void;
   sendReserved(lane: number): void;
@@ -20,8 +20,8 @@ export class Permit<T> implements Disposable {
   readonly lane: number;
   readonly #state: { queue: PermitQueue<T>; lane: number; remaining: number; give: () => void };
   /**
-   * Not made in the constructor: closures of one scope share their variables, and the finalizer keeps `give`, which
-   * would then keep the permit.
+   * A field, because closures that one call makes share their variables. If the constructor made this one, `give`,
+   * which the finalizer keeps alive, would keep the permit alive.
    */
   readonly #aborted = (): void => this[Symbol.dispose]();
   /** Stops waiting for the signal's abort. */

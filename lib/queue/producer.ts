@@ -40,7 +40,9 @@ export class Producer<T> {
   readonly #bytes: number;
   readonly #words: BigUint64Array;
   readonly #events: Events<T>;
-  /** Is called with a T. Declared so, it would keep a Queue<Order> from being a Queue<unknown>. */
+  /**
+   * Called with a T. If the parameter were declared as T, a Queue<Order> would not be assignable to a Queue<unknown>.
+   */
   readonly #onOverflow: ((record: never) => void) | undefined;
   readonly #waiters: RoomWaits;
   #listening = false;
@@ -86,7 +88,7 @@ export class Producer<T> {
   }
 
   tryPushMany(list: readonly T[], options: PushOptions | undefined): number {
-    // Caught out here: a `catch` beside the call of the encoder cost a nanosecond a record (measured).
+    // The `catch` is here, because beside the call of the encoder it cost a nanosecond for each record (measured).
     try {
       return this.#pushAll(list, options);
     } catch (error) {
@@ -212,13 +214,13 @@ export class Producer<T> {
     throw signal.reason;
   }
 
-  /** Publishes what was staged, on one permit. */
+  /** Publishes the staged record, and uses one permit for it. */
   sendReserved(lane: number): void {
     this.#checked(this.#native.pushReserved(lane, 1, 0, 0));
   }
 
   returnReserved(lane: number, count: number): void {
-    // Does nothing if the object is disposed of: the permits went back with it.
+    // Does nothing if the object is disposed of: native code gave the permits back then.
     this.#native.pushReserved(lane, 0, count, 0);
   }
 
@@ -306,8 +308,8 @@ export class Producer<T> {
   }
 
   /**
-   * Encodes `count` values of `list`. Their getters may push, too: single records, through the first place, which is
-   * encoded last.
+   * Encodes `count` values of `list`. Their getters may push, too: single records, which use the first place of the
+   * buffer. The value for that place is encoded last.
    */
   #stageMany(list: readonly T[], first: number, count: number): void {
     this.#beginListing();

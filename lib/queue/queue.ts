@@ -45,8 +45,8 @@ export type QueueHandle = Handle<'queue'>;
 const what = 'Queue';
 
 /**
- * The parts of a queue object, for other modules of lib/. No public object leads to them, because native code trusts
- * its callers.
+ * The parts of a queue object, for other modules of lib/. A program cannot reach them from a public object, because
+ * native code trusts its callers.
  */
 export interface QueueInside<T> {
   readonly native: NativeQueue;
@@ -62,7 +62,7 @@ export let insideQueue: <T>(queue: Queue<T>) => QueueInside<T>;
  *
  * The memory is reserved at creation and never grows (see the option `commit`). An object belongs to the thread that
  * made it; other threads attach by its `handle`. A thread lets go of the queue when it ends, on `dispose`, or, if the
- * handle was never read, when the object is garbage collected; the memory goes with the last thread that does.
+ * handle was never read, when the object is garbage collected; the memory is freed when the last thread has let go.
  */
 export class Queue<T> implements Disposable, AsyncDisposable {
   /** The type of its records. */
@@ -117,7 +117,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
    * Creates a queue of `record`s.
    *
    * @param record The type of its records.
-   * @param options Its capacity, and what else `QueueOptions` lists.
+   * @param options Its capacity, and the other options of `QueueOptions`.
    * @returns The queue.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option;
    *   SluiceError (`ERR_SLUICE_MEMORY`) if the system has no memory to give.
@@ -415,7 +415,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   /**
    * Gives the lease up, so that another thread can consume. Does nothing if this object is not the consumer.
    *
-   * @throws Nothing.
+   * @throws SluiceError `ERR_SLUICE_REENTRANT` while this object runs a consuming loop, `drain` or a listener.
    * @example
    * queue.releaseLease(); // another thread can consume now
    */
@@ -548,7 +548,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
    * Calls `listener` on an event: see `QueueEvents`.
    *
    * @param event The name of the event.
-   * @param listener Called with what `QueueEvents` lists for the event.
+   * @param listener Called with the values that `QueueEvents` lists for the event.
    * @returns This queue.
    * @throws TypeError (`ERR_SLUICE_OPTION`), SluiceError (`ERR_SLUICE_MEMORY`).
    * @example
@@ -572,7 +572,7 @@ export class Queue<T> implements Disposable, AsyncDisposable {
    * Stops calling `listener` on an event.
    *
    * @param event The name of the event.
-   * @param listener As given to `on`.
+   * @param listener The function that was given to `on`.
    * @returns This queue.
    * @throws TypeError (`ERR_SLUICE_OPTION`) for an event that does not exist.
    * @example

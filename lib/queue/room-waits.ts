@@ -44,8 +44,8 @@ export class RoomWaits {
   ): Promise<void> {
     return new Promise((resolve, reject) => {
       const leave = (error: unknown): void => {
-        if (this.#waiters.get(index) !== waiter) return; // settled: its number may be another's
-        // Native code does not have it any more: it was served, or closed, just before.
+        if (this.#waiters.get(index) !== waiter) return; // settled: its number may be another waiter's
+        // Native code does not have the waiter any more: it was served, or the queue was closed, just before.
         if (this.#native.leave(index) !== 1) this.served();
         else this.#settle(waiter, { error });
       };
@@ -69,9 +69,9 @@ export class RoomWaits {
       this.#waiters.set(index, waiter);
       waiter.lane.add(waiter);
       this.#keepAlive(1);
-      // A handler's abort listener has begun this wait after `reject` had rejected the others.
+      // The object is being disposed of: a listener of a handler's signal has begun this wait after `reject`.
       if (this.#end !== undefined) return leave(this.#end);
-      // Not earlier: these methods may be the program's own, and must find the wait complete.
+      // Not earlier, because the signal's methods may be the program's own, and must find the wait complete.
       try {
         forget = onAbort(signal, () => leave(signal?.reason));
         if (signal?.aborted) leave(signal.reason); // a getter of the record aborted it, before the listener was there
@@ -82,7 +82,7 @@ export class RoomWaits {
     });
   }
 
-  /** Settles the waiters that were served or closed. Called when this thread's bell rings. */
+  /** Settles the waiters that were served, and those whose queue was closed. Called when this thread's bell rings. */
   served(): void {
     for (const lane of this.#lanes) {
       for (let first = lane.first; first !== undefined; first = lane.first) {
