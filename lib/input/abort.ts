@@ -7,9 +7,9 @@ interface Watch {
 const watches = new WeakMap<AbortSignal, Watch>();
 
 /**
- * Calls `call` once when `signal` aborts; `call` must not throw. The returned function cancels that. All waits on a
+ * Calls `call` once when `signal` aborts; `call` must not throw. The returned function cancels this. All waits on a
  * signal share one listener, which is removed with the last of them: Node.js 20 warns of the eleventh listener,
- * although many waits on one signal are no leak, and its limit is the program's to change.
+ * although many waits on one signal are no leak; and only the program may change that limit of a signal.
  */
 export function onAbort(signal: AbortSignal | undefined, call: () => void): () => void {
   if (signal === undefined) return () => {};
@@ -25,7 +25,7 @@ export function onAbort(signal: AbortSignal | undefined, call: () => void): () =
 function watch(signal: AbortSignal): Watch {
   const calls = new Set<() => void>();
   const listener = (): void => {
-    if (!signal.aborted) return; // a dispatched event of that name
+    if (!signal.aborted) return; // the program has dispatched an event of that name
     signal.removeEventListener('abort', listener);
     watches.delete(signal);
     for (const call of calls) {

@@ -142,7 +142,7 @@ type RecordError = (SluiceTypeError | SluiceRangeError) & {
   readonly field?: string;
 };
 
-/** Whether the cause is a bad record: a bad field, or not an object. */
+/** Whether the error is about a bad record: a field with a bad value, or a record that is no object. */
 export function isRecordError(error: unknown): error is RecordError {
   if (!(error instanceof SluiceTypeError || error instanceof SluiceRangeError)) return false;
   return 'field' in error || ('option' in error && error.option === noRecord);

@@ -24,15 +24,23 @@ const words = {
 };
 /** A longer timer would fire at once. */
 const timerMsMax = 2 ** 31 - 1;
-/** How often a depth that follows a queue is looked at: no bell rings when a queue gets shorter. */
+/**
+ * The interval, in milliseconds, at which a depth that follows a queue is looked at: no bell rings when a queue gets
+ * shorter.
+ */
 const queuePollMs = 5;
-/** How often the wall clock of a calendar window is looked at: no bell rings when the clock is set. */
+/**
+ * The interval, in milliseconds, at which the wall clock of a calendar window is looked at: no bell rings when the
+ * clock is set.
+ */
 const calendarPollMs = 60_000;
 
-/** The waits of limiters for which a call waits now, also if the program holds their limiter no more. */
+/**
+ * Keeps the waits of limiters on which a call waits now, even if the program has dropped its references to the limiter.
+ */
 const awaited = new Set<AcquireWaits>();
 
-/** Why a wait rejects. A class, so that a polluted Object.prototype makes no decision look like one. */
+/** Why a wait rejects. A class, so that a polluted Object.prototype makes no decision look like a failure. */
 class Failure {
   readonly reason: unknown;
   constructor(reason: unknown) {
@@ -78,11 +86,14 @@ export class AcquireWaits {
   readonly #native: NativeLimiter;
   readonly #words: Float64Array;
   readonly #allowed: (cost: number, key: NativeKey | undefined) => Decision;
-  /** How often a key's first waiter looks at what rings no bell: a queue's depth, a wall clock. */
+  /**
+   * The interval, in milliseconds, at which a key's first waiter looks at what rings no bell: a queue's depth, a wall
+   * clock. Infinity: there is neither.
+   */
   readonly #pollMs: number;
   readonly #waiters = new Map<number, Waiter>();
   readonly #keys = new Map<string, KeyWaiters>();
-  /** On a manual clock: no deadline is earlier. */
+  /** On a manual clock: a time that no deadline is before. */
   #earliest = Infinity;
   #listens = false;
   #ended = false;
@@ -109,7 +120,8 @@ export class AcquireWaits {
   ): Promise<Decision> {
     const now = this.#words[words.now] as number;
     try {
-      // `end` calls methods of signals, which a program can replace: a wait that one of them began would never settle.
+      // `end` calls methods of signals, which a program can replace: a wait that such a method began would never
+      // settle.
       if (this.#ended) throw disposed('Limiter');
       this.#listen();
     } catch (error) {
@@ -118,7 +130,7 @@ export class AcquireWaits {
     }
     return new Promise((resolve, reject) => {
       let forget: (() => void) | undefined;
-      const isSettled = (): boolean => this.#waiters.get(index) !== waiter; // then its number may be another's
+      const isSettled = (): boolean => this.#waiters.get(index) !== waiter; // then its number may be another waiter's
       const leave = (reason: unknown): void => {
         if (isSettled()) return;
         this.#native.leave(index);
@@ -151,7 +163,8 @@ export class AcquireWaits {
       }
       if (isSettled()) return;
       if (timeoutMs !== Infinity) this.#await(waiter, timeoutMs);
-      // A waiter behind others finds their timer, and a bell that this thread listened to when it joined.
+      // A waiter behind others needs no more: its key has a timer, and the thread listened to the bell before this
+      // waiter joined.
       if (waiter.ofKey.list.first !== waiter) return;
       this.#tend(waiter.ofKey);
       this.#hear();
@@ -167,7 +180,7 @@ export class AcquireWaits {
     }
   }
 
-  /** Has native code call when it has something to report. @throws SluiceError; native code does not call then. */
+  /** Has native code call `rung` when it has something to report. @throws SluiceError if native code cannot. */
   #listen(): void {
     if (this.#listens) return;
     // Native code holds this function until the limiter is disposed of, so the function must not hold the limiter.
@@ -233,8 +246,8 @@ export class AcquireWaits {
   }
 
   /**
-   * Has native code serve the first waiter for a key, and does so again after the time that native code answered; on a
-   * manual clock, when that moves.
+   * Has native code serve the first waiter for a key if it can, and sets a timer to do so again after the time that
+   * native code answers. On a manual clock there is no timer: #moved() does it again.
    */
   #tend(waiters: KeyWaiters): void {
     const { first } = waiters.list;
@@ -254,7 +267,10 @@ export class AcquireWaits {
     );
   }
 
-  /** Ends a wait at its deadline; on a manual clock, when that moves past it. */
+  /**
+   * Ends a wait at its deadline. On a manual clock it only notes the deadline: #moved() ends the wait when the clock
+   * reaches it.
+   */
   #await(waiter: Waiter, ms: number): void {
     if (this.#native.manualClock) {
       this.#earliest = Math.min(this.#earliest, waiter.deadline);

@@ -42,7 +42,7 @@ export function denied(answer: number, retryAfterMs: number): Denied {
 
 /** The request is allowed, and charged. */
 export interface Allowed {
-  /** Tells the two kinds of `Decision` apart. */
+  /** Distinguishes `Allowed` from `Denied`. */
   readonly allowed: true;
   /** How much the tightest tier would still allow now. */
   readonly remaining: number;
@@ -78,7 +78,7 @@ export interface Allowed {
 
 /** The request is refused, and nothing was charged. */
 export interface Denied {
-  /** Tells the two kinds of `Decision` apart. */
+  /** Distinguishes `Allowed` from `Denied`. */
   readonly allowed: false;
   /** The first tier that refused; for an oversized cost, the first whose limit the cost exceeds. */
   readonly tier: Tier;
@@ -95,7 +95,7 @@ export interface Denied {
   /**
    * Milliseconds until every tier with a clock would allow the request, if no other request came: the largest over the
    * tiers. 0 if only the depth tier or a congested queue refuses, because no clock shows when work ends. Infinity if
-   * the request is `oversized`, or if it is more than 36 years.
+   * the request is `oversized`, or if the time is more than 36 years.
    */
   readonly retryAfterMs: number;
 }

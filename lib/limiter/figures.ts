@@ -66,7 +66,7 @@ export function limitsOf(native: NativeLimiter, staging: Float64Array): Limits {
     const every = periodOf(fixed);
     return every === undefined ? { limit, windowMs } : { limit, every, timeZone: fixed.timeZone };
   });
-  const first = windows.length === 0 ? undefined : windows[0]; // no element of Array.prototype
+  const first = windows.length === 0 ? undefined : windows[0]; // [0] of an empty array would read Array.prototype
   return {
     ...(native.hasBucket ? { ratePerSecond, burst } : {}),
     windows,

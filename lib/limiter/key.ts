@@ -9,7 +9,7 @@ import { optionError } from '../input/index.js';
 export type Key = string | number | bigint;
 
 const { keyText: lengthMax, keyBits: bits } = limiterLimits;
-/** A bigint is compared with it quickly, however many digits the bigint has. */
+/** The first bigint that is too large. Comparing a bigint with it is fast, however many digits that has. */
 const bigintEnd = 2n ** BigInt(bits);
 const bigintStart = -bigintEnd;
 

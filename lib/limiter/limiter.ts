@@ -54,7 +54,10 @@ const remainingWord = limiterStaging.remaining / 8;
 const patienceWord = limiterStaging.patienceMs / 8;
 const tightestWord = limiterStaging.tightest / 8;
 
-/** For other modules of lib/. No public object leads to a native one, because native code trusts its callers. */
+/**
+ * For other modules of lib/. A program cannot reach native objects from public ones, because native code trusts its
+ * callers.
+ */
 export let nativeLimiter: (limiter: Limiter) => NativeLimiter;
 export let attachLimiter: (handle: NativeHandle) => Limiter;
 
@@ -113,7 +116,7 @@ export class Limiter implements Disposable {
   /**
    * Creates a limiter with at least one tier.
    *
-   * @param options The tiers, and what else `LimiterOptions` lists.
+   * @param options The tiers, and the other options of `LimiterOptions`.
    * @returns The limiter.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option; SluiceError
    *   `ERR_SLUICE_MEMORY`.
@@ -165,10 +168,10 @@ export class Limiter implements Disposable {
   /**
    * Allows and charges one more request (or `cost` more: 0 to 2^32 - 1), or refuses it. The depth that it takes is held
    * until `release(cost, key)`, by whichever thread has done the work. If a thread ends without that call, the depth
-   * stays held; the depth of a decision of `tryAcquire` does not. Makes one native call and allocates nothing. `key` is
-   * needed if the limiter has keys, and must be undefined if not.
+   * stays held. (The depth that a decision of `tryAcquire` holds is then given back.) Makes one native call and
+   * allocates nothing. `key` is needed if the limiter has keys, and must be undefined if not.
    *
-   * @param key Whose limit it is. Needed if the limiter has keys, and only then.
+   * @param key The key whose limit it is. Needed if the limiter has keys, and only then.
    * @param cost How much the request takes: 0 to 2^32 - 1. Default: 1.
    * @returns Whether the request was allowed and charged.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) for a bad cost or key.
@@ -218,9 +221,9 @@ export class Limiter implements Disposable {
    * The promise resolves to a refusal at once, without a wait, if `timeoutMs` cannot be met unless limits change (the
    * waiters before it included), if the cost exceeds a tier, or, with the tier 'waiting-line', if `maxWaiting` callers
    * wait already, or `maxWaitingPerKey` for this key. Keys for which the table has no place share a bound: a wait for
-   * such a key is also refused if as many of them as the limiter has room for are blocked or waited for. A wait ends
-   * with a refusal when `timeoutMs` is over, or a changed limit has put it out of reach. A wait for the depth of a
-   * queue looks at that depth every 5 ms.
+   * such a key is also refused if the limiter has no room to remember one more of them that is blocked or waited for. A
+   * wait ends with a refusal when `timeoutMs` is over, or a changed limit has put it out of reach. A wait for the depth
+   * of a queue looks at that depth every 5 ms.
    *
    * @param options `key`, `cost`, `timeoutMs` and `signal`.
    * @returns A promise of the decision.
@@ -291,7 +294,7 @@ export class Limiter implements Disposable {
    * come to owe up to 2^33 tokens.
    *
    * @param points 0 to 2^32 - 1.
-   * @param key Whose limit it is. Needed if the limiter has keys, and only then.
+   * @param key The key whose limit it is. Needed if the limiter has keys, and only then.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`); SluiceError `ERR_SLUICE_DISPOSED`.
    * @example
    * if (!isPasswordRight) limiter.penalty(10, user);
@@ -307,7 +310,7 @@ export class Limiter implements Disposable {
    * `reward` may give back charges that other decisions made since.
    *
    * @param points 0 to 2^32 - 1.
-   * @param key Whose limit it is. Needed if the limiter has keys, and only then.
+   * @param key The key whose limit it is. Needed if the limiter has keys, and only then.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`); SluiceError `ERR_SLUICE_DISPOSED`.
    * @example
    * limiter.reward(1, user);
@@ -320,7 +323,7 @@ export class Limiter implements Disposable {
   /**
    * Makes the limit as new, and ends a block. Depth in flight stays counted until it is released.
    *
-   * @param key Whose limit it is. Needed if the limiter has keys, and only then.
+   * @param key The key whose limit it is. Needed if the limiter has keys, and only then.
    * @throws TypeError (`ERR_SLUICE_OPTION`); SluiceError `ERR_SLUICE_DISPOSED`.
    * @example
    * limiter.reset(user);

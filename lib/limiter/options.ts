@@ -17,8 +17,8 @@ export interface LimiterOptions {
     readonly warmUpMs?: number;
   };
   /**
-   * At most `limit` (1 to 1,073,741,823) in any window of `windowMs` (1 to 31,622,400,000: 366 days), wherever it
-   * begins. Requests are counted in `buckets` (1 to 1,000; default 20): a request is remembered for up to 1/buckets
+   * At most `limit` requests (1 to 1,073,741,823) in any window of `windowMs` (1 to 31,622,400,000: 366 days), wherever
+   * it begins. Requests are counted in `buckets` (1 to 1,000; default 20): a request is remembered for up to 1/buckets
    * longer than the window, so steady throughput is about that much below the limit. Memory: 8 bytes for each bucket,
    * and for each key.
    *
@@ -34,8 +34,8 @@ export interface LimiterOptions {
    */
   readonly slidingWindow?: WindowOption | readonly WindowOption[];
   /**
-   * At most `max` (1 to 2^32 - 1) in flight, each until its `release()`. With `queue`, the queue's depth is compared
-   * with `max` instead, and nothing needs to be released.
+   * At most `max` requests (1 to 2^32 - 1) may be in flight, each until its `release()`. With `queue`, the limiter
+   * compares that queue's depth with `max` instead, and nothing needs to be released.
    */
   readonly queueDepth?: { readonly max: number; readonly queue?: Queue<never> | Queue<unknown> };
   /**
@@ -73,7 +73,7 @@ export interface LimiterOptions {
   /** False: a dry run, which decides and counts but allows everything. Default: true. */
   readonly enforce?: boolean;
   /**
-   * Make all memory of the limiter resident at creation, so that it cannot run out later: a system that has too little
+   * Makes all memory of the limiter resident at creation, so that it cannot run out later: a system that has too little
    * refuses it, or ends the process, at creation. This takes some tenths of a second for each gigabyte. Default: false;
    * then creation takes only address space, and a page becomes resident when it is first written.
    */
@@ -108,7 +108,7 @@ export const costMax: typeof limiterLimits.cost = limiterLimits.cost;
 export const keysMax: typeof limiterLimits.keys = limiterLimits.keys;
 const { waiters: waitingMax, warmUpMs: warmUpMsMax } = limiterLimits;
 const rates = [limiterLimits.rateMin, limiterLimits.rate] as const;
-/** Native code leaves a value as it is if it gets this in its place. */
+/** Native code leaves a figure as it is if it gets this value in place of the figure. */
 const unchanged = Number.NaN;
 
 export function creationOptions(where: string, options: LimiterOptions): object {

@@ -4,9 +4,12 @@ import { costMax } from './options.js';
 
 /** The options of `Limiter.tryAcquire` and `Limiter.peek`. */
 export interface TryAcquireOptions {
-  /** Whose limit it is. Needed if the limiter has keys, and only then. */
+  /** The key whose limit it is. Needed if the limiter has keys, and only then. */
   readonly key?: Key | undefined;
-  /** 0 to 2^32 - 1. A cost of 0 charges nothing, and only a block or an overload refuses it. Default: 1. */
+  /**
+   * How much the request takes: 0 to 2^32 - 1. A cost of 0 charges nothing, and only a block or an overload refuses it.
+   * Default: 1.
+   */
   readonly cost?: number;
 }
 

@@ -25,8 +25,8 @@ const words = {
 };
 
 /**
- * Makes the functions that give back what the decision charged that native code has just made. Its receipt is in the
- * staging buffer. `charged` is false in a dry run that would have refused.
+ * Makes the functions that give back the charge of the decision that native code has just made. The receipt of that
+ * decision is in the staging buffer. `charged` is false in a dry run that would have refused.
  */
 export function returnsOf(
   native: NativeLimiter,
@@ -45,7 +45,7 @@ export function returnsOf(
   const rest = words.charged + 2;
   const count = 2 * furtherWindows;
   const more = count === 0 ? undefined : new arrays.Int32Array(count);
-  // One by one: a program can replace a method, which would then get the staging buffer.
+  // Copies one by one: a program can replace a method that copies all, and its function would get the staging buffer.
   if (more !== undefined) for (let i = 0; i < count; i++) more[i] = staging[rest + i] as number;
   let held = true;
   let owed = charged ? cost : 0;

@@ -28,7 +28,7 @@ export type CalendarPeriod = 'day' | 'week' | 'month' | 'year';
 export type WindowOption = SlidingWindow | CalendarWindow;
 /** The changes of a window for `Limiter.configure`. A calendar window takes a new `limit` only. */
 export interface WindowChanges {
-  /** A new limit. An exact window's is at most the limit that it was made with. */
+  /** A new limit: for an exact window, at most the limit that it was made with. */
   readonly limit?: number;
   /** A new length in milliseconds. A calendar window has none. */
   readonly windowMs?: number;

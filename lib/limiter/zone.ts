@@ -9,8 +9,8 @@ const stepMs = 14 * dayMs;
 const yearsAhead = 30;
 
 /**
- * The offsets of each zone, by the name that Intl gives it. There are some hundreds of names, and some thousands for
- * zones that are an offset.
+ * The offsets of each zone, by the name that Intl gives it. Intl has some hundreds of names, and some thousands for
+ * zones that are only an offset, such as '+05:30'.
  */
 const known = new Map<string, readonly number[]>();
 
@@ -22,7 +22,7 @@ const known = new Map<string, readonly number[]>();
  */
 export function zoneChanges(timeZone: string): readonly number[] {
   const format = new DateTimeFormat('en-US', bare({ timeZone, timeZoneName: 'longOffset' } as const));
-  const name = format.resolvedOptions().timeZone; // 'europe/berlin' is the same zone
+  const name = format.resolvedOptions().timeZone; // the same name for 'europe/berlin' as for 'Europe/Berlin'
   const found = known.get(name);
   if (found !== undefined) return found;
   const offsetAt = (ms: number): number => offsetOf(format.format(ms));

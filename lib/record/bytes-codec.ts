@@ -1,8 +1,8 @@
-/** Byte strings with a 16-bit length in front, over one buffer. */
+/** Reads and writes byte strings in one buffer, each behind its length of 16 bits. */
 import { copied, isUint8Array, Octets, View } from '../binding/index.js';
 
 const lengthBytes = 2;
-/** Returns how many elements `set` copies. A subclass or an own property may return anything for `length`. */
+/** The getter returns how many elements `set` copies. The `length` of a subclass or an own property may be anything. */
 const { get: lengthGetter } = Object.getOwnPropertyDescriptor(
   Object.getPrototypeOf(Uint8Array.prototype),
   'length',

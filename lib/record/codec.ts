@@ -13,11 +13,11 @@ export type RecordView<T> = Readonly<T> & { toObject(): T };
 
 /** Encodes into one buffer, and decodes from it. A position is a number of bytes from its start. */
 export interface Codec<T> {
-  /** Writes `value` at `at`; throws a typed error that names the field if one has a bad value. */
+  /** Writes `value` at `at`. Throws a typed error if a field has a bad value; the error names the field. */
   encode(value: T, at: number): void;
   /**
-   * Encodes `count` values of `list`, from index `first` on, one behind the other from the start of the buffer. Encodes
-   * the last value first.
+   * Encodes `count` values of `list`, from index `first` on, into consecutive records at the start of the buffer. It
+   * encodes the last value first, so that a getter which pushes one record (through the first place) destroys nothing.
    */
   encodeMany(list: readonly T[], first: number, count: number): void;
   decode(at: number): T;
@@ -44,7 +44,10 @@ export interface CodecMemory {
   readonly text: TextCodec;
 }
 
-/** Makes the error of a field's value, or of the record itself if `field` is ''. `prepared` is what `write` got. */
+/**
+ * Makes the error of a field's value, or of the record itself if `field` is ''. `prepared` is the value that `write`
+ * got.
+ */
 export type Fail = (field: string, value: unknown, prepared?: unknown) => Error;
 
 /** Makes a codec for one buffer. */

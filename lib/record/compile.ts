@@ -74,7 +74,7 @@ export function compile<T>({ fields, offsets, bytes: recordBytes }: Layout): Cod
     const kind = kinds[i] as NumberKind;
     if (used[kind]) asKinds += `const as${kind} = new arrays.${kind}Array(buffer);\n`;
   }
-  // The text is repeated in the loop: as a function it would be too long for V8 to inline.
+  // The body is repeated in the loop of encodeMany(): encode() would be too long for V8 to inline there.
   const body = `
       if (typeof record !== 'object' || record === null) throw fail('', record);
       // All values first: a getter or toJSON of the record may push another one through the same buffer.

@@ -55,7 +55,8 @@ export interface Field<T> {
 const genuine = new Marks();
 
 /**
- * Makes a field. No other object is taken for one, because a field's properties, none of them inherited, become code.
+ * Makes a field. Only objects that were made here count as fields, because the properties of a field become code. A
+ * field inherits no property.
  */
 function made<T>(properties: Field<T>): Field<T> {
   const field: Field<T> = freeze({ __proto__: null, ...properties });
@@ -72,7 +73,7 @@ export function isField(value: unknown): value is Field<unknown> {
 export interface Place {
   /** Its first byte, from the start of the buffer. */
   readonly byte: string;
-  /** The element at the field's place of a typed array over the buffer. */
+  /** Returns the element at the field's place in a typed array over the buffer. */
   element(kind: NumberKind): string;
 }
 
@@ -190,7 +191,8 @@ export const f32: Field<number> = numeric(
   'f32',
   'Float32',
   'a number within the range of a 32-bit float',
-  // From this magnitude, half a unit above the largest, a finite number would be rounded to infinity.
+  // From this magnitude on (half a unit in the last place above the largest float) a finite number would be rounded to
+  // infinity.
   (v) =>
     `(${v} > -3.4028235677973366e38 && ${v} < 3.4028235677973366e38 || ${v} === Infinity || ${v} === -Infinity)`,
 );
@@ -227,7 +229,7 @@ export const bool: Field<boolean> = made({
   read: (at) => `view.getUint8(${at}) === 1`,
 });
 
-/** @internal How many bytes the length takes that precedes a text or bytes. */
+/** @internal How many bytes the length in front of a text or of bytes takes. */
 export const lengthBytes = 2;
 const lengthMax = 65_535;
 
@@ -264,7 +266,7 @@ export function utf8(maxBytes: number): Field<string> {
 }
 
 /**
- * A `Uint8Array` (a Buffer too) of at most `max` bytes (1 to 65,535). Read as a fresh `Uint8Array`.
+ * A `Uint8Array` (a Buffer too) of at most `maxBytes` bytes (1 to 65,535). It is read as a new `Uint8Array`.
  *
  * @param maxBytes The most bytes: 1 to 65,535.
  * @returns The field.

@@ -15,7 +15,7 @@ const inspect = Symbol.for('nodejs.util.inspect.custom');
 
 /** How the values of one field are written and read. */
 interface Access {
-  /** Returns what `write` gets in place of the value; undefined if it has the wrong type. */
+  /** Returns what `write` gets in place of the value; undefined if the value has the wrong type. */
   readonly prepare: ((value: unknown) => unknown) | undefined;
   /** Writes `value` at `at`. Returns false if the field cannot hold it. */
   readonly write: (memory: CodecMemory, at: number, value: unknown) => boolean;
@@ -48,7 +48,8 @@ export function interpret<T>({ fields, offsets, bytes: recordBytes }: Layout): C
   return (memory, fail) => {
     function encode(record: T, at: number): void {
       if (typeof record !== 'object' || record === null) throw fail('', record);
-      // All values first: a getter or toJSON of the record may push another one through the same buffer.
+      // Reads all values before it writes: a getter or toJSON of the record may push another record through the same
+      // buffer.
       const values = newList();
       const prepared = isPrepared ? newList() : values;
       for (let i = 0; i < steps.length; i++) {
@@ -175,7 +176,7 @@ function bigint(kind: NumberKind, min: bigint, max: bigint): Access {
   return element(kind, (value) => typeof value === 'bigint' && value >= min && value <= max);
 }
 
-/** The methods of a view. Those for numbers of one byte lack the last parameter. */
+/** The methods of a view. The methods for numbers of one byte lack the last parameter. */
 type Elements = Record<`get${NumberKind}`, (at: number, isLittleEndian: boolean) => unknown> &
   Record<`set${NumberKind}`, (at: number, value: unknown, isLittleEndian: boolean) => void>;
 

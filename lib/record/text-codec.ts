@@ -1,4 +1,4 @@
-/** Strings as UTF-8 with a 16-bit length in front, over one buffer. */
+/** Reads and writes strings as UTF-8 in one buffer, each behind its length of 16 bits. */
 import { Buffer } from 'node:buffer';
 import { arrays, Octets, View } from '../binding/index.js';
 

@@ -57,7 +57,10 @@ export type StockHandle = Handle<'stock'>;
 const what = 'Stock';
 const { holdMs: holdMsMax } = stockLimits;
 
-/** For other modules of lib/. No public object leads to a native one, because native code trusts its callers. */
+/**
+ * For other modules of lib/. A program cannot reach native objects from public ones, because native code trusts its
+ * callers.
+ */
 export let nativeStock: (stock: Stock) => NativeStock;
 export let attachStock: (handle: NativeHandle) => Stock;
 /** Stages the summed lines of a cart for a native call of a gate. */
