@@ -7,7 +7,7 @@ import type { StockCounts } from './figures.js';
  * accept.
  */
 export interface Reserved {
-  /** Distinguishes it from `Refused`. */
+  /** Distinguishes `Reserved` from `Refused`. */
   readonly ok: true;
   /** Names the reservation for `confirm`, `cancel` and other methods. */
   readonly reservation: bigint;
@@ -27,7 +27,7 @@ export type ReservationState =
   | 'confirmed'
   | 'cancelled'
   | 'expired'
-  /** It was resolved so long ago that its place has been used again. */
+  /** The reservation was resolved so long ago that its place has been used again. */
   | 'unknown';
 
 /** Makes a `Reserved`: a plain object with a `toJSON`. */
@@ -64,9 +64,9 @@ export type Refusal =
   | 'ledger-full'
   /** `maxUsers` pairs of a user and an item hold or have bought units. */
   | 'users-full'
-  /** Every id that this one could displace is still held. */
+  /** The reservation of every id that this one could displace is still held. */
   | 'ids-full'
-  /** The id was used with another body. */
+  /** An earlier request with this id had other items, quantities or another user. */
   | 'id-mismatch'
   /** The id was refused before, and stays refused. */
   | 'already-failed'
@@ -87,11 +87,11 @@ export type ItemChanged =
 
 /** Nothing was reserved. */
 export interface Refused {
-  /** Distinguishes it from `Reserved`. */
+  /** Distinguishes `Refused` from `Reserved`. */
   readonly ok: false;
   /** Why nothing was reserved. */
   readonly reason: Refusal;
-  /** If a cart was refused because of one item: that item. */
+  /** The item because of which a cart was refused, if it was one item. */
   readonly sku?: number | string;
   /** The order's reservation, if the reason is 'admitted-by-gate'. In JSON a decimal string. */
   readonly reservation?: bigint;
@@ -111,7 +111,7 @@ export const AdmittedByGate: new (reservation: bigint) => Refused = withJson(
   },
 );
 
-/** What a call has made of a reservation, or what the reservation had become before. */
+/** The answer of a call about a reservation: what the call did, or what the reservation had become before. */
 export type Resolution =
   | 'confirmed'
   | 'cancelled'
@@ -119,7 +119,7 @@ export type Resolution =
   | 'already-confirmed'
   | 'already-cancelled'
   | 'expired'
-  /** Never given out, or so long ago that its place has been used again. */
+  /** The reservation was never given out, or so long ago that its place has been used again. */
   | 'unknown';
 
 /** The answer to a return of bought units. */
@@ -133,7 +133,7 @@ export type ReturnResolution =
   | 'already-returned'
   /** There is no such purchase: nothing of the reservation is sold, or the user has not bought as many units. */
   | 'not-bought'
-  /** Never given out, or so long ago that its place has been used again. */
+  /** The reservation was never given out, or so long ago that its place has been used again. */
   | 'unknown';
 
 const {
@@ -157,17 +157,17 @@ const states: readonly (ReservationState | undefined)[] = byNumber(
   phases satisfies Record<ReservationState, number>,
 );
 
-/** Returns the name of a native Phase. */
+/** Returns the name of a phase, by its number in `phases`. */
 export function stateName(phase: number): ReservationState {
   return states[phase] ?? 'unknown';
 }
 
-/** Returns the reason for a native ReserveResult; undefined if that is no refusal. */
+/** Returns the reason of a refusal, by its number in `reserveResults`; undefined if `result` is no refusal. */
 export function refusalName(result: number): Refusal | undefined {
   return refusals[result];
 }
 
-/** Returns the name of a native ResolveResult. `done` is the name of success. */
+/** Returns the name of a number in `resolveResults`. `done` is the name of success. */
 export function resolutionName<Done extends string>(result: number, done: Done): Done | Resolution {
   return result === resolveResults.done ? done : (resolutions[result] as Resolution);
 }

@@ -12,7 +12,7 @@ import { type CartLine, summed } from './cart.js';
 import { stagePart } from './parts.js';
 import type { StockStaging } from './staging.js';
 
-/** How many units a reservation holds from now on: give one of the two. */
+/** How many units a reservation holds from now on. Give either `quantity` or `lines`. */
 export interface ChangeOptions {
   /** Units of a reservation of one item: 1 to 4,294,967,295. */
   readonly quantity?: number | undefined;

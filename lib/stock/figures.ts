@@ -16,7 +16,7 @@ export interface StockCounts {
   readonly sold: number;
   /** The cap: how many units can be reserved and sold beyond the total. Absent if it is 0. */
   readonly backorder?: number;
-  /** How many units are reserved and sold beyond the total: at most the cap. Absent if that is 0. */
+  /** How many units are reserved and sold beyond the total: at most the cap. Absent if the cap is 0. */
   readonly backordered?: number;
 }
 

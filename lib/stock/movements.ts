@@ -28,7 +28,7 @@ export interface Movement {
     /** Also units that `Stock.change` has put back. */
     | 'cancelled'
     | 'expired'
-    /** Units went back on sale that were left of a reservation of which a part was confirmed. */
+    /** Units went back on sale: the rest of a reservation, when a part of it was confirmed. */
     | 'returned'
     /** Units that had been bought are on sale again: see `Stock.return`. */
     | 'reversed';
@@ -62,12 +62,12 @@ const kinds: readonly (Movement['kind'] | undefined)[] = byNumber(
 );
 const notYet = 0;
 
-/** How often a reader that has read everything looks again. */
+/** The interval, in milliseconds, at which a reader that has read everything looks again. */
 const pollMs = 10;
 /** How many movements are read before the event loop gets a turn. */
 const runMax = 256;
 
-/** See `Stock.movements`. Checks at once, and reads as it is iterated. */
+/** See `Stock.movements`. Checks the options at once, and reads movements as the result is iterated. */
 export function readMovements(
   stock: NativeStock,
   options: unknown,

@@ -14,8 +14,8 @@ export interface StockItem {
   /**
    * How many units can be reserved and sold beyond the total: units that are still to come. Together with `quantity` at
    * most 4,294,967,295. Default: 0, none. `Stock.counts` returns how many are backordered. An answer of `reserve` does
-   * not show whether its own units are, because units that come reduce the sum, not one reservation's share. See
-   * `Stock.changeItem`.
+   * not show whether its own units are backordered, because units that come later reduce the sum, not the share of one
+   * reservation. See `Stock.changeItem`.
    */
   readonly backorder?: number;
   /** The name of a group (see `groups`). Its items share a limit per user, which applies beside the item's own. */
@@ -71,7 +71,7 @@ export interface StockOptions {
    */
   readonly movements?: number;
   /**
-   * Make all memory of the ledger resident at creation, so that it cannot run out later: a system that has too little
+   * Makes all memory of the ledger resident at creation, so that it cannot run out later: a system that has too little
    * refuses it, or ends the process, at creation. This takes some tenths of a second for each gigabyte. Default: false;
    * then creation takes only address space, and a page becomes resident when it is first written.
    */
@@ -137,7 +137,7 @@ const {
   holdMs: holdMsMax,
 } = stockLimits;
 
-/** The least and the most of each table. */
+/** The smallest and the largest size of each table. */
 const sizes = {
   maxItems: [1, itemsMax],
   maxReservations: [1, stockLimits.reservations],

@@ -11,7 +11,7 @@ import {
   textMax,
 } from './staging.js';
 
-/** Which units of a reservation a call is about: all of them if neither is given. */
+/** Which units of a reservation a call is about: all of them if neither `quantity` nor `lines` is given. */
 export interface PartOptions {
   /** Units of a reservation of one item: 1 to 4,294,967,295. */
   readonly quantity?: number | undefined;

@@ -39,9 +39,9 @@ export interface FoundLine {
   readonly sold: number;
 }
 
-/** What `Stock.find` looks for: give one of them, and `sku` only beside `user`. */
+/** What `Stock.find` looks for. Give one of `reservation`, `id` and `user`, and `sku` only beside `user`. */
 export interface FindOptions {
-  /** The bigint of the reservation, or the decimal string that its JSON is. */
+  /** The bigint of the reservation, or its decimal string. */
   readonly reservation?: bigint | string;
   /** The client's id of the reservation. */
   readonly id?: LedgerKey;
@@ -129,12 +129,12 @@ export class ReservationFinder {
       ? checkedKey(`${where}: user`, given.get('user'), textMax.user)
       : undefined;
     const limit = given.has('limit') ? given.integer('limit', 1, Number.MAX_SAFE_INTEGER) : Infinity;
-    // The lower half of a reservation is its place, counted from 1.
+    // The lower 32 bits of a reservation's bigint are its place in the table, counted from 1.
     const from = given.has('after')
       ? Number(BigInt.asUintN(32, checkedReservation(`${where}: after`, given.get('after'))))
       : 0;
     const bits = statesOf(where, given.get('state'));
-    // Throws at once if there is no such item, too.
+    // Looks at no place, but throws at once if there is no such item.
     this.#page(where, this.#slots, 0, sku, user);
     return this.#pages(where, from, bits, sku, user, limit);
   }

@@ -2,7 +2,7 @@ import { alive, isUint8Array, made, type NativeStock, native, newBuffer } from '
 import { optionError } from '../input/index.js';
 import { checkedRestoring, type RestoreOptions } from './options.js';
 
-/** See `Stock.restore`. Checks at once; returns the function that makes the ledger. */
+/** See `Stock.restore`. Checks the arguments at once, and returns the function that makes the ledger. */
 export function restorer(
   snapshot: unknown,
   options: RestoreOptions | undefined,
@@ -12,7 +12,7 @@ export function restorer(
   const checked = checkedRestoring(where, options);
   return (staging) => {
     const answer = native.restoreStock(snapshot, checked, staging);
-    // An answer that is the name of an option: that table is too small.
+    // If the answer is the name of an option, the table with that size would be too small.
     if (typeof answer !== 'string' || !Object.hasOwn(checked, answer)) return made(where, answer);
     throw optionError(`${where}: ${answer}`, 'room for what the snapshot has', checked[answer], false);
   };

@@ -31,7 +31,7 @@ export class StockStaging {
   readonly #octets = new Octets(this.buffer);
   #textAt = at.texts;
 
-  /** Call it before the first key of a call. */
+  /** Call this before the first key of each native call: texts are then written from the start of their area. */
   begin(): void {
     this.#textAt = at.texts;
   }
@@ -55,7 +55,7 @@ export class StockStaging {
   user(user: LedgerKey | undefined): void {
     this.#key(at.user, user);
   }
-  /** The group takes the place of the user. */
+  /** The name of a group is staged in the place of the user. */
   group(name: string | undefined): void {
     this.#key(at.user, name);
   }
@@ -80,7 +80,7 @@ export class StockStaging {
   get reservation(): bigint {
     return this.#words[at.reservation / 8] as bigint;
   }
-  /** After a call that reserves: the hold, in milliseconds. For a repetition, what is left of it. */
+  /** After a call that reserves: the length of the hold, in milliseconds; for a repetition, the time left of it. */
   get leftMs(): number {
     const low = this.#halves[at.holdNs / 4] as number;
     const high = this.#halves[at.holdNs / 4 + 1] as number;
@@ -128,7 +128,7 @@ export function checkedKey(option: string, value: unknown, max: number): LedgerK
   throw optionError(option, expected, value, wrongType);
 }
 
-/** Checks a reservation: its bigint, or the decimal string that its JSON is. @throws TypeError naming it. */
+/** Checks a reservation: its bigint, or its decimal string. Returns the bigint. @throws TypeError naming it. */
 export function checkedReservation(option: string, value: unknown): bigint {
   const given = typeof value === 'string' && decimal.test(value) ? BigInt(value) : value;
   if (typeof given === 'bigint' && given >= 0n && given <= keyMax) return given;

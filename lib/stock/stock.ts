@@ -105,7 +105,7 @@ export class Stock implements Disposable {
   /**
    * Creates a ledger.
    *
-   * @param options The items, and what else `StockOptions` lists.
+   * @param options The items, and the other options of `StockOptions`.
    * @returns The ledger.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option;
    *   SluiceError (`ERR_SLUICE_MEMORY`) if the system has no memory to give.
@@ -145,8 +145,8 @@ export class Stock implements Disposable {
    * reservations, users' units and ids. A held reservation has the time left that it had when the snapshot was taken.
    * Operation counters and movements begin anew. The tables can have other sizes.
    *
-   * @param snapshot What `snapshot()` returned.
-   * @param options Sizes of tables, the clock, and what else `RestoreOptions` lists.
+   * @param snapshot The bytes that `snapshot()` returned.
+   * @param options Sizes of tables, the clock, and the other options of `RestoreOptions`.
    * @returns The ledger.
    * @throws SluiceError (`ERR_SLUICE_SNAPSHOT`) with the reason, if it is damaged, of another version or no snapshot;
    *   TypeError, RangeError (`ERR_SLUICE_OPTION`), also for a table that is too small for what the snapshot has;
@@ -187,7 +187,7 @@ export class Stock implements Disposable {
    * and tries again. One call looks at some hundred holds at most; if more are over, its refusal is not remembered for
    * the id.
    *
-   * @param request The item, its quantity, and for whom.
+   * @param request The item, its quantity, the user, the id and the hold.
    * @returns The reservation, or the reason of the refusal.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option.
    * @example
@@ -220,7 +220,7 @@ export class Stock implements Disposable {
    * Sells all units that the reservation holds, or a part of them: `quantity` units of a reservation of one item, or
    * `lines`. The rest goes back on sale, or stays held with `rest: 'hold'`, so that a shipment in two parts is two
    * calls. Exactly one caller confirms each unit, and exactly one gets 'confirmed' for the whole or the last part. A
-   * reservation is its bigint, or the decimal string that stands for it in JSON.
+   * reservation is given as its bigint, or as the decimal string that it is in JSON.
    *
    * @param reservation The bigint of the reservation, or its decimal string.
    * @param options Which part, and what to do with the rest. Default: all of it.
@@ -237,7 +237,7 @@ export class Stock implements Disposable {
   }
 
   /**
-   * Puts all units that the reservation holds back on sale, or a part of them, named as for `confirm`; the rest then
+   * Puts back on sale all units that the reservation holds, or a part of them, named as for `confirm`; the rest then
    * stays held. Exactly one caller cancels each unit, and exactly one gets 'cancelled' for the whole or the last part.
    * Units that were confirmed stay sold: see `return`.
    *
@@ -408,7 +408,7 @@ export class Stock implements Disposable {
    *
    * @param name The group.
    * @param changes Its new limit per user.
-   * @returns Whether there is such a group; false if not.
+   * @returns Whether there is such a group.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`).
    * @example
    * stock.changeGroup('consoles', { perUser: 2 });
@@ -422,7 +422,7 @@ export class Stock implements Disposable {
    * can still be confirmed.
    *
    * @param sku The item: a whole number from 0 to 4,294,967,295, or a text of 1 to 32 bytes of UTF-8.
-   * @returns Whether there is such an item; false if not.
+   * @returns Whether there is such an item.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`).
    * @example
    * stock.closeItem(7);
@@ -436,7 +436,7 @@ export class Stock implements Disposable {
    * 'item-closed' stays refused.
    *
    * @param sku The item: a whole number from 0 to 4,294,967,295, or a text of 1 to 32 bytes of UTF-8.
-   * @returns Whether there is such an item; false if not.
+   * @returns Whether there is such an item.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`).
    * @example
    * stock.reopenItem(7);
@@ -453,15 +453,15 @@ export class Stock implements Disposable {
    * When the first limit is set, other threads' operations wait, some nanoseconds for each thread. After a limit is
    * taken away (`perUser: null`), units whose users are known stay counted, in case a limit comes back.
    *
-   * `backorder` lets that many units be reserved and sold beyond the total: `counts().backordered` is how many are.
-   * Units that come later (`restock`, `setTotal`, a cancellation) fill these first. A cap cannot be lower than the
-   * number of backordered units: then the answer is 'units-taken' and nothing is changed, or with `clamp: true` the cap
-   * becomes as low as it can be, so that nothing more is backordered. A change of the cap is no movement.
+   * `backorder` lets that many units be reserved and sold beyond the total; `counts().backordered` is how many are now.
+   * Units that come later (`restock`, `setTotal`, a cancellation) reduce that number first. A cap cannot be lower than
+   * the number of backordered units: then the answer is 'units-taken' and nothing is changed, or with `clamp: true` the
+   * cap becomes as low as it can be, so that nothing more is backordered. A change of the cap is no movement.
    *
    * @param sku The item: a whole number from 0 to 4,294,967,295, or a text of 1 to 32 bytes of UTF-8.
    * @param changes `perUser` and `backorder`. An option that is left out stays as it is.
    * @param options `clamp`: make the cap as low as it can be, instead of refusing.
-   * @returns 'changed' with the counts, or 'units-taken'.
+   * @returns `ok: true`, or `ok: false` with the reason 'units-taken'; with the counts afterwards in either case.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also if there is no such item, or the total and `backorder`
    *   would exceed 4,294,967,295; nothing is changed then.
    * @example
@@ -530,7 +530,7 @@ export class Stock implements Disposable {
    * @param sku The item: a whole number from 0 to 4,294,967,295, or a text of 1 to 32 bytes of UTF-8.
    * @param total 0 to 4,294,967,295.
    * @param options `clamp`: make the total as low as it can be, instead of refusing.
-   * @returns 'changed' with the counts, or 'units-taken'.
+   * @returns `ok: true`, or `ok: false` with the reason 'units-taken'; with the counts afterwards in either case.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`), also if there is no such item, or `total` and its backorder
    *   cap exceed 4,294,967,295; nothing is changed then.
    * @example
@@ -581,7 +581,7 @@ export class Stock implements Disposable {
    * Recomputes every count from the reservations and the users' entries. Operations of other threads wait while the
    * audit reads: some nanoseconds for each reservation and user that the ledger has room for.
    *
-   * @returns What the audit counted.
+   * @returns The counts of the audit: see `AuditReport`.
    * @throws SluiceError (`ERR_SLUICE_AUDIT`) on a mismatch, (`ERR_SLUICE_MEMORY`) if there is no memory for the audit.
    * @example
    * setInterval(() => stock.audit(), 60_000).unref();

@@ -1,12 +1,15 @@
 import { clearInterval, setImmediate, setInterval } from 'node:timers';
 import { DISPOSED, type NativeStock, Weak } from '../binding/index.js';
 
-/** A reservation expires at the latest this long after its deadline. */
+/** The interval at which each thread expires the reservations that are due, in milliseconds. */
 const sweepIntervalMs = 100;
-/** How many places one pass looks at, a cache line each: about two milliseconds. The rest waits for the next turn. */
+/**
+ * How many places of the table one pass looks at, a cache line each: about two milliseconds. The rest waits for the
+ * next turn of the event loop.
+ */
 const sweepSlots = 16_384;
 
-/** Sweeps until the ledger is disposed of or garbage-collected: the timer does not keep it alive. */
+/** Sweeps until the ledger object is disposed of or garbage-collected: the timer does not keep it alive. */
 export function sweepRegularly(stock: NativeStock): NodeJS.Timeout {
   const reference = new Weak(stock);
   let goesOn = false;
