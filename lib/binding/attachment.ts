@@ -42,8 +42,8 @@ export class Attachment<Kind extends string> {
   }
 
   /**
-   * Lets go of the object in this thread. Before, while native calls still succeed, it calls `end`, which ends what the
-   * object is doing.
+   * Lets go of the object in this thread. First it calls `end`, which ends what the object is doing, while native calls
+   * still succeed.
    */
   dispose(end?: () => void): void {
     this.#disposed = true;

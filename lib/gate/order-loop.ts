@@ -151,7 +151,7 @@ export class OrderLoop<T> {
       this.#unseen = this.#native.take(max, begins ? 1 : 0);
       return this.#unseen;
     }, true);
-    // A listener for dropped records has disposed of the gate: #leaving() has put the orders back.
+    // A listener for dropped records has disposed of the gate meanwhile: #leaving() has put the orders back.
     if (this.#unseen !== count) return [];
     this.#unseen = 0;
     const renewInMs = this.#numbers[words.renewInMs] as number;

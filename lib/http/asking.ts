@@ -141,7 +141,7 @@ export class Asking<Request> {
 }
 
 /**
- * Separate, because a function that contains a closure allocates the closure's context even if the closure is never
+ * A separate function, because one that contains a closure allocates the closure's context even if the closure is never
  * created.
  */
 function later<T, R>(promise: PromiseLike<T>, next: (known: T) => MaybePromise<R>): PromiseLike<R> {

@@ -73,7 +73,7 @@ export interface FetchLimitOptions<Own = Request> extends WithoutAddress<Own, Re
 export interface HonoLimitOptions<Context> extends WithoutAddress<Context, Context> {
   /**
    * As `refuse` of `fetchLimit`. The context already has the status and the fields of the limit, for the Response that
-   * it makes, or that `app.onError` makes for a thrown error.
+   * the function makes with it, or that `app.onError` makes for a thrown error.
    *
    * @example
    * honoLimit({ limiter, refuse: (info, context) => context.json({ wait: info.retryAfterMs }) })

@@ -6,7 +6,7 @@ interface Body {
   readonly contentType: string;
 }
 
-/** The answer without the option `problem`. */
+/** Returns the body of a refusal without the option `problem`. */
 export function plainBody(oversized: boolean): Body {
   const body = oversized ? '{"error":"costs more than its limit"}' : '{"error":"rate limited"}';
   return { body, contentType: 'application/json' };

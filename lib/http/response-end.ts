@@ -11,7 +11,10 @@ const endings = new WeakMap<HttpResponse, Ended[]>();
  */
 const open = new WeakMap<Socket, Set<() => void>>();
 
-/** Returns the status with which an upgrade was answered, not through its response; undefined: not answered yet. */
+/**
+ * Returns the status with which an upgrade was answered other than through its response; undefined if it is not
+ * answered yet.
+ */
 export type Answered = () => number | undefined;
 
 /** The requests that came as upgrades. */

@@ -114,8 +114,8 @@ function isSignal(value: unknown): value is AbortSignal {
 }
 
 /**
- * Returns a copy of the current elements of `list`, holes as undefined. Its length stays the same, whatever the list's
- * getters do. Returns undefined if `list` is not an array of `min` to `max` elements.
+ * Returns a copy of the current elements of `list`, holes as undefined. The length of the copy is the list's at the
+ * call, whatever the list's getters do. Returns undefined if `list` is not an array of `min` to `max` elements.
  */
 export function copiedList(list: unknown, min: number, max: number): unknown[] | undefined {
   if (!Array.isArray(list)) return undefined;

@@ -93,7 +93,7 @@ export class AcquireWaits {
   readonly #pollMs: number;
   readonly #waiters = new Map<number, Waiter>();
   readonly #keys = new Map<string, KeyWaiters>();
-  /** On a manual clock: a time that no deadline is before. */
+  /** On a manual clock: no deadline is earlier than this time. */
   #earliest = Infinity;
   #listens = false;
   #ended = false;

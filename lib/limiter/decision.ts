@@ -105,7 +105,7 @@ export type Decision = Allowed | Denied;
 
 /** The decision that `tryAcquire` would make now. */
 export interface Outlook {
-  /** Whether `tryAcquire` would allow it now. */
+  /** Whether `tryAcquire` would allow the request now. */
   readonly allowed: boolean;
   /** How much the tightest tier would allow now. */
   readonly remaining: number;
@@ -115,8 +115,8 @@ export interface Outlook {
   readonly tier?: Tier;
   /** As `Denied.window`. */
   readonly window?: number | undefined;
-  /** As `Denied.oversized`; false if it would be allowed. */
+  /** As `Denied.oversized`; false if the request would be allowed. */
   readonly oversized: boolean;
-  /** As `Denied.retryAfterMs`; 0 if it would be allowed. */
+  /** As `Denied.retryAfterMs`; 0 if the request would be allowed. */
   readonly retryAfterMs: number;
 }

@@ -24,7 +24,7 @@ export interface Limits {
   readonly windowMs?: number;
   /** The limits of all windows; empty without one. */
   readonly windows: readonly WindowLimits[];
-  /** The most in flight; absent without a depth tier. */
+  /** The most requests in flight; absent without a depth tier. */
   readonly max?: number;
 }
 
@@ -38,7 +38,7 @@ export interface LimiterStats {
   readonly dryRefusals: number;
   /** Calls of `acquire` that wait now, in all threads. */
   readonly waiting: number;
-  /** The number that the depth tier counts now, over all keys. */
+  /** The sum of the costs that the depth tier counts now, over all keys. */
   readonly inFlight: number;
   /** Keys that the limiter remembers now; 0 without keys. */
   readonly keys: number;

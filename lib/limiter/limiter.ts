@@ -340,8 +340,8 @@ export class Limiter implements Disposable {
    * @param key The key to block; undefined for a limiter without keys.
    * @param ms For how long, in milliseconds: 0 to 31 days.
    * @returns Whether the key is blocked, or the block is ended. False: nothing was done, because so many keys owe
-   *   something that this one has no place in the table, and as many keys without a place as the limiter has room for
-   *   are blocked or waited for already.
+   *   something that this one has no place in the table, and the limiter has no room to remember one more key that is
+   *   blocked or waited for without a place.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`); SluiceError `ERR_SLUICE_DISPOSED`.
    * @example
    * limiter.block(addressKey(request.ip), 60_000);
@@ -356,9 +356,9 @@ export class Limiter implements Disposable {
 
   /**
    * Changes limits for all threads at one instant. Nothing is reset: a token bucket still owes what it owed, at the new
-   * rate; a window keeps its counts, with a new `windowMs` as of the end of each old bucket; depth in flight stays. If
-   * the rate or a window's length changes, the call takes time in proportion to the number of keys, during which other
-   * threads' decisions wait.
+   * rate; a window keeps its counts (with a new `windowMs`, the requests of an old bucket count as if they had come at
+   * its end); depth in flight stays. If the rate or a window's length changes, the call takes time in proportion to the
+   * number of keys, during which other threads' decisions wait.
    *
    * @param changes The new figures. A figure that is left out stays as it is.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`) naming a bad or unknown option or an absent tier.

@@ -58,7 +58,7 @@ export class RecordSource {
     this.#native.giveLease();
   }
 
-  /** Ends the batches and the current wait: the queue was disposed of, or a handler has failed. */
+  /** Ends the batches and the current wait, for example because a handler has failed. */
   interrupt(): void {
     this.#ended = true;
     this.#settle(false);

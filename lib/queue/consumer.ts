@@ -62,7 +62,7 @@ export class Consumer<T> {
   readonly #drops: boolean;
   /** Whether producers drop records, too: then no record stays in the queue while it is visited. */
   readonly #overwrites: boolean;
-  /** The most records that the queue can hold, with 'drop-oldest' too. */
+  /** The most records that the queue can hold: with 'drop-oldest', twice the capacity. */
   readonly #places: number;
   /** How long a record that was shown may wait for its visit, in milliseconds, before its deadline is checked again. */
   readonly #freshMs: number;

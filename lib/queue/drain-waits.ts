@@ -47,7 +47,10 @@ export class DrainWaits {
     }
   }
 
-  /** Waits until the queue is drained or has no consumer any more. Does not throw if it is disposed of meanwhile. */
+  /**
+   * Waits until the queue is drained or has no consumer any more. Does not throw if the queue object is disposed of
+   * meanwhile.
+   */
   async consumed(): Promise<void> {
     const isOver = (): boolean => this.#native.consumed() !== 1 || this.#native.drained() === 1;
     await this.#until('Queue', isOver, undefined, undefined);

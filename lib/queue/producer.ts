@@ -24,7 +24,10 @@ import { checkedTtl, checkedWait, checkTimeout, type PushOptions, type WaitOptio
 import { Permit } from './permit.js';
 import { closed, RoomWaits } from './room-waits.js';
 
-/** The longest that a native wait lasts before JavaScript, and with it `worker.terminate()`, gets its turn. */
+/**
+ * The longest time, in milliseconds, that a native wait lasts before JavaScript, and with it `worker.terminate()`, gets
+ * its turn.
+ */
 export const sliceMs = 50;
 /** Producers with a wait or a listener: kept here, even if the program drops its reference to the queue object. */
 const awaited = new Set<Producer<unknown>>();
@@ -250,7 +253,7 @@ export class Producer<T> {
     this.#onRing = onRing;
   }
 
-  /** Counts one wait more or less. The event loop stays alive while there are any. */
+  /** Counts one wait more or less. The event loop stays alive while there are waits. */
   keepAlive(by: 1 | -1): void {
     const before = this.#waits;
     this.#waits += by;

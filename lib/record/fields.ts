@@ -71,7 +71,7 @@ export function isField(value: unknown): value is Field<unknown> {
 
 /** @internal The place where a field is written, as JavaScript expressions. */
 export interface Place {
-  /** Its first byte, from the start of the buffer. */
+  /** The position of its first byte, from the start of the buffer. */
   readonly byte: string;
   /** Returns the element at the field's place in a typed array over the buffer. */
   element(kind: NumberKind): string;

@@ -37,7 +37,7 @@ export class RecordType<T> {
 
   /** @internal */
   constructor(fields: Readonly<Record<string, Field<unknown>>>, by?: typeof maker) {
-    // The fields become code: record() has checked them.
+    // Only record() may call this: it has checked the fields, which become code.
     if (by !== maker) throw constructorError('RecordType', 'record()');
     this.fields = fields;
     const layout = layOut(fields);

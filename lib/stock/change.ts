@@ -24,8 +24,8 @@ export interface ChangeOptions {
 }
 
 /**
- * 'changed'; or what the reservation had become before, or why no more units of an item can be held: then nothing was
- * changed.
+ * 'changed', or why nothing was changed: what the reservation had become before, or the reason why no more units of an
+ * item can be held.
  */
 export type ChangeResolution =
   | 'changed'

@@ -33,9 +33,12 @@ export interface FoundReservation {
 export interface FoundLine {
   /** The item. */
   readonly sku: number | string;
-  /** Units that it holds, or held until it ended. */
+  /** Units of the item that the reservation holds, or held until it ended. */
   readonly quantity: number;
-  /** Units that were bought with it and not returned by it. A return by user leaves this number as it is. */
+  /**
+   * Units of the item that were bought with the reservation and not returned by it. A return by user leaves this number
+   * as it is.
+   */
   readonly sold: number;
 }
 

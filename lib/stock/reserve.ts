@@ -21,8 +21,8 @@ export interface CartOptions {
    */
   readonly user?: LedgerKey;
   /**
-   * The client's id: as `user`, but a text has up to 256 bytes. The same id with the same body always gets the same
-   * answer.
+   * The client's id: as `user`, but a text has up to 256 bytes. A repetition with the same id, items, quantities and
+   * user gets the answer of the first request: see `Stock.reserve`.
    */
   readonly id?: LedgerKey;
   /** How long the units are held: as the option of `Stock.create`, for this reservation. */

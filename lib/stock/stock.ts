@@ -200,7 +200,8 @@ export class Stock implements Disposable {
 
   /**
    * Reserves all lines (1 to 64) under one reservation, or changes nothing and returns the reason. Lines of the same
-   * item are added up first; their sum is at most 4,294,967,295. The id's body is the sums, in any order, and the user.
+   * item are added up first; their sum is at most 4,294,967,295. With an `id`, a repetition must have the same sums, in
+   * any order, and the same user ('id-mismatch' otherwise).
    *
    * If a later line of a cart fails, other threads may find the units of its earlier lines taken for tens of
    * nanoseconds. A reservation of one item never has that effect.
@@ -265,7 +266,8 @@ export class Stock implements Disposable {
    * a limit that they share, put units back in a call before. Additional units take a place of the table for a moment,
    * also if they need none afterwards.
    *
-   * The body of the client's id stays as it was: a repetition of the first request gets this reservation.
+   * The client's id still belongs to the items and quantities of the first request: a repetition of that request gets
+   * this reservation.
    *
    * @param reservation The bigint of the reservation, or its decimal string.
    * @param options `quantity` of a reservation of one item, or `lines`.
