@@ -263,7 +263,7 @@ export class Gate<T> implements Disposable {
    * Renews those holds of this thread's orders in hand of which half is over, or nearly half. Without a manual clock
    * this also happens by itself.
    *
-   * @returns Milliseconds until the next hold must be renewed; Infinity if no order is in hand.
+   * @returns Milliseconds until the next hold must be renewed; Infinity if none must.
    * @throws SluiceError `ERR_SLUICE_DISPOSED` once this thread has let go of it.
    * @example
    * const nextMs = gate.renew();

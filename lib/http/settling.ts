@@ -47,7 +47,7 @@ export interface SettlingOptions<Request, Response> {
    * The longest time for which a request holds its place in the limiter's depth, in milliseconds: 1 to 2,147,483,647. A
    * request that takes longer goes on without its place, which another can take. So a client with idle uploads does not
    * keep others out for as long as the server keeps the connection. A charge that `count` gives back is still given
-   * back only when the response has ended. Without a depth that holds places it does nothing. Default: until the
+   * back only when the response has ended. Without a depth that holds places, `holdMs` does nothing. Default: until the
    * response has ended.
    */
   readonly holdMs?: number;

@@ -71,8 +71,8 @@ function responseTo(request: IncomingMessage, socket: Duplex): ServerResponse {
 }
 
 /**
- * Returns a function that returns the status in the first chunk written to the socket from now on. Both an acceptance
- * and a refusal of the upgrade are such a chunk.
+ * Returns a function that returns the status in the first chunk written to the socket from now on. Both the acceptance
+ * and the refusal of an upgrade begin with such a chunk.
  */
 function answerOn(socket: Duplex): Answered {
   let status: number | undefined;

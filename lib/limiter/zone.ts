@@ -4,7 +4,10 @@ import { bare } from '../input/index.js';
 const { DateTimeFormat } = Intl;
 const { now } = Date;
 const dayMs = 86_400_000;
-/** No zone has changed its offset and back within a shorter time: the shortest was a month of Ramadan. */
+/**
+ * No zone has changed its offset and changed it back within a shorter time than this: the shortest was a month of
+ * Ramadan.
+ */
 const stepMs = 14 * dayMs;
 const yearsAhead = 30;
 

@@ -30,8 +30,8 @@ export class Batcher<T> implements Disposable {
   readonly #native: NativeQueue;
   readonly #batch: number;
   /**
-   * The counts at the front of the buffer. Native code writes them, too, and clears them when the queue object is
-   * disposed of.
+   * The counts at the front of the buffer. Native code writes them, too: it clears them at a flush, and when the queue
+   * object is disposed of.
    */
   readonly #header: Uint32Array;
   readonly #encode: Codec<T>['encode'];

@@ -61,7 +61,7 @@ export class Permit<T> implements Disposable {
    *
    * @param value The record: a value for each field.
    * @throws TypeError, RangeError (`ERR_SLUICE_FIELD`): the permit is not used; SluiceError `ERR_SLUICE_PERMIT` if
-   *   nothing remains.
+   *   nothing remains, `ERR_SLUICE_DISPOSED` once this thread has let go of the queue.
    * @example
    * permit.send(order);
    */

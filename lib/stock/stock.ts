@@ -408,7 +408,7 @@ export class Stock implements Disposable {
   /**
    * Changes the limit per user of a group (1 to 4,294,967,295). A user who has more units keeps them, and gets no more.
    *
-   * @param name The group.
+   * @param name The name of the group.
    * @param changes Its new limit per user.
    * @returns Whether there is such a group.
    * @throws TypeError, RangeError (`ERR_SLUICE_OPTION`).
