@@ -71,7 +71,7 @@ describe('admit', () => {
     clock.advance(1);
     expect(gate.admit(order(3))).toMatchObject({ outcome: 'admitted', duplicate: false });
     expect(gate.stats()).toMatchObject({ admitted: 2, soldOut: 1 });
-    // The second is charged and queued as any other.
+    // The second admitted order is charged and queued like the first.
     expect(queue.depth).toBe(2);
     expect(limiter.tryAcquire()).toMatchObject({ allowed: true });
     expect(limiter.tryAcquire()).toMatchObject({ allowed: false });

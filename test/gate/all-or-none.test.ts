@@ -51,7 +51,7 @@ function open(
 
 type Open = ReturnType<typeof open>;
 
-/** How to get each refusal: a prepared gate, and an order that it refuses. */
+/** For each refusal: a function that prepares a gate, and an order that the gate refuses. */
 const refusals: Array<[string, () => Open, ReturnType<typeof order>]> = [
   ['sold-out', () => open(), order(900, { sku: 2, quantity: 3 })],
   ['unknown-sku', () => open(), order(900, { sku: 77 })],
@@ -108,8 +108,8 @@ function filled(options: Parameters<typeof open>[0]): Open {
 }
 
 /**
- * Returns how much the limiter still allows and which tier then refuses: now, and once the window is over and nothing
- * is in flight.
+ * Makes requests until the limiter refuses one. Returns how many it allowed, which tier refused, and how many are in
+ * flight: first now, and then once the window is over and nothing is in flight.
  */
 function room({ limiter, clock }: Open): unknown[] {
   const seen: unknown[] = [];
@@ -134,7 +134,7 @@ describe('an order that is refused', () => {
     expect(state()).toEqual(before);
     for (let i = 0; i < 200; i++) {
       const { outcome: again } = gate.admit(refused);
-      // The stock's decision about an id stays.
+      // The stock keeps its decision about an id. The other refusals are decided again.
       expect(again).toBe(['sold-out', 'user-limit'].includes(outcome) ? 'already-failed' : outcome);
     }
     expect(state()).toEqual(before);

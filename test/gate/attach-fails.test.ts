@@ -8,7 +8,7 @@ it('leaves no place of its parts taken when attaching a gate fails half-way', as
   const limiter = Limiter.create({ queueDepth: { max: 4 } });
   const stock = Stock.create({ items: [{ sku: 1, quantity: 9 }] });
   const gate = Gate.create({ queue: Queue.create(Order, { capacity: 4 }), limiter, stock, fields });
-  // Without the places of this thread and of the gate itself, the limiter has one left, the stock none.
+  // This thread and the gate itself hold places, too: the limiter has one place left, the stock none.
   const elsewhere = [
     attachElsewhere('attachLimiter', limiter.handle, 253),
     attachElsewhere('attachStock', stock.handle, 254),

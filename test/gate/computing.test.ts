@@ -34,7 +34,8 @@ describe('handlers that compute without a pause', () => {
   it.each([1, 4])(
     'let no hold run out of an order that waits behind them (concurrency %i)',
     async (concurrency) => {
-      // All are taken at once. The last handler begins after the hold's first end.
+      // The consumer takes all 40 orders at once. The last handler begins after 1,170 ms: without renewal, its order's
+      // hold of 800 ms would be over.
       const { gate, stock } = sale(40, 800);
       const lost = await unconfirmed(() => gate.consume(() => compute(30), { batchSize: 64, concurrency }));
       expect(lost).toBe(0);

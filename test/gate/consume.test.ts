@@ -6,7 +6,7 @@ import { mistyped } from '../mistyped.js';
 import { expectError, rejected, thrown } from '../thrown.js';
 import { fields, Order, order } from './order.js';
 
-/** A gate over stock and limiter, with `count` orders admitted, numbered from 0. */
+/** Returns a gate over a stock and a limiter. It has admitted `count` orders, numbered from 0. */
 function admitted(count: number) {
   const clock = new ManualClock();
   const queue = Queue.create(Order, { capacity: 1_000, clock });
@@ -150,7 +150,7 @@ describe('consume', () => {
       deliveries.add(hold.deliveries);
     });
     expect(ids).toEqual(range(0, 100));
-    // Orders that no handler had been given count as not delivered before.
+    // No handler had been given these orders, so this counts as their first delivery.
     expect([...deliveries, gate.stats().redelivered]).toEqual([1, 0]);
     expect(stock.counts(1)).toMatchObject({ sold: 100, reserved: 0 });
   });
@@ -365,7 +365,7 @@ describe('a record that was pushed past the gate', () => {
       const stock = Stock.create({ items: [{ sku: 1, quantity: 10 }] });
       const gate = Gate.create({ queue, limiter, ...(having === 'with' && { stock, fields }) });
       const seen: unknown[] = [];
-      // Round after round over the same four slots, so that a stale reservation would be found.
+      // All rounds use the same four slots of the queue, so a stale reservation of an earlier round would be found.
       for (let round = 0; round < 3; round++) {
         for (let i = 0; i < 4; i++) {
           if (i % 2 === round % 2) queue.tryPush(order(100 + i));

@@ -17,7 +17,7 @@ function open(options: Options) {
 }
 type Open = ReturnType<typeof open>;
 
-/** Gates with six admitted orders. The queue drops the first ones when it is consumed. */
+/** Gates with six admitted orders. When the queue is consumed, it drops the first ones: as many as the number gives. */
 const ways: Array<[string, () => Open, number]> = [
   [
     'because their time is over',
@@ -45,7 +45,8 @@ const ways: Array<[string, () => Open, number]> = [
     () => {
       const all = open({ capacity: 10, shed: { targetMs: 5, intervalMs: 100 } });
       for (let id = 0; id < 4; id++) all.admit(id);
-      // A consumer that comes once in an interval sees only long waits; the records left then have waited long, too.
+      // A consumer that pops once in an interval sees only long waits. By then, the orders that are left have waited
+      // long, too.
       all.clock.advance(101);
       expect(all.queue.tryPop()?.id).toBe(0n);
       all.limiter.release(1, 0);
@@ -82,7 +83,7 @@ describe('orders that the queue drops', () => {
     expect([expired + dropped, pushed, popped]).toEqual([drops, 6, 6 - drops]);
     expect(all.stock.stats()).toMatchObject({ reserved: 6, cancelled: drops, expired: 0 });
     expect(all.limiter.stats().inFlight).toBe(0);
-    // No caller confirmed the order that was consumed past the gate: it is still held, and then runs out.
+    // No handler of the gate confirmed the orders that were taken past it. They are still held, and expire later.
     const sold = by === 'gate.consume' ? all.stock.stats().confirmed : 0;
     const held = 6 - drops - sold;
     expect(all.stock.counts(1)).toEqual({ total: 100, available: 100 - sold - held, reserved: held, sold });
@@ -100,7 +101,7 @@ describe('orders that the queue drops', () => {
     gate.admit(order(1));
     const waiting = limiter.acquire();
     clock.advance(50);
-    // The clock wakes the waiters: let them look, in vain, before the place is free.
+    // The clock has woken the waiter. In these turns it asks, before the place is free, and is refused.
     for (let turn = 0; turn < 20; turn++) await immediate();
     expect(limiter.stats()).toMatchObject({ waiting: 1, inFlight: 1 });
     expect(queue.tryPop()).toBeUndefined();
@@ -121,7 +122,7 @@ describe('orders that are consumed past the gate', () => {
     all.limiter.release(1, 0);
     all.queue.close();
     await all.gate.consume(() => {});
-    // The first order left the queue with its visit, and the program that took it must decide its hold.
+    // The failed visit took the first order out of the queue. Its hold is left to the program that visited it.
     expect(all.stock.counts(1)).toMatchObject({ sold: 2, reserved: 1 });
     expect(all.limiter.stats().inFlight).toBe(0);
   });

@@ -153,7 +153,7 @@ describe('a consumption that is aborted while a handler hangs', () => {
       if (id === 0n) await second.hangs;
     });
     await until(() => seen.length === 1);
-    // The first handler is done only now, while another one has the same order in hand in the same entry.
+    // The first handler finishes only now, while the second one has the same order in hand in the same entry.
     finish();
     await immediate();
     expect(stock.stats()).toMatchObject({ confirmed: 0, cancelled: 0 });

@@ -18,7 +18,7 @@ function open(quantity = 100, capacity = 10) {
 }
 const direct = { sku: 1, quantity: 1, user: 1, id: 1n };
 
-/** Handles the one order in the queue. */
+/** Consumes the one order in the queue, and runs `act` in its handler. */
 async function handle(gate: Gate<ReturnType<typeof order>>, act: () => void): Promise<void> {
   const abort = new AbortController();
   const consumed = gate.consume(

@@ -11,7 +11,7 @@ function open(limits: LimiterOptions, quantity = 100) {
   return { clock, queue, limiter, stock, gate };
 }
 
-/** Ends the consumption after `count` orders. */
+/** Consumes `count` orders, with `act` as their handler. */
 async function handle(
   gate: Gate<ReturnType<typeof order>>,
   count: number,
@@ -46,7 +46,7 @@ describe('a gate over a limiter with keys', () => {
       retryAfterMs: 1_000,
     });
     expect(gate.admit(order(4), { key: other }).outcome).toBe('admitted');
-    // The key is the same one as the limiter's.
+    // The gate has charged the keys of the limiter: `one` has no token left, `other` has one.
     expect([limiter.allow(one), limiter.allow(other), limiter.allow(other)]).toEqual([false, true, false]);
   });
 

@@ -1,4 +1,4 @@
-// A gate that is disposed of while its queue object visits or reports records: the consuming loop gives up the lease in
+// A gate is disposed of while its queue object visits or reports records. Its consuming loop then gives up the lease in
 // the middle of another call of the same object.
 import { setImmediate as immediate } from 'node:timers/promises';
 import { Gate, Limiter, ManualClock, Queue } from 'sluice';
@@ -73,8 +73,8 @@ describe('a gate that is disposed of', () => {
     const seen: number[] = [];
     queue.drain((view) => {
       seen.push(number(view));
-      // Taking an order past the gate gives its place back. The gate, when it goes, gives back those of orders in the
-      // queue.
+      // A program that takes an order past the gate gives the order's place back. When the gate goes, it gives back
+      // only the places of orders that are still in the queue.
       if (seen.length <= last) limiter.release();
       if (seen.length === last) gate[Symbol.dispose]();
     });
@@ -109,7 +109,7 @@ describe('a gate that is disposed of', () => {
     const seen: number[] = [];
     queue.drain((view) => {
       seen.push(number(view));
-      // It frees the records that were visited. The drain shows the others again.
+      // The gate, when it goes, frees the records that were visited. The drain then shows the others again.
       if (seen.length === 2) Gate.create({ queue })[Symbol.dispose]();
     });
     expect(seen).toEqual([0, 1, 2, 3, 4]);

@@ -3,7 +3,7 @@ import { record, u16, u32, u53, u64, utf8 } from 'sluice';
 /** The order of these tests' gates. */
 export const Order = record({ id: u64, user: u53, sku: u32, quantity: u16, note: utf8(8) });
 
-/** Which of its fields are the request to the stock. */
+/** The fields of `Order` that are the request to the stock. */
 export const fields = /** @type {const} */ ({ sku: 'sku', quantity: 'quantity', user: 'user', id: 'id' });
 
 /**

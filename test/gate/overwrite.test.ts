@@ -17,7 +17,7 @@ function open(capacity: number, options: Partial<QueueOptions<ReturnType<typeof 
 }
 type Open = ReturnType<typeof open>;
 
-/** Checks that as many orders are held, in flight and reserved as are in the queue. */
+/** Checks that `held` orders are in flight and reserved, and that `sold` units are sold. */
 function expectHeld({ limiter, stock }: Open, held: number, sold = 0): void {
   expect(limiter.stats().inFlight).toBe(held);
   expect(stock.counts(1)).toEqual({ total: 20, available: 20 - held - sold, reserved: held, sold });
@@ -264,7 +264,7 @@ describe('a gate whose queue overwrites', () => {
         await consumed;
       });
       const admitted = stock.stats().reserved;
-      // A thread may be terminated between its admission and its own count.
+      // A thread may be terminated after it has admitted an order and before it has counted it.
       expect(admitted, replay).toBeGreaterThanOrEqual(words[1] as number);
       expect(admitted, replay).toBeLessThanOrEqual((words[1] as number) + 12);
       expect(gate.stats(), replay).toMatchObject({ admitted, queueFull: 0, inHand: 0 });

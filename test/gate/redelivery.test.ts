@@ -15,7 +15,7 @@ function open(admitted: number, options: { maxInHand?: number } = {}) {
 }
 type Open = ReturnType<typeof open>;
 
-/** A consumer that takes everything, decides `decided` orders, and then ends. */
+/** Attaches a consumer that takes all orders, decides `decided` of them, and is then disposed of. */
 async function dies({ gate }: Open, decided: number): Promise<bigint[]> {
   const other = Gate.attach(Order, gate.handle);
   const handled: bigint[] = [];
@@ -49,7 +49,7 @@ describe('orders that a consumer had in hand when it ended', () => {
       [6, 1],
       [7, 1],
     ]);
-    // Its handler had been given one of the three.
+    // The first consumer's handler had been given one of the three orders: only that one counts as redelivered.
     expect(all.gate.stats()).toMatchObject({ inHand: 0, redelivered: 1 });
     expect(all.stock.counts(1)).toMatchObject({ sold: 8, reserved: 0 });
     expect(all.limiter.stats().inFlight).toBe(0);
@@ -80,7 +80,7 @@ describe('orders that a consumer had in hand when it ended', () => {
     all.clock.advance(100);
     expect(all.stock.expire()).toBe(2);
     expect(all.stock.counts(1)).toMatchObject({ available: 99, sold: 1, reserved: 0 });
-    // A consumer that comes later gets 'expired'.
+    // When the handlers of a later consumer confirm the orders, they get 'expired'.
     const seen: unknown[] = [];
     all.queue.close();
     await all.gate.consume((_, hold) => void seen.push(hold.confirm()));
@@ -199,7 +199,7 @@ describe('a waiter for room in the queue', () => {
     const gate = Gate.create({ queue, stock, fields });
     gate.admit(order(1));
     queue.tryPop();
-    // The id is known: each of its admissions is promised room and gives the promise back.
+    // The stock knows the id, so each repeated admission is promised room in the queue and gives the promise back.
     const stop = new SharedArrayBuffer(4);
     const repeats = new WorkerThread(new URL('./workers/repeater.js', import.meta.url), {
       handle: gate.handle,

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { until } from '../queue/until.js';
 import { fields, Order, order } from './order.js';
 
-/** A gate with a clock of its own and a hold of 100 ms. */
+/** Returns a gate with its own clock and holds of `holdMs`. It has admitted `admitted` orders. */
 function open(admitted: number, holdMs = 100) {
   const clock = new ManualClock(1_000);
   const queue = Queue.create(Order, { capacity: 100, clock });
@@ -15,7 +15,7 @@ function open(admitted: number, holdMs = 100) {
   return { clock, queue, stock, gate };
 }
 
-/** Takes everything and waits. Returns the orders in hand, and the function that lets it go on. */
+/** Consumes until `count` orders are in hand. Returns their holds, and `finish`, which lets the handlers return. */
 async function inHand(gate: Gate<ReturnType<typeof order>>, count: number) {
   const holds: Hold[] = [];
   let finish = (): void => {};
@@ -140,7 +140,7 @@ describe('a thread that consumes', () => {
     queue.close();
     let first = true;
     await gate.consume(async () => {
-      // The holds would be over long before: at least three times half of it passes.
+      // Without renewal the holds would have ended long before: at least three half holds pass.
       if (first) await until(() => stock.stats().extended >= 6);
       first = false;
     });

@@ -8,7 +8,7 @@ import { fields, Order, order } from './order.js';
 
 type Placed = ReturnType<typeof order>;
 
-/** A gate over `stock` with a queue of its own, as a process makes it that begins. */
+/** Makes a gate over `stock` with a new queue, as a process does when it starts. */
 function gateOver(
   stock: Stock,
   clock: ManualClock,
@@ -19,7 +19,10 @@ function gateOver(
   return { queue, gate: Gate.create<Placed>({ queue, stock, fields, ...options }) };
 }
 
-/** A sale with orders 1 to 3 in its queue, 4 sold, 5 cancelled: and what a snapshot of it becomes after `downMs`. */
+/**
+ * In a sale, orders 1 to 3 are queued, 4 is sold, and 5 cancelled. Returns what a process has that restores the sale's
+ * snapshot, `downMs` later: the stock, its clock, and a gate with an empty queue.
+ */
 async function restarted(
   options: Partial<GateOptions<Placed>> = {},
   { downMs = 0, capacity = 10, quantity = 4 } = {},

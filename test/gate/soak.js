@@ -1,4 +1,4 @@
-// The things that the threads of the soak test share beside the gate.
+// Helpers of the threads of the soak test.
 import { record, u32, u53, utf8 } from 'sluice';
 
 export const fields = /** @type {const} */ ({ sku: 'sku', quantity: 'quantity', user: 'user', id: 'id' });
@@ -11,7 +11,9 @@ const idsMax = 2 ** 24;
 const Numbers = record({ id: u53, user: u53, sku: u32, quantity: u32 });
 const Texts = record({ id: utf8(24), user: utf8(24), sku: utf8(16), quantity: u32 });
 
-/** The shop of the test. Orders, users and items have numbers, or are texts with these numbers. */
+/**
+ * The orders, users and items of the test. Their names are numbers or, with `texts`, texts that end with the number.
+ */
 export class Shop {
   /** @param {boolean} texts */
   constructor(texts) {
@@ -19,7 +21,7 @@ export class Shop {
     /** @type {readonly (number | string)[]} */
     this.skus = [1, 2, 3].map((n) => this.#named('é', n));
   }
-  /** Fields whose values are numbers or texts. */
+  /** The record of an order, with numbers or with texts. */
   get Order() {
     return /** @type {import('sluice').RecordType<Ordered>} */ (
       /** @type {unknown} */ (this.texts ? Texts : Numbers)
@@ -43,7 +45,7 @@ export class Shop {
   }
 
   /**
-   * Returns the order under an id, always the same. `lines` take the place of the order's own item.
+   * Returns the order number `n`, which is always the same. `lines`, if given, replace the order's own item.
    * @param {number} n
    */
   orderOf(n) {
@@ -65,12 +67,12 @@ export class Shop {
 }
 /** @typedef {{ id: number | string, user: number | string, sku: number | string, quantity: number }} Ordered */
 
-/** Whether a clerk works on the reservation while the order is on its way. @param {number} id */
+/** Whether a clerk works on the order's reservation while the order is queued or in hand. @param {number} id */
 export const isClerks = (id) => id % 4 === 3;
-/** Whether its handler does, through the stock. @param {number} id */
+/** Whether the order's handler works on the reservation through the stock. @param {number} id */
 const isWorkedOn = (id) => id % 4 === 2;
 
-/** Words of the shared memory; then one byte for each id: how often it was handled. */
+/** Indexes of the words in the shared memory. After the words, one byte for each id counts how often it was handled. */
 const words = { stop: 0, nextId: 1, violation: 2, handled: 16 };
 
 export class SoakMemory {
@@ -96,7 +98,7 @@ export class SoakMemory {
   countHandled(id) {
     return Atomics.add(this.handled, id, 1);
   }
-  /** Records a fault that no thread may ever see. The id is never 0. @param {number} kind @param {number} id */
+  /** Records a violation (one of `violations`). The id is never 0. @param {number} kind @param {number} id */
   violate(kind, id) {
     Atomics.store(this.words, words.violation, kind * 2 ** 24 + id);
   }
@@ -110,7 +112,8 @@ export const violations = { undercounted: 1, decidedTwice: 2, admittedTwice: 3, 
 export const handlerTimeoutMs = 400;
 
 /**
- * Something that is done with a reservation on its way, through the stock. What it asks for may not be there any more.
+ * Changes a reservation at random, through the stock, while its order is queued or in hand. The units that it asks for
+ * may be gone.
  * @param {Shop} shop
  * @param {import('sluice').Stock} stock
  * @param {import('../seeded-random.js').SeededRandom} random
@@ -136,7 +139,7 @@ export function workOn(shop, stock, random, reservation) {
 }
 
 /**
- * Handles an order in one of the ways in which handlers do.
+ * Returns a handler that treats each order in one of several ways, at random.
  * @param {Shop} shop
  * @param {SoakMemory} memory
  * @param {import('../seeded-random.js').SeededRandom} random
@@ -150,8 +153,8 @@ export function handler(shop, memory, random, sleep, stock) {
     const before = memory.countHandled(id);
     if (hold.deliveries <= before) memory.violate(violations.undercounted, id);
     if (random.chance(0.3)) await sleep(random.between(1, 5));
-    if (random.chance(0.02)) await sleep(random.between(50, 250)); // longer than a short hold: it is renewed
-    if (random.chance(0.005)) return sleep(2 * handlerTimeoutMs); // what comes of it is ignored
+    if (random.chance(0.02)) await sleep(random.between(50, 250)); // longer than a short hold, so the hold is renewed
+    if (random.chance(0.005)) return sleep(2 * handlerTimeoutMs); // the handler times out
     for (let works = isWorkedOn(id) ? random.below(4) : 0; works > 0; works--) {
       workOn(shop, stock, random, hold.reservation ?? 0n);
       if (random.chance(0.3)) await sleep(1);
@@ -159,9 +162,9 @@ export function handler(shop, memory, random, sleep, stock) {
     const way = random.below(10);
     if (way < 2) throw new Error('declined');
     if (way > 4) return undefined;
-    // After it ran out, its place may have been used again.
+    // After the hold has run out, its place in the table may be used again: the reservation is then unknown.
     const expected = [way === 3 ? 'cancelled' : 'confirmed', 'expired', 'unknown'];
-    // Others may have sold or put back all of it.
+    // The clerks, or this handler, may have sold or put back all units.
     if (isWorkedOn(id) || isClerks(id)) expected.push('already-confirmed', 'already-cancelled');
     const isWhole = isWorkedOn(id) || isClerks(id) || shop.orderOf(id).lines !== undefined;
     const part = isWhole ? {} : { quantity: 1 };

@@ -6,7 +6,10 @@ import { SeededRandom } from '../seeded-random.js';
 import { WorkerThread } from '../worker-thread.js';
 import { fields, group, handler, perUser, Shop, SoakMemory } from './soak.js';
 
-/** The length of both runs in seconds. `npm run soak` for longer: `SLUICE_SOAK_SECONDS=180 npm run soak`. */
+/**
+ * How long each of the two runs takes, in seconds. `SLUICE_SOAK_SECONDS` sets the time for both together:
+ * `SLUICE_SOAK_SECONDS=180 npm run soak`.
+ */
 const seconds = Number(process.env['SLUICE_SOAK_SECONDS'] ?? 20) / 2;
 const admitters = 4;
 const replacedEveryMs = 200;
@@ -17,8 +20,8 @@ const programs = {
 };
 
 /**
- * The ledger as its movements report it, in independent books: each unit of a reservation ends exactly once. Units that
- * came from several shards of their item are reported in parts.
+ * Books that are kept from the ledger's movements alone. They check that each unit of a reservation ends exactly once.
+ * Units that came from several shards of their item are reported in parts.
  */
 class Books {
   readonly sold = new Map<number | string, number>();
@@ -28,7 +31,7 @@ class Books {
   /** Units, by item. */
   readonly totals = new Map<number | string, number>();
   readonly #reservations = new Set<bigint>();
-  /** Units bought and not returned by their reservation. */
+  /** Units bought by a reservation and not returned by it, by reservation and item. */
   readonly #boughtBy = new Map<string, number>();
   readonly #open = new Map<string, number>();
 
@@ -77,7 +80,7 @@ class Books {
   }
 }
 
-/** The calls of operators meanwhile. Limits per user are never higher than at the end. */
+/** What operators do during the run, at random. No limit per user is ever higher than at the end. */
 class Operator {
   readonly totals: Map<number | string, number>;
   readonly backorders: Map<number | string, number>;
@@ -112,14 +115,14 @@ class Operator {
     for (const each of skus) this.#told(each, stock.counts(each));
   }
 
-  /** As it is in the end. */
+  /** Opens the closed item, and sets each limit per user to its value at the end. */
   end(): void {
     if (this.#closed !== undefined) this.stock.reopenItem(this.#closed);
     for (const sku of this.shop.skus) this.stock.changeItem(sku, { perUser });
     this.stock.changeGroup(group.name, { perUser: group.perUser });
   }
 
-  /** No other thread changes these. */
+  /** Checks and notes the counts of an item. No other thread changes its total or its backorder. */
   #told(
     sku: number | string,
     { total, available, reserved, sold, backorder = 0, backordered = 0 }: StockCounts,
@@ -135,11 +138,11 @@ class Operator {
 }
 
 /**
- * A ledger is saved in the middle of everything, and restored with larger tables: each order that is held is queued
- * again exactly once, although the threads that admit them are terminated again and again.
+ * Saves a ledger while threads use it, and restores it with larger tables. Each held order is queued again exactly
+ * once, although threads that admit the orders again are terminated.
  */
 async function requeued(shop: Shop, stock: Stock, random: SeededRandom): Promise<number> {
-  const clock = new ManualClock(); // nothing runs out before it is asked for
+  const clock = new ManualClock(); // it does not move, so no hold runs out meanwhile
   const restored = Stock.restore(stock.snapshot(), { maxReservations: 8_192, maxItems: 40, clock });
   const queue = Queue.create(shop.Order, { capacity: 8_192, clock });
   const gate = Gate.create({ queue, stock: restored, fields });
@@ -164,7 +167,7 @@ async function requeued(shop: Shop, stock: Stock, random: SeededRandom): Promise
   await gate.consume(({ id }) => void seen.push(shop.numberOf(id)));
   const inOrder = (numbers: readonly number[]): number[] => numbers.toSorted((a, b) => a - b);
   expect(inOrder(seen), replay).toEqual(inOrder(ids));
-  restored.expire(); // what had run out when it was saved
+  restored.expire(); // the holds that were already over when the ledger was saved
   expect(restored.audit().held, replay).toBe(0);
   for (const object of [gate, queue, restored]) object[Symbol.dispose]();
   return ids.length;
@@ -256,7 +259,7 @@ describe('a gate under load', () => {
       }
       expect([memory.violation, books.problems], replay).toEqual([0, []]);
 
-      // The rest is handled by a consumer that is not terminated.
+      // A consumer that is not terminated handles the rest.
       const last = queue.empty();
       queue.close();
       await gate.consume(handler(shop, memory, random, sleep, stock), { concurrency: 16 });
@@ -271,7 +274,7 @@ describe('a gate under load', () => {
         admitted,
       ]);
       expect(popped + expired + dropped, replay).toBe(pushed);
-      // At least once: as many different orders were handled as ever left the queue for a handler.
+      // Delivery is at least once: every order that left the queue for a handler was handled once or more.
       const times = memory.handled.subarray(0, memory.ids);
       const handled = times.reduce((sum, count) => sum + (count > 0 ? 1 : 0), 0);
       const handlings = times.reduce((sum, count) => sum + count, 0);
@@ -307,7 +310,7 @@ describe('a gate under load', () => {
   );
 });
 
-/** Waits until the books have been told of everything. */
+/** Waits until the books have the movements of every reservation and of its end. */
 async function settled(books: Books, reservations: number): Promise<void> {
   while (books.reservations < reservations || books.held > 0) {
     if (books.problems.length > 0) return;
@@ -315,7 +318,7 @@ async function settled(books: Books, reservations: number): Promise<void> {
   }
 }
 
-/** Checks, for some users and items, that exactly the units missing to the limit can still be reserved. */
+/** Checks, for some users and items, that the user can reserve exactly the units up to the limit, and no more. */
 function expectUsers(shop: Shop, stock: Stock, books: Books, ids: number, random: SeededRandom): void {
   const { skus } = shop;
   for (const sku of skus) stock.restock(sku, 100);

@@ -191,7 +191,7 @@ describe('four threads that admit to one gate', () => {
   });
 });
 
-/** Where one part is the only one that is short, it must have been used up to the last unit. */
+/** Checks that the one part which is short in this shape was used up to the last unit. */
 function expectExact(
   { name, capacity, limiter, quantity, perUser }: Shape,
   admitted: ReadonlyMap<number, bigint>,

@@ -1,4 +1,5 @@
-// Admits `rounds` orders, some of them twice, together with others. Answers with the outcomes and what was admitted.
+// Admits `rounds` orders, some of them twice, while other threads do the same. Posts the outcomes and the admitted
+// orders.
 import { parentPort, workerData } from 'node:worker_threads';
 import { Gate } from 'sluice';
 import { SeededRandom } from '../../seeded-random.js';
@@ -16,7 +17,7 @@ const outcomes = {};
 const admitted = new Map();
 let duplicates = 0;
 for (let round = 0; round < rounds; round++) {
-  // Now and then an id that this or another thread has used before, with the body that belongs to it.
+  // Now and then the round takes an id that this or another thread may have used, with the same fields as before.
   const id = random.chance(0.2) ? random.below(firstId + round + 1) : firstId + round;
   const admission = gate.admit(order(id, { user: id % users, sku: 1 + (id % skus), quantity: 1 + (id % 2) }));
   if (admission.outcome !== 'admitted') {

@@ -1,9 +1,9 @@
-// Attaches a gate whenever it is asked, and admits an order; answers with the outcome, or the code of the error.
+// At each message, attaches a gate and admits an order. Posts the outcome, or the code of the error.
 import { parentPort, workerData } from 'node:worker_threads';
 import { Gate } from 'sluice';
 import { Order, order } from '../order.js';
 
-/** Keeps what was attached: a collected gate frees the places of its parts. @type {unknown[]} */
+/** Keeps the gates: a collected gate would free its places in its parts. @type {unknown[]} */
 const kept = [];
 
 parentPort?.on('message', () => {

@@ -1,4 +1,5 @@
-// Admits orders to a gate whose queue overwrites, or pushes them past it, until it is told to stop or is terminated.
+// Admits orders to a gate whose queue overwrites, and pushes some past the gate, until it is told to stop or
+// terminated.
 import { workerData } from 'node:worker_threads';
 import { Gate } from 'sluice';
 import { SeededRandom } from '../../seeded-random.js';
@@ -7,7 +8,7 @@ import { Order, order } from '../order.js';
 const { handle, seed, firstId, ids, shared } = workerData;
 const gate = Gate.attach(Order, handle);
 const random = new SeededRandom(seed);
-/** Words: whether to stop; how many orders were admitted. */
+/** The first word is 1 when the thread must stop. The second counts the admitted orders. */
 const words = new Int32Array(shared);
 const batcher = gate.queue.batcher({ max: 8 });
 
@@ -26,9 +27,9 @@ function turn() {
       pushPast();
       continue;
     }
-    // No thread is in the ledger meanwhile, because other threads may wait for one that is.
+    // During an audit no thread is inside the ledger, and the other threads may wait for this one.
     if (random.chance(0.02)) gate.stock?.audit();
-    // Now and then an id that was used before, which is told what became of it and changes nothing.
+    // Some of these ids were used before. Such an admission gets the earlier answer, and changes nothing.
     const id = firstId + random.below(ids);
     const admission = gate.admit(order(id, { user: id % 50, sku: 1 + (id % 3), quantity: 1 + (id % 2) }));
     if (admission.outcome === 'queue-full') throw new Error('there was no room');

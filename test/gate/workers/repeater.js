@@ -1,4 +1,4 @@
-// Admits one order again and again until it is told to stop.
+// Admits the same order again and again until `stop` is set.
 import { parentPort, workerData } from 'node:worker_threads';
 import { Gate } from 'sluice';
 import { Order, order } from '../order.js';

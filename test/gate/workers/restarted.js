@@ -1,5 +1,5 @@
-// A process that goes on with a sale: restores the ledger from a file, admits the orders again, from two threads at
-// once, and handles what is in the queue then.
+// A process that continues a sale: it restores the ledger from a file, admits the orders again, from two threads at
+// once, and then handles the orders in the queue.
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -10,7 +10,7 @@ const shop = new Shop(texts);
 const gate = Gate.attach(shop.Order, handle);
 const memory = new SoakMemory(shared);
 const random = new SeededRandom(seed);
-/** Refusals after which the same id may come again. */
+/** Refusals after which the same id may be admitted later. */
 const again = [
   'rate-limited',
   'queue-full',
@@ -21,7 +21,7 @@ const again = [
   'item-closed',
 ];
 
-// No top-level await: Node.js 20 aborts if a thread is terminated just when such a module begins.
+// There is no top-level await: Node.js 20 aborts if a thread is terminated just when such a module begins.
 async function admit() {
   let id = memory.nextId();
   while (!memory.stopped) {
@@ -33,7 +33,7 @@ async function admit() {
       if (admission.outcome === 'admitted') {
         if (random.chance(0.1)) {
           const repeated = gate.admit(order, options);
-          // It may have been decided meanwhile.
+          // A consumer may have decided the order meanwhile.
           const told = repeated.outcome === 'admitted' || repeated.outcome === 'already-ended';
           const same = told && repeated.reservation === admission.reservation;
           if (!same) memory.violate(violations.admittedTwice, id);

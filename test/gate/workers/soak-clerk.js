@@ -1,4 +1,4 @@
-// Works on reservations while their orders are on their way, and on what was bought, until it is terminated.
+// Works on reservations whose orders are queued or in hand, and returns bought units, until it is terminated.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { workerData } from 'node:worker_threads';
 import { Gate } from 'sluice';

@@ -1,4 +1,4 @@
-// Consumes until the queue is closed or it is terminated.
+// Consumes until the queue is closed or the thread is terminated.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Gate } from 'sluice';

@@ -1,4 +1,4 @@
-// Asks again for orders of a restored ledger, until it is terminated.
+// Admits the held orders of a restored ledger again, until it is terminated.
 import { parentPort, workerData } from 'node:worker_threads';
 import { Gate } from 'sluice';
 import { SeededRandom } from '../../seeded-random.js';

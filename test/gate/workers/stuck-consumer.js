@@ -1,8 +1,8 @@
-/** Takes all that is in the gate's queue, and never finishes the first order. */
+/** Takes all orders from the gate's queue, and never finishes the first one. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { Gate, record, u32, u53 } from 'sluice';
 
-setInterval(() => {}, 1_000); // lives on until it is terminated
+setInterval(() => {}, 1_000); // keeps the thread alive until it is terminated
 const gate = Gate.attach(record({ id: u53, sku: u32, quantity: u32 }), workerData);
 gate.consume(() => {
   parentPort?.postMessage('in hand');
