@@ -47,7 +47,7 @@ describe('a record that is pushed and drained', () => {
     sum = 0;
     expect(await collectionsDuring(() => rounds(24_000))).toBe(0);
     expect(sum).toBe(24_000 * 64 * 7);
-    // The same run with the smallest object for each record shows that garbage would be seen.
+    // The same run with one small object for each record shows that the test notices garbage.
     const kept: object[] = [];
     const garbage = () => {
       kept[0] = { of: kept.length };

@@ -11,7 +11,7 @@ export class Arrivals {
   total = 0;
   readonly #next: number[];
 
-  /** @param first the sequence number with which each producer begins */
+  /** @param first the sequence number of each producer's first record */
   constructor(producers: number, first: number) {
     this.#next = new Array<number>(producers).fill(first);
   }

@@ -84,7 +84,7 @@ describe('popSync', () => {
     const blocked = await remote(queue);
     for (let number = 0; number < 50; number++) {
       const popped = blocked.call('popSync', [long]);
-      if (number % 3 === 0) await blocked.call.length; // a turn more or less before the push
+      if (number % 3 === 0) await blocked.call.length; // every third push comes one microtask later
       queue.tryPush({ number });
       expect(await popped).toEqual({ number });
     }
@@ -136,7 +136,8 @@ describe.each([
       void call(method, args).catch(() => {});
       if (inside === 1) await until(() => queue.stats().waiting === 1);
       else await until(() => nativeOf(queue).consumed() === 1);
-      // A bound far above the promised 100 ms, for a loaded machine; without slices it would be 24 days.
+      // The bound is far above the promised 100 ms, for a loaded machine. A sleep that is not cut into slices lasts 24
+      // days.
       const begin = performance.now();
       await thread.terminate();
       expect(performance.now() - begin).toBeLessThan(5_000);

@@ -24,7 +24,7 @@ const config: fc.Arbitrary<Config> = fc.record({
   start: fc.constantFrom(0n, 2n ** 31n - 40n, 2n ** 32n - 40n, 2n ** 47n - 40n, 2n ** 48n - 40n),
 });
 
-/** The names that were called, by prototype. */
+/** The names of the members that were called, by prototype. */
 const calls = new Map<object, Set<string | symbol>>();
 
 /** Records every call of a member of `object`'s prototype from now on. */

@@ -6,7 +6,7 @@ function compute(ms: number): void {
   for (const end = performance.now() + ms; performance.now() < end; );
 }
 
-/** How often a timer of this thread ran while `act` did. */
+/** Returns how often a 1 ms timer of this thread fired while `act` ran. */
 async function turnsDuring(act: () => Promise<unknown>): Promise<number> {
   let turns = 0;
   const timer = setInterval(() => turns++, 1);
@@ -43,7 +43,8 @@ describe('a loop whose handler computes for longer than a turn', () => {
       },
     ],
   ])('gives timers a turn: %s', async (_, act) => {
-    // A turn of the event loop may find the timer not due yet: half as many is what the budget promises.
+    // In a turn of the event loop, the timer may not be due yet. So the budget promises only half as many firings as
+    // records.
     expect(await turnsDuring(act)).toBeGreaterThanOrEqual(handled / 2);
   });
 });

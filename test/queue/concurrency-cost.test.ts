@@ -41,7 +41,8 @@ describe('concurrency', () => {
       let handled = 0;
       const { all, most } = await reactions(() =>
         consume(queue, async (row) => {
-          // All handlers that may run, except one, hang until the last record has come.
+          // One of the `concurrency` handlers that may run at a time ends at once. The others hang until the last
+          // record has come.
           if ((row?.number ?? 0) < concurrency - 1) await held.opened;
           else if (++handled === records - concurrency + 1) held.open();
         }),

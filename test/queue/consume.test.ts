@@ -165,8 +165,7 @@ describe('consume', () => {
     });
     clearInterval(turns);
     expect(consumed).toBe(10_000);
-    // The timer may fire before the consumer's turn ends: then the consumer has used two budgets since the timer last
-    // fired.
+    // The consumer may use up two budgets of 1,024 records between two runs of turn(): one before it and one after it.
     expect(longest).toBeLessThanOrEqual(2 * 1_024);
   });
 

@@ -71,7 +71,7 @@ describe('a record whose time has run out', () => {
     const consumed: number[] = [];
     const consuming = queue.consume((batch) => consumed.push(...numbers(batch)));
     queue.tryPushMany(rows(1, 3)); // the consumer's wake-up is due
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5); // its loop cannot turn; no timer can fire
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5); // the event loop cannot turn, so no timer fires
     queue.close();
     await consuming;
     expect({ consumed, expired }).toEqual({ consumed: [], expired: [1, 2, 3] });
@@ -96,7 +96,7 @@ describe('a record whose time has run out', () => {
     const visited: number[] = [];
     real.drain(({ number }) => {
       visited.push(number);
-      // Blocks the thread for longer than the others have.
+      // Blocks the thread for 10 ms, longer than the 5 ms for which the other records live.
       if (number === 1) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
     });
     expect(visited.slice(0, 2)).toEqual([0, 1]);
@@ -339,7 +339,7 @@ describe('shedding', () => {
     queue.on('dropped', ({ number }, reason) => told.push([number, reason]));
     let next = 20;
     let served = 0;
-    // One record comes and one is served each millisecond, 20 behind: the queue is congested.
+    // Each millisecond one record is pushed and one is popped, with 20 records before it: the queue is congested.
     queue.tryPushMany(rows(0, next));
     for (let ms = 0; ms < 300; ms++) {
       clock.advance(1);

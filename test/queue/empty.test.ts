@@ -7,7 +7,7 @@ import { expectError, rejected } from '../thrown.js';
 import { WorkerThread, withThreads } from '../worker-thread.js';
 import { filled, latch, Row, until } from './small-queue.js';
 
-/** Whether `promise` is settled, asked in later turns. */
+/** Returns an object whose `settled` becomes true when `promise` is settled. */
 function watched(promise: Promise<unknown>): { settled: boolean } {
   const watch = { settled: false };
   const settle = (): void => {

@@ -9,7 +9,7 @@ import { expectConserved } from './until.js';
 type Rows = Queue<{ number: number }>;
 
 const producers = 4;
-/** So many turns of a 1 ms timer and answers of a server show that the consumer's event loop turns. */
+/** So many firings of a 1 ms timer, and answers of a server, show that the consumer's event loop turns. */
 const turnsEnough = 20;
 const answersEnough = 5;
 
@@ -34,7 +34,10 @@ function answer(): Promise<void> {
   });
 }
 
-/** Floods `queue`, which this thread consumes, until its timers and I/O had their turns. */
+/**
+ * Lets other threads flood `queue`, which this thread consumes, until this thread's timers and I/O have had their
+ * turns. Returns how many records were pushed.
+ */
 async function flooded(queue: Rows, consuming: Promise<void>): Promise<number> {
   threads = Array.from(
     { length: producers },
@@ -108,10 +111,10 @@ describe(`with ${producers} producers flooding the queue`, () => {
 });
 
 describe('a queue that its own consumer fills again', () => {
-  /** The records after which a loop that gives timers no turn is stopped. */
+  /** After so many records the test stops a loop that gives timers no turn. */
   const recordsMax = 1_000_000;
 
-  /** Counts turns of the event loop until `turnsEnough`, and the records meanwhile. */
+  /** Returns a handler that pushes its records again, until a 1 ms timer has fired `turnsEnough` times. */
   function turning(queue: Rows): (batch: { number: number }[]) => void {
     let turns = 0;
     let records = 0;

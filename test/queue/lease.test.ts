@@ -180,7 +180,7 @@ describe('the lease of the consumer is free again', () => {
   });
 });
 
-/** Fails unless this thread can consume, asleep too, what comes from now on. */
+/** Fails unless this thread can consume, and wakes up for a record that is pushed while it sleeps. */
 async function expectTakenOver(queue: NumberedQueue): Promise<void> {
   queue.popMany(100);
   const pusher = Queue.attach(Numbered, queue.handle);

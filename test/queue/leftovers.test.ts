@@ -19,7 +19,7 @@ setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 
 const maxWaiting = 30;
-/** A queue in which there is no room. */
+/** Returns a queue that has no room. */
 function full(): Rows {
   const queue = Queue.create(Row, { capacity: 1, maxWaiting });
   queue.tryPushMany(rows(0, 1));
@@ -36,7 +36,7 @@ function freePlaces(queue: Rows): number {
   return places;
 }
 
-/** Every way to wait for something of a full queue, as a function of what is given to it. */
+/** Every way to wait for something of a full queue, as a function of the queue and of the options `given`. */
 const ways = {
   push: (queue: Rows, given: Given) => queue.push({ number: 1 }, given),
   reserve: (queue: Rows, given: Given) => queue.reserve(1, given),
@@ -44,7 +44,7 @@ const ways = {
 };
 type Way = keyof typeof ways;
 
-/** Every way in which a wait comes to an end: `waits` of them at a time. */
+/** Every way in which waits end. Each function starts some waits, ends them so, and checks their outcome. */
 const ends: Record<
   string,
   (wait: (given: Given) => Promise<unknown>, queue: Rows, signal: AbortController, way: Way) => Promise<void>
@@ -92,7 +92,7 @@ describe.each(cases)('a %s that ends by %s', (way, end) => {
     const controller = new AbortController();
     await ends[end]?.((given) => ways[way](queue, given), queue, controller, way);
     expect(listeners(controller.signal)).toBe(0);
-    await until(() => timers() <= timersBefore); // the test runner has some of its own, which come and go
+    await until(() => timers() <= timersBefore); // the test runner's own timers come and go
     expect(queue.stats()).toMatchObject({ waiting: 0, permits: 0 });
     expect(freePlaces(queue)).toBe(maxWaiting);
   });
@@ -130,7 +130,7 @@ describe.each(Object.keys(ways) as Way[])('a %s', (way) => {
     queue[Symbol.dispose]();
     for (const waiting of waits) expectError(await rejected(waiting), 'ERR_SLUICE_DISPOSED');
     expect(listeners(signal)).toBe(0);
-    await until(() => timers() <= timersBefore); // the test runner has some of its own, which come and go
+    await until(() => timers() <= timersBefore); // the test runner's own timers come and go
     expect(other.stats()).toMatchObject({ waiting: 0, permits: 0 });
     expect(freePlaces(other)).toBe(maxWaiting);
   });

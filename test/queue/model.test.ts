@@ -41,7 +41,7 @@ class Model {
   }
 }
 
-/** The queue with two objects of one thread. Either can produce, and the lease goes to and fro. */
+/** Two objects of one thread over one queue. Either can push. They take the lease from each other by turns. */
 interface Real {
   objects: Array<Queue<Row>>;
   consumer: number;
@@ -137,7 +137,10 @@ const commands = [
   ),
 ];
 
-/** A little before the words that count records overflow, change sign, or come round: see wrap-around.test.ts. */
+/**
+ * Positions a little before the words that count records overflow, change sign, or return to zero: see
+ * wrap-around.test.ts.
+ */
 const starts = [0n, ...[15, 16, 31, 32, 47, 48, 62, 63].map((bits) => 2n ** BigInt(bits) - 40n)];
 
 describe('any sequence of synchronous calls', () => {

@@ -1,7 +1,7 @@
 import { insideQueue } from '../../dist/queue/index.js';
 
 /**
- * The native object of a queue, to replace or to count what is called on it.
+ * Returns the native object of a queue, so that a test can replace its functions or count their calls.
  * @param {import('sluice').Queue<any>} queue
  */
 export const nativeOf = (queue) => insideQueue(queue).native;

@@ -6,15 +6,15 @@ interface Answer {
   readonly code?: string;
 }
 interface Call {
-  /** A kept object's name; default: the queue. */
+  /** The name of a kept object. Default: the queue. */
   readonly on?: string;
   /** Keeps what the call returns under this name. */
   readonly keep?: string;
-  /** Gives the call's last argument a signal of this name: see `abort`. */
+  /** Adds a signal of this name to the call's last argument: see `abort`. */
   readonly signal?: string;
 }
 
-/** A queue in a worker thread of its own. */
+/** A queue object in its own worker thread. */
 export class RemoteQueue {
   readonly thread: WorkerThread;
   #calls = 0;
@@ -23,7 +23,10 @@ export class RemoteQueue {
     this.thread = new WorkerThread(new URL('./workers/remote.js', import.meta.url), { handle, spills });
   }
 
-  /** With `spills`, for the policy 'caller': `call('take', [], { on: 'spilled' })` is what found no room since. */
+  /**
+   * `spills` is for the policy 'caller': `call('take', [], { on: 'spilled' })` returns the records that have found no
+   * room since the last such call.
+   */
   static async attach(handle: QueueHandle, spills = false): Promise<RemoteQueue> {
     const remote = new RemoteQueue(handle, spills);
     await remote.thread.message('ready');

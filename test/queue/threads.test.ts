@@ -29,7 +29,7 @@ afterAll(async () => {
   await Promise.all(threads.map((thread) => thread.terminate()));
 });
 
-/** Has every thread push `count` records; resolves when all are in. */
+/** Lets every thread push `count` records. Resolves to the threads' answers. */
 function pushAll(handle: QueueHandle, first: number, count: number): Promise<Pushed[]> {
   for (const [producer, thread] of threads.entries()) {
     thread.post({ type: 'push', handle, producer, first, count, seed: random.next() });
@@ -100,7 +100,7 @@ describe('producers that fill a queue at the same time', () => {
       const queue = Queue.create(Numbered, { capacity });
       const already = Math.min(random.between(0, 2), capacity);
       for (let i = 0; i < already; i++) queue.tryPush({ producer: 99, sequence: i, checksum: 0 });
-      // Each tries to push more than fits, until the others and it have filled the queue, which is then closed.
+      // Each thread tries to push more than fits, until the threads together have filled the queue and it is closed.
       const pushing = pushAll(queue.handle, 0, 1e9);
       while (queue.depth < capacity) await immediate();
       queue.close();

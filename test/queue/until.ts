@@ -7,7 +7,7 @@ export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await immediate();
 }
 
-/** At a quiet moment, no record is lost or counted twice. */
+/** Checks that no record is lost or counted twice. No other thread may use the queue meanwhile. */
 export function expectConserved(queue: Queue<never> | Queue<{ number: number }>, message = ''): void {
   const { pushed, popped, expired, dropped, depth } = queue.stats();
   expect(popped + expired + dropped + depth, `popped + expired + dropped + depth = pushed ${message}`).toBe(
@@ -15,7 +15,7 @@ export function expectConserved(queue: Queue<never> | Queue<{ number: number }>,
   );
 }
 
-/** Numbers of rows, for short expectations. */
+/** Returns the numbers of rows, for short expectations. */
 export function numbers(values: ReadonlyArray<{ number: number }>): number[] {
   return values.map(({ number }) => number);
 }

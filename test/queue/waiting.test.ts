@@ -7,7 +7,7 @@ import { expectConserved, numbers, until } from './until.js';
 
 type Rows = Queue<{ number: number }>;
 
-/** A queue in which there is no room. */
+/** Returns a queue that has no room. */
 function full(capacity = 1, options = {}): Rows {
   const queue = Queue.create(Row, { capacity, ...options });
   queue.tryPushMany(rows(0, capacity));

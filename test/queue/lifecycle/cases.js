@@ -21,7 +21,7 @@ async function until(condition) {
 }
 
 /**
- * A thread that does `act` with the queue.
+ * Starts a thread that does `act` with the queue.
  * @param {Queue<{ number: number }> | undefined} queue
  * @param {string} act
  */

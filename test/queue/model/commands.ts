@@ -14,7 +14,7 @@ const ttlMs = fc.constantFrom(undefined, undefined, 3, 20, Number.POSITIVE_INFIN
 const small = fc.integer({ min: 1, max: 12 });
 const count = fc.oneof(small, fc.integer({ min: 1, max: 200 }));
 
-/** A command, and after it every comparison of the model with the queue. */
+/** Makes a command that also compares the model with the queue after it has run. */
 function command<T extends unknown[]>(
   name: string,
   given: { [K in keyof T]: fc.Arbitrary<T[K]> },
@@ -30,7 +30,7 @@ function command<T extends unknown[]>(
   }));
 }
 
-/** Options of a push that this queue knows. */
+/** Returns the options of a push that this queue takes, and their values for the model. */
 function pushOptions(model: Model, wanted: number, ttl: number | undefined) {
   const at = wanted % model.config.lanes;
   return {
@@ -46,7 +46,7 @@ function refusedWhenClosed(model: Model, act: () => unknown): boolean {
   return true;
 }
 
-/** Whether object `who` may consume. If it may not, checks that consuming throws. */
+/** Returns whether object `who` may consume. If it may not, checks that consuming throws. */
 function consumes(model: Model, who: number, act: () => unknown): boolean {
   if (model.consumer === undefined || model.consumer === who) {
     model.consumer = who;
@@ -63,7 +63,7 @@ function popping(name: string, pop: (queue: Rows, max: number) => number[], max:
   });
 }
 
-/** Waits in line unless there is room. `waiter` describes what `start` waits for. */
+/** Starts a wait in line, or checks that the wait is refused. `waiter` describes what `start` waits for. */
 function waiting(
   model: Model,
   real: Real,
@@ -282,7 +282,7 @@ export const commands: Array<fc.Arbitrary<Command>> = [
     if (model.drained) await consuming;
     else {
       const ended = rejected(consuming);
-      // Bounded, so that a record that does not come fails the comparison below.
+      // The turns are bounded, so that the comparison below fails if a record does not come.
       const isBehind = () => {
         const { expired, dropped } = real.object(who).stats();
         return (

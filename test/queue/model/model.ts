@@ -19,7 +19,7 @@ interface Item {
   readonly deadline: number;
 }
 
-/** A record that a native call shows: its lane, and the lanes that had something to give when it was chosen. */
+/** A record that a native call shows: its lane, and the lanes that had a record to show when it was chosen. */
 interface Shown {
   readonly lane: Lane;
   readonly ready: readonly Lane[];
@@ -41,7 +41,7 @@ interface Lane {
   earned: number;
 }
 
-/** Records that native code shows, and drops, in one call. */
+/** The most records that native code shows, and that it drops, in one call. */
 const shownMax = 64;
 const droppedMax = { heard: 64, unheard: 1_024 };
 
@@ -66,7 +66,7 @@ export class Model {
   readonly expired: number[] = [];
   readonly dropped: number[] = [];
   readonly spilled: number[] = [];
-  /** Waiters that have been answered since they were last asked for, and how. */
+  /** Waiters that were answered since the last comparison, and their answers. */
   readonly answered = new Map<number, 'served' | 'ERR_SLUICE_CLOSED' | 'ERR_SLUICE_DISPOSED' | 'aborted'>();
 
   constructor(readonly config: Config) {
@@ -109,7 +109,7 @@ export class Model {
       sum(lane.permits)
     );
   }
-  /** Room for a push that does not wait in line. */
+  /** Returns the room for a push that does not wait in line. */
   open(lane: Lane): number {
     return lane.waiters.length > 0 ? 0 : this.room(lane);
   }
@@ -136,7 +136,7 @@ export class Model {
     if (this.config.overflow === 'caller') this.spilled.push(...numbers);
   }
 
-  /** Whether the waiter could join the line. */
+  /** Puts the waiter in line. Returns false if the line is full. */
   wait(lane: Lane, waiter: ModelWaiter): boolean {
     if (this.waiting >= this.config.maxWaiting) {
       this.waitersRefused++;
@@ -189,11 +189,10 @@ export class Model {
       this.serve(lane);
     }
     if (this.consumer === object) this.consumer = undefined;
-    this.listens[object] = true; // that of the next object in its place
+    this.listens[object] = true; // the next object in its place has listeners again
   }
 
-  // ---- consuming: as native/core/queue/queue_consumer.h says it
-  //   ---------------------------------------------------------
+  // ---- consuming, by the rules of native/core/queue/queue_consumer.h ----------------------------------
 
   get #drops(): boolean {
     const { ttlMs, overflow, shed } = this.config;
@@ -254,7 +253,7 @@ export class Model {
     if (this.config.overflow === 'drop-oldest' && beyond) return true;
     return this.config.shed !== undefined && this.#sheds(this.config.shed, this.now - enqueued);
   }
-  /** CoDel, as native/core/queue/shedding.h has it. */
+  /** Decides by CoDel, as native/core/queue/shedding.h does, whether a record is shed. */
   #sheds({ targetMs, intervalMs }: { targetMs: number; intervalMs: number }, waited: number): boolean {
     const shedding = this.#shedding;
     if (this.now >= shedding.intervalEnd) {
@@ -280,7 +279,7 @@ export class Model {
     if (chosen !== urgent) earned.set(chosen, has(chosen) - total);
     return chosen;
   }
-  /** The records shown are consumed, so their lanes have been served. */
+  /** Consumes the records shown, counts their lanes as served, and returns their numbers. */
   #free(shown: readonly Shown[]): number[] {
     const earned = new Map(this.lanes.map((lane) => [lane, lane.earned]));
     for (const { ready } of shown) this.#next(ready, earned);
@@ -290,7 +289,10 @@ export class Model {
     if (numbers.length > 0) for (const lane of this.lanes) this.serve(lane);
     return numbers;
   }
-  /** Shows until something is shown, nothing is left, or as many were dropped as the queue can hold. */
+  /**
+   * Calls #show() until it shows a record or drops none, or until the calls have dropped twice as many as fit in all
+   * lanes.
+   */
   #showing(max: number): Shown[] {
     if (!this.#drops) return this.#show(max).shown;
     for (let left = 2 * this.config.capacity * this.config.lanes; left > 0; ) {
@@ -311,12 +313,12 @@ export class Model {
     }
     return numbers;
   }
-  /** `visit` is called with each record, and may let time pass. */
+  /** Calls `visit`, which may let time pass, for each record. Returns the numbers of the records. */
   drain(max: number, visit: () => void = () => {}): number[] {
     const numbers: number[] = [];
     while (numbers.length < max) {
       const shown = this.#showing(this.#overwrites ? 1 : Math.min(shownMax, max - numbers.length));
-      // With a time to live, time may have passed in the visit: the next ones are then looked at again.
+      // With a time to live, time may have passed in the visit, so the next records are checked again.
       const visited = this.config.ttlMs === undefined ? shown : shown.slice(0, 1);
       if (visited.length === 0) break;
       for (const _ of visited) visit();

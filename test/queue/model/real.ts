@@ -62,7 +62,7 @@ export class Real {
   object(index: number): Rows {
     return this.objects[index] as Rows;
   }
-  /** Attaches another object in the place of one, which it returns. */
+  /** Replaces an object by one that is newly attached. Returns the old one. */
   replace(index: number): Rows {
     const old = this.object(index);
     const { overflow } = nativeOf(old);
@@ -105,7 +105,7 @@ export class Real {
     model.answered.clear();
   }
 
-  /** As the answers, all counts are those of the model. */
+  /** Checks that all answers and all counts are those of the model. */
   async compare(model: Model): Promise<void> {
     await this.#compareAnswers(model);
     const { depth, highWater, pushed, popped, rejected, waiting, waitersRefused, permits } = model;
@@ -131,9 +131,9 @@ export class Real {
     await this.compare(model);
     const { count } = this.objects[0].stats().waitNs;
     if (!model.config.latency) expect(count).toBe(0);
-    else expect(count).toBeGreaterThanOrEqual(model.popped); // some were shown, and then their time ran out
+    else expect(count).toBeGreaterThanOrEqual(model.popped); // a record that was shown and then expired counts, too
   }
-  /** Disposes of everything. Waits that are left reject, or are served by what the other object gives back. */
+  /** Disposes of both objects. The waits that are left reject, or get the room that the other object gives back. */
   async end(model: Model): Promise<void> {
     for (const [index, object] of this.objects.entries()) {
       object[Symbol.dispose]();

@@ -7,7 +7,7 @@ const { handle, manner } = workerData;
 const queue = Queue.attach(Numbered, handle);
 const tell = (/** @type {string} */ type) => parentPort.postMessage({ type });
 
-/** Keeps the thread alive until it is told to end. */
+/** Resolves at the first message. Waiting for it keeps the thread alive. */
 const told = new Promise((resolve) => parentPort.once('message', resolve));
 
 switch (manner) {

@@ -1,5 +1,5 @@
-// Pushes a record, waits until the consumer has acknowledged it, and so on: the consumer sleeps before each one.
-// Ends when the consumer says that it has slept enough. { type: 'lost' } if an acknowledgement does not come.
+// Pushes a record, waits until the consumer has acknowledged it, and so on: the consumer sleeps before each one. Ends
+// when the consumer has slept often enough. Posts { type: 'ended', lost } if an acknowledgement does not come.
 import { parentPort, workerData } from 'node:worker_threads';
 import { Queue } from 'sluice';
 import { SeededRandom } from '../../seeded-random.js';
@@ -22,7 +22,7 @@ while (!enough(words)) {
     }
   }
   sequence++;
-  // Now and then a little later, so that the push falls on every step of the consumer's falling asleep.
+  // In seven of ten rounds pauses a little, so that the push meets every step in which the consumer falls asleep.
   for (let i = random.chance(0.7) ? random.below(3_000) : 0; i > 0; i--) random.next();
 }
 parentPort.postMessage({ type: 'ended' });

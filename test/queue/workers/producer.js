@@ -1,5 +1,5 @@
-// Pushes records one by one and in lists of random lengths: `count` of them, or until the queue is closed. Waits for {
-// type: 'push', handle, producer, first, count, seed } and answers { type: 'pushed', ... }, again and again.
+// At each message { type: 'push', handle, producer, first, count, seed }, pushes `count` records, or until the queue is
+// closed, one by one and in lists of random lengths. Then answers { type: 'pushed', ... }.
 import { parentPort } from 'node:worker_threads';
 import { Queue } from 'sluice';
 import { SeededRandom } from '../../seeded-random.js';
@@ -23,7 +23,7 @@ function push({ handle, producer, first, count, seed }) {
         const taken = wanted === 1 ? Number(queue.tryPush(list[0])) : queue.tryPushMany(list);
         sequence += taken;
         rejected += wanted - taken;
-        // Full: lets the consumer have the processor.
+        // The queue is full. Sleeping lets the consumer have the processor.
         if (taken < wanted && random.chance(0.5)) Atomics.wait(sleeping, 0, 0, 0.2);
       }
     } catch (error) {

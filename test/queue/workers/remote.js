@@ -10,7 +10,7 @@ const onOverflow = (/** @type {unknown} */ value) => spilled.push(value);
 const queue = Queue.attach(Row, workerData.handle, workerData.spills ? { onOverflow } : {});
 /** @type {Record<string, any>} */
 const objects = { queue, spilled: { take: () => spilled.splice(0) } };
-/** Controllers of the signals given to calls. @type {Record<string, AbortController>} */
+/** The controllers of the calls' signals, by name. @type {Record<string, AbortController>} */
 const controllers = {};
 
 /** @param {any} call */
@@ -37,7 +37,7 @@ parentPort.on('message', (message) => {
 });
 
 /**
- * Gathers rows in a batcher and lets the turn never end.
+ * Gathers rows in a batcher. Then ends the thread (`exits`), or blocks it so that the turn never ends.
  * @param {any} order
  */
 function gather({ rows, lane, exits }) {

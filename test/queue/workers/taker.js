@@ -1,4 +1,4 @@
-// Takes every record, one at a time and by turns in each way, until the queue is closed and drained: see
+// Takes every record, one at a time, by drain() and by popSync(), until the queue is closed and drained: see
 // ../empty.test.ts.
 import { parentPort, workerData } from 'node:worker_threads';
 import { Queue } from 'sluice';
