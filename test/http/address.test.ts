@@ -26,7 +26,8 @@ describe('addressKey', () => {
   });
 
   it.each([
-    // RFC 6052 with prefixes of 48, 56 and 64 bits: each address is one of IPv4, and none is another's.
+    // RFC 6052 with prefixes of 48, 56 and 64 bits: each address stands for one IPv4 address, so it must be its own
+    // key.
     ['64:ff9b:1:c000:2:100::', '64:ff9b:1:c000:2:100:0:0/128'],
     ['64:ff9b:1:c0:0:201::', '64:ff9b:1:c0:0:201:0:0/128'],
     ['64:ff9b:1:0:c0:2:100:0', '64:ff9b:1:0:c0:2:100:0/128'],
@@ -86,7 +87,7 @@ describe('addressKey', () => {
   });
 
   it('looks at such a text once, wherever zones could begin in it', { timeout: 10_000 }, () => {
-    // From each of them to the end it took a minute.
+    // Reading on to the end from each percent sign took a minute.
     for (const end of ['\n', '\u2028', '']) {
       expect(addressKey('%'.repeat(200_000) + end)).toBe('%'.repeat(256));
     }

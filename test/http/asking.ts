@@ -1,4 +1,4 @@
-/** Servers that limit by the client's address to one request, and requests to them. */
+/** Servers that allow one request for each client address, and requests to them. */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -43,7 +43,7 @@ export async function listenAt(server: Server, where: { host?: string; path?: st
   const address = server.address() as AddressInfo | string;
   return typeof address === 'string' ? 0 : address.port;
 }
-/** The status of a request, with X-Forwarded-For if given. */
+/** Returns the status of a request, sent with X-Forwarded-For if `forwarded` is given. */
 export async function ask(to: object, forwarded?: string): Promise<number> {
   const headers = forwarded === undefined ? {} : { 'x-forwarded-for': forwarded };
   const sent = request({ host: '127.0.0.1', ...to, headers, agent: false }).end();

@@ -1,4 +1,4 @@
-/** Blocks of clients that go on after refusals. */
+/** Limits that block clients which go on asking after refusals. */
 import { Limiter, ManualClock } from 'sluice';
 import type { RefusalInfo } from 'sluice/http';
 import { describe, expect, it } from 'vitest';
@@ -48,7 +48,7 @@ describe.each(Object.entries(frameworks))('block: %s', (_name, start) => {
     expect((await ask()).headers.get('retry-after')).toBe('60');
     expect(infos.at(-1)).toMatchObject({ tier: 'blocked', blockedMs: 0 });
     clock.advance(60_000);
-    // Then it begins anew: what was refused in the block counts for nothing.
+    // After the block the count begins again: refusals during the block do not count.
     expect(await statuses(3)).toEqual([200, 429, 429]);
     clock.advance(1_000);
     expect(await statuses(1)).toEqual([200]);

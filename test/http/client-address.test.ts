@@ -191,7 +191,7 @@ describe('a server on a unix socket', () => {
     const limited = limit({ limiter, trustedProxies: ['loopback', '127.0.0.1'] });
     const passed: unknown[] = [];
     const server = createServer((incoming, response) => {
-      // The peer has no address any more, and its words are not believed.
+      // The peer has no address any more, so its X-Forwarded-For is not believed.
       incoming.socket.destroy();
       limited(incoming, response, () => passed.push(incoming.headers['x-forwarded-for']));
     });
@@ -206,7 +206,7 @@ describe('a server on a unix socket', () => {
   });
 
   it('does not take one for its proxy that was reset before it was looked at', () => {
-    // As the kernel has it then: no peer any more, and not yet destroyed.
+    // The kernel shows such a socket so: it has no peer any more, and is not destroyed yet.
     const socket = { destroyed: false, remoteAddress: undefined, localAddress: '127.0.0.1' };
     const headers = { 'x-forwarded-for': '1.1.1.1' };
     expect(clientAddress(mistyped({ socket, headers }), () => true)).toBe('');

@@ -1,6 +1,6 @@
 import { afterEach } from 'vitest';
 
-/** A list: what a test puts into it, a server say, is closed after that test. */
+/** Returns a list. What a test puts into it, such as a server, is closed after that test. */
 export function closedAfterEach(): Array<{ close(): PromiseLike<unknown> }> {
   const open: Array<{ close(): PromiseLike<unknown> }> = [];
   afterEach(async () => {

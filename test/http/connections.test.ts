@@ -15,7 +15,7 @@ import { depth, serving, until } from './serving.js';
 
 const closing = closedAfterEach();
 const serve = serving(closing);
-/** Sends `text` on a raw connection and returns all that comes until `done` or the end. */
+/** Sends `text` on a raw connection. Returns all that is received until `done` holds or the connection ends. */
 async function raw(
   port: number,
   text: string,
@@ -76,7 +76,7 @@ describe('limit on raw connections', () => {
       const server = createServer((request, response) =>
         limited(request, response, () => setTimeout(() => response.end('late'), 20)),
       );
-      // Node's own default is to hang up on a client that has ended its side.
+      // By default, Node.js hangs up on a client that has ended its side.
       Object.assign(server, { httpAllowHalfOpen: answered });
       const running = await listening(server);
       closing.push(running);
@@ -123,7 +123,7 @@ describe('limit on raw connections', () => {
       response.end('fine');
     });
     expect(await (await fetch(url)).text()).toBe('fine');
-    expect((await fetch(url)).status).toBe(500); // no longer limited, and not answered as if it were
+    expect((await fetch(url)).status).toBe(500); // the middleware passes an error on; it does not refuse with 429
   });
 
   it('lets a request through whose response has begun', async () => {

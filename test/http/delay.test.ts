@@ -64,7 +64,7 @@ describe.each(Object.entries(frameworks))('delay: %s', (_name, start) => {
     await waiting(1);
     const second = ask();
     await waiting(2);
-    expect((await ask()).status).toBe(429); // the third would be served after six seconds
+    expect((await ask()).status).toBe(429); // the third would have to wait for six seconds
     clock.advance(2_000);
     expect((await served).status).toBe(200);
     clock.advance(2_000);

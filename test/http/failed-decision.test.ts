@@ -1,4 +1,4 @@
-/** A request that fails between its charge and its handler is charged nothing, and holds nothing. */
+/** A request that fails between its charge and its handler is charged nothing, and holds no place in flight. */
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { Limiter } from 'sluice';

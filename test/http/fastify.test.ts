@@ -17,7 +17,7 @@ const none = () => {
   limiter.allow();
   return limiter;
 };
-/** A route in a scope of its own. */
+/** Registers a route in its own scope. */
 const scoped = (app: FastifyInstance, path: string) =>
   app.register((scope, _options, done) => {
     scope.get(path, async () => 'fine');

@@ -5,7 +5,9 @@ import { describe, expect, it } from 'vitest';
 import { mistyped } from '../mistyped.js';
 import { expectError, rejected, thrown } from '../thrown.js';
 
-/** A handler behind a limit of depth and window, called as a server would that is not Node's. */
+/**
+ * Makes a handler behind a limit of depth and window. The tests call it as a server other than that of Node.js would.
+ */
 function limited(answer: () => Response | Promise<Response>) {
   const limiter = Limiter.create({
     queueDepth: { max: 5 },

@@ -10,7 +10,7 @@ const bucket: Quota = { tier: 'bucket', quota: 20, windowSeconds: 2, remaining: 
 const depth: Quota = { tier: 'concurrency', quota: 8, unit: 'concurrent-requests', remaining: 7 };
 const refused: Quota = { ...window, remaining: 3, resetSeconds: 9, refused: true };
 
-/** The fields of several limiters on one response, in the order in which they were asked. */
+/** Returns the fields that several limiters put on one response, in the order in which they were asked. */
 function response(forms: HeadersForm[], ...limiters: Told[]): Record<string, string> {
   const fields: Record<string, string> = {};
   const present = (name: string) => fields[name];
@@ -110,7 +110,7 @@ describe('draft-7, draft-6 and legacy, which have room for one quota,', () => {
     const figures = ['Limit', 'Remaining', 'Reset'].map(
       (one) => parseItem(fields[`${prefix}-${one}`] ?? '')[0],
     );
-    // 1000.5 s since 1970 are taken for the next whole second.
+    // The time is 1000.5 s since 1970. The field counts from the next whole second.
     if (form === 'legacy') figures[2] = Number(figures[2]) - 1_001;
     return { figures, policy: fields['RateLimit-Policy'] };
   };

@@ -226,7 +226,7 @@ describe.each(Object.entries(frameworks))('%s', (_name, start) => {
     });
     const { url } = await serve({ limiter });
     const result = await autocannon({ url, connections: 20, pipelining: 4, amount: 1_000 });
-    // autocannon does not count what is still in its pipelines when it has its amount.
+    // autocannon does not count answers that are still in its pipelines when it has reached its amount.
     expect(result['2xx']).toBeLessThanOrEqual(150);
     expect(result.non2xx).toBeGreaterThan(0);
     expect(limiter.stats().allowed).toBe(150);
@@ -234,7 +234,7 @@ describe.each(Object.entries(frameworks))('%s', (_name, start) => {
   });
 });
 
-// Who answers what a fetch handler throws is out of the limit's reach.
+// A fetch handler's error is answered by its server, which the limit cannot reach.
 const answering = Object.entries(frameworks).filter(([name]) => name !== 'a fetch handler');
 describe.each(answering)('the answer to an error: %s', (_name, start) => {
   it('tells of the limit on the answer to an error, too', async () => {

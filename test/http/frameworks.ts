@@ -22,11 +22,11 @@ export type SharedOptions = Omit<FetchLimitOptions<unknown>, 'count' | 'finalCos
   refuse?: (info: RefusalInfo, ...rest: unknown[]) => never;
 };
 /**
- * What answers a request that passed, when its body has been read: after a while, perhaps with an error. It gets what
- * limiters have decided.
+ * Answers a request that passed, after its body has been read. It may take a while, and may fail. `rateLimits`: what
+ * the limiters have decided.
  */
 export type Answer = (path: string, rateLimits: unknown) => Promise<{ status: number; body: string }>;
-/** What a framework's request has for its handlers. */
+/** The property of a framework's request that a limit sets for handlers. */
 type Limited = { readonly rateLimit?: unknown };
 
 export interface Running {
@@ -65,10 +65,10 @@ async function answered(request: IncomingMessage, limited: Limited, answer: Answ
   return answer(request.url ?? '', limited.rateLimit);
 }
 
-/** A server with a limit; those of `further` are its routes' own: of a router, a scope, an application within. */
+/** Starts a server with a limit. `further`: limits of its own for a router, a scope, or an application within. */
 export type Start = (options: SharedOptions, answer: Answer, ...further: SharedOptions[]) => Promise<Running>;
 
-/** A middleware for each options, and the same one for the same options. */
+/** Makes one middleware for each options object. The same object gets the same middleware. */
 function madeOnce<Middleware>(
   make: (options: SharedOptions) => Middleware,
   first: SharedOptions,

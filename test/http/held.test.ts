@@ -23,7 +23,7 @@ async function until(done: () => boolean): Promise<void> {
   while (!done()) await delay(1);
 }
 
-/** A client that announces a body of 4 bytes, and leaves it at that. */
+/** Starts a client that announces a body of 4 bytes and sends none of them. */
 async function idleUpload(port: number): Promise<Socket> {
   const socket = connect(port, '127.0.0.1').setEncoding('utf8');
   sockets.push(socket);
@@ -57,7 +57,7 @@ describe.each(Object.entries(frameworks))('holdMs: %s', (_name, start) => {
     vi.advanceTimersByTime(1);
     expect(limiter.stats().inFlight).toBe(3);
     expect(await status()).toBe(200);
-    // They go on, and their end gives nothing back again.
+    // The uploads go on. When they end, they do not give their places back a second time.
     const answers = uploads.map(async (socket) => (await once(socket, 'data'))[0] as string);
     for (const socket of uploads) socket.write('body');
     for (const answer of await Promise.all(answers)) expect(answer).toMatch(/^HTTP\/1\.1 200 /);

@@ -1,6 +1,6 @@
 import { type BareItem, parseList } from 'structured-headers';
 
-/** The items of a list, by a parser of RFC 9651. */
+/** Returns the items of a list, read by a parser of RFC 9651. */
 export function items(text: string | null | undefined) {
   return parseList(text ?? '').map(([name, parameters]) => {
     const plain = [...parameters].map(([key, value]): [string, BareItem] => [

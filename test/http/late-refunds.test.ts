@@ -1,4 +1,4 @@
-/** What is given back when a response ends is what its own request was charged, and only while it is in force. */
+/** When a response ends, only the charge of its own request is given back, and only while that charge is in force. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { Limiter, type LimiterOptions, ManualClock } from 'sluice';
 import { describe, expect, it } from 'vitest';
@@ -10,7 +10,7 @@ async function until(done: () => boolean): Promise<void> {
   while (!done()) await delay(1);
 }
 
-/** Five in a second; the depth tells when requests have ended. */
+/** Each allows five requests in a second. The depth shows when requests have ended. */
 const tiers: Record<string, LimiterOptions> = {
   'an exact window': { slidingWindow: { limit: 5, windowMs: 1_000, exact: true } },
   'a window': { slidingWindow: { limit: 5, windowMs: 1_000 } },
@@ -29,7 +29,7 @@ describe.each(Object.entries(frameworks))('%s', (_name, start) => {
       });
       closing.push(running);
       const ended = () => until(() => limiter.stats().inFlight === 0);
-      /** The statuses of five requests, one after the other. */
+      /** Returns the statuses of five requests, sent one after the other. */
       const five = async (path: string): Promise<number[]> => {
         const statuses: number[] = [];
         while (statuses.length < 5) {
@@ -39,7 +39,7 @@ describe.each(Object.entries(frameworks))('%s', (_name, start) => {
         }
         return statuses;
       };
-      /** Five requests that are being answered. */
+      /** Starts five requests whose handlers are still at work. */
       const open = async (controller = new AbortController()) => {
         const before = slow.length;
         const { signal } = controller;

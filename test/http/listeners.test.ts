@@ -32,7 +32,7 @@ async function allGivenBack(limiters: readonly Limiter[]): Promise<void> {
 }
 
 describe.each(Object.entries(frameworks))('listeners on a response: %s', (_name, start) => {
-  /** How many listeners the response and its socket have while a request that `options` limit is handled. */
+  /** Returns how many listeners the response and its socket have while a limited request is handled. */
   const listeners = async (first: SharedOptions, ...further: SharedOptions[]) => {
     let counts: number[] = [];
     const responses: ServerResponse[] = [];

@@ -1,4 +1,4 @@
-// A program of its own: a process is warned only once. Asks a server on the unix socket argv[2] three times.
+// Sends three requests to a server on the unix socket argv[2]. This is a program because a process is warned only once.
 import { subscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { createServer, request } from 'node:http';

@@ -1,4 +1,4 @@
-/** What is not taken for the options that open the middleware. */
+/** Options that limit() refuses when it makes the middleware. */
 import { Limiter } from 'sluice';
 import { limit } from 'sluice/http';
 import { describe, expect, it } from 'vitest';

@@ -1,4 +1,4 @@
-/** A client that comes to another plan stands where he would stand if he had always had it. */
+/** A client that changes to another plan has used as much of it as if it had always had that plan. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { Limiter, type LimiterOptions, ManualClock } from 'sluice';
 import { describe, expect, it } from 'vitest';
@@ -10,7 +10,7 @@ async function until(done: () => boolean): Promise<void> {
   while (!done()) await delay(1);
 }
 
-/** Of a minute; the depth tells when requests have ended. */
+/** Limits for a minute. The depth shows when requests have ended. */
 const kinds: Record<string, (limit: number) => LimiterOptions> = {
   'exact windows': (limit) => ({ slidingWindow: { limit, windowMs: 60_000, exact: true } }),
   windows: (limit) => ({ slidingWindow: { limit, windowMs: 60_000 } }),
@@ -33,7 +33,7 @@ describe.each(Object.entries(frameworks))('plans: %s', (_name, start) => {
       return response.status;
     };
     const ended = () => until(() => options.plans.every((one) => one.stats().inFlight === 0));
-    /** How many of `count` requests one after the other pass. */
+    /** Returns how many of `count` requests pass that are sent one after the other. */
     const passed = async (count: number, path = '/') => {
       let passes = 0;
       for (let i = 0; i < count; i++) {
@@ -68,7 +68,7 @@ describe.each(Object.entries(frameworks))('plans: %s', (_name, start) => {
     clock.advance(130_000);
     expect(await passed(5)).toBe(5);
     change(free);
-    expect(await passed(1)).toBe(0); // what it would have allowed of the five it has
+    expect(await passed(1)).toBe(0); // four of the five requests fill the free plan
     clock.advance(130_000);
     expect(await passed(6)).toBe(4);
   });
@@ -82,7 +82,7 @@ describe.each(Object.entries(frameworks))('plans: %s', (_name, start) => {
     expect(await passed(3)).toBe(3);
     clock.advance(30_000); // the first two are a minute old
     change(free);
-    expect(await passed(5)).toBe(2); // the three are not, of which two fitted beside the first two
+    expect(await passed(5)).toBe(2); // the later three are younger; two of them fitted beside the first two
   });
 
   it('of one key do not count for another', async () => {

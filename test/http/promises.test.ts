@@ -1,4 +1,4 @@
-/** Functions among the options that answer later, and which limiter they choose. */
+/** Options that are functions and answer later, and the limiters that they choose. */
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Limiter, ManualClock } from 'sluice';
@@ -90,7 +90,7 @@ describe.each(Object.entries(frameworks))('%s', (_name, start) => {
     expect(limiter.stats()).toMatchObject({ allowed: 0, inFlight: 0 });
   });
 
-  // Frameworks take some of these for no error, and would handle the request.
+  // Frameworks treat some of these values as no error, and would handle the request.
   it.each([undefined, null, 0, '', 'route', 'router'])(
     'handles no request whose options throw %o',
     async (value) => {

@@ -1,4 +1,4 @@
-/** What handlers find of the limiters' decisions. */
+/** The limiters' decisions as handlers can read them. */
 import { Limiter, ManualClock } from 'sluice';
 import { rateLimitOf } from 'sluice/fetch';
 import { limit } from 'sluice/http';

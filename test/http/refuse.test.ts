@@ -1,4 +1,4 @@
-/** Answers of a program's own to refusals, in the idiom of each framework. */
+/** Refusals that the program answers itself (option `refuse`), in the way of each framework. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { Limiter, ManualClock } from 'sluice';
 import type { RefusalInfo } from 'sluice/http';
@@ -35,7 +35,7 @@ const ofFastify: Refuse = (info, _request: never, reply: { type(name: string): v
   reply.type('text/plain');
   return text(info);
 };
-/** An answer in text, of each framework. */
+/** For each framework, a function `refuse` that answers with a text. */
 const own: Record<string, Refuse> = {
   'node:http': ofNode,
   'Express 5': ofNode,
@@ -48,7 +48,7 @@ const own: Record<string, Refuse> = {
   Hono: (info, context: { text(body: string): unknown }) => context.text(text(info)),
   'a fetch handler': (info) => new Response(text(info), { status: info.status }),
 };
-/** Where `refuse` may answer at any time after it has returned. */
+/** The frameworks in which `refuse` may still answer after it has returned. */
 const late = ['node:http', 'Express 5', 'Express 4', 'Fastify 5', 'Fastify 4'];
 const answersErrors = (name: string) => name !== 'a fetch handler';
 
@@ -92,7 +92,7 @@ describe.each(Object.entries(frameworks))('refuse: %s', (name, start) => {
   ])('goes to the framework’s error handling where it %s', async (_what, failing) => {
     const limiter = full({ queueDepth: { max: 9 } });
     const { status, headers, body } = await asked(start, { limiter }, failing);
-    // Fastify's own answer to an error keeps the status.
+    // Fastify's own answer to an error keeps the status that was set before.
     expect(status).toBe(name.startsWith('Fastify') ? 429 : 500);
     expect(body).not.toContain('rate limited');
     expect(headers.has('ratelimit')).toBe(answersErrors(name));
@@ -158,7 +158,7 @@ describe.each(['node:http', 'Express 5', 'Express 4'])('refuse of %s', (name) =>
     expect(limiter.stats()).toMatchObject({ allowed: 1, inFlight: 1 });
     const failed = await asked(start, { limiter }, (_info, ...[, , next]: [never?, never?, Next?]) => {
       next?.(new Error('mine'));
-      next?.(); // what comes after the first is nothing
+      next?.(); // a second call is ignored
     });
     expect(failed.status).toBe(500);
   });

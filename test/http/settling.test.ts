@@ -1,4 +1,4 @@
-/** What a request is charged in the end: count as a function, and a cost that is known after the response. */
+/** What a request is charged in the end: `count` as a function, and a cost that is known only after the response. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Limiter, ManualClock } from 'sluice';
@@ -24,7 +24,7 @@ function hearFailures(): void {
 async function until(done: () => boolean): Promise<void> {
   while (!done()) await delay(1);
 }
-/** The depth tells when requests have ended. */
+/** The depth shows when requests have ended. */
 const tiers = {
   bucket: { tokenBucket: { ratePerSecond: 1, burst: 10 } },
   window: { slidingWindow: { limit: 10, windowMs: 10_000 } },
@@ -130,7 +130,7 @@ describe.each(Object.entries(frameworks))('%s', (_name, start) => {
       await ask();
       expect(limiter.peek().remaining).toBe(3);
       clock.advance(20_000);
-      final = 13; // more than there is: a debt
+      final = 13; // more than is left: the limiter is in debt
       await ask();
       expect(limiter.peek().remaining).toBe(0);
       expect(await ask()).toBe(429);

@@ -15,11 +15,11 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { listening, type Running, type SharedOptions } from './frameworks.js';
 
 export type SocketOptions = Omit<SharedOptions, 'key' | 'cost' | 'skip'>;
-/** A server that echoes, and its sockets as they were opened. */
+/** A server that echoes messages, and its sockets in the order in which they were opened. */
 interface SocketServer extends Running {
   readonly opened: WebSocket[];
 }
-/** The path '/refused' is refused by the server itself, with 401, after the limit. */
+/** Starts a server. After the limit, the server itself refuses the path '/refused' with 401. */
 export type StartSockets = (options: SocketOptions) => Promise<SocketServer>;
 
 const unauthorized = 'HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
@@ -32,7 +32,7 @@ function echo(opened: WebSocket[]): (socket: WebSocket) => void {
   };
 }
 
-/** The upgrades of `server` are limited, then handled by ws. */
+/** Limits the upgrades of `server`. ws handles those that pass. */
 function limitedUpgrades(server: Server, options: SocketOptions): WebSocket[] {
   const opened: WebSocket[] = [];
   const sockets = new WebSocketServer({ noServer: true });
@@ -96,7 +96,7 @@ export const socketServers: Record<string, StartSockets> = {
     await once(server, 'listening');
     return { ...listeningAlready(server), opened };
   },
-  // The next major version has websockets of its own.
+  // Version 2 of @hono/node-server supports websockets itself.
   '@hono/node-server 2': async (options) => {
     const next = require('hono-node-server2') as {
       serve: Serve2;
@@ -163,7 +163,7 @@ export async function openSocket(port: number): Promise<WebSocket> {
   if ('refused' in tried) throw new Error(`refused with ${tried.refused.statusCode}`);
   return tried.socket;
 }
-/** The status of an upgrade that is closed again if it is admitted. */
+/** Returns the status of an upgrade. If the upgrade is admitted, closes its socket. */
 export async function statusOf(
   port: number,
   path = '/',
@@ -175,7 +175,7 @@ export async function statusOf(
   return 'refused' in tried ? (tried.refused.statusCode ?? 0) : 101;
 }
 
-/** The request for a websocket, as it is sent. */
+/** Returns the text of a request for a websocket. */
 export const handshake = (path = '/', more = '') =>
   `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${more}` +
   'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';

@@ -18,7 +18,7 @@ import { items } from './items.js';
 
 const closing = closedAfterEach();
 
-/** A server of node:http, or of Express, with several middlewares before the answer. */
+/** Starts a server of node:http with an Express application: the middlewares, and then the answer. */
 async function serve(...middlewares: RequestHandler[]): Promise<string> {
   const app = express();
   for (const one of middlewares) app.use(one);

@@ -39,7 +39,7 @@ function nothing(): Limiter {
   return limiter;
 }
 
-/** How a server of ws is limited: by each way that there is. */
+/** The ways to limit a server of ws. */
 const ways: Record<string, (server: Server, all: LimitOptions[]) => void> = {
   limitUpgrade: (server, all) => {
     const sockets = new WebSocketServer({ noServer: true });
@@ -47,7 +47,7 @@ const ways: Record<string, (server: Server, all: LimitOptions[]) => void> = {
     server.on('upgrade', (request, socket, head) => {
       const from = (at: number): void => {
         const next = limits[at];
-        // The error is ignored: no request is admitted all the same.
+        // The error is ignored. Even so, no request may be admitted.
         if (next !== undefined) next(request, socket, head, () => from(at + 1));
         else sockets.handleUpgrade(request, socket, head, (opened) => opened.on('error', () => {}));
       };
@@ -87,7 +87,7 @@ describe.each(Object.entries(ways))('%s', (name, limitWith) => {
     await once(socket, 'connect');
     return socket;
   };
-  /** All that comes until the connection is closed. */
+  /** Returns all that is received until the connection is closed. */
   const answerTo = async (port: number, text: string): Promise<string> => {
     const socket = await client(port);
     let got = '';
@@ -265,7 +265,7 @@ describe.each(Object.entries(ways))('%s', (name, limitWith) => {
     socket.write(handshake());
     await until(() => sockets[0]?.writableFinished === true);
     const refs = set.mock.results.map(({ value }) => (value as NodeJS.Timeout).hasRef());
-    expect(refs).toEqual([false]); // a process that ends does not wait for it
+    expect(refs).toEqual([false]); // the timer does not keep a process alive
     vi.advanceTimersByTime(999);
     expect(sockets[0]?.destroyed).toBe(false);
     vi.advanceTimersByTime(1);

@@ -68,7 +68,7 @@ describe.each(Object.entries(socketServers))('the upgrades of %s', (name, start)
     if ('socket' in tried) throw new Error('admitted');
     const { statusCode, statusMessage, headers } = tried.refused;
     expect([statusCode, statusMessage, headers.connection]).toEqual([429, 'Too Many Requests', 'close']);
-    // What @hono/node-ws 1 writes of a response is its status.
+    // @hono/node-ws 1 writes only the status of a response.
     const told = name === '@hono/node-ws' ? undefined : '10';
     expect(headers['retry-after']).toBe(told);
     if (told !== undefined) expect(headers['ratelimit']).toBe('"bucket";r=0;t=10');
