@@ -47,7 +47,7 @@ function runOneTest(): { status: number | null; output: string } {
   return { status, output: stdout + stderr };
 }
 
-/** Makes the next run expect this value of `sluice`. */
+/** Writes the test so that it expects `edit` of sluice to be `value`. */
 function expectInTest(value: string): void {
   const text = `import * as sluice from 'sluice';
 import { expect, it } from 'vitest';
@@ -61,7 +61,7 @@ function edit(value: string): void {
   writeFileSync(file, `${text}export const edit: string = '${value}';\n`);
 }
 
-vi.setConfig({ testTimeout: 240_000 }); // a run of vitest and of tsc for each step
+vi.setConfig({ testTimeout: 240_000 }); // each step runs vitest and tsc
 
 /** Writes a file, and the directories above it. */
 function write(file: string, text: string): void {
@@ -141,7 +141,7 @@ it('an addon that is older than its sources ends the run, with what to do', () =
   const later = new Date(Date.now() + 60_000);
   utimesSync(header, later, later);
   const touched = runOneTest();
-  expect(touched.status, touched.output).toBe(0); // its text is that from which the addon was built
+  expect(touched.status, touched.output).toBe(0); // the header's text is still the one from which the addon was built
 
   appendFileSync(header, '// an edit\n');
   utimesSync(header, later, later);
@@ -151,7 +151,7 @@ it('an addon that is older than its sources ends the run, with what to do', () =
   expect(output).toContain('What to do: npm run build:native');
   expect(output).not.toContain('sees the edit');
 
-  utimesSync(inCheckout('build/Release/sluice.node'), later, later); // as any build would leave it
+  utimesSync(inCheckout('build/Release/sluice.node'), later, later); // a build leaves the addon newer than its sources
   const built = runOneTest();
   expect(built.status, built.output).toBe(0);
 

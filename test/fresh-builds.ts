@@ -1,6 +1,6 @@
 /**
- * Tests import the compiled dist/, which loads the native addon. Before any of them runs, dist/ is compiled again if
- * lib/ has changed, and an addon that is older than its sources ends the run, because an addon takes longer to build.
+ * Tests import the compiled dist/, which loads the native addon. Before any test runs, setup() compiles dist/ again if
+ * lib/ has changed. It fails if the addon is older than its sources, because building an addon takes longer.
  */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

@@ -1,6 +1,6 @@
 /**
- * Random numbers that a failed run can be replayed with: mulberry32 (T. Ettinger). Plain JavaScript, because worker
- * threads use it, too: give each its own seed, such as `seed + i`.
+ * Random numbers from a seed, so that a failed run can be replayed: mulberry32 (T. Ettinger). It is plain JavaScript,
+ * because worker threads use it, too. Give each thread its own seed, such as `seed + i`.
  */
 export class SeededRandom {
   #state;
@@ -21,7 +21,7 @@ export class SeededRandom {
   }
 
   /**
-   * A whole number from 0 to `limit` - 1.
+   * Returns a whole number from 0 to `limit` - 1.
    * @param {number} limit
    */
   below(limit) {
@@ -29,7 +29,7 @@ export class SeededRandom {
   }
 
   /**
-   * A whole number from `first` to `last`.
+   * Returns a whole number from `first` to `last`.
    * @param {number} first
    * @param {number} last
    */
@@ -38,7 +38,7 @@ export class SeededRandom {
   }
 
   /**
-   * True in `share` of all cases.
+   * Returns true with the probability `share`.
    * @param {number} share from 0 to 1
    */
   chance(share) {

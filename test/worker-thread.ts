@@ -52,7 +52,7 @@ export class WorkerThread {
     this.worker.postMessage(message);
   }
 
-  /** The failure of the thread, if it has failed. */
+  /** The reason why the thread failed or ended; undefined while it runs. */
   get failure(): Error | undefined {
     return this.#ended;
   }

@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const generated = 'lib/binding/contract.ts';
 const limits = 'native/contract/limits.h';
 
-/** A checkout of its own, as far as `npm run build:lib` goes. */
+/** The path of a copy of the files that `npm run build:lib` needs. */
 let copy = '';
 beforeEach(() => {
   copy = mkdtempSync(join(tmpdir(), 'sluice-contract-'));
@@ -44,7 +44,7 @@ describe('the generated side of the contract', () => {
     expectStale();
     expect(npm('contract').status).toBe(0);
     expect(readFileSync(join(copy, generated), 'utf8')).toBe(readFileSync(join(root, generated), 'utf8'));
-    // A contract that was checked is not compiled again; it is checked again once it differs.
+    // A build does not compile a contract that it has checked again. After a change it must check it again.
     replace(generated, 'weight: 1000,', 'weight: 1001,');
     expectStale();
   });

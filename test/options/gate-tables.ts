@@ -38,7 +38,7 @@ function isPlain(value: unknown): value is object {
 export const gateTables: readonly OptionTable[] = [
   {
     where: 'Gate.create',
-    // A queue has at most one gate: each call its own.
+    // A queue has at most one gate, so each call makes a new queue.
     call: (options) => Gate.create(mistyped(isPlain(options) ? { queue: newQueue(), ...options } : options)),
     base: { stock: newStock(), fields },
     options: {

@@ -18,7 +18,7 @@ const warmUpMs = {
   outside: [-1, 86_400_001, Number.NaN, Infinity],
 };
 
-/** The table of the changes to one tier. */
+/** Returns the table of the changes that configure() takes for one tier. */
 function changes(name: keyof typeof base, rest: Pick<OptionTable, 'options' | 'unknown'>): OptionTable {
   return {
     where: `Limiter.configure: ${name}`,
@@ -28,7 +28,7 @@ function changes(name: keyof typeof base, rest: Pick<OptionTable, 'options' | 'u
   };
 }
 
-/** The table of one tier's own options. */
+/** Returns the table of one tier's options in Limiter.create(). */
 function tier(name: keyof typeof base, rest: Omit<OptionTable, 'where' | 'call' | 'base'>): OptionTable {
   return {
     where: `Limiter.create: ${name}`,

@@ -1,31 +1,31 @@
-/** What each value of an option must lead to. */
+/** Values of an option, by what the function must do with them. */
 export interface OptionRules {
-  /** The value is accepted. */
+  /** Values that the function must accept. */
   readonly good: readonly unknown[];
-  /** A TypeError that names the option. */
+  /** Values that the function must refuse with a TypeError that names the option. */
   readonly wrong: readonly unknown[];
-  /** A RangeError that names the option. */
+  /** Values that the function must refuse with a RangeError that names the option. */
   readonly outside: readonly unknown[];
 }
 
-/** A function that takes options: which it knows, and which it must refuse as unknown. */
+/** A function that takes options, the options that it knows, and some that it must refuse as unknown. */
 export interface OptionTable {
   /** Its name in error messages. */
   readonly where: string;
-  /** Calls it; may return a promise. */
+  /** Calls the function. May return a promise. */
   readonly call: (options: unknown) => unknown;
   /** Options with which the call succeeds. */
   readonly base: Readonly<Record<string, unknown>>;
   readonly options: Readonly<Record<string, OptionRules>>;
   /** Options that cannot be left out. */
   readonly required?: readonly string[];
-  /** Options that it must refuse: misspelled ones, and those of a later version. */
+  /** Names that the function must refuse: misspelled options, and those of a later version. */
   readonly unknown: readonly string[];
 }
 
 const notNumbers = ['1', '', null, true, 1n, [], [1], {}, Symbol('1')];
 
-/** A whole number from `min` to `max`; the values `taken` are tried. */
+/** The rules for a whole number from `min` to `max`. The test tries the values `taken`. */
 export function whole(min: number, max: number, taken: readonly number[] = [min]): OptionRules {
   return {
     good: taken,
@@ -34,7 +34,7 @@ export function whole(min: number, max: number, taken: readonly number[] = [min]
   };
 }
 
-/** A number from `min` to `max`, which may have a fraction. */
+/** The rules for a number from `min` to `max`, which may have a fraction. */
 export function real(min: number, max: number, taken: readonly number[] = [min, max]): OptionRules {
   return {
     good: taken,
@@ -43,12 +43,12 @@ export function real(min: number, max: number, taken: readonly number[] = [min, 
   };
 }
 
-/** An option of which only the `good` values are accepted; others have the wrong type. */
+/** The rules for an option that accepts only the `good` values. All others have the wrong type. */
 export function only(...good: readonly unknown[]): OptionRules {
   return { good, wrong: [null, 0, 1, 'true', '', {}, [], () => true], outside: [] };
 }
 
-/** A user or an id: a whole number, a bigint, or a text of at most `textMax` bytes. */
+/** The rules for a user or an id: a whole number, a bigint, or a text of at most `textMax` bytes. */
 export function key(textMax: number): OptionRules {
   return {
     good: [0, 1, 2 ** 53 - 1, 0n, 2n ** 64n - 1n, '1', ' ', 'ü'.repeat(textMax / 2), 'x'.repeat(textMax)],

@@ -8,7 +8,7 @@ import type { OptionTable } from './option-table.js';
 import { queueTables } from './queue-tables.js';
 import { stockTables } from './stock-tables.js';
 
-/** Short and printable, on one line. */
+/** Returns a short text on one line that shows the value. */
 function shown(value: unknown): string {
   return inspect(value, { depth: 0, maxArrayLength: 3, breakLength: Infinity }).slice(0, 60);
 }
@@ -23,7 +23,7 @@ async function failure(table: OptionTable, options: unknown): Promise<Thrown> {
   throw new Error(`${table.where} took ${shown(options)}`);
 }
 
-/** `base` with `name` set to `value`, as an own property even if it is called `__proto__`. */
+/** Returns the table's `base` with `name` set to `value`, as an own property even if the name is `__proto__`. */
 function withOption(table: OptionTable, name: string, value: unknown): Record<string, unknown> {
   return Object.defineProperty({ ...table.base }, name, { value, enumerable: true, configurable: true });
 }

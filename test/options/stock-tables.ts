@@ -6,7 +6,7 @@ const u32Max = 2 ** 32 - 1;
 const base = { items: [{ sku: 1, quantity: 10 }], maxReservations: 8, maxUsers: 8, maxIds: 8 };
 const reserve = { sku: 1, quantity: 1, user: 1 };
 
-/** The name of a group; `unknown` names none that exists. */
+/** The rules for the name of a group. `unknown`: names that no group has. */
 function groupName(good: readonly string[], unknown: readonly string[]): OptionRules {
   const outside = ['', '\ud800', 'x'.repeat(33), ...unknown];
   return { good, wrong: [null, true, 1, 1n, [], {}, Symbol('1')], outside };

@@ -5,10 +5,10 @@ import { describe, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const here = join('test', 'types', 'casts.test.ts');
-/** For values that are meant to fit nowhere. */
+/** The only test file that may cast a value to any type. */
 const mistyped = join('test', 'mistyped.ts');
 
-/** The lines of tests in `folder` that match, but for those of strings. */
+/** Returns the lines that match the pattern, with their places, in the files of `folder`. */
 function lines(folder: string, pattern: RegExp): string[] {
   const files = readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
     .map((name) => join(folder, name))
@@ -26,7 +26,7 @@ describe('tests', () => {
     expect(lines('test', /\bas (?:never|any)\b(?! [a-z])|@ts-(?:ignore|nocheck)/)).toEqual([]);
   });
 
-  // Where a framework and sluice meet: a cast there is a type of sluice's that a user would have to cast, too.
+  // In these folders frameworks and sluice meet. If a test needs a cast there, a user would need it, too.
   it.each(['http', 'docs', 'hostile', 'types'])('use the types of sluice as they are: %s', (folder) => {
     expect(lines(join('test', folder), /\bas unknown as\b/)).toEqual([]);
   });

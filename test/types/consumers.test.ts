@@ -1,5 +1,5 @@
-// The types of the built package, as its users' compilers see them: oldest to newest, with the types of the frameworks,
-// of their versions before, and without any.
+// Consumers of the built package, compiled by the oldest compiler to the newest: with the types of the frameworks, with
+// those of the frameworks' previous versions, and without a framework.
 
 import { execFile } from 'node:child_process';
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -13,11 +13,14 @@ const consumers = fileURLToPath(new URL('consumer/', import.meta.url));
 const temporary = mkdtempSync(join(tmpdir(), 'sluice-types-'));
 
 interface Project {
-  /** The packages installed in it: the name of this repository's dependency, by the name in the project. */
+  /**
+   * The packages installed in the project, by their names there. The values are the names of this repository's
+   * dependencies.
+   */
   readonly installed: Readonly<Record<string, string>>;
   readonly files: readonly string[];
   readonly module: 'nodenext' | 'node16' | 'esnext';
-  /** False: the declarations of all packages are checked, too, by the oldest and the newest compiler. */
+  /** If false, the oldest and the newest compiler also check the declarations of all packages. */
   readonly skipLibCheck: boolean;
 }
 
@@ -46,7 +49,7 @@ const projects: Readonly<Record<string, Project>> = {
     module: 'node16',
     skipLibCheck: false,
   },
-  // Hono's declarations want TypeScript 5.7, and those of Koa do not fit the content-disposition that Express has.
+  // Hono's declarations need TypeScript 5.7, and Koa's do not fit the content-disposition that Express installs.
   'with Koa and Hono': {
     installed: { hono: 'hono', koa: 'koa', '@types/koa': '@types/koa' },
     files: ['koa.mts', 'hono.mts', 'fetch.mts'],
@@ -96,7 +99,7 @@ describe.each([
   ['6', 'typescript'],
 ])('TypeScript %s compiles a consumer', (_version, compiler) => {
   it.each(Object.entries(projects))('%s', { timeout: 120_000 }, async (name, project) => {
-    // From 5.8 on a CommonJS module may require an ES module, as Node.js lets it.
+    // Since TypeScript 5.8 a CommonJS module may require an ES module, as Node.js allows.
     const files = project.files.filter((file) => compiler !== 'typescript-5.4' || !file.endsWith('.cts'));
     const skipLibCheck = project.skipLibCheck || compiler === 'typescript-5.9';
     expect(await compiled(compiler, name, { ...project, files, skipLibCheck })).toBe('');

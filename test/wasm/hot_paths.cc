@@ -1,5 +1,5 @@
-// The calls on the hot paths of the core, as a module of WebAssembly has to make them: nothing of a C library, no
-// allocation. scripts/wasm-check.js compiles and links it, and looks at what it imports.
+// The calls on the hot paths of the core, as a WebAssembly module makes them: without a C library and without
+// allocation. scripts/wasm-check.js compiles and links this file, and checks what the module imports.
 #include <cstddef>
 #include <cstdint>
 

@@ -1,6 +1,6 @@
 /**
- * Evaluates sluice's own modules in a vm context whose timers are no timers, as jsdom's are none of Node.js. With the
- * argument `no-strings`, a context in which no code is generated from strings.
+ * Evaluates sluice's own modules in a vm context whose timer functions return numbers, as those of jsdom do, and not
+ * timers of Node.js. With the argument `no-strings`, the context generates no code from strings.
  */
 import { readFileSync } from 'node:fs';
 import vm from 'node:vm';

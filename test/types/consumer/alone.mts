@@ -1,4 +1,4 @@
-// Compiled where no framework is installed.
+// This file is compiled in projects without a framework.
 import { fastifyLimit } from 'sluice/fastify';
 import { honoLimit } from 'sluice/fetch';
 import { koaLimit } from 'sluice/koa';

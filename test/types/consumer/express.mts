@@ -16,7 +16,7 @@ app.use(limit());
 app.use(limit({ key: (request) => request.account?.id ?? addressKey(request.ip) }));
 app.use('/x', limit({ key: ({ path }) => text(path), skip: ({ method }) => method === 'HEAD' }));
 app.get('/x/:id', limit({ key: ({ params }) => text(String(params['id'])) }), (request, response) => {
-  response.send(text(request.params.id)); // the route's own types are as without the limit
+  response.send(text(request.params.id)); // the limit leaves the types of the route unchanged
 });
 app.post('/x', express.json(), limit({ cost: ({ body }) => body.units, key: ({ path }) => text(path) }));
 app.all(['/a', '/b'], [limit({ key: ({ hostname }) => text(hostname) })], limit());

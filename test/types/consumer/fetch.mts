@@ -17,7 +17,7 @@ await own(new OwnRequest('http://localhost'));
 // @ts-expect-error: it is none
 await own(new Request('http://localhost'));
 
-/** As Bun's and Deno's `serve` have it. */
+/** `serve` as Bun and Deno declare it. */
 declare function serve(options: {
   fetch(request: Request, server: { requestIP(request: Request): { address: string } }): Promise<Response>;
 }): void;

@@ -10,7 +10,7 @@ const limited = limit({
 });
 http.createServer((request, response) => limited(request, response, () => response.end()));
 
-/** What middlewares before it have added. */
+/** A request to which an earlier middleware has added the user. */
 interface SignedIn extends IncomingMessage {
   readonly user: string;
 }
