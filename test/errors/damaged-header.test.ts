@@ -8,7 +8,8 @@ const otherLayout =
 const noSuchObject = /^ERR_SLUICE_HANDLE: .* is damaged, or that of another object/;
 const otherSchema = /^ERR_SLUICE_SCHEMA: /;
 
-// Elsewhere a process cannot change its own memory so: there test/core/base/segment_kinds_test.cc has to do.
+// Only on Linux can a process change its own memory in this way. Elsewhere test/core/base/segment_kinds_test.cc must
+// do.
 describe.runIf(process.platform === 'linux').each(nodes)(
   'a segment in shared memory, on $name,',
   ({ node }) => {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { expectEnded, run } from '../program.js';
 
 const root = new URL('../../', import.meta.url);
-/** A package with the release build in the place of the debug build, or without one. */
+/** Copies of the package: one with the release build in the place of the debug build, and one without a debug build. */
 const packages = { with: '', without: '' };
 
 beforeAll(() => {

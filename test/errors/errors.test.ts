@@ -160,7 +160,7 @@ describe('a constructor', () => {
     const gate = Gate.create({ queue });
     gate.admit({ number: 1 });
     const [permit, batcher] = [queue.tryReserve(1), queue.batcher()];
-    permit?.[Symbol.dispose](); // the queue is not drained before
+    permit?.[Symbol.dispose](); // an open permit would keep the queue from ending
     let hold: object | undefined;
     queue.close();
     await gate.consume((_, given) => {
@@ -301,7 +301,7 @@ describe('a handle', () => {
       const error = thrown(() => act(mistyped(handle)));
       expectError(error, 'ERR_SLUICE_OPTION', TypeError);
       expect(error.message).toContain(`the handle of a ${other}`);
-      // Nor if it lies about itself.
+      // A handle that names the wrong kind is refused, too.
       expectError(
         thrown(() => act(mistyped({ ...handle, sluice: kind }))),
         'ERR_SLUICE_HANDLE',
@@ -338,7 +338,7 @@ describe('a handle', () => {
           return id;
         },
       };
-      // Read as often as the library pleases: an attached object, or the error; never a crash.
+      // The library may read the id as often as it likes. It attaches, or throws this error, and never crashes.
       try {
         act(mistyped(hostile));
         expect(reads).toBeLessThanOrEqual(good);
@@ -361,7 +361,7 @@ describe('file descriptors that the process does not have', () => {
 });
 
 describe('memory that the system does not have', () => {
-  // Elsewhere a process cannot be given a bound on its address space.
+  // Only on Linux can this test bound the address space of a process.
   it.runIf(process.platform === 'linux')('is an error, not a crash', async () => {
     expectEnded(await run(new URL('./programs/no-memory.js', import.meta.url)), 0);
   });

@@ -15,7 +15,7 @@ const prebuilds = ['sluice.glibc.node', 'sluice.musl.node', 'sluice.node'].map(
   (file) => `prebuilds/${platform}/${file}`,
 );
 
-/** A package with this lib, and the binary that a test puts beside it. */
+/** The path of a package with this lib/. Each test puts its own binary beside it. */
 let copy = '';
 beforeEach(() => {
   copy = mkdtempSync(join(tmpdir(), 'sluice-other-binary-'));
@@ -30,7 +30,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(copy, { recursive: true, force: true }));
 
-/** Builds an addon whose contract has this hash, or that has none, as the file `name` of the package. */
+/** Builds the file `name` of the package: an addon whose contract has this hash, or none. */
 function build(name: string, hash?: string): void {
   const [compiler = 'c++', ...flags] = (process.env['CXX'] ?? 'c++').split(' ');
   const macos = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : [];

@@ -1,5 +1,5 @@
 // Changes the headers of segments in this process's own memory, which Linux shows as a file, and attaches. Prints one
-// line of JSON: what became of it, for each kind of object and each thing that was changed.
+// line of JSON: the outcome for each kind of object and each field that was changed.
 import { closeSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { Gate, Limiter, Queue, record, Stock, u8, u32 } from 'sluice';
 
@@ -22,7 +22,10 @@ const attach = {
   stock: () => Stock.attach(stock.handle),
   gate: () => Gate.attach(Order, gate.handle),
 };
-/** Where in its shape a kind has a number that decides how much memory there is: of records, keys, items, orders. */
+/**
+ * The place, in the shape of each kind, of a number that decides how much memory there is: of records, keys, items,
+ * orders.
+ */
 const sizes = { queue: 0, limiter: 16, stock: 0, gate: 52 };
 
 const memory = openSync('/proc/self/mem', 'r+');
@@ -43,7 +46,7 @@ for (const [kind, number] of Object.entries(kinds)) {
 closeSync(memory);
 console.log(JSON.stringify(outcomes));
 
-/** The addresses of the segments, by their kinds. */
+/** Returns the addresses of the segments, by their kinds. */
 function segments() {
   const bases = new Map();
   const chunk = Buffer.alloc(256 * page);
@@ -57,7 +60,7 @@ function segments() {
         if (!chunk.subarray(begin, begin + magic.length).equals(magic)) continue;
         bases.set(chunk.readUInt32LE(begin + header.kind), at + begin);
       }
-      chunk.fill(0); // or a copy of a header would be found in it
+      chunk.fill(0); // so that no copy of a header is found in this buffer
     }
   }
   return bases;

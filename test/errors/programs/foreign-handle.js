@@ -1,4 +1,4 @@
-// Attaches to a handle of its parent process, by the same numbers and by others that exist in this process.
+// A child process attaches to a handle of its parent: by the parent's numbers, and by numbers that exist in the child.
 import { fork } from 'node:child_process';
 import { Queue, record, u32 } from 'sluice';
 

@@ -24,7 +24,7 @@ for (let user = 1; user <= users; user++) {
   if (!stock.reserve({ sku: 1, quantity: 1, user }).ok) throw new Error(`user ${user} got nothing`);
 }
 const octets = stock.snapshot();
-// Large enough for a gate's table of orders in hand to take more than 16 MiB.
+// The records are large, so that a gate's table of orders in hand takes more than 16 MiB.
 const Order = record({ sku: u32, quantity: u32, user: u32, note: bytes(512) });
 const queue = Queue.create(Order, { capacity: 2 ** 16 });
 const maxInHand = 2 ** 16;
@@ -37,7 +37,7 @@ const attempts = {
   restore: () => Stock.restore(octets),
 };
 
-/** Takes all of the address space but pieces smaller than 16 MiB. */
+/** Takes up the address space until only pieces smaller than 16 MiB are free. */
 function fill() {
   const ballast = [];
   const tokenBucket = { ratePerSecond: 1, burst: 1 };
@@ -64,7 +64,7 @@ for (const [name, attempt] of Object.entries(attempts)) {
     }
     if (error?.code !== 'ERR_SLUICE_MEMORY') throw error ?? new Error(`${name}: the system had the memory`);
   }
-  // No call waits for a ledger that is paused.
+  // The failed call has not left the ledger paused: other calls go on.
   const reserved = stock.reserve({ sku: 1, quantity: 1, user: 1 });
   if (!reserved.ok || stock.cancel(reserved.reservation) !== 'cancelled') throw new Error(`${name}: reserve`);
 }

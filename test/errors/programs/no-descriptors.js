@@ -1,5 +1,5 @@
-// Waits while the process has no file descriptor left: each fails with a typed error, and works once there are some.
-// Starts itself again with a bound on its descriptors.
+// Starts waits while the process has no file descriptor left. Each fails with a typed error, and works once there are
+// some. Starts itself again with a bound on its descriptors.
 import { spawnSync } from 'node:child_process';
 import { closeSync, openSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -29,7 +29,8 @@ function busyLimiter() {
   return limiter;
 }
 
-// Each wait is on an object of its own, which has not waited yet: how the wait begins, and what lets it end.
+// Each wait uses its own object, on which nothing has waited yet. Each function begins the wait, and returns what lets
+// it end.
 const waits = {
   push: (queue) => [queue.push({ number: 2 }), () => queue.tryPop()],
   reserve: (queue) => [queue.reserve(1), () => queue.tryPop()],
@@ -94,7 +95,7 @@ for (const { name, wait, subject } of subjects) {
   if (ended !== 'ended') throw new Error(`${name}: ${ended}`);
 }
 
-// A queue that is disposed of gives its descriptors back then, not when the object is collected.
+// A queue gives its descriptors back when it is disposed of, not when the object is collected.
 const descriptors = () => readdirSync('/proc/self/fd').length;
 const before = descriptors();
 const disposed = Array.from({ length: 8 }, fullQueue);

@@ -1,4 +1,4 @@
-// An addon of another version. It has no need of Node's headers: the names are part of the stable ABI.
+// An addon of another version. It needs none of Node's headers, because these names are part of the stable ABI.
 #include <cstddef>
 
 extern "C" {

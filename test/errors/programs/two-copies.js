@@ -8,7 +8,7 @@ const [directory, story] = isMainThread ? process.argv.slice(2) : workerData.arg
 const theirs = await import(pathToFileURL(`${directory}/dist/index.js`).href);
 if (theirs.Queue === ours.Queue) throw new Error('this is no other copy');
 
-/** One of each kind, by one copy of the package. */
+/** Makes one object of each kind with one copy of the package. */
 function objects(sluice) {
   const Row = sluice.record({ sku: sluice.u32, quantity: sluice.u32 });
   const clock = new sluice.ManualClock();
@@ -59,7 +59,7 @@ const stories = {
   },
 
   'do not take the handles of the other for their own'() {
-    // Both count from one: the numbers of the handles are the same, their tokens are not.
+    // Both copies count from one: the numbers of the handles are the same, their tokens are not.
     const [mine, other] = [objects(ours), objects(theirs)];
     equal([mine.queue.handle.id, mine.gate.handle.id], [other.queue.handle.id, other.gate.handle.id]);
     equal(attachAll(ours, { ...other, Row: mine.Row }), Array(5).fill('ERR_SLUICE_HANDLE'));
