@@ -73,7 +73,7 @@ describe('Limiter.acquire', () => {
     limiter.allow(undefined, 5);
     const { names, note } = recorded();
     note('three', limiter.acquire({ cost: 3 }));
-    clock.advance(2_000); // two tokens are there, but waiters come first
+    clock.advance(2_000); // there are two tokens, but waiters come first
     expect(limiter.tryAcquire()).toMatchObject({ tier: 'waiting-line', retryAfterMs: 2_000 });
     expect(limiter.allow()).toBe(false);
     clock.advance(1_000);
@@ -162,7 +162,7 @@ describe('Limiter.acquire', () => {
     limiter.allow();
     const controller = new AbortController();
     const wait = limiter.acquire({ signal: controller.signal });
-    limiter.release(); // serves it in this very call
+    limiter.release(); // serves the waiter in this very call
     expect(limiter.stats()).toMatchObject({ inFlight: 1, waiting: 0, allowed: 2 });
     controller.abort();
     await rejected(wait);
@@ -225,7 +225,7 @@ describe('Limiter.acquire', () => {
       expect(limiter.stats().waiting).toBe(most + 1);
       limiter.release(1, 'honest');
       expect(await honest).toMatchObject({ allowed: true });
-      // A place that is left can be taken again.
+      // A waiter that is served leaves its place, and another one of the same key can take it.
       limiter.release(1, 'greedy');
       expect(await greedy[0]).toMatchObject({ allowed: true });
       const next = limiter.acquire({ key: 'greedy', signal }).catch(() => 'waited');

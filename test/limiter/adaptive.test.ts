@@ -32,7 +32,7 @@ describe('the adaptive tier, by the event loop', () => {
 });
 
 describe('the adaptive tier, by the wait of a queue', () => {
-  /** A limiter that watches a queue, asked every 5 ms of its clock. */
+  /** Returns a limiter that watches a queue, and a function that asks it every 5 ms of its clock. */
   function watching(options: Partial<LimiterOptions> = {}) {
     const clock = new ManualClock(50);
     const queue = Queue.create(Row, { capacity: 100, lanes: 2 });
@@ -58,7 +58,7 @@ describe('the adaptive tier, by the wait of a queue', () => {
     const { queue, limiter, refusedIn } = watching();
     expect(refusedIn(1_000)).toBe(0);
     for (let number = 0; number < 10; number++) queue.tryPush({ number });
-    expect(refusedIn(115)).toBe(0); // it has been late for less than the interval
+    expect(refusedIn(115)).toBe(0); // the wait has been too long for less than the interval
     expect(refusedIn(1_000)).toBeGreaterThanOrEqual(195);
     expect(limiter.tryAcquire()).toMatchObject({ allowed: false, tier: 'adaptive', retryAfterMs: 0 });
     expect(limiter.peek()).toMatchObject({ allowed: false, tier: 'adaptive' });

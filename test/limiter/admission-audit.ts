@@ -17,14 +17,15 @@ export function fullestWindow(admissions: readonly Admission[], length: number):
   const ends = [...admissions].sort((a, b) => a.after - b.after);
   const long = admissions.filter(({ before, after }) => after - before >= length);
   let fullest = 0;
-  let ended = 0; // cost of all that ended before the window does
-  let begun = 0; // cost of all that began before the window does
+  let ended = 0; // cost of the calls that ended before the window ends
+  let begun = 0; // cost of the calls that began before the window begins
   let next = 0;
   for (const { before: start, cost } of starts) {
     for (let end = ends[next]; end !== undefined && end.after < start + length; end = ends[++next]) {
       ended += end.cost;
     }
-    // All calls that began before have ended, except the longest: they are in neither.
+    // A call that began before the window and ends after it is in `begun`, but not in `ended`. `spanning` makes up for
+    // that.
     let spanning = 0;
     for (const one of long) if (one.before < start && one.after >= start + length) spanning += one.cost;
     fullest = Math.max(fullest, ended - begun + spanning);
@@ -34,9 +35,9 @@ export function fullestWindow(admissions: readonly Admission[], length: number):
 }
 
 /**
- * Returns by how much a stretch of time surely admitted more than `rate` times its length: at most the burst, for a
- * token bucket. Calls that took longer than `blur` prove nothing and are left out; every stretch is taken to be longer
- * by `blur`.
+ * Returns the largest amount by which a stretch of time surely admitted more than `rate` times its length. For a token
+ * bucket this is at most the burst. Calls that took longer than `blur` prove nothing and are left out; every stretch is
+ * taken to be longer by `blur`.
  */
 export function largestExcess(admissions: readonly Admission[], rate: number, blur: number): number {
   const sure = admissions
@@ -44,7 +45,7 @@ export function largestExcess(admissions: readonly Admission[], rate: number, bl
     .sort((a, b) => a.after - b.after);
   let excess = 0;
   let sum = 0;
-  let least = Infinity; // of the sum before the stretch, less what its beginning gives
+  let least = Infinity; // the least value of: the sum before a stretch, minus `rate` times its beginning
   for (const { before, after, cost } of sure) {
     least = Math.min(least, sum - rate * (before - blur));
     sum += cost;

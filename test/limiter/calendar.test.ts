@@ -10,7 +10,10 @@ import { expectError, thrown } from '../thrown.js';
 const hour = 3_600_000;
 const day = 24 * hour;
 const everyPeriod: readonly CalendarPeriod[] = ['day', 'week', 'month', 'year'];
-/** Zones of all kinds: with summer time, without, by half an hour, at midnight, and with offsets of no whole hours. */
+/**
+ * Zones of all kinds: with and without summer time, with a change by half an hour or at midnight, and with offsets that
+ * are not whole hours.
+ */
 const zones = [
   'UTC',
   'Europe/Berlin',
@@ -22,7 +25,7 @@ const zones = [
   'Pacific/Kiritimati',
 ];
 
-/** Returns the first day of a moment's period in the zone's calendar, by Intl alone. */
+/** Returns the first day of the period that contains the moment, in the zone's calendar, by Intl alone. */
 function periodOf(ms: number, every: CalendarPeriod, timeZone: string): string {
   const format = new Intl.DateTimeFormat('en-US', {
     timeZone,
@@ -42,7 +45,7 @@ function periodOf(ms: number, every: CalendarPeriod, timeZone: string): string {
 describe.each(zones)('a calendar window of %s', (timeZone) => {
   it.each(everyPeriod)('lets its limit through in each %s, as Intl shows it', (every) => {
     const step = fc.record({
-      // In seconds, because a double cannot hold single nanoseconds since 1970.
+      // The pause is in seconds, because a double cannot hold single nanoseconds since 1970.
       pause: fc.oneof(fc.integer({ min: 0, max: 7_200 }), fc.integer({ min: 0, max: 40 * 86_400 })),
       cost: fc.integer({ min: 1, max: 3 }),
       waits: fc.boolean(),

@@ -9,7 +9,7 @@ async function until(done: () => boolean): Promise<void> {
   while (!done()) await turn();
 }
 
-/** A thread that has a limiter attached as `limiter`, and has run `code` (of an async function) with it. */
+/** Starts a thread that attaches the limiter as `limiter` and runs `code` in an async function. Resolves after that. */
 async function thread(limiter: Limiter, code: string): Promise<Worker> {
   const program = `
     const { parentPort, workerData } = require('node:worker_threads');
@@ -129,7 +129,7 @@ describe('a thread that is ended', () => {
   it('between its place in the line and its first look at it leaves the line', async () => {
     const limiter = depth(1);
     limiter.allow();
-    // The first step of acquire(): the thread gets no further.
+    // This is the first step of acquire(). The thread does not get to the second.
     const program = `
       const { nativeLimiter } = await import(new URL('limiter/index.js', workerData.sluice).href);
       nativeLimiter(limiter).acquire(1);`;

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { expectError, rejected, thrown } from '../thrown.js';
 
 const bucket = (burst: number) => ({ tokenBucket: { ratePerSecond: 1, burst } });
-/** How many of `asks` are allowed. */
+/** Returns how many of `asks` calls are allowed. */
 function allowed(limiter: Limiter, key: Key, asks: number): number {
   let count = 0;
   for (let i = 0; i < asks; i++) if (limiter.allow(key)) count++;
@@ -26,7 +26,8 @@ describe('a limiter with keys', () => {
     clock.advance(5);
     expect(allowed(limiter, 'kept', 1)).toBe(1);
     clock.advance(5);
-    // The table has 16 places. One newcomer more than there are free ones takes the place with the empty window.
+    // The table has 16 places, of which 14 are free. The 15th newcomer takes the place of the key with the empty
+    // window.
     for (let newcomer = 1; newcomer <= 15; newcomer++) expect(limiter.allow(newcomer)).toBe(true);
     limiter.configure({ slidingWindow: { windowMs: 1_000 } });
     expect(limiter.peek({ key: 'kept' }).remaining).toBe(2);
@@ -88,7 +89,7 @@ describe('a limiter with keys', () => {
       reset: (key) => limiter.reset(key),
       block: (key) => limiter.block(key, 1),
     };
-    const huge = 'x'.repeat(128 * 2 ** 20); // a rope, which stays one until it is read
+    const huge = 'x'.repeat(128 * 2 ** 20); // V8 keeps it as a rope until it is read
     for (const [method, call] of Object.entries(calls)) {
       for (const [key, message] of [
         ['x'.repeat(1_025), `Limiter.${method}: key: its length: expected at most 1024 characters, got 1025`],
@@ -258,7 +259,7 @@ describe('a limiter with keys', () => {
           worker.once('error', reject);
         });
         total += allowed;
-        expect(most).toBeLessThanOrEqual(4); // 3, and one whose release is being counted
+        expect(most).toBeLessThanOrEqual(4); // 3, and one whose release is still being counted
         await worker.terminate();
       }),
     );

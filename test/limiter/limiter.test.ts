@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { mistyped } from '../mistyped.js';
 import { expectError, thrown } from '../thrown.js';
 
-/** How many of `attempts` are allowed now. */
+/** Returns how many of `attempts` calls are allowed now. */
 function allowed(limiter: Limiter, attempts: number): number {
   let count = 0;
   for (let i = 0; i < attempts; i++) if (limiter.allow()) count++;

@@ -6,12 +6,12 @@ import { WorkerThread, withThreads } from '../worker-thread.js';
 import { type Admission, fullestWindow, largestExcess } from './admission-audit.js';
 
 const seconds = 30;
-/** The length of a slot of time: a limiter is judged by what it admitted in the slots in which it was asked. */
+/** The length of a slot of time. A limiter is judged by what it admitted in the slots in which a thread asked it. */
 const slotMs = 20;
 /**
- * The least share that passes, of what the tightest tier lets through in the slots in which a thread asked. A window of
- * 20 buckets gives 20/21 of its limit; the rest of the tolerance is for slots in which a thread was stopped before it
- * had asked for all that was available. Time in which no thread ran at all does not count, so the verdict does not
+ * The least share that must be admitted, of what the tightest tier lets through in the slots in which a thread asked. A
+ * window of 20 buckets gives 20/21 of its limit. The rest of the tolerance is for slots in which a thread was stopped
+ * before it had asked for all that was available. Time in which no thread ran does not count, so the verdict does not
  * depend on how busy the machine is.
  */
 const bar = 0.5;
@@ -72,7 +72,7 @@ interface Loaded {
   slots: number[];
 }
 
-/** Returns what a limiter admitted to all threads, by key, and in how many slots it was asked. */
+/** Returns what a limiter admitted to all threads, by key, and in how many slots the threads asked it. */
 function gathered(parts: readonly Loaded[], keys: number): { byKey: Admission[][]; slots: number } {
   const byKey: Admission[][] = Array.from({ length: Math.max(1, keys) }, () => []);
   const slots = new Set<number>();

@@ -13,7 +13,7 @@ interface Asked {
   refused: Partial<Record<Tier, number>>;
 }
 
-/** Four threads that share a limiter. */
+/** Runs `act` with a limiter that four threads share. */
 async function contended(
   options: LimiterOptions,
   act: (
@@ -82,14 +82,14 @@ describe('four threads that ask one limiter while its clock stands', () => {
     };
     const clock = new ManualClock(5);
     await contended({ ...options, clock }, async (limiter, ask, release) => {
-      // Twice round the depth tier; then the window is the tightest, then, a window later, the bucket.
+      // In two rounds the depth is the tightest tier, then the window. A window later it is the bucket.
       let spent = 0;
       for (const [index, room] of [25_000, 25_000, 10_000].entries()) {
         const { cost } = await ask(3_000, 40);
         expect(cost, `${replay}, round ${index}`).toBeLessThanOrEqual(room);
         expect(cost, `${replay}, round ${index}`).toBeGreaterThan(room - 40);
         expect(limiter.stats().inFlight, replay).toBe(cost);
-        // The rest, to the last unit.
+        // The limiter allows the rest, to the last unit.
         if (cost < room) expect(limiter.allow(undefined, room - cost), replay).toBe(true);
         expect(limiter.allow(), replay).toBe(false);
         if (cost < room) limiter.release(room - cost);
@@ -125,7 +125,7 @@ describe('four threads that ask one limiter while its clock stands', () => {
         const answer = ask(100_000).finally(() => {
           asking = false;
         });
-        // The bucket is never full again: 25 s bring fewer tokens than its burst, which is spent at once.
+        // The bucket is never full again: the burst is spent first, and 25 s bring fewer tokens than the burst.
         while (limiter.stats().allowed < 30_000 && asking) await immediate();
         let moved = 0;
         while (asking && moved < 25_000) {

@@ -7,7 +7,7 @@ import { SeededRandom } from '../seeded-random.js';
 const nanosecond = 1e-6; // in milliseconds
 const day = 86_400_000;
 
-/** How many of `attempts` are allowed now. */
+/** Returns how many of `attempts` calls are allowed now. */
 function allowed(limiter: Limiter, attempts: number): number {
   let count = 0;
   for (let i = 0; i < attempts; i++) if (limiter.allow()) count++;
@@ -37,7 +37,7 @@ describe('a token bucket', () => {
         clock.advance(intervalMs);
         if (limiter.allow()) count++;
       }
-      // The clock of the test moves in whole nanoseconds, so it may run a token ahead or behind.
+      // The clock of the test moves in whole nanoseconds, so the count may be a token ahead or behind.
       const exact = ((clock.now() - 1_000) * rate) / 1_000;
       expect(Math.abs(count - exact)).toBeLessThanOrEqual(1);
       clock.advance(30 * day);
@@ -160,7 +160,7 @@ describe('retryAfterMs', () => {
               continue;
             }
             expect(decision.retryAfterMs).toBeGreaterThan(0);
-            // The last nanosecond of a wait of days may be off if the rate is no binary fraction: 2^53 ns are 104 days.
+            // In a wait of days the last nanosecond may be off if the rate is no binary fraction: 2^53 ns are 104 days.
             const early = decision.retryAfterMs < day / 10 ? nanosecond : 2 * nanosecond;
             clock.advance(decision.retryAfterMs - early);
             const refused = limiter.tryAcquire({ cost });
@@ -191,7 +191,7 @@ describe('retryAfterMs', () => {
       for (let i = 0; i < 50; i++) {
         expect(limiter.allow()).toBe(true);
         const { retryAfterMs } = limiter.peek();
-        // A rate that is not exact in binary may be due on the nanosecond after.
+        // If the rate is not exact in binary, the request may be due one nanosecond later.
         expect(Math.round((retryAfterMs - ms) / nanosecond)).toBeOneOf([0, 1]);
         clock.advance(retryAfterMs);
       }
@@ -217,7 +217,7 @@ describe('retryAfterMs', () => {
   });
 });
 
-/** Admissions with their times; fails if any window of `windowMs` holds more than `limit`. */
+/** Keeps admissions with their times. Fails if any window of `windowMs` holds more than `limit`. */
 class WindowAudit {
   readonly #admitted: Array<{ at: number; cost: number }> = [];
 
@@ -259,7 +259,7 @@ describe('a sliding window', () => {
           while (limiter.allow()) audit.admit(clock.now(), 1);
           clock.advance(step % 2 === 0 ? 1_000 - nanosecond : nanosecond);
         }
-        expect(audit.total).toBeGreaterThanOrEqual(20 * 100 * 0.5); // asked about once in a window: every other time
+        expect(audit.total).toBeGreaterThanOrEqual(20 * 100 * 0.5); // half the limit in each of 20 windows
       }
     },
   );

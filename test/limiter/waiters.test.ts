@@ -28,7 +28,7 @@ function counted(limiter: Limiter): { calls: number } {
   return count;
 }
 
-/** `count` calls of `acquire`, and the order in which they are answered. */
+/** Makes `count` calls of acquire(). Returns their promises, and the order in which they are served or refused. */
 function waiters(limiter: Limiter, count: number, options: (i: number) => object = () => ({})) {
   const served: number[] = [];
   const refused: number[] = [];
@@ -204,7 +204,7 @@ describe('many waiters', () => {
     });
     for (let key = 0; key < 300; key++) limiter.allow(key, 2);
     const { served, refused, waits } = waiters(limiter, 300, (key) => ({ key, cost: 2 }));
-    limiter.configure({ queueDepth: { max: 1 } }); // none of them can ever be allowed
+    limiter.configure({ queueDepth: { max: 1 } }); // now a cost of 2 can never be allowed
     await Promise.all(waits);
     expect([served.length, refused.length]).toEqual([0, 300]);
   });

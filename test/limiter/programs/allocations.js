@@ -1,7 +1,7 @@
 // allocations.js <kind of key>: asks a limiter 200,000 times and compares the size of the JavaScript heap before and
-// after, with no collection in between. Anything allocated by a call would be 12 bytes at the least, 2.4 MB in all. The
-// least of three such rounds counts: V8 allocates when it compiles, which is not in each round. Needs --expose-gc, and
-// --min-semi-space-size so that there is room for that.
+// after, with no collection in between. Anything allocated by a call would be at least 12 bytes, 2.4 MB in all. The
+// least of three such rounds counts, because V8 allocates when it compiles, which it does not do in every round. Needs
+// --expose-gc, and --min-semi-space-size so that a round needs no collection.
 import { PerformanceObserver } from 'node:perf_hooks';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Limiter } from 'sluice';
@@ -10,7 +10,7 @@ const calls = 200_000;
 const [kind] = process.argv.slice(2);
 const { gc } = globalThis;
 
-// A thousand keys, made before anything is measured; numbers that are no small integers are boxed in such a list.
+// A thousand keys, made before anything is measured. V8 boxes numbers in this list, unless they are small integers.
 const text = (i) => Buffer.from(`user-${i}-of-the-test`).toString('latin1');
 const makers = {
   none: () => undefined,
@@ -40,7 +40,7 @@ const observer = new PerformanceObserver((list) => {
 });
 observer.observe({ entryTypes: ['gc'] });
 
-// Bytes of one round, or Infinity if the heap was collected in between.
+// Returns the bytes that one round allocates, or Infinity if the heap was collected meanwhile.
 async function round() {
   gc();
   await turn();

@@ -1,5 +1,5 @@
-// Asks a limiter again and again. { type: 'ask', attempts, costMax, seed } is answered by { type: 'asked', ... };
-// { type: 'release' } gives back what this thread was allowed. Holds on to the sums in between.
+// Asks a limiter again and again. Answers { type: 'ask', attempts, costMax, seed } with { type: 'asked', ... }, and
+// holds what it was allowed until { type: 'release' } lets it give that back.
 import { parentPort, workerData } from 'node:worker_threads';
 import { Limiter } from 'sluice';
 import { SeededRandom } from '../../seeded-random.js';

@@ -1,6 +1,6 @@
-// Asks limiters at random for `seconds`, in bursts with pauses between them, and posts what was allowed: for each
-// limiter the times before and after each call that allowed (ns since `startNs`), its cost and its key, and in which
-// slots of time it asked.
+// Asks limiters at random for `seconds`, in bursts with pauses between them. Posts for each limiter the times before
+// and after each call that was allowed (ns since `startNs`), its cost and its key, and the slots of time in which it
+// asked.
 import { setTimeout as pause } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Limiter } from 'sluice';
