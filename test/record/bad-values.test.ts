@@ -126,7 +126,7 @@ const cases = Object.entries(types).flatMap(([name, { field, wrong, outside, goo
   ...outside.map((value) => ({ name, field, value, good, kind: RangeError })),
 ]);
 
-/** Short and printable, for the name of a test. */
+/** Returns a short text that shows the value in the name of a test. */
 function shown(value: unknown): string {
   if (typeof value === 'string')
     return JSON.stringify(value.slice(0, 12)) + (value.length > 12 ? `x${value.length}` : '');

@@ -1,5 +1,5 @@
-// The interpreter of records is the oracle of the compiler: whatever the schema and the values, both do the same.
-// node:assert compares, because expect() compares records with a field `constructor` by that.
+// The interpreter of records checks the compiler: whatever the schema and the values, both must do the same.
+// node:assert compares them, because expect() compares records with a field `constructor` by that field.
 import { deepStrictEqual } from 'node:assert/strict';
 import { inspect } from 'node:util';
 import fc from 'fast-check';
@@ -35,7 +35,7 @@ type Fields = Record<string, Field<unknown>>;
 
 const RECORDS = 3;
 
-/** A codec over a buffer that holds `RECORDS` records, and looks used. */
+/** Returns a codec over a buffer that holds `RECORDS` records, and is filled with 0xee. */
 function over(make: typeof compile, fields: Fields) {
   const layout = layOut(fields);
   const buffer = new ArrayBuffer(layout.bytes * RECORDS);
@@ -43,7 +43,7 @@ function over(make: typeof compile, fields: Fields) {
   return { codec: make<Row>(layout)(memoryOf(buffer), failOf(layout.fields)), content, bytes: layout.bytes };
 }
 
-/** The outcome of an action: its value, or the error with all that a caller can see of it. */
+/** Returns the outcome of an action: its value, or the error with all that a caller can see of it. */
 function outcomeOf(act: () => unknown): unknown {
   try {
     return { value: act() };
@@ -54,7 +54,7 @@ function outcomeOf(act: () => unknown): unknown {
   }
 }
 
-/** Every way to look at the record that a codec shows. */
+/** Looks in every way at the record that a codec shows, and returns what it sees. */
 function looksOf(codec: Codec<Row>): unknown[] {
   const view = codec.view();
   const descriptors = Object.entries(Object.getOwnPropertyDescriptors(view));

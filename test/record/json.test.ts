@@ -8,7 +8,7 @@ interface Cart {
   gift?: boolean;
 }
 const Order = record({ id: u32, cart: json<Cart>({ maxBytes: 100 }), last: u32 });
-/** The type that `Infer` makes of it. */
+/** `Infer` gives the field this type. */
 const typed: Infer<typeof Order>['cart'] = { lines: [] };
 
 const cart: Cart = { lines: [{ sku: 1, note: 'für Łukasz 🎁' }] };

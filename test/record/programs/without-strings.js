@@ -1,4 +1,4 @@
-/** Uses records where code must not be generated from strings, with a worker, and says ok. */
+/** Uses records, with a worker, in a process in which no code may be generated from strings. Prints ok. */
 import { deepStrictEqual, throws } from 'node:assert/strict';
 import { once } from 'node:events';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
