@@ -6,7 +6,7 @@ const Order = record({ sku: u32, quantity: u32 });
 
 /** Returns what `act` returns while Object.prototype has one more property. */
 async function polluted<T>(name: string, value: unknown, act: () => Promise<T>): Promise<T> {
-  // Not a name that test frameworks read, nor one that they list.
+  // `name` must not be one that test frameworks read. They do not list it, because it is not enumerable.
   Object.defineProperty(Object.prototype, name, { value, configurable: true, writable: true });
   try {
     return await act();
@@ -60,7 +60,7 @@ it.each([
   const tokenBucket = { ratePerSecond: 0.001, burst: 1 };
   const answers = async () => {
     const shown: unknown[] = [];
-    // The body of a response is wrapped where a place in flight is held until its end.
+    // The second limiter holds a place in flight until the response ends, so the response's body is wrapped.
     for (const tiers of [{ tokenBucket }, { tokenBucket, queueDepth: { max: 9 } }]) {
       const handler = fetchLimit(() => new Response('fine'), { limiter: Limiter.create(tiers) });
       for (let i = 0; i < 2; i++) {
@@ -117,7 +117,7 @@ it.each([
   ['timeZoneName', 'long'],
   ['hour', 'numeric'],
 ])('offsets of a time zone are as without it: %s', async (name, value) => {
-  // A zone of its own: what is known of one is not asked again.
+  // Each test uses another zone, because sluice asks for the offsets of a zone only once.
   const timeZone = { numberingSystem: 'Asia/Tokyo', timeZoneName: 'Asia/Seoul', hour: 'Japan' }[name] ?? '';
   const answers = async () => {
     const limiter = Limiter.create({

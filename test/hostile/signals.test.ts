@@ -51,7 +51,7 @@ describe('a signal whose methods are its own', () => {
     const queue = full();
     const signal = signalWith('addEventListener', fails);
     expect(await rejected(queue[name]({ signal, timeoutMs: 1 }))).toBe(failure);
-    // A timer that it had left would have fired by now, and thrown.
+    // A timer left by the failed call would have fired by now, and thrown.
     expect(await rejected(queue[name]({ timeoutMs: 20 }))).toMatchObject({ code: 'ERR_SLUICE_TIMEOUT' });
     queue.close();
     queue.tryPop();

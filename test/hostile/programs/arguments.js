@@ -1,4 +1,4 @@
-/** Calls every native function with every kind of argument, over memory full of noise, and says ok. */
+/** Calls every native function with every kind of argument, over memory full of noise, and prints ok at the end. */
 
 import { Limiter, Queue, record, Stock, u32, utf8 } from 'sluice';
 import { gateStaging, limiterStaging, queueStaging, stockStaging } from '../../../dist/binding/contract.js';
@@ -85,7 +85,7 @@ for (const limiter of limiters) {
   const lanes = native.createGate({ queue: all[1]?.native }, {}, 4, memory(gateStaging.bytes), 0);
   if (lanes !== 'bad-range') throw new Error(`a gate of three lanes: ${lanes}`);
 }
-// A place in line of another object, or one with a waiter.
+// No object can resolve a place in line of another object, or retire one in which a waiter still waits.
 {
   const full = Queue.create(Order, { capacity: 1, maxWaiting: 2 });
   full.tryPush({ sku: 1, note: '' });
@@ -117,7 +117,7 @@ for (const limiter of limiters) {
   const { permits, depth } = figuresOf(queueFigures, new Float64Array(staging.words), queueStaging.figures);
   if (permits !== 0 || depth !== 0) throw new Error('permits were forged');
 }
-// A key where the limiter has none, and none where it has keys.
+// Gates are given a key although the limiter has none, and no key although the limiter has keys.
 for (const i of [2, 3]) {
   const parts = { queue: insideQueue(Queue.create(Order, { capacity: 8 })).native, limiter: all[i]?.native };
   const gate = attached(native.createGate(parts, {}, 4, memory(gateStaging.bytes), 0));
@@ -127,7 +127,7 @@ for (const i of [2, 3]) {
       throw new Error(`limiter ${i - 2}: a gate was answered ${answer}`);
   }
 }
-// One byte less than native code writes to.
+// Memory that is one byte shorter than what native code writes is refused.
 {
   const exact = {
     in: Order.bytes,
@@ -238,7 +238,7 @@ const changes = () => {
   const figures = () => Object.fromEntries(names.map((name) => [name, one()]));
   return { ...figures(), windows: [figures(), figures()] };
 };
-/** Batches: memory that native code reads a count from. */
+/** Batches: memory from which native code reads a count. */
 const batches = [memory(8 + 4 * Order.bytes), memory(8 + 64 * Order.bytes)];
 for (let round = 0; round < 6_000; round++) {
   const { native: object, buffers } = /** @type {(typeof all)[number]} */ (all[random(all.length)]);
@@ -260,7 +260,7 @@ for (let round = 0; round < 6_000; round++) {
   }
 }
 
-// Only its owner can ask about a place in line.
+// Only the owner of a place in line can ask about it.
 const out = memory(limiterStaging.bytes);
 const shared = Limiter.create({ tokenBucket: { ratePerSecond: 1, burst: 1 } });
 const one = nativeLimiter(shared);
@@ -274,7 +274,7 @@ if (one.tend(waiter) !== -101 || waiting() !== 1) throw new Error("another's pla
 other.leave(waiter);
 if (waiting() !== 0) throw new Error('a place in line was not given up');
 
-// Whatever it is asked for, a call sleeps for a moment only: terminate() waits for its end.
+// Whatever time it is asked for, a call sleeps only for a moment, because terminate() waits for its end.
 const sleeper = insideQueue(Queue.create(Order, { capacity: 1 })).native;
 sleeper.awaitServed(0xffff_ffff);
 sleeper.awaitRecord(0xffff_ffff);

@@ -1,6 +1,6 @@
 /**
- * Tries to change the code of a record's codec, which reaches memory, and prints ok if it cannot; the interpreter's,
- * too, if the process generates no code from strings.
+ * Tries to change the code of a record's codec, which reaches memory: that of the interpreter, if the process generates
+ * no code from strings. Prints ok if it cannot.
  */
 import { Queue, record, u32, utf8 } from 'sluice';
 
@@ -12,7 +12,7 @@ Reflect.set(globalThis, 'leak', (/** @type {unknown} */ value) => {
   return true;
 });
 
-/** Objects that claim to be a field, or add to one. */
+/** Code that gives memory away, and an object that claims to be a field with this code. */
 const code = 'globalThis.leak(buffer)';
 const forged = {
   type: 'u32',
@@ -110,7 +110,7 @@ for (const name of Object.keys(ways)) {
   try {
     ways[name]?.();
   } catch (error) {
-    if (!(error instanceof Error)) throw error; // refused, or broken: but nothing was given away
+    if (!(error instanceof Error)) throw error; // refused or broken, but nothing was given away
   }
 }
 for (const name of Object.keys(leaked)) console.log(name, leaked[name]);

@@ -55,7 +55,7 @@ for (const keyed of [false, true]) {
   }
 }
 
-// A gate whose record has no sku is given carts alone, also where everything has a sku.
+// A gate whose record has no sku takes only carts, even while Object.prototype has a sku.
 const ledger = Stock.create({ items: [{ sku: 0, quantity: 9 }] });
 const carts = Gate.create({ queue: Queue.create(Order, { capacity: 8 }), stock: ledger });
 const before = nativeGate(ledger);
@@ -75,7 +75,7 @@ for (const gate of [carts, after]) {
   }
 }
 Reflect.deleteProperty(Object.prototype, 'sku');
-ledger.reserveAll([{ sku: 0, quantity: 1 }]); // whose lines are in the staging now
+ledger.reserveAll([{ sku: 0, quantity: 1 }]); // leaves its lines in the staging
 for (const [hold, count] of [
   [0, 0],
   [NaN, 1],

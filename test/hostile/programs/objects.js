@@ -1,4 +1,4 @@
-/** An object of every public class, and what they hand out. */
+/** Makes an object of every public class, and the objects that these return. */
 import { bytes, Gate, json, Limiter, ManualClock, Queue, record, Stock, u8, u32, u53, utf8 } from 'sluice';
 
 export function objects() {

@@ -1,5 +1,6 @@
 /**
- * Replaces the built-ins of JavaScript and of Node.js, uses sluice, and says ok if none saw memory or a native object.
+ * Replaces built-ins of JavaScript and of Node.js, and uses sluice. Prints ok if no replaced built-in was given memory
+ * or a native object.
  */
 import { isNative, objects } from './objects.js';
 

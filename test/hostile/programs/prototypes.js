@@ -1,8 +1,9 @@
 /**
- * Puts accessors into Object.prototype and Array.prototype, and says ok if native code has called none of them:
- * `setters`, of all that native functions answer, each of which disposes of the object that is answering; `getters`, of
- * all that native functions read, which look for native objects. `own`: native functions read options with getters of
- * their own, as a replaced built-in can give them, which take away what the function is working on.
+ * Puts accessors into Object.prototype and Array.prototype, and prints ok if native code has called none of them.
+ * `setters` are for all properties of native functions' answers; each disposes of the object that is answering.
+ * `getters` are for all properties that native functions read; they look for native objects. `own` gives native
+ * functions options that have getters themselves, as a replaced built-in can; these take away what the function is
+ * working on.
  */
 import { Gate, Limiter, ManualClock, Queue, record, Stock, u32 } from 'sluice';
 import { gateStaging, stockStaging } from '../../../dist/binding/contract.js';
@@ -37,7 +38,7 @@ function shop() {
 }
 
 /**
- * A call of a native function, what prepares its memory, and the end of its object.
+ * A call of a native function whose memory is prepared, and a function that disposes of its object.
  * @typedef {{ call: () => unknown, dispose: () => void }} Answer
  * @type {Record<string, () => Answer>}
  */
@@ -209,7 +210,7 @@ function getters() {
   }
 }
 
-/** Whichever accessor was called, native code goes on with memory that still exists. */
+/** Checks that native code uses only memory that still exists, whichever getter took other memory away. */
 function own() {
   for (const place of ['burst', 'windows']) {
     const inner = nativeLimiter(Limiter.create({ ...limits, keys: { max: 5_000 } }));
@@ -232,7 +233,7 @@ function own() {
     called.add('restoreStock reads memory that is gone');
   }
 
-  // The options of lib/ are not shown to a setter, which could give them such a getter.
+  // The options that lib/ makes are not shown to a setter of Object.prototype, which could give them such a getter.
   for (const name of ['maxIds', 'maxUsers', 'movements', 'sku', 'user']) {
     const set = (/** @type {unknown} */ value) => called.add(`setter ${name} is called with ${value}`);
     Object.defineProperty(Object.prototype, name, { configurable: true, set });

@@ -1,4 +1,4 @@
-/** Looks at everything that public objects lead to, calls every function found with bad arguments, and says ok. */
+/** Looks at everything that public objects lead to, calls every function found with bad arguments, and prints ok. */
 import * as sluice from 'sluice';
 import { isNative, objects } from './objects.js';
 
@@ -111,7 +111,7 @@ enter(plain.batcher(), 'batcher', undefined);
 enter(keyed.tryAcquire({ key: 'k' }), 'decision', undefined);
 enter(stock.reserve({ sku: 1, quantity: 1, user: 'someone', id: 'one' }), 'reserved', undefined);
 enter(gate.admit(order()), 'admission', undefined);
-// Properties that only TypeScript calls readonly.
+// Writes to properties that are readonly for TypeScript only.
 const permit = plain.tryReserve(2);
 if (permit !== undefined) {
   Reflect.set(permit, 'lane', 5000);

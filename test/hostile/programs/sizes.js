@@ -1,4 +1,4 @@
-/** Makes objects of sizes and times that are none, through sluice and natively, and says ok if each is refused. */
+/** Makes objects with invalid sizes and times, through sluice and natively, and prints ok if each is refused. */
 
 import { bytes, Gate, Limiter, ManualClock, Queue, record, Stock, u32, utf8 } from 'sluice';
 import { gateStaging, limiterStaging, queueStaging } from '../../../dist/binding/contract.js';
@@ -11,7 +11,7 @@ const bad = [NaN, -1, 2 ** 53, 1e300, Infinity];
 /** @type {string[]} */
 const taken = [];
 
-// Checks that rely on what a program can replace.
+// A program can replace these functions, so no check may rely on them.
 Number.isInteger = () => true;
 Number.isSafeInteger = () => true;
 const Order = record({ sku: u32 });
@@ -54,7 +54,7 @@ for (const [name, make] of Object.entries(makers)) {
 Number.isInteger = isInteger;
 Number.isSafeInteger = isSafeInteger;
 
-// Native code, which does not rely on those checks.
+// Native code checks sizes itself, without the functions replaced above.
 const memory = (/** @type {number} */ size) => new ArrayBuffer(size);
 const staging = {
   in: memory(4096),
@@ -167,7 +167,7 @@ refuses(
   ['maxItems', 'maxReservations', 'maxUsers', 'maxIds', 'movements'],
 );
 
-// Changes of a limiter's figures: each that is none is refused natively, whatever stands beside it.
+// Native code refuses every change with an invalid figure, whatever the other figures are.
 const limiter = Limiter.create({
   tokenBucket: bucket,
   slidingWindow: [
@@ -199,8 +199,8 @@ for (const size of [-1, 1e-9, 2 ** 53, 1e300, Infinity]) {
 const beyond = { ...same, windows: [windows[0], { limit: 6, windowMs: NaN }] };
 if (nativeLimiter(limiter).configure(beyond) !== -101) taken.push('configure: more than a log has room for');
 
-// A property that every object inherits is no size.
-const clock = new ManualClock(); // at which all are alike
+// A property that every object inherits is not taken for a size.
+const clock = new ManualClock(); // on it, all snapshots are alike
 const usual = Stock.restore(snapshot, { clock }).snapshot();
 for (const name of ['maxItems', 'maxReservations', 'maxUsers', 'maxIds', 'movements']) {
   Object.defineProperty(Object.prototype, name, { value: 1, configurable: true, enumerable: true });
