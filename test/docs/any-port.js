@@ -1,4 +1,4 @@
-// Loaded before a program with a fixed port: its server takes a free one, and tells the parent which.
+// Loaded before a program with a fixed port: the program's server then takes a free port, and reports it to the parent.
 import { Server } from 'node:net';
 
 const { listen } = Server.prototype;

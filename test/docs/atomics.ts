@@ -1,5 +1,5 @@
 /**
- * The atomic words that C++ sources declare, and their fences. It reads text, not C++: it knows the ways in which
+ * Finds the atomic words that C++ sources declare, and their fences. It reads text, not C++: it knows the ways in which
  * this repository declares an atomic, and throws on one that it does not know.
  */
 
@@ -11,7 +11,7 @@ export interface Declared {
 
 const blank = (text: string) => text.replace(/[^\n]/g, ' ');
 
-/** Without comments, strings and directives, every character in its place. */
+/** Returns the text with comments, strings and directives blanked; every other character keeps its place. */
 function code(text: string): string {
   return text
     .replace(/\/\/.*|\/\*[\s\S]*?\*\/|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)'/g, blank)
@@ -19,11 +19,11 @@ function code(text: string): string {
 }
 
 const type = String.raw`(?:std::atomic|typename A::template atomic)\s*<[^<>;]*(?:<[^<>;]*>)?[^<>;]*>`;
-/** Types whose objects are locks: each is a word, too. A pointer or a reference to one is none. */
+/** The types of locks. Each lock is a word, too; a pointer or a reference to a lock is not. */
 const lock = String.raw`SpinLock\s*<\w*>`;
 const unread = /\batomic_(?!thread_fence|signal_fence)\w+|\b__(?:atomic|sync)_\w+/;
 
-/** The name of the struct, or of the function, whose braces `at` is in. */
+/** Returns functions that give the name of the struct, or of the function, whose braces enclose the index `at`. */
 function scopes(text: string): { struct(at: number): string; callable(at: number): string } {
   const open: { from: number; to: number; struct: string; callable: string }[] = [];
   const stack: number[] = [];

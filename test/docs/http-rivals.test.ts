@@ -34,7 +34,7 @@ async function passed(rival: Rival, count: number, address: (i: number) => strin
 }
 const same = () => '192.0.2.1';
 
-/** How to observe what each row of the table states. */
+/** For each row of the table, how to observe what it states. */
 const rows: Record<string, { readonly setup: Setup; see(rival: Rival): Promise<string> }> = {
   '5 a minute: what passes in the 2 s around the end of a minute': {
     setup: { max: 5 },

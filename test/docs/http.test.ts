@@ -12,7 +12,7 @@ afterEach(async () => {
   await Promise.all(closing.splice(0).map((running) => running.close()));
 });
 
-/** The rows of the table whose head begins with `head`, as the code in each of their cells. */
+/** Returns the rows of the table whose head begins with `head`: for each cell, the code in it. */
 function rows(head: string): string[][][] {
   const [, after = ''] = text.split(`\n| ${head} |`);
   const [table = ''] = after.split('\n\n');
@@ -26,7 +26,7 @@ function rows(head: string): string[][][] {
   );
 }
 
-/** The answer to the last of `count` requests that all the middlewares limit. */
+/** Returns the answer to the last of `count` requests. All the middlewares limit each request. */
 async function answer(count: number, ...options: LimitOptions<IncomingMessage>[]): Promise<Response> {
   const middlewares = options.map((one) => limit(one));
   const from = (at: number, request: IncomingMessage, response: ServerResponse): void => {

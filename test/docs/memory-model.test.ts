@@ -10,7 +10,7 @@ const sources = readdirSync(join(root, 'native'), { recursive: true, encoding: '
   .filter((name) => /\.(?:h|hpp|cc|cpp|c)$/.test(name))
   .sort();
 
-/** The names in the page's tables, by file: words as `Struct.word`, fences as `fence in function`. */
+/** Returns the names in the page's tables, by file: words as `Struct.word`, fences as `fence in function`. */
 function rowsOf(page: string): Map<string, string[]> {
   const rows = new Map<string, string[]>();
   for (const section of page.split(/^### /m).slice(1)) {
@@ -52,7 +52,7 @@ describe('the memory model', () => {
   });
 });
 
-/** A declaration, and what is read from it. */
+/** Declarations, and the words that the reader must find in each. */
 const declarations: readonly (readonly [text: string, words: readonly string[]])[] = [
   ['struct S { std::atomic<std::uint64_t> a; };', ['S.a']],
   ['struct S { std::atomic<std::uint32_t> low, high[2]; int other; };', ['S.low', 'S.high']],

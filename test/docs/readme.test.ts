@@ -12,7 +12,7 @@ import { nodes, run } from '../program.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const text = readFileSync(join(root, 'README.md'), 'utf8');
-/** The programs that README.md shows, as they stand there, by the name that the first line of each gives. */
+/** The programs that README.md shows, unchanged, by the name in the first line of each. */
 const programs = new Map(
   [...text.matchAll(/^```js\n(\/\/ (\S+\.mjs)\n[\s\S]*?)^```$/gm)].map(
     ([, program, name]) => [name, program] as [string, string],
@@ -80,7 +80,7 @@ describe('README.md', () => {
     const early = ended.then(async () => {
       throw new Error(`server.mjs ended: ${await errors}`);
     });
-    early.catch(() => {}); // it is killed in the end
+    early.catch(() => {}); // the test kills the server in the end
     const { asked, port } = await Promise.race([listening, early]);
     expect(asked).toBe(3000);
 

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const entryPoints = ['index', 'http/index', 'http/fastify', 'http/koa', 'http/fetch'];
-/** Interfaces that describe what sluice uses of a framework: their functions are documented there. */
+/** Interfaces that describe what sluice uses of a framework. The framework's own pages document their functions. */
 const frameworks = /^(?:Fastify|Koa|Hono|Http)/;
 
 interface Member {
@@ -13,7 +13,7 @@ interface Member {
   readonly isCall: boolean;
 }
 
-/** sluice and `files`, whose text `read` returns. */
+/** Returns a program of sluice and of `files`, whose text `read` returns. */
 function programOf(
   files: readonly string[],
   read: (file: string) => string | undefined = () => undefined,
@@ -28,7 +28,7 @@ function programOf(
   return ts.createProgram([...entryPoints.map((name) => `${root}lib/${name}.ts`), ...files], all, host);
 }
 
-/** Every public declaration, and every public member of each. */
+/** Returns every public declaration, and every public member of each. */
 function publicMembers(program: ts.Program, checker: ts.TypeChecker): Member[] {
   const members = new Map<ts.Symbol, Member>();
   const add = (symbol: ts.Symbol, name: string): void => {
@@ -124,7 +124,7 @@ declare function charge(order: Order, reservation: bigint | undefined): Promise<
 declare function work(): Promise<void>;
 `;
 
-/** The example of each member, as a program in which it stands in a function of its own. */
+/** Returns a program that has the example of each member in a function of its own. */
 function examplesOf(members: readonly Member[]): string {
   const examples = members.flatMap(({ name, symbol }) =>
     symbol

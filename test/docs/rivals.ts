@@ -21,9 +21,7 @@ import { listening, type Running } from '../http/frameworks.js';
 const require = createRequire(import.meta.url);
 const koaRateLimit: (options: object) => Middleware = require('koa-ratelimit');
 
-/**
- * How often what is limited to `max` requests in 60 s is mounted, and whether as one limiter or as another each time.
- */
+/** How the limit of `max` requests in 60 s is mounted: once, twice as the same limiter, or as two limiters. */
 export interface Setup {
   readonly max: number;
   readonly mounted?: 'once' | 'twice' | 'two limiters';
@@ -99,7 +97,7 @@ const starts: Record<string, (setup: Setup) => Promise<Running>> = {
     app.get('/', (context) => context.text('fine'));
     return listening(createServer(getRequestListener(app.fetch)));
   },
-  // No middleware: this is the one of its documentation.
+  // The package has no middleware. This is the one in its documentation.
   'rate-limiter-flexible': (setup) =>
     expressWith(
       several(setup, (points): RequestHandler => {

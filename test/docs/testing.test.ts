@@ -7,7 +7,7 @@ import { nodes, run } from '../program.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const text = readFileSync(join(root, 'docs/guide/testing.md'), 'utf8');
-/** The programs of docs/guide/testing.md, as they stand there, by the name that the first line of each gives. */
+/** The programs of docs/guide/testing.md, unchanged, by the name in the first line of each. */
 const programs = new Map(
   [...text.matchAll(/^```js\n(\/\/ (\S+\.mjs)\n[\s\S]*?)^```$/gm)].map(
     ([, program, name]) => [name, program] as [string, string],
