@@ -60,7 +60,7 @@ describe('an object that a thread attaches again and again and never disposes of
     gates.forEach((gate, i) => {
       expect(gate.admit(order(i + 1)).outcome).toBe('admitted');
     });
-    // Dropped past the gate: whatever gate it was, units and places come back.
+    // The queues drop the orders past their gates: whichever gate it was, units and places come back.
     for (const { queue } of gates) expect(queue.tryPop()).toBeUndefined();
     expect(stock.counts(1)).toMatchObject({ reserved: 0, sold: 0 });
     expect(stock.stats()).toMatchObject({ reserved: many, cancelled: many });

@@ -1,10 +1,12 @@
-/** Environments of the addon, as each thread has one: so a test of the 257th thread's refusal needs no 257 threads. */
+/**
+ * Environments of the addon, as each thread has one. With them a test of the 257th thread's refusal needs no threads.
+ */
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
 type Attach = (handle: object, staging: ArrayBuffer) => { dispose(): void } | string;
 
-/** Attaches a stock or a limiter in `count` environments, each new. Returns what lets go of them all, one by one. */
+/** Attaches a stock or a limiter in `count` new environments. Returns a function for each that disposes of it there. */
 export function attachElsewhere(
   name: 'attachStock' | 'attachLimiter',
   handle: object,

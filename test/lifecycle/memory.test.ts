@@ -32,7 +32,7 @@ describe.each(nodes)('the garbage collector, on $name,', ({ node }) => {
 
 describe('the memory of an object', () => {
   const program = new URL('./programs/committed.js', import.meta.url);
-  /** Megabytes that its process has then more. */
+  /** Returns by how many megabytes the program's process has grown. */
   const grown = async (what: string, commit: string): Promise<number> =>
     Number((await run(program, [what, commit])).stdout);
 

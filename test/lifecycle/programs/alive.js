@@ -1,4 +1,4 @@
-// alive.js <manner>: whether this process ends by itself, and what it prints before.
+// alive.js <manner>: does this process end by itself, and what does it print before?
 import { setImmediate as immediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { newGate, order } from './order.js';
@@ -6,7 +6,7 @@ import { newGate, order } from './order.js';
 const gate = newGate();
 const { queue } = gate;
 
-/** Happens only if something else keeps the process alive until then. */
+/** Calls `act` after 50 ms, but only if something else keeps the process alive until then. */
 function later(act) {
   setTimeout(act, 50).unref();
 }
@@ -44,7 +44,7 @@ const manners = {
     setImmediate(() => queue.tryPush(order(1, 1)));
     await queue.consume(() => Promise.reject(new Error('failed'))).catch(() => {});
   },
-  // A loop consumes: then the unreferenced timer fires, and its callback ends the wait.
+  // A loop consumes, so the unreferenced timer fires, and its callback ends the wait.
   'while it consumes': async () => {
     later(() => {
       console.log('still here');

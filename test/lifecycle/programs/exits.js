@@ -1,4 +1,4 @@
-// exits.js <stage> <code>: process.exit() in the main thread while it and its workers are at work.
+// exits.js <stage> <code>: calls process.exit() in the main thread while that thread and its workers are at work.
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { newGate, order } from './order.js';

@@ -1,4 +1,4 @@
-// garbage.js <what>: creates thousands of objects and forgets them. Their memory comes back. Needs --expose-gc.
+// garbage.js <what>: creates hundreds of objects and forgets them. Their memory comes back. Needs --expose-gc.
 import { setImmediate as immediate } from 'node:timers/promises';
 import { Gate, Limiter, ManualClock, Queue, Stock } from 'sluice';
 import { newGate, Order, order } from './order.js';
@@ -31,7 +31,7 @@ const makers = {
   'queues that were attached twice': () => {
     const queue = newQueue();
     const other = Queue.attach(Order, queue.handle);
-    queue[Symbol.dispose](); // a handle was read: only so can it go
+    queue[Symbol.dispose](); // its handle was read, so it must be disposed of
     return other;
   },
   limiters: () => {

@@ -5,7 +5,7 @@ import { Worker } from 'node:worker_threads';
 
 const [story] = process.argv.slice(2);
 
-/** A worker that holds a queue until it is told to do something else: see ./holder.js. */
+/** A worker that holds a queue and does what each message asks for: see ./holder.js. */
 class Holder {
   constructor(workerData = {}) {
     this.worker = new Worker(new URL('./holder.js', import.meta.url), { workerData });

@@ -1,4 +1,4 @@
-// A hold whose gate, with the parts that only the gate knew, has become garbage still answers from living memory.
+// A hold still answers from living memory after its gate, and the parts that only the gate knew, have become garbage.
 
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -30,10 +30,10 @@ for (let i = 0; attached.deref() !== undefined; i++) {
   globalThis.gc?.();
 }
 for (let i = 0; i < 10; i++) {
-  await sleep(1); // native objects end in turns of their own
+  await sleep(1); // native objects are freed in later turns
   globalThis.gc?.();
 }
-// Whatever was freed is written over.
+// Writes over the memory that was freed.
 const kept = [];
 for (let i = 0; i < 40; i++) {
   for (let bytes = 8; bytes < 9_000; bytes += 8) kept.push(Buffer.allocUnsafeSlow(bytes).fill(0));

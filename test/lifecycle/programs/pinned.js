@@ -1,4 +1,4 @@
-// An object whose handle was read stays for others to attach to, though this thread forgets it. Needs --expose-gc.
+// Others can still attach to an object whose handle was read, though this thread forgets it. Needs --expose-gc.
 import { setImmediate as immediate } from 'node:timers/promises';
 import { Gate, Limiter, Queue, Stock } from 'sluice';
 import { newGate, Order, order } from './order.js';

@@ -1,5 +1,5 @@
-// random-terminations.js <seed> <push | admit> <count>: so many workers are terminated at random moments while they
-// push or admit. What they pushed arrives whole and in order, nothing wedges, and the books are right in the end.
+// random-terminations.js <seed> <push | admit> <count>: terminates `count` workers at random moments while they push or
+// admit. What they pushed arrives whole and in order, all objects still work, and their counts are right in the end.
 import { once } from 'node:events';
 import { setImmediate as immediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';

@@ -24,7 +24,7 @@ const places = {
       for await (const _ of queue) fail();
     })(),
   'a visit': () => setImmediate(() => queue.drain(fail)),
-  // The consumption is not concerned, and goes on.
+  // The consuming loop is not affected, and goes on.
   'a tick after a handler': () => {
     void queue.consume(() => {
       if (handled++ === 0) process.nextTick(fail);
@@ -55,9 +55,9 @@ if (what === 'go on') {
   process.on('exit', () => console.log('ok'));
 }
 
-/** The queue can be consumed again, and wakes its consumer. */
+/** Checks that the queue can be consumed again, and wakes its consumer. */
 async function consumeAgain() {
-  // A failure may be reported a moment before its consumer has let go.
+  // A failure may be reported a moment before the failed consumer has given up the lease.
   for (;;) {
     try {
       queue.popMany(10);

@@ -1,4 +1,4 @@
-// Attaches a stock so many times, disposes of none, and uses all. Says so, and stays until it is ended.
+// Attaches a stock `times` times, disposes of none, and uses all. Posts the result, and stays until it is ended.
 import { parentPort, workerData } from 'node:worker_threads';
 import { Stock } from 'sluice';
 
