@@ -70,7 +70,7 @@ describe.each([1, 3])('a backorder cap, %i shards', (shards) => {
       reason: 'units-taken',
       counts: before,
     });
-    // Nothing was changed, the limit included.
+    // The refused call changed nothing, not even the limit per user.
     expect(other.reserve({ sku: 1, quantity: 1, user: 8 }).ok).toBe(true);
     expect(stock.changeItem(1, { backorder: 0 }, { clamp: true })).toMatchObject({
       ok: true,

@@ -2,7 +2,10 @@ import { Stock } from 'sluice';
 import { describe, expect, it } from 'vitest';
 import { reserved } from './reserved.js';
 
-/** Ids and users that an attacker with the source code would choose if the hashes of a ledger had no secret. */
+/**
+ * The hash that a ledger would have without a secret: an attacker with the source code could choose ids and users by
+ * it.
+ */
 const word = (value: bigint) => BigInt.asUintN(64, value);
 const golden = 0x9e3779b97f4a7c15n;
 
@@ -17,11 +20,11 @@ function unmix(mixed: bigint): bigint {
   const second = word(unshift(mixed, 31n) * 0x319642b2d24d8ec3n);
   return unshift(word(unshift(second, 27n) * 0x96de1b173f119089n), 30n);
 }
-/** The hash of a number, and the number that has it. */
+/** openHash() returns the hash of a number, and numberWith() the number that has a hash. */
 const openHash = (number: bigint) => mix2(1n, number);
 const numberWith = (hash: bigint) => word(unmix(hash) - mix(1n) - golden);
 
-const buckets = 8_192n; // of ids, with the default of 65,536
+const buckets = 8_192n; // buckets of ids, with the default of 65,536 ids
 const neighbour = (id: bigint, i: number) => numberWith((openHash(id) % buckets) + BigInt(i) * buckets);
 
 describe('keys that a client chooses', () => {

@@ -146,7 +146,7 @@ describe('the memory for ids', () => {
       const answer = stock.reserve({ sku: 1, quantity: 1, user: 1, id });
       if (!answer.ok) throw new Error(`id ${id}: ${answer.reason}`);
       stock.cancel(answer.reservation);
-      // The last 100 of them are remembered: no bucket has met 16 others since.
+      // Each of the last 100 ids is remembered, because no bucket has got 16 others since.
       const recent = id - (id % 100);
       expect(stock.reserve({ sku: 1, quantity: 1, user: 1, id: recent })).toMatchObject({
         ok: true,
@@ -160,7 +160,7 @@ describe('the memory for ids', () => {
   it('never forgets an id that is held: the next one is refused instead', () => {
     const { stock } = ledger({ maxIds: 1, items: [{ sku: 1, quantity: 1_000 }] });
     const held: bigint[] = [];
-    // All are neighbours: 17 places, and as many where they spill over.
+    // All these ids are neighbours: they fill 17 places, and 17 more where they spill over.
     for (let id = 0; id < 34; id++) held.push(reserved(stock.reserve({ sku: 1, quantity: 1, id })));
     expect(stock.reserve({ sku: 1, quantity: 1, id: 34 })).toEqual({ ok: false, reason: 'ids-full' });
     expect(stock.counts(1).reserved).toBe(34);

@@ -8,7 +8,7 @@ interface Reservation extends Body {
   readonly deadlineMs: number;
 }
 
-/** The promises of a ledger, in maps: no tables, no words, no generations. */
+/** The promises of a ledger, kept in maps: without tables, words and generations. */
 export class LedgerModel {
   nowMs = 0;
   readonly reservations = new Map<bigint, Reservation>();
@@ -40,7 +40,7 @@ export class LedgerModel {
   expectReserve({ sku, quantity, user, id }: ReserveOptions): Refusal | bigint | 'new' {
     const body = JSON.stringify([sku, quantity, user]);
     const asked = { sku, quantity, user: user as number };
-    // A reservation that is over and may stand in the way expires first.
+    // Holds that are over, and may be the reason for a refusal, expire first.
     const hindered = ['sold-out', 'user-limit'].includes(this.#refusal(asked) ?? '');
     if (hindered && this.units(sku, 'held') > 0) this.expire();
     const known = typeof id === 'number' ? this.#answers.get(id) : undefined;

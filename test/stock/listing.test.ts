@@ -45,7 +45,7 @@ describe('a reservation is found', () => {
       reservation: String(id),
     });
     clock.advance(20_000);
-    // Past its deadline it can no longer be confirmed, whether its units are back already or not.
+    // After its deadline a reservation can no longer be confirmed, whether its units are back already or not.
     const ended = { ...found, state: 'expired', expiresInMs: 0 };
     expect(stock.find({ id: 'order-17' })).toEqual(ended);
     stock.expire();

@@ -34,7 +34,7 @@ const requests: fc.Arbitrary<ReserveOptions> = fc.record(
   { requiredKeys: ['sku', 'quantity', 'user'] },
 );
 
-/** One of the reservations made so far, or one that never was. */
+/** Returns one of the reservations made so far, or a number that never was one. */
 function pick(model: LedgerModel, which: number): bigint {
   return [...model.reservations.keys()].at(-1 - which) ?? BigInt(which) * 2n ** 32n;
 }

@@ -182,7 +182,7 @@ describe('a reader beside four threads that sell', () => {
       );
       end
         .then(async () => {
-          await sleep(shortHoldMsMax + 1); // the short holds that buyers left are due: nothing expires by itself later
+          await sleep(shortHoldMsMax + 1); // the short holds that buyers left are over, so nothing expires later
           stock.expire();
           buying = false;
           stock.restock(1, 1); // the last movement
@@ -208,7 +208,7 @@ describe('a reader beside four threads that sell', () => {
         if (!buying && told.kind === 'restocked') break;
       }
       const stats = stock.stats();
-      // Three items, a movement for each reservation and each end of one, and the last.
+      // There is a movement for each of the three items, each reservation, and each end of one; and the last one.
       expect(read + lost, replay).toBe(
         3 + stats.reserved + stats.confirmed + stats.cancelled + stats.expired + 1,
       );

@@ -66,7 +66,7 @@ describe('a shipment in two parts', () => {
     expect(stock.confirm(id, { lines: [{ sku: 1, quantity: 1 }], rest: 'hold' })).toBe('expired');
     expect(stock.counts(1)).toEqual({ total: 10, available: 9, reserved: 0, sold: 1 });
     expect(stock.counts('two')).toEqual({ total: 8, available: 8, reserved: 0, sold: 0 });
-    // One of five units is bought.
+    // Of the five units that anna may have, one is bought.
     expect(stock.reserve({ sku: 1, quantity: 5, user: 'anna' })).toMatchObject({ reason: 'user-limit' });
     expect(stock.reserve({ sku: 1, quantity: 4, user: 'anna' })).toMatchObject({ ok: true });
     stock.audit();
@@ -169,7 +169,7 @@ describe('units that were bought', () => {
     expect(stock.return({ sku: 1, quantity: 4, user: 'anna' })).toBe('not-bought');
     expect(stock.return({ sku: 1, quantity: 1, user: 'anna' })).toBe('returned');
     expect(stock.return(id, { lines: [{ sku: 1, quantity: 3 }] })).toBe('already-returned');
-    // Its places are used again: only its user knows of it now.
+    // The next cart uses the reservation's place again. From then on only the user's count knows of its units.
     cart();
     expect(stock.return(id)).toBe('unknown');
     expect(stock.return({ sku: 1, quantity: 2, user: 'anna' })).toBe('returned');

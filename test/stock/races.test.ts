@@ -6,7 +6,7 @@ import { WorkerThread, withThreads } from '../worker-thread.js';
 import { reserved } from './reserved.js';
 
 interface Ended {
-  /** By place: 1 if this thread's call was the one that resolved it. */
+  /** For each index of `ids`: 1 if a call of this thread resolved that reservation. */
   readonly won: Uint8Array;
   readonly told: Record<string, number>;
 }
@@ -35,7 +35,7 @@ describe('confirm, part of it, cancel, extend and expiry of the same reservation
         Atomics.notify(made, 0);
       }
       const all = await Promise.all(resolvers.map((one) => one.message<Ended>('ended')));
-      // Reservations that were extended last are still held for a while.
+      // The reservations that were extended last are still held for a while.
       await eventually(() => stock.expire() >= 0 && stock.counts(1).reserved === 0);
       const stats = stock.stats();
       expect(stats.confirmed + stats.cancelled + stats.expired, replay).toBe(count);

@@ -42,7 +42,7 @@ describe('every late or double resolution has its own answer', () => {
     ];
     expect(again()).toEqual(Array.from({ length: 5 }, () => late));
     expect(stock.counts(1)).toEqual(counts);
-    // Its place is used again: its bigint is unknown, and cannot resolve the new reservation.
+    // The next reservation uses the old one's place again. The old bigint is unknown, and cannot resolve the new one.
     const next = hold(1);
     const before = stock.counts(1);
     expect(again()).toEqual(Array.from({ length: 5 }, () => 'unknown'));

@@ -116,7 +116,7 @@ describe('a restored ledger', () => {
     expect(copy.confirm(held, { quantity: 1 })).toBe('confirmed');
     expect(copy.reserve({ sku: 1, quantity: 3, user: 'Ann' })).toMatchObject({ ok: true });
     copy.audit();
-    // The one it was taken of goes on by itself.
+    // The ledger from which the snapshot was taken goes on independently.
     expect(stock.cancel(cart)).toBe('cancelled');
     stock.audit();
   });
@@ -266,7 +266,7 @@ describe('a snapshot while four threads write', () => {
         }
         expect(now, `${replay}: what is sold stays sold`).toBeGreaterThanOrEqual(sold);
         sold = now;
-        // Every reservation that is held ends there as it would here.
+        // Every held reservation ends in the copy as it would in the ledger.
         clock.advance(86_400_000);
         copy.expire();
         for (const sku of skus) expect(copy.counts(sku).reserved, replay).toBe(0);

@@ -5,13 +5,13 @@ import { expectError, thrown } from '../thrown.js';
 
 const item = { sku: 1, quantity: 10 };
 
-/** The reservation, or a failure that says why there is none. */
+/** Returns the reservation. Throws the reason if there is none. */
 function reserved(answer: ReturnType<Stock['reserve']>): Reserved {
   if (!answer.ok) throw new Error(`refused: ${answer.reason}`);
   return answer;
 }
 
-/** A ledger of `options`, on a clock that stands. */
+/** Makes a ledger with `options`, on a clock that does not move. */
 function ledger(options: Partial<StockOptions> = {}): Stock {
   return Stock.create({ items: [item], clock: new ManualClock(1_000), ...options });
 }
@@ -138,7 +138,7 @@ describe('reserve is refused, and changes nothing,', () => {
     expect(stock.reserve({ sku: 1, quantity: 4, user: 8 })).toEqual({ ok: false, reason: 'user-limit' });
     reserved(stock.reserve({ sku: 1, quantity: 1, user: 7n })); // 7 and 7n are the same user
     expect(stock.reserve({ sku: 1, quantity: 1, user: 7 })).toEqual({ ok: false, reason: 'user-limit' });
-    // Other users and other items are not concerned.
+    // User 7's limit for item 1 does not affect other users and other items.
     reserved(stock.reserve({ sku: 1, quantity: 3, user: 8 }));
     reserved(stock.reserve({ sku: 2, quantity: 1, user: 7 }));
     reserved(stock.reserve({ sku: 3, quantity: 9, user: 7 }));

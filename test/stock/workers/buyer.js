@@ -32,7 +32,7 @@ function resolve(reservation, sku, quantity) {
   } else if (choice < 8) {
     count(stock.cancel(reservation));
   }
-  // Otherwise it is left to expire.
+  // Otherwise the reservation is left to expire.
 }
 
 /** The quantity follows from the sku, so that a thread that takes a reservation over knows it. */

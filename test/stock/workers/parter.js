@@ -1,4 +1,4 @@
-// Confirms, cancels and returns parts of the reservations of a shared list, and changes them, as others do at the same
+// Confirms, cancels, returns and changes parts of the reservations in a shared list, as other threads do at the same
 // time, until it is told to stop or ended. It counts its results in shared memory: see ../part-races.test.ts.
 import { parentPort, workerData } from 'node:worker_threads';
 import { Stock } from 'sluice';
@@ -35,7 +35,7 @@ while (Atomics.load(stop, 0) === 0) {
       if (answer.ok) Atomics.store(ids, place, answer.reservation);
     }
   } catch (error) {
-    // More than was left of it.
+    // It asked for more than was left.
     if (!(error instanceof RangeError)) throw error;
   }
 }

@@ -1,4 +1,4 @@
-// Reserves each of `ids` once, in an order of its own, while others do the same.
+// Reserves each of `ids` once, in its own order, while other threads do the same.
 import { parentPort, workerData } from 'node:worker_threads';
 import { Stock } from 'sluice';
 import { SeededRandom } from '../../seeded-random.js';
@@ -15,7 +15,7 @@ const reserved = [];
 /** @type {Array<{ id: number, reason: string }>} */
 const refused = [];
 for (let first = 0; first < ids; first += 50) {
-  // Close to each other, so that all are at the same ids at about the same time.
+  // The ids of a block are close to each other, so that all threads are at the same ids at about the same time.
   const block = Array.from({ length: 50 }, (_, i) => first + i).sort(() => random.below(3) - 1);
   for (const id of block) {
     let answer;

@@ -1,5 +1,5 @@
-// Ends each reservation that is made, as others do at the same time: confirms it, a part of it, cancels, extends, or
-// waits until it is due. Answers with the results, and with the places that its own calls resolved.
+// Tries to end each reservation that is made, while other threads do the same: confirms it or a part of it, cancels or
+// extends it, or leaves it. Posts the results, and which reservations its own calls resolved.
 import { parentPort, workerData } from 'node:worker_threads';
 import { Stock } from 'sluice';
 import { SeededRandom } from '../../seeded-random.js';
@@ -20,7 +20,7 @@ for (let i = 0; i < ids.length; i++) {
   for (let seen = Atomics.load(made, 0); seen <= i; seen = Atomics.load(made, 0)) Atomics.wait(made, 0, seen);
   const id = ids[i];
   const choice = random.below(8);
-  if (choice < 3) continue; // left to another, or to expire
+  if (choice < 3) continue; // left to another thread, or to expire
   const answer =
     choice === 3
       ? stock.confirm(id)
@@ -29,7 +29,7 @@ for (let i = 0; i < ids.length; i++) {
         : choice === 5
           ? stock.cancel(id)
           : stock.extend(id, 1);
-  // Extended for less than it had left, its deadline stays: expired before that is early.
+  // An extension by less than is left keeps the deadline, so the reservation must not expire before it.
   if (answer === 'expired' && now() < until[i]) count('early');
   if (answer === 'confirmed' || answer === 'cancelled') won[i] = 1;
   count(choice === 4 && answer === 'confirmed' ? 'confirmed in part' : answer);
