@@ -1,6 +1,9 @@
 import { existsSync } from 'node:fs';
 
-/** Where Debian, and others, put it; `SLUICE_CHROMIUM` names another. */
+/**
+ * The paths of an installed Chromium on Debian and other systems. `SLUICE_CHROMIUM` names one that is tried before
+ * them.
+ */
 const places = [
   process.env['SLUICE_CHROMIUM'],
   '/usr/bin/chromium',

@@ -1,4 +1,4 @@
-// The benchmark as it is run, short: what it measures is not looked at, only that it does.
+// A short run of the benchmark command. The test looks at no figures, only at whether there are some.
 
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';

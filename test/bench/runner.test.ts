@@ -14,7 +14,7 @@ const verdicts = run.groups.flatMap((group) => judge(group, run.results.samples)
 
 describe('a bar', () => {
   it('is judged by the median of the quotients of each round, not by the quotient of medians', () => {
-    // 8/2, 9/3, 10/2.5: 4, 3, 4. The medians are 9 and 2.5, which would be 3.6.
+    // The rounds' quotients 8/2, 9/3 and 10/2.5 are 4, 3 and 4. The medians are 9 and 2.5: their quotient would be 3.6.
     expect(verdicts[0]).toEqual({
       claim: 'speed vs Atomics ring',
       limit: '>= 3.5',

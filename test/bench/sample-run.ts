@@ -12,7 +12,7 @@ const delay = (subject: string, p50: number, p99: number) => ({
   run: async () => ({ p50, p99 }),
 });
 
-/** Groups whose figures are given, not measured: what the reports make of them is known beforehand. */
+/** Groups whose figures are given, not measured, so that the contents of the reports are known beforehand. */
 export const groups: Group[] = [
   {
     name: 'speed',

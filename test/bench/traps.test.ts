@@ -2,10 +2,13 @@ import { describe, expect, it, type TestContext } from 'vitest';
 import { runTrapNamed, traps } from '../../bench/traps/all.js';
 import type { Figure, Result } from '../../bench/traps/trap.js';
 
-/** A trap compiles programs, starts threads and processes: much longer on a busy machine. */
+/** A trap compiles programs and starts threads and processes, which takes much longer on a busy machine. */
 const patienceMs = 280_000;
 
-/** What a quick run of the trap gave: every count that it must show is asserted here, whatever else is. */
+/**
+ * Returns the result of a quick run of the trap. Fails unless the run showed every count that the trap declares, before
+ * the test's own assertions.
+ */
 async function quickRun(name: string): Promise<Result> {
   const result = await runTrapNamed(name, { quick: true });
   expect(result.seen.filter(({ holds }) => !holds)).toEqual([]);

@@ -1,4 +1,4 @@
-/** The common behaviour of the baseline and of sluice's queue: one suite, run over both. */
+/** The behaviour that the baseline ring and sluice's queue have in common: one suite, run over both. */
 import { f64, Queue, record as sluiceRecord, u16, u32 } from 'sluice';
 import { describe, expect, it } from 'vitest';
 import { record } from '../../../bench/rivals/atomics-ring/record.js';

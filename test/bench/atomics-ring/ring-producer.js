@@ -1,6 +1,6 @@
 /**
- * Worker of ring.test.js: pushes `count` parcels, or with an infinite count until the ring is closed, and
- * reports the sum of their weights. With `seen` it pushes each one only when the consumer has counted the last.
+ * Worker of ring.test.js: pushes `count` parcels, or with an infinite count until the ring is closed, and reports the
+ * sum of their weights. With `seen` it waits before each push until the consumer has counted the parcel before.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { record } from '../../../bench/rivals/atomics-ring/record.js';

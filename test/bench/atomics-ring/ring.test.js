@@ -9,7 +9,7 @@ const parcelFields = /** @type {const} */ ({ producer: 'u16', sequence: 'u32', w
 const Parcel = record(parcelFields);
 /** @typedef {{ producer: number, sequence: number, weight: number }} Parcel */
 
-// Numbers of first records a few short of where positions change sign, and of where they come round to zero.
+// Numbers of first records: 20 before positions change sign, and 20 before they return to zero.
 const NEAR_SIGN_CHANGE = 2 ** 30 - 20;
 const NEAR_ZERO = -20;
 
@@ -135,7 +135,7 @@ it('a producer that slept through 2^30 records does not trust the limit it remem
   const ring = Ring.create(Parcel, { capacity: 4 });
   const sleeper = Ring.attach(Parcel, ring.handle);
   sleeper.tryPush(parcel(0));
-  // That many records take too long to push: move the shared words (see the layout in ring.js) instead.
+  // Pushing that many records takes too long, so the test moves the shared words (see the layout in ring.js).
   const words = new Int32Array(ring.handle.memory);
   words[0] = words[32] = 2 ** 31 + 100;
   words[64] = 4;
@@ -265,7 +265,7 @@ describe('with producers in other threads', () => {
   it('a consumer that sleeps 10,000 times is woken 10,000 times', async () => {
     const rounds = 10_000;
     const ring = Ring.create(Parcel, { capacity: 4, start: NEAR_ZERO });
-    // The producer waits for this word before each push, so every push meets a consumer about to sleep.
+    // The producer waits for this word before each push, so every push meets a consumer that is about to sleep.
     const seen = new Int32Array(new SharedArrayBuffer(4));
     startProducer({ handle: ring.handle, producer: 0, batch: 1, count: rounds, seen });
     let visits = 0;

@@ -5,7 +5,7 @@ import * as sluiceLimiter from '../../../bench/cases/repository-only/limiter/slu
 import { loadCase } from '../../../bench/harness/repository-only/caller.js';
 import { ifInstalled } from '../../../bench/harness/repository-only/if-installed.js';
 
-/** Every module of cases: what is not asked correctly here must not be measured. */
+/** Every module of cases. A case that does not ask correctly must not be measured. */
 const modules = {
   'sluice-limiter': { module: sluiceLimiter },
   'sluice-gate': { module: sluiceGate },

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { ordersToPlace, settings } from '../../../bench/harness/repository-only/loads/gate-load.js';
 import { startRedis, whyNoRedis } from '../../../bench/rivals/gates/redis-server.js';
 
-// A gate that oversells is faster than one that does not: these must not be compared with it.
+// A gate that oversells is faster than one that does not. So the benchmark must not compare sluice with one that
+// oversells.
 const crowd = ordersToPlace().slice(0, 200);
 const STOCK = 10;
 
