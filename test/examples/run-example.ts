@@ -34,7 +34,7 @@ export class Example {
     }));
   }
 
-  /** Waits until stdout or stderr holds the pattern; fails when the process ends without. */
+  /** Waits until stdout or stderr contains the pattern; fails if the process ends first. */
   async printed(pattern: RegExp): Promise<RegExpExecArray> {
     for (;;) {
       const found = pattern.exec(this.#stdout) ?? pattern.exec(this.#stderr);

@@ -35,7 +35,7 @@ describe('the traffic of a sale', () => {
     const doubles = [...visits(SIZE)].filter(({ together }) => together);
     expect(doubles.length).toBeGreaterThan(SIZE.requests / 20);
     for (const [first, second] of doubles.map(({ requests }) => requests)) {
-      if (second === undefined) continue; // cut off at the end of the plan
+      if (second === undefined) continue; // the plan ends before the second request
       expect({ ...second.order, id: 0 }).toEqual({ ...first?.order, id: 0 });
       expect(second.order.id).not.toBe(first?.order.id);
     }

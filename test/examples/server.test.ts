@@ -23,14 +23,14 @@ async function started(limits?: Limits): Promise<{ url: string; open: (text?: st
     open: async (text = '') => {
       const socket = connect(Number(new URL(url).port), '127.0.0.1');
       sockets.push(socket);
-      socket.on('error', () => {}); // it is reset by the server
+      socket.on('error', () => {}); // the server resets it
       await once(socket, 'connect');
       socket.write(text);
       return socket;
     },
   };
 }
-/** When it is closed, in whatever way. */
+/** Resolves when the socket is closed, in whatever way. */
 const closed = (socket: Socket): Promise<void> =>
   new Promise((resolve) => {
     socket.resume().once('close', () => resolve());
@@ -62,7 +62,7 @@ describe('the server of the example', () => {
   it('has the bounds of which its page speaks, unless told otherwise', async () => {
     const { open } = await started();
     const socket = await open(head);
-    await closed(socket); // within vitest's five seconds; by itself Node.js waits for 60 to 90
+    await closed(socket); // within vitest's five seconds; by default Node.js waits for 60 to 90 s
   });
 
   it('closes one connection more than it takes, and takes one again when one is gone', async () => {

@@ -14,7 +14,7 @@ let closeAll = async () => {};
 
 afterEach(() => closeAll());
 
-/** Shoppers in front of a server that behaves as told. */
+/** Starts a server with this listener, and shoppers in front of it. */
 async function shoppersAt(listener: RequestListener) {
   const server = createServer(listener).listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -67,7 +67,7 @@ describe('the shoppers', () => {
     const waiting: (() => void)[] = [];
     const shoppers = await shoppersAt((request, response) => {
       waiting.push(() => response.writeHead(409).end('{}'));
-      // Neither is answered before the other has come.
+      // Both requests arrive before either is answered.
       request.resume().on('end', () => {
         if (waiting.length === 2) for (const answer of waiting) answer();
       });

@@ -8,7 +8,10 @@ type Mutable<T> = T extends readonly (infer Item)[]
     ? { -readonly [K in keyof T]: Mutable<T[K]> }
     : T;
 
-/** Three units of one item: two orders paid, one declined in between and its units sold again. */
+/**
+ * Returns sound books of a sale of three units: two orders are paid, and one in between is declined and its unit sold
+ * again.
+ */
 function soundBooks(): Mutable<Books> {
   const orders = [
     { id: 1, quantity: 2, paid: true },

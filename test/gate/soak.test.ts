@@ -84,7 +84,7 @@ class Books {
 class Operator {
   readonly totals: Map<number | string, number>;
   readonly backorders: Map<number | string, number>;
-  /** The most that was sold or held beyond a total. */
+  /** The highest number of units that were sold or held beyond an item's total. */
   backordered = 0;
   #closed: number | string | undefined;
 

@@ -23,7 +23,10 @@ const temporary = mkdtempSync(join(tmpdir(), 'sluice-tarball-'));
 const project = join(temporary, 'project');
 const installed = join(project, 'node_modules', 'sluice');
 
-/** All that the user's machine has on its PATH: a directory with `node` in it. No HOME settings, no network. */
+/**
+ * The only directory on the PATH of the user's machine: `node` is in it. The HOME has no settings, and there is no
+ * network.
+ */
 const bin = join(temporary, 'bin');
 const environment = {
   PATH: bin,

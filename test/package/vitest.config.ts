@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-// Apart from the other suites because it packs the package, which takes a native build.
+// These tests have their own configuration because they pack the package, which needs a native build.
 export default defineConfig({
   test: {
     include: ['test/package/**/*.test.ts'],

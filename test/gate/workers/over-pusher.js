@@ -27,7 +27,7 @@ function turn() {
       pushPast();
       continue;
     }
-    // During an audit no thread is inside the ledger, and the other threads may wait for this one.
+    // An audit pauses the other threads' operations on the ledger.
     if (random.chance(0.02)) gate.stock?.audit();
     // Some of these ids were used before. Such an admission gets the earlier answer, and changes nothing.
     const id = firstId + random.below(ids);
