@@ -117,7 +117,7 @@ it('lib/ that does not compile ends the run; dist/ stays as it was', () => {
   );
 });
 
-it('a build that goes on beside a test takes no file of dist/ away, and leaves none half-written', async () => {
+it('a build that runs beside a test removes no file of dist/, and leaves none half-written', async () => {
   edit('four');
   const build = spawn(process.execPath, [inCheckout('scripts/build-lib.js')], { cwd: checkout });
   const ended = once(build, 'exit');

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { callTree } from '../../bench/flame/call-tree.js';
 
-it('a CPU profile becomes a tree of times in a function and in what it calls, without idleness', () => {
+it('a CPU profile becomes a tree of functions, with their own times and their callees, without idle time', () => {
   const frame = (functionName: string, url = '', lineNumber = -1) => ({ functionName, url, lineNumber });
   const tree = callTree({
     nodes: [

@@ -4,7 +4,7 @@ import { mistyped } from '../mistyped.js';
 import { expectError, thrown } from '../thrown.js';
 import { WorkerThread, withThreads } from '../worker-thread.js';
 
-it('ends where its nanoseconds would, and does not begin anew', () => {
+it('stops where its nanoseconds end, and does not begin again', () => {
   const clock = new ManualClock(1e12);
   clock.advance(1e11);
   expect(clock.now()).toBe(1.1e12);
@@ -71,7 +71,7 @@ describe('a manual clock', () => {
     });
   });
 
-  it('is not known by the handle of something else', () => {
+  it('is not attached by the handle of something else', () => {
     const limiter = Limiter.create(Limiter.flashSale);
     expectError(
       thrown(() => ManualClock.attach(mistyped(limiter.handle))),

@@ -295,7 +295,7 @@ describe('a handle', () => {
       );
   });
 
-  it.each(attach)('of something else is not taken for that of a %s', (kind, act) => {
+  it.each(attach)('of another kind is not taken for that of a %s', (kind, act) => {
     for (const [other, handle] of Object.entries(real)) {
       if (other === kind) continue;
       const error = thrown(() => act(mistyped(handle)));

@@ -206,7 +206,7 @@ describe('a bad order', () => {
     expect([queue.depth, stock.counts(1).reserved]).toEqual([0, 0]);
   });
 
-  it('has quantities that a 64-bit field can hold and the ledger cannot', () => {
+  it('has a quantity that a 64-bit field can hold and the ledger cannot', () => {
     const Wide = record({ sku: u64, quantity: u64, user: u64 });
     const queue = Queue.create(Wide, { capacity: 4 });
     const stock = Stock.create({ items });

@@ -32,7 +32,7 @@ async function unconfirmed(act: () => Promise<unknown>): Promise<number> {
 
 describe('handlers that compute without a pause', () => {
   it.each([1, 4])(
-    'let no hold run out of an order that waits behind them (concurrency %i)',
+    'let no order lose its hold that waits behind them (concurrency %i)',
     async (concurrency) => {
       // The consumer takes all 40 orders at once. The last handler begins after 1,170 ms: without renewal, its order's
       // hold of 800 ms would be over.
@@ -55,7 +55,7 @@ describe('handlers that compute without a pause', () => {
     expect(extended[2]).toBeGreaterThanOrEqual(3);
   });
 
-  it('have a hold renewed that is nearly over when the order is taken', async () => {
+  it('have a hold renewed that is half over when its order is taken', async () => {
     const { gate, stock } = sale(1, 600);
     compute(310);
     const extended: number[] = [];

@@ -207,7 +207,7 @@ describe('a handler that has sold its order, or a part of it', () => {
     expect(gate.stats().inHand).toBe(0);
   });
 
-  it('gets an error for a quantity that its order does not hold, which decides nothing', async () => {
+  it('gets an error for a quantity that its order does not hold, and nothing is decided', async () => {
     const { gate, queue, stock } = admitted(0);
     gate.admit(order(1, { quantity: 5 }));
     queue.close();

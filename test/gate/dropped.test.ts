@@ -41,7 +41,7 @@ const ways: Array<[string, () => Open, number]> = [
     2,
   ],
   [
-    'because the queue stands',
+    'because the queue is congested',
     () => {
       const all = open({ capacity: 10, shed: { targetMs: 5, intervalMs: 100 } });
       for (let id = 0; id < 4; id++) all.admit(id);

@@ -41,7 +41,7 @@ afterEach(() => {
 });
 
 describe('a gate that is disposed of while a handler hangs', () => {
-  it('is disposed of already for listeners of its signals', async () => {
+  it('is already disposed of when the listeners of its signals run', async () => {
     const { gate } = sale(2);
     const again: Array<Promise<unknown>> = [];
     let hold: Hold | undefined;
@@ -278,7 +278,7 @@ describe('handlerTimeoutMs', () => {
     [{ handlerTimeoutMs: '5' }, TypeError],
     [{ graceMs: -1 }, RangeError],
     [{ graceMs: null }, TypeError],
-  ])('and its kind refuse %o', async (options, kind) => {
+  ])('and options like it refuse %o', async (options, kind) => {
     const { gate, queue } = sale(0);
     expectError(await rejected(gate.consume(() => {}, mistyped(options))), 'ERR_SLUICE_OPTION', kind);
     expectError(await rejected(queue.consume(() => {}, mistyped(options))), 'ERR_SLUICE_OPTION', kind);

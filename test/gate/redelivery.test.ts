@@ -55,7 +55,7 @@ describe('orders that a consumer had in hand when it ended', () => {
     expect(all.limiter.stats().inFlight).toBe(0);
   });
 
-  it('are counted anew with every death, and none is lost', async () => {
+  it('are counted again whenever a consumer ends, and none is lost', async () => {
     const all = open(3);
     for (let death = 0; death < 5; death++) await dies(all, 0);
     expect(all.gate.stats()).toMatchObject({ inHand: 3 });
@@ -128,7 +128,7 @@ describe('orders that a consumer had in hand when it ended', () => {
     expect(stock.counts(1)).toMatchObject({ sold: 2, reserved: 0 });
   });
 
-  it('are not decided by a hold of the dead consumer once the next one has them', async () => {
+  it('are not decided by a hold of the ended consumer once the next one has them', async () => {
     const all = open(1);
     const holds: Hold[] = [];
     const other = Gate.attach(Order, all.gate.handle);
@@ -181,7 +181,7 @@ describe('the room for orders in hand', () => {
     expect(Gate.attach(Order, all.gate.handle).stats().inHand).toBe(0);
   });
 
-  it('of one is enough, deaths included', async () => {
+  it('of one order is enough, even if consumers end', async () => {
     const all = open(5, { maxInHand: 1 });
     expect(await dies(all, 2)).toEqual([0n, 1n]);
     expect(await handleAll(all)).toEqual([

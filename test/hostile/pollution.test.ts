@@ -56,7 +56,7 @@ it.each([
   ['type', 'none of a stream'],
   ['start', 1],
   ['holdMs', 'no number'],
-])('a limit of requests is as without it: %s', async (name, value) => {
+])('a limit of requests works as without the property: %s', async (name, value) => {
   const tokenBucket = { ratePerSecond: 0.001, burst: 1 };
   const answers = async () => {
     const shown: unknown[] = [];
@@ -88,7 +88,7 @@ it.each([
   ['oversized', true],
   ['windowMs', 5],
   ['hour12', true],
-])('windows and costs are as without it: %s', async (name, value) => {
+])('windows and costs work as without the property: %s', async (name, value) => {
   const answers = async () => {
     const slidingWindow = [
       { limit: 2, windowMs: 60_000 },
@@ -116,7 +116,7 @@ it.each([
   ['numberingSystem', 'arab'],
   ['timeZoneName', 'long'],
   ['hour', 'numeric'],
-])('offsets of a time zone are as without it: %s', async (name, value) => {
+])('offsets of a time zone are as without the property: %s', async (name, value) => {
   // Each test uses another zone, because sluice asks for the offsets of a zone only once.
   const timeZone = { numberingSystem: 'Asia/Tokyo', timeZoneName: 'Asia/Seoul', hour: 'Japan' }[name] ?? '';
   const answers = async () => {
@@ -130,7 +130,7 @@ it.each([
   expect(await polluted(name, value, answers)).toBe(15 * 3_600_000);
 });
 
-it('a refusal says nothing that Object.prototype has', async () => {
+it('a refusal shows no property of Object.prototype', async () => {
   const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 1, burst: 1 } });
   limiter.block(undefined, 1_000);
   const handler = fetchLimit(() => new Response('fine'), { limiter, problem: true });
@@ -140,7 +140,7 @@ it('a refusal says nothing that Object.prototype has', async () => {
   expect([...limited.headers].join()).not.toContain('polluted');
 });
 
-it('the listeners of a queue are called as without it', async () => {
+it('the listeners of a queue are called as without the property', async () => {
   const clock = new ManualClock();
   const queue = Queue.create(Order, { capacity: 4, ttlMs: 1, clock });
   const heard: unknown[] = [];
@@ -157,7 +157,7 @@ it('the listeners of a queue are called as without it', async () => {
   expect(heard).toEqual([{ sku: 1, quantity: 2 }, 'closed', 'late']);
 });
 
-it('what Array.prototype has is no option beside another one', () => {
+it('a property of Array.prototype is no option beside another one', () => {
   const stock = Stock.create({ items: [{ sku: 1, quantity: 9 }] });
   stock.reserve({ sku: 1, quantity: 2, user: 7 });
   Object.defineProperty(Array.prototype, '0', { value: 'anything', configurable: true, writable: true });
@@ -170,7 +170,7 @@ it('what Array.prototype has is no option beside another one', () => {
   expect(found).toMatchObject([{ state: 'held', user: 7n }]);
 });
 
-it.each(['limiter', 'stock'])('a gate is attached without what it has not: %s', async (name) => {
+it.each(['limiter', 'stock'])('a gate without a %s is attached without one', async (name) => {
   const queue = Queue.create(Order, { capacity: 4 });
   const { handle } = Gate.create({ queue });
   const gate = await polluted(name, {}, async () => Gate.attach(Order, handle));
@@ -178,7 +178,7 @@ it.each(['limiter', 'stock'])('a gate is attached without what it has not: %s', 
   expect([gate.limiter, gate.stock]).toEqual([undefined, undefined]);
 });
 
-it('what Array.prototype has is no window of a limiter', () => {
+it('a property of Array.prototype is no window of a limiter', () => {
   const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 1, burst: 5 } });
   const value = { limit: 1, burst: 9 };
   Object.defineProperty(Array.prototype, '0', { value, configurable: true, writable: true });
@@ -191,7 +191,7 @@ it('what Array.prototype has is no window of a limiter', () => {
   expect(limits).toEqual({ ratePerSecond: 1, burst: 5, windows: [] });
 });
 
-it('a wait for a limiter is as without it', async () => {
+it('a wait for a limiter works as without the property', async () => {
   const limiter = Limiter.create({ queueDepth: { max: 1 } });
   expect(limiter.allow()).toBe(true);
   const waits = limiter.acquire();
@@ -199,7 +199,7 @@ it('a wait for a limiter is as without it', async () => {
   expect(await polluted('reason', 'none', () => waits)).toMatchObject({ allowed: true });
 });
 
-it('an audit is as without it, and so is what is found', async () => {
+it('an audit and find() work as without the property', async () => {
   const stock = Stock.create({ items: [{ sku: 1, quantity: 9 }] });
   const reserved = stock.reserve({ sku: 1, quantity: 1 });
   if (!reserved.ok) throw new Error(reserved.reason);
@@ -209,7 +209,7 @@ it('an audit is as without it, and so is what is found', async () => {
   expect(Object.keys(found ?? {})).toEqual(['reservation', 'state', 'expiresInMs', 'lines']);
 });
 
-it.each(['type', 'start', 'abort'])('a stream into a queue is as without it: %s', async (name) => {
+it.each(['type', 'start', 'abort'])('a stream into a queue is as without the property: %s', async (name) => {
   const queue = Queue.create(Order, { capacity: 4 });
   const stream = await polluted(name, {}, async () => queue.writable({ close: true }));
   const writer = stream.getWriter();

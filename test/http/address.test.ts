@@ -52,7 +52,7 @@ describe('addressKey', () => {
     expect(addressKey(address)).toBe(key);
   });
 
-  it('takes as many bits as it is told, and what is another’s for another’s', () => {
+  it('keeps `ipv6Prefix` bits of an IPv6 address, and an IPv4 address whole', () => {
     const key = (ipv6Prefix: number) => addressKey('2001:db8:ffff:ffff:ffff:ffff:ffff:ffff', { ipv6Prefix });
     expect([key(32), key(64), key(65), key(128)]).toEqual([
       '2001:db8:0:0:0:0:0:0/32',
@@ -86,7 +86,7 @@ describe('addressKey', () => {
     expect(addressKey(undefined)).toBe('');
   });
 
-  it('looks at such a text once, wherever zones could begin in it', { timeout: 10_000 }, () => {
+  it('reads such a text once, wherever zones could begin in it', { timeout: 10_000 }, () => {
     // Reading on to the end from each percent sign took a minute.
     for (const end of ['\n', '\u2028', '']) {
       expect(addressKey('%'.repeat(200_000) + end)).toBe('%'.repeat(256));

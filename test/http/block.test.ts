@@ -64,7 +64,7 @@ describe.each(Object.entries(frameworks))('block: %s', (_name, start) => {
     expect(await statuses(2)).toEqual([200, 429]);
   });
 
-  it('does not count what the server has too much of, nor what is too large, nor a dry run', async () => {
+  it('does not count refusals of a cost that is too large, nor those of a dry run', async () => {
     const { clock, limiter, statuses } = await serve({ cost: 2, block: { ...block, afterRefusals: 1 } });
     expect(await statuses(2)).toEqual([413, 413]);
     expect(limiter.tryAcquire({ key: 'ann' }).allowed).toBe(true);

@@ -214,7 +214,7 @@ describe('a server on a unix socket', () => {
     expect(clientAddress(mistyped({ socket: unix, headers }), () => true)).toBe('1.1.1.1');
   });
 
-  it('is not what a connection is told of that is gone', () => {
+  it('is not reported of a connection that is gone', () => {
     const told: unknown[] = [];
     const listener = (message: unknown) => told.push(message);
     subscribe('sluice:http:no-address', listener);
@@ -225,7 +225,7 @@ describe('a server on a unix socket', () => {
     expect(told).toEqual([]);
   });
 
-  it('has its process warned once, and a channel told, that all clients are one', async () => {
+  it('warns the process and a channel once that all its clients count as one', async () => {
     const child: ChildProcess = fork(new URL('./no-address.js', import.meta.url), [socket()], {
       silent: true,
     });

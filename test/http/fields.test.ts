@@ -35,7 +35,7 @@ describe.each(['draft-10', 'draft-8'] as const)('%s', (form) => {
     expect(Object.keys(fields)).toHaveLength(2);
   });
 
-  it('keeps what other limiters have told, and names its own apart', () => {
+  it('keeps the items of other limiters, and gives its own other names', () => {
     const fields = response([form], quotas(window), quotas(bucket, refused), quotas(window, depth), {
       name: 'buy',
       quotas: [refused],
@@ -46,7 +46,7 @@ describe.each(['draft-10', 'draft-8'] as const)('%s', (form) => {
     expect(items(fields['RateLimit'])[2]).toEqual(['window-2', { r: 3, t: 9 }]);
   });
 
-  it('gives two limiters of one name different ones, and the tiers of one theirs', () => {
+  it('gives two limiters of one name different names, and so the tiers of one limiter', () => {
     const told = { name: 'per user', quotas: [bucket, window] };
     const fields = response([form], told, told);
     expect(items(fields['RateLimit']).map(([name]) => name)).toEqual([
@@ -57,7 +57,7 @@ describe.each(['draft-10', 'draft-8'] as const)('%s', (form) => {
     ]);
   });
 
-  it('names a quota of which it does not know what is left in the policies only', () => {
+  it('shows a quota only in the policies if it does not know what is left', () => {
     const fields = response([form], quotas({ ...bucket, remaining: undefined }, window));
     expect(items(fields['RateLimit-Policy'])).toHaveLength(2);
     expect(items(fields['RateLimit'])).toEqual([['window', { r: 40, t: 12 }]]);
@@ -116,19 +116,19 @@ describe('draft-7, draft-6 and legacy, which have room for one quota,', () => {
   };
 
   describe.each(['draft-7', 'draft-6', 'legacy'] as const)('%s', (form) => {
-    it('tell of that which refused, whatever is left of others', () => {
+    it('show the quota that refused, whatever is left of others', () => {
       expect(told(form, quotas({ ...bucket, remaining: 0 }, refused)).figures).toEqual([100, 3, 9]);
       expect(told(form, quotas({ ...bucket, remaining: 0 }), quotas(refused)).figures).toEqual([100, 3, 9]);
     });
 
-    it('or else of that of which the least share is left, on the whole response', () => {
+    it('show otherwise the quota with the least share left, over the whole response', () => {
       expect(told(form, quotas(bucket, window, depth)).figures).toEqual([100, 40, 12]);
       expect(told(form, quotas(bucket), quotas(window)).figures).toEqual([100, 40, 12]);
       expect(told(form, quotas(window), quotas(bucket)).figures).toEqual([100, 40, 12]);
       expect(told(form, quotas(depth), quotas(bucket)).figures).toEqual([20, 15, 1]);
     });
 
-    it('tell what a refusal says that is there already', () => {
+    it('show a refusal that is on the response already', () => {
       const fields = response([form], quotas(refused));
       fields['Retry-After'] = '9';
       const empty = { ...bucket, remaining: 0 };
@@ -144,7 +144,7 @@ describe('draft-7, draft-6 and legacy, which have room for one quota,', () => {
       expect(fields[field]).toMatch(/100/);
     });
 
-    it('tell a second where no clock gives anything back', () => {
+    it('show one second where no clock gives anything back', () => {
       expect(told(form, quotas(depth)).figures).toEqual([8, 7, 1]);
     });
   });

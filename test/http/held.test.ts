@@ -67,7 +67,7 @@ describe.each(Object.entries(frameworks))('holdMs: %s', (_name, start) => {
     limiter.release(3);
   });
 
-  it('leaves what count decides to the end', async () => {
+  it('leaves to the end what `count` decides', async () => {
     fakeTimers();
     const limiter = Limiter.create({
       queueDepth: { max: 8 },
@@ -125,7 +125,7 @@ describe('holdMs', () => {
     expect(set).not.toHaveBeenCalled();
   });
 
-  it('is nothing to a limiter that has been disposed of meanwhile', () => {
+  it('does nothing to a limiter that has been disposed of meanwhile', () => {
     fakeTimers();
     const limiter = Limiter.create({ queueDepth: { max: 8 } });
     void fetchLimit(never, { limiter, holdMs: 5 })(request());

@@ -57,7 +57,7 @@ describe.each(Object.entries(frameworks))('listeners on a response: %s', (_name,
   };
   const none = () => listeners({ limiter: window(), skip: () => true });
 
-  it('are none of the limiter’s where the end gives nothing back', async () => {
+  it('are not added by the limiter where the end gives nothing back', async () => {
     const queue = Queue.create(record({ number: u32 }), { capacity: 10 });
     const following = Limiter.create({ queueDepth: { max: 10, queue } });
     expect(await listeners({ limiter: window() }, { limiter: following })).toEqual(await none());
@@ -80,7 +80,7 @@ describe.each(Object.entries(frameworks))('listeners on a response: %s', (_name,
 });
 
 describe('eleven limiters', () => {
-  it('go with stream.pipeline', async () => {
+  it('work with stream.pipeline', async () => {
     const limiters = many(depth);
     const middlewares = limiters.map((limiter) => limit({ limiter }));
     const running = await listening(

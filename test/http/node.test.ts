@@ -70,7 +70,7 @@ describe('the key by address', () => {
 });
 
 describe('functions among the options', () => {
-  it('say key, cost and what is skipped; what they throw goes to next', async () => {
+  it('give the key, the cost and what is skipped; what they throw goes to next', async () => {
     const limiter = Limiter.create({ tokenBucket: { ratePerSecond: 1e-6, burst: 5 }, keys: { max: 100 } });
     const { url } = await serve({
       limiter,

@@ -39,7 +39,7 @@ describe.each(Object.entries(frameworks))('one limiter decides a request once: %
     expect(limiter.stats()).toMatchObject({ allowed: 2 });
   });
 
-  it('where another middleware has the same limiter: the first has its say', async () => {
+  it('where another middleware has the same limiter: the first one decides', async () => {
     const limiter = Limiter.create(bucket(10));
     const url = await serve({ limiter, cost: 2 }, { limiter, cost: 5, name: 'other' });
     expect(await status(url)).toBe(200);

@@ -41,7 +41,7 @@ describe('a refusal', () => {
     expect((await refusal(limiter)).response.headers.get('retry-after')).toBe('15');
   });
 
-  it('of a cost that can never pass tells no time, and the policy that it exceeds', async () => {
+  it('of a cost that can never pass shows no time, but the policy that it exceeds', async () => {
     const tiers = {
       bucket: { tokenBucket: { ratePerSecond: 1, burst: 10 } },
       window: { slidingWindow: { limit: 10, windowMs: 1_000 } },

@@ -103,7 +103,7 @@ describe.each(Object.entries(frameworks))('told of a refusal: %s', (_name, start
     ]);
   });
 
-  it('change no answer by what they throw, which a channel and, once, a warning tell', async () => {
+  it('change no answer by what they throw: a channel reports it, and once a warning', async () => {
     const failures = heard<Failure>('sluice:http:callback-failed');
     const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
     let isAsync = false;

@@ -71,7 +71,7 @@ describe.each(Object.entries(frameworks))('%s', (_name, start) => {
     expect(limiter.peek().remaining).toBe(9);
   });
 
-  it('count is told of a client that has gone away as 499', async () => {
+  it('count gets the status 499 for a client that has gone away', async () => {
     const { limiter } = made();
     const controller = new AbortController();
     const statuses: number[] = [];
@@ -91,7 +91,7 @@ describe.each(Object.entries(frameworks))('%s', (_name, start) => {
     expect(limiter.peek().remaining).toBe(10);
   });
 
-  it('a count or a finalCost that fails leaves the request charged, and is told of', async () => {
+  it('a count or a finalCost that fails leaves the request charged, and is reported', async () => {
     hearFailures();
     const failing = (): never => {
       throw new Error('mine');

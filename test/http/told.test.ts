@@ -86,7 +86,7 @@ describe('beside express-rate-limit 8.7.4', () => {
     expect(reset).toBeLessThanOrEqual(Math.ceil(now) + 60);
   });
 
-  it('both on one request are told of in one list', async () => {
+  it('the quotas of both on one request are in one list', async () => {
     const theirs = rateLimit({ limit: 9, windowMs: 5_000, standardHeaders: 'draft-8', legacyHeaders: false });
     const ours = limit({ limiter: Limiter.create({ ...used(5), clock }), headers: 'draft-8' });
     for (const order of [

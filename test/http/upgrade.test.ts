@@ -168,7 +168,7 @@ describe('websockets over HTTP/2', () => {
 describe('fetchUpgrade', () => {
   const request = (user = 'ann') => new Request('http://x/', { headers: { 'x-user': user } });
 
-  it('holds a place until its end is told, once', async () => {
+  it('holds a place until its end is reported, once', async () => {
     const limiter = Limiter.create({ queueDepth: { max: 1 }, keys: { max: 8 } });
     const limited = fetchUpgrade({ limiter, key: { header: 'x-user' }, name: 'sockets' });
     const first = await limited(request());
@@ -185,7 +185,7 @@ describe('fetchUpgrade', () => {
     expect(limiter.stats().inFlight).toBe(2);
   });
 
-  it('gives back by the status that it is told', async () => {
+  it('gives back by the status that is reported', async () => {
     const limiter = Limiter.create({
       tokenBucket: { ratePerSecond: 1e-6, burst: 5 },
       clock: new ManualClock(),

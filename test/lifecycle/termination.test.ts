@@ -35,7 +35,7 @@ describe.each(nodes)('workers that are terminated at random, on $name,', ({ node
     ['push', '150'],
     ['admit', '60'],
   ])(
-    'while they %s, %s of them, wedge nothing, and the process ends with 0',
+    'while they %s, %s of them, block nothing, and the process ends with 0',
     async (manner, count) => {
       const program = new URL('./programs/random-terminations.js', import.meta.url);
       expectEnded(await run(program, [`${seed}`, manner, count], { node, patienceMs: 170_000 }), 0);

@@ -109,7 +109,7 @@ describe('a cost of 0', () => {
     expect((await blocked).allowed).toBe(true);
   });
 
-  it('makes no key be forgotten', () => {
+  it('makes the limiter forget no key', () => {
     const limiter = Limiter.create({ ...tiers['token-bucket'], keys: { max: 1 } });
     const key = 'the one';
     limiter.allow(key, 5);

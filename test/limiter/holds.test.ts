@@ -126,7 +126,7 @@ describe('what the depth tier holds', () => {
 });
 
 describe('a thread that is ended', () => {
-  it('between its place in the line and its first look at it leaves the line', async () => {
+  it('between joining the line and its first look at its place leaves the line', async () => {
     const limiter = depth(1);
     limiter.allow();
     // This is the first step of acquire(). The thread does not get to the second.

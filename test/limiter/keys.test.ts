@@ -17,7 +17,7 @@ describe('a limiter with keys', () => {
     for (const key of ['a', 'b', '']) expect(allowed(limiter, key, 5)).toBe(3);
   });
 
-  it('counts again what an exact window, made longer, had left behind: of keys that kept their places', () => {
+  it('counts again what had left an exact window that is made longer: for keys that kept their places', () => {
     const clock = new ManualClock();
     const slidingWindow = { limit: 5, windowMs: 10, exact: true };
     const limiter = Limiter.create({ slidingWindow, keys: { max: 1 }, clock });

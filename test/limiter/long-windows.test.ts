@@ -12,7 +12,7 @@ describe.each([
 ])('a window of 366 days, %s,', (_, shape) => {
   const windowOf = (limit: number, windowMs = year) => ({ slidingWindow: { limit, windowMs, ...shape } });
 
-  it('lets no 366 days through more than its limit, and as much as it said when it said', () => {
+  it('lets no more than its limit through in 366 days, and as much as it said, when it said', () => {
     const random = new SeededRandom(11);
     const clock = new ManualClock(random.below(1e9));
     const limiter = Limiter.create({ ...windowOf(5), clock });

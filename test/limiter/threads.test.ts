@@ -74,7 +74,7 @@ describe('four threads that ask one limiter while its clock stands', () => {
     });
   });
 
-  it('are allowed exactly that also at random costs: no refusal keeps what it took from an earlier tier', async () => {
+  it('are allowed exactly that at random costs, too: no refusal keeps what it took from an earlier tier', async () => {
     const options = {
       tokenBucket: { ratePerSecond: 1, burst: 80_000 },
       slidingWindow: { limit: 60_000, windowMs: 10_000 },
@@ -105,7 +105,7 @@ describe('four threads that ask one limiter while its clock stands', () => {
     });
   });
 
-  it('are allowed exactly what comes back when it moves', async () => {
+  it('are allowed exactly what comes back when the clock moves', async () => {
     const clock = new ManualClock();
     await contended({ tokenBucket: bucket, clock }, async (_limiter, ask) => {
       expect((await ask(10_000)).allowed, replay).toBe(30_000);
@@ -116,7 +116,7 @@ describe('four threads that ask one limiter while its clock stands', () => {
     });
   });
 
-  it('are allowed exactly what has come back by the end when it moves as they ask', async () => {
+  it('are allowed exactly what has come back by the end when the clock moves while they ask', async () => {
     const clock = new ManualClock();
     await contended(
       { tokenBucket: bucket, slidingWindow: { limit: 60_000, windowMs: 60_000 }, clock },

@@ -66,7 +66,7 @@ describe('a token bucket', () => {
     }
   });
 
-  it('calls never what is more than 36 years ahead', () => {
+  it('says never for what is more than 36 years ahead', () => {
     const limiter = Limiter.create({
       tokenBucket: { ratePerSecond: 1e-6, burst: 2_000 },
       clock: new ManualClock(),

@@ -75,7 +75,7 @@ describe.each([...queueTables, ...limiterTables, ...stockTables, ...gateTables])
       }
     });
 
-    it('are its own: inherited ones are as absent, known or not, and each is read once', async () => {
+    it('are own properties: inherited ones count as absent, known or not, and each is read once', async () => {
       const [own = '', unknown = ''] = [Object.keys(table.options).at(-1), table.unknown[0]];
       for (const inherited of [
         { [unknown]: 1 },

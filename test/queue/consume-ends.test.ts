@@ -29,7 +29,7 @@ describe('a handler that fails', () => {
     },
   );
 
-  it('ends it at once also if the queue is empty by then', async () => {
+  it('ends the consumption at once, also if the queue is empty by then', async () => {
     const queue = filled(1);
     const held = latch();
     const done = rejected(queue.consume(() => held.opened, { concurrency: 4 }));

@@ -169,7 +169,7 @@ describe('the lease of the consumer is free again', () => {
     });
   });
 
-  it('to and fro between ten workers, each terminated as the consumer', async () => {
+  it('for ten workers in turn, each terminated as the consumer', async () => {
     const queue = filled(0);
     for (let round = 0; round < 10; round++) {
       for (let i = 0; i < 3; i++) queue.tryPush(numbered(0, i));

@@ -39,7 +39,7 @@ describe.each(limits)('a queue that passes %s records', (_, limit) => {
     expect(queue.popMany(65_536)).toHaveLength(pushed - popped);
   });
 
-  it('does so under the hands of four producers', async () => {
+  it('does so with four producers', async () => {
     const each = 16_000;
     const queue = Queue.createAt(Numbered, { capacity: 100 }, limit - 30_000n);
     const arrivals = new Arrivals(4, 0);

@@ -126,7 +126,7 @@ describe('a reservation expires', () => {
     ids.audit();
   });
 
-  it('in parts where very many are over at once: an id is not told for good what may still change', () => {
+  it('in parts where very many are over at once: an id gets no final answer that may still change', () => {
     const clock = new ManualClock();
     const items = [
       { sku: 1, quantity: 1e6 },

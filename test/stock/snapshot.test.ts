@@ -72,7 +72,7 @@ describe('tables of other sizes', () => {
     }
   });
 
-  it('are the way on from users-full', { timeout: 60_000 }, () => {
+  it('let a sale go on after users-full', { timeout: 60_000 }, () => {
     const most = 262_144; // the default for so many units
     const stock = Stock.create({
       items: [{ sku: 1, quantity: 300_000, perUser: 1 }],
@@ -191,7 +191,7 @@ describe('what is no whole snapshot is refused with the reason', () => {
     Stock.restore(bytes);
   });
 
-  it('also what is something else', () => {
+  it('even if it is something else', () => {
     expect(reason(new Uint8Array())).toContain('not a snapshot');
     expect(reason(Buffer.from('hello'))).toContain('not a snapshot');
     expect(reason(new Uint8Array(4_096))).toContain('not a snapshot');

@@ -64,7 +64,7 @@ describe.each(kinds)('$name', ({ create, attached }) => {
     expect(drained(queue)).toEqual(parcels(0, count));
   });
 
-  it('takes of a batch what finds room, from the front', () => {
+  it('takes from the front of a batch what finds room', () => {
     const queue = create(100);
     expect(queue.tryPushMany(parcels(0, 70))).toBe(70);
     expect(queue.tryPushMany(parcels(70, 70))).toBe(30);
@@ -93,7 +93,7 @@ describe.each(kinds)('$name', ({ create, attached }) => {
     expect(drained(queue)).toEqual(parcels(2, 1));
   });
 
-  it('refuses a bad value and names its field; nothing is pushed, of a batch neither', () => {
+  it('refuses a bad value and names its field; nothing is pushed, nor anything else of its batch', () => {
     const queue = create(10);
     const bad = { ...parcel(1), sequence: 2 ** 32 };
     expect(() => queue.tryPush(bad)).toThrow(/sequence/);

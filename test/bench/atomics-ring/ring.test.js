@@ -109,7 +109,7 @@ describe.each([0, NEAR_SIGN_CHANGE, NEAR_ZERO])('a ring whose first record is nu
     }
   });
 
-  it('takes of a batch what finds room, from the front', () => {
+  it('takes from the front of a batch what finds room', () => {
     const ring = Ring.create(Parcel, { capacity: 50, start });
     expect(ring.tryPushMany(parcels(0, 30))).toBe(30);
     expect(ring.tryPushMany(parcels(30, 30))).toBe(20);
