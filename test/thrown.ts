@@ -1,7 +1,7 @@
 import { SluiceError } from 'sluice';
 import { expect } from 'vitest';
 
-/** An error of sluice: the class tells misuse by type or by range from other errors. */
+/** Any error of sluice, with the properties that only some errors have. */
 export type Thrown = Error & { code?: string; field?: string; option?: string };
 
 /** Returns what `act` throws; fails if it does not throw. */

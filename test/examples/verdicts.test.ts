@@ -35,7 +35,7 @@ function soundBooks(): Mutable<Books> {
   };
 }
 
-/** The verdicts that do not hold after a change to sound books, each with its reason. */
+/** Changes sound books, and returns the verdicts that then do not hold, each with its reason. */
 function broken(change: (books: Mutable<Books>) => void): Record<string, string> {
   const books = soundBooks();
   change(books);

@@ -3,7 +3,7 @@ import { Gate, Queue, Stock } from 'sluice';
 import { describe, expect, it } from 'vitest';
 import { fields, Order, order } from './order.js';
 
-/** Holds the thread for `ms` milliseconds. */
+/** Keeps the thread busy for `ms` milliseconds. */
 function compute(ms: number): void {
   for (const end = performance.now() + ms; performance.now() < end; );
 }

@@ -16,7 +16,7 @@ function sale(orders: number) {
   return { queue, limiter, stock, gate };
 }
 
-/** A promise that is settled from outside. */
+/** Returns a promise, and the function that resolves it. */
 function hanging() {
   let finish = (): void => {};
   const hangs = new Promise<void>((resolve) => {

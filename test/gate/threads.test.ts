@@ -145,7 +145,7 @@ describe('four threads that admit to one gate', () => {
       });
       answers.catch(() => {}); // reported below
       for (let turn = 0; admitting; turn++) {
-        // Not at every turn: an audit stops the threads that reserve.
+        // The test does not audit at every turn, because an audit pauses the threads that reserve.
         if (turn % 100 === 0) stock.audit();
         await immediate();
       }

@@ -10,7 +10,7 @@ function full(): Queue<{ number: number }> {
   return queue;
 }
 
-/** A signal with a method of its own in place of `name`. */
+/** Returns a signal whose method `name` is replaced by `method`. */
 function signalWith(name: string, method: () => void): AbortSignal {
   const { signal } = new AbortController();
   Object.defineProperty(signal, name, { value: method });

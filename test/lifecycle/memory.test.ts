@@ -16,7 +16,7 @@ describe.each(nodes)('the garbage collector, on $name,', ({ node }) => {
     'stocks on a manual clock',
     'gates',
     'objects that were disposed of',
-  ])('gives back the memory of thousands of %s', async (what) => {
+  ])('gives back the memory of hundreds of %s', async (what) => {
     expectEnded(await run(new URL('./programs/garbage.js', import.meta.url), [what], { node, execArgv }), 0);
   });
 

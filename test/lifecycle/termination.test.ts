@@ -40,6 +40,6 @@ describe.each(nodes)('workers that are terminated at random, on $name,', ({ node
       const program = new URL('./programs/random-terminations.js', import.meta.url);
       expectEnded(await run(program, [`${seed}`, manner, count], { node, patienceMs: 170_000 }), 0);
     },
-    180_000, // seconds where nothing else runs; starting so many threads takes much longer on a busy machine
+    180_000, // takes seconds where nothing else runs; on a busy machine so many threads start much more slowly
   );
 });

@@ -12,7 +12,7 @@ const rate = (ratePerSecond: number, burst: number) => ({ tokenBucket: { ratePer
 async function until(done: () => boolean): Promise<void> {
   while (!done()) await turn();
 }
-/** The names of the calls that have been answered, in order. */
+/** Returns a list of the calls' names in the order of their answers, and the function that notes a call. */
 function recorded(): { names: string[]; note: (name: string, wait: Promise<Decision>) => void } {
   const names: string[] = [];
   return {

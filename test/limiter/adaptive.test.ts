@@ -42,7 +42,7 @@ describe('the adaptive tier, by the wait of a queue', () => {
       clock,
       ...options,
     });
-    /** Returns how many were refused within `ms`. */
+    /** Returns how many requests were refused within `ms` milliseconds. */
     const refusedIn = (ms: number): number => {
       let refused = 0;
       for (let i = 0; i < ms / 5; i++) {

@@ -11,7 +11,7 @@ async function until(done: () => boolean): Promise<void> {
   while (!done()) await turn();
 }
 
-/** Counts the native calls that serving takes. */
+/** Counts the native calls that serving the waiters takes. */
 function counted(limiter: Limiter): { calls: number } {
   const native = nativeLimiter(mistyped(limiter)) as unknown as Record<
     string,

@@ -17,8 +17,8 @@ export class Arrivals {
   }
 
   see({ producer, sequence, checksum: sum }: Numbered): void {
-    // Compared first, and reported only on a difference: an expectation for each of millions of records would take
-    // minutes.
+    // The values are compared first, and reported only if they differ: an expectation for each of millions of records
+    // would take minutes.
     if (sum !== checksum(producer, sequence)) {
       throw new Error(
         `record ${this.total} is torn: producer ${producer}, sequence ${sequence}, checksum ${sum}`,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { filled } from './small-queue.js';
 
-/** Holds the thread for `ms` milliseconds. */
+/** Keeps the thread busy for `ms` milliseconds. */
 function compute(ms: number): void {
   for (const end = performance.now() + ms; performance.now() < end; );
 }

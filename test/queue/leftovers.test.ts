@@ -29,7 +29,7 @@ function full(): Rows {
 const listeners = (signal: AbortSignal) => getEventListeners(signal, 'abort').length;
 const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
 
-/** Returns how many places in the native line are free. Takes them all. */
+/** Takes all free places in the native line, and returns how many there were. */
 function freePlaces(queue: Rows): number {
   let places = 0;
   while (nativeOf(queue).waitPush(0, 0) >= 0) places++;

@@ -6,7 +6,7 @@ export interface Row {
   number: number;
 }
 
-/** A queue that holds the numbers from 0 to `count` - 1. */
+/** Returns a queue that holds the numbers from 0 to `count` - 1. */
 export function filled(count: number): Queue<Row> {
   const queue = Queue.create(Row, { capacity: 10_000 });
   queue.tryPushMany(Array.from({ length: count }, (_, number) => ({ number })));
@@ -22,7 +22,7 @@ export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await immediate();
 }
 
-/** A promise that is settled from outside. */
+/** A promise, and the functions that settle it. */
 export interface Latch {
   readonly opened: Promise<void>;
   open(): void;

@@ -5,7 +5,7 @@ import { nativeOf } from './native-of.js';
 import { Row } from './row.js';
 import { until } from './until.js';
 
-/** An empty queue whose native calls `spin` and `park` are noted in `calls`. */
+/** Returns an empty queue, and the list in which calls of its native functions `spin` and `park` are recorded. */
 function noted(): { queue: Queue<{ number: number }>; calls: string[] } {
   const queue = Queue.create(Row, { capacity: 9 });
   const calls: string[] = [];

@@ -7,8 +7,8 @@ import { WorkerThread, withThreads } from '../worker-thread.js';
 import { Arrivals } from './arrivals.js';
 import { Numbered, numbered } from './record.js';
 
-// A position counts records in steps of 2^16, so as a word it passes 2^31 and 2^32 after 2^15 and 2^16 records,
-// changes sign after 2^47 and comes round to zero after 2^48. The others are for a layout with other steps.
+// A position counts records in steps of 2^16. So as a word it passes 2^31 and 2^32 after 2^15 and 2^16 records, changes
+// sign after 2^47, and returns to zero after 2^48. The other limits are for a layout with other steps.
 const limits = [15, 16, 31, 32, 47, 48, 62, 63].map((bits) => [`2^${bits}`, 2n ** BigInt(bits)] as const);
 
 describe.each(limits)('a queue that passes %s records', (_, limit) => {

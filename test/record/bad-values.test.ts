@@ -34,7 +34,7 @@ function detached(): Uint8Array {
   return array;
 }
 
-/** A Uint8Array of 20 bytes that says it has 2. */
+/** A Uint8Array of 20 bytes whose `length` is 2. */
 function lying(): Uint8Array {
   return Object.defineProperty(new Uint8Array(20), 'length', { value: 2 });
 }

@@ -104,7 +104,7 @@ const types: Array<[fc.Arbitrary<Field<unknown>>, fc.Arbitrary<unknown>]> = [
   [fc.constant(oneOf('red', 'green', '__proto__', '\ud800')), fc.constantFrom('red', 'green', '__proto__')],
 ];
 
-/** Values at the edges of the types, and of every type. */
+/** Values at the edges of the field types, and values of every type of JavaScript. */
 const edges: unknown[] = [
   ...[-0, 0, 1, 0.5, -0.5, Number.NaN, Infinity, -Infinity, Number.MIN_VALUE, Number.MAX_VALUE],
   ...[7, 8, 15, 16, 31, 32, 53].flatMap((bits) => [2 ** bits - 1, 2 ** bits, -(2 ** bits), -(2 ** bits) - 1]),

@@ -22,7 +22,7 @@ import {
 import { describe, expect, it } from 'vitest';
 import { replay, seed } from '../seed.js';
 
-/** Returns `value` as it comes out of a queue. */
+/** Pushes a record with `value` into a queue, and returns the value as it comes out. */
 function through<T>(field: Field<T>, value: T): T {
   const queue = Queue.create(record({ before: u8, it: field, after: u8 }), { capacity: 1 });
   expect(queue.tryPush({ before: 0xaa, it: value, after: 0x55 })).toBe(true);

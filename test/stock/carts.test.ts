@@ -94,7 +94,7 @@ describe('a cart', () => {
     expect(stock.reserveAll(twice('blue shirt', 1))).toMatchObject({ reason: 'sold-out' });
     const five = reserved(stock.reserveAll([...twice(1, 1), ...twice(1, 1), { sku: 1, quantity: 1 }]));
     expect(stock.counts(1).reserved).toBe(5);
-    // It is a reservation of one item, of which a part can be confirmed.
+    // Such a cart is a reservation of one item, so a part of it can be confirmed.
     expect(stock.confirm(five, { quantity: 3 })).toBe('confirmed');
     expect(stock.counts(1)).toEqual({ total: 10, available: 7, reserved: 0, sold: 3 });
     stock.audit();

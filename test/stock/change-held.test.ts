@@ -27,7 +27,7 @@ function ledger(options: Partial<StockOptions> = {}) {
 
 describe('the quantity of a held reservation', () => {
   it('counts for its user again after it was 0, even if another user has the place of that count by now', () => {
-    // There is room for the counts of two users and items: bob's takes the place that anna's has left.
+    // There is room for two counts: bob's takes the place that anna's count of item 1 has left.
     const { stock, cart } = ledger({ maxUsers: 2 });
     const id = cart();
     expect(stock.change(id, { lines: [{ sku: 1, quantity: 0 }] })).toBe('changed');

@@ -93,7 +93,7 @@ describe('movements', () => {
     expect((await slow.next()).value).toEqual({ kind: 'lost', count: 12 });
     const told = (await take(slow, 8)) as Movement[];
     expect(told.map(({ position }) => position)).toEqual([13, 14, 15, 16, 17, 18, 19, 20]);
-    // A reader that begins later begins at the oldest movement that is kept, or at its `from`.
+    // A new reader begins at the oldest movement that is kept, or at its `from`.
     expect((await stock.movements().next()).value).toMatchObject({ position: 13 });
     expect((await stock.movements({ from: 17 }).next()).value).toMatchObject({ position: 17 });
     const late = stock.movements({ from: 3 });

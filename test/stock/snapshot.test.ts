@@ -73,7 +73,7 @@ describe('tables of other sizes', () => {
   });
 
   it('let a sale go on after users-full', { timeout: 60_000 }, () => {
-    const most = 262_144; // the default for so many units
+    const most = 262_144; // the default of maxUsers for so many units
     const stock = Stock.create({
       items: [{ sku: 1, quantity: 300_000, perUser: 1 }],
       clock: new ManualClock(),

@@ -1,4 +1,4 @@
-// A child process attaches to a handle of its parent: by the parent's numbers, and by numbers that exist in the child.
+// A child process attaches to a handle of its parent. The child has a queue with the same id, but with another token.
 import { fork } from 'node:child_process';
 import { Queue, record, u32 } from 'sluice';
 

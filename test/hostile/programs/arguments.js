@@ -232,7 +232,7 @@ const noise = (/** @type {ArrayBuffer} */ buffer) => {
   }
 };
 const names = ['ratePerSecond', 'burst', 'warmUpMs', 'max', 'enforce', 'limit', 'windowMs'];
-/** The figures that configure() may get: NaN, which means unchanged, or any number. */
+/** Returns figures for configure(): NaN, which leaves a figure unchanged, or any number. */
 const changes = () => {
   const one = () => (random(3) === 0 ? numbers[random(numbers.length)] : NaN);
   const figures = () => Object.fromEntries(names.map((name) => [name, one()]));

@@ -4,7 +4,7 @@
  */
 import { Queue, record, u32, utf8 } from 'sluice';
 
-/** @type {Record<string, unknown>} what the code was made to give away, by the way in which */
+/** @type {Record<string, unknown>} what the code gave away, by the way that made it */
 const leaked = {};
 let way = '';
 Reflect.set(globalThis, 'leak', (/** @type {unknown} */ value) => {

@@ -59,7 +59,7 @@ export class Model {
   rejected = 0;
   waitersRefused = 0;
   highWater = 0;
-  /** Whether an object has listeners for the records that it drops. */
+  /** For each object: whether it has listeners for the records that it drops. */
   readonly listens: [boolean, boolean] = [true, true];
   readonly counts = { expired: 0, dropped: 0, shed: 0 };
   /** The events that listeners must have got, and the records that must have been passed to `onOverflow`. */
@@ -202,7 +202,7 @@ export class Model {
     return this.consumer !== undefined && this.listens[this.consumer] === true;
   }
 
-  /** One native call: drops the records that must not be consumed, and returns the records shown, in order. */
+  /** Makes one native call: drops the records that must not be consumed, and returns the records shown, in order. */
   #show(max: number): { shown: Shown[]; dropped: number } {
     if (this.depth === 0) {
       this.#shedding.shortest = 0;

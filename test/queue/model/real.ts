@@ -31,7 +31,7 @@ async function answerOf(outcome: Promise<object>): Promise<object | string> {
   return answer ?? 'no answer';
 }
 
-/** The queue with two objects of one thread, and the result of every wait. */
+/** Two objects of one thread over one queue, and the outcome of every wait. */
 export class Real {
   readonly objects: [Rows, Rows];
   readonly expired: number[] = [];

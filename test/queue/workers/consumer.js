@@ -1,4 +1,4 @@
-// Becomes the consumer of a queue in the way of `manner`, posts a message, and stays: see ../lease.test.ts.
+// Becomes the consumer of a queue in the way that `manner` names, posts a message, and stays: see ../lease.test.ts.
 import { parentPort, workerData } from 'node:worker_threads';
 import { Queue } from 'sluice';
 import { Numbered } from '../record.js';
