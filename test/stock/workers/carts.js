@@ -1,4 +1,5 @@
-// Reserves carts of all items in its own order, and cancels most of them. Posts the units that it confirmed.
+// Reserves carts of all items, with their lines in random order, and cancels most of them. Posts the units that it
+// confirmed.
 import { parentPort, workerData } from 'node:worker_threads';
 import { Stock } from 'sluice';
 import { SeededRandom } from '../../seeded-random.js';

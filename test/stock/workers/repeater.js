@@ -1,4 +1,4 @@
-// Reserves each of `ids` once, in its own order, while other threads do the same.
+// Reserves each id below `ids` once, in random order within blocks of 50, while other threads do the same.
 import { parentPort, workerData } from 'node:worker_threads';
 import { Stock } from 'sluice';
 import { SeededRandom } from '../../seeded-random.js';
