@@ -181,7 +181,7 @@ export class Limiter implements Disposable {
   allow(key?: Key, cost = 1): boolean {
     checkCharge('allow', this.#keyed, key, cost, 'cost');
     const answer = this.#keyed ? this.#native.allow(cost, key) : this.#native.allow(cost);
-    return checkedAnswer(what, answer) === 1;
+    return answer === 1 || checkedAnswer(what, answer) === 1;
   }
 
   /**
