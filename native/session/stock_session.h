@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <span>
 
+#include "core/base/atomics.h"
 #include "core/base/clock.h"
 #include "core/stock/reservation_record.h"
 #include "core/stock/stock_ledger.h"
@@ -45,7 +46,7 @@ class StockSession {
     StockAnswer answer;
     Standing standing{};  // for a repetition: the reservation's state now
   };
-  Reserved reserve(const StockRequest& request) noexcept {
+  SLUICE_INLINE Reserved reserve(const StockRequest& request) noexcept {
     CallTime time(clock_);
     StockAnswer verdict = ledger_.peek(request);
     if (verdict.provisional) verdict = ledger_.peek_past_due(*slot_, request, time);
