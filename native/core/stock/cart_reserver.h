@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "core/base/atomics.h"
 #include "core/base/spin_wait.h"
 #include "core/stock/ledger_memory.h"
 #include "core/stock/stock_request.h"
@@ -42,7 +43,7 @@ class CartReserver {
 
   // Takes one more line of the request, or nothing. Takes stock last, so that an attempt that fails for another reason
   // has not shown fewer units to other threads.
-  ReserveResult take(const StockRequest::Line& line, const StockRequest& request) noexcept {
+  SLUICE_INLINE ReserveResult take(const StockRequest::Line& line, const StockRequest& request) noexcept {
     const std::uint32_t number = memory_.items.find(line.sku);
     if (number == kNoItem) return ReserveResult::kUnknownSku;
     const Item<>& item = memory_.items[number];
@@ -112,7 +113,8 @@ class CartReserver {
   }
 
   // Takes the units from the thread's own shard; if there are too few, from any other one; then from several together.
-  ReserveResult take_from_shards(std::uint32_t number, std::uint64_t quantity, std::uint32_t entry) noexcept {
+  SLUICE_APART ReserveResult take_from_shards(std::uint32_t number, std::uint64_t quantity,
+                                              std::uint32_t entry) noexcept {
     Item<>& item = memory_.items[number];
     for (std::uint32_t i = 0; i < item.shards; ++i) {
       const std::uint32_t stock_shard = item.first_shard + (shard_ + i) % item.shards;
