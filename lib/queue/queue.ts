@@ -4,6 +4,7 @@ import {
   arrays,
   checkedAnswer,
   checkedHandle,
+  disposed,
   type Handle,
   isMaker,
   type Maker,
@@ -560,7 +561,10 @@ export class Queue<T> implements Disposable, AsyncDisposable {
   ): this {
     this.#events.on(event, listener);
     try {
-      if (this.#events.wantsClosed) this.#producer.listenForClose();
+      if (this.#events.wantsClosed) {
+        if (this.#attachment.disposed) throw disposed(what); // it would be kept, for a report that does not come
+        this.#producer.listenForClose();
+      }
     } catch (error) {
       this.#events.off(event, listener);
       throw error;
@@ -591,9 +595,10 @@ export class Queue<T> implements Disposable, AsyncDisposable {
    * Lets go of the queue in this thread, at once. Consuming loops and waits of this object end. Other threads keep it.
    */
   [Symbol.dispose](): void {
-    this.#producer.dispose();
-    this.#consumer.dispose();
-    this.#attachment.dispose();
+    this.#attachment.dispose(() => {
+      this.#producer.dispose();
+      this.#consumer.dispose();
+    });
     this.#drainWaits.look();
   }
 

@@ -127,6 +127,19 @@ describe('on', () => {
     expect(told).toEqual(['closer', 'other', 'late', 'closer, later']);
   });
 
+  it("takes no listener of 'closed' once it is disposed of, whether it had one before or not", () => {
+    const listener = () => {};
+    for (const listened of [false, true]) {
+      const queue = queueOf();
+      if (listened) queue.on('closed', listener).off('closed', listener);
+      queue[Symbol.dispose]();
+      expectError(
+        thrown(() => queue.on('closed', listener)),
+        'ERR_SLUICE_DISPOSED',
+      );
+    }
+  });
+
   it("calls every listener of 'closed' even if one fails, and close() does not fail", async () => {
     const queue = queueOf();
     const failure = new Error('listener');
