@@ -8,8 +8,37 @@ export interface PermitQueue<T> {
   returnReserved(lane: number, count: number): void;
 }
 
+/**
+ * The room of a permit. The finalizer and the signal hold it, so it must not hold the permit; nor may a closure that is
+ * made in a method of the permit, because closures of one scope share their variables.
+ */
+interface Room<T> {
+  readonly queue: PermitQueue<T>;
+  readonly lane: number;
+  remaining: number;
+  /** Stops waiting for the signal's abort. */
+  forgetSignal: () => void;
+}
+
 /** Gives back the unused room of a permit that was garbage-collected. */
-const forgotten = new Finalizer<{ give: () => void }>(({ give }) => give());
+const forgotten = new Finalizer<Room<unknown>>(giveBack);
+
+function giveBack<T>(room: Room<T>): void {
+  const unused = room.remaining;
+  room.remaining = 0;
+  if (unused > 0) room.queue.returnReserved(room.lane, unused);
+  settle(room);
+}
+
+/** Waits no more for the end of the permit. */
+function settle<T>(room: Room<T>): void {
+  room.forgetSignal();
+  forgotten.unregister(room);
+}
+
+function giveBackOnAbort<T>(room: Room<T>, signal: AbortSignal | undefined): void {
+  room.forgetSignal = onAbort(signal, () => giveBack(room));
+}
 
 /**
  * Room for a number of records, reserved ahead: `send` cannot fail because the queue is full or was closed meanwhile.
@@ -18,42 +47,25 @@ const forgotten = new Finalizer<{ give: () => void }>(({ give }) => give());
 export class Permit<T> implements Disposable {
   /** The lane that the room is in. */
   readonly lane: number;
-  readonly #state: { queue: PermitQueue<T>; lane: number; remaining: number; give: () => void };
-  /**
-   * A field, because closures that one call makes share their variables. If the constructor made this one, `give`,
-   * which the finalizer keeps alive, would keep the permit alive.
-   */
-  readonly #aborted = (): void => this[Symbol.dispose]();
-  /** Stops waiting for the signal's abort. */
-  readonly #forgetSignal: () => void;
+  readonly #room: Room<T>;
 
   /** @internal */
   constructor(queue: PermitQueue<T>, lane: number, count: number, signal: AbortSignal | undefined) {
     if (queue === undefined) throw constructorError('Permit', 'reserve() or tryReserve() of a queue');
     this.lane = lane;
-    const state = {
-      queue,
-      lane,
-      remaining: count,
-      give: (): void => {
-        const unused = state.remaining;
-        state.remaining = 0;
-        if (unused > 0) queue.returnReserved(lane, unused);
-      },
-    };
-    this.#state = state;
+    this.#room = { queue, lane, remaining: count, forgetSignal: nothing };
+    forgotten.register(this, this.#room, this.#room);
     try {
-      this.#forgetSignal = onAbort(signal, this.#aborted);
+      giveBackOnAbort(this.#room, signal);
     } catch (error) {
-      state.give(); // a method that the program gave its signal has thrown
+      giveBack(this.#room); // a method that the program gave its signal has thrown
       throw error;
     }
-    forgotten.register(this, state, state);
   }
 
   /** Records that can still be sent. */
   get remaining(): number {
-    return this.#state.remaining;
+    return this.#room.remaining;
   }
 
   /**
@@ -67,25 +79,21 @@ export class Permit<T> implements Disposable {
    */
   send(value: T): void {
     this.#checkRemaining();
-    this.#state.queue.stage(value);
+    this.#room.queue.stage(value);
     this.#checkRemaining(); // again: a getter of the record may have used or returned the permit
-    this.#state.queue.sendReserved(this.#state.lane);
-    if (--this.#state.remaining === 0) this.#settle();
+    this.#room.queue.sendReserved(this.#room.lane);
+    if (--this.#room.remaining === 0) settle(this.#room);
   }
 
   /** Gives back the room that was not used. Further calls do nothing. */
   [Symbol.dispose](): void {
-    this.#state.give();
-    this.#settle();
+    giveBack(this.#room);
   }
 
   #checkRemaining(): void {
-    if (this.#state.remaining > 0) return;
+    if (this.#room.remaining > 0) return;
     throw new SluiceError('ERR_SLUICE_PERMIT', 'Permit: used up, or returned');
   }
-
-  #settle(): void {
-    this.#forgetSignal();
-    forgotten.unregister(this.#state);
-  }
 }
+
+function nothing(): void {}

@@ -125,6 +125,19 @@ describe('a permit', () => {
     expectConserved(queue);
   });
 
+  it('gives back what it did not use when it is collected, though its signal lives on', async () => {
+    const queue = queueOf(10);
+    const { signal } = new AbortController();
+    const reserved = async () => (await queue.reserve(2, { signal })).remaining;
+    expect(await reserved()).toBe(2);
+    expect(queue.stats().permits).toBe(2);
+    await until(() => {
+      collect();
+      return queue.stats().permits === 0;
+    });
+    expect(signal.aborted).toBe(false);
+  });
+
   it('goes back at once when the signal aborts between being served and settling', async () => {
     const queue = queueOf(1);
     queue.tryPush({ number: 0 });
