@@ -1,5 +1,5 @@
-// Calendar periods of a time zone: days, weeks (from Monday), months and years. A period lasts from its first moment to
-// the next one's, however many hours that takes.
+// Calendar periods of a time zone: days, weeks (from Monday), months and years. A period lasts until the first moment
+// of the next one, however many hours that is.
 //
 // A zone is a table of the times at which its offset changes. lib/ finds them with Intl.
 #pragma once
@@ -55,7 +55,7 @@ class Calendar {
 
  private:
   static constexpr std::int64_t kDayNs = 86'400'000'000'000;
-  static constexpr std::int64_t kFirst = 1'024;  // the number of the period of 1970-01-01
+  static constexpr std::int64_t kFirst = 1'024;  // the number of the day, or week, of 1970-01-01
 
   struct Month {
     std::int64_t year, index;
@@ -114,21 +114,21 @@ class Calendar {
 };
 
 // The period of a calendar window, for all its states and threads. It follows the wall clock, but goes back to an
-// earlier period only after the longest period has passed by the monotonic clock. So a wall clock that is set back
-// gives no period a second quota within that time, and locks no key out for longer.
+// earlier period only after the longest period has passed by the monotonic clock. So if the wall clock is set back, no
+// period gets a second quota within that time, and no key is locked out for longer.
 struct CalendarPeriod {
   std::atomic<std::int64_t> period;
   std::atomic<std::uint64_t> since;  // when that period was entered, in the limiter's time
   SpinLock<> lock;                   // held by the thread that changes it
 
-  // The period for a thread that reads `of_wall` from the wall clock.
+  // Returns the present period. `of_wall`: the period that this thread's wall clock shows.
   std::int64_t now(std::int64_t of_wall, std::uint64_t time, std::uint64_t longest) const noexcept {
     const std::int64_t present = period.load(std::memory_order_relaxed);
     return of_wall >= present || is_over(time, longest) ? of_wall : present;
   }
-  // Returns the same, and makes it the period of all threads from then on.
+  // Returns the same as now(), and makes it the period of all threads from then on.
   std::int64_t enter(std::int64_t of_wall, std::uint64_t time, std::uint64_t longest) noexcept {
-    // Relaxed: a thread that has read a state's word of a later period (ACQ there) sees that period here.
+    // Relaxed: a thread that has read the word of a state (with ACQ) sees here the period of that word, or a later one.
     if (period.load(std::memory_order_relaxed) == of_wall) [[likely]]
       return of_wall;
     lock.lock();
@@ -140,7 +140,7 @@ struct CalendarPeriod {
     lock.unlock();
     return entered;
   }
-  // Nanoseconds until the period follows the wall clock even to an earlier one.
+  // Returns the nanoseconds after which the period may also go back, if the wall clock is in an earlier one.
   std::uint64_t held_for(std::uint64_t time, std::uint64_t longest) const noexcept {
     return is_over(time, longest) ? 0 : since.load(std::memory_order_relaxed) + longest - time;
   }
@@ -187,16 +187,17 @@ class CalendarWindow {
     }
   }
   void forget(std::uint64_t cost, std::uint64_t time) noexcept { refund(present(time), cost); }
-  // REL cell: pairs with ACQ in count() and used(). 0 belongs to no period, so they learn nothing else from it.
+  // REL cell: pairs with ACQ in count() and used(). 0 belongs to no period, so a thread that reads it learns nothing
+  // else from it.
   void clear() noexcept { cell_.store(0, std::memory_order_release); }
 
   std::uint64_t used(std::uint64_t time) const noexcept {
-    // ACQ cell: as in count(), for present().
+    // ACQ cell: as in count(). If the word is of a later period, present() sees that period.
     const std::uint64_t word = cell_.load(std::memory_order_acquire);
     return period_in(word) == present(time) ? word & kCountMax : 0;
   }
-  // Whether nothing is counted, so that the state may be forgotten. It enters the present period for all threads first,
-  // so this stays true if the wall clock is set back.
+  // Whether nothing is counted, so that the state may be forgotten. Enters the present period for all threads first, so
+  // that the answer stays true if the wall clock is set back.
   bool empty(std::uint64_t time) noexcept {
     period_.enter(calendar_.period_at(wall_), time, calendar_.longest_ns());
     return used(time) == 0;
@@ -228,7 +229,7 @@ class CalendarWindow {
   // Returns the period in which `cost` was counted; 0: it would exceed `most`.
   std::uint64_t count(std::uint64_t cost, std::uint64_t time, std::uint64_t most) noexcept {
     const std::int64_t of_wall = calendar_.period_at(wall_);
-    // ACQ cell: pairs with REL below, and in refund(): a thread that sees a count of a later period sees that period in
+    // ACQ cell: pairs with REL below, and in refund(). A thread that sees a count of a later period sees that period in
     // enter(), too.
     std::uint64_t word = cell_.load(std::memory_order_acquire);
     for (;;) {

@@ -8,10 +8,10 @@ namespace sluice {
 
 class DepthGate {
  public:
-  // Relaxed throughout: the word is the whole state, and it publishes nothing else.
+  // Relaxed: `in_flight_` is the whole state, and it publishes no other memory.
   bool enter(std::uint64_t max, std::uint64_t cost) noexcept {
     std::uint64_t in_flight = in_flight_.load(std::memory_order_relaxed);
-    while (cost <= max && in_flight <= max - cost) {  // written so that no cost overflows
+    while (cost <= max && in_flight <= max - cost) {  // written so that no sum overflows
       if (in_flight_.compare_exchange_weak(in_flight, in_flight + cost, std::memory_order_relaxed,
                                            std::memory_order_relaxed)) {
         return true;
@@ -23,7 +23,7 @@ class DepthGate {
   // Enters even beyond the bound.
   void force(std::uint64_t cost) noexcept { in_flight_.fetch_add(cost, std::memory_order_relaxed); }
 
-  // False, and nothing changed, if less than `cost` is in flight: a caller has left twice.
+  // Returns false, and changes nothing, if less than `cost` is in flight, because a caller has left twice.
   bool leave(std::uint64_t cost) noexcept {
     std::uint64_t in_flight = in_flight_.load(std::memory_order_relaxed);
     while (in_flight >= cost) {

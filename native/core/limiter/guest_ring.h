@@ -1,14 +1,15 @@
-// Guests: keys for which the key table has no place, because all keys there owe something. Each guest has a state of
-// its own. A new guest takes the slot at which the hand points, and the hand moves on. So the guest that came first is
-// forgotten, whatever its key, and an attacker cannot learn which keys push out which.
+// Guests are keys for which the key table has no place, because all 16 keys of their set owe something. Each guest has
+// a state of its own in a slot of the ring. A new guest takes the slot that the index `hand` names, and `hand` moves
+// on. So the guest that came first is forgotten, whatever its key is, and an attacker cannot learn which keys push out
+// which.
 //
-// A guest that waits or is blocked stays: the hand passes over it. One slot in kStride never holds a guest that stays,
-// so the hand finds a slot within kStride steps, and a new guest always gets one. If the guest of such a slot is to
-// stay, it changes places with a guest nearby.
+// A guest that is blocked or has waiters stays: the hand passes over its slot. One slot in kStride never holds a guest
+// that stays, so the hand finds a slot within kStride steps, and a new guest always gets one. If the guest of such a
+// slot is to stay, it changes places with a guest nearby.
 //
 //   | Control | heads[2 x slots] | Entry[slots] | states[slots], `state_bytes` each |
 //
-// One lock guards all of it. A thread takes it inside the lock of the key's set.
+// One lock guards all of it. A thread takes it while it has the lock of the key's set.
 #pragma once
 
 #include <algorithm>
@@ -35,7 +36,7 @@ class GuestRing {
   };
   struct Entry {
     Key key;             // {0, 0}: free
-    std::uint32_t next;  // the next of its chain: slot + 1, or 0
+    std::uint32_t next;  // the next entry of its chain: slot + 1; 0: none
   };
 
   // Half of `max`, and at least 64; rounded up to a multiple of kStride.
@@ -49,7 +50,7 @@ class GuestRing {
     return layout(max, state_bytes).bytes();
   }
 
-  // The first `cleared_bytes` of a state are zeroed when it goes to a new key.
+  // The first `cleared_bytes` of a state are zeroed when a new key gets it.
   GuestRing(void* memory, std::uint64_t max, std::uint64_t state_bytes, std::uint64_t cleared_bytes)
       : GuestRing(static_cast<std::byte*>(memory), max == 0 ? 0 : slots(max), state_bytes, cleared_bytes,
                   Places(max == 0 ? 0 : slots(max), state_bytes)) {}
@@ -57,12 +58,13 @@ class GuestRing {
   std::uint32_t size() const noexcept { return slots_; }
   bool used(std::uint32_t slot) const noexcept { return !(entries_[slot].key == Key{}); }
   std::byte* state(std::uint32_t slot) const noexcept { return states_ + slot * state_bytes_; }
-  // Whether the guest of this slot may wait or be blocked.
+  // Whether the guest of this slot may be blocked or have waiters.
   static bool may_stay(std::uint32_t slot) noexcept { return slot % kStride != 0; }
 
-  // False: `key` is no guest. The caller has the lock of the key's set, as has each thread that makes the key a guest.
-  // Relaxed for that reason: a guest that this lock does not order before the read has another key. settle() moves
-  // other guests without the lock of their set, but the head of a chain is 0 only while no guest is in the chain.
+  // Returns false if `key` is certainly no guest. The caller has the lock of the key's set, and each thread that makes
+  // the key a guest has that lock, too. So relaxed is enough: a guest that the lock does not order before this read has
+  // another key. settle() moves other guests without the lock of their sets, but meanwhile the heads of their chains
+  // are not 0.
   bool may_know(const Key& key) const noexcept { return head(key).load(std::memory_order_relaxed) != 0; }
 
   void lock() noexcept { control_->lock.lock(); }
@@ -76,8 +78,9 @@ class GuestRing {
     return at == 0 ? kNone : at - 1;
   }
 
-  // Makes `key` a guest with a zeroed state. kNone if it is `to_stay` and guests that stay have all of the next slots.
-  // `stays(state)` reports whether a guest stays; `leave(state)` is called for the guest that is forgotten.
+  // Makes `key` a guest with a zeroed state, and returns its slot. kNone: `to_stay` is true, and guests that stay have
+  // all of the next 2 * kStride slots where they may. `stays(state)` reports whether a guest stays; `leave(state)` is
+  // called for the guest that is forgotten.
   template <class Stays, class Leave>
   std::uint32_t take(const Key& key, bool to_stay, Stays&& stays, Leave&& leave) noexcept {
     for (std::uint32_t step = 0; step < 2 * kStride; ++step) {
@@ -101,8 +104,8 @@ class GuestRing {
   template <class Stays>
   std::uint32_t settle(std::uint32_t from, Stays&& stays) noexcept {
     for (std::uint32_t tried = 0; tried < 6 * kStride; ++tried) {
-      // It looks ahead first, then behind, and only then past the hand: there the guest would soon be the next to be
-      // forgotten, once it no longer stays.
+      // Tries slots ahead first, then slots behind, and only then slots ahead that are past the hand: a guest there
+      // would soon be the next to be forgotten, once it no longer stays.
       const std::uint32_t step = 1 + tried % (2 * kStride);
       const bool behind = tried >= 2 * kStride && tried < 4 * kStride;
       const std::uint32_t to = (from + (behind ? slots_ - step : step)) % slots_;
@@ -113,8 +116,8 @@ class GuestRing {
       if (other == Key{}) {
         std::memcpy(state(to), state(from), state_bytes_);
       } else {
-        // Linked before it is removed: another thread, which has only the lock of its set, may ask whether it is a
-        // guest.
+        // `other` is linked here before it is removed there, because a thread that has only the lock of its set may
+        // call may_know() for it.
         link(from, other);
         remove(to);
         std::swap_ranges(state(to), state(to) + state_bytes_, state(from));

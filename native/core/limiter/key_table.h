@@ -1,14 +1,14 @@
-// The states of a limiter's keys: a bounded table in sets of 16. A key lives in the set that its hash names.
+// The states of a limiter's keys, in a bounded table of sets of 16 places. A key lives in the set that its hash names.
 //
-// A new key takes a free place, or the place of a key whose state is equal to a fresh one, so that nothing is lost. If
-// there is none, the key becomes a guest: see guest_ring.h. So a flood of new keys cannot make the limiter forget a key
-// that has a place and owes something, and each new key gets a state of its own.
+// A new key takes a free place of its set, or the place of a key whose state is equal to a fresh one, so that nothing
+// is lost. If the set has neither, the key becomes a guest: see guest_ring.h. So a flood of new keys cannot make the
+// limiter forget a key that has a place and owes something, and each new key gets a state of its own.
 //
-// A thread that takes a place reclaims it itself: it looks at 16 entries at most, and needs no timer. The table has
-// room for twice `max` keys: of `max` keys that owe something, fewer than 1 in 1,000 are guests.
+// No timer reclaims places: a thread that needs one looks at the 16 keys of the set. The table has room for twice `max`
+// keys. If `max` keys owe something, fewer than 1 in 1,000 of them are guests.
 //
-// A set is locked while one key in it is decided: a few hundred nanoseconds of native code that calls nothing and
-// cannot be interrupted by JavaScript.
+// A thread locks a set while it decides about one key in it. That takes a few hundred nanoseconds of native code, which
+// calls no JavaScript.
 //
 //   set:  | lock | keys[16] | states[16], `state_bytes` each |
 #pragma once
@@ -53,7 +53,7 @@ class KeyTable {
     return layout;
   }
 
-  // The first `cleared_bytes` of a state are zeroed when it goes to a new key.
+  // The first `cleared_bytes` of a state are zeroed when a new key gets it.
   KeyTable(void* memory, std::uint64_t max, std::uint64_t state_bytes, std::uint64_t cleared_bytes)
       : sets_(static_cast<std::byte*>(memory)),
         count_(sets(max)),
@@ -68,7 +68,7 @@ class KeyTable {
   }
   std::byte* state(const Place& place) const noexcept { return state(*place.set, place.way); }
 
-  // Locks the key's set, and returns the key's place in it, if it has one.
+  // Locks the key's set, and returns the key's place in it; found() is false if it has none.
   Place lock(const Key& key) noexcept {
     Set& home = set((static_cast<std::uint64_t>(static_cast<std::uint32_t>(key.low)) * count_) >> 32);
     home.lock.lock();
@@ -80,8 +80,8 @@ class KeyTable {
 
   enum class Taken : std::uint8_t { kNone, kFree, kEvicted };
 
-  // Gives a key without a place one in its locked set, zeroed, if there is one. `fresh(state)` reports whether
-  // forgetting that state changes nothing.
+  // Gives the key, which has no place, a place in its locked set, with a zeroed state. kNone: every place has a state
+  // that is not fresh. `fresh(state)` reports whether forgetting that state changes nothing.
   template <class Fresh>
   Taken take(Place& place, const Key& key, Fresh&& fresh) noexcept {
     Set& home = *place.set;

@@ -1,8 +1,8 @@
-// A limiter: decisions by the tiers of limiter_tiers.h, for all callers or for each key, shared by all threads. The
-// states that the decisions change are in limiter_states.h.
+// A limiter decides about requests by the tiers of limiter_tiers.h. It has one state for all callers, or one for each
+// key (see limiter_states.h). All threads share it.
 //
-// Every operation is inside a Quiesce section, so that configure() finds a moment at which no operation is: it changes
-// the configuration and re-bases every state at one instant, for all threads.
+// Every operation runs inside a Quiesce section. configure() pauses all operations, and then changes the configuration
+// and converts every state, so that for all threads this happens at one instant.
 //
 //   memory:  | LimiterControl | ThreadSlots | windows of the shared state | KeyTable | GuestRing | CalendarMemory |
 //            | scratch |
@@ -32,20 +32,20 @@ class Limiter : public LimiterStates {
  public:
   struct Decision {
     Tier refused_by = Tier::kNone;
-    Tier would_refuse = Tier::kNone;  // the same, but for a dry run
-    bool oversized = false;           // the cost exceeds that tier's limit: it can never pass
-    std::uint8_t window = 0;          // which window, if that tier is one
-    Receipt receipt;                  // of what was charged
+    Tier would_refuse = Tier::kNone;  // the tier that refused, in a dry run too
+    bool oversized = false;           // the cost exceeds the limit of that tier, so it can never pass
+    std::uint8_t window = 0;          // the index of the window that refused, for kSlidingWindow
+    Receipt receipt;                  // what the decision charged
   };
 
   static Layout layout(const LimiterConfig& config) { return LimiterPlaces(config).layout; }
   static std::uint64_t bytes(const LimiterConfig& config) { return layout(config).bytes(); }
 
-  // A view of the limiter at `memory`; `config` must have the shape of the one it was formatted with.
+  // Makes a view of the limiter at `memory`. `config` must have the same shape as the one that format() was given.
   Limiter(void* memory, const LimiterConfig& config)
       : LimiterStates(static_cast<std::byte*>(memory), config, LimiterPlaces(config)) {}
 
-  // The adaptive tier refuses while the queue that `watch` watches is congested.
+  // Makes the adaptive tier refuse while the queue that `watch` watches is congested.
   void watch_with(const QueueWatch& watch) { watch_ = watch; }
 
   void format(const LimiterConfig& config, std::uint64_t now, const KeySecret& secret = {}) {
@@ -56,17 +56,18 @@ class Limiter : public LimiterStates {
   // The zone changes of all calendar windows. The caller fills them in before the limiter is used.
   ZoneChange* zone_changes() noexcept { return calendars_->changes(); }
 
-  // Only the parts that are fixed at creation may be read at any time.
+  // A caller may read only the fields that are fixed at creation; configure() changes the others.
   const LimiterConfig& config() const noexcept { return control_->config; }
   ThreadSlots& thread_slots() noexcept { return *thread_slots_; }
-  // Held by a thread that uses the slot of ThreadSlots::kReturns, from acquire() to release().
+  // A thread holds this lock while it uses the slot of ThreadSlots::kReturns, from acquire() to release().
   SpinLock<>& returns_lock() noexcept { return control_->returns_slot; }
   Key key(KeyKind kind, const void* octets, std::size_t size) const noexcept {
     return KeyHash::of(control_->secret, kind, octets, size);
   }
 
-  // Decides at `now` for `cost`; `key` is needed if the limiter has keys. `queue_depth` is read only if the depth tier
-  // follows a queue. A cost of 0 takes nothing, no place for its key either; only a block and an overload refuse it.
+  // Decides at time `now` about a request of `cost`. `key` is needed if the limiter has keys. `queue_depth` is read
+  // only if the depth tier follows a queue. A request of cost 0 is charged nothing and takes no place for its key; only
+  // a block or the adaptive tier refuses it.
   Decision decide(ThreadSlot& thread, const Clock& clock, std::uint64_t now, std::uint64_t cost,
                   std::uint64_t queue_depth, const Key* key = nullptr) noexcept {
     Decision decision;
@@ -91,15 +92,15 @@ class Limiter : public LimiterStates {
     if (decision.would_refuse != Tier::kNone) thread.count(kDryRefusals, ~0ULL);
   }
 
-  // Gives back to bucket and windows the part of an allowed decision's charge that is still in force at `now`. The
-  // depth stays.
+  // Gives the token bucket and the windows back the part of an allowed decision's charge that is still in force at
+  // `now`. Does not change the depth.
   void refund(ThreadSlot& thread, std::uint64_t now, const Receipt& receipt, std::uint64_t cost,
               const Key* key = nullptr) noexcept {
     visit(thread, now, key, Need::kFound,
           [&](Tiers& tiers, std::uint64_t time, bool) { tiers.refund_rates(receipt, cost, time); });
   }
 
-  // Takes work of `cost` out of the depth. Returns false if that much was not in flight.
+  // Ends work of `cost` that was in flight. Returns false, and changes nothing, if less was in flight.
   bool release(ThreadSlot& thread, std::uint64_t cost, const Key* key = nullptr) noexcept {
     bool left = false;
     visit(thread, control_->epoch_ns, key, Need::kFound,
@@ -120,7 +121,7 @@ class Limiter : public LimiterStates {
     Tiers::Refusal refusal;
     std::uint64_t remaining;
     std::uint64_t retry_after;
-    Tier tightest;  // the tier that `remaining` is of
+    Tier tightest;  // the tier that has only `remaining` left
   };
   // Returns what decide() would decide. Charges nothing.
   Outlook peek(ThreadSlot& thread, std::uint64_t now, std::uint64_t cost, std::uint64_t queue_depth,
@@ -130,7 +131,7 @@ class Limiter : public LimiterStates {
       const Tiers::Refusal refusal =
           overloaded(thread, time) ? Tiers::Refusal{Tier::kAdaptive} : tiers.refuses(cost, time, queue_depth);
       const Tiers::Tightest tightest = tiers.tightest(time, queue_depth);
-      // What nothing refuses waits for nothing.
+      // If nothing refuses the request, it need not wait.
       const std::uint64_t wait =
           refusal.tier == Tier::kNone ? 0 : std::max(recovers_in(thread, time), tiers.wait(cost, time));
       outlook = {tiers.named(refusal, cost), tightest.left, wait, tightest.tier};
@@ -147,7 +148,7 @@ class Limiter : public LimiterStates {
     return rooms;
   }
 
-  // Charges `cost` whether or not it fits, or gives it back. The depth stays.
+  // penalize() charges `cost` whether or not it fits; reward() gives `cost` back. Neither changes the depth.
   void penalize(ThreadSlot& thread, const Clock& clock, std::uint64_t now, std::uint64_t cost,
                 const Key* key = nullptr) noexcept {
     visit(thread, now, key, Need::kPlace,
@@ -157,10 +158,10 @@ class Limiter : public LimiterStates {
     visit(thread, now, key, Need::kFound,
           [&](Tiers& tiers, std::uint64_t time, bool) { tiers.reward(cost, time); });
   }
-  // Makes the state as new, except for what is in flight.
+  // Ends a block, makes the token bucket full and clears the windows. The depth in flight and the waiters stay.
   void reset(ThreadSlot& thread, const Key* key = nullptr) noexcept {
     if (key == nullptr) {
-      // At one instant: each charge is before it, with the old serial, or after it.
+      // Pauses all operations, so that each charge is made either before the reset, with the old serial, or after it.
       const Paused paused(control_->quiesce, *thread_slots_);
       Tiers(control_->config, shared_state()).reset(next_serial());
       return;
@@ -168,7 +169,8 @@ class Limiter : public LimiterStates {
     visit(thread, control_->epoch_ns, key, Need::kFound,
           [&](Tiers& tiers, std::uint64_t, bool) { tiers.reset(next_serial()); });
   }
-  // Refuses everything for `ns`; 0 ends a block. Returns false if the key is a guest, and no more guests can stay.
+  // Refuses every request for the next `ns` nanoseconds; 0 ends a block. Returns false, and blocks nothing, if the
+  // table has no place for the key and no more guests can stay.
   bool block(ThreadSlot& thread, std::uint64_t now, std::uint64_t ns, const Key* key = nullptr) noexcept {
     if (ns == 0) {
       visit(thread, now, key, Need::kFound, [](Tiers& tiers, std::uint64_t, bool) { tiers.block(0); });
@@ -177,15 +179,15 @@ class Limiter : public LimiterStates {
     return visit(thread, now, key, Need::kStay,
                  [&](Tiers& tiers, std::uint64_t time, bool) { tiers.block(time + ns); });
   }
-  // This thread refuses everything for `ns`.
+  // Makes this thread refuse every request for the next `ns` nanoseconds; 0 ends that.
   void overload(ThreadSlot& thread, std::uint64_t now, std::uint64_t ns) noexcept {
     thread.counters[kOverloadedUntil].store(ns == 0 ? 0 : now - control_->epoch_ns + ns,
                                             std::memory_order_relaxed);
   }
 
-  // Changes the configuration for all threads at one instant, and forgets nothing that was counted. `change` gets the
-  // present configuration, and changes the figures that configure() may change. If a rate or the length of a window
-  // changes, it takes time in proportion to the keys.
+  // Changes the configuration for all threads at one instant, and forgets nothing that was counted. `change(next,
+  // time)` gets a copy of the present configuration and the limiter's time, and sets the fields that may change. If a
+  // rate or the length of a window changes, the call takes time in proportion to `keys_max`.
   template <class Change>
   void configure(const Clock& clock, Change&& change) {
     control_->quiesce.pause(*thread_slots_);
@@ -225,7 +227,8 @@ class Limiter : public LimiterStates {
     return recovers_in(thread, time) != 0 || watch_.standing(time);
   }
 
-  // Decides about one state, and counts nothing. While a waiter waits for the state, no other caller is allowed.
+  // Decides about a request by one state. Does not change the thread's counters. While a waiter waits for the state,
+  // every other request is refused, except one of cost 0.
   Decision decide_in(Tiers& tiers, ThreadSlot& thread, const Clock& clock, std::uint64_t time,
                      std::uint64_t cost, std::uint64_t queue_depth) noexcept {
     Tiers::Taken taken;
@@ -239,7 +242,7 @@ class Limiter : public LimiterStates {
     const Tiers::Refusal refusal = tiers.named({taken.refused_by, false, taken.window}, cost);
     Decision decision{refusal.tier, refusal.tier, refusal.oversized, refusal.window, taken.receipt};
     if (refusal.tier != Tier::kNone && !control_->config.enforce) {
-      tiers.force_depth(cost);  // it will be released like any other
+      tiers.force_depth(cost);  // the caller releases it like one that was not refused
       decision.refused_by = Tier::kNone;
     }
     return decision;
@@ -252,21 +255,23 @@ class Limiter : public LimiterStates {
     if (in_flight) thread.count(kInFlight, cost);
   }
 
-  // Takes `cost` out of the depth. If the key was forgotten meanwhile, a part of it may be in the state that it had
-  // before.
+  // Takes `cost` out of the depth. If the key was forgotten since, `left_behind` may count a part of `cost` instead of
+  // the key's state.
   bool leave(ThreadSlot& thread, Tiers& tiers, std::uint64_t cost) noexcept {
     const bool keyed = control_->config.keys_max != 0 && tiers.holds_depth();
     if (!tiers.leave_depth(cost) && !(keyed && leave_in_parts(tiers, cost))) return false;
     if (keyed) thread.count(kInFlight, 0 - cost);
     return true;
   }
-  // Takes all that the state, which is locked, has in flight, and the rest from what was left behind; or nothing.
+  // Takes all that the locked state has in flight, and the rest of `cost` from `left_behind`. Returns false, and takes
+  // nothing, if the state has nothing in flight, or both together have less than `cost`.
   SLUICE_APART bool leave_in_parts(Tiers& tiers, std::uint64_t cost) noexcept {
     const std::uint64_t here = tiers.in_flight();
     return here != 0 && control_->left_behind.leave(cost - here) && tiers.leave_depth(here);
   }
 
-  // The same for a key without a state: takes `cost` from what forgotten keys had in flight.
+  // Takes `cost` from `left_behind`, which is what forgotten keys have in flight. Returns false, and takes nothing, if
+  // that is less. Returns true if the limiter itself counts no depth.
   bool leave_behind(ThreadSlot& thread, std::uint64_t cost) noexcept {
     const LimiterConfig& config = control_->config;
     if (!config.has_depth || config.depth_of_queue) return true;

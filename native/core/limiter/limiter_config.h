@@ -19,7 +19,7 @@ enum class Tier : std::uint8_t {
   kQueueDepth = 3,
   kBlocked = 4,   // the key, or the limiter, is blocked for a time
   kAdaptive = 5,  // the calling thread is overloaded, or a queue is congested
-  kLine = 6,      // others wait for their turn, or too many do
+  kLine = 6,      // other callers wait for their turn, or no more callers may wait
 };
 
 struct LimiterConfig {
@@ -31,15 +31,15 @@ struct LimiterConfig {
   bool is_manual = false;          // its clock is a manual one: see CalendarMemory
   std::uint64_t keys_max = 0;      // 0: one state for all
   std::uint32_t waiting_max = 0;
-  std::uint32_t waiting_per_key = ~0U;  // how many may wait for one key
+  std::uint32_t waiting_per_key = ~0U;  // how many callers may wait for one key
   QueueWatchConfig watch;               // for the adaptive tier
   // Changed by configure().
-  bool enforce = true;  // false: decide and count, but allow
+  bool enforce = true;  // false: a dry run, which decides and counts, but refuses nothing
   TokenBucketConfig bucket;
   WindowConfig windows[kWindowsMax];
   std::uint64_t depth_max = 0;
 
-  // Copies the fields that configure() changes. The others are not written, so they may be read at any time.
+  // Copies the fields that configure() changes. It does not write the others, so threads may read them at any time.
   void change_to(const LimiterConfig& next) {
     enforce = next.enforce;
     bucket = next.bucket;
@@ -50,7 +50,7 @@ struct LimiterConfig {
     depth_max = next.depth_max;
   }
 
-  // Whether a limiter is made for what is fixed at creation.
+  // Whether the fields that are fixed at creation are within what a limiter allows.
   bool sound() const {
     bool sound = window_count <= kWindowsMax && keys_max <= kKeysMax;
     for (std::uint32_t i = 0; sound && i < window_count; ++i) {

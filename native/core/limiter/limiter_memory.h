@@ -15,7 +15,7 @@
 namespace sluice {
 
 struct LimiterControl {
-  LimiterConfig config;    // changed only while no thread is inside
+  LimiterConfig config;    // changed only while no thread is inside an operation
   std::uint64_t epoch_ns;  // the limiter's time 0
   KeySecret secret;
   Quiesce<> quiesce;
@@ -25,14 +25,14 @@ struct LimiterControl {
   alignas(kCacheLine) DepthGate depth;
   alignas(kCacheLine) std::atomic<std::uint64_t> blocked_until;
   StateLine line;
-  DepthGate
-      left_behind;  // with keys: depth of forgotten keys that is still in flight; released like the rest
+  // With keys: what forgotten keys still have in flight. A release takes from it what the key's state does not have.
+  DepthGate left_behind;
   alignas(kCacheLine)
       SpinLock<> returns_slot;  // held by a thread that uses the shared slot ThreadSlots::kReturns
 };
 
-// The state of a key; its windows follow. In a limiter with keys the shared state stays as new, and is what a key
-// without a state would see.
+// The state of one key; the memory of its windows follows it. A limiter with keys charges nothing to the shared state,
+// which shows what a key without a state would have.
 struct KeyState {
   TokenBucket bucket;
   DepthGate depth;

@@ -2,7 +2,7 @@
 //
 //   segment body:  | Limiter | LimiterWaiters | QueueWatch::Control | LimiterNotes |
 //
-// It begins with the configuration, so that a view needs only the address.
+// The body begins with the configuration, so that a view can be made from the address alone.
 #pragma once
 
 #include <cstddef>
@@ -27,11 +27,11 @@ struct LimiterNotes {
     char text[kTimeZoneMax];
   };
 
-  double max_loop_delay_ms;          // 0: the adaptive tier is absent; the caller measures
-  double adaptive_interval_ms;       // between two of its measurements
+  double max_loop_delay_ms;          // the caller measures the delay; 0: there is no adaptive tier
+  double adaptive_interval_ms;       // the time between two of the caller's measurements
   TimeZone time_zones[kWindowsMax];  // for calendar windows, as they were given
 
-  // False: the name is too long.
+  // Returns false, and changes nothing, if the name is too long.
   bool name_time_zone(std::uint32_t window, std::string_view name) noexcept {
     if (name.size() > kTimeZoneMax) return false;
     TimeZone& zone = time_zones[window];
@@ -47,7 +47,7 @@ struct LimiterNotes {
 class LimiterSegment {
  public:
   LimiterSegment() = default;
-  // A view of the memory at `body` that format() has filled.
+  // Makes a view of the memory at `body`, which format() has filled.
   explicit LimiterSegment(std::byte* body) noexcept : body_(body) {}
 
   // See core/base/segment.h.
@@ -62,7 +62,8 @@ class LimiterSegment {
     return layout;
   }
   static std::uint64_t bytes(const LimiterConfig& config) { return layout(config).bytes(); }
-  // `body`: zeroed memory of bytes(config). The caller fills in the zone changes of calendar windows.
+  // Makes a limiter in `body`, which is zeroed memory of bytes(config) octets. The caller then fills in the zone
+  // changes of calendar windows.
   static LimiterSegment format(std::byte* body, const LimiterConfig& config, const LimiterNotes& notes,
                                std::uint64_t now, const KeySecret& secret) {
     Limiter limiter(body, config);
@@ -73,7 +74,7 @@ class LimiterSegment {
     return LimiterSegment(body);
   }
 
-  // Only the parts that are fixed at creation may be read at any time.
+  // A caller may read only the fields that are fixed at creation; configure() changes the others.
   const LimiterConfig& config() const noexcept { return shape_in<LimiterSegment>(body_); }
   Limiter limiter() const { return Limiter(body_, config()); }
   void* waiters() const { return body_ + Places(config()).waiters; }

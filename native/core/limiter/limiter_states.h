@@ -1,9 +1,10 @@
-// The states of a limiter: the one of all callers, or one for each key. An operation visits the state of its key, which
-// is found, or made, here.
+// The states of a limiter: one for all callers, or one for each key. visit() finds or makes the state of an operation's
+// key.
 //
-// Without keys there is one state, changed without a lock. With keys each key has a state in the table, changed under
-// the lock of its set, or, if the table has no place for it, in the ring of guests, changed under the lock of the ring
-// too. Each visit is inside a Quiesce section.
+// Without keys there is one state, which threads change without a lock. With keys, each key has a state in the key
+// table, which threads change under the lock of the key's set. If the table has no place for a key, its state is in the
+// ring of guests, and threads change it under the lock of the set and the lock of the ring. Each visit is inside a
+// Quiesce section.
 #pragma once
 
 #include <atomic>
@@ -22,18 +23,18 @@ class LimiterStates {
  public:
   enum Counter : std::uint32_t {
     kAllowed,
-    kByTokenBucket,  // to kByLine: refusals, in the order of Tier
+    kByTokenBucket,  // from here to kByLine: refusals by each tier, in the order of Tier
     kBySlidingWindow,
     kByQueueDepth,
     kByBlock,
     kByAdaptive,
     kByLine,
-    kDryRefusals,  // refusals that were allowed all the same, counted by tier as well
+    kDryRefusals,  // refusals in a dry run, which were allowed; also counted by tier
     kOverflowed,   // decisions about guests
-    kPlaces,       // places taken by keys, less those taken from others
-    kEvicted,      // places taken from others
-    kForgotten,    // of these, from guests that owed something
-    kInFlight,     // with keys: entered less left, by any thread; its sum is what is in flight
+    kPlaces,       // free places taken, less places given up
+    kEvicted,      // places that a new key took from another key
+    kForgotten,    // of these, places of guests that owed something
+    kInFlight,     // with keys: cost entered less cost left; the sum over all threads is in flight
     kOverloadedUntil =
         kThreadCounters - 1,  // no count: until when this thread refuses, in the limiter's time
   };
@@ -50,19 +51,22 @@ class LimiterStates {
         calendars_(reinterpret_cast<CalendarMemory*>(memory + at.calendars)),
         scratch_(reinterpret_cast<std::uint64_t*>(memory + at.scratch)) {}
 
-  // Relaxed: it matters only that no two are the same.
+  // Relaxed: it matters only that no two serials are the same.
   std::uint32_t next_serial() noexcept {
     return control_->serial.fetch_add(1, std::memory_order_relaxed) + 1;
   }
 
-  // What an operation needs if the key has no state: one to use (kUse), one that stays until the operation's effect is
-  // over (kStay), one to write to (kPlace), the state that the key would have (kState), or none, because it then has
-  // nothing to do (kFound).
+  // What an operation needs if its key has no state yet:
+  //   kUse    a state in which it decides
+  //   kStay   a state that is not forgotten while the key is blocked or has waiters
+  //   kPlace  a state to write to
+  //   kState  to read the state that the key would have
+  //   kFound  nothing: without a state the operation has nothing to do
   enum class Need : std::uint8_t { kUse, kStay, kPlace, kState, kFound };
   static Need need_of(std::uint64_t cost) noexcept { return cost == 0 ? Need::kState : Need::kUse; }
 
-  // Calls act(tiers, limiter's time, whether callers may wait for the state) for the state of `key`. Returns false if
-  // the key had none.
+  // Calls act(tiers, time, stays) for the state of `key`. `time` is the limiter's; `stays`: whether callers may wait
+  // for the state. Returns false if the key has no state, even if act() got the state that it would have (kState).
   template <class Act>
   bool visit(ThreadSlot& thread, std::uint64_t now, const Key* key, Need need, Act&& act) noexcept {
     const std::uint64_t time = now - control_->epoch_ns;
@@ -85,7 +89,7 @@ class LimiterStates {
     return found;
   }
 
-  // Calls act(tiers) for each state: of all callers, of each key, of each guest. While no operation is inside.
+  // Calls act(tiers) for each state: of all callers, of each key, of each guest. Called while no operation is inside.
   template <class Act>
   void for_each_state(Act&& act) noexcept {
     act(Tiers(control_->config, shared_state()));
@@ -111,7 +115,7 @@ class LimiterStates {
   KeyTable keys_;
   GuestRing guests_;
   CalendarMemory* calendars_;
-  std::uint64_t* scratch_;  // of configure(), while it has paused all operations
+  std::uint64_t* scratch_;  // used by configure() while it has paused all operations
 
  private:
   bool take_place(ThreadSlot& thread, KeyTable::Place& place, const Key& key, std::uint64_t time) noexcept {
@@ -123,7 +127,7 @@ class LimiterStates {
     return taken != KeyTable::Taken::kNone;
   }
 
-  // Makes a guest of the key. kNone: it is `to_stay`, and no more guests can stay.
+  // Makes the key a guest, and returns its slot. kNone: `to_stay` is true, and no more guests can stay.
   std::uint32_t take_in(ThreadSlot& thread, const Key& key, bool to_stay, std::uint64_t time) noexcept {
     bool evicted = false;
     const std::uint32_t slot = guests_.take(

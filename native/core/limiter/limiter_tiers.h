@@ -1,5 +1,5 @@
-// The tiers of one limiter state (of the whole limiter, or of one key), decided as one step, all or nothing: when a
-// later tier refuses, the earlier ones are refunded, so that a refused request is charged nothing.
+// The tiers of one state, which is that of the whole limiter or of one key. A decision charges all tiers or none: if a
+// later tier refuses, the charges of the earlier ones are undone.
 #pragma once
 
 #include <algorithm>
@@ -18,7 +18,7 @@ namespace sluice {
 struct StateLine {
   std::atomic<std::uint32_t> waiting;
   WaiterChain chain;
-  std::uint32_t serial;             // the state's; it changes when earlier charges are forgotten
+  std::uint32_t serial;             // changes when earlier charges can no longer be refunded
   std::atomic<std::uint64_t> cost;  // of all waiters together
 };
 
@@ -37,16 +37,16 @@ struct LimiterState {
   StateLine* line;
   std::byte* window;
   CalendarMemory* calendars;
-  SpinLock<>* refunds;  // taken to give back to the bucket; nullptr: the caller is alone
+  SpinLock<>* refunds;  // held to give tokens back; nullptr: the caller has the key's lock
 };
 
 class Tiers {
  public:
-  // The tier that refuses, or would.
+  // The tier that refuses a request, or would refuse it.
   struct Refusal {
     Tier tier = Tier::kNone;
     bool oversized = false;   // the cost exceeds what the tier allows at most: it can never pass
-    std::uint8_t window = 0;  // its index, if it is a window
+    std::uint8_t window = 0;  // the index of the window, for kSlidingWindow
   };
   struct Taken {
     Tier refused_by = Tier::kNone;
@@ -65,7 +65,7 @@ class Tiers {
     if (now < state_.blocked_until->load(std::memory_order_relaxed)) {
       taken.refused_by = Tier::kBlocked;
     } else if (cost == 0) [[unlikely]] {
-      return taken;  // it takes nothing, whatever the state owes
+      return taken;  // a request of cost 0 passes, whatever the state owes
     } else if (config_.has_bucket && !state_.bucket->take(config_.bucket, cost, now, taken.receipt.slot)) {
       taken.refused_by = Tier::kTokenBucket;
     } else if (config_.window_count != 0 && !take_windows(cost, now, clock_now, taken)) {
@@ -78,7 +78,7 @@ class Tiers {
     return taken;
   }
 
-  // Undoes take() right after it, as if the request had never been made. `now`: the time of the take().
+  // Undoes what take() charged the token bucket and the windows. Called right after it. `now`: the time of the take().
   template <class ReadClock>
   void undo_rates(const Receipt& receipt, std::uint64_t cost, std::uint64_t now,
                   ReadClock&& clock_now) noexcept {
@@ -86,7 +86,7 @@ class Tiers {
     refund_windows(config_.window_count, receipt, cost, now);
     if (config_.has_bucket) undo_bucket(receipt, cost, now, clock_now);
   }
-  // Gives back later the part of the charge that is still in force.
+  // Gives the token bucket and the windows back the part of the charge that is still in force at `now`.
   void refund_rates(const Receipt& receipt, std::uint64_t cost, std::uint64_t now) noexcept {
     if (receipt.serial != state_.line->serial) return;
     refund_windows(config_.window_count, receipt, cost, now);
@@ -98,14 +98,14 @@ class Tiers {
   void force_depth(std::uint64_t cost) noexcept {
     if (holds_depth()) state_.depth->force(cost);
   }
-  // False if less than `cost` is in flight.
+  // Returns false, and changes nothing, if less than `cost` is in flight.
   bool leave_depth(std::uint64_t cost) noexcept { return !holds_depth() || state_.depth->leave(cost); }
 
   std::uint64_t in_flight() const noexcept { return state_.depth->in_flight(); }
 
   StateLine& line() noexcept { return *state_.line; }
 
-  // The first tier whose limit `cost` exceeds, as the limits are now.
+  // Returns the first tier whose present limit `cost` exceeds.
   Refusal exceeded(std::uint64_t cost) const noexcept {
     if (config_.has_bucket && cost > config_.bucket.burst) return {Tier::kTokenBucket, true};
     for (std::uint32_t i = 0; i < config_.window_count; ++i) {
@@ -114,8 +114,8 @@ class Tiers {
     if (config_.has_depth && cost > config_.depth_max) return {Tier::kQueueDepth, true};
     return {};
   }
-  // Returns the refusal of `cost` to report. If the cost can never pass, that names the tier that it exceeds, whichever
-  // tier refused.
+  // Returns the refusal to report to the caller. If `cost` exceeds the limit of a tier, so that it can never pass, the
+  // refusal names that tier, whichever tier refused.
   Refusal named(const Refusal& refusal, std::uint64_t cost) const noexcept {
     if (refusal.tier == Tier::kNone) return {};
     const Refusal never = exceeded(cost);
@@ -136,8 +136,8 @@ class Tiers {
     return {};
   }
 
-  // Nanoseconds until every tier that follows a clock would allow `cost`: the largest over these tiers. Depth becomes
-  // free when work ends, which cannot be foreseen, so it adds nothing.
+  // Returns the nanoseconds until every tier that follows a clock would allow `cost`. The depth tier adds nothing,
+  // because it cannot be foreseen when work ends; but if `cost` exceeds its limit, the result is kNever.
   std::uint64_t retry_after(std::uint64_t cost, std::uint64_t now) const noexcept {
     std::uint64_t wait = blocked_for(now);
     if (cost == 0) return wait;
@@ -148,7 +148,7 @@ class Tiers {
     if (config_.has_depth && cost > config_.depth_max) wait = kNever;
     return wait;
   }
-  // Returns a lower bound of the time until `cost` can be allowed, after requests with costs of `ahead` in sum.
+  // Returns a lower bound of the time until `cost` can be allowed, after requests whose costs add up to `ahead`.
   std::uint64_t least_wait(std::uint64_t ahead, std::uint64_t cost, std::uint64_t now) const noexcept {
     std::uint64_t wait = retry_after(cost, now);
     if (wait == kNever || ahead == 0) return wait;
@@ -160,14 +160,14 @@ class Tiers {
     return wait;
   }
 
-  // Returns the wait of a new request behind the waiters that are there. Their cost is read without the lock, so it is
-  // a forecast.
+  // Returns how long a new request would wait behind the present waiters, in nanoseconds. Their cost is read without
+  // the lock, so the result is a forecast.
   std::uint64_t wait(std::uint64_t cost, std::uint64_t now) const noexcept {
     if (state_.line->waiting.load(std::memory_order_relaxed) == 0 || cost == 0) return retry_after(cost, now);
     return least_wait(state_.line->cost.load(std::memory_order_relaxed), cost, now);
   }
 
-  // The tier that would allow the least now, and how much; kNone without tiers.
+  // The tier that would allow the least now, and how much that is. kNone: there are no tiers.
   struct Tightest {
     Tier tier;
     std::uint64_t left;
@@ -186,7 +186,8 @@ class Tiers {
     return found;
   }
 
-  // How much one tier by itself would allow now, and in what time one more. kNever: it does not follow a clock.
+  // `left`: how much one tier by itself would allow now. `more_in`: the nanoseconds until it would allow one more;
+  // kNever if the tier does not follow a clock.
   struct Room {
     std::uint64_t left = kNever;  // kNever: the tier is absent
     std::uint64_t more_in = kNever;
@@ -194,7 +195,7 @@ class Tiers {
   struct Rooms {
     Room bucket, depth, windows[kWindowsMax];
   };
-  // Does not regard a block, waiters or the adaptive tier, each of which refuses everything.
+  // Ignores a block, waiters and the adaptive tier, each of which refuses everything.
   Rooms rooms(std::uint64_t now, std::uint64_t queue_depth) const noexcept {
     Rooms rooms;
     if (config_.has_bucket) {
@@ -213,7 +214,7 @@ class Tiers {
   bool stays(std::uint64_t now) const noexcept {
     return blocked_for(now) != 0 || state_.line->waiting.load(std::memory_order_relaxed) != 0;
   }
-  // Whether this state is equal to a zeroed one: forgetting it would change nothing.
+  // Whether this state decides like a zeroed one, so that forgetting it changes nothing.
   bool fresh(std::uint64_t now) const noexcept {
     return blocked_for(now) == 0 && state_.line->waiting.load(std::memory_order_relaxed) == 0 &&
            (!config_.has_depth || state_.depth->in_flight() == 0) &&
@@ -221,7 +222,8 @@ class Tiers {
   }
 
   void block(std::uint64_t until) noexcept { state_.blocked_until->store(until, std::memory_order_relaxed); }
-  // Makes the state as new, except for depth in flight. Called while no other thread is inside, or with the key's lock.
+  // Ends a block, makes the token bucket full and clears the windows. The depth in flight and the waiters stay. Called
+  // while no other thread is inside an operation, or with the key's lock.
   void reset(std::uint32_t serial) noexcept {
     state_.line->serial = serial;
     block(0);
@@ -238,8 +240,8 @@ class Tiers {
     for (std::uint32_t i = 0; i < config_.window_count; ++i) window(i).forget(cost, now);
   }
 
-  // Changes from this configuration to another. Earlier charges cannot be refunded on its scales, so the state gets a
-  // new serial. Called while no other thread is inside.
+  // Converts the state from this configuration to `to`. Earlier charges cannot be refunded on the new scales, so the
+  // state gets a new serial. Called while no other thread is inside an operation.
   void rebase(const LimiterConfig& to, std::uint64_t now, std::uint64_t* scratch,
               std::uint32_t serial) noexcept {
     state_.line->serial = serial;

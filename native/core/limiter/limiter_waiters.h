@@ -1,5 +1,5 @@
-// The waiters of a limiter: for each key (or for the limiter without keys) served first come first served, over all
-// threads. While a state has waiters, it allows nothing to other callers.
+// The waiters of a limiter. The waiters of one key (or of a limiter without keys) are served in the order in which they
+// came, from whatever thread. While a state has waiters, it refuses every other request, except one of cost 0.
 //
 //            join               serve                     told (to its owner)
 //   free ---------> waiting ----------------> served -----------------------> free
@@ -7,17 +7,17 @@
 //    |                 |   +---------> expired ----|---------------------------^
 //    +-----------------+-------- leave: the charge of one that was served is refunded
 //
-// What an owner has to hear is in its list, and its bell is rung (see owner_lists.h). Only review(), which follows a
-// change of limits, looks at a whole line.
+// A waiter about which its owner has news is in the owner's list (see owner_lists.h), and the owner's bell is rung.
+// Only review(), which is called after a change of limits, walks over all waiters of a state.
 //
 //   memory:  | Control | Waiter[max] | OwnerList[max] |
 //
-// No background thread serves waiters. Owners do, by tend(), when the time has passed that it returned for the front;
-// and so does any thread that gives capacity back. The list's handshake: join() counts the waiter, in its state and in
-// all, then calls before_look(), then asks the tiers once more. A thread that gives back leaves the depth, then calls
-// made_room(), then looks at the counts.
+// No background thread serves waiters. Their owners do: an owner calls tend() again when the time is over that tend()
+// returned for the front. So does any thread that gives capacity back. The handshake of waiter_list.h lets no wake-up
+// get lost: join() counts the waiter in its state and in the list, then calls before_look(), then asks the tiers once
+// more. A thread gives capacity back, then calls made_room(), then reads the counts.
 //
-// The lock of the list is taken inside the lock of a key's set, never the other way round.
+// A thread takes the lock of the list while it has the lock of a key's set, never the other way round.
 #pragma once
 
 #include <atomic>
@@ -58,7 +58,8 @@ class LimiterWaiters : public LimiterWaiting {
     };
     limiter_.visit(asking.slot, now, wish.key, Limiter::need_of(wish.cost), ask);
     if (!must_stay) return joined;
-    // The key is a guest that may be forgotten at any time. It asks again as a guest that stays, if there is room.
+    // The key is a guest that may be forgotten at any time, so its state can have no waiters. Asks again in a state
+    // that stays, if there is room for one.
     if (!limiter_.visit(asking.slot, now, wish.key, Limiter::Need::kStay, ask)) {
       joined.decision.refused_by = joined.decision.would_refuse = Tier::kLine;
       limiter_.count(asking.slot, joined.decision, wish.cost, false);
@@ -66,8 +67,8 @@ class LimiterWaiters : public LimiterWaiting {
     return joined;
   }
 
-  // By a waiter's owner: serves the line in which it waits. Then ends its wait if its deadline has passed; or, if it is
-  // the front, if the deadline will have passed before it can be served.
+  // Called by a waiter's owner. Serves the waiters of the state for which it waits. Then ends its wait if its deadline
+  // has passed, or if it is the front and cannot be served before its deadline.
   Tended tend(const Asking& asking, std::uint64_t now, std::uint32_t index) noexcept {
     Waiter& waiter = list_[index];
     Tended tended{kNever, kNever, waiter.key};
@@ -77,12 +78,13 @@ class LimiterWaiters : public LimiterWaiting {
       tended.left = expire_if_late(tiers, asking, time, waiter);
       const Waiter* front = list_.front(tiers.line().chain);
       if (front != nullptr) tended.wait = tiers.retry_after(front->cost, time);
-      if (tended.wait == 0) tended.wait = kNever;  // the thread that gives back serves it
+      if (tended.wait == 0) tended.wait = kNever;  // the thread that gives capacity back serves the front
     });
     return tended;
   }
 
-  // The next entry in the list of `owner`. The place of a waiter that was served or has expired is free afterwards.
+  // Takes the next entry out of the list of `owner`, and returns it. If that waiter was served or has expired, this
+  // frees its place.
   Told told(const Owner& owner) noexcept {
     const Locked locked(list_.lock());
     Waiter* waiter = lists_.next_of(owner);
@@ -96,8 +98,8 @@ class LimiterWaiters : public LimiterWaiting {
     return told;
   }
 
-  // The owner gives up: what the waiter was charged is refunded. Returns the key that it waited for; {}: there are no
-  // keys.
+  // Called when the owner gives the waiter up. If it was served, its charge is refunded. Returns the key for which it
+  // waited; {}: the limiter has no keys.
   Key leave(const Asking& asking, std::uint64_t now, std::uint32_t index) noexcept {
     Waiter& waiter = list_[index];
     const Key key = waiter.key;
@@ -118,12 +120,12 @@ class LimiterWaiters : public LimiterWaiting {
   }
 
   // How far a call has come that goes over all places. It stops when `asking.woken` is full. The caller then serves the
-  // rest of the line of `key`, and calls again with `next`, until that is `max`.
+  // other waiters of `key`, and calls again with `next` as `from`, until `next` is `max`.
   struct Passed {
     std::uint32_t next;
     Key key;  // {}: of a limiter without keys
   };
-  // Nothing of `owner` remains. `from` is 0 in the first call.
+  // Gives up all waiters of `owner`. `from` is 0 in the first call.
   Passed abandon(const Asking& asking, std::uint64_t now, const Owner& owner, std::uint32_t from) noexcept {
     for (std::uint32_t index = from; index < list_.max(); ++index) {
       if (!is_of(index, owner)) continue;
@@ -133,7 +135,8 @@ class LimiterWaiters : public LimiterWaiting {
     return {list_.max(), {}};
   }
 
-  // Something was given back to the state of `key`: its waiters may be served, or sooner than they know.
+  // Called after something was given back to the state of `key`. Serves its waiters. If none can be served yet, the
+  // owner of the front is woken, because its wait may be shorter now.
   void given_back(const Asking& asking, std::uint64_t now, const Key* key) noexcept {
     if (list_.max() == 0) return;
     Places::made_room();
@@ -143,8 +146,9 @@ class LimiterWaiters : public LimiterWaiting {
     });
   }
 
-  // The limits have changed: a waiter that can no longer be served before its deadline hears so at once, and the owner
-  // of each front looks again. Takes time in proportion to the waiters. `from` is 0 in the first call.
+  // Called after the limits have changed. Ends at once the wait of each waiter that can no longer be served before its
+  // deadline, and wakes the owner of each front, so that it looks again. Takes time in proportion to the places. `from`
+  // is 0 in the first call.
   Passed review(const Asking& asking, std::uint64_t now, std::uint32_t from) noexcept {
     if (waiting() == 0) return {list_.max(), {}};
     for (std::uint32_t index = from; index < list_.max(); ++index) {
@@ -155,15 +159,15 @@ class LimiterWaiters : public LimiterWaiting {
     }
     return {list_.max(), {}};
   }
-  // The same for the waiters of one state: that of `key`, or of a limiter without keys.
+  // The same for the waiters of one state: that of `key`, or of a limiter without keys (nullptr).
   void review_of(const Asking& asking, std::uint64_t now, const Key* key) noexcept {
     if (waiting() == 0) return;
     visit_line(asking.slot, now, key,
                [&](Tiers& tiers, std::uint64_t time) { review_line(tiers, asking, time); });
   }
 
-  // Adds owners that have something to hear to `woken`, as many as fit. `from` is 0 in the first call. Returns where
-  // the next one goes on; `max`: there are no more.
+  // Adds to `woken` the owners whose lists are not empty, as many as fit. `from` is 0 in the first call. Returns `from`
+  // for the next call; `max`: there are no more.
   std::uint32_t listed(Woken& woken, std::uint32_t from) const noexcept {
     const Locked locked(list_.lock());
     return lists_.collect(woken, from);
@@ -192,7 +196,8 @@ class LimiterWaiters : public LimiterWaiting {
 
   // ---- join(), in steps ------------------------------------------------------------------------------------------
 
-  // join() in the state of the key. False, and nothing is done: it would wait, and the state does not stay.
+  // join() with the state of the key. Returns false, and changes nothing, if the caller would wait, but the state does
+  // not stay.
   bool join_in(Tiers& tiers, const Asking& asking, std::uint64_t time, const Wish& wish, bool stays,
                Joined& joined) noexcept {
     const Locked locked(list_.lock());
@@ -201,7 +206,7 @@ class LimiterWaiters : public LimiterWaiting {
     const bool allowed = decision.refused_by == Tier::kNone;
     if (!allowed && (wish.cost != 0 || stays))
       return wait_or_refuse(tiers, asking, time, wish, stays, joined);
-    // A cost of 0 without a state is refused by an overload only, which waits for nothing that is here.
+    // Only the adaptive tier refuses a cost of 0 whose key has no state that stays. Such a request does not wait.
     if (!allowed) joined.wait = tiers.retry_after(wish.cost, time);
     limiter_.count(asking.slot, decision, wish.cost, allowed && wish.key != nullptr && tiers.holds_depth());
     return true;
@@ -209,7 +214,7 @@ class LimiterWaiters : public LimiterWaiting {
 
   bool wait_or_refuse(Tiers& tiers, const Asking& asking, std::uint64_t time, const Wish& wish, bool stays,
                       Joined& joined) noexcept {
-    // Counted before the look at the tiers, so that meanwhile they allow nothing to callers that come later.
+    // The waiter is counted before the tiers are asked again, so that callers that come later are refused meanwhile.
     StateLine& line = tiers.line();
     const std::uint32_t before = line.waiting.fetch_add(1, std::memory_order_relaxed);
     joined.wait = tiers.least_wait(line.cost.load(std::memory_order_relaxed), wish.cost, time);
@@ -227,12 +232,12 @@ class LimiterWaiters : public LimiterWaiting {
     return true;
   }
 
-  // Whether one more may wait, where `before` wait already.
+  // Whether one more caller may wait for a state for which `before` wait already.
   bool has_room(const Wish& wish, std::uint32_t before) const noexcept {
     return !list_.full() && (wish.key == nullptr || before < limiter_.config().waiting_per_key);
   }
 
-  // The waiter is counted in its state already.
+  // `line.waiting` counts the waiter already.
   void start_waiting(Tiers& tiers, const Asking& asking, std::uint64_t time, const Wish& wish,
                      Joined& joined) noexcept {
     StateLine& line = tiers.line();
@@ -254,7 +259,7 @@ class LimiterWaiters : public LimiterWaiting {
 
   // ---- steps of a line, under the lock ---------------------------------------------------------------------------
 
-  // Serves from the front of a state's line while the tiers allow it. Returns whether it served any.
+  // Serves the waiters of a state, from the front on, while the tiers allow it. Returns whether it served any.
   bool serve(Tiers& tiers, const Asking& asking, std::uint64_t time) noexcept {
     StateLine& line = tiers.line();
     bool served = false;
@@ -274,7 +279,8 @@ class LimiterWaiters : public LimiterWaiting {
     return served;
   }
 
-  // Returns how long the waiter has until its deadline; kNever: it has none, or waits no more.
+  // Ends the wait if it is too late for the waiter. Returns the nanoseconds until its deadline; kNever: it has none, or
+  // waits no more.
   std::uint64_t expire_if_late(Tiers& tiers, const Asking& asking, std::uint64_t time,
                                Waiter& waiter) noexcept {
     if (Places::state(waiter) != WaiterState::kWaiting) return kNever;
@@ -286,7 +292,7 @@ class LimiterWaiters : public LimiterWaiting {
     return waiter.deadline == kNever ? kNever : waiter.deadline - time;
   }
 
-  // Only for the front it is known how long it will wait.
+  // How long a waiter will wait is known only for the front.
   bool too_late(const Tiers& tiers, std::uint64_t time, const Waiter& waiter) const noexcept {
     if (waiter.deadline != kNever && time >= waiter.deadline) return true;
     if (!Places::is_front(waiter)) return false;
@@ -305,7 +311,7 @@ class LimiterWaiters : public LimiterWaiting {
     if (was_front) notify_front(line, asking);
   }
 
-  // leave() in the state that the waiter waits for. Returns whether its depth was left.
+  // leave() with the state of the waiter's key. Returns whether it took the waiter's cost out of the depth.
   bool leave_in(Tiers& tiers, const Asking& asking, std::uint64_t time, Waiter& waiter) noexcept {
     bool left = false;
     const WaiterState state = Places::state(waiter);
@@ -321,7 +327,7 @@ class LimiterWaiters : public LimiterWaiting {
     return left;
   }
 
-  // Whether the waiter is the front of a line: that of `key`.
+  // Whether the waiter at `index` is the front of its state. Sets `key` to the key of that state.
   bool is_front_of(std::uint32_t index, Key& key) const noexcept {
     const Locked locked(list_.lock());
     const Waiter& waiter = list_[index];
@@ -329,7 +335,7 @@ class LimiterWaiters : public LimiterWaiting {
     return Places::state(waiter) == WaiterState::kWaiting && Places::is_front(waiter);
   }
 
-  // Walks over the line once, however many have expired: a waiter that stays is not looked at again.
+  // Walks over the waiters of the state once, however many of them expire: it looks at none twice.
   void review_line(Tiers& tiers, const Asking& asking, std::uint64_t time) noexcept {
     StateLine& line = tiers.line();
     std::uint64_t ahead = 0;
@@ -348,7 +354,8 @@ class LimiterWaiters : public LimiterWaiting {
     if (!serve(tiers, asking, time)) notify_front(line, asking);
   }
 
-  // The owner of the front is to look again. Not if no more can be woken now: then this is called again.
+  // Wakes the owner of the front, so that it looks again. Does nothing if `asking.woken` is full: the caller then
+  // serves this state again, which calls this function again.
   void notify_front(const StateLine& line, const Asking& asking) noexcept {
     if (!line.chain.empty() && !asking.woken.full()) lists_.notify(*list_.front(line.chain), asking.woken);
   }
@@ -358,7 +365,7 @@ class LimiterWaiters : public LimiterWaiting {
     line.cost.fetch_sub(waiter.cost, std::memory_order_relaxed);
     line.waiting.fetch_sub(1, std::memory_order_relaxed);
   }
-  // Frees the place of a waiter that is in no line.
+  // Frees the place of a waiter that waits no more.
   void release(Waiter& waiter) noexcept {
     lists_.remove(waiter);
     list_.release(waiter);

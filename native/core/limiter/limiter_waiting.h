@@ -1,4 +1,4 @@
-// What the waiters of a limiter consist of in memory, and what calls about them are given and answer.
+// The structs of a limiter's waiters: their places in memory, and the parameters and results of calls about them.
 #pragma once
 
 #include <cstdint>
@@ -11,29 +11,29 @@
 namespace sluice {
 
 struct LimiterWaiting {
-  // kEnded: the waiter has expired.
+  // In state kEnded the waiter has expired.
   struct Waiter : WaiterPlace<> {
-    std::uint32_t list;   // that of its owner
-    WaiterLinks notice;   // in that list
+    std::uint32_t list;   // the index of its owner's list
+    WaiterLinks notice;   // its neighbours in that list
     std::uint64_t owner;  // the session that waits
     std::uint64_t cost;
     std::uint64_t deadline;  // limiter's time, or kNever
-    std::uint64_t wait;      // once expired: what a new waiter would wait
+    std::uint64_t wait;      // once expired: how long a new waiter would wait
     Key key;                 // {}: of a limiter without keys
     Receipt receipt;         // once served
-    Tiers::Refusal refusal;  // once expired: what would refuse it
+    Tiers::Refusal refusal;  // once expired: the refusal to report
     bool keyed;              // it waits for the state of `key`
     bool listed;             // it is in the list of its owner
   };
-  // What an owner has yet to hear: waiters that were served, have expired, or have come to the front.
+  // The news that an owner has not taken yet: its waiters that were served, have expired, or have come to the front.
   struct OwnerList {
     std::uint64_t owner;  // 0: free
     WaiterChain notices;
     std::uint32_t waiters;  // places that the owner has, listed or not
-    std::uint32_t next;     // in the list of free ones; list + 1
+    std::uint32_t next;     // the next free list + 1; 0: none
   };
   struct alignas(kCacheLine) Control : WaiterControl<> {
-    std::uint32_t free_lists;  // list + 1; never 0 while a place is free
+    std::uint32_t free_lists;  // the first free list + 1; not 0 while a place is free
   };
   using Places = WaiterList<Waiter>;
 
@@ -41,7 +41,7 @@ struct LimiterWaiting {
 
   using Woken = WokenOwners;
 
-  // What every call about waiters is given.
+  // The parameters of every call about waiters.
   struct Asking {
     ThreadSlot& slot;  // of the calling thread
     const Clock& clock;
@@ -50,10 +50,10 @@ struct LimiterWaiting {
   };
 
   static constexpr std::uint32_t kNone = kNoWaiter;
-  // A session that waits, as its own thread knows it.
+  // A session whose callers wait. Its own thread keeps this struct.
   struct Owner {
     const std::uint64_t number;  // no other session has or had it; not 0
-    std::uint32_t list = kNone;  // its list, as long as that list's owner is this number
+    std::uint32_t list = kNone;  // the index of its list, if the owner of that list is `number`
   };
   // What a caller asks for. `patience`: how long it would wait, in ns, or kNever: without end.
   struct Wish {
@@ -64,9 +64,9 @@ struct LimiterWaiting {
   struct Joined {
     Limiter::Decision decision;  // why the caller was refused, or why it waits
     std::uint32_t waiter = kNone;
-    std::uint64_t wait = 0;  // ns until it is worth asking again; of a refusal: at least that
+    std::uint64_t wait = 0;  // at least so many ns until it is worth asking again
   };
-  // One entry of an owner's list. kFront: the wait of its line has changed; tend() returns it.
+  // One entry of an owner's list. kFront: the waiter's turn may come at another time than before; tend() returns it.
   struct Told {
     enum Outcome : std::uint8_t { kNothing, kServed, kExpired, kFront } outcome;
     std::uint32_t waiter;
@@ -77,8 +77,8 @@ struct LimiterWaiting {
     Receipt receipt;  // of one that was served
   };
   struct Tended {
-    std::uint64_t
-        wait;  // ns until the front may be served; kNever: only another thread can make that possible
+    // ns until the front may be served; kNever: only another thread can make that possible
+    std::uint64_t wait;
     std::uint64_t left;  // ns until the waiter's deadline; kNever: it has none, or waits no more
     Key key;
   };

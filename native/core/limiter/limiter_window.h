@@ -1,4 +1,4 @@
-// One of a limiter's windows, of any kind.
+// One window of a limiter: sliding, exact or calendar.
 #pragma once
 
 #include <cstddef>
@@ -23,11 +23,12 @@ inline std::uint64_t bucket_ns(double window_ms, std::uint32_t buckets) noexcept
 }
 
 struct WindowConfig {
-  SlidingWindowConfig sliding;     // exact: one bucket, the window; calendar window: only the limit counts
-  bool exact = false;              // a log of times
+  SlidingWindowConfig sliding;     // exact: one bucket, the window; calendar: only `limit` is used
+  bool exact = false;              // true: a WindowLog
   std::uint64_t log_capacity = 0;  // exact: the largest limit
   Every every = Every::kNone;      // the periods of a calendar window
-  std::uint32_t zone_changes = 0;  // how many, and the index of the first: see CalendarMemory
+  // Of a calendar window: how many zone changes it has, and the index of the first (see CalendarMemory).
+  std::uint32_t zone_changes = 0;
   std::uint32_t first_change = 0;
 
   // The memory of one state has two parts: one that is zeroed for a new state, and the times of a log, which are
@@ -39,7 +40,7 @@ struct WindowConfig {
   }
   std::uint64_t times_bytes() const { return exact ? log_capacity * sizeof(std::uint64_t) : 0; }
 
-  // The least time in which `full` times the limit can be allowed.
+  // Returns the least time, in nanoseconds, until more than `full` times the limit can have been allowed.
   std::uint64_t least_time(std::uint64_t full) const noexcept {
     const std::uint64_t window_ns = sliding.bucket_ns * sliding.buckets;
     return full > TokenRate::kTimeMax / window_ns ? kNever : full * window_ns;
@@ -50,7 +51,7 @@ struct WindowConfig {
 //   | CalendarMemory | ZoneChange[], those of each window |
 struct CalendarMemory {
   std::uint64_t epoch_ns;  // the limiter's time 0 by its clock
-  bool is_manual;          // then its clock shows nanoseconds since 1970
+  bool is_manual;          // true: the limiter's clock shows nanoseconds since 1970
   CalendarPeriod periods[kWindowsMax];
 
   std::uint64_t wall(std::uint64_t time) const noexcept {
@@ -99,14 +100,15 @@ class LimiterWindow {
       return calendar(now).retry_after(cost, now);
     return config_.exact ? log().retry_after(cost, now) : buckets().retry_after(cost, now);
   }
-  // Returns a lower bound of the time until requests with costs of `all` in sum have been allowed one after the other.
+  // Returns a lower bound of the time until requests whose costs add up to `all` have been allowed, one after the
+  // other.
   std::uint64_t least_wait(std::uint64_t all, std::uint64_t now) const noexcept {
     if (by_calendar()) return calendar(now).least_wait(all, now);
     const std::uint64_t limit = config_.sliding.limit;
     return std::max(retry_after(std::min(all, limit), now), config_.least_time((all - 1) / limit));
   }
-  // Returns the time until one more than `left` is allowed. A calendar window has its whole limit again when its period
-  // ends.
+  // Returns the time until a cost of `left` + 1 is allowed. `left` is what remaining() returns now. A calendar window
+  // has its whole limit again when its period ends.
   std::uint64_t more_in(std::uint64_t left, std::uint64_t now) const noexcept {
     return by_calendar() ? calendar(now).more_in(now) : retry_after(left + 1, now);
   }
@@ -120,7 +122,7 @@ class LimiterWindow {
     return config_.exact ? log().empty(now) : buckets().empty(now);
   }
 
-  // Changes to another length. Called while no other thread is inside.
+  // Changes a sliding window to another length. Called while no other thread is inside an operation.
   void rebase(const WindowConfig& to, std::uint64_t now, std::uint64_t* scratch) noexcept {
     if (!by_calendar() && !config_.exact && to.sliding.bucket_ns != config_.sliding.bucket_ns) {
       buckets().rebase(to.sliding, now, scratch);

@@ -1,8 +1,8 @@
-// What the owners of a limiter's waiters have yet to hear: which of their waiters were served, have expired, or have
-// come to the front.
+// Lists of news for the owners of a limiter's waiters: which of their waiters were served, have expired, or have come
+// to the front.
 //
-// An owner has a list while one of its waiters has a place. So there are as many lists as places, however many owners
-// there are, and no owner steps through what another one has yet to hear. Every call is under the lock of the waiters.
+// An owner has a list while one of its waiters has a place. So as many lists as places are enough, however many owners
+// there are, and no owner steps through the entries of another one. Every call is made under the lock of the waiters.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ class OwnerLists : public LimiterWaiting {
     for (std::uint32_t i = 0; i < max; ++i) lists_[i].next = i + 1 == max ? 0 : i + 2;
   }
 
-  // Of a waiter whose place was just taken, or is about to be released.
+  // add() is called when the waiter's place was just taken; remove() when it is about to be released.
   void add(Owner& owner, Waiter& waiter) noexcept {
     if (!has_list(owner)) take_list(owner);
     waiter.list = owner.list;
@@ -38,14 +38,14 @@ class OwnerLists : public LimiterWaiting {
     control_->free_lists = waiter.list + 1;
   }
 
-  // The owner is to look at the waiter, and to be woken.
+  // Puts the waiter into its owner's list, if it is not there yet, and adds the owner to `woken`.
   void notify(Waiter& waiter, Woken& woken) noexcept {
     woken.add(waiter.owner);
     if (waiter.listed) return;
     waiter.listed = true;
     places_.append<&Waiter::notice>(lists_[waiter.list].notices, waiter);
   }
-  // Takes the next waiter that the owner is to look at out of its list; nullptr: there is none.
+  // Takes the first waiter out of the owner's list, and returns it; nullptr: the list is empty.
   Waiter* next_of(const Owner& owner) noexcept {
     if (!has_list(owner)) return nullptr;
     Waiter* waiter = places_.front(lists_[owner.list].notices);
@@ -53,8 +53,8 @@ class OwnerLists : public LimiterWaiting {
     return waiter;
   }
 
-  // Adds owners whose list is not empty to `woken`, as many as fit. Returns where to go on; the number of lists: there
-  // are no more.
+  // Adds to `woken` the owners whose lists are not empty, from list `from` on, as many as fit. Returns the list with
+  // which to go on; the number of lists: there are no more.
   std::uint32_t collect(Woken& woken, std::uint32_t from) const noexcept {
     for (; from < places_.max() && !woken.full(); ++from) {
       if (lists_[from].owner != 0 && !lists_[from].notices.empty()) woken.add(lists_[from].owner);

@@ -1,16 +1,16 @@
 // A strict sliding window: no window of the given length, wherever it begins, admits more than the limit.
 //
-// Time is cut into buckets of window / n. The usual scheme counts n buckets, the running one among them, and
-// admits up to twice its limit (L at the end of one bucket, L at the start of the n-th next). This one counts
-// the n full buckets AND the running one: any true window lies within those n + 1. The price is that a request
-// is remembered for up to window * (1 + 1/n), so steady throughput is about 1/n below the limit.
+// Time is cut into buckets of window / n. The usual scheme counts n buckets, the running one among them. It admits up
+// to twice its limit: all of it at the end of one bucket, and again at the start of the n-th bucket after that. This
+// class counts n + 1 buckets, the running one and the n before it, and any window lies within these. In return, a
+// request counts for up to window * (1 + 1/n), so steady throughput is about 1/n below the limit.
 //
 // One cell per bucket, n + 1 in a circle, each one word:  | bucket number : 33 | sealed : 1 | count : 30 |
 //
-// Only the running bucket's cell is added to. Before a thread opens a new bucket it seals the cells of the n
-// before it, and an add is a CAS that fails on a sealed cell; so when the CAS on the running cell succeeds, the
-// sum over the older cells that was checked cannot have grown: check and add are one step, with no lock.
-// A refund may shrink an older cell at any time, which only errs on the strict side.
+// Threads add only to the cell of the running bucket. Before a thread opens a new bucket, it seals the cells of the n
+// buckets before it. An add is a CAS that fails on a sealed cell. So if the CAS on the running cell succeeds, the older
+// cells have not grown since their sum was checked: check and add are one step, without a lock. A refund may lower an
+// older cell at any time; the check was then stricter than needed.
 #pragma once
 
 #include <algorithm>
@@ -26,7 +26,7 @@ inline constexpr std::uint32_t kWindowBucketsMax = 1000;
 
 struct SlidingWindowConfig {
   std::uint64_t limit = 0;      // 1 to kWindowLimitMax
-  std::uint64_t bucket_ns = 0;  // window / buckets; of buckets + 1 together at most 2^56: two years
+  std::uint64_t bucket_ns = 0;  // window / buckets; times buckets + 1 at most 2^56 ns: two years
   std::uint32_t buckets = 0;    // n: 1 to kWindowBucketsMax
 };
 
@@ -49,10 +49,10 @@ class SlidingWindow {
   template <class ReadClock>
   Charge take(std::uint64_t cost, std::uint64_t now, ReadClock&& clock_now) noexcept {
     std::uint64_t bucket = bucket_of(now);
-    if (cost > config_.limit) return {bucket, false};  // and the sum below cannot overflow
+    if (cost > config_.limit) return {bucket, false};  // so the sum below cannot overflow
     for (;;) {
       Cell& running = cell(bucket);
-      // ACQ cell: pairs with REL in open() and seal(): the older cells are sealed before this one is open.
+      // ACQ cell: pairs with REL in open() and seal(). This thread then sees that the older cells are sealed.
       std::uint64_t word = running.load(std::memory_order_acquire);
       if (bucket_in(word) != number(bucket)) {
         if (!open(bucket, clock_now)) bucket = later_bucket(bucket, clock_now());
@@ -68,7 +68,7 @@ class SlidingWindow {
         continue;
       }
       if (older + count_in(word) + cost > config_.limit) return {bucket, false};
-      // Relaxed on success would do for the count; ACQ/REL keeps the sum's loads before the add.
+      // Relaxed would be enough for the count; ACQ/REL keeps the loads of the sum before the add.
       if (running.compare_exchange_weak(word, word + cost, std::memory_order_acq_rel,
                                         std::memory_order_relaxed)) {
         return {bucket, true};
@@ -79,12 +79,12 @@ class SlidingWindow {
   // Undoes a take(), however late. Cannot fail: a bucket that has left the window needs no refund.
   void refund(const Charge& charge, std::uint64_t cost, std::uint64_t now) noexcept {
     const std::uint64_t running = bucket_of(now);
-    // Decided by the whole number, because the 33 bits in a cell repeat.
+    // Compares the whole numbers, because the 33 bits of a number that a cell has repeat.
     if (running > charge.bucket && running - charge.bucket > config_.buckets) return;
     Cell& charged = cell(charge.bucket);
     std::uint64_t word = charged.load(std::memory_order_relaxed);
     while (bucket_in(word) == number(charge.bucket)) {
-      // The cell has less than was charged if the window was cleared or forgot meanwhile.
+      // The cell has less than was charged if clear() or forget() was called since.
       const std::uint64_t given = std::min(cost, count_in(word));
       if (charged.compare_exchange_weak(word, word - given, std::memory_order_relaxed,
                                         std::memory_order_relaxed)) {
@@ -93,7 +93,7 @@ class SlidingWindow {
     }
   }
 
-  // Counts `cost` in the running bucket even if it exceeds the limit.
+  // Counts `cost` in the running bucket even if the sum then exceeds the limit.
   template <class ReadClock>
   void add(std::uint64_t cost, std::uint64_t now, ReadClock&& clock_now) noexcept {
     std::uint64_t bucket = bucket_of(now);
@@ -114,7 +114,7 @@ class SlidingWindow {
     }
   }
 
-  // Forgets `cost` of the newest counts.
+  // Takes up to `cost` off the counts, from the newest bucket on.
   void forget(std::uint64_t cost, std::uint64_t now) noexcept {
     const std::uint64_t bucket = bucket_of(now);
     for (std::uint64_t age = 0; age <= config_.buckets && cost != 0; ++age) {
@@ -134,16 +134,16 @@ class SlidingWindow {
 
   bool empty(std::uint64_t now) const noexcept { return sum(bucket_of(now)) == 0; }
 
-  // Changes to buckets of another length (as many) at time `now`. The requests of a bucket are assumed to have come at
-  // its end, so nothing is forgotten too early. Called while no other thread is inside. `scratch` has room for
-  // cells(buckets).
+  // Changes to as many buckets of another length, at time `now`. The requests of a bucket are assumed to have come at
+  // its end, so nothing is forgotten too early. Called while no other thread is inside an operation. `scratch` has room
+  // for cells(buckets) words.
   void rebase(const SlidingWindowConfig& to, std::uint64_t now, std::uint64_t* scratch) noexcept {
     const std::uint64_t bucket = bucket_of(now);
     for (std::uint64_t age = 0; age <= config_.buckets; ++age) scratch[age] = count_of(bucket - age);
     SlidingWindow other(to, cells_);
     const std::uint64_t running = other.bucket_of(now);
     for (std::uint64_t age = 0; age <= to.buckets; ++age) {
-      // All but the running one are sealed, so that a thread with an older time reads the clock again.
+      // All buckets but the running one are sealed, so that a thread with an older time reads the clock again.
       other.cell(running - age)
           .store(word_of(running - age, age == 0 ? 0 : kSealed), std::memory_order_relaxed);
     }
@@ -158,7 +158,7 @@ class SlidingWindow {
                    std::memory_order_relaxed);
     }
   }
-  // Sets all counts to 0. Buckets that are running or sealed stay so.
+  // Sets all counts to 0. The running bucket keeps running, and sealed buckets stay sealed.
   void clear() noexcept {
     for (std::uint64_t i = 0; i < cells(config_.buckets); ++i) {
       cells_[i].fetch_and(~(kSealed - 1), std::memory_order_relaxed);
@@ -170,13 +170,13 @@ class SlidingWindow {
     return used >= config_.limit ? 0 : config_.limit - used;
   }
 
-  // Nanoseconds from `now` until take(cost) would pass if no other request took any; kNever if cost > limit.
+  // Returns the nanoseconds from `now` until take(cost) passes if no other request is counted; kNever if cost > limit.
   std::uint64_t retry_after(std::uint64_t cost, std::uint64_t now) const noexcept {
     if (cost > config_.limit) return kNever;
     const std::uint64_t bucket = bucket_of(now);
     std::uint64_t used = sum(bucket);
     if (used + cost <= config_.limit) return 0;
-    // Oldest first: a bucket leaves the window when the (n + 1)-th after it begins.
+    // The oldest bucket comes first. A bucket leaves the window when the (n + 1)-th bucket after it begins.
     std::uint64_t leaving = bucket - config_.buckets;
     for (; leaving < bucket; ++leaving) {
       used -= std::min(used, count_of(leaving));
@@ -191,7 +191,8 @@ class SlidingWindow {
   static constexpr std::uint64_t kNumberMask = (1ULL << 33) - 1;
   static constexpr std::uint64_t kOvertaken = ~0ULL;
 
-  // Bucket numbers begin at n + 1: those before the first exist, and a zeroed cell belongs to none of them.
+  // Bucket numbers begin at n + 1, so that the n buckets before the first have numbers from 1 on. A zeroed cell has the
+  // number 0, and so belongs to none of them.
   std::uint64_t bucket_of(std::uint64_t now) const noexcept { return now / config_.bucket_ns + first(); }
   std::uint64_t start_of(std::uint64_t bucket) const noexcept {
     return (bucket - first()) * config_.bucket_ns;
@@ -214,13 +215,13 @@ class SlidingWindow {
     for (std::uint64_t age = 0; age <= config_.buckets; ++age) total += count_of(bucket - age);
     return total;
   }
-  // Returns the sum of the n buckets before `bucket`; kOvertaken if one of their cells belongs to a later bucket. A
-  // thread that opens a bucket n + 1 or more ahead overwrites these cells first: then the cell of `bucket` is still
-  // open, but the older counts are gone.
+  // Returns the sum of the n buckets before `bucket`; kOvertaken if one of their cells belongs to a later bucket. This
+  // happens while another thread opens a bucket that is n + 1 or more ahead: it overwrites these cells first. The cell
+  // of `bucket` is then still open, but the older counts are gone.
   template <class ReadClock>
   std::uint64_t older_sum(std::uint64_t bucket, ReadClock&& clock_now) const noexcept {
     std::uint64_t total = 0;
-    std::uint64_t at = bucket % cells(config_.buckets);  // stepped instead of divided for each cell
+    std::uint64_t at = bucket % cells(config_.buckets);  // stepped, which needs no division for each cell
     for (std::uint64_t age = 1; age <= config_.buckets; ++age) {
       at = at == 0 ? config_.buckets : at - 1;
       const std::uint64_t word = cells_[at].load(std::memory_order_relaxed);
@@ -238,17 +239,17 @@ class SlidingWindow {
     return fresh > bucket ? fresh : bucket + 1;
   }
 
-  // How far the bucket in the cell is ahead of `bucket`; 0 if it is not. Numbers wrap around, so half of them
-  // count as ahead.
+  // Returns how far the bucket in the cell's word is ahead of `bucket`; 0 if it is not ahead. Numbers wrap around, so
+  // half of all distances count as ahead.
   static std::uint64_t ahead(std::uint64_t word, std::uint64_t bucket) noexcept {
     const std::uint64_t distance = (bucket_in(word) - number(bucket)) & kNumberMask;
     return distance <= kNumberMask / 2 ? distance : 0;
   }
 
-  // Whether the cell that `bucket` shares belongs to a later bucket, so that the time of this thread, which uses or
-  // opens `running`, is out of date. A number far ahead may also date from before the numbers wrapped around; in that
-  // case the clock, read after the cell, has not moved on. For a number near ahead the clock is not read: the clocks of
-  // two processors may differ by a tick.
+  // Whether the cell of `bucket`, which contains `word`, belongs to a later bucket. Then the time of this thread, which
+  // uses or opens the bucket `running`, is out of date. A number that is far ahead may also be left from before the
+  // numbers wrapped around. In that case the clock, read after the cell, is not past `running`. If the number is only a
+  // little ahead, the clock is not read, because the clocks of two processors may differ by a tick.
   template <class ReadClock>
   bool is_later(std::uint64_t word, std::uint64_t bucket, std::uint64_t running,
                 ReadClock&& clock_now) const noexcept {
@@ -256,7 +257,7 @@ class SlidingWindow {
     return ahead(word, running) <= 2 * cells(config_.buckets) || bucket_of(clock_now()) > running;
   }
 
-  // Makes `bucket` the running one. False if a later one has been opened in one of the cells.
+  // Makes `bucket` the running one. Returns false if one of the cells belongs to a later bucket.
   template <class ReadClock>
   bool open(std::uint64_t bucket, ReadClock&& clock_now) noexcept {
     for (std::uint64_t age = config_.buckets; age >= 1; --age) {
@@ -266,7 +267,7 @@ class SlidingWindow {
     std::uint64_t word = opened.load(std::memory_order_relaxed);
     while (bucket_in(word) != number(bucket)) {
       if (is_later(word, bucket, bucket, clock_now)) return false;
-      // REL cell: pairs with ACQ in take(): a thread that adds to this bucket sees the older ones sealed.
+      // REL cell: pairs with ACQ in take(). A thread that adds to this bucket sees that the older ones are sealed.
       if (opened.compare_exchange_weak(word, word_of(bucket, 0), std::memory_order_release,
                                        std::memory_order_relaxed)) {
         return true;
@@ -275,7 +276,7 @@ class SlidingWindow {
     return true;
   }
 
-  // Seals `bucket`: nothing is added to it after this. False if its cell belongs to a later bucket.
+  // Seals `bucket`, so that no thread adds to it any more. Returns false if its cell belongs to a later bucket.
   template <class ReadClock>
   bool seal(std::uint64_t bucket, std::uint64_t running, ReadClock&& clock_now) noexcept {
     Cell& sealed = cell(bucket);
@@ -284,7 +285,7 @@ class SlidingWindow {
       const bool used = bucket_in(word) == number(bucket);
       if (used && (word & kSealed)) return true;
       if (is_later(word, bucket, running, clock_now)) return false;
-      // ACQ_REL: ordered with the adders' CAS on the same word; published by the opener's REL.
+      // ACQ_REL: orders this after the CAS of threads that added to the same word. The REL in open() publishes it.
       if (sealed.compare_exchange_weak(word, used ? word | kSealed : word_of(bucket, kSealed),
                                        std::memory_order_acq_rel, std::memory_order_relaxed)) {
         return true;

@@ -1,16 +1,17 @@
-// A token bucket as one 64-bit word: the generic cell rate algorithm (GCRA, ITU-T I.371) with its theoretical
-// arrival time kept in tokens instead of nanoseconds, so that no rate is rounded to a whole interval.
+// A token bucket by the generic cell rate algorithm (GCRA, ITU-T I.371). The theoretical arrival time is kept in tokens
+// instead of nanoseconds, so that no rate is rounded to a whole interval. One 64-bit word, `spent`, decides; a second
+// one, `moved`, is for refunds.
 //
-// `spent` is the number of token units handed out, on the same scale as the units accrued since the epoch. While the
-// bucket is full, accrual is lost: spent is raised to what has accrued. That is a whole number of units, so the first
-// token after a full bucket may come early by up to the time of one unit: at rates up to 32 tokens a second, 2^-28 of a
-// token's time. A request passes if spent + cost <= accrued + burst.
+// `spent` counts the units handed out, on the scale of the units accrued since the bucket's origin. A unit is a
+// fraction of a token (see token_rate.h). A request passes if spent + cost <= accrued + burst. Units that accrue while
+// the bucket is full are lost: take() first raises `spent` to what has accrued. Only whole units count as accrued, so
+// the first token after a full bucket may come early by up to the time of one unit. At rates up to 32 tokens a second
+// that is 2^-28 of a token's time.
 //
 // The units that a request took are its slot: the last `cost` units of `spent` at that time. A later refund() gives
-// back the part of the slot that has not accrued yet. This moves the slots behind it down, so that they end earlier
-// than their receipts say. `moved` is the sum of these moves, and each slot is assumed to lie behind all that was given
-// back since. That errs on the strict side: a bucket never has more left than if the refunded request had never been
-// made.
+// back the part of the slot that has not accrued yet. The slots of later requests then end earlier than their receipts
+// say. `moved` is the sum of these moves. refund() assumes that each move since a request has moved the slot of that
+// request. This is strict: a bucket never has more left than if the refunded request had never been made.
 #pragma once
 
 #include <algorithm>
@@ -24,8 +25,8 @@ namespace sluice {
 
 inline constexpr std::uint64_t kNever = ~0ULL;  // a retry_after that no waiting can satisfy
 
-// How tokens accrue: at `rate` since `origin`. During a warm-up the rate climbs evenly from a third of `rate` to all
-// of it, as in Guava's SmoothWarmingUp with its cold factor of 3.
+// How tokens accrue: at `rate` since `origin`. During a warm-up the rate rises evenly from a third of `rate` to all of
+// it, as in Guava's SmoothWarmingUp with its cold factor of 3.
 struct TokenBucketConfig {
   TokenRate rate;
   std::uint64_t burst = 0;         // tokens, 1 to 2^32
@@ -34,19 +35,19 @@ struct TokenBucketConfig {
   std::uint64_t warm_up_from = 0;  // limiter's time at which it began
   double per_second = 0;           // the rate as it was given, for display
 
-  // Whether tokens accrue in the same way, so that one count of them means the same in both.
+  // Whether tokens accrue in the same way in both configurations, so that `spent` keeps its meaning.
   bool accrues_as(const TokenBucketConfig& other) const noexcept {
     return rate == other.rate && origin == other.origin && warm_up_ns == other.warm_up_ns &&
            warm_up_from == other.warm_up_from;
   }
 
-  // Units accrued until `now`. 0 for a thread whose time is before `origin`.
+  // Returns the units accrued until `now`; 0 if `now`, which a thread may have read earlier, is before `origin`.
   std::uint64_t accrued(std::uint64_t now) const noexcept {
     if (now <= origin) return 0;
     if (warm_up_ns == 0) return rate.accrued(now - origin);
     return rate.accrued(warmed(now) - warmed(origin));
   }
-  // The first time at which `units` have accrued; kNever if that takes longer than 36 years.
+  // Returns the first time at which `units` have accrued; kNever if that takes longer than 36 years.
   std::uint64_t time_of(std::uint64_t units) const noexcept {
     const std::uint64_t full_rate_ns = rate.time_of(units);
     if (full_rate_ns == TokenRate::kTimeMax) return kNever;
@@ -66,7 +67,7 @@ struct TokenBucketConfig {
     return low;
   }
 
-  // The units of a debt on the scale of `other`, rounded up.
+  // Converts the units of a debt to the scale of `other`, rounded up.
   std::uint64_t debt_in(const TokenBucketConfig& other, std::uint64_t units) const noexcept {
     const std::uint64_t one = rate.units(1), other_one = other.rate.units(1);
     if (other_one >= one) return units * (other_one / one);
@@ -75,9 +76,9 @@ struct TokenBucketConfig {
   }
 
  private:
-  // Returns how many nanoseconds at the full rate accrue as much as the time until `now`; it grows with `now`. At time
-  // t of a warm-up of length w it is t/3 + t^2 / 3w after the warm-up's beginning, and from its end on it lags w/3
-  // behind. Computed in doubles, exact to a few nanoseconds.
+  // Returns the time at which as much has accrued without the warm-up as until `now` with it. The result grows with
+  // `now`. At time t of a warm-up of length w, it is t/3 + t^2 / 3w after the warm-up's beginning; from the warm-up's
+  // end on, it is w/3 before `now`. It is computed in doubles, exact to a few nanoseconds.
   std::uint64_t warmed(std::uint64_t now) const noexcept {
     if (now <= warm_up_from) return now;
     const std::uint64_t in = now - warm_up_from;
@@ -88,12 +89,12 @@ struct TokenBucketConfig {
   }
 };
 
-// The most that a bucket can owe, in tokens: a burst, and penalties.
+// The most tokens that a bucket can owe, for a burst and penalties together.
 inline constexpr std::uint64_t kTokenDebtMax = 1ULL << 33;
 
 class TokenBucket {
  public:
-  // What take() records: the end of the units that it took, plus `moved` at that time.
+  // What take() records: `end` is `spent` after it, which is the end of its slot, plus `moved` at that time.
   struct Slot {
     std::uint64_t end = 0;
   };
@@ -104,14 +105,14 @@ class TokenBucket {
     return take(config, cost, now, slot);
   }
   bool take(const TokenBucketConfig& config, std::uint64_t cost, std::uint64_t now, Slot& slot) noexcept {
-    if (cost > config.burst) return false;  // and its units might not fit in a word
+    if (cost > config.burst) return false;  // its units might not fit in a word
     const std::uint64_t accrued = config.accrued(now);
     const std::uint64_t most = accrued + config.rate.units(config.burst);
     const std::uint64_t units = config.rate.units(cost);
-    // ACQ moved: pairs with REL in lower(): a take that sees the new `moved` also sees the lowered `spent_`, so its
-    // slot does not count that move.
+    // ACQ moved: pairs with REL in lower(). A take() that sees a move in `moved` also sees the `spent_` that it
+    // lowered, and refund() does not apply that move to its slot.
     const std::uint64_t moved = moved_.load(std::memory_order_acquire);
-    // Relaxed throughout: the word is the whole state, and it publishes nothing else.
+    // Relaxed: `spent_` alone decides, and it publishes no other memory.
     std::uint64_t spent = spent_.load(std::memory_order_relaxed);
     for (;;) {
       const std::uint64_t after = (spent > accrued ? spent : accrued) + units;
@@ -123,15 +124,17 @@ class TokenBucket {
     }
   }
 
-  // Undoes a take() that was made at `then`, right after it. Cannot fail. If the bucket has filled meanwhile, nothing
-  // changes. `clock_now` reads the clock anew, and is called only if other threads came in between.
+  // Undoes a take() that was made at `then`. Called right after it. Cannot fail. `clock_now` reads the clock anew, and
+  // is called only if other threads changed the bucket in between. In that case the units that have accrued since
+  // `then` are not given back.
   template <class ReadClock>
   void undo(const TokenBucketConfig& config, std::uint64_t cost, std::uint64_t then, const Slot& slot,
             SpinLock<>* lock, ReadClock&& clock_now) noexcept {
     const std::uint64_t units = config.rate.units(cost);
     std::uint64_t end = slot.end - moved_.load(std::memory_order_relaxed);
-    // No other thread came in between, so no slot is behind this one. (Or a refund and a take of the same size came in
-    // these nanoseconds: then the slot of that take may be assumed to end too late, by no more than `cost`.)
+    // If this succeeds, no other thread has changed the bucket since, so no slot is behind this one. (Or a refund and a
+    // take() of the same size came in between. Then refund() may assume that the slot of that take() ends too late, by
+    // at most `cost`.)
     if (spent_.compare_exchange_strong(end, end - units, std::memory_order_relaxed,
                                        std::memory_order_relaxed)) {
       return;
@@ -147,13 +150,14 @@ class TokenBucket {
     const Locked locked(lock);
     lower(config.rate.units(cost), kNowhere);
   }
-  // Gives back the part of a slot that has not accrued at `now`.
+  // Gives back the part of a slot that has not accrued until `now`.
   void refund(const TokenBucketConfig& config, std::uint64_t cost, std::uint64_t now, const Slot& slot,
               SpinLock<>* lock) noexcept {
     const Locked locked(lock);
     const std::uint64_t end = slot.end - moved_.load(std::memory_order_relaxed);
     const std::uint64_t accrued = config.accrued(now);
-    // If `end` is beyond `spent_`, the subtraction went below 0: more units than the slot's end were given back since.
+    // If `end` is greater than `spent_`, the subtraction has wrapped around below 0, because more than `slot.end` units
+    // were given back since.
     if (end <= accrued || end > spent_.load(std::memory_order_relaxed)) return;
     lower(std::min(config.rate.units(cost), end - accrued), end);
   }
@@ -173,11 +177,11 @@ class TokenBucket {
   bool full(const TokenBucketConfig& config, std::uint64_t now) const noexcept {
     return spent_.load(std::memory_order_relaxed) <= config.accrued(now);
   }
-  // Makes the bucket full at any time.
+  // Makes the bucket full, whatever time the next call has.
   void clear() noexcept { spent_.store(0, std::memory_order_relaxed); }
 
-  // Changes to another rate at time `now`, its origin; what the bucket owes stays owed. Called while no other thread is
-  // inside.
+  // Changes to the rate of `to`, whose origin is `now`. The bucket keeps its debt. Called while no other thread is
+  // inside an operation.
   void rebase(const TokenBucketConfig& from, const TokenBucketConfig& to, std::uint64_t now) noexcept {
     const std::uint64_t spent = spent_.load(std::memory_order_relaxed);
     const std::uint64_t accrued = from.accrued(now);
@@ -192,14 +196,14 @@ class TokenBucket {
     return used >= most ? 0 : config.rate.whole_tokens(most - used);
   }
 
-  // Nanoseconds from `now` until take(cost) would pass if no other request took any: 0 if at once, kNever if cost >
-  // burst.
+  // Returns the nanoseconds from `now` until take(cost) passes if no other request takes tokens. 0: at once. kNever:
+  // cost > burst.
   std::uint64_t retry_after(const TokenBucketConfig& config, std::uint64_t cost,
                             std::uint64_t now) const noexcept {
     if (cost > config.burst) return kNever;
     return retry_after_all(config, cost, now);
   }
-  // The same for `cost` tokens that are taken one by one as they come; may be more than the burst.
+  // The same for `cost` tokens that are taken one by one as they accrue, so `cost` may exceed the burst.
   std::uint64_t retry_after_all(const TokenBucketConfig& config, std::uint64_t cost,
                                 std::uint64_t now) const noexcept {
     if (!config.rate.fits(cost)) return kNever;
@@ -215,8 +219,8 @@ class TokenBucket {
  private:
   static constexpr std::uint64_t kNowhere = ~0ULL;
 
-  // Holds `lock`, if there is one, while units are given back: a thread that gives back must see how far others have
-  // moved its slot. Without a lock the caller is alone.
+  // Holds `lock` while units are given back, so that a thread that gives back sees how far others have moved its slot.
+  // nullptr: no other thread can use the bucket, because the caller has the lock of its key.
   class Locked {
    public:
     explicit Locked(SpinLock<>* lock) noexcept : lock_(lock) {
@@ -232,16 +236,16 @@ class TokenBucket {
     SpinLock<>* lock_;
   };
 
-  // Gives `units` back. `end`: the end of the slot that is given back; if `spent_` ends there too, no slot is behind it
-  // to be moved.
+  // Gives `units` back. `end`: where the slot ends that is given back, or kNowhere. If that is `spent_`, no slot is
+  // behind it, so none is moved.
   void lower(std::uint64_t units, std::uint64_t end) noexcept {
     std::uint64_t spent = spent_.load(std::memory_order_relaxed);
     while (!spent_.compare_exchange_weak(spent, spent > units ? spent - units : 0, std::memory_order_relaxed,
                                          std::memory_order_relaxed)) {
     }
     const std::uint64_t moved = moved_.load(std::memory_order_relaxed) + std::min(units, spent);
-    // REL moved: pairs with ACQ in take(). Stored after `spent_`: a take that sees the lowered `spent_` but not this
-    // counts the move against its slot, which errs on the strict side.
+    // REL moved: pairs with ACQ in take(). Stored after `spent_`. So if a take() sees the lowered `spent_` but the old
+    // `moved`, refund() applies this move to its slot, too, and gives back too little, not too much.
     if (spent != end) moved_.store(moved, std::memory_order_release);
   }
 

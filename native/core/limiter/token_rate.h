@@ -24,13 +24,14 @@ class TokenRate {
 
   static TokenRate per_second(double rate) {
     TokenRate result;
-    // As many fraction bits as keep the units of 34 years below 2^63, and those of the largest debt below 2^62.
+    // Uses as many fraction bits as possible, up to 28, so that the units of 34 years stay below 2^63, and those of the
+    // largest debt below 2^62.
     while (result.fraction_bits_ < 28 &&
            std::ldexp(rate, static_cast<int>(result.fraction_bits_) + 1) <= 8589934592.0) {
       ++result.fraction_bits_;
     }
-    // rate * 2^fraction / 1e9 = mantissa * 2^exponent / 1e9, exactly; divide with 64 more bits and round up, so
-    // that accrued() reaches a whole token on the nanosecond it is due.
+    // rate * 2^fraction_bits / 1e9 is exactly high * 2^scale / 1e9. The division goes on until the quotient has 62
+    // bits. It is rounded up, so that accrued() reaches a whole token at the nanosecond at which it is due.
     int exponent = 0;
     const double mantissa = std::frexp(rate, &exponent);
     std::uint64_t high = static_cast<std::uint64_t>(std::ldexp(mantissa, 53));
@@ -58,10 +59,10 @@ class TokenRate {
   // twice that time would not.
   static constexpr std::uint64_t kTimeMax = 1ULL << 60;
 
-  // The first nanosecond at which `units` have accrued; kTimeMax if that is later.
+  // Returns the first nanosecond at which `units` have accrued; kTimeMax if that is later.
   std::uint64_t time_of(std::uint64_t units) const noexcept {
-    // The estimate is exact but for the rounding of doubles, four times 2^-53. The search then finds the exact time
-    // among the few left.
+    // The estimate is exact up to the rounding of doubles, four times 2^-53. The search then finds the exact time among
+    // the few that are that close.
     const double estimate = std::min(static_cast<double>(units) * unit_ns_, static_cast<double>(kTimeMax));
     const auto guess = static_cast<std::uint64_t>(estimate);
     const std::uint64_t doubt = (guess >> 50) + 2;
@@ -78,7 +79,7 @@ class TokenRate {
     return low;
   }
 
-  // Whether the units of so many tokens, added to all units handed out before, fit in 64 bits. If not, the tokens take
+  // Whether the units of `tokens` tokens, added to all units handed out before, fit in 64 bits. If not, the tokens take
   // at least 17 years to accrue.
   bool fits(std::uint64_t tokens) const noexcept { return tokens <= 1ULL << (62 - fraction_bits_); }
   std::uint64_t units(std::uint64_t tokens) const noexcept { return tokens << fraction_bits_; }
@@ -86,7 +87,7 @@ class TokenRate {
 
  private:
   static std::uint64_t multiply_shift(std::uint64_t a, std::uint64_t b, std::uint32_t shift) noexcept {
-#if defined(__SIZEOF_INT128__) && !defined(__wasm__)  // there a runtime call
+#if defined(__SIZEOF_INT128__) && !defined(__wasm__)  // on wasm this would be a call
     __extension__ using Wide = unsigned __int128;
     return static_cast<std::uint64_t>((static_cast<Wide>(a) * b) >> shift);
 #else

@@ -1,8 +1,9 @@
-// An exact sliding window: the times of the last requests, one word for each, so that a request counts for exactly
-// the length of the window and not a nanosecond longer. Costs memory: 8 bytes times the limit.
+// An exact sliding window. It records the time of each request, in one word for each unit of its cost, so that a
+// request counts for exactly the length of the window and not a nanosecond longer. It takes 8 bytes times the largest
+// limit.
 //
-// `times` is a circle, newest at head - 1, never decreasing. A request of cost c passes if, of the last limit - c + 1
-// times, the oldest has left the window; so only the last `limit` times are ever needed.
+// `times` is a circle whose newest time is at head - 1; times never decrease. A request of cost c passes if the oldest
+// of the newest limit - c + 1 times has left the window. So only the newest `limit` times are needed.
 #pragma once
 
 #include <algorithm>
@@ -21,7 +22,7 @@ class WindowLog {
  public:
   struct Head {
     SpinLock<> lock;
-    std::uint32_t kept;  // how many times it has, at most the capacity
+    std::uint32_t kept;  // how many times are kept, at most the capacity
     std::uint64_t head;  // the index of the next time, below the capacity
   };
   // `config.buckets` is 1 and `config.bucket_ns` the window; `config.limit` is at most `capacity`.
@@ -34,14 +35,14 @@ class WindowLog {
   SlidingWindow::Charge take(std::uint64_t cost, std::uint64_t now) noexcept {
     if (cost > config_.limit) return {now, false};
     const Locked locked(head_.lock);
-    // The clocks of two processors may differ by a tick: times never go back.
+    // The clocks of two processors may differ by a tick. max() keeps the times from decreasing.
     const std::uint64_t time = head_.kept == 0 ? now : std::max(now, newest(0));
     if (wait(cost, time) != 0) return {time, false};
     append(cost, time);
     return {time, true};
   }
 
-  // Undoes a take(), however late: `charge.bucket` is its time. Moves all newer times.
+  // Undoes a take(), however late. `charge.bucket` is its time. Moves all newer times.
   void refund(const SlidingWindow::Charge& charge, std::uint64_t cost, std::uint64_t now) noexcept {
     if (now > charge.bucket && now - charge.bucket >= config_.bucket_ns) return;
     const Locked locked(head_.lock);
@@ -111,7 +112,7 @@ class WindowLog {
   }
 
  private:
-  // The index of the `age`-th newest time.
+  // The index of the time that has `age` newer ones.
   std::uint64_t index(std::uint64_t age) const noexcept {
     return (head_.head + capacity_ - 1 - age) % capacity_;
   }
