@@ -17,15 +17,15 @@ namespace sluice {
 
 class CartReserver {
  public:
-  // `line`: this thread's slot, whose number chooses the shard that it tries first.
+  // `thread`: this thread's slot, whose number chooses the shard that it tries first.
   CartReserver(LedgerMemory& memory, const ThreadSlot& thread) noexcept
       : memory_(memory), shard_(memory.thread_slots->number(thread)) {}
 
   // The slot of the first line.
   std::uint32_t first() const noexcept { return first_; }
 
-  // Returns the refusal that take() would give now to a line of the request, or kReserved. Writes nothing shared.
-  // `held` is set where units are missing or the user's limit refuses, while reserved units of the item may come back.
+  // Returns the refusal that take() would give now to a line of the request, or kReserved. Writes nothing shared. If
+  // units are missing or the user's limit refuses, sets `held` to whether reserved units of the item may come back.
   static ReserveResult peek(const LedgerMemory& memory, const StockRequest::Line& line,
                             const StockRequest& request, bool& held) noexcept {
     const std::uint32_t number = memory.items.find(line.sku);

@@ -1,4 +1,4 @@
-// Chooses the units of a reservation's lines that a request for a part of it means.
+// Chooses which units of a reservation's lines belong to the part that a request names.
 #pragma once
 
 #include <algorithm>
@@ -17,7 +17,7 @@ class ChainPart {
     }
   }
 
-  // Offers one line of the chain, with `units` that the part can have.
+  // Offers `units` of one line of the chain, which the part can have.
   void offer(std::uint32_t item, std::uint64_t units) noexcept {
     offered_ += units;
     std::uint32_t i = index_of(item);
@@ -25,13 +25,13 @@ class ChainPart {
     if (i < count_) wishes_[i].offered += units;
   }
 
-  // Once all lines have been offered, returns kDone, or why they are not enough for the part, and in `line` the part's
-  // line to which that applies.
+  // Called once all lines have been offered. Returns kDone, or why they are not enough for the part. Sets `line` to the
+  // part's line to which that applies.
   ResolveResult verdict(std::uint32_t& line) noexcept {
     line = 0;
     if (too_many_) return ResolveResult::kBadQuantity;
     if (part_.line_count == 0) {
-      // A quantity without items is ambiguous if there are several.
+      // A quantity that names no item is ambiguous if the reservation has several.
       if (part_.quantity != 0 && (count_ != 1 || part_.quantity > offered_))
         return ResolveResult::kBadQuantity;
       for (std::uint32_t i = 0; i < count_; ++i) {

@@ -2,11 +2,11 @@
 // that none is due.
 //
 //   root        | bound : 63 | looking : 1 |      one word, on a cache line of its own
-//   branches      as many words as each has leaves below it, or a few more or less
+//   branches      about as many words as each of them has leaves below it
 //   leaves        one word for each 16 slots of the reservation table
 //
-// No hold below a word has a deadline before the word's bound. A bound may be too early (a confirmed hold leaves its
-// bound): the look that it causes raises it.
+// No hold below a word has a deadline before the word's bound. A bound may be too early, because a confirmed hold
+// leaves its bound; the look that this causes raises it.
 //
 //   insert                               look at a word whose bound is past
 //   publish the hold                     mark the word: looking, no bound
@@ -19,16 +19,17 @@
 // their load, so at least one of them sees the other's store: either the inserter finds the mark and lowers the bound
 // itself, or the looker finds the hold. As a rule an inserter finds earlier bounds, and then writes nothing shared.
 //
-// Two levels need the same: an inserter reads a word and then the word above it, while a looker marks the upper word
-// and then reads the lower one. These accesses are seq_cst, so that they are in one order. Therefore, if an inserter
-// found a bound low enough, whichever thread lowered it, each look above it that begins later finds it so too. Without
-// that order the looker could still read the word's older value.
+// The same problem exists between two levels: an inserter reads a word and then the word above it, while a looker marks
+// the upper word and then reads the lower one. These accesses are seq_cst, so that they are in one order. Therefore, if
+// an inserter found a bound low enough, whichever thread lowered it, each look that marks a word above it later finds
+// that bound, too. Without that order the looker could still read the word's older value.
 //
 // A marked word counts as due. So a thread that finds the root's bound in the future knows that no look is under way,
-// and that holds due before now have expired completely. A look that meets the mark of another one on a leaf leaves the
-// leaf to it. On a word above the leaves it looks too, but leaves the bound to the other.
+// and that holds due before now have expired completely. If a look finds that another look has marked a leaf, it skips
+// the leaf. If it finds such a mark on a word above the leaves, it looks below that word, too, but only the other look
+// raises the bound.
 //
-// Extending a hold makes its deadline later, which no bound needs to know.
+// Extending a hold makes its deadline later, so no bound has to change.
 #pragma once
 
 #include <algorithm>
@@ -157,7 +158,8 @@ class DeadlineIndex {
 
   static void lower(AtomicU64& at, std::uint64_t bound) noexcept {
     for (;;) {
-      // SC word: pairs with the CAS in mark(): either no look is raising this bound yet, or the CAS below lowers it.
+      // SC word: pairs with the CAS in mark(). If a look has marked the word before this load, the CAS below lowers the
+      // bound.
       std::uint64_t word = at.load(std::memory_order_seq_cst);
       if (word <= word_of(bound, true)) [[likely]]
         return;  // its bound is no later
@@ -169,11 +171,12 @@ class DeadlineIndex {
     }
   }
 
-  // Marks a word whose bound is past. True: it is this caller that raises the bound, with finish().
+  // Marks a word whose bound is past. Returns true if this caller has marked it; it then raises the bound with
+  // finish().
   static bool mark(AtomicU64& at, std::uint64_t now) noexcept {
     std::uint64_t word = at.load(std::memory_order_relaxed);
     while (!looking(word) && bound_in(word) <= now) {
-      // SC word: pairs with the load in lower(): an inserter that comes later finds no bound.
+      // SC word: pairs with the load in lower(). An inserter that comes later finds no bound.
       if (at.compare_exchange_weak(word, word_of(kNever, true), std::memory_order_seq_cst,
                                    std::memory_order_relaxed)) {
         return true;

@@ -1,5 +1,5 @@
-// Groups of items that share a limit per user. It limits how many units one user can hold or have bought of all items
-// of a group together.
+// Groups of items that share a limit per user: how many units of all items of the group together one user can hold or
+// have bought.
 //
 // A group has no counts of its own. What a user has of a group is the sum of what the user has of its items, so a
 // change of a user's count changes the group's sum too. Threads that add for the same user do so one at a time, under a
@@ -63,8 +63,8 @@ class GroupTable {
     return 0;
   }
 
-  // Makes an item, which cannot be found yet, a member of the group; false if the group is full. Callers come one at a
-  // time.
+  // Makes an item, which no thread can find yet, a member of the group. Returns false if the group is full. Only one
+  // thread at a time calls this.
   bool join(Group& group, std::uint32_t item) noexcept {
     const std::uint32_t members = group.members.load(std::memory_order_relaxed);
     if (members == kMembersMax) return false;
@@ -78,7 +78,8 @@ class GroupTable {
   template <class Count>
   static std::uint64_t sum(const Group& group, Count&& count) noexcept {
     std::uint64_t sum = 0;
-    // ACQ members: pairs with REL in join(). A thread that has found an item finds it here.
+    // ACQ members: pairs with REL in join(). A thread that has found an item in the item table finds it among the
+    // members.
     const std::uint32_t members = group.members.load(std::memory_order_acquire);
     for (std::uint32_t i = 0; i < members; ++i) sum += count(group.items[i]);
     return sum;
@@ -88,7 +89,7 @@ class GroupTable {
   SpinLock<>& lock_of(std::uint64_t hash) const noexcept { return locks_[hash % kLocks].lock; }
 
   Group& operator[](std::uint32_t number) const noexcept { return groups_[number]; }
-  // ACQ groups: pairs with REL in add().
+  // ACQ groups: pairs with REL in add_locked().
   std::uint32_t size() const noexcept { return control_->groups.load(std::memory_order_acquire); }
 
  private:

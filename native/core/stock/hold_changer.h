@@ -1,8 +1,9 @@
 // Changes the quantities of a held reservation: takes more units as a new reservation does, or puts some back.
 //
 // The reservation is `changing` meanwhile: a thread that wants to resolve, change or expire it waits. This thread may
-// wait for the lock of an item, or of a user of a group. No thread holds one of those while it waits for a reservation.
-// Accesses to its lines are relaxed: begin_change() acquires what the last change released in end_change().
+// wait for the lock of an item, or for the lock under which a group's units are counted for a user. No thread that
+// holds one of these waits for a reservation. Accesses to its lines are relaxed: begin_change() acquires what the last
+// change released in end_change().
 #pragma once
 
 #include <algorithm>
@@ -24,8 +25,9 @@ class HoldChanger {
   HoldChanger(LedgerMemory& memory, ThreadSlot& thread, std::uint64_t now) noexcept
       : memory_(memory), thread_(thread), now_(now) {}
 
-  // Makes the reservation hold as many units of each item as `wanted` names for it, or of its only item; of other items
-  // as many as before. Changes everything or nothing: it takes more units before it puts any back.
+  // Makes the reservation hold as many units of each item as `wanted` names for it, or of its only item if `wanted`
+  // names no items. Of other items it holds as many as before. Changes everything or nothing: it takes more units
+  // before it puts any back.
   ResolveAnswer change(std::uint64_t id, const Part& wanted) noexcept {
     ResolveAnswer answer;
     const auto attempt = [&](std::uint32_t head, std::uint64_t seen) -> std::optional<ResolveResult> {
@@ -74,7 +76,7 @@ class HoldChanger {
       const Reservation& reserved = memory_.reservations[slot];
       const std::uint32_t item = reserved.item.load(std::memory_order_relaxed);
       Level* level = level_of(item);
-      // Two are enough to show that there are several.
+      // Two levels are enough to show that the reservation has several items.
       if (level == nullptr && wanted.line_count == 0 && count_ < 2) {
         level = &(levels_[count_++] = {item, false, wanted.quantity, 0, 0});
       }
@@ -87,12 +89,12 @@ class HoldChanger {
       level->bought += Reservation::units_in(reserved.sold.load(std::memory_order_relaxed));
     });
     line = 0;
-    // A quantity without items is ambiguous if there are several.
+    // A quantity that names no item is ambiguous if the reservation has several.
     if (wanted.line_count == 0 && count_ != 1) return ResolveResult::kBadQuantity;
     for (; line < count_; ++line) {
       const Level& level = levels_[line];
       if (!level.is_there) return ResolveResult::kBadLine;
-      // Bought and held units are kept in words of 32 bits, and are in one of them once all held units are bought.
+      // `sold` counts bought units in 32 bits. It counts the held ones, too, once all of them are bought.
       if (level.bought + level.wanted > kQuantityMax) return ResolveResult::kBadQuantity;
       left += level.wanted;
     }
@@ -127,8 +129,9 @@ class HoldChanger {
         });
   }
 
-  // Appends the lines that were taken to the reservation. Units of a shard of which it has a line already are added to
-  // that line; so the reservation never has more lines than RecordReader has room for, however often it is changed.
+  // Appends the lines that were taken to the reservation. If the reservation has a line for the same shard already,
+  // adds the units to that line. So it never has more lines than RecordReader has room for, however often it is
+  // changed.
   void append(std::uint32_t head, std::uint64_t id, std::uint32_t taken, const LedgerUser& user) noexcept {
     ReservationTable& table = memory_.reservations;
     CartReserver::for_each_line(
@@ -140,7 +143,7 @@ class HoldChanger {
           if (same != kNoSlot) {
             std::atomic<std::uint32_t>& quantity = table[same].quantity;
             quantity.store(quantity.load(std::memory_order_relaxed) + units, std::memory_order_relaxed);
-            // A line that held nothing may have an entry that is another pair's by now.
+            // If the line held nothing, its entry may be another pair's by now.
             table[same].user_entry.store(entry, std::memory_order_relaxed);
             table.free_slot(slot);
             return;
@@ -151,8 +154,8 @@ class HoldChanger {
         });
   }
 
-  // Returns the reservation's line with units of the same shard, which count for the user if those of `like` do; or
-  // kNoSlot, and in `last` the reservation's last line.
+  // Returns the reservation's line with units of the same shard as `like`, which count for the user exactly if those of
+  // `like` do. If there is none, returns kNoSlot, and sets `last` to the reservation's last line.
   std::uint32_t find_same(std::uint32_t head, const Reservation& like, std::uint32_t& last) noexcept {
     const std::uint32_t stock_shard = like.stock_shard.load(std::memory_order_relaxed);
     const bool counts = like.user_entry.load(std::memory_order_relaxed) != kNoUser;

@@ -1,9 +1,9 @@
-// The ledger's answer to an id: the reservation that the id got, and how; or 0, if it was refused.
+// The ledger's answer to an id: the reservation that the id got, and whether through a gate; or 0, if it was refused.
 //
 //   | generation : 32 | by a gate : 1 | in no queue : 1 | 0 : 5 | slot + 1 : 25 |
 //
-// A gate puts the orders that it admits in its queue. A restored ledger comes without a queue: an order that a gate
-// admitted is in no queue then, until the same id is asked for again and the order is queued anew.
+// A gate puts the orders that it admits in its queue. A restored ledger comes without a queue. An order that a gate
+// admitted is then in no queue, until a request repeats its id and the gate queues the order again.
 #pragma once
 
 #include <cstdint>

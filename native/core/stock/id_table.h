@@ -1,7 +1,8 @@
 // The client ids that were answered, with their answers, so that a request with the same id gets the same answer again.
 //
 // A bucket has 17 entries. An id lives in its home, the bucket that its keyed hash names. An entry belongs to an id
-// that was admitted (its answer is a reservation, in whatever phase by now) or to one that was refused. A new id takes:
+// that was admitted (its answer is a reservation, which may have ended since) or to one that was refused. A new id
+// takes:
 //
 //   for an admitted id   a free entry or the oldest refused one, if fewer than 16 belong to admitted ids; otherwise the
 //                        oldest admitted one whose reservation is not held; otherwise the 17th entry; otherwise, where
@@ -16,15 +17,15 @@
 // docs/guide/guarantees.md. A home counts its ids in spill buckets; if it has none there, a look-up reads only the
 // home.
 //
-// A bucket is locked while one id in it is decided: a few hundred nanoseconds of native code that calls nothing and
-// cannot be interrupted by JavaScript. A thread locks the home first, then the spill bucket, so threads never wait in a
-// circle. A thread that finds a bucket locked for longer (its holder was preempted) reports that (locked(), kBusy)
-// instead of waiting.
+// A thread locks a bucket while it decides one id in it. That takes a few hundred nanoseconds of native code, which
+// calls no JavaScript. A thread locks the home first, then the spill bucket, so threads never wait in a circle. If a
+// bucket stays locked for longer, because its holder was preempted, a thread that needs it reports that (locked() or
+// kBusy) instead of waiting on.
 //
-// An entry is replaced, but never freed, so the free entries of a bucket are those after the used ones.
+// An entry can be replaced, but is never freed, so the free entries of a bucket are those after the used ones.
 //
-// A way is an entry's place in its bucket. Each has a tag, some bits of its id's hash, so that hardly any other id is
-// compared. As a rule the first 64 bytes of a bucket are enough to see that an id is not there.
+// A way is an entry's place in its bucket. Each has a tag, some bits of its id's hash, so that a look-up compares
+// hardly any other id. As a rule the first 64 bytes of a bucket are enough to see that an id is not there.
 //
 //   bucket:  | admitted, spilled, lock, used | tags[17] | order[17] | ids[17] | answers[17] | bodies[17] |
 #pragma once
@@ -49,7 +50,7 @@ class IdTable {
     std::uint32_t admitted;              // a bit for each way: its id was admitted
     std::atomic<std::uint16_t> spilled;  // for a home: how many of its ids are in spill buckets
     std::atomic<std::uint8_t> locked;
-    std::uint8_t used;              // the ways below are in use
+    std::uint8_t used;              // the ways below this number are in use
     std::uint64_t tags[kTagWords];  // an octet for each way, the lowest first; 0: free
     std::uint8_t order[kWays];      // the used ways, the oldest entry first
     Key ids[kWays];
@@ -79,8 +80,8 @@ class IdTable {
   // The bucket in which the id lives.
   Bucket& home(const HashedKey& id) const noexcept { return buckets_[id.hash & (homes_ - 1)]; }
 
-  // Fetches the home of `id` from memory, which takes as long as some hundred instructions; the caller runs those
-  // meanwhile.
+  // Begins to fetch the home of `id` from memory. That takes as long as some hundred instructions, which the caller
+  // runs meanwhile.
   void prefetch(const HashedKey& id) const noexcept {
     const auto* bucket = reinterpret_cast<const std::byte*>(&home(id));
     for (std::size_t at = 0; at < sizeof(Bucket); at += 64) prefetch_to_write(bucket + at);
@@ -88,7 +89,8 @@ class IdTable {
 
   enum class Room : std::uint8_t { kFound, kNone, kBusy };
 
-  // The table's entry of one id, and room for it. The id's buckets are locked while this lives.
+  // One id's entry in the table, or the room for one. While this object lives, the id's home is locked, and its spill
+  // bucket if it is needed.
   class Visit {
    public:
     Visit(IdTable& table, const HashedKey& id) noexcept : table_(table), id_(id) {
@@ -99,8 +101,8 @@ class IdTable {
       if (way_ != kWays) {
         bucket_ = home_;
       } else if (home.spilled.load(std::memory_order_relaxed) != 0) {
-        // Relaxed: it grows under the lock of the home. A thread that finds a count that has fallen meanwhile looks in
-        // vain.
+        // Relaxed: the count grows only under the lock of the home. If it falls meanwhile, this thread looks into the
+        // spill bucket in vain.
         if (!lock_spill()) {
           unlock_all();
           return;
@@ -115,14 +117,14 @@ class IdTable {
 
     // False: another thread has been deciding an id of one of the buckets for unusually long.
     bool locked() const noexcept { return home_ != nullptr; }
-    // Whether the id is remembered. If so, the next two return its body and answer.
+    // Whether the id is remembered. If so, body() and answer() return what is remembered with it.
     bool known() const noexcept { return bucket_ != nullptr; }
     std::uint64_t body() const noexcept { return bucket_->bodies[way_]; }
     IdAnswer answer() const noexcept { return bucket_->answers[way_]; }
     void change(IdAnswer answer) noexcept { bucket_->answers[way_] = answer; }
 
-    // Looks for room for the id, which is not known, in case it is admitted. `held(reservation)` reports whether that
-    // reservation is held. Changes nothing yet.
+    // Looks for the room that the id, which is not known, takes if it is admitted. `held(reservation)` reports whether
+    // that reservation is held. Changes nothing yet.
     template <class Held>
     Room find_room(Held&& held) noexcept {
       room_ = home_;
@@ -178,8 +180,8 @@ class IdTable {
       }
     }
   }
-  // Remembers an id of a snapshot. `spilled`: the snapshot's table had it in a spill bucket. False if there is no place
-  // for it, or it has one already.
+  // Remembers an id of a snapshot. `spilled`: the snapshot's table had it in a spill bucket. Returns false if there is
+  // no place for it, or it has one already.
   bool restore(const Key& key, std::uint64_t body, IdAnswer answer, bool spilled) noexcept {
     const HashedKey id(secret_, key);
     Bucket& at_home = home(id);
@@ -196,7 +198,7 @@ class IdTable {
   }
 
  private:
-  static constexpr int kSpinsMax = 2000;  // about 20 us of pauses: a hundred times the longest holder
+  static constexpr int kSpinsMax = 2000;  // about 20 us of pauses: a hundred times as long as a thread needs
   static constexpr std::uint16_t kSpilledMax = 0xffff;
 
   Bucket& spill(const HashedKey& id) const noexcept {
@@ -215,8 +217,8 @@ class IdTable {
     return false;
   }
 
-  // Uses none of the bits that choose homes and spill buckets. Its top bit is set, so that find() never takes a free
-  // way for one in use.
+  // The tag has none of the bits of the hash that choose homes and spill buckets. Its top bit is set, so that find()
+  // never takes a free way for one in use.
   static std::uint64_t tag_of(const HashedKey& id) noexcept { return id.hash >> 56 | 0x80; }
 
   // Returns the way of `id`, or kWays.
@@ -225,7 +227,7 @@ class IdTable {
     const std::uint64_t tags = tag_of(id) * kOnes;
     for (std::uint32_t word = 0; word < kTagWords; ++word) {
       const std::uint64_t differences = bucket.tags[word] ^ tags;
-      // The top bits of octets without a difference; perhaps also of some octets above those.
+      // Contains the top bit of each octet without a difference; perhaps also those of some octets above one of these.
       std::uint64_t same = (differences - kOnes) & ~differences & kTops;
       for (; same != 0; same &= same - 1) {
         const std::uint32_t way = word * 8 + static_cast<std::uint32_t>(std::countr_zero(same)) / 8;
@@ -235,8 +237,8 @@ class IdTable {
     return kWays;
   }
 
-  // The next two return a place for one more entry as an index into `order`: the index of the entry to replace, or the
-  // one after the last for a free entry. kWays: there is none.
+  // The next two functions return a place for one more entry, as an index into `order`: the index of the entry to
+  // replace, or the one after the last for a free entry. kWays: there is none.
 
   // A free entry; otherwise the oldest refused one.
   static std::uint32_t spare_place(const Bucket& bucket) noexcept {
@@ -252,7 +254,8 @@ class IdTable {
   static std::uint32_t admitted_place(const Bucket& bucket, Held&& held) noexcept {
     const std::uint32_t others = ~bucket.admitted & ((1U << kWays) - 1);
     const bool enough = (others & (others - 1)) == 0;  // one at most
-    // The oldest is asked first, and as a rule is the only one asked: each question reads memory that is far away.
+    // `held` is called for the oldest entry first, and as a rule only for that one, because each call reads memory that
+    // is not in the cache.
     for (std::uint32_t place = 0; enough && place < bucket.used; ++place) {
       const std::uint32_t way = bucket.order[place];
       const bool admitted = (bucket.admitted >> way & 1) != 0;
@@ -267,8 +270,8 @@ class IdTable {
     const bool replaces = place < bucket.used;
     const std::uint32_t way = replaces ? bucket.order[place] : bucket.used++;
     if (&bucket != &home_of_id) {
-      // Relaxed: see Visit(). The home of the replaced id is not locked, but a home that counts too many only causes a
-      // look in vain.
+      // Relaxed: see Visit(). The home of the replaced id is not locked, but if that home counts too many, a thread
+      // only looks into the spill bucket in vain.
       if (replaces) {
         home({secret_, bucket.ids[way]}).spilled.fetch_sub(1, std::memory_order_relaxed);
       }

@@ -1,11 +1,12 @@
 // An item on sale. Its units are in shards: see item_units.h.
 //
-//   | sku | name | shards | per user | closed | total | backorder |   one cache line, written by restock and such
+//   | sku | name | shards | per user | closed | total | backorder |   one cache line, seldom written
 //
 // An item with a backorder cap can be reserved beyond its total, by that many units.
 //
-// A limit per user can come and go. Units reserved or sold while there is none count for no user. Each line of a
-// reservation records whether it counts. An item that has, or had, a limit keeps the sum of its units sold uncounted.
+// A limit per user can be set and removed at any time. Units that are reserved while there is none count for no user.
+// Each line of a reservation records whether its units count. An item that has, or had, a limit keeps the number of its
+// sold units that count for no user.
 #pragma once
 
 #include <atomic>
@@ -39,10 +40,11 @@ struct alignas(kCacheLine) Item {
   typename A::template atomic<std::uint32_t> closed;  // 1: nothing more is reserved
   typename A::template atomic<std::uint32_t> change;  // odd while the total is being changed
   typename A::template atomic<std::uint64_t> total;
-  // If it counts users: the units sold that no user's count has.
+  // If the item counts users: its sold units that no user's count includes.
   typename A::template atomic<std::uint64_t> sold_uncounted;
   typename A::template atomic<std::uint64_t> backorder;  // 0: nothing beyond the total
-  SpinLock<A> lock;  // of a thread that changes the total, or gathers units from several shards
+  // Held by a thread that changes the total or the cap, gathers units from several shards, or puts sold units back.
+  SpinLock<A> lock;
 
   std::string_view name_text() const noexcept { return {name, name_length}; }
 };

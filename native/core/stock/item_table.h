@@ -1,4 +1,4 @@
-// The items on sale, found by sku, and through ItemUnits their units.
+// The items on sale. find() finds an item by its sku; the base class ItemUnits changes its units.
 //
 //   memory:  | Control | Item ... | StockShard ... | index |
 #pragma once
@@ -30,12 +30,12 @@ class ItemTable : public ItemUnits<A> {
 
   struct Control {
     alignas(kCacheLine) AtomicU32 items;
-    std::uint32_t shards;  // how many items have taken; under the lock
-    SpinLock<A> lock;      // of a thread that adds an item
+    std::uint32_t shards;  // how many of them the items have; under the lock
+    SpinLock<A> lock;      // held by a thread that adds an item
   };
 
   static constexpr std::uint64_t index_size(std::uint32_t items) { return std::bit_ceil(items * 2ULL); }
-  // For as many shards as items: an item has one or more.
+  // `items` is the most items and also the most shards. An item has one shard or more.
   static constexpr Layout layout(std::uint32_t items) {
     return layout_of<Control, Item, StockShard, AtomicU32>(1, items, items, index_size(items));
   }
@@ -54,7 +54,8 @@ class ItemTable : public ItemUnits<A> {
   Added add(const ItemSpec& spec) noexcept {
     return add(spec, [](std::uint32_t) { return true; });
   }
-  // Calls `join(number)` before the item can be found, for one item at a time, as the last step that can fail.
+  // Adds an item. The last step that can fail is `join(number)`, which is called for one item at a time, before the
+  // item can be found.
   template <class Join>
   Added add(const ItemSpec& spec, Join&& join) noexcept {
     control_->lock.lock();
@@ -66,14 +67,15 @@ class ItemTable : public ItemUnits<A> {
   // Returns the number of the item with this sku, or kNoItem.
   std::uint32_t find(const Key& sku) const noexcept {
     for (std::uint64_t slot = place(sku);; slot = (slot + 1) & mask_) {
-      // ACQ index: pairs with REL in add(): the item is complete.
+      // ACQ index: pairs with REL in add_locked(): the item is complete.
       const std::uint32_t number = index_[slot].load(std::memory_order_acquire);
       if (number == 0) return kNoItem;
       if (items_[number - 1].sku == sku) return number - 1;
     }
   }
 
-  // Returns how many places find() looks at: some tens at most, unless an attacker could choose the skus.
+  // Returns how many places find() looks at for this sku at most. These are some tens, unless an attacker could choose
+  // the skus in the table.
   static constexpr std::uint64_t kStepsMax = 1'024;
   std::uint64_t steps_to(const Key& sku) const noexcept {
     std::uint64_t steps = 1;
@@ -84,14 +86,15 @@ class ItemTable : public ItemUnits<A> {
   }
 
   Item& operator[](std::uint32_t number) const noexcept { return items_[number]; }
-  // ACQ items: pairs with REL in add().
+  // ACQ items: pairs with REL in add_locked().
   std::uint32_t size() const noexcept { return control_->items.load(std::memory_order_acquire); }
 
  private:
   static Item* items_of(void* memory) { return reinterpret_cast<Item*>(static_cast<Control*>(memory) + 1); }
 
-  // The place at which find() begins. The places of ids and users come from a PRF; this one does not. A client chooses
-  // the sku to find, but not those in the table. Without the secret it cannot aim at a long row of taken places.
+  // Returns the place at which find() begins. The places of ids and users come from a keyed hash (a PRF); this one does
+  // not. A client chooses the sku to find, but not the skus in the table. Without the secret it cannot aim at a long
+  // row of taken places.
   std::uint64_t place(const Key& sku) const noexcept {
     return (mix(sku.low ^ secret_.words[0]) ^ mix(sku.high ^ secret_.words[1])) & mask_;
   }

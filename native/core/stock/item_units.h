@@ -1,10 +1,10 @@
-// The units of an item. They are split over several shards if the item is hot, so that threads that reserve it do not
-// share a cache line; each shard keeps the sum for its own part (see stock_shard.h).
+// The units of an item. A popular item can have several shards, so that threads that reserve it do not share a cache
+// line. Each shard counts the units of its own part (see stock_shard.h).
 //
 //   StockShard, one cache line each:  | available : 32 | reserved : 32 | ... |   by reserve, confirm, cancel ...
 //
-// The backorder cap of an item is in its shards, as available units, so that a reservation need not know of it;
-// counts() tells the two apart.
+// The shards count the backorder cap of an item as available units, so that a reservation need not know the cap.
+// counts() subtracts it.
 #pragma once
 
 #include <algorithm>
@@ -18,7 +18,7 @@
 
 namespace sluice {
 
-// available + reserved + sold = total + backordered, and available or backordered is 0.
+// available + reserved + sold = total + backordered, and at least one of available and backordered is 0.
 struct StockCounts {
   std::uint64_t total, available, reserved, sold;
   std::uint64_t backorder;    // the cap; total + backorder is at most kQuantityMax
@@ -42,31 +42,33 @@ class ItemUnits {
   using Item = sluice::Item<A>;
   using StockShard = sluice::StockShard<A>;
 
-  // `shards`: of all items.
+  // `shards`: the shards of all items.
   explicit ItemUnits(StockShard* shards) : shards_(shards) {}
 
   StockShard& shard(std::uint32_t number) const noexcept { return shards_[number]; }
 
-  // Makes `quantity` units of a new item available. Before any thread can find the item.
+  // Makes `quantity` units of a new item available. Called before any thread can find the item.
   void begin_sale(Item& item, std::uint64_t quantity) noexcept {
     for_shards(item, [&](StockShard& shard) { shard.sharded = item.shards > 1 ? 1 : 0; });
     put_on_sale(item, quantity);
   }
 
   // Whether `quantity` units are available, all shards together.
-  //   kSoldOut: there was an instant of this call at which they were not.
-  //   kUnsettled: the call did not find them, but units were coming back, or will if another thread's gathering fails.
+  //   kSoldOut: at some instant during the call they were not.
+  //   kUnsettled: the call did not find them, but units were coming back meanwhile, or another thread gathers units,
+  //     and puts them back if it fails.
   enum class Look : std::uint8_t { kEnough, kSoldOut, kUnsettled };
 
   Look look(const Item& item, std::uint64_t quantity) const noexcept {
     if (item.shards == 1) [[likely]]
       return shards_[item.first_shard].available() < quantity ? Look::kSoldOut : Look::kEnough;
     std::uint32_t under_way = 0;
-    // ACQ ended: pairs with REL in ~Return(): the words below include what came back.
+    // ACQ ended: pairs with REL in ~Return(). The words read below include the units that came back.
     for_shards(item,
                [&](StockShard& shard) { under_way -= shard.returns_ended.load(std::memory_order_acquire); });
     std::uint64_t sum = 0;
-    // ACQ word: pairs with REL in reserve(): the sum below counts each return that came before a unit went.
+    // ACQ word: pairs with REL in reserve(). If a word shows that a unit was taken, `under_way` below counts each
+    // return that began before that.
     for_shards(item, [&](StockShard& shard) {
       sum += StockShard::available_in(shard.word.load(std::memory_order_acquire));
     });
@@ -76,7 +78,8 @@ class ItemUnits {
     return under_way == 0 ? Look::kSoldOut : Look::kUnsettled;
   }
 
-  // The same. For kSoldOut, `reserved` becomes whether units of the item are reserved, which may come back.
+  // The same. If the result is kSoldOut, sets `reserved` to whether units of the item are reserved, because these may
+  // come back.
   Look look(const Item& item, std::uint64_t quantity, bool& reserved) const noexcept {
     if (item.shards == 1) [[likely]] {
       const std::uint64_t word = shards_[item.first_shard].word.load(std::memory_order_relaxed);
@@ -87,7 +90,7 @@ class ItemUnits {
     const Look first = look(item, quantity);
     if (first != Look::kSoldOut) return first;
     reserved = any_reserved(item);
-    // If none are, the last ones may have come back since the first look.
+    // If none are reserved now, the last reserved ones may have come back since the first look.
     return reserved ? first : look(item, quantity);
   }
 
@@ -102,7 +105,8 @@ class ItemUnits {
   StockCounts counts(const Item& item) const noexcept {
     StockCounts counts{};
     spin_wait<A>([&] {
-      // ACQ change: pairs with REL in change_total(): an even number says that total and words belong together.
+      // ACQ change: pairs with REL in change_total(). If the number is even, and still the same afterwards, the total
+      // and the words belong together.
       const std::uint32_t before = item.change.load(std::memory_order_acquire);
       counts = {};
       counts.total = item.total.load(std::memory_order_relaxed);
@@ -112,36 +116,38 @@ class ItemUnits {
         counts.available += StockShard::available_in(word);
         counts.reserved += StockShard::reserved_in(word);
       });
-      // Pairs with the fence in change_total(): a sum that has read a unit of a change finds the number changed.
+      // Pairs with the fence in change_total(): if a sum above includes any unit of a change, the load below finds the
+      // number changed.
       A::fence(std::memory_order_acquire);
       return before % 2 == 0 && item.change.load(std::memory_order_relaxed) == before;
     });
     counts.sold = counts.total + counts.backorder - counts.available - counts.reserved;
-    // Units of the total go first: as long as more than the cap is available, nothing is backordered.
+    // Units of the total go first: while at least the cap is available, nothing is backordered.
     counts.backordered = counts.backorder - std::min(counts.backorder, counts.available);
     counts.available -= std::min(counts.available, counts.backorder);
     return counts;
   }
 
-  // Sets the limit per user; 0: none. Relaxed: a reservation on its way may still go by the limit before.
+  // Sets the limit per user; 0: none. Relaxed: a reservation that has already begun may still use the previous limit.
   void limit_users(Item& item, std::uint64_t per_user) noexcept {
     item.per_user.store(per_user, std::memory_order_relaxed);
   }
-  // Before an item has its first limit per user: units sold until now count for no user. Called while no operation is
-  // inside, when their number is known.
+  // Called before an item gets its first limit per user. The units sold until now count for no user, and this stores
+  // their number. No operation is inside meanwhile, so the number is exact.
   void count_users(Item& item) noexcept {
     if (item.counts_users.load(std::memory_order_relaxed) != 0) return;
     item.sold_uncounted.store(counts(item).sold, std::memory_order_relaxed);
     item.counts_users.store(1, std::memory_order_relaxed);
   }
-  // Adds `quantity` to the sold units that no user's count has. Relaxed: read while no operation is inside.
+  // Adds `quantity` to the sold units that no user's count includes, if the item counts users. Relaxed: the number
+  // publishes no other memory.
   void sold_uncounted(Item& item, std::uint64_t quantity) noexcept {
     if (item.counts_users.load(std::memory_order_relaxed) != 0)
       item.sold_uncounted.fetch_add(quantity, std::memory_order_relaxed);
   }
 
-  // Takes `quantity` from the sold units that no user's count has. Returns false, and takes nothing, if there are
-  // fewer. An item that never counted users keeps no such number: then it returns true.
+  // Takes `quantity` from the sold units that no user's count includes. Returns false, and takes nothing, if there are
+  // fewer. An item that never counted users has no such number; for it this returns true.
   bool take_uncounted(Item& item, std::uint64_t quantity) noexcept {
     if (item.counts_users.load(std::memory_order_relaxed) == 0) return true;
     std::uint64_t before = item.sold_uncounted.load(std::memory_order_relaxed);
@@ -172,8 +178,8 @@ class ItemUnits {
     item.lock.unlock();
     return taken;
   }
-  // Makes the total `total`. Total and backorder cannot be less than the units reserved and sold: then the call changes
-  // nothing, or with `clamp` makes the total as low as it can be.
+  // Sets the total to `total`. Total and backorder cap together cannot be less than the units reserved and sold. If
+  // they would be, the call changes nothing, or with `clamp` makes the total as low as it can be.
   TotalSet set_total(Item& item, std::uint64_t total, bool clamp) noexcept {
     TotalSet set{LevelSet::kTooMany, 0, 0};
     item.lock.lock();
@@ -187,8 +193,8 @@ class ItemUnits {
     item.lock.unlock();
     return set;
   }
-  // Makes the backorder cap `backorder`. The cap cannot be less than the units backordered: then the call changes
-  // nothing, or with `clamp` makes the cap as low as it can be.
+  // Sets the backorder cap to `backorder`. The cap cannot be less than the units backordered. If it would be, the call
+  // changes nothing, or with `clamp` makes the cap as low as it can be.
   LevelSet set_backorder(Item& item, std::uint64_t backorder, bool clamp) noexcept {
     TotalSet set{LevelSet::kTooMany, 0, 0};
     item.lock.lock();
@@ -205,10 +211,11 @@ class ItemUnits {
     return set.result;
   }
 
-  // Makes units of a shard available again that the caller knows to be sold.
+  // Makes `quantity` units, which the caller knows to be sold, available again in the shard `stock_shard`.
   void give_back(Item& item, std::uint32_t stock_shard, std::uint64_t quantity) noexcept {
     item.lock.lock();
-    // The total stays, but counts() must not find the units sold in one shard and available in another.
+    // The total stays, but counts() must not count units twice: in one shard before they are sold, and in another one
+    // after they have come back.
     change_total(item, [&] {
       shards_[stock_shard].add(quantity);
       return 0;
@@ -230,7 +237,7 @@ class ItemUnits {
     return some <= kQuantityMax && more <= kQuantityMax - some;
   }
 
-  // Under the lock: adds or takes the units that make a level of `before` into `after`.
+  // Under the lock: adds or takes available units, to change the total or the cap from `before` to `after`.
   TotalSet set_level(Item& item, std::uint64_t before, std::uint64_t after, bool clamp) noexcept {
     if (after >= before) return {LevelSet::kDone, put_on_sale(item, after - before), 0};
     if (clamp) return {LevelSet::kDone, 0, take_up_to(item, before - after, 0)};
@@ -244,7 +251,7 @@ class ItemUnits {
     for_shards(item, [&](StockShard& shard) { shard.add(share(quantity, item.shards, i++)); });
     return quantity;
   }
-  // Under the lock: takes up to `quantity` available units, but leaves `rest` of them. Returns how many.
+  // Under the lock: takes up to `quantity` available units, but leaves at least `rest` of them. Returns how many.
   std::uint64_t take_up_to(Item& item, std::uint64_t quantity, std::uint64_t rest) noexcept {
     std::uint64_t taken = 0;
     if (item.shards == 1 || rest == 0) {
@@ -254,7 +261,8 @@ class ItemUnits {
     // Keeps other threads from reporting sold-out while units are about to be put back below.
     const typename StockShard::Return may_come_back(shards_[item.first_shard]);
     for_shards(item, [&](StockShard& shard) { taken += shard.take_away(quantity + rest - taken); });
-    // The units in hand were all available at one instant. `rest` of them stay, so no more are taken than allowed.
+    // The units taken above were all available at one instant. `rest` of them are put back, so no more are taken than
+    // allowed.
     rest = std::min(taken, rest);
     put_on_sale(item, rest);
     return taken - rest;
@@ -263,7 +271,7 @@ class ItemUnits {
   bool take_all(Item& item, std::uint64_t quantity) noexcept {
     if (item.shards == 1) return shards_[item.first_shard].take_all(quantity);
     bool done = false;
-    // Tries again if units were coming back meanwhile: there are too few only if none were.
+    // Tries again if units were coming back meanwhile. Only if none were, there are too few.
     spin_wait<A>([&] {
       done = gather(item, quantity);
       return done || look(item, quantity) == Look::kSoldOut;
@@ -282,8 +290,8 @@ class ItemUnits {
     return false;
   }
 
-  // Under the lock: calls `words()`, which changes the words and perhaps the backorder, and adds what it returns to the
-  // total. counts() sees all of the change or none of it.
+  // Under the lock: calls `words()`, which changes the words of the shards and perhaps the backorder cap, and adds what
+  // it returns to the total. counts() sees all of the change or none of it.
   template <class Words>
   void change_total(Item& item, Words&& words) noexcept {
     const std::uint32_t number = item.change.load(std::memory_order_relaxed);

@@ -22,9 +22,9 @@ struct LedgerAudit {
   std::uint64_t reserved_found = 0, users_found = 0;  // the sums of its reservations and user entries
   std::uint64_t held = 0;                             // reservations
   std::uint64_t lines = 0, free_slots = 0;            // together: the table's slots
-  std::uint64_t users = 0, users_counted = 0;         // pairs with a count, and how many the table counts
+  std::uint64_t users = 0, users_counted = 0;         // pairs with a count; the table's own number of them
   std::uint64_t users_off = 0;   // pairs whose count is not what they hold and have bought
-  std::uint64_t shards_off = 0;  // shards whose own reservations do not add up
+  std::uint64_t shards_off = 0;  // shards whose reserved units are not those of their lines
   std::uint64_t never_due = 0;   // reservations that no look would find when they are due
 
   bool adds_up(std::uint64_t slots) const noexcept {
@@ -99,7 +99,8 @@ inline LedgerAudit audit(LedgerMemory& memory, std::uint64_t* scratch) noexcept 
         item.counts_users.load(std::memory_order_relaxed) == 0
             ? 0
             : counts.sold - item.sold_uncounted.load(std::memory_order_relaxed);
-    // Sold is the remainder: with more units available or reserved than there can be, it would be beyond all bounds.
+    // Sold is the remainder. If more units are available or reserved than there can be, it has wrapped around below 0,
+    // and so is greater than `most_taken`.
     const std::uint64_t most_taken = counts.total + counts.backorder;
     const bool adds_up = most_taken <= kQuantityMax && counts.sold <= most_taken &&
                          counts.reserved == reserved[number] &&
@@ -119,7 +120,7 @@ inline LedgerAudit audit(LedgerMemory& memory, std::uint64_t* scratch) noexcept 
     for (; i < pair_count && pairs[i].entry == pair.entry; ++i) holds += pairs[i].quantity;
     report.users_off += holds != pair.count;
   }
-  // If each pair that reservations name has what they hold for it, a difference here is a count of pairs that no
+  // If the loop above has found no error in the pairs that reservations name, a difference here is in pairs that no
   // reservation names.
   report.users_off += unaccounted != held_by_users;
   return report;

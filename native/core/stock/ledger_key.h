@@ -26,7 +26,7 @@ inline constexpr std::size_t kIdTextMax = 256;  // the longest id that is a text
 inline constexpr bool is_ledger_key(const Key& key) noexcept { return key.high >> kKeyBits == 0; }
 inline constexpr bool is_number(const Key& key) noexcept { return key.high == 1; }
 
-// The user that reserves, as movements show it: the key, and for a text the text itself.
+// The user that reserves, as movements show it: the key, and the text if the user is named by one.
 struct LedgerUser {
   static constexpr std::size_t kTextMax = 64;  // octets of UTF-8
   static constexpr std::size_t kWords = kTextMax / sizeof(std::uint64_t);

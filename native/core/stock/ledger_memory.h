@@ -30,7 +30,7 @@ inline constexpr std::uint32_t kReservationsMax = 1U << 24, kUsersMax = 1U << 26
 static_assert(kReservationsMax < 1U << IdAnswer::kSlotBits);
 
 struct LedgerShape {
-  std::uint32_t items = 0;  // shards: an item has one or more
+  std::uint32_t items = 0;  // also the number of shards: an item has one or more
   std::uint32_t reservations = 0;
   std::uint32_t users = 0;
   std::uint32_t ids = 0;
@@ -44,7 +44,7 @@ struct LedgerShape {
 };
 
 // kByPassers: threads that reserve also expire due holds, a few at a time. kAsked: due holds expire only when a caller
-// asks for that, or when they are in the way of a request; as on a manual clock.
+// asks for that, or when a request is refused because of them. A ledger with a manual clock has kAsked.
 enum class Sweeping : std::uint8_t { kAsked, kByPassers };
 
 struct LedgerControl {

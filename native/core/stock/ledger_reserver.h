@@ -1,4 +1,4 @@
-// Answers requests to reserve units: by what the request's id was told before, or by taking them.
+// Answers requests to reserve units. It repeats the earlier answer to the request's id, or takes the units.
 #pragma once
 
 #include <cstdint>
@@ -92,7 +92,7 @@ class LedgerReserver {
   std::uint64_t reservation_of(ThreadSlot& thread, const Key& id) noexcept {
     const Inside inside(memory_, thread);
     std::uint64_t reservation = 0;
-    // Another thread may have locked the neighbourhood to decide another id.
+    // Another thread may have locked the id's bucket to decide another id.
     spin_wait([&] {
       const IdTable::Visit visit(memory_.ids, HashedKey(secret(), id));
       if (visit.locked() && visit.known()) reservation = visit.answer().reservation();
@@ -106,7 +106,8 @@ class LedgerReserver {
   // operation. If it returns false, reserve() undoes everything and does not remember the id. Undoing cannot fail;
   // while it lasts (some tens of nanoseconds a line) other threads may find the units taken.
   //
-  // A gate's order that is still held, but in no queue, is published again, once, and held as long as a new one.
+  // If the id is that of a gate's order that is still held, but in no queue, reserve() publishes the order again, once,
+  // and holds it as long as a new one.
   template <class Publish>
   Answer reserve(ThreadSlot& thread, const Request& request, std::uint64_t now, Publish&& publish) noexcept {
     const Inside inside(memory_, thread);
@@ -118,8 +119,8 @@ class LedgerReserver {
     return answer;
   }
 
-  // Returns the phase of the reservation at `now`, and what is left of its hold. Advisory: another thread may extend or
-  // resolve it at once.
+  // Returns the phase of the reservation at `now`, and what is left of its hold. Another thread may extend or resolve
+  // it right afterwards.
   Standing standing(std::uint64_t id, std::uint64_t now) const noexcept {
     return memory_.reservations.standing(id, now);
   }
@@ -141,8 +142,8 @@ class LedgerReserver {
 
   LedgerMemory memory_;
 
-  // The slots that one refusal, or every kPassEvery-th reservation, looks at to expire what is due: up to 512
-  // reservations expire, more than are made meanwhile, so a thread too busy for its timers keeps up with itself.
+  // One refusal, or every kPassEvery-th reservation, looks at kLookSlots slots to expire what is due. So up to 512
+  // reservations expire for each 64 that a thread makes: more than it makes, even if it is too busy for its timers.
   static constexpr std::uint32_t kLookSlots = 512, kPassEvery = 64;
 
   static bool of_stock(ReserveResult refusal) noexcept {
@@ -153,8 +154,9 @@ class LedgerReserver {
   }
 
  private:
-  // Tries once to reserve. A refusal is provisional if a hold was due before the attempt, which may be the reason. The
-  // first attempt and the next one are functions of their own, so that the compiler inlines the first.
+  // Tries once to reserve. A refusal is provisional if a hold was due before the attempt, because that may be the
+  // reason. kAgain: this is the second attempt. Each of the two is a function of its own, so that the compiler inlines
+  // the first.
   template <bool kAgain, class Publish>
   Answer attempt(ThreadSlot& thread, const Request& request, std::uint64_t now, Publish&& publish) noexcept {
     return request.has_id() ? attempt_with_id<kAgain>(thread, request, now, publish)
@@ -180,8 +182,8 @@ class LedgerReserver {
     return answer;
   }
 
-  // After a first attempt whose refusal is provisional. Not within attempt(), while other threads wait for the bucket
-  // of its id.
+  // Called after a first attempt whose refusal is provisional. attempt() itself does not do this, because it keeps the
+  // bucket of the id locked, for which other threads may wait.
   template <class Publish>
   SLUICE_APART Answer reserve_past_due(ThreadSlot& thread, const Request& request, std::uint64_t now,
                                        Answer refusal, Publish&& publish) noexcept {
@@ -209,11 +211,12 @@ class LedgerReserver {
     table[head].deadline_ns.store(now + request.hold_ns, std::memory_order_relaxed);
     table[head].put_user(request.user, request.has_id());
     if (request.has_id()) table.put_id(head, request.id, request.id_text);
-    // Recorded before another thread can find it, so that no later movement of it is recorded first.
+    // The reservation is recorded before another thread can find it, so that no later movement of it is recorded first.
     tell(MovementKind::kReserved, head, table.id_in(head), request.user, now);
     const std::uint64_t id = table.hold(head);
     if (publish(id)) return {ReserveResult::kReserved, id, 0};
-    // The thread that resolves it undoes the rest. A sweep may have been faster if the hold is shorter than this step.
+    // Cancels the reservation, unless another thread has resolved it before. A sweep may have, if the hold is shorter
+    // than this step.
     for (std::uint64_t seen = table.state(id); ReservationTable::phase_in(seen) == Phase::kHeld;
          seen = table.state(id)) {
       if (!table.resolve(head, seen, Phase::kCancelled)) continue;
@@ -252,7 +255,7 @@ class LedgerReserver {
       }
       return true;
     }
-    // Found before units are taken, so that an id whose request reserves is always remembered.
+    // Looks for room before units are taken, so that an id whose request reserves is always remembered.
     const IdTable::Room room = id.find_room([&](std::uint64_t reservation) {
       return memory_.reservations.phase(reservation) == Phase::kHeld &&
              Resolver(memory_, thread, now).still_held(reservation);

@@ -214,12 +214,12 @@ class LedgerSnapshot {
     SnapshotError error = SnapshotError::kDamaged;  // valid unless `sound`
     LedgerShape written{};                          // the shape of the snapshot's ledger
 
-    // Returns the next word; past the end 0, and then `sound` is false.
+    // Returns the next word. Past the end, returns 0 and makes `sound` false.
     std::uint64_t take() {
       sound = sound && at < words.size();
       return sound ? words[at++] : 0;
     }
-    // Returns the next word, which must be below `limit`.
+    // Returns the next word. If it is not below `limit`, returns 0 and makes `sound` false.
     std::uint32_t below(std::uint64_t limit) {
       const std::uint64_t word = take();
       sound = sound && word < limit;
@@ -240,7 +240,8 @@ class LedgerSnapshot {
       return length;
     }
 
-    // Not sound unless `fits`. If the table is smaller than the snapshot's, `too_small` is the reason.
+    // Makes `sound` false unless `fits`. If the table (`room`) is smaller than the snapshot's (`had`), `error` becomes
+    // `too_small`.
     void require_room(bool fits, std::uint32_t room, std::uint32_t had, SnapshotError too_small) {
       if (!sound || fits) return;
       sound = false;

@@ -1,4 +1,4 @@
-// Every change of stock, in a bounded ring that any attached thread may read: user, item, quantity, time and
+// Records every change of stock in a bounded ring, which any attached thread may read: user, item, quantity, time and
 // reservation. Writers never wait for readers: they overwrite the oldest entries, and a reader that was too slow learns
 // how many it missed.
 //
@@ -30,7 +30,7 @@ enum class MovementKind : std::uint8_t {
   kConfirmed = 6,
   kCancelled = 7,
   kExpired = 8,
-  kReturned = 9,  // the rest, where less than was reserved is confirmed
+  kReturned = 9,  // the rest of the units, where only a part is confirmed
   kReopened = 10,
   kReversed = 11,  // bought units are on sale again
 };
@@ -68,7 +68,7 @@ class MovementLog {
   }
   static constexpr std::uint64_t bytes(std::uint32_t capacity) { return layout(capacity).bytes(); }
 
-  // A capacity of 0 keeps nothing.
+  // With a capacity of 0, the log keeps nothing.
   MovementLog(void* memory, std::uint32_t capacity)
       : control_(static_cast<Control*>(memory)),
         entries_(reinterpret_cast<Entry*>(control_ + 1)),
@@ -80,13 +80,13 @@ class MovementLog {
     if (size_ == 0) return;
     const std::uint64_t position = control_->head.fetch_add(1, std::memory_order_relaxed);
     Entry& entry = entries_[position & (size_ - 1)];
-    // A writer that was preempted a whole lap ago must be done with the entry first. ACQ stamp: pairs with the second
-    // REL below, so that this writer's words come after that one's.
+    // The writer that had this entry one lap ago may have been preempted; it must finish first. ACQ stamp: pairs with
+    // the second REL below, so that this writer's words come after that one's.
     const std::uint64_t before = position < size_ ? 0 : 2 * (position - size_) + 2;
     spin_wait<A>([&] { return entry.stamp.load(std::memory_order_acquire) == before; });
     // REL stamp: pairs with ACQ in read(), whose caller then finds the head beyond this position.
     entry.stamp.store(2 * position + 1, std::memory_order_release);
-    // Pairs with the fence in read(): a reader that reads a word of this entry reads at least this stamp after it.
+    // Pairs with the fence in read(): a reader that has read a word written below then reads this stamp or a later one.
     A::fence(std::memory_order_release);
     const LedgerUser& user = movement.user;
     const auto put = [&](std::uint32_t i, std::uint64_t word) {

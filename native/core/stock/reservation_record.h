@@ -1,5 +1,5 @@
-// The record of a reservation, copied from its slots as a whole, without a lock: of one that is held, or that has ended
-// and is not yet overwritten by a later use of its slots.
+// Copies the record of a reservation from its slots, as a whole and without a lock. The reservation is held, or has
+// ended and its slots have not been used again.
 #pragma once
 
 #include <atomic>
@@ -12,11 +12,11 @@ namespace sluice {
 
 struct ReservationRecord {
   // An item can have two lines for each of its shards: one that counts for the user, and one that does not, if its
-  // limit per user came or went in between.
+  // limit per user was set or removed in between.
   static constexpr std::uint32_t kLinesMax = StockRequest::kLinesMax * kShardsMax * 2;
 
   struct Line {
-    std::uint64_t sold;  // the word: see Reservation
+    std::uint64_t sold;  // the word `sold` of the slot: see Reservation
     std::uint32_t slot, item, stock_shard, quantity, entry;
     std::uint32_t taken;  // for the reader's own use
   };
@@ -46,7 +46,7 @@ class RecordReader {
     return phase == Phase::kFree || phase == Phase::kLine ? 0 : ReservationTable::id_of(slot, state);
   }
 
-  // False if the record is gone, or not whole any more.
+  // Returns false if the record is gone, or not whole any more.
   bool read(std::uint64_t id, ReservationRecord& record) const noexcept {
     for (;;) {
       const std::uint64_t state = table_.state(id);
@@ -63,7 +63,8 @@ class RecordReader {
   }
 
  private:
-  // Copies what the slots contain, whatever it is. False if the chain is not this reservation's.
+  // Copies what the slots contain, even if it is out of date. Returns false if the chain is not that of this
+  // reservation.
   bool copy(ReservationRecord& record) const noexcept {
     const std::uint32_t head = table_.slot_of(record.id);
     const Reservation& first = table_[head];

@@ -44,7 +44,7 @@ class ReservationsWriter {
     }
   }
 
-  // Leaves out the slots at the beginning that were never used: their order is that of their numbers.
+  // Leaves out the slots at the beginning of the free list that were never used and are in the order of their numbers.
   template <class OneMore>
   void write_free(OneMore&& one_more) {
     bool unused = true;
@@ -130,7 +130,8 @@ class ReservationsReader {
   static std::uint64_t seen_words(std::uint32_t slots) { return (slots + 63ULL) / 64; }
   bool seen(std::uint32_t slot) const { return (seen_[slot / 64] >> slot % 64 & 1) != 0; }
 
-  // The items of one reservation: no more than a request can name, for which code that works on reservations has room.
+  // The items of one reservation: no more than a request can name, because code that works on reservations has no room
+  // for more.
   struct ItemSet {
     // False: there is no room for it.
     bool add(std::uint32_t item) {
@@ -143,7 +144,8 @@ class ReservationsReader {
     std::uint32_t items[StockRequest::kLinesMax];
   };
 
-  // For a free slot: whether the record that begins in it, if it is still whole, can be that of a reservation.
+  // For a free slot: whether the record that begins in it has no more items than a reservation can have. True if the
+  // record is not whole any more.
   bool record_fits(std::uint32_t slot) const {
     const RecordReader reader(memory_);
     const std::uint64_t id = reader.id_at(slot);
@@ -199,7 +201,7 @@ class ReservationsReader {
     read_line(slot, nullptr);
   }
 
-  // A slot is in one place only, and its state is one that it can have there.
+  // Reads the state of a slot. It is sound only if the slot was not read before and `fits(phase)` is true.
   template <class Fits>
   void read_state(std::uint32_t slot, Fits&& fits) {
     const std::uint64_t state = words_.take();

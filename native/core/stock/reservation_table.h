@@ -1,4 +1,4 @@
-// Reservations: held, then resolved at most once, by one CAS on their state.
+// A reservation is held, then resolved at most once, by one CAS on its state.
 //
 //                                    extend, part, change
 //                                  +-------+
@@ -7,11 +7,12 @@
 //    ^                                                                              |
 //    +------------------------------------------------------------------------------+  slots freed; used again last
 //
-// An id is | generation : 32 | slot + 1 : 32 |. The generation changes with every use of the slot, so an id from
-// an earlier use finds another generation and is `unknown`: a recycled slot cannot be confused with its past.
+// An id is | generation : 32 | slot + 1 : 32 |. The generation changes with every use of the slot, so an id from an
+// earlier use finds another generation there, and is answered `unknown`.
 //
-// A reservation of several lines is a chain of slots: the first has the state for all of them. The slots keep their
-// contents after the end, until they are used again: until then bought units can be listed, and returned.
+// A reservation of several lines is a chain of slots; the first slot has the state of the whole reservation. After the
+// reservation has ended, its slots keep their contents until they are used again. Until then, bought units can be
+// listed and returned.
 #pragma once
 
 #include <algorithm>
@@ -29,7 +30,8 @@
 namespace sluice {
 
 // kChanging: held, while a thread writes its deadline or its units (some instructions; more where it takes units).
-// kLine: in use as a line of a reservation whose state is in another slot, or that is not published yet.
+// kLine: the slot is in use as a line of a reservation. Its state is in another slot, or the reservation is not
+// published yet.
 enum class Phase : std::uint8_t {
   kFree = 0,
   kHeld = 1,
@@ -40,17 +42,17 @@ enum class Phase : std::uint8_t {
   kLine = 6
 };
 
-// Fields other than the state are written while the slot is free, and read under a state that proves they belong to the
-// generation asked for. They are atomic (relaxed) because a late reader may read them while the slot is being used
-// again.
+// A thread writes the other fields before it publishes the reservation, or while it alone may change it. A reader reads
+// the state before and after them, which shows whether they belong to the generation asked for. They are atomic
+// (relaxed) because a late reader may read them while the slot is being used again.
 struct alignas(kCacheLine) Reservation {
   static constexpr std::uint32_t kHasId = 1U << 31;
 
   std::atomic<std::uint64_t>
-      state;  // | generation : 32 | version : 29 | phase : 3 |; every change makes a version
+      state;  // | generation : 32 | version : 29 | phase : 3 |; every change makes a new version
   std::atomic<std::uint64_t> deadline_ns;  // in a line that is not the first: the id of its reservation
-  // | generation : 32 | units bought and not returned : 32 |; changed by compare and swap, so that a return fails if
-  // the slot was used again meanwhile.
+  // | generation : 32 | units bought and not returned : 32 |; a return changes it by compare and swap, so that it fails
+  // if the slot was used again meanwhile.
   std::atomic<std::uint64_t> sold;
   // The user that reserved: see LedgerUser. The text is valid only if its length is not 0.
   std::atomic<std::uint64_t> user_low, user_high;
@@ -90,7 +92,7 @@ static_assert(sizeof(Reservation) == kCacheLine);
 // The phase of a reservation at an instant: kFree if its slot has been used again, kExpired from its deadline on.
 struct Standing {
   Phase phase;
-  std::uint64_t left_ns;  // of its hold; 0 unless it is held
+  std::uint64_t left_ns;  // what is left of its hold; 0 if it is not held
 };
 
 // The client's id of a reservation, as a listing shows it: a number, or a text of at most kTextMax octets.
@@ -122,13 +124,13 @@ class ReservationTable {
   std::uint32_t take_slot() noexcept { return free_.take(); }
   void free_slot(std::uint32_t slot) noexcept { free_.put(slot); }
 
-  // Begins a new use of a taken slot. From now on a reader of the record that it had finds it gone.
+  // Begins a new use of a taken slot. From now on, a reader of the slot's earlier record finds that it is gone.
   void begin_use(std::uint32_t slot) noexcept {
     Reservation& reservation = slots_[slot];
     auto generation = static_cast<std::uint32_t>(reservation.state.load(std::memory_order_relaxed) >> 32) + 1;
     if (generation == 0) generation = 1;  // no id has generation 0
     reservation.state.store(state_of(generation, Phase::kLine), std::memory_order_relaxed);
-    // Relaxed, and no compare and swap: an earlier return has taken its units, and a later one finds another
+    // A relaxed store is enough: a return that came earlier has taken its units, and one that comes later finds another
     // generation.
     reservation.sold.store(std::uint64_t{generation} << 32, std::memory_order_relaxed);
     // Pairs with the acquire fences of standing() and RecordReader: a reader of anything written to the slot from now
@@ -204,14 +206,14 @@ class ReservationTable {
     return (state >> 32) == (id >> 32) ? state : 0;
   }
   Phase phase(std::uint64_t id) const noexcept { return phase_in(state(id)); }
-  // What the reservation is at `now`. Advisory: another thread may extend or resolve it at once.
+  // Returns the phase of the reservation at `now`. Another thread may extend or resolve it right afterwards.
   Standing standing(std::uint64_t id, std::uint64_t now) const noexcept {
     for (;;) {
       const std::uint64_t seen = state(id);
       if (phase_in(seen) != Phase::kHeld) return {phase_in(seen), 0};
       const std::uint64_t deadline = slots_[slot_of(id)].deadline_ns.load(std::memory_order_relaxed);
-      // Pairs with the fence in begin_use(): if the deadline is of a later generation, the state is found changed.
-      // During an extension the later deadline may be read, which is about to be valid.
+      // Pairs with the fences in begin_use() and begin_change(): if the deadline was written by a later use or change,
+      // the state is found changed below.
       std::atomic_thread_fence(std::memory_order_acquire);
       if (state(id) != seen) continue;
       return deadline > now ? Standing{Phase::kHeld, deadline - now} : Standing{Phase::kExpired, 0};
@@ -223,19 +225,20 @@ class ReservationTable {
   }
   static Phase phase_in(std::uint64_t state) noexcept { return static_cast<Phase>(state & kPhaseMask); }
 
-  // Held (in the state seen) -> `to`. False if the state seen is not held, or has changed since. A caller that gets
-  // true must free the slots.
+  // Changes the state from `seen` to the phase `to`. Returns false if `seen` is not held, or the state has changed
+  // since. A caller that gets true must free the slots.
   bool resolve(std::uint32_t slot, std::uint64_t seen, Phase to) noexcept {
-    // ACQ_REL state: what the caller read of the fields stays before it; one winner among all resolvers.
+    // ACQ_REL state: the caller's reads of the fields stay before this CAS. It succeeds for only one of the threads
+    // that resolve.
     return phase_in(seen) == Phase::kHeld &&
            slots_[slot].state.compare_exchange_strong(seen, with_phase(seen, to), std::memory_order_acq_rel,
                                                       std::memory_order_relaxed);
   }
 
-  // Held (in the state seen) -> changing: no other thread resolves or changes it until end_change(). False if the state
-  // has changed since.
+  // Changes the state from `seen`, which is held, to kChanging: no other thread resolves or changes the reservation
+  // until end_change(). Returns false if the state has changed since.
   bool begin_change(std::uint32_t slot, std::uint64_t seen) noexcept {
-    // ACQ state: pairs with REL in hold() and end_change(): the fields are the last change's.
+    // ACQ state: pairs with REL in hold() and end_change(). This thread sees the fields as the last change left them.
     const bool begun = slots_[slot].state.compare_exchange_strong(
         seen, with_phase(seen, Phase::kChanging), std::memory_order_acquire, std::memory_order_relaxed);
     // Pairs with the acquire fences of standing() and RecordReader: a reader of anything written from now on finds the
@@ -243,8 +246,8 @@ class ReservationTable {
     std::atomic_thread_fence(std::memory_order_release);
     return begun;
   }
-  // Ends the change that began in the state `seen`, with phase held or resolved. If it is resolved, the caller must
-  // free the slots.
+  // Ends the change that began in the state `seen`. `phase`: kHeld, or how the reservation is resolved; then the caller
+  // must free the slots.
   void end_change(std::uint32_t slot, std::uint64_t seen, Phase phase) noexcept {
     // A new version: a thread that saw the old deadline as due cannot resolve, unless exactly 2^29 changes happen
     // between its look and its CAS. The version wraps around within the lower half.
@@ -254,8 +257,8 @@ class ReservationTable {
                              std::memory_order_release);
   }
 
-  // Makes the deadline of a reservation (held, in the state seen) no earlier than `deadline_ns`. False if the state has
-  // changed since.
+  // Makes the deadline of a reservation, which is held in the state `seen`, no earlier than `deadline_ns`. Returns
+  // false if the state has changed since.
   bool extend(std::uint32_t slot, std::uint64_t seen, std::uint64_t deadline_ns) noexcept {
     if (!begin_change(slot, seen)) return false;
     std::atomic<std::uint64_t>& deadline = slots_[slot].deadline_ns;
@@ -319,7 +322,7 @@ class ReservationTable {
 
   FreeList<> free_;
   Reservation* slots_;
-  StoredId* ids_;  // valid for reservations whose client gave one
+  StoredId* ids_;  // valid for reservations whose client gave an id
   DeadlineIndex<> deadlines_;
   std::uint32_t size_;
 };

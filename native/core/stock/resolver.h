@@ -16,7 +16,7 @@ class Resolver {
  public:
   enum Counter : std::uint32_t { kConfirmed = 1, kCancelled, kExpired, kExtended };
 
-  // `line`: the slot of this thread, which is inside an operation. Holds with a deadline up to `now` are due.
+  // `thread`: the slot of this thread, which is inside an operation. Holds with a deadline up to `now` are due.
   Resolver(LedgerMemory& memory, ThreadSlot& thread, std::uint64_t now) noexcept
       : memory_(memory), thread_(thread), now_(now) {}
 
@@ -48,7 +48,7 @@ class Resolver {
     return expired;
   }
 
-  // Whether the reservation is held; if its hold is over, it expires now.
+  // Returns whether the reservation is held. If its hold is over, this expires it.
   bool still_held(std::uint64_t id) noexcept {
     const ReservationTable& table = memory_.reservations;
     for (;;) {
@@ -60,9 +60,9 @@ class Resolver {
     }
   }
 
-  // While the reservation is held, returns the answer of `attempt(slot, state seen)`; if that gives none, because the
-  // state has changed, decides again. Otherwise returns what the reservation is already. Past its deadline, the first
-  // thread that looks at it expires it.
+  // If the reservation is held, calls `attempt(slot, seen)` with its state and returns the answer. If there is no
+  // answer, because the state has changed, decides again. If the hold is over, expires the reservation. If the
+  // reservation is not held, returns what it is already.
   template <class Attempt>
   ResolveResult decide(std::uint64_t id, Attempt&& attempt) noexcept {
     const ReservationTable& table = memory_.reservations;
@@ -107,13 +107,14 @@ class Resolver {
     }
   }
 
-  // The caller has read a state before, and will compare with it when it resolves: so the deadline counts only if it
-  // belongs to that version.
+  // The caller has read the state before, and resolves by a CAS on that state. If the deadline read here belongs to
+  // another version, that CAS fails.
   bool due(std::uint32_t slot) const noexcept {
     return now_ >= memory_.reservations[slot].deadline_ns.load(std::memory_order_relaxed);
   }
 
-  // Held -> `to`, with all that follows from it. False if another thread was first.
+  // Resolves the reservation to `to`, sells its units or puts them back on sale, and frees its slots. Returns false if
+  // another thread was first.
   bool settle(std::uint32_t slot, std::uint64_t seen, Phase to) noexcept {
     ReservationTable& table = memory_.reservations;
     if (!table.resolve(slot, seen, to)) return false;

@@ -1,10 +1,10 @@
 // Puts bought units back on sale and subtracts them from their user's count. A return names the reservation, while its
 // record still exists, or the item and the user that bought.
 //
-// Returns run one at a time. Besides returns, only sales change what an item or a user has bought, and sales only add;
-// so units that a return finds bought stay bought until it takes them. The slots of a reservation may be used again at
-// any time, so a return takes units from its record by compare and swap. Once it has taken units from the first word,
-// all units belong to this return, whatever becomes of the record.
+// Returns run one at a time. Besides returns, only sales change how many units of an item are sold, or how many a user
+// has bought, and sales only add. So units that a return finds bought stay bought until it takes them. The slots of a
+// reservation may be used again at any time, so a return takes units from its record by compare and swap. If one of the
+// slots was used again, the return puts back what it has taken.
 #pragma once
 
 #include <cstdint>
@@ -73,8 +73,8 @@ class Returner {
   }
 
  private:
-  // Returns the units that each line of `record` gives in `taken`. kAlreadyReturned: not all of them are bought any
-  // more.
+  // Returns the units that each line of `record` names in `taken`, or changes nothing. kAlreadyReturned: not all of
+  // them are bought any more. kUnknown: a slot of the record was used again.
   ResolveResult give_back_taken(ReservationRecord& record, const ChainPart& chosen) noexcept {
     bool all = true;
     chosen.for_each_item([&](std::uint32_t item, std::uint64_t units) {

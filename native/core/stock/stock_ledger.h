@@ -35,7 +35,7 @@ class StockLedger : public LedgerReserver {
   ThreadSlots& thread_slots() noexcept { return *memory_.thread_slots; }
   const MovementLog<>& movements() const noexcept { return memory_.movements; }
   std::uint64_t hold_ns() const noexcept { return memory_.control->hold_ns.load(std::memory_order_relaxed); }
-  // For reservations to come. Relaxed: it orders nothing.
+  // Applies to later reservations. Relaxed: the word publishes no other memory.
   void set_hold_ns(std::uint64_t hold_ns) noexcept {
     memory_.control->hold_ns.store(hold_ns, std::memory_order_relaxed);
   }
@@ -68,7 +68,7 @@ class StockLedger : public LedgerReserver {
     const Inside inside(memory_, thread);
     const bool left = due(now);
     const ResolveAnswer answer = HoldChanger(memory_, thread, now).change(id, wanted);
-    // Holds that are over may be the reason.
+    // Holds that are over may be the reason of the refusal.
     if (!left || (!of_stock(answer.refusal) && !of_full_table(answer.refusal))) return answer;
     expire_due(thread, now, kLookSlots);
     return HoldChanger(memory_, thread, now).change(id, wanted);
@@ -79,7 +79,7 @@ class StockLedger : public LedgerReserver {
     const Inside inside(memory_, thread);
     return Returner(memory_, thread, now).give_back(id, part);
   }
-  // Puts bought units of an item on sale again: the user's, or those that no user's count has.
+  // Puts bought units of an item on sale again: the user's, or those that no user's count includes.
   ResolveResult give_back(ThreadSlot& thread, std::uint32_t item, std::uint64_t quantity,
                           const LedgerUser& user, std::uint64_t now) noexcept {
     const Inside inside(memory_, thread);
@@ -92,8 +92,8 @@ class StockLedger : public LedgerReserver {
     return Resolver(memory_, thread, now).extend(id, until);
   }
 
-  // Returns the deadline of a reservation that is held, otherwise 0. Advisory: another thread may extend or resolve it
-  // at once.
+  // Returns the deadline of a reservation that is held, otherwise 0. Another thread may extend or resolve it right
+  // afterwards.
   std::uint64_t held_until(std::uint64_t id) const noexcept {
     const ReservationTable& table = memory_.reservations;
     if (table.phase(id) != Phase::kHeld) return 0;
@@ -125,7 +125,7 @@ class StockLedger : public LedgerReserver {
     if (taken != 0) memory_.record_movement(MovementKind::kWithdrawn, item, taken, now);
     return taken;
   }
-  // Makes the total `total`: see ItemUnits::set_total().
+  // Sets the total to `total`: see ItemUnits::set_total().
   LevelSet set_total(ThreadSlot& thread, std::uint32_t item, std::uint64_t total, bool clamp,
                      std::uint64_t now) noexcept {
     const Inside inside(memory_, thread);
@@ -134,7 +134,7 @@ class StockLedger : public LedgerReserver {
     if (set.taken != 0) memory_.record_movement(MovementKind::kWithdrawn, item, set.taken, now);
     return set.result;
   }
-  // Makes the backorder cap `backorder`: see ItemUnits::set_backorder(). Records no movement: no units are added or
+  // Sets the backorder cap to `backorder`: see ItemUnits::set_backorder(). Records no movement: no units are added or
   // taken.
   LevelSet set_backorder(ThreadSlot& thread, std::uint32_t item, std::uint64_t backorder,
                          bool clamp) noexcept {
@@ -143,7 +143,7 @@ class StockLedger : public LedgerReserver {
   }
   void close_item(ThreadSlot& thread, std::uint32_t item, std::uint64_t now) noexcept {
     const Inside inside(memory_, thread);
-    // Relaxed: a reservation on its way may still pass.
+    // Relaxed: a reservation that has already begun may still pass.
     if (memory_.items[item].closed.exchange(1, std::memory_order_relaxed) == 0) {
       memory_.record_movement(MovementKind::kClosed, item, 0, now);
     }

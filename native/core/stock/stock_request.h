@@ -16,7 +16,7 @@ enum class ReserveResult : std::uint8_t {
   kUnknownSku = 4,
   kLedgerFull = 5,     // not enough free reservation slots
   kUsersFull = 6,      // no free entry in the user table
-  kIdsFull = 7,        // every id that shares this one's bucket is still held
+  kIdsFull = 7,        // the reservations of all ids in this id's buckets are held
   kIdMismatch = 8,     // this id was used with another body
   kAlreadyFailed = 9,  // this id was refused before, and stays refused
   kIdBusy = 10,        // another thread has been deciding an id of this bucket for unusually long
@@ -37,8 +37,8 @@ enum class ResolveResult : std::uint8_t {
   kBadLine = 6,      // an item that is not in the reservation
   kNotBought = 7,    // a return: nothing of it was bought
   kAlreadyReturned = 8,
-  kNeedsUser = 9,     // a return without a user: fewer units were sold uncounted
-  kRefused = 10,      // a change: see the refusal
+  kNeedsUser = 9,     // a return without a user: too few sold units count for no user
+  kRefused = 10,      // a change: see ResolveAnswer::refusal
   kNothingLeft = 11,  // a change: the reservation would hold nothing
 };
 
@@ -98,7 +98,7 @@ struct ResolveAnswer {
 struct StockAnswer {
   ReserveResult result = ReserveResult::kReserved;
   std::uint64_t reservation = 0;  // for kReserved, kDuplicate, kByGate and kNotByGate
-  std::uint32_t line = 0;         // for a refusal that concerns one: which line of the request
+  std::uint32_t line = 0;         // for a refusal that concerns a line: which one of the request
   bool in_no_queue = false;  // kDuplicate, to a gate: its order is in no queue, so no consumer will handle it
   bool requeued = false;     // kDuplicate: the order was in no queue, and has been published again
   bool provisional = false;  // refused, perhaps because of holds that are over; not remembered

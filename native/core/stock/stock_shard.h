@@ -1,13 +1,14 @@
 // The units of one shard of an item, on a cache line of their own. One 64-bit word packs the available and the reserved
 // units, so that available + reserved + sold = total holds at every instant: sold is the rest of the total. Available
 // here means that a unit can still be reserved. The backorder cap of an item is included, as if its total were that
-// much more (see ItemTable::counts).
+// much more (see ItemUnits::counts).
 //
 //   | available : 32 | reserved : 32 |   returns begun | returns ended |   (of an item with several shards)
 //
 // No thread can read the words of several shards at one instant. So a thread that makes units available again counts a
 // return as begun before, and as ended after it. A thread that reads the words, and finds that no return was under way
-// meanwhile, knows that units only went, and that in the end no more were there than it has read (see ItemTable::look).
+// meanwhile, knows that meanwhile units were only taken, and that in the end no more were available than it has read
+// (see ItemUnits::look).
 #pragma once
 
 #include <algorithm>
@@ -35,7 +36,8 @@ struct alignas(kCacheLine) StockShard {
   bool reserve(std::uint64_t quantity) noexcept {
     std::uint64_t before = word.load(std::memory_order_relaxed);
     while (available_in(before) >= quantity) {
-      // REL word: pairs with ACQ in look(): a thread that finds these units gone finds the returns before they went.
+      // REL word: pairs with ACQ in look(). A thread that sees that these units were taken sees the returns that began
+      // before that.
       if (word.compare_exchange_weak(before, before - (quantity << 32) + quantity, std::memory_order_release,
                                      std::memory_order_relaxed)) {
         return true;
@@ -58,8 +60,8 @@ struct alignas(kCacheLine) StockShard {
     const Return one(*this);
     word.fetch_add(quantity << 32, std::memory_order_relaxed);
   }
-  // Takes `quantity` available units away, or none. Only for an item with one shard. Relaxed: look() reads nothing but
-  // its word.
+  // Takes `quantity` available units away, or none. Only for an item with one shard. Relaxed: of such an item look()
+  // reads only this word.
   bool take_all(std::uint64_t quantity) noexcept {
     std::uint64_t before = word.load(std::memory_order_relaxed);
     while (available_in(before) >= quantity) {
@@ -88,7 +90,7 @@ struct alignas(kCacheLine) StockShard {
   class Return {
    public:
     explicit Return(StockShard& shard) noexcept : shard_(shard) {
-      // Relaxed: the REL of a thread that takes units later carries it.
+      // Relaxed: a thread that takes units later publishes this with its REL.
       if (shard_.sharded != 0) shard_.returns_begun.fetch_add(1, std::memory_order_relaxed);
     }
     // REL ended: pairs with ACQ in look(), which then finds the units that have come back.

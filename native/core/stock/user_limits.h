@@ -8,8 +8,8 @@
 
 namespace sluice {
 
-// Only for items that have, or had, a limit: other items count no users. Relaxed: a limit holds for the moment at which
-// it is read.
+// Called only for items that have, or had, a limit: other items count no users. Relaxed: what counts is the limit at
+// the moment of the read.
 class UserLimits {
  public:
   // Returns the refusal that count() would give now, or kReserved. Writes nothing.
@@ -24,8 +24,8 @@ class UserLimits {
     return exceeded ? ReserveResult::kUserLimit : ReserveResult::kReserved;
   }
 
-  // Counts `quantity` units more for the user and sets `entry` to its entry of the user table; or returns a refusal,
-  // and changes nothing.
+  // Counts `quantity` more units for the user, if there is a limit now, and sets `entry` to the pair's entry in the
+  // user table. Or returns a refusal, and changes nothing.
   static ReserveResult count(LedgerMemory& memory, const Item<>& item, std::uint32_t number,
                              const StockRequest& request, std::uint64_t quantity,
                              std::uint32_t& entry) noexcept {

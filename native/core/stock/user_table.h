@@ -1,5 +1,5 @@
-// How many units of an item each user holds or has bought: counted in the step that reserves them, so that a
-// double click cannot pass twice.
+// Counts how many units of an item each user holds or has bought. A reservation checks the limit and counts its units
+// in one step, so that a double click cannot pass twice.
 //
 // At most `capacity` pairs of a user and an item have a count; one more is refused, and never overwrites another. A
 // pair whose count is 0 again leaves its place to another pair.
@@ -7,13 +7,13 @@
 //   bucket, one line:  | lock : 32 | reach : 32 | 5 entries of | low : 64 | item : 16, high : 48 | generation : 32,
 //   count : 32 | |
 //
-// A pair lives in the bucket that the user's keyed hash and the item name (its home), or in one of the `reach` buckets
-// after it. A thread enters a pair under the home's lock, so that two threads cannot enter it twice. It adds to a pair
-// that has a count with one CAS without the lock: while the count is not 0, no other pair can get the entry. It gives
-// back with one subtraction. The generation is odd while an entry's pair is being written, and a new one afterwards, so
-// that a thread that has read an earlier pair of the entry fails its CAS. The generation repeats after 2^31 other pairs
-// have had the entry; a thread would have to be suspended between its look and its CAS for all of them, and find the
-// same count.
+// The home of a pair is the bucket that is computed from the user's keyed hash and the item's number. The pair is
+// there, or in one of the `reach` buckets after it. A thread enters a pair under the home's lock, so that two threads
+// cannot enter it twice. It adds to a pair that has a count with one CAS without the lock: while the count is not 0, no
+// other pair can get the entry. It gives back with one subtraction. The generation is odd while a thread writes an
+// entry's pair, and a new even one afterwards. So if a thread has read an earlier pair of the entry, its CAS fails. The
+// generation repeats after 2^31 other pairs have had the entry. The CAS would succeed wrongly only if the thread was
+// suspended between its look and its CAS for all of them, and the count is the same.
 #pragma once
 
 #include <algorithm>
@@ -105,8 +105,8 @@ class UserTable {
     return find(user, item, held);
   }
 
-  // Returns how many buckets after its home a look-up of the pair reads. With users that no attacker chose, and a full
-  // table, it was at most 9 in a million buckets.
+  // Returns how many buckets after its home a look-up of the pair reads. In a full table of a million buckets, with
+  // users that no attacker chose, it was 9 at most.
   static constexpr std::uint32_t kReachMax = 64;
   std::uint32_t reach(const HashedKey& user, std::uint32_t item) const noexcept {
     return buckets_[home(user, item)].reach.load(std::memory_order_relaxed);
@@ -146,16 +146,17 @@ class UserTable {
   // Returns the entry of the pair if it has a count, and in `held` the word that shows it; otherwise kNoUser.
   std::uint32_t find(const HashedKey& user, std::uint32_t item, std::uint64_t& held) const noexcept {
     const std::uint64_t first = home(user, item);
-    // Relaxed: the thread from which this one learned of the pair made it visible; so did the home's lock.
+    // Relaxed: a thread that must find the pair has learned of it from another thread, or under the home's lock; either
+    // makes the reach visible.
     const std::uint64_t reach = buckets_[first].reach.load(std::memory_order_relaxed);
     for (std::uint64_t distance = 0; distance <= reach; ++distance) {
       const std::uint64_t bucket = (first + distance) & mask_;
       for (std::uint32_t way = 0; way < kWays; ++way) {
         const Entry& entry = buckets_[bucket].entries[way];
-        // ACQ held: pairs with REL in enter(): the key is that of this generation, or of a later one.
+        // ACQ held: pairs with REL in enter(). The key read below is that of this generation, or of a later one.
         held = entry.held.load(std::memory_order_acquire);
         if (count_in(held) == 0 || generation_in(held) % 2 != 0) continue;
-        // ACQ key: pairs with REL in enter(): a thread that reads a later key finds a later generation from then on.
+        // ACQ key: pairs with REL in enter(). A thread that reads a later key finds a later generation below.
         if (entry.low.load(std::memory_order_acquire) != user.key.low ||
             entry.high.load(std::memory_order_acquire) != high_of(user.key, item)) {
           continue;
@@ -177,7 +178,7 @@ class UserTable {
       const std::uint32_t entry = find(user, item, held);
       if (entry == kNoUser) return {Add::kFull, kNoUser};
       if (count_in(held) + quantity > limit) return {Add::kLimit, kNoUser};
-      // Relaxed: no other memory goes with the count. The whole word is compared, generation and all.
+      // Relaxed: the count publishes no other memory. The CAS compares the whole word, so the generation, too.
       if (at(entry).held.compare_exchange_weak(held, held + quantity, std::memory_order_relaxed,
                                                std::memory_order_relaxed)) {
         return {Add::kAdded, entry};
@@ -185,7 +186,7 @@ class UserTable {
     }
   }
 
-  // Gives a place to the pair, which has no count. Its home is locked.
+  // Gives a place to the pair, which has no count. The caller has locked its home.
   Added enter(const HashedKey& user, std::uint32_t item, std::uint64_t quantity) noexcept {
     if (control_->used.fetch_add(1, std::memory_order_relaxed) >= capacity_) {
       control_->used.fetch_sub(1, std::memory_order_relaxed);
@@ -200,8 +201,8 @@ class UserTable {
         std::uint64_t held = entry.held.load(std::memory_order_relaxed);
         const std::uint32_t generation = generation_in(held);
         if (count_in(held) != 0 || generation % 2 != 0) continue;
-        // ACQ held: pairs with the REL below of the pair that had the entry before, so that this pair's key is written
-        // after that one's.
+        // ACQ held: pairs with the last REL below, by the thread that entered the previous pair here. So this pair's
+        // key is written after that pair's key.
         if (!entry.held.compare_exchange_strong(held, held_of(generation + 1, 0), std::memory_order_acquire,
                                                 std::memory_order_relaxed)) {
           continue;
@@ -210,7 +211,7 @@ class UserTable {
         entry.low.store(user.key.low, std::memory_order_release);
         entry.high.store(high_of(user.key, item), std::memory_order_release);
         AtomicU32& reach = buckets_[first].reach;
-        // Relaxed: see find(). Grows only, under the home's lock.
+        // Relaxed: see find(). The reach only grows, under the home's lock.
         reach.store(std::max(reach.load(std::memory_order_relaxed), static_cast<std::uint32_t>(distance)),
                     std::memory_order_relaxed);
         // REL held: pairs with ACQ in find().
