@@ -93,7 +93,7 @@ class Calendar {
     }
   }
 
-  // The index of the change that is in force.
+  // Returns the index of the change that is in force at `wall_ns`.
   std::uint32_t index_at(std::int64_t wall_ns) const noexcept {
     const ZoneChange* after =
         std::upper_bound(changes_ + 1, changes_ + count_, wall_ns,

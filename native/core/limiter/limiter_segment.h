@@ -27,7 +27,7 @@ struct LimiterNotes {
     char text[kTimeZoneMax];
   };
 
-  double max_loop_delay_ms;          // the caller measures the delay; 0: there is no adaptive tier
+  double max_loop_delay_ms;          // 0: the adaptive tier does not watch the loop
   double adaptive_interval_ms;       // the time between two of the caller's measurements
   TimeZone time_zones[kWindowsMax];  // for calendar windows, as they were given
 

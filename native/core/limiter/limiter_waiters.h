@@ -1,5 +1,6 @@
 // The waiters of a limiter. The waiters of one key (or of a limiter without keys) are served in the order in which they
-// came, from whatever thread. While a state has waiters, it refuses every other request, except one of cost 0.
+// came, in whichever threads they wait. While a state has waiters, it refuses every other request, except one of cost
+// 0.
 //
 //            join               serve                     told (to its owner)
 //   free ---------> waiting ----------------> served -----------------------> free

@@ -66,7 +66,8 @@ struct LimiterWaiting {
     std::uint32_t waiter = kNone;
     std::uint64_t wait = 0;  // at least so many ns until it is worth asking again
   };
-  // One entry of an owner's list. kFront: the waiter's turn may come at another time than before; tend() returns it.
+  // One entry of an owner's list. kFront: the waiter is the front now, or the wait of the front has changed; tend()
+  // returns that wait.
   struct Told {
     enum Outcome : std::uint8_t { kNothing, kServed, kExpired, kFront } outcome;
     std::uint32_t waiter;

@@ -23,7 +23,7 @@
 
 namespace sluice {
 
-inline constexpr std::uint64_t kNever = ~0ULL;  // a retry_after that no waiting can satisfy
+inline constexpr std::uint64_t kNever = ~0ULL;  // a wait that never ends: the request can never pass
 
 // How tokens accrue: at `rate` since `origin`. During a warm-up the rate rises evenly from a third of `rate` to all of
 // it, as in Guava's SmoothWarmingUp with its cold factor of 3.

@@ -115,7 +115,7 @@ class IdTable {
     Visit(const Visit&) = delete;
     Visit& operator=(const Visit&) = delete;
 
-    // False: another thread has been deciding an id of one of the buckets for unusually long.
+    // Returns false if another thread has been deciding an id of one of the buckets for unusually long.
     bool locked() const noexcept { return home_ != nullptr; }
     // Whether the id is remembered. If so, body() and answer() return what is remembered with it.
     bool known() const noexcept { return bucket_ != nullptr; }

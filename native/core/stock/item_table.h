@@ -30,7 +30,7 @@ class ItemTable : public ItemUnits<A> {
 
   struct Control {
     alignas(kCacheLine) AtomicU32 items;
-    std::uint32_t shards;  // how many of them the items have; under the lock
+    std::uint32_t shards;  // how many shards the items have; written under the lock
     SpinLock<A> lock;      // held by a thread that adds an item
   };
 

@@ -21,7 +21,7 @@ struct LedgerAudit {
   StockCounts counts{};                               // of that item
   std::uint64_t reserved_found = 0, users_found = 0;  // the sums of its reservations and user entries
   std::uint64_t held = 0;                             // reservations
-  std::uint64_t lines = 0, free_slots = 0;            // together: the table's slots
+  std::uint64_t lines = 0, free_slots = 0;            // their sum is the number of slots
   std::uint64_t users = 0, users_counted = 0;         // pairs with a count; the table's own number of them
   std::uint64_t users_off = 0;   // pairs whose count is not what they hold and have bought
   std::uint64_t shards_off = 0;  // shards whose reserved units are not those of their lines

@@ -76,7 +76,7 @@ struct LedgerPlaces {
 
 class LedgerMemory {
  public:
-  // Of its segment: see core/base/segment.h.
+  // What a segment needs of it: see core/base/segment.h.
   static constexpr SegmentKind kKind = SegmentKind::kStock;
   using Shape = LedgerShape;
   static Layout layout(const LedgerShape& shape) {

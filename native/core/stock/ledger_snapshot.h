@@ -23,8 +23,8 @@
 
 namespace sluice {
 
-// The last four: a table of the new ledger is smaller than the snapshot's, and the snapshot's entries do not fit into
-// it.
+// kItems to kIds: that table of the new ledger is smaller than the snapshot's, and the snapshot's entries do not fit
+// into it.
 enum class SnapshotError : std::uint8_t {
   kNone,
   kNoSnapshot,
@@ -211,7 +211,7 @@ class LedgerSnapshot {
     std::uint64_t* scratch;
     std::size_t at = kHeaderWords;
     bool sound = true;
-    SnapshotError error = SnapshotError::kDamaged;  // valid unless `sound`
+    SnapshotError error = SnapshotError::kDamaged;  // valid if `sound` is false
     LedgerShape written{};                          // the shape of the snapshot's ledger
 
     // Returns the next word. Past the end, returns 0 and makes `sound` false.

@@ -30,7 +30,7 @@ enum class MovementKind : std::uint8_t {
   kConfirmed = 6,
   kCancelled = 7,
   kExpired = 8,
-  kReturned = 9,  // the rest of the units, where only a part is confirmed
+  kReturned = 9,  // units put back on sale because only a part was confirmed
   kReopened = 10,
   kReversed = 11,  // bought units are on sale again
 };

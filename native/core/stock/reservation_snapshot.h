@@ -133,7 +133,7 @@ class ReservationsReader {
   // The items of one reservation: no more than a request can name, because code that works on reservations has no room
   // for more.
   struct ItemSet {
-    // False: there is no room for it.
+    // Returns false if there is no room for it.
     bool add(std::uint32_t item) {
       if (std::find(items, items + count, item) != items + count) return true;
       if (count == StockRequest::kLinesMax) return false;

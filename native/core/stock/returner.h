@@ -133,7 +133,7 @@ class Returner {
     }
   }
 
-  // Takes the units from the record of the line; false if its slot was used again.
+  // Takes the units from the record of the line. Returns false if its slot was used again.
   bool take_sold(const ReservationRecord::Line& line) noexcept {
     return line.taken == 0 || change_sold(line, 0 - std::uint64_t{line.taken});
   }

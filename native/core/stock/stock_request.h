@@ -23,8 +23,8 @@ enum class ReserveResult : std::uint8_t {
   kItemClosed = 11,
   kNeedsUser = 12,     // the item has a limit per user, and the request has no user
   kNotPublished = 13,  // the caller's publish step refused: everything was undone
-  kByGate = 14,        // a gate admitted this id: its order is the gate's
-  kNotByGate = 15,     // to a gate: this id was reserved directly, and has no order in a queue
+  kByGate = 14,        // asked without a gate, but a gate admitted this id
+  kNotByGate = 15,     // asked by a gate, but this id was reserved without one: no queue has it
 };
 
 enum class ResolveResult : std::uint8_t {

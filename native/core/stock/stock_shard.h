@@ -72,7 +72,7 @@ struct alignas(kCacheLine) StockShard {
     }
     return false;
   }
-  // Takes up to `quantity` available units away, and leaves `rest` of them. Returns how many.
+  // Takes up to `quantity` available units away, but leaves at least `rest` of them. Returns how many.
   std::uint64_t take_away(std::uint64_t quantity, std::uint64_t rest = 0) noexcept {
     std::uint64_t before = word.load(std::memory_order_relaxed);
     for (;;) {

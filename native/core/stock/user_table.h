@@ -4,8 +4,8 @@
 // At most `capacity` pairs of a user and an item have a count; one more is refused, and never overwrites another. A
 // pair whose count is 0 again leaves its place to another pair.
 //
-//   bucket, one line:  | lock : 32 | reach : 32 | 5 entries of | low : 64 | item : 16, high : 48 | generation : 32,
-//   count : 32 | |
+//   bucket, one cache line:  | lock : 32 | reach : 32 | 5 entries |
+//   entry:                   | low : 64 | item : 16, high : 48 | generation : 32, count : 32 |
 //
 // The home of a pair is the bucket that is computed from the user's keyed hash and the item's number. The pair is
 // there, or in one of the `reach` buckets after it. A thread enters a pair under the home's lock, so that two threads
@@ -40,7 +40,7 @@ class UserTable {
   static constexpr std::uint32_t kWays = 5;
 
   struct Entry {
-    AtomicU64 low, high;  // the user's key, with the item above it
+    AtomicU64 low, high;  // the user's key; the upper 16 bits of `high` are the item
     AtomicU64 held;
   };
   struct alignas(kCacheLine) Bucket {
@@ -170,7 +170,7 @@ class UserTable {
     return kNoUser;
   }
 
-  // Adds to a pair that has a count; kFull: it has none.
+  // Adds to a pair that has a count. kFull: the pair has none.
   Added add_to_known(const HashedKey& user, std::uint32_t item, std::uint64_t quantity,
                      std::uint64_t limit) noexcept {
     std::uint64_t held = 0;
