@@ -1,4 +1,4 @@
-// The index of deadlines under Relacy: holds that are inserted while others look. Usage and exit codes as in
+// The index of deadlines under Relacy: holds that are inserted while other threads look. Usage and exit codes as in
 // queue_model.cc.
 #include <algorithm>
 #include <memory>
@@ -28,14 +28,14 @@ class IndexModel {
     deadlines[slot].store(deadline, std::memory_order_release);
     index.insert(slot, deadline);
   }
-  // Ends a hold and leaves its bound, as a confirmation does.
+  // Ends a hold and does not change its bound, as a confirmation does.
   void end(std::uint32_t slot) { deadlines[slot].store(kFree, std::memory_order_relaxed); }
   void look(std::uint64_t now, std::uint32_t slots = LookBudget::kUnlimited) {
     LookBudget budget(slots);
     index.look(now, budget, [&](std::uint32_t slot, std::uint32_t end) {
       std::uint64_t earliest = kFree;
       for (; slot < end; ++slot) {
-        // Relaxed: the index must order this word and its own.
+        // Relaxed: the index alone must order this word and its own words.
         std::uint64_t deadline = deadlines[slot].load(std::memory_order_relaxed);
         if (deadline <= now && deadlines[slot].compare_exchange_strong(
                                    deadline, kFree, std::memory_order_relaxed, std::memory_order_relaxed)) {
@@ -68,7 +68,7 @@ class IndexModel {
   alignas(kCacheLine) static inline std::byte memory_[4'096];
 };
 
-// A thread inserts a hold under bounds that a look is just raising.
+// A thread inserts a hold while a look raises the bounds above it.
 struct InsertWhileLooking : rl::test_suite<InsertWhileLooking, 2> {
   IndexModel<1> model;
 
@@ -87,7 +87,8 @@ struct InsertWhileLooking : rl::test_suite<InsertWhileLooking, 2> {
   void after() { model.check(); }
 };
 
-// A thread inserts a hold under a leaf that the look need not visit, so only the order between the levels decides.
+// A thread inserts a hold below a leaf that the look need not visit. So it depends on the order of accesses to
+// different levels whether a look finds the hold.
 template <std::uint32_t kGroup>
 struct RaiseTheRoot : rl::test_suite<RaiseTheRoot<kGroup>, kGroup + 1> {
   IndexModel<kGroup> model;
@@ -97,7 +98,7 @@ struct RaiseTheRoot : rl::test_suite<RaiseTheRoot<kGroup>, kGroup + 1> {
       model.hold(slot, 1);
       model.end(slot);
     }
-    model.look(2, kGroup);  // raises only the first leaf; the root is still early
+    model.look(2, kGroup);  // raises only the bound of the first leaf, not that of the root
   }
   void thread(unsigned index) {
     if (index == kGroup) {
@@ -112,7 +113,7 @@ struct RaiseTheRoot : rl::test_suite<RaiseTheRoot<kGroup>, kGroup + 1> {
   void after() { model.check(); }
 };
 
-// Two threads insert into one leaf while one looks: a thread relies on a bound that the other has lowered.
+// Two threads insert holds into one leaf while a third looks. One of them relies on a bound that the other has lowered.
 template <bool kEmpty>
 struct TwoInsert : rl::test_suite<TwoInsert<kEmpty>, 3> {
   IndexModel<2> model;
@@ -128,7 +129,7 @@ struct TwoInsert : rl::test_suite<TwoInsert<kEmpty>, 3> {
       model.hold(0, 5);
     } else if (index == 1) {
       model.hold(1, 6);
-      // From now on a look finds it, or another look is not over yet.
+      // A look that begins now finds the hold, unless another look is not over yet.
       model.look(6);
       require(!model.held(1, 6) || model.index.due(6), "a thread that looks when a hold is due finds it");
     } else {
@@ -158,7 +159,7 @@ struct TwoLook : rl::test_suite<TwoLook, 3> {
   void after() { model.check(); }
 };
 
-// A thread that finds nothing due sees the effects of what expired, whichever look expired it.
+// A thread that finds nothing due sees what was written when the due hold expired, whichever thread's look expired it.
 struct SeeWhatExpired : rl::test_suite<SeeWhatExpired, 3> {
   IndexModel<1> model;
   PlainWord units{0};
@@ -172,7 +173,7 @@ struct SeeWhatExpired : rl::test_suite<SeeWhatExpired, 3> {
     }
     LookBudget budget(LookBudget::kUnlimited);
     model.index.look(1, budget, [&](std::uint32_t, std::uint32_t) {
-      // One look at a time.
+      // A plain word, because only one look at a time gets here.
       units(info(here)).store(units(info(here)).load() + 1);
       return IndexModel<1>::kFree;
     });

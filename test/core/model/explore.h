@@ -1,4 +1,4 @@
-// Explores a scenario's interleavings. Each model's main() calls this for every scenario it has.
+// Explores the interleavings of a scenario. The main() of each model calls explore() for each of its scenarios.
 #pragma once
 
 #include <cstdio>
@@ -15,7 +15,7 @@ inline unsigned long executions_wanted(int count, char** arguments) {
   return count > 1 ? std::strtoul(arguments[1], nullptr, 10) : 100'000;
 }
 
-// rl::simulate() for one scheduler, which takes half the time to compile.
+// Does what rl::simulate() does, for one scheduler only. This takes half the time to compile.
 template <class Scenario>
 rl::test_result_e run(rl::test_params& params, bool again) {
   rl::ostringstream state;

@@ -1,5 +1,5 @@
-// The tables of the stock ledger with protocols of their own, under Relacy: items, users' counts, slots, movements.
-// Usage and exit codes as in queue_model.cc.
+// Under Relacy: those tables of the stock ledger that have a protocol of their own (items, counts of users, free slots,
+// movements). Usage and exit codes as in queue_model.cc.
 #include <memory>
 
 #include "core/base/free_list.h"
@@ -10,17 +10,17 @@
 
 namespace sluice::model {
 
-// Zeroes the words, as a segment's memory is at first.
+// Sets the words to zero, as they are in the memory of a new segment.
 template <class... Atomics>
 void zero(Atomics&... atomics) {
   (atomics.store(0, std::memory_order_relaxed), ...);
 }
 
-// Memory of a table, the same for all executions.
+// The memory of a model's table. All executions use the same memory.
 template <class Model>
 alignas(kCacheLine) std::byte memory[1 << 16];
 
-// A table with an item of one or more shards, in memory that reads as zeros, as a segment's does.
+// A table for one item of `kShards` shards, in memory that is zeroed as that of a new segment is.
 template <std::uint32_t kShards>
 class ItemModel {
  public:
@@ -64,7 +64,7 @@ class ItemModel {
   }
 };
 
-// A thread finds an item whole, or not at all.
+// While one thread adds an item, the others find it with all of its units, or do not find it.
 struct AddItem : rl::test_suite<AddItem, 3> {
   ItemModel<1> model;
 
@@ -78,7 +78,8 @@ struct AddItem : rl::test_suite<AddItem, 3> {
   }
 };
 
-// While totals change, units never look sold, nor more than the total.
+// While one thread changes the total, the counts that another reads show no sold units, and the whole total as
+// available.
 struct ChangeTotal : rl::test_suite<ChangeTotal, 2> {
   ItemModel<2> model;
 
@@ -96,7 +97,7 @@ struct ChangeTotal : rl::test_suite<ChangeTotal, 2> {
   }
 };
 
-// While a cap changes, it is never taken for units.
+// While one thread changes the backorder cap, the counts of units that another reads do not change.
 struct ChangeBackorder : rl::test_suite<ChangeBackorder, 2> {
   ItemModel<2> model;
 
@@ -116,7 +117,8 @@ struct ChangeBackorder : rl::test_suite<ChangeBackorder, 2> {
 
 enum class Move { kReserve, kTakeAway, kGather };
 
-// A unit comes back to one shard before one goes from the other, so the item is never sold out.
+// One thread puts a unit back into one shard before it takes one from the other, or takes one and puts it back as a
+// failed gathering does. The other thread never finds the item sold out.
 template <Move kMove, std::uint32_t kTo>
 struct NeverSoldOut : rl::test_suite<NeverSoldOut<kMove, kTo>, 2> {
   ItemModel<2> model;
@@ -132,7 +134,7 @@ struct NeverSoldOut : rl::test_suite<NeverSoldOut<kMove, kTo>, 2> {
       require(model.items.look(model.item(), 1) != ItemModel<2>::Table::Look::kSoldOut,
               "sold out is seen of an instant only at which it is true");
     } else if (kMove == Move::kGather) {
-      // As in a gathering that fails.
+      // As a gathering does that finds too few units.
       const typename ItemModel<2>::Table::StockShard::Return may_come_back(model.items.shard(0));
       require(from.reserve(1), "no other thread takes units");
       from.put_back(1);
@@ -147,7 +149,8 @@ struct NeverSoldOut : rl::test_suite<NeverSoldOut<kMove, kTo>, 2> {
   }
 };
 
-// A withdrawal finds nothing above the cap, and puts back what it took to find out. The cap is there all the time.
+// A withdrawal takes units to find out that none is above the cap, and puts them back. Meanwhile, another thread does
+// not find the item sold out, because its units can still be backordered.
 struct WithdrawUnderCap : rl::test_suite<WithdrawUnderCap, 2> {
   ItemModel<2> model;
 
@@ -185,7 +188,7 @@ class UserModel {
     return users.add(hashed(user), 0, quantity, limit);
   }
   std::uint64_t count(std::uint64_t user) { return users.count(hashed(user), 0); }
-  // The second differs from the first in one half of its key, the third in the other.
+  // The key of user 2 differs from that of user 1 in one half, the key of user 3 in the other half.
   static HashedKey hashed(std::uint64_t user) { return {user == 3 ? Key{1, 2} : number_key(user), 0}; }
 
   Table users;
@@ -211,7 +214,8 @@ struct SameUser : rl::test_suite<SameUser, 2> {
   }
 };
 
-// One user leaves, and another comes in its place: a thread that looks for one never finds the other's count.
+// One user gives its units back, and another gets its entry. A thread that looks for either never finds the other's
+// count.
 template <std::uint64_t kSecond>
 struct OneAfterTheOther : rl::test_suite<OneAfterTheOther<kSecond>, 2> {
   UserModel model;
@@ -229,7 +233,8 @@ struct OneAfterTheOther : rl::test_suite<OneAfterTheOther<kSecond>, 2> {
   }
 };
 
-// Users come and go in the same places: each finds its own, with its own count. Odd users hold 3 units, even ones 1.
+// Users come and go in the same entries. Each finds its own entry, with its own count: 3 units for odd users, 1 for
+// even.
 struct UsersComeAndGo : rl::test_suite<UsersComeAndGo, 3> {
   UserModel model;
 
@@ -258,7 +263,7 @@ struct UsersComeAndGo : rl::test_suite<UsersComeAndGo, 3> {
   }
 };
 
-// Slots are taken and put back: each has one owner at a time, which finds it as its last owner left it.
+// Threads take slots and put them back. Each slot has one owner at a time, which sees what the owner before it wrote.
 template <std::uint32_t kSlots>
 struct TakeAndPut : rl::test_suite<TakeAndPut<kSlots>, 2> {
   using List = FreeList<RelacyAtomics>;
@@ -299,7 +304,7 @@ struct TakeAndPut : rl::test_suite<TakeAndPut<kSlots>, 2> {
   PlainWord uses[kSlots];
 };
 
-// Writers overtake a reader, in a log of one entry.
+// Writers overwrite the only entry of a log while a reader reads it.
 struct ReadMovements : rl::test_suite<ReadMovements, 3> {
   using Log = MovementLog<RelacyAtomics>;
 

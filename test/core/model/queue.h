@@ -12,8 +12,8 @@
 
 namespace sluice::model {
 
-// As an eventfd: a thread that hears the bell sees what all threads that rang it wrote before, even if it was ringing
-// already (which Relacy's event does not provide).
+// Works as an eventfd does: a thread that hears the bell sees what every thread wrote before it rang, even if the bell
+// was ringing already. (Relacy's event does not provide the latter.)
 class ModelBell {
  public:
   ModelBell() { event_.init(false, false, info(Site::current())); }
@@ -65,7 +65,7 @@ class QueueModel {
     if (doorbell->must_ring()) bell_.ring();
   }
 
-  // False if the ring was closed.
+  // Pushes as soon as there is room. Returns false if the ring is closed.
   bool push_waiting(std::uint64_t value) {
     PushResult result;
     while ((result = ring.push(&value)) == PushResult::kFull) RelacyAtomics::pause();
@@ -83,12 +83,12 @@ class QueueModel {
     return false;
   }
 
-  // Sleeps until the bell rings, unless there is something to do. A wake-up that is lost is a deadlock.
+  // Sleeps until the bell rings, unless there is something to do. Relacy reports a lost wake-up as a deadlock.
   void sleep() {
     if (park()) bell_.listen();
   }
 
-  // Reads all that is readable, then frees it at once. Returns how many records `visit(value)` was given.
+  // Calls `visit(value)` for each readable record, then frees all of them at once. Returns how many there were.
   template <class Visit>
   std::uint64_t drain(Visit&& visit) {
     std::uint64_t count = 0;
@@ -109,14 +109,14 @@ class QueueModel {
  private:
   static constexpr std::uint64_t kSlots = std::bit_ceil(kCapacity);
 
-  // Outside the object, because Relacy places it in memory that is aligned too little for these.
+  // Not members, because Relacy places the model in memory whose alignment is too small for them.
   alignas(kCacheLine) static inline std::byte ring_memory_[ModelRing::bytes(kCapacity, sizeof(PlainWord))];
   alignas(kCacheLine) static inline std::byte doorbell_memory_[sizeof(ModelDoorbell)];
 
   ModelBell bell_;
 };
 
-// Records as producer * 16 + number, and the order in which a consumer must see them.
+// Makes records, of the value producer * 16 + number, and checks that the consumer sees each producer's in order.
 class Arrivals {
  public:
   static std::uint64_t record(unsigned producer, unsigned number) { return producer * 16 + number; }

@@ -25,7 +25,7 @@ struct PushAndSleep : rl::test_suite<PushAndSleep<kCapacity>, 3> {
   }
 };
 
-// As above, with claims of several records at a time that get as much room as there is.
+// As PushAndSleep, but the producers claim several records at a time, and get as many as there is room for.
 struct ClaimBatches : rl::test_suite<ClaimBatches, 3> {
   static constexpr std::uint64_t kCapacity = 3;
   static constexpr std::uint32_t kEach = 3;
@@ -60,7 +60,8 @@ struct ClaimBatches : rl::test_suite<ClaimBatches, 3> {
   }
 };
 
-// One producer closes the queue while the other pushes: accepted records arrive, and none after the end.
+// One producer closes the queue while the other pushes: accepted records arrive, and none arrives after the queue is
+// drained.
 struct CloseWhilePushing : rl::test_suite<CloseWhilePushing, 3> {
   QueueModel<2> queue;
   Arrivals arrivals;
@@ -87,7 +88,7 @@ struct CloseWhilePushing : rl::test_suite<CloseWhilePushing, 3> {
   }
 };
 
-// A permit is used late: other threads have freed its room, and seen that it is free.
+// A permit is used late: the consumer has already freed room, and the other producer has claimed it.
 template <bool kClose>
 struct UsePermits : rl::test_suite<UsePermits<kClose>, 3> {
   static constexpr std::uint64_t kCapacity = 2;
@@ -114,13 +115,13 @@ struct UsePermits : rl::test_suite<UsePermits<kClose>, 3> {
       typename Ring<RelacyAtomics>::Claim claim;
       while ((claim = queue.ring.reserve(1)).count == 0) RelacyAtomics::pause();
       queue.ring.close();
-      queue.ring.claim_reserved(0, 1);  // the end comes with the last permit
+      queue.ring.claim_reserved(0, 1);  // drained only when this last permit is returned
       queue.ring_if_parked();
     } else if (index == 1) {
       for (unsigned i = 0; i < 3 && queue.push_waiting(Arrivals::record(1, i)); ++i) ++accepted[1];
     } else {
       while (!queue.ring.drained()) {
-        // Head does not move while its owner looks.
+        // Only this thread moves head.
         const std::uint64_t claimed = (queue.ring.claimed() - queue.ring.head()) >> kRingPositionShift;
         require(claimed <= kCapacity, "no more is claimed than there is room for");
         if (queue.drain([this](std::uint64_t value) { arrivals.expect(value); }) == 0) queue.sleep();

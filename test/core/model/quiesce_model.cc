@@ -32,7 +32,7 @@ struct PauseOperations : rl::test_suite<PauseOperations, 4> {
         require(first[i](info(here)).load() == second[i](info(here)).load(),
                 "no operation is seen half done");
       }
-      // Only one reader is inside, so it may write a word of the readers.
+      // A plain word, because only one reader at a time has paused the operations.
       readers(info(here)).store(readers(info(here)).load() + 1);
       quiesce->resume();
     }

@@ -1,6 +1,7 @@
-// The core's atomics policy on Relacy: every access becomes a step of a simulated C++ memory model, in which a load may
-// return any value the model allows, plain bytes are checked for data races, and a thread that waits for a wake-up that
-// never comes is a deadlock. Native headers run unchanged; a defect is reported with their own file and line.
+// An atomics policy for the core, on Relacy. Every access becomes a step of a simulated C++ memory model: a load may
+// return any value that the model allows, plain bytes are checked for data races, and a thread that waits for a wake-up
+// that never comes is reported as a deadlock. The native headers are compiled unchanged, and a defect is reported with
+// their file and line.
 #pragma once
 
 // clang-format off
@@ -16,7 +17,8 @@
 #include <relacy/relacy.hpp>
 // clang-format on
 
-// Relacy renames the names that a program under test would use. The core names its orders itself and allocates nothing.
+// Relacy defines macros of these names for the programs that it tests. The core does not need them: it names memory
+// orders as std::memory_order does, and it allocates nothing.
 #undef memory_order_relaxed
 #undef memory_order_consume
 #undef memory_order_acquire
@@ -57,8 +59,8 @@ inline rl::memory_order relacy(std::memory_order order) {
   std::abort();
 }
 
-// Has no default order, so that a header which leaves one out does not compile here. It starts without a value: to read
-// it before anything was stored is a defect.
+// Its functions have no default order, so that a header which leaves an order out does not compile here. An atomic
+// starts without a value: a load before the first store is a defect.
 template <class T>
 class Atomic {
  public:
@@ -112,7 +114,7 @@ struct RelacyAtomics {
   static void fence(std::memory_order order, Site at = Site::current()) noexcept {
     rl::atomic_thread_fence(relacy(order), info(at));
   }
-  // For spin loops: other threads run, and this one then sees what they store.
+  // For spin loops: lets other threads run. Afterwards this thread sees what they have stored.
   static void pause(Site at = Site::current()) noexcept { rl::yield(1, info(at)); }
 
   // A record in the ring is one PlainWord; outside the ring it is a std::uint64_t.

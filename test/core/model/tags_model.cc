@@ -6,7 +6,8 @@
 
 namespace sluice::model {
 
-// The tags of two slots, each a word and one more behind it. As a segment's memory is at first.
+// The tags of two slots. Each is an atomic word, which is zero at first as in a new segment, and a plain word behind
+// it.
 class TagsModel {
  public:
   using Tags = SlotTags<RelacyAtomics>;
@@ -29,7 +30,7 @@ class TagsModel {
 
   static constexpr std::uint64_t kSlots = 2;
 
-  // Puts a tag of which no other thread knows yet.
+  // Writes a tag that no other thread reads yet.
   void put(std::uint64_t slot, std::uint64_t number) {
     word(slot).store(number, std::memory_order_relaxed);
     write_rest(slot, 2 * number);
@@ -61,11 +62,12 @@ class TagsModel {
   alignas(kCacheLine) static inline std::byte memory_[kSlots * kBytes];
 };
 
-// A user puts two tags and ends, while another thread drops their records. A second user begins after it.
+// A user of the tags writes two of them and ends, while another thread drops the records of both. A second user begins
+// when the first has ended.
 struct UserEnds : rl::test_suite<UserEnds, 3> {
   TagsModel model;
   Atomic<std::uint32_t> stamp{0};
-  PlainWord returns;  // of the first user: what was given back; gone after the user has ended
+  PlainWord returns;  // the sum of the tags given back to the first user; reset when it has ended
   std::uint64_t taken = 0, given_back = 0;
 
   void thread(unsigned index) {

@@ -1,5 +1,5 @@
-// Waiters for room, for models: native/core's RoomWaiters with ring and doorbell, and an event for each thread in place
-// of its eventfd.
+// A queue with waiters for room, for models: RoomWaiters, ring and doorbell of native/core, and a bell for each thread
+// in place of its eventfd.
 #pragma once
 
 #include <ostream>
@@ -53,12 +53,13 @@ class WaitingModel : public QueueModel<kCapacity> {
     Base::ring_if_parked();
   }
 
-  // A waiter for a push, and one for permits. Each has looked for room once more.
+  // These begin to wait, for a push or for permits, look for room once more, and return the waiter.
   std::uint32_t wait_to_push(unsigned owner, std::uint64_t value) { return joined(owner, 0, &value); }
   std::uint32_t wait_to_reserve(unsigned owner, std::uint32_t permits) {
     return joined(owner, permits, nullptr);
   }
-  // Sleeps until the waiter is served, or finds the close. Returns whether it was served. A lost wake-up is a deadlock.
+  // Sleeps until the waiter is served or the queue is closed. Returns whether it was served. Relacy reports a lost
+  // wake-up as a deadlock.
   bool served(unsigned owner, std::uint32_t waiter) {
     while (line.state(waiter) == WaiterState::kWaiting) bells_[owner].listen();
     const bool was = line.state(waiter) == WaiterState::kServed;
@@ -72,7 +73,7 @@ class WaitingModel : public QueueModel<kCapacity> {
     serve();
     return true;
   }
-  // As Queue::abandon() and QueueSession::end().
+  // Does what Queue::abandon() and QueueSession::end() do.
   void abandon(unsigned owner) {
     std::uint32_t unused = 0;
     line.abandon([this](std::uint32_t) -> typename Base::ModelRing& { return ring; }, owner,
@@ -80,7 +81,7 @@ class WaitingModel : public QueueModel<kCapacity> {
     if (unused != 0) ring.return_permits(unused);
     serve();
   }
-  // Whether each place is free, once. The queue is closed afterwards.
+  // Closes the queue. Returns whether each place for a waiter is free, and given out only once.
   bool all_free() {
     ring.close();
     std::uint32_t seen = 0;
@@ -98,7 +99,7 @@ class WaitingModel : public QueueModel<kCapacity> {
     Base::ring_if_parked();
   }
 
-  // As QueueConsumer::free_shown(), somebody_waits() and their caller. Returns whether there was a record.
+  // Does what QueueConsumer::free_shown(), somebody_waits() and their caller do. Returns whether there was a record.
   template <class Visit>
   bool consume(Visit&& visit) {
     if (Base::drain(visit) == 0) return false;

@@ -87,7 +87,7 @@ struct WaitForPermits : rl::test_suite<WaitForPermits, 3> {
   }
 };
 
-// A session ends while its waiter for a permit may be served. The other one's turn comes, and no place is lost.
+// A session ends while its waiter for a permit may be served. The other waiter gets its turn, and no place is lost.
 struct AbandonWhileServed : rl::test_suite<AbandonWhileServed, 3> {
   WaitingModel<1, 2, 2> queue;
   Arrivals arrivals;
@@ -116,7 +116,7 @@ struct AbandonWhileServed : rl::test_suite<AbandonWhileServed, 3> {
   }
 };
 
-// A close: each waiter is served before it, or finds it.
+// The queue is closed while callers wait. Each is served before the close, or its wait ends with the close.
 struct CloseWhileWaiting : rl::test_suite<CloseWhileWaiting, 4> {
   WaitingModel<1, 2, 2> queue;
   Arrivals arrivals;
