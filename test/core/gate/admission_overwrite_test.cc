@@ -95,7 +95,7 @@ TEST_CASE("an order that is refused, or was admitted before, overwrites nothing"
   CHECK(gate.queue.permits() == 0);
 }
 
-// Orders that are dropped under `front` are remembered, and given back when `front` is free.
+// Remembers orders that are dropped while the lock `front` is held, and gives them back when it is free.
 struct Carried {
   Carried(Overwriting& gate, const Admission::Parts& parts) : gate(gate), parts(parts) {}
   auto drop() {

@@ -72,7 +72,8 @@ TEST_CASE("the stock is asked first, then the queue, then the limiter") {
   Gate gate(shape);
   const Admission::Parts parts = gate.attach();
   for (int i = 0; i < 8; ++i) REQUIRE(gate.admit(parts, {1, 1, 0, 0}).outcome == Outcome::kAdmitted);
-  // First sold out, full and out of tokens; then with units; then with room.
+  // At first the item is sold out, the queue is full, and no token is left. Then the item has units; then the queue has
+  // room, too.
   CHECK(gate.admit(parts, {1, 1, 0, 0}).outcome == as_outcome(ReserveResult::kSoldOut));
   CHECK(gate.admit(parts, {2, 1, 0, 0}).outcome == Outcome::kQueueFull);
   QueueConsumer consumer(gate.queue);
@@ -123,7 +124,7 @@ TEST_CASE("a repeated id leaves nothing behind: no room promised, nothing charge
   const Admission::Result first = gate.admit(parts, {1, 2, 3, 77});
   REQUIRE(first.outcome == Outcome::kAdmitted);
   CHECK_FALSE(first.broke_promise);
-  for (int i = 0; i < 20'000; ++i) {  // more than the most promises
+  for (int i = 0; i < 20'000; ++i) {  // more often than promises can be outstanding
     const Admission::Result again = gate.admit(parts, {1, 2, 3, 77});
     REQUIRE(again.outcome == as_outcome(ReserveResult::kDuplicate));
     REQUIRE(again.broke_promise);
@@ -154,7 +155,7 @@ TEST_CASE("a cart is reserved as a whole or not at all, and the refusal names th
 TEST_CASE("units are taken only after room has been promised, so that nothing can fail after that") {
   Gate gate({});
   const Admission::Parts parts = gate.attach();
-  // As an audit does: a thread that wants to reserve waits.
+  // Pauses the ledger as an audit does, so that a thread that wants to reserve waits.
   auto& quiesce = gate.stock.memory().control->quiesce;
   quiesce.pause(gate.stock.thread_slots());
   std::thread admitting([&] { CHECK(gate.admit(parts, {1, 1, 0, 0}).outcome == Outcome::kAdmitted); });
@@ -172,7 +173,8 @@ TEST_CASE("units are taken only after room has been promised, so that nothing ca
 
 TEST_CASE("no order is refused as sold out because of an order that then finds no room") {
   SLUICE_PRINT_SEED_ON_FAILURE();
-  // One order is in the queue or on its way, one with the consumer: at most two of the three units are taken.
+  // At most two of the three units are taken: by an order that is in the queue or about to be pushed, and by one that
+  // the consumer has.
   Shape shape;
   shape.capacity = 1;
   shape.units = 3;
@@ -270,8 +272,7 @@ TEST_CASE("orders of a restored ledger are queued again once each, however many 
       }
     });
     CHECK(requeued == kOrders);
-    // Refused by a bucket whose holder lost the processor, or by a queue that looks full by an order that is not (yet)
-    // inside.
+    // `otherwise` counts the answers kIdBusy: the thread that held the id's bucket had lost the processor.
     CHECK(requeued + repeated + otherwise == 2 * kOrders * kThreads);
     CHECK(gate.queue.depth() == kOrders);
     CHECK(gate.queue.permits() == 0);

@@ -92,7 +92,7 @@ TEST_CASE("the next consumer gets the last one's orders first, in order, with th
   CHECK(one.table.again() == entries[0]);
   CHECK(one.table[entries[0]].deliveries == 2);
   CHECK(one.in_hand() == Orders{10});
-  // It is decided before the rest is handed out.
+  // Order 10 is decided before the others are handed out.
   one.table.remove(entries[0]);
   CHECK(one.table.again() == entries[2]);
   CHECK(one.table.again() == InFlightTable::kNone);
@@ -135,7 +135,7 @@ TEST_CASE("it has room for exactly its capacity, again and again") {
   }
 }
 
-TEST_CASE("random takes, decisions and deaths leave the table as they leave a list") {
+TEST_CASE("after random takes, decisions and deaths the table contains what a list contains") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   struct Known {
     std::uint64_t order;
@@ -219,7 +219,7 @@ TEST_CASE("consumers that take turns with a lease hand out every order, decide i
         one.table.remove(in_hand[at]);
         in_hand.erase(in_hand.begin() + static_cast<std::ptrdiff_t>(at));
       }
-      // The orders in hand now are left to the next consumer.
+      // The next consumer gets the orders that are in hand now.
       done = next == orders && one.table.used() == 0;
       lease.store(0, std::memory_order_release);
     }
