@@ -56,8 +56,8 @@ TEST_CASE("when many producers see a sleeping consumer, exactly one rings") {
 }
 
 // The store-buffer litmus test, with the doorbell in place of the second variable: a producer publishes and asks
-// whether to ring, while the consumer parks and looks again. If both miss each other, a wake-up is lost. Without either
-// fence, an x86-64 loses from a hundred to ten thousand in a million.
+// whether to ring, while the consumer parks and looks again. If both miss each other, a wake-up is lost. If either of
+// the two fences is removed, from a hundred to ten thousand wake-ups in a million are lost on x86-64.
 TEST_CASE("producer and consumer never miss each other") {
   Doorbell<> doorbell;
   alignas(kCacheLine) std::atomic<std::uint64_t> published{0};
@@ -75,7 +75,7 @@ TEST_CASE("producer and consumer never miss each other") {
       spins = 0;
     }
   };
-  // Varies how the two steps meet: without this they nearly always miss the window.
+  // Varies the time between the steps of the two threads: without this, the steps hardly ever overlap.
   const auto dawdle = [](Random& random) {
     for (std::uint64_t i = random.below(300); i != 0; --i)
       std::atomic_signal_fence(std::memory_order_seq_cst);
@@ -145,7 +145,7 @@ TEST_CASE("a consumer that sleeps whenever the ring is empty is woken every time
           lost = !bell.listen();
         }
       }
-      // Lets the producers end in any case.
+      // Makes room after a lost wake-up, so that the producers can end.
       while (lost && pushing != 0) ring.advance(ring.claimed());
     });
     CHECK_FALSE(lost);

@@ -48,7 +48,8 @@ TEST_CASE("a lane that always has something gets at least its share, whatever ot
     for (std::uint32_t i = 0; i < lanes; ++i)
       sum += weights[i] = static_cast<std::uint32_t>(random.between(1, 50));
     const auto lane = static_cast<std::uint32_t>(random.below(lanes));
-    const std::uint64_t others = random.between(1, 4);  // how often the other lanes have something
+    const std::uint64_t others =
+        random.between(1, 4);  // each other lane has something once in so many rounds
     LaneOrder order;
     std::uint64_t got = 0;
     for (std::uint64_t served = 1; served <= 20 * sum; ++served) {
@@ -57,13 +58,15 @@ TEST_CASE("a lane that always has something gets at least its share, whatever ot
       const std::uint32_t chosen = order.next(ready, weights, sum);
       REQUIRE((ready >> chosen & 1) != 0);
       got += chosen == lane;
-      // The lane may be short of one round of all lanes.
+      // The lane gets at least its share, less one record for each lane.
       REQUIRE(got * sum + std::uint64_t{lanes} * sum >= served * weights[lane]);
     }
   }
 }
 
-TEST_CASE("lanes that all have something get their weights, to within one record of each lane") {
+TEST_CASE(
+    "lanes that all have something are served in proportion to their weights, to within one record of each "
+    "lane") {
   const std::uint32_t weights[kLanesMax] = {8, 4, 2, 1, 1};
   LaneOrder order;
   std::uint32_t got[kLanesMax] = {};

@@ -1,4 +1,5 @@
-// How the consumer chooses and drops records: lanes, deadlines, drop-oldest. And how each record's wait is measured.
+// The consumer chooses records by lane, drops them by deadline and by drop-oldest, and measures the wait of each
+// record.
 #include <doctest/doctest.h>
 
 #include <cstdint>
@@ -55,8 +56,8 @@ TEST_CASE("a record's own ttl replaces the queue's, and without any ttl it never
   numbers.push(1);
   numbers.push(2, 0, 1'000);
   numbers.push(3, 0, kNoDeadline);
-  numbers.push(4, 0, kNoDeadline - 1'000);  // now + ttl is the last nanosecond
-  numbers.push(5, 0, kNoDeadline - 999);    // now + ttl would be beyond it
+  numbers.push(4, 0, kNoDeadline - 1'000);  // now + ttl is the latest possible deadline
+  numbers.push(5, 0, kNoDeadline - 999);    // now + ttl would be later than that
   numbers.push(6, 0, 0);
   numbers.manual.advance(100);
   CHECK(numbers.show(9) == List{2, 3, 4, 5});
@@ -177,7 +178,8 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("a record of each lane waits once for the histogram, however often it is shown") {
+TEST_CASE(
+    "the histogram gets the wait of each record once, in every lane, however often the record is shown") {
   QueueShape shape = weighted(4, {9, 1});
   shape.latency = true;
   Numbers numbers(shape);
@@ -208,7 +210,8 @@ TEST_CASE("the wait of a dropped record is not measured, and the wait of the rec
   CHECK(numbers.queue.waits().max() == 50);
 }
 
-TEST_CASE("a queue of several lanes is closed by one closer and drained when the last lane is") {
+TEST_CASE(
+    "only the first close of a queue of several lanes succeeds; the queue is drained when its last lane is") {
   Numbers numbers(weighted(4, {9, 1}));
   numbers.push(10, 1);
   const auto nobody = [](std::uint64_t) {};

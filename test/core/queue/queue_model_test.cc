@@ -18,7 +18,7 @@ using sluice::test::List;
 using sluice::test::Numbers;
 using sluice::test::Random;
 
-// Written from the documentation of the queue, without its code.
+// A model of the queue in plain lists, written from its documentation and not from its code.
 class Plain {
  public:
   struct Record {
@@ -96,7 +96,8 @@ class Plain {
       }
     }
   }
-  // The most urgent lane; but a lane that has earned the sum of all weights, while others were served, goes first.
+  // Returns the most urgent lane, unless another lane has earned the sum of all weights while others were served: that
+  // lane goes first.
   std::uint32_t choose(const std::vector<std::uint32_t>& ready, std::vector<std::uint64_t>& earned) const {
     std::uint64_t sum = 0;
     for (std::uint32_t lane = 0; lane < shape_.lanes; ++lane) sum += shape_.weights[lane];
@@ -129,7 +130,7 @@ QueueShape any_shape(Random& random) {
   return shape;
 }
 
-// By lane, because drops in different lanes may be reported in any order.
+// Sorts drops by lane, because drops in different lanes may be reported in any order.
 std::vector<Numbers::Drop> by_lane(std::vector<Numbers::Drop> drops) {
   std::stable_sort(drops.begin(), drops.end(), [](const auto& a, const auto& b) { return a.lane < b.lane; });
   return drops;

@@ -25,7 +25,7 @@ QueueShape overwriting(std::uint64_t capacity) {
 
 }  // namespace
 
-TEST_CASE("it keeps the newest records, exactly its capacity, also where positions wrap around") {
+TEST_CASE("the queue keeps the newest records, as many as its capacity, also where positions wrap around") {
   Numbers it(overwriting(3));
   for (std::uint64_t number = 0; number < 20; ++number) CHECK(it.push(number) == PushResult::kPushed);
   CHECK(it.queue.depth() == 3);
@@ -76,7 +76,7 @@ TEST_CASE("one claim takes as many positions as have room, or as are published a
   const std::uint64_t number = 7;
   Ring<>& ring = it.queue.ring();
   CHECK(it.push(1) == PushResult::kPushed);
-  const std::uint64_t late = ring.claim(1).position;  // its producer has lost the processor
+  const std::uint64_t late = ring.claim(1).position;  // as if its producer had lost the processor
   CHECK(it.push(3) == PushResult::kPushed);
   std::uint32_t over = 0;
   const Ring<>::Claim some = ring.claim_over(9, false, over);
@@ -90,7 +90,7 @@ TEST_CASE("one claim takes as many positions as have room, or as are published a
   CHECK(over == 1);
 }
 
-// Numbers beside the records, by slot, as a gate has them.
+// A queue, and a number beside each of its slots, as a gate keeps a tag beside each slot.
 struct Tagged {
   explicit Tagged(std::uint64_t capacity) : it(overwriting(capacity)), tags(std::bit_ceil(capacity)) {}
 
@@ -120,7 +120,7 @@ TEST_CASE(
         for (std::uint64_t sequence = 0; sequence < each; ++sequence) {
           const std::uint64_t number = sequence * kProducers + thread;
           const std::size_t before = told[thread].size();
-          if (random.once_in(3)) {  // on a permit, like an order that a ledger must accept first
+          if (random.once_in(3)) {  // on a promise, as for an order that a ledger must accept first
             if (it.queue.promise_over(0) != PushResult::kPushed) FAIL_CHECK("no promise");
             it.queue.push_promised_over(0, &number, 0, kNoDeadline, tagged.write(number), drop);
           } else if (it.queue.push(0, &number, 0, kNoDeadline, tagged.write(number)) == PushResult::kFull &&

@@ -76,7 +76,7 @@ TEST_CASE("each record's wait is measured once, from its push to when it is firs
   CHECK(numbers.queue.waits().count() == 3);
 }
 
-// A clock that cannot be read, because its memory does not exist.
+// A clock that cannot be read, because its memory is inaccessible.
 struct Unreadable {
   Unreadable() : page(mmap(nullptr, 4'096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)) {}
   ~Unreadable() { munmap(page, 4'096); }

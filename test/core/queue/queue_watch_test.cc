@@ -52,7 +52,7 @@ TEST_CASE(
   watched.asked_until(1'000 * kMs);
   watched.numbers.push(1);
   const std::uint64_t stood = watched.asked_until(2'000 * kMs);
-  // Marks are a quarter of the target apart, and so are looks.
+  // Marks are a quarter of the target (5 ms) apart, and so are looks.
   CHECK(stood >= 1'000 * kMs + 120 * kMs);
   CHECK(stood <= 1'000 * kMs + 120 * kMs + 2 * 5 * kMs);
 }
@@ -104,7 +104,7 @@ TEST_CASE("among several lanes, the one that waits the longest counts") {
   CHECK_FALSE(watched.watch.standing(watched.time + 5 * kMs));
 }
 
-TEST_CASE("it reports congestion only where there was some, and always where it lasted long enough") {
+TEST_CASE("the watch reports congestion only where there was some, and always where it lasted long enough") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   Random random(1);
   std::uint64_t stood = 0, moved = 0;
@@ -113,7 +113,8 @@ TEST_CASE("it reports congestion only where there was some, and always where it 
     Watched watched(config);
     std::deque<std::uint64_t> pushed;  // push times of the records in the queue
     std::uint64_t seen_short = 0;      // the last look at which no record had waited longer than the target
-    std::uint64_t surely_short = 0;    // when no record had waited longer than that, plus the marks' error
+    std::uint64_t surely_short =
+        0;  // the last time at which no record had waited longer than 1.5 targets + 4 ms
     for (int step = 0; step < 2'000; ++step) {
       watched.time += random.below(2 * kMs);
       const std::uint64_t busy = random.between(1, 8);

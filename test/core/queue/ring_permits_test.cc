@@ -19,12 +19,12 @@ using sluice::test::Random;
 using sluice::test::repetitions;
 using sluice::test::RingNumbers;
 
-// A few records before the sign bit and the whole word wrap around.
+// The last three are a few records before positions reach the sign bit, or wrap around to 0.
 constexpr std::uint64_t kStarts[] = {0, (1ULL << 63) - 3 * kRingStep, 0 - 3 * kRingStep, 0 - kRingStep};
 
 struct Numbers : RingNumbers {
   using RingNumbers::RingNumbers;
-  // Publishes `used` numbers from `number` on, and returns `unused` more permits.
+  // Publishes `used` numbers on permits, from `number` on, and returns `unused` further permits.
   void push_reserved(std::uint64_t number, std::uint32_t used, std::uint32_t unused) {
     std::uint64_t position = ring.claim_reserved(used, unused);
     for (std::uint32_t i = 0; i < used; ++i, ++number, position += kRingStep) {
@@ -153,7 +153,7 @@ TEST_CASE("at most 16383 permits are outstanding at a time, and the flags beside
     CHECK(numbers.ring.claimed() == start);
     CHECK_FALSE(numbers.ring.closed());
     CHECK_FALSE(numbers.ring.somebody_waits());
-    // Claims go on meanwhile, up to the exact capacity.
+    // Claims are still possible, up to the exact capacity.
     CHECK(numbers.ring.claim(40'000).count == 40'000 - 16'383);
     CHECK(numbers.ring.claimed() == start + (40'000 - 16'383) * kRingStep);
     numbers.ring.claim_reserved(16'000, 0);
@@ -165,7 +165,7 @@ TEST_CASE("at most 16383 permits are outstanding at a time, and the flags beside
   }
 }
 
-// Counts the pauses of a thread that waits for another one; that one goes on after the first pause.
+// Counts the pauses of a thread that waits for another. Each pause frees a record, as the other thread would do.
 struct Waits : StdAtomics {
   inline static Ring<Waits>* ring = nullptr;
   inline static int count = 0;
@@ -244,7 +244,7 @@ TEST_CASE("with many threads claims and promises together never exceed the capac
       if (index == kProducers) {
         std::uint64_t next[kProducers] = {};
         while (seen < kProducers * each) {
-          // Head does not move while its owner looks, so the depth behind it is exact.
+          // Only this thread moves head, so this depth is exact.
           const std::uint64_t tail = (numbers.ring.claimed() - numbers.ring.head()) >> kRingPositionShift;
           too_many += tail > capacity;
           const auto number = numbers.pop();
@@ -257,7 +257,7 @@ TEST_CASE("with many threads claims and promises together never exceed the capac
         }
         return;
       }
-      // Even numbers on permits, odd ones on ordinary claims.
+      // Threads with an even index push on permits, those with an odd index by ordinary claims.
       Random random(index);
       for (std::uint64_t done = 0; done < each;) {
         if (index % 2 == 1) {

@@ -81,7 +81,7 @@ std::uint64_t drain(Ring<>& ring, Audit& audit, std::uint64_t max) {
   return count;
 }
 
-// Pushes the numbers up to `count`, in claims of up to `batch`, or one by one.
+// Pushes the numbers below `count`, in claims of up to `batch`, or one by one.
 void push_all(Ring<>& ring, std::uint64_t producer, std::uint64_t count, std::uint32_t batch,
               Random& random) {
   for (std::uint64_t number = 0; number < count;) {
@@ -100,7 +100,7 @@ void push_all(Ring<>& ring, std::uint64_t producer, std::uint64_t count, std::ui
     for (std::uint32_t i = 0; i < claim.count; ++i, ++number) {
       const Record record{producer, number, Record::sum(producer, number)};
       StdAtomics::write_bytes(ring.record(claim.position + i * kRingStep), &record, sizeof record);
-      // Now and then, as if preempted between claim and publish.
+      // Yields now and then, as if preempted between claim and publish.
       if (random.once_in(4096)) std::this_thread::yield();
       ring.publish(claim.position + i * kRingStep);
     }

@@ -19,7 +19,7 @@ using Numbers = sluice::test::RingNumbers;
 using sluice::test::Random;
 using sluice::test::ZeroedMemory;
 
-// These starts are a few records before the lower 32 bits, the sign bit and the whole word wrap around.
+// Some starts are a few records before positions exceed 32 or 33 bits, reach the sign bit, or wrap around to 0.
 constexpr std::uint64_t kStarts[] = {0,
                                      kRingStep,
                                      (1ULL << 32) - 3 * kRingStep,
@@ -40,7 +40,7 @@ TEST_CASE("a fresh ring has nothing to read, now or a few laps ahead, wherever i
   }
 }
 
-TEST_CASE("the capacity is exact, whatever the power of two of the slots") {
+TEST_CASE("the capacity is exact, although the number of slots is a power of two") {
   for (const std::uint64_t start : kStarts) {
     for (const std::uint64_t capacity : {1, 2, 3, 4, 5, 7, 8, 9, 50, 63, 64, 65, 1000}) {
       Numbers numbers(capacity, start);

@@ -22,7 +22,7 @@ QueueShape shape_with(std::uint32_t waiters, std::uint64_t capacity, std::uint32
   return shape;
 }
 
-// A queue, full of 0, 1 .. in each lane, and its waiters.
+// A queue whose lanes are each full of the numbers 0, 1, ..., and its waiters.
 struct Full : sluice::test::Numbers {
   Full(std::uint32_t waiters, std::uint64_t capacity, std::uint32_t lanes = 1)
       : Numbers(shape_with(waiters, capacity, lanes)) {
@@ -44,7 +44,7 @@ struct Full : sluice::test::Numbers {
   void serve(std::uint32_t lane = 0) {
     queue.serve_waiting(lane, [this](std::uint64_t owner) { woken.push_back(owner); });
   }
-  // As a consumer: takes records, then serves the waiters.
+  // Takes records, then serves the waiters, as a consumer does.
   List take_and_serve(std::uint32_t max) {
     const List numbers = take(max);
     if (consumer.somebody_waits()) {
@@ -115,7 +115,7 @@ TEST_CASE("nothing overtakes a waiter: no push of one or many, no permits, no la
   const std::uint32_t second = full.wait_to_push(7);
   CHECK(full.state(second) == WaiterState::kWaiting);
   CHECK(full.queue.rejected() == 3);
-  // With the next place there are two, both for the first waiter.
+  // With the next free place there are two, and the first waiter gets both.
   CHECK(full.take_and_serve(1) == List{1});
   CHECK(full.state(first) == WaiterState::kServed);
   CHECK(full.state(second) == WaiterState::kWaiting);
@@ -145,7 +145,7 @@ TEST_CASE("one more than maxWaiting is refused and counted, and leaving or retir
   CHECK(third != kNoWaiter);
   full.take_and_serve(1);
   REQUIRE(full.state(second) == WaiterState::kServed);
-  CHECK(full.wait_to_push(14) == kNoWaiter);  // 10 is served, but its owner has not seen that
+  CHECK(full.wait_to_push(14) == kNoWaiter);  // the waiter with 10 is served, but its owner has not seen that
   full.retire(second);
   CHECK(full.leave(full.wait_to_push(14)));
   CHECK(full.take_and_serve(1) == List{11});
@@ -244,7 +244,7 @@ TEST_CASE("nothing remains of an owner that dies, and permits that it had not se
   full.serve();
   CHECK(full.state(other) == WaiterState::kServed);
   full.retire(other);
-  CHECK(full.take(9) == List{10, 11});  // 10 and 11 had been pushed already; the last one never will be
+  CHECK(full.take(9) == List{10, 11});  // 10 and 11 had been pushed already; 12 never will be
   CHECK(full.queue.permits() == 0);
   full.check_nothing_left(8);
 }

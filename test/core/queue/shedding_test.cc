@@ -29,7 +29,7 @@ TEST_CASE("drops begin after a slow interval, with records that waited more than
   CHECK(shedding.drops(kConfig, 11, 1'199));
 }
 
-TEST_CASE("one record that waited no longer than the target keeps its interval from counting") {
+TEST_CASE("an interval with one record that waited no longer than the target is not slow") {
   Shedding shedding;
   shedding.drops(kConfig, 50, 1'000);
   shedding.drops(kConfig, 5, 1'050);
@@ -47,7 +47,9 @@ TEST_CASE("when a burst is worked off, dropping ends after the interval") {
   CHECK_FALSE(shedding.drops(kConfig, 50, 1'299));
 }
 
-TEST_CASE("it drops as the definition does: if the shortest wait of the last interval exceeded the target") {
+TEST_CASE(
+    "records are dropped as by the definition: if the shortest wait of the last interval exceeded the "
+    "target") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   Random random(1);
   for (int round = 0; round < 200; ++round) {
@@ -105,7 +107,8 @@ TEST_CASE("a queue whose consumer is too slow sheds records that waited too long
   CHECK(numbers.queue.popped() == shown);
 }
 
-TEST_CASE("a consumer that keeps up sheds nothing, and an empty queue forgets") {
+TEST_CASE(
+    "a consumer that keeps up sheds nothing, nor does one that finds the queue empty after each record") {
   Numbers numbers(shedding_shape(64));
   for (std::uint64_t i = 0; i < 300; ++i) {
     numbers.push(i);

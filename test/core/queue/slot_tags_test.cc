@@ -1,4 +1,4 @@
-// The tag of a dropped record is given back to the tags' user, once, for as long as there is a user.
+// While the tags have a user, the tag of each dropped record is given back to that user, once.
 #include "core/queue/slot_tags.h"
 
 #include <doctest/doctest.h>
@@ -75,7 +75,8 @@ TEST_CASE("tags have one user at a time, and without a user there is nothing to 
   CHECK(tags.begin());
 }
 
-TEST_CASE("a tag is given back once, whole, when its carrier ends; a slot without a tag adds none") {
+TEST_CASE(
+    "CarriedTags gives each tag back once and whole when it ends, and nothing for a slot without a tag") {
   Tagged it(4);
   Returns returns;
   REQUIRE(it.queue.tags().begin());
@@ -132,7 +133,7 @@ TEST_CASE("a user that ends waits for tags that other threads have taken and not
       });
       returns.gone = true;
     });
-    // By then it has got the other tag. It gets enough turns to end, if it does not wait.
+    // By then the user that ends has taken the other tag. If it did not wait, it would end in these turns.
     while (!told) std::this_thread::yield();
     for (int turn = 0; turn < 10'000; ++turn) std::this_thread::yield();
   }

@@ -23,7 +23,7 @@ using sluice::test::Random;
 using sluice::test::repetitions;
 using sluice::test::shape_of;
 
-// Sleeps until the bell rings. If a wake-up was lost, no thread can be joined any more.
+// Sleeps until the bell rings. Aborts if a wake-up was lost, because then not all threads can be joined.
 void hear(Bell& bell) {
   if (bell.listen()) return;
   std::fprintf(stderr, "a wake-up was lost; replay with SLUICE_SEED=%llu\n",
@@ -31,7 +31,7 @@ void hear(Bell& bell) {
   std::abort();
 }
 
-// A queue that threads share: each sleeps until its own bell rings.
+// A queue that threads share. Each thread has a bell of its own, and sleeps until that rings.
 struct Shared {
   Shared(unsigned producers, std::uint64_t capacity, std::uint32_t waiters)
       : shape([&] {
@@ -58,7 +58,7 @@ struct Shared {
   Bell consumer_bell;
 };
 
-// A thread that pushes numbers in one of several ways.
+// A thread that pushes numbers in several ways, drawn at random.
 class Producer {
  public:
   Producer(Shared& shared, unsigned index, std::uint64_t first)
@@ -108,7 +108,7 @@ class Producer {
     if (used != wanted) shared_.serve(queue_);
     shared_.ring_if_parked(queue_);
   }
-  // Sleeps until the waiter is served. False if it left before, which only impatient threads do.
+  // Sleeps until the waiter is served. Returns false if the waiter left before, which it does only if not `patient`.
   bool served(std::uint32_t waiter, bool patient) {
     shared_.serve(queue_);
     while (queue_.room_waiters().state(waiter) == WaiterState::kWaiting) {
