@@ -27,7 +27,7 @@ constexpr std::int64_t kHour = 3'600'000'000'000, kDay = 24 * kHour;
 constexpr std::int64_t kBeginning = INT64_MIN;
 constexpr Every kAll[] = {Every::kDay, Every::kWeek, Every::kMonth, Every::kYear};
 
-// A zone one hour ahead of UTC, and two hours from 2 o'clock on the 80th to the 300th day of each year.
+// A zone one hour ahead of UTC, and two hours from the 80th to the 300th day of each year. Its years have 365 days.
 std::vector<ZoneChange> saving_zone(std::int64_t years) {
   std::vector<ZoneChange> changes{{kBeginning, kHour}};
   for (std::int64_t year = 0; year < years; ++year) {
@@ -37,7 +37,7 @@ std::vector<ZoneChange> saving_zone(std::int64_t years) {
   return changes;
 }
 
-// The number of days before each month since 1970, found by counting.
+// The year and the month of a day. dates() returns them for each day since 1970, found by counting.
 struct CountedDate {
   std::int64_t year, month;
 };
@@ -154,7 +154,7 @@ TEST_CASE("each period has its limit, and a refused request waits until the next
   }
 }
 
-TEST_CASE("a wait beyond 36 years is never, however many wait") {
+TEST_CASE("a wait of more than 36 years is reported as never, however many wait") {
   const ZoneChange utc{kBeginning, 0};
   constexpr std::uint64_t in_a_year[] = {0, 365, 52, 12, 1};
   constexpr auto year = static_cast<std::uint64_t>(365 * kDay);
@@ -198,7 +198,7 @@ TEST_CASE("a wall clock that is set back gives no second quota, and locks no key
   REQUIRE(taken(noon + 20 * kHour) == 0);  // that day was used up before
   CHECK(at(noon + 20 * kHour).retry_after(1, time) == 16 * static_cast<std::uint64_t>(kHour));
   REQUIRE(taken(noon + 36 * kHour) == 5);
-  // Set forward by ten years, and back: no more than the longest period is lost.
+  // The wall clock is set forward by ten years, and back. The key is refused for no more than the longest period.
   REQUIRE(taken(noon + 3'650 * kDay) == 5);
   time += longest - 1;
   REQUIRE(taken(noon + 3 * kDay) == 0);
@@ -221,8 +221,8 @@ TEST_CASE("a key forgotten because its period was over gets no second quota when
   CHECK(at(noon + kDay).remaining(1) == 5);  // a look begins no period
   CHECK_FALSE(at(noon).empty(1));
   REQUIRE(at(noon + kDay).empty(1));
-  cell.store(0);                      // its place went to another key, and came back
-  REQUIRE(at(noon).take(5, 2) != 0);  // in the day that has begun
+  cell.store(0);                      // as if its place went to another key, and came back
+  REQUIRE(at(noon).take(5, 2) != 0);  // counted in the day that has begun
   CHECK(at(noon + kDay).remaining(2) == 0);
 }
 

@@ -24,7 +24,7 @@ constexpr auto kNobodyStays = [](std::byte*) { return false; };
 TEST_CASE("a guest that is moved for another one is found all the while, also without the ring's lock") {
   ZeroedMemory memory(GuestRing::bytes(kMax, kStateBytes));
   GuestRing ring(memory, kMax, kStateBytes, kStateBytes);
-  const Key keys[] = {{1, 1}, {2, 1ULL << 31}};  // in chains of their own
+  const Key keys[] = {{1, 1}, {2, 1ULL << 31}};  // in two different chains
   SpinLock<> of_set[2];
   for (const Key& key : keys) ring.take(key, false, kNobodyStays, [](std::byte*) {});
   std::atomic<bool> done{false};

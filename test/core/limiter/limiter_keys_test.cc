@@ -43,7 +43,7 @@ TEST_CASE("each key has its own limit, and the keys together have none") {
   CHECK(keyed_limiter.sum(Limiter::kOverflowed) == 0);
 }
 
-TEST_CASE("a million new keys make it forget neither debt nor block of a key that has a place") {
+TEST_CASE("a million new keys make the limiter forget neither debt nor block of a key that has a place") {
   Keyed flooded(keyed(1'000, 3, 100, 0));
   constexpr std::uint64_t kSpender = 1, kBlocked = 3;
   const Key blocked = flooded.key_of(kBlocked);
@@ -115,7 +115,8 @@ TEST_CASE("with `max` keys, all of which owe something, not one is forgotten") {
   for (std::uint64_t key = 0; key < 20'000; ++key) REQUIRE(honest.ask(key) == Tier::kNone);
   for (std::uint64_t key = 0; key < 20'000; ++key) REQUIRE(honest.ask(key) == Tier::kTokenBucket);
   CHECK(honest.sum(Limiter::kForgotten) == 0);
-  CHECK(honest.sum(Limiter::kOverflowed) < 2 * 20'000 / 1'000);  // each key asked twice
+  CHECK(honest.sum(Limiter::kOverflowed) <
+        2 * 20'000 / 1'000);  // less than one in a thousand; each key asked twice
 }
 
 TEST_CASE("a blocked guest stays, and new guests still find a slot, however many are blocked") {
@@ -189,9 +190,7 @@ TEST_CASE("a guest keeps its debt through a block, whichever slot it had") {
   }
 }
 
-TEST_CASE(
-    "a key that is equal to a fresh one gives its place to a new one, and a guest that owes nothing takes "
-    "it") {
+TEST_CASE("a key that owes nothing gives its place to a new key, or to a guest that owes nothing") {
   Keyed small(keyed(8, 1, 0, 0));  // one set
   for (std::uint64_t key = 0; key < KeyTable::kWays; ++key) REQUIRE(small.ask(key) == Tier::kNone);
   REQUIRE(small.ask(100) == Tier::kNone);

@@ -92,7 +92,7 @@ TEST_CASE("the accrued part of a bucket's slot stays taken") {
   CHECK(limited.remaining() == 4);
   limited.refund(six, 6);
   CHECK(limited.remaining() == 6);
-  // Charges that were behind it end earlier now, and none includes tokens that came later.
+  // The refund of the first charge makes the second one end earlier, so that it includes no tokens that come later.
   Charged two(config_of(1, 10, 0, 0));
   const auto first = two.decide(5), second = two.decide(5);
   two.refund(first, 5);
@@ -276,7 +276,7 @@ TEST_CASE("threads with late refunds, while others reset, share no more than the
     if (resets) continue;
     REQUIRE(kept <= 30);
     REQUIRE(limited.limiter.rooms(*limited.thread, kEpoch, 0, limited.key).windows[0].left == 30 - kept);
-    // When the window is empty, the bucket has the tokens that were not kept, and those of three seconds more.
+    // When the window is empty, the bucket has the tokens that no thread kept, and those of three seconds more.
     limited.manual.advance(3 * kSecond);
     REQUIRE(limited.take_all() <= std::min<std::uint64_t>(30, 40 - kept + 3));
   }

@@ -87,7 +87,7 @@ TEST_CASE("a refusal by the window leaves the bucket uncharged") {
   Timed timed(config_of(1, 10, 3, 0));
   REQUIRE(timed.ask(3) == Tier::kNone);
   for (int i = 0; i < 20; ++i) REQUIRE(timed.ask(2) == Tier::kSlidingWindow);
-  // Once the window is empty, the bucket still has its seven, and those that came since.
+  // Once the window is empty, the bucket still has its seven tokens, and those that have come since.
   timed.manual.advance(2 * kSecond);
   CHECK(timed.ask(3) == Tier::kNone);
   timed.manual.advance(2 * kSecond);
@@ -107,7 +107,7 @@ TEST_CASE("a refusal by the depth leaves bucket and window uncharged") {
       ++passed;
       timed.release(1);
     }
-    CHECK(passed == 9);  // the window's limit; one is left in the bucket
+    CHECK(passed == 9);  // the limit of the window; one token is left in the bucket
     timed.manual.advance(2 * kSecond);
     CHECK(timed.remaining() == 3);
   }
@@ -141,7 +141,7 @@ TEST_CASE("remaining is what the tightest tier would still allow") {
 TEST_CASE("each tier by itself reports what it has left, and when one more") {
   Timed timed(config_of(2, 30, 20, 10));
   const auto rooms = [&] { return timed.limiter.rooms(*timed.thread, timed.clock.now(), 0); };
-  // A full tier gets no more.
+  // A tier that has all of its limit left never has more.
   CHECK(rooms().bucket.left == 30);
   CHECK(rooms().windows[0].left == 20);
   CHECK(rooms().depth.left == 10);
@@ -154,7 +154,7 @@ TEST_CASE("each tier by itself reports what it has left, and when one more") {
   CHECK(rooms().windows[0].left == 13);
   CHECK(rooms().windows[0].more_in == kSecond * 4 / 5);  // when the window's bucket of 50 ms is over too
   CHECK(rooms().depth.left == 3);
-  CHECK(rooms().depth.more_in == kNever);  // it does not follow a clock
+  CHECK(rooms().depth.more_in == kNever);  // the depth does not depend on time
   // A block does not change them.
   timed.limiter.block(*timed.thread, timed.clock.now(), kSecond);
   CHECK(timed.remaining() == 0);
@@ -248,7 +248,7 @@ TEST_CASE("under contention every tier is charged for what passed, and for nothi
     REQUIRE(timed.limiter.in_flight() == 0);
     REQUIRE(passed <= 30);
     REQUIRE(timed.remaining() == std::min<std::uint64_t>(6, 30 - passed));
-    // When the window is empty, the bucket has the tokens that were not used, and those of three seconds more.
+    // When the window is empty, the bucket has the tokens that no thread used, and those of three seconds more.
     timed.manual.advance(3 * kSecond);
     std::uint64_t left = 0;
     for (; timed.ask() == Tier::kNone; ++left) timed.release(1);

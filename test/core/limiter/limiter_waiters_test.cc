@@ -52,7 +52,7 @@ LimiterConfig depth_of(std::uint64_t max, std::uint64_t keys) {
   return config;
 }
 
-TEST_CASE("whatever waits is served in order, and one that leaves lets the next one move up") {
+TEST_CASE("waiters are served in order, and one that leaves lets the next one move up") {
   Lined lined(depth_of(2, 0), 4);
   ThreadSlot* thread = lined.limiter.thread_slots().acquire();
   LimiterWaiters::Woken woken;
@@ -84,7 +84,8 @@ TEST_CASE("whatever waits is served in order, and one that leaves lets the next 
   CHECK(lined.limiter.in_flight() == 2);
 }
 
-TEST_CASE("a new front is told when the one before it leaves, and one that leaves is told nothing more") {
+TEST_CASE(
+    "told() reports a waiter as the front when the one before it leaves, and reports none that has left") {
   Lined lined(depth_of(1, 0), 4);
   ThreadSlot* thread = lined.limiter.thread_slots().acquire();
   LimiterWaiters::Woken woken;
@@ -99,7 +100,7 @@ TEST_CASE("a new front is told when the one before it leaves, and one that leave
   CHECK(front.waiter == second.waiter);
   REQUIRE(lined.limiter.release(*thread, 1));
   lined.line.given_back(asking, kEpoch, nullptr);   // serves the second one, which is listed now
-  lined.line.leave(asking, kEpoch, second.waiter);  // before it has heard of it
+  lined.line.leave(asking, kEpoch, second.waiter);  // before its owner has read that
   const auto served = lined.line.told(owner);
   CHECK(served.outcome == LimiterWaiters::Told::kServed);
   CHECK(served.waiter == third.waiter);
@@ -107,7 +108,7 @@ TEST_CASE("a new front is told when the one before it leaves, and one that leave
   CHECK(lined.limiter.in_flight() == 1);
 }
 
-TEST_CASE("a review walks over a line once, however many have expired behind those who stay") {
+TEST_CASE("a review walks over a waiting line once, however many have expired behind those that stay") {
   constexpr std::uint32_t kPatient = 200, kLate = 300;
   Lined lined(depth_of(1, 0), kPatient + kLate);
   ThreadSlot* thread = lined.limiter.thread_slots().acquire();
@@ -133,8 +134,9 @@ TEST_CASE("a review walks over a line once, however many have expired behind tho
   CHECK_FALSE(all.missed);
 }
 
-// Counts the steps through others' entries by allowing none: their memory cannot be read meanwhile.
-TEST_CASE("what one owner is told takes no step through what others are told") {
+// Makes the memory of the other owner's entries inaccessible meanwhile: a step through one of them ends the test's
+// process.
+TEST_CASE("told() for one owner takes no step through the entries of another") {
   constexpr std::uint32_t kOthers = 1000, kOwn = 20;
   Lined lined(depth_of(kOthers + kOwn, 0), kOthers + kOwn);
   ThreadSlot* thread = lined.limiter.thread_slots().acquire();
@@ -146,7 +148,7 @@ TEST_CASE("what one owner is told takes no step through what others are told") {
   const auto join = [&](LimiterWaiters::Owner& owner) {
     return lined.line.join(asking, kEpoch, {1, kNever, owner, nullptr}).waiter;
   };
-  for (std::uint32_t i = 0; i < kOthers; ++i) REQUIRE(join(other) == i);  // whose entries come first
+  for (std::uint32_t i = 0; i < kOthers; ++i) REQUIRE(join(other) == i);  // this owner's entries come first
   for (std::uint32_t i = 0; i < kOwn; ++i) REQUIRE(join(own) == kOthers + i);
   REQUIRE(lined.limiter.release(*thread, kOthers + kOwn));
   do {
@@ -173,7 +175,9 @@ TEST_CASE("what one owner is told takes no step through what others are told") {
   CHECK(heard == kOthers);
 }
 
-TEST_CASE("owners that come and go share the lists, and an old one hears nothing of who has its list now") {
+TEST_CASE(
+    "owners that come and go share the lists, and told() for an old owner reports nothing of the list's new "
+    "owner") {
   Lined lined(depth_of(1, 0), 2);
   ThreadSlot* thread = lined.limiter.thread_slots().acquire();
   LimiterWaiters::Woken woken;
@@ -204,7 +208,7 @@ TEST_CASE("owners that come and go share the lists, and an old one hears nothing
 }
 
 TEST_CASE(
-    "one that was served and leaves gives back what it holds, also when its key was forgotten meanwhile") {
+    "a waiter that was served and leaves gives back what it holds, also if its key was forgotten meanwhile") {
   Lined lined(depth_of(1, 8), 4);
   ThreadSlot* thread = lined.limiter.thread_slots().acquire();
   LimiterWaiters::Woken woken;
@@ -247,7 +251,7 @@ TEST_CASE("every guest may wait, whichever slot it has, until all slots that may
   constexpr std::uint64_t kPlaces = 16;
   constexpr std::uint64_t kStaying = 64 - 64 / GuestRing::kStride;
   for (std::uint64_t number = 0; number < kPlaces + 64; ++number) {
-    const LimiterWaiters::Joined first = join(number, kNever);  // takes all of its limit
+    const LimiterWaiters::Joined first = join(number, kNever);  // takes the whole limit of the key
     REQUIRE((first.decision.refused_by == Tier::kNone && first.waiter == LimiterWaiters::kNone));
     if (number < kPlaces) continue;
     const LimiterWaiters::Joined second = join(number, kNever);
@@ -265,7 +269,7 @@ TEST_CASE("every guest may wait, whichever slot it has, until all slots that may
   CHECK(lined.limiter.thread_slots().sum(Limiter::kForgotten) == 0);
 }
 
-TEST_CASE("over threads that wait, leave and release, nobody is forgotten and nothing is left over") {
+TEST_CASE("when threads wait, leave and release, every waiter is served and nothing is left over") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   for (std::uint64_t round = 0; round < repetitions(60); ++round) {
     const bool keyed = round % 2 == 1;
@@ -290,7 +294,7 @@ TEST_CASE("over threads that wait, leave and release, nobody is forgotten and no
           if (random.once_in(5)) {
             lined.line.leave(asking, kEpoch, joined.waiter);
           } else {
-            // Served by whoever releases: had a wake-up been lost, nothing would ever end this.
+            // The release by another thread serves this waiter. If a wake-up were lost, this loop would never end.
             for (auto told = lined.line.told(owner); told.outcome != LimiterWaiters::Told::kServed;
                  told = lined.line.told(owner)) {
               if (told.outcome == LimiterWaiters::Told::kNothing) std::this_thread::yield();

@@ -57,7 +57,7 @@ struct Admitted {
   Limiter::Decision decision;
 };
 
-// What a window has left, computed from all requests that were admitted and not given back.
+// Returns what a window has left, computed from all requests that were admitted and not given back.
 std::uint64_t left_of(const WindowConfig& window, const std::vector<Admitted>& all, std::uint64_t now) {
   const auto& [limit, bucket_ns, buckets] = window.sliding;
   std::uint64_t used = 0;
@@ -197,7 +197,7 @@ TEST_CASE("threads that share several windows get no more than the limit of each
         if (i % 3 == 0) {
           timed.limiter.undo(*thread, timed.clock, before, decision, 1, timed.key);
         } else if (timed.clock.now() == before) {
-          own.admit(before, 1);  // other threads' requests are counted no earlier than they came
+          own.admit(before, 1);  // only if the clock stood still, so that the time is certain
         }
       }
       const std::lock_guard<std::mutex> guard(mutex);

@@ -40,17 +40,17 @@ struct Shared {
 // The requests of one thread that passed, at the times to which they were charged.
 struct Admissions {
   WindowAudit audit;
-  std::uint64_t misdated = 0;  // charged to another bucket than the one of the last time that was read
+  std::uint64_t misdated = 0;  // charged to a bucket other than that of the time that the thread read last
 };
 
-// Takes, and refunds some of it, until the clock has stopped.
+// Takes, and refunds some of what it took, until the clock has stopped.
 void take_until(const std::atomic<bool>& stopped, Shared& shared, unsigned index, Admissions& admissions) {
   Random random(index);
   SlidingWindow window = shared.window();
   while (!stopped.load(std::memory_order_relaxed)) {
     const std::uint64_t cost = random.once_in(4) ? 2 : 1;
     std::uint64_t time = shared.clock.now();
-    // Now and then, as if preempted between reading the time and using it.
+    // Yields now and then, as if preempted between reading the time and using it.
     if (random.once_in(64)) std::this_thread::yield();
     const auto charge = window.take(cost, time, [&] { return time = shared.clock.now(); });
     if (!charge.taken) {

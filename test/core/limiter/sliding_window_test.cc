@@ -45,7 +45,7 @@ struct Timed {
   std::uint64_t now = 0;
 };
 
-// The decision that is right: by the sum of the running bucket and the n before it.
+// Computes the right decision: by the sum of the running bucket and the `buckets` buckets before it.
 struct Oracle {
   explicit Oracle(const SlidingWindowConfig& config) : config(config) {}
 

@@ -77,7 +77,7 @@ TEST_CASE(
     const TokenBucketConfig config = config_of(rate, 10);
     std::uint64_t now = 0, taken = 0;
     for (std::uint64_t i = 0; i < repetitions(20'000); ++i) {
-      // It is never idle for so long that the bucket is full, so every token that comes is taken.
+      // The bucket never has the time to become full, so every token that comes is taken.
       taken += take_all(bucket, config, now);
       REQUIRE(taken == 10 + config.rate.whole_tokens(config.rate.accrued(now)));
       now += random.below(static_cast<std::uint64_t>(9e9 / rate));
@@ -95,7 +95,7 @@ TEST_CASE("retry_after is the exact wait: refused one nanosecond before, allowed
       TokenBucket bucket;
       const TokenBucketConfig config = config_of(rate, 20);
       std::uint64_t now = start;
-      // The arithmetic is made for 34 years.
+      // The arithmetic holds for times of up to 34 years.
       for (std::uint64_t i = 0; i < repetitions(1'000) && now < 34 * 365 * kDay; ++i) {
         const std::uint64_t cost = random.between(1, 20);
         const std::uint64_t wait = bucket.retry_after(config, cost, now);
@@ -128,7 +128,8 @@ TEST_CASE("one token in 366 days comes after 366 days, year after year") {
       REQUIRE_FALSE(bucket.take(config, 1, now + wait - 1));
       REQUIRE(bucket.remaining(config, now + wait) == 1);
       now += wait;
-      // A caller that asks at the first moment keeps the rhythm to the nanosecond: at most one unit is lost, once.
+      // A caller that asks at the first possible moment loses at most kUnit nanoseconds (the length of one unit) in all
+      // years.
       if (round % 2 == 0) REQUIRE(now - first + kUnit + 1 >= (year + 1) * kPeriod);
       if (round % 2 == 1) now += idle = random.below(kPeriod / 30);
     }
@@ -139,7 +140,7 @@ TEST_CASE("one token in 366 days comes after 366 days, year after year") {
   const std::uint64_t thirty = bucket.retry_after(config, 30, 0);  // as exact as the double of the rate
   CHECK((thirty > 30 * kPeriod ? thirty - 30 * kPeriod : 30 * kPeriod - thirty) < 200);
   CHECK(bucket.retry_after(config, 40, 0) == kNever);
-  // As much as many waiters can ask for.
+  // As large a cost as all waiters together can ask for.
   CHECK(bucket.retry_after_all(config, 1ULL << 48, 0) == kNever);
 }
 
@@ -173,7 +174,7 @@ TEST_CASE("a reward gives back what was taken, and no more than fills the bucket
   CHECK(bucket.remaining(config, 0) == 2);
   bucket.give(config, 3, nullptr);
   CHECK(bucket.remaining(config, 0) == 5);
-  // Taken, then idle until full again: the reward changes nothing.
+  // The bucket is emptied, and full again after a day: the reward then changes nothing.
   REQUIRE(bucket.take(config, 5, 0));
   CHECK(bucket.remaining(config, kDay) == 5);
   bucket.give(config, 5, nullptr);

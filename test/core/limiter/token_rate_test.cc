@@ -68,7 +68,7 @@ TEST_CASE(
       REQUIRE(tokens.whole_tokens(tokens.accrued(at - 1)) < number);
       early += at != due;
     }
-    // One nanosecond early only where the exact time is less than 2^-6 ns past a whole one.
+    // A token comes one nanosecond early only if its exact time is less than 2^-6 ns after a whole nanosecond.
     if (rate >= 1e-6) CHECK(early <= repetitions(2'000) / 20);
   }
 }
@@ -112,7 +112,7 @@ TEST_CASE("the time of any amount is the first nanosecond at which it has accrue
     CAPTURE(rate);
     const TokenRate tokens = TokenRate::per_second(rate);
     CHECK(tokens.time_of(0) == 0);
-    // Later than a clock can show, and than a double of nanoseconds fits in 64 bits.
+    // Units that, at low rates, accrue only later than kLatest, or than 64 bits of nanoseconds.
     const std::uint64_t most = tokens.units(1ULL << 33);
     CHECK((tokens.time_of(most) == kLatest) == (tokens.accrued(kLatest - 1) < most));
     for (std::uint64_t i = 0; i < repetitions(2'000); ++i) {
