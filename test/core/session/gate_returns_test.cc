@@ -119,14 +119,14 @@ TEST_CASE("the returns of all gates share one thread slot in the limiter and one
   other.reset();
   gate.go();
   CHECK(gate.limiter.threads() == 0);
-  // Without a slot in the stock, the one in the limiter is released.
+  // If the stock has no free thread slot, the slot in the limiter is released again.
   StockLedger ledger = gate.stock();
   while (ledger.thread_slots().acquire() != nullptr) continue;
   other.emplace();
   CHECK_FALSE(other->open(&limiter, &stock));
   other.reset();
   CHECK(gate.limiter.threads() == 0);
-  // A gate may have neither.
+  // A gate may have neither a limiter nor a stock.
   other.emplace();
   CHECK(other->open(nullptr, nullptr));
   other->give_back(Tag{});

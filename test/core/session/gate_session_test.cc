@@ -1,4 +1,4 @@
-// One thread's use of a gate, and what remains when the thread ends.
+// One thread's session of a gate, and the orders that the thread leaves when it ends.
 #include "session/gate_session.h"
 
 #include <doctest/doctest.h>
@@ -119,11 +119,11 @@ TEST_CASE("holds in hand are renewed when half of their time is over, and lost o
   gate.pass(kSecond);
   thread.admit_numbers(3, 3);
   REQUIRE(thread.take(8).size() == 1);
-  CHECK(thread.taken.renew_in == kNever);  // no sooner than asked for before
+  CHECK(thread.taken.renew_in == kNever);  // no renewal is due sooner than was reported before
 
   gate.pass(kHold / 2 - kSecond);
   CHECK(thread.stock.cancel(orders[1].hand.reservation) == ResolveResult::kDone);
-  // The third is due in a second, and renewed with the first.
+  // The third order's renewal is due only in a second, but it happens together with the first order's.
   CHECK(thread->renew() == kHold / 2);
   gate.pass(kHold - 1);
   CHECK(thread.stock.expire() == 0);
@@ -150,7 +150,7 @@ TEST_CASE("no more orders are taken than table, queue's buffer and caller have r
   CHECK(thread.take(99).empty());
   REQUIRE(thread.resolve(rest[0], false) == ResolveResult::kDone);
   CHECK(numbers(thread.take(99)) == Numbers{21});
-  // The same for orders that are handed out again.
+  // The same bounds apply to orders that are handed out again.
   CHECK(thread.take(99, true).size() == 16);
   CHECK(thread.take(99).size() == 4);
   thread.end();
@@ -214,7 +214,7 @@ TEST_CASE("an order is decided by one thread, however many try") {
     in_threads(2, [&](std::uint64_t thread) {
       for (const GateThread::Order& order : orders) {
         if (thread == 0) confirmed += consumer.resolve(order, true) == ResolveResult::kDone;
-        // By the reservation's number: the thread has no order in hand.
+        // This thread has no order in hand, so it decides by the number of the reservation.
         if (thread == 1) cancelled += other.resolve(order, false) == ResolveResult::kDone;
       }
     });
@@ -264,7 +264,7 @@ TEST_CASE("callers get numbers, and results in a buffer whose length bounds ever
   CHECK(calls.resolve(true, 0, 0) == static_cast<std::int32_t>(ResolveResult::kAlreadyConfirmed));
   thread.queue.give_lease();
 
-  // With room for one order, and for none.
+  // Calls with a buffer that has room for one order, and with one that has room for none.
   const GateCalls one(thread.session, Words(bytes.first(GateStaging::kTaken + GateStaging::kTakenBytes)));
   CHECK(one.take(8, true) == 1);
   const GateCalls none(thread.session, Words(bytes.first(8)));

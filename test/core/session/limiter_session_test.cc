@@ -1,4 +1,4 @@
-// One thread's use of a limiter, and what remains when the thread ends.
+// One thread's session of a limiter, and the depth and waiters that the thread leaves when it ends.
 #include "session/limiter_session.h"
 
 #include <doctest/doctest.h>
@@ -92,7 +92,7 @@ TEST_CASE("a session that has ended does not call its host, because it may be co
     REQUIRE(takes(*session, 10, &key));
     session->end();
   }
-  session.reset();  // with ASan: the host's memory is freed
+  session.reset();  // ASan would report a use of the host, whose memory is freed
 }
 
 TEST_CASE("a session that ends serves the waiters for the depth that it held") {
@@ -201,7 +201,7 @@ TEST_CASE("waiters see changed limits at once") {
   REQUIRE(takes(*session, 2));
   REQUIRE(waits(waiter->acquire(2, kNever, nullptr)));
   LimiterChanges changes = unchanged();
-  changes.depth_max = 1;  // its cost never fits again
+  changes.depth_max = 1;  // a cost of 2 can never pass now
   REQUIRE(session->configure(changes));
   CHECK(limiter.host.was_rung(waiter->number()));
   CHECK(waiter->told().told.outcome == Told::kExpired);
@@ -223,7 +223,7 @@ TEST_CASE("limits out of range change nothing") {
   auto session = limiter.attach();
   const auto refuses = [&](auto&& change) {
     LimiterChanges changes = unchanged();
-    changes.burst = 20;  // this one is in range
+    changes.burst = 20;  // 20 alone would be in range
     change(changes);
     return !session->configure(changes) && session->limits().bucket.burst == 10;
   };
@@ -295,7 +295,7 @@ TEST_CASE("held costs: many keys come and go, and the table follows") {
   for (std::uint64_t i = 0; i < repetitions(200'000); ++i) {
     const std::size_t at = random.below(i % 20'000 < 10'000 ? model.size() : 5);
     const std::uint64_t cost = 1 + random.below(3);
-    const Key key{at % 7 + 16 * (at % 3), at + 1};  // with few homes
+    const Key key{at % 7 + 16 * (at % 3), at + 1};  // so that many keys share a home
     if (random.below(2) == 0) {
       REQUIRE(held.add(&key, cost));
       model[at] += cost;

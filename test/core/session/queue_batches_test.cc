@@ -1,4 +1,4 @@
-// One thread's batches for a queue: what their buffers have, and what is published of it.
+// One thread's batches for a queue: the records in their buffers, and which of these are published.
 #include <doctest/doctest.h>
 
 #include <array>
@@ -18,7 +18,7 @@ using sluice::test::NumberSession;
 using sluice::test::shape_of;
 using sluice::test::SharedNumbers;
 
-// A batch, and its buffer for `records` numbers, as a face keeps them.
+// A batch, and its buffer for `kRecords` numbers, as a face keeps them.
 template <std::uint32_t kRecords>
 struct Gathering {
   explicit Gathering(std::uint32_t lane = 0) : batch{std::as_writable_bytes(std::span(words)), lane} {}

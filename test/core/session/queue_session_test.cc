@@ -1,4 +1,4 @@
-// One thread's use of a queue, and what remains when the thread ends.
+// One thread's session of a queue, and what the thread leaves when it ends.
 #include "session/queue_session.h"
 
 #include <doctest/doctest.h>
@@ -339,7 +339,7 @@ TEST_CASE("sessions of threads that come and go lose no record, no permit and no
           while (producer->waiter_state(waiter) == WaiterState::kWaiting)
             shared.host.bell(2 + thread).listen();
         }
-        // The waiter was either served, or has left.
+        // If the waiter could not leave, it was served.
         if (waiter != kNoWaiter && !producer->leave(waiter)) {
           pushed.fetch_add(1);
           sum.fetch_add(number);

@@ -1,4 +1,4 @@
-// One thread's use of a stock ledger, and what callers write to staging for it.
+// One thread's session of a stock ledger, and the requests that callers write to staging for it.
 #include "session/stock_session.h"
 
 #include <doctest/doctest.h>
@@ -140,7 +140,7 @@ TEST_CASE("quantities, counts and items out of range are refused, and nothing is
   staged.session.end();
 }
 
-TEST_CASE("of a text that exceeds the buffer, the part within it is read") {
+TEST_CASE("a text that exceeds the buffer is read up to the end of the buffer") {
   Staged staged;
   const std::size_t at = StockStaging::kBytes - 3;
   std::memcpy(staged.memory.data() + at, "abc", 3);
