@@ -1,4 +1,4 @@
-// The core's atomics policy, which counts the loads of a thread: a measure of a look-up's cost on any machine.
+// An atomics policy for the core that counts the loads of a thread: a measure of a look-up's cost on any machine.
 #pragma once
 
 #include <atomic>

@@ -98,7 +98,7 @@ struct Gate {
     return Admission::admit(parts, fields, {record.bytes(), 0, key});
   }
 
-  // All shared memory, except what only the owner of `parts` writes.
+  // Returns a copy of all shared memory, without what only the owner of `parts` writes.
   std::vector<std::byte> shared(const Admission::Parts& parts) const {
     std::vector<std::byte> all;
     const auto append = [&all](const std::byte* from, std::uint64_t bytes, const ThreadSlot* own) {

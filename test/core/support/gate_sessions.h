@@ -33,10 +33,10 @@ struct GateQueueHost final : QueueHost {
   std::atomic<std::uint64_t> given_back{0};
 };
 
-// Its limiter counts orders in flight, and its stock holds them for 30 seconds.
+// A gate whose limiter counts orders in flight, and whose stock holds their units for 30 seconds.
 struct SharedGate {
   static constexpr std::uint64_t kHold = 30 * kSecond, kUnits = 1'000;
-  // Depth in flight for other requests, so that a place given back twice is noticed.
+  // The depth that other requests hold, so that a test notices a place in flight that is given back twice.
   static constexpr std::uint64_t kOthers = 100;
 
   explicit SharedGate(const Shape& shape, std::uint64_t depth_max = 1'000'000, std::uint32_t in_hand_max = 16)
@@ -94,7 +94,7 @@ struct SharedGate {
   Clock clock() const { return Clock(&limiter.manual); }
   void pass(std::uint64_t ns) { limiter.manual.advance(ns); }
 
-  // How many orders are in flight.
+  // Returns how many orders are in flight.
   std::uint64_t in_flight() const { return limiter.in_flight() - (keyed ? 0 : kOthers); }
   StockCounts counts(std::uint64_t sku = 1) const {
     StockLedger ledger = stock();
@@ -179,7 +179,7 @@ inline Numbers numbers(const Orders& orders) {
   for (const GateThread::Order& order : orders) all.push_back(order.record.user);
   return all;
 }
-// Whether that many units of the first item are reserved and sold, and all others are on sale.
+// Whether item 1 has so many reserved and so many sold units, and all its other units are available.
 inline bool holds(const SharedGate& gate, std::uint64_t reserved, std::uint64_t sold) {
   const StockCounts counts = gate.counts();
   return counts.reserved == reserved && counts.sold == sold &&

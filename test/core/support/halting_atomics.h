@@ -1,5 +1,5 @@
-// The core's atomics policy with a thread that loses the processor just before, or just after, its next CAS of a loop.
-// The same thread then runs there what other threads do meanwhile.
+// An atomics policy for the core that simulates a thread which loses the processor just before, or just after, its next
+// compare_exchange_weak(). Meanwhile other threads run: the same thread calls what they do.
 #pragma once
 
 #include <atomic>

@@ -46,7 +46,8 @@ struct TestLedger {
                       std::uint64_t id = 0, std::uint64_t hold = kHold) {
     return reserve({{sku(number), quantity}}, user, id, hold);
   }
-  // As the addon asks: peek() first, after which holds that are over expire if they may be the reason of a refusal.
+  // Asks as StockSession::reserve() does: peek() first; holds whose time is over expire if they may be the reason for a
+  // refusal.
   StockAnswer ask(std::vector<StockRequest::Line> lines, std::uint64_t user = 0, std::uint64_t id = 0) {
     const StockRequest request{lines.data(), static_cast<std::uint32_t>(lines.size()),
                                user == 0 ? LedgerUser{} : LedgerUser::number(user),

@@ -48,7 +48,7 @@ struct TestLimiter {
   explicit TestLimiter(const LimiterConfig& config) : memory(LimiterSegment::bytes(config)), manual(kEpoch) {
     LimiterSegment::format(memory.get(), config, {}, kEpoch, KeySecret{{1, 2}});
   }
-  // A session of a thread of its own.
+  // Makes a session that has a thread slot of its own.
   std::unique_ptr<LimiterSession> attach() {
     ThreadSlot* slot = segment().limiter().thread_slots().acquire();
     REQUIRE(slot != nullptr);

@@ -1,4 +1,4 @@
-// The configuration of a limiter, by the figures of its tiers.
+// Makes the configuration of a limiter from the rates and limits of its tiers.
 #pragma once
 
 #include <cstdint>

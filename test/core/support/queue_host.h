@@ -33,7 +33,7 @@ class TestHost : public QueueHost {
 
   Bell& consumer() { return consumer_; }
   Bell& bell(std::uint64_t session) { return bells_[session]; }
-  // Returns how often it was rung since the last call.
+  // Returns how often the consumer's bell was rung since the last call.
   std::uint32_t rung() { return rung_.exchange(0); }
   std::uint32_t rung_all() { return rung_all_.exchange(0); }
   std::uint64_t given_back() const { return given_back_.load(); }

@@ -87,7 +87,7 @@ struct Numbers {
     consumer.free_shown(static_cast<std::uint32_t>(numbers.size()));
     return numbers;
   }
-  // Pushes numbers from `from` on. Returns how many were pushed.
+  // Pushes the numbers from index `from` on, over older records if there is no room. Returns how many were pushed.
   std::uint32_t push_over(const List& numbers, std::uint32_t from, bool on_permits, std::uint32_t lane) {
     const auto rest = static_cast<std::uint32_t>(numbers.size() - from);
     return queue

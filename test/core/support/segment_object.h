@@ -1,4 +1,4 @@
-// The least that can have a segment: so many lines of memory, as its shape says.
+// The simplest object that a segment can hold: its shape is its size in bytes.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,7 @@ struct Lines {
   }
 };
 
-// A schema hash that the caller of check_segment() expects, whatever the shape.
+// Returns what check_segment() calls for the schema hash that is expected of a shape: here `hash`, for any shape.
 inline auto schema(std::uint64_t hash) {
   return [hash](const auto&) { return hash; };
 }

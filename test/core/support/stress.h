@@ -1,4 +1,4 @@
-// What the stress tests share: the seed of the run, numbers drawn from it, and threads that start together.
+// Helpers of the stress tests: the seed of the run, numbers drawn from it, and threads that start together.
 #pragma once
 
 #include <atomic>

@@ -1,4 +1,4 @@
-// A limiter on a clock of its own, and the one thread that asks it: for all callers or, with keys, for the key 7.
+// A limiter on a clock of its own, and one thread that asks it: without a key, or for the key 7 if it has keys.
 #pragma once
 
 #include <cstdint>
