@@ -68,7 +68,7 @@ TEST_CASE("positions that wrap around at 2^32 change nothing") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   Random random(1);
   for (const std::uint32_t count : {1u, 3u, 4u, 50u}) {
-    // A multiple of the cells, as format() leaves it.
+    // The second argument is a multiple of the number of cells, as format() requires.
     Slots slots(count, (1ULL << 32) - 4 * FreeList<>::cells(count));
     std::vector<std::uint32_t> taken;
     for (int i = 0; i < 2'000; ++i) {

@@ -24,7 +24,7 @@ constexpr std::uint64_t kMax = std::numeric_limits<std::uint64_t>::max();
 
 std::unique_ptr<Histogram> empty() { return std::make_unique<Histogram>(); }
 
-// Within 1/64 of the value, in integers that do not overflow.
+// Whether `reported` is within 1/64 of `value`, computed in integers that do not overflow.
 bool is_close(std::uint64_t reported, std::uint64_t value) {
   const std::uint64_t error = reported > value ? reported - value : value - reported;
   return error <= value / 64;
@@ -54,7 +54,7 @@ TEST_CASE("a single value is reported within 1/64 at every quantile, over the wh
     histogram->record(value);
     REQUIRE(histogram->max() == value);
     REQUIRE(is_close(histogram->at(0.5), value));
-    // A larger value is recorded too, so that the maximum does not help.
+    // A larger value is recorded too, so that `value` is no longer the maximum.
     histogram->record(kMax);
     REQUIRE(is_close(histogram->at(0), value));
   }

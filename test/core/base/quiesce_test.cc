@@ -34,7 +34,7 @@ TEST_CASE("a reader that no thread disturbs pauses at once, again and again") {
 
 TEST_CASE("readers never see an operation half done, and operations never run beside a reader") {
   SLUICE_PRINT_SEED_ON_FAILURE();
-  // A fence orders one reader before the next. The thread sanitizer does not see fences (the model does).
+  // Only a fence orders one reader before the next. The thread sanitizer does not see fences (the model does).
 #if defined(__SANITIZE_THREAD__)
   constexpr unsigned kOperators = 3, kReaders = 1;
 #else

@@ -26,7 +26,7 @@ using sluice::test::ZeroedMemory;
 
 constexpr std::uint64_t kSchema = 0x1234'5678'9abc'def0;
 
-// Of each kind: a shape in which nothing is absent, and the hash of its layout on every machine.
+// For each kind of object: a shape that has every optional part, and the hash of its layout on every machine.
 template <class Object>
 struct Sample;
 
@@ -164,7 +164,7 @@ struct Sample<GateMemory> {
   }
 };
 
-// As the platform makes it, with the object in it.
+// A segment with its object in it, as the platform makes it.
 template <class Object>
 struct Made {
   Made() : bytes(kSegmentBody + Object::bytes(Sample<Object>::shape())), memory(bytes) {
@@ -179,7 +179,7 @@ struct Made {
   ZeroedMemory memory;
 };
 
-TEST_CASE_TEMPLATE("a segment attaches, whose shape alone says where its parts are", Object, Queue,
+TEST_CASE_TEMPLATE("a segment attaches; its shape alone determines where its parts are", Object, Queue,
                    LimiterSegment, LedgerMemory, GateMemory) {
   const Made<Object> segment;
   CHECK(segment.attach() == AttachError::kNone);
@@ -227,8 +227,8 @@ TEST_CASE_TEMPLATE("a segment of any other kind is refused", Object, Queue, Limi
   CHECK(refused == 3);
 }
 
-TEST_CASE_TEMPLATE("no changed number of a shape goes unnoticed, nor does one that no memory is made for",
-                   Object, Queue, LimiterSegment, LedgerMemory, GateMemory) {
+TEST_CASE_TEMPLATE("a segment is refused if any number of its shape was changed", Object, Queue,
+                   LimiterSegment, LedgerMemory, GateMemory) {
   const auto changes = Sample<Object>::changes();
   for (std::size_t i = 0; i < changes.size(); ++i) {
     CAPTURE(i);
