@@ -1,5 +1,5 @@
-// Clients choose ids, users and skus. Here an attacker chooses them, who has read the code but does not know the
-// secret: they would all meet in one place of a table whose hash has no secret.
+// Clients choose ids, users and skus. Here an attacker chooses them that has read the code but does not know the
+// secret. If the hash had no secret, all these keys would meet in one place of a table.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -28,12 +28,12 @@ std::uint64_t unmix(std::uint64_t mixed) {
   return unshift(mixed, 30);
 }
 
-// The hash of a number's key without a secret, and the number that has a given hash.
+// open_hash() returns the hash of a key without a secret, number_with() the number whose key has a given hash.
 std::uint64_t open_hash(const Key& key) { return mix(key.high, key.low); }
 std::uint64_t number_with(std::uint64_t hash) {
   return unmix(hash) - (mix(number_key(0).high) + 0x9e3779b97f4a7c15ULL);
 }
-// The fingerprint of one line for a user, without a secret.
+// The fingerprint of a body without a secret: open_line() mixes in a line, then open_body() the user.
 std::uint64_t open_line(std::uint64_t sku, std::uint64_t quantity) {
   return mix(open_hash(number_key(sku)), quantity);
 }
@@ -146,7 +146,7 @@ TEST_CASE("a look-up of a chosen sku that is not on sale takes as long as any ot
     while (taken[slot]) slot = (slot + 1) % kIndex;
     taken[slot] = true;
   }
-  // The place with the longest row of taken places behind it, without a secret.
+  // Finds the place before the longest row of taken places: where look-ups take longest if there is no secret.
   std::uint64_t begin = 0, longest = 0, run = 0;
   for (std::uint64_t slot = 0; slot < kIndex; ++slot) {
     run = taken[slot] ? run + 1 : 0;

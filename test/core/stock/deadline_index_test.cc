@@ -31,7 +31,7 @@ struct Holds {
     deadlines[slot].store(deadline, std::memory_order_release);
     index.insert(slot, deadline);
   }
-  // The slots that have expired, in order.
+  // Returns the slots whose holds have expired, in order.
   std::vector<std::uint32_t> look(std::uint64_t now, std::uint32_t slots = LookBudget::kUnlimited) {
     std::vector<std::uint32_t> expired;
     LookBudget budget(slots);
@@ -77,7 +77,7 @@ TEST_CASE("a look finds exactly the due holds, in the order of slots, in tables 
       for (std::uint64_t i = random.below(20); i != 0; --i) {
         const auto slot = static_cast<std::uint32_t>(random.below(slots));
         if (random.once_in(3)) {
-          holds.deadlines[slot] = DeadlineIndex<>::kNever;  // it ended in another way, and the bound stays
+          holds.deadlines[slot] = DeadlineIndex<>::kNever;  // the hold ended in another way; its bound stays
         } else if (holds.deadlines[slot] == DeadlineIndex<>::kNever) {
           holds.hold(slot, now + random.between(1, 200));
         }
@@ -144,7 +144,7 @@ TEST_CASE("holds with deadlines beyond the range of a bound are not due too earl
   CHECK(holds.look(kLast).size() == 1);
 }
 
-// Small groups, so that all threads use the same words.
+// Threads insert holds and look at the same time. With small groups, all threads use the same words.
 template <class Index>
 void meet(std::uint32_t slots_each) {
   SLUICE_PRINT_SEED_ON_FAILURE();

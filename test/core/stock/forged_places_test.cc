@@ -1,4 +1,4 @@
-// Snapshots whose forger has chosen keys that meet in one place of a table: a thread that restores one must not work
+// Forged snapshots, whose keys were chosen to meet in one place of a table. A thread that restores one must not be busy
 // for ever.
 #include <doctest/doctest.h>
 
@@ -16,10 +16,11 @@ namespace {
 using namespace sluice;
 using namespace sluice::test;
 
-constexpr std::uint64_t kText = 1ULL << (kKeyBits - 1);  // the key of a text, whose low half names its place
+constexpr std::uint64_t kText =
+    1ULL << (kKeyBits - 1);  // the key of a text; its low half determines its place
 
-// A snapshot without reservations and ids. It has items with these skus, and users with these low halves, each of whom
-// has bought a unit of the first item.
+// Returns a snapshot without reservations and ids. It has the items `skus`, and users whose keys have the low halves
+// `users`. Each user has bought one unit of the first item.
 std::vector<std::uint64_t> forged(const std::vector<std::uint64_t>& skus,
                                   const std::vector<std::uint64_t>& users) {
   std::vector<std::uint64_t> words = {LedgerSnapshot::kMagic, LedgerSnapshot::kVersion, 0};

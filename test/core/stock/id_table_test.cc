@@ -27,7 +27,7 @@ struct OneHome : TestLedger {
     if (answer.result == ReserveResult::kReserved) reservations.push_back(answer.reservation);
     return answer.result;
   }
-  // As the addon asks: peek() first, whose refusal goes to refuse().
+  // Asks as StockSession::reserve() does: a refusal by peek() goes to refuse().
   ReserveResult fail(std::uint64_t id) {
     const StockRequest::Line wish{sku(2), 1};
     const StockRequest request{&wish, 1, {}, number_key(id), kHold};
@@ -143,7 +143,7 @@ TEST_CASE("refused ids displace the oldest refused one, and never an admitted on
   for (std::uint64_t id = 108; id <= 120; ++id) CHECK(one.fail(id) == ReserveResult::kAlreadyFailed);
   for (std::uint64_t id = 101; id <= 107; ++id) CHECK(one.fail(id) == ReserveResult::kSoldOut);
   for (std::uint64_t id = 1; id <= 4; ++id) CHECK(one.take(id) == ReserveResult::kDuplicate);
-  // Admitted ids take the entries of refused ones, except the last.
+  // Admitted ids take the entries of all refused ids but the last (107).
   for (std::uint64_t id = 5; id <= 30; ++id) {
     REQUIRE(one.take(id) == ReserveResult::kReserved);
     one.confirm(one.reservations.back());
@@ -251,7 +251,8 @@ TEST_CASE("threads that reserve the same ids in the same moment make one reserva
       const StockRequest request{&unit, 1, {}, number_key(id), kHold};
       StockAnswer answer;
       do {
-        // As the addon asks: after a peek() that refuses, the answer must still be the one that another call got.
+        // Asks as StockSession::reserve() does. After a refusal by peek(), refuse() must still return an answer that
+        // another call has got for the id.
         const StockAnswer verdict = one.ledger.peek(request);
         answer = verdict.result != ReserveResult::kReserved
                      ? one.ledger.refuse(*thread, request, verdict)

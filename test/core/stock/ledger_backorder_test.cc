@@ -170,7 +170,7 @@ TEST_CASE("a snapshot contains the cap and the backordered units; one whose cap 
   CHECK(restored.reserve(1, 1, 8).result == ReserveResult::kReserved);
   CHECK(restored.cancel(held) == ResolveResult::kDone);
   CHECK(restored.audited());
-  // A forged cap is refused: with one unit more or less the words do not add up, nor with a cap that is too large.
+  // Forges each word 4, of which one is the cap. Such a snapshot is refused, or becomes a ledger that adds up.
   std::uint64_t accepted = 0;
   for (std::uint64_t& word : words) {
     if (word != 4) continue;
@@ -208,14 +208,14 @@ TEST_CASE("totals and caps change while others sell: counts add up, and no unit 
         for (std::uint64_t i = 0; i < rounds; ++i) {
           one.ledger.set_total(*thread, item, random.below(kMostTotal + 1), random.once_in(2), one.now);
           one.ledger.set_backorder(*thread, item, random.below(kMostCap + 1), random.once_in(2));
-          // Only this thread changes the two, so they stay as it sees them.
+          // Only this thread changes total and cap, so they do not change between its looks.
           const StockCounts before = one.counts(1);
           wrong += one.ledger.withdraw(*thread, item, 5, one.now) > 5;
           const StockCounts counts = one.counts(1);
           wrong += counts.total > before.total || counts.backorder != before.backorder;
           if (i % 8 == 0) wrong += !audit(one.ledger.memory()).adds_up(one.ledger.slots());
         }
-        // As in the beginning, so that threads that come late find something to do too.
+        // Sets total and cap as in the beginning, so that threads that start late find units, too.
         one.ledger.set_total(*thread, item, 5, true, one.now);
         one.ledger.set_backorder(*thread, item, kMostCap, false);
         changing = false;
@@ -252,8 +252,8 @@ TEST_CASE("a withdrawal leaves the cap, whatever is reserved meanwhile, and no t
   SLUICE_PRINT_SEED_ON_FAILURE();
   for (const std::uint32_t shards : kShardCounts) {
     CAPTURE(shards);
-    // Two sellers have at most 8 units, for which the cap is enough. The withdrawal may miss units that they put back
-    // into a shard after its look.
+    // Two sellers have at most 8 units together, for which the cap is enough. The withdrawal may miss units that the
+    // sellers put back into a shard after it has looked there.
     Backordered one(0, 8, shards);
     const std::uint64_t most_left = shards == 1 ? 8 : 16;
     std::atomic<unsigned> selling{2};

@@ -95,7 +95,7 @@ TEST_CASE("a cart's lines change together, or not at all, for each reason that r
   CHECK(unchanged());
   CHECK(refused(one.change(id, {{sku(2), 3}, {sku(1), 11}}), ReserveResult::kSoldOut, 1));
   CHECK(unchanged());
-  // Each line that goes up takes a slot at first, and there are two slots.
+  // Each line whose quantity grows takes a slot at first, and only two slots are free.
   CHECK(refused(one.change(id, {up, {sku(2), 3}, {sku(3), 3}}), ReserveResult::kLedgerFull, 2));
   CHECK(unchanged());
   const StockAnswer bad = one.reserve({{sku(9), 1}});
@@ -168,7 +168,8 @@ TEST_CASE("a confirmed part stays while the held rest changes; a line can come b
   const std::uint64_t id = one.reserve({{sku(1), 2}, {sku(2), 1}}, 7).reservation;
   CHECK(one.confirm(id, {{sku(1), 2}}, Rest::kHold).result == ResolveResult::kDone);
   CHECK(refused(one.change(id, {{sku(1), 5}}), ReserveResult::kUserLimit));
-  // All bought units are returned, so the pair's entry of the user table goes to another pair meanwhile.
+  // The user returns all bought units. So another pair of user and item gets the pair's entry of the user table
+  // meanwhile.
   CHECK(one.give_back(id) == ResolveResult::kDone);
   const std::uint64_t other = one.reserve(1, 1, 8).reservation;
   CHECK(refused(one.change(id, {{sku(1), 5}}), ReserveResult::kUsersFull));
@@ -282,7 +283,7 @@ TEST_CASE(
               ResolveResult::kDone) {
             sold[number] += units;
           }
-          // Returned, so that the limit leaves something to do.
+          // The units are returned, so that the limit allows more reservations.
           if (one.ledger.give_back(*thread, one.item(number), units, LedgerUser::number(which), now) ==
               ResolveResult::kDone) {
             sold[number] -= units;

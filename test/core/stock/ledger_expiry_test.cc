@@ -1,4 +1,5 @@
-// Holds that are over are found by the timer, by threads that reserve, and by requests that they would refuse.
+// Holds that are over are found by the timer, by threads that reserve, and for requests that would otherwise be
+// refused.
 #include <doctest/doctest.h>
 
 #include <cstdint>
@@ -30,7 +31,7 @@ TEST_CASE(
     one.now += 1;
     CHECK(one.ask(1, 1, 8, 6).result == ReserveResult::kReserved);
     CHECK(one.holds(1, 2, 1, 0));
-    // By the user that had all of them.
+    // Now for the user that had all units.
     CHECK(one.ask(1, 2, 7, 7).result == ReserveResult::kReserved);
     one.ledger.restock(*one.thread, one.item(1), 9, one.now);
     CHECK(one.ask(1, 2, 7, 8).result == ReserveResult::kUserLimit);
@@ -111,7 +112,7 @@ TEST_CASE("a look costs no more than its bound, and no id remembers a refusal af
   CHECK(one.audited());
 }
 
-TEST_CASE("an expired cart costs a look as much as its lines") {
+TEST_CASE("an expired cart takes as much of a look's budget as its lines") {
   TestLedger one({64, 1U << 13, 4, 64, 0});
   std::vector<StockRequest::Line> lines;
   for (std::uint64_t i = 1; i <= 64; ++i) {
@@ -185,7 +186,7 @@ TEST_CASE("however reservations end, exactly the due holds are found") {
     if (!random.once_in(20)) continue;
     const auto end = deadlines.upper_bound(one.now);
     const auto due = static_cast<std::uint32_t>(std::distance(deadlines.begin(), end));
-    // Fewer, if a confirmation met one that was due.
+    // Fewer than `due` expire here if a confirmation has met a due one.
     CHECK(one.expire() <= due);
     deadlines.erase(deadlines.begin(), end);
     CHECK_FALSE(one.ledger.due(one.now));
@@ -210,7 +211,7 @@ TEST_CASE("when all holds are over, as many requests as units get one each, and 
     for (std::uint64_t round = 1; round <= rounds; ++round) {
       ready.fetch_add(1);
       while (ready.load() < round * kThreads) std::this_thread::yield();
-      // The holds of the last round are over.
+      // At this time the holds of the last round are over.
       const ManualClock manual(round * 10);
       const Clock clock(&manual);
       CallTime time(clock);

@@ -59,7 +59,7 @@ TEST_CASE("a late limit counts units reserved from then on, and none from before
     CHECK(ledger->confirm(to_part, 3) == ResolveResult::kDone);
     CHECK(ledger->audited());
     CHECK(ledger->reserve(1, 1, 7).result == ReserveResult::kUserLimit);
-    // The limit is removed: counted units stay counted, new ones are not.
+    // The limit is removed: counted units stay counted, and new units are not counted.
     ledger->ledger.limit_users(ledger->item(1), 0);
     CHECK(ledger->confirm(ledger->reserve(1, 6, 7).reservation) == ResolveResult::kDone);
     CHECK(ledger->confirm(counted) == ResolveResult::kDone);
@@ -129,8 +129,8 @@ TEST_CASE(
       ThreadSlot* thread = one.ledger.thread_slots().acquire();
       Random random(index);
       if (index == 0) {
-        // 40 units are kept, and the others have at most 12. The total cannot go below 40, and from 52 on all find
-        // enough.
+        // 40 units are kept, and the other threads have at most 12. So the total cannot go below 40, and with a total
+        // of 52 or more all threads find enough.
         for (std::uint64_t i = 0; selling != 0; ++i) {
           const auto set = [&](std::uint64_t total) {
             return one.ledger.set_total(*thread, one.item(1), total, false, one.now) == LevelSet::kDone;
@@ -291,7 +291,7 @@ TEST_CASE("the hold of reservations to come can be changed") {
 TEST_CASE("limits that come and go while others sell: every audit passes") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   constexpr unsigned kThreads = 4;
-  // The first limit of an item is the critical one, so there are many items, each with one.
+  // The first limit of an item is the critical one, so there are many items, and each gets a first limit once.
   const auto items = static_cast<std::uint32_t>(repetitions(600));
   TestLedger one({items, 64, 512, 64, 64});
   for (std::uint32_t number = 1; number <= items; ++number) one.add(number, 1'000'000);

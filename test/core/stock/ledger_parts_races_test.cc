@@ -107,7 +107,7 @@ TEST_CASE("parts confirmed, cancelled and returned from several threads, and exp
             break;
           default:
             if (random.once_in(3)) audits_failed += !one.audited();
-            // A reader finds it whole, while others change it.
+            // A reader finds a reservation whole, while other threads change it.
             if (RecordReader(one.ledger.memory())
                     .read(random.once_in(2) ? id : last[random.below(4)], record)) {
               std::uint64_t units[3] = {};
@@ -124,7 +124,8 @@ TEST_CASE("parts confirmed, cancelled and returned from several threads, and exp
         }
         strange += result == ResolveResult::kUnknown || result == ResolveResult::kBadLine;
       }
-      // All threads are done. The rest that none has ended is cancelled before the next one begins.
+      // All threads have finished this reservation. What they have left of it is cancelled before the next reservation
+      // begins.
       if (done.fetch_add(1) + 1 == kThreads) {
         one.ledger.cancel(*thread, id, now + 1);
         done.store(~0ULL, std::memory_order_release);
@@ -155,7 +156,7 @@ TEST_CASE("a return gives back its own units or none, while reservations use the
     ThreadSlot* thread = one.ledger.thread_slots().acquire();
     Random random(index);
     for (std::uint64_t i = 0; i < repetitions(60'000); ++i) {
-      // Carts of one thread have twice the units of the other's, so a wrong record would be noticed.
+      // Carts of threads with an odd index have twice the units of the others, so a wrong record would be noticed.
       const std::uint64_t units = index % 2 + 1;
       const StockRequest::Line wishes[] = {{sku(1), units}, {sku(2), 10 * units}};
       const StockRequest request{wishes, 2, LedgerUser::number(index), Key{}, kHold};

@@ -109,7 +109,7 @@ TEST_CASE("bought units go back on sale and out of the user's count, no unit twi
     const std::uint64_t id = one.reserve({{sku(1), 4}, {sku(2), 3}}, 7).reservation;
     CHECK(one.give_back(id) == ResolveResult::kNotBought);
     CHECK(one.confirm(id, {{sku(1), 1}, {sku(2), 1}}, Rest::kHold).result == ResolveResult::kDone);
-    // Also while the rest of the reservation is held.
+    // Units can be returned also while the rest of the reservation is held.
     CHECK(one.give_back(id, {{sku(1), 2}}).result == ResolveResult::kBadQuantity);
     CHECK(one.give_back(id, {{sku(1), 1}}).result == ResolveResult::kDone);
     CHECK(one.give_back(id, {{sku(1), 1}}).result == ResolveResult::kBadQuantity);
@@ -160,7 +160,7 @@ TEST_CASE("units returned by user cannot be returned by reservation, and the oth
   CHECK(one.give_back_of(7, 1, 1) == ResolveResult::kNotBought);
   CHECK(one.cancel(second) == ResolveResult::kDone);
   CHECK(one.audited());
-  // An item without a limit knows no users.
+  // An item without a limit keeps no count per user, so its units are returned without a user.
   CHECK(one.give_back_of(0, 2, 1) == ResolveResult::kNotBought);
   const std::uint64_t third = one.reserve(2, 2).reservation;
   one.confirm(third);
@@ -209,7 +209,7 @@ TEST_CASE("a reservation can be returned until one of its slots is used again, t
   CHECK(one.give_back(cart) == ResolveResult::kUnknown);
   CHECK(one.confirm(cart) == ResolveResult::kUnknown);
   CHECK(one.give_back_of(7, 1, 1) == ResolveResult::kDone);
-  // Also as the second line of another cart.
+  // The slot may also be used again by the second line of another cart.
   const std::uint64_t single = one.reserve(1, 1, 7).reservation;
   one.confirm(single);
   const std::uint64_t held = one.reserve(2, 1).reservation;
@@ -228,14 +228,14 @@ TEST_CASE("a line whose slot is used again is not returned, though the first slo
   one.confirm(cart);
   ReservationTable& table = one.ledger.memory().reservations;
   table.free_slot(table.take_slot());  // the third slot goes behind the cart's slots in the free list
-  // A thread has taken the cart's first slot, and has lost its processor before it used the slot.
+  // A thread has taken the cart's first slot, and has lost the processor before it used the slot.
   const std::uint32_t first = table.take_slot();
   REQUIRE(first == table.slot_of(cart));
   const std::uint64_t other = one.reserve(2, 5).reservation;
   one.confirm(other);
   CHECK(one.give_back(cart) == ResolveResult::kUnknown);
   CHECK((one.holds(1, 8, 0, 1) && one.holds(2, 3, 0, 6)));
-  // The same, with the slot as a later line of another cart.
+  // The same, but a later line of another cart uses the slot.
   table.free_slot(first);
   table.free_slot(table.take_slot());
   const std::uint64_t carts = one.reserve({{sku(1), 1}, {sku(2), 1}}).reservation;

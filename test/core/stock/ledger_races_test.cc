@@ -16,7 +16,7 @@ namespace {
 using namespace sluice;
 using namespace sluice::test;
 
-TEST_CASE("of confirm, in part or whole, cancel, extend and expiry, exactly one wins, also during audits") {
+TEST_CASE("exactly one of confirm (in part or whole), cancel, extend and expiry wins, also during audits") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   constexpr unsigned kThreads = 4;
   const std::uint64_t rounds = repetitions(8'000);
@@ -33,7 +33,7 @@ TEST_CASE("of confirm, in part or whole, cancel, extend and expiry, exactly one 
     for (std::uint64_t i = 1; i <= rounds; ++i) {
       const std::uint64_t now = start + i * 10 * kHold;
       if (index == 0) {
-        // The next reservation, of one item or two: its slots are those of past rounds.
+        // Makes the next reservation, of one item or two, in slots of past rounds.
         const StockRequest::Line wishes[] = {{sku(1), 3}, {sku(2), 1}};
         const StockRequest request{wishes, i % 4 == 0 ? 2u : 1u, LedgerUser::number(i % 5), Key{}, kHold};
         const StockAnswer answer =
@@ -57,7 +57,7 @@ TEST_CASE("of confirm, in part or whole, cancel, extend and expiry, exactly one 
         case 1:
           result = one.ledger.confirm_part(*thread, id, now + 1, {nullptr, 0, 2}, Rest::kRelease).result;
           if (result == ResolveResult::kDone) sold += 2;
-          // A bare quantity of a cart is refused while it is held, and only then.
+          // A quantity without items is refused for a cart that is held, and for no other reservation.
           if ((result == ResolveResult::kBadQuantity) && !cart) ++strange;
           break;
         case 2:
@@ -67,7 +67,7 @@ TEST_CASE("of confirm, in part or whole, cancel, extend and expiry, exactly one 
           if (one.ledger.extend(*thread, id, now + 1, now + 2 * kHold) == ResolveResult::kUnknown) ++strange;
           break;
         case 4:
-          // Due by this caller's time, unless it was extended.
+          // At the time that this thread passes the hold is due, unless it was extended.
           won += one.ledger.expire_due(*thread, now + kHold);
           break;
         default:
@@ -75,7 +75,7 @@ TEST_CASE("of confirm, in part or whole, cancel, extend and expiry, exactly one 
           break;
       }
       won += result == ResolveResult::kDone;
-      // All threads are done. What none has ended is cancelled before the next one begins.
+      // All threads have finished this reservation. If none has ended it, it is cancelled before the next begins.
       if (done.fetch_add(1) + 1 == kThreads) {
         const ResolveResult last = one.ledger.cancel(*thread, id, now + 1);
         won += last == ResolveResult::kDone;

@@ -44,7 +44,7 @@ struct Restored {
   std::optional<TestLedger> one;
 };
 
-// A ledger in the middle of its work, and the reservations that it has made.
+// A ledger that is in use, and the reservations that it has made.
 struct Busy : TestLedger {
   explicit Busy(std::uint64_t stream) : TestLedger(kShape), random(stream) {
     add(1, 50, 6);
@@ -90,7 +90,7 @@ TEST_CASE("the restored ledger gives the very same answers, the same new ids inc
     Restored copy(snapshot_of(original.ledger.memory(), original.now), original.now);
     REQUIRE(copy.error == SnapshotError::kNone);
     CHECK(copy.one->audited());
-    // The first thread's slot, so that both take from the same shard first.
+    // Both ledgers are used through thread slot 0, so that both take from the same shard first.
     REQUIRE(copy.one->ledger.thread_slots().number(*copy.one->thread) == 0);
     Random again = original.random;
     std::vector<std::uint64_t> ids = original.ids;
@@ -185,7 +185,7 @@ TEST_CASE("a snapshot with any one bit changed, or cut anywhere, is refused with
   CHECK(Restored(whole, one.now).error == SnapshotError::kNone);
 }
 
-// As LedgerSnapshot computes it: a forger can do so too.
+// Computes the checksum as LedgerSnapshot does: a forger can do so, too.
 std::uint64_t checksum(const std::vector<std::uint64_t>& words) {
   std::uint64_t sum = mix(words.size());
   for (std::size_t i = 3; i < words.size(); ++i) sum = mix(sum ^ words[i]);
@@ -216,7 +216,7 @@ TEST_CASE("a forged snapshot is refused, or is a ledger that adds up: it never b
           break;
       }
     }
-    // No larger than a test can afford.
+    // Skips a ledger that is larger than a test can afford.
     bool affordable = true;
     for (std::size_t i = 3; i < 8; ++i) affordable = affordable && words[i] < 10'000;
     if (!affordable) continue;
@@ -254,7 +254,7 @@ struct Joined : TestLedger {
   static std::uint64_t as_line(std::uint64_t state) {
     return (state & ~0xffULL) | static_cast<std::uint64_t>(Phase::kLine);
   }
-  // Held reservations have: remaining, user, its text, tag, lines, then 7 words for each line.
+  // In a snapshot a held reservation has: remaining, user, its text, tag, lines, then 7 words for each line.
   std::vector<std::uint64_t> held() {
     const std::vector<std::uint64_t> words = snapshot_of(ledger.memory(), now);
     const std::size_t list = find(words, {kItems, kRemaining});
@@ -271,7 +271,7 @@ struct Joined : TestLedger {
     forged[2] = checksum(forged);
     return forged;
   }
-  // Sold ones have: slot, state, next, deadline (for a line: the id), and 9 more words.
+  // A sold line has: slot, state, next, deadline (in a line after the first: the id), and 9 more words.
   std::vector<std::uint64_t> sold() {
     for (const std::uint64_t id : ids) REQUIRE(confirm(id) == ResolveResult::kDone);
     std::vector<std::uint64_t> words = snapshot_of(ledger.memory(), now);
@@ -326,7 +326,7 @@ TEST_CASE("snapshots and audits while threads work show one moment, in which eve
       do {
         Restored copy(snapshot_of(one.ledger.memory(), one.now), one.now);
         ++taken;
-        wrong += copy.error != SnapshotError::kNone;  // read() audits what it has read
+        wrong += copy.error != SnapshotError::kNone;  // reading a snapshot also audits the ledger
         if (copy.error == SnapshotError::kNone) {
           wrong += copy.one->counts(1).total != 30 || copy.one->counts(2).total != 1'000;
         }

@@ -131,7 +131,7 @@ TEST_CASE("a reservation whose last step fails leaves nothing, and its id can be
 TEST_CASE("units that expired during the last step of a reservation are not given back twice when it fails") {
   TestLedger one(kShape);
   one.add(1, 10, 10);
-  one.reserve(1, 5, 8);  // without these, units given back twice would be noticed at once
+  one.reserve(1, 5, 8);  // without these, units given back twice would exceed the total at once
   const StockAnswer refused = one.reserve_and({{sku(1), 3}}, 7, 0, 1, [&](std::uint64_t id) {
     // A sweep by another thread, after the hold of 1 ns.
     CHECK(one.ledger.expire_due(*one.thread, one.now + 1) == 1);
@@ -220,7 +220,7 @@ TEST_CASE("a state does not repeat for many millions of changes") {
   while (changes < 1U << 24 && change(table.state(id))) ++changes;
   REQUIRE(changes == 1U << 24);
   CHECK_FALSE(table.resolve(slot, seen, Phase::kExpired));
-  // The last version: after it the reservation is still the same.
+  // The last version of the state. After it the versions begin again at 0, and the reservation is still the same.
   const std::uint64_t last = seen | 0xffff'fff8;
   table[slot].state = last;
   REQUIRE(change(last));

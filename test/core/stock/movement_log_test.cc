@@ -147,7 +147,7 @@ TEST_CASE("movements of a ledger show each reservation's changes in order, and a
       const bool publishes = !random.once_in(5);
       const StockAnswer mine =
           one.ledger.reserve(*thread, request, one.now, [&](std::uint64_t) { return publishes; });
-      // As it looks to other threads, while a thread that puts a slot back has lost its processor.
+      // The table looks full to other threads while a thread that puts a slot back has lost the processor.
       if (mine.result == ReserveResult::kLedgerFull && ++full < 1'000 * each) {
         std::this_thread::yield();
         --i;
@@ -183,7 +183,7 @@ TEST_CASE("movements of a ledger show each reservation's changes in order, and a
     }
     std::int64_t& held = open[movement.reservation];
     held -= static_cast<std::int64_t>(units);
-    wrong += held < 0;  // recorded before it was reserved, or twice
+    wrong += held < 0;  // its end was recorded before its begin, or twice
     counts.reserved -= units;
     (movement.kind == MovementKind::kConfirmed ? counts.sold : counts.available) += units;
   }

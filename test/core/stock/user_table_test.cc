@@ -156,7 +156,7 @@ TEST_CASE("threads that add and give back for the same few users never pass a li
       if (mine.result == Add::kFull) ++full;
       if (mine.result != Add::kAdded) continue;
       ++added;
-      // Counted after it was added, and subtracted before it is given back: never more than the table has.
+      // `holding` is raised after add() and lowered before put_back(), so it never exceeds the count in the table.
       beyond += holding[user].fetch_add(1) + 1 > kLimit;
       strange += table.count(user, 1) == 0 || table.users.entry_of(Table::hashed(user), 1) != mine.entry;
       holding[user].fetch_sub(1);
