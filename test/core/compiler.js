@@ -1,4 +1,4 @@
-// Runs the compiler and the programs it makes: at most two processes at a time, each bounded in time.
+// Runs the compiler and the programs that it makes: at most two processes at a time, each with a time limit.
 
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
@@ -8,10 +8,10 @@ import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 export const native = `${root}native`;
-/** Every program that contains the core links this: see native/core/base/system.h. */
+/** Every program that contains the core is linked with this file: see native/core/base/system.h. */
 export const system = `${native}/platform/system.cc`;
 export const mapping = `${native}/platform/mapping.cc`;
-/** One thread's use of an object: all of native/session. @type {readonly string[]} */
+/** The sources of the sessions: all of native/session. @type {readonly string[]} */
 export const sessions = readdirSync(`${native}/session`)
   .filter((name) => name.endsWith('.cc'))
   .sort()
@@ -21,7 +21,10 @@ export const sessions = readdirSync(`${native}/session`)
 
 /** @type {Target} */
 export const host = { compiler: process.env.CXX ?? 'g++' };
-/** Programs for it are linked statically, so that the emulator needs no libraries of that system. @type {Target} */
+/**
+ * Programs for aarch64 are linked statically, so that the emulator needs no libraries of that system.
+ * @type {Target}
+ */
 export const aarch64 = { compiler: 'aarch64-linux-gnu-g++', emulator: 'qemu-aarch64-static' };
 const strict = ['-std=c++20', '-Wall', '-Wextra', '-Wpedantic', '-Werror'];
 
@@ -47,7 +50,7 @@ async function withSlot(task) {
 /** @typedef {{ code: number | null, output: string, seconds: number, problem: string }} Ended */
 
 /**
- * Runs a program when one of the two places is free.
+ * Runs a program as soon as fewer than two processes run.
  * @param {string} command
  * @param {string[]} args
  * @param {{ timeoutSeconds?: number, env?: Record<string, string> }} [options]
@@ -83,7 +86,7 @@ export function run(command, args, { timeoutSeconds = 300, env = {} } = {}) {
 }
 
 /**
- * Runs a compiler. As in `CXX`, a program that starts it may be before it: `ccache g++`.
+ * Runs a compiler. As in `CXX`, `compiler` may begin with a program that starts it: `ccache g++`.
  * @param {string} compiler
  * @param {string[]} args
  */

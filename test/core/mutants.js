@@ -12,18 +12,18 @@ const weaker = {
   acq_rel: ['acquire', 'release'],
 };
 
-/** A fence, a load and an exchange that are seq_cst are each weakened to the strongest that is not. */
+/** Returns the strongest order below seq_cst that the access in `code` (a fence, load, store or exchange) can have. */
 function weakerSeqCst(code) {
   if (code.includes('fence(')) return ['acq_rel'];
   if (code.includes('.load(')) return ['acquire'];
   return code.includes('.store(') ? ['release'] : ['acq_rel'];
 }
 
-/** Every way to weaken one order of `header` (a path below native/), found by reading its text. */
+/** Returns the mutants of `header` (a path below native/): one for each way to weaken one memory order in its text. */
 export function mutantsOf(header) {
   const sources = readSources(native, [header]);
   const mutants = [];
-  let start = 0; // of the line
+  let start = 0; // the offset of the line
   for (const [index, line] of sources.get(header).split('\n').entries()) {
     const code = line.replace(/\/\/.*/, '');
     for (const match of code.matchAll(/memory_order(?:_|::)(\w+)/g)) {

@@ -1,7 +1,7 @@
 // `npm run test:core`: the native core without Node.
 //   1. every *_test.cc below here, in four builds: plain, with ASan and UBSan, with TSan, and for aarch64, run by qemu.
 //      The last one finds faults of alignment and of the instruction set. It does not find faults of memory order,
-//      because qemu runs with the order of the machine below it: the models find those;
+//      because qemu runs a program with the memory order of its host: the models find those;
 //   2. the models under model/, explored by Relacy;
 //   3. the mutation check: each memory order of the modelled headers weakened in turn, and found by its model.
 // With arguments, it runs only what they name: see selection.js, or `npm run test:core -- --help`. A program whose
@@ -72,7 +72,7 @@ const untried = [
   },
 ];
 const executions = process.env.SLUICE_MODEL_EXECUTIONS ?? '300000';
-const mutantExecutions = '10000'; // the slowest to be found needs about a hundred
+const mutantExecutions = '10000'; // no mutant needs more than about a hundred to be found
 
 const total = { passed: 0, failed: 0, skipped: 0 };
 function report(outcome, kind, name, detail, count = 1) {
@@ -140,7 +140,8 @@ function selection() {
 
 async function startSuites() {
   const includes = [`-I${native}`, `-I${here}/support`, '-isystem', await doctestAlone()];
-  // doctest itself is the same in every build, and the slowest thing to compile in a sanitized one.
+  // main.cc, which contains doctest, is compiled once for each target and without sanitizers: with them, no other file
+  // takes as long to compile.
   const main = (target) => {
     const object = `${scratch}/main-${target.compiler.replaceAll('/', '')}.o`;
     return compile(['-O0', ...includes, '-c', `${here}/main.cc`, '-o', object], target).then(() => object);
@@ -207,7 +208,9 @@ function sanitizerOptions() {
   };
 }
 
-/** Reports one line per suite, from the lines that main.cc prints; the whole output if something went wrong. */
+/**
+ * Reports one line for each suite, from the lines that main.cc prints. Reports the whole output if something failed.
+ */
 function reportSuites(build, { code, output, seconds, problem }) {
   let failed = 0;
   for (const [, name, passed, failures, took] of output.matchAll(/^suite (.+) (\d+) (\d+) ([\d.]+)$/gm)) {
@@ -265,7 +268,7 @@ async function checkMutant(model, mutant, directory) {
     console.log(`        mutant  ${mutant.name}: not tried: ${known.because}`);
     return;
   }
-  writeSources(mutant.sources, directory); // `-I` finds it there before the original
+  writeSources(mutant.sources, directory); // `-I` makes the compiler find the mutant before the original
   const built = await compileModel(model, ['-O0', `-I${directory}`], `${directory}/model`);
   const { code, output, seconds, problem } = await run(`${directory}/model`, [mutantExecutions]);
   const took = `${built.seconds.toFixed(1)} + ${seconds.toFixed(1)} s`;

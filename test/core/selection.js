@@ -9,9 +9,12 @@ const usage = `npm run test:core -- [suite...] [options]
   --list             names suites, builds and models
 Without arguments: all suites in all builds, and all models. With some: what they name, and nothing else.`;
 
-/** The names of what to run. @typedef {{ suites: string[], builds: string[], models: string[] }} Selection */
+/**
+ * The suites, builds and models to run, by name.
+ * @typedef {{ suites: string[], builds: string[], models: string[] }} Selection
+ */
 
-/** Ends a run before it begins, with `text` to print. */
+/** Thrown to end a run before it begins. `text` is what the run then prints. */
 export class NothingToRun extends Error {
   /** @param {string} text @param {0 | 2} exitCode */
   constructor(text, exitCode) {

@@ -48,7 +48,7 @@ describe('the arguments of test:core', () => {
 
   it('run one suite in one build', { timeout: 300_000 }, async () => {
     const { code, stdout } = await run(program, ['lane_order', '--build', 'plain'], { patienceMs: 290_000 });
-    if (stdout.includes('doctest is not installed')) return; // nor is it needed to work on lib/
+    if (stdout.includes('doctest is not installed')) return; // work on lib/ does not need doctest
     expect(stdout).toMatch(
       /^passed {2}plain {3}lane order: \d+ in .*\n.*\ntest:core: \d+ passed, 0 failed, 0 skipped\n$/,
     );
