@@ -11,7 +11,7 @@ describe('Faults planted in a copy of the sources', () => {
     expect(plant(sources, name, fault).text).toContain(name);
   });
 
-  it('stand beside the sound code, inactive', () => {
+  it('are inactive beside the sound code', () => {
     expect(
       plantIn('  run(first);\n  return a +\n      b;\n', { sound: 'run(first);', faulty: 'run(last);' }),
     ).toBe('  { if (sluice_planted("kAny")) { run(last); } else { run(first); } }\n  return a +\n      b;\n');

@@ -1,6 +1,7 @@
 /**
- * One step of a run. It contains all that it does, so that it can be run again whatever other steps are left out. An
- * object that it refers to, by the `name` of the step that made it, is skipped if it is not there.
+ * One step of a run. It contains everything that it needs, so that it can be run again whatever other steps are left
+ * out. It refers to an object by the `name` of the step that made it. If there is no such object, the step does
+ * nothing.
  */
 export interface Operation {
   readonly driver: string;
@@ -14,7 +15,7 @@ export interface Driver {
   draw(random: Random, name: number): Operation | undefined;
   /** Runs the operation, here and in the auditor, and compares the answers. */
   run(operation: Operation): void | Promise<void>;
-  /** Waits for what must happen after a step by the auditor's model, such as the end of a wait. */
+  /** Waits for what must happen after a step if the auditor is right, such as the end of a wait. */
   settle(): Promise<void>;
   /** Compares, after every step, what both sides can report. */
   check(): void;
@@ -54,7 +55,7 @@ export function drawByWeight(random: Random, weights: Weights): string | undefin
   });
 }
 
-/** Returns a value with the given chance, otherwise undefined. It always draws as many random numbers. */
+/** Returns `value()` with the chance `share`, otherwise undefined. `value` is called only in the first case. */
 export function sometimes<T>(random: Random, share: number, value: () => T): T | undefined {
   const drawn = random.chance(share);
   return drawn ? value() : undefined;

@@ -3,7 +3,7 @@ import { replay } from './simulation.js';
 
 /**
  * Leaves out the operations without which a trace still fails: delta debugging (A. Zeller, R. Hildebrandt: ddmin),
- * halving chunks of the operations. At most `replays` runs, begun within `seconds`.
+ * halving chunks of the operations. Makes at most `replays` runs, and begins none after `seconds`.
  */
 export async function shrink(failure: Failure, replays = 1_500, seconds = 60): Promise<Failure> {
   let best = failure;

@@ -21,14 +21,12 @@ export interface Group {
 export interface Who {
   readonly user: string | undefined;
   readonly id: string | undefined;
-  /** Whether a gate asks: it queues what it reserves. */
+  /** Whether a gate asks. A gate queues what it reserves. */
   readonly byGate?: boolean;
 }
 export type Answer =
   | { readonly ok: true; readonly name: number; readonly duplicate: boolean }
-  /**
-   * `name` is that of the reservation that the other way of reserving (directly, or by a gate) has made under this id.
-   */
+  /** `name` is the name of the reservation that this id already has, made in the other way (directly, or by a gate). */
   | { readonly ok: false; readonly reason: string; readonly sku?: Sku; readonly name?: number }
   | { readonly error: 'ERR_SLUICE_OPTION' };
 
@@ -47,7 +45,7 @@ export function keyText(key: number | bigint | string): string {
   return typeof key === 'string' ? `'${key}` : `#${key}`;
 }
 
-/** Names a user's units of an item. */
+/** Returns a text that identifies a user and an item together. */
 export function pair(user: string, sku: Sku): string {
   return `${keyText(sku)} ${user}`;
 }
@@ -61,7 +59,10 @@ export function summed(cart: readonly Line[]): Line[] {
   }));
 }
 
-/** Returns what a repetition of an id must ask for: the same sums in any order, for the same user. */
+/**
+ * Returns a text of what a request asks for. It must be equal when an id is repeated: the same sums in any order, for
+ * the same user.
+ */
 export function bodyOf(lines: readonly Line[], user: string | undefined): string {
   const sums = lines.map(({ sku, quantity }) => `${keyText(sku)}*${quantity}`).sort();
   return `${sums.join('+')} for ${user}`;

@@ -81,7 +81,7 @@ export class GateAuditor<T> {
     if (this.queue.closed) return { outcome: 'closed' };
     if (ledger !== undefined) {
       if (lines.some(({ quantity }) => quantity === 0)) return { error: 'ERR_SLUICE_FIELD' };
-      // 'sold-out' comes before everything else, and charges nothing.
+      // 'sold-out' is answered before any other refusal, and charges nothing.
       const objection = ledger.objectionPastDue(lines, user, now);
       const stranded = ledger.stranded(lines, who, now) !== undefined;
       if (!stranded && objection) return answered(ledger.reserve(name, now, lines, who, holdNs));
@@ -143,7 +143,9 @@ export class GateAuditor<T> {
     return resolution;
   }
 
-  /** Decides an order by selling some of its units. 'ERR_SLUICE_OPTION': it is not decided. */
+  /**
+   * Decides an order by selling `quantity` of its units. If this returns 'ERR_SLUICE_OPTION', the order is not decided.
+   */
   sell(order: Queued<T>, quantity: number, now: number): string {
     const ledger = this.ledger();
     const { reservation, admitted, keyAt } = order;
@@ -171,7 +173,10 @@ export class GateAuditor<T> {
     return next - now;
   }
 
-  /** Another gate begins on the same queue: the orders of this one are in flight no more, and their holds run out. */
+  /**
+   * Another gate begins on the same queue: the orders of this one are no longer in flight, and their reservations are
+   * left to expire.
+   */
   replaced(now: number): void {
     const left = this.queue.lanes.flatMap(({ entries }) => entries.map(({ value }) => value));
     for (const order of [...left, ...this.inHand.orders]) {

@@ -3,7 +3,10 @@ interface Known {
   readonly body: string;
   readonly answer: number | 'failed';
   readonly byGate: boolean;
-  /** For an order of a gate: it was in a queue that the restored ledger does not have. */
+  /**
+   * True after a restore, until the order is queued again: a gate admitted it, and the queue that it was in is not
+   * restored.
+   */
   inNoQueue: boolean;
 }
 
@@ -13,17 +16,17 @@ const room = { all: 17, admitted: 16 };
 
 type Held = (reservation: number) => boolean;
 
-/** Neighbours, the oldest first. */
+/** Ids that compete for the same room, the oldest first. */
 class Neighbours {
   readonly known: Known[] = [];
 
   constructor(readonly room: { readonly all: number; readonly admitted: number }) {}
 
-  /** Whether there is room for an id that is admitted. `held` reports which ids are held. */
+  /** Whether there is room for an id that is admitted. `held` reports whether a reservation is held. */
   hasRoom(held: Held): boolean {
     return this.known.length < this.room.all || this.#victim(held) >= 0;
   }
-  /** There is room. */
+  /** Adds an admitted id. Call it only if there is room. */
   admit(id: string, body: string, answer: number, byGate: boolean, held: Held): void {
     const admitted = this.known.filter((known) => known.answer !== 'failed').length;
     const crowded = this.known.length === this.room.all || admitted >= this.room.admitted;
@@ -41,7 +44,7 @@ class Neighbours {
     this.known.push({ id, body, answer: 'failed', byGate: false, inNoQueue: false });
   }
 
-  /** Returns the index of the id that an admitted one displaces. */
+  /** Returns the index of the id that an admitted one displaces; -1 if there is none. */
   #victim(held: Held): number {
     const failed = this.known.findIndex(({ answer }) => answer === 'failed');
     const admitted = this.known.filter((known) => known.answer !== 'failed').length;
@@ -52,8 +55,8 @@ class Neighbours {
 }
 
 /**
- * The ids that a ledger remembers. The auditor does not know which ids are neighbours. So either all are, with as many
- * places again where they spill over, or there is room for many more than the simulator uses.
+ * The ids that a ledger remembers. The auditor does not know which ids are neighbours. So either all ids are, with a
+ * home and a spill of the same room, or there is room for more ids than the simulator uses.
  */
 export class IdMemory {
   readonly #home: Neighbours;
@@ -72,7 +75,7 @@ export class IdMemory {
   hasRoom(held: Held): boolean {
     return this.#home.hasRoom(held) || this.#spill.hasRoom(held);
   }
-  /** There is room. */
+  /** Adds an admitted id. Call it only if there is room. */
   admit(id: string, body: string, answer: number, byGate: boolean, held: Held): void {
     (this.#home.hasRoom(held) ? this.#home : this.#spill).admit(id, body, answer, byGate, held);
   }
@@ -80,7 +83,7 @@ export class IdMemory {
     this.#home.refuse(id, body);
   }
 
-  /** Returns what a restored ledger remembers, which has no queue, with room for `capacity` ids. */
+  /** Returns the ids that a restored ledger remembers, with room for `capacity` ids. No queue is restored with it. */
   restored(capacity: number): IdMemory {
     const copy = new IdMemory(capacity);
     const kept = (known: Known): Known => ({ ...known, inNoQueue: known.byGate });

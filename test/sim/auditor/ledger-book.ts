@@ -8,7 +8,7 @@ import { Purchases, unitsOf } from './parts.js';
 export type Phase = 'held' | 'confirmed' | 'cancelled' | 'expired';
 export interface ReservedLine {
   readonly sku: Sku;
-  /** Units that are held, or were held until the end. */
+  /** Units that are held, or were held until the reservation ended. */
   quantity: number;
   /** Units that were bought and not returned. */
   sold: number;
@@ -26,7 +26,7 @@ export interface Reservation {
 export interface Item {
   readonly sku: Sku;
   total: number;
-  /** Less than nothing while units are reserved and sold beyond the total, by at most `backorder`. */
+  /** Negative while units are reserved and sold beyond the total, by at most `backorder`. */
   available: number;
   reserved: number;
   backorder: number;
@@ -59,11 +59,11 @@ const unitsMax = 4_294_967_295;
 /** The contents of a ledger, the calls about its items, and the calls that only look. */
 export class LedgerBook {
   items: Map<Sku, Item> = new Map();
-  /** Places of the table, the longest free first: each line of a reservation takes one. */
+  /** The free places of the table, the longest free first. Each line of a reservation takes one. */
   free: number[];
   /**
-   * The reservation that a place was last given to, or `nobody` if that was not made. A place without an entry was
-   * never used.
+   * For each place, the reservation that it was last given to, or `nobody` if that reservation was not made. A place
+   * without an entry was never used.
    */
   tenants: Map<number, number> = new Map();
   /** The limit per user of each group. */
@@ -136,8 +136,8 @@ export class LedgerBook {
     return true;
   }
   /**
-   * Values that are left out stay; 0 as `perUser` means no limit. 'units-taken' if more units are backordered than
-   * could be.
+   * Values that are left out do not change; 0 as `perUser` means no limit. Returns 'units-taken' if more units are
+   * backordered than `backorder`.
    */
   changeItem(sku: Sku, { perUser, backorder }: Changes, clamp: boolean): 'ok' | 'units-taken' | undefined {
     const item = this.items.get(sku);
@@ -169,7 +169,7 @@ export class LedgerBook {
     if (taken > 0) this.move('withdrawn', { sku, quantity: taken }, now);
     return taken;
   }
-  /** 'units-taken' if more units are reserved and sold than `total` and the backorder cap. */
+  /** Returns 'units-taken' if more units are reserved and sold than `total` and the backorder cap together. */
   setTotal(sku: Sku, total: number, clamp: boolean, now: number): 'ok' | 'units-taken' | undefined {
     const item = this.items.get(sku);
     if (item === undefined || total + item.backorder > unitsMax) return undefined;
@@ -197,7 +197,7 @@ export class LedgerBook {
 
   // ---- asking -----------------------------------------------------------------------------------------------
 
-  /** Returns what is known of a reservation; undefined if that is nothing, or not all. */
+  /** Returns what is known of a reservation; undefined unless all of its places are still its own. */
   found(name: number, now: number): Found | undefined {
     const reservation = this.reservations.get(name);
     if (reservation === undefined || reservation.lines.some(({ place }) => this.tenants.get(place) !== name))
@@ -217,7 +217,7 @@ export class LedgerBook {
       lines,
     };
   }
-  /** Returns the reservation that a client's id was answered with. */
+  /** Returns the reservation that the answer to a client's id named. */
   reservationOf(id: string): number | undefined {
     const answer = this.ids.find(id)?.answer;
     return answer === 'failed' ? undefined : answer;
@@ -241,7 +241,7 @@ export class LedgerBook {
     const held = [...this.reservations].filter(([, { phase }]) => phase === 'held');
     return held.map(([name, { lines }]) => ({ name, skus: lines.map(({ sku }) => sku) }));
   }
-  /** Returns the lines of which units were bought and not returned by their reservation. */
+  /** Returns the lines that have bought units which were not returned by reservation. */
   bought(): Array<{ name: number; sku: Sku; user: string | undefined }> {
     return [...this.reservations].flatMap(([name, { lines, user }]) =>
       lines.filter(({ sold }) => sold > 0).map(({ sku }) => ({ name, sku, user })),

@@ -33,8 +33,8 @@ export class Ledger extends LedgerBook {
   }
 
   /**
-   * Why the stock refuses a cart once holds that are over have expired: if units of the item in question are held, all
-   * reservations that are due expire first.
+   * Returns why the stock refuses a cart after holds that are over have expired: if units of the refused item are held,
+   * all reservations that are due expire first.
    */
   objectionPastDue(cart: readonly Line[], user: string | undefined, now: number): Answer | undefined {
     const objection = this.objection(cart, user);
@@ -53,7 +53,7 @@ export class Ledger extends LedgerBook {
     return this.phase(name) === 'held' ? this.reservations.get(name)?.deadline : undefined;
   }
 
-  /** Why the stock refuses a cart now, without looking at ids. */
+  /** Returns why the stock refuses a cart now, without a look at ids. */
   objection(cart: readonly Line[], user: string | undefined): Answer | undefined {
     const lines = summed(cart);
     const about = (sku: Sku, reason: string): Answer => ({ ok: false, reason, sku });
@@ -91,7 +91,7 @@ export class Ledger extends LedgerBook {
       this.ids.find(who.id as string)?.inNoQueue && this.stateAt(recalled.name, now) === 'held';
     return stranded ? recalled.name : undefined;
   }
-  /** Queues its order again, and holds it as long as a new one. */
+  /** Records that the order of `id` is queued again, and holds its reservation for as long as a new one. */
   requeue(id: string, name: number, now: number, holdNs: number): void {
     this.extend(name, now, holdNs);
     const known = this.ids.find(id);
@@ -119,8 +119,8 @@ export class Ledger extends LedgerBook {
   }
 
   /**
-   * If the cart is refused, reservations that are due expire, and it is tried again. A cart that the stock refuses is
-   * tried again even if nothing was due, if each line by itself finds enough units.
+   * If the cart is refused, reservations that are due expire, and the cart is tried again. A cart that the stock
+   * refuses is tried again even if nothing was due, if each line by itself finds enough units.
    */
   #takePastDue(name: number, now: number, lines: readonly Line[], who: Who, holdNs: number): Answer {
     const mayBeDue = this.due.mayBeDue(now);
@@ -250,7 +250,7 @@ export class Ledger extends LedgerBook {
       return 'changed';
     });
   }
-  /** Returns places, or why there are not enough units or places. */
+  /** Returns places for further units, or the reason why there are not enough units or places. */
   #takeMore(lines: readonly Line[], user: string | undefined): number[] | string {
     const places: number[] = [];
     const users = new Map(this.users);
@@ -260,7 +260,10 @@ export class Ledger extends LedgerBook {
     for (const place of places) this.#free(place);
     return refused;
   }
-  /** As reserving does: each line in turn is checked, counts for its user and needs a place. */
+  /**
+   * Checks each line in turn, counts it for its user and takes a place, as a reservation does. Returns the refusal, if
+   * any.
+   */
   #countMore(lines: readonly Line[], user: string | undefined, places: number[]): string | undefined {
     for (const { sku, quantity } of lines) {
       const item = this.item(sku);
@@ -277,7 +280,7 @@ export class Ledger extends LedgerBook {
     }
     return undefined;
   }
-  /** Adds units that are counted already: to a line of the same kind, if there is one. */
+  /** Adds units that its user's count already contains: to a line of the same kind, if there is one. */
   #addLine(name: number, held: Reservation, { sku, quantity }: Line, place: number, now: number): void {
     const item = this.item(sku);
     item.available -= quantity;
@@ -298,8 +301,8 @@ export class Ledger extends LedgerBook {
     this.tenants.set(place, nobody);
   }
   /**
-   * Whether units that it gets now would count differently from those that it has. Then their shards decide which go
-   * first.
+   * Whether units that the reservation gets now would count differently from those that it has. If so, the units'
+   * shards decide which of them go back first.
    */
   mixes(name: number): boolean {
     const lines = this.reservations.get(name)?.lines ?? [];
@@ -457,7 +460,7 @@ export class Ledger extends LedgerBook {
     return copy;
   }
 
-  /** Whether that free place, and all before it, were never used. */
+  /** Whether the free place at index `at`, and each before it, was never used. */
   #isUnused(at: number): boolean {
     const place = this.free[at];
     return (

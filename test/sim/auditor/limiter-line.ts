@@ -18,9 +18,11 @@ export class LimiterAuditor {
   };
   /** What admissions have charged, by the name of the request; not what a dry run let through. */
   readonly charges = new Map<number, Charge>();
-  /** How waits have ended since this was last looked at, by name. */
+  /** The results of the waits that have ended since this map was last read, by the name of the wait. */
   readonly ended = new Map<number, unknown>();
-  /** Waiters look at their time only when something has happened to it, not when others are charged. */
+  /**
+   * Whether waiters check if they can still be served in time. A charge of another request does not make them check.
+   */
   woken = false;
 
   constructor(
@@ -54,7 +56,7 @@ export class LimiterAuditor {
     return { allowed: true, remaining: state.remaining(now), retryAfterNs: 0, ...forgiven(refusal) };
   }
 
-  /** Asks for 1 as a gate does: charges, and returns how to take that back. */
+  /** Asks for a cost of 1 as a gate does. Charges it, and returns a function that undoes the charge. */
   admit(
     keyAt: number,
     now: number,
@@ -134,8 +136,8 @@ export class LimiterAuditor {
   // ---- waiting -----------------------------------------------------------------------------------------------
 
   /**
-   * `patience` is how long the call may wait, in nanoseconds. How long it must wait behind others is a forecast; so if
-   * `patience` is not Infinity, `maxWaiting` is at most 1 and no waiter is before it.
+   * `patience` is how long the call may wait, in nanoseconds. How long it must wait behind others is a forecast. So if
+   * `patience` is not Infinity, `maxWaiting` is at most 1, and no waiter is before this call.
    */
   acquire(keyAt: number, name: number, cost: number, now: number, patience: number): void {
     const state = this.#state(keyAt);
@@ -157,7 +159,7 @@ export class LimiterAuditor {
       this.ended.set(name, { ...refusal, never });
     } else {
       state.waiters.push({ name, cost, deadline: now + patience });
-      this.woken = true; // it looks at once; a call that is refused makes no other waiter look
+      this.woken = true; // the new waiter checks at once; a refused call makes no waiter check
     }
   }
 

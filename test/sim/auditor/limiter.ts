@@ -23,14 +23,14 @@ export interface Changes {
 /** One of a limiter's windows, of any kind. */
 interface Window {
   limit: number;
-  /** Returns undefined if it does not fit, otherwise where it was counted. */
+  /** Returns undefined if `cost` does not fit, otherwise where it was counted. */
   take(cost: number, now: number): number | undefined;
   giveBack(counted: number, cost: number, now: number): void;
   charge(cost: number, now: number): void;
   /** Forgets the newest admissions. */
   forget(cost: number, now: number): void;
   clear(): void;
-  /** Whether another length makes earlier charges impossible to give back. */
+  /** Whether earlier charges can no longer be given back once the window's length is `windowMs`. */
   isChangedBy(windowMs: number | undefined): boolean;
   changeLength(windowNs: number, now: number): void;
   remaining(now: number): number;
@@ -49,7 +49,7 @@ export interface Refusal {
 export interface Waiter {
   readonly name: number;
   readonly cost: number;
-  /** Infinity means that it waits for as long as it takes. */
+  /** Infinity means that the wait has no deadline. */
   readonly deadline: number;
 }
 /** What an admission charged, so that it can be given back. */
@@ -207,7 +207,7 @@ export class LimitAuditor {
     return Math.max(blocked, this.bucket?.wait(cost, now) ?? 0, ...ofWindows);
   }
 
-  /** Returns the admissions in the latest true window of each length, beside its limit. */
+  /** Returns, for each true window, the cost admitted within its length until `now`, and its limit. */
   inTrueWindows(now: number): ReadonlyArray<{ readonly admitted: number; readonly limit: number }> {
     return this.#trueWindows.map((window) => ({ admitted: window.sum(now), limit: window.window.limit }));
   }

@@ -31,7 +31,8 @@ export function unitsOfPart(
 }
 
 /**
- * Returns how many units of each item the lines are to have by a part; undefined if it is no part of this reservation.
+ * Returns how many units of each item the lines are to have, as the part gives them; undefined if it is no part of this
+ * reservation.
  */
 export function levelsOf(
   lines: readonly Line[],

@@ -24,7 +24,7 @@ interface Waiter<T> {
 interface Lane<T> {
   entries: Array<Entry<T>>;
   waiters: Array<Waiter<T>>;
-  /** The records that other lanes were served while this one had some, times its weight. */
+  /** How many records of other lanes were served while this lane had some, times this lane's weight. */
   earned: number;
 }
 export interface Dropped<T> {
@@ -46,7 +46,7 @@ export class QueueAuditor<T> {
   lease: number | undefined;
   /** The waits until the queue is empty: the object of each, by name. */
   readonly emptiers = new Map<number, number>();
-  /** How waits have ended since this was last looked at, by name. */
+  /** The results of the waits that have ended since this map was last read, by the name of the wait. */
   readonly ended = new Map<number, unknown>();
   /** The records that consuming has dropped since this was last read, in order. */
   drops: Array<Dropped<T>> = [];
@@ -146,9 +146,9 @@ export class QueueAuditor<T> {
   // ---- consuming ---------------------------------------------------------------------------------------------
 
   /**
-   * Pops up to `max` records by as many looks at `most` records as it takes, or by one look. A lane whose next record
-   * must be dropped, but is not the lane's first in this look, is passed over until the next look. The next look also
-   * sees what a waiter pushes into the room that a look makes.
+   * Pops up to `max` records, by one look if `once`, otherwise by as many looks as it takes. A look takes at most
+   * `most` records. A lane whose next record must be dropped, but is not the lane's first in this look, is passed over
+   * until the next look. The next look also sees what a waiter pushes into the room that a look makes.
    */
   pop(max: number, now: number, { once = false, most = shownMax } = {}): T[] {
     const taken: T[] = [];

@@ -35,8 +35,8 @@ export class TokenBucketAuditor {
     this.#moved += BigInt(cost) * this.#parts;
   }
   /**
-   * Gives back the part of a slot that has not come back since. All refunds meanwhile are taken to be for slots before
-   * it.
+   * Gives back the part of a slot that has not come back since. All refunds since then are assumed to be for slots
+   * before this one.
    */
   refund(cost: number, slot: bigint, now: number): void {
     const end = slot - this.#moved;
@@ -56,7 +56,7 @@ export class TokenBucketAuditor {
   clear(): void {
     this.#spent = 0n;
   }
-  /** Changes the rate. Tokens that it owes it still owes. */
+  /** Changes the rate. The bucket still owes the tokens that it owed. */
   changeRate(rate: number, now: number): void {
     const owed = this.#used(now) - this.#accrued(now);
     const before = this.#parts;
@@ -77,7 +77,10 @@ export class TokenBucketAuditor {
     if (cost > this.burst) return Number.POSITIVE_INFINITY;
     return this.waitForAll(cost, now);
   }
-  /** Returns the nanoseconds until `cost`, taken bit by bit as it comes, has been there. It may exceed the burst. */
+  /**
+   * Returns the nanoseconds until tokens for `cost` have come, if each is taken as it comes. `cost` may exceed the
+   * burst.
+   */
   waitForAll(cost: number, now: number): number {
     const missing = this.#used(now) + BigInt(cost) * this.#parts - BigInt(this.burst) * this.#parts;
     if (missing <= 0n) return 0;

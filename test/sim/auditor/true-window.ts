@@ -17,13 +17,13 @@ export class TrueWindow {
     this.#admitted.push(admitted);
     return admitted;
   }
-  /** Gives back one admission, as far as nothing else has: the rest may be of others. */
+  /** Gives back `cost` of one admission. If less of it is left, the newest admissions are reduced by the rest. */
   giveBack(admitted: Admitted, cost: number): void {
     const own = Math.min(cost, admitted.cost);
     admitted.cost -= own;
     this.forget(cost - own);
   }
-  /** Forgets the newest admissions. */
+  /** Forgets the newest admissions, up to a sum of `cost`. */
   forget(cost: number): void {
     let left = cost;
     for (const one of this.#admitted.toReversed()) {

@@ -36,7 +36,7 @@ export class WindowAuditor {
     this.#capacity = limit;
   }
 
-  /** Returns undefined if it does not fit, otherwise where it was counted. */
+  /** Returns undefined if `cost` does not fit, otherwise where it was counted. */
   take(cost: number, now: number): number | undefined {
     if (this.wait(cost, now) !== 0) return undefined;
     this.#count(cost, now);
@@ -53,7 +53,7 @@ export class WindowAuditor {
       now,
     );
   }
-  /** Forgets the newest admissions. */
+  /** Forgets the newest admissions, up to a sum of `cost`. */
   forget(cost: number, now: number): void {
     if (this.buckets > 0) this.#prune(now);
     let left = cost;
@@ -67,13 +67,13 @@ export class WindowAuditor {
   clear(): void {
     this.#entries = [];
   }
-  /** Whether buckets would last for a different time. */
+  /** Whether the buckets of a window of `windowMs` would have another length. */
   isChangedBy(windowMs: number | undefined): boolean {
     if (windowMs === undefined) return false;
     const buckets = Math.max(1, this.buckets);
     return Math.ceil(Math.floor(windowMs * 1e6) / buckets) !== Math.ceil(this.windowNs / buckets);
   }
-  /** Changes the length. Requests of an old bucket are taken to have come at the bucket's end. */
+  /** Changes the length. Requests of an old bucket are assumed to have come at the end of the bucket. */
   changeLength(windowNs: number, now: number): void {
     if (this.buckets === 0) {
       this.windowNs = windowNs;

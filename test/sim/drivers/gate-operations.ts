@@ -11,7 +11,7 @@ export interface Decision {
   /** The units to confirm, for 'confirmPart'. */
   readonly quantity: number;
   readonly jumpNs: number;
-  /** Whether the holds are renewed then. */
+  /** Whether the handler renews the gate's holds after `jumpNs`, before it decides. */
   readonly renews: boolean;
 }
 
@@ -54,7 +54,7 @@ const ways: ReadonlyArray<Decision['how']> = [
 
 export const gateOperations = ['admit', 'pushPast', 'consume', 'close', 'die', 'restart'];
 
-/** Returns the order that belongs to an id, if nothing else is drawn. */
+/** Returns the order that usually goes with an id: drawGate() draws another one only now and then. */
 export function orderOf(id: number): Pick<Order, 'user' | 'sku' | 'quantity'> {
   return {
     user: [1, 2, 7][id % 3] as number,
@@ -90,7 +90,7 @@ export function drawGate(
       const key = random.below(6);
       const holdMs = sometimes(random, 0.3, () => random.pick([1, 20, 1_000]));
       if (scenario.id && asked.length > 0 && random.chance(0.5)) {
-        // Often more than once.
+        // Half the time one of the last four, so that some orders are asked for more than once.
         const again = random.pick(random.chance(0.5) ? asked.slice(-4) : asked);
         return { ...base, do: kind, ...again, ...(holdMs && { holdMs }), ...(key > 0 && { key }) };
       }

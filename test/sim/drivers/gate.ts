@@ -229,8 +229,8 @@ export class GateDriver implements Driver {
       ...(stock && { stock, fields }),
     };
     const creator = Gate.create(options);
-    // The creator shares the objects of other drivers, which may be disposed of: so it only creates the gate for the
-    // others.
+    // The creator shares the objects of other drivers, which may be disposed of: so it only creates the gate, and the
+    // objects that the operations use attach to it.
     this.#objects = Array.from({ length: objects }, () => Gate.attach(this.#record, creator.handle));
     creator[Symbol.dispose]();
   }

@@ -123,8 +123,8 @@ function drawWindowChanges(random: Random, window: WindowOption, forgetsTimes: b
   const exact = 'exact' in window;
   const limit = sometimes(random, 0.5, () => random.between(1, exact ? window.limit : 12));
   const windowMs = sometimes(random, 0.5, () => random.pick(lengthsMs));
-  // Only a longer window would ask for the times that have left an exact one, and the auditor remembers all of them.
-  // The limiter does not: it keeps as many times as the limit, so that a request which a later tier refuses may push
+  // An exact window that is made longer needs times that had already left it. The auditor remembers all of them, but
+  // the limiter does not: it keeps as many times as the limit, so that a request which a later tier refuses may push
   // one out; and a key with an empty window gives its place to another key. So such windows keep their length.
   const keepsLength = 'every' in window || (exact && forgetsTimes);
   return { ...(limit && { limit }), ...(windowMs && !keepsLength && { windowMs }) };

@@ -40,7 +40,10 @@ export class LimiterDriver implements Driver {
   readonly #held = new Map<number, Held>();
   readonly #waits = new Waits<Decision>();
   readonly #aborts = new Map<number, { owner: Limiter; controller: AbortController }>();
-  /** What the decisions of an object hold, by key: it ends with the object. What `allow` holds stays. */
+  /**
+   * The depth that the decisions of each object hold, by key. It is released when the object ends. What `allow` holds
+   * stays.
+   */
   readonly #ofDecisions = new Map<Limiter, Map<number, number>>();
   #servedAt = 0;
   readonly #dead = new Set<Limiter>();
@@ -145,7 +148,8 @@ export class LimiterDriver implements Driver {
           if (released) this.#countDecisions(held.owner, held.keyAt, -held.cost);
         }
         held.released = true;
-        // A release beyond the auditor's count is an error of `release()`, but a decision's own does nothing.
+        // If the auditor counts less than the release, `release()` throws, but the `release` of a decision does
+        // nothing.
         outcome(refund ?? held.release);
         return;
       }
@@ -245,7 +249,10 @@ export class LimiterDriver implements Driver {
     this.#countDecisions(owner, keyAt, cost);
   }
 
-  /** A release through an object is taken to be for its decisions, as far as they hold so much. */
+  /**
+   * A release through an object first counts against the decisions that this object made, up to the depth that they
+   * hold.
+   */
   #countDecisions(owner: Limiter, keyAt: number, by: number): void {
     const ofKeys = this.#ofDecisions.get(owner) ?? new Map<number, number>();
     ofKeys.set(keyAt, Math.max(0, (ofKeys.get(keyAt) ?? 0) + by));
@@ -280,7 +287,7 @@ export class LimiterDriver implements Driver {
       if (owner !== dying || !this.auditor.leave(name)) continue;
       this.auditor.ended.set(name, { error: 'ERR_SLUICE_DISPOSED' });
     }
-    // What its decisions hold comes back with the object, for each key at once.
+    // The depth that the object's decisions hold is released when it ends, in one step for each key.
     for (const [keyAt, cost] of this.#ofDecisions.get(dying) ?? []) {
       if (cost > 0) this.auditor.release(keyAt, cost, this.time.now);
     }
@@ -288,7 +295,7 @@ export class LimiterDriver implements Driver {
     this.objects[by % this.objects.length] = Limiter.attach(this.object(by + 1).handle);
   }
 
-  /** While others wait, `retryAfterMs` is a forecast: at least what it is without them. */
+  /** While others wait, `retryAfterMs` is a forecast: it is at least as long as without them. */
   #compare(
     what: string,
     keyAt: number,

@@ -133,7 +133,7 @@ export class QueueDriver implements Driver {
         return;
       }
       case 'reserveWaiting': {
-        // Not with a signal that could abort later, which would return the permit.
+        // If the signal aborts after the wait, the permit is returned: see 'abort'.
         const promise = queue.reserve(given.count, { lane: given.lane, signal: this.#abortable(given.name) });
         this.#waits.add(given.name, promise, (permit) => {
           this.#permits.set(given.name, permit as Permit<Row>);

@@ -16,7 +16,7 @@ export function keyOf(key: KeyName): number | string | bigint {
   return typeof key === 'object' ? BigInt(key.big) : key;
 }
 
-/** How many more places each table gets, and room for all ids that the simulator uses. */
+/** How many more places each table gets. `ids`: whether there is then room for all ids that the simulator uses. */
 export interface Growth {
   readonly items: number;
   readonly reservations: number;
@@ -132,7 +132,7 @@ interface KnownReservations {
   readonly reservations: readonly number[];
   /** Each with the items of its lines. */
   readonly held: ReadonlyArray<{ readonly name: number; readonly skus: readonly Sku[] }>;
-  /** The reservations of which units were bought and not returned. */
+  /** The lines that have bought units which were not returned. */
   readonly bought: ReadonlyArray<{
     readonly name: number;
     readonly sku: Sku;
@@ -140,9 +140,7 @@ interface KnownReservations {
   }>;
 }
 
-/**
- * Draws mostly a reservation that the operation fits, otherwise a new one; now and then one that was resolved long ago.
- */
+/** Draws mostly a reservation that the operation fits; otherwise one of the last twelve, now and then any older one. */
 function drawReservation(random: Random, kind: string | undefined, known: KnownReservations): number {
   const fit = (kind === 'return' ? known.bought : known.held).map(({ name }) => name);
   if (fit.length > 0 && random.chance(0.6)) return random.pick(fit);

@@ -309,7 +309,7 @@ export class StockDriver implements Driver {
       ...(sku !== undefined && { sku }),
     };
     const page = { ...(limit !== undefined && { limit }), ...(last !== undefined && { after: last }) };
-    // Without a state or a page, it asks by `find`.
+    // Without a state or a page, `find` is called instead of `reservations`.
     const asks = user !== undefined && state === undefined && limit === undefined && last === undefined;
     const found = outcome(() => {
       const list = asks ? stock.find({ user: keyOf(user), ...(sku !== undefined && { sku }) }) : undefined;
