@@ -31,7 +31,7 @@ describe('the arguments of test:core', () => {
     expect(() => select(line.split(' '), known)).toThrow(message);
   });
 
-  it('are typed out when they are unknown, and nothing is built', async () => {
+  it('are reported when they are unknown, and nothing is built', async () => {
     const { code, stdout, stderr } = await run(program, ['rign', '--build', 'plain']);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toContain('no suite is called rign; there are:');
