@@ -281,8 +281,9 @@ TEST_CASE("the schema of a gate is that of its queue's records and of all that i
   }
 }
 
-// Fails when the layout of a kind changes. Raise kLayoutVersion then, if a release has this one, and write down the new
-// hashes. They are the same on every machine, because 32-bit WebAssembly and 64-bit native code work on one segment.
+// Fails when the layout of a kind changes. Then raise kLayoutVersion, if a release has the present one, and write down
+// the new hashes. They are the same on every machine, because 32-bit WebAssembly and 64-bit native code work on one
+// segment.
 TEST_CASE_TEMPLATE("the layout is that of this version", Object, Queue, LimiterSegment, LedgerMemory,
                    GateMemory) {
   static_assert(kLayoutVersion == 2);

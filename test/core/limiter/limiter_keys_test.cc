@@ -115,8 +115,8 @@ TEST_CASE("with `max` keys, all of which owe something, not one is forgotten") {
   for (std::uint64_t key = 0; key < 20'000; ++key) REQUIRE(honest.ask(key) == Tier::kNone);
   for (std::uint64_t key = 0; key < 20'000; ++key) REQUIRE(honest.ask(key) == Tier::kTokenBucket);
   CHECK(honest.sum(Limiter::kForgotten) == 0);
-  CHECK(honest.sum(Limiter::kOverflowed) <
-        2 * 20'000 / 1'000);  // less than one in a thousand; each key asked twice
+  // Less than one in a thousand; each key has asked twice.
+  CHECK(honest.sum(Limiter::kOverflowed) < 2 * 20'000 / 1'000);
 }
 
 TEST_CASE("a blocked guest stays, and new guests still find a slot, however many are blocked") {

@@ -79,7 +79,7 @@ TEST_CASE("a fresh window admits exactly its limit at once") {
   }
 }
 
-TEST_CASE("L at the end of one window and L at the start of the next do not both pass") {
+TEST_CASE("the limit at the end of one window and again at the start of the next do not both pass") {
   for (const std::uint32_t buckets : {1u, 2u, 3u, 20u}) {
     Timed timed(10, 100, buckets);
     timed.now = timed.length() - 1;
@@ -88,7 +88,9 @@ TEST_CASE("L at the end of one window and L at the start of the next do not both
   }
 }
 
-TEST_CASE("one, then L - 1 late, then L: this doubles other bucketed windows, but not this one") {
+TEST_CASE(
+    "one request, then limit - 1 late, then limit: other bucketed windows admit twice the limit, this one "
+    "does not") {
   for (const std::uint32_t buckets : {1u, 2u, 3u, 20u, 60u}) {
     Timed timed(10, 100, buckets);
     WindowAudit audit;

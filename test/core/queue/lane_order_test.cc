@@ -48,8 +48,8 @@ TEST_CASE("a lane that always has something gets at least its share, whatever ot
     for (std::uint32_t i = 0; i < lanes; ++i)
       sum += weights[i] = static_cast<std::uint32_t>(random.between(1, 50));
     const auto lane = static_cast<std::uint32_t>(random.below(lanes));
-    const std::uint64_t others =
-        random.between(1, 4);  // each other lane has something once in so many rounds
+    // Each other lane has something once in so many rounds.
+    const std::uint64_t others = random.between(1, 4);
     LaneOrder order;
     std::uint64_t got = 0;
     for (std::uint64_t served = 1; served <= 20 * sum; ++served) {

@@ -346,7 +346,7 @@ TEST_CASE("every waiter that can no longer be served within its patience learns 
     CHECK(session->told().told.outcome == Told::kNothing);
     session->end();
   }
-  CHECK(limiter.host.was_rung(patient->number()));  // rung for the front of its waiters
+  CHECK(limiter.host.was_rung(patient->number()));  // rung because one of its waiters is at the front
   patient->end();
 }
 

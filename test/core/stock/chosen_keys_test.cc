@@ -1,5 +1,5 @@
-// Clients choose ids, users and skus. Here an attacker chooses them that has read the code but does not know the
-// secret. If the hash had no secret, all these keys would meet in one place of a table.
+// Clients choose ids, users and skus. Here an attacker chooses them, knowing the code but not the secret. If the hash
+// had no secret, all these keys would meet in one place of a table.
 #include <doctest/doctest.h>
 
 #include <algorithm>

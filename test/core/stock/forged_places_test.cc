@@ -16,8 +16,8 @@ namespace {
 using namespace sluice;
 using namespace sluice::test;
 
-constexpr std::uint64_t kText =
-    1ULL << (kKeyBits - 1);  // the key of a text; its low half determines its place
+// The key of a text. Its low half determines its place.
+constexpr std::uint64_t kText = 1ULL << (kKeyBits - 1);
 
 // Returns a snapshot without reservations and ids. It has the items `skus`, and users whose keys have the low halves
 // `users`. Each user has bought one unit of the first item.

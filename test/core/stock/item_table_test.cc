@@ -68,7 +68,7 @@ TEST_CASE("a look at shards reports sold out only for a moment at which no units
     const StockShard<>::Return one_back(items.shard(item.first_shard + 1));
     CHECK(items.look(item, 2) == Look::kUnsettled);
     CHECK(items.look(item, 1) == Look::kEnough);
-    // A peek does not refuse then; the reservation decides.
+    // While units come back, peek() does not refuse: the reservation decides.
     CHECK(one.peek(1, 2).result == ReserveResult::kReserved);
   }
   CHECK(items.look(item, 2) == Look::kSoldOut);

@@ -151,7 +151,7 @@ TEST_CASE(
   in_threads(4, [&](unsigned index) {
     ThreadSlot* thread = one.ledger.thread_slots().acquire();
     if (index < 2) {
-      // Both threads add each item; one learns that it exists.
+      // Both threads add each item. The later one learns that the item exists.
       for (std::uint64_t item = 1; item <= kItems; ++item) {
         added += one.ledger.add_item(*thread, {sku(item), {}, 10, 3, item % 2 == 0 ? 2u : 1u}, one.now) ==
                  ItemTable<>::Added::kAdded;

@@ -1,5 +1,5 @@
 // An atomics policy for the core that simulates a thread which loses the processor just before, or just after, its next
-// compare_exchange_weak(). Meanwhile other threads run: the same thread calls what they do.
+// compare_exchange_weak(). The same thread calls the functions below, which do what other threads do meanwhile.
 #pragma once
 
 #include <atomic>

@@ -1,10 +1,10 @@
-/** How many places are looked at together. */
+/** How many places are one neighbourhood: a look visits all of them. */
 const together = 16;
 
 /**
- * When a ledger looks for holds that are over. It does not look before the earliest deadline that was added since its
- * last look, whether that reservation is still held or not. After a look, a refused request is tried again, even if the
- * look found nothing.
+ * Predicts when a ledger looks for holds that are over. It does not look before the earliest deadline that was added
+ * since its last look, whether or not that reservation is still held. After a look, a refused request is tried again,
+ * even if the look found nothing.
  */
 export class DueTimes {
   /** For each neighbourhood of places, a time before which none of its holds is over. */

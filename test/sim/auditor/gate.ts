@@ -39,7 +39,7 @@ export type Admission =
   | { readonly outcome: string; readonly sku?: number | string }
   | { readonly error: string };
 
-/** Limiter, stock and queue as one step, all or nothing. */
+/** The model of a gate: limiter, stock and queue as one step, all or nothing. */
 export class GateAuditor<T> {
   readonly queue: QueueAuditor<Queued<T>>;
   /** The orders that a consumer has taken and not decided. */
@@ -110,7 +110,7 @@ export class GateAuditor<T> {
     return { outcome: 'admitted', name: reservation, duplicate: false, state: 'held' };
   }
 
-  /** Pushes to the queue past the gate. Returns whether the order was taken; undefined if the queue is closed. */
+  /** Pushes an order to the queue, past the gate. Returns whether it was accepted; undefined if the queue is closed. */
   pushPast(order: T, deadline: number, now: number): boolean | undefined {
     const value = { order, reservation: undefined, admitted: false, keyAt: 0, holdNs: 0 };
     const taken = this.queue.push(0, [{ value, deadline }]);
@@ -119,8 +119,8 @@ export class GateAuditor<T> {
   }
 
   /**
-   * Takes up to `max` orders, first those that an earlier consumer left. Units of orders that the queue drops go back
-   * on sale.
+   * Takes up to `max` orders: those that an earlier consumer left, or if there are none, orders from the queue. Units
+   * of orders that the queue drops go back on sale.
    */
   take(max: number, now: number): Array<Queued<T>> {
     const again = this.inHand.again(max);

@@ -13,7 +13,7 @@ export interface ReservedLine {
   /** Units that were bought and not returned. */
   sold: number;
   readonly place: number;
-  /** Whether a limit per user counts them. */
+  /** Whether the units count towards a limit per user. */
   readonly counted: boolean;
 }
 export interface Reservation {

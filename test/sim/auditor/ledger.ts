@@ -70,7 +70,7 @@ export class Ledger extends LedgerBook {
     return undefined;
   }
 
-  /** Returns what the id was answered before. */
+  /** Returns the answer that an earlier request with the id got; undefined if there is none. */
   recall(cart: readonly Line[], { user, id, byGate = false }: Who): Answer | undefined {
     if (id === undefined) return undefined;
     const known = this.ids.find(id);
@@ -83,7 +83,7 @@ export class Ledger extends LedgerBook {
     return { ok: true, name: known.answer, duplicate: true };
   }
 
-  /** Returns the reservation of a gate's order that is held, but in no queue. */
+  /** Returns the held reservation of a gate's order that is in no queue. */
   stranded(cart: readonly Line[], who: Who, now: number): number | undefined {
     const recalled = this.recall(cart, who);
     if (recalled === undefined || !('ok' in recalled) || !recalled.ok) return undefined;
@@ -182,14 +182,16 @@ export class Ledger extends LedgerBook {
     return this.tenants.get(placeOf(reservation)) === name ? reservation.phase : undefined;
   }
 
-  /** Returns its state at `now`: a reservation whose time is over has expired, even if no call has looked yet. */
+  /**
+   * Returns the state of a reservation at `now`. One whose time is over has expired, even if no call has looked yet.
+   */
   stateAt(name: number, now: number): Phase | 'unknown' {
     return this.#isDue(name, now) && this.phase(name) === 'held'
       ? 'expired'
       : (this.phase(name) ?? 'unknown');
   }
 
-  /** With `hold`, the rest stays held. */
+  /** With `hold`, the units that are not in the part stay held. */
   confirm(name: number, now: number, part: Part = {}, hold = false): string {
     return this.#resolve(name, now, (held) => {
       const units = unitsOfPart(held.lines, part);
@@ -280,7 +282,9 @@ export class Ledger extends LedgerBook {
     }
     return undefined;
   }
-  /** Adds units that its user's count already contains: to a line of the same kind, if there is one. */
+  /**
+   * Adds units that the user's count already contains: to a line of the same kind if there is one, or as a new line.
+   */
   #addLine(name: number, held: Reservation, { sku, quantity }: Line, place: number, now: number): void {
     const item = this.item(sku);
     item.available -= quantity;

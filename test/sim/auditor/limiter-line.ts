@@ -16,7 +16,7 @@ export class LimiterAuditor {
     refused: Object.fromEntries(tierNames.map((tier) => [tier, 0])) as Record<string, number>,
     dryRefusals: 0,
   };
-  /** What admissions have charged, by the name of the request; not what a dry run let through. */
+  /** The charges of admissions, by the name of the request. A request that only a dry run let through has none here. */
   readonly charges = new Map<number, Charge>();
   /** The results of the waits that have ended since this map was last read, by the name of the wait. */
   readonly ended = new Map<number, unknown>();
@@ -110,13 +110,13 @@ export class LimiterAuditor {
     return Object.entries(left).flatMap(([tier, count]) => (count === state.remaining(now) ? [tier] : []));
   }
 
-  /** A waiter gets what is released at once. */
+  /** Releases depth, which waiters get at once. */
   release(keyAt: number, cost: number, now: number): boolean {
     const released = this.#state(keyAt).release(cost);
     this.serve(now);
     return released;
   }
-  /** Gives back what is still in force of an admission's charge, once. */
+  /** Gives back, once, the part of an admission's charge that is still in force. */
   refund(keyAt: number, name: number, now: number): void {
     const charge = this.charges.get(name);
     if (charge !== undefined) this.#state(keyAt).refund(charge, now);

@@ -128,7 +128,7 @@ export class LimitAuditor {
     const admitted = this.#trueWindows.map((window) => window.admit(cost, now));
     return { cost, counted, slot, era: this.#era, admitted };
   }
-  /** Undoes the charge in the same instant, as if it had never been asked for. */
+  /** Undoes the charge in the same instant, as if the request had never been made. */
   giveBack(charge: Charge, now: number): void {
     this.bucket?.giveBack(charge.cost);
     this.#uncount(charge, now);

@@ -44,7 +44,7 @@ export class QueueAuditor<T> {
   closed = false;
   /** The object that consumes. */
   lease: number | undefined;
-  /** The waits until the queue is empty: the object of each, by name. */
+  /** The object of each wait for an empty queue, by the name of the wait. */
   readonly emptiers = new Map<number, number>();
   /** The results of the waits that have ended since this map was last read, by the name of the wait. */
   readonly ended = new Map<number, unknown>();
@@ -69,7 +69,7 @@ export class QueueAuditor<T> {
 
   // ---- producing ---------------------------------------------------------------------------------------------
 
-  /** Returns how many of these were accepted; -1 if the queue is closed. */
+  /** Returns how many records of `list` were accepted; -1 if the queue is closed. */
   push(lane: number, list: ReadonlyArray<Entry<T>>, countsRefusals = true): number {
     if (this.closed && list.length > 0) return -1;
     const taken = Math.min(list.length, this.#roomFor(lane));
@@ -161,7 +161,7 @@ export class QueueAuditor<T> {
       this.serve();
       if (once) break;
       if (look.length === 0 && this.drops.length === dropped) break;
-      // It gives up when as many records were dropped in a row as the queue can hold, even if more come in.
+      // The call gives up when as many records were dropped in a row as the queue can hold, even if more come in.
       left = look.length > 0 ? this.#places : left - (this.drops.length - dropped);
     }
     return taken;
@@ -183,7 +183,7 @@ export class QueueAuditor<T> {
       shown.push(this.#lane(at).entries[from[at] as number]?.value as T);
       (from[at] as number)++;
     }
-    // Records that were dropped are gone before those that are shown: a waiter pushes into their room.
+    // Dropped records leave the queue before those that are shown: a waiter pushes into their room.
     if (this.drops.length + shownMax > dropsMax) {
       this.#tellEmpty();
       this.serve();

@@ -3,8 +3,8 @@ import { drawByWeight, type Operation, type Random, sometimes } from '../operati
 import type { GateScenario, Order } from './gate.js';
 
 /**
- * What a handler does with an order after `jumpNs`. 'hang': it never ends; the whole consumption gives it up, or its
- * time runs out. 'die': its thread ends with the order in hand.
+ * What a handler does with an order after `jumpNs`. 'hang': the handler never ends; the consumption is aborted
+ * meanwhile, or the handler's time runs out. 'die': the handler's thread ends with the order in hand.
  */
 export interface Decision {
   readonly how: 'return' | 'throw' | 'confirm' | 'confirmPart' | 'cancel' | 'hang' | 'die';
@@ -26,7 +26,7 @@ export type Consume = By & {
   readonly do: 'consume';
   readonly batchSize: number;
   readonly decisions: readonly Decision[];
-  /** Whether a handler that hangs is given up; if not, its time runs out. */
+  /** Whether the consumption is aborted while a handler hangs; if not, the handler's time runs out. */
   readonly givesUp?: boolean;
 };
 export type GateOperation =
