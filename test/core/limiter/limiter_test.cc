@@ -152,8 +152,8 @@ TEST_CASE("each tier by itself reports what it has left, and when one more") {
   CHECK(rooms().bucket.left == 23);
   CHECK(rooms().bucket.more_in == kSecond / 4);
   CHECK(rooms().windows[0].left == 13);
-  CHECK(rooms().windows[0].more_in ==
-        kSecond * 4 / 5);  // 1.05 s after the request, whose bucket of 50 ms is then past
+  // 1.05 s after the request: its bucket lasts 50 ms.
+  CHECK(rooms().windows[0].more_in == kSecond * 4 / 5);
   CHECK(rooms().depth.left == 3);
   CHECK(rooms().depth.more_in == kNever);  // the depth does not depend on time
   // A block does not change them.

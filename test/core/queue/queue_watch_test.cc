@@ -113,7 +113,7 @@ TEST_CASE("the watch reports congestion only where there was some, and always wh
     Watched watched(config);
     std::deque<std::uint64_t> pushed;  // push times of the records in the queue
     std::uint64_t seen_short = 0;      // the last look at which no record had waited longer than the target
-    std::uint64_t surely_short = 0;  // the last time at which none had waited longer than 1.5 targets + 4 ms
+    std::uint64_t surely_short = 0;    // the last time at which no wait exceeded 1.5 targets + 4 ms
     for (int step = 0; step < 2'000; ++step) {
       watched.time += random.below(2 * kMs);
       const std::uint64_t busy = random.between(1, 8);
