@@ -116,7 +116,7 @@ TEST_CASE("a segment smaller than its shape takes is refused") {
   CHECK(check_segment<Lines>(header.get(), kSegmentBody, schema(kSchema)) == AttachError::kTooSmall);
 }
 
-TEST_CASE("another schema is refused, and told from another layout") {
+TEST_CASE("another schema is refused, and not reported as another layout") {
   Formatted segment;
   CHECK(check_segment<Lines>(segment.memory.get(), kBytes, schema(kSchema ^ 1)) == AttachError::kBadSchema);
   segment.write(offsetof(SegmentHeader, schema_hash), kSchema ^ 1);

@@ -72,8 +72,7 @@ TEST_CASE("the stock is asked first, then the queue, then the limiter") {
   Gate gate(shape);
   const Admission::Parts parts = gate.attach();
   for (int i = 0; i < 8; ++i) REQUIRE(gate.admit(parts, {1, 1, 0, 0}).outcome == Outcome::kAdmitted);
-  // At first the item is sold out, the queue is full, and no token is left. Then the item has units; then the queue has
-  // room, too.
+  // Item 1 is sold out, the queue is full, and no token is left. Item 2 has units. In the end the queue has room, too.
   CHECK(gate.admit(parts, {1, 1, 0, 0}).outcome == as_outcome(ReserveResult::kSoldOut));
   CHECK(gate.admit(parts, {2, 1, 0, 0}).outcome == Outcome::kQueueFull);
   QueueConsumer consumer(gate.queue);

@@ -117,7 +117,7 @@ TEST_CASE("an entry is in hand only in the session to which it was handed out la
   CHECK_FALSE(one.table.in_hand(InFlightTable::kNone, second));
 }
 
-TEST_CASE("it has room for exactly its capacity, again and again") {
+TEST_CASE("the table has room for exactly its capacity, again and again") {
   for (const std::uint32_t capacity : {1u, 2u, 7u}) {
     Table one(capacity);
     one.table.begin();

@@ -16,7 +16,7 @@ using sluice::test::in_threads;
 using sluice::test::Random;
 using sluice::test::repetitions;
 
-TEST_CASE("it admits exactly its maximum, and one more for each that left") {
+TEST_CASE("a depth gate admits exactly its maximum, and one more for each that left") {
   DepthGate gate;
   for (std::uint64_t i = 0; i < 50; ++i) REQUIRE(gate.enter(50, 1));
   CHECK_FALSE(gate.enter(50, 1));

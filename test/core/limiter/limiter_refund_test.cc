@@ -165,7 +165,7 @@ TEST_CASE("a bucket never has more left than if the refunded requests had not be
   }
 }
 
-TEST_CASE("no window admits more than its limit, not counting refunds in time") {
+TEST_CASE("no window admits more than its limit, if charges that are refunded in time are not counted") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   Random random(4);
   struct Kept {

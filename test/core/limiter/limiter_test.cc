@@ -33,7 +33,7 @@ struct Timed : TimedLimiter {
   bool release(std::uint64_t cost) { return limiter.release(*thread, cost); }
 };
 
-TEST_CASE("a cost beyond a tier is refused by that tier, whichever tier refuses it too") {
+TEST_CASE("a cost above the limit of a tier is refused by that tier, even if others refuse it, too") {
   Timed limited(config_of(1, 5, 4, 3));
   const auto asked = [&](std::uint64_t cost) { return limited.decide(cost); };
   CHECK(asked(6).refused_by == Tier::kTokenBucket);
@@ -138,7 +138,7 @@ TEST_CASE("remaining is what the tightest tier would still allow") {
   CHECK(timed.remaining() == 3);  // in the window
 }
 
-TEST_CASE("each tier by itself reports what it has left, and when one more") {
+TEST_CASE("each tier by itself reports what it has left, and when it has one more") {
   Timed timed(config_of(2, 30, 20, 10));
   const auto rooms = [&] { return timed.limiter.rooms(*timed.thread, timed.clock.now(), 0); };
   // A tier that has all of its limit left never has more.

@@ -245,7 +245,7 @@ TEST_CASE("a thread whose time is out of date is charged at the present time") {
   }
 }
 
-TEST_CASE("after a long idle time, it admits its limit at once, whatever is still in its cells") {
+TEST_CASE("after a long idle time a window admits its limit at once, whatever is still in its cells") {
   // Bucket numbers wrap around after 2^33, which takes 2.4 hours with the shortest buckets.
   constexpr std::uint64_t kWrap = 1ULL << 33;
   for (const std::uint32_t buckets : {1u, 3u, 20u}) {
@@ -271,7 +271,7 @@ TEST_CASE("after a long idle time, it admits its limit at once, whatever is stil
   }
 }
 
-TEST_CASE("bucket numbers that wrap around while it is in use change nothing") {
+TEST_CASE("bucket numbers that wrap around while a window is in use change nothing") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   Random random(3);
   for (const std::uint32_t buckets : {1u, 2u, 3u, 20u}) {

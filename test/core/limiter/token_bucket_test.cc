@@ -68,7 +68,8 @@ TEST_CASE("a bucket that is idle for days fills to its burst and no further") {
 }
 
 TEST_CASE(
-    "in any time it admits at most its burst plus the rate's tokens, and a steady taker gets all of them") {
+    "in any span of time a bucket gives at most its burst and the rate's tokens, and a steady taker gets "
+    "them all") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   Random random(1);
   for (const double rate : {1 / 86'400., 0.3, 7., 999.999, 7'630., 1e5 / 3, 1e7}) {

@@ -95,7 +95,7 @@ TEST_CASE("a permit is not a place: records come out in the order in which permi
   for (const std::uint64_t number : {10, 20, 11, 21}) CHECK(numbers.pop() == number);
 }
 
-TEST_CASE("after a close, permits can be used but not taken, and the end comes after the last") {
+TEST_CASE("after a close, permits can be used but not taken, and the ring is drained after the last one") {
   for (const std::uint64_t start : kStarts) {
     Numbers numbers(3, start);
     REQUIRE(numbers.ring.reserve(3).count == 3);
@@ -285,7 +285,8 @@ TEST_CASE("with many threads claims and promises together never exceed the capac
   }
 }
 
-TEST_CASE("a close during permits loses none of their records, and the end comes after the last") {
+TEST_CASE(
+    "a close while permits are outstanding loses none of their records; the ring is drained after the last") {
   SLUICE_PRINT_SEED_ON_FAILURE();
   for (std::uint64_t round = 0; round < repetitions(300); ++round) {
     Numbers numbers(3, kStarts[round % 4]);

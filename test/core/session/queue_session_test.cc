@@ -268,7 +268,7 @@ TEST_CASE("a visited record with a tag has left the queue, and a user that ends 
   CHECK(consumer.answer == 2);
   REQUIRE(producer->queue().tags().begin());
   for (const std::uint64_t number : {3, 40, 500}) push_tagged(producer, number);
-  // These two were shown before there was a user, and have no tags.
+  // Records 1 and 2 were pushed and shown before the tags had a user, so they have no tags.
   CHECK(consumer.next(2, 8) == List{3});
   CHECK(consumer.answer == kShownAndGone);
   CHECK(shared.view().depth() == 2);

@@ -31,7 +31,7 @@ TEST_CASE(
     one.now += 1;
     CHECK(one.ask(1, 1, 8, 6).result == ReserveResult::kReserved);
     CHECK(one.holds(1, 2, 1, 0));
-    // Now for the user that had all units.
+    // User 7 had all units, and may have units again.
     CHECK(one.ask(1, 2, 7, 7).result == ReserveResult::kReserved);
     one.ledger.restock(*one.thread, one.item(1), 9, one.now);
     CHECK(one.ask(1, 2, 7, 8).result == ReserveResult::kUserLimit);
