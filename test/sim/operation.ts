@@ -32,7 +32,7 @@ export interface Random {
   pick<T>(list: readonly T[]): T;
 }
 
-/** Which operations a seed uses, and how often: a seed that leaves some out goes further with the others. */
+/** Which operations a seed uses, and how often. A seed that leaves some out runs more of the others. */
 export type Weights = Readonly<Record<string, number>>;
 
 /** `always` has the names that the others need, which are never left out. */

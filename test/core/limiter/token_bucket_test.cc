@@ -129,7 +129,7 @@ TEST_CASE("one token in 366 days comes after 366 days, year after year") {
       REQUIRE_FALSE(bucket.take(config, 1, now + wait - 1));
       REQUIRE(bucket.remaining(config, now + wait) == 1);
       now += wait;
-      // A caller that asks at the first possible moment loses at most kUnit nanoseconds (the length of one unit) in all
+      // A caller that asks at the first possible moment loses at most kUnit nanoseconds (the length of one unit) in 30
       // years.
       if (round % 2 == 0) REQUIRE(now - first + kUnit + 1 >= (year + 1) * kPeriod);
       if (round % 2 == 1) now += idle = random.below(kPeriod / 30);

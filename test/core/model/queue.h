@@ -75,7 +75,7 @@ class QueueModel {
 
   // ---- the consumer ----
 
-  // As QueueConsumer::park() in core/queue/queue_consumer.h, word for word.
+  // A copy of QueueConsumer::park() in core/queue/queue_consumer.h, word for word.
   bool park() {
     doorbell->park();
     if (!ring.readable(ring.head()) && !ring.drained()) return true;

@@ -183,7 +183,7 @@ TEST_CASE("movements of a ledger show each reservation's changes in order, and a
     }
     std::int64_t& held = open[movement.reservation];
     held -= static_cast<std::int64_t>(units);
-    wrong += held < 0;  // its end was recorded before its begin, or twice
+    wrong += held < 0;  // its end was recorded before it was reserved, or twice
     counts.reserved -= units;
     (movement.kind == MovementKind::kConfirmed ? counts.sold : counts.available) += units;
   }

@@ -18,7 +18,7 @@ export class DueTimes {
   mayBeDue(now: number): boolean {
     return [...this.#bounds.values()].some((bound) => now >= bound);
   }
-  /** Called when the ledger has expired what was due. `held` has the reservations that are left. */
+  /** Called when the ledger has expired what was due. `held` are the reservations that are still held. */
   looked(now: number, held: ReadonlyArray<{ readonly place: number; readonly deadline: number }>): void {
     const seen = [...this.#bounds].filter(([, bound]) => now >= bound).map(([at]) => at);
     for (const at of seen) this.#bounds.delete(at);

@@ -70,7 +70,7 @@ export class Ledger extends LedgerBook {
     return undefined;
   }
 
-  /** Returns the answer that an earlier request with the id got; undefined if there is none. */
+  /** Returns the answer that the ledger gives because it remembers the id; undefined if it does not. */
   recall(cart: readonly Line[], { user, id, byGate = false }: Who): Answer | undefined {
     if (id === undefined) return undefined;
     const known = this.ids.find(id);
@@ -453,7 +453,8 @@ export class Ledger extends LedgerBook {
       reservation.deadline = now + Math.max(0, reservation.deadline - then);
       copy.due.add(placeOf(reservation), reservation.deadline);
     }
-    // New places come after those that were never used, which are taken in the order of their numbers.
+    // New places are put behind the free places that were never used: unused places are taken in the order of their
+    // numbers.
     let unused = 0;
     while (this.#isUnused(unused)) unused++;
     const added = Array.from(

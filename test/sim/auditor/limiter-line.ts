@@ -110,7 +110,7 @@ export class LimiterAuditor {
     return Object.entries(left).flatMap(([tier, count]) => (count === state.remaining(now) ? [tier] : []));
   }
 
-  /** Releases depth, which waiters get at once. */
+  /** Releases depth and serves the waiters. Returns false if less than `cost` is in flight. */
   release(keyAt: number, cost: number, now: number): boolean {
     const released = this.#state(keyAt).release(cost);
     this.serve(now);

@@ -58,7 +58,10 @@ export interface Charge {
   /** Where each window has counted it. */
   readonly counted: ReadonlyArray<number | undefined>;
   readonly slot: bigint | undefined;
-  /** The era in which it was charged: nothing is given back in another era. */
+  /**
+   * The era of the charge. A reset begins a new era, as do some changes of limits; nothing is given back in a later
+   * era.
+   */
   readonly era: number;
   readonly admitted: readonly Admitted[];
 }

@@ -96,7 +96,9 @@ export class TokenBucketAuditor {
   #accrued(now: number): bigint {
     return now <= this.#origin ? 0n : (BigInt(now - this.#origin) * BigInt(this.rate) * this.#parts) / second;
   }
-  /** A full bucket gets no tokens back. */
+  /**
+   * Returns the parts that count as taken. Those that come back to a full bucket are lost: they count as taken, too.
+   */
   #used(now: number): bigint {
     return larger(this.#spent, this.#accrued(now));
   }

@@ -148,7 +148,7 @@ export class LimiterDriver implements Driver {
           if (released) this.#countDecisions(held.owner, held.keyAt, -held.cost);
         }
         held.released = true;
-        // If the auditor counts less than the release, `release()` throws, but the `release` of a decision does
+        // If less is in flight than is released here, `release()` throws an error, but the `release` of a decision does
         // nothing.
         outcome(refund ?? held.release);
         return;

@@ -130,7 +130,7 @@ function drawId(random: Random): KeyName {
 /** By name. */
 interface KnownReservations {
   readonly reservations: readonly number[];
-  /** Each with the items of its lines. */
+  /** The held reservations, each with the items of its lines. */
   readonly held: ReadonlyArray<{ readonly name: number; readonly skus: readonly Sku[] }>;
   /** The lines that have bought units which were not returned. */
   readonly bought: ReadonlyArray<{
