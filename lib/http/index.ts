@@ -224,10 +224,12 @@ function refuse<Request extends HttpRequest>(
   if (policy.refuse === undefined || info === undefined) return answer(response, refusal);
   let passedOn = false;
   const goOn = (error?: unknown): void => {
-    if (passedOn) return;
-    passedOn = true;
     // Express does not treat these as errors.
-    if (error === undefined || error === null || error === 'route' || error === 'router') {
+    const lets = error === undefined || error === null || error === 'route' || error === 'router';
+    // An answered request cannot be let through any more: the head is sent.
+    if (passedOn || (lets && hasGone(response))) return;
+    passedOn = true;
+    if (lets) {
       response.statusCode = before;
       response.removeHeader('Retry-After');
     }

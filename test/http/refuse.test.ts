@@ -180,4 +180,20 @@ describe.each(['node:http', 'Express 5', 'Express 4'])('refuse of %s', (name) =>
     expect([response.status, await response.text()]).toEqual([200, 'fine']);
     expect(handled).toBe(1);
   });
+
+  it('ignores next() once the request is answered', async () => {
+    const handle = vi.fn(async () => ({ status: 200, body: 'fine' }));
+    const kept: Next[] = [];
+    const refuse = (info: RefusalInfo, _request: unknown, response: Response, next: Next) => {
+      response.end(text(info));
+      kept.push(next);
+    };
+    const running = await start({ limiter: full(), refuse: mistyped(refuse) }, handle);
+    closing.push(running);
+    const response = await fetch(running.url);
+    expect(response.status).toBe(429);
+    expect(kept).toHaveLength(1);
+    for (const next of kept) expect(() => next()).not.toThrow();
+    expect(handle).not.toHaveBeenCalled();
+  });
 });
