@@ -33,8 +33,8 @@ Napi::Value guarded(const Napi::CallbackInfo& info) noexcept {
 // and a getter that a program has put into Object.prototype would get the options as `this`, with all the native
 // objects in them. (lib/ makes the options, without getters.)
 //
-// A thread may be terminated at any moment, and from then on no property can be read. What a call has read may then be
-// incomplete, so the call must check intact() before it uses any of it. get() reads no property of an object that could
+// A thread may be terminated while a call reads properties. The call then gets no more of them, and what it has read is
+// incomplete, so it must check intact() before it uses any of it. get() reads no property of an object that could
 // not be read itself (an empty one), because node-addon-api would end the process.
 inline napi_status own(const Napi::Object& object, const char* name, napi_value& key, bool& has) {
   const napi_status status = napi_create_string_utf8(object.Env(), name, NAPI_AUTO_LENGTH, &key);

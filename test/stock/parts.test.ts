@@ -66,7 +66,7 @@ describe('a shipment in two parts', () => {
     expect(stock.confirm(id, { lines: [{ sku: 1, quantity: 1 }], rest: 'hold' })).toBe('expired');
     expect(stock.counts(1)).toEqual({ total: 10, available: 9, reserved: 0, sold: 1 });
     expect(stock.counts('two')).toEqual({ total: 8, available: 8, reserved: 0, sold: 0 });
-    // Of the five units that anna may have, one is bought.
+    // Anna may have five units, and has bought one.
     expect(stock.reserve({ sku: 1, quantity: 5, user: 'anna' })).toMatchObject({ reason: 'user-limit' });
     expect(stock.reserve({ sku: 1, quantity: 4, user: 'anna' })).toMatchObject({ ok: true });
     stock.audit();

@@ -22,7 +22,7 @@ struct StateLine {
   std::atomic<std::uint64_t> cost;  // of all waiters together
 };
 
-// What a decision charged, so that exactly that can be given back.
+// The charges of one decision. A refund gives back exactly these.
 struct Receipt {
   std::uint64_t charged[kWindowsMax]{};  // per window: SlidingWindow::Charge::bucket
   TokenBucket::Slot slot;

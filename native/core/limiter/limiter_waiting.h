@@ -55,7 +55,7 @@ struct LimiterWaiting {
     const std::uint64_t number;  // no other session has or had it; not 0
     std::uint32_t list = kNone;  // the index of its list, if the owner of that list is `number`
   };
-  // What a caller asks for. `patience`: how long it would wait, in ns, or kNever: without end.
+  // A caller's request: its cost, and the longest time that it would wait, in ns (kNever: without end).
   struct Wish {
     std::uint64_t cost, patience;
     Owner& owner;

@@ -27,7 +27,7 @@ struct WindowConfig {
   bool exact = false;              // true: a WindowLog
   std::uint64_t log_capacity = 0;  // exact: the largest limit
   Every every = Every::kNone;      // the periods of a calendar window
-  // Of a calendar window: how many zone changes it has, and the index of the first (see CalendarMemory).
+  // A calendar window has so many zone changes, from this index on (see CalendarMemory).
   std::uint32_t zone_changes = 0;
   std::uint32_t first_change = 0;
 

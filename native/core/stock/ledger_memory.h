@@ -76,7 +76,7 @@ struct LedgerPlaces {
 
 class LedgerMemory {
  public:
-  // What a segment needs of it: see core/base/segment.h.
+  // core/base/segment.h requires these of the object in a segment.
   static constexpr SegmentKind kKind = SegmentKind::kStock;
   using Shape = LedgerShape;
   static Layout layout(const LedgerShape& shape) {
